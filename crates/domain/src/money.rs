@@ -1,0 +1,340 @@
+//! Exact amounts of money: minor units with their currency, never a float.
+
+use std::fmt;
+use std::str::FromStr;
+
+use rust_decimal::{Decimal, RoundingStrategy};
+
+use crate::FieldError;
+
+/// Why money was refused, or could not be reckoned.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum MoneyError {
+    /// Not a currency somebody can pay a room in.
+    #[error("must be an ISO 4217 code of a currency in use, such as EUR")]
+    Currency,
+    /// Not digits with at most one point between them.
+    #[error("must be a decimal number such as 120.50, without sign, exponent or spaces")]
+    Amount,
+    /// More decimals than the currency has.
+    #[error("must have at most {} decimals for {currency}", currency.decimals())]
+    Decimals {
+        /// The currency of the amount.
+        currency: Currency,
+    },
+    /// Beyond [`Money::MAX_MINOR`], in either direction.
+    #[error("is too large")]
+    TooLarge,
+    /// Two currencies in one sum; a bug of the caller or mixed data, never a rule of rounding.
+    #[error("cannot be reckoned with an amount in another currency")]
+    CurrencyMismatch,
+}
+
+impl MoneyError {
+    /// This error for a `staymesh.type.v1.Money` in `field`, pointing at its `currency_code` or `amount`.
+    pub fn at(&self, field: &str) -> FieldError {
+        let part = if matches!(self, Self::Currency | Self::CurrencyMismatch) { "currency_code" } else { "amount" };
+        FieldError::new(format!("{field}.{part}"), self.to_string())
+    }
+}
+
+/// A currency that has minor units and is money: not gold, not a fund's unit of account, not a test code.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Currency(iso_currency::Currency);
+
+impl Currency {
+    /// The code of ISO 4217, three capital letters.
+    pub fn code(self) -> &'static str {
+        self.0.code()
+    }
+
+    /// Decimals of an amount: 2 for EUR, 0 for JPY, 3 for KWD.
+    pub fn decimals(self) -> u32 {
+        self.0.exponent().map_or(0, u32::from)
+    }
+}
+
+impl FromStr for Currency {
+    type Err = MoneyError;
+
+    fn from_str(code: &str) -> Result<Self, MoneyError> {
+        iso_currency::Currency::from_code(code)
+            .filter(|currency| currency.exponent().is_some() && !currency.is_fund() && !currency.is_special())
+            .map(Self)
+            .ok_or(MoneyError::Currency)
+    }
+}
+
+impl fmt::Display for Currency {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.code())
+    }
+}
+
+impl fmt::Debug for Currency {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.code())
+    }
+}
+
+/// An exact amount in the minor units of its currency: 12050 for EUR 120.50.
+///
+/// Sums may be negative, for refunds and ledger entries; what a caller writes may not. `Display` is for people and
+/// logs; the contract carries [`Money::amount`] and [`Currency::code`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Money {
+    minor: i64,
+    currency: Currency,
+}
+
+impl Money {
+    /// The largest amount, in minor units. Below 2^53, so that a reader who does use floats still gets it right, and
+    /// far enough below `i64::MAX` that the database can sum thousands of them.
+    pub const MAX_MINOR: i64 = 999_999_999_999_999;
+
+    /// This many minor units, positive or negative.
+    pub fn from_minor(minor: i64, currency: Currency) -> Result<Self, MoneyError> {
+        if (-Self::MAX_MINOR..=Self::MAX_MINOR).contains(&minor) {
+            Ok(Self { minor, currency })
+        } else {
+            Err(MoneyError::TooLarge)
+        }
+    }
+
+    /// Nothing, in this currency.
+    pub const fn zero(currency: Currency) -> Self {
+        Self { minor: 0, currency }
+    }
+
+    /// Reads the two fields of the contract: a currency code and a decimal amount with at most the currency's decimals.
+    pub fn parse(currency_code: &str, amount: &str) -> Result<Self, MoneyError> {
+        let currency: Currency = currency_code.parse()?;
+        let (whole, fraction) = match amount.split_once('.') {
+            Some((whole, fraction)) if !fraction.is_empty() => (whole, fraction),
+            Some(_) => return Err(MoneyError::Amount),
+            None => (amount, ""),
+        };
+        let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+        if whole.is_empty() || !digits(whole) || !digits(fraction) || (whole.len() > 1 && whole.starts_with('0')) {
+            return Err(MoneyError::Amount);
+        }
+        let decimals = currency.decimals() as usize;
+        if fraction.len() > decimals {
+            return Err(MoneyError::Decimals { currency });
+        }
+        // Any longer text of digits is beyond MAX_MINOR, and this keeps the sum below from overflowing.
+        if whole.len() > 16 {
+            return Err(MoneyError::TooLarge);
+        }
+        let padded = format!("{whole}{fraction:0<decimals$}");
+        let minor = padded.parse().map_err(|_| MoneyError::TooLarge)?;
+        Self::from_minor(minor, currency)
+    }
+
+    /// The amount in minor units.
+    pub const fn minor(self) -> i64 {
+        self.minor
+    }
+
+    /// The currency of the amount.
+    pub const fn currency(self) -> Currency {
+        self.currency
+    }
+
+    /// The amount as the contract writes it, with exactly the currency's decimals: `120.50`, `12000` for JPY.
+    pub fn amount(self) -> String {
+        Decimal::new(self.minor, self.currency.decimals()).to_string()
+    }
+
+    /// Whether the amount is below zero.
+    pub const fn is_negative(self) -> bool {
+        self.minor < 0
+    }
+
+    /// The sum of two amounts of one currency.
+    pub fn checked_add(self, other: Self) -> Result<Self, MoneyError> {
+        self.with(other, i64::checked_add)
+    }
+
+    /// The difference of two amounts of one currency, which may be negative.
+    pub fn checked_sub(self, other: Self) -> Result<Self, MoneyError> {
+        self.with(other, i64::checked_sub)
+    }
+
+    /// This amount so many times: nights, rooms, guests.
+    pub fn checked_mul(self, times: i32) -> Result<Self, MoneyError> {
+        let minor = self.minor.checked_mul(times.into()).ok_or(MoneyError::TooLarge)?;
+        Self::from_minor(minor, self.currency)
+    }
+
+    /// So many hundredths of a percent of this amount: 750 is 7.5 %.
+    ///
+    /// Rounded to the minor unit, a half to the even neighbour, so that many roundings do not drift in anyone's favour.
+    pub fn percent_basis_points(self, basis_points: i32) -> Result<Self, MoneyError> {
+        // At most 15 + 10 digits, which a Decimal (28 digits) holds exactly before it is rounded.
+        let exact = Decimal::from(self.minor) * Decimal::new(basis_points.into(), 4);
+        let rounded = exact.round_dp_with_strategy(0, RoundingStrategy::MidpointNearestEven);
+        let minor = i64::try_from(rounded).map_err(|_| MoneyError::TooLarge)?;
+        Self::from_minor(minor, self.currency)
+    }
+
+    /// The sum of many amounts of one currency; zero of `currency` when there are none.
+    pub fn sum(currency: Currency, amounts: impl IntoIterator<Item = Self>) -> Result<Self, MoneyError> {
+        amounts.into_iter().try_fold(Self::zero(currency), Self::checked_add)
+    }
+
+    fn with(self, other: Self, op: fn(i64, i64) -> Option<i64>) -> Result<Self, MoneyError> {
+        if self.currency != other.currency {
+            return Err(MoneyError::CurrencyMismatch);
+        }
+        let minor = op(self.minor, other.minor).ok_or(MoneyError::TooLarge)?;
+        Self::from_minor(minor, self.currency)
+    }
+}
+
+impl fmt::Display for Money {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.currency, self.amount())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn currency(code: &str) -> Currency {
+        code.parse().unwrap()
+    }
+
+    fn money(code: &str, minor: i64) -> Money {
+        Money::from_minor(minor, currency(code)).unwrap()
+    }
+
+    #[test]
+    fn each_currency_has_its_own_decimals() {
+        for (code, amount, minor) in [
+            ("EUR", "120.50", 12_050),
+            ("EUR", "120.5", 12_050),
+            ("EUR", "120", 12_000),
+            ("EUR", "0.01", 1),
+            ("JPY", "12000", 12_000),
+            ("KWD", "1.234", 1_234),
+            ("EUR", "9999999999999.99", Money::MAX_MINOR),
+        ] {
+            assert_eq!(Money::parse(code, amount), Ok(money(code, minor)), "{code} {amount}");
+        }
+        assert_eq!(money("EUR", 12_050).amount(), "120.50");
+        assert_eq!(money("EUR", -5).amount(), "-0.05");
+        assert_eq!(money("JPY", 12_000).to_string(), "JPY 12000");
+        assert_eq!(money("KWD", 0).amount(), "0.000");
+    }
+
+    #[test]
+    fn amounts_are_plain_decimals() {
+        for amount in [
+            "", ".", "1.", ".5", "-1", "+1", "1e3", " 1", "1 ", "1,5", "1_000", "0x1", "NaN", "inf", "١", "1.2.3",
+            "01", "1\0",
+        ] {
+            assert_eq!(Money::parse("EUR", amount), Err(MoneyError::Amount), "{amount:?}");
+        }
+        assert_eq!(Money::parse("EUR", "1.234"), Err(MoneyError::Decimals { currency: currency("EUR") }));
+        assert_eq!(Money::parse("JPY", "1.0"), Err(MoneyError::Decimals { currency: currency("JPY") }));
+        for amount in ["10000000000000.00", "99999999999999999", &"9".repeat(100_000)] {
+            assert_eq!(Money::parse("EUR", amount), Err(MoneyError::TooLarge), "{} digits", amount.len());
+        }
+    }
+
+    #[test]
+    fn only_money_is_a_currency() {
+        for code in ["", "eur", "EURO", "XXX", "XTS", "XAU", "XDR", "BOV", "CLF", "CHE", "ZZZ", "978", "€"] {
+            assert_eq!(code.parse::<Currency>(), Err(MoneyError::Currency), "{code}");
+        }
+    }
+
+    #[test]
+    fn errors_point_into_the_message() {
+        assert_eq!(Money::parse("XXX", "1").unwrap_err().at("base_price").field, "base_price.currency_code");
+        let decimals = Money::parse("JPY", "1.5").unwrap_err().at("base_price");
+        assert_eq!(decimals, FieldError::new("base_price.amount", "must have at most 0 decimals for JPY"));
+    }
+
+    #[test]
+    fn halves_go_to_the_even_neighbour() {
+        for (minor, basis_points, expected) in [
+            (12_050, 750, 904), // 903.75
+            (50, 100, 0),       // 0.5
+            (150, 100, 2),      // 1.5
+            (250, 100, 2),      // 2.5
+            (-150, 100, -2),    // -1.5
+            (100, -1_000, -10),
+            (12_050, 10_000, 12_050),
+            (12_050, 0, 0),
+        ] {
+            assert_eq!(money("EUR", minor).percent_basis_points(basis_points), Ok(money("EUR", expected)), "{minor}");
+        }
+    }
+
+    #[test]
+    fn currencies_do_not_mix() {
+        assert_eq!(money("EUR", 1).checked_add(money("USD", 1)), Err(MoneyError::CurrencyMismatch));
+        assert_eq!(Money::sum(currency("EUR"), [money("USD", 1)]), Err(MoneyError::CurrencyMismatch));
+        assert_eq!(Money::sum(currency("EUR"), []), Ok(Money::zero(currency("EUR"))));
+    }
+
+    fn any_currency() -> impl Strategy<Value = Currency> {
+        prop::sample::select(vec!["EUR", "USD", "JPY", "KWD", "ISK", "TND"]).prop_map(currency)
+    }
+
+    fn any_minor() -> impl Strategy<Value = i64> {
+        -Money::MAX_MINOR..=Money::MAX_MINOR
+    }
+
+    proptest! {
+        #[test]
+        fn text_round_trips(currency in any_currency(), minor in 0..=Money::MAX_MINOR) {
+            let money = Money::from_minor(minor, currency).unwrap();
+            prop_assert_eq!(Money::parse(currency.code(), &money.amount()), Ok(money));
+        }
+
+        #[test]
+        fn sums_do_not_depend_on_order(a in -1_000_000_000_i64..1_000_000_000, b in -1_000_000_000_i64..1_000_000_000, c in -1_000_000_000_i64..1_000_000_000) {
+            let (a, b, c) = (money("EUR", a), money("EUR", b), money("EUR", c));
+            let left = a.checked_add(b).unwrap().checked_add(c).unwrap();
+            let right = a.checked_add(b.checked_add(c).unwrap()).unwrap();
+            prop_assert_eq!(left, right);
+            prop_assert_eq!(left.checked_sub(c).unwrap().checked_sub(b).unwrap(), a);
+        }
+
+        #[test]
+        fn reckoning_refuses_rather_than_panics(a in any_minor(), b in any_minor(), times in any::<i32>()) {
+            let (a, b) = (money("EUR", a), money("EUR", b));
+            for result in [a.checked_add(b), a.checked_sub(b), a.checked_mul(times), a.percent_basis_points(times)] {
+                match result {
+                    Ok(money) => prop_assert!(money.minor().abs() <= Money::MAX_MINOR),
+                    Err(error) => prop_assert_eq!(error, MoneyError::TooLarge),
+                }
+            }
+        }
+
+        #[test]
+        fn multiplying_is_adding_again_and_again(minor in -1_000_000..1_000_000_i64, times in 0..90_i32) {
+            let one = money("EUR", minor);
+            let added = Money::sum(currency("EUR"), (0..times).map(|_| one));
+            prop_assert_eq!(one.checked_mul(times), added);
+        }
+
+        #[test]
+        fn a_percentage_is_within_half_a_unit(minor in any_minor(), basis_points in 0..=10_000_i32) {
+            let share = money("EUR", minor).percent_basis_points(basis_points).unwrap();
+            let error = i128::from(share.minor()) * 10_000 - i128::from(minor) * i128::from(basis_points);
+            prop_assert!(error.abs() <= 5_000);
+        }
+
+        #[test]
+        fn no_text_makes_the_parser_panic(code in ".{0,4}", amount in ".*") {
+            let _ = Money::parse(&code, &amount);
+        }
+    }
+}
