@@ -1,0 +1,138 @@
+//! PostgreSQL and Redis from the system's packages, with nothing left running.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::{Context, Result, bail};
+
+use super::fetch::{Scratch, run};
+use super::system::PostgresBinaries;
+use super::{Part, Report, redis_server};
+use crate::process::find_program;
+
+const POLICY: &str = "/usr/sbin/policy-rc.d";
+const CLUSTER_SETTINGS: &str = "/etc/postgresql-common/createcluster.conf";
+const NO_MAIN_CLUSTER: &str = "create_main_cluster = false\n";
+
+/// Installs the packages of those parts that come from the system.
+pub(super) fn install(missing: &[Part], report: Report) -> Result<()> {
+    let packages: Vec<&str> = missing.iter().filter_map(|part| package(*part)).collect();
+    if packages.is_empty() {
+        return Ok(());
+    }
+    let by_hand = format!("apt-get update && apt-get install {}", packages.join(" "));
+    if find_program(Path::new("apt-get")).is_none() {
+        bail!("these are missing and this machine has no apt-get: {}; install them and try again", packages.join(", "));
+    }
+    if !rustix::process::geteuid().is_root() {
+        bail!("these packages are missing: {}; install them as root and try again:\n  {by_hand}", packages.join(", "));
+    }
+    let scratch = Scratch::new(&std::env::temp_dir(), "staymesh-apt", 50)?;
+    let apt = |packages: &[&str]| apt_install(packages, scratch.path(), report);
+    let _quiet = QuietServices::begin()?;
+    if packages.contains(&"postgresql") {
+        // Its settings must exist before the server's package is configured, which makes a cluster by default.
+        apt(&["postgresql-common"])?;
+        let _no_cluster = NoMainCluster::begin()?;
+        apt(&packages)?;
+    } else {
+        apt(&packages)?;
+    }
+    if missing.contains(&Part::Postgres) {
+        PostgresBinaries::find()?;
+    }
+    if missing.contains(&Part::Redis) {
+        redis_server()?;
+    }
+    Ok(())
+}
+
+fn package(part: Part) -> Option<&'static str> {
+    match part {
+        Part::Postgres => Some("postgresql"),
+        Part::Redis => Some("redis-server"),
+        Part::Envoy | Part::Buf => None,
+    }
+}
+
+/// Installs packages; if that fails, fetches the package lists, which may be absent or outdated, and tries again.
+fn apt_install(packages: &[&str], scratch: &Path, report: Report) -> Result<()> {
+    let names = packages.join(", ");
+    let install = || {
+        let mut command = apt_get();
+        command.args(["install", "--yes", "--no-install-recommends"]).args(packages);
+        run(command, &format!("installing {names}"), scratch, report)
+    };
+    if install().is_ok() {
+        return Ok(());
+    }
+    let mut update = apt_get();
+    update.arg("update");
+    run(update, "fetching the package lists", scratch, report)
+        .and_then(|()| install())
+        .with_context(|| format!("check the network, then try: apt-get update && apt-get install {names}"))
+}
+
+fn apt_get() -> Command {
+    let mut command = Command::new("apt-get");
+    command.env("DEBIAN_FRONTEND", "noninteractive").args([
+        "-q",
+        "-o",
+        "DPkg::Lock::Timeout=300",
+        "-o",
+        "Acquire::Retries=3",
+        "-o",
+        "Acquire::http::Timeout=60",
+    ]);
+    command
+}
+
+/// While this lives, freshly installed packages do not start their services.
+struct QuietServices {
+    ours: bool,
+}
+
+impl QuietServices {
+    fn begin() -> Result<Self> {
+        // A policy that the machine has already is its owner's decision.
+        let ours = !Path::new(POLICY).exists();
+        if ours {
+            fs::write(
+                POLICY,
+                "#!/bin/sh\n# Put here by `cargo xtask install` while it runs; remove it if it stayed.\nexit 101\n",
+            )
+            .with_context(|| format!("writing {POLICY}"))?;
+            fs::set_permissions(POLICY, fs::Permissions::from_mode(0o755))?;
+        }
+        Ok(Self { ours })
+    }
+}
+
+impl Drop for QuietServices {
+    fn drop(&mut self) {
+        if self.ours {
+            let _ = fs::remove_file(POLICY);
+        }
+    }
+}
+
+/// While this lives, installing a server does not make the default database cluster. The setting is put back after.
+struct NoMainCluster {
+    before: String,
+}
+
+impl NoMainCluster {
+    fn begin() -> Result<Self> {
+        let before = fs::read_to_string(CLUSTER_SETTINGS).with_context(|| format!("reading {CLUSTER_SETTINGS}"))?;
+        fs::write(CLUSTER_SETTINGS, format!("{before}{NO_MAIN_CLUSTER}"))?;
+        Ok(Self { before })
+    }
+}
+
+impl Drop for NoMainCluster {
+    fn drop(&mut self) {
+        let _ = fs::write(CLUSTER_SETTINGS, &self.before);
+    }
+}

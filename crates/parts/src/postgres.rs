@@ -1,0 +1,272 @@
+//! A private PostgreSQL server.
+
+use std::fs;
+use std::io::Write;
+use std::os::unix::fs::{OpenOptionsExt, chown};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::thread::sleep;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail, ensure};
+
+use crate::account::Account;
+use crate::install::PostgresBinaries;
+use crate::port::free_port;
+use crate::process::{Launch, Process, Signal};
+use crate::wait::wait_until;
+
+/// How long a server may take to accept connections, recovery after a crash included.
+const READY_LIMIT: Duration = Duration::from_mins(1);
+/// How often a start is tried again after a failure that passes: a port just taken, a dying predecessor.
+const START_ATTEMPTS: usize = 25;
+const PAUSE_BETWEEN_STARTS: Duration = Duration::from_millis(200);
+
+/// Whether acknowledged writes must survive a power cut.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Durability {
+    /// As in production.
+    #[default]
+    On,
+    /// Nothing is forced to disk, which makes tests several times faster. What was acknowledged still survives the
+    /// death of any process, since the operating system has it; only the machine itself must not crash.
+    Off,
+}
+
+/// How to run a server.
+#[derive(Debug, Clone, Default)]
+pub struct PostgresOptions {
+    /// The port on 127.0.0.1; a free one if not given.
+    pub port: Option<u16>,
+    /// Durable unless said otherwise.
+    pub durability: Durability,
+    /// Further settings of `postgresql.conf`, which win over the ones made here.
+    pub settings: Vec<(String, String)>,
+}
+
+/// A private server, reachable over TCP on loopback alone, with a random password. Dropping it stops it.
+#[derive(Debug)]
+pub struct Postgres {
+    dir: PathBuf,
+    binaries: PostgresBinaries,
+    account: Option<Account>,
+    options: PostgresOptions,
+    port: u16,
+    password: String,
+    process: Option<Process>,
+}
+
+impl Postgres {
+    /// Starts a server whose files are in `dir`, which is made and initialised if needed and used again if not.
+    /// Returns when it accepts connections.
+    ///
+    /// PostgreSQL refuses to run as root, so for root it runs as the account `postgres`, which gets to own `dir`.
+    pub fn start(dir: &Path, options: PostgresOptions) -> Result<Self> {
+        fs::create_dir_all(dir).with_context(|| format!("making {}", dir.display()))?;
+        let dir = dir.canonicalize()?;
+        let account = Account::for_postgres()?;
+        let account = account.map(|account| -> Result<Account> {
+            chown(&dir, Some(account.uid), Some(account.gid)).context("giving PostgreSQL its directory")?;
+            account.reaching(&dir)
+        });
+        let account = account.transpose()?;
+        let binaries = PostgresBinaries::find()?;
+        let password = keep_password(&dir, account.as_ref())?;
+        let port = options.port.map_or_else(free_port, Ok)?;
+        let mut server = Self { dir, binaries, account, options, port, password, process: None };
+        server.initialise()?;
+        server.resume()?;
+        Ok(server)
+    }
+
+    /// The URL of a database on this server, for its superuser.
+    pub fn url(&self, database: &str) -> String {
+        format!("postgres://postgres:{}@127.0.0.1:{}/{database}", self.password, self.port)
+    }
+
+    /// The port on 127.0.0.1. It stays the same over [`Postgres::stop`] and [`Postgres::resume`].
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// The server's log.
+    pub fn log(&self) -> PathBuf {
+        self.dir.join("postgres.log")
+    }
+
+    /// The server process, while it is started.
+    pub fn process(&mut self) -> Option<&mut Process> {
+        self.process.as_mut()
+    }
+
+    /// Stops the server: connections are cut, open transactions are rolled back, nothing acknowledged is lost.
+    pub fn stop(&mut self) -> Result<()> {
+        self.process.take().map_or(Ok(()), |mut process| process.stop().map(drop))
+    }
+
+    /// Kills the server as a crash would (SIGKILL); [`Postgres::resume`] then has to recover.
+    pub fn kill_now(&mut self) -> Result<()> {
+        self.process.take().map_or(Ok(()), |mut process| process.kill_now().map(drop))
+    }
+
+    /// Starts a stopped server again, with the same port and data.
+    pub fn resume(&mut self) -> Result<()> {
+        if self.process.as_mut().is_some_and(Process::is_running) {
+            return Ok(());
+        }
+        for _ in 0..START_ATTEMPTS {
+            self.clear_predecessor()?;
+            let mut process = self.launch()?;
+            let Err(error) = self.wait_ready(&mut process) else {
+                self.process = Some(process);
+                return Ok(());
+            };
+            let words = error.to_string();
+            let port_taken = words.contains("Address already in use");
+            // After a crash the old workers take a moment to notice that their postmaster is gone.
+            let old_workers = words.contains("shared memory block");
+            if port_taken && self.options.port.is_none() {
+                self.port = free_port()?;
+            } else if !port_taken && !old_workers {
+                return Err(error);
+            }
+            sleep(PAUSE_BETWEEN_STARTS);
+        }
+        bail!(
+            "PostgreSQL does not start on port {}: the port is in use, or another server uses {}; see {}",
+            self.port,
+            self.data().display(),
+            self.log().display()
+        )
+    }
+
+    fn data(&self) -> PathBuf {
+        self.dir.join("data")
+    }
+
+    /// Makes the database cluster if there is none, under another name first so that half a one is never used.
+    fn initialise(&self) -> Result<()> {
+        let version_file = self.data().join("PG_VERSION");
+        if let Ok(version) = fs::read_to_string(&version_file) {
+            let (ours, theirs) = (self.binaries.major, version.trim());
+            ensure!(
+                theirs == ours.to_string(),
+                "{} was made by PostgreSQL {theirs} and this is {ours}: remove that directory to start afresh",
+                self.data().display()
+            );
+            return Ok(());
+        }
+        let fresh = self.dir.join("data.new");
+        if fresh.exists() {
+            fs::remove_dir_all(&fresh)?;
+        }
+        let mut command = match &self.account {
+            Some(account) => {
+                let mut command = Command::new("setpriv");
+                command.args(account.setpriv_args()).arg("--").arg(self.binaries.program("initdb"));
+                command
+            }
+            None => Command::new(self.binaries.program("initdb")),
+        };
+        command
+            .args(["--username=postgres", "--auth=scram-sha-256", "--encoding=UTF8", "--locale=C.UTF-8"])
+            .arg(format!("--pwfile={}", self.dir.join("password").display()))
+            .arg("--pgdata")
+            .arg(&fresh)
+            .current_dir(&self.dir);
+        if self.options.durability == Durability::Off {
+            command.arg("--no-sync");
+        }
+        let output = command.output().context("running initdb")?;
+        ensure!(
+            output.status.success(),
+            "initdb failed in {}:\n{}{}",
+            self.dir.display(),
+            String::from_utf8_lossy(&output.stdout),
+            String::from_utf8_lossy(&output.stderr)
+        );
+        fs::rename(&fresh, self.data()).context("putting the new cluster in place")
+    }
+
+    fn launch(&self) -> Result<Process> {
+        let mut settings = vec![
+            ("listen_addresses", "127.0.0.1".to_owned()),
+            ("unix_socket_directories", String::new()),
+            ("port", self.port.to_string()),
+            ("max_connections", "300".to_owned()),
+            // Logical decoding feeds caches and the change feed; switching it on later needs a restart.
+            ("wal_level", "logical".to_owned()),
+            ("timezone", "UTC".to_owned()),
+            ("log_timezone", "UTC".to_owned()),
+        ];
+        if self.options.durability == Durability::Off {
+            settings.push(("fsync", "off".to_owned()));
+            settings.push(("full_page_writes", "off".to_owned()));
+        }
+        let given = self.options.settings.iter().map(|(name, value)| (name.as_str(), value.clone()));
+        let settings = settings.into_iter().chain(given).flat_map(|(n, v)| ["-c".to_owned(), format!("{n}={v}")]);
+        Launch::new("PostgreSQL", self.binaries.program("postgres"))
+            .args(["-D".as_ref(), self.data().as_os_str()])
+            .args(settings)
+            .dir(&self.dir)
+            .log(self.log())
+            .account(self.account.clone())
+            // INT is the fast shutdown; TERM would wait for clients to leave.
+            .stop_signal(Signal::INT)
+            // QUIT ends at once; the next start recovers, as after a crash.
+            .death_signal("QUIT")
+            .spawn()
+    }
+
+    /// Waits until the server says "ready" in its pid file. Asking over TCP instead could be answered by a stranger
+    /// who took the port.
+    fn wait_ready(&self, process: &mut Process) -> Result<()> {
+        let pid_file = self.data().join("postmaster.pid");
+        let ready = wait_until("PostgreSQL accepts connections", READY_LIMIT, || {
+            process.check_running()?;
+            let status = fs::read_to_string(&pid_file).unwrap_or_default();
+            let lines: Vec<&str> = status.lines().map(str::trim).collect();
+            let ours = lines.first().is_some_and(|pid| *pid == process.pid().to_string());
+            Ok((ours && lines.get(7) == Some(&"ready")).then_some(()))
+        });
+        ready.with_context(|| format!("see {}", self.log().display())).map_err(|e| anyhow::anyhow!("{e:#}"))
+    }
+
+    /// Removes the pid file of a server that is gone. PostgreSQL does so itself unless another process has got the
+    /// same id meanwhile, as happens after a reboot.
+    fn clear_predecessor(&self) -> Result<()> {
+        let pid_file = self.data().join("postmaster.pid");
+        let Ok(text) = fs::read_to_string(&pid_file) else { return Ok(()) };
+        let pid = text.lines().next().unwrap_or_default().trim().to_owned();
+        let serves_this = || {
+            let at = fs::read_link(format!("/proc/{pid}/cwd"));
+            !pid.is_empty() && at.is_ok_and(|cwd| cwd == self.data())
+        };
+        let gone = wait_until("its predecessor ends", Duration::from_secs(10), || Ok((!serves_this()).then_some(())));
+        ensure!(
+            gone.is_ok(),
+            "another PostgreSQL (process {pid}) still serves {}; stop it first: kill -INT {pid}",
+            self.data().display()
+        );
+        fs::remove_file(&pid_file).with_context(|| format!("removing {}", pid_file.display()))
+    }
+}
+
+/// The superuser's password: made once, kept beside the data, readable by the owner alone.
+fn keep_password(dir: &Path, owner: Option<&Account>) -> Result<String> {
+    let path = dir.join("password");
+    if let Ok(password) = fs::read_to_string(&path)
+        && !password.is_empty()
+    {
+        return Ok(password);
+    }
+    let mut random = [0_u8; 16];
+    std::io::Read::read_exact(&mut fs::File::open("/dev/urandom")?, &mut random)?;
+    let password = hex::encode(random);
+    let mut file = fs::OpenOptions::new().create(true).truncate(true).write(true).mode(0o600).open(&path)?;
+    file.write_all(password.as_bytes()).with_context(|| format!("writing {}", path.display()))?;
+    if let Some(owner) = owner {
+        chown(&path, Some(owner.uid), Some(owner.gid))?;
+    }
+    Ok(password)
+}

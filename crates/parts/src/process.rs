@@ -1,0 +1,268 @@
+//! Child processes with a log file, a bounded stop, and no way to outlive the process that started them.
+
+use std::ffi::{OsStr, OsString};
+use std::fs::{self, File, OpenOptions};
+use std::io::{Read, Seek, SeekFrom};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use rustix::process::{Pid, kill_process, kill_process_group};
+
+pub use rustix::process::Signal;
+
+use crate::account::Account;
+use crate::spawner;
+use crate::wait::wait_until;
+
+/// How long a process may take to stop by itself before it is killed.
+const STOP_LIMIT: Duration = Duration::from_secs(30);
+/// How much of a log is shown when a process fails.
+const TAIL_LINES: usize = 20;
+const TAIL_BYTES: u64 = 64 * 1024;
+
+/// What to start, and how. Nothing happens until [`Launch::spawn`].
+#[derive(Debug, Clone)]
+pub struct Launch {
+    name: String,
+    program: PathBuf,
+    args: Vec<OsString>,
+    env: Vec<(OsString, OsString)>,
+    clean_env: bool,
+    dir: Option<PathBuf>,
+    log: Option<PathBuf>,
+    account: Option<Account>,
+    stop_signal: Signal,
+    death_signal: &'static str,
+}
+
+impl Launch {
+    /// Starts to describe a process. `name` is what people see in messages, `program` a path or a name on PATH.
+    pub fn new(name: impl Into<String>, program: impl Into<PathBuf>) -> Self {
+        Self {
+            name: name.into(),
+            program: program.into(),
+            args: Vec::new(),
+            env: Vec::new(),
+            clean_env: false,
+            dir: None,
+            log: None,
+            account: None,
+            stop_signal: Signal::TERM,
+            death_signal: "TERM",
+        }
+    }
+
+    /// Adds arguments.
+    #[must_use]
+    pub fn args(mut self, args: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Self {
+        self.args.extend(args.into_iter().map(|arg| arg.as_ref().to_owned()));
+        self
+    }
+
+    /// Sets an environment variable, on top of those inherited.
+    #[must_use]
+    pub fn env(mut self, name: impl AsRef<OsStr>, value: impl AsRef<OsStr>) -> Self {
+        self.env.push((name.as_ref().to_owned(), value.as_ref().to_owned()));
+        self
+    }
+
+    /// Drops inherited variables whose names start with `STAYMESH_`, so that a developer's shell cannot change what
+    /// is started.
+    #[must_use]
+    pub fn without_inherited_settings(mut self) -> Self {
+        self.clean_env = true;
+        self
+    }
+
+    /// Sets the working directory.
+    #[must_use]
+    pub fn dir(mut self, dir: impl Into<PathBuf>) -> Self {
+        self.dir = Some(dir.into());
+        self
+    }
+
+    /// Appends standard output and error to this file, whose directory is made if needed. Without it they are
+    /// inherited.
+    #[must_use]
+    pub fn log(mut self, log: impl Into<PathBuf>) -> Self {
+        self.log = Some(log.into());
+        self
+    }
+
+    /// The signal that asks this process to stop. TERM by default.
+    #[must_use]
+    pub fn stop_signal(mut self, signal: Signal) -> Self {
+        self.stop_signal = signal;
+        self
+    }
+
+    /// The signal that the kernel sends when the starting process is gone, by the name that `setpriv` knows it by.
+    pub(crate) fn death_signal(mut self, name: &'static str) -> Self {
+        self.death_signal = name;
+        self
+    }
+
+    pub(crate) fn account(mut self, account: Option<Account>) -> Self {
+        self.account = account;
+        self
+    }
+
+    /// Starts the process, in a process group of its own: Ctrl-C in the terminal reaches only the parent, which can
+    /// then stop its children in order.
+    pub fn spawn(self) -> Result<Process> {
+        if find_program(&self.program).is_none() {
+            bail!("{}: there is no program {}", self.name, self.program.display());
+        }
+        let mut command = Command::new("setpriv");
+        command.arg(format!("--pdeathsig={}", self.death_signal));
+        if let Some(account) = &self.account {
+            command.args(account.setpriv_args());
+        }
+        command.arg("--").arg(&self.program).args(&self.args);
+        if self.clean_env {
+            let inherited = std::env::vars_os().map(|(name, _)| name);
+            inherited.filter(|n| n.as_encoded_bytes().starts_with(b"STAYMESH_")).for_each(|n| {
+                command.env_remove(n);
+            });
+        }
+        command.envs(self.env.iter().map(|(name, value)| (name, value)));
+        if let Some(dir) = &self.dir {
+            command.current_dir(dir);
+        }
+        let mut log_start = 0;
+        if let Some(log) = &self.log {
+            let file = open_log(log)?;
+            log_start = file.metadata()?.len();
+            command.stdout(file.try_clone()?).stderr(file);
+        }
+        command.stdin(Stdio::null()).process_group(0);
+        let child = spawner::spawn(command)
+            .with_context(|| format!("starting {} through `setpriv` (Debian package util-linux)", self.name))?;
+        Ok(Process { name: self.name, child, log: self.log, log_start, stop_signal: self.stop_signal })
+    }
+}
+
+fn open_log(log: &Path) -> Result<File> {
+    if let Some(dir) = log.parent() {
+        fs::create_dir_all(dir).with_context(|| format!("making {}", dir.display()))?;
+    }
+    OpenOptions::new().create(true).append(true).open(log).with_context(|| format!("opening {}", log.display()))
+}
+
+/// Where a program is: a path is checked, a bare name is looked up on PATH.
+pub fn find_program(program: &Path) -> Option<PathBuf> {
+    if program.components().count() > 1 {
+        return program.is_file().then(|| program.to_path_buf());
+    }
+    let path = std::env::var_os("PATH")?;
+    std::env::split_paths(&path).map(|dir| dir.join(program)).find(|candidate| candidate.is_file())
+}
+
+/// A running child. Dropping it stops it.
+#[derive(Debug)]
+pub struct Process {
+    name: String,
+    child: Child,
+    log: Option<PathBuf>,
+    /// Where this run's lines start in the log, which earlier runs may have written to.
+    log_start: u64,
+    stop_signal: Signal,
+}
+
+impl Process {
+    /// The name it was launched under.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Its process id.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Whether it still runs.
+    pub fn is_running(&mut self) -> bool {
+        matches!(self.child.try_wait(), Ok(None))
+    }
+
+    /// How it ended, if it has.
+    pub fn exit_status(&mut self) -> Result<Option<ExitStatus>> {
+        Ok(self.child.try_wait()?)
+    }
+
+    /// An error with the last lines of the log if the process has ended; used while waiting for it to be ready.
+    pub fn check_running(&mut self) -> Result<()> {
+        match self.child.try_wait()? {
+            None => Ok(()),
+            Some(status) => bail!("{} ended ({status}); its last words:\n{}", self.name, self.log_tail()),
+        }
+    }
+
+    /// The last lines that this run wrote to its log.
+    pub fn log_tail(&self) -> String {
+        let Some(log) = &self.log else { return String::new() };
+        let lines = read_tail(log, self.log_start).unwrap_or_else(|e| format!("(no log: {e})"));
+        format!("{lines}\n  (all of it: {})", log.display())
+    }
+
+    /// Sends a signal, for example STOP and CONT to freeze a process and let it go on.
+    pub fn signal(&mut self, signal: Signal) -> Result<()> {
+        // Not yet waited for, so the id cannot have passed to another process.
+        if let Some(pid) = self.pid_if_running() {
+            kill_process(pid, signal).with_context(|| format!("signalling {}", self.name))?;
+        }
+        Ok(())
+    }
+
+    /// Asks the process to stop, waits, and kills it if it does not. Yields its exit status.
+    pub fn stop(&mut self) -> Result<ExitStatus> {
+        self.stop_with(self.stop_signal, STOP_LIMIT)
+    }
+
+    /// As [`Process::stop`], with a given signal and patience.
+    pub fn stop_with(&mut self, signal: Signal, limit: Duration) -> Result<ExitStatus> {
+        self.signal(signal)?;
+        match wait_until("stopping", limit, || Ok(self.child.try_wait()?)) {
+            Ok(status) => Ok(status),
+            Err(_) => self.kill_now(),
+        }
+    }
+
+    /// Kills the process and what it started in its group, at once (SIGKILL).
+    pub fn kill_now(&mut self) -> Result<ExitStatus> {
+        if let Some(pid) = self.pid_if_running() {
+            kill_process_group(pid, Signal::KILL).with_context(|| format!("killing {}", self.name))?;
+        }
+        Ok(self.child.wait()?)
+    }
+
+    fn pid_if_running(&mut self) -> Option<Pid> {
+        let running = self.is_running();
+        i32::try_from(self.child.id()).ok().and_then(Pid::from_raw).filter(|_| running)
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // There is nobody to report a failure to; a child that cannot be signalled has ended.
+        let _ = self.stop();
+    }
+}
+
+fn read_tail(log: &Path, start: u64) -> Result<String> {
+    let mut file = File::open(log)?;
+    let end = file.metadata()?.len();
+    file.seek(SeekFrom::Start(start.max(end.saturating_sub(TAIL_BYTES))))?;
+    let mut bytes = Vec::new();
+    file.take(TAIL_BYTES).read_to_end(&mut bytes)?;
+    let text = String::from_utf8_lossy(&bytes);
+    let lines: Vec<&str> = text.lines().collect();
+    Ok(lines[lines.len().saturating_sub(TAIL_LINES)..]
+        .iter()
+        .map(|l| format!("  | {l}"))
+        .collect::<Vec<_>>()
+        .join("\n"))
+}

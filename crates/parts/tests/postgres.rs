@@ -1,0 +1,102 @@
+//! A private PostgreSQL, for real.
+
+mod common;
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::process::Command;
+
+use anyhow::{Result, ensure};
+use common::{installed, scratch};
+use staymesh_parts::install::PostgresBinaries;
+use staymesh_parts::{Durability, Part, Postgres, PostgresOptions};
+
+fn options() -> PostgresOptions {
+    PostgresOptions { durability: Durability::Off, ..PostgresOptions::default() }
+}
+
+fn sql(server: &Postgres, statement: &str) -> Result<String> {
+    let psql = PostgresBinaries::find()?.program("psql");
+    let output = Command::new(psql).args(["-XAtqc", statement]).arg(server.url("postgres")).output()?;
+    ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    Ok(String::from_utf8(output.stdout)?.trim().to_owned())
+}
+
+#[test]
+fn keeps_its_data_over_a_stop_and_a_crash() -> Result<()> {
+    installed(&[Part::Postgres])?;
+    let dir = scratch()?;
+    let mut server = Postgres::start(dir.path(), options())?;
+    let (port, url) = (server.port(), server.url("postgres"));
+    sql(&server, "create table kept (n int); insert into kept values (1)")?;
+
+    server.stop()?;
+    assert!(sql(&server, "select 1").is_err());
+    server.resume()?;
+    sql(&server, "insert into kept values (2)")?;
+
+    server.kill_now()?;
+    server.resume()?;
+    assert_eq!(sql(&server, "select sum(n) from kept")?, "3");
+    assert_eq!((server.port(), server.url("postgres")), (port, url));
+    assert_eq!(sql(&server, "show wal_level")?, "logical");
+    assert_eq!(sql(&server, "show max_connections")?, "300");
+
+    drop(server);
+    let again = Postgres::start(dir.path(), options())?;
+    assert_eq!(sql(&again, "select count(*) from kept")?, "2");
+    Ok(())
+}
+
+#[test]
+fn asks_for_its_password_and_listens_on_loopback_alone() -> Result<()> {
+    installed(&[Part::Postgres])?;
+    let dir = scratch()?;
+    let server = Postgres::start(dir.path(), options())?;
+    let psql = PostgresBinaries::find()?.program("psql");
+    let url = format!("postgres://postgres:guess@127.0.0.1:{}/postgres", server.port());
+    let output = Command::new(psql).args(["-XAtqc", "select 1", &url]).output()?;
+    assert!(String::from_utf8_lossy(&output.stderr).contains("password authentication failed"));
+    assert_eq!(sql(&server, "show listen_addresses")?, "127.0.0.1");
+    assert_eq!(sql(&server, "show unix_socket_directories")?, "");
+    Ok(())
+}
+
+#[test]
+fn a_pid_file_left_by_a_power_cut_does_not_stop_it() -> Result<()> {
+    installed(&[Part::Postgres])?;
+    let dir = scratch()?;
+    let mut server = Postgres::start(dir.path(), options())?;
+    server.stop()?;
+    // This test's own process lives and serves no database, as whatever got the old id after a reboot.
+    let stale = format!("{}\n{}\n0\n5432\n\n127.0.0.1\n\nready\n", std::process::id(), dir.path().display());
+    fs::write(dir.path().join("data/postmaster.pid"), stale)?;
+    server.resume()?;
+    assert_eq!(sql(&server, "select 1")?, "1");
+    Ok(())
+}
+
+#[test]
+fn works_below_a_directory_closed_to_others() -> Result<()> {
+    installed(&[Part::Postgres])?;
+    let dir = scratch()?;
+    fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o700))?;
+    let server = Postgres::start(&dir.path().join("below"), options())?;
+    assert_eq!(sql(&server, "select 1")?, "1");
+    Ok(())
+}
+
+#[test]
+fn a_server_that_cannot_start_says_why() -> Result<()> {
+    installed(&[Part::Postgres])?;
+    let dir = scratch()?;
+    let settings = vec![("shared_buffers".to_owned(), "nonsense".to_owned())];
+    let error = Postgres::start(dir.path(), PostgresOptions { settings, ..options() }).map(drop);
+    assert!(error.is_err_and(|e| format!("{e:#}").contains("invalid value for parameter \"shared_buffers\"")));
+
+    let taken = std::net::TcpListener::bind("127.0.0.1:0")?;
+    let port = Some(taken.local_addr()?.port());
+    let error = Postgres::start(dir.path(), PostgresOptions { port, ..options() }).map(drop);
+    assert!(error.is_err_and(|e| e.to_string().contains("the port is in use")));
+    Ok(())
+}
