@@ -1,0 +1,21 @@
+//! What a service keeps, it keeps in `PostgreSQL`, through this crate.
+//!
+//! - [`StoreConfig`] and [`connect`]: a pool that starts without the database and outlives its outages.
+//! - [`migrate`](mod@migrate): creates and migrates the service's own database; tells readiness whether it is current.
+//! - [`StoreError`] and [`ResultExt`]: the database guards the invariants; a named constraint becomes a domain error
+//!   in one line.
+//! - [`outbox`]: what must reach another service although either may crash in between.
+//!
+//! SQL itself belongs to the services: plain functions with static text.
+
+mod config;
+mod constraint;
+mod error;
+pub mod migrate;
+pub mod outbox;
+mod pool;
+
+pub use config::StoreConfig;
+pub use constraint::ResultExt;
+pub use error::{Cause, StoreError};
+pub use pool::{InvalidDatabaseUrl, connect, ping};

@@ -1,0 +1,143 @@
+//! Creates and migrates a service's own database.
+//!
+//! Migrations are embedded in the binary (`sqlx::migrate!("../../migrations/reservation")`), run by an explicit
+//! command, and follow expand and contract, so that the binaries before and after a migration both work on its result:
+//! see `migrations/README.md`. For this reason a database may be ahead of a binary, never behind it.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use secrecy::ExposeSecret;
+use sqlx::migrate::{MigrateDatabase, Migrator};
+use sqlx::postgres::PgConnectOptions;
+use sqlx::{ConnectOptions, Connection, PgConnection, PgPool, Postgres};
+use tokio::time::{Instant, sleep, timeout};
+
+use crate::pool::session;
+use crate::{Cause, InvalidDatabaseUrl, StoreConfig, StoreError};
+
+/// Longest wait of a migration for one lock. While it waits, everybody else queues up behind it, so it had better give
+/// up and try again.
+const LOCK_TIMEOUT: Duration = Duration::from_secs(3);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+const PAUSE: Duration = Duration::from_millis(200);
+
+/// Why a database could not be migrated.
+#[derive(Debug, thiserror::Error)]
+pub enum MigrateError {
+    /// The URL is not one.
+    #[error(transparent)]
+    Url(#[from] InvalidDatabaseUrl),
+    /// The database refused or went away.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// Somebody else held the migration lock, or a lock on a table, all the time.
+    #[error("other migrations or long transactions kept their locks for {} s; try again", .0.as_secs())]
+    Busy(Duration),
+    /// One migration failed. It has changed nothing, unless it says `-- no-transaction`.
+    #[error("migration {version} failed: {cause}")]
+    Failed {
+        /// The number at the start of its file name.
+        version: i64,
+        /// What the database said.
+        cause: Cause,
+    },
+    /// A migration differs from what was applied under its number.
+    #[error("migration {0} was edited after it had been applied; restore it and write a new one")]
+    Edited(i64),
+    /// The bookkeeping of migrations does not allow to go on.
+    #[error("{0}")]
+    Bookkeeping(String),
+}
+
+/// Creates the database of the URL unless it is there. Tells whether it was created.
+///
+/// Needs the right to create databases only when it has to.
+pub async fn ensure_database(config: &StoreConfig) -> Result<bool, MigrateError> {
+    let options = session(config)?;
+    match open(&options).await {
+        Ok(connection) => return Ok(connection.close().await.map(|()| false).unwrap_or(false)),
+        Err(error) if sqlstate(&error) == Some("3D000".into()) => {}
+        Err(error) => return Err(StoreError::from(error).into()),
+    }
+    match Postgres::create_database(config.database_url.expose_secret()).await {
+        Ok(()) => Ok(true),
+        // Another process was faster: either it was there already, or it appeared while ours was being made.
+        Err(error) if matches!(sqlstate(&error).as_deref(), Some("42P04" | "23505")) => Ok(false),
+        Err(error) => Err(StoreError::from(error).into()),
+    }
+}
+
+/// Applies what is missing, one process at a time under sqlx's advisory lock, and waits at most about `patience` for
+/// locks. Statements themselves may take as long as they need. Safe to repeat and to run from every replica at once.
+pub async fn run(config: &StoreConfig, migrator: &Migrator, patience: Duration) -> Result<(), MigrateError> {
+    let options = session(config)?.options([
+        ("statement_timeout", "0".to_owned()),
+        ("lock_timeout", LOCK_TIMEOUT.min(patience).as_millis().max(1).to_string()),
+    ]);
+    // Newer binaries may have been here: expand and contract keeps their schema good for this one.
+    let mut migrator = Migrator::with_migrations(migrator.iter().cloned().collect());
+    migrator.set_ignore_missing(true);
+
+    let deadline = Instant::now() + patience;
+    loop {
+        // A connection of its own: sqlx leaves its lock behind when it fails, and only the end of the session frees it.
+        let mut connection = open(&options).await.map_err(StoreError::from)?;
+        let result = migrator.run_direct(None, &mut connection, false).await;
+        let closed = connection.close().await;
+        match result {
+            Ok(()) => return closed.map_err(|error| StoreError::from(error).into()),
+            Err(error) if waited_for_lock(&error) && Instant::now() < deadline => sleep(PAUSE).await,
+            Err(error) if waited_for_lock(&error) => return Err(MigrateError::Busy(patience)),
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
+
+/// Whether the database has every migration of this binary, unedited. It may have newer ones.
+pub async fn is_current(pool: &PgPool, migrator: &Migrator) -> Result<bool, StoreError> {
+    let applied: Result<Vec<(i64, Vec<u8>)>, _> =
+        sqlx::query_as("select version, checksum from _sqlx_migrations where success").fetch_all(pool).await;
+    let applied: HashMap<i64, Vec<u8>> = match applied {
+        Ok(rows) => rows.into_iter().collect(),
+        // Nothing was ever migrated here.
+        Err(error) if sqlstate(&error).as_deref() == Some("42P01") => return Ok(false),
+        Err(error) => return Err(error.into()),
+    };
+    let mut needed = migrator.iter().filter(|migration| !migration.migration_type.is_down_migration());
+    Ok(needed.all(|migration| applied.get(&migration.version).is_some_and(|sum| **sum == *migration.checksum)))
+}
+
+async fn open(options: &PgConnectOptions) -> Result<PgConnection, sqlx::Error> {
+    timeout(CONNECT_TIMEOUT, options.connect()).await.unwrap_or(Err(sqlx::Error::PoolTimedOut))
+}
+
+fn sqlstate(error: &sqlx::Error) -> Option<String> {
+    error.as_database_error().and_then(|error| error.code()).map(Into::into)
+}
+
+fn waited_for_lock(error: &sqlx::migrate::MigrateError) -> bool {
+    use sqlx::migrate::MigrateError as E;
+    match error {
+        E::Execute(error) | E::ExecuteMigration(error, _) => sqlstate(error).as_deref() == Some("55P03"),
+        _ => false,
+    }
+}
+
+impl From<sqlx::migrate::MigrateError> for MigrateError {
+    fn from(error: sqlx::migrate::MigrateError) -> Self {
+        use sqlx::migrate::MigrateError as E;
+        match error {
+            E::Execute(error) => Self::Store(error.into()),
+            E::ExecuteMigration(error, version) => match StoreError::from(error) {
+                error @ StoreError::Unavailable(_) => Self::Store(error),
+                StoreError::Timeout(cause)
+                | StoreError::Conflict(cause)
+                | StoreError::Constraint { cause, .. }
+                | StoreError::Unexpected(cause) => Self::Failed { version, cause },
+            },
+            E::VersionMismatch(version) => Self::Edited(version),
+            other => Self::Bookkeeping(other.to_string()),
+        }
+    }
+}

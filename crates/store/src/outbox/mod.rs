@@ -1,0 +1,100 @@
+//! The transactional outbox: what another service must learn although either side may crash in between.
+//!
+//! The event is written in the same transaction as the change it tells of ([`enqueue`]), so there is never one without
+//! the other. A [`Relay`] in each replica carries events to their receiver:
+//!
+//! - **at least once**: an event is claimed for the length of a lease and no lock or transaction is open while the
+//!   receiver is called; whoever crashes in between, the event is delivered again. Receivers are idempotent.
+//! - **in order for each aggregate**: an event waits while an earlier one of its aggregate is on its way. Events of
+//!   different aggregates do not wait for one another. The order is that of `event_id`, which is the order of commits
+//!   as long as the writers of one aggregate hold a lock on it, as every change of a reservation or payment does.
+//! - **not forever**: after a permanent refusal or too many attempts it is parked. It then no longer holds up its
+//!   aggregate, and waits for somebody to [`replay`] it, out of order.
+//!
+//! The table is in each owner's own database; its definition is [`SCHEMA`], which the owner's migration copies.
+
+mod admin;
+mod backoff;
+mod claim;
+mod relay;
+
+use std::fmt;
+
+use jiff::Timestamp;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use sqlx::PgConnection;
+use sqlx::types::Json;
+use uuid::Uuid;
+
+pub use admin::{OutboxStats, ParkedEvent, parked, purge_delivered, replay, replay_all, stats};
+pub use relay::{Deliver, Delivery, Relay, RelayOptions, Wake};
+
+use crate::StoreError;
+
+/// The outbox table with its constraints and indexes, as every owner's migration has it.
+pub const SCHEMA: &str = include_str!("schema.sql");
+
+/// Longest `last_error` that is kept, in characters.
+const MAX_REASON: usize = 500;
+
+/// Writes an event within the caller's transaction and yields its number. Ring [`Wake::wake`] after the commit.
+///
+/// `kind` says what happened (`reservation.cancelled`) and decides the receiver; `payload` is what the receiver needs,
+/// at most 64 KiB; `trace_parent` is the W3C header of the current span, so that the delivery joins its trace.
+pub async fn enqueue(
+    connection: &mut PgConnection,
+    aggregate_id: Uuid,
+    kind: &str,
+    payload: &impl Serialize,
+    trace_parent: Option<&str>,
+) -> Result<i64, StoreError> {
+    // Encoded here, as an error of serde inside a bind would be a panic of sqlx.
+    let payload = serde_json::to_value(payload).map_err(|error| sqlx::Error::Encode(error.into()))?;
+    let event_id = sqlx::query_scalar(
+        "insert into outbox (aggregate_id, kind, payload, trace_parent) values ($1, $2, $3, $4) returning event_id",
+    )
+    .bind(aggregate_id)
+    .bind(kind)
+    .bind(Json(payload))
+    .bind(trace_parent)
+    .fetch_one(connection)
+    .await?;
+    Ok(event_id)
+}
+
+/// An event on its way.
+pub struct OutboxEvent {
+    /// Its number, which ascends with time.
+    pub event_id: i64,
+    /// What it is about; events of one aggregate keep their order.
+    pub aggregate_id: Uuid,
+    /// What happened.
+    pub kind: String,
+    /// When it was written.
+    pub created_at: Timestamp,
+    /// The W3C `traceparent` of the span that wrote it.
+    pub trace_parent: Option<String>,
+    /// 1 on the first attempt to deliver it.
+    pub attempt: i32,
+    payload: serde_json::Value,
+}
+
+impl OutboxEvent {
+    /// What the receiver needs. An error means the event was written by code that disagrees with this: park it.
+    pub fn payload<T: DeserializeOwned>(&self) -> Result<T, serde_json::Error> {
+        T::deserialize(&self.payload)
+    }
+}
+
+/// Without the payload, which may hold personal data.
+impl fmt::Debug for OutboxEvent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("OutboxEvent")
+            .field("event_id", &self.event_id)
+            .field("aggregate_id", &self.aggregate_id)
+            .field("kind", &self.kind)
+            .field("attempt", &self.attempt)
+            .finish_non_exhaustive()
+    }
+}
