@@ -1,0 +1,125 @@
+//! Who may call which method, as the contract's options say.
+
+use std::collections::HashMap;
+
+use prost_reflect::{DescriptorError, DescriptorPool, DynamicMessage, MethodDescriptor, Value};
+use staymesh_api::options::v1::Role;
+
+/// The rule for one method.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Rule {
+    /// Anybody, with or without a token.
+    Anonymous,
+    /// Callers with one of these roles; nobody when it is empty.
+    Roles(Vec<Role>),
+}
+
+impl Rule {
+    /// Whether a caller with this role may call.
+    pub fn allows(&self, role: Role) -> bool {
+        match self {
+            Self::Anonymous => true,
+            Self::Roles(roles) => roles.contains(&role),
+        }
+    }
+}
+
+/// The rules of every method, by gRPC path (`/staymesh.hotel.v1.HotelService/GetHotel`).
+#[derive(Clone, Debug)]
+pub struct AccessTable(HashMap<String, Rule>);
+
+impl AccessTable {
+    /// Reads the options `staymesh.options.v1.access` of a descriptor set. A method without one refuses everybody.
+    ///
+    /// # Errors
+    /// When the descriptor set cannot be read.
+    pub fn read(descriptor_set: &[u8]) -> Result<Self, DescriptorError> {
+        let pool = DescriptorPool::decode(descriptor_set)?;
+        let mut rules = HashMap::new();
+        for service in pool.services() {
+            for method in service.methods() {
+                let path = format!("/{}/{}", service.full_name(), method.name());
+                rules.insert(path, rule_of(&pool, &method));
+            }
+        }
+        Ok(Self(rules))
+    }
+
+    /// The rule of a path; none when the contract has no such method (health and reflection, or a mistake).
+    pub fn rule(&self, path: &str) -> Option<&Rule> {
+        self.0.get(path)
+    }
+
+    /// Every path with its rule.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &Rule)> {
+        self.0.iter().map(|(path, rule)| (path.as_str(), rule))
+    }
+}
+
+fn rule_of(pool: &DescriptorPool, method: &MethodDescriptor) -> Rule {
+    let nobody = Rule::Roles(Vec::new());
+    let Some(extension) = pool.get_extension_by_name("staymesh.options.v1.access") else {
+        return nobody;
+    };
+    let options = method.options();
+    let access = options.get_extension(&extension);
+    let Value::Message(access) = access.as_ref() else {
+        return nobody;
+    };
+    if is_anonymous(access) {
+        return Rule::Anonymous;
+    }
+    Rule::Roles(roles(access))
+}
+
+fn is_anonymous(access: &DynamicMessage) -> bool {
+    access
+        .get_field_by_name("anonymous")
+        .is_some_and(|value| value.as_bool() == Some(true))
+}
+
+fn roles(access: &DynamicMessage) -> Vec<Role> {
+    let Some(field) = access.get_field_by_name("roles") else {
+        return Vec::new();
+    };
+    field
+        .as_list()
+        .unwrap_or_default()
+        .iter()
+        .filter_map(|value| Role::try_from(value.as_enum_number()?).ok())
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn table() -> AccessTable {
+        AccessTable::read(staymesh_api::DESCRIPTOR_SET).expect("the contract can be read")
+    }
+
+    #[test]
+    fn every_method_of_the_contract_says_who_may_call_it() {
+        let mut count = 0;
+        for (path, rule) in table().iter() {
+            assert_ne!(rule, &Rule::Roles(Vec::new()), "{path} refuses everybody");
+            count += 1;
+        }
+        assert!(count > 40, "only {count} methods");
+    }
+
+    #[test]
+    fn writes_to_hotels_are_for_staff_and_admins() {
+        let table = table();
+        let rule = table
+            .rule("/staymesh.hotel.v1.HotelAdminService/UpdateHotel")
+            .expect("is in the contract");
+        assert!(rule.allows(Role::Staff) && rule.allows(Role::Admin));
+        assert!(!rule.allows(Role::Guest) && !rule.allows(Role::Partner));
+    }
+
+    #[test]
+    fn an_unknown_path_has_no_rule() {
+        assert_eq!(table().rule("/staymesh.hotel.v1.HotelService/Steal"), None);
+    }
+}

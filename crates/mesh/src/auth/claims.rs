@@ -1,0 +1,59 @@
+//! What an access token says.
+
+use serde::{Deserialize, Serialize};
+use staymesh_api::options::v1::Role;
+
+/// The claims of an access token (RFC 7519), in the names of the JSON.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Claims {
+    /// Issuer: the identity service of this chain.
+    pub iss: String,
+    /// Audience: this mesh.
+    pub aud: String,
+    /// The account's UUID, or `client:` and the client id.
+    pub sub: String,
+    /// The role's name: `guest`, `staff`, `partner`, `admin` or `service`.
+    pub role: String,
+    /// The hotels that a staff account works for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub hotel_ids: Vec<i32>,
+    /// The login or client the token belongs to: what a revocation names.
+    pub sid: String,
+    /// When it was issued, Unix seconds.
+    pub iat: i64,
+    /// When it ends, Unix seconds.
+    pub exp: i64,
+}
+
+/// The name of a role in a token.
+pub(super) fn role_of(name: &str) -> Option<Role> {
+    let role = match name {
+        "guest" => Role::Guest,
+        "staff" => Role::Staff,
+        "partner" => Role::Partner,
+        "admin" => Role::Admin,
+        "service" => Role::Service,
+        _ => return None,
+    };
+    Some(role)
+}
+
+impl Claims {
+    /// The name that a role has in tokens and in databases.
+    pub fn role_name(role: Role) -> Option<&'static str> {
+        let name = match role {
+            Role::Guest => "guest",
+            Role::Staff => "staff",
+            Role::Partner => "partner",
+            Role::Admin => "admin",
+            Role::Service => "service",
+            Role::Unspecified => return None,
+        };
+        Some(name)
+    }
+
+    /// The role that a name in a token or a database stands for.
+    pub fn role_from_name(name: &str) -> Option<Role> {
+        role_of(name)
+    }
+}

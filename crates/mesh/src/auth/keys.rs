@@ -1,0 +1,147 @@
+//! The public keys that tokens are verified with, and the verifying.
+
+use std::{
+    collections::HashMap,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use arc_swap::ArcSwap;
+use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode, decode_header};
+use staymesh_api::identity::v1::{GetKeySetRequest, JsonWebKey, auth_service_client::AuthServiceClient};
+use tokio::sync::Mutex;
+use tonic::transport::Channel;
+
+use super::{Caller, claims::Claims};
+use crate::config::AuthConfig;
+
+/// Keys are fetched again after this time, so that a key that identity drops is soon dropped everywhere.
+const REFRESH_AFTER: Duration = Duration::from_secs(300);
+/// Tokens with unknown keys make us ask identity at most this often, whatever nonsense callers send.
+const ASK_AT_MOST_EVERY: Duration = Duration::from_secs(2);
+/// The longest time that asking may take.
+const ASK_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// Where keys come from.
+#[tonic::async_trait]
+pub trait KeySource: Send + Sync + 'static {
+    /// The keys in use now.
+    async fn fetch(&self) -> Result<Vec<JsonWebKey>, String>;
+}
+
+/// The keys of the identity service, over gRPC.
+pub struct RemoteKeys(AuthServiceClient<Channel>);
+
+impl RemoteKeys {
+    /// Asks identity through this channel.
+    pub fn new(channel: Channel) -> Self {
+        Self(AuthServiceClient::new(channel))
+    }
+}
+
+#[tonic::async_trait]
+impl KeySource for RemoteKeys {
+    async fn fetch(&self) -> Result<Vec<JsonWebKey>, String> {
+        let mut client = self.0.clone();
+        match tokio::time::timeout(ASK_TIMEOUT, client.get_key_set(GetKeySetRequest {})).await {
+            Ok(Ok(response)) => Ok(response.into_inner().keys),
+            Ok(Err(status)) => Err(status.code().to_string()),
+            Err(_) => Err("no answer in time".to_owned()),
+        }
+    }
+}
+
+/// Why a token was not accepted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TokenError {
+    /// It is not one of ours, or it has ended.
+    Invalid,
+    /// The keys to tell are not to be had right now.
+    KeysUnavailable,
+}
+
+#[derive(Default)]
+struct Keys {
+    by_id: HashMap<String, DecodingKey>,
+    fetched: Option<Instant>,
+}
+
+/// Verifies access tokens. Cheap to clone.
+#[derive(Clone)]
+pub struct TokenVerifier {
+    source: Arc<dyn KeySource>,
+    keys: Arc<ArcSwap<Keys>>,
+    last_asked: Arc<Mutex<Option<Instant>>>,
+    validation: Arc<Validation>,
+}
+
+impl TokenVerifier {
+    /// A verifier that gets its keys when the first token comes.
+    pub fn new(source: impl KeySource, config: &AuthConfig) -> Self {
+        let mut validation = Validation::new(Algorithm::ES256);
+        validation.set_issuer(&[&config.issuer]);
+        validation.set_audience(&[&config.audience]);
+        validation.set_required_spec_claims(&["exp", "iss", "aud", "sub"]);
+        validation.leeway = 5;
+        Self {
+            source: Arc::new(source),
+            keys: Arc::default(),
+            last_asked: Arc::default(),
+            validation: Arc::new(validation),
+        }
+    }
+
+    /// The caller that a token stands for.
+    ///
+    /// # Errors
+    /// When the token is not ours or has ended, or when there are no keys to tell.
+    pub async fn verify(&self, token: &str) -> Result<Caller, TokenError> {
+        let header = decode_header(token).map_err(|_| TokenError::Invalid)?;
+        let key_id = header.kid.ok_or(TokenError::Invalid)?;
+        let keys = self.keys_with(&key_id).await?;
+        let key = keys.by_id.get(&key_id).ok_or(TokenError::Invalid)?;
+        let claims = decode::<Claims>(token, key, &self.validation)
+            .map_err(|_| TokenError::Invalid)?
+            .claims;
+        Caller::from_claims(claims).ok_or(TokenError::Invalid)
+    }
+
+    async fn keys_with(&self, key_id: &str) -> Result<Arc<Keys>, TokenError> {
+        let keys = self.keys.load_full();
+        let known = keys.by_id.contains_key(key_id);
+        let fresh = keys.fetched.is_some_and(|t| t.elapsed() < REFRESH_AFTER);
+        if known && fresh {
+            return Ok(keys);
+        }
+        // One asks, the others wait for the answer; nobody asks more often than the limit.
+        let mut last_asked = self.last_asked.lock().await;
+        let asked_just_now = last_asked.is_some_and(|t| t.elapsed() < ASK_AT_MOST_EVERY);
+        if !asked_just_now {
+            let answer = self.source.fetch().await;
+            *last_asked = Some(Instant::now());
+            match answer {
+                Ok(list) => self.keys.store(Arc::new(Keys {
+                    by_id: decoding_keys(list),
+                    fetched: Some(Instant::now()),
+                })),
+                Err(error) => tracing::warn!(error.cause = error, "no key set from identity"),
+            }
+        }
+        let keys = self.keys.load_full();
+        // Old keys are better than none while identity is away.
+        if keys.fetched.is_none() {
+            return Err(TokenError::KeysUnavailable);
+        }
+        Ok(keys)
+    }
+}
+
+fn decoding_keys(list: Vec<JsonWebKey>) -> HashMap<String, DecodingKey> {
+    list.into_iter()
+        .filter(|key| key.kty == "EC" && key.crv == "P-256")
+        .filter_map(|key| {
+            let decoding = DecodingKey::from_ec_components(&key.x, &key.y).ok()?;
+            Some((key.kid, decoding))
+        })
+        .collect()
+}

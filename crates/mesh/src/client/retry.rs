@@ -1,0 +1,89 @@
+//! Retries of calls that may be repeated. Tonic's bodies cannot be cloned, so a retry makes the whole call again.
+
+use std::{sync::Arc, time::Duration};
+
+use backon::{BackoffBuilder, ExponentialBuilder};
+use tonic::{Code, Status};
+use tower::retry::budget::{Budget, TpsBudget};
+
+/// How many retries a channel may make: a fifth of its calls and two a second more. When everything fails, retries must
+/// not make it worse.
+#[derive(Clone)]
+pub struct RetryBudget(Arc<TpsBudget>);
+
+impl Default for RetryBudget {
+    fn default() -> Self {
+        Self(Arc::new(TpsBudget::new(Duration::from_secs(10), 2, 0.2)))
+    }
+}
+
+/// Makes a call that may be repeated, at most three times, while the budget lasts. Only "unavailable" is repeated: it
+/// says that nobody worked on the call, or that nothing is known, and both are safe for a call that may be repeated.
+///
+/// # Errors
+/// The status of the last attempt.
+pub async fn retry<T>(
+    budget: &RetryBudget,
+    mut call: impl AsyncFnMut() -> Result<T, Status>,
+) -> Result<T, Status> {
+    budget.0.deposit();
+    let mut delays = ExponentialBuilder::default()
+        .with_min_delay(Duration::from_millis(20))
+        .with_max_times(2)
+        .with_jitter()
+        .build();
+    loop {
+        let status = match call().await {
+            Ok(value) => return Ok(value),
+            Err(status) if status.code() != Code::Unavailable => return Err(status),
+            Err(status) => status,
+        };
+        let Some(delay) = delays.next() else {
+            return Err(status);
+        };
+        if !budget.0.withdraw() {
+            return Err(status);
+        }
+        tokio::time::sleep(delay).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn repeats_what_is_unavailable_three_times_and_nothing_else() {
+        let budget = RetryBudget::default();
+        let mut calls = 0;
+        let result: Result<(), _> = retry(&budget, async || {
+            calls += 1;
+            Err(Status::unavailable("away"))
+        })
+        .await;
+        assert!(result.is_err());
+        assert_eq!(calls, 3);
+
+        let mut calls = 0;
+        let _: Result<(), _> = retry(&budget, async || {
+            calls += 1;
+            Err(Status::failed_precondition("no"))
+        })
+        .await;
+        assert_eq!(calls, 1);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_budget_bounds_the_retries() {
+        let budget = RetryBudget::default();
+        let mut calls = 0;
+        for _ in 0..1000 {
+            let _: Result<(), _> = retry(&budget, async || {
+                calls += 1;
+                Err(Status::unavailable("away"))
+            })
+            .await;
+        }
+        assert!(calls < 1400, "{calls} calls for 1000");
+    }
+}

@@ -1,0 +1,114 @@
+//! What every service reads from its environment. `staymesh serve SERVICE --help` prints it with the defaults.
+
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
+
+use clap::Args;
+use secrecy::SecretString;
+
+/// Where a service listens and what it accepts.
+#[derive(Args, Clone, Debug)]
+pub struct ServerConfig {
+    /// Address of the gRPC server.
+    #[arg(long, env = "STAYMESH_LISTEN", default_value = "127.0.0.1:0")]
+    pub listen: SocketAddr,
+    /// Address of the operations server: /metrics, /livez, /readyz.
+    #[arg(long, env = "STAYMESH_OPS_LISTEN", default_value = "127.0.0.1:0")]
+    pub ops_listen: SocketAddr,
+    /// Requests that may be in progress at once; more are refused with OVERLOADED.
+    #[arg(long, env = "STAYMESH_MAX_CONCURRENCY", default_value_t = 1024)]
+    pub max_concurrency: usize,
+    /// The longest time a request may take, in seconds, whatever deadline its caller sets.
+    #[arg(long, env = "STAYMESH_MAX_DEADLINE_SECONDS", default_value = "15", value_parser = seconds)]
+    pub max_deadline: Duration,
+    /// How long requests in progress may go on after SIGTERM, in seconds.
+    #[arg(long, env = "STAYMESH_DRAIN_SECONDS", default_value = "20", value_parser = seconds)]
+    pub drain: Duration,
+    /// Certificate of this service (PEM). With it the server speaks TLS alone.
+    #[arg(long, env = "STAYMESH_TLS_CERT", requires = "tls_key")]
+    pub tls_cert: Option<PathBuf>,
+    /// Private key of the certificate (PEM).
+    #[arg(long, env = "STAYMESH_TLS_KEY", requires = "tls_cert")]
+    pub tls_key: Option<PathBuf>,
+    /// Authority that signs the certificates of callers (PEM). With it callers without a certificate are refused.
+    #[arg(long, env = "STAYMESH_TLS_CLIENT_CA", requires = "tls_cert")]
+    pub tls_client_ca: Option<PathBuf>,
+}
+
+/// What a service tells operators.
+#[derive(Args, Clone, Debug)]
+pub struct TelemetryConfig {
+    /// What is logged, in the syntax of tracing's `EnvFilter`.
+    #[arg(long, env = "STAYMESH_LOG", default_value = "info")]
+    pub log: String,
+    /// OTLP/gRPC collector for traces, for example `http://otel-collector:4317`; without it there are none.
+    #[arg(long, env = "STAYMESH_OTLP_ENDPOINT")]
+    pub otlp_endpoint: Option<String>,
+    /// Share of requests that start a trace of their own, 0 to 1. A trace that the caller started is always continued.
+    #[arg(long, env = "STAYMESH_TRACE_RATIO", default_value_t = 0.1)]
+    pub trace_ratio: f64,
+}
+
+/// How a service knows its callers.
+#[derive(Args, Clone, Debug)]
+pub struct AuthConfig {
+    /// The `iss` that access tokens must carry.
+    #[arg(
+        long,
+        env = "STAYMESH_TOKEN_ISSUER",
+        default_value = "https://identity.staymesh.local"
+    )]
+    pub issuer: String,
+    /// The `aud` that access tokens must carry.
+    #[arg(long, env = "STAYMESH_TOKEN_AUDIENCE", default_value = "staymesh")]
+    pub audience: String,
+    /// Redis with the revoked logins. Without it, or while it is away, a token is good until it expires.
+    #[arg(long, env = "STAYMESH_REDIS_URL")]
+    pub redis_url: Option<SecretString>,
+}
+
+/// How a service calls others.
+#[derive(Args, Clone, Debug)]
+pub struct ClientConfig {
+    /// Where identity listens, for example `http://identity:50051`.
+    #[arg(long, env = "STAYMESH_IDENTITY_URL")]
+    pub identity_url: String,
+    /// The OAuth 2.0 client id of this service.
+    #[arg(long, env = "STAYMESH_SERVICE_CLIENT_ID")]
+    pub service_client_id: String,
+    /// The OAuth 2.0 client secret of this service.
+    #[arg(long, env = "STAYMESH_SERVICE_CLIENT_SECRET", hide_env_values = true)]
+    pub service_client_secret: SecretString,
+    /// The longest time a call to another service may take, in seconds; less when the caller's own deadline is nearer.
+    #[arg(long, env = "STAYMESH_CALL_TIMEOUT_SECONDS", default_value = "3", value_parser = seconds)]
+    pub call_timeout: Duration,
+    /// Authority that signs the certificates of services (PEM), for `https` addresses.
+    #[arg(long, env = "STAYMESH_TLS_CA")]
+    pub tls_ca: Option<PathBuf>,
+    /// Certificate that this service shows to others (PEM).
+    #[arg(long, env = "STAYMESH_TLS_CALLER_CERT", requires = "tls_caller_key")]
+    pub tls_caller_cert: Option<PathBuf>,
+    /// Private key of that certificate (PEM).
+    #[arg(long, env = "STAYMESH_TLS_CALLER_KEY", requires = "tls_caller_cert")]
+    pub tls_caller_key: Option<PathBuf>,
+}
+
+/// Parses a time in seconds, for example `2` or `0.5`.
+pub fn seconds(text: &str) -> Result<Duration, String> {
+    text.parse::<f64>()
+        .ok()
+        .and_then(|s| Duration::try_from_secs_f64(s).ok())
+        .ok_or_else(|| format!("'{text}' is not a number of seconds"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn seconds_may_be_fractions_but_not_negative_or_endless() {
+        assert_eq!(seconds("0.25"), Ok(Duration::from_millis(250)));
+        for bad in ["-1", "inf", "NaN", "", "1e300"] {
+            assert!(seconds(bad).is_err(), "{bad}");
+        }
+    }
+}

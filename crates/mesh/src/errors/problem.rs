@@ -1,0 +1,201 @@
+//! An error as a caller will see it.
+
+use std::{collections::HashMap, fmt, time::Duration};
+
+use tonic::{Code, Status};
+use tonic_types::{ErrorDetails, FieldViolation, StatusExt};
+
+use super::Reason;
+use crate::context::RequestContext;
+
+/// The `domain` of every `google.rpc.ErrorInfo` of Staymesh.
+pub const ERROR_DOMAIN: &str = "staymesh";
+
+/// An error as a caller will see it: reason, message, metadata, and field violations or a time to retry where they apply.
+#[derive(Clone, Debug)]
+pub struct Problem {
+    reason: Reason,
+    message: String,
+    metadata: HashMap<String, String>,
+    violations: Vec<FieldViolation>,
+    retry_after: Option<Duration>,
+}
+
+impl Problem {
+    /// A problem with a message for people. The message must hold no personal data and no internals.
+    pub fn new(reason: Reason, message: impl Into<String>) -> Self {
+        Self {
+            reason,
+            message: message.into(),
+            metadata: HashMap::new(),
+            violations: Vec::new(),
+            retry_after: None,
+        }
+    }
+
+    /// A field that is wrong, and what is wrong with it.
+    pub fn field(field: impl Into<String>, description: impl Into<String>) -> Self {
+        Self::fields([(field.into(), description.into())])
+    }
+
+    /// Several fields that are wrong.
+    pub fn fields(violations: impl IntoIterator<Item = (String, String)>) -> Self {
+        let violations: Vec<_> = violations
+            .into_iter()
+            .map(|(field, description)| FieldViolation::new(field, description))
+            .collect();
+        let message = violations
+            .iter()
+            .map(|v| format!("{}: {}", v.field, v.description))
+            .collect::<Vec<_>>()
+            .join("; ");
+        Self {
+            violations,
+            ..Self::new(Reason::InvalidField, message)
+        }
+    }
+
+    /// A defect of ours. The cause goes to the log; the caller gets the request id alone.
+    pub fn internal(cause: &dyn fmt::Display) -> Self {
+        tracing::error!(error.cause = %cause, "internal error");
+        Self::new(
+            Reason::Internal,
+            "something went wrong on our side; the request id helps us to find it",
+        )
+    }
+
+    /// Adds a fact for programs.
+    #[must_use]
+    pub fn with(mut self, key: &str, value: impl ToString) -> Self {
+        self.metadata.insert(key.to_owned(), value.to_string());
+        self
+    }
+
+    /// Says when it makes sense to try again.
+    #[must_use]
+    pub fn retry_after(mut self, delay: Duration) -> Self {
+        self.retry_after = Some(delay);
+        self
+    }
+
+    /// Why the call failed.
+    pub const fn reason(&self) -> Reason {
+        self.reason
+    }
+
+    /// The reason that a status from another service carries, if it is one of Staymesh.
+    pub fn reason_of(status: &Status) -> Option<Reason> {
+        let info = status.get_details_error_info()?;
+        (info.domain == ERROR_DOMAIN)
+            .then(|| Reason::ALL.iter().find(|r| r.as_str() == info.reason))
+            .flatten()
+            .copied()
+    }
+
+    /// A failed call to another service, as this service's own problem: what the other service said about the request
+    /// is passed on, what it said about itself becomes "a dependency is away".
+    pub fn from_dependency(name: &'static str, status: &Status) -> Self {
+        match status.code() {
+            Code::Unavailable
+            | Code::DeadlineExceeded
+            | Code::ResourceExhausted
+            | Code::Cancelled
+            | Code::Unauthenticated
+            | Code::Unknown => {
+                tracing::warn!(dependency = name, rpc.code = ?status.code(), "dependency failed: {}", status.message());
+                Self::new(
+                    Reason::DependencyUnavailable,
+                    format!("the {name} service does not answer; try again"),
+                )
+                .with("dependency", name)
+                .retry_after(Duration::from_secs(1))
+            }
+            _ => Self::reason_of(status).map_or_else(
+                || Self::internal(&format!("{name}: {status}")),
+                |reason| {
+                    let mut problem = Self::new(reason, status.message());
+                    if let Some(info) = status.get_details_error_info() {
+                        problem.metadata = info.metadata;
+                    }
+                    if let Some(bad) = status.get_details_bad_request() {
+                        problem.violations = bad.field_violations;
+                    }
+                    problem
+                },
+            ),
+        }
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.reason.as_str(), self.message)
+    }
+}
+
+impl std::error::Error for Problem {}
+
+impl From<Problem> for Status {
+    fn from(problem: Problem) -> Self {
+        let mut details = ErrorDetails::with_error_info(
+            problem.reason.as_str(),
+            ERROR_DOMAIN,
+            problem.metadata,
+        );
+        if !problem.violations.is_empty() {
+            details.set_bad_request(problem.violations);
+        }
+        if let Some(delay) = problem.retry_after {
+            details.set_retry_info(Some(delay));
+        }
+        if let Some(context) = RequestContext::current() {
+            details.set_request_info(&*context.request_id, "");
+        }
+        Self::with_error_details(problem.reason.code(), problem.message, details)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_problem_survives_the_wire() {
+        let status = Status::from(
+            Problem::new(Reason::RoomSoldOut, "sold out")
+                .with("stay_date", "2030-01-01")
+                .retry_after(Duration::from_secs(42)),
+        );
+        assert_eq!(status.code(), Code::FailedPrecondition);
+        assert_eq!(Problem::reason_of(&status), Some(Reason::RoomSoldOut));
+        let info = status.get_details_error_info().expect("has ErrorInfo");
+        assert_eq!(info.metadata["stay_date"], "2030-01-01");
+        let retry = status.get_details_retry_info().expect("has RetryInfo");
+        assert_eq!(retry.retry_delay, Some(Duration::from_secs(42)));
+    }
+
+    #[test]
+    fn a_field_problem_names_the_field() {
+        let status = Status::from(Problem::field("rooms", "must be 1 to 50"));
+        let bad = status.get_details_bad_request().expect("has BadRequest");
+        assert_eq!(bad.field_violations[0].field, "rooms");
+        assert_eq!(status.message(), "rooms: must be 1 to 50");
+    }
+
+    #[test]
+    fn what_a_dependency_says_of_the_request_is_passed_on_and_of_itself_is_not() {
+        let about_request = Status::from(Problem::new(Reason::HotelNotFound, "no hotel 7"));
+        let passed = Problem::from_dependency("hotel", &about_request);
+        assert_eq!(passed.reason(), Reason::HotelNotFound);
+        for status in [
+            Status::unavailable("connection refused 10.0.0.7"),
+            Status::deadline_exceeded(""),
+        ] {
+            let problem = Problem::from_dependency("hotel", &status);
+            assert_eq!(problem.reason(), Reason::DependencyUnavailable);
+            assert!(!problem.message.contains("10.0.0.7"));
+        }
+        let defect = Problem::from_dependency("hotel", &Status::internal("at line 7"));
+        assert_eq!(defect.reason(), Reason::Internal);
+    }
+}

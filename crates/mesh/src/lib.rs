@@ -1,0 +1,27 @@
+//! What every Staymesh service stands on, written once.
+//!
+//! | a question | its module |
+//! |---|---|
+//! | how is it configured? | [`config`] |
+//! | who calls, and may they? | [`auth`] |
+//! | how does an error leave the service? | [`errors`] |
+//! | what happens to a request before a handler sees it? | [`server`] |
+//! | how does one service call another? | [`client`] |
+//! | what can an operator see? | [`telemetry`], [`ops`], [`health`] |
+//! | how does it stop? | [`shutdown`] |
+
+pub mod auth;
+pub mod client;
+pub mod config;
+pub mod context;
+pub mod errors;
+pub mod health;
+pub mod ops;
+pub mod redis;
+pub mod server;
+pub mod shutdown;
+pub mod telemetry;
+pub mod values;
+
+pub use auth::Caller;
+pub use errors::{Problem, Reason};

@@ -1,0 +1,90 @@
+//! Authorizes a call before anything looks at its content.
+
+use std::{sync::Arc, time::Duration};
+
+use axum::{
+    extract::{Request, State},
+    http::{HeaderMap, header::AUTHORIZATION},
+    middleware::Next,
+    response::Response,
+};
+
+use super::refuse;
+use crate::{
+    auth::{AccessTable, Caller, Revocations, Rule, TokenError, TokenVerifier, unauthenticated},
+    errors::{Problem, Reason},
+};
+
+/// What authorizing needs.
+#[derive(Clone)]
+pub(super) struct Authorize {
+    pub(super) access: Arc<AccessTable>,
+    pub(super) verifier: TokenVerifier,
+    pub(super) revocations: Revocations,
+}
+
+pub(super) async fn layer(
+    State(authorize): State<Authorize>,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    // A path that the contract does not have is health, reflection, or unknown: the router answers all three.
+    if let Some(rule) = authorize.access.rule(request.uri().path()) {
+        match authorize.caller(rule, request.headers()).await {
+            Ok(Some(caller)) => {
+                request.extensions_mut().insert(caller);
+            }
+            Ok(None) => {}
+            Err(problem) => return refuse(problem),
+        }
+    }
+    next.run(request).await
+}
+
+impl Authorize {
+    /// The caller, if the rule lets them in. An open method takes a bad token as none, so that a client whose login
+    /// has ended can still log in.
+    async fn caller(&self, rule: &Rule, headers: &HeaderMap) -> Result<Option<Caller>, Problem> {
+        let token = bearer(headers);
+        match (rule, token) {
+            (Rule::Anonymous, None) => Ok(None),
+            (Rule::Anonymous, Some(token)) => Ok(self.verified(token).await.ok()),
+            (Rule::Roles(_), None) => Err(unauthenticated()),
+            (Rule::Roles(roles), Some(token)) => {
+                let caller = self.verified(token).await?;
+                if roles.contains(&caller.role) {
+                    return Ok(Some(caller));
+                }
+                Err(Problem::new(
+                    Reason::AccessDenied,
+                    "callers with this role may not call this method",
+                ))
+            }
+        }
+    }
+
+    async fn verified(&self, token: &str) -> Result<Caller, Problem> {
+        let caller = self.verifier.verify(token).await.map_err(|error| match error {
+            TokenError::Invalid => unauthenticated(),
+            TokenError::KeysUnavailable => Problem::new(
+                Reason::DependencyUnavailable,
+                "the keys to verify tokens with are not to be had; try again",
+            )
+            .with("dependency", "identity")
+            .retry_after(Duration::from_secs(2)),
+        })?;
+        if self.revocations.is_revoked(&caller.session).await {
+            return Err(Problem::new(
+                Reason::TokenRevoked,
+                "the login of this token has ended; log in again",
+            ));
+        }
+        Ok(caller)
+    }
+}
+
+fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let value = headers.get(AUTHORIZATION)?.to_str().ok()?;
+    let (scheme, token) = value.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+}

@@ -1,0 +1,18 @@
+//! A panic in a handler ends one request, not the process.
+
+use std::any::Any;
+
+use axum::response::Response;
+
+use super::refuse;
+use crate::errors::Problem;
+
+/// The answer to the request whose handler panicked.
+pub(super) fn answer(panic: Box<dyn Any + Send + 'static>) -> Response {
+    let text = panic
+        .downcast_ref::<String>()
+        .map(String::as_str)
+        .or_else(|| panic.downcast_ref::<&str>().copied())
+        .unwrap_or("a panic without a message");
+    refuse(Problem::internal(&format!("panic: {text}")))
+}

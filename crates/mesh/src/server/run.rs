@@ -1,0 +1,182 @@
+//! Serves a service until it is asked to stop.
+
+use std::{net::SocketAddr, path::Path, time::Duration};
+
+use axum::Router;
+use prometheus::Registry;
+use tokio::net::TcpListener;
+use tokio_stream::wrappers::TcpListenerStream;
+use tokio_util::sync::CancellationToken;
+use tonic::{
+    service::Routes,
+    transport::{Certificate, Identity, Server, ServerTlsConfig},
+};
+
+use super::{StackParts, server_stack};
+use crate::{
+    config::ServerConfig,
+    health::{self, Check},
+    ops,
+};
+
+/// A service as it is served.
+pub struct Served {
+    /// Its name, for logs.
+    pub name: &'static str,
+    /// Its gRPC services.
+    pub routes: Routes,
+    /// The full names of its gRPC services, for `grpc.health.v1`.
+    pub grpc_services: Vec<&'static str>,
+    /// What must work for it to be ready.
+    pub checks: Vec<Check>,
+    /// What its layers need.
+    pub stack: StackParts,
+    /// Its metrics.
+    pub registry: Registry,
+}
+
+/// Why serving ended early.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// An address cannot be listened on.
+    #[error("cannot listen on {address}: {source}; is another process using it?")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// A certificate or key cannot be read.
+    #[error("cannot read {path}: {source}")]
+    Tls {
+        /// The file.
+        path: String,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// The server failed.
+    #[error("the gRPC server failed: {0}")]
+    Transport(#[from] tonic::transport::Error),
+    /// Reflection cannot be built from the contract.
+    #[error("reflection: {0}")]
+    Reflection(#[from] tonic_reflection::server::Error),
+}
+
+/// Serves until `stop`, then lets requests in progress end, for as long as the configuration allows.
+///
+/// # Errors
+/// See [`ServeError`].
+pub async fn serve(
+    config: &ServerConfig,
+    served: Served,
+    stop: CancellationToken,
+) -> Result<(), ServeError> {
+    let listener = listen(config.listen).await?;
+    let ops_listener = listen(config.ops_listen).await?;
+    tracing::info!(
+        service = served.name,
+        listen = ?listener.local_addr(),
+        ops_listen = ?ops_listener.local_addr(),
+        "listening"
+    );
+    let (reporter, health_service) = tonic_health::server::health_reporter();
+    let mut names = vec![String::new()];
+    names.extend(served.grpc_services.iter().map(|s| (*s).to_owned()));
+    let obstacles = health::not_checked_yet();
+    let watching = tokio::spawn(health::watch(
+        reporter,
+        names,
+        served.checks,
+        obstacles.clone(),
+        stop.clone(),
+    ));
+    let ops_server = tokio::spawn(ops::serve(
+        ops_listener,
+        ops::OpsState {
+            registry: served.registry,
+            obstacles,
+        },
+        stop.clone(),
+    ));
+
+    let services: Router = served
+        .routes
+        .add_service(health_service)
+        .add_service(reflection_v1()?)
+        .add_service(reflection_v1alpha()?)
+        .into_axum_router();
+    let mut server = Server::builder()
+        .http2_keepalive_interval(Some(Duration::from_secs(30)))
+        .http2_keepalive_timeout(Some(Duration::from_secs(10)))
+        .http2_max_header_list_size(32 * 1024)
+        .max_concurrent_streams(1024)
+        .tcp_nodelay(true);
+    if let Some(tls) = tls(config)? {
+        server = server.tls_config(tls)?;
+    }
+    let router = server.add_routes(Routes::from(server_stack(services, served.stack)));
+    let stopping = stop.clone();
+    let serving = router.serve_with_incoming_shutdown(
+        TcpListenerStream::new(listener),
+        stopping.cancelled_owned(),
+    );
+    let drained = async {
+        stop.cancelled().await;
+        tokio::time::sleep(config.drain).await;
+    };
+    tokio::select! {
+        result = serving => result?,
+        () = drained => tracing::warn!("requests were still in progress when the time to drain was over"),
+    }
+    for task in [watching.abort_handle(), ops_server.abort_handle()] {
+        task.abort();
+    }
+    tracing::info!(service = served.name, "stopped");
+    Ok(())
+}
+
+async fn listen(address: SocketAddr) -> Result<TcpListener, ServeError> {
+    TcpListener::bind(address)
+        .await
+        .map_err(|source| ServeError::Listen { address, source })
+}
+
+fn reflection_v1() -> Result<
+    tonic_reflection::server::v1::ServerReflectionServer<impl tonic_reflection::server::v1::ServerReflection>,
+    tonic_reflection::server::Error,
+> {
+    reflection().build_v1()
+}
+
+fn reflection_v1alpha() -> Result<
+    tonic_reflection::server::v1alpha::ServerReflectionServer<
+        impl tonic_reflection::server::v1alpha::ServerReflection,
+    >,
+    tonic_reflection::server::Error,
+> {
+    reflection().build_v1alpha()
+}
+
+fn reflection() -> tonic_reflection::server::Builder<'static> {
+    tonic_reflection::server::Builder::configure()
+        .register_encoded_file_descriptor_set(staymesh_api::DESCRIPTOR_SET)
+        .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+}
+
+fn tls(config: &ServerConfig) -> Result<Option<ServerTlsConfig>, ServeError> {
+    let (Some(cert), Some(key)) = (&config.tls_cert, &config.tls_key) else {
+        return Ok(None);
+    };
+    let mut tls = ServerTlsConfig::new().identity(Identity::from_pem(read(cert)?, read(key)?));
+    if let Some(authority) = &config.tls_client_ca {
+        tls = tls.client_ca_root(Certificate::from_pem(read(authority)?));
+    }
+    Ok(Some(tls))
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, ServeError> {
+    std::fs::read(path).map_err(|source| ServeError::Tls {
+        path: path.display().to_string(),
+        source,
+    })
+}

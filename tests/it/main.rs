@@ -1,0 +1,1 @@
+//! Cross-service tests through the real Envoy.

@@ -1,0 +1,1 @@
+//! Cross-service tests; everything is in `it/`.
