@@ -8,6 +8,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use secrecy::ExposeSecret;
+use sqlx::error::DatabaseError;
 use sqlx::migrate::{MigrateDatabase, Migrator};
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{ConnectOptions, Connection, PgConnection, PgPool, Postgres};
@@ -56,7 +57,10 @@ pub enum MigrateError {
 pub async fn ensure_database(config: &StoreConfig) -> Result<bool, MigrateError> {
     let options = session(config)?;
     match open(&options).await {
-        Ok(connection) => return Ok(connection.close().await.map(|()| false).unwrap_or(false)),
+        Ok(connection) => {
+            connection.close().await.map_err(StoreError::from)?;
+            return Ok(false);
+        }
         Err(error) if sqlstate(&error) == Some("3D000".into()) => {}
         Err(error) => return Err(StoreError::from(error).into()),
     }
@@ -113,7 +117,7 @@ async fn open(options: &PgConnectOptions) -> Result<PgConnection, sqlx::Error> {
 }
 
 fn sqlstate(error: &sqlx::Error) -> Option<String> {
-    error.as_database_error().and_then(|error| error.code()).map(Into::into)
+    error.as_database_error().and_then(DatabaseError::code).map(Into::into)
 }
 
 fn waited_for_lock(error: &sqlx::migrate::MigrateError) -> bool {

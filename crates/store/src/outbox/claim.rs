@@ -77,12 +77,7 @@ pub(super) async fn delivered(pool: &PgPool, event: &OutboxEvent) -> Result<(), 
 }
 
 /// Frees the event for another attempt after `delay`, unless another relay has claimed it since.
-pub(super) async fn retry(
-    pool: &PgPool,
-    event: &OutboxEvent,
-    reason: &str,
-    delay: Duration,
-) -> Result<(), StoreError> {
+pub(super) async fn retry(pool: &PgPool, event: &OutboxEvent, reason: &str, delay: Duration) -> Result<(), StoreError> {
     sqlx::query(
         "update outbox set next_attempt_at = now() + make_interval(secs => $3), last_error = $4
          where event_id = $1 and attempts = $2 and delivered_at is null and parked_at is null",

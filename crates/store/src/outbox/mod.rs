@@ -49,8 +49,6 @@ pub async fn enqueue(
     payload: &impl Serialize,
     trace_parent: Option<&str>,
 ) -> Result<i64, StoreError> {
-    // Encoded here, as an error of serde inside a bind would be a panic of sqlx.
-    let payload = serde_json::to_value(payload).map_err(|error| sqlx::Error::Encode(error.into()))?;
     let event_id = sqlx::query_scalar(
         "insert into outbox (aggregate_id, kind, payload, trace_parent) values ($1, $2, $3, $4) returning event_id",
     )

@@ -1,0 +1,5 @@
+//! What tests stand on: real stores, each test with its own.
+
+mod postgres;
+
+pub use postgres::TestDatabase;

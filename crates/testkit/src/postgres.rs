@@ -1,0 +1,261 @@
+//! A database of its own for each test, on a real server.
+//!
+//! The server is the one of `STAYMESH_TEST_POSTGRES_URL` (a superuser's URL), as `cargo xtask test` sets it. Without it
+//! each test process starts a private one below `.dev/test/`, from the `PostgreSQL` that is installed, and the kernel
+//! ends it with the process; the next process uses its files again.
+//!
+//! Migrating is done once for each set of migrations, into a template database; each test gets a copy of it, which
+//! takes a few dozen milliseconds.
+
+use std::fs::{self, File};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use anyhow::{Context, Result};
+use sha2::{Digest, Sha256};
+use sqlx::migrate::Migrator;
+use sqlx::postgres::PgPoolOptions;
+use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, PgPool};
+use staymesh_parts::{Durability, Postgres, PostgresOptions, dev_dir};
+use tokio::sync::OnceCell;
+use url::Url;
+
+const SERVER_VARIABLE: &str = "STAYMESH_TEST_POSTGRES_URL";
+const TEST_PREFIX: &str = "staymesh_test_";
+const TEMPLATE_PREFIX: &str = "staymesh_template_";
+/// No test runs this long; what is older was left behind by a process that was killed.
+const STALE: Duration = Duration::from_hours(2);
+/// Longest wait for another process that makes the same template, and for anything else here.
+const PATIENCE: &str = "60s";
+
+/// A migrated database that nobody else uses; it is dropped with this value.
+#[derive(Debug)]
+pub struct TestDatabase {
+    name: String,
+    url: String,
+    maintenance_url: String,
+    pool: PgPool,
+}
+
+impl TestDatabase {
+    /// A fresh copy of what these migrations make. `service` only shows in its name.
+    pub async fn new(service: &str, migrator: &Migrator) -> Result<Self> {
+        let server = server().await?;
+        let mut admin = connect(&server.url("postgres")).await?;
+        let template = ensure_template(&mut admin, server, service, migrator).await?;
+        let random = uuid::Uuid::new_v4().simple().to_string();
+        let name = format!("{TEST_PREFIX}{service}_{}_{}", seconds_since_1970(), &random[..12]);
+        // Names of databases end at 63 bytes, and the random part must not be what is cut off.
+        anyhow::ensure!(name.len() <= 63, "the service name {service} is too long for a test database");
+        execute(&mut admin, format!(r#"create database "{name}" template "{template}""#)).await?;
+        admin.close().await?;
+        let url = server.url(&name);
+        let pool =
+            PgPoolOptions::new().max_connections(8).acquire_timeout(Duration::from_secs(20)).connect(&url).await?;
+        Ok(Self { name, url, maintenance_url: server.url("postgres"), pool })
+    }
+
+    /// Connections for the test itself, to look at what the code under test has done.
+    pub fn pool(&self) -> &PgPool {
+        &self.pool
+    }
+
+    /// `postgres://...`, as the superuser, for the code under test to connect by itself.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// The database's name on its server.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+}
+
+impl Drop for TestDatabase {
+    fn drop(&mut self) {
+        let statement = format!(r#"drop database if exists "{}" with (force)"#, self.name);
+        let url = self.maintenance_url.clone();
+        // The test's runtime may be on its way out, so this takes one of its own. Failing is no harm: the next process
+        // to start drops what is left.
+        let dropping = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+            runtime.block_on(async { execute(&mut connect(&url).await?, statement).await })
+        });
+        let _ = dropping.join();
+    }
+}
+
+/// Where test databases are made.
+struct Server {
+    url: Url,
+    private: Option<Private>,
+}
+
+/// A server of this process alone, and the lock that keeps other processes from using its files.
+struct Private {
+    _postgres: Postgres,
+    _lock: File,
+}
+
+impl Server {
+    fn url(&self, database: &str) -> String {
+        let mut url = self.url.clone();
+        url.set_path(database);
+        url.into()
+    }
+}
+
+/// The one server of this process.
+async fn server() -> Result<&'static Server> {
+    static SERVER: OnceCell<Server> = OnceCell::const_new();
+    SERVER
+        .get_or_try_init(|| async {
+            let server = match std::env::var(SERVER_VARIABLE) {
+                Ok(url) => {
+                    let url = Url::parse(&url).with_context(|| format!("{SERVER_VARIABLE} is not a URL"))?;
+                    Server { url, private: None }
+                }
+                Err(_) => tokio::task::spawn_blocking(start_private_server).await??,
+            };
+            // Nobody else can be using a private server, so whatever is there is left over.
+            let stale = if server.private.is_some() { Duration::ZERO } else { STALE };
+            drop_leftovers(&server, stale).await?;
+            Ok(server)
+        })
+        .await
+}
+
+/// Takes the first directory that no other process holds. The lock goes with this process, however it ends.
+fn start_private_server() -> Result<Server> {
+    let dir = dev_dir().join("test");
+    fs::create_dir_all(&dir).with_context(|| format!("making {}", dir.display()))?;
+    for slot in 0.. {
+        let lock = File::create(dir.join(format!("postgres-{slot}.lock")))?;
+        if lock.try_lock().is_ok() {
+            let options = PostgresOptions { durability: Durability::Off, ..PostgresOptions::default() };
+            let postgres = Postgres::start(&dir.join(format!("postgres-{slot}")), options)
+                .with_context(|| format!("starting PostgreSQL for tests; or set {SERVER_VARIABLE}"))?;
+            let url = Url::parse(&postgres.url("postgres"))?;
+            return Ok(Server { url, private: Some(Private { _postgres: postgres, _lock: lock }) });
+        }
+    }
+    unreachable!("there are more slots than processes")
+}
+
+/// Drops test databases older than `age`, by the time in their names.
+async fn drop_leftovers(server: &Server, age: Duration) -> Result<()> {
+    let mut admin = connect(&server.url("postgres")).await?;
+    let names: Vec<String> = sqlx::query_scalar("select datname from pg_database where starts_with(datname, $1)")
+        .bind(TEST_PREFIX)
+        .fetch_all(&mut admin)
+        .await?;
+    let before = seconds_since_1970().saturating_sub(age.as_secs());
+    for name in names {
+        let made: Option<u64> = name.rsplit('_').nth(1).and_then(|seconds| seconds.parse().ok());
+        if made.is_some_and(|made| made <= before) {
+            // Another process may be dropping it as well.
+            let _ = execute(&mut admin, format!(r#"drop database if exists "{name}" with (force)"#)).await;
+        }
+    }
+    Ok(admin.close().await?)
+}
+
+/// The name of a database that has these migrations and that nobody can connect to, so that it can be copied at any
+/// time. Made by whoever comes first, while the others wait.
+async fn ensure_template(admin: &mut PgConnection, server: &Server, service: &str, set: &Migrator) -> Result<String> {
+    let name = format!("{TEMPLATE_PREFIX}{service}_{}", fingerprint(set));
+    if is_template(admin, &name).await? {
+        return Ok(name);
+    }
+    sqlx::query("select pg_advisory_lock(hashtextextended($1, 0))").bind(&name).execute(&mut *admin).await?;
+    let made = if is_template(admin, &name).await? { Ok(()) } else { make_template(admin, server, &name, set).await };
+    sqlx::query("select pg_advisory_unlock(hashtextextended($1, 0))").bind(&name).execute(&mut *admin).await?;
+    made.with_context(|| format!("migrating a template database for {service}"))?;
+    Ok(name)
+}
+
+async fn is_template(admin: &mut PgConnection, name: &str) -> Result<bool> {
+    let ready = sqlx::query_scalar("select datistemplate from pg_database where datname = $1");
+    Ok(ready.bind(name).fetch_optional(admin).await?.unwrap_or(false))
+}
+
+async fn make_template(admin: &mut PgConnection, server: &Server, name: &str, set: &Migrator) -> Result<()> {
+    // One that is no template yet was left half made.
+    execute(admin, format!(r#"drop database if exists "{name}" with (force)"#)).await?;
+    execute(admin, format!(r#"create database "{name}""#)).await?;
+    let mut connection = connect(&server.url(name)).await?;
+    set.run_direct(None, &mut connection, false).await?;
+    connection.close().await?;
+    execute(admin, format!(r#"alter database "{name}" with is_template true allow_connections false"#)).await
+}
+
+fn fingerprint(set: &Migrator) -> String {
+    let mut sha = Sha256::new();
+    for migration in set.iter() {
+        sha.update(migration.version.to_be_bytes());
+        sha.update(&migration.checksum);
+    }
+    hex::encode(&sha.finalize()[..8])
+}
+
+async fn connect(url: &str) -> Result<PgConnection> {
+    let mut connection = PgConnection::connect(url).await.context("connecting to the PostgreSQL for tests")?;
+    execute(&mut connection, format!("set lock_timeout = '{PATIENCE}'")).await?;
+    Ok(connection)
+}
+
+/// For statements that take no parameters; all names in them are made here.
+async fn execute(connection: &mut PgConnection, statement: String) -> Result<()> {
+    connection.execute(AssertSqlSafe(statement)).await?;
+    Ok(())
+}
+
+fn seconds_since_1970() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
+}
+
+#[cfg(test)]
+mod tests {
+    use sqlx::SqlSafeStr;
+    use sqlx::migrate::{Migration, MigrationType};
+
+    use super::*;
+
+    fn migrations() -> Migrator {
+        let sql = "create table thing (id integer constraint thing_pkey primary key)".into_sql_str();
+        Migrator::with_migrations(vec![Migration::new(1, "thing".into(), MigrationType::Simple, sql, false)])
+    }
+
+    #[tokio::test]
+    async fn databases_are_migrated_and_apart() {
+        let migrator = migrations();
+        let (one, other) =
+            tokio::join!(TestDatabase::new("testkit", &migrator), TestDatabase::new("testkit", &migrator));
+        let (one, other) = (one.unwrap(), other.unwrap());
+        sqlx::query("insert into thing values (1)").execute(one.pool()).await.unwrap();
+        let count: i64 = sqlx::query_scalar("select count(*) from thing").fetch_one(other.pool()).await.unwrap();
+        assert_eq!(count, 0);
+    }
+
+    #[tokio::test]
+    async fn a_database_goes_with_its_value() {
+        let database = TestDatabase::new("testkit", &migrations()).await.unwrap();
+        let (name, url) = (database.name().to_owned(), database.maintenance_url.clone());
+        drop(database);
+        let left: bool = sqlx::query_scalar("select exists (select from pg_database where datname = $1)")
+            .bind(name)
+            .fetch_one(&mut connect(&url).await.unwrap())
+            .await
+            .unwrap();
+        assert!(!left);
+    }
+
+    #[tokio::test]
+    async fn a_failing_migration_tells_which() {
+        let sql = "create table broken (".into_sql_str();
+        let broken = Migrator::with_migrations(vec![Migration::new(7, "x".into(), MigrationType::Simple, sql, false)]);
+        for _ in 0..2 {
+            let error = TestDatabase::new("testkit", &broken).await.unwrap_err();
+            assert!(format!("{error:#}").contains("migration 7"), "{error:#}");
+        }
+    }
+}
