@@ -4,6 +4,7 @@ use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use clap::Args;
 use secrecy::SecretString;
+use staymesh_store::{StoreConfig, parse_duration};
 
 /// Where a service listens and what it accepts.
 #[derive(Args, Clone, Debug)]
@@ -17,11 +18,11 @@ pub struct ServerConfig {
     /// Requests that may be in progress at once; more are refused with OVERLOADED.
     #[arg(long, env = "STAYMESH_MAX_CONCURRENCY", default_value_t = 1024)]
     pub max_concurrency: usize,
-    /// The longest time a request may take, in seconds, whatever deadline its caller sets.
-    #[arg(long, env = "STAYMESH_MAX_DEADLINE_SECONDS", default_value = "15", value_parser = seconds)]
+    /// The longest time a request may take, whatever deadline its caller sets.
+    #[arg(long, env = "STAYMESH_MAX_DEADLINE", default_value = "15s", value_parser = parse_duration)]
     pub max_deadline: Duration,
-    /// How long requests in progress may go on after SIGTERM, in seconds.
-    #[arg(long, env = "STAYMESH_DRAIN_SECONDS", default_value = "20", value_parser = seconds)]
+    /// How long requests in progress may go on after SIGTERM.
+    #[arg(long, env = "STAYMESH_DRAIN", default_value = "20s", value_parser = parse_duration)]
     pub drain: Duration,
     /// Certificate of this service (PEM). With it the server speaks TLS alone.
     #[arg(long, env = "STAYMESH_TLS_CERT", requires = "tls_key")]
@@ -52,11 +53,7 @@ pub struct TelemetryConfig {
 #[derive(Args, Clone, Debug)]
 pub struct AuthConfig {
     /// The `iss` that access tokens must carry.
-    #[arg(
-        long,
-        env = "STAYMESH_TOKEN_ISSUER",
-        default_value = "https://identity.staymesh.local"
-    )]
+    #[arg(long, env = "STAYMESH_TOKEN_ISSUER", default_value = "https://identity.staymesh.local")]
     pub issuer: String,
     /// The `aud` that access tokens must carry.
     #[arg(long, env = "STAYMESH_TOKEN_AUDIENCE", default_value = "staymesh")]
@@ -78,8 +75,8 @@ pub struct ClientConfig {
     /// The OAuth 2.0 client secret of this service.
     #[arg(long, env = "STAYMESH_SERVICE_CLIENT_SECRET", hide_env_values = true)]
     pub service_client_secret: SecretString,
-    /// The longest time a call to another service may take, in seconds; less when the caller's own deadline is nearer.
-    #[arg(long, env = "STAYMESH_CALL_TIMEOUT_SECONDS", default_value = "3", value_parser = seconds)]
+    /// The longest time a call to another service may take; less when the caller's own deadline is nearer.
+    #[arg(long, env = "STAYMESH_CALL_TIMEOUT", default_value = "3s", value_parser = parse_duration)]
     pub call_timeout: Duration,
     /// Authority that signs the certificates of services (PEM), for `https` addresses.
     #[arg(long, env = "STAYMESH_TLS_CA")]
@@ -92,23 +89,19 @@ pub struct ClientConfig {
     pub tls_caller_key: Option<PathBuf>,
 }
 
-/// Parses a time in seconds, for example `2` or `0.5`.
-pub fn seconds(text: &str) -> Result<Duration, String> {
-    text.parse::<f64>()
-        .ok()
-        .and_then(|s| Duration::try_from_secs_f64(s).ok())
-        .ok_or_else(|| format!("'{text}' is not a number of seconds"))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn seconds_may_be_fractions_but_not_negative_or_endless() {
-        assert_eq!(seconds("0.25"), Ok(Duration::from_millis(250)));
-        for bad in ["-1", "inf", "NaN", "", "1e300"] {
-            assert!(seconds(bad).is_err(), "{bad}");
-        }
-    }
+/// What every service is configured by.
+#[derive(Args, Clone, Debug)]
+pub struct NodeConfig {
+    #[command(flatten)]
+    #[expect(missing_docs)]
+    pub server: ServerConfig,
+    #[command(flatten)]
+    #[expect(missing_docs)]
+    pub telemetry: TelemetryConfig,
+    #[command(flatten)]
+    #[expect(missing_docs)]
+    pub auth: AuthConfig,
+    #[command(flatten)]
+    #[expect(missing_docs)]
+    pub store: StoreConfig,
 }

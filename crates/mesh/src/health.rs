@@ -21,10 +21,7 @@ impl Check {
         F: Fn() -> Fut + Send + Sync + 'static,
         Fut: Future<Output = Result<(), String>> + Send + 'static,
     {
-        Self {
-            name,
-            run: Box::new(move || Box::pin(run())),
-        }
+        Self { name, run: Box::new(move || Box::pin(run())) }
     }
 }
 
@@ -80,11 +77,7 @@ async fn run_all(checks: &[Check]) -> Vec<String> {
 }
 
 async fn report(reporter: &HealthReporter, services: &[String], ready: bool) {
-    let status = if ready {
-        ServingStatus::Serving
-    } else {
-        ServingStatus::NotServing
-    };
+    let status = if ready { ServingStatus::Serving } else { ServingStatus::NotServing };
     for name in services {
         reporter.set_service_status(name, status).await;
     }

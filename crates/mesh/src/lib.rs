@@ -9,6 +9,7 @@
 //! | how does one service call another? | [`client`] |
 //! | what can an operator see? | [`telemetry`], [`ops`], [`health`] |
 //! | how does it stop? | [`shutdown`] |
+//! | all of it together? | [`node`] |
 
 pub mod auth;
 pub mod client;
@@ -16,6 +17,7 @@ pub mod config;
 pub mod context;
 pub mod errors;
 pub mod health;
+pub mod node;
 pub mod ops;
 pub mod redis;
 pub mod server;
@@ -25,3 +27,4 @@ pub mod values;
 
 pub use auth::Caller;
 pub use errors::{Problem, Reason};
+pub use node::Node;

@@ -20,19 +20,13 @@ pub struct OpsState {
 ///
 /// # Errors
 /// When the listener fails.
-pub async fn serve(
-    listener: TcpListener,
-    state: OpsState,
-    stop: CancellationToken,
-) -> std::io::Result<()> {
+pub async fn serve(listener: TcpListener, state: OpsState, stop: CancellationToken) -> std::io::Result<()> {
     let router = Router::new()
         .route("/metrics", get(metrics))
         .route("/livez", get(|| async { "alive" }))
         .route("/readyz", get(ready))
         .with_state(state);
-    axum::serve(listener, router)
-        .with_graceful_shutdown(stop.cancelled_owned())
-        .await
+    axum::serve(listener, router).with_graceful_shutdown(stop.cancelled_owned()).await
 }
 
 async fn metrics(State(state): State<OpsState>) -> impl IntoResponse {
@@ -46,13 +40,6 @@ async fn metrics(State(state): State<OpsState>) -> impl IntoResponse {
 
 async fn ready(State(state): State<OpsState>) -> impl IntoResponse {
     let obstacles = state.obstacles.load_full();
-    let code = if obstacles.is_empty() {
-        StatusCode::OK
-    } else {
-        StatusCode::SERVICE_UNAVAILABLE
-    };
-    (
-        code,
-        Json(serde_json::json!({ "ready": obstacles.is_empty(), "obstacles": *obstacles })),
-    )
+    let code = if obstacles.is_empty() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    (code, Json(serde_json::json!({ "ready": obstacles.is_empty(), "obstacles": *obstacles })))
 }

@@ -52,24 +52,15 @@ impl Redis {
         let manager = RedisConnectionManager::new(url.expose_secret())
             // The error of the client may show the URL with its password.
             .map_err(|_| "STAYMESH_REDIS_URL is not a Redis URL".to_owned())?;
-        let pool = Pool::builder()
-            .max_size(8)
-            .connection_timeout(PATIENCE)
-            .retry_connection(false)
-            .build_unchecked(manager);
-        Ok(Self {
-            pool,
-            started: Instant::now(),
-            away_until_ms: Arc::default(),
-        })
+        let pool =
+            Pool::builder().max_size(8).connection_timeout(PATIENCE).retry_connection(false).build_unchecked(manager);
+        Ok(Self { pool, started: Instant::now(), away_until_ms: Arc::default() })
     }
 
     /// The value of a key.
     pub async fn get<K: Key>(&self, key: &K) -> Result<Option<K::Value>, RedisAway> {
         let text = key.text();
-        let json: Option<String> = self
-            .run(async |connection| connection.get(text).await)
-            .await?;
+        let json: Option<String> = self.run(async |connection| connection.get(text).await).await?;
         // What cannot be read was written by another version: the same as not there.
         Ok(json.and_then(|json| serde_json::from_str(&json).ok()))
     }
@@ -78,8 +69,7 @@ impl Redis {
     pub async fn set<K: Key>(&self, key: &K, value: &K::Value) -> Result<(), RedisAway> {
         let text = key.text();
         let json = serde_json::to_string(value).map_err(|_| RedisAway)?;
-        self.run(async |connection| connection.set_ex(text, json, K::TTL.as_secs()).await)
-            .await
+        self.run(async |connection| connection.set_ex(text, json, K::TTL.as_secs()).await).await
     }
 
     /// Removes a key.
@@ -117,9 +107,7 @@ impl Redis {
         }
         let attempt = async {
             let mut connection = self.pool.get().await.map_err(|error| error.to_string())?;
-            work(&mut connection)
-                .await
-                .map_err(|error| error.to_string())
+            work(&mut connection).await.map_err(|error| error.to_string())
         };
         let failure = match tokio::time::timeout(PATIENCE, attempt).await {
             Ok(Ok(value)) => return Ok(value),

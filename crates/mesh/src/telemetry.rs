@@ -36,13 +36,8 @@ pub fn init(
     global::set_text_map_propagator(TraceContextPropagator::new());
 
     let registry = Registry::new();
-    let exporter = opentelemetry_prometheus::exporter()
-        .with_registry(registry.clone())
-        .build()?;
-    let meters = SdkMeterProvider::builder()
-        .with_reader(exporter)
-        .with_resource(resource.clone())
-        .build();
+    let exporter = opentelemetry_prometheus::exporter().with_registry(registry.clone()).build()?;
+    let meters = SdkMeterProvider::builder().with_reader(exporter).with_resource(resource.clone()).build();
     global::set_meter_provider(meters.clone());
 
     let traces = match &config.otlp_endpoint {
@@ -51,28 +46,15 @@ pub fn init(
     };
     tracing_subscriber::registry()
         .with(EnvFilter::try_new(&config.log)?)
-        .with(
-            tracing_subscriber::fmt::layer()
-                .json()
-                .flatten_event(true)
-                .with_span_list(false),
-        )
-        .with(
-            traces
-                .as_ref()
-                .map(|provider| tracing_opentelemetry::layer().with_tracer(provider.tracer(service))),
-        )
+        .with(tracing_subscriber::fmt::layer().json().flatten_event(true).with_span_list(false))
+        .with(traces.as_ref().map(|provider| tracing_opentelemetry::layer().with_tracer(provider.tracer(service))))
         .try_init()?;
     global::meter("staymesh")
         .u64_gauge("staymesh.build.info")
         .with_description("Always 1; its labels tell the version.")
         .build()
         .record(1, &[KeyValue::new("version", env!("CARGO_PKG_VERSION"))]);
-    Ok(Telemetry {
-        registry,
-        meters,
-        traces,
-    })
+    Ok(Telemetry { registry, meters, traces })
 }
 
 fn trace_provider(
@@ -80,15 +62,10 @@ fn trace_provider(
     ratio: f64,
     resource: Resource,
 ) -> Result<SdkTracerProvider, Box<dyn std::error::Error + Send + Sync>> {
-    let exporter = opentelemetry_otlp::SpanExporter::builder()
-        .with_tonic()
-        .with_endpoint(endpoint)
-        .build()?;
+    let exporter = opentelemetry_otlp::SpanExporter::builder().with_tonic().with_endpoint(endpoint).build()?;
     Ok(SdkTracerProvider::builder()
         .with_batch_exporter(exporter)
-        .with_sampler(Sampler::ParentBased(Box::new(Sampler::TraceIdRatioBased(
-            ratio,
-        ))))
+        .with_sampler(Sampler::ParentBased(Box::new(Sampler::TraceIdRatioBased(ratio))))
         .with_resource(resource)
         .build())
 }

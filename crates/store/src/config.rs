@@ -19,19 +19,19 @@ pub struct StoreConfig {
     pub database_max_connections: u32,
 
     /// Longest wait for a connection, a new one included; then the request fails as unavailable.
-    #[arg(long, env = "STAYMESH_DATABASE_ACQUIRE_TIMEOUT", default_value = "2s", value_parser = duration)]
+    #[arg(long, env = "STAYMESH_DATABASE_ACQUIRE_TIMEOUT", default_value = "2s", value_parser = parse_duration)]
     pub database_acquire_timeout: Duration,
 
     /// Longest run of one statement, enforced by the server.
-    #[arg(long, env = "STAYMESH_DATABASE_STATEMENT_TIMEOUT", default_value = "5s", value_parser = duration)]
+    #[arg(long, env = "STAYMESH_DATABASE_STATEMENT_TIMEOUT", default_value = "5s", value_parser = parse_duration)]
     pub database_statement_timeout: Duration,
 
     /// Longest wait for a lock, enforced by the server. Shorter than a statement, so that the error tells them apart.
-    #[arg(long, env = "STAYMESH_DATABASE_LOCK_TIMEOUT", default_value = "3s", value_parser = duration)]
+    #[arg(long, env = "STAYMESH_DATABASE_LOCK_TIMEOUT", default_value = "3s", value_parser = parse_duration)]
     pub database_lock_timeout: Duration,
 
     /// Longest pause inside a transaction before the server ends it: what a stalled process may hold up.
-    #[arg(long, env = "STAYMESH_DATABASE_IDLE_IN_TRANSACTION_TIMEOUT", default_value = "10s", value_parser = duration)]
+    #[arg(long, env = "STAYMESH_DATABASE_IDLE_IN_TRANSACTION_TIMEOUT", default_value = "10s", value_parser = parse_duration)]
     pub database_idle_in_transaction_timeout: Duration,
 
     /// What the server's own views and logs call this process.
@@ -55,7 +55,10 @@ impl StoreConfig {
 }
 
 /// Reads a positive duration such as `2s`. Zero is refused: to `PostgreSQL` it means "no limit".
-fn duration(text: &str) -> Result<Duration, String> {
+///
+/// # Errors
+/// What to write instead.
+pub fn parse_duration(text: &str) -> Result<Duration, String> {
     let parsed: jiff::SignedDuration = text.parse().map_err(|_| "write it as 2s, 500ms or 1m".to_owned())?;
     Duration::try_from(parsed)
         .ok()

@@ -15,7 +15,7 @@ pub mod migrate;
 pub mod outbox;
 mod pool;
 
-pub use config::StoreConfig;
+pub use config::{StoreConfig, parse_duration};
 pub use constraint::ResultExt;
 pub use error::{Cause, StoreError};
 pub use pool::{InvalidDatabaseUrl, connect, ping};

@@ -73,9 +73,7 @@ fn rule_of(pool: &DescriptorPool, method: &MethodDescriptor) -> Rule {
 }
 
 fn is_anonymous(access: &DynamicMessage) -> bool {
-    access
-        .get_field_by_name("anonymous")
-        .is_some_and(|value| value.as_bool() == Some(true))
+    access.get_field_by_name("anonymous").is_some_and(|value| value.as_bool() == Some(true))
 }
 
 fn roles(access: &DynamicMessage) -> Vec<Role> {
@@ -111,9 +109,7 @@ mod tests {
     #[test]
     fn writes_to_hotels_are_for_staff_and_admins() {
         let table = table();
-        let rule = table
-            .rule("/staymesh.hotel.v1.HotelAdminService/UpdateHotel")
-            .expect("is in the contract");
+        let rule = table.rule("/staymesh.hotel.v1.HotelAdminService/UpdateHotel").expect("is in the contract");
         assert!(rule.allows(Role::Staff) && rule.allows(Role::Admin));
         assert!(!rule.allows(Role::Guest) && !rule.allows(Role::Partner));
     }

@@ -50,10 +50,7 @@ impl Caller {
         if self.works_for(hotel_id) {
             return Ok(());
         }
-        Err(
-            Problem::new(Reason::AccessDenied, "the caller does not work for this hotel")
-                .with("hotel_id", hotel_id),
-        )
+        Err(Problem::new(Reason::AccessDenied, "the caller does not work for this hotel").with("hotel_id", hotel_id))
     }
 
     pub(super) fn from_claims(claims: Claims) -> Option<Self> {
@@ -68,10 +65,7 @@ impl Caller {
 
 /// The answer to a call that needs a token and has none.
 pub(crate) fn unauthenticated() -> Problem {
-    Problem::new(
-        Reason::Unauthenticated,
-        "send a valid access token as 'authorization: Bearer TOKEN'",
-    )
+    Problem::new(Reason::Unauthenticated, "send a valid access token as 'authorization: Bearer TOKEN'")
 }
 
 #[cfg(test)]
@@ -92,12 +86,7 @@ mod tests {
         #[case] hotel_ids: &[i32],
         #[case] expected: bool,
     ) {
-        let caller = Caller {
-            subject: "s".into(),
-            role,
-            hotel_ids: hotel_ids.to_vec(),
-            session: "x".into(),
-        };
+        let caller = Caller { subject: "s".into(), role, hotel_ids: hotel_ids.to_vec(), session: "x".into() };
         assert_eq!(caller.works_for(7), expected);
         assert_eq!(caller.require_hotel(7).is_ok(), expected);
     }

@@ -100,9 +100,7 @@ impl TokenVerifier {
         let key_id = header.kid.ok_or(TokenError::Invalid)?;
         let keys = self.keys_with(&key_id).await?;
         let key = keys.by_id.get(&key_id).ok_or(TokenError::Invalid)?;
-        let claims = decode::<Claims>(token, key, &self.validation)
-            .map_err(|_| TokenError::Invalid)?
-            .claims;
+        let claims = decode::<Claims>(token, key, &self.validation).map_err(|_| TokenError::Invalid)?.claims;
         Caller::from_claims(claims).ok_or(TokenError::Invalid)
     }
 
@@ -120,10 +118,9 @@ impl TokenVerifier {
             let answer = self.source.fetch().await;
             *last_asked = Some(Instant::now());
             match answer {
-                Ok(list) => self.keys.store(Arc::new(Keys {
-                    by_id: decoding_keys(list),
-                    fetched: Some(Instant::now()),
-                })),
+                Ok(list) => {
+                    self.keys.store(Arc::new(Keys { by_id: decoding_keys(list), fetched: Some(Instant::now()) }))
+                }
                 Err(error) => tracing::warn!(error.cause = error, "no key set from identity"),
             }
         }

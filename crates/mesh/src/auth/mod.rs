@@ -14,5 +14,5 @@ pub use caller::Caller;
 pub(crate) use caller::unauthenticated;
 pub use claims::Claims;
 pub use keys::{KeySource, RemoteKeys, TokenError, TokenVerifier};
-pub use revocation::{RevokedSession, Revocations};
+pub use revocation::{Revocations, RevokedSession};
 pub use staymesh_api::options::v1::Role;

@@ -59,11 +59,7 @@ impl State {
 impl<S> Breaker<S> {
     /// A closed breaker around `inner`; `name` is for messages.
     pub fn new(name: &'static str, inner: S) -> Self {
-        Self {
-            inner,
-            name,
-            state: Arc::default(),
-        }
+        Self { inner, name, state: Arc::default() }
     }
 }
 
@@ -84,11 +80,7 @@ where
     fn call(&mut self, request: Request) -> Self::Future {
         let admitted = lock(&self.state).admit(Instant::now());
         let call = admitted.then(|| Box::pin(self.inner.call(request)));
-        BreakerFuture {
-            call,
-            name: self.name,
-            state: self.state.clone(),
-        }
+        BreakerFuture { call, name: self.name, state: self.state.clone() }
     }
 }
 
@@ -113,11 +105,8 @@ where
         };
         let result = std::task::ready!(call.as_mut().poll(cx)).map_err(Into::into);
         let down = match &result {
-            Ok(response) => Status::from_header_map(response.headers())
-                .is_some_and(|status| is_down(status.code())),
-            Err(error) => error
-                .downcast_ref::<Status>()
-                .is_none_or(|status| is_down(status.code())),
+            Ok(response) => Status::from_header_map(response.headers()).is_some_and(|status| is_down(status.code())),
+            Err(error) => error.downcast_ref::<Status>().is_none_or(|status| is_down(status.code())),
         };
         let mut state = lock(&self.state);
         if down {

@@ -55,12 +55,7 @@ impl Mesh {
             config.service_client_secret.clone(),
             stop.clone(),
         );
-        Ok(Self {
-            tokens,
-            call_timeout: config.call_timeout,
-            tls,
-            stop,
-        })
+        Ok(Self { tokens, call_timeout: config.call_timeout, tls, stop })
     }
 
     /// A channel to the service at `url`. It connects when first used, and again after it was cut.
@@ -69,10 +64,7 @@ impl Mesh {
     /// When the address is wrong.
     pub fn channel(&self, name: &'static str, url: &str) -> Result<MeshChannel, ClientError> {
         let channel = balanced(url, self.tls.as_ref(), &self.stop)?;
-        let outgoing = Outgoing {
-            tokens: self.tokens.clone(),
-            call_timeout: self.call_timeout,
-        };
+        let outgoing = Outgoing { tokens: self.tokens.clone(), call_timeout: self.call_timeout };
         Ok(Breaker::new(name, InterceptedService::new(channel, outgoing)))
     }
 
@@ -90,15 +82,10 @@ impl Mesh {
     }
 }
 
-fn balanced(
-    url: &str,
-    tls: Option<&ClientTlsConfig>,
-    stop: &CancellationToken,
-) -> Result<Channel, ClientError> {
+fn balanced(url: &str, tls: Option<&ClientTlsConfig>, stop: &CancellationToken) -> Result<Channel, ClientError> {
     let wrong = || ClientError::Address(url.to_owned());
     let uri: Uri = url.parse().map_err(|_| wrong())?;
-    let (Some(scheme), Some(host), Some(port)) = (uri.scheme_str(), uri.host(), uri.port_u16())
-    else {
+    let (Some(scheme), Some(host), Some(port)) = (uri.scheme_str(), uri.host(), uri.port_u16()) else {
         return Err(wrong());
     };
     let secure = match scheme {
@@ -139,8 +126,5 @@ fn tls(config: &ClientConfig) -> Result<Option<ClientTlsConfig>, ClientError> {
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, ClientError> {
-    std::fs::read(path).map_err(|source| ClientError::Tls {
-        path: path.display().to_string(),
-        source,
-    })
+    std::fs::read(path).map_err(|source| ClientError::Tls { path: path.display().to_string(), source })
 }

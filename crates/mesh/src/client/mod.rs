@@ -8,7 +8,7 @@ mod retry;
 mod tokens;
 
 pub use breaker::{Breaker, BreakerFuture};
-pub use channel::{ClientError, MeshChannel, Mesh};
+pub use channel::{ClientError, Mesh, MeshChannel};
 pub use outgoing::Outgoing;
 pub use retry::{RetryBudget, retry};
 pub use tokens::ServiceTokens;

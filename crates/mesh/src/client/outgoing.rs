@@ -23,9 +23,7 @@ pub struct Outgoing {
 impl Interceptor for Outgoing {
     fn call(&mut self, mut request: Request<()>) -> Result<Request<()>, Status> {
         let context = RequestContext::current();
-        let time = context
-            .as_ref()
-            .map_or(self.call_timeout, |c| c.remaining().min(self.call_timeout));
+        let time = context.as_ref().map_or(self.call_timeout, |c| c.remaining().min(self.call_timeout));
         if time.is_zero() {
             return Err(Status::deadline_exceeded("no time is left for this call"));
         }
@@ -39,10 +37,8 @@ impl Interceptor for Outgoing {
         global::get_text_map_propagator(|propagator| {
             propagator.inject_context(&trace, &mut Metadata(request.metadata_mut()));
         });
-        let token = self
-            .tokens
-            .bearer()
-            .ok_or_else(|| Status::unavailable("this service has no token of its own yet"))?;
+        let token =
+            self.tokens.bearer().ok_or_else(|| Status::unavailable("this service has no token of its own yet"))?;
         request.metadata_mut().insert("authorization", token);
         Ok(request)
     }
@@ -52,10 +48,7 @@ struct Metadata<'a>(&'a mut MetadataMap);
 
 impl Injector for Metadata<'_> {
     fn set(&mut self, key: &str, value: String) {
-        if let (Ok(key), Ok(value)) = (
-            MetadataKey::from_bytes(key.as_bytes()),
-            MetadataValue::try_from(value),
-        ) {
+        if let (Ok(key), Ok(value)) = (MetadataKey::from_bytes(key.as_bytes()), MetadataValue::try_from(value)) {
             self.0.insert(key, value);
         }
     }

@@ -43,9 +43,7 @@ fn difference(
     endpoint: &impl Fn(SocketAddr) -> Option<Endpoint>,
 ) -> Vec<Change<SocketAddr, Endpoint>> {
     let gone = known.difference(found).map(|address| Change::Remove(*address));
-    let new = found
-        .difference(known)
-        .filter_map(|address| Some(Change::Insert(*address, endpoint(*address)?)));
+    let new = found.difference(known).filter_map(|address| Some(Change::Insert(*address, endpoint(*address)?)));
     // New ones first, so that there is always somebody to call.
     new.chain(gone).collect()
 }

@@ -22,16 +22,10 @@ impl Default for RetryBudget {
 ///
 /// # Errors
 /// The status of the last attempt.
-pub async fn retry<T>(
-    budget: &RetryBudget,
-    mut call: impl AsyncFnMut() -> Result<T, Status>,
-) -> Result<T, Status> {
+pub async fn retry<T>(budget: &RetryBudget, mut call: impl AsyncFnMut() -> Result<T, Status>) -> Result<T, Status> {
     budget.0.deposit();
-    let mut delays = ExponentialBuilder::default()
-        .with_min_delay(Duration::from_millis(20))
-        .with_max_times(2)
-        .with_jitter()
-        .build();
+    let mut delays =
+        ExponentialBuilder::default().with_min_delay(Duration::from_millis(20)).with_max_times(2).with_jitter().build();
     loop {
         let status = match call().await {
             Ok(value) => return Ok(value),

@@ -67,11 +67,7 @@ impl ServiceTokens {
     }
 }
 
-async fn issue(
-    client: &mut AuthServiceClient<Channel>,
-    id: &str,
-    secret: &SecretString,
-) -> Result<Current, String> {
+async fn issue(client: &mut AuthServiceClient<Channel>, id: &str, secret: &SecretString) -> Result<Current, String> {
     let request = IssueClientTokenRequest {
         grant_type: "client_credentials".to_owned(),
         client_id: id.to_owned(),
@@ -87,8 +83,5 @@ async fn issue(
         .map_err(|_| "identity sent a token that cannot be sent on".to_owned())?;
     bearer.set_sensitive(true);
     let life = Duration::from_secs(u64::try_from(answer.expires_in).unwrap_or(0));
-    Ok(Current {
-        bearer,
-        ends: asked + life,
-    })
+    Ok(Current { bearer, ends: asked + life })
 }

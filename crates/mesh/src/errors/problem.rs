@@ -2,6 +2,8 @@
 
 use std::{collections::HashMap, fmt, time::Duration};
 
+use staymesh_domain::FieldError;
+use staymesh_store::StoreError;
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, FieldViolation, StatusExt};
 
@@ -24,13 +26,7 @@ pub struct Problem {
 impl Problem {
     /// A problem with a message for people. The message must hold no personal data and no internals.
     pub fn new(reason: Reason, message: impl Into<String>) -> Self {
-        Self {
-            reason,
-            message: message.into(),
-            metadata: HashMap::new(),
-            violations: Vec::new(),
-            retry_after: None,
-        }
+        Self { reason, message: message.into(), metadata: HashMap::new(), violations: Vec::new(), retry_after: None }
     }
 
     /// A field that is wrong, and what is wrong with it.
@@ -40,28 +36,17 @@ impl Problem {
 
     /// Several fields that are wrong.
     pub fn fields(violations: impl IntoIterator<Item = (String, String)>) -> Self {
-        let violations: Vec<_> = violations
-            .into_iter()
-            .map(|(field, description)| FieldViolation::new(field, description))
-            .collect();
-        let message = violations
-            .iter()
-            .map(|v| format!("{}: {}", v.field, v.description))
-            .collect::<Vec<_>>()
-            .join("; ");
-        Self {
-            violations,
-            ..Self::new(Reason::InvalidField, message)
-        }
+        let violations: Vec<_> =
+            violations.into_iter().map(|(field, description)| FieldViolation::new(field, description)).collect();
+        let message =
+            violations.iter().map(|v| format!("{}: {}", v.field, v.description)).collect::<Vec<_>>().join("; ");
+        Self { violations, ..Self::new(Reason::InvalidField, message) }
     }
 
     /// A defect of ours. The cause goes to the log; the caller gets the request id alone.
     pub fn internal(cause: &dyn fmt::Display) -> Self {
         tracing::error!(error.cause = %cause, "internal error");
-        Self::new(
-            Reason::Internal,
-            "something went wrong on our side; the request id helps us to find it",
-        )
+        Self::new(Reason::Internal, "something went wrong on our side; the request id helps us to find it")
     }
 
     /// Adds a fact for programs.
@@ -86,10 +71,7 @@ impl Problem {
     /// The reason that a status from another service carries, if it is one of Staymesh.
     pub fn reason_of(status: &Status) -> Option<Reason> {
         let info = status.get_details_error_info()?;
-        (info.domain == ERROR_DOMAIN)
-            .then(|| Reason::ALL.iter().find(|r| r.as_str() == info.reason))
-            .flatten()
-            .copied()
+        (info.domain == ERROR_DOMAIN).then(|| Reason::ALL.iter().find(|r| r.as_str() == info.reason)).flatten().copied()
     }
 
     /// A failed call to another service, as this service's own problem: what the other service said about the request
@@ -103,12 +85,9 @@ impl Problem {
             | Code::Unauthenticated
             | Code::Unknown => {
                 tracing::warn!(dependency = name, rpc.code = ?status.code(), "dependency failed: {}", status.message());
-                Self::new(
-                    Reason::DependencyUnavailable,
-                    format!("the {name} service does not answer; try again"),
-                )
-                .with("dependency", name)
-                .retry_after(Duration::from_secs(1))
+                Self::new(Reason::DependencyUnavailable, format!("the {name} service does not answer; try again"))
+                    .with("dependency", name)
+                    .retry_after(Duration::from_secs(1))
             }
             _ => Self::reason_of(status).map_or_else(
                 || Self::internal(&format!("{name}: {status}")),
@@ -127,6 +106,31 @@ impl Problem {
     }
 }
 
+impl From<FieldError> for Problem {
+    fn from(error: FieldError) -> Self {
+        Self::field(error.field, error.description)
+    }
+}
+
+/// What is left of a store's error when no constraint of it is a domain error.
+impl From<StoreError> for Problem {
+    fn from(error: StoreError) -> Self {
+        let retry = Duration::from_secs(1);
+        match &error {
+            StoreError::Unavailable(cause) => {
+                tracing::warn!(error.cause = %cause, "the database is away");
+                Self::new(Reason::StoreUnavailable, "the database does not answer; try again").retry_after(retry)
+            }
+            StoreError::Timeout(cause) | StoreError::Conflict(cause) => {
+                tracing::warn!(error.cause = %cause, "the database is too busy");
+                Self::new(Reason::Overloaded, "too many requests want the same; try again").retry_after(retry)
+            }
+            StoreError::Constraint { cause, .. } => Self::internal(&format!("{error}: {cause}")),
+            StoreError::Unexpected(cause) => Self::internal(cause),
+        }
+    }
+}
+
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", self.reason.as_str(), self.message)
@@ -137,11 +141,7 @@ impl std::error::Error for Problem {}
 
 impl From<Problem> for Status {
     fn from(problem: Problem) -> Self {
-        let mut details = ErrorDetails::with_error_info(
-            problem.reason.as_str(),
-            ERROR_DOMAIN,
-            problem.metadata,
-        );
+        let mut details = ErrorDetails::with_error_info(problem.reason.as_str(), ERROR_DOMAIN, problem.metadata);
         if !problem.violations.is_empty() {
             details.set_bad_request(problem.violations);
         }
@@ -187,10 +187,7 @@ mod tests {
         let about_request = Status::from(Problem::new(Reason::HotelNotFound, "no hotel 7"));
         let passed = Problem::from_dependency("hotel", &about_request);
         assert_eq!(passed.reason(), Reason::HotelNotFound);
-        for status in [
-            Status::unavailable("connection refused 10.0.0.7"),
-            Status::deadline_exceeded(""),
-        ] {
+        for status in [Status::unavailable("connection refused 10.0.0.7"), Status::deadline_exceeded("")] {
             let problem = Problem::from_dependency("hotel", &status);
             assert_eq!(problem.reason(), Reason::DependencyUnavailable);
             assert!(!problem.message.contains("10.0.0.7"));

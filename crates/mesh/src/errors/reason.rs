@@ -150,10 +150,7 @@ mod tests {
         let mut seen = HashSet::new();
         for reason in Reason::ALL {
             let text = reason.as_str();
-            assert!(
-                text.bytes().all(|b| b.is_ascii_uppercase() || b == b'_'),
-                "{text}"
-            );
+            assert!(text.bytes().all(|b| b.is_ascii_uppercase() || b == b'_'), "{text}");
             assert!(seen.insert(text), "{text} twice");
         }
     }
@@ -168,11 +165,7 @@ mod tests {
             .map(|name| name.trim_end_matches(".md").to_owned())
             .collect();
         for reason in Reason::ALL {
-            assert!(
-                pages.remove(reason.as_str()),
-                "docs/errors/{}.md is missing",
-                reason.as_str()
-            );
+            assert!(pages.remove(reason.as_str()), "docs/errors/{}.md is missing", reason.as_str());
         }
         assert!(pages.is_empty(), "pages without a reason: {pages:?}");
     }

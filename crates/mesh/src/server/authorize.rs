@@ -23,11 +23,7 @@ pub(super) struct Authorize {
     pub(super) revocations: Revocations,
 }
 
-pub(super) async fn layer(
-    State(authorize): State<Authorize>,
-    mut request: Request,
-    next: Next,
-) -> Response {
+pub(super) async fn layer(State(authorize): State<Authorize>, mut request: Request, next: Next) -> Response {
     // A path that the contract does not have is health, reflection, or unknown: the router answers all three.
     if let Some(rule) = authorize.access.rule(request.uri().path()) {
         match authorize.caller(rule, request.headers()).await {
@@ -55,10 +51,7 @@ impl Authorize {
                 if roles.contains(&caller.role) {
                     return Ok(Some(caller));
                 }
-                Err(Problem::new(
-                    Reason::AccessDenied,
-                    "callers with this role may not call this method",
-                ))
+                Err(Problem::new(Reason::AccessDenied, "callers with this role may not call this method"))
             }
         }
     }
@@ -74,10 +67,7 @@ impl Authorize {
             .retry_after(Duration::from_secs(2)),
         })?;
         if self.revocations.is_revoked(&caller.session).await {
-            return Err(Problem::new(
-                Reason::TokenRevoked,
-                "the login of this token has ended; log in again",
-            ));
+            return Err(Problem::new(Reason::TokenRevoked, "the login of this token has ended; log in again"));
         }
         Ok(caller)
     }

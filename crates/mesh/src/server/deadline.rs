@@ -22,25 +22,17 @@ pub(super) async fn layer(State(longest): State<Duration>, request: Request, nex
         return next.run(request).await;
     }
     let time = asked_for(request.headers()).map_or(longest, |asked| asked.min(longest));
-    let request_id = request
-        .extensions()
-        .get::<RequestId>()
-        .map_or_else(|| Arc::from(""), |id| id.0.clone());
-    let context = RequestContext {
-        request_id,
-        deadline: Instant::now() + time,
-    };
+    let request_id = request.extensions().get::<RequestId>().map_or_else(|| Arc::from(""), |id| id.0.clone());
+    let context = RequestContext { request_id, deadline: Instant::now() + time };
     let deadline = context.deadline;
     context
         .scope(async {
-            tokio::time::timeout_at(deadline, next.run(request))
-                .await
-                .unwrap_or_else(|_| {
-                    refuse(Problem::new(
-                        Reason::DeadlineExceeded,
-                        "the answer was not ready in time; repeat the same request to learn what became of it",
-                    ))
-                })
+            tokio::time::timeout_at(deadline, next.run(request)).await.unwrap_or_else(|_| {
+                refuse(Problem::new(
+                    Reason::DeadlineExceeded,
+                    "the answer was not ready in time; repeat the same request to learn what became of it",
+                ))
+            })
         })
         .await
 }

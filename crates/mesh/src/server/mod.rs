@@ -18,9 +18,7 @@ use crate::errors::Problem;
 
 /// A refusal by a layer, as a gRPC answer.
 fn refuse(problem: Problem) -> Response {
-    tonic::Status::from(problem)
-        .into_http::<Body>()
-        .map(axum::body::Body::new)
+    tonic::Status::from(problem).into_http::<Body>().map(axum::body::Body::new)
 }
 
 /// Whether the path belongs to health checks or reflection, which are open and never shed.

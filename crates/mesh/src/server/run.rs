@@ -66,11 +66,7 @@ pub enum ServeError {
 ///
 /// # Errors
 /// See [`ServeError`].
-pub async fn serve(
-    config: &ServerConfig,
-    served: Served,
-    stop: CancellationToken,
-) -> Result<(), ServeError> {
+pub async fn serve(config: &ServerConfig, served: Served, stop: CancellationToken) -> Result<(), ServeError> {
     let listener = listen(config.listen).await?;
     let ops_listener = listen(config.ops_listen).await?;
     tracing::info!(
@@ -83,21 +79,9 @@ pub async fn serve(
     let mut names = vec![String::new()];
     names.extend(served.grpc_services.iter().map(|s| (*s).to_owned()));
     let obstacles = health::not_checked_yet();
-    let watching = tokio::spawn(health::watch(
-        reporter,
-        names,
-        served.checks,
-        obstacles.clone(),
-        stop.clone(),
-    ));
-    let ops_server = tokio::spawn(ops::serve(
-        ops_listener,
-        ops::OpsState {
-            registry: served.registry,
-            obstacles,
-        },
-        stop.clone(),
-    ));
+    let watching = tokio::spawn(health::watch(reporter, names, served.checks, obstacles.clone(), stop.clone()));
+    let ops_server =
+        tokio::spawn(ops::serve(ops_listener, ops::OpsState { registry: served.registry, obstacles }, stop.clone()));
 
     let services: Router = served
         .routes
@@ -116,10 +100,7 @@ pub async fn serve(
     }
     let router = server.add_routes(Routes::from(server_stack(services, served.stack)));
     let stopping = stop.clone();
-    let serving = router.serve_with_incoming_shutdown(
-        TcpListenerStream::new(listener),
-        stopping.cancelled_owned(),
-    );
+    let serving = router.serve_with_incoming_shutdown(TcpListenerStream::new(listener), stopping.cancelled_owned());
     let drained = async {
         stop.cancelled().await;
         tokio::time::sleep(config.drain).await;
@@ -136,9 +117,7 @@ pub async fn serve(
 }
 
 async fn listen(address: SocketAddr) -> Result<TcpListener, ServeError> {
-    TcpListener::bind(address)
-        .await
-        .map_err(|source| ServeError::Listen { address, source })
+    TcpListener::bind(address).await.map_err(|source| ServeError::Listen { address, source })
 }
 
 fn reflection_v1() -> Result<
@@ -149,9 +128,7 @@ fn reflection_v1() -> Result<
 }
 
 fn reflection_v1alpha() -> Result<
-    tonic_reflection::server::v1alpha::ServerReflectionServer<
-        impl tonic_reflection::server::v1alpha::ServerReflection,
-    >,
+    tonic_reflection::server::v1alpha::ServerReflectionServer<impl tonic_reflection::server::v1alpha::ServerReflection>,
     tonic_reflection::server::Error,
 > {
     reflection().build_v1alpha()
@@ -175,8 +152,5 @@ fn tls(config: &ServerConfig) -> Result<Option<ServerTlsConfig>, ServeError> {
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, ServeError> {
-    std::fs::read(path).map_err(|source| ServeError::Tls {
-        path: path.display().to_string(),
-        source,
-    })
+    std::fs::read(path).map_err(|source| ServeError::Tls { path: path.display().to_string(), source })
 }

@@ -27,9 +27,7 @@ pub struct StackParts {
 /// Puts the layers around the services. Read from top to bottom: the first layer sees a request first and its answer
 /// last.
 pub fn server_stack(services: Router, parts: StackParts) -> Router {
-    let limit = limit::Limit {
-        permits: Arc::new(Semaphore::new(parts.max_concurrency)),
-    };
+    let limit = limit::Limit { permits: Arc::new(Semaphore::new(parts.max_concurrency)) };
     let authorize = authorize::Authorize {
         access: Arc::new(parts.access),
         verifier: parts.verifier,

@@ -42,9 +42,7 @@ impl Metrics {
                 .f64_histogram("rpc.server.duration")
                 .with_unit("s")
                 .with_description("Time from request to answer.")
-                .with_boundaries(vec![
-                    0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0,
-                ])
+                .with_boundaries(vec![0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0])
                 .build(),
             in_progress: meter
                 .i64_up_down_counter("rpc.server.active_requests")
@@ -62,8 +60,7 @@ pub(super) async fn layer(State(metrics): State<Metrics>, mut request: Request, 
     let id = request_id(request.headers());
     request.extensions_mut().insert(RequestId(id.clone()));
     let span = tracing::info_span!("rpc", otel.name = %path, otel.kind = "server", request_id = %id);
-    let parent =
-        global::get_text_map_propagator(|propagator| propagator.extract(&Headers(request.headers())));
+    let parent = global::get_text_map_propagator(|propagator| propagator.extract(&Headers(request.headers())));
     // Fails only when no trace layer is installed, and then there is no trace to continue.
     let _ = span.set_parent(parent);
 
@@ -78,10 +75,7 @@ pub(super) async fn layer(State(metrics): State<Metrics>, mut request: Request, 
         elapsed.as_secs_f64(),
         &[
             // Paths that the router does not know are one label, or callers could make endless ones.
-            KeyValue::new(
-                "rpc.method",
-                if code == Code::Unimplemented { "unknown".to_owned() } else { path.clone() },
-            ),
+            KeyValue::new("rpc.method", if code == Code::Unimplemented { "unknown".to_owned() } else { path.clone() }),
             KeyValue::new("rpc.grpc.status_code", i64::from(i32::from(code))),
         ],
     );

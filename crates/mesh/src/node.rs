@@ -1,0 +1,146 @@
+//! One running service: what every service crate starts with, and how it ends.
+
+use std::{future::Future, time::Duration};
+
+use sqlx::{PgPool, migrate::Migrator};
+use staymesh_store::migrate;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tonic::service::Routes;
+
+use crate::{
+    auth::{AccessTable, RemoteKeys, Revocations, TokenVerifier},
+    client::{ClientError, Mesh},
+    config::{ClientConfig, NodeConfig},
+    health::Check,
+    redis::Redis,
+    server::{ServeError, Served, StackParts, serve},
+    telemetry::{self, Telemetry},
+};
+
+/// Why a service does not start or has ended.
+#[derive(Debug, thiserror::Error)]
+pub enum NodeError {
+    /// The configuration is wrong.
+    #[error("{0}")]
+    Config(String),
+    /// Logs, metrics or traces cannot be set up.
+    #[error("telemetry: {0}")]
+    Telemetry(String),
+    /// Another service's address or a certificate is wrong.
+    #[error(transparent)]
+    Client(#[from] ClientError),
+    /// It cannot be served.
+    #[error(transparent)]
+    Serve(#[from] ServeError),
+}
+
+/// What a running service stands on.
+pub struct Node {
+    /// Its database. It may be away: the pool connects when it is needed.
+    pub pool: PgPool,
+    /// Redis, where one is configured.
+    pub redis: Option<Redis>,
+    /// The ended logins.
+    pub revocations: Revocations,
+    /// Cancelled when the service shall stop.
+    pub stop: CancellationToken,
+    name: &'static str,
+    config: NodeConfig,
+    telemetry: Telemetry,
+    tasks: TaskTracker,
+}
+
+impl Node {
+    /// Sets up what does not need anybody else to be there.
+    ///
+    /// # Errors
+    /// When the configuration is wrong.
+    pub fn new(name: &'static str, config: NodeConfig, stop: CancellationToken) -> Result<Self, NodeError> {
+        let telemetry =
+            telemetry::init(name, &config.telemetry).map_err(|error| NodeError::Telemetry(error.to_string()))?;
+        let mut store = config.store.clone();
+        if store.database_application_name == "staymesh" {
+            store.database_application_name = format!("staymesh-{name}");
+        }
+        let pool = staymesh_store::connect(&store).map_err(|error| NodeError::Config(error.to_string()))?;
+        let redis = config.auth.redis_url.as_ref().map(Redis::connect_lazily).transpose().map_err(NodeError::Config)?;
+        Ok(Self {
+            pool,
+            revocations: Revocations::new(redis.clone()),
+            redis,
+            stop,
+            name,
+            config,
+            telemetry,
+            tasks: TaskTracker::new(),
+        })
+    }
+
+    /// Gets ready to call other services, and to verify tokens with identity's keys.
+    ///
+    /// # Errors
+    /// When an address or a certificate is wrong.
+    pub fn join(&self, config: &ClientConfig) -> Result<(Mesh, TokenVerifier), NodeError> {
+        let mesh = Mesh::join(config, self.stop.clone())?;
+        let keys = RemoteKeys::new(mesh.identity(config)?);
+        Ok((mesh, TokenVerifier::new(keys, &self.config.auth)))
+    }
+
+    /// Runs background work that ends by itself soon after [`Self::stop`]; the process waits for it.
+    pub fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) {
+        self.tasks.spawn(work);
+    }
+
+    /// Serves until [`Self::stop`]. It is ready while its database answers and has every migration.
+    ///
+    /// # Errors
+    /// When an address cannot be listened on, or the server fails.
+    pub async fn serve(
+        self,
+        verifier: TokenVerifier,
+        routes: Routes,
+        grpc_services: Vec<&'static str>,
+        migrator: &'static Migrator,
+    ) -> Result<(), NodeError> {
+        let server = &self.config.server;
+        let access = AccessTable::read(staymesh_api::DESCRIPTOR_SET)
+            .map_err(|error| NodeError::Config(format!("the contract: {error}")))?;
+        let served = Served {
+            name: self.name,
+            routes,
+            grpc_services,
+            checks: vec![database_check(self.pool.clone(), migrator)],
+            stack: StackParts {
+                access,
+                verifier,
+                revocations: self.revocations.clone(),
+                max_concurrency: server.max_concurrency,
+                max_deadline: server.max_deadline,
+            },
+            registry: self.telemetry.registry.clone(),
+        };
+        let result = serve(server, served, self.stop.clone()).await;
+        // A server that failed takes its background work along.
+        self.stop.cancel();
+        self.tasks.close();
+        if tokio::time::timeout(Duration::from_secs(15), self.tasks.wait()).await.is_err() {
+            tracing::warn!("background work did not end in time");
+        }
+        self.pool.close().await;
+        self.telemetry.flush();
+        Ok(result?)
+    }
+}
+
+fn database_check(pool: PgPool, migrator: &'static Migrator) -> Check {
+    Check::new("database", move || {
+        let pool = pool.clone();
+        async move {
+            match migrate::is_current(&pool, migrator).await {
+                Ok(true) => Ok(()),
+                Ok(false) => Err("migrations are missing; run `staymesh migrate`".to_owned()),
+                Err(error) => Err(error.to_string()),
+            }
+        }
+    })
+}
