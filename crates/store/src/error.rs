@@ -117,12 +117,15 @@ fn is_outage(code: &str) -> bool {
 
 /// The server's words where they cannot hold row data, otherwise the names of what was touched.
 ///
-/// Integrity violations (23) tell the row in a detail, which is dropped with the error; data exceptions (22) and
-/// whatever triggers raise (P0) may quote values in the message itself.
+/// Words are kept of outages, conflicts, limits and errors in the SQL text, which is static. Not of data exceptions
+/// (22), which quote the value, and not of what functions raise, whatever code they raise it with.
 fn summary(error: &dyn DatabaseError, code: &str) -> String {
-    if !code.starts_with("22") && !code.starts_with("P0") {
+    let details = error.try_downcast_ref::<PgDatabaseError>();
+    let routine = details.and_then(PgDatabaseError::routine).unwrap_or("unknown");
+    let harmless = ["08", "25", "3D", "40", "42", "53", "55", "57", "58"].iter().any(|class| code.starts_with(class));
+    if harmless && routine != "exec_stmt_raise" {
         return error.message().to_owned();
     }
-    let routine = error.try_downcast_ref::<PgDatabaseError>().and_then(PgDatabaseError::routine).unwrap_or("unknown");
-    format!("refused in {routine}, table {}", error.table().unwrap_or("unknown"))
+    let (table, constraint) = (error.table().unwrap_or("unknown"), error.constraint().unwrap_or("none"));
+    format!("refused in {routine}, table {table}, constraint {constraint}")
 }

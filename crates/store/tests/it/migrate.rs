@@ -1,0 +1,123 @@
+//! Migrating: from nothing, again, by many at once, by old and new binaries.
+
+use std::time::{Duration, Instant};
+
+use sqlx::{AssertSqlSafe, Connection, PgConnection, PgPool};
+use staymesh_store::migrate::{MigrateError, ensure_database, is_current, run};
+use staymesh_store::{StoreConfig, StoreError, connect};
+use staymesh_testkit::TestDatabase;
+
+use crate::support::{database, migrator};
+
+const FIRST: &str = "create table first (id integer)";
+const SECOND: &str = "create table second (id integer)";
+const PATIENCE: Duration = Duration::from_secs(20);
+
+fn config(database: &TestDatabase) -> StoreConfig {
+    StoreConfig::new(database.url())
+}
+
+async fn tables(pool: &PgPool) -> Vec<String> {
+    let tables = "select table_name::text from information_schema.tables
+                  where table_schema = 'public' and table_name <> '_sqlx_migrations' order by 1";
+    sqlx::query_scalar(tables).fetch_all(pool).await.unwrap()
+}
+
+#[tokio::test]
+async fn a_missing_database_is_created_once_by_many() {
+    let database = database(&[]).await;
+    let new_name = format!("{}n", database.name());
+    let config = StoreConfig::new(database.url().replace(database.name(), &new_name));
+
+    let created = tokio::join!(ensure_database(&config), ensure_database(&config), ensure_database(&config));
+    let created = [created.0.unwrap(), created.1.unwrap(), created.2.unwrap()];
+    assert_eq!(created.iter().filter(|made| **made).count(), 1);
+    assert!(!ensure_database(&config).await.unwrap());
+
+    let set = migrator(&[FIRST]);
+    run(&config, &set, PATIENCE).await.unwrap();
+    let pool = connect(&config).unwrap();
+    assert!(is_current(&pool, &set).await.unwrap());
+    pool.close().await;
+    let drop = format!("drop database \"{new_name}\"");
+    sqlx::query(AssertSqlSafe(drop)).execute(database.pool()).await.unwrap();
+}
+
+#[tokio::test]
+async fn migrating_is_repeatable_and_one_at_a_time() {
+    let database = database(&[]).await;
+    // Both would fail on the other's table if they ran side by side.
+    let set = migrator(&["select pg_sleep(0.3)", FIRST, SECOND]);
+    let config = config(&database);
+    let all = tokio::join!(run(&config, &set, PATIENCE), run(&config, &set, PATIENCE), run(&config, &set, PATIENCE));
+    assert!(all.0.is_ok() && all.1.is_ok() && all.2.is_ok(), "{all:?}");
+    run(&config, &set, PATIENCE).await.unwrap();
+    assert_eq!(tables(database.pool()).await, ["first", "second"]);
+}
+
+#[tokio::test]
+async fn a_database_may_be_ahead_but_not_behind() {
+    let database = database(&[]).await;
+    let (old, new) = (migrator(&[FIRST]), migrator(&[FIRST, SECOND]));
+    let (pool, config) = (database.pool(), config(&database));
+
+    sqlx::query("drop table _sqlx_migrations").execute(pool).await.unwrap();
+    assert!(!is_current(pool, &old).await.unwrap());
+    run(&config, &old, PATIENCE).await.unwrap();
+    assert!(is_current(pool, &old).await.unwrap());
+    assert!(!is_current(pool, &new).await.unwrap());
+    run(&config, &new, PATIENCE).await.unwrap();
+    assert!(is_current(pool, &old).await.unwrap());
+    run(&config, &old, PATIENCE).await.unwrap();
+    assert_eq!(tables(pool).await, ["first", "second"]);
+}
+
+#[tokio::test]
+async fn an_edited_migration_is_refused() {
+    let database = database(&[FIRST]).await;
+    let edited = migrator(&["create table first (id bigint)"]);
+    assert!(!is_current(database.pool(), &edited).await.unwrap());
+    let error = run(&config(&database), &edited, PATIENCE).await.unwrap_err();
+    assert!(matches!(error, MigrateError::Edited(1)), "{error:?}");
+}
+
+#[tokio::test]
+async fn a_failing_migration_changes_nothing_and_frees_the_lock() {
+    let database = database(&[]).await;
+    let failing = migrator(&[FIRST, "create table half (id integer); create table first (id integer)"]);
+    for _ in 0..2 {
+        let error = run(&config(&database), &failing, PATIENCE).await.unwrap_err();
+        assert!(matches!(error, MigrateError::Failed { version: 2, .. }), "{error:?}");
+    }
+    assert_eq!(tables(database.pool()).await, ["first"]);
+    run(&config(&database), &migrator(&[FIRST, SECOND]), PATIENCE).await.unwrap();
+}
+
+#[tokio::test]
+async fn waiting_for_a_lock_is_bounded_and_tried_again() {
+    let database = database(&[FIRST]).await;
+    let set = migrator(&[FIRST, "alter table first add column name text"]);
+    let mut holder = PgConnection::connect(database.url()).await.unwrap();
+    let mut transaction = holder.begin().await.unwrap();
+    sqlx::query("select * from first").execute(&mut *transaction).await.unwrap();
+
+    let started = Instant::now();
+    let error = run(&config(&database), &set, Duration::from_millis(300)).await.unwrap_err();
+    assert!(matches!(error, MigrateError::Busy(_)), "{error:?}");
+    assert!(started.elapsed() < Duration::from_secs(5));
+
+    let config = config(&database);
+    let patient = tokio::spawn(async move { run(&config, &set, PATIENCE).await });
+    transaction.commit().await.unwrap();
+    patient.await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn a_server_that_is_away_is_an_outage() {
+    let mut config = StoreConfig::new("postgres://nobody:x@127.0.0.1:1/none");
+    config.database_acquire_timeout = Duration::from_millis(200);
+    let error = ensure_database(&config).await.unwrap_err();
+    assert!(matches!(error, MigrateError::Store(StoreError::Unavailable(_))), "{error:?}");
+    let current = is_current(&connect(&config).unwrap(), &migrator(&[FIRST])).await;
+    assert!(matches!(current, Err(StoreError::Unavailable(_))), "{current:?}");
+}

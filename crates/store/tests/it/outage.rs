@@ -1,0 +1,71 @@
+//! The pool outlives the database.
+
+use std::time::{Duration, Instant};
+
+use sqlx::PgPool;
+use staymesh_parts::{Durability, Postgres, PostgresOptions};
+use staymesh_store::{StoreConfig, StoreError, connect, ping};
+
+use crate::support::until;
+
+fn assert_unavailable(result: Result<(), StoreError>) {
+    assert!(matches!(result, Err(StoreError::Unavailable(_))), "{result:?}");
+}
+
+async fn query(pool: &PgPool) -> Result<(), StoreError> {
+    Ok(sqlx::query("select 1").execute(pool).await.map(drop)?)
+}
+
+#[tokio::test]
+async fn a_pool_starts_without_its_database_and_finds_it_again_after_each_crash() {
+    let dir = tempfile::tempdir().unwrap();
+    let options = PostgresOptions { durability: Durability::Off, ..PostgresOptions::default() };
+    let mut postgres = Postgres::start(dir.path(), options).unwrap();
+    let mut config = StoreConfig::new(postgres.url("postgres"));
+    config.database_acquire_timeout = Duration::from_millis(500);
+    let missing = StoreConfig::new(postgres.url("not_made_yet"));
+    postgres.stop().unwrap();
+
+    let pool = connect(&config).unwrap();
+    for _ in 0..2 {
+        let started = Instant::now();
+        assert_unavailable(query(&pool).await);
+        assert_unavailable(ping(&pool, Duration::from_millis(300)).await);
+        assert!(started.elapsed() < Duration::from_secs(3));
+
+        postgres.resume().unwrap();
+        until("the pool finds its database", async || query(&pool).await.is_ok()).await;
+        ping(&pool, Duration::from_secs(5)).await.unwrap();
+
+        // Caught by the crash in the middle of a transaction.
+        let mut transaction = pool.begin().await.unwrap();
+        postgres.kill_now().unwrap();
+        let caught = sqlx::query("select 1").execute(&mut *transaction).await;
+        assert_unavailable(caught.map(drop).map_err(StoreError::from));
+    }
+
+    postgres.resume().unwrap();
+    assert_unavailable(query(&connect(&missing).unwrap()).await);
+}
+
+#[tokio::test]
+async fn a_used_up_pool_answers_in_time() {
+    let database = crate::support::database(&[]).await;
+    let mut config = StoreConfig::new(database.url());
+    config.database_max_connections = 1;
+    config.database_acquire_timeout = Duration::from_millis(200);
+    let pool = connect(&config).unwrap();
+    let taken = pool.acquire().await.unwrap();
+    assert_unavailable(query(&pool).await);
+    drop(taken);
+    query(&pool).await.unwrap();
+}
+
+#[tokio::test]
+async fn the_server_knows_who_calls() {
+    let database = crate::support::database(&[]).await;
+    let mut config = StoreConfig::new(database.url());
+    config.database_application_name = "staymesh-test".to_owned();
+    let name: String = sqlx::query_scalar("show application_name").fetch_one(&connect(&config).unwrap()).await.unwrap();
+    assert_eq!(name, "staymesh-test");
+}

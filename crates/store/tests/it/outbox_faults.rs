@@ -1,0 +1,170 @@
+//! What the outbox promises when something breaks.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use staymesh_store::outbox::{Deliver, Delivery, OutboxEvent, Relay, RelayOptions, SCHEMA, Wake, parked};
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use crate::outbox::{Receiver, Shared, depth, quick, start, write};
+use crate::support::{database, until};
+
+/// Counts calls and lets each go on only when it is given a permit.
+struct Gate {
+    calls: Arc<AtomicUsize>,
+    permits: Arc<Semaphore>,
+}
+
+impl Gate {
+    fn new() -> (Self, Arc<AtomicUsize>, Arc<Semaphore>) {
+        let (calls, permits) = (Arc::<AtomicUsize>::default(), Arc::new(Semaphore::new(0)));
+        (Self { calls: calls.clone(), permits: permits.clone() }, calls, permits)
+    }
+}
+
+impl Deliver for Gate {
+    async fn deliver(&self, _: &OutboxEvent) -> Delivery {
+        self.calls.fetch_add(1, Ordering::SeqCst);
+        self.permits.acquire().await.unwrap().forget();
+        Delivery::Done
+    }
+}
+
+#[tokio::test]
+async fn no_lock_is_held_while_the_receiver_is_called() {
+    let database = database(&[SCHEMA]).await;
+    let pool = database.pool();
+    write(pool, Uuid::now_v7(), "slow").await;
+    let (gate, calls, permits) = Gate::new();
+    let _relay = start(pool, gate, quick());
+    until("called", async || calls.load(Ordering::SeqCst) == 1).await;
+
+    let busy: i64 = sqlx::query_scalar(
+        "select count(*) from pg_stat_activity
+         where datname = current_database() and state like 'idle in transaction%'",
+    )
+    .fetch_one(pool)
+    .await
+    .unwrap();
+    assert_eq!(busy, 0);
+    sqlx::query("select from outbox for update nowait").execute(pool).await.unwrap();
+    permits.add_permits(1);
+    until("delivered", async || depth(pool).await == 0).await;
+}
+
+#[tokio::test]
+async fn at_most_so_many_are_claimed_as_are_called() {
+    let database = database(&[SCHEMA]).await;
+    let pool = database.pool();
+    for _ in 0..30 {
+        write(pool, Uuid::now_v7(), "slow").await;
+    }
+    let (gate, calls, permits) = Gate::new();
+    let _relay = start(pool, gate, quick());
+    until("eight calls", async || calls.load(Ordering::SeqCst) == 8).await;
+    let claimed: i64 =
+        sqlx::query_scalar("select count(*) from outbox where attempts > 0").fetch_one(pool).await.unwrap();
+    assert_eq!(claimed, 8);
+    permits.add_permits(1);
+    until("a ninth call", async || calls.load(Ordering::SeqCst) == 9).await;
+    permits.add_permits(29);
+    until("all delivered", async || depth(pool).await == 0).await;
+    assert_eq!(calls.load(Ordering::SeqCst), 30);
+}
+
+#[tokio::test]
+async fn stopping_lets_events_on_their_way_arrive() {
+    let database = database(&[SCHEMA]).await;
+    let pool = database.pool();
+    write(pool, Uuid::now_v7(), "slow").await;
+    let (gate, calls, permits) = Gate::new();
+    let stop = CancellationToken::new();
+    let running = tokio::spawn(Relay::new(pool.clone(), gate, Wake::default(), quick()).run(stop.clone()));
+    until("called", async || calls.load(Ordering::SeqCst) == 1).await;
+
+    stop.cancel();
+    write(pool, Uuid::now_v7(), "too late").await;
+    permits.add_permits(2);
+    running.await.unwrap();
+    assert_eq!((depth(pool).await, calls.load(Ordering::SeqCst)), (1, 1));
+}
+
+#[tokio::test]
+async fn a_ring_is_heard_before_the_next_poll() {
+    let database = database(&[SCHEMA]).await;
+    let pool = database.pool();
+    let receiver = Receiver::new(|_: &OutboxEvent| Delivery::Done);
+    let (wake, stop) = (Wake::default(), CancellationToken::new());
+    let patient = RelayOptions { poll: Duration::from_hours(1), ..quick() };
+    tokio::spawn(Relay::new(pool.clone(), Shared(receiver), wake.clone(), patient).run(stop.clone()));
+    let _stop = stop.drop_guard();
+    for _ in 0..3 {
+        write(pool, Uuid::now_v7(), "rung").await;
+        wake.wake();
+        until("delivered", async || depth(pool).await == 0).await;
+    }
+}
+
+#[tokio::test]
+async fn a_receiver_that_hangs_is_cut_off_and_asked_again() {
+    let database = database(&[SCHEMA]).await;
+    let pool = database.pool();
+    write(pool, Uuid::now_v7(), "hanging").await;
+    let (gate, calls, _permits) = Gate::new();
+    let impatient = RelayOptions { deliver_timeout: Duration::from_millis(30), ..quick() };
+    let _relay = start(pool, gate, impatient);
+    until("parked", async || depth(pool).await == 0).await;
+    assert_eq!(calls.load(Ordering::SeqCst), 4);
+    assert_eq!(parked(pool, 1).await.unwrap()[0].last_error.as_deref(), Some("no answer within 30 ms"));
+}
+
+#[tokio::test]
+async fn a_claim_whose_relay_died_is_taken_over_when_its_lease_ends() {
+    let database = database(&[SCHEMA]).await;
+    let pool = database.pool();
+    let event_id = write(pool, Uuid::now_v7(), "orphan").await;
+    let receiver = Receiver::new(|_: &OutboxEvent| Delivery::Done);
+    let crash = "update outbox set attempts = $1, next_attempt_at = now() + interval '1 hour'";
+    sqlx::query(crash).bind(1).execute(pool).await.unwrap();
+    let relay = start(pool, Shared(receiver.clone()), quick());
+    write(pool, Uuid::now_v7(), "other").await;
+    until("the other one is delivered", async || depth(pool).await == 1).await;
+    assert!(receiver.seen.lock().unwrap().iter().all(|(_, id)| *id != event_id), "taken before its lease ended");
+    sqlx::query("update outbox set next_attempt_at = now()").execute(pool).await.unwrap();
+    until("taken over", async || depth(pool).await == 0).await;
+    drop(relay);
+
+    // One that kills whoever delivers it is parked without another try.
+    let deadly = write(pool, Uuid::now_v7(), "deadly").await;
+    sqlx::query("update outbox set attempts = $1 where delivered_at is null").bind(4).execute(pool).await.unwrap();
+    let _relay = start(pool, Shared(receiver.clone()), quick());
+    until("parked", async || parked(pool, 1).await.unwrap().len() == 1).await;
+    assert!(receiver.seen.lock().unwrap().iter().all(|(_, id)| *id != deadly));
+}
+
+#[tokio::test]
+async fn a_panicking_receiver_takes_nothing_down() {
+    let database = database(&[SCHEMA]).await;
+    let pool = database.pool();
+    write(pool, Uuid::now_v7(), "panics").await;
+    let fine = write(pool, Uuid::now_v7(), "fine").await;
+    let receiver = Receiver::new(|event: &OutboxEvent| {
+        assert_ne!(event.kind, "panics", "on purpose");
+        Delivery::Done
+    });
+    let _relay = start(pool, Shared(receiver.clone()), quick());
+    until("the other one is delivered", async || {
+        let delivered = sqlx::query_scalar::<_, i64>("select event_id from outbox where delivered_at is not null");
+        delivered.fetch_optional(pool).await.unwrap() == Some(fine)
+    })
+    .await;
+    // Once its lease is over it is tried again, and the relay is still there to do so.
+    sqlx::query("update outbox set kind = 'cured', next_attempt_at = now() where kind = 'panics'")
+        .execute(pool)
+        .await
+        .unwrap();
+    until("tried again", async || depth(pool).await == 0).await;
+}
