@@ -1,0 +1,42 @@
+//! The checks that need no running mesh.
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use staymesh_parts::{Part, dev_dir, install};
+
+use crate::progress::Line;
+use crate::steps::Steps;
+use crate::tools::{cargo, run as run_tool};
+use crate::{contract, licences};
+
+/// How many steps [`add`] adds.
+pub(crate) const COUNT: usize = 5;
+
+/// `cargo xtask lint`.
+pub(crate) fn run() -> Result<ExitCode> {
+    let mut steps = Steps::new(COUNT + 1);
+    steps.run("install parts", || install_parts(&[Part::Buf]))?;
+    add(&mut steps)?;
+    Ok(steps.finish())
+}
+
+/// Runs the checks, the quick ones first.
+pub(crate) fn add(steps: &mut Steps) -> Result<()> {
+    steps.run("formatting", || run_tool(cargo(&["fmt", "--all", "--check"])))?;
+    steps.run("contract: lint", contract::lint)?;
+    steps.run("contract: breaking", contract::breaking)?;
+    steps.run("licences", || licences::check().map(|found| eprintln!("{found}")))?;
+    steps.run("clippy", || {
+        run_tool(cargo(&["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"]))
+    })?;
+    Ok(())
+}
+
+/// Installs what is missing, showing progress.
+pub(crate) fn install_parts(parts: &[Part]) -> Result<()> {
+    let line = Line::new("parts");
+    install::install(&dev_dir(), parts, &|text| line.say(text))?;
+    line.done("all there");
+    Ok(())
+}

@@ -1,0 +1,75 @@
+//! The commands of a developer: `cargo xtask up`, `cargo xtask test` and their helpers.
+//!
+//! Each sets up what it needs by itself, under `.dev/` and `target/`; see `cargo xtask help`.
+
+mod checks;
+mod contract;
+mod licences;
+mod progress;
+mod steps;
+mod test;
+mod tools;
+mod up;
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+use staymesh_parts::{Part, dev_dir, install};
+
+/// Sets up, runs, tests and checks Staymesh. Everything it makes is under .dev/ and target/.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask", max_term_width = 100)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run the whole mesh on this machine until Ctrl-C
+    Up(up::Options),
+    /// Run every check and every test, as CI does
+    Test(test::Options),
+    /// Run only the checks: formatting, contract, licences, clippy
+    Lint,
+    /// Install what is missing of PostgreSQL, Redis, Envoy and buf
+    Install,
+    /// Write the contract's descriptor set to target/staymesh.binpb
+    Descriptor,
+    /// Record the present contract as published: later changes must stay compatible with it
+    PublishContract(contract::PublishOptions),
+    /// Check licences, banned crates and sources of everything that is built against deny.toml
+    Licences,
+}
+
+fn main() -> ExitCode {
+    match run(Cli::parse()) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("\nerror: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(cli: Cli) -> Result<ExitCode> {
+    tools::watch_for_interrupts()?;
+    match cli.command {
+        Command::Up(options) => up::run(&options),
+        Command::Test(options) => test::run(&options),
+        Command::Lint => checks::run(),
+        Command::Install => {
+            let line = progress::Line::new("parts");
+            install::install(&dev_dir(), &Part::ALL, &|text| line.say(text))?;
+            line.done("PostgreSQL, Redis, Envoy and buf are installed");
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Descriptor => contract::write_descriptor().map(|()| ExitCode::SUCCESS),
+        Command::PublishContract(options) => contract::publish(&options).map(|()| ExitCode::SUCCESS),
+        Command::Licences => licences::check().map(|found| {
+            println!("{found}");
+            ExitCode::SUCCESS
+        }),
+    }
+}

@@ -1,0 +1,116 @@
+//! `cargo xtask test`: every check and every test, as CI runs them.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::{Context, Result};
+use clap::{Args, ValueEnum};
+use staymesh_parts::{Durability, Part, Postgres, PostgresOptions, Redis, dev_dir, install};
+
+use crate::checks;
+use crate::steps::Steps;
+use crate::tools::{cargo, run as run_tool, staymesh_binary};
+
+/// Flags of `cargo xtask test`.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  cargo xtask test\n  cargo xtask test --only tests -- -p staymesh-hotel\n  \
+                        cargo xtask test --only tests -- --test it races")]
+pub(crate) struct Options {
+    /// Leave out the other half
+    #[arg(long, value_enum)]
+    only: Option<Half>,
+
+    /// Passed on to `cargo test`; naming packages there replaces the whole workspace
+    #[arg(last = true)]
+    cargo_args: Vec<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Half {
+    Lint,
+    Tests,
+}
+
+/// The stores that all tests share; each test makes its own database or key space in them.
+struct Stores {
+    dir: PathBuf,
+    postgres: Postgres,
+    redis: Redis,
+}
+
+impl Stores {
+    /// Stops both and removes their files, the first fault being reported after all is done.
+    fn close(mut self) -> Result<()> {
+        let stopped = self.redis.stop().and(self.postgres.stop());
+        fs::remove_dir_all(&self.dir).with_context(|| format!("removing {}", self.dir.display()))?;
+        stopped
+    }
+}
+
+/// Runs the command.
+pub(crate) fn run(options: &Options) -> Result<ExitCode> {
+    if options.only == Some(Half::Lint) {
+        return checks::run();
+    }
+    let lint = options.only != Some(Half::Tests);
+    let mut steps = Steps::new(if lint { checks::COUNT + 4 } else { 4 });
+    let parts = if lint { &Part::ALL[..] } else { &[Part::Postgres, Part::Redis, Part::Envoy] };
+    let parts_there = steps.run("install parts", || checks::install_parts(parts))?.is_some();
+    if lint {
+        checks::add(&mut steps)?;
+    }
+    let built = steps.run("build", || run_tool(cargo(&["build", "--package", "staymesh", "--locked"])))?.is_some();
+    let stores = if parts_there { steps.run("start stores", start_stores)? } else { None };
+    match stores {
+        Some(stores) => {
+            let tested = if built {
+                steps.run("tests", || run_tests(&stores, &options.cargo_args)).map(drop)
+            } else {
+                steps.skip("tests", "there is nothing to test until it builds");
+                Ok(())
+            };
+            stores.close()?;
+            tested?;
+        }
+        None => steps.skip("tests", "they need PostgreSQL and Redis"),
+    }
+    Ok(steps.finish())
+}
+
+fn start_stores() -> Result<Stores> {
+    let runs = dev_dir().join("test");
+    remove_dead_runs(&runs);
+    // One directory for each run, so that two runs at once do not meet.
+    let dir = runs.join(std::process::id().to_string());
+    let options = PostgresOptions { durability: Durability::Off, ..PostgresOptions::default() };
+    let postgres = Postgres::start(&dir.join("postgres"), options)?;
+    let redis = Redis::start(&dir.join("redis"), None)?;
+    eprintln!("PostgreSQL on port {}, Redis on port {}, files in {}", postgres.port(), redis.port(), dir.display());
+    Ok(Stores { dir, postgres, redis })
+}
+
+/// Removes what killed runs have left. A run's directory is named by its process.
+fn remove_dead_runs(runs: &Path) {
+    for run in fs::read_dir(runs).into_iter().flatten().flatten() {
+        if !Path::new("/proc").join(run.file_name()).exists() {
+            // What cannot be removed now will be tried again, and does no harm.
+            let _ = fs::remove_dir_all(run.path());
+        }
+    }
+}
+
+fn run_tests(stores: &Stores, cargo_args: &[String]) -> Result<()> {
+    let mut args = vec!["test", "--locked", "--no-fail-fast"];
+    let picks_packages = cargo_args.iter().any(|arg| arg.starts_with("-p") || arg.starts_with("--package"));
+    if !picks_packages {
+        args.push("--workspace");
+    }
+    let tests = cargo(&args)
+        .args(cargo_args)
+        .env("STAYMESH_TEST_POSTGRES_URL", stores.postgres.url("postgres"))
+        .env("STAYMESH_TEST_REDIS_URL", stores.redis.url())
+        .env("STAYMESH_TEST_ENVOY", install::envoy(&dev_dir())?)
+        .env("STAYMESH_BIN", staymesh_binary("debug"));
+    run_tool(tests)
+}

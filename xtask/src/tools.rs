@@ -1,0 +1,73 @@
+//! Running other programs, and noticing Ctrl-C.
+
+use std::env;
+use std::ffi::OsStr;
+use std::path::PathBuf;
+use std::process::Command;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::sleep;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail, ensure};
+use staymesh_parts::{Launch, repository};
+
+static INTERRUPTED: AtomicBool = AtomicBool::new(false);
+
+/// How often a running program is looked at.
+const LOOK_EVERY: Duration = Duration::from_millis(30);
+
+/// From now on Ctrl-C, TERM and HUP do not end this process but are seen by [`interrupted`], so that whatever was
+/// started can be stopped in order.
+pub(crate) fn watch_for_interrupts() -> Result<()> {
+    ctrlc::set_handler(|| INTERRUPTED.store(true, Ordering::SeqCst)).context("listening for Ctrl-C")
+}
+
+/// Whether the user wants to stop.
+pub(crate) fn interrupted() -> bool {
+    INTERRUPTED.load(Ordering::SeqCst)
+}
+
+/// Runs a program in the repository to its end, its output going where ours goes.
+pub(crate) fn run(launch: Launch) -> Result<()> {
+    let mut process = launch.dir(repository()).spawn()?;
+    loop {
+        if let Some(status) = process.exit_status()? {
+            ensure!(status.success(), "{} failed ({status})", process.name());
+            return Ok(());
+        }
+        if interrupted() {
+            process.kill_now()?;
+            bail!("{} was interrupted", process.name());
+        }
+        sleep(LOOK_EVERY);
+    }
+}
+
+/// A run of cargo, to be given to [`run`].
+pub(crate) fn cargo(args: &[&str]) -> Launch {
+    let title = format!("cargo {}", args.first().unwrap_or(&""));
+    Launch::new(title, cargo_program()).args(args)
+}
+
+/// Runs cargo silently and yields what it printed.
+pub(crate) fn cargo_output(args: &[&str]) -> Result<String> {
+    let program = cargo_program();
+    let output = Command::new(&program).args(args).current_dir(repository()).output();
+    let output = output.with_context(|| format!("running {}", program.display()))?;
+    ensure!(output.status.success(), "cargo {}: {}", args.join(" "), String::from_utf8_lossy(&output.stderr));
+    Ok(String::from_utf8(output.stdout)?)
+}
+
+fn cargo_program() -> PathBuf {
+    env::var_os("CARGO").unwrap_or_else(|| OsStr::new("cargo").to_owned()).into()
+}
+
+/// The directory of build output, which `CARGO_TARGET_DIR` may have moved.
+pub(crate) fn target_dir() -> PathBuf {
+    env::var_os("CARGO_TARGET_DIR").map_or_else(|| repository().join("target"), |dir| repository().join(dir))
+}
+
+/// The binary with all services, as `cargo build` leaves it.
+pub(crate) fn staymesh_binary(profile: &str) -> PathBuf {
+    target_dir().join(profile).join("staymesh")
+}
