@@ -79,7 +79,7 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode> {
 }
 
 fn start_stores() -> Result<Stores> {
-    let runs = dev_dir().join("test");
+    let runs = dev_dir().join("test-runs");
     remove_dead_runs(&runs);
     // One directory for each run, so that two runs at once do not meet.
     let dir = runs.join(std::process::id().to_string());

@@ -1,7 +1,6 @@
 //! A private Envoy.
 
-use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
@@ -9,10 +8,9 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 
 use crate::process::{Launch, Process};
-use crate::wait::wait_until;
+use crate::wait::{http_ok, wait_until};
 
 const READY_LIMIT: Duration = Duration::from_mins(1);
-const ANSWER_LIMIT: Duration = Duration::from_secs(1);
 
 /// How to run an Envoy.
 #[derive(Debug, Clone)]
@@ -84,7 +82,7 @@ impl Envoy {
             .log(&options.log)
             .spawn()?;
         wait_until("Envoy is ready", READY_LIMIT, || {
-            let ready = is_ready(options.admin);
+            let ready = http_ok(options.admin, "/ready");
             process.check_running()?;
             Ok(ready.then_some(()))
         })
@@ -92,17 +90,4 @@ impl Envoy {
         self.process = Some(process);
         Ok(())
     }
-}
-
-/// Whether the admin interface answers `GET /ready` with 200, which means LIVE.
-fn is_ready(admin: SocketAddr) -> bool {
-    let ask = || -> Result<String> {
-        let mut connection = TcpStream::connect_timeout(&admin, ANSWER_LIMIT)?;
-        connection.set_read_timeout(Some(ANSWER_LIMIT))?;
-        write!(connection, "GET /ready HTTP/1.1\r\nhost: {admin}\r\nconnection: close\r\n\r\n")?;
-        let mut answer = String::new();
-        connection.read_to_string(&mut answer)?;
-        Ok(answer)
-    };
-    ask().is_ok_and(|answer| answer.starts_with("HTTP/1.1 200"))
 }

@@ -4,7 +4,7 @@ use std::fs;
 use std::io::Write;
 use std::os::unix::fs::{OpenOptionsExt, chown};
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::thread::sleep;
 use std::time::Duration;
 
@@ -82,6 +82,44 @@ impl Postgres {
     /// The URL of a database on this server, for its superuser.
     pub fn url(&self, database: &str) -> String {
         format!("postgres://postgres:{}@127.0.0.1:{}/{database}", self.password, self.port)
+    }
+
+    /// Makes a database and a login role of the same name that owns it, unless they are there already, and yields the
+    /// database's URL for that role. Other roles that are no superusers cannot connect to it.
+    ///
+    /// `name` is an identifier of lower-case letters, digits and underscores.
+    pub fn ensure_database(&self, name: &str) -> Result<String> {
+        let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
+        ensure!(!name.is_empty() && name.chars().all(plain), "{name} is not a plain name for a database");
+        let password = &self.password;
+        self.psql(&format!(
+            "select 'create role {name} login' where not exists (select from pg_roles where rolname = '{name}') \\gexec\n\
+             alter role {name} password '{password}';\n\
+             select 'create database {name} owner {name}' \
+             where not exists (select from pg_database where datname = '{name}') \\gexec\n\
+             revoke connect on database {name} from public;\n"
+        ))?;
+        Ok(format!("postgres://{name}:{password}@127.0.0.1:{}/{name}", self.port))
+    }
+
+    /// Runs a script as the superuser; it goes through a pipe, so that no password shows among the processes.
+    fn psql(&self, script: &str) -> Result<()> {
+        let mut psql = Command::new(self.binaries.program("psql"))
+            .args(["--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1", "--host=127.0.0.1", "--username=postgres"])
+            .arg(format!("--port={}", self.port))
+            .args(["--dbname=postgres", "--file=-"])
+            .env("PGPASSWORD", &self.password)
+            .env("PGCONNECT_TIMEOUT", "10")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .context("running psql")?;
+        // Dropped after writing, which ends the script.
+        psql.stdin.take().context("psql has no input")?.write_all(script.as_bytes())?;
+        let output = psql.wait_with_output()?;
+        ensure!(output.status.success(), "psql: {}", String::from_utf8_lossy(&output.stderr).trim());
+        Ok(())
     }
 
     /// The port on 127.0.0.1. It stays the same over [`Postgres::stop`] and [`Postgres::resume`].

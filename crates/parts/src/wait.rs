@@ -1,5 +1,7 @@
 //! Waiting for a condition, never for a time.
 
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -7,6 +9,8 @@ use anyhow::{Result, bail};
 
 /// How often a condition is looked at. Short enough not to be felt, long enough to cost nothing.
 const PROBE_EVERY: Duration = Duration::from_millis(20);
+/// How long one question may take before it counts as not answered.
+const ANSWER_LIMIT: Duration = Duration::from_secs(2);
 
 /// Looks at `probe` until it yields a value, and gives up after `limit`, saying what it waited for.
 ///
@@ -22,6 +26,19 @@ pub fn wait_until<T>(what: &str, limit: Duration, mut probe: impl FnMut() -> Res
         }
         sleep(PROBE_EVERY);
     }
+}
+
+/// Whether a plain HTTP server answers `GET path` with 200; made for health checks.
+pub fn http_ok(server: SocketAddr, path: &str) -> bool {
+    let ask = || -> Result<String> {
+        let mut connection = TcpStream::connect_timeout(&server, ANSWER_LIMIT)?;
+        connection.set_read_timeout(Some(ANSWER_LIMIT))?;
+        write!(connection, "GET {path} HTTP/1.1\r\nhost: {server}\r\nconnection: close\r\n\r\n")?;
+        let mut status = [0_u8; 12];
+        connection.read_exact(&mut status)?;
+        Ok(String::from_utf8_lossy(&status).into_owned())
+    };
+    ask().is_ok_and(|status| status == "HTTP/1.1 200")
 }
 
 #[cfg(test)]

@@ -16,8 +16,12 @@ fn options() -> PostgresOptions {
 }
 
 fn sql(server: &Postgres, statement: &str) -> Result<String> {
+    sql_at(&server.url("postgres"), statement)
+}
+
+fn sql_at(url: &str, statement: &str) -> Result<String> {
     let psql = PostgresBinaries::find()?.program("psql");
-    let output = Command::new(psql).args(["-XAtqc", statement]).arg(server.url("postgres")).output()?;
+    let output = Command::new(psql).args(["-XAtqc", statement]).arg(url).output()?;
     ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     Ok(String::from_utf8(output.stdout)?.trim().to_owned())
 }
@@ -98,5 +102,22 @@ fn a_server_that_cannot_start_says_why() -> Result<()> {
     let port = Some(taken.local_addr()?.port());
     let error = Postgres::start(dir.path(), PostgresOptions { port, ..options() }).map(drop);
     assert!(error.is_err_and(|e| e.to_string().contains("the port is in use")));
+    Ok(())
+}
+
+#[test]
+fn each_database_has_an_owner_who_sees_no_other() -> Result<()> {
+    installed(&[Part::Postgres])?;
+    let dir = scratch()?;
+    let server = Postgres::start(dir.path(), options())?;
+    let (hotel, rate) = (server.ensure_database("hotel")?, server.ensure_database("rate")?);
+    assert_eq!(sql_at(&hotel, "create table room (id int); select current_user")?, "hotel");
+    assert_eq!(server.ensure_database("hotel")?, hotel, "a second time changes nothing");
+    assert_eq!(sql_at(&hotel, "select count(*) from room")?, "0");
+
+    let trespassing = rate.replace("/rate", "/hotel").replace("//hotel", "//rate");
+    let refused = sql_at(&trespassing, "select 1");
+    assert!(refused.is_err_and(|e| e.to_string().contains("permission denied for database")));
+    assert!(server.ensure_database("x; drop table y").is_err());
     Ok(())
 }
