@@ -1,19 +1,4 @@
 //! The id of a reservation, which also tells its hotel.
-//!
-//! A `UUIDv8` (RFC 9562), most significant bit first:
-//!
-//! ```text
-//! bits   0..48   Unix time in milliseconds
-//! bits  48..52   version, 8
-//! bits  52..64   random
-//! bits  64..66   variant, binary 10
-//! bits  66..96   random
-//! bits  96..128  hotel_id, positive, so bit 96 is zero
-//! ```
-//!
-//! So ids sort by the time they were made, carry 42 random bits a millisecond and hotel, and end in eight hex digits
-//! that are the hotel: whoever holds an id knows the shard, without a lookup. The hotel stands last because there it
-//! is not split by version and variant, and both SQL and people can read it off.
 
 use std::fmt;
 use std::str::FromStr;
@@ -29,8 +14,7 @@ const FIELD: &str = "reservation_id";
 
 /// SQL that creates `reservation_hotel_id(uuid) returns integer`: the hotel in the last 32 bits, whatever the UUID.
 ///
-/// Immutable and a single expression, so `PostgreSQL` inlines it. Migrations carry their own copy; a test keeps them
-/// equal to this.
+/// Immutable and a single expression, so `PostgreSQL` inlines it. The migration that needs it carries a copy.
 pub const RESERVATION_HOTEL_ID_FUNCTION: &str = "\
 create function reservation_hotel_id(id uuid) returns integer
     language sql immutable parallel safe
@@ -42,7 +26,22 @@ pub const RESERVATION_HOTEL_ID_CHECK: &str = "\
 hotel_id > 0 and hotel_id = reservation_hotel_id(reservation_id) \
 and substr(reservation_id::text, 15, 1) = '8' and substr(reservation_id::text, 20, 1) in ('8', '9', 'a', 'b')";
 
-/// The globally unique id of a reservation; see the [module](self) for its bits.
+/// The globally unique id of a reservation.
+///
+/// A `UUIDv8` (RFC 9562), most significant bit first:
+///
+/// ```text
+/// bits   0..48   Unix time in milliseconds
+/// bits  48..52   version, 8
+/// bits  52..64   random
+/// bits  64..66   variant, binary 10
+/// bits  66..96   random
+/// bits  96..128  hotel_id, positive, so bit 96 is zero
+/// ```
+///
+/// So ids sort by the time they were made, carry 42 random bits a millisecond and hotel, and end in eight hex digits
+/// that are the hotel: whoever holds an id knows the shard, without a lookup. The hotel stands last because there it
+/// is not split by version and variant, and both SQL and people can read it off.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "Uuid", into = "Uuid")]
 pub struct ReservationId {

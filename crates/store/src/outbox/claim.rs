@@ -24,16 +24,21 @@ struct ClaimedRow {
 ///
 /// The claim counts as an attempt, so an event that kills its relay runs out of attempts like any other. Longest due
 /// comes first: fresh events in the order they were written, and no event that is often retried starves another.
+///
+/// "First of its aggregate" is asked by a subquery and not by an anti-join: it stays an index probe for each candidate
+/// also while a sudden backlog is unknown to the planner.
 pub(super) async fn claim(pool: &PgPool, limit: usize, lease: Duration) -> Result<Vec<OutboxEvent>, StoreError> {
     let rows: Vec<ClaimedRow> = sqlx::query_as(
         "with due as (
              select event_id
              from outbox candidate
              where delivered_at is null and parked_at is null and next_attempt_at <= now()
-                 and not exists (
-                     select from outbox earlier
-                     where earlier.aggregate_id = candidate.aggregate_id and earlier.event_id < candidate.event_id
-                         and earlier.delivered_at is null and earlier.parked_at is null)
+                 and event_id = (
+                     select event_id
+                     from outbox
+                     where aggregate_id = candidate.aggregate_id and delivered_at is null and parked_at is null
+                     order by event_id
+                     limit 1)
              order by next_attempt_at, event_id
              limit $1
              for update of candidate skip locked)

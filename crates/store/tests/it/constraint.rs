@@ -3,6 +3,7 @@
 use sqlx::{AssertSqlSafe, Connection, PgConnection, PgPool};
 use staymesh_store::{ResultExt, StoreConfig, StoreError, connect};
 use staymesh_testkit::TestDatabase;
+use std::fmt::Write;
 
 use crate::support::database;
 
@@ -46,7 +47,7 @@ fn shown(error: &StoreError) -> String {
     let mut text = format!("{error} {error:?} {error:#?}");
     let mut source = std::error::Error::source(error);
     while let Some(cause) = source {
-        text += &format!(" {cause} {cause:?}");
+        write!(text, " {cause} {cause:?}").unwrap();
         source = cause.source();
     }
     text
@@ -102,7 +103,7 @@ async fn errors_show_no_row_data() {
     assert!(text.contains("does not decode") && !text.contains("hidden"), "{text}");
 }
 
-async fn impatient(database: &TestDatabase) -> PgPool {
+fn impatient(database: &TestDatabase) -> PgPool {
     let mut config = StoreConfig::new(database.url());
     config.database_statement_timeout = std::time::Duration::from_millis(100);
     config.database_lock_timeout = std::time::Duration::from_millis(50);
@@ -113,7 +114,7 @@ async fn impatient(database: &TestDatabase) -> PgPool {
 #[tokio::test]
 async fn limits_of_time_are_enforced_by_the_server() {
     let database = database(SCHEMA).await;
-    let pool = impatient(&database).await;
+    let pool = impatient(&database);
 
     let slow: StoreError = sqlx::query("select pg_sleep(30)").execute(&pool).await.unwrap_err().into();
     assert!(matches!(&slow, StoreError::Timeout(cause) if cause.sqlstate.as_deref() == Some("57014")), "{slow:?}");

@@ -25,8 +25,9 @@ mod support {
     /// Migrations of these statements, numbered from 1.
     pub(crate) fn migrator(statements: &[&str]) -> Migrator {
         let migration = |(sql, version): (&&str, i64)| {
+            let no_transaction = sql.starts_with("-- no-transaction");
             let sql = AssertSqlSafe(*sql).into_sql_str();
-            Migration::new(version, "test".into(), MigrationType::Simple, sql, false)
+            Migration::new(version, "test".into(), MigrationType::Simple, sql, no_transaction)
         };
         Migrator::with_migrations(statements.iter().zip(1..).map(migration).collect())
     }

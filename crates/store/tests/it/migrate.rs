@@ -94,6 +94,16 @@ async fn a_failing_migration_changes_nothing_and_frees_the_lock() {
 }
 
 #[tokio::test]
+async fn an_index_can_be_made_without_stopping_writers() {
+    let database = database(&[FIRST]).await;
+    let set = migrator(&[FIRST, "-- no-transaction\ncreate index concurrently first_id_idx on first (id)"]);
+    run(&config(&database), &set, PATIENCE).await.unwrap();
+    let valid =
+        sqlx::query_scalar::<_, bool>("select indisvalid from pg_index where indexrelid = 'first_id_idx'::regclass");
+    assert!(valid.fetch_one(database.pool()).await.unwrap());
+}
+
+#[tokio::test]
 async fn waiting_for_a_lock_is_bounded_and_tried_again() {
     let database = database(&[FIRST]).await;
     let set = migrator(&[FIRST, "alter table first add column name text"]);

@@ -8,7 +8,7 @@ use staymesh_store::{StoreConfig, StoreError, connect, ping};
 
 use crate::support::until;
 
-fn assert_unavailable(result: Result<(), StoreError>) {
+fn assert_unavailable(result: &Result<(), StoreError>) {
     assert!(matches!(result, Err(StoreError::Unavailable(_))), "{result:?}");
 }
 
@@ -29,8 +29,8 @@ async fn a_pool_starts_without_its_database_and_finds_it_again_after_each_crash(
     let pool = connect(&config).unwrap();
     for _ in 0..2 {
         let started = Instant::now();
-        assert_unavailable(query(&pool).await);
-        assert_unavailable(ping(&pool, Duration::from_millis(300)).await);
+        assert_unavailable(&query(&pool).await);
+        assert_unavailable(&ping(&pool, Duration::from_millis(300)).await);
         assert!(started.elapsed() < Duration::from_secs(3));
 
         postgres.resume().unwrap();
@@ -41,11 +41,11 @@ async fn a_pool_starts_without_its_database_and_finds_it_again_after_each_crash(
         let mut transaction = pool.begin().await.unwrap();
         postgres.kill_now().unwrap();
         let caught = sqlx::query("select 1").execute(&mut *transaction).await;
-        assert_unavailable(caught.map(drop).map_err(StoreError::from));
+        assert_unavailable(&caught.map(drop).map_err(StoreError::from));
     }
 
     postgres.resume().unwrap();
-    assert_unavailable(query(&connect(&missing).unwrap()).await);
+    assert_unavailable(&query(&connect(&missing).unwrap()).await);
 }
 
 #[tokio::test]
@@ -56,7 +56,7 @@ async fn a_used_up_pool_answers_in_time() {
     config.database_acquire_timeout = Duration::from_millis(200);
     let pool = connect(&config).unwrap();
     let taken = pool.acquire().await.unwrap();
-    assert_unavailable(query(&pool).await);
+    assert_unavailable(&query(&pool).await);
     drop(taken);
     query(&pool).await.unwrap();
 }
