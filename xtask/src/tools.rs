@@ -32,7 +32,7 @@ pub(crate) fn run(launch: Launch) -> Result<()> {
     let mut process = launch.dir(repository()).spawn()?;
     loop {
         if let Some(status) = process.exit_status()? {
-            ensure!(status.success(), "{} failed ({status})", process.name());
+            ensure!(status.success(), "{} failed ({status}){}", process.name(), process.log_tail());
             return Ok(());
         }
         if interrupted() {

@@ -25,6 +25,7 @@ mod postgres;
 pub mod process;
 mod proxy;
 mod redis;
+mod secret;
 mod spawner;
 pub mod wait;
 
@@ -36,6 +37,7 @@ pub use postgres::{Durability, Postgres, PostgresOptions};
 pub use process::{Launch, Process, Signal};
 pub use proxy::{Link, Proxy};
 pub use redis::Redis;
+pub use secret::keep_secret;
 
 /// Where everything lives that is neither source nor build output: `.dev` at the root of the repository.
 ///

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::Write;
-use std::os::unix::fs::{OpenOptionsExt, chown};
+use std::os::unix::fs::chown;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::thread::sleep;
@@ -14,6 +14,7 @@ use crate::account::Account;
 use crate::install::PostgresBinaries;
 use crate::port::free_port;
 use crate::process::{Launch, Process, Signal};
+use crate::secret::keep_secret;
 use crate::wait::wait_until;
 
 /// How long a server may take to accept connections, recovery after a crash included.
@@ -290,19 +291,10 @@ impl Postgres {
     }
 }
 
-/// The superuser's password: made once, kept beside the data, readable by the owner alone.
+/// The superuser's password, in a file that the server's account can read.
 fn keep_password(dir: &Path, owner: Option<&Account>) -> Result<String> {
     let path = dir.join("password");
-    if let Ok(password) = fs::read_to_string(&path)
-        && !password.is_empty()
-    {
-        return Ok(password);
-    }
-    let mut random = [0_u8; 16];
-    std::io::Read::read_exact(&mut fs::File::open("/dev/urandom")?, &mut random)?;
-    let password = hex::encode(random);
-    let mut file = fs::OpenOptions::new().create(true).truncate(true).write(true).mode(0o600).open(&path)?;
-    file.write_all(password.as_bytes()).with_context(|| format!("writing {}", path.display()))?;
+    let password = keep_secret(&path)?;
     if let Some(owner) = owner {
         chown(&path, Some(owner.uid), Some(owner.gid))?;
     }

@@ -197,15 +197,15 @@ impl Process {
     pub fn check_running(&mut self) -> Result<()> {
         match self.child.try_wait()? {
             None => Ok(()),
-            Some(status) => bail!("{} ended ({status}); its last words:\n{}", self.name, self.log_tail()),
+            Some(status) => bail!("{} ended ({status}){}", self.name, self.log_tail()),
         }
     }
 
-    /// The last lines that this run wrote to its log.
+    /// The last lines that this run wrote to its log, to be put after a message; empty without a log.
     pub fn log_tail(&self) -> String {
         let Some(log) = &self.log else { return String::new() };
         let lines = read_tail(log, self.log_start).unwrap_or_else(|e| format!("(no log: {e})"));
-        format!("{lines}\n  (all of it: {})", log.display())
+        format!("; its last words:\n{lines}\n  (all of it: {})", log.display())
     }
 
     /// Sends a signal, for example STOP and CONT to freeze a process and let it go on.

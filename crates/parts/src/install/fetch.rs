@@ -54,7 +54,8 @@ impl Drop for Scratch {
     }
 }
 
-fn free_megabytes(dir: &Path) -> Result<u64> {
+/// How much room an ordinary user has left on the file system of `dir`, in megabytes.
+pub fn free_megabytes(dir: &Path) -> Result<u64> {
     let disk = rustix::fs::statvfs(dir).with_context(|| format!("asking for the free space of {}", dir.display()))?;
     Ok(disk.f_bavail.saturating_mul(disk.f_frsize) / MEGABYTE)
 }

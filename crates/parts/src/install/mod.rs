@@ -18,6 +18,7 @@ use anyhow::{Context, Result};
 
 use crate::wait::wait_until;
 
+pub use fetch::free_megabytes;
 pub use system::{PostgresBinaries, redis_server};
 
 /// How long to wait for another process that is installing.
