@@ -1,0 +1,65 @@
+//! What the simulator reads from its environment.
+
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
+
+use secrecy::SecretString;
+use url::Url;
+
+/// Settings of the simulated provider.
+#[derive(Debug, Clone, clap::Args)]
+pub struct Config {
+    /// Address to listen on.
+    #[arg(long, env = "STAYMESH_PSP_SIMULATOR_LISTEN", default_value = "127.0.0.1:8090")]
+    pub listen: SocketAddr,
+    /// How a guest's browser reaches it, for the links it hands out; `http://` and the listening address when not set.
+    #[arg(long, env = "STAYMESH_PSP_SIMULATOR_PUBLIC_URL", value_parser = http_url)]
+    pub public_url: Option<Url>,
+    /// The key that merchants must send as `authorization: Bearer KEY`.
+    #[arg(long, env = "STAYMESH_PSP_API_KEY", hide_env_values = true)]
+    pub api_key: SecretString,
+    /// Where events go; a session may name another place. Without either they go nowhere.
+    #[arg(long, env = "STAYMESH_PSP_WEBHOOK_URL", value_parser = http_url)]
+    pub webhook_url: Option<Url>,
+    /// What events are signed with.
+    #[arg(long, env = "STAYMESH_PSP_WEBHOOK_SECRET", hide_env_values = true)]
+    pub webhook_secret: SecretString,
+    /// How often an event is sent at most.
+    #[arg(long, env = "STAYMESH_PSP_WEBHOOK_ATTEMPTS", default_value_t = 10)]
+    pub webhook_attempts: usize,
+    /// Wait after the first failed attempt; it doubles with each further one, up to a minute.
+    #[arg(long, env = "STAYMESH_PSP_WEBHOOK_BACKOFF", default_value = "500ms", value_parser = duration)]
+    pub webhook_backoff: Duration,
+    /// Sessions that are kept at most, ended ones included; more are refused.
+    #[arg(long, env = "STAYMESH_PSP_SIMULATOR_MAX_SESSIONS", default_value_t = 100_000)]
+    pub max_sessions: usize,
+    /// File that keeps the sessions over a restart, as JSON lines; without it they are kept in memory alone.
+    #[arg(long, env = "STAYMESH_PSP_SIMULATOR_STATE")]
+    pub state: Option<PathBuf>,
+}
+
+/// Reads an absolute http or https URL with a host.
+pub(crate) fn http_url(text: &str) -> Result<Url, String> {
+    const WRONG: &str = "must be an http or https URL of at most 2000 characters";
+    let url = Url::parse(text).map_err(|_| WRONG.to_owned())?;
+    let fits = text.len() <= 2000 && matches!(url.scheme(), "http" | "https") && url.host().is_some();
+    if fits { Ok(url) } else { Err(WRONG.to_owned()) }
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    let parsed: jiff::SignedDuration = text.parse().map_err(|_| "write it as 2s, 500ms or 1m".to_owned())?;
+    Duration::try_from(parsed).map_err(|_| "must not be negative".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_web_addresses_are_taken() {
+        let long = format!("https://a/{}", "x".repeat(2000));
+        for text in ["", "javascript:alert(1)", "data:text/html,x", "file:///etc/passwd", "//a", "http://", &long] {
+            assert!(http_url(text).is_err(), "{text}");
+        }
+        assert!(http_url("https://hotel.example/thanks?x=1").is_ok());
+    }
+}

@@ -1,0 +1,106 @@
+//! Puts it all on a socket.
+
+use std::{io, net::SocketAddr, path::PathBuf, time::Duration};
+
+use axum::{
+    Router,
+    extract::{DefaultBodyLimit, Request},
+    http::StatusCode,
+    middleware::{Next, from_fn},
+    response::{IntoResponse, Response},
+    routing::get,
+};
+use secrecy::ExposeSecret;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use url::Url;
+
+use crate::{Config, api, page, provider, webhook::Webhooks};
+
+/// Longest time for a request, its body included.
+const TIMEOUT: Duration = Duration::from_secs(10);
+/// Longest time for requests in progress after the simulator was asked to stop.
+const DRAIN: Duration = Duration::from_secs(5);
+
+/// Why the simulator does not start or has ended.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// A setting is wrong.
+    #[error("{0}")]
+    Config(String),
+    /// The address cannot be listened on.
+    #[error("cannot listen on {address}: {source}; is another process using it?")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// The state file cannot be read or written.
+    #[error("state file {path}: {source}")]
+    State {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        source: io::Error,
+    },
+    /// The client for webhooks cannot be made.
+    #[error("the HTTP client for webhooks: {0}")]
+    Client(#[from] reqwest::Error),
+    /// The server failed.
+    #[error("the server failed: {0}")]
+    Server(#[source] io::Error),
+}
+
+/// Serves until `stop`.
+///
+/// # Errors
+/// See [`ServeError`].
+pub async fn serve(config: Config, stop: CancellationToken) -> Result<(), ServeError> {
+    let address = config.listen;
+    let listener = TcpListener::bind(address).await.map_err(|source| ServeError::Listen { address, source })?;
+    serve_on(listener, config, stop).await
+}
+
+/// As [`serve`], on a socket that is open already; [`Config::listen`] is not looked at.
+///
+/// # Errors
+/// See [`ServeError`].
+pub async fn serve_on(listener: TcpListener, config: Config, stop: CancellationToken) -> Result<(), ServeError> {
+    if config.api_key.expose_secret().is_empty() || config.webhook_secret.expose_secret().is_empty() {
+        return Err(ServeError::Config("the API key and the webhook secret must not be empty".to_owned()));
+    }
+    let address = listener.local_addr().map_err(ServeError::Server)?;
+    let public_url = match &config.public_url {
+        Some(url) => url.clone(),
+        None => Url::parse(&format!("http://{address}")).map_err(|error| ServeError::Config(error.to_string()))?,
+    };
+    let webhooks = Webhooks::new(&config, stop.clone())?;
+    let provider = provider::open(&config, webhooks.clone())
+        .map_err(|source| ServeError::State { path: config.state.clone().unwrap_or_default(), source })?;
+    let housekeeping = tokio::spawn(provider.clone().keep_house(stop.clone()));
+    let router = Router::new()
+        .route("/healthz", get(async || "ok\n"))
+        .merge(page::router(provider.clone()))
+        .merge(api::router(provider, public_url, config.api_key.clone()).layer(DefaultBodyLimit::max(64 * 1024)))
+        .layer(from_fn(bounded));
+    tracing::info!(listen = %address, "the simulated payment provider is listening");
+
+    let serving = axum::serve(listener, router).with_graceful_shutdown(stop.clone().cancelled_owned());
+    let result = tokio::select! {
+        result = serving => result.map_err(ServeError::Server),
+        () = async { stop.cancelled().await; tokio::time::sleep(DRAIN).await } => Ok(()),
+    };
+    stop.cancel();
+    webhooks.ended().await;
+    // It ends by the same token and cannot fail but by a panic, which it has logged.
+    let _ = housekeeping.await;
+    result
+}
+
+async fn bounded(request: Request, next: Next) -> Response {
+    match tokio::time::timeout(TIMEOUT, next.run(request)).await {
+        Ok(response) => response,
+        Err(_) => StatusCode::REQUEST_TIMEOUT.into_response(),
+    }
+}
