@@ -1,1 +1,83 @@
-//! Placeholder.
+//! The reservation service: what is for sale, who has booked it, and nothing sold twice.
+//!
+//! Inventory and reservations share one database, so that a booking is one transaction (R17). The database's own CHECK
+//! decides whether a room is left (R10, R13); everything in front of it is courtesy. No lock is held while anybody pays
+//! (R14): an unpaid booking holds its rooms until a time that everybody can see, and then frees itself.
+//!
+//! | to change | look in |
+//! |---|---|
+//! | the states of a booking and the ways between them | [`lifecycle`] |
+//! | what is signed into an offer | [`offer_token`], [`quote`] |
+//! | the rules of offering and booking | `service/` |
+//! | SQL | `store/` |
+//! | what the wire looks like | `grpc/` |
+
+mod config;
+mod error;
+mod expiry;
+pub mod extend;
+mod grpc;
+pub mod lifecycle;
+mod model;
+pub mod offer_token;
+pub mod quote;
+mod service;
+mod settlement;
+pub mod store;
+
+use std::sync::Arc;
+
+use sqlx::migrate::Migrator;
+use staymesh_api::{
+    hotel::v1::hotel_service_client::HotelServiceClient,
+    payment::v1::payment_flow_service_client::PaymentFlowServiceClient,
+    rate::v1::pricing_service_client::PricingServiceClient,
+    reservation::v1::{
+        inventory_admin_service_server::{InventoryAdminServiceServer, SERVICE_NAME as INVENTORY},
+        reservation_flow_service_server::{ReservationFlowServiceServer, SERVICE_NAME as FLOW},
+        reservation_service_server::{ReservationServiceServer, SERVICE_NAME as RESERVATION},
+    },
+};
+use staymesh_mesh::{Node, node::NodeError};
+use staymesh_store::outbox::{Relay, RelayOptions, Wake};
+use tokio_util::sync::CancellationToken;
+use tonic::service::Routes;
+
+pub use config::{Config, OfferKeys};
+pub use error::ReservationError;
+pub use model::{CancellationReason, Guest, NewReservation, PaymentMode, Reservation, Status};
+
+/// The migrations of the reservation database.
+pub static MIGRATOR: Migrator = sqlx::migrate!("../../migrations/reservation");
+
+/// Serves until `stop`.
+///
+/// # Errors
+/// When the configuration is wrong or an address cannot be listened on.
+pub async fn serve(config: Config, stop: CancellationToken) -> Result<(), NodeError> {
+    let node = Node::new("reservation", config.node.clone(), stop)?;
+    let (mesh, verifier) = node.join(&config.client)?;
+    let hotels = service::HotelClient::new(HotelServiceClient::new(mesh.channel("hotel", &config.hotel_url)?));
+    let rates = service::RateClient::new(PricingServiceClient::new(mesh.channel("rate", &config.rate_url)?));
+    let payments = PaymentFlowServiceClient::new(mesh.channel("payment", &config.payment_url)?);
+
+    let store = store::Store::new(node.pool.clone());
+    let wake = Wake::default();
+    let service = Arc::new(service::Service {
+        store: store.clone(),
+        hotels: Box::new(hotels),
+        rates: Box::new(rates),
+        offers: offer_token::OfferSigner::new(&config.offer_keys),
+        hold: config.hold,
+        wake: wake.clone(),
+    });
+
+    node.spawn(expiry::run(store, wake.clone(), node.stop.clone()));
+    let settlement = settlement::Settlement::new(payments);
+    node.spawn(Relay::new(node.pool.clone(), settlement, wake, RelayOptions::default()).run(node.stop.clone()));
+
+    let routes = Routes::new(ReservationServiceServer::new(grpc::Reservations(service.clone())))
+        .add_service(InventoryAdminServiceServer::new(grpc::Inventory(service.clone())))
+        .add_service(ReservationFlowServiceServer::new(grpc::Flow(service)));
+    node.serve(verifier, routes, vec![RESERVATION, INVENTORY, FLOW], &MIGRATOR).await
+}

@@ -20,9 +20,14 @@ impl Default for RetryBudget {
 /// Makes a call that may be repeated, at most three times, while the budget lasts. Only "unavailable" is repeated: it
 /// says that nobody worked on the call, or that nothing is known, and both are safe for a call that may be repeated.
 ///
+/// The call is a closure that gives a future, not an async closure: those cannot be required to be `Send`.
+///
 /// # Errors
 /// The status of the last attempt.
-pub async fn retry<T>(budget: &RetryBudget, mut call: impl AsyncFnMut() -> Result<T, Status>) -> Result<T, Status> {
+pub async fn retry<T, Call>(budget: &RetryBudget, mut call: impl FnMut() -> Call) -> Result<T, Status>
+where
+    Call: Future<Output = Result<T, Status>>,
+{
     budget.0.deposit();
     let mut delays =
         ExponentialBuilder::default().with_min_delay(Duration::from_millis(20)).with_max_times(2).with_jitter().build();
@@ -50,18 +55,18 @@ mod tests {
     async fn repeats_what_is_unavailable_three_times_and_nothing_else() {
         let budget = RetryBudget::default();
         let mut calls = 0;
-        let result: Result<(), _> = retry(&budget, async || {
+        let result: Result<(), _> = retry(&budget, || {
             calls += 1;
-            Err(Status::unavailable("away"))
+            std::future::ready(Err(Status::unavailable("away")))
         })
         .await;
         assert!(result.is_err());
         assert_eq!(calls, 3);
 
         let mut calls = 0;
-        let _: Result<(), _> = retry(&budget, async || {
+        let _: Result<(), _> = retry(&budget, || {
             calls += 1;
-            Err(Status::failed_precondition("no"))
+            std::future::ready(Err(Status::failed_precondition("no")))
         })
         .await;
         assert_eq!(calls, 1);
@@ -72,9 +77,9 @@ mod tests {
         let budget = RetryBudget::default();
         let mut calls = 0;
         for _ in 0..1000 {
-            let _: Result<(), _> = retry(&budget, async || {
+            let _: Result<(), _> = retry(&budget, || {
                 calls += 1;
-                Err(Status::unavailable("away"))
+                std::future::ready(Err(Status::unavailable("away")))
             })
             .await;
         }

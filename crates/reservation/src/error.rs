@@ -1,0 +1,124 @@
+//! What can go wrong with a booking, and the one table of how callers see it.
+
+use jiff::civil::Date;
+use staymesh_domain::{FieldError, MoneyError};
+use staymesh_mesh::{Problem, Reason};
+use staymesh_store::StoreError;
+use tonic::Status as GrpcStatus;
+
+use crate::{model::Status, offer_token::OfferError, quote::QuoteError};
+
+/// Why something was refused.
+#[derive(Debug, thiserror::Error)]
+pub enum ReservationError {
+    /// A night has too few rooms left.
+    #[error("sold out")]
+    SoldOut {
+        /// The first such night, when it could be told.
+        stay_date: Option<Date>,
+    },
+    /// A night has no inventory, or the room type no rate.
+    #[error("not for sale for this stay")]
+    NotOnSale,
+    /// More guests than may sleep in the rooms.
+    #[error("{guests} guests do not fit into {rooms} rooms for {max_occupancy} each")]
+    TooManyGuests {
+        /// Guests asked for.
+        guests: i32,
+        /// Rooms asked for.
+        rooms: i32,
+        /// Guests that may sleep in one room.
+        max_occupancy: i32,
+    },
+    /// The id came before with other content or from somebody else.
+    #[error("the reservation id was used before for something else")]
+    IdReused,
+    /// There is none, or it is somebody else's.
+    #[error("no such reservation")]
+    NotFound,
+    /// The booking cannot go that way.
+    #[error("a reservation that is {} cannot become {}", from.as_str(), to.as_str())]
+    IllegalTransition {
+        /// Where it is.
+        from: Status,
+        /// Where it was to go.
+        to: Status,
+    },
+    /// The amount is not the total.
+    #[error("the amount is not what the reservation costs")]
+    AmountMismatch,
+    /// The offer token is not good.
+    #[error(transparent)]
+    Offer(#[from] OfferError),
+    /// Fewer rooms than are sold already.
+    #[error("fewer rooms than are reserved already")]
+    BelowReserved,
+    /// Nights from today on are reserved.
+    #[error("nights from today on are reserved")]
+    HasFutureReservations,
+    /// Only partners may collect money.
+    #[error("only partners may collect the money themselves")]
+    PartnersOnly,
+    /// A field is wrong.
+    #[error(transparent)]
+    Field(#[from] FieldError),
+    /// The rate service's price cannot be used, or one that was kept.
+    #[error("price: {0}")]
+    Quote(#[from] QuoteError),
+    /// Another service failed or refused.
+    #[error(transparent)]
+    Other(#[from] Problem),
+    /// The database failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl From<MoneyError> for ReservationError {
+    fn from(error: MoneyError) -> Self {
+        Self::Quote(error.into())
+    }
+}
+
+impl From<sqlx::Error> for ReservationError {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Store(error.into())
+    }
+}
+
+impl From<ReservationError> for Problem {
+    fn from(error: ReservationError) -> Self {
+        use ReservationError as E;
+        let text = error.to_string();
+        match error {
+            E::SoldOut { stay_date: None } => Self::new(Reason::RoomSoldOut, text),
+            E::SoldOut { stay_date: Some(date) } => {
+                Self::new(Reason::RoomSoldOut, format!("sold out on {date}")).with("stay_date", date)
+            }
+            E::NotOnSale => Self::new(Reason::NotOnSale, text),
+            E::TooManyGuests { max_occupancy, .. } => {
+                Self::new(Reason::TooManyGuests, text).with("max_occupancy", max_occupancy)
+            }
+            E::IdReused => Self::new(Reason::ReservationIdReused, text),
+            E::NotFound => Self::new(Reason::ReservationNotFound, text),
+            E::IllegalTransition { from, to } => {
+                Self::new(Reason::IllegalTransition, text).with("from", from.as_str()).with("to", to.as_str())
+            }
+            E::AmountMismatch => Self::new(Reason::AmountMismatch, text),
+            E::Offer(OfferError::Expired) => Self::new(Reason::OfferExpired, text),
+            E::Offer(OfferError::Tampered) => Self::new(Reason::OfferTampered, text),
+            E::BelowReserved => Self::new(Reason::InventoryBelowReserved, text),
+            E::HasFutureReservations => Self::new(Reason::HasFutureReservations, text),
+            E::PartnersOnly => Self::new(Reason::AccessDenied, text),
+            E::Field(error) => error.into(),
+            E::Quote(error) => Self::internal(&error),
+            E::Other(problem) => problem,
+            E::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<ReservationError> for GrpcStatus {
+    fn from(error: ReservationError) -> Self {
+        Problem::from(error).into()
+    }
+}

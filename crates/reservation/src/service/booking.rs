@@ -1,0 +1,190 @@
+//! Booking, and what may become of a booking.
+
+use jiff::Timestamp;
+use sha2::{Digest, Sha256};
+use staymesh_domain::{GuestCount, ReservationId, RoomCount, RoomTypeId, StayDates};
+use staymesh_mesh::{Caller, Problem, auth::Role};
+use uuid::Uuid;
+
+use super::Service;
+use crate::{
+    error::ReservationError,
+    lifecycle::Command,
+    model::{Guest, NewReservation, PaymentMode, Reservation},
+    offer_token::{Offer, OfferError},
+    store::{Applied, Created, ListFilter},
+};
+
+/// A request to book.
+pub(crate) struct Order {
+    pub(crate) reservation_id: ReservationId,
+    pub(crate) offer_token: String,
+    pub(crate) guest: Guest,
+    pub(crate) payment_mode: PaymentMode,
+}
+
+impl Service {
+    /// Books. The same order again gets the same booking, also after its offer has expired.
+    pub(crate) async fn create(
+        &self,
+        caller: &Caller,
+        order: Order,
+        now: Timestamp,
+    ) -> Result<Reservation, ReservationError> {
+        if order.payment_mode == PaymentMode::PartnerCollects && caller.role != Role::Partner {
+            return Err(ReservationError::PartnersOnly);
+        }
+        let offer = self.offers.verify(&order.offer_token)?;
+        if offer.reservation_id != order.reservation_id || offer.owner != caller.subject {
+            return Err(OfferError::Tampered.into());
+        }
+        let unexpired = offer.require_unexpired(now);
+        let new = self.new_reservation(offer, order, now)?;
+        if let Err(expired) = unexpired {
+            return match self.store.get(new.id).await? {
+                Some(known) if known.content_hash == new.content_hash => Ok(known),
+                Some(_) => Err(ReservationError::IdReused),
+                None => Err(expired.into()),
+            };
+        }
+        match self.store.create(&new).await {
+            Ok(Created::New(reservation)) => {
+                tracing::info!(reservation_id = %reservation.id, status = reservation.status.as_str(), "booked");
+                Ok(reservation)
+            }
+            Ok(Created::Repeat(reservation)) => Ok(reservation),
+            Err(ReservationError::SoldOut { .. }) => Err(self.sold_out(&new).await),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn new_reservation(&self, offer: Offer, order: Order, now: Timestamp) -> Result<NewReservation, ReservationError> {
+        // We signed it, so its parts are good; a key that leaked must still not get bad values into the database.
+        let tampered = |()| ReservationError::from(OfferError::Tampered);
+        let content_hash = content_hash(&offer, &order);
+        let hold = match order.payment_mode {
+            PaymentMode::GuestPays => Some(now + self.hold),
+            PaymentMode::PartnerCollects => None,
+        };
+        Ok(NewReservation {
+            id: offer.reservation_id,
+            owner: offer.owner,
+            room_type_id: RoomTypeId::try_from(offer.room_type_id).map_err(|_| tampered(()))?,
+            stay: StayDates::new(offer.check_in, offer.check_out).map_err(|_| tampered(()))?,
+            rooms: RoomCount::try_from(offer.rooms).map_err(|_| tampered(()))?,
+            guests: GuestCount::try_from(offer.guests).map_err(|_| tampered(()))?,
+            guest: order.guest,
+            payment_mode: order.payment_mode,
+            quote: offer.quote,
+            content_hash,
+            hold_expire_time: hold,
+        })
+    }
+
+    /// Names the night that is short, for the guest's sake. Should it be free again by now, it stays "sold out": that is
+    /// what was decided.
+    async fn sold_out(&self, new: &NewReservation) -> ReservationError {
+        let nights =
+            self.store.nights_left(new.id.hotel_id(), new.stay, &[new.room_type_id.get()]).await.unwrap_or_default();
+        let short = nights.into_iter().find(|night| night.rooms_left < new.rooms.get());
+        ReservationError::SoldOut { stay_date: short.map(|night| night.stay_date) }
+    }
+
+    /// A booking that the caller may see.
+    pub(crate) async fn get(&self, caller: &Caller, id: ReservationId) -> Result<Reservation, ReservationError> {
+        let reservation = self.store.get(id).await?.ok_or(ReservationError::NotFound)?;
+        require_access(caller, &reservation)?;
+        Ok(reservation)
+    }
+
+    /// Bookings, newest first.
+    pub(crate) async fn list(
+        &self,
+        filter: &ListFilter,
+        before: Option<Uuid>,
+        limit: i64,
+    ) -> Result<Vec<Reservation>, ReservationError> {
+        self.store.list(filter, before, limit).await
+    }
+
+    /// Cancels a booking that the caller may cancel.
+    pub(crate) async fn cancel(
+        &self,
+        caller: &Caller,
+        id: ReservationId,
+        now: Timestamp,
+    ) -> Result<Reservation, ReservationError> {
+        let applied = self.store.apply(id, &Command::Cancel, now, |booking| require_access(caller, booking)).await?;
+        self.wake_if(&applied);
+        Ok(applied.reservation)
+    }
+
+    /// What the payment service tells of a booking.
+    pub(crate) async fn on_payment(
+        &self,
+        id: ReservationId,
+        command: &Command,
+        now: Timestamp,
+    ) -> Result<Applied, ReservationError> {
+        let applied = self.store.apply(id, command, now, |_| Ok(())).await?;
+        self.wake_if(&applied);
+        tracing::info!(
+            reservation_id = %id,
+            status = applied.reservation.status.as_str(),
+            send_money_back = applied.send_money_back,
+            "payment news"
+        );
+        Ok(applied)
+    }
+
+    fn wake_if(&self, applied: &Applied) {
+        if applied.wake {
+            self.wake.wake();
+        }
+    }
+}
+
+/// Whose bookings a caller may list, from the hotel that was asked for.
+pub(crate) fn list_scope(caller: &Caller, hotel_id: Option<i32>) -> Result<(Option<String>, Option<i32>), Problem> {
+    match caller.role {
+        Role::Staff | Role::Admin => {
+            let hotel = hotel_id.ok_or_else(|| Problem::field("hotel_id", "staff must name a hotel"))?;
+            caller.require_hotel(hotel)?;
+            Ok((None, Some(hotel)))
+        }
+        _ => Ok((Some(caller.subject.clone()), hotel_id)),
+    }
+}
+
+/// Somebody else's booking looks like one that does not exist.
+fn require_access(caller: &Caller, booking: &Reservation) -> Result<(), ReservationError> {
+    let may = match caller.role {
+        Role::Guest | Role::Partner => booking.owner == caller.subject,
+        Role::Staff | Role::Admin => caller.works_for(booking.id.hotel_id().get()),
+        Role::Service => true,
+        Role::Unspecified => false,
+    };
+    if may { Ok(()) } else { Err(ReservationError::NotFound) }
+}
+
+/// SHA-256 of what was asked for. The token itself is not part of it, for a price can be signed twice; what it says is.
+fn content_hash(offer: &Offer, order: &Order) -> [u8; 32] {
+    let mut hash = Sha256::new();
+    let mut add = |part: &[u8]| {
+        // The length keeps ("ab", "c") apart from ("a", "bc").
+        hash.update((part.len() as u64).to_be_bytes());
+        hash.update(part);
+    };
+    add(offer.owner.as_bytes());
+    add(&offer.room_type_id.to_be_bytes());
+    add(offer.check_in.to_string().as_bytes());
+    add(offer.check_out.to_string().as_bytes());
+    add(&offer.rooms.to_be_bytes());
+    add(&offer.guests.to_be_bytes());
+    add(offer.quote.currency.as_bytes());
+    add(&offer.quote.total_minor.to_be_bytes());
+    add(order.guest.full_name.as_bytes());
+    add(order.guest.email.as_bytes());
+    add(order.payment_mode.as_str().as_bytes());
+    hash.finalize().into()
+}

@@ -1,0 +1,61 @@
+//! How many rooms are left: advice, read without a lock.
+
+use jiff::civil::Date;
+use jiff_sqlx::ToSqlx;
+use staymesh_domain::{HotelId, StayDates};
+
+use super::Store;
+use crate::error::ReservationError;
+
+/// What is left of a room type in one night.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NightLeft {
+    /// The room type.
+    pub room_type_id: i32,
+    /// The night.
+    pub stay_date: Date,
+    /// Rooms for sale, before overbooking.
+    pub total_inventory: i32,
+    /// Rooms sold or held.
+    pub total_reserved: i32,
+    /// Rooms that the CHECK would still let be booked.
+    pub rooms_left: i32,
+}
+
+impl Store {
+    /// Every night of a stay that has inventory, by room type and date. `room_types` empty: all of the hotel.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn nights_left(
+        &self,
+        hotel_id: HotelId,
+        stay: StayDates,
+        room_types: &[i32],
+    ) -> Result<Vec<NightLeft>, ReservationError> {
+        let rows: Vec<(i32, jiff_sqlx::Date, i32, i32, i32)> = sqlx::query_as(
+            "select room_type_id, stay_date, total_inventory, total_reserved,
+                 total_inventory * (100 + overbooking_percent) / 100 - total_reserved
+             from room_type_inventory
+             where hotel_id = $1 and stay_date >= $2 and stay_date < $3
+                 and (cardinality($4::integer[]) = 0 or room_type_id = any($4))
+             order by room_type_id, stay_date",
+        )
+        .bind(hotel_id.get())
+        .bind(stay.check_in().to_sqlx())
+        .bind(stay.check_out().to_sqlx())
+        .bind(room_types)
+        .fetch_all(&self.pool)
+        .await?;
+        Ok(rows
+            .into_iter()
+            .map(|(room_type_id, date, total_inventory, total_reserved, rooms_left)| NightLeft {
+                room_type_id,
+                stay_date: date.to_jiff(),
+                total_inventory,
+                total_reserved,
+                rooms_left,
+            })
+            .collect())
+    }
+}

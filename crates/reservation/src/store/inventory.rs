@@ -1,0 +1,286 @@
+//! What staff put on sale, and the daily job.
+
+use jiff::civil::Date;
+use jiff_sqlx::ToSqlx;
+use sqlx::PgConnection;
+use staymesh_domain::{DateRange, HotelId, RoomTypeId};
+use staymesh_store::ResultExt;
+
+use super::Store;
+use crate::error::ReservationError;
+
+/// What shall be for sale in the nights of a range.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InventoryChange {
+    /// The room type.
+    pub room_type_id: RoomTypeId,
+    /// The nights.
+    pub nights: DateRange,
+    /// Rooms for sale, 0 to 10,000.
+    pub total_inventory: i32,
+    /// How far it may be overbooked, 0 to 100 per cent.
+    pub overbooking_percent: i16,
+    /// Also what the daily job gives to nights that come within two years.
+    pub for_future_nights: bool,
+}
+
+/// What is for sale in one night.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InventoryNight {
+    /// The night.
+    pub stay_date: Date,
+    /// Rooms for sale.
+    pub total_inventory: i32,
+    /// Rooms sold or held.
+    pub total_reserved: i32,
+    /// How far it may be overbooked, per cent.
+    pub overbooking_percent: i16,
+    /// Counts its changes.
+    pub version: i32,
+}
+
+/// The key of a row of the plan.
+pub type PlanKey = (i32, i32);
+
+impl Store {
+    /// Sets what is for sale, all or nothing, and tells how many nights were named.
+    ///
+    /// # Errors
+    /// [`ReservationError::BelowReserved`] when a night has more rooms sold than it shall have.
+    pub async fn set_inventory(&self, hotel_id: HotelId, changes: &[InventoryChange]) -> Result<u64, ReservationError> {
+        let mut transaction = self.pool.begin().await?;
+        // One change of a hotel's inventory at a time, so that two of them cannot wait in a circle.
+        sqlx::query("select pg_advisory_xact_lock(hashtext('set_inventory'), $1)")
+            .bind(hotel_id.get())
+            .execute(&mut *transaction)
+            .await?;
+        let mut nights = 0;
+        for change in changes {
+            nights += set_nights(&mut transaction, hotel_id, change).await?;
+            if change.for_future_nights {
+                set_plan(&mut transaction, hotel_id, change).await?;
+            }
+        }
+        transaction.commit().await?;
+        Ok(nights)
+    }
+
+    /// What is for sale from `from` on up to the day before `until`, in order of dates, after `after`.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn list_inventory(
+        &self,
+        hotel_id: HotelId,
+        room_type_id: RoomTypeId,
+        nights: DateRange,
+        after: Option<Date>,
+        limit: i64,
+    ) -> Result<Vec<InventoryNight>, ReservationError> {
+        let rows: Vec<(jiff_sqlx::Date, i32, i32, i16, i32)> = sqlx::query_as(
+            "select stay_date, total_inventory, total_reserved, overbooking_percent, version
+             from room_type_inventory
+             where hotel_id = $1 and room_type_id = $2 and stay_date >= $3 and stay_date < $4
+                 and ($5::date is null or stay_date > $5)
+             order by stay_date limit $6",
+        )
+        .bind(hotel_id.get())
+        .bind(room_type_id.get())
+        .bind(nights.from().to_sqlx())
+        .bind(nights.until().to_sqlx())
+        .bind(after.map(ToSqlx::to_sqlx))
+        .bind(limit)
+        .fetch_all(&self.pool)
+        .await?;
+        Ok(rows
+            .into_iter()
+            .map(|(date, total_inventory, total_reserved, overbooking_percent, version)| InventoryNight {
+                stay_date: date.to_jiff(),
+                total_inventory,
+                total_reserved,
+                overbooking_percent,
+                version,
+            })
+            .collect())
+    }
+
+    /// Takes a hotel, or one room type, off sale from `today` on. The CHECK refuses it where a night is reserved.
+    ///
+    /// # Errors
+    /// [`ReservationError::HasFutureReservations`].
+    pub async fn retire(
+        &self,
+        hotel_id: HotelId,
+        room_type_id: Option<RoomTypeId>,
+        today: Date,
+    ) -> Result<(), ReservationError> {
+        let room_type = room_type_id.map(RoomTypeId::get);
+        let mut transaction = self.pool.begin().await?;
+        sqlx::query("select pg_advisory_xact_lock(hashtext('set_inventory'), $1)")
+            .bind(hotel_id.get())
+            .execute(&mut *transaction)
+            .await?;
+        sqlx::query("delete from inventory_plan where hotel_id = $1 and ($2::integer is null or room_type_id = $2)")
+            .bind(hotel_id.get())
+            .bind(room_type)
+            .execute(&mut *transaction)
+            .await?;
+        sqlx::query(
+            "with night as materialized (
+                 select room_type_id, stay_date from room_type_inventory
+                 where hotel_id = $1 and ($2::integer is null or room_type_id = $2) and stay_date >= $3
+                     and total_inventory > 0
+                 order by room_type_id, stay_date for no key update
+             )
+             update room_type_inventory i set total_inventory = 0, version = version + 1
+             from night
+             where i.hotel_id = $1 and i.room_type_id = night.room_type_id and i.stay_date = night.stay_date
+                 and i.stay_date >= $3",
+        )
+        .bind(hotel_id.get())
+        .bind(room_type)
+        .bind(today.to_sqlx())
+        .execute(&mut *transaction)
+        .await
+        .on_constraint("room_type_inventory_not_overbooked", |_| ReservationError::HasFutureReservations)?;
+        transaction.commit().await?;
+        Ok(())
+    }
+
+    /// The next rows of the plan after `after`, by key.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn plan_after(&self, after: Option<PlanKey>, limit: i64) -> Result<Vec<PlanKey>, ReservationError> {
+        let (hotel_id, room_type_id) = after.unwrap_or((0, 0));
+        Ok(sqlx::query_as(
+            "select hotel_id, room_type_id from inventory_plan where (hotel_id, room_type_id) > ($1, $2)
+             order by hotel_id, room_type_id limit $3",
+        )
+        .bind(hotel_id)
+        .bind(room_type_id)
+        .bind(limit)
+        .fetch_all(&self.pool)
+        .await?)
+    }
+
+    /// How many rows the plan has.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn plan_size(&self) -> Result<u64, ReservationError> {
+        let count: i64 = sqlx::query_scalar("select count(*) from inventory_plan").fetch_one(&self.pool).await?;
+        Ok(u64::try_from(count).unwrap_or(0))
+    }
+
+    /// Gives the plan's inventory to the nights from `today` up to the day before `horizon` that have none, for the rows
+    /// of the plan after `after` up to `last`. Tells how many nights are new. Safe to repeat and to run twice at once.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn extend(
+        &self,
+        after: Option<PlanKey>,
+        last: PlanKey,
+        today: Date,
+        horizon: Date,
+    ) -> Result<u64, ReservationError> {
+        let (hotel_id, room_type_id) = after.unwrap_or((0, 0));
+        let mut transaction = self.pool.begin().await?;
+        ensure_partitions(&mut transaction, today, horizon).await?;
+        let new: i64 = sqlx::query_scalar(
+            "with due as materialized (
+                 select * from inventory_plan
+                 where (hotel_id, room_type_id) > ($1, $2) and (hotel_id, room_type_id) <= ($3, $4) and next_date < $6
+                 order by hotel_id, room_type_id for no key update
+             ), new as (
+                 insert into room_type_inventory (hotel_id, room_type_id, stay_date, total_inventory, overbooking_percent)
+                 select hotel_id, room_type_id, night::date, total_inventory, overbooking_percent
+                 from due, generate_series(greatest(next_date, $5), $6 - 1, interval '1 day') night
+                 on conflict (hotel_id, room_type_id, stay_date) do nothing
+                 returning 1
+             ), moved as (
+                 update inventory_plan p set next_date = $6 from due
+                 where p.hotel_id = due.hotel_id and p.room_type_id = due.room_type_id
+             )
+             select count(*) from new",
+        )
+        .bind(hotel_id)
+        .bind(room_type_id)
+        .bind(last.0)
+        .bind(last.1)
+        .bind(today.to_sqlx())
+        .bind(horizon.to_sqlx())
+        .fetch_one(&mut *transaction)
+        .await?;
+        transaction.commit().await?;
+        Ok(u64::try_from(new).unwrap_or(0))
+    }
+}
+
+async fn set_nights(
+    transaction: &mut PgConnection,
+    hotel_id: HotelId,
+    change: &InventoryChange,
+) -> Result<u64, ReservationError> {
+    ensure_partitions(transaction, change.nights.from(), change.nights.until()).await?;
+    let weekdays: Vec<i32> = (1..=7)
+        .filter(|day| {
+            jiff::civil::Weekday::from_monday_one_offset(*day)
+                .is_ok_and(|weekday| change.nights.weekdays().contains(weekday))
+        })
+        .map(i32::from)
+        .collect();
+    let done = sqlx::query(
+        "insert into room_type_inventory as i (hotel_id, room_type_id, stay_date, total_inventory, overbooking_percent)
+         select $1, $2, night::date, $5, $6 from generate_series($3::date, $4::date - 1, interval '1 day') night
+         where extract(isodow from night)::integer = any($7)
+         order by night
+         on conflict (hotel_id, room_type_id, stay_date) do update
+         set total_inventory = excluded.total_inventory, overbooking_percent = excluded.overbooking_percent,
+             version = i.version + (case when (i.total_inventory, i.overbooking_percent)
+                 is distinct from (excluded.total_inventory, excluded.overbooking_percent) then 1 else 0 end)",
+    )
+    .bind(hotel_id.get())
+    .bind(change.room_type_id.get())
+    .bind(change.nights.from().to_sqlx())
+    .bind(change.nights.until().to_sqlx())
+    .bind(change.total_inventory)
+    .bind(change.overbooking_percent)
+    .bind(weekdays)
+    .execute(transaction)
+    .await
+    .on_constraint("room_type_inventory_not_overbooked", |_| ReservationError::BelowReserved)?;
+    Ok(done.rows_affected())
+}
+
+async fn set_plan(
+    transaction: &mut PgConnection,
+    hotel_id: HotelId,
+    change: &InventoryChange,
+) -> Result<(), ReservationError> {
+    sqlx::query(
+        "insert into inventory_plan as p (hotel_id, room_type_id, total_inventory, overbooking_percent, next_date)
+         values ($1, $2, $3, $4, $5)
+         on conflict (hotel_id, room_type_id) do update
+         set total_inventory = excluded.total_inventory, overbooking_percent = excluded.overbooking_percent,
+             next_date = greatest(p.next_date, excluded.next_date)",
+    )
+    .bind(hotel_id.get())
+    .bind(change.room_type_id.get())
+    .bind(change.total_inventory)
+    .bind(change.overbooking_percent)
+    .bind(change.nights.until().to_sqlx())
+    .execute(transaction)
+    .await?;
+    Ok(())
+}
+
+async fn ensure_partitions(transaction: &mut PgConnection, from: Date, until: Date) -> Result<(), ReservationError> {
+    sqlx::query("select ensure_inventory_partitions($1, $2)")
+        .bind(from.to_sqlx())
+        .bind(until.to_sqlx())
+        .execute(transaction)
+        .await?;
+    Ok(())
+}

@@ -1,0 +1,30 @@
+//! SQL, and nothing but SQL.
+//!
+//! Locks are always taken in the same order, so nobody waits in a circle: the reservation first, then its nights in
+//! order of dates.
+
+mod availability;
+mod booking;
+mod inventory;
+mod read;
+mod rows;
+
+use sqlx::PgPool;
+
+pub use availability::NightLeft;
+pub use booking::{Applied, Created};
+pub use inventory::{InventoryChange, InventoryNight, PlanKey};
+pub use read::ListFilter;
+
+/// The reservation database. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Store {
+    pool: PgPool,
+}
+
+impl Store {
+    /// The database behind this pool.
+    pub fn new(pool: PgPool) -> Self {
+        Self { pool }
+    }
+}

@@ -1,0 +1,89 @@
+//! Reading bookings.
+
+use jiff::Timestamp;
+use jiff_sqlx::ToSqlx;
+use staymesh_domain::ReservationId;
+use uuid::Uuid;
+
+use super::{Store, rows::ReservationRow};
+use crate::{
+    error::ReservationError,
+    model::{Reservation, Status},
+};
+
+/// Which bookings to list. Either an owner or a hotel must be given, or the whole table would be read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListFilter {
+    /// Only bookings of this caller.
+    pub owner: Option<String>,
+    /// Only bookings of this hotel.
+    pub hotel_id: Option<i32>,
+    /// Only bookings in this state.
+    pub status: Option<Status>,
+}
+
+impl Store {
+    /// One booking.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn get(&self, id: ReservationId) -> Result<Option<Reservation>, ReservationError> {
+        let row: Option<ReservationRow> =
+            sqlx::query_as("select * from reservation where hotel_id = $1 and reservation_id = $2")
+                .bind(id.hotel_id().get())
+                .bind(id.as_uuid())
+                .fetch_optional(&self.pool)
+                .await?;
+        Ok(row.map(Reservation::try_from).transpose()?)
+    }
+
+    /// Bookings, newest first, older than `before`.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn list(
+        &self,
+        filter: &ListFilter,
+        before: Option<Uuid>,
+        limit: i64,
+    ) -> Result<Vec<Reservation>, ReservationError> {
+        // Ids sort by time. Two statements rather than one with "or": each has its index.
+        let sql = if filter.owner.is_some() {
+            "select * from reservation
+             where owner = $1 and ($2::integer is null or hotel_id = $2) and ($3::text is null or status = $3)
+                 and ($4::uuid is null or reservation_id < $4)
+             order by reservation_id desc limit $5"
+        } else {
+            "select * from reservation
+             where ($1::text is null or owner = $1) and hotel_id = $2 and ($3::text is null or status = $3)
+                 and ($4::uuid is null or reservation_id < $4)
+             order by reservation_id desc limit $5"
+        };
+        let rows: Vec<ReservationRow> = sqlx::query_as(sql)
+            .bind(&filter.owner)
+            .bind(filter.hotel_id)
+            .bind(filter.status.map(Status::as_str))
+            .bind(before)
+            .bind(limit)
+            .fetch_all(&self.pool)
+            .await?;
+        rows.into_iter().map(|row| Ok(row.try_into()?)).collect()
+    }
+
+    /// Holds that are over at `now`, the longest over first. Holds that another replica is ending are left to it.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn expired_holds(&self, now: Timestamp, limit: i64) -> Result<Vec<ReservationId>, ReservationError> {
+        let ids: Vec<Uuid> = sqlx::query_scalar(
+            "select reservation_id from reservation
+             where status = 'pending_payment' and hold_expire_time <= $1
+             order by hold_expire_time limit $2 for no key update skip locked",
+        )
+        .bind(now.to_sqlx())
+        .bind(limit)
+        .fetch_all(&self.pool)
+        .await?;
+        Ok(ids.into_iter().filter_map(|id| ReservationId::try_from(id).ok()).collect())
+    }
+}

@@ -1,0 +1,70 @@
+//! Rows of the reservation table, and how they become bookings.
+
+use jiff_sqlx::{Date, Timestamp};
+use sqlx::{FromRow, types::Json};
+use staymesh_domain::{GuestCount, PaymentId, ReservationId, RoomCount, RoomTypeId, StayDates};
+use staymesh_store::{Cause, StoreError};
+use uuid::Uuid;
+
+use crate::{
+    model::{CancellationReason, Guest, PaymentMode, Reservation, Status},
+    quote::Quote,
+};
+
+/// A row as it is selected everywhere: `select *`.
+#[derive(FromRow)]
+pub(super) struct ReservationRow {
+    reservation_id: Uuid,
+    owner: String,
+    room_type_id: i32,
+    check_in: Date,
+    check_out: Date,
+    rooms: i16,
+    guests: i16,
+    guest_name: String,
+    guest_email: String,
+    payment_mode: String,
+    status: String,
+    cancellation_reason: Option<String>,
+    price: Json<Quote>,
+    content_hash: Vec<u8>,
+    hold_expire_time: Option<Timestamp>,
+    payment_id: Option<Uuid>,
+    paid_at: Option<Timestamp>,
+    create_time: Timestamp,
+    update_time: Timestamp,
+}
+
+impl TryFrom<ReservationRow> for Reservation {
+    type Error = StoreError;
+
+    fn try_from(row: ReservationRow) -> Result<Self, StoreError> {
+        Ok(Self {
+            id: ReservationId::try_from(row.reservation_id).map_err(|_| corrupt("reservation_id"))?,
+            owner: row.owner,
+            room_type_id: RoomTypeId::try_from(row.room_type_id).map_err(|_| corrupt("room_type_id"))?,
+            stay: StayDates::new(row.check_in.to_jiff(), row.check_out.to_jiff()).map_err(|_| corrupt("check_in"))?,
+            rooms: RoomCount::try_from(i32::from(row.rooms)).map_err(|_| corrupt("rooms"))?,
+            guests: GuestCount::try_from(i32::from(row.guests)).map_err(|_| corrupt("guests"))?,
+            guest: Guest { full_name: row.guest_name, email: row.guest_email },
+            payment_mode: PaymentMode::from_name(&row.payment_mode).ok_or_else(|| corrupt("payment_mode"))?,
+            quote: row.price.0,
+            content_hash: row.content_hash,
+            status: Status::from_name(&row.status).ok_or_else(|| corrupt("status"))?,
+            cancellation_reason: row
+                .cancellation_reason
+                .map(|name| CancellationReason::from_name(&name).ok_or_else(|| corrupt("cancellation_reason")))
+                .transpose()?,
+            hold_expire_time: row.hold_expire_time.map(Timestamp::to_jiff),
+            payment_id: row.payment_id.map(PaymentId::from),
+            paid_at: row.paid_at.map(Timestamp::to_jiff),
+            create_time: row.create_time.to_jiff(),
+            update_time: row.update_time.to_jiff(),
+        })
+    }
+}
+
+/// The constraints of the table keep this from happening; a newer binary may know states that this one does not.
+fn corrupt(column: &'static str) -> StoreError {
+    StoreError::Unexpected(Cause { sqlstate: None, summary: format!("reservation.{column} does not fit") })
+}
