@@ -1,1 +1,63 @@
-//! Placeholder.
+//! The edge: the one source of Envoy's configuration, for a developer's machine and for a cluster.
+//!
+//! What the edge does follows from the contract: which gateway has a service, who may call a method and which REST
+//! paths there are. So the configuration is computed from the descriptor set and cannot disagree with it; see
+//! `docs/adr/0001-envoy-config-from-the-contract.md`.
+//!
+//! [`render`] yields two files for Envoy: the bootstrap configuration and the descriptor set that it transcodes by.
+
+mod access_log;
+mod bootstrap;
+mod clusters;
+mod config;
+mod contract;
+mod descriptors;
+mod filters;
+mod jwt;
+mod listener;
+mod local_replies;
+mod rate_limit;
+mod responses;
+mod routes;
+mod template;
+mod transcoder;
+
+pub use config::{EdgeConfig, HostPort, HostPortError, Limits, Timeouts, Upstreams};
+
+use contract::Contract;
+
+/// Why there is no configuration.
+#[derive(Debug, thiserror::Error)]
+pub enum EdgeError {
+    /// The descriptor set cannot be read.
+    #[error("the contract cannot be read: {0}")]
+    Descriptor(#[from] prost_reflect::DescriptorError),
+    /// The descriptor set has something that the edge cannot serve.
+    #[error("the contract has {0}")]
+    Contract(String),
+    /// The configuration cannot be printed.
+    #[error("the configuration cannot be printed: {0}")]
+    Print(#[from] serde_norway::Error),
+}
+
+/// What Envoy reads.
+#[derive(Clone, Debug)]
+pub struct Rendered {
+    /// The bootstrap configuration, YAML.
+    pub bootstrap: String,
+    /// What belongs into the file [`EdgeConfig::descriptor_set`]: the contract as Envoy's transcoder can take it.
+    pub descriptor_set: Vec<u8>,
+}
+
+/// Envoy's configuration for a contract, given as an encoded `FileDescriptorSet` ([`staymesh_api::DESCRIPTOR_SET`]).
+///
+/// # Errors
+/// When the contract cannot be read or cannot be served.
+pub fn render(config: &EdgeConfig, descriptor_set: &[u8]) -> Result<Rendered, EdgeError> {
+    let contract = Contract::read(descriptor_set)?;
+    let bootstrap = bootstrap::bootstrap(config, &contract)?;
+    Ok(Rendered {
+        bootstrap: serde_norway::to_string(&bootstrap)?,
+        descriptor_set: descriptors::for_envoy(descriptor_set)?,
+    })
+}

@@ -1,0 +1,48 @@
+//! One line of JSON for each request. Bodies, tokens and queries are not in it.
+
+use serde_json::{Value, json};
+
+use crate::{EdgeConfig, bootstrap::typed, jwt::SUBJECT_HEADER, routes::Gate};
+
+pub(crate) fn log(config: &EdgeConfig, gate: Gate) -> Value {
+    let format = json!({"log_format": {
+        "json_format": fields(gate),
+        "omit_empty_values": true,
+        "formatters": [{
+            "name": "envoy.formatter.req_without_query",
+            "typed_config": typed("envoy.extensions.formatter.req_without_query.v3.ReqWithoutQuery", json!({})),
+        }],
+    }});
+    let (name, sink) = match &config.access_log {
+        Some(path) => {
+            let mut sink = format;
+            sink["path"] = json!(path);
+            ("envoy.access_loggers.file", typed("envoy.extensions.access_loggers.file.v3.FileAccessLog", sink))
+        }
+        None => ("envoy.access_loggers.stdout", typed("envoy.extensions.access_loggers.stream.v3.StdoutAccessLog", format)),
+    };
+    json!({"name": name, "typed_config": sink, "filter": {"not_health_check_filter": {}}})
+}
+
+fn fields(gate: Gate) -> Value {
+    json!({
+        "time": "%START_TIME%",
+        "gateway": gate.name(),
+        "request_id": "%REQ(X-REQUEST-ID)%",
+        "method": "%REQ(X-ENVOY-ORIGINAL-METHOD?:METHOD)%",
+        "path": "%REQ_WITHOUT_QUERY(X-ENVOY-ORIGINAL-PATH?:PATH)%",
+        "rpc": "%REQ_WITHOUT_QUERY(:PATH)%",
+        "protocol": "%PROTOCOL%",
+        "code": "%RESPONSE_CODE%",
+        "grpc_code": "%GRPC_STATUS_NUMBER%",
+        "duration_ms": "%DURATION%",
+        "bytes_received": "%BYTES_RECEIVED%",
+        "bytes_sent": "%BYTES_SENT%",
+        "subject": format!("%REQ({})%", SUBJECT_HEADER.to_ascii_uppercase()),
+        "remote_address": "%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%",
+        "upstream": "%UPSTREAM_CLUSTER%",
+        "upstream_address": "%UPSTREAM_HOST%",
+        "flags": "%RESPONSE_FLAGS%",
+        "details": "%RESPONSE_CODE_DETAILS%",
+    })
+}

@@ -1,0 +1,88 @@
+//! What the edge forwards to.
+
+use serde_json::{Value, json};
+
+use crate::{
+    EdgeConfig, HostPort,
+    bootstrap::{seconds, typed},
+};
+
+/// The cluster that is the edge itself: token verification fetches the keys through the public listener, where they
+/// are JSON.
+pub(crate) const SELF: &str = "edge_self";
+
+pub(crate) fn clusters(config: &EdgeConfig) -> Vec<Value> {
+    let mut clusters: Vec<Value> =
+        config.upstreams.by_name().into_iter().map(|(name, at)| upstream(config, name, at)).collect();
+    clusters.push(itself(config));
+    clusters
+}
+
+/// A service. There are no active health checks and there is no outlier detection: behind one name there is usually
+/// one address that the platform balances, a service whose database is away says so itself and better, and refused
+/// connections are found out at once.
+///
+/// TLS to the services belongs here, as `transport_socket` with their authority and the edge's own certificate.
+fn upstream(config: &EdgeConfig, name: &str, at: &HostPort) -> Value {
+    let limit = config.limits.max_upstream_requests;
+    json!({
+        "name": name,
+        // Every address behind the name is an endpoint.
+        "cluster_type": {
+            "name": "envoy.cluster.dns",
+            "typed_config": typed("envoy.extensions.clusters.dns.v3.DnsCluster", json!({
+                "dns_lookup_family": "V4_PREFERRED",
+                "dns_refresh_rate": "5s",
+                "respect_dns_ttl": true,
+            })),
+        },
+        "connect_timeout": "1s",
+        "lb_policy": "LEAST_REQUEST",
+        "load_assignment": endpoint(name, at.host(), at.port()),
+        "circuit_breakers": {"thresholds": [{
+            "max_connections": limit,
+            "max_pending_requests": limit,
+            "max_requests": limit,
+            "max_retries": 3,
+        }]},
+        "typed_extension_protocol_options": http_options(json!({
+            "explicit_http_config": {"http2_protocol_options": {
+                // Finds out about a peer that is gone without a word, also when no request is in progress.
+                "connection_keepalive": {"interval": "30s", "timeout": "5s"},
+                "max_concurrent_streams": limit,
+            }},
+            "common_http_protocol_options": {"idle_timeout": seconds(config.timeouts.idle_seconds)},
+        })),
+    })
+}
+
+fn itself(config: &EdgeConfig) -> Value {
+    let at = config.public_listen;
+    // A listener on every address is also on the loopback.
+    let ip = match at.ip() {
+        ip if !ip.is_unspecified() => ip.to_string(),
+        std::net::IpAddr::V4(_) => "127.0.0.1".to_owned(),
+        std::net::IpAddr::V6(_) => "::1".to_owned(),
+    };
+    json!({
+        "name": SELF,
+        "type": "STATIC",
+        "connect_timeout": "1s",
+        "load_assignment": endpoint(SELF, &ip, at.port()),
+        "typed_extension_protocol_options": http_options(json!({"explicit_http_config": {"http_protocol_options": {}}})),
+    })
+}
+
+fn endpoint(cluster: &str, host: &str, port: u16) -> Value {
+    json!({
+        "cluster_name": cluster,
+        "endpoints": [{"lb_endpoints": [{"endpoint": {
+            "address": {"socket_address": {"address": host, "port_value": port}},
+        }}]}],
+    })
+}
+
+fn http_options(options: Value) -> Value {
+    const NAME: &str = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
+    json!({NAME: typed(NAME, options)})
+}

@@ -1,0 +1,220 @@
+//! What the edge is configured by.
+
+use std::{fmt, net::SocketAddr, path::PathBuf, str::FromStr};
+
+use clap::Args;
+use serde::{Deserialize, Serialize};
+
+/// Where the edge listens, what it forwards to and what it lets through.
+#[derive(Args, Clone, Debug, Serialize, Deserialize)]
+pub struct EdgeConfig {
+    /// Where guests, partners and everybody else call.
+    #[arg(long, env = "STAYMESH_EDGE_PUBLIC_LISTEN", default_value = "127.0.0.1:8080")]
+    pub public_listen: SocketAddr,
+    /// Where staff and administrators call; nobody else should be able to reach it.
+    #[arg(long, env = "STAYMESH_EDGE_INTERNAL_LISTEN", default_value = "127.0.0.1:8081")]
+    pub internal_listen: SocketAddr,
+    /// Envoy's own administration: readiness and metrics, but also shutting it down. Never open it to a network.
+    #[arg(long, env = "STAYMESH_EDGE_ADMIN_LISTEN", default_value = "127.0.0.1:9901")]
+    pub admin_listen: SocketAddr,
+    /// The file that Envoy reads the contract from.
+    #[arg(long, env = "STAYMESH_EDGE_DESCRIPTOR_SET", default_value = "/etc/staymesh/contract.binpb")]
+    pub descriptor_set: PathBuf,
+    /// The access log, one JSON object a line; standard output when not given.
+    #[arg(long, env = "STAYMESH_EDGE_ACCESS_LOG")]
+    pub access_log: Option<PathBuf>,
+    /// The `iss` that access tokens must carry.
+    #[arg(long, env = "STAYMESH_TOKEN_ISSUER", default_value = "https://identity.staymesh.local")]
+    pub issuer: String,
+    /// The `aud` that access tokens must carry.
+    #[arg(long, env = "STAYMESH_TOKEN_AUDIENCE", default_value = "staymesh")]
+    pub audience: String,
+    /// Proxies in front of the edge whose `x-forwarded-for` is true; with 0 the caller is whoever connects.
+    #[arg(long, env = "STAYMESH_EDGE_TRUSTED_HOPS", default_value_t = 0)]
+    pub trusted_hops: u32,
+    #[command(flatten)]
+    #[expect(missing_docs)]
+    pub upstreams: Upstreams,
+    #[command(flatten)]
+    #[expect(missing_docs)]
+    pub limits: Limits,
+    #[command(flatten)]
+    #[expect(missing_docs)]
+    pub timeouts: Timeouts,
+}
+
+/// Where the services listen, each as `host:port`.
+#[derive(Args, Clone, Debug, Serialize, Deserialize)]
+pub struct Upstreams {
+    /// The identity service.
+    #[arg(long, env = "STAYMESH_EDGE_IDENTITY", default_value = "127.0.0.1:50051")]
+    pub identity: HostPort,
+    /// The hotel service.
+    #[arg(long, env = "STAYMESH_EDGE_HOTEL", default_value = "127.0.0.1:50052")]
+    pub hotel: HostPort,
+    /// The rate service.
+    #[arg(long, env = "STAYMESH_EDGE_RATE", default_value = "127.0.0.1:50053")]
+    pub rate: HostPort,
+    /// The reservation service.
+    #[arg(long, env = "STAYMESH_EDGE_RESERVATION", default_value = "127.0.0.1:50054")]
+    pub reservation: HostPort,
+    /// The payment service.
+    #[arg(long, env = "STAYMESH_EDGE_PAYMENT", default_value = "127.0.0.1:50055")]
+    pub payment: HostPort,
+}
+
+impl Upstreams {
+    /// Every upstream by the name that its packages carry (`staymesh.NAME.v1`).
+    pub fn by_name(&self) -> [(&'static str, &HostPort); 5] {
+        [
+            ("identity", &self.identity),
+            ("hotel", &self.hotel),
+            ("rate", &self.rate),
+            ("reservation", &self.reservation),
+            ("payment", &self.payment),
+        ]
+    }
+}
+
+/// How much the edge lets through.
+#[derive(Args, Clone, Debug, Serialize, Deserialize)]
+pub struct Limits {
+    /// Requests a second of one caller: of one account or client, and of one address where there is no token.
+    #[arg(long, env = "STAYMESH_EDGE_REQUESTS_PER_SECOND", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..))]
+    pub requests_per_second: u32,
+    /// Requests that one caller may make at once after a rest.
+    #[arg(long, env = "STAYMESH_EDGE_BURST", default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..))]
+    pub burst: u32,
+    /// The largest request body, bytes.
+    #[arg(long, env = "STAYMESH_EDGE_MAX_BODY_BYTES", default_value_t = 1024 * 1024, value_parser = clap::value_parser!(u32).range(1..))]
+    pub max_body_bytes: u32,
+    /// The largest answer that is turned into JSON, bytes.
+    #[arg(long, env = "STAYMESH_EDGE_MAX_RESPONSE_BYTES", default_value_t = 8 * 1024 * 1024, value_parser = clap::value_parser!(u32).range(1..))]
+    pub max_response_bytes: u32,
+    /// The largest sum of all headers of a request, KiB.
+    #[arg(long, env = "STAYMESH_EDGE_MAX_HEADERS_KIB", default_value_t = 32, value_parser = clap::value_parser!(u32).range(1..=8192))]
+    pub max_headers_kib: u32,
+    /// The most headers of a request.
+    #[arg(long, env = "STAYMESH_EDGE_MAX_HEADERS", default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..))]
+    pub max_headers: u32,
+    /// The most connections of all callers.
+    #[arg(long, env = "STAYMESH_EDGE_MAX_CONNECTIONS", default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(1..))]
+    pub max_connections: u32,
+    /// The most requests in progress at one service; what is more is refused at once.
+    #[arg(long, env = "STAYMESH_EDGE_MAX_UPSTREAM_REQUESTS", default_value_t = 1024, value_parser = clap::value_parser!(u32).range(1..))]
+    pub max_upstream_requests: u32,
+}
+
+/// How long the edge waits, in seconds.
+#[derive(Args, Clone, Debug, Serialize, Deserialize)]
+pub struct Timeouts {
+    /// For an answer, whatever deadline the caller sets with `grpc-timeout`.
+    #[arg(long, env = "STAYMESH_EDGE_REQUEST_SECONDS", default_value_t = 15, value_parser = clap::value_parser!(u32).range(1..))]
+    pub request_seconds: u32,
+    /// For all headers of a request.
+    #[arg(long, env = "STAYMESH_EDGE_HEADERS_SECONDS", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
+    pub headers_seconds: u32,
+    /// On a connection without requests.
+    #[arg(long, env = "STAYMESH_EDGE_IDLE_SECONDS", default_value_t = 300, value_parser = clap::value_parser!(u32).range(1..))]
+    pub idle_seconds: u32,
+}
+
+/// A host name or address, and a port.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct HostPort {
+    host: String,
+    port: u16,
+}
+
+/// Not a `host:port`.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0:?} is not host:port, for example hotel:50051 or [::1]:50051")]
+pub struct HostPortError(String);
+
+impl HostPort {
+    /// The host name or address, without brackets.
+    pub fn host(&self) -> &str {
+        &self.host
+    }
+
+    /// The port, 1 to 65535.
+    pub const fn port(&self) -> u16 {
+        self.port
+    }
+}
+
+impl FromStr for HostPort {
+    type Err = HostPortError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let wrong = || HostPortError(text.to_owned());
+        let (host, port) = text.rsplit_once(':').ok_or_else(wrong)?;
+        let port: u16 = port.parse().ok().filter(|port| *port > 0).ok_or_else(wrong)?;
+        let bracketed = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
+        let is_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
+        match bracketed {
+            Some(inside) if inside.parse::<std::net::Ipv6Addr>().is_ok() => Ok(Self { host: inside.to_owned(), port }),
+            None if !host.is_empty() && host.chars().all(is_name) => Ok(Self { host: host.to_owned(), port }),
+            _ => Err(wrong()),
+        }
+    }
+}
+
+impl From<SocketAddr> for HostPort {
+    fn from(address: SocketAddr) -> Self {
+        Self { host: address.ip().to_string(), port: address.port() }
+    }
+}
+
+impl TryFrom<String> for HostPort {
+    type Error = HostPortError;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        text.parse()
+    }
+}
+
+impl From<HostPort> for String {
+    fn from(address: HostPort) -> Self {
+        address.to_string()
+    }
+}
+
+impl fmt::Display for HostPort {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.host.contains(':') {
+            return write!(f, "[{}]:{}", self.host, self.port);
+        }
+        write!(f, "{}:{}", self.host, self.port)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case("hotel:50051")]
+    #[case("hotel.staymesh.svc:50051")]
+    #[case("127.0.0.1:1")]
+    #[case("[::1]:65535")]
+    fn an_address_survives_being_printed(#[case] text: &str) {
+        assert_eq!(text.parse::<HostPort>().map(|a| a.to_string()), Ok(text.to_owned()));
+    }
+
+    #[rstest]
+    #[case("hotel")]
+    #[case(":50051")]
+    #[case("hotel:0")]
+    #[case("hotel:65536")]
+    #[case("http://hotel:50051")]
+    #[case("::1:50051")]
+    #[case("[hotel]:50051")]
+    #[case("a b:50051")]
+    fn what_is_no_address_is_refused(#[case] text: &str) {
+        assert_eq!(text.parse::<HostPort>(), Err(HostPortError(text.to_owned())));
+    }
+}

@@ -1,0 +1,64 @@
+//! The descriptor set as Envoy's transcoder can take it.
+
+use prost_reflect::{DescriptorPool, DynamicMessage, ReflectMessage, Value, prost::Message};
+
+use crate::EdgeError;
+
+/// The same contract without `response_body`, which Envoy 1.40 refuses for anything but `HttpBody`: the edge unwraps
+/// such answers itself (see [`crate::responses`]). Comments go too; nobody reads them there.
+pub(crate) fn for_envoy(descriptor_set: &[u8]) -> Result<Vec<u8>, EdgeError> {
+    let pool = DescriptorPool::decode(descriptor_set)?;
+    let missing = |name: &str| EdgeError::Contract(format!("no {name}, which the options of the contract come from"));
+    let set_type = pool
+        .get_message_by_name("google.protobuf.FileDescriptorSet")
+        .ok_or_else(|| missing("google/protobuf/descriptor.proto"))?;
+    let http = pool.get_extension_by_name("google.api.http").ok_or_else(|| missing("google/api/annotations.proto"))?;
+    // Decoded by its own description and not by that of a library, which would lose the options.
+    let mut set = DynamicMessage::decode(set_type, descriptor_set)
+        .map_err(|error| EdgeError::Contract(format!("files that cannot be read: {error}")))?;
+    for_each(&mut set, "file", &mut |file| {
+        file.clear_field_by_name("source_code_info");
+        for_each(file, "service", &mut |service| {
+            for_each(service, "method", &mut |method| {
+                let Some(Value::Message(options)) = method.get_field_by_name_mut("options") else { return };
+                if !options.has_extension(&http) {
+                    return;
+                }
+                if let Value::Message(rule) = options.get_extension_mut(&http) {
+                    rule.clear_field_by_name("response_body");
+                }
+            });
+        });
+    });
+    Ok(set.encode_to_vec())
+}
+
+fn for_each(message: &mut DynamicMessage, field: &str, change: &mut dyn FnMut(&mut DynamicMessage)) {
+    // Asking for a field mutably would set one that is not there.
+    if !message.has_field_by_name(field) || message.descriptor().get_field_by_name(field).is_none() {
+        return;
+    }
+    let Some(list) = message.get_field_by_name_mut(field).and_then(Value::as_list_mut) else { return };
+    list.iter_mut().filter_map(Value::as_message_mut).for_each(change);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::contract::Contract;
+
+    #[test]
+    fn only_the_response_bodies_go() {
+        let before = Contract::read(staymesh_api::DESCRIPTOR_SET).expect("the contract can be read");
+        let stripped = for_envoy(staymesh_api::DESCRIPTOR_SET).expect("it can be stripped");
+        let mut after = Contract::read(&stripped).expect("it can be read again");
+        assert!(before.services.iter().flat_map(|s| &s.methods).any(|m| m.response_body.is_some()));
+        assert!(after.services.iter().flat_map(|s| &s.methods).all(|m| m.response_body.is_none()));
+        for (old, new) in before.services.iter().zip(&mut after.services) {
+            for (old, new) in old.methods.iter().zip(&mut new.methods) {
+                new.response_body.clone_from(&old.response_body);
+            }
+        }
+        assert_eq!(format!("{before:?}"), format!("{after:?}"));
+    }
+}

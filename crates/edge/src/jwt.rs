@@ -1,0 +1,98 @@
+//! Who is calling: verifies access tokens before anything looks at what they came with.
+
+use serde_json::{Value, json};
+
+use crate::{
+    EdgeConfig, EdgeError,
+    bootstrap::typed,
+    clusters,
+    contract::{Binding, Contract, Method, Service},
+    routes::Gate,
+    template,
+};
+
+/// The id of a verified caller, for the access log and the rate limits. Callers cannot send it.
+pub(crate) const SUBJECT_HEADER: &str = "x-staymesh-subject";
+
+/// The method that publishes identity's keys.
+pub(crate) const KEY_SET: &str = "/staymesh.identity.v1.AuthService/GetKeySet";
+
+const PROVIDER: &str = "identity";
+
+pub(crate) fn filter(config: &EdgeConfig, contract: &Contract, gate: Gate) -> Result<Value, EdgeError> {
+    Ok(json!({
+        "name": "envoy.filters.http.jwt_authn",
+        "typed_config": typed("envoy.extensions.filters.http.jwt_authn.v3.JwtAuthentication", json!({
+            "providers": {PROVIDER: provider(config, contract)?},
+            "rules": rules(contract, gate),
+        })),
+    }))
+}
+
+fn provider(config: &EdgeConfig, contract: &Contract) -> Result<Value, EdgeError> {
+    let path = contract.fixed_path(KEY_SET)?;
+    Ok(json!({
+        "issuer": config.issuer,
+        "audiences": [config.audience],
+        "require_expiration": true,
+        "clock_skew_seconds": 5,
+        // The default would also take a token from the query, which ends up in logs.
+        "from_headers": [{"name": "authorization", "value_prefix": "Bearer "}],
+        // Services verify again.
+        "forward": true,
+        "claim_to_headers": [{"header_name": SUBJECT_HEADER, "claim_name": "sub"}],
+        "jwt_cache_config": {"jwt_cache_size": 1000},
+        "remote_jwks": {
+            "http_uri": {
+                "uri": format!("http://localhost{path}"),
+                "cluster": clusters::SELF,
+                "timeout": "2s",
+            },
+            "cache_duration": "60s",
+            // The listener must be up before the keys, which come through it; and identity may start later.
+            "async_fetch": {"fast_listener": true, "failed_refetch_duration": "1s"},
+        },
+    }))
+}
+
+/// The first rule that matches holds. A path that no rule knows is nobody's, and the answer is 404. A path of the
+/// internal gateway has no rule on the public one: the door is wrong, whoever knocks.
+fn rules(contract: &Contract, gate: Gate) -> Vec<Value> {
+    let services: Vec<&Service> = contract.at_the_edge().filter(|service| gate.serves(service.gateway)).collect();
+    let methods = |anonymous: bool| -> Vec<&Method> {
+        services.iter().flat_map(|s| &s.methods).filter(|m| m.anonymous == anonymous).collect()
+    };
+    let needed = json!({"provider_name": PROVIDER});
+    // A token that has ended must not keep anybody from logging in; a good one still tells who is calling.
+    let welcome = json!({"requires_any": {"requirements": [needed, {"allow_missing_or_failed": {}}]}});
+    let mut rules = rest_rules(&methods(false), &needed);
+    rules.extend(rest_rules(&methods(true), &welcome));
+    for method in methods(true) {
+        rules.push(json!({"match": {"path": method.path}, "requires": welcome}));
+    }
+    for service in services {
+        rules.push(json!({"match": {"prefix": format!("/{}/", service.name)}, "requires": needed}));
+    }
+    rules
+}
+
+/// One rule for each HTTP method: all paths of these methods in one expression.
+fn rest_rules(methods: &[&Method], requires: &Value) -> Vec<Value> {
+    let bindings: Vec<&Binding> = methods.iter().flat_map(|method| &method.bindings).collect();
+    let mut verbs: Vec<&str> = bindings.iter().map(|binding| binding.verb).collect();
+    verbs.sort_unstable();
+    verbs.dedup();
+    verbs
+        .into_iter()
+        .filter_map(|verb| {
+            let paths = template::any_of(bindings.iter().copied().filter(|binding| binding.verb == verb))?;
+            Some(json!({
+                "match": {
+                    "safe_regex": {"regex": paths},
+                    "headers": [{"name": ":method", "string_match": {"exact": verb}}],
+                },
+                "requires": requires,
+            }))
+        })
+        .collect()
+}

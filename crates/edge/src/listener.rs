@@ -1,0 +1,84 @@
+//! A door of the edge.
+
+use serde_json::{Value, json};
+
+use crate::{
+    EdgeConfig, EdgeError, access_log,
+    bootstrap::{address, seconds, typed},
+    contract::Contract,
+    filters::filters,
+    local_replies,
+    routes::{Gate, route_config},
+};
+
+pub(crate) fn listener(config: &EdgeConfig, contract: &Contract, gate: Gate) -> Result<Value, EdgeError> {
+    let at = match gate {
+        Gate::Public => config.public_listen,
+        Gate::Internal => config.internal_listen,
+    };
+    Ok(json!({
+        "name": gate.name(),
+        "address": address(at),
+        // What one slow reader may make the edge hold in memory.
+        "per_connection_buffer_limit_bytes": 64 * 1024,
+        "filter_chains": [{"filters": [{
+            "name": "envoy.filters.network.http_connection_manager",
+            "typed_config": connection_manager(config, contract, gate)?,
+        }]}],
+    }))
+}
+
+/// There is no CORS: browsers of other origins may not call. A site that should be able to gets the `cors` filter with
+/// its origin in front of the others.
+fn connection_manager(config: &EdgeConfig, contract: &Contract, gate: Gate) -> Result<Value, EdgeError> {
+    let (limits, timeouts) = (&config.limits, &config.timeouts);
+    let manager = json!({
+        "stat_prefix": gate.name(),
+        "codec_type": "AUTO",
+        "route_config": route_config(config, contract, gate)?,
+        "http_filters": filters(config, contract, gate)?,
+        "access_log": [access_log::log(config, gate)],
+        "local_reply_config": local_replies::config(),
+
+        // One spelling of a path for every filter, and none that a service might read in another way.
+        "normalize_path": true,
+        "merge_slashes": true,
+        "path_with_escaped_slashes_action": "REJECT_REQUEST",
+        "server_name": "staymesh",
+
+        "use_remote_address": true,
+        "xff_num_trusted_hops": config.trusted_hops,
+        "early_header_mutation_extensions": [strip_headers()],
+        "generate_request_id": true,
+        "always_set_request_id_in_response": true,
+
+        "max_request_headers_kb": limits.max_headers_kib,
+        "common_http_protocol_options": {
+            "idle_timeout": seconds(timeouts.idle_seconds),
+            "max_headers_count": limits.max_headers,
+            "headers_with_underscores_action": "REJECT_REQUEST",
+        },
+        "http2_protocol_options": {
+            "max_concurrent_streams": 100,
+            "initial_stream_window_size": 64 * 1024,
+            "initial_connection_window_size": 1024 * 1024,
+        },
+        "request_headers_timeout": seconds(timeouts.headers_seconds),
+        // From the first byte to the last of a request.
+        "request_timeout": seconds(timeouts.request_seconds.saturating_mul(2)),
+        "stream_idle_timeout": seconds(timeouts.idle_seconds),
+        "drain_timeout": "10s",
+    });
+    Ok(typed("envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager", manager))
+}
+
+/// What only the edge itself may say about a request.
+fn strip_headers() -> Value {
+    let remove = |prefix: &str| json!({"remove_on_match": {"key_matcher": {"prefix": prefix}}});
+    json!({
+        "name": "envoy.http.early_header_mutation.header_mutation",
+        "typed_config": typed("envoy.extensions.http.early_header_mutation.header_mutation.v3.HeaderMutation", json!({
+            "mutations": [remove("x-envoy-"), remove("x-staymesh-")],
+        })),
+    })
+}

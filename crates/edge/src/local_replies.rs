@@ -1,0 +1,160 @@
+//! The errors that the edge itself answers with, in the form that services answer with: `google.rpc.Status` with
+//! `ErrorInfo`.
+
+use std::time::Duration;
+
+use base64::{Engine, engine::general_purpose::STANDARD};
+use serde_json::{Value, json};
+use staymesh_mesh::errors::{ERROR_DOMAIN, Problem, Reason};
+use tonic::Status;
+
+use crate::bootstrap::typed;
+
+/// Requests whose answer leaves as gRPC trailers: those of gRPC callers, and those of REST callers once the transcoder
+/// has made gRPC of them, for it will make JSON of the answer. What the transcoder itself refuses is not among them.
+const AS_GRPC: &str = "(!('x-envoy-original-path' in request.headers) \
+     && request.headers['content-type'].startsWith('application/grpc')) \
+     || ('x-envoy-original-path' in request.headers && !(response.code in [400, 413]))";
+
+/// An error that the edge makes.
+struct LocalReply {
+    /// Which: an expression of CEL over the answer that Envoy would give.
+    when: &'static str,
+    /// The HTTP status, when it is not Envoy's.
+    status: Option<u16>,
+    reason: Reason,
+    /// For people; `%LOCAL_REPLY_BODY%` is what Envoy has to say.
+    message: &'static str,
+    retry: bool,
+}
+
+const REPLIES: [LocalReply; 11] = [
+    LocalReply {
+        when: "response.code == 401 && response.code_details.contains('Jwks')",
+        status: Some(503),
+        reason: Reason::DependencyUnavailable,
+        message: "the keys to verify tokens with are not to be had; try again",
+        retry: true,
+    },
+    LocalReply::new("response.code == 401", Reason::Unauthenticated, "the call needs a valid access token: %LOCAL_REPLY_BODY%"),
+    LocalReply::new("response.code == 403", Reason::InternalRoute, "only the internal gateway serves this"),
+    LocalReply::new(
+        "response.code == 404 && response.code_details.contains('transcode')",
+        Reason::RouteNotFound,
+        "%LOCAL_REPLY_BODY%",
+    ),
+    LocalReply::new("response.code == 404", Reason::RouteNotFound, "there is no such method"),
+    LocalReply::new("response.code == 408", Reason::DeadlineExceeded, "the request took too long"),
+    LocalReply::new("response.code in [413, 431]", Reason::RequestTooLarge, "the body or the headers are too large"),
+    LocalReply {
+        when: "response.code == 429",
+        status: None,
+        reason: Reason::RateLimited,
+        message: "the caller sends more than its quota; try again after the time that Retry-After says",
+        retry: true,
+    },
+    LocalReply {
+        when: "response.code in [502, 503]",
+        status: Some(503),
+        reason: Reason::DependencyUnavailable,
+        message: "the service does not answer; try again",
+        retry: true,
+    },
+    LocalReply::new(
+        "response.code == 504",
+        Reason::DeadlineExceeded,
+        "the answer was not ready in time; whether something changed is unknown, so repeat the same request",
+    ),
+    LocalReply::new("response.code in [400, 426]", Reason::InvalidRequest, "%LOCAL_REPLY_BODY%"),
+];
+
+/// What is left.
+const OTHER: LocalReply =
+    LocalReply::new("true", Reason::Internal, "something went wrong on our side; the request id helps us to find it");
+
+pub(crate) fn config() -> Value {
+    let grpc = REPLIES.iter().chain([&OTHER]).map(LocalReply::grpc_mapper);
+    let json = REPLIES.iter().map(LocalReply::json_mapper);
+    json!({
+        "mappers": grpc.chain(json).collect::<Vec<_>>(),
+        "body_format": OTHER.json_body(),
+    })
+}
+
+impl LocalReply {
+    const fn new(when: &'static str, reason: Reason, message: &'static str) -> Self {
+        Self { when, status: None, reason, message, retry: false }
+    }
+
+    /// Adds the code and the details to the trailers; the message is the text.
+    fn grpc_mapper(&self) -> Value {
+        let mut headers = vec![
+            header("grpc-status", &i32::from(self.reason.code()).to_string()),
+            header("grpc-status-details-bin", &STANDARD.encode(self.details())),
+        ];
+        headers.extend(self.retry_after());
+        self.mapper(
+            &format!("({AS_GRPC}) && {}", self.when),
+            headers,
+            &json!({"text_format_source": {"inline_string": self.message}}),
+        )
+    }
+
+    fn json_mapper(&self) -> Value {
+        self.mapper(self.when, self.retry_after().into_iter().collect(), &self.json_body())
+    }
+
+    fn mapper(&self, when: &str, headers: Vec<Value>, body: &Value) -> Value {
+        let mut mapper = json!({
+            "filter": {"extension_filter": {
+                "name": "envoy.access_loggers.extension_filters.cel",
+                "typed_config": typed("envoy.extensions.access_loggers.filters.cel.v3.ExpressionFilter", json!({"expression": when})),
+            }},
+            "body_format_override": body,
+        });
+        if !headers.is_empty() {
+            mapper["headers_to_add"] = Value::Array(headers);
+        }
+        if let Some(status) = self.status {
+            mapper["status_code"] = json!(status);
+        }
+        mapper
+    }
+
+    fn retry_after(&self) -> Option<Value> {
+        self.retry.then(|| header("retry-after", "1"))
+    }
+
+    fn json_body(&self) -> Value {
+        let mut details = vec![json!({
+            "@type": "type.googleapis.com/google.rpc.ErrorInfo",
+            "reason": self.reason.as_str(),
+            "domain": ERROR_DOMAIN,
+            "metadata": {},
+        })];
+        if self.retry {
+            details.push(json!({"@type": "type.googleapis.com/google.rpc.RetryInfo", "retry_delay": "1s"}));
+        }
+        json!({"json_format": {
+            "code": i32::from(self.reason.code()),
+            "message": self.message,
+            "details": details,
+        }})
+    }
+
+    /// The encoded `google.rpc.Status` that the transcoder prints and that gRPC callers read. It is the same for every
+    /// request, so it cannot quote what Envoy says; the trailer `grpc-message` does.
+    fn details(&self) -> Vec<u8> {
+        let quotes = self.message.contains("%LOCAL_REPLY_BODY%");
+        let message = if quotes { self.message.replace(": %LOCAL_REPLY_BODY%", "").replace("%LOCAL_REPLY_BODY%", "the request does not fit the contract") } else { self.message.to_owned() };
+        let mut problem = Problem::new(self.reason, message);
+        if self.retry {
+            problem = problem.retry_after(Duration::from_secs(1));
+        }
+        Status::from(problem).details().to_vec()
+    }
+}
+
+fn header(key: &str, value: &str) -> Value {
+    json!({"header": {"key": key, "value": value}, "append_action": "OVERWRITE_IF_EXISTS_OR_ADD"})
+}

@@ -1,0 +1,108 @@
+//! Which gateway has a route to which service.
+
+use serde_json::{Value, json};
+use staymesh_api::options::v1::Gateway;
+
+use crate::{
+    EdgeConfig, EdgeError,
+    bootstrap::seconds,
+    contract::{Contract, Method, Service},
+    responses,
+};
+
+/// A listener of the edge.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Gate {
+    Public,
+    Internal,
+}
+
+impl Gate {
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Public => "public",
+            Self::Internal => "internal",
+        }
+    }
+
+    /// Whether this listener serves what belongs to a gateway.
+    pub(crate) fn serves(self, gateway: Gateway) -> bool {
+        match self {
+            Self::Public => gateway == Gateway::Public,
+            Self::Internal => matches!(gateway, Gateway::Public | Gateway::Internal),
+        }
+    }
+}
+
+/// What every service offers beside the contract. Reflection anywhere describes the whole contract, so one place does.
+const INFRASTRUCTURE: [&str; 3] =
+    ["grpc.health.v1.Health", "grpc.reflection.v1.ServerReflection", "grpc.reflection.v1alpha.ServerReflection"];
+const INFRASTRUCTURE_UPSTREAM: &str = "identity";
+
+/// Routes are decided by gRPC paths: a REST request has one when it comes here, given by the transcoder.
+pub(crate) fn route_config(config: &EdgeConfig, contract: &Contract, gate: Gate) -> Result<Value, EdgeError> {
+    let mut routes = Vec::new();
+    for service in contract.at_the_edge() {
+        if !gate.serves(service.gateway) {
+            routes.push(json!({"match": {"prefix": prefix(&service.name)}, "direct_response": {"status": 403}}));
+            continue;
+        }
+        if config.upstreams.by_name().iter().all(|(name, _)| *name != service.upstream) {
+            return Err(EdgeError::Contract(format!("{}, which nobody serves", service.name)));
+        }
+        routes.extend(service.methods.iter().filter_map(|method| unwrapped(config, service, method)));
+        routes.push(json!({
+            "match": {"prefix": prefix(&service.name), "grpc": {}},
+            "route": action(config, &service.upstream),
+        }));
+    }
+    routes.extend(INFRASTRUCTURE.map(|name| {
+        json!({"match": {"prefix": prefix(name), "grpc": {}}, "route": stream(config)})
+    }));
+    // Services of the mesh, and what does not exist.
+    routes.push(json!({"match": {"prefix": "/"}, "direct_response": {"status": 404}}));
+    Ok(json!({
+        "name": gate.name(),
+        "virtual_hosts": [{"name": gate.name(), "domains": ["*"], "routes": routes}],
+    }))
+}
+
+/// A method whose answer is unwrapped has a route of its own that says what to unwrap.
+fn unwrapped(config: &EdgeConfig, service: &Service, method: &Method) -> Option<Value> {
+    let field = method.response_body.as_ref()?;
+    Some(json!({
+        "match": {"path": method.path, "grpc": {}},
+        "metadata": responses::unwrap(field),
+        "route": action(config, &service.upstream),
+    }))
+}
+
+fn action(config: &EdgeConfig, upstream: &str) -> Value {
+    let limit = seconds(config.timeouts.request_seconds);
+    json!({
+        "cluster": upstream,
+        "timeout": limit,
+        // A caller's own deadline holds when it is nearer.
+        "max_stream_duration": {"grpc_timeout_header_max": limit},
+        "retry_policy": retry_policy(),
+    })
+}
+
+/// Reflecting and watching health are streams without an end.
+fn stream(config: &EdgeConfig) -> Value {
+    json!({
+        "cluster": INFRASTRUCTURE_UPSTREAM,
+        "timeout": "0s",
+        "idle_timeout": seconds(config.timeouts.idle_seconds),
+        "retry_policy": retry_policy(),
+    })
+}
+
+/// Only what has certainly not reached the service. All else is for the caller to repeat, who has the idempotency key.
+fn retry_policy() -> Value {
+    json!({"retry_on": "connect-failure", "num_retries": 1})
+}
+
+fn prefix(service: &str) -> String {
+    format!("/{service}/")
+}

@@ -1,0 +1,27 @@
+//! REST to gRPC and back.
+
+use serde_json::{Value, json};
+
+use crate::{EdgeConfig, bootstrap::typed, contract::Contract};
+
+pub(crate) fn filter(config: &EdgeConfig, contract: &Contract) -> Value {
+    // Both listeners know every service of both, so that an internal path on the public one is refused as such.
+    let services: Vec<&str> = contract.at_the_edge().map(|service| service.name.as_str()).collect();
+    json!({
+        "name": "envoy.filters.http.grpc_json_transcoder",
+        "typed_config": typed("envoy.extensions.filters.http.grpc_json_transcoder.v3.GrpcJsonTranscoder", json!({
+            "proto_descriptor": config.descriptor_set,
+            "services": services,
+            "convert_grpc_status": true,
+            "print_options": {"preserve_proto_field_names": true, "always_print_primitive_fields": true},
+            "request_validation_options": {
+                "reject_unknown_method": true,
+                "reject_unknown_query_parameters": true,
+                "reject_binding_body_field_collisions": true,
+            },
+            "query_param_unescape_plus": true,
+            "max_request_body_size": config.limits.max_body_bytes,
+            "max_response_body_size": config.limits.max_response_bytes,
+        })),
+    })
+}
