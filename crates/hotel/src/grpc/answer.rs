@@ -1,0 +1,71 @@
+//! What the service keeps, as the contract shows it.
+
+use staymesh_api::hotel::v1 as proto;
+use staymesh_mesh::values::timestamp;
+
+use crate::model::{Hotel, Room, RoomType};
+
+impl From<Hotel> for proto::Hotel {
+    fn from(hotel: Hotel) -> Self {
+        let etag = hotel.etag();
+        let fields = hotel.fields;
+        Self {
+            hotel_id: hotel.hotel_id,
+            display_name: fields.display_name,
+            description: fields.description,
+            address: Some(proto::Address {
+                street: fields.street,
+                city: fields.city,
+                postal_code: fields.postal_code,
+                country_code: fields.country_code,
+            }),
+            location: fields
+                .latitude
+                .zip(fields.longitude)
+                .map(|(latitude, longitude)| proto::GeoPoint { latitude, longitude }),
+            time_zone: fields.time_zone,
+            currency_code: hotel.currency_code,
+            star_rating: fields.star_rating,
+            amenities: fields.amenities,
+            photo_urls: fields.photo_urls,
+            etag,
+            create_time: Some(timestamp(hotel.times.create_time)),
+            update_time: Some(timestamp(hotel.times.update_time)),
+        }
+    }
+}
+
+impl From<RoomType> for proto::RoomType {
+    fn from(room_type: RoomType) -> Self {
+        let etag = room_type.etag();
+        let fields = room_type.fields;
+        Self {
+            hotel_id: room_type.hotel_id,
+            room_type_id: room_type.room_type_id,
+            display_name: fields.display_name,
+            description: fields.description,
+            beds: fields.beds.into_iter().map(|bed| proto::Bed { kind: bed.kind, count: bed.count }).collect(),
+            max_occupancy: fields.max_occupancy,
+            amenities: fields.amenities,
+            photo_urls: fields.photo_urls,
+            etag,
+            create_time: Some(timestamp(room_type.times.create_time)),
+            update_time: Some(timestamp(room_type.times.update_time)),
+        }
+    }
+}
+
+impl From<Room> for proto::Room {
+    fn from(room: Room) -> Self {
+        Self {
+            etag: room.etag(),
+            hotel_id: room.hotel_id,
+            room_id: room.room_id,
+            room_type_id: room.fields.room_type_id,
+            room_number: room.fields.room_number,
+            floor: room.fields.floor,
+            create_time: Some(timestamp(room.times.create_time)),
+            update_time: Some(timestamp(room.times.update_time)),
+        }
+    }
+}

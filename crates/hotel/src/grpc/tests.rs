@@ -1,0 +1,353 @@
+use prost_types::FieldMask;
+use staymesh_api::hotel::v1::{
+    self as proto, CreateHotelRequest, CreateRoomRequest, CreateRoomTypeRequest, DeleteHotelRequest, GetHotelRequest,
+    GetRoomRequest, GetRoomTypeRequest, ListHotelsRequest, ListRoomTypesRequest, ListRoomsRequest, UpdateHotelRequest,
+    UpdateRoomRequest, UpdateRoomTypeRequest, hotel_admin_service_server::HotelAdminService,
+    hotel_service_server::HotelService,
+};
+use staymesh_mesh::Reason;
+use tonic::{Request, Status};
+
+use crate::testing::{House, admin, fields, hotel, house, reason, room, room_type, staff};
+
+impl House {
+    pub(crate) async fn create_hotel(&self, hotel: proto::Hotel) -> Result<proto::Hotel, Status> {
+        let request = CreateHotelRequest { hotel: Some(hotel), request_id: String::new() };
+        Ok(self.admin.create_hotel(admin(request)).await?.into_inner().hotel.unwrap())
+    }
+
+    pub(crate) async fn create_room_type(
+        &self,
+        hotel_id: i32,
+        room_type: proto::RoomType,
+    ) -> Result<proto::RoomType, Status> {
+        let request = CreateRoomTypeRequest { hotel_id, room_type: Some(room_type), request_id: String::new() };
+        Ok(self.admin.create_room_type(staff(&[hotel_id], request)).await?.into_inner().room_type.unwrap())
+    }
+
+    pub(crate) async fn create_room(&self, hotel_id: i32, room: proto::Room) -> Result<proto::Room, Status> {
+        let request = CreateRoomRequest { hotel_id, room: Some(room), request_id: String::new() };
+        Ok(self.admin.create_room(staff(&[hotel_id], request)).await?.into_inner().room.unwrap())
+    }
+
+    pub(crate) async fn get_hotel(&self, hotel_id: i32) -> Result<proto::Hotel, Status> {
+        let answer = self.reads.get_hotel(Request::new(GetHotelRequest { hotel_id })).await?;
+        Ok(answer.into_inner().hotel.unwrap())
+    }
+
+    pub(crate) async fn update_hotel(&self, hotel: proto::Hotel, mask: &[&str]) -> Result<proto::Hotel, Status> {
+        let update_mask = FieldMask { paths: mask.iter().map(ToString::to_string).collect() };
+        let hotel_id = hotel.hotel_id;
+        let request = UpdateHotelRequest { hotel_id, hotel: Some(hotel), update_mask: Some(update_mask) };
+        Ok(self.admin.update_hotel(staff(&[hotel_id], request)).await?.into_inner().hotel.unwrap())
+    }
+}
+
+#[tokio::test]
+async fn what_is_made_can_be_read() {
+    let house = house().await;
+    let made = house.create_hotel(hotel()).await.unwrap();
+    let hotel_id = made.hotel_id;
+    let expected = proto::Hotel {
+        hotel_id,
+        etag: made.etag.clone(),
+        create_time: made.create_time,
+        update_time: made.update_time,
+        ..hotel()
+    };
+    assert_eq!(made, expected);
+    assert!(!made.etag.is_empty() && made.create_time.is_some() && made.update_time.is_some());
+    assert_eq!(house.get_hotel(hotel_id).await.unwrap(), made);
+
+    let double = house.create_room_type(hotel_id, room_type("Double")).await.unwrap();
+    assert_eq!(double.beds, room_type("").beds);
+    let room_type_id = double.room_type_id;
+    let request = GetRoomTypeRequest { hotel_id, room_type_id };
+    let read = house.reads.get_room_type(Request::new(request)).await.unwrap().into_inner();
+    assert_eq!(read.room_type, Some(double));
+
+    let first = house.create_room(hotel_id, room(room_type_id, "101")).await.unwrap();
+    let request = GetRoomRequest { hotel_id, room_id: first.room_id };
+    let read = house.reads.get_room(Request::new(request)).await.unwrap().into_inner();
+    assert_eq!(read.room, Some(first));
+}
+
+#[tokio::test]
+async fn what_is_not_there_is_not_found() {
+    let house = house().await;
+    let hotel_id = house.create_hotel(hotel()).await.unwrap().hotel_id;
+    let other = house.create_hotel(hotel()).await.unwrap().hotel_id;
+    let elsewhere = house.create_room_type(other, room_type("Double")).await.unwrap().room_type_id;
+
+    assert_eq!(reason(&house.get_hotel(999).await.unwrap_err()), Reason::HotelNotFound);
+    let request = GetRoomTypeRequest { hotel_id, room_type_id: elsewhere };
+    let refused = house.reads.get_room_type(Request::new(request)).await.unwrap_err();
+    assert_eq!(reason(&refused), Reason::RoomTypeNotFound);
+    let refused = house.reads.get_room(Request::new(GetRoomRequest { hotel_id, room_id: 1 })).await.unwrap_err();
+    assert_eq!(reason(&refused), Reason::RoomNotFound);
+
+    let refused = house.create_room_type(999, room_type("Double")).await.unwrap_err();
+    assert_eq!(reason(&refused), Reason::HotelNotFound);
+    let refused = house.create_room(999, room(elsewhere, "1")).await.unwrap_err();
+    assert_eq!(reason(&refused), Reason::HotelNotFound);
+    // A room cannot be of another hotel's type.
+    let refused = house.create_room(hotel_id, room(elsewhere, "1")).await.unwrap_err();
+    assert_eq!(reason(&refused), Reason::RoomTypeNotFound);
+
+    let list = ListRoomTypesRequest { hotel_id: 999, ..Default::default() };
+    let refused = house.reads.list_room_types(Request::new(list)).await.unwrap_err();
+    assert_eq!(reason(&refused), Reason::HotelNotFound);
+    let list = ListRoomsRequest { hotel_id: 999, ..Default::default() };
+    let refused = house.reads.list_rooms(Request::new(list)).await.unwrap_err();
+    assert_eq!(reason(&refused), Reason::HotelNotFound);
+}
+
+#[tokio::test]
+async fn staff_of_another_hotel_are_refused_before_anything_is_looked_at() {
+    let house = house().await;
+    let hotel_id = house.create_hotel(hotel()).await.unwrap().hotel_id;
+    let request = UpdateHotelRequest { hotel_id, hotel: None, update_mask: None };
+    let refused = house.admin.update_hotel(staff(&[hotel_id + 1], request)).await.unwrap_err();
+    assert_eq!(reason(&refused), Reason::AccessDenied);
+    let request = CreateRoomTypeRequest { hotel_id, room_type: None, request_id: "no uuid".into() };
+    let refused = house.admin.create_room_type(staff(&[hotel_id + 1], request)).await.unwrap_err();
+    assert_eq!(reason(&refused), Reason::AccessDenied);
+    let request = UpdateRoomRequest { hotel_id: -5, ..Default::default() };
+    let refused = house.admin.update_room(staff(&[hotel_id], request)).await.unwrap_err();
+    assert_eq!(reason(&refused), Reason::AccessDenied);
+}
+
+#[tokio::test]
+async fn all_wrong_fields_are_named_and_nothing_is_made() {
+    let house = house().await;
+    let wrong = proto::Hotel {
+        display_name: "x".repeat(201),
+        description: "bell\u{7}".into(),
+        address: Some(proto::Address { country_code: "Portugal".into(), ..Default::default() }),
+        location: Some(proto::GeoPoint { latitude: f64::NAN, longitude: f64::INFINITY }),
+        time_zone: "Mars/Olympus".into(),
+        currency_code: "XXX".into(),
+        star_rating: 6,
+        amenities: vec!["pool".into(), String::new()],
+        photo_urls: vec!["http://images.example.com/1.jpg".into()],
+        ..Default::default()
+    };
+    let refused = house.create_hotel(wrong).await.unwrap_err();
+    assert_eq!(
+        fields(&refused),
+        [
+            "hotel.display_name",
+            "hotel.description",
+            "hotel.address.city",
+            "hotel.address.country_code",
+            "hotel.location.latitude",
+            "hotel.location.longitude",
+            "hotel.time_zone",
+            "hotel.star_rating",
+            "hotel.amenities[1]",
+            "hotel.photo_urls[0]",
+            "hotel.currency_code",
+        ]
+    );
+    let missing = house.create_hotel(proto::Hotel { address: None, ..hotel() }).await.unwrap_err();
+    assert_eq!(fields(&missing)[0], "hotel.address");
+    let request = CreateHotelRequest { hotel: None, request_id: String::new() };
+    assert_eq!(fields(&house.admin.create_hotel(admin(request)).await.unwrap_err()), ["hotel"]);
+    let request = CreateHotelRequest { hotel: Some(hotel()), request_id: "not-a-uuid".into() };
+    assert_eq!(fields(&house.admin.create_hotel(admin(request)).await.unwrap_err()), ["request_id"]);
+
+    let hotel_id = house.create_hotel(hotel()).await.unwrap().hotel_id;
+    let bed = |kind, count| proto::Bed { kind, count };
+    let wrong = proto::RoomType {
+        beds: vec![bed(0, 0), bed(99, 11)],
+        max_occupancy: 0,
+        display_name: " padded ".into(),
+        ..Default::default()
+    };
+    let refused = house.create_room_type(hotel_id, wrong).await.unwrap_err();
+    assert_eq!(
+        fields(&refused),
+        [
+            "room_type.display_name",
+            "room_type.beds[0].kind",
+            "room_type.beds[0].count",
+            "room_type.beds[1].kind",
+            "room_type.beds[1].count",
+            "room_type.max_occupancy",
+        ]
+    );
+    let wrong = proto::Room { floor: i32::MAX, ..room(-1, &"9".repeat(21)) };
+    let refused = house.create_room(hotel_id, wrong).await.unwrap_err();
+    assert_eq!(fields(&refused), ["room.room_type_id", "room.room_number", "room.floor"]);
+
+    let counts: (i64, i64, i64) = sqlx::query_as(
+        "select (select count(*) from hotel), (select count(*) from room_type), (select count(*) from room)",
+    )
+    .fetch_one(house.database.pool())
+    .await
+    .unwrap();
+    assert_eq!(counts, (1, 0, 0));
+}
+
+#[tokio::test]
+async fn a_mask_changes_what_it_names_and_checks_nothing_else() {
+    let house = house().await;
+    let made = house.create_hotel(hotel()).await.unwrap();
+    let address = proto::Address { city: "Faro".into(), street: "ignored\0".into(), ..Default::default() };
+    let change = proto::Hotel {
+        hotel_id: made.hotel_id,
+        display_name: "Casa do Mar".into(),
+        address: Some(address),
+        time_zone: "ignored".into(),
+        currency_code: "JPY".into(),
+        ..Default::default()
+    };
+    let changed = house.update_hotel(change, &["displayName", "address.city", "location"]).await.unwrap();
+    let mut expected = proto::Hotel {
+        display_name: "Casa do Mar".into(),
+        location: None,
+        etag: changed.etag.clone(),
+        update_time: changed.update_time,
+        ..made.clone()
+    };
+    expected.address.as_mut().unwrap().city = "Faro".into();
+    assert_eq!(changed, expected);
+    assert_ne!(changed.etag, made.etag);
+    assert_eq!(house.get_hotel(made.hotel_id).await.unwrap(), changed);
+
+    // Sent back as it was read: nothing changes, not even the etag.
+    assert_eq!(house.update_hotel(changed.clone(), &[]).await.unwrap(), changed);
+
+    for path in ["hotel_id", "etag", "currencyCode", "create_time", "address.planet", "unknown"] {
+        let refused = house.update_hotel(changed.clone(), &[path]).await.unwrap_err();
+        assert_eq!(fields(&refused), ["update_mask"], "{path}");
+    }
+}
+
+#[tokio::test]
+async fn a_hotel_keeps_its_currency() {
+    let house = house().await;
+    let made = house.create_hotel(hotel()).await.unwrap();
+    let refused = house.update_hotel(proto::Hotel { currency_code: "USD".into(), ..made.clone() }, &[]).await;
+    assert_eq!(fields(&refused.unwrap_err()), ["hotel.currency_code"]);
+    let same = proto::Hotel { currency_code: String::new(), star_rating: 5, ..made.clone() };
+    assert_eq!(house.update_hotel(same, &[]).await.unwrap().currency_code, "EUR");
+    let forced = sqlx::query("update hotel set currency_code = 'USD'").execute(house.database.pool()).await;
+    assert_eq!(forced.unwrap_err().as_database_error().unwrap().constraint(), Some("hotel_currency_code_fixed"));
+}
+
+#[tokio::test]
+async fn room_types_and_rooms_can_be_changed() {
+    let house = house().await;
+    let hotel_id = house.create_hotel(hotel()).await.unwrap().hotel_id;
+    let double = house.create_room_type(hotel_id, room_type("Double")).await.unwrap();
+    let suite = house.create_room_type(hotel_id, room_type("Suite")).await.unwrap();
+    let refused = house.create_room_type(hotel_id, room_type("Suite")).await.unwrap_err();
+    assert_eq!(reason(&refused), Reason::RoomTypeNameTaken);
+
+    let update = |room_type: proto::RoomType| UpdateRoomTypeRequest {
+        hotel_id,
+        room_type_id: room_type.room_type_id,
+        room_type: Some(room_type),
+        update_mask: None,
+    };
+    let renamed = update(proto::RoomType { display_name: "Suite".into(), ..double.clone() });
+    let refused = house.admin.update_room_type(staff(&[hotel_id], renamed)).await.unwrap_err();
+    assert_eq!(reason(&refused), Reason::RoomTypeNameTaken);
+    let larger = update(proto::RoomType { max_occupancy: 3, ..double.clone() });
+    let larger = house.admin.update_room_type(staff(&[hotel_id], larger)).await.unwrap().into_inner();
+    assert_eq!(larger.room_type.unwrap().max_occupancy, 3);
+
+    let first = house.create_room(hotel_id, room(double.room_type_id, "101")).await.unwrap();
+    let refused = house.create_room(hotel_id, room(suite.room_type_id, "101")).await.unwrap_err();
+    assert_eq!(reason(&refused), Reason::RoomNumberTaken);
+    let update = |room: proto::Room| UpdateRoomRequest {
+        hotel_id,
+        room_id: first.room_id,
+        room: Some(room),
+        update_mask: Some(FieldMask { paths: vec!["roomTypeId".into()] }),
+    };
+    let moved = house.admin.update_room(staff(&[hotel_id], update(room(suite.room_type_id, "")))).await.unwrap();
+    let moved = moved.into_inner().room.unwrap();
+    assert_eq!((moved.room_type_id, &*moved.room_number), (suite.room_type_id, "101"));
+    let refused = house.admin.update_room(staff(&[hotel_id], update(room(999, "")))).await.unwrap_err();
+    assert_eq!(reason(&refused), Reason::RoomTypeNotFound);
+}
+
+#[tokio::test]
+async fn lists_are_complete_without_repeats_and_filtered() {
+    let house = house().await;
+    let mut lisbon = Vec::new();
+    for number in 0..9 {
+        let city = ["ÉVORA", "évora", "Porto"][number % 3];
+        let address = proto::Address { city: city.into(), country_code: "PT".into(), ..Default::default() };
+        let star_rating = i32::try_from(number % 6).unwrap();
+        let made = proto::Hotel { address: Some(address), star_rating, ..hotel() };
+        let hotel_id = house.create_hotel(made).await.unwrap().hotel_id;
+        if city != "Porto" {
+            lisbon.push(hotel_id);
+        }
+    }
+    let gone = lisbon.remove(0);
+    let request = DeleteHotelRequest { hotel_id: gone, etag: String::new() };
+    house.admin.delete_hotel(admin(request)).await.unwrap();
+
+    let (mut seen, mut page_token) = (Vec::new(), String::new());
+    loop {
+        let request = ListHotelsRequest { page_size: 2, page_token, city: "Évora".into(), ..Default::default() };
+        let answer = house.reads.list_hotels(Request::new(request)).await.unwrap().into_inner();
+        assert!(answer.hotels.len() <= 2);
+        seen.extend(answer.hotels.iter().map(|hotel| hotel.hotel_id));
+        page_token = answer.next_page_token;
+        if page_token.is_empty() {
+            break;
+        }
+        let other = ListHotelsRequest { page_token: page_token.clone(), city: "Porto".into(), ..Default::default() };
+        let refused = house.reads.list_hotels(Request::new(other)).await.unwrap_err();
+        assert_eq!(fields(&refused), ["page_token"]);
+    }
+    assert_eq!(seen, lisbon);
+
+    let count = async |request| house.reads.list_hotels(Request::new(request)).await.unwrap().into_inner().hotels.len();
+    assert_eq!(count(ListHotelsRequest { min_star_rating: 4, ..Default::default() }).await, 2);
+    assert_eq!(count(ListHotelsRequest { country_code: "PT".into(), ..Default::default() }).await, 8);
+    assert_eq!(count(ListHotelsRequest { country_code: "ES".into(), ..Default::default() }).await, 0);
+
+    for (request, field) in [
+        (ListHotelsRequest { page_size: -1, ..Default::default() }, "page_size"),
+        (ListHotelsRequest { page_token: "x".into(), ..Default::default() }, "page_token"),
+        (ListHotelsRequest { country_code: "pt".into(), ..Default::default() }, "country_code"),
+        (ListHotelsRequest { min_star_rating: 6, ..Default::default() }, "min_star_rating"),
+        (ListHotelsRequest { city: "a\0".into(), ..Default::default() }, "city"),
+    ] {
+        assert_eq!(fields(&house.reads.list_hotels(Request::new(request)).await.unwrap_err()), [field]);
+    }
+}
+
+#[tokio::test]
+async fn rooms_are_listed_by_type_and_types_by_occupancy() {
+    let house = house().await;
+    let hotel_id = house.create_hotel(hotel()).await.unwrap().hotel_id;
+    let double = house.create_room_type(hotel_id, room_type("Double")).await.unwrap().room_type_id;
+    let family = proto::RoomType { max_occupancy: 5, ..room_type("Family") };
+    let family = house.create_room_type(hotel_id, family).await.unwrap().room_type_id;
+    for number in 0..5 {
+        let room_type_id = if number < 3 { double } else { family };
+        house.create_room(hotel_id, room(room_type_id, &number.to_string())).await.unwrap();
+    }
+    let list = ListRoomTypesRequest { hotel_id, min_occupancy: 3, ..Default::default() };
+    let types = house.reads.list_room_types(Request::new(list)).await.unwrap().into_inner().room_types;
+    assert_eq!(types.iter().map(|room_type| room_type.room_type_id).collect::<Vec<_>>(), [family]);
+
+    let (mut seen, mut page_token) = (Vec::new(), String::new());
+    loop {
+        let list = ListRoomsRequest { hotel_id, page_size: 2, page_token, room_type_id: double };
+        let answer = house.reads.list_rooms(Request::new(list)).await.unwrap().into_inner();
+        seen.extend(answer.rooms.into_iter().map(|room| room.room_number));
+        page_token = answer.next_page_token;
+        if page_token.is_empty() {
+            break;
+        }
+    }
+    assert_eq!(seen, ["0", "1", "2"]);
+}
