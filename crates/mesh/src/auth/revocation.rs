@@ -1,6 +1,6 @@
 //! Logins that have ended before their tokens.
 //!
-//! A revocation is a key in Redis that lives as long as the longest access token (10 minutes). While Redis is away a
+//! A revocation is a key in Redis that outlives the longest token (a program's, 1 hour). While Redis is away a
 //! revoked token works until it expires; refreshing it fails all the same, because that is decided in identity's database.
 
 use std::time::Duration;
@@ -12,7 +12,7 @@ pub struct RevokedSession<'a>(pub &'a str);
 
 impl Key for RevokedSession<'_> {
     type Value = bool;
-    const TTL: Duration = Duration::from_secs(15 * 60);
+    const TTL: Duration = Duration::from_mins(65);
     fn text(&self) -> String {
         format!("identity:revoked:{}", self.0)
     }

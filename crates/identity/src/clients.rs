@@ -1,0 +1,176 @@
+//! Programs that call with client credentials (RFC 6749, section 4.4).
+
+use std::time::Duration;
+
+use secrecy::{ExposeSecret, SecretString};
+use sqlx::PgPool;
+use staymesh_domain::{FieldError, Page};
+use staymesh_mesh::auth::{Claims, Revocations, Role};
+use staymesh_store::ResultExt;
+
+use crate::{
+    accounts::revoke,
+    config::Lives,
+    crypto::{SecretHash, random_secret},
+    error::IdentityError,
+    store::clients::{self as store, ClientRow},
+    tokens::{Subject, Tokens},
+};
+
+/// Continues a list of programs: when the last one was registered, and its id.
+pub(crate) type ClientKey = (jiff::Timestamp, String);
+
+/// A registration whose fields are valid.
+#[derive(Clone, Debug)]
+pub(crate) struct Registration {
+    pub(crate) client_id: String,
+    pub(crate) display_name: String,
+    role: &'static str,
+}
+
+impl Registration {
+    /// Checks the fields of a registration; all that are wrong are named.
+    pub(crate) fn parse(client_id: String, display_name: String, role: Role) -> Result<Self, Vec<FieldError>> {
+        let mut wrong = Vec::new();
+        if !is_client_id(&client_id) {
+            wrong.push(FieldError::new("client_id", "must be 3 to 64 characters of a-z, 0-9 and '-'"));
+        }
+        wrong.extend(check_display_name(&display_name).err());
+        let role = match role {
+            Role::Partner | Role::Service => Claims::role_name(role),
+            _ => None,
+        };
+        match role {
+            Some(role) if wrong.is_empty() => Ok(Self { client_id, display_name, role }),
+            Some(_) => Err(wrong),
+            None => {
+                wrong.push(FieldError::new("role", "must be ROLE_PARTNER or ROLE_SERVICE"));
+                Err(wrong)
+            }
+        }
+    }
+}
+
+/// Whether a program could have this id.
+pub(crate) fn is_client_id(text: &str) -> bool {
+    (3..=64).contains(&text.len()) && text.bytes().all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'-'))
+}
+
+/// A name for people: at most 100 characters on one line.
+pub(crate) fn check_display_name(text: &str) -> Result<(), FieldError> {
+    if text.chars().count() > 100 {
+        return Err(FieldError::new("display_name", "must have at most 100 characters"));
+    }
+    if text.chars().any(char::is_control) {
+        return Err(FieldError::new("display_name", "must not contain control characters"));
+    }
+    Ok(())
+}
+
+/// A program's access token.
+#[derive(Debug)]
+pub(crate) struct ClientToken {
+    pub(crate) access: SecretString,
+    pub(crate) life: Duration,
+}
+
+/// The programs.
+#[derive(Clone)]
+pub(crate) struct Clients {
+    pub(crate) pool: PgPool,
+    pub(crate) tokens: Tokens,
+    pub(crate) revocations: Revocations,
+    pub(crate) lives: Lives,
+}
+
+impl Clients {
+    /// Registers a program and returns the secret, which is not kept. An id that was ever in use is refused: what the
+    /// program before it owns must not fall to another.
+    pub(crate) async fn create(&self, new: &Registration) -> Result<(ClientRow, SecretString), IdentityError> {
+        let secret = random_secret()?;
+        let hash = SecretHash::of(secret.expose_secret());
+        let row = store::insert(&self.pool, &new.client_id, &new.display_name, new.role, hash)
+            .await
+            .on_constraint("client_pkey", |_| IdentityError::ClientExists)?;
+        Ok((row, secret))
+    }
+
+    /// A page of the programs, newest first.
+    pub(crate) async fn list(&self, page: &Page<ClientKey>) -> Result<(Vec<ClientRow>, String), IdentityError> {
+        let rows = store::list(&self.pool, page.after.as_ref(), page.size.limit()).await?;
+        Ok(page.cut(rows, |row| (row.created_at.to_jiff(), row.client_id.clone())))
+    }
+
+    /// Deletes a program and revokes its tokens. A repeat changes nothing, but tells Redis again, in case it was away.
+    pub(crate) async fn delete(&self, client_id: &str) -> Result<(), IdentityError> {
+        if !is_client_id(client_id) || !store::delete(&self.pool, client_id).await? {
+            return Err(IdentityError::ClientNotFound);
+        }
+        revoke(&self.revocations, &subject_of(client_id)).await;
+        Ok(())
+    }
+
+    /// A token for the program that knows the secret. Asks the database each time, so a deleted program gets none.
+    pub(crate) async fn issue(&self, client_id: &str, secret: &SecretString) -> Result<ClientToken, IdentityError> {
+        if !is_client_id(client_id) {
+            return Err(IdentityError::BadCredentials);
+        }
+        let given = SecretHash::of(secret.expose_secret());
+        let role = match store::credentials(&self.pool, client_id).await? {
+            Some((role, stored)) if given.matches(&stored) => role,
+            _ => return Err(IdentityError::BadCredentials),
+        };
+        let subject = Subject {
+            id: subject_of(client_id),
+            session: subject_of(client_id),
+            role: Claims::role_from_name(&role).ok_or_else(|| IdentityError::defect("an unknown role"))?,
+            hotel_ids: Vec::new(),
+        };
+        let access = self.tokens.sign(subject, self.lives.client).await?;
+        Ok(ClientToken { access, life: self.lives.client })
+    }
+}
+
+/// Registers a program with a secret that the operator chose, or brings its registration up to date.
+pub(crate) async fn register(pool: &PgPool, new: &Registration, secret: &SecretString) -> Result<(), IdentityError> {
+    let hash = SecretHash::of(secret.expose_secret());
+    if store::upsert(pool, &new.client_id, &new.display_name, new.role, hash).await? {
+        return Ok(());
+    }
+    Err(IdentityError::ClientExists)
+}
+
+/// What a program's tokens name as their subject and session.
+fn subject_of(client_id: &str) -> String {
+    format!("client:{client_id}")
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case("ab", "", Role::Partner, &["client_id"])]
+    #[case("Booking", "", Role::Partner, &["client_id"])]
+    #[case("a_b_c", "x\ny", Role::Partner, &["client_id", "display_name"])]
+    #[case("", "", Role::Unspecified, &["client_id", "role"])]
+    #[case("partner-1", "", Role::Guest, &["role"])]
+    #[case("partner-1", "", Role::Admin, &["role"])]
+    #[case("partner-1", "A partner", Role::Partner, &[])]
+    #[case("hotel", "", Role::Service, &[])]
+    fn wrong_fields_are_all_named(#[case] id: &str, #[case] name: &str, #[case] role: Role, #[case] wrong: &[&str]) {
+        let fields = match Registration::parse(id.to_owned(), name.to_owned(), role) {
+            Ok(_) => Vec::new(),
+            Err(errors) => errors.into_iter().map(|error| error.field).collect(),
+        };
+        assert_eq!(fields, wrong);
+    }
+
+    #[test]
+    fn lengths_are_bounded() {
+        assert!(is_client_id(&"a".repeat(64)) && !is_client_id(&"a".repeat(65)));
+        assert!(check_display_name(&"é".repeat(100)).is_ok() && check_display_name(&"é".repeat(101)).is_err());
+    }
+}

@@ -1,0 +1,156 @@
+//! What identity reads from its environment.
+
+use std::time::Duration;
+
+use clap::Args;
+use secrecy::SecretString;
+use staymesh_mesh::config::NodeConfig;
+use staymesh_store::parse_duration;
+
+use crate::{crypto::EncryptionKey, error::IdentityError};
+
+/// The longest life a token may be given. Revocations in Redis outlive it, and keys are published for as long after
+/// they have signed for the last time.
+pub(crate) const LONGEST_TOKEN: Duration = Duration::from_hours(1);
+
+/// How passwords are hashed: argon2id.
+#[derive(Args, Clone, Debug)]
+pub struct PasswordConfig {
+    /// Memory of one hash in KiB. The defaults are those that OWASP recommends.
+    #[arg(long, env = "STAYMESH_IDENTITY_ARGON2_MEMORY_KIB", default_value_t = 19_456)]
+    pub argon2_memory_kib: u32,
+    /// Passes over the memory.
+    #[arg(long, env = "STAYMESH_IDENTITY_ARGON2_ITERATIONS", default_value_t = 2)]
+    pub argon2_iterations: u32,
+    /// Hashes that may be computed at once: what a storm of logins can take of processor and memory.
+    #[arg(long, env = "STAYMESH_IDENTITY_ARGON2_PARALLEL", default_value_t = 2,
+        value_parser = clap::value_parser!(u16).range(1..))]
+    pub argon2_parallel: u16,
+    /// Hashes that may wait for their turn; more are refused with OVERLOADED.
+    #[arg(long, env = "STAYMESH_IDENTITY_ARGON2_QUEUE", default_value_t = 64)]
+    pub argon2_queue: u16,
+}
+
+impl Default for PasswordConfig {
+    fn default() -> Self {
+        Self { argon2_memory_kib: 19_456, argon2_iterations: 2, argon2_parallel: 2, argon2_queue: 64 }
+    }
+}
+
+/// How signing keys are kept.
+#[derive(Args, Clone, Debug)]
+pub struct KeyConfig {
+    /// What private keys are encrypted with in the database: 32 random bytes in base64, the same for all replicas.
+    #[arg(long, env = "STAYMESH_IDENTITY_KEY_ENCRYPTION_KEY", hide_env_values = true)]
+    pub key_encryption_key: SecretString,
+    /// How long a new key is published before it signs, so that everybody who keeps a copy of the key set has it.
+    #[arg(long, env = "STAYMESH_IDENTITY_KEY_PUBLISH_LEAD", default_value = "10m", value_parser = parse_duration)]
+    pub key_publish_lead: Duration,
+}
+
+impl KeyConfig {
+    pub(crate) fn encryption_key(&self) -> Result<EncryptionKey, IdentityError> {
+        EncryptionKey::from_base64(&self.key_encryption_key)
+    }
+}
+
+/// The settings of identity.
+#[derive(Args, Clone, Debug)]
+pub struct Config {
+    #[command(flatten)]
+    #[expect(missing_docs)]
+    pub node: NodeConfig,
+    #[command(flatten)]
+    #[expect(missing_docs)]
+    pub keys: KeyConfig,
+    #[command(flatten)]
+    #[expect(missing_docs)]
+    pub passwords: PasswordConfig,
+    /// Life of a person's access token, at most 1h.
+    #[arg(long, env = "STAYMESH_IDENTITY_ACCESS_TOKEN_LIFE", default_value = "10m", value_parser = token_life)]
+    pub access_token_life: Duration,
+    /// Life of a program's access token, at most 1h.
+    #[arg(long, env = "STAYMESH_IDENTITY_CLIENT_TOKEN_LIFE", default_value = "1h", value_parser = token_life)]
+    pub client_token_life: Duration,
+    /// Life of a refresh token in days.
+    #[arg(long, env = "STAYMESH_IDENTITY_REFRESH_TOKEN_DAYS", default_value_t = 30,
+        value_parser = clap::value_parser!(u16).range(1..=365))]
+    pub refresh_token_days: u16,
+    /// Logins for one address that may fail within 15 minutes before further ones are refused.
+    #[arg(long, env = "STAYMESH_IDENTITY_LOGIN_FAILURES", default_value_t = 10,
+        value_parser = clap::value_parser!(u8).range(1..))]
+    pub login_failures: u8,
+}
+
+impl Config {
+    pub(crate) fn lives(&self) -> Lives {
+        Lives {
+            access: self.access_token_life,
+            client: self.client_token_life,
+            refresh: Duration::from_hours(24 * u64::from(self.refresh_token_days)),
+        }
+    }
+}
+
+/// How long tokens live.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Lives {
+    pub(crate) access: Duration,
+    pub(crate) client: Duration,
+    pub(crate) refresh: Duration,
+}
+
+/// Whole seconds, as tokens count them.
+fn token_life(text: &str) -> Result<Duration, String> {
+    parse_duration(text)
+        .ok()
+        .filter(|life| (Duration::from_secs(1)..=LONGEST_TOKEN).contains(life) && life.subsec_nanos() == 0)
+        .ok_or_else(|| "must be whole seconds from 1s to 1h, such as 10m".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+    use staymesh_mesh::{auth::RevokedSession, redis::Key};
+
+    use super::*;
+
+    #[derive(clap::Parser)]
+    struct Program {
+        #[command(flatten)]
+        config: Config,
+    }
+
+    fn parse(args: &[&str]) -> Result<Config, clap::Error> {
+        let needed = [
+            "identity",
+            "--database-url=postgres://u:pass@localhost/db",
+            "--key-encryption-key=QUJDREVGR0hJSktMTU5PUFFSU1RVVldYWVphYmNkZWY=",
+        ];
+        Program::try_parse_from(needed.iter().chain(args)).map(|program| program.config)
+    }
+
+    #[test]
+    fn defaults_are_as_documented() {
+        let config = parse(&[]).unwrap();
+        let lives = config.lives();
+        assert_eq!(lives.access.as_secs(), 600);
+        assert_eq!(lives.client.as_secs(), 3600);
+        assert_eq!(lives.refresh.as_secs(), 30 * 86_400);
+        assert_eq!(format!("{:?}", config.passwords), format!("{:?}", PasswordConfig::default()));
+    }
+
+    #[test]
+    fn no_token_outlives_its_revocation() {
+        assert!(RevokedSession::TTL > LONGEST_TOKEN);
+        for life in ["61m", "0s", "1500ms", "forever"] {
+            assert!(parse(&["--access-token-life", life]).is_err(), "{life}");
+            assert!(parse(&["--client-token-life", life]).is_err(), "{life}");
+        }
+    }
+
+    #[test]
+    fn the_encryption_key_is_not_shown() {
+        assert!(!format!("{:?}", parse(&[]).unwrap()).contains("QUJDREVG"));
+    }
+}

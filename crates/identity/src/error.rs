@@ -1,0 +1,103 @@
+//! What identity refuses, and how it leaves the service.
+
+use std::time::Duration;
+
+use staymesh_domain::FieldError;
+use staymesh_mesh::{Problem, Reason};
+use staymesh_store::StoreError;
+use tonic::Status;
+
+/// Why identity refused or failed. No message holds an address, a name or a secret.
+#[derive(Debug, thiserror::Error)]
+pub enum IdentityError {
+    /// Fields of the request are wrong.
+    #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
+    Fields(Vec<FieldError>),
+    /// The address has an account.
+    #[error("the address has an account already")]
+    EmailTaken,
+    /// The request id came before with other content.
+    #[error("the request id was used for another sign-up")]
+    RequestIdReused,
+    /// Unknown address or client, wrong password or secret.
+    #[error("these credentials are not valid")]
+    BadCredentials,
+    /// Too many failures for one address; the duration is how long to wait.
+    #[error("too many failed logins for this address; try again later")]
+    LoginThrottled(Duration),
+    /// The refresh token is unknown, expired, used or revoked.
+    #[error("the refresh token is not valid; log in again")]
+    RefreshTokenInvalid,
+    /// There is no such account.
+    #[error("there is no such account")]
+    UserNotFound,
+    /// The client id is, or was once, registered.
+    #[error("the client id is or was in use; choose another")]
+    ClientExists,
+    /// There is no such client.
+    #[error("there is no such client")]
+    ClientNotFound,
+    /// Too many passwords wait to be hashed.
+    #[error("too many logins and sign-ups are in progress; try again")]
+    Overloaded,
+    /// The configuration is wrong; the text says what to do.
+    #[error("{0}")]
+    Config(&'static str),
+    /// A defect of ours; the text is for the log.
+    #[error("{0}")]
+    Defect(String),
+    /// The database.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl IdentityError {
+    /// A defect, with what went wrong.
+    pub(crate) fn defect(what: impl std::fmt::Display) -> Self {
+        Self::Defect(what.to_string())
+    }
+}
+
+impl From<sqlx::Error> for IdentityError {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Store(error.into())
+    }
+}
+
+impl From<FieldError> for IdentityError {
+    fn from(error: FieldError) -> Self {
+        Self::Fields(vec![error])
+    }
+}
+
+impl From<IdentityError> for Problem {
+    fn from(error: IdentityError) -> Self {
+        let reason = match error {
+            IdentityError::Fields(fields) => {
+                return Self::fields(fields.into_iter().map(|error| (error.field, error.description)));
+            }
+            IdentityError::Store(error) => return error.into(),
+            IdentityError::Config(_) | IdentityError::Defect(_) => return Self::internal(&error),
+            IdentityError::LoginThrottled(wait) => {
+                return Self::new(Reason::LoginThrottled, error.to_string()).retry_after(wait);
+            }
+            IdentityError::Overloaded => {
+                return Self::new(Reason::Overloaded, error.to_string()).retry_after(Duration::from_secs(1));
+            }
+            IdentityError::EmailTaken => Reason::EmailTaken,
+            IdentityError::RequestIdReused => Reason::RequestIdReused,
+            IdentityError::BadCredentials => Reason::BadCredentials,
+            IdentityError::RefreshTokenInvalid => Reason::RefreshTokenInvalid,
+            IdentityError::UserNotFound => Reason::UserNotFound,
+            IdentityError::ClientExists => Reason::ClientExists,
+            IdentityError::ClientNotFound => Reason::ClientNotFound,
+        };
+        Self::new(reason, error.to_string())
+    }
+}
+
+impl From<IdentityError> for Status {
+    fn from(error: IdentityError) -> Self {
+        Problem::from(error).into()
+    }
+}

@@ -1,0 +1,91 @@
+//! `AuthService`.
+
+use secrecy::{ExposeSecret, SecretString};
+use staymesh_api::identity::v1::{
+    GetKeySetRequest, GetKeySetResponse, IssueClientTokenRequest, IssueClientTokenResponse, LoginRequest,
+    LoginResponse, LogoutRequest, LogoutResponse, RefreshTokensRequest, RefreshTokensResponse, Tokens,
+    auth_service_server::AuthService,
+};
+use staymesh_domain::FieldError;
+use staymesh_mesh::Caller;
+use tonic::{Request, Response, Status};
+
+use super::{Fields, Services, required};
+use crate::{email::Email, error::IdentityError, logins::LoginTokens, password};
+
+const TOKEN_TYPE: &str = "Bearer";
+
+#[tonic::async_trait]
+impl AuthService for Services {
+    async fn login(&self, request: Request<LoginRequest>) -> Result<Response<LoginResponse>, Status> {
+        let request = request.into_inner();
+        let mut fields = Fields::default();
+        let email = fields.take(Email::parse(&request.email));
+        let password = fields.take(password::present(request.password));
+        let (Some(email), Some(password)) = (email, password) else { return Err(fields.finish().into()) };
+        let opened = self.logins.log_in(&email, &password).await?;
+        Ok(Response::new(LoginResponse { tokens: Some(tokens(&opened)) }))
+    }
+
+    async fn refresh_tokens(
+        &self,
+        request: Request<RefreshTokensRequest>,
+    ) -> Result<Response<RefreshTokensResponse>, Status> {
+        let token: SecretString =
+            required("refresh_token", request.into_inner().refresh_token).map_err(IdentityError::from)?.into();
+        let renewed = self.logins.refresh(&token).await?;
+        Ok(Response::new(RefreshTokensResponse { tokens: Some(tokens(&renewed)) }))
+    }
+
+    async fn logout(&self, request: Request<LogoutRequest>) -> Result<Response<LogoutResponse>, Status> {
+        let caller = Caller::required(&request)?;
+        let login_id = caller.session.parse().map_err(|_| IdentityError::defect("a person's token names no login"))?;
+        self.logins.log_out(login_id).await?;
+        Ok(Response::new(LogoutResponse {}))
+    }
+
+    async fn issue_client_token(
+        &self,
+        request: Request<IssueClientTokenRequest>,
+    ) -> Result<Response<IssueClientTokenResponse>, Status> {
+        let request = request.into_inner();
+        let mut fields = Fields::default();
+        fields.take(grant_type(&request.grant_type));
+        let id = fields.take(required("client_id", request.client_id));
+        let secret = fields.take(required("client_secret", request.client_secret)).map(SecretString::from);
+        let (Some(id), Some(secret), true) = (id, secret, fields.0.is_empty()) else {
+            return Err(fields.finish().into());
+        };
+        let token = self.clients.issue(&id, &secret).await?;
+        Ok(Response::new(IssueClientTokenResponse {
+            access_token: token.access.expose_secret().to_owned(),
+            token_type: TOKEN_TYPE.to_owned(),
+            expires_in: seconds(token.life),
+        }))
+    }
+
+    async fn get_key_set(&self, _: Request<GetKeySetRequest>) -> Result<Response<GetKeySetResponse>, Status> {
+        let keys = self.keyring.current().await?;
+        Ok(Response::new(GetKeySetResponse { keys: keys.public.clone() }))
+    }
+}
+
+fn grant_type(text: &str) -> Result<(), FieldError> {
+    if text == "client_credentials" {
+        return Ok(());
+    }
+    Err(FieldError::new("grant_type", "must be \"client_credentials\""))
+}
+
+fn tokens(opened: &LoginTokens) -> Tokens {
+    Tokens {
+        access_token: opened.access.expose_secret().to_owned(),
+        token_type: TOKEN_TYPE.to_owned(),
+        expires_in: seconds(opened.access_life),
+        refresh_token: opened.refresh.expose_secret().to_owned(),
+    }
+}
+
+fn seconds(life: std::time::Duration) -> i32 {
+    i32::try_from(life.as_secs()).unwrap_or(i32::MAX)
+}

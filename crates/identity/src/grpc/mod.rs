@@ -1,0 +1,118 @@
+//! Proto in, domain out, domain error to status; no rules.
+
+mod admin;
+mod auth;
+mod users;
+
+use std::sync::Arc;
+
+use sqlx::PgPool;
+use staymesh_api::identity::v1::{
+    User,
+    auth_service_server::{self, AuthServiceServer},
+    identity_admin_service_server::{self, IdentityAdminServiceServer},
+    user_service_server::{self, UserServiceServer},
+};
+use staymesh_domain::FieldError;
+use staymesh_mesh::{
+    auth::{Claims, Revocations, Role},
+    values::timestamp,
+};
+use tonic::service::Routes;
+
+use crate::{
+    accounts::Accounts, clients::Clients, config::Lives, error::IdentityError, keys::Keyring, logins::Logins,
+    password::Passwords, store::users::UserRow, throttle::Throttle, tokens::Tokens,
+};
+
+/// The services that are served, for health.
+pub(crate) const SERVICE_NAMES: [&str; 3] =
+    [user_service_server::SERVICE_NAME, auth_service_server::SERVICE_NAME, identity_admin_service_server::SERVICE_NAME];
+
+/// What the services stand on.
+pub(crate) struct Parts {
+    pub(crate) pool: PgPool,
+    pub(crate) passwords: Arc<dyn Passwords>,
+    pub(crate) throttle: Throttle,
+    pub(crate) tokens: Tokens,
+    pub(crate) keyring: Keyring,
+    pub(crate) revocations: Revocations,
+    pub(crate) lives: Lives,
+}
+
+/// The gRPC services of identity.
+#[derive(Clone)]
+pub(crate) struct Services {
+    pub(crate) accounts: Accounts,
+    pub(crate) logins: Logins,
+    pub(crate) clients: Clients,
+    pub(crate) keyring: Keyring,
+}
+
+impl Services {
+    /// Puts the parts together.
+    pub(crate) fn new(parts: Parts) -> Self {
+        let Parts { pool, passwords, throttle, tokens, keyring, revocations, lives } = parts;
+        Self {
+            accounts: Accounts {
+                pool: pool.clone(),
+                passwords: Arc::clone(&passwords),
+                revocations: revocations.clone(),
+            },
+            logins: Logins {
+                pool: pool.clone(),
+                passwords,
+                throttle,
+                tokens: tokens.clone(),
+                revocations: revocations.clone(),
+                lives,
+            },
+            clients: Clients { pool, tokens, revocations, lives },
+            keyring,
+        }
+    }
+
+    /// What the server serves.
+    pub(crate) fn routes(self) -> Routes {
+        Routes::new(UserServiceServer::new(self.clone()))
+            .add_service(AuthServiceServer::new(self.clone()))
+            .add_service(IdentityAdminServiceServer::new(self))
+    }
+}
+
+/// Collects what is wrong with the fields of a request, so that the caller hears of all at once.
+#[derive(Default)]
+struct Fields(Vec<FieldError>);
+
+impl Fields {
+    /// The value of a field, or none when it is wrong.
+    fn take<T>(&mut self, value: Result<T, impl Into<FieldError>>) -> Option<T> {
+        value.map_err(|error| self.0.push(error.into())).ok()
+    }
+
+    /// Refuses the request if any field was wrong.
+    fn finish(self) -> IdentityError {
+        IdentityError::Fields(self.0)
+    }
+}
+
+/// A field that must not be empty, whatever else it is.
+fn required(field: &str, text: String) -> Result<String, FieldError> {
+    if text.is_empty() { Err(FieldError::new(field, "is required")) } else { Ok(text) }
+}
+
+fn user(row: UserRow) -> User {
+    User {
+        user_id: row.user_id.to_string(),
+        email: row.email,
+        display_name: row.display_name,
+        role: role(&row.role),
+        hotel_ids: row.hotel_ids,
+        create_time: Some(timestamp(row.created_at.to_jiff())),
+    }
+}
+
+/// The number of a role that the database names.
+fn role(name: &str) -> i32 {
+    Claims::role_from_name(name).unwrap_or(Role::Unspecified).into()
+}

@@ -1,0 +1,141 @@
+//! `login` and `refresh_token`.
+//!
+//! Whoever locks several rows locks the account first, then the refresh token, then the login, so that no two
+//! transactions wait for each other.
+
+use std::time::Duration;
+
+use sqlx::{PgConnection, PgPool};
+use uuid::Uuid;
+
+use super::seconds;
+use crate::crypto::SecretHash;
+
+/// Adds a login whose access token lives for `access` and whose refresh token lives for `refresh`.
+pub(crate) async fn insert(
+    connection: &mut PgConnection,
+    login_id: Uuid,
+    user_id: Uuid,
+    access: Duration,
+    refresh: Duration,
+) -> sqlx::Result<()> {
+    sqlx::query(
+        "insert into login (login_id, user_id, access_expires_at, expires_at)
+         values ($1, $2, now() + make_interval(secs => $3::bigint), now() + make_interval(secs => $4::bigint))",
+    )
+    .bind(login_id)
+    .bind(user_id)
+    .bind(seconds(access))
+    .bind(seconds(refresh))
+    .execute(connection)
+    .await
+    .map(drop)
+}
+
+/// Adds a refresh token to a login.
+pub(crate) async fn insert_token(
+    connection: &mut PgConnection,
+    login_id: Uuid,
+    token: SecretHash,
+    life: Duration,
+) -> sqlx::Result<()> {
+    sqlx::query(
+        "insert into refresh_token (token_hash, login_id, expires_at)
+         values ($1, $2, now() + make_interval(secs => $3::bigint))",
+    )
+    .bind(token.as_bytes())
+    .bind(login_id)
+    .bind(seconds(life))
+    .execute(connection)
+    .await
+    .map(drop)
+}
+
+/// The account that a refresh token belongs to, whatever state it is in.
+pub(crate) async fn owner_of_token(connection: &mut PgConnection, token: SecretHash) -> sqlx::Result<Option<Uuid>> {
+    sqlx::query_scalar(
+        "select login.user_id from refresh_token join login using (login_id) where refresh_token.token_hash = $1",
+    )
+    .bind(token.as_bytes())
+    .fetch_optional(connection)
+    .await
+}
+
+/// Uses a refresh token up: of any number of uses, at once or one after another, one gets the login's id.
+pub(crate) async fn use_token(connection: &mut PgConnection, token: SecretHash) -> sqlx::Result<Option<Uuid>> {
+    sqlx::query_scalar(
+        "update refresh_token set used_at = now() where token_hash = $1 and used_at is null and expires_at > now()
+         returning login_id",
+    )
+    .bind(token.as_bytes())
+    .fetch_optional(connection)
+    .await
+}
+
+/// Prolongs a login. False when it has been revoked.
+pub(crate) async fn prolong(
+    connection: &mut PgConnection,
+    login_id: Uuid,
+    access: Duration,
+    refresh: Duration,
+) -> sqlx::Result<bool> {
+    sqlx::query(
+        "update login set access_expires_at = now() + make_interval(secs => $2::bigint),
+                          expires_at = now() + make_interval(secs => $3::bigint)
+         where login_id = $1 and revoked_at is null",
+    )
+    .bind(login_id)
+    .bind(seconds(access))
+    .bind(seconds(refresh))
+    .execute(connection)
+    .await
+    .map(|result| result.rows_affected() == 1)
+}
+
+/// Revokes the login of a refresh token that has been used before. Returns the login if the token was such a one.
+pub(crate) async fn revoke_reused(connection: &mut PgConnection, token: SecretHash) -> sqlx::Result<Option<Uuid>> {
+    sqlx::query_scalar(
+        "update login set revoked_at = coalesce(revoked_at, now()),
+                          revoke_reason = coalesce(revoke_reason, 'refresh_token_reused')
+         where login_id = (select login_id from refresh_token where token_hash = $1 and used_at is not null)
+         returning login_id",
+    )
+    .bind(token.as_bytes())
+    .fetch_optional(connection)
+    .await
+}
+
+/// Revokes a login because its owner asks for it. Nothing changes when it is revoked already.
+pub(crate) async fn revoke(pool: &PgPool, login_id: Uuid) -> sqlx::Result<()> {
+    sqlx::query(
+        "update login set revoked_at = now(), revoke_reason = 'logout' where login_id = $1 and revoked_at is null",
+    )
+    .bind(login_id)
+    .execute(pool)
+    .await
+    .map(drop)
+}
+
+/// Revokes all logins of an account because its role has changed.
+pub(crate) async fn revoke_all(connection: &mut PgConnection, user_id: Uuid) -> sqlx::Result<()> {
+    sqlx::query(
+        "update login set revoked_at = now(), revoke_reason = 'role_changed'
+         where user_id = $1 and revoked_at is null",
+    )
+    .bind(user_id)
+    .execute(connection)
+    .await
+    .map(drop)
+}
+
+/// The revoked logins of an account whose access tokens may not have ended yet.
+pub(crate) async fn revoked_with_live_tokens(connection: &mut PgConnection, user_id: Uuid) -> sqlx::Result<Vec<Uuid>> {
+    // A minute more, for tokens that a replica with another clock has signed.
+    sqlx::query_scalar(
+        "select login_id from login
+         where user_id = $1 and revoked_at is not null and access_expires_at > now() - interval '1 minute'",
+    )
+    .bind(user_id)
+    .fetch_all(connection)
+    .await
+}
