@@ -38,7 +38,7 @@ pub fn http_ok(server: SocketAddr, path: &str) -> bool {
         connection.read_exact(&mut status)?;
         Ok(String::from_utf8_lossy(&status).into_owned())
     };
-    ask().is_ok_and(|status| status == "HTTP/1.1 200")
+    ask().is_ok_and(|status| status.starts_with("HTTP/1.") && status.ends_with(" 200"))
 }
 
 #[cfg(test)]

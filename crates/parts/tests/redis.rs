@@ -18,6 +18,11 @@ fn ask(address: SocketAddr, command: &str) -> Result<String> {
 fn talk(connection: &mut TcpStream, command: &str) -> Result<String> {
     connection.set_read_timeout(Some(Duration::from_millis(500)))?;
     write!(connection, "{command}\r\n")?;
+    hear(connection)
+}
+
+/// What arrives next.
+fn hear(connection: &mut TcpStream) -> Result<String> {
     let mut answer = [0_u8; 256];
     let n = connection.read(&mut answer)?;
     ensure!(n > 0, "the connection was closed");
@@ -80,8 +85,8 @@ fn a_link_breaks_falls_silent_and_mends() -> Result<()> {
     link.set(Link::Silent);
     assert!(talk(&mut open, "PING").is_err());
     link.set(Link::Healthy);
-    // The answer to what was sent into the silence arrives late, in order.
-    assert_eq!(talk(&mut open, "ECHO hello")?.replace("\r\n", " "), "+PONG $5 hello");
+    assert_eq!(hear(&mut open)?, "+PONG", "what was sent into the silence is answered late");
+    assert_eq!(talk(&mut open, "PING")?, "+PONG");
 
     link.set(Link::Broken);
     assert!(talk(&mut open, "PING").and_then(|_| talk(&mut open, "PING")).is_err());

@@ -1,6 +1,7 @@
 //! Everything that runs: started in order, watched, stopped in the opposite order.
 
 use std::collections::BTreeMap;
+use std::fs;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -14,7 +15,7 @@ use super::secrets::Secrets;
 use super::table::{self, SERVICES, Service};
 use super::{Options, unless_interrupted};
 use crate::progress::Line;
-use crate::tools;
+use crate::tools::{self, interrupted};
 
 /// How long a service may take to be ready.
 const READY_LIMIT: Duration = Duration::from_mins(1);
@@ -72,6 +73,10 @@ impl Stack {
 
         let plan = plan(dir, &postgres, &redis)?;
         let logs = dir.join("logs");
+        // Each run has its own; those of the last one are kept until now.
+        if logs.exists() {
+            fs::remove_dir_all(&logs).with_context(|| format!("removing {}", logs.display()))?;
+        }
         let mesh = Mesh {
             public: format!("http://{}", options.public()),
             internal: format!("http://{}", options.internal()),
@@ -130,12 +135,12 @@ impl Stack {
         for (service, process) in SERVICES.iter().zip(&mut self.services) {
             line.say(service.name);
             let (_, operations) = plan.address(service.name)?;
-            wait_until(&format!("{} is ready", service.name), READY_LIMIT, || {
-                unless_interrupted()?;
+            let ready = wait_until(&format!("{} is ready", service.name), READY_LIMIT, || {
                 process.check_running()?;
-                Ok(http_ok(operations, "/readyz").then_some(()))
-            })
-            .with_context(|| format!("{} did not start{}", process.name(), process.log_tail()))?;
+                Ok((interrupted() || http_ok(operations, "/readyz")).then_some(()))
+            });
+            unless_interrupted()?;
+            ready.with_context(|| format!("{} does not start{}", service.name, process.log_tail()))?;
         }
         line.done(&format!("{} ready", SERVICES.len()));
         Ok(())
