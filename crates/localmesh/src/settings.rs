@@ -1,0 +1,101 @@
+//! What each service is told by its environment: the one table of it for a mesh on one machine.
+
+use std::{net::SocketAddr, path::Path};
+
+use anyhow::Result;
+use base64::{Engine, prelude::BASE64_STANDARD};
+
+use crate::{plan::Plan, text};
+
+/// The services, in the order in which they are started; they are stopped in the opposite one.
+pub const SERVICES: [&str; 6] = ["identity", "hotel", "rate", "reservation", "payment", PROVIDER];
+
+/// The address with which the first administrator logs in.
+pub const ADMIN_EMAIL: &str = "admin@staymesh.example";
+
+/// The stand-in payment provider.
+const PROVIDER: &str = "psp-simulator";
+
+type Settings = Vec<(&'static str, String)>;
+
+pub(crate) fn has_database(service: &str) -> bool {
+    service != PROVIDER
+}
+
+pub(crate) fn calls_others(service: &str) -> bool {
+    !matches!(service, "identity" | PROVIDER)
+}
+
+pub(crate) fn client_id(service: &str) -> String {
+    format!("staymesh-{service}")
+}
+
+/// What a service is told.
+pub(crate) fn of(service: &str, plan: &Plan) -> Result<Settings> {
+    let mut settings = Settings::new();
+    if let Some(database) = plan.databases.get(service) {
+        let (listen, operations) = plan.address(service)?;
+        settings.extend([
+            ("STAYMESH_LISTEN", listen.to_string()),
+            ("STAYMESH_OPS_LISTEN", operations.to_string()),
+            ("STAYMESH_DATABASE_URL", database.clone()),
+            ("STAYMESH_REDIS_URL", plan.redis_url.clone()),
+        ]);
+    }
+    if calls_others(service) {
+        settings.extend([
+            ("STAYMESH_SERVICE_CLIENT_ID", client_id(service)),
+            ("STAYMESH_SERVICE_CLIENT_SECRET", plan.secrets.get(&format!("client-{service}"))?),
+            ("STAYMESH_IDENTITY_URL", plan.url("identity")?),
+            ("STAYMESH_HOTEL_URL", plan.url("hotel")?),
+            ("STAYMESH_RATE_URL", plan.url("rate")?),
+            ("STAYMESH_RESERVATION_URL", plan.url("reservation")?),
+            ("STAYMESH_PAYMENT_URL", plan.url("payment")?),
+        ]);
+    }
+    settings.extend(own(service, plan)?);
+    Ok(settings)
+}
+
+/// What only this service is told.
+fn own(service: &str, plan: &Plan) -> Result<Settings> {
+    Ok(match service {
+        "identity" => vec![("STAYMESH_IDENTITY_KEY_ENCRYPTION_KEY", key(plan, "key-encryption-key")?)],
+        "reservation" => vec![("STAYMESH_OFFER_KEYS", format!("local:{}", key(plan, "offer-key")?))],
+        "payment" => vec![
+            ("STAYMESH_PSP_URL", plan.url(PROVIDER)?),
+            ("STAYMESH_PSP_API_KEY", plan.secrets.get("psp-api-key")?),
+            ("STAYMESH_PSP_WEBHOOK_SECRETS", plan.secrets.get("psp-webhook-secret")?),
+        ],
+        PROVIDER => vec![
+            ("STAYMESH_PSP_SIMULATOR_LISTEN", plan.address(PROVIDER)?.0.to_string()),
+            ("STAYMESH_PSP_SIMULATOR_STATE", text(&plan.dir.join("psp-simulator.jsonl"))),
+            ("STAYMESH_PSP_API_KEY", plan.secrets.get("psp-api-key")?),
+            ("STAYMESH_PSP_WEBHOOK_SECRET", plan.secrets.get("psp-webhook-secret")?),
+            ("STAYMESH_PSP_WEBHOOK_URL", format!("http://{}/v1/webhooks/psp", plan.public)),
+        ],
+        _ => Settings::new(),
+    })
+}
+
+/// What the edge's configuration is made from.
+pub(crate) fn of_edge(plan: &Plan, dir: &Path, admin: SocketAddr, logs: &Path) -> Result<Settings> {
+    let address = |service| plan.address(service).map(|(listen, _)| listen.to_string());
+    Ok(vec![
+        ("STAYMESH_EDGE_PUBLIC_LISTEN", plan.public.to_string()),
+        ("STAYMESH_EDGE_INTERNAL_LISTEN", plan.internal.to_string()),
+        ("STAYMESH_EDGE_ADMIN_LISTEN", admin.to_string()),
+        ("STAYMESH_EDGE_DESCRIPTOR_SET", text(&dir.join("contract.binpb"))),
+        ("STAYMESH_EDGE_ACCESS_LOG", text(&logs.join("access.log"))),
+        ("STAYMESH_EDGE_IDENTITY", address("identity")?),
+        ("STAYMESH_EDGE_HOTEL", address("hotel")?),
+        ("STAYMESH_EDGE_RATE", address("rate")?),
+        ("STAYMESH_EDGE_RESERVATION", address("reservation")?),
+        ("STAYMESH_EDGE_PAYMENT", address("payment")?),
+    ])
+}
+
+/// 32 random bytes in base64.
+fn key(plan: &Plan, name: &str) -> Result<String> {
+    Ok(BASE64_STANDARD.encode(hex::decode(plan.secrets.get(name)?)?))
+}
