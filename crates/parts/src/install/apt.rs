@@ -13,8 +13,10 @@ use super::{Part, Report, redis_server};
 use crate::process::find_program;
 
 const POLICY: &str = "/usr/sbin/policy-rc.d";
+const NO_SERVICES: &str =
+    "#!/bin/sh\n# Put here by `cargo xtask install` while it runs; remove it if it stayed.\nexit 101\n";
 const CLUSTER_SETTINGS: &str = "/etc/postgresql-common/createcluster.conf";
-const NO_MAIN_CLUSTER: &str = "create_main_cluster = false\n";
+const NO_MAIN_CLUSTER: &str = "create_main_cluster = false # while `cargo xtask install` runs\n";
 
 /// Installs the packages of those parts that come from the system.
 pub(super) fn install(missing: &[Part], report: Report) -> Result<()> {
@@ -96,14 +98,11 @@ struct QuietServices {
 
 impl QuietServices {
     fn begin() -> Result<Self> {
-        // A policy that the machine has already is its owner's decision.
-        let ours = !Path::new(POLICY).exists();
+        // A policy that the machine has already is its owner's decision, unless a killed run of this left it.
+        let ours =
+            fs::read_to_string(POLICY).map_or_else(|_| !Path::new(POLICY).exists(), |found| found == NO_SERVICES);
         if ours {
-            fs::write(
-                POLICY,
-                "#!/bin/sh\n# Put here by `cargo xtask install` while it runs; remove it if it stayed.\nexit 101\n",
-            )
-            .with_context(|| format!("writing {POLICY}"))?;
+            fs::write(POLICY, NO_SERVICES).with_context(|| format!("writing {POLICY}"))?;
             fs::set_permissions(POLICY, fs::Permissions::from_mode(0o755))?;
         }
         Ok(Self { ours })
@@ -126,6 +125,8 @@ struct NoMainCluster {
 impl NoMainCluster {
     fn begin() -> Result<Self> {
         let before = fs::read_to_string(CLUSTER_SETTINGS).with_context(|| format!("reading {CLUSTER_SETTINGS}"))?;
+        // A killed run of this may have left its line.
+        let before = before.replace(NO_MAIN_CLUSTER, "");
         fs::write(CLUSTER_SETTINGS, format!("{before}{NO_MAIN_CLUSTER}"))?;
         Ok(Self { before })
     }
