@@ -96,14 +96,15 @@ impl<'a> Check<'a> {
     }
 }
 
-/// Whether a browser would fetch the URL with TLS and without sending credentials.
+/// Whether a browser would fetch the URL as it is written, with TLS and without sending credentials. The parser repairs
+/// what browsers repair (`https:/\\x`), which a stored URL should not need.
 fn is_https(text: &str) -> bool {
-    if text.len() > MAX_URL || !text.is_ascii() || text.contains(|c: char| c.is_ascii_control() || c == ' ') {
+    let plain = |c: char| c.is_ascii_graphic() && c != '\\';
+    let Some(rest) = text.strip_prefix("https://") else { return false };
+    if text.len() > MAX_URL || rest.starts_with('/') || !text.chars().all(plain) {
         return false;
     }
-    Url::parse(text).is_ok_and(|url| {
-        url.scheme() == "https" && url.has_host() && url.username().is_empty() && url.password().is_none()
-    })
+    Url::parse(text).is_ok_and(|url| url.has_host() && url.username().is_empty() && url.password().is_none())
 }
 
 #[cfg(test)]

@@ -64,7 +64,9 @@ async fn updates_of_different_fields_do_not_undo_each_other() {
         house.update_hotel(stars, &["star_rating"]),
         house.update_hotel(words, &["description"]),
     );
-    (a.unwrap(), b.unwrap(), c.unwrap());
+    for done in [a, b, c] {
+        done.unwrap();
+    }
     let now = house.get_hotel(made.hotel_id).await.unwrap();
     assert_eq!((&*now.display_name, now.star_rating, &*now.description), ("New name", 5, "New words"));
 }
