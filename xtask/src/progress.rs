@@ -1,9 +1,14 @@
 //! One line that shows what is going on.
 
+use std::cell::RefCell;
 use std::io::{IsTerminal, stderr};
 use std::time::{Duration, Instant};
 
+use anyhow::{Result, bail};
 use indicatif::{ProgressBar, ProgressStyle};
+use staymesh_localmesh::Progress;
+
+use crate::tools::interrupted;
 
 /// A line with a running clock on a terminal; elsewhere, such as in a CI log, a new line for each thing said.
 pub(crate) struct Line {
@@ -49,6 +54,37 @@ impl Drop for Line {
         if let Some(bar) = &self.bar {
             bar.finish_and_clear();
         }
+    }
+}
+
+/// The start of a mesh, one [`Line`] after the other; Ctrl-C ends it.
+#[derive(Default)]
+pub(crate) struct Lines {
+    current: RefCell<Option<Line>>,
+}
+
+impl Progress for Lines {
+    fn begin(&self, step: &str) {
+        self.current.replace(Some(Line::new(step)));
+    }
+
+    fn say(&self, what: &str) {
+        if let Some(line) = &*self.current.borrow() {
+            line.say(what);
+        }
+    }
+
+    fn done(&self, outcome: &str) {
+        if let Some(line) = self.current.take() {
+            line.done(outcome);
+        }
+    }
+
+    fn check(&self) -> Result<()> {
+        if interrupted() {
+            bail!("interrupted; everything that was started is stopped");
+        }
+        Ok(())
     }
 }
 

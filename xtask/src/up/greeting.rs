@@ -1,21 +1,21 @@
 //! What `cargo xtask up` prints when everything runs.
 
-use std::fmt::Write;
-
-use super::stack::Mesh;
+use anyhow::Result;
+use staymesh_localmesh::{ADMIN_EMAIL, LocalMesh, SERVICES};
 
 /// The addresses, and what to try.
-pub(super) fn text(mesh: &Mesh) -> String {
-    let mut text = format!(
-        "\nStaymesh runs.\n\n  public    {}\n  internal  {}\n  logs      {}\n\n",
-        mesh.public,
-        mesh.internal,
-        mesh.logs.display()
-    );
-    for (service, address) in &mesh.services {
-        // Writing to a String cannot fail.
-        let _ = writeln!(text, "  {service:<14} {address}");
-    }
-    text.push_str("\nCtrl-C stops everything.\n");
-    text
+pub(super) fn text(mesh: &LocalMesh) -> Result<String> {
+    let services: Vec<String> = SERVICES
+        .into_iter()
+        .map(|service| Ok(format!("  {service:<14} {}", mesh.service_url(service)?)))
+        .collect::<Result<_>>()?;
+    Ok(format!(
+        "\nStaymesh runs.\n\n  public         {}\n  internal       {}\n{}\n\n  administrator  {ADMIN_EMAIL}, password {}\n  \
+         logs           {}\n\nCtrl-C stops everything.\n",
+        mesh.public_url(),
+        mesh.internal_url(),
+        services.join("\n"),
+        mesh.admin_password()?,
+        mesh.logs().display()
+    ))
 }

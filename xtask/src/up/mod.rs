@@ -3,25 +3,23 @@
 mod greeting;
 mod lock;
 mod preflight;
-mod secrets;
 mod smoke;
-mod stack;
-mod table;
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::thread::sleep;
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use clap::Args;
-use staymesh_parts::{Part, dev_dir};
+use staymesh_localmesh::LocalMesh;
+use staymesh_parts::{Durability, Part, dev_dir};
 
 use crate::checks::install_parts;
+use crate::progress::Lines;
 use crate::tools::{cargo, interrupted, run as run_tool, staymesh_binary};
 use lock::Lock;
-use stack::Stack;
 
 /// How often the running mesh is looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(200);
@@ -53,37 +51,37 @@ pub(crate) struct Options {
     internal_port: u16,
 }
 
-impl Options {
-    fn public(&self) -> SocketAddr {
-        SocketAddr::from((Ipv4Addr::LOCALHOST, self.public_port))
-    }
-
-    fn internal(&self) -> SocketAddr {
-        SocketAddr::from((Ipv4Addr::LOCALHOST, self.internal_port))
-    }
-}
-
 /// Runs the command.
 pub(crate) fn run(options: &Options) -> Result<ExitCode> {
     let dir = dev_dir().join("run");
     let _lock = Lock::take(&dir)?;
     preflight::check(&dir, options)?;
-    if options.fresh {
-        remove_data(&dir)?;
-    }
+    remove_old(&dir, options.fresh)?;
     install_parts(&[Part::Postgres, Part::Redis, Part::Envoy])?;
     let binary = build(options.release)?;
-    // From here on an error drops the stack, which stops what it has started.
-    let mut stack = Stack::start(&dir, &binary, options)?;
+    // From here on an error drops the mesh, which stops what it has started.
+    let mut mesh = start(dir, binary, options)?;
     let outcome = if options.smoke {
-        smoke::run(stack.mesh())
+        smoke::run(&mesh)
     } else {
-        println!("{}", greeting::text(stack.mesh()));
-        watch(&mut stack)
+        println!("{}", greeting::text(&mesh)?);
+        watch(&mut mesh)
     };
     eprintln!("\nstopping …");
-    stack.stop()?;
-    outcome.map(|()| ExitCode::SUCCESS)
+    let stopped = mesh.stop();
+    outcome.and(stopped).map(|()| ExitCode::SUCCESS)
+}
+
+fn start(dir: PathBuf, binary: PathBuf, options: &Options) -> Result<LocalMesh> {
+    let mesh = staymesh_localmesh::Options {
+        dir,
+        binary,
+        public_port: Some(options.public_port),
+        internal_port: Some(options.internal_port),
+        durability: Durability::On,
+        settings: Vec::new(),
+    };
+    LocalMesh::start(mesh, &Lines::default())
 }
 
 fn build(release: bool) -> Result<PathBuf> {
@@ -95,34 +93,24 @@ fn build(release: bool) -> Result<PathBuf> {
 }
 
 /// Waits for Ctrl-C. An error if something ends by itself.
-fn watch(stack: &mut Stack) -> Result<()> {
+fn watch(mesh: &mut LocalMesh) -> Result<()> {
     while !interrupted() {
-        stack.check()?;
+        mesh.check()?;
         sleep(LOOK_EVERY);
     }
     Ok(())
 }
 
-/// Removes what earlier runs have left, except the lock that this run holds.
-fn remove_data(dir: &Path) -> Result<()> {
-    for entry in std::fs::read_dir(dir)? {
+/// Removes the logs of the last run, and with `data` everything else it left but the lock, which this run holds.
+fn remove_old(dir: &Path, data: bool) -> Result<()> {
+    for entry in fs::read_dir(dir)? {
         let path = entry?.path();
-        let removed = if path.is_dir() {
-            std::fs::remove_dir_all(&path)
-        } else if lock::is_lock(&path) {
-            Ok(())
-        } else {
-            std::fs::remove_file(&path)
-        };
+        let logs = path.file_name().is_some_and(|name| name == "logs");
+        if lock::is_lock(&path) || !(data || logs) {
+            continue;
+        }
+        let removed = if path.is_dir() { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };
         removed.with_context(|| format!("removing {}", path.display()))?;
-    }
-    Ok(())
-}
-
-/// Ends the start at once when the user wants to stop.
-fn unless_interrupted() -> Result<()> {
-    if interrupted() {
-        bail!("interrupted; everything that was started is stopped");
     }
     Ok(())
 }
