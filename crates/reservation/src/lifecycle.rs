@@ -185,3 +185,6 @@ fn confirm_refund(booking: &Reservation, payment_id: PaymentId, amount: Money) -
 fn illegal(booking: &Reservation, to: Status) -> ReservationError {
     ReservationError::IllegalTransition { from: booking.status, to }
 }
+
+#[cfg(test)]
+mod tests;

@@ -28,3 +28,6 @@ impl Store {
         Self { pool }
     }
 }
+
+#[cfg(test)]
+mod tests;

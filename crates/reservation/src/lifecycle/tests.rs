@@ -1,0 +1,179 @@
+//! Whatever comes, twice, late or in another order: a booking only goes where it may, and its rooms return once.
+
+use jiff::SignedDuration;
+use proptest::prelude::*;
+use staymesh_domain::{GuestCount, HotelId, ReservationId, RoomCount, RoomTypeId, StayDates};
+
+use super::*;
+use crate::{model::Guest, quote::tests::quote};
+
+const TOTAL: i64 = 10_000;
+
+fn now() -> Timestamp {
+    "2029-06-01T12:00:00Z".parse().expect("a time")
+}
+
+fn booking(mode: PaymentMode) -> Reservation {
+    let hotel = HotelId::try_from(7).expect("an id");
+    let held = mode == PaymentMode::GuestPays;
+    Reservation {
+        id: ReservationId::generate(hotel, now()),
+        owner: "me".into(),
+        room_type_id: RoomTypeId::try_from(3).expect("an id"),
+        stay: StayDates::parse("2030-01-01", "2030-01-02").expect("a stay"),
+        rooms: RoomCount::ONE,
+        guests: GuestCount::ONE,
+        guest: Guest { full_name: "G".into(), email: "g@example.com".into() },
+        payment_mode: mode,
+        quote: quote(TOTAL),
+        content_hash: vec![0; 32],
+        status: if held { Status::PendingPayment } else { Status::Paid },
+        cancellation_reason: None,
+        hold_expire_time: held.then(|| now() + SignedDuration::from_mins(15)),
+        payment_id: None,
+        paid_at: (!held).then(now),
+        create_time: now(),
+        update_time: now(),
+    }
+}
+
+fn euros(minor: i64) -> Money {
+    Money::from_minor(minor, "EUR".parse().expect("a currency")).expect("an amount")
+}
+
+/// What the database does with a decision, as far as it matters here; `free` says whether the rooms can be retaken.
+fn carry_out(booking: &mut Reservation, decision: Decision, free: bool) -> Rooms {
+    let change = match decision {
+        Decision::Nothing => return Rooms::Keep,
+        Decision::SendMoneyBack { note } => {
+            booking.payment_id = booking.payment_id.or(note);
+            return Rooms::Keep;
+        }
+        Decision::Change(change) if change.rooms == Rooms::Retake && !free => {
+            booking.payment_id = change.payment_id;
+            return Rooms::Keep;
+        }
+        Decision::Change(change) => change,
+    };
+    booking.status = change.status;
+    booking.cancellation_reason = change.cancellation_reason;
+    booking.payment_id = change.payment_id.or(booking.payment_id);
+    if change.status == Status::Paid {
+        booking.paid_at = Some(now());
+    }
+    if change.status != Status::PendingPayment {
+        booking.hold_expire_time = None;
+    }
+    change.rooms
+}
+
+fn commands() -> impl Strategy<Value = Command> {
+    // Two payments, so that a second one meets a booking that has one.
+    let payment = prop_oneof![Just(1u128), Just(2)].prop_map(|n| PaymentId::from(uuid::Uuid::from_u128(n)));
+    prop_oneof![
+        Just(Command::Cancel),
+        Just(Command::Expire),
+        Just(Command::RejectPayment),
+        payment.clone().prop_map(|payment_id| Command::ConfirmPayment { payment_id, amount: euros(TOTAL) }),
+        (payment, 1..=TOTAL)
+            .prop_map(|(payment_id, minor)| Command::ConfirmRefund { payment_id, amount: euros(minor) }),
+    ]
+}
+
+fn legal(from: Status, to: Status) -> bool {
+    use Status as S;
+    matches!(
+        (from, to),
+        (S::PendingPayment, S::Paid | S::Rejected | S::Cancelled)
+            | (S::Paid, S::Cancelled)
+            | (S::Cancelled, S::Refunded | S::Paid)
+    )
+}
+
+proptest! {
+    #[test]
+    fn a_booking_only_goes_where_it_may_and_its_rooms_return_once(
+        partner in any::<bool>(),
+        steps in prop::collection::vec((commands(), 0..40i64, any::<bool>()), 0..30),
+    ) {
+        let mode = if partner { PaymentMode::PartnerCollects } else { PaymentMode::GuestPays };
+        let mut booking = booking(mode);
+        let mut holds = true;
+        for (command, minutes, free) in steps {
+            let before = booking.clone();
+            let Ok(decision) = decide(&booking, &command, now() + SignedDuration::from_mins(minutes)) else {
+                continue;
+            };
+            match carry_out(&mut booking, decision, free) {
+                Rooms::Keep => {}
+                Rooms::Release => {
+                    prop_assert!(holds, "rooms given back twice by {:?}", command);
+                    holds = false;
+                }
+                Rooms::Retake => {
+                    prop_assert!(!holds, "rooms taken twice by {:?}", command);
+                    holds = true;
+                }
+            }
+            prop_assert_eq!(holds, booking.status.holds_rooms());
+            if booking.status != before.status {
+                prop_assert!(legal(before.status, booking.status), "{:?} -> {:?}", before.status, booking.status);
+            }
+            // Nothing unpaid is ever confirmed.
+            prop_assert!(booking.status != Status::Paid || partner || booking.payment_id.is_some());
+        }
+    }
+
+    #[test]
+    fn a_command_that_comes_twice_changes_nothing_more(command in commands(), first in commands(), free in any::<bool>()) {
+        let mut booking = booking(PaymentMode::GuestPays);
+        for command in [&first, &command] {
+            if let Ok(decision) = decide(&booking, command, now() + SignedDuration::from_mins(20)) {
+                carry_out(&mut booking, decision, free);
+            }
+        }
+        let status = booking.status;
+        if let Ok(decision) = decide(&booking, &command, now() + SignedDuration::from_mins(20)) {
+            prop_assert!(!matches!(decision, Decision::Change(_)), "{:?} {:?}", command, decision);
+        }
+        prop_assert_eq!(booking.status, status);
+    }
+}
+
+#[test]
+fn money_that_comes_too_late_takes_the_rooms_again_or_goes_back() {
+    let mut expired = booking(PaymentMode::GuestPays);
+    let decision = decide(&expired, &Command::Expire, now() + SignedDuration::from_mins(15)).expect("expires");
+    carry_out(&mut expired, decision, true);
+    assert_eq!(expired.cancellation_reason, Some(CancellationReason::HoldExpired));
+
+    let payment_id = PaymentId::new();
+    let confirm = Command::ConfirmPayment { payment_id, amount: euros(TOTAL) };
+    let decision = decide(&expired, &confirm, now()).expect("decides");
+    assert!(matches!(&decision, Decision::Change(change) if change.rooms == Rooms::Retake));
+
+    carry_out(&mut expired, decision, false);
+    assert_eq!(expired.status, Status::Cancelled);
+    let again = decide(&expired, &confirm, now()).expect("decides");
+    assert_eq!(again, Decision::SendMoneyBack { note: None }, "a repeat asks for the refund again");
+    let refund = Command::ConfirmRefund { payment_id, amount: euros(TOTAL) };
+    let decision = decide(&expired, &refund, now()).expect("decides");
+    carry_out(&mut expired, decision, true);
+    assert_eq!(expired.status, Status::Refunded);
+}
+
+#[test]
+fn another_amount_than_the_total_is_refused() {
+    let booking = booking(PaymentMode::GuestPays);
+    let confirm = |amount| decide(&booking, &Command::ConfirmPayment { payment_id: PaymentId::new(), amount }, now());
+    assert!(matches!(confirm(euros(TOTAL - 1)), Err(ReservationError::AmountMismatch)));
+    let yen = Money::from_minor(TOTAL, "JPY".parse().expect("a currency")).expect("an amount");
+    assert!(matches!(confirm(yen), Err(ReservationError::AmountMismatch)));
+}
+
+#[test]
+fn a_hold_does_not_end_early() {
+    let booking = booking(PaymentMode::GuestPays);
+    let early = now() + SignedDuration::from_secs(15 * 60 - 1);
+    assert_eq!(decide(&booking, &Command::Expire, early).expect("decides"), Decision::Nothing);
+}

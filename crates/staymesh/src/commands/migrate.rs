@@ -1,0 +1,44 @@
+//! `staymesh migrate SERVICE`.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use clap::{Args, ValueEnum};
+use staymesh_store::{StoreConfig, migrate, parse_duration};
+
+/// Brings the database of one service up to date.
+#[derive(Args)]
+pub(crate) struct Migrate {
+    /// Whose database the URL is
+    service: Database,
+    /// How long to wait for other migrations and long transactions
+    #[arg(long, env = "STAYMESH_MIGRATE_PATIENCE", default_value = "1m", value_parser = parse_duration)]
+    patience: Duration,
+    #[command(flatten)]
+    store: StoreConfig,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Database {
+    Identity,
+    Hotel,
+    Rate,
+    Reservation,
+    Payment,
+}
+
+impl Migrate {
+    pub(crate) async fn run(self) -> Result<()> {
+        let migrator = match self.service {
+            Database::Identity => &staymesh_identity::MIGRATOR,
+            Database::Hotel => &staymesh_hotel::MIGRATOR,
+            Database::Rate => &staymesh_rate::MIGRATOR,
+            Database::Reservation => &staymesh_reservation::MIGRATOR,
+            Database::Payment => &staymesh_payment::MIGRATOR,
+        };
+        let created = migrate::ensure_database(&self.store).await.context("making the database")?;
+        migrate::run(&self.store, migrator, self.patience).await.context("migrating")?;
+        println!("{}", if created { "made and migrated" } else { "up to date" });
+        Ok(())
+    }
+}

@@ -1,0 +1,264 @@
+//! Three hotels with room types, rooms, prices and two years of inventory, made as an administrator would make them.
+
+use anyhow::{Context, Result};
+use clap::Args;
+use jiff::{Timestamp, ToSpan, civil::Date, tz::TimeZone};
+use secrecy::{ExposeSecret, SecretString};
+use staymesh_api::{
+    hotel::v1::{
+        Address, Bed, BedKind, CreateHotelRequest, CreateRoomRequest, CreateRoomTypeRequest, GeoPoint, Hotel, Room,
+        RoomType, hotel_admin_service_client::HotelAdminServiceClient,
+    },
+    identity::v1::{LoginRequest, auth_service_client::AuthServiceClient},
+    rate::v1::{
+        CancellationPolicy, OccupancyRule, RoomRate, SetNightlyPricesRequest, SetRoomRateRequest, SetTaxesRequest, Tax,
+        rate_admin_service_client::RateAdminServiceClient, tax::Kind,
+    },
+    reservation::v1::{SetInventoryRequest, inventory_admin_service_client::InventoryAdminServiceClient},
+    r#type::v1::Money,
+};
+use tonic::{
+    Request, Status,
+    metadata::{Ascii, MetadataValue},
+    service::interceptor::InterceptedService,
+    transport::{Channel, Endpoint},
+};
+use uuid::Uuid;
+
+/// Loads a small data set.
+#[derive(Args)]
+pub(crate) struct DemoData {
+    /// The internal gateway
+    #[arg(long, default_value = "http://127.0.0.1:8081")]
+    internal_url: String,
+    /// The administrator
+    #[arg(long)]
+    email: String,
+    /// The administrator's password
+    #[arg(long, env = "STAYMESH_ADMIN_PASSWORD", hide_env_values = true)]
+    password: SecretString,
+}
+
+struct Sample {
+    name: &'static str,
+    street: &'static str,
+    city: &'static str,
+    country: &'static str,
+    time_zone: &'static str,
+    currency: &'static str,
+    /// Degrees north and east.
+    location: (f64, f64),
+    stars: i32,
+    /// What a double costs on a normal night.
+    price: u32,
+}
+
+const HOTELS: [Sample; 3] = [
+    Sample {
+        name: "Riverside Lisbon",
+        street: "Cais do Sodré 1",
+        city: "Lisbon",
+        country: "PT",
+        time_zone: "Europe/Lisbon",
+        currency: "EUR",
+        location: (38.7057, -9.1443),
+        stars: 4,
+        price: 140,
+    },
+    Sample {
+        name: "Algarve Beach Resort",
+        street: "Praia da Rocha 20",
+        city: "Portimão",
+        country: "PT",
+        time_zone: "Europe/Lisbon",
+        currency: "EUR",
+        location: (37.1190, -8.5380),
+        stars: 5,
+        price: 220,
+    },
+    Sample {
+        name: "Kamo River Kyoto",
+        street: "Kiyamachi-dori 3",
+        city: "Kyoto",
+        country: "JP",
+        time_zone: "Asia/Tokyo",
+        currency: "JPY",
+        location: (35.0037, 135.7708),
+        stars: 4,
+        price: 24_000,
+    },
+];
+
+/// Name, beds, guests, rooms for sale, price in per cent of the double.
+const ROOM_TYPES: [(&str, BedKind, i32, i32, u32); 3] = [
+    ("Single", BedKind::Single, 1, 10, 70),
+    ("Double", BedKind::Queen, 2, 40, 100),
+    ("Family suite", BedKind::King, 4, 8, 190),
+];
+
+/// Nights on sale from today, as the daily job keeps it.
+const NIGHTS: i64 = 731;
+
+type Authorized = InterceptedService<Channel, Bearer>;
+
+#[derive(Clone)]
+struct Bearer(MetadataValue<Ascii>);
+
+impl tonic::service::Interceptor for Bearer {
+    fn call(&mut self, mut request: Request<()>) -> Result<Request<()>, Status> {
+        request.metadata_mut().insert("authorization", self.0.clone());
+        Ok(request)
+    }
+}
+
+impl DemoData {
+    pub(crate) async fn run(self) -> Result<()> {
+        let channel = Endpoint::from_shared(self.internal_url.clone())?
+            .timeout(std::time::Duration::from_secs(20))
+            .connect()
+            .await
+            .with_context(|| format!("connecting to {}", self.internal_url))?;
+        let login = LoginRequest { email: self.email.clone(), password: self.password.expose_secret().to_owned() };
+        let answer = AuthServiceClient::new(channel.clone()).login(login).await.context("logging in")?;
+        let tokens = answer.into_inner().tokens.context("identity sent no tokens")?;
+        let bearer = Bearer(format!("Bearer {}", tokens.access_token).parse().context("the token")?);
+        let mut admin = Administrator {
+            hotels: HotelAdminServiceClient::with_interceptor(channel.clone(), bearer.clone()),
+            rates: RateAdminServiceClient::with_interceptor(channel.clone(), bearer.clone()),
+            inventory: InventoryAdminServiceClient::with_interceptor(channel, bearer),
+        };
+        for (number, sample) in (1u128..).zip(&HOTELS) {
+            let hotel_id = admin.add_hotel(number, sample).await.with_context(|| format!("adding {}", sample.name))?;
+            println!("hotel {hotel_id}: {}, {}", sample.name, sample.city);
+        }
+        Ok(())
+    }
+}
+
+struct Administrator {
+    hotels: HotelAdminServiceClient<Authorized>,
+    rates: RateAdminServiceClient<Authorized>,
+    inventory: InventoryAdminServiceClient<Authorized>,
+}
+
+impl Administrator {
+    /// Adds a hotel with everything in it. The request ids are the same every time, so that repeating it adds nothing.
+    async fn add_hotel(&mut self, number: u128, sample: &Sample) -> Result<i32> {
+        let request_id = request_id(number * 1000);
+        let hotel = Some(hotel(sample));
+        let made = self.hotels.create_hotel(CreateHotelRequest { hotel, request_id }).await?.into_inner();
+        let hotel_id = made.hotel.context("no hotel in the answer")?.hotel_id;
+        self.rates.set_taxes(SetTaxesRequest { hotel_id, taxes: taxes(sample) }).await?;
+        for (at, kind) in (1u128..).zip(&ROOM_TYPES) {
+            self.add_room_type(hotel_id, number * 1000 + at * 100, sample, kind).await?;
+        }
+        Ok(hotel_id)
+    }
+
+    async fn add_room_type(
+        &mut self,
+        hotel_id: i32,
+        number: u128,
+        sample: &Sample,
+        &(name, bed, guests, rooms, percent): &(&str, BedKind, i32, i32, u32),
+    ) -> Result<()> {
+        let room_type = RoomType {
+            display_name: name.to_owned(),
+            description: format!("{name} in {}", sample.name),
+            beds: vec![Bed { kind: bed.into(), count: guests.min(2) }],
+            max_occupancy: guests,
+            amenities: vec!["wifi".to_owned(), "desk".to_owned()],
+            ..RoomType::default()
+        };
+        let request = CreateRoomTypeRequest { hotel_id, room_type: Some(room_type), request_id: request_id(number) };
+        let made = self.hotels.create_room_type(request).await?.into_inner();
+        let room_type_id = made.room_type.context("no room type in the answer")?.room_type_id;
+        let room = Room {
+            room_type_id,
+            room_number: format!("{}01", number / 100 % 10),
+            floor: i32::try_from(number / 100 % 10)?,
+            ..Room::default()
+        };
+        let request = CreateRoomRequest { hotel_id, room: Some(room), request_id: request_id(number + 1) };
+        self.hotels.create_room(request).await?;
+        self.set_prices(hotel_id, room_type_id, sample, sample.price * percent / 100).await?;
+        self.inventory
+            .set_inventory(SetInventoryRequest {
+                hotel_id,
+                room_type_id,
+                from_date: today().to_string(),
+                until_date: today().saturating_add(NIGHTS.days()).to_string(),
+                total_inventory: rooms,
+                for_future_nights: true,
+                ..SetInventoryRequest::default()
+            })
+            .await?;
+        Ok(())
+    }
+
+    async fn set_prices(&mut self, hotel_id: i32, room_type_id: i32, sample: &Sample, price: u32) -> Result<()> {
+        let rate = RoomRate {
+            base_price: Some(money(sample, price)),
+            occupancy_rules: vec![
+                OccupancyRule { sold_percent: 60, price_change_percent: 15 },
+                OccupancyRule { sold_percent: 85, price_change_percent: 40 },
+            ],
+            cancellation_policy: Some(CancellationPolicy { free_until_hours_before: 48, late_penalty_percent: 50 }),
+            ..RoomRate::default()
+        };
+        self.rates.set_room_rate(SetRoomRateRequest { hotel_id, room_type_id, rate: Some(rate) }).await?;
+        self.rates
+            .set_nightly_prices(SetNightlyPricesRequest {
+                hotel_id,
+                room_type_id,
+                from_date: today().to_string(),
+                until_date: today().saturating_add(NIGHTS.days()).to_string(),
+                // Friday and Saturday.
+                weekdays: vec![5, 6],
+                price: Some(money(sample, price * 5 / 4)),
+            })
+            .await?;
+        Ok(())
+    }
+}
+
+fn hotel(sample: &Sample) -> Hotel {
+    Hotel {
+        display_name: sample.name.to_owned(),
+        description: format!("A hotel in {} to try Staymesh with.", sample.city),
+        address: Some(Address {
+            street: sample.street.to_owned(),
+            city: sample.city.to_owned(),
+            country_code: sample.country.to_owned(),
+            ..Address::default()
+        }),
+        location: Some(GeoPoint { latitude: sample.location.0, longitude: sample.location.1 }),
+        time_zone: sample.time_zone.to_owned(),
+        currency_code: sample.currency.to_owned(),
+        star_rating: sample.stars,
+        amenities: vec!["breakfast".to_owned(), "pool".to_owned()],
+        ..Hotel::default()
+    }
+}
+
+fn taxes(sample: &Sample) -> Vec<Tax> {
+    let city_tax = if sample.currency == "JPY" { 500 } else { 4 };
+    vec![
+        Tax { display_name: "VAT".to_owned(), kind: Some(Kind::BasisPoints(600)) },
+        Tax { display_name: "City tax".to_owned(), kind: Some(Kind::PerRoomNight(money(sample, city_tax))) },
+    ]
+}
+
+/// A whole amount in the hotel's currency.
+fn money(sample: &Sample, amount: u32) -> Money {
+    Money { currency_code: sample.currency.to_owned(), amount: amount.to_string() }
+}
+
+fn today() -> Date {
+    Timestamp::now().to_zoned(TimeZone::UTC).date()
+}
+
+/// The same id for the same thing, in every run.
+fn request_id(number: u128) -> String {
+    Uuid::from_u128(0x5737_6179_6d65_4473_a800_0000_0000_0000 + number).to_string()
+}
