@@ -132,6 +132,32 @@ impl LocalMesh {
         self.plan.secrets.get(name)
     }
 
+    /// A small data set to try things with, loaded as the administrator; safe to repeat.
+    ///
+    /// # Errors
+    /// When it cannot be loaded, with what went wrong.
+    pub fn load_demo_data(&self, progress: &dyn Progress) -> Result<()> {
+        progress.begin("demo data");
+        let load = Launch::new("loading the demo data", &self.options.binary)
+            .args(["demo-data", "--internal-url", &self.internal_url(), "--email", ADMIN_EMAIL])
+            .without_inherited_settings()
+            .env("STAYMESH_ADMIN_PASSWORD", self.admin_password()?)
+            .log(self.logs().join("setup.log"));
+        run(load)?;
+        progress.done("three hotels");
+        Ok(())
+    }
+
+    /// Walks through a booking as a guest and prints every step to standard output. Needs the demo data.
+    ///
+    /// # Errors
+    /// When a step does not do what it should.
+    pub fn smoke(&self) -> Result<()> {
+        run(Launch::new("the walk through a booking", &self.options.binary)
+            .args(["smoke", "--public-url", &self.public_url()])
+            .without_inherited_settings())
+    }
+
     /// The folder with the logs.
     pub fn logs(&self) -> PathBuf {
         self.options.dir.join("logs")
@@ -236,8 +262,8 @@ impl LocalMesh {
                 self.wait_until_ready(at, progress)?;
             }
         }
-        for at in 0..SERVICES.len() {
-            progress.say(SERVICES[at]);
+        for (at, service) in SERVICES.into_iter().enumerate() {
+            progress.say(service);
             self.wait_until_ready(at, progress)?;
         }
         progress.done(&format!("{} ready", SERVICES.len()));

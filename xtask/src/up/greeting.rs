@@ -3,6 +3,9 @@
 use anyhow::Result;
 use staymesh_localmesh::{ADMIN_EMAIL, LocalMesh, SERVICES};
 
+/// The walk through a booking, to be pasted into a shell with curl and python3.
+const WALK: &str = include_str!("walk.sh");
+
 /// The addresses, and what to try.
 pub(super) fn text(mesh: &LocalMesh) -> Result<String> {
     let services: Vec<String> = SERVICES
@@ -11,11 +14,12 @@ pub(super) fn text(mesh: &LocalMesh) -> Result<String> {
         .collect::<Result<_>>()?;
     Ok(format!(
         "\nStaymesh runs.\n\n  public         {}\n  internal       {}\n{}\n\n  administrator  {ADMIN_EMAIL}, password {}\n  \
-         logs           {}\n\nCtrl-C stops everything.\n",
+         logs           {}\n\nTry it: paste this into another shell, or run `cargo xtask up --smoke`.\n\n{}\nCtrl-C stops everything.\n",
         mesh.public_url(),
         mesh.internal_url(),
         services.join("\n"),
         mesh.admin_password()?,
-        mesh.logs().display()
+        mesh.logs().display(),
+        WALK.replace("{{PUBLIC}}", &mesh.public_url()),
     ))
 }

@@ -3,7 +3,6 @@
 mod greeting;
 mod lock;
 mod preflight;
-mod smoke;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -62,7 +61,7 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode> {
     // From here on an error drops the mesh, which stops what it has started.
     let mut mesh = start(dir, binary, options)?;
     let outcome = if options.smoke {
-        smoke::run(&mesh)
+        mesh.smoke()
     } else {
         println!("{}", greeting::text(&mesh)?);
         watch(&mut mesh)
@@ -81,7 +80,10 @@ fn start(dir: PathBuf, binary: PathBuf, options: &Options) -> Result<LocalMesh> 
         durability: Durability::On,
         settings: Vec::new(),
     };
-    LocalMesh::start(mesh, &Lines::default())
+    let progress = Lines::default();
+    let mesh = LocalMesh::start(mesh, &progress)?;
+    mesh.load_demo_data(&progress)?;
+    Ok(mesh)
 }
 
 fn build(release: bool) -> Result<PathBuf> {
