@@ -1,1 +1,75 @@
-//! Placeholder.
+//! Payments: a page at the payment provider for each reservation that waits for its money, and money back.
+//!
+//! No card number ever comes near this service: the provider's page takes it, and tells by signed events how it went.
+//! Three things heal what gets lost on the way. The same request again finds the payment it made and calls the provider
+//! with the same idempotency key; an open payment is asked for at the provider, in case its event was lost; and what
+//! the reservation service or the provider must learn goes through the outbox.
+//!
+//! The ledger and the reconciliation with the provider's settlement files will stand beside this: every change of money
+//! is one transaction here (`service`'s `apply`, `refund::request` and `refund::succeed`), which is where their entries
+//! belong.
+
+pub mod config;
+pub mod error;
+pub mod grpc;
+pub mod model;
+pub mod psp;
+pub mod reservations;
+pub mod service;
+pub mod store;
+
+use std::sync::Arc;
+
+use staymesh_api::payment::v1::{
+    payment_admin_service_server::{PaymentAdminServiceServer, SERVICE_NAME as ADMIN},
+    payment_flow_service_server::{PaymentFlowServiceServer, SERVICE_NAME as FLOW},
+    payment_service_server::{PaymentServiceServer, SERVICE_NAME as PUBLIC},
+    psp_webhook_service_server::{PspWebhookServiceServer, SERVICE_NAME as WEBHOOK},
+};
+use staymesh_mesh::{Node, node::NodeError};
+use staymesh_store::outbox::{Relay, RelayOptions, Wake};
+use tokio_util::sync::CancellationToken;
+use tonic::service::Routes;
+
+pub use config::Config;
+use grpc::{Grpc, Webhook};
+use psp::simulator::SimulatorPsp;
+use reservations::MeshReservations;
+use service::{Messenger, Payments};
+
+/// The migrations of this service's database.
+pub static MIGRATOR: sqlx::migrate::Migrator = sqlx::migrate!("../../migrations/payment");
+
+/// Attempts to deliver an event: with pauses of up to five minutes, most of a day. Money is worth some patience, and
+/// what is parked needs a person.
+const MAX_ATTEMPTS: i32 = 200;
+
+/// Serves until `stop`.
+///
+/// # Errors
+/// When the configuration is wrong or the server fails.
+pub async fn serve(config: Config, stop: CancellationToken) -> Result<(), NodeError> {
+    config.psp.check().map_err(NodeError::Config)?;
+    let psp = SimulatorPsp::new(&config.psp.psp_url, config.psp.psp_api_key.clone(), config.psp.psp_timeout)
+        .map_err(NodeError::Config)?;
+    let node = Node::new("payment", config.node, stop)?;
+    let (mesh, verifier) = node.join(&config.client)?;
+    let payments = Arc::new(Payments {
+        pool: node.pool.clone(),
+        reservations: MeshReservations::new(mesh.channel("reservation", &config.reservation_url)?),
+        psp,
+        wake: Wake::default(),
+        check_after: config.psp.payment_check_after,
+    });
+    let options = RelayOptions { max_attempts: MAX_ATTEMPTS, ..RelayOptions::default() };
+    let relay = Relay::new(node.pool.clone(), Messenger(payments.clone()), payments.wake.clone(), options);
+    node.spawn(relay.run(node.stop.clone()));
+    node.spawn(payments.clone().sweep(node.stop.clone()));
+
+    let grpc = Grpc(payments.clone());
+    let routes = Routes::new(PaymentServiceServer::new(grpc.clone()))
+        .add_service(PaymentAdminServiceServer::new(grpc.clone()))
+        .add_service(PaymentFlowServiceServer::new(grpc))
+        .add_service(PspWebhookServiceServer::new(Webhook { payments, secrets: config.psp.psp_webhook_secrets }));
+    node.serve(verifier, routes, vec![PUBLIC, ADMIN, FLOW, WEBHOOK], &MIGRATOR).await
+}

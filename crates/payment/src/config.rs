@@ -1,0 +1,90 @@
+//! What the payment service reads from its environment.
+
+use std::time::Duration;
+
+use clap::Args;
+use secrecy::{ExposeSecret, SecretString};
+use staymesh_mesh::config::{ClientConfig, NodeConfig};
+use staymesh_store::parse_duration;
+
+/// Shortest secret that is accepted for webhooks, in bytes: an empty one would let everybody in.
+const MIN_SECRET: usize = 16;
+
+/// Settings of the payment service.
+#[derive(Args, Clone, Debug)]
+pub struct Config {
+    #[command(flatten)]
+    #[expect(missing_docs)]
+    pub node: NodeConfig,
+    #[command(flatten)]
+    #[expect(missing_docs)]
+    pub client: ClientConfig,
+    /// Where the reservation service listens, for example `http://reservation:50051`.
+    #[arg(long, env = "STAYMESH_RESERVATION_URL")]
+    pub reservation_url: String,
+    #[command(flatten)]
+    #[expect(missing_docs)]
+    pub psp: PspConfig,
+}
+
+/// How the service knows its payment provider.
+#[derive(Args, Clone, Debug)]
+pub struct PspConfig {
+    /// Where the payment provider's API is, for example `http://psp:8090`.
+    #[arg(long, env = "STAYMESH_PSP_URL")]
+    pub psp_url: String,
+    /// The key for the provider's API.
+    #[arg(long, env = "STAYMESH_PSP_API_KEY", hide_env_values = true)]
+    pub psp_api_key: SecretString,
+    /// What the provider signs its events with; several, separated by commas, while one replaces another. At least 16
+    /// bytes each.
+    #[arg(long, env = "STAYMESH_PSP_WEBHOOK_SECRETS", hide_env_values = true, value_delimiter = ',', required = true)]
+    pub psp_webhook_secrets: Vec<SecretString>,
+    /// The longest time a call to the provider may take.
+    #[arg(long, env = "STAYMESH_PSP_TIMEOUT", default_value = "5s", value_parser = parse_duration)]
+    pub psp_timeout: Duration,
+    /// How long a payment may be open before the provider is asked whether it was paid, in case its event was lost;
+    /// doubles with each time it is asked.
+    #[arg(long, env = "STAYMESH_PAYMENT_CHECK_AFTER", default_value = "1m", value_parser = parse_duration)]
+    pub payment_check_after: Duration,
+}
+
+impl PspConfig {
+    /// What clap cannot see.
+    pub(crate) fn check(&self) -> Result<(), String> {
+        if self.psp_webhook_secrets.iter().any(|secret| secret.expose_secret().len() < MIN_SECRET) {
+            return Err(format!("each of STAYMESH_PSP_WEBHOOK_SECRETS must have at least {MIN_SECRET} bytes"));
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Program {
+        #[command(flatten)]
+        psp: PspConfig,
+    }
+
+    fn parse(secrets: &str) -> PspConfig {
+        let args = ["p", "--psp-url", "http://psp:1", "--psp-api-key", "sk_hidden", "--psp-webhook-secrets", secrets];
+        Program::try_parse_from(args).unwrap_or_else(|error| panic!("{error}")).psp
+    }
+
+    #[test]
+    fn every_secret_must_be_one_and_none_is_shown() {
+        let good = parse("0123456789abcdef,fedcba9876543210");
+        assert_eq!(good.psp_webhook_secrets.len(), 2);
+        assert!(good.check().is_ok());
+        let shown = format!("{good:?}");
+        assert!(!shown.contains("0123456789abcdef") && !shown.contains("sk_hidden"));
+        for bad in ["", "short", "0123456789abcdef,", ",0123456789abcdef"] {
+            assert!(parse(bad).check().is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,51 @@
+//! What hotel staff and administrators do with payments.
+
+use staymesh_api::payment::v1::{
+    ListPaymentsRequest, ListPaymentsResponse, RefundPaymentRequest, RefundPaymentResponse,
+    payment_admin_service_server::PaymentAdminService,
+};
+use staymesh_domain::{FieldError, HotelId, Page, PaymentId};
+use staymesh_mesh::{Caller, values::money_from};
+use tonic::{Request, Response, Status};
+use uuid::Uuid;
+
+use super::{Grpc, shown, status_filter, uuid};
+use crate::{error::PaymentError, psp::Psp, reservations::Reservations};
+
+#[tonic::async_trait]
+impl<R: Reservations, P: Psp> PaymentAdminService for Grpc<R, P> {
+    async fn list_payments(
+        &self,
+        request: Request<ListPaymentsRequest>,
+    ) -> Result<Response<ListPaymentsResponse>, Status> {
+        Caller::required(&request)?.require_hotel(request.get_ref().hotel_id)?;
+        let request = request.into_inner();
+        let hotel_id = HotelId::try_from(request.hotel_id).map_err(FieldError::from).map_err(PaymentError::from)?;
+        let status = status_filter(request.status).map_err(PaymentError::from)?;
+        let filters = [request.hotel_id.to_string(), request.status.to_string()];
+        let page: Page<Uuid> = Page::parse(request.page_size, &request.page_token, &[&filters[0], &filters[1]])
+            .map_err(FieldError::from)
+            .map_err(PaymentError::from)?;
+        let (payments, next_page_token) = self.0.list(hotel_id, status, &page).await?;
+        let payments = payments.into_iter().map(shown).collect();
+        Ok(Response::new(ListPaymentsResponse { payments, next_page_token }))
+    }
+
+    async fn refund_payment(
+        &self,
+        request: Request<RefundPaymentRequest>,
+    ) -> Result<Response<RefundPaymentResponse>, Status> {
+        let (id, amount, request_id) = read(request.get_ref()).map_err(PaymentError::from)?;
+        let payment = self.0.refund(id, amount, request_id).await?;
+        Ok(Response::new(RefundPaymentResponse { payment: Some(shown(payment)) }))
+    }
+}
+
+fn read(request: &RefundPaymentRequest) -> Result<(PaymentId, Option<staymesh_domain::Money>, Uuid), FieldError> {
+    let id = request.payment_id.parse::<PaymentId>()?;
+    let amount = request.amount.as_ref().map(|amount| money_from(Some(amount), "amount")).transpose()?;
+    if amount.is_some_and(|amount| amount.minor() == 0) {
+        return Err(FieldError::new("amount.amount", "must be more than zero"));
+    }
+    Ok((id, amount, uuid(&request.request_id, "request_id")?))
+}

@@ -1,0 +1,72 @@
+//! Proto in, domain out, domain error to status. No rules here.
+
+mod admin;
+mod flow;
+mod public;
+mod webhook;
+
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+use staymesh_api::payment::v1 as proto;
+use staymesh_mesh::values::{money, timestamp};
+use uuid::Uuid;
+
+pub use webhook::Webhook;
+
+use crate::{
+    model::{Payment, Status},
+    service::Payments,
+};
+use staymesh_domain::FieldError;
+
+/// The payment service, its administration and its mesh side.
+pub struct Grpc<R, P>(pub Arc<Payments<R, P>>);
+
+impl<R, P> Clone for Grpc<R, P> {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
+}
+
+/// A payment as callers see it.
+fn shown(payment: Payment) -> proto::Payment {
+    let open = payment.status == Status::Pending;
+    proto::Payment {
+        payment_id: payment.payment_id.to_string(),
+        reservation_id: payment.reservation_id.to_string(),
+        amount: Some(money(payment.amount)),
+        status: status(payment.status).into(),
+        checkout_url: payment.checkout_url.filter(|_| open).unwrap_or_default(),
+        expire_time: Some(timestamp(payment.expire_time)),
+        refunded_amount: Some(money(payment.refunded)),
+        create_time: Some(timestamp(payment.created_at)),
+        update_time: Some(timestamp(payment.status_changed_at)),
+    }
+}
+
+fn status(status: Status) -> proto::PaymentStatus {
+    match status {
+        Status::Pending => proto::PaymentStatus::Pending,
+        Status::Paid => proto::PaymentStatus::Paid,
+        Status::Failed => proto::PaymentStatus::Failed,
+        Status::Expired => proto::PaymentStatus::Expired,
+        Status::Refunding => proto::PaymentStatus::Refunding,
+        Status::Refunded => proto::PaymentStatus::Refunded,
+    }
+}
+
+/// The status to filter by; none for the unset one.
+fn status_filter(number: i32) -> Result<Option<Status>, FieldError> {
+    let wanted =
+        proto::PaymentStatus::try_from(number).map_err(|_| FieldError::new("status", "is not a known status"))?;
+    Ok(Status::ALL.into_iter().find(|candidate| status(*candidate) == wanted))
+}
+
+/// A UUID in its one spelling.
+fn uuid(text: &str, field: &str) -> Result<Uuid, FieldError> {
+    let wrong = || FieldError::new(field, "must be a UUID such as 0192f0c1-7a2b-7c3d-9e4f-5a6b7c8d9e0f");
+    if text.len() == 36 { Uuid::try_parse(text).map_err(|_| wrong()) } else { Err(wrong()) }
+}

@@ -1,0 +1,128 @@
+//! The provider's events, as they come.
+
+use serde::Deserialize;
+use uuid::Uuid;
+
+use crate::model::CheckoutStatus;
+
+/// An event.
+#[derive(Debug, Deserialize)]
+pub struct PspEvent {
+    /// The provider's id of it: the same when it is sent again.
+    pub id: String,
+    /// What happened.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// What it happened to; kinds that are not known to us may carry anything.
+    #[serde(default)]
+    data: serde_json::Value,
+}
+
+/// What an event of a known kind says.
+#[derive(Debug, PartialEq, Eq)]
+pub enum PspNews {
+    /// A checkout has ended.
+    Checkout(CheckoutData, CheckoutStatus),
+    /// A refund has arrived.
+    Refund(CheckoutData, RefundData),
+    /// Nothing to us.
+    Unknown,
+}
+
+/// The checkout of an event.
+#[derive(Debug, PartialEq, Eq, Deserialize)]
+pub struct CheckoutData {
+    /// The provider's id.
+    pub session: String,
+    /// Ours: the payment's id.
+    pub reference: String,
+    /// What it took or would have taken.
+    pub amount_minor: i64,
+    /// In this currency.
+    pub currency: String,
+}
+
+/// The refund of an event.
+#[derive(Debug, PartialEq, Eq, Deserialize)]
+pub struct RefundData {
+    /// The provider's id.
+    pub id: String,
+    /// How much went back.
+    pub amount_minor: i64,
+    /// Ours: the refund's id. Absent when somebody paid back on the provider's own pages.
+    pub reference: Option<Uuid>,
+}
+
+#[derive(Deserialize)]
+struct WithRefund {
+    #[serde(flatten)]
+    checkout: CheckoutData,
+    refund: RefundData,
+}
+
+impl PspEvent {
+    /// Reads a body whose signature is right.
+    ///
+    /// # Errors
+    /// What is wrong with it, in words that repeat nothing of it.
+    pub fn parse(body: &[u8]) -> Result<Self, &'static str> {
+        let event: Self = serde_json::from_slice(body).map_err(|_| "must be a JSON object with id, type and data")?;
+        let fits = |text: &str, max| (1..=max).contains(&text.chars().count()) && !text.contains('\0');
+        if !fits(&event.id, 200) || !fits(&event.kind, 100) {
+            return Err("must have an id of 1 to 200 and a type of 1 to 100 characters");
+        }
+        Ok(event)
+    }
+
+    /// What it says.
+    ///
+    /// # Errors
+    /// When an event of a known kind does not have what it must.
+    pub fn news(&self) -> Result<PspNews, &'static str> {
+        const WRONG: &str = "must have in data what its type promises";
+        let status = match self.kind.as_str() {
+            "checkout.paid" => CheckoutStatus::Paid,
+            "checkout.failed" => CheckoutStatus::Failed,
+            "checkout.expired" => CheckoutStatus::Expired,
+            "refund.succeeded" => {
+                let data = WithRefund::deserialize(&self.data).map_err(|_| WRONG)?;
+                return Ok(PspNews::Refund(data.checkout, data.refund));
+            }
+            _ => return Ok(PspNews::Unknown),
+        };
+        CheckoutData::deserialize(&self.data).map(|data| PspNews::Checkout(data, status)).map_err(|_| WRONG)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn known_kinds_are_read_and_others_let_pass() {
+        let event = |kind: &str, refund: &str| {
+            let text = format!(
+                r#"{{"id":"e","type":"{kind}","created":1,"data":{{"session":"s","reference":"r","amount_minor":5,"currency":"EUR"{refund}}}}}"#
+            );
+            PspEvent::parse(text.as_bytes()).unwrap().news()
+        };
+        assert!(matches!(event("checkout.paid", ""), Ok(PspNews::Checkout(_, CheckoutStatus::Paid))));
+        assert!(event("refund.succeeded", "").is_err(), "without its refund");
+        let made = r#","refund":{"id":"re","amount_minor":5,"reference":null}"#;
+        assert!(matches!(event("refund.succeeded", made), Ok(PspNews::Refund(_, refund)) if refund.amount_minor == 5));
+        assert_eq!(event("payout.created", ""), Ok(PspNews::Unknown));
+        assert_eq!(PspEvent::parse(br#"{"id":"e","type":"x"}"#).unwrap().news(), Ok(PspNews::Unknown));
+        for bad in ["", "[]", r#"{"id":"","type":"x"}"#, r#"{"id":"e"}"#, r#"{"id":"a\u0000","type":"x"}"#] {
+            assert!(PspEvent::parse(bad.as_bytes()).is_err(), "{bad}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_body_makes_it_panic(body in prop::collection::vec(any::<u8>(), 0..200)) {
+            let _ = PspEvent::parse(&body).map(|event| event.news());
+        }
+    }
+}

@@ -1,0 +1,134 @@
+//! The reservation service, as far as payments need it.
+
+use jiff::Timestamp;
+use staymesh_api::reservation::v1::{
+    CancellationReason, ConfirmPaymentRequest, ConfirmRefundRequest, GetReservationRequest, PaymentMode,
+    RejectPaymentRequest, Reservation, ReservationStatus,
+    reservation_flow_service_client::ReservationFlowServiceClient,
+    reservation_service_client::ReservationServiceClient,
+};
+use staymesh_domain::{Money, PaymentId, ReservationId};
+use staymesh_mesh::{
+    Problem, Reason,
+    client::{MeshChannel, RetryBudget, retry},
+    values::{money, money_from},
+};
+use tonic::Status;
+
+/// A reservation that somebody wants to pay.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Booking {
+    /// Who booked: the subject of the token.
+    pub owner: String,
+    /// Where it stands.
+    pub status: ReservationStatus,
+    /// Whether it ended because nobody paid in time.
+    pub hold_expired: bool,
+    /// Who collects the money.
+    pub payment_mode: PaymentMode,
+    /// All that is to be paid.
+    pub total: Money,
+    /// Until when the rooms are held without payment.
+    pub hold_expire_time: Option<Timestamp>,
+}
+
+/// The reservation service. Every call may be repeated.
+#[cfg_attr(test, mockall::automock)]
+pub trait Reservations: Send + Sync + 'static {
+    /// One reservation; none when there is no such.
+    fn get(&self, id: ReservationId) -> impl Future<Output = Result<Option<Booking>, Problem>> + Send;
+
+    /// The money has arrived. True when it must go back, because the rooms cannot be given.
+    fn confirm_payment(
+        &self,
+        id: ReservationId,
+        payment: PaymentId,
+        amount: Money,
+    ) -> impl Future<Output = Result<bool, Status>> + Send;
+
+    /// The money will not come.
+    fn reject_payment(&self, id: ReservationId, payment: PaymentId) -> impl Future<Output = Result<(), Status>> + Send;
+
+    /// Money has gone back.
+    fn confirm_refund(
+        &self,
+        id: ReservationId,
+        payment: PaymentId,
+        amount: Money,
+    ) -> impl Future<Output = Result<(), Status>> + Send;
+}
+
+/// The reservation service over the mesh.
+#[derive(Clone)]
+pub struct MeshReservations {
+    reservations: ReservationServiceClient<MeshChannel>,
+    flow: ReservationFlowServiceClient<MeshChannel>,
+    budget: RetryBudget,
+}
+
+impl MeshReservations {
+    /// Calls through this channel.
+    pub fn new(channel: MeshChannel) -> Self {
+        Self {
+            reservations: ReservationServiceClient::new(channel.clone()),
+            flow: ReservationFlowServiceClient::new(channel),
+            budget: RetryBudget::default(),
+        }
+    }
+}
+
+impl Reservations for MeshReservations {
+    async fn get(&self, id: ReservationId) -> Result<Option<Booking>, Problem> {
+        let request = GetReservationRequest { reservation_id: id.to_string() };
+        let answer =
+            retry(&self.budget, async || self.reservations.clone().get_reservation(request.clone()).await).await;
+        match answer {
+            Ok(answer) => match answer.into_inner().reservation {
+                Some(reservation) => booking(&reservation).map(Some),
+                None => Err(Problem::internal(&"the reservation service answered without a reservation")),
+            },
+            Err(status) if Problem::reason_of(&status) == Some(Reason::ReservationNotFound) => Ok(None),
+            Err(status) => Err(Problem::from_dependency("reservation", &status)),
+        }
+    }
+
+    async fn confirm_payment(&self, id: ReservationId, payment: PaymentId, amount: Money) -> Result<bool, Status> {
+        let request = ConfirmPaymentRequest {
+            reservation_id: id.to_string(),
+            payment_id: payment.to_string(),
+            amount: Some(money(amount)),
+        };
+        Ok(self.flow.clone().confirm_payment(request).await?.into_inner().refund_required)
+    }
+
+    async fn reject_payment(&self, id: ReservationId, payment: PaymentId) -> Result<(), Status> {
+        let request = RejectPaymentRequest { reservation_id: id.to_string(), payment_id: payment.to_string() };
+        self.flow.clone().reject_payment(request).await.map(drop)
+    }
+
+    async fn confirm_refund(&self, id: ReservationId, payment: PaymentId, amount: Money) -> Result<(), Status> {
+        let request = ConfirmRefundRequest {
+            reservation_id: id.to_string(),
+            payment_id: payment.to_string(),
+            amount: Some(money(amount)),
+        };
+        self.flow.clone().confirm_refund(request).await.map(drop)
+    }
+}
+
+fn booking(reservation: &Reservation) -> Result<Booking, Problem> {
+    let total = reservation.price.as_ref().and_then(|price| price.total.as_ref());
+    let hold_expire_time = reservation
+        .hold_expire_time
+        .map(|time| Timestamp::new(time.seconds, time.nanos))
+        .transpose()
+        .map_err(|error| Problem::internal(&error))?;
+    Ok(Booking {
+        owner: reservation.owner.clone(),
+        status: reservation.status(),
+        hold_expired: reservation.cancellation_reason() == CancellationReason::HoldExpired,
+        payment_mode: reservation.payment_mode(),
+        total: money_from(total, "price.total").map_err(|error| Problem::internal(&error))?,
+        hold_expire_time,
+    })
+}

@@ -1,0 +1,151 @@
+//! Carries events from the outbox to the reservation service and the provider.
+
+use std::sync::Arc;
+
+use staymesh_domain::{Money, PaymentId};
+use staymesh_mesh::{Problem, Reason};
+use staymesh_store::outbox::{Deliver, Delivery, OutboxEvent};
+use tonic::{Code, Status};
+
+use super::{Payments, RefundPayload, kind, refund};
+use crate::{
+    error::PaymentError,
+    model::{Payment, Refund, RefundReason},
+    psp::{Psp, PspError, RefundOrder},
+    reservations::Reservations,
+    store::{payments, refunds},
+};
+
+/// Delivers the outbox of payments.
+pub struct Messenger<R, P>(pub Arc<Payments<R, P>>);
+
+/// Why an event was not delivered.
+enum Failure {
+    /// It may be, later.
+    Later(String),
+    /// It never will be, until somebody has looked.
+    Never(String),
+}
+
+impl<R: Reservations, P: Psp> Deliver for Messenger<R, P> {
+    async fn deliver(&self, event: &OutboxEvent) -> Delivery {
+        match self.0.carry(event).await {
+            Ok(()) => Delivery::Done,
+            Err(Failure::Later(why)) => Delivery::Retry(why),
+            Err(Failure::Never(why)) => Delivery::Park(why),
+        }
+    }
+}
+
+impl<R: Reservations, P: Psp> Payments<R, P> {
+    async fn carry(&self, event: &OutboxEvent) -> Result<(), Failure> {
+        let id = PaymentId::from(event.aggregate_id);
+        let missing = || Failure::Never("there is no such payment".to_owned());
+        let payment = payments::find(&self.pool, id).await?.ok_or_else(missing)?;
+        match event.kind.as_str() {
+            kind::PAID => self.tell_paid(&payment).await,
+            kind::FAILED => self.tell_failed(&payment).await,
+            kind::REFUND => self.pay_back_at_provider(&payment, &self.refund_of(event).await?).await,
+            kind::REFUNDED => self.tell_refunded(&payment, &self.refund_of(event).await?).await,
+            other => Err(Failure::Never(format!("nobody knows the kind {other}"))),
+        }
+    }
+
+    async fn refund_of(&self, event: &OutboxEvent) -> Result<Refund, Failure> {
+        let payload: RefundPayload = event.payload().map_err(|error| Failure::Never(error.to_string()))?;
+        let refund = refunds::find(&self.pool, payload.refund_id).await?;
+        refund.ok_or_else(|| Failure::Never("there is no such refund".to_owned()))
+    }
+
+    /// The reservation service says whether the rooms can still be given; if not, all that is left goes back.
+    async fn tell_paid(&self, payment: &Payment) -> Result<(), Failure> {
+        let id = payment.payment_id;
+        let told = self.reservations.confirm_payment(payment.reservation_id, id, payment.amount).await;
+        if !told.map_err(|status| not_taken(&status))? {
+            return Ok(());
+        }
+        let mut transaction = self.pool.begin().await?;
+        let locked = payments::lock(&mut transaction, id).await?;
+        let locked = locked.ok_or_else(|| Failure::Never("there is no such payment".to_owned()))?;
+        // Nothing is left when this was done before, or when an administrator was quicker.
+        if locked.left_minor() > 0 {
+            refund::request(&mut transaction, &locked, RefundReason::RoomsGone, id.as_uuid(), None).await?;
+        }
+        transaction.commit().await?;
+        self.wake.wake();
+        Ok(())
+    }
+
+    async fn tell_failed(&self, payment: &Payment) -> Result<(), Failure> {
+        match self.reservations.reject_payment(payment.reservation_id, payment.payment_id).await {
+            // It has ended in another way, and holds no rooms for this payment any more.
+            Err(status) if Problem::reason_of(&status) == Some(Reason::IllegalTransition) => Ok(()),
+            told => told.map_err(|status| not_taken(&status)),
+        }
+    }
+
+    async fn pay_back_at_provider(&self, payment: &Payment, refund: &Refund) -> Result<(), Failure> {
+        if refund.succeeded {
+            return Ok(());
+        }
+        let session = payment.psp_session.clone();
+        let session = session.ok_or_else(|| Failure::Never("the payment has no session at the provider".to_owned()))?;
+        let order = RefundOrder { refund_id: refund.refund_id, session, amount: amount_of(refund, payment)? };
+        let psp_refund = self.psp.refund(order).await.map_err(|error| match error {
+            PspError::Refused(_) => Failure::Never(error.to_string()),
+            PspError::Unavailable(_) | PspError::Unknown(_) => Failure::Later(error.to_string()),
+        })?;
+        Ok(self.refund_succeeded(refund, &psp_refund).await?)
+    }
+
+    async fn tell_refunded(&self, payment: &Payment, refund: &Refund) -> Result<(), Failure> {
+        let amount = amount_of(refund, payment)?;
+        match self.reservations.confirm_refund(payment.reservation_id, payment.payment_id, amount).await {
+            // An administrator pays back without anything being cancelled: the reservation stays as it is.
+            Err(status)
+                if refund.reason == RefundReason::Requested
+                    && Problem::reason_of(&status) == Some(Reason::IllegalTransition) =>
+            {
+                Ok(())
+            }
+            told => told.map_err(|status| not_taken(&status)),
+        }
+    }
+}
+
+fn amount_of(refund: &Refund, payment: &Payment) -> Result<Money, Failure> {
+    Money::from_minor(refund.amount_minor, payment.amount.currency()).map_err(|error| Failure::Never(error.to_string()))
+}
+
+/// What another service says of itself passes; what it says of the event stays.
+fn not_taken(status: &Status) -> Failure {
+    let reason = Problem::reason_of(status).map_or("no reason", Reason::as_str);
+    let why = format!("reservation: {:?}, {reason}", status.code());
+    match status.code() {
+        Code::InvalidArgument | Code::NotFound | Code::FailedPrecondition | Code::AlreadyExists | Code::OutOfRange => {
+            Failure::Never(why)
+        }
+        _ => Failure::Later(why),
+    }
+}
+
+impl From<PaymentError> for Failure {
+    fn from(error: PaymentError) -> Self {
+        match error {
+            PaymentError::Store(_) | PaymentError::PspUnavailable => Self::Later(error.to_string()),
+            other => Self::Never(other.to_string()),
+        }
+    }
+}
+
+impl From<staymesh_store::StoreError> for Failure {
+    fn from(error: staymesh_store::StoreError) -> Self {
+        Self::Later(error.to_string())
+    }
+}
+
+impl From<sqlx::Error> for Failure {
+    fn from(error: sqlx::Error) -> Self {
+        staymesh_store::StoreError::from(error).into()
+    }
+}

@@ -1,0 +1,124 @@
+//! The rules of payments, against the provider, the reservation service and the database.
+//!
+//! Each step is written down before the next begins, and each may be done again: the order, then the provider, then its
+//! answer; and for everything that another service or the provider must learn, the outbox.
+
+mod create;
+mod deliver;
+mod refund;
+mod settle;
+mod sweep;
+mod webhook;
+
+#[cfg(test)]
+mod tests;
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use sqlx::{PgConnection, PgPool};
+use staymesh_domain::{HotelId, Page, PaymentId};
+use staymesh_mesh::Caller;
+use staymesh_store::{
+    StoreError,
+    outbox::{self, Wake},
+};
+use uuid::Uuid;
+
+pub use deliver::Messenger;
+
+use crate::model::CheckoutStatus;
+use crate::{
+    error::PaymentError,
+    model::{Payment, Status},
+    psp::{Checkout, Psp},
+    reservations::Reservations,
+    store::payments,
+};
+
+/// The kinds of events in the outbox. The aggregate is the payment.
+mod kind {
+    /// The money has arrived.
+    pub(super) const PAID: &str = "payment.paid";
+    /// It will not come.
+    pub(super) const FAILED: &str = "payment.failed";
+    /// The provider is to pay back.
+    pub(super) const REFUND: &str = "refund.requested";
+    /// The provider has paid back.
+    pub(super) const REFUNDED: &str = "payment.refunded";
+}
+
+/// What the events about a refund carry.
+#[derive(Serialize, Deserialize)]
+struct RefundPayload {
+    refund_id: Uuid,
+}
+
+/// Payments.
+pub struct Payments<R, P> {
+    /// The database.
+    pub pool: PgPool,
+    /// The reservation service.
+    pub reservations: R,
+    /// The payment provider.
+    pub psp: P,
+    /// Rings the relay.
+    pub wake: Wake,
+    /// How long a payment may be open before the provider is asked for it.
+    pub check_after: Duration,
+}
+
+impl<R: Reservations, P: Psp> Payments<R, P> {
+    /// A payment, for those who may see it.
+    pub async fn get(&self, caller: &Caller, id: PaymentId) -> Result<Payment, PaymentError> {
+        payments::find(&self.pool, id)
+            .await?
+            .filter(|payment| payment.owner == caller.subject || caller.works_for(payment.hotel_id().get()))
+            .ok_or(PaymentError::NotFound)
+    }
+
+    /// A page of the payments of a hotel, newest first, and the token of the next.
+    pub async fn list(
+        &self,
+        hotel_id: HotelId,
+        status: Option<Status>,
+        page: &Page<Uuid>,
+    ) -> Result<(Vec<Payment>, String), PaymentError> {
+        let rows = payments::of_hotel(&self.pool, hotel_id, status, page.after, page.size.limit()).await?;
+        Ok(page.cut(rows, |payment| payment.payment_id.as_uuid()))
+    }
+
+    /// Takes in how the provider says a checkout stands, outside of any event.
+    async fn learn(&self, id: PaymentId, checkout: &Checkout) -> Result<Payment, PaymentError> {
+        let mut transaction = self.pool.begin().await?;
+        let payment = payments::lock(&mut transaction, id).await?.ok_or(PaymentError::NotFound)?;
+        if checkout.status == CheckoutStatus::Paid && checkout.amount != payment.amount {
+            tracing::error!(payment_id = %id, "the provider took another amount than was asked for; nothing is done");
+            return Ok(payment);
+        }
+        apply(&mut transaction, &payment, checkout.status).await?;
+        let payment = payments::find(&mut *transaction, id).await?.ok_or(PaymentError::NotFound)?;
+        transaction.commit().await?;
+        self.wake.wake();
+        Ok(payment)
+    }
+}
+
+/// What the provider says of the checkout of a payment that is locked; whether it was news.
+async fn apply(connection: &mut PgConnection, payment: &Payment, word: CheckoutStatus) -> Result<bool, StoreError> {
+    let Some(next) = word.applied_to(payment.status) else {
+        return Ok(false);
+    };
+    payments::set_status(connection, payment.payment_id, next).await?;
+    // That nobody paid needs no telling: the reservation's hold ends by itself.
+    let told = match next {
+        Status::Paid => Some(kind::PAID),
+        Status::Failed => Some(kind::FAILED),
+        _ => None,
+    };
+    if let Some(told) = told {
+        outbox::enqueue(connection, payment.payment_id.as_uuid(), told, &serde_json::json!({}), None).await?;
+    }
+    tracing::info!(payment_id = %payment.payment_id, from = payment.status.as_str(), to = next.as_str(), "payment changed");
+    Ok(true)
+}

@@ -1,0 +1,104 @@
+//! Taking in the provider's events. Their signature has been verified.
+
+use sha2::{Digest, Sha256};
+use sqlx::PgConnection;
+use staymesh_domain::{FieldError, PaymentId};
+
+use super::{Payments, apply, refund};
+use crate::{
+    error::PaymentError,
+    model::{CheckoutStatus, Payment},
+    psp::{
+        Psp,
+        event::{CheckoutData, PspEvent, PspNews, RefundData},
+    },
+    reservations::Reservations,
+    store::{
+        events::{self, Outcome},
+        payments, refunds,
+    },
+};
+
+impl<R: Reservations, P: Psp> Payments<R, P> {
+    /// Takes an event in, once: that it came, what it changes and what others must learn of it are one transaction. One
+    /// about a payment that is not known is an error, so that the provider sends it again.
+    pub async fn receive(&self, body: &[u8]) -> Result<(), PaymentError> {
+        let event = PspEvent::parse(body).map_err(|problem| FieldError::new("body", problem))?;
+        let news = event.news().map_err(|problem| FieldError::new("body", problem))?;
+        let mut transaction = self.pool.begin().await?;
+        let payment = match &news {
+            PspNews::Checkout(data, _) | PspNews::Refund(data, _) => Some(find(&mut transaction, data).await?),
+            PspNews::Unknown => None,
+        };
+        let id = payment.as_ref().map(|payment| payment.payment_id);
+        let digest = Sha256::digest(body);
+        if !events::claim(&mut transaction, &event.id, &event.kind, id, &digest).await? {
+            tracing::debug!(psp_event = event.id, "the event came before");
+            return Ok(());
+        }
+        let outcome = match (&news, &payment) {
+            (PspNews::Checkout(data, word), Some(payment)) => checkout(&mut transaction, payment, data, *word).await?,
+            (PspNews::Refund(_, data), Some(payment)) => refunded(&mut transaction, payment, data).await?,
+            _ => Outcome::Ignored,
+        };
+        match outcome {
+            Outcome::Mismatched => tracing::error!(
+                psp_event = event.id, kind = event.kind, payment_id = ?id,
+                "the event does not fit what was agreed on; nothing is done until somebody has looked"
+            ),
+            Outcome::Ignored => {
+                tracing::info!(psp_event = event.id, kind = event.kind, "an event of a kind not known here")
+            }
+            Outcome::Applied | Outcome::Unchanged => {}
+        }
+        events::settle(&mut transaction, &event.id, outcome).await?;
+        transaction.commit().await?;
+        self.wake.wake();
+        Ok(())
+    }
+}
+
+/// The payment of an event, locked. By the provider's session, or, when that was not saved in time, by our reference.
+async fn find(connection: &mut PgConnection, data: &CheckoutData) -> Result<Payment, PaymentError> {
+    let id = match payments::id_of_session(connection, &data.session).await? {
+        Some(id) => id,
+        None => data.reference.parse::<PaymentId>().map_err(|_| PaymentError::NotFound)?,
+    };
+    payments::lock(connection, id).await?.ok_or(PaymentError::NotFound)
+}
+
+async fn checkout(
+    connection: &mut PgConnection,
+    payment: &Payment,
+    data: &CheckoutData,
+    word: CheckoutStatus,
+) -> Result<Outcome, PaymentError> {
+    let other_session = payment.psp_session.as_ref().is_some_and(|session| *session != data.session);
+    let other_amount = data.amount_minor != payment.amount.minor() || data.currency != payment.amount.currency().code();
+    if other_session || (word == CheckoutStatus::Paid && other_amount) {
+        return Ok(Outcome::Mismatched);
+    }
+    if payment.psp_session.is_none() {
+        // Without it nothing could be paid back.
+        payments::save_session(connection, payment.payment_id, &data.session).await?;
+    }
+    Ok(if apply(connection, payment, word).await? { Outcome::Applied } else { Outcome::Unchanged })
+}
+
+async fn refunded(
+    connection: &mut PgConnection,
+    payment: &Payment,
+    data: &RefundData,
+) -> Result<Outcome, PaymentError> {
+    let known = match data.reference {
+        Some(refund_id) => refunds::find(&mut *connection, refund_id).await?,
+        None => None,
+    };
+    match known {
+        Some(made) if made.payment_id == payment.payment_id && made.amount_minor == data.amount_minor => {
+            let news = refund::succeed(connection, &made, &data.id).await?;
+            Ok(if news { Outcome::Applied } else { Outcome::Unchanged })
+        }
+        _ => Ok(Outcome::Mismatched),
+    }
+}

@@ -1,0 +1,8 @@
+//! SQL, and nothing but SQL.
+
+pub mod events;
+pub mod payments;
+pub mod refunds;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,224 @@
+//! Payments.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use jiff_sqlx::ToSqlx;
+use sqlx::{FromRow, PgConnection, PgExecutor, PgPool};
+use staymesh_domain::{HotelId, Money, PaymentId, ReservationId};
+use staymesh_store::StoreError;
+use uuid::Uuid;
+
+use crate::model::{NewPayment, Payment, Status};
+
+#[derive(FromRow)]
+struct Row {
+    payment_id: Uuid,
+    reservation_id: Uuid,
+    owner: String,
+    amount_minor: i64,
+    currency: String,
+    status: String,
+    return_url: String,
+    psp_session: Option<String>,
+    checkout_url: Option<String>,
+    expire_time: jiff_sqlx::Timestamp,
+    refund_requested_minor: i64,
+    refunded_minor: i64,
+    created_at: jiff_sqlx::Timestamp,
+    status_changed_at: jiff_sqlx::Timestamp,
+}
+
+macro_rules! columns {
+    () => {
+        "payment_id, reservation_id, owner, amount_minor, currency, status, return_url, psp_session, checkout_url, \
+         expire_time, refund_requested_minor, refunded_minor, created_at, status_changed_at"
+    };
+}
+
+impl TryFrom<Row> for Payment {
+    type Error = StoreError;
+
+    fn try_from(row: Row) -> Result<Self, StoreError> {
+        let broken = |what: &str| StoreError::from(sqlx::Error::Decode(what.into()));
+        let currency = row.currency.parse().map_err(|_| broken("currency"))?;
+        let money = |minor| Money::from_minor(minor, currency).map_err(|_| broken("amount"));
+        Ok(Self {
+            payment_id: row.payment_id.into(),
+            reservation_id: ReservationId::try_from(row.reservation_id).map_err(|_| broken("reservation_id"))?,
+            owner: row.owner,
+            amount: money(row.amount_minor)?,
+            status: Status::from_name(&row.status).ok_or_else(|| broken("status"))?,
+            return_url: row.return_url,
+            psp_session: row.psp_session,
+            checkout_url: row.checkout_url,
+            expire_time: row.expire_time.to_jiff(),
+            refund_requested: money(row.refund_requested_minor)?,
+            refunded: money(row.refunded_minor)?,
+            created_at: row.created_at.to_jiff(),
+            status_changed_at: row.status_changed_at.to_jiff(),
+        })
+    }
+}
+
+/// Writes the payment, unless the reservation has one that is more than a page nobody paid on. Either way yields the
+/// one it has now.
+pub async fn open(pool: &PgPool, new: &NewPayment) -> Result<Payment, StoreError> {
+    sqlx::query(
+        "insert into payment_order
+             (payment_id, reservation_id, hotel_id, owner, amount_minor, currency, return_url, expire_time, next_check_at)
+         select $1, $2, $3, $4, $5, $6, $7, $8, $9
+         where not exists (select from payment_order where reservation_id = $2 and status <> 'EXPIRED')
+         on conflict (reservation_id) where status = 'PENDING' do nothing",
+    )
+    .bind(new.payment_id.as_uuid())
+    .bind(new.reservation_id.as_uuid())
+    .bind(new.reservation_id.hotel_id().get())
+    .bind(&new.owner)
+    .bind(new.amount.minor())
+    .bind(new.amount.currency().code())
+    .bind(&new.return_url)
+    .bind(new.expire_time.to_sqlx())
+    .bind(new.check_at.to_sqlx())
+    .execute(pool)
+    .await?;
+    let row: Row = sqlx::query_as(concat!(
+        "select ",
+        columns!(),
+        " from payment_order where reservation_id = $1 order by status = 'EXPIRED', payment_id desc limit 1"
+    ))
+    .bind(new.reservation_id.as_uuid())
+    .fetch_one(pool)
+    .await?;
+    row.try_into()
+}
+
+/// Saves what the provider answered, whatever has become of the payment in between: money may come on that page.
+pub async fn save_checkout(pool: &PgPool, id: PaymentId, session: &str, url: &str) -> Result<Payment, StoreError> {
+    let row: Row = sqlx::query_as(concat!(
+        "update payment_order set psp_session = $2, checkout_url = $3 where payment_id = $1 returning ",
+        columns!()
+    ))
+    .bind(id.as_uuid())
+    .bind(session)
+    .bind(url)
+    .fetch_one(pool)
+    .await?;
+    row.try_into()
+}
+
+/// Saves the session of a payment that is locked and has none, as an event names it.
+pub async fn save_session(connection: &mut PgConnection, id: PaymentId, session: &str) -> Result<(), StoreError> {
+    sqlx::query("update payment_order set psp_session = $2 where payment_id = $1")
+        .bind(id.as_uuid())
+        .bind(session)
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+/// One payment.
+pub async fn find(executor: impl PgExecutor<'_>, id: PaymentId) -> Result<Option<Payment>, StoreError> {
+    let row: Option<Row> = sqlx::query_as(concat!("select ", columns!(), " from payment_order where payment_id = $1"))
+        .bind(id.as_uuid())
+        .fetch_optional(executor)
+        .await?;
+    row.map(Payment::try_from).transpose()
+}
+
+/// One payment, locked until the end of the transaction. Every change of a payment or its refunds begins with this, so
+/// that they come one after the other and their events in order.
+pub async fn lock(connection: &mut PgConnection, id: PaymentId) -> Result<Option<Payment>, StoreError> {
+    let row: Option<Row> =
+        sqlx::query_as(concat!("select ", columns!(), " from payment_order where payment_id = $1 for update"))
+            .bind(id.as_uuid())
+            .fetch_optional(connection)
+            .await?;
+    row.map(Payment::try_from).transpose()
+}
+
+/// The payment of the provider's session.
+pub async fn id_of_session(connection: &mut PgConnection, session: &str) -> Result<Option<PaymentId>, StoreError> {
+    let id: Option<Uuid> = sqlx::query_scalar("select payment_id from payment_order where psp_session = $1")
+        .bind(session)
+        .fetch_optional(connection)
+        .await?;
+    Ok(id.map(PaymentId::from))
+}
+
+/// All payments of a reservation, oldest first. There are few.
+pub async fn of_reservation(pool: &PgPool, id: ReservationId) -> Result<Vec<Payment>, StoreError> {
+    let rows: Vec<Row> = sqlx::query_as(concat!(
+        "select ",
+        columns!(),
+        " from payment_order where reservation_id = $1 order by payment_id limit 100"
+    ))
+    .bind(id.as_uuid())
+    .fetch_all(pool)
+    .await?;
+    rows.into_iter().map(Payment::try_from).collect()
+}
+
+/// Payments of a hotel, newest first, after the one given.
+pub async fn of_hotel(
+    pool: &PgPool,
+    hotel_id: HotelId,
+    status: Option<Status>,
+    after: Option<Uuid>,
+    limit: i64,
+) -> Result<Vec<Payment>, StoreError> {
+    let rows: Vec<Row> = sqlx::query_as(concat!(
+        "select ",
+        columns!(),
+        " from payment_order
+         where hotel_id = $1 and ($2::text is null or status = $2) and ($3::uuid is null or payment_id < $3)
+         order by payment_id desc limit $4"
+    ))
+    .bind(hotel_id.get())
+    .bind(status.map(Status::as_str))
+    .bind(after)
+    .bind(limit)
+    .fetch_all(pool)
+    .await?;
+    rows.into_iter().map(Payment::try_from).collect()
+}
+
+/// Moves a payment that is locked to another status; the database refuses what is no legal transition.
+pub async fn set_status(connection: &mut PgConnection, id: PaymentId, to: Status) -> Result<(), StoreError> {
+    sqlx::query("update payment_order set status = $2 where payment_id = $1")
+        .bind(id.as_uuid())
+        .bind(to.as_str())
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+/// Takes up to `limit` open payments whose turn it is to be asked for, and sets when their next turn is: later and
+/// later, but soon after their page has closed.
+pub async fn claim_checks(
+    pool: &PgPool,
+    now: Timestamp,
+    pause: Duration,
+    limit: i64,
+) -> Result<Vec<Payment>, StoreError> {
+    let rows: Vec<Row> = sqlx::query_as(concat!(
+        "with due as (
+             select payment_id as id, make_interval(secs => least($2 * power(2, least(checks, 10)), 600)) as pause
+             from payment_order
+             where status = 'PENDING' and next_check_at <= $1
+             order by next_check_at limit $3 for update skip locked)
+         update payment_order
+         set checks = least(checks + 1, 1000000),
+             next_check_at = case when expire_time > $1 then least($1 + pause, expire_time + interval '2 seconds')
+                                  else $1 + pause end
+         from due where payment_id = due.id
+         returning ",
+        columns!()
+    ))
+    .bind(now.to_sqlx())
+    .bind(pause.as_secs_f64())
+    .bind(limit)
+    .fetch_all(pool)
+    .await?;
+    rows.into_iter().map(Payment::try_from).collect()
+}

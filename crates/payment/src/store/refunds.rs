@@ -1,0 +1,92 @@
+//! Refunds. The sums and the status of their payment follow by triggers.
+
+use sqlx::{FromRow, PgConnection, PgExecutor};
+use staymesh_domain::PaymentId;
+use staymesh_store::StoreError;
+use uuid::Uuid;
+
+use crate::model::{Refund, RefundReason};
+
+#[derive(FromRow)]
+struct Row {
+    refund_id: Uuid,
+    payment_id: Uuid,
+    reason: String,
+    amount_minor: i64,
+    status: String,
+}
+
+impl TryFrom<Row> for Refund {
+    type Error = StoreError;
+
+    fn try_from(row: Row) -> Result<Self, StoreError> {
+        let reason = RefundReason::from_name(&row.reason).ok_or_else(|| sqlx::Error::Decode("reason".into()))?;
+        Ok(Self {
+            refund_id: row.refund_id,
+            payment_id: row.payment_id.into(),
+            reason,
+            amount_minor: row.amount_minor,
+            succeeded: row.status == "SUCCEEDED",
+        })
+    }
+}
+
+/// Writes a refund that is asked for. The payment is locked.
+pub async fn insert(connection: &mut PgConnection, refund: &Refund, request_id: Uuid) -> Result<(), StoreError> {
+    sqlx::query(
+        "insert into refund (refund_id, payment_id, reason, request_id, amount_minor) values ($1, $2, $3, $4, $5)",
+    )
+    .bind(refund.refund_id)
+    .bind(refund.payment_id.as_uuid())
+    .bind(refund.reason.as_str())
+    .bind(request_id)
+    .bind(refund.amount_minor)
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// One refund.
+pub async fn find(executor: impl PgExecutor<'_>, refund_id: Uuid) -> Result<Option<Refund>, StoreError> {
+    let row: Option<Row> =
+        sqlx::query_as("select refund_id, payment_id, reason, amount_minor, status from refund where refund_id = $1")
+            .bind(refund_id)
+            .fetch_optional(executor)
+            .await?;
+    row.map(Refund::try_from).transpose()
+}
+
+/// The refund that this request has made before.
+pub async fn find_by_request(
+    connection: &mut PgConnection,
+    reason: RefundReason,
+    request_id: Uuid,
+) -> Result<Option<Refund>, StoreError> {
+    let row: Option<Row> = sqlx::query_as(
+        "select refund_id, payment_id, reason, amount_minor, status from refund where reason = $1 and request_id = $2",
+    )
+    .bind(reason.as_str())
+    .bind(request_id)
+    .fetch_optional(connection)
+    .await?;
+    row.map(Refund::try_from).transpose()
+}
+
+/// Marks a refund as done; false when it was so before.
+pub async fn succeed(
+    connection: &mut PgConnection,
+    payment_id: PaymentId,
+    refund_id: Uuid,
+    psp_refund: &str,
+) -> Result<bool, StoreError> {
+    let done = sqlx::query(
+        "update refund set status = 'SUCCEEDED', succeeded_at = now(), psp_refund = $3
+         where refund_id = $1 and payment_id = $2 and status = 'REQUESTED'",
+    )
+    .bind(refund_id)
+    .bind(payment_id.as_uuid())
+    .bind(psp_refund)
+    .execute(connection)
+    .await?;
+    Ok(done.rows_affected() == 1)
+}
