@@ -1,0 +1,127 @@
+//! The whole mesh for tests: every service a process of its own, behind the real Envoy.
+
+use std::{
+    fs::{self, File},
+    path::PathBuf,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+
+use anyhow::{Context, Result, ensure};
+use staymesh_localmesh::{LocalMesh, Options, Quiet};
+use staymesh_parts::{Durability, Part, dev_dir, install};
+use tokio::sync::OnceCell;
+
+/// A service (`edge` for the edge), an environment variable and its value.
+pub type Setting = (&'static str, &'static str, String);
+
+/// A running mesh with the demo data. It ends with its value, or with the process that has it.
+#[derive(Debug)]
+pub struct TestMesh {
+    local: Mutex<LocalMesh>,
+    public_url: String,
+    internal_url: String,
+    _lock: File,
+}
+
+impl TestMesh {
+    /// The mesh that the tests of this process share; it is started by the first of them. Tests must not stop parts of
+    /// it: those start [one of their own](Self::start).
+    ///
+    /// # Errors
+    /// When it does not start.
+    pub async fn shared() -> Result<&'static Self> {
+        static SHARED: OnceCell<TestMesh> = OnceCell::const_new();
+        SHARED.get_or_try_init(|| Self::start(Vec::new())).await
+    }
+
+    /// A mesh of its own, with settings that differ.
+    ///
+    /// # Errors
+    /// When it does not start.
+    pub async fn start(settings: Vec<Setting>) -> Result<Self> {
+        tokio::task::spawn_blocking(|| start(settings)).await?
+    }
+
+    /// The public gateway.
+    pub fn public_url(&self) -> &str {
+        &self.public_url
+    }
+
+    /// The internal gateway.
+    pub fn internal_url(&self) -> &str {
+        &self.internal_url
+    }
+
+    /// Where a service listens, without the edge in between.
+    ///
+    /// # Errors
+    /// When there is no service of this name.
+    pub fn service_url(&self, service: &str) -> Result<String> {
+        self.local().service_url(service)
+    }
+
+    /// The processes and their secrets. Starting and stopping takes seconds and blocks: from async code use
+    /// `tokio::task::block_in_place`.
+    pub fn local(&self) -> MutexGuard<'_, LocalMesh> {
+        self.local.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn start(mut settings: Vec<Setting>) -> Result<TestMesh> {
+    install::install(&dev_dir(), &[Part::Postgres, Part::Redis, Part::Envoy], &|_| {})?;
+    let (dir, lock) = slot()?;
+    let binary = binary()?;
+    // Many callers of a test share an address; the limits have tests of their own.
+    settings.splice(
+        0..0,
+        [
+            ("edge", "STAYMESH_EDGE_REQUESTS_PER_SECOND", "100000".to_owned()),
+            ("edge", "STAYMESH_EDGE_BURST", "100000".to_owned()),
+        ],
+    );
+    let options = Options {
+        dir,
+        binary,
+        public_port: None,
+        internal_port: None,
+        durability: Durability::Off,
+        settings,
+    };
+    let local = LocalMesh::start(options, &Quiet)?;
+    local.load_demo_data(&Quiet)?;
+    Ok(TestMesh {
+        public_url: local.public_url(),
+        internal_url: local.internal_url(),
+        local: Mutex::new(local),
+        _lock: lock,
+    })
+}
+
+/// An empty directory that no other process uses. The lock goes with this value or process, however it ends.
+fn slot() -> Result<(PathBuf, File)> {
+    let parent = dev_dir().join("test");
+    fs::create_dir_all(&parent).with_context(|| format!("making {}", parent.display()))?;
+    for slot in 0..u32::MAX {
+        let lock = File::create(parent.join(format!("mesh-{slot}.lock")))?;
+        if lock.try_lock().is_ok() {
+            let dir = parent.join(format!("mesh-{slot}"));
+            if dir.exists() {
+                fs::remove_dir_all(&dir).with_context(|| format!("emptying {}", dir.display()))?;
+            }
+            return Ok((dir, lock));
+        }
+    }
+    anyhow::bail!("there are more slots than processes")
+}
+
+/// The binary: that of `STAYMESH_BIN`, as `cargo xtask test` sets it, or the one that was built beside this test.
+fn binary() -> Result<PathBuf> {
+    if let Some(path) = std::env::var_os("STAYMESH_BIN") {
+        return Ok(path.into());
+    }
+    let test = std::env::current_exe()?;
+    let folder = test.parent().and_then(|deps| deps.parent()).context("the test is in no folder")?;
+    let binary = folder.join("staymesh");
+    ensure!(binary.is_file(), "build the binary first: cargo build -p staymesh");
+    Ok(binary)
+}
