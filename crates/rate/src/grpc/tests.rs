@@ -1,0 +1,260 @@
+use staymesh_api::{
+    rate::v1::{
+        self as proto, GetRoomRateRequest, GetTaxesRequest, ListNightlyPricesRequest, PriceStayRequest,
+        SetNightlyPricesRequest, SetRoomRateRequest, SetTaxesRequest, pricing_service_server::PricingService,
+        rate_admin_service_server::RateAdminService,
+    },
+    r#type::v1::Money,
+};
+use staymesh_mesh::Reason;
+use tonic::Request;
+
+use crate::testing::{Desk, HOTEL, demand, desk, euros, fee, fields, rate, reason, share, staff, staff_of};
+
+#[tokio::test]
+async fn a_stay_is_priced_night_by_night() {
+    let desk = desk().await;
+    desk.set_rate(1, rate("100.00")).await.unwrap();
+    desk.set_rate(2, rate("80.10")).await.unwrap();
+    assert_eq!(desk.set_nights(1, "2027-03-02", "2027-03-03", euros("150")).await.unwrap(), 1);
+    // The night of the check-out date is not part of the stay.
+    desk.set_nights(1, "2027-03-04", "2027-03-05", euros("999")).await.unwrap();
+    desk.set_taxes(vec![share("VAT", 600), fee("City", euros("2.00"))]).await.unwrap();
+
+    let prices = desk.price(vec![demand(2, &[0, 0, 90]), demand(3, &[0; 3]), demand(1, &[0, 80, 79])]).await.unwrap();
+    let shown: Vec<_> = prices.iter().map(|price| price.room_type_id).collect();
+    assert_eq!(shown, [2, 1], "in the order of the request, without the one that has no rate");
+
+    let amount = |money: &Option<Money>| money.as_ref().unwrap().amount.clone();
+    let first = &prices[1];
+    let nights: Vec<_> = first.nights.iter().map(|night| (&*night.stay_date, amount(&night.price))).collect();
+    let expected = [("2027-03-01", "100.00"), ("2027-03-02", "187.50"), ("2027-03-03", "100.00")];
+    assert_eq!(nights, expected.map(|(date, amount)| (date, amount.to_owned())));
+    assert_eq!(amount(&first.subtotal), "775.00");
+    let taxes: Vec<_> = first.taxes.iter().map(|tax| (&*tax.display_name, amount(&tax.amount))).collect();
+    assert_eq!(taxes, [("VAT", "46.50".to_owned()), ("City", "12.00".to_owned())]);
+    assert_eq!(amount(&first.total), "833.50");
+    assert_eq!(first.cancellation_policy, rate("1").cancellation_policy);
+    // 80.10 and a quarter more is 100.125: the half goes to the even cent.
+    assert_eq!(amount(&prices[0].nights[2].price), "100.12");
+}
+
+#[tokio::test]
+async fn a_stay_too_dear_for_an_amount_is_refused_by_name() {
+    let desk = desk().await;
+    desk.set_rate(1, rate("1")).await.unwrap();
+    desk.set_rate(2, rate("9999999999999.99")).await.unwrap();
+    let refused = desk.price(vec![demand(1, &[0; 3]), demand(2, &[0; 3])]).await.unwrap_err();
+    assert_eq!(fields(&refused), ["room_types[1]"]);
+}
+
+#[tokio::test]
+async fn wrong_stays_are_refused_by_name() {
+    let desk = desk().await;
+    let stay = |check_in: &str, check_out: &str, rooms, room_types| PriceStayRequest {
+        hotel_id: HOTEL,
+        check_in: check_in.into(),
+        check_out: check_out.into(),
+        rooms,
+        room_types,
+    };
+    let one = || vec![demand(1, &[0])];
+    for (request, expected) in [
+        (stay("2027-03-01", "2027-03-01", 1, one()), "check_out"),
+        (stay("2027-02-30", "2027-03-01", 1, one()), "check_in"),
+        (stay("2027-03-01", "2199-01-01", 1, one()), "check_out"),
+        (stay("2027-03-01", "2027-03-02", 0, one()), "rooms"),
+        (stay("2027-03-01", "2027-03-02", -1, one()), "rooms"),
+        (stay("2027-03-01", "2027-03-02", 10_000, one()), "rooms"),
+        (stay("2027-03-01", "2027-03-02", 1, vec![]), "room_types"),
+        (stay("2027-03-01", "2027-03-02", 1, vec![demand(1, &[0]); 101]), "room_types"),
+        (stay("2027-03-01", "2027-03-02", 1, vec![demand(0, &[0])]), "room_types[0].room_type_id"),
+        (stay("2027-03-01", "2027-03-02", 1, vec![demand(1, &[0, 0])]), "room_types[0].sold_percent"),
+        (stay("2027-03-01", "2027-03-02", 1, vec![demand(1, &[-1])]), "room_types[0].sold_percent[0]"),
+        (PriceStayRequest { hotel_id: 0, ..stay("2027-03-01", "2027-03-02", 1, one()) }, "hotel_id"),
+    ] {
+        let refused = desk.pricing.price_stay(Request::new(request)).await.unwrap_err();
+        assert_eq!(fields(&refused), [expected]);
+    }
+}
+
+#[tokio::test]
+async fn a_rate_can_be_read_as_it_was_set() {
+    let desk = desk().await;
+    let get = |room_type_id| desk.admin.get_room_rate(staff(GetRoomRateRequest { hotel_id: HOTEL, room_type_id }));
+    assert_eq!(reason(&get(1).await.unwrap_err()), Reason::RateNotFound);
+    let set = desk.set_rate(1, rate("120.5")).await.unwrap();
+    let expected = proto::RoomRate { hotel_id: HOTEL, room_type_id: 1, etag: set.etag.clone(), ..rate("120.50") };
+    assert_eq!(set, expected);
+    assert_eq!(get(1).await.unwrap().into_inner().rate, Some(set.clone()));
+    // Setting what is so changes nothing, not even the etag.
+    assert_eq!(desk.set_rate(1, set.clone()).await.unwrap(), set);
+}
+
+#[tokio::test]
+async fn wrong_rates_are_refused_by_name_and_change_nothing() {
+    let desk = desk().await;
+    let rule = |sold_percent, price_change_percent| proto::OccupancyRule { sold_percent, price_change_percent };
+    let wrong = proto::RoomRate {
+        base_price: euros("-1"),
+        occupancy_rules: vec![rule(0, 401), rule(50, 1), rule(50, -91)],
+        cancellation_policy: Some(proto::CancellationPolicy { free_until_hours_before: -1, late_penalty_percent: 101 }),
+        ..Default::default()
+    };
+    let refused = desk.set_rate(1, wrong).await.unwrap_err();
+    assert_eq!(
+        fields(&refused),
+        [
+            "rate.base_price.amount",
+            "rate.occupancy_rules[0].sold_percent",
+            "rate.occupancy_rules[0].price_change_percent",
+            "rate.occupancy_rules[2].sold_percent",
+            "rate.occupancy_rules[2].price_change_percent",
+            "rate.cancellation_policy.free_until_hours_before",
+            "rate.cancellation_policy.late_penalty_percent",
+        ]
+    );
+    let missing = proto::RoomRate { base_price: None, ..rate("1") };
+    assert_eq!(fields(&desk.set_rate(1, missing).await.unwrap_err()), ["rate.base_price"]);
+    let many = proto::RoomRate { occupancy_rules: (1..=21).map(|sold| rule(sold, 1)).collect(), ..rate("1") };
+    assert_eq!(fields(&desk.set_rate(1, many).await.unwrap_err()), ["rate.occupancy_rules"]);
+    let request = SetRoomRateRequest { hotel_id: HOTEL, room_type_id: 0, rate: Some(rate("1")) };
+    assert_eq!(fields(&desk.admin.set_room_rate(staff(request)).await.unwrap_err()), ["room_type_id"]);
+    let rows: i64 = sqlx::query_scalar("select count(*) from room_rate").fetch_one(desk.database.pool()).await.unwrap();
+    assert_eq!(rows, 0);
+}
+
+#[tokio::test]
+async fn staff_of_another_hotel_are_refused_before_anything_is_looked_at() {
+    let desk = desk().await;
+    let request = SetRoomRateRequest { hotel_id: HOTEL, room_type_id: -1, rate: None };
+    let refused = desk.admin.set_room_rate(staff_of(HOTEL + 1, request)).await.unwrap_err();
+    assert_eq!(reason(&refused), Reason::AccessDenied);
+    let request = SetNightlyPricesRequest { hotel_id: HOTEL, ..Default::default() };
+    let refused = desk.admin.set_nightly_prices(staff_of(HOTEL + 1, request)).await.unwrap_err();
+    assert_eq!(reason(&refused), Reason::AccessDenied);
+    let request = SetTaxesRequest { hotel_id: HOTEL, taxes: vec![proto::Tax::default(); 30] };
+    let refused = desk.admin.set_taxes(staff_of(HOTEL + 1, request)).await.unwrap_err();
+    assert_eq!(reason(&refused), Reason::AccessDenied);
+    let request = GetTaxesRequest { hotel_id: HOTEL };
+    let refused = desk.admin.get_taxes(staff_of(HOTEL + 1, request)).await.unwrap_err();
+    assert_eq!(reason(&refused), Reason::AccessDenied);
+}
+
+async fn listed(desk: &Desk, page_size: i32) -> Vec<String> {
+    let (mut seen, mut page_token) = (Vec::new(), String::new());
+    loop {
+        let request = ListNightlyPricesRequest {
+            hotel_id: HOTEL,
+            room_type_id: 1,
+            from_date: "2027-03-01".into(),
+            until_date: "2027-04-01".into(),
+            page_size,
+            page_token,
+        };
+        let answer = desk.admin.list_nightly_prices(staff(request)).await.unwrap().into_inner();
+        seen.extend(answer.nights.into_iter().map(|night| night.stay_date));
+        page_token = answer.next_page_token;
+        if page_token.is_empty() {
+            return seen;
+        }
+    }
+}
+
+#[tokio::test]
+async fn nights_are_set_on_weekdays_listed_and_cleared() {
+    let desk = desk().await;
+    let weekends = |price| SetNightlyPricesRequest {
+        hotel_id: HOTEL,
+        room_type_id: 1,
+        from_date: "2027-03-01".into(),
+        until_date: "2027-03-15".into(),
+        weekdays: vec![6, 7],
+        price,
+    };
+    let refused = desk.admin.set_nightly_prices(staff(weekends(euros("200")))).await.unwrap_err();
+    assert_eq!(reason(&refused), Reason::RateNotFound);
+    let unpriced = ListNightlyPricesRequest { hotel_id: HOTEL, room_type_id: 1, ..Default::default() };
+    let refused = desk.admin.list_nightly_prices(staff(unpriced)).await.unwrap_err();
+    assert_eq!(reason(&refused), Reason::RateNotFound);
+
+    desk.set_rate(1, rate("100")).await.unwrap();
+    assert!(listed(&desk, 10).await.is_empty());
+    for _ in 0..2 {
+        let set = desk.admin.set_nightly_prices(staff(weekends(euros("200")))).await.unwrap().into_inner();
+        assert_eq!(set.nights, 4);
+    }
+    let expected = ["2027-03-06", "2027-03-07", "2027-03-13", "2027-03-14"];
+    for page_size in [1, 2, 3, 4, 50] {
+        assert_eq!(listed(&desk, page_size).await, expected);
+    }
+    for _ in 0..2 {
+        assert_eq!(desk.set_nights(1, "2027-03-01", "2027-03-14", None).await.unwrap(), 13);
+    }
+    assert_eq!(listed(&desk, 10).await, ["2027-03-14"]);
+}
+
+#[tokio::test]
+async fn wrong_nights_are_refused_by_name_and_change_nothing() {
+    let desk = desk().await;
+    desk.set_rate(1, rate("100")).await.unwrap();
+    let nights = |from: &str, until: &str, weekdays: &[i32], price| SetNightlyPricesRequest {
+        hotel_id: HOTEL,
+        room_type_id: 1,
+        from_date: from.into(),
+        until_date: until.into(),
+        weekdays: weekdays.to_vec(),
+        price,
+    };
+    for (request, expected) in [
+        (nights("", "2027-03-02", &[], euros("1")), "from_date"),
+        (nights("2027-03-02", "2027-03-02", &[], euros("1")), "until_date"),
+        (nights("2000-01-01", "2199-12-31", &[], euros("1")), "until_date"),
+        (nights("2027-03-01", "2027-03-02", &[8], euros("1")), "weekdays[0]"),
+        (nights("2027-03-01", "2027-03-02", &[1, 0], euros("1")), "weekdays[1]"),
+        (nights("2027-03-01", "2027-03-02", &[1; 8], euros("1")), "weekdays"),
+        (nights("2027-03-01", "2027-03-02", &[], euros("-1")), "price.amount"),
+        (nights("2027-03-01", "2027-03-02", &[], euros("1.234")), "price.amount"),
+    ] {
+        assert_eq!(fields(&desk.admin.set_nightly_prices(staff(request)).await.unwrap_err()), [expected]);
+    }
+    let dollars = Some(Money { currency_code: "USD".into(), amount: "1".into() });
+    let refused = desk.set_nights(1, "2027-03-01", "2027-03-02", dollars).await.unwrap_err();
+    assert_eq!(reason(&refused), Reason::CurrencyMismatch);
+    assert!(listed(&desk, 10).await.is_empty());
+}
+
+#[tokio::test]
+async fn taxes_are_replaced_as_a_whole() {
+    let desk = desk().await;
+    let get = async || {
+        let answer = desk.admin.get_taxes(staff(GetTaxesRequest { hotel_id: HOTEL })).await.unwrap();
+        answer.into_inner().taxes
+    };
+    assert!(get().await.is_empty());
+    let both = vec![fee("City", euros("2.00")), share("VAT", 600)];
+    for _ in 0..2 {
+        assert_eq!(desk.set_taxes(both.clone()).await.unwrap(), both);
+        assert_eq!(get().await, both);
+    }
+    let dollars = Some(Money { currency_code: "USD".into(), amount: "1".into() });
+    let refused = desk.set_taxes(vec![share("VAT", 1), fee("City", dollars)]).await.unwrap_err();
+    assert_eq!(reason(&refused), Reason::CurrencyMismatch);
+    let wrong = vec![share("", 0), share("VAT", 10_001), share("VAT", 1), fee("None", None), fee("City", euros("x"))];
+    let refused = desk.set_taxes(wrong).await.unwrap_err();
+    assert_eq!(
+        fields(&refused),
+        [
+            "taxes[0].display_name",
+            "taxes[0].basis_points",
+            "taxes[1].basis_points",
+            "taxes[2].display_name",
+            "taxes[3]",
+            "taxes[4].per_room_night.amount",
+        ]
+    );
+    assert_eq!(fields(&desk.set_taxes(vec![share("VAT", 1); 21]).await.unwrap_err())[0], "taxes");
+    assert_eq!(get().await, both);
+    desk.set_taxes(vec![]).await.unwrap();
+    assert!(get().await.is_empty());
+}

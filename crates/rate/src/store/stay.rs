@@ -1,0 +1,78 @@
+//! What pricing a stay needs, of all its room types at once.
+
+use std::collections::HashMap;
+
+use jiff_sqlx::ToSqlx;
+use sqlx::{FromRow, PgPool};
+use staymesh_domain::StayDates;
+
+use super::stored;
+use crate::{
+    RateError,
+    pricing::{CancellationPolicy, OccupancyRule, Prices, Rate},
+};
+
+#[derive(FromRow)]
+struct Row {
+    room_type_id: i32,
+    currency_code: String,
+    base_price_minor: i64,
+    free_until_hours_before: i32,
+    late_penalty_percent: i32,
+    sold_percents: Vec<i32>,
+    price_change_percents: Vec<i32>,
+    stay_dates: Vec<jiff_sqlx::Date>,
+    price_minors: Vec<i64>,
+}
+
+/// The prices of those of the room types that have a rate, in one statement, so that each is of one point in time.
+pub async fn prices(
+    pool: &PgPool,
+    hotel_id: i32,
+    room_type_ids: &[i32],
+    stay: StayDates,
+) -> Result<HashMap<i32, Prices>, RateError> {
+    let rows: Vec<Row> = sqlx::query_as(
+        "select room_type_id, currency_code, base_price_minor, free_until_hours_before, late_penalty_percent,
+                sold_percents, price_change_percents, stay_dates, price_minors
+         from room_rate
+         cross join lateral (
+             select coalesce(array_agg(sold_percent order by sold_percent), '{}') as sold_percents,
+                    coalesce(array_agg(price_change_percent order by sold_percent), '{}') as price_change_percents
+             from occupancy_rule
+             where occupancy_rule.hotel_id = room_rate.hotel_id
+               and occupancy_rule.room_type_id = room_rate.room_type_id
+         ) as rules
+         cross join lateral (
+             select coalesce(array_agg(stay_date order by stay_date), '{}') as stay_dates,
+                    coalesce(array_agg(price_minor order by stay_date), '{}') as price_minors
+             from nightly_price
+             where nightly_price.hotel_id = room_rate.hotel_id
+               and nightly_price.room_type_id = room_rate.room_type_id
+               and stay_date >= $3 and stay_date < $4
+         ) as nights
+         where hotel_id = $1 and room_type_id = any ($2)",
+    )
+    .bind(hotel_id)
+    .bind(room_type_ids)
+    .bind(stay.check_in().to_sqlx())
+    .bind(stay.check_out().to_sqlx())
+    .fetch_all(pool)
+    .await?;
+    rows.into_iter().map(|row| Ok((row.room_type_id, read(row)?))).collect()
+}
+
+fn read(row: Row) -> Result<Prices, RateError> {
+    let rules = row.sold_percents.into_iter().zip(row.price_change_percents);
+    let rules = rules.map(|(sold_percent, price_change_percent)| OccupancyRule { sold_percent, price_change_percent });
+    let nights = row.stay_dates.into_iter().zip(row.price_minors);
+    let nightly = nights
+        .map(|(date, minor)| Ok((date.to_jiff(), stored(minor, &row.currency_code)?)))
+        .collect::<Result<_, RateError>>()?;
+    let policy = CancellationPolicy {
+        free_until_hours_before: row.free_until_hours_before,
+        late_penalty_percent: row.late_penalty_percent,
+    };
+    let base_price = stored(row.base_price_minor, &row.currency_code)?;
+    Ok(Prices { rate: Rate { base_price, rules: rules.collect(), policy }, nightly })
+}
