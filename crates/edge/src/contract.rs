@@ -26,7 +26,6 @@ pub(crate) struct Service {
 /// A gRPC method.
 #[derive(Debug)]
 pub(crate) struct Method {
-    pub(crate) name: String,
     /// `/staymesh.hotel.v1.HotelService/GetHotel`.
     pub(crate) path: String,
     /// Whether anybody may call it without a token.
@@ -55,11 +54,6 @@ impl Contract {
             .map(|service| read_service(&pool, &access, &service))
             .collect::<Result<_, _>>()?;
         Ok(Self { services })
-    }
-
-    /// The services of a gateway.
-    pub(crate) fn of(&self, gateway: Gateway) -> impl Iterator<Item = &Service> {
-        self.services.iter().filter(move |service| service.gateway == gateway)
     }
 
     /// The services that some gateway has.
@@ -107,7 +101,6 @@ fn read_method(
         return Err(EdgeError::Contract(format!("response_body at {path}, whose answer has not exactly one field")));
     }
     Ok(Method {
-        name: method.name().to_owned(),
         anonymous: access.rule(&path) == Some(&Rule::Anonymous),
         bindings: rule.as_ref().map(bindings).unwrap_or_default(),
         response_body,

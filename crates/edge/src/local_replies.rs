@@ -10,11 +10,9 @@ use tonic::Status;
 
 use crate::bootstrap::typed;
 
-/// Requests whose answer leaves as gRPC trailers: those of gRPC callers, and those of REST callers once the transcoder
-/// has made gRPC of them, for it will make JSON of the answer. What the transcoder itself refuses is not among them.
-const AS_GRPC: &str = "(!('x-envoy-original-path' in request.headers) \
-     && request.headers['content-type'].startsWith('application/grpc')) \
-     || ('x-envoy-original-path' in request.headers && !(response.code in [400, 413]))";
+/// Callers of gRPC. A REST request looks like theirs once the transcoder has it, but then it has its old path as well.
+const FROM_GRPC: &str = "!('x-envoy-original-path' in request.headers) \
+     && request.headers['content-type'].startsWith('application/grpc')";
 
 /// An error that the edge makes.
 struct LocalReply {
@@ -30,13 +28,20 @@ struct LocalReply {
 
 const REPLIES: [LocalReply; 11] = [
     LocalReply {
-        when: "response.code == 401 && response.code_details.contains('Jwks')",
+        when: "response.code_details.startsWith('jwt_authn') && response.code_details.contains('Jwks')",
         status: Some(503),
         reason: Reason::DependencyUnavailable,
         message: "the keys to verify tokens with are not to be had; try again",
         retry: true,
     },
-    LocalReply::new("response.code == 401", Reason::Unauthenticated, "the call needs a valid access token: %LOCAL_REPLY_BODY%"),
+    // A token for another audience is 403 to Envoy; to us it is no token.
+    LocalReply {
+        when: "response.code_details.startsWith('jwt_authn')",
+        status: Some(401),
+        reason: Reason::Unauthenticated,
+        message: "the call needs a valid access token: %LOCAL_REPLY_BODY%",
+        retry: false,
+    },
     LocalReply::new("response.code == 403", Reason::InternalRoute, "only the internal gateway serves this"),
     LocalReply::new(
         "response.code == 404 && response.code_details.contains('transcode')",
@@ -75,10 +80,16 @@ const OTHER: LocalReply =
 pub(crate) fn config() -> Value {
     let grpc = REPLIES.iter().chain([&OTHER]).map(LocalReply::grpc_mapper);
     let json = REPLIES.iter().map(LocalReply::json_mapper);
+    let mappers: Vec<Value> = std::iter::once(healthy()).chain(grpc).chain(json).collect();
     json!({
-        "mappers": grpc.chain(json).collect::<Vec<_>>(),
+        "mappers": mappers,
         "body_format": OTHER.json_body(),
     })
+}
+
+/// The health check's answer is made here as well, and is no error.
+fn healthy() -> Value {
+    mapper("response.code == 200", &json!({"json_format": {"status": "SERVING"}}))
 }
 
 impl LocalReply {
@@ -93,27 +104,16 @@ impl LocalReply {
             header("grpc-status-details-bin", &STANDARD.encode(self.details())),
         ];
         headers.extend(self.retry_after());
-        self.mapper(
-            &format!("({AS_GRPC}) && {}", self.when),
-            headers,
-            &json!({"text_format_source": {"inline_string": self.message}}),
-        )
+        let text = json!({"text_format_source": {"inline_string": self.message}});
+        let mut mapper = mapper(&format!("{FROM_GRPC} && {}", self.when), &text);
+        mapper["headers_to_add"] = Value::Array(headers);
+        mapper
     }
 
     fn json_mapper(&self) -> Value {
-        self.mapper(self.when, self.retry_after().into_iter().collect(), &self.json_body())
-    }
-
-    fn mapper(&self, when: &str, headers: Vec<Value>, body: &Value) -> Value {
-        let mut mapper = json!({
-            "filter": {"extension_filter": {
-                "name": "envoy.access_loggers.extension_filters.cel",
-                "typed_config": typed("envoy.extensions.access_loggers.filters.cel.v3.ExpressionFilter", json!({"expression": when})),
-            }},
-            "body_format_override": body,
-        });
-        if !headers.is_empty() {
-            mapper["headers_to_add"] = Value::Array(headers);
+        let mut mapper = mapper(self.when, &self.json_body());
+        if let Some(header) = self.retry_after() {
+            mapper["headers_to_add"] = json!([header]);
         }
         if let Some(status) = self.status {
             mapper["status_code"] = json!(status);
@@ -142,17 +142,28 @@ impl LocalReply {
         }})
     }
 
-    /// The encoded `google.rpc.Status` that the transcoder prints and that gRPC callers read. It is the same for every
-    /// request, so it cannot quote what Envoy says; the trailer `grpc-message` does.
+    /// The encoded `google.rpc.Status` for gRPC callers. It is the same for every request, so it cannot quote Envoy; the
+    /// trailer `grpc-message` does.
     fn details(&self) -> Vec<u8> {
-        let quotes = self.message.contains("%LOCAL_REPLY_BODY%");
-        let message = if quotes { self.message.replace(": %LOCAL_REPLY_BODY%", "").replace("%LOCAL_REPLY_BODY%", "the request does not fit the contract") } else { self.message.to_owned() };
+        let message = self.message.trim_end_matches("%LOCAL_REPLY_BODY%").trim_end_matches(": ");
         let mut problem = Problem::new(self.reason, message);
         if self.retry {
             problem = problem.retry_after(Duration::from_secs(1));
         }
         Status::from(problem).details().to_vec()
     }
+}
+
+fn mapper(when: &str, body: &Value) -> Value {
+    json!({
+        "filter": {"extension_filter": {
+            "name": "envoy.access_loggers.extension_filters.cel",
+            "typed_config": typed("envoy.extensions.access_loggers.filters.cel.v3.ExpressionFilter", json!({
+                "expression": when,
+            })),
+        }},
+        "body_format_override": body,
+    })
 }
 
 fn header(key: &str, value: &str) -> Value {

@@ -52,12 +52,12 @@ pub(crate) fn route_config(config: &EdgeConfig, contract: &Contract, gate: Gate)
         }
         routes.extend(service.methods.iter().filter_map(|method| unwrapped(config, service, method)));
         routes.push(json!({
-            "match": {"prefix": prefix(&service.name), "grpc": {}},
+            "match": {"prefix": prefix(&service.name)},
             "route": action(config, &service.upstream),
         }));
     }
     routes.extend(INFRASTRUCTURE.map(|name| {
-        json!({"match": {"prefix": prefix(name), "grpc": {}}, "route": stream(config)})
+        json!({"match": {"prefix": prefix(name)}, "route": stream(config)})
     }));
     // Services of the mesh, and what does not exist.
     routes.push(json!({"match": {"prefix": "/"}, "direct_response": {"status": 404}}));
@@ -71,7 +71,7 @@ pub(crate) fn route_config(config: &EdgeConfig, contract: &Contract, gate: Gate)
 fn unwrapped(config: &EdgeConfig, service: &Service, method: &Method) -> Option<Value> {
     let field = method.response_body.as_ref()?;
     Some(json!({
-        "match": {"path": method.path, "grpc": {}},
+        "match": {"path": method.path},
         "metadata": responses::unwrap(field),
         "route": action(config, &service.upstream),
     }))
