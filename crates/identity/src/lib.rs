@@ -6,11 +6,11 @@
 //!
 //! | a question | its module |
 //! |---|---|
-//! | who has an account, with what role? | [`accounts`] |
-//! | how does a person log in, stay logged in, log out? | [`logins`] |
-//! | how does a program get a token? | [`clients`] |
-//! | what are tokens signed with, and what do they say? | [`keys`], [`tokens`] |
-//! | how is a password kept? how are guesses slowed down? | [`password`], [`throttle`] |
+//! | who has an account, with what role? | `accounts` |
+//! | how does a person log in, stay logged in, log out? | `logins` |
+//! | how does a program get a token? | `clients` |
+//! | what are tokens signed with, and what do they say? | `keys`, `tokens` |
+//! | how is a password kept? how are guesses slowed down? | `password`, `throttle` |
 //! | what can an operator do? | [`admin`] |
 //!
 //! # When something is away

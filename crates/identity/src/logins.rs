@@ -140,3 +140,64 @@ async fn user_with_settled_role(
     }
     Ok(users::get(&mut *connection, user_id).await?)
 }
+
+#[cfg(test)]
+mod tests {
+    use sqlx::postgres::PgPoolOptions;
+
+    use super::*;
+    use crate::{
+        keys::Keyring,
+        password::MockPasswords,
+        tests::{LIVES, auth_config, encryption_key},
+    };
+
+    /// Logins whose database would refuse the connection.
+    fn logins(passwords: MockPasswords) -> Logins {
+        let pool = PgPoolOptions::new()
+            .acquire_timeout(Duration::from_millis(100))
+            .connect_lazy("postgres://nobody@127.0.0.1:1/none")
+            .unwrap();
+        let keyring = Keyring::with_new_key(pool.clone(), encryption_key());
+        Logins {
+            pool,
+            passwords: Arc::new(passwords),
+            throttle: Throttle::new(None, &encryption_key(), 1),
+            tokens: Tokens::new(keyring, &auth_config()),
+            revocations: Revocations::new(None),
+            lives: LIVES,
+        }
+    }
+
+    #[tokio::test]
+    async fn a_login_that_there_is_no_room_for_touches_nothing() {
+        let mut passwords = MockPasswords::new();
+        passwords.expect_ensure_room().times(2).returning(|| Err(IdentityError::Overloaded));
+        passwords.expect_verify().never();
+        let (logins, email) = (logins(passwords), Email::parse("ada@example.com").unwrap());
+        for _ in 0..2 {
+            assert!(matches!(logins.log_in(&email, &"password".into()).await, Err(IdentityError::Overloaded)));
+        }
+        logins.throttle.admit(&email).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_database_that_is_away_costs_no_hash_and_no_attempt() {
+        let mut passwords = MockPasswords::new();
+        passwords.expect_ensure_room().returning(|| Ok(()));
+        passwords.expect_verify().never();
+        let (logins, email) = (logins(passwords), Email::parse("ada@example.com").unwrap());
+        for _ in 0..2 {
+            assert!(matches!(logins.log_in(&email, &"password".into()).await, Err(IdentityError::Store(_))));
+        }
+        logins.throttle.admit(&email).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn what_cannot_be_a_refresh_token_is_refused_without_asking() {
+        let logins = logins(MockPasswords::new());
+        for token in ["x".to_owned(), "x".repeat(100_000)] {
+            assert!(matches!(logins.refresh(&token.into()).await, Err(IdentityError::RefreshTokenInvalid)));
+        }
+    }
+}

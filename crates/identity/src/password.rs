@@ -184,9 +184,9 @@ mod tests {
         // Nobody's turn comes while this is held.
         let turn = passwords.turns.acquire().await.unwrap();
         let secret = SecretString::from("password");
-        let mut queue = futures_of(&passwords, &secret, 3);
+        let mut queue: Vec<_> = (0..3).map(|_| passwords.hash(&secret)).collect();
         for waiting in &mut queue {
-            assert!(tokio_test_poll(waiting).await.is_none());
+            assert!(futures::poll!(waiting).is_pending());
         }
         assert!(matches!(passwords.ensure_room(), Err(IdentityError::Overloaded)));
         assert!(matches!(passwords.hash(&secret).await, Err(IdentityError::Overloaded)));
@@ -195,21 +195,5 @@ mod tests {
             waiting.await.unwrap();
         }
         assert!(passwords.ensure_room().is_ok());
-    }
-
-    type Waiting<'a> = std::pin::Pin<Box<dyn Future<Output = Result<String, IdentityError>> + Send + 'a>>;
-
-    fn futures_of<'a>(passwords: &'a Argon2Passwords, secret: &'a SecretString, count: usize) -> Vec<Waiting<'a>> {
-        (0..count).map(|_| passwords.hash(secret)).collect()
-    }
-
-    /// What a future yields without being waited for.
-    async fn tokio_test_poll<F: Future + Unpin>(future: &mut F) -> Option<F::Output> {
-        use std::task::Poll;
-        std::future::poll_fn(|context| match std::pin::Pin::new(&mut *future).poll(context) {
-            Poll::Ready(value) => Poll::Ready(Some(value)),
-            Poll::Pending => Poll::Ready(None),
-        })
-        .await
     }
 }

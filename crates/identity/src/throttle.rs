@@ -180,7 +180,8 @@ mod tests {
         assert!(keys.contains("identity:login-attempts:"), "{keys}");
         assert!(!keys.contains("carol") && !keys.contains("example"), "{keys}");
         let key = keys.lines().find(|line| line.starts_with("identity:")).unwrap().trim();
-        let ttl: i64 = server.ask(&format!("TTL {key}")).trim().trim_start_matches(':').parse().unwrap();
+        let ttl = server.ask(&format!("TTL {key}"));
+        let ttl: i64 = ttl.lines().next().unwrap().trim_start_matches(':').parse().unwrap();
         assert!((1..=900).contains(&ttl), "{ttl}");
     }
 

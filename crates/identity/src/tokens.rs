@@ -67,3 +67,87 @@ impl Tokens {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use jsonwebtoken::dangerous::insecure_decode;
+    use proptest::prelude::*;
+    use secrecy::ExposeSecret;
+    use sqlx::postgres::PgPoolOptions;
+    use staymesh_mesh::auth::{Caller, TokenError, TokenVerifier};
+
+    use super::*;
+    use crate::tests::{auth_config, encryption_key};
+
+    /// A keyring with a key of its own and no database behind it.
+    fn keyring() -> Keyring {
+        let pool = PgPoolOptions::new().connect_lazy("postgres://nobody@127.0.0.1:1/none").unwrap();
+        Keyring::with_new_key(pool, encryption_key())
+    }
+
+    fn guest() -> Subject {
+        Subject { id: "s".into(), session: "x".into(), role: Role::Guest, hotel_ids: vec![] }
+    }
+
+    #[tokio::test]
+    async fn a_token_lives_as_long_as_it_says() {
+        let tokens = Tokens::new(keyring(), &auth_config());
+        let token = tokens.sign(guest(), Duration::from_mins(10)).await.unwrap();
+        let claims = insecure_decode::<Claims>(token.expose_secret()).unwrap().claims;
+        assert_eq!(claims.exp - claims.iat, 600);
+        assert!((Timestamp::now().as_second() - claims.iat).abs() <= 5);
+    }
+
+    #[tokio::test]
+    async fn tokens_of_others_and_ended_ones_are_refused() {
+        let keyring = keyring();
+        let verifier = TokenVerifier::new(keyring.clone(), &auth_config());
+        let hour = Duration::from_hours(1);
+        let elsewhere = AuthConfig { audience: "elsewhere".into(), ..auth_config() };
+        let impostor = AuthConfig { issuer: "https://impostor.test".into(), ..auth_config() };
+        for config in [&elsewhere, &impostor] {
+            let token = Tokens::new(keyring.clone(), config).sign(guest(), hour).await.unwrap();
+            assert_eq!(verifier.verify(token.expose_secret()).await, Err(TokenError::Invalid));
+        }
+        let foreign = Tokens::new(self::keyring(), &auth_config()).sign(guest(), hour).await.unwrap();
+        assert_eq!(verifier.verify(foreign.expose_secret()).await, Err(TokenError::Invalid));
+
+        let tokens = Tokens::new(keyring.clone(), &auth_config());
+        let ended = tokens.claims(guest(), hour, Timestamp::UNIX_EPOCH).unwrap();
+        let keys = keyring.current().await.unwrap();
+        let header = Header { kid: Some(keys.signer_id.clone()), ..Header::new(Algorithm::ES256) };
+        let ended = encode(&header, &ended, &keys.signer).unwrap();
+        assert_eq!(verifier.verify(&ended).await, Err(TokenError::Invalid));
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+        #[test]
+        fn what_is_signed_is_what_is_verified(
+            id in "[a-z0-9:-]{1,80}",
+            session in "[a-z0-9:-]{1,80}",
+            role in prop::sample::select(vec![Role::Guest, Role::Staff, Role::Partner, Role::Admin, Role::Service]),
+            hotel_ids in prop::collection::vec(1..=i32::MAX, 0..=100),
+            flipped in any::<prop::sample::Index>(),
+        ) {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            runtime.block_on(async {
+                let keyring = keyring();
+                let subject = Subject { id: id.clone(), session: session.clone(), role, hotel_ids: hotel_ids.clone() };
+                let tokens = Tokens::new(keyring.clone(), &auth_config());
+                let token = tokens.sign(subject, Duration::from_mins(1)).await.unwrap();
+                let verifier = TokenVerifier::new(keyring, &auth_config());
+                let caller = verifier.verify(token.expose_secret()).await.unwrap();
+                prop_assert_eq!(caller, Caller { subject: id, role, hotel_ids, session });
+
+                // Whoever changes one character of what is signed has no token any more.
+                let signed = token.expose_secret().rfind('.').unwrap();
+                let mut forged = token.expose_secret().to_owned().into_bytes();
+                let at = flipped.index(signed);
+                forged[at] = if forged[at] == b'A' { b'B' } else { b'A' };
+                prop_assert!(verifier.verify(std::str::from_utf8(&forged).unwrap()).await.is_err());
+                Ok(())
+            })?;
+        }
+    }
+}

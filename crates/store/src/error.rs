@@ -81,7 +81,8 @@ impl From<sqlx::Error> for StoreError {
         use sqlx::Error as E;
         match error {
             E::Database(error) => from_database(error.as_ref()),
-            E::Io(_) | E::Tls(_) | E::PoolTimedOut | E::PoolClosed | E::WorkerCrashed => {
+            // A connection that is cut while it is being set up is a violated protocol to sqlx.
+            E::Io(_) | E::Tls(_) | E::Protocol(_) | E::PoolTimedOut | E::PoolClosed | E::WorkerCrashed => {
                 Self::Unavailable(Cause::new(error.to_string()))
             }
             // The texts of these may quote the value that did not fit.

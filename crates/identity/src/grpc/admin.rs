@@ -85,9 +85,8 @@ fn duty(fields: &mut Fields, role: Role, mut hotel_ids: Vec<i32>) -> Option<Duty
         }
     };
     if !allowed.contains(&hotel_ids.len()) {
-        let rule =
-            if role == Role::Staff { "must be 1 to 100 hotels for staff" } else { "must be empty for this role" };
-        fields.0.push(FieldError::new("hotel_ids", rule));
+        let why = if role == Role::Staff { "must be 1 to 100 hotels for staff" } else { "must be empty for this role" };
+        fields.0.push(FieldError::new("hotel_ids", why));
         return None;
     }
     let mut wrong = false;

@@ -58,6 +58,18 @@ impl Keyring {
         Self(Arc::new(Inner { pool, key, current: ArcSwapOption::empty(), loading: Mutex::default() }))
     }
 
+    /// A keyring with a key that is in no database.
+    #[cfg(test)]
+    pub(crate) fn with_new_key(pool: PgPool, key: EncryptionKey) -> Self {
+        let made = SigningKey::generate().unwrap();
+        let sealed_private_key = key.seal(&made.id, &made.private).unwrap();
+        let stored = StoredKey { key_id: made.id, x: made.x, y: made.y, sealed_private_key, signs: true };
+        let keys = key_set(&key, &[stored]).unwrap();
+        let keyring = Self::new(pool, key);
+        keyring.0.current.store(Some(Arc::new(keys)));
+        keyring
+    }
+
     /// The keys; read now if they have never been.
     pub(crate) async fn current(&self) -> Result<Arc<KeySet>, IdentityError> {
         if let Some(keys) = self.0.current.load_full() {

@@ -1,0 +1,155 @@
+//! Programs: registered, given tokens, deleted.
+
+use staymesh_api::identity::v1::{
+    Client, CreateClientRequest, CreateClientResponse, DeleteClientRequest, IssueClientTokenRequest,
+    IssueClientTokenResponse, ListClientsRequest, auth_service_server::AuthService,
+    identity_admin_service_server::IdentityAdminService,
+};
+use staymesh_mesh::{Reason, auth::Role};
+use tonic::{Request, Status};
+
+use super::{Replica, assert_reason, replica, test_redis, wrong_fields};
+use crate::{admin, error::IdentityError};
+
+async fn create(replica: &Replica, id: &str) -> Result<CreateClientResponse, Status> {
+    let request = CreateClientRequest {
+        client_id: id.to_owned(),
+        display_name: "A partner".to_owned(),
+        role: Role::Partner.into(),
+    };
+    Ok(replica.services.create_client(Request::new(request)).await?.into_inner())
+}
+
+async fn issue(replica: &Replica, id: &str, secret: &str) -> Result<IssueClientTokenResponse, Status> {
+    let request = IssueClientTokenRequest {
+        grant_type: "client_credentials".to_owned(),
+        client_id: id.to_owned(),
+        client_secret: secret.to_owned(),
+    };
+    Ok(replica.services.issue_client_token(Request::new(request)).await?.into_inner())
+}
+
+async fn delete(replica: &Replica, id: &str) -> Result<(), Status> {
+    let request = DeleteClientRequest { client_id: id.to_owned() };
+    replica.services.delete_client(Request::new(request)).await.map(drop)
+}
+
+async fn list(replica: &Replica, page_size: i32, page_token: &str) -> Result<(Vec<Client>, String), Status> {
+    let request = ListClientsRequest { page_size, page_token: page_token.to_owned() };
+    let page = replica.services.list_clients(Request::new(request)).await?.into_inner();
+    Ok((page.clients, page.next_page_token))
+}
+
+#[tokio::test]
+async fn a_program_lives_and_ends() {
+    let (_server, redis) = test_redis();
+    let (database, replica) = replica(Some(redis)).await;
+    let created = create(&replica, "partner-1").await.unwrap();
+    assert_eq!(created.client_secret.len(), 43);
+    let stored: Vec<u8> =
+        sqlx::query_scalar("select secret_hash from client").fetch_one(database.pool()).await.unwrap();
+    assert_ne!(stored, created.client_secret.as_bytes());
+
+    let token = issue(&replica, "partner-1", &created.client_secret).await.unwrap();
+    assert_eq!((token.token_type.as_str(), token.expires_in), ("Bearer", 3600));
+    let caller = replica.caller(&token.access_token).await;
+    assert_eq!((caller.subject.as_str(), caller.role), ("client:partner-1", Role::Partner));
+    assert_eq!(caller.session, "client:partner-1");
+    assert!(!replica.revocations.is_revoked(&caller.session).await);
+
+    for _ in 0..2 {
+        delete(&replica, "partner-1").await.unwrap();
+        assert!(replica.revocations.is_revoked(&caller.session).await);
+        assert_reason(issue(&replica, "partner-1", &created.client_secret).await, Reason::BadCredentials);
+        assert_eq!(list(&replica, 0, "").await.unwrap(), (vec![], String::new()));
+    }
+    // Whatever the program owns must not fall to another of the same name.
+    assert_reason(create(&replica, "partner-1").await, Reason::ClientExists);
+    assert_reason(delete(&replica, "partner-2").await, Reason::ClientNotFound);
+    assert_reason(delete(&replica, "'; drop").await, Reason::ClientNotFound);
+}
+
+#[tokio::test]
+async fn an_id_is_registered_once() {
+    let (_database, replica) = replica(None).await;
+    let results = futures::future::join_all((0..8).map(|_| create(&replica, "partner-1"))).await;
+    let won: Vec<_> = results.iter().flatten().collect();
+    assert_eq!(won.len(), 1);
+    issue(&replica, "partner-1", &won[0].client_secret).await.unwrap();
+    for result in results.iter().filter(|result| result.is_err()) {
+        assert_reason(result.clone(), Reason::ClientExists);
+    }
+}
+
+#[tokio::test]
+async fn an_unknown_program_and_a_wrong_secret_cannot_be_told_apart() {
+    let (_database, replica) = replica(None).await;
+    let secret = create(&replica, "partner-1").await.unwrap().client_secret;
+    let wrong = assert_reason(issue(&replica, "partner-1", "wrong").await, Reason::BadCredentials);
+    for (id, secret) in [("partner-2", secret.as_str()), ("No Id", &secret), ("partner-1", &"x".repeat(100_000))] {
+        let other = assert_reason(issue(&replica, id, secret).await, Reason::BadCredentials);
+        assert_eq!((other.message(), other.details()), (wrong.message(), wrong.details()));
+    }
+}
+
+#[tokio::test]
+async fn wrong_fields_are_named() {
+    let (_database, replica) = replica(None).await;
+    let empty = Request::new(IssueClientTokenRequest::default());
+    let status = assert_reason(replica.services.issue_client_token(empty).await, Reason::InvalidField);
+    assert_eq!(wrong_fields(&status), ["grant_type", "client_id", "client_secret"]);
+    let grant = IssueClientTokenRequest {
+        grant_type: "password".to_owned(),
+        client_id: "partner-1".to_owned(),
+        client_secret: "x".to_owned(),
+    };
+    let status = assert_reason(replica.services.issue_client_token(Request::new(grant)).await, Reason::InvalidField);
+    assert_eq!(wrong_fields(&status), ["grant_type"]);
+    let status = assert_reason(list(&replica, -1, "").await, Reason::InvalidField);
+    assert_eq!(wrong_fields(&status), ["page_size"]);
+    let status = assert_reason(list(&replica, 0, "nonsense").await, Reason::InvalidField);
+    assert_eq!(wrong_fields(&status), ["page_token"]);
+    assert_eq!(wrong_fields(&assert_reason(delete(&replica, "").await, Reason::InvalidField)), ["client_id"]);
+}
+
+#[tokio::test]
+async fn programs_are_listed_newest_first_page_by_page() {
+    let (_database, replica) = replica(None).await;
+    for n in 0..5 {
+        create(&replica, &format!("partner-{n}")).await.unwrap();
+    }
+    delete(&replica, "partner-3").await.unwrap();
+    let (mut seen, mut token) = (Vec::new(), String::new());
+    loop {
+        let (clients, next) = list(&replica, 2, &token).await.unwrap();
+        assert!(clients.len() <= 2);
+        seen.extend(clients.into_iter().map(|client| client.client_id));
+        token = next;
+        if token.is_empty() {
+            break;
+        }
+    }
+    assert_eq!(seen, ["partner-4", "partner-2", "partner-1", "partner-0"]);
+}
+
+#[tokio::test]
+async fn a_service_account_is_registered_with_a_given_secret_again_and_again() {
+    let (database, replica) = replica(None).await;
+    let (first, second) = ("a".repeat(32), "b".repeat(32));
+    let register = async |secret: &str| {
+        admin::register_client(database.pool(), "hotel", "The hotel service", Role::Service, &secret.into()).await
+    };
+    for _ in 0..2 {
+        register(&first).await.unwrap();
+        let token = issue(&replica, "hotel", &first).await.unwrap();
+        assert_eq!(replica.caller(&token.access_token).await.role, Role::Service);
+    }
+    register(&second).await.unwrap();
+    issue(&replica, "hotel", &second).await.unwrap();
+    assert_reason(issue(&replica, "hotel", &first).await, Reason::BadCredentials);
+
+    assert!(matches!(register("short").await, Err(IdentityError::Fields(_))));
+    delete(&replica, "hotel").await.unwrap();
+    assert!(matches!(register(&second).await, Err(IdentityError::ClientExists)));
+    assert_reason(issue(&replica, "hotel", &second).await, Reason::BadCredentials);
+}

@@ -1,0 +1,63 @@
+//! The database refuses what must not be, whatever the service does.
+
+use sqlx::{AssertSqlSafe, PgPool};
+use staymesh_store::StoreError;
+
+use super::{PASSWORD, replica};
+
+async fn refused_by(pool: &PgPool, sql: &'static str) -> String {
+    let error: StoreError = sqlx::query(AssertSqlSafe(sql)).execute(pool).await.expect_err(sql).into();
+    error.constraint().unwrap_or_else(|| panic!("{sql}: {error:?}")).to_owned()
+}
+
+#[tokio::test]
+async fn every_rule_has_a_name() {
+    let (database, replica) = replica(None).await;
+    let pool = database.pool();
+    replica.sign_up("ada@example.com").await.unwrap();
+    let tokens = replica.login("ada@example.com", PASSWORD).await.unwrap();
+    replica.refresh(&tokens.refresh_token).await.unwrap();
+    for (sql, constraint) in [
+        ("update user_account set email = 'Ada@example.com'", "user_account_email_is_normal"),
+        ("update user_account set email = 'a b@example.com'", "user_account_email_is_normal"),
+        ("update user_account set password_hash = 'secret'", "user_account_password_is_hashed"),
+        ("update user_account set role = 'root'", "user_account_role_is_known"),
+        ("update user_account set role = 'partner'", "user_account_role_is_known"),
+        ("update user_account set display_name = repeat('x', 101)", "user_account_display_name_is_short"),
+        ("insert into staff_hotel select user_id, 7 from user_account", "staff_hotel_user_account_fkey"),
+        ("insert into staff_hotel select user_id, 7, 'guest' from user_account", "staff_hotel_is_of_staff"),
+        ("insert into staff_hotel select user_id, 0 from user_account", "staff_hotel_hotel_id_positive"),
+        ("update login set revoked_at = now()", "login_revocation_has_a_reason"),
+        ("update login set revoked_at = now(), revoke_reason = 'mood'", "login_revoke_reason_is_known"),
+        ("update login set expires_at = created_at", "login_ends_after_it_began"),
+        ("update refresh_token set token_hash = 'x'", "refresh_token_hash_is_sha256"),
+        ("update refresh_token set expires_at = created_at", "refresh_token_ends_after_it_began"),
+        ("update refresh_token set used_at = null where used_at is not null", "refresh_token_use_is_final"),
+        ("insert into client values ('AB', '', 'partner', sha256(''))", "client_id_is_well_formed"),
+        ("insert into client values ('abc', '', 'admin', sha256(''))", "client_role_is_known"),
+        ("insert into client values ('abc', '', 'partner', 'plain')", "client_secret_hash_is_sha256"),
+        (
+            "insert into signing_key select 'x', x, y, sealed_private_key from signing_key",
+            "signing_key_id_is_a_thumbprint",
+        ),
+        (
+            "insert into signing_key select reverse(key_id), x, y, sealed_private_key from signing_key",
+            "signing_key_newest_key",
+        ),
+        ("update signing_key set sealed_private_key = ''", "signing_key_is_sealed"),
+        ("update signing_key set ends_at = signs_from", "signing_key_ends_after_it_signs"),
+    ] {
+        assert_eq!(refused_by(pool, sql).await, constraint, "{sql}");
+    }
+}
+
+#[tokio::test]
+async fn a_revocation_is_final() {
+    let (database, replica) = replica(None).await;
+    replica.sign_up("ada@example.com").await.unwrap();
+    replica.login("ada@example.com", PASSWORD).await.unwrap();
+    let revoke = "update login set revoked_at = now(), revoke_reason = 'logout'";
+    sqlx::query(revoke).execute(database.pool()).await.unwrap();
+    let undo = "update login set revoked_at = null, revoke_reason = null";
+    assert_eq!(refused_by(database.pool(), undo).await, "login_revocation_is_final");
+}

@@ -1,0 +1,225 @@
+//! Logging in, renewing, logging out.
+
+use std::sync::atomic::Ordering;
+
+use staymesh_api::identity::v1::{LogoutRequest, auth_service_server::AuthService};
+use staymesh_mesh::{Reason, auth::Role};
+use tonic_types::StatusExt;
+use uuid::Uuid;
+
+use super::{FAILURES, PASSWORD, Replica, as_caller, assert_reason, replica, test_redis, wrong_fields};
+
+const ADA: &str = "ada@example.com";
+
+async fn with_ada() -> (staymesh_testkit::TestDatabase, Replica, String) {
+    let (database, replica) = replica(None).await;
+    let user = replica.sign_up(ADA).await.unwrap();
+    (database, replica, user.user_id)
+}
+
+#[tokio::test]
+async fn a_login_gives_tokens_that_say_who_it_is() {
+    let (_database, replica, user_id) = with_ada().await;
+    let tokens = replica.login("ADA@example.com", PASSWORD).await.unwrap();
+    assert_eq!((tokens.token_type.as_str(), i64::from(tokens.expires_in)), ("Bearer", 600));
+    let caller = replica.caller(&tokens.access_token).await;
+    assert_eq!((caller.subject, caller.role, caller.hotel_ids), (user_id, Role::Guest, vec![]));
+    assert!(Uuid::try_parse(&caller.session).is_ok());
+}
+
+#[tokio::test]
+async fn a_wrong_password_and_an_unknown_address_cannot_be_told_apart() {
+    let (_database, replica, _) = with_ada().await;
+    replica.passwords.take_verified();
+
+    let wrong = assert_reason(replica.login(ADA, "wrong password").await, Reason::BadCredentials);
+    let work_for_wrong = replica.passwords.take_verified();
+    let unknown = assert_reason(replica.login("nobody@example.com", "wrong password").await, Reason::BadCredentials);
+    let work_for_unknown = replica.passwords.take_verified();
+
+    assert_eq!(wrong.code(), unknown.code());
+    assert_eq!(wrong.message(), unknown.message());
+    assert_eq!(wrong.details(), unknown.details());
+    assert_eq!(work_for_wrong.len(), 1);
+    assert_eq!(work_for_wrong, work_for_unknown, "the same argon2 work in both");
+}
+
+#[tokio::test]
+async fn throttling_does_not_tell_them_apart_either() {
+    let (_database, replica, _) = with_ada().await;
+    let mut answers = Vec::new();
+    for email in [ADA, "nobody@example.com"] {
+        for _ in 0..FAILURES {
+            assert_reason(replica.login(email, "wrong password").await, Reason::BadCredentials);
+        }
+        replica.passwords.take_verified();
+        // The right password does not help any more, and is not even looked at.
+        let status = assert_reason(replica.login(email, PASSWORD).await, Reason::LoginThrottled);
+        assert!(replica.passwords.take_verified().is_empty());
+        let wait = status.get_details_retry_info().unwrap().retry_delay.unwrap();
+        assert!(wait.as_secs() <= 15 * 60, "{wait:?}");
+        answers.push((status.code(), status.message().to_owned()));
+    }
+    assert_eq!(answers[0], answers[1]);
+}
+
+#[tokio::test]
+async fn a_success_forgets_the_failures() {
+    let (_database, replica, _) = with_ada().await;
+    for _ in 0..3 {
+        for _ in 1..FAILURES {
+            assert_reason(replica.login(ADA, "wrong password").await, Reason::BadCredentials);
+        }
+        replica.login(ADA, PASSWORD).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn an_attempt_that_we_have_no_room_for_does_not_count() {
+    let (_database, replica, _) = with_ada().await;
+    replica.passwords.full.store(true, Ordering::Relaxed);
+    for _ in 0..=FAILURES {
+        assert_reason(replica.login(ADA, PASSWORD).await, Reason::Overloaded);
+    }
+    replica.passwords.full.store(false, Ordering::Relaxed);
+    replica.login(ADA, PASSWORD).await.unwrap();
+}
+
+#[tokio::test]
+async fn wrong_fields_are_named() {
+    let (_database, replica) = replica(None).await;
+    let status = assert_reason(replica.login("", "").await, Reason::InvalidField);
+    assert_eq!(wrong_fields(&status), ["email", "password"]);
+    let status = assert_reason(replica.login(ADA, &"x".repeat(1_000_000)).await, Reason::InvalidField);
+    assert_eq!(wrong_fields(&status), ["password"]);
+    let status = assert_reason(replica.refresh("").await, Reason::InvalidField);
+    assert_eq!(wrong_fields(&status), ["refresh_token"]);
+}
+
+#[tokio::test]
+async fn a_renewal_gives_new_tokens_of_the_same_login() {
+    let (_database, replica, user_id) = with_ada().await;
+    let first = replica.login(ADA, PASSWORD).await.unwrap();
+    let second = replica.refresh(&first.refresh_token).await.unwrap();
+    assert_ne!(first.refresh_token, second.refresh_token);
+    let (before, after) = (replica.caller(&first.access_token).await, replica.caller(&second.access_token).await);
+    assert_eq!(before, after);
+    assert_eq!(after.subject, user_id);
+    replica.refresh(&second.refresh_token).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_second_use_ends_the_whole_login_for_every_service() {
+    let (_server, redis) = test_redis();
+    let (_database, replica) = replica(Some(redis)).await;
+    replica.sign_up(ADA).await.unwrap();
+    let bystander = replica.login(ADA, PASSWORD).await.unwrap();
+    let first = replica.login(ADA, PASSWORD).await.unwrap();
+    let second = replica.refresh(&first.refresh_token).await.unwrap();
+    let session = replica.caller(&second.access_token).await.session;
+    assert!(!replica.revocations.is_revoked(&session).await);
+
+    assert_reason(replica.refresh(&first.refresh_token).await, Reason::RefreshTokenInvalid);
+    assert!(replica.revocations.is_revoked(&session).await);
+    assert_reason(replica.refresh(&second.refresh_token).await, Reason::RefreshTokenInvalid);
+    // Other logins of the same person go on.
+    replica.refresh(&bystander.refresh_token).await.unwrap();
+}
+
+#[tokio::test]
+async fn of_uses_at_the_same_moment_exactly_one_wins() {
+    let (database, replica, _) = with_ada().await;
+    let other = Replica::over(database.pool(), None);
+    let tokens = replica.login(ADA, PASSWORD).await.unwrap();
+    let uses = (0..8).map(|n| if n % 2 == 0 { &replica } else { &other }).map(|r| r.refresh(&tokens.refresh_token));
+    let results = futures::future::join_all(uses).await;
+    let won: Vec<_> = results.iter().flatten().collect();
+    assert_eq!(won.len(), 1);
+    for result in &results {
+        if let Err(status) = result {
+            assert_eq!(staymesh_mesh::Problem::reason_of(status), Some(Reason::RefreshTokenInvalid), "{status:?}");
+        }
+    }
+    // The others count as second uses: nobody can tell who stole it.
+    assert_reason(replica.refresh(&won[0].refresh_token).await, Reason::RefreshTokenInvalid);
+}
+
+#[tokio::test]
+async fn a_refresh_token_ends() {
+    let (database, replica, _) = with_ada().await;
+    let tokens = replica.login(ADA, PASSWORD).await.unwrap();
+    let days: f64 =
+        sqlx::query_scalar("select (extract(epoch from expires_at - now()) / 86400)::float8 from refresh_token")
+            .fetch_one(database.pool())
+            .await
+            .unwrap();
+    assert!((29.9..=30.0).contains(&days), "{days}");
+    sqlx::query(
+        "update refresh_token set created_at = now() - interval '31 days', expires_at = now() - interval '1 s'",
+    )
+    .execute(database.pool())
+    .await
+    .unwrap();
+    assert_reason(replica.refresh(&tokens.refresh_token).await, Reason::RefreshTokenInvalid);
+}
+
+#[tokio::test]
+async fn tokens_that_were_never_issued_are_refused() {
+    let (_database, replica, _) = with_ada().await;
+    let tokens = replica.login(ADA, PASSWORD).await.unwrap();
+    let (short, long) = (&tokens.refresh_token[1..], "x".repeat(1_000_000));
+    for token in [short, &long, &"A".repeat(43), &"é".repeat(43), "\0", &tokens.access_token] {
+        assert_reason(replica.refresh(token).await, Reason::RefreshTokenInvalid);
+    }
+    replica.refresh(&tokens.refresh_token).await.unwrap();
+}
+
+#[tokio::test]
+async fn the_database_does_not_hold_the_token() {
+    let (database, replica, _) = with_ada().await;
+    let tokens = replica.login(ADA, PASSWORD).await.unwrap();
+    let stored: Vec<u8> =
+        sqlx::query_scalar("select token_hash from refresh_token").fetch_one(database.pool()).await.unwrap();
+    assert_eq!(stored, crate::crypto::SecretHash::of(&tokens.refresh_token).as_bytes());
+    assert!(!stored.windows(8).any(|part| part == &tokens.refresh_token.as_bytes()[..8]));
+}
+
+#[tokio::test]
+async fn logging_out_ends_the_login_everywhere_and_may_be_repeated() {
+    let (_server, redis) = test_redis();
+    let (_database, replica) = replica(Some(redis)).await;
+    replica.sign_up(ADA).await.unwrap();
+    let tokens = replica.login(ADA, PASSWORD).await.unwrap();
+    let caller = replica.caller(&tokens.access_token).await;
+    for _ in 0..2 {
+        replica.services.logout(as_caller(LogoutRequest {}, &caller)).await.unwrap();
+        assert!(replica.revocations.is_revoked(&caller.session).await);
+    }
+    assert_reason(replica.refresh(&tokens.refresh_token).await, Reason::RefreshTokenInvalid);
+}
+
+#[tokio::test]
+async fn without_redis_a_logout_still_ends_the_refreshing() {
+    let (_database, replica, _) = with_ada().await;
+    let tokens = replica.login(ADA, PASSWORD).await.unwrap();
+    let caller = replica.caller(&tokens.access_token).await;
+    replica.services.logout(as_caller(LogoutRequest {}, &caller)).await.unwrap();
+    assert_reason(replica.refresh(&tokens.refresh_token).await, Reason::RefreshTokenInvalid);
+}
+
+#[tokio::test]
+async fn expired_logins_are_removed_and_others_are_not() {
+    let (database, replica, _) = with_ada().await;
+    let (old, new) = (replica.login(ADA, PASSWORD).await.unwrap(), replica.login(ADA, PASSWORD).await.unwrap());
+    let login: Uuid = replica.caller(&old.access_token).await.session.parse().unwrap();
+    for table in [
+        "update login set created_at = now() - interval '40 days', expires_at = now() - interval '2 days' where login_id = $1",
+        "update refresh_token set created_at = now() - interval '40 days', expires_at = now() - interval '2 days' where login_id = $1",
+    ] {
+        sqlx::query(table).bind(login).execute(database.pool()).await.unwrap();
+    }
+    crate::purge::once(database.pool()).await.unwrap();
+    let left: Vec<Uuid> = sqlx::query_scalar("select login_id from login").fetch_all(database.pool()).await.unwrap();
+    assert_eq!(left, [replica.caller(&new.access_token).await.session.parse::<Uuid>().unwrap()]);
+    replica.refresh(&new.refresh_token).await.unwrap();
+}

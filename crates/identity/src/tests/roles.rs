@@ -1,0 +1,120 @@
+//! What an account may do, and how a change reaches those who are logged in.
+
+use staymesh_api::identity::v1::{
+    FindUserRequest, SetUserRoleRequest, User, identity_admin_service_server::IdentityAdminService,
+};
+use staymesh_mesh::{Reason, auth::Role};
+use tonic::{Request, Status};
+use uuid::Uuid;
+
+use super::{PASSWORD, Replica, assert_reason, replica, test_redis, wrong_fields};
+
+const ADA: &str = "ada@example.com";
+
+async fn set_role(replica: &Replica, user_id: &str, role: Role, hotels: &[i32]) -> Result<User, Status> {
+    let request = SetUserRoleRequest { user_id: user_id.to_owned(), role: role.into(), hotel_ids: hotels.to_vec() };
+    let answer = replica.services.set_user_role(Request::new(request)).await?;
+    Ok(answer.into_inner().user.unwrap())
+}
+
+#[tokio::test]
+async fn a_change_of_role_ends_the_logins_of_before() {
+    let (_server, redis) = test_redis();
+    let (_database, replica) = replica(Some(redis)).await;
+    let user = replica.sign_up(ADA).await.unwrap();
+    let before = replica.login(ADA, PASSWORD).await.unwrap();
+    let session = replica.caller(&before.access_token).await.session;
+
+    let changed = set_role(&replica, &user.user_id, Role::Staff, &[9, 7]).await.unwrap();
+    assert_eq!((changed.role(), changed.hotel_ids), (Role::Staff, vec![7, 9]));
+    assert!(replica.revocations.is_revoked(&session).await);
+    assert_reason(replica.refresh(&before.refresh_token).await, Reason::RefreshTokenInvalid);
+
+    // Logins from now on, and their renewals, carry the new role.
+    let after = replica.login(ADA, PASSWORD).await.unwrap();
+    let renewed = replica.refresh(&after.refresh_token).await.unwrap();
+    for token in [&after.access_token, &renewed.access_token] {
+        let caller = replica.caller(token).await;
+        assert_eq!((caller.role, caller.hotel_ids), (Role::Staff, vec![7, 9]));
+        assert!(!replica.revocations.is_revoked(&caller.session).await);
+    }
+}
+
+#[tokio::test]
+async fn a_repeat_ends_no_further_login_but_tells_redis_again() {
+    let (server, redis) = test_redis();
+    let (_database, replica) = replica(Some(redis)).await;
+    let user = replica.sign_up(ADA).await.unwrap();
+    let before = replica.login(ADA, PASSWORD).await.unwrap();
+    let session = replica.caller(&before.access_token).await.session;
+    let first = set_role(&replica, &user.user_id, Role::Admin, &[]).await.unwrap();
+    let after = replica.login(ADA, PASSWORD).await.unwrap();
+
+    // As if Redis had been away the first time.
+    server.ask("FLUSHALL");
+    assert!(!replica.revocations.is_revoked(&session).await);
+    assert_eq!(set_role(&replica, &user.user_id, Role::Admin, &[]).await.unwrap(), first);
+    assert!(replica.revocations.is_revoked(&session).await);
+    replica.refresh(&after.refresh_token).await.unwrap();
+}
+
+#[tokio::test]
+async fn no_login_escapes_a_change_that_happens_at_the_same_moment() {
+    let (database, replica) = replica(None).await;
+    let other = Replica::over(database.pool(), None);
+    let user = replica.sign_up(ADA).await.unwrap();
+    for round in 0..10 {
+        let (role, hotels): (Role, &[i32]) = if round % 2 == 0 { (Role::Staff, &[7]) } else { (Role::Guest, &[]) };
+        let existing = replica.login(ADA, PASSWORD).await.unwrap();
+        let logins = (0..3).map(|_| other.login(ADA, PASSWORD));
+        let (changed, renewed, opened) = tokio::join!(
+            set_role(&replica, &user.user_id, role, hotels),
+            other.refresh(&existing.refresh_token),
+            futures::future::join_all(logins)
+        );
+        changed.unwrap();
+        let tokens = opened.into_iter().map(Result::unwrap).chain(renewed);
+        for tokens in tokens {
+            let caller = replica.caller(&tokens.access_token).await;
+            let revoked: bool = sqlx::query_scalar("select revoked_at is not null from login where login_id = $1")
+                .bind(caller.session.parse::<Uuid>().unwrap())
+                .fetch_one(database.pool())
+                .await
+                .unwrap();
+            assert_eq!(
+                caller.role != role,
+                revoked,
+                "a token of the old role belongs to a revoked login, and no other"
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn staff_who_become_guests_lose_their_hotels() {
+    let (database, replica) = replica(None).await;
+    let user = replica.sign_up(ADA).await.unwrap();
+    set_role(&replica, &user.user_id, Role::Staff, &[7]).await.unwrap();
+    let guest = set_role(&replica, &user.user_id, Role::Guest, &[]).await.unwrap();
+    assert_eq!((guest.role(), guest.hotel_ids), (Role::Guest, vec![]));
+    let left: i64 = sqlx::query_scalar("select count(*) from staff_hotel").fetch_one(database.pool()).await.unwrap();
+    assert_eq!(left, 0);
+}
+
+#[tokio::test]
+async fn wrong_fields_and_unknown_accounts_change_nothing() {
+    let (_database, replica) = replica(None).await;
+    let user = replica.sign_up(ADA).await.unwrap();
+    let status = assert_reason(set_role(&replica, "me", Role::Partner, &[]).await, Reason::InvalidField);
+    assert_eq!(wrong_fields(&status), ["user_id", "role"]);
+    let status = assert_reason(set_role(&replica, &user.user_id, Role::Staff, &[1, -1]).await, Reason::InvalidField);
+    assert_eq!(wrong_fields(&status), ["hotel_ids[1]"]);
+    let nobody = Uuid::now_v7().to_string();
+    assert_reason(set_role(&replica, &nobody, Role::Guest, &[]).await, Reason::UserNotFound);
+
+    let find = |email: &str| FindUserRequest { email: email.to_owned() };
+    let found = replica.services.find_user(Request::new(find("Ada@Example.com"))).await.unwrap().into_inner();
+    assert_eq!(found.user, Some(user));
+    assert_reason(replica.services.find_user(Request::new(find("bob@example.com"))).await, Reason::UserNotFound);
+    assert_reason(replica.services.find_user(Request::new(find("?"))).await, Reason::InvalidField);
+}

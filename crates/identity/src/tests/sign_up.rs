@@ -1,0 +1,132 @@
+//! Accounts are made once.
+
+use staymesh_api::identity::v1::{CreateUserRequest, GetCurrentUserRequest, user_service_server::UserService};
+use staymesh_api::options::v1::Role;
+use staymesh_mesh::Reason;
+use uuid::Uuid;
+
+use super::{PASSWORD, Replica, as_caller, assert_reason, guest, replica, wrong_fields};
+
+fn request(email: &str, request_id: Uuid) -> CreateUserRequest {
+    CreateUserRequest {
+        email: email.to_owned(),
+        password: PASSWORD.to_owned(),
+        display_name: "Ada".to_owned(),
+        request_id: request_id.to_string(),
+    }
+}
+
+async fn count(pool: &sqlx::PgPool) -> i64 {
+    sqlx::query_scalar("select count(*) from user_account").fetch_one(pool).await.unwrap()
+}
+
+#[tokio::test]
+async fn a_guest_signs_up_and_sees_the_account() {
+    let (database, replica) = replica(None).await;
+    let user = replica.sign_up("Ada@Example.com").await.unwrap();
+    assert_eq!(user.email, "ada@example.com");
+    assert_eq!(user.role(), Role::Guest);
+    assert_eq!(Uuid::try_parse(&user.user_id).unwrap().get_version_num(), 7);
+
+    let asked = as_caller(GetCurrentUserRequest {}, &guest(&user.user_id));
+    let seen = replica.services.get_current_user(asked).await.unwrap().into_inner().user.unwrap();
+    assert_eq!(seen, user);
+
+    let hash: String =
+        sqlx::query_scalar("select password_hash from user_account").fetch_one(database.pool()).await.unwrap();
+    assert!(hash.starts_with("$argon2id$") && !hash.contains(PASSWORD));
+}
+
+#[tokio::test]
+async fn an_address_has_one_account_in_every_spelling() {
+    let (database, replica) = replica(None).await;
+    replica.sign_up("ada@example.com").await.unwrap();
+    assert_reason(replica.sign_up("ADA@example.COM").await, Reason::EmailTaken);
+    assert_eq!(count(database.pool()).await, 1);
+}
+
+#[tokio::test]
+async fn of_many_who_want_an_address_one_gets_it() {
+    let (database, replica) = replica(None).await;
+    let other = Replica::over(database.pool(), None);
+    let racers =
+        (0..16).map(|n| if n % 2 == 0 { replica.sign_up("ada@example.com") } else { other.sign_up("Ada@example.com") });
+    let results = futures::future::join_all(racers).await;
+    assert_eq!(results.iter().filter(|result| result.is_ok()).count(), 1);
+    for result in results.into_iter().filter(Result::is_err) {
+        assert_reason(result, Reason::EmailTaken);
+    }
+    assert_eq!(count(database.pool()).await, 1);
+}
+
+#[tokio::test]
+async fn a_repeat_gets_the_first_answer() {
+    let (database, replica) = replica(None).await;
+    let id = Uuid::new_v4();
+    let first = replica.create_user(request("ada@example.com", id)).await.unwrap();
+    assert_eq!(replica.create_user(request("Ada@example.com", id)).await.unwrap(), first);
+    assert_eq!(count(database.pool()).await, 1);
+}
+
+#[tokio::test]
+async fn repeats_at_the_same_moment_get_the_same_answer() {
+    let (database, replica) = replica(None).await;
+    let id = Uuid::new_v4();
+    let repeats = (0..16).map(|_| replica.create_user(request("ada@example.com", id)));
+    let users: Vec<_> = futures::future::join_all(repeats).await.into_iter().map(Result::unwrap).collect();
+    assert!(users.iter().all(|user| *user == users[0]));
+    assert_eq!(count(database.pool()).await, 1);
+}
+
+#[tokio::test]
+async fn a_request_id_with_other_content_is_refused() {
+    let (database, replica) = replica(None).await;
+    let id = Uuid::new_v4();
+    replica.create_user(request("ada@example.com", id)).await.unwrap();
+    let others = [
+        request("bob@example.com", id),
+        CreateUserRequest { password: "another password".to_owned(), ..request("ada@example.com", id) },
+        CreateUserRequest { display_name: "Bob".to_owned(), ..request("ada@example.com", id) },
+    ];
+    for other in others {
+        assert_reason(replica.create_user(other).await, Reason::RequestIdReused);
+    }
+    // A new id does not make an address free.
+    assert_reason(replica.create_user(request("ada@example.com", Uuid::new_v4())).await, Reason::EmailTaken);
+    assert_eq!(count(database.pool()).await, 1);
+}
+
+#[tokio::test]
+async fn wrong_fields_are_all_named_and_change_nothing() {
+    let (database, replica) = replica(None).await;
+    let bad = CreateUserRequest {
+        email: "no address".to_owned(),
+        password: "short".to_owned(),
+        display_name: "two\nlines".to_owned(),
+        request_id: Uuid::nil().to_string(),
+    };
+    let status = assert_reason(replica.create_user(bad).await, Reason::InvalidField);
+    assert_eq!(wrong_fields(&status), ["email", "password", "display_name", "request_id"]);
+    let huge = CreateUserRequest {
+        email: "a".repeat(1_000_000),
+        password: "x".repeat(1_000_000),
+        display_name: "\0".repeat(1_000_000),
+        request_id: "{".repeat(1_000_000),
+    };
+    let status = assert_reason(replica.create_user(huge).await, Reason::InvalidField);
+    assert!(status.message().len() < 1000, "the answer does not repeat the request");
+    assert_eq!(count(database.pool()).await, 0);
+}
+
+#[tokio::test]
+async fn an_account_that_is_gone_is_not_found() {
+    let (_database, replica) = replica(None).await;
+    for subject in [Uuid::now_v7().to_string(), "client:partner".to_owned()] {
+        let asked = as_caller(GetCurrentUserRequest {}, &guest(&subject));
+        assert_reason(replica.services.get_current_user(asked).await, Reason::UserNotFound);
+    }
+    assert_reason(
+        replica.services.get_current_user(tonic::Request::new(GetCurrentUserRequest {})).await,
+        Reason::Unauthenticated,
+    );
+}
