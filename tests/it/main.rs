@@ -1,1 +1,10 @@
-//! Cross-service tests through the real Envoy.
+//! Cross-service tests: real processes, real stores, the real Envoy in front.
+
+mod crash;
+mod money;
+mod outages;
+mod races;
+mod reflection;
+mod routes;
+mod support;
+mod walk;

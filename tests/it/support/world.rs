@@ -1,0 +1,182 @@
+//! A mesh with callers and hotels.
+
+use std::time::Duration;
+
+use jiff::{Timestamp, ToSpan, tz::TimeZone};
+use serde_json::{Value, json};
+use staymesh_localmesh::ADMIN_EMAIL;
+use staymesh_testkit::TestMesh;
+use tokio::time::{Instant, sleep};
+use uuid::Uuid;
+
+use super::Rest;
+
+/// A mesh and its administrator.
+pub(crate) struct World<'a> {
+    pub(crate) mesh: &'a TestMesh,
+    /// The public gateway, without a token.
+    pub(crate) public: Rest,
+    /// The internal gateway, as the administrator.
+    pub(crate) admin: Rest,
+}
+
+/// A hotel that nobody else's test uses, with one room type for two guests at 100.00 EUR a night without taxes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct HotelFixture {
+    pub(crate) hotel_id: i64,
+    pub(crate) room_type_id: i64,
+}
+
+/// Nights that are on sale.
+#[derive(Clone, Debug)]
+pub(crate) struct Stay {
+    pub(crate) check_in: String,
+    pub(crate) check_out: String,
+}
+
+impl World<'static> {
+    /// The mesh that all tests of this process share.
+    pub(crate) async fn shared() -> Self {
+        World::on(TestMesh::shared().await.expect("the mesh starts")).await
+    }
+}
+
+impl<'a> World<'a> {
+    /// A mesh of the test's own.
+    pub(crate) async fn on(mesh: &'a TestMesh) -> Self {
+        let internal = Rest::new(mesh.internal_url());
+        let password = mesh.local().admin_password().expect("a password");
+        let token = log_in(&internal, ADMIN_EMAIL, &password).await;
+        World { mesh, public: Rest::new(mesh.public_url()), admin: internal.with_token(&token) }
+    }
+
+    /// A new guest on the public gateway.
+    pub(crate) async fn guest(&self) -> Rest {
+        let (email, _) = self.sign_up().await;
+        self.public.with_token(&log_in(&self.public, &email, PASSWORD).await)
+    }
+
+    /// A new employee of these hotels on the internal gateway.
+    pub(crate) async fn staff(&self, hotel_ids: &[i64]) -> Rest {
+        let (email, user_id) = self.sign_up().await;
+        let role = json!({ "role": "ROLE_STAFF", "hotel_ids": hotel_ids });
+        self.admin.post(&format!("/v1/users/{user_id}:setRole"), role).await.ok();
+        self.admin.with_token(&log_in(&self.public, &email, PASSWORD).await)
+    }
+
+    /// A new partner on the public gateway.
+    pub(crate) async fn partner(&self) -> Rest {
+        let client_id = format!("partner-{}", Uuid::new_v4().simple());
+        let made = self.admin.post("/v1/clients", json!({ "client_id": client_id, "role": "ROLE_PARTNER" })).await.ok();
+        let credentials = json!({
+            "grant_type": "client_credentials", "client_id": client_id, "client_secret": made["client_secret"],
+        });
+        let token = self.public.post("/v1/oauth/token", credentials).await.ok();
+        self.public.with_token(token["access_token"].as_str().expect("a token"))
+    }
+
+    async fn sign_up(&self) -> (String, String) {
+        let email = format!("{}@staymesh.example", Uuid::new_v4().simple());
+        let user = self.public.post("/v1/users", json!({ "email": email, "password": PASSWORD })).await.ok();
+        (email, user["user_id"].as_str().expect("an id").to_owned())
+    }
+
+    /// A new hotel with so many rooms for sale in every night of the next 400 days, overbooked by ten per cent.
+    pub(crate) async fn hotel(&self, rooms: i32) -> HotelFixture {
+        let hotel = self.admin.post("/v1/hotels", sample_hotel()).await.ok();
+        let hotel_id = hotel["hotel_id"].as_i64().expect("an id");
+        let path = format!("/v1/hotels/{hotel_id}/roomTypes");
+        let room_type = self.admin.post(&path, sample_room_type()).await.ok();
+        let room_type_id = room_type["room_type_id"].as_i64().expect("an id");
+        let fixture = HotelFixture { hotel_id, room_type_id };
+        let rate = json!({ "base_price": { "currency_code": "EUR", "amount": "100.00" } });
+        self.admin.put(&fixture.path("rate"), rate).await.ok();
+        self.set_inventory(fixture, 0, 400, rooms).await;
+        fixture
+    }
+
+    /// Puts rooms on sale for the nights from so many days ahead up to the day before so many days ahead.
+    pub(crate) async fn set_inventory(&self, hotel: HotelFixture, from: i32, until: i32, rooms: i32) {
+        let inventory = json!({ "from_date": in_days(from), "until_date": in_days(until), "total_inventory": rooms });
+        self.admin.put(&hotel.path("inventory"), inventory).await.ok();
+    }
+
+    /// An order form of this caller: the body to book with.
+    pub(crate) async fn prepare(&self, caller: &Rest, hotel: HotelFixture, stay: &Stay, rooms: i32) -> Value {
+        let wish = json!({
+            "hotel_id": hotel.hotel_id, "room_type_id": hotel.room_type_id,
+            "check_in": stay.check_in, "check_out": stay.check_out, "rooms": rooms,
+        });
+        let form = caller.post("/v1/reservations:prepare", wish).await.ok();
+        json!({
+            "reservation_id": form["reservation_id"], "offer_token": form["offer_token"],
+            "primary_guest": { "full_name": "A guest", "email": "guest@staymesh.example" },
+        })
+    }
+
+    /// Books one room and yields the reservation.
+    pub(crate) async fn book(&self, caller: &Rest, hotel: HotelFixture, stay: &Stay) -> Value {
+        let order = self.prepare(caller, hotel, stay, 1).await;
+        caller.post("/v1/reservations", order).await.ok()
+    }
+
+    /// Waits until a reservation has this status (without its prefix), and yields it.
+    pub(crate) async fn await_status(&self, caller: &Rest, reservation_id: &str, status: &str) -> Value {
+        let wanted = format!("RESERVATION_STATUS_{status}");
+        let path = format!("/v1/reservations/{reservation_id}");
+        eventually(&format!("{reservation_id} is {status}"), async || {
+            let now = caller.get(&path).await.ok();
+            (now["status"] == wanted.as_str()).then_some(now)
+        })
+        .await
+    }
+}
+
+impl HotelFixture {
+    /// A path below the room type.
+    pub(crate) fn path(&self, below: &str) -> String {
+        format!("/v1/hotels/{}/roomTypes/{}/{below}", self.hotel_id, self.room_type_id)
+    }
+}
+
+impl Stay {
+    /// So many nights, so many days ahead.
+    pub(crate) fn ahead(days: i32, nights: i32) -> Self {
+        Self { check_in: in_days(days), check_out: in_days(days + nights) }
+    }
+}
+
+const PASSWORD: &str = "correct horse battery";
+
+async fn log_in(gateway: &Rest, email: &str, password: &str) -> String {
+    let tokens = gateway.post("/v1/auth/login", json!({ "email": email, "password": password })).await.ok();
+    tokens["access_token"].as_str().expect("a token").to_owned()
+}
+
+fn sample_hotel() -> Value {
+    json!({
+        "display_name": "Test hotel", "address": { "city": "Porto", "country_code": "PT" },
+        "time_zone": "Europe/Lisbon", "currency_code": "EUR", "star_rating": 3,
+    })
+}
+
+fn sample_room_type() -> Value {
+    json!({ "display_name": "Double", "beds": [{ "kind": "BED_KIND_DOUBLE", "count": 1 }], "max_occupancy": 2 })
+}
+
+/// The date in so many days, UTC.
+pub(crate) fn in_days(days: i32) -> String {
+    Timestamp::now().to_zoned(TimeZone::UTC).date().saturating_add(days.days()).to_string()
+}
+
+/// Asks again and again until there is an answer, for at most 30 seconds.
+pub(crate) async fn eventually<T>(what: &str, mut ask: impl AsyncFnMut() -> Option<T>) -> T {
+    let started = Instant::now();
+    loop {
+        if let Some(answer) = ask().await {
+            return answer;
+        }
+        assert!(started.elapsed() < Duration::from_secs(30), "not within 30 s: {what}");
+        sleep(Duration::from_millis(50)).await;
+    }
+}
