@@ -17,6 +17,8 @@ pub mod psp;
 pub mod reservations;
 pub mod service;
 pub mod store;
+#[cfg(test)]
+mod testing;
 
 use std::sync::Arc;
 

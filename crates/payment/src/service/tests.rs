@@ -1,1 +1,7 @@
+//! The rules against a real database, with a provider and a reservation service that do as they are told.
 
+mod cancel;
+mod create;
+mod relay;
+mod sweep;
+mod webhook;

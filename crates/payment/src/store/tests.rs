@@ -1,1 +1,202 @@
+use futures::future::join_all;
+use rstest::rstest;
+use sqlx::PgPool;
+use staymesh_domain::PaymentId;
+use staymesh_store::{StoreError, outbox};
+use uuid::Uuid;
 
+use super::{events, payments, refunds};
+use crate::{
+    model::{Refund, RefundReason, Status},
+    testing::{database, in_status, new_payment, now, open, reservation_id},
+};
+
+/// The constraint that refuses a statement about one payment; `None` when it is let through.
+async fn refused(pool: &PgPool, sql: &'static str, id: PaymentId) -> Option<String> {
+    let done = sqlx::query(sql).bind(id.as_uuid()).execute(pool).await;
+    done.err().map(|error| StoreError::from(error).constraint().expect("refused by a name").to_owned())
+}
+
+async fn refund(pool: &PgPool, payment_id: PaymentId, amount_minor: i64) -> Result<Uuid, String> {
+    let refund_id = Uuid::now_v7();
+    let refund = Refund { refund_id, payment_id, reason: RefundReason::Requested, amount_minor, succeeded: false };
+    let done = refunds::insert(&mut *pool.acquire().await.unwrap(), &refund, refund_id).await;
+    done.map(|()| refund_id).map_err(|error| error.constraint().expect("refused by a name").to_owned())
+}
+
+#[test]
+fn the_outbox_is_the_documented_one() {
+    assert!(include_str!("../../../../migrations/payment/0002_outbox.sql").ends_with(outbox::SCHEMA));
+}
+
+#[tokio::test]
+async fn the_database_knows_the_same_transitions_as_the_code() {
+    let database = database().await;
+    let pool = database.pool();
+    for from in Status::ALL {
+        for to in Status::ALL.into_iter().filter(|to| *to != from) {
+            let payment = in_status(pool, from).await;
+            assert_eq!(payment.status, from);
+            let mut connection = pool.acquire().await.unwrap();
+            let done = payments::set_status(&mut connection, payment.payment_id, to).await;
+            let by = done.as_ref().err().and_then(StoreError::constraint);
+            let expected = match to {
+                _ if !from.can_become(to) => Some("payment_order_legal_transition"),
+                // Legal, but only together with a refund.
+                Status::Refunding | Status::Refunded => Some("payment_order_status_fits_refunds"),
+                _ => None,
+            };
+            assert_eq!(by, expected, "{from:?} to {to:?}");
+        }
+    }
+}
+
+#[rstest]
+#[case::born_paid(
+    "insert into payment_order (payment_id, reservation_id, hotel_id, owner, amount_minor, currency, expire_time, next_check_at, status) select gen_random_uuid(), gen_random_uuid(), 1, 'x', 1, 'EUR', now(), now(), 'PAID' where $1::uuid is not null",
+    "payment_order_legal_transition"
+)]
+#[case::other_amount(
+    "update payment_order set amount_minor = 1 where payment_id = $1",
+    "payment_order_terms_are_fixed"
+)]
+#[case::other_owner("update payment_order set owner = 'x' where payment_id = $1", "payment_order_terms_are_fixed")]
+#[case::other_session(
+    "update payment_order set psp_session = 'x' where payment_id = $1",
+    "payment_order_terms_are_fixed"
+)]
+#[case::lost_session(
+    "update payment_order set psp_session = null where payment_id = $1",
+    "payment_order_terms_are_fixed"
+)]
+#[case::sums_by_hand(
+    "update payment_order set refund_requested_minor = 5 where payment_id = $1",
+    "payment_order_sums_follow_refunds"
+)]
+#[case::forgotten("delete from payment_order where payment_id = $1", "payment_order_terms_are_fixed")]
+#[case::refund_of_nothing(
+    "insert into refund (refund_id, payment_id, reason, request_id, amount_minor) values ($1, $1, 'REQUESTED', $1, 0)",
+    "refund_amount_is_positive"
+)]
+#[case::negative_refund(
+    "insert into refund (refund_id, payment_id, reason, request_id, amount_minor) values ($1, $1, 'REQUESTED', $1, -5)",
+    "refund_amount_is_positive"
+)]
+#[case::too_much(
+    "insert into refund (refund_id, payment_id, reason, request_id, amount_minor) values ($1, $1, 'REQUESTED', $1, 10001)",
+    "payment_order_refunds_within_payment"
+)]
+#[case::born_done(
+    "insert into refund (refund_id, payment_id, reason, request_id, amount_minor, status, succeeded_at) values ($1, $1, 'REQUESTED', $1, 1, 'SUCCEEDED', now())",
+    "refund_legal_transition"
+)]
+#[case::whose(
+    "insert into refund (refund_id, payment_id, reason, request_id, amount_minor) values ($1, gen_random_uuid(), 'REQUESTED', $1, 1)",
+    "refund_payment_fkey"
+)]
+#[tokio::test]
+async fn what_breaks_the_books_is_refused_by_name(#[case] sql: &'static str, #[case] constraint: &str) {
+    let database = database().await;
+    let payment = in_status(database.pool(), Status::Paid).await;
+    assert_eq!(refused(database.pool(), sql, payment.payment_id).await.as_deref(), Some(constraint));
+    assert_eq!(now(database.pool(), payment.payment_id).await, payment, "nothing has changed");
+}
+
+#[tokio::test]
+async fn the_payment_follows_its_refunds() {
+    let database = database().await;
+    let pool = database.pool();
+    let id = in_status(pool, Status::Paid).await.payment_id;
+    let (first, second) = (refund(pool, id, 6000).await.unwrap(), refund(pool, id, 3000).await.unwrap());
+    assert_eq!(refund(pool, id, 1001).await.unwrap_err(), "payment_order_refunds_within_payment");
+    let seen = async || {
+        let payment = now(pool, id).await;
+        (payment.status, payment.refund_requested.minor(), payment.refunded.minor())
+    };
+    assert_eq!(seen().await, (Status::Refunding, 9000, 0));
+    let mut connection = pool.acquire().await.unwrap();
+    assert!(refunds::succeed(&mut connection, id, second, "re_2").await.unwrap());
+    assert!(!refunds::succeed(&mut connection, id, second, "re_2").await.unwrap(), "only once");
+    assert_eq!(seen().await, (Status::Refunding, 9000, 3000));
+    assert!(refunds::succeed(&mut connection, id, first, "re_1").await.unwrap());
+    assert_eq!(seen().await, (Status::Refunded, 9000, 9000));
+    // Something is left, and may go back later.
+    refund(pool, id, 1000).await.unwrap();
+    assert_eq!(seen().await, (Status::Refunding, 10_000, 9000));
+    for sql in [
+        "update refund set amount_minor = 1 where payment_id = $1",
+        "update refund set status = 'REQUESTED', succeeded_at = null where payment_id = $1 and status = 'SUCCEEDED'",
+        "delete from refund where payment_id = $1",
+    ] {
+        assert_eq!(refused(pool, sql, id).await.as_deref(), Some("refund_legal_transition"), "{sql}");
+    }
+    assert_eq!(seen().await, (Status::Refunding, 10_000, 9000));
+}
+
+#[rstest]
+#[case(Status::Pending)]
+#[case(Status::Failed)]
+#[case(Status::Expired)]
+#[tokio::test]
+async fn nothing_goes_back_from_where_nothing_came(#[case] status: Status) {
+    let database = database().await;
+    let id = in_status(database.pool(), status).await.payment_id;
+    assert_eq!(refund(database.pool(), id, 1).await.unwrap_err(), "payment_order_legal_transition");
+}
+
+#[tokio::test]
+async fn racing_refunds_never_exceed_the_payment() {
+    let database = database().await;
+    let pool = database.pool();
+    let id = in_status(pool, Status::Paid).await.payment_id;
+    let results = join_all((0..32).map(|_| refund(pool, id, 900))).await;
+    let made = results.iter().filter(|result| result.is_ok()).count();
+    assert_eq!(made, 11, "of 32 refunds of 9.00 from 100.00");
+    assert!(
+        results.iter().flat_map(|result| result.as_ref().err()).all(|c| c == "payment_order_refunds_within_payment")
+    );
+    let sum: i64 = sqlx::query_scalar("select sum(amount_minor)::bigint from refund").fetch_one(pool).await.unwrap();
+    assert_eq!((sum, now(pool, id).await.refund_requested.minor()), (9900, 9900));
+}
+
+#[tokio::test]
+async fn racing_requests_open_one_payment() {
+    let database = database().await;
+    let (pool, reservation) = (database.pool(), reservation_id());
+    let opened =
+        join_all((0..32).map(|_| async move { payments::open(pool, &new_payment(reservation)).await.unwrap() })).await;
+    assert!(opened.iter().all(|payment| *payment == opened[0]));
+    let rows: i64 = sqlx::query_scalar("select count(*) from payment_order").fetch_one(pool).await.unwrap();
+    assert_eq!(rows, 1);
+    let second = "insert into payment_order (payment_id, reservation_id, hotel_id, owner, amount_minor, currency, \
+        expire_time, next_check_at) select gen_random_uuid(), reservation_id, hotel_id, owner, amount_minor, currency, \
+        expire_time, next_check_at from payment_order where payment_id = $1";
+    let constraint = refused(pool, second, opened[0].payment_id).await;
+    assert_eq!(constraint.as_deref(), Some("payment_order_one_open_key"));
+}
+
+#[tokio::test]
+async fn only_after_an_expired_payment_there_may_be_another() {
+    let database = database().await;
+    let pool = database.pool();
+    for status in Status::ALL {
+        let first = in_status(pool, status).await;
+        let then = payments::open(pool, &new_payment(first.reservation_id)).await.unwrap();
+        assert_eq!(then.payment_id != first.payment_id, status == Status::Expired, "{status:?}");
+    }
+}
+
+#[tokio::test]
+async fn of_racing_copies_of_an_event_one_is_taken() {
+    let database = database().await;
+    let pool = database.pool();
+    let id = open(pool).await.payment_id;
+    let claim = async || {
+        let mut transaction = pool.begin().await.unwrap();
+        let mine = events::claim(&mut transaction, "evt_1", "checkout.paid", Some(id), &[0; 32]).await.unwrap();
+        transaction.commit().await.unwrap();
+        mine
+    };
+    let taken = join_all((0..16).map(|_| claim())).await;
+    assert_eq!(taken.into_iter().filter(|mine| *mine).count(), 1);
+}

@@ -1,0 +1,178 @@
+use futures::future::join_all;
+use jiff::{SignedDuration, Timestamp};
+use rstest::rstest;
+use staymesh_api::reservation::v1::{PaymentMode, ReservationStatus};
+use staymesh_mesh::{Problem, Reason, auth::Role};
+
+use crate::{
+    error::PaymentError,
+    model::{CheckoutStatus, Status},
+    psp::{Checkout, CheckoutOrder, MockPsp, PspError},
+    reservations::{Booking, MockReservations},
+    store::payments,
+    testing::{booking, caller, database, eur, now, outbox, reservation_id, service, session_of},
+};
+
+fn finds(booking: impl Fn() -> Option<Booking> + Send + 'static) -> MockReservations {
+    let mut reservations = MockReservations::new();
+    reservations.expect_get().returning(move |_| {
+        let booking = booking();
+        Box::pin(async move { Ok(booking) })
+    });
+    reservations
+}
+
+fn opened(order: &CheckoutOrder) -> Checkout {
+    let session = session_of(order.payment_id);
+    Checkout { session, url: "https://psp.example/p".into(), status: CheckoutStatus::Open, amount: order.amount }
+}
+
+fn opens() -> MockPsp {
+    let mut psp = MockPsp::new();
+    psp.expect_create_checkout().returning(|order| Box::pin(async move { Ok(opened(&order)) }));
+    psp
+}
+
+#[tokio::test]
+async fn asking_again_gets_the_same_page_and_the_provider_is_asked_once() {
+    let database = database().await;
+    let mut psp = MockPsp::new();
+    psp.expect_create_checkout().times(1).returning(|order| {
+        assert_eq!((order.amount, order.return_url.as_str()), (eur(10_000), "https://hotel.example/"));
+        Box::pin(async move { Ok(opened(&order)) })
+    });
+    let service = service(database.pool(), finds(|| Some(booking())), psp);
+    let (guest, id) = (caller("guest-1", Role::Guest, &[]), reservation_id());
+    let first = service.create(&guest, id, "https://hotel.example/".into()).await.unwrap();
+    assert_eq!((first.status, first.checkout_url.as_deref()), (Status::Pending, Some("https://psp.example/p")));
+    let again = service.create(&guest, id, "https://elsewhere.example/".into()).await.unwrap();
+    assert_eq!(again, first);
+}
+
+#[tokio::test]
+async fn racing_requests_share_one_payment_and_one_key() {
+    let database = database().await;
+    let service = service(database.pool(), finds(|| Some(booking())), opens());
+    let (guest, id) = (caller("guest-1", Role::Guest, &[]), reservation_id());
+    let all = join_all((0..16).map(|_| service.create(&guest, id, String::new()))).await;
+    let all: Vec<_> = all.into_iter().map(Result::unwrap).collect();
+    assert!(all.iter().all(|payment| *payment == all[0]));
+}
+
+#[rstest]
+#[case::away(PspError::Unavailable("away"))]
+#[case::timed_out(PspError::Unknown("no answer in time"))]
+#[tokio::test]
+async fn a_provider_without_answer_is_asked_again_with_the_same_key(#[case] failure: PspError) {
+    let database = database().await;
+    let mut psp = MockPsp::new();
+    let mut keys = Vec::new();
+    let (sender, asked) = std::sync::mpsc::channel();
+    psp.expect_create_checkout().times(2).returning(move |order| {
+        keys.push(order.payment_id);
+        sender.send(order.clone()).unwrap();
+        let answer = if keys.len() == 1 { Err(failure.clone()) } else { Ok(opened(&order)) };
+        Box::pin(async move { answer })
+    });
+    let service = service(database.pool(), finds(|| Some(booking())), psp);
+    let (guest, id) = (caller("guest-1", Role::Guest, &[]), reservation_id());
+    let problem = Problem::from(service.create(&guest, id, "https://a.example/".into()).await.unwrap_err());
+    assert_eq!(problem.reason(), Reason::PspUnavailable);
+    let left = payments::of_reservation(database.pool(), id).await.unwrap();
+    assert_eq!((left.len(), left[0].status, &left[0].checkout_url), (1, Status::Pending, &None), "it stays open");
+    let healed = service.create(&guest, id, "https://b.example/".into()).await.unwrap();
+    assert_eq!(healed.payment_id, left[0].payment_id);
+    let (first, second) = (asked.recv().unwrap(), asked.recv().unwrap());
+    assert_eq!(first, second, "the same content, or the provider would refuse the key");
+}
+
+#[tokio::test]
+async fn a_provider_that_refuses_is_our_defect() {
+    let database = database().await;
+    let mut psp = MockPsp::new();
+    psp.expect_create_checkout().returning(|_| Box::pin(async { Err(PspError::Refused("invalid_request".into())) }));
+    let service = service(database.pool(), finds(|| Some(booking())), psp);
+    let error =
+        service.create(&caller("guest-1", Role::Guest, &[]), reservation_id(), String::new()).await.unwrap_err();
+    assert_eq!(Problem::from(error).reason(), Reason::Internal);
+}
+
+fn changed(change: fn(&mut Booking)) -> Option<Booking> {
+    let mut booking = booking();
+    change(&mut booking);
+    Some(booking)
+}
+
+#[rstest]
+#[case::unknown(None, Reason::ReservationNotFound)]
+#[case::somebody_elses(changed(|b| b.owner = "guest-2".into()), Reason::ReservationNotFound)]
+#[case::nobodys(changed(|b| b.owner = String::new()), Reason::ReservationNotFound)]
+#[case::paid(changed(|b| b.status = ReservationStatus::Paid), Reason::ReservationNotPayable)]
+#[case::cancelled(changed(|b| b.status = ReservationStatus::Cancelled), Reason::ReservationNotPayable)]
+#[case::partner_collects(changed(|b| b.payment_mode = PaymentMode::PartnerCollects), Reason::ReservationNotPayable)]
+#[case::free(changed(|b| b.total = eur(0)), Reason::ReservationNotPayable)]
+#[case::swept(changed(|b| { b.status = ReservationStatus::Cancelled; b.hold_expired = true; }), Reason::HoldExpired)]
+#[case::over(changed(|b| b.hold_expire_time = Some(Timestamp::now())), Reason::HoldExpired)]
+#[tokio::test]
+async fn what_cannot_be_paid_never_reaches_the_provider(#[case] found: Option<Booking>, #[case] reason: Reason) {
+    let database = database().await;
+    let service = service(database.pool(), finds(move || found.clone()), MockPsp::new());
+    let id = reservation_id();
+    let error = service.create(&caller("guest-1", Role::Guest, &[]), id, String::new()).await.unwrap_err();
+    assert_eq!(Problem::from(error).reason(), reason);
+    assert!(payments::of_reservation(database.pool(), id).await.unwrap().is_empty(), "and writes nothing");
+}
+
+#[tokio::test]
+async fn a_payment_that_ends_while_the_page_opens_gives_no_page() {
+    let database = database().await;
+    let pool = database.pool().clone();
+    let mut psp = MockPsp::new();
+    psp.expect_create_checkout().times(1).returning(move |order| {
+        let pool = pool.clone();
+        Box::pin(async move {
+            let mut connection = pool.acquire().await.unwrap();
+            payments::set_status(&mut connection, order.payment_id, Status::Expired).await.unwrap();
+            Ok(opened(&order))
+        })
+    });
+    psp.expect_expire_checkout().times(1).returning(|session| {
+        let url = String::new();
+        Box::pin(async move { Ok(Checkout { session, url, status: CheckoutStatus::Expired, amount: eur(10_000) }) })
+    });
+    let service = service(database.pool(), finds(|| Some(booking())), psp);
+    let id = reservation_id();
+    let error = service.create(&caller("guest-1", Role::Guest, &[]), id, String::new()).await.unwrap_err();
+    assert!(matches!(error, PaymentError::NotPayable(_)), "{error}");
+    let left = payments::of_reservation(database.pool(), id).await.unwrap();
+    assert!(left[0].psp_session.is_some(), "money that comes all the same must find its payment");
+}
+
+#[tokio::test]
+async fn a_page_that_was_paid_before_its_answer_was_saved_is_taken_as_paid() {
+    let database = database().await;
+    let mut psp = MockPsp::new();
+    psp.expect_create_checkout()
+        .returning(|order| Box::pin(async move { Ok(Checkout { status: CheckoutStatus::Paid, ..opened(&order) }) }));
+    let service = service(database.pool(), finds(|| Some(booking())), psp);
+    let id = reservation_id();
+    let error = service.create(&caller("guest-1", Role::Guest, &[]), id, String::new()).await.unwrap_err();
+    assert!(matches!(error, PaymentError::NotPayable(_)), "{error}");
+    let payment = &payments::of_reservation(database.pool(), id).await.unwrap()[0];
+    assert_eq!(now(database.pool(), payment.payment_id).await.status, Status::Paid);
+    assert_eq!(outbox(database.pool()).await, ["payment.paid"]);
+}
+
+#[tokio::test]
+async fn the_page_closes_when_the_hold_ends() {
+    let database = database().await;
+    let ends = Timestamp::now() + SignedDuration::from_secs(77);
+    let found = Booking { hold_expire_time: Some(ends), ..booking() };
+    let mut psp = MockPsp::new();
+    psp.expect_create_checkout().times(1).returning(move |order| {
+        assert_eq!(order.expire_time.as_second(), ends.as_second());
+        Box::pin(async move { Ok(opened(&order)) })
+    });
+    let service = service(database.pool(), finds(move || Some(found.clone())), psp);
+    service.create(&caller("guest-1", Role::Guest, &[]), reservation_id(), String::new()).await.unwrap();
+}

@@ -1,0 +1,118 @@
+use jiff::{SignedDuration, Timestamp};
+use rstest::rstest;
+
+use crate::{
+    model::{CheckoutStatus, Status},
+    psp::{Checkout, MockPsp, PspError},
+    reservations::MockReservations,
+    store::payments,
+    testing::{checkout, database, eur, new_payment, now, open, outbox, reservation_id, service},
+};
+
+fn fetches(answers: Vec<Result<Checkout, PspError>>) -> MockPsp {
+    let mut psp = MockPsp::new();
+    let mut answers = answers.into_iter();
+    psp.expect_fetch_checkout().times(answers.len()).returning(move |_| {
+        let answer = answers.next().unwrap();
+        Box::pin(async move { answer })
+    });
+    psp
+}
+
+fn minutes(count: i64) -> Timestamp {
+    Timestamp::now() + SignedDuration::from_mins(count)
+}
+
+#[rstest]
+#[case(CheckoutStatus::Paid, Status::Paid, &["payment.paid"])]
+#[case(CheckoutStatus::Failed, Status::Failed, &["payment.failed"])]
+#[case(CheckoutStatus::Expired, Status::Expired, &[])]
+#[case(CheckoutStatus::Open, Status::Pending, &[])]
+#[tokio::test]
+async fn what_the_event_did_not_say_is_asked_for(
+    #[case] word: CheckoutStatus,
+    #[case] status: Status,
+    #[case] told: &[&str],
+) {
+    let database = database().await;
+    let pool = database.pool();
+    let payment = open(pool).await;
+    let service = service(pool, MockReservations::new(), fetches(vec![Ok(checkout(&payment, word))]));
+    assert_eq!(service.check_due(Timestamp::now()).await.unwrap(), 0, "not yet");
+    assert_eq!(service.check_due(minutes(2)).await.unwrap(), 1);
+    assert_eq!(now(pool, payment.payment_id).await.status, status);
+    assert_eq!(outbox(pool).await, told);
+    assert_eq!(service.check_due(minutes(2)).await.unwrap(), 0, "not twice in a row");
+}
+
+#[tokio::test]
+async fn it_asks_later_and_later_but_soon_after_the_page_has_closed() {
+    let database = database().await;
+    let payment = open(database.pool()).await;
+    let started = Timestamp::now();
+    let mut seconds = Vec::new();
+    for _ in 0..6 {
+        let next: jiff_sqlx::Timestamp =
+            sqlx::query_scalar("select next_check_at from payment_order").fetch_one(database.pool()).await.unwrap();
+        seconds.push(next.to_jiff().duration_since(started).as_secs());
+        let due = payments::claim_checks(database.pool(), next.to_jiff(), std::time::Duration::from_mins(1), 10);
+        assert_eq!(due.await.unwrap()[0].payment_id, payment.payment_id);
+    }
+    let close = |actual: &i64, expected: i64| (expected - 3..=expected + 3).contains(actual);
+    // One, two, four and eight minutes after the one before; the page closes after 15 minutes.
+    let expected = [60, 120, 240, 480, 902, 902 + 600];
+    assert!(seconds.iter().zip(expected).all(|(actual, expected)| close(actual, expected)), "{seconds:?}");
+}
+
+#[tokio::test]
+async fn an_open_page_past_its_time_is_closed_at_the_provider_first() {
+    let database = database().await;
+    for (answer, status) in [(CheckoutStatus::Expired, Status::Expired), (CheckoutStatus::Paid, Status::Paid)] {
+        let payment = open(database.pool()).await;
+        let mut psp = fetches(vec![Ok(checkout(&payment, CheckoutStatus::Open))]);
+        let closed = checkout(&payment, answer);
+        psp.expect_expire_checkout().times(1).returning(move |_| {
+            let closed = closed.clone();
+            Box::pin(async move { Ok(closed) })
+        });
+        let service = service(database.pool(), MockReservations::new(), psp);
+        service.check_due(minutes(16)).await.unwrap();
+        assert_eq!(now(database.pool(), payment.payment_id).await.status, status);
+    }
+}
+
+#[tokio::test]
+async fn a_provider_that_is_away_is_asked_again_and_nothing_expires_unasked() {
+    let database = database().await;
+    let payment = open(database.pool()).await;
+    let away = || Err(PspError::Unavailable("away"));
+    let psp = fetches(vec![away(), away(), Ok(checkout(&payment, CheckoutStatus::Paid))]);
+    let service = service(database.pool(), MockReservations::new(), psp);
+    for later in [16, 60] {
+        assert_eq!(service.check_due(minutes(later)).await.unwrap(), 1);
+        assert_eq!(now(database.pool(), payment.payment_id).await.status, Status::Pending);
+    }
+    service.check_due(minutes(120)).await.unwrap();
+    assert_eq!(now(database.pool(), payment.payment_id).await.status, Status::Paid);
+}
+
+#[tokio::test]
+async fn another_amount_is_not_taken_for_payment() {
+    let database = database().await;
+    let payment = open(database.pool()).await;
+    let answer = Checkout { amount: eur(1), ..checkout(&payment, CheckoutStatus::Paid) };
+    let service = service(database.pool(), MockReservations::new(), fetches(vec![Ok(answer)]));
+    service.check_due(minutes(2)).await.unwrap();
+    assert_eq!(now(database.pool(), payment.payment_id).await.status, Status::Pending);
+}
+
+#[tokio::test]
+async fn a_payment_without_a_page_waits_for_its_guest_and_then_ends() {
+    let database = database().await;
+    let payment = payments::open(database.pool(), &new_payment(reservation_id())).await.unwrap();
+    let service = service(database.pool(), MockReservations::new(), MockPsp::new());
+    service.check_due(minutes(2)).await.unwrap();
+    assert_eq!(now(database.pool(), payment.payment_id).await.status, Status::Pending);
+    service.check_due(minutes(16)).await.unwrap();
+    assert_eq!(now(database.pool(), payment.payment_id).await.status, Status::Expired);
+}

@@ -1,0 +1,187 @@
+use futures::future::join_all;
+use proptest::prelude::*;
+use rstest::rstest;
+use serde_json::{Value, json};
+use sqlx::PgPool;
+
+use crate::{
+    error::PaymentError,
+    model::{Payment, Status},
+    psp::MockPsp,
+    reservations::MockReservations,
+    service::Payments,
+    store::payments,
+    testing::{database, eur, in_status, new_payment, now, open, outbox, reservation_id, service, session_of},
+};
+
+fn receiver(pool: &PgPool) -> Payments<MockReservations, MockPsp> {
+    service(pool, MockReservations::new(), MockPsp::new())
+}
+
+fn event(id: &str, kind: &str, payment: &Payment) -> Value {
+    json!({ "id": id, "type": kind, "created": 1, "data": {
+        "session": session_of(payment.payment_id), "reference": payment.payment_id,
+        "amount_minor": payment.amount.minor(), "currency": "EUR",
+    }})
+}
+
+fn refund_event(id: &str, payment: &Payment, reference: &Value, amount: i64) -> Value {
+    let mut event = event(id, "refund.succeeded", payment);
+    event["data"]["refund"] = json!({ "id": "re_1", "amount_minor": amount, "reference": reference });
+    event
+}
+
+async fn outcome(pool: &PgPool, event_id: &str) -> Option<String> {
+    sqlx::query_scalar("select outcome from psp_event where psp_event_id = $1")
+        .bind(event_id)
+        .fetch_optional(pool)
+        .await
+        .unwrap()
+}
+
+async fn send(pool: &PgPool, event: &Value) -> Result<(), PaymentError> {
+    receiver(pool).receive(event.to_string().as_bytes()).await
+}
+
+#[rstest]
+#[case(Status::Pending, "checkout.paid", Status::Paid, &["payment.paid"])]
+#[case(Status::Pending, "checkout.failed", Status::Failed, &["payment.failed"])]
+#[case(Status::Pending, "checkout.expired", Status::Expired, &[])]
+#[case::late_money(Status::Expired, "checkout.paid", Status::Paid, &["payment.paid"])]
+#[case::money_after_all(Status::Failed, "checkout.paid", Status::Paid, &["payment.paid"])]
+#[case::reordered(Status::Paid, "checkout.failed", Status::Paid, &[])]
+#[case::reordered(Status::Paid, "checkout.expired", Status::Paid, &[])]
+#[case::late(Status::Refunded, "checkout.paid", Status::Refunded, &[])]
+#[tokio::test]
+async fn an_event_moves_a_payment_once(
+    #[case] from: Status,
+    #[case] kind: &str,
+    #[case] to: Status,
+    #[case] told: &[&str],
+) {
+    let database = database().await;
+    let pool = database.pool();
+    let payment = in_status(pool, from).await;
+    for _ in 0..3 {
+        send(pool, &event("evt_1", kind, &payment)).await.unwrap();
+        assert_eq!(now(pool, payment.payment_id).await.status, to);
+        assert_eq!(outbox(pool).await, told);
+    }
+    // The provider says it once more, as another event.
+    send(pool, &event("evt_2", kind, &payment)).await.unwrap();
+    assert_eq!((now(pool, payment.payment_id).await.status, outbox(pool).await.len()), (to, told.len()));
+    let expected = if from == to { "UNCHANGED" } else { "APPLIED" };
+    assert_eq!(outcome(pool, "evt_1").await.as_deref(), Some(expected));
+    assert_eq!(outcome(pool, "evt_2").await.as_deref(), Some("UNCHANGED"));
+}
+
+#[tokio::test]
+async fn racing_copies_of_an_event_count_once() {
+    let database = database().await;
+    let payment = open(database.pool()).await;
+    // Half of them one event, half of them events of their own.
+    let events: Vec<_> = (0..16).map(|n| event(&format!("evt_{}", n.max(8)), "checkout.paid", &payment)).collect();
+    for sent in join_all(events.iter().map(|event| send(database.pool(), event))).await {
+        sent.unwrap();
+    }
+    assert_eq!(outbox(database.pool()).await, ["payment.paid"]);
+}
+
+#[rstest]
+#[case::less("amount_minor", json!(9_999))]
+#[case::more("amount_minor", json!(10_001))]
+#[case::currency("currency", json!("USD"))]
+#[case::session("session", json!("cs_another"))]
+#[tokio::test]
+async fn money_that_does_not_fit_confirms_nothing(#[case] field: &str, #[case] value: Value) {
+    let database = database().await;
+    let payment = open(database.pool()).await;
+    let mut event = event("evt_1", "checkout.paid", &payment);
+    event["data"][field] = value;
+    send(database.pool(), &event).await.unwrap();
+    assert_eq!(now(database.pool(), payment.payment_id).await, payment);
+    assert!(outbox(database.pool()).await.is_empty());
+    assert_eq!(outcome(database.pool(), "evt_1").await.as_deref(), Some("MISMATCHED"));
+}
+
+#[tokio::test]
+async fn an_event_finds_the_payment_whose_session_was_not_saved() {
+    let database = database().await;
+    let pool = database.pool();
+    let payment = payments::open(pool, &new_payment(reservation_id())).await.unwrap();
+    send(pool, &event("evt_1", "checkout.paid", &payment)).await.unwrap();
+    let paid = now(pool, payment.payment_id).await;
+    assert_eq!((paid.status, paid.psp_session), (Status::Paid, Some(session_of(payment.payment_id))));
+}
+
+#[tokio::test]
+async fn what_is_not_known_is_sent_again_and_what_is_not_understood_is_let_go() {
+    let database = database().await;
+    let pool = database.pool();
+    let payment = open(pool).await;
+    let mut unknown = event("evt_1", "checkout.paid", &payment);
+    unknown["data"]["session"] = json!("cs_nobody");
+    unknown["data"]["reference"] = json!("not ours");
+    for _ in 0..2 {
+        assert!(matches!(send(pool, &unknown).await, Err(PaymentError::NotFound)), "also the second time");
+    }
+    assert_eq!(outcome(pool, "evt_1").await, None);
+    send(pool, &json!({ "id": "evt_2", "type": "payout.created", "data": [1] })).await.unwrap();
+    assert_eq!(outcome(pool, "evt_2").await.as_deref(), Some("IGNORED"));
+    for bad in [&b"{"[..], b"\xff\xfe", br#"{"id":"evt_3","type":"checkout.paid"}"#] {
+        let error = receiver(pool).receive(bad).await.unwrap_err();
+        assert!(matches!(error, PaymentError::Field(ref field) if field.field == "body"), "{error}");
+    }
+    assert_eq!(now(pool, payment.payment_id).await, payment);
+}
+
+#[tokio::test]
+async fn a_refund_event_counts_once_and_only_if_it_fits() {
+    let database = database().await;
+    let pool = database.pool();
+    let payment = in_status(pool, Status::Refunding).await;
+    // The refund that in_status makes carries the payment's id.
+    let ours = json!(payment.payment_id);
+    for (id, reference, amount) in
+        [("evt_1", &ours, 4_001), ("evt_2", &json!(null), 4_000), ("evt_3", &json!(uuid::Uuid::nil()), 4_000)]
+    {
+        send(pool, &refund_event(id, &payment, reference, amount)).await.unwrap();
+        assert_eq!(outcome(pool, id).await.as_deref(), Some("MISMATCHED"), "{id}");
+        assert_eq!(now(pool, payment.payment_id).await, payment);
+    }
+    for id in ["evt_4", "evt_5", "evt_5"] {
+        send(pool, &refund_event(id, &payment, &ours, 4_000)).await.unwrap();
+        let refunded = now(pool, payment.payment_id).await;
+        assert_eq!((refunded.status, refunded.refunded), (Status::Refunded, eur(4_000)));
+        assert_eq!(outbox(pool).await, ["payment.refunded"]);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(12))]
+
+    /// Whatever order events come in, and however often: paid when any says so, and told exactly once.
+    #[test]
+    fn any_order_of_events_ends_the_same(
+        kinds in prop::collection::vec(prop::sample::select(vec!["paid", "failed", "expired"]), 1..6),
+        order in prop::collection::vec(any::<prop::sample::Index>(), 6..12),
+    ) {
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        runtime.block_on(async {
+            let database = database().await;
+            let pool = database.pool();
+            let payment = open(pool).await;
+            let mut sent = Vec::new();
+            for index in &order {
+                let n = index.index(kinds.len());
+                sent.push(kinds[n]);
+                send(pool, &event(&format!("evt_{n}"), &format!("checkout.{}", kinds[n]), &payment)).await.unwrap();
+            }
+            let status = now(pool, payment.payment_id).await.status;
+            let told = outbox(pool).await;
+            assert_eq!(status == Status::Paid, sent.contains(&"paid"));
+            assert_eq!(told.iter().filter(|kind| *kind == "payment.paid").count(), usize::from(status == Status::Paid));
+            assert!(told.iter().filter(|kind| *kind == "payment.failed").count() <= 1);
+        });
+    }
+}

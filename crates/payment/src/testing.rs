@@ -1,0 +1,124 @@
+//! What the tests of this crate share.
+
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use sqlx::PgPool;
+use staymesh_api::reservation::v1::{PaymentMode, ReservationStatus};
+use staymesh_domain::{HotelId, Money, PaymentId, ReservationId};
+use staymesh_mesh::{Caller, auth::Role};
+use staymesh_store::outbox::Wake;
+use staymesh_testkit::TestDatabase;
+
+use crate::{
+    MIGRATOR,
+    model::{CheckoutStatus, NewPayment, Payment, Status},
+    psp::{Checkout, MockPsp},
+    reservations::{Booking, MockReservations},
+    service::Payments,
+    store::payments,
+};
+
+pub(crate) async fn database() -> TestDatabase {
+    TestDatabase::new("payment", &MIGRATOR).await.unwrap()
+}
+
+pub(crate) fn eur(minor: i64) -> Money {
+    Money::from_minor(minor, "EUR".parse().unwrap()).unwrap()
+}
+
+pub(crate) fn reservation_id() -> ReservationId {
+    ReservationId::generate(HotelId::try_from(7).unwrap(), Timestamp::now())
+}
+
+pub(crate) fn new_payment(reservation_id: ReservationId) -> NewPayment {
+    let now = Timestamp::now();
+    NewPayment {
+        payment_id: PaymentId::new(),
+        reservation_id,
+        owner: "guest-1".into(),
+        amount: eur(10_000),
+        return_url: String::new(),
+        expire_time: now + SignedDuration::from_mins(15),
+        check_at: now + SignedDuration::from_mins(1),
+    }
+}
+
+/// An open payment with its page: session and URL are made of its id.
+pub(crate) async fn open(pool: &PgPool) -> Payment {
+    let payment = payments::open(pool, &new_payment(reservation_id())).await.unwrap();
+    let (session, url) = (session_of(payment.payment_id), format!("https://psp.example/{}", payment.payment_id));
+    payments::save_checkout(pool, payment.payment_id, &session, &url).await.unwrap()
+}
+
+/// A payment of 100.00 in this status; one that is being or has been refunded has 40.00 of it asked for.
+pub(crate) async fn in_status(pool: &PgPool, status: Status) -> Payment {
+    let id = open(pool).await.payment_id;
+    let mut connection = pool.acquire().await.unwrap();
+    if status.has_money() {
+        payments::set_status(&mut connection, id, Status::Paid).await.unwrap();
+    } else if status != Status::Pending {
+        payments::set_status(&mut connection, id, status).await.unwrap();
+    }
+    if matches!(status, Status::Refunding | Status::Refunded) {
+        sqlx::query("insert into refund (refund_id, payment_id, reason, request_id, amount_minor) values ($1, $1, 'REQUESTED', $1, 4000)")
+            .bind(id.as_uuid()).execute(&mut *connection).await.unwrap();
+    }
+    if status == Status::Refunded {
+        sqlx::query("update refund set status = 'SUCCEEDED', succeeded_at = now() where payment_id = $1")
+            .bind(id.as_uuid())
+            .execute(&mut *connection)
+            .await
+            .unwrap();
+    }
+    now(pool, id).await
+}
+
+pub(crate) async fn now(pool: &PgPool, id: PaymentId) -> Payment {
+    payments::find(pool, id).await.unwrap().unwrap()
+}
+
+pub(crate) fn session_of(id: PaymentId) -> String {
+    format!("cs_{id}")
+}
+
+pub(crate) fn checkout(payment: &Payment, status: CheckoutStatus) -> Checkout {
+    Checkout {
+        session: session_of(payment.payment_id),
+        url: "https://psp.example/p".into(),
+        status,
+        amount: payment.amount,
+    }
+}
+
+pub(crate) fn service(
+    pool: &PgPool,
+    reservations: MockReservations,
+    psp: MockPsp,
+) -> Payments<MockReservations, MockPsp> {
+    let check_after = Duration::from_mins(1);
+    Payments { pool: pool.clone(), reservations, psp, wake: Wake::default(), check_after }
+}
+
+pub(crate) fn booking() -> Booking {
+    Booking {
+        owner: "guest-1".into(),
+        status: ReservationStatus::PendingPayment,
+        hold_expired: false,
+        payment_mode: PaymentMode::GuestPays,
+        total: eur(10_000),
+        hold_expire_time: Some(Timestamp::now() + SignedDuration::from_mins(15)),
+    }
+}
+
+pub(crate) fn caller(subject: &str, role: Role, hotel_ids: &[i32]) -> Caller {
+    Caller { subject: subject.into(), role, hotel_ids: hotel_ids.to_vec(), session: "s".into() }
+}
+
+/// The kinds of the events that wait in the outbox, in order.
+pub(crate) async fn outbox(pool: &PgPool) -> Vec<String> {
+    sqlx::query_scalar("select kind from outbox where delivered_at is null and parked_at is null order by event_id")
+        .fetch_all(pool)
+        .await
+        .unwrap()
+}
