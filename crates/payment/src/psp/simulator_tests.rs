@@ -1,1 +1,169 @@
+//! The adapter against answers of every kind, and against the real simulator over HTTP.
 
+use jiff::{SignedDuration, Timestamp};
+use rstest::rstest;
+use serde_json::json;
+use staymesh_domain::PaymentId;
+use staymesh_psp_simulator::{Config, serve_on};
+use tokio::net::TcpListener;
+use tokio_util::sync::{CancellationToken, DropGuard};
+use uuid::Uuid;
+use wiremock::{
+    Mock, MockServer, ResponseTemplate,
+    matchers::{any, header, method, path},
+};
+
+use super::*;
+use crate::testing::eur;
+
+fn adapter(url: &str) -> SimulatorPsp {
+    SimulatorPsp::new(url, "sk_test".into(), Duration::from_secs(5)).unwrap()
+}
+
+fn order() -> CheckoutOrder {
+    CheckoutOrder {
+        payment_id: PaymentId::new(),
+        amount: eur(12_050),
+        description: "Reservation <1>".into(),
+        return_url: "https://hotel.example/".into(),
+        expire_time: Timestamp::now() + SignedDuration::from_mins(15),
+    }
+}
+
+async fn answering(response: ResponseTemplate) -> Result<Checkout, PspError> {
+    let server = MockServer::start().await;
+    Mock::given(any()).respond_with(response).mount(&server).await;
+    adapter(&server.uri()).create_checkout(order()).await
+}
+
+fn session() -> serde_json::Value {
+    json!({ "id": "cs_1", "url": "http://psp/p", "status": "open", "amount_minor": 5, "currency": "EUR", "more": 1 })
+}
+
+#[rstest]
+#[case::refused(ResponseTemplate::new(400).set_body_json(json!({"error": {"code": "invalid_request"}})), PspError::Refused("invalid_request".into()))]
+#[case::refused_in_other_words(ResponseTemplate::new(404).set_body_string("<html>"), PspError::Refused("http_404".into()))]
+#[case::a_code_that_is_none(ResponseTemplate::new(422).set_body_json(json!({"error": {"code": "Say: \n"}})), PspError::Refused("http_422".into()))]
+#[case::wrong_key(ResponseTemplate::new(401), PspError::Unavailable("it does not take our API key"))]
+#[case::busy(ResponseTemplate::new(429), PspError::Unavailable("it is too busy"))]
+#[case::down(ResponseTemplate::new(503), PspError::Unavailable("it is too busy"))]
+#[case::broken(ResponseTemplate::new(500), PspError::Unknown("it answered with an error of its own"))]
+#[case::gateway(ResponseTemplate::new(504), PspError::Unknown("it answered with an error of its own"))]
+#[case::gave_up(ResponseTemplate::new(408), PspError::Unknown("it answered with an error of its own"))]
+#[case::elsewhere(ResponseTemplate::new(302).insert_header("location", "http://127.0.0.1:1/"), PspError::Unknown("it answered with an error of its own"))]
+#[case::unreadable(ResponseTemplate::new(200).set_body_string("yes"), PspError::Unknown("an answer that cannot be read"))]
+#[case::endless(ResponseTemplate::new(200).set_body_bytes(vec![b' '; 65 * 1024]), PspError::Unknown("an answer of unreasonable size"))]
+#[tokio::test]
+async fn failures_are_sorted_by_what_they_say(#[case] response: ResponseTemplate, #[case] expected: PspError) {
+    assert_eq!(answering(response).await, Err(expected));
+}
+
+#[tokio::test]
+async fn no_answer_in_time_is_unknown_and_no_connection_is_unavailable() {
+    let server = MockServer::start().await;
+    let late = ResponseTemplate::new(201).set_body_json(session()).set_delay(Duration::from_secs(60));
+    Mock::given(any()).respond_with(late).mount(&server).await;
+    let impatient = SimulatorPsp::new(&server.uri(), "sk_test".into(), Duration::from_millis(100)).unwrap();
+    assert_eq!(impatient.create_checkout(order()).await, Err(PspError::Unknown("no answer in time")));
+
+    let free = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    let nobody = adapter(&format!("http://{free}"));
+    assert_eq!(nobody.create_checkout(order()).await, Err(PspError::Unavailable("it cannot be reached")));
+}
+
+#[tokio::test]
+async fn keys_and_ids_travel_as_they_should() {
+    let server = MockServer::start().await;
+    let order = order();
+    Mock::given(method("POST"))
+        .and(path("/base/v1/checkout_sessions"))
+        .and(header("idempotency-key", order.payment_id.to_string().as_str()))
+        .and(header("authorization", "Bearer sk_test"))
+        .respond_with(ResponseTemplate::new(201).set_body_json(session()))
+        .expect(1)
+        .mount(&server)
+        .await;
+    Mock::given(method("GET"))
+        .and(path("/base/v1/checkout_sessions/a%2F..%2F%3Fb"))
+        .respond_with(ResponseTemplate::new(200).set_body_json(session()))
+        .expect(1)
+        .mount(&server)
+        .await;
+    let adapter = adapter(&format!("{}/base/", server.uri()));
+    assert_eq!(adapter.create_checkout(order).await.unwrap().session, "cs_1");
+    adapter.fetch_checkout("a/../?b".into()).await.unwrap();
+}
+
+#[test]
+fn an_address_must_be_one() {
+    for url in ["", "psp:8090", "ftp://psp/", "mailto:x@y"] {
+        assert!(SimulatorPsp::new(url, "k".into(), Duration::from_secs(1)).is_err(), "{url}");
+    }
+}
+
+async fn simulator(webhook: Option<&str>) -> (SimulatorPsp, DropGuard) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let config = Config {
+        listen: "127.0.0.1:0".parse().unwrap(),
+        public_url: None,
+        api_key: "sk_test".into(),
+        webhook_url: webhook.map(|url| url.parse().unwrap()),
+        webhook_secret: "the secret of both sides".into(),
+        webhook_attempts: 3,
+        webhook_backoff: Duration::from_millis(10),
+        max_sessions: 100,
+        state: None,
+    };
+    let stop = CancellationToken::new();
+    let serving = stop.clone();
+    tokio::spawn(async move { serve_on(listener, config, serving).await.unwrap() });
+    (adapter(&url), stop.drop_guard())
+}
+
+#[tokio::test]
+async fn the_real_simulator_takes_and_returns_money() {
+    let (psp, _running) = simulator(None).await;
+    let order = order();
+    let first = psp.create_checkout(order.clone()).await.unwrap();
+    assert_eq!((first.status, first.amount), (CheckoutStatus::Open, eur(12_050)));
+    assert_eq!(psp.create_checkout(order.clone()).await.unwrap(), first, "the same key");
+    let other = CheckoutOrder { amount: eur(1), ..order };
+    assert_eq!(psp.create_checkout(other).await, Err(PspError::Refused("idempotency_key_reused".into())));
+
+    let pay = reqwest::Client::new().post(format!("{}/pay", first.url)).send().await.unwrap();
+    assert!(pay.status().is_success());
+    assert_eq!(psp.fetch_checkout(first.session.clone()).await.unwrap().status, CheckoutStatus::Paid);
+    assert_eq!(psp.expire_checkout(first.session.clone()).await.unwrap().status, CheckoutStatus::Paid, "too late");
+
+    let refund = RefundOrder { refund_id: Uuid::now_v7(), session: first.session, amount: eur(12_000) };
+    let id = psp.refund(refund.clone()).await.unwrap();
+    assert_eq!(psp.refund(refund.clone()).await.unwrap(), id, "the same key");
+    let more = RefundOrder { refund_id: Uuid::now_v7(), amount: eur(51), ..refund };
+    assert_eq!(psp.refund(more).await, Err(PspError::Refused("refund_exceeds_payment".into())));
+    assert_eq!(psp.fetch_checkout("cs_unknown".into()).await, Err(PspError::Refused("not_found".into())));
+}
+
+#[tokio::test]
+async fn the_real_simulator_signs_as_this_service_verifies() {
+    let receiver = MockServer::start().await;
+    Mock::given(any()).respond_with(ResponseTemplate::new(200)).mount(&receiver).await;
+    let (psp, _running) = simulator(Some(&receiver.uri())).await;
+    let order = order();
+    let checkout = psp.create_checkout(order.clone()).await.unwrap();
+    psp.expire_checkout(checkout.session.clone()).await.unwrap();
+    let deadline = tokio::time::Instant::now() + Duration::from_secs(20);
+    let request = loop {
+        if let Some(request) = receiver.received_requests().await.unwrap().pop() {
+            break request;
+        }
+        assert!(tokio::time::Instant::now() < deadline, "no event came");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    };
+    let header = request.headers["psp-signature"].to_str().unwrap();
+    let secrets = ["the secret of both sides".into()];
+    assert_eq!(super::super::signature::verify(header, &request.body, &secrets, Timestamp::now()), Ok(()));
+    let news = super::super::event::PspEvent::parse(&request.body).unwrap().news().unwrap();
+    let super::super::event::PspNews::Checkout(data, CheckoutStatus::Expired) = news else { panic!("{news:?}") };
+    assert_eq!((data.session, data.reference), (checkout.session, order.payment_id.to_string()));
+}
