@@ -61,7 +61,7 @@ async fn failures_are_sorted_by_what_they_say(#[case] response: ResponseTemplate
 #[tokio::test]
 async fn no_answer_in_time_is_unknown_and_no_connection_is_unavailable() {
     let server = MockServer::start().await;
-    let late = ResponseTemplate::new(201).set_body_json(session()).set_delay(Duration::from_secs(60));
+    let late = ResponseTemplate::new(201).set_body_json(session()).set_delay(Duration::from_mins(1));
     Mock::given(any()).respond_with(late).mount(&server).await;
     let impatient = SimulatorPsp::new(&server.uri(), "sk_test".into(), Duration::from_millis(100)).unwrap();
     assert_eq!(impatient.create_checkout(order()).await, Err(PspError::Unknown("no answer in time")));

@@ -47,7 +47,7 @@ impl<R: Reservations, P: Psp> Payments<R, P> {
                 "the event does not fit what was agreed on; nothing is done until somebody has looked"
             ),
             Outcome::Ignored => {
-                tracing::info!(psp_event = event.id, kind = event.kind, "an event of a kind not known here")
+                tracing::info!(psp_event = event.id, kind = event.kind, "an event of a kind not known here");
             }
             Outcome::Applied | Outcome::Unchanged => {}
         }

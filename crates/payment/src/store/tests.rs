@@ -20,7 +20,7 @@ async fn refused(pool: &PgPool, sql: &'static str, id: PaymentId) -> Option<Stri
 async fn refund(pool: &PgPool, payment_id: PaymentId, amount_minor: i64) -> Result<Uuid, String> {
     let refund_id = Uuid::now_v7();
     let refund = Refund { refund_id, payment_id, reason: RefundReason::Requested, amount_minor, succeeded: false };
-    let done = refunds::insert(&mut *pool.acquire().await.unwrap(), &refund, refund_id).await;
+    let done = refunds::insert(&mut pool.acquire().await.unwrap(), &refund, refund_id).await;
     done.map(|()| refund_id).map_err(|error| error.constraint().expect("refused by a name").to_owned())
 }
 
@@ -153,7 +153,7 @@ async fn racing_refunds_never_exceed_the_payment() {
     let made = results.iter().filter(|result| result.is_ok()).count();
     assert_eq!(made, 11, "of 32 refunds of 9.00 from 100.00");
     assert!(
-        results.iter().flat_map(|result| result.as_ref().err()).all(|c| c == "payment_order_refunds_within_payment")
+        results.iter().filter_map(|result| result.as_ref().err()).all(|c| c == "payment_order_refunds_within_payment")
     );
     let sum: i64 = sqlx::query_scalar("select sum(amount_minor)::bigint from refund").fetch_one(pool).await.unwrap();
     assert_eq!((sum, now(pool, id).await.refund_requested.minor()), (9900, 9900));
