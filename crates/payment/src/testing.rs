@@ -7,14 +7,17 @@ use sqlx::PgPool;
 use staymesh_api::reservation::v1::{PaymentMode, ReservationStatus};
 use staymesh_domain::{HotelId, Money, PaymentId, ReservationId};
 use staymesh_mesh::{Caller, auth::Role};
+use staymesh_psp_simulator::{Config, serve_on};
 use staymesh_store::outbox::Wake;
 use staymesh_testkit::TestDatabase;
+use tokio::net::TcpListener;
+use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::{
     MIGRATOR,
     model::{CheckoutStatus, NewPayment, Payment, Status},
-    psp::{Checkout, MockPsp},
-    reservations::{Booking, MockReservations},
+    psp::{Checkout, simulator::SimulatorPsp},
+    reservations::Booking,
     service::Payments,
     store::payments,
 };
@@ -91,11 +94,7 @@ pub(crate) fn checkout(payment: &Payment, status: CheckoutStatus) -> Checkout {
     }
 }
 
-pub(crate) fn service(
-    pool: &PgPool,
-    reservations: MockReservations,
-    psp: MockPsp,
-) -> Payments<MockReservations, MockPsp> {
+pub(crate) fn service<R, P>(pool: &PgPool, reservations: R, psp: P) -> Payments<R, P> {
     let check_after = Duration::from_mins(1);
     Payments { pool: pool.clone(), reservations, psp, wake: Wake::default(), check_after }
 }
@@ -121,4 +120,30 @@ pub(crate) async fn outbox(pool: &PgPool) -> Vec<String> {
         .fetch_all(pool)
         .await
         .unwrap()
+}
+
+/// The adapter to the simulator at this address.
+pub(crate) fn adapter(url: &str) -> SimulatorPsp {
+    SimulatorPsp::new(url, "sk_test".into(), Duration::from_secs(5)).unwrap()
+}
+
+/// The real simulator, in this process, until the guard is dropped.
+pub(crate) async fn simulator(webhook: Option<&str>) -> (SimulatorPsp, DropGuard) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let config = Config {
+        listen: "127.0.0.1:0".parse().unwrap(),
+        public_url: None,
+        api_key: "sk_test".into(),
+        webhook_url: webhook.map(|url| url.parse().unwrap()),
+        webhook_secret: "the secret of both sides".into(),
+        webhook_attempts: 3,
+        webhook_backoff: Duration::from_millis(10),
+        max_sessions: 100,
+        state: None,
+    };
+    let stop = CancellationToken::new();
+    let serving = stop.clone();
+    tokio::spawn(async move { serve_on(listener, config, serving).await.unwrap() });
+    (adapter(&url), stop.drop_guard())
 }

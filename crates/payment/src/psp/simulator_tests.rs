@@ -4,9 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 use rstest::rstest;
 use serde_json::json;
 use staymesh_domain::PaymentId;
-use staymesh_psp_simulator::{Config, serve_on};
 use tokio::net::TcpListener;
-use tokio_util::sync::{CancellationToken, DropGuard};
 use uuid::Uuid;
 use wiremock::{
     Mock, MockServer, ResponseTemplate,
@@ -14,11 +12,7 @@ use wiremock::{
 };
 
 use super::*;
-use crate::testing::eur;
-
-fn adapter(url: &str) -> SimulatorPsp {
-    SimulatorPsp::new(url, "sk_test".into(), Duration::from_secs(5)).unwrap()
-}
+use crate::testing::{adapter, eur, simulator};
 
 fn order() -> CheckoutOrder {
     CheckoutOrder {
@@ -99,26 +93,6 @@ fn an_address_must_be_one() {
     for url in ["", "psp:8090", "ftp://psp/", "mailto:x@y"] {
         assert!(SimulatorPsp::new(url, "k".into(), Duration::from_secs(1)).is_err(), "{url}");
     }
-}
-
-async fn simulator(webhook: Option<&str>) -> (SimulatorPsp, DropGuard) {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let url = format!("http://{}", listener.local_addr().unwrap());
-    let config = Config {
-        listen: "127.0.0.1:0".parse().unwrap(),
-        public_url: None,
-        api_key: "sk_test".into(),
-        webhook_url: webhook.map(|url| url.parse().unwrap()),
-        webhook_secret: "the secret of both sides".into(),
-        webhook_attempts: 3,
-        webhook_backoff: Duration::from_millis(10),
-        max_sessions: 100,
-        state: None,
-    };
-    let stop = CancellationToken::new();
-    let serving = stop.clone();
-    tokio::spawn(async move { serve_on(listener, config, serving).await.unwrap() });
-    (adapter(&url), stop.drop_guard())
 }
 
 #[tokio::test]

@@ -5,3 +5,4 @@ mod create;
 mod relay;
 mod sweep;
 mod webhook;
+mod whole;

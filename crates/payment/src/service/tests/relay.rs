@@ -10,14 +10,14 @@ use tonic::Status as RpcStatus;
 
 use crate::{
     model::{CheckoutStatus, Payment, Status},
-    psp::{MockPsp, PspError},
+    psp::{MockPsp, Psp, PspError},
     reservations::MockReservations,
     service::{Messenger, apply},
     store::payments,
     testing::{database, eur, in_status, now, open, service},
 };
 
-fn start(pool: &PgPool, reservations: MockReservations, psp: MockPsp) -> DropGuard {
+pub(super) fn start(pool: &PgPool, reservations: MockReservations, psp: impl Psp) -> DropGuard {
     let payments = Arc::new(service(pool, reservations, psp));
     let options = RelayOptions {
         poll: Duration::from_millis(20),
@@ -33,7 +33,7 @@ fn start(pool: &PgPool, reservations: MockReservations, psp: MockPsp) -> DropGua
 }
 
 /// Waits until nothing is on its way; yields why events were parked.
-async fn quiet(pool: &PgPool) -> Vec<String> {
+pub(super) async fn quiet(pool: &PgPool) -> Vec<String> {
     let deadline = Instant::now() + Duration::from_secs(20);
     while outbox::stats(pool).await.unwrap().depth > 0 {
         assert!(Instant::now() < deadline, "the outbox does not empty");

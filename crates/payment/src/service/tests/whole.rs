@@ -1,0 +1,63 @@
+//! From the page to the refund, with the real simulator over HTTP and none of its events arriving.
+
+use jiff::{SignedDuration, Timestamp};
+use rstest::rstest;
+use staymesh_mesh::auth::Role;
+
+use super::relay::{quiet, start};
+use crate::{
+    model::{CheckoutStatus, Status},
+    psp::Psp,
+    reservations::MockReservations,
+    testing::{booking, caller, database, eur, now, reservation_id, service, simulator},
+};
+
+#[rstest]
+#[case::rooms_are_given(false, Status::Paid, 0)]
+#[case::rooms_are_gone(true, Status::Refunded, 10_000)]
+#[tokio::test]
+async fn lost_events_lose_no_money(#[case] rooms_gone: bool, #[case] end: Status, #[case] refunded: i64) {
+    let database = database().await;
+    let pool = database.pool();
+    let (psp, _running) = simulator(None).await;
+    let mut reservations = MockReservations::new();
+    reservations.expect_get().returning(|_| Box::pin(async { Ok(Some(booking())) }));
+    let asking = service(pool, reservations, psp.clone());
+    let guest = caller("guest-1", Role::Guest, &[]);
+    let payment = asking.create(&guest, reservation_id(), "https://hotel.example/".into()).await.unwrap();
+
+    let page = payment.checkout_url.unwrap();
+    let paid = reqwest::Client::new().post(format!("{page}/pay")).send().await.unwrap();
+    assert!(paid.status().is_success());
+    assert_eq!(now(pool, payment.payment_id).await.status, Status::Pending, "nobody has said so");
+    asking.check_due(Timestamp::now() + SignedDuration::from_mins(2)).await.unwrap();
+    assert_eq!(now(pool, payment.payment_id).await.status, Status::Paid);
+
+    let mut reservations = MockReservations::new();
+    reservations.expect_confirm_payment().times(1).returning(move |_, _, _| Box::pin(async move { Ok(rooms_gone) }));
+    reservations.expect_confirm_refund().times(usize::from(rooms_gone)).returning(|_, _, amount| {
+        assert_eq!(amount, eur(10_000));
+        Box::pin(async { Ok(()) })
+    });
+    let _relay = start(pool, reservations, psp.clone());
+    assert_eq!(quiet(pool).await, Vec::<String>::new());
+    let payment = now(pool, payment.payment_id).await;
+    assert_eq!((payment.status, payment.refunded), (end, eur(refunded)));
+    let there = psp.fetch_checkout(payment.psp_session.unwrap()).await.unwrap();
+    assert_eq!(there.status, CheckoutStatus::Paid);
+}
+
+#[tokio::test]
+async fn a_cancelled_page_takes_no_money() {
+    let database = database().await;
+    let (psp, _running) = simulator(None).await;
+    let mut reservations = MockReservations::new();
+    reservations.expect_get().returning(|_| Box::pin(async { Ok(Some(booking())) }));
+    let service = service(database.pool(), reservations, psp);
+    let id = reservation_id();
+    let payment = service.create(&caller("guest-1", Role::Guest, &[]), id, String::new()).await.unwrap();
+    let settled = service.settle_cancellation(id, eur(10_000)).await.unwrap().unwrap();
+    assert_eq!(settled.status, Status::Expired);
+    let late = reqwest::Client::new().post(format!("{}/pay", payment.checkout_url.unwrap())).send().await.unwrap();
+    assert_eq!(late.status(), reqwest::StatusCode::GONE);
+}
