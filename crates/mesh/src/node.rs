@@ -102,7 +102,7 @@ impl Node {
         grpc_services: Vec<&'static str>,
         migrator: &'static Migrator,
     ) -> Result<(), NodeError> {
-        let server = &self.config.server;
+        let config = &self.config.server;
         let access = AccessTable::read(staymesh_api::DESCRIPTOR_SET)
             .map_err(|error| NodeError::Config(format!("the contract: {error}")))?;
         let served = Served {
@@ -114,12 +114,12 @@ impl Node {
                 access,
                 verifier,
                 revocations: self.revocations.clone(),
-                max_concurrency: server.max_concurrency,
-                max_deadline: server.max_deadline,
+                max_concurrency: config.max_concurrency,
+                max_deadline: config.max_deadline,
             },
             registry: self.telemetry.registry.clone(),
         };
-        let result = serve(server, served, self.stop.clone()).await;
+        let result = serve(config, served, self.stop.clone()).await;
         // A server that failed takes its background work along.
         self.stop.cancel();
         self.tasks.close();

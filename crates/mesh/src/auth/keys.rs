@@ -16,7 +16,7 @@ use super::{Caller, claims::Claims};
 use crate::config::AuthConfig;
 
 /// Keys are fetched again after this time, so that a key that identity drops is soon dropped everywhere.
-const REFRESH_AFTER: Duration = Duration::from_secs(300);
+const REFRESH_AFTER: Duration = Duration::from_mins(5);
 /// Tokens with unknown keys make us ask identity at most this often, whatever nonsense callers send.
 const ASK_AT_MOST_EVERY: Duration = Duration::from_secs(2);
 /// The longest time that asking may take.
@@ -119,8 +119,9 @@ impl TokenVerifier {
             *last_asked = Some(Instant::now());
             match answer {
                 Ok(list) => {
-                    self.keys.store(Arc::new(Keys { by_id: decoding_keys(list), fetched: Some(Instant::now()) }))
+                    self.keys.store(Arc::new(Keys { by_id: decoding_keys(list), fetched: Some(Instant::now()) }));
                 }
+
                 Err(error) => tracing::warn!(error.cause = error, "no key set from identity"),
             }
         }

@@ -51,7 +51,7 @@ where
 mod tests {
     use super::*;
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn repeats_what_is_unavailable_three_times_and_nothing_else() {
         let budget = RetryBudget::default();
         let mut calls = 0;
@@ -72,17 +72,17 @@ mod tests {
         assert_eq!(calls, 1);
     }
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn the_budget_bounds_the_retries() {
         let budget = RetryBudget::default();
         let mut calls = 0;
-        for _ in 0..1000 {
+        for _ in 0..100 {
             let _: Result<(), _> = retry(&budget, || {
                 calls += 1;
                 std::future::ready(Err(Status::unavailable("away")))
             })
             .await;
         }
-        assert!(calls < 1400, "{calls} calls for 1000");
+        assert!((101..=150).contains(&calls), "{calls} calls for 100");
     }
 }

@@ -51,8 +51,8 @@ impl Problem {
 
     /// Adds a fact for programs.
     #[must_use]
-    pub fn with(mut self, key: &str, value: impl ToString) -> Self {
-        self.metadata.insert(key.to_owned(), value.to_string());
+    pub fn with(mut self, key: &str, value: impl fmt::Display) -> Self {
+        self.metadata.insert(key.to_owned(), format!("{value}"));
         self
     }
 

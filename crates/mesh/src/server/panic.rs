@@ -8,6 +8,7 @@ use super::refuse;
 use crate::errors::Problem;
 
 /// The answer to the request whose handler panicked.
+#[expect(clippy::needless_pass_by_value, reason = "tower-http hands it over")]
 pub(super) fn answer(panic: Box<dyn Any + Send + 'static>) -> Response {
     let text = panic
         .downcast_ref::<String>()

@@ -89,16 +89,16 @@ pub async fn serve(config: &ServerConfig, served: Served, stop: CancellationToke
         .add_service(reflection_v1()?)
         .add_service(reflection_v1alpha()?)
         .into_axum_router();
-    let mut server = Server::builder()
+    let mut builder = Server::builder()
         .http2_keepalive_interval(Some(Duration::from_secs(30)))
         .http2_keepalive_timeout(Some(Duration::from_secs(10)))
         .http2_max_header_list_size(32 * 1024)
         .max_concurrent_streams(1024)
         .tcp_nodelay(true);
     if let Some(tls) = tls(config)? {
-        server = server.tls_config(tls)?;
+        builder = builder.tls_config(tls)?;
     }
-    let router = server.add_routes(Routes::from(server_stack(services, served.stack)));
+    let router = builder.add_routes(Routes::from(server_stack(services, served.stack)));
     let stopping = stop.clone();
     let serving = router.serve_with_incoming_shutdown(TcpListenerStream::new(listener), stopping.cancelled_owned());
     let drained = async {

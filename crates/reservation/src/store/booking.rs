@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use jiff_sqlx::ToSqlx;
 use sqlx::{Acquire, PgConnection, types::Json};
-use staymesh_domain::{ReservationId, RoomTypeId, StayDates};
+use staymesh_domain::{PaymentId, ReservationId, RoomTypeId, StayDates};
 use staymesh_store::{ResultExt, StoreError, outbox};
 
 use super::{Store, rows::ReservationRow};
@@ -80,7 +80,7 @@ impl Store {
         let applied = match decide(&booking, command, now)? {
             Decision::Nothing => Applied { reservation: booking, send_money_back: false, wake: false },
             Decision::SendMoneyBack { note } => {
-                let reservation = note_payment(&mut transaction, booking, note.map(|p| p.as_uuid())).await?;
+                let reservation = note_payment(&mut transaction, booking, note.map(PaymentId::as_uuid)).await?;
                 Applied { reservation, send_money_back: true, wake: false }
             }
             Decision::Change(change) => change_booking(&mut transaction, booking, &change).await?,
@@ -106,7 +106,7 @@ async fn change_booking(
                 Ok(()) => attempt.commit().await?,
                 Err(ReservationError::SoldOut { .. } | ReservationError::NotOnSale) => {
                     attempt.rollback().await?;
-                    let payment = change.payment_id.map(|p| p.as_uuid());
+                    let payment = change.payment_id.map(PaymentId::as_uuid);
                     let reservation = note_payment(transaction, booking, payment).await?;
                     return Ok(Applied { reservation, send_money_back: true, wake: false });
                 }
@@ -187,7 +187,7 @@ async fn update(
     .bind(booking.id.as_uuid())
     .bind(change.status.as_str())
     .bind(change.cancellation_reason.map(crate::CancellationReason::as_str))
-    .bind(change.payment_id.map(|p| p.as_uuid()))
+    .bind(change.payment_id.map(PaymentId::as_uuid))
     .bind(change.refunded.map(staymesh_domain::Money::minor))
     .fetch_one(transaction)
     .await

@@ -1,0 +1,7 @@
+//! The server and the client stack against each other, over real connections.
+
+mod calls;
+mod redis;
+mod server;
+mod support;
+mod tls;

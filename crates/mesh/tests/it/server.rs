@@ -1,0 +1,142 @@
+//! What each layer of the server stack does to a request.
+
+use std::time::Duration;
+
+use rstest::rstest;
+use staymesh_api::rate::v1::pricing_service_client::PricingServiceClient;
+use staymesh_mesh::{Problem, Reason, auth::Claims};
+use tonic::{Code, Request, Status, transport::Channel};
+use tonic_health::pb::{HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient};
+use tonic_types::StatusExt;
+
+use crate::support::{PANICS, SLEEPS, TELLS, TestServer, ask};
+
+struct Client {
+    inner: PricingServiceClient<Channel>,
+    token: Option<String>,
+}
+
+impl Client {
+    async fn of(server: &TestServer, token: Option<String>) -> Self {
+        Self { inner: PricingServiceClient::connect(server.url()).await.expect("connects"), token }
+    }
+
+    async fn service(server: &TestServer) -> Self {
+        Self::of(server, Some(server.signer.token("service", |_| {}))).await
+    }
+
+    async fn call(&self, hotel_id: i32, change: impl FnOnce(&mut Request<()>)) -> Result<i32, Status> {
+        let mut request = Request::new(());
+        change(&mut request);
+        let mut request = request.map(|()| ask(hotel_id));
+        if let Some(token) = &self.token {
+            request.metadata_mut().insert("authorization", format!("Bearer {token}").parse().expect("a header"));
+        }
+        let answer = self.inner.clone().price_stay(request).await?;
+        Ok(answer.into_inner().prices[0].room_type_id)
+    }
+}
+
+fn reason(status: &Status) -> Reason {
+    Problem::reason_of(status).unwrap_or_else(|| panic!("no reason: {status:?}"))
+}
+
+#[tokio::test]
+async fn only_callers_with_the_role_get_through() {
+    let server = TestServer::start(|_| {}).await;
+    let anonymous = Client::of(&server, None).await.call(TELLS, |_| {}).await.expect_err("no token");
+    assert_eq!((anonymous.code(), reason(&anonymous)), (Code::Unauthenticated, Reason::Unauthenticated));
+    for role in ["guest", "staff", "partner", "admin"] {
+        let token = server.signer.token(role, |_| {});
+        let refused = Client::of(&server, Some(token)).await.call(TELLS, |_| {}).await.expect_err(role);
+        assert_eq!((refused.code(), reason(&refused)), (Code::PermissionDenied, Reason::AccessDenied));
+    }
+    Client::service(&server).await.call(TELLS, |_| {}).await.expect("a service may");
+}
+
+#[rstest]
+#[case::expired(|c: &mut Claims| c.exp = c.iat - 60)]
+#[case::other_issuer(|c: &mut Claims| c.iss = "https://elsewhere".into())]
+#[case::other_audience(|c: &mut Claims| c.aud = "elsewhere".into())]
+#[case::unknown_role(|c: &mut Claims| c.role = "root".into())]
+#[tokio::test]
+async fn a_token_that_is_not_good_is_refused(#[case] change: fn(&mut Claims)) {
+    let server = TestServer::start(|_| {}).await;
+    let token = server.signer.token("service", change);
+    let refused = Client::of(&server, Some(token)).await.call(TELLS, |_| {}).await.expect_err("a bad token");
+    assert_eq!(reason(&refused), Reason::Unauthenticated);
+}
+
+#[tokio::test]
+async fn a_token_signed_by_somebody_else_is_refused() {
+    let server = TestServer::start(|_| {}).await;
+    let token = crate::support::Signer::new().token("service", |_| {});
+    let refused = Client::of(&server, Some(token)).await.call(TELLS, |_| {}).await.expect_err("a forged token");
+    assert_eq!(reason(&refused), Reason::Unauthenticated);
+}
+
+#[tokio::test]
+async fn a_panic_ends_one_request_and_tells_nothing() {
+    let server = TestServer::start(|_| {}).await;
+    let client = Client::service(&server).await;
+    let refused = client.call(PANICS, |_| {}).await.expect_err("panics");
+    assert_eq!((refused.code(), reason(&refused)), (Code::Internal, Reason::Internal));
+    assert!(!refused.message().contains("on purpose"));
+    client.call(TELLS, |_| {}).await.expect("the server lives");
+}
+
+#[tokio::test]
+async fn a_request_ends_at_the_deadline_of_its_caller_or_at_the_longest_allowed() {
+    let server = TestServer::start(|c| c.max_deadline = Duration::from_millis(300)).await;
+    let client = Client::service(&server).await;
+    let refused = client.call(SLEEPS, |_| {}).await.expect_err("too long for the service");
+    assert_eq!((refused.code(), reason(&refused)), (Code::DeadlineExceeded, Reason::DeadlineExceeded));
+    let left = client.call(TELLS, |r| r.set_timeout(Duration::from_millis(100))).await.expect("in time");
+    assert!((0..=100).contains(&left), "{left} ms");
+    let left = client.call(TELLS, |r| r.set_timeout(Duration::from_hours(1))).await.expect("in time");
+    assert!((0..=300).contains(&left), "{left} ms");
+}
+
+#[tokio::test]
+async fn what_finds_no_place_is_shed_at_once_but_health_is_answered() {
+    let server = TestServer::start(|c| c.max_concurrency = 1).await;
+    let sleeper = Client::service(&server).await;
+    let sleeping = tokio::spawn(async move { sleeper.call(SLEEPS, |_| {}).await });
+    let client = Client::service(&server).await;
+    let shed = loop {
+        match client.call(TELLS, |_| {}).await {
+            Ok(_) => tokio::task::yield_now().await,
+            Err(status) => break status,
+        }
+    };
+    assert_eq!(reason(&shed), Reason::Overloaded);
+    assert!(shed.get_details_retry_info().is_some());
+    let channel = Channel::from_shared(server.url()).expect("a URL").connect().await.expect("connects");
+    let request = HealthCheckRequest { service: "staymesh.rate.v1.PricingService".into() };
+    let health = HealthClient::new(channel).check(request).await.expect("health").into_inner();
+    assert_eq!(health.status(), ServingStatus::Serving);
+    sleeping.abort();
+}
+
+#[tokio::test]
+async fn a_request_has_one_id_from_caller_to_answer() {
+    let server = TestServer::start(|_| {}).await;
+    let token = format!("Bearer {}", server.signer.token("service", |_| {}));
+    let mut client = PricingServiceClient::connect(server.url()).await.expect("connects");
+    let mut request = Request::new(ask(TELLS));
+    request.metadata_mut().insert("authorization", token.parse().expect("a header"));
+    request.metadata_mut().insert("x-request-id", "my-own-request-id".parse().expect("a header"));
+    let answer = client.price_stay(request).await.expect("an answer");
+    for header in ["x-request-id", "seen-request-id"] {
+        assert_eq!(answer.metadata().get(header).expect(header), "my-own-request-id");
+    }
+}
+
+#[tokio::test]
+async fn a_method_that_is_not_in_the_contract_is_unimplemented() {
+    let server = TestServer::start(|_| {}).await;
+    let channel = Channel::from_shared(server.url()).expect("a URL").connect().await.expect("connects");
+    let mut unknown = staymesh_api::hotel::v1::hotel_service_client::HotelServiceClient::new(channel);
+    let refused = unknown.get_hotel(staymesh_api::hotel::v1::GetHotelRequest { hotel_id: 1 }).await;
+    assert_eq!(refused.expect_err("not served here").code(), Code::Unimplemented);
+}
