@@ -9,6 +9,9 @@ use staymesh_domain::{GuestCount, HotelId, ReservationId, RoomCount, RoomTypeId,
 use super::{RoomTypeInfo, Service};
 use crate::{error::ReservationError, offer_token::Offer, quote::Quote, store::NightLeft};
 
+/// Most room types that the rate service prices in one call.
+const PRICED_AT_ONCE: usize = 100;
+
 /// What somebody looks for.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Wish {
@@ -67,15 +70,14 @@ impl Service {
             .into_iter()
             .filter(|left| left.rooms_left >= wish.rooms.get())
             .filter(|left| room_types.get(&left.room_type_id).is_some_and(|info| fits(info, wish)))
-            .take(100)
             .collect();
-        if fitting.is_empty() {
-            return Ok(Vec::new());
+        let mut prices = Vec::with_capacity(fitting.len());
+        for some in fitting.chunks(PRICED_AT_ONCE) {
+            let demand = some.iter().map(demand).collect();
+            prices.extend(self.rates.price(wish.hotel_id, wish.stay, wish.rooms.get(), demand).await?);
         }
-        let demand = fitting.iter().map(demand).collect();
-        let prices = self.rates.price(wish.hotel_id, wish.stay, wish.rooms.get(), demand).await?;
         let left: BTreeMap<i32, i32> = fitting.iter().map(|a| (a.room_type_id, a.rooms_left)).collect();
-        let mut lines = Vec::with_capacity(prices.len());
+        let mut lines = Vec::new();
         for price in prices {
             let quote = Quote::from_proto(&price, wish.rooms.get())?;
             if let (Some(room_type), Some(rooms_left)) =
@@ -158,33 +160,4 @@ fn sold_percent(night: &NightLeft) -> i32 {
 }
 
 #[cfg(test)]
-mod tests {
-    use jiff::civil::date;
-
-    use super::*;
-
-    fn night(day: i8, total: i32, reserved: i32, left: i32) -> NightLeft {
-        NightLeft {
-            room_type_id: 3,
-            stay_date: date(2030, 1, day),
-            total_inventory: total,
-            total_reserved: reserved,
-            rooms_left: left,
-        }
-    }
-
-    #[test]
-    fn the_night_with_the_fewest_rooms_counts_and_a_missing_night_is_none() {
-        let stay = StayDates::parse("2030-01-01", "2030-01-03").expect("a stay");
-        let both = [night(1, 10, 2, 9), night(2, 10, 11, 0)];
-        let summary = summarize(3, &both, stay);
-        assert_eq!((summary.rooms_left, summary.sold_percent), (0, vec![20, 110]));
-        assert_eq!(summarize(3, &both[..1], stay).rooms_left, 0);
-        assert_eq!(summarize(3, &[], stay).rooms_left, 0);
-    }
-
-    #[test]
-    fn a_night_with_nothing_for_sale_counts_as_sold() {
-        assert_eq!(sold_percent(&night(1, 0, 0, 0)), 100);
-    }
-}
+mod tests;
