@@ -1,6 +1,8 @@
 //! What the edge needs to know of the contract.
 
-use prost_reflect::{DescriptorPool, DynamicMessage, MethodDescriptor, ServiceDescriptor, Value};
+use prost_reflect::{
+    DescriptorPool, DynamicMessage, Kind, MessageDescriptor, MethodDescriptor, ServiceDescriptor, Value,
+};
 use staymesh_api::options::v1::Gateway;
 use staymesh_mesh::auth::{AccessTable, Rule};
 
@@ -42,6 +44,8 @@ pub(crate) struct Binding {
     pub(crate) verb: &'static str,
     /// The path template: `/v1/hotels/{hotel_id}`.
     pub(crate) template: String,
+    /// What the body is in JSON, if there is one.
+    pub(crate) body: Option<MessageDescriptor>,
 }
 
 impl Contract {
@@ -102,23 +106,35 @@ fn read_method(
     }
     Ok(Method {
         anonymous: access.rule(&path) == Some(&Rule::Anonymous),
-        bindings: rule.as_ref().map(bindings).unwrap_or_default(),
+        bindings: rule.as_ref().map(|rule| bindings(rule, &method.input())).unwrap_or_default(),
         response_body,
         path,
     })
 }
 
 /// The binding of a rule and its additional ones.
-fn bindings(rule: &DynamicMessage) -> Vec<Binding> {
+fn bindings(rule: &DynamicMessage, input: &MessageDescriptor) -> Vec<Binding> {
     const VERBS: [(&str, &str); 5] =
         [("get", "GET"), ("put", "PUT"), ("post", "POST"), ("delete", "DELETE"), ("patch", "PATCH")];
     let own = VERBS.iter().filter_map(|(field, verb)| {
         let template = text(rule, field).filter(|_| rule.has_field_by_name(field))?;
-        Some(Binding { verb, template })
+        Some(Binding { verb, template, body: body(rule, input) })
     });
     let more = rule.get_field_by_name("additional_bindings");
     let more = more.iter().filter_map(|value| value.as_list()).flatten().filter_map(Value::as_message);
-    own.chain(more.flat_map(bindings)).collect()
+    own.chain(more.flat_map(|rule| bindings(rule, input))).collect()
+}
+
+/// The message that a body in JSON is: the request, or a field of it. A raw body is none.
+fn body(rule: &DynamicMessage, input: &MessageDescriptor) -> Option<MessageDescriptor> {
+    let name = text(rule, "body")?;
+    if name == "*" {
+        return Some(input.clone());
+    }
+    match input.get_field_by_name(&name)?.kind() {
+        Kind::Message(message) if message.full_name() != "google.api.HttpBody" => Some(message),
+        _ => None,
+    }
 }
 
 fn text(message: &DynamicMessage, field: &str) -> Option<String> {

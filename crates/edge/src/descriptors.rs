@@ -5,7 +5,7 @@ use prost_reflect::{DescriptorPool, DynamicMessage, ReflectMessage, Value, prost
 use crate::EdgeError;
 
 /// The same contract without `response_body`, which Envoy 1.40 refuses for anything but `HttpBody`: the edge unwraps
-/// such answers itself (see [`crate::responses`]). Comments go too; nobody reads them there.
+/// such answers itself (see [`crate::json`]). Comments go too; nobody reads them there.
 pub(crate) fn for_envoy(descriptor_set: &[u8]) -> Result<Vec<u8>, EdgeError> {
     let pool = DescriptorPool::decode(descriptor_set)?;
     let missing = |name: &str| EdgeError::Contract(format!("no {name}, which the options of the contract come from"));

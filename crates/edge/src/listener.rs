@@ -19,8 +19,8 @@ pub(crate) fn listener(config: &EdgeConfig, contract: &Contract, gate: Gate) -> 
     Ok(json!({
         "name": gate.name(),
         "address": address(at),
-        // What one slow reader may make the edge hold in memory.
-        "per_connection_buffer_limit_bytes": 64 * 1024,
+        // A body is held until its names are known; one that does not fit is refused as too large.
+        "per_connection_buffer_limit_bytes": config.limits.max_body_bytes,
         "filter_chains": [{"filters": [{
             "name": "envoy.filters.network.http_connection_manager",
             "typed_config": connection_manager(config, contract, gate)?,

@@ -49,6 +49,13 @@ const REPLIES: [LocalReply; 11] = [
         "%LOCAL_REPLY_BODY%",
     ),
     LocalReply::new("response.code == 404", Reason::RouteNotFound, "there is no such method"),
+    LocalReply {
+        when: "response.code == 504 || response.code_details.contains('max_duration')",
+        status: Some(504),
+        reason: Reason::DeadlineExceeded,
+        message: "the answer was not ready in time; whether something changed is unknown, so repeat the same request",
+        retry: false,
+    },
     LocalReply::new("response.code == 408", Reason::DeadlineExceeded, "the request took too long"),
     LocalReply::new("response.code in [413, 431]", Reason::RequestTooLarge, "the body or the headers are too large"),
     LocalReply {
@@ -65,11 +72,6 @@ const REPLIES: [LocalReply; 11] = [
         message: "the service does not answer; try again",
         retry: true,
     },
-    LocalReply::new(
-        "response.code == 504",
-        Reason::DeadlineExceeded,
-        "the answer was not ready in time; whether something changed is unknown, so repeat the same request",
-    ),
     LocalReply::new("response.code in [400, 426]", Reason::InvalidRequest, "%LOCAL_REPLY_BODY%"),
 ];
 
@@ -105,7 +107,7 @@ impl LocalReply {
         ];
         headers.extend(self.retry_after());
         let text = json!({"text_format_source": {"inline_string": self.message}});
-        let mut mapper = mapper(&format!("{FROM_GRPC} && {}", self.when), &text);
+        let mut mapper = mapper(&format!("{FROM_GRPC} && ({})", self.when), &text);
         mapper["headers_to_add"] = Value::Array(headers);
         mapper
     }

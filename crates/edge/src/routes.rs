@@ -1,13 +1,14 @@
 //! Which gateway has a route to which service.
 
-use serde_json::{Value, json};
+use serde_json::{Value, json as value};
 use staymesh_api::options::v1::Gateway;
 
 use crate::{
     EdgeConfig, EdgeError,
     bootstrap::seconds,
-    contract::{Contract, Method, Service},
-    responses,
+    contract::{Binding, Contract, Method, Service},
+    json,
+    template,
 };
 
 /// A listener of the edge.
@@ -44,24 +45,25 @@ pub(crate) fn route_config(config: &EdgeConfig, contract: &Contract, gate: Gate)
     let mut routes = Vec::new();
     for service in contract.at_the_edge() {
         if !gate.serves(service.gateway) {
-            routes.push(json!({"match": {"prefix": prefix(&service.name)}, "direct_response": {"status": 403}}));
+            routes.push(value!({"match": {"prefix": prefix(&service.name)}, "direct_response": {"status": 403}}));
             continue;
         }
         if config.upstreams.by_name().iter().all(|(name, _)| *name != service.upstream) {
             return Err(EdgeError::Contract(format!("{}, which nobody serves", service.name)));
         }
+        routes.extend(service.methods.iter().flat_map(|method| &method.bindings).filter_map(with_body));
         routes.extend(service.methods.iter().filter_map(|method| unwrapped(config, service, method)));
-        routes.push(json!({
+        routes.push(value!({
             "match": {"prefix": prefix(&service.name)},
             "route": action(config, &service.upstream),
         }));
     }
     routes.extend(INFRASTRUCTURE.map(|name| {
-        json!({"match": {"prefix": prefix(name)}, "route": stream(config)})
+        value!({"match": {"prefix": prefix(name)}, "route": stream(config)})
     }));
     // Services of the mesh, and what does not exist.
-    routes.push(json!({"match": {"prefix": "/"}, "direct_response": {"status": 404}}));
-    Ok(json!({
+    routes.push(value!({"match": {"prefix": "/"}, "direct_response": {"status": 404}}));
+    Ok(value!({
         "name": gate.name(),
         "virtual_hosts": [{"name": gate.name(), "domains": ["*"], "routes": routes}],
     }))
@@ -70,27 +72,40 @@ pub(crate) fn route_config(config: &EdgeConfig, contract: &Contract, gate: Gate)
 /// A method whose answer is unwrapped has a route of its own that says what to unwrap.
 fn unwrapped(config: &EdgeConfig, service: &Service, method: &Method) -> Option<Value> {
     let field = method.response_body.as_ref()?;
-    Some(json!({
+    Some(value!({
         "match": {"path": method.path},
-        "metadata": responses::unwrap(field),
+        "metadata": json::response_body(field),
         "route": action(config, &service.upstream),
+    }))
+}
+
+/// What is known of a REST request before the transcoder has it. Nothing is ever routed by this: the transcoder gives
+/// the request its gRPC path, and a route is looked for again.
+fn with_body(binding: &Binding) -> Option<Value> {
+    let message = binding.body.as_ref()?;
+    Some(value!({
+        "match": {
+            "safe_regex": {"regex": template::any_of([binding])?},
+            "headers": [{"name": ":method", "string_match": {"exact": binding.verb}}],
+        },
+        "metadata": json::request_body(message),
+        "direct_response": {"status": 404},
     }))
 }
 
 fn action(config: &EdgeConfig, upstream: &str) -> Value {
     let limit = seconds(config.timeouts.request_seconds);
-    json!({
+    value!({
         "cluster": upstream,
-        "timeout": limit,
-        // A caller's own deadline holds when it is nearer.
-        "max_stream_duration": {"grpc_timeout_header_max": limit},
+        // A caller's own deadline holds when it is nearer. With these Envoy ignores the route's plain `timeout`.
+        "max_stream_duration": {"max_stream_duration": limit, "grpc_timeout_header_max": limit},
         "retry_policy": retry_policy(),
     })
 }
 
 /// Reflecting and watching health are streams without an end.
 fn stream(config: &EdgeConfig) -> Value {
-    json!({
+    value!({
         "cluster": INFRASTRUCTURE_UPSTREAM,
         "timeout": "0s",
         "idle_timeout": seconds(config.timeouts.idle_seconds),
@@ -100,7 +115,7 @@ fn stream(config: &EdgeConfig) -> Value {
 
 /// Only what has certainly not reached the service. All else is for the caller to repeat, who has the idempotency key.
 fn retry_policy() -> Value {
-    json!({"retry_on": "connect-failure", "num_retries": 1})
+    value!({"retry_on": "connect-failure", "num_retries": 1})
 }
 
 fn prefix(service: &str) -> String {

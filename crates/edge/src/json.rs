@@ -1,0 +1,73 @@
+//! What the transcoder leaves undone: refusing unknown fields of a body, unwrapping answers, `Retry-After`.
+
+use std::{collections::BTreeMap, fmt::Write};
+
+use prost_reflect::{FieldDescriptor, Kind, MessageDescriptor};
+use serde_json::{Value, json};
+
+use crate::{bootstrap::typed, contract::Contract};
+
+/// The filter's name is also where Envoy looks for a route's metadata for it.
+const FILTER: &str = "envoy.filters.http.lua";
+
+/// Stands before the transcoder in the chain: it sees requests before it and answers after it, both as JSON.
+pub(crate) fn filter(contract: &Contract) -> Value {
+    let source = [&messages(contract), include_str!("requests.lua"), include_str!("responses.lua")].join("\n");
+    json!({
+        "name": FILTER,
+        "typed_config": typed("envoy.extensions.filters.http.lua.v3.Lua", json!({
+            "default_source_code": {"inline_string": source},
+        })),
+    })
+}
+
+/// The metadata of a route whose requests in JSON are this message.
+pub(crate) fn request_body(message: &MessageDescriptor) -> Value {
+    json!({"filter_metadata": {FILTER: {"request_body": message.full_name()}}})
+}
+
+/// The metadata of a route whose answers in JSON are the value of this field alone.
+pub(crate) fn response_body(field: &str) -> Value {
+    json!({"filter_metadata": {FILTER: {"response_body": field}}})
+}
+
+/// Messages that come as JSON, as a table of Lua: each with its fields and, for those that are messages themselves,
+/// the message.
+fn messages(contract: &Contract) -> String {
+    let mut found = BTreeMap::new();
+    for binding in contract.at_the_edge().flat_map(|service| &service.methods).flat_map(|method| &method.bindings) {
+        if let Some(message) = &binding.body {
+            collect(message, &mut found);
+        }
+    }
+    let mut table = String::from("local MESSAGES = {\n");
+    for (name, fields) in found {
+        // Writing to a String cannot fail.
+        let _ = writeln!(table, "  [\"{name}\"] = {{{}}},", fields.join(", "));
+    }
+    table.push_str("}\n");
+    table
+}
+
+fn collect(message: &MessageDescriptor, found: &mut BTreeMap<String, Vec<String>>) {
+    if found.contains_key(message.full_name()) {
+        return;
+    }
+    // The transcoder takes both spellings of a name.
+    let fields = message.fields().flat_map(|field| {
+        let kind = nested(&field).map_or_else(|| "true".to_owned(), |message| format!("\"{}\"", message.full_name()));
+        let mut names = vec![field.name().to_owned(), field.json_name().to_owned()];
+        names.dedup();
+        names.into_iter().map(move |name| format!("[\"{name}\"] = {kind}"))
+    });
+    found.insert(message.full_name().to_owned(), fields.collect());
+    message.fields().filter_map(|field| nested(&field)).for_each(|message| collect(&message, found));
+}
+
+/// The message that a field holds. Google's own types have a JSON of their own, and a map has names of the caller's.
+fn nested(field: &FieldDescriptor) -> Option<MessageDescriptor> {
+    match field.kind() {
+        Kind::Message(message) if !field.is_map() && message.package_name().starts_with("staymesh.") => Some(message),
+        _ => None,
+    }
+}

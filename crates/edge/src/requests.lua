@@ -1,0 +1,96 @@
+-- Envoy's transcoder drops what a message does not have: a misspelt field would change nothing and be called a success.
+-- So names are looked up before the transcoder sees them. Only names: what cannot be read and values that do not fit
+-- are for the transcoder, which has its own words for them.
+local MOST_NAMES, LONGEST_NAME, DEEPEST = 10, 100, 100
+local QUOTE, BACKSLASH, COLON, COMMA = 34, 92, 58, 44
+local OPEN_OBJECT, CLOSE_OBJECT, OPEN_ARRAY, CLOSE_ARRAY = 123, 125, 91, 93
+
+-- The functions below take a place in the text and return the one behind what they read, or nil if it cannot be read.
+
+local function after_space(text, at)
+  local byte = text:byte(at)
+  while byte == 32 or byte == 10 or byte == 13 or byte == 9 do
+    at = at + 1
+    byte = text:byte(at)
+  end
+  return at
+end
+
+local function after_string(text, at)
+  local from = at + 1
+  while true do
+    local stop = text:find('["\\]', from)
+    if stop == nil then return nil end
+    if text:byte(stop) ~= BACKSLASH then return stop + 1 end
+    from = stop + 2
+  end
+end
+
+local after_object, after_array
+
+-- `message` names what the contract says of objects here; nil where it says nothing. `path` leads here.
+local function after_value(text, at, message, path, depth, unknown)
+  if depth > DEEPEST then return nil end
+  at = after_space(text, at)
+  local first = text:byte(at)
+  if first == OPEN_OBJECT then return after_object(text, at, message, path, depth, unknown) end
+  if first == OPEN_ARRAY then return after_array(text, at, message, path, depth, unknown) end
+  if first == QUOTE then return after_string(text, at) end
+  local _, last = text:find("^[^,%]} \t\r\n]+", at)
+  return last and last + 1
+end
+
+local function name_of(path, name)
+  name = name:sub(1, LONGEST_NAME)
+  return path == "" and name or path .. "." .. name
+end
+
+function after_object(text, at, message, path, depth, unknown)
+  local fields = MESSAGES[message]
+  at = after_space(text, at + 1)
+  if text:byte(at) == CLOSE_OBJECT then return at + 1 end
+  while text:byte(at) == QUOTE do
+    local stop = after_string(text, at)
+    if stop == nil then return nil end
+    local name = text:sub(at + 1, stop - 2)
+    local field = fields and fields[name]
+    if fields and field == nil and #unknown < MOST_NAMES then unknown[#unknown + 1] = name_of(path, name) end
+    at = after_space(text, stop)
+    if text:byte(at) ~= COLON then return nil end
+    -- Only a message has names to lead to.
+    local inside = MESSAGES[field] and name_of(path, name) or ""
+    at = after_value(text, at + 1, field, inside, depth + 1, unknown)
+    if at == nil then return nil end
+    at = after_space(text, at)
+    local mark = text:byte(at)
+    if mark == CLOSE_OBJECT then return at + 1 end
+    if mark ~= COMMA then return nil end
+    at = after_space(text, at + 1)
+  end
+  return nil
+end
+
+function after_array(text, at, message, path, depth, unknown)
+  at = after_space(text, at + 1)
+  if text:byte(at) == CLOSE_ARRAY then return at + 1 end
+  while true do
+    at = after_value(text, at, message, path, depth + 1, unknown)
+    if at == nil then return nil end
+    at = after_space(text, at)
+    local mark = text:byte(at)
+    if mark == CLOSE_ARRAY then return at + 1 end
+    if mark ~= COMMA then return nil end
+    at = at + 1
+  end
+end
+
+function envoy_on_request(handle)
+  local message = handle:metadata():get("request_body")
+  if message == nil then return end
+  local body = handle:body()
+  if body == nil then return end
+  local unknown = {}
+  after_value(body:getBytes(0, body:length()), 1, message, "", 0, unknown)
+  if #unknown == 0 then return end
+  handle:respond({[":status"] = "400"}, "unknown field: " .. table.concat(unknown, ", "))
+end

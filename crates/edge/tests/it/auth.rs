@@ -1,0 +1,95 @@
+//! Tokens.
+
+use anyhow::Result;
+use reqwest::{Method, StatusCode};
+use serde_json::json;
+
+use crate::{
+    edge::Edge,
+    errors::{error, error_of},
+    keys::{Keys, claims},
+};
+
+const RESERVATION: &str = "/v1/reservations/0190a6f0-0000-8000-8000-000000000001";
+const GET_RESERVATION: &str = "/staymesh.reservation.v1.ReservationService/GetReservation";
+
+#[tokio::test]
+async fn a_good_token_reaches_the_service() -> Result<()> {
+    let edge = Edge::start().await?.with_keys().await?;
+    let token = edge.keys.token("ada")?;
+    let answer = edge.get(RESERVATION).bearer_auth(&token).send().await?;
+    assert_eq!(answer.status(), StatusCode::OK);
+    let headers = edge.upstream.last_headers(GET_RESERVATION).unwrap_or_default();
+    assert_eq!(headers["authorization"], format!("Bearer {token}"));
+    assert_eq!(headers["x-staymesh-subject"], "ada");
+    Ok(())
+}
+
+#[tokio::test]
+async fn any_other_token_is_refused() -> Result<()> {
+    let edge = Edge::start().await?.with_keys().await?;
+    let good = claims("ada")?;
+    let mut expired = good.clone();
+    expired.exp = good.iat - 60;
+    let mut other_audience = good.clone();
+    other_audience.aud = "somebody-else".to_owned();
+    let mut other_issuer = good.clone();
+    other_issuer.iss = "https://evil.example".to_owned();
+    let mut tokens = vec!["nonsense".to_owned(), String::new(), Keys::generate()?.sign(&good)?];
+    for wrong in [expired, other_audience, other_issuer] {
+        tokens.push(edge.keys.sign(&wrong)?);
+    }
+    let unsigned = format!("{}.{}.", "eyJhbGciOiJub25lIn0", edge.keys.sign(&good)?.split('.').nth(1).unwrap_or_default());
+    tokens.push(unsigned);
+    for token in tokens {
+        let (status, reason, message) = error(edge.get(RESERVATION).bearer_auth(&token)).await?;
+        assert_eq!((status, reason.as_str()), (401, "UNAUTHENTICATED"), "{token}: {message}");
+    }
+    // Nor is a good one taken from where it would be logged.
+    let (status, ..) = error(edge.get(&format!("{RESERVATION}?access_token={}", edge.keys.token("ada")?))).await?;
+    assert_eq!(status, 401);
+    assert!(edge.upstream.last_headers(GET_RESERVATION).is_none(), "none of them came through");
+    Ok(())
+}
+
+#[tokio::test]
+async fn who_may_not_call_learns_nothing_of_the_request() -> Result<()> {
+    let edge = Edge::start().await?.with_keys().await?;
+    let bad_body = edge.public(Method::POST, "/v1/reservations").body("{\"nonsense\": ");
+    let bad_query = edge.get(&format!("{RESERVATION}?nonsense=1"));
+    let bad_value = edge.internal(Method::PUT, "/v1/hotels/seven").body("{}");
+    let slash = edge.get("/v1/reservations/");
+    for request in [bad_body, bad_query, bad_value, slash] {
+        let (status, reason, _) = error(request).await?;
+        assert_eq!((status, reason.as_str()), (401, "UNAUTHENTICATED"));
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_bad_token_does_not_keep_from_logging_in() -> Result<()> {
+    let edge = Edge::start().await?.with_keys().await?;
+    let login = || edge.public(Method::POST, "/v1/auth/login").json(&json!({"email": "a@b.c", "password": "x"}));
+    for request in [login(), login().bearer_auth("nonsense"), login().bearer_auth(edge.keys.token("ada")?)] {
+        let answer = request.send().await?;
+        assert_eq!(answer.status(), StatusCode::OK);
+        assert!(answer.text().await?.starts_with(r#"{"access_token":"a@b.c""#));
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn without_identity_the_edge_starts_and_says_what_is_missing() -> Result<()> {
+    let edge = Edge::with(|config| {
+        "127.0.0.1:9".parse().into_iter().for_each(|nobody| config.upstreams.identity = nobody);
+    })
+    .await?;
+    assert_eq!(edge.get("/v1/hotels/7").send().await?.status(), StatusCode::OK);
+    let answer = edge.get(RESERVATION).bearer_auth(edge.keys.token("ada")?).send().await?;
+    assert_eq!(answer.headers()["retry-after"], "1");
+    let (status, reason, _) = error_of(answer).await?;
+    assert_eq!((status, reason.as_str()), (503, "DEPENDENCY_UNAVAILABLE"));
+    // Who has no token is told so all the same.
+    assert_eq!(error(edge.get(RESERVATION)).await?.0, 401);
+    Ok(())
+}

@@ -1,0 +1,30 @@
+//! The configuration as text.
+
+use anyhow::Result;
+use staymesh_edge::render;
+use staymesh_parts::{Envoy, Part, dev_dir, install};
+
+use crate::edge::{defaults, write};
+
+#[test]
+fn the_configuration_is_as_reviewed() -> Result<()> {
+    insta::assert_snapshot!(render(&defaults()?, staymesh_api::DESCRIPTOR_SET)?.bootstrap);
+    Ok(())
+}
+
+#[test]
+fn envoy_accepts_it() -> Result<()> {
+    install::install(&dev_dir(), &[Part::Envoy], &|line| eprintln!("{line}"))?;
+    let dir = tempfile::tempdir()?;
+    let mut config = defaults()?;
+    config.descriptor_set = dir.path().join("contract.binpb");
+    let options = write(dir.path(), &config)?;
+    Envoy::validate(&options.binary, &options.config)
+}
+
+#[test]
+fn a_contract_that_is_none_is_refused() -> Result<()> {
+    let error = render(&defaults()?, b"nonsense").map(drop);
+    assert!(error.is_err_and(|e| e.to_string().starts_with("the contract cannot be read")));
+    Ok(())
+}

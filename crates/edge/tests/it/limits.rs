@@ -1,0 +1,104 @@
+//! How much is let through.
+
+use std::convert::Infallible;
+
+use anyhow::Result;
+use bytes::Bytes;
+use http_body::Frame;
+use http_body_util::StreamBody;
+use reqwest::{Body, Method, StatusCode};
+
+use crate::{
+    edge::Edge,
+    errors::{error, error_of},
+};
+
+#[tokio::test]
+async fn the_flood_of_one_caller_is_no_other_callers_loss() -> Result<()> {
+    let edge = Edge::with(|config| {
+        config.limits.requests_per_second = 1;
+        config.limits.burst = 20;
+    })
+    .await?
+    .with_keys()
+    .await?;
+    let (flood, quiet) = (edge.keys.token("flood")?, edge.keys.token("quiet")?);
+    let mut refused = None;
+    for _ in 0..60 {
+        let answer = edge.get("/v1/reservations").bearer_auth(&flood).send().await?;
+        if answer.status() != StatusCode::OK {
+            refused = Some(answer);
+        }
+    }
+    let refused = refused.ok_or_else(|| anyhow::anyhow!("nobody was refused"))?;
+    assert_eq!(refused.headers()["retry-after"], "1");
+    let (status, reason, _) = error_of(refused).await?;
+    assert_eq!((status, reason.as_str()), (429, "RATE_LIMITED"));
+
+    let other = edge.get("/v1/reservations").bearer_auth(&quiet).send().await?;
+    assert_eq!(other.status(), StatusCode::OK);
+    let anonymous = edge.get("/v1/hotels/7").send().await?;
+    assert_eq!(anonymous.status(), StatusCode::OK);
+    Ok(())
+}
+
+#[tokio::test]
+async fn callers_without_a_token_share_the_bucket_of_their_address() -> Result<()> {
+    let edge = Edge::with(|config| {
+        config.limits.requests_per_second = 1;
+        config.limits.burst = 5;
+    })
+    .await?
+    .with_keys()
+    .await?;
+    let mut refused = 0;
+    for i in 0..20 {
+        // Neither a header of the edge's own nor a wrong token makes another caller.
+        let request = edge.get("/v1/hotels/7").header("x-staymesh-subject", format!("caller-{i}"));
+        let answer = request.bearer_auth(format!("token-{i}")).header("x-forwarded-for", format!("10.0.0.{i}"));
+        refused += u32::from(answer.send().await?.status() == StatusCode::TOO_MANY_REQUESTS);
+    }
+    assert!(refused >= 12, "{refused}");
+    // What machines bring still comes through.
+    let event = edge.public(Method::POST, "/v1/webhooks/psp").body("{}").send().await?;
+    assert_eq!(event.status(), StatusCode::OK);
+    assert_eq!(edge.get("/.well-known/jwks.json").send().await?.status(), StatusCode::OK);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_large_body_is_refused_as_such() -> Result<()> {
+    let edge = Edge::start().await?.with_keys().await?;
+    let large = || "x".repeat(5_000_000);
+    let token = edge.keys.token("ada")?;
+    let login = edge.public(Method::POST, "/v1/auth/login").body(format!("{{\"email\": \"{}\"}}", large()));
+    let prepare = edge.public(Method::POST, "/v1/reservations:prepare").bearer_auth(&token).body(large());
+    let event = edge.public(Method::POST, "/v1/webhooks/psp").body(large());
+    // Without a content-length nobody can know in advance.
+    let pieces = (0..80).map(|_| Ok::<_, Infallible>(Frame::data(Bytes::from("x".repeat(65_536)))));
+    let chunked = Body::wrap(StreamBody::new(tokio_stream::iter(pieces)));
+    let chunked = edge.public(Method::POST, "/v1/webhooks/psp").body(chunked);
+    for request in [login, prepare, event, chunked] {
+        let (status, reason, _) = error(request).await?;
+        assert_eq!((status, reason.as_str()), (413, "REQUEST_TOO_LARGE"));
+    }
+    // A body of just under the limit is none of these.
+    let fits = edge.public(Method::POST, "/v1/webhooks/psp").body("x".repeat(1024 * 1024 - 1)).send().await?;
+    assert_eq!(fits.status(), StatusCode::OK);
+    Ok(())
+}
+
+#[tokio::test]
+async fn large_or_many_headers_are_refused() -> Result<()> {
+    let edge = Edge::start().await?;
+    let large = edge.get("/v1/hotels/7").header("x-large", "x".repeat(40_000));
+    let mut many = edge.get("/v1/hotels/7");
+    for i in 0..100 {
+        many = many.header(format!("x-many-{i}"), "x");
+    }
+    for request in [large, many] {
+        let (status, reason, _) = error(request).await?;
+        assert_eq!((status, reason.as_str()), (431, "REQUEST_TOO_LARGE"));
+    }
+    Ok(())
+}

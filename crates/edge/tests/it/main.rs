@@ -1,0 +1,12 @@
+//! The rendered configuration in a real Envoy, in front of a server that speaks the real contract.
+
+mod auth;
+mod config;
+mod edge;
+mod errors;
+mod grpc;
+mod keys;
+mod limits;
+mod operations;
+mod rest;
+mod upstream;

@@ -1,0 +1,80 @@
+//! What operators see, and what callers cannot touch.
+
+use anyhow::Result;
+use reqwest::{Client, Method, StatusCode};
+use serde_json::Value;
+
+use crate::{edge::Edge, errors::error};
+
+const GET_HOTEL: &str = "/staymesh.hotel.v1.HotelService/GetHotel";
+
+#[tokio::test]
+async fn a_request_is_logged_without_its_secrets() -> Result<()> {
+    let edge = Edge::start().await?.with_keys().await?;
+    let token = edge.keys.token("0190a6f0-ada")?;
+    let path = "/v1/hotels/7/availability";
+    let answer = edge.get(&format!("{path}?check_in=2030-01-01&check_out=secret")).bearer_auth(&token).send().await?;
+    let request_id = answer.headers()["x-request-id"].to_str()?.to_owned();
+    let line = edge.logged(path).await?;
+    assert_eq!(line["request_id"], request_id);
+    assert_eq!(line["subject"], "0190a6f0-ada");
+    assert_eq!(line["method"], "GET");
+    assert_eq!(line["rpc"], "/staymesh.reservation.v1.ReservationService/GetAvailability");
+    assert_eq!(line["code"], 200);
+    assert_eq!(line["upstream"], "reservation");
+    assert_eq!(line["gateway"], "public");
+    assert!(line["duration_ms"].is_u64());
+    let text = line.to_string();
+    assert!(!text.contains("secret") && !text.contains(&token), "{text}");
+    let headers = edge.upstream.last_headers("/staymesh.reservation.v1.ReservationService/GetAvailability");
+    assert_eq!(headers.and_then(|h| h.get("x-request-id").cloned()), Some(request_id.parse()?));
+    Ok(())
+}
+
+#[tokio::test]
+async fn headers_that_only_the_edge_may_set_do_not_pass() -> Result<()> {
+    let edge = Edge::start().await?;
+    let answer = edge
+        .get("/v1/hotels/7")
+        .header("x-staymesh-subject", "admin")
+        .header("x-envoy-original-path", "/x")
+        .header("x-envoy-upstream-rq-timeout-ms", "1")
+        .header("x-envoy-retry-on", "5xx")
+        .header("x-request-id", "forged-request-id")
+        .send()
+        .await?;
+    assert_eq!(answer.status(), StatusCode::OK);
+    assert_eq!(answer.headers()["server"], "staymesh");
+    assert!(answer.headers().keys().all(|name| !name.as_str().starts_with("x-envoy-")), "{:?}", answer.headers());
+    let headers = edge.upstream.last_headers(GET_HOTEL).unwrap_or_default();
+    assert!(!headers.contains_key("x-staymesh-subject"));
+    assert!(!headers.contains_key("x-envoy-retry-on"));
+    assert_eq!(headers["x-envoy-original-path"], "/v1/hotels/7");
+    assert_ne!(headers["x-request-id"], "forged-request-id");
+    Ok(())
+}
+
+#[tokio::test]
+async fn paths_have_one_spelling() -> Result<()> {
+    let edge = Edge::start().await?;
+    let hotel: Value = edge.get("/v1//hotels/7").send().await?.json().await?;
+    assert_eq!(hotel["hotel_id"], 7);
+    let (status, reason, _) = error(edge.get("/v1/hotels/7%2Froom")).await?;
+    assert_eq!((status, reason.as_str()), (400, "INVALID_REQUEST"));
+    Ok(())
+}
+
+#[tokio::test]
+async fn health_says_whether_the_edge_takes_requests() -> Result<()> {
+    let edge = Edge::start().await?;
+    for request in [edge.get("/healthz"), edge.internal(Method::GET, "/healthz")] {
+        let answer = request.send().await?;
+        assert_eq!(answer.status(), StatusCode::OK);
+        assert_eq!(answer.json::<Value>().await?["status"], "SERVING");
+    }
+    // What a platform does before it stops an Envoy.
+    let drain = format!("http://{}/healthcheck/fail", edge.config.admin_listen);
+    Client::new().post(drain).send().await?.error_for_status()?;
+    assert_eq!(edge.get("/healthz").send().await?.status(), StatusCode::SERVICE_UNAVAILABLE);
+    Ok(())
+}

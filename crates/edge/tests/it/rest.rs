@@ -1,0 +1,86 @@
+//! REST in, gRPC through, JSON out.
+
+use anyhow::Result;
+use reqwest::{Method, StatusCode};
+use serde_json::{Value, json};
+
+use crate::edge::Edge;
+
+#[tokio::test]
+async fn an_answer_is_the_resource_itself() -> Result<()> {
+    let edge = Edge::start().await?;
+    let answer = edge.get("/v1/hotels/7").send().await?;
+    assert_eq!(answer.status(), StatusCode::OK);
+    let length = answer.content_length();
+    let text = answer.text().await?;
+    assert_eq!(length, Some(text.len() as u64));
+    let hotel: Value = serde_json::from_str(&text)?;
+    assert_eq!(hotel["hotel_id"], 7);
+    assert_eq!(hotel["display_name"], "Hotel \"7\"");
+    assert_eq!(hotel["description"], "}}{\\ ü");
+    assert_eq!(hotel["star_rating"], 0, "defaults are printed");
+
+    // A list is a message of its own.
+    let list: Value = edge.get("/v1/hotels").send().await?.json().await?;
+    assert_eq!(list["hotels"][0]["hotel_id"], 1);
+    assert_eq!(list["next_page_token"], "");
+
+    // Nothing to unwrap.
+    let empty = edge.get("/v1/hotels/7/roomTypes/1").send().await?;
+    assert_eq!(empty.text().await?, "{}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn query_parameters_may_repeat_and_verbs_are_paths() -> Result<()> {
+    let edge = Edge::start().await?.with_keys().await?;
+    let path = "/v1/hotels/7/availability?check_in=2030-01-01&check_out=2030-01-02&room_type_ids=5&room_type_ids=3";
+    let answer: Value = edge.get(path).send().await?.json().await?;
+    let ids: Vec<_> = answer["room_types"].as_array().into_iter().flatten().map(|r| r["room_type_id"].clone()).collect();
+    assert_eq!(ids, [json!(5), json!(3)]);
+
+    let prepare = edge.public(Method::POST, "/v1/reservations:prepare").bearer_auth(edge.keys.token("ada")?);
+    let answer = prepare.json(&json!({"hotel_id": 7})).send().await?;
+    assert_eq!(answer.status(), StatusCode::OK);
+    let headers = edge.upstream.last_headers("/staymesh.reservation.v1.ReservationService/PrepareReservation");
+    assert!(headers.is_some());
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_update_carries_its_mask_in_the_query() -> Result<()> {
+    let edge = Edge::start().await?.with_keys().await?;
+    let update = edge
+        .internal(Method::PUT, "/v1/hotels/7?update_mask=display_name,address.postal_code")
+        .bearer_auth(edge.keys.token("ada")?)
+        .json(&json!({"display_name": "New", "address": {"city": "Lisbon"}}));
+    let answer = update.send().await?;
+    assert_eq!(answer.status(), StatusCode::OK);
+    let hotel: Value = answer.json().await?;
+    assert_eq!(hotel["hotel_id"], 7);
+    assert_eq!(hotel["display_name"], "New");
+    assert_eq!(hotel["address"]["city"], "Lisbon");
+    assert_eq!(hotel["description"], "display_name|address.postal_code");
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_event_of_the_payment_provider_arrives_byte_by_byte() -> Result<()> {
+    let edge = Edge::start().await?;
+    let body: &[u8] = b"{ \"id\" :\t\"evt_1\",\r\n\"unknown_field\": 1.50, \"\\u00fc\": \"\xc3\xbc\" }  ";
+    let send = edge.public(Method::POST, "/v1/webhooks/psp");
+    let answer = send
+        .header("content-type", "application/json; charset=utf-8")
+        .header("psp-signature", "t=1,v1=00ff")
+        .body(body)
+        .send()
+        .await?;
+    assert_eq!(answer.status(), StatusCode::OK);
+    assert_eq!(answer.text().await?, "{}");
+    let event = edge.upstream.seen.lock().ok().and_then(|seen| seen.event.clone()).unwrap_or_default();
+    assert_eq!(event.data, body);
+    assert_eq!(event.content_type, "application/json; charset=utf-8");
+    let headers = edge.upstream.last_headers("/staymesh.payment.v1.PspWebhookService/ReceivePspEvent");
+    assert_eq!(headers.and_then(|h| h.get("psp-signature").cloned()), Some("t=1,v1=00ff".parse()?));
+    Ok(())
+}

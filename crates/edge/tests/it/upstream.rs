@@ -1,0 +1,245 @@
+//! A server with services of the contract. It does what the requests ask for, and remembers what came.
+
+use std::{
+    future::pending,
+    net::SocketAddr,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use anyhow::Result;
+use axum::{
+    extract::{Request as HttpRequest, State},
+    middleware::{Next, from_fn_with_state},
+    response::Response as HttpResponse,
+};
+use http::HeaderMap;
+use staymesh_api::{
+    google::api::HttpBody,
+    hotel::v1::{hotel_admin_service_server::*, hotel_service_server::*, *},
+    identity::v1::{auth_service_server::*, *},
+    payment::v1::{psp_webhook_service_server::*, *},
+    reservation::v1::{reservation_service_server::*, *},
+};
+use staymesh_mesh::{Problem, Reason};
+use tokio::net::TcpListener;
+use tokio_stream::wrappers::TcpListenerStream;
+use tonic::{Request, Response, Status, service::Routes, transport::Server};
+
+type Answer<T> = Result<Response<T>, Status>;
+
+/// What came.
+#[derive(Default)]
+pub(crate) struct Seen {
+    /// Path and headers of the last request.
+    pub(crate) last: Option<(String, HeaderMap)>,
+    /// The last event of the payment provider.
+    pub(crate) event: Option<HttpBody>,
+}
+
+#[derive(Clone)]
+pub(crate) struct Upstream {
+    pub(crate) seen: Arc<Mutex<Seen>>,
+    key: JsonWebKey,
+}
+
+impl Upstream {
+    /// Serves until the test's runtime ends.
+    pub(crate) async fn start(key: JsonWebKey) -> Result<(Self, SocketAddr)> {
+        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        let address = listener.local_addr()?;
+        let upstream = Self { seen: Arc::default(), key };
+        let (_, health) = tonic_health::server::health_reporter();
+        let reflection = tonic_reflection::server::Builder::configure()
+            .register_encoded_file_descriptor_set(staymesh_api::DESCRIPTOR_SET)
+            .build_v1()?;
+        let services = Routes::new(health)
+            .add_service(reflection)
+            .add_service(HotelServiceServer::new(upstream.clone()))
+            .add_service(HotelAdminServiceServer::new(upstream.clone()))
+            .add_service(AuthServiceServer::new(upstream.clone()))
+            .add_service(PspWebhookServiceServer::new(upstream.clone()))
+            .add_service(ReservationServiceServer::new(upstream.clone()))
+            .into_axum_router()
+            .layer(from_fn_with_state(upstream.seen.clone(), remember));
+        let serving = Server::builder().add_routes(Routes::from(services));
+        tokio::spawn(serving.serve_with_incoming(TcpListenerStream::new(listener)));
+        Ok((upstream, address))
+    }
+
+    /// The headers that the last call of a method came with.
+    pub(crate) fn last_headers(&self, path: &str) -> Option<HeaderMap> {
+        let seen = self.seen.lock().ok()?;
+        seen.last.as_ref().filter(|(last, _)| last == path).map(|(_, headers)| headers.clone())
+    }
+}
+
+async fn remember(State(seen): State<Arc<Mutex<Seen>>>, request: HttpRequest, next: Next) -> HttpResponse {
+    let path = request.uri().path().to_owned();
+    // The edge fetches keys whenever it likes.
+    if !path.ends_with("/GetKeySet")
+        && let Ok(mut seen) = seen.lock()
+    {
+        seen.last = Some((path, request.headers().clone()));
+    }
+    next.run(request).await
+}
+
+fn hotel(hotel_id: i32) -> Hotel {
+    Hotel { hotel_id, display_name: format!("Hotel \"{hotel_id}\""), description: "}}{\\ ü".to_owned(), ..Hotel::default() }
+}
+
+fn other<T>() -> Answer<T> {
+    Err(Status::unimplemented("not needed here"))
+}
+
+#[tonic::async_trait]
+impl HotelService for Upstream {
+    async fn get_hotel(&self, request: Request<GetHotelRequest>) -> Answer<GetHotelResponse> {
+        match request.into_inner().hotel_id {
+            404 => Err(Problem::new(Reason::HotelNotFound, "no such hotel").with("hotel_id", 404).into()),
+            429 => Err(Problem::new(Reason::LoginThrottled, "later").retry_after(Duration::from_secs(42)).into()),
+            503 => Err(Problem::new(Reason::Overloaded, "busy").retry_after(Duration::from_millis(1500)).into()),
+            504 => pending().await,
+            hotel_id => Ok(Response::new(GetHotelResponse { hotel: Some(hotel(hotel_id)) })),
+        }
+    }
+
+    async fn list_hotels(&self, _: Request<ListHotelsRequest>) -> Answer<ListHotelsResponse> {
+        Ok(Response::new(ListHotelsResponse { hotels: vec![hotel(1)], ..ListHotelsResponse::default() }))
+    }
+
+    async fn get_room_type(&self, _: Request<GetRoomTypeRequest>) -> Answer<GetRoomTypeResponse> {
+        Ok(Response::new(GetRoomTypeResponse { room_type: None }))
+    }
+
+    async fn list_room_types(&self, _: Request<ListRoomTypesRequest>) -> Answer<ListRoomTypesResponse> {
+        other()
+    }
+
+    async fn get_room(&self, _: Request<GetRoomRequest>) -> Answer<GetRoomResponse> {
+        other()
+    }
+
+    async fn list_rooms(&self, _: Request<ListRoomsRequest>) -> Answer<ListRoomsResponse> {
+        other()
+    }
+}
+
+#[tonic::async_trait]
+impl HotelAdminService for Upstream {
+    async fn create_hotel(&self, request: Request<CreateHotelRequest>) -> Answer<CreateHotelResponse> {
+        Ok(Response::new(CreateHotelResponse { hotel: request.into_inner().hotel }))
+    }
+
+    /// The description of the answer is the mask that came.
+    async fn update_hotel(&self, request: Request<UpdateHotelRequest>) -> Answer<UpdateHotelResponse> {
+        let UpdateHotelRequest { hotel_id, hotel, update_mask } = request.into_inner();
+        let description = update_mask.unwrap_or_default().paths.join("|");
+        let hotel = hotel.map(|hotel| Hotel { hotel_id, description, ..hotel });
+        Ok(Response::new(UpdateHotelResponse { hotel }))
+    }
+
+    async fn delete_hotel(&self, _: Request<DeleteHotelRequest>) -> Answer<DeleteHotelResponse> {
+        Ok(Response::new(DeleteHotelResponse {}))
+    }
+
+    async fn create_room_type(&self, _: Request<CreateRoomTypeRequest>) -> Answer<CreateRoomTypeResponse> {
+        other()
+    }
+
+    async fn update_room_type(&self, _: Request<UpdateRoomTypeRequest>) -> Answer<UpdateRoomTypeResponse> {
+        other()
+    }
+
+    async fn delete_room_type(&self, _: Request<DeleteRoomTypeRequest>) -> Answer<DeleteRoomTypeResponse> {
+        other()
+    }
+
+    async fn create_room(&self, _: Request<CreateRoomRequest>) -> Answer<CreateRoomResponse> {
+        other()
+    }
+
+    async fn update_room(&self, _: Request<UpdateRoomRequest>) -> Answer<UpdateRoomResponse> {
+        other()
+    }
+
+    async fn delete_room(&self, _: Request<DeleteRoomRequest>) -> Answer<DeleteRoomResponse> {
+        other()
+    }
+}
+
+#[tonic::async_trait]
+impl AuthService for Upstream {
+    async fn login(&self, request: Request<LoginRequest>) -> Answer<LoginResponse> {
+        let access_token = request.into_inner().email;
+        Ok(Response::new(LoginResponse { tokens: Some(Tokens { access_token, ..Tokens::default() }) }))
+    }
+
+    async fn refresh_tokens(&self, _: Request<RefreshTokensRequest>) -> Answer<RefreshTokensResponse> {
+        other()
+    }
+
+    async fn logout(&self, _: Request<LogoutRequest>) -> Answer<LogoutResponse> {
+        Ok(Response::new(LogoutResponse {}))
+    }
+
+    async fn issue_client_token(&self, _: Request<IssueClientTokenRequest>) -> Answer<IssueClientTokenResponse> {
+        other()
+    }
+
+    async fn get_key_set(&self, _: Request<GetKeySetRequest>) -> Answer<GetKeySetResponse> {
+        Ok(Response::new(GetKeySetResponse { keys: vec![self.key.clone()] }))
+    }
+}
+
+#[tonic::async_trait]
+impl PspWebhookService for Upstream {
+    async fn receive_psp_event(&self, request: Request<ReceivePspEventRequest>) -> Answer<ReceivePspEventResponse> {
+        if let Ok(mut seen) = self.seen.lock() {
+            seen.event = request.into_inner().body;
+        }
+        Ok(Response::new(ReceivePspEventResponse {}))
+    }
+}
+
+#[tonic::async_trait]
+impl ReservationService for Upstream {
+    /// An answer for each room type asked for.
+    async fn get_availability(&self, request: Request<GetAvailabilityRequest>) -> Answer<GetAvailabilityResponse> {
+        let ids = request.into_inner().room_type_ids;
+        let room_types =
+            ids.into_iter().map(|room_type_id| RoomTypeAvailability { room_type_id, ..RoomTypeAvailability::default() });
+        Ok(Response::new(GetAvailabilityResponse { room_types: room_types.collect() }))
+    }
+
+    async fn list_offers(&self, _: Request<ListOffersRequest>) -> Answer<ListOffersResponse> {
+        other()
+    }
+
+    async fn prepare_reservation(
+        &self,
+        _: Request<PrepareReservationRequest>,
+    ) -> Answer<PrepareReservationResponse> {
+        Ok(Response::new(PrepareReservationResponse::default()))
+    }
+
+    async fn create_reservation(&self, _: Request<CreateReservationRequest>) -> Answer<CreateReservationResponse> {
+        other()
+    }
+
+    async fn get_reservation(&self, request: Request<GetReservationRequest>) -> Answer<GetReservationResponse> {
+        let reservation_id = request.into_inner().reservation_id;
+        Ok(Response::new(GetReservationResponse {
+            reservation: Some(Reservation { reservation_id, ..Reservation::default() }),
+        }))
+    }
+
+    async fn list_reservations(&self, _: Request<ListReservationsRequest>) -> Answer<ListReservationsResponse> {
+        Ok(Response::new(ListReservationsResponse::default()))
+    }
+
+    async fn cancel_reservation(&self, _: Request<CancelReservationRequest>) -> Answer<CancelReservationResponse> {
+        other()
+    }
+}
