@@ -77,6 +77,11 @@ mod tests {
     }
 
     #[test]
+    fn all_settings_fit_together() {
+        Config::augment_args(clap::Command::new("payment")).debug_assert();
+    }
+
+    #[test]
     fn every_secret_must_be_one_and_none_is_shown() {
         let good = parse("0123456789abcdef,fedcba9876543210");
         assert_eq!(good.psp_webhook_secrets.len(), 2);

@@ -52,7 +52,19 @@ fn duration(text: &str) -> Result<Duration, String> {
 
 #[cfg(test)]
 mod tests {
+    use clap::{Args, FromArgMatches};
+
     use super::*;
+
+    #[test]
+    fn all_settings_fit_together_and_no_secret_is_shown() {
+        let command = Config::augment_args(clap::Command::new("psp-simulator"));
+        command.clone().debug_assert();
+        let args = ["p", "--api-key", "sk_hidden", "--webhook-secret", "whsec_hidden", "--webhook-backoff", "1s"];
+        let config = Config::from_arg_matches(&command.get_matches_from(args)).unwrap();
+        assert_eq!(config.webhook_backoff, Duration::from_secs(1));
+        assert!(!format!("{config:?}").contains("hidden"));
+    }
 
     #[test]
     fn only_web_addresses_are_taken() {
