@@ -19,6 +19,7 @@ pub mod errors;
 pub mod health;
 pub mod node;
 pub mod ops;
+mod outbox;
 pub mod redis;
 pub mod server;
 pub mod shutdown;

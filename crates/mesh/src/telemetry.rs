@@ -3,6 +3,8 @@
 //! Logs are JSON lines on standard output: a readable message and dotted fields with units in their names
 //! (`duration_ms`). Never logged: passwords, tokens, secrets, card data, names and addresses of guests.
 
+use std::collections::HashMap;
+
 use opentelemetry::{KeyValue, global, trace::TracerProvider};
 use opentelemetry_otlp::WithExportConfig;
 use opentelemetry_sdk::{
@@ -12,6 +14,7 @@ use opentelemetry_sdk::{
     trace::{Sampler, SdkTracerProvider},
 };
 use prometheus::Registry;
+use tracing_opentelemetry::OpenTelemetrySpanExt;
 use tracing_subscriber::{EnvFilter, layer::SubscriberExt, util::SubscriberInitExt};
 
 use crate::config::TelemetryConfig;
@@ -56,6 +59,25 @@ pub fn init(
         .record(1, &[KeyValue::new("version", env!("CARGO_PKG_VERSION"))]);
     Ok(Telemetry { registry, meters, traces })
 }
+
+/// The current trace as a W3C `traceparent`, to be kept with work that is done later; none when there is no trace.
+pub fn trace_parent() -> Option<String> {
+    let mut carrier = HashMap::new();
+    let context = tracing::Span::current().context();
+    global::get_text_map_propagator(|propagator| propagator.inject_context(&context, &mut carrier));
+    carrier.remove(TRACE_PARENT)
+}
+
+/// Makes `span` go on with the trace that [`trace_parent`] has kept.
+pub fn continue_trace(span: &tracing::Span, trace_parent: Option<&str>) {
+    let carrier: HashMap<_, _> =
+        trace_parent.map(|value| (TRACE_PARENT.to_owned(), value.to_owned())).into_iter().collect();
+    let parent = global::get_text_map_propagator(|propagator| propagator.extract(&carrier));
+    // Fails only when no trace layer is installed, and then there is no trace to continue.
+    let _ = span.set_parent(parent);
+}
+
+const TRACE_PARENT: &str = "traceparent";
 
 fn trace_provider(
     endpoint: &str,

@@ -39,7 +39,15 @@ async fn spans_reach_the_collector_and_metrics_the_registry() {
     let config =
         TelemetryConfig { log: "info".into(), otlp_endpoint: Some(format!("http://{address}")), trace_ratio: 1.0 };
     let telemetry = telemetry::init("test", &config).expect("set up once");
-    tracing::info_span!("rpc", otel.name = "the-span").in_scope(|| tracing::info!("inside"));
+    let kept = tracing::info_span!("rpc", otel.name = "the-span").in_scope(|| {
+        tracing::info!("inside");
+        telemetry::trace_parent().expect("there is a trace")
+    });
+    let later = tracing::info_span!("deliver", otel.name = "the-delivery");
+    telemetry::continue_trace(&later, Some(&kept));
+    let going_on = later.in_scope(telemetry::trace_parent).expect("there is a trace");
+    assert_eq!(going_on.split('-').nth(1), kept.split('-').nth(1), "the same trace");
+    drop(later);
     let families = telemetry.registry.gather();
     assert!(families.iter().any(|family| family.name().contains("staymesh_build_info")), "{families:?}");
     tokio::task::spawn_blocking(move || telemetry.flush()).await.expect("flushes");

@@ -39,7 +39,7 @@ use staymesh_api::{
     },
 };
 use staymesh_mesh::{Node, node::NodeError};
-use staymesh_store::outbox::{Relay, RelayOptions, Wake};
+use staymesh_store::outbox::{RelayOptions, Wake};
 use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
 
@@ -74,7 +74,7 @@ pub async fn serve(config: Config, stop: CancellationToken) -> Result<(), NodeEr
 
     node.spawn(expiry::run(store, wake.clone(), node.stop.clone()));
     let settlement = settlement::Settlement::new(payments);
-    node.spawn(Relay::new(node.pool.clone(), settlement, wake, RelayOptions::default()).run(node.stop.clone()));
+    node.carry_outbox(settlement, wake, RelayOptions::default());
 
     let routes = Routes::new(ReservationServiceServer::new(grpc::Reservations(service.clone())))
         .add_service(InventoryAdminServiceServer::new(grpc::Inventory(service.clone())))

@@ -128,7 +128,9 @@ fn expire(booking: &Reservation, now: Timestamp) -> Result<Decision, Reservation
     }
     Ok(Decision::Change(Change {
         cancellation_reason: Some(CancellationReason::HoldExpired),
-        settle: Some(booking.quote.total()?),
+        // Closes the page and sends nothing back: money that was paid in time but is heard of late takes the rooms
+        // again, and only when they are gone is it sent back, by the answer to `ConfirmPayment`.
+        settle: Some(Money::zero(booking.quote.total()?.currency())),
         ..Change::to(Status::Cancelled, Rooms::Release)
     }))
 }

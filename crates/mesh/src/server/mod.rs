@@ -3,6 +3,7 @@
 mod authorize;
 mod deadline;
 mod limit;
+mod malformed;
 mod panic;
 mod run;
 mod stack;

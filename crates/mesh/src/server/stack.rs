@@ -2,12 +2,15 @@
 
 use std::{sync::Arc, time::Duration};
 
-use axum::{Router, middleware::from_fn_with_state};
+use axum::{
+    Router,
+    middleware::{from_fn, from_fn_with_state},
+};
 use tokio::sync::Semaphore;
 use tower::ServiceBuilder;
 use tower_http::catch_panic::CatchPanicLayer;
 
-use super::{authorize, deadline, limit, panic, trace};
+use super::{authorize, deadline, limit, malformed, panic, trace};
 use crate::auth::{AccessTable, Revocations, TokenVerifier};
 
 /// What the layers need.
@@ -37,12 +40,15 @@ pub fn server_stack(services: Router, parts: StackParts) -> Router {
         ServiceBuilder::new()
             // Outermost: sees every answer, also those of the layers below.
             .layer(from_fn_with_state(trace::Metrics::new(), trace::layer))
+            // Makes the context of the request, so that every refusal below can name its request id.
+            .layer(from_fn_with_state(parts.max_deadline, deadline::layer))
             // Below the trace, so that a panic is counted and logged with its request id.
             .layer(CatchPanicLayer::custom(panic::answer))
             // Before any work is done for a request that there is no room for.
             .layer(from_fn_with_state(limit, limit::layer))
-            .layer(from_fn_with_state(parts.max_deadline, deadline::layer))
             // Under the deadline: verifying may have to fetch keys.
-            .layer(from_fn_with_state(authorize, authorize::layer)),
+            .layer(from_fn_with_state(authorize, authorize::layer))
+            // Innermost: only what the services themselves answer.
+            .layer(from_fn(malformed::layer)),
     )
 }

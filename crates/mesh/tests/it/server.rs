@@ -82,6 +82,7 @@ async fn a_panic_ends_one_request_and_tells_nothing() {
     let refused = client.call(PANICS, |_| {}).await.expect_err("panics");
     assert_eq!((refused.code(), reason(&refused)), (Code::Internal, Reason::Internal));
     assert!(!refused.message().contains("on purpose"));
+    assert!(refused.get_details_request_info().is_some(), "the log is found by the request id");
     client.call(TELLS, |_| {}).await.expect("the server lives");
 }
 

@@ -144,6 +144,8 @@ proptest! {
 fn money_that_comes_too_late_takes_the_rooms_again_or_goes_back() {
     let mut expired = booking(PaymentMode::GuestPays);
     let decision = decide(&expired, &Command::Expire, now() + SignedDuration::from_mins(15)).expect("expires");
+    let Decision::Change(change) = &decision else { panic!("{decision:?}") };
+    assert_eq!(change.settle.map(Money::minor), Some(0), "money that comes late is not sent back unheard");
     carry_out(&mut expired, decision, true);
     assert_eq!(expired.cancellation_reason, Some(CancellationReason::HoldExpired));
 

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use jiff_sqlx::ToSqlx;
 use sqlx::{Acquire, PgConnection, types::Json};
 use staymesh_domain::{PaymentId, ReservationId, RoomTypeId, StayDates};
+use staymesh_mesh::telemetry;
 use staymesh_store::{ResultExt, StoreError, outbox};
 
 use super::{Store, rows::ReservationRow};
@@ -117,7 +118,8 @@ async fn change_booking(
     let reservation = update(transaction, &booking, change).await?;
     if let Some(refund) = change.settle {
         let event = Cancelled::new(reservation.id, refund);
-        outbox::enqueue(transaction, reservation.id.as_uuid(), CANCELLED, &event, None).await?;
+        let trace = telemetry::trace_parent();
+        outbox::enqueue(transaction, reservation.id.as_uuid(), CANCELLED, &event, trace.as_deref()).await?;
     }
     Ok(Applied { reservation, send_money_back: false, wake: change.settle.is_some() })
 }
