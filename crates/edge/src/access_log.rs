@@ -19,7 +19,9 @@ pub(crate) fn log(config: &EdgeConfig, gate: Gate) -> Value {
             sink["path"] = json!(path);
             ("envoy.access_loggers.file", typed("envoy.extensions.access_loggers.file.v3.FileAccessLog", sink))
         }
-        None => ("envoy.access_loggers.stdout", typed("envoy.extensions.access_loggers.stream.v3.StdoutAccessLog", format)),
+        None => {
+            ("envoy.access_loggers.stdout", typed("envoy.extensions.access_loggers.stream.v3.StdoutAccessLog", format))
+        }
     };
     json!({"name": name, "typed_config": sink, "filter": {"not_health_check_filter": {}}})
 }

@@ -3,7 +3,8 @@
 use serde_json::{Value, json};
 
 use crate::{
-    EdgeConfig, EdgeError, bootstrap::typed, contract::Contract, json as json_filter, jwt, rate_limit, routes::Gate, transcoder,
+    EdgeConfig, EdgeError, bootstrap::typed, contract::Contract, json as json_filter, jwt, rate_limit, routes::Gate,
+    transcoder,
 };
 
 /// What a body may have beyond the limit once it is a gRPC message: frame, field tags, content type of a raw body.

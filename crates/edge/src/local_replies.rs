@@ -26,7 +26,7 @@ struct LocalReply {
     retry: bool,
 }
 
-const REPLIES: [LocalReply; 11] = [
+const REPLIES: [LocalReply; 12] = [
     LocalReply {
         when: "response.code_details.startsWith('jwt_authn') && response.code_details.contains('Jwks')",
         status: Some(503),
@@ -42,7 +42,11 @@ const REPLIES: [LocalReply; 11] = [
         message: "the call needs a valid access token: %LOCAL_REPLY_BODY%",
         retry: false,
     },
-    LocalReply::new("response.code == 403", Reason::InternalRoute, "only the internal gateway serves this"),
+    LocalReply::new(
+        "response.code == 403 && response.code_details == 'direct_response'",
+        Reason::InternalRoute,
+        "only the internal gateway serves this",
+    ),
     LocalReply::new(
         "response.code == 404 && response.code_details.contains('transcode')",
         Reason::RouteNotFound,
@@ -72,7 +76,17 @@ const REPLIES: [LocalReply; 11] = [
         message: "the service does not answer; try again",
         retry: true,
     },
-    LocalReply::new("response.code in [400, 426]", Reason::InvalidRequest, "%LOCAL_REPLY_BODY%"),
+    // What is not known by the contract is named by the transcoder and by our own check of names.
+    LocalReply::new(
+        "response.code == 400 && (response.code_details.contains('transcode') || response.code_details == 'lua_response')",
+        Reason::InvalidRequest,
+        "%LOCAL_REPLY_BODY%",
+    ),
+    LocalReply::new(
+        "response.code in [400, 403, 426]",
+        Reason::InvalidRequest,
+        "this is no request that the edge takes: %RESPONSE_CODE_DETAILS%",
+    ),
 ];
 
 /// What is left.
@@ -147,7 +161,7 @@ impl LocalReply {
     /// The encoded `google.rpc.Status` for gRPC callers. It is the same for every request, so it cannot quote Envoy; the
     /// trailer `grpc-message` does.
     fn details(&self) -> Vec<u8> {
-        let message = self.message.trim_end_matches("%LOCAL_REPLY_BODY%").trim_end_matches(": ");
+        let message = self.message.split('%').next().unwrap_or_default().trim_end_matches(": ");
         let mut problem = Problem::new(self.reason, message);
         if self.retry {
             problem = problem.retry_after(Duration::from_secs(1));

@@ -21,7 +21,8 @@ const MACHINE_FACTOR: u32 = 10;
 /// Envoy counts for itself.
 pub(crate) fn filter(config: &EdgeConfig, contract: &Contract) -> Result<Value, EdgeError> {
     let limits = &config.limits;
-    let machine_paths = MACHINE_PATHS.map(|path| contract.fixed_path(path)).into_iter().collect::<Result<Vec<_>, _>>()?;
+    let machine_paths =
+        MACHINE_PATHS.map(|path| contract.fixed_path(path)).into_iter().collect::<Result<Vec<_>, _>>()?;
     let always = json!({"default_value": {"numerator": 100, "denominator": "HUNDRED"}});
     Ok(json!({
         "name": "envoy.filters.http.local_ratelimit",
@@ -54,9 +55,11 @@ fn by_subject() -> Value {
 
 fn by_address(machine_paths: &[&str]) -> Value {
     let mut headers = vec![json!({"name": SUBJECT_HEADER, "present_match": true, "invert_match": true})];
-    headers.extend(machine_paths.iter().map(|path| {
-        json!({"name": ":path", "string_match": {"exact": path}, "invert_match": true})
-    }));
+    headers.extend(
+        machine_paths
+            .iter()
+            .map(|path| json!({"name": ":path", "string_match": {"exact": path}, "invert_match": true})),
+    );
     json!({"actions": [
         {"header_value_match": {"descriptor_key": "caller", "descriptor_value": "unknown", "headers": headers}},
         {"remote_address": {}},

@@ -7,8 +7,7 @@ use crate::{
     EdgeConfig, EdgeError,
     bootstrap::seconds,
     contract::{Binding, Contract, Method, Service},
-    json,
-    template,
+    json, template,
 };
 
 /// A listener of the edge.
@@ -58,9 +57,7 @@ pub(crate) fn route_config(config: &EdgeConfig, contract: &Contract, gate: Gate)
             "route": action(config, &service.upstream),
         }));
     }
-    routes.extend(INFRASTRUCTURE.map(|name| {
-        value!({"match": {"prefix": prefix(name)}, "route": stream(config)})
-    }));
+    routes.extend(INFRASTRUCTURE.map(|name| value!({"match": {"prefix": prefix(name)}, "route": stream(config)})));
     // Services of the mesh, and what does not exist.
     routes.push(value!({"match": {"prefix": "/"}, "direct_response": {"status": 404}}));
     Ok(value!({

@@ -59,7 +59,9 @@ impl Edge {
             let options = write(dir.path(), &config)?;
             match tokio::task::spawn_blocking(move || Envoy::start(options)).await? {
                 Ok(envoy) => break (config, envoy),
-                Err(error) if attempt < ATTEMPTS && format!("{error:#}").contains("Address already in use") => attempt += 1,
+                Err(error) if attempt < ATTEMPTS && format!("{error:#}").contains("Address already in use") => {
+                    attempt += 1
+                }
                 Err(error) => return Err(error),
             }
         };

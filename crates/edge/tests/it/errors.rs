@@ -63,7 +63,8 @@ async fn unknown_fields_are_found_however_deep_and_known_ones_let_through() -> R
         "location": {"latitude": -1.5e1, "longitude": 0}, "create_time": "2030-01-01T00:00:00Z", "etag": null,
     });
     assert_eq!(update(&known).send().await?.status(), 200);
-    let (status, reason, message) = error(update(&json!({"address": {"city": "Lisbon", "contry": {"x": [1]}}}))).await?;
+    let (status, reason, message) =
+        error(update(&json!({"address": {"city": "Lisbon", "contry": {"x": [1]}}}))).await?;
     assert_eq!((status, reason.as_str()), (400, "INVALID_REQUEST"));
     assert_eq!(message, "unknown field: address.contry");
     let new_type = json!({"beds": [{"kind": "BED_KIND_KING"}, {"knd": "BED_KIND_KING"}]});
@@ -120,7 +121,9 @@ async fn what_belongs_to_the_internal_gateway_is_only_there() -> Result<()> {
     let edge = Edge::start().await?.with_keys().await?;
     let token = edge.keys.token("ada")?;
     let create = json!({"display_name": "New"});
-    for (method, path) in [(Method::POST, "/v1/hotels"), (Method::DELETE, "/v1/hotels/7"), (Method::GET, "/v1/users:find")] {
+    for (method, path) in
+        [(Method::POST, "/v1/hotels"), (Method::DELETE, "/v1/hotels/7"), (Method::GET, "/v1/users:find")]
+    {
         for with_token in [false, true] {
             let mut request = edge.public(method.clone(), path);
             if with_token {

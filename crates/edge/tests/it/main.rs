@@ -2,6 +2,7 @@
 
 mod auth;
 mod config;
+mod contract;
 mod edge;
 mod errors;
 mod grpc;

@@ -59,8 +59,12 @@ async fn paths_have_one_spelling() -> Result<()> {
     let edge = Edge::start().await?;
     let hotel: Value = edge.get("/v1//hotels/7").send().await?.json().await?;
     assert_eq!(hotel["hotel_id"], 7);
-    let (status, reason, _) = error(edge.get("/v1/hotels/7%2Froom")).await?;
+    let (status, reason, message) = error(edge.get("/v1/hotels/7%2Froom")).await?;
     assert_eq!((status, reason.as_str()), (400, "INVALID_REQUEST"));
+    assert!(message.contains("path_normalization_failed"), "{message}");
+    let (status, reason, _) =
+        error(edge.get("/v1/hotels/7").header("upgrade", "websocket").header("connection", "upgrade")).await?;
+    assert_eq!((status, reason.as_str()), (403, "INVALID_REQUEST"));
     Ok(())
 }
 

@@ -36,7 +36,8 @@ async fn query_parameters_may_repeat_and_verbs_are_paths() -> Result<()> {
     let edge = Edge::start().await?.with_keys().await?;
     let path = "/v1/hotels/7/availability?check_in=2030-01-01&check_out=2030-01-02&room_type_ids=5&room_type_ids=3";
     let answer: Value = edge.get(path).send().await?.json().await?;
-    let ids: Vec<_> = answer["room_types"].as_array().into_iter().flatten().map(|r| r["room_type_id"].clone()).collect();
+    let ids: Vec<_> =
+        answer["room_types"].as_array().into_iter().flatten().map(|r| r["room_type_id"].clone()).collect();
     assert_eq!(ids, [json!(5), json!(3)]);
 
     let prepare = edge.public(Method::POST, "/v1/reservations:prepare").bearer_auth(edge.keys.token("ada")?);

@@ -9,11 +9,17 @@ use std::{
 
 use anyhow::Result;
 use axum::{
+    Router,
     extract::{Request as HttpRequest, State},
     middleware::{Next, from_fn_with_state},
     response::Response as HttpResponse,
 };
 use http::HeaderMap;
+use hyper_util::{
+    rt::{TokioExecutor, TokioIo},
+    server::conn::auto::Builder,
+    service::TowerToHyperService,
+};
 use staymesh_api::{
     google::api::HttpBody,
     hotel::v1::{hotel_admin_service_server::*, hotel_service_server::*, *},
@@ -23,8 +29,7 @@ use staymesh_api::{
 };
 use staymesh_mesh::{Problem, Reason};
 use tokio::net::TcpListener;
-use tokio_stream::wrappers::TcpListenerStream;
-use tonic::{Request, Response, Status, service::Routes, transport::Server};
+use tonic::{Request, Response, Status, service::Routes};
 
 type Answer<T> = Result<Response<T>, Status>;
 
@@ -62,8 +67,7 @@ impl Upstream {
             .add_service(ReservationServiceServer::new(upstream.clone()))
             .into_axum_router()
             .layer(from_fn_with_state(upstream.seen.clone(), remember));
-        let serving = Server::builder().add_routes(Routes::from(services));
-        tokio::spawn(serving.serve_with_incoming(TcpListenerStream::new(listener)));
+        tokio::spawn(serve(listener, services));
         Ok((upstream, address))
     }
 
@@ -71,6 +75,18 @@ impl Upstream {
     pub(crate) fn last_headers(&self, path: &str) -> Option<HeaderMap> {
         let seen = self.seen.lock().ok()?;
         seen.last.as_ref().filter(|(last, _)| last == path).map(|(_, headers)| headers.clone())
+    }
+}
+
+/// Not tonic's own server: that one keeps the deadlines of `grpc-timeout` itself, which here is for the edge to do.
+async fn serve(listener: TcpListener, services: Router) {
+    while let Ok((connection, _)) = listener.accept().await {
+        let service = TowerToHyperService::new(services.clone());
+        tokio::spawn(async move {
+            let server = Builder::new(TokioExecutor::new()).http2_only();
+            // The edge may go away whenever it likes.
+            let _ = server.serve_connection(TokioIo::new(connection), service).await;
+        });
     }
 }
 
@@ -86,7 +102,12 @@ async fn remember(State(seen): State<Arc<Mutex<Seen>>>, request: HttpRequest, ne
 }
 
 fn hotel(hotel_id: i32) -> Hotel {
-    Hotel { hotel_id, display_name: format!("Hotel \"{hotel_id}\""), description: "}}{\\ ü".to_owned(), ..Hotel::default() }
+    Hotel {
+        hotel_id,
+        display_name: format!("Hotel \"{hotel_id}\""),
+        description: "}}{\\ ü".to_owned(),
+        ..Hotel::default()
+    }
 }
 
 fn other<T>() -> Answer<T> {
@@ -208,8 +229,9 @@ impl ReservationService for Upstream {
     /// An answer for each room type asked for.
     async fn get_availability(&self, request: Request<GetAvailabilityRequest>) -> Answer<GetAvailabilityResponse> {
         let ids = request.into_inner().room_type_ids;
-        let room_types =
-            ids.into_iter().map(|room_type_id| RoomTypeAvailability { room_type_id, ..RoomTypeAvailability::default() });
+        let room_types = ids
+            .into_iter()
+            .map(|room_type_id| RoomTypeAvailability { room_type_id, ..RoomTypeAvailability::default() });
         Ok(Response::new(GetAvailabilityResponse { room_types: room_types.collect() }))
     }
 
@@ -217,10 +239,7 @@ impl ReservationService for Upstream {
         other()
     }
 
-    async fn prepare_reservation(
-        &self,
-        _: Request<PrepareReservationRequest>,
-    ) -> Answer<PrepareReservationResponse> {
+    async fn prepare_reservation(&self, _: Request<PrepareReservationRequest>) -> Answer<PrepareReservationResponse> {
         Ok(Response::new(PrepareReservationResponse::default()))
     }
 
