@@ -18,6 +18,8 @@ use crate::{
 const DEFAULT_OVERBOOKING: i32 = 10;
 const MAX_INVENTORY: i32 = 10_000;
 const MAX_CHANGES: usize = 100;
+/// How far ahead nights may be set, in days. Each month of them is a partition, and the daily job goes on from the last.
+const MAX_DAYS_AHEAD: i64 = 1_100;
 
 pub(crate) struct Inventory(pub(crate) Arc<Service>);
 
@@ -34,7 +36,7 @@ impl InventoryAdminService for Inventory {
         Caller::required(&request)?.require_hotel(request.get_ref().hotel_id)?;
         let asked = request.into_inner();
         let hotel_id = HotelId::try_from(asked.hotel_id).map_err(|e| refuse(FieldError::from(e)))?;
-        let change = change(&proto::InventoryChange {
+        let asked = proto::InventoryChange {
             room_type_id: asked.room_type_id,
             from_date: asked.from_date,
             until_date: asked.until_date,
@@ -42,8 +44,8 @@ impl InventoryAdminService for Inventory {
             total_inventory: asked.total_inventory,
             overbooking_percent: asked.overbooking_percent,
             for_future_nights: asked.for_future_nights,
-        })
-        .map_err(refuse)?;
+        };
+        let change = change(&asked, Timestamp::now()).map_err(refuse)?;
         let nights = self.0.set_inventory(hotel_id, &[change]).await?;
         Ok(Response::new(proto::SetInventoryResponse { nights }))
     }
@@ -58,11 +60,12 @@ impl InventoryAdminService for Inventory {
         if asked.changes.is_empty() || asked.changes.len() > MAX_CHANGES {
             return Err(refuse(FieldError::new("changes", "must be 1 to 100")));
         }
+        let now = Timestamp::now();
         let changes = asked
             .changes
             .iter()
             .enumerate()
-            .map(|(at, asked)| change(asked).map_err(|error| error.under(&format!("changes[{at}]"))))
+            .map(|(at, asked)| change(asked, now).map_err(|error| error.under(&format!("changes[{at}]"))))
             .collect::<Result<Vec<_>, _>>()
             .map_err(refuse)?;
         let nights = self.0.set_inventory(hotel_id, &changes).await?;
@@ -98,9 +101,10 @@ impl InventoryAdminService for Inventory {
     }
 }
 
-fn change(asked: &proto::InventoryChange) -> Result<InventoryChange, FieldError> {
+fn change(asked: &proto::InventoryChange, now: Timestamp) -> Result<InventoryChange, FieldError> {
     let room_type_id = RoomTypeId::try_from(asked.room_type_id)?;
     let range = DateRange::parse(&asked.from_date, &asked.until_date).map_err(|e| e.at("from_date", "until_date"))?;
+    require_sellable(range, now)?;
     let overbooking = asked.overbooking_percent.unwrap_or(DEFAULT_OVERBOOKING);
     if !(0..=100).contains(&overbooking) {
         return Err(FieldError::new("overbooking_percent", "must be 0 to 100"));
@@ -115,6 +119,18 @@ fn change(asked: &proto::InventoryChange) -> Result<InventoryChange, FieldError>
         overbooking_percent: i16::try_from(overbooking).unwrap_or(i16::MAX),
         for_future_nights: asked.for_future_nights,
     })
+}
+
+/// Refuses nights that are over, and nights so far ahead that they are a mistake.
+fn require_sellable(nights: DateRange, now: Timestamp) -> Result<(), FieldError> {
+    let today = today(now);
+    if nights.from() < today {
+        return Err(FieldError::new("from_date", "must not be in the past"));
+    }
+    if nights.until() > today.saturating_add(MAX_DAYS_AHEAD.days()) {
+        return Err(FieldError::new("until_date", format!("must be at most {MAX_DAYS_AHEAD} days from today")));
+    }
+    Ok(())
 }
 
 fn weekdays(days: &[i32]) -> Result<Weekdays, FieldError> {
@@ -140,4 +156,24 @@ fn shown_nights(from: &str, until: &str) -> Result<DateRange, FieldError> {
     let from = if from.is_empty() { today(Timestamp::now()) } else { date(from, "from_date")? };
     let until = if until.is_empty() { from.saturating_add(HORIZON_DAYS.days()) } else { date(until, "until_date")? };
     DateRange::new(from, until).map_err(|e| e.at("from_date", "until_date"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nights_that_are_over_or_absurdly_far_ahead_are_refused() {
+        let now: Timestamp = "2026-11-22T12:00:00Z".parse().expect("a time");
+        let refused = |from: &str, until: &str| {
+            let range = DateRange::parse(from, until).expect("a range");
+            require_sellable(range, now).map_err(|error| error.field)
+        };
+        assert_eq!(refused("2026-11-22", "2026-11-23"), Ok(()));
+        assert_eq!(refused("2026-11-20", "2026-11-23"), Err("from_date".to_owned()));
+        assert_eq!(refused("2001-01-01", "2001-01-02"), Err("from_date".to_owned()));
+        assert_eq!(refused("2026-12-01", "2029-11-26"), Ok(()));
+        assert_eq!(refused("2026-12-01", "2029-11-27"), Err("until_date".to_owned()));
+        assert_eq!(refused("2150-01-01", "2150-01-02"), Err("until_date".to_owned()));
+    }
 }

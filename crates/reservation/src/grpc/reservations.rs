@@ -41,7 +41,7 @@ impl ReservationService for Reservations {
         for (at, id) in asked.room_type_ids.iter().enumerate() {
             RoomTypeId::try_from(*id).map_err(|e| refuse(e.at(format!("room_type_ids[{at}]"))))?;
         }
-        let left = self.0.availability(hotel_id, stay, &asked.room_type_ids).await?;
+        let left = self.0.search(hotel_id, stay, &asked.room_type_ids).await?;
         let room_types = left
             .into_iter()
             .map(|left| proto::RoomTypeAvailability {
@@ -103,6 +103,9 @@ impl ReservationService for Reservations {
     ) -> Result<Response<proto::CreateReservationResponse>, Status> {
         let caller = Caller::required(&request)?;
         let asked = request.into_inner();
+        if asked.offer_token.is_empty() {
+            return Err(refuse(FieldError::new("offer_token", "is required")));
+        }
         let order = Order {
             reservation_id: parse_id(&asked.reservation_id)?,
             payment_mode: convert::payment_mode(asked.payment_mode).map_err(refuse)?,

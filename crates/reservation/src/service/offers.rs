@@ -45,6 +45,21 @@ pub(crate) struct OrderForm {
 }
 
 impl Service {
+    /// What is left of each room type, for guests. Only when nothing is for sale is the hotel service asked: whether
+    /// there is such a hotel at all.
+    pub(crate) async fn search(
+        &self,
+        hotel_id: HotelId,
+        stay: StayDates,
+        room_types: &[i32],
+    ) -> Result<Vec<Availability>, ReservationError> {
+        let left = self.availability(hotel_id, stay, room_types).await?;
+        if left.iter().all(|left| left.sold_percent.is_empty()) {
+            self.hotels.room_types(hotel_id).await?;
+        }
+        Ok(left)
+    }
+
     /// What is left of each room type. One that was asked for but has no inventory has no rooms left.
     pub(crate) async fn availability(
         &self,
