@@ -165,10 +165,7 @@ async fn a_price_that_does_not_add_up_is_not_shown_and_a_dead_neighbour_is_named
 #[tokio::test]
 async fn whether_a_hotel_exists_is_asked_only_when_it_has_nothing_for_sale() {
     let mut hotels = MockHotels::new();
-    hotels
-        .expect_room_types()
-        .once()
-        .returning(|_| Err(Problem::new(Reason::HotelNotFound, "there is no such hotel")));
+    hotels.expect_room_types().once().returning(|_| Err(Problem::new(Reason::HotelNotFound, "there is no such hotel")));
     let (service, wish, _database) = service(hotels, MockRates::new()).await;
     assert_eq!(service.search(wish.hotel_id, wish.stay, &[]).await.expect("known").len(), 3);
     let nobody = HotelId::try_from(8).expect("an id");
