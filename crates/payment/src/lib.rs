@@ -29,7 +29,7 @@ use staymesh_api::payment::v1::{
     psp_webhook_service_server::{PspWebhookServiceServer, SERVICE_NAME as WEBHOOK},
 };
 use staymesh_mesh::{Node, node::NodeError};
-use staymesh_store::outbox::{Relay, RelayOptions, Wake};
+use staymesh_store::outbox::{RelayOptions, Wake};
 use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
 
@@ -64,8 +64,7 @@ pub async fn serve(config: Config, stop: CancellationToken) -> Result<(), NodeEr
         check_after: config.psp.payment_check_after,
     });
     let options = RelayOptions { max_attempts: MAX_ATTEMPTS, ..RelayOptions::default() };
-    let relay = Relay::new(node.pool.clone(), Messenger(payments.clone()), payments.wake.clone(), options);
-    node.spawn(relay.run(node.stop.clone()));
+    node.carry_outbox(Messenger(payments.clone()), payments.wake.clone(), options);
     node.spawn(payments.clone().sweep(node.stop.clone()));
 
     let grpc = Grpc(payments.clone());

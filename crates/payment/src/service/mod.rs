@@ -18,7 +18,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use sqlx::{PgConnection, PgPool};
 use staymesh_domain::{HotelId, Page, PaymentId};
-use staymesh_mesh::Caller;
+use staymesh_mesh::{Caller, telemetry};
 use staymesh_store::{
     StoreError,
     outbox::{self, Wake},
@@ -117,7 +117,14 @@ async fn apply(connection: &mut PgConnection, payment: &Payment, word: CheckoutS
         _ => None,
     };
     if let Some(told) = told {
-        outbox::enqueue(connection, payment.payment_id.as_uuid(), told, &serde_json::json!({}), None).await?;
+        outbox::enqueue(
+            connection,
+            payment.payment_id.as_uuid(),
+            told,
+            &serde_json::json!({}),
+            telemetry::trace_parent().as_deref(),
+        )
+        .await?;
     }
     tracing::info!(payment_id = %payment.payment_id, from = payment.status.as_str(), to = next.as_str(), "payment changed");
     Ok(true)

@@ -2,6 +2,7 @@
 
 use sqlx::PgConnection;
 use staymesh_domain::{FieldError, Money, PaymentId};
+use staymesh_mesh::telemetry;
 use staymesh_store::{ResultExt, outbox};
 use uuid::Uuid;
 
@@ -82,7 +83,14 @@ pub(super) async fn request(
         _ => None,
     })?;
     let payload = RefundPayload { refund_id: refund.refund_id };
-    outbox::enqueue(connection, payment.payment_id.as_uuid(), kind::REFUND, &payload, None).await?;
+    outbox::enqueue(
+        connection,
+        payment.payment_id.as_uuid(),
+        kind::REFUND,
+        &payload,
+        telemetry::trace_parent().as_deref(),
+    )
+    .await?;
     tracing::info!(payment_id = %payment.payment_id, refund_id = %refund.refund_id, reason = reason.as_str(), "refund asked for");
     Ok(())
 }
@@ -97,7 +105,14 @@ pub(super) async fn succeed(
         return Ok(false);
     }
     let payload = RefundPayload { refund_id: refund.refund_id };
-    outbox::enqueue(connection, refund.payment_id.as_uuid(), kind::REFUNDED, &payload, None).await?;
+    outbox::enqueue(
+        connection,
+        refund.payment_id.as_uuid(),
+        kind::REFUNDED,
+        &payload,
+        telemetry::trace_parent().as_deref(),
+    )
+    .await?;
     tracing::info!(payment_id = %refund.payment_id, refund_id = %refund.refund_id, "refund arrived");
     Ok(true)
 }

@@ -3,7 +3,6 @@
 use std::{sync::Arc, time::Duration};
 
 use jiff::Timestamp;
-use staymesh_store::outbox;
 use tokio_util::sync::CancellationToken;
 
 use super::{Payments, apply};
@@ -19,11 +18,9 @@ use crate::{
 const LONGEST_TICK: Duration = Duration::from_secs(5);
 /// Payments asked for in one turn.
 const BATCH: i64 = 50;
-/// How long delivered events are kept for those who look into something.
-const KEEP_DELIVERED: Duration = Duration::from_hours(7 * 24);
 
 impl<R: Reservations, P: Psp> Payments<R, P> {
-    /// Asks for open payments in their turn, and clears away old events, until `stop`. Any number of replicas may do
+    /// Asks for open payments in their turn, until `stop`. Any number of replicas may do
     /// this at once.
     pub async fn sweep(self: Arc<Self>, stop: CancellationToken) {
         let mut ticks = tokio::time::interval(self.check_after.min(LONGEST_TICK));
@@ -47,7 +44,6 @@ impl<R: Reservations, P: Psp> Payments<R, P> {
                 tracing::warn!(payment_id = %id, error.cause = %error, "an open payment could not be asked for");
             }
         }
-        outbox::purge_delivered(&self.pool, KEEP_DELIVERED, 1000).await?;
         Ok(count)
     }
 
