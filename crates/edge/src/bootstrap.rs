@@ -17,8 +17,8 @@ pub(crate) fn bootstrap(config: &EdgeConfig, contract: &Contract) -> Result<Valu
         },
         "overload_manager": overload_manager(config),
         "layered_runtime": {"layers": [{"name": "static", "static_layer": {
-            // The limit, 100 by default, is against expressions of strangers. Ours hold all paths of an HTTP method, and
-            // one automaton of some hundred states is quicker than a list of small ones.
+            // The limit, 100 by default, is against expressions of strangers. Ours hold all paths of an HTTP method,
+            // and one automaton of some hundred states is quicker than a list of small ones.
             "re2.max_program_size.error_level": 10_000,
         }}]},
     }))
@@ -26,11 +26,10 @@ pub(crate) fn bootstrap(config: &EdgeConfig, contract: &Contract) -> Result<Valu
 
 /// Connections cost memory before any request is seen, so their number has an end.
 fn overload_manager(config: &EdgeConfig) -> Value {
+    const MESSAGE: &str = "envoy.extensions.resource_monitors.downstream_connections.v3.DownstreamConnectionsConfig";
     json!({"resource_monitors": [{
         "name": "envoy.resource_monitors.global_downstream_max_connections",
-        "typed_config": typed("envoy.extensions.resource_monitors.downstream_connections.v3.DownstreamConnectionsConfig", json!({
-            "max_active_downstream_connections": config.limits.max_connections,
-        })),
+        "typed_config": typed(MESSAGE, json!({"max_active_downstream_connections": config.limits.max_connections})),
     }]})
 }
 

@@ -69,7 +69,9 @@ fn itself(config: &EdgeConfig) -> Value {
         "type": "STATIC",
         "connect_timeout": "1s",
         "load_assignment": endpoint(SELF, &ip, at.port()),
-        "typed_extension_protocol_options": http_options(json!({"explicit_http_config": {"http_protocol_options": {}}})),
+        "typed_extension_protocol_options": http_options(json!({
+            "explicit_http_config": {"http_protocol_options": {}},
+        })),
     })
 }
 

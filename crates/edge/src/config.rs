@@ -2,7 +2,7 @@
 
 use std::{fmt, net::SocketAddr, path::PathBuf, str::FromStr};
 
-use clap::Args;
+use clap::{Args, builder::RangedI64ValueParser};
 use serde::{Deserialize, Serialize};
 
 /// Where the edge listens, what it forwards to and what it lets through.
@@ -80,28 +80,28 @@ impl Upstreams {
 #[derive(Args, Clone, Debug, Serialize, Deserialize)]
 pub struct Limits {
     /// Requests a second of one caller: of one account or client, and of one address where there is no token.
-    #[arg(long, env = "STAYMESH_EDGE_REQUESTS_PER_SECOND", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, env = "STAYMESH_EDGE_REQUESTS_PER_SECOND", default_value_t = 100, value_parser = positive())]
     pub requests_per_second: u32,
     /// Requests that one caller may make at once after a rest.
-    #[arg(long, env = "STAYMESH_EDGE_BURST", default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, env = "STAYMESH_EDGE_BURST", default_value_t = 200, value_parser = positive())]
     pub burst: u32,
     /// The largest request body, bytes.
-    #[arg(long, env = "STAYMESH_EDGE_MAX_BODY_BYTES", default_value_t = 1024 * 1024, value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, env = "STAYMESH_EDGE_MAX_BODY_BYTES", default_value_t = 1 << 20, value_parser = positive())]
     pub max_body_bytes: u32,
     /// The largest answer that is turned into JSON, bytes.
-    #[arg(long, env = "STAYMESH_EDGE_MAX_RESPONSE_BYTES", default_value_t = 8 * 1024 * 1024, value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, env = "STAYMESH_EDGE_MAX_RESPONSE_BYTES", default_value_t = 8 << 20, value_parser = positive())]
     pub max_response_bytes: u32,
     /// The largest sum of all headers of a request, KiB.
-    #[arg(long, env = "STAYMESH_EDGE_MAX_HEADERS_KIB", default_value_t = 32, value_parser = clap::value_parser!(u32).range(1..=8192))]
+    #[arg(long, env = "STAYMESH_EDGE_MAX_HEADERS_KIB", default_value_t = 32, value_parser = positive().range(..=8192))]
     pub max_headers_kib: u32,
     /// The most headers of a request.
-    #[arg(long, env = "STAYMESH_EDGE_MAX_HEADERS", default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, env = "STAYMESH_EDGE_MAX_HEADERS", default_value_t = 64, value_parser = positive())]
     pub max_headers: u32,
     /// The most connections of all callers.
-    #[arg(long, env = "STAYMESH_EDGE_MAX_CONNECTIONS", default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, env = "STAYMESH_EDGE_MAX_CONNECTIONS", default_value_t = 10_000, value_parser = positive())]
     pub max_connections: u32,
     /// The most requests in progress at one service; what is more is refused at once.
-    #[arg(long, env = "STAYMESH_EDGE_MAX_UPSTREAM_REQUESTS", default_value_t = 1024, value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, env = "STAYMESH_EDGE_MAX_UPSTREAM_REQUESTS", default_value_t = 1024, value_parser = positive())]
     pub max_upstream_requests: u32,
 }
 
@@ -109,14 +109,18 @@ pub struct Limits {
 #[derive(Args, Clone, Debug, Serialize, Deserialize)]
 pub struct Timeouts {
     /// For an answer, whatever deadline the caller sets with `grpc-timeout`.
-    #[arg(long, env = "STAYMESH_EDGE_REQUEST_SECONDS", default_value_t = 15, value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, env = "STAYMESH_EDGE_REQUEST_SECONDS", default_value_t = 15, value_parser = positive())]
     pub request_seconds: u32,
     /// For all headers of a request.
-    #[arg(long, env = "STAYMESH_EDGE_HEADERS_SECONDS", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, env = "STAYMESH_EDGE_HEADERS_SECONDS", default_value_t = 5, value_parser = positive())]
     pub headers_seconds: u32,
     /// On a connection without requests.
-    #[arg(long, env = "STAYMESH_EDGE_IDLE_SECONDS", default_value_t = 300, value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, env = "STAYMESH_EDGE_IDLE_SECONDS", default_value_t = 300, value_parser = positive())]
     pub idle_seconds: u32,
+}
+
+fn positive() -> RangedI64ValueParser<u32> {
+    RangedI64ValueParser::new().range(1..)
 }
 
 /// A host name or address, and a port.

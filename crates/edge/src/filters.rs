@@ -3,8 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::{
-    EdgeConfig, EdgeError, bootstrap::typed, contract::Contract, json as json_filter, jwt, rate_limit, routes::Gate,
-    transcoder,
+    EdgeConfig, EdgeError, bootstrap::typed, contract::Contract, json, jwt, rate_limit, routes::Gate, transcoder,
 };
 
 /// What a body may have beyond the limit once it is a gRPC message: frame, field tags, content type of a raw body.
@@ -18,7 +17,7 @@ pub(crate) fn filters(config: &EdgeConfig, contract: &Contract, gate: Gate) -> R
         jwt::filter(config, contract, gate)?,
         // Knows the caller, and comes before what costs.
         rate_limit::filter(config, contract)?,
-        json_filter::filter(contract),
+        json::filter(contract),
         transcoder::filter(config, contract),
         // Here for gRPC; the transcoder has its own for REST. It logs paths, which have no query behind the transcoder.
         plain(

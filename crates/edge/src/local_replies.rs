@@ -28,7 +28,7 @@ struct LocalReply {
 
 const REPLIES: [LocalReply; 12] = [
     LocalReply {
-        when: "response.code_details.startsWith('jwt_authn') && response.code_details.contains('Jwks')",
+        when: "response.code_details.startsWith('jwt_authn') && response.code_details.contains('Jwks_remote_fetch')",
         status: Some(503),
         reason: Reason::DependencyUnavailable,
         message: "the keys to verify tokens with are not to be had; try again",
@@ -62,6 +62,7 @@ const REPLIES: [LocalReply; 12] = [
     },
     LocalReply::new("response.code == 408", Reason::DeadlineExceeded, "the request took too long"),
     LocalReply::new("response.code in [413, 431]", Reason::RequestTooLarge, "the body or the headers are too large"),
+    // A bucket gets at least one token a second.
     LocalReply {
         when: "response.code == 429",
         status: None,
@@ -78,7 +79,8 @@ const REPLIES: [LocalReply; 12] = [
     },
     // What is not known by the contract is named by the transcoder and by our own check of names.
     LocalReply::new(
-        "response.code == 400 && (response.code_details.contains('transcode') || response.code_details == 'lua_response')",
+        "response.code == 400 \
+            && (response.code_details.contains('transcode') || response.code_details == 'lua_response')",
         Reason::InvalidRequest,
         "%LOCAL_REPLY_BODY%",
     ),
@@ -158,8 +160,8 @@ impl LocalReply {
         }})
     }
 
-    /// The encoded `google.rpc.Status` for gRPC callers. It is the same for every request, so it cannot quote Envoy; the
-    /// trailer `grpc-message` does.
+    /// The encoded `google.rpc.Status` for gRPC callers. It is the same for every request, so it cannot quote Envoy;
+    /// the trailer `grpc-message` does.
     fn details(&self) -> Vec<u8> {
         let message = self.message.split('%').next().unwrap_or_default().trim_end_matches(": ");
         let mut problem = Problem::new(self.reason, message);

@@ -23,6 +23,7 @@ pub(crate) fn filter(config: &EdgeConfig, contract: &Contract) -> Result<Value, 
     let limits = &config.limits;
     let machine_paths =
         MACHINE_PATHS.map(|path| contract.fixed_path(path)).into_iter().collect::<Result<Vec<_>, _>>()?;
+    let address = json!({"key": "remote_address"});
     let always = json!({"default_value": {"numerator": 100, "denominator": "HUNDRED"}});
     Ok(json!({
         "name": "envoy.filters.http.local_ratelimit",
@@ -35,13 +36,12 @@ pub(crate) fn filter(config: &EdgeConfig, contract: &Contract) -> Result<Value, 
             "always_consume_default_token_bucket": false,
             "max_dynamic_descriptors": CALLERS,
             "rate_limits": [by_subject(), by_address(&machine_paths), by_machine(&machine_paths)],
+            // An entry without a value stands for every value, each with a bucket of its own.
             "descriptors": [
                 {"entries": [{"key": "subject"}], "token_bucket": bucket(limits, 1)},
-                {"entries": [{"key": "caller", "value": "unknown"}, {"key": "remote_address"}], "token_bucket": bucket(limits, 1)},
-                {"entries": [{"key": "caller", "value": "machine"}, {"key": "remote_address"}], "token_bucket": bucket(limits, MACHINE_FACTOR)},
+                {"entries": [kind("unknown"), address], "token_bucket": bucket(limits, 1)},
+                {"entries": [kind("machine"), address], "token_bucket": bucket(limits, MACHINE_FACTOR)},
             ],
-            // A bucket gets at least one token a second.
-            "response_headers_to_add": [{"header": {"key": "retry-after", "value": "1"}, "append_action": "OVERWRITE_IF_EXISTS_OR_ADD"}],
             "rate_limited_as_resource_exhausted": true,
         })),
     }))
@@ -79,6 +79,10 @@ fn by_machine(machine_paths: &[&str]) -> Value {
 
 fn regex_literal(path: &str) -> String {
     path.replace('.', r"\.")
+}
+
+fn kind(value: &str) -> Value {
+    json!({"key": "caller", "value": value})
 }
 
 fn bucket(limits: &Limits, factor: u32) -> Value {

@@ -1,6 +1,6 @@
 //! Which gateway has a route to which service.
 
-use serde_json::{Value, json as value};
+use serde_json::{Value, json};
 use staymesh_api::options::v1::Gateway;
 
 use crate::{
@@ -44,7 +44,7 @@ pub(crate) fn route_config(config: &EdgeConfig, contract: &Contract, gate: Gate)
     let mut routes = Vec::new();
     for service in contract.at_the_edge() {
         if !gate.serves(service.gateway) {
-            routes.push(value!({"match": {"prefix": prefix(&service.name)}, "direct_response": {"status": 403}}));
+            routes.push(json!({"match": {"prefix": prefix(&service.name)}, "direct_response": {"status": 403}}));
             continue;
         }
         if config.upstreams.by_name().iter().all(|(name, _)| *name != service.upstream) {
@@ -52,15 +52,15 @@ pub(crate) fn route_config(config: &EdgeConfig, contract: &Contract, gate: Gate)
         }
         routes.extend(service.methods.iter().flat_map(|method| &method.bindings).filter_map(with_body));
         routes.extend(service.methods.iter().filter_map(|method| unwrapped(config, service, method)));
-        routes.push(value!({
+        routes.push(json!({
             "match": {"prefix": prefix(&service.name)},
             "route": action(config, &service.upstream),
         }));
     }
-    routes.extend(INFRASTRUCTURE.map(|name| value!({"match": {"prefix": prefix(name)}, "route": stream(config)})));
+    routes.extend(INFRASTRUCTURE.map(|name| json!({"match": {"prefix": prefix(name)}, "route": stream(config)})));
     // Services of the mesh, and what does not exist.
-    routes.push(value!({"match": {"prefix": "/"}, "direct_response": {"status": 404}}));
-    Ok(value!({
+    routes.push(json!({"match": {"prefix": "/"}, "direct_response": {"status": 404}}));
+    Ok(json!({
         "name": gate.name(),
         "virtual_hosts": [{"name": gate.name(), "domains": ["*"], "routes": routes}],
     }))
@@ -69,7 +69,7 @@ pub(crate) fn route_config(config: &EdgeConfig, contract: &Contract, gate: Gate)
 /// A method whose answer is unwrapped has a route of its own that says what to unwrap.
 fn unwrapped(config: &EdgeConfig, service: &Service, method: &Method) -> Option<Value> {
     let field = method.response_body.as_ref()?;
-    Some(value!({
+    Some(json!({
         "match": {"path": method.path},
         "metadata": json::response_body(field),
         "route": action(config, &service.upstream),
@@ -80,7 +80,7 @@ fn unwrapped(config: &EdgeConfig, service: &Service, method: &Method) -> Option<
 /// the request its gRPC path, and a route is looked for again.
 fn with_body(binding: &Binding) -> Option<Value> {
     let message = binding.body.as_ref()?;
-    Some(value!({
+    Some(json!({
         "match": {
             "safe_regex": {"regex": template::any_of([binding])?},
             "headers": [{"name": ":method", "string_match": {"exact": binding.verb}}],
@@ -92,7 +92,7 @@ fn with_body(binding: &Binding) -> Option<Value> {
 
 fn action(config: &EdgeConfig, upstream: &str) -> Value {
     let limit = seconds(config.timeouts.request_seconds);
-    value!({
+    json!({
         "cluster": upstream,
         // A caller's own deadline holds when it is nearer. With these Envoy ignores the route's plain `timeout`.
         "max_stream_duration": {"max_stream_duration": limit, "grpc_timeout_header_max": limit},
@@ -102,7 +102,7 @@ fn action(config: &EdgeConfig, upstream: &str) -> Value {
 
 /// Reflecting and watching health are streams without an end.
 fn stream(config: &EdgeConfig) -> Value {
-    value!({
+    json!({
         "cluster": INFRASTRUCTURE_UPSTREAM,
         "timeout": "0s",
         "idle_timeout": seconds(config.timeouts.idle_seconds),
@@ -112,7 +112,7 @@ fn stream(config: &EdgeConfig) -> Value {
 
 /// Only what has certainly not reached the service. All else is for the caller to repeat, who has the idempotency key.
 fn retry_policy() -> Value {
-    value!({"retry_on": "connect-failure", "num_retries": 1})
+    json!({"retry_on": "connect-failure", "num_retries": 1})
 }
 
 fn prefix(service: &str) -> String {

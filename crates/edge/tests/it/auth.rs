@@ -46,6 +46,7 @@ async fn any_other_token_is_refused() -> Result<()> {
     let unsigned =
         format!("{}.{}.", "eyJhbGciOiJub25lIn0", edge.keys.sign(&good)?.split('.').nth(1).unwrap_or_default());
     tokens.push(unsigned);
+    tokens.push(edge.keys.sign_as("no-such-key", &good)?);
     for token in tokens {
         let (status, reason, message) = error(edge.get(RESERVATION).bearer_auth(&token)).await?;
         assert_eq!((status, reason.as_str()), (401, "UNAUTHENTICATED"), "{token}: {message}");

@@ -60,7 +60,7 @@ impl Edge {
             match tokio::task::spawn_blocking(move || Envoy::start(options)).await? {
                 Ok(envoy) => break (config, envoy),
                 Err(error) if attempt < ATTEMPTS && format!("{error:#}").contains("Address already in use") => {
-                    attempt += 1
+                    attempt += 1;
                 }
                 Err(error) => return Err(error),
             }

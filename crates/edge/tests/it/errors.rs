@@ -59,8 +59,11 @@ async fn unknown_fields_are_found_however_deep_and_known_ones_let_through() -> R
     let token = edge.keys.token("ada")?;
     let update = |body: &Value| edge.internal(Method::PUT, "/v1/hotels/7").bearer_auth(&token).json(body);
     let known = json!({
-        "displayName": "by the other spelling", "address": {"city": "Lisbon", "countryCode": "PT"}, "amenities": ["{\"x\":"],
-        "location": {"latitude": -1.5e1, "longitude": 0}, "create_time": "2030-01-01T00:00:00Z", "etag": null,
+        "displayName": "by the other spelling",
+        "address": {"city": "Lisbon", "countryCode": "PT"},
+        "amenities": ["{\"x\":"],
+        "location": {"latitude": -1.5e1, "longitude": 0},
+        "create_time": "2030-01-01T00:00:00Z", "etag": null,
     });
     assert_eq!(update(&known).send().await?.status(), 200);
     let (status, reason, message) =

@@ -46,7 +46,12 @@ impl Keys {
     }
 
     pub(crate) fn sign(&self, claims: &Claims) -> Result<String> {
-        let header = Header { kid: Some(KEY_ID.to_owned()), ..Header::new(Algorithm::ES256) };
+        self.sign_as(KEY_ID, claims)
+    }
+
+    /// Signs under the name of some key.
+    pub(crate) fn sign_as(&self, key_id: &str, claims: &Claims) -> Result<String> {
+        let header = Header { kid: Some(key_id.to_owned()), ..Header::new(Algorithm::ES256) };
         Ok(encode(&header, claims, &self.signer)?)
     }
 }
