@@ -92,6 +92,10 @@ async fn a_request_ends_at_the_deadline_of_its_caller_or_at_the_longest_allowed(
     let client = Client::service(&server).await;
     let refused = client.call(SLEEPS, |_| {}).await.expect_err("too long for the service");
     assert_eq!((refused.code(), reason(&refused)), (Code::DeadlineExceeded, Reason::DeadlineExceeded));
+    let patient_server = TestServer::start(|_| {}).await;
+    let patient = Client::service(&patient_server).await;
+    let refused = patient.call(SLEEPS, |r| r.set_timeout(Duration::from_millis(500))).await.expect_err("too long");
+    assert_eq!((refused.code(), reason(&refused)), (Code::DeadlineExceeded, Reason::DeadlineExceeded));
     let left = client.call(TELLS, |r| r.set_timeout(Duration::from_millis(100))).await.expect("in time");
     assert!((0..=100).contains(&left), "{left} ms");
     let left = client.call(TELLS, |r| r.set_timeout(Duration::from_hours(1))).await.expect("in time");
