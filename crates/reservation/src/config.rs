@@ -32,6 +32,9 @@ pub struct Config {
     /// How long an unpaid booking holds its rooms.
     #[arg(long, env = "STAYMESH_HOLD", default_value = "15m", value_parser = parse_duration)]
     pub hold: Duration,
+    /// Lanes that bookings are dealt to by hotel, each with one transaction at a time.
+    #[arg(long, env = "STAYMESH_WRITER_LANES", default_value_t = 4)]
+    pub writer_lanes: usize,
 }
 
 /// Keys to sign offers with, newest first, by id.

@@ -10,6 +10,7 @@
 //! | what is signed into an offer | [`offer_token`], [`quote`] |
 //! | the rules of offering and booking | `service/` |
 //! | SQL | `store/` |
+//! | how bookings are gathered into transactions | `writer/` |
 //! | what the wire looks like | `grpc/` |
 
 mod config;
@@ -24,6 +25,7 @@ pub mod quote;
 mod service;
 mod settlement;
 pub mod store;
+mod writer;
 
 use std::sync::Arc;
 
@@ -63,8 +65,13 @@ pub async fn serve(config: Config, stop: CancellationToken) -> Result<(), NodeEr
 
     let store = store::Store::new(node.pool.clone());
     let wake = Wake::default();
+    let (writer, lanes) = writer::Writer::new(&store, config.writer_lanes, &node.stop);
+    for lane in lanes {
+        node.spawn(lane);
+    }
     let service = Arc::new(service::Service {
         store: store.clone(),
+        writer,
         hotels: Box::new(hotels),
         rates: Box::new(rates),
         offers: offer_token::OfferSigner::new(&config.offer_keys),

@@ -47,14 +47,12 @@ impl Service {
                 None => Err(expired.into()),
             };
         }
-        match self.store.create(&new).await {
-            Ok(Created::New(reservation)) => {
+        match self.writer.book(new).await? {
+            Created::New(reservation) => {
                 tracing::info!(reservation_id = %reservation.id, status = reservation.status.as_str(), "booked");
                 Ok(reservation)
             }
-            Ok(Created::Repeat(reservation)) => Ok(reservation),
-            Err(ReservationError::SoldOut { .. }) => Err(self.sold_out(&new).await),
-            Err(error) => Err(error),
+            Created::Repeat(reservation) => Ok(reservation),
         }
     }
 
@@ -79,15 +77,6 @@ impl Service {
             content_hash,
             hold_expire_time: hold,
         })
-    }
-
-    /// Names the night that is short, for the guest's sake. Should it be free again by now, it stays "sold out": that is
-    /// what was decided.
-    async fn sold_out(&self, new: &NewReservation) -> ReservationError {
-        let nights =
-            self.store.nights_left(new.id.hotel_id(), new.stay, &[new.room_type_id.get()]).await.unwrap_or_default();
-        let short = nights.into_iter().find(|night| night.rooms_left < new.rooms.get());
-        ReservationError::SoldOut { stay_date: short.map(|night| night.stay_date) }
     }
 
     /// A booking that the caller may see.

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use staymesh_store::outbox::Wake;
 
-use crate::{offer_token::OfferSigner, store::Store};
+use crate::{offer_token::OfferSigner, store::Store, writer::Writer};
 
 pub(crate) use booking::{Order, list_scope};
 pub(crate) use neighbours::{HotelClient, Hotels, RateClient, Rates, RoomTypeInfo};
@@ -18,6 +18,8 @@ pub(crate) use offers::Wish;
 /// The rules, with what they need.
 pub(crate) struct Service {
     pub(crate) store: Store,
+    /// Takes new bookings.
+    pub(crate) writer: Writer,
     pub(crate) hotels: Box<dyn Hotels>,
     pub(crate) rates: Box<dyn Rates>,
     pub(crate) offers: OfferSigner,

@@ -1,8 +1,8 @@
-//! The two transactions that everything comes down to: a new booking, and a change of one.
+//! A change of a booking: state, rooms and the word to others in one transaction.
 
 use jiff::Timestamp;
 use jiff_sqlx::ToSqlx;
-use sqlx::{Acquire, PgConnection, types::Json};
+use sqlx::{Acquire, PgConnection};
 use staymesh_domain::{PaymentId, ReservationId, RoomTypeId, StayDates};
 use staymesh_mesh::telemetry;
 use staymesh_store::{ResultExt, StoreError, outbox};
@@ -11,21 +11,12 @@ use super::{Store, rows::ReservationRow};
 use crate::{
     error::ReservationError,
     lifecycle::{Change, Command, Decision, Rooms, decide},
-    model::{NewReservation, Reservation, Status},
+    model::Reservation,
     settlement::{CANCELLED, Cancelled},
 };
 
 /// The constraint that has the last word.
-const NOT_OVERBOOKED: &str = "room_type_inventory_not_overbooked";
-
-/// What came of a new booking.
-#[derive(Debug)]
-pub enum Created {
-    /// It was made.
-    New(Reservation),
-    /// The same was asked for before: this is what became of it.
-    Repeat(Reservation),
-}
+pub(super) const NOT_OVERBOOKED: &str = "room_type_inventory_not_overbooked";
 
 /// What came of a command.
 #[derive(Debug)]
@@ -39,30 +30,6 @@ pub struct Applied {
 }
 
 impl Store {
-    /// Makes a booking: the reservation, and its rooms in every night, in one transaction; or nothing.
-    ///
-    /// # Errors
-    /// [`ReservationError::SoldOut`], [`ReservationError::NotOnSale`], [`ReservationError::IdReused`].
-    pub async fn create(&self, new: &NewReservation) -> Result<Created, ReservationError> {
-        let mut transaction = self.pool.begin().await?;
-        // First the key: whoever comes second with the same id waits here, and not on the rooms.
-        let Some(row) = insert(&mut transaction, new).await? else {
-            transaction.rollback().await?;
-            return self.repeat_of(new).await;
-        };
-        take_rooms(&mut transaction, new.id, new.room_type_id, new.stay, new.rooms.get()).await?;
-        transaction.commit().await?;
-        Ok(Created::New(row.try_into()?))
-    }
-
-    async fn repeat_of(&self, new: &NewReservation) -> Result<Created, ReservationError> {
-        let known = self.get(new.id).await?.ok_or(ReservationError::IdReused)?;
-        if known.content_hash == new.content_hash && known.owner == new.owner {
-            return Ok(Created::Repeat(known));
-        }
-        Err(ReservationError::IdReused)
-    }
-
     /// Does to a booking what a command means for it at `now`: state, rooms and the word to the payment service in one
     /// transaction. `may` sees the locked booking first and may refuse.
     ///
@@ -122,44 +89,6 @@ async fn change_booking(
         outbox::enqueue(transaction, reservation.id.as_uuid(), CANCELLED, &event, trace.as_deref()).await?;
     }
     Ok(Applied { reservation, send_money_back: false, wake: change.settle.is_some() })
-}
-
-async fn insert(
-    transaction: &mut PgConnection,
-    new: &NewReservation,
-) -> Result<Option<ReservationRow>, ReservationError> {
-    let held = new.hold_expire_time.is_some();
-    let status = if held { Status::PendingPayment } else { Status::Paid };
-    let row = sqlx::query_as(
-        "insert into reservation (hotel_id, reservation_id, owner, room_type_id, check_in, check_out, rooms, guests,
-             guest_name, guest_email, payment_mode, status, currency, total_minor, price, content_hash,
-             hold_expire_time, paid_at)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17,
-             case when $18 then now() end)
-         on conflict (hotel_id, reservation_id) do nothing
-         returning *",
-    )
-    .bind(new.id.hotel_id().get())
-    .bind(new.id.as_uuid())
-    .bind(&new.owner)
-    .bind(new.room_type_id.get())
-    .bind(new.stay.check_in().to_sqlx())
-    .bind(new.stay.check_out().to_sqlx())
-    .bind(new.rooms.get())
-    .bind(new.guests.get())
-    .bind(&new.guest.full_name)
-    .bind(&new.guest.email)
-    .bind(new.payment_mode.as_str())
-    .bind(status.as_str())
-    .bind(&new.quote.currency)
-    .bind(new.quote.total_minor)
-    .bind(Json(&new.quote))
-    .bind(new.content_hash.as_slice())
-    .bind(new.hold_expire_time.map(ToSqlx::to_sqlx))
-    .bind(!held)
-    .fetch_optional(transaction)
-    .await?;
-    Ok(row)
 }
 
 async fn lock(transaction: &mut PgConnection, id: ReservationId) -> Result<Option<Reservation>, ReservationError> {

@@ -1,8 +1,9 @@
 //! SQL, and nothing but SQL.
 //!
-//! Locks are always taken in the same order, so nobody waits in a circle: the reservation first, then its nights in
-//! order of dates.
+//! Locks are always taken in the same order, so nobody waits in a circle: a reservation that exists first, then nights in
+//! the order of their keys, then new reservations.
 
+mod admit;
 mod availability;
 mod booking;
 mod inventory;
@@ -11,8 +12,9 @@ mod rows;
 
 use sqlx::PgPool;
 
+pub use admit::Created;
 pub use availability::NightLeft;
-pub use booking::{Applied, Created};
+pub use booking::Applied;
 pub use inventory::{InventoryChange, InventoryNight, PlanKey};
 pub use read::ListFilter;
 

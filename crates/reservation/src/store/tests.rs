@@ -84,7 +84,7 @@ impl World {
     }
 
     async fn book(&self, order: &NewReservation) -> Result<Reservation, ReservationError> {
-        match self.store.create(order).await? {
+        match self.store.admit(std::slice::from_ref(order)).await?.pop().expect("an outcome")? {
             Created::New(booking) | Created::Repeat(booking) => Ok(booking),
         }
     }
@@ -349,4 +349,52 @@ async fn the_daily_job_fills_two_years_once_and_never_shrinks() {
     let earlier = now - SignedDuration::from_hours(24 * 10);
     extend::run(&world.store, earlier, |_, _| {}).await.expect("runs");
     assert_eq!(world.count("select count(*) from room_type_inventory").await, all);
+}
+
+#[tokio::test]
+async fn a_batch_decides_in_order_and_answers_each_by_itself() {
+    let world = World::with_rooms(10).await;
+    let made = world.book(&world.order(0, 2, 1)).await.map(|_| ()).map(|()| world.order(0, 2, 10)).expect("booked");
+    let early = world.order(0, 2, 1);
+    world.book(&early).await.expect("booked");
+    let other_content = NewReservation { content_hash: [9; 32], ..early.clone() };
+    let orders = [
+        made.clone(),          // ten more than the nine that are left
+        early.clone(),         // made before
+        other_content,         // made before with other content
+        world.order(0, 2, 9),  // the last nine
+        world.order(0, 2, 1),  // nothing is left
+        world.order(9, 11, 1), // a night that was never on sale
+        world.order(5, 6, 1),  // another night
+        early,                 // and again
+    ];
+    let outcomes = world.store.admit(&orders).await.expect("decided");
+    let told: Vec<&str> = outcomes
+        .iter()
+        .map(|outcome| match outcome {
+            Ok(Created::New(_)) => "new",
+            Ok(Created::Repeat(_)) => "repeat",
+            Err(ReservationError::SoldOut { .. }) => "sold out",
+            Err(ReservationError::NotOnSale) => "not on sale",
+            Err(ReservationError::IdReused) => "reused",
+            Err(_) => "failed",
+        })
+        .collect();
+    assert_eq!(told, ["sold out", "repeat", "reused", "new", "sold out", "not on sale", "new", "repeat"]);
+    assert_eq!(world.reserved().await, [11, 11, 0, 0, 0, 1, 0, 0, 0, 0]);
+}
+
+#[tokio::test]
+async fn what_is_answered_is_what_is_kept() {
+    let world = World::with_rooms(10).await;
+    let order = world.order(0, 2, 1);
+    let answered = world.book(&order).await.expect("booked");
+    let kept = world.store.get(order.id).await.expect("read").expect("is there");
+    assert_eq!(format!("{answered:?}"), format!("{kept:?}"));
+    let partner =
+        NewReservation { payment_mode: PaymentMode::PartnerCollects, hold_expire_time: None, ..world.order(0, 2, 1) };
+    let answered = world.book(&partner).await.expect("booked");
+    assert_eq!(answered.status, Status::Paid);
+    let kept = world.store.get(partner.id).await.expect("read").expect("is there");
+    assert_eq!(format!("{answered:?}"), format!("{kept:?}"));
 }

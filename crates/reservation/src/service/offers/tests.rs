@@ -10,6 +10,7 @@ use staymesh_domain::DateRange;
 use staymesh_mesh::{Problem, Reason};
 use staymesh_store::outbox::Wake;
 use staymesh_testkit::TestDatabase;
+use tokio_util::sync::CancellationToken;
 
 use super::*;
 use crate::{
@@ -17,6 +18,7 @@ use crate::{
     offer_token::OfferSigner,
     service::neighbours::{MockHotels, MockRates},
     store::{InventoryChange, Store},
+    writer::Writer,
 };
 
 fn night(day: i8, total: i32, reserved: i32, left: i32) -> NightLeft {
@@ -48,17 +50,17 @@ fn room_type(id: i32, max_occupancy: i32) -> RoomTypeInfo {
     RoomTypeInfo { room_type_id: id, display_name: format!("type {id}"), max_occupancy }
 }
 
-fn euros(amount: &str) -> Option<Money> {
-    Some(Money { currency_code: "EUR".into(), amount: amount.into() })
+fn euros(amount: &str) -> Money {
+    Money { currency_code: "EUR".into(), amount: amount.into() }
 }
 
 /// One night without taxes.
 fn price(room_type_id: i32, amount: &str) -> StayPrice {
     StayPrice {
         room_type_id,
-        nights: vec![NightPrice { stay_date: "2030-01-01".into(), price: euros(amount) }],
-        subtotal: euros(amount),
-        total: euros(amount),
+        nights: vec![NightPrice { stay_date: "2030-01-01".into(), price: Some(euros(amount)) }],
+        subtotal: Some(euros(amount)),
+        total: Some(euros(amount)),
         ..StayPrice::default()
     }
 }
@@ -82,8 +84,10 @@ async fn service(hotels: MockHotels, rates: MockRates) -> (Service, Wish, TestDa
         .collect();
     store.set_inventory(hotel_id, &changes).await.expect("inventory");
     let keys = format!("k:{}", BASE64_STANDARD.encode([1; 32])).parse().expect("keys");
+    let (writer, _) = Writer::new(&store, 1, &CancellationToken::new());
     let service = Service {
         store,
+        writer,
         hotels: Box::new(hotels),
         rates: Box::new(rates),
         offers: OfferSigner::new(&keys),
@@ -152,7 +156,7 @@ async fn a_price_that_does_not_add_up_is_not_shown_and_a_dead_neighbour_is_named
     rates
         .expect_price()
         .once()
-        .returning(|_, _, _, _| Ok(vec![StayPrice { total: euros("89.99"), ..price(1, "90.00") }]));
+        .returning(|_, _, _, _| Ok(vec![StayPrice { total: Some(euros("89.99")), ..price(1, "90.00") }]));
     rates
         .expect_price()
         .returning(|_, _, _, _| Err(Problem::from_dependency("rate", &tonic::Status::unavailable("away"))));

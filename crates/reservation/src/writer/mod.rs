@@ -1,0 +1,96 @@
+//! The booking writer: many bookings in one transaction, without making anybody wait for it.
+//!
+//! Bookings of the same nights queue behind one another's commit, whatever the locking. So what arrives while a commit
+//! is in flight is gathered, and goes together into the next one: an idle writer adds no delay, and a busy one spreads
+//! the price of a commit over all that waits. (In databases this is known as group commit; here it also gathers the
+//! statements.)
+//!
+//! Bookings are dealt to lanes by hotel, so that within a replica one lane owns a hotel's rows and a transaction never
+//! spans two shards. Any number of replicas may do this at once: rows are locked in the order of their keys, and the
+//! CHECK of the database has the last word. Nothing relies on the writer for being right.
+
+mod admission;
+mod lane;
+
+use std::{sync::Arc, time::Duration};
+
+use jiff::Timestamp;
+use staymesh_mesh::{Problem, Reason, context::RequestContext};
+use tokio::{
+    sync::{mpsc, oneshot},
+    time::Instant,
+};
+use tokio_util::sync::CancellationToken;
+
+pub(crate) use admission::{Demand, Night, Verdict, admit};
+
+use crate::{
+    error::ReservationError,
+    model::NewReservation,
+    store::{Created, Store},
+};
+
+/// Bookings that may wait in one lane; more are refused with OVERLOADED.
+const QUEUE: usize = 1024;
+/// When it makes sense to try again after that.
+const TRY_AGAIN: Duration = Duration::from_millis(250);
+/// How long a booking without a caller's deadline may wait.
+const LONGEST_WAIT: Duration = Duration::from_secs(15);
+
+/// Takes bookings and answers each. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Writer {
+    lanes: Arc<[mpsc::Sender<Job>]>,
+}
+
+/// A booking on its way, and who waits for the answer.
+struct Job {
+    order: NewReservation,
+    answer: oneshot::Sender<Result<Created, ReservationError>>,
+    /// When the caller stops waiting; after this it must not be begun.
+    deadline: Instant,
+}
+
+impl Writer {
+    /// A writer with so many lanes, and the work of each lane, to be spawned. A lane ends at `stop`, after it has
+    /// answered what it had begun.
+    pub(crate) fn new(
+        store: &Store,
+        lanes: usize,
+        stop: &CancellationToken,
+    ) -> (Self, Vec<impl Future<Output = ()> + Send + use<>>) {
+        let (senders, work): (Vec<_>, Vec<_>) = (0..lanes.max(1))
+            .map(|_| {
+                let (sender, receiver) = mpsc::channel(QUEUE);
+                (sender, lane::run(store.clone(), receiver, stop.clone()))
+            })
+            .unzip();
+        (Self { lanes: senders.into() }, work)
+    }
+
+    /// Books, or tells why not.
+    ///
+    /// # Errors
+    /// As [`Store::admit`] for this booking, and OVERLOADED when the lane is full or the service stops.
+    pub(crate) async fn book(&self, order: NewReservation) -> Result<Created, ReservationError> {
+        let deadline =
+            RequestContext::current().map_or_else(|| Instant::now() + LONGEST_WAIT, |context| context.deadline);
+        let (answer, answered) = oneshot::channel();
+        let hotel = order.id.hotel_id().get().unsigned_abs() as usize;
+        let lane = &self.lanes[hotel % self.lanes.len()];
+        lane.try_send(Job { order, answer, deadline }).map_err(|_| overloaded())?;
+        answered.await.unwrap_or_else(|_| Err(overloaded()))
+    }
+}
+
+fn overloaded() -> ReservationError {
+    Problem::new(Reason::Overloaded, "too many bookings are waiting; try again").retry_after(TRY_AGAIN).into()
+}
+
+/// Timestamps as the database keeps them: whole microseconds.
+pub(crate) fn microseconds(time: Timestamp) -> Timestamp {
+    Timestamp::from_microsecond(time.as_microsecond()).unwrap_or(time)
+}
+
+#[cfg(test)]
+mod tests;

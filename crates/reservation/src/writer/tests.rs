@@ -1,0 +1,141 @@
+//! The writer over a real database: full queues, callers that have gone, two replicas at once.
+
+use futures::future::join_all;
+use jiff::{SignedDuration, ToSpan};
+use staymesh_domain::{DateRange, GuestCount, HotelId, ReservationId, RoomCount, RoomTypeId, StayDates};
+use staymesh_testkit::TestDatabase;
+
+use super::*;
+use crate::{
+    MIGRATOR, extend,
+    model::{Guest, PaymentMode},
+    quote::tests::quote,
+    store::InventoryChange,
+};
+
+struct World {
+    database: TestDatabase,
+    stay: StayDates,
+    stop: CancellationToken,
+}
+
+impl World {
+    async fn with_rooms(rooms: i32) -> Self {
+        let database = TestDatabase::new("reservation", &MIGRATOR).await.expect("a database");
+        let check_in = extend::today(Timestamp::now()).saturating_add(30.days());
+        let stay = StayDates::new(check_in, check_in.saturating_add(3.days())).expect("a stay");
+        let change = InventoryChange {
+            room_type_id: RoomTypeId::try_from(3).expect("an id"),
+            nights: DateRange::new(stay.check_in(), stay.check_out()).expect("a range"),
+            total_inventory: rooms,
+            overbooking_percent: 10,
+            for_future_nights: false,
+        };
+        let world = Self { database, stay, stop: CancellationToken::new() };
+        world.store().set_inventory(hotel(), &[change]).await.expect("inventory");
+        world
+    }
+
+    fn store(&self) -> Store {
+        Store::new(self.database.pool().clone())
+    }
+
+    /// A writer as one replica has it.
+    fn writer(&self) -> Writer {
+        let (writer, lanes) = Writer::new(&self.store(), 2, &self.stop);
+        for lane in lanes {
+            tokio::spawn(lane);
+        }
+        writer
+    }
+
+    fn order(&self) -> NewReservation {
+        NewReservation {
+            id: ReservationId::generate(hotel(), Timestamp::now()),
+            owner: "me".into(),
+            room_type_id: RoomTypeId::try_from(3).expect("an id"),
+            stay: self.stay,
+            rooms: RoomCount::ONE,
+            guests: GuestCount::ONE,
+            guest: Guest { full_name: "A guest".into(), email: "guest@example.com".into() },
+            payment_mode: PaymentMode::GuestPays,
+            quote: quote(100),
+            content_hash: [7; 32],
+            hold_expire_time: Some(Timestamp::now() + SignedDuration::from_mins(15)),
+        }
+    }
+
+    async fn count(&self, sql: &'static str) -> i64 {
+        sqlx::query_scalar(sql).fetch_one(self.database.pool()).await.expect("a count")
+    }
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        self.stop.cancel();
+    }
+}
+
+fn hotel() -> HotelId {
+    HotelId::try_from(7).expect("an id")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_replicas_sell_what_there_is_and_a_repeat_on_the_other_is_a_repeat() {
+    let world = World::with_rooms(100).await;
+    let replicas = [world.writer(), world.writer()];
+    let orders: Vec<_> = (0..300).map(|_| world.order()).collect();
+    // Every booking is asked for on both at once.
+    let asked = orders.iter().flat_map(|order| replicas.iter().map(|writer| writer.book(order.clone())));
+    let outcomes = join_all(asked).await;
+    let sold_out = |outcome: &Result<_, _>| matches!(outcome, Err(ReservationError::SoldOut { .. }));
+    assert!(outcomes.iter().all(|outcome| outcome.is_ok() || sold_out(outcome)), "{outcomes:?}");
+    let new = outcomes.iter().filter(|outcome| matches!(outcome, Ok(Created::New(_)))).count();
+    assert_eq!(new, 110);
+    assert_eq!(world.count("select count(*) from reservation").await, 110);
+    assert_eq!(world.count("select max(total_reserved)::bigint from room_type_inventory").await, 110);
+}
+
+#[tokio::test]
+async fn a_full_lane_refuses_at_once_and_books_the_rest() {
+    let world = World::with_rooms(10_000).await;
+    let (writer, lanes) = Writer::new(&world.store(), 1, &world.stop);
+    // Nobody works the lane yet, so it fills.
+    let waiting = join_all((0..QUEUE + 10).map(|_| writer.book(world.order())));
+    let work = async {
+        tokio::task::yield_now().await;
+        join_all(lanes).await
+    };
+    let outcomes = tokio::select! {
+        outcomes = waiting => outcomes,
+        _ = work => panic!("a lane has ended"),
+    };
+    let booked = outcomes.iter().filter(|outcome| outcome.is_ok()).count();
+    assert_eq!(booked, QUEUE);
+    for refused in outcomes.into_iter().filter_map(Result::err) {
+        assert_eq!(Problem::from(refused).reason(), Reason::Overloaded);
+    }
+}
+
+#[tokio::test]
+async fn nothing_is_begun_for_a_caller_who_has_gone_or_stopped_waiting() {
+    let world = World::with_rooms(10).await;
+    let (writer, lanes) = Writer::new(&world.store(), 1, &world.stop);
+    let context = RequestContext { request_id: "r".into(), deadline: Instant::now() };
+    let late = context.scope(writer.book(world.order()));
+    let gone = writer.book(world.order());
+    let there = writer.book(world.order());
+    // All three are in the queue; the second caller goes before anybody works the lane.
+    let (mut late, mut there) = (Box::pin(late), Box::pin(there));
+    let mut gone = Box::pin(gone);
+    for future in [&mut late as &mut (dyn Future<Output = _> + Unpin), &mut gone, &mut there] {
+        assert!(futures::poll!(future).is_pending());
+    }
+    drop(gone);
+    for lane in lanes {
+        tokio::spawn(lane);
+    }
+    there.await.expect("booked");
+    assert!(late.await.is_err());
+    assert_eq!(world.count("select count(*) from reservation").await, 1);
+}
