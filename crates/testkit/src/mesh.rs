@@ -79,14 +79,8 @@ fn start(mut settings: Vec<Setting>) -> Result<TestMesh> {
             ("edge", "STAYMESH_EDGE_BURST", "100000".to_owned()),
         ],
     );
-    let options = Options {
-        dir,
-        binary,
-        public_port: None,
-        internal_port: None,
-        durability: Durability::Off,
-        settings,
-    };
+    let options =
+        Options { dir, binary, public_port: None, internal_port: None, durability: Durability::Off, settings };
     let local = LocalMesh::start(options, &Quiet)?;
     local.load_demo_data(&Quiet)?;
     Ok(TestMesh {
