@@ -48,6 +48,9 @@ pub enum ReservationError {
         /// Where it was to go.
         to: Status,
     },
+    /// Who has slept in the rooms does not get the money back.
+    #[error("the stay has begun and cannot be cancelled")]
+    StayHasBegun,
     /// The amount is not the total.
     #[error("the amount is not what the reservation costs")]
     AmountMismatch,
@@ -104,6 +107,7 @@ impl From<ReservationError> for Problem {
             E::IllegalTransition { from, to } => {
                 Self::new(Reason::IllegalTransition, text).with("from", from.as_str()).with("to", to.as_str())
             }
+            E::StayHasBegun => Self::new(Reason::IllegalTransition, text),
             E::AmountMismatch => Self::new(Reason::AmountMismatch, text),
             E::Offer(OfferError::Expired) => Self::new(Reason::OfferExpired, text),
             E::Offer(OfferError::Tampered) => Self::new(Reason::OfferTampered, text),

@@ -61,7 +61,7 @@ impl Store {
     ) -> Result<Option<Made>, ReservationError> {
         let fresh: Vec<_> = orders.iter().filter(|order| !known.contains_key(&order.id.as_uuid())).collect();
         let demands: Vec<_> = fresh.iter().map(|order| demand(order)).collect();
-        let mut transaction = self.pool.begin().await?;
+        let mut transaction = self.pool.begin_with(BEGIN).await?;
         let wanted: BTreeSet<Night> = demands.iter().flat_map(Demand::nights).collect();
         let mut left = nights::lock(&mut transaction, wanted).await?;
         let verdicts = admit(&demands, &mut left);
@@ -73,42 +73,50 @@ impl Store {
         let taken: Vec<_> = taken.into_iter().map(|(order, _)| order).collect();
         let times = write(&mut transaction, &taken).await?;
         let complete = times.len() == taken.len();
+        // One that was refused may have been made before: then it gets that answer.
+        let met = taken.iter().map(|order| order.id.as_uuid()).filter(|id| !times.contains_key(id));
+        let unsure: Vec<Uuid> = met.chain(refused.iter().map(|(order, _)| order.id.as_uuid())).collect();
+        if !unsure.is_empty() {
+            known.extend(existing(&mut transaction, &unsure).await?);
+        }
         if complete {
             transaction.commit().await?;
         } else {
             transaction.rollback().await?;
         }
-        // One that was refused may have been made before: then it gets that answer.
-        let met = taken.iter().map(|order| order.id.as_uuid()).filter(|id| !times.contains_key(id));
-        let unsure: Vec<Uuid> = met.chain(refused.iter().map(|(order, _)| order.id.as_uuid())).collect();
-        if !unsure.is_empty() {
-            known.extend(self.known(&unsure).await?);
-        }
         let short = refused.iter().filter_map(|(_, verdict)| match verdict {
             Verdict::SoldOut(night) => Some(*night),
             _ => None,
         });
-        let holds = self.earliest_holds(short.collect()).await?;
+        // Good to know, and no reason to fail bookings that are made.
+        let holds = self.earliest_holds(short.collect()).await.unwrap_or_default();
         let verdicts = demands.iter().map(|demand| demand.id).zip(verdicts).collect();
         Ok(complete.then_some(Made { verdicts, times, holds }))
     }
+}
 
-    /// Those of the bookings that exist.
-    async fn known(&self, ids: &[Uuid]) -> Result<BTreeMap<Uuid, Reservation>, ReservationError> {
-        let rows: Vec<super::rows::ReservationRow> = sqlx::query_as(
-            "select r.* from unnest($1::uuid[]) id
-                 join reservation r on r.hotel_id = reservation_hotel_id(id) and r.reservation_id = id",
-        )
-        .bind(ids)
-        .fetch_all(&self.pool)
-        .await?;
-        rows.into_iter()
-            .map(|row| {
-                let reservation = Reservation::try_from(row)?;
-                Ok((reservation.id.as_uuid(), reservation))
-            })
-            .collect()
-    }
+/// Begins, and has less patience with locks than others: whoever holds the rows of one hotel must not keep the other
+/// hotels of a lane waiting.
+const BEGIN: &str = "begin; set local lock_timeout = '500ms'";
+
+/// Those of the bookings that exist.
+async fn existing(
+    transaction: &mut PgConnection,
+    ids: &[Uuid],
+) -> Result<BTreeMap<Uuid, Reservation>, ReservationError> {
+    let rows: Vec<super::rows::ReservationRow> = sqlx::query_as(
+        "select r.* from unnest($1::uuid[]) id
+         join reservation r on r.hotel_id = reservation_hotel_id(id) and r.reservation_id = id",
+    )
+    .bind(ids)
+    .fetch_all(transaction)
+    .await?;
+    rows.into_iter()
+        .map(|row| {
+            let reservation = Reservation::try_from(row)?;
+            Ok((reservation.id.as_uuid(), reservation))
+        })
+        .collect()
 }
 
 /// What a write has come to.

@@ -459,3 +459,28 @@ async fn many_holds_that_end_together_end_once_with_any_number_of_replicas() {
     assert_eq!(world.count("select count(*) from reservation_transition where status = 'cancelled'").await, 599);
     assert_eq!(world.store.end_holds(later, 100).await.expect("none is left"), 0);
 }
+
+#[tokio::test]
+async fn bulk_changes_in_any_order_and_bookings_never_wait_in_a_circle() {
+    let world = Arc::new(World::with_rooms(1000).await);
+    let change = |from, until| {
+        let stay = world.nights(from, until);
+        InventoryChange {
+            room_type_id: world.room_type,
+            nights: DateRange::new(stay.check_in(), stay.check_out()).expect("a range"),
+            total_inventory: 1000,
+            overbooking_percent: 10,
+            for_future_nights: true,
+        }
+    };
+    let changes = [change(6, 10), change(0, 3)];
+    let bulk = join_all((0..20).map(|_| world.store.set_inventory(world.hotel, &changes)));
+    let bookings = join_all((0..60).map(|_| {
+        let order = world.order(0, 9, 1);
+        let world = world.clone();
+        async move { world.book(&order).await }
+    }));
+    let (bulk, bookings) = tokio::join!(bulk, bookings);
+    assert!(bulk.iter().all(Result::is_ok), "{bulk:?}");
+    assert!(bookings.iter().all(Result::is_ok), "{bookings:?}");
+}
