@@ -32,7 +32,7 @@ impl World {
         };
         let world = Self { database, stay };
         for hotel in [hotel(7), hotel(8)] {
-            world.store().set_inventory(hotel, &[change.clone()]).await.expect("inventory");
+            world.store().set_inventory(hotel, std::slice::from_ref(&change)).await.expect("inventory");
         }
         world
     }
