@@ -30,7 +30,7 @@ use uuid::Uuid;
 pub use admin::{OutboxStats, ParkedEvent, parked, purge_delivered, replay, replay_all, stats};
 pub use relay::{Deliver, Delivery, Relay, RelayOptions, Wake};
 
-use crate::StoreError;
+use crate::{Cause, StoreError};
 
 /// The outbox table with its constraints and indexes, as every owner's migration has it.
 pub const SCHEMA: &str = include_str!("schema.sql");
@@ -59,6 +59,30 @@ pub async fn enqueue(
     .fetch_one(connection)
     .await?;
     Ok(event_id)
+}
+
+/// As [`enqueue`] for many aggregates at once, in their order: the same kind of event for each.
+pub async fn enqueue_all(
+    connection: &mut PgConnection,
+    kind: &str,
+    events: &[(Uuid, impl Serialize + Sync)],
+    trace_parent: Option<&str>,
+) -> Result<(), StoreError> {
+    let payloads: Result<Vec<_>, _> = events.iter().map(|(_, payload)| serde_json::to_value(payload)).collect();
+    let payloads = payloads.map_err(|_| StoreError::Unexpected(Cause::new("a payload does not encode")))?;
+    sqlx::query(
+        "insert into outbox (aggregate_id, kind, payload, trace_parent)
+         select aggregate_id, $2, payload, $4 from unnest($1::uuid[], $3::jsonb[]) with ordinality
+             e (aggregate_id, payload, place)
+         order by place",
+    )
+    .bind(events.iter().map(|(aggregate_id, _)| *aggregate_id).collect::<Vec<_>>())
+    .bind(kind)
+    .bind(payloads)
+    .bind(trace_parent)
+    .execute(connection)
+    .await?;
+    Ok(())
 }
 
 /// An event on its way.
