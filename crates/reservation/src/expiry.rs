@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use staymesh_store::outbox::Wake;
+use staymesh_store::{bounded, outbox::Wake};
 use tokio_util::sync::CancellationToken;
 
 use crate::store::Store;
@@ -14,10 +14,13 @@ const EVERY: Duration = Duration::from_secs(1);
 /// Holds ended in one transaction: few enough that nobody waits long for their rows.
 const BATCH: i64 = 500;
 
+/// How long that may take when the database hangs.
+const LIMIT: Duration = Duration::from_secs(15);
+
 /// Ends holds until `stop`. Outages of the database are waited out.
 pub(crate) async fn run(store: Store, wake: Wake, stop: CancellationToken) {
     while !stop.is_cancelled() {
-        let ended = match store.end_holds(Timestamp::now(), BATCH).await {
+        let ended = match bounded(LIMIT, store.end_holds(Timestamp::now(), BATCH)).await {
             Ok(ended) => ended,
             Err(error) => {
                 tracing::warn!(error.cause = %error, "cannot end holds");

@@ -1,8 +1,8 @@
 //! One lane: gathers what waits, books it in one transaction, answers one by one.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
-use staymesh_store::StoreError;
+use staymesh_store::{StoreError, bounded};
 use tokio::{sync::mpsc, time::Instant};
 
 use super::Job;
@@ -15,6 +15,9 @@ use crate::{
 /// Most bookings of one transaction: enough that the commit does not matter any more, few enough that the first does
 /// not wait long for the last.
 const BATCH: usize = 200;
+
+/// How long a transaction may take when the database hangs; its own limits end what is merely slow.
+const LIMIT: Duration = Duration::from_secs(8);
 
 type Outcome = Result<Created, ReservationError>;
 
@@ -75,7 +78,7 @@ async fn attempt(store: &Store, mut jobs: Vec<Job>) -> Result<(), (Vec<Job>, Res
     }
     let (orders, waiting): (Vec<NewReservation>, Vec<_>) =
         jobs.into_iter().map(|job| (job.order, (job.answer, job.deadline))).unzip();
-    match store.admit(&orders).await {
+    match bounded(LIMIT, store.admit(&orders)).await {
         Ok(outcomes) => {
             for ((answer, _), outcome) in waiting.into_iter().zip(outcomes) {
                 // A caller who has gone finds the booking by repeating the request.
