@@ -66,6 +66,8 @@ pub struct Payments<R, P> {
     pub wake: Wake,
     /// How long a payment may be open before the provider is asked for it.
     pub check_after: Duration,
+    /// How long before the hold ends the page closes.
+    pub page_margin: Duration,
 }
 
 impl<R: Reservations, P: Psp> Payments<R, P> {
