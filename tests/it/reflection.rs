@@ -207,11 +207,10 @@ async fn a_refusal_over_grpc_carries_its_details() {
     let prepare = "staymesh.reservation.v1.ReservationService/PrepareReservation";
     let refused = client.call(prepare, wish).await.expect_err("no date");
     let info = refused.get_details_error_info().expect("has ErrorInfo");
-    assert_eq!((refused.code(), info.reason.as_str(), info.domain.as_str()), (
-        Code::InvalidArgument,
-        "INVALID_FIELD",
-        "staymesh"
-    ));
+    assert_eq!(
+        (refused.code(), info.reason.as_str(), info.domain.as_str()),
+        (Code::InvalidArgument, "INVALID_FIELD", "staymesh")
+    );
     let bad = refused.get_details_bad_request().expect("has BadRequest");
     assert_eq!(bad.field_violations[0].field, "check_in");
     assert!(refused.get_details_request_info().is_some_and(|info| !info.request_id.is_empty()));

@@ -29,8 +29,8 @@ const NOBODYS_ID: i32 = 2_000_000_000;
 
 /// The body with these fields instead of its own; `null` takes a field away.
 fn with(body: &Value, changes: &Value) -> Value {
-    let mut changed = body.clone();
-    let fields = changed.as_object_mut().expect("an object");
+    let mut result = body.clone();
+    let fields = result.as_object_mut().expect("an object");
     for (name, value) in changes.as_object().expect("an object") {
         if value.is_null() {
             fields.remove(name);
@@ -38,7 +38,7 @@ fn with(body: &Value, changes: &Value) -> Value {
             fields.insert(name.clone(), value.clone());
         }
     }
-    changed
+    result
 }
 
 #[track_caller]

@@ -134,14 +134,15 @@ async fn service_token(world: &World<'_>) -> String {
 #[test]
 fn the_table_has_every_route_of_the_contract() {
     let pool = DescriptorPool::decode(staymesh_api::DESCRIPTOR_SET).expect("the contract");
-    let contract: BTreeSet<_> = pool.services().flat_map(|s| s.methods().collect::<Vec<_>>()).filter_map(route).collect();
+    let contract: BTreeSet<_> =
+        pool.services().flat_map(|s| s.methods().collect::<Vec<_>>()).filter_map(|method| route(&method)).collect();
     let table: BTreeSet<_> = ROUTES.iter().map(|(verb, path, ..)| ((*verb).to_owned(), (*path).to_owned())).collect();
     assert_eq!(contract, table);
     assert_eq!(table.len(), ROUTES.len(), "a route is in the table twice");
 }
 
 /// HTTP method and path of a method.
-fn route(method: MethodDescriptor) -> Option<(String, String)> {
+fn route(method: &MethodDescriptor) -> Option<(String, String)> {
     let http = method.parent_pool().get_extension_by_name("google.api.http")?;
     let options = method.options();
     let rule = options.get_extension(&http);
@@ -259,11 +260,7 @@ async fn only_a_header_carries_a_token_and_nobody_can_pose_as_somebody() {
     let world = World::shared().await;
     let guest = world.guest().await;
     let me = guest.get("/v1/users/me").await.ok();
-    world
-        .public
-        .get(&format!("/v1/users/me?access_token={}", guest.token()))
-        .await
-        .refused(401, "UNAUTHENTICATED");
+    world.public.get(&format!("/v1/users/me?access_token={}", guest.token())).await.refused(401, "UNAUTHENTICATED");
     let posing = |rest: &Rest| {
         rest.request(Method::GET, "/v1/users/me").header("x-staymesh-subject", Uuid::now_v7().to_string())
     };

@@ -94,7 +94,8 @@ async fn programs_are_listed_newest_first_without_secrets() {
     }
     // Other tests register programs of their own meanwhile.
     let listed = all_pages(&world.admin, "/v1/clients?", "clients", 2).await;
-    let places: Vec<_> = made.iter().map(|client| listed.iter().position(|row| row == client).expect("listed")).collect();
+    let places: Vec<_> =
+        made.iter().map(|client| listed.iter().position(|row| row == client).expect("listed")).collect();
     assert!(places.is_sorted_by(|a, b| a > b), "{places:?}");
     let ids: Vec<_> = listed.iter().map(|client| client["client_id"].to_string()).collect();
     assert_eq!(ids.iter().collect::<std::collections::BTreeSet<_>>().len(), ids.len(), "one is there twice");

@@ -52,7 +52,8 @@ async fn a_hotel_closes_when_its_last_guest_has_cancelled() {
     let id = booked["reservation_id"].as_str().expect("an id");
     let history = guest.get(&format!("/v1/reservations/{id}")).await.ok();
     assert_eq!(history["status"], "RESERVATION_STATUS_CANCELLED");
-    guest.get(&format!("/v1/reservations/{}", form["reservation_id"].as_str().expect("an id")))
+    guest
+        .get(&format!("/v1/reservations/{}", form["reservation_id"].as_str().expect("an id")))
         .await
         .refused(404, "RESERVATION_NOT_FOUND");
 }
@@ -64,7 +65,8 @@ async fn a_room_type_closes_alone() {
     let guest = world.guest().await;
     let staff = world.staff(&[hotel.hotel_id]).await;
     let types = format!("/v1/hotels/{}/roomTypes", hotel.hotel_id);
-    let suite = json!({ "display_name": "Suite", "beds": [{ "kind": "BED_KIND_KING", "count": 1 }], "max_occupancy": 2 });
+    let suite =
+        json!({ "display_name": "Suite", "beds": [{ "kind": "BED_KIND_KING", "count": 1 }], "max_occupancy": 2 });
     let made = staff.post(&types, suite).await.ok();
     let suite = crate::support::HotelFixture { room_type_id: made["room_type_id"].as_i64().expect("an id"), ..hotel };
     let rate = json!({ "base_price": { "currency_code": "EUR", "amount": "300.00" } });

@@ -46,7 +46,8 @@ async fn a_hotel_is_made_read_changed_and_hidden() {
     world.public.get(&format!("{path}/rooms")).await.refused(404, "HOTEL_NOT_FOUND");
     staff.put(&path, wanted()).await.refused(404, "HOTEL_NOT_FOUND");
     staff.put(&format!("{path}/taxes"), json!({ "taxes": [] })).await.refused(404, "HOTEL_NOT_FOUND");
-    let room_type = json!({ "display_name": "x", "beds": [{ "kind": "BED_KIND_KING", "count": 1 }], "max_occupancy": 2 });
+    let room_type =
+        json!({ "display_name": "x", "beds": [{ "kind": "BED_KIND_KING", "count": 1 }], "max_occupancy": 2 });
     staff.post(&format!("{path}/roomTypes"), room_type).await.refused(404, "HOTEL_NOT_FOUND");
 }
 
@@ -63,10 +64,10 @@ async fn every_wrong_field_of_a_hotel_is_named_at_once() {
         (json!({ "time_zone": "Mars/Base" }), &["hotel.time_zone"]),
         (json!({ "currency_code": "EURO" }), &["hotel.currency_code"]),
         (json!({ "star_rating": -1 }), &["hotel.star_rating"]),
-        (json!({ "location": { "latitude": "NaN", "longitude": 181 } }), &[
-            "hotel.location.latitude",
-            "hotel.location.longitude",
-        ]),
+        (
+            json!({ "location": { "latitude": "NaN", "longitude": 181 } }),
+            &["hotel.location.latitude", "hotel.location.longitude"],
+        ),
         (json!({ "amenities": ["pool", ""] }), &["hotel.amenities[1]"]),
         (json!({ "photo_urls": ["http://images.example.com/1.jpg"] }), &["hotel.photo_urls[0]"]),
         (json!({ "star_rating": 6, "time_zone": "" }), &["hotel.time_zone", "hotel.star_rating"]),

@@ -37,11 +37,13 @@ async fn staff_put_rooms_on_sale_night_by_night() {
 
     let guest = world.guest().await;
     world.book(&guest, hotel, &Stay::ahead(24, 2)).await;
-    let sold: Vec<_> = nights(&world, hotel, 23, 27).await.iter().map(|night| night["total_reserved"].clone()).collect();
+    let sold: Vec<_> =
+        nights(&world, hotel, 23, 27).await.iter().map(|night| night["total_reserved"].clone()).collect();
     assert_eq!(sold, [0, 1, 1, 0]);
     let below = with(&ten_nights(), &json!({ "total_inventory": 0 }));
     staff.put(&path, below).await.refused(400, "INVENTORY_BELOW_RESERVED");
-    let left: Vec<_> = nights(&world, hotel, 20, 30).await.iter().map(|night| night["total_inventory"].clone()).collect();
+    let left: Vec<_> =
+        nights(&world, hotel, 20, 30).await.iter().map(|night| night["total_inventory"].clone()).collect();
     assert_eq!(left, [7; 10], "all or nothing");
 }
 

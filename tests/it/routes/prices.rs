@@ -51,9 +51,7 @@ async fn a_rate_that_cannot_be_is_refused() {
     let hotel = world.hotel(1).await;
     let path = hotel.path("rate");
     let before = world.admin.get(&path).await.ok();
-    let policy = |hours: i32, percent: i32| {
-        json!({ "cancellation_policy": { "free_until_hours_before": hours, "late_penalty_percent": percent } })
-    };
+    let policy = |hours: i32, percent: i32| json!({ "cancellation_policy": { "free_until_hours_before": hours, "late_penalty_percent": percent } });
     let rule = |sold: i32, change: i32| json!({ "sold_percent": sold, "price_change_percent": change });
     let cases: &[(Value, &[&str])] = &[
         (json!({ "base_price": null }), &["rate.base_price"]),
@@ -63,14 +61,14 @@ async fn a_rate_that_cannot_be_is_refused() {
         (json!({ "base_price": euros("1e3") }), &["rate.base_price.amount"]),
         (json!({ "base_price": euros(&"9".repeat(30)) }), &["rate.base_price.amount"]),
         (json!({ "base_price": { "amount": "1.00" } }), &["rate.base_price.currency_code"]),
-        (policy(-1, 101), &[
-            "rate.cancellation_policy.free_until_hours_before",
-            "rate.cancellation_policy.late_penalty_percent",
-        ]),
-        (json!({ "occupancy_rules": [rule(0, 401)] }), &[
-            "rate.occupancy_rules[0].sold_percent",
-            "rate.occupancy_rules[0].price_change_percent",
-        ]),
+        (
+            policy(-1, 101),
+            &["rate.cancellation_policy.free_until_hours_before", "rate.cancellation_policy.late_penalty_percent"],
+        ),
+        (
+            json!({ "occupancy_rules": [rule(0, 401)] }),
+            &["rate.occupancy_rules[0].sold_percent", "rate.occupancy_rules[0].price_change_percent"],
+        ),
         (json!({ "occupancy_rules": [rule(5, 1), rule(5, 2)] }), &["rate.occupancy_rules[1].sold_percent"]),
         (json!({ "occupancy_rules": (1..22).map(|n| rule(n, n)).collect::<Vec<_>>() }), &["rate.occupancy_rules"]),
     ];

@@ -158,7 +158,8 @@ async fn what_is_too_large_is_refused() {
 
     let header = guest.request(Method::GET, "/v1/hotels").header("x-story", "x".repeat(40_000));
     Answer::to(header).await.refused(431, "REQUEST_TOO_LARGE");
-    let many = (0..100).fold(guest.request(Method::GET, "/v1/hotels"), |request, n| request.header(format!("x-{n}"), "1"));
+    let many =
+        (0..100).fold(guest.request(Method::GET, "/v1/hotels"), |request, n| request.header(format!("x-{n}"), "1"));
     Answer::to(many).await.refused(431, "REQUEST_TOO_LARGE");
     let query = format!("/v1/hotels?city={}", "x".repeat(40_000));
     guest.get(&query).await.refused(431, "REQUEST_TOO_LARGE");

@@ -45,10 +45,13 @@ async fn a_reservation_is_made_read_and_cancelled() {
         "update_time": booked["create_time"], "owner": "",
     });
     assert_eq!(booked, expected);
-    assert_eq!(nights, [
-        json!({ "stay_date": stay.check_in, "price": euros("100.00") }),
-        json!({ "stay_date": Stay::ahead(31, 1).check_in, "price": euros("100.00") }),
-    ]);
+    assert_eq!(
+        nights,
+        [
+            json!({ "stay_date": stay.check_in, "price": euros("100.00") }),
+            json!({ "stay_date": Stay::ahead(31, 1).check_in, "price": euros("100.00") }),
+        ]
+    );
     assert_just_now(&booked["create_time"]);
     let hold: Timestamp = booked["hold_expire_time"].as_str().expect("a text").parse().expect("a time");
     assert!(hold > Timestamp::now() && hold < Timestamp::now() + SignedDuration::from_hours(1), "{hold}");
@@ -119,7 +122,10 @@ async fn an_order_that_is_wrong_books_nothing() {
         (json!({ "primary_guest": null }), "primary_guest"),
         (json!({ "primary_guest": { "email": "guest@staymesh.example" } }), "primary_guest.full_name"),
         (json!({ "primary_guest": { "full_name": " ", "email": "a@b.example" } }), "primary_guest.full_name"),
-        (json!({ "primary_guest": { "full_name": "x".repeat(201), "email": "a@b.example" } }), "primary_guest.full_name"),
+        (
+            json!({ "primary_guest": { "full_name": "x".repeat(201), "email": "a@b.example" } }),
+            "primary_guest.full_name",
+        ),
         (json!({ "primary_guest": { "full_name": "A guest", "email": "nowhere" } }), "primary_guest.email"),
         (json!({ "payment_mode": 9 }), "payment_mode"),
     ];

@@ -21,7 +21,7 @@ fn wish(hotel: HotelFixture) -> Value {
     })
 }
 
-/// Two nights for two rooms at 100.00 with 6 % and 2.00 for each room and night.
+/// Two rooms for two nights, at 100.00 and 150.00, with 6 % and 2.00 for each room and night.
 fn price(hotel: HotelFixture, stay: &Stay) -> Value {
     json!({
         "room_type_id": hotel.room_type_id,
@@ -205,10 +205,12 @@ async fn what_has_no_price_or_no_rooms_is_not_offered() {
     let hotel = world.hotel(1).await;
     let guest = world.guest().await;
     let types = format!("/v1/hotels/{}/roomTypes", hotel.hotel_id);
-    let single = json!({ "display_name": "Single", "beds": [{ "kind": "BED_KIND_SINGLE", "count": 1 }], "max_occupancy": 1 });
+    let single =
+        json!({ "display_name": "Single", "beds": [{ "kind": "BED_KIND_SINGLE", "count": 1 }], "max_occupancy": 1 });
     let made = world.admin.post(&types, single).await.ok();
     let unpriced = HotelFixture { room_type_id: made["room_type_id"].as_i64().expect("an id"), ..hotel };
-    let prepare = async |hotel, change: Value| guest.post("/v1/reservations:prepare", with(&wish(hotel), &change)).await;
+    let prepare =
+        async |hotel, change: Value| guest.post("/v1/reservations:prepare", with(&wish(hotel), &change)).await;
     prepare(unpriced, json!({})).await.refused(400, "NOT_ON_SALE");
     world.set_inventory(unpriced, 0, 40, 5).await;
     prepare(unpriced, json!({})).await.refused(400, "NOT_ON_SALE");
