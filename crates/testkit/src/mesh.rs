@@ -31,7 +31,10 @@ impl TestMesh {
     /// When it does not start.
     pub async fn shared() -> Result<&'static Self> {
         static SHARED: OnceCell<TestMesh> = OnceCell::const_new();
-        SHARED.get_or_try_init(|| Self::start(Vec::new())).await
+        // Many tests at once ask for more connections than a small machine serves in time.
+        let patience = |service| (service, "STAYMESH_DATABASE_ACQUIRE_TIMEOUT", "10s".to_owned());
+        let settings = ["identity", "hotel", "rate", "reservation", "payment"].map(patience);
+        SHARED.get_or_try_init(|| Self::start(settings.into())).await
     }
 
     /// A mesh of its own, with settings that differ.
