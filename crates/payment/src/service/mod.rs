@@ -44,11 +44,11 @@ mod kind {
     pub(super) const FAILED: &str = "payment.failed";
     /// The provider is to pay back.
     pub(super) const REFUND: &str = "refund.requested";
-    /// The provider has paid back.
+    /// The provider has paid back, or did so before the reservation ended.
     pub(super) const REFUNDED: &str = "payment.refunded";
 }
 
-/// What the events about a refund carry.
+/// What the event of a refund that is asked for carries. The others need no more than their payment.
 #[derive(Serialize, Deserialize)]
 struct RefundPayload {
     refund_id: Uuid,
