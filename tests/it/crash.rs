@@ -13,11 +13,12 @@ use staymesh_api::reservation::v1::{
     CancelReservationRequest, CreateReservationRequest, GetReservationRequest, Guest, Reservation, ReservationStatus,
     reservation_service_client::ReservationServiceClient,
 };
+use staymesh_localmesh::LocalMesh;
 use tokio::time::{Instant, sleep};
 use tonic::{Code, Request, Response, Status, transport::Channel};
 use tonic_types::StatusExt;
 
-use crate::support::{Books, HotelFixture, OwnMesh, Rest, Stay, World, eventually, operate};
+use crate::support::{Books, HotelFixture, OwnMesh, Rest, Stay, World, assert_nothing_parked, eventually, operate};
 
 /// Bookings of the load. A third of them is cancelled again.
 const ORDERS: usize = 900;
@@ -226,5 +227,6 @@ async fn killed_in_the_middle_of_load_every_answer_stays_true_and_the_books_bala
         join_all(some.iter().map(|fate| load.assert_true(fate))).await;
     }
     books.assert_balanced().await;
-    operate(&mesh, |local| local.check());
+    assert_nothing_parked(&mesh).await;
+    operate(&mesh, LocalMesh::check);
 }

@@ -6,7 +6,9 @@ use serde_json::json;
 use staymesh_parts::Signal;
 
 use super::Sale;
-use crate::support::{Books, GOOD_CARD, OwnMesh, Provider, Rest, Stay, World, await_payment, operate};
+use crate::support::{
+    Books, GOOD_CARD, OwnMesh, Provider, Rest, Stay, World, assert_nothing_parked, await_payment, operate,
+};
 
 /// Long enough to open a page in on a busy machine.
 const HOLD: &str = "10s";
@@ -85,4 +87,5 @@ async fn money_after_the_end_takes_the_rooms_again_or_goes_back() {
     let history = books.history(&paid_in_time.reservation_id).await;
     assert_eq!(history, ["pending_payment", "cancelled", "paid", "cancelled", "refunded"]);
     books.assert_balanced().await;
+    assert_nothing_parked(&mesh).await;
 }

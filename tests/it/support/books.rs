@@ -91,6 +91,18 @@ impl Books {
     }
 }
 
+/// Asserts that no word from one service to another was given up.
+pub(crate) async fn assert_nothing_parked(mesh: &TestMesh) {
+    for service in ["reservation", "payment"] {
+        let parked: Vec<(i64, String, Option<String>)> =
+            sqlx::query_as("select event_id, kind, last_error from outbox where parked_at is not null")
+                .fetch_all(&database(mesh, service).await)
+                .await
+                .expect("the outbox");
+        assert!(parked.is_empty(), "{service}: {parked:?}");
+    }
+}
+
 /// The database of a service, as its owner.
 pub(crate) async fn database(mesh: &TestMesh, service: &str) -> PgPool {
     let url = mesh.local().database_url(service).expect("has a database").to_owned();
