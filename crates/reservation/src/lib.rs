@@ -52,10 +52,6 @@ pub use model::{CancellationReason, Guest, NewReservation, PaymentMode, Reservat
 /// The migrations of the reservation database.
 pub static MIGRATOR: Migrator = sqlx::migrate!("../../migrations/reservation");
 
-/// Attempts to tell the payment service of an end before a person has to look: with pauses of up to five minutes, most
-/// of a day.
-const MAX_ATTEMPTS: i32 = 200;
-
 /// Serves until `stop`.
 ///
 /// # Errors
@@ -85,8 +81,7 @@ pub async fn serve(config: Config, stop: CancellationToken) -> Result<(), NodeEr
 
     node.spawn(expiry::run(store, wake.clone(), node.stop.clone()));
     let settlement = settlement::Settlement::new(payments);
-    let options = RelayOptions { max_attempts: MAX_ATTEMPTS, ..RelayOptions::default() };
-    node.carry_outbox(settlement, wake, options);
+    node.carry_outbox(settlement, wake, RelayOptions::default());
 
     let routes = Routes::new(ReservationServiceServer::new(grpc::Reservations(service.clone())))
         .add_service(InventoryAdminServiceServer::new(grpc::Inventory(service.clone())))
