@@ -54,6 +54,10 @@ impl Store {
             .bind(hotel_id.get())
             .execute(&mut *transaction)
             .await?;
+        // Before any night is touched: who waits to attach a partition must hold no lock that a detach waits for.
+        for change in changes {
+            ensure_partitions(&mut transaction, change.nights.from(), change.nights.until()).await?;
+        }
         let mut nights = 0;
         for change in changes {
             nights += set_nights(&mut transaction, hotel_id, change).await?;
@@ -223,7 +227,6 @@ async fn set_nights(
     hotel_id: HotelId,
     change: &InventoryChange,
 ) -> Result<u64, ReservationError> {
-    ensure_partitions(transaction, change.nights.from(), change.nights.until()).await?;
     let weekdays: Vec<i32> = (1..=7)
         .filter(|day| {
             jiff::civil::Weekday::from_monday_one_offset(*day)
