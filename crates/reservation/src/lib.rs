@@ -29,6 +29,8 @@ pub mod seed;
 mod service;
 mod settlement;
 pub mod store;
+#[cfg(test)]
+mod testing;
 mod writer;
 
 use std::sync::Arc;
