@@ -7,7 +7,7 @@ use jiff::civil::Date;
 use sqlx::PgConnection;
 use tokio::{
     fs::{self, File},
-    io::AsyncWriteExt,
+    io::{AsyncWriteExt, BufWriter},
 };
 
 use super::{ArchiveError, partition};
@@ -24,7 +24,7 @@ pub(super) async fn write(connection: &mut PgConnection, month: Date, path: &Pat
     let folder = path.parent().unwrap_or(Path::new("."));
     fs::create_dir_all(folder).await.map_err(failed)?;
     let unfinished = path.with_extension("csv.part");
-    let mut file = File::create(&unfinished).await.map_err(failed)?;
+    let mut file = BufWriter::new(File::create(&unfinished).await.map_err(failed)?);
     let sql = format!(
         "copy (select * from archive.{} order by hotel_id, room_type_id, stay_date) to stdout (format csv, header)",
         partition::name(month)
@@ -32,11 +32,11 @@ pub(super) async fn write(connection: &mut PgConnection, month: Date, path: &Pat
     let mut lines = 0;
     let mut rows = connection.copy_out_raw(&sql).await?;
     while let Some(chunk) = rows.try_next().await? {
-        lines += chunk.iter().filter(|byte| **byte == b'\n').count() as u64;
+        lines += chunk.split(|byte| *byte == b'\n').skip(1).count() as u64;
         file.write_all(&chunk).await.map_err(failed)?;
     }
     file.flush().await.map_err(failed)?;
-    file.sync_all().await.map_err(failed)?;
+    file.get_ref().sync_all().await.map_err(failed)?;
     fs::rename(&unfinished, path).await.map_err(failed)?;
     // The name, too, must be on the disk before the table goes.
     File::open(folder).await.map_err(failed)?.sync_all().await.map_err(failed)?;

@@ -207,14 +207,11 @@ async fn export_and_drop(
     folder: &Path,
     (month, expected): (Date, u64),
 ) -> Result<Done, ArchiveError> {
-    // A run may have been stopped after the table was dropped and before that was noted.
     let file = export::path(folder, month);
-    if partition::place(connection, month).await? == Place::Archived {
-        let written = export::write(connection, month, &file).await?;
-        if written != expected {
-            return Err(ArchiveError::Incomplete { month, expected, written });
-        }
-        partition::drop_archived(connection, month).await?;
+    let written = export::write(connection, month, &file).await?;
+    if written != expected {
+        return Err(ArchiveError::Incomplete { month, expected, written });
     }
+    partition::drop_archived(connection, month).await?;
     Ok(Done::Dropped { month, file, nights: expected })
 }

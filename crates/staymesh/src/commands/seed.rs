@@ -4,7 +4,7 @@ use std::{num::NonZeroU16, time::Instant};
 
 use anyhow::{Context, Result};
 use clap::{Args, value_parser};
-use indicatif::{HumanBytes, HumanCount, HumanDuration, ProgressBar, ProgressStyle};
+use indicatif::{HumanBytes, HumanCount, ProgressBar, ProgressStyle};
 use jiff::Timestamp;
 use staymesh_reservation::seed::{self, Seed};
 use staymesh_store::StoreConfig;
@@ -55,11 +55,11 @@ impl SeedInventory {
             .context("filling the inventory; what is done stays done, so run it again")?;
         bar.finish_and_clear();
         let took = begun.elapsed();
+        let per_second = u128::from(done.new) * 1000 / took.as_millis().max(1);
         println!(
-            "{} new nights in {} ({:.0} a second), {} were there; the inventory takes {} on the disk",
+            "{} new nights in {:.1} s ({per_second} a second), {} were there; the inventory takes {} on the disk",
             HumanCount(done.new),
-            HumanDuration(took),
-            done.new as f64 / took.as_secs_f64(),
+            took.as_secs_f64(),
             HumanCount(done.found),
             HumanBytes(seed::disk_used(&pool).await?)
         );
