@@ -12,7 +12,10 @@
 //! | SQL | `store/` |
 //! | how bookings are gathered into transactions | `writer/` |
 //! | what the wire looks like | `grpc/` |
+//! | what an operator runs | [`check`], [`extend`], [`archive`], [`seed`] |
 
+pub mod archive;
+pub mod check;
 mod config;
 mod error;
 mod expiry;
@@ -22,9 +25,12 @@ pub mod lifecycle;
 mod model;
 pub mod offer_token;
 pub mod quote;
+pub mod seed;
 mod service;
 mod settlement;
 pub mod store;
+#[cfg(test)]
+mod testing;
 mod writer;
 
 use std::sync::Arc;
