@@ -19,7 +19,7 @@ use crate::config::AuthConfig;
 const REFRESH_AFTER: Duration = Duration::from_mins(5);
 /// Tokens with unknown keys make us ask identity at most this often, whatever nonsense callers send.
 const ASK_AT_MOST_EVERY: Duration = Duration::from_secs(2);
-/// The longest time that asking may take.
+/// The longest time that asking may take, whatever the source does.
 const ASK_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Where keys come from.
@@ -42,11 +42,9 @@ impl RemoteKeys {
 #[tonic::async_trait]
 impl KeySource for RemoteKeys {
     async fn fetch(&self) -> Result<Vec<JsonWebKey>, String> {
-        let mut client = self.0.clone();
-        match tokio::time::timeout(ASK_TIMEOUT, client.get_key_set(GetKeySetRequest {})).await {
-            Ok(Ok(response)) => Ok(response.into_inner().keys),
-            Ok(Err(status)) => Err(status.code().to_string()),
-            Err(_) => Err("no answer in time".to_owned()),
+        match self.0.clone().get_key_set(GetKeySetRequest {}).await {
+            Ok(response) => Ok(response.into_inner().keys),
+            Err(status) => Err(status.code().to_string()),
         }
     }
 }
@@ -71,9 +69,13 @@ struct Keys {
 pub struct TokenVerifier {
     source: Arc<dyn KeySource>,
     keys: Arc<ArcSwap<Keys>>,
-    last_asked: Arc<Mutex<Option<Instant>>>,
+    last_asked: Arc<Mutex<LastAsked>>,
+    refresh_after: Duration,
     validation: Arc<Validation>,
 }
+
+/// When the source was last asked. Whoever holds the lock on it is the one who asks.
+type LastAsked = Option<Instant>;
 
 impl TokenVerifier {
     /// A verifier that gets its keys when the first token comes.
@@ -87,8 +89,15 @@ impl TokenVerifier {
             source: Arc::new(source),
             keys: Arc::default(),
             last_asked: Arc::default(),
+            refresh_after: REFRESH_AFTER,
             validation: Arc::new(validation),
         }
+    }
+
+    /// Has keys fetched again after this time instead of five minutes.
+    #[must_use]
+    pub fn refreshing_after(self, age: Duration) -> Self {
+        Self { refresh_after: age, ..self }
     }
 
     /// The caller that a token stands for.
@@ -104,33 +113,47 @@ impl TokenVerifier {
         Caller::from_claims(claims).ok_or(TokenError::Invalid)
     }
 
+    /// The keys to look the id up in. Only for an id that is not known it takes longer than looking.
     async fn keys_with(&self, key_id: &str) -> Result<Arc<Keys>, TokenError> {
         let keys = self.keys.load_full();
-        let known = keys.by_id.contains_key(key_id);
-        let fresh = keys.fetched.is_some_and(|t| t.elapsed() < REFRESH_AFTER);
-        if known && fresh {
+        if keys.by_id.contains_key(key_id) {
+            // Old keys are better than none, and than making everybody wait while identity is away.
+            if keys.fetched.is_none_or(|fetched| fetched.elapsed() >= self.refresh_after) {
+                self.refresh_in_background();
+            }
             return Ok(keys);
         }
-        // One asks, the others wait for the answer; nobody asks more often than the limit.
-        let mut last_asked = self.last_asked.lock().await;
-        let asked_just_now = last_asked.is_some_and(|t| t.elapsed() < ASK_AT_MOST_EVERY);
-        if !asked_just_now {
-            let answer = self.source.fetch().await;
-            *last_asked = Some(Instant::now());
-            match answer {
-                Ok(list) => {
-                    self.keys.store(Arc::new(Keys { by_id: decoding_keys(list), fetched: Some(Instant::now()) }));
-                }
-
-                Err(error) => tracing::warn!(error.cause = error, "no key set from identity"),
-            }
-        }
+        // One asks, the others wait for the answer.
+        self.refresh(&mut *self.last_asked.lock().await).await;
         let keys = self.keys.load_full();
-        // Old keys are better than none while identity is away.
         if keys.fetched.is_none() {
             return Err(TokenError::KeysUnavailable);
         }
         Ok(keys)
+    }
+
+    /// Unless somebody is asking right now.
+    fn refresh_in_background(&self) {
+        if let Ok(mut last_asked) = self.last_asked.clone().try_lock_owned() {
+            let verifier = self.clone();
+            tokio::spawn(async move { verifier.refresh(&mut last_asked).await });
+        }
+    }
+
+    /// Asks for the keys, but not more often than the limit.
+    async fn refresh(&self, last_asked: &mut LastAsked) {
+        if last_asked.is_some_and(|asked| asked.elapsed() < ASK_AT_MOST_EVERY) {
+            return;
+        }
+        let late = |_| Err("no answer in time".to_owned());
+        let answer = tokio::time::timeout(ASK_TIMEOUT, self.source.fetch()).await.unwrap_or_else(late);
+        *last_asked = Some(Instant::now());
+        match answer {
+            Ok(list) => {
+                self.keys.store(Arc::new(Keys { by_id: decoding_keys(list), fetched: Some(Instant::now()) }));
+            }
+            Err(error) => tracing::warn!(error.cause = error, "no key set from identity"),
+        }
     }
 }
 

@@ -11,7 +11,8 @@ use tonic::{
 use super::{breaker::Breaker, outgoing::Outgoing, resolve, tokens::ServiceTokens};
 use crate::config::ClientConfig;
 
-/// A channel to another service. Read from outside in: breaker, then headers, then the balanced connection.
+/// A channel to another service. Read from outside in: time limit and breaker, then headers, then the
+/// balanced connection.
 pub type MeshChannel = Breaker<InterceptedService<Channel, Outgoing>>;
 
 /// Why a channel cannot be made.
@@ -65,7 +66,7 @@ impl Mesh {
     pub fn channel(&self, name: &'static str, url: &str) -> Result<MeshChannel, ClientError> {
         let channel = balanced(url, self.tls.as_ref(), &self.stop)?;
         let outgoing = Outgoing { tokens: self.tokens.clone(), call_timeout: self.call_timeout };
-        Ok(Breaker::new(name, InterceptedService::new(channel, outgoing)))
+        Ok(Breaker::new(name, self.call_timeout, InterceptedService::new(channel, outgoing)))
     }
 
     /// A bare channel to identity, for fetching keys.

@@ -7,7 +7,7 @@ mod resolve;
 mod retry;
 mod tokens;
 
-pub use breaker::{Breaker, BreakerFuture};
+pub use breaker::Breaker;
 pub use channel::{ClientError, Mesh, MeshChannel};
 pub use outgoing::Outgoing;
 pub use retry::{RetryBudget, retry};

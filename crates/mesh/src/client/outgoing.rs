@@ -24,9 +24,6 @@ impl Interceptor for Outgoing {
     fn call(&mut self, mut request: Request<()>) -> Result<Request<()>, Status> {
         let context = RequestContext::current();
         let time = context.as_ref().map_or(self.call_timeout, |c| c.remaining().min(self.call_timeout));
-        if time.is_zero() {
-            return Err(Status::deadline_exceeded("no time is left for this call"));
-        }
         request.set_timeout(time);
         if let Some(context) = context
             && let Ok(id) = MetadataValue::try_from(&*context.request_id)

@@ -3,6 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use backon::{BackoffBuilder, ExponentialBuilder};
+use tokio::time::Instant;
 use tonic::{Code, Status};
 use tower::retry::budget::{Budget, TpsBudget};
 
@@ -17,8 +18,12 @@ impl Default for RetryBudget {
     }
 }
 
-/// Makes a call that may be repeated, at most three times, while the budget lasts. Only "unavailable" is repeated: it
-/// says that nobody worked on the call, or that nothing is known, and both are safe for a call that may be repeated.
+/// A failure that took longer is not repeated: it has used up time that its caller needs for an answer.
+const SOON: Duration = Duration::from_secs(1);
+
+/// Makes a call that may be repeated, at most three times, while the budget lasts. Only "unavailable" is repeated, and
+/// only when it came soon: it says that nobody worked on the call, or that nothing is known, and both are safe for a
+/// call that may be repeated.
 ///
 /// The call is a closure that gives a future, not an async closure: those cannot be required to be `Send`.
 ///
@@ -32,9 +37,10 @@ where
     let mut delays =
         ExponentialBuilder::default().with_min_delay(Duration::from_millis(20)).with_max_times(2).with_jitter().build();
     loop {
+        let started = Instant::now();
         let status = match call().await {
             Ok(value) => return Ok(value),
-            Err(status) if status.code() != Code::Unavailable => return Err(status),
+            Err(status) if status.code() != Code::Unavailable || started.elapsed() > SOON => return Err(status),
             Err(status) => status,
         };
         let Some(delay) = delays.next() else {
@@ -69,6 +75,21 @@ mod tests {
             std::future::ready(Err(Status::failed_precondition("no")))
         })
         .await;
+        assert_eq!(calls, 1);
+    }
+
+    #[tokio::test]
+    async fn a_failure_that_took_long_is_not_repeated() {
+        let mut calls = 0;
+        let result: Result<(), _> = retry(&RetryBudget::default(), || {
+            calls += 1;
+            async {
+                tokio::time::sleep(SOON + Duration::from_millis(1)).await;
+                Err(Status::unavailable("away"))
+            }
+        })
+        .await;
+        assert!(result.is_err());
         assert_eq!(calls, 1);
     }
 

@@ -2,6 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use futures::future::join_all;
 use staymesh_api::rate::v1::pricing_service_client::PricingServiceClient;
 use staymesh_mesh::{
     client::{Mesh, MeshChannel},
@@ -28,13 +29,24 @@ pub(crate) fn client_config(url: &str) -> ClientConfig {
 
 /// A client of the pricing service that has its token.
 async fn client(server: &TestServer) -> (PricingServiceClient<MeshChannel>, DropGuard) {
+    configured_client(server, &client_config(&server.url())).await
+}
+
+async fn configured_client(
+    server: &TestServer,
+    config: &ClientConfig,
+) -> (PricingServiceClient<MeshChannel>, DropGuard) {
     let stop = CancellationToken::new();
-    let mesh = Mesh::join(&client_config(&server.url()), stop.clone()).expect("joins");
+    let mesh = Mesh::join(config, stop.clone()).expect("joins");
     let channel = mesh.channel("pricing", &server.url()).expect("a channel");
+    has_token(&mesh).await;
+    (PricingServiceClient::new(channel), stop.drop_guard())
+}
+
+async fn has_token(mesh: &Mesh) {
     while !mesh.tokens().is_ready() {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
-    (PricingServiceClient::new(channel), stop.drop_guard())
 }
 
 fn within(time: Duration) -> RequestContext {
@@ -100,4 +112,55 @@ async fn nobody_listening_is_unavailable_and_does_not_hang() {
     let outcome = PricingServiceClient::new(channel).price_stay(ask(TELLS)).await;
     let code = outcome.expect_err("nobody is there").code();
     assert!(matches!(code, Code::Unavailable | Code::DeadlineExceeded | Code::Cancelled), "{code:?}");
+}
+
+#[tokio::test]
+async fn callers_in_a_hurry_do_not_take_the_service_away_from_others() {
+    let server = TestServer::start(|_| {}).await;
+    let (client, _stop) = client(&server).await;
+    let hurry = |hotel_id, time| {
+        let mut client = client.clone();
+        within(time).scope(async move { client.price_stay(ask(hotel_id)).await })
+    };
+    for (hotel_id, time) in [(SLEEPS, Duration::from_millis(50)), (TELLS, Duration::ZERO)] {
+        for outcome in join_all((0..30).map(|_| hurry(hotel_id, time))).await {
+            assert!(matches!(outcome.expect_err("late").code(), Code::DeadlineExceeded | Code::Cancelled));
+        }
+        client.clone().price_stay(ask(TELLS)).await.expect("still called");
+    }
+}
+
+#[tokio::test]
+async fn a_service_that_uses_up_all_the_time_again_and_again_is_not_called_for_a_while() {
+    let server = TestServer::start(|_| {}).await;
+    let config = ClientConfig { call_timeout: Duration::from_millis(300), ..client_config(&server.url()) };
+    let (client, _stop) = configured_client(&server, &config).await;
+    let call = |hotel_id| {
+        let mut client = client.clone();
+        async move { client.price_stay(ask(hotel_id)).await }
+    };
+    for outcome in join_all((0..10).map(|_| call(SLEEPS))).await {
+        outcome.expect_err("too slow");
+    }
+    let status = call(TELLS).await.expect_err("open");
+    assert!(status.message().contains("not called"), "{status:?}");
+}
+
+/// Connections are accepted, and then nothing: the TLS handshake never ends, so the channel never gets ready.
+#[tokio::test]
+async fn a_host_that_says_nothing_is_unavailable_within_the_time_of_a_call() {
+    let server = TestServer::start(|_| {}).await;
+    let silent = std::net::TcpListener::bind(("127.0.0.1", 0)).expect("a port");
+    let stop = CancellationToken::new();
+    let _guard = stop.clone().drop_guard();
+    let config = ClientConfig { call_timeout: Duration::from_millis(300), ..client_config(&server.url()) };
+    let mesh = Mesh::join(&config, stop).expect("joins");
+    let url = format!("https://{}", silent.local_addr().expect("an address"));
+    let mut client = PricingServiceClient::new(mesh.channel("silent", &url).expect("a channel"));
+    has_token(&mesh).await;
+    let started = Instant::now();
+    let status = client.price_stay(ask(TELLS)).await.expect_err("nobody answers");
+    assert_eq!(status.code(), Code::Unavailable, "{status:?}");
+    assert!(status.message().contains("did not answer"), "{status:?}");
+    assert!(started.elapsed() < Duration::from_secs(3), "{:?}", started.elapsed());
 }

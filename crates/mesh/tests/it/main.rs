@@ -1,6 +1,7 @@
 //! The server and the client stack against each other, over real connections.
 
 mod calls;
+mod keys;
 mod redis;
 mod server;
 mod support;

@@ -62,6 +62,11 @@ impl Signer {
     }
 
     pub(crate) fn token(&self, role: &str, change: impl FnOnce(&mut Claims)) -> String {
+        self.token_by("test", role, change)
+    }
+
+    /// A token that says it is signed by the key of this id.
+    pub(crate) fn token_by(&self, key_id: &str, role: &str, change: impl FnOnce(&mut Claims)) -> String {
         let now = jiff::Timestamp::now().as_second();
         let mut claims = Claims {
             iss: "https://test".into(),
@@ -74,7 +79,7 @@ impl Signer {
             exp: now + 600,
         };
         change(&mut claims);
-        let header = Header { kid: Some("test".into()), ..Header::new(Algorithm::ES256) };
+        let header = Header { kid: Some(key_id.into()), ..Header::new(Algorithm::ES256) };
         encode(&header, &claims, &self.key).expect("signs")
     }
 }
