@@ -27,6 +27,7 @@ mod field_errors;
 mod ids;
 mod money;
 mod page;
+mod request_id;
 mod reservation_id;
 mod stay_dates;
 
@@ -35,8 +36,9 @@ pub use date::{DateError, format_date, parse_date};
 pub use date_range::{DateRange, DateRangeError, Weekdays};
 pub use field_error::FieldError;
 pub use field_errors::FieldErrors;
-pub use ids::{HotelId, IdError, PaymentId, RoomId, RoomTypeId, UserId, parse_request_id};
+pub use ids::{HotelId, IdError, PaymentId, RoomId, RoomTypeId, UserId};
 pub use money::{Currency, Money, MoneyError};
 pub use page::{Page, PageError, PageSize};
+pub use request_id::{parse_optional_request_id, parse_request_id};
 pub use reservation_id::{RESERVATION_HOTEL_ID_CHECK, RESERVATION_HOTEL_ID_FUNCTION, ReservationId};
 pub use stay_dates::{StayDates, StayDatesError};

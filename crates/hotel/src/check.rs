@@ -1,31 +1,29 @@
 //! Collects what is wrong with the fields of a request, so that a caller hears of all of it at once.
 
-use staymesh_domain::FieldError;
+use staymesh_domain::{FieldError, FieldErrors};
 use staymesh_mesh::Problem;
 use url::Url;
 
 use crate::mask::Mask;
 
-/// More violations than a person reads; a hostile request could have hundreds of thousands.
-const MAX_VIOLATIONS: usize = 50;
 const MAX_URL: usize = 2_000;
 
 /// What is wrong with a message so far. Fields outside an update's mask are not looked at.
 pub(crate) struct Check<'a> {
     message: &'static str,
     mask: &'a Mask,
-    violations: Vec<FieldError>,
+    violations: FieldErrors,
 }
 
 impl<'a> Check<'a> {
     /// Nothing yet, for the request's field `message`.
     pub(crate) fn new(message: &'static str, mask: &'a Mask) -> Self {
-        Self { message, mask, violations: Vec::new() }
+        Self { message, mask, violations: FieldErrors::default() }
     }
 
     /// Requires that something holds for the field at this path.
     pub(crate) fn holds(&mut self, holds: bool, path: &str, description: impl Into<String>) {
-        if !holds && self.mask.covers(path) && self.violations.len() < MAX_VIOLATIONS {
+        if !holds && self.mask.covers(path) {
             self.violations.push(FieldError::new(path, description).under(self.message));
         }
     }
@@ -161,7 +159,7 @@ mod tests {
     #[test]
     fn the_list_of_complaints_is_bounded() {
         let amenities = vec![String::new(); 1_000_000];
-        assert_eq!(refused(|check| check.amenities(&amenities)).len(), MAX_VIOLATIONS);
+        assert_eq!(refused(|check| check.amenities(&amenities)).len(), FieldErrors::MAX);
     }
 
     #[test]
@@ -172,6 +170,6 @@ mod tests {
         check.line("street", "\0", 1, 10);
         assert!(check.violations.is_empty());
         check.line("city", "\0", 1, 10);
-        assert_eq!(check.violations.len(), 1);
+        assert_eq!(check.violations.into_iter().count(), 1);
     }
 }

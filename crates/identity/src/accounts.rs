@@ -17,6 +17,7 @@ use crate::{
         logins,
         users::{self, NewUser, UserRow},
     },
+    uninterrupted::Uninterrupted,
 };
 
 /// A sign-up whose fields are valid.
@@ -41,6 +42,7 @@ pub(crate) struct Accounts {
     pub(crate) pool: PgPool,
     pub(crate) passwords: Arc<dyn Passwords>,
     pub(crate) revocations: Revocations,
+    pub(crate) changes: Uninterrupted,
 }
 
 impl Accounts {
@@ -99,7 +101,12 @@ impl Accounts {
 
     /// Sets what an account may do, and ends its logins, so that no token of before says otherwise. A repeat changes
     /// nothing, but tells Redis again, in case it was away.
-    pub(crate) async fn set_duty(&self, user_id: Uuid, duty: &Duty) -> Result<UserRow, IdentityError> {
+    pub(crate) async fn set_duty(&self, user_id: Uuid, duty: Duty) -> Result<UserRow, IdentityError> {
+        let accounts = self.clone();
+        self.changes.run(async move { accounts.change_duty(user_id, &duty).await }).await
+    }
+
+    async fn change_duty(&self, user_id: Uuid, duty: &Duty) -> Result<UserRow, IdentityError> {
         let role = role_name(duty.role)?;
         let mut transaction = self.pool.begin().await?;
         // From here on nobody logs in or refreshes with the old role: both hold the role while they read it.

@@ -42,6 +42,7 @@ pub async fn create_admin(pool: &PgPool, email: &str, password: &SecretString) -
         pool: pool.clone(),
         passwords: Arc::new(Argon2Passwords::new(&PasswordConfig::default())?),
         revocations: Revocations::new(None),
+        changes: crate::uninterrupted::Uninterrupted::default(),
     };
     let sign_up = SignUp { email: email.clone(), password, display_name: "Administrator".to_owned(), request_id: None };
     match accounts.make(sign_up, Role::Admin).await {

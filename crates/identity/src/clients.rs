@@ -15,6 +15,7 @@ use crate::{
     error::IdentityError,
     store::clients::{self as store, ClientRow},
     tokens::{Subject, Tokens},
+    uninterrupted::Uninterrupted,
 };
 
 /// Continues a list of programs: when the last one was registered, and its id.
@@ -81,6 +82,7 @@ pub(crate) struct Clients {
     pub(crate) tokens: Tokens,
     pub(crate) revocations: Revocations,
     pub(crate) lives: Lives,
+    pub(crate) changes: Uninterrupted,
 }
 
 impl Clients {
@@ -103,11 +105,18 @@ impl Clients {
 
     /// Deletes a program and revokes its tokens. A repeat changes nothing, but tells Redis again, in case it was away.
     pub(crate) async fn delete(&self, client_id: &str) -> Result<(), IdentityError> {
-        if !is_client_id(client_id) || !store::delete(&self.pool, client_id).await? {
+        if !is_client_id(client_id) {
             return Err(IdentityError::ClientNotFound);
         }
-        revoke(&self.revocations, &subject_of(client_id)).await;
-        Ok(())
+        let (Self { pool, revocations, .. }, client_id) = (self.clone(), client_id.to_owned());
+        let end = async move {
+            if !store::delete(&pool, &client_id).await? {
+                return Err(IdentityError::ClientNotFound);
+            }
+            revoke(&revocations, &subject_of(&client_id)).await;
+            Ok(())
+        };
+        self.changes.run(end).await
     }
 
     /// A token for the program that knows the secret. Asks the database each time, so a deleted program gets none.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use staymesh_domain::FieldError;
+use staymesh_domain::{FieldError, FieldErrors};
 use staymesh_mesh::{Problem, Reason};
 use staymesh_store::StoreError;
 use tonic::Status;
@@ -67,6 +67,12 @@ impl From<sqlx::Error> for IdentityError {
 impl From<FieldError> for IdentityError {
     fn from(error: FieldError) -> Self {
         Self::Fields(vec![error])
+    }
+}
+
+impl From<FieldErrors> for IdentityError {
+    fn from(errors: FieldErrors) -> Self {
+        Self::Fields(errors.into_iter().collect())
     }
 }
 

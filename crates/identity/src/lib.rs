@@ -38,6 +38,7 @@ mod store;
 mod tests;
 mod throttle;
 mod tokens;
+mod uninterrupted;
 
 use std::sync::Arc;
 
@@ -74,6 +75,7 @@ pub async fn serve(config: Config, stop: CancellationToken) -> Result<(), NodeEr
         lives: config.lives(),
     });
     node.spawn(keyring.clone().keep_fresh(node.stop.clone()));
+    node.spawn(services.changes.clone().end(node.stop.clone()));
     node.spawn(purge::run(node.pool.clone(), node.stop.clone()));
     let verifier = TokenVerifier::new(keyring, &config.node.auth);
     node.serve(verifier, services.routes(), grpc::SERVICE_NAMES.to_vec(), &MIGRATOR).await

@@ -20,6 +20,7 @@ use crate::{
     },
     throttle::Throttle,
     tokens::{Subject, Tokens},
+    uninterrupted::Uninterrupted,
 };
 
 /// What a login or a renewal gives.
@@ -39,6 +40,7 @@ pub(crate) struct Logins {
     pub(crate) tokens: Tokens,
     pub(crate) revocations: Revocations,
     pub(crate) lives: Lives,
+    pub(crate) changes: Uninterrupted,
 }
 
 impl Logins {
@@ -78,6 +80,11 @@ impl Logins {
         }
         let token = SecretHash::of(token.expose_secret());
         self.tokens.ensure_ready().await?;
+        let logins = self.clone();
+        self.changes.run(async move { logins.renew(token).await }).await
+    }
+
+    async fn renew(&self, token: SecretHash) -> Result<LoginTokens, IdentityError> {
         let mut transaction = self.pool.begin().await?;
         let owner = store::owner_of_token(&mut transaction, token).await?;
         let user_id = owner.ok_or(IdentityError::RefreshTokenInvalid)?;
@@ -102,9 +109,13 @@ impl Logins {
 
     /// Ends a login. A repeat changes nothing.
     pub(crate) async fn log_out(&self, login_id: Uuid) -> Result<(), IdentityError> {
-        store::revoke(&self.pool, login_id).await?;
-        revoke(&self.revocations, &login_id.to_string()).await;
-        Ok(())
+        let Self { pool, revocations, .. } = self.clone();
+        let end = async move {
+            store::revoke(&pool, login_id).await?;
+            revoke(&revocations, &login_id.to_string()).await;
+            Ok(())
+        };
+        self.changes.run(end).await
     }
 
     async fn new_refresh_token(
@@ -166,6 +177,7 @@ mod tests {
             tokens: Tokens::new(keyring, &auth_config()),
             revocations: Revocations::new(None),
             lives: LIVES,
+            changes: Uninterrupted::default(),
         }
     }
 

@@ -10,10 +10,11 @@ use staymesh_api::hotel::v1::{
     DeleteRoomTypeRequest, DeleteRoomTypeResponse, UpdateHotelRequest, UpdateHotelResponse, UpdateRoomRequest,
     UpdateRoomResponse, UpdateRoomTypeRequest, UpdateRoomTypeResponse, hotel_admin_service_server::HotelAdminService,
 };
+use staymesh_domain::parse_optional_request_id;
 use staymesh_mesh::{Caller, Problem};
 use tonic::{Request, Response, Status};
 
-use super::{id, read, request_id, required};
+use super::{id, read, required};
 use crate::{
     inventory::Inventory,
     mask::Mask,
@@ -36,7 +37,7 @@ impl<I: Inventory> Admin<I> {
 
 /// The key of a request that may come again, if its caller said so. `content` is the request without its id.
 fn key(caller: &Caller, id: &str, method: &str, content: &impl Message) -> Result<Option<RequestKey>, Problem> {
-    let id = request_id(id)?;
+    let id = parse_optional_request_id(id)?;
     Ok(id.map(|id| RequestKey::new(&caller.subject, id, method, content)))
 }
 

@@ -6,11 +6,11 @@ use staymesh_api::identity::v1::{
     LoginResponse, LogoutRequest, LogoutResponse, RefreshTokensRequest, RefreshTokensResponse, Tokens,
     auth_service_server::AuthService,
 };
-use staymesh_domain::FieldError;
+use staymesh_domain::{FieldError, FieldErrors};
 use staymesh_mesh::Caller;
 use tonic::{Request, Response, Status};
 
-use super::{Fields, Services, required};
+use super::{Services, required};
 use crate::{email::Email, error::IdentityError, logins::LoginTokens, password};
 
 const TOKEN_TYPE: &str = "Bearer";
@@ -19,10 +19,10 @@ const TOKEN_TYPE: &str = "Bearer";
 impl AuthService for Services {
     async fn login(&self, request: Request<LoginRequest>) -> Result<Response<LoginResponse>, Status> {
         let request = request.into_inner();
-        let mut fields = Fields::default();
-        let email = fields.take(Email::parse(&request.email));
-        let password = fields.take(password::present(request.password));
-        let (Some(email), Some(password)) = (email, password) else { return Err(fields.finish().into()) };
+        let mut fields = FieldErrors::default();
+        let email = fields.value(Email::parse(&request.email));
+        let password = fields.value(password::present(request.password));
+        let (Some(email), Some(password)) = (email, password) else { return Err(IdentityError::from(fields).into()) };
         let opened = self.logins.log_in(&email, &password).await?;
         Ok(Response::new(LoginResponse { tokens: Some(tokens(&opened)) }))
     }
@@ -49,12 +49,12 @@ impl AuthService for Services {
         request: Request<IssueClientTokenRequest>,
     ) -> Result<Response<IssueClientTokenResponse>, Status> {
         let request = request.into_inner();
-        let mut fields = Fields::default();
-        fields.take(grant_type(&request.grant_type));
-        let id = fields.take(required("client_id", request.client_id));
-        let secret = fields.take(required("client_secret", request.client_secret)).map(SecretString::from);
-        let (Some(id), Some(secret), true) = (id, secret, fields.0.is_empty()) else {
-            return Err(fields.finish().into());
+        let mut fields = FieldErrors::default();
+        fields.value(grant_type(&request.grant_type));
+        let id = fields.value(required("client_id", request.client_id));
+        let secret = fields.value(required("client_secret", request.client_secret)).map(SecretString::from);
+        let (Some(id), Some(secret), true) = (id, secret, fields.is_empty()) else {
+            return Err(IdentityError::from(fields).into());
         };
         let token = self.clients.issue(&id, &secret).await?;
         Ok(Response::new(IssueClientTokenResponse {

@@ -21,8 +21,8 @@ use staymesh_mesh::{
 use tonic::service::Routes;
 
 use crate::{
-    accounts::Accounts, clients::Clients, config::Lives, error::IdentityError, keys::Keyring, logins::Logins,
-    password::Passwords, store::users::UserRow, throttle::Throttle, tokens::Tokens,
+    accounts::Accounts, clients::Clients, config::Lives, keys::Keyring, logins::Logins, password::Passwords,
+    store::users::UserRow, throttle::Throttle, tokens::Tokens, uninterrupted::Uninterrupted,
 };
 
 /// The services that are served, for health.
@@ -47,17 +47,20 @@ pub(crate) struct Services {
     pub(crate) logins: Logins,
     pub(crate) clients: Clients,
     pub(crate) keyring: Keyring,
+    pub(crate) changes: Uninterrupted,
 }
 
 impl Services {
     /// Puts the parts together.
     pub(crate) fn new(parts: Parts) -> Self {
         let Parts { pool, passwords, throttle, tokens, keyring, revocations, lives } = parts;
+        let changes = Uninterrupted::default();
         Self {
             accounts: Accounts {
                 pool: pool.clone(),
                 passwords: Arc::clone(&passwords),
                 revocations: revocations.clone(),
+                changes: changes.clone(),
             },
             logins: Logins {
                 pool: pool.clone(),
@@ -66,9 +69,11 @@ impl Services {
                 tokens: tokens.clone(),
                 revocations: revocations.clone(),
                 lives,
+                changes: changes.clone(),
             },
-            clients: Clients { pool, tokens, revocations, lives },
+            clients: Clients { pool, tokens, revocations, lives, changes: changes.clone() },
             keyring,
+            changes,
         }
     }
 
@@ -77,22 +82,6 @@ impl Services {
         Routes::new(UserServiceServer::new(self.clone()))
             .add_service(AuthServiceServer::new(self.clone()))
             .add_service(IdentityAdminServiceServer::new(self))
-    }
-}
-
-/// Collects what is wrong with the fields of a request, so that the caller hears of all at once.
-#[derive(Default)]
-struct Fields(Vec<FieldError>);
-
-impl Fields {
-    /// The value of a field, or none when it is wrong.
-    fn take<T>(&mut self, value: Result<T, impl Into<FieldError>>) -> Option<T> {
-        value.map_err(|error| self.0.push(error.into())).ok()
-    }
-
-    /// Refuses the request if any field was wrong.
-    fn finish(self) -> IdentityError {
-        IdentityError::Fields(self.0)
     }
 }
 

@@ -1,10 +1,12 @@
 //! Programs: registered, given tokens, deleted.
 
+use jiff::Timestamp;
 use staymesh_api::identity::v1::{
     Client, CreateClientRequest, CreateClientResponse, DeleteClientRequest, IssueClientTokenRequest,
     IssueClientTokenResponse, ListClientsRequest, auth_service_server::AuthService,
     identity_admin_service_server::IdentityAdminService,
 };
+use staymesh_domain::Page;
 use staymesh_mesh::{Reason, auth::Role};
 use tonic::{Request, Status};
 
@@ -110,6 +112,18 @@ async fn wrong_fields_are_named() {
     let status = assert_reason(list(&replica, 0, "nonsense").await, Reason::InvalidField);
     assert_eq!(wrong_fields(&status), ["page_token"]);
     assert_eq!(wrong_fields(&assert_reason(delete(&replica, "").await, Reason::InvalidField)), ["client_id"]);
+}
+
+#[tokio::test]
+async fn forged_tokens_are_refused_by_name() {
+    let (_database, replica) = replica(None).await;
+    let now = Timestamp::now();
+    for key in [(Timestamp::MIN, "partner-1"), (Timestamp::MAX, "partner-1"), (now, "partner\0"), (now, "")] {
+        let key = (key.0, key.1.to_owned());
+        let (_, token) = Page::parse(1, "", &[]).unwrap().cut(vec![key.clone(), key], Clone::clone);
+        let status = assert_reason(list(&replica, 0, &token).await, Reason::InvalidField);
+        assert_eq!(wrong_fields(&status), ["page_token"]);
+    }
 }
 
 #[tokio::test]

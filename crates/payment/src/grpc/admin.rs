@@ -4,12 +4,12 @@ use staymesh_api::payment::v1::{
     ListPaymentsRequest, ListPaymentsResponse, RefundPaymentRequest, RefundPaymentResponse,
     payment_admin_service_server::PaymentAdminService,
 };
-use staymesh_domain::{FieldError, HotelId, Page, PaymentId};
+use staymesh_domain::{FieldError, HotelId, Page, PaymentId, parse_request_id};
 use staymesh_mesh::{Caller, values::money_from};
 use tonic::{Request, Response, Status};
 use uuid::Uuid;
 
-use super::{Grpc, shown, status_filter, uuid};
+use super::{Grpc, shown, status_filter};
 use crate::{error::PaymentError, psp::Psp, reservations::Reservations};
 
 #[tonic::async_trait]
@@ -47,5 +47,5 @@ fn read(request: &RefundPaymentRequest) -> Result<(PaymentId, Option<staymesh_do
     if amount.is_some_and(|amount| amount.minor() == 0) {
         return Err(FieldError::new("amount.amount", "must be more than zero"));
     }
-    Ok((id, amount, uuid(&request.request_id, "request_id")?))
+    Ok((id, amount, parse_request_id(&request.request_id)?))
 }

@@ -12,7 +12,6 @@ use std::sync::Arc;
 
 use staymesh_api::payment::v1 as proto;
 use staymesh_mesh::values::{money, timestamp};
-use uuid::Uuid;
 
 pub use webhook::Webhook;
 
@@ -63,10 +62,4 @@ fn status_filter(number: i32) -> Result<Option<Status>, FieldError> {
     let wanted =
         proto::PaymentStatus::try_from(number).map_err(|_| FieldError::new("status", "is not a known status"))?;
     Ok(Status::ALL.into_iter().find(|candidate| status(*candidate) == wanted))
-}
-
-/// A UUID in its one spelling.
-fn uuid(text: &str, field: &str) -> Result<Uuid, FieldError> {
-    let wrong = || FieldError::new(field, "must be a UUID such as 0192f0c1-7a2b-7c3d-9e4f-5a6b7c8d9e0f");
-    if text.len() == 36 { Uuid::try_parse(text).map_err(|_| wrong()) } else { Err(wrong()) }
 }
