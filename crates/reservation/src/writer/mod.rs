@@ -27,6 +27,7 @@ pub(crate) use admission::{Demand, Night, Verdict, admit};
 use crate::{
     error::ReservationError,
     model::NewReservation,
+    service::Bookings,
     store::{Created, Store},
 };
 
@@ -39,7 +40,7 @@ const LONGEST_WAIT: Duration = Duration::from_secs(15);
 
 /// Takes bookings and answers each. Cheap to clone.
 #[derive(Clone)]
-pub(crate) struct Writer {
+pub struct Writer {
     lanes: Arc<[mpsc::Sender<Job>]>,
 }
 
@@ -54,7 +55,7 @@ struct Job {
 impl Writer {
     /// A writer with so many lanes, and the work of each lane, to be spawned. A lane ends at `stop`, after it has
     /// answered what it had begun.
-    pub(crate) fn new(
+    pub fn new(
         store: &Store,
         lanes: usize,
         stop: &CancellationToken,
@@ -67,12 +68,12 @@ impl Writer {
             .unzip();
         (Self { lanes: senders.into() }, work)
     }
+}
 
-    /// Books, or tells why not.
-    ///
-    /// # Errors
-    /// As [`Store::admit`] for this booking, and OVERLOADED when the lane is full or the service stops.
-    pub(crate) async fn book(&self, order: NewReservation) -> Result<Created, ReservationError> {
+#[tonic::async_trait]
+impl Bookings for Writer {
+    /// Refuses with OVERLOADED when the lane is full or the service stops.
+    async fn book(&self, order: NewReservation) -> Result<Created, ReservationError> {
         let deadline =
             RequestContext::current().map_or_else(|| Instant::now() + LONGEST_WAIT, |context| context.deadline);
         let (answer, answered) = oneshot::channel();
