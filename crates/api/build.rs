@@ -22,17 +22,11 @@ fn main() -> Result<(), Error> {
     files.sort();
 
     let mut compiler = protox::Compiler::new(&includes)?;
-    compiler
-        .include_source_info(true)
-        .include_imports(true)
-        .open_files(&files)?;
+    compiler.include_source_info(true).include_imports(true).open_files(&files)?;
 
     let out = PathBuf::from(env::var("OUT_DIR")?);
     // Encoded here, before prost-types sees it: prost-types would drop the options (HTTP rules, access).
-    fs::write(
-        out.join("descriptor_set.binpb"),
-        compiler.encode_file_descriptor_set(),
-    )?;
+    fs::write(out.join("descriptor_set.binpb"), compiler.encode_file_descriptor_set())?;
     tonic_prost_build::configure()
         .include_file("contract.rs")
         .disable_comments(["."])

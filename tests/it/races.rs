@@ -82,7 +82,7 @@ async fn active(world: &World<'_>, hotel: HotelFixture) -> usize {
         );
         let page = world.admin.get(&path).await.ok();
         count += page["reservations"].as_array().expect("a list").len();
-        token = page["next_page_token"].as_str().unwrap_or_default().to_owned();
+        page["next_page_token"].as_str().unwrap_or_default().clone_into(&mut token);
         if token.is_empty() {
             return count;
         }

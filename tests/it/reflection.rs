@@ -1,1 +1,257 @@
-//! Placeholder; being written.
+//! A booking over gRPC by a client that knows nothing of Staymesh: what it may ask and how to read the answers, it learns
+//! from `grpc.reflection.v1`.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use futures::channel::mpsc::{UnboundedSender, unbounded};
+use prost::Message;
+use prost_reflect::{DescriptorPool, DeserializeOptions, DynamicMessage, MessageDescriptor, SerializeOptions};
+use prost_types::{FileDescriptorProto, FileDescriptorSet};
+use serde_json::{Value, json};
+use tonic::{
+    Code, Request, Status, Streaming,
+    client::Grpc,
+    codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder},
+    transport::Channel,
+};
+use tonic_reflection::pb::v1::{
+    ServerReflectionRequest, ServerReflectionResponse, server_reflection_client::ServerReflectionClient,
+    server_reflection_request::MessageRequest, server_reflection_response::MessageResponse,
+};
+use tonic_types::StatusExt;
+use uuid::Uuid;
+
+use crate::support::{Stay, World};
+
+/// Asks a server about itself.
+struct Reflection {
+    questions: UnboundedSender<ServerReflectionRequest>,
+    answers: Streaming<ServerReflectionResponse>,
+}
+
+impl Reflection {
+    async fn of(channel: Channel) -> Self {
+        let (questions, asked) = unbounded();
+        let answers = ServerReflectionClient::new(channel).server_reflection_info(asked).await.expect("reflects");
+        Self { questions, answers: answers.into_inner() }
+    }
+
+    async fn ask(&mut self, question: MessageRequest) -> MessageResponse {
+        let question = ServerReflectionRequest { host: String::new(), message_request: Some(question) };
+        self.questions.unbounded_send(question).expect("the stream is open");
+        let answer = self.answers.message().await.expect("the stream is open").expect("an answer");
+        answer.message_response.expect("says something")
+    }
+
+    async fn services(&mut self) -> Vec<String> {
+        match self.ask(MessageRequest::ListServices(String::new())).await {
+            MessageResponse::ListServicesResponse(list) => list.service.into_iter().map(|s| s.name).collect(),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    async fn files(&mut self, question: MessageRequest) -> Vec<FileDescriptorProto> {
+        match self.ask(question).await {
+            MessageResponse::FileDescriptorResponse(files) => {
+                let decode = |bytes: &Vec<u8>| FileDescriptorProto::decode(&**bytes).expect("a file");
+                files.file_descriptor_proto.iter().map(decode).collect()
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// Every service with all that its messages are made of.
+    async fn contract(&mut self) -> DescriptorPool {
+        let mut files = BTreeMap::new();
+        let mut open: VecDeque<_> =
+            self.services().await.into_iter().map(MessageRequest::FileContainingSymbol).collect();
+        while let Some(question) = open.pop_front() {
+            for file in self.files(question).await {
+                let imports = file.dependency.iter().filter(|name| !files.contains_key(*name));
+                open.extend(imports.cloned().map(MessageRequest::FileByFilename));
+                files.insert(file.name().to_owned(), file);
+            }
+        }
+        let set = FileDescriptorSet { file: files.into_values().collect() };
+        DescriptorPool::from_file_descriptor_set(set).expect("the files fit together")
+    }
+}
+
+/// Encodes what it gets, and reads answers as one kind of message.
+struct DynamicCodec(MessageDescriptor);
+
+impl Codec for DynamicCodec {
+    type Encode = DynamicMessage;
+    type Decode = DynamicMessage;
+    type Encoder = Self;
+    type Decoder = Self;
+
+    fn encoder(&mut self) -> Self {
+        Self(self.0.clone())
+    }
+
+    fn decoder(&mut self) -> Self {
+        Self(self.0.clone())
+    }
+}
+
+impl Encoder for DynamicCodec {
+    type Item = DynamicMessage;
+    type Error = Status;
+
+    fn encode(&mut self, item: DynamicMessage, buffer: &mut EncodeBuf<'_>) -> Result<(), Status> {
+        item.encode(buffer).map_err(|error| Status::internal(error.to_string()))
+    }
+}
+
+impl Decoder for DynamicCodec {
+    type Item = DynamicMessage;
+    type Error = Status;
+
+    fn decode(&mut self, buffer: &mut DecodeBuf<'_>) -> Result<Option<DynamicMessage>, Status> {
+        DynamicMessage::decode(self.0.clone(), buffer).map(Some).map_err(|error| Status::internal(error.to_string()))
+    }
+}
+
+/// A client for any server.
+struct Generic {
+    channel: Channel,
+    contract: DescriptorPool,
+    token: Option<String>,
+}
+
+impl Generic {
+    async fn meets(url: &str) -> Self {
+        let channel = Channel::from_shared(url.to_owned()).expect("an address").connect().await.expect("connects");
+        let contract = Reflection::of(channel.clone()).await.contract().await;
+        Self { channel, contract, token: None }
+    }
+
+    /// Calls `package.Service/Method` with JSON for JSON.
+    async fn call(&self, path: &str, body: Value) -> Result<Value, Status> {
+        let (service, method) = path.split_once('/').expect("a service and a method");
+        let service = self.contract.get_service_by_name(service).expect("the service is reflected");
+        let method = service.methods().find(|m| m.name() == method).expect("the method is reflected");
+        let message = DynamicMessage::deserialize_with_options(method.input(), body, &DeserializeOptions::new());
+        let mut request = Request::new(message.expect("the message fits"));
+        if let Some(token) = &self.token {
+            request.metadata_mut().insert("authorization", format!("Bearer {token}").parse().expect("a header"));
+        }
+        let mut client = Grpc::new(self.channel.clone());
+        client.ready().await.map_err(|error| Status::unavailable(error.to_string()))?;
+        let path = format!("/{path}").parse().expect("a path");
+        let answer = client.unary(request, path, DynamicCodec(method.output())).await?;
+        let options = SerializeOptions::new().use_proto_field_name(true).skip_default_fields(false);
+        let json = answer.into_inner().serialize_with_options(serde_json::value::Serializer, &options);
+        Ok(json.expect("every message has a JSON"))
+    }
+
+    async fn ok(&self, path: &str, body: Value) -> Value {
+        self.call(path, body).await.unwrap_or_else(|status| panic!("{path}: {status:?}"))
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_only_reflects_books_a_room() {
+    let world = World::shared().await;
+    let hotel = world.hotel(3).await;
+    let stay = Stay::ahead(30, 2);
+    let mut client = Generic::meets(world.mesh.public_url()).await;
+
+    let email = format!("{}@staymesh.example", Uuid::new_v4().simple());
+    let account = json!({ "email": email, "password": "correct horse battery" });
+    let signed_up = client.ok("staymesh.identity.v1.UserService/CreateUser", account.clone()).await;
+    assert_eq!(signed_up["user"]["role"], "ROLE_GUEST");
+    let login = client.ok("staymesh.identity.v1.AuthService/Login", account).await;
+
+    let nights = json!({ "hotel_id": hotel.hotel_id, "check_in": stay.check_in, "check_out": stay.check_out });
+    let offers = client.ok("staymesh.reservation.v1.ReservationService/ListOffers", nights.clone()).await;
+    let offer = &offers["offers"][0];
+    assert_eq!(offer["room_type_id"], hotel.room_type_id);
+
+    let mut wish = nights;
+    wish["room_type_id"] = offer["room_type_id"].clone();
+    let prepare = "staymesh.reservation.v1.ReservationService/PrepareReservation";
+    let refused = client.call(prepare, wish.clone()).await.expect_err("nobody has logged in");
+    assert_eq!(refused.code(), Code::Unauthenticated);
+    client.token = login["tokens"]["access_token"].as_str().map(str::to_owned);
+    let form = client.ok(prepare, wish).await;
+    assert_eq!(form["price"]["total"], json!({ "currency_code": "EUR", "amount": "200.00" }));
+
+    let order = json!({
+        "reservation_id": form["reservation_id"], "offer_token": form["offer_token"],
+        "primary_guest": { "full_name": "A guest", "email": email },
+    });
+    let create = "staymesh.reservation.v1.ReservationService/CreateReservation";
+    let booked = client.ok(create, order.clone()).await;
+    assert_eq!(booked["reservation"]["status"], "RESERVATION_STATUS_PENDING_PAYMENT");
+    assert_eq!(booked["reservation"]["price"], form["price"]);
+    assert_eq!(client.ok(create, order).await, booked);
+    let id = json!({ "reservation_id": form["reservation_id"] });
+    let read = client.ok("staymesh.reservation.v1.ReservationService/GetReservation", id).await;
+    assert_eq!(read, booked);
+
+    // REST shows the same booking: one contract, two ways.
+    let guest = world.public.with_token(client.token.as_deref().expect("a token"));
+    let path = format!("/v1/reservations/{}", form["reservation_id"].as_str().expect("an id"));
+    let rest = guest.get(&path).await.ok();
+    assert_eq!((&rest["status"], &rest["price"]), (&read["reservation"]["status"], &read["reservation"]["price"]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refusal_over_grpc_carries_its_details() {
+    let world = World::shared().await;
+    let mut client = Generic::meets(world.mesh.public_url()).await;
+    client.token = Some(world.guest().await.token().to_owned());
+    let wish = json!({ "hotel_id": 1, "room_type_id": 1, "check_in": "soon", "check_out": "later", "rooms": 0 });
+    let prepare = "staymesh.reservation.v1.ReservationService/PrepareReservation";
+    let refused = client.call(prepare, wish).await.expect_err("no date");
+    let info = refused.get_details_error_info().expect("has ErrorInfo");
+    assert_eq!(
+        (refused.code(), info.reason.as_str(), info.domain.as_str()),
+        (Code::InvalidArgument, "INVALID_FIELD", "staymesh")
+    );
+    let bad = refused.get_details_bad_request().expect("has BadRequest");
+    assert_eq!(bad.field_violations[0].field, "check_in");
+    assert!(refused.get_details_request_info().is_some_and(|info| !info.request_id.is_empty()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn reflection_tells_the_whole_contract_through_both_gateways() {
+    let world = World::shared().await;
+    let shipped = DescriptorPool::decode(staymesh_api::DESCRIPTOR_SET).expect("the contract");
+    let ours: BTreeSet<_> = shipped.services().map(|service| service.full_name().to_owned()).collect();
+    for url in [world.mesh.public_url(), world.mesh.internal_url()] {
+        let client = Generic::meets(url).await;
+        let reflected: BTreeSet<_> = client.contract.services().map(|service| service.full_name().to_owned()).collect();
+        assert!(reflected.is_superset(&ours), "{reflected:?}");
+        assert!(reflected.contains("grpc.health.v1.Health"));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_service_says_how_it_is() {
+    let world = World::shared().await;
+    let services: [(&str, &[&str]); 5] = [
+        ("identity", &["UserService", "AuthService", "IdentityAdminService"]),
+        ("hotel", &["HotelService", "HotelAdminService"]),
+        ("rate", &["RateAdminService", "PricingService"]),
+        ("reservation", &["ReservationService", "InventoryAdminService", "ReservationFlowService"]),
+        ("payment", &["PaymentService", "PaymentAdminService", "PaymentFlowService", "PspWebhookService"]),
+    ];
+    let check = "grpc.health.v1.Health/Check";
+    for (name, grpc_services) in services {
+        let client = Generic::meets(&world.mesh.service_url(name).expect("an address")).await;
+        let full = grpc_services.iter().map(|service| format!("staymesh.{name}.v1.{service}"));
+        for service in full.chain([String::new()]) {
+            let answer = client.ok(check, json!({ "service": service })).await;
+            assert_eq!(answer, json!({ "status": "SERVING" }), "{name} {service}");
+        }
+        let unknown = client.call(check, json!({ "service": "staymesh.spa.v1.SpaService" })).await;
+        assert_eq!(unknown.expect_err("nobody has it").code(), Code::NotFound);
+    }
+    for gateway in [world.mesh.public_url(), world.mesh.internal_url()] {
+        let client = Generic::meets(gateway).await;
+        assert_eq!(client.ok(check, json!({})).await, json!({ "status": "SERVING" }));
+    }
+}

@@ -11,5 +11,4 @@ pub use generated::{google, staymesh::*};
 
 /// The compiled contract with its imports, options and comments, as an encoded `google.protobuf.FileDescriptorSet`: what
 /// reflection serves, what the edge transcodes by and what authorization reads.
-pub const DESCRIPTOR_SET: &[u8] =
-    include_bytes!(concat!(env!("OUT_DIR"), "/descriptor_set.binpb"));
+pub const DESCRIPTOR_SET: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descriptor_set.binpb"));

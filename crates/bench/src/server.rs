@@ -64,7 +64,7 @@ impl Server {
             Strategy::Pessimistic => Some(Box::new(Single { pool: pool.clone(), strategy: Pessimistic })),
             Strategy::Optimistic => Some(Box::new(Single { pool: pool.clone(), strategy: Optimistic })),
             Strategy::Constraint => Some(Box::new(Single { pool: pool.clone(), strategy: Constraint })),
-            Strategy::Writer => Some(Box::new(writer(&pool, shared.lanes, &stop))),
+            Strategy::Writer => Some(Box::new(writer(&pool, shared.lanes))),
             Strategy::Floor => None,
         };
         let routes = match bookings {
@@ -93,8 +93,8 @@ impl Server {
     }
 }
 
-fn writer(pool: &PgPool, lanes: usize, stop: &CancellationToken) -> Writer {
-    let (writer, lanes) = Writer::new(&Store::new(pool.clone()), lanes, stop);
+fn writer(pool: &PgPool, lanes: usize) -> Writer {
+    let (writer, lanes) = Writer::new(&Store::new(pool.clone()), lanes);
     for lane in lanes {
         tokio::spawn(lane);
     }

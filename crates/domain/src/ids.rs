@@ -66,6 +66,14 @@ pub(crate) fn parse_uuid(text: &str, field: &'static str) -> Result<Uuid, IdErro
     Uuid::try_parse(text).map_err(|_| IdError::NotUuid { field })
 }
 
+/// Reads an id that is no [`UserId`] or the like, such as the `request_id` that a caller made up.
+///
+/// # Errors
+/// [`IdError::NotUuid`] for anything but 36 characters with hyphens.
+pub fn parse_request_id(text: &str) -> Result<Uuid, IdError> {
+    parse_uuid(text, "request_id")
+}
+
 macro_rules! number_id {
     ($(#[$doc:meta])* $name:ident, $field:literal) => {
         $(#[$doc])*

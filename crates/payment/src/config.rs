@@ -47,6 +47,10 @@ pub struct PspConfig {
     /// doubles with each time it is asked.
     #[arg(long, env = "STAYMESH_PAYMENT_CHECK_AFTER", default_value = "1m", value_parser = parse_duration)]
     pub payment_check_after: Duration,
+    /// How long before the hold ends the payment page closes, so that money which comes at the last moment is known
+    /// while the rooms are still held. A tenth of the hold at the most.
+    #[arg(long, env = "STAYMESH_PAYMENT_PAGE_MARGIN", default_value = "60s", value_parser = parse_duration)]
+    pub payment_page_margin: Duration,
 }
 
 impl PspConfig {

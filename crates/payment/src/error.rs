@@ -24,7 +24,7 @@ pub enum PaymentError {
     #[error("{0}")]
     NotPayable(&'static str),
     /// The hold is over.
-    #[error("the hold on the rooms has expired; book again")]
+    #[error("the hold on the rooms is over, or ends before it could be paid; book again")]
     HoldExpired,
     /// More than is left of the payment.
     #[error("more than what is left of the payment")]

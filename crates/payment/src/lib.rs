@@ -62,6 +62,7 @@ pub async fn serve(config: Config, stop: CancellationToken) -> Result<(), NodeEr
         psp,
         wake: Wake::default(),
         check_after: config.psp.payment_check_after,
+        page_margin: config.psp.payment_page_margin,
     });
     let options = RelayOptions { max_attempts: MAX_ATTEMPTS, ..RelayOptions::default() };
     node.carry_outbox(Messenger(payments.clone()), payments.wake.clone(), options);

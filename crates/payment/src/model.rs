@@ -114,6 +114,8 @@ pub struct Payment {
     pub refund_requested: Money,
     /// What has been paid back.
     pub refunded: Money,
+    /// Whether the reservation service has said that the reservation ended; if so it waits for word of what went back.
+    pub reservation_ended: bool,
     /// When it was made.
     pub created_at: Timestamp,
     /// When its status last changed.

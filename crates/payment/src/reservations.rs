@@ -28,6 +28,8 @@ pub struct Booking {
     pub payment_mode: PaymentMode,
     /// All that is to be paid.
     pub total: Money,
+    /// Since when it holds its rooms.
+    pub create_time: Timestamp,
     /// Until when the rooms are held without payment.
     pub hold_expire_time: Option<Timestamp>,
 }
@@ -118,17 +120,16 @@ impl Reservations for MeshReservations {
 
 fn booking(reservation: &Reservation) -> Result<Booking, Problem> {
     let total = reservation.price.as_ref().and_then(|price| price.total.as_ref());
-    let hold_expire_time = reservation
-        .hold_expire_time
-        .map(|time| Timestamp::new(time.seconds, time.nanos))
-        .transpose()
-        .map_err(|error| Problem::internal(&error))?;
+    let instant = |seconds, nanos| Timestamp::new(seconds, nanos).map_err(|error| Problem::internal(&error));
     Ok(Booking {
         owner: reservation.owner.clone(),
         status: reservation.status(),
         hold_expired: reservation.cancellation_reason() == CancellationReason::HoldExpired,
         payment_mode: reservation.payment_mode(),
         total: money_from(total, "price.total").map_err(|error| Problem::internal(&error))?,
-        hold_expire_time,
+        create_time: reservation
+            .create_time
+            .map_or(Ok(Timestamp::UNIX_EPOCH), |time| instant(time.seconds, time.nanos))?,
+        hold_expire_time: reservation.hold_expire_time.map(|time| instant(time.seconds, time.nanos)).transpose()?,
     })
 }

@@ -95,8 +95,9 @@ pub(crate) fn checkout(payment: &Payment, status: CheckoutStatus) -> Checkout {
 }
 
 pub(crate) fn service<R, P>(pool: &PgPool, reservations: R, psp: P) -> Payments<R, P> {
-    let check_after = Duration::from_mins(1);
-    Payments { pool: pool.clone(), reservations, psp, wake: Wake::default(), check_after }
+    let minute = Duration::from_mins(1);
+    let wake = Wake::default();
+    Payments { pool: pool.clone(), reservations, psp, wake, check_after: minute, page_margin: minute }
 }
 
 pub(crate) fn booking() -> Booking {
@@ -106,6 +107,7 @@ pub(crate) fn booking() -> Booking {
         hold_expired: false,
         payment_mode: PaymentMode::GuestPays,
         total: eur(10_000),
+        create_time: Timestamp::now(),
         hold_expire_time: Some(Timestamp::now() + SignedDuration::from_mins(15)),
     }
 }

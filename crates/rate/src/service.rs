@@ -37,8 +37,11 @@ impl<C: Catalog> Rates<C> {
         rate: &Rate,
         etag: &str,
     ) -> Result<RoomRate, RateError> {
-        let (currency, ()) =
-            tokio::try_join!(self.catalog.currency(hotel_id), self.catalog.require_room_type(hotel_id, room_type_id),)?;
+        let (currency, known) =
+            tokio::join!(self.catalog.currency(hotel_id), self.catalog.require_room_type(hotel_id, room_type_id));
+        // Not whichever is first: of a hotel that is gone, that is what is said.
+        let currency = currency?;
+        known?;
         let base_price = || "rate.base_price".to_owned();
         require_currency(rate.base_price, currency, base_price)?;
 

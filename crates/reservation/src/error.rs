@@ -1,6 +1,8 @@
 //! What can go wrong with a booking, and the one table of how callers see it.
 
-use jiff::civil::Date;
+use std::time::Duration;
+
+use jiff::{Timestamp, civil::Date};
 use staymesh_domain::{FieldError, MoneyError};
 use staymesh_mesh::{Problem, Reason};
 use staymesh_store::StoreError;
@@ -16,6 +18,8 @@ pub enum ReservationError {
     SoldOut {
         /// The first such night, when it could be told.
         stay_date: Option<Date>,
+        /// When the earliest unpaid hold on that night ends: from then on it is worth trying again.
+        hold_expire_time: Option<Timestamp>,
     },
     /// A night has no inventory, or the room type no rate.
     #[error("not for sale for this stay")]
@@ -44,6 +48,9 @@ pub enum ReservationError {
         /// Where it was to go.
         to: Status,
     },
+    /// Who has slept in the rooms does not get the money back.
+    #[error("the stay has begun and cannot be cancelled")]
+    StayHasBegun,
     /// The amount is not the total.
     #[error("the amount is not what the reservation costs")]
     AmountMismatch,
@@ -90,10 +97,7 @@ impl From<ReservationError> for Problem {
         use ReservationError as E;
         let text = error.to_string();
         match error {
-            E::SoldOut { stay_date: None } => Self::new(Reason::RoomSoldOut, text),
-            E::SoldOut { stay_date: Some(date) } => {
-                Self::new(Reason::RoomSoldOut, format!("sold out on {date}")).with("stay_date", date)
-            }
+            E::SoldOut { stay_date, hold_expire_time } => sold_out(stay_date, hold_expire_time),
             E::NotOnSale => Self::new(Reason::NotOnSale, text),
             E::TooManyGuests { max_occupancy, .. } => {
                 Self::new(Reason::TooManyGuests, text).with("max_occupancy", max_occupancy)
@@ -103,6 +107,7 @@ impl From<ReservationError> for Problem {
             E::IllegalTransition { from, to } => {
                 Self::new(Reason::IllegalTransition, text).with("from", from.as_str()).with("to", to.as_str())
             }
+            E::StayHasBegun => Self::new(Reason::IllegalTransition, text),
             E::AmountMismatch => Self::new(Reason::AmountMismatch, text),
             E::Offer(OfferError::Expired) => Self::new(Reason::OfferExpired, text),
             E::Offer(OfferError::Tampered) => Self::new(Reason::OfferTampered, text),
@@ -115,6 +120,21 @@ impl From<ReservationError> for Problem {
             E::Store(error) => error.into(),
         }
     }
+}
+
+/// "Sold out", and whether somebody has yet to pay.
+fn sold_out(stay_date: Option<Date>, hold_expire_time: Option<Timestamp>) -> Problem {
+    let Some(date) = stay_date else {
+        return Problem::new(Reason::RoomSoldOut, "sold out");
+    };
+    let Some(end) = hold_expire_time else {
+        return Problem::new(Reason::RoomSoldOut, format!("sold out on {date}")).with("stay_date", date);
+    };
+    let wait = Duration::try_from(end.duration_since(Timestamp::now())).unwrap_or_default();
+    // Rounded up: not a moment too soon.
+    let wait = Duration::from_secs(wait.as_secs() + 1);
+    let text = format!("sold out on {date}; somebody is paying, try again in {} s", wait.as_secs());
+    Problem::new(Reason::RoomSoldOut, text).with("stay_date", date).with("hold_expire_time", end).retry_after(wait)
 }
 
 impl From<ReservationError> for GrpcStatus {

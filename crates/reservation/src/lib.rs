@@ -12,7 +12,10 @@
 //! | SQL | `store/` |
 //! | how bookings are gathered into transactions | `writer/` |
 //! | what the wire looks like | `grpc/` |
+//! | what an operator runs | [`check`], [`extend`], [`archive`], [`seed`] |
 
+pub mod archive;
+pub mod check;
 mod config;
 mod error;
 mod expiry;
@@ -22,9 +25,12 @@ pub mod lifecycle;
 mod model;
 pub mod offer_token;
 pub mod quote;
+pub mod seed;
 mod service;
 mod settlement;
 pub mod store;
+#[cfg(test)]
+mod testing;
 mod writer;
 
 use std::sync::Arc;
@@ -67,7 +73,7 @@ pub async fn serve(config: Config, stop: CancellationToken) -> Result<(), NodeEr
 
     let store = store::Store::new(node.pool.clone());
     let wake = Wake::default();
-    let (writer, lanes) = Writer::new(&store, config.writer_lanes, &node.stop);
+    let (writer, lanes) = Writer::new(&store, config.writer_lanes);
     for lane in lanes {
         node.spawn(lane);
     }

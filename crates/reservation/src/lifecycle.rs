@@ -15,6 +15,7 @@ use staymesh_domain::{Money, PaymentId};
 
 use crate::{
     error::ReservationError,
+    extend::today,
     model::{CancellationReason, PaymentMode, Reservation, Status},
 };
 
@@ -106,7 +107,14 @@ pub fn decide(booking: &Reservation, command: &Command, now: Timestamp) -> Resul
 }
 
 fn cancel(booking: &Reservation, now: Timestamp) -> Result<Decision, ReservationError> {
+    if booking.status == Status::Paid && has_begun(booking, now) {
+        return Err(ReservationError::StayHasBegun);
+    }
     let settle = match (booking.status, booking.payment_mode) {
+        // Nobody wants it any more: money that comes now is not to take the rooms again.
+        (Status::Cancelled, _) if booking.cancellation_reason == Some(CancellationReason::HoldExpired) => {
+            Some(booking.quote.total()?)
+        }
         (Status::Cancelled | Status::Refunded, _) => return Ok(Decision::Nothing),
         (Status::Rejected, _) => return Err(illegal(booking, Status::Cancelled)),
         // Closes the page. Should money come all the same, all of it goes back.
@@ -114,11 +122,17 @@ fn cancel(booking: &Reservation, now: Timestamp) -> Result<Decision, Reservation
         (Status::Paid, PaymentMode::GuestPays) => Some(booking.quote.refund(booking.stay, now)?),
         (Status::Paid, PaymentMode::PartnerCollects) => None,
     };
+    let rooms = if booking.status.holds_rooms() { Rooms::Release } else { Rooms::Keep };
     Ok(Decision::Change(Change {
         cancellation_reason: Some(CancellationReason::Requested),
         settle,
-        ..Change::to(Status::Cancelled, Rooms::Release)
+        ..Change::to(Status::Cancelled, rooms)
     }))
+}
+
+/// Whether the first night has come everywhere on earth.
+fn has_begun(booking: &Reservation, now: Timestamp) -> bool {
+    today(now) > booking.stay.check_in()
 }
 
 fn expire(booking: &Reservation, now: Timestamp) -> Result<Decision, ReservationError> {

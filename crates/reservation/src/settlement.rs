@@ -65,6 +65,8 @@ fn verdict(status: &Status) -> Delivery {
         Code::InvalidArgument | Code::FailedPrecondition | Code::NotFound | Code::Unimplemented => {
             Delivery::Park(reason)
         }
+        // However long the payment service is away, money waits for it.
+        Code::Unavailable | Code::DeadlineExceeded | Code::Cancelled | Code::Unauthenticated => Delivery::Away(reason),
         _ => Delivery::Retry(reason),
     }
 }

@@ -28,6 +28,11 @@ enum Command {
     /// Work that is done once a day or by hand
     #[command(subcommand)]
     Job(commands::job::Job),
+    /// Check a whole reservation database: nothing oversold, nothing lost. Reads only, also while the service sells.
+    /// Ends with status 0 when all is as it must be, and with 1 otherwise
+    Check(commands::check::Check),
+    /// Fill an inventory for load tests; safe to stop and to repeat. Not for a database in use
+    Seed(commands::seed::SeedInventory),
     /// Write the edge's configuration for Envoy, and the descriptor set it transcodes by
     EdgeConfig(Box<commands::edge::EdgeConfigCommand>),
     /// Write the compiled contract, a google.protobuf.FileDescriptorSet
@@ -45,6 +50,8 @@ async fn main() -> ExitCode {
         Command::Migrate(migrate) => migrate.run().await,
         Command::Identity(identity) => identity.run().await,
         Command::Job(job) => job.run().await,
+        Command::Check(check) => check.run().await,
+        Command::Seed(seed) => seed.run().await,
         Command::EdgeConfig(edge) => edge.run(),
         Command::Descriptor(descriptor) => descriptor.run(),
         Command::DemoData(data) => data.run().await,

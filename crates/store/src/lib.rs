@@ -4,10 +4,12 @@
 //! - [`migrate`](mod@migrate): creates and migrates the service's own database; tells readiness whether it is current.
 //! - [`StoreError`] and [`ResultExt`]: the database guards the invariants; a named constraint becomes a domain error
 //!   in one line.
+//! - [`bounded`]: an end to waiting for a database that hangs.
 //! - [`outbox`]: what must reach another service although either may crash in between.
 //!
 //! SQL itself belongs to the services: plain functions with static text.
 
+mod bounded;
 mod config;
 mod constraint;
 mod error;
@@ -15,6 +17,7 @@ pub mod migrate;
 pub mod outbox;
 mod pool;
 
+pub use bounded::bounded;
 pub use config::{StoreConfig, parse_duration};
 pub use constraint::ResultExt;
 pub use error::{Cause, StoreError};

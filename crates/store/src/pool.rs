@@ -4,10 +4,14 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use secrecy::ExposeSecret;
-use sqlx::PgPool;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::{Connection, PgConnection, PgPool};
+use tokio::time::timeout;
 
-use crate::{Cause, StoreConfig, StoreError};
+use crate::{StoreConfig, StoreError, bounded};
+
+/// A connection that came back this short a while ago is handed out untested: it was tested when it came.
+const TESTED_JUST_NOW: Duration = Duration::from_secs(1);
 
 /// The database URL cannot be read. It is not repeated here, for it holds a password.
 #[derive(Debug, thiserror::Error)]
@@ -17,23 +21,36 @@ pub struct InvalidDatabaseUrl;
 /// A pool that opens connections when they are asked for, and again after they broke.
 ///
 /// So a service starts, and stays up, while its database is away: requests fail as [`StoreError::Unavailable`] within
-/// the acquire timeout, readiness tells, and the first request after the outage finds its way by itself. Each idle
-/// connection is tested before it is handed out.
+/// the acquire timeout, readiness tells, and the first request after the outage finds its way by itself.
+///
+/// A connection is tested when it comes back and when it has been idle, each time within a limit: without one, a server
+/// that hangs, or a network that swallows packets, would keep the connection's place in the pool for as long as the
+/// kernel goes on sending, which is a quarter of an hour.
 pub fn connect(config: &StoreConfig) -> Result<PgPool, InvalidDatabaseUrl> {
+    let before = config.database_acquire_timeout / 2;
+    // Work that was dropped may have left a statement running; a server that lives ends it within its limit.
+    let after = config.database_statement_timeout + config.database_acquire_timeout;
     let pool = PgPoolOptions::new()
         .max_connections(config.database_max_connections)
         .acquire_timeout(config.database_acquire_timeout)
+        .test_before_acquire(false)
+        .before_acquire(move |connection, meta| {
+            Box::pin(async move { Ok(meta.idle_for < TESTED_JUST_NOW || answers(connection, before).await.is_ok()) })
+        })
+        // An error, not `false`: that would say goodbye to somebody who does not listen.
+        .after_release(move |connection, _| Box::pin(async move { answers(connection, after).await.map(|()| true) }))
         .connect_lazy_with(session(config)?);
     Ok(pool)
 }
 
+async fn answers(connection: &mut PgConnection, limit: Duration) -> Result<(), sqlx::Error> {
+    let silence = |_| Err(sqlx::Error::Io(std::io::ErrorKind::TimedOut.into()));
+    timeout(limit, connection.ping()).await.unwrap_or_else(silence)
+}
+
 /// Asks the server for an answer, for readiness.
 pub async fn ping(pool: &PgPool, deadline: Duration) -> Result<(), StoreError> {
-    let answer = tokio::time::timeout(deadline, sqlx::query("select 1").execute(pool)).await;
-    match answer {
-        Ok(result) => Ok(result.map(drop)?),
-        Err(_) => Err(StoreError::Unavailable(Cause::new("no answer within the deadline"))),
-    }
+    bounded(deadline, async { Ok(sqlx::query("select 1").execute(pool).await.map(drop)?) }).await
 }
 
 /// How to open one connection. The limits travel in the startup message, so no connection is ever without them.

@@ -31,7 +31,10 @@ impl TestMesh {
     /// When it does not start.
     pub async fn shared() -> Result<&'static Self> {
         static SHARED: OnceCell<TestMesh> = OnceCell::const_new();
-        SHARED.get_or_try_init(|| Self::start(Vec::new())).await
+        // Many tests at once ask for more connections than a small machine serves in time.
+        let patience = |service| (service, "STAYMESH_DATABASE_ACQUIRE_TIMEOUT", "10s".to_owned());
+        let settings = ["identity", "hotel", "rate", "reservation", "payment"].map(patience);
+        SHARED.get_or_try_init(|| Self::start(settings.into())).await
     }
 
     /// A mesh of its own, with settings that differ.
@@ -79,14 +82,8 @@ fn start(mut settings: Vec<Setting>) -> Result<TestMesh> {
             ("edge", "STAYMESH_EDGE_BURST", "100000".to_owned()),
         ],
     );
-    let options = Options {
-        dir,
-        binary,
-        public_port: None,
-        internal_port: None,
-        durability: Durability::Off,
-        settings,
-    };
+    let options =
+        Options { dir, binary, public_port: None, internal_port: None, durability: Durability::Off, settings };
     let local = LocalMesh::start(options, &Quiet)?;
     local.load_demo_data(&Quiet)?;
     Ok(TestMesh {

@@ -1,7 +1,13 @@
 //! Callers and hotels for tests, made through the API like everybody's.
 
+mod books;
+mod own;
+mod provider;
 mod rest;
 mod world;
 
+pub(crate) use books::{Books, assert_nothing_parked, database};
+pub(crate) use own::{OwnMesh, operate, within_deadline};
+pub(crate) use provider::{DECLINED_CARD, GOOD_CARD, Provider, await_payment, open_payment, signature};
 pub(crate) use rest::{Answer, Rest};
 pub(crate) use world::{HotelFixture, Stay, World, eventually, in_days};

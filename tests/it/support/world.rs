@@ -6,7 +6,10 @@ use jiff::{Timestamp, ToSpan, tz::TimeZone};
 use serde_json::{Value, json};
 use staymesh_localmesh::ADMIN_EMAIL;
 use staymesh_testkit::TestMesh;
-use tokio::time::{Instant, sleep};
+use tokio::{
+    sync::Mutex,
+    time::{Instant, sleep},
+};
 use uuid::Uuid;
 
 use super::Rest;
@@ -37,17 +40,27 @@ pub(crate) struct Stay {
 impl World<'static> {
     /// The mesh that all tests of this process share.
     pub(crate) async fn shared() -> Self {
-        World::on(TestMesh::shared().await.expect("the mesh starts")).await
+        // One login serves many tests: as many at the same moment as there are processors would look like guessing.
+        static LOGIN: Mutex<Option<(Instant, String)>> = Mutex::const_new(None);
+        let mesh = TestMesh::shared().await.expect("the mesh starts");
+        let mut login = LOGIN.lock().await;
+        if login.as_ref().is_none_or(|(since, _)| since.elapsed() > Duration::from_mins(5)) {
+            *login = Some((Instant::now(), admin_token(mesh).await));
+        }
+        let (_, token) = login.as_ref().expect("logged in");
+        World::with(mesh, token)
     }
 }
 
 impl<'a> World<'a> {
     /// A mesh of the test's own.
     pub(crate) async fn on(mesh: &'a TestMesh) -> Self {
-        let internal = Rest::new(mesh.internal_url());
-        let password = mesh.local().admin_password().expect("a password");
-        let token = log_in(&internal, ADMIN_EMAIL, &password).await;
-        World { mesh, public: Rest::new(mesh.public_url()), admin: internal.with_token(&token) }
+        World::with(mesh, &admin_token(mesh).await)
+    }
+
+    fn with(mesh: &'a TestMesh, admin_token: &str) -> Self {
+        let admin = Rest::new(mesh.internal_url()).with_token(admin_token);
+        World { mesh, public: Rest::new(mesh.public_url()), admin }
     }
 
     /// A new guest on the public gateway.
@@ -147,6 +160,11 @@ impl Stay {
 }
 
 const PASSWORD: &str = "correct horse battery";
+
+async fn admin_token(mesh: &TestMesh) -> String {
+    let password = mesh.local().admin_password().expect("a password");
+    log_in(&Rest::new(mesh.internal_url()), ADMIN_EMAIL, &password).await
+}
 
 async fn log_in(gateway: &Rest, email: &str, password: &str) -> String {
     let tokens = gateway.post("/v1/auth/login", json!({ "email": email, "password": password })).await.ok();

@@ -25,7 +25,7 @@ impl OneByOne for Optimistic {
             return Err(ReservationError::NotOnSale);
         }
         if read.iter().any(|night| night.rooms_left < order.rooms.get()) {
-            return Err(ReservationError::SoldOut { stay_date: None });
+            return Err(ReservationError::SoldOut { stay_date: None, hold_expire_time: None });
         }
         let mut transaction = pool.begin().await?;
         // The nights first: whoever has lost shall not have written a booking for nothing.

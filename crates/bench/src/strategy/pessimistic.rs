@@ -28,7 +28,7 @@ impl OneByOne for Pessimistic {
             return Err(ReservationError::NotOnSale);
         }
         if left.iter().any(|left| *left < order.rooms.get()) {
-            return Err(ReservationError::SoldOut { stay_date: None });
+            return Err(ReservationError::SoldOut { stay_date: None, hold_expire_time: None });
         }
         sqlx::query(
             "update room_type_inventory set total_reserved = total_reserved + $5, version = version + 1

@@ -90,7 +90,7 @@ pub(super) fn nights(order: &NewReservation) -> usize {
 
 /// The CHECK's refusal, as sold out.
 pub(super) fn sold_out(_: StoreError) -> ReservationError {
-    ReservationError::SoldOut { stay_date: None }
+    ReservationError::SoldOut { stay_date: None, hold_expire_time: None }
 }
 
 /// The constraint that has the last word.

@@ -83,12 +83,9 @@ impl Problem {
             | Code::ResourceExhausted
             | Code::Cancelled
             | Code::Unauthenticated
-            | Code::Unknown => {
-                tracing::warn!(dependency = name, rpc.code = ?status.code(), "dependency failed: {}", status.message());
-                Self::new(Reason::DependencyUnavailable, format!("the {name} service does not answer; try again"))
-                    .with("dependency", name)
-                    .retry_after(Duration::from_secs(1))
-            }
+            | Code::Unknown => Self::away(name, status),
+            // Not a word of ours: the connection broke in the middle of the answer.
+            Code::Internal if Self::reason_of(status).is_none() => Self::away(name, status),
             _ => Self::reason_of(status).map_or_else(
                 || Self::internal(&format!("{name}: {status}")),
                 |reason| {
@@ -103,6 +100,15 @@ impl Problem {
                 },
             ),
         }
+    }
+}
+
+impl Problem {
+    fn away(name: &'static str, status: &Status) -> Self {
+        tracing::warn!(dependency = name, rpc.code = ?status.code(), "dependency failed: {}", status.message());
+        Self::new(Reason::DependencyUnavailable, format!("the {name} service does not answer; try again"))
+            .with("dependency", name)
+            .retry_after(Duration::from_secs(1))
     }
 }
 
@@ -192,7 +198,11 @@ mod tests {
             assert_eq!(problem.reason(), Reason::DependencyUnavailable);
             assert!(!problem.message.contains("10.0.0.7"));
         }
-        let defect = Problem::from_dependency("hotel", &Status::internal("at line 7"));
-        assert_eq!(defect.reason(), Reason::Internal);
+        let broken = Problem::from_dependency("hotel", &Status::internal("h2 protocol error"));
+        assert_eq!(broken.reason(), Reason::DependencyUnavailable);
+        let defect = Status::from(Problem::new(Reason::Internal, "ours"));
+        assert_eq!(Problem::from_dependency("hotel", &defect).reason(), Reason::Internal);
+        let contract = Problem::from_dependency("hotel", &Status::unimplemented("no such method"));
+        assert_eq!(contract.reason(), Reason::Internal);
     }
 }

@@ -190,11 +190,11 @@ impl TestServer {
             registry: prometheus::Registry::new(),
         };
         let stop = CancellationToken::new();
-        let server =
+        let running =
             Self { address: config.listen, operations: config.ops_listen, signer, _stop: stop.clone().drop_guard() };
         let config = Arc::new(config);
         tokio::spawn(async move { serve(&config, served, stop).await.expect("serves") });
-        let operations = server.operations;
+        let operations = running.operations;
         tokio::task::spawn_blocking(move || {
             staymesh_parts::wait::wait_until("the server is ready", Duration::from_secs(20), || {
                 Ok(staymesh_parts::wait::http_ok(operations, "/readyz").then_some(()))
@@ -203,7 +203,7 @@ impl TestServer {
         .await
         .expect("no panic")
         .expect("ready");
-        server
+        running
     }
 
     pub(crate) fn url(&self) -> String {

@@ -1,5 +1,7 @@
 //! Opening a payment page.
 
+use std::time::Duration;
+
 use jiff::{SignedDuration, Timestamp};
 use staymesh_api::reservation::v1::{PaymentMode, ReservationStatus};
 use staymesh_domain::{Money, PaymentId, ReservationId};
@@ -14,6 +16,9 @@ use crate::{
     store::payments,
 };
 
+/// A page that is open for less than this is no use to anybody.
+const SHORTEST_PAGE: Duration = Duration::from_secs(10);
+
 impl<R: Reservations, P: Psp> Payments<R, P> {
     /// The open payment of a reservation, with its page. The order is saved before the provider is called, and called
     /// with the same key each time, so that a crash or a lost answer is healed by the same request.
@@ -26,7 +31,7 @@ impl<R: Reservations, P: Psp> Payments<R, P> {
         let booking = self.reservations.get(reservation_id).await?;
         let booking = booking.filter(|b| b.owner == caller.subject).ok_or(PaymentError::ReservationNotFound)?;
         let now = Timestamp::now();
-        let (amount, expire_time) = payable(&booking, now)?;
+        let (amount, expire_time) = payable(&booking, now, self.page_margin)?;
         let new = NewPayment {
             payment_id: PaymentId::new(),
             reservation_id,
@@ -74,7 +79,7 @@ impl<R: Reservations, P: Psp> Payments<R, P> {
 }
 
 /// What is to be paid, and until when, if the reservation waits for it.
-fn payable(booking: &Booking, now: Timestamp) -> Result<(Money, Timestamp), PaymentError> {
+fn payable(booking: &Booking, now: Timestamp, margin: Duration) -> Result<(Money, Timestamp), PaymentError> {
     if booking.hold_expired {
         return Err(PaymentError::HoldExpired);
     }
@@ -88,10 +93,61 @@ fn payable(booking: &Booking, now: Timestamp) -> Result<(Money, Timestamp), Paym
         return Err(PaymentError::NotPayable("there is nothing to be paid"));
     }
     // One that waits without an end is not one this service knows how to take money for.
-    let expire_time = booking.hold_expire_time.ok_or(PaymentError::NotPayable("the reservation holds no rooms"))?;
-    // The provider reckons in whole seconds.
-    if expire_time.as_second() <= now.as_second() {
-        return Err(PaymentError::HoldExpired);
-    }
+    let hold_end = booking.hold_expire_time.ok_or(PaymentError::NotPayable("the reservation holds no rooms"))?;
+    let expire_time = page_end(booking.create_time, hold_end, now, margin).ok_or(PaymentError::HoldExpired)?;
     Ok((booking.total, expire_time))
+}
+
+/// When a page that opens now closes: so long before the end of the hold that the word of a payment at the last moment
+/// comes while the rooms are held. None when nobody could pay on it in time. Of a short hold no step takes more than a
+/// tenth.
+fn page_end(hold_start: Timestamp, hold_end: Timestamp, now: Timestamp, margin: Duration) -> Option<Timestamp> {
+    let tenth = Duration::try_from(hold_end.duration_since(hold_start)).unwrap_or_default() / 10;
+    let end = hold_end.checked_sub(margin.min(tenth)).ok()?;
+    let soonest = now.checked_add(SHORTEST_PAGE.min(tenth)).ok()?;
+    // The provider reckons in whole seconds.
+    (end.as_second() > soonest.as_second()).then_some(end)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const NOW: Timestamp = Timestamp::UNIX_EPOCH;
+
+    fn closes(hold: i64, passed: i64, margin: u64) -> Option<i64> {
+        let start = NOW - SignedDuration::from_secs(passed);
+        let end = page_end(start, start + SignedDuration::from_secs(hold), NOW, Duration::from_secs(margin));
+        end.map(|end| end.duration_since(start).as_secs())
+    }
+
+    #[test]
+    fn a_page_closes_before_the_hold_ends_and_none_opens_at_the_last_moment() {
+        assert_eq!(closes(900, 0, 60), Some(840));
+        assert_eq!(closes(900, 829, 60), Some(840));
+        assert_eq!(closes(900, 830, 60), None);
+        assert_eq!(closes(900, 0, 0), Some(900));
+        assert_eq!(closes(900, 890, 0), None);
+        // Short holds, as tests have them, stay payable.
+        assert_eq!(closes(10, 0, 60), Some(9));
+        assert_eq!(closes(10, 7, 60), Some(9));
+        assert_eq!(closes(10, 8, 60), None);
+        assert_eq!(closes(2, 0, 60), Some(1));
+        assert_eq!(closes(900, 900, 60), None);
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_the_times_a_page_closes_after_now_and_within_the_hold(
+            [start, end, now] in prop::array::uniform3(Timestamp::MIN.as_second()..=Timestamp::MAX.as_second()),
+            margin in any::<Duration>(),
+        ) {
+            let [start, end, now] = [start, end, now].map(|second| Timestamp::from_second(second).unwrap());
+            if let Some(page) = page_end(start, end, now, margin) {
+                prop_assert!(now < page && page <= end);
+            }
+        }
+    }
 }

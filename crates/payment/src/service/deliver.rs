@@ -5,12 +5,12 @@ use std::sync::Arc;
 use staymesh_domain::{Money, PaymentId};
 use staymesh_mesh::{Problem, Reason};
 use staymesh_store::outbox::{Deliver, Delivery, OutboxEvent};
-use tonic::{Code, Status};
+use tonic::Code;
 
 use super::{Payments, RefundPayload, kind, refund};
 use crate::{
     error::PaymentError,
-    model::{Payment, Refund, RefundReason},
+    model::{Payment, Refund, RefundReason, Status},
     psp::{Psp, PspError, RefundOrder},
     reservations::Reservations,
     store::{payments, refunds},
@@ -46,7 +46,7 @@ impl<R: Reservations, P: Psp> Payments<R, P> {
             kind::PAID => self.tell_paid(&payment).await,
             kind::FAILED => self.tell_failed(&payment).await,
             kind::REFUND => self.pay_back_at_provider(&payment, &self.refund_of(event).await?).await,
-            kind::REFUNDED => self.tell_refunded(&payment, &self.refund_of(event).await?).await,
+            kind::REFUNDED => self.tell_refunded(&payment).await,
             other => Err(Failure::Never(format!("nobody knows the kind {other}"))),
         }
     }
@@ -71,6 +71,7 @@ impl<R: Reservations, P: Psp> Payments<R, P> {
         if locked.left_minor() > 0 {
             refund::request(&mut transaction, &locked, RefundReason::RoomsGone, id.as_uuid(), None).await?;
         }
+        refund::reservation_ended(&mut transaction, id).await?;
         transaction.commit().await?;
         self.wake.wake();
         Ok(())
@@ -98,18 +99,13 @@ impl<R: Reservations, P: Psp> Payments<R, P> {
         Ok(self.refund_succeeded(refund, &psp_refund).await?)
     }
 
-    async fn tell_refunded(&self, payment: &Payment, refund: &Refund) -> Result<(), Failure> {
-        let amount = amount_of(refund, payment)?;
-        match self.reservations.confirm_refund(payment.reservation_id, payment.payment_id, amount).await {
-            // An administrator pays back without anything being cancelled: the reservation stays as it is.
-            Err(status)
-                if refund.reason == RefundReason::Requested
-                    && Problem::reason_of(&status) == Some(Reason::IllegalTransition) =>
-            {
-                Ok(())
-            }
-            told => told.map_err(|status| not_taken(&status)),
+    /// All that has gone back. When more is on its way by now, there will be another event.
+    async fn tell_refunded(&self, payment: &Payment) -> Result<(), Failure> {
+        if payment.status != Status::Refunded {
+            return Ok(());
         }
+        let told = self.reservations.confirm_refund(payment.reservation_id, payment.payment_id, payment.refunded);
+        told.await.map_err(|status| not_taken(&status))
     }
 }
 
@@ -118,7 +114,7 @@ fn amount_of(refund: &Refund, payment: &Payment) -> Result<Money, Failure> {
 }
 
 /// What another service says of itself passes; what it says of the event stays.
-fn not_taken(status: &Status) -> Failure {
+fn not_taken(status: &tonic::Status) -> Failure {
     let reason = Problem::reason_of(status).map_or("no reason", Reason::as_str);
     let why = format!("reservation: {:?}, {reason}", status.code());
     match status.code() {

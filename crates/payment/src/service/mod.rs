@@ -44,11 +44,11 @@ mod kind {
     pub(super) const FAILED: &str = "payment.failed";
     /// The provider is to pay back.
     pub(super) const REFUND: &str = "refund.requested";
-    /// The provider has paid back.
+    /// The provider has paid back, or did so before the reservation ended.
     pub(super) const REFUNDED: &str = "payment.refunded";
 }
 
-/// What the events about a refund carry.
+/// What the event of a refund that is asked for carries. The others need no more than their payment.
 #[derive(Serialize, Deserialize)]
 struct RefundPayload {
     refund_id: Uuid,
@@ -66,6 +66,8 @@ pub struct Payments<R, P> {
     pub wake: Wake,
     /// How long a payment may be open before the provider is asked for it.
     pub check_after: Duration,
+    /// How long before the hold ends the page closes.
+    pub page_margin: Duration,
 }
 
 impl<R: Reservations, P: Psp> Payments<R, P> {

@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::{Payments, RefundPayload, kind};
 use crate::{
     error::PaymentError,
-    model::{Payment, Refund, RefundReason},
+    model::{Payment, Refund, RefundReason, Status},
     psp::Psp,
     reservations::Reservations,
     store::{payments, refunds},
@@ -95,7 +95,15 @@ pub(super) async fn request(
     Ok(())
 }
 
-/// Marks a refund as done and tells of it, once. The payment is locked. Whether it was news.
+/// The reservation of a payment that is locked has ended. What went back before, without anything being cancelled, is
+/// told of now; the rest when it arrives. Yields the payment as it is.
+pub(super) async fn reservation_ended(connection: &mut PgConnection, id: PaymentId) -> Result<Payment, PaymentError> {
+    payments::note_end(connection, id).await?;
+    tell_if_complete(connection, id).await
+}
+
+/// Marks a refund as done, once, and tells of it with the last that is on its way. The payment is locked. Whether it
+/// was news.
 pub(super) async fn succeed(
     connection: &mut PgConnection,
     refund: &Refund,
@@ -104,15 +112,18 @@ pub(super) async fn succeed(
     if !refunds::succeed(connection, refund.payment_id, refund.refund_id, psp_refund).await? {
         return Ok(false);
     }
-    let payload = RefundPayload { refund_id: refund.refund_id };
-    outbox::enqueue(
-        connection,
-        refund.payment_id.as_uuid(),
-        kind::REFUNDED,
-        &payload,
-        telemetry::trace_parent().as_deref(),
-    )
-    .await?;
     tracing::info!(payment_id = %refund.payment_id, refund_id = %refund.refund_id, "refund arrived");
+    tell_if_complete(connection, refund.payment_id).await?;
     Ok(true)
+}
+
+/// Lets the reservation service know how much has gone back: not while more is on its way, for a part would look like
+/// all; nor while the reservation stands, for then an administrator has paid back and nothing is cancelled by that.
+async fn tell_if_complete(connection: &mut PgConnection, id: PaymentId) -> Result<Payment, PaymentError> {
+    let payment = payments::find(&mut *connection, id).await?.ok_or(PaymentError::NotFound)?;
+    if payment.status == Status::Refunded && payment.reservation_ended {
+        let (nothing, trace_parent) = (serde_json::json!({}), telemetry::trace_parent());
+        outbox::enqueue(connection, id.as_uuid(), kind::REFUNDED, &nothing, trace_parent.as_deref()).await?;
+    }
+    Ok(payment)
 }

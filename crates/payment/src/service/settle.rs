@@ -13,8 +13,8 @@ use crate::{
 
 impl<R: Reservations, P: Psp> Payments<R, P> {
     /// Closes the page of a payment that nobody has made, and pays back from one that was made: what the policy gives,
-    /// but never more than is left. When that is nothing the payment stays PAID. None when there never was a payment,
-    /// as for a partner who collects.
+    /// but never more than is left. When that is nothing the payment stays as it is, and the reservation service hears
+    /// of what went back before. None when there never was a payment, as for a partner who collects.
     ///
     /// Money that comes on the page all the same, in the moment before it closes, is told to the reservation service
     /// as any other; that asks for it to go back.
@@ -61,7 +61,7 @@ impl<R: Reservations, P: Psp> Payments<R, P> {
             // One cancellation for each payment, so its id makes the request.
             refund::request(&mut transaction, &locked, RefundReason::Cancellation, id.as_uuid(), Some(amount)).await?;
         }
-        let payment = payments::find(&mut *transaction, id).await?.ok_or(PaymentError::NotFound)?;
+        let payment = refund::reservation_ended(&mut transaction, id).await?;
         transaction.commit().await?;
         self.wake.wake();
         Ok(payment)

@@ -25,6 +25,7 @@ struct Row {
     expire_time: jiff_sqlx::Timestamp,
     refund_requested_minor: i64,
     refunded_minor: i64,
+    reservation_ended_at: Option<jiff_sqlx::Timestamp>,
     created_at: jiff_sqlx::Timestamp,
     status_changed_at: jiff_sqlx::Timestamp,
 }
@@ -32,7 +33,8 @@ struct Row {
 macro_rules! columns {
     () => {
         "payment_id, reservation_id, owner, amount_minor, currency, status, return_url, psp_session, checkout_url, \
-         expire_time, refund_requested_minor, refunded_minor, created_at, status_changed_at"
+         expire_time, refund_requested_minor, refunded_minor, reservation_ended_at, \
+         created_at, status_changed_at"
     };
 }
 
@@ -55,6 +57,7 @@ impl TryFrom<Row> for Payment {
             expire_time: row.expire_time.to_jiff(),
             refund_requested: money(row.refund_requested_minor)?,
             refunded: money(row.refunded_minor)?,
+            reservation_ended: row.reservation_ended_at.is_some(),
             created_at: row.created_at.to_jiff(),
             status_changed_at: row.status_changed_at.to_jiff(),
         })
@@ -190,6 +193,17 @@ pub async fn set_status(connection: &mut PgConnection, id: PaymentId, to: Status
         .bind(to.as_str())
         .execute(connection)
         .await?;
+    Ok(())
+}
+
+/// Notes that the reservation of a payment that is locked has ended.
+pub async fn note_end(connection: &mut PgConnection, id: PaymentId) -> Result<(), StoreError> {
+    sqlx::query(
+        "update payment_order set reservation_ended_at = now() where payment_id = $1 and reservation_ended_at is null",
+    )
+    .bind(id.as_uuid())
+    .execute(connection)
+    .await?;
     Ok(())
 }
 

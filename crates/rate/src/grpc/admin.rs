@@ -6,7 +6,7 @@ use staymesh_api::rate::v1::{
     ListNightlyPricesResponse, SetNightlyPricesRequest, SetNightlyPricesResponse, SetRoomRateRequest,
     SetRoomRateResponse, SetTaxesRequest, SetTaxesResponse, rate_admin_service_server::RateAdminService,
 };
-use staymesh_domain::{DateRange, FieldError, HotelId, Page};
+use staymesh_domain::{DateRange, FieldError, HotelId, Page, PageError, format_date, parse_date};
 use staymesh_mesh::{Caller, Problem};
 use tonic::{Request, Response, Status};
 
@@ -107,5 +107,10 @@ fn nights_wanted(request: &ListNightlyPricesRequest) -> Result<(DateRange, Page<
     let (hotel_id, room_type_id) = (request.hotel_id.to_string(), request.room_type_id.to_string());
     // The dates as they were sent: "today" may become another day between two pages.
     let filters = ["nightly_prices", &*hotel_id, &*room_type_id, &*request.from_date, &*request.until_date];
-    Ok((range, Page::parse(request.page_size, &request.page_token, &filters)?))
+    let page: Page<Date> = Page::parse(request.page_size, &request.page_token, &filters)?;
+    // Anybody can write a token; a date of another age is none of ours, and not one that the database takes.
+    if page.after.is_some_and(|date| parse_date(&format_date(date)).is_err()) {
+        return Err(PageError::Token.into());
+    }
+    Ok((range, page))
 }

@@ -39,6 +39,10 @@ impl Pricing {
                 MoneyError::TooLarge => RateError::StayTooExpensive { index },
                 other => RateError::StoredAmount(other),
             })?;
+            // By a rule that takes nine tenths off a price of a cent or two. Nobody could pay it, so it is not for sale.
+            if price.total.minor() == 0 {
+                continue;
+            }
             bills.push(answer::stay(demand.room_type_id, price, &taxes, prices.rate.policy));
         }
         Ok(bills)

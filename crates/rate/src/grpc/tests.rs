@@ -1,3 +1,4 @@
+use jiff::civil::{Date, date};
 use staymesh_api::{
     rate::v1::{
         self as proto, GetRoomRateRequest, GetTaxesRequest, ListNightlyPricesRequest, PriceStayRequest,
@@ -6,6 +7,7 @@ use staymesh_api::{
     },
     r#type::v1::Money,
 };
+use staymesh_domain::Page;
 use staymesh_mesh::Reason;
 use tonic::Request;
 
@@ -37,6 +39,24 @@ async fn a_stay_is_priced_night_by_night() {
     assert_eq!(first.cancellation_policy, rate("1").cancellation_policy);
     // 80.10 and a quarter more is 100.125: the half goes to the even cent.
     assert_eq!(amount(&prices[0].nights[2].price), "100.12");
+}
+
+#[tokio::test]
+async fn a_stay_that_would_cost_nothing_is_not_for_sale() {
+    let desk = desk().await;
+    for (room_type_id, base_price) in [(1, "0.01"), (2, "0.06")] {
+        let rules = vec![proto::OccupancyRule { sold_percent: 50, price_change_percent: -90 }];
+        let cheap = proto::RoomRate { occupancy_rules: rules, ..rate(base_price) };
+        desk.set_rate(room_type_id, cheap).await.unwrap();
+    }
+    let shown = async |sold: &[i32]| {
+        let prices = desk.price(vec![demand(1, sold), demand(2, sold)]).await.unwrap();
+        prices.into_iter().map(|price| (price.room_type_id, price.total.unwrap().amount)).collect::<Vec<_>>()
+    };
+    // A tenth of 0.01 is nothing, a tenth of 0.06 is rounded to 0.01; two rooms for three nights.
+    assert_eq!(shown(&[50; 3]).await, [(2, "0.06".to_owned())]);
+    // One night that costs something is enough.
+    assert_eq!(shown(&[50, 50, 0]).await, [(1, "0.02".to_owned()), (2, "0.16".to_owned())]);
 }
 
 #[tokio::test]
@@ -114,6 +134,9 @@ async fn wrong_rates_are_refused_by_name_and_change_nothing() {
             "rate.cancellation_policy.late_penalty_percent",
         ]
     );
+    for nothing in ["0", "0.00"] {
+        assert_eq!(fields(&desk.set_rate(1, rate(nothing)).await.unwrap_err()), ["rate.base_price.amount"]);
+    }
     let missing = proto::RoomRate { base_price: None, ..rate("1") };
     assert_eq!(fields(&desk.set_rate(1, missing).await.unwrap_err()), ["rate.base_price"]);
     let many = proto::RoomRate { occupancy_rules: (1..=21).map(|sold| rule(sold, 1)).collect(), ..rate("1") };
@@ -195,6 +218,19 @@ async fn nights_are_set_on_weekdays_listed_and_cleared() {
 }
 
 #[tokio::test]
+async fn forged_tokens_are_refused_by_name() {
+    let desk = desk().await;
+    desk.set_rate(1, rate("100")).await.unwrap();
+    for date in [Date::MIN, Date::MAX, date(1999, 12, 31)] {
+        let filters = ["nightly_prices", "7", "1", "", ""];
+        let (_, page_token) = Page::<Date>::parse(1, "", &filters).unwrap().cut(vec![date, date], |date| *date);
+        let request = ListNightlyPricesRequest { hotel_id: HOTEL, room_type_id: 1, page_token, ..Default::default() };
+        let refused = desk.admin.list_nightly_prices(staff(request)).await.unwrap_err();
+        assert_eq!(fields(&refused), ["page_token"], "{date}");
+    }
+}
+
+#[tokio::test]
 async fn wrong_nights_are_refused_by_name_and_change_nothing() {
     let desk = desk().await;
     desk.set_rate(1, rate("100")).await.unwrap();
@@ -214,6 +250,7 @@ async fn wrong_nights_are_refused_by_name_and_change_nothing() {
         (nights("2027-03-01", "2027-03-02", &[1, 0], euros("1")), "weekdays[1]"),
         (nights("2027-03-01", "2027-03-02", &[1; 8], euros("1")), "weekdays"),
         (nights("2027-03-01", "2027-03-02", &[], euros("-1")), "price.amount"),
+        (nights("2027-03-01", "2027-03-02", &[], euros("0")), "price.amount"),
         (nights("2027-03-01", "2027-03-02", &[], euros("1.234")), "price.amount"),
     ] {
         assert_eq!(fields(&desk.admin.set_nightly_prices(staff(request)).await.unwrap_err()), [expected]);

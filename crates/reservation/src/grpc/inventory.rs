@@ -85,6 +85,10 @@ impl InventoryAdminService for Inventory {
             [hotel_id.to_string(), room_type_id.to_string(), nights.from().to_string(), nights.until().to_string()];
         let page: Page<Date> = Page::parse(asked.page_size, &asked.page_token, &filters.each_ref().map(String::as_str))
             .map_err(|e| refuse(FieldError::from(e)))?;
+        // A token is not signed; one that was made up must not reach the database with an absurd date.
+        if page.after.is_some_and(|after| !nights.contains(after)) {
+            return Err(refuse(FieldError::new("page_token", "is not one of this list")));
+        }
         let rows = self.0.list_inventory(hotel_id, room_type_id, nights, page.after, page.size.limit()).await?;
         let (rows, next_page_token) = page.cut(rows, |night| night.stay_date);
         let nights = rows

@@ -179,3 +179,29 @@ fn a_hold_does_not_end_early() {
     let early = now() + SignedDuration::from_secs(15 * 60 - 1);
     assert_eq!(decide(&booking, &Command::Expire, early).expect("decides"), Decision::Nothing);
 }
+
+#[test]
+fn money_for_a_booking_that_was_cancelled_after_its_hold_goes_back() {
+    let mut booking = booking(PaymentMode::GuestPays);
+    let later = now() + SignedDuration::from_mins(20);
+    for command in [Command::Expire, Command::Cancel] {
+        let decision = decide(&booking, &command, later).expect("decides");
+        carry_out(&mut booking, decision, true);
+    }
+    assert_eq!(booking.cancellation_reason, Some(CancellationReason::Requested));
+    let payment_id = PaymentId::new();
+    let confirm = Command::ConfirmPayment { payment_id, amount: euros(TOTAL) };
+    let decision = decide(&booking, &confirm, later).expect("decides");
+    assert_eq!(decision, Decision::SendMoneyBack { note: Some(payment_id) });
+}
+
+#[test]
+fn a_stay_that_has_begun_cannot_be_cancelled_for_money() {
+    let mut booking = booking(PaymentMode::GuestPays);
+    let pay = Command::ConfirmPayment { payment_id: PaymentId::new(), amount: euros(TOTAL) };
+    let decision = decide(&booking, &pay, now()).expect("decides");
+    carry_out(&mut booking, decision, true);
+    let at = |text: &str| decide(&booking, &Command::Cancel, text.parse().expect("a time"));
+    assert!(at("2030-01-01T23:00:00Z").is_ok(), "the first night has not begun everywhere");
+    assert!(matches!(at("2030-01-02T12:00:00Z"), Err(ReservationError::StayHasBegun)));
+}

@@ -131,7 +131,7 @@ impl Service {
             return Err(ReservationError::NotOnSale);
         }
         if left.rooms_left < wish.rooms.get() {
-            return Err(ReservationError::SoldOut { stay_date: None });
+            return Err(self.sold_out(wish, room_type_id).await?);
         }
         let prices = self.rates.price(wish.hotel_id, wish.stay, wish.rooms.get(), vec![demand(&left)]).await?;
         let price = prices.first().ok_or(ReservationError::NotOnSale)?;
@@ -148,6 +148,20 @@ impl Service {
         );
         let token = self.offers.sign(&offer).map_err(|error| staymesh_mesh::Problem::internal(&error))?;
         Ok(OrderForm { offer, token })
+    }
+}
+
+impl Service {
+    /// Names the night that is short, and who has yet to pay for it.
+    async fn sold_out(&self, wish: Wish, room_type_id: RoomTypeId) -> Result<ReservationError, ReservationError> {
+        let nights = self.store.nights_left(wish.hotel_id, wish.stay, &[room_type_id.get()]).await?;
+        let short = nights.into_iter().find(|night| night.rooms_left < wish.rooms.get());
+        let stay_date = short.map(|night| night.stay_date);
+        let hold_expire_time = match stay_date {
+            Some(date) => self.store.earliest_hold(wish.hotel_id, room_type_id, date).await?,
+            None => None,
+        };
+        Ok(ReservationError::SoldOut { stay_date, hold_expire_time })
     }
 }
 

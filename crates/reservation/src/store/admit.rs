@@ -5,13 +5,17 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use jiff::{Timestamp, ToSpan, civil::Date};
+use jiff::Timestamp;
 use sqlx::PgConnection;
 use staymesh_mesh::Problem;
 use staymesh_store::ResultExt;
 use uuid::Uuid;
 
-use super::{Store, booking::NOT_OVERBOOKED};
+use super::{
+    Store,
+    booking::NOT_OVERBOOKED,
+    nights::{self, columns, date_of, day_of},
+};
 use crate::{
     error::ReservationError,
     model::{NewReservation, Reservation, Status},
@@ -57,8 +61,9 @@ impl Store {
     ) -> Result<Option<Made>, ReservationError> {
         let fresh: Vec<_> = orders.iter().filter(|order| !known.contains_key(&order.id.as_uuid())).collect();
         let demands: Vec<_> = fresh.iter().map(|order| demand(order)).collect();
-        let mut transaction = self.pool.begin().await?;
-        let mut left = lock_nights(&mut transaction, &demands).await?;
+        let mut transaction = self.pool.begin_with(BEGIN).await?;
+        let wanted: BTreeSet<Night> = demands.iter().flat_map(Demand::nights).collect();
+        let mut left = nights::lock(&mut transaction, wanted).await?;
         let verdicts = admit(&demands, &mut left);
         let (taken, refused): (Vec<_>, Vec<_>) = fresh
             .into_iter()
@@ -68,37 +73,50 @@ impl Store {
         let taken: Vec<_> = taken.into_iter().map(|(order, _)| order).collect();
         let times = write(&mut transaction, &taken).await?;
         let complete = times.len() == taken.len();
+        // One that was refused may have been made before: then it gets that answer.
+        let met = taken.iter().map(|order| order.id.as_uuid()).filter(|id| !times.contains_key(id));
+        let unsure: Vec<Uuid> = met.chain(refused.iter().map(|(order, _)| order.id.as_uuid())).collect();
+        if !unsure.is_empty() {
+            known.extend(existing(&mut transaction, &unsure).await?);
+        }
         if complete {
             transaction.commit().await?;
         } else {
             transaction.rollback().await?;
         }
-        // One that was refused may have been made before: then it gets that answer.
-        let met = taken.iter().map(|order| order.id.as_uuid()).filter(|id| !times.contains_key(id));
-        let unsure: Vec<Uuid> = met.chain(refused.iter().map(|(order, _)| order.id.as_uuid())).collect();
-        if !unsure.is_empty() {
-            known.extend(self.known(&unsure).await?);
-        }
+        let short = refused.iter().filter_map(|(_, verdict)| match verdict {
+            Verdict::SoldOut(night) => Some(*night),
+            _ => None,
+        });
+        // Good to know, and no reason to fail bookings that are made.
+        let holds = self.earliest_holds(short.collect()).await.unwrap_or_default();
         let verdicts = demands.iter().map(|demand| demand.id).zip(verdicts).collect();
-        Ok(complete.then_some(Made { verdicts, times }))
+        Ok(complete.then_some(Made { verdicts, times, holds }))
     }
+}
 
-    /// Those of the bookings that exist.
-    async fn known(&self, ids: &[Uuid]) -> Result<BTreeMap<Uuid, Reservation>, ReservationError> {
-        let rows: Vec<super::rows::ReservationRow> = sqlx::query_as(
-            "select r.* from unnest($1::uuid[]) id
-                 join reservation r on r.hotel_id = reservation_hotel_id(id) and r.reservation_id = id",
-        )
-        .bind(ids)
-        .fetch_all(&self.pool)
-        .await?;
-        rows.into_iter()
-            .map(|row| {
-                let reservation = Reservation::try_from(row)?;
-                Ok((reservation.id.as_uuid(), reservation))
-            })
-            .collect()
-    }
+/// Begins, and has less patience with locks than others: whoever holds the rows of one hotel must not keep the other
+/// hotels of a lane waiting.
+const BEGIN: &str = "begin; set local lock_timeout = '500ms'";
+
+/// Those of the bookings that exist.
+async fn existing(
+    transaction: &mut PgConnection,
+    ids: &[Uuid],
+) -> Result<BTreeMap<Uuid, Reservation>, ReservationError> {
+    let rows: Vec<super::rows::ReservationRow> = sqlx::query_as(
+        "select r.* from unnest($1::uuid[]) id
+         join reservation r on r.hotel_id = reservation_hotel_id(id) and r.reservation_id = id",
+    )
+    .bind(ids)
+    .fetch_all(transaction)
+    .await?;
+    rows.into_iter()
+        .map(|row| {
+            let reservation = Reservation::try_from(row)?;
+            Ok((reservation.id.as_uuid(), reservation))
+        })
+        .collect()
 }
 
 /// What a write has come to.
@@ -107,6 +125,8 @@ struct Made {
     verdicts: Vec<(Uuid, Verdict)>,
     /// When each that got its rooms was made.
     times: BTreeMap<Uuid, Timestamp>,
+    /// Of the nights that are sold out, when the earliest unpaid hold on each ends.
+    holds: BTreeMap<Night, Timestamp>,
 }
 
 /// The answer to each booking, in order.
@@ -122,7 +142,10 @@ fn answers(orders: &[NewReservation], made: &Made, known: &BTreeMap<Uuid, Reserv
                 return repeat(order, before);
             }
             match verdict {
-                Some(Verdict::SoldOut((_, _, day))) => Err(ReservationError::SoldOut { stay_date: date_of(day) }),
+                Some(Verdict::SoldOut(night)) => Err(ReservationError::SoldOut {
+                    stay_date: date_of(night.2),
+                    hold_expire_time: made.holds.get(&night).copied(),
+                }),
                 Some(Verdict::NotOnSale) => Err(ReservationError::NotOnSale),
                 _ => {
                     let time = made.times.get(&id).copied().ok_or(ReservationError::NotFound)?;
@@ -150,51 +173,6 @@ fn demand(order: &NewReservation) -> Demand {
         end: day_of(order.stay.check_out()),
         rooms: order.rooms.get(),
     }
-}
-
-/// Days since 1970-01-01; dates travel to the database as this, in arrays.
-fn day_of(date: Date) -> i32 {
-    date.duration_since(EPOCH).as_hours().checked_div(24).and_then(|days| i32::try_from(days).ok()).unwrap_or(0)
-}
-
-fn date_of(day: i32) -> Option<Date> {
-    EPOCH.checked_add(day.days()).ok()
-}
-
-const EPOCH: Date = jiff::civil::date(1970, 1, 1);
-
-/// Locks the nights in the order of their keys, so that nobody waits in a circle, and tells what is left in each.
-async fn lock_nights(
-    transaction: &mut PgConnection,
-    demands: &[Demand],
-) -> Result<BTreeMap<Night, i32>, ReservationError> {
-    let nights: BTreeSet<Night> = demands.iter().flat_map(Demand::nights).collect();
-    let (hotels, room_types, days) = columns(nights);
-    let rows: Vec<(i32, i32, i32, i32)> = sqlx::query_as(
-        "select i.hotel_id, i.room_type_id, i.stay_date - date '1970-01-01',
-             i.total_inventory * (100 + i.overbooking_percent) / 100 - i.total_reserved
-         from unnest($1::integer[], $2::integer[], $3::integer[]) wanted (hotel_id, room_type_id, day)
-         join room_type_inventory i on i.hotel_id = wanted.hotel_id and i.room_type_id = wanted.room_type_id
-             and i.stay_date = date '1970-01-01' + wanted.day
-         order by i.hotel_id, i.room_type_id, i.stay_date
-         for no key update of i",
-    )
-    .bind(hotels)
-    .bind(room_types)
-    .bind(days)
-    .fetch_all(transaction)
-    .await?;
-    Ok(rows.into_iter().map(|(hotel, room_type, day, left)| ((hotel, room_type, day), left)).collect())
-}
-
-fn columns(nights: impl IntoIterator<Item = Night>) -> (Vec<i32>, Vec<i32>, Vec<i32>) {
-    let mut columns = (Vec::new(), Vec::new(), Vec::new());
-    for (hotel_id, room_type_id, day) in nights {
-        columns.0.push(hotel_id);
-        columns.1.push(room_type_id);
-        columns.2.push(day);
-    }
-    columns
 }
 
 /// Writes bookings and takes their rooms in one statement. Yields when each was made; those that exist are left out.
@@ -238,7 +216,7 @@ async fn write(
         .bind(rooms_taken)
         .fetch_all(transaction)
         .await
-        .on_constraint(NOT_OVERBOOKED, |_| ReservationError::SoldOut { stay_date: None })?;
+        .on_constraint(NOT_OVERBOOKED, |_| ReservationError::SoldOut { stay_date: None, hold_expire_time: None })?;
     Ok(rows.into_iter().map(|(id, made)| (id, made.to_jiff())).collect())
 }
 

@@ -160,7 +160,7 @@ async fn take_rooms(
 ) -> Result<(), ReservationError> {
     let nights = add_reserved(transaction, id, room_type_id, stay, rooms)
         .await
-        .on_constraint(NOT_OVERBOOKED, |_| ReservationError::SoldOut { stay_date: None })?;
+        .on_constraint(NOT_OVERBOOKED, |_| ReservationError::SoldOut { stay_date: None, hold_expire_time: None })?;
     if nights == u64::try_from(stay.night_count()).unwrap_or(0) {
         return Ok(());
     }

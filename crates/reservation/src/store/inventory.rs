@@ -48,12 +48,16 @@ impl Store {
     /// # Errors
     /// [`ReservationError::BelowReserved`] when a night has more rooms sold than it shall have.
     pub async fn set_inventory(&self, hotel_id: HotelId, changes: &[InventoryChange]) -> Result<u64, ReservationError> {
+        for change in changes {
+            self.ensure_partitions(change.nights.from(), change.nights.until()).await?;
+        }
         let mut transaction = self.pool.begin().await?;
         // One change of a hotel's inventory at a time, so that two of them cannot wait in a circle.
         sqlx::query("select pg_advisory_xact_lock(hashtext('set_inventory'), $1)")
             .bind(hotel_id.get())
             .execute(&mut *transaction)
             .await?;
+        lock_nights(&mut transaction, hotel_id, changes).await?;
         let mut nights = 0;
         for change in changes {
             nights += set_nights(&mut transaction, hotel_id, change).await?;
@@ -147,6 +151,16 @@ impl Store {
         Ok(())
     }
 
+    /// Makes the partitions that nights need, each in a transaction of its own: their locks must not be kept.
+    async fn ensure_partitions(&self, from: Date, until: Date) -> Result<(), ReservationError> {
+        sqlx::query("select ensure_inventory_partitions($1, $2)")
+            .bind(from.to_sqlx())
+            .bind(until.to_sqlx())
+            .execute(&self.pool)
+            .await?;
+        Ok(())
+    }
+
     /// The next rows of the plan after `after`, by key.
     ///
     /// # Errors
@@ -186,8 +200,8 @@ impl Store {
         horizon: Date,
     ) -> Result<u64, ReservationError> {
         let (hotel_id, room_type_id) = after.unwrap_or((0, 0));
+        self.ensure_partitions(today, horizon).await?;
         let mut transaction = self.pool.begin().await?;
-        ensure_partitions(&mut transaction, today, horizon).await?;
         let new: i64 = sqlx::query_scalar(
             "with due as materialized (
                  select * from inventory_plan
@@ -223,7 +237,6 @@ async fn set_nights(
     hotel_id: HotelId,
     change: &InventoryChange,
 ) -> Result<u64, ReservationError> {
-    ensure_partitions(transaction, change.nights.from(), change.nights.until()).await?;
     let weekdays: Vec<i32> = (1..=7)
         .filter(|day| {
             jiff::civil::Weekday::from_monday_one_offset(*day)
@@ -276,11 +289,24 @@ async fn set_plan(
     Ok(())
 }
 
-async fn ensure_partitions(transaction: &mut PgConnection, from: Date, until: Date) -> Result<(), ReservationError> {
-    sqlx::query("select ensure_inventory_partitions($1, $2)")
-        .bind(from.to_sqlx())
-        .bind(until.to_sqlx())
-        .execute(transaction)
-        .await?;
+/// Locks what exists of all the nights in the order of their keys, as bookings do, before the changes touch them in the
+/// order of the request.
+async fn lock_nights(
+    transaction: &mut PgConnection,
+    hotel_id: HotelId,
+    changes: &[InventoryChange],
+) -> Result<(), ReservationError> {
+    let room_types: Vec<i32> = changes.iter().map(|change| change.room_type_id.get()).collect();
+    sqlx::query(
+        "select from room_type_inventory
+         where hotel_id = $1 and room_type_id = any($2) and stay_date >= $3 and stay_date < $4
+         order by room_type_id, stay_date for no key update",
+    )
+    .bind(hotel_id.get())
+    .bind(room_types)
+    .bind(changes.iter().map(|change| change.nights.from()).min().map(ToSqlx::to_sqlx))
+    .bind(changes.iter().map(|change| change.nights.until()).max().map(ToSqlx::to_sqlx))
+    .execute(transaction)
+    .await?;
     Ok(())
 }

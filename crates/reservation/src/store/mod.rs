@@ -6,7 +6,9 @@
 mod admit;
 mod availability;
 mod booking;
+mod holds;
 mod inventory;
+mod nights;
 mod read;
 mod rows;
 

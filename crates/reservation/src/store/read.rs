@@ -1,7 +1,5 @@
 //! Reading bookings.
 
-use jiff::Timestamp;
-use jiff_sqlx::ToSqlx;
 use staymesh_domain::ReservationId;
 use uuid::Uuid;
 
@@ -68,22 +66,5 @@ impl Store {
             .fetch_all(&self.pool)
             .await?;
         rows.into_iter().map(|row| Ok(row.try_into()?)).collect()
-    }
-
-    /// Holds that are over at `now`, the longest over first. Holds that another replica is ending are left to it.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn expired_holds(&self, now: Timestamp, limit: i64) -> Result<Vec<ReservationId>, ReservationError> {
-        let ids: Vec<Uuid> = sqlx::query_scalar(
-            "select reservation_id from reservation
-             where status = 'pending_payment' and hold_expire_time <= $1
-             order by hold_expire_time limit $2 for no key update skip locked",
-        )
-        .bind(now.to_sqlx())
-        .bind(limit)
-        .fetch_all(&self.pool)
-        .await?;
-        Ok(ids.into_iter().filter_map(|id| ReservationId::try_from(id).ok()).collect())
     }
 }

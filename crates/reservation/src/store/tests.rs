@@ -398,3 +398,89 @@ async fn what_is_answered_is_what_is_kept() {
     let kept = world.store.get(partner.id).await.expect("read").expect("is there");
     assert_eq!(format!("{answered:?}"), format!("{kept:?}"));
 }
+
+#[tokio::test]
+async fn sold_out_tells_when_the_earliest_unpaid_hold_on_the_night_ends() {
+    let world = World::with_rooms(10).await;
+    world.set_inventory(4, 5, 2, 0).await.expect("inventory");
+    let held = |minutes| NewReservation {
+        hold_expire_time: Some(Timestamp::now() + SignedDuration::from_mins(minutes)),
+        ..world.order(4, 5, 1)
+    };
+    let (late, early) = (held(20), held(10));
+    for order in [&late, &early, &world.order(0, 4, 1), &world.order(5, 9, 1)] {
+        world.book(order).await.expect("booked");
+    }
+    let told = async || match world.book(&world.order(3, 6, 1)).await {
+        Err(ReservationError::SoldOut { stay_date, hold_expire_time }) => (stay_date, hold_expire_time),
+        other => panic!("{other:?}"),
+    };
+    let night = world.nights(4, 5).check_in();
+    let in_micros = |time: Option<Timestamp>| time.map(Timestamp::as_microsecond);
+    let (stay_date, end) = told().await;
+    assert_eq!((stay_date, in_micros(end)), (Some(night), in_micros(early.hold_expire_time)));
+    let pay = |id| {
+        world.apply(id, Command::ConfirmPayment { payment_id: PaymentId::new(), amount: total() }, Timestamp::now())
+    };
+    pay(early.id).await.expect("paid");
+    assert_eq!(in_micros(told().await.1), in_micros(late.hold_expire_time));
+    pay(late.id).await.expect("paid");
+    assert_eq!(told().await, (Some(night), None), "nobody has yet to pay: nobody is waited for in vain");
+}
+
+#[tokio::test]
+async fn many_holds_that_end_together_end_once_with_any_number_of_replicas() {
+    let world = Arc::new(World::with_rooms(1000).await);
+    let orders: Vec<_> = (0..600).map(|_| world.order(0, 3, 1)).collect();
+    for outcome in world.store.admit(&orders).await.expect("decided") {
+        outcome.expect("booked");
+    }
+    let paid = &orders[0];
+    let pay = Command::ConfirmPayment { payment_id: PaymentId::new(), amount: total() };
+    world.apply(paid.id, pay, Timestamp::now()).await.expect("paid");
+    let later = Timestamp::now() + SignedDuration::from_mins(16);
+    let replicas = (0..4).map(|_| {
+        let world = world.clone();
+        tokio::spawn(async move {
+            let mut ended = 0;
+            loop {
+                match world.store.end_holds(later, 100).await.expect("ends") {
+                    0 => return ended,
+                    some => ended += some,
+                }
+            }
+        })
+    });
+    let ended: usize = join_all(replicas).await.into_iter().map(|ended| ended.expect("no panic")).sum();
+    // A replica that finds the last ones locked by others goes home early; whoever locked them ends them.
+    assert_eq!(ended, 599);
+    assert_eq!(world.reserved().await[..4], [1, 1, 1, 0]);
+    assert_eq!(world.count("select count(*) from outbox").await, 599);
+    assert_eq!(world.count("select count(*) from reservation_transition where status = 'cancelled'").await, 599);
+    assert_eq!(world.store.end_holds(later, 100).await.expect("none is left"), 0);
+}
+
+#[tokio::test]
+async fn bulk_changes_in_any_order_and_bookings_never_wait_in_a_circle() {
+    let world = Arc::new(World::with_rooms(1000).await);
+    let change = |from, until| {
+        let stay = world.nights(from, until);
+        InventoryChange {
+            room_type_id: world.room_type,
+            nights: DateRange::new(stay.check_in(), stay.check_out()).expect("a range"),
+            total_inventory: 1000,
+            overbooking_percent: 10,
+            for_future_nights: true,
+        }
+    };
+    let changes = [change(6, 10), change(0, 3)];
+    let bulk = join_all((0..20).map(|_| world.store.set_inventory(world.hotel, &changes)));
+    let bookings = join_all((0..60).map(|_| {
+        let order = world.order(0, 9, 1);
+        let world = world.clone();
+        async move { world.book(&order).await }
+    }));
+    let (bulk, bookings) = tokio::join!(bulk, bookings);
+    assert!(bulk.iter().all(Result::is_ok), "{bulk:?}");
+    assert!(bookings.iter().all(Result::is_ok), "{bookings:?}");
+}

@@ -1,8 +1,9 @@
 //! One lane: gathers what waits, books it in one transaction, answers one by one.
 
-use staymesh_store::StoreError;
+use std::{collections::BTreeMap, time::Duration};
+
+use staymesh_store::{StoreError, bounded};
 use tokio::{sync::mpsc, time::Instant};
-use tokio_util::sync::CancellationToken;
 
 use super::Job;
 use crate::{
@@ -15,46 +16,94 @@ use crate::{
 /// not wait long for the last.
 const BATCH: usize = 200;
 
+/// How long a transaction may take when the database hangs; its own limits end what is merely slow.
+const LIMIT: Duration = Duration::from_secs(8);
+
 type Outcome = Result<Created, ReservationError>;
 
-/// Books what comes until `stop`.
-pub(super) async fn run(store: Store, mut queue: mpsc::Receiver<Job>, stop: CancellationToken) {
-    let mut jobs = Vec::with_capacity(BATCH);
+/// Books what comes until nobody can send any more.
+pub(super) async fn run(store: Store, mut queue: mpsc::Receiver<Job>) {
+    let mut jobs = Vec::new();
     // Waits for the first, then takes what is there: no timer, so an idle lane adds no delay.
-    while let Some(1..) = stop.run_until_cancelled(queue.recv_many(&mut jobs, BATCH)).await {
-        let now = Instant::now();
-        // Whoever has gone, or stopped waiting, gets nothing begun.
-        jobs.retain(|job| !job.answer.is_closed() && now < job.deadline);
-        let (orders, answers): (Vec<_>, Vec<_>) = jobs.drain(..).map(|job| (job.order, job.answer)).unzip();
-        for (answer, outcome) in answers.into_iter().zip(book(&store, &orders).await) {
-            // A caller who has gone finds the booking by repeating the request.
-            let _ = answer.send(outcome);
-        }
+    while queue.recv_many(&mut jobs, BATCH).await > 0 {
+        book_together(&store, std::mem::take(&mut jobs)).await;
     }
 }
 
-/// Books together; when that fails for a reason that may be one booking's own, one by one, so that a booking can only
-/// ever fail by itself.
-async fn book(store: &Store, orders: &[NewReservation]) -> Vec<Outcome> {
-    match store.admit(orders).await {
-        Ok(outcomes) => outcomes,
-        Err(ReservationError::Store(StoreError::Unavailable(cause))) => {
-            // Whether it was committed is not known; repeating is safe and tells.
-            orders.iter().map(|_| Err(StoreError::Unavailable(cause.clone()).into())).collect()
-        }
-        Err(error) if orders.len() == 1 => vec![Err(error)],
-        Err(error) => {
-            tracing::warn!(error.cause = %error, bookings = orders.len(), "a batch failed; booking one by one");
-            let mut outcomes = Vec::with_capacity(orders.len());
-            for order in orders {
-                outcomes.push(alone(store, order).await);
+/// Books all in one transaction. When that fails, the hotels are tried one after another, so that a hotel whose rows are
+/// locked or whose booking is odd does not take the others along.
+async fn book_together(store: &Store, jobs: Vec<Job>) {
+    let Err((jobs, error)) = attempt(store, jobs).await else {
+        return;
+    };
+    tracing::warn!(error.cause = %error, bookings = jobs.len(), "a batch failed; booking hotel by hotel");
+    let mut hotels: BTreeMap<i32, Vec<Job>> = BTreeMap::new();
+    for job in jobs {
+        hotels.entry(job.order.id.hotel_id().get()).or_default().push(job);
+    }
+    for jobs in hotels.into_values() {
+        book_hotel(store, jobs).await;
+    }
+}
+
+/// Books what is for one hotel. When its rows are locked, all of it is refused at once: waiting again for each booking
+/// would keep the other hotels of the lane waiting too.
+async fn book_hotel(store: &Store, jobs: Vec<Job>) {
+    let Err((jobs, error)) = attempt(store, jobs).await else {
+        return;
+    };
+    if let ReservationError::Store(StoreError::Timeout(cause)) = error {
+        answer_all(jobs, || StoreError::Timeout(cause.clone()));
+        return;
+    }
+    for job in jobs {
+        if let Err((jobs, error)) = attempt(store, vec![job]).await {
+            // The one job that was given.
+            let mut error = Some(error);
+            for job in jobs {
+                let error = error.take().unwrap_or(ReservationError::NotFound);
+                let _: Result<(), Outcome> = job.answer.send(Err(error));
             }
-            outcomes
         }
     }
 }
 
-async fn alone(store: &Store, order: &NewReservation) -> Outcome {
-    let mut outcomes = store.admit(std::slice::from_ref(order)).await?;
-    outcomes.pop().unwrap_or(Err(ReservationError::NotFound))
+/// Books in one transaction and answers, or gives the jobs back with what went wrong. Jobs whose callers have gone or
+/// stopped waiting are dropped: nothing is begun for them.
+async fn attempt(store: &Store, mut jobs: Vec<Job>) -> Result<(), (Vec<Job>, ReservationError)> {
+    let now = Instant::now();
+    jobs.retain(|job| !job.answer.is_closed() && now < job.deadline);
+    if jobs.is_empty() {
+        return Ok(());
+    }
+    let (orders, waiting): (Vec<NewReservation>, Vec<_>) =
+        jobs.into_iter().map(|job| (job.order, (job.answer, job.deadline))).unzip();
+    match bounded(LIMIT, store.admit(&orders)).await {
+        Ok(outcomes) => {
+            for ((answer, _), outcome) in waiting.into_iter().zip(outcomes) {
+                // A caller who has gone finds the booking by repeating the request.
+                let _: Result<(), Outcome> = answer.send(outcome);
+            }
+            Ok(())
+        }
+        Err(error) => {
+            let jobs = orders
+                .into_iter()
+                .zip(waiting)
+                .map(|(order, (answer, deadline))| Job { order, answer, deadline })
+                .collect();
+            if let ReservationError::Store(StoreError::Unavailable(cause)) = error {
+                // Whether it was committed is not known; repeating is safe and tells.
+                answer_all(jobs, || StoreError::Unavailable(cause.clone()));
+                return Ok(());
+            }
+            Err((jobs, error))
+        }
+    }
+}
+
+fn answer_all(jobs: Vec<Job>, error: impl Fn() -> StoreError) {
+    for job in jobs {
+        let _: Result<(), Outcome> = job.answer.send(Err(error().into()));
+    }
 }

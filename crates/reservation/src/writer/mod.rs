@@ -20,7 +20,6 @@ use tokio::{
     sync::{mpsc, oneshot},
     time::Instant,
 };
-use tokio_util::sync::CancellationToken;
 
 pub(crate) use admission::{Demand, Night, Verdict, admit};
 
@@ -53,17 +52,13 @@ struct Job {
 }
 
 impl Writer {
-    /// A writer with so many lanes, and the work of each lane, to be spawned. A lane ends at `stop`, after it has
-    /// answered what it had begun.
-    pub fn new(
-        store: &Store,
-        lanes: usize,
-        stop: &CancellationToken,
-    ) -> (Self, Vec<impl Future<Output = ()> + Send + use<>>) {
+    /// A writer with so many lanes, and the work of each lane, to be spawned. A lane ends when the last writer is gone,
+    /// so that bookings are answered for as long as the server drains.
+    pub fn new(store: &Store, lanes: usize) -> (Self, Vec<impl Future<Output = ()> + Send + use<>>) {
         let (senders, work): (Vec<_>, Vec<_>) = (0..lanes.max(1))
             .map(|_| {
                 let (sender, receiver) = mpsc::channel(QUEUE);
-                (sender, lane::run(store.clone(), receiver, stop.clone()))
+                (sender, lane::run(store.clone(), receiver))
             })
             .unzip();
         (Self { lanes: senders.into() }, work)

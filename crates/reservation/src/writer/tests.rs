@@ -16,7 +16,6 @@ use crate::{
 struct World {
     database: TestDatabase,
     stay: StayDates,
-    stop: CancellationToken,
 }
 
 impl World {
@@ -31,8 +30,10 @@ impl World {
             overbooking_percent: 10,
             for_future_nights: false,
         };
-        let world = Self { database, stay, stop: CancellationToken::new() };
-        world.store().set_inventory(hotel(), &[change]).await.expect("inventory");
+        let world = Self { database, stay };
+        for hotel in [hotel(7), hotel(8)] {
+            world.store().set_inventory(hotel, std::slice::from_ref(&change)).await.expect("inventory");
+        }
         world
     }
 
@@ -42,7 +43,7 @@ impl World {
 
     /// A writer as one replica has it.
     fn writer(&self) -> Writer {
-        let (writer, lanes) = Writer::new(&self.store(), 2, &self.stop);
+        let (writer, lanes) = Writer::new(&self.store(), 2);
         for lane in lanes {
             tokio::spawn(lane);
         }
@@ -50,8 +51,12 @@ impl World {
     }
 
     fn order(&self) -> NewReservation {
+        self.order_in(hotel(7))
+    }
+
+    fn order_in(&self, hotel: HotelId) -> NewReservation {
         NewReservation {
-            id: ReservationId::generate(hotel(), Timestamp::now()),
+            id: ReservationId::generate(hotel, Timestamp::now()),
             owner: "me".into(),
             room_type_id: RoomTypeId::try_from(3).expect("an id"),
             stay: self.stay,
@@ -70,14 +75,8 @@ impl World {
     }
 }
 
-impl Drop for World {
-    fn drop(&mut self) {
-        self.stop.cancel();
-    }
-}
-
-fn hotel() -> HotelId {
-    HotelId::try_from(7).expect("an id")
+fn hotel(id: i32) -> HotelId {
+    HotelId::try_from(id).expect("an id")
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -99,7 +98,7 @@ async fn two_replicas_sell_what_there_is_and_a_repeat_on_the_other_is_a_repeat()
 #[tokio::test]
 async fn a_full_lane_refuses_at_once_and_books_the_rest() {
     let world = World::with_rooms(10_000).await;
-    let (writer, lanes) = Writer::new(&world.store(), 1, &world.stop);
+    let (writer, lanes) = Writer::new(&world.store(), 1);
     // Nobody works the lane yet, so it fills.
     let waiting = join_all((0..QUEUE + 10).map(|_| writer.book(world.order())));
     let work = async {
@@ -120,7 +119,7 @@ async fn a_full_lane_refuses_at_once_and_books_the_rest() {
 #[tokio::test]
 async fn nothing_is_begun_for_a_caller_who_has_gone_or_stopped_waiting() {
     let world = World::with_rooms(10).await;
-    let (writer, lanes) = Writer::new(&world.store(), 1, &world.stop);
+    let (writer, lanes) = Writer::new(&world.store(), 1);
     let context = RequestContext { request_id: "r".into(), deadline: Instant::now() };
     let late = context.scope(writer.book(world.order()));
     let gone = writer.book(world.order());
@@ -138,4 +137,34 @@ async fn nothing_is_begun_for_a_caller_who_has_gone_or_stopped_waiting() {
     there.await.expect("booked");
     assert!(late.await.is_err());
     assert_eq!(world.count("select count(*) from reservation").await, 1);
+}
+
+#[tokio::test]
+async fn a_hotel_whose_rows_are_locked_does_not_stop_the_others_of_its_lane() {
+    let world = World::with_rooms(10).await;
+    let (writer, lanes) = Writer::new(&world.store(), 1);
+    let mut somebody = world.database.pool().begin().await.expect("a transaction");
+    sqlx::query("select from room_type_inventory where hotel_id = 7 for update")
+        .execute(&mut *somebody)
+        .await
+        .expect("locks");
+    // All of them are in the queue before the lane begins, so they are one batch.
+    let (locked, free) = (world.order_in(hotel(7)), world.order_in(hotel(8)));
+    let mut waiting: Vec<_> = (0..20).map(|_| Box::pin(writer.book(world.order_in(hotel(7))))).collect();
+    waiting.push(Box::pin(writer.book(locked.clone())));
+    let mut other = Box::pin(writer.book(free));
+    for future in waiting.iter_mut().chain([&mut other]) {
+        assert!(futures::poll!(future).is_pending());
+    }
+    for lane in lanes {
+        tokio::spawn(lane);
+    }
+    other.await.expect("its own rows are free");
+    for refused in join_all(waiting).await {
+        let problem = Problem::from(refused.expect_err("its rows are locked"));
+        assert_eq!(problem.reason(), Reason::Overloaded);
+    }
+    somebody.rollback().await.expect("ends");
+    writer.book(locked).await.expect("the repeat is booked");
+    assert_eq!(world.count("select count(*) from reservation").await, 2);
 }

@@ -1,11 +1,17 @@
 //! `staymesh job …`.
 
+use std::{path::PathBuf, time::Duration};
+
 use anyhow::{Context, Result};
-use clap::{Args, Subcommand};
-use indicatif::{ProgressBar, ProgressStyle};
+use clap::{Args, Subcommand, value_parser};
+use indicatif::{HumanCount, ProgressBar, ProgressStyle};
 use jiff::Timestamp;
-use staymesh_reservation::{extend, store::Store};
-use staymesh_store::StoreConfig;
+use staymesh_reservation::{
+    archive::{self, Done},
+    extend,
+    store::Store,
+};
+use staymesh_store::{StoreConfig, parse_duration};
 
 /// Work that is done once a day or by hand.
 #[derive(Subcommand)]
@@ -13,6 +19,8 @@ pub(crate) enum Job {
     /// Put nights on sale up to two years ahead, as the inventory plans say; run it daily. Safe to stop, to repeat and
     /// to run twice at once
     ExtendInventory(ExtendInventory),
+    /// Move the nights of months that are over out of the hot table; bookings stay. Safe to stop and to repeat
+    ArchiveInventory(ArchiveInventory),
 }
 
 #[derive(Args)]
@@ -21,10 +29,29 @@ pub(crate) struct ExtendInventory {
     store: StoreConfig,
 }
 
+#[derive(Args)]
+pub(crate) struct ArchiveInventory {
+    /// How many days a month must have been over
+    #[arg(long, default_value_t = 30, value_parser = value_parser!(u16).range(1..))]
+    keep_days: u16,
+    /// Write every month of the archive to a CSV file in `--export-to`, and drop its table
+    #[arg(long, requires = "export_to")]
+    drop: bool,
+    /// The folder for `--drop`
+    #[arg(long, requires = "drop")]
+    export_to: Option<PathBuf>,
+    /// How long to wait for transactions that keep a month from leaving
+    #[arg(long, default_value = "5m", value_parser = parse_duration)]
+    patience: Duration,
+    #[command(flatten)]
+    store: StoreConfig,
+}
+
 impl Job {
     pub(crate) async fn run(self) -> Result<()> {
         match self {
             Self::ExtendInventory(job) => job.run().await,
+            Self::ArchiveInventory(job) => job.run().await,
         }
     }
 }
@@ -44,5 +71,31 @@ impl ExtendInventory {
         bar.finish_and_clear();
         println!("{} room types, {} new nights", done.room_types, done.nights);
         Ok(())
+    }
+}
+
+impl ArchiveInventory {
+    async fn run(self) -> Result<()> {
+        let pool = staymesh_store::connect(&self.store)?;
+        let options =
+            archive::Options { keep_days: self.keep_days, patience: self.patience, drop_into: self.export_to };
+        let done = archive::run(&pool, &options, Timestamp::now(), show)
+            .await
+            .context("archiving; what is done stays done, so run it again")?;
+        if done.is_empty() {
+            println!("nothing to do");
+        }
+        Ok(())
+    }
+}
+
+fn show(done: &Done) {
+    match done {
+        Done::Archived { month, nights } => {
+            println!("{} is in the archive: {} nights", month.strftime("%Y-%m"), HumanCount(*nights));
+        }
+        Done::Dropped { month, file, nights } => {
+            println!("{} is in {}: {} nights", month.strftime("%Y-%m"), file.display(), HumanCount(*nights));
+        }
     }
 }

@@ -1,7 +1,21 @@
 //! What an operator can ask of the binary, one file a command.
 
+pub(crate) mod check;
 pub(crate) mod edge;
 pub(crate) mod identity;
 pub(crate) mod job;
 pub(crate) mod migrate;
+pub(crate) mod seed;
 pub(crate) mod serve;
+
+use std::time::Duration;
+
+use staymesh_store::StoreConfig;
+
+/// Gives statements the time that a command takes which goes through everything. The limits of a service are for
+/// requests.
+fn patient(mut store: StoreConfig) -> StoreConfig {
+    store.database_statement_timeout = store.database_statement_timeout.max(Duration::from_mins(15));
+    store.database_acquire_timeout = store.database_acquire_timeout.max(Duration::from_secs(30));
+    store
+}

@@ -13,6 +13,12 @@ pub(super) fn delay(attempt: i32, base: Duration, cap: Duration, random: f64) ->
     ceiling.mul_f64(random.clamp(0.0, 1.0))
 }
 
+/// How long to wait for a receiver that is away: anywhere between nothing and the event's age, within `base` and
+/// `cap`. So waits grow with the outage although no attempt is counted.
+pub(super) fn delay_by_age(age: Duration, base: Duration, cap: Duration, random: f64) -> Duration {
+    age.max(base).min(cap).mul_f64(random.clamp(0.0, 1.0))
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -26,6 +32,13 @@ mod tests {
     fn the_ceiling_doubles_up_to_the_cap() {
         let ceilings: Vec<_> = (1..=11).map(|attempt| delay(attempt, BASE, CAP, 1.0).as_secs()).collect();
         assert_eq!(ceilings, [1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300]);
+    }
+
+    #[test]
+    fn an_outage_is_waited_for_in_growing_steps_up_to_the_cap() {
+        let ceiling = |age| delay_by_age(Duration::from_secs(age), BASE, CAP, 1.0).as_secs();
+        assert_eq!([0, 1, 60, 300, 86_400].map(ceiling), [1, 1, 60, 300, 300]);
+        assert_eq!(delay_by_age(CAP, BASE, CAP, 0.5), CAP / 2);
     }
 
     proptest! {

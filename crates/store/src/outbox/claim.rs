@@ -83,14 +83,39 @@ pub(super) async fn delivered(pool: &PgPool, event: &OutboxEvent) -> Result<(), 
 
 /// Frees the event for another attempt after `delay`, unless another relay has claimed it since.
 pub(super) async fn retry(pool: &PgPool, event: &OutboxEvent, reason: &str, delay: Duration) -> Result<(), StoreError> {
+    free(pool, event, reason, delay, 0).await
+}
+
+/// As [`retry`], and takes back that the claim counted as an attempt.
+///
+/// A stalled relay still cannot mistake a later claim for its own: only what a claim has added is taken back, so later
+/// claims have higher numbers.
+pub(super) async fn postpone(
+    pool: &PgPool,
+    event: &OutboxEvent,
+    reason: &str,
+    delay: Duration,
+) -> Result<(), StoreError> {
+    free(pool, event, reason, delay, 1).await
+}
+
+async fn free(
+    pool: &PgPool,
+    event: &OutboxEvent,
+    reason: &str,
+    delay: Duration,
+    taken_back: i32,
+) -> Result<(), StoreError> {
     sqlx::query(
-        "update outbox set next_attempt_at = now() + make_interval(secs => $3), last_error = $4
+        "update outbox
+         set next_attempt_at = now() + make_interval(secs => $3), last_error = $4, attempts = attempts - $5
          where event_id = $1 and attempts = $2 and delivered_at is null and parked_at is null",
     )
     .bind(event.event_id)
     .bind(event.attempt)
     .bind(delay.as_secs_f64())
     .bind(shortened(reason))
+    .bind(taken_back)
     .execute(pool)
     .await?;
     Ok(())

@@ -9,7 +9,8 @@
 //!   different aggregates do not wait for one another. The order is that of `event_id`, which is the order of commits
 //!   as long as the writers of one aggregate hold a lock on it, as every change of a reservation or payment does.
 //! - **not forever**: after a permanent refusal or too many attempts it is parked. It then no longer holds up its
-//!   aggregate, and waits for somebody to [`replay`] it, out of order.
+//!   aggregate, and waits for somebody to [`replay`] it, out of order. An outage of the receiver parks nothing, however
+//!   long it lasts: see [`Delivery::Away`].
 //!
 //! The table is in each owner's own database; its definition is [`SCHEMA`], which the owner's migration copies.
 
@@ -19,6 +20,7 @@ mod claim;
 mod relay;
 
 use std::fmt;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use serde::Serialize;
@@ -30,7 +32,7 @@ use uuid::Uuid;
 pub use admin::{OutboxStats, ParkedEvent, parked, purge_delivered, replay, replay_all, stats};
 pub use relay::{Deliver, Delivery, Relay, RelayOptions, Wake};
 
-use crate::StoreError;
+use crate::{Cause, StoreError};
 
 /// The outbox table with its constraints and indexes, as every owner's migration has it.
 pub const SCHEMA: &str = include_str!("schema.sql");
@@ -61,6 +63,30 @@ pub async fn enqueue(
     Ok(event_id)
 }
 
+/// As [`enqueue`] for many aggregates at once, in their order: the same kind of event for each.
+pub async fn enqueue_all(
+    connection: &mut PgConnection,
+    kind: &str,
+    events: &[(Uuid, impl Serialize + Sync)],
+    trace_parent: Option<&str>,
+) -> Result<(), StoreError> {
+    let payloads: Result<Vec<_>, _> = events.iter().map(|(_, payload)| serde_json::to_value(payload)).collect();
+    let payloads = payloads.map_err(|_| StoreError::Unexpected(Cause::new("a payload does not encode")))?;
+    sqlx::query(
+        "insert into outbox (aggregate_id, kind, payload, trace_parent)
+         select aggregate_id, $2, payload, $4 from unnest($1::uuid[], $3::jsonb[]) with ordinality
+             e (aggregate_id, payload, place)
+         order by place",
+    )
+    .bind(events.iter().map(|(aggregate_id, _)| *aggregate_id).collect::<Vec<_>>())
+    .bind(kind)
+    .bind(payloads)
+    .bind(trace_parent)
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
 /// An event on its way.
 pub struct OutboxEvent {
     /// Its number, which ascends with time.
@@ -73,7 +99,7 @@ pub struct OutboxEvent {
     pub created_at: Timestamp,
     /// The W3C `traceparent` of the span that wrote it.
     pub trace_parent: Option<String>,
-    /// 1 on the first attempt to deliver it.
+    /// 1 on the first attempt to deliver it, and on all that found the receiver away.
     pub attempt: i32,
     payload: serde_json::Value,
 }
@@ -82,6 +108,11 @@ impl OutboxEvent {
     /// What the receiver needs. An error means the event was written by code that disagrees with this: park it.
     pub fn payload<T: DeserializeOwned>(&self) -> Result<T, serde_json::Error> {
         T::deserialize(&self.payload)
+    }
+
+    /// By this process's clock; zero when that is behind the server's.
+    fn age(&self) -> Duration {
+        Duration::try_from(Timestamp::now().duration_since(self.created_at)).unwrap_or_default()
     }
 }
 

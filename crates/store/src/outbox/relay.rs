@@ -11,15 +11,18 @@ use tokio_util::sync::CancellationToken;
 use tracing::{Instrument, error, info_span, warn};
 
 use super::{OutboxEvent, backoff, claim};
-use crate::StoreError;
+use crate::{StoreError, bounded};
 
 /// What came of one attempt. Reasons are stored and logged: no personal data in them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Delivery {
     /// The receiver has it, now or from an earlier attempt.
     Done,
-    /// Not this time: try again later.
+    /// Not this time: try again later, [`RelayOptions::max_attempts`] times in all.
     Retry(String),
+    /// The receiver is not there at all, which says nothing about the event: try again for as long as that takes. It
+    /// does not count as an attempt.
+    Away(String),
     /// It will never be taken; somebody must look.
     Park(String),
 }
@@ -38,13 +41,17 @@ pub struct RelayOptions {
     pub concurrency: usize,
     /// Longest call of the receiver.
     pub deliver_timeout: Duration,
+    /// Longest wait for the database at each step. A little more than the server's own limits together, so that it only
+    /// ends what hangs.
+    pub store_timeout: Duration,
     /// How often to look for due events when nobody rings.
     pub poll: Duration,
     /// Attempts after which an event is parked.
     pub max_attempts: i32,
-    /// Longest wait after the first failed attempt; doubles with each further one.
+    /// Longest wait after the first failed attempt; doubles with each further one. While the receiver is away, the
+    /// longest wait is the event's age.
     pub backoff_base: Duration,
-    /// Longest wait after any failed attempt.
+    /// Longest wait after any failure.
     pub backoff_cap: Duration,
 }
 
@@ -53,6 +60,7 @@ impl Default for RelayOptions {
         Self {
             concurrency: 8,
             deliver_timeout: Duration::from_secs(10),
+            store_timeout: Duration::from_secs(10),
             poll: Duration::from_secs(1),
             max_attempts: 20,
             backoff_base: Duration::from_secs(1),
@@ -64,7 +72,7 @@ impl Default for RelayOptions {
 impl RelayOptions {
     /// How long a claim holds: the call, and ample time to write down its outcome.
     fn lease(&self) -> Duration {
-        self.deliver_timeout + Duration::from_secs(20)
+        self.deliver_timeout + 2 * self.store_timeout
     }
 }
 
@@ -95,7 +103,8 @@ impl<D: Deliver> Relay<D> {
     }
 
     /// Delivers events until `stop` is cancelled; then lets those on their way arrive, which takes
-    /// [`RelayOptions::deliver_timeout`] at most, and returns. Outages of the database are waited out.
+    /// [`RelayOptions::deliver_timeout`] at most, or [`RelayOptions::store_timeout`] more when the database hangs, and
+    /// returns. Outages of the database are waited out.
     pub async fn run(self, stop: CancellationToken) {
         let mut on_their_way = JoinSet::new();
         while !stop.is_cancelled() {
@@ -124,7 +133,7 @@ impl<D: Deliver> Relay<D> {
         if room == 0 {
             return;
         }
-        match claim::claim(&self.pool, room, self.options.lease()).await {
+        match bounded(self.options.store_timeout, claim::claim(&self.pool, room, self.options.lease())).await {
             Ok(events) => events.into_iter().for_each(|event| {
                 let span = info_span!("outbox delivery", event_id = event.event_id, kind = %event.kind, attempt = event.attempt);
                 let courier =
@@ -152,7 +161,7 @@ struct Courier<D> {
 impl<D: Deliver> Courier<D> {
     async fn carry(&self, event: OutboxEvent) {
         let outcome = self.attempt(&event).await;
-        if let Err(error) = self.settle(&event, outcome).await {
+        if let Err(error) = bounded(self.options.store_timeout, self.settle(&event, outcome)).await {
             // The lease runs out and the event is delivered once more, which receivers can take.
             warn!(error = &error as &dyn std::error::Error, "cannot write down what came of an outbox event");
         }
@@ -170,10 +179,15 @@ impl<D: Deliver> Courier<D> {
     }
 
     async fn settle(&self, event: &OutboxEvent, outcome: Delivery) -> Result<(), StoreError> {
+        let RelayOptions { backoff_base, backoff_cap, .. } = self.options;
         match outcome {
             Delivery::Done => claim::delivered(&self.pool, event).await,
+            Delivery::Away(reason) => {
+                let delay = backoff::delay_by_age(event.age(), backoff_base, backoff_cap, rand::random());
+                warn!(reason, retry_in_ms = delay.as_millis(), "the receiver of an outbox event is away");
+                claim::postpone(&self.pool, event, &reason, delay).await
+            }
             Delivery::Retry(reason) if event.attempt < self.options.max_attempts => {
-                let RelayOptions { backoff_base, backoff_cap, .. } = self.options;
                 let delay = backoff::delay(event.attempt, backoff_base, backoff_cap, rand::random());
                 warn!(reason, retry_in_ms = delay.as_millis(), "an outbox event was not delivered");
                 claim::retry(&self.pool, event, &reason, delay).await

@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod constraint;
 #[cfg(test)]
+mod hang;
+#[cfg(test)]
 mod migrate;
 #[cfg(test)]
 mod outage;

@@ -53,8 +53,9 @@ async fn a_used_up_pool_answers_in_time() {
     let database = crate::support::database(&[]).await;
     let mut config = StoreConfig::new(database.url());
     config.database_max_connections = 1;
-    config.database_acquire_timeout = Duration::from_millis(200);
+    config.database_acquire_timeout = Duration::from_secs(1);
     let pool = connect(&config).unwrap();
+    until("the only connection", async || query(&pool).await.is_ok()).await;
     let taken = pool.acquire().await.unwrap();
     assert_unavailable(&query(&pool).await);
     drop(taken);

@@ -122,6 +122,39 @@ async fn a_receiver_that_hangs_is_cut_off_and_asked_again() {
 }
 
 #[tokio::test]
+async fn an_outage_of_the_receiver_parks_nothing_however_long_it_lasts() {
+    let database = database(&[SCHEMA]).await;
+    let pool = database.pool();
+    let aggregate = Uuid::now_v7();
+    let first = write(pool, aggregate, "first").await;
+    let calls = AtomicUsize::new(0);
+    // Away for far more calls than there are attempts, then there again.
+    let receiver = Receiver::new(move |event: &OutboxEvent| {
+        assert_eq!(event.attempt, 1);
+        if calls.fetch_add(1, Ordering::SeqCst) < 20 { Delivery::Away("away".into()) } else { Delivery::Done }
+    });
+    let relay = start(pool, Shared(receiver.clone()), quick());
+    let second = write(pool, aggregate, "second").await;
+    until("delivered or parked", async || depth(pool).await == 0).await;
+    drop(relay);
+    let seen: Vec<_> = receiver.seen.lock().unwrap().iter().map(|(_, event_id)| *event_id).collect();
+    assert_eq!(seen, [vec![first; 21], vec![second]].concat());
+
+    // Outages in between do not save an event that the receiver keeps failing on.
+    write(pool, aggregate, "poisoned").await;
+    let calls = AtomicUsize::new(0);
+    let receiver = Receiver::new(move |_: &OutboxEvent| match calls.fetch_add(1, Ordering::SeqCst) % 2 {
+        0 => Delivery::Away("away".into()),
+        _ => Delivery::Retry("no".into()),
+    });
+    let _relay = start(pool, Shared(receiver.clone()), quick());
+    until("parked", async || depth(pool).await == 0).await;
+    let parked = &parked(pool, 1).await.unwrap()[0];
+    assert_eq!((parked.attempts, parked.last_error.as_deref()), (4, Some("no")));
+    assert_eq!(receiver.seen.lock().unwrap().len(), 8);
+}
+
+#[tokio::test]
 async fn a_claim_whose_relay_died_is_taken_over_when_its_lease_ends() {
     let database = database(&[SCHEMA]).await;
     let pool = database.pool();

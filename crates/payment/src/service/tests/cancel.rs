@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use crate::{
     error::PaymentError,
-    model::{CheckoutStatus, Status},
+    model::{CheckoutStatus, Payment, Status},
     psp::{MockPsp, PspError},
     reservations::MockReservations,
     store::payments,
@@ -35,7 +35,7 @@ async fn a_policy_that_gives_nothing_leaves_it_paid() {
     let paid = in_status(database.pool(), Status::Paid).await;
     let service = service(database.pool(), MockReservations::new(), MockPsp::new());
     let settled = service.settle_cancellation(paid.reservation_id, eur(0)).await.unwrap();
-    assert_eq!(settled, Some(paid));
+    assert_eq!(settled, Some(Payment { reservation_ended: true, ..paid }));
     assert!(outbox(database.pool()).await.is_empty());
 }
 

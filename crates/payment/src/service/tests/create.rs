@@ -112,6 +112,10 @@ fn changed(change: fn(&mut Booking)) -> Booking {
 #[case::partner_collects(Some(changed(|b| b.payment_mode = PaymentMode::PartnerCollects)), Reason::ReservationNotPayable)]
 #[case::free(Some(changed(|b| b.total = eur(0))), Reason::ReservationNotPayable)]
 #[case::swept(Some(changed(|b| { b.status = ReservationStatus::Cancelled; b.hold_expired = true; })), Reason::HoldExpired)]
+#[case::nearly_over(Some(changed(|b| {
+    b.create_time -= SignedDuration::from_mins(14);
+    b.hold_expire_time = Some(Timestamp::now() + SignedDuration::from_secs(65));
+})), Reason::HoldExpired)]
 #[case::over(Some(changed(|b| b.hold_expire_time = Some(Timestamp::now()))), Reason::HoldExpired)]
 #[tokio::test]
 async fn what_cannot_be_paid_never_reaches_the_provider(#[case] found: Option<Booking>, #[case] reason: Reason) {
@@ -164,13 +168,13 @@ async fn a_page_that_was_paid_before_its_answer_was_saved_is_taken_as_paid() {
 }
 
 #[tokio::test]
-async fn the_page_closes_when_the_hold_ends() {
+async fn the_page_closes_a_minute_before_the_hold_ends() {
     let database = database().await;
-    let ends = Timestamp::now() + SignedDuration::from_secs(77);
+    let ends = booking().hold_expire_time.unwrap();
     let found = Booking { hold_expire_time: Some(ends), ..booking() };
     let mut psp = MockPsp::new();
     psp.expect_create_checkout().times(1).returning(move |order| {
-        assert_eq!(order.expire_time.as_second(), ends.as_second());
+        assert_eq!(order.expire_time.as_second(), ends.as_second() - 60);
         Box::pin(async move { Ok(opened(&order)) })
     });
     let service = service(database.pool(), finds(move || Some(found.clone())), psp);

@@ -122,7 +122,10 @@ async fn a_repeated_delivery_pays_back_once() {
     hear(pool, &payment, CheckoutStatus::Paid).await;
     let mut reservations = MockReservations::new();
     reservations.expect_confirm_payment().times(2).returning(|_, _, _| Box::pin(async { Ok(true) }));
-    reservations.expect_confirm_refund().times(1).returning(|_, _, _| Box::pin(async { Ok(()) }));
+    reservations.expect_confirm_refund().times(2).returning(|_, _, amount| {
+        assert_eq!(amount, eur(10_000));
+        Box::pin(async { Ok(()) })
+    });
     let mut psp = MockPsp::new();
     psp.expect_refund().times(1).returning(|_| Box::pin(async { Ok("re_1".to_owned()) }));
     let _relay = start(pool, reservations, psp);
@@ -177,21 +180,86 @@ async fn what_will_never_be_taken_is_parked_with_its_reason() {
     assert_eq!(now(pool, refunding.payment_id).await.status, Status::Refunding, "it still is to go back");
 }
 
+/// Says in order what the reservation service may be told to have gone back.
+fn hears_of_refunds(amounts: &'static [i64]) -> MockReservations {
+    let mut reservations = MockReservations::new();
+    let mut amounts_left = amounts.iter();
+    reservations.expect_confirm_refund().times(amounts.len()).returning(move |_, _, amount| {
+        assert_eq!(amount, eur(*amounts_left.next().unwrap()));
+        Box::pin(async { Ok(()) })
+    });
+    reservations
+}
+
+/// A provider that pays back.
+fn pays_back() -> MockPsp {
+    let mut psp = MockPsp::new();
+    psp.expect_refund().returning(|order| Box::pin(async move { Ok(format!("re_{}", order.refund_id)) }));
+    psp
+}
+
+fn request(number: u128) -> uuid::Uuid {
+    uuid::Uuid::from_u128(number)
+}
+
 #[tokio::test]
 async fn goodwill_leaves_the_reservation_as_it_is() {
     let database = database().await;
     let paid = in_status(database.pool(), Status::Paid).await;
-    let mut reservations = MockReservations::new();
-    reservations
-        .expect_confirm_refund()
-        .times(1)
-        .returning(|_, _, _| Box::pin(async { Err(refused(Reason::IllegalTransition)) }));
-    let mut psp = MockPsp::new();
-    psp.expect_refund().times(1).returning(|_| Box::pin(async { Ok("re_1".to_owned()) }));
     let service = service(database.pool(), MockReservations::new(), MockPsp::new());
-    service.refund(paid.payment_id, Some(eur(500)), uuid::Uuid::from_u128(1)).await.unwrap();
-    let _relay = start(database.pool(), reservations, psp);
+    service.refund(paid.payment_id, Some(eur(500)), request(1)).await.unwrap();
+    let _relay = start(database.pool(), hears_of_refunds(&[]), pays_back());
     assert_eq!(quiet(database.pool()).await, Vec::<String>::new());
     let payment = now(database.pool(), paid.payment_id).await;
     assert_eq!((payment.status, payment.refunded), (Status::Refunded, eur(500)));
+}
+
+#[tokio::test]
+async fn a_cancelled_reservation_hears_of_all_that_goes_back_and_not_of_a_part() {
+    let database = database().await;
+    let pool = database.pool();
+    let paid = in_status(pool, Status::Paid).await;
+    let service = service(pool, MockReservations::new(), MockPsp::new());
+    // Both are on their way when the guest cancels; the small one arrives first.
+    service.refund(paid.payment_id, Some(eur(1_000)), request(1)).await.unwrap();
+    service.settle_cancellation(paid.reservation_id, eur(10_000)).await.unwrap();
+    let _relay = start(pool, hears_of_refunds(&[10_000]), pays_back());
+    assert_eq!(quiet(pool).await, Vec::<String>::new());
+    let payment = now(pool, paid.payment_id).await;
+    assert_eq!((payment.status, payment.refunded), (Status::Refunded, eur(10_000)));
+}
+
+#[tokio::test]
+async fn a_part_that_arrives_before_the_cancellation_is_known_is_not_taken_for_all() {
+    let database = database().await;
+    let pool = database.pool();
+    let paid = in_status(pool, Status::Paid).await;
+    let service = service(pool, MockReservations::new(), MockPsp::new());
+    service.refund(paid.payment_id, Some(eur(1_000)), request(1)).await.unwrap();
+    let _relay = start(pool, hears_of_refunds(&[10_000]), pays_back());
+    assert_eq!(quiet(pool).await, Vec::<String>::new());
+    service.settle_cancellation(paid.reservation_id, eur(10_000)).await.unwrap();
+    assert_eq!(quiet(pool).await, Vec::<String>::new());
+    assert_eq!(now(pool, paid.payment_id).await.refunded, eur(10_000));
+}
+
+#[rstest]
+#[case::all_of_it(10_000, 10_000)]
+#[case::all_that_the_policy_gives(7_000, 0)]
+#[tokio::test]
+async fn what_went_back_before_the_cancellation_is_told_with_it(#[case] before: i64, #[case] policy: i64) {
+    let database = database().await;
+    let pool = database.pool();
+    let paid = in_status(pool, Status::Paid).await;
+    let service = service(pool, MockReservations::new(), MockPsp::new());
+    service.refund(paid.payment_id, Some(eur(before)), request(1)).await.unwrap();
+    let told: &[i64] = if before == 10_000 { &[10_000; 3] } else { &[7_000; 3] };
+    let _relay = start(pool, hears_of_refunds(told), pays_back());
+    assert_eq!(quiet(pool).await, Vec::<String>::new());
+    // Each repeat is told again, in case the word was lost.
+    for _ in 0..3 {
+        let settled = service.settle_cancellation(paid.reservation_id, eur(policy)).await.unwrap().unwrap();
+        assert_eq!((settled.status, settled.refunded), (Status::Refunded, eur(before)));
+        assert_eq!(quiet(pool).await, Vec::<String>::new());
+    }
 }

@@ -140,6 +140,8 @@ async fn a_refund_event_counts_once_and_only_if_it_fits() {
     let database = database().await;
     let pool = database.pool();
     let payment = in_status(pool, Status::Refunding).await;
+    payments::note_end(&mut pool.acquire().await.unwrap(), payment.payment_id).await.unwrap();
+    let payment = now(pool, payment.payment_id).await;
     // The refund that in_status makes carries the payment's id.
     let ours = json!(payment.payment_id);
     for (id, reference, amount) in

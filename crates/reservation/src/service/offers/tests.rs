@@ -10,7 +10,6 @@ use staymesh_domain::DateRange;
 use staymesh_mesh::{Problem, Reason};
 use staymesh_store::outbox::Wake;
 use staymesh_testkit::TestDatabase;
-use tokio_util::sync::CancellationToken;
 
 use super::*;
 use crate::{
@@ -84,7 +83,7 @@ async fn service(hotels: MockHotels, rates: MockRates) -> (Service, Wish, TestDa
         .collect();
     store.set_inventory(hotel_id, &changes).await.expect("inventory");
     let keys = format!("k:{}", BASE64_STANDARD.encode([1; 32])).parse().expect("keys");
-    let (writer, _) = Writer::new(&store, 1, &CancellationToken::new());
+    let (writer, _) = Writer::new(&store, 1);
     let service = Service {
         store,
         bookings: Box::new(writer),

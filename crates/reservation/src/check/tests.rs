@@ -1,0 +1,236 @@
+//! A database that is as it must be is clean, whatever is going on in it; every kind of damage is found, and nothing
+//! else.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
+
+use futures::future::join_all;
+use jiff::{Timestamp, ToSpan, civil::Date};
+use rstest::rstest;
+use staymesh_domain::PaymentId;
+
+use super::*;
+use crate::{
+    extend::today,
+    lifecycle::Command,
+    model::PaymentMode,
+    testing::{World, pay, total},
+};
+
+const HOTEL: i32 = 7;
+
+fn first() -> Date {
+    today(Timestamp::now()).saturating_add(30.days())
+}
+
+/// Ten nights, and a booking for the first two of them in every state, each reached in every way.
+async fn world() -> World {
+    let world = World::new().await;
+    world.sell(HOTEL, first(), 10, 20).await.expect("inventory");
+    let id = PaymentId::new();
+    let refund = Command::ConfirmRefund { payment_id: id, amount: total() };
+    let ways: [&[Command]; 8] = [
+        &[],
+        &[pay(id)],
+        &[Command::RejectPayment],
+        &[Command::Cancel],
+        &[Command::Expire],
+        &[pay(id), Command::Cancel],
+        &[Command::Expire, pay(id)],
+        &[Command::Expire, pay(id), Command::Cancel, refund],
+    ];
+    for way in ways {
+        let booking = world.book(HOTEL, first(), 2, PaymentMode::GuestPays).await.expect("booked");
+        for command in way {
+            world.apply(booking.id, command).await.expect("a legal way");
+        }
+    }
+    world.book(HOTEL, first(), 2, PaymentMode::PartnerCollects).await.expect("booked");
+    world
+}
+
+async fn check(world: &World) -> Report {
+    run(world.pool(), &Options::default(), |_| {}).await.expect("checked")
+}
+
+#[tokio::test]
+async fn what_is_as_it_must_be_is_clean() {
+    let report = check(&world().await).await;
+    assert_eq!(report, Report { nights: 10, reservations: 9, ..Report::default() });
+    assert!(report.is_clean());
+    assert!(check(&World::new().await).await.is_clean(), "so is nothing");
+}
+
+#[rstest]
+#[case(
+    "update room_type_inventory set total_reserved = total_reserved - 1 where stay_date = FIRST",
+    Kind::ReservedDiffers,
+    1,
+    "3 reserved, but active bookings have 4 rooms"
+)]
+#[case(
+    "update room_type_inventory set total_reserved = 1 where stay_date = FIRST + 5",
+    Kind::ReservedDiffers,
+    1,
+    "1 reserved, but active bookings have 0 rooms"
+)]
+#[case(
+    "delete from room_type_inventory where stay_date = FIRST + 1",
+    Kind::NightMissing,
+    1,
+    "booked, but has no inventory"
+)]
+#[case(
+    "alter table room_type_inventory drop constraint room_type_inventory_not_overbooked;
+        update room_type_inventory set total_inventory = 3",
+    Kind::Overbooked,
+    2,
+    "4 reserved of 3 with 10 % overbooking"
+)]
+#[case(
+    "delete from reservation_transition where reservation_id = (OF 'pending_payment')",
+    Kind::IllegalHistory,
+    1,
+    "no history"
+)]
+#[case(
+    "delete from reservation_transition where version = 1 and reservation_id = (OF 'rejected')",
+    Kind::IllegalHistory,
+    1,
+    "begins as rejected"
+)]
+#[case(
+    "delete from reservation_transition where version = 2 and reservation_id = (OF 'refunded')",
+    Kind::IllegalHistory,
+    1,
+    "its versions have a gap"
+)]
+#[case(
+    "update reservation_transition set status = 'rejected' where version = 2 and reservation_id = (OF 'refunded')",
+    Kind::IllegalHistory,
+    1,
+    "has a step that is not legal"
+)]
+#[case(
+    "update reservation_transition set status = 'paid' where version = 1 and reservation_id = (OF 'pending_payment')",
+    Kind::IllegalHistory,
+    1,
+    "begins as paid"
+)]
+#[case(
+    "update reservation set status = 'rejected', cancellation_reason = null where reservation_id = (OF 'refunded')",
+    Kind::IllegalHistory,
+    1,
+    "ends as refunded, but is rejected"
+)]
+#[case(
+    "update reservation set version = 9 where reservation_id = (OF 'refunded')",
+    Kind::IllegalHistory,
+    1,
+    "has version 9 after 5 steps"
+)]
+#[case(
+    "insert into reservation_transition values (7, gen_random_uuid(), 1, 'paid')",
+    Kind::IllegalHistory,
+    1,
+    "a history without a booking"
+)]
+#[case(
+    "update reservation set hold_expire_time = now() - interval '61 s' where status = 'pending_payment'",
+    Kind::HoldOverdue,
+    1,
+    "should have ended at"
+)]
+#[tokio::test]
+async fn damage_is_found_and_nothing_else(
+    #[case] sql: &str,
+    #[case] kind: Kind,
+    #[case] count: u64,
+    #[case] detail: &str,
+) {
+    let world = world().await;
+    let first_night = format!("date '{}'", first());
+    let booking = "select reservation_id from reservation where status =";
+    world.tamper(&sql.replace("FIRST", &first_night).replace("OF", booking)).await;
+    let report = check(&world).await;
+    assert_eq!(report.counts, [(kind, count)].into());
+    assert_eq!(report.listed.len() as u64, count);
+    let found = report.listed.first().expect("one");
+    assert_eq!((found.kind, found.hotel_id), (kind, HOTEL));
+    assert!(found.detail.starts_with(detail), "{found}");
+    let is_night = matches!(kind, Kind::NightMissing | Kind::ReservedDiffers | Kind::Overbooked);
+    assert_eq!((found.room_type_id, found.stay_date.is_some()), (is_night.then_some(3), is_night));
+    assert_eq!(found.reservation_id.is_none(), is_night);
+}
+
+#[tokio::test]
+async fn a_hold_may_outlive_its_expiry_by_the_bound() {
+    let world = world().await;
+    world
+        .tamper("update reservation set hold_expire_time = now() - interval '61 s' where hold_expire_time > now()")
+        .await;
+    let patient = Options { hold_bound: Duration::from_mins(5), ..Options::default() };
+    assert!(run(world.pool(), &patient, |_| {}).await.expect("checked").is_clean());
+}
+
+#[tokio::test]
+async fn every_hotel_is_reached_and_all_is_counted_but_not_listed() {
+    let world = World::new().await;
+    // More than fit into one snapshot, with gaps between their ids.
+    for hotel in (1..=50).map(|n| n * 1_000) {
+        world.sell(hotel, first(), 3, 10).await.expect("inventory");
+    }
+    world.book(50_000, first(), 3, PaymentMode::GuestPays).await.expect("booked");
+    // A hotel that has bookings and nothing else, between two pages.
+    world.sell(20_500, first(), 2, 10).await.expect("inventory");
+    world.book(20_500, first(), 2, PaymentMode::GuestPays).await.expect("booked");
+    world.tamper("delete from room_type_inventory where hotel_id = 20500").await;
+    world.tamper("update room_type_inventory set total_reserved = total_reserved + 1").await;
+
+    let mut seen = Vec::new();
+    let options = Options { listed: 7, ..Options::default() };
+    let report = run(world.pool(), &options, |at| seen.push(at)).await.expect("checked");
+    assert_eq!(report.counts, [(Kind::NightMissing, 2), (Kind::ReservedDiffers, 150)].into());
+    assert_eq!(report.listed.iter().filter(|found| found.kind == Kind::ReservedDiffers).count(), 7);
+    assert_eq!(report.listed.len(), 9);
+    assert_eq!((report.nights, report.reservations), (152, 2));
+    let (begun, done) = (seen[0], seen[seen.len() - 1]);
+    assert_eq!((begun.hotels, begun.all_hotels), (0, 51));
+    assert_eq!((done.hotels, done.nights, done.violations), (51, 152, 152));
+}
+
+#[tokio::test]
+async fn a_busy_service_gives_no_false_alarm() {
+    let world = Arc::new(World::new().await);
+    for hotel in 1..=3 {
+        world.sell(hotel, first(), 5, 1000).await.expect("inventory");
+    }
+    let stop = Arc::new(AtomicBool::new(false));
+    let guests = (0..6).map(|n| {
+        let (world, stop) = (world.clone(), stop.clone());
+        tokio::spawn(async move {
+            let mut bookings = 0;
+            while !stop.load(Ordering::Relaxed) {
+                let hotel = n % 3 + 1;
+                let booking = world.book(hotel, first(), 1 + n % 5, PaymentMode::GuestPays).await.expect("booked");
+                let then = [Command::Cancel, pay(PaymentId::new()), Command::Expire, Command::RejectPayment];
+                world.apply(booking.id, &then[bookings % then.len()]).await.expect("a legal way");
+                bookings += 1;
+            }
+            bookings
+        })
+    });
+    let guests: Vec<_> = guests.collect();
+    let mut checked = Vec::new();
+    while checked.len() < 20 || checked.last().is_some_and(|seen| *seen < 300) {
+        let report = check(&world).await;
+        assert!(report.is_clean(), "{:?}", report.listed);
+        checked.push(report.reservations);
+    }
+    stop.store(true, Ordering::Relaxed);
+    let made: usize = join_all(guests).await.into_iter().map(|made| made.expect("no panic")).sum();
+    assert!(checked[0] < checked[checked.len() - 1], "bookings were made meanwhile");
+    assert_eq!(check(&world).await.reservations, made as u64);
+}

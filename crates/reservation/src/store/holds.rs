@@ -1,0 +1,150 @@
+//! Unpaid holds: who has one that others wait for, and ending those whose time is over.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::{Timestamp, civil::Date};
+use jiff_sqlx::ToSqlx;
+use sqlx::PgConnection;
+use staymesh_domain::{HotelId, RoomTypeId};
+use staymesh_mesh::telemetry;
+use staymesh_store::outbox;
+use uuid::Uuid;
+
+use super::{
+    Store,
+    nights::{self, columns, day_of},
+    rows::ReservationRow,
+};
+use crate::{
+    error::ReservationError,
+    lifecycle::{Change, Command, Decision, decide},
+    model::{CancellationReason, Reservation},
+    settlement::{CANCELLED, Cancelled},
+    writer::Night,
+};
+
+impl Store {
+    /// For each of the nights, when the earliest unpaid hold on it ends: the moment from which it is worth trying again.
+    /// Nights without one are not there.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub(crate) async fn earliest_holds(
+        &self,
+        wanted: BTreeSet<Night>,
+    ) -> Result<BTreeMap<Night, Timestamp>, ReservationError> {
+        if wanted.is_empty() {
+            return Ok(BTreeMap::new());
+        }
+        let (hotels, room_types, days) = columns(wanted);
+        let rows: Vec<(i32, i32, i32, jiff_sqlx::Timestamp)> = sqlx::query_as(
+            "select wanted.hotel_id, wanted.room_type_id, wanted.day, hold.hold_expire_time
+             from unnest($1::integer[], $2::integer[], $3::integer[]) wanted (hotel_id, room_type_id, day)
+             cross join lateral (
+                 select hold_expire_time from reservation r
+                 where r.hotel_id = wanted.hotel_id and r.room_type_id = wanted.room_type_id
+                     and r.status = 'pending_payment' and r.hold_expire_time > now()
+                     and r.check_in <= date '1970-01-01' + wanted.day and r.check_out > date '1970-01-01' + wanted.day
+                 order by hold_expire_time limit 1
+             ) hold",
+        )
+        .bind(hotels)
+        .bind(room_types)
+        .bind(days)
+        .fetch_all(&self.pool)
+        .await?;
+        Ok(rows.into_iter().map(|(hotel, room, day, end)| ((hotel, room, day), end.to_jiff())).collect())
+    }
+
+    /// As [`Self::earliest_holds`] for one night.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub(crate) async fn earliest_hold(
+        &self,
+        hotel_id: HotelId,
+        room_type_id: RoomTypeId,
+        date: Date,
+    ) -> Result<Option<Timestamp>, ReservationError> {
+        let night = (hotel_id.get(), room_type_id.get(), day_of(date));
+        Ok(self.earliest_holds(BTreeSet::from([night])).await?.remove(&night))
+    }
+
+    /// Ends holds that are over at `now`, the longest over first, all in one transaction, and tells how many. Holds that
+    /// another replica is ending, or somebody is paying for at this moment, are left to them.
+    ///
+    /// # Errors
+    /// When the database fails; then none has ended.
+    pub async fn end_holds(&self, now: Timestamp, limit: i64) -> Result<usize, ReservationError> {
+        let mut transaction = self.pool.begin().await?;
+        let over = lock_over(&mut transaction, now, limit).await?;
+        let mut changes: Vec<(Reservation, Change)> = Vec::with_capacity(over.len());
+        for booking in over {
+            if let Decision::Change(change) = decide(&booking, &Command::Expire, now)? {
+                changes.push((booking, change));
+            }
+        }
+        if !changes.is_empty() {
+            write_ends(&mut transaction, &changes).await?;
+        }
+        transaction.commit().await?;
+        Ok(changes.len())
+    }
+}
+
+async fn lock_over(
+    transaction: &mut PgConnection,
+    now: Timestamp,
+    limit: i64,
+) -> Result<Vec<Reservation>, ReservationError> {
+    let rows: Vec<ReservationRow> = sqlx::query_as(
+        "select * from reservation
+         where status = 'pending_payment' and hold_expire_time <= $1
+         order by hold_expire_time limit $2 for no key update skip locked",
+    )
+    .bind(now.to_sqlx())
+    .bind(limit)
+    .fetch_all(transaction)
+    .await?;
+    rows.into_iter().map(|row| Ok(row.try_into()?)).collect()
+}
+
+async fn write_ends(transaction: &mut PgConnection, changes: &[(Reservation, Change)]) -> Result<(), ReservationError> {
+    let mut free: BTreeMap<Night, i32> = BTreeMap::new();
+    for (booking, _) in changes {
+        let (hotel_id, room_type_id) = (booking.id.hotel_id().get(), booking.room_type_id.get());
+        for night in booking.stay.nights() {
+            *free.entry((hotel_id, room_type_id, day_of(night))).or_default() += booking.rooms.get();
+        }
+    }
+    nights::lock(transaction, free.keys().copied()).await?;
+    let rooms: Vec<i32> = free.values().copied().collect();
+    let (hotels, room_types, days) = columns(free.into_keys());
+    let ids: Vec<Uuid> = changes.iter().map(|(booking, _)| booking.id.as_uuid()).collect();
+    sqlx::query(
+        "with freed as (
+             update room_type_inventory i set total_reserved = i.total_reserved - t.rooms, version = i.version + 1
+             from unnest($1::integer[], $2::integer[], $3::integer[], $4::integer[])
+                 t (hotel_id, room_type_id, day, rooms)
+             where i.hotel_id = t.hotel_id and i.room_type_id = t.room_type_id
+                 and i.stay_date = date '1970-01-01' + t.day
+         )
+         update reservation r set status = 'cancelled', cancellation_reason = $6, hold_expire_time = null
+         from unnest($5::uuid[]) ended (id)
+         where r.hotel_id = reservation_hotel_id(ended.id) and r.reservation_id = ended.id",
+    )
+    .bind(hotels)
+    .bind(room_types)
+    .bind(days)
+    .bind(rooms)
+    .bind(ids)
+    .bind(CancellationReason::HoldExpired.as_str())
+    .execute(&mut *transaction)
+    .await?;
+    let events: Vec<_> = changes
+        .iter()
+        .filter_map(|(booking, change)| Some((booking.id.as_uuid(), Cancelled::new(booking.id, change.settle?))))
+        .collect();
+    outbox::enqueue_all(transaction, CANCELLED, &events, telemetry::trace_parent().as_deref()).await?;
+    Ok(())
+}

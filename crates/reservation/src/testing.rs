@@ -1,0 +1,105 @@
+//! A database with something for sale, for tests of what an operator runs.
+
+use jiff::{SignedDuration, Timestamp, ToSpan, civil::Date};
+use sqlx::{AssertSqlSafe, Executor, PgPool};
+use staymesh_domain::{
+    DateRange, GuestCount, HotelId, Money, PaymentId, ReservationId, RoomCount, RoomTypeId, StayDates,
+};
+use staymesh_testkit::TestDatabase;
+
+use crate::{
+    MIGRATOR,
+    error::ReservationError,
+    lifecycle::Command,
+    model::{Guest, NewReservation, PaymentMode, Reservation},
+    quote::tests::quote,
+    store::{Created, InventoryChange, Store},
+};
+
+pub(crate) const TOTAL: i64 = 10_000;
+
+pub(crate) struct World {
+    pub(crate) store: Store,
+    pub(crate) database: TestDatabase,
+}
+
+impl World {
+    pub(crate) async fn new() -> Self {
+        let database = TestDatabase::new("reservation", &MIGRATOR).await.expect("a database");
+        Self { store: Store::new(database.pool().clone()), database }
+    }
+
+    pub(crate) fn pool(&self) -> &PgPool {
+        self.database.pool()
+    }
+
+    /// Makes the months as well, the past ones too.
+    pub(crate) async fn sell(&self, hotel: i32, from: Date, nights: i32, rooms: i32) -> Result<u64, ReservationError> {
+        let change = InventoryChange {
+            room_type_id: room_type(),
+            nights: DateRange::new(from, from.saturating_add(nights.days())).expect("a range"),
+            total_inventory: rooms,
+            overbooking_percent: 10,
+            for_future_nights: false,
+        };
+        self.store.set_inventory(hotel_id(hotel), &[change]).await
+    }
+
+    pub(crate) async fn book(
+        &self,
+        hotel: i32,
+        from: Date,
+        nights: i32,
+        mode: PaymentMode,
+    ) -> Result<Reservation, ReservationError> {
+        let now = Timestamp::now();
+        let order = NewReservation {
+            id: ReservationId::generate(hotel_id(hotel), now),
+            owner: "me".into(),
+            room_type_id: room_type(),
+            stay: StayDates::new(from, from.saturating_add(nights.days())).expect("a stay"),
+            rooms: RoomCount::ONE,
+            guests: GuestCount::ONE,
+            guest: Guest { full_name: "A guest".into(), email: "guest@example.com".into() },
+            payment_mode: mode,
+            quote: quote(TOTAL),
+            content_hash: [7; 32],
+            hold_expire_time: (mode == PaymentMode::GuestPays).then(|| now + SignedDuration::from_mins(15)),
+        };
+        match self.store.admit(std::slice::from_ref(&order)).await?.pop().expect("an outcome")? {
+            Created::New(booking) | Created::Repeat(booking) => Ok(booking),
+        }
+    }
+
+    pub(crate) async fn apply(&self, id: ReservationId, command: &Command) -> Result<Reservation, ReservationError> {
+        let later = Timestamp::now() + SignedDuration::from_mins(16);
+        Ok(self.store.apply(id, command, later, |_| Ok(())).await?.reservation)
+    }
+
+    /// Runs statements with triggers and foreign keys off, as nobody may who is not the superuser.
+    pub(crate) async fn tamper(&self, sql: &str) {
+        let sql = format!("begin; set local session_replication_role = replica; {sql}; commit");
+        let mut connection = self.pool().acquire().await.expect("a connection");
+        connection.execute(sqlx::raw_sql(AssertSqlSafe(sql))).await.expect("a statement that works");
+    }
+
+    pub(crate) async fn count(&self, sql: &'static str) -> i64 {
+        sqlx::query_scalar(sql).fetch_one(self.pool()).await.expect("a count")
+    }
+}
+
+pub(crate) fn hotel_id(id: i32) -> HotelId {
+    HotelId::try_from(id).expect("an id")
+}
+
+pub(crate) fn room_type() -> RoomTypeId {
+    RoomTypeId::try_from(3).expect("an id")
+}
+
+pub(crate) fn pay(payment_id: PaymentId) -> Command {
+    Command::ConfirmPayment { payment_id, amount: total() }
+}
+
+pub(crate) fn total() -> Money {
+    Money::from_minor(TOTAL, "EUR".parse().expect("a currency")).expect("an amount")
+}

@@ -1,0 +1,113 @@
+//! Money that goes back: as the policy says, as an administrator asks, never more than came.
+
+use futures::future::join_all;
+use rstest::rstest;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::Sale;
+use crate::support::{Answer, Books, Provider, Stay, World, await_payment};
+
+fn euros(amount: &str) -> Value {
+    json!({ "currency_code": "EUR", "amount": amount })
+}
+
+#[rstest]
+#[case::before_the_window(30, 30, Some("300.00"))]
+#[case::in_the_window(1, 30, Some("210.00"))]
+#[case::in_the_window_with_nothing_left(1, 100, None)]
+#[tokio::test(flavor = "multi_thread")]
+async fn cancelling_gives_back_what_the_policy_says(
+    #[case] days: i32,
+    #[case] penalty: i32,
+    #[case] back: Option<&str>,
+) {
+    let world = World::shared().await;
+    let provider = Provider::of(world.mesh).await;
+    let hotel = world.hotel(5).await;
+    let rate = json!({
+        "base_price": euros("100.00"),
+        "cancellation_policy": { "free_until_hours_before": 48, "late_penalty_percent": penalty },
+    });
+    world.admin.put(&hotel.path("rate"), rate).await.ok();
+    let sale = Sale::open_at(&world, hotel, Stay::ahead(days, 3)).await.pay(&world, &provider).await;
+    sale.cancel().await;
+    assert_eq!(sale.rooms_taken(&world).await, [0; 3]);
+
+    let history = if let Some(back) = back {
+        sale.await_status(&world, "REFUNDED").await;
+        let payment = await_payment(&sale.guest, &sale.payment, "REFUNDED").await;
+        assert_eq!((&payment["amount"], &payment["refunded_amount"]), (&euros("300.00"), &euros(back)));
+        vec!["pending_payment", "paid", "cancelled", "refunded"]
+    } else {
+        vec!["pending_payment", "paid", "cancelled"]
+    };
+    // Cancelling again is no second refund.
+    sale.cancel().await;
+    sale.await_all_told(&world).await;
+    let row = provider.row(&sale.payment).await;
+    assert_eq!(row.status, if back.is_some() { "REFUNDED" } else { "PAID" });
+    assert_eq!(Books::of(world.mesh).await.history(&sale.reservation_id).await, history);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_administrator_pays_back_once_for_each_request_and_never_more_than_came() {
+    let world = World::shared().await;
+    let provider = Provider::of(world.mesh).await;
+    let sale = Sale::paid(&world, &provider).await;
+    let path = format!("/v1/payments/{}:refund", sale.payment_id());
+    let ask = async |request_id: Uuid, amount: Option<&str>| {
+        let mut wish = json!({ "request_id": request_id });
+        if let Some(amount) = amount {
+            wish["amount"] = euros(amount);
+        }
+        world.admin.post(&path, wish).await
+    };
+    let wish = json!({ "request_id": Uuid::new_v4(), "amount": euros("1.00") });
+    sale.guest.post(&path, wish.clone()).await.refused(403, "INTERNAL_ROUTE");
+    let staff = world.staff(&[sale.hotel.hotel_id]).await;
+    staff.post(&path, wish).await.refused(403, "ACCESS_DENIED");
+
+    let first = Uuid::new_v4();
+    for answer in join_all((0..10).map(|_| ask(first, Some("120.00")))).await {
+        answer.ok();
+    }
+    let part = await_payment(&sale.guest, &sale.payment, "REFUNDED").await;
+    assert_eq!(part["refunded_amount"], euros("120.00"));
+    ask(first, Some("120.01")).await.refused(400, "REQUEST_ID_REUSED");
+    ask(Uuid::new_v4(), Some("180.01")).await.refused(400, "REFUND_EXCEEDS_PAYMENT");
+    ask(Uuid::new_v4(), Some("-1.00")).await.violating(&["amount.amount"]);
+    let dollars = json!({ "request_id": Uuid::new_v4(), "amount": { "currency_code": "USD", "amount": "1.00" } });
+    world.admin.post(&path, dollars).await.violating(&["amount.currency_code"]);
+
+    // Six of ten fit into what is left.
+    let many = join_all((0..10).map(|_| ask(Uuid::new_v4(), Some("30.00")))).await;
+    let (taken, refused): (Vec<Answer>, Vec<Answer>) = many.into_iter().partition(|answer| answer.status.is_success());
+    assert_eq!((taken.len(), refused.len()), (6, 4));
+    for answer in refused {
+        answer.refused(400, "REFUND_EXCEEDS_PAYMENT");
+    }
+    ask(Uuid::new_v4(), None).await.refused(400, "REFUND_EXCEEDS_PAYMENT");
+    sale.await_all_told(&world).await;
+    let all = await_payment(&sale.guest, &sale.payment, "REFUNDED").await;
+    assert_eq!(all["refunded_amount"], euros("300.00"));
+    // It is goodwill: nothing is cancelled by it.
+    assert_eq!((sale.status().await.as_str(), sale.rooms_taken(&world).await), ("PAID", vec![1; 3]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn cancelling_after_a_part_went_back_gives_back_the_rest() {
+    let world = World::shared().await;
+    let provider = Provider::of(world.mesh).await;
+    let sale = Sale::paid(&world, &provider).await;
+    let path = format!("/v1/payments/{}:refund", sale.payment_id());
+    world.admin.post(&path, json!({ "request_id": Uuid::new_v4(), "amount": euros("100.00") })).await.ok();
+    await_payment(&sale.guest, &sale.payment, "REFUNDED").await;
+    sale.await_all_told(&world).await;
+    sale.cancel().await;
+    sale.await_status(&world, "REFUNDED").await;
+    sale.await_all_told(&world).await;
+    let row = provider.row(&sale.payment).await;
+    assert_eq!((row.status.as_str(), row.refund_requested_minor, row.refunded_minor), ("REFUNDED", 30_000, 30_000));
+    assert_eq!(sale.rooms_taken(&world).await, [0; 3]);
+}

@@ -1,0 +1,272 @@
+//! Who may call what, on which gateway.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use prost_reflect::{DescriptorPool, MethodDescriptor, Value as Proto};
+use reqwest::Method;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::NOBODYS_ID;
+use crate::support::{Answer, Rest, World};
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Role {
+    Guest,
+    Partner,
+    Staff,
+    Admin,
+    Service,
+}
+
+use Role::{Admin, Guest, Partner, Service, Staff};
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Gate {
+    Public,
+    Internal,
+}
+
+/// A route, the gateway it belongs to and who may call it; none is everybody. The internal gateway has the public
+/// routes as well.
+type Route = (&'static str, &'static str, Gate, Option<&'static [Role]>);
+
+const PEOPLE: Option<&[Role]> = Some(&[Guest, Staff, Admin]);
+const BOOKERS: Option<&[Role]> = Some(&[Guest, Partner]);
+const READERS: Option<&[Role]> = Some(&[Guest, Partner, Staff, Admin]);
+const HOUSE: Option<&[Role]> = Some(&[Staff, Admin]);
+const ADMINS: Option<&[Role]> = Some(&[Admin]);
+
+#[rustfmt::skip]
+const ROUTES: &[Route] = &[
+    ("GET", "/v1/hotels", Gate::Public, None),
+    ("GET", "/v1/hotels/{hotel_id}", Gate::Public, None),
+    ("GET", "/v1/hotels/{hotel_id}/roomTypes", Gate::Public, None),
+    ("GET", "/v1/hotels/{hotel_id}/roomTypes/{room_type_id}", Gate::Public, None),
+    ("GET", "/v1/hotels/{hotel_id}/rooms", Gate::Public, None),
+    ("GET", "/v1/hotels/{hotel_id}/rooms/{room_id}", Gate::Public, None),
+    ("GET", "/v1/hotels/{hotel_id}/availability", Gate::Public, None),
+    ("GET", "/v1/hotels/{hotel_id}/offers", Gate::Public, None),
+    ("POST", "/v1/users", Gate::Public, None),
+    ("GET", "/v1/users/me", Gate::Public, PEOPLE),
+    ("POST", "/v1/auth/login", Gate::Public, None),
+    ("POST", "/v1/auth/refresh", Gate::Public, None),
+    ("POST", "/v1/auth/logout", Gate::Public, PEOPLE),
+    ("POST", "/v1/oauth/token", Gate::Public, None),
+    ("GET", "/.well-known/jwks.json", Gate::Public, None),
+    ("POST", "/v1/reservations:prepare", Gate::Public, BOOKERS),
+    ("POST", "/v1/reservations", Gate::Public, BOOKERS),
+    ("GET", "/v1/reservations", Gate::Public, READERS),
+    ("GET", "/v1/reservations/{reservation_id}", Gate::Public, Some(&[Guest, Partner, Staff, Admin, Service])),
+    ("DELETE", "/v1/reservations/{reservation_id}", Gate::Public, READERS),
+    ("POST", "/v1/payments", Gate::Public, BOOKERS),
+    ("GET", "/v1/payments/{payment_id}", Gate::Public, READERS),
+    ("POST", "/v1/webhooks/psp", Gate::Public, None),
+
+    ("POST", "/v1/hotels", Gate::Internal, ADMINS),
+    ("PUT", "/v1/hotels/{hotel_id}", Gate::Internal, HOUSE),
+    ("DELETE", "/v1/hotels/{hotel_id}", Gate::Internal, ADMINS),
+    ("POST", "/v1/hotels/{hotel_id}/roomTypes", Gate::Internal, HOUSE),
+    ("PUT", "/v1/hotels/{hotel_id}/roomTypes/{room_type_id}", Gate::Internal, HOUSE),
+    ("DELETE", "/v1/hotels/{hotel_id}/roomTypes/{room_type_id}", Gate::Internal, HOUSE),
+    ("POST", "/v1/hotels/{hotel_id}/rooms", Gate::Internal, HOUSE),
+    ("PUT", "/v1/hotels/{hotel_id}/rooms/{room_id}", Gate::Internal, HOUSE),
+    ("DELETE", "/v1/hotels/{hotel_id}/rooms/{room_id}", Gate::Internal, HOUSE),
+    ("GET", "/v1/hotels/{hotel_id}/roomTypes/{room_type_id}/rate", Gate::Internal, HOUSE),
+    ("PUT", "/v1/hotels/{hotel_id}/roomTypes/{room_type_id}/rate", Gate::Internal, HOUSE),
+    ("GET", "/v1/hotels/{hotel_id}/roomTypes/{room_type_id}/nightlyPrices", Gate::Internal, HOUSE),
+    ("POST", "/v1/hotels/{hotel_id}/roomTypes/{room_type_id}/nightlyPrices:set", Gate::Internal, HOUSE),
+    ("GET", "/v1/hotels/{hotel_id}/taxes", Gate::Internal, HOUSE),
+    ("PUT", "/v1/hotels/{hotel_id}/taxes", Gate::Internal, HOUSE),
+    ("GET", "/v1/hotels/{hotel_id}/roomTypes/{room_type_id}/inventory", Gate::Internal, HOUSE),
+    ("PUT", "/v1/hotels/{hotel_id}/roomTypes/{room_type_id}/inventory", Gate::Internal, HOUSE),
+    ("POST", "/v1/hotels/{hotel_id}/inventory:bulkSet", Gate::Internal, HOUSE),
+    ("GET", "/v1/hotels/{hotel_id}/payments", Gate::Internal, HOUSE),
+    ("POST", "/v1/payments/{payment_id}:refund", Gate::Internal, ADMINS),
+    ("GET", "/v1/users:find", Gate::Internal, ADMINS),
+    ("POST", "/v1/users/{user_id}:setRole", Gate::Internal, ADMINS),
+    ("POST", "/v1/clients", Gate::Internal, ADMINS),
+    ("GET", "/v1/clients", Gate::Internal, ADMINS),
+    ("DELETE", "/v1/clients/{client_id}", Gate::Internal, ADMINS),
+];
+
+/// The path with ids of nothing, so that a door that should be shut and is not lets nobody break anything.
+fn filled(path: &str, hotel_id: i64) -> String {
+    let nothing = NOBODYS_ID.to_string();
+    path.replace("{hotel_id}", &hotel_id.to_string())
+        .replace("{room_type_id}", &nothing)
+        .replace("{room_id}", &nothing)
+        .replace("{reservation_id}", "01a20117-0477-8fc8-b07f-612c77359400")
+        .replace("{payment_id}", "01a20117-0523-7099-9a32-f298361210ff")
+        .replace("{user_id}", "01a20117-0523-7099-9a32-f298361210ff")
+        .replace("{client_id}", "nobody")
+}
+
+async fn knock(door: &Rest, (verb, path, ..): Route) -> Answer {
+    knock_at(door, verb, &filled(path, NOBODYS_ID.into())).await
+}
+
+async fn knock_at(door: &Rest, verb: &str, path: &str) -> Answer {
+    let body = matches!(verb, "POST" | "PUT").then(|| json!({}));
+    door.call(verb.parse::<Method>().expect("a method"), path, body).await
+}
+
+/// Both doors, with this token.
+fn doors(world: &World<'_>, token: &str) -> [(Gate, Rest); 2] {
+    [(Gate::Public, world.public.with_token(token)), (Gate::Internal, world.admin.with_token(token))]
+}
+
+/// A route is served by its own gateway, and by the internal one.
+fn served((.., gate, _): Route, at: Gate) -> bool {
+    gate == Gate::Public || at == Gate::Internal
+}
+
+async fn service_token(world: &World<'_>) -> String {
+    let client_id = format!("service-{}", Uuid::new_v4().simple());
+    let made = world.admin.post("/v1/clients", json!({ "client_id": client_id, "role": "ROLE_SERVICE" })).await.ok();
+    let credentials = json!({
+        "grant_type": "client_credentials", "client_id": client_id, "client_secret": made["client_secret"],
+    });
+    let token = world.public.post("/v1/oauth/token", credentials).await.ok();
+    token["access_token"].as_str().expect("a token").to_owned()
+}
+
+#[test]
+fn the_table_has_every_route_of_the_contract() {
+    let pool = DescriptorPool::decode(staymesh_api::DESCRIPTOR_SET).expect("the contract");
+    let contract: BTreeSet<_> =
+        pool.services().flat_map(|s| s.methods().collect::<Vec<_>>()).filter_map(|method| route(&method)).collect();
+    let table: BTreeSet<_> = ROUTES.iter().map(|(verb, path, ..)| ((*verb).to_owned(), (*path).to_owned())).collect();
+    assert_eq!(contract, table);
+    assert_eq!(table.len(), ROUTES.len(), "a route is in the table twice");
+}
+
+/// HTTP method and path of a method.
+fn route(method: &MethodDescriptor) -> Option<(String, String)> {
+    let http = method.parent_pool().get_extension_by_name("google.api.http")?;
+    let options = method.options();
+    let rule = options.get_extension(&http);
+    let Proto::Message(rule) = rule.as_ref() else { return None };
+    ["get", "put", "post", "delete", "patch"].into_iter().find_map(|verb| {
+        let path = rule.get_field_by_name(verb)?.as_str()?.to_owned();
+        (!path.is_empty()).then(|| (verb.to_uppercase(), path))
+    })
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_a_good_token_nobody_gets_in() {
+    let world = World::shared().await;
+    let guest = world.guest().await;
+    let parts = |token: &Rest| token.token().split('.').map(str::to_owned).collect::<Vec<_>>();
+    let (mine, admins) = (parts(&guest), parts(&world.admin));
+    let bad = [
+        "garbage".to_owned(),
+        // What an administrator may do, under a guest's signature, and under none at all.
+        format!("{}.{}.{}", mine[0], admins[1], mine[2]),
+        format!("eyJhbGciOiJub25lIiwidHlwIjoiSldUIn0.{}.", admins[1]),
+        // Cut off on the way.
+        format!("{}.{}.{}", mine[0], mine[1], &mine[2][..mine[2].len() / 2]),
+    ];
+    for route in ROUTES.iter().copied().filter(|(.., who)| who.is_some()) {
+        for (gate, door) in [(Gate::Public, &world.public), (Gate::Internal, &Rest::new(world.mesh.internal_url()))] {
+            if !served(route, gate) {
+                continue;
+            }
+            let refused = knock(door, route).await.refused(401, "UNAUTHENTICATED");
+            assert!(refused.header("www-authenticate").starts_with("Bearer"), "{route:?}");
+            for token in &bad {
+                knock(&door.with_token(token), route).await.refused(401, "UNAUTHENTICATED");
+            }
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_role_that_may_not_call_is_told_so_before_anything_else() {
+    let world = World::shared().await;
+    let tokens = BTreeMap::from([
+        (Guest, world.guest().await.token().to_owned()),
+        (Partner, world.partner().await.token().to_owned()),
+        (Staff, world.staff(&[1]).await.token().to_owned()),
+        (Admin, world.admin.token().to_owned()),
+        (Service, service_token(&world).await),
+    ]);
+    let mut refusals = 0;
+    for route @ (.., who) in ROUTES.iter().copied() {
+        let Some(allowed) = who else { continue };
+        for (role, token) in tokens.iter().filter(|(role, _)| !allowed.contains(role)) {
+            for (_, door) in doors(&world, token).into_iter().filter(|(gate, _)| served(route, *gate)) {
+                let answer = knock(&door, route).await;
+                assert_eq!(answer.reason(), Some("ACCESS_DENIED"), "{role:?} {route:?}: {}", answer.body);
+                answer.refused(403, "ACCESS_DENIED");
+                refusals += 1;
+            }
+        }
+    }
+    assert!(refusals > 80, "only {refusals} refusals");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_public_gateway_has_no_internal_routes_for_anybody() {
+    let world = World::shared().await;
+    let guest = world.guest().await;
+    let admin = world.public.with_token(world.admin.token());
+    for route in ROUTES.iter().copied().filter(|(.., gate, _)| *gate == Gate::Internal) {
+        for door in [&world.public, &guest, &admin] {
+            knock(door, route).await.refused(403, "INTERNAL_ROUTE");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn staff_of_another_hotel_are_shut_out_whether_it_exists_or_not() {
+    let world = World::shared().await;
+    let hotel = world.hotel(1).await;
+    let before = world.public.get(&format!("/v1/hotels/{}", hotel.hotel_id)).await.ok();
+    let stranger = world.staff(&[hotel.hotel_id + 1]).await;
+    let mut refusals = 0;
+    for (verb, path, ..) in ROUTES.iter().copied().filter(|(_, path, gate, who)| {
+        *gate == Gate::Internal && path.contains("{hotel_id}") && who.is_some_and(|roles| roles.contains(&Staff))
+    }) {
+        for hotel_id in [hotel.hotel_id, NOBODYS_ID.into()] {
+            let refused = knock_at(&stranger, verb, &filled(path, hotel_id)).await.refused(403, "ACCESS_DENIED");
+            assert_eq!(refused.detail("ErrorInfo")["metadata"]["hotel_id"], hotel_id.to_string());
+            refusals += 1;
+        }
+    }
+    assert!(refusals >= 30, "only {refusals} refusals");
+    assert_eq!(world.public.get(&format!("/v1/hotels/{}", hotel.hotel_id)).await.ok(), before);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_open_to_everybody_is_open_with_a_bad_token_too() {
+    let world = World::shared().await;
+    for route in ROUTES.iter().copied().filter(|(.., who)| who.is_none()) {
+        for (_, door) in doors(&world, "garbage") {
+            let answer = knock(&door, route).await;
+            // Some want a body; the webhook wants a signature.
+            let refusal = answer.reason().map(str::to_owned);
+            assert!(
+                !matches!(refusal.as_deref(), Some("UNAUTHENTICATED" | "ACCESS_DENIED" | "INTERNAL_ROUTE")),
+                "{route:?}: {}",
+                answer.body
+            );
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn only_a_header_carries_a_token_and_nobody_can_pose_as_somebody() {
+    let world = World::shared().await;
+    let guest = world.guest().await;
+    let me = guest.get("/v1/users/me").await.ok();
+    world.public.get(&format!("/v1/users/me?access_token={}", guest.token())).await.refused(401, "UNAUTHENTICATED");
+    let posing = |rest: &Rest| {
+        rest.request(Method::GET, "/v1/users/me").header("x-staymesh-subject", Uuid::now_v7().to_string())
+    };
+    Answer::to(posing(&world.public)).await.refused(401, "UNAUTHENTICATED");
+    assert_eq!(Answer::to(posing(&guest)).await.ok(), me);
+    let basic = world.public.request(Method::GET, "/v1/users/me").basic_auth("me", Some(guest.token()));
+    Answer::to(basic).await.refused(401, "UNAUTHENTICATED");
+    assert_eq!(me["role"], Value::from("ROLE_GUEST"));
+}

@@ -1,0 +1,103 @@
+//! `/v1/clients` and `/v1/oauth/token`: programs.
+
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::{all_pages, assert_just_now, with};
+use crate::support::World;
+
+fn partner() -> Value {
+    json!({
+        "client_id": format!("partner-{}", Uuid::new_v4().simple()), "display_name": "A partner", "role": "ROLE_PARTNER",
+    })
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_program_is_registered_gets_tokens_and_is_ended() {
+    let world = World::shared().await;
+    let wanted = partner();
+    let made = world.admin.post("/v1/clients", wanted.clone()).await.ok();
+    let client = with(&wanted, &json!({ "create_time": made["client"]["create_time"] }));
+    assert_eq!(made, json!({ "client": client, "client_secret": made["client_secret"] }));
+    assert_just_now(&client["create_time"]);
+    assert!(made["client_secret"].as_str().is_some_and(|secret| secret.len() >= 32));
+    world.admin.post("/v1/clients", wanted.clone()).await.refused(409, "CLIENT_EXISTS");
+
+    let credentials = json!({
+        "grant_type": "client_credentials", "client_id": wanted["client_id"], "client_secret": made["client_secret"],
+    });
+    let token = world.public.post("/v1/oauth/token", credentials.clone()).await.ok();
+    let expected = json!({ "access_token": token["access_token"], "token_type": "Bearer", "expires_in": 3600 });
+    assert_eq!(token, expected);
+    let program = world.public.with_token(token["access_token"].as_str().expect("a token"));
+    program.get("/v1/reservations").await.ok();
+
+    let path = format!("/v1/clients/{}", wanted["client_id"].as_str().expect("an id"));
+    for _ in 0..2 {
+        assert_eq!(world.admin.delete(&path).await.ok(), json!({}));
+    }
+    program.get("/v1/reservations").await.refused(401, "TOKEN_REVOKED");
+    world.public.post("/v1/oauth/token", credentials).await.refused(401, "BAD_CREDENTIALS");
+    world.admin.post("/v1/clients", wanted).await.refused(409, "CLIENT_EXISTS");
+    world.admin.delete("/v1/clients/nobody").await.refused(404, "CLIENT_NOT_FOUND");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn credentials_that_are_wrong_do_not_say_what_is_wrong() {
+    let world = World::shared().await;
+    let made = world.admin.post("/v1/clients", partner()).await.ok();
+    let good = json!({
+        "grant_type": "client_credentials", "client_id": made["client"]["client_id"],
+        "client_secret": made["client_secret"],
+    });
+    let wrong = [
+        json!({ "client_secret": "guess" }),
+        json!({ "client_id": "nobody-at-all" }),
+        json!({ "client_id": "no id at all" }),
+    ];
+    let mut messages = Vec::new();
+    for change in wrong {
+        let refused = world.public.post("/v1/oauth/token", with(&good, &change)).await.refused(401, "BAD_CREDENTIALS");
+        messages.push(refused.body["message"].clone());
+    }
+    messages.dedup();
+    assert_eq!(messages.len(), 1, "{messages:?}");
+    let password = with(&good, &json!({ "grant_type": "password" }));
+    world.public.post("/v1/oauth/token", password).await.violating(&["grant_type"]);
+    let fields = ["grant_type", "client_id", "client_secret"];
+    world.public.post("/v1/oauth/token", json!({})).await.violating(&fields);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn wrong_fields_of_a_registration_are_named() {
+    let world = World::shared().await;
+    let cases: &[(Value, &[&str])] = &[
+        (json!({ "client_id": null, "role": null }), &["client_id", "role"]),
+        (json!({ "client_id": "ab" }), &["client_id"]),
+        (json!({ "client_id": "x".repeat(65) }), &["client_id"]),
+        (json!({ "client_id": "Partner" }), &["client_id"]),
+        (json!({ "role": "ROLE_ADMIN" }), &["role"]),
+        (json!({ "display_name": "x".repeat(101) }), &["display_name"]),
+    ];
+    for (change, fields) in cases {
+        world.admin.post("/v1/clients", with(&partner(), change)).await.violating(fields);
+    }
+    world.admin.post("/v1/clients", with(&partner(), &json!({ "role": "ROLE_KING" }))).await.unreadable("role");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn programs_are_listed_newest_first_without_secrets() {
+    let world = World::shared().await;
+    let mut made = Vec::new();
+    for _ in 0..3 {
+        made.push(world.admin.post("/v1/clients", partner()).await.ok()["client"].clone());
+    }
+    // Other tests register programs of their own meanwhile.
+    let listed = all_pages(&world.admin, "/v1/clients?", "clients", 2).await;
+    let places: Vec<_> =
+        made.iter().map(|client| listed.iter().position(|row| row == client).expect("listed")).collect();
+    assert!(places.is_sorted_by(|a, b| a > b), "{places:?}");
+    let ids: Vec<_> = listed.iter().map(|client| client["client_id"].to_string()).collect();
+    assert_eq!(ids.iter().collect::<std::collections::BTreeSet<_>>().len(), ids.len(), "one is there twice");
+    world.admin.get("/v1/clients?page_token=nonsense").await.violating(&["page_token"]);
+}

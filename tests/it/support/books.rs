@@ -1,0 +1,110 @@
+//! What must be true in the reservation database at every instant.
+
+use sqlx::PgPool;
+use staymesh_testkit::TestMesh;
+use uuid::Uuid;
+
+/// The reservation database, seen with nobody in between.
+pub(crate) struct Books {
+    pub(crate) pool: PgPool,
+}
+
+impl Books {
+    pub(crate) async fn of(mesh: &TestMesh) -> Self {
+        Self { pool: database(mesh, "reservation").await }
+    }
+
+    /// Asserts that what is reserved is what the active reservations say, for every hotel, room type and night; that
+    /// nothing is beyond the overbooking limit; and that every reservation has come its way by legal steps. Each is one
+    /// statement, so it may be asked while bookings go on.
+    pub(crate) async fn assert_balanced(&self) {
+        let wrong: Vec<(i32, i32, String, i64, i64)> = sqlx::query_as(
+            "with sold as (
+                 select hotel_id, room_type_id, check_in + n as stay_date, sum(rooms)::bigint as rooms
+                 from reservation, generate_series(0, check_out - check_in - 1) n
+                 where status in ('pending_payment', 'paid')
+                 group by 1, 2, 3)
+             select hotel_id, room_type_id, stay_date::text, coalesce(total_reserved, 0)::bigint, coalesce(rooms, 0)
+             from room_type_inventory full join sold using (hotel_id, room_type_id, stay_date)
+             where coalesce(total_reserved, 0) <> coalesce(rooms, 0)
+             limit 5",
+        )
+        .fetch_all(&self.pool)
+        .await
+        .expect("the sums");
+        assert!(wrong.is_empty(), "hotel, room type, night, reserved, sum of active reservations: {wrong:?}");
+
+        let beyond: i64 = sqlx::query_scalar(
+            "select count(*) from room_type_inventory
+             where total_reserved < 0 or total_reserved * 100 > total_inventory * (100 + overbooking_percent)",
+        )
+        .fetch_one(&self.pool)
+        .await
+        .expect("the nights");
+        assert_eq!(beyond, 0, "nights beyond the overbooking limit");
+        self.assert_legal_histories().await;
+    }
+
+    async fn assert_legal_histories(&self) {
+        let wrong: Vec<(Uuid, i32, Option<String>, String)> = sqlx::query_as(
+            "with step as (
+                 select hotel_id, reservation_id, version, status, lag(status) over history as before,
+                     row_number() over history as n
+                 from reservation_transition
+                 window history as (partition by hotel_id, reservation_id order by version))
+             select reservation_id, step.version, before, step.status
+             from step join reservation using (hotel_id, reservation_id)
+             where step.version <> n
+                 or before is null and step.status <> 'pending_payment'
+                     and not (step.status = 'paid' and payment_mode = 'partner_collects')
+                 or before is not null and (before, step.status) not in (
+                     ('pending_payment', 'paid'), ('pending_payment', 'rejected'), ('pending_payment', 'cancelled'),
+                     ('paid', 'cancelled'), ('cancelled', 'refunded'), ('cancelled', 'paid'))
+             limit 5",
+        )
+        .fetch_all(&self.pool)
+        .await
+        .expect("the histories");
+        assert!(wrong.is_empty(), "reservation, version, before, after: {wrong:?}");
+
+        let untold: Vec<(Uuid, String)> = sqlx::query_as(
+            "select reservation_id, status from reservation
+             where not exists (
+                 select from reservation_transition told
+                 where (told.hotel_id, told.reservation_id, told.version, told.status)
+                     = (reservation.hotel_id, reservation.reservation_id, reservation.version, reservation.status))
+             limit 5",
+        )
+        .fetch_all(&self.pool)
+        .await
+        .expect("the reservations");
+        assert!(untold.is_empty(), "whose last step is not in their history: {untold:?}");
+    }
+
+    /// The states a reservation has been in, oldest first; empty when there is none.
+    pub(crate) async fn history(&self, reservation_id: &str) -> Vec<String> {
+        sqlx::query_scalar("select status from reservation_transition where reservation_id = $1::uuid order by version")
+            .bind(reservation_id)
+            .fetch_all(&self.pool)
+            .await
+            .expect("the history")
+    }
+}
+
+/// Asserts that no word from one service to another was given up.
+pub(crate) async fn assert_nothing_parked(mesh: &TestMesh) {
+    for service in ["reservation", "payment"] {
+        let parked: Vec<(i64, String, Option<String>)> =
+            sqlx::query_as("select event_id, kind, last_error from outbox where parked_at is not null")
+                .fetch_all(&database(mesh, service).await)
+                .await
+                .expect("the outbox");
+        assert!(parked.is_empty(), "{service}: {parked:?}");
+    }
+}
+
+/// The database of a service, as its owner.
+pub(crate) async fn database(mesh: &TestMesh, service: &str) -> PgPool {
+    let url = mesh.local().database_url(service).expect("has a database").to_owned();
+    PgPool::connect(&url).await.expect("connects")
+}
