@@ -54,6 +54,8 @@ use tonic::service::Routes;
 pub use config::{Config, OfferKeys};
 pub use error::ReservationError;
 pub use model::{CancellationReason, Guest, NewReservation, PaymentMode, Reservation, Status};
+pub use service::{Bookings, Hotels, Rates, RoomTypeInfo, Service};
+pub use writer::Writer;
 
 /// The migrations of the reservation database.
 pub static MIGRATOR: Migrator = sqlx::migrate!("../../migrations/reservation");
@@ -71,13 +73,13 @@ pub async fn serve(config: Config, stop: CancellationToken) -> Result<(), NodeEr
 
     let store = store::Store::new(node.pool.clone());
     let wake = Wake::default();
-    let (writer, lanes) = writer::Writer::new(&store, config.writer_lanes);
+    let (writer, lanes) = Writer::new(&store, config.writer_lanes);
     for lane in lanes {
         node.spawn(lane);
     }
-    let service = Arc::new(service::Service {
+    let service = Arc::new(Service {
         store: store.clone(),
-        writer,
+        bookings: Box::new(writer),
         hotels: Box::new(hotels),
         rates: Box::new(rates),
         offers: offer_token::OfferSigner::new(&config.offer_keys),
@@ -89,8 +91,12 @@ pub async fn serve(config: Config, stop: CancellationToken) -> Result<(), NodeEr
     let settlement = settlement::Settlement::new(payments);
     node.carry_outbox(settlement, wake, RelayOptions::default());
 
-    let routes = Routes::new(ReservationServiceServer::new(grpc::Reservations(service.clone())))
+    node.serve(verifier, routes(service), vec![RESERVATION, INVENTORY, FLOW], &MIGRATOR).await
+}
+
+/// The gRPC services over these rules.
+pub fn routes(service: Arc<Service>) -> Routes {
+    Routes::new(ReservationServiceServer::new(grpc::Reservations(service.clone())))
         .add_service(InventoryAdminServiceServer::new(grpc::Inventory(service.clone())))
-        .add_service(ReservationFlowServiceServer::new(grpc::Flow(service)));
-    node.serve(verifier, routes, vec![RESERVATION, INVENTORY, FLOW], &MIGRATOR).await
+        .add_service(ReservationFlowServiceServer::new(grpc::Flow(service)))
 }

@@ -47,7 +47,7 @@ impl Service {
                 None => Err(expired.into()),
             };
         }
-        match self.writer.book(new).await? {
+        match self.bookings.book(new).await? {
             Created::New(reservation) => {
                 tracing::info!(reservation_id = %reservation.id, status = reservation.status.as_str(), "booked");
                 Ok(reservation)

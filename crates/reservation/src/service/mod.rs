@@ -9,22 +9,42 @@ use std::time::Duration;
 
 use staymesh_store::outbox::Wake;
 
-use crate::{offer_token::OfferSigner, store::Store, writer::Writer};
+use crate::{
+    error::ReservationError,
+    model::NewReservation,
+    offer_token::OfferSigner,
+    store::{Created, Store},
+};
 
 pub(crate) use booking::{Order, list_scope};
-pub(crate) use neighbours::{HotelClient, Hotels, RateClient, Rates, RoomTypeInfo};
+pub(crate) use neighbours::{HotelClient, RateClient};
+pub use neighbours::{Hotels, Rates, RoomTypeInfo};
 pub(crate) use offers::Wish;
 
 /// The rules, with what they need.
-pub(crate) struct Service {
-    pub(crate) store: Store,
-    /// Takes new bookings.
-    pub(crate) writer: Writer,
-    pub(crate) hotels: Box<dyn Hotels>,
-    pub(crate) rates: Box<dyn Rates>,
-    pub(crate) offers: OfferSigner,
+pub struct Service {
+    /// Bookings and inventory.
+    pub store: Store,
+    /// Makes new bookings.
+    pub bookings: Box<dyn Bookings>,
+    /// The hotel service.
+    pub hotels: Box<dyn Hotels>,
+    /// The rate service.
+    pub rates: Box<dyn Rates>,
+    /// Signs and verifies offers.
+    pub offers: OfferSigner,
     /// How long an unpaid booking holds its rooms.
-    pub(crate) hold: Duration,
+    pub hold: Duration,
     /// Rings the relay.
-    pub(crate) wake: Wake,
+    pub wake: Wake,
+}
+
+/// Makes new bookings: [`crate::Writer`], or what it is compared with.
+#[tonic::async_trait]
+pub trait Bookings: Send + Sync {
+    /// Books, or tells why not. A repeat gets what became of the first.
+    ///
+    /// # Errors
+    /// As [`Store::admit`] for this booking, and OVERLOADED when it is not even begun.
+    async fn book(&self, order: NewReservation) -> Result<Created, ReservationError>;
 }

@@ -12,10 +12,13 @@ use staymesh_mesh::{
 
 /// What booking needs to know of a room type.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct RoomTypeInfo {
-    pub(crate) room_type_id: i32,
-    pub(crate) display_name: String,
-    pub(crate) max_occupancy: i32,
+pub struct RoomTypeInfo {
+    /// Its id.
+    pub room_type_id: i32,
+    /// Its name.
+    pub display_name: String,
+    /// How many guests may sleep in one room of it.
+    pub max_occupancy: i32,
 }
 
 impl From<RoomType> for RoomTypeInfo {
@@ -31,7 +34,7 @@ impl From<RoomType> for RoomTypeInfo {
 /// The hotel service.
 #[cfg_attr(test, mockall::automock)]
 #[tonic::async_trait]
-pub(crate) trait Hotels: Send + Sync {
+pub trait Hotels: Send + Sync {
     /// The room types of a hotel; at most 500.
     async fn room_types(&self, hotel_id: HotelId) -> Result<Vec<RoomTypeInfo>, Problem>;
     /// One room type of a hotel.
@@ -41,7 +44,7 @@ pub(crate) trait Hotels: Send + Sync {
 /// The rate service.
 #[cfg_attr(test, mockall::automock)]
 #[tonic::async_trait]
-pub(crate) trait Rates: Send + Sync {
+pub trait Rates: Send + Sync {
     /// What a stay costs, for each room type that has a rate.
     async fn price(
         &self,

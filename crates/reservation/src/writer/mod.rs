@@ -26,6 +26,7 @@ pub(crate) use admission::{Demand, Night, Verdict, admit};
 use crate::{
     error::ReservationError,
     model::NewReservation,
+    service::Bookings,
     store::{Created, Store},
 };
 
@@ -38,7 +39,7 @@ const LONGEST_WAIT: Duration = Duration::from_secs(15);
 
 /// Takes bookings and answers each. Cheap to clone.
 #[derive(Clone)]
-pub(crate) struct Writer {
+pub struct Writer {
     lanes: Arc<[mpsc::Sender<Job>]>,
 }
 
@@ -53,7 +54,7 @@ struct Job {
 impl Writer {
     /// A writer with so many lanes, and the work of each lane, to be spawned. A lane ends when the last writer is gone,
     /// so that bookings are answered for as long as the server drains.
-    pub(crate) fn new(store: &Store, lanes: usize) -> (Self, Vec<impl Future<Output = ()> + Send + use<>>) {
+    pub fn new(store: &Store, lanes: usize) -> (Self, Vec<impl Future<Output = ()> + Send + use<>>) {
         let (senders, work): (Vec<_>, Vec<_>) = (0..lanes.max(1))
             .map(|_| {
                 let (sender, receiver) = mpsc::channel(QUEUE);
@@ -62,12 +63,12 @@ impl Writer {
             .unzip();
         (Self { lanes: senders.into() }, work)
     }
+}
 
-    /// Books, or tells why not.
-    ///
-    /// # Errors
-    /// As [`Store::admit`] for this booking, and OVERLOADED when the lane is full or the service stops.
-    pub(crate) async fn book(&self, order: NewReservation) -> Result<Created, ReservationError> {
+#[tonic::async_trait]
+impl Bookings for Writer {
+    /// Refuses with OVERLOADED when the lane is full or the service stops.
+    async fn book(&self, order: NewReservation) -> Result<Created, ReservationError> {
         let deadline =
             RequestContext::current().map_or_else(|| Instant::now() + LONGEST_WAIT, |context| context.deadline);
         let (answer, answered) = oneshot::channel();

@@ -86,7 +86,7 @@ async fn service(hotels: MockHotels, rates: MockRates) -> (Service, Wish, TestDa
     let (writer, _) = Writer::new(&store, 1);
     let service = Service {
         store,
-        writer,
+        bookings: Box::new(writer),
         hotels: Box::new(hotels),
         rates: Box::new(rates),
         offers: OfferSigner::new(&keys),

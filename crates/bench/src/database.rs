@@ -1,0 +1,183 @@
+//! A private `PostgreSQL` for one run: durable, migrated, filled.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    sync::atomic::{AtomicI32, Ordering},
+    time::Duration,
+};
+
+use anyhow::{Context, Result, ensure};
+use indicatif::ProgressBar;
+use sqlx::{PgPool, Row};
+use staymesh_parts::{Durability, Part, Postgres, PostgresOptions, dev_dir, install};
+use staymesh_store::StoreConfig;
+
+use crate::world::{HOT, SCARCE, SCARCE_ROOMS, World};
+
+/// Rooms of each room type that is spread over: 200 a hotel.
+const ROOMS: i32 = 10;
+/// Rooms of the hot room type.
+const HOT_ROOMS: i32 = 10_000_000;
+/// Hotels that are filled by one statement.
+const CHUNK: i32 = 5;
+/// Settings that differ from the product's local ones: memory for the data, and no checkpoint in the middle of a phase.
+const SETTINGS: [(&str, &str); 4] =
+    [("shared_buffers", "1GB"), ("max_wal_size", "16GB"), ("checkpoint_timeout", "30min"), ("log_checkpoints", "off")];
+
+/// The server and its files, which go with this value.
+pub(crate) struct Database {
+    postgres: Postgres,
+    dir: PathBuf,
+    /// For what is not measured.
+    pub(crate) pool: PgPool,
+}
+
+/// What the measurement stood on.
+pub(crate) struct Conditions {
+    pub(crate) version: String,
+    pub(crate) settings: Vec<(String, String)>,
+}
+
+impl Database {
+    /// Starts and migrates.
+    pub(crate) async fn start() -> Result<Self> {
+        let (postgres, dir) = tokio::task::spawn_blocking(start_server).await??;
+        let pool = connect(&postgres, 4)?;
+        staymesh_reservation::MIGRATOR.run(&pool).await.context("migrating")?;
+        let database = Self { postgres, dir, pool };
+        let conditions = database.conditions().await?;
+        for name in ["fsync", "synchronous_commit"] {
+            ensure!(conditions.is_on(name), "{name} must be on, or nothing is measured");
+        }
+        Ok(database)
+    }
+
+    /// Connections for a service, with the limits that a service has.
+    pub(crate) fn connect(&self, connections: u32) -> Result<PgPool> {
+        connect(&self.postgres, connections)
+    }
+
+    /// What the server says of itself.
+    pub(crate) async fn conditions(&self) -> Result<Conditions> {
+        let version = sqlx::query_scalar("select version()").fetch_one(&self.pool).await?;
+        let settings = sqlx::query(
+            "select name, current_setting(name) from pg_settings where name in ('fsync', 'synchronous_commit',
+                 'full_page_writes', 'wal_level', 'shared_buffers', 'max_wal_size', 'max_connections') order by name",
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        let settings = settings.iter().map(|row| (row.get(0), row.get(1))).collect();
+        Ok(Conditions { version, settings })
+    }
+
+    /// Puts the world on sale.
+    pub(crate) async fn fill(&self, world: World, progress: &ProgressBar) -> Result<()> {
+        let next = AtomicI32::new(1);
+        let worker = || async {
+            loop {
+                let from = next.fetch_add(CHUNK, Ordering::Relaxed);
+                if from > world.hotels {
+                    return anyhow::Ok(());
+                }
+                let until = (from + CHUNK - 1).min(world.hotels);
+                let done = sqlx::query(
+                    "insert into room_type_inventory (hotel_id, room_type_id, stay_date, total_inventory)
+                     select h, (h - 1) * $3 + t, $4::date + d, $5
+                     from generate_series($1, $2) h, generate_series(1, $3) t, generate_series(0, $6 - 1) d",
+                )
+                .bind(from)
+                .bind(until)
+                .bind(world.room_types)
+                .bind(jiff_sqlx::ToSqlx::to_sqlx(world.first))
+                .bind(ROOMS)
+                .bind(world.days)
+                .execute(&self.pool)
+                .await?;
+                progress.inc(done.rows_affected());
+            }
+        };
+        futures::future::try_join(worker(), worker()).await?;
+        self.fill_wanted(world).await?;
+        sqlx::query("vacuum analyze room_type_inventory").execute(&self.pool).await?;
+        Ok(())
+    }
+
+    async fn fill_wanted(&self, world: World) -> Result<()> {
+        // One room type that does not sell out in a phase has more rooms than any hotel may have.
+        sqlx::query("alter table room_type_inventory drop constraint room_type_inventory_total_in_bounds")
+            .execute(&self.pool)
+            .await?;
+        for ((hotel_id, room_type_id), rooms) in [(HOT, HOT_ROOMS), (SCARCE, SCARCE_ROOMS)] {
+            sqlx::query(
+                "insert into room_type_inventory (hotel_id, room_type_id, stay_date, total_inventory)
+                 select $1, $2, $3::date + d, $4 from generate_series(0, 59) d",
+            )
+            .bind(hotel_id)
+            .bind(room_type_id)
+            .bind(jiff_sqlx::ToSqlx::to_sqlx(world.first))
+            .bind(rooms)
+            .execute(&self.pool)
+            .await?;
+        }
+        Ok(())
+    }
+
+    /// Takes every booking away, so that each phase starts from the same state, and with a checkpoint just done.
+    pub(crate) async fn reset(&self) -> Result<()> {
+        for statement in [
+            "truncate reservation, reservation_transition, outbox",
+            "update room_type_inventory set total_reserved = 0 where total_reserved <> 0",
+            "vacuum room_type_inventory",
+            "checkpoint",
+        ] {
+            sqlx::query(statement).execute(&self.pool).await.with_context(|| statement.to_owned())?;
+        }
+        Ok(())
+    }
+
+    /// Stops the server and removes its files.
+    pub(crate) async fn close(mut self) -> Result<()> {
+        self.pool.close().await;
+        tokio::task::spawn_blocking(move || {
+            self.postgres.stop()?;
+            fs::remove_dir_all(&self.dir).with_context(|| format!("removing {}", self.dir.display()))
+        })
+        .await?
+    }
+}
+
+impl Conditions {
+    fn is_on(&self, name: &str) -> bool {
+        self.settings.iter().any(|(setting, value)| setting == name && value == "on")
+    }
+}
+
+fn start_server() -> Result<(Postgres, PathBuf)> {
+    install::install(&dev_dir(), &[Part::Postgres], &|line| eprintln!("{line}"))?;
+    let runs = dev_dir().join("bench");
+    remove_dead_runs(&runs);
+    let dir = runs.join(std::process::id().to_string());
+    let settings = SETTINGS.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
+    let options = PostgresOptions { durability: Durability::On, settings, ..PostgresOptions::default() };
+    Ok((Postgres::start(&dir, options)?, dir))
+}
+
+/// Removes what killed runs have left. A run's directory is named by its process.
+fn remove_dead_runs(runs: &Path) {
+    for run in fs::read_dir(runs).into_iter().flatten().flatten() {
+        if !Path::new("/proc").join(run.file_name()).exists() {
+            // What cannot be removed now will be tried again, and does no harm.
+            let _ = fs::remove_dir_all(run.path());
+        }
+    }
+}
+
+fn connect(postgres: &Postgres, connections: u32) -> Result<PgPool> {
+    let mut config = StoreConfig::new(postgres.url("postgres"));
+    config.database_max_connections = connections;
+    // Filling and checking take longer than any request may.
+    config.database_statement_timeout = Duration::from_mins(10);
+    config.database_acquire_timeout = Duration::from_secs(10);
+    Ok(staymesh_store::connect(&config)?)
+}

@@ -1,0 +1,55 @@
+//! `staymesh-bench`: what the booking engine can do on this machine, against the ways that are usually proposed.
+//!
+//! Everything is started by this program and ends with it: a private `PostgreSQL` with durability on, the reservation
+//! service behind the real server stack, and the load. Requests go over TCP on loopback.
+//!
+//! | to change | look in |
+//! |---|---|
+//! | what is compared | `strategy/` |
+//! | what clients want | `orders`, `world` |
+//! | how load is made and measured | `load/` |
+//! | what must always be true | `check` |
+//! | the phases and their order | `booking` |
+
+mod booking;
+mod callers;
+mod check;
+mod database;
+mod load;
+mod orders;
+mod report;
+mod server;
+mod strategy;
+mod world;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Benchmarks of the booking engine; each starts what it needs on loopback, and stops it.
+#[derive(Parser)]
+#[command(version, about, max_term_width = 110)]
+struct Program {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Compare the booking writer with three usual strategies, and with an empty call
+    Booking(booking::Options),
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let outcome = match Program::parse().command {
+        Command::Booking(options) => booking::run(options).await,
+    };
+    match outcome {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
