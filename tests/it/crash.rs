@@ -161,7 +161,7 @@ async fn orders(
 ) -> Vec<CreateReservationRequest> {
     let mut orders = Vec::with_capacity(ORDERS);
     let numbers: Vec<usize> = (0..ORDERS).collect();
-    for some in numbers.chunks(32) {
+    for some in numbers.chunks(8) {
         let forms = some.iter().map(|n| async move {
             let (hotel, n) = (if n % 4 == 0 { scarce } else { plenty }, i32::try_from(*n).expect("few"));
             world.prepare(guest, hotel, &Stay::ahead(40 + n % 5, 1 + n % 3), 1 + n % 2).await

@@ -118,7 +118,7 @@ impl Provider {
 
 /// Opens the payment page of a reservation.
 pub(crate) async fn open_payment(guest: &Rest, reservation: &Value) -> Value {
-    guest.post("/v1/payments", json!({ "reservation_id": reservation["reservation_id"] })).await.ok()
+    guest.post_until_answered("/v1/payments", json!({ "reservation_id": reservation["reservation_id"] })).await
 }
 
 /// Waits until a payment has this status (without its prefix), and yields it.

@@ -3,6 +3,8 @@
 use reqwest::{Client, Method, RequestBuilder, StatusCode, header::HeaderMap};
 use serde_json::Value;
 
+use super::eventually;
+
 /// A caller of one gateway, with or without a token.
 #[derive(Clone, Debug)]
 pub(crate) struct Rest {
@@ -46,6 +48,16 @@ impl Rest {
 
     pub(crate) async fn post(&self, path: &str, body: Value) -> Answer {
         self.call(Method::POST, path, Some(body)).await
+    }
+
+    /// Posts what may be repeated, and repeats it while the answer is "not now", as a client should: a burst on a machine
+    /// that is busy with something else must not fail a test that is about another thing.
+    pub(crate) async fn post_until_answered(&self, path: &str, body: Value) -> Value {
+        let answer = eventually(path, async || {
+            let answer = self.post(path, body.clone()).await;
+            (answer.status != StatusCode::SERVICE_UNAVAILABLE).then_some(answer)
+        });
+        answer.await.ok()
     }
 
     pub(crate) async fn put(&self, path: &str, body: Value) -> Answer {

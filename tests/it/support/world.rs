@@ -120,7 +120,7 @@ impl<'a> World<'a> {
             "hotel_id": hotel.hotel_id, "room_type_id": hotel.room_type_id,
             "check_in": stay.check_in, "check_out": stay.check_out, "rooms": rooms,
         });
-        let form = caller.post("/v1/reservations:prepare", wish).await.ok();
+        let form = caller.post_until_answered("/v1/reservations:prepare", wish).await;
         json!({
             "reservation_id": form["reservation_id"], "offer_token": form["offer_token"],
             "primary_guest": { "full_name": "A guest", "email": "guest@staymesh.example" },
@@ -130,7 +130,7 @@ impl<'a> World<'a> {
     /// Books one room and yields the reservation.
     pub(crate) async fn book(&self, caller: &Rest, hotel: HotelFixture, stay: &Stay) -> Value {
         let order = self.prepare(caller, hotel, stay, 1).await;
-        caller.post("/v1/reservations", order).await.ok()
+        caller.post_until_answered("/v1/reservations", order).await
     }
 
     /// Waits until a reservation has this status (without its prefix), and yields it.
