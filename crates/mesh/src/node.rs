@@ -3,7 +3,8 @@
 use std::{future::Future, time::Duration};
 
 use sqlx::{PgPool, migrate::Migrator};
-use staymesh_store::migrate;
+use staymesh_store::{StoreConfig, bounded, migrate};
+use tokio::time::timeout;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tonic::service::Routes;
 
@@ -16,6 +17,12 @@ use crate::{
     server::{ServeError, Served, StackParts, serve},
     telemetry::{self, Telemetry},
 };
+
+/// Longest wait for background work to end, and for connections to be closed.
+const WORK_ENDS_WITHIN: Duration = Duration::from_secs(15);
+const POOLS_CLOSE_WITHIN: Duration = Duration::from_secs(5);
+/// Longest readiness check of the database, a little less than [`crate::health`] allows.
+const CHECK_LIMIT: Duration = Duration::from_millis(1900);
 
 /// Why a service does not start or has ended.
 #[derive(Debug, thiserror::Error)]
@@ -46,6 +53,7 @@ pub struct Node {
     pub stop: CancellationToken,
     name: &'static str,
     config: NodeConfig,
+    check_pool: PgPool,
     telemetry: Telemetry,
     tasks: TaskTracker,
 }
@@ -62,10 +70,11 @@ impl Node {
         if store.database_application_name == "staymesh" {
             store.database_application_name = format!("staymesh-{name}");
         }
-        let pool = staymesh_store::connect(&store).map_err(|error| NodeError::Config(error.to_string()))?;
+        let pool = connect(&store)?;
         let redis = config.auth.redis_url.as_ref().map(Redis::connect_lazily).transpose().map_err(NodeError::Config)?;
         Ok(Self {
             pool,
+            check_pool: connect(&for_checks(store))?,
             revocations: Revocations::new(redis.clone()),
             redis,
             stop,
@@ -109,7 +118,7 @@ impl Node {
             name: self.name,
             routes,
             grpc_services,
-            checks: vec![database_check(self.pool.clone(), migrator)],
+            checks: vec![database_check(self.check_pool.clone(), migrator)],
             stack: StackParts {
                 access,
                 verifier,
@@ -123,12 +132,30 @@ impl Node {
         // A server that failed takes its background work along.
         self.stop.cancel();
         self.tasks.close();
-        if tokio::time::timeout(Duration::from_secs(15), self.tasks.wait()).await.is_err() {
+        if timeout(WORK_ENDS_WITHIN, self.tasks.wait()).await.is_err() {
             tracing::warn!("background work did not end in time");
         }
-        self.pool.close().await;
+        let closing = async { tokio::join!(self.pool.close(), self.check_pool.close()) };
+        if timeout(POOLS_CLOSE_WITHIN, closing).await.is_err() {
+            tracing::warn!("connections to the database were not closed in time");
+        }
         self.telemetry.flush();
         Ok(result?)
+    }
+}
+
+fn connect(config: &StoreConfig) -> Result<PgPool, NodeError> {
+    staymesh_store::connect(config).map_err(|error| NodeError::Config(error.to_string()))
+}
+
+/// One connection apart from the others: a service that has so much to do that its pool is used up is still ready, or
+/// all replicas would be taken out of service at once. Shorter limits, so that a connection that hangs is soon replaced.
+fn for_checks(store: StoreConfig) -> StoreConfig {
+    StoreConfig {
+        database_max_connections: 1,
+        database_acquire_timeout: store.database_acquire_timeout.min(Duration::from_secs(1)),
+        database_statement_timeout: store.database_statement_timeout.min(Duration::from_secs(1)),
+        ..store
     }
 }
 
@@ -136,7 +163,7 @@ fn database_check(pool: PgPool, migrator: &'static Migrator) -> Check {
     Check::new("database", move || {
         let pool = pool.clone();
         async move {
-            match migrate::is_current(&pool, migrator).await {
+            match bounded(CHECK_LIMIT, migrate::is_current(&pool, migrator)).await {
                 Ok(true) => Ok(()),
                 Ok(false) => Err("migrations are missing; run `staymesh migrate`".to_owned()),
                 Err(error) => Err(error.to_string()),

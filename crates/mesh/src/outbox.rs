@@ -5,7 +5,7 @@ use std::time::Duration;
 use opentelemetry::{global, metrics::Gauge};
 use sqlx::PgPool;
 use staymesh_store::{
-    StoreError,
+    StoreError, bounded,
     outbox::{self, Deliver, Delivery, OutboxEvent, Relay, RelayOptions, Wake},
 };
 use tokio_util::sync::CancellationToken;
@@ -15,6 +15,8 @@ use crate::{node::Node, telemetry};
 
 /// How often depth and lag are measured and old events removed.
 const LOOK_EVERY: Duration = Duration::from_secs(15);
+/// Longest wait for the database at each step.
+const STORE_LIMIT: Duration = Duration::from_secs(10);
 /// How long delivered events are kept, for whoever wants to know what happened.
 const KEEP_DELIVERED: Duration = Duration::from_hours(7 * 24);
 /// Events removed in one statement.
@@ -77,10 +79,11 @@ async fn keep(pool: PgPool, stop: CancellationToken) {
 }
 
 async fn look(pool: &PgPool, gauges: &Gauges) -> Result<(), StoreError> {
-    let stats = outbox::stats(pool).await?;
+    let stats = bounded(STORE_LIMIT, outbox::stats(pool)).await?;
     gauges.depth.record(stats.depth, &[]);
     gauges.lag.record(stats.lag.as_secs_f64(), &[]);
     gauges.parked.record(stats.parked, &[]);
-    while outbox::purge_delivered(pool, KEEP_DELIVERED, PURGE_AT_ONCE).await? == u64::from(PURGE_AT_ONCE) {}
+    let purge = async || bounded(STORE_LIMIT, outbox::purge_delivered(pool, KEEP_DELIVERED, PURGE_AT_ONCE)).await;
+    while purge().await? == u64::from(PURGE_AT_ONCE) {}
     Ok(())
 }
