@@ -71,9 +71,18 @@ impl World {
         }
     }
 
+    /// A little later than now, so that every hold is over.
     pub(crate) async fn apply(&self, id: ReservationId, command: &Command) -> Result<Reservation, ReservationError> {
-        let later = Timestamp::now() + SignedDuration::from_mins(16);
-        Ok(self.store.apply(id, command, later, |_| Ok(())).await?.reservation)
+        self.apply_at(id, command, Timestamp::now() + SignedDuration::from_mins(16)).await
+    }
+
+    pub(crate) async fn apply_at(
+        &self,
+        id: ReservationId,
+        command: &Command,
+        now: Timestamp,
+    ) -> Result<Reservation, ReservationError> {
+        Ok(self.store.apply(id, command, now, |_| Ok(())).await?.reservation)
     }
 
     /// Runs statements with triggers and foreign keys off, as nobody may who is not the superuser.

@@ -15,13 +15,14 @@ pub(super) fn name(month: Date) -> String {
 /// Months that are over before `cutoff`, and those that a run before this has begun with; oldest first.
 pub(super) async fn due(connection: &mut PgConnection, cutoff: Date) -> Result<Vec<Date>, StoreError> {
     let months: Vec<jiff_sqlx::Date> = sqlx::query_scalar(
-        "select month from inventory_archive where archived_at is null
+        // Materialized, or names of other tables might be read as months.
+        "with partition as materialized (
+             select right(c.relname, 6) as month from pg_inherits i join pg_class c on c.oid = i.inhrelid
+             where i.inhparent = 'room_type_inventory'::regclass and c.relname ~ '^room_type_inventory_[0-9]{6}$'
+         )
+         select month from inventory_archive where archived_at is null
          union
-         select month from (
-             select to_date(right(c.relname, 6), 'YYYYMM') as month
-             from pg_inherits i join pg_class c on c.oid = i.inhrelid
-             where i.inhparent = 'room_type_inventory'::regclass
-         ) partition
+         select month from (select to_date(month, 'YYYYMM') as month from partition) by_date
          where month + interval '1 month' <= $1
          order by month",
     )

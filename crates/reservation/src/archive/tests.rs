@@ -52,6 +52,11 @@ async fn archive_all(world: &World, options: &Options) -> Result<Vec<Done>, Arch
     run(world.pool(), options, now(), |_| {}).await
 }
 
+async fn archive_until(world: &World, now: &str) {
+    let now = now.parse().expect("a time");
+    run(world.pool(), &Options::default(), now, |_| {}).await.expect("archived");
+}
+
 fn archived(done: &[Done]) -> Vec<(i8, u64)> {
     done.iter()
         .filter_map(|done| match done {
@@ -88,11 +93,18 @@ async fn months_that_are_over_leave_and_their_bookings_stay() {
     for id in &bookings[1..4] {
         let known = world.store.get(*id).await.expect("read").expect("is there");
         assert_eq!(known.status, Status::PendingPayment);
-        world.apply(*id, &pay(PaymentId::new())).await.expect("paid");
         let cancelled = world.apply(*id, &Command::Cancel).await.expect("cancelled");
         assert_eq!(cancelled.status, Status::Cancelled);
         assert_clean(&world).await;
     }
+    // A stay that has begun is not cancelled any more; a request that was made before is.
+    let paid = world.apply(bookings[4], &pay(PaymentId::new())).await.expect("paid").id;
+    archive_until(&world, "2020-08-05T06:00:00Z").await;
+    assert!(matches!(world.apply(paid, &Command::Cancel).await, Err(ReservationError::StayHasBegun)));
+    assert_clean(&world).await;
+    let cancelled = world.apply_at(paid, &Command::Cancel, now()).await.expect("cancelled");
+    assert_eq!(cancelled.status, Status::Cancelled);
+    assert_clean(&world).await;
     // Its hold has expired; the rooms of archived nights cannot be taken again, so the money goes back.
     world.apply(bookings[0], &Command::Expire).await.expect("expired");
     let late = world.apply(bookings[0], &pay(PaymentId::new())).await.expect("decided");
