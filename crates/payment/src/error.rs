@@ -58,7 +58,7 @@ impl From<PspError> for PaymentError {
     fn from(error: PspError) -> Self {
         match error {
             PspError::Refused(_) => Self::PspRefused(error),
-            PspError::Unavailable(_) | PspError::Unknown(_) => {
+            PspError::Unavailable(_) | PspError::NoAnswer(_) | PspError::Unknown(_) => {
                 tracing::warn!(dependency = "psp", error.cause = %error, "the payment provider failed");
                 Self::PspUnavailable
             }

@@ -37,13 +37,13 @@ pub use config::Config;
 use grpc::{Grpc, Webhook};
 use psp::simulator::SimulatorPsp;
 use reservations::MeshReservations;
-use service::{Messenger, Payments};
+use service::{Messenger, Payments, REFUNDS_AT_ONCE};
 
 /// The migrations of this service's database.
 pub static MIGRATOR: sqlx::migrate::Migrator = sqlx::migrate!("../../migrations/payment");
 
-/// Attempts to deliver an event: with pauses of up to five minutes, most of a day. Money is worth some patience, and
-/// what is parked needs a person.
+/// Attempts to deliver an event that its receiver answers with an error: with pauses of up to five minutes, most of a
+/// day. Money is worth some patience, and what is parked needs a person. A receiver that is away is waited for.
 const MAX_ATTEMPTS: i32 = 200;
 
 /// Serves until `stop`.
@@ -64,8 +64,9 @@ pub async fn serve(config: Config, stop: CancellationToken) -> Result<(), NodeEr
         check_after: config.psp.payment_check_after,
         page_margin: config.psp.payment_page_margin,
     });
-    let options = RelayOptions { max_attempts: MAX_ATTEMPTS, ..RelayOptions::default() };
-    node.carry_outbox(Messenger(payments.clone()), payments.wake.clone(), options);
+    let options =
+        RelayOptions { concurrency: 2 * REFUNDS_AT_ONCE, max_attempts: MAX_ATTEMPTS, ..RelayOptions::default() };
+    node.carry_outbox(Messenger::new(payments.clone()), payments.wake.clone(), options);
     node.spawn(payments.clone().sweep(node.stop.clone()));
 
     let grpc = Grpc(payments.clone());

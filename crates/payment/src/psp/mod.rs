@@ -20,7 +20,10 @@ pub enum PspError {
     /// It did nothing: not reached, too busy, or it does not know our key.
     #[error("the payment provider is unavailable: {0}")]
     Unavailable(&'static str),
-    /// Whether it did it is not known: no answer in time, or none that can be read. To be repeated with the same key.
+    /// Whether it did it is not known, for nothing came back. To be repeated with the same key.
+    #[error("the payment provider gave no answer: {0}")]
+    NoAnswer(&'static str),
+    /// Whether it did it is not known, for its answer does not say. To be repeated with the same key.
     #[error("the payment provider gave no usable answer: {0}")]
     Unknown(&'static str),
 }

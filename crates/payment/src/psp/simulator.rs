@@ -147,11 +147,15 @@ fn keyed(request: RequestBuilder, key: &str, body: &Value) -> RequestBuilder {
 
 async fn call<T: DeserializeOwned>(request: RequestBuilder) -> Result<T, PspError> {
     let mut response = request.send().await.map_err(|error| {
-        if error.is_connect() { PspError::Unavailable("it cannot be reached") } else { PspError::Unknown(kind(&error)) }
+        if error.is_connect() {
+            PspError::Unavailable("it cannot be reached")
+        } else {
+            PspError::NoAnswer(kind(&error))
+        }
     })?;
     let status = response.status();
     let mut body = Vec::new();
-    while let Some(chunk) = response.chunk().await.map_err(|error| PspError::Unknown(kind(&error)))? {
+    while let Some(chunk) = response.chunk().await.map_err(|error| PspError::NoAnswer(kind(&error)))? {
         if body.len() + chunk.len() > MAX_ANSWER {
             return Err(PspError::Unknown("an answer of unreasonable size"));
         }

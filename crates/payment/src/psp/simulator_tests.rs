@@ -58,7 +58,7 @@ async fn no_answer_in_time_is_unknown_and_no_connection_is_unavailable() {
     let late = ResponseTemplate::new(201).set_body_json(session()).set_delay(Duration::from_mins(1));
     Mock::given(any()).respond_with(late).mount(&server).await;
     let impatient = SimulatorPsp::new(&server.uri(), "sk_test".into(), Duration::from_millis(100)).unwrap();
-    assert_eq!(impatient.create_checkout(order()).await, Err(PspError::Unknown("no answer in time")));
+    assert_eq!(impatient.create_checkout(order()).await, Err(PspError::NoAnswer("no answer in time")));
 
     let free = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
     let nobody = adapter(&format!("http://{free}"));

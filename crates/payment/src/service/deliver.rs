@@ -5,6 +5,7 @@ use std::sync::Arc;
 use staymesh_domain::{Money, PaymentId};
 use staymesh_mesh::{Problem, Reason};
 use staymesh_store::outbox::{Deliver, Delivery, OutboxEvent};
+use tokio::sync::Semaphore;
 use tonic::Code;
 
 use super::{Payments, RefundPayload, kind, refund};
@@ -16,11 +17,27 @@ use crate::{
     store::{payments, refunds},
 };
 
+/// Refunds at the provider at once from one replica. A provider that is slow to pay back must not keep the word of
+/// money that has come from the reservation service, so the relay has room for more than these.
+pub const REFUNDS_AT_ONCE: usize = 8;
+
 /// Delivers the outbox of payments.
-pub struct Messenger<R, P>(pub Arc<Payments<R, P>>);
+pub struct Messenger<R, P> {
+    payments: Arc<Payments<R, P>>,
+    refunds: Semaphore,
+}
+
+impl<R, P> Messenger<R, P> {
+    /// Delivers the outbox of these payments.
+    pub fn new(payments: Arc<Payments<R, P>>) -> Self {
+        Self { payments, refunds: Semaphore::new(REFUNDS_AT_ONCE) }
+    }
+}
 
 /// Why an event was not delivered.
 enum Failure {
+    /// Whoever is to have it is not there.
+    Away(String),
     /// It may be, later.
     Later(String),
     /// It never will be, until somebody has looked.
@@ -29,8 +46,14 @@ enum Failure {
 
 impl<R: Reservations, P: Psp> Deliver for Messenger<R, P> {
     async fn deliver(&self, event: &OutboxEvent) -> Delivery {
-        match self.0.carry(event).await {
+        let _place = match (event.kind.as_str(), self.refunds.try_acquire()) {
+            (kind::REFUND, Err(_)) => return Delivery::Away("other refunds are in progress".to_owned()),
+            (kind::REFUND, Ok(place)) => Some(place),
+            _ => None,
+        };
+        match self.payments.carry(event).await {
             Ok(()) => Delivery::Done,
+            Err(Failure::Away(why)) => Delivery::Away(why),
             Err(Failure::Later(why)) => Delivery::Retry(why),
             Err(Failure::Never(why)) => Delivery::Park(why),
         }
@@ -94,7 +117,8 @@ impl<R: Reservations, P: Psp> Payments<R, P> {
         let order = RefundOrder { refund_id: refund.refund_id, session, amount: amount_of(refund, payment)? };
         let psp_refund = self.psp.refund(order).await.map_err(|error| match error {
             PspError::Refused(_) => Failure::Never(error.to_string()),
-            PspError::Unavailable(_) | PspError::Unknown(_) => Failure::Later(error.to_string()),
+            PspError::Unavailable(_) | PspError::NoAnswer(_) => Failure::Away(error.to_string()),
+            PspError::Unknown(_) => Failure::Later(error.to_string()),
         })?;
         Ok(self.refund_succeeded(refund, &psp_refund).await?)
     }
@@ -121,6 +145,8 @@ fn not_taken(status: &tonic::Status) -> Failure {
         Code::InvalidArgument | Code::NotFound | Code::FailedPrecondition | Code::AlreadyExists | Code::OutOfRange => {
             Failure::Never(why)
         }
+        // However long it is away, the money waits for it.
+        Code::Unavailable | Code::DeadlineExceeded | Code::Cancelled | Code::Unauthenticated => Failure::Away(why),
         _ => Failure::Later(why),
     }
 }

@@ -25,7 +25,7 @@ use staymesh_store::{
 };
 use uuid::Uuid;
 
-pub use deliver::Messenger;
+pub use deliver::{Messenger, REFUNDS_AT_ONCE};
 
 use crate::model::CheckoutStatus;
 use crate::{

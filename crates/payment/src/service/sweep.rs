@@ -2,7 +2,9 @@
 
 use std::{sync::Arc, time::Duration};
 
+use futures::{StreamExt, stream};
 use jiff::Timestamp;
+use staymesh_store::bounded;
 use tokio_util::sync::CancellationToken;
 
 use super::{Payments, apply};
@@ -16,8 +18,13 @@ use crate::{
 
 /// How often to look for payments whose turn it is, at most.
 const LONGEST_TICK: Duration = Duration::from_secs(5);
-/// Payments asked for in one turn.
+/// Longest time for one payment: the calls to the provider and the database have limits of their own, which speak first
+/// unless the database hangs.
+const LONGEST_CHECK: Duration = Duration::from_secs(30);
+/// Payments taken at once.
 const BATCH: i64 = 50;
+/// Payments asked for at once.
+const AT_ONCE: usize = 8;
 
 impl<R: Reservations, P: Psp> Payments<R, P> {
     /// Asks for open payments in their turn, until `stop`. Any number of replicas may do
@@ -34,17 +41,25 @@ impl<R: Reservations, P: Psp> Payments<R, P> {
         }
     }
 
-    /// One turn: asks for each payment that is due. Yields how many there were.
+    /// One turn: asks for each payment that is due, a few at once. Yields how many there were.
     pub(super) async fn check_due(&self, now: Timestamp) -> Result<usize, PaymentError> {
-        let due = payments::claim_checks(&self.pool, now, self.check_after, BATCH).await?;
-        let count = due.len();
-        for payment in due {
-            let id = payment.payment_id;
-            if let Err(error) = self.check(payment, now).await {
-                tracing::warn!(payment_id = %id, error.cause = %error, "an open payment could not be asked for");
+        let mut count = 0;
+        loop {
+            let take = payments::claim_checks(&self.pool, now, self.check_after, BATCH);
+            let due = bounded(LONGEST_CHECK, take).await?;
+            let full = i64::try_from(due.len()) == Ok(BATCH);
+            count += due.len();
+            let ask = |payment: Payment| async move {
+                let id = payment.payment_id;
+                if let Err(error) = bounded(LONGEST_CHECK, self.check(payment, now)).await {
+                    tracing::warn!(payment_id = %id, error.cause = %error, "an open payment could not be asked for");
+                }
+            };
+            stream::iter(due).for_each_concurrent(AT_ONCE, ask).await;
+            if !full {
+                return Ok(count);
             }
         }
-        Ok(count)
     }
 
     async fn check(&self, payment: Payment, now: Timestamp) -> Result<(), PaymentError> {

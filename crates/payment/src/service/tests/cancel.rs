@@ -79,7 +79,7 @@ async fn without_an_answer_nothing_is_guessed() {
     let database = database().await;
     let payment = open(database.pool()).await;
     let mut psp = MockPsp::new();
-    psp.expect_expire_checkout().returning(|_| Box::pin(async { Err(PspError::Unknown("no answer in time")) }));
+    psp.expect_expire_checkout().returning(|_| Box::pin(async { Err(PspError::NoAnswer("no answer in time")) }));
     let service = service(database.pool(), MockReservations::new(), psp);
     let error = service.settle_cancellation(payment.reservation_id, eur(0)).await.unwrap_err();
     assert_eq!(Problem::from(error).reason(), Reason::PspUnavailable);

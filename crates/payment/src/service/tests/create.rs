@@ -61,7 +61,7 @@ async fn racing_requests_share_one_payment_and_one_key() {
 
 #[rstest]
 #[case::away(PspError::Unavailable("away"))]
-#[case::timed_out(PspError::Unknown("no answer in time"))]
+#[case::timed_out(PspError::NoAnswer("no answer in time"))]
 #[tokio::test]
 async fn a_provider_without_answer_is_asked_again_with_the_same_key(#[case] failure: PspError) {
     let database = database().await;

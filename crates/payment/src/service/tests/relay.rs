@@ -12,7 +12,7 @@ use crate::{
     model::{CheckoutStatus, Payment, Status},
     psp::{MockPsp, Psp, PspError},
     reservations::MockReservations,
-    service::{Messenger, apply},
+    service::{Messenger, REFUNDS_AT_ONCE, apply},
     store::payments,
     testing::{database, eur, in_status, now, open, service},
 };
@@ -24,11 +24,12 @@ pub(super) fn start(pool: &PgPool, reservations: MockReservations, psp: impl Psp
         backoff_base: Duration::from_millis(5),
         backoff_cap: Duration::from_millis(10),
         max_attempts: 5,
+        concurrency: 2 * REFUNDS_AT_ONCE,
         ..RelayOptions::default()
     };
     let wake = payments.wake.clone();
     let stop = CancellationToken::new();
-    tokio::spawn(Relay::new(pool.clone(), Messenger(payments), wake, options).run(stop.clone()));
+    tokio::spawn(Relay::new(pool.clone(), Messenger::new(payments), wake, options).run(stop.clone()));
     stop.drop_guard()
 }
 
@@ -77,6 +78,56 @@ async fn money_is_confirmed_until_the_reservation_service_has_heard() {
     assert_eq!(now(database.pool(), payment.payment_id).await.status, Status::Paid);
 }
 
+#[tokio::test]
+async fn an_outage_parks_nothing_however_long_it_lasts() {
+    let database = database().await;
+    let pool = database.pool();
+    let payment = open(pool).await;
+    hear(pool, &payment, CheckoutStatus::Paid).await;
+    let mut reservations = MockReservations::new();
+    let mut words = (0..10).map(|_| Err(RpcStatus::unavailable("away"))).chain([Ok(true)]);
+    reservations.expect_confirm_payment().times(11).returning(move |_, _, _| {
+        let word = words.next().unwrap();
+        Box::pin(async move { word })
+    });
+    reservations.expect_confirm_refund().times(1).returning(|_, _, _| Box::pin(async { Ok(()) }));
+    let mut psp = MockPsp::new();
+    let away = |number| if number % 2 == 0 { PspError::Unavailable("away") } else { PspError::NoAnswer("in time") };
+    let mut answers = (0..10).map(move |number| Err(away(number))).chain([Ok("re_1".to_owned())]);
+    psp.expect_refund().times(11).returning(move |_| {
+        let answer = answers.next().unwrap();
+        Box::pin(async move { answer })
+    });
+    let _relay = start(pool, reservations, psp);
+    assert_eq!(quiet(pool).await, Vec::<String>::new());
+    assert_eq!(now(pool, payment.payment_id).await.status, Status::Refunded);
+}
+
+#[tokio::test]
+async fn refunds_that_hang_do_not_hold_up_the_word_of_money() {
+    let database = database().await;
+    let pool = database.pool();
+    let asking = service(pool, MockReservations::new(), MockPsp::new());
+    for number in 1..=2 * REFUNDS_AT_ONCE + 4 {
+        let paid = in_status(pool, Status::Paid).await;
+        asking.refund(paid.payment_id, None, request(number as u128)).await.unwrap();
+    }
+    let mut psp = MockPsp::new();
+    psp.expect_refund().returning(|_| Box::pin(std::future::pending()));
+    let (told, is_told) = tokio::sync::oneshot::channel();
+    let mut told = Some(told);
+    let mut reservations = MockReservations::new();
+    reservations.expect_confirm_payment().times(1).returning(move |_, _, _| {
+        told.take().unwrap().send(()).unwrap();
+        Box::pin(async { Ok(false) })
+    });
+    let _relay = start(pool, reservations, psp);
+    let payment = open(pool).await;
+    hear(pool, &payment, CheckoutStatus::Paid).await;
+    // Less than the time after which a relay gives up on a call.
+    tokio::time::timeout(Duration::from_secs(8), is_told).await.expect("in time").unwrap();
+}
+
 #[rstest]
 #[case::after_the_hold(CheckoutStatus::Expired)]
 #[case::after_a_refusal(CheckoutStatus::Failed)]
@@ -102,7 +153,7 @@ async fn late_money_for_rooms_that_are_gone_goes_back_in_full(#[case] before: Ch
         assert!(keys.iter().all(|earlier| *earlier == order));
         assert_eq!(order.amount, eur(10_000));
         let answer = match keys.len() {
-            1 => Err(PspError::Unknown("no answer in time")),
+            1 => Err(PspError::NoAnswer("no answer in time")),
             2 => Err(PspError::Unavailable("away")),
             _ => Ok("re_1".to_owned()),
         };

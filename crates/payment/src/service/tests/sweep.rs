@@ -1,3 +1,8 @@
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
+};
+
 use jiff::{SignedDuration, Timestamp};
 use rstest::rstest;
 
@@ -94,6 +99,30 @@ async fn a_provider_that_is_away_is_asked_again_and_nothing_expires_unasked() {
     }
     service.check_due(minutes(120)).await.unwrap();
     assert_eq!(now(database.pool(), payment.payment_id).await.status, Status::Paid);
+}
+
+#[tokio::test]
+async fn many_are_asked_for_in_one_turn_and_a_few_at_once() {
+    let database = database().await;
+    let pool = database.pool();
+    for _ in 0..103 {
+        open(pool).await;
+    }
+    let (running, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+    let mut psp = MockPsp::new();
+    let (now_running, most_running) = (running.clone(), most.clone());
+    psp.expect_fetch_checkout().times(103).returning(move |_| {
+        let (running, most) = (now_running.clone(), most_running.clone());
+        Box::pin(async move {
+            most.fetch_max(running.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+            tokio::task::yield_now().await;
+            running.fetch_sub(1, Ordering::SeqCst);
+            Err(PspError::Unavailable("away"))
+        })
+    });
+    let service = service(pool, MockReservations::new(), psp);
+    assert_eq!(service.check_due(minutes(2)).await.unwrap(), 103);
+    assert_eq!((running.load(Ordering::SeqCst), most.load(Ordering::SeqCst)), (0, 8));
 }
 
 #[tokio::test]
