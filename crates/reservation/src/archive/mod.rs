@@ -173,8 +173,11 @@ impl Session {
         if alone { Ok(Self { connection }) } else { Err(ArchiveError::AnotherRun) }
     }
 
-    async fn end(self) {
-        // All is done; a connection that cannot say goodbye is gone anyway.
+    async fn end(mut self) {
+        // Given back by name: the server notices a closed connection only some time later, and until then whoever runs
+        // next would be told of another run. All is done; a connection that cannot say goodbye is gone anyway.
+        let _ =
+            sqlx::query("select pg_advisory_unlock(hashtext('archive_inventory'))").execute(&mut self.connection).await;
         let _ = sqlx::Connection::close(self.connection).await;
     }
 }
