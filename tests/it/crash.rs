@@ -46,6 +46,16 @@ struct Load {
     unanswered: Arc<AtomicUsize>,
 }
 
+/// Whether nobody has answered. An answer that breaks off between its headers and its end, because the service was
+/// killed there, reaches the caller as INTERNAL by the rules of HTTP/2; an INTERNAL of ours always has a reason.
+fn is_unanswered(status: &Status) -> bool {
+    match status.code() {
+        Code::Unavailable | Code::DeadlineExceeded => true,
+        Code::Internal => status.get_details_error_info().is_none(),
+        _ => false,
+    }
+}
+
 impl Load {
     async fn new(world: &World<'_>, guest: &Rest) -> Self {
         let channel = Channel::from_shared(world.mesh.public_url().to_owned()).expect("an address");
@@ -74,9 +84,7 @@ impl Load {
         loop {
             match call(self.client.clone()).await {
                 Ok(answer) => return Ok(answer.into_inner()),
-                Err(status) if !matches!(status.code(), Code::Unavailable | Code::DeadlineExceeded) => {
-                    return Err(status);
-                }
+                Err(status) if !is_unanswered(&status) => return Err(status),
                 Err(status) => {
                     self.unanswered.fetch_add(1, Ordering::Relaxed);
                     assert!(started.elapsed() < PATIENCE, "never answered: {status:?}");
