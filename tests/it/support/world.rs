@@ -187,14 +187,18 @@ pub(crate) fn in_days(days: i32) -> String {
     Timestamp::now().to_zoned(TimeZone::UTC).date().saturating_add(days.days()).to_string()
 }
 
-/// Asks again and again until there is an answer, for at most 30 seconds.
+/// Longer than any work takes here, even when it passes through two outboxes that had found their receivers away: each
+/// waits up to 15 s between attempts, and an attempt takes up to 10 s. Nothing more will happen after that.
+const LONGEST_WORK: Duration = Duration::from_mins(1);
+
+/// Asks again and again until there is an answer, for at most [`LONGEST_WORK`].
 pub(crate) async fn eventually<T>(what: &str, mut ask: impl AsyncFnMut() -> Option<T>) -> T {
     let started = Instant::now();
     loop {
         if let Some(answer) = ask().await {
             return answer;
         }
-        assert!(started.elapsed() < Duration::from_secs(30), "not within 30 s: {what}");
+        assert!(started.elapsed() < LONGEST_WORK, "not within {LONGEST_WORK:?}: {what}");
         sleep(Duration::from_millis(50)).await;
     }
 }

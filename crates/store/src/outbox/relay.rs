@@ -51,8 +51,11 @@ pub struct RelayOptions {
     /// Longest wait after the first failed attempt; doubles with each further one. While the receiver is away, the
     /// longest wait is the event's age.
     pub backoff_base: Duration,
-    /// Longest wait after any failure.
+    /// Longest wait after an attempt that failed.
     pub backoff_cap: Duration,
+    /// Longest wait for a receiver that is away: an event arrives that soon after its receiver is back, however long
+    /// that was away.
+    pub away_cap: Duration,
 }
 
 impl Default for RelayOptions {
@@ -65,6 +68,7 @@ impl Default for RelayOptions {
             max_attempts: 20,
             backoff_base: Duration::from_secs(1),
             backoff_cap: Duration::from_mins(5),
+            away_cap: Duration::from_secs(15),
         }
     }
 }
@@ -179,11 +183,11 @@ impl<D: Deliver> Courier<D> {
     }
 
     async fn settle(&self, event: &OutboxEvent, outcome: Delivery) -> Result<(), StoreError> {
-        let RelayOptions { backoff_base, backoff_cap, .. } = self.options;
+        let RelayOptions { backoff_base, backoff_cap, away_cap, .. } = self.options;
         match outcome {
             Delivery::Done => claim::delivered(&self.pool, event).await,
             Delivery::Away(reason) => {
-                let delay = backoff::delay_by_age(event.age(), backoff_base, backoff_cap, rand::random());
+                let delay = backoff::delay_by_age(event.age(), backoff_base, away_cap, rand::random());
                 warn!(reason, retry_in_ms = delay.as_millis(), "the receiver of an outbox event is away");
                 claim::postpone(&self.pool, event, &reason, delay).await
             }
