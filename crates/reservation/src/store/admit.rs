@@ -73,9 +73,10 @@ impl Store {
         let taken: Vec<_> = taken.into_iter().map(|(order, _)| order).collect();
         let times = write(&mut transaction, &taken).await?;
         let complete = times.len() == taken.len();
-        // One that was refused may have been made before: then it gets that answer.
-        let met = taken.iter().map(|order| order.id.as_uuid()).filter(|id| !times.contains_key(id));
-        let unsure: Vec<Uuid> = met.chain(refused.iter().map(|(order, _)| order.id.as_uuid())).collect();
+        // One that was refused may have been made before: then it gets that answer. What was written just now came
+        // after it, with other content under the same id, and does not change its answer.
+        let judged = taken.iter().copied().chain(refused.iter().map(|(order, _)| *order));
+        let unsure: Vec<Uuid> = judged.map(|order| order.id.as_uuid()).filter(|id| !times.contains_key(id)).collect();
         if !unsure.is_empty() {
             known.extend(existing(&mut transaction, &unsure).await?);
         }
@@ -220,7 +221,8 @@ async fn write(
     Ok(rows.into_iter().map(|(id, made)| (id, made.to_jiff())).collect())
 }
 
-/// Rows travel as one array for each column. Times travel as microseconds since 1970, added up exactly.
+/// Written in the order of their ids: two transactions that write the same ids wait for one another, and must not do so
+/// in a circle. Rows travel as one array for each column. Times travel as microseconds since 1970, added up exactly.
 const WRITE: &str = "\
 with booked as (
     insert into reservation (hotel_id, reservation_id, owner, room_type_id, check_in, check_out, rooms, guests,
@@ -234,6 +236,7 @@ with booked as (
         $8::text[], $9::text[], $10::text[], $11::text[], $12::bigint[], $13::jsonb[], $14::bytea[], $15::bigint[])
         o (id, owner, room_type_id, check_in, check_out, rooms, guests, guest_name, guest_email, payment_mode, currency,
             total_minor, price, content_hash, hold)
+    order by id
     on conflict (hotel_id, reservation_id) do nothing
     returning reservation_id, create_time
 ), taken as (
