@@ -54,6 +54,9 @@ fn one_after_another() {
         let mut model = Model::new(&case);
         real.begin(&case).await;
         for timed in case.timed() {
+            if matches!(timed.op, Op::Sweep { .. }) {
+                real.settle().await;
+            }
             let (expected, answered) = match &timed.op {
                 // One batch or two, as it comes: the order of arrival is kept.
                 Op::Together(creates) => {

@@ -80,8 +80,20 @@ impl Real {
         rows::read(self.pool(), &self.ids).await.expect("rows")
     }
 
+    /// Waits until nobody has a transaction open. A refusal is answered before its transaction is rolled back, and a
+    /// sweeper passes over what is still locked.
+    pub(super) async fn settle(&self) {
+        let open = "select count(*) from pg_stat_activity
+             where datname = current_database() and backend_type = 'client backend' and pid <> pg_backend_pid()
+                 and xact_start is not null";
+        while self.world.count(open).await > 0 {
+            tokio::task::yield_now().await;
+        }
+    }
+
     /// All at once, dealt to the replicas in turn.
     pub(super) async fn at_once(&self, case: &Case, round: &[Timed]) -> Vec<Answer> {
+        self.settle().await;
         join_all(round.iter().enumerate().map(|(at, timed)| self.play(case, timed, at % 2))).await
     }
 
