@@ -26,7 +26,7 @@ use super::{
     PATIENCE,
     counts::Counts,
     ledger::{Fate, Ledger},
-    place::Place,
+    place::{Place, WAVE},
 };
 use crate::{callers::Caller, orders, world::Want};
 
@@ -50,7 +50,7 @@ pub(super) struct Shared {
     connections: Vec<Replicas>,
     callers: Vec<Caller>,
     signer: OfferSigner,
-    want: Want,
+    wants: Vec<Want>,
     counts: Arc<Counts>,
     stop: CancellationToken,
 }
@@ -68,10 +68,18 @@ impl Shared {
             connections: (0..CONNECTIONS).map(|_| [connect(&first), connect(&second)]).collect(),
             callers: place.callers.clone(),
             signer: OfferSigner::new(&place.keys),
-            want: place.want,
+            wants: place.wants.clone(),
             counts,
             stop,
         })
+    }
+}
+
+impl Shared {
+    /// What everybody wants at this moment.
+    fn want(&self) -> Option<Want> {
+        let wave = self.counts.elapsed().as_secs() / WAVE.as_secs();
+        self.wants.get(usize::try_from(wave).ok()?).or(self.wants.last()).copied()
     }
 }
 
@@ -81,7 +89,7 @@ pub(super) struct Client {
     caller: usize,
     /// The replica whose turn it is.
     turn: usize,
-    /// Bookings to cancel, oldest first.
+    /// Bookings that may be cancelled, oldest first.
     held: VecDeque<String>,
     ledger: Ledger,
 }
@@ -103,7 +111,8 @@ impl Client {
     pub(super) async fn live(mut self) -> Ledger {
         while !self.shared.stop.is_cancelled() {
             let shared = &self.shared;
-            match orders::order(shared.want, self.caller, &shared.callers, &shared.signer) {
+            let Some(want) = shared.want() else { break };
+            match orders::order(want, self.caller, &shared.callers, &shared.signer) {
                 Ok(order) => self.book(order.id, order.request).await,
                 Err(error) => return self.give_up(&error),
             }
@@ -133,7 +142,8 @@ impl Client {
                 }
                 self.held.push_back(booked.reservation_id);
                 if one_in(CANCEL_ONE_IN) {
-                    self.cancel_oldest().await;
+                    let oldest = self.held.pop_front();
+                    self.cancel(oldest).await;
                 }
             }
             Ok(booked) => {
@@ -144,7 +154,9 @@ impl Client {
                 let fate = if answered.after_silence { Fate::RefusedAfterSilence } else { Fate::Refused };
                 self.ledger.note(id, fate);
                 shared.counts.refused.fetch_add(1, Relaxed);
-                self.cancel_oldest().await;
+                // The newest is of these nights, or there is nothing to win by it.
+                let newest = self.held.pop_back();
+                self.cancel(newest).await;
             }
             Err(status) => {
                 self.ledger.note(id, Fate::Unknown);
@@ -167,8 +179,8 @@ impl Client {
         }
     }
 
-    async fn cancel_oldest(&mut self) {
-        let Some(reservation_id) = self.held.pop_front() else {
+    async fn cancel(&mut self, held: Option<String>) {
+        let Some(reservation_id) = held else {
             return sleep(NOTHING_TO_DO).await;
         };
         let Ok(id) = reservation_id.parse::<Uuid>() else { return };

@@ -48,7 +48,8 @@ pub(crate) struct Options {
     /// How many clients book at once
     #[arg(long, default_value_t = 64, value_parser = value_parser!(u16).range(1..=1024))]
     clients: u16,
-    /// Rooms of the room type that everybody wants; a tenth more may be sold
+    /// Rooms of the room type that everybody wants; a tenth more may be sold. Every half minute everybody wants the next
+    /// three nights of it
     #[arg(long, default_value_t = 10_000, value_parser = value_parser!(i32).range(1..=10_000))]
     rooms: i32,
     /// The `staymesh` binary [default: the one beside this program]
@@ -72,7 +73,8 @@ impl Options {
 
 /// Runs it.
 pub(crate) async fn run(options: Options) -> Result<ExitCode> {
-    let place = Place::start(&options.binary()?, options.rooms).await?;
+    let time = Duration::from_mins(options.minutes);
+    let place = Place::start(&options.binary()?, options.rooms, time).await?;
     let summary = live_through(&options, place).await?;
     summary.show();
     if let Some(path) = &options.json {

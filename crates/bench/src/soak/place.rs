@@ -30,6 +30,9 @@ const HOTEL: i32 = 1;
 const ROOM_TYPE: i32 = 1;
 /// Days from today to the first of the nights that everybody wants.
 const AHEAD: i32 = 30;
+/// How long everybody wants the same nights before everybody wants the next ones: long enough to sell them out, and to
+/// fight for a while over what is cancelled.
+pub(super) const WAVE: Duration = Duration::from_secs(30);
 /// Partners who book: their tokens live for an hour, longer than any run.
 const CALLERS: usize = 8;
 /// No hold ends during a run, so that a booking is lost when it is not what its client was told.
@@ -43,7 +46,8 @@ pub(crate) struct Place {
     pub(super) second: Replica,
     pub(super) callers: Vec<Caller>,
     pub(super) keys: OfferKeys,
-    pub(super) want: Want,
+    /// What everybody wants, one wave after the other. No two share a night.
+    pub(super) wants: Vec<Want>,
     /// Rooms that may be sold in each night.
     pub(super) limit: i64,
     /// The reservation database, for what is not load.
@@ -53,7 +57,7 @@ pub(crate) struct Place {
 
 impl Place {
     /// Starts everything and puts the rooms on sale.
-    pub(super) async fn start(binary: &Path, rooms: i32) -> Result<Self> {
+    pub(super) async fn start(binary: &Path, rooms: i32, time: Duration) -> Result<Self> {
         let binary = binary.to_owned();
         let (mesh, second, dir) = tokio::task::spawn_blocking(move || start_mesh(binary)).await??;
         let pool = connect(mesh.database_url("reservation")?)?;
@@ -62,19 +66,12 @@ impl Place {
                 .fetch_one(&pool)
                 .await?;
         ensure!(durable == ("on".into(), "on".into()), "the database is not durable, so nothing would be shown");
-        let want = want()?;
-        let change = InventoryChange {
-            room_type_id: RoomTypeId::try_from(want.room_type_id)?,
-            nights: DateRange::new(want.stay.check_in(), want.stay.check_out())?,
-            total_inventory: rooms,
-            overbooking_percent: 10,
-            for_future_nights: false,
-        };
-        Store::new(pool.clone()).set_inventory(HotelId::try_from(want.hotel_id)?, &[change]).await?;
+        let wants = (0..=time.as_secs() / WAVE.as_secs()).map(want).collect::<Result<Vec<_>>>()?;
+        put_on_sale(&Store::new(pool.clone()), &wants, rooms).await?;
         let (mesh, callers) = callers(mesh).await?;
         let key = BASE64_STANDARD.encode(hex(&mesh.secret("offer-key")?)?);
         let keys = format!("local:{key}").parse().map_err(anyhow::Error::msg)?;
-        Ok(Self { mesh, second, callers, keys, want, limit: i64::from(rooms) * 110 / 100, pool, dir })
+        Ok(Self { mesh, second, callers, keys, wants, limit: i64::from(rooms) * 110 / 100, pool, dir })
     }
 
     /// Where the replicas listen.
@@ -127,9 +124,23 @@ impl Progress for Told {
     }
 }
 
-fn want() -> Result<Want> {
+async fn put_on_sale(store: &Store, wants: &[Want], rooms: i32) -> Result<()> {
+    for want in wants {
+        let change = InventoryChange {
+            room_type_id: RoomTypeId::try_from(want.room_type_id)?,
+            nights: DateRange::new(want.stay.check_in(), want.stay.check_out())?,
+            total_inventory: rooms,
+            overbooking_percent: 10,
+            for_future_nights: false,
+        };
+        store.set_inventory(HotelId::try_from(want.hotel_id)?, &[change]).await?;
+    }
+    Ok(())
+}
+
+fn want(wave: u64) -> Result<Want> {
     let today = Timestamp::now().to_zoned(TimeZone::UTC).date();
-    let check_in = today.checked_add(AHEAD.days())?;
+    let check_in = today.checked_add((AHEAD + i32::try_from(wave)? * NIGHTS).days())?;
     let stay = StayDates::new(check_in, check_in.checked_add(NIGHTS.days())?)?;
     Ok(Want { hotel_id: HOTEL, room_type_id: ROOM_TYPE, stay })
 }

@@ -1,7 +1,10 @@
 //! What must be true in the end.
 
+use std::collections::{HashMap, HashSet};
+
 use anyhow::Result;
 use futures::TryStreamExt;
+use jiff::civil::Date;
 use jiff_sqlx::ToSqlx;
 use serde::Serialize;
 use staymesh_reservation::check;
@@ -11,6 +14,7 @@ use super::{
     ledger::{Fate, Ledger},
     place::Place,
 };
+use crate::world::Want;
 
 /// What was found. Only `unanswered_but_booked` may be other than zero: nobody was told of them.
 #[derive(Debug, Default, Serialize)]
@@ -48,11 +52,11 @@ impl Verdict {
 /// Compares the database with what clients were told.
 pub(super) async fn verify(place: &Place, ledger: &Ledger) -> Result<Verdict> {
     let mut verdict = Verdict::default();
-    let mut there = std::collections::HashSet::new();
-    let mut rows =
-        sqlx::query_as::<_, (Uuid, String)>("select reservation_id, status from reservation").fetch(&place.pool);
-    let mut holding: i64 = 0;
-    while let Some((id, status)) = rows.try_next().await? {
+    let mut there = HashSet::new();
+    let mut holding: HashMap<Date, i64> = HashMap::new();
+    let sql = "select reservation_id, status, check_in from reservation";
+    let mut rows = sqlx::query_as::<_, (Uuid, String, jiff_sqlx::Date)>(sql).fetch(&place.pool);
+    while let Some((id, status, check_in)) = rows.try_next().await? {
         there.insert(id);
         match ledger.fate(id) {
             None => verdict.unasked += 1,
@@ -67,25 +71,14 @@ pub(super) async fn verify(place: &Place, ledger: &Ledger) -> Result<Verdict> {
             Some(Fate::Cancelled) => false,
             _ => status == "pending_payment",
         };
-        holding += i64::from(held);
+        *holding.entry(check_in.to_jiff()).or_default() += i64::from(held);
     }
     drop(rows);
     verdict.lost = ledger.all().filter(|(id, fate)| !there.contains(id) && !fate.allows(None)).count() as u64;
 
-    let nights: Vec<i32> = sqlx::query_scalar(
-        "select total_reserved from room_type_inventory
-         where hotel_id = $1 and room_type_id = $2 and stay_date >= $3 and stay_date < $4",
-    )
-    .bind(place.want.hotel_id)
-    .bind(place.want.room_type_id)
-    .bind(place.want.stay.check_in().to_sqlx())
-    .bind(place.want.stay.check_out().to_sqlx())
-    .fetch_all(&place.pool)
-    .await?;
-    let missing = u64::try_from(place.want.stay.night_count())?.saturating_sub(nights.len() as u64);
-    let differing = nights.iter().filter(|reserved| i64::from(**reserved) != holding).count() as u64;
-    verdict.nights_that_differ = missing + differing;
-    verdict.oversold = nights.iter().filter(|reserved| i64::from(**reserved) > place.limit).count() as u64;
+    for want in &place.wants {
+        compare_nights(place, want, holding.get(&want.stay.check_in()).copied().unwrap_or(0), &mut verdict).await?;
+    }
 
     let report = check::run(&place.pool, &check::Options::default(), |_| ()).await?;
     for violation in report.listed.iter().take(20) {
@@ -93,4 +86,24 @@ pub(super) async fn verify(place: &Place, ledger: &Ledger) -> Result<Verdict> {
     }
     verdict.check_violations = report.violations();
     Ok(verdict)
+}
+
+/// Every night of what was wanted together has as many rooms reserved as bookings hold.
+async fn compare_nights(place: &Place, want: &Want, holding: i64, verdict: &mut Verdict) -> Result<()> {
+    let nights: Vec<i32> = sqlx::query_scalar(
+        "select total_reserved from room_type_inventory
+         where hotel_id = $1 and room_type_id = $2 and stay_date >= $3 and stay_date < $4",
+    )
+    .bind(want.hotel_id)
+    .bind(want.room_type_id)
+    .bind(want.stay.check_in().to_sqlx())
+    .bind(want.stay.check_out().to_sqlx())
+    .fetch_all(&place.pool)
+    .await?;
+    let count =
+        |wrong: &dyn Fn(i64) -> bool| nights.iter().filter(|reserved| wrong(i64::from(**reserved))).count() as u64;
+    let missing = u64::try_from(want.stay.night_count())?.saturating_sub(nights.len() as u64);
+    verdict.nights_that_differ += missing + count(&|reserved| reserved != holding);
+    verdict.oversold += count(&|reserved| reserved > place.limit);
+    Ok(())
 }
