@@ -11,6 +11,7 @@ mod inventory;
 mod nights;
 mod read;
 mod rows;
+mod write;
 
 use sqlx::PgPool;
 
