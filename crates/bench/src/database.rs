@@ -170,7 +170,7 @@ fn start_server() -> Result<(Postgres, PathBuf)> {
 }
 
 /// Removes what killed runs have left. A run's directory is named by its process.
-fn remove_dead_runs(runs: &Path) {
+pub(crate) fn remove_dead_runs(runs: &Path) {
     for run in fs::read_dir(runs).into_iter().flatten().flatten() {
         if !Path::new("/proc").join(run.file_name()).exists() {
             // What cannot be removed now will be tried again, and does no harm.

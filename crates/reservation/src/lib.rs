@@ -23,6 +23,8 @@ pub mod extend;
 mod grpc;
 pub mod lifecycle;
 mod model;
+#[cfg(test)]
+mod model_tests;
 pub mod offer_token;
 pub mod quote;
 pub mod seed;
