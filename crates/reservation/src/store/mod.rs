@@ -5,7 +5,7 @@
 
 mod admit;
 mod availability;
-mod booking;
+mod change;
 mod holds;
 mod inventory;
 mod nights;
@@ -17,7 +17,7 @@ use sqlx::PgPool;
 
 pub use admit::Created;
 pub use availability::NightLeft;
-pub use booking::Applied;
+pub use change::{Applied, ChangeOrder};
 pub use inventory::{InventoryChange, InventoryNight, PlanKey};
 pub use read::ListFilter;
 

@@ -90,7 +90,7 @@ impl World {
     }
 
     async fn apply(&self, id: ReservationId, command: Command, now: Timestamp) -> Result<Applied, ReservationError> {
-        self.store.apply(id, &command, now, |_| Ok(())).await
+        self.store.apply(id, &command, now).await
     }
 
     /// Rooms reserved in each of the ten nights.
