@@ -57,7 +57,7 @@ make what is missing and compare. Two at once do not double a booking unnoticed:
 
 /// Plays a recording.
 #[derive(Args)]
-#[command(long_about = LONG_HELP)]
+#[command(after_long_help = LONG_HELP)]
 pub(crate) struct Replay {
     /// The file: CSV, compressed with gzip if its name ends in .gz
     recording: PathBuf,
@@ -123,7 +123,7 @@ impl Replay {
 
         let comparison = Comparison::new(&stage.plan, shift, &stage.answers(shift).await?);
         if let Some(path) = &self.json {
-            report::write(path, &comparison, &recording.left_out, shift.days)?;
+            report::write(path, &comparison, &recording.left_out, &stage.hotels, shift.days)?;
         }
         report::show(&comparison);
         ensure!(comparison.is_exact(), "the services do not answer what was recorded");

@@ -21,6 +21,8 @@ struct File<'a> {
     /// How many days later than in the recording everything is in the mesh.
     shifted_days: i32,
     left_out: &'a BTreeMap<LeftOut, u64>,
+    /// Their ids in the mesh.
+    hotels: &'a BTreeMap<String, i32>,
     sum: Line,
     months: Vec<Entry<'a>>,
     faults: &'a [String],
@@ -39,6 +41,7 @@ pub(super) fn write(
     path: &Path,
     comparison: &Comparison,
     left_out: &BTreeMap<LeftOut, u64>,
+    hotels: &BTreeMap<String, i32>,
     shifted_days: i32,
 ) -> Result<()> {
     let months = comparison.months.iter();
@@ -46,6 +49,7 @@ pub(super) fn write(
         exact: comparison.is_exact(),
         shifted_days,
         left_out,
+        hotels,
         sum: comparison.sum(),
         months: months.map(|(at, line)| Entry { hotel: &at.hotel, month: &at.month, line: *line }).collect(),
         faults: &comparison.faults,
