@@ -125,10 +125,10 @@ impl Administrator {
         set.context("putting the rooms on sale").map(drop)
     }
 
-    /// Registers a partner.
-    pub(super) async fn partner(&self, run: &Run) -> Result<Credentials> {
-        // An id is never given twice, and the secret of an earlier attempt is gone.
-        let id = format!("{}{}", run.partner_prefix(), &Uuid::new_v4().simple().to_string()[..12]);
+    /// Registers a partner with an id that begins like this.
+    pub(super) async fn partner(&self, prefix: &str) -> Result<Credentials> {
+        // An id is never given twice, and secrets of earlier attempts are gone.
+        let id = format!("{prefix}{}", &Uuid::new_v4().simple().to_string()[..12]);
         let request = CreateClientRequest {
             client_id: id.clone(),
             display_name: "Plays a recording".to_owned(),
@@ -138,16 +138,15 @@ impl Administrator {
         Ok(Credentials::Client { id, secret: made.into_inner().client_secret })
     }
 
-    /// Takes all partners of the run away again, with their tokens: what an attempt that broke off left behind can book
-    /// no more.
-    pub(super) async fn remove_partners(&self, run: &Run) -> Result<()> {
-        let (prefix, mut page_token) = (run.partner_prefix(), String::new());
+    /// Takes all partners away whose ids begin like this, with their tokens.
+    pub(super) async fn remove_partners(&self, prefix: &str) -> Result<()> {
+        let mut page_token = String::new();
         let mut ids = Vec::new();
         loop {
             let request = ListClientsRequest { page_size: PAGE, page_token };
             let page = patiently(async || self.identity.clone().list_clients(request.clone()).await).await;
             let page = page.context("listing partners")?;
-            ids.extend(page.clients.into_iter().map(|client| client.client_id).filter(|id| id.starts_with(&prefix)));
+            ids.extend(page.clients.into_iter().map(|client| client.client_id).filter(|id| id.starts_with(prefix)));
             page_token = page.next_page_token;
             if page_token.is_empty() {
                 break;

@@ -36,24 +36,26 @@ use sold::{Reserved, Sold};
 const PLAYERS: usize = 16;
 
 const LONG_HELP: &str = "\
-Plays the bookings and cancellations of a file in the format of the public hotel-bookings table (one row a booking: hotel, \
-lead_time, arrival_date_year, ..., adr, reservation_status, reservation_status_date) through the API of a running mesh, as \
-fast as it takes them. Not for a mesh in use: its hotels stay.
+Plays the bookings and cancellations of a file in the format of the public hotel-bookings table (one row a
+booking: hotel, lead_time, arrival_date_year, ..., adr, reservation_status, reservation_status_date) through
+the API of a running mesh, as fast as it takes them. Not for a mesh in use: its hotels stay.
 
-Makes a hotel for each in the file and a room type for each reserved_room_type, with just as many rooms as the recording \
-held at once and no overbooking. Every booking is made by a partner who collects, on the day it was made (arrival less \
-lead_time), for its price (adr for every night, no taxes); it is cancelled on reservation_status_date if it was cancelled; \
-on one day bookings come first. Room types are played side by side, each in its order. Guests who did not come keep their \
-booking. What cannot be sold by the night for a price is left out and counted.
+Makes a hotel for each in the file and a room type for each reserved_room_type, with just as many rooms as
+the recording held at once and no overbooking. Every booking is made by a partner who collects, on the day
+it was made (arrival less lead_time), for its price (adr for every night, no taxes); it is cancelled on
+reservation_status_date if it was cancelled; on one day bookings come first. Room types are played side by
+side, each in its order. Guests who did not come keep their booking. What cannot be sold by the night for a
+price is left out and counted.
 
-All dates are moved by one number of whole weeks, so that the first guest arrives within the next seven days; months are \
-shown in the recording's own dates. At the end bookings, cancellations, room nights and revenue by month of arrival, the \
-inventory by month, and every single booking are compared with what the services answer. The status is 0 when all of it is \
-exact.
+All dates are moved by one number of whole weeks, so that the first guest arrives within the next seven
+days; months are shown in the recording's own dates. At the end bookings, cancellations, room nights and
+revenue by month of arrival, the inventory by month, and every single booking are compared with what the
+services answer. The status is 0 when all of it is exact.
 
-Safe to stop and to repeat: the same file, --from, --until and --run by the same administrator find their hotels again, \
-make what is missing and compare. Two at once do not double a booking unnoticed: the later one stops the earlier. Another \
---run begins anew with new hotels; it must, when the first guests of a broken-off run would have arrived before today.";
+Safe to stop and to repeat: the same file, --from, --until and --run by the same administrator find their
+hotels again, make what is missing and compare. Two at once do not double a booking unnoticed: the later one
+stops the earlier. Another --run begins anew with new hotels; it must, when the first guests of a broken-off
+run would have arrived before today.";
 
 /// Plays a recording.
 #[derive(Args)]
@@ -89,7 +91,6 @@ pub(crate) struct Replay {
 
 /// A run with everything it talks to and has made.
 struct Stage {
-    run: Run,
     plan: Plan,
     admin: Administrator,
     /// Ids by the recording's names.
@@ -112,12 +113,14 @@ impl Replay {
         let internal = connect(&self.internal_url).await?;
         let account = Credentials::Account { email: self.email.clone(), password: self.password.clone() };
         let admin = Administrator::new(&internal, &account.log_in(&internal).await?);
-        admin.remove_partners(&run).await?;
-        let stage = Stage::set(run, plan, admin).await?;
+        // What an attempt that broke off left behind, or one that still runs, can book no more from here on.
+        admin.remove_partners(&run.partners()).await?;
+        let stage = Stage::set(&run, plan, admin).await?;
         let booked = stage.booked().await?;
         let shift = stage.shift_of(&booked)?.unwrap_or(fresh);
-        let played = stage.play(&self.public_url, shift, booked).await;
-        let removed = stage.admin.remove_partners(&run).await;
+        let partners = run.partners_of_an_attempt();
+        let played = stage.play(&self.public_url, &partners, shift, booked).await;
+        let removed = stage.admin.remove_partners(&partners).await;
         played.context("playing; what is done stays done, so run it again")?;
         removed?;
 
@@ -134,18 +137,18 @@ impl Replay {
 
 impl Stage {
     /// Makes hotels and room types, or finds those that were made before.
-    async fn set(run: Run, plan: Plan, admin: Administrator) -> Result<Self> {
+    async fn set(run: &Run, plan: Plan, admin: Administrator) -> Result<Self> {
         let (mut hotels, mut room_types) = (BTreeMap::new(), BTreeMap::new());
         for name in plan.hotels() {
-            let hotel_id = admin.hotel(&run, name).await?;
+            let hotel_id = admin.hotel(run, name).await?;
             println!("hotel {hotel_id}: {name}");
             hotels.insert(name.to_owned(), hotel_id);
             for lane in plan.lanes.iter().filter(|lane| lane.hotel == name) {
-                let room_type_id = admin.room_type(&run, hotel_id, lane).await?;
+                let room_type_id = admin.room_type(run, hotel_id, lane).await?;
                 room_types.insert((name.to_owned(), lane.room_type.clone()), room_type_id);
             }
         }
-        Ok(Self { run, plan, admin, hotels, room_types })
+        Ok(Self { plan, admin, hotels, room_types })
     }
 
     /// What is sold already, by row.
@@ -175,7 +178,7 @@ impl Stage {
     }
 
     /// Everything that has not happened yet.
-    async fn play(&self, public_url: &str, shift: Shift, booked: HashMap<u64, Sold>) -> Result<()> {
+    async fn play(&self, public_url: &str, partners: &str, shift: Shift, booked: HashMap<u64, Sold>) -> Result<()> {
         let today = today();
         let late = self.plan.bookings().filter(|row| !booked.contains_key(&row.number));
         let late = late.filter(|row| shift.there(row.stay.check_in()) < today).count();
@@ -192,7 +195,7 @@ impl Stage {
                 self.admin.put_on_sale((hotel_id, room_type_id), lane, (first.max(today), last)).await?;
             }
             // The edge gives each partner so many requests a second: one for all would be slower.
-            let bearer = self.admin.partner(&self.run).await?.log_in(&public).await?;
+            let bearer = self.admin.partner(partners).await?.log_in(&public).await?;
             players.push(Player {
                 lane,
                 hotel_id,

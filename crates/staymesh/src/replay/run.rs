@@ -24,9 +24,14 @@ impl Run {
     }
 
     /// What the ids of its partners begin with.
-    pub(super) fn partner_prefix(&self) -> String {
+    pub(super) fn partners(&self) -> String {
         let id = u64::from_be_bytes(self.0.first_chunk().copied().unwrap_or_default());
         format!("replay-{id:016x}-")
+    }
+
+    /// What the ids of the partners of one attempt at it begin with.
+    pub(super) fn partners_of_an_attempt(&self) -> String {
+        format!("{}{}-", self.partners(), &Uuid::new_v4().simple().to_string()[..12])
     }
 }
 
@@ -60,7 +65,7 @@ mod tests {
             Run::new(&recording(1), window, "1"),
             Run::new(&recording(1), other, "1"),
         ];
-        assert_eq!(runs.iter().map(Run::partner_prefix).collect::<HashSet<_>>().len(), runs.len());
+        assert_eq!(runs.iter().map(Run::partners).collect::<HashSet<_>>().len(), runs.len());
         let ids: HashSet<_> =
             runs.iter().flat_map(|run| [run.request_id(&["a", "bc"]), run.request_id(&["ab", "c"])]).collect();
         assert_eq!(ids.len(), 2 * runs.len());
