@@ -14,7 +14,7 @@ use uuid::Uuid;
 use super::{
     Store,
     booking::NOT_OVERBOOKED,
-    nights::{self, columns, date_of, day_of},
+    nights::{self, Columns, date_of, day_of},
 };
 use crate::{
     error::ReservationError,
@@ -96,8 +96,8 @@ impl Store {
 }
 
 /// Begins, and has less patience with locks than others: whoever holds the rows of one hotel must not keep the other
-/// hotels of a lane waiting.
-const BEGIN: &str = "begin; set local lock_timeout = '500ms'";
+/// hotels of a lane waiting. Statements are planned for the nights at hand: a plan for any nights reads all partitions.
+const BEGIN: &str = "begin; set local lock_timeout = '500ms'; set local plan_cache_mode = force_custom_plan";
 
 /// Those of the bookings that exist.
 async fn existing(
@@ -190,7 +190,8 @@ async fn write(
         }
     }
     let rooms_taken: Vec<i32> = taken.values().copied().collect();
-    let (hotels, room_types, days) = columns(taken.into_keys());
+    let nights: Columns = taken.into_keys().collect();
+    let (first, last) = nights.span();
     let column = |of: &dyn Fn(&NewReservation) -> i32| orders.iter().map(|order| of(order)).collect::<Vec<i32>>();
     let texts = |of: &dyn Fn(&NewReservation) -> String| orders.iter().map(|order| of(order)).collect::<Vec<String>>();
     let prices = orders.iter().map(|order| sqlx::types::Json(&order.quote)).collect::<Vec<_>>();
@@ -210,10 +211,12 @@ async fn write(
         .bind(prices)
         .bind(orders.iter().map(|order| order.content_hash.to_vec()).collect::<Vec<_>>())
         .bind(orders.iter().map(|order| order.hold_expire_time.map(Timestamp::as_microsecond)).collect::<Vec<_>>())
-        .bind(hotels)
-        .bind(room_types)
-        .bind(days)
+        .bind(nights.hotels)
+        .bind(nights.room_types)
+        .bind(nights.days)
         .bind(rooms_taken)
+        .bind(first)
+        .bind(last)
         .fetch_all(transaction)
         .await
         .on_constraint(NOT_OVERBOOKED, |_| ReservationError::SoldOut { stay_date: None, hold_expire_time: None })?;
@@ -240,6 +243,7 @@ with booked as (
     update room_type_inventory i set total_reserved = i.total_reserved + t.rooms, version = i.version + 1
     from unnest($16::integer[], $17::integer[], $18::integer[], $19::integer[]) t (hotel_id, room_type_id, day, rooms)
     where i.hotel_id = t.hotel_id and i.room_type_id = t.room_type_id and i.stay_date = date '1970-01-01' + t.day
+        and i.stay_date between date '1970-01-01' + $20 and date '1970-01-01' + $21
 )
 select reservation_id, create_time from booked";
 

@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use super::{
     Store,
-    nights::{self, columns, day_of},
+    nights::{self, Columns, day_of},
     rows::ReservationRow,
 };
 use crate::{
@@ -36,7 +36,7 @@ impl Store {
         if wanted.is_empty() {
             return Ok(BTreeMap::new());
         }
-        let (hotels, room_types, days) = columns(wanted);
+        let nights: Columns = wanted.into_iter().collect();
         let rows: Vec<(i32, i32, i32, jiff_sqlx::Timestamp)> = sqlx::query_as(
             "select wanted.hotel_id, wanted.room_type_id, wanted.day, hold.hold_expire_time
              from unnest($1::integer[], $2::integer[], $3::integer[]) wanted (hotel_id, room_type_id, day)
@@ -48,9 +48,9 @@ impl Store {
                  order by hold_expire_time limit 1
              ) hold",
         )
-        .bind(hotels)
-        .bind(room_types)
-        .bind(days)
+        .bind(nights.hotels)
+        .bind(nights.room_types)
+        .bind(nights.days)
         .fetch_all(&self.pool)
         .await?;
         Ok(rows.into_iter().map(|(hotel, room, day, end)| ((hotel, room, day), end.to_jiff())).collect())
@@ -119,7 +119,8 @@ async fn write_ends(transaction: &mut PgConnection, changes: &[(Reservation, Cha
     }
     nights::lock(transaction, free.keys().copied()).await?;
     let rooms: Vec<i32> = free.values().copied().collect();
-    let (hotels, room_types, days) = columns(free.into_keys());
+    let nights: Columns = free.into_keys().collect();
+    let (first, last) = nights.span();
     let ids: Vec<Uuid> = changes.iter().map(|(booking, _)| booking.id.as_uuid()).collect();
     sqlx::query(
         "with freed as (
@@ -128,17 +129,20 @@ async fn write_ends(transaction: &mut PgConnection, changes: &[(Reservation, Cha
                  t (hotel_id, room_type_id, day, rooms)
              where i.hotel_id = t.hotel_id and i.room_type_id = t.room_type_id
                  and i.stay_date = date '1970-01-01' + t.day
+                 and i.stay_date between date '1970-01-01' + $7 and date '1970-01-01' + $8
          )
          update reservation r set status = 'cancelled', cancellation_reason = $6, hold_expire_time = null
          from unnest($5::uuid[]) ended (id)
          where r.hotel_id = reservation_hotel_id(ended.id) and r.reservation_id = ended.id",
     )
-    .bind(hotels)
-    .bind(room_types)
-    .bind(days)
+    .bind(nights.hotels)
+    .bind(nights.room_types)
+    .bind(nights.days)
     .bind(rooms)
     .bind(ids)
     .bind(CancellationReason::HoldExpired.as_str())
+    .bind(first)
+    .bind(last)
     .execute(&mut *transaction)
     .await?;
     let events: Vec<_> = changes
