@@ -56,7 +56,8 @@ pub(crate) fn prepare(
     })
 }
 
-fn order(want: Want, caller: usize, callers: &[Caller], signer: &OfferSigner) -> Result<Order> {
+/// One order, as `PrepareReservation` would prepare it.
+pub(crate) fn order(want: Want, caller: usize, callers: &[Caller], signer: &OfferSigner) -> Result<Order> {
     let now = Timestamp::now();
     let id = ReservationId::generate(HotelId::try_from(want.hotel_id)?, now);
     let owner = callers[caller].subject.clone();

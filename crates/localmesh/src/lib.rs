@@ -6,6 +6,7 @@
 
 mod plan;
 mod progress;
+mod replica;
 mod settings;
 
 use std::{
@@ -24,6 +25,7 @@ use staymesh_parts::{
 
 use plan::Plan;
 pub use progress::{Progress, Quiet};
+pub use replica::Replica;
 pub use settings::{ADMIN_EMAIL, SERVICES};
 
 /// How long a service may take to be ready.
@@ -202,6 +204,28 @@ impl LocalMesh {
         let at = self.services.iter().position(|p| p.name() == name).with_context(|| format!("no service {name}"))?;
         self.services[at] = self.launch(SERVICES[at])?.spawn()?;
         self.wait_until_ready(at, &Quiet)
+    }
+
+    /// Starts another process of a service, at an address of its own; nobody but its caller knows of it.
+    ///
+    /// # Errors
+    /// When it does not become ready.
+    pub fn replica(&self, service: &'static str) -> Result<Replica> {
+        Replica::start(self.launch(service)?, self.logs().join(format!("{service}-replica.log")))
+    }
+
+    /// Registers a partner's program with identity and tells its secret; safe to repeat.
+    ///
+    /// # Errors
+    /// When identity's database refuses it.
+    pub fn register_partner(&self, id: &str) -> Result<String> {
+        let secret = self.plan.secrets.get(&format!("client-{id}"))?;
+        let what = format!("registering {id}");
+        let client = self
+            .command(&what, "identity", &["identity", "register-client", id, "--role", "partner"])?
+            .env("STAYMESH_CLIENT_SECRET", &secret);
+        run(client)?;
+        Ok(secret)
     }
 
     /// An error if anything has ended by itself.

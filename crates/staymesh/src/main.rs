@@ -8,6 +8,11 @@ mod replay;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use mimalloc::MiMalloc;
+
+/// A booking is a few hundred small allocations, many of them freed by another thread.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 /// A hotel reservation backend as a mesh of gRPC services.
 #[derive(Parser)]

@@ -7,16 +7,13 @@ use staymesh_domain::{PaymentId, ReservationId, RoomTypeId, StayDates};
 use staymesh_mesh::telemetry;
 use staymesh_store::{ResultExt, StoreError, outbox};
 
-use super::{Store, rows::ReservationRow};
+use super::{Store, rows::ReservationRow, write::NOT_OVERBOOKED};
 use crate::{
     error::ReservationError,
     lifecycle::{Change, Command, Decision, Rooms, decide},
     model::Reservation,
     settlement::{CANCELLED, Cancelled},
 };
-
-/// The constraint that has the last word.
-pub(super) const NOT_OVERBOOKED: &str = "room_type_inventory_not_overbooked";
 
 /// What came of a command.
 #[derive(Debug)]

@@ -1,7 +1,7 @@
 //! SQL, and nothing but SQL.
 //!
 //! Locks are always taken in the same order, so nobody waits in a circle: a reservation that exists first, then nights in
-//! the order of their keys, then new reservations.
+//! the order of their keys, then new reservations in the order of their ids.
 
 mod admit;
 mod availability;
@@ -11,6 +11,7 @@ mod inventory;
 mod nights;
 mod read;
 mod rows;
+mod write;
 
 use sqlx::PgPool;
 

@@ -28,8 +28,8 @@ pub(super) struct Columns {
 }
 
 impl Columns {
-    /// The first and the last of the days. With them as parameters of a statement, the database plans for the months
-    /// between them and leaves out the partitions of the others, which saves most of the planning.
+    /// The first and the last of the days. With them as parameters of a statement, the database leaves out the partitions
+    /// of all other months before it begins, whether it plans for the values or has a plan for any.
     pub(super) fn span(&self) -> (i32, i32) {
         let first = self.days.iter().min().copied().unwrap_or_default();
         (first, self.days.iter().max().copied().unwrap_or(first))

@@ -358,8 +358,10 @@ async fn a_batch_decides_in_order_and_answers_each_by_itself() {
     let early = world.order(0, 2, 1);
     world.book(&early).await.expect("booked");
     let other_content = NewReservation { content_hash: [9; 32], ..early.clone() };
+    let other_nights = NewReservation { id: made.id, content_hash: [9; 32], ..world.order(5, 6, 1) };
     let orders = [
         made.clone(),          // ten more than the nine that are left
+        other_nights,          // the id is still free
         early.clone(),         // made before
         other_content,         // made before with other content
         world.order(0, 2, 9),  // the last nine
@@ -380,8 +382,24 @@ async fn a_batch_decides_in_order_and_answers_each_by_itself() {
             Err(_) => "failed",
         })
         .collect();
-    assert_eq!(told, ["sold out", "repeat", "reused", "new", "sold out", "not on sale", "new", "repeat"]);
-    assert_eq!(world.reserved().await, [11, 11, 0, 0, 0, 1, 0, 0, 0, 0]);
+    assert_eq!(told, ["sold out", "new", "repeat", "reused", "new", "sold out", "not on sale", "new", "repeat"]);
+    assert_eq!(world.reserved().await, [11, 11, 0, 0, 0, 2, 0, 0, 0, 0]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ids_that_are_used_twice_in_both_orders_never_wait_in_a_circle() {
+    let world = World::with_rooms(1_000).await;
+    for _ in 0..20 {
+        let orders: Vec<_> = (0..20).map(|_| world.order(0, 1, 1)).collect();
+        // Other nights, so that the locks on nights do not keep the two apart.
+        let other =
+            |order: &NewReservation| NewReservation { id: order.id, content_hash: [9; 32], ..world.order(5, 6, 1) };
+        let others: Vec<_> = orders.iter().rev().map(other).collect();
+        let (first, second) = tokio::join!(world.store.admit(&orders), world.store.admit(&others));
+        let outcomes: Vec<_> = first.expect("decided").into_iter().chain(second.expect("decided")).collect();
+        assert_eq!(outcomes.iter().filter(|outcome| matches!(outcome, Ok(Created::New(_)))).count(), 20);
+        assert!(outcomes.iter().all(|outcome| matches!(outcome, Ok(_) | Err(ReservationError::IdReused))));
+    }
 }
 
 #[tokio::test]

@@ -16,6 +16,7 @@ use std::{sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 use staymesh_mesh::{Problem, Reason, context::RequestContext};
+use staymesh_store::StoreConfig;
 use tokio::{
     sync::{mpsc, oneshot},
     time::Instant,
@@ -30,8 +31,12 @@ use crate::{
     store::{Created, Store},
 };
 
+/// More lanes than any database has use for.
+const MOST_LANES: usize = 256;
 /// Bookings that may wait in one lane; more are refused with OVERLOADED.
 const QUEUE: usize = 1024;
+/// Longest wait of a transaction for a lock.
+const LOCK_TIMEOUT: Duration = Duration::from_millis(500);
 /// When it makes sense to try again after that.
 const TRY_AGAIN: Duration = Duration::from_millis(250);
 /// How long a booking without a caller's deadline may wait.
@@ -52,10 +57,21 @@ struct Job {
 }
 
 impl Writer {
+    /// How the lanes reach the database: with connections of their own, so that bookings wait for nobody else's work; two
+    /// for each, because one that was just used is tested before it is used again. They have little patience with locks: whoever holds the rows of one hotel must not keep the others of a lane waiting.
+    pub fn connections(config: &StoreConfig, lanes: usize) -> StoreConfig {
+        StoreConfig {
+            database_max_connections: u32::try_from(2 * lanes.clamp(1, MOST_LANES)).unwrap_or(2),
+            database_lock_timeout: config.database_lock_timeout.min(LOCK_TIMEOUT),
+            database_plan_once: true,
+            ..config.clone()
+        }
+    }
+
     /// A writer with so many lanes, and the work of each lane, to be spawned. A lane ends when the last writer is gone,
     /// so that bookings are answered for as long as the server drains.
     pub fn new(store: &Store, lanes: usize) -> (Self, Vec<impl Future<Output = ()> + Send + use<>>) {
-        let (senders, work): (Vec<_>, Vec<_>) = (0..lanes.max(1))
+        let (senders, work): (Vec<_>, Vec<_>) = (0..lanes.clamp(1, MOST_LANES))
             .map(|_| {
                 let (sender, receiver) = mpsc::channel(QUEUE);
                 (sender, lane::run(store.clone(), receiver))

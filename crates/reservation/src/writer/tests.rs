@@ -41,9 +41,15 @@ impl World {
         Store::new(self.database.pool().clone())
     }
 
+    /// The database as the lanes reach it.
+    fn lanes(&self, lanes: usize) -> Store {
+        let config = Writer::connections(&StoreConfig::new(self.database.url()), lanes);
+        Store::new(staymesh_store::connect(&config).expect("a pool"))
+    }
+
     /// A writer as one replica has it.
     fn writer(&self) -> Writer {
-        let (writer, lanes) = Writer::new(&self.store(), 2);
+        let (writer, lanes) = Writer::new(&self.lanes(2), 2);
         for lane in lanes {
             tokio::spawn(lane);
         }
@@ -98,7 +104,7 @@ async fn two_replicas_sell_what_there_is_and_a_repeat_on_the_other_is_a_repeat()
 #[tokio::test]
 async fn a_full_lane_refuses_at_once_and_books_the_rest() {
     let world = World::with_rooms(10_000).await;
-    let (writer, lanes) = Writer::new(&world.store(), 1);
+    let (writer, lanes) = Writer::new(&world.lanes(1), 1);
     // Nobody works the lane yet, so it fills.
     let waiting = join_all((0..QUEUE + 10).map(|_| writer.book(world.order())));
     let work = async {
@@ -119,7 +125,7 @@ async fn a_full_lane_refuses_at_once_and_books_the_rest() {
 #[tokio::test]
 async fn nothing_is_begun_for_a_caller_who_has_gone_or_stopped_waiting() {
     let world = World::with_rooms(10).await;
-    let (writer, lanes) = Writer::new(&world.store(), 1);
+    let (writer, lanes) = Writer::new(&world.lanes(1), 1);
     let context = RequestContext { request_id: "r".into(), deadline: Instant::now() };
     let late = context.scope(writer.book(world.order()));
     let gone = writer.book(world.order());
@@ -142,7 +148,7 @@ async fn nothing_is_begun_for_a_caller_who_has_gone_or_stopped_waiting() {
 #[tokio::test]
 async fn a_hotel_whose_rows_are_locked_does_not_stop_the_others_of_its_lane() {
     let world = World::with_rooms(10).await;
-    let (writer, lanes) = Writer::new(&world.store(), 1);
+    let (writer, lanes) = Writer::new(&world.lanes(1), 1);
     let mut somebody = world.database.pool().begin().await.expect("a transaction");
     sqlx::query("select from room_type_inventory where hotel_id = 7 for update")
         .execute(&mut *somebody)

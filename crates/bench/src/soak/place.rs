@@ -1,0 +1,178 @@
+//! What runs: the whole mesh on loopback with a second reservation service on the same database, durable.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use anyhow::{Context, Result, ensure};
+use base64::{Engine, prelude::BASE64_STANDARD};
+use jiff::{Timestamp, ToSpan, tz::TimeZone};
+use sqlx::PgPool;
+use staymesh_api::identity::v1::{IssueClientTokenRequest, auth_service_client::AuthServiceClient};
+use staymesh_domain::{DateRange, HotelId, RoomTypeId, StayDates};
+use staymesh_localmesh::{LocalMesh, Options, Progress, Replica};
+use staymesh_parts::{Durability, Part, dev_dir, install};
+use staymesh_reservation::{
+    OfferKeys,
+    store::{InventoryChange, Store},
+};
+use staymesh_store::StoreConfig;
+
+use crate::{
+    callers::Caller,
+    database::remove_dead_runs,
+    world::{NIGHTS, Want},
+};
+
+const HOTEL: i32 = 1;
+const ROOM_TYPE: i32 = 1;
+/// Days from today to the first of the nights that everybody wants.
+const AHEAD: i32 = 30;
+/// How long everybody wants the same nights before everybody wants the next ones: long enough to sell them out, and to
+/// fight for a while over what is cancelled.
+pub(super) const WAVE: Duration = Duration::from_secs(30);
+/// Partners who book: their tokens live for an hour, longer than any run.
+const CALLERS: usize = 8;
+/// No hold ends during a run, so that a booking is lost when it is not what its client was told.
+const HOLD: &str = "2h";
+/// The services log every booking.
+const LOG: &str = "warn";
+
+/// The mesh and its files, which go with it.
+pub(crate) struct Place {
+    pub(super) mesh: LocalMesh,
+    pub(super) second: Replica,
+    pub(super) callers: Vec<Caller>,
+    pub(super) keys: OfferKeys,
+    /// What everybody wants, one wave after the other. No two share a night.
+    pub(super) wants: Vec<Want>,
+    /// Rooms that may be sold in each night.
+    pub(super) limit: i64,
+    /// The reservation database, for what is not load.
+    pub(super) pool: PgPool,
+    dir: PathBuf,
+}
+
+impl Place {
+    /// Starts everything and puts the rooms on sale.
+    pub(super) async fn start(binary: &Path, rooms: i32, time: Duration) -> Result<Self> {
+        let binary = binary.to_owned();
+        let (mesh, second, dir) = tokio::task::spawn_blocking(move || start_mesh(binary)).await??;
+        let pool = connect(mesh.database_url("reservation")?)?;
+        let durable: (String, String) =
+            sqlx::query_as("select current_setting('fsync'), current_setting('synchronous_commit')")
+                .fetch_one(&pool)
+                .await?;
+        ensure!(durable == ("on".into(), "on".into()), "the database is not durable, so nothing would be shown");
+        let wants = (0..=time.as_secs() / WAVE.as_secs()).map(want).collect::<Result<Vec<_>>>()?;
+        put_on_sale(&Store::new(pool.clone()), &wants, rooms).await?;
+        let (mesh, callers) = callers(mesh).await?;
+        let key = BASE64_STANDARD.encode(hex(&mesh.secret("offer-key")?)?);
+        let keys = format!("local:{key}").parse().map_err(anyhow::Error::msg)?;
+        Ok(Self { mesh, second, callers, keys, wants, limit: i64::from(rooms) * 110 / 100, pool, dir })
+    }
+
+    /// Where the replicas listen.
+    pub(super) fn urls(&self) -> Result<[String; 2]> {
+        Ok([self.mesh.service_url("reservation")?, self.second.url()])
+    }
+
+    /// Stops everything. The files are kept when something was not as it must be.
+    pub(super) async fn close(self, good: bool) -> Result<()> {
+        self.pool.close().await;
+        tokio::task::spawn_blocking(move || {
+            drop(self.second);
+            self.mesh.stop()?;
+            if good {
+                return fs::remove_dir_all(&self.dir).with_context(|| format!("removing {}", self.dir.display()));
+            }
+            eprintln!("database and logs are kept in {}", self.dir.display());
+            Ok(())
+        })
+        .await?
+    }
+}
+
+fn start_mesh(binary: PathBuf) -> Result<(LocalMesh, Replica, PathBuf)> {
+    install::install(&dev_dir(), &[Part::Postgres, Part::Redis, Part::Envoy], &|line| eprintln!("{line}"))?;
+    let runs = dev_dir().join("bench");
+    remove_dead_runs(&runs);
+    let dir = runs.join(std::process::id().to_string());
+    let mut settings = vec![("reservation", "STAYMESH_HOLD", HOLD.to_owned())];
+    settings.extend(["reservation", "payment"].map(|service| (service, "STAYMESH_LOG", LOG.to_owned())));
+    let options = Options {
+        dir: dir.clone(),
+        binary,
+        public_port: None,
+        internal_port: None,
+        durability: Durability::On,
+        settings,
+    };
+    let mesh = LocalMesh::start(options, &Told)?;
+    let second = mesh.replica("reservation")?;
+    Ok((mesh, second, dir))
+}
+
+/// Says what is being started.
+struct Told;
+
+impl Progress for Told {
+    fn begin(&self, step: &str) {
+        println!("starting: {step}");
+    }
+}
+
+async fn put_on_sale(store: &Store, wants: &[Want], rooms: i32) -> Result<()> {
+    for want in wants {
+        let change = InventoryChange {
+            room_type_id: RoomTypeId::try_from(want.room_type_id)?,
+            nights: DateRange::new(want.stay.check_in(), want.stay.check_out())?,
+            total_inventory: rooms,
+            overbooking_percent: 10,
+            for_future_nights: false,
+        };
+        store.set_inventory(HotelId::try_from(want.hotel_id)?, &[change]).await?;
+    }
+    Ok(())
+}
+
+fn want(wave: u64) -> Result<Want> {
+    let today = Timestamp::now().to_zoned(TimeZone::UTC).date();
+    let check_in = today.checked_add((AHEAD + i32::try_from(wave)? * NIGHTS).days())?;
+    let stay = StayDates::new(check_in, check_in.checked_add(NIGHTS.days())?)?;
+    Ok(Want { hotel_id: HOTEL, room_type_id: ROOM_TYPE, stay })
+}
+
+/// Partners with tokens from identity.
+async fn callers(mesh: LocalMesh) -> Result<(LocalMesh, Vec<Caller>)> {
+    let (mesh, partners) = tokio::task::spawn_blocking(move || {
+        let ids = (0..CALLERS).map(|at| format!("soak-{at}"));
+        let partners = ids.map(|id| Ok((mesh.register_partner(&id)?, id))).collect::<Result<Vec<_>>>()?;
+        anyhow::Ok((mesh, partners))
+    })
+    .await??;
+    let mut identity = AuthServiceClient::connect(mesh.service_url("identity")?).await?;
+    let mut callers = Vec::with_capacity(partners.len());
+    for (client_secret, client_id) in partners {
+        let subject = format!("client:{client_id}");
+        let request = IssueClientTokenRequest { grant_type: "client_credentials".into(), client_id, client_secret };
+        let token = identity.issue_client_token(request).await?.into_inner();
+        callers.push(Caller { subject, bearer: format!("Bearer {}", token.access_token).parse()? });
+    }
+    Ok((mesh, callers))
+}
+
+fn hex(text: &str) -> Result<Vec<u8>> {
+    let digits = text.as_bytes().chunks(2);
+    digits.map(|pair| Ok(u8::from_str_radix(std::str::from_utf8(pair)?, 16)?)).collect()
+}
+
+fn connect(url: &str) -> Result<PgPool> {
+    let mut config = StoreConfig::new(url.to_owned());
+    config.database_max_connections = 2;
+    // Checking takes longer than any request may.
+    config.database_statement_timeout = Duration::from_mins(10);
+    Ok(staymesh_store::connect(&config)?)
+}

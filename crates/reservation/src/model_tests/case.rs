@@ -1,0 +1,248 @@
+//! What may be asked, and random sequences of it. Everything is small, so that bookings meet.
+
+use jiff::{SignedDuration, Timestamp, ToSpan, civil::Date};
+use proptest::{collection::vec, option, prelude::*, sample::select};
+
+/// Bookings that a case knows.
+pub(super) const SLOTS: usize = 10;
+/// Nights from [`FIRST_NIGHT`] on.
+pub(super) const NIGHTS: usize = 5;
+/// What every booking costs, in cents.
+pub(super) const TOTAL: i64 = 10_000;
+/// How long an unpaid booking holds its rooms.
+pub(super) const HOLD: SignedDuration = SignedDuration::from_mins(15);
+/// Hotel and room type of what is for sale.
+pub(super) const PLACES: [(i32, i32); 3] = [(7, 1), (7, 2), (8, 1)];
+/// So far ahead that no hold is over by the clock of the database.
+pub(super) const FIRST_NIGHT: Date = jiff::civil::date(2095, 3, 30);
+
+/// The moment at which a case begins.
+pub(super) fn start() -> Timestamp {
+    "2095-03-27T12:00:00Z".parse().expect("a time")
+}
+
+pub(super) fn date(night: usize) -> Date {
+    FIRST_NIGHT.saturating_add(i64::try_from(night).expect("few nights").days())
+}
+
+/// What a booking asks for.
+#[derive(Clone, Debug)]
+pub(super) struct Wish {
+    pub(super) second_room_type: bool,
+    pub(super) first: usize,
+    pub(super) nights: usize,
+    pub(super) rooms: i32,
+    pub(super) partner_collects: bool,
+}
+
+impl Wish {
+    /// The index in [`PLACES`] of what is wanted: the id of a booking names its hotel.
+    pub(super) fn place(&self, slot: usize) -> usize {
+        if hotel(slot) == 8 { 2 } else { usize::from(self.second_room_type) }
+    }
+
+    pub(super) fn nights(&self) -> std::ops::Range<usize> {
+        self.first..(self.first + self.nights).min(NIGHTS)
+    }
+}
+
+/// The hotel of a booking.
+pub(super) fn hotel(slot: usize) -> i32 {
+    if slot % 4 == 3 { 8 } else { 7 }
+}
+
+/// Which request comes under an id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Variant {
+    /// What the id was made for.
+    First,
+    /// The same id with other content.
+    Other,
+    /// The same content from somebody else.
+    Stranger,
+}
+
+/// What staff set.
+#[derive(Clone, Debug)]
+pub(super) struct Setting {
+    pub(super) place: usize,
+    pub(super) first: usize,
+    pub(super) nights: usize,
+    pub(super) total: i32,
+    pub(super) percent: i16,
+}
+
+impl Setting {
+    pub(super) fn nights(&self) -> std::ops::Range<usize> {
+        self.first..(self.first + self.nights).min(NIGHTS)
+    }
+}
+
+#[derive(Clone, Debug)]
+pub(super) enum Op {
+    Create(usize, Variant),
+    /// Creations that arrive in this order before the first is answered.
+    Together(Vec<(usize, Variant)>),
+    Cancel(usize),
+    Confirm {
+        slot: usize,
+        payment: u8,
+        amount: i64,
+    },
+    Reject(usize),
+    Refund {
+        slot: usize,
+        payment: u8,
+        amount: i64,
+    },
+    Sweep {
+        limit: usize,
+    },
+    Set(Vec<Setting>),
+    Retire {
+        hotel: i32,
+        room_type: Option<i32>,
+    },
+    Wait(SignedDuration),
+}
+
+impl Op {
+    /// The booking that it is about.
+    pub(super) fn slot(&self) -> Option<usize> {
+        match self {
+            Self::Create(slot, _)
+            | Self::Cancel(slot)
+            | Self::Reject(slot)
+            | Self::Confirm { slot, .. }
+            | Self::Refund { slot, .. } => Some(*slot),
+            _ => None,
+        }
+    }
+}
+
+/// An operation and the moment of it.
+#[derive(Clone, Debug)]
+pub(super) struct Timed {
+    pub(super) op: Op,
+    pub(super) now: Timestamp,
+}
+
+impl Timed {
+    /// Creations with moments of their own, so that no two holds end at once.
+    pub(super) fn batch(now: Timestamp, creates: &[(usize, Variant)]) -> Vec<Self> {
+        let moments = (0..).map(|at| now + SignedDuration::from_millis(at));
+        creates
+            .iter()
+            .zip(moments)
+            .map(|((slot, variant), now)| Self { op: Op::Create(*slot, *variant), now })
+            .collect()
+    }
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct Case {
+    /// By place and night, total and overbooking percent; none is not on sale.
+    pub(super) inventory: Vec<Vec<Option<(i32, i16)>>>,
+    /// By slot: what its id was made for, and other content.
+    pub(super) wishes: Vec<(Wish, Wish)>,
+    ops: Vec<Op>,
+}
+
+impl Case {
+    pub(super) fn wish(&self, slot: usize, variant: Variant) -> &Wish {
+        let (first, other) = &self.wishes[slot];
+        if variant == Variant::Other { other } else { first }
+    }
+
+    /// The operations, a second apart and after what is waited for.
+    pub(super) fn timed(&self) -> Vec<Timed> {
+        let mut now = start();
+        let mut timed = Vec::new();
+        for op in &self.ops {
+            now += if let Op::Wait(time) = op { *time } else { SignedDuration::from_secs(1) };
+            if !matches!(op, Op::Wait(_)) {
+                timed.push(Timed { op: op.clone(), now });
+            }
+        }
+        timed
+    }
+
+    pub(super) fn rounds_of(&self, most: usize) -> Vec<Vec<Timed>> {
+        self.timed().chunks(most).map(<[Timed]>::to_vec).collect()
+    }
+}
+
+fn wish() -> impl Strategy<Value = Wish> {
+    (prop::bool::weighted(0.2), 0..NIGHTS, 1..=3usize, 1..=2i32, prop::bool::weighted(0.2)).prop_map(
+        |(second_room_type, first, nights, rooms, partner_collects)| Wish {
+            second_room_type,
+            first,
+            nights,
+            rooms,
+            partner_collects,
+        },
+    )
+}
+
+fn rooms() -> impl Strategy<Value = (i32, i16)> {
+    (0..=5i32, select(vec![0i16, 10, 34, 100]))
+}
+
+fn setting() -> impl Strategy<Value = Setting> {
+    (0..PLACES.len(), 0..NIGHTS, 1..=NIGHTS, rooms()).prop_map(|(place, first, nights, (total, percent))| Setting {
+        place,
+        first,
+        nights,
+        total,
+        percent,
+    })
+}
+
+/// Settings of one request, which are all of one hotel.
+fn settings() -> impl Strategy<Value = Vec<Setting>> {
+    vec(setting(), 1..=2).prop_map(|mut settings| {
+        let hotel = PLACES[settings[0].place].0;
+        settings.retain(|setting| PLACES[setting.place].0 == hotel);
+        settings
+    })
+}
+
+fn create() -> impl Strategy<Value = (usize, Variant)> {
+    let variant = prop_oneof![8 => Just(Variant::First), 2 => Just(Variant::Other), 1 => Just(Variant::Stranger)];
+    (0..SLOTS, variant)
+}
+
+fn op() -> impl Strategy<Value = Op> {
+    let amount = prop_oneof![8 => Just(TOTAL), 1 => Just(TOTAL - 1)];
+    let refund = prop_oneof![Just(TOTAL), Just(1), Just(0), Just(TOTAL + 1)];
+    let hotel = prop_oneof![Just((7, None)), Just((7, Some(2))), Just((8, Some(1)))];
+    let minutes = prop_oneof![3 => 1..=20i64, 1 => Just(24 * 60), 1 => Just(60 * 7)];
+    prop_oneof![
+        8 => create().prop_map(|(slot, variant)| Op::Create(slot, variant)),
+        3 => (0..SLOTS).prop_map(Op::Cancel),
+        4 => (0..SLOTS, 0..2u8, amount).prop_map(|(slot, payment, amount)| Op::Confirm { slot, payment, amount }),
+        1 => (0..SLOTS).prop_map(Op::Reject),
+        2 => (0..SLOTS, 0..2u8, refund).prop_map(|(slot, payment, amount)| Op::Refund { slot, payment, amount }),
+        3 => (1..=SLOTS).prop_map(|limit| Op::Sweep { limit }),
+        2 => settings().prop_map(Op::Set),
+        1 => hotel.prop_map(|(hotel, room_type)| Op::Retire { hotel, room_type }),
+        3 => minutes.prop_map(|minutes| Op::Wait(SignedDuration::from_mins(minutes))),
+    ]
+}
+
+fn case(op: impl Strategy<Value = Op>, most: usize) -> impl Strategy<Value = Case> {
+    let nights = vec(option::weighted(0.9, rooms()), NIGHTS);
+    (vec(nights, PLACES.len()), vec((wish(), wish()), SLOTS), vec(op, 1..most))
+        .prop_map(|(inventory, wishes, ops)| Case { inventory, wishes, ops })
+}
+
+/// Sequences for one caller.
+pub(super) fn one_by_one() -> impl Strategy<Value = Case> {
+    let together = vec(create(), 2..8).prop_map(Op::Together);
+    case(prop_oneof![6 => op(), 1 => together], 60)
+}
+
+/// Sequences that are cut into rounds of so many.
+pub(super) fn rounds(most: usize) -> impl Strategy<Value = Case> {
+    case(op(), 12 * most)
+}
