@@ -113,8 +113,8 @@ async fn only_the_very_token_is_remembered() {
     let verifier = TokenVerifier::new(signer.clone(), &auth_config());
     let token = signer.token("guest", |_| {});
     verifier.verify(&token).await.expect("a good token");
-    let (signed, signature) = token.rsplit_once('.').expect("a signature");
-    let forged = format!("{signed}.{}", signature.chars().rev().collect::<String>());
+    let (content, signature) = token.rsplit_once('.').expect("a signature");
+    let forged = format!("{content}.{}", signature.chars().rev().collect::<String>());
     assert_eq!(verifier.verify(&forged).await, Err(TokenError::Invalid));
     let other = signer.token("admin", |_| {});
     let grafted = format!("{}.{signature}", other.rsplit_once('.').expect("a signature").0);

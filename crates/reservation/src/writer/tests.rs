@@ -2,12 +2,13 @@
 
 use futures::future::join_all;
 use jiff::{SignedDuration, ToSpan};
-use staymesh_domain::{DateRange, GuestCount, HotelId, ReservationId, RoomCount, RoomTypeId, StayDates};
+use staymesh_domain::{DateRange, GuestCount, HotelId, PaymentId, ReservationId, RoomCount, RoomTypeId, StayDates};
 use staymesh_testkit::TestDatabase;
 
 use super::*;
 use crate::{
     MIGRATOR, extend,
+    lifecycle::Command,
     model::{Guest, PaymentMode},
     quote::tests::quote,
     store::InventoryChange,
@@ -173,4 +174,29 @@ async fn a_hotel_whose_rows_are_locked_does_not_stop_the_others_of_its_lane() {
     somebody.rollback().await.expect("ends");
     writer.book(locked).await.expect("the repeat is booked");
     assert_eq!(world.count("select count(*) from reservation").await, 2);
+}
+
+#[tokio::test]
+async fn changes_of_one_booking_in_one_batch_follow_one_another() {
+    let world = World::with_rooms(10).await;
+    let (writer, lanes) = Writer::new(&world.lanes(1), 1);
+    let order = world.order();
+    world.store().admit(std::slice::from_ref(&order)).await.expect("decided").remove(0).expect("booked");
+    let total = order.quote.total().expect("a total");
+    let now = Timestamp::now();
+    let change = |command| ChangeOrder { id: order.id, command, now, trace_parent: None };
+    let pay = Command::ConfirmPayment { payment_id: PaymentId::new(), amount: total };
+    let mut waiting: Vec<_> = [pay.clone(), pay, Command::Cancel, Command::Cancel]
+        .map(|command| Box::pin(writer.change(change(command))))
+        .into();
+    for future in &mut waiting {
+        assert!(futures::poll!(future).is_pending());
+    }
+    for lane in lanes {
+        tokio::spawn(lane);
+    }
+    let answers = join_all(waiting).await;
+    let told: Vec<_> = answers.into_iter().map(|answer| answer.expect("applied").reservation.status.as_str()).collect();
+    assert_eq!(told, ["paid", "paid", "cancelled", "cancelled"]);
+    assert_eq!(world.count("select count(*) from reservation_transition").await, 3);
 }
