@@ -5,6 +5,7 @@ mod money;
 mod outages;
 mod races;
 mod reflection;
+mod replay;
 mod routes;
 mod support;
 mod walk;

@@ -151,12 +151,16 @@ impl<'a> Bench<'a> {
         let keys: OfferKeys = format!("bench:{}", BASE64_STANDARD.encode(rand::random::<[u8; 32]>()))
             .parse()
             .map_err(anyhow::Error::msg)?;
-        let shared =
-            Shared { callers: &callers, keys: &keys, lanes: options.lanes, registry: telemetry.registry.clone() };
+        let shared = Shared {
+            callers: &callers,
+            keys: &keys,
+            connections: options.connections,
+            lanes: options.lanes,
+            registry: telemetry.registry.clone(),
+        };
         let mut servers = BTreeMap::new();
         for strategy in &options.strategies {
-            let pool = database.connect(options.connections)?;
-            servers.insert(*strategy, Server::start(*strategy, pool, &shared).await?);
+            servers.insert(*strategy, Server::start(*strategy, database, &shared).await?);
         }
         let seconds = options.seconds.unwrap_or(if options.quick { 2.0 } else { 10.0 });
         let time = Duration::try_from_secs_f64(seconds)?;

@@ -11,6 +11,7 @@ use anyhow::{Context, Result, ensure};
 use indicatif::ProgressBar;
 use sqlx::{PgPool, Row};
 use staymesh_parts::{Durability, Part, Postgres, PostgresOptions, dev_dir, install};
+use staymesh_reservation::Writer;
 use staymesh_store::StoreConfig;
 
 use crate::world::{HOT, SCARCE, SCARCE_ROOMS, World};
@@ -43,7 +44,7 @@ impl Database {
     /// Starts and migrates.
     pub(crate) async fn start() -> Result<Self> {
         let (postgres, dir) = tokio::task::spawn_blocking(start_server).await??;
-        let pool = connect(&postgres, 4)?;
+        let pool = staymesh_store::connect(&config(&postgres, 4))?;
         staymesh_reservation::MIGRATOR.run(&pool).await.context("migrating")?;
         let database = Self { postgres, dir, pool };
         let conditions = database.conditions().await?;
@@ -55,7 +56,12 @@ impl Database {
 
     /// Connections for a service, with the limits that a service has.
     pub(crate) fn connect(&self, connections: u32) -> Result<PgPool> {
-        connect(&self.postgres, connections)
+        Ok(staymesh_store::connect(&config(&self.postgres, connections))?)
+    }
+
+    /// Connections for the lanes of the booking writer, as the service opens them.
+    pub(crate) fn connect_lanes(&self, lanes: usize) -> Result<PgPool> {
+        Ok(staymesh_store::connect(&Writer::connections(&config(&self.postgres, 1), lanes))?)
     }
 
     /// What the server says of itself.
@@ -173,11 +179,11 @@ pub(crate) fn remove_dead_runs(runs: &Path) {
     }
 }
 
-fn connect(postgres: &Postgres, connections: u32) -> Result<PgPool> {
+fn config(postgres: &Postgres, connections: u32) -> StoreConfig {
     let mut config = StoreConfig::new(postgres.url("postgres"));
     config.database_max_connections = connections;
     // Filling and checking take longer than any request may.
     config.database_statement_timeout = Duration::from_mins(10);
     config.database_acquire_timeout = Duration::from_secs(10);
-    Ok(staymesh_store::connect(&config)?)
+    config
 }

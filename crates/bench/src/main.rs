@@ -27,6 +27,11 @@ mod world;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use mimalloc::MiMalloc;
+
+/// A booking is a few hundred small allocations, many of them freed by another thread.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 /// Benchmarks of the booking engine; each starts what it needs on loopback, and stops it.
 #[derive(Parser)]

@@ -31,6 +31,7 @@ use tonic::{
 
 use crate::{
     callers::Callers,
+    database::Database,
     strategy::{Constraint, Floor, Optimistic, Pessimistic, Single, Strategy},
 };
 
@@ -45,6 +46,8 @@ const MAX_CONCURRENCY: usize = 4096;
 pub(crate) struct Shared<'a> {
     pub(crate) callers: &'a Callers,
     pub(crate) keys: &'a OfferKeys,
+    /// Database connections that each strategy may use.
+    pub(crate) connections: u32,
     pub(crate) lanes: usize,
     pub(crate) registry: Registry,
 }
@@ -58,13 +61,14 @@ pub(crate) struct Server {
 
 impl Server {
     /// Serves `ReservationService` with bookings made in this way.
-    pub(crate) async fn start(strategy: Strategy, pool: PgPool, shared: &Shared<'_>) -> Result<Self> {
+    pub(crate) async fn start(strategy: Strategy, database: &Database, shared: &Shared<'_>) -> Result<Self> {
         let stop = CancellationToken::new();
+        let pool = database.connect(shared.connections)?;
         let bookings: Option<Box<dyn Bookings>> = match strategy {
             Strategy::Pessimistic => Some(Box::new(Single { pool: pool.clone(), strategy: Pessimistic })),
             Strategy::Optimistic => Some(Box::new(Single { pool: pool.clone(), strategy: Optimistic })),
             Strategy::Constraint => Some(Box::new(Single { pool: pool.clone(), strategy: Constraint })),
-            Strategy::Writer => Some(Box::new(writer(&pool, shared.lanes))),
+            Strategy::Writer => Some(Box::new(writer(database.connect_lanes(shared.lanes)?, shared.lanes))),
             Strategy::Floor => None,
         };
         let routes = match bookings {
@@ -93,8 +97,8 @@ impl Server {
     }
 }
 
-fn writer(pool: &PgPool, lanes: usize) -> Writer {
-    let (writer, lanes) = Writer::new(&Store::new(pool.clone()), lanes);
+fn writer(pool: PgPool, lanes: usize) -> Writer {
+    let (writer, lanes) = Writer::new(&Store::new(pool), lanes);
     for lane in lanes {
         tokio::spawn(lane);
     }

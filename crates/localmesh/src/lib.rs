@@ -160,6 +160,19 @@ impl LocalMesh {
             .without_inherited_settings())
     }
 
+    /// The command that plays a recording as the administrator, still to be spawned.
+    ///
+    /// # Errors
+    /// When the password cannot be read.
+    pub fn replay(&self, recording: &Path) -> Result<Launch> {
+        let (public, internal) = (self.public_url(), self.internal_url());
+        Ok(Launch::new("playing a recording", &self.options.binary)
+            .args(["replay", &text(recording), "--email", ADMIN_EMAIL])
+            .args(["--public-url", &public, "--internal-url", &internal])
+            .without_inherited_settings()
+            .env("STAYMESH_ADMIN_PASSWORD", self.admin_password()?))
+    }
+
     /// The folder with the logs.
     pub fn logs(&self) -> PathBuf {
         self.options.dir.join("logs")

@@ -2,6 +2,7 @@
 
 use std::{future::Future, time::Duration};
 
+use futures::future::join_all;
 use sqlx::{PgPool, migrate::Migrator};
 use staymesh_store::{StoreConfig, bounded, migrate};
 use tokio::time::timeout;
@@ -54,6 +55,7 @@ pub struct Node {
     name: &'static str,
     config: NodeConfig,
     check_pool: PgPool,
+    other_pools: Vec<PgPool>,
     telemetry: Telemetry,
     tasks: TaskTracker,
 }
@@ -66,15 +68,13 @@ impl Node {
     pub fn new(name: &'static str, config: NodeConfig, stop: CancellationToken) -> Result<Self, NodeError> {
         let telemetry =
             telemetry::init(name, &config.telemetry).map_err(|error| NodeError::Telemetry(error.to_string()))?;
-        let mut store = config.store.clone();
-        if store.database_application_name == "staymesh" {
-            store.database_application_name = format!("staymesh-{name}");
-        }
+        let store = named(&config.store, name);
         let pool = connect(&store)?;
         let redis = config.auth.redis_url.as_ref().map(Redis::connect_lazily).transpose().map_err(NodeError::Config)?;
         Ok(Self {
             pool,
             check_pool: connect(&for_checks(store))?,
+            other_pools: Vec::new(),
             revocations: Revocations::new(redis.clone()),
             redis,
             stop,
@@ -83,6 +83,16 @@ impl Node {
             telemetry,
             tasks: TaskTracker::new(),
         })
+    }
+
+    /// More connections to the same database, for work that is to have its own.
+    ///
+    /// # Errors
+    /// When the configuration is wrong.
+    pub fn connect(&mut self, config: &StoreConfig) -> Result<PgPool, NodeError> {
+        let pool = connect(&named(config, self.name))?;
+        self.other_pools.push(pool.clone());
+        Ok(pool)
     }
 
     /// Gets ready to call other services, and to verify tokens with identity's keys.
@@ -135,13 +145,23 @@ impl Node {
         if timeout(WORK_ENDS_WITHIN, self.tasks.wait()).await.is_err() {
             tracing::warn!("background work did not end in time");
         }
-        let closing = async { tokio::join!(self.pool.close(), self.check_pool.close()) };
+        let pools = [&self.pool, &self.check_pool].into_iter().chain(&self.other_pools);
+        let closing = join_all(pools.map(PgPool::close));
         if timeout(POOLS_CLOSE_WITHIN, closing).await.is_err() {
             tracing::warn!("connections to the database were not closed in time");
         }
         self.telemetry.flush();
         Ok(result?)
     }
+}
+
+/// Under the service's name in the server's views, unless it was given another.
+fn named(config: &StoreConfig, name: &str) -> StoreConfig {
+    let mut config = config.clone();
+    if config.database_application_name == "staymesh" {
+        config.database_application_name = format!("staymesh-{name}");
+    }
+    config
 }
 
 fn connect(config: &StoreConfig) -> Result<PgPool, NodeError> {

@@ -67,7 +67,7 @@ pub static MIGRATOR: Migrator = sqlx::migrate!("../../migrations/reservation");
 /// # Errors
 /// When the configuration is wrong or an address cannot be listened on.
 pub async fn serve(config: Config, stop: CancellationToken) -> Result<(), NodeError> {
-    let node = Node::new("reservation", config.node.clone(), stop)?;
+    let mut node = Node::new("reservation", config.node.clone(), stop)?;
     let (mesh, verifier) = node.join(&config.client)?;
     let hotels = service::HotelClient::new(HotelServiceClient::new(mesh.channel("hotel", &config.hotel_url)?));
     let rates = service::RateClient::new(PricingServiceClient::new(mesh.channel("rate", &config.rate_url)?));
@@ -75,7 +75,8 @@ pub async fn serve(config: Config, stop: CancellationToken) -> Result<(), NodeEr
 
     let store = store::Store::new(node.pool.clone());
     let wake = Wake::default();
-    let (writer, lanes) = Writer::new(&store, config.writer_lanes);
+    let connections = node.connect(&Writer::connections(&config.node.store, config.writer_lanes))?;
+    let (writer, lanes) = Writer::new(&store::Store::new(connections), config.writer_lanes);
     for lane in lanes {
         node.spawn(lane);
     }

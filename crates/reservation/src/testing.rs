@@ -82,7 +82,7 @@ impl World {
         command: &Command,
         now: Timestamp,
     ) -> Result<Reservation, ReservationError> {
-        Ok(self.store.apply(id, command, now, |_| Ok(())).await?.reservation)
+        Ok(self.store.apply(id, command, now).await?.reservation)
     }
 
     /// Runs statements with triggers and foreign keys off, as nobody may who is not the superuser.

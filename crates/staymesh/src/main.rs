@@ -2,10 +2,17 @@
 
 mod commands;
 mod demo;
+mod gateway;
+mod replay;
 
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use mimalloc::MiMalloc;
+
+/// A booking is a few hundred small allocations, many of them freed by another thread.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 /// A hotel reservation backend as a mesh of gRPC services.
 #[derive(Parser)]
@@ -41,6 +48,8 @@ enum Command {
     DemoData(demo::DemoData),
     /// Walk through a booking as a guest, through the public gateway: from sign-up to the refund
     Smoke(demo::Smoke),
+    /// Play a recording of real bookings through the API, and compare what the services answer with it
+    Replay(replay::Replay),
 }
 
 #[tokio::main]
@@ -56,6 +65,7 @@ async fn main() -> ExitCode {
         Command::Descriptor(descriptor) => descriptor.run(),
         Command::DemoData(data) => data.run().await,
         Command::Smoke(smoke) => smoke.run().await,
+        Command::Replay(replay) => replay.run().await,
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

@@ -37,6 +37,11 @@ pub struct StoreConfig {
     /// What the server's own views and logs call this process.
     #[arg(long, env = "STAYMESH_DATABASE_APPLICATION_NAME", default_value = "staymesh")]
     pub database_application_name: String,
+
+    /// Have the server plan each statement once for any values, instead of weighing that anew with every use: right for
+    /// statements that are always run the same way, where planning costs more than running.
+    #[arg(skip)]
+    pub database_plan_once: bool,
 }
 
 impl StoreConfig {
@@ -50,6 +55,7 @@ impl StoreConfig {
             database_lock_timeout: Duration::from_secs(3),
             database_idle_in_transaction_timeout: Duration::from_secs(10),
             database_application_name: "staymesh".to_owned(),
+            database_plan_once: false,
         }
     }
 }

@@ -60,10 +60,12 @@ pub(crate) fn session(config: &StoreConfig) -> Result<PgConnectOptions, InvalidD
         return Err(InvalidDatabaseUrl);
     }
     let options = PgConnectOptions::from_str(url).map_err(|_| InvalidDatabaseUrl)?;
+    let plans = if config.database_plan_once { "force_generic_plan" } else { "auto" };
     Ok(options.application_name(&config.database_application_name).options([
         ("statement_timeout", millis(config.database_statement_timeout)),
         ("lock_timeout", millis(config.database_lock_timeout)),
         ("idle_in_transaction_session_timeout", millis(config.database_idle_in_transaction_timeout)),
+        ("plan_cache_mode", plans.to_owned()),
     ]))
 }
 

@@ -8,7 +8,10 @@ mod pessimistic;
 mod row;
 
 use sqlx::PgPool;
-use staymesh_reservation::{Bookings, NewReservation, ReservationError, store::Created};
+use staymesh_reservation::{
+    Bookings, NewReservation, ReservationError,
+    store::{Applied, ChangeOrder, Created, Store},
+};
 
 pub(crate) use constraint::Constraint;
 pub(crate) use floor::Floor;
@@ -88,6 +91,10 @@ impl<S: OneByOne> Bookings for Single<S> {
             tokio::time::sleep(pause(attempt)).await;
         }
         Err(staymesh_mesh::Problem::new(staymesh_mesh::Reason::Overloaded, "too many others; try again").into())
+    }
+
+    async fn change(&self, order: ChangeOrder) -> Result<Applied, ReservationError> {
+        Store::new(self.pool.clone()).apply(order.id, &order.command, order.now).await
     }
 }
 

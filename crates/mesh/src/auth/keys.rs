@@ -7,7 +7,9 @@ use std::{
 };
 
 use arc_swap::ArcSwap;
+use jiff::Timestamp;
 use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode, decode_header};
+use quick_cache::sync::Cache;
 use staymesh_api::identity::v1::{GetKeySetRequest, JsonWebKey, auth_service_client::AuthServiceClient};
 use tokio::sync::Mutex;
 use tonic::transport::Channel;
@@ -58,10 +60,43 @@ pub enum TokenError {
     KeysUnavailable,
 }
 
-#[derive(Default)]
+/// Tokens that are remembered as good. One that is not is verified again, so this bounds memory and nothing else.
+const REMEMBERED: usize = 10_000;
+/// Seconds that a token is good for after its end, for clocks that differ.
+const LEEWAY: u64 = 5;
+
 struct Keys {
     by_id: HashMap<String, DecodingKey>,
     fetched: Option<Instant>,
+    /// What these keys have verified. Most callers use a token many times, and verifying costs more than the rest of an
+    /// empty call. It goes with the keys, so a key that is dropped takes its tokens along.
+    verified: Cache<Box<str>, Verified>,
+}
+
+#[derive(Clone)]
+struct Verified {
+    caller: Caller,
+    /// Unix seconds.
+    exp: i64,
+}
+
+impl Keys {
+    fn new(by_id: HashMap<String, DecodingKey>, fetched: Option<Instant>) -> Self {
+        Self { by_id, fetched, verified: Cache::new(REMEMBERED) }
+    }
+
+    /// The caller of a token that was verified before and has not ended.
+    fn remembered(&self, token: &str) -> Option<Caller> {
+        let verified = self.verified.get(token)?;
+        let ended = Timestamp::now().as_second() > verified.exp.saturating_add_unsigned(LEEWAY);
+        (!ended).then_some(verified.caller)
+    }
+}
+
+impl Default for Keys {
+    fn default() -> Self {
+        Self::new(HashMap::new(), None)
+    }
 }
 
 /// Verifies access tokens. Cheap to clone.
@@ -84,7 +119,7 @@ impl TokenVerifier {
         validation.set_issuer(&[&config.issuer]);
         validation.set_audience(&[&config.audience]);
         validation.set_required_spec_claims(&["exp", "iss", "aud", "sub"]);
-        validation.leeway = 5;
+        validation.leeway = LEEWAY;
         Self {
             source: Arc::new(source),
             keys: Arc::default(),
@@ -105,22 +140,27 @@ impl TokenVerifier {
     /// # Errors
     /// When the token is not ours or has ended, or when there are no keys to tell.
     pub async fn verify(&self, token: &str) -> Result<Caller, TokenError> {
+        let keys = self.keys.load_full();
+        if let Some(caller) = keys.remembered(token) {
+            self.refresh_stale(&keys);
+            return Ok(caller);
+        }
         let header = decode_header(token).map_err(|_| TokenError::Invalid)?;
         let key_id = header.kid.ok_or(TokenError::Invalid)?;
         let keys = self.keys_with(&key_id).await?;
         let key = keys.by_id.get(&key_id).ok_or(TokenError::Invalid)?;
         let claims = decode::<Claims>(token, key, &self.validation).map_err(|_| TokenError::Invalid)?.claims;
-        Caller::from_claims(claims).ok_or(TokenError::Invalid)
+        let exp = claims.exp;
+        let caller = Caller::from_claims(claims).ok_or(TokenError::Invalid)?;
+        keys.verified.insert(token.into(), Verified { caller: caller.clone(), exp });
+        Ok(caller)
     }
 
     /// The keys to look the id up in. Only for an id that is not known it takes longer than looking.
     async fn keys_with(&self, key_id: &str) -> Result<Arc<Keys>, TokenError> {
         let keys = self.keys.load_full();
         if keys.by_id.contains_key(key_id) {
-            // Old keys are better than none, and than making everybody wait while identity is away.
-            if keys.fetched.is_none_or(|fetched| fetched.elapsed() >= self.refresh_after) {
-                self.refresh_in_background();
-            }
+            self.refresh_stale(&keys);
             return Ok(keys);
         }
         // One asks, the others wait for the answer.
@@ -132,8 +172,12 @@ impl TokenVerifier {
         Ok(keys)
     }
 
-    /// Unless somebody is asking right now.
-    fn refresh_in_background(&self) {
+    /// Has stale keys fetched again, unless somebody is asking right now. Old keys are better than none, and than making
+    /// everybody wait while identity is away.
+    fn refresh_stale(&self, keys: &Keys) {
+        if keys.fetched.is_some_and(|fetched| fetched.elapsed() < self.refresh_after) {
+            return;
+        }
         if let Ok(mut last_asked) = self.last_asked.clone().try_lock_owned() {
             let verifier = self.clone();
             tokio::spawn(async move { verifier.refresh(&mut last_asked).await });
@@ -150,7 +194,7 @@ impl TokenVerifier {
         *last_asked = Some(Instant::now());
         match answer {
             Ok(list) => {
-                self.keys.store(Arc::new(Keys { by_id: decoding_keys(list), fetched: Some(Instant::now()) }));
+                self.keys.store(Arc::new(Keys::new(decoding_keys(list), Some(Instant::now()))));
             }
             Err(error) => tracing::warn!(error.cause = error, "no key set from identity"),
         }

@@ -91,3 +91,32 @@ async fn an_unknown_key_is_asked_for_once_and_not_for_ever() {
     assert!(started.elapsed() < Duration::from_secs(10), "{:?}", started.elapsed());
     assert_eq!(identity.asked.load(Ordering::SeqCst), 1);
 }
+
+#[tokio::test]
+async fn a_token_ends_although_it_was_seen_before() {
+    let signer = Signer::new();
+    let verifier = TokenVerifier::new(signer.clone(), &auth_config());
+    // Ended, but not long enough ago for clocks that differ by five seconds.
+    let token = signer.token("guest", |claims| claims.exp = jiff::Timestamp::now().as_second() - 3);
+    verifier.verify(&token).await.expect("good for another second or two");
+    verifier.verify(&token).await.expect("remembered");
+    let started = Instant::now();
+    while verifier.verify(&token).await.is_ok() {
+        assert!(started.elapsed() < Duration::from_secs(20), "a token that has ended is still good");
+        sleep(Duration::from_millis(20)).await;
+    }
+}
+
+#[tokio::test]
+async fn only_the_very_token_is_remembered() {
+    let signer = Signer::new();
+    let verifier = TokenVerifier::new(signer.clone(), &auth_config());
+    let token = signer.token("guest", |_| {});
+    verifier.verify(&token).await.expect("a good token");
+    let (content, signature) = token.rsplit_once('.').expect("a signature");
+    let forged = format!("{content}.{}", signature.chars().rev().collect::<String>());
+    assert_eq!(verifier.verify(&forged).await, Err(TokenError::Invalid));
+    let other = signer.token("admin", |_| {});
+    let grafted = format!("{}.{signature}", other.rsplit_once('.').expect("a signature").0);
+    assert_eq!(verifier.verify(&grafted).await, Err(TokenError::Invalid));
+}

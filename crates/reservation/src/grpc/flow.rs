@@ -23,7 +23,7 @@ fn refuse(error: impl Into<Problem>) -> Status {
 impl Flow {
     async fn tell(&self, reservation_id: &str, command: Command) -> Result<Applied, Status> {
         let id: ReservationId = reservation_id.parse().map_err(|error: IdError| refuse(FieldError::from(error)))?;
-        Ok(self.0.on_payment(id, &command, Timestamp::now()).await?)
+        Ok(self.0.on_payment(id, command, Timestamp::now()).await?)
     }
 }
 

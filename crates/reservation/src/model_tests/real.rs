@@ -21,7 +21,7 @@ use crate::{
     model::{Guest, NewReservation, PaymentMode},
     quote::tests::quote,
     service::Bookings,
-    store::{Created, InventoryChange},
+    store::{ChangeOrder, Created, InventoryChange},
     testing::{World, hotel_id},
     writer::Writer,
 };
@@ -114,15 +114,15 @@ impl Real {
                     Err(error) => refused(error),
                 }
             }
-            Op::Cancel(slot) => self.apply(*slot, &Command::Cancel, now).await,
+            Op::Cancel(slot) => self.change(replica, *slot, Command::Cancel, now).await,
             Op::Confirm { slot, payment, amount } => {
                 let command = Command::ConfirmPayment { payment_id: payment_of(*payment), amount: euros(*amount) };
-                self.apply(*slot, &command, now).await
+                self.change(replica, *slot, command, now).await
             }
-            Op::Reject(slot) => self.apply(*slot, &Command::RejectPayment, now).await,
+            Op::Reject(slot) => self.change(replica, *slot, Command::RejectPayment, now).await,
             Op::Refund { slot, payment, amount } => {
                 let command = Command::ConfirmRefund { payment_id: payment_of(*payment), amount: euros(*amount) };
-                self.apply(*slot, &command, now).await
+                self.change(replica, *slot, command, now).await
             }
             Op::Sweep { limit } => {
                 let limit = i64::try_from(*limit).expect("few");
@@ -138,8 +138,9 @@ impl Real {
         }
     }
 
-    async fn apply(&self, slot: usize, command: &Command, now: Timestamp) -> Answer {
-        match self.world.store.apply(self.ids[slot], command, now, |_| Ok(())).await {
+    async fn change(&self, replica: usize, slot: usize, command: Command, now: Timestamp) -> Answer {
+        let order = ChangeOrder { id: self.ids[slot], command, now, trace_parent: None };
+        match self.replicas[replica].change(order).await {
             Ok(applied) => {
                 Answer::Applied { booking: (&applied.reservation).into(), send_money_back: applied.send_money_back }
             }

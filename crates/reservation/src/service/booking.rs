@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 use staymesh_domain::{GuestCount, ReservationId, RoomCount, RoomTypeId, StayDates};
-use staymesh_mesh::{Caller, Problem, auth::Role};
+use staymesh_mesh::{Caller, Problem, auth::Role, telemetry};
 use uuid::Uuid;
 
 use super::Service;
@@ -12,7 +12,7 @@ use crate::{
     lifecycle::Command,
     model::{Guest, NewReservation, PaymentMode, Reservation},
     offer_token::{Offer, OfferError},
-    store::{Applied, Created, ListFilter},
+    store::{Applied, ChangeOrder, Created, ListFilter},
 };
 
 /// A request to book.
@@ -103,20 +103,19 @@ impl Service {
         id: ReservationId,
         now: Timestamp,
     ) -> Result<Reservation, ReservationError> {
-        let applied = self.store.apply(id, &Command::Cancel, now, |booking| require_access(caller, booking)).await?;
-        self.wake_if(&applied);
-        Ok(applied.reservation)
+        // Whose a booking is never changes, so this holds for as long as it takes.
+        self.get(caller, id).await?;
+        Ok(self.change(id, Command::Cancel, now).await?.reservation)
     }
 
     /// What the payment service tells of a booking.
     pub(crate) async fn on_payment(
         &self,
         id: ReservationId,
-        command: &Command,
+        command: Command,
         now: Timestamp,
     ) -> Result<Applied, ReservationError> {
-        let applied = self.store.apply(id, command, now, |_| Ok(())).await?;
-        self.wake_if(&applied);
+        let applied = self.change(id, command, now).await?;
         tracing::info!(
             reservation_id = %id,
             status = applied.reservation.status.as_str(),
@@ -126,10 +125,13 @@ impl Service {
         Ok(applied)
     }
 
-    fn wake_if(&self, applied: &Applied) {
+    async fn change(&self, id: ReservationId, command: Command, now: Timestamp) -> Result<Applied, ReservationError> {
+        let order = ChangeOrder { id, command, now, trace_parent: telemetry::trace_parent() };
+        let applied = self.bookings.change(order).await?;
         if applied.wake {
             self.wake.wake();
         }
+        Ok(applied)
     }
 }
 

@@ -13,7 +13,7 @@ use crate::{
     error::ReservationError,
     model::NewReservation,
     offer_token::OfferSigner,
-    store::{Created, Store},
+    store::{Applied, ChangeOrder, Created, Store},
 };
 
 pub(crate) use booking::{Order, list_scope};
@@ -25,7 +25,7 @@ pub(crate) use offers::Wish;
 pub struct Service {
     /// Bookings and inventory.
     pub store: Store,
-    /// Makes new bookings.
+    /// Makes bookings and changes them.
     pub bookings: Box<dyn Bookings>,
     /// The hotel service.
     pub hotels: Box<dyn Hotels>,
@@ -39,7 +39,7 @@ pub struct Service {
     pub wake: Wake,
 }
 
-/// Makes new bookings: [`crate::Writer`], or what it is compared with.
+/// Makes bookings and changes them: [`crate::Writer`], or what it is compared with.
 #[tonic::async_trait]
 pub trait Bookings: Send + Sync {
     /// Books, or tells why not. A repeat gets what became of the first.
@@ -47,4 +47,10 @@ pub trait Bookings: Send + Sync {
     /// # Errors
     /// As [`Store::admit`] for this booking, and OVERLOADED when it is not even begun.
     async fn book(&self, order: NewReservation) -> Result<Created, ReservationError>;
+
+    /// Changes a booking, or tells why not. A repeat changes nothing.
+    ///
+    /// # Errors
+    /// As [`Store::apply`], and OVERLOADED when it is not even begun.
+    async fn change(&self, order: ChangeOrder) -> Result<Applied, ReservationError>;
 }

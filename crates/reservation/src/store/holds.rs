@@ -8,18 +8,18 @@ use sqlx::PgConnection;
 use staymesh_domain::{HotelId, RoomTypeId};
 use staymesh_mesh::telemetry;
 use staymesh_store::outbox;
-use uuid::Uuid;
 
 use super::{
     Store,
-    nights::{self, columns, day_of},
+    change::{add_reserved, nights_of, told, write_changes},
+    nights::{self, Columns, day_of},
     rows::ReservationRow,
 };
 use crate::{
     error::ReservationError,
     lifecycle::{Change, Command, Decision, decide},
-    model::{CancellationReason, Reservation},
-    settlement::{CANCELLED, Cancelled},
+    model::Reservation,
+    settlement::CANCELLED,
     writer::Night,
 };
 
@@ -36,7 +36,7 @@ impl Store {
         if wanted.is_empty() {
             return Ok(BTreeMap::new());
         }
-        let (hotels, room_types, days) = columns(wanted);
+        let nights: Columns = wanted.into_iter().collect();
         let rows: Vec<(i32, i32, i32, jiff_sqlx::Timestamp)> = sqlx::query_as(
             "select wanted.hotel_id, wanted.room_type_id, wanted.day, hold.hold_expire_time
              from unnest($1::integer[], $2::integer[], $3::integer[]) wanted (hotel_id, room_type_id, day)
@@ -48,9 +48,9 @@ impl Store {
                  order by hold_expire_time limit 1
              ) hold",
         )
-        .bind(hotels)
-        .bind(room_types)
-        .bind(days)
+        .bind(nights.hotels)
+        .bind(nights.room_types)
+        .bind(nights.days)
         .fetch_all(&self.pool)
         .await?;
         Ok(rows.into_iter().map(|(hotel, room, day, end)| ((hotel, room, day), end.to_jiff())).collect())
@@ -112,39 +112,16 @@ async fn lock_over(
 async fn write_ends(transaction: &mut PgConnection, changes: &[(Reservation, Change)]) -> Result<(), ReservationError> {
     let mut free: BTreeMap<Night, i32> = BTreeMap::new();
     for (booking, _) in changes {
-        let (hotel_id, room_type_id) = (booking.id.hotel_id().get(), booking.room_type_id.get());
-        for night in booking.stay.nights() {
-            *free.entry((hotel_id, room_type_id, day_of(night))).or_default() += booking.rooms.get();
+        for night in nights_of(booking) {
+            *free.entry(night).or_default() -= booking.rooms.get();
         }
     }
     nights::lock(transaction, free.keys().copied()).await?;
-    let rooms: Vec<i32> = free.values().copied().collect();
-    let (hotels, room_types, days) = columns(free.into_keys());
-    let ids: Vec<Uuid> = changes.iter().map(|(booking, _)| booking.id.as_uuid()).collect();
-    sqlx::query(
-        "with freed as (
-             update room_type_inventory i set total_reserved = i.total_reserved - t.rooms, version = i.version + 1
-             from unnest($1::integer[], $2::integer[], $3::integer[], $4::integer[])
-                 t (hotel_id, room_type_id, day, rooms)
-             where i.hotel_id = t.hotel_id and i.room_type_id = t.room_type_id
-                 and i.stay_date = date '1970-01-01' + t.day
-         )
-         update reservation r set status = 'cancelled', cancellation_reason = $6, hold_expire_time = null
-         from unnest($5::uuid[]) ended (id)
-         where r.hotel_id = reservation_hotel_id(ended.id) and r.reservation_id = ended.id",
-    )
-    .bind(hotels)
-    .bind(room_types)
-    .bind(days)
-    .bind(rooms)
-    .bind(ids)
-    .bind(CancellationReason::HoldExpired.as_str())
-    .execute(&mut *transaction)
-    .await?;
-    let events: Vec<_> = changes
-        .iter()
-        .filter_map(|(booking, change)| Some((booking.id.as_uuid(), Cancelled::new(booking.id, change.settle?))))
-        .collect();
-    outbox::enqueue_all(transaction, CANCELLED, &events, telemetry::trace_parent().as_deref()).await?;
+    add_reserved(transaction, &free).await?;
+    let pairs: Vec<_> = changes.iter().map(|(booking, change)| (booking, change)).collect();
+    write_changes(transaction, &pairs).await?;
+    let trace = telemetry::trace_parent();
+    let events = changes.iter().filter_map(|(booking, change)| Some(told(booking, change.settle?, trace.clone())));
+    outbox::enqueue_all(transaction, CANCELLED, &events.collect::<Vec<_>>()).await?;
     Ok(())
 }

@@ -5,18 +5,19 @@
 
 mod admit;
 mod availability;
-mod booking;
+mod change;
 mod holds;
 mod inventory;
 mod nights;
 mod read;
 mod rows;
+mod write;
 
 use sqlx::PgPool;
 
 pub use admit::Created;
 pub use availability::NightLeft;
-pub use booking::Applied;
+pub use change::{Applied, ChangeOrder};
 pub use inventory::{InventoryChange, InventoryNight, PlanKey};
 pub use read::ListFilter;
 

@@ -90,7 +90,7 @@ impl World {
     }
 
     async fn apply(&self, id: ReservationId, command: Command, now: Timestamp) -> Result<Applied, ReservationError> {
-        self.store.apply(id, &command, now, |_| Ok(())).await
+        self.store.apply(id, &command, now).await
     }
 
     /// Rooms reserved in each of the ten nights.
@@ -384,6 +384,67 @@ async fn a_batch_decides_in_order_and_answers_each_by_itself() {
         .collect();
     assert_eq!(told, ["sold out", "new", "repeat", "reused", "new", "sold out", "not on sale", "new", "repeat"]);
     assert_eq!(world.reserved().await, [11, 11, 0, 0, 0, 2, 0, 0, 0, 0]);
+}
+
+#[tokio::test]
+async fn a_batch_of_bookings_is_made_in_one_go_or_not_at_all() {
+    let world = World::with_rooms(10).await;
+    let orders = [world.order(0, 2, 5), world.order(1, 3, 6)];
+    let all = world.store.admit_all(&orders).await.expect("decided").expect("rooms for both");
+    assert!(all.iter().all(|outcome| matches!(outcome, Ok(Created::New(_)))));
+    assert_eq!(world.reserved().await[..4], [5, 11, 6, 0]);
+    for refused in [
+        [world.order(5, 6, 1), world.order(1, 2, 1)],  // a night is full
+        [world.order(5, 6, 1), world.order(9, 11, 1)], // a night was never on sale
+        [world.order(5, 6, 1), orders[0].clone()],     // made before
+    ] {
+        assert!(world.store.admit_all(&refused).await.expect("decided").is_none());
+    }
+    let twice = world.order(5, 6, 1);
+    assert!(world.store.admit_all(&[twice.clone(), twice]).await.expect("decided").is_none());
+    assert_eq!(world.reserved().await[..6], [5, 11, 6, 0, 0, 0]);
+    assert_eq!(world.count("select count(*) from reservation").await, 2);
+}
+
+#[tokio::test]
+async fn a_batch_of_changes_decides_in_order_and_answers_each_by_itself() {
+    let world = World::with_rooms(1).await;
+    let later = Timestamp::now() + SignedDuration::from_mins(16);
+    let mut late = Vec::new();
+    for _ in 0..2 {
+        let booking = world.book(&world.order(0, 2, 1)).await.expect("booked");
+        world.apply(booking.id, Command::Expire, later).await.expect("expires");
+        late.push(booking.id);
+    }
+    let held = world.book(&world.order(1, 2, 1)).await.expect("booked");
+    let paid = world.book(&world.order(4, 6, 1)).await.expect("booked");
+    let pay = || Command::ConfirmPayment { payment_id: PaymentId::new(), amount: total() };
+    let wrong = Command::ConfirmPayment { payment_id: PaymentId::new(), amount: Money::zero(total().currency()) };
+    let unknown = world.order(0, 1, 1).id;
+    let order = |(id, command)| ChangeOrder { id, command, now: later, trace_parent: None };
+    let orders: Vec<_> = [
+        (late[0], pay()),           // somebody else holds a night
+        (held.id, Command::Cancel), // frees it
+        (late[1], pay()),           // takes it
+        (unknown, Command::Cancel), // there is none
+        (paid.id, wrong),           // not what it costs
+    ]
+    .map(order)
+    .into();
+    let outcomes = world.store.apply_all(&orders).await.expect("decided");
+    let told: Vec<_> = outcomes
+        .iter()
+        .map(|outcome| match outcome {
+            Ok(applied) => (applied.reservation.status.as_str(), applied.send_money_back),
+            Err(ReservationError::NotFound) => ("not found", false),
+            Err(ReservationError::AmountMismatch) => ("mismatch", false),
+            Err(_) => ("failed", false),
+        })
+        .collect();
+    let expected =
+        [("cancelled", true), ("cancelled", false), ("paid", false), ("not found", false), ("mismatch", false)];
+    assert_eq!(told, expected);
+    assert_eq!(world.reserved().await[..6], [1, 1, 0, 0, 1, 1]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

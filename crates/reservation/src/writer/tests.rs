@@ -2,12 +2,13 @@
 
 use futures::future::join_all;
 use jiff::{SignedDuration, ToSpan};
-use staymesh_domain::{DateRange, GuestCount, HotelId, ReservationId, RoomCount, RoomTypeId, StayDates};
+use staymesh_domain::{DateRange, GuestCount, HotelId, PaymentId, ReservationId, RoomCount, RoomTypeId, StayDates};
 use staymesh_testkit::TestDatabase;
 
 use super::*;
 use crate::{
     MIGRATOR, extend,
+    lifecycle::Command,
     model::{Guest, PaymentMode},
     quote::tests::quote,
     store::InventoryChange,
@@ -41,9 +42,15 @@ impl World {
         Store::new(self.database.pool().clone())
     }
 
+    /// The database as the lanes reach it.
+    fn lanes(&self, lanes: usize) -> Store {
+        let config = Writer::connections(&StoreConfig::new(self.database.url()), lanes);
+        Store::new(staymesh_store::connect(&config).expect("a pool"))
+    }
+
     /// A writer as one replica has it.
     fn writer(&self) -> Writer {
-        let (writer, lanes) = Writer::new(&self.store(), 2);
+        let (writer, lanes) = Writer::new(&self.lanes(2), 2);
         for lane in lanes {
             tokio::spawn(lane);
         }
@@ -98,7 +105,7 @@ async fn two_replicas_sell_what_there_is_and_a_repeat_on_the_other_is_a_repeat()
 #[tokio::test]
 async fn a_full_lane_refuses_at_once_and_books_the_rest() {
     let world = World::with_rooms(10_000).await;
-    let (writer, lanes) = Writer::new(&world.store(), 1);
+    let (writer, lanes) = Writer::new(&world.lanes(1), 1);
     // Nobody works the lane yet, so it fills.
     let waiting = join_all((0..QUEUE + 10).map(|_| writer.book(world.order())));
     let work = async {
@@ -119,7 +126,7 @@ async fn a_full_lane_refuses_at_once_and_books_the_rest() {
 #[tokio::test]
 async fn nothing_is_begun_for_a_caller_who_has_gone_or_stopped_waiting() {
     let world = World::with_rooms(10).await;
-    let (writer, lanes) = Writer::new(&world.store(), 1);
+    let (writer, lanes) = Writer::new(&world.lanes(1), 1);
     let context = RequestContext { request_id: "r".into(), deadline: Instant::now() };
     let late = context.scope(writer.book(world.order()));
     let gone = writer.book(world.order());
@@ -142,7 +149,7 @@ async fn nothing_is_begun_for_a_caller_who_has_gone_or_stopped_waiting() {
 #[tokio::test]
 async fn a_hotel_whose_rows_are_locked_does_not_stop_the_others_of_its_lane() {
     let world = World::with_rooms(10).await;
-    let (writer, lanes) = Writer::new(&world.store(), 1);
+    let (writer, lanes) = Writer::new(&world.lanes(1), 1);
     let mut somebody = world.database.pool().begin().await.expect("a transaction");
     sqlx::query("select from room_type_inventory where hotel_id = 7 for update")
         .execute(&mut *somebody)
@@ -167,4 +174,29 @@ async fn a_hotel_whose_rows_are_locked_does_not_stop_the_others_of_its_lane() {
     somebody.rollback().await.expect("ends");
     writer.book(locked).await.expect("the repeat is booked");
     assert_eq!(world.count("select count(*) from reservation").await, 2);
+}
+
+#[tokio::test]
+async fn changes_of_one_booking_in_one_batch_follow_one_another() {
+    let world = World::with_rooms(10).await;
+    let (writer, lanes) = Writer::new(&world.lanes(1), 1);
+    let order = world.order();
+    world.store().admit(std::slice::from_ref(&order)).await.expect("decided").remove(0).expect("booked");
+    let total = order.quote.total().expect("a total");
+    let now = Timestamp::now();
+    let change = |command| ChangeOrder { id: order.id, command, now, trace_parent: None };
+    let pay = Command::ConfirmPayment { payment_id: PaymentId::new(), amount: total };
+    let mut waiting: Vec<_> = [pay.clone(), pay, Command::Cancel, Command::Cancel]
+        .map(|command| Box::pin(writer.change(change(command))))
+        .into();
+    for future in &mut waiting {
+        assert!(futures::poll!(future).is_pending());
+    }
+    for lane in lanes {
+        tokio::spawn(lane);
+    }
+    let answers = join_all(waiting).await;
+    let told: Vec<_> = answers.into_iter().map(|answer| answer.expect("applied").reservation.status.as_str()).collect();
+    assert_eq!(told, ["paid", "paid", "cancelled", "cancelled"]);
+    assert_eq!(world.count("select count(*) from reservation_transition").await, 3);
 }

@@ -3,13 +3,12 @@
 use anyhow::{Context, Result};
 use clap::Args;
 use jiff::{Timestamp, ToSpan, civil::Date, tz::TimeZone};
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::SecretString;
 use staymesh_api::{
     hotel::v1::{
         Address, Bed, BedKind, CreateHotelRequest, CreateRoomRequest, CreateRoomTypeRequest, GeoPoint, Hotel, Room,
         RoomType, hotel_admin_service_client::HotelAdminServiceClient,
     },
-    identity::v1::{LoginRequest, auth_service_client::AuthServiceClient},
     rate::v1::{
         CancellationPolicy, OccupancyRule, RoomRate, SetNightlyPricesRequest, SetRoomRateRequest, SetTaxesRequest, Tax,
         rate_admin_service_client::RateAdminServiceClient, tax::Kind,
@@ -17,13 +16,9 @@ use staymesh_api::{
     reservation::v1::{SetInventoryRequest, inventory_admin_service_client::InventoryAdminServiceClient},
     r#type::v1::Money,
 };
-use tonic::{
-    Request, Status,
-    metadata::{Ascii, MetadataValue},
-    service::interceptor::InterceptedService,
-    transport::{Channel, Endpoint},
-};
 use uuid::Uuid;
+
+use crate::gateway::{Authorized, Credentials, connect};
 
 /// Loads a small data set.
 #[derive(Args)]
@@ -99,29 +94,10 @@ const ROOM_TYPES: [(&str, BedKind, i32, i32, u32); 3] = [
 /// Nights on sale from today, as the daily job keeps it.
 const NIGHTS: i64 = 731;
 
-type Authorized = InterceptedService<Channel, Bearer>;
-
-#[derive(Clone)]
-struct Bearer(MetadataValue<Ascii>);
-
-impl tonic::service::Interceptor for Bearer {
-    fn call(&mut self, mut request: Request<()>) -> Result<Request<()>, Status> {
-        request.metadata_mut().insert("authorization", self.0.clone());
-        Ok(request)
-    }
-}
-
 impl DemoData {
     pub(crate) async fn run(self) -> Result<()> {
-        let channel = Endpoint::from_shared(self.internal_url.clone())?
-            .timeout(std::time::Duration::from_secs(20))
-            .connect()
-            .await
-            .with_context(|| format!("connecting to {}", self.internal_url))?;
-        let login = LoginRequest { email: self.email.clone(), password: self.password.expose_secret().to_owned() };
-        let answer = AuthServiceClient::new(channel.clone()).login(login).await.context("logging in")?;
-        let tokens = answer.into_inner().tokens.context("identity sent no tokens")?;
-        let bearer = Bearer(format!("Bearer {}", tokens.access_token).parse().context("the token")?);
+        let channel = connect(&self.internal_url).await?;
+        let bearer = Credentials::Account { email: self.email, password: self.password }.log_in(&channel).await?;
         let mut admin = Administrator {
             hotels: HotelAdminServiceClient::with_interceptor(channel.clone(), bearer.clone()),
             rates: RateAdminServiceClient::with_interceptor(channel.clone(), bearer.clone()),

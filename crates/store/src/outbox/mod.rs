@@ -63,25 +63,38 @@ pub async fn enqueue(
     Ok(event_id)
 }
 
+/// An event that is about to be written; see [`enqueue`].
+#[derive(Debug)]
+pub struct NewEvent<T> {
+    /// What it is about.
+    pub aggregate_id: Uuid,
+    /// What the receiver must know.
+    pub payload: T,
+    /// The W3C `traceparent` of the span that it comes from.
+    pub trace_parent: Option<String>,
+}
+
 /// As [`enqueue`] for many aggregates at once, in their order: the same kind of event for each.
-pub async fn enqueue_all(
+pub async fn enqueue_all<T: Serialize>(
     connection: &mut PgConnection,
     kind: &str,
-    events: &[(Uuid, impl Serialize + Sync)],
-    trace_parent: Option<&str>,
+    events: &[NewEvent<T>],
 ) -> Result<(), StoreError> {
-    let payloads: Result<Vec<_>, _> = events.iter().map(|(_, payload)| serde_json::to_value(payload)).collect();
+    if events.is_empty() {
+        return Ok(());
+    }
+    let payloads: Result<Vec<_>, _> = events.iter().map(|event| serde_json::to_value(&event.payload)).collect();
     let payloads = payloads.map_err(|_| StoreError::Unexpected(Cause::new("a payload does not encode")))?;
     sqlx::query(
         "insert into outbox (aggregate_id, kind, payload, trace_parent)
-         select aggregate_id, $2, payload, $4 from unnest($1::uuid[], $3::jsonb[]) with ordinality
-             e (aggregate_id, payload, place)
+         select aggregate_id, $2, payload, trace_parent
+         from unnest($1::uuid[], $3::jsonb[], $4::text[]) with ordinality e (aggregate_id, payload, trace_parent, place)
          order by place",
     )
-    .bind(events.iter().map(|(aggregate_id, _)| *aggregate_id).collect::<Vec<_>>())
+    .bind(events.iter().map(|event| event.aggregate_id).collect::<Vec<_>>())
     .bind(kind)
     .bind(payloads)
-    .bind(trace_parent)
+    .bind(events.iter().map(|event| event.trace_parent.as_deref()).collect::<Vec<_>>())
     .execute(connection)
     .await?;
     Ok(())

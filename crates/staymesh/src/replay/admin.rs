@@ -1,0 +1,200 @@
+//! The administrator of the mesh that is played on: makes hotels and partners, and reads everything back.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use backon::{ExponentialBuilder, Retryable};
+use jiff::civil::Date;
+use staymesh_api::{
+    hotel::v1::{
+        Address, Bed, BedKind, CreateHotelRequest, CreateRoomTypeRequest, Hotel, RoomType,
+        hotel_admin_service_client::HotelAdminServiceClient,
+    },
+    identity::v1::{
+        CreateClientRequest, DeleteClientRequest, ListClientsRequest,
+        identity_admin_service_client::IdentityAdminServiceClient,
+    },
+    options::v1::Role,
+    rate::v1::{RoomRate, SetRoomRateRequest, rate_admin_service_client::RateAdminServiceClient},
+    reservation::v1::{
+        InventoryNight, ListInventoryRequest, ListReservationsRequest, Reservation, SetInventoryRequest,
+        inventory_admin_service_client::InventoryAdminServiceClient,
+        reservation_service_client::ReservationServiceClient,
+    },
+};
+use staymesh_mesh::values;
+use tonic::{Code, Response, Status, transport::Channel};
+use uuid::Uuid;
+
+use super::{plan::Lane, recording::CURRENCY, run::Run};
+use crate::gateway::{Authorized, Bearer, Credentials};
+
+/// How long something is tried again that the mesh cannot do just now.
+const PATIENCE: Duration = Duration::from_mins(2);
+const PAGE: i32 = 500;
+
+/// Makes a call that may be repeated until the mesh has time for it: it may be restarting, or the edge may have given
+/// this caller all that it gives in a second.
+pub(super) async fn patiently<T, Call>(call: impl FnMut() -> Call) -> Result<T, Status>
+where
+    Call: Future<Output = Result<Response<T>, Status>>,
+{
+    let delays = ExponentialBuilder::default()
+        .with_min_delay(Duration::from_millis(20))
+        .with_max_delay(Duration::from_secs(1))
+        .with_total_delay(Some(PATIENCE))
+        .without_max_times()
+        .with_jitter();
+    let passing = |status: &Status| {
+        matches!(status.code(), Code::Unavailable | Code::ResourceExhausted | Code::DeadlineExceeded | Code::Aborted)
+    };
+    call.retry(delays).when(passing).await.map(Response::into_inner)
+}
+
+#[derive(Clone)]
+pub(super) struct Administrator {
+    hotels: HotelAdminServiceClient<Authorized>,
+    identity: IdentityAdminServiceClient<Authorized>,
+    inventory: InventoryAdminServiceClient<Authorized>,
+    pub(super) rates: RateAdminServiceClient<Authorized>,
+    pub(super) reservations: ReservationServiceClient<Authorized>,
+}
+
+impl Administrator {
+    pub(super) fn new(internal: &Channel, bearer: &Bearer) -> Self {
+        let (internal, bearer) = (|| internal.clone(), || bearer.clone());
+        Self {
+            hotels: HotelAdminServiceClient::with_interceptor(internal(), bearer()),
+            identity: IdentityAdminServiceClient::with_interceptor(internal(), bearer()),
+            inventory: InventoryAdminServiceClient::with_interceptor(internal(), bearer()),
+            rates: RateAdminServiceClient::with_interceptor(internal(), bearer()),
+            reservations: ReservationServiceClient::with_interceptor(internal(), bearer()),
+        }
+    }
+
+    /// Makes a hotel, or finds the one that this run made before.
+    pub(super) async fn hotel(&self, run: &Run, name: &str) -> Result<i32> {
+        let hotel = Hotel {
+            display_name: name.to_owned(),
+            description: "Made to play a recording of bookings.".to_owned(),
+            address: Some(Address { city: "Replay".to_owned(), country_code: "PT".to_owned(), ..Address::default() }),
+            time_zone: "Europe/Lisbon".to_owned(),
+            currency_code: CURRENCY.to_owned(),
+            ..Hotel::default()
+        };
+        let request = CreateHotelRequest { hotel: Some(hotel), request_id: run.request_id(&["hotel", name]) };
+        let made = patiently(async || self.hotels.clone().create_hotel(request.clone()).await).await;
+        Ok(made.with_context(|| format!("making hotel {name}"))?.hotel.context("no hotel in the answer")?.hotel_id)
+    }
+
+    /// Makes a room type, or finds the one that this run made before.
+    pub(super) async fn room_type(&self, run: &Run, hotel_id: i32, lane: &Lane) -> Result<i32> {
+        let room_type = RoomType {
+            display_name: format!("Room type {}", lane.room_type),
+            beds: vec![Bed { kind: BedKind::Double.into(), count: 1 }],
+            max_occupancy: lane.max_occupancy,
+            ..RoomType::default()
+        };
+        let request_id = run.request_id(&["room type", &lane.hotel, &lane.room_type]);
+        let request = CreateRoomTypeRequest { hotel_id, room_type: Some(room_type), request_id };
+        let made = patiently(async || self.hotels.clone().create_room_type(request.clone()).await).await;
+        let made = made.with_context(|| format!("making room type {}", lane.room_type))?;
+        Ok(made.room_type.context("no room type in the answer")?.room_type_id)
+    }
+
+    /// Puts the rooms of a room type on sale, and not one more than it has.
+    pub(super) async fn put_on_sale(&self, ids: (i32, i32), lane: &Lane, (from, until): (Date, Date)) -> Result<()> {
+        let (hotel_id, room_type_id) = ids;
+        // Every night gets the price of its booking before it is sold. Rooms need some rate until then.
+        let base_price = lane.bookings.first().map(|row| values::money(row.price));
+        let rate = Some(RoomRate { base_price, ..RoomRate::default() });
+        let request = SetRoomRateRequest { hotel_id, room_type_id, rate };
+        patiently(async || self.rates.clone().set_room_rate(request.clone()).await)
+            .await
+            .context("setting the rate")?;
+        let request = SetInventoryRequest {
+            hotel_id,
+            room_type_id,
+            from_date: from.to_string(),
+            until_date: until.to_string(),
+            total_inventory: lane.rooms,
+            overbooking_percent: Some(0),
+            ..SetInventoryRequest::default()
+        };
+        let set = patiently(async || self.inventory.clone().set_inventory(request.clone()).await).await;
+        set.context("putting the rooms on sale").map(drop)
+    }
+
+    /// Registers a partner with an id that begins like this.
+    pub(super) async fn partner(&self, prefix: &str) -> Result<Credentials> {
+        // An id is never given twice, and secrets of earlier attempts are gone.
+        let id = format!("{prefix}{}", &Uuid::new_v4().simple().to_string()[..12]);
+        let request = CreateClientRequest {
+            client_id: id.clone(),
+            display_name: "Plays a recording".to_owned(),
+            role: Role::Partner.into(),
+        };
+        let made = self.identity.clone().create_client(request).await.context("registering a partner")?;
+        Ok(Credentials::Client { id, secret: made.into_inner().client_secret })
+    }
+
+    /// Takes all partners away whose ids begin like this, with their tokens.
+    pub(super) async fn remove_partners(&self, prefix: &str) -> Result<()> {
+        let mut page_token = String::new();
+        let mut ids = Vec::new();
+        loop {
+            let request = ListClientsRequest { page_size: PAGE, page_token };
+            let page = patiently(async || self.identity.clone().list_clients(request.clone()).await).await;
+            let page = page.context("listing partners")?;
+            ids.extend(page.clients.into_iter().map(|client| client.client_id).filter(|id| id.starts_with(prefix)));
+            page_token = page.next_page_token;
+            if page_token.is_empty() {
+                break;
+            }
+        }
+        for client_id in ids {
+            let request = DeleteClientRequest { client_id };
+            let removed = patiently(async || self.identity.clone().delete_client(request.clone()).await).await;
+            removed.context("removing a partner")?;
+        }
+        Ok(())
+    }
+
+    /// All reservations of a hotel.
+    pub(super) async fn reservations(&self, hotel_id: i32) -> Result<Vec<Reservation>> {
+        let mut all = Vec::new();
+        let mut request = ListReservationsRequest { hotel_id, page_size: PAGE, ..ListReservationsRequest::default() };
+        loop {
+            let page = patiently(async || self.reservations.clone().list_reservations(request.clone()).await).await;
+            let page = page.context("listing reservations")?;
+            all.extend(page.reservations);
+            request.page_token = page.next_page_token;
+            if request.page_token.is_empty() {
+                return Ok(all);
+            }
+        }
+    }
+
+    /// The nights of a room type.
+    pub(super) async fn nights(&self, ids: (i32, i32), (from, until): (Date, Date)) -> Result<Vec<InventoryNight>> {
+        let mut all = Vec::new();
+        let mut request = ListInventoryRequest {
+            hotel_id: ids.0,
+            room_type_id: ids.1,
+            from_date: from.to_string(),
+            until_date: until.to_string(),
+            page_size: PAGE,
+            page_token: String::new(),
+        };
+        loop {
+            let page = patiently(async || self.inventory.clone().list_inventory(request.clone()).await).await;
+            let page = page.context("listing the inventory")?;
+            all.extend(page.nights);
+            request.page_token = page.next_page_token;
+            if request.page_token.is_empty() {
+                ensure!(!all.is_empty(), "room type {} has no inventory", ids.1);
+                return Ok(all);
+            }
+        }
+    }
+}
