@@ -25,9 +25,11 @@ pub(super) async fn run(store: Store, mut queue: mpsc::Receiver<Job>) {
     let mut bookings = Bookings { store: store.clone(), refused: false };
     let mut changes = Changes { store };
     let mut jobs = Vec::new();
+    let mut last = 0;
     // Waits for the first, then takes what is there: no timer, so an idle lane adds no delay.
     while queue.recv_many(&mut jobs, BATCH).await > 0 {
-        gather(&mut queue, &mut jobs).await;
+        gather(&mut queue, &mut jobs, last / 2).await;
+        last = jobs.len();
         let (mut book, mut change) = (Vec::new(), Vec::new());
         for job in jobs.drain(..) {
             match job {
@@ -44,11 +46,11 @@ pub(super) async fn run(store: Store, mut queue: mpsc::Receiver<Job>) {
     }
 }
 
-/// Adds what is about to come. The answers of a transaction bring the next orders all at once; beginning with the first
-/// of them would make every other transaction a small one. So whoever is ready to run goes first, for as long as that
-/// brings more.
-async fn gather(queue: &mut mpsc::Receiver<Job>, jobs: &mut Vec<Job>) {
-    while jobs.len() < BATCH {
+/// Adds what is about to come, up to what is enough. The answers of a transaction bring the next orders, and beginning with
+/// the first of them would make every other transaction a small one. So whoever is ready to run goes first, for as long as
+/// that brings more. With enough there is no waiting: callers are served while the database works.
+async fn gather(queue: &mut mpsc::Receiver<Job>, jobs: &mut Vec<Job>, enough: usize) {
+    while jobs.len() < enough {
         tokio::task::yield_now().await;
         let before = jobs.len();
         while jobs.len() < BATCH
