@@ -23,8 +23,8 @@ use crate::{
     world::{Load, SCARCE_CAPACITY, World},
 };
 
-/// Most connections of the clients; more clients share them.
-const CONNECTIONS: usize = 8;
+/// Most connections of the clients: as many as callers would have replicas. More clients share them.
+const CONNECTIONS: usize = 4;
 /// Guests who book.
 const CALLERS: usize = 256;
 /// Most orders that are sent to warm up.
