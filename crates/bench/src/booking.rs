@@ -6,6 +6,7 @@ use anyhow::{Context, Result};
 use clap::Args;
 
 use crate::{
+    pgbench,
     phase::{Phase, Timing},
     report::{self, Row},
     rig::{Rig, progress},
@@ -87,6 +88,10 @@ async fn measure(options: &Options, rig: &Rig) -> Result<Vec<Row>> {
         rows.push(row);
         bar.inc(1);
     }
+    for (load, clients) in options.raw() {
+        bar.set_message(format!("{} load, {clients} clients, {}", load.name(), pgbench::NAME));
+        rows.extend(pgbench::run(rig, load, clients, timing.time).await?);
+    }
     bar.finish_and_clear();
     let notes = [
         format!("{} rows of inventory, {} connections, {} lanes", rig.world.rows(), options.connections, options.lanes),
@@ -103,6 +108,12 @@ impl Options {
         let seconds = self.seconds.unwrap_or(if self.quick { 2.0 } else { 10.0 });
         let warm_up = if self.quick { Duration::from_millis(500) } else { Duration::from_secs(2) };
         Ok(Timing { time: Duration::try_from_secs_f64(seconds)?, warm_up, rate: self.rate })
+    }
+
+    /// What is done in plain SQL as well, when everything else is measured in closed loop.
+    fn raw(&self) -> impl Iterator<Item = (Load, usize)> {
+        let loads = self.loads.iter().filter(|load| **load != Load::Sellout && self.rate.is_none());
+        loads.flat_map(|load| self.clients.iter().map(|clients| (*load, *clients)))
     }
 
     /// Strategies change fastest, so that what disturbs the machine for a while disturbs all of them.

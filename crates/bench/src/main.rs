@@ -6,6 +6,7 @@
 //! | to change | look in |
 //! |---|---|
 //! | what is compared | `strategy/` |
+//! | the floors | `strategy/floor`, `pgbench` |
 //! | what clients want | `orders`, `world` |
 //! | how load is made and measured | `load/` |
 //! | what must always be true | `check` |
@@ -21,6 +22,7 @@ mod database;
 mod load;
 mod neighbours;
 mod orders;
+mod pgbench;
 mod phase;
 mod reads;
 mod report;
