@@ -50,8 +50,6 @@ pub(crate) struct Place {
     pub(super) wants: Vec<Want>,
     /// Rooms that may be sold in each night.
     pub(super) limit: i64,
-    /// The reservation database, for what is not load.
-    pub(super) pool: PgPool,
     dir: PathBuf,
 }
 
@@ -68,10 +66,11 @@ impl Place {
         ensure!(durable == ("on".into(), "on".into()), "the database is not durable, so nothing would be shown");
         let wants = (0..=time.as_secs() / WAVE.as_secs()).map(want).collect::<Result<Vec<_>>>()?;
         put_on_sale(&Store::new(pool.clone()), &wants, rooms).await?;
+        pool.close().await;
         let (mesh, callers) = callers(mesh).await?;
         let key = BASE64_STANDARD.encode(hex(&mesh.secret("offer-key")?)?);
         let keys = format!("local:{key}").parse().map_err(anyhow::Error::msg)?;
-        Ok(Self { mesh, second, callers, keys, wants, limit: i64::from(rooms) * 110 / 100, pool, dir })
+        Ok(Self { mesh, second, callers, keys, wants, limit: i64::from(rooms) * 110 / 100, dir })
     }
 
     /// Where the replicas listen.
@@ -79,9 +78,13 @@ impl Place {
         Ok([self.mesh.service_url("reservation")?, self.second.url()])
     }
 
+    /// Connections to the reservation database, for what is not load. New ones: PostgreSQL does not live through a run.
+    pub(super) fn connect(&self) -> Result<PgPool> {
+        connect(self.mesh.database_url("reservation")?)
+    }
+
     /// Stops everything. The files are kept when something was not as it must be.
     pub(super) async fn close(self, good: bool) -> Result<()> {
-        self.pool.close().await;
         tokio::task::spawn_blocking(move || {
             drop(self.second);
             self.mesh.stop()?;

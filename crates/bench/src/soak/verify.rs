@@ -7,6 +7,7 @@ use futures::TryStreamExt;
 use jiff::civil::Date;
 use jiff_sqlx::ToSqlx;
 use serde::Serialize;
+use sqlx::PgPool;
 use staymesh_reservation::check;
 use uuid::Uuid;
 
@@ -51,11 +52,12 @@ impl Verdict {
 
 /// Compares the database with what clients were told.
 pub(super) async fn verify(place: &Place, ledger: &Ledger) -> Result<Verdict> {
+    let pool = place.connect()?;
     let mut verdict = Verdict::default();
     let mut there = HashSet::new();
     let mut holding: HashMap<Date, i64> = HashMap::new();
     let sql = "select reservation_id, status, check_in from reservation";
-    let mut rows = sqlx::query_as::<_, (Uuid, String, jiff_sqlx::Date)>(sql).fetch(&place.pool);
+    let mut rows = sqlx::query_as::<_, (Uuid, String, jiff_sqlx::Date)>(sql).fetch(&pool);
     while let Some((id, status, check_in)) = rows.try_next().await? {
         there.insert(id);
         match ledger.fate(id) {
@@ -77,19 +79,27 @@ pub(super) async fn verify(place: &Place, ledger: &Ledger) -> Result<Verdict> {
     verdict.lost = ledger.all().filter(|(id, fate)| !there.contains(id) && !fate.allows(None)).count() as u64;
 
     for want in &place.wants {
-        compare_nights(place, want, holding.get(&want.stay.check_in()).copied().unwrap_or(0), &mut verdict).await?;
+        compare_nights(
+            &pool,
+            place.limit,
+            want,
+            holding.get(&want.stay.check_in()).copied().unwrap_or(0),
+            &mut verdict,
+        )
+        .await?;
     }
 
-    let report = check::run(&place.pool, &check::Options::default(), |_| ()).await?;
+    let report = check::run(&pool, &check::Options::default(), |_| ()).await?;
     for violation in report.listed.iter().take(20) {
         eprintln!("check: {violation}");
     }
     verdict.check_violations = report.violations();
+    pool.close().await;
     Ok(verdict)
 }
 
 /// Every night of what was wanted together has as many rooms reserved as bookings hold.
-async fn compare_nights(place: &Place, want: &Want, holding: i64, verdict: &mut Verdict) -> Result<()> {
+async fn compare_nights(pool: &PgPool, limit: i64, want: &Want, holding: i64, verdict: &mut Verdict) -> Result<()> {
     let nights: Vec<i32> = sqlx::query_scalar(
         "select total_reserved from room_type_inventory
          where hotel_id = $1 and room_type_id = $2 and stay_date >= $3 and stay_date < $4",
@@ -98,12 +108,12 @@ async fn compare_nights(place: &Place, want: &Want, holding: i64, verdict: &mut 
     .bind(want.room_type_id)
     .bind(want.stay.check_in().to_sqlx())
     .bind(want.stay.check_out().to_sqlx())
-    .fetch_all(&place.pool)
+    .fetch_all(pool)
     .await?;
     let count =
         |wrong: &dyn Fn(i64) -> bool| nights.iter().filter(|reserved| wrong(i64::from(**reserved))).count() as u64;
     let missing = u64::try_from(want.stay.night_count())?.saturating_sub(nights.len() as u64);
     verdict.nights_that_differ += missing + count(&|reserved| reserved != holding);
-    verdict.oversold += count(&|reserved| reserved > place.limit);
+    verdict.oversold += count(&|reserved| reserved > limit);
     Ok(())
 }

@@ -23,9 +23,13 @@ use crate::{
     writer::Night,
 };
 
+/// Unpaid holds of a room type that are looked at for one on a night. All of them may be on other nights, and whoever is
+/// refused must not wait for tens of thousands to be read: seen to take 90 ms for 48,000.
+const LOOKED_AT: i64 = 1_000;
+
 impl Store {
     /// For each of the nights, when the earliest unpaid hold on it ends: the moment from which it is worth trying again.
-    /// Nights without one are not there.
+    /// Nights without one are not there, nor are those whose hold is not among the first [`LOOKED_AT`] of the room type.
     ///
     /// # Errors
     /// When the database fails.
@@ -41,16 +45,21 @@ impl Store {
             "select wanted.hotel_id, wanted.room_type_id, wanted.day, hold.hold_expire_time
              from unnest($1::integer[], $2::integer[], $3::integer[]) wanted (hotel_id, room_type_id, day)
              cross join lateral (
-                 select hold_expire_time from reservation r
-                 where r.hotel_id = wanted.hotel_id and r.room_type_id = wanted.room_type_id
-                     and r.status = 'pending_payment' and r.hold_expire_time > now()
-                     and r.check_in <= date '1970-01-01' + wanted.day and r.check_out > date '1970-01-01' + wanted.day
+                 select hold_expire_time
+                 from (
+                     select hold_expire_time, check_in, check_out from reservation r
+                     where r.hotel_id = wanted.hotel_id and r.room_type_id = wanted.room_type_id
+                         and r.status = 'pending_payment' and r.hold_expire_time > now()
+                     order by hold_expire_time limit $4
+                 ) r
+                 where check_in <= date '1970-01-01' + wanted.day and check_out > date '1970-01-01' + wanted.day
                  order by hold_expire_time limit 1
              ) hold",
         )
         .bind(nights.hotels)
         .bind(nights.room_types)
         .bind(nights.days)
+        .bind(LOOKED_AT)
         .fetch_all(&self.pool)
         .await?;
         Ok(rows.into_iter().map(|(hotel, room, day, end)| ((hotel, room, day), end.to_jiff())).collect())

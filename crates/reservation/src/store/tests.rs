@@ -508,6 +508,25 @@ async fn sold_out_tells_when_the_earliest_unpaid_hold_on_the_night_ends() {
 }
 
 #[tokio::test]
+async fn sold_out_does_not_read_all_the_holds_of_other_nights() {
+    let world = World::with_rooms(2_000).await;
+    world.set_inventory(4, 5, 1, 0).await.expect("inventory");
+    world.book(&world.order(4, 5, 1)).await.expect("booked");
+    let told = async || match world.book(&world.order(4, 5, 1)).await {
+        Err(ReservationError::SoldOut { hold_expire_time, .. }) => hold_expire_time.is_some(),
+        other => panic!("{other:?}"),
+    };
+    assert!(told().await);
+    let sooner = |mut order: NewReservation| {
+        order.hold_expire_time = Some(Timestamp::now() + SignedDuration::from_mins(5));
+        order
+    };
+    let others: Vec<_> = (0..1_000).map(|_| sooner(world.order(0, 1, 1))).collect();
+    assert!(world.store.admit(&others).await.expect("decided").iter().all(Result::is_ok));
+    assert!(!told().await, "a thousand holds end sooner, and none of them frees this night");
+}
+
+#[tokio::test]
 async fn many_holds_that_end_together_end_once_with_any_number_of_replicas() {
     let world = Arc::new(World::with_rooms(1000).await);
     let orders: Vec<_> = (0..600).map(|_| world.order(0, 3, 1)).collect();
