@@ -3,6 +3,7 @@
 use std::{
     fs,
     path::{Path, PathBuf},
+    process::Command,
     sync::atomic::{AtomicI32, Ordering},
     time::Duration,
 };
@@ -62,6 +63,17 @@ impl Database {
     /// Connections for the lanes of the booking writer, as the service opens them.
     pub(crate) fn connect_lanes(&self, lanes: usize) -> Result<PgPool> {
         Ok(staymesh_store::connect(&Writer::connections(&config(&self.postgres, 1), lanes))?)
+    }
+
+    /// `pgbench` on this database, if it is installed.
+    pub(crate) fn pgbench(&self) -> Option<Command> {
+        let command = self.postgres.client("pgbench");
+        Path::new(command.get_program()).exists().then_some(command)
+    }
+
+    /// Where files may be put that go with this value.
+    pub(crate) fn scratch(&self) -> &Path {
+        &self.dir
     }
 
     /// What the server says of itself.

@@ -6,19 +6,27 @@
 //! | to change | look in |
 //! |---|---|
 //! | what is compared | `strategy/` |
+//! | the floors | `strategy/floor`, `pgbench` |
 //! | what clients want | `orders`, `world` |
 //! | how load is made and measured | `load/` |
 //! | what must always be true | `check` |
-//! | the phases and their order | `booking` |
+//! | the phases of the comparison and their order | `booking`, `phase` |
+//! | reads and the funnel | `reads` |
 //! | the run in which everything is killed | `soak/` |
 
+mod batch;
 mod booking;
 mod callers;
 mod check;
 mod database;
 mod load;
+mod neighbours;
 mod orders;
+mod pgbench;
+mod phase;
+mod reads;
 mod report;
+mod rig;
 mod server;
 mod soak;
 mod strategy;
@@ -45,6 +53,11 @@ struct Program {
 enum Command {
     /// Compare the booking writer with three usual strategies, and with an empty call
     Booking(booking::Options),
+    /// Ask for availability at 30,000 a second, in open loop, or at the highest rate that holds
+    Reads(reads::Options),
+    /// Look, open the booking page and book, 100 : 10 : 1, in open loop at 100 times the rate of the chain, or at the
+    /// highest that holds
+    Funnel(reads::Options),
     /// Book for ten minutes over two replicas while each is killed every 20 seconds and PostgreSQL once; then compare
     /// every answer with the database. Ends with status 0 when nothing acknowledged is lost and nothing is oversold
     Soak(soak::Options),
@@ -54,6 +67,8 @@ enum Command {
 async fn main() -> ExitCode {
     let outcome = match Program::parse().command {
         Command::Booking(options) => booking::run(options).await,
+        Command::Reads(options) => reads::run(reads::What::Views, options).await,
+        Command::Funnel(options) => reads::run(reads::What::Funnel, options).await,
         Command::Soak(options) => soak::run(options).await,
     };
     match outcome {

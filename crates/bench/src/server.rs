@@ -3,7 +3,6 @@
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use anyhow::{Context, Result};
-use prometheus::Registry;
 use sqlx::PgPool;
 use staymesh_api::{
     DESCRIPTOR_SET,
@@ -12,15 +11,12 @@ use staymesh_api::{
     },
 };
 use staymesh_mesh::{
-    Problem, Reason,
     auth::{AccessTable, Revocations},
     config::ServerConfig,
     server::{Served, StackParts, serve},
 };
 use staymesh_parts::{port::free_port, wait};
-use staymesh_reservation::{
-    Bookings, Hotels, OfferKeys, Rates, RoomTypeInfo, Service, Writer, offer_token::OfferSigner, store::Store,
-};
+use staymesh_reservation::{Bookings, Service, Writer, offer_token::OfferSigner, store::Store};
 use staymesh_store::outbox::Wake;
 use tokio::task::JoinHandle;
 use tokio_util::sync::{CancellationToken, DropGuard};
@@ -30,27 +26,19 @@ use tonic::{
 };
 
 use crate::{
-    callers::Callers,
-    database::Database,
+    neighbours::Neighbours,
+    rig::Rig,
     strategy::{Constraint, Floor, Optimistic, Pessimistic, Single, Strategy},
 };
 
 /// The longest time a request may take, as in production.
 pub(crate) const LONGEST: Duration = Duration::from_secs(15);
+/// Most connections of the clients: as many as callers would have replicas. More clients share them.
+pub(crate) const CONNECTIONS: usize = 4;
 /// How long an unpaid booking holds its rooms, as in production.
 const HOLD: Duration = Duration::from_mins(15);
 /// More than any number of clients: what is measured is not how load is shed.
 const MAX_CONCURRENCY: usize = 4096;
-
-/// What every server of a run has in common.
-pub(crate) struct Shared<'a> {
-    pub(crate) callers: &'a Callers,
-    pub(crate) keys: &'a OfferKeys,
-    /// Database connections that each strategy may use.
-    pub(crate) connections: u32,
-    pub(crate) lanes: usize,
-    pub(crate) registry: Registry,
-}
 
 /// A running server; it stops with this value.
 pub(crate) struct Server {
@@ -61,29 +49,29 @@ pub(crate) struct Server {
 
 impl Server {
     /// Serves `ReservationService` with bookings made in this way.
-    pub(crate) async fn start(strategy: Strategy, database: &Database, shared: &Shared<'_>) -> Result<Self> {
+    pub(crate) async fn start(strategy: Strategy, connections: u32, lanes: usize, rig: &Rig) -> Result<Self> {
         let stop = CancellationToken::new();
-        let pool = database.connect(shared.connections)?;
+        let pool = rig.database.connect(connections)?;
         let bookings: Option<Box<dyn Bookings>> = match strategy {
             Strategy::Pessimistic => Some(Box::new(Single { pool: pool.clone(), strategy: Pessimistic })),
             Strategy::Optimistic => Some(Box::new(Single { pool: pool.clone(), strategy: Optimistic })),
             Strategy::Constraint => Some(Box::new(Single { pool: pool.clone(), strategy: Constraint })),
-            Strategy::Writer => Some(Box::new(writer(database.connect_lanes(shared.lanes)?, shared.lanes))),
+            Strategy::Writer => Some(Box::new(writer(rig.database.connect_lanes(lanes)?, lanes))),
             Strategy::Floor => None,
         };
         let routes = match bookings {
             Some(bookings) => staymesh_reservation::routes(Arc::new(Service {
                 store: Store::new(pool),
                 bookings,
-                hotels: Box::new(Nobody),
-                rates: Box::new(Nobody),
-                offers: OfferSigner::new(shared.keys),
+                hotels: Box::new(Neighbours),
+                rates: Box::new(Neighbours),
+                offers: OfferSigner::new(&rig.keys),
                 hold: HOLD,
                 wake: Wake::default(),
             })),
             None => Routes::new(ReservationServiceServer::new(Floor)),
         };
-        serve_routes(routes, shared, stop).await
+        serve_routes(routes, rig, stop).await
     }
 
     /// Clients on so many connections.
@@ -105,7 +93,7 @@ fn writer(pool: PgPool, lanes: usize) -> Writer {
     writer
 }
 
-async fn serve_routes(routes: Routes, shared: &Shared<'_>, stop: CancellationToken) -> Result<Server> {
+async fn serve_routes(routes: Routes, rig: &Rig, stop: CancellationToken) -> Result<Server> {
     let free = || anyhow::Ok(SocketAddr::from(([127, 0, 0, 1], free_port()?)));
     let config = ServerConfig {
         listen: free()?,
@@ -124,12 +112,12 @@ async fn serve_routes(routes: Routes, shared: &Shared<'_>, stop: CancellationTok
         checks: vec![],
         stack: StackParts {
             access: AccessTable::read(DESCRIPTOR_SET).context("the contract")?,
-            verifier: shared.callers.verifier(),
+            verifier: rig.callers.verifier(),
             revocations: Revocations::new(None),
             max_concurrency: config.max_concurrency,
             max_deadline: config.max_deadline,
         },
-        registry: shared.registry.clone(),
+        registry: rig.registry.clone(),
     };
     let (address, operations) = (config.listen, config.ops_listen);
     let stopping = stop.clone();
@@ -145,39 +133,4 @@ async fn serve_routes(routes: Routes, shared: &Shared<'_>, stop: CancellationTok
     })
     .await??;
     Ok(Server { address, _serving: serving, _stop: stop.drop_guard() })
-}
-
-/// The neighbours, who are not asked for anything that is measured.
-struct Nobody;
-
-fn not_here() -> Problem {
-    Problem::new(Reason::DependencyUnavailable, "this is a benchmark of the reservation service alone")
-}
-
-#[tonic::async_trait]
-impl Hotels for Nobody {
-    async fn room_types(&self, _: staymesh_domain::HotelId) -> Result<Vec<RoomTypeInfo>, Problem> {
-        Err(not_here())
-    }
-
-    async fn room_type(
-        &self,
-        _: staymesh_domain::HotelId,
-        _: staymesh_domain::RoomTypeId,
-    ) -> Result<RoomTypeInfo, Problem> {
-        Err(not_here())
-    }
-}
-
-#[tonic::async_trait]
-impl Rates for Nobody {
-    async fn price(
-        &self,
-        _: staymesh_domain::HotelId,
-        _: staymesh_domain::StayDates,
-        _: i32,
-        _: Vec<staymesh_api::rate::v1::RoomTypeDemand>,
-    ) -> Result<Vec<staymesh_api::rate::v1::StayPrice>, Problem> {
-        Err(not_here())
-    }
 }

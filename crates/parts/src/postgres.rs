@@ -103,14 +103,25 @@ impl Postgres {
         Ok(format!("postgres://{name}:{password}@127.0.0.1:{}/{name}", self.port))
     }
 
+    /// One of the server's own client programs, for example `pgbench`, about to connect as the superuser. It may not be
+    /// installed.
+    pub fn client(&self, program: &str) -> Command {
+        let mut command = Command::new(self.binaries.program(program));
+        command
+            .env("PGHOST", "127.0.0.1")
+            .env("PGPORT", self.port.to_string())
+            .env("PGUSER", "postgres")
+            .env("PGDATABASE", "postgres")
+            .env("PGPASSWORD", &self.password)
+            .env("PGCONNECT_TIMEOUT", "10");
+        command
+    }
+
     /// Runs a script as the superuser; it goes through a pipe, so that no password shows among the processes.
     fn psql(&self, script: &str) -> Result<()> {
-        let mut psql = Command::new(self.binaries.program("psql"))
-            .args(["--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1", "--host=127.0.0.1", "--username=postgres"])
-            .arg(format!("--port={}", self.port))
-            .args(["--dbname=postgres", "--file=-"])
-            .env("PGPASSWORD", &self.password)
-            .env("PGCONNECT_TIMEOUT", "10")
+        let mut psql = self
+            .client("psql")
+            .args(["--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1", "--file=-"])
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .stderr(Stdio::piped())

@@ -8,7 +8,7 @@ use std::{collections::BTreeMap, time::Duration};
 use anyhow::Result;
 use hdrhistogram::Histogram;
 use staymesh_mesh::{Problem, Reason};
-use tonic::{Code, Status};
+use tonic::{Response, Status};
 
 pub(crate) use closed::closed;
 pub(crate) use open::open;
@@ -27,12 +27,14 @@ pub(crate) enum Outcome {
     Error(String),
 }
 
-impl From<&Status> for Outcome {
-    fn from(status: &Status) -> Self {
+impl Outcome {
+    /// How an answer counts.
+    pub(crate) fn of<T>(answer: &Result<Response<T>, Status>) -> Self {
+        let Err(status) = answer else { return Self::Accepted };
         match Problem::reason_of(status) {
             Some(Reason::RoomSoldOut) => Self::Refused,
             Some(reason) => Self::Error(format!("{reason:?}")),
-            None => Self::Error(format!("{:?}", Code::from(status.code() as i32))),
+            None => Self::Error(format!("{:?}", status.code())),
         }
     }
 }

@@ -47,6 +47,7 @@ pub(crate) fn quick() -> RelayOptions {
         poll: Duration::from_millis(20),
         backoff_base: Duration::from_millis(5),
         backoff_cap: Duration::from_millis(20),
+        away_cap: Duration::from_millis(20),
         max_attempts: 4,
         ..RelayOptions::default()
     }

@@ -23,6 +23,7 @@ pub(super) fn start(pool: &PgPool, reservations: MockReservations, psp: impl Psp
         poll: Duration::from_millis(20),
         backoff_base: Duration::from_millis(5),
         backoff_cap: Duration::from_millis(10),
+        away_cap: Duration::from_millis(10),
         max_attempts: 5,
         concurrency: 2 * REFUNDS_AT_ONCE,
         ..RelayOptions::default()

@@ -1,0 +1,116 @@
+//! One phase of the comparison: from an empty database to checked numbers.
+
+use std::time::Duration;
+
+use anyhow::Result;
+
+use crate::{
+    batch::{Batch, Clients},
+    check,
+    load::{self, Outcome, Tally},
+    report::Row,
+    rig::Rig,
+    server::{CONNECTIONS, Server},
+    strategy::Strategy,
+    world::{Load, SCARCE_CAPACITY},
+};
+
+/// Most orders that are sent to warm up.
+const WARM_UP_ORDERS: usize = 4_000;
+/// How often a client that wants the scarce room asks again after an error.
+const PERSISTENCE: usize = 100;
+/// The longest time that selling the scarce room out may take.
+const SELLOUT_LIMIT: Duration = Duration::from_mins(2);
+
+/// What is measured.
+#[derive(Clone, Copy)]
+pub(crate) struct Phase {
+    pub(crate) load: Load,
+    pub(crate) clients: usize,
+    pub(crate) strategy: Strategy,
+}
+
+/// For how long, and how.
+#[derive(Clone, Copy)]
+pub(crate) struct Timing {
+    pub(crate) time: Duration,
+    pub(crate) warm_up: Duration,
+    /// Requests a second in open loop; in closed loop otherwise.
+    pub(crate) rate: Option<f64>,
+}
+
+impl Phase {
+    pub(crate) fn name(self) -> String {
+        format!("{} load, {} clients, {}", self.load.name(), self.clients, self.strategy.name())
+    }
+
+    /// Measures it.
+    pub(crate) async fn run(self, rig: &Rig, server: &Server, timing: Timing) -> Result<Row> {
+        rig.database.reset().await?;
+        let clients = server.clients(self.clients.min(CONNECTIONS)).await?;
+        let (tally, violations) = match self.load {
+            Load::Sellout => self.sell_out(rig, &clients).await?,
+            Load::Spread | Load::Hot => self.sell(rig, &clients, timing).await?,
+        };
+        for (what, count) in &tally.errors {
+            eprintln!("{}: {count} requests ended with {what}", self.name());
+        }
+        let rate = timing.rate.filter(|_| self.load != Load::Sellout);
+        let clients = if rate.is_some() { 0 } else { self.clients };
+        let row = Row::new(self.load.name(), self.strategy.name(), clients, &tally);
+        Ok(Row { rate, violations, ..row })
+    }
+
+    async fn sell(self, rig: &Rig, clients: &Clients, timing: Timing) -> Result<(Tally, u64)> {
+        let prepare = |count| Batch::prepare(rig, self.strategy, self.load, count, clients);
+        let warming = prepare(WARM_UP_ORDERS)?;
+        let warm = load::closed(self.clients, warming.len(), timing.warm_up, warming.sender()).await?;
+        let batch = prepare(orders_needed(&warm, timing))?;
+        let tally = match timing.rate {
+            None => load::closed(self.clients, batch.len(), timing.time, batch.sender()).await?,
+            Some(rate) => load::open(rate, orders_needed(&warm, timing), batch.sender()).await?,
+        };
+        if self.strategy == Strategy::Floor {
+            return Ok((tally, 0));
+        }
+        let unknown = warm.error_count() + tally.error_count();
+        let acknowledged: Vec<_> = warming.ids(&warm).chain(batch.ids(&tally)).collect();
+        let violations = check::violations(&rig.database.pool, &acknowledged, unknown).await?;
+        Ok((tally, violations))
+    }
+
+    /// Asks for twice as many of the scarce rooms as there are. Who gets an error asks again, so exactly as many must
+    /// have been accepted as there is room for.
+    async fn sell_out(self, rig: &Rig, clients: &Clients) -> Result<(Tally, u64)> {
+        let batch = Batch::prepare(rig, self.strategy, self.load, 2 * SCARCE_CAPACITY, clients)?;
+        let send = batch.sender();
+        let persistent = move |at| {
+            let send = send.clone();
+            async move {
+                let mut end = send(at).await;
+                for _ in 0..PERSISTENCE {
+                    if !matches!(end, Outcome::Error(_)) {
+                        break;
+                    }
+                    end = send(at).await;
+                }
+                end
+            }
+        };
+        let tally = load::closed(self.clients, batch.len(), SELLOUT_LIMIT, persistent).await?;
+        let acknowledged: Vec<_> = batch.ids(&tally).collect();
+        let mut violations = check::violations(&rig.database.pool, &acknowledged, tally.error_count()).await?;
+        if acknowledged.len() != SCARCE_CAPACITY {
+            eprintln!("{}: sold {} rooms of {SCARCE_CAPACITY}", self.name(), acknowledged.len());
+            violations += 1;
+        }
+        Ok((tally, violations))
+    }
+}
+
+/// As many as can be sent in the time, and some more; in open loop exactly as many as are to be sent.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a number of requests")]
+fn orders_needed(warm: &Tally, timing: Timing) -> usize {
+    let seconds = timing.time.as_secs_f64();
+    timing.rate.map_or_else(|| (warm.per_second() * seconds * 2.0) as usize + 1_000, |rate| (rate * seconds) as usize)
+}

@@ -1,0 +1,174 @@
+//! Availability reads and the booking funnel, in open loop: at the rate that is asked for, or at the highest that holds.
+
+use std::{path::PathBuf, process::ExitCode, sync::Arc};
+
+use anyhow::Result;
+use clap::Args;
+use futures::{FutureExt, future::BoxFuture};
+use staymesh_api::reservation::v1::{GetAvailabilityRequest, PrepareReservationRequest};
+use tonic::Request;
+
+use crate::{
+    batch::{Batch, Clients},
+    check,
+    load::{self, Outcome, Tally},
+    report::{self, Row},
+    rig::Rig,
+    server::{CONNECTIONS, LONGEST},
+    strategy::Strategy,
+    world::{Load, World},
+};
+
+/// A rate holds when nothing failed and 99 of 100 were answered within this.
+const GOOD_P99_MS: f64 = 100.0;
+/// Rates are halved at most this often.
+const HALVINGS: usize = 8;
+/// Views of a hotel, of its booking page, and bookings, a second: 100 times those of the chain.
+const FUNNEL: [f64; 3] = [30_000.0, 3_000.0, 300.0];
+
+/// Options of `staymesh-bench reads` and `staymesh-bench funnel`.
+#[derive(Args)]
+pub(crate) struct Options {
+    /// A hundredth of the chain, and short phases
+    #[arg(long)]
+    quick: bool,
+    /// Write the rows to this file, as JSON
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+    /// Hotels of 20 room types and 730 days; 5000 is the whole chain [default: 500, or 50 with --quick]
+    #[arg(long)]
+    hotels: Option<i32>,
+    /// Seconds that a rate is held [default: 10, or 3 with --quick]
+    #[arg(long)]
+    seconds: Option<f64>,
+    /// Share of the full rate to begin with; it is halved until it holds
+    #[arg(long, default_value_t = 1.0)]
+    share: f64,
+    /// Database connections of the service
+    #[arg(long, default_value_t = 16)]
+    connections: u32,
+}
+
+/// What of the funnel is asked for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum What {
+    /// Availability alone.
+    Views,
+    /// Views, booking pages and bookings.
+    Funnel,
+}
+
+/// Runs it.
+pub(crate) async fn run(what: What, options: Options) -> Result<ExitCode> {
+    let rig = Rig::start(options.hotels.unwrap_or(if options.quick { 50 } else { 500 })).await?;
+    let rows = measure(what, &options, &rig).await;
+    rig.database.close().await?;
+    let rows = rows?;
+    if let Some(path) = &options.json {
+        report::write_json(path, &rows)?;
+    }
+    let violations: u64 = rows.iter().map(|row| row.violations).sum();
+    Ok(if violations == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+async fn measure(what: What, options: &Options, rig: &Rig) -> Result<Vec<Row>> {
+    let server = rig.serve(Strategy::Writer, options.connections, 4).await?;
+    let clients = server.clients(CONNECTIONS).await?;
+    let seconds = options.seconds.unwrap_or(if options.quick { 3.0 } else { 10.0 });
+    let mut rows = Vec::new();
+    let mut share = options.share;
+    for _ in 0..=HALVINGS {
+        let step = hold(what, rig, &clients, share, seconds).await?;
+        let held = step.iter().all(holds);
+        rows.extend(step);
+        if held {
+            break;
+        }
+        share /= 2.0;
+    }
+    let notes = [format!("{} rows of inventory, {} connections", rig.world.rows(), options.connections)];
+    report::print_conditions(&rig.database.conditions().await?, &notes);
+    report::print_rows(&rows);
+    Ok(rows)
+}
+
+/// One rate, for a while, after a second to warm up.
+async fn hold(what: What, rig: &Rig, clients: &Clients, share: f64, seconds: f64) -> Result<Vec<Row>> {
+    rig.database.reset().await?;
+    let [views, pages, books] = FUNNEL.map(|rate| rate * share);
+    let view = viewer(rig.world, clients);
+    load::open(views / 4.0, requests(views / 4.0, 1.0), view.clone()).await?;
+    let viewing = load::open(views, requests(views, seconds), view);
+    if what == What::Views {
+        return Ok(vec![row("reads", "availability", views, &viewing.await?)]);
+    }
+    let batch = Batch::prepare(rig, Strategy::Writer, Load::Spread, requests(books, seconds), clients)?;
+    let (viewed, opened, booked) = futures::try_join!(
+        viewing,
+        load::open(pages, requests(pages, seconds), preparer(rig, clients)),
+        load::open(books, batch.len(), batch.sender()),
+    )?;
+    let acknowledged: Vec<_> = batch.ids(&booked).collect();
+    let mut booked_row = row("funnel", "create", books, &booked);
+    booked_row.violations = check::violations(&rig.database.pool, &acknowledged, booked.error_count()).await?;
+    Ok(vec![row("funnel", "availability", views, &viewed), row("funnel", "prepare", pages, &opened), booked_row])
+}
+
+fn row(load: &'static str, strategy: &'static str, rate: f64, tally: &Tally) -> Row {
+    for (what, count) in &tally.errors {
+        eprintln!("{load} {strategy} at {rate:.0}/s: {count} requests ended with {what}");
+    }
+    Row { rate: Some(rate), ..Row::new(load, strategy, 0, tally) }
+}
+
+fn holds(row: &Row) -> bool {
+    row.errors == 0 && row.p99_ms <= GOOD_P99_MS
+}
+
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a number of requests")]
+fn requests(rate: f64, seconds: f64) -> usize {
+    (rate * seconds).ceil() as usize
+}
+
+/// Asks what is left of any hotel for any stay, without a login.
+fn viewer(world: World, clients: &Clients) -> impl Fn(usize) -> BoxFuture<'static, Outcome> + Clone + Send + 'static {
+    let clients: Arc<[_]> = clients.as_slice().into();
+    move |at| {
+        let mut client = clients[at % clients.len()].clone();
+        async move {
+            let Ok(want) = world.want(Load::Spread) else { return Outcome::Error("no calendar".into()) };
+            let mut request = Request::new(GetAvailabilityRequest {
+                hotel_id: want.hotel_id,
+                check_in: want.stay.check_in().to_string(),
+                check_out: want.stay.check_out().to_string(),
+                rooms: Some(1),
+                room_type_ids: vec![],
+            });
+            request.set_timeout(LONGEST);
+            Outcome::of(&client.get_availability(request).await)
+        }
+        .boxed()
+    }
+}
+
+/// Asks for an order form for any room type and stay.
+fn preparer(rig: &Rig, clients: &Clients) -> impl Fn(usize) -> BoxFuture<'static, Outcome> + Clone + Send + 'static {
+    let (world, clients, callers) = (rig.world, Arc::<[_]>::from(clients.as_slice()), rig.callers.all.clone());
+    let callers: Arc<[_]> = callers.into();
+    move |at| {
+        let (mut client, callers) = (clients[at % clients.len()].clone(), callers.clone());
+        async move {
+            let Ok(want) = world.want(Load::Spread) else { return Outcome::Error("no calendar".into()) };
+            let request = callers[at % callers.len()].request(PrepareReservationRequest {
+                hotel_id: want.hotel_id,
+                room_type_id: want.room_type_id,
+                check_in: want.stay.check_in().to_string(),
+                check_out: want.stay.check_out().to_string(),
+                rooms: Some(1),
+                guests: Some(2),
+            });
+            Outcome::of(&client.prepare_reservation(request).await)
+        }
+        .boxed()
+    }
+}

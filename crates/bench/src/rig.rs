@@ -1,0 +1,57 @@
+//! What every benchmark stands on: the database, the world on sale in it, callers, and servers.
+
+use anyhow::Result;
+use base64::{Engine, prelude::BASE64_STANDARD};
+use indicatif::{ProgressBar, ProgressStyle};
+use prometheus::Registry;
+use staymesh_mesh::{config::TelemetryConfig, telemetry};
+use staymesh_reservation::OfferKeys;
+
+use crate::{callers::Callers, database::Database, server::Server, strategy::Strategy, world::World};
+
+/// Guests who book.
+const CALLERS: usize = 256;
+
+/// A filled database, and what a server needs besides.
+pub(crate) struct Rig {
+    pub(crate) database: Database,
+    pub(crate) world: World,
+    pub(crate) callers: Callers,
+    pub(crate) keys: OfferKeys,
+    pub(crate) registry: Registry,
+}
+
+impl Rig {
+    /// Starts the database and puts so many hotels on sale.
+    pub(crate) async fn start(hotels: i32) -> Result<Self> {
+        let log = TelemetryConfig { log: "error".into(), otlp_endpoint: None, trace_ratio: 0.0 };
+        let telemetry = telemetry::init("bench", &log).map_err(|error| anyhow::anyhow!("telemetry: {error}"))?;
+        let key = BASE64_STANDARD.encode(rand::random::<[u8; 32]>());
+        let keys = format!("bench:{key}").parse().map_err(anyhow::Error::msg)?;
+        let (world, callers) = (World::new(hotels), Callers::new(CALLERS)?);
+        let database = Database::start().await?;
+        let bar = progress(u64::try_from(world.rows())?, "filling the inventory");
+        let filled = database.fill(world, &bar).await;
+        bar.finish_and_clear();
+        if let Err(error) = filled {
+            database.close().await?;
+            return Err(error);
+        }
+        Ok(Self { database, world, callers, keys, registry: telemetry.registry })
+    }
+
+    /// Serves with bookings made in this way, on so many database connections.
+    pub(crate) async fn serve(&self, strategy: Strategy, connections: u32, lanes: usize) -> Result<Server> {
+        Server::start(strategy, connections, lanes, self).await
+    }
+}
+
+/// A bar on a terminal, nothing elsewhere.
+pub(crate) fn progress(length: u64, message: &'static str) -> ProgressBar {
+    let bar = ProgressBar::new(length).with_message(message);
+    // The template is a constant; were it wrong, the plain bar would do.
+    if let Ok(style) = ProgressStyle::with_template("{bar:30} {human_pos}/{human_len} {msg} ({eta} left)") {
+        bar.set_style(style);
+    }
+    bar
+}
