@@ -14,7 +14,7 @@ pub struct StoreConfig {
     #[arg(long, env = "STAYMESH_DATABASE_URL", hide_env_values = true)]
     pub database_url: SecretString,
 
-    /// Most connections this process holds for its work; readiness has one more. All replicas together must stay below the server's `max_connections`.
+    /// Most connections this process holds for its work; readiness has one more, and the lanes of the booking writer two each. All replicas together must stay below the server's `max_connections`.
     #[arg(long, env = "STAYMESH_DATABASE_MAX_CONNECTIONS", default_value_t = 16)]
     pub database_max_connections: u32,
 
