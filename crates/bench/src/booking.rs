@@ -1,6 +1,6 @@
 //! The comparison: every strategy under every load, in one run, on one database.
 
-use std::{collections::BTreeMap, path::PathBuf, process::ExitCode, time::Duration};
+use std::{collections::BTreeMap, process::ExitCode, time::Duration};
 
 use anyhow::{Context, Result};
 use clap::Args;
@@ -9,7 +9,7 @@ use crate::{
     pgbench,
     phase::{Phase, Timing},
     report::{self, Row},
-    rig::{Rig, progress},
+    rig::{Rig, Scale, progress},
     strategy::Strategy,
     world::Load,
 };
@@ -20,15 +20,8 @@ const SELLOUT_CLIENTS: usize = 64;
 /// Options of `staymesh-bench booking`.
 #[derive(Args)]
 pub(crate) struct Options {
-    /// A hundredth of the chain, and short phases: about two minutes
-    #[arg(long)]
-    quick: bool,
-    /// Write the rows to this file, as JSON
-    #[arg(long, value_name = "FILE")]
-    json: Option<PathBuf>,
-    /// Hotels of 20 room types and 730 days; 5000 is the whole chain [default: 500, or 50 with --quick]
-    #[arg(long)]
-    hotels: Option<i32>,
+    #[command(flatten)]
+    scale: Scale,
     /// Seconds that a phase is measured for [default: 10, or 2 with --quick]
     #[arg(long)]
     seconds: Option<f64>,
@@ -55,20 +48,11 @@ pub(crate) struct Options {
 
 /// Runs it.
 pub(crate) async fn run(options: Options) -> Result<ExitCode> {
-    let rig = Rig::start(options.hotels.unwrap_or(if options.quick { 50 } else { 500 })).await?;
+    let rig = options.scale.start().await?;
     // The database is to be stopped and removed whatever happens.
     let rows = measure(&options, &rig).await;
     rig.database.close().await?;
-    let rows = rows?;
-    if let Some(path) = &options.json {
-        report::write_json(path, &rows)?;
-    }
-    let violations: u64 = rows.iter().map(|row| row.violations).sum();
-    if violations == 0 {
-        return Ok(ExitCode::SUCCESS);
-    }
-    eprintln!("error: {violations} violations of what must always be true");
-    Ok(ExitCode::FAILURE)
+    options.scale.end(&rows?)
 }
 
 async fn measure(options: &Options, rig: &Rig) -> Result<Vec<Row>> {
@@ -109,8 +93,8 @@ async fn measure(options: &Options, rig: &Rig) -> Result<Vec<Row>> {
 
 impl Options {
     fn timing(&self) -> Result<Timing> {
-        let seconds = self.seconds.unwrap_or(if self.quick { 2.0 } else { 10.0 });
-        let warm_up = if self.quick { Duration::from_millis(500) } else { Duration::from_secs(2) };
+        let seconds = self.seconds.unwrap_or(if self.scale.quick { 2.0 } else { 10.0 });
+        let warm_up = if self.scale.quick { Duration::from_millis(500) } else { Duration::from_secs(2) };
         Ok(Timing { time: Duration::try_from_secs_f64(seconds)?, warm_up, rate: self.rate })
     }
 

@@ -1,6 +1,6 @@
 //! Availability reads and the booking funnel, in open loop: at the rate that is asked for, or at the highest that holds.
 
-use std::{path::PathBuf, process::ExitCode, sync::Arc};
+use std::{process::ExitCode, sync::Arc};
 
 use anyhow::Result;
 use clap::Args;
@@ -13,7 +13,7 @@ use crate::{
     check,
     load::{self, Outcome, Tally},
     report::{self, Row},
-    rig::Rig,
+    rig::{Rig, Scale},
     server::{CONNECTIONS, LONGEST},
     strategy::Strategy,
     world::{Load, World},
@@ -29,15 +29,8 @@ const FUNNEL: [f64; 3] = [30_000.0, 3_000.0, 300.0];
 /// Options of `staymesh-bench reads` and `staymesh-bench funnel`.
 #[derive(Args)]
 pub(crate) struct Options {
-    /// A hundredth of the chain, and short phases
-    #[arg(long)]
-    quick: bool,
-    /// Write the rows to this file, as JSON
-    #[arg(long, value_name = "FILE")]
-    json: Option<PathBuf>,
-    /// Hotels of 20 room types and 730 days; 5000 is the whole chain [default: 500, or 50 with --quick]
-    #[arg(long)]
-    hotels: Option<i32>,
+    #[command(flatten)]
+    scale: Scale,
     /// Seconds that a rate is held [default: 10, or 3 with --quick]
     #[arg(long)]
     seconds: Option<f64>,
@@ -60,21 +53,16 @@ pub(crate) enum What {
 
 /// Runs it.
 pub(crate) async fn run(what: What, options: Options) -> Result<ExitCode> {
-    let rig = Rig::start(options.hotels.unwrap_or(if options.quick { 50 } else { 500 })).await?;
+    let rig = options.scale.start().await?;
     let rows = measure(what, &options, &rig).await;
     rig.database.close().await?;
-    let rows = rows?;
-    if let Some(path) = &options.json {
-        report::write_json(path, &rows)?;
-    }
-    let violations: u64 = rows.iter().map(|row| row.violations).sum();
-    Ok(if violations == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    options.scale.end(&rows?)
 }
 
 async fn measure(what: What, options: &Options, rig: &Rig) -> Result<Vec<Row>> {
     let server = rig.serve(Strategy::Writer, options.connections, 4).await?;
     let clients = server.clients(CONNECTIONS).await?;
-    let seconds = options.seconds.unwrap_or(if options.quick { 3.0 } else { 10.0 });
+    let seconds = options.seconds.unwrap_or(if options.scale.quick { 3.0 } else { 10.0 });
     let mut rows = Vec::new();
     let mut share = options.share;
     for _ in 0..=HALVINGS {

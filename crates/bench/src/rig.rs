@@ -1,16 +1,60 @@
 //! What every benchmark stands on: the database, the world on sale in it, callers, and servers.
 
+use std::{path::PathBuf, process::ExitCode};
+
 use anyhow::Result;
 use base64::{Engine, prelude::BASE64_STANDARD};
+use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use prometheus::Registry;
 use staymesh_mesh::{config::TelemetryConfig, telemetry};
 use staymesh_reservation::OfferKeys;
 
-use crate::{callers::Callers, database::Database, server::Server, strategy::Strategy, world::World};
+use crate::{
+    callers::Callers,
+    database::Database,
+    report::{self, Row},
+    server::Server,
+    strategy::Strategy,
+    world::World,
+};
 
 /// Guests who book.
 const CALLERS: usize = 256;
+
+/// On how much, and what becomes of the rows.
+#[derive(Args)]
+pub(crate) struct Scale {
+    /// A hundredth of the chain, and short phases
+    #[arg(long)]
+    pub(crate) quick: bool,
+    /// Write the rows to this file, as JSON
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+    /// Hotels of 20 room types and 730 days; 5000 is the whole chain [default: 500, or 50 with --quick]
+    #[arg(long)]
+    hotels: Option<i32>,
+}
+
+impl Scale {
+    /// Starts what is measured on.
+    pub(crate) async fn start(&self) -> Result<Rig> {
+        Rig::start(self.hotels.unwrap_or(if self.quick { 50 } else { 500 })).await
+    }
+
+    /// Keeps the rows. A violation fails the run.
+    pub(crate) fn end(&self, rows: &[Row]) -> Result<ExitCode> {
+        if let Some(path) = &self.json {
+            report::write_json(path, rows)?;
+        }
+        let violations: u64 = rows.iter().map(|row| row.violations).sum();
+        if violations == 0 {
+            return Ok(ExitCode::SUCCESS);
+        }
+        eprintln!("error: {violations} violations of what must always be true");
+        Ok(ExitCode::FAILURE)
+    }
+}
 
 /// A filled database, and what a server needs besides.
 pub(crate) struct Rig {
@@ -23,7 +67,7 @@ pub(crate) struct Rig {
 
 impl Rig {
     /// Starts the database and puts so many hotels on sale.
-    pub(crate) async fn start(hotels: i32) -> Result<Self> {
+    async fn start(hotels: i32) -> Result<Self> {
         let log = TelemetryConfig { log: "error".into(), otlp_endpoint: None, trace_ratio: 0.0 };
         let telemetry = telemetry::init("bench", &log).map_err(|error| anyhow::anyhow!("telemetry: {error}"))?;
         let key = BASE64_STANDARD.encode(rand::random::<[u8; 32]>());

@@ -14,6 +14,7 @@ use uuid::Uuid;
 use super::{
     Store,
     nights::{self, date_of},
+    rows::{ReservationRow, by_id},
     write::{ID_IS_UNIQUE, NOT_OVERBOOKED, ON_SALE, Times, demand, write},
 };
 use crate::{
@@ -101,19 +102,14 @@ async fn existing(
     transaction: &mut PgConnection,
     orders: &[NewReservation],
 ) -> Result<BTreeMap<Uuid, Reservation>, ReservationError> {
-    let rows: Vec<super::rows::ReservationRow> = sqlx::query_as(
+    let rows: Vec<ReservationRow> = sqlx::query_as(
         "select r.* from unnest($1::uuid[]) id
          join reservation r on r.hotel_id = reservation_hotel_id(id) and r.reservation_id = id",
     )
     .bind(orders.iter().map(|order| order.id.as_uuid()).collect::<Vec<_>>())
     .fetch_all(transaction)
     .await?;
-    rows.into_iter()
-        .map(|row| {
-            let reservation = Reservation::try_from(row)?;
-            Ok((reservation.id.as_uuid(), reservation))
-        })
-        .collect()
+    Ok(by_id(rows)?)
 }
 
 /// What came of some bookings.

@@ -14,7 +14,7 @@ use uuid::Uuid;
 use super::{
     Store,
     nights::{self, Columns, day_of},
-    rows::ReservationRow,
+    rows::{ReservationRow, by_id},
 };
 use crate::{
     error::ReservationError,
@@ -91,16 +91,7 @@ async fn lock(
     .bind(orders.iter().map(|order| order.id.as_uuid()).collect::<Vec<_>>())
     .fetch_all(transaction)
     .await?;
-    by_id(rows)
-}
-
-fn by_id(rows: Vec<ReservationRow>) -> Result<BTreeMap<Uuid, Reservation>, ReservationError> {
-    rows.into_iter()
-        .map(|row| {
-            let booking = Reservation::try_from(row)?;
-            Ok((booking.id.as_uuid(), booking))
-        })
-        .collect()
+    Ok(by_id(rows)?)
 }
 
 type Judged = Result<(Reservation, Decision), ReservationError>;
@@ -266,7 +257,7 @@ pub(super) async fn write_changes(
     .fetch_all(transaction)
     .await
     .on_constraint("reservation_legal_transition", |error| illegal(changes, error.into()))?;
-    by_id(rows)
+    Ok(by_id(rows)?)
 }
 
 /// The database refused a way that [`decide`] took for legal, which is a defect; of one booking it can be named.
@@ -294,5 +285,5 @@ async fn note_payments(
     .bind(payments)
     .fetch_all(transaction)
     .await?;
-    by_id(rows)
+    Ok(by_id(rows)?)
 }

@@ -1,5 +1,7 @@
 //! Rows of the reservation table, and how they become bookings.
 
+use std::collections::BTreeMap;
+
 use jiff_sqlx::{Date, Timestamp};
 use sqlx::{FromRow, types::Json};
 use staymesh_domain::{GuestCount, PaymentId, ReservationId, RoomCount, RoomTypeId, StayDates};
@@ -62,6 +64,11 @@ impl TryFrom<ReservationRow> for Reservation {
             update_time: row.update_time.to_jiff(),
         })
     }
+}
+
+/// Rows as bookings, by their ids.
+pub(super) fn by_id(rows: Vec<ReservationRow>) -> Result<BTreeMap<Uuid, Reservation>, StoreError> {
+    rows.into_iter().map(|row| Ok((row.reservation_id, Reservation::try_from(row)?))).collect()
 }
 
 /// The constraints of the table keep this from happening; a newer binary may know states that this one does not.

@@ -1,0 +1,115 @@
+//! Many at once in one transaction: all of them, or each by itself.
+
+use super::*;
+
+#[tokio::test]
+async fn a_batch_decides_in_order_and_answers_each_by_itself() {
+    let world = World::with_rooms(10).await;
+    let made = world.book(&world.order(0, 2, 1)).await.map(|_| ()).map(|()| world.order(0, 2, 10)).expect("booked");
+    let early = world.order(0, 2, 1);
+    world.book(&early).await.expect("booked");
+    let other_content = NewReservation { content_hash: [9; 32], ..early.clone() };
+    let other_nights = NewReservation { id: made.id, content_hash: [9; 32], ..world.order(5, 6, 1) };
+    let orders = [
+        made.clone(),          // ten more than the nine that are left
+        other_nights,          // the id is still free
+        early.clone(),         // made before
+        other_content,         // made before with other content
+        world.order(0, 2, 9),  // the last nine
+        world.order(0, 2, 1),  // nothing is left
+        world.order(9, 11, 1), // a night that was never on sale
+        world.order(5, 6, 1),  // another night
+        early,                 // and again
+    ];
+    let outcomes = world.store.admit(&orders).await.expect("decided");
+    let told: Vec<&str> = outcomes
+        .iter()
+        .map(|outcome| match outcome {
+            Ok(Created::New(_)) => "new",
+            Ok(Created::Repeat(_)) => "repeat",
+            Err(ReservationError::SoldOut { .. }) => "sold out",
+            Err(ReservationError::NotOnSale) => "not on sale",
+            Err(ReservationError::IdReused) => "reused",
+            Err(_) => "failed",
+        })
+        .collect();
+    assert_eq!(told, ["sold out", "new", "repeat", "reused", "new", "sold out", "not on sale", "new", "repeat"]);
+    assert_eq!(world.reserved().await, [11, 11, 0, 0, 0, 2, 0, 0, 0, 0]);
+}
+
+#[tokio::test]
+async fn a_batch_of_bookings_is_made_in_one_go_or_not_at_all() {
+    let world = World::with_rooms(10).await;
+    let orders = [world.order(0, 2, 5), world.order(1, 3, 6)];
+    let all = world.store.admit_all(&orders).await.expect("decided").expect("rooms for both");
+    assert!(all.iter().all(|outcome| matches!(outcome, Ok(Created::New(_)))));
+    assert_eq!(world.reserved().await[..4], [5, 11, 6, 0]);
+    for refused in [
+        [world.order(5, 6, 1), world.order(1, 2, 1)],  // a night is full
+        [world.order(5, 6, 1), world.order(9, 11, 1)], // a night was never on sale
+        [world.order(5, 6, 1), orders[0].clone()],     // made before
+    ] {
+        assert!(world.store.admit_all(&refused).await.expect("decided").is_none());
+    }
+    let twice = world.order(5, 6, 1);
+    assert!(world.store.admit_all(&[twice.clone(), twice]).await.expect("decided").is_none());
+    assert_eq!(world.reserved().await[..6], [5, 11, 6, 0, 0, 0]);
+    assert_eq!(world.count("select count(*) from reservation").await, 2);
+}
+
+#[tokio::test]
+async fn a_batch_of_changes_decides_in_order_and_answers_each_by_itself() {
+    let world = World::with_rooms(1).await;
+    let later = Timestamp::now() + SignedDuration::from_mins(16);
+    let mut late = Vec::new();
+    for _ in 0..2 {
+        let booking = world.book(&world.order(0, 2, 1)).await.expect("booked");
+        world.apply(booking.id, Command::Expire, later).await.expect("expires");
+        late.push(booking.id);
+    }
+    let held = world.book(&world.order(1, 2, 1)).await.expect("booked");
+    let paid = world.book(&world.order(4, 6, 1)).await.expect("booked");
+    let pay = || Command::ConfirmPayment { payment_id: PaymentId::new(), amount: total() };
+    let wrong = Command::ConfirmPayment { payment_id: PaymentId::new(), amount: Money::zero(total().currency()) };
+    let unknown = world.order(0, 1, 1).id;
+    let order = |(id, command)| ChangeOrder { id, command, now: later, trace_parent: None };
+    let orders: Vec<_> = [
+        (late[0], pay()),           // somebody else holds a night
+        (held.id, Command::Cancel), // frees it
+        (late[1], pay()),           // takes it
+        (unknown, Command::Cancel), // there is none
+        (paid.id, wrong),           // not what it costs
+    ]
+    .map(order)
+    .into();
+    let outcomes = world.store.apply_all(&orders).await.expect("decided");
+    let told: Vec<_> = outcomes
+        .iter()
+        .map(|outcome| match outcome {
+            Ok(applied) => (applied.reservation.status.as_str(), applied.send_money_back),
+            Err(ReservationError::NotFound) => ("not found", false),
+            Err(ReservationError::AmountMismatch) => ("mismatch", false),
+            Err(_) => ("failed", false),
+        })
+        .collect();
+    let expected =
+        [("cancelled", true), ("cancelled", false), ("paid", false), ("not found", false), ("mismatch", false)];
+    assert_eq!(told, expected);
+    assert_eq!(world.reserved().await[..6], [1, 1, 0, 0, 1, 1]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ids_that_are_used_twice_in_both_orders_never_wait_in_a_circle() {
+    let world = World::with_rooms(1_000).await;
+    for _ in 0..20 {
+        let orders: Vec<_> = (0..20).map(|_| world.order(0, 1, 1)).collect();
+        // Other nights, so that the locks on nights do not keep the two apart.
+        let other =
+            |order: &NewReservation| NewReservation { id: order.id, content_hash: [9; 32], ..world.order(5, 6, 1) };
+        let others: Vec<_> = orders.iter().rev().map(other).collect();
+        let (first, second) = tokio::join!(world.store.admit(&orders), world.store.admit(&others));
+        let outcomes: Vec<_> = first.expect("decided").into_iter().chain(second.expect("decided")).collect();
+        assert_eq!(outcomes.iter().filter(|outcome| matches!(outcome, Ok(Created::New(_)))).count(), 20);
+        assert!(outcomes.iter().all(|outcome| matches!(outcome, Ok(_) | Err(ReservationError::IdReused))));
+    }
+}
