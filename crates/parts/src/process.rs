@@ -23,6 +23,10 @@ const STOP_LIMIT: Duration = Duration::from_secs(30);
 const TAIL_LINES: usize = 20;
 const TAIL_BYTES: u64 = 64 * 1024;
 
+/// Run by `sh` between `setpriv` and the program. The kernel tells only of deaths after `setpriv` asked to be told; when
+/// the parent (`$0`) died before, this process has another parent by now and would never be told.
+const UNLESS_ORPHAN: &str = r#"test "$PPID" -eq "$0" && exec "$@""#;
+
 /// What to start, and how. Nothing happens until [`Launch::spawn`].
 #[derive(Debug, Clone)]
 pub struct Launch {
@@ -121,7 +125,8 @@ impl Launch {
         if let Some(account) = &self.account {
             command.args(account.setpriv_args());
         }
-        command.arg("--").arg(&self.program).args(&self.args);
+        command.args(["--", "sh", "-c", UNLESS_ORPHAN]).arg(std::process::id().to_string());
+        command.arg(&self.program).args(&self.args);
         if self.clean_env {
             let inherited = std::env::vars_os().map(|(name, _)| name);
             inherited.filter(|n| n.as_encoded_bytes().starts_with(b"STAYMESH_")).for_each(|n| {

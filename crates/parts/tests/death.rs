@@ -46,6 +46,43 @@ fn children_die_with_a_parent_that_is_killed() -> Result<()> {
     Ok(())
 }
 
+#[test]
+fn a_child_that_is_too_slow_to_notice_the_death_does_not_start() -> Result<()> {
+    if let Some(dir) = env::var_os(PARENT_IN) {
+        return be_the_hasty_parent(dir.as_ref());
+    }
+    let dir = scratch()?;
+    // In front of the real `setpriv`: says which process it is, and takes its time until its parent is gone.
+    let path = format!("{}/tests/slow:{}", env!("CARGO_MANIFEST_DIR"), env::var("PATH")?);
+    let mut parent = Command::new(env::current_exe()?)
+        .args(["--exact", "a_child_that_is_too_slow_to_notice_the_death_does_not_start"])
+        .env(PARENT_IN, dir.path())
+        .env("PATH", path)
+        .stdout(Stdio::null())
+        .spawn()?;
+    let read = |name: &str| fs::read_to_string(dir.path().join(name)).ok();
+    let pid = wait_until("the child runs", Duration::from_mins(1), || {
+        anyhow::ensure!(parent.try_wait()?.is_none(), "the parent ended by itself");
+        Ok(read("pid"))
+    });
+    parent.kill()?;
+    parent.wait()?;
+    let pid = pid?;
+    let slowly = Duration::from_secs(20);
+    wait_until("the child goes on", slowly, || Ok(read("going-on")))?;
+    wait_until("the end of the child", slowly, || Ok((!is_alive(pid.trim())).then_some(())))?;
+    assert!(read("started").is_none(), "the program must not have started");
+    Ok(())
+}
+
+/// Starts a child and is killed before the kernel knows that the child wants to be told.
+fn be_the_hasty_parent(dir: &Path) -> Result<()> {
+    let program = "touch \"$0/started\"; exec sleep 600";
+    let _child = Launch::new("a plain child", "sh").args(["-c", program]).args([dir]).env("SCRATCH", dir).spawn()?;
+    thread::sleep(Duration::from_mins(5));
+    Ok(())
+}
+
 /// Starts one child of each kind from a thread that ends at once, reports their ids and waits to be killed.
 fn be_the_parent(dir: &Path) -> Result<()> {
     let at = dir.to_path_buf();
