@@ -4,7 +4,7 @@ use std::{
     fs,
     path::{Path, PathBuf},
     process::Command,
-    sync::atomic::{AtomicI32, Ordering},
+    sync::atomic::{AtomicI32, AtomicUsize, Ordering},
     time::Duration,
 };
 
@@ -12,7 +12,7 @@ use anyhow::{Context, Result, ensure};
 use indicatif::ProgressBar;
 use sqlx::{PgPool, Row};
 use staymesh_parts::{Durability, Part, Postgres, PostgresOptions, dev_dir, install};
-use staymesh_reservation::Writer;
+use staymesh_reservation::{Writer, store::Store};
 use staymesh_store::StoreConfig;
 
 use crate::world::{HOT, SCARCE, SCARCE_ROOMS, World};
@@ -26,6 +26,9 @@ const CHUNK: i32 = 5;
 /// Settings that differ from the product's local ones: memory for the data, and no checkpoint in the middle of a phase.
 const SETTINGS: [(&str, &str); 4] =
     [("shared_buffers", "1GB"), ("max_wal_size", "16GB"), ("checkpoint_timeout", "30min"), ("log_checkpoints", "off")];
+
+/// How many this process has started.
+static DATABASES: AtomicUsize = AtomicUsize::new(0);
 
 /// The server and its files, which go with this value.
 pub(crate) struct Database {
@@ -43,8 +46,10 @@ pub(crate) struct Conditions {
 
 impl Database {
     /// Starts and migrates.
-    pub(crate) async fn start() -> Result<Self> {
-        let (postgres, dir) = tokio::task::spawn_blocking(start_server).await??;
+    pub(crate) async fn start(settings: &[(String, String)]) -> Result<Self> {
+        let ours = SETTINGS.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let settings = ours.iter().chain(settings).cloned().collect();
+        let (postgres, dir) = tokio::task::spawn_blocking(|| start_server(settings)).await??;
         let pool = staymesh_store::connect(&config(&postgres, 4))?;
         staymesh_reservation::MIGRATOR.run(&pool).await.context("migrating")?;
         let database = Self { postgres, dir, pool };
@@ -58,6 +63,11 @@ impl Database {
     /// Connections for a service, with the limits that a service has.
     pub(crate) fn connect(&self, connections: u32) -> Result<PgPool> {
         Ok(staymesh_store::connect(&config(&self.postgres, connections))?)
+    }
+
+    /// Connections for reading, as the service opens them.
+    pub(crate) fn connect_reads(&self, connections: u32) -> Result<PgPool> {
+        Ok(staymesh_store::connect(&Store::connections(&config(&self.postgres, connections)))?)
     }
 
     /// Connections for the lanes of the booking writer, as the service opens them.
@@ -81,7 +91,7 @@ impl Database {
         let version = sqlx::query_scalar("select version()").fetch_one(&self.pool).await?;
         let settings = sqlx::query(
             "select name, current_setting(name) from pg_settings where name in ('fsync', 'synchronous_commit',
-                 'full_page_writes', 'wal_level', 'shared_buffers', 'max_wal_size', 'max_connections') order by name",
+                 'full_page_writes', 'wal_level', 'wal_compression', 'shared_buffers', 'max_wal_size', 'max_connections') order by name",
         )
         .fetch_all(&self.pool)
         .await?;
@@ -159,7 +169,10 @@ impl Database {
         self.pool.close().await;
         tokio::task::spawn_blocking(move || {
             self.postgres.stop()?;
-            fs::remove_dir_all(&self.dir).with_context(|| format!("removing {}", self.dir.display()))
+            fs::remove_dir_all(&self.dir).with_context(|| format!("removing {}", self.dir.display()))?;
+            // The last one takes the directory of the run along; before that it is not empty.
+            let _ = self.dir.parent().map(fs::remove_dir);
+            Ok(())
         })
         .await?
     }
@@ -171,12 +184,12 @@ impl Conditions {
     }
 }
 
-fn start_server() -> Result<(Postgres, PathBuf)> {
+fn start_server(settings: Vec<(String, String)>) -> Result<(Postgres, PathBuf)> {
     install::install(&dev_dir(), &[Part::Postgres], &|line| eprintln!("{line}"))?;
     let runs = dev_dir().join("bench");
     remove_dead_runs(&runs);
-    let dir = runs.join(std::process::id().to_string());
-    let settings = SETTINGS.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
+    let run = runs.join(std::process::id().to_string());
+    let dir = run.join(DATABASES.fetch_add(1, Ordering::Relaxed).to_string());
     let options = PostgresOptions { durability: Durability::On, settings, ..PostgresOptions::default() };
     Ok((Postgres::start(&dir, options)?, dir))
 }

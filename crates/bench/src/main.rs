@@ -12,6 +12,7 @@
 //! | what must always be true | `check` |
 //! | the phases of the comparison and their order | `booking`, `phase` |
 //! | reads and the funnel | `reads` |
+//! | large against small | `scale` |
 //! | the run in which everything is killed | `soak/` |
 
 mod batch;
@@ -27,6 +28,7 @@ mod phase;
 mod reads;
 mod report;
 mod rig;
+mod scale;
 mod server;
 mod soak;
 mod strategy;
@@ -58,6 +60,8 @@ enum Command {
     /// Look, open the booking page and book, 100 : 10 : 1, in open loop at 100 times the rate of the chain, or at the
     /// highest that holds
     Funnel(reads::Options),
+    /// Read and book on the whole chain and on a hundredth of it, in turn
+    Scale(scale::Options),
     /// Book for ten minutes over two replicas while each is killed every 20 seconds and PostgreSQL once; then compare
     /// every answer with the database. Ends with status 0 when nothing acknowledged is lost and nothing is oversold
     Soak(soak::Options),
@@ -69,6 +73,7 @@ async fn main() -> ExitCode {
         Command::Booking(options) => booking::run(options).await,
         Command::Reads(options) => reads::run(reads::What::Views, options).await,
         Command::Funnel(options) => reads::run(reads::What::Funnel, options).await,
+        Command::Scale(options) => scale::run(options).await,
         Command::Soak(options) => soak::run(options).await,
     };
     match outcome {

@@ -109,6 +109,7 @@ fn row(load: Load, clients: usize, all: &Histogram<u64>, time: Duration) -> Resu
         refused: 0,
         errors: 0,
         violations: 0,
+        nights: None,
     })
 }
 

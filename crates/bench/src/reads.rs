@@ -119,7 +119,7 @@ fn requests(rate: f64, seconds: f64) -> usize {
 }
 
 /// Asks what is left of any hotel for any stay, without a login.
-fn viewer(world: World, clients: &Clients) -> impl Fn(usize) -> BoxFuture<'static, Outcome> + Clone + Send + 'static {
+pub(crate) fn viewer(world: World, clients: &Clients) -> impl Fn(usize) -> BoxFuture<'static, Outcome> + Clone + Send + 'static {
     let clients: Arc<[_]> = clients.as_slice().into();
     move |at| {
         let mut client = clients[at % clients.len()].clone();

@@ -26,6 +26,9 @@ pub(crate) struct Row {
     pub(crate) refused: u64,
     pub(crate) errors: u64,
     pub(crate) violations: u64,
+    /// Nights on sale, where they differ within a run.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) nights: Option<i64>,
 }
 
 impl Row {
@@ -42,6 +45,7 @@ impl Row {
             refused: tally.refused,
             errors: tally.error_count(),
             violations: 0,
+            nights: None,
         }
     }
 }
@@ -173,6 +177,7 @@ mod tests {
             refused: 0,
             errors: 0,
             violations: 0,
+            nights: None,
         }
     }
 

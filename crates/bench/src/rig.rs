@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, process::ExitCode};
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use base64::{Engine, prelude::BASE64_STANDARD};
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
@@ -34,12 +34,31 @@ pub(crate) struct Scale {
     /// Hotels of 20 room types and 730 days; 5000 is the whole chain [default: 500, or 50 with --quick]
     #[arg(long)]
     hotels: Option<i32>,
+    /// A setting of PostgreSQL besides, such as wal_compression=off; may be given several times
+    #[arg(long = "set", value_name = "NAME=VALUE", value_parser = setting)]
+    settings: Vec<(String, String)>,
+}
+
+fn setting(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once('=').ok_or("write it as NAME=VALUE")?;
+    Ok((name.to_owned(), value.to_owned()))
 }
 
 impl Scale {
     /// Starts what is measured on.
     pub(crate) async fn start(&self) -> Result<Rig> {
-        Rig::start(self.hotels.unwrap_or(if self.quick { 50 } else { 500 })).await
+        Rig::start(self.hotels.unwrap_or(if self.quick { 50 } else { 500 }), &self.settings).await
+    }
+
+    /// Starts two, of which the second has a hundred times the hotels: the whole chain if not said otherwise.
+    pub(crate) async fn start_two(&self) -> Result<(Rig, Rig)> {
+        let hotels = self.hotels.unwrap_or(if self.quick { 500 } else { 5000 });
+        ensure!(hotels >= 100, "a hundredth of {hotels} hotels is less than one");
+        let small = Rig::start(hotels / 100, &self.settings).await?;
+        match Rig::fill(hotels, &self.settings, small.registry.clone()).await {
+            Ok(large) => Ok((small, large)),
+            Err(error) => small.database.close().await.and(Err(error)),
+        }
     }
 
     /// Keeps the rows. A violation fails the run.
@@ -67,13 +86,17 @@ pub(crate) struct Rig {
 
 impl Rig {
     /// Starts the database and puts so many hotels on sale.
-    async fn start(hotels: i32) -> Result<Self> {
+    async fn start(hotels: i32, settings: &[(String, String)]) -> Result<Self> {
         let log = TelemetryConfig { log: "error".into(), otlp_endpoint: None, trace_ratio: 0.0 };
         let telemetry = telemetry::init("bench", &log).map_err(|error| anyhow::anyhow!("telemetry: {error}"))?;
+        Self::fill(hotels, settings, telemetry.registry).await
+    }
+
+    async fn fill(hotels: i32, settings: &[(String, String)], registry: Registry) -> Result<Self> {
         let key = BASE64_STANDARD.encode(rand::random::<[u8; 32]>());
         let keys = format!("bench:{key}").parse().map_err(anyhow::Error::msg)?;
         let (world, callers) = (World::new(hotels), Callers::new(CALLERS)?);
-        let database = Database::start().await?;
+        let database = Database::start(settings).await?;
         let bar = progress(u64::try_from(world.rows())?, "filling the inventory");
         let filled = database.fill(world, &bar).await;
         bar.finish_and_clear();
@@ -81,7 +104,7 @@ impl Rig {
             database.close().await?;
             return Err(error);
         }
-        Ok(Self { database, world, callers, keys, registry: telemetry.registry })
+        Ok(Self { database, world, callers, keys, registry })
     }
 
     /// Serves with bookings made in this way, on so many database connections.

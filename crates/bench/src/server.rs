@@ -61,7 +61,7 @@ impl Server {
         };
         let routes = match bookings {
             Some(bookings) => staymesh_reservation::routes(Arc::new(Service {
-                store: Store::new(pool),
+                store: Store::new(rig.database.connect_reads(connections)?),
                 bookings,
                 hotels: Box::new(Neighbours),
                 rates: Box::new(Neighbours),

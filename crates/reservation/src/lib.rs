@@ -48,7 +48,7 @@ use staymesh_api::{
         reservation_service_server::{ReservationServiceServer, SERVICE_NAME as RESERVATION},
     },
 };
-use staymesh_mesh::{Node, node::NodeError};
+use staymesh_mesh::{Node, config::NodeConfig, node::NodeError};
 use staymesh_store::outbox::{RelayOptions, Wake};
 use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
@@ -67,7 +67,8 @@ pub static MIGRATOR: Migrator = sqlx::migrate!("../../migrations/reservation");
 /// # Errors
 /// When the configuration is wrong or an address cannot be listened on.
 pub async fn serve(config: Config, stop: CancellationToken) -> Result<(), NodeError> {
-    let mut node = Node::new("reservation", config.node.clone(), stop)?;
+    let connections = store::Store::connections(&config.node.store);
+    let mut node = Node::new("reservation", NodeConfig { store: connections, ..config.node.clone() }, stop)?;
     let (mesh, verifier) = node.join(&config.client)?;
     let hotels = service::HotelClient::new(HotelServiceClient::new(mesh.channel("hotel", &config.hotel_url)?));
     let rates = service::RateClient::new(PricingServiceClient::new(mesh.channel("rate", &config.rate_url)?));

@@ -14,6 +14,7 @@ mod rows;
 mod write;
 
 use sqlx::PgPool;
+use staymesh_store::StoreConfig;
 
 pub use admit::Created;
 pub use availability::NightLeft;
@@ -31,6 +32,12 @@ impl Store {
     /// The database behind this pool.
     pub fn new(pool: PgPool) -> Self {
         Self { pool }
+    }
+
+    /// How to reach the database. Its inventory has a partition for each month, over which planning a statement for the
+    /// values at hand costs several times what running it does; every statement here runs well with one plan for any.
+    pub fn connections(config: &StoreConfig) -> StoreConfig {
+        StoreConfig { database_plan_once: true, ..config.clone() }
     }
 }
 
