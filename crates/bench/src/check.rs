@@ -8,7 +8,7 @@ use uuid::Uuid;
 ///
 /// `acknowledged` are the bookings that clients were told of; `unknown` counts requests whose end they were not told.
 pub(crate) async fn violations(pool: &PgPool, acknowledged: &[Uuid], unknown: u64) -> Result<u64> {
-    let mut count = rows_that_are_wrong(pool).await?;
+    let mut count = nights_that_are_wrong(pool).await?;
     count += without_history(pool).await?;
     count += lost(pool, acknowledged).await?;
     let booked = u64::try_from(scalar(pool, "select count(*) from reservation").await?)?;
@@ -19,7 +19,7 @@ pub(crate) async fn violations(pool: &PgPool, acknowledged: &[Uuid], unknown: u6
 }
 
 /// Nights whose count is not the rooms of active bookings, or that are above the limit.
-async fn rows_that_are_wrong(pool: &PgPool) -> Result<u64> {
+pub(crate) async fn nights_that_are_wrong(pool: &PgPool) -> Result<u64> {
     let wrong = scalar(
         pool,
         "with sold as (

@@ -91,7 +91,7 @@ impl Database {
         let version = sqlx::query_scalar("select version()").fetch_one(&self.pool).await?;
         let settings = sqlx::query(
             "select name, current_setting(name) from pg_settings where name in ('fsync', 'synchronous_commit',
-                 'full_page_writes', 'wal_level', 'wal_compression', 'shared_buffers', 'max_wal_size', 'max_connections') order by name",
+                 'full_page_writes', 'wal_level', 'wal_compression', 'shared_buffers', 'max_wal_size', 'max_connections', 'huge_pages') order by name",
         )
         .fetch_all(&self.pool)
         .await?;
@@ -109,26 +109,31 @@ impl Database {
                     return anyhow::Ok(());
                 }
                 let until = (from + CHUNK - 1).min(world.hotels);
-                let done = sqlx::query(
-                    "insert into room_type_inventory (hotel_id, room_type_id, stay_date, total_inventory)
-                     select h, (h - 1) * $3 + t, $4::date + d, $5
-                     from generate_series($1, $2) h, generate_series(1, $3) t, generate_series(0, $6 - 1) d",
-                )
-                .bind(from)
-                .bind(until)
-                .bind(world.room_types)
-                .bind(jiff_sqlx::ToSqlx::to_sqlx(world.first))
-                .bind(ROOMS)
-                .bind(world.days)
-                .execute(&self.pool)
-                .await?;
-                progress.inc(done.rows_affected());
+                progress.inc(self.fill_hotels(world, from, until).await?);
             }
         };
         futures::future::try_join(worker(), worker()).await?;
         self.fill_wanted(world).await?;
         sqlx::query("vacuum analyze room_type_inventory").execute(&self.pool).await?;
         Ok(())
+    }
+
+    /// Puts some hotels of the world on sale, and yields how many nights they have.
+    pub(crate) async fn fill_hotels(&self, world: World, from: i32, until: i32) -> Result<u64> {
+        let done = sqlx::query(
+            "insert into room_type_inventory (hotel_id, room_type_id, stay_date, total_inventory)
+             select h, (h - 1) * $3 + t, $4::date + d, $5
+             from generate_series($1, $2) h, generate_series(1, $3) t, generate_series(0, $6 - 1) d",
+        )
+        .bind(from)
+        .bind(until)
+        .bind(world.room_types)
+        .bind(jiff_sqlx::ToSqlx::to_sqlx(world.first))
+        .bind(ROOMS)
+        .bind(world.days)
+        .execute(&self.pool)
+        .await?;
+        Ok(done.rows_affected())
     }
 
     async fn fill_wanted(&self, world: World) -> Result<()> {

@@ -13,6 +13,7 @@
 //! | the phases of the comparison and their order | `booking`, `phase` |
 //! | reads and the funnel | `reads` |
 //! | large against small | `scale` |
+//! | what goes on beside bookings | `upkeep` |
 //! | the run in which everything is killed | `soak/` |
 
 mod batch;
@@ -32,6 +33,7 @@ mod scale;
 mod server;
 mod soak;
 mod strategy;
+mod upkeep;
 mod world;
 
 use std::process::ExitCode;
@@ -62,6 +64,8 @@ enum Command {
     Funnel(reads::Options),
     /// Read and book on the whole chain and on a hundredth of it, in turn
     Scale(scale::Options),
+    /// Book in open loop while 10,000 holds end in one second, and while a month of the past leaves
+    Upkeep(upkeep::Options),
     /// Book for ten minutes over two replicas while each is killed every 20 seconds and PostgreSQL once; then compare
     /// every answer with the database. Ends with status 0 when nothing acknowledged is lost and nothing is oversold
     Soak(soak::Options),
@@ -74,6 +78,7 @@ async fn main() -> ExitCode {
         Command::Reads(options) => reads::run(reads::What::Views, options).await,
         Command::Funnel(options) => reads::run(reads::What::Funnel, options).await,
         Command::Scale(options) => scale::run(options).await,
+        Command::Upkeep(options) => upkeep::run(options).await,
         Command::Soak(options) => soak::run(options).await,
     };
     match outcome {

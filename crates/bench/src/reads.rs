@@ -113,13 +113,17 @@ fn holds(row: &Row) -> bool {
     row.errors == 0 && row.p99_ms <= GOOD_P99_MS
 }
 
+/// How many requests so many seconds of a rate are.
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a number of requests")]
-fn requests(rate: f64, seconds: f64) -> usize {
+pub(crate) fn requests(rate: f64, seconds: f64) -> usize {
     (rate * seconds).ceil() as usize
 }
 
 /// Asks what is left of any hotel for any stay, without a login.
-pub(crate) fn viewer(world: World, clients: &Clients) -> impl Fn(usize) -> BoxFuture<'static, Outcome> + Clone + Send + 'static {
+pub(crate) fn viewer(
+    world: World,
+    clients: &Clients,
+) -> impl Fn(usize) -> BoxFuture<'static, Outcome> + Clone + Send + 'static {
     let clients: Arc<[_]> = clients.as_slice().into();
     move |at| {
         let mut client = clients[at % clients.len()].clone();

@@ -34,7 +34,7 @@ pub(crate) struct Scale {
     /// Hotels of 20 room types and 730 days; 5000 is the whole chain [default: 500, or 50 with --quick]
     #[arg(long)]
     hotels: Option<i32>,
-    /// A setting of PostgreSQL besides, such as wal_compression=off; may be given several times
+    /// A setting of PostgreSQL besides, such as `wal_compression=off`; may be given several times
     #[arg(long = "set", value_name = "NAME=VALUE", value_parser = setting)]
     settings: Vec<(String, String)>,
 }
@@ -54,7 +54,8 @@ impl Scale {
     pub(crate) async fn start_two(&self) -> Result<(Rig, Rig)> {
         let hotels = self.hotels.unwrap_or(if self.quick { 500 } else { 5000 });
         ensure!(hotels >= 100, "a hundredth of {hotels} hotels is less than one");
-        let small = Rig::start(hotels / 100, &self.settings).await?;
+        // The settings are for the large one; the small one has memory for all it has.
+        let small = Rig::start(hotels / 100, &[]).await?;
         match Rig::fill(hotels, &self.settings, small.registry.clone()).await {
             Ok(large) => Ok((small, large)),
             Err(error) => small.database.close().await.and(Err(error)),

@@ -18,7 +18,7 @@ const BATCH: i64 = 500;
 const LIMIT: Duration = Duration::from_secs(15);
 
 /// Ends holds until `stop`. Outages of the database are waited out.
-pub(crate) async fn run(store: Store, wake: Wake, stop: CancellationToken) {
+pub async fn run(store: Store, wake: Wake, stop: CancellationToken) {
     while !stop.is_cancelled() {
         let ended = match bounded(LIMIT, store.end_holds(Timestamp::now(), BATCH)).await {
             Ok(ended) => ended,

@@ -18,7 +18,7 @@ pub mod archive;
 pub mod check;
 mod config;
 mod error;
-mod expiry;
+pub mod expiry;
 pub mod extend;
 mod grpc;
 pub mod lifecycle;

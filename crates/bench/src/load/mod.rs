@@ -97,6 +97,11 @@ impl Tally {
         as_f64(self.accepted) / self.elapsed.as_secs_f64().max(f64::EPSILON)
     }
 
+    /// The longest latency, in milliseconds.
+    pub(crate) fn longest_ms(&self) -> f64 {
+        as_f64(self.latency.max()) / 1000.0
+    }
+
     /// The latency that `share` of the answers did not exceed, in milliseconds.
     pub(crate) fn quantile_ms(&self, share: f64) -> f64 {
         as_f64(self.latency.value_at_quantile(share)) / 1000.0
