@@ -11,6 +11,7 @@
 //! | how load is made and measured | `load/` |
 //! | what must always be true | `check` |
 //! | the phases of the comparison and their order | `booking`, `phase` |
+//! | where the time goes | `budget` |
 //! | reads and the funnel | `reads` |
 //! | large against small | `scale` |
 //! | what goes on beside bookings | `upkeep` |
@@ -18,6 +19,7 @@
 
 mod batch;
 mod booking;
+mod budget;
 mod callers;
 mod check;
 mod database;
