@@ -7,6 +7,8 @@ use secrecy::{ExposeSecret, SecretString};
 use staymesh_mesh::config::{ClientConfig, NodeConfig};
 use staymesh_store::parse_duration;
 
+use crate::psp::provider::Provider;
+
 /// Shortest secret that is accepted for webhooks, in bytes: an empty one would let everybody in.
 const MIN_SECRET: usize = 16;
 
@@ -34,9 +36,16 @@ pub struct Config {
 /// How the service knows its payment provider.
 #[derive(Args, Clone, Debug)]
 pub struct PspConfig {
-    /// Where the payment provider's API is, for example `http://psp:8090`.
+    /// Which payment provider it is.
+    #[arg(long, env = "STAYMESH_PSP", value_enum, default_value = "simulator")]
+    pub psp: Provider,
+    /// Where the payment provider's API is, for example `http://psp:8090`. Stripe's own unless said otherwise; without a
+    /// default for the simulator.
     #[arg(long, env = "STAYMESH_PSP_URL")]
-    pub psp_url: String,
+    pub psp_url: Option<String>,
+    /// Where the page sends the guest of a payment that names no address; Stripe needs one.
+    #[arg(long, env = "STAYMESH_PSP_RETURN_URL")]
+    pub psp_return_url: Option<String>,
     /// The key for the provider's API.
     #[arg(long, env = "STAYMESH_PSP_API_KEY", hide_env_values = true)]
     pub psp_api_key: SecretString,

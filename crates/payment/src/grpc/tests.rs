@@ -21,7 +21,7 @@ use tonic_types::StatusExt;
 use super::{Grpc, Webhook};
 use crate::{
     model::{Payment, Status},
-    psp::{MockPsp, signature::sign},
+    psp::{MockPsp, provider::Provider, signature::sign},
     reservations::MockReservations,
     testing::{caller, database, in_status, now, open, outbox, service, session_of},
 };
@@ -34,7 +34,7 @@ fn grpc(pool: &PgPool) -> Grpc<MockReservations, MockPsp> {
 }
 
 fn webhook(pool: &PgPool) -> Webhook<MockReservations, MockPsp> {
-    Webhook { payments: grpc(pool).0, secrets: vec![NEW.into(), OLD.into()] }
+    Webhook { payments: grpc(pool).0, provider: Provider::Simulator, secrets: vec![NEW.into(), OLD.into()] }
 }
 
 fn by<T>(caller: &Caller, message: T) -> Request<T> {
