@@ -109,10 +109,7 @@ fn total(families: &[MetricFamily], name: &str) -> Total {
     let histograms = families.iter().filter(|family| family.name() == name).flat_map(MetricFamily::get_metric);
     histograms.fold(Total::default(), |total, metric| {
         let histogram = metric.get_histogram();
-        Total {
-            sum: total.sum + histogram.get_sample_sum(),
-            count: total.count + as_f64(histogram.get_sample_count()),
-        }
+        Total { sum: total.sum + histogram.get_sample_sum(), count: total.count + as_f64(histogram.get_sample_count()) }
     })
 }
 

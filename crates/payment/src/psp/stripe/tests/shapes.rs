@@ -9,58 +9,10 @@ const CHARGE: &str = "ch_3MtwBwLkdIwHu7ix28a3tqPa";
 
 /// An open session over EUR 120.50.
 pub(super) fn session(payment_id: &str) -> Value {
-    json!({
-        "id": SESSION,
-        "object": "checkout.session",
-        "adaptive_pricing": { "enabled": false },
-        "after_expiration": null,
-        "allow_promotion_codes": null,
-        "amount_subtotal": 12_050,
-        "amount_total": 12_050,
-        "automatic_tax": { "enabled": false, "liability": null, "provider": null, "status": null },
-        "billing_address_collection": null,
-        "cancel_url": super::RETURN_URL,
-        "client_reference_id": payment_id,
-        "client_secret": null,
-        "collected_information": null,
-        "consent": null,
-        "consent_collection": null,
-        "created": 1_679_600_215,
-        "currency": "eur",
-        "custom_fields": [],
-        "custom_text": { "shipping_address": null, "submit": null },
-        "customer": null,
-        "customer_creation": "if_required",
-        "customer_details": null,
-        "customer_email": null,
-        "discounts": [],
-        "expires_at": 1_679_602_075,
-        "invoice": null,
-        "invoice_creation": { "enabled": false, "invoice_data": { "metadata": {} } },
-        "livemode": false,
-        "locale": null,
-        "metadata": { "payment_id": payment_id },
-        "mode": "payment",
-        "payment_intent": null,
-        "payment_link": null,
-        "payment_method_collection": "if_required",
-        "payment_method_options": {},
-        "payment_method_types": ["card"],
-        "payment_status": "unpaid",
-        "phone_number_collection": { "enabled": false },
-        "recovered_from": null,
-        "setup_intent": null,
-        "shipping_address_collection": null,
-        "shipping_cost": null,
-        "shipping_options": [],
-        "status": "open",
-        "submit_type": null,
-        "subscription": null,
-        "success_url": super::RETURN_URL,
-        "total_details": { "amount_discount": 0, "amount_shipping": 0, "amount_tax": 0 },
-        "ui_mode": "hosted",
-        "url": format!("https://checkout.stripe.com/c/pay/{SESSION}#fidkdWxOYHwn"),
-    })
+    let mut session: Value = serde_json::from_str(include_str!("session.json")).unwrap();
+    session["client_reference_id"] = json!(payment_id);
+    session["metadata"] = json!({ "payment_id": payment_id });
+    session
 }
 
 /// A session that is over, as the page leaves it.
