@@ -26,7 +26,7 @@ create table settlement_line (
     amount_minor bigint      not null,
     currency     text        not null,
     created_at   timestamptz not null,
-    -- The payment, refund or pay-out that the line names by its session or its reference, be there one or not. Absent
+    -- The payment, refund or transfer that the line names by its session or its reference, be there one or not. Absent
     -- when it names none.
     source_id    uuid,
     constraint settlement_line_pkey primary key (psp_day, line),
@@ -116,7 +116,7 @@ create table reconciliation_case (
     constraint reconciliation_case_expected_is_whole check ((expected_minor is null) = (expected_currency is null)),
     constraint reconciliation_case_found_is_whole check ((found_minor is null) = (found_currency is null)),
     constraint reconciliation_case_detail_is_short check (char_length(detail) <= 500),
-    constraint reconciliation_case_replay_is_known check (replay in ('CHECKOUT', 'REFUND', 'OUTBOX', 'WALLET')),
+    constraint reconciliation_case_replay_is_known check (replay in ('CHECKOUT', 'REFUND', 'TRANSFER', 'OUTBOX', 'WALLET')),
     constraint reconciliation_case_state_is_known check (state in ('OPEN', 'ASSIGNED', 'RESOLVED')),
     constraint reconciliation_case_owner_is_short check (char_length(owner) between 1 and 200),
     constraint reconciliation_case_note_is_short check (char_length(note) <= 2000),

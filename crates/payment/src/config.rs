@@ -81,6 +81,7 @@ mod tests {
     use clap::Parser;
 
     use super::*;
+    use crate::psp::provider::AnyPsp;
 
     #[derive(Parser)]
     struct Program {
@@ -89,8 +90,31 @@ mod tests {
     }
 
     fn parse(secrets: &str) -> PspConfig {
-        let args = ["p", "--psp-url", "http://psp:1", "--psp-api-key", "sk_hidden", "--psp-webhook-secrets", secrets];
+        with(&["--psp-webhook-secrets", secrets])
+    }
+
+    fn with(more: &[&str]) -> PspConfig {
+        let args = ["p", "--psp-api-key", "sk_hidden"].iter().chain(more);
         Program::try_parse_from(args).unwrap_or_else(|error| panic!("{error}")).psp
+    }
+
+    #[test]
+    fn the_provider_is_a_choice_and_says_what_it_lacks() {
+        let make = |more: &[&str]| {
+            let secret = ["--psp-webhook-secrets", "0123456789abcdef"];
+            AnyPsp::new(&with(&[&secret, more].concat()))
+        };
+        assert!(matches!(make(&["--psp-url", "http://psp:1"]), Ok(AnyPsp::Simulator(_))));
+        let stripe = ["--psp", "stripe", "--psp-return-url", "https://booking.example/paid"];
+        assert!(matches!(make(&stripe), Ok(AnyPsp::Stripe(_))));
+        for (bad, named) in [
+            (&[][..], "STAYMESH_PSP_URL"),
+            (&["--psp", "stripe"], "STAYMESH_PSP_RETURN_URL"),
+            (&[&stripe[..], &["--psp-url", "http://stripe.example"]].concat(), "https"),
+        ] {
+            let Err(error) = make(bad) else { panic!("{bad:?}") };
+            assert!(error.contains(named) && !error.contains("sk_hidden"), "{error}");
+        }
     }
 
     #[test]

@@ -81,6 +81,26 @@ async fn an_event_with_either_secret_is_taken() {
 }
 
 #[tokio::test]
+async fn only_the_header_of_the_provider_in_use_counts() {
+    let database = database().await;
+    let (body, now) = (br#"{"id":"evt_1","type":"customer.created"}"#, Timestamp::now().as_second());
+    let signature = sign(NEW, now, body);
+    for (provider, header, taken) in [
+        (Provider::Simulator, "psp-signature", true),
+        (Provider::Simulator, "stripe-signature", false),
+        (Provider::Stripe, "stripe-signature", true),
+        (Provider::Stripe, "psp-signature", false),
+    ] {
+        let mut request = signed(None, body);
+        request.metadata_mut().insert(header, signature.parse().unwrap());
+        let webhook = Webhook { provider, ..webhook(database.pool()) };
+        let refused = webhook.receive_psp_event(request).await.err();
+        let reason = refused.as_ref().and_then(Problem::reason_of);
+        assert_eq!(reason, (!taken).then_some(Reason::WebhookSignatureInvalid), "{provider:?} {header}");
+    }
+}
+
+#[tokio::test]
 async fn an_event_that_is_not_genuine_changes_nothing() {
     let database = database().await;
     let payment = open(database.pool()).await;

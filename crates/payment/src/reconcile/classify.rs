@@ -36,7 +36,7 @@ pub struct There {
 /// What the payment database says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Here {
-    /// The payment, refund or pay-out.
+    /// The payment, refund or transfer.
     pub source_id: Uuid,
     /// The payment.
     pub payment_id: Option<Uuid>,
@@ -123,6 +123,8 @@ fn replay(kind: Subject, there: &There, here: &Here) -> Option<Replay> {
         // The page that was paid on must be the payment's own, if that is known.
         Subject::Charge => here.psp_id.as_ref().is_none_or(|id| *id == there.session).then_some(Replay::Checkout),
         Subject::Refund => Some(Replay::Refund),
+        // One that has failed here and paid there is a contradiction; people must look.
+        Subject::Transfer => (here.status == "REQUESTED").then_some(Replay::Transfer),
         _ => None,
     }
 }
@@ -241,6 +243,8 @@ mod tests {
         assert_eq!(replay(Subject::Charge, open(None)), Some(Replay::Checkout), "its answer was lost");
         assert_eq!(replay(Subject::Charge, open(Some("cs_9"))), None, "paid on another page");
         assert_eq!(replay(Subject::Refund, open(None)), Some(Replay::Refund));
-        assert_eq!(replay(Subject::Transfer, open(None)), None);
+        for (status, expected) in [("REQUESTED", Some(Replay::Transfer)), ("FAILED", None)] {
+            assert_eq!(replay(Subject::Transfer, Here { status: status.into(), ..open(None) }), expected, "{status}");
+        }
     }
 }

@@ -93,6 +93,8 @@ named! {
         Checkout = "CHECKOUT",
         /// Ask the provider for the refund again, with the key it knows.
         Refund = "REFUND",
+        /// Ask the provider for the transfer again, with the key it knows.
+        Transfer = "TRANSFER",
         /// Send what was set aside on its way again.
         Outbox = "OUTBOX",
         /// Add the wallet up from the beginning.
@@ -135,7 +137,7 @@ pub struct Finding {
     pub day: Date,
     /// The provider's id.
     pub psp_id: Option<String>,
-    /// The payment, refund or pay-out.
+    /// The payment, refund or transfer.
     pub source_id: Option<Uuid>,
     /// The payment.
     pub payment_id: Option<Uuid>,

@@ -30,6 +30,7 @@ impl<R: Reservations, P: Psp> Payments<R, P> {
         match (replay, case.finding.source_id) {
             (Replay::Checkout, Some(payment_id)) => self.ask_for_checkout(&case, payment_id.into()).await?,
             (Replay::Refund, Some(refund_id)) => self.ask_for_refund(refund_id).await?,
+            (Replay::Transfer, Some(transfer_id)) => self.ask_for_transfer(transfer_id).await?,
             (Replay::Outbox, Some(payment_id)) => {
                 stays::send_again(&self.pool, payment_id).await?;
                 self.wake.wake();
@@ -38,7 +39,7 @@ impl<R: Reservations, P: Psp> Payments<R, P> {
                 let account_id = case.finding.subject_id.parse().map_err(|_| PaymentError::NoReplay)?;
                 wallets::forget(&self.pool, account_id).await?;
             }
-            (Replay::Checkout | Replay::Refund | Replay::Outbox, None) => return Err(PaymentError::NoReplay),
+            (Replay::Checkout | Replay::Refund | Replay::Transfer | Replay::Outbox, None) => return Err(PaymentError::NoReplay),
         }
         cases::replayed(&self.pool, case_id).await?;
         tracing::info!(case_id = %case_id, replay = replay.as_str(), "a reconciliation case was replayed");

@@ -5,6 +5,7 @@
 
 mod create;
 mod deliver;
+mod payouts;
 mod refund;
 mod settle;
 mod sweep;
@@ -25,7 +26,8 @@ use staymesh_store::{
 };
 use uuid::Uuid;
 
-pub use deliver::{Messenger, REFUNDS_AT_ONCE};
+pub use deliver::{Messenger, PAY_OUTS_AT_ONCE, REFUNDS_AT_ONCE};
+pub use payouts::Statement;
 
 use crate::model::CheckoutStatus;
 use crate::{

@@ -2,7 +2,10 @@
 
 pub mod events;
 pub mod payments;
+pub mod payouts;
 pub mod refunds;
+pub mod statements;
+pub mod transfers;
 
 #[cfg(test)]
 mod tests;

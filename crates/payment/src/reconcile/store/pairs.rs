@@ -100,8 +100,10 @@ pub async fn unequal(connection: &mut PgConnection, scope: Scope, limit: i64) ->
              select kind, psp_id, source_id from settlement_line
              where psp_day between $1 - 1 and $1 and created_at < $2
              union
-             select case kind when 'CHARGE' then 'CHARGE' when 'REFUND_PAID' then 'REFUND' else 'TRANSFER' end, null, source_id
+             select case kind when 'CHARGE' then 'CHARGE' when 'REFUND_PAID' then 'REFUND' else 'TRANSFER' end, null,
+                 coalesce(transfer_id, source_id)
              from ledger_transaction
+             left join pay_out_transfer on kind = 'PAY_OUT' and payout_id = source_id and status = 'PAID'
              where posted_at >= $3 and posted_at < $4 and kind in ('CHARGE', 'REFUND_PAID', 'PAY_OUT')
              union
              select subject_kind, psp_id, source_id from reconciliation_case
@@ -122,20 +124,21 @@ pub async fn unequal(connection: &mut PgConnection, scope: Scope, limit: i64) ->
              union
              select kind, source_id from there where source_id is not null
          ), ours as (
-             select 'CHARGE' as kind, 'CHARGE' as posting, payment_id as source_id, payment_id, reservation_id, status,
-                 psp_session as psp_id
+             select 'CHARGE' as kind, 'CHARGE' as posting, payment_id as posting_source, payment_id as source_id, payment_id,
+                 reservation_id, status, psp_session as psp_id
              from source join payment_order on payment_id = source_id where kind = 'CHARGE'
              union all
-             select 'REFUND', 'REFUND_PAID', refund_id, payment_id, reservation_id, refund.status, psp_refund
+             select 'REFUND', 'REFUND_PAID', refund_id, refund_id, payment_id, reservation_id, refund.status, psp_refund
              from source join refund on refund_id = source_id join payment_order using (payment_id) where kind = 'REFUND'
              union all
-             select 'TRANSFER', 'PAY_OUT', posted.source_id, null, null, 'PAID', null
-             from source join ledger_transaction posted on posted.kind = 'PAY_OUT' and posted.source_id = source.source_id
-             where source.kind = 'TRANSFER'
+             -- What was posted for a pay-out is that one of its transfers has paid.
+             select 'TRANSFER', 'PAY_OUT', case when status = 'PAID' then payout_id end, transfer_id, null, null, status,
+                 psp_transfer
+             from source join pay_out_transfer on transfer_id = source_id where kind = 'TRANSFER'
          ), here as (
              select ours.*, abs(entry.amount_minor) as minor, entry.currency, posted.posted_at
              from ours
-             left join ledger_transaction posted on posted.kind = ours.posting and posted.source_id = ours.source_id
+             left join ledger_transaction posted on posted.kind = ours.posting and posted.source_id = ours.posting_source
              left join lateral (
                  select amount_minor, ledger_entry.currency from ledger_entry
                  join ledger_account using (account_id)
