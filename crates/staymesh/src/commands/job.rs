@@ -13,6 +13,8 @@ use staymesh_reservation::{
 };
 use staymesh_store::{StoreConfig, parse_duration};
 
+use super::reconcile::{ListCases, Reconcile};
+
 /// Work that is done once a day or by hand.
 #[derive(Subcommand)]
 pub(crate) enum Job {
@@ -21,6 +23,12 @@ pub(crate) enum Job {
     ExtendInventory(ExtendInventory),
     /// Move the nights of months that are over out of the hot table; bookings stay. Safe to stop and to repeat
     ArchiveInventory(ArchiveInventory),
+    /// Compare a day's money with the payment provider's settlement file, the wallets and the reservations; run it daily.
+    /// Takes the settings of the payment service. Ends with status 0 when no case is open, with 1 when cases are open,
+    /// and with 2 when it could not look. Safe to stop, to repeat and to run twice at once
+    Reconcile(Box<Reconcile>),
+    /// List what the reconciliation has found and what became of it. Reads the payment database
+    ListCases(ListCases),
 }
 
 #[derive(Args)]
@@ -52,6 +60,8 @@ impl Job {
         match self {
             Self::ExtendInventory(job) => job.run().await,
             Self::ArchiveInventory(job) => job.run().await,
+            Self::Reconcile(job) => job.run().await,
+            Self::ListCases(job) => job.run().await,
         }
     }
 }
