@@ -109,8 +109,10 @@ impl FileReader {
         let text = std::str::from_utf8(&self.fields[..self.filled]);
         let text = text.map_err(|_| wrong_at(self.records, "is not UTF-8"))?;
         let starts = std::iter::once(0).chain(self.ends.iter().copied());
-        let fields: Vec<&str> =
-            starts.zip(&self.ends[..self.ended]).map(|(start, end)| text.get(start..*end).unwrap_or_default()).collect();
+        let fields: Vec<&str> = starts
+            .zip(&self.ends[..self.ended])
+            .map(|(start, end)| text.get(start..*end).unwrap_or_default())
+            .collect();
         match (self.place, &fields[..]) {
             (Place::Header, fields) if *fields == HEADER => self.place = Place::Lines,
             (Place::Header, _) => return Err(self.wrong("is not the header of a settlement file")),
@@ -172,7 +174,8 @@ mod tests {
     use super::*;
 
     const HEAD: &str = "id,kind,reference,session,amount_minor,currency,created\n";
-    const TWO: &str = "cs_1,charge,r1,cs_1,12000,EUR,1769817600\nre_1,refund,\"a,\"\"b\"\"\n# lines=9\",cs_1,1,KWD,1769817601\n";
+    const TWO: &str =
+        "cs_1,charge,r1,cs_1,12000,EUR,1769817600\nre_1,refund,\"a,\"\"b\"\"\n# lines=9\",cs_1,1,KWD,1769817601\n";
 
     fn read(file: &[u8], piece: usize) -> Result<(Vec<SettlementLine>, u64), FileError> {
         let mut reader = FileReader::default();

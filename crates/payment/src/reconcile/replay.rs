@@ -39,7 +39,9 @@ impl<R: Reservations, P: Psp> Payments<R, P> {
                 let account_id = case.finding.subject_id.parse().map_err(|_| PaymentError::NoReplay)?;
                 wallets::forget(&self.pool, account_id).await?;
             }
-            (Replay::Checkout | Replay::Refund | Replay::Transfer | Replay::Outbox, None) => return Err(PaymentError::NoReplay),
+            (Replay::Checkout | Replay::Refund | Replay::Transfer | Replay::Outbox, None) => {
+                return Err(PaymentError::NoReplay);
+            }
         }
         cases::replayed(&self.pool, case_id).await?;
         tracing::info!(case_id = %case_id, replay = replay.as_str(), "a reconciliation case was replayed");

@@ -84,7 +84,8 @@ impl Run<'_> {
         }
         let mut counts = Counts { lines: self.read(settlements, day, partial, progress).await?, ..Counts::default() };
 
-        let mut findings = self.ask(reservations, start..end.min(cutoff), cutoff, &mut counts.payments, progress).await?;
+        let mut findings =
+            self.ask(reservations, start..end.min(cutoff), cutoff, &mut counts.payments, progress).await?;
         progress(Progress::Judging);
         // The last postings of a day may be in the file of the next, by the provider's clock. The next run has them.
         let scope = Scope::Day {

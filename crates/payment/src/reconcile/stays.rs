@@ -99,7 +99,8 @@ mod tests {
 
     #[test]
     fn a_payment_beside_the_one_that_was_made_does_not_speak_for_the_reservation() {
-        for (status, reservation_ended) in [(Status::Failed, false), (Status::Expired, false), (Status::Refunded, true)] {
+        for (status, reservation_ended) in [(Status::Failed, false), (Status::Expired, false), (Status::Refunded, true)]
+        {
             let payment = Paid { status, reservation_ended, another_has_money: true };
             assert_eq!(contradiction(payment, Some(&old(Sold)), cutoff()), None);
         }

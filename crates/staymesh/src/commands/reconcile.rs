@@ -196,7 +196,9 @@ fn as_json(case: &Case) -> Value {
 
 fn table(cases: &[Case]) -> Table {
     let mut table = Table::new();
-    table.load_style(presets::ASCII_MARKDOWN).set_header(["case", "day", "class", "about", "here", "found", "state", "replay", "detail"]);
+    table
+        .load_style(presets::ASCII_MARKDOWN)
+        .set_header(["case", "day", "class", "about", "here", "found", "state", "replay", "detail"]);
     for case in cases {
         let finding = &case.finding;
         table.add_row([
@@ -206,10 +208,9 @@ fn table(cases: &[Case]) -> Table {
             format!("{} {}", finding.subject.as_str(), finding.subject_id),
             amount(finding.expected.as_ref()),
             amount(finding.found.as_ref()),
-            case.owner.as_ref().map_or_else(
-                || case.state.as_str().to_owned(),
-                |owner| format!("{} {owner}", case.state.as_str()),
-            ),
+            case.owner
+                .as_ref()
+                .map_or_else(|| case.state.as_str().to_owned(), |owner| format!("{} {owner}", case.state.as_str())),
             if case.can_replay() { "yes" } else { "no" }.to_owned(),
             finding.detail.clone(),
         ]);
