@@ -13,6 +13,8 @@ use staymesh_reservation::{
 };
 use staymesh_store::{StoreConfig, parse_duration};
 
+use super::pay_out::{PayOut, PayOutStatement};
+
 /// Work that is done once a day or by hand.
 #[derive(Subcommand)]
 pub(crate) enum Job {
@@ -21,6 +23,11 @@ pub(crate) enum Job {
     ExtendInventory(ExtendInventory),
     /// Move the nights of months that are over out of the hot table; bookings stay. Safe to stop and to repeat
     ArchiveInventory(ArchiveInventory),
+    /// Pay hotels for stays that are over, taxes and commission kept; run it daily. Reads the payment database. Safe to
+    /// stop, to repeat and to run twice at once
+    PayOut(PayOut),
+    /// Write what a pay-out is made of as a CSV file. Reads the payment database
+    PayOutStatement(PayOutStatement),
 }
 
 #[derive(Args)]
@@ -52,6 +59,8 @@ impl Job {
         match self {
             Self::ExtendInventory(job) => job.run().await,
             Self::ArchiveInventory(job) => job.run().await,
+            Self::PayOut(job) => job.run().await,
+            Self::PayOutStatement(job) => job.run().await,
         }
     }
 }
