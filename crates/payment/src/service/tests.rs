@@ -2,6 +2,7 @@
 
 mod cancel;
 mod create;
+mod ledger;
 mod payouts;
 mod relay;
 mod stripe;
