@@ -85,7 +85,8 @@ async fn connect(store: &StoreConfig) -> Result<PgPool> {
 }
 
 async fn list(pool: &PgPool, which: &Which) -> Result<u64> {
-    let listing = outbox::walk_parked(pool, &which.filter(), which.limit, async |events| {
+    let filter = which.filter();
+    let listing = outbox::walk_parked(pool, &filter, which.limit, async |events| {
         for event in &events {
             println!("{}", told(event));
         }
@@ -98,7 +99,8 @@ async fn list(pool: &PgPool, which: &Which) -> Result<u64> {
 async fn replay(pool: &PgPool, which: &Which) -> Result<u64> {
     let bar = ProgressBar::no_length();
     bar.set_style(ProgressStyle::with_template("{spinner} {pos} replayed, {per_sec}")?);
-    let walk = outbox::walk_parked(pool, &which.filter(), which.limit, async |events| {
+    let filter = which.filter();
+    let walk = outbox::walk_parked(pool, &filter, which.limit, async |events| {
         let ids: Vec<i64> = events.iter().map(|event| event.event_id).collect();
         let replayed = outbox::replay(pool, &ids).await?;
         for event in events.iter().filter(|event| replayed.contains(&event.event_id)) {

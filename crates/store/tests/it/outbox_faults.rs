@@ -118,7 +118,10 @@ async fn a_receiver_that_hangs_is_cut_off_and_asked_again() {
     let _relay = start(pool, gate, impatient);
     until("parked", async || depth(pool).await == 0).await;
     assert_eq!(calls.load(Ordering::SeqCst), 4);
-    assert_eq!(parked(pool, &ParkedFilter::default(), 0, 1).await.unwrap()[0].last_error.as_deref(), Some("no answer within 30 ms"));
+    assert_eq!(
+        parked(pool, &ParkedFilter::default(), 0, 1).await.unwrap()[0].last_error.as_deref(),
+        Some("no answer within 30 ms")
+    );
 }
 
 #[tokio::test]
