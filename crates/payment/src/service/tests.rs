@@ -2,6 +2,7 @@
 
 mod cancel;
 mod create;
+mod partner;
 mod relay;
 mod sweep;
 mod webhook;
