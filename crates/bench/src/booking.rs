@@ -6,6 +6,7 @@ use anyhow::{Context, Result};
 use clap::Args;
 
 use crate::{
+    budget::{self, Reading},
     pgbench,
     phase::{Phase, Timing},
     report::{self, Row},
@@ -63,11 +64,15 @@ async fn measure(options: &Options, rig: &Rig) -> Result<Vec<Row>> {
     }
     let phases = options.phases();
     let bar = progress(u64::try_from(phases.len())?, "");
-    let mut rows = Vec::with_capacity(phases.len());
+    let (mut rows, mut budgets) = (Vec::with_capacity(phases.len()), Vec::new());
     for phase in phases {
         bar.set_message(phase.name());
         let server = servers.get(&phase.strategy).context("no server")?;
+        let before = Reading::take(rig).await?;
         let row = phase.run(rig, server, timing).await.with_context(|| phase.name())?;
+        if phase.strategy == Strategy::Writer {
+            budgets.push(before.budget(rig, format!("{}, {}", phase.load, phase.clients), &row).await?);
+        }
         bar.suspend(|| eprintln!("{}: {:.0}/s, p50 {:.2} ms", phase.name(), row.per_second, row.p50_ms));
         rows.push(row);
         bar.inc(1);
@@ -87,6 +92,7 @@ async fn measure(options: &Options, rig: &Rig) -> Result<Vec<Row>> {
     ];
     report::print_conditions(&rig.database.conditions().await?, &notes);
     report::print_rows(&rows);
+    budget::print(&budgets);
     report::print_claims(&report::claims(&rows));
     Ok(rows)
 }

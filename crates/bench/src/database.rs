@@ -24,8 +24,13 @@ const HOT_ROOMS: i32 = 10_000_000;
 /// Hotels that are filled by one statement.
 const CHUNK: i32 = 5;
 /// Settings that differ from the product's local ones: memory for the data, and no checkpoint in the middle of a phase.
-const SETTINGS: [(&str, &str); 4] =
-    [("shared_buffers", "1GB"), ("max_wal_size", "16GB"), ("checkpoint_timeout", "30min"), ("log_checkpoints", "off")];
+const SETTINGS: [(&str, &str); 5] = [
+    ("shared_buffers", "1GB"),
+    ("max_wal_size", "16GB"),
+    ("checkpoint_timeout", "30min"),
+    ("log_checkpoints", "off"),
+    ("track_wal_io_timing", "on"),
+];
 
 /// How many this process has started.
 static DATABASES: AtomicUsize = AtomicUsize::new(0);

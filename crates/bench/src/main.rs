@@ -11,21 +11,26 @@
 //! | how load is made and measured | `load/` |
 //! | what must always be true | `check` |
 //! | the phases of the comparison and their order | `booking`, `phase` |
+//! | where the time goes | `budget` |
 //! | reads and the funnel | `reads` |
 //! | large against small | `scale` |
 //! | what goes on beside bookings | `upkeep` |
+//! | payments from end to end | `payments/` |
 //! | the run in which everything is killed | `soak/` |
 
 mod batch;
 mod booking;
+mod budget;
 mod callers;
 mod check;
 mod database;
 mod load;
 mod neighbours;
 mod orders;
+mod payments;
 mod pgbench;
 mod phase;
+mod processes;
 mod reads;
 mod report;
 mod rig;
@@ -66,6 +71,8 @@ enum Command {
     Scale(scale::Options),
     /// Book in open loop while 10,000 holds end in one second, and while a month of the past leaves
     Upkeep(upkeep::Options),
+    /// Book and pay, from the booking to the paid booking, through all services and the payment provider's stand-in
+    Payments(payments::Options),
     /// Book for ten minutes over two replicas while each is killed every 20 seconds and PostgreSQL once; then compare
     /// every answer with the database. Ends with status 0 when nothing acknowledged is lost and nothing is oversold
     Soak(soak::Options),
@@ -79,6 +86,7 @@ async fn main() -> ExitCode {
         Command::Funnel(options) => reads::run(reads::What::Funnel, options).await,
         Command::Scale(options) => scale::run(options).await,
         Command::Upkeep(options) => upkeep::run(options).await,
+        Command::Payments(options) => payments::run(options).await,
         Command::Soak(options) => soak::run(options).await,
     };
     match outcome {

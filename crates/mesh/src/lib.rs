@@ -9,6 +9,7 @@
 //! | how does one service call another? | [`client`] |
 //! | what can an operator see? | [`telemetry`], [`ops`], [`health`] |
 //! | how does it stop? | [`shutdown`] |
+//! | how do tests make it die between two steps? | [`fault`] |
 //! | all of it together? | [`node`] |
 
 pub mod auth;
@@ -16,6 +17,7 @@ pub mod client;
 pub mod config;
 pub mod context;
 pub mod errors;
+pub mod fault;
 pub mod health;
 pub mod node;
 pub mod ops;

@@ -18,7 +18,7 @@ mod verify;
 
 use std::{path::PathBuf, process::ExitCode, sync::Arc, time::Duration};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 use clap::{Args, value_parser};
 use tokio_util::sync::CancellationToken;
 
@@ -30,6 +30,7 @@ use self::{
     place::Place,
     report::Summary,
 };
+use crate::processes;
 
 /// How often the terminal hears of it.
 const TELL_EVERY: Duration = Duration::from_secs(10);
@@ -60,21 +61,10 @@ pub(crate) struct Options {
     json: Option<PathBuf>,
 }
 
-impl Options {
-    fn binary(&self) -> Result<PathBuf> {
-        let binary = match &self.binary {
-            Some(binary) => binary.clone(),
-            None => std::env::current_exe()?.with_file_name("staymesh"),
-        };
-        ensure!(binary.is_file(), "there is no {}; make it first: cargo build --release -p staymesh", binary.display());
-        Ok(binary)
-    }
-}
-
 /// Runs it.
 pub(crate) async fn run(options: Options) -> Result<ExitCode> {
     let time = Duration::from_mins(options.minutes);
-    let place = Place::start(&options.binary()?, options.rooms, time).await?;
+    let place = Place::start(processes::binary(options.binary.as_ref())?, options.rooms, time).await?;
     let summary = live_through(&options, place).await?;
     summary.show();
     if let Some(path) = &options.json {

@@ -1,28 +1,20 @@
 //! What runs: the whole mesh on loopback with a second reservation service on the same database, durable.
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-    time::Duration,
-};
+use std::{fs, path::PathBuf, time::Duration};
 
-use anyhow::{Context, Result, ensure};
-use base64::{Engine, prelude::BASE64_STANDARD};
+use anyhow::{Context, Result};
 use jiff::{Timestamp, ToSpan, tz::TimeZone};
 use sqlx::PgPool;
-use staymesh_api::identity::v1::{IssueClientTokenRequest, auth_service_client::AuthServiceClient};
 use staymesh_domain::{DateRange, HotelId, RoomTypeId, StayDates};
-use staymesh_localmesh::{LocalMesh, Options, Progress, Replica};
-use staymesh_parts::{Durability, Part, dev_dir, install};
+use staymesh_localmesh::{LocalMesh, Replica};
 use staymesh_reservation::{
     OfferKeys,
     store::{InventoryChange, Store},
 };
-use staymesh_store::StoreConfig;
 
 use crate::{
     callers::Caller,
-    database::remove_dead_runs,
+    processes,
     world::{NIGHTS, Want},
 };
 
@@ -55,21 +47,15 @@ pub(crate) struct Place {
 
 impl Place {
     /// Starts everything and puts the rooms on sale.
-    pub(super) async fn start(binary: &Path, rooms: i32, time: Duration) -> Result<Self> {
-        let binary = binary.to_owned();
+    pub(super) async fn start(binary: PathBuf, rooms: i32, time: Duration) -> Result<Self> {
         let (mesh, second, dir) = tokio::task::spawn_blocking(move || start_mesh(binary)).await??;
-        let pool = connect(mesh.database_url("reservation")?)?;
-        let durable: (String, String) =
-            sqlx::query_as("select current_setting('fsync'), current_setting('synchronous_commit')")
-                .fetch_one(&pool)
-                .await?;
-        ensure!(durable == ("on".into(), "on".into()), "the database is not durable, so nothing would be shown");
+        let pool = processes::connect(mesh.database_url("reservation")?)?;
+        processes::ensure_durable(&pool).await?;
         let wants = (0..=time.as_secs() / WAVE.as_secs()).map(want).collect::<Result<Vec<_>>>()?;
         put_on_sale(&Store::new(pool.clone()), &wants, rooms).await?;
         pool.close().await;
-        let (mesh, callers) = callers(mesh).await?;
-        let key = BASE64_STANDARD.encode(hex(&mesh.secret("offer-key")?)?);
-        let keys = format!("local:{key}").parse().map_err(anyhow::Error::msg)?;
+        let (mesh, callers) = processes::partners(mesh, "soak", CALLERS).await?;
+        let keys = processes::offer_keys(&mesh)?;
         Ok(Self { mesh, second, callers, keys, wants, limit: i64::from(rooms) * 110 / 100, dir })
     }
 
@@ -80,7 +66,7 @@ impl Place {
 
     /// Connections to the reservation database, for what is not load. New ones: PostgreSQL does not live through a run.
     pub(super) fn connect(&self) -> Result<PgPool> {
-        connect(self.mesh.database_url("reservation")?)
+        processes::connect(self.mesh.database_url("reservation")?)
     }
 
     /// Stops everything. The files are kept when something was not as it must be.
@@ -99,32 +85,11 @@ impl Place {
 }
 
 fn start_mesh(binary: PathBuf) -> Result<(LocalMesh, Replica, PathBuf)> {
-    install::install(&dev_dir(), &[Part::Postgres, Part::Redis, Part::Envoy], &|line| eprintln!("{line}"))?;
-    let runs = dev_dir().join("bench");
-    remove_dead_runs(&runs);
-    let dir = runs.join(std::process::id().to_string());
     let mut settings = vec![("reservation", "STAYMESH_HOLD", HOLD.to_owned())];
     settings.extend(["reservation", "payment"].map(|service| (service, "STAYMESH_LOG", LOG.to_owned())));
-    let options = Options {
-        dir: dir.clone(),
-        binary,
-        public_port: None,
-        internal_port: None,
-        durability: Durability::On,
-        settings,
-    };
-    let mesh = LocalMesh::start(options, &Told)?;
+    let (mesh, dir) = processes::start(binary, settings)?;
     let second = mesh.replica("reservation")?;
     Ok((mesh, second, dir))
-}
-
-/// Says what is being started.
-struct Told;
-
-impl Progress for Told {
-    fn begin(&self, step: &str) {
-        println!("starting: {step}");
-    }
 }
 
 async fn put_on_sale(store: &Store, wants: &[Want], rooms: i32) -> Result<()> {
@@ -146,36 +111,4 @@ fn want(wave: u64) -> Result<Want> {
     let check_in = today.checked_add((AHEAD + i32::try_from(wave)? * NIGHTS).days())?;
     let stay = StayDates::new(check_in, check_in.checked_add(NIGHTS.days())?)?;
     Ok(Want { hotel_id: HOTEL, room_type_id: ROOM_TYPE, stay })
-}
-
-/// Partners with tokens from identity.
-async fn callers(mesh: LocalMesh) -> Result<(LocalMesh, Vec<Caller>)> {
-    let (mesh, partners) = tokio::task::spawn_blocking(move || {
-        let ids = (0..CALLERS).map(|at| format!("soak-{at}"));
-        let partners = ids.map(|id| Ok((mesh.register_partner(&id)?, id))).collect::<Result<Vec<_>>>()?;
-        anyhow::Ok((mesh, partners))
-    })
-    .await??;
-    let mut identity = AuthServiceClient::connect(mesh.service_url("identity")?).await?;
-    let mut callers = Vec::with_capacity(partners.len());
-    for (client_secret, client_id) in partners {
-        let subject = format!("client:{client_id}");
-        let request = IssueClientTokenRequest { grant_type: "client_credentials".into(), client_id, client_secret };
-        let token = identity.issue_client_token(request).await?.into_inner();
-        callers.push(Caller { subject, bearer: format!("Bearer {}", token.access_token).parse()? });
-    }
-    Ok((mesh, callers))
-}
-
-fn hex(text: &str) -> Result<Vec<u8>> {
-    let digits = text.as_bytes().chunks(2);
-    digits.map(|pair| Ok(u8::from_str_radix(std::str::from_utf8(pair)?, 16)?)).collect()
-}
-
-fn connect(url: &str) -> Result<PgPool> {
-    let mut config = StoreConfig::new(url.to_owned());
-    config.database_max_connections = 2;
-    // Checking takes longer than any request may.
-    config.database_statement_timeout = Duration::from_mins(10);
-    Ok(staymesh_store::connect(&config)?)
 }

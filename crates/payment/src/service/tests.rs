@@ -4,6 +4,7 @@ mod cancel;
 mod create;
 mod partner;
 mod relay;
+mod stripe;
 mod sweep;
 mod webhook;
 mod whole;

@@ -6,7 +6,7 @@ use staymesh_domain::ReservationId;
 use staymesh_store::{StoreError, bounded};
 use tokio::{sync::mpsc, time::Instant};
 
-use super::{Asked, Job};
+use super::{Asked, Job, metrics::Metrics};
 use crate::{
     error::ReservationError,
     model::NewReservation,
@@ -22,8 +22,8 @@ const LIMIT: Duration = Duration::from_secs(8);
 
 /// Does what comes until nobody can send any more.
 pub(super) async fn run(store: Store, mut queue: mpsc::Receiver<Job>) {
-    let mut bookings = Bookings { store: store.clone(), refused: false };
-    let mut changes = Changes { store };
+    let mut bookings = Bookings { store: store.clone(), refused: false, metrics: Metrics::of("booking") };
+    let mut changes = Changes { store, metrics: Metrics::of("change") };
     let mut jobs = Vec::new();
     let mut last = 0;
     // Waits for the first, then takes what is there: no timer, so an idle lane adds no delay.
@@ -80,6 +80,9 @@ trait Batch {
     /// Which booking an order is for.
     fn id(order: &Self::Order) -> ReservationId;
 
+    /// Where its times go.
+    fn metrics(&self) -> &Metrics;
+
     /// Does all of it; an order that is refused refuses only itself.
     async fn attempt(
         &mut self,
@@ -92,6 +95,7 @@ struct Bookings {
     store: Store,
     /// Somebody was refused last time. When rooms run out, trying to book all at once is mostly in vain.
     refused: bool,
+    metrics: Metrics,
 }
 
 impl Batch for Bookings {
@@ -100,6 +104,10 @@ impl Batch for Bookings {
 
     fn id(order: &NewReservation) -> ReservationId {
         order.id
+    }
+
+    fn metrics(&self) -> &Metrics {
+        &self.metrics
     }
 
     async fn attempt(
@@ -120,6 +128,7 @@ impl Batch for Bookings {
 /// Changes of bookings.
 struct Changes {
     store: Store,
+    metrics: Metrics,
 }
 
 impl Batch for Changes {
@@ -128,6 +137,10 @@ impl Batch for Changes {
 
     fn id(order: &ChangeOrder) -> ReservationId {
         order.id
+    }
+
+    fn metrics(&self) -> &Metrics {
+        &self.metrics
     }
 
     async fn attempt(
@@ -187,9 +200,17 @@ async fn attempt<B: Batch>(
     if asked.is_empty() {
         return Ok(());
     }
+    for one in &mut asked {
+        // Once: an order that is tried again has begun before.
+        if let Some(since) = one.since.take() {
+            batch.metrics().waited(now.duration_since(since));
+        }
+    }
     let (orders, waiting): (Vec<_>, Vec<_>) =
         asked.into_iter().map(|one| (one.order, (one.answer, one.deadline))).unzip();
-    match bounded(LIMIT, batch.attempt(&orders)).await {
+    let outcome = bounded(LIMIT, batch.attempt(&orders)).await;
+    batch.metrics().done(orders.len(), now.elapsed());
+    match outcome {
         Ok(outcomes) => {
             for ((answer, _), outcome) in waiting.into_iter().zip(outcomes) {
                 // A caller who has gone finds what became of it by repeating the request.
@@ -198,7 +219,7 @@ async fn attempt<B: Batch>(
             Ok(())
         }
         Err(error) => {
-            let again = |(order, (answer, deadline))| Asked { order, answer, deadline };
+            let again = |(order, (answer, deadline))| Asked { order, answer, deadline, since: None };
             let asked = orders.into_iter().zip(waiting).map(again).collect();
             if let ReservationError::Store(StoreError::Unavailable(cause)) = error {
                 // Whether it was committed is not known; repeating is safe and tells.

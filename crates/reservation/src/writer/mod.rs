@@ -11,6 +11,7 @@
 
 mod admission;
 mod lane;
+mod metrics;
 
 use std::{sync::Arc, time::Duration};
 
@@ -61,6 +62,8 @@ struct Asked<O, A> {
     answer: oneshot::Sender<Result<A, ReservationError>>,
     /// When the caller stops waiting; after this it must not be begun.
     deadline: Instant,
+    /// When it was asked for, until it is begun.
+    since: Option<Instant>,
 }
 
 impl Writer {
@@ -113,7 +116,7 @@ impl Writer {
             RequestContext::current().map_or_else(|| Instant::now() + LONGEST_WAIT, |context| context.deadline);
         let (answer, answered) = oneshot::channel();
         let lane = &self.lanes[id.hotel_id().get().unsigned_abs() as usize % self.lanes.len()];
-        lane.try_send(job(Asked { order, answer, deadline })).map_err(|_| overloaded())?;
+        lane.try_send(job(Asked { order, answer, deadline, since: Some(Instant::now()) })).map_err(|_| overloaded())?;
         answered.await.unwrap_or_else(|_| Err(overloaded()))
     }
 }

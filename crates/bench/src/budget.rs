@@ -1,0 +1,146 @@
+//! Where the time of a booking goes in a phase of the writer: what the service and the database measure of themselves.
+
+use anyhow::Result;
+use comfy_table::{Table, presets};
+use prometheus::proto::MetricFamily;
+use sqlx::{PgPool, Row as _};
+
+use crate::{report::Row, rig::Rig};
+
+/// The sum of what was measured, and how often.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+struct Total {
+    sum: f64,
+    count: f64,
+}
+
+impl Total {
+    fn since(self, before: Self) -> Self {
+        Self { sum: self.sum - before.sum, count: self.count - before.count }
+    }
+
+    fn mean(self) -> f64 {
+        if self.count > 0.0 { self.sum / self.count } else { 0.0 }
+    }
+}
+
+/// What has been measured until now.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Reading {
+    wait: Total,
+    transaction: Total,
+    orders: Total,
+    sync: Total,
+}
+
+/// The means of a phase, in milliseconds.
+#[derive(Clone, Debug)]
+pub(crate) struct Budget {
+    phase: String,
+    p50_ms: f64,
+    wait_ms: f64,
+    transaction_ms: f64,
+    orders: f64,
+    sync_ms: f64,
+    bookings_for_each_sync: f64,
+}
+
+impl Reading {
+    pub(crate) async fn take(rig: &Rig) -> Result<Self> {
+        let families = rig.registry.gather();
+        Ok(Self {
+            wait: total(&families, "staymesh_writer_wait_seconds"),
+            transaction: total(&families, "staymesh_writer_transaction_seconds"),
+            orders: total(&families, "staymesh_writer_orders"),
+            sync: syncs(&rig.database.pool).await?,
+        })
+    }
+
+    /// What a phase took, of which this was read before it.
+    pub(crate) async fn budget(self, rig: &Rig, phase: String, row: &Row) -> Result<Budget> {
+        let now = Self::take(rig).await?;
+        let orders = now.orders.since(self.orders);
+        let sync = now.sync.since(self.sync);
+        Ok(Budget {
+            phase,
+            p50_ms: row.p50_ms,
+            wait_ms: now.wait.since(self.wait).mean() * 1e3,
+            transaction_ms: now.transaction.since(self.transaction).mean() * 1e3,
+            orders: orders.mean(),
+            sync_ms: sync.mean(),
+            bookings_for_each_sync: if sync.count > 0.0 { orders.sum / sync.count } else { 0.0 },
+        })
+    }
+}
+
+/// Prints what was measured of the phases of the writer.
+pub(crate) fn print(budgets: &[Budget]) {
+    if budgets.is_empty() {
+        return;
+    }
+    let mut table = Table::new();
+    table.load_style(presets::ASCII_MARKDOWN).set_header([
+        "writer",
+        "p50 ms",
+        "waiting for the lane, ms",
+        "transaction, ms",
+        "of that: log to disk, ms",
+        "calls and the rest, ms",
+        "bookings a transaction",
+        "bookings a log write",
+    ]);
+    for budget in budgets {
+        let rest = budget.p50_ms - budget.wait_ms - budget.transaction_ms;
+        table.add_row([
+            budget.phase.clone(),
+            format!("{:.2}", budget.p50_ms),
+            format!("{:.2}", budget.wait_ms),
+            format!("{:.2}", budget.transaction_ms),
+            format!("{:.2}", budget.sync_ms),
+            format!("{rest:.2}"),
+            format!("{:.1}", budget.orders),
+            format!("{:.1}", budget.bookings_for_each_sync),
+        ]);
+    }
+    println!("{table}");
+}
+
+fn total(families: &[MetricFamily], name: &str) -> Total {
+    let histograms = families.iter().filter(|family| family.name() == name).flat_map(MetricFamily::get_metric);
+    histograms.fold(Total::default(), |total, metric| {
+        let histogram = metric.get_histogram();
+        Total { sum: total.sum + histogram.get_sample_sum(), count: total.count + as_f64(histogram.get_sample_count()) }
+    })
+}
+
+/// Milliseconds that the server has spent on forcing its log to disk, and how often it did.
+async fn syncs(pool: &PgPool) -> Result<Total> {
+    let row = sqlx::query("select wal_sync_time, wal_sync from pg_stat_wal").fetch_one(pool).await?;
+    Ok(Total { sum: row.get(0), count: as_f64(u64::try_from(row.get::<i64, _>(1))?) })
+}
+
+#[expect(clippy::cast_precision_loss, reason = "counts of a run stay far below 2^52")]
+fn as_f64(number: u64) -> f64 {
+    number as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use prometheus::{Histogram, HistogramOpts, Registry};
+
+    use super::*;
+
+    #[test]
+    fn a_total_is_what_all_lanes_have_measured() {
+        let registry = Registry::new();
+        let histogram = Histogram::with_opts(HistogramOpts::new("waited_seconds", "x")).expect("a histogram");
+        registry.register(Box::new(histogram.clone())).expect("registers");
+        let before = total(&registry.gather(), "waited_seconds");
+        histogram.observe(0.5);
+        histogram.observe(1.5);
+        let after = total(&registry.gather(), "waited_seconds").since(before);
+        assert_eq!(after, Total { sum: 2.0, count: 2.0 });
+        assert!((after.mean() - 1.0).abs() < f64::EPSILON);
+        assert_eq!(total(&registry.gather(), "other"), Total::default());
+    }
+}

@@ -1,0 +1,47 @@
+//! Deaths on purpose, between two steps that must survive them. Only in builds with debug assertions, as tests use them:
+//! in a release build there is nothing of it.
+
+/// A place at which tests have the process die as by SIGKILL: at once, with nothing written, sent or closed. It does when
+/// `STAYMESH_FAULT` is this name.
+#[cfg(debug_assertions)]
+pub fn point(name: &str) {
+    use std::sync::LazyLock;
+
+    use rustix::process::{Signal, getpid, kill_process};
+
+    static WANTED: LazyLock<Option<String>> = LazyLock::new(|| std::env::var("STAYMESH_FAULT").ok());
+    if WANTED.as_deref() == Some(name) {
+        eprintln!("{{\"level\":\"WARN\",\"message\":\"dying at {name}, as STAYMESH_FAULT asks\"}}");
+        // The signal ends the process before this returns.
+        let _ = kill_process(getpid(), Signal::KILL);
+    }
+}
+
+/// Nothing.
+#[cfg(not(debug_assertions))]
+#[inline]
+pub fn point(_: &str) {}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::process::ExitStatusExt;
+    use std::process::Command;
+
+    /// Runs this test binary again as a process that comes to `point`, and yields the signal it died of.
+    fn come_to(point: &str, asked: &str) -> Option<i32> {
+        let mut again = Command::new(std::env::current_exe().expect("a path"));
+        again.args(["--exact", "fault::tests::a_process_dies_where_it_is_asked_to", "--nocapture"]);
+        again.env("STAYMESH_FAULT", asked).env("COME_TO", point);
+        again.output().expect("runs").status.signal()
+    }
+
+    #[test]
+    fn a_process_dies_where_it_is_asked_to() {
+        if let Ok(point) = std::env::var("COME_TO") {
+            super::point(&point);
+            return;
+        }
+        assert_eq!(come_to("here", "here"), Some(9));
+        assert_eq!(come_to("there", "here"), None);
+    }
+}
