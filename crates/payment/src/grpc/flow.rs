@@ -41,7 +41,6 @@ fn read(request: &SettleCancellationRequest) -> Result<(ReservationId, Money, Op
     let mut errors = FieldErrors::default();
     let id = errors.value(request.reservation_id.parse::<ReservationId>());
     let refund = errors.value(money_from(request.refund.as_ref(), "refund"));
-    errors.holds(refund.is_none_or(|refund| !refund.is_negative()), "refund.amount", "must not be negative");
     let terms = request.partner_sale.as_ref().and_then(|terms| partner::read_terms(&mut errors, terms, "partner_sale"));
     match (id, refund) {
         (Some(id), Some(refund)) if errors.is_empty() => Ok((id, refund, terms)),

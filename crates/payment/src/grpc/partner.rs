@@ -47,7 +47,7 @@ pub(super) fn recorded(request: &proto::RecordPartnerSaleRequest) -> Result<(Res
     }
 }
 
-/// The terms, if nothing is wrong with them.
+/// The terms, if nothing is wrong with them. Amounts on the wire are not negative.
 pub(super) fn read_terms(
     errors: &mut FieldErrors,
     terms: &proto::PartnerSaleTerms,
@@ -68,8 +68,8 @@ pub(super) fn read_terms(
     };
     holds(amount.minor() > 0, "amount.amount", "must be more than zero");
     if taxes.currency() == amount.currency() {
-        let within = !taxes.is_negative() && taxes.minor() <= amount.minor();
-        holds(within, "taxes.amount", "must be from zero to the amount");
+        let within = taxes.minor() <= amount.minor();
+        holds(within, "taxes.amount", "must not be more than the amount");
     } else {
         holds(false, "taxes.currency_code", "must be that of the amount");
     }
