@@ -182,6 +182,14 @@ impl LocalMesh {
         Ok(launch.env("STAYMESH_PAYMENT_DATABASE_URL", self.database_url("payment")?))
     }
 
+    /// A command of `staymesh job` on the database of a service, still to be spawned.
+    ///
+    /// # Errors
+    /// When there is no such database.
+    pub fn job(&self, service: &str, args: &[&str]) -> Result<Launch> {
+        self.command("a job", service, &[&["job"], args].concat())
+    }
+
     /// The folder with the logs.
     pub fn logs(&self) -> PathBuf {
         self.options.dir.join("logs")

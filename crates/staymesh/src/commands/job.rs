@@ -13,7 +13,10 @@ use staymesh_reservation::{
 };
 use staymesh_store::{StoreConfig, parse_duration};
 
-use super::pay_out::{PayOut, PayOutStatement};
+use super::{
+    dead_letters::{ListDeadLetters, ReplayDeadLetters},
+    pay_out::{PayOut, PayOutStatement},
+};
 
 /// Work that is done once a day or by hand.
 #[derive(Subcommand)]
@@ -28,6 +31,11 @@ pub(crate) enum Job {
     PayOut(PayOut),
     /// Write what a pay-out is made of as a CSV file. Reads the payment database
     PayOutStatement(PayOutStatement),
+    /// List events of this service's outbox that were set aside, and why. Changes nothing
+    ListDeadLetters(ListDeadLetters),
+    /// Send events of this service's outbox that were set aside on their way again, after their cause is gone. Safe to
+    /// stop, to repeat and to run twice at once
+    ReplayDeadLetters(ReplayDeadLetters),
 }
 
 #[derive(Args)]
@@ -61,6 +69,8 @@ impl Job {
             Self::ArchiveInventory(job) => job.run().await,
             Self::PayOut(job) => job.run().await,
             Self::PayOutStatement(job) => job.run().await,
+            Self::ListDeadLetters(job) => job.run().await,
+            Self::ReplayDeadLetters(job) => job.run().await,
         }
     }
 }
