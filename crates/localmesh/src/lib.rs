@@ -173,12 +173,29 @@ impl LocalMesh {
             .env("STAYMESH_ADMIN_PASSWORD", self.admin_password()?))
     }
 
-    /// A command of the binary with the settings of a service, still to be spawned.
+    /// The command that checks the bookings and the money, still to be spawned; it writes what it finds to `report`.
+    ///
+    /// # Errors
+    /// When there is no such database.
+    pub fn verify(&self, report: &Path) -> Result<Launch> {
+        let launch = self.command("checking the databases", "reservation", &["check", "--json", &text(report)])?;
+        Ok(launch.env("STAYMESH_PAYMENT_DATABASE_URL", self.database_url("payment")?))
+    }
+
+    /// A command of `staymesh job` on the database of a service, still to be spawned.
+    ///
+    /// # Errors
+    /// When there is no such database.
+    pub fn job(&self, service: &str, args: &[&str]) -> Result<Launch> {
+        self.command("a job", service, &[&["job"], args].concat())
+    }
+
+    /// A command of `staymesh job` with all the settings of a service, still to be spawned.
     ///
     /// # Errors
     /// When the service is not one of this mesh.
-    pub fn job(&self, service: &'static str, args: &[&str]) -> Result<Launch> {
-        let launch = Launch::new(args.join(" "), &self.options.binary).args(args).without_inherited_settings();
+    pub fn job_of(&self, service: &'static str, args: &[&str]) -> Result<Launch> {
+        let launch = Launch::new("a job", &self.options.binary).args(["job"]).args(args).without_inherited_settings();
         Ok(self.settings_of(service)?.into_iter().fold(launch, |launch, (name, value)| launch.env(name, value)))
     }
 

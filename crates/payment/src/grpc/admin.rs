@@ -1,9 +1,10 @@
 //! What hotel staff and administrators do with payments.
 
 use staymesh_api::payment::v1::{
-    GetPayOutStatementRequest, GetPayOutStatementResponse, ListPayOutsRequest, ListPayOutsResponse,
-    ListPaymentsRequest, ListPaymentsResponse, RefundPaymentRequest, RefundPaymentResponse,
-    SetPayOutDestinationRequest, SetPayOutDestinationResponse, payment_admin_service_server::PaymentAdminService,
+    GetPayOutStatementRequest, GetPayOutStatementResponse, ListPartnerSalesRequest, ListPartnerSalesResponse,
+    ListPayOutsRequest, ListPayOutsResponse, ListPaymentsRequest, ListPaymentsResponse, RefundPaymentRequest,
+    RefundPaymentResponse, SetPayOutDestinationRequest, SetPayOutDestinationResponse,
+    payment_admin_service_server::PaymentAdminService,
 };
 use staymesh_domain::{FieldError, HotelId, Page, PaymentId, parse_request_id};
 use staymesh_mesh::{
@@ -13,7 +14,7 @@ use staymesh_mesh::{
 use tonic::{Request, Response, Status};
 use uuid::Uuid;
 
-use super::{Grpc, pay_outs, shown, status_filter};
+use super::{Grpc, partner, pay_outs, shown, status_filter};
 use crate::{error::PaymentError, psp::Psp, reservations::Reservations};
 
 #[tonic::async_trait]
@@ -78,6 +79,16 @@ impl<R: Reservations, P: Psp> PaymentAdminService for Grpc<R, P> {
             destination: set.destination,
             update_time: Some(timestamp(set.updated_at)),
         }))
+    }
+
+    async fn list_partner_sales(
+        &self,
+        request: Request<ListPartnerSalesRequest>,
+    ) -> Result<Response<ListPartnerSalesResponse>, Status> {
+        let wanted = partner::wanted(request.into_inner())?;
+        let (sales, next_page_token) = self.0.list_partner_sales(&wanted.partner, wanted.days, &wanted.page).await?;
+        let sales = sales.into_iter().map(partner::shown).collect();
+        Ok(Response::new(ListPartnerSalesResponse { sales, next_page_token }))
     }
 }
 

@@ -3,6 +3,7 @@
 mod admin;
 mod finance;
 mod flow;
+mod partner;
 mod pay_outs;
 mod public;
 mod webhook;

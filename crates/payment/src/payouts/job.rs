@@ -130,14 +130,16 @@ async fn settle_in_one(pool: &PgPool, account: &Payable, options: &Options) -> R
     let hotel_id = account.hotel_id;
     let broken = |_| StoreError::from(sqlx::Error::Decode("amount".into()));
     let currency = account.currency.parse().map_err(broken)?;
-    let money = |minor| Money::from_minor(minor, currency).map_err(broken);
     let mut transaction = pool.begin().await?;
     payouts::lock_payable(&mut transaction, account.account_id).await?;
     let (minor, lines) = payouts::due(&mut transaction, account.account_id, options.until).await?;
     if minor == 0 {
         return Ok(None);
     }
-    let amount = money(minor)?;
+    let Ok(amount) = Money::from_minor(minor, currency) else {
+        // As the database would say.
+        return Ok(Some(Found::Refused { hotel_id, constraint: "pay_out_amount_in_range".to_owned() }));
+    };
     if minor < 0 {
         return Ok(Some(Found::Carried { hotel_id, amount }));
     }
@@ -158,7 +160,7 @@ async fn settle_in_one(pool: &PgPool, account: &Payable, options: &Options) -> R
     }
     ask(&mut transaction, payout_id, payout_id).await?;
     transaction.commit().await?;
-    let amount = money(minor)?;
+    let amount = Money::from_minor(minor, currency).map_err(broken)?;
     tracing::info!(%payout_id, hotel_id, lines, "pay-out asked for");
     Ok(Some(Found::Paid { payout_id: Some(payout_id), hotel_id, amount, lines: lines.into() }))
 }

@@ -12,7 +12,7 @@ mod model;
 pub mod statement;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use serde::{Deserialize, Serialize};
 use sqlx::PgConnection;

@@ -5,6 +5,7 @@
 
 mod create;
 mod deliver;
+mod partner;
 mod payouts;
 mod refund;
 mod settle;
@@ -27,6 +28,7 @@ use staymesh_store::{
 use uuid::Uuid;
 
 pub use deliver::{Messenger, PAY_OUTS_AT_ONCE, REFUNDS_AT_ONCE};
+pub use partner::InvoicePlace;
 pub use payouts::Statement;
 
 use crate::model::CheckoutStatus;

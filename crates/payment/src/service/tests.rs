@@ -3,6 +3,8 @@
 mod cancel;
 mod create;
 mod ledger;
+mod partner;
+mod payouts;
 mod relay;
 mod stripe;
 mod sweep;

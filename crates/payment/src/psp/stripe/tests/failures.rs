@@ -82,7 +82,10 @@ async fn nobody_there_is_unavailable() {
 
 /// Keeps the first answer to each idempotency key, as Stripe does, and gives that one late.
 #[derive(Clone, Default)]
-struct SlowAtFirst(Arc<Mutex<HashMap<String, (Vec<u8>, ResponseTemplate)>>>);
+struct SlowAtFirst(Arc<Mutex<HashMap<String, Kept>>>);
+
+/// What was asked for, and the answer.
+type Kept = (Vec<u8>, ResponseTemplate);
 
 impl Respond for SlowAtFirst {
     fn respond(&self, request: &Request) -> ResponseTemplate {
