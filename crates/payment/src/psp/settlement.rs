@@ -104,3 +104,7 @@ fn lines(pieces: Pieces) -> SettlementLines {
     })
     .boxed()
 }
+
+#[cfg(test)]
+#[path = "settlement_tests.rs"]
+mod tests;
