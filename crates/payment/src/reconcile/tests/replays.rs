@@ -1,11 +1,14 @@
 //! Doing again what can be done again.
 
+use uuid::Uuid;
+
 use super::*;
 use crate::{
     error::PaymentError,
     ledger::wallets,
     model::{CheckoutStatus, Status},
-    psp::{MockPsp, PspError},
+    payouts::tests as payouts,
+    psp::{MockPsp, PspError, TransferWord, Transferred},
     reconcile::model::Resolution,
     service::Payments,
     testing::{ask_back, checkout, database, in_status, outbox, service},
@@ -83,6 +86,49 @@ async fn a_refund_is_asked_for_with_its_own_key() {
     assert_eq!(gone.resolution, Some(Resolution::Gone));
     assert_eq!(testing::now(pool, payment.payment_id).await.refunded.minor(), 2500);
     assert_eq!(run_today(pool, &files).await.counts.found, 0);
+}
+
+#[tokio::test]
+async fn a_transfer_is_matched_by_its_own_id_and_asked_for_again() {
+    let database = database().await;
+    let pool = database.pool();
+    let files = Files::default();
+    let sale = payouts::sold(pool).await;
+    let payout_id = payouts::requested(pool).await;
+    let transfer_id: Uuid = sqlx::query_scalar("select transfer_id from pay_out_transfer where payout_id = $1")
+        .bind(payout_id)
+        .fetch_one(pool)
+        .await
+        .unwrap();
+    let line = SettlementLine {
+        psp_id: "tr_1".into(),
+        kind: Subject::Transfer,
+        reference: transfer_id.to_string(),
+        session: String::new(),
+        amount_minor: 7905,
+        ..charge(&sale)
+    };
+    files.set(today(), &[charge(&sale), line.clone()]);
+    run_today(pool, &files).await;
+    let case = only_case(pool).await;
+    assert_eq!((case.finding.class, case.finding.subject_id.clone()), (Class::Status, transfer_id.to_string()));
+    let mut psp = MockPsp::new();
+    psp.expect_transfer().times(1).returning(move |order| {
+        assert_eq!((order.transfer_id, order.amount.minor()), (transfer_id, 7905));
+        Box::pin(async { Ok(Transferred { psp_transfer: "tr_1".into(), word: TransferWord::Paid }) })
+    });
+    let gone = with(pool, psp).replay_case(case.case_id).await.unwrap();
+    assert_eq!(gone.resolution, Some(Resolution::Gone));
+    assert_eq!(run_today(pool, &files).await.counts.found, 0, "the pay-out is posted");
+
+    files.set(today(), &[charge(&sale), SettlementLine { amount_minor: 7904, ..line }]);
+    run_today(pool, &files).await;
+    let amount = (Class::Amount, Subject::Transfer, transfer_id.to_string());
+    assert_eq!(open_cases(pool).await, [amount]);
+    files.set(today(), &[charge(&sale)]);
+    run_today(pool, &files).await;
+    let missing = (Class::MissingAtPsp, Subject::Transfer, transfer_id.to_string());
+    assert_eq!(open_cases(pool).await, [missing]);
 }
 
 #[tokio::test]
