@@ -4,6 +4,7 @@ mod cancel;
 mod create;
 mod ledger;
 mod relay;
+mod stripe;
 mod sweep;
 mod webhook;
 mod whole;
