@@ -2,6 +2,7 @@
 
 mod cancel;
 mod create;
+mod ledger;
 mod relay;
 mod stripe;
 mod sweep;
