@@ -137,7 +137,7 @@ async fn a_payment_in_review_is_open_until_it_is_decided() {
 #[tokio::test]
 async fn an_answer_that_is_lost_after_the_work_is_got_by_asking_again() {
     let (psp, _running) = simulator(None).await;
-    let impatient = SimulatorPsp { timeout: Duration::from_millis(500), ..psp.clone() };
+    let impatient = SimulatorPsp(psp.0.waiting(Duration::from_millis(500)));
     let switches = "https://hotel.example/?psp_simulate=answer%3Dtimeout-after%2Crefund%3Dtimeout-after";
     let order = CheckoutOrder { return_url: switches.into(), ..order() };
     assert_eq!(impatient.create_checkout(order.clone()).await, Err(PspError::NoAnswer("no answer in time")));

@@ -7,9 +7,12 @@ use super::{
     AFTER, Found, count, everything, hotel, owed, pay_out, refund, requested, send_to, sold, sold_at,
 };
 use crate::{
+    model::PartnerTerms,
     payouts::{LineKind, Shares, TransferStatus},
+    psp::MockPsp,
+    reservations::MockReservations,
     store::{payouts, statements},
-    testing::{database, eur, outbox},
+    testing::{database, eur, outbox, reservation_id, service},
 };
 
 const PAY_OUTS: &str = "select count(*) from pay_out";
@@ -68,6 +71,27 @@ async fn a_stay_that_was_cancelled_in_full_is_no_pay_out() {
     refund(pool, &payment, eur(10_000)).await;
     send_to(pool, 7, "acct_7").await;
     assert_eq!(pay_out(pool, &everything()).await, []);
+}
+
+#[tokio::test]
+async fn what_a_partner_sold_is_paid_like_any_other_stay() {
+    let database = database().await;
+    let pool = database.pool();
+    let service = service(pool, MockReservations::new(), MockPsp::new());
+    let sell = async |check_out| {
+        let partner = "client:acme".to_owned();
+        let terms = PartnerTerms { partner, amount: eur(10_000), taxes: eur(700), check_out };
+        service.record_partner_sale(reservation_id(), &terms).await.unwrap().reservation_id
+    };
+    sell(AFTER).await;
+    let over = sell(date(2030, 5, 4)).await;
+    let cancelled = sell(date(2030, 5, 5)).await;
+    service.settle_partner_sale(cancelled, eur(5000), None).await.unwrap();
+    let id = requested(pool).await;
+    let lines = statements::lines(pool, id, 0, 10).await.unwrap();
+    let seen: Vec<_> = lines.iter().map(|line| (line.reservation_id, line.kind, line.shares.net)).collect();
+    let (sale, refund) = (LineKind::Sale, LineKind::Refund);
+    assert_eq!(seen, [(over, sale, 7905), (cancelled, sale, 7905), (cancelled, refund, -3953)]);
 }
 
 #[tokio::test]
