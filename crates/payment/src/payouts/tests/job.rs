@@ -115,7 +115,7 @@ async fn every_hotel_and_currency_has_a_pay_out_of_its_own() {
         sold_at(pool, hotel_id, eur(10_000), 0, date(2030, 5, 4)).await;
         sold_at(pool, hotel_id, yen, 0, date(2030, 5, 4)).await;
     }
-    let mut paid: Vec<_> = pay_out(pool, &everything()).await.into_iter().map(amount).collect();
+    let mut paid: Vec<_> = pay_out(pool, &everything()).await.iter().map(amount).collect();
     paid.sort();
     let expected = ["EUR 85.00", "JPY 7650", "EUR 85.00", "JPY 7650"];
     let mut expected: Vec<_> = expected.into_iter().zip([7, 7, 8, 8]).map(|(a, h)| (h, a.to_owned())).collect();
@@ -123,7 +123,7 @@ async fn every_hotel_and_currency_has_a_pay_out_of_its_own() {
     assert_eq!(paid, expected);
 }
 
-fn amount(found: Found) -> (i32, String) {
+fn amount(found: &Found) -> (i32, String) {
     let Found::Paid { hotel_id, amount, .. } = found else { panic!("{found:?}") };
     (hotel_id, amount.to_string())
 }
@@ -139,7 +139,7 @@ async fn jobs_that_race_pay_each_hotel_once() {
     }
     let options = everything();
     let runs = join_all((0..6).map(|_| pay_out(pool, &options))).await;
-    let mut paid: Vec<_> = runs.into_iter().flatten().map(amount).collect();
+    let mut paid: Vec<_> = runs.iter().flatten().map(amount).collect();
     paid.sort();
     let once: Vec<_> = (1..=5).map(|hotel_id| (hotel_id, "EUR 680.00".to_owned())).collect();
     assert_eq!(paid, once);
