@@ -18,7 +18,7 @@ use crate::{
     MIGRATOR,
     ledger::Parts,
     model::{CheckoutStatus, NewPayment, Payment, RefundReason, Status},
-    psp::{Checkout, MockPsp, simulator::SimulatorPsp},
+    psp::{Checkout, MockPsp, provider::Provider, simulator::SimulatorPsp},
     reservations::{Booking, MockReservations},
     service::Payments,
     store::{payments, refunds},
@@ -190,5 +190,5 @@ async fn receive(pool: &PgPool, kind: &str, payment: &Payment, refund_id: Option
         event["data"]["refund"] = serde_json::json!({ "id": format!("re_{refund_id}"), "amount_minor": refund.amount_minor, "reference": refund_id });
     }
     let service = service(pool, MockReservations::new(), MockPsp::new());
-    service.receive(crate::psp::provider::Provider::Simulator, event.to_string().as_bytes()).await.unwrap();
+    service.receive(Provider::Simulator, event.to_string().as_bytes()).await.unwrap();
 }

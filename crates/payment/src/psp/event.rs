@@ -133,6 +133,7 @@ impl PspEvent {
             "checkout.paid" => CheckoutStatus::Paid,
             "checkout.failed" => CheckoutStatus::Failed,
             "checkout.expired" => CheckoutStatus::Expired,
+            "checkout.review" => CheckoutStatus::InReview,
             "refund.succeeded" => {
                 let data = WithRefund::deserialize(&self.data).map_err(|_| WRONG)?;
                 return Ok(PspNews::Refund(data.checkout.whose(), data.refund));
@@ -164,11 +165,12 @@ mod tests {
             PspEvent::parse(text.as_bytes()).unwrap().news()
         };
         assert!(matches!(event("checkout.paid", ""), Ok(PspNews::Checkout(_, CheckoutStatus::Paid))));
+        assert!(matches!(event("checkout.review", ""), Ok(PspNews::Checkout(_, CheckoutStatus::InReview))));
         assert!(event("refund.succeeded", "").is_err(), "without its refund");
         let made = r#","refund":{"id":"re","amount_minor":5,"reference":null}"#;
         assert!(matches!(event("refund.succeeded", made), Ok(PspNews::Refund(_, refund)) if refund.amount_minor == 5));
         assert!(event("transfer.paid", "").is_err(), "without its transfer");
-        for kind in ["payout.created", "checkout.review"] {
+        for kind in ["payout.created", "checkout.opened"] {
             assert_eq!(event(kind, ""), Ok(PspNews::Unknown));
         }
         assert_eq!(PspEvent::parse(br#"{"id":"e","type":"x"}"#).unwrap().news(), Ok(PspNews::Unknown));

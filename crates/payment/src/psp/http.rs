@@ -38,12 +38,6 @@ impl Http {
         Ok(Self { client, base, api_key, timeout, max_answer })
     }
 
-    /// The same with other patience.
-    #[cfg(test)]
-    pub(super) fn waiting(&self, timeout: Duration) -> Self {
-        Self { timeout, ..self.clone() }
-    }
-
     /// Until when what begins now may take: one call to the provider, or several that make one step of ours.
     pub(super) fn deadline(&self) -> Instant {
         let left = RequestContext::current().map_or(self.timeout, |context| context.remaining().min(self.timeout));

@@ -102,7 +102,8 @@ impl SimulatorPsp {
             session: answer.id,
             url: answer.url,
             status: match answer.status {
-                StatusName::Open | StatusName::InReview => CheckoutStatus::Open,
+                StatusName::Open => CheckoutStatus::Open,
+                StatusName::InReview => CheckoutStatus::InReview,
                 StatusName::Paid => CheckoutStatus::Paid,
                 StatusName::Failed => CheckoutStatus::Failed,
                 StatusName::Expired => CheckoutStatus::Expired,
