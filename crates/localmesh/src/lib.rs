@@ -181,6 +181,15 @@ impl LocalMesh {
         self.command("a job", service, &[&["job"], args].concat())
     }
 
+    /// The command that checks the bookings and the money, still to be spawned; it writes what it finds to `report`.
+    ///
+    /// # Errors
+    /// When there is no such database.
+    pub fn verify(&self, report: &Path) -> Result<Launch> {
+        let launch = self.command("checking the databases", "reservation", &["check", "--json", &text(report)])?;
+        Ok(launch.env("STAYMESH_PAYMENT_DATABASE_URL", self.database_url("payment")?))
+    }
+
     /// The folder with the logs.
     pub fn logs(&self) -> PathBuf {
         self.options.dir.join("logs")

@@ -8,6 +8,7 @@
 //! Every change of money is one transaction (`service`'s `apply`, `refund::request` and `refund::succeed`), and its
 //! entries in the [`ledger`] are part of it.
 
+pub mod check;
 pub mod config;
 pub mod error;
 pub mod grpc;

@@ -117,6 +117,7 @@ impl PspEvent {
             "checkout.paid" => CheckoutStatus::Paid,
             "checkout.failed" => CheckoutStatus::Failed,
             "checkout.expired" => CheckoutStatus::Expired,
+            "checkout.review" => CheckoutStatus::InReview,
             "refund.succeeded" => {
                 let data = WithRefund::deserialize(&self.data).map_err(|_| WRONG)?;
                 return Ok(PspNews::Refund(data.checkout.whose(), data.refund));
@@ -142,10 +143,13 @@ mod tests {
             PspEvent::parse(text.as_bytes()).unwrap().news()
         };
         assert!(matches!(event("checkout.paid", ""), Ok(PspNews::Checkout(_, CheckoutStatus::Paid))));
+        assert!(matches!(event("checkout.review", ""), Ok(PspNews::Checkout(_, CheckoutStatus::InReview))));
         assert!(event("refund.succeeded", "").is_err(), "without its refund");
         let made = r#","refund":{"id":"re","amount_minor":5,"reference":null}"#;
         assert!(matches!(event("refund.succeeded", made), Ok(PspNews::Refund(_, refund)) if refund.amount_minor == 5));
-        assert_eq!(event("payout.created", ""), Ok(PspNews::Unknown));
+        for kind in ["payout.created", "checkout.opened"] {
+            assert_eq!(event(kind, ""), Ok(PspNews::Unknown));
+        }
         assert_eq!(PspEvent::parse(br#"{"id":"e","type":"x"}"#).unwrap().news(), Ok(PspNews::Unknown));
         for bad in ["", "[]", r#"{"id":"","type":"x"}"#, r#"{"id":"e"}"#, r#"{"id":"a\u0000","type":"x"}"#] {
             assert!(PspEvent::parse(bad.as_bytes()).is_err(), "{bad}");

@@ -34,6 +34,8 @@ struct SessionAnswer {
 #[serde(rename_all = "snake_case")]
 enum StatusName {
     Open,
+    /// Somebody decides about it, and may take any time for that.
+    InReview,
     Paid,
     Failed,
     Expired,
@@ -84,6 +86,7 @@ impl SimulatorPsp {
             url: answer.url,
             status: match answer.status {
                 StatusName::Open => CheckoutStatus::Open,
+                StatusName::InReview => CheckoutStatus::InReview,
                 StatusName::Paid => CheckoutStatus::Paid,
                 StatusName::Failed => CheckoutStatus::Failed,
                 StatusName::Expired => CheckoutStatus::Expired,

@@ -67,6 +67,7 @@ impl<R: Reservations, P: Psp> Payments<R, P> {
         let saved = payments::save_checkout(&self.pool, payment.payment_id, &checkout.session, &checkout.url).await?;
         let saved = match (saved.status, checkout.status) {
             (Status::Pending, CheckoutStatus::Open) => return Ok(saved),
+            (Status::Pending, CheckoutStatus::InReview) => return self.learn(saved.payment_id, &checkout).await,
             // It ended at the provider since an earlier attempt.
             (Status::Pending, _) => self.learn(saved.payment_id, &checkout).await?,
             // It ended here while the provider was called: nobody has got the address of the page, and nobody shall.

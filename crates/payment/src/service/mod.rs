@@ -113,6 +113,9 @@ impl<R: Reservations, P: Psp> Payments<R, P> {
 
 /// What the provider says of the checkout of a payment that is locked; whether it was news.
 async fn apply(connection: &mut PgConnection, payment: &Payment, word: CheckoutStatus) -> Result<bool, StoreError> {
+    if word == CheckoutStatus::InReview && payment.status == Status::Pending {
+        return payments::note_review(connection, payment.payment_id).await;
+    }
     let Some(next) = word.applied_to(payment.status) else {
         return Ok(false);
     };

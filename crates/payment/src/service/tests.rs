@@ -2,6 +2,7 @@
 
 mod cancel;
 mod create;
+mod ledger;
 mod partner;
 mod relay;
 mod stripe;

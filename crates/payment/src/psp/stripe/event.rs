@@ -42,9 +42,9 @@ fn session(kind: &str, session: Session) -> PspNews {
         return PspNews::Unknown;
     };
     let word = match (kind, session.standing()) {
-        ("checkout.session.completed", Some(word @ (CheckoutStatus::Paid | CheckoutStatus::Open))) => Some(word),
+        ("checkout.session.completed", Some(word @ (CheckoutStatus::Paid | CheckoutStatus::InReview))) => Some(word),
         ("checkout.session.async_payment_succeeded", Some(CheckoutStatus::Paid)) => Some(CheckoutStatus::Paid),
-        ("checkout.session.async_payment_failed", Some(CheckoutStatus::Open | CheckoutStatus::Failed)) => {
+        ("checkout.session.async_payment_failed", Some(CheckoutStatus::InReview | CheckoutStatus::Failed)) => {
             Some(CheckoutStatus::Failed)
         }
         ("checkout.session.expired", Some(CheckoutStatus::Expired)) => Some(CheckoutStatus::Expired),
