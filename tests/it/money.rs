@@ -5,6 +5,7 @@ mod late;
 mod letters;
 mod pages;
 mod partners;
+mod payouts;
 mod reconcile;
 mod refunds;
 mod webhook;

@@ -173,6 +173,14 @@ impl LocalMesh {
             .env("STAYMESH_ADMIN_PASSWORD", self.admin_password()?))
     }
 
+    /// A command of `staymesh job` on the database of a service, still to be spawned.
+    ///
+    /// # Errors
+    /// When there is no such database.
+    pub fn job(&self, service: &str, args: &[&str]) -> Result<Launch> {
+        self.command("a job", service, &[&["job"], args].concat())
+    }
+
     /// The command that checks the bookings and the money, still to be spawned; it writes what it finds to `report`.
     ///
     /// # Errors
@@ -180,14 +188,6 @@ impl LocalMesh {
     pub fn verify(&self, report: &Path) -> Result<Launch> {
         let launch = self.command("checking the databases", "reservation", &["check", "--json", &text(report)])?;
         Ok(launch.env("STAYMESH_PAYMENT_DATABASE_URL", self.database_url("payment")?))
-    }
-
-    /// A command of `staymesh job` on the database of a service, still to be spawned.
-    ///
-    /// # Errors
-    /// When there is no such database.
-    pub fn job(&self, service: &str, args: &[&str]) -> Result<Launch> {
-        self.command("a job", service, &[&["job"], args].concat())
     }
 
     /// A command of `staymesh job` with all the settings of a service, still to be spawned.

@@ -69,7 +69,10 @@ macro_rules! due {
              from ledger_entry e
              join ledger_transaction t on t.transaction_id = e.transaction_id
              cross join lateral (
-                 select max(check_out) as check_out from payment_order where reservation_id = t.reservation_id) stay
+                 select max(check_out) as check_out from (
+                     select check_out from payment_order where reservation_id = t.reservation_id
+                     union all
+                     select check_out from partner_sale where reservation_id = t.reservation_id) sold) stay
              where e.account_id = $1 and stay.check_out < $2
                  and not exists (
                      select from pay_out_line l where l.transaction_id = e.transaction_id and l.line = e.line))"

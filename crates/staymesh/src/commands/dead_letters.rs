@@ -5,11 +5,11 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail, ensure};
 use clap::{Args, value_parser};
 use indicatif::{HumanCount, ProgressBar, ProgressStyle};
+use jiff::{Span, SpanRelativeTo};
 use sqlx::PgPool;
 use staymesh_store::{
     StoreConfig, StoreError,
     outbox::{self, ParkedEvent, ParkedFilter},
-    parse_duration,
 };
 
 #[derive(Args)]
@@ -40,12 +40,18 @@ struct Which {
     /// Only these events, by their numbers
     #[arg(long = "event-id", value_name = "NUMBER", value_delimiter = ',', value_parser = value_parser!(i64).range(1..))]
     event_ids: Vec<i64>,
-    /// Only events that were set aside so long ago
-    #[arg(long, default_value = "0s", value_parser = parse_duration)]
+    /// Only events that were set aside so long ago, for example 90m, 2h or 3d
+    #[arg(long, default_value = "0s", value_parser = age)]
     older_than: Duration,
     /// At most so many, the oldest
     #[arg(long, default_value_t = 10_000, value_parser = value_parser!(u64).range(1..))]
     limit: u64,
+}
+
+/// Days have 24 hours.
+fn age(text: &str) -> Result<Duration, jiff::Error> {
+    let age = text.parse::<Span>()?.to_duration(SpanRelativeTo::days_are_24_hours())?;
+    age.try_into()
 }
 
 impl Which {
@@ -164,12 +170,15 @@ mod tests {
         let some = parse(&args).expect("arguments").filter();
         assert_eq!(some.kind.as_deref(), Some("payment.paid"));
         assert_eq!((some.event_ids, some.older_than), (vec![7, 9, 12], Duration::from_hours(2)));
+        let days = parse(&["--older-than", "3d"]).expect("arguments").filter();
+        assert_eq!(days.older_than, Duration::from_hours(72));
     }
 
     #[test]
     fn nonsense_is_refused() {
-        for args in [["--event-id", "0"], ["--event-id", "all"], ["--older-than", "-1h"], ["--limit", "0"]] {
-            assert!(parse(&args).is_err(), "{args:?}");
+        let ages = ["--older-than=-1h", "--older-than=1mo", "--older-than=2", "--older-than="];
+        for arg in ["--event-id=0", "--event-id=all", "--limit=0"].into_iter().chain(ages) {
+            assert!(parse(&[arg]).is_err(), "{arg}");
         }
     }
 

@@ -9,6 +9,9 @@ use crate::testing::{database, eur};
 /// entry, and whose they are.
 macro_rules! by_hand {
     ($pay_out:literal, $amount:literal of $account:literal) => {
+        by_hand!($pay_out, $amount of $account, "e.transaction_id")
+    };
+    ($pay_out:literal, $amount:literal of $account:literal, $transaction:literal) => {
         &[
             concat!(
                 "insert into pay_out (payout_id, hotel_id, currency, amount_minor, lines, cutoff)
@@ -18,7 +21,9 @@ macro_rules! by_hand {
             ),
             concat!(
                 "insert into pay_out_line (payout_id, lines, number, transaction_id, line, amount_minor, check_out)
-                 select p.payout_id, p.lines, row_number() over (order by e.transaction_id), e.transaction_id, e.line, ",
+                 select p.payout_id, p.lines, row_number() over (order by e.transaction_id), ",
+                $transaction,
+                ", e.line, ",
                 $amount,
                 ", '2030-05-04' from pay_out p, ledger_entry e join ledger_account a using (account_id) where ",
                 $account
@@ -52,6 +57,10 @@ macro_rules! by_hand {
     Some("pay_out_lines_fit")
 )]
 #[case::a_stay_that_is_not_over(by_hand!("7, 'EUR', 15810, 2, '2030-05-04'"), Some("pay_out_lines_fit"))]
+#[case::an_entry_that_there_is_not(
+    by_hand!("7, 'EUR', 15810, 2, '2030-05-05'", "7905" of "a.kind = 'HOTEL_PAYABLE' and a.hotel_id = 7", "gen_random_uuid()"),
+    Some("pay_out_is_whole")
+)]
 #[case::nothing(by_hand!("7, 'EUR', 0, 2, '2030-05-05'"), Some("pay_out_amount_in_range"))]
 #[tokio::test]
 async fn a_pay_out_is_what_it_settles(#[case] statements: &[&'static str], #[case] constraint: Option<&str>) {

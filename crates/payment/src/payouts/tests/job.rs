@@ -7,9 +7,12 @@ use super::{
     AFTER, Found, count, everything, hotel, owed, pay_out, refund, requested, send_to, sold, sold_at,
 };
 use crate::{
+    model::PartnerTerms,
     payouts::{LineKind, Shares, TransferStatus},
+    psp::MockPsp,
+    reservations::MockReservations,
     store::{payouts, statements},
-    testing::{database, eur, outbox},
+    testing::{database, eur, outbox, reservation_id, service},
 };
 
 const PAY_OUTS: &str = "select count(*) from pay_out";
@@ -71,6 +74,27 @@ async fn a_stay_that_was_cancelled_in_full_is_no_pay_out() {
 }
 
 #[tokio::test]
+async fn what_a_partner_sold_is_paid_like_any_other_stay() {
+    let database = database().await;
+    let pool = database.pool();
+    let service = service(pool, MockReservations::new(), MockPsp::new());
+    let sell = async |check_out| {
+        let partner = "client:acme".to_owned();
+        let terms = PartnerTerms { partner, amount: eur(10_000), taxes: eur(700), check_out };
+        service.record_partner_sale(reservation_id(), &terms).await.unwrap().reservation_id
+    };
+    sell(AFTER).await;
+    let over = sell(date(2030, 5, 4)).await;
+    let cancelled = sell(date(2030, 5, 5)).await;
+    service.settle_partner_sale(cancelled, eur(5000), None).await.unwrap();
+    let id = requested(pool).await;
+    let lines = statements::lines(pool, id, 0, 10).await.unwrap();
+    let seen: Vec<_> = lines.iter().map(|line| (line.reservation_id, line.kind, line.shares.net)).collect();
+    let (sale, refund) = (LineKind::Sale, LineKind::Refund);
+    assert_eq!(seen, [(over, sale, 7905), (cancelled, sale, 7905), (cancelled, refund, -3953)]);
+}
+
+#[tokio::test]
 async fn without_a_destination_money_waits() {
     let database = database().await;
     let pool = database.pool();
@@ -91,7 +115,7 @@ async fn every_hotel_and_currency_has_a_pay_out_of_its_own() {
         sold_at(pool, hotel_id, eur(10_000), 0, date(2030, 5, 4)).await;
         sold_at(pool, hotel_id, yen, 0, date(2030, 5, 4)).await;
     }
-    let mut paid: Vec<_> = pay_out(pool, &everything()).await.into_iter().map(amount).collect();
+    let mut paid: Vec<_> = pay_out(pool, &everything()).await.iter().map(amount).collect();
     paid.sort();
     let expected = ["EUR 85.00", "JPY 7650", "EUR 85.00", "JPY 7650"];
     let mut expected: Vec<_> = expected.into_iter().zip([7, 7, 8, 8]).map(|(a, h)| (h, a.to_owned())).collect();
@@ -99,7 +123,7 @@ async fn every_hotel_and_currency_has_a_pay_out_of_its_own() {
     assert_eq!(paid, expected);
 }
 
-fn amount(found: Found) -> (i32, String) {
+fn amount(found: &Found) -> (i32, String) {
     let Found::Paid { hotel_id, amount, .. } = found else { panic!("{found:?}") };
     (hotel_id, amount.to_string())
 }
@@ -115,7 +139,7 @@ async fn jobs_that_race_pay_each_hotel_once() {
     }
     let options = everything();
     let runs = join_all((0..6).map(|_| pay_out(pool, &options))).await;
-    let mut paid: Vec<_> = runs.into_iter().flatten().map(amount).collect();
+    let mut paid: Vec<_> = runs.iter().flatten().map(amount).collect();
     paid.sort();
     let once: Vec<_> = (1..=5).map(|hotel_id| (hotel_id, "EUR 680.00".to_owned())).collect();
     assert_eq!(paid, once);

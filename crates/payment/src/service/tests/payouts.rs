@@ -20,8 +20,8 @@ use crate::{
     testing::{database, eur, service, simulator},
 };
 
-fn done(word: TransferWord) -> Result<Transferred, PspError> {
-    Ok(Transferred { psp_transfer: "tr_1".into(), word })
+fn done(word: TransferWord) -> Transferred {
+    Transferred { psp_transfer: "tr_1".into(), word }
 }
 
 /// A provider that gives these answers in turn, to orders that are all the same.
@@ -74,7 +74,7 @@ async fn money_moves_once_however_often_the_provider_is_asked() {
         Err(PspError::Unavailable("away")),
         Err(PspError::Unknown("what")),
         Err(PspError::NotYet("on its way")),
-        done(TransferWord::Paid),
+        Ok(done(TransferWord::Paid)),
     ]);
     let _relay = start(pool, MockReservations::new(), psp);
     assert_eq!(quiet(pool).await, Vec::<String>::new());
@@ -145,7 +145,7 @@ async fn a_failed_transfer_is_asked_for_again_when_somebody_says_so() {
     sold(pool).await;
     let id = requested(pool).await;
     {
-        let _relay = start(pool, MockReservations::new(), answering(vec![done(TransferWord::Failed)]));
+        let _relay = start(pool, MockReservations::new(), answering(vec![Ok(done(TransferWord::Failed))]));
         assert_eq!(quiet(pool).await, Vec::<String>::new(), "the provider has done all it was asked to");
     }
     let failed = found(pool, id).await;
@@ -168,7 +168,7 @@ async fn a_failed_transfer_is_asked_for_again_when_somebody_says_so() {
     psp.expect_transfer().times(1).returning(move |order| {
         assert_ne!(order.transfer_id, id, "another key, or the provider would repeat its answer");
         assert_eq!((order.destination.as_str(), order.amount), ("acct_new", eur(7905)));
-        Box::pin(async { done(TransferWord::Paid) })
+        Box::pin(async { Ok(done(TransferWord::Paid)) })
     });
     let _relay = start(pool, MockReservations::new(), psp);
     assert_eq!(quiet(pool).await, Vec::<String>::new());
