@@ -112,11 +112,7 @@ async fn what_is_no_case_or_no_request_is_refused() {
     world.admin.post(&format!("{unknown}:replay"), json!({})).await.refused(404, "CASE_NOT_FOUND");
     world.admin.post(&format!("{path}:replay"), json!({})).await.refused(400, "NO_REPLAY");
     let list = "/v1/reconciliationCases";
-    for (query, field) in [
-        ("day=yesterday", "day"),
-        ("page_size=-1", "page_size"),
-        ("page_token=x", "page_token"),
-    ] {
+    for (query, field) in [("day=yesterday", "day"), ("page_size=-1", "page_size"), ("page_token=x", "page_token")] {
         world.admin.get(&format!("{list}?{query}")).await.violating(&[field]);
     }
     for (query, field) in [("state=9", "state"), ("class=ODD", "class")] {

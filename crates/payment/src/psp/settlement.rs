@@ -88,19 +88,13 @@ fn refusal(status: StatusCode) -> SettlementError {
 }
 
 fn lines(pieces: Pieces) -> SettlementLines {
-    let reading = Some((pieces, FileReader::default()));
-    stream::try_unfold(reading, |reading| async {
-        let Some((mut pieces, mut reader)) = reading else { return Ok(None) };
-        match pieces.next().await? {
-            Some(piece) => {
-                let lines = reader.read(&piece)?;
-                Ok(Some((lines, Some((pieces, reader)))))
-            }
-            None => {
-                reader.finish()?;
-                Ok(None)
-            }
-        }
+    stream::try_unfold((pieces, FileReader::default()), |(mut pieces, mut reader)| async {
+        let Some(piece) = pieces.next().await? else {
+            reader.finish()?;
+            return Ok(None);
+        };
+        let lines = reader.read(&piece)?;
+        Ok(Some((lines, (pieces, reader))))
     })
     .boxed()
 }

@@ -238,7 +238,7 @@ mod tests {
 
     #[test]
     fn amounts_are_in_the_decimals_of_their_currency() {
-        assert_eq!(amount(Some(&(12_050, "EUR".to_owned()))), "120.50 EUR");
+        assert_eq!(amount(Some(&(12_050, "EUR".to_owned()))), "EUR 120.50");
         assert_eq!(amount(Some(&(5, "QQQ".to_owned()))), "5 minor units of QQQ");
         assert_eq!(amount(None), "-");
     }
