@@ -125,7 +125,7 @@ async fn every_hotel_and_currency_has_a_pay_out_of_its_own() {
 
 fn amount(found: &Found) -> (i32, String) {
     let Found::Paid { hotel_id, amount, .. } = found else { panic!("{found:?}") };
-    (hotel_id, amount.to_string())
+    (*hotel_id, amount.to_string())
 }
 
 #[tokio::test]
