@@ -54,7 +54,7 @@ async fn what_is_no_file_says_why(#[case] status: u16, #[case] expected: Settlem
 #[tokio::test]
 async fn a_provider_that_says_nothing_is_not_waited_for_long() {
     let server = MockServer::start().await;
-    let slow = ResponseTemplate::new(200).set_delay(Duration::from_secs(60));
+    let slow = ResponseTemplate::new(200).set_delay(Duration::from_mins(1));
     Mock::given(query_param("partial", "true")).respond_with(slow).mount(&server).await;
     let impatient = SimulatorPsp::new(&server.uri(), "sk_test".into(), Duration::from_millis(100)).unwrap();
     let silence = Err(PspError::NoAnswer("no answer in time").into());

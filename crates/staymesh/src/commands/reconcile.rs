@@ -15,7 +15,7 @@ use staymesh_payment::{
     psp::provider::AnyPsp,
     reconcile::{
         self, Options, Progress, Summary,
-        model::{Case, Class, State, Sum},
+        model::{Case, Class, Resolution, State, Sum},
         store::cases::{self, Filter},
         yesterday,
     },
@@ -59,7 +59,7 @@ pub(crate) struct ListCases {
     /// Only cases in this state
     #[arg(long, value_enum)]
     state: Option<StateName>,
-    /// Only cases of this class, for example MISSING_AT_PSP
+    /// Only cases of this class, for example `MISSING_AT_PSP`
     #[arg(long, value_parser = class)]
     class: Option<Class>,
     /// Only cases of this day, yyyy-mm-dd
@@ -168,7 +168,9 @@ impl ListCases {
             let Some(last) = page.last() else { break };
             (after, count) = (Some(last.case_id), count + page.len());
             if self.json {
-                page.iter().for_each(|case| println!("{}", as_json(case)));
+                for case in &page {
+                    println!("{}", as_json(case));
+                }
             } else {
                 println!("{}", table(&page));
             }
@@ -189,7 +191,7 @@ fn as_json(case: &Case) -> Value {
         "payment_id": finding.payment_id, "reservation_id": finding.reservation_id,
         "expected": sum(&finding.expected), "found": sum(&finding.found), "detail": finding.detail,
         "state": case.state.as_str(), "owner": case.owner, "note": case.note,
-        "resolution": case.resolution.map(|resolution| resolution.as_str()), "can_replay": case.can_replay(),
+        "resolution": case.resolution.map(Resolution::as_str), "can_replay": case.can_replay(),
         "create_time": case.created_at, "find_time": case.found_at, "update_time": case.changed_at,
     })
 }
