@@ -2,7 +2,9 @@
 
 mod check;
 mod late;
+mod letters;
 mod pages;
+mod partners;
 mod refunds;
 mod webhook;
 

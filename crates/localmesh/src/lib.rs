@@ -173,6 +173,14 @@ impl LocalMesh {
             .env("STAYMESH_ADMIN_PASSWORD", self.admin_password()?))
     }
 
+    /// A command of `staymesh job` on the database of a service, still to be spawned.
+    ///
+    /// # Errors
+    /// When there is no such database.
+    pub fn job(&self, service: &str, args: &[&str]) -> Result<Launch> {
+        self.command("a job", service, &[&["job"], args].concat())
+    }
+
     /// The command that checks the bookings and the money, still to be spawned; it writes what it finds to `report`.
     ///
     /// # Errors

@@ -32,6 +32,9 @@ pub enum PaymentError {
     /// The request id belongs to another refund.
     #[error("the request id came before with other content")]
     RequestIdReused,
+    /// The reservation has a partner's sale with other terms.
+    #[error("the sale of this reservation was recorded with other terms")]
+    SaleDiffers,
     /// The provider cannot be asked, or did not say what it did.
     #[error("the payment provider does not answer; try again")]
     PspUnavailable,
@@ -84,6 +87,7 @@ impl From<PaymentError> for Problem {
             PaymentError::HoldExpired => Self::new(Reason::HoldExpired, message),
             PaymentError::RefundExceedsPayment => Self::new(Reason::RefundExceedsPayment, message),
             PaymentError::RequestIdReused => Self::new(Reason::RequestIdReused, message),
+            PaymentError::SaleDiffers => Self::new(Reason::ReservationIdReused, message),
             PaymentError::PspUnavailable => {
                 Self::new(Reason::PspUnavailable, message).retry_after(Duration::from_secs(2))
             }

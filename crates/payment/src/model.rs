@@ -213,6 +213,58 @@ pub struct Refund {
     pub succeeded: bool,
 }
 
+/// What was agreed on when a partner sold a reservation that it collects the money for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PartnerTerms {
+    /// Who owes it: the subject of the partner's token.
+    pub partner: String,
+    /// The price with taxes.
+    pub amount: Money,
+    /// The taxes and fees in it, in the same currency.
+    pub taxes: Money,
+    /// The day of leaving.
+    pub check_out: Date,
+}
+
+/// A line of a partner's invoice.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PartnerSale {
+    /// What was sold.
+    pub reservation_id: ReservationId,
+    /// What was agreed on.
+    pub terms: PartnerTerms,
+    /// Who gets what of it.
+    pub parts: Parts,
+    /// What the partner does not owe after all, in the currency of the amount.
+    pub credited: Money,
+    /// When it was recorded.
+    pub created_at: Timestamp,
+    /// When its cancellation was.
+    pub cancelled_at: Option<Timestamp>,
+}
+
+impl PartnerSale {
+    /// What was sold, as the ledger has it.
+    pub fn sold(&self) -> Sold {
+        Sold { reservation_id: self.reservation_id, currency: self.terms.amount.currency(), parts: self.parts }
+    }
+
+    /// What is kept as commission.
+    pub fn commission(&self) -> Money {
+        self.part(self.parts.commission)
+    }
+
+    /// What the partner owes.
+    pub fn owed(&self) -> Money {
+        self.part(self.terms.amount.minor() - self.credited.minor())
+    }
+
+    /// An amount that is not negative and no more than all of it, so it is one.
+    fn part(&self, minor: i64) -> Money {
+        Money::from_minor(minor, self.terms.amount.currency()).unwrap_or(self.terms.amount)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;

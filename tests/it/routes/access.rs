@@ -83,6 +83,7 @@ const ROUTES: &[Route] = &[
     ("POST", "/v1/hotels/{hotel_id}/inventory:bulkSet", Gate::Internal, HOUSE),
     ("GET", "/v1/hotels/{hotel_id}/payments", Gate::Internal, HOUSE),
     ("POST", "/v1/payments/{payment_id}:refund", Gate::Internal, ADMINS),
+    ("GET", "/v1/partnerSales", Gate::Internal, ADMINS),
     ("GET", "/v1/users:find", Gate::Internal, ADMINS),
     ("POST", "/v1/users/{user_id}:setRole", Gate::Internal, ADMINS),
     ("POST", "/v1/clients", Gate::Internal, ADMINS),

@@ -1,15 +1,15 @@
 //! What hotel staff and administrators do with payments.
 
 use staymesh_api::payment::v1::{
-    ListPaymentsRequest, ListPaymentsResponse, RefundPaymentRequest, RefundPaymentResponse,
-    payment_admin_service_server::PaymentAdminService,
+    ListPartnerSalesRequest, ListPartnerSalesResponse, ListPaymentsRequest, ListPaymentsResponse, RefundPaymentRequest,
+    RefundPaymentResponse, payment_admin_service_server::PaymentAdminService,
 };
 use staymesh_domain::{FieldError, HotelId, Page, PaymentId, parse_request_id};
 use staymesh_mesh::{Caller, values::money_from};
 use tonic::{Request, Response, Status};
 use uuid::Uuid;
 
-use super::{Grpc, shown, status_filter};
+use super::{Grpc, partner, shown, status_filter};
 use crate::{error::PaymentError, psp::Psp, reservations::Reservations};
 
 #[tonic::async_trait]
@@ -38,6 +38,16 @@ impl<R: Reservations, P: Psp> PaymentAdminService for Grpc<R, P> {
         let (id, amount, request_id) = read(request.get_ref()).map_err(PaymentError::from)?;
         let payment = self.0.refund(id, amount, request_id).await?;
         Ok(Response::new(RefundPaymentResponse { payment: Some(shown(payment)) }))
+    }
+
+    async fn list_partner_sales(
+        &self,
+        request: Request<ListPartnerSalesRequest>,
+    ) -> Result<Response<ListPartnerSalesResponse>, Status> {
+        let wanted = partner::wanted(request.into_inner())?;
+        let (sales, next_page_token) = self.0.list_partner_sales(&wanted.partner, wanted.days, &wanted.page).await?;
+        let sales = sales.into_iter().map(partner::shown).collect();
+        Ok(Response::new(ListPartnerSalesResponse { sales, next_page_token }))
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod admin;
 mod flow;
+mod partner;
 mod public;
 mod webhook;
 

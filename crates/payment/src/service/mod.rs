@@ -5,6 +5,7 @@
 
 mod create;
 mod deliver;
+mod partner;
 mod refund;
 mod settle;
 mod sweep;
@@ -26,6 +27,7 @@ use staymesh_store::{
 use uuid::Uuid;
 
 pub use deliver::{Messenger, REFUNDS_AT_ONCE};
+pub use partner::InvoicePlace;
 
 use crate::model::CheckoutStatus;
 use crate::{

@@ -3,6 +3,7 @@
 mod cancel;
 mod create;
 mod ledger;
+mod partner;
 mod relay;
 mod stripe;
 mod sweep;

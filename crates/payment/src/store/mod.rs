@@ -1,6 +1,7 @@
 //! SQL, and nothing but SQL.
 
 pub mod events;
+pub mod partner_sales;
 pub mod payments;
 pub mod refunds;
 

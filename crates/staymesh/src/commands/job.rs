@@ -13,6 +13,8 @@ use staymesh_reservation::{
 };
 use staymesh_store::{StoreConfig, parse_duration};
 
+use super::dead_letters::{ListDeadLetters, ReplayDeadLetters};
+
 /// Work that is done once a day or by hand.
 #[derive(Subcommand)]
 pub(crate) enum Job {
@@ -21,6 +23,11 @@ pub(crate) enum Job {
     ExtendInventory(ExtendInventory),
     /// Move the nights of months that are over out of the hot table; bookings stay. Safe to stop and to repeat
     ArchiveInventory(ArchiveInventory),
+    /// List events of this service's outbox that were set aside, and why. Changes nothing
+    ListDeadLetters(ListDeadLetters),
+    /// Send events of this service's outbox that were set aside on their way again, after their cause is gone. Safe to
+    /// stop, to repeat and to run twice at once
+    ReplayDeadLetters(ReplayDeadLetters),
 }
 
 #[derive(Args)]
@@ -52,6 +59,8 @@ impl Job {
         match self {
             Self::ExtendInventory(job) => job.run().await,
             Self::ArchiveInventory(job) => job.run().await,
+            Self::ListDeadLetters(job) => job.run().await,
+            Self::ReplayDeadLetters(job) => job.run().await,
         }
     }
 }

@@ -1,6 +1,7 @@
 //! What an operator can ask of the binary, one file a command.
 
 pub(crate) mod check;
+mod dead_letters;
 pub(crate) mod edge;
 pub(crate) mod identity;
 pub(crate) mod job;
