@@ -5,6 +5,7 @@ mod late;
 mod letters;
 mod pages;
 mod partners;
+mod payouts;
 mod refunds;
 mod webhook;
 

@@ -12,6 +12,7 @@ mod hidden;
 mod hotels;
 mod inventory;
 mod logins;
+mod pay_outs;
 mod payments;
 mod prices;
 mod requests;

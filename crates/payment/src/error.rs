@@ -20,6 +20,9 @@ pub enum PaymentError {
     /// There is no such reservation, or not for this caller.
     #[error("there is no such reservation")]
     ReservationNotFound,
+    /// There is no such pay-out, or not of this hotel.
+    #[error("the hotel has no such pay-out")]
+    PayOutNotFound,
     /// The reservation does not wait for a payment; says why.
     #[error("{0}")]
     NotPayable(&'static str),
@@ -83,6 +86,7 @@ impl From<PaymentError> for Problem {
             PaymentError::Field(error) => error.into(),
             PaymentError::NotFound => Self::new(Reason::PaymentNotFound, message),
             PaymentError::ReservationNotFound => Self::new(Reason::ReservationNotFound, message),
+            PaymentError::PayOutNotFound => Self::new(Reason::PayOutNotFound, message),
             PaymentError::NotPayable(_) => Self::new(Reason::ReservationNotPayable, message),
             PaymentError::HoldExpired => Self::new(Reason::HoldExpired, message),
             PaymentError::RefundExceedsPayment => Self::new(Reason::RefundExceedsPayment, message),

@@ -5,6 +5,8 @@
 //! with the same idempotency key; an open payment is asked for at the provider, in case its event was lost; and what
 //! the reservation service or the provider must learn goes through the outbox.
 //!
+//! Hotels are paid after their guests have left, by a job ([`payouts`]) and the outbox.
+//!
 //! Every change of money is one transaction (`service`'s `apply`, `refund::request` and `refund::succeed`), and its
 //! entries in the [`ledger`] are part of it.
 
@@ -14,6 +16,7 @@ pub mod error;
 pub mod grpc;
 pub mod ledger;
 pub mod model;
+pub mod payouts;
 pub mod psp;
 pub mod reservations;
 pub mod service;
@@ -38,7 +41,7 @@ pub use config::Config;
 use grpc::{Grpc, Webhook};
 use psp::provider::AnyPsp;
 use reservations::MeshReservations;
-use service::{Messenger, Payments, REFUNDS_AT_ONCE};
+use service::{Messenger, PAY_OUTS_AT_ONCE, Payments, REFUNDS_AT_ONCE};
 
 /// The migrations of this service's database.
 pub static MIGRATOR: sqlx::migrate::Migrator = sqlx::migrate!("../../migrations/payment");
@@ -65,8 +68,8 @@ pub async fn serve(config: Config, stop: CancellationToken) -> Result<(), NodeEr
         page_margin: config.psp.payment_page_margin,
         commission_basis_points: config.commission_basis_points,
     });
-    let options =
-        RelayOptions { concurrency: 2 * REFUNDS_AT_ONCE, max_attempts: MAX_ATTEMPTS, ..RelayOptions::default() };
+    let concurrency = 2 * REFUNDS_AT_ONCE + PAY_OUTS_AT_ONCE;
+    let options = RelayOptions { concurrency, max_attempts: MAX_ATTEMPTS, ..RelayOptions::default() };
     node.carry_outbox(Messenger::new(payments.clone()), payments.wake.clone(), options);
     node.spawn(payments.clone().sweep(node.stop.clone()));
     node.spawn(ledger::wallets::keep(node.pool.clone(), node.stop.clone()));

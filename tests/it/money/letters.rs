@@ -12,7 +12,7 @@ use crate::support::{Stay, World, database, eventually};
 const LIMIT: Duration = Duration::from_mins(1);
 
 /// Runs the job; yields whether it went well, and the lines it printed.
-fn job(world: &World<'_>, service: &str, args: &[&str]) -> (bool, Vec<String>) {
+pub(super) fn job(world: &World<'_>, service: &str, args: &[&str]) -> (bool, Vec<String>) {
     let log = world.mesh.local().logs().join(format!("letters-{}.log", Uuid::new_v4().simple()));
     let launch = world.mesh.local().job(service, args).expect("a command").log(&log);
     let mut process = launch.spawn().expect("it starts");

@@ -127,6 +127,8 @@ reasons! {
     // Payment
     /// There is no such payment, or it is somebody else's.
     PaymentNotFound = "PAYMENT_NOT_FOUND", NotFound;
+    /// The hotel has no such pay-out.
+    PayOutNotFound = "PAY_OUT_NOT_FOUND", NotFound;
     /// The reservation does not wait for a payment.
     ReservationNotPayable = "RESERVATION_NOT_PAYABLE", FailedPrecondition;
     /// More than what is left of the payment.

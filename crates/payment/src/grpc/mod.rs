@@ -3,6 +3,7 @@
 mod admin;
 mod flow;
 mod partner;
+mod pay_outs;
 mod public;
 mod webhook;
 

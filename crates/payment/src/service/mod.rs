@@ -6,6 +6,7 @@
 mod create;
 mod deliver;
 mod partner;
+mod payouts;
 mod refund;
 mod settle;
 mod sweep;
@@ -26,8 +27,9 @@ use staymesh_store::{
 };
 use uuid::Uuid;
 
-pub use deliver::{Messenger, REFUNDS_AT_ONCE};
+pub use deliver::{Messenger, PAY_OUTS_AT_ONCE, REFUNDS_AT_ONCE};
 pub use partner::InvoicePlace;
+pub use payouts::Statement;
 
 use crate::model::CheckoutStatus;
 use crate::{

@@ -4,6 +4,7 @@ mod cancel;
 mod create;
 mod ledger;
 mod partner;
+mod payouts;
 mod relay;
 mod stripe;
 mod sweep;

@@ -13,7 +13,10 @@ use staymesh_reservation::{
 };
 use staymesh_store::{StoreConfig, parse_duration};
 
-use super::dead_letters::{ListDeadLetters, ReplayDeadLetters};
+use super::{
+    dead_letters::{ListDeadLetters, ReplayDeadLetters},
+    pay_out::{PayOut, PayOutStatement},
+};
 
 /// Work that is done once a day or by hand.
 #[derive(Subcommand)]
@@ -23,6 +26,11 @@ pub(crate) enum Job {
     ExtendInventory(ExtendInventory),
     /// Move the nights of months that are over out of the hot table; bookings stay. Safe to stop and to repeat
     ArchiveInventory(ArchiveInventory),
+    /// Pay hotels for stays that are over, taxes and commission kept; run it daily. Reads the payment database. Safe to
+    /// stop, to repeat and to run twice at once
+    PayOut(PayOut),
+    /// Write what a pay-out is made of as a CSV file. Reads the payment database
+    PayOutStatement(PayOutStatement),
     /// List events of this service's outbox that were set aside, and why. Changes nothing
     ListDeadLetters(ListDeadLetters),
     /// Send events of this service's outbox that were set aside on their way again, after their cause is gone. Safe to
@@ -59,6 +67,8 @@ impl Job {
         match self {
             Self::ExtendInventory(job) => job.run().await,
             Self::ArchiveInventory(job) => job.run().await,
+            Self::PayOut(job) => job.run().await,
+            Self::PayOutStatement(job) => job.run().await,
             Self::ListDeadLetters(job) => job.run().await,
             Self::ReplayDeadLetters(job) => job.run().await,
         }

@@ -6,6 +6,7 @@ pub(crate) mod edge;
 pub(crate) mod identity;
 pub(crate) mod job;
 pub(crate) mod migrate;
+pub(crate) mod pay_out;
 pub(crate) mod seed;
 pub(crate) mod serve;
 
