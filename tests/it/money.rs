@@ -6,6 +6,7 @@ mod letters;
 mod pages;
 mod partners;
 mod payouts;
+mod reconcile;
 mod refunds;
 mod webhook;
 

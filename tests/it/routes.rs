@@ -8,6 +8,7 @@ mod access;
 mod accounts;
 mod clients;
 mod closing;
+mod finance;
 mod hidden;
 mod hotels;
 mod inventory;

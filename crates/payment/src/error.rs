@@ -44,6 +44,18 @@ pub enum PaymentError {
     /// The provider says no to what should be right.
     #[error("{0}")]
     PspRefused(PspError),
+    /// There is no such reconciliation case.
+    #[error("there is no such reconciliation case")]
+    CaseNotFound,
+    /// The case is over.
+    #[error("the case is resolved")]
+    CaseResolved,
+    /// The etag is of an older state.
+    #[error("it has changed since this etag was read; read it again")]
+    CaseChanged,
+    /// Nothing can be done again about the case.
+    #[error("nothing can be done again about this case")]
+    NoReplay,
     /// The event is not from the provider, or not from now.
     #[error(transparent)]
     Signature(#[from] SignatureError),
@@ -96,6 +108,10 @@ impl From<PaymentError> for Problem {
                 Self::new(Reason::PspUnavailable, message).retry_after(Duration::from_secs(2))
             }
             PaymentError::PspRefused(error) => Self::internal(&error),
+            PaymentError::CaseNotFound => Self::new(Reason::CaseNotFound, message),
+            PaymentError::CaseResolved => Self::new(Reason::CaseResolved, message),
+            PaymentError::CaseChanged => Self::new(Reason::EtagMismatch, message),
+            PaymentError::NoReplay => Self::new(Reason::NoReplay, message),
             PaymentError::Signature(SignatureError::Invalid) => Self::new(Reason::WebhookSignatureInvalid, message),
             PaymentError::Signature(SignatureError::WrongTime) => Self::new(Reason::WebhookTooOld, message),
             PaymentError::EventTooLarge => Self::new(Reason::RequestTooLarge, message),

@@ -18,6 +18,7 @@ pub mod ledger;
 pub mod model;
 pub mod payouts;
 pub mod psp;
+pub mod reconcile;
 pub mod reservations;
 pub mod service;
 pub mod store;
@@ -27,6 +28,7 @@ mod testing;
 use std::sync::Arc;
 
 use staymesh_api::payment::v1::{
+    finance_service_server::{FinanceServiceServer, SERVICE_NAME as FINANCE},
     payment_admin_service_server::{PaymentAdminServiceServer, SERVICE_NAME as ADMIN},
     payment_flow_service_server::{PaymentFlowServiceServer, SERVICE_NAME as FLOW},
     payment_service_server::{PaymentServiceServer, SERVICE_NAME as PUBLIC},
@@ -78,7 +80,8 @@ pub async fn serve(config: Config, stop: CancellationToken) -> Result<(), NodeEr
     let webhook = Webhook { payments, provider: config.psp.psp, secrets: config.psp.psp_webhook_secrets };
     let routes = Routes::new(PaymentServiceServer::new(grpc.clone()))
         .add_service(PaymentAdminServiceServer::new(grpc.clone()))
+        .add_service(FinanceServiceServer::new(grpc.clone()))
         .add_service(PaymentFlowServiceServer::new(grpc))
         .add_service(PspWebhookServiceServer::new(webhook));
-    node.serve(verifier, routes, vec![PUBLIC, ADMIN, FLOW, WEBHOOK], &MIGRATOR).await
+    node.serve(verifier, routes, vec![PUBLIC, ADMIN, FINANCE, FLOW, WEBHOOK], &MIGRATOR).await
 }

@@ -115,6 +115,7 @@ pub(crate) fn booking() -> Booking {
         taxes: eur(700),
         check_out: date(2030, 5, 4),
         create_time: Timestamp::now(),
+        changed_at: Timestamp::now(),
         hold_expire_time: Some(Timestamp::now() + SignedDuration::from_mins(15)),
     }
 }

@@ -71,7 +71,7 @@ async fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: {error:#}");
-            ExitCode::FAILURE
+            if error.is::<commands::reconcile::CouldNotLook>() { ExitCode::from(2) } else { ExitCode::FAILURE }
         }
     }
 }

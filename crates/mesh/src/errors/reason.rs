@@ -135,6 +135,12 @@ reasons! {
     RefundExceedsPayment = "REFUND_EXCEEDS_PAYMENT", FailedPrecondition;
     /// The payment provider is away; try again after `RetryInfo`.
     PspUnavailable = "PSP_UNAVAILABLE", Unavailable;
+    /// There is no such reconciliation case.
+    CaseNotFound = "CASE_NOT_FOUND", NotFound;
+    /// The reconciliation case is over.
+    CaseResolved = "CASE_RESOLVED", FailedPrecondition;
+    /// Nothing can be done again about the reconciliation case.
+    NoReplay = "NO_REPLAY", FailedPrecondition;
     /// The signature of the event is missing or wrong.
     WebhookSignatureInvalid = "WEBHOOK_SIGNATURE_INVALID", Unauthenticated;
     /// The event was signed too long ago.

@@ -1,6 +1,7 @@
 //! Proto in, domain out, domain error to status. No rules here.
 
 mod admin;
+mod finance;
 mod flow;
 mod partner;
 mod pay_outs;

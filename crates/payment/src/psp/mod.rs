@@ -4,6 +4,7 @@
 pub mod event;
 mod http;
 pub mod provider;
+pub mod settlement;
 pub mod signature;
 pub mod simulator;
 pub mod stripe;

@@ -19,7 +19,7 @@ const MAX_ANSWER: usize = 64 * 1024;
 
 /// Speaks to the simulator.
 #[derive(Clone)]
-pub struct SimulatorPsp(Http);
+pub struct SimulatorPsp(pub(super) Http);
 
 #[derive(Deserialize)]
 struct SessionAnswer {

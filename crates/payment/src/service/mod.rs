@@ -98,7 +98,7 @@ impl<R: Reservations, P: Psp> Payments<R, P> {
     }
 
     /// Takes in how the provider says a checkout stands, outside of any event.
-    async fn learn(&self, id: PaymentId, checkout: &Checkout) -> Result<Payment, PaymentError> {
+    pub(crate) async fn learn(&self, id: PaymentId, checkout: &Checkout) -> Result<Payment, PaymentError> {
         let mut transaction = self.pool.begin().await?;
         let payment = payments::lock(&mut transaction, id).await?.ok_or(PaymentError::NotFound)?;
         if checkout.status == CheckoutStatus::Paid && checkout.amount != payment.amount {

@@ -97,6 +97,18 @@ impl<R: Reservations, P: Psp> Payments<R, P> {
         }
     }
 
+    /// Asks the provider again for a transfer that has not ended here, with the key that it knows it by.
+    pub(crate) async fn ask_for_transfer(&self, transfer_id: Uuid) -> Result<(), PaymentError> {
+        let transfer = transfers::find(&self.pool, transfer_id).await?.ok_or(PaymentError::PayOutNotFound)?;
+        if transfer.status != TransferStatus::Requested {
+            return Ok(());
+        }
+        let order = TransferOrder { transfer_id, destination: transfer.destination, amount: transfer.amount };
+        let made = self.psp.transfer(order).await?;
+        let end = End { psp_transfer: Some(&made.psp_transfer), word: made.word, failure: NOT_DELIVERED };
+        self.transfer_ended(transfer_id, &end).await.map(drop)
+    }
+
     async fn transfer_ended(&self, transfer_id: Uuid, end: &End<'_>) -> Result<Outcome, PaymentError> {
         let mut transaction = self.pool.begin().await?;
         let transfer = transfers::lock(&mut transaction, transfer_id).await?.ok_or(PaymentError::PayOutNotFound)?;

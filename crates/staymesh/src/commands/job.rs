@@ -16,6 +16,7 @@ use staymesh_store::{StoreConfig, parse_duration};
 use super::{
     dead_letters::{ListDeadLetters, ReplayDeadLetters},
     pay_out::{PayOut, PayOutStatement},
+    reconcile::{ListCases, Reconcile},
 };
 
 /// Work that is done once a day or by hand.
@@ -36,6 +37,12 @@ pub(crate) enum Job {
     /// Send events of this service's outbox that were set aside on their way again, after their cause is gone. Safe to
     /// stop, to repeat and to run twice at once
     ReplayDeadLetters(ReplayDeadLetters),
+    /// Compare a day's money with the payment provider's settlement file, the wallets and the reservations; run it daily.
+    /// Takes the settings of the payment service. Ends with status 0 when no case is open, with 1 when cases are open,
+    /// and with 2 when it could not look. Safe to stop, to repeat and to run twice at once
+    Reconcile(Box<Reconcile>),
+    /// List what the reconciliation has found and what became of it. Reads the payment database
+    ListCases(ListCases),
 }
 
 #[derive(Args)]
@@ -71,6 +78,8 @@ impl Job {
             Self::PayOutStatement(job) => job.run().await,
             Self::ListDeadLetters(job) => job.run().await,
             Self::ReplayDeadLetters(job) => job.run().await,
+            Self::Reconcile(job) => job.run().await,
+            Self::ListCases(job) => job.run().await,
         }
     }
 }
