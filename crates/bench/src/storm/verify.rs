@@ -164,7 +164,7 @@ async fn read(http: &reqwest::Client, file: &str, key: &str) -> Result<Moves> {
 /// The same by the ledger.
 async fn posted(payments: &PgPool) -> Result<Moves> {
     let rows = sqlx::query(
-        "select case kind when 'CHARGE' then 'charge' else 'refund' end, source_id, abs(e.amount_minor)
+        "select case ledger_transaction.kind when 'CHARGE' then 'charge' else 'refund' end, source_id, abs(e.amount_minor)
          from ledger_transaction join ledger_entry e using (transaction_id)
              join ledger_account a on a.account_id = e.account_id and a.kind = 'PSP_CLEARING'
          where ledger_transaction.kind in ('CHARGE', 'REFUND_PAID')",

@@ -57,6 +57,8 @@ const TRANSACTIONS: &str = ranked!(
                  then not exists (select from payment_order where payment_id = source_id)
              when kind in ('REFUND_OWED', 'REFUND_PAID')
                  then not exists (select from refund where refund_id = source_id)
+             when kind in ('PARTNER_SALE', 'PARTNER_CREDIT')
+                 then not exists (select from partner_sale where reservation_id = source_id)
              when kind = 'PAY_OUT'
                  then not exists (select from pay_out_transfer where payout_id = source_id and status = 'PAID')
              else kind is null end
