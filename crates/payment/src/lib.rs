@@ -5,13 +5,13 @@
 //! with the same idempotency key; an open payment is asked for at the provider, in case its event was lost; and what
 //! the reservation service or the provider must learn goes through the outbox.
 //!
-//! The ledger and the reconciliation with the provider's settlement files will stand beside this: every change of money
-//! is one transaction here (`service`'s `apply`, `refund::request` and `refund::succeed`), which is where their entries
-//! belong.
+//! Every change of money is one transaction (`service`'s `apply`, `refund::request` and `refund::succeed`), and its
+//! entries in the [`ledger`] are part of it.
 
 pub mod config;
 pub mod error;
 pub mod grpc;
+pub mod ledger;
 pub mod model;
 pub mod psp;
 pub mod reservations;
@@ -63,11 +63,13 @@ pub async fn serve(config: Config, stop: CancellationToken) -> Result<(), NodeEr
         wake: Wake::default(),
         check_after: config.psp.payment_check_after,
         page_margin: config.psp.payment_page_margin,
+        commission_basis_points: config.commission_basis_points,
     });
     let options =
         RelayOptions { concurrency: 2 * REFUNDS_AT_ONCE, max_attempts: MAX_ATTEMPTS, ..RelayOptions::default() };
     node.carry_outbox(Messenger::new(payments.clone()), payments.wake.clone(), options);
     node.spawn(payments.clone().sweep(node.stop.clone()));
+    node.spawn(ledger::wallets::keep(node.pool.clone(), node.stop.clone()));
 
     let grpc = Grpc(payments.clone());
     let routes = Routes::new(PaymentServiceServer::new(grpc.clone()))

@@ -1,8 +1,10 @@
 //! Payments and refunds, and what may become of them.
 
-use jiff::Timestamp;
+use jiff::{Timestamp, civil::Date};
 use staymesh_domain::{HotelId, Money, PaymentId, ReservationId};
 use uuid::Uuid;
+
+use crate::ledger::{Parts, Sold};
 
 /// Where a payment stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -100,6 +102,8 @@ pub struct Payment {
     pub owner: String,
     /// What is to be paid.
     pub amount: Money,
+    /// Who gets what of it.
+    pub parts: Parts,
     /// Where it stands.
     pub status: Status,
     /// Where the provider's page sends the guest afterwards; empty for nowhere.
@@ -128,6 +132,11 @@ impl Payment {
         self.reservation_id.hotel_id()
     }
 
+    /// What it is paid for, as the ledger has it.
+    pub fn sold(&self) -> Sold {
+        Sold { reservation_id: self.reservation_id, currency: self.amount.currency(), parts: self.parts }
+    }
+
     /// What has come and is not on its way back, in minor units.
     pub fn left_minor(&self) -> i64 {
         if self.status.has_money() { self.amount.minor() - self.refund_requested.minor() } else { 0 }
@@ -145,6 +154,10 @@ pub struct NewPayment {
     pub owner: String,
     /// See [`Payment`].
     pub amount: Money,
+    /// See [`Payment`]. Together they are the amount.
+    pub parts: Parts,
+    /// The day of leaving: after it the hotel is paid.
+    pub check_out: Date,
     /// See [`Payment`].
     pub return_url: String,
     /// See [`Payment`].

@@ -1,13 +1,13 @@
 //! The reservation service, as far as payments need it.
 
-use jiff::Timestamp;
+use jiff::{Timestamp, civil::Date};
 use staymesh_api::reservation::v1::{
     CancellationReason, ConfirmPaymentRequest, ConfirmRefundRequest, GetReservationRequest, PaymentMode,
     RejectPaymentRequest, Reservation, ReservationStatus,
     reservation_flow_service_client::ReservationFlowServiceClient,
     reservation_service_client::ReservationServiceClient,
 };
-use staymesh_domain::{Money, PaymentId, ReservationId};
+use staymesh_domain::{Money, PaymentId, ReservationId, parse_date};
 use staymesh_mesh::{
     Problem, Reason,
     client::{MeshChannel, RetryBudget, retry},
@@ -28,6 +28,10 @@ pub struct Booking {
     pub payment_mode: PaymentMode,
     /// All that is to be paid.
     pub total: Money,
+    /// The taxes and fees in it.
+    pub taxes: Money,
+    /// The day of leaving.
+    pub check_out: Date,
     /// Since when it holds its rooms.
     pub create_time: Timestamp,
     /// Until when the rooms are held without payment.
@@ -119,14 +123,24 @@ impl Reservations for MeshReservations {
 }
 
 fn booking(reservation: &Reservation) -> Result<Booking, Problem> {
-    let total = reservation.price.as_ref().and_then(|price| price.total.as_ref());
+    let price = reservation.price.as_ref();
+    let total = money_from(price.and_then(|price| price.total.as_ref()), "price.total");
+    let total = total.map_err(|error| Problem::internal(&error))?;
+    let taxes = price.map(|price| price.taxes.as_slice()).unwrap_or_default();
+    let taxes = taxes.iter().try_fold(Money::zero(total.currency()), |sum, tax| {
+        let amount =
+            money_from(tax.amount.as_ref(), "price.taxes.amount").map_err(|error| Problem::internal(&error))?;
+        sum.checked_add(amount).map_err(|error| Problem::internal(&error))
+    })?;
     let instant = |seconds, nanos| Timestamp::new(seconds, nanos).map_err(|error| Problem::internal(&error));
     Ok(Booking {
         owner: reservation.owner.clone(),
         status: reservation.status(),
         hold_expired: reservation.cancellation_reason() == CancellationReason::HoldExpired,
         payment_mode: reservation.payment_mode(),
-        total: money_from(total, "price.total").map_err(|error| Problem::internal(&error))?,
+        total,
+        taxes,
+        check_out: parse_date(&reservation.check_out).map_err(|error| Problem::internal(&error))?,
         create_time: reservation
             .create_time
             .map_or(Ok(Timestamp::UNIX_EPOCH), |time| instant(time.seconds, time.nanos))?,

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::{SignedDuration, Timestamp, civil::date};
 use sqlx::PgPool;
 use staymesh_api::reservation::v1::{PaymentMode, ReservationStatus};
 use staymesh_domain::{HotelId, Money, PaymentId, ReservationId};
@@ -15,6 +15,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::{
     MIGRATOR,
+    ledger::Parts,
     model::{CheckoutStatus, NewPayment, Payment, Status},
     psp::{Checkout, simulator::SimulatorPsp},
     reservations::Booking,
@@ -41,6 +42,8 @@ pub(crate) fn new_payment(reservation_id: ReservationId) -> NewPayment {
         reservation_id,
         owner: "guest-1".into(),
         amount: eur(10_000),
+        parts: Parts::with_commission(10_000, 700, 1500).unwrap(),
+        check_out: date(2030, 5, 4),
         return_url: String::new(),
         expire_time: now + SignedDuration::from_mins(15),
         check_at: now + SignedDuration::from_mins(1),
@@ -97,7 +100,8 @@ pub(crate) fn checkout(payment: &Payment, status: CheckoutStatus) -> Checkout {
 pub(crate) fn service<R, P>(pool: &PgPool, reservations: R, psp: P) -> Payments<R, P> {
     let minute = Duration::from_mins(1);
     let wake = Wake::default();
-    Payments { pool: pool.clone(), reservations, psp, wake, check_after: minute, page_margin: minute }
+    let (pool, commission_basis_points) = (pool.clone(), 1500);
+    Payments { pool, reservations, psp, wake, check_after: minute, page_margin: minute, commission_basis_points }
 }
 
 pub(crate) fn booking() -> Booking {
@@ -107,6 +111,8 @@ pub(crate) fn booking() -> Booking {
         hold_expired: false,
         payment_mode: PaymentMode::GuestPays,
         total: eur(10_000),
+        taxes: eur(700),
+        check_out: date(2030, 5, 4),
         create_time: Timestamp::now(),
         hold_expire_time: Some(Timestamp::now() + SignedDuration::from_mins(15)),
     }

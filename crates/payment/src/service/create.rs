@@ -5,11 +5,12 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use staymesh_api::reservation::v1::{PaymentMode, ReservationStatus};
 use staymesh_domain::{Money, PaymentId, ReservationId};
-use staymesh_mesh::Caller;
+use staymesh_mesh::{Caller, Problem};
 
 use super::Payments;
 use crate::{
     error::PaymentError,
+    ledger::Parts,
     model::{CheckoutStatus, NewPayment, Payment, Status},
     psp::{CheckoutOrder, Psp},
     reservations::{Booking, Reservations},
@@ -32,11 +33,16 @@ impl<R: Reservations, P: Psp> Payments<R, P> {
         let booking = booking.filter(|b| b.owner == caller.subject).ok_or(PaymentError::ReservationNotFound)?;
         let now = Timestamp::now();
         let (amount, expire_time) = payable(&booking, now, self.page_margin)?;
+        // What does not add up is no price to pay.
+        let parts = Parts::with_commission(amount.minor(), booking.taxes.minor(), self.commission_basis_points)
+            .ok_or_else(|| Problem::internal(&"the taxes of the reservation are more than its price"))?;
         let new = NewPayment {
             payment_id: PaymentId::new(),
             reservation_id,
             owner: booking.owner,
             amount,
+            parts,
+            check_out: booking.check_out,
             return_url,
             expire_time,
             check_at: now + SignedDuration::try_from(self.check_after).unwrap_or(SignedDuration::MAX),

@@ -30,6 +30,7 @@ pub use deliver::{Messenger, REFUNDS_AT_ONCE};
 use crate::model::CheckoutStatus;
 use crate::{
     error::PaymentError,
+    ledger,
     model::{Payment, Status},
     psp::{Checkout, Psp},
     reservations::Reservations,
@@ -68,6 +69,8 @@ pub struct Payments<R, P> {
     pub check_after: Duration,
     /// How long before the hold ends the page closes.
     pub page_margin: Duration,
+    /// What is earned with a booking, in hundredths of a percent of its price before taxes.
+    pub commission_basis_points: u16,
 }
 
 impl<R: Reservations, P: Psp> Payments<R, P> {
@@ -112,6 +115,11 @@ async fn apply(connection: &mut PgConnection, payment: &Payment, word: CheckoutS
         return Ok(false);
     };
     payments::set_status(connection, payment.payment_id, next).await?;
+    if next == Status::Paid {
+        let sold = payment.sold();
+        ledger::post(connection, &sold.sale(payment.payment_id)).await?;
+        ledger::post(connection, &sold.charge(payment.payment_id)).await?;
+    }
     // That nobody paid needs no telling: the reservation's hold ends by itself.
     let told = match next {
         Status::Paid => Some(kind::PAID),

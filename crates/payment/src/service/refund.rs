@@ -9,6 +9,7 @@ use uuid::Uuid;
 use super::{Payments, RefundPayload, kind};
 use crate::{
     error::PaymentError,
+    ledger::{self, postings},
     model::{Payment, Refund, RefundReason, Status},
     psp::Psp,
     reservations::Reservations,
@@ -82,6 +83,9 @@ pub(super) async fn request(
         "refund_request_key" => Some(PaymentError::RequestIdReused),
         _ => None,
     })?;
+    let back = payment.sold().refund(payment.refund_requested.minor(), amount_minor);
+    let back = back.ok_or(PaymentError::RefundExceedsPayment)?;
+    ledger::post(connection, &back.refund_owed(refund.refund_id)).await?;
     let payload = RefundPayload { refund_id: refund.refund_id };
     outbox::enqueue(
         connection,
@@ -112,8 +116,11 @@ pub(super) async fn succeed(
     if !refunds::succeed(connection, refund.payment_id, refund.refund_id, psp_refund).await? {
         return Ok(false);
     }
+    let payment = tell_if_complete(connection, refund.payment_id).await?;
+    let (booking, currency) = (payment.reservation_id, payment.amount.currency());
+    let paid = postings::refund_paid(refund.refund_id, booking, currency, refund.amount_minor);
+    ledger::post(connection, &paid).await?;
     tracing::info!(payment_id = %refund.payment_id, refund_id = %refund.refund_id, "refund arrived");
-    tell_if_complete(connection, refund.payment_id).await?;
     Ok(true)
 }
 

@@ -9,7 +9,10 @@ use staymesh_domain::{HotelId, Money, PaymentId, ReservationId};
 use staymesh_store::StoreError;
 use uuid::Uuid;
 
-use crate::model::{NewPayment, Payment, Status};
+use crate::{
+    ledger::Parts,
+    model::{NewPayment, Payment, Status},
+};
 
 #[derive(FromRow)]
 struct Row {
@@ -17,6 +20,8 @@ struct Row {
     reservation_id: Uuid,
     owner: String,
     amount_minor: i64,
+    tax_minor: i64,
+    commission_minor: i64,
     currency: String,
     status: String,
     return_url: String,
@@ -32,8 +37,8 @@ struct Row {
 
 macro_rules! columns {
     () => {
-        "payment_id, reservation_id, owner, amount_minor, currency, status, return_url, psp_session, checkout_url, \
-         expire_time, refund_requested_minor, refunded_minor, reservation_ended_at, \
+        "payment_id, reservation_id, owner, amount_minor, tax_minor, commission_minor, currency, status, return_url, \
+         psp_session, checkout_url, expire_time, refund_requested_minor, refunded_minor, reservation_ended_at, \
          created_at, status_changed_at"
     };
 }
@@ -50,6 +55,7 @@ impl TryFrom<Row> for Payment {
             reservation_id: ReservationId::try_from(row.reservation_id).map_err(|_| broken("reservation_id"))?,
             owner: row.owner,
             amount: money(row.amount_minor)?,
+            parts: Parts::new(row.amount_minor, row.tax_minor, row.commission_minor).ok_or_else(|| broken("parts"))?,
             status: Status::from_name(&row.status).ok_or_else(|| broken("status"))?,
             return_url: row.return_url,
             psp_session: row.psp_session,
@@ -69,8 +75,9 @@ impl TryFrom<Row> for Payment {
 pub async fn open(pool: &PgPool, new: &NewPayment) -> Result<Payment, StoreError> {
     sqlx::query(
         "insert into payment_order
-             (payment_id, reservation_id, hotel_id, owner, amount_minor, currency, return_url, expire_time, next_check_at)
-         select $1, $2, $3, $4, $5, $6, $7, $8, $9
+             (payment_id, reservation_id, hotel_id, owner, amount_minor, currency, return_url, expire_time, next_check_at,
+              tax_minor, commission_minor, check_out)
+         select $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12
          where not exists (select from payment_order where reservation_id = $2 and status <> 'EXPIRED')
          on conflict (reservation_id) where status = 'PENDING' do nothing",
     )
@@ -83,6 +90,9 @@ pub async fn open(pool: &PgPool, new: &NewPayment) -> Result<Payment, StoreError
     .bind(&new.return_url)
     .bind(new.expire_time.to_sqlx())
     .bind(new.check_at.to_sqlx())
+    .bind(new.parts.tax)
+    .bind(new.parts.commission)
+    .bind(new.check_out.to_sqlx())
     .execute(pool)
     .await?;
     let row: Row = sqlx::query_as(concat!(
