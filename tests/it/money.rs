@@ -1,5 +1,6 @@
 //! Money through the edge (R15, R18, P3, P4): each story ends in one consistent state.
 
+mod faults;
 mod late;
 mod pages;
 mod refunds;

@@ -10,6 +10,7 @@
 
 pub mod config;
 pub mod error;
+pub mod fault_points;
 pub mod grpc;
 pub mod ledger;
 pub mod model;

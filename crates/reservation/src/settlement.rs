@@ -10,6 +10,8 @@ use staymesh_mesh::client::MeshChannel;
 use staymesh_store::outbox::{Deliver, Delivery, OutboxEvent};
 use tonic::{Code, Status};
 
+use crate::fault_points;
+
 /// The kind of the event.
 pub(crate) const CANCELLED: &str = "reservation.cancelled";
 
@@ -51,7 +53,10 @@ impl Deliver for Settlement {
             reservation_id: cancelled.reservation_id.to_string(),
             refund: Some(ProtoMoney { currency_code: cancelled.refund_currency, amount: cancelled.refund_amount }),
         };
-        match self.payments.clone().settle_cancellation(request).await {
+        fault_points::SETTLE_TOLD.before();
+        let told = self.payments.clone().settle_cancellation(request).await;
+        fault_points::SETTLE_TOLD.after();
+        match told {
             Ok(_) => Delivery::Done,
             Err(status) => verdict(&status),
         }

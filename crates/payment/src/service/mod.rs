@@ -30,7 +30,7 @@ pub use deliver::{Messenger, REFUNDS_AT_ONCE};
 use crate::model::CheckoutStatus;
 use crate::{
     error::PaymentError,
-    ledger,
+    fault_points, ledger,
     model::{Payment, Status},
     psp::{Checkout, Psp},
     reservations::Reservations,
@@ -101,9 +101,13 @@ impl<R: Reservations, P: Psp> Payments<R, P> {
             tracing::error!(payment_id = %id, "the provider took another amount than was asked for; nothing is done");
             return Ok(payment);
         }
-        apply(&mut transaction, &payment, checkout.status).await?;
+        if !apply(&mut transaction, &payment, checkout.status).await? {
+            return Ok(payment);
+        }
         let payment = payments::find(&mut *transaction, id).await?.ok_or(PaymentError::NotFound)?;
+        fault_points::STATUS_LEARNED.before();
         transaction.commit().await?;
+        fault_points::STATUS_LEARNED.after();
         self.wake.wake();
         Ok(payment)
     }
