@@ -7,6 +7,8 @@ use secrecy::{ExposeSecret, SecretString};
 use staymesh_mesh::config::{ClientConfig, NodeConfig};
 use staymesh_store::parse_duration;
 
+use crate::psp::provider::Provider;
+
 /// Shortest secret that is accepted for webhooks, in bytes: an empty one would let everybody in.
 const MIN_SECRET: usize = 16;
 
@@ -34,9 +36,16 @@ pub struct Config {
 /// How the service knows its payment provider.
 #[derive(Args, Clone, Debug)]
 pub struct PspConfig {
-    /// Where the payment provider's API is, for example `http://psp:8090`.
+    /// Which payment provider it is.
+    #[arg(long, env = "STAYMESH_PSP", value_enum, default_value = "simulator")]
+    pub psp: Provider,
+    /// Where the payment provider's API is, for example `http://psp:8090`. Stripe's own unless said otherwise; without a
+    /// default for the simulator.
     #[arg(long, env = "STAYMESH_PSP_URL")]
-    pub psp_url: String,
+    pub psp_url: Option<String>,
+    /// Where the page sends the guest of a payment that names no address; Stripe needs one.
+    #[arg(long, env = "STAYMESH_PSP_RETURN_URL")]
+    pub psp_return_url: Option<String>,
     /// The key for the provider's API.
     #[arg(long, env = "STAYMESH_PSP_API_KEY", hide_env_values = true)]
     pub psp_api_key: SecretString,
@@ -72,6 +81,7 @@ mod tests {
     use clap::Parser;
 
     use super::*;
+    use crate::psp::provider::AnyPsp;
 
     #[derive(Parser)]
     struct Program {
@@ -80,8 +90,31 @@ mod tests {
     }
 
     fn parse(secrets: &str) -> PspConfig {
-        let args = ["p", "--psp-url", "http://psp:1", "--psp-api-key", "sk_hidden", "--psp-webhook-secrets", secrets];
+        with(&["--psp-webhook-secrets", secrets])
+    }
+
+    fn with(more: &[&str]) -> PspConfig {
+        let args = ["p", "--psp-api-key", "sk_hidden"].iter().chain(more);
         Program::try_parse_from(args).unwrap_or_else(|error| panic!("{error}")).psp
+    }
+
+    #[test]
+    fn the_provider_is_a_choice_and_says_what_it_lacks() {
+        let make = |more: &[&str]| {
+            let secret = ["--psp-webhook-secrets", "0123456789abcdef"];
+            AnyPsp::new(&with(&[&secret, more].concat()))
+        };
+        assert!(matches!(make(&["--psp-url", "http://psp:1"]), Ok(AnyPsp::Simulator(_))));
+        let stripe = ["--psp", "stripe", "--psp-return-url", "https://booking.example/paid"];
+        assert!(matches!(make(&stripe), Ok(AnyPsp::Stripe(_))));
+        for (bad, named) in [
+            (&[][..], "STAYMESH_PSP_URL"),
+            (&["--psp", "stripe"], "STAYMESH_PSP_RETURN_URL"),
+            (&[&stripe[..], &["--psp-url", "http://stripe.example"]].concat(), "https"),
+        ] {
+            let Err(error) = make(bad) else { panic!("{bad:?}") };
+            assert!(error.contains(named) && !error.contains("sk_hidden"), "{error}");
+        }
     }
 
     #[test]

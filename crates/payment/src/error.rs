@@ -58,7 +58,8 @@ impl From<PspError> for PaymentError {
     fn from(error: PspError) -> Self {
         match error {
             PspError::Refused(_) => Self::PspRefused(error),
-            PspError::Unavailable(_) | PspError::NoAnswer(_) | PspError::Unknown(_) => {
+            PspError::Amount(why) => Self::NotPayable(why),
+            PspError::Unavailable(_) | PspError::NoAnswer(_) | PspError::Unknown(_) | PspError::NotYet(_) => {
                 tracing::warn!(dependency = "psp", error.cause = %error, "the payment provider failed");
                 Self::PspUnavailable
             }

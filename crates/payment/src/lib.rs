@@ -36,7 +36,7 @@ use tonic::service::Routes;
 
 pub use config::Config;
 use grpc::{Grpc, Webhook};
-use psp::simulator::SimulatorPsp;
+use psp::provider::AnyPsp;
 use reservations::MeshReservations;
 use service::{Messenger, Payments, REFUNDS_AT_ONCE};
 
@@ -53,8 +53,7 @@ const MAX_ATTEMPTS: i32 = 200;
 /// When the configuration is wrong or the server fails.
 pub async fn serve(config: Config, stop: CancellationToken) -> Result<(), NodeError> {
     config.psp.check().map_err(NodeError::Config)?;
-    let psp = SimulatorPsp::new(&config.psp.psp_url, config.psp.psp_api_key.clone(), config.psp.psp_timeout)
-        .map_err(NodeError::Config)?;
+    let psp = AnyPsp::new(&config.psp).map_err(NodeError::Config)?;
     let node = Node::new("payment", config.node, stop)?;
     let (mesh, verifier) = node.join(&config.client)?;
     let payments = Arc::new(Payments {
@@ -73,9 +72,10 @@ pub async fn serve(config: Config, stop: CancellationToken) -> Result<(), NodeEr
     node.spawn(ledger::wallets::keep(node.pool.clone(), node.stop.clone()));
 
     let grpc = Grpc(payments.clone());
+    let webhook = Webhook { payments, provider: config.psp.psp, secrets: config.psp.psp_webhook_secrets };
     let routes = Routes::new(PaymentServiceServer::new(grpc.clone()))
         .add_service(PaymentAdminServiceServer::new(grpc.clone()))
         .add_service(PaymentFlowServiceServer::new(grpc))
-        .add_service(PspWebhookServiceServer::new(Webhook { payments, secrets: config.psp.psp_webhook_secrets }));
+        .add_service(PspWebhookServiceServer::new(webhook));
     node.serve(verifier, routes, vec![PUBLIC, ADMIN, FLOW, WEBHOOK], &MIGRATOR).await
 }

@@ -2,6 +2,7 @@
 //! and the provider's stand-in are real processes, the databases durable.
 
 mod guest;
+mod posting;
 
 use std::{fs, path::PathBuf, process::ExitCode, time::Duration};
 
@@ -29,6 +30,8 @@ const ROOMS: i32 = 10_000;
 const AHEAD: i32 = 30;
 /// What the notes ask for, a second.
 const WANTED: f64 = 10.0;
+/// The name of the rows that are payments from end to end.
+const LOAD: &str = "payments";
 /// More than can be paid in a run.
 const MANY: usize = 10_000_000;
 
@@ -62,12 +65,14 @@ pub(crate) async fn run(options: Options) -> Result<ExitCode> {
     let guests = Guests::new(&mesh, callers, wants)?;
     let rows = measure(&options, &guests).await;
     let violations = violations(&mesh).await;
+    let postings = posting::measure(&mesh, Duration::from_secs(options.seconds.min(10))).await;
     let stopped = tokio::task::spawn_blocking(move || {
         mesh.stop()?;
         fs::remove_dir_all(&dir).with_context(|| format!("removing {}", dir.display()))
     });
     stopped.await??;
-    show(&options, &rows?, violations?)
+    let rows: Vec<Row> = rows?.into_iter().chain(postings?).collect();
+    show(&options, &rows, violations?)
 }
 
 /// Different hotels, the same nights.
@@ -101,7 +106,7 @@ async fn measure(options: &Options, guests: &Guests) -> Result<Vec<Row>> {
         for (what, count) in &tally.errors {
             eprintln!("{clients} guests: {count} payments ended with {what}");
         }
-        let row = Row::new("payments", "end to end", clients, &tally);
+        let row = Row::new(LOAD, "end to end", clients, &tally);
         eprintln!("{clients} guests: {:.0} payments a second, p50 {:.1} ms", row.per_second, row.p50_ms);
         rows.push(row);
     }
@@ -124,12 +129,21 @@ async fn violations(mesh: &LocalMesh) -> Result<u64> {
 
 fn show(options: &Options, rows: &[Row], violations: u64) -> Result<ExitCode> {
     report::print_rows(rows);
-    for row in rows {
+    for row in rows.iter().filter(|row| row.load == LOAD) {
         println!(
             "{} guests: {:.1} times the {WANTED:.0} payments a second of the notes",
             row.clients,
             row.per_second / WANTED
         );
+    }
+    for pair in rows.iter().filter(|row| row.load != LOAD).collect::<Vec<_>>().chunks(2) {
+        if let [plain, posted] = pair {
+            println!(
+                "{} connections: the ledger is written at {:.2} times the rate of plain inserts",
+                plain.clients,
+                posted.per_second / plain.per_second
+            );
+        }
     }
     if let Some(path) = &options.json {
         report::write_json(path, rows)?;

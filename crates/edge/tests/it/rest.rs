@@ -73,6 +73,7 @@ async fn an_event_of_the_payment_provider_arrives_byte_by_byte() -> Result<()> {
     let answer = send
         .header("content-type", "application/json; charset=utf-8")
         .header("psp-signature", "t=1,v1=00ff")
+        .header("stripe-signature", "t=1,v1=ff00,v1=00ff")
         .body(body)
         .send()
         .await?;
@@ -82,6 +83,8 @@ async fn an_event_of_the_payment_provider_arrives_byte_by_byte() -> Result<()> {
     assert_eq!(event.data, body);
     assert_eq!(event.content_type, "application/json; charset=utf-8");
     let headers = edge.upstream.last_headers("/staymesh.payment.v1.PspWebhookService/ReceivePspEvent");
-    assert_eq!(headers.and_then(|h| h.get("psp-signature").cloned()), Some("t=1,v1=00ff".parse()?));
+    let header = |name| headers.as_ref().and_then(|h| h.get(name).cloned());
+    assert_eq!(header("psp-signature"), Some("t=1,v1=00ff".parse()?));
+    assert_eq!(header("stripe-signature"), Some("t=1,v1=ff00,v1=00ff".parse()?));
     Ok(())
 }

@@ -21,7 +21,7 @@ use tonic_types::StatusExt;
 use super::{Grpc, Webhook};
 use crate::{
     model::{Payment, Status},
-    psp::{MockPsp, signature::sign},
+    psp::{MockPsp, provider::Provider, signature::sign},
     reservations::MockReservations,
     testing::{caller, database, in_status, now, open, outbox, service, session_of},
 };
@@ -34,7 +34,7 @@ fn grpc(pool: &PgPool) -> Grpc<MockReservations, MockPsp> {
 }
 
 fn webhook(pool: &PgPool) -> Webhook<MockReservations, MockPsp> {
-    Webhook { payments: grpc(pool).0, secrets: vec![NEW.into(), OLD.into()] }
+    Webhook { payments: grpc(pool).0, provider: Provider::Simulator, secrets: vec![NEW.into(), OLD.into()] }
 }
 
 fn by<T>(caller: &Caller, message: T) -> Request<T> {
@@ -77,6 +77,26 @@ async fn an_event_with_either_secret_is_taken() {
         }
         assert_eq!(now(database.pool(), payment.payment_id).await.status, Status::Paid);
         assert_eq!(outbox(database.pool()).await, ["payment.paid"]);
+    }
+}
+
+#[tokio::test]
+async fn only_the_header_of_the_provider_in_use_counts() {
+    let database = database().await;
+    let (body, now) = (br#"{"id":"evt_1","type":"customer.created"}"#, Timestamp::now().as_second());
+    let signature = sign(NEW, now, body);
+    for (provider, header, taken) in [
+        (Provider::Simulator, "psp-signature", true),
+        (Provider::Simulator, "stripe-signature", false),
+        (Provider::Stripe, "stripe-signature", true),
+        (Provider::Stripe, "psp-signature", false),
+    ] {
+        let mut request = signed(None, body);
+        request.metadata_mut().insert(header, signature.parse().unwrap());
+        let webhook = Webhook { provider, ..webhook(database.pool()) };
+        let refused = webhook.receive_psp_event(request).await.err();
+        let reason = refused.as_ref().and_then(Problem::reason_of);
+        assert_eq!(reason, (!taken).then_some(Reason::WebhookSignatureInvalid), "{provider:?} {header}");
     }
 }
 

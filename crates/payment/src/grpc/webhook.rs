@@ -11,7 +11,7 @@ use tonic::{Request, Response, Status};
 
 use crate::{
     error::PaymentError,
-    psp::{Psp, signature},
+    psp::{Psp, provider::Provider, signature},
     reservations::Reservations,
     service::Payments,
 };
@@ -23,6 +23,8 @@ const MAX_BODY: usize = 64 * 1024;
 pub struct Webhook<R, P> {
     /// What they are taken to.
     pub payments: Arc<Payments<R, P>>,
+    /// Whose events they are.
+    pub provider: Provider,
     /// What they may be signed with.
     pub secrets: Vec<SecretString>,
 }
@@ -33,13 +35,14 @@ impl<R: Reservations, P: Psp> PspWebhookService for Webhook<R, P> {
         &self,
         request: Request<ReceivePspEventRequest>,
     ) -> Result<Response<ReceivePspEventResponse>, Status> {
-        let header = request.metadata().get("psp-signature").and_then(|value| value.to_str().ok()).unwrap_or_default();
+        let header = request.metadata().get(self.provider.signature_header());
+        let header = header.and_then(|value| value.to_str().ok()).unwrap_or_default();
         let body = request.get_ref().body.as_ref().map_or(&[][..], |body| &body.data);
         if body.len() > MAX_BODY {
             return Err(PaymentError::EventTooLarge.into());
         }
         signature::verify(header, body, &self.secrets, Timestamp::now()).map_err(PaymentError::from)?;
-        self.payments.receive(body).await?;
+        self.payments.receive(self.provider, body).await?;
         Ok(Response::new(ReceivePspEventResponse {}))
     }
 }

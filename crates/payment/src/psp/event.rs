@@ -1,11 +1,15 @@
 //! The provider's events, as they come.
 
 use serde::Deserialize;
+use staymesh_domain::Money;
 use uuid::Uuid;
 
 use crate::model::CheckoutStatus;
 
-/// An event.
+/// What is wrong with an event of a known kind.
+pub(super) const WRONG: &str = "must have in data what its type promises";
+
+/// An event. The providers agree on its outside; what is in its data is each one's own.
 #[derive(Debug, Deserialize)]
 pub struct PspEvent {
     /// The provider's id of it: the same when it is sent again.
@@ -15,7 +19,7 @@ pub struct PspEvent {
     pub kind: String,
     /// What it happened to; kinds that are not known to us may carry anything.
     #[serde(default)]
-    data: serde_json::Value,
+    pub(super) data: serde_json::Value,
 }
 
 /// What an event of a known kind says.
@@ -24,9 +28,33 @@ pub enum PspNews {
     /// A checkout has ended.
     Checkout(CheckoutData, CheckoutStatus),
     /// A refund has arrived.
-    Refund(CheckoutData, RefundData),
+    Refund(Whose, RefundData),
+    /// So much of a payment has gone back in all, whoever asked for it.
+    PaidBack(Whose, Money),
+    /// What should not happen to a payment of ours: people must look.
+    Odd(Whose),
     /// Nothing to us.
     Unknown,
+}
+
+/// Which payment an event is about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Whose {
+    /// The provider's id of its checkout, where the event has it.
+    pub session: Option<String>,
+    /// Ours: the payment's id.
+    pub reference: String,
+}
+
+impl PspNews {
+    /// Which payment it is about.
+    pub fn whose(&self) -> Option<Whose> {
+        match self {
+            Self::Checkout(data, _) => Some(data.whose()),
+            Self::Refund(whose, _) | Self::PaidBack(whose, _) | Self::Odd(whose) => Some(whose.clone()),
+            Self::Unknown => None,
+        }
+    }
 }
 
 /// The checkout of an event.
@@ -40,6 +68,12 @@ pub struct CheckoutData {
     pub amount_minor: i64,
     /// In this currency.
     pub currency: String,
+}
+
+impl CheckoutData {
+    fn whose(&self) -> Whose {
+        Whose { session: Some(self.session.clone()), reference: self.reference.clone() }
+    }
 }
 
 /// The refund of an event.
@@ -74,19 +108,18 @@ impl PspEvent {
         Ok(event)
     }
 
-    /// What it says.
+    /// What it says when it is the simulator's.
     ///
     /// # Errors
     /// When an event of a known kind does not have what it must.
     pub fn news(&self) -> Result<PspNews, &'static str> {
-        const WRONG: &str = "must have in data what its type promises";
         let status = match self.kind.as_str() {
             "checkout.paid" => CheckoutStatus::Paid,
             "checkout.failed" => CheckoutStatus::Failed,
             "checkout.expired" => CheckoutStatus::Expired,
             "refund.succeeded" => {
                 let data = WithRefund::deserialize(&self.data).map_err(|_| WRONG)?;
-                return Ok(PspNews::Refund(data.checkout, data.refund));
+                return Ok(PspNews::Refund(data.checkout.whose(), data.refund));
             }
             _ => return Ok(PspNews::Unknown),
         };

@@ -1,9 +1,12 @@
-//! The payment provider, behind a trait: what every provider with hosted pages can do. Another one is another adapter
-//! beside [`simulator`].
+//! The payment provider, behind a trait: what every provider with hosted pages can do. Two adapters, [`simulator`] and
+//! [`stripe`]; which of them it is, is a setting: [`provider`].
 
 pub mod event;
+mod http;
+pub mod provider;
 pub mod signature;
 pub mod simulator;
+pub mod stripe;
 
 use jiff::Timestamp;
 use staymesh_domain::{Money, PaymentId};
@@ -17,6 +20,12 @@ pub enum PspError {
     /// It said no, and will say no again: nothing has changed there. Holds its code.
     #[error("the payment provider refused: {0}")]
     Refused(String),
+    /// It takes no such amount; says why. It was not asked, and nothing has changed there.
+    #[error("{0}")]
+    Amount(&'static str),
+    /// It has taken the order and will do it in its own time. To be asked again, with the same key.
+    #[error("the payment provider has not done it yet: {0}")]
+    NotYet(&'static str),
     /// It did nothing: not reached, too busy, or it does not know our key.
     #[error("the payment provider is unavailable: {0}")]
     Unavailable(&'static str),

@@ -125,8 +125,9 @@ impl<R: Reservations, P: Psp> Payments<R, P> {
         let order = RefundOrder { refund_id: refund.refund_id, session, amount: amount_of(refund, payment)? };
         fault_points::REFUND_PAID_BACK.before();
         let psp_refund = self.psp.refund(order).await.map_err(|error| match error {
-            PspError::Refused(_) => Failure::Never(error.to_string()),
-            PspError::Unavailable(_) | PspError::NoAnswer(_) => Failure::Away(error.to_string()),
+            PspError::Refused(_) | PspError::Amount(_) => Failure::Never(error.to_string()),
+            // A bank may take days over a refund; that says nothing against it.
+            PspError::Unavailable(_) | PspError::NoAnswer(_) | PspError::NotYet(_) => Failure::Away(error.to_string()),
             PspError::Unknown(_) => Failure::Later(error.to_string()),
         })?;
         fault_points::REFUND_PAID_BACK.after();

@@ -3,6 +3,7 @@
 mod cancel;
 mod create;
 mod relay;
+mod stripe;
 mod sweep;
 mod webhook;
 mod whole;

@@ -2,7 +2,7 @@
 
 use sha2::{Digest, Sha256};
 use sqlx::PgConnection;
-use staymesh_domain::{FieldError, PaymentId};
+use staymesh_domain::{FieldError, Money, PaymentId};
 
 use super::{Payments, apply, refund};
 use crate::{
@@ -11,7 +11,8 @@ use crate::{
     model::{CheckoutStatus, Payment},
     psp::{
         Psp,
-        event::{CheckoutData, PspEvent, PspNews, RefundData},
+        event::{CheckoutData, PspEvent, PspNews, RefundData, Whose},
+        provider::Provider,
     },
     reservations::Reservations,
     store::{
@@ -23,13 +24,13 @@ use crate::{
 impl<R: Reservations, P: Psp> Payments<R, P> {
     /// Takes an event in, once: that it came, what it changes and what others must learn of it are one transaction. One
     /// about a payment that is not known is an error, so that the provider sends it again.
-    pub async fn receive(&self, body: &[u8]) -> Result<(), PaymentError> {
+    pub async fn receive(&self, provider: Provider, body: &[u8]) -> Result<(), PaymentError> {
         let event = PspEvent::parse(body).map_err(|problem| FieldError::new("body", problem))?;
-        let news = event.news().map_err(|problem| FieldError::new("body", problem))?;
+        let news = provider.news(&event).map_err(|problem| FieldError::new("body", problem))?;
         let mut transaction = self.pool.begin().await?;
-        let payment = match &news {
-            PspNews::Checkout(data, _) | PspNews::Refund(data, _) => Some(find(&mut transaction, data).await?),
-            PspNews::Unknown => None,
+        let payment = match news.whose() {
+            Some(whose) => Some(find(&mut transaction, &whose).await?),
+            None => None,
         };
         let id = payment.as_ref().map(|payment| payment.payment_id);
         let digest = Sha256::digest(body);
@@ -40,6 +41,8 @@ impl<R: Reservations, P: Psp> Payments<R, P> {
         let outcome = match (&news, &payment) {
             (PspNews::Checkout(data, word), Some(payment)) => checkout(&mut transaction, payment, data, *word).await?,
             (PspNews::Refund(_, data), Some(payment)) => refunded(&mut transaction, payment, data).await?,
+            (PspNews::PaidBack(_, total), Some(payment)) if asked_for(payment, *total) => Outcome::Unchanged,
+            (PspNews::PaidBack(..) | PspNews::Odd(_), Some(_)) => Outcome::Mismatched,
             _ => Outcome::Ignored,
         };
         match outcome {
@@ -63,10 +66,14 @@ impl<R: Reservations, P: Psp> Payments<R, P> {
 }
 
 /// The payment of an event, locked. By the provider's session, or, when that was not saved in time, by our reference.
-async fn find(connection: &mut PgConnection, data: &CheckoutData) -> Result<Payment, PaymentError> {
-    let id = match payments::id_of_session(connection, &data.session).await? {
+async fn find(connection: &mut PgConnection, whose: &Whose) -> Result<Payment, PaymentError> {
+    let by_session = match &whose.session {
+        Some(session) => payments::id_of_session(connection, session).await?,
+        None => None,
+    };
+    let id = match by_session {
         Some(id) => id,
-        None => data.reference.parse::<PaymentId>().map_err(|_| PaymentError::NotFound)?,
+        None => whose.reference.parse::<PaymentId>().map_err(|_| PaymentError::NotFound)?,
     };
     payments::lock(connection, id).await?.ok_or(PaymentError::NotFound)
 }
@@ -105,4 +112,9 @@ async fn refunded(
         }
         _ => Ok(Outcome::Mismatched),
     }
+}
+
+/// Whether we have asked for all that went back; the rest was paid back on the provider's own pages.
+fn asked_for(payment: &Payment, total: Money) -> bool {
+    total.currency() == payment.amount.currency() && total.minor() <= payment.refund_requested.minor()
 }

@@ -93,7 +93,11 @@ async fn an_outage_parks_nothing_however_long_it_lasts() {
     });
     reservations.expect_confirm_refund().times(1).returning(|_, _, _| Box::pin(async { Ok(()) }));
     let mut psp = MockPsp::new();
-    let away = |number| if number % 2 == 0 { PspError::Unavailable("away") } else { PspError::NoAnswer("in time") };
+    let away = |number| match number % 3 {
+        0 => PspError::Unavailable("away"),
+        1 => PspError::NoAnswer("in time"),
+        _ => PspError::NotYet("the bank takes its time"),
+    };
     let mut answers = (0..10).map(move |number| Err(away(number))).chain([Ok("re_1".to_owned())]);
     psp.expect_refund().times(11).returning(move |_| {
         let answer = answers.next().unwrap();

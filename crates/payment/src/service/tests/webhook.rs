@@ -7,7 +7,7 @@ use sqlx::PgPool;
 use crate::{
     error::PaymentError,
     model::{Payment, Status},
-    psp::MockPsp,
+    psp::{MockPsp, provider::Provider},
     reservations::MockReservations,
     service::Payments,
     store::payments,
@@ -40,7 +40,7 @@ async fn outcome(pool: &PgPool, event_id: &str) -> Option<String> {
 }
 
 async fn send(pool: &PgPool, event: &Value) -> Result<(), PaymentError> {
-    receiver(pool).receive(event.to_string().as_bytes()).await
+    receiver(pool).receive(Provider::Simulator, event.to_string().as_bytes()).await
 }
 
 #[rstest]
@@ -129,7 +129,7 @@ async fn what_is_not_known_is_sent_again_and_what_is_not_understood_is_let_go() 
     send(pool, &json!({ "id": "evt_2", "type": "payout.created", "data": [1] })).await.unwrap();
     assert_eq!(outcome(pool, "evt_2").await.as_deref(), Some("IGNORED"));
     for bad in [&b"{"[..], b"\xff\xfe", br#"{"id":"evt_3","type":"checkout.paid"}"#] {
-        let error = receiver(pool).receive(bad).await.unwrap_err();
+        let error = receiver(pool).receive(Provider::Simulator, bad).await.unwrap_err();
         assert!(matches!(error, PaymentError::Field(ref field) if field.field == "body"), "{error}");
     }
     assert_eq!(now(pool, payment.payment_id).await, payment);

@@ -1,0 +1,162 @@
+//! How fast the ledger is written, against the same rows in tables that nothing guards but their keys and CHECKs.
+
+use std::{sync::Arc, time::Duration};
+
+use anyhow::{Context, Result};
+use futures::{FutureExt, future::BoxFuture};
+use jiff::Timestamp;
+use rand::RngExt;
+use sqlx::PgPool;
+use staymesh_domain::{HotelId, PaymentId, ReservationId};
+use staymesh_localmesh::LocalMesh;
+use staymesh_payment::ledger::{Parts, Posting, Sold, post};
+use staymesh_store::StoreConfig;
+use uuid::Uuid;
+
+use super::MANY;
+use crate::{
+    load::{self, Outcome},
+    report::Row,
+};
+
+/// Hotels whose accounts are posted to.
+const HOTELS: i32 = 1_000;
+/// Connections that post at once.
+const WRITERS: [usize; 2] = [1, 16];
+
+/// Posts a sale and its charge in a transaction, and inserts the same eight rows in one, in turn.
+pub(super) async fn measure(mesh: &LocalMesh, time: Duration) -> Result<Vec<Row>> {
+    let mut config = StoreConfig::new(mesh.database_url("payment")?.to_owned());
+    config.database_max_connections = 16;
+    let pool = staymesh_store::connect(&config)?;
+    twins(&pool).await?;
+    for hotel in 1..=HOTELS {
+        post_sale(&pool, &sale(hotel)?).await?;
+    }
+    let accounts = Accounts::load(&pool).await?;
+    let mut rows = Vec::new();
+    for writers in WRITERS {
+        let plain = load::closed(writers, MANY, time, plainly(pool.clone(), accounts.clone())).await?;
+        rows.push(Row::new("posting", "plain", writers, &plain));
+        let posted = load::closed(writers, MANY, time, properly(pool.clone())).await?;
+        rows.push(Row::new("posting", "ledger", writers, &posted));
+    }
+    pool.close().await;
+    Ok(rows)
+}
+
+/// The same columns, keys, indexes and CHECKs, without foreign keys and triggers.
+async fn twins(pool: &PgPool) -> Result<()> {
+    for statement in [
+        "create table plain_transaction (like ledger_transaction including all)",
+        "create table plain_entry (like ledger_entry including all)",
+    ] {
+        sqlx::query(statement).execute(pool).await?;
+    }
+    Ok(())
+}
+
+fn sale(hotel: i32) -> Result<[Posting; 2]> {
+    let reservation_id = ReservationId::generate(HotelId::try_from(hotel)?, Timestamp::now());
+    let parts = Parts::with_commission(41_409, 2_709, 1_500).context("the parts of a sale")?;
+    let sold = Sold { reservation_id, currency: "EUR".parse()?, parts };
+    let payment = PaymentId::new();
+    Ok([sold.sale(payment), sold.charge(payment)])
+}
+
+async fn post_sale(pool: &PgPool, postings: &[Posting]) -> Result<()> {
+    let mut transaction = pool.begin().await?;
+    for posting in postings {
+        post(&mut transaction, posting).await?;
+    }
+    Ok(transaction.commit().await?)
+}
+
+fn properly(pool: PgPool) -> impl Fn(usize) -> BoxFuture<'static, Outcome> + Clone + Send + 'static {
+    move |_| {
+        let pool = pool.clone();
+        async move { outcome(async { post_sale(&pool, &sale(any_hotel())?).await }.await) }.boxed()
+    }
+}
+
+/// The accounts of the lines of a sale and its charge, by hotel.
+struct Accounts(Vec<[i64; 6]>);
+
+impl Accounts {
+    async fn load(pool: &PgPool) -> Result<Arc<Self>> {
+        let of = async |kind: &'static str, hotel: Option<i32>| {
+            let id: i64 = sqlx::query_scalar(
+                "select account_id from ledger_account where kind = $1 and hotel_id is not distinct from $2",
+            )
+            .bind(kind)
+            .bind(hotel)
+            .fetch_one(pool)
+            .await?;
+            anyhow::Ok(id)
+        };
+        let guest = of("GUEST_RECEIVABLE", None).await?;
+        let (earned, clearing) = (of("COMMISSION_REVENUE", None).await?, of("PSP_CLEARING", None).await?);
+        let mut all = Vec::new();
+        for hotel in 1..=HOTELS {
+            let (payable, tax) = (of("HOTEL_PAYABLE", Some(hotel)).await?, of("TAX_PAYABLE", Some(hotel)).await?);
+            all.push([guest, payable, earned, tax, clearing, guest]);
+        }
+        Ok(Arc::new(Self(all)))
+    }
+
+    fn of(&self, hotel: i32) -> &[i64; 6] {
+        &self.0[usize::try_from(hotel - 1).unwrap_or_default()]
+    }
+}
+
+fn plainly(
+    pool: PgPool,
+    accounts: Arc<Accounts>,
+) -> impl Fn(usize) -> BoxFuture<'static, Outcome> + Clone + Send + 'static {
+    move |_| {
+        let (pool, accounts) = (pool.clone(), accounts.clone());
+        async move { outcome(insert_sale(&pool, &accounts).await) }.boxed()
+    }
+}
+
+/// Two statements, as posting takes two.
+async fn insert_sale(pool: &PgPool, accounts: &Accounts) -> Result<()> {
+    let hotel = any_hotel();
+    let postings = sale(hotel)?;
+    let mut account = accounts.of(hotel).iter();
+    let mut transaction = pool.begin().await?;
+    for posting in &postings {
+        let minor: Vec<i64> = posting.lines.iter().map(|line| line.minor).collect();
+        let ids: Vec<i64> = account.by_ref().take(minor.len()).copied().collect();
+        sqlx::query(
+            "with transaction as (
+                 insert into plain_transaction (transaction_id, kind, source_id, reservation_id, lines)
+                 values ($1, $2, $3, $4, cardinality($5))
+                 returning transaction_id, lines
+             )
+             insert into plain_entry (transaction_id, line, lines, account_id, amount_minor, currency)
+             select transaction_id, line, lines, account_id, minor, 'EUR'
+             from transaction, unnest($5::bigint[], $6::bigint[]) with ordinality as wanted (minor, account_id, line)",
+        )
+        .bind(Uuid::now_v7())
+        .bind(posting.kind.as_str())
+        .bind(posting.source_id)
+        .bind(posting.reservation_id.map(ReservationId::as_uuid))
+        .bind(minor)
+        .bind(ids)
+        .execute(&mut *transaction)
+        .await?;
+    }
+    Ok(transaction.commit().await?)
+}
+
+fn any_hotel() -> i32 {
+    rand::rng().random_range(1..=HOTELS)
+}
+
+fn outcome(done: Result<()>) -> Outcome {
+    match done {
+        Ok(()) => Outcome::Accepted,
+        Err(error) => Outcome::Error(format!("{error:#}")),
+    }
+}

@@ -1,0 +1,73 @@
+//! The adapter against Stripe's documented answers, over HTTP.
+
+mod checkout;
+mod events;
+mod failures;
+mod refunds;
+mod shapes;
+
+use std::{collections::HashMap, time::Duration};
+
+use jiff::{SignedDuration, Timestamp};
+use reqwest::Url;
+use staymesh_domain::PaymentId;
+use wiremock::{MockServer, Request};
+
+use super::StripePsp;
+use crate::{psp::CheckoutOrder, testing::eur};
+
+const RETURN_URL: &str = "https://booking.example/paid";
+
+fn adapter(url: &str) -> StripePsp {
+    patient(url, Duration::from_secs(5))
+}
+
+fn patient(url: &str, timeout: Duration) -> StripePsp {
+    StripePsp::new(url, "sk_test_hidden".into(), timeout, RETURN_URL).unwrap()
+}
+
+fn order() -> CheckoutOrder {
+    CheckoutOrder {
+        payment_id: PaymentId::new(),
+        amount: eur(12_050),
+        description: "Reservation <1> & more".into(),
+        return_url: String::new(),
+        expire_time: Timestamp::now() + SignedDuration::from_mins(14),
+    }
+}
+
+/// The fields of a form; of a query the same.
+fn fields(text: &str) -> HashMap<String, String> {
+    let url = Url::parse(&format!("http://form/?{text}")).unwrap();
+    url.query_pairs().into_owned().collect()
+}
+
+fn form(request: &Request) -> HashMap<String, String> {
+    assert_eq!(request.headers["content-type"], "application/x-www-form-urlencoded");
+    fields(std::str::from_utf8(&request.body).unwrap())
+}
+
+/// Every request that came, after what each of them must have.
+async fn requests(server: &MockServer) -> Vec<Request> {
+    let requests = server.received_requests().await.unwrap();
+    for request in &requests {
+        assert_eq!(request.headers["authorization"], "Bearer sk_test_hidden");
+        assert_eq!(request.headers["stripe-version"], "2025-12-15.clover");
+    }
+    requests
+}
+
+#[test]
+fn the_key_travels_to_stripe_alone_and_pages_return_to_a_page() {
+    let make = |url: &str, page: &str| StripePsp::new(url, "sk_hidden".into(), Duration::from_secs(1), page).map(drop);
+    for good in ["https://api.stripe.com", "http://127.0.0.1:1", "http://[::1]:1", "http://localhost:12111"] {
+        assert_eq!(make(good, RETURN_URL), Ok(()), "{good}");
+    }
+    for bad in ["http://api.stripe.com", "http://127.0.0.1.example.com", "", "ftp://api.stripe.com"] {
+        let error = make(bad, RETURN_URL).unwrap_err();
+        assert!(!error.contains("sk_hidden"), "{error}");
+    }
+    for bad in ["", "/paid", "javascript:alert(1)"] {
+        assert!(make("https://api.stripe.com", bad).is_err(), "{bad}");
+    }
+}
