@@ -7,7 +7,7 @@ use sqlx::PgPool;
 use staymesh_api::reservation::v1::{PaymentMode, ReservationStatus};
 use staymesh_domain::{HotelId, Money, PaymentId, ReservationId};
 use staymesh_mesh::{Caller, auth::Role};
-use staymesh_psp_simulator::{Config, serve_on};
+use staymesh_psp_simulator::{Config, FaultConfig, serve_on};
 use staymesh_store::outbox::Wake;
 use staymesh_testkit::TestDatabase;
 use tokio::net::TcpListener;
@@ -148,6 +148,8 @@ pub(crate) async fn simulator(webhook: Option<&str>) -> (SimulatorPsp, DropGuard
         webhook_attempts: 3,
         webhook_backoff: Duration::from_millis(10),
         max_sessions: 100,
+        review_seconds: None,
+        faults: FaultConfig::default(),
         state: None,
     };
     let stop = CancellationToken::new();

@@ -5,6 +5,8 @@ use std::{net::SocketAddr, path::PathBuf, time::Duration};
 use secrecy::SecretString;
 use url::Url;
 
+use crate::FaultConfig;
+
 /// Settings of the simulated provider.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Config {
@@ -29,10 +31,17 @@ pub struct Config {
     /// Wait after the first failed attempt; it doubles with each further one, up to a minute.
     #[arg(long, env = "STAYMESH_PSP_WEBHOOK_BACKOFF", default_value = "500ms", value_parser = duration)]
     pub webhook_backoff: Duration,
-    /// Sessions that are kept at most, ended ones included; more are refused.
+    /// Sessions that are kept at most, ended ones included, and as many transfers; more are refused.
     #[arg(long, env = "STAYMESH_PSP_SIMULATOR_MAX_SESSIONS", default_value_t = 100_000)]
     pub max_sessions: usize,
-    /// File that keeps the sessions over a restart, as JSON lines; without it they are kept in memory alone.
+    /// After this time a payment in review is approved; without it it waits for somebody to decide. Cards and switches
+    /// that plan the review go first.
+    #[arg(long, env = "STAYMESH_PSP_REVIEW_SECONDS")]
+    pub review_seconds: Option<u32>,
+    /// What goes wrong at random.
+    #[command(flatten)]
+    pub faults: FaultConfig,
+    /// File that keeps all of it over a restart, as JSON lines; without it they are kept in memory alone.
     #[arg(long, env = "STAYMESH_PSP_SIMULATOR_STATE")]
     pub state: Option<PathBuf>,
 }
@@ -61,9 +70,12 @@ mod tests {
         let command = Config::augment_args(clap::Command::new("psp-simulator"));
         command.clone().debug_assert();
         let args = ["p", "--api-key", "sk_hidden", "--webhook-secret", "whsec_hidden", "--webhook-backoff", "1s"];
+        let too_many = [&args[..], &["--fault-percent", "101"]].concat();
+        assert!(command.clone().try_get_matches_from(too_many).is_err());
         let config = Config::from_arg_matches(&command.get_matches_from(args)).unwrap();
         assert_eq!(config.webhook_backoff, Duration::from_secs(1));
         assert!(!format!("{config:?}").contains("hidden"));
+        assert_eq!((config.faults.fault_percent, config.review_seconds), (0, None), "nothing goes wrong by itself");
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Keeps sessions over a restart: each change appends the whole session as one JSON line, and the last line counts.
+//! Keeps everything over a restart: each change appends the whole record as one JSON line, and the last line counts.
 
 use std::{
     collections::HashMap,
@@ -8,7 +8,29 @@ use std::{
     path::Path,
 };
 
-use crate::model::Session;
+use serde::{Deserialize, Serialize};
+
+use crate::model::{Session, SettlementFault, Transfer};
+
+/// One line. A session is written bare, the others under their name.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(untagged)]
+pub(crate) enum Record {
+    Transfer { transfer: Transfer },
+    SettlementFault { settlement_fault: SettlementFault },
+    Session(Box<Session>),
+}
+
+impl Record {
+    /// What later lines of the same thing have in common.
+    fn key(&self) -> String {
+        match self {
+            Self::Transfer { transfer } => transfer.id.clone(),
+            Self::SettlementFault { settlement_fault: fault } => format!("{:?} {}", fault.kind, fault.id),
+            Self::Session(session) => session.id.clone(),
+        }
+    }
+}
 
 /// The open state file, and how much of it is whole lines.
 pub(crate) struct Journal {
@@ -19,24 +41,24 @@ pub(crate) struct Journal {
 impl Journal {
     /// Reads what the file holds and opens it for more. What changes have left behind is cleared away on this occasion.
     /// A last line that was cut off by a crash was never answered for, and is dropped.
-    pub(crate) fn open(path: &Path) -> io::Result<(Self, Vec<Session>)> {
-        let sessions = read(path)?;
+    pub(crate) fn open(path: &Path) -> io::Result<(Self, Vec<Record>)> {
+        let records = read(path)?;
         let fresh = path.with_extension("new");
         let mut file = BufWriter::new(private().truncate(true).open(&fresh)?);
-        for session in &sessions {
-            write_line(&mut file, session)?;
+        for record in &records {
+            write_line(&mut file, record)?;
         }
         file.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all()?;
         fs::rename(&fresh, path)?;
         let file = private().append(true).open(path)?;
         let whole = file.metadata()?.len();
-        Ok((Self { file, whole }, sessions))
+        Ok((Self { file, whole }, records))
     }
 
-    /// Adds the present state of a session. A line that could be written only in part, on a full disk, is taken back.
-    pub(crate) fn append(&mut self, session: &Session) -> io::Result<()> {
+    /// Adds the present state of a record. A line that could be written only in part, on a full disk, is taken back.
+    pub(crate) fn append(&mut self, record: &Record) -> io::Result<()> {
         let mut line = Vec::with_capacity(512);
-        write_line(&mut line, session)?;
+        write_line(&mut line, record)?;
         if let Err(error) = self.file.write_all(&line) {
             self.file.set_len(self.whole)?;
             return Err(error);
@@ -53,27 +75,27 @@ fn private() -> OpenOptions {
     options
 }
 
-fn read(path: &Path) -> io::Result<Vec<Session>> {
+fn read(path: &Path) -> io::Result<Vec<Record>> {
     let file = match File::open(path) {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
         Err(error) => return Err(error),
     };
-    let mut sessions: HashMap<String, Session> = HashMap::new();
+    let mut records: HashMap<String, Record> = HashMap::new();
     let mut lines = BufReader::new(file).lines().peekable();
     while let Some(line) = lines.next() {
-        match serde_json::from_str::<Session>(&line?) {
-            Ok(session) => {
-                sessions.insert(session.id.clone(), session);
+        match serde_json::from_str::<Record>(&line?) {
+            Ok(record) => {
+                records.insert(record.key(), record);
             }
             Err(_) if lines.peek().is_none() => tracing::warn!("the last line of the state file is cut off"),
             Err(error) => return Err(io::Error::new(io::ErrorKind::InvalidData, error)),
         }
     }
-    Ok(sessions.into_values().collect())
+    Ok(records.into_values().collect())
 }
 
-fn write_line(to: &mut impl Write, session: &Session) -> io::Result<()> {
-    serde_json::to_writer(&mut *to, session)?;
+fn write_line(to: &mut impl Write, record: &Record) -> io::Result<()> {
+    serde_json::to_writer(&mut *to, record)?;
     to.write_all(b"\n")
 }

@@ -5,26 +5,32 @@
 //!
 //! | who calls | what |
 //! |---|---|
-//! | the merchant, with `authorization: Bearer API_KEY` | `POST /v1/checkout_sessions`, `GET /v1/checkout_sessions/{id}`, `POST /v1/checkout_sessions/{id}/expire`, `POST /v1/refunds` |
-//! | the guest's browser | `GET /checkout/{token}`, `POST /checkout/{token}/pay`, `POST /checkout/{token}/decline` |
+//! | the merchant, with `authorization: Bearer API_KEY` | `POST /v1/checkout_sessions`, `GET .../{id}`, `POST .../{id}/expire`, `POST .../{id}/review`; `POST /v1/refunds`; `POST /v1/transfers`, `GET .../{id}`; `GET /v1/settlements/{day}.csv`, `POST /v1/settlements/faults` |
+//! | the guest's browser | `GET /checkout/{token}`, `POST` to `pay`, `challenge`, `review` and `decline` beneath it |
 //! | the simulator | `POST` of each event to the webhook URL, with `psp-signature: t=UNIX,v1=HEX` |
 //!
-//! Creating and refunding take an `Idempotency-Key`: the same key with the same content gives the same answer, with
-//! other content 409. Webhooks come at least once, in no promised order; those on their way when the process ends are
-//! lost, as they are with any provider on its worst day, so whoever takes payments must also ask.
+//! Creating, refunding and transferring take an `Idempotency-Key`: the same key with the same content gives the same
+//! answer, with other content 409. Webhooks come at least once, in no promised order; those on their way when the process
+//! ends are lost, as they are with any provider on its worst day, so whoever takes payments must also ask.
+//!
+//! Much can be made to go wrong, by card, by request and at random: `docs/SANDBOX.md` is the page for partners.
 
 mod api;
 mod book;
 mod cards;
 mod config;
 mod error;
+mod event;
+mod faults;
 mod journal;
 mod model;
 mod page;
 mod provider;
 mod server;
+mod signature;
 mod webhook;
 
-pub use cards::{TEST_CARD, TEST_CARDS};
+pub use cards::{TEST_CARD, TEST_CARDS, TestCard};
 pub use config::Config;
+pub use faults::FaultConfig;
 pub use server::{ServeError, serve, serve_on};

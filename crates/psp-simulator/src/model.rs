@@ -1,20 +1,28 @@
-//! Sessions, refunds and the events that tell of them.
+//! Sessions, refunds and transfers, as they are remembered.
 
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-/// Where a session stands. Only an open one changes.
+use crate::{
+    cards::{AfterChallenge, Decline},
+    faults::{Decision, Switches},
+};
+
+/// Where a session stands. Only one that is open or in review changes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum SessionStatus {
     Open,
+    /// Somebody decides whether to take the money, and may take any time for it.
+    InReview,
     Paid,
     Failed,
     Expired,
 }
 
-/// One checkout, with everything the simulator must remember of it.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+/// One checkout, with everything the simulator must remember of it. Of a card it knows nothing but what it did.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Session {
     pub(crate) id: String,
     /// What the checkout page is found by; whoever has it may pay.
@@ -25,8 +33,31 @@ pub(crate) struct Session {
     pub(crate) created: i64,
     /// Unix seconds of the last change.
     pub(crate) updated: i64,
+    /// Unix seconds, when it is.
+    #[serde(default)]
+    pub(crate) paid: Option<i64>,
     pub(crate) idempotency_key: String,
     pub(crate) refunds: Vec<Refund>,
+    /// Why cards were declined, in order.
+    #[serde(default)]
+    pub(crate) declines: Vec<Decline>,
+    /// What follows when the guest passes the 3-D Secure challenge that is open.
+    #[serde(default)]
+    pub(crate) challenge: Option<AfterChallenge>,
+    #[serde(default)]
+    pub(crate) review: Option<Review>,
+    /// What goes wrong with it, as was asked for when it was made or by its card.
+    #[serde(default)]
+    pub(crate) switches: Switches,
+}
+
+/// A manual review, under way or over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Review {
+    /// When it decides itself, Unix seconds, and how.
+    pub(crate) planned: Option<(i64, Decision)>,
+    /// How it ended.
+    pub(crate) decision: Option<Decision>,
 }
 
 /// What a merchant asks to be paid.
@@ -47,6 +78,9 @@ pub(crate) struct Order {
     /// Where events of this session go, instead of the configured place.
     #[serde(default)]
     pub(crate) webhook_url: Option<String>,
+    /// What is to go wrong, as in the header `Psp-Simulate`.
+    #[serde(default)]
+    pub(crate) simulate: Option<String>,
     /// Until when it can be paid, Unix seconds.
     pub(crate) expires_at: i64,
 }
@@ -63,11 +97,73 @@ pub(crate) struct RefundOrder {
 }
 
 /// Money that went back.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Refund {
     pub(crate) id: String,
     pub(crate) order: RefundOrder,
     pub(crate) idempotency_key: String,
+    /// Unix seconds; 0 in files from before it was kept.
+    #[serde(default)]
+    pub(crate) created: i64,
+}
+
+/// What a merchant asks to be paid out.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct TransferOrder {
+    pub(crate) amount_minor: i64,
+    /// ISO 4217.
+    pub(crate) currency: String,
+    /// Whose account, in the merchant's words; `fail` is nobody's.
+    pub(crate) destination: String,
+    /// The merchant's own id for it, repeated in its event.
+    pub(crate) reference: String,
+}
+
+/// Money that was paid out, or could not be.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Transfer {
+    pub(crate) id: String,
+    pub(crate) status: TransferStatus,
+    pub(crate) order: TransferOrder,
+    pub(crate) idempotency_key: String,
+    /// Unix seconds.
+    pub(crate) created: i64,
+}
+
+/// How a transfer ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum TransferStatus {
+    Paid,
+    Failed,
+}
+
+/// A line of a settlement file that is to be wrong.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct SettlementFault {
+    pub(crate) kind: Mismatch,
+    /// Of the session, refund or transfer whose line it is.
+    pub(crate) id: String,
+}
+
+/// How a settlement file may differ from what happened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Mismatch {
+    /// The line is left out.
+    Missing,
+    /// A like line follows, of something that never happened.
+    Extra,
+    /// The amount is one minor unit more.
+    Amount,
+    /// The currency is another.
+    Currency,
+    /// The line comes twice.
+    Duplicate,
+    /// A line says that money moved that did not.
+    Status,
 }
 
 impl Session {
@@ -76,76 +172,13 @@ impl Session {
     }
 }
 
-/// An event, as it is sent.
-#[derive(Debug, Clone, Serialize)]
-pub(crate) struct Event {
-    pub(crate) id: String,
-    #[serde(rename = "type")]
-    pub(crate) kind: &'static str,
-    /// Unix seconds.
-    pub(crate) created: i64,
-    pub(crate) data: EventData,
-    #[serde(skip)]
-    pub(crate) webhook_url: Option<String>,
-}
-
-#[derive(Debug, Clone, Serialize)]
-pub(crate) struct EventData {
-    session: String,
-    reference: String,
-    amount_minor: i64,
-    currency: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    refund: Option<RefundData>,
-}
-
-#[derive(Debug, Clone, Serialize)]
-struct RefundData {
-    id: String,
-    amount_minor: i64,
-    reference: Option<String>,
-}
-
-impl Event {
-    /// That a session has ended in its present state; none for one that is open.
-    pub(crate) fn of_session(session: &Session, now: i64) -> Option<Self> {
-        let kind = match session.status {
-            SessionStatus::Open => return None,
-            SessionStatus::Paid => "checkout.paid",
-            SessionStatus::Failed => "checkout.failed",
-            SessionStatus::Expired => "checkout.expired",
-        };
-        Some(Self::new(kind, session, None, now))
-    }
-
-    /// That money went back.
-    pub(crate) fn of_refund(session: &Session, refund: &Refund, now: i64) -> Self {
-        let data = RefundData {
-            id: refund.id.clone(),
-            amount_minor: refund.order.amount_minor,
-            reference: refund.order.reference.clone(),
-        };
-        Self::new("refund.succeeded", session, Some(data), now)
-    }
-
-    fn new(kind: &'static str, session: &Session, refund: Option<RefundData>, now: i64) -> Self {
-        Self {
-            id: new_id("evt"),
-            kind,
-            created: now,
-            data: EventData {
-                session: session.id.clone(),
-                reference: session.order.reference.clone(),
-                amount_minor: session.order.amount_minor,
-                currency: session.order.currency.clone(),
-                refund,
-            },
-            webhook_url: session.order.webhook_url.clone(),
-        }
-    }
-}
-
 /// `prefix_` and 122 random bits: nobody guesses one.
-pub(crate) fn new_id(prefix: &str) -> String {
+pub(crate) fn secret_id(prefix: &str) -> String {
     format!("{prefix}_{}", Uuid::new_v4().simple())
+}
+
+/// `prefix_` and a digest of what it is made for: the same in every run, so that faults at random can be repeated.
+pub(crate) fn id_for(prefix: &str, of: &str) -> String {
+    let digest = Sha256::digest(format!("{prefix} {of}"));
+    format!("{prefix}_{}", hex::encode(&digest[..16]))
 }

@@ -1,12 +1,12 @@
 //! Puts it all on a socket.
 
-use std::{io, net::SocketAddr, path::PathBuf, time::Duration};
+use std::{io, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use axum::{
     Router,
     extract::{DefaultBodyLimit, Request},
     http::StatusCode,
-    middleware::{Next, from_fn},
+    middleware::{Next, from_fn, from_fn_with_state},
     response::{IntoResponse, Response},
     routing::get,
 };
@@ -15,7 +15,13 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
-use crate::{Config, api, page, provider, webhook::Webhooks};
+use crate::{
+    Config, api,
+    faults::{Chaos, Silence},
+    page,
+    provider::Provider,
+    webhook::Webhooks,
+};
 
 /// Longest time for a request, its body included.
 const TIMEOUT: Duration = Duration::from_secs(10);
@@ -76,14 +82,18 @@ pub async fn serve_on(listener: TcpListener, config: Config, stop: CancellationT
         None => Url::parse(&format!("http://{address}")).map_err(|error| ServeError::Config(error.to_string()))?,
     };
     let webhooks = Webhooks::new(&config, stop.clone())?;
-    let provider = provider::open(&config, webhooks.clone())
+    let chaos = Arc::new(Chaos::new(config.faults));
+    let provider = Provider::open(&config, webhooks.clone(), chaos.clone())
         .map_err(|source| ServeError::State { path: config.state.clone().unwrap_or_default(), source })?;
     let housekeeping = tokio::spawn(provider.clone().keep_house(stop.clone()));
+    let api = api::router(provider.clone(), public_url.clone(), config.api_key.clone(), chaos);
     let router = Router::new()
         .route("/healthz", get(async || "ok\n"))
-        .merge(page::router(provider.clone()))
-        .merge(api::router(provider, public_url, config.api_key.clone()).layer(DefaultBodyLimit::max(64 * 1024)))
-        .layer(from_fn(bounded));
+        .merge(page::router(provider, &public_url))
+        .merge(api.layer(DefaultBodyLimit::max(64 * 1024)))
+        .layer(from_fn(bounded))
+        // Outside of the time limit: what is withheld is withheld for longer.
+        .layer(from_fn_with_state(Silence::new(stop.clone()), Silence::keep));
     tracing::info!(listen = %address, "the simulated payment provider is listening");
 
     let serving = axum::serve(listener, router).with_graceful_shutdown(stop.clone().cancelled_owned());

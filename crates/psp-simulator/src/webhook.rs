@@ -1,22 +1,26 @@
 //! Tells the merchant what happened: signed, at least once, with growing pauses, and not forever.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
 
 use backon::{BackoffBuilder, ExponentialBuilder};
-use hmac::{Hmac, KeyInit, Mac};
 use jiff::Timestamp;
-use secrecy::{ExposeSecret, SecretString};
-use sha2::Sha256;
-use tokio::sync::Semaphore;
+use secrecy::SecretString;
+use tokio::sync::{Notify, Semaphore};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use url::Url;
 
-use crate::{Config, model::Event};
+use crate::{Config, event::Event, faults::WebhookFault, signature::signature};
 
 /// Longest wait for the merchant's answer.
 const TIMEOUT: Duration = Duration::from_secs(5);
 /// Events that wait for an attempt at most; more are dropped, and the merchant learns by asking.
 const MAX_WAITING: usize = 10_000;
+/// Longest wait of an event for a later one that overtakes it.
+const LONGEST_REORDER: Duration = Duration::from_secs(10);
 /// Requests in progress at once.
 const MAX_SENDING: usize = 16;
 
@@ -31,6 +35,8 @@ struct Inner {
     pauses: ExponentialBuilder,
     waiting: Arc<Semaphore>,
     sending: Semaphore,
+    /// Subjects of which an event waits to be overtaken.
+    held: Mutex<HashMap<String, Arc<Notify>>>,
     tasks: TaskTracker,
     stop: CancellationToken,
 }
@@ -54,24 +60,30 @@ impl Webhooks {
             pauses,
             waiting: Arc::new(Semaphore::new(MAX_WAITING)),
             sending: Semaphore::new(MAX_SENDING),
+            held: Mutex::default(),
             tasks: TaskTracker::new(),
             stop,
         })))
     }
 
-    /// Sends the event in the background.
+    /// Sends the event in the background, or what its fault makes of that.
     pub(crate) fn send(&self, event: Event) {
         let own = event.webhook_url.as_deref().and_then(|url| Url::parse(url).ok());
         let Some(url) = own.or_else(|| self.0.url.clone()) else {
             return;
         };
+        if event.fault == Some(WebhookFault::Lose) {
+            return tracing::info!(event = event.id, kind = event.kind, "event lost, as was asked for");
+        }
         let Ok(place) = self.0.waiting.clone().try_acquire_owned() else {
             tracing::error!(event = event.id, "too many events are waiting; this one is dropped");
             return;
         };
         let inner = self.0.clone();
+        // Now, and not in the task: the next event of the subject must find it held.
+        let overtaken = if event.fault == Some(WebhookFault::Reorder) { inner.hold(event.subject()) } else { None };
         self.0.tasks.spawn(async move {
-            inner.stop.run_until_cancelled(inner.deliver(&url, &event)).await;
+            inner.stop.run_until_cancelled(inner.deliver_as_asked(&url, &event, overtaken)).await;
             drop(place);
         });
     }
@@ -84,6 +96,42 @@ impl Webhooks {
 }
 
 impl Inner {
+    async fn deliver_as_asked(&self, url: &Url, event: &Event, overtaken: Option<Arc<Notify>>) {
+        if let Some(overtaken) = overtaken {
+            // Who is not overtaken in this time is merely late.
+            let _ = tokio::time::timeout(LONGEST_REORDER, overtaken.notified()).await;
+            self.held().remove(event.subject());
+        }
+        match event.fault {
+            Some(WebhookFault::Duplicate) => {
+                tokio::join!(self.deliver(url, event), self.deliver(url, event));
+            }
+            Some(WebhookFault::Delay(seconds)) => {
+                tokio::time::sleep(Duration::from_secs(seconds.into())).await;
+                self.deliver(url, event).await;
+            }
+            _ => self.deliver(url, event).await,
+        }
+        if let Some(held) = self.held().get(event.subject()) {
+            held.notify_one();
+        }
+    }
+
+    /// Holds an event of this subject back. None when one is held already: then this is the one that overtakes it.
+    fn hold(&self, subject: &str) -> Option<Arc<Notify>> {
+        let mut held = self.held();
+        if held.contains_key(subject) {
+            return None;
+        }
+        let notify = Arc::new(Notify::new());
+        held.insert(subject.to_owned(), notify.clone());
+        Some(notify)
+    }
+
+    fn held(&self) -> MutexGuard<'_, HashMap<String, Arc<Notify>>> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     async fn deliver(&self, url: &Url, event: &Event) {
         let body = match serde_json::to_vec(event) {
             Ok(body) => body,
@@ -121,28 +169,5 @@ impl Inner {
             Err(error) if error.is_timeout() => Err("no answer in time".to_owned()),
             Err(_) => Err("cannot be reached".to_owned()),
         }
-    }
-}
-
-/// `t=UNIX,v1=HEX`, where HEX is HMAC-SHA256 of `UNIX.BODY`.
-fn signature(secret: &SecretString, unix: i64, body: &[u8]) -> String {
-    // HMAC takes keys of any length.
-    let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(secret.expose_secret().as_bytes()) else {
-        return String::new();
-    };
-    mac.update(format!("{unix}.").as_bytes());
-    mac.update(body);
-    format!("t={unix},v1={}", hex::encode(mac.finalize().into_bytes()))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_signature_is_the_documented_hmac() {
-        // printf '1700000000.{"id":"evt_1"}' | openssl dgst -sha256 -hmac whsec_test
-        let signed = signature(&"whsec_test".into(), 1_700_000_000, br#"{"id":"evt_1"}"#);
-        assert_eq!(signed, "t=1700000000,v1=c89214b5b5da833daed6f0b8c5bb6bd58cea9022bd80ccc78230f3942d632925");
     }
 }

@@ -145,7 +145,9 @@ mod tests {
         assert!(event("refund.succeeded", "").is_err(), "without its refund");
         let made = r#","refund":{"id":"re","amount_minor":5,"reference":null}"#;
         assert!(matches!(event("refund.succeeded", made), Ok(PspNews::Refund(_, refund)) if refund.amount_minor == 5));
-        assert_eq!(event("payout.created", ""), Ok(PspNews::Unknown));
+        for kind in ["payout.created", "checkout.review"] {
+            assert_eq!(event(kind, ""), Ok(PspNews::Unknown));
+        }
         assert_eq!(PspEvent::parse(br#"{"id":"e","type":"x"}"#).unwrap().news(), Ok(PspNews::Unknown));
         for bad in ["", "[]", r#"{"id":"","type":"x"}"#, r#"{"id":"e"}"#, r#"{"id":"a\u0000","type":"x"}"#] {
             assert!(PspEvent::parse(bad.as_bytes()).is_err(), "{bad}");

@@ -34,6 +34,8 @@ struct SessionAnswer {
 #[serde(rename_all = "snake_case")]
 enum StatusName {
     Open,
+    /// Somebody decides about it, and may take any time for that.
+    InReview,
     Paid,
     Failed,
     Expired,
@@ -83,7 +85,7 @@ impl SimulatorPsp {
             session: answer.id,
             url: answer.url,
             status: match answer.status {
-                StatusName::Open => CheckoutStatus::Open,
+                StatusName::Open | StatusName::InReview => CheckoutStatus::Open,
                 StatusName::Paid => CheckoutStatus::Paid,
                 StatusName::Failed => CheckoutStatus::Failed,
                 StatusName::Expired => CheckoutStatus::Expired,

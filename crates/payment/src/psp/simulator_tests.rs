@@ -119,6 +119,40 @@ async fn the_real_simulator_takes_and_returns_money() {
 }
 
 #[tokio::test]
+async fn a_payment_in_review_is_open_until_it_is_decided() {
+    let (psp, _running) = simulator(None).await;
+    let checkout = psp.create_checkout(order()).await.unwrap();
+    let guest = reqwest::Client::new();
+    let press = async |verb: &str, name: &str, value: &str| {
+        let answer = guest.post(format!("{}/{verb}", checkout.url)).form(&[(name, value)]).send().await.unwrap();
+        answer.status().as_u16()
+    };
+    assert_eq!(press("pay", "card_number", "4000 0000 0000 9235").await, 202);
+    assert_eq!(psp.fetch_checkout(checkout.session.clone()).await.unwrap().status, CheckoutStatus::Open);
+    assert_eq!(psp.expire_checkout(checkout.session.clone()).await.unwrap().status, CheckoutStatus::Open);
+    assert_eq!(press("review", "decision", "approve").await, 200);
+    assert_eq!(psp.fetch_checkout(checkout.session.clone()).await.unwrap().status, CheckoutStatus::Paid);
+}
+
+#[tokio::test]
+async fn an_answer_that_is_lost_after_the_work_is_got_by_asking_again() {
+    let (psp, _running) = simulator(None).await;
+    let impatient = SimulatorPsp { timeout: Duration::from_millis(500), ..psp.clone() };
+    let switches = "https://hotel.example/?psp_simulate=answer%3Dtimeout-after%2Crefund%3Dtimeout-after";
+    let order = CheckoutOrder { return_url: switches.into(), ..order() };
+    assert_eq!(impatient.create_checkout(order.clone()).await, Err(PspError::NoAnswer("no answer in time")));
+    let checkout = psp.create_checkout(order).await.unwrap();
+    reqwest::Client::new().post(format!("{}/pay", checkout.url)).send().await.unwrap();
+    let refund = RefundOrder { refund_id: Uuid::now_v7(), session: checkout.session, amount: eur(12_050) };
+    assert_eq!(impatient.refund(refund.clone()).await, Err(PspError::NoAnswer("no answer in time")));
+    let id = psp.refund(refund.clone()).await.unwrap();
+    assert_eq!(psp.refund(refund.clone()).await.unwrap(), id);
+    let more = RefundOrder { refund_id: Uuid::now_v7(), amount: eur(1), ..refund };
+    assert_eq!(impatient.refund(more.clone()).await, Err(PspError::NoAnswer("no answer in time")), "its first attempt");
+    assert_eq!(psp.refund(more).await, Err(PspError::Refused("refund_exceeds_payment".into())));
+}
+
+#[tokio::test]
 async fn the_real_simulator_signs_as_this_service_verifies() {
     let receiver = MockServer::start().await;
     Mock::given(any()).respond_with(ResponseTemplate::new(200)).mount(&receiver).await;

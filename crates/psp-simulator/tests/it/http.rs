@@ -1,80 +1,10 @@
-use std::time::Duration;
+//! What a merchant and a guest do on a good day, and what is refused.
 
-use hmac::{Hmac, KeyInit, Mac};
-use reqwest::{RequestBuilder, StatusCode};
+use reqwest::StatusCode;
 use serde_json::{Value, json};
-use sha2::Sha256;
-use staymesh_psp_simulator::{Config, serve_on};
-use tokio::{net::TcpListener, time::Instant};
-use tokio_util::sync::{CancellationToken, DropGuard};
-use wiremock::{Mock, MockServer, Request, ResponseTemplate, matchers::method};
+use wiremock::{Mock, MockServer, ResponseTemplate, matchers::method};
 
-const SECRET: &str = "whsec_for_tests_only";
-
-struct Simulator {
-    url: String,
-    http: reqwest::Client,
-    _stop: DropGuard,
-}
-
-async fn start(webhook_url: Option<&str>) -> Simulator {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let url = format!("http://{}", listener.local_addr().unwrap());
-    let stop = CancellationToken::new();
-    let config = Config {
-        listen: "127.0.0.1:0".parse().unwrap(),
-        public_url: None,
-        api_key: "sk_test".into(),
-        webhook_url: webhook_url.map(|url| url.parse().unwrap()),
-        webhook_secret: SECRET.into(),
-        webhook_attempts: 5,
-        webhook_backoff: Duration::from_millis(10),
-        max_sessions: 100,
-        state: None,
-    };
-    let serving = stop.clone();
-    tokio::spawn(async move { serve_on(listener, config, serving).await.unwrap() });
-    Simulator { url, http: reqwest::Client::new(), _stop: stop.drop_guard() }
-}
-
-fn order() -> Value {
-    json!({
-        "amount_minor": 12_050, "currency": "EUR", "reference": "p-<b>1</b>",
-        "description": "<script>alert(1)</script> & co", "return_url": "https://hotel.example/?a=\"1\"&b=<2>",
-        "expires_at": jiff::Timestamp::now().as_second() + 600,
-    })
-}
-
-impl Simulator {
-    fn api(&self, path: &str, key: &str, body: &Value) -> RequestBuilder {
-        self.http.post(format!("{}{path}", self.url)).bearer_auth("sk_test").header("idempotency-key", key).json(body)
-    }
-
-    async fn create(&self, key: &str, order: &Value) -> Value {
-        let answer = self.api("/v1/checkout_sessions", key, order).send().await.unwrap();
-        assert_eq!(answer.status(), StatusCode::CREATED);
-        answer.json().await.unwrap()
-    }
-
-    async fn press(&self, session: &Value, verb: &str, card: Option<&str>) -> (StatusCode, String) {
-        let request = self.http.post(format!("{}/{verb}", session["url"].as_str().unwrap()));
-        let request = if let Some(card) = card { request.form(&[("card_number", card)]) } else { request };
-        let answer = request.send().await.unwrap();
-        (answer.status(), answer.text().await.unwrap())
-    }
-
-    async fn status(&self, session: &Value) -> Value {
-        let url = format!("{}/v1/checkout_sessions/{}", self.url, session["id"].as_str().unwrap());
-        let answer = self.http.get(url).bearer_auth("sk_test").send().await.unwrap();
-        answer.json::<Value>().await.unwrap()["status"].clone()
-    }
-}
-
-async fn error_code(request: RequestBuilder) -> (StatusCode, String) {
-    let answer = request.send().await.unwrap();
-    let status = answer.status();
-    (status, answer.json::<Value>().await.unwrap()["error"]["code"].as_str().unwrap().to_owned())
-}
+use crate::support::{error_code, order, received, start, verified};
 
 #[tokio::test]
 async fn a_guest_pays_on_the_page() {
@@ -90,7 +20,7 @@ async fn a_guest_pays_on_the_page() {
 
     let (status, text) = simulator.press(&session, "pay", Some("4000 0000 0000 9995")).await;
     assert_eq!(status, StatusCode::PAYMENT_REQUIRED);
-    assert!(text.contains("Try another"));
+    assert!(text.contains("not enough money") && text.contains("4 tries are left"), "{text}");
     let (status, text) = simulator.press(&session, "pay", Some("5555 5555 5555 4444")).await;
     assert_eq!(status, StatusCode::PAYMENT_REQUIRED);
     assert!(text.contains("not a test card") && !text.contains("5555"), "a card number must not come back");
@@ -144,6 +74,8 @@ async fn what_does_not_fit_is_refused() {
         changed("webhook_url", json!("file:///etc/passwd")),
         changed("expires_at", json!(1)),
         changed("expires_at", json!(i64::MAX)),
+        changed("simulate", json!("webhook=explode")),
+        changed("return_url", json!("https://a.example/?psp_simulate=webhook")),
         changed("surprise", json!(1)),
     ] {
         let (status, code) = error_code(simulator.api(path, "k", &bad)).await;
@@ -213,29 +145,4 @@ async fn a_page_nobody_pays_expires_by_itself_and_says_so() {
     let session = simulator.create("k", &order).await;
     assert_eq!(verified(&received(&merchant, 1).await[0])["type"], "checkout.expired");
     assert_eq!(simulator.status(&session).await, "expired");
-}
-
-/// Waits until the merchant got so many requests.
-async fn received(merchant: &MockServer, count: usize) -> Vec<Request> {
-    let deadline = Instant::now() + Duration::from_secs(20);
-    loop {
-        let requests = merchant.received_requests().await.unwrap();
-        if requests.len() >= count {
-            return requests;
-        }
-        assert!(Instant::now() < deadline, "{} webhooks instead of {count}", requests.len());
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
-}
-
-/// The event, if its signature is right.
-fn verified(request: &Request) -> Value {
-    let header = request.headers["psp-signature"].to_str().unwrap();
-    let (t, v1) = header.strip_prefix("t=").unwrap().split_once(",v1=").unwrap();
-    let mut mac = Hmac::<Sha256>::new_from_slice(SECRET.as_bytes()).unwrap();
-    mac.update(format!("{t}.").as_bytes());
-    mac.update(&request.body);
-    mac.verify_slice(&hex::decode(v1).unwrap()).unwrap();
-    assert!((jiff::Timestamp::now().as_second() - t.parse::<i64>().unwrap()).abs() < 30);
-    serde_json::from_slice(&request.body).unwrap()
 }

@@ -1,0 +1,140 @@
+//! The hosted checkout page, as a guest sees it. `maud` escapes everything that is put in; no script is needed.
+
+mod layout;
+mod view;
+
+use axum::{
+    Router,
+    body::Bytes,
+    extract::{DefaultBodyLimit, Path, State},
+    http::StatusCode,
+    response::Response,
+    routing::{get, post},
+};
+use maud::html;
+use url::{Url, form_urlencoded};
+
+use self::{
+    layout::{answer, layout},
+    view::View,
+};
+use crate::{
+    cards::{self, Effect, TEST_CARD},
+    error::Refusal,
+    faults::{Decision, Switches, withheld},
+    model::{Session, SessionStatus},
+    provider::Provider,
+};
+
+#[derive(Clone)]
+struct Pages {
+    provider: Provider,
+    /// Where pages begin, on the host that the guest sees.
+    base: String,
+}
+
+pub(crate) fn router(provider: Provider, public_url: &Url) -> Router {
+    let base = format!("{}/checkout", public_url.path().trim_end_matches('/'));
+    Router::new()
+        .route("/checkout/{token}", get(show))
+        .route("/checkout/{token}/pay", post(pay).get(show))
+        .route("/checkout/{token}/challenge", post(challenge).get(show))
+        .route("/checkout/{token}/review", post(review).get(show))
+        .route("/checkout/{token}/decline", post(give_up).get(show))
+        .layer(DefaultBodyLimit::max(4096))
+        .with_state(Pages { provider, base })
+}
+
+async fn show(State(pages): State<Pages>, Path(token): Path<String>) -> Response {
+    match pages.provider.by_token(&token) {
+        // To look at it is no failure as long as something can be done.
+        Ok(session) if session.status == SessionStatus::Open => pages.answer(StatusCode::OK, &session, None),
+        session => pages.shown(session),
+    }
+}
+
+async fn pay(State(pages): State<Pages>, Path(token): Path<String>, form: Bytes) -> Response {
+    // Without a card number, as from a plain `curl -X POST`, it is the one the page comes with.
+    let number = field(&form, "card_number");
+    let Some(effect) = cards::effect(number.as_deref().unwrap_or(TEST_CARD)) else {
+        return match pages.provider.by_token(&token) {
+            Ok(session) if session.status == SessionStatus::Open => {
+                let message = "This is not a test card. No real card is taken here.";
+                pages.answer(StatusCode::PAYMENT_REQUIRED, &session, Some(message))
+            }
+            session => pages.shown(session),
+        };
+    };
+    let session = pages.provider.use_card(&token, effect);
+    if effect == Effect::PaysSilently && session.is_ok() { withheld() } else { pages.shown(session) }
+}
+
+async fn challenge(State(pages): State<Pages>, Path(token): Path<String>, form: Bytes) -> Response {
+    match decision(&form) {
+        Some(answer) => pages.shown(pages.provider.answer_challenge(&token, answer)),
+        None => undecided(),
+    }
+}
+
+/// Decides as the merchant's staff would, for those who have no API key.
+async fn review(State(pages): State<Pages>, Path(token): Path<String>, form: Bytes) -> Response {
+    let Some(decision) = decision(&form) else { return undecided() };
+    let session = pages.provider.by_token(&token).and_then(|session| {
+        match pages.provider.decide(&session.id, decision, Switches::default()) {
+            // It has been decided otherwise by now, or never went there: its page says how it stands.
+            Err(Refusal::NotInReview) => Ok(session),
+            decided => decided,
+        }
+    });
+    pages.shown(session)
+}
+
+async fn give_up(State(pages): State<Pages>, Path(token): Path<String>) -> Response {
+    let session = pages.provider.by_token(&token);
+    pages.shown(session.and_then(|session| pages.provider.end(&session.id, SessionStatus::Failed, Switches::default())))
+}
+
+impl Pages {
+    fn shown(&self, session: Result<Session, Refusal>) -> Response {
+        match session {
+            Ok(session) => self.answer(status_of(&session), &session, None),
+            Err(refusal) => refused(&refusal),
+        }
+    }
+
+    fn answer(&self, status: StatusCode, session: &Session, message: Option<&str>) -> Response {
+        let view = View { session, base: &self.base, message };
+        answer(status, &layout(view.title(), &view.body()))
+    }
+}
+
+/// So that a script can tell how it went without reading the page.
+fn status_of(session: &Session) -> StatusCode {
+    match session.status {
+        SessionStatus::Open if session.challenge.is_none() => StatusCode::PAYMENT_REQUIRED,
+        SessionStatus::Open | SessionStatus::InReview => StatusCode::ACCEPTED,
+        SessionStatus::Paid => StatusCode::OK,
+        SessionStatus::Failed => StatusCode::PAYMENT_REQUIRED,
+        SessionStatus::Expired => StatusCode::GONE,
+    }
+}
+
+fn field(form: &[u8], name: &str) -> Option<String> {
+    form_urlencoded::parse(form).find(|(field, _)| field == name).map(|(_, value)| value.into_owned())
+}
+
+fn decision(form: &[u8]) -> Option<Decision> {
+    Decision::parse(&field(form, "decision")?)
+}
+
+fn undecided() -> Response {
+    answer(StatusCode::BAD_REQUEST, &layout("Checkout", &html! { p.note.bad { "Choose to approve or to reject." } }))
+}
+
+fn refused(refusal: &Refusal) -> Response {
+    let (status, text) = match refusal {
+        Refusal::NotFound(_) => (StatusCode::NOT_FOUND, "There is no such checkout page."),
+        _ => (StatusCode::SERVICE_UNAVAILABLE, "This does not work just now. Nothing was charged; try again."),
+    };
+    answer(status, &layout("Checkout", &html! { p.note.bad role="alert" { (text) } }))
+}
