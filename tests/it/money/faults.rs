@@ -6,7 +6,7 @@ mod end;
 mod shop;
 mod story;
 
-use std::os::unix::process::ExitStatusExt;
+use std::{os::unix::process::ExitStatusExt, time::Instant};
 
 use staymesh_mesh::fault::Step;
 use staymesh_parts::Signal;
@@ -37,17 +37,13 @@ async fn at_whatever_step_a_service_dies_there_is_one_charge_and_one_end() {
 
 /// Lives through a story in which a service dies at this point and comes back.
 async fn die_at(shop: &Shop<'_>, service: &str, point: &str, story: Story) {
-    let started = std::time::Instant::now();
+    let started = Instant::now();
     let own = story.settings();
-    let faulty: Vec<_> = own.iter().copied().chain([("STAYMESH_FAULT", point)]).collect();
-    operate(shop.mesh(), |local| {
-        story.prepare(local)?;
-        restart(local, service, &faulty)
-    });
+    let faulty = [own, &[("STAYMESH_FAULT", point)]].concat();
+    operate(shop.mesh(), |local| restart(local, service, &faulty));
     let (told, ()) = tokio::join!(story.live(shop), come_back(shop, service, point, own));
     story.assert_ended(shop, &told, point).await;
-    operate(shop.mesh(), |local| story.clear_up(local));
-    println!("{point}: {:?} in {} ms", story, started.elapsed().as_millis());
+    println!("{point}: {story:?} in {} ms", started.elapsed().as_millis());
 }
 
 /// Waits until the service has died at this point, and starts it again.

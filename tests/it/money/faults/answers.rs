@@ -8,7 +8,7 @@ use super::{
     end::{self, End},
     restart,
     shop::{PRICE, Sale, Shop, settings},
-    story::Story,
+    story::{EVENTS_LOST, Story, UNHEARD},
 };
 use crate::support::{OwnMesh, eventually, operate};
 
@@ -20,14 +20,11 @@ const ASTRAY: [(&str, &[Link]); 4] = [
     ("not even asked", &[Link::Silent, Link::Broken, Link::Healthy]),
 ];
 
-/// No event ever comes, so all that is known is what is answered.
-const UNHEARD: [(&str, &str); 1] = [("STAYMESH_PAYMENT_CHECK_AFTER", "200ms")];
-
 /// The link from the payment service to the provider.
 struct Wire<'a> {
     shop: &'a Shop<'a>,
     link: Proxy,
-    /// Whether the provider's events come.
+    /// Whether the provider's events come, or all that is known is what it answers.
     events: bool,
 }
 
@@ -40,9 +37,6 @@ async fn however_the_provider_answers_there_is_one_charge_and_one_refund() {
     for events in [true, false] {
         let wire = Wire { shop: &shop, link: Proxy::start(provider).expect("a link"), events };
         wire.restart(&[]);
-        if !events {
-            operate(&mesh, |local| Story::Unheard.prepare(local));
-        }
         for (how, links) in ASTRAY {
             wire.open(links, &format!("opening, {how}, events: {events}")).await;
             wire.close(links, &format!("closing, {how}, events: {events}")).await;
@@ -65,6 +59,14 @@ impl Wire<'_> {
         operate(self.shop.mesh(), |local| restart(local, "payment", &settings));
     }
 
+    fn simulate(&self) -> &'static str {
+        if self.events { "" } else { EVENTS_LOST }
+    }
+
+    async fn sale(&self) -> Sale {
+        self.shop.open(&self.shop.book().await, self.simulate()).await
+    }
+
     /// Whether the provider would have done what it was asked for.
     fn arrives(links: &[Link]) -> bool {
         links[0] != Link::Silent
@@ -78,16 +80,16 @@ impl Wire<'_> {
         let booked = self.shop.book().await;
         let id = booked["reservation_id"].as_str().expect("an id");
         self.link.set(links[0]);
-        self.shop.ask_for_page(&booked).await.refused(503, "PSP_UNAVAILABLE");
+        self.shop.ask_for_page(&booked, self.simulate()).await.refused(503, "PSP_UNAVAILABLE");
         assert_eq!(self.shop.checkouts(id).len(), usize::from(Self::arrives(links)), "{what}");
         self.mend(links);
-        let sale = self.shop.open(&booked).await;
+        let sale = self.shop.open(&booked, self.simulate()).await;
         self.shop.use_good_card(&sale).await;
         self.assert_ended(Story::Paid, &sale, what).await;
     }
 
     async fn close(&self, links: &[Link], what: &str) {
-        let sale = self.shop.open(&self.shop.book().await).await;
+        let sale = self.sale().await;
         self.link.set(links[0]);
         self.shop.cancel(&sale).await;
         self.await_failure("reservation", &sale.reservation_id).await;
@@ -98,7 +100,7 @@ impl Wire<'_> {
     }
 
     async fn pay_back(&self, links: &[Link], what: &str) {
-        let sale = self.shop.open(&self.shop.book().await).await;
+        let sale = self.sale().await;
         self.shop.pay(&sale).await;
         self.link.set(links[0]);
         self.shop.cancel(&sale).await;
@@ -111,17 +113,17 @@ impl Wire<'_> {
     /// The guest is impatient: the same request many times at once.
     async fn open_twice(&self) {
         let booked = self.shop.book().await;
-        let answers = join_all((0..5).map(|_| self.shop.ask_for_page(&booked))).await;
+        let answers = join_all((0..5).map(|_| self.shop.ask_for_page(&booked, self.simulate()))).await;
         let pages: Vec<Value> = answers.into_iter().map(|answer| answer.ok()["checkout_url"].clone()).collect();
         assert!(pages.iter().all(|page| *page == pages[0]), "{pages:?}");
-        let sale = self.shop.open(&booked).await;
+        let sale = self.shop.open(&booked, self.simulate()).await;
         self.shop.use_good_card(&sale).await;
         self.assert_ended(Story::Paid, &sale, "opening many times at once").await;
     }
 
     /// Two relays ask for the same refund at once, and the provider answers both.
     async fn pay_back_twice(&self) {
-        let sale = self.shop.open(&self.shop.book().await).await;
+        let sale = self.sale().await;
         self.shop.pay(&sale).await;
         self.link.set(Link::Late);
         self.shop.cancel(&sale).await;
@@ -182,12 +184,9 @@ async fn in_whatever_order_the_provider_tells_there_is_one_charge_and_one_refund
     }
 
     // From now on the provider's own events are lost, and those that are told here come in any order and twice.
-    operate(&mesh, |local| {
-        Story::Unheard.prepare(local)?;
-        restart(local, "payment", &UNHEARD)
-    });
+    operate(&mesh, |local| restart(local, "payment", &UNHEARD));
     for order in [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]] {
-        let sale = Story::Cancelled.live(&shop).await;
+        let sale = Story::CancelledUnheard.live(&shop).await;
         shop.await_state(&sale, "REFUNDED", "refunded").await;
         for kind in order.map(|at| KINDS[at]) {
             let event = event(&shop, &sale, kind).await;

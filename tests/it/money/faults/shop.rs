@@ -7,7 +7,7 @@ use sqlx::PgPool;
 use staymesh_testkit::{Setting, TestMesh};
 use uuid::Uuid;
 
-use crate::support::{Answer, Books, GOOD_CARD, HotelFixture, Provider, Rest, Stay, World, eventually, open_payment};
+use crate::support::{Answer, Books, GOOD_CARD, HotelFixture, Provider, Rest, Stay, World, eventually};
 
 /// What is paid for every booking, in minor units.
 pub(super) const PRICE: i64 = 30_000;
@@ -88,14 +88,19 @@ impl<'a> Shop<'a> {
         self.world.book(&self.guest, self.hotel, &self.stay).await
     }
 
-    /// Asks for the page of a booking, once.
-    pub(super) async fn ask_for_page(&self, booked: &Value) -> Answer {
-        self.guest.post("/v1/payments", json!({ "reservation_id": booked["reservation_id"] })).await
+    /// Asks for the page of a booking, once; `simulate` is what the provider is to do wrong with it.
+    pub(super) async fn ask_for_page(&self, booked: &Value, simulate: &str) -> Answer {
+        let mut wish = json!({ "reservation_id": booked["reservation_id"] });
+        if !simulate.is_empty() {
+            let switches = simulate.replace('=', "%3D");
+            wish["return_url"] = json!(format!("https://shop.staymesh.example/?psp_simulate={switches}"));
+        }
+        self.guest.post("/v1/payments", wish).await
     }
 
     /// Opens the page of a booking, however often that must be asked for.
-    pub(super) async fn open(&self, booked: &Value) -> Sale {
-        let payment = open_payment(&self.guest, booked).await;
+    pub(super) async fn open(&self, booked: &Value, simulate: &str) -> Sale {
+        let payment = self.until_answered("a page", async || self.ask_for_page(booked, simulate).await).await;
         Sale { reservation_id: booked["reservation_id"].as_str().expect("an id").to_owned(), payment }
     }
 
@@ -128,12 +133,12 @@ impl<'a> Shop<'a> {
         self.until_answered("told", async || self.provider.tell(event).await).await;
     }
 
-    async fn until_answered(&self, what: &str, ask: impl AsyncFn() -> Answer) {
+    async fn until_answered(&self, what: &str, ask: impl AsyncFn() -> Answer) -> Value {
         let answer = eventually(what, async || {
             let answer = ask().await;
             (answer.status != 503).then_some(answer)
         });
-        answer.await.ok();
+        answer.await.ok()
     }
 
     /// Waits for the state of a payment and of its booking, with nobody in between.

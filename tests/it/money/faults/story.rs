@@ -1,15 +1,19 @@
 //! What guests, administrators and the provider do, as far as a step needs it. Nobody in a story knows of faults; they
 //! repeat what was not answered, as they would.
 
-use staymesh_localmesh::LocalMesh;
 use staymesh_mesh::fault::Step;
 
 use super::{
     end::{self, End},
-    restart,
     shop::{Sale, Shop},
 };
 use crate::support::DECLINED_CARD;
+
+/// Has the provider tell nobody of a payment, and the payment service ask soon.
+pub(super) const EVENTS_LOST: &str = "webhook=lose";
+pub(super) const UNHEARD: [(&str, &str); 1] = [("STAYMESH_PAYMENT_CHECK_AFTER", "200ms")];
+
+const PAID_AND_CANCELLED: &[&str] = &["pending_payment", "paid", "cancelled", "refunded"];
 
 /// The ways that money goes, and that it does not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,6 +28,10 @@ pub(super) enum Story {
     Left,
     /// The guest pays and cancels.
     Cancelled,
+    /// The same, and no event of it ever comes.
+    CancelledUnheard,
+    /// The guest pays and cancels, and the provider never answers when it is first asked to pay back.
+    CancelledUnanswered,
     /// The guest pays, and an administrator pays back.
     PaidBack,
     /// The guest pays after the provider had said that nobody will, and the rooms are gone.
@@ -45,53 +53,43 @@ impl Story {
             "pay_in.status_learned" => Self::Unheard,
             "pay_in.failure_told" | "payment.rejected" => Self::Declined,
             "pay_in.page_closed" => Self::Left,
-            "refund.requested"
-            | "refund.paid_back"
-            | "refund.saved"
-            | "refund.event_taken"
-            | "refund.reservation_told"
-            | "cancel.written"
-            | "settle.told"
-            | "refund.confirmed" => Self::Cancelled,
+            "refund.requested" | "refund.reservation_told" | "cancel.written" | "settle.told" | "refund.confirmed" => {
+                Self::Cancelled
+            }
+            // Each of the two ways in which a refund is heard of must do without the other.
+            "refund.paid_back" | "refund.saved" => Self::CancelledUnheard,
+            "refund.event_taken" => Self::CancelledUnanswered,
             "refund.ordered" => Self::PaidBack,
             "refund.sent_back" => Self::TooLate,
             other => panic!("no story leads through {other}"),
         }
     }
 
-    /// Settings of the service that dies.
+    /// Settings of the payment service for it.
     pub(super) fn settings(self) -> &'static [(&'static str, &'static str)] {
         match self {
-            Self::Unheard => &[("STAYMESH_PAYMENT_CHECK_AFTER", "200ms")],
+            Self::Unheard | Self::CancelledUnheard => &UNHEARD,
             _ => &[],
         }
     }
 
-    /// Before it: has the provider tell nobody, when that is how it goes.
-    pub(super) fn prepare(self, local: &mut LocalMesh) -> anyhow::Result<()> {
+    /// What the provider is to do wrong.
+    fn simulate(self) -> &'static str {
         match self {
-            // Nobody listens at the port that is for asking anybody's.
-            Self::Unheard => restart(local, "psp-simulator", &[("STAYMESH_PSP_WEBHOOK_URL", "http://127.0.0.1:9/")]),
-            _ => Ok(()),
-        }
-    }
-
-    /// After it: the opposite.
-    pub(super) fn clear_up(self, local: &mut LocalMesh) -> anyhow::Result<()> {
-        match self {
-            Self::Unheard => restart(local, "psp-simulator", &[]),
-            _ => Ok(()),
+            Self::Unheard | Self::CancelledUnheard => EVENTS_LOST,
+            Self::CancelledUnanswered => "refund=timeout-after",
+            _ => "",
         }
     }
 
     /// Goes through it as far as people do something.
     pub(super) async fn live(self, shop: &Shop<'_>) -> Sale {
-        let sale = shop.open(&shop.book().await).await;
+        let sale = shop.open(&shop.book().await, self.simulate()).await;
         match self {
             Self::Paid | Self::Unheard => shop.use_good_card(&sale).await,
             Self::Declined => assert_eq!(shop.provider.use_card(&sale.payment, DECLINED_CARD).await, 402),
             Self::Left => shop.cancel(&sale).await,
-            Self::Cancelled => {
+            Self::Cancelled | Self::CancelledUnheard | Self::CancelledUnanswered => {
                 shop.pay(&sale).await;
                 shop.cancel(&sale).await;
             }
@@ -121,11 +119,10 @@ impl Story {
             Self::Unheard => ("PAID", &[], &["pending_payment", "paid"]),
             Self::Declined => ("FAILED", &["checkout.failed"], &["pending_payment", "rejected"]),
             Self::Left => ("EXPIRED", &["checkout.expired"], &["pending_payment", "cancelled"]),
-            Self::Cancelled => (
-                "REFUNDED",
-                &["checkout.paid", "refund.succeeded"],
-                &["pending_payment", "paid", "cancelled", "refunded"],
-            ),
+            Self::Cancelled | Self::CancelledUnanswered => {
+                ("REFUNDED", &["checkout.paid", "refund.succeeded"], PAID_AND_CANCELLED)
+            }
+            Self::CancelledUnheard => ("REFUNDED", &[], PAID_AND_CANCELLED),
             Self::PaidBack => ("REFUNDED", &["checkout.paid", "refund.succeeded"], &["pending_payment", "paid"]),
             Self::TooLate => (
                 "REFUNDED",
