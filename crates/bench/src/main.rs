@@ -16,6 +16,7 @@
 //! | large against small | `scale` |
 //! | what goes on beside bookings | `upkeep` |
 //! | payments from end to end | `payments/` |
+//! | payments while the provider fails | `storm/` |
 //! | the run in which everything is killed | `soak/` |
 
 mod batch;
@@ -37,6 +38,7 @@ mod rig;
 mod scale;
 mod server;
 mod soak;
+mod storm;
 mod strategy;
 mod upkeep;
 mod world;
@@ -73,6 +75,8 @@ enum Command {
     Upkeep(upkeep::Options),
     /// Book and pay, from the booking to the paid booking, through all services and the payment provider's stand-in
     Payments(payments::Options),
+    /// Pay 10,000 times while calls and events of the provider go wrong in every way; then compare all books
+    Storm(storm::Options),
     /// Book for ten minutes over two replicas while each is killed every 20 seconds and PostgreSQL once; then compare
     /// every answer with the database. Ends with status 0 when nothing acknowledged is lost and nothing is oversold
     Soak(soak::Options),
@@ -87,6 +91,7 @@ async fn main() -> ExitCode {
         Command::Scale(options) => scale::run(options).await,
         Command::Upkeep(options) => upkeep::run(options).await,
         Command::Payments(options) => payments::run(options).await,
+        Command::Storm(options) => storm::run(options).await,
         Command::Soak(options) => soak::run(options).await,
     };
     match outcome {

@@ -173,6 +173,32 @@ impl LocalMesh {
             .env("STAYMESH_ADMIN_PASSWORD", self.admin_password()?))
     }
 
+    /// A command of `staymesh job` on the database of a service, still to be spawned.
+    ///
+    /// # Errors
+    /// When there is no such database.
+    pub fn job(&self, service: &str, args: &[&str]) -> Result<Launch> {
+        self.command("a job", service, &[&["job"], args].concat())
+    }
+
+    /// The command that checks the bookings and the money, still to be spawned; it writes what it finds to `report`.
+    ///
+    /// # Errors
+    /// When there is no such database.
+    pub fn verify(&self, report: &Path) -> Result<Launch> {
+        let launch = self.command("checking the databases", "reservation", &["check", "--json", &text(report)])?;
+        Ok(launch.env("STAYMESH_PAYMENT_DATABASE_URL", self.database_url("payment")?))
+    }
+
+    /// A command of `staymesh job` with all the settings of a service, still to be spawned.
+    ///
+    /// # Errors
+    /// When the service is not one of this mesh.
+    pub fn job_of(&self, service: &'static str, args: &[&str]) -> Result<Launch> {
+        let launch = Launch::new("a job", &self.options.binary).args(["job"]).args(args).without_inherited_settings();
+        Ok(self.settings_of(service)?.into_iter().fold(launch, |launch, (name, value)| launch.env(name, value)))
+    }
+
     /// The folder with the logs.
     pub fn logs(&self) -> PathBuf {
         self.options.dir.join("logs")
@@ -323,17 +349,18 @@ impl LocalMesh {
     }
 
     fn launch(&self, service: &'static str) -> Result<Launch> {
-        let mut launch = Launch::new(service, &self.options.binary)
+        let launch = Launch::new(service, &self.options.binary)
             .args(["serve", service])
             .without_inherited_settings()
             .log(self.logs().join(format!("{service}.log")));
-        for (name, value) in settings::of(service, &self.plan)? {
-            launch = launch.env(name, value);
-        }
-        for (_, name, value) in self.options.settings.iter().filter(|(s, ..)| *s == service) {
-            launch = launch.env(name, value);
-        }
-        Ok(launch)
+        Ok(self.settings_of(service)?.into_iter().fold(launch, |launch, (name, value)| launch.env(name, value)))
+    }
+
+    fn settings_of(&self, service: &str) -> Result<Vec<(&'static str, String)>> {
+        let mut all = settings::of(service, &self.plan)?;
+        let own = self.options.settings.iter().filter(|(of, ..)| *of == service);
+        all.extend(own.map(|(_, name, value)| (*name, value.clone())));
+        Ok(all)
     }
 
     fn wait_until_ready(&mut self, at: usize, progress: &dyn Progress) -> Result<()> {

@@ -123,6 +123,22 @@ mod tests {
     }
 
     #[test]
+    fn a_commission_is_from_nothing_to_all() {
+        let parsed = |arguments: &[&str]| {
+            let command = Config::augment_args(clap::Command::new("payment")).mut_args(|arg| arg.required(false));
+            let matches = command.try_get_matches_from(["payment"].iter().chain(arguments)).ok()?;
+            matches.get_one::<u16>("commission_basis_points").copied()
+        };
+        assert_eq!(parsed(&[]), Some(1500));
+        for good in [0, 1, 10_000] {
+            assert_eq!(parsed(&[&format!("--commission-basis-points={good}")]), Some(good));
+        }
+        for bad in ["-1", "10001", "65536", "15%", "1.5", ""] {
+            assert_eq!(parsed(&[&format!("--commission-basis-points={bad}")]), None, "{bad}");
+        }
+    }
+
+    #[test]
     fn every_secret_must_be_one_and_none_is_shown() {
         let good = parse("0123456789abcdef,fedcba9876543210");
         assert_eq!(good.psp_webhook_secrets.len(), 2);

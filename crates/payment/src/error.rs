@@ -20,6 +20,9 @@ pub enum PaymentError {
     /// There is no such reservation, or not for this caller.
     #[error("there is no such reservation")]
     ReservationNotFound,
+    /// There is no such pay-out, or not of this hotel.
+    #[error("the hotel has no such pay-out")]
+    PayOutNotFound,
     /// The reservation does not wait for a payment; says why.
     #[error("{0}")]
     NotPayable(&'static str),
@@ -32,12 +35,27 @@ pub enum PaymentError {
     /// The request id belongs to another refund.
     #[error("the request id came before with other content")]
     RequestIdReused,
+    /// The reservation has a partner's sale with other terms.
+    #[error("the sale of this reservation was recorded with other terms")]
+    SaleDiffers,
     /// The provider cannot be asked, or did not say what it did.
     #[error("the payment provider does not answer; try again")]
     PspUnavailable,
     /// The provider says no to what should be right.
     #[error("{0}")]
     PspRefused(PspError),
+    /// There is no such reconciliation case.
+    #[error("there is no such reconciliation case")]
+    CaseNotFound,
+    /// The case is over.
+    #[error("the case is resolved")]
+    CaseResolved,
+    /// The etag is of an older state.
+    #[error("it has changed since this etag was read; read it again")]
+    CaseChanged,
+    /// Nothing can be done again about the case.
+    #[error("nothing can be done again about this case")]
+    NoReplay,
     /// The event is not from the provider, or not from now.
     #[error(transparent)]
     Signature(#[from] SignatureError),
@@ -80,14 +98,20 @@ impl From<PaymentError> for Problem {
             PaymentError::Field(error) => error.into(),
             PaymentError::NotFound => Self::new(Reason::PaymentNotFound, message),
             PaymentError::ReservationNotFound => Self::new(Reason::ReservationNotFound, message),
+            PaymentError::PayOutNotFound => Self::new(Reason::PayOutNotFound, message),
             PaymentError::NotPayable(_) => Self::new(Reason::ReservationNotPayable, message),
             PaymentError::HoldExpired => Self::new(Reason::HoldExpired, message),
             PaymentError::RefundExceedsPayment => Self::new(Reason::RefundExceedsPayment, message),
             PaymentError::RequestIdReused => Self::new(Reason::RequestIdReused, message),
+            PaymentError::SaleDiffers => Self::new(Reason::ReservationIdReused, message),
             PaymentError::PspUnavailable => {
                 Self::new(Reason::PspUnavailable, message).retry_after(Duration::from_secs(2))
             }
             PaymentError::PspRefused(error) => Self::internal(&error),
+            PaymentError::CaseNotFound => Self::new(Reason::CaseNotFound, message),
+            PaymentError::CaseResolved => Self::new(Reason::CaseResolved, message),
+            PaymentError::CaseChanged => Self::new(Reason::EtagMismatch, message),
+            PaymentError::NoReplay => Self::new(Reason::NoReplay, message),
             PaymentError::Signature(SignatureError::Invalid) => Self::new(Reason::WebhookSignatureInvalid, message),
             PaymentError::Signature(SignatureError::WrongTime) => Self::new(Reason::WebhookTooOld, message),
             PaymentError::EventTooLarge => Self::new(Reason::RequestTooLarge, message),

@@ -1,5 +1,5 @@
 //! The steps of a payment, between any two of which the process may die. Tests kill it right before and right after each
-//! of [`ALL`]; a step that is added here and has no story in those tests fails them.
+//! of [`ALL`] and [`PAY_OUT`]; a step that is added here and has no story in those tests fails them.
 
 use staymesh_mesh::fault::Step;
 
@@ -37,7 +37,19 @@ const REFUND_EVENT_TAKEN: Step = Step("refund.event_taken");
 /// The reservation service hears what went back.
 pub(crate) const REFUND_TOLD: Step = Step("refund.reservation_told");
 
-/// Every step there is.
+/// The commit of a pay-out with its lines, its transfer and the outbox. It is a job's, not the service's.
+pub(crate) const PAY_OUT_REQUESTED: Step = Step("pay_out.requested");
+/// The provider pays the hotel.
+pub(crate) const MONEY_TRANSFERRED: Step = Step("pay_out.transferred");
+/// The commit of the provider's answer, with the ledger.
+pub(crate) const TRANSFER_SAVED: Step = Step("pay_out.saved");
+/// The commit of the provider's event that it has paid the hotel.
+const TRANSFER_EVENT_TAKEN: Step = Step("pay_out.event_taken");
+
+/// Every step of a pay-out.
+pub const PAY_OUT: &[Step] = &[PAY_OUT_REQUESTED, MONEY_TRANSFERRED, TRANSFER_SAVED, TRANSFER_EVENT_TAKEN];
+
+/// Every step of a payment and its refunds.
 pub const ALL: &[Step] = &[
     ORDER_SAVED,
     PAGE_OPENED,
@@ -58,5 +70,9 @@ pub const ALL: &[Step] = &[
 
 /// The step of taking in this event.
 pub(crate) fn event_taken(news: &PspNews) -> Step {
-    if matches!(news, PspNews::Refund(..)) { REFUND_EVENT_TAKEN } else { EVENT_TAKEN }
+    match news {
+        PspNews::Refund(..) | PspNews::PaidBack(..) => REFUND_EVENT_TAKEN,
+        PspNews::Transfer(..) => TRANSFER_EVENT_TAKEN,
+        PspNews::Checkout(..) | PspNews::Odd(_) | PspNews::Unknown => EVENT_TAKEN,
+    }
 }

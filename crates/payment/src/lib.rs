@@ -5,16 +5,21 @@
 //! with the same idempotency key; an open payment is asked for at the provider, in case its event was lost; and what
 //! the reservation service or the provider must learn goes through the outbox.
 //!
+//! Hotels are paid after their guests have left, by a job ([`payouts`]) and the outbox.
+//!
 //! Every change of money is one transaction (`service`'s `apply`, `refund::request` and `refund::succeed`), and its
 //! entries in the [`ledger`] are part of it.
 
+pub mod check;
 pub mod config;
 pub mod error;
 pub mod fault_points;
 pub mod grpc;
 pub mod ledger;
 pub mod model;
+pub mod payouts;
 pub mod psp;
+pub mod reconcile;
 pub mod reservations;
 pub mod service;
 pub mod store;
@@ -24,6 +29,7 @@ mod testing;
 use std::sync::Arc;
 
 use staymesh_api::payment::v1::{
+    finance_service_server::{FinanceServiceServer, SERVICE_NAME as FINANCE},
     payment_admin_service_server::{PaymentAdminServiceServer, SERVICE_NAME as ADMIN},
     payment_flow_service_server::{PaymentFlowServiceServer, SERVICE_NAME as FLOW},
     payment_service_server::{PaymentServiceServer, SERVICE_NAME as PUBLIC},
@@ -38,7 +44,7 @@ pub use config::Config;
 use grpc::{Grpc, Webhook};
 use psp::provider::AnyPsp;
 use reservations::MeshReservations;
-use service::{Messenger, Payments, REFUNDS_AT_ONCE};
+use service::{Messenger, PAY_OUTS_AT_ONCE, Payments, REFUNDS_AT_ONCE};
 
 /// The migrations of this service's database.
 pub static MIGRATOR: sqlx::migrate::Migrator = sqlx::migrate!("../../migrations/payment");
@@ -65,8 +71,8 @@ pub async fn serve(config: Config, stop: CancellationToken) -> Result<(), NodeEr
         page_margin: config.psp.payment_page_margin,
         commission_basis_points: config.commission_basis_points,
     });
-    let options =
-        RelayOptions { concurrency: 2 * REFUNDS_AT_ONCE, max_attempts: MAX_ATTEMPTS, ..RelayOptions::default() };
+    let concurrency = 2 * REFUNDS_AT_ONCE + PAY_OUTS_AT_ONCE;
+    let options = RelayOptions { concurrency, max_attempts: MAX_ATTEMPTS, ..RelayOptions::default() };
     node.carry_outbox(Messenger::new(payments.clone()), payments.wake.clone(), options);
     node.spawn(payments.clone().sweep(node.stop.clone()));
     node.spawn(ledger::wallets::keep(node.pool.clone(), node.stop.clone()));
@@ -75,7 +81,8 @@ pub async fn serve(config: Config, stop: CancellationToken) -> Result<(), NodeEr
     let webhook = Webhook { payments, provider: config.psp.psp, secrets: config.psp.psp_webhook_secrets };
     let routes = Routes::new(PaymentServiceServer::new(grpc.clone()))
         .add_service(PaymentAdminServiceServer::new(grpc.clone()))
+        .add_service(FinanceServiceServer::new(grpc.clone()))
         .add_service(PaymentFlowServiceServer::new(grpc))
         .add_service(PspWebhookServiceServer::new(webhook));
-    node.serve(verifier, routes, vec![PUBLIC, ADMIN, FLOW, WEBHOOK], &MIGRATOR).await
+    node.serve(verifier, routes, vec![PUBLIC, ADMIN, FINANCE, FLOW, WEBHOOK], &MIGRATOR).await
 }

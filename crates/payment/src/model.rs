@@ -68,6 +68,9 @@ impl Status {
 pub enum CheckoutStatus {
     /// It takes money.
     Open,
+    /// The guest is through with it, and whether the money comes is still to be decided: somebody reviews the payment, or a
+    /// debit is on its way. That may take days.
+    InReview,
     /// It took the money.
     Paid,
     /// It was refused for good.
@@ -82,7 +85,7 @@ impl CheckoutStatus {
     /// stays the end until money comes.
     pub const fn applied_to(self, status: Status) -> Option<Status> {
         let next = match self {
-            Self::Open => return None,
+            Self::Open | Self::InReview => return None,
             Self::Paid => Status::Paid,
             Self::Failed => Status::Failed,
             Self::Expired => Status::Expired,
@@ -118,6 +121,8 @@ pub struct Payment {
     pub refund_requested: Money,
     /// What has been paid back.
     pub refunded: Money,
+    /// Since when the provider has been deciding; kept when it has.
+    pub in_review_since: Option<Timestamp>,
     /// Whether the reservation service has said that the reservation ended; if so it waits for word of what went back.
     pub reservation_ended: bool,
     /// When it was made.
@@ -208,6 +213,58 @@ pub struct Refund {
     pub succeeded: bool,
 }
 
+/// What was agreed on when a partner sold a reservation that it collects the money for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PartnerTerms {
+    /// Who owes it: the subject of the partner's token.
+    pub partner: String,
+    /// The price with taxes.
+    pub amount: Money,
+    /// The taxes and fees in it, in the same currency.
+    pub taxes: Money,
+    /// The day of leaving.
+    pub check_out: Date,
+}
+
+/// A line of a partner's invoice.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PartnerSale {
+    /// What was sold.
+    pub reservation_id: ReservationId,
+    /// What was agreed on.
+    pub terms: PartnerTerms,
+    /// Who gets what of it.
+    pub parts: Parts,
+    /// What the partner does not owe after all, in the currency of the amount.
+    pub credited: Money,
+    /// When it was recorded.
+    pub created_at: Timestamp,
+    /// When its cancellation was.
+    pub cancelled_at: Option<Timestamp>,
+}
+
+impl PartnerSale {
+    /// What was sold, as the ledger has it.
+    pub fn sold(&self) -> Sold {
+        Sold { reservation_id: self.reservation_id, currency: self.terms.amount.currency(), parts: self.parts }
+    }
+
+    /// What is kept as commission.
+    pub fn commission(&self) -> Money {
+        self.part(self.parts.commission)
+    }
+
+    /// What the partner owes.
+    pub fn owed(&self) -> Money {
+        self.part(self.terms.amount.minor() - self.credited.minor())
+    }
+
+    /// An amount that is not negative and no more than all of it, so it is one.
+    fn part(&self, minor: i64) -> Money {
+        Money::from_minor(minor, self.terms.amount.currency()).unwrap_or(self.terms.amount)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -217,6 +274,7 @@ mod tests {
     fn any_word() -> impl Strategy<Value = CheckoutStatus> {
         prop::sample::select(vec![
             CheckoutStatus::Open,
+            CheckoutStatus::InReview,
             CheckoutStatus::Paid,
             CheckoutStatus::Failed,
             CheckoutStatus::Expired,
@@ -249,7 +307,7 @@ mod tests {
         #[test]
         fn without_money_the_first_end_counts(words in prop::collection::vec(any_word(), 0..12)) {
             prop_assume!(!words.contains(&CheckoutStatus::Paid));
-            let expected = words.iter().find(|word| **word != CheckoutStatus::Open).map_or(Status::Pending, |word| {
+            let expected = words.iter().find(|word| !matches!(word, CheckoutStatus::Open | CheckoutStatus::InReview)).map_or(Status::Pending, |word| {
                 if *word == CheckoutStatus::Failed { Status::Failed } else { Status::Expired }
             });
             prop_assert_eq!(hear(&words), expected);

@@ -34,6 +34,8 @@ pub struct Booking {
     pub check_out: Date,
     /// Since when it holds its rooms.
     pub create_time: Timestamp,
+    /// When its status last changed.
+    pub changed_at: Timestamp,
     /// Until when the rooms are held without payment.
     pub hold_expire_time: Option<Timestamp>,
 }
@@ -143,6 +145,9 @@ fn booking(reservation: &Reservation) -> Result<Booking, Problem> {
         check_out: parse_date(&reservation.check_out).map_err(|error| Problem::internal(&error))?,
         create_time: reservation
             .create_time
+            .map_or(Ok(Timestamp::UNIX_EPOCH), |time| instant(time.seconds, time.nanos))?,
+        changed_at: reservation
+            .update_time
             .map_or(Ok(Timestamp::UNIX_EPOCH), |time| instant(time.seconds, time.nanos))?,
         hold_expire_time: reservation.hold_expire_time.map(|time| instant(time.seconds, time.nanos)).transpose()?,
     })

@@ -12,15 +12,16 @@ use staymesh_store::outbox::Wake;
 use staymesh_testkit::TestDatabase;
 use tokio::net::TcpListener;
 use tokio_util::sync::{CancellationToken, DropGuard};
+use uuid::Uuid;
 
 use crate::{
     MIGRATOR,
     ledger::Parts,
-    model::{CheckoutStatus, NewPayment, Payment, Status},
-    psp::{Checkout, simulator::SimulatorPsp},
-    reservations::Booking,
+    model::{CheckoutStatus, NewPayment, Payment, RefundReason, Status},
+    psp::{Checkout, MockPsp, provider::Provider, simulator::SimulatorPsp},
+    reservations::{Booking, MockReservations},
     service::Payments,
-    store::payments,
+    store::{payments, refunds},
 };
 
 pub(crate) async fn database() -> TestDatabase {
@@ -114,6 +115,7 @@ pub(crate) fn booking() -> Booking {
         taxes: eur(700),
         check_out: date(2030, 5, 4),
         create_time: Timestamp::now(),
+        changed_at: Timestamp::now(),
         hold_expire_time: Some(Timestamp::now() + SignedDuration::from_mins(15)),
     }
 }
@@ -156,4 +158,38 @@ pub(crate) async fn simulator(webhook: Option<&str>) -> (SimulatorPsp, DropGuard
     let serving = stop.clone();
     tokio::spawn(async move { serve_on(listener, config, serving).await.unwrap() });
     (adapter(&url), stop.drop_guard())
+}
+
+/// The provider's event about a checkout arrives.
+pub(crate) async fn hear(pool: &PgPool, payment: &Payment, kind: &str) {
+    receive(pool, kind, payment, None).await;
+}
+
+/// An administrator asks so much back; yields the refund.
+pub(crate) async fn ask_back(pool: &PgPool, payment: &Payment, minor: i64) -> Uuid {
+    let request_id = Uuid::now_v7();
+    let service = service(pool, MockReservations::new(), MockPsp::new());
+    service.refund(payment.payment_id, Some(eur(minor)), request_id).await.unwrap();
+    let mut connection = pool.acquire().await.unwrap();
+    let made = refunds::find_by_request(&mut connection, RefundReason::Requested, request_id).await.unwrap();
+    made.unwrap().refund_id
+}
+
+/// The provider says that it has paid back.
+pub(crate) async fn arrived(pool: &PgPool, payment: &Payment, refund_id: Uuid) {
+    receive(pool, "refund.succeeded", payment, Some(refund_id)).await;
+}
+
+async fn receive(pool: &PgPool, kind: &str, payment: &Payment, refund_id: Option<Uuid>) {
+    let id = Uuid::now_v7();
+    let mut event = serde_json::json!({ "id": format!("evt_{id}"), "type": kind, "created": 1, "data": {
+        "session": session_of(payment.payment_id), "reference": payment.payment_id,
+        "amount_minor": payment.amount.minor(), "currency": payment.amount.currency().code(),
+    }});
+    if let Some(refund_id) = refund_id {
+        let refund = refunds::find(pool, refund_id).await.unwrap().unwrap();
+        event["data"]["refund"] = serde_json::json!({ "id": format!("re_{refund_id}"), "amount_minor": refund.amount_minor, "reference": refund_id });
+    }
+    let service = service(pool, MockReservations::new(), MockPsp::new());
+    service.receive(Provider::Simulator, event.to_string().as_bytes()).await.unwrap();
 }

@@ -16,8 +16,16 @@ use crate::model::{Session, SettlementFault, Transfer};
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(untagged)]
 pub(crate) enum Record {
-    Transfer { transfer: Transfer },
-    SettlementFault { settlement_fault: SettlementFault },
+    Transfer {
+        transfer: Transfer,
+    },
+    SettlementFault {
+        settlement_fault: SettlementFault,
+    },
+    /// One that was taken back.
+    NoSettlementFault {
+        no_settlement_fault: SettlementFault,
+    },
     Session(Box<Session>),
 }
 
@@ -26,7 +34,10 @@ impl Record {
     fn key(&self) -> String {
         match self {
             Self::Transfer { transfer } => transfer.id.clone(),
-            Self::SettlementFault { settlement_fault: fault } => format!("{:?} {}", fault.kind, fault.id),
+            Self::SettlementFault { settlement_fault: fault }
+            | Self::NoSettlementFault { no_settlement_fault: fault } => {
+                format!("{:?} {}", fault.kind, fault.id)
+            }
             Self::Session(session) => session.id.clone(),
         }
     }

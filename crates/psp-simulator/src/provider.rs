@@ -101,6 +101,10 @@ impl Provider {
         self.book().settlement(time)
     }
 
+    pub(crate) fn clear_settlement_faults(&self) -> Result<(), Refusal> {
+        self.book().clear_settlement_faults()
+    }
+
     pub(crate) fn add_settlement_faults(&self, faults: Vec<SettlementFault>) -> Result<(), Refusal> {
         self.book().add_settlement_faults(faults)
     }

@@ -16,7 +16,7 @@ use staymesh_domain::{Money, PaymentId};
 use crate::{
     error::ReservationError,
     extend::today,
-    model::{CancellationReason, PaymentMode, Reservation, Status},
+    model::{CancellationReason, Reservation, Status},
 };
 
 /// What shall happen to a booking.
@@ -82,7 +82,8 @@ pub struct Change {
     pub payment_id: Option<PaymentId>,
     /// What went back.
     pub refunded: Option<Money>,
-    /// What the payment service must pay back of whatever was or will be paid; also closes its page.
+    /// What the payment service must pay back of whatever was or will be paid, or credit to the partner who collects; also
+    /// closes its page.
     pub settle: Option<Money>,
 }
 
@@ -110,17 +111,17 @@ fn cancel(booking: &Reservation, now: Timestamp) -> Result<Decision, Reservation
     if booking.status == Status::Paid && has_begun(booking, now) {
         return Err(ReservationError::StayHasBegun);
     }
-    let settle = match (booking.status, booking.payment_mode) {
+    let settle = match booking.status {
         // Nobody wants it any more: money that comes now is not to take the rooms again.
-        (Status::Cancelled, _) if booking.cancellation_reason == Some(CancellationReason::HoldExpired) => {
+        Status::Cancelled if booking.cancellation_reason == Some(CancellationReason::HoldExpired) => {
             Some(booking.quote.total()?)
         }
-        (Status::Cancelled | Status::Refunded, _) => return Ok(Decision::Nothing),
-        (Status::Rejected, _) => return Err(illegal(booking, Status::Cancelled)),
+        Status::Cancelled | Status::Refunded => return Ok(Decision::Nothing),
+        Status::Rejected => return Err(illegal(booking, Status::Cancelled)),
         // Closes the page. Should money come all the same, all of it goes back.
-        (Status::PendingPayment, _) => Some(booking.quote.total()?),
-        (Status::Paid, PaymentMode::GuestPays) => Some(booking.quote.refund(booking.stay, now)?),
-        (Status::Paid, PaymentMode::PartnerCollects) => None,
+        Status::PendingPayment => Some(booking.quote.total()?),
+        // Goes back to the guest, or is credited to the partner.
+        Status::Paid => Some(booking.quote.refund(booking.stay, now)?),
     };
     let rooms = if booking.status.holds_rooms() { Rooms::Release } else { Rooms::Keep };
     Ok(Decision::Change(Change {

@@ -134,6 +134,8 @@ pub struct NewReservation {
     pub content_hash: [u8; 32],
     /// Until when the rooms are held without payment; none when the partner collects.
     pub hold_expire_time: Option<Timestamp>,
+    /// The W3C `traceparent` of whoever books.
+    pub trace_parent: Option<String>,
 }
 
 /// A booking.

@@ -144,6 +144,16 @@ impl Quote {
         Money::from_minor(self.total_minor, self.currency.parse()?)
     }
 
+    /// The taxes and fees in the total.
+    ///
+    /// # Errors
+    /// When the currency is not one any more, or they are too many.
+    pub fn tax(&self) -> Result<Money, MoneyError> {
+        let currency: Currency = self.currency.parse()?;
+        let taxes = self.taxes.iter().map(|tax| Money::from_minor(tax.minor, currency));
+        Money::sum(currency, taxes.collect::<Result<Vec<_>, _>>()?)
+    }
+
     /// What a guest gets back who paid the total and cancels at `now`.
     ///
     /// # Errors

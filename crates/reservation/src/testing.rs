@@ -65,6 +65,7 @@ impl World {
             quote: quote(TOTAL),
             content_hash: [7; 32],
             hold_expire_time: (mode == PaymentMode::GuestPays).then(|| now + SignedDuration::from_mins(15)),
+            trace_parent: None,
         };
         match self.store.admit(std::slice::from_ref(&order)).await?.pop().expect("an outcome")? {
             Created::New(booking) | Created::Repeat(booking) => Ok(booking),

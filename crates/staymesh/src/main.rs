@@ -35,7 +35,7 @@ enum Command {
     /// Work that is done once a day or by hand
     #[command(subcommand)]
     Job(commands::job::Job),
-    /// Check a whole reservation database: nothing oversold, nothing lost. Reads only, also while the service sells.
+    /// Check a whole reservation database: nothing oversold, nothing lost; with a payment database the books, too. Reads only, also while the service sells.
     /// Ends with status 0 when all is as it must be, and with 1 otherwise
     Check(commands::check::Check),
     /// Fill an inventory for load tests; safe to stop and to repeat. Not for a database in use
@@ -71,7 +71,7 @@ async fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: {error:#}");
-            ExitCode::FAILURE
+            if error.is::<commands::reconcile::CouldNotLook>() { ExitCode::from(2) } else { ExitCode::FAILURE }
         }
     }
 }

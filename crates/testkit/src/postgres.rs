@@ -32,6 +32,8 @@ const PATIENCE: &str = "60s";
 pub struct TestDatabase {
     name: String,
     url: String,
+    /// Whether there is a role of the same name, which owns it.
+    owned: bool,
     maintenance_url: String,
     pool: PgPool,
 }
@@ -42,16 +44,32 @@ impl TestDatabase {
         let server = server().await?;
         let mut admin = connect(&server.url("postgres")).await?;
         let template = ensure_template(&mut admin, server, service, migrator).await?;
-        let random = uuid::Uuid::new_v4().simple().to_string();
-        let name = format!("{TEST_PREFIX}{service}_{}_{}", seconds_since_1970(), &random[..12]);
-        // Names of databases end at 63 bytes, and the random part must not be what is cut off.
-        anyhow::ensure!(name.len() <= 63, "the service name {service} is too long for a test database");
+        let name = fresh_name(service)?;
         execute(&mut admin, format!(r#"create database "{name}" template "{template}""#)).await?;
         admin.close().await?;
         let url = server.url(&name);
-        let pool =
-            PgPoolOptions::new().max_connections(8).acquire_timeout(Duration::from_secs(20)).connect(&url).await?;
-        Ok(Self { name, url, maintenance_url: server.url("postgres"), pool })
+        let pool = pool(&url).await?;
+        Ok(Self { name, url, owned: false, maintenance_url: server.url("postgres"), pool })
+    }
+
+    /// A database as an installation has it: it belongs to a role of its own that is no superuser, which also migrates
+    /// it and whose privileges the connections have. Takes longer than [`Self::new`].
+    pub async fn owned(service: &str, migrator: &Migrator) -> Result<Self> {
+        let server = server().await?;
+        let mut admin = connect(&server.url("postgres")).await?;
+        let name = fresh_name(service)?;
+        let password = uuid::Uuid::new_v4().simple().to_string();
+        execute(&mut admin, format!(r#"create role "{name}" login password '{password}'"#)).await?;
+        execute(&mut admin, format!(r#"create database "{name}" owner "{name}""#)).await?;
+        admin.close().await?;
+        let mut url = Url::parse(&server.url(&name))?;
+        let told = url.set_username(&name).and_then(|()| url.set_password(Some(&password)));
+        anyhow::ensure!(told.is_ok(), "{SERVER_VARIABLE} takes no user");
+        let mut owner = connect(url.as_str()).await?;
+        migrator.run_direct(None, &mut owner, false).await?;
+        owner.close().await?;
+        let pool = pool(url.as_str()).await?;
+        Ok(Self { name, url: url.into(), owned: true, maintenance_url: server.url("postgres"), pool })
     }
 
     /// Connections for the test itself, to look at what the code under test has done.
@@ -59,7 +77,7 @@ impl TestDatabase {
         &self.pool
     }
 
-    /// `postgres://...`, as the superuser, for the code under test to connect by itself.
+    /// `postgres://...`, as the superuser or the owner, for the code under test to connect by itself.
     pub fn url(&self) -> &str {
         &self.url
     }
@@ -73,15 +91,35 @@ impl TestDatabase {
 impl Drop for TestDatabase {
     fn drop(&mut self) {
         let statement = format!(r#"drop database if exists "{}" with (force)"#, self.name);
+        let role = self.owned.then(|| format!(r#"drop role if exists "{}""#, self.name));
         let url = self.maintenance_url.clone();
         // The test's runtime may be on its way out, so this takes one of its own. Failing is no harm: the next process
         // to start drops what is left.
         let dropping = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-            runtime.block_on(async { execute(&mut connect(&url).await?, statement).await })
+            runtime.block_on(async {
+                let mut admin = connect(&url).await?;
+                execute(&mut admin, statement).await?;
+                match role {
+                    Some(role) => execute(&mut admin, role).await,
+                    None => Ok(()),
+                }
+            })
         });
         let _ = dropping.join();
     }
+}
+
+fn fresh_name(service: &str) -> Result<String> {
+    let random = uuid::Uuid::new_v4().simple().to_string();
+    let name = format!("{TEST_PREFIX}{service}_{}_{}", seconds_since_1970(), &random[..12]);
+    // Names of databases end at 63 bytes, and the random part must not be what is cut off.
+    anyhow::ensure!(name.len() <= 63, "the service name {service} is too long for a test database");
+    Ok(name)
+}
+
+async fn pool(url: &str) -> Result<PgPool> {
+    Ok(PgPoolOptions::new().max_connections(8).acquire_timeout(Duration::from_secs(20)).connect(url).await?)
 }
 
 /// Where test databases are made.
@@ -154,6 +192,7 @@ async fn drop_leftovers(server: &Server, age: Duration) -> Result<()> {
         if made.is_some_and(|made| made <= before) {
             // Another process may be dropping it as well.
             let _ = execute(&mut admin, format!(r#"drop database if exists "{name}" with (force)"#)).await;
+            let _ = execute(&mut admin, format!(r#"drop role if exists "{name}""#)).await;
         }
     }
     Ok(admin.close().await?)
@@ -247,6 +286,24 @@ mod tests {
             .await
             .unwrap();
         assert!(!left);
+    }
+
+    #[tokio::test]
+    async fn the_owner_of_a_database_is_no_superuser_and_goes_with_it() {
+        let database = TestDatabase::owned("testkit", &migrations()).await.unwrap();
+        let asked =
+            "select current_user::text, rolsuper, (select tableowner::text from pg_tables where tablename = 'thing')
+             from pg_roles where rolname = current_user";
+        let seen: (String, bool, String) = sqlx::query_as(asked).fetch_one(database.pool()).await.unwrap();
+        assert_eq!(seen, (database.name().to_owned(), false, database.name().to_owned()));
+        let (name, url) = (database.name().to_owned(), database.maintenance_url.clone());
+        drop(database);
+        let left: i64 = sqlx::query_scalar("select (select count(*) from pg_database where datname = $1) + (select count(*) from pg_roles where rolname = $1)")
+            .bind(name)
+            .fetch_one(&mut connect(&url).await.unwrap())
+            .await
+            .unwrap();
+        assert_eq!(left, 0);
     }
 
     #[tokio::test]

@@ -83,6 +83,15 @@ const ROUTES: &[Route] = &[
     ("POST", "/v1/hotels/{hotel_id}/inventory:bulkSet", Gate::Internal, HOUSE),
     ("GET", "/v1/hotels/{hotel_id}/payments", Gate::Internal, HOUSE),
     ("POST", "/v1/payments/{payment_id}:refund", Gate::Internal, ADMINS),
+    ("GET", "/v1/partnerSales", Gate::Internal, ADMINS),
+    ("GET", "/v1/hotels/{hotel_id}/payOuts", Gate::Internal, HOUSE),
+    ("GET", "/v1/hotels/{hotel_id}/payOuts/{payout_id}", Gate::Internal, HOUSE),
+    ("PUT", "/v1/hotels/{hotel_id}/payOutDestination", Gate::Internal, ADMINS),
+    ("GET", "/v1/reconciliationCases", Gate::Internal, ADMINS),
+    ("GET", "/v1/reconciliationCases/{case_id}", Gate::Internal, ADMINS),
+    ("POST", "/v1/reconciliationCases/{case_id}:assign", Gate::Internal, ADMINS),
+    ("POST", "/v1/reconciliationCases/{case_id}:resolve", Gate::Internal, ADMINS),
+    ("POST", "/v1/reconciliationCases/{case_id}:replay", Gate::Internal, ADMINS),
     ("GET", "/v1/users:find", Gate::Internal, ADMINS),
     ("POST", "/v1/users/{user_id}:setRole", Gate::Internal, ADMINS),
     ("POST", "/v1/clients", Gate::Internal, ADMINS),
@@ -98,6 +107,8 @@ fn filled(path: &str, hotel_id: i64) -> String {
         .replace("{room_id}", &nothing)
         .replace("{reservation_id}", "01a20117-0477-8fc8-b07f-612c77359400")
         .replace("{payment_id}", "01a20117-0523-7099-9a32-f298361210ff")
+        .replace("{payout_id}", "01a20117-0523-7099-9a32-f298361210ff")
+        .replace("{case_id}", "01a20117-0523-7099-9a32-f298361210ff")
         .replace("{user_id}", "01a20117-0523-7099-9a32-f298361210ff")
         .replace("{client_id}", "nobody")
 }

@@ -76,7 +76,7 @@ pub(crate) async fn run(options: Options) -> Result<ExitCode> {
 }
 
 /// Different hotels, the same nights.
-async fn put_on_sale(pool: PgPool) -> Result<Vec<Want>> {
+pub(crate) async fn put_on_sale(pool: PgPool) -> Result<Vec<Want>> {
     let today = Timestamp::now().to_zoned(TimeZone::UTC).date();
     let check_in = today.checked_add(AHEAD.days())?;
     let stay = StayDates::new(check_in, check_in.checked_add(NIGHTS.days())?)?;

@@ -127,12 +127,20 @@ reasons! {
     // Payment
     /// There is no such payment, or it is somebody else's.
     PaymentNotFound = "PAYMENT_NOT_FOUND", NotFound;
+    /// The hotel has no such pay-out.
+    PayOutNotFound = "PAY_OUT_NOT_FOUND", NotFound;
     /// The reservation does not wait for a payment.
     ReservationNotPayable = "RESERVATION_NOT_PAYABLE", FailedPrecondition;
     /// More than what is left of the payment.
     RefundExceedsPayment = "REFUND_EXCEEDS_PAYMENT", FailedPrecondition;
     /// The payment provider is away; try again after `RetryInfo`.
     PspUnavailable = "PSP_UNAVAILABLE", Unavailable;
+    /// There is no such reconciliation case.
+    CaseNotFound = "CASE_NOT_FOUND", NotFound;
+    /// The reconciliation case is over.
+    CaseResolved = "CASE_RESOLVED", FailedPrecondition;
+    /// Nothing can be done again about the reconciliation case.
+    NoReplay = "NO_REPLAY", FailedPrecondition;
     /// The signature of the event is missing or wrong.
     WebhookSignatureInvalid = "WEBHOOK_SIGNATURE_INVALID", Unauthenticated;
     /// The event was signed too long ago.

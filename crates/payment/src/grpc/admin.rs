@@ -1,15 +1,20 @@
 //! What hotel staff and administrators do with payments.
 
 use staymesh_api::payment::v1::{
-    ListPaymentsRequest, ListPaymentsResponse, RefundPaymentRequest, RefundPaymentResponse,
+    GetPayOutStatementRequest, GetPayOutStatementResponse, ListPartnerSalesRequest, ListPartnerSalesResponse,
+    ListPayOutsRequest, ListPayOutsResponse, ListPaymentsRequest, ListPaymentsResponse, RefundPaymentRequest,
+    RefundPaymentResponse, SetPayOutDestinationRequest, SetPayOutDestinationResponse,
     payment_admin_service_server::PaymentAdminService,
 };
 use staymesh_domain::{FieldError, HotelId, Page, PaymentId, parse_request_id};
-use staymesh_mesh::{Caller, values::money_from};
+use staymesh_mesh::{
+    Caller,
+    values::{money_from, timestamp},
+};
 use tonic::{Request, Response, Status};
 use uuid::Uuid;
 
-use super::{Grpc, shown, status_filter};
+use super::{Grpc, partner, pay_outs, shown, status_filter};
 use crate::{error::PaymentError, psp::Psp, reservations::Reservations};
 
 #[tonic::async_trait]
@@ -38,6 +43,52 @@ impl<R: Reservations, P: Psp> PaymentAdminService for Grpc<R, P> {
         let (id, amount, request_id) = read(request.get_ref()).map_err(PaymentError::from)?;
         let payment = self.0.refund(id, amount, request_id).await?;
         Ok(Response::new(RefundPaymentResponse { payment: Some(shown(payment)) }))
+    }
+
+    async fn list_pay_outs(
+        &self,
+        request: Request<ListPayOutsRequest>,
+    ) -> Result<Response<ListPayOutsResponse>, Status> {
+        Caller::required(&request)?.require_hotel(request.get_ref().hotel_id)?;
+        let (hotel_id, page) = pay_outs::read_list(request.get_ref()).map_err(PaymentError::from)?;
+        let (rows, next_page_token) = self.0.pay_outs(hotel_id, &page).await?;
+        let pay_outs = rows.into_iter().map(pay_outs::shown).collect();
+        Ok(Response::new(ListPayOutsResponse { pay_outs, next_page_token }))
+    }
+
+    async fn get_pay_out_statement(
+        &self,
+        request: Request<GetPayOutStatementRequest>,
+    ) -> Result<Response<GetPayOutStatementResponse>, Status> {
+        Caller::required(&request)?.require_hotel(request.get_ref().hotel_id)?;
+        let (hotel_id, payout_id, page) = pay_outs::read_get(request.get_ref()).map_err(PaymentError::from)?;
+        let statement = self.0.statement(hotel_id, payout_id, &page).await?;
+        Ok(Response::new(pay_outs::statement(statement)?))
+    }
+
+    async fn set_pay_out_destination(
+        &self,
+        request: Request<SetPayOutDestinationRequest>,
+    ) -> Result<Response<SetPayOutDestinationResponse>, Status> {
+        let caller = Caller::required(&request)?;
+        caller.require_hotel(request.get_ref().hotel_id)?;
+        let (hotel_id, destination) = pay_outs::read_destination(request.get_ref()).map_err(PaymentError::from)?;
+        let set = self.0.set_pay_out_destination(hotel_id, destination, &caller.subject).await?;
+        Ok(Response::new(SetPayOutDestinationResponse {
+            hotel_id: set.hotel_id.get(),
+            destination: set.destination,
+            update_time: Some(timestamp(set.updated_at)),
+        }))
+    }
+
+    async fn list_partner_sales(
+        &self,
+        request: Request<ListPartnerSalesRequest>,
+    ) -> Result<Response<ListPartnerSalesResponse>, Status> {
+        let wanted = partner::wanted(request.into_inner())?;
+        let (sales, next_page_token) = self.0.list_partner_sales(&wanted.partner, wanted.days, &wanted.page).await?;
+        let sales = sales.into_iter().map(partner::shown).collect();
+        Ok(Response::new(ListPartnerSalesResponse { sales, next_page_token }))
     }
 }
 

@@ -1,27 +1,49 @@
 //! What other services of the mesh tell us.
 
 use staymesh_api::payment::v1::{
-    SettleCancellationRequest, SettleCancellationResponse, payment_flow_service_server::PaymentFlowService,
+    RecordPartnerSaleRequest, RecordPartnerSaleResponse, SettleCancellationRequest, SettleCancellationResponse,
+    payment_flow_service_server::PaymentFlowService,
 };
-use staymesh_domain::{FieldError, Money, ReservationId};
-use staymesh_mesh::values::money_from;
+use staymesh_domain::{FieldErrors, Money, ReservationId};
+use staymesh_mesh::{Problem, values::money_from};
 use tonic::{Request, Response, Status};
 
-use super::{Grpc, shown};
-use crate::{error::PaymentError, psp::Psp, reservations::Reservations};
+use super::{Grpc, partner, shown};
+use crate::{model::PartnerTerms, psp::Psp, reservations::Reservations};
 
 #[tonic::async_trait]
 impl<R: Reservations, P: Psp> PaymentFlowService for Grpc<R, P> {
+    async fn record_partner_sale(
+        &self,
+        request: Request<RecordPartnerSaleRequest>,
+    ) -> Result<Response<RecordPartnerSaleResponse>, Status> {
+        let (id, terms) = partner::recorded(request.get_ref())?;
+        let sale = self.0.record_partner_sale(id, &terms).await?;
+        Ok(Response::new(RecordPartnerSaleResponse { sale: Some(partner::shown(sale)) }))
+    }
+
     async fn settle_cancellation(
         &self,
         request: Request<SettleCancellationRequest>,
     ) -> Result<Response<SettleCancellationResponse>, Status> {
-        let (id, refund) = read(request.get_ref()).map_err(PaymentError::from)?;
+        let (id, refund, terms) = read(request.get_ref())?;
+        // Whoever collects, there is one of the two; each may be done again.
+        let sale = self.0.settle_partner_sale(id, refund, terms.as_ref()).await?;
         let payment = self.0.settle_cancellation(id, refund).await?;
-        Ok(Response::new(SettleCancellationResponse { payment: payment.map(shown) }))
+        Ok(Response::new(SettleCancellationResponse {
+            payment: payment.map(shown),
+            partner_sale: sale.map(partner::shown),
+        }))
     }
 }
 
-fn read(request: &SettleCancellationRequest) -> Result<(ReservationId, Money), FieldError> {
-    Ok((request.reservation_id.parse::<ReservationId>()?, money_from(request.refund.as_ref(), "refund")?))
+fn read(request: &SettleCancellationRequest) -> Result<(ReservationId, Money, Option<PartnerTerms>), Problem> {
+    let mut errors = FieldErrors::default();
+    let id = errors.value(request.reservation_id.parse::<ReservationId>());
+    let refund = errors.value(money_from(request.refund.as_ref(), "refund"));
+    let terms = request.partner_sale.as_ref().and_then(|terms| partner::read_terms(&mut errors, terms, "partner_sale"));
+    match (id, refund) {
+        (Some(id), Some(refund)) if errors.is_empty() => Ok((id, refund, terms)),
+        _ => Err(partner::refused(errors)),
+    }
 }

@@ -1,7 +1,10 @@
 //! Proto in, domain out, domain error to status. No rules here.
 
 mod admin;
+mod finance;
 mod flow;
+mod partner;
+mod pay_outs;
 mod public;
 mod webhook;
 
@@ -42,6 +45,7 @@ fn shown(payment: Payment) -> proto::Payment {
         expire_time: Some(timestamp(payment.expire_time)),
         refunded_amount: Some(money(payment.refunded)),
         create_time: Some(timestamp(payment.created_at)),
+        in_review: open && payment.in_review_since.is_some(),
         update_time: Some(timestamp(payment.status_changed_at)),
     }
 }

@@ -1,3 +1,5 @@
+mod partner;
+
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -186,8 +188,11 @@ async fn wrong_fields_are_named_before_anybody_is_asked() {
     assert_eq!(fields(&grpc.create_payment(by(&guest, create)).await.unwrap_err()), ["reservation_id"]);
     let get = GetPaymentRequest { payment_id: "'; drop table refund".into() };
     assert_eq!(fields(&grpc.get_payment(by(&guest, get)).await.unwrap_err()), ["payment_id"]);
-    let settle =
-        SettleCancellationRequest { reservation_id: crate::testing::reservation_id().to_string(), refund: None };
+    let settle = SettleCancellationRequest {
+        reservation_id: crate::testing::reservation_id().to_string(),
+        refund: None,
+        partner_sale: None,
+    };
     assert_eq!(fields(&grpc.settle_cancellation(Request::new(settle)).await.unwrap_err()), ["refund"]);
     let admin = caller("admin", Role::Admin, &[]);
     let id = open(database.pool()).await.payment_id.to_string();

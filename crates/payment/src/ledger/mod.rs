@@ -11,6 +11,8 @@ mod split;
 pub mod wallets;
 
 #[cfg(test)]
+mod guard;
+#[cfg(test)]
 mod tests;
 
 pub use accounts::Account;

@@ -4,6 +4,7 @@ use serde::Deserialize;
 use staymesh_domain::Money;
 use uuid::Uuid;
 
+use super::TransferWord;
 use crate::model::CheckoutStatus;
 
 /// What is wrong with an event of a known kind.
@@ -31,6 +32,8 @@ pub enum PspNews {
     Refund(Whose, RefundData),
     /// So much of a payment has gone back in all, whoever asked for it.
     PaidBack(Whose, Money),
+    /// A transfer has ended.
+    Transfer(TransferData, TransferWord),
     /// What should not happen to a payment of ours: people must look.
     Odd(Whose),
     /// Nothing to us.
@@ -52,7 +55,7 @@ impl PspNews {
         match self {
             Self::Checkout(data, _) => Some(data.whose()),
             Self::Refund(whose, _) | Self::PaidBack(whose, _) | Self::Odd(whose) => Some(whose.clone()),
-            Self::Unknown => None,
+            Self::Transfer(..) | Self::Unknown => None,
         }
     }
 }
@@ -87,6 +90,19 @@ pub struct RefundData {
     pub reference: Option<Uuid>,
 }
 
+/// The transfer of an event.
+#[derive(Debug, PartialEq, Eq, Deserialize)]
+pub struct TransferData {
+    /// The provider's id.
+    pub transfer: String,
+    /// Ours: the transfer's id.
+    pub reference: Uuid,
+    /// How much.
+    pub amount_minor: i64,
+    /// In this currency.
+    pub currency: String,
+}
+
 #[derive(Deserialize)]
 struct WithRefund {
     #[serde(flatten)]
@@ -117,13 +133,20 @@ impl PspEvent {
             "checkout.paid" => CheckoutStatus::Paid,
             "checkout.failed" => CheckoutStatus::Failed,
             "checkout.expired" => CheckoutStatus::Expired,
+            "checkout.review" => CheckoutStatus::InReview,
             "refund.succeeded" => {
                 let data = WithRefund::deserialize(&self.data).map_err(|_| WRONG)?;
                 return Ok(PspNews::Refund(data.checkout.whose(), data.refund));
             }
+            "transfer.paid" => return self.transfer(TransferWord::Paid),
+            "transfer.failed" => return self.transfer(TransferWord::Failed),
             _ => return Ok(PspNews::Unknown),
         };
         CheckoutData::deserialize(&self.data).map(|data| PspNews::Checkout(data, status)).map_err(|_| WRONG)
+    }
+
+    fn transfer(&self, word: TransferWord) -> Result<PspNews, &'static str> {
+        TransferData::deserialize(&self.data).map(|data| PspNews::Transfer(data, word)).map_err(|_| WRONG)
     }
 }
 
@@ -142,15 +165,29 @@ mod tests {
             PspEvent::parse(text.as_bytes()).unwrap().news()
         };
         assert!(matches!(event("checkout.paid", ""), Ok(PspNews::Checkout(_, CheckoutStatus::Paid))));
+        assert!(matches!(event("checkout.review", ""), Ok(PspNews::Checkout(_, CheckoutStatus::InReview))));
         assert!(event("refund.succeeded", "").is_err(), "without its refund");
         let made = r#","refund":{"id":"re","amount_minor":5,"reference":null}"#;
         assert!(matches!(event("refund.succeeded", made), Ok(PspNews::Refund(_, refund)) if refund.amount_minor == 5));
-        for kind in ["payout.created", "checkout.review"] {
+        assert!(event("transfer.paid", "").is_err(), "without its transfer");
+        for kind in ["payout.created", "checkout.opened"] {
             assert_eq!(event(kind, ""), Ok(PspNews::Unknown));
         }
         assert_eq!(PspEvent::parse(br#"{"id":"e","type":"x"}"#).unwrap().news(), Ok(PspNews::Unknown));
         for bad in ["", "[]", r#"{"id":"","type":"x"}"#, r#"{"id":"e"}"#, r#"{"id":"a\u0000","type":"x"}"#] {
             assert!(PspEvent::parse(bad.as_bytes()).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_transfer_says_how_it_ended() {
+        let id = Uuid::now_v7();
+        for (kind, word) in [("transfer.paid", TransferWord::Paid), ("transfer.failed", TransferWord::Failed)] {
+            let text = format!(
+                r#"{{"id":"e","type":"{kind}","data":{{"transfer":"tr","reference":"{id}","amount_minor":5,"currency":"EUR","destination":"a"}}}}"#
+            );
+            let data = TransferData { transfer: "tr".into(), reference: id, amount_minor: 5, currency: "EUR".into() };
+            assert_eq!(PspEvent::parse(text.as_bytes()).unwrap().news(), Ok(PspNews::Transfer(data, word)));
         }
     }
 

@@ -62,13 +62,7 @@ impl Http {
 
     /// Status and body of the answer.
     pub(super) async fn answer(&self, request: RequestBuilder) -> Result<(StatusCode, Vec<u8>), PspError> {
-        let mut response = request.send().await.map_err(|error| {
-            if error.is_connect() {
-                PspError::Unavailable("it cannot be reached")
-            } else {
-                PspError::NoAnswer(kind(&error))
-            }
-        })?;
+        let mut response = request.send().await.map_err(unsent)?;
         let mut body = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(|error| PspError::NoAnswer(kind(&error)))? {
             if body.len() + chunk.len() > self.max_answer {
@@ -77,6 +71,30 @@ impl Http {
             body.extend_from_slice(&chunk);
         }
         Ok((response.status(), body))
+    }
+
+    /// A body of any size, when the answer is a success, and the status of the answer when it is not. The whole may
+    /// take until the request's deadline.
+    pub(super) async fn pieces(&self, request: RequestBuilder) -> Result<Result<Pieces, StatusCode>, PspError> {
+        let sent = tokio::time::timeout(self.timeout, request.send()).await;
+        let response = sent.map_err(|_| PspError::NoAnswer("no answer in time"))?.map_err(unsent)?;
+        let status = response.status();
+        Ok(if status.is_success() { Ok(Pieces { response, patience: self.timeout }) } else { Err(status) })
+    }
+}
+
+/// A body that comes a piece at a time, each of which has its own deadline.
+pub(super) struct Pieces {
+    response: reqwest::Response,
+    patience: Duration,
+}
+
+impl Pieces {
+    /// The next piece; none at the end.
+    pub(super) async fn next(&mut self) -> Result<Option<Vec<u8>>, PspError> {
+        let piece = tokio::time::timeout(self.patience, self.response.chunk()).await;
+        let piece = piece.map_err(|_| PspError::NoAnswer("no answer in time"))?;
+        Ok(piece.map_err(|error| PspError::NoAnswer(kind(&error)))?.map(|bytes| bytes.to_vec()))
     }
 }
 
@@ -93,6 +111,11 @@ pub(super) fn refused(status: StatusCode, code: Option<String>) -> PspError {
             && code.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
     };
     PspError::Refused(code.filter(plain).unwrap_or_else(|| format!("http_{}", status.as_u16())))
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "for map_err")]
+fn unsent(error: reqwest::Error) -> PspError {
+    if error.is_connect() { PspError::Unavailable("it cannot be reached") } else { PspError::NoAnswer(kind(&error)) }
 }
 
 fn kind(error: &reqwest::Error) -> &'static str {

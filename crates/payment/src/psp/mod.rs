@@ -4,6 +4,7 @@
 pub mod event;
 mod http;
 pub mod provider;
+pub mod settlement;
 pub mod signature;
 pub mod simulator;
 pub mod stripe;
@@ -76,6 +77,37 @@ pub struct RefundOrder {
     pub amount: Money,
 }
 
+/// What to pay out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TransferOrder {
+    /// The idempotency key, and the reference that comes back in the event.
+    pub transfer_id: Uuid,
+    /// Whose account, in the provider's words.
+    pub destination: String,
+    /// How much.
+    pub amount: Money,
+}
+
+/// What became of a transfer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TransferWord {
+    /// The money has moved.
+    Paid,
+    /// It will not move.
+    Failed,
+    /// It moved, and came back. Nobody here asks for that: people must look.
+    CameBack,
+}
+
+/// A transfer at the provider, which has ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Transferred {
+    /// The provider's id of it.
+    pub psp_transfer: String,
+    /// How it ended.
+    pub word: TransferWord,
+}
+
 /// A payment provider. Each call has a deadline of its own and may be repeated.
 #[cfg_attr(test, mockall::automock)]
 pub trait Psp: Send + Sync + 'static {
@@ -90,4 +122,7 @@ pub trait Psp: Send + Sync + 'static {
 
     /// Pays back; the answer is the provider's id of the refund.
     fn refund(&self, order: RefundOrder) -> impl Future<Output = Result<String, PspError>> + Send;
+
+    /// Pays out, or finds what was paid out for this transfer before.
+    fn transfer(&self, order: TransferOrder) -> impl Future<Output = Result<Transferred, PspError>> + Send;
 }

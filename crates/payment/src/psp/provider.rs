@@ -3,7 +3,7 @@
 use clap::ValueEnum;
 
 use super::{
-    Checkout, CheckoutOrder, Psp, PspError, RefundOrder,
+    Checkout, CheckoutOrder, Psp, PspError, RefundOrder, TransferOrder, Transferred,
     event::{PspEvent, PspNews},
     simulator::SimulatorPsp,
     stripe::{self, StripePsp},
@@ -96,6 +96,13 @@ impl Psp for AnyPsp {
         match self {
             Self::Simulator(psp) => psp.refund(order).await,
             Self::Stripe(psp) => psp.refund(order).await,
+        }
+    }
+
+    async fn transfer(&self, order: TransferOrder) -> Result<Transferred, PspError> {
+        match self {
+            Self::Simulator(psp) => psp.transfer(order).await,
+            Self::Stripe(psp) => psp.transfer(order).await,
         }
     }
 }

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use staymesh_domain::Money;
 
 use super::{
-    Checkout, CheckoutOrder, Psp, PspError, RefundOrder,
+    Checkout, CheckoutOrder, Psp, PspError, RefundOrder, TransferOrder, TransferWord, Transferred,
     http::{Http, refused, wrong_key},
 };
 use crate::model::CheckoutStatus;
@@ -19,7 +19,7 @@ const MAX_ANSWER: usize = 64 * 1024;
 
 /// Speaks to the simulator.
 #[derive(Clone)]
-pub struct SimulatorPsp(Http);
+pub struct SimulatorPsp(pub(super) Http);
 
 #[derive(Deserialize)]
 struct SessionAnswer {
@@ -45,6 +45,23 @@ enum StatusName {
 struct RefundAnswer {
     id: String,
     status: String,
+}
+
+#[derive(Deserialize)]
+struct TransferAnswer {
+    id: String,
+    status: TransferName,
+    amount_minor: i64,
+    currency: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum TransferName {
+    Paid,
+    Failed,
+    #[serde(other)]
+    Other,
 }
 
 #[derive(Deserialize)]
@@ -85,7 +102,8 @@ impl SimulatorPsp {
             session: answer.id,
             url: answer.url,
             status: match answer.status {
-                StatusName::Open | StatusName::InReview => CheckoutStatus::Open,
+                StatusName::Open => CheckoutStatus::Open,
+                StatusName::InReview => CheckoutStatus::InReview,
                 StatusName::Paid => CheckoutStatus::Paid,
                 StatusName::Failed => CheckoutStatus::Failed,
                 StatusName::Expired => CheckoutStatus::Expired,
@@ -129,6 +147,27 @@ impl Psp for SimulatorPsp {
         let request = self.request(Method::POST, &["v1", "refunds"])?;
         let answer: RefundAnswer = self.call(keyed(request, &order.refund_id.to_string(), &body)).await?;
         if answer.status == "succeeded" { Ok(answer.id) } else { Err(PspError::Unknown("a refund that is not done")) }
+    }
+
+    async fn transfer(&self, order: TransferOrder) -> Result<Transferred, PspError> {
+        let (minor, currency) = (order.amount.minor(), order.amount.currency().code());
+        let body = json!({
+            "amount_minor": minor,
+            "currency": currency,
+            "destination": order.destination,
+            "reference": order.transfer_id,
+        });
+        let request = self.request(Method::POST, &["v1", "transfers"])?;
+        let answer: TransferAnswer = self.call(keyed(request, &order.transfer_id.to_string(), &body)).await?;
+        if (answer.amount_minor, answer.currency.as_str()) != (minor, currency) {
+            return Err(PspError::Unknown("a transfer of another amount"));
+        }
+        let word = match answer.status {
+            TransferName::Paid => TransferWord::Paid,
+            TransferName::Failed => TransferWord::Failed,
+            TransferName::Other => return Err(PspError::NotYet("the transfer is on its way")),
+        };
+        Ok(Transferred { psp_transfer: answer.id, word })
     }
 }
 

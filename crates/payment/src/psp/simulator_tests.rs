@@ -119,7 +119,7 @@ async fn the_real_simulator_takes_and_returns_money() {
 }
 
 #[tokio::test]
-async fn a_payment_in_review_is_open_until_it_is_decided() {
+async fn a_payment_stays_in_review_until_it_is_decided() {
     let (psp, _running) = simulator(None).await;
     let checkout = psp.create_checkout(order()).await.unwrap();
     let guest = reqwest::Client::new();
@@ -128,8 +128,8 @@ async fn a_payment_in_review_is_open_until_it_is_decided() {
         answer.status().as_u16()
     };
     assert_eq!(press("pay", "card_number", "4000 0000 0000 9235").await, 202);
-    assert_eq!(psp.fetch_checkout(checkout.session.clone()).await.unwrap().status, CheckoutStatus::Open);
-    assert_eq!(psp.expire_checkout(checkout.session.clone()).await.unwrap().status, CheckoutStatus::Open);
+    assert_eq!(psp.fetch_checkout(checkout.session.clone()).await.unwrap().status, CheckoutStatus::InReview);
+    assert_eq!(psp.expire_checkout(checkout.session.clone()).await.unwrap().status, CheckoutStatus::InReview);
     assert_eq!(press("review", "decision", "approve").await, 200);
     assert_eq!(psp.fetch_checkout(checkout.session.clone()).await.unwrap().status, CheckoutStatus::Paid);
 }
@@ -137,7 +137,9 @@ async fn a_payment_in_review_is_open_until_it_is_decided() {
 #[tokio::test]
 async fn an_answer_that_is_lost_after_the_work_is_got_by_asking_again() {
     let (psp, _running) = simulator(None).await;
-    let impatient = SimulatorPsp { timeout: Duration::from_millis(500), ..psp.clone() };
+    let page: reqwest::Url = psp.create_checkout(order()).await.unwrap().url.parse().unwrap();
+    let simulator = page.origin().ascii_serialization();
+    let impatient = SimulatorPsp::new(&simulator, "sk_test".into(), Duration::from_millis(500)).unwrap();
     let switches = "https://hotel.example/?psp_simulate=answer%3Dtimeout-after%2Crefund%3Dtimeout-after";
     let order = CheckoutOrder { return_url: switches.into(), ..order() };
     assert_eq!(impatient.create_checkout(order.clone()).await, Err(PspError::NoAnswer("no answer in time")));

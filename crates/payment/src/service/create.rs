@@ -74,6 +74,7 @@ impl<R: Reservations, P: Psp> Payments<R, P> {
         fault_points::PAGE_SAVED.after();
         let saved = match (saved.status, checkout.status) {
             (Status::Pending, CheckoutStatus::Open) => return Ok(saved),
+            (Status::Pending, CheckoutStatus::InReview) => return self.learn(saved.payment_id, &checkout).await,
             // It ended at the provider since an earlier attempt.
             (Status::Pending, _) => self.learn(saved.payment_id, &checkout).await?,
             // It ended here while the provider was called: nobody has got the address of the page, and nobody shall.

@@ -13,6 +13,7 @@ use crate::{
     error::PaymentError,
     fault_points,
     model::{Payment, Refund, RefundReason, Status},
+    payouts::REQUESTED,
     psp::{Psp, PspError, RefundOrder},
     reservations::Reservations,
     store::{payments, refunds},
@@ -22,21 +23,25 @@ use crate::{
 /// money that has come from the reservation service, so the relay has room for more than these.
 pub const REFUNDS_AT_ONCE: usize = 8;
 
+/// Transfers at the provider at once from one replica. They come by thousands, and guests do not wait for them.
+pub const PAY_OUTS_AT_ONCE: usize = 4;
+
 /// Delivers the outbox of payments.
 pub struct Messenger<R, P> {
     payments: Arc<Payments<R, P>>,
     refunds: Semaphore,
+    pay_outs: Semaphore,
 }
 
 impl<R, P> Messenger<R, P> {
     /// Delivers the outbox of these payments.
     pub fn new(payments: Arc<Payments<R, P>>) -> Self {
-        Self { payments, refunds: Semaphore::new(REFUNDS_AT_ONCE) }
+        Self { payments, refunds: Semaphore::new(REFUNDS_AT_ONCE), pay_outs: Semaphore::new(PAY_OUTS_AT_ONCE) }
     }
 }
 
 /// Why an event was not delivered.
-enum Failure {
+pub(super) enum Failure {
     /// Whoever is to have it is not there.
     Away(String),
     /// It may be, later.
@@ -47,10 +52,13 @@ enum Failure {
 
 impl<R: Reservations, P: Psp> Deliver for Messenger<R, P> {
     async fn deliver(&self, event: &OutboxEvent) -> Delivery {
-        let _place = match (event.kind.as_str(), self.refunds.try_acquire()) {
-            (kind::REFUND, Err(_)) => return Delivery::Away("other refunds are in progress".to_owned()),
-            (kind::REFUND, Ok(place)) => Some(place),
+        let places = match event.kind.as_str() {
+            kind::REFUND => Some(&self.refunds),
+            REQUESTED => Some(&self.pay_outs),
             _ => None,
+        };
+        let Ok(_place) = places.map(Semaphore::try_acquire).transpose() else {
+            return Delivery::Away("others of its kind are in progress".to_owned());
         };
         match self.payments.carry(event).await {
             Ok(()) => Delivery::Done,
@@ -63,6 +71,9 @@ impl<R: Reservations, P: Psp> Deliver for Messenger<R, P> {
 
 impl<R: Reservations, P: Psp> Payments<R, P> {
     async fn carry(&self, event: &OutboxEvent) -> Result<(), Failure> {
+        if event.kind == REQUESTED {
+            return self.pay_hotel(event).await;
+        }
         let id = PaymentId::from(event.aggregate_id);
         let missing = || Failure::Never("there is no such payment".to_owned());
         let payment = payments::find(&self.pool, id).await?.ok_or_else(missing)?;

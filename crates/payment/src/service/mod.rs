@@ -5,6 +5,8 @@
 
 mod create;
 mod deliver;
+mod partner;
+mod payouts;
 mod refund;
 mod settle;
 mod sweep;
@@ -25,7 +27,9 @@ use staymesh_store::{
 };
 use uuid::Uuid;
 
-pub use deliver::{Messenger, REFUNDS_AT_ONCE};
+pub use deliver::{Messenger, PAY_OUTS_AT_ONCE, REFUNDS_AT_ONCE};
+pub use partner::InvoicePlace;
+pub use payouts::Statement;
 
 use crate::model::CheckoutStatus;
 use crate::{
@@ -94,7 +98,7 @@ impl<R: Reservations, P: Psp> Payments<R, P> {
     }
 
     /// Takes in how the provider says a checkout stands, outside of any event.
-    async fn learn(&self, id: PaymentId, checkout: &Checkout) -> Result<Payment, PaymentError> {
+    pub(crate) async fn learn(&self, id: PaymentId, checkout: &Checkout) -> Result<Payment, PaymentError> {
         let mut transaction = self.pool.begin().await?;
         let payment = payments::lock(&mut transaction, id).await?.ok_or(PaymentError::NotFound)?;
         if checkout.status == CheckoutStatus::Paid && checkout.amount != payment.amount {
@@ -115,6 +119,9 @@ impl<R: Reservations, P: Psp> Payments<R, P> {
 
 /// What the provider says of the checkout of a payment that is locked; whether it was news.
 async fn apply(connection: &mut PgConnection, payment: &Payment, word: CheckoutStatus) -> Result<bool, StoreError> {
+    if word == CheckoutStatus::InReview && payment.status == Status::Pending {
+        return payments::note_review(connection, payment.payment_id).await;
+    }
     let Some(next) = word.applied_to(payment.status) else {
         return Ok(false);
     };

@@ -41,7 +41,7 @@ impl<R: Reservations, P: Psp> Payments<R, P> {
     }
 
     /// The provider has paid back, as its answer or its event says, whichever comes first.
-    pub(super) async fn refund_succeeded(&self, refund: &Refund, psp_refund: &str) -> Result<(), PaymentError> {
+    pub(crate) async fn refund_succeeded(&self, refund: &Refund, psp_refund: &str) -> Result<(), PaymentError> {
         let mut transaction = self.pool.begin().await?;
         payments::lock(&mut transaction, refund.payment_id).await?.ok_or(PaymentError::NotFound)?;
         succeed(&mut transaction, refund, psp_refund).await?;

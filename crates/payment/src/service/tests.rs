@@ -2,6 +2,9 @@
 
 mod cancel;
 mod create;
+mod ledger;
+mod partner;
+mod payouts;
 mod relay;
 mod stripe;
 mod sweep;

@@ -4,7 +4,7 @@ use sha2::{Digest, Sha256};
 use sqlx::PgConnection;
 use staymesh_domain::{FieldError, Money, PaymentId};
 
-use super::{Payments, apply, refund};
+use super::{Payments, apply, payouts, refund};
 use crate::{
     error::PaymentError,
     fault_points,
@@ -23,7 +23,7 @@ use crate::{
 
 impl<R: Reservations, P: Psp> Payments<R, P> {
     /// Takes an event in, once: that it came, what it changes and what others must learn of it are one transaction. One
-    /// about a payment that is not known is an error, so that the provider sends it again.
+    /// about a payment or transfer that is not known is an error, so that the provider sends it again.
     pub async fn receive(&self, provider: Provider, body: &[u8]) -> Result<(), PaymentError> {
         let event = PspEvent::parse(body).map_err(|problem| FieldError::new("body", problem))?;
         let news = provider.news(&event).map_err(|problem| FieldError::new("body", problem))?;
@@ -43,6 +43,7 @@ impl<R: Reservations, P: Psp> Payments<R, P> {
             (PspNews::Refund(_, data), Some(payment)) => refunded(&mut transaction, payment, data).await?,
             (PspNews::PaidBack(_, total), Some(payment)) if asked_for(payment, *total) => Outcome::Unchanged,
             (PspNews::PaidBack(..) | PspNews::Odd(_), Some(_)) => Outcome::Mismatched,
+            (PspNews::Transfer(data, word), _) => payouts::heard(&mut transaction, data, *word).await?,
             _ => Outcome::Ignored,
         };
         match outcome {

@@ -30,6 +30,7 @@ struct Row {
     expire_time: jiff_sqlx::Timestamp,
     refund_requested_minor: i64,
     refunded_minor: i64,
+    in_review_since: Option<jiff_sqlx::Timestamp>,
     reservation_ended_at: Option<jiff_sqlx::Timestamp>,
     created_at: jiff_sqlx::Timestamp,
     status_changed_at: jiff_sqlx::Timestamp,
@@ -38,7 +39,7 @@ struct Row {
 macro_rules! columns {
     () => {
         "payment_id, reservation_id, owner, amount_minor, tax_minor, commission_minor, currency, status, return_url, \
-         psp_session, checkout_url, expire_time, refund_requested_minor, refunded_minor, reservation_ended_at, \
+         psp_session, checkout_url, expire_time, refund_requested_minor, refunded_minor, in_review_since, reservation_ended_at, \
          created_at, status_changed_at"
     };
 }
@@ -63,6 +64,7 @@ impl TryFrom<Row> for Payment {
             expire_time: row.expire_time.to_jiff(),
             refund_requested: money(row.refund_requested_minor)?,
             refunded: money(row.refunded_minor)?,
+            in_review_since: row.in_review_since.map(jiff_sqlx::Timestamp::to_jiff),
             reservation_ended: row.reservation_ended_at.is_some(),
             created_at: row.created_at.to_jiff(),
             status_changed_at: row.status_changed_at.to_jiff(),
@@ -204,6 +206,17 @@ pub async fn set_status(connection: &mut PgConnection, id: PaymentId, to: Status
         .execute(connection)
         .await?;
     Ok(())
+}
+
+/// Notes that the provider has begun to decide about a payment that is locked; true when that is news.
+pub async fn note_review(connection: &mut PgConnection, id: PaymentId) -> Result<bool, StoreError> {
+    let noted = sqlx::query(
+        "update payment_order set in_review_since = now() where payment_id = $1 and in_review_since is null",
+    )
+    .bind(id.as_uuid())
+    .execute(connection)
+    .await?;
+    Ok(noted.rows_affected() == 1)
 }
 
 /// Notes that the reservation of a payment that is locked has ended.

@@ -44,7 +44,7 @@ pub(crate) fn router(provider: Provider, public_url: Url, api_key: SecretString,
         .route("/v1/refunds", post(checkout::refund))
         .route("/v1/transfers", post(transfer::create))
         .route("/v1/transfers/{id}", get(transfer::fetch))
-        .route("/v1/settlements/faults", post(settlement::add_faults))
+        .route("/v1/settlements/faults", post(settlement::add_faults).delete(settlement::clear_faults))
         .route("/v1/settlements/{file}", get(settlement::file))
         .layer(from_fn_with_state(chaos, misbehave))
         .layer(from_fn_with_state(api_key, authorize))

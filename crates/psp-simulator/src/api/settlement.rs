@@ -53,6 +53,11 @@ pub(super) async fn add_faults(
     Ok(StatusCode::NO_CONTENT)
 }
 
+pub(super) async fn clear_faults(State(api): State<Api>) -> Result<StatusCode, Refusal> {
+    api.provider.clear_settlement_faults()?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
 /// The seconds of the UTC day that a file is named after.
 fn day(file: &str) -> Result<Range<i64>, Refusal> {
     let wrong = || Refusal::invalid("day", "must be a day from 2000 to 2999 as in 2026-01-31.csv");

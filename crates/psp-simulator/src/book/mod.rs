@@ -115,6 +115,9 @@ impl Book {
             Record::Transfer { transfer } => {
                 self.transfers.insert(transfer.id.clone(), transfer);
             }
+            Record::NoSettlementFault { no_settlement_fault } => {
+                self.settlement_faults.remove(&no_settlement_fault);
+            }
             Record::SettlementFault { settlement_fault } => {
                 self.settlement_faults.insert(settlement_fault);
             }

@@ -79,6 +79,14 @@ impl Book {
         Ok(())
     }
 
+    /// The file is right again from now on.
+    pub(crate) fn clear_settlement_faults(&mut self) -> Result<(), Refusal> {
+        for no_settlement_fault in self.settlement_faults.clone() {
+            self.save(Record::NoSettlementFault { no_settlement_fault })?;
+        }
+        Ok(())
+    }
+
     fn check_fault(&self, fault: &SettlementFault) -> Result<(), Refusal> {
         let moved = if let Some(session) = self.sessions.get(&fault.id) {
             session.status == SessionStatus::Paid

@@ -299,6 +299,12 @@ fn a_restart_loses_no_review_challenge_transfer_or_fault() {
     assert_eq!(book.transfer("t", transfer("hotel-1"), NOW).unwrap().value.id, out);
     let answered = book.answer_challenge(&challenged, Decision::Approve, NOW).unwrap();
     assert_eq!((answered.value.status, answered.event.unwrap().fault), (SessionStatus::Paid, switches.webhook));
+    book.clear_settlement_faults().unwrap();
+    let right = book.settlement(&(NOW..NOW + 1));
+    let copies = |lines: &[Line]| lines.iter().filter(|line| line.id == out).count();
+    assert_eq!((copies(&before.0), copies(&right)), (2, 1));
+    drop(book);
+    assert_eq!(open().settlement(&(NOW..NOW + 1)), right, "and stays away");
 }
 
 #[test]

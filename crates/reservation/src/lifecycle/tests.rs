@@ -5,7 +5,10 @@ use proptest::prelude::*;
 use staymesh_domain::{GuestCount, HotelId, ReservationId, RoomCount, RoomTypeId, StayDates};
 
 use super::*;
-use crate::{model::Guest, quote::tests::quote};
+use crate::{
+    model::{Guest, PaymentMode},
+    quote::tests::quote,
+};
 
 const TOTAL: i64 = 10_000;
 

@@ -116,6 +116,12 @@ impl Model {
                 .filter(|(_, booking)| !booking.refunds.is_empty())
                 .map(|(slot, booking)| (*slot, booking.refunds.clone()))
                 .collect(),
+            sold_by_partner: self
+                .bookings
+                .iter()
+                .filter(|(_, booking)| booking.partner_collects)
+                .map(|(slot, _)| (*slot, vec![TOTAL]))
+                .collect(),
         }
     }
 
@@ -196,7 +202,6 @@ impl Model {
         match (booking.row.status, booking.row.reason) {
             // The day is over everywhere on earth, also 12 hours west of Greenwich.
             (Status::Paid, _) if now >= midnight + SignedDuration::from_hours(36) => return Answer::StayHasBegun,
-            (Status::Paid, _) if booking.partner_collects => booking.go(Status::Cancelled),
             (Status::Paid, _) => {
                 let free = now <= midnight - SignedDuration::from_hours(48);
                 booking.refunds.push(if free { TOTAL } else { TOTAL * 70 / 100 });

@@ -171,6 +171,7 @@ impl Real {
             quote: quote(TOTAL),
             content_hash: [content; 32],
             hold_expire_time: (!wish.partner_collects).then(|| now + HOLD),
+            trace_parent: None,
         }
     }
 }

@@ -8,7 +8,10 @@ use staymesh_domain::{Money, ReservationId};
 use uuid::Uuid;
 
 use super::case::{FIRST_NIGHT, PLACES};
-use crate::model::{CancellationReason, Reservation, Status};
+use crate::{
+    model::{CancellationReason, Reservation, Status},
+    settlement::{CANCELLED, SOLD_BY_PARTNER},
+};
 
 /// What is kept of a booking and may change.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,6 +31,8 @@ pub(super) struct Rows {
     pub(super) histories: BTreeMap<usize, Vec<Status>>,
     /// What the payment service is told to pay back, in its order.
     pub(super) refunds: BTreeMap<usize, Vec<i64>>,
+    /// What the payment service is told that a partner owes, before anything else of that booking.
+    pub(super) sold_by_partner: BTreeMap<usize, Vec<i64>>,
 }
 
 impl Rows {
@@ -97,14 +102,24 @@ pub(super) async fn read(pool: &PgPool, ids: &[ReservationId]) -> Result<Rows, s
     for (id, status) in steps {
         rows.histories.entry(slot(id)).or_default().push(Status::from_name(&status).expect("a state"));
     }
-    let events: Vec<(Uuid, String, String)> = sqlx::query_as(
-        "select aggregate_id, payload ->> 'refund_currency', payload ->> 'refund_amount' from outbox order by event_id",
+    let events: Vec<(Uuid, String, String, String)> = sqlx::query_as(
+        "select aggregate_id, kind, coalesce(payload ->> 'refund_currency', payload #>> '{terms,currency}'),
+             coalesce(payload ->> 'refund_amount', payload #>> '{terms,amount}')
+         from outbox order by event_id",
     )
     .fetch_all(pool)
     .await?;
-    for (id, currency, amount) in events {
-        let refund = Money::parse(&currency, &amount).expect("an amount");
-        rows.refunds.entry(slot(id)).or_default().push(refund.minor());
+    for (id, kind, currency, amount) in events {
+        let amount = Money::parse(&currency, &amount).expect("an amount");
+        let told = match kind.as_str() {
+            CANCELLED => &mut rows.refunds,
+            SOLD_BY_PARTNER => {
+                assert!(!rows.refunds.contains_key(&slot(id)), "a sale is told of before its end");
+                &mut rows.sold_by_partner
+            }
+            other => panic!("nobody expects {other}"),
+        };
+        told.entry(slot(id)).or_default().push(amount.minor());
     }
     Ok(rows)
 }

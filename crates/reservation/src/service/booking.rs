@@ -49,6 +49,9 @@ impl Service {
         }
         match self.bookings.book(new).await? {
             Created::New(reservation) => {
+                if reservation.payment_mode == PaymentMode::PartnerCollects {
+                    self.wake.wake();
+                }
                 tracing::info!(reservation_id = %reservation.id, status = reservation.status.as_str(), "booked");
                 Ok(reservation)
             }
@@ -76,6 +79,7 @@ impl Service {
             quote: offer.quote,
             content_hash,
             hold_expire_time: hold,
+            trace_parent: telemetry::trace_parent(),
         })
     }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use sqlx::PgConnection;
-use staymesh_domain::{Money, PaymentId, ReservationId};
+use staymesh_domain::{Money, MoneyError, PaymentId, ReservationId};
 use staymesh_store::{
     ResultExt,
     outbox::{self, NewEvent},
@@ -168,7 +168,8 @@ impl<'a> Plan<'a> {
             let Ok((booking, Decision::Change(Change { settle: Some(refund), .. }))) = judged else { return None };
             Some(told(booking, *refund, order.trace_parent.clone()))
         });
-        outbox::enqueue_all(transaction, CANCELLED, &told.collect::<Vec<_>>()).await?;
+        let told = told.collect::<Result<Vec<_>, _>>()?;
+        outbox::enqueue_all(transaction, CANCELLED, &told).await?;
         Ok(written)
     }
 
@@ -201,8 +202,12 @@ pub(super) fn nights_of(booking: &Reservation) -> impl Iterator<Item = Night> + 
 }
 
 /// The word to the payment service that a booking has ended.
-pub(super) fn told(booking: &Reservation, refund: Money, trace_parent: Option<String>) -> NewEvent<Cancelled> {
-    NewEvent { aggregate_id: booking.id.as_uuid(), payload: Cancelled::new(booking.id, refund), trace_parent }
+pub(super) fn told(
+    booking: &Reservation,
+    refund: Money,
+    trace_parent: Option<String>,
+) -> Result<NewEvent<Cancelled>, MoneyError> {
+    Ok(NewEvent { aggregate_id: booking.id.as_uuid(), payload: Cancelled::new(booking, refund)?, trace_parent })
 }
 
 /// Adds to the rooms reserved in nights that are locked.

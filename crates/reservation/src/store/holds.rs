@@ -131,6 +131,7 @@ async fn write_ends(transaction: &mut PgConnection, changes: &[(Reservation, Cha
     write_changes(transaction, &pairs).await?;
     let trace = telemetry::trace_parent();
     let events = changes.iter().filter_map(|(booking, change)| Some(told(booking, change.settle?, trace.clone())));
-    outbox::enqueue_all(transaction, CANCELLED, &events.collect::<Vec<_>>()).await?;
+    let events = events.collect::<Result<Vec<_>, _>>()?;
+    outbox::enqueue_all(transaction, CANCELLED, &events).await?;
     Ok(())
 }

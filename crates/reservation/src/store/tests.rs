@@ -1,6 +1,7 @@
 //! Against a real database: what it lets nobody do, and what happens when many want the same.
 
 mod batches;
+mod partner_sales;
 
 use std::sync::Arc;
 
@@ -82,6 +83,7 @@ impl World {
             quote: quote(),
             content_hash: [7; 32],
             hold_expire_time: Some(Timestamp::now() + SignedDuration::from_mins(15)),
+            trace_parent: None,
         }
     }
 

@@ -1,15 +1,17 @@
-//! The one statement that makes bookings: takes their rooms and writes them down, all or nothing.
+//! The one statement that makes bookings: takes their rooms, writes them down and tells of what partners have sold, all
+//! or nothing.
 
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use sqlx::{PgExecutor, Postgres, query::QueryAs};
-use staymesh_store::StoreError;
+use staymesh_store::{Cause, StoreError};
 use uuid::Uuid;
 
 use super::nights::{Columns, day_of};
 use crate::{
     model::NewReservation,
+    settlement::{SOLD_BY_PARTNER, SoldByPartner},
     writer::{Demand, Night},
 };
 
@@ -43,7 +45,9 @@ pub(super) async fn write(database: impl PgExecutor<'_>, orders: &[&NewReservati
     if orders.is_empty() {
         return Ok(Times::new());
     }
-    let statement = bind_nights(bind_bookings(sqlx::query_as(WRITE), orders), orders);
+    let sales = Sales::of(orders)?;
+    let bound = |text| bind_nights(bind_bookings(sqlx::query_as(text), orders), orders);
+    let statement = if sales.ids.is_empty() { bound(WRITE) } else { sales.bind(bound(WRITE_AND_TELL)) };
     let rows: Vec<(Uuid, jiff_sqlx::Timestamp)> = statement.fetch_all(database).await?;
     Ok(rows.into_iter().map(|(id, made)| (id, made.to_jiff())).collect())
 }
@@ -93,10 +97,42 @@ fn bind_nights<'a>(statement: Statement<'a>, orders: &[&NewReservation]) -> Stat
         .bind(count)
 }
 
+/// What partners who collect have sold with some bookings, as one array for each column.
+#[derive(Default)]
+struct Sales {
+    ids: Vec<Uuid>,
+    payloads: Vec<serde_json::Value>,
+    trace_parents: Vec<Option<String>>,
+}
+
+impl Sales {
+    fn of(orders: &[&NewReservation]) -> Result<Self, StoreError> {
+        let mut sales = Self::default();
+        for order in orders {
+            let summary = || "what a partner has sold cannot be written down".to_owned();
+            let unwritable = || StoreError::Unexpected(Cause { sqlstate: None, summary: summary() });
+            if let Some(sold) = SoldByPartner::of(order).map_err(|_| unwritable())? {
+                sales.ids.push(order.id.as_uuid());
+                sales.payloads.push(serde_json::to_value(&sold).map_err(|_| unwritable())?);
+                sales.trace_parents.push(order.trace_parent.clone());
+            }
+        }
+        Ok(sales)
+    }
+
+    fn bind(self, statement: Statement<'_>) -> Statement<'_> {
+        statement.bind(SOLD_BY_PARTNER).bind(self.ids).bind(self.payloads).bind(self.trace_parents)
+    }
+}
+
 /// Nights are locked in the order of their keys, and before anything is written: what cannot be costs little. Bookings
 /// are written in the order of their ids, for whoever writes the same ids waits, and must not do so in a circle.
-const WRITE: &str = "\
-with night as materialized (
+///
+/// What is put in for `$told` comes after the bookings and sees them.
+macro_rules! write_bookings {
+    ($told:literal) => {
+        concat!(
+            "with night as materialized (
     select i.hotel_id, i.room_type_id, i.stay_date, t.rooms
     from unnest($16::integer[], $17::integer[], $18::integer[], $19::integer[]) t (hotel_id, room_type_id, day, rooms)
     join room_type_inventory i on i.hotel_id = t.hotel_id and i.room_type_id = t.room_type_id
@@ -125,5 +161,24 @@ with night as materialized (
     where require_on_sale($22, (select count(*) from taken))
     order by id
     returning reservation_id, create_time
-)
-select reservation_id, create_time from booked";
+)",
+            $told,
+            "
+select reservation_id, create_time from booked"
+        )
+    };
+}
+
+const WRITE: &str = write_bookings!("");
+
+/// Also tells of what partners have sold, in the same statement, so that there is never one without the other. For
+/// bookings that guests pay there is nothing to tell, and [`WRITE`] does without.
+const WRITE_AND_TELL: &str = write_bookings!(
+    ", told as (
+    insert into outbox (aggregate_id, kind, payload, trace_parent)
+    select reservation_id, $23, payload, trace_parent
+    from unnest($24::uuid[], $25::jsonb[], $26::text[]) s (reservation_id, payload, trace_parent)
+    join booked using (reservation_id)
+    order by reservation_id
+)"
+);

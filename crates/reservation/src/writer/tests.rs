@@ -74,6 +74,7 @@ impl World {
             quote: quote(100),
             content_hash: [7; 32],
             hold_expire_time: Some(Timestamp::now() + SignedDuration::from_mins(15)),
+            trace_parent: None,
         }
     }
 

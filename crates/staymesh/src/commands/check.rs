@@ -1,10 +1,12 @@
 //! `staymesh check`.
 
-use std::{fs, path::PathBuf, time::Duration};
+use std::{collections::BTreeMap, fmt::Display, fs, path::PathBuf, time::Duration};
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
 use indicatif::{HumanCount, ProgressBar, ProgressStyle};
+use secrecy::SecretString;
+use staymesh_payment::check as money;
 use staymesh_reservation::check::{self, Options, Report};
 use staymesh_store::{StoreConfig, parse_duration};
 
@@ -13,7 +15,8 @@ use super::patient;
 /// How many violations of each kind are shown on the terminal. The file has more.
 const SHOWN: usize = 10;
 
-/// Reads a whole reservation database and says whether all that must be true of it is.
+/// Reads a whole reservation database, and a payment database if one is named, and says whether all that must be true of
+/// them is.
 #[derive(Args)]
 pub(crate) struct Check {
     /// How long a hold may outlive its expiry
@@ -25,13 +28,52 @@ pub(crate) struct Check {
     /// Write what was found to this file, too, as JSON
     #[arg(long)]
     json: Option<PathBuf>,
+    /// The payment database: with it the money is checked, too. Better given in the environment than as an argument,
+    /// which every user of the machine can read
+    #[arg(long, env = "STAYMESH_PAYMENT_DATABASE_URL", hide_env_values = true)]
+    payment_database_url: Option<SecretString>,
     #[command(flatten)]
     store: StoreConfig,
 }
 
 impl Check {
     pub(crate) async fn run(self) -> Result<()> {
-        let pool = staymesh_store::connect(&patient(self.store))?;
+        let bookings = self.bookings().await?;
+        let books = match &self.payment_database_url {
+            Some(url) => Some(self.money(url.clone()).await?),
+            None => None,
+        };
+        let violations = bookings.violations() + books.as_ref().map_or(0, money::Report::violations);
+        if let Some(path) = &self.json {
+            let mut json = serde_json::json!({
+                "clean": violations == 0,
+                "violations": violations,
+                "nights": bookings.nights,
+                "reservations": bookings.reservations,
+                "counts": bookings.counts,
+                "listed": bookings.listed,
+            });
+            if let Some(books) = &books {
+                json["money"] = serde_json::to_value(books)?;
+            }
+            fs::write(path, format!("{json:#}\n")).with_context(|| format!("writing {}", path.display()))?;
+        }
+        println!("{} nights and {} bookings checked", HumanCount(bookings.nights), HumanCount(bookings.reservations));
+        show(&bookings.counts, &bookings.listed, |kind| kind.as_str(), |violation| violation.kind);
+        if let Some(books) = &books {
+            let [payments, transactions, accounts] =
+                [books.payments, books.transactions, books.accounts].map(HumanCount);
+            println!("{payments} payments, {transactions} postings and {accounts} accounts checked");
+            show(&books.counts, &books.listed, |kind| kind.as_str(), |violation| violation.kind);
+        }
+        if violations > 0 {
+            bail!("{} violations", HumanCount(violations));
+        }
+        Ok(())
+    }
+
+    async fn bookings(&self) -> Result<Report> {
+        let pool = staymesh_store::connect(&patient(self.store.clone()))?;
         let bar = ProgressBar::new(0);
         bar.set_style(ProgressStyle::with_template("{bar:40} {pos}/{len} hotels, {msg}, {eta} left")?);
         let options = Options { hold_bound: self.hold_bound, listed: self.list };
@@ -43,30 +85,34 @@ impl Check {
         .await
         .context("checking; nothing is known of what was not reached")?;
         bar.finish_and_clear();
-        if let Some(path) = &self.json {
-            let json = serde_json::json!({
-                "clean": report.is_clean(),
-                "violations": report.violations(),
-                "nights": report.nights,
-                "reservations": report.reservations,
-                "counts": report.counts,
-                "listed": report.listed,
-            });
-            fs::write(path, format!("{json:#}\n")).with_context(|| format!("writing {}", path.display()))?;
-        }
-        show(&report);
-        if !report.is_clean() {
-            bail!("{} violations", HumanCount(report.violations()));
-        }
-        Ok(())
+        Ok(report)
+    }
+
+    async fn money(&self, database_url: SecretString) -> Result<money::Report> {
+        let pool = staymesh_store::connect(&patient(StoreConfig { database_url, ..self.store.clone() }))?;
+        let bar = ProgressBar::new(0);
+        bar.set_style(ProgressStyle::with_template("{bar:40} {pos}/{len} of the books, {msg}, {eta} left")?);
+        let report = money::run(&pool, &money::Options { listed: self.list }, |at| {
+            bar.set_length(at.all.max(at.done));
+            bar.set_position(at.done);
+            bar.set_message(format!("{} violations", at.violations));
+        })
+        .await
+        .context("checking the money; nothing is known of what was not reached")?;
+        bar.finish_and_clear();
+        Ok(report)
     }
 }
 
-fn show(report: &Report) {
-    println!("{} nights and {} bookings checked", HumanCount(report.nights), HumanCount(report.reservations));
-    for (kind, count) in &report.counts {
-        println!("{}: {}", kind.as_str(), HumanCount(*count));
-        for violation in report.listed.iter().filter(|violation| violation.kind == *kind).take(SHOWN) {
+fn show<K: Ord, V: Display>(
+    counts: &BTreeMap<K, u64>,
+    listed: &[V],
+    name: impl Fn(&K) -> &'static str,
+    kind_of: impl Fn(&V) -> K,
+) {
+    for (kind, count) in counts {
+        println!("{}: {}", name(kind), HumanCount(*count));
+        for violation in listed.iter().filter(|violation| kind_of(violation) == *kind).take(SHOWN) {
             println!("  {violation}");
         }
     }

@@ -13,6 +13,12 @@ use staymesh_reservation::{
 };
 use staymesh_store::{StoreConfig, parse_duration};
 
+use super::{
+    dead_letters::{ListDeadLetters, ReplayDeadLetters},
+    pay_out::{PayOut, PayOutStatement},
+    reconcile::{ListCases, Reconcile},
+};
+
 /// Work that is done once a day or by hand.
 #[derive(Subcommand)]
 pub(crate) enum Job {
@@ -21,6 +27,22 @@ pub(crate) enum Job {
     ExtendInventory(ExtendInventory),
     /// Move the nights of months that are over out of the hot table; bookings stay. Safe to stop and to repeat
     ArchiveInventory(ArchiveInventory),
+    /// Pay hotels for stays that are over, taxes and commission kept; run it daily. Reads the payment database. Safe to
+    /// stop, to repeat and to run twice at once
+    PayOut(PayOut),
+    /// Write what a pay-out is made of as a CSV file. Reads the payment database
+    PayOutStatement(PayOutStatement),
+    /// List events of this service's outbox that were set aside, and why. Changes nothing
+    ListDeadLetters(ListDeadLetters),
+    /// Send events of this service's outbox that were set aside on their way again, after their cause is gone. Safe to
+    /// stop, to repeat and to run twice at once
+    ReplayDeadLetters(ReplayDeadLetters),
+    /// Compare a day's money with the payment provider's settlement file, the wallets and the reservations; run it daily.
+    /// Takes the settings of the payment service. Ends with status 0 when no case is open, with 1 when cases are open,
+    /// and with 2 when it could not look. Safe to stop, to repeat and to run twice at once
+    Reconcile(Box<Reconcile>),
+    /// List what the reconciliation has found and what became of it. Reads the payment database
+    ListCases(ListCases),
 }
 
 #[derive(Args)]
@@ -52,6 +74,12 @@ impl Job {
         match self {
             Self::ExtendInventory(job) => job.run().await,
             Self::ArchiveInventory(job) => job.run().await,
+            Self::PayOut(job) => job.run().await,
+            Self::PayOutStatement(job) => job.run().await,
+            Self::ListDeadLetters(job) => job.run().await,
+            Self::ReplayDeadLetters(job) => job.run().await,
+            Self::Reconcile(job) => job.run().await,
+            Self::ListCases(job) => job.run().await,
         }
     }
 }

@@ -1,10 +1,13 @@
 //! What an operator can ask of the binary, one file a command.
 
 pub(crate) mod check;
+mod dead_letters;
 pub(crate) mod edge;
 pub(crate) mod identity;
 pub(crate) mod job;
 pub(crate) mod migrate;
+pub(crate) mod pay_out;
+pub(crate) mod reconcile;
 pub(crate) mod seed;
 pub(crate) mod serve;
 

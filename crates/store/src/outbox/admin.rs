@@ -54,8 +54,40 @@ pub async fn stats(pool: &PgPool) -> Result<OutboxStats, StoreError> {
     Ok(OutboxStats { depth, lag, parked })
 }
 
-/// Up to `limit` parked events, oldest first.
-pub async fn parked(pool: &PgPool, limit: u16) -> Result<Vec<ParkedEvent>, StoreError> {
+/// Which parked events; all of them by default.
+#[derive(Debug, Clone, Default)]
+pub struct ParkedFilter {
+    /// Of this kind.
+    pub kind: Option<String>,
+    /// These and no others; empty for any.
+    pub event_ids: Vec<i64>,
+    /// Set aside at least so long ago, by the server's clock.
+    pub older_than: Duration,
+}
+
+/// Beyond every event, and within what the server can subtract from its clock.
+const LONGEST_AGE: Duration = Duration::from_hours(24 * 36_500);
+/// Parked events that are read, and replayed, at once.
+const AT_ONCE: u16 = 500;
+
+/// Whether this database has an outbox at all. Not every service has something to tell.
+pub async fn has_outbox(pool: &PgPool) -> Result<bool, StoreError> {
+    Ok(sqlx::query_scalar("select to_regclass('outbox') is not null").fetch_one(pool).await?)
+}
+
+/// Those of the events that are in the outbox, delivered or not.
+pub async fn existing(pool: &PgPool, event_ids: &[i64]) -> Result<Vec<i64>, StoreError> {
+    let found = sqlx::query_scalar("select event_id from outbox where event_id = any($1) order by event_id");
+    Ok(found.bind(event_ids).fetch_all(pool).await?)
+}
+
+/// Up to `limit` parked events after the one of this number, oldest first; 0 for the beginning.
+pub async fn parked(
+    pool: &PgPool,
+    filter: &ParkedFilter,
+    after: i64,
+    limit: u16,
+) -> Result<Vec<ParkedEvent>, StoreError> {
     #[derive(FromRow)]
     struct Row {
         event_id: i64,
@@ -68,8 +100,16 @@ pub async fn parked(pool: &PgPool, limit: u16) -> Result<Vec<ParkedEvent>, Store
     }
     let rows: Vec<Row> = sqlx::query_as(
         "select event_id, aggregate_id, kind, attempts, last_error, created_at, parked_at
-         from outbox where parked_at is not null order by event_id limit $1",
+         from outbox
+         where parked_at is not null and event_id > $1 and ($2::text is null or kind = $2)
+             and (cardinality($3::bigint[]) = 0 or event_id = any($3))
+             and parked_at <= now() - make_interval(secs => $4)
+         order by event_id limit $5",
     )
+    .bind(after)
+    .bind(&filter.kind)
+    .bind(&filter.event_ids)
+    .bind(filter.older_than.min(LONGEST_AGE).as_secs_f64())
     .bind(i64::from(limit))
     .fetch_all(pool)
     .await?;
@@ -85,26 +125,44 @@ pub async fn parked(pool: &PgPool, limit: u16) -> Result<Vec<ParkedEvent>, Store
     Ok(rows.into_iter().map(event).collect())
 }
 
-/// Sends a parked event on its way again, with all its attempts before it. False when no such event is parked.
-pub async fn replay(pool: &PgPool, event_id: i64) -> Result<bool, StoreError> {
-    let done = sqlx::query(
-        "update outbox set parked_at = null, attempts = 0, next_attempt_at = now()
-         where event_id = $1 and parked_at is not null",
-    )
-    .bind(event_id)
-    .execute(pool)
-    .await?;
-    Ok(done.rows_affected() == 1)
+/// Shows up to `most` parked events, oldest first and some at a time, each once: one that is replayed and parked again
+/// meanwhile is not met again. Yields how many.
+pub async fn walk_parked(
+    pool: &PgPool,
+    filter: &ParkedFilter,
+    most: u64,
+    mut show: impl AsyncFnMut(Vec<ParkedEvent>) -> Result<(), StoreError>,
+) -> Result<u64, StoreError> {
+    let (mut shown, mut after) = (0, 0);
+    loop {
+        let limit = u16::try_from(most - shown).unwrap_or(AT_ONCE).min(AT_ONCE);
+        let events = parked(pool, filter, after, limit).await?;
+        let Some(last) = events.last() else { return Ok(shown) };
+        after = last.event_id;
+        shown += events.len() as u64;
+        show(events).await?;
+    }
 }
 
-/// Replays every parked event, as after a long outage of the receiver. Yields how many.
-pub async fn replay_all(pool: &PgPool) -> Result<u64, StoreError> {
-    let done = sqlx::query(
-        "update outbox set parked_at = null, attempts = 0, next_attempt_at = now() where parked_at is not null",
+/// Sends those of the events that are parked on their way again, with all their attempts before them. Yields which;
+/// others are left as they are, so that a repeat changes nothing.
+///
+/// They leave in the order in which they were written, and what is written about their aggregates from now on waits for
+/// them. What was delivered in the meantime is behind them all the same: receivers must bear that.
+pub async fn replay(pool: &PgPool, event_ids: &[i64]) -> Result<Vec<i64>, StoreError> {
+    let mut replayed: Vec<i64> = sqlx::query_scalar(
+        "with chosen as (
+             select event_id from outbox where event_id = any($1) and parked_at is not null
+             order by event_id for update)
+         update outbox set parked_at = null, attempts = 0, next_attempt_at = now()
+         from chosen where outbox.event_id = chosen.event_id
+         returning outbox.event_id",
     )
-    .execute(pool)
+    .bind(event_ids)
+    .fetch_all(pool)
     .await?;
-    Ok(done.rows_affected())
+    replayed.sort_unstable();
+    Ok(replayed)
 }
 
 /// Deletes up to `limit` events delivered longer ago than `keep`, so that the table stays small. Yields how many;

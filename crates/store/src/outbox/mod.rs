@@ -9,8 +9,12 @@
 //!   different aggregates do not wait for one another. The order is that of `event_id`, which is the order of commits
 //!   as long as the writers of one aggregate hold a lock on it, as every change of a reservation or payment does.
 //! - **not forever**: after a permanent refusal or too many attempts it is parked. It then no longer holds up its
-//!   aggregate, and waits for somebody to [`replay`] it, out of order. An outage of the receiver parks nothing, however
-//!   long it lasts: see [`Delivery::Away`].
+//!   aggregate, and waits for somebody to [`replay`] it. An outage of the receiver parks nothing, however long it lasts:
+//!   see [`Delivery::Away`].
+//!
+//! So a parked event is the one exception from the order: events behind it arrive before it. Once it is replayed it is
+//! again the first of its aggregate; what has not left by then waits for it, and several that are replayed keep their
+//! order among themselves. Receivers must take an event that comes after later ones, each as its own contract says.
 //!
 //! The table is in each owner's own database; its definition is [`SCHEMA`], which the owner's migration copies.
 
@@ -29,7 +33,9 @@ use sqlx::PgConnection;
 use sqlx::types::Json;
 use uuid::Uuid;
 
-pub use admin::{OutboxStats, ParkedEvent, parked, purge_delivered, replay, replay_all, stats};
+pub use admin::{
+    OutboxStats, ParkedEvent, ParkedFilter, existing, has_outbox, parked, purge_delivered, replay, stats, walk_parked,
+};
 pub use relay::{Deliver, Delivery, Relay, RelayOptions, Wake};
 
 use crate::{Cause, StoreError};

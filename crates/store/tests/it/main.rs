@@ -5,6 +5,8 @@ mod constraint;
 #[cfg(test)]
 mod hang;
 #[cfg(test)]
+mod letters;
+#[cfg(test)]
 mod migrate;
 #[cfg(test)]
 mod outage;

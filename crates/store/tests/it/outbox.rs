@@ -7,8 +7,8 @@ use std::time::Duration;
 use serde_json::json;
 use sqlx::PgPool;
 use staymesh_store::outbox::{
-    Deliver, Delivery, OutboxEvent, Relay, RelayOptions, SCHEMA, Wake, enqueue, parked, purge_delivered, replay,
-    replay_all, stats,
+    Deliver, Delivery, OutboxEvent, ParkedFilter, Relay, RelayOptions, SCHEMA, Wake, enqueue, parked, purge_delivered,
+    replay, stats,
 };
 use tokio_util::sync::{CancellationToken, DropGuard};
 use uuid::Uuid;
@@ -168,7 +168,8 @@ async fn a_poisoned_event_is_parked_and_can_be_replayed() {
     let _relay = start(pool, Shared(receiver.clone()), quick());
     until("settled", async || depth(pool).await == 0).await;
 
-    let events = parked(pool, 10).await.unwrap();
+    let all = ParkedFilter::default();
+    let events = parked(pool, &all, 0, 10).await.unwrap();
     let summary: Vec<_> = events.iter().map(|event| (event.event_id, event.attempts)).collect();
     assert_eq!(summary, [(poisoned, 4), (refused, 1)]);
     assert_eq!(events[0].last_error.as_ref().unwrap().len(), 500);
@@ -180,11 +181,11 @@ async fn a_poisoned_event_is_parked_and_can_be_replayed() {
     assert_eq!(of_aggregate, [poisoned, poisoned, poisoned, poisoned, next]);
 
     healed.store(true, std::sync::atomic::Ordering::SeqCst);
-    assert!(replay(pool, poisoned).await.unwrap());
-    assert!(!replay(pool, next).await.unwrap());
-    assert_eq!(replay_all(pool).await.unwrap(), 1);
+    assert_eq!(replay(pool, &[next, poisoned]).await.unwrap(), [poisoned], "what was delivered stays delivered");
+    assert_eq!(replay(pool, &[poisoned]).await.unwrap(), [0_i64; 0]);
+    assert_eq!(replay(pool, &[refused]).await.unwrap(), [refused]);
     until("replayed", async || depth(pool).await == 0).await;
-    assert_eq!(parked(pool, 10).await.unwrap(), []);
+    assert_eq!(parked(pool, &all, 0, 10).await.unwrap(), []);
 }
 
 #[tokio::test]

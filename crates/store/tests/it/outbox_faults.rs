@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use staymesh_store::outbox::{Deliver, Delivery, OutboxEvent, Relay, RelayOptions, SCHEMA, Wake, parked};
+use staymesh_store::outbox::{Deliver, Delivery, OutboxEvent, ParkedFilter, Relay, RelayOptions, SCHEMA, Wake, parked};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -118,7 +118,10 @@ async fn a_receiver_that_hangs_is_cut_off_and_asked_again() {
     let _relay = start(pool, gate, impatient);
     until("parked", async || depth(pool).await == 0).await;
     assert_eq!(calls.load(Ordering::SeqCst), 4);
-    assert_eq!(parked(pool, 1).await.unwrap()[0].last_error.as_deref(), Some("no answer within 30 ms"));
+    assert_eq!(
+        parked(pool, &ParkedFilter::default(), 0, 1).await.unwrap()[0].last_error.as_deref(),
+        Some("no answer within 30 ms")
+    );
 }
 
 #[tokio::test]
@@ -149,7 +152,7 @@ async fn an_outage_of_the_receiver_parks_nothing_however_long_it_lasts() {
     });
     let _relay = start(pool, Shared(receiver.clone()), quick());
     until("parked", async || depth(pool).await == 0).await;
-    let parked = &parked(pool, 1).await.unwrap()[0];
+    let parked = &parked(pool, &ParkedFilter::default(), 0, 1).await.unwrap()[0];
     assert_eq!((parked.attempts, parked.last_error.as_deref()), (4, Some("no")));
     assert_eq!(receiver.seen.lock().unwrap().len(), 8);
 }
@@ -174,7 +177,7 @@ async fn a_claim_whose_relay_died_is_taken_over_when_its_lease_ends() {
     let deadly = write(pool, Uuid::now_v7(), "deadly").await;
     sqlx::query("update outbox set attempts = $1 where delivered_at is null").bind(4).execute(pool).await.unwrap();
     let _relay = start(pool, Shared(receiver.clone()), quick());
-    until("parked", async || parked(pool, 1).await.unwrap().len() == 1).await;
+    until("parked", async || parked(pool, &ParkedFilter::default(), 0, 1).await.unwrap().len() == 1).await;
     assert!(receiver.seen.lock().unwrap().iter().all(|(_, id)| *id != deadly));
 }
 

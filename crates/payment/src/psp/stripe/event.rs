@@ -6,10 +6,16 @@
 use serde::{Deserialize, de::DeserializeOwned};
 use staymesh_domain::PaymentId;
 
-use super::object::{Charge, Refund, RefundStatus, Session};
+use super::{
+    object::{Charge, Refund, RefundStatus, Session},
+    transfer::Transfer,
+};
 use crate::{
     model::CheckoutStatus,
-    psp::event::{CheckoutData, PspEvent, PspNews, RefundData, WRONG, Whose},
+    psp::{
+        TransferWord,
+        event::{CheckoutData, PspEvent, PspNews, RefundData, TransferData, WRONG, Whose},
+    },
 };
 
 #[derive(Deserialize)]
@@ -28,6 +34,8 @@ pub fn news(event: &PspEvent) -> Result<PspNews, &'static str> {
         | "checkout.session.async_payment_failed"
         | "checkout.session.expired") => Ok(session(kind, object(event)?)),
         kind @ ("refund.created" | "refund.updated" | "refund.failed") => Ok(refund(kind, object(event)?)),
+        "transfer.created" => Ok(transfer(object(event)?, TransferWord::Paid)),
+        "transfer.reversed" => Ok(transfer(object(event)?, TransferWord::CameBack)),
         "charge.refunded" => Ok(charge(&object(event)?)),
         _ => Ok(PspNews::Unknown),
     }
@@ -42,9 +50,9 @@ fn session(kind: &str, session: Session) -> PspNews {
         return PspNews::Unknown;
     };
     let word = match (kind, session.standing()) {
-        ("checkout.session.completed", Some(word @ (CheckoutStatus::Paid | CheckoutStatus::Open))) => Some(word),
+        ("checkout.session.completed", Some(word @ (CheckoutStatus::Paid | CheckoutStatus::InReview))) => Some(word),
         ("checkout.session.async_payment_succeeded", Some(CheckoutStatus::Paid)) => Some(CheckoutStatus::Paid),
-        ("checkout.session.async_payment_failed", Some(CheckoutStatus::Open | CheckoutStatus::Failed)) => {
+        ("checkout.session.async_payment_failed", Some(CheckoutStatus::InReview | CheckoutStatus::Failed)) => {
             Some(CheckoutStatus::Failed)
         }
         ("checkout.session.expired", Some(CheckoutStatus::Expired)) => Some(CheckoutStatus::Expired),
@@ -85,6 +93,20 @@ fn charge(charge: &Charge) -> PspNews {
         (Some(payment_id), Some(total)) => PspNews::PaidBack(of(payment_id), total),
         (Some(payment_id), None) => PspNews::Odd(of(payment_id)),
         (None, _) => PspNews::Unknown,
+    }
+}
+
+fn transfer(transfer: Transfer, word: TransferWord) -> PspNews {
+    // One in an amount that is none of ours is somebody else's, too.
+    match (transfer.transfer_id(), transfer.amount()) {
+        (Some(reference), Some(amount)) => {
+            let currency = amount.currency().code().to_owned();
+            PspNews::Transfer(
+                TransferData { transfer: transfer.id, reference, amount_minor: amount.minor(), currency },
+                word,
+            )
+        }
+        _ => PspNews::Unknown,
     }
 }
 

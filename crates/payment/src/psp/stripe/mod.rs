@@ -11,6 +11,7 @@ mod amount;
 pub mod event;
 mod object;
 mod order;
+mod transfer;
 
 use std::time::Duration;
 
@@ -22,7 +23,7 @@ use uuid::Uuid;
 
 use self::object::{ErrorAnswer, Page, Refund, RefundStatus, Session, SessionStatus};
 use super::{
-    Checkout, CheckoutOrder, Psp, PspError, RefundOrder,
+    Checkout, CheckoutOrder, Psp, PspError, RefundOrder, TransferOrder, Transferred,
     http::{Http, refused, wrong_key},
 };
 
@@ -147,6 +148,10 @@ impl Psp for StripePsp {
             Some(RefundStatus::Failed | RefundStatus::Canceled) => Err(PspError::Refused("refund_failed".to_owned())),
             Some(RefundStatus::Underway) | None => Err(PspError::NotYet("the refund is on its way")),
         }
+    }
+
+    async fn transfer(&self, order: TransferOrder) -> Result<Transferred, PspError> {
+        self.make_transfer(order).await
     }
 }
 

@@ -54,8 +54,7 @@ enum Intent {
 impl Session {
     /// How the checkout stands; none when it says what it never should of a checkout of ours.
     ///
-    /// A guest may be through with the page while the money is on its way for days, as with a direct debit. Until it is
-    /// known whether it comes the checkout is as open as one that nobody has paid on.
+    /// A guest may be through with the page while the money is on its way for days, as with a direct debit.
     pub(super) fn standing(&self) -> Option<CheckoutStatus> {
         match (self.status?, self.payment_status) {
             (_, PaymentStatus::Paid) => Some(CheckoutStatus::Paid),
@@ -65,7 +64,7 @@ impl Session {
                 Some(Intent::Whole { status, .. }) if matches!(&**status, "requires_payment_method" | "canceled") => {
                     Some(CheckoutStatus::Failed)
                 }
-                _ => Some(CheckoutStatus::Open),
+                _ => Some(CheckoutStatus::InReview),
             },
             _ => None,
         }

@@ -41,7 +41,7 @@ pub(super) async fn quiet(pool: &PgPool) -> Vec<String> {
         assert!(Instant::now() < deadline, "the outbox does not empty");
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
-    let parked = outbox::parked(pool, 10).await.unwrap();
+    let parked = outbox::parked(pool, &outbox::ParkedFilter::default(), 0, 10).await.unwrap();
     parked.into_iter().map(|event| event.last_error.unwrap_or_default()).collect()
 }
 

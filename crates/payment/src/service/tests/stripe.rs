@@ -39,7 +39,7 @@ fn refund(payment: &Payment, refund_id: Uuid, amount: i64, status: &str) -> Valu
 
 #[rstest]
 #[case::paid("completed", "complete", "paid", Status::Paid, "APPLIED", &["payment.paid"])]
-#[case::on_its_way("completed", "complete", "unpaid", Status::Pending, "UNCHANGED", &[])]
+#[case::on_its_way("completed", "complete", "unpaid", Status::Pending, "APPLIED", &[])]
 #[case::arrived("async_payment_succeeded", "complete", "paid", Status::Paid, "APPLIED", &["payment.paid"])]
 #[case::bounced("async_payment_failed", "complete", "unpaid", Status::Failed, "APPLIED", &["payment.failed"])]
 #[case::expired("expired", "expired", "unpaid", Status::Expired, "APPLIED", &[])]

@@ -33,6 +33,7 @@ fn minutes(count: i64) -> Timestamp {
 #[case(CheckoutStatus::Failed, Status::Failed, &["payment.failed"])]
 #[case(CheckoutStatus::Expired, Status::Expired, &[])]
 #[case(CheckoutStatus::Open, Status::Pending, &[])]
+#[case(CheckoutStatus::InReview, Status::Pending, &[])]
 #[tokio::test]
 async fn what_the_event_did_not_say_is_asked_for(
     #[case] word: CheckoutStatus,

@@ -24,7 +24,7 @@ fn news(kind: &str, object: &Value) -> Result<PspNews, &'static str> {
 
 #[rstest]
 #[case::paid("completed", "complete", "paid", Some(CheckoutStatus::Paid))]
-#[case::on_its_way("completed", "complete", "unpaid", Some(CheckoutStatus::Open))]
+#[case::on_its_way("completed", "complete", "unpaid", Some(CheckoutStatus::InReview))]
 #[case::arrived("async_payment_succeeded", "complete", "paid", Some(CheckoutStatus::Paid))]
 #[case::bounced("async_payment_failed", "complete", "unpaid", Some(CheckoutStatus::Failed))]
 #[case::expired("expired", "expired", "unpaid", Some(CheckoutStatus::Expired))]

@@ -5,6 +5,7 @@ mod events;
 mod failures;
 mod refunds;
 mod shapes;
+mod transfers;
 
 use std::{collections::HashMap, time::Duration};
 

@@ -1,0 +1,265 @@
+//! Books that are right are clean, whatever is going on; every kind of damage is found, and nothing else.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use futures::future::join_all;
+use rstest::rstest;
+use sqlx::PgPool;
+use staymesh_testkit::TestDatabase;
+use tokio::time::Instant;
+
+use super::*;
+use crate::{
+    ledger::wallets,
+    model::Status,
+    store::payments,
+    testing::{arrived, ask_back, database, hear, in_status, new_payment, open, reservation_id},
+};
+
+/// Payments that nobody has made, one that was made, and one in each stage of going back.
+async fn world() -> TestDatabase {
+    let database = database().await;
+    let pool = database.pool();
+    for status in [Status::Pending, Status::Failed, Status::Expired] {
+        in_status(pool, status).await;
+    }
+    let paid = [open(pool).await, open(pool).await, open(pool).await];
+    for payment in &paid {
+        hear(pool, payment, "checkout.paid").await;
+    }
+    // Of the second a third is on its way; of the last a third is back, and the rest on its way.
+    ask_back(pool, &paid[1], 3_333).await;
+    let first = ask_back(pool, &paid[2], 3_333).await;
+    arrived(pool, &paid[2], first).await;
+    ask_back(pool, &paid[2], 6_667).await;
+    database
+}
+
+async fn check(pool: &PgPool) -> Report {
+    run(pool, &Options::default(), |_| {}).await.unwrap()
+}
+
+/// Adds up until all is in the wallets, which takes until no transaction of the server's other databases is older.
+async fn folded(pool: &PgPool) {
+    let deadline = Instant::now() + Duration::from_secs(30);
+    loop {
+        wallets::fold(pool).await.unwrap();
+        let left: i64 = sqlx::query_scalar(
+            "select count(*) from ledger_entry left join wallet using (account_id)
+             where counted_before is null or written_by >= counted_before",
+        )
+        .fetch_one(pool)
+        .await
+        .unwrap();
+        if left == 0 {
+            return;
+        }
+        assert!(Instant::now() < deadline, "{left} entries are not counted");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+/// Does what the database refuses to everybody else.
+async fn tamper(pool: &PgPool, sql: &str) {
+    let mut connection = pool.acquire().await.unwrap();
+    let sql = format!("set session_replication_role = replica; {sql}; set session_replication_role = default");
+    sqlx::raw_sql(sqlx::AssertSqlSafe(sql)).execute(&mut *connection).await.unwrap();
+}
+
+#[tokio::test]
+async fn right_books_are_clean() {
+    let empty = database().await;
+    assert_eq!(check(empty.pool()).await, Report::default());
+    let database = world().await;
+    let report = check(database.pool()).await;
+    // Three sales and charges, three refunds owed and one paid.
+    assert_eq!(report, Report { transactions: 10, payments: 6, accounts: 6, ..Report::default() });
+    folded(database.pool()).await;
+    assert!(check(database.pool()).await.is_clean());
+}
+
+#[rstest]
+#[case::unbalanced(
+    "update ledger_entry set amount_minor = 10001 where line = 1 and transaction_id = (LAST_SALE)",
+    &[(Kind::TransactionUnbalanced, 1), (Kind::PaymentDiffers, 1)],
+    "sums to 1 EUR"
+)]
+#[case::an_entry_less(
+    "delete from ledger_entry where line = 2 and transaction_id = (LAST_CHARGE)",
+    &[(Kind::TransactionUnbalanced, 1), (Kind::TransactionNotWhole, 1), (Kind::PaymentDiffers, 1)],
+    "1 entries, but says 2"
+)]
+#[case::entries_without_transaction(
+    "delete from ledger_transaction where kind = 'SALE'",
+    &[(Kind::SourceMissing, 3), (Kind::PaymentDiffers, 3)],
+    "entries without a transaction"
+)]
+#[case::a_sale_of_nothing(
+    "update ledger_transaction set source_id = transaction_id where transaction_id = (LAST_SALE)",
+    &[(Kind::SourceMissing, 1), (Kind::PaymentDiffers, 1)],
+    "SALE of "
+)]
+#[case::a_refund_of_nothing(
+    "update ledger_transaction set source_id = transaction_id where kind = 'REFUND_PAID'",
+    &[(Kind::SourceMissing, 1), (Kind::RefundDiffers, 1)],
+    "REFUND_PAID of "
+)]
+#[case::another_booking(
+    "update ledger_transaction set reservation_id = source_id where kind = 'CHARGE'",
+    &[(Kind::PaymentDiffers, 3)],
+    "CHARGE GUEST_RECEIVABLE is "
+)]
+#[case::another_hotel(
+    "update payment_order set hotel_id = 8 where status = 'PAID'",
+    &[(Kind::PaymentDiffers, 1)],
+    "SALE HOTEL_PAYABLE 7 is -7905 and should be 0 EUR; SALE HOTEL_PAYABLE 8 is 0 and should be -7905 EUR; SALE TAX"
+)]
+#[case::another_amount(
+    "update payment_order set amount_minor = 10001 where status = 'PAID'",
+    &[(Kind::PaymentDiffers, 1)],
+    "CHARGE GUEST_RECEIVABLE is -10000 and should be -10001 EUR"
+)]
+#[case::another_currency(
+    "update payment_order set currency = 'JPY' where status = 'PAID'",
+    &[(Kind::PaymentDiffers, 1)],
+    "CHARGE GUEST_RECEIVABLE is "
+)]
+#[case::other_parts(
+    "update payment_order set commission_minor = 0 where status = 'PAID'",
+    &[(Kind::PaymentDiffers, 1)],
+    "SALE COMMISSION_REVENUE is -1395 and should be 0 EUR"
+)]
+#[case::not_paid(
+    "update payment_order set status = 'FAILED' where status = 'PAID'",
+    &[(Kind::PaymentDiffers, 1)],
+    "CHARGE GUEST_RECEIVABLE is -10000 and should be 0 EUR"
+)]
+#[case::paid_by_hand(
+    "update payment_order set status = 'PAID' where status = 'PENDING'",
+    &[(Kind::PaymentDiffers, 1)],
+    "CHARGE GUEST_RECEIVABLE is 0 and should be -10000 EUR"
+)]
+#[case::refunded_by_hand(
+    "update refund set status = 'SUCCEEDED', succeeded_at = now() where amount_minor = 6667;
+     update payment_order set refunded_minor = 10000, status = 'REFUNDED' where refund_requested_minor = 10000",
+    &[(Kind::RefundDiffers, 1)],
+    "REFUND_PAID PSP_CLEARING is 0 and should be -6667 EUR"
+)]
+#[case::a_refund_less(
+    "delete from refund where amount_minor = 6667;
+     update payment_order set refund_requested_minor = 3333, status = 'REFUNDED' where refund_requested_minor = 10000",
+    &[(Kind::SourceMissing, 1)],
+    "REFUND_OWED of "
+)]
+#[case::other_sums(
+    "update payment_order set refunded_minor = 1 where refund_requested_minor = 3333",
+    &[(Kind::RefundSumsDiffer, 1)],
+    "says 3333 asked and 1 back, but refunds have 3333 and 0 EUR"
+)]
+#[case::too_much(
+    "update refund set amount_minor = 10001 where amount_minor = 6667;
+     update payment_order set refund_requested_minor = 10000 where refund_requested_minor = 10000",
+    &[(Kind::RefundDiffers, 1), (Kind::RefundAbovePayment, 1), (Kind::RefundSumsDiffer, 1)],
+    "13334 of 10000 EUR"
+)]
+#[case::wallets(
+    "update wallet set balance_minor = balance_minor + 1 where account_id = (select account_id from ledger_account where kind = 'PSP_CLEARING')",
+    &[(Kind::WalletDiffers, 1)],
+    "PSP_CLEARING: 26668, but entries have 26667 EUR"
+)]
+#[case::an_entry_counted_twice(
+    "update ledger_entry set written_by = '9000000000000' where line = 2 and transaction_id = (LAST_REFUND_OWED)",
+    &[(Kind::WalletDiffers, 1)],
+    "COMMISSION_REVENUE: -1395, but entries have -2326 EUR"
+)]
+#[tokio::test]
+async fn damage_is_found_and_nothing_else(#[case] sql: &str, #[case] kinds: &[(Kind, u64)], #[case] detail: &str) {
+    let database = world().await;
+    if kinds.iter().any(|(kind, _)| *kind == Kind::WalletDiffers) {
+        folded(database.pool()).await;
+    }
+    let mut sql = sql.to_owned();
+    for kind in ["SALE", "CHARGE", "REFUND_OWED"] {
+        let last = "select transaction_id from ledger_transaction where kind =";
+        sql = sql.replace(&format!("LAST_{kind}"), &format!("{last} '{kind}' order by transaction_id desc limit 1"));
+    }
+    tamper(database.pool(), &sql).await;
+    let report = check(database.pool()).await;
+    assert_eq!(report.counts, kinds.iter().copied().collect(), "{:?}", report.listed);
+    assert_eq!(report.listed.len() as u64, report.violations());
+    assert!(report.listed[0].detail.starts_with(detail), "{}", report.listed[0]);
+}
+
+#[tokio::test]
+async fn every_page_is_reached_and_all_is_counted_but_not_listed() {
+    let database = database().await;
+    let pool = database.pool();
+    for _ in 0..25 {
+        let payment = open(pool).await;
+        hear(pool, &payment, "checkout.paid").await;
+    }
+    tamper(pool, "update ledger_entry set amount_minor = amount_minor + 1 where line = 1").await;
+    let mut report = Report::default();
+    let (mut from, mut pages) = (Some(Uuid::nil()), 0);
+    while let Some(first) = from {
+        let page = query::transactions(pool, first, 7, 4).await.unwrap();
+        report.transactions += page.rows;
+        report.add(page.found, 4);
+        (from, pages) = (page.next.and_then(after), pages + 1);
+    }
+    assert_eq!((report.transactions, pages, report.listed.len()), (50, 8, 4));
+    assert_eq!(report.counts, [(Kind::TransactionUnbalanced, 50)].into());
+
+    let mut seen = Vec::new();
+    let whole = run(pool, &Options { listed: 0 }, |at| seen.push(at)).await.unwrap();
+    assert_eq!(whole.counts, [(Kind::TransactionUnbalanced, 50), (Kind::PaymentDiffers, 25)].into());
+    assert!(whole.listed.is_empty());
+    assert_eq!(seen[0], Progress { done: 0, all: 80, violations: 0 });
+    assert_eq!(seen[seen.len() - 1], Progress { done: 80, all: 80, violations: 75 });
+}
+
+#[tokio::test]
+async fn a_busy_service_gives_no_false_alarm() {
+    let database = Arc::new(database().await);
+    let stop = Arc::new(AtomicBool::new(false));
+    let guests = (0..4).map(|n| {
+        let (database, stop) = (database.clone(), stop.clone());
+        tokio::spawn(async move {
+            let mut paid = 0_u64;
+            while !stop.load(Ordering::Relaxed) {
+                let pool = database.pool();
+                if n == 0 {
+                    wallets::fold(pool).await.unwrap();
+                }
+                let payment = payments::open(pool, &new_payment(reservation_id())).await.unwrap();
+                hear(pool, &payment, "checkout.paid").await;
+                for part in [3_333, 3_333, 3_334] {
+                    let refund = ask_back(pool, &payment, part).await;
+                    arrived(pool, &payment, refund).await;
+                }
+                paid += 1;
+            }
+            paid
+        })
+    });
+    let guests: Vec<_> = guests.collect();
+    let mut seen = 0;
+    for round in 0.. {
+        let report = check(database.pool()).await;
+        assert!(report.is_clean(), "{:?}", report.listed);
+        seen = seen.max(report.payments);
+        if round >= 20 && seen >= 60 {
+            break;
+        }
+    }
+    stop.store(true, Ordering::Relaxed);
+    let made: u64 = join_all(guests).await.into_iter().map(|made| made.unwrap()).sum();
+    let report = check(database.pool()).await;
+    assert_eq!((report.is_clean(), report.payments, report.transactions), (true, made, 8 * made));
+}

@@ -1,0 +1,103 @@
+//! Pay-outs on a real database; the relay and the provider are in `service::tests`.
+
+mod guards;
+mod job;
+mod mixes;
+
+use jiff::{
+    Timestamp,
+    civil::{Date, date},
+};
+use sqlx::PgPool;
+use staymesh_domain::{HotelId, Money, ReservationId};
+use staymesh_store::StoreError;
+use uuid::Uuid;
+
+use super::job::{Found, Options, run};
+use crate::{
+    ledger::{self, Account, Parts, wallets},
+    model::{NewPayment, Payment, Status},
+    psp::MockPsp,
+    reservations::MockReservations,
+    store::{payments, payouts},
+    testing::{eur, new_payment, reservation_id, service},
+};
+
+/// A day after the stays of these tests.
+pub(crate) const AFTER: Date = date(2031, 1, 1);
+
+pub(crate) fn hotel(number: i32) -> HotelId {
+    HotelId::try_from(number).unwrap()
+}
+
+pub(crate) fn everything() -> Options {
+    Options { until: AFTER, hotel: None, dry_run: false, retry_failed: false }
+}
+
+/// A stay at this hotel that was paid for.
+pub(crate) async fn sold_at(pool: &PgPool, hotel_id: i32, total: Money, tax: i64, check_out: Date) -> Payment {
+    let reservation_id = ReservationId::generate(hotel(hotel_id), Timestamp::now());
+    let parts = Parts::with_commission(total.minor(), tax, 1500).unwrap();
+    let new = NewPayment { amount: total, parts, check_out, ..new_payment(reservation_id) };
+    let payment = payments::open(pool, &new).await.unwrap();
+    let mut transaction = pool.begin().await.unwrap();
+    payments::set_status(&mut transaction, payment.payment_id, Status::Paid).await.unwrap();
+    let sold = payment.sold();
+    assert!(ledger::post(&mut transaction, &sold.sale(payment.payment_id)).await.unwrap());
+    assert!(ledger::post(&mut transaction, &sold.charge(payment.payment_id)).await.unwrap());
+    transaction.commit().await.unwrap();
+    payment
+}
+
+/// One of 100.00 at hotel 7, of which 79.05 are the hotel's.
+pub(crate) async fn sold(pool: &PgPool) -> Payment {
+    let id = reservation_id();
+    assert_eq!(id.hotel_id(), hotel(7));
+    sold_at(pool, 7, eur(10_000), 700, date(2030, 5, 4)).await
+}
+
+pub(crate) async fn refund(pool: &PgPool, payment: &Payment, amount: Money) {
+    let service = service(pool, MockReservations::new(), MockPsp::new());
+    service.refund(payment.payment_id, Some(amount), Uuid::new_v4()).await.unwrap();
+}
+
+pub(crate) async fn send_to(pool: &PgPool, hotel_id: i32, destination: &str) {
+    payouts::set_destination(pool, hotel(hotel_id), destination, "admin").await.unwrap();
+}
+
+pub(crate) async fn pay_out(pool: &PgPool, options: &Options) -> Vec<Found> {
+    let mut all = Vec::new();
+    run(pool, options, |at| all.extend(at.found.cloned())).await.unwrap();
+    all
+}
+
+/// The pay-out of hotel 7 for all that it is owed.
+pub(crate) async fn requested(pool: &PgPool) -> Uuid {
+    send_to(pool, 7, "acct_7").await;
+    match pay_out(pool, &everything()).await.as_slice() {
+        [Found::Paid { payout_id: Some(id), hotel_id: 7, .. }] => *id,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// What a hotel is still to be paid, by the ledger.
+pub(crate) async fn owed(pool: &PgPool, hotel_id: i32) -> i128 {
+    -wallets::balance(pool, &Account::HotelPayable(hotel(hotel_id)), "EUR".parse().unwrap()).await.unwrap()
+}
+
+async fn count(pool: &PgPool, sql: &'static str) -> i64 {
+    sqlx::query_scalar(sql).fetch_one(pool).await.unwrap()
+}
+
+/// The constraint that refuses these statements, at the latest when they are committed; none when they are let through.
+async fn refused(pool: &PgPool, statements: &[&'static str]) -> Option<String> {
+    let work = async {
+        let mut transaction = pool.begin().await?;
+        for sql in statements {
+            sqlx::query(*sql).execute(&mut *transaction).await?;
+        }
+        transaction.commit().await
+    };
+    let error: StoreError = work.await.err()?.into();
+    Some(error.constraint().unwrap_or_else(|| panic!("refused by a name: {error:?}")).to_owned())
+}

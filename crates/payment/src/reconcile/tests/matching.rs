@@ -1,0 +1,264 @@
+//! What is found, and what is not.
+
+use sqlx::PgPool;
+use staymesh_api::reservation::v1::ReservationStatus;
+use uuid::Uuid;
+
+use super::*;
+use crate::{
+    ledger::wallets,
+    reconcile::model::{Resolution, State},
+    testing::{arrived, ask_back, database},
+};
+
+async fn count(pool: &PgPool, sql: &'static str) -> i64 {
+    sqlx::query_scalar(sql).fetch_one(pool).await.unwrap()
+}
+
+/// The line of a refund.
+fn back(payment: &Payment, refund_id: Uuid, minor: i64) -> SettlementLine {
+    SettlementLine {
+        psp_id: format!("re_{refund_id}"),
+        kind: Subject::Refund,
+        reference: refund_id.to_string(),
+        amount_minor: minor,
+        ..charge(payment)
+    }
+}
+
+#[tokio::test]
+async fn each_difference_is_found_once_and_nothing_else_and_closed_when_it_is_gone() {
+    let database = database().await;
+    let pool = database.pool();
+    let files = Files::default();
+    let [good, missing, amount, currency, twice, cancelled] =
+        [paid(pool).await, paid(pool).await, paid(pool).await, paid(pool).await, paid(pool).await, paid(pool).await];
+    let unpaid = testing::open(pool).await;
+    let refund_id = ask_back(pool, &good, 4000).await;
+    arrived(pool, &good, refund_id).await;
+    all_told(pool, &cancelled).await;
+    let right = [
+        charge(&good),
+        back(&good, refund_id, 4000),
+        charge(&missing),
+        charge(&amount),
+        charge(&currency),
+        charge(&twice),
+        charge(&cancelled),
+    ];
+    let extra = SettlementLine {
+        psp_id: "cs_extra".into(),
+        session: "cs_extra".into(),
+        reference: Uuid::now_v7().to_string(),
+        ..charge(&good)
+    };
+    let wrong = [
+        charge(&good),
+        back(&good, refund_id, 4000),
+        SettlementLine { amount_minor: 10_001, ..charge(&amount) },
+        SettlementLine { currency: "USD".into(), ..charge(&currency) },
+        charge(&twice),
+        charge(&twice),
+        charge(&unpaid),
+        charge(&cancelled),
+        extra,
+    ];
+    files.set(today(), &wrong);
+    wallets::fold(pool).await.unwrap();
+    sqlx::query("insert into wallet select min(account_id), 1, '4' from ledger_account on conflict (account_id) do update set balance_minor = wallet.balance_minor + 1")
+        .execute(pool).await.unwrap();
+    let account = count(pool, "select min(account_id) from ledger_account").await.to_string();
+
+    let reservations = || {
+        let mut reservations = MockReservations::new();
+        let ended = cancelled.reservation_id;
+        reservations.expect_get().returning(move |id| {
+            let status = if id == ended { ReservationStatus::Cancelled } else { ReservationStatus::Paid };
+            let booking = Booking { status, changed_at: Timestamp::UNIX_EPOCH, ..booking() };
+            Box::pin(async { Ok(Some(booking)) })
+        });
+        reservations
+    };
+    let first = run(pool, &files, &reservations(), options(), |_| {}).await.unwrap();
+    let id = |payment: &Payment| payment.payment_id.to_string();
+    let expected = [
+        (Class::MissingAtPsp, Subject::Charge, id(&missing)),
+        (Class::MissingHere, Subject::Charge, "cs_extra".to_owned()),
+        (Class::Amount, Subject::Charge, id(&amount)),
+        (Class::Currency, Subject::Charge, id(&currency)),
+        (Class::Duplicate, Subject::Charge, id(&twice)),
+        (Class::Status, Subject::Charge, id(&unpaid)),
+        (Class::Wallet, Subject::Wallet, account),
+        (Class::Reservation, Subject::Payment, id(&cancelled)),
+    ];
+    assert_eq!(open_cases(pool).await, expected);
+    assert_eq!((first.counts.lines, first.counts.found, first.counts.opened, first.counts.closed), (9, 8, 8, 0));
+    assert_eq!(first.unresolved.iter().map(|(_, count)| count).sum::<i64>(), 8);
+    let cases = listed(pool).await;
+    assert!(cases.iter().all(|case| case.state == State::Open && case.finding.day == today()));
+    assert_eq!(cases[2].finding.expected, Some((10_000, "EUR".into())));
+    assert_eq!(cases[2].finding.found, Some((10_001, "EUR".into())));
+
+    let again = run(pool, &files, &reservations(), options(), |_| {}).await.unwrap();
+    assert_eq!((again.counts.found, again.counts.opened, again.counts.closed), (8, 0, 0));
+    let same = listed(pool).await;
+    assert!(same.iter().zip(&cases).all(|(now, then)| now.case_id == then.case_id && now.found_at > then.found_at));
+
+    files.set(today(), &right);
+    sqlx::query("delete from wallet").execute(pool).await.unwrap();
+    let last = run_today(pool, &files).await;
+    assert_eq!((last.counts.found, last.counts.opened, last.counts.closed), (0, 0, 8));
+    assert_eq!(last.unresolved, []);
+    assert!(listed(pool).await.iter().all(|case| case.resolution == Some(Resolution::Gone)));
+
+    files.set(today(), &wrong);
+    let back_again = run_today(pool, &files).await;
+    assert_eq!((back_again.counts.found, back_again.counts.opened), (6, 6), "the same cases are open again");
+    assert_eq!(listed(pool).await.len(), 8);
+    assert_eq!(
+        count(pool, "select count(*) from reconciliation_run where status = 'DONE' and ended_at >= started_at").await,
+        4
+    );
+}
+
+#[tokio::test]
+async fn a_refund_and_its_like_are_matched_by_our_id() {
+    let database = database().await;
+    let pool = database.pool();
+    let files = Files::default();
+    let payment = paid(pool).await;
+    let (done, asked, lost) = (
+        ask_back(pool, &payment, 1000).await,
+        ask_back(pool, &payment, 2000).await,
+        ask_back(pool, &payment, 3000).await,
+    );
+    arrived(pool, &payment, done).await;
+    arrived(pool, &payment, lost).await;
+    let by_hand = SettlementLine { psp_id: "re_by_hand".into(), reference: String::new(), ..back(&payment, done, 5) };
+    files.set(today(), &[charge(&payment), back(&payment, done, 1001), back(&payment, asked, 2000), by_hand]);
+    run_today(pool, &files).await;
+    let expected = [
+        (Class::MissingAtPsp, Subject::Refund, lost.to_string()),
+        (Class::MissingHere, Subject::Refund, "re_by_hand".to_owned()),
+        (Class::Amount, Subject::Refund, done.to_string()),
+        (Class::Status, Subject::Refund, asked.to_string()),
+    ];
+    assert_eq!(open_cases(pool).await, expected);
+    let cases = listed(pool).await;
+    assert!(cases[3].can_replay() && !cases[0].can_replay());
+    assert_eq!(cases[3].finding.payment_id, Some(payment.payment_id.as_uuid()));
+}
+
+#[tokio::test]
+async fn the_day_of_the_line_need_not_be_that_of_the_posting() {
+    let database = database().await;
+    let pool = database.pool();
+    let files = Files::default();
+    let [late, lost] = [paid(pool).await, paid(pool).await];
+    files.set(yesterday(), &[of_yesterday(charge(&late))]);
+    run_today(pool, &files).await;
+    let missing = [(Class::MissingAtPsp, Subject::Charge, lost.payment_id.to_string())];
+    assert_eq!(open_cases(pool).await, missing, "the day before is read as well, once");
+    // What has been read is not read again, and still counts.
+    files.set(yesterday(), &[]);
+    run_today(pool, &files).await;
+    assert_eq!(open_cases(pool).await, missing);
+    // A case is found to be gone whichever day is gone through.
+    files.set(yesterday(), &[of_yesterday(charge(&late)), of_yesterday(charge(&lost))]);
+    let day = Options { day: yesterday(), partial: false, ..options() };
+    assert_eq!(run_with(pool, &files, day).await.unwrap().counts.closed, 1);
+    assert_eq!(open_cases(pool).await, []);
+}
+
+#[tokio::test]
+async fn what_is_young_is_left_to_the_next_run() {
+    let database = database().await;
+    let pool = database.pool();
+    let files = Files::default();
+    let (unpaid, contradicted) = (testing::open(pool).await, paid(pool).await);
+    all_told(pool, &contradicted).await;
+    files.set(today(), &[charge(&unpaid)]);
+    let patient = Options { grace: SignedDuration::from_hours(1), ..options() };
+    let seen = run(pool, &files, &all(ReservationStatus::Cancelled), patient, |_| {}).await.unwrap();
+    assert_eq!((seen.counts.lines, seen.counts.found), (1, 0));
+    let seen = run(pool, &files, &all(ReservationStatus::Cancelled), options(), |_| {}).await.unwrap();
+    assert_eq!((seen.counts.found, seen.counts.payments), (3, 1));
+    // An old case is looked at even so.
+    files.set(today(), &[charge(&contradicted)]);
+    let seen = run(pool, &files, &all(ReservationStatus::Paid), patient, |_| {}).await.unwrap();
+    assert_eq!((seen.counts.found, seen.counts.closed), (0, 3));
+}
+
+#[tokio::test]
+async fn a_second_page_that_was_paid_for_the_same_payment_is_a_duplicate_of_its_own() {
+    let database = database().await;
+    let pool = database.pool();
+    let files = Files::default();
+    let payment = paid(pool).await;
+    let second = SettlementLine { psp_id: "cs_2".into(), session: "cs_2".into(), ..charge(&payment) };
+    // Its own comes later in the file, and is the one that counts all the same.
+    files.set(today(), &[second, charge(&payment)]);
+    run_today(pool, &files).await;
+    assert_eq!(open_cases(pool).await, [(Class::Duplicate, Subject::Charge, "cs_2".to_owned())]);
+    // Also when the other day has it.
+    files.set(today(), &[charge(&payment)]);
+    files.set(yesterday(), &[of_yesterday(charge(&payment))]);
+    run_with(pool, &files, Options { day: yesterday(), partial: false, ..options() }).await.unwrap();
+    run_today(pool, &files).await;
+    assert_eq!(open_cases(pool).await, [(Class::Duplicate, Subject::Charge, payment.payment_id.to_string())]);
+}
+
+#[tokio::test]
+async fn a_run_that_cannot_look_changes_nothing_and_says_so() {
+    let database = database().await;
+    let pool = database.pool();
+    let files = Files::default();
+    let payment = paid(pool).await;
+    files.set(today(), &[SettlementLine { amount_minor: 1, ..charge(&payment) }]);
+    run_today(pool, &files).await;
+    let before = (open_cases(pool).await, count(pool, "select count(*) from settlement_line").await);
+    assert_eq!((before.0.len(), before.1), (1, 1));
+
+    files.set(today(), &vec![charge(&payment); BROKEN]);
+    let broken = run_with(pool, &files, options()).await;
+    assert!(matches!(broken, Err(ReconcileError::Settlement(SettlementError::File(_)))), "{broken:?}");
+    files.set(today(), &[of_yesterday(charge(&payment))]);
+    assert!(matches!(run_with(pool, &files, options()).await, Err(ReconcileError::OtherDay)));
+    assert_eq!((open_cases(pool).await, count(pool, "select count(*) from settlement_line").await), before);
+
+    // Right again, but nobody answers for the reservations.
+    files.set(today(), &[charge(&payment)]);
+    all_told(pool, &payment).await;
+    let mut away = MockReservations::new();
+    away.expect_get().returning(|_| Box::pin(async { Err(staymesh_mesh::Problem::internal(&"away")) }));
+    let failed = run(pool, &files, &away, options(), |_| {}).await;
+    assert!(matches!(failed, Err(ReconcileError::Reservations(_))), "{failed:?}");
+    assert_eq!(open_cases(pool).await, before.0);
+    let failures: Vec<String> =
+        sqlx::query_scalar("select failure from reconciliation_run where status = 'FAILED' order by started_at")
+            .fetch_all(pool)
+            .await
+            .unwrap();
+    assert!(failures.len() == 3 && failures[0].contains("cut off"), "{failures:?}");
+}
+
+#[tokio::test]
+async fn runs_at_once_are_as_one() {
+    let database = database().await;
+    let pool = database.pool();
+    let files = Files::default();
+    let payment = paid(pool).await;
+    let lines: Vec<_> = (0..20)
+        .map(|n| SettlementLine {
+            psp_id: format!("cs_x{n}"),
+            session: String::new(),
+            reference: String::new(),
+            ..charge(&payment)
+        })
+        .collect();
+    files.set(today(), &lines);
+    let runs = futures::future::join_all((0..4).map(|_| run_today(pool, &files))).await;
+    assert_eq!(runs.iter().map(|run| run.counts.opened).sum::<i64>(), 21);
+    assert!(runs.iter().all(|run| run.counts.found == 21 && run.counts.closed == 0));
+    assert_eq!((open_cases(pool).await.len(), count(pool, "select count(*) from settlement_line").await), (21, 20));
+}

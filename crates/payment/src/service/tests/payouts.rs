@@ -1,0 +1,211 @@
+//! Moving the money of pay-outs: by the relay, by the provider's events, and by both.
+
+use futures::future::join_all;
+use rstest::rstest;
+use serde_json::{Value, json};
+use sqlx::PgPool;
+use uuid::Uuid;
+
+use super::relay::{quiet, start};
+use crate::{
+    error::PaymentError,
+    payouts::{
+        PayOut, TransferStatus,
+        job::{Found, Options},
+        tests::{everything, owed, pay_out, requested, send_to, sold},
+    },
+    psp::{MockPsp, PspError, TransferOrder, TransferWord, Transferred, provider::Provider},
+    reservations::MockReservations,
+    store::payouts,
+    testing::{database, eur, service, simulator},
+};
+
+fn done(word: TransferWord) -> Transferred {
+    Transferred { psp_transfer: "tr_1".into(), word }
+}
+
+/// A provider that gives these answers in turn, to orders that are all the same.
+fn answering(answers: Vec<Result<Transferred, PspError>>) -> MockPsp {
+    let mut psp = MockPsp::new();
+    let times = answers.len();
+    let (mut answers, mut orders) = (answers.into_iter(), Vec::<TransferOrder>::new());
+    psp.expect_transfer().times(times).returning(move |order| {
+        assert!(orders.iter().all(|earlier| *earlier == order), "a repeat says the same");
+        orders.push(order);
+        let answer = answers.next().unwrap();
+        Box::pin(async move { answer })
+    });
+    psp
+}
+
+async fn found(pool: &PgPool, id: Uuid) -> PayOut {
+    payouts::find(pool, id).await.unwrap().unwrap()
+}
+
+fn event(kind: &str, transfer_id: Uuid, amount_minor: i64) -> Value {
+    json!({ "id": format!("evt_{kind}_{transfer_id}"), "type": kind, "created": 1, "data": {
+        "transfer": "tr_1", "reference": transfer_id, "amount_minor": amount_minor, "currency": "EUR",
+        "destination": "acct_7",
+    }})
+}
+
+async fn send(pool: &PgPool, event: &Value) -> Result<(), PaymentError> {
+    let receiver = service(pool, MockReservations::new(), MockPsp::new());
+    receiver.receive(Provider::Simulator, event.to_string().as_bytes()).await
+}
+
+async fn outcomes(pool: &PgPool) -> Vec<String> {
+    sqlx::query_scalar("select outcome from psp_event order by received_at").fetch_all(pool).await.unwrap()
+}
+
+async fn postings(pool: &PgPool) -> i64 {
+    let sql = "select count(*) from ledger_transaction where kind = 'PAY_OUT'";
+    sqlx::query_scalar(sql).fetch_one(pool).await.unwrap()
+}
+
+#[tokio::test]
+async fn money_moves_once_however_often_the_provider_is_asked() {
+    let database = database().await;
+    let pool = database.pool();
+    sold(pool).await;
+    let id = requested(pool).await;
+    let psp = answering(vec![
+        Err(PspError::NoAnswer("no answer in time")),
+        Err(PspError::Unavailable("away")),
+        Err(PspError::Unknown("what")),
+        Err(PspError::NotYet("on its way")),
+        Ok(done(TransferWord::Paid)),
+    ]);
+    let _relay = start(pool, MockReservations::new(), psp);
+    assert_eq!(quiet(pool).await, Vec::<String>::new());
+    let made = found(pool, id).await;
+    assert_eq!((made.status, made.failure, made.ended_at.is_some()), (TransferStatus::Paid, None, true));
+    assert_eq!((owed(pool, 7).await, postings(pool).await), (0, 1));
+    // As if the relay had died before it wrote down that it was done.
+    sqlx::query(
+        "update outbox set delivered_at = null, attempts = 0, next_attempt_at = now() where kind = 'payout.requested'",
+    )
+    .execute(pool)
+    .await
+    .unwrap();
+    assert_eq!(quiet(pool).await, Vec::<String>::new());
+    assert_eq!((owed(pool, 7).await, postings(pool).await), (0, 1));
+}
+
+#[tokio::test]
+async fn the_event_may_be_first_late_and_twice() {
+    let database = database().await;
+    let pool = database.pool();
+    sold(pool).await;
+    let id = requested(pool).await;
+    let paid = event("transfer.paid", id, 7905);
+    let copies = join_all((0..8).map(|_| send(pool, &paid))).await;
+    assert!(copies.into_iter().all(|sent| sent.is_ok()));
+    assert_eq!(found(pool, id).await.status, TransferStatus::Paid);
+    assert_eq!(outcomes(pool).await, ["APPLIED"]);
+    // The relay, which comes second, need not ask any more.
+    let _relay = start(pool, MockReservations::new(), answering(vec![]));
+    assert_eq!(quiet(pool).await, Vec::<String>::new());
+    let mut again = paid.clone();
+    again["id"] = json!("evt_again");
+    send(pool, &again).await.unwrap();
+    assert_eq!(outcomes(pool).await, ["APPLIED", "UNCHANGED"]);
+    assert_eq!((owed(pool, 7).await, postings(pool).await), (0, 1));
+}
+
+#[rstest]
+#[case::other_amount("transfer.paid", 7904)]
+#[case::the_contrary("transfer.failed", 7905)]
+#[tokio::test]
+async fn what_does_not_fit_is_for_people(#[case] kind: &str, #[case] amount: i64) {
+    let database = database().await;
+    let pool = database.pool();
+    sold(pool).await;
+    let id = requested(pool).await;
+    send(pool, &event("transfer.paid", id, 7905)).await.unwrap();
+    let mut odd = event(kind, id, amount);
+    odd["id"] = json!("evt_odd");
+    send(pool, &odd).await.unwrap();
+    assert_eq!(outcomes(pool).await, ["APPLIED", "MISMATCHED"]);
+    assert_eq!((found(pool, id).await.status, postings(pool).await), (TransferStatus::Paid, 1));
+}
+
+#[tokio::test]
+async fn an_event_of_an_unknown_transfer_is_to_come_again() {
+    let database = database().await;
+    let unknown = send(database.pool(), &event("transfer.paid", Uuid::now_v7(), 1)).await;
+    assert!(matches!(unknown, Err(PaymentError::PayOutNotFound)));
+    assert_eq!(outcomes(database.pool()).await, Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn a_failed_transfer_is_asked_for_again_when_somebody_says_so() {
+    let database = database().await;
+    let pool = database.pool();
+    sold(pool).await;
+    let id = requested(pool).await;
+    {
+        let _relay = start(pool, MockReservations::new(), answering(vec![Ok(done(TransferWord::Failed))]));
+        assert_eq!(quiet(pool).await, Vec::<String>::new(), "the provider has done all it was asked to");
+    }
+    let failed = found(pool, id).await;
+    assert_eq!(failed.status, TransferStatus::Failed);
+    assert_eq!(failed.failure.as_deref(), Some("the payment provider could not pay to the destination"));
+    assert_eq!((owed(pool, 7).await, postings(pool).await), (7905, 0));
+    assert_eq!(pay_out(pool, &everything()).await, [], "not by itself");
+
+    send_to(pool, 7, "acct_new").await;
+    let again = Options { retry_failed: true, ..everything() };
+    let dry = Options { dry_run: true, ..again.clone() };
+    assert_eq!(pay_out(pool, &dry).await, [Found::Retried { payout_id: id }]);
+    let runs = join_all((0..4).map(|_| pay_out(pool, &again))).await;
+    assert_eq!(runs.into_iter().flatten().collect::<Vec<_>>(), [Found::Retried { payout_id: id }]);
+    assert_eq!(found(pool, id).await.status, TransferStatus::Requested);
+    // A late word of the first transfer does not touch the second.
+    send(pool, &event("transfer.failed", id, 7905)).await.unwrap();
+    assert_eq!(found(pool, id).await.status, TransferStatus::Requested);
+    let mut psp = MockPsp::new();
+    psp.expect_transfer().times(1).returning(move |order| {
+        assert_ne!(order.transfer_id, id, "another key, or the provider would repeat its answer");
+        assert_eq!((order.destination.as_str(), order.amount), ("acct_new", eur(7905)));
+        Box::pin(async { Ok(done(TransferWord::Paid)) })
+    });
+    let _relay = start(pool, MockReservations::new(), psp);
+    assert_eq!(quiet(pool).await, Vec::<String>::new());
+    let paid = found(pool, id).await;
+    assert_eq!((paid.status, paid.amount, paid.failure), (TransferStatus::Paid, eur(7905), None));
+    assert_eq!((owed(pool, 7).await, postings(pool).await), (0, 1));
+}
+
+#[tokio::test]
+async fn what_the_provider_refuses_is_parked_and_seen_as_failed() {
+    let database = database().await;
+    let pool = database.pool();
+    sold(pool).await;
+    let id = requested(pool).await;
+    let refused = PspError::Refused("balance_insufficient".into());
+    let _relay = start(pool, MockReservations::new(), answering(vec![Err(refused)]));
+    let why = "the payment provider refused: balance_insufficient";
+    assert_eq!(quiet(pool).await, [why]);
+    let made = found(pool, id).await;
+    assert_eq!((made.status, made.failure.as_deref()), (TransferStatus::Failed, Some(why)));
+    assert_eq!(owed(pool, 7).await, 7905);
+}
+
+#[rstest]
+#[case("acct_7", TransferStatus::Paid)]
+#[case("fail", TransferStatus::Failed)]
+#[tokio::test]
+async fn the_real_simulator_pays_out(#[case] destination: &str, #[case] expected: TransferStatus) {
+    let database = database().await;
+    let pool = database.pool();
+    sold(pool).await;
+    send_to(pool, 7, destination).await;
+    let [Found::Paid { payout_id: Some(id), .. }] = pay_out(pool, &everything()).await[..] else { panic!() };
+    let (psp, _running) = simulator(None).await;
+    let _relay = start(pool, MockReservations::new(), psp);
+    assert_eq!(quiet(pool).await, Vec::<String>::new());
+    assert_eq!(found(pool, id).await.status, expected);
+    let left = if expected == TransferStatus::Paid { 0 } else { 7905 };
+    assert_eq!(owed(pool, 7).await, left);
+}

@@ -1,0 +1,203 @@
+//! `staymesh job list-dead-letters` and `replay-dead-letters`: events of an outbox that were set aside.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail, ensure};
+use clap::{Args, value_parser};
+use indicatif::{HumanCount, ProgressBar, ProgressStyle};
+use jiff::{Span, SpanRelativeTo};
+use sqlx::PgPool;
+use staymesh_store::{
+    StoreConfig, StoreError,
+    outbox::{self, ParkedEvent, ParkedFilter},
+};
+
+#[derive(Args)]
+pub(crate) struct ListDeadLetters {
+    #[command(flatten)]
+    which: Which,
+    #[command(flatten)]
+    store: StoreConfig,
+}
+
+#[derive(Args)]
+pub(crate) struct ReplayDeadLetters {
+    #[command(flatten)]
+    which: Which,
+    /// Only say what would be replayed
+    #[arg(long)]
+    dry_run: bool,
+    #[command(flatten)]
+    store: StoreConfig,
+}
+
+/// Which of them; all by default.
+#[derive(Args)]
+struct Which {
+    /// Only events of this kind, for example reservation.cancelled
+    #[arg(long)]
+    kind: Option<String>,
+    /// Only these events, by their numbers
+    #[arg(long = "event-id", value_name = "NUMBER", value_delimiter = ',', value_parser = value_parser!(i64).range(1..))]
+    event_ids: Vec<i64>,
+    /// Only events that were set aside so long ago, for example 90m, 2h or 3d
+    #[arg(long, default_value = "0s", value_parser = age)]
+    older_than: Duration,
+    /// At most so many, the oldest
+    #[arg(long, default_value_t = 10_000, value_parser = value_parser!(u64).range(1..))]
+    limit: u64,
+}
+
+/// Days have 24 hours.
+fn age(text: &str) -> Result<Duration, jiff::Error> {
+    let age = text.parse::<Span>()?.to_duration(SpanRelativeTo::days_are_24_hours())?;
+    age.try_into()
+}
+
+impl Which {
+    fn filter(&self) -> ParkedFilter {
+        ParkedFilter { kind: self.kind.clone(), event_ids: self.event_ids.clone(), older_than: self.older_than }
+    }
+}
+
+impl ListDeadLetters {
+    pub(super) async fn run(self) -> Result<()> {
+        let pool = connect(&self.store).await?;
+        let listed = list(&pool, &self.which).await?;
+        println!("{} dead letters", HumanCount(listed));
+        require_existing(&pool, &self.which.event_ids).await
+    }
+}
+
+impl ReplayDeadLetters {
+    pub(super) async fn run(self) -> Result<()> {
+        let pool = connect(&self.store).await?;
+        if self.dry_run {
+            let listed = list(&pool, &self.which).await?;
+            println!("{} dead letters would be replayed; nothing was changed", HumanCount(listed));
+        } else {
+            let replayed = replay(&pool, &self.which).await?;
+            println!("{} dead letters are on their way again", HumanCount(replayed));
+        }
+        require_existing(&pool, &self.which.event_ids).await
+    }
+}
+
+async fn connect(store: &StoreConfig) -> Result<PgPool> {
+    let pool = staymesh_store::connect(store)?;
+    let has_outbox = outbox::has_outbox(&pool).await.context("looking for the outbox")?;
+    ensure!(has_outbox, "this database has no outbox; those of reservation and payment have one");
+    Ok(pool)
+}
+
+async fn list(pool: &PgPool, which: &Which) -> Result<u64> {
+    let filter = which.filter();
+    let listing = outbox::walk_parked(pool, &filter, which.limit, async |events| {
+        for event in &events {
+            println!("{}", told(event));
+        }
+        Ok(())
+    });
+    listing.await.context("listing dead letters")
+}
+
+/// What somebody else replays at the same time is theirs, and not counted.
+async fn replay(pool: &PgPool, which: &Which) -> Result<u64> {
+    let bar = ProgressBar::no_length();
+    bar.set_style(ProgressStyle::with_template("{spinner} {pos} replayed, {per_sec}")?);
+    let filter = which.filter();
+    let walk = outbox::walk_parked(pool, &filter, which.limit, async |events| {
+        let ids: Vec<i64> = events.iter().map(|event| event.event_id).collect();
+        let replayed = outbox::replay(pool, &ids).await?;
+        for event in events.iter().filter(|event| replayed.contains(&event.event_id)) {
+            bar.suspend(|| println!("{}", told(event)));
+        }
+        bar.inc(replayed.len() as u64);
+        Ok::<(), StoreError>(())
+    });
+    walk.await.context("replaying dead letters; what is replayed is on its way, so run it again")?;
+    bar.finish_and_clear();
+    Ok(bar.position())
+}
+
+/// An event that was named and is not parked is on its way or delivered, which is well; one that was never there is a
+/// slip of the pen.
+async fn require_existing(pool: &PgPool, named: &[i64]) -> Result<()> {
+    let existing = outbox::existing(pool, named).await.context("looking for the events that were named")?;
+    let missing: Vec<_> = named.iter().filter(|id| !existing.contains(id)).map(ToString::to_string).collect();
+    if !missing.is_empty() {
+        bail!("the outbox has no event {}", missing.join(", "));
+    }
+    Ok(())
+}
+
+/// One line, without the payload, which may hold personal data.
+fn told(event: &ParkedEvent) -> String {
+    format!(
+        "event {} {} about {}, written {:.0}, parked {:.0} after {} attempts: {}",
+        event.event_id,
+        event.kind,
+        event.aggregate_id,
+        event.created_at,
+        event.parked_at,
+        event.attempts,
+        event.last_error.as_deref().unwrap_or("no reason is known"),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+    use uuid::Uuid;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Program {
+        #[command(flatten)]
+        which: Which,
+    }
+
+    fn parse(args: &[&str]) -> Result<Which, clap::Error> {
+        Program::try_parse_from([&["p"], args].concat()).map(|program| program.which)
+    }
+
+    #[test]
+    fn everything_is_meant_unless_it_is_narrowed() {
+        let all = parse(&[]).expect("arguments").filter();
+        assert_eq!((all.kind, all.event_ids, all.older_than), (None, vec![], Duration::ZERO));
+        let args = ["--kind", "payment.paid", "--event-id", "7,9", "--event-id", "12", "--older-than", "2h"];
+        let some = parse(&args).expect("arguments").filter();
+        assert_eq!(some.kind.as_deref(), Some("payment.paid"));
+        assert_eq!((some.event_ids, some.older_than), (vec![7, 9, 12], Duration::from_hours(2)));
+        let days = parse(&["--older-than", "3d"]).expect("arguments").filter();
+        assert_eq!(days.older_than, Duration::from_hours(72));
+    }
+
+    #[test]
+    fn nonsense_is_refused() {
+        let ages = ["--older-than=-1h", "--older-than=1mo", "--older-than=2", "--older-than="];
+        for arg in ["--event-id=0", "--event-id=all", "--limit=0"].into_iter().chain(ages) {
+            assert!(parse(&[arg]).is_err(), "{arg}");
+        }
+    }
+
+    #[test]
+    fn a_line_tells_what_why_and_since_when() {
+        let at = |text: &str| text.parse().expect("a time");
+        let event = ParkedEvent {
+            event_id: 7,
+            aggregate_id: Uuid::nil(),
+            kind: "payment.paid".into(),
+            attempts: 3,
+            last_error: Some("reservation: NotFound".into()),
+            created_at: at("2030-01-01T10:00:00.123456Z"),
+            parked_at: at("2030-01-01T10:05:00Z"),
+        };
+        assert_eq!(
+            told(&event),
+            "event 7 payment.paid about 00000000-0000-0000-0000-000000000000, written 2030-01-01T10:00:00Z, parked \
+             2030-01-01T10:05:00Z after 3 attempts: reservation: NotFound"
+        );
+    }
+}

@@ -1,0 +1,60 @@
+//! `staymesh check` on the bookings and the money of a mesh that is in use.
+
+use std::{fs, time::Duration};
+
+use serde_json::{Value, json};
+use staymesh_parts::wait::wait_until;
+use uuid::Uuid;
+
+use super::Sale;
+use crate::support::{Provider, World, await_payment, database};
+
+/// A bound on hanging, not a promise of speed.
+const LIMIT: Duration = Duration::from_mins(2);
+
+/// Whether it ended well, and what it found.
+fn check(world: &World<'_>) -> (bool, Value) {
+    let (mut process, report) = {
+        let mesh = world.mesh.local();
+        let report = mesh.logs().join(format!("check-{}.json", Uuid::new_v4()));
+        let launch = mesh.verify(&report).expect("a command").args(["--hold-bound", "10m"]);
+        (launch.log(report.with_extension("log")).spawn().expect("it starts"), report)
+    };
+    let status = wait_until("all is checked", LIMIT, || process.exit_status()).expect("an end");
+    let found = fs::read(&report).unwrap_or_else(|_| panic!("no report{}", process.log_tail()));
+    (status.success(), serde_json::from_slice(&found).expect("JSON"))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_books_are_right_and_what_is_not_is_listed() {
+    let world = World::shared().await;
+    let provider = Provider::of(world.mesh).await;
+    let sale = Sale::paid(&world, &provider).await;
+    let path = format!("/v1/payments/{}:refund", sale.payment_id());
+    let part = json!({ "currency_code": "EUR", "amount": "100.00" });
+    world.admin.post(&path, json!({ "request_id": Uuid::new_v4(), "amount": part })).await.ok();
+    await_payment(&sale.guest, &sale.payment, "REFUNDED").await;
+
+    let (clean, found) = tokio::task::block_in_place(|| check(&world));
+    assert!(clean && found["clean"] == true, "{found:#}");
+    assert!(found["money"]["payments"].as_u64() >= Some(1), "{found:#}");
+    assert!(found["money"]["transactions"].as_u64() >= Some(4), "{found:#}");
+
+    // A wallet that says more than there is: derived, so it can be thrown away afterwards.
+    let pool = database(world.mesh, "payment").await;
+    let account = "account_id = (select account_id from ledger_account where kind = 'HOTEL_PAYABLE' and hotel_id = $1)";
+    let wrong = format!(
+        "insert into wallet select account_id, 1, '0' from ledger_account where {account}
+         on conflict (account_id) do update set balance_minor = wallet.balance_minor + 1"
+    );
+    let gone = format!("delete from wallet where {account}");
+    sqlx::query(sqlx::AssertSqlSafe(wrong)).bind(sale.hotel.hotel_id).execute(&pool).await.expect("a wrong wallet");
+    let (clean, found) = tokio::task::block_in_place(|| check(&world));
+    sqlx::query(sqlx::AssertSqlSafe(gone)).bind(sale.hotel.hotel_id).execute(&pool).await.expect("thrown away");
+    assert!(!clean && found["clean"] == false, "{found:#}");
+    assert_eq!(found["money"]["counts"], json!({ "wallet_differs": 1 }), "{found:#}");
+    let detail = found["money"]["listed"][0]["detail"].as_str().expect("one is listed");
+    // 300.00 without taxes: 15 % are kept, and two thirds of the rest are left.
+    let expected = format!("HOTEL_PAYABLE {}: -16999, but entries have -17000 EUR", sale.hotel.hotel_id);
+    assert_eq!(detail, expected);
+}

@@ -1,0 +1,145 @@
+//! What partners sell and collect the money for: owed at once, credited by the policy, never lost.
+
+use serde_json::{Value, json};
+use sqlx::PgPool;
+use staymesh_parts::Signal;
+
+use crate::support::{HotelFixture, OwnMesh, Rest, Stay, World, assert_nothing_parked, database, eventually, operate};
+
+fn euros(amount: &str) -> Value {
+    json!({ "currency_code": "EUR", "amount": amount })
+}
+
+/// A hotel at 100.00 EUR a night with a tax of ten per cent, cancelled too late for 30 per cent of it.
+async fn taxed_hotel(world: &World<'_>) -> HotelFixture {
+    let hotel = world.hotel(5).await;
+    let rate = json!({
+        "base_price": euros("100.00"),
+        "cancellation_policy": { "free_until_hours_before": 48, "late_penalty_percent": 30 },
+    });
+    world.admin.put(&hotel.path("rate"), rate).await.ok();
+    let taxes = json!({ "taxes": [{ "display_name": "VAT", "basis_points": 1_000 }] });
+    world.admin.put(&format!("/v1/hotels/{}/taxes", hotel.hotel_id), taxes).await.ok();
+    hotel
+}
+
+/// Two nights of 220.00 EUR with taxes. Yields the id.
+async fn sell(world: &World<'_>, partner: &Rest, hotel: HotelFixture, stay: &Stay) -> String {
+    let mut order = world.prepare(partner, hotel, stay, 1).await;
+    order["payment_mode"] = json!("PAYMENT_MODE_PARTNER_COLLECTS");
+    for _ in 0..2 {
+        assert_eq!(partner.post("/v1/reservations", order.clone()).await.ok()["status"], "RESERVATION_STATUS_PAID");
+    }
+    order["reservation_id"].as_str().expect("an id").to_owned()
+}
+
+/// The lines of a partner's invoice.
+async fn invoice(world: &World<'_>, name: &str) -> Vec<Value> {
+    let answer = world.admin.get(&format!("/v1/partnerSales?partner={name}")).await.ok();
+    answer["sales"].as_array().expect("a list").clone()
+}
+
+async fn await_line(world: &World<'_>, name: &str, id: &str, done: impl Fn(&Value) -> bool) -> Value {
+    eventually(&format!("the invoice has {id}"), async || {
+        let lines = invoice(world, name).await;
+        let mut mine = lines.into_iter().filter(|line| line["reservation_id"] == id);
+        let line = mine.next().filter(&done)?;
+        assert_eq!(mine.next(), None, "once");
+        Some(line)
+    })
+    .await
+}
+
+/// What each account has of a booking, without those that have nothing.
+async fn balances(pool: &PgPool, id: &str) -> Vec<(String, i64)> {
+    sqlx::query_as(
+        "select account.kind, sum(amount_minor)::bigint
+         from ledger_transaction transaction join ledger_entry entry using (transaction_id)
+         join ledger_account account using (account_id)
+         where transaction.reservation_id = $1::uuid
+         group by 1 having sum(amount_minor) <> 0 order by 1",
+    )
+    .bind(id)
+    .fetch_all(pool)
+    .await
+    .expect("the ledger")
+}
+
+async fn name_of(world: &World<'_>, id: &str) -> String {
+    sqlx::query_scalar("select owner from reservation where reservation_id = $1::uuid")
+        .bind(id)
+        .fetch_one(&database(world.mesh, "reservation").await)
+        .await
+        .expect("the booking")
+}
+
+fn owned(rows: &[(&str, i64)]) -> Vec<(String, i64)> {
+    rows.iter().map(|(kind, minor)| ((*kind).to_owned(), *minor)).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_partner_sells_is_owed_and_credited_when_it_is_cancelled() {
+    let world = World::shared().await;
+    let ledger = database(world.mesh, "payment").await;
+    let (partner, hotel) = (world.partner().await, taxed_hotel(&world).await);
+    // 15 % of 200.00 are earned, 20.00 are taxes, the rest is the hotel's.
+    let owed = owned(&[
+        ("COMMISSION_REVENUE", -3_000),
+        ("HOTEL_PAYABLE", -17_000),
+        ("PARTNER_RECEIVABLE", 22_000),
+        ("TAX_PAYABLE", -2_000),
+    ]);
+    for (days, credited, left, rest) in [
+        (30, "220.00", "0.00", vec![]),
+        (
+            1,
+            "154.00",
+            "66.00",
+            owned(&[
+                ("COMMISSION_REVENUE", -900),
+                ("HOTEL_PAYABLE", -5_100),
+                ("PARTNER_RECEIVABLE", 6_600),
+                ("TAX_PAYABLE", -600),
+            ]),
+        ),
+    ] {
+        let stay = Stay::ahead(days, 2);
+        let id = sell(&world, &partner, hotel, &stay).await;
+        let name = name_of(&world, &id).await;
+        let line = await_line(&world, &name, &id, |_| true).await;
+        let expected = json!({
+            "reservation_id": id, "hotel_id": hotel.hotel_id, "partner": name, "check_out": stay.check_out,
+            "amount": euros("220.00"), "taxes": euros("20.00"), "commission": euros("30.00"),
+            "credited_amount": euros("0.00"), "owed_amount": euros("220.00"),
+            "create_time": line["create_time"],
+        });
+        assert_eq!(line, expected);
+        assert_eq!(balances(&ledger, &id).await, owed);
+
+        for _ in 0..2 {
+            partner.delete(&format!("/v1/reservations/{id}")).await.ok();
+        }
+        let line = await_line(&world, &name, &id, |line| !line["cancel_time"].is_null()).await;
+        assert_eq!((&line["credited_amount"], &line["owed_amount"]), (&euros(credited), &euros(left)));
+        assert_eq!(balances(&ledger, &id).await, rest);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sale_and_its_end_wait_for_a_payment_service_that_is_away() {
+    let mesh = OwnMesh::start(vec![]).await;
+    let world = World::on(&mesh).await;
+    let (partner, hotel) = (world.partner().await, taxed_hotel(&world).await);
+    operate(&mesh, |local| local.service("payment")?.signal(Signal::STOP));
+    let stay = Stay::ahead(30, 2);
+    let (kept, ended) = (sell(&world, &partner, hotel, &stay).await, sell(&world, &partner, hotel, &stay).await);
+    partner.delete(&format!("/v1/reservations/{ended}")).await.ok();
+    operate(&mesh, |local| local.service("payment")?.signal(Signal::CONT));
+
+    let name = name_of(&world, &kept).await;
+    await_line(&world, &name, &ended, |line| line["owed_amount"] == euros("0.00")).await;
+    await_line(&world, &name, &kept, |line| line["owed_amount"] == euros("220.00")).await;
+    let ledger = database(&mesh, "payment").await;
+    assert_eq!(balances(&ledger, &ended).await, []);
+    assert_nothing_parked(&mesh).await;
+}

@@ -1,0 +1,183 @@
+//! Paying hotels: from a booking that was paid for to the money at the provider, the books and the statement.
+
+use jiff::{ToSpan, civil::Date};
+use reqwest::Client;
+use serde_json::{Value, json};
+
+use super::{Sale, letters::job};
+use crate::support::{HotelFixture, Provider, Rest, Stay, World, eventually};
+
+fn euros(amount: &str) -> Value {
+    json!({ "currency_code": "EUR", "amount": amount })
+}
+
+fn shares(gross: &str, refunds: &str, tax: &str, commission: &str, net: &str) -> Value {
+    json!({
+        "gross": euros(gross), "refunds": euros(refunds), "tax": euros(tax), "commission": euros(commission),
+        "net": euros(net),
+    })
+}
+
+/// A sale of 330.00 at a hotel with a tax of 10 %, and the job for it: a booking cannot be in the past, but the job can
+/// look ahead.
+struct Due {
+    sale: Sale,
+    staff: Rest,
+    until: String,
+}
+
+impl Due {
+    async fn new(world: &World<'_>, provider: &Provider) -> Self {
+        let hotel = world.hotel(5).await;
+        let tax = json!({ "taxes": [{ "display_name": "City tax", "basis_points": 1000 }] });
+        world.admin.put(&format!("/v1/hotels/{}/taxes", hotel.hotel_id), tax).await.ok();
+        let sale = Sale::open_at(world, hotel, Stay::ahead(30, 3)).await.pay(world, provider).await;
+        assert_eq!(sale.payment["amount"], euros("330.00"));
+        let check_out: Date = sale.stay.check_out.parse().expect("a date");
+        let staff = world.staff(&[hotel.hotel_id]).await;
+        Self { sale, staff, until: check_out.saturating_add(1.day()).to_string() }
+    }
+
+    fn hotel(&self) -> HotelFixture {
+        self.sale.hotel
+    }
+
+    fn path(&self) -> String {
+        format!("/v1/hotels/{}/payOuts", self.hotel().hotel_id)
+    }
+
+    /// Runs the job for this hotel, and yields what it printed.
+    fn job(&self, world: &World<'_>, until: &str, more: &[&str]) -> String {
+        let hotel = self.hotel().hotel_id.to_string();
+        let args = [&["pay-out", "--until", until, "--hotel", &hotel], more].concat();
+        let (well, lines) = job(world, "payment", &args);
+        let printed = lines.join("\n");
+        assert!(well, "{printed}");
+        printed
+    }
+
+    async fn send_to(&self, world: &World<'_>, destination: &str) {
+        let path = format!("/v1/hotels/{}/payOutDestination", self.hotel().hotel_id);
+        world.admin.put(&path, json!({ "destination": destination })).await.ok();
+    }
+
+    /// The only pay-out of the hotel, once it has this status.
+    async fn await_pay_out(&self, status: &str) -> Value {
+        let wanted = format!("PAY_OUT_STATUS_{status}");
+        eventually(&format!("the pay-out is {status}"), async || {
+            let page = self.staff.get(&self.path()).await.ok();
+            let [pay_out] = page["pay_outs"].as_array().expect("a list").as_slice() else { panic!("{page}") };
+            (pay_out["status"] == wanted.as_str()).then(|| pay_out.clone())
+        })
+        .await
+    }
+
+    /// What the ledger has of what the hotel is owed.
+    async fn owed(&self, provider: &Provider) -> i64 {
+        sqlx::query_scalar(
+            "select -sum(amount_minor)::bigint from ledger_entry join ledger_account using (account_id)
+             where kind = 'HOTEL_PAYABLE' and hotel_id = $1",
+        )
+        .bind(i32::try_from(self.hotel().hotel_id).expect("a hotel id"))
+        .fetch_one(&provider.pool)
+        .await
+        .expect("the ledger")
+    }
+}
+
+/// A transfer as the provider has it.
+async fn at_the_provider(world: &World<'_>, psp_transfer: &str) -> Value {
+    let (url, key) = {
+        let local = world.mesh.local();
+        (local.service_url("psp-simulator").expect("a provider"), local.secret("psp-api-key").expect("a key"))
+    };
+    let request = Client::new().get(format!("{url}/v1/transfers/{psp_transfer}")).bearer_auth(key);
+    let answer = request.send().await.expect("an answer");
+    serde_json::from_str(&answer.text().await.expect("a body")).expect("JSON")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hotel_is_paid_after_check_out_and_sees_for_what() {
+    let world = World::shared().await;
+    let provider = Provider::of(world.mesh).await;
+    let due = Due::new(&world, &provider).await;
+    assert_eq!(due.owed(&provider).await, 25_500, "330.00 without taxes and 15 % of 300.00");
+    assert!(due.job(&world, &due.until, &[]).contains("EUR 255.00 waits"));
+    due.send_to(&world, "acct_hotel").await;
+    let last_day = due.sale.stay.check_out.clone();
+    assert!(due.job(&world, &last_day, &[]).contains("0 pay-outs"), "the guest is still there");
+    assert!(due.job(&world, &due.until, &["--dry-run"]).contains("EUR 255.00, 1 lines"));
+    assert_eq!(due.staff.get(&due.path()).await.ok()["pay_outs"], json!([]));
+
+    let printed = std::thread::scope(|scope| {
+        let runs: Vec<_> = (0..3).map(|_| scope.spawn(|| due.job(&world, &due.until, &[]))).collect();
+        runs.into_iter().map(|run| run.join().expect("it ends")).collect::<String>()
+    });
+    assert_eq!(printed.matches("EUR 255.00, 1 lines").count(), 1, "{printed}");
+
+    let pay_out = due.await_pay_out("PAID").await;
+    let id = pay_out["payout_id"].as_str().expect("an id");
+    let expected = json!({
+        "payout_id": id, "hotel_id": due.hotel().hotel_id, "amount": euros("255.00"), "failure": "",
+        "status": "PAY_OUT_STATUS_PAID", "cutoff_date": due.until, "line_count": 1,
+        "create_time": pay_out["create_time"], "end_time": pay_out["end_time"],
+    });
+    assert_eq!(pay_out, expected);
+    assert_eq!(due.owed(&provider).await, 0);
+    let psp_transfer: String =
+        sqlx::query_scalar("select psp_transfer from pay_out_transfer where payout_id = $1::uuid")
+            .bind(id)
+            .fetch_one(&provider.pool)
+            .await
+            .expect("the transfer");
+    let there = at_the_provider(&world, &psp_transfer).await;
+    assert_eq!((&there["status"], &there["destination"]), (&json!("paid"), &json!("acct_hotel")));
+    assert_eq!((&there["amount_minor"], &there["reference"]), (&json!(25_500), &json!(id)));
+
+    let all = shares("330.00", "0.00", "30.00", "45.00", "255.00");
+    let line = json!({
+        "number": 1, "reservation_id": due.sale.reservation_id, "check_out": due.sale.stay.check_out,
+        "kind": "PAY_OUT_LINE_KIND_SALE", "shares": all,
+    });
+    let statement = due.staff.get(&format!("{}/{id}", due.path())).await.ok();
+    let expected = json!({ "pay_out": pay_out, "totals": all, "lines": [line], "next_page_token": "" });
+    assert_eq!(statement, expected);
+    let foreign = format!("/v1/hotels/{}/payOuts/{id}", due.hotel().hotel_id + 1);
+    world.admin.get(&foreign).await.refused(404, "PAY_OUT_NOT_FOUND");
+
+    let (well, csv) = job(&world, "payment", &["pay-out-statement", "--payout", id, "--csv", "-"]);
+    assert!(well, "{csv:?}");
+    let (booking, check_out) = (&due.sale.reservation_id, &due.sale.stay.check_out);
+    assert_eq!(
+        csv,
+        [
+            "reservation,check_out,kind,currency,gross,refunds,tax,commission,net".to_owned(),
+            format!("{booking},{check_out},SALE,EUR,330.00,0.00,30.00,45.00,255.00"),
+            format!("pay-out {id},,TOTAL,EUR,330.00,0.00,30.00,45.00,255.00"),
+        ]
+    );
+
+    // What goes back to the guest now is taken from what comes next.
+    let wish = json!({ "request_id": uuid::Uuid::new_v4(), "amount": euros("110.00") });
+    world.admin.post(&format!("/v1/payments/{}:refund", due.sale.payment_id()), wish).await.ok();
+    assert!(due.job(&world, &due.until, &[]).contains("EUR -85.00 is carried forward"));
+    assert_eq!(due.owed(&provider).await, -8_500);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn money_that_does_not_arrive_goes_out_again_when_asked_to() {
+    let world = World::shared().await;
+    let provider = Provider::of(world.mesh).await;
+    let due = Due::new(&world, &provider).await;
+    due.send_to(&world, "fail").await;
+    due.job(&world, &due.until, &[]);
+    let failed = due.await_pay_out("FAILED").await;
+    assert_eq!(failed["failure"], "the payment provider could not pay to the destination");
+    assert_eq!(due.owed(&provider).await, 25_500);
+    assert!(due.job(&world, &due.until, &[]).contains("0 pay-outs, 0 asked for again"));
+    due.send_to(&world, "acct_hotel").await;
+    assert!(due.job(&world, &due.until, &["--retry-failed"]).contains("0 pay-outs, 1 asked for again"));
+    let paid = due.await_pay_out("PAID").await;
+    assert_eq!((&paid["payout_id"], &paid["failure"]), (&failed["payout_id"], &json!("")));
+    assert_eq!(due.owed(&provider).await, 0);
+}
