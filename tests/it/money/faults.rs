@@ -3,6 +3,7 @@
 
 mod answers;
 mod end;
+mod pay_out;
 mod shop;
 mod story;
 
@@ -22,7 +23,7 @@ const STEPS: [(&str, &[Step]); 2] =
 #[tokio::test(flavor = "multi_thread")]
 async fn at_whatever_step_a_service_dies_there_is_one_charge_and_one_end() {
     let mesh = OwnMesh::start(settings()).await;
-    let shop = Shop::on(&mesh).await;
+    let mut shop = Shop::on(&mesh).await;
     for (service, steps) in STEPS {
         for step in steps {
             for point in step.points() {
@@ -31,6 +32,15 @@ async fn at_whatever_step_a_service_dies_there_is_one_charge_and_one_end() {
         }
         operate(&mesh, |local| restart(local, service, &[]));
     }
+    for step in staymesh_payment::fault_points::PAY_OUT {
+        for point in step.points() {
+            let started = Instant::now();
+            pay_out::die_at(&mut shop, step.0, &point).await;
+            println!("{point}: in {} ms", started.elapsed().as_millis());
+        }
+    }
+    let (clean, found) = tokio::task::block_in_place(|| super::check::check(&shop.world));
+    assert!(clean, "{found:#}");
     shop.books.assert_balanced().await;
     operate(&mesh, staymesh_localmesh::LocalMesh::check);
 }

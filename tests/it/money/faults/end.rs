@@ -28,7 +28,6 @@ pub(super) async fn assert_is(shop: &Shop<'_>, sale: &Sale, end: &End, what: &st
     let booking = *end.history.last().expect("a state");
     shop.await_state(sale, end.payment, booking).await;
     await_all_told(shop, sale, end).await;
-    assert_nothing_parked(shop.mesh()).await;
     assert_eq!(shop.state(sale).await, (end.payment.to_owned(), booking.to_owned()), "{what}");
     assert_eq!(shop.books.history(&sale.reservation_id).await, end.history, "{what}");
     assert_provider_agrees(shop, sale, end, what);
@@ -37,8 +36,8 @@ pub(super) async fn assert_is(shop: &Shop<'_>, sale: &Sale, end: &End, what: &st
     shop.books.assert_balanced().await;
 }
 
-/// Nothing is left in the outboxes, and the provider has told all it had to.
-async fn await_all_told(shop: &Shop<'_>, sale: &Sale, end: &End) {
+/// Nothing is left in the outboxes, on its way or given up.
+pub(super) async fn await_outboxes(shop: &Shop<'_>) {
     for service in ["payment", "reservation"] {
         let pool = shop.database(service);
         eventually(&format!("the outbox of {service} is empty"), async || {
@@ -51,6 +50,12 @@ async fn await_all_told(shop: &Shop<'_>, sale: &Sale, end: &End) {
         })
         .await;
     }
+    assert_nothing_parked(shop.mesh()).await;
+}
+
+/// Nothing is left to tell, and the provider has told all it had to.
+async fn await_all_told(shop: &Shop<'_>, sale: &Sale, end: &End) {
+    await_outboxes(shop).await;
     eventually(&format!("{:?} are taken", end.events), async || {
         let taken: Vec<String> =
             sqlx::query_scalar("select kind from psp_event where payment_id = $1::uuid order by kind")
@@ -127,6 +132,11 @@ async fn assert_ledger_agrees(shop: &Shop<'_>, sale: &Sale, end: &End, what: &st
     };
     let open: Vec<_> = open.iter().map(|(kind, sum)| (kind.as_str(), *sum)).collect();
     assert_eq!(open, balances, "{what}");
+    assert_sums_to_zero(shop, what).await;
+}
+
+/// The ledger as a whole.
+pub(super) async fn assert_sums_to_zero(shop: &Shop<'_>, what: &str) {
     let unbalanced: Vec<(String, i64)> = sqlx::query_as(
         "select currency, sum(amount_minor)::bigint from ledger_entry group by currency having sum(amount_minor) <> 0",
     )

@@ -50,6 +50,15 @@ impl<'a> Shop<'a> {
         Self { world, provider, books, guest, hotel, stay: Stay::ahead(30, 3) }
     }
 
+    /// From now on rooms of another hotel are booked, of which nobody knows yet.
+    pub(super) async fn move_to_another_hotel(&mut self) {
+        self.hotel = self.world.hotel(5).await;
+    }
+
+    pub(super) fn hotel_id(&self) -> i32 {
+        i32::try_from(self.hotel.hotel_id).expect("an id")
+    }
+
     pub(super) fn mesh(&self) -> &TestMesh {
         self.world.mesh
     }
@@ -73,12 +82,17 @@ impl<'a> Shop<'a> {
             .expect("the outbox");
     }
 
+    /// All that the provider wrote down, oldest first.
+    pub(super) fn journal(&self) -> Vec<Value> {
+        let journal = fs::read_to_string(self.mesh().local().provider_journal()).expect("the journal");
+        journal.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect()
+    }
+
     /// The checkouts that the provider has for a booking: of each what it wrote down last.
     pub(super) fn checkouts(&self, booked: &str) -> Vec<Value> {
-        let journal = fs::read_to_string(self.mesh().local().provider_journal()).expect("the journal");
         let description = format!("Reservation {booked}");
-        let lines = journal.lines().map(|line| serde_json::from_str::<Value>(line).expect("a checkout"));
-        let ours = lines.filter(|checkout| checkout["order"]["description"] == description.as_str());
+        let ours =
+            self.journal().into_iter().filter(|checkout| checkout["order"]["description"] == description.as_str());
         let latest: BTreeMap<String, Value> = ours.map(|checkout| (checkout["id"].to_string(), checkout)).collect();
         latest.into_values().collect()
     }
