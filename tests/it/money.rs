@@ -1,6 +1,7 @@
 //! Money through the edge (R15, R18, P3, P4): each story ends in one consistent state.
 
 mod check;
+mod faults;
 mod late;
 mod letters;
 mod pages;

@@ -204,6 +204,11 @@ impl LocalMesh {
         self.options.dir.join("logs")
     }
 
+    /// What the stand-in provider has written down: each change of a checkout appends all of it as a line of JSON.
+    pub fn provider_journal(&self) -> PathBuf {
+        self.plan.provider_journal()
+    }
+
     /// The database server, to be stopped and started again.
     pub fn postgres(&mut self) -> &mut Postgres {
         &mut self.postgres
@@ -227,8 +232,18 @@ impl LocalMesh {
     /// # Errors
     /// When it does not become ready.
     pub fn restart(&mut self, name: &str) -> Result<()> {
+        self.restart_with(name, &[])
+    }
+
+    /// As [`Self::restart`], with further settings (environment variable, value) for this run alone. They win over all
+    /// others.
+    ///
+    /// # Errors
+    /// When it does not become ready.
+    pub fn restart_with(&mut self, name: &str, settings: &[(&str, &str)]) -> Result<()> {
         let at = self.services.iter().position(|p| p.name() == name).with_context(|| format!("no service {name}"))?;
-        self.services[at] = self.launch(SERVICES[at])?.spawn()?;
+        let launch = settings.iter().fold(self.launch(SERVICES[at])?, |launch, (name, value)| launch.env(name, value));
+        self.services[at] = launch.spawn()?;
         self.wait_until_ready(at, &Quiet)
     }
 

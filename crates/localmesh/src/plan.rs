@@ -48,6 +48,10 @@ impl Plan {
         })
     }
 
+    pub(crate) fn provider_journal(&self) -> PathBuf {
+        self.dir.join("psp-simulator.jsonl")
+    }
+
     pub(crate) fn url(&self, service: &str) -> Result<String> {
         Ok(format!("http://{}", self.address(service)?.0))
     }

@@ -69,7 +69,7 @@ fn own(service: &str, plan: &Plan) -> Result<Settings> {
         ],
         PROVIDER => vec![
             ("STAYMESH_PSP_SIMULATOR_LISTEN", plan.address(PROVIDER)?.0.to_string()),
-            ("STAYMESH_PSP_SIMULATOR_STATE", text(&plan.dir.join("psp-simulator.jsonl"))),
+            ("STAYMESH_PSP_SIMULATOR_STATE", text(&plan.provider_journal())),
             ("STAYMESH_PSP_API_KEY", plan.secrets.get("psp-api-key")?),
             ("STAYMESH_PSP_WEBHOOK_SECRET", plan.secrets.get("psp-webhook-secret")?),
             ("STAYMESH_PSP_WEBHOOK_URL", format!("http://{}/v1/webhooks/psp", plan.public)),

@@ -22,6 +22,31 @@ pub fn point(name: &str) {
 #[inline]
 pub fn point(_: &str) {}
 
+/// A step of work, by its name. Right before it and right after it are points.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Step(pub &'static str);
+
+impl Step {
+    /// The names of its two points.
+    pub fn points(self) -> [String; 2] {
+        [format!("{}.before", self.0), format!("{}.after", self.0)]
+    }
+
+    /// The [`point`] right before it.
+    #[inline]
+    pub fn before(self) {
+        #[cfg(debug_assertions)]
+        point(&self.points()[0]);
+    }
+
+    /// The [`point`] right after it.
+    #[inline]
+    pub fn after(self) {
+        #[cfg(debug_assertions)]
+        point(&self.points()[1]);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::os::unix::process::ExitStatusExt;
@@ -39,9 +64,15 @@ mod tests {
     fn a_process_dies_where_it_is_asked_to() {
         if let Ok(point) = std::env::var("COME_TO") {
             super::point(&point);
+            super::Step("step").before();
+            super::Step("step").after();
             return;
         }
         assert_eq!(come_to("here", "here"), Some(9));
         assert_eq!(come_to("there", "here"), None);
+        for point in super::Step("step").points() {
+            assert_eq!(come_to("there", &point), Some(9), "{point}");
+        }
+        assert_eq!(come_to("there", "step"), None);
     }
 }

@@ -13,6 +13,7 @@
 pub mod check;
 pub mod config;
 pub mod error;
+pub mod fault_points;
 pub mod grpc;
 pub mod ledger;
 pub mod model;

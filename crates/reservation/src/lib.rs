@@ -20,6 +20,7 @@ mod config;
 mod error;
 pub mod expiry;
 pub mod extend;
+pub mod fault_points;
 mod grpc;
 pub mod lifecycle;
 mod model;

@@ -15,6 +15,7 @@ use staymesh_store::outbox::{Deliver, Delivery, OutboxEvent};
 use tonic::{Code, Status};
 
 use crate::{
+    fault_points,
     model::{NewReservation, PaymentMode, Reservation},
     quote::Quote,
 };
@@ -123,7 +124,9 @@ impl Settlement {
             refund: Some(ProtoMoney { currency_code: cancelled.refund_currency, amount: cancelled.refund_amount }),
             partner_sale: cancelled.partner_sale.map(PartnerSaleTerms::from),
         };
+        fault_points::SETTLE_TOLD.before();
         self.payments.clone().settle_cancellation(request).await?;
+        fault_points::SETTLE_TOLD.after();
         Ok(())
     }
 }

@@ -13,7 +13,7 @@ use crate::support::{Provider, World, await_payment, database};
 const LIMIT: Duration = Duration::from_mins(2);
 
 /// Whether it ended well, and what it found.
-fn check(world: &World<'_>) -> (bool, Value) {
+pub(super) fn check(world: &World<'_>) -> (bool, Value) {
     let (mut process, report) = {
         let mesh = world.mesh.local();
         let report = mesh.logs().join(format!("check-{}.json", Uuid::new_v4()));

@@ -10,6 +10,7 @@ use staymesh_mesh::{Caller, Problem};
 use super::Payments;
 use crate::{
     error::PaymentError,
+    fault_points,
     ledger::Parts,
     model::{CheckoutStatus, NewPayment, Payment, Status},
     psp::{CheckoutOrder, Psp},
@@ -47,7 +48,9 @@ impl<R: Reservations, P: Psp> Payments<R, P> {
             expire_time,
             check_at: now + SignedDuration::try_from(self.check_after).unwrap_or(SignedDuration::MAX),
         };
+        fault_points::ORDER_SAVED.before();
         let payment = payments::open(&self.pool, &new).await?;
+        fault_points::ORDER_SAVED.after();
         match payment.status {
             Status::Pending if payment.checkout_url.is_some() => Ok(payment),
             Status::Pending => self.open_page(payment).await,
@@ -63,8 +66,12 @@ impl<R: Reservations, P: Psp> Payments<R, P> {
             return_url: payment.return_url,
             expire_time: payment.expire_time,
         };
+        fault_points::PAGE_OPENED.before();
         let checkout = self.psp.create_checkout(order).await?;
+        fault_points::PAGE_OPENED.after();
+        fault_points::PAGE_SAVED.before();
         let saved = payments::save_checkout(&self.pool, payment.payment_id, &checkout.session, &checkout.url).await?;
+        fault_points::PAGE_SAVED.after();
         let saved = match (saved.status, checkout.status) {
             (Status::Pending, CheckoutStatus::Open) => return Ok(saved),
             (Status::Pending, CheckoutStatus::InReview) => return self.learn(saved.payment_id, &checkout).await,

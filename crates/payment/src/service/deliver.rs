@@ -11,6 +11,7 @@ use tonic::Code;
 use super::{Payments, RefundPayload, kind, refund};
 use crate::{
     error::PaymentError,
+    fault_points,
     model::{Payment, Refund, RefundReason, Status},
     payouts::REQUESTED,
     psp::{Psp, PspError, RefundOrder},
@@ -94,7 +95,9 @@ impl<R: Reservations, P: Psp> Payments<R, P> {
     /// The reservation service says whether the rooms can still be given; if not, all that is left goes back.
     async fn tell_paid(&self, payment: &Payment) -> Result<(), Failure> {
         let id = payment.payment_id;
+        fault_points::PAYMENT_TOLD.before();
         let told = self.reservations.confirm_payment(payment.reservation_id, id, payment.amount).await;
+        fault_points::PAYMENT_TOLD.after();
         if !told.map_err(|status| not_taken(&status))? {
             return Ok(());
         }
@@ -106,13 +109,18 @@ impl<R: Reservations, P: Psp> Payments<R, P> {
             refund::request(&mut transaction, &locked, RefundReason::RoomsGone, id.as_uuid(), None).await?;
         }
         refund::reservation_ended(&mut transaction, id).await?;
+        fault_points::MONEY_SENT_BACK.before();
         transaction.commit().await?;
+        fault_points::MONEY_SENT_BACK.after();
         self.wake.wake();
         Ok(())
     }
 
     async fn tell_failed(&self, payment: &Payment) -> Result<(), Failure> {
-        match self.reservations.reject_payment(payment.reservation_id, payment.payment_id).await {
+        fault_points::FAILURE_TOLD.before();
+        let told = self.reservations.reject_payment(payment.reservation_id, payment.payment_id).await;
+        fault_points::FAILURE_TOLD.after();
+        match told {
             // It has ended in another way, and holds no rooms for this payment any more.
             Err(status) if Problem::reason_of(&status) == Some(Reason::IllegalTransition) => Ok(()),
             told => told.map_err(|status| not_taken(&status)),
@@ -126,12 +134,14 @@ impl<R: Reservations, P: Psp> Payments<R, P> {
         let session = payment.psp_session.clone();
         let session = session.ok_or_else(|| Failure::Never("the payment has no session at the provider".to_owned()))?;
         let order = RefundOrder { refund_id: refund.refund_id, session, amount: amount_of(refund, payment)? };
+        fault_points::REFUND_PAID_BACK.before();
         let psp_refund = self.psp.refund(order).await.map_err(|error| match error {
             PspError::Refused(_) | PspError::Amount(_) => Failure::Never(error.to_string()),
             // A bank may take days over a refund; that says nothing against it.
             PspError::Unavailable(_) | PspError::NoAnswer(_) | PspError::NotYet(_) => Failure::Away(error.to_string()),
             PspError::Unknown(_) => Failure::Later(error.to_string()),
         })?;
+        fault_points::REFUND_PAID_BACK.after();
         Ok(self.refund_succeeded(refund, &psp_refund).await?)
     }
 
@@ -141,7 +151,10 @@ impl<R: Reservations, P: Psp> Payments<R, P> {
             return Ok(());
         }
         let told = self.reservations.confirm_refund(payment.reservation_id, payment.payment_id, payment.refunded);
-        told.await.map_err(|status| not_taken(&status))
+        fault_points::REFUND_TOLD.before();
+        told.await.map_err(|status| not_taken(&status))?;
+        fault_points::REFUND_TOLD.after();
+        Ok(())
     }
 }
 

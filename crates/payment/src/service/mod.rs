@@ -34,7 +34,7 @@ pub use payouts::Statement;
 use crate::model::CheckoutStatus;
 use crate::{
     error::PaymentError,
-    ledger,
+    fault_points, ledger,
     model::{Payment, Status},
     psp::{Checkout, Psp},
     reservations::Reservations,
@@ -105,9 +105,13 @@ impl<R: Reservations, P: Psp> Payments<R, P> {
             tracing::error!(payment_id = %id, "the provider took another amount than was asked for; nothing is done");
             return Ok(payment);
         }
-        apply(&mut transaction, &payment, checkout.status).await?;
+        if !apply(&mut transaction, &payment, checkout.status).await? {
+            return Ok(payment);
+        }
         let payment = payments::find(&mut *transaction, id).await?.ok_or(PaymentError::NotFound)?;
+        fault_points::STATUS_LEARNED.before();
         transaction.commit().await?;
+        fault_points::STATUS_LEARNED.after();
         self.wake.wake();
         Ok(payment)
     }

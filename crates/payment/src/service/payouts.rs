@@ -8,6 +8,7 @@ use uuid::Uuid;
 use super::{Payments, deliver::Failure};
 use crate::{
     error::PaymentError,
+    fault_points,
     ledger::{self, postings},
     payouts::{Destination, PayOut, Shares, StatementLine, Transfer, TransferPayload, TransferStatus},
     psp::{Psp, PspError, TransferOrder, TransferWord, event::TransferData},
@@ -75,7 +76,10 @@ impl<R: Reservations, P: Psp> Payments<R, P> {
             destination: transfer.destination,
             amount: transfer.amount,
         };
-        match self.psp.transfer(order).await {
+        fault_points::MONEY_TRANSFERRED.before();
+        let answer = self.psp.transfer(order).await;
+        fault_points::MONEY_TRANSFERRED.after();
+        match answer {
             Ok(made) => {
                 let end = End { psp_transfer: Some(&made.psp_transfer), word: made.word, failure: NOT_DELIVERED };
                 match self.transfer_ended(transfer.transfer_id, &end).await? {
@@ -113,7 +117,9 @@ impl<R: Reservations, P: Psp> Payments<R, P> {
         let mut transaction = self.pool.begin().await?;
         let transfer = transfers::lock(&mut transaction, transfer_id).await?.ok_or(PaymentError::PayOutNotFound)?;
         let outcome = ended(&mut transaction, &transfer, end).await?;
+        fault_points::TRANSFER_SAVED.before();
         transaction.commit().await?;
+        fault_points::TRANSFER_SAVED.after();
         Ok(outcome)
     }
 }

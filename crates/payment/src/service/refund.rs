@@ -9,6 +9,7 @@ use uuid::Uuid;
 use super::{Payments, RefundPayload, kind};
 use crate::{
     error::PaymentError,
+    fault_points,
     ledger::{self, postings},
     model::{Payment, Refund, RefundReason, Status},
     psp::Psp,
@@ -32,7 +33,9 @@ impl<R: Reservations, P: Psp> Payments<R, P> {
         }
         request(&mut transaction, &payment, RefundReason::Requested, request_id, minor).await?;
         let payment = payments::find(&mut *transaction, id).await?.ok_or(PaymentError::NotFound)?;
+        fault_points::REFUND_ORDERED.before();
         transaction.commit().await?;
+        fault_points::REFUND_ORDERED.after();
         self.wake.wake();
         Ok(payment)
     }
@@ -42,7 +45,9 @@ impl<R: Reservations, P: Psp> Payments<R, P> {
         let mut transaction = self.pool.begin().await?;
         payments::lock(&mut transaction, refund.payment_id).await?.ok_or(PaymentError::NotFound)?;
         succeed(&mut transaction, refund, psp_refund).await?;
+        fault_points::REFUND_SAVED.before();
         transaction.commit().await?;
+        fault_points::REFUND_SAVED.after();
         self.wake.wake();
         Ok(())
     }

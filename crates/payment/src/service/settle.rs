@@ -5,6 +5,7 @@ use staymesh_domain::{Money, ReservationId};
 use super::{Payments, apply, refund};
 use crate::{
     error::PaymentError,
+    fault_points,
     model::{CheckoutStatus, Payment, RefundReason, Status},
     psp::Psp,
     reservations::Reservations,
@@ -35,7 +36,9 @@ impl<R: Reservations, P: Psp> Payments<R, P> {
     /// Ends an open payment at the provider first, for only the provider knows whether it has been paid by now.
     async fn close(&self, payment: Payment) -> Result<Payment, PaymentError> {
         if let Some(session) = payment.psp_session.clone() {
+            fault_points::PAGE_CLOSED.before();
             let checkout = self.psp.expire_checkout(session).await?;
+            fault_points::PAGE_CLOSED.after();
             return self.learn(payment.payment_id, &checkout).await;
         }
         let mut transaction = self.pool.begin().await?;
@@ -62,7 +65,9 @@ impl<R: Reservations, P: Psp> Payments<R, P> {
             refund::request(&mut transaction, &locked, RefundReason::Cancellation, id.as_uuid(), Some(amount)).await?;
         }
         let payment = refund::reservation_ended(&mut transaction, id).await?;
+        fault_points::REFUND_REQUESTED.before();
         transaction.commit().await?;
+        fault_points::REFUND_REQUESTED.after();
         self.wake.wake();
         Ok(payment)
     }

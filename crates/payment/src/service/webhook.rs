@@ -7,6 +7,7 @@ use staymesh_domain::{FieldError, Money, PaymentId};
 use super::{Payments, apply, payouts, refund};
 use crate::{
     error::PaymentError,
+    fault_points,
     model::{CheckoutStatus, Payment},
     psp::{
         Psp,
@@ -56,7 +57,10 @@ impl<R: Reservations, P: Psp> Payments<R, P> {
             Outcome::Applied | Outcome::Unchanged => {}
         }
         events::settle(&mut transaction, &event.id, outcome).await?;
+        let step = fault_points::event_taken(&news);
+        step.before();
         transaction.commit().await?;
+        step.after();
         self.wake.wake();
         Ok(())
     }

@@ -18,6 +18,7 @@ use super::{
 };
 use crate::{
     error::ReservationError,
+    fault_points,
     lifecycle::{Change, Command, Decision, Rooms, decide},
     model::{CancellationReason, Reservation},
     settlement::{CANCELLED, Cancelled},
@@ -73,7 +74,10 @@ impl Store {
         let left = nights::lock(&mut transaction, plan.nights()).await?;
         plan.settle_rooms(left);
         let mut written = plan.write(&mut transaction).await?;
+        let step = fault_points::written(orders);
+        step.before();
         transaction.commit().await?;
+        step.after();
         Ok(plan.answers(&mut written))
     }
 }

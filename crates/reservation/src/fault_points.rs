@@ -1,0 +1,30 @@
+//! The steps of a booking that money depends on, between any two of which the process may die. Tests kill it right before
+//! and right after each of [`ALL`]; a step that is added here and has no story in those tests fails them.
+
+use staymesh_mesh::fault::Step;
+
+use crate::{lifecycle::Command, store::ChangeOrder};
+
+/// The commit of a cancellation: the state, the rooms and the outbox.
+const CANCEL_WRITTEN: Step = Step("cancel.written");
+/// The payment service hears that a booking has ended.
+pub(crate) const SETTLE_TOLD: Step = Step("settle.told");
+/// The commit of money that has come.
+const PAYMENT_CONFIRMED: Step = Step("payment.confirmed");
+/// The commit of a payment that was refused.
+const PAYMENT_REJECTED: Step = Step("payment.rejected");
+/// The commit of money that has gone back.
+const REFUND_CONFIRMED: Step = Step("refund.confirmed");
+
+/// Every step there is.
+pub const ALL: &[Step] = &[CANCEL_WRITTEN, SETTLE_TOLD, PAYMENT_CONFIRMED, PAYMENT_REJECTED, REFUND_CONFIRMED];
+
+/// The step of writing these, as the first of them has it.
+pub(crate) fn written(orders: &[ChangeOrder]) -> Step {
+    match orders.first().map(|order| &order.command) {
+        Some(Command::ConfirmPayment { .. }) => PAYMENT_CONFIRMED,
+        Some(Command::RejectPayment) => PAYMENT_REJECTED,
+        Some(Command::ConfirmRefund { .. }) => REFUND_CONFIRMED,
+        Some(Command::Cancel | Command::Expire) | None => CANCEL_WRITTEN,
+    }
+}

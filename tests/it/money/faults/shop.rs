@@ -1,0 +1,175 @@
+//! A hotel with one guest who books again and again.
+
+use std::{collections::BTreeMap, fs};
+
+use serde_json::{Value, json};
+use sqlx::PgPool;
+use staymesh_testkit::{Setting, TestMesh};
+use uuid::Uuid;
+
+use crate::support::{Answer, Books, GOOD_CARD, HotelFixture, Provider, Rest, Stay, World, eventually};
+
+/// What is paid for every booking, in minor units.
+pub(super) const PRICE: i64 = 30_000;
+
+/// What makes a mesh quick to notice what went wrong.
+pub(super) fn settings() -> Vec<Setting> {
+    vec![
+        ("payment", "STAYMESH_PSP_TIMEOUT", "1s".to_owned()),
+        ("psp-simulator", "STAYMESH_PSP_WEBHOOK_BACKOFF", "100ms".to_owned()),
+    ]
+}
+
+/// Everything that a story is told with, and what its end is read from.
+pub(super) struct Shop<'a> {
+    pub(super) world: World<'a>,
+    pub(super) provider: Provider,
+    pub(super) books: Books,
+    guest: Rest,
+    hotel: HotelFixture,
+    stay: Stay,
+}
+
+/// A booking and its payment page.
+pub(super) struct Sale {
+    pub(super) reservation_id: String,
+    pub(super) payment: Value,
+}
+
+impl Sale {
+    pub(super) fn payment_id(&self) -> &str {
+        self.payment["payment_id"].as_str().expect("an id")
+    }
+}
+
+impl<'a> Shop<'a> {
+    pub(super) async fn on(mesh: &'a TestMesh) -> Self {
+        let world = World::on(mesh).await;
+        let (guest, hotel) = (world.guest().await, world.hotel(500).await);
+        let (provider, books) = (Provider::of(mesh).await, Books::of(mesh).await);
+        Self { world, provider, books, guest, hotel, stay: Stay::ahead(30, 3) }
+    }
+
+    /// From now on rooms of another hotel are booked, of which nobody knows yet.
+    pub(super) async fn move_to_another_hotel(&mut self) {
+        self.hotel = self.world.hotel(5).await;
+    }
+
+    pub(super) fn hotel_id(&self) -> i32 {
+        i32::try_from(self.hotel.hotel_id).expect("an id")
+    }
+
+    pub(super) fn mesh(&self) -> &TestMesh {
+        self.world.mesh
+    }
+
+    /// The payment database.
+    pub(super) fn payments(&self) -> &PgPool {
+        &self.provider.pool
+    }
+
+    /// The database of the service, which is payment or reservation.
+    pub(super) fn database(&self, service: &str) -> &PgPool {
+        if service == "payment" { self.payments() } else { &self.books.pool }
+    }
+
+    /// Ends the leases of what is on its way to others, for relays that have died or shall deliver twice. They end by
+    /// themselves in half a minute; that is tested where the outbox is, and here nobody waits for it.
+    pub(super) async fn end_leases(&self, service: &str) {
+        sqlx::query("update outbox set next_attempt_at = now() where delivered_at is null and parked_at is null")
+            .execute(self.database(service))
+            .await
+            .expect("the outbox");
+    }
+
+    /// All that the provider wrote down, oldest first.
+    pub(super) fn journal(&self) -> Vec<Value> {
+        let journal = fs::read_to_string(self.mesh().local().provider_journal()).expect("the journal");
+        journal.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect()
+    }
+
+    /// The checkouts that the provider has for a booking: of each what it wrote down last.
+    pub(super) fn checkouts(&self, booked: &str) -> Vec<Value> {
+        let description = format!("Reservation {booked}");
+        let ours =
+            self.journal().into_iter().filter(|checkout| checkout["order"]["description"] == description.as_str());
+        let latest: BTreeMap<String, Value> = ours.map(|checkout| (checkout["id"].to_string(), checkout)).collect();
+        latest.into_values().collect()
+    }
+
+    /// Books a room for [`PRICE`].
+    pub(super) async fn book(&self) -> Value {
+        self.world.book(&self.guest, self.hotel, &self.stay).await
+    }
+
+    /// Asks for the page of a booking, once; `simulate` is what the provider is to do wrong with it.
+    pub(super) async fn ask_for_page(&self, booked: &Value, simulate: &str) -> Answer {
+        let mut wish = json!({ "reservation_id": booked["reservation_id"] });
+        if !simulate.is_empty() {
+            let switches = simulate.replace('=', "%3D");
+            wish["return_url"] = json!(format!("https://shop.staymesh.example/?psp_simulate={switches}"));
+        }
+        self.guest.post("/v1/payments", wish).await
+    }
+
+    /// Opens the page of a booking, however often that must be asked for.
+    pub(super) async fn open(&self, booked: &Value, simulate: &str) -> Sale {
+        let payment = self.until_answered("a page", async || self.ask_for_page(booked, simulate).await).await;
+        Sale { reservation_id: booked["reservation_id"].as_str().expect("an id").to_owned(), payment }
+    }
+
+    /// Pays on the page. Nobody waits for the mesh to hear of it.
+    pub(super) async fn use_good_card(&self, sale: &Sale) {
+        assert_eq!(self.provider.use_card(&sale.payment, GOOD_CARD).await, 200);
+    }
+
+    /// Pays on the page, and waits until the booking is paid.
+    pub(super) async fn pay(&self, sale: &Sale) {
+        self.use_good_card(sale).await;
+        self.await_state(sale, "PAID", "paid").await;
+    }
+
+    /// Cancels, however often that must be asked for.
+    pub(super) async fn cancel(&self, sale: &Sale) {
+        let path = format!("/v1/reservations/{}", sale.reservation_id);
+        self.until_answered("cancelled", async || self.guest.delete(&path).await).await;
+    }
+
+    /// Pays all back as an administrator, however often that must be asked for.
+    pub(super) async fn pay_back(&self, sale: &Sale) {
+        let path = format!("/v1/payments/{}:refund", sale.payment_id());
+        let wish = json!({ "request_id": Uuid::new_v4() });
+        self.until_answered("paid back", async || self.world.admin.post(&path, wish.clone()).await).await;
+    }
+
+    /// Sends an event of the provider, however often that must be done.
+    pub(super) async fn tell(&self, event: &Value) {
+        self.until_answered("told", async || self.provider.tell(event).await).await;
+    }
+
+    async fn until_answered(&self, what: &str, ask: impl AsyncFn() -> Answer) -> Value {
+        let answer = eventually(what, async || {
+            let answer = ask().await;
+            (answer.status != 503).then_some(answer)
+        });
+        answer.await.ok()
+    }
+
+    /// Waits for the state of a payment and of its booking, with nobody in between.
+    pub(super) async fn await_state(&self, sale: &Sale, payment: &str, booking: &str) {
+        eventually(&format!("{} is {payment} and its booking {booking}", sale.payment_id()), async || {
+            (self.state(sale).await == (payment.to_owned(), booking.to_owned())).then_some(())
+        })
+        .await;
+    }
+
+    /// The state of a payment and of its booking.
+    pub(super) async fn state(&self, sale: &Sale) -> (String, String) {
+        let booking = sqlx::query_scalar("select status from reservation where reservation_id = $1::uuid")
+            .bind(&sale.reservation_id)
+            .fetch_one(&self.books.pool)
+            .await
+            .expect("the booking");
+        (self.provider.row(&sale.payment).await.status, booking)
+    }
+}
