@@ -6,7 +6,7 @@ use futures::future::join_all;
 use serde_json::{Value, json};
 
 use super::Sale;
-use crate::support::{DECLINED_CARD, GOOD_CARD, Provider, Stay, World, await_payment};
+use crate::support::{DECLINED_CARD, GOOD_CARD, Provider, REVIEWED_CARD, Stay, World, await_payment, eventually};
 
 /// The provider's sessions for a payment, from the file in which it keeps them.
 fn sessions(world: &World<'_>, payment: &Value) -> HashSet<String> {
@@ -77,6 +77,27 @@ async fn a_declined_card_frees_the_rooms() {
     let wish = json!({ "reservation_id": sale.reservation_id });
     sale.guest.post("/v1/payments", wish).await.refused(400, "RESERVATION_NOT_PAYABLE");
     assert_eq!(provider.use_card(&sale.payment, GOOD_CARD).await, 402, "the page has ended");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_guest_sees_that_the_provider_is_still_deciding() {
+    let world = World::shared().await;
+    let provider = Provider::of(world.mesh).await;
+    let sale = Sale::open(&world).await;
+    assert_eq!(sale.payment["in_review"], false);
+    assert_eq!(provider.use_card(&sale.payment, REVIEWED_CARD).await, 202);
+    let path = format!("/v1/payments/{}", sale.payment_id());
+    let reviewed = eventually("the payment is in review", async || {
+        let now = sale.guest.get(&path).await.ok();
+        (now["in_review"] == true).then_some(now)
+    })
+    .await;
+    assert_eq!(reviewed["status"], "PAYMENT_STATUS_PENDING");
+    assert_eq!((sale.status().await.as_str(), sale.rooms_taken(&world).await), ("PENDING_PAYMENT", vec![1; 3]));
+    assert_eq!(provider.decide(&sale.payment, "approve").await, 200);
+    let paid = await_payment(&sale.guest, &sale.payment, "PAID").await;
+    assert_eq!(paid["in_review"], false);
+    sale.await_status(&world, "PAID").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -47,7 +47,7 @@ async fn a_payment_is_opened_once_and_seen_by_its_payer_and_the_house() {
         "payment_id": payment["payment_id"], "reservation_id": booked["reservation_id"], "amount": euros("200.00"),
         "status": "PAYMENT_STATUS_PENDING", "checkout_url": payment["checkout_url"],
         "expire_time": payment["expire_time"], "refunded_amount": euros("0.00"),
-        "create_time": payment["create_time"], "update_time": payment["update_time"],
+        "create_time": payment["create_time"], "update_time": payment["update_time"], "in_review": false,
     });
     assert_eq!(payment, expected);
     assert_just_now(&payment["create_time"]);

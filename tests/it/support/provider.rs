@@ -11,8 +11,9 @@ use uuid::Uuid;
 
 use super::{Answer, Rest, database, eventually};
 
-/// The card that pays, and the one that is declined for good.
+/// The card that pays, the one that is reviewed until somebody decides, and the one that is declined for good.
 pub(crate) const GOOD_CARD: &str = "4242 4242 4242 4242";
+pub(crate) const REVIEWED_CARD: &str = "4000 0000 0000 9235";
 pub(crate) const DECLINED_CARD: &str = "4000 0000 0000 0002";
 
 /// Knows what the provider knows.
@@ -53,6 +54,13 @@ impl Provider {
         let page = payment["checkout_url"].as_str().expect("a page");
         let form = [("card_number", card)];
         self.http.post(format!("{page}/pay")).form(&form).send().await.expect("an answer").status().as_u16()
+    }
+
+    /// Decides about a payment that is in review, and yields the page's status.
+    pub(crate) async fn decide(&self, payment: &Value, decision: &str) -> u16 {
+        let page = payment["checkout_url"].as_str().expect("a page");
+        let form = [("decision", decision)];
+        self.http.post(format!("{page}/review")).form(&form).send().await.expect("an answer").status().as_u16()
     }
 
     /// An event about a payment, as the provider writes it.
