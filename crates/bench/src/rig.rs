@@ -34,7 +34,8 @@ pub(crate) struct Scale {
     /// Hotels of 20 room types and 730 days; 5000 is the whole chain [default: 500, or 50 with --quick]
     #[arg(long)]
     hotels: Option<i32>,
-    /// A setting of PostgreSQL besides, such as `wal_compression=off`; may be given several times
+    /// A setting of PostgreSQL besides, of the larger database where there are two, such as `wal_compression=off`; may be
+    /// given several times
     #[arg(long = "set", value_name = "NAME=VALUE", value_parser = setting)]
     settings: Vec<(String, String)>,
 }

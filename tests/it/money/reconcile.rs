@@ -163,7 +163,7 @@ async fn money_that_nobody_told_of_is_found_in_the_file_and_taken_in() {
     let payment = guest.post_until_answered("/v1/payments", page).await;
     assert_eq!(open_payment(&guest, &booked).await["payment_id"], payment["payment_id"]);
     assert_eq!(provider.use_card(&payment, GOOD_CARD).await, 200);
-    // A moment later, for the file tells whole seconds.
+    // What is younger than the grace, a millisecond here, is left for the next run.
     tokio::time::sleep(Duration::from_millis(10)).await;
     assert_eq!(reconcile(&world, "lost").await.0, 1);
     let open = open_cases(&world).await;
