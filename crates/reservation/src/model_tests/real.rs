@@ -1,6 +1,6 @@
 //! The same, asked of the real store and writers.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use futures::future::join_all;
 use jiff::Timestamp;
@@ -21,7 +21,7 @@ use crate::{
     model::{Guest, NewReservation, PaymentMode},
     quote::tests::quote,
     service::Bookings,
-    store::{ChangeOrder, Created, InventoryChange},
+    store::{ChangeOrder, Created, HoldPlace, InventoryChange},
     testing::{World, hotel_id},
     writer::Writer,
 };
@@ -126,7 +126,11 @@ impl Real {
             }
             Op::Sweep { limit } => {
                 let limit = i64::try_from(*limit).expect("few");
-                self.world.store.end_holds(now, limit).await.map_or_else(refused, Answer::Swept)
+                let swept = self.world.store.end_holds(now, HoldPlace::START, limit, &BTreeSet::new()).await;
+                swept.map_or_else(refused, |swept| match swept.stuck.as_slice() {
+                    [] => Answer::Swept(swept.ended),
+                    stuck => Answer::Failed(format!("{stuck:?}")),
+                })
             }
             Op::Set(settings) => self.set(settings).await,
             Op::Retire { hotel, room_type } => {

@@ -4,10 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{Timestamp, civil::Date};
 use jiff_sqlx::ToSqlx;
-use sqlx::PgConnection;
+use sqlx::{FromRow, PgConnection, Row, postgres::PgRow};
 use staymesh_domain::{HotelId, RoomTypeId};
 use staymesh_mesh::telemetry;
-use staymesh_store::outbox;
+use staymesh_store::{StoreError, outbox};
+use uuid::Uuid;
 
 use super::{
     Store,
@@ -26,6 +27,26 @@ use crate::{
 /// Unpaid holds of a room type that are looked at for one on a night. All of them may be on other nights, and whoever is
 /// refused must not wait for tens of thousands to be read: seen to take 90 ms for 48,000.
 const LOOKED_AT: i64 = 1_000;
+
+/// How far a look through the holds that are over has come: they are looked at by the time they end, and by their ids.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HoldPlace(Timestamp, Uuid);
+
+impl HoldPlace {
+    /// Before the first.
+    pub const START: Self = Self(Timestamp::UNIX_EPOCH, Uuid::nil());
+}
+
+/// What became of some holds that were over.
+#[derive(Debug)]
+pub struct EndedHolds {
+    /// How many have ended.
+    pub ended: usize,
+    /// Those that could not be ended, and why; without a reason when it was not tried.
+    pub stuck: Vec<(Uuid, Option<ReservationError>)>,
+    /// Where to go on, when there may be more.
+    pub next: Option<HoldPlace>,
+}
 
 impl Store {
     /// For each of the nights, when the earliest unpaid hold on it ends: the moment from which it is worth trying again.
@@ -79,46 +100,117 @@ impl Store {
         Ok(self.earliest_holds(BTreeSet::from([night])).await?.remove(&night))
     }
 
-    /// Ends holds that are over at `now`, the longest over first, all in one transaction, and tells how many. Holds that
-    /// another replica is ending, or somebody is paying for at this moment, are left to them.
+    /// Ends holds behind `from` that are over at `now`, the longest over first, all in one transaction, or one by one
+    /// when the database refuses one of them. One that cannot be ended keeps none of the others. Those of `aside` are
+    /// passed over, and so are holds that another replica is ending, or somebody is paying for at this moment.
     ///
     /// # Errors
-    /// When the database fails; then none has ended.
-    pub async fn end_holds(&self, now: Timestamp, limit: i64) -> Result<usize, ReservationError> {
+    /// When the database fails; then it is not known how many have ended.
+    pub async fn end_holds(
+        &self,
+        now: Timestamp,
+        from: HoldPlace,
+        limit: i64,
+        aside: &BTreeSet<Uuid>,
+    ) -> Result<EndedHolds, ReservationError> {
         let mut transaction = self.pool.begin().await?;
-        let over = lock_over(&mut transaction, now, limit).await?;
-        let mut changes: Vec<(Reservation, Change)> = Vec::with_capacity(over.len());
-        for booking in over {
-            if let Decision::Change(change) = decide(&booking, &Command::Expire, now)? {
-                changes.push((booking, change));
+        let rows = lock_over(&mut transaction, now, from, limit).await?;
+        let (mut changes, mut stuck) = (Vec::with_capacity(rows.len()), Vec::new());
+        let mut last = from;
+        for row in &rows {
+            last = place_of(row)?;
+            if aside.contains(&last.1) {
+                stuck.push((last.1, None));
+                continue;
+            }
+            match expiry_of(row, now) {
+                Ok(Some(change)) => changes.push(change),
+                Ok(None) => {}
+                Err(error) => stuck.push((last.1, Some(error))),
             }
         }
-        if !changes.is_empty() {
-            write_ends(&mut transaction, &changes).await?;
-        }
-        transaction.commit().await?;
-        Ok(changes.len())
+        let ended = match write_ends(&mut transaction, &changes).await {
+            Ok(()) => {
+                transaction.commit().await?;
+                changes.len()
+            }
+            Err(error) if is_about_a_row(&error) => {
+                transaction.rollback().await?;
+                self.end_one_by_one(&changes, now, &mut stuck).await?
+            }
+            Err(error) => return Err(error),
+        };
+        let next = (i64::try_from(rows.len()) == Ok(limit)).then_some(last);
+        Ok(EndedHolds { ended, stuck, next })
     }
+
+    /// Each in a transaction of its own. Tells how many have ended.
+    async fn end_one_by_one(
+        &self,
+        changes: &[(Reservation, Change)],
+        now: Timestamp,
+        stuck: &mut Vec<(Uuid, Option<ReservationError>)>,
+    ) -> Result<usize, ReservationError> {
+        let mut ended = 0;
+        for (booking, _) in changes {
+            match self.apply(booking.id, &Command::Expire, now).await {
+                Ok(_) => ended += 1,
+                // Somebody has its rows; the next look finds it again.
+                Err(ReservationError::Store(StoreError::Timeout(_) | StoreError::Conflict(_))) => {}
+                Err(error) if is_about_a_row(&error) => stuck.push((booking.id.as_uuid(), Some(error))),
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(ended)
+    }
+}
+
+/// Whether the error may be of one row alone, so that the others are worth trying without it.
+fn is_about_a_row(error: &ReservationError) -> bool {
+    !matches!(
+        error,
+        ReservationError::Store(StoreError::Unavailable(_) | StoreError::Timeout(_) | StoreError::Conflict(_))
+    )
 }
 
 async fn lock_over(
     transaction: &mut PgConnection,
     now: Timestamp,
+    from: HoldPlace,
     limit: i64,
-) -> Result<Vec<Reservation>, ReservationError> {
-    let rows: Vec<ReservationRow> = sqlx::query_as(
+) -> Result<Vec<PgRow>, ReservationError> {
+    let rows = sqlx::query(
         "select * from reservation
-         where status = 'pending_payment' and hold_expire_time <= $1
-         order by hold_expire_time limit $2 for no key update skip locked",
+         where status = 'pending_payment' and hold_expire_time <= $1 and (hold_expire_time, reservation_id) > ($2, $3)
+         order by hold_expire_time, reservation_id limit $4 for no key update skip locked",
     )
     .bind(now.to_sqlx())
+    .bind(from.0.to_sqlx())
+    .bind(from.1)
     .bind(limit)
     .fetch_all(transaction)
     .await?;
-    rows.into_iter().map(|row| Ok(row.try_into()?)).collect()
+    Ok(rows)
+}
+
+fn place_of(row: &PgRow) -> Result<HoldPlace, ReservationError> {
+    let end: jiff_sqlx::Timestamp = row.try_get("hold_expire_time")?;
+    Ok(HoldPlace(end.to_jiff(), row.try_get("reservation_id")?))
+}
+
+/// The end of a hold, read and judged by itself.
+fn expiry_of(row: &PgRow, now: Timestamp) -> Result<Option<(Reservation, Change)>, ReservationError> {
+    let booking = Reservation::try_from(ReservationRow::from_row(row)?)?;
+    Ok(match decide(&booking, &Command::Expire, now)? {
+        Decision::Change(change) => Some((booking, change)),
+        _ => None,
+    })
 }
 
 async fn write_ends(transaction: &mut PgConnection, changes: &[(Reservation, Change)]) -> Result<(), ReservationError> {
+    if changes.is_empty() {
+        return Ok(());
+    }
     let mut free: BTreeMap<Night, i32> = BTreeMap::new();
     for (booking, _) in changes {
         for night in nights_of(booking) {

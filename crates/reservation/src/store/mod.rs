@@ -19,6 +19,7 @@ use staymesh_store::StoreConfig;
 pub use admit::Created;
 pub use availability::NightLeft;
 pub use change::{Applied, ChangeOrder};
+pub use holds::{EndedHolds, HoldPlace};
 pub use inventory::{InventoryChange, InventoryNight, PlanKey};
 pub use read::ListFilter;
 

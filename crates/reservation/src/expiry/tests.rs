@@ -1,0 +1,106 @@
+//! Holds that cannot be ended, among others.
+
+use jiff::{Timestamp, ToSpan};
+
+use super::*;
+use crate::{
+    extend,
+    model::{PaymentMode, Reservation},
+    testing::World,
+};
+
+/// A database with holds that are over, the first of them the longest.
+async fn over(holds: i32) -> (World, Vec<Reservation>) {
+    let world = World::new().await;
+    let first = extend::today(Timestamp::now()).saturating_add(30.days());
+    world.sell(7, first, holds, 10).await.expect("inventory");
+    let mut booked = Vec::new();
+    for night in 0..holds {
+        let from = first.saturating_add(night.days());
+        booked.push(world.book(7, from, 1, PaymentMode::GuestPays).await.expect("booked"));
+    }
+    world.tamper("update reservation set hold_expire_time = now() - interval '1 hour' + (check_in - current_date) * interval '1 second'").await;
+    (world, booked)
+}
+
+async fn end(world: &World, from: HoldPlace, limit: i64, aside: &BTreeSet<Uuid>) -> EndedHolds {
+    world.store.end_holds(Timestamp::now(), from, limit, aside).await.expect("ends")
+}
+
+const CANCELLED: &str = "select count(*) from reservation where status = 'cancelled'";
+const RESERVED: &str = "select sum(total_reserved) from room_type_inventory";
+
+/// What is wrong with a hold, and what is said of it.
+const WRONG: [(&str, &str); 4] = [
+    ("update reservation set price = '{}' where reservation_id = 'ID'", "column \"price\" does not decode"),
+    (
+        "update reservation set price = jsonb_set(price, '{currency}', '\"XXQ\"') where reservation_id = 'ID'",
+        "currency",
+    ),
+    // A night that has lost count: releasing it would make it negative.
+    (
+        "update room_type_inventory set total_reserved = 0 where stay_date = (select check_in from reservation where reservation_id = 'ID')",
+        "room_type_inventory_not_overbooked",
+    ),
+    ("update reservation set rooms = 0 where reservation_id = 'ID'", "rooms"),
+];
+
+#[tokio::test]
+async fn a_hold_that_cannot_be_ended_keeps_none_of_the_others() {
+    for (wrong, told) in WRONG {
+        for bad in 0..3 {
+            let (world, holds) = over(3).await;
+            let id = holds[bad].id.as_uuid();
+            world.tamper("alter table reservation drop constraint reservation_rooms_in_bounds").await;
+            world.tamper(&wrong.replace("ID", &id.to_string())).await;
+            let done = end(&world, HoldPlace::START, 500, &BTreeSet::new()).await;
+            assert_eq!(done.ended, 2, "{wrong}: {done:?}");
+            let [(stuck, Some(error))] = done.stuck.as_slice() else { panic!("{wrong}: {done:?}") };
+            assert_eq!(*stuck, id);
+            assert!(cause(error).contains(told), "{told} is not in {}", cause(error));
+            assert_eq!(world.count(CANCELLED).await, 2);
+            assert_eq!(world.count("select count(*) from outbox").await, 2);
+        }
+    }
+}
+
+#[tokio::test]
+async fn however_many_cannot_be_ended_the_look_goes_on_behind_them() {
+    let (world, holds) = over(8).await;
+    let six: Vec<_> = holds[..6].iter().map(|hold| format!("'{}'", hold.id)).collect();
+    world.tamper(&format!("update reservation set price = '{{}}' where reservation_id in ({})", six.join(", "))).await;
+    let (mut place, mut ended, mut stuck) = (Some(HoldPlace::START), 0, BTreeSet::new());
+    for _ in 0..5 {
+        let Some(from) = place else { break };
+        let done = end(&world, from, 2, &BTreeSet::new()).await;
+        ended += done.ended;
+        stuck.extend(done.stuck.into_iter().map(|(id, _)| id));
+        place = done.next;
+    }
+    assert_eq!((place, ended, stuck.len()), (None, 2, 6));
+    // Those that are known are passed over without being looked at, and counted all the same.
+    let done = end(&world, HoldPlace::START, 500, &stuck).await;
+    assert_eq!((done.ended, done.stuck.len(), done.next), (0, 6, None));
+    assert!(done.stuck.iter().all(|(_, error)| error.is_none()));
+}
+
+#[tokio::test]
+async fn the_sweeper_ends_what_can_be_ended_and_tries_the_rest_again_later() {
+    let (world, holds) = over(4).await;
+    let price = format!("update reservation set price = '{{}}' where reservation_id = '{}'", holds[0].id);
+    world.tamper(&price).await;
+    let stop = CancellationToken::new();
+    let mut sweeper = Sweeper { store: world.store.clone(), wake: Wake::default(), aside: Aside::new() };
+    sweeper.sweep(&stop).await.expect("sweeps");
+    assert_eq!((world.count(CANCELLED).await, world.count(RESERVED).await), (3, 1));
+    assert_eq!(sweeper.aside.holds, BTreeSet::from([holds[0].id.as_uuid()]));
+    // Somebody has put it right: it ends with the next try, and not before.
+    let right = holds[1].id;
+    world.tamper(&format!("update reservation set price = (select price from reservation where reservation_id = '{right}') where reservation_id = '{}'", holds[0].id)).await;
+    sweeper.sweep(&stop).await.expect("sweeps");
+    assert_eq!(world.count(CANCELLED).await, 3);
+    sweeper.aside.since = Instant::now().checked_sub(TRY_STUCK_EVERY).expect("the machine runs for longer");
+    sweeper.sweep(&stop).await.expect("sweeps");
+    assert_eq!((world.count(CANCELLED).await, world.count(RESERVED).await), (4, 0));
+    assert!(sweeper.aside.holds.is_empty());
+}

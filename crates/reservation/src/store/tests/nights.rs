@@ -1,0 +1,65 @@
+//! What staff put on sale, and the daily job.
+
+use super::*;
+
+#[tokio::test]
+async fn inventory_cannot_go_below_what_is_reserved_and_a_reserved_hotel_cannot_be_retired() {
+    let world = World::with_rooms(10).await;
+    let booking = world.book(&world.order(3, 4, 5)).await.expect("booked");
+    assert!(matches!(world.set_inventory(0, 10, 4, 10).await, Err(ReservationError::BelowReserved)));
+    let today = extend::today(Timestamp::now());
+    let retire = || world.store.retire(world.hotel, None, today);
+    assert!(matches!(retire().await, Err(ReservationError::HasFutureReservations)));
+    world.apply(booking.id, Command::Cancel, Timestamp::now()).await.expect("cancelled");
+    retire().await.expect("nothing is reserved");
+    assert!(matches!(world.book(&world.order(3, 4, 1)).await, Err(ReservationError::SoldOut { .. })));
+}
+
+#[tokio::test]
+async fn the_daily_job_fills_two_years_once_and_never_shrinks() {
+    let world = World::with_rooms(10).await;
+    let stay = world.nights(0, 2);
+    let change = InventoryChange {
+        room_type_id: world.room_type,
+        nights: DateRange::new(stay.check_in(), stay.check_out()).expect("a range"),
+        total_inventory: 10,
+        overbooking_percent: 10,
+        for_future_nights: true,
+    };
+    world.store.set_inventory(world.hotel, &[change]).await.expect("inventory");
+    let now = Timestamp::now();
+    let run = || extend::run(&world.store, now, |_, _| {});
+    let (first, second) = tokio::join!(run(), run());
+    let new = first.expect("runs").nights + second.expect("runs").nights;
+    let all = world.count("select count(*) from room_type_inventory").await;
+    assert_eq!(i64::try_from(new), Ok(all - 10), "two runs at once fill each night once");
+    assert_eq!(extend::run(&world.store, now, |_, _| {}).await.expect("runs").nights, 0);
+    let earlier = now - SignedDuration::from_hours(24 * 10);
+    extend::run(&world.store, earlier, |_, _| {}).await.expect("runs");
+    assert_eq!(world.count("select count(*) from room_type_inventory").await, all);
+}
+
+#[tokio::test]
+async fn bulk_changes_in_any_order_and_bookings_never_wait_in_a_circle() {
+    let world = Arc::new(World::with_rooms(1000).await);
+    let change = |from, until| {
+        let stay = world.nights(from, until);
+        InventoryChange {
+            room_type_id: world.room_type,
+            nights: DateRange::new(stay.check_in(), stay.check_out()).expect("a range"),
+            total_inventory: 1000,
+            overbooking_percent: 10,
+            for_future_nights: true,
+        }
+    };
+    let changes = [change(6, 10), change(0, 3)];
+    let bulk = join_all((0..20).map(|_| world.store.set_inventory(world.hotel, &changes)));
+    let bookings = join_all((0..60).map(|_| {
+        let order = world.order(0, 9, 1);
+        let world = world.clone();
+        async move { world.book(&order).await }
+    }));
+    let (bulk, bookings) = tokio::join!(bulk, bookings);
+    assert!(bulk.iter().all(Result::is_ok), "{bulk:?}");
+    assert!(bookings.iter().all(Result::is_ok), "{bookings:?}");
+}
