@@ -1,4 +1,5 @@
-//! Many want the same (R10, R12, R13), over gRPC through the edge.
+//! Many want the same (R10, R12, R13), over gRPC through the edge. Whoever wants very many rooms at once is a partner: a
+//! guest may not hold them.
 
 use std::sync::{
     Arc,
@@ -93,7 +94,7 @@ async fn active(world: &World<'_>, hotel: HotelFixture) -> usize {
 async fn of_a_thousand_requests_by_64_clients_for_a_hundred_rooms_110_win() {
     let world = World::shared().await;
     let hotel = world.hotel(100).await;
-    let guest = world.guest().await;
+    let guest = world.partner().await;
     let stay = Stay::ahead(40, 3);
     let forms = Arc::new(forms(&world, &guest, hotel, &vec![stay.clone(); 1000]).await);
     let next = Arc::new(AtomicUsize::new(0));
@@ -140,7 +141,7 @@ async fn a_stay_with_one_night_short_books_nothing() {
 async fn stays_that_overlap_in_both_orders_all_end() {
     let world = World::shared().await;
     let hotel = world.hotel(300).await;
-    let guest = world.guest().await;
+    let guest = world.partner().await;
     let early = Stay::ahead(40, 7);
     let late = Stay::ahead(44, 7);
     let stays: Vec<Stay> = (0..200).map(|n| if n % 2 == 0 { early.clone() } else { late.clone() }).collect();

@@ -32,6 +32,13 @@ pub struct Config {
     /// How long an unpaid booking holds its rooms.
     #[arg(long, env = "STAYMESH_HOLD", default_value = "15m", value_parser = parse_duration)]
     pub hold: Duration,
+    /// Rooms that a guest may hold without having paid for them, in all unpaid bookings together; 0 is no limit. As many
+    /// as one booking may have, unless there is a reason for less.
+    #[arg(long, env = "STAYMESH_GUEST_UNPAID_ROOMS", default_value_t = 50)]
+    pub guest_unpaid_rooms: u32,
+    /// The same of a partner's program whose guests pay by themselves.
+    #[arg(long, env = "STAYMESH_PARTNER_UNPAID_ROOMS", default_value_t = 1000)]
+    pub partner_unpaid_rooms: u32,
     /// Lanes that bookings are dealt to by hotel, each with one transaction at a time.
     #[arg(long, env = "STAYMESH_WRITER_LANES", default_value_t = 4)]
     pub writer_lanes: usize,

@@ -34,6 +34,20 @@ pub enum ReservationError {
         /// Guests that may sleep in one room.
         max_occupancy: i32,
     },
+    /// The account holds too many rooms that are not paid for.
+    #[error(
+        "{held} rooms are held unpaid, and with {wanted} more they would be more than {limit}; pay or cancel first"
+    )]
+    TooManyUnpaidRooms {
+        /// The most that it may hold.
+        limit: i64,
+        /// What it holds.
+        held: i64,
+        /// What it asked for.
+        wanted: i64,
+        /// When it holds few enough, if nobody pays or cancels before; none when that would not help.
+        enough_free_at: Option<Timestamp>,
+    },
     /// The id came before with other content or from somebody else.
     #[error("the reservation id was used before for something else")]
     IdReused,
@@ -102,6 +116,14 @@ impl From<ReservationError> for Problem {
             E::TooManyGuests { max_occupancy, .. } => {
                 Self::new(Reason::TooManyGuests, text).with("max_occupancy", max_occupancy)
             }
+            E::TooManyUnpaidRooms { limit, held, enough_free_at, .. } => {
+                let problem =
+                    Self::new(Reason::TooManyUnpaidRooms, text).with("limit_rooms", limit).with("held_rooms", held);
+                match enough_free_at {
+                    Some(end) => problem.with("hold_expire_time", end).retry_after(seconds_until(end)),
+                    None => problem,
+                }
+            }
             E::IdReused => Self::new(Reason::ReservationIdReused, text),
             E::NotFound => Self::new(Reason::ReservationNotFound, text),
             E::IllegalTransition { from, to } => {
@@ -130,11 +152,15 @@ fn sold_out(stay_date: Option<Date>, hold_expire_time: Option<Timestamp>) -> Pro
     let Some(end) = hold_expire_time else {
         return Problem::new(Reason::RoomSoldOut, format!("sold out on {date}")).with("stay_date", date);
     };
-    let wait = Duration::try_from(end.duration_since(Timestamp::now())).unwrap_or_default();
-    // Rounded up: not a moment too soon.
-    let wait = Duration::from_secs(wait.as_secs() + 1);
+    let wait = seconds_until(end);
     let text = format!("sold out on {date}; somebody is paying, try again in {} s", wait.as_secs());
     Problem::new(Reason::RoomSoldOut, text).with("stay_date", date).with("hold_expire_time", end).retry_after(wait)
+}
+
+/// How long it is until then, rounded up: not a moment too soon.
+fn seconds_until(end: Timestamp) -> Duration {
+    let wait = Duration::try_from(end.duration_since(Timestamp::now())).unwrap_or_default();
+    Duration::from_secs(wait.as_secs() + 1)
 }
 
 impl From<ReservationError> for GrpcStatus {

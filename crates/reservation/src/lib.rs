@@ -57,7 +57,7 @@ use tonic::service::Routes;
 pub use config::{Config, OfferKeys};
 pub use error::ReservationError;
 pub use model::{CancellationReason, Guest, NewReservation, PaymentMode, Reservation, Status};
-pub use service::{Bookings, Hotels, Rates, RoomTypeInfo, Service};
+pub use service::{Bookings, Hotels, Rates, RoomTypeInfo, Service, UnpaidRooms};
 pub use writer::Writer;
 
 /// The migrations of the reservation database.
@@ -89,6 +89,7 @@ pub async fn serve(config: Config, stop: CancellationToken) -> Result<(), NodeEr
         rates: Box::new(rates),
         offers: offer_token::OfferSigner::new(&config.offer_keys),
         hold: config.hold,
+        unpaid: UnpaidRooms::new(config.guest_unpaid_rooms, config.partner_unpaid_rooms, config.hold),
         wake: wake.clone(),
     });
 

@@ -107,6 +107,8 @@ reasons! {
     NotOnSale = "NOT_ON_SALE", FailedPrecondition;
     /// More guests than may sleep in the rooms.
     TooManyGuests = "TOO_MANY_GUESTS", FailedPrecondition;
+    /// The account holds too many rooms that are not paid for; pay, cancel, or try again after `RetryInfo`.
+    TooManyUnpaidRooms = "TOO_MANY_UNPAID_ROOMS", ResourceExhausted;
     /// The reservation id came before with other content, or belongs to somebody else.
     ReservationIdReused = "RESERVATION_ID_REUSED", FailedPrecondition;
     /// There is no such reservation, or it is somebody else's.

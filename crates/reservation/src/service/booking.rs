@@ -41,12 +41,14 @@ impl Service {
         let unexpired = offer.require_unexpired(now);
         let new = self.new_reservation(offer, order, now)?;
         if let Err(expired) = unexpired {
-            return match self.store.get(new.id).await? {
-                Some(known) if known.content_hash == new.content_hash => Ok(known),
-                Some(_) => Err(ReservationError::IdReused),
-                None => Err(expired.into()),
-            };
+            return self.known_or(&new, expired.into()).await;
         }
+        // Kept until the answer is there.
+        let _let_through = match self.unpaid.admit(&self.store, caller.role, &new, now).await {
+            Ok(let_through) => let_through,
+            Err(refused @ ReservationError::TooManyUnpaidRooms { .. }) => return self.known_or(&new, refused).await,
+            Err(error) => return Err(error),
+        };
         match self.bookings.book(new).await? {
             Created::New(reservation) => {
                 if reservation.payment_mode == PaymentMode::PartnerCollects {
@@ -56,6 +58,15 @@ impl Service {
                 Ok(reservation)
             }
             Created::Repeat(reservation) => Ok(reservation),
+        }
+    }
+
+    /// What became of the same order before; what is said of a new one when there is none.
+    async fn known_or(&self, new: &NewReservation, error: ReservationError) -> Result<Reservation, ReservationError> {
+        match self.store.get(new.id).await? {
+            Some(known) if known.content_hash == new.content_hash => Ok(known),
+            Some(_) => Err(ReservationError::IdReused),
+            None => Err(error),
         }
     }
 

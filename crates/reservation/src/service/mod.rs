@@ -4,6 +4,7 @@ mod booking;
 mod inventory;
 mod neighbours;
 mod offers;
+mod unpaid;
 
 use std::time::Duration;
 
@@ -20,6 +21,8 @@ pub(crate) use booking::{Order, list_scope};
 pub(crate) use neighbours::{HotelClient, RateClient};
 pub use neighbours::{Hotels, Rates, RoomTypeInfo};
 pub(crate) use offers::Wish;
+pub(crate) use unpaid::Unpaid;
+pub use unpaid::UnpaidRooms;
 
 /// The rules, with what they need.
 pub struct Service {
@@ -35,6 +38,8 @@ pub struct Service {
     pub offers: OfferSigner,
     /// How long an unpaid booking holds its rooms.
     pub hold: Duration,
+    /// How many rooms an account may hold unpaid.
+    pub unpaid: UnpaidRooms,
     /// Rings the relay.
     pub wake: Wake,
 }

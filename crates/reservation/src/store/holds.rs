@@ -20,6 +20,7 @@ use crate::{
     error::ReservationError,
     lifecycle::{Change, Command, Decision, decide},
     model::Reservation,
+    service::Unpaid,
     settlement::CANCELLED,
     writer::Night,
 };
@@ -100,6 +101,39 @@ impl Store {
         Ok(self.earliest_holds(BTreeSet::from([night])).await?.remove(&night))
     }
 
+    /// What an account holds unpaid at `now`, but for the bookings named; none of it has an id that was made before
+    /// `oldest`. Also tells when no more than `spare` rooms of it are left, if nobody pays or cancels before.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub(crate) async fn unpaid(
+        &self,
+        owner: &str,
+        oldest: Timestamp,
+        now: Timestamp,
+        but: &[Uuid],
+        spare: i64,
+    ) -> Result<Unpaid, ReservationError> {
+        let (rooms, enough_free_at): (i64, Option<jiff_sqlx::Timestamp>) = sqlx::query_as(
+            "with held as (
+                 select hold_expire_time, sum(rooms) over () as rooms,
+                     sum(rooms) over (order by hold_expire_time, reservation_id) as freed
+                 from reservation
+                 where owner = $1 and reservation_id > $2 and status = 'pending_payment' and hold_expire_time > $3
+                     and reservation_id <> all ($4)
+             )
+             select coalesce(max(rooms), 0)::bigint, min(hold_expire_time) filter (where rooms - freed <= $5) from held",
+        )
+        .bind(owner)
+        .bind(first_id_at(oldest))
+        .bind(now.to_sqlx())
+        .bind(but)
+        .bind(spare)
+        .fetch_one(&self.pool)
+        .await?;
+        Ok(Unpaid { rooms, enough_free_at: enough_free_at.map(jiff_sqlx::Timestamp::to_jiff) })
+    }
+
     /// Ends holds behind `from` that are over at `now`, the longest over first, all in one transaction, or one by one
     /// when the database refuses one of them. One that cannot be ended keeps none of the others. Those of `aside` are
     /// passed over, and so are holds that another replica is ending, or somebody is paying for at this moment.
@@ -163,6 +197,11 @@ impl Store {
         }
         Ok(ended)
     }
+}
+
+/// Ids begin with the milliseconds since 1970 at which they were made, so every id of that moment and later is greater.
+fn first_id_at(time: Timestamp) -> Uuid {
+    Uuid::from_u128(u128::try_from(time.as_millisecond()).unwrap_or(0) << 80)
 }
 
 /// Whether the error may be of one row alone, so that the others are worth trying without it.

@@ -15,7 +15,10 @@ use super::*;
 use crate::{
     MIGRATOR, extend,
     offer_token::OfferSigner,
-    service::neighbours::{MockHotels, MockRates},
+    service::{
+        UnpaidRooms,
+        neighbours::{MockHotels, MockRates},
+    },
     store::{InventoryChange, Store},
     writer::Writer,
 };
@@ -91,6 +94,7 @@ async fn service(hotels: MockHotels, rates: MockRates) -> (Service, Wish, TestDa
         rates: Box::new(rates),
         offers: OfferSigner::new(&keys),
         hold: std::time::Duration::from_mins(15),
+        unpaid: UnpaidRooms::unlimited(),
         wake: Wake::default(),
     };
     let wish = Wish { hotel_id, stay, rooms: RoomCount::ONE, guests: GuestCount::try_from(2).expect("guests") };
