@@ -68,14 +68,17 @@ const TRANSACTIONS: &str = ranked!(
 /// What must be in the ledger of payments and refunds, line by line, against what is. The parts of a payment's refunds
 /// are compared in sum: that is what each refund completes.
 const PAYMENTS: &str = ranked!(
-    "with payment as (
+    "with refunded as (
          select payment_order.*, coalesce(asked, 0) as asked, coalesce(back, 0) as back,
-             div(tax_minor::numeric * coalesce(asked, 0), amount_minor) as tax_back,
-             div(commission_minor::numeric * coalesce(asked, 0), amount_minor) as commission_back
+             div(tax_minor::numeric * coalesce(asked, 0), amount_minor) as tax_back
          from payment_order left join (
              select payment_id, sum(amount_minor) as asked, sum(amount_minor) filter (where status = 'SUCCEEDED') as back
              from refund where payment_id between $1 and $2 group by payment_id) refunds using (payment_id)
          where payment_id between $1 and $2
+     ), payment as (
+         select refunded.*,
+             div(commission_minor::numeric * (asked - tax_back), greatest(amount_minor - tax_minor, 1)) as commission_back
+         from refunded
      ), line (payment_id, reservation_id, currency, source_id, posting, account, hotel_id, minor) as (
          select payment_id, reservation_id, currency, payment_id, line.*
          from payment cross join lateral (values

@@ -5,8 +5,7 @@ use staymesh_domain::Money;
 /// Ten thousand basis points are the whole.
 const WHOLE: i128 = 10_000;
 
-/// Who gets how much of an amount, in minor units. The parts of a sale are not negative; of a small refund the hotel's
-/// may be, see [`Parts::refund`].
+/// Who gets how much of an amount, in minor units. No part of a sale or of a refund is negative.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Parts {
     /// The hotel's: what the others leave.
@@ -47,8 +46,7 @@ impl Parts {
     /// that is more than the sale.
     ///
     /// Each refund takes what is missing to the parts of all that has gone back by then, so nothing drifts however many
-    /// there are, and the last reverses every part to the unit. That may make a part of a single small refund one unit
-    /// less than nothing.
+    /// there are, and the last reverses every part to the unit.
     pub fn refund(&self, before: i64, amount: i64) -> Option<Self> {
         let (then, now) = (self.reversed(before)?, self.reversed(before.checked_add(amount)?)?);
         (amount >= 0).then_some(Self {
@@ -58,20 +56,26 @@ impl Parts {
         })
     }
 
-    /// What has gone back of each part after refunds of so much in total: its share, rounded down; the rest is the
-    /// hotel's.
+    /// What has gone back of each part after refunds of so much in total: of the taxes their share, rounded down; of the
+    /// commission its share of the rest, rounded down, as it is one of the price before taxes; all else is the hotel's.
+    ///
+    /// With one unit more either the taxes grow by it, or the rest does, and of the rest again either the commission or
+    /// the hotel's. So no part ever shrinks. (Were both shares of the whole, both might grow by the same unit, and the
+    /// hotel's would have to give one back.)
     fn reversed(&self, refunded: i64) -> Option<Self> {
         let total = self.total();
         if !(0..=total).contains(&refunded) {
             return None;
         }
-        let share = |part: i64| {
-            let share = i128::from(part) * i128::from(refunded) / i128::from(total.max(1));
-            i64::try_from(share).ok()
-        };
-        let (tax, commission) = (share(self.tax)?, share(self.commission)?);
+        let tax = share(self.tax, refunded, total)?;
+        let commission = share(self.commission, refunded - tax, total - self.tax)?;
         Some(Self { hotel: refunded - tax - commission, tax, commission })
     }
+}
+
+/// What `part` of `whole` comes to when only so much of the whole is there, rounded down.
+fn share(part: i64, some: i64, whole: i64) -> Option<i64> {
+    i64::try_from(i128::from(part) * i128::from(some) / i128::from(whole.max(1))).ok()
 }
 
 #[cfg(test)]
@@ -132,9 +136,42 @@ pub(super) mod tests {
         assert_eq!(thirds[0], Parts { hotel: 2834, tax: 633, commission: 499 });
         assert_eq!(thirds[1], Parts { hotel: 2833, tax: 633, commission: 500 });
         assert_eq!(thirds[2], Parts { hotel: 2833, tax: 634, commission: 501 });
+        // One unit at a time, of a sale whose taxes and commission grow at the same moments: each time one part has it.
+        let even = Parts { hotel: 2, tax: 1, commission: 1 };
+        let steps = [0, 1, 2, 3].map(|before| even.refund(before, 1).unwrap());
+        let one = |hotel, tax, commission| Parts { hotel, tax, commission };
+        assert_eq!(steps, [one(1, 0, 0), one(1, 0, 0), one(0, 0, 1), one(0, 1, 0)]);
         for (before, amount) in [(0, 11_901), (11_900, 1), (5000, -1), (-1, 1), (i64::MAX, i64::MAX), (0, i64::MIN)] {
             assert_eq!(sale.refund(before, amount), None, "{before} {amount}");
         }
+    }
+
+    /// What is there of each part.
+    fn each(parts: Parts) -> [i64; 3] {
+        [parts.hotel, parts.tax, parts.commission]
+    }
+
+    /// Refunds that stop here on their way from nothing to all: each has as much as it says, no part of it is negative,
+    /// none of the sale's parts is ever exceeded or far from its exact share, and in the end all of it has gone back.
+    fn require_sane(sale: Parts, mut stops: Vec<i64>) -> Result<(), TestCaseError> {
+        let total = sale.total();
+        stops.sort_unstable();
+        stops.push(total);
+        let (mut back, mut before) = ([0; 3], 0);
+        for stop in stops {
+            let refund = sale.refund(before, stop - before).unwrap();
+            prop_assert_eq!(refund.total(), stop - before);
+            prop_assert!(each(refund).iter().all(|part| *part >= 0), "{:?} of {:?} at {}", refund, sale, before);
+            back = [0, 1, 2].map(|part| back[part] + each(refund)[part]);
+            for (back, whole) in back.iter().zip(each(sale)) {
+                prop_assert!(*back <= whole, "{} of {:?}", back, sale);
+                let error = i128::from(*back) * i128::from(total) - i128::from(whole) * i128::from(stop);
+                prop_assert!(error.abs() < 2 * i128::from(total), "{:?} at {}", sale, stop);
+            }
+            before = stop;
+        }
+        prop_assert_eq!(back, each(sale));
+        Ok(())
     }
 
     proptest! {
@@ -143,32 +180,18 @@ pub(super) mod tests {
             sale in any_parts(),
             cuts in prop::collection::vec(any::<prop::sample::Index>(), 0..30),
         ) {
-            let total = sale.total();
-            // Where the sum of refunds stops on its way from nothing to all.
-            let place = |cut: &prop::sample::Index| {
-                i64::try_from(cut.index(usize::try_from(total).unwrap() + 1)).unwrap()
-            };
-            let mut stops: Vec<i64> = cuts.iter().map(place).collect();
-            stops.sort_unstable();
-            stops.push(total);
-            let (mut back, mut before) = (Parts { hotel: 0, tax: 0, commission: 0 }, 0);
-            for stop in stops {
-                let refund = sale.refund(before, stop - before).unwrap();
-                prop_assert_eq!(refund.total(), stop - before);
-                prop_assert!(refund.tax >= 0 && refund.commission >= 0 && refund.hotel >= -1);
-                back = Parts {
-                    hotel: back.hotel + refund.hotel,
-                    tax: back.tax + refund.tax,
-                    commission: back.commission + refund.commission,
-                };
-                // Never more than there was, and each part within two units of its exact share.
-                prop_assert!(back.tax <= sale.tax && back.commission <= sale.commission);
-                let exact = i128::from(sale.hotel) * i128::from(stop);
-                let error = i128::from(back.hotel) * i128::from(total) - exact;
-                prop_assert!((0..2 * i128::from(total)).contains(&error));
-                before = stop;
-            }
-            prop_assert_eq!(back, sale);
+            // Anywhere, and each of them followed by a refund of one unit.
+            let size = usize::try_from(sale.total()).unwrap() + 1;
+            let places = cuts.iter().map(|cut| i64::try_from(cut.index(size)).unwrap());
+            require_sane(sale, places.flat_map(|place| [place, (place + 1).min(sale.total())]).collect())?;
+        }
+
+        #[test]
+        fn a_unit_at_a_time_no_part_of_a_refund_is_negative(
+            total in 1..=2_000_i64, tax_percent in 0..=100_i64, rate in prop_oneof![Just(1500_u16), 0..=10_000_u16],
+        ) {
+            let sale = Parts::with_commission(total, total * tax_percent / 100, rate).unwrap();
+            require_sane(sale, (0..total).collect())?;
         }
 
         #[test]
