@@ -6,7 +6,7 @@ use prost_reflect::{
 use staymesh_api::options::v1::Gateway;
 use staymesh_mesh::auth::{AccessTable, Rule};
 
-use crate::EdgeError;
+use crate::{EdgeError, template};
 
 /// The services of the contract.
 #[derive(Debug)]
@@ -46,6 +46,8 @@ pub(crate) struct Binding {
     pub(crate) template: String,
     /// What the body is in JSON, if there is one.
     pub(crate) body: Option<MessageDescriptor>,
+    /// The fields that are in the path, in every spelling that a query parameter might have of them.
+    pub(crate) in_path: Vec<String>,
 }
 
 impl Contract {
@@ -118,11 +120,27 @@ fn bindings(rule: &DynamicMessage, input: &MessageDescriptor) -> Vec<Binding> {
         [("get", "GET"), ("put", "PUT"), ("post", "POST"), ("delete", "DELETE"), ("patch", "PATCH")];
     let own = VERBS.iter().filter_map(|(field, verb)| {
         let template = text(rule, field).filter(|_| rule.has_field_by_name(field))?;
-        Some(Binding { verb, template, body: body(rule, input) })
+        let in_path = template::variables(&template).flat_map(|path| spellings(input, path)).collect();
+        Some(Binding { verb, body: body(rule, input), in_path, template })
     });
     let more = rule.get_field_by_name("additional_bindings");
     let more = more.iter().filter_map(|value| value.as_list()).flatten().filter_map(Value::as_message);
     own.chain(more.flat_map(|rule| bindings(rule, input))).collect()
+}
+
+/// The names of a field as a query parameter: of each step on the way to it that of the contract and that of JSON.
+fn spellings(input: &MessageDescriptor, path: &str) -> Vec<String> {
+    let (step, rest) = path.split_once('.').map_or((path, None), |(step, rest)| (step, Some(rest)));
+    let Some(field) = input.get_field_by_name(step) else { return Vec::new() };
+    let mut names = vec![field.name().to_owned(), field.json_name().to_owned()];
+    names.dedup();
+    match (rest, field.kind()) {
+        (Some(rest), Kind::Message(message)) => {
+            let inside = spellings(&message, rest);
+            names.iter().flat_map(|name| inside.iter().map(move |inside| format!("{name}.{inside}"))).collect()
+        }
+        _ => names,
+    }
 }
 
 /// The message that a body in JSON is: the request, or a field of it. A raw body is none.
@@ -171,8 +189,21 @@ mod tests {
         assert_eq!(get.response_body.as_deref(), Some("hotel"));
         assert_eq!((get.bindings[0].verb, get.bindings[0].template.as_str()), ("GET", "/v1/hotels/{hotel_id}"));
 
+        assert_eq!(get.bindings[0].in_path, ["hotel_id", "hotelId"]);
+
         let create = method("/staymesh.reservation.v1.ReservationService/CreateReservation");
         assert!(!create.anonymous);
         assert_eq!((create.bindings[0].verb, create.bindings[0].template.as_str()), ("POST", "/v1/reservations"));
+        assert!(create.bindings[0].in_path.is_empty());
+    }
+
+    #[test]
+    fn a_field_has_every_spelling_of_the_way_to_it() {
+        let pool = DescriptorPool::decode(staymesh_api::DESCRIPTOR_SET).expect("the contract can be read");
+        let update = pool.get_message_by_name("staymesh.hotel.v1.UpdateHotelRequest").expect("the message exists");
+        assert_eq!(spellings(&update, "hotel_id"), ["hotel_id", "hotelId"]);
+        assert_eq!(spellings(&update, "hotel.star_rating"), ["hotel.star_rating", "hotel.starRating"]);
+        assert_eq!(spellings(&update, "update_mask.paths"), ["update_mask.paths", "updateMask.paths"]);
+        assert!(spellings(&update, "hotel.stars").is_empty() && spellings(&update, "").is_empty());
     }
 }

@@ -1,11 +1,15 @@
-//! What the transcoder leaves undone: refusing unknown fields of a body, unwrapping answers, `Retry-After`.
+//! What the transcoder leaves undone: refusing unknown fields of a body and parameters that contradict the path,
+//! unwrapping answers, `Retry-After`.
 
 use std::{collections::BTreeMap, fmt::Write};
 
 use prost_reflect::{FieldDescriptor, Kind, MessageDescriptor};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
-use crate::{bootstrap::typed, contract::Contract};
+use crate::{
+    bootstrap::typed,
+    contract::{Binding, Contract},
+};
 
 /// The filter's name is also where Envoy looks for a route's metadata for it.
 const FILTER: &str = "envoy.filters.http.lua";
@@ -21,9 +25,17 @@ pub(crate) fn filter(contract: &Contract) -> Value {
     })
 }
 
-/// The metadata of a route whose requests in JSON are this message.
-pub(crate) fn request_body(message: &MessageDescriptor) -> Value {
-    json!({"filter_metadata": {FILTER: {"request_body": message.full_name()}}})
+/// The metadata of a route for requests of this form.
+pub(crate) fn request(binding: &Binding) -> Value {
+    let mut known = Map::new();
+    if let Some(message) = &binding.body {
+        known.insert("request_body".to_owned(), json!(message.full_name()));
+    }
+    if !binding.in_path.is_empty() {
+        let names: Map<String, Value> = binding.in_path.iter().map(|name| (name.clone(), json!(true))).collect();
+        known.insert("in_path".to_owned(), names.into());
+    }
+    json!({"filter_metadata": {FILTER: known}})
 }
 
 /// The metadata of a route whose answers in JSON are the value of this field alone.

@@ -77,7 +77,7 @@ const REPLIES: [LocalReply; 12] = [
         message: "the service does not answer; try again",
         retry: true,
     },
-    // What is not known by the contract is named by the transcoder and by our own check of names.
+    // What is not known by the contract is named by the transcoder and by our own checks of names.
     LocalReply::new(
         "response.code == 400 \
             && (response.code_details.contains('transcode') || response.code_details == 'lua_response')",

@@ -84,7 +84,26 @@ function after_array(text, at, message, path, depth, unknown)
   end
 end
 
+-- The transcoder lets a query parameter override what is in the path: `DELETE /v1/hotels/7?hotel_id=8` would be about 8,
+-- and every log would say 7. It also takes names that are escaped.
+local function in_path_and_query(handle)
+  local in_path = handle:metadata():get("in_path")
+  if in_path == nil then return nil end
+  local query = handle:headers():get(":path"):match("%?(.*)$")
+  if query == nil then return nil end
+  for name in query:gmatch("([^&=]+)=[^&]*") do
+    name = name:gsub("%%(%x%x)", function(code) return string.char(tonumber(code, 16)) end)
+    if in_path[name] then return name end
+  end
+  return nil
+end
+
 function envoy_on_request(handle)
+  local twice = in_path_and_query(handle)
+  if twice ~= nil then
+    handle:respond({[":status"] = "400"}, twice .. " is in the path and cannot be a query parameter as well")
+    return
+  end
   local message = handle:metadata():get("request_body")
   if message == nil then return end
   local body = handle:body()

@@ -50,7 +50,7 @@ pub(crate) fn route_config(config: &EdgeConfig, contract: &Contract, gate: Gate)
         if config.upstreams.by_name().iter().all(|(name, _)| *name != service.upstream) {
             return Err(EdgeError::Contract(format!("{}, which nobody serves", service.name)));
         }
-        routes.extend(service.methods.iter().flat_map(|method| &method.bindings).filter_map(with_body));
+        routes.extend(service.methods.iter().flat_map(|method| &method.bindings).filter_map(as_rest));
         routes.extend(service.methods.iter().filter_map(|method| unwrapped(config, service, method)));
         routes.push(json!({
             "match": {"prefix": prefix(&service.name)},
@@ -78,14 +78,16 @@ fn unwrapped(config: &EdgeConfig, service: &Service, method: &Method) -> Option<
 
 /// What is known of a REST request before the transcoder has it. Nothing is ever routed by this: the transcoder gives
 /// the request its gRPC path, and a route is looked for again.
-fn with_body(binding: &Binding) -> Option<Value> {
-    let message = binding.body.as_ref()?;
+fn as_rest(binding: &Binding) -> Option<Value> {
+    if binding.body.is_none() && binding.in_path.is_empty() {
+        return None;
+    }
     Some(json!({
         "match": {
             "safe_regex": {"regex": template::any_of([binding])?},
             "headers": [{"name": ":method", "string_match": {"exact": binding.verb}}],
         },
-        "metadata": json::request_body(message),
+        "metadata": json::request(binding),
         "direct_response": {"status": 404},
     }))
 }

@@ -11,6 +11,12 @@ pub(crate) fn any_of<'a>(bindings: impl IntoIterator<Item = &'a Binding>) -> Opt
     (!expressions.is_empty()).then(|| format!("(?:{})/?", expressions.join("|")))
 }
 
+/// The fields that a template takes out of the path.
+pub(crate) fn variables(template: &str) -> impl Iterator<Item = &str> {
+    let inside = template.split('{').skip(1).filter_map(|part| part.split('}').next());
+    inside.map(|variable| variable.split_once('=').map_or(variable, |(name, _)| name))
+}
+
 /// One template: literals as they are, a variable as one segment or as its own pattern.
 fn expression(template: &str) -> String {
     let mut result = String::new();
@@ -62,5 +68,13 @@ mod tests {
     #[case("/v1/{path=**}:read", "/v1/.*:read")]
     fn a_template_becomes_an_expression(#[case] template: &str, #[case] expected: &str) {
         assert_eq!(expression(template), expected);
+    }
+
+    #[rstest]
+    #[case("/v1/hotels", &[])]
+    #[case("/v1/hotels/{hotel_id}/rooms/{room.room_id}:read", &["hotel_id", "room.room_id"])]
+    #[case("/v1/{name=hotels/*/rooms/*}", &["name"])]
+    fn its_variables_are_known(#[case] template: &str, #[case] expected: &[&str]) {
+        assert_eq!(variables(template).collect::<Vec<_>>(), expected);
     }
 }

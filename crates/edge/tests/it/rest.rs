@@ -4,7 +4,7 @@ use anyhow::Result;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use crate::edge::Edge;
+use crate::{edge::Edge, errors::error};
 
 #[tokio::test]
 async fn an_answer_is_the_resource_itself() -> Result<()> {
@@ -62,6 +62,67 @@ async fn an_update_carries_its_mask_in_the_query() -> Result<()> {
     assert_eq!(hotel["display_name"], "New");
     assert_eq!(hotel["address"]["city"], "Lisbon");
     assert_eq!(hotel["description"], "display_name|address.postal_code");
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_is_in_the_path_is_nowhere_else() -> Result<()> {
+    let edge = Edge::start().await?.with_keys().await?;
+    let token = edge.keys.token("ada")?;
+    let again = [
+        "hotel_id=8",
+        "hotelId=8",
+        "hotel_id=7",
+        "x&hotel_id=8",
+        "&&hotel_id=",
+        "a=b=c&hotelId=8&hotel_id=9",
+        "%68otel_id=8",
+        "%68%4ftel_id=8&hotel%5Fi%64=8",
+    ];
+    for query in again {
+        let get = edge.get(&format!("/v1/hotels/7?{query}"));
+        let internal = |verb| edge.internal(verb, &format!("/v1/hotels/7?{query}")).bearer_auth(&token);
+        let update = internal(Method::PUT).json(&json!({"display_name": "New"}));
+        for request in [get, update, internal(Method::DELETE)] {
+            let (status, reason, message) = error(request).await?;
+            assert_eq!((status, reason.as_str()), (400, "INVALID_REQUEST"), "{query}");
+            assert!(message.contains("is in the path"), "{query}: {message}");
+        }
+    }
+    // Two variables; the body says one of them.
+    let room = |query: &str| {
+        let path = format!("/v1/hotels/7/roomTypes/3?{query}");
+        edge.internal(Method::PUT, &path).bearer_auth(&token).json(&json!({"display_name": "New"}))
+    };
+    for (query, named) in [("room_type_id=4", "room_type_id"), ("hotelId=4", "hotelId")] {
+        assert!(error(room(query)).await?.2.starts_with(&format!("{named} is in the path")), "{query}");
+    }
+    // Nothing leads around it.
+    let others = [
+        "hotel%255Fid=8",
+        "hotel_id%3D8",
+        "hotel_id%3D8=8",
+        "x=1%26hotel_id=8",
+        "x=1;hotel_id=8",
+        "x=1?hotel_id=8",
+        "HOTEL_ID=8",
+        "hotel+id=8",
+        "+hotel_id=8",
+        "hotel_id%20=8",
+        "hotel_id.=8",
+        ".hotel_id=8",
+        "hotel_id%00=8",
+        "hotel_id[]=8",
+    ];
+    for query in others {
+        let answer = edge.get(&format!("/v1/hotels/7?{query}")).send().await?;
+        let status = answer.status();
+        let body: Value = answer.json().await?;
+        assert!(status == 400 || body["hotel_id"] == 7, "{query}: {status}, {body}");
+    }
+    // Where it is not in the path it may be in the query, and a value may be what it wants.
+    let list = edge.get("/v1/hotels?city=hotel_id%3D8&page_size=8").send().await?;
+    assert_eq!(list.status(), StatusCode::OK);
     Ok(())
 }
 
