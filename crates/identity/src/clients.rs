@@ -7,11 +7,12 @@ use sqlx::PgPool;
 use staymesh_domain::{FieldError, Page};
 use staymesh_mesh::auth::{Claims, Revocations, Role};
 use staymesh_store::ResultExt;
+use uuid::Uuid;
 
 use crate::{
     accounts::revoke,
     config::Lives,
-    crypto::{SecretHash, random_secret},
+    crypto::{EncryptionKey, SecretHash, random_secret},
     error::IdentityError,
     store::clients::{self as store, ClientRow},
     tokens::{Subject, Tokens},
@@ -26,7 +27,9 @@ pub(crate) type ClientKey = (jiff::Timestamp, String);
 pub(crate) struct Registration {
     pub(crate) client_id: String,
     pub(crate) display_name: String,
-    role: &'static str,
+    pub(crate) role: &'static str,
+    /// What makes a repeat get the same answer.
+    pub(crate) request_id: Option<Uuid>,
 }
 
 impl Registration {
@@ -42,7 +45,7 @@ impl Registration {
             _ => None,
         };
         match role {
-            Some(role) if wrong.is_empty() => Ok(Self { client_id, display_name, role }),
+            Some(role) if wrong.is_empty() => Ok(Self { client_id, display_name, role, request_id: None }),
             Some(_) => Err(wrong),
             None => {
                 wrong.push(FieldError::new("role", "must be ROLE_PARTNER or ROLE_SERVICE"));
@@ -79,6 +82,7 @@ pub(crate) struct ClientToken {
 #[derive(Clone)]
 pub(crate) struct Clients {
     pub(crate) pool: PgPool,
+    pub(crate) key: EncryptionKey,
     pub(crate) tokens: Tokens,
     pub(crate) revocations: Revocations,
     pub(crate) lives: Lives,
@@ -88,13 +92,34 @@ pub(crate) struct Clients {
 impl Clients {
     /// Registers a program and returns the secret, which is not kept. An id that was ever in use is refused: what the
     /// program before it owns must not fall to another.
+    ///
+    /// The secret of a request with an id can be made again from that id, with a key that only this service has. So its
+    /// repeat gets the same answer, for a day: after that nobody can ask for the secret of a program that is in use.
     pub(crate) async fn create(&self, new: &Registration) -> Result<(ClientRow, SecretString), IdentityError> {
-        let secret = random_secret()?;
+        let secret = match new.request_id {
+            Some(request_id) => self.key.client_secret(&new.client_id, request_id),
+            None => random_secret()?,
+        };
         let hash = SecretHash::of(secret.expose_secret());
-        let row = store::insert(&self.pool, &new.client_id, &new.display_name, new.role, hash)
-            .await
-            .on_constraint("client_pkey", |_| IdentityError::ClientExists)?;
-        Ok((row, secret))
+        let taken =
+            |name: &str| matches!(name, "client_pkey" | "client_request_id_key").then_some(IdentityError::ClientExists);
+        match store::insert(&self.pool, new, hash).await.on_constraints(taken) {
+            Ok(row) => Ok((row, secret)),
+            Err(IdentityError::ClientExists) => Ok((self.made_before(new, hash).await?, secret)),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The program that this very request has registered, as long as its secret may be told.
+    async fn made_before(&self, new: &Registration, secret: SecretHash) -> Result<ClientRow, IdentityError> {
+        let Some(request_id) = new.request_id else { return Err(IdentityError::ClientExists) };
+        let made = store::of_request(&self.pool, request_id).await?.ok_or(IdentityError::ClientExists)?;
+        let row = made.client;
+        if (&row.client_id, &row.display_name, row.role.as_str()) != (&new.client_id, &new.display_name, new.role) {
+            return Err(IdentityError::RequestIdReused);
+        }
+        // Deleted since, long ago, or with another secret: that of an operator, or made with a key of before.
+        if made.repeatable && secret.matches(&made.secret_hash) { Ok(row) } else { Err(IdentityError::ClientExists) }
     }
 
     /// A page of the programs, newest first.
@@ -143,7 +168,7 @@ impl Clients {
 /// Registers a program with a secret that the operator chose, or brings its registration up to date.
 pub(crate) async fn register(pool: &PgPool, new: &Registration, secret: &SecretString) -> Result<(), IdentityError> {
     let hash = SecretHash::of(secret.expose_secret());
-    if store::upsert(pool, &new.client_id, &new.display_name, new.role, hash).await? {
+    if store::upsert(pool, new, hash).await? {
         return Ok(());
     }
     Err(IdentityError::ClientExists)

@@ -13,6 +13,7 @@ use base64::{
     engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD},
 };
 use secrecy::{ExposeSecret, SecretString};
+use uuid::Uuid;
 
 use crate::error::IdentityError;
 
@@ -49,11 +50,13 @@ pub(crate) fn random_secret() -> Result<SecretString, IdentityError> {
     Ok(URL_SAFE_NO_PAD.encode(bytes).into())
 }
 
-/// Seals private keys for the database, and hides addresses in keys of Redis.
+/// Seals private keys for the database, hides addresses in keys of Redis, and makes the secrets of programs that can be
+/// made again.
 #[derive(Clone)]
 pub(crate) struct EncryptionKey {
     sealing: std::sync::Arc<RandomizedNonceKey>,
     naming: hmac::Key,
+    secrets: hmac::Key,
 }
 
 impl fmt::Debug for EncryptionKey {
@@ -76,6 +79,7 @@ impl EncryptionKey {
         Ok(Self {
             sealing: std::sync::Arc::new(sealing.map_err(|_| wrong())?),
             naming: hmac::Key::new(hmac::HMAC_SHA256, derived("staymesh identity addresses").as_ref()),
+            secrets: hmac::Key::new(hmac::HMAC_SHA256, derived("staymesh identity client secrets").as_ref()),
         })
     }
 
@@ -104,6 +108,16 @@ impl EncryptionKey {
             .open_in_place(Nonce::assume_unique_for_key(*nonce), Aad::from(name.as_bytes()), &mut text)
             .map_err(|_| cannot())?;
         Ok(plain.to_vec())
+    }
+
+    /// The secret of the program that a request registers: as good as a random one to whoever has not this key, and the
+    /// same whenever it is asked for.
+    pub(crate) fn client_secret(&self, client_id: &str, request_id: Uuid) -> SecretString {
+        let mut context = hmac::Context::with_key(&self.secrets);
+        // Of fixed length, so nothing of it can pass for a part of the other.
+        context.update(request_id.as_bytes());
+        context.update(client_id.as_bytes());
+        URL_SAFE_NO_PAD.encode(context.sign()).into()
     }
 
     /// A name for `text` that is the same in every replica and tells nobody else what it stands for, not even somebody
@@ -167,5 +181,20 @@ mod tests {
     fn pseudonyms_depend_on_the_key() {
         assert_eq!(key(1).pseudonym("a@b.c"), key(1).pseudonym("a@b.c"));
         assert_ne!(key(1).pseudonym("a@b.c"), key(2).pseudonym("a@b.c"));
+    }
+
+    #[test]
+    fn a_client_secret_can_be_made_again_with_its_request_and_key_alone() {
+        let (one, other) = (Uuid::from_u128(1), Uuid::from_u128(2));
+        let secret = |byte, id: &str, request| key(byte).client_secret(id, request).expose_secret().to_owned();
+        assert_eq!(secret(1, "partner", one), secret(1, "partner", one));
+        assert_eq!(secret(1, "partner", one).len(), SECRET_LENGTH);
+        let all = [
+            secret(1, "partner", one),
+            secret(1, "partner", other),
+            secret(1, "partne", one),
+            secret(2, "partner", one),
+        ];
+        assert_eq!(HashSet::from(all).len(), 4);
     }
 }

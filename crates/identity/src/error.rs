@@ -17,7 +17,7 @@ pub enum IdentityError {
     #[error("the address has an account already")]
     EmailTaken,
     /// The request id came before with other content.
-    #[error("the request id was used for another sign-up")]
+    #[error("the request id was used for another request")]
     RequestIdReused,
     /// Unknown address or client, wrong password or secret.
     #[error("these credentials are not valid")]

@@ -69,6 +69,7 @@ pub async fn serve(config: Config, stop: CancellationToken) -> Result<(), NodeEr
         pool: node.pool.clone(),
         passwords: Arc::new(passwords),
         throttle,
+        key,
         tokens: tokens::Tokens::new(keyring.clone(), &config.node.auth),
         keyring: keyring.clone(),
         revocations: node.revocations.clone(),

@@ -6,7 +6,7 @@ use staymesh_api::identity::v1::{
     FindUserResponse, ListClientsRequest, ListClientsResponse, SetUserRoleRequest, SetUserRoleResponse,
     identity_admin_service_server::IdentityAdminService,
 };
-use staymesh_domain::{FieldError, FieldErrors, HotelId, Page, PageError, UserId};
+use staymesh_domain::{FieldError, FieldErrors, HotelId, Page, PageError, UserId, parse_optional_request_id};
 use staymesh_mesh::{auth::Role, values::timestamp};
 use tonic::{Request, Response, Status};
 
@@ -50,7 +50,15 @@ impl IdentityAdminService for Services {
     ) -> Result<Response<CreateClientResponse>, Status> {
         let request = request.into_inner();
         let role = request.role();
-        let new = Registration::parse(request.client_id, request.display_name, role).map_err(IdentityError::Fields)?;
+        let mut fields = FieldErrors::default();
+        let request_id = fields.value(parse_optional_request_id(&request.request_id));
+        let new = match (Registration::parse(request.client_id, request.display_name, role), request_id) {
+            (Ok(new), Some(request_id)) => Registration { request_id, ..new },
+            (parsed, _) => {
+                let wrong = parsed.err().into_iter().flatten().chain(fields);
+                return Err(IdentityError::Fields(wrong.collect()).into());
+            }
+        };
         let (row, secret) = self.clients.create(&new).await?;
         let client_secret = secret.expose_secret().to_owned();
         Ok(Response::new(CreateClientResponse { client: Some(client(row)), client_secret }))

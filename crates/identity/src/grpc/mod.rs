@@ -21,8 +21,8 @@ use staymesh_mesh::{
 use tonic::service::Routes;
 
 use crate::{
-    accounts::Accounts, clients::Clients, config::Lives, keys::Keyring, logins::Logins, password::Passwords,
-    store::users::UserRow, throttle::Throttle, tokens::Tokens, uninterrupted::Uninterrupted,
+    accounts::Accounts, clients::Clients, config::Lives, crypto::EncryptionKey, keys::Keyring, logins::Logins,
+    password::Passwords, store::users::UserRow, throttle::Throttle, tokens::Tokens, uninterrupted::Uninterrupted,
 };
 
 /// The services that are served, for health.
@@ -34,6 +34,7 @@ pub(crate) struct Parts {
     pub(crate) pool: PgPool,
     pub(crate) passwords: Arc<dyn Passwords>,
     pub(crate) throttle: Throttle,
+    pub(crate) key: EncryptionKey,
     pub(crate) tokens: Tokens,
     pub(crate) keyring: Keyring,
     pub(crate) revocations: Revocations,
@@ -53,7 +54,7 @@ pub(crate) struct Services {
 impl Services {
     /// Puts the parts together.
     pub(crate) fn new(parts: Parts) -> Self {
-        let Parts { pool, passwords, throttle, tokens, keyring, revocations, lives } = parts;
+        let Parts { pool, passwords, throttle, key, tokens, keyring, revocations, lives } = parts;
         let changes = Uninterrupted::default();
         Self {
             accounts: Accounts {
@@ -71,7 +72,7 @@ impl Services {
                 lives,
                 changes: changes.clone(),
             },
-            clients: Clients { pool, tokens, revocations, lives, changes: changes.clone() },
+            clients: Clients { pool, key, tokens, revocations, lives, changes: changes.clone() },
             keyring,
             changes,
         }

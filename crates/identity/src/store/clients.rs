@@ -2,8 +2,9 @@
 
 use jiff_sqlx::{Timestamp, ToSqlx};
 use sqlx::PgPool;
+use uuid::Uuid;
 
-use crate::crypto::SecretHash;
+use crate::{clients::Registration, crypto::SecretHash};
 
 /// A registered program.
 #[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
@@ -14,43 +15,55 @@ pub(crate) struct ClientRow {
     pub(crate) created_at: Timestamp,
 }
 
-/// Registers a program. `client_pkey` refuses an id that is, or was, in use.
-pub(crate) async fn insert(
-    pool: &PgPool,
-    client_id: &str,
-    display_name: &str,
-    role: &str,
-    secret: SecretHash,
-) -> sqlx::Result<ClientRow> {
+/// A program that a request has registered.
+#[derive(sqlx::FromRow)]
+pub(crate) struct MadeRow {
+    #[sqlx(flatten)]
+    pub(crate) client: ClientRow,
+    pub(crate) secret_hash: Vec<u8>,
+    /// It is registered, and has been for less than a day.
+    pub(crate) repeatable: bool,
+}
+
+/// Registers a program. `client_pkey` refuses an id that is, or was, in use, and `client_request_id_key` a request that
+/// has registered one.
+pub(crate) async fn insert(pool: &PgPool, new: &Registration, secret: SecretHash) -> sqlx::Result<ClientRow> {
     sqlx::query_as(
-        "insert into client (client_id, display_name, role, secret_hash) values ($1, $2, $3, $4)
+        "insert into client (client_id, display_name, role, secret_hash, request_id) values ($1, $2, $3, $4, $5)
          returning client_id, display_name, role, created_at",
     )
-    .bind(client_id)
-    .bind(display_name)
-    .bind(role)
+    .bind(&new.client_id)
+    .bind(&new.display_name)
+    .bind(new.role)
     .bind(secret.as_bytes())
+    .bind(new.request_id)
     .fetch_one(pool)
     .await
 }
 
+/// The program that a request has registered.
+pub(crate) async fn of_request(pool: &PgPool, request_id: Uuid) -> sqlx::Result<Option<MadeRow>> {
+    sqlx::query_as(
+        "select client_id, display_name, role, created_at, secret_hash,
+                deleted_at is null and created_at > now() - interval '1 day' as repeatable
+         from client where request_id = $1",
+    )
+    .bind(request_id)
+    .fetch_optional(pool)
+    .await
+}
+
 /// Registers a program or changes its registration. False when the id belongs to a deleted one.
-pub(crate) async fn upsert(
-    pool: &PgPool,
-    client_id: &str,
-    display_name: &str,
-    role: &str,
-    secret: SecretHash,
-) -> sqlx::Result<bool> {
+pub(crate) async fn upsert(pool: &PgPool, new: &Registration, secret: SecretHash) -> sqlx::Result<bool> {
     sqlx::query(
         "insert into client as known (client_id, display_name, role, secret_hash) values ($1, $2, $3, $4)
          on conflict on constraint client_pkey do update
          set display_name = excluded.display_name, role = excluded.role, secret_hash = excluded.secret_hash
          where known.deleted_at is null",
     )
-    .bind(client_id)
-    .bind(display_name)
-    .bind(role)
+    .bind(&new.client_id)
+    .bind(&new.display_name)
+    .bind(new.role)
     .bind(secret.as_bytes())
     .execute(pool)
     .await

@@ -9,16 +9,25 @@ use staymesh_api::identity::v1::{
 use staymesh_domain::Page;
 use staymesh_mesh::{Reason, auth::Role};
 use tonic::{Request, Status};
+use uuid::Uuid;
 
 use super::{Replica, assert_reason, replica, test_redis, wrong_fields};
 use crate::{admin, error::IdentityError};
 
 async fn create(replica: &Replica, id: &str) -> Result<CreateClientResponse, Status> {
-    let request = CreateClientRequest {
+    ask(replica, registration(id, "")).await
+}
+
+fn registration(id: &str, request_id: &str) -> CreateClientRequest {
+    CreateClientRequest {
         client_id: id.to_owned(),
         display_name: "A partner".to_owned(),
         role: Role::Partner.into(),
-    };
+        request_id: request_id.to_owned(),
+    }
+}
+
+async fn ask(replica: &Replica, request: CreateClientRequest) -> Result<CreateClientResponse, Status> {
     Ok(replica.services.create_client(Request::new(request)).await?.into_inner())
 }
 
@@ -84,6 +93,58 @@ async fn an_id_is_registered_once() {
 }
 
 #[tokio::test]
+async fn a_repeat_of_the_same_request_gets_the_same_answer_with_the_secret() {
+    let (database, replica) = replica(None).await;
+    let (one, other) = (Uuid::new_v4().to_string(), Uuid::new_v4().to_string());
+    let answers = futures::future::join_all((0..8).map(|_| ask(&replica, registration("partner-1", &one)))).await;
+    let first = answers[0].clone().unwrap();
+    for answer in answers {
+        assert_eq!(answer.unwrap(), first);
+    }
+    issue(&replica, "partner-1", &first.client_secret).await.unwrap();
+    assert_eq!(list(&replica, 0, "").await.unwrap().0, [first.client.clone().unwrap()]);
+
+    let second = ask(&replica, registration("partner-2", &other)).await.unwrap();
+    assert_ne!(second.client_secret, first.client_secret);
+    for changed in [
+        registration("partner-2", &one),
+        registration("partner-3", &one),
+        CreateClientRequest { display_name: "Another".to_owned(), ..registration("partner-1", &one) },
+        CreateClientRequest { role: Role::Service.into(), ..registration("partner-1", &one) },
+    ] {
+        assert_reason(ask(&replica, changed).await, Reason::RequestIdReused);
+    }
+    for other in [registration("partner-1", ""), registration("partner-1", &Uuid::new_v4().to_string())] {
+        assert_reason(ask(&replica, other).await, Reason::ClientExists);
+    }
+
+    // An operator has given it another secret, which is nobody else's business.
+    let chosen = "c".repeat(32);
+    admin::register_client(database.pool(), "partner-1", "A partner", Role::Partner, &chosen.as_str().into())
+        .await
+        .unwrap();
+    assert_reason(ask(&replica, registration("partner-1", &one)).await, Reason::ClientExists);
+    issue(&replica, "partner-1", &chosen).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_secret_is_told_again_for_a_day_and_never_after_the_program_is_deleted() {
+    let (database, replica) = replica(None).await;
+    let ids = ["partner-1", "partner-2"].map(|id| (id, Uuid::new_v4().to_string()));
+    for (id, request_id) in &ids {
+        ask(&replica, registration(id, request_id)).await.unwrap();
+    }
+    sqlx::query("update client set created_at = now() - interval '25 hours' where client_id = 'partner-1'")
+        .execute(database.pool())
+        .await
+        .unwrap();
+    delete(&replica, "partner-2").await.unwrap();
+    for (id, request_id) in &ids {
+        assert_reason(ask(&replica, registration(id, request_id)).await, Reason::ClientExists);
+    }
+}
+
+#[tokio::test]
 async fn an_unknown_program_and_a_wrong_secret_cannot_be_told_apart() {
     let (_database, replica) = replica(None).await;
     let secret = create(&replica, "partner-1").await.unwrap().client_secret;
@@ -107,6 +168,9 @@ async fn wrong_fields_are_named() {
     };
     let status = assert_reason(replica.services.issue_client_token(Request::new(grant)).await, Reason::InvalidField);
     assert_eq!(wrong_fields(&status), ["grant_type"]);
+    let wrong = CreateClientRequest { role: Role::Guest.into(), ..registration("A", "7") };
+    let status = assert_reason(ask(&replica, wrong).await, Reason::InvalidField);
+    assert_eq!(wrong_fields(&status), ["client_id", "role", "request_id"]);
     let status = assert_reason(list(&replica, -1, "").await, Reason::InvalidField);
     assert_eq!(wrong_fields(&status), ["page_size"]);
     let status = assert_reason(list(&replica, 0, "nonsense").await, Reason::InvalidField);

@@ -156,6 +156,7 @@ impl Replica {
             pool: pool.clone(),
             passwords: Arc::clone(&passwords) as Arc<dyn Passwords>,
             throttle: Throttle::new(redis, &key, FAILURES),
+            key,
             tokens: Tokens::new(keyring.clone(), &auth_config()),
             keyring: keyring.clone(),
             revocations: revocations.clone(),

@@ -133,9 +133,11 @@ impl Administrator {
             client_id: id.clone(),
             display_name: "Plays a recording".to_owned(),
             role: Role::Partner.into(),
+            request_id: Uuid::new_v4().to_string(),
         };
-        let made = self.identity.clone().create_client(request).await.context("registering a partner")?;
-        Ok(Credentials::Client { id, secret: made.into_inner().client_secret })
+        let made = patiently(async || self.identity.clone().create_client(request.clone()).await).await;
+        let secret = made.context("registering a partner")?.client_secret;
+        Ok(Credentials::Client { id, secret })
     }
 
     /// Takes all partners away whose ids begin like this, with their tokens.
