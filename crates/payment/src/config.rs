@@ -24,6 +24,9 @@ pub struct Config {
     /// Where the reservation service listens, for example `http://reservation:50051`.
     #[arg(long, env = "STAYMESH_RESERVATION_URL")]
     pub reservation_url: String,
+    /// Where the hotel service listens.
+    #[arg(long, env = "STAYMESH_HOTEL_URL")]
+    pub hotel_url: String,
     /// What is earned with a booking, in hundredths of a percent of its price before taxes; 0 to 10000. Holds for
     /// payments that are created from now on.
     #[arg(long, env = "STAYMESH_COMMISSION_BASIS_POINTS", default_value_t = 1500, value_parser = clap::value_parser!(u16).range(0..=10_000))]

@@ -15,6 +15,7 @@ pub mod config;
 pub mod error;
 pub mod fault_points;
 pub mod grpc;
+pub mod hotels;
 pub mod ledger;
 pub mod model;
 pub mod payouts;
@@ -42,6 +43,7 @@ use tonic::service::Routes;
 
 pub use config::Config;
 use grpc::{Grpc, Webhook};
+use hotels::MeshHotels;
 use psp::provider::AnyPsp;
 use reservations::MeshReservations;
 use service::{Messenger, PAY_OUTS_AT_ONCE, Payments, REFUNDS_AT_ONCE};
@@ -65,6 +67,7 @@ pub async fn serve(config: Config, stop: CancellationToken) -> Result<(), NodeEr
     let payments = Arc::new(Payments {
         pool: node.pool.clone(),
         reservations: MeshReservations::new(mesh.channel("reservation", &config.reservation_url)?),
+        hotels: Box::new(MeshHotels::new(mesh.channel("hotel", &config.hotel_url)?)),
         psp,
         wake: Wake::default(),
         check_after: config.psp.payment_check_after,

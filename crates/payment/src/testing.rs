@@ -16,6 +16,7 @@ use uuid::Uuid;
 
 use crate::{
     MIGRATOR,
+    hotels::MockHotels,
     ledger::Parts,
     model::{CheckoutStatus, NewPayment, Payment, RefundReason, Status},
     psp::{Checkout, MockPsp, provider::Provider, simulator::SimulatorPsp},
@@ -102,7 +103,18 @@ pub(crate) fn service<R, P>(pool: &PgPool, reservations: R, psp: P) -> Payments<
     let minute = Duration::from_mins(1);
     let wake = Wake::default();
     let (pool, commission_basis_points) = (pool.clone(), 1500);
-    Payments { pool, reservations, psp, wake, check_after: minute, page_margin: minute, commission_basis_points }
+    // Nobody asks for hotels but who expects it.
+    let hotels = Box::new(MockHotels::new());
+    Payments {
+        pool,
+        reservations,
+        hotels,
+        psp,
+        wake,
+        check_after: minute,
+        page_margin: minute,
+        commission_basis_points,
+    }
 }
 
 pub(crate) fn booking() -> Booking {

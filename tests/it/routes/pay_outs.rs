@@ -32,6 +32,13 @@ async fn administrators_say_where_a_hotels_money_goes() {
         let path = format!("/v1/hotels/{nobody}/payOutDestination");
         world.admin.put(&path, body("acct_1")).await.violating(&["hotel_id"]);
     }
+
+    // It would be paid for a hotel that comes into being later.
+    let nowhere = format!("/v1/hotels/{NOBODYS_ID}/payOutDestination");
+    world.admin.put(&nowhere, body("acct_1")).await.refused(404, "HOTEL_NOT_FOUND");
+    world.admin.delete(&format!("/v1/hotels/{}", hotel.hotel_id)).await.ok();
+    assert_eq!(world.admin.put(&path, body("acct_2")).await.ok()["destination"], "acct_2", "a late repeat");
+    world.admin.put(&path, body("acct_3")).await.refused(404, "HOTEL_NOT_FOUND");
 }
 
 #[tokio::test(flavor = "multi_thread")]

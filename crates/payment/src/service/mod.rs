@@ -34,7 +34,9 @@ pub use payouts::Statement;
 use crate::model::CheckoutStatus;
 use crate::{
     error::PaymentError,
-    fault_points, ledger,
+    fault_points,
+    hotels::Hotels,
+    ledger,
     model::{Payment, Status},
     psp::{Checkout, Psp},
     reservations::Reservations,
@@ -65,6 +67,8 @@ pub struct Payments<R, P> {
     pub pool: PgPool,
     /// The reservation service.
     pub reservations: R,
+    /// The hotel service.
+    pub hotels: Box<dyn Hotels>,
     /// The payment provider.
     pub psp: P,
     /// Rings the relay.

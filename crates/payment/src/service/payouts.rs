@@ -51,12 +51,22 @@ impl<R: Reservations, P: Psp> Payments<R, P> {
     }
 
     /// Sets where a hotel's money goes from the next transfer on.
+    ///
+    /// There must be such a hotel, or its money would go to whoever was named before it came into being. One that is
+    /// deleted, before this or in a race with it, may still be owed money, and whoever was ever owed something was there:
+    /// the ledger knows without asking.
+    ///
+    /// # Errors
+    /// `HOTEL_NOT_FOUND`, and what fails at the hotel service.
     pub async fn set_pay_out_destination(
         &self,
         hotel_id: HotelId,
         destination: &str,
         by: &str,
     ) -> Result<Destination, PaymentError> {
+        if !payouts::may_have_destination(&self.pool, hotel_id, destination).await? {
+            self.hotels.require(hotel_id).await?;
+        }
         let set = payouts::set_destination(&self.pool, hotel_id, destination, by).await?;
         tracing::info!(hotel_id = hotel_id.get(), "the destination of pay-outs is set");
         Ok(set)

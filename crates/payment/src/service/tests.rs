@@ -2,6 +2,7 @@
 
 mod cancel;
 mod create;
+mod destinations;
 mod ledger;
 mod partner;
 mod payouts;

@@ -201,6 +201,19 @@ pub async fn destination(executor: impl PgExecutor<'_>, hotel_id: i32) -> Result
     Ok(found)
 }
 
+/// Whether a hotel is known here: it has been owed something, or its money goes to this destination already.
+pub async fn may_have_destination(pool: &PgPool, hotel_id: HotelId, destination: &str) -> Result<bool, StoreError> {
+    let known = sqlx::query_scalar(
+        "select exists (select from ledger_account where kind = 'HOTEL_PAYABLE' and hotel_id = $1)
+             or exists (select from hotel_destination where hotel_id = $1 and destination = $2)",
+    )
+    .bind(hotel_id.get())
+    .bind(destination)
+    .fetch_one(pool)
+    .await?;
+    Ok(known)
+}
+
 /// Sets where a hotel's money goes from now on. When it goes there already, nothing changes.
 pub async fn set_destination(
     pool: &PgPool,

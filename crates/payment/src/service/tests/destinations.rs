@@ -1,0 +1,62 @@
+//! Where a hotel's money goes, and which hotels may have it go anywhere.
+
+use jiff::civil::date;
+use sqlx::PgPool;
+use staymesh_domain::HotelId;
+use staymesh_mesh::{Problem, Reason};
+
+use crate::{
+    error::PaymentError,
+    hotels::MockHotels,
+    payouts::tests::sold_at,
+    psp::MockPsp,
+    reservations::MockReservations,
+    service::Payments,
+    testing::{database, eur, service},
+};
+
+/// A service whose neighbour is asked so many times and says this.
+fn with(pool: &PgPool, times: usize, answer: Result<(), Reason>) -> Payments<MockReservations, MockPsp> {
+    let mut hotels = MockHotels::new();
+    hotels
+        .expect_require()
+        .times(times)
+        .returning(move |_| answer.map_err(|reason| Problem::new(reason, "says the neighbour")));
+    Payments { hotels: Box::new(hotels), ..service(pool, MockReservations::new(), MockPsp::new()) }
+}
+
+async fn set(service: &Payments<MockReservations, MockPsp>, hotel_id: i32, to: &str) -> Result<String, Reason> {
+    let hotel_id = HotelId::try_from(hotel_id).unwrap();
+    let set = service.set_pay_out_destination(hotel_id, to, "admin").await;
+    set.map(|set| set.destination).map_err(|error: PaymentError| Problem::from(error).reason())
+}
+
+async fn destinations(pool: &PgPool) -> i64 {
+    sqlx::query_scalar("select count(*) from hotel_destination").fetch_one(pool).await.unwrap()
+}
+
+#[tokio::test]
+async fn a_hotel_that_never_was_has_no_destination_that_a_later_one_would_inherit() {
+    let database = database().await;
+    let pool = database.pool();
+    for reason in [Reason::HotelNotFound, Reason::DependencyUnavailable] {
+        assert_eq!(set(&with(pool, 1, Err(reason)), 1001, "acct_1").await, Err(reason));
+    }
+    assert_eq!(destinations(pool).await, 0);
+    assert_eq!(set(&with(pool, 1, Ok(())), 1001, "acct_1").await.as_deref(), Ok("acct_1"));
+    // Deleted meanwhile, or its service is away: the repeat gets its answer, and nothing new is believed.
+    assert_eq!(set(&with(pool, 0, Ok(())), 1001, "acct_1").await.as_deref(), Ok("acct_1"));
+    assert_eq!(set(&with(pool, 1, Err(Reason::HotelNotFound)), 1001, "acct_2").await, Err(Reason::HotelNotFound));
+    assert_eq!(destinations(pool).await, 1);
+}
+
+#[tokio::test]
+async fn a_deleted_hotel_that_was_owed_something_is_still_paid() {
+    let database = database().await;
+    let pool = database.pool();
+    sold_at(pool, 7, eur(10_000), 700, date(2030, 5, 4)).await;
+    let nobody_is_asked = with(pool, 0, Err(Reason::HotelNotFound));
+    assert_eq!(set(&nobody_is_asked, 7, "acct_7").await.as_deref(), Ok("acct_7"));
+    assert_eq!(set(&nobody_is_asked, 7, "acct_8").await.as_deref(), Ok("acct_8"));
+    assert_eq!(set(&with(pool, 1, Err(Reason::HotelNotFound)), 8, "acct_8").await, Err(Reason::HotelNotFound));
+}
