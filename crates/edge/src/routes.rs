@@ -39,6 +39,11 @@ const INFRASTRUCTURE: [&str; 3] =
     ["grpc.health.v1.Health", "grpc.reflection.v1.ServerReflection", "grpc.reflection.v1alpha.ServerReflection"];
 const INFRASTRUCTURE_UPSTREAM: &str = "identity";
 
+/// What is told where a request comes from: it limits the guessing of passwords, and nobody else needs to know.
+const SOURCE_READER: &str = "staymesh.identity.v1.AuthService";
+/// How it is told. Callers cannot send it.
+const SOURCE_HEADER: &str = "x-staymesh-source";
+
 /// Routes are decided by gRPC paths: a REST request has one when it comes here, given by the transcoder.
 pub(crate) fn route_config(config: &EdgeConfig, contract: &Contract, gate: Gate) -> Result<Value, EdgeError> {
     let mut routes = Vec::new();
@@ -52,10 +57,13 @@ pub(crate) fn route_config(config: &EdgeConfig, contract: &Contract, gate: Gate)
         }
         routes.extend(service.methods.iter().flat_map(|method| &method.bindings).filter_map(as_rest));
         routes.extend(service.methods.iter().filter_map(|method| unwrapped(config, service, method)));
-        routes.push(json!({
-            "match": {"prefix": prefix(&service.name)},
-            "route": action(config, &service.upstream),
-        }));
+        routes.push(told_where_from(
+            service,
+            json!({
+                "match": {"prefix": prefix(&service.name)},
+                "route": action(config, &service.upstream),
+            }),
+        ));
     }
     routes.extend(INFRASTRUCTURE.map(|name| json!({"match": {"prefix": prefix(name)}, "route": stream(config)})));
     // Services of the mesh, and what does not exist.
@@ -69,11 +77,22 @@ pub(crate) fn route_config(config: &EdgeConfig, contract: &Contract, gate: Gate)
 /// A method whose answer is unwrapped has a route of its own that says what to unwrap.
 fn unwrapped(config: &EdgeConfig, service: &Service, method: &Method) -> Option<Value> {
     let field = method.response_body.as_ref()?;
-    Some(json!({
+    let route = json!({
         "match": {"path": method.path},
         "metadata": json::response_body(field),
         "route": action(config, &service.upstream),
-    }))
+    });
+    Some(told_where_from(service, route))
+}
+
+fn told_where_from(service: &Service, mut route: Value) -> Value {
+    if service.name == SOURCE_READER {
+        route["request_headers_to_add"] = json!([{
+            "header": {"key": SOURCE_HEADER, "value": "%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%"},
+            "append_action": "OVERWRITE_IF_EXISTS_OR_ADD",
+        }]);
+    }
+    route
 }
 
 /// What is known of a REST request before the transcoder has it. Nothing is ever routed by this: the transcoder gives

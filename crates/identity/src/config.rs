@@ -76,7 +76,8 @@ pub struct Config {
     #[arg(long, env = "STAYMESH_IDENTITY_REFRESH_TOKEN_DAYS", default_value_t = 30,
         value_parser = clap::value_parser!(u16).range(1..=365))]
     pub refresh_token_days: u16,
-    /// Logins for one address that may fail within 15 minutes before further ones are refused.
+    /// Logins for one address that may fail from one source within 15 minutes before further ones are refused; ten times
+    /// as many from all sources together.
     #[arg(long, env = "STAYMESH_IDENTITY_LOGIN_FAILURES", default_value_t = 10,
         value_parser = clap::value_parser!(u8).range(1..))]
     pub login_failures: u8,

@@ -18,7 +18,7 @@ use crate::{
         logins as store,
         users::{self, UserRow},
     },
-    throttle::Throttle,
+    throttle::{Source, Throttle},
     tokens::{Subject, Tokens},
     uninterrupted::Uninterrupted,
 };
@@ -46,7 +46,12 @@ pub(crate) struct Logins {
 impl Logins {
     /// Opens a login. Whether the address or the password was wrong can be told neither from the answer nor from the
     /// work: an account that is not there has its password hashed as well.
-    pub(crate) async fn log_in(&self, email: &Email, password: &SecretString) -> Result<LoginTokens, IdentityError> {
+    pub(crate) async fn log_in(
+        &self,
+        email: &Email,
+        password: &SecretString,
+        source: Source,
+    ) -> Result<LoginTokens, IdentityError> {
         // What fails for reasons of ours goes first, so that it does not count against the address.
         self.passwords.ensure_room()?;
         self.tokens.ensure_ready().await?;
@@ -54,10 +59,10 @@ impl Logins {
             Some((user_id, hash)) => (Some(user_id), hash),
             None => (None, self.passwords.nobodys()),
         };
-        self.throttle.admit(email).await?;
+        self.throttle.admit(email, source).await?;
         let right = self.passwords.verify(password, &hash).await?;
         let user_id = user_id.filter(|_| right).ok_or(IdentityError::BadCredentials)?;
-        self.throttle.succeeded(email).await;
+        self.throttle.succeeded(email, source).await;
         self.open(user_id).await
     }
 
@@ -188,9 +193,12 @@ mod tests {
         passwords.expect_verify().never();
         let (logins, email) = (logins(passwords), Email::parse("ada@example.com").unwrap());
         for _ in 0..2 {
-            assert!(matches!(logins.log_in(&email, &"password".into()).await, Err(IdentityError::Overloaded)));
+            assert!(matches!(
+                logins.log_in(&email, &"password".into(), Source::default()).await,
+                Err(IdentityError::Overloaded)
+            ));
         }
-        logins.throttle.admit(&email).await.unwrap();
+        logins.throttle.admit(&email, Source::default()).await.unwrap();
     }
 
     #[tokio::test]
@@ -200,9 +208,12 @@ mod tests {
         passwords.expect_verify().never();
         let (logins, email) = (logins(passwords), Email::parse("ada@example.com").unwrap());
         for _ in 0..2 {
-            assert!(matches!(logins.log_in(&email, &"password".into()).await, Err(IdentityError::Store(_))));
+            assert!(matches!(
+                logins.log_in(&email, &"password".into(), Source::default()).await,
+                Err(IdentityError::Store(_))
+            ));
         }
-        logins.throttle.admit(&email).await.unwrap();
+        logins.throttle.admit(&email, Source::default()).await.unwrap();
     }
 
     #[tokio::test]

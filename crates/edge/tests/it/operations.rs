@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use reqwest::{Client, Method, StatusCode};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::{edge::Edge, errors::error};
 
@@ -51,6 +51,23 @@ async fn headers_that_only_the_edge_may_set_do_not_pass() -> Result<()> {
     assert!(!headers.contains_key("x-envoy-retry-on"));
     assert_eq!(headers["x-envoy-original-path"], "/v1/hotels/7");
     assert_ne!(headers["x-request-id"], "forged-request-id");
+    Ok(())
+}
+
+#[tokio::test]
+async fn identity_is_told_where_a_login_comes_from_and_nobody_else_is() -> Result<()> {
+    let edge = Edge::with(|config| config.trusted_hops = 1).await?;
+    let from = |request: reqwest::RequestBuilder| {
+        let forged = request.header("x-staymesh-source", "192.0.2.66");
+        forged.header("x-forwarded-for", "192.0.2.66, 203.0.113.7")
+    };
+    let login = edge.public(Method::POST, "/v1/auth/login").json(&json!({"email": "a", "password": "b"}));
+    from(login).send().await?;
+    let headers = edge.upstream.last_headers("/staymesh.identity.v1.AuthService/Login").unwrap_or_default();
+    let told: Vec<_> = headers.get_all("x-staymesh-source").iter().collect();
+    assert_eq!(told, ["203.0.113.7"], "as the proxy in front has seen it");
+    from(edge.get("/v1/hotels/7")).send().await?;
+    assert!(!edge.upstream.last_headers(GET_HOTEL).unwrap_or_default().contains_key("x-staymesh-source"));
     Ok(())
 }
 

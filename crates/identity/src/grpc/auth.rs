@@ -11,19 +11,23 @@ use staymesh_mesh::Caller;
 use tonic::{Request, Response, Status};
 
 use super::{Services, required};
-use crate::{email::Email, error::IdentityError, logins::LoginTokens, password};
+use crate::{email::Email, error::IdentityError, logins::LoginTokens, password, throttle::Source};
 
 const TOKEN_TYPE: &str = "Bearer";
+/// Where the caller is, as the edge saw it. Callers of the edge cannot send it.
+const SOURCE_HEADER: &str = "x-staymesh-source";
 
 #[tonic::async_trait]
 impl AuthService for Services {
     async fn login(&self, request: Request<LoginRequest>) -> Result<Response<LoginResponse>, Status> {
+        let source = request.metadata().get(SOURCE_HEADER).and_then(|value| value.to_str().ok());
+        let source = source.map(Source::parse).unwrap_or_default();
         let request = request.into_inner();
         let mut fields = FieldErrors::default();
         let email = fields.value(Email::parse(&request.email));
         let password = fields.value(password::present(request.password));
         let (Some(email), Some(password)) = (email, password) else { return Err(IdentityError::from(fields).into()) };
-        let opened = self.logins.log_in(&email, &password).await?;
+        let opened = self.logins.log_in(&email, &password, source).await?;
         Ok(Response::new(LoginResponse { tokens: Some(tokens(&opened)) }))
     }
 

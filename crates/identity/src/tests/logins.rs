@@ -45,6 +45,17 @@ async fn a_wrong_password_and_an_unknown_address_cannot_be_told_apart() {
 }
 
 #[tokio::test]
+async fn whoever_guesses_does_not_keep_out_the_owner() {
+    let (_database, replica, _) = with_ada().await;
+    for _ in 0..FAILURES {
+        let guess = replica.login_from("198.51.100.1", ADA, "wrong password").await;
+        assert_reason(guess, Reason::BadCredentials);
+    }
+    assert_reason(replica.login_from("198.51.100.1", ADA, PASSWORD).await, Reason::LoginThrottled);
+    replica.login_from("203.0.113.9", ADA, PASSWORD).await.unwrap();
+}
+
+#[tokio::test]
 async fn throttling_does_not_tell_them_apart_either() {
     let (_database, replica, _) = with_ada().await;
     let mut answers = Vec::new();

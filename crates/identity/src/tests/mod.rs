@@ -181,8 +181,14 @@ impl Replica {
     }
 
     pub(crate) async fn login(&self, email: &str, password: &str) -> Result<ProtoTokens, Status> {
-        let request = LoginRequest { email: email.to_owned(), password: password.to_owned() };
-        let answer = self.services.login(Request::new(request)).await?;
+        self.login_from("192.0.2.1", email, password).await
+    }
+
+    /// A login through the edge, which has seen it come from there.
+    pub(crate) async fn login_from(&self, source: &str, email: &str, password: &str) -> Result<ProtoTokens, Status> {
+        let mut request = Request::new(LoginRequest { email: email.to_owned(), password: password.to_owned() });
+        request.metadata_mut().insert("x-staymesh-source", source.parse().expect("a header"));
+        let answer = self.services.login(request).await?;
         Ok(answer.into_inner().tokens.expect("tokens"))
     }
 
