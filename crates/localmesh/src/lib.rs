@@ -4,32 +4,22 @@
 //! below one directory, and never longer than the process that started them. The table of what each service is told is
 //! in `settings.rs`.
 
+mod commands;
 mod plan;
 mod progress;
 mod replica;
 mod settings;
+mod start;
 
-use std::{
-    fs,
-    net::{Ipv4Addr, SocketAddr},
-    path::{Path, PathBuf},
-    time::Duration,
-};
+use std::{fs, net::SocketAddr, path::PathBuf};
 
 use anyhow::{Context, Result};
-use staymesh_parts::{
-    Durability, Envoy, EnvoyOptions, Launch, Postgres, PostgresOptions, Process, Redis, dev_dir, install,
-    port::free_port,
-    wait::{http_ok, wait_until},
-};
+use staymesh_parts::{Durability, Envoy, Postgres, PostgresOptions, Process, Redis};
 
 use plan::Plan;
 pub use progress::{Progress, Quiet};
 pub use replica::Replica;
 pub use settings::{ADMIN_EMAIL, SERVICES};
-
-/// How long a service may take to be ready.
-const READY_LIMIT: Duration = Duration::from_mins(1);
 
 /// What to start, and where.
 #[derive(Clone, Debug)]
@@ -134,71 +124,6 @@ impl LocalMesh {
         self.plan.secrets.get(name)
     }
 
-    /// A small data set to try things with, loaded as the administrator; safe to repeat.
-    ///
-    /// # Errors
-    /// When it cannot be loaded, with what went wrong.
-    pub fn load_demo_data(&self, progress: &dyn Progress) -> Result<()> {
-        progress.begin("demo data");
-        let load = Launch::new("loading the demo data", &self.options.binary)
-            .args(["demo-data", "--internal-url", &self.internal_url(), "--email", ADMIN_EMAIL])
-            .without_inherited_settings()
-            .env("STAYMESH_ADMIN_PASSWORD", self.admin_password()?)
-            .log(self.logs().join("setup.log"));
-        run(load)?;
-        progress.done("three hotels");
-        Ok(())
-    }
-
-    /// Walks through a booking as a guest and prints every step to standard output. Needs the demo data.
-    ///
-    /// # Errors
-    /// When a step does not do what it should.
-    pub fn smoke(&self) -> Result<()> {
-        run(Launch::new("the walk through a booking", &self.options.binary)
-            .args(["smoke", "--public-url", &self.public_url()])
-            .without_inherited_settings())
-    }
-
-    /// The command that plays a recording as the administrator, still to be spawned.
-    ///
-    /// # Errors
-    /// When the password cannot be read.
-    pub fn replay(&self, recording: &Path) -> Result<Launch> {
-        let (public, internal) = (self.public_url(), self.internal_url());
-        Ok(Launch::new("playing a recording", &self.options.binary)
-            .args(["replay", &text(recording), "--email", ADMIN_EMAIL])
-            .args(["--public-url", &public, "--internal-url", &internal])
-            .without_inherited_settings()
-            .env("STAYMESH_ADMIN_PASSWORD", self.admin_password()?))
-    }
-
-    /// A command of `staymesh job` on the database of a service, still to be spawned.
-    ///
-    /// # Errors
-    /// When there is no such database.
-    pub fn job(&self, service: &str, args: &[&str]) -> Result<Launch> {
-        self.command("a job", service, &[&["job"], args].concat())
-    }
-
-    /// The command that checks the bookings and the money, still to be spawned; it writes what it finds to `report`.
-    ///
-    /// # Errors
-    /// When there is no such database.
-    pub fn verify(&self, report: &Path) -> Result<Launch> {
-        let launch = self.command("checking the databases", "reservation", &["check", "--json", &text(report)])?;
-        Ok(launch.env("STAYMESH_PAYMENT_DATABASE_URL", self.database_url("payment")?))
-    }
-
-    /// A command of `staymesh job` with all the settings of a service, still to be spawned.
-    ///
-    /// # Errors
-    /// When the service is not one of this mesh.
-    pub fn job_of(&self, service: &'static str, args: &[&str]) -> Result<Launch> {
-        let launch = Launch::new("a job", &self.options.binary).args(["job"]).args(args).without_inherited_settings();
-        Ok(self.settings_of(service)?.into_iter().fold(launch, |launch, (name, value)| launch.env(name, value)))
-    }
-
     /// The folder with the logs.
     pub fn logs(&self) -> PathBuf {
         self.options.dir.join("logs")
@@ -255,20 +180,6 @@ impl LocalMesh {
         Replica::start(self.launch(service)?, self.logs().join(format!("{service}-replica.log")))
     }
 
-    /// Registers a partner's program with identity and tells its secret; safe to repeat.
-    ///
-    /// # Errors
-    /// When identity's database refuses it.
-    pub fn register_partner(&self, id: &str) -> Result<String> {
-        let secret = self.plan.secrets.get(&format!("client-{id}"))?;
-        let what = format!("registering {id}");
-        let client = self
-            .command(&what, "identity", &["identity", "register-client", id, "--role", "partner"])?
-            .env("STAYMESH_CLIENT_SECRET", &secret);
-        run(client)?;
-        Ok(secret)
-    }
-
     /// An error if anything has ended by itself.
     ///
     /// # Errors
@@ -289,140 +200,4 @@ impl LocalMesh {
         }
         outcome.and(self.redis.stop()).and(self.postgres.stop())
     }
-
-    /// A command of the binary that talks to the database of a service.
-    fn command(&self, what: &str, service: &str, args: &[&str]) -> Result<Launch> {
-        Ok(Launch::new(what, &self.options.binary)
-            .args(args)
-            .without_inherited_settings()
-            .env("STAYMESH_DATABASE_URL", self.database_url(service)?)
-            .log(self.logs().join("setup.log")))
-    }
-
-    fn migrate(&self, progress: &dyn Progress) -> Result<()> {
-        progress.begin("migrations");
-        for service in self.plan.databases.keys() {
-            progress.say(service);
-            progress.check()?;
-            run(self.command(&format!("migrating {service}"), service, &["migrate", service])?)?;
-        }
-        progress.done(&format!("{} databases", self.plan.databases.len()));
-        Ok(())
-    }
-
-    /// Makes the first administrator and the services known to identity.
-    fn register(&self, progress: &dyn Progress) -> Result<()> {
-        progress.begin("accounts");
-        let admin = self
-            .command("making the first administrator", "identity", &["identity", "create-admin", ADMIN_EMAIL])?
-            .env("STAYMESH_ADMIN_PASSWORD", self.admin_password()?);
-        run(admin)?;
-        for service in SERVICES.into_iter().filter(|s| settings::calls_others(s)) {
-            progress.check()?;
-            let id = settings::client_id(service);
-            let what = format!("registering {service}");
-            let client = self
-                .command(&what, "identity", &["identity", "register-client", &id, "--role", "service"])?
-                .env("STAYMESH_CLIENT_SECRET", self.plan.secrets.get(&format!("client-{service}"))?);
-            run(client)?;
-        }
-        progress.done("an administrator and the services");
-        Ok(())
-    }
-
-    fn start_services(&mut self, progress: &dyn Progress) -> Result<()> {
-        progress.begin("services");
-        for (at, service) in SERVICES.into_iter().enumerate() {
-            progress.check()?;
-            self.services.push(self.launch(service)?.spawn()?);
-            // The others get their own tokens from identity: quickest when it is there first.
-            if service == "identity" {
-                self.wait_until_ready(at, progress)?;
-            }
-        }
-        for (at, service) in SERVICES.into_iter().enumerate() {
-            progress.say(service);
-            self.wait_until_ready(at, progress)?;
-        }
-        progress.done(&format!("{} ready", SERVICES.len()));
-        Ok(())
-    }
-
-    fn launch(&self, service: &'static str) -> Result<Launch> {
-        let launch = Launch::new(service, &self.options.binary)
-            .args(["serve", service])
-            .without_inherited_settings()
-            .log(self.logs().join(format!("{service}.log")));
-        Ok(self.settings_of(service)?.into_iter().fold(launch, |launch, (name, value)| launch.env(name, value)))
-    }
-
-    fn settings_of(&self, service: &str) -> Result<Vec<(&'static str, String)>> {
-        let mut all = settings::of(service, &self.plan)?;
-        let own = self.options.settings.iter().filter(|(of, ..)| *of == service);
-        all.extend(own.map(|(_, name, value)| (*name, value.clone())));
-        Ok(all)
-    }
-
-    fn wait_until_ready(&mut self, at: usize, progress: &dyn Progress) -> Result<()> {
-        let (listen, operations) = self.plan.address(SERVICES[at])?;
-        let process = &mut self.services[at];
-        wait_until(&format!("{} is ready", SERVICES[at]), READY_LIMIT, || {
-            progress.check()?;
-            process.check_running()?;
-            // The stand-in provider speaks HTTP alone and tells at the same address how it is.
-            Ok((http_ok(operations, "/readyz") || http_ok(listen, "/healthz")).then_some(()))
-        })
-        .with_context(|| format!("{} did not start{}", process.name(), process.log_tail()))
-    }
-
-    fn start_edge(&mut self, progress: &dyn Progress) -> Result<()> {
-        progress.begin("edge");
-        let dir = self.options.dir.join("edge");
-        let admin = SocketAddr::from((Ipv4Addr::LOCALHOST, free_port()?));
-        let mut write = Launch::new("writing the edge's configuration", &self.options.binary)
-            .args(["edge-config", "--output", &dir.display().to_string()])
-            .without_inherited_settings()
-            .log(self.logs().join("setup.log"));
-        for (name, value) in settings::of_edge(&self.plan, &dir, admin, &self.logs())? {
-            write = write.env(name, value);
-        }
-        for (_, name, value) in self.options.settings.iter().filter(|(s, ..)| *s == "edge") {
-            write = write.env(name, value);
-        }
-        run(write)?;
-        self.envoy = Some(Envoy::start(EnvoyOptions {
-            binary: install::envoy(&dev_dir())?,
-            config: dir.join("envoy.yaml"),
-            admin,
-            concurrency: 2,
-            log: self.logs().join("envoy.log"),
-        })?);
-        self.wait_for_keys(progress)?;
-        progress.done(&format!("{} and {}", self.public_url(), self.internal_url()));
-        Ok(())
-    }
-
-    /// The edge lets nobody in before it has identity's keys.
-    fn wait_for_keys(&mut self, progress: &dyn Progress) -> Result<()> {
-        let public = self.plan.public;
-        wait_until("the edge has identity's keys", READY_LIMIT, || {
-            progress.check()?;
-            Ok(http_ok(public, "/.well-known/jwks.json").then_some(()))
-        })
-    }
-}
-
-/// Runs a command to its end.
-fn run(launch: Launch) -> Result<()> {
-    let mut process = launch.spawn()?;
-    wait_until(&format!("{} is done", process.name().to_owned()), Duration::from_mins(2), || process.exit_status())
-        .and_then(|status| {
-            anyhow::ensure!(status.success(), "{} failed{}", process.name(), process.log_tail());
-            Ok(())
-        })
-}
-
-/// The path of a file as the settings name it.
-fn text(path: &Path) -> String {
-    path.display().to_string()
 }

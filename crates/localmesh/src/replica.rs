@@ -12,7 +12,7 @@ use staymesh_parts::{
     wait::{http_ok, wait_until},
 };
 
-use crate::READY_LIMIT;
+use crate::start::READY_LIMIT;
 
 /// A further process of a service, on the same database and at an address of its own. Dropping it stops it.
 #[derive(Debug)]

@@ -5,7 +5,7 @@ use std::{net::SocketAddr, path::Path};
 use anyhow::Result;
 use base64::{Engine, prelude::BASE64_STANDARD};
 
-use crate::{plan::Plan, text};
+use crate::{commands::text, plan::Plan};
 
 /// The services, in the order in which they are started; they are stopped in the opposite one.
 pub const SERVICES: [&str; 6] = ["identity", "hotel", "rate", "reservation", "payment", PROVIDER];

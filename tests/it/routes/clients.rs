@@ -43,6 +43,19 @@ async fn a_program_is_registered_gets_tokens_and_is_ended() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_lost_answer_is_asked_for_again() {
+    let world = World::shared().await;
+    let wanted = with(&partner(), &json!({ "request_id": Uuid::new_v4() }));
+    let made = world.admin.post("/v1/clients", wanted.clone()).await.ok();
+    assert_eq!(world.admin.post("/v1/clients", wanted.clone()).await.ok(), made);
+    let other = with(&wanted, &json!({ "display_name": "Another" }));
+    world.admin.post("/v1/clients", other).await.refused(400, "REQUEST_ID_REUSED");
+    let another = with(&wanted, &json!({ "request_id": Uuid::new_v4() }));
+    world.admin.post("/v1/clients", another).await.refused(409, "CLIENT_EXISTS");
+    world.admin.post("/v1/clients", with(&wanted, &json!({ "request_id": "7" }))).await.violating(&["request_id"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn credentials_that_are_wrong_do_not_say_what_is_wrong() {
     let world = World::shared().await;
     let made = world.admin.post("/v1/clients", partner()).await.ok();

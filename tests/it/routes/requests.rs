@@ -57,6 +57,23 @@ async fn an_unknown_parameter_is_named() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_the_path_says_no_parameter_says_again() {
+    let world = World::shared().await;
+    let guest = world.guest().await;
+    let (mine, other) = (world.hotel(1).await, world.hotel(1).await);
+    for name in ["hotel_id", "hotelId", "%68otel_id"] {
+        let query = format!("/v1/hotels/{}?{name}={}", mine.hotel_id, other.hotel_id);
+        for caller in [&world.public, &guest, &world.admin] {
+            caller.get(&query).await.unreadable(if name == "hotelId" { "hotelId" } else { "hotel_id" });
+        }
+        world.admin.delete(&query).await.refused(400, "INVALID_REQUEST");
+    }
+    for hotel in [mine, other] {
+        guest.get(&format!("/v1/hotels/{}", hotel.hotel_id)).await.ok();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_unknown_field_is_named_wherever_it_is() {
     let world = World::shared().await;
     let guest = world.guest().await;

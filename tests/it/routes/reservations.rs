@@ -170,6 +170,29 @@ async fn an_id_names_one_order() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_guest_holds_no_more_rooms_unpaid_than_one_booking_may_have() {
+    let world = World::shared().await;
+    let hotel = world.hotel(100).await;
+    let (guest, partner) = (world.guest().await, world.partner().await);
+    let stay = Stay::ahead(30, 1);
+    let order = async |caller: &Rest, rooms| world.prepare(caller, hotel, &stay, rooms).await;
+    let many = order(&guest, 40).await;
+    guest.post("/v1/reservations", many.clone()).await.ok();
+    guest.post("/v1/reservations", order(&guest, 10).await).await.ok();
+    let one = order(&guest, 1).await;
+    let refused = guest.post("/v1/reservations", one.clone()).await.refused(429, "TOO_MANY_UNPAID_ROOMS");
+    let told = refused.detail("ErrorInfo")["metadata"].clone();
+    assert_eq!((&told["limit_rooms"], &told["held_rooms"]), (&json!("50"), &json!("50")));
+    let seconds: u64 = refused.header("retry-after").parse().expect("seconds");
+    assert!((1..=901).contains(&seconds), "{seconds}");
+    partner.post("/v1/reservations", order(&partner, 50).await).await.ok();
+
+    guest.delete(&path_of(&many)).await.ok();
+    guest.post("/v1/reservations", one).await.ok();
+    assert_eq!(reserved(&world, hotel, &stay).await, [61]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_last_room_is_sold_once_and_the_short_night_is_named() {
     let world = World::shared().await;
     let hotel = world.hotel(1).await;
