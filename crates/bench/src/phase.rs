@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// Most orders that are sent to warm up.
-const WARM_UP_ORDERS: usize = 4_000;
+const WARM_UP_ORDERS: usize = 20_000;
 /// How often a client that wants the scarce room asks again after an error.
 const PERSISTENCE: usize = 100;
 /// The longest time that selling the scarce room out may take.
