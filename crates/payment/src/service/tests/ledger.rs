@@ -48,7 +48,7 @@ async fn each_change_of_money_is_posted_once_and_all_of_it_comes_back() {
         assert_eq!(balances(pool).await, [0, 10_000, -7905, -1395, -700, 0]);
     }
     let first = ask_back(pool, &payment, 3_333).await;
-    assert_eq!(balances(pool).await, [0, 10_000, -5269, -931, -467, -3333]);
+    assert_eq!(balances(pool).await, [0, 10_000, -5270, -930, -467, -3333]);
     let second = ask_back(pool, &payment, 6_667).await;
     assert_eq!(balances(pool).await, [0, 10_000, 0, 0, 0, -10_000]);
     for _ in 0..2 {
