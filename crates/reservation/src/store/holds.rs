@@ -17,6 +17,7 @@ use super::{
 };
 use crate::{
     error::ReservationError,
+    fault_points,
     lifecycle::{Change, Command, Decision, decide},
     model::Reservation,
     settlement::CANCELLED,
@@ -93,10 +94,14 @@ impl Store {
                 changes.push((booking, change));
             }
         }
-        if !changes.is_empty() {
-            write_ends(&mut transaction, &changes).await?;
+        // Most of the time.
+        if changes.is_empty() {
+            return Ok(0);
         }
+        write_ends(&mut transaction, &changes).await?;
+        fault_points::HOLDS_ENDED.before();
         transaction.commit().await?;
+        fault_points::HOLDS_ENDED.after();
         Ok(changes.len())
     }
 }
