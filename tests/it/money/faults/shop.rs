@@ -14,10 +14,13 @@ pub(super) const PRICE: i64 = 30_000;
 
 /// What makes a mesh quick to notice what went wrong.
 pub(super) fn settings() -> Vec<Setting> {
-    vec![
+    // A machine that is busy with something else is slow to connect to a database.
+    let patience = |service| (service, "STAYMESH_DATABASE_ACQUIRE_TIMEOUT", "10s".to_owned());
+    let quick = [
         ("payment", "STAYMESH_PSP_TIMEOUT", "1s".to_owned()),
         ("psp-simulator", "STAYMESH_PSP_WEBHOOK_BACKOFF", "100ms".to_owned()),
-    ]
+    ];
+    quick.into_iter().chain(["identity", "hotel", "rate", "reservation", "payment"].map(patience)).collect()
 }
 
 /// Everything that a story is told with, and what its end is read from.
