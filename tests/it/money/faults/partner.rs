@@ -5,18 +5,39 @@ use std::time::Instant;
 use staymesh_mesh::fault::Step;
 
 use super::{
-    come_back, end, restart,
-    shop::{PRICE, Shop},
+    assert_clean, come_back, end, restart,
+    shop::{PRICE, Shop, settings},
 };
-use crate::support::{eventually, operate};
+use crate::support::{OwnMesh, eventually, operate};
+
+/// The services with fault points on the way of such a sale, and their steps.
+const STEPS: [(&str, &[Step]); 2] = [
+    ("payment", staymesh_payment::fault_points::PARTNER),
+    ("reservation", staymesh_reservation::fault_points::PARTNER),
+];
 
 /// The postings of a sale that stands, and of one that was cancelled in time.
 const SOLD: &[&str] = &["PARTNER_SALE"];
 const SETTLED: &[&str] = &["PARTNER_CREDIT", "PARTNER_SALE"];
 
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_dies_over_a_partners_sale_it_is_owed_and_credited_once() {
+    let mesh = OwnMesh::start(settings()).await;
+    let shop = Shop::on(&mesh).await;
+    for (service, steps) in STEPS {
+        for step in steps {
+            for point in step.points() {
+                die_at(&shop, service, *step, &point).await;
+            }
+        }
+        operate(&mesh, |local| restart(local, service, &[]));
+    }
+    assert_clean(&shop).await;
+}
+
 /// A partner sells a booking, and cancels it when only that leads through the step, while a service dies at this point and
 /// comes back.
-pub(super) async fn die_at(shop: &Shop<'_>, service: &str, step: Step, point: &str) {
+async fn die_at(shop: &Shop<'_>, service: &str, step: Step, point: &str) {
     let started = Instant::now();
     let cancels = match step.0 {
         "partner.sale_recorded" | "partner.sale_told" => false,

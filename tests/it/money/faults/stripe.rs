@@ -11,6 +11,7 @@ use super::{
     end::{self, End},
     pay_out, restart,
     shop::{PRICE, Sale, Shop, settings},
+    story::UNHEARD,
 };
 use crate::support::{OwnMesh, Stripe, operate};
 
@@ -74,8 +75,10 @@ async fn at_whatever_call_to_stripe_the_service_dies_there_is_one_charge_and_one
 /// Lives through a story in which the payment service dies at this point and comes back, perhaps a day later.
 async fn die_at(shop: &mut Shop<'_>, stripe: &Stripe, story: Story, point: &str, forgets: bool) {
     let started = Instant::now();
-    let own = stripe.settings();
-    let hold: &[(&str, &str)] = if story == Story::Overdue { &[("STAYMESH_HOLD", SHORT_HOLD)] } else { &[] };
+    let overdue = story == Story::Overdue;
+    let hold: &[(&str, &str)] = if overdue { &[("STAYMESH_HOLD", SHORT_HOLD)] } else { &[] };
+    // The page is overdue before the hold is: whoever looks often closes it before the end of the hold does.
+    let own = [&stripe.settings()[..], if overdue { &UNHEARD } else { &[] }].concat();
     operate(shop.mesh(), |local| {
         restart(local, "reservation", hold)?;
         restart(local, "payment", &own)
