@@ -23,12 +23,12 @@ use crate::reconcile::{
 };
 
 /// Longest time for a whole file; each piece of it has the deadline of a call.
-pub(super) const LONGEST_FILE: Duration = Duration::from_mins(60);
+pub(super) const LONGEST_FILE: Duration = Duration::from_hours(1);
 
 /// The longest time between two pieces of a file, of whichever provider, where a call may take `timeout`.
 pub const fn longest_pause(timeout: Duration) -> Duration {
     // Pauses between attempts double, and come to less than twice the last with what chance adds.
-    Duration::from_secs(60).saturating_add(timeout.saturating_mul(report::PATIENCE * report::ATTEMPTS))
+    Duration::from_mins(1).saturating_add(timeout.saturating_mul(report::PATIENCE * report::ATTEMPTS))
 }
 
 /// Why a settlement file cannot be had, or not believed.

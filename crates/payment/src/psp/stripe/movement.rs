@@ -167,7 +167,7 @@ impl Movement {
         }
     }
 
-    /// Such as "adjustment (dispute) of du_1, money out". Nothing that is written for people is repeated.
+    /// Such as `adjustment (dispute) of du_1, money out`. Nothing that is written for people is repeated.
     fn name(&self) -> String {
         let named = |name: &str| (1..=MAX_NAME).contains(&name.len()) && name.bytes().all(|b| is_plain(b) && b != b'-');
         let mut text = if named(&self.kind) { self.kind.clone() } else { "an unnamed movement".to_owned() };
