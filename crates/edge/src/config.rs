@@ -85,6 +85,12 @@ pub struct Limits {
     /// Requests that one caller may make at once after a rest.
     #[arg(long, env = "STAYMESH_EDGE_BURST", default_value_t = 200, value_parser = positive())]
     pub burst: u32,
+    /// Events of the payment provider a second, of one address; counted apart from everything else.
+    #[arg(long, env = "STAYMESH_EDGE_WEBHOOKS_PER_SECOND", default_value_t = 500, value_parser = positive())]
+    pub webhooks_per_second: u32,
+    /// Events of the payment provider that one address may bring at once after a rest.
+    #[arg(long, env = "STAYMESH_EDGE_WEBHOOK_BURST", default_value_t = 2000, value_parser = positive())]
+    pub webhook_burst: u32,
     /// The largest request body, bytes.
     #[arg(long, env = "STAYMESH_EDGE_MAX_BODY_BYTES", default_value_t = 1 << 20, value_parser = positive())]
     pub max_body_bytes: u32,

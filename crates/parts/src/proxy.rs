@@ -176,7 +176,6 @@ mod tests {
         let (proxy, mut client) = behind_a_link();
         client.set_read_timeout(Some(CONNECT_LIMIT)).expect("a limit");
         proxy.set(Link::Cut);
-        thread::sleep(2 * LOOK_EVERY);
         assert_eq!(ask(&mut client, 1).expect_err("cut").kind(), io::ErrorKind::UnexpectedEof);
         proxy.set(Link::Healthy);
         let mut client = TcpStream::connect(proxy.address()).expect("connects");

@@ -1,5 +1,6 @@
 //! The steps of a payment, between any two of which the process may die. Tests kill it right before and right after each
-//! of [`ALL`] and [`PAY_OUT`]; a step that is added here and has no story in those tests fails them.
+//! of [`ALL`], [`OVERDUE`], [`PARTNER`] and [`PAY_OUT`]; a step that is added here and has no story in those tests fails
+//! them.
 
 use staymesh_mesh::fault::Step;
 
@@ -15,6 +16,8 @@ pub(crate) const PAGE_OPENED: Step = Step("pay_in.page_opened");
 pub(crate) const PAGE_SAVED: Step = Step("pay_in.page_saved");
 /// The provider closes a page, because the booking has ended.
 pub(crate) const PAGE_CLOSED: Step = Step("pay_in.page_closed");
+/// The provider closes a page that nobody has paid on in time.
+pub(crate) const OVERDUE_CLOSED: Step = Step("pay_in.overdue_closed");
 /// The commit of the provider's word on a checkout: the event, the status, the ledger and the outbox.
 const EVENT_TAKEN: Step = Step("pay_in.event_taken");
 /// The same commit, when the provider was asked because it had not said anything.
@@ -39,6 +42,11 @@ const REFUND_EVENT_TAKEN: Step = Step("refund.event_taken");
 /// The reservation service hears what went back.
 pub(crate) const REFUND_TOLD: Step = Step("refund.reservation_told");
 
+/// The commit of what a partner owes for a booking, with the ledger.
+pub(crate) const PARTNER_SALE_RECORDED: Step = Step("partner.sale_recorded");
+/// The commit of what a partner is credited for a booking that has ended, with the ledger.
+pub(crate) const PARTNER_SALE_SETTLED: Step = Step("partner.sale_settled");
+
 /// The commit of a pay-out with its lines, its transfer and the outbox. It is a job's, not the service's.
 pub(crate) const PAY_OUT_REQUESTED: Step = Step("pay_out.requested");
 /// The provider pays the hotel.
@@ -47,6 +55,12 @@ pub(crate) const MONEY_TRANSFERRED: Step = Step("pay_out.transferred");
 pub(crate) const TRANSFER_SAVED: Step = Step("pay_out.saved");
 /// The commit of the provider's event that it has paid the hotel.
 const TRANSFER_EVENT_TAKEN: Step = Step("pay_out.event_taken");
+
+/// Every step of a sale whose money a partner collects.
+pub const PARTNER: &[Step] = &[PARTNER_SALE_RECORDED, PARTNER_SALE_SETTLED];
+
+/// Every step that only a provider leads to whose pages stay open for longer than they are to.
+pub const OVERDUE: &[Step] = &[OVERDUE_CLOSED];
 
 /// Every step of a pay-out.
 pub const PAY_OUT: &[Step] = &[PAY_OUT_REQUESTED, MONEY_TRANSFERRED, TRANSFER_SAVED, TRANSFER_EVENT_TAKEN];

@@ -114,7 +114,9 @@ impl Settlement {
     async fn tell_sold(&self, sold: SoldByPartner) -> Result<(), Status> {
         let reservation_id = sold.reservation_id.to_string();
         let request = RecordPartnerSaleRequest { reservation_id, terms: Some(sold.terms.into()) };
+        fault_points::SALE_TOLD.before();
         self.payments.clone().record_partner_sale(request).await?;
+        fault_points::SALE_TOLD.after();
         Ok(())
     }
 
@@ -124,9 +126,11 @@ impl Settlement {
             refund: Some(ProtoMoney { currency_code: cancelled.refund_currency, amount: cancelled.refund_amount }),
             partner_sale: cancelled.partner_sale.map(PartnerSaleTerms::from),
         };
-        fault_points::SETTLE_TOLD.before();
+        let step =
+            if request.partner_sale.is_some() { fault_points::PARTNER_SETTLE_TOLD } else { fault_points::SETTLE_TOLD };
+        step.before();
         self.payments.clone().settle_cancellation(request).await?;
-        fault_points::SETTLE_TOLD.after();
+        step.after();
         Ok(())
     }
 }

@@ -1,11 +1,15 @@
-//! The fault matrix: at every step of pay-in, refund and pay-out the process is killed, right before it and right after
-//! it, or the provider answers late, twice, out of order or never. In the end there is one charge, and one state.
+//! The fault matrix: at every step of pay-in, the end of a hold, refund, pay-out and a partner's sale the process is
+//! killed, right before it and right after it, with either provider; or the provider answers late, twice, out of order or
+//! never. In the end there is one charge, and one state.
 
 mod answers;
 mod end;
+mod hold;
+mod partner;
 mod pay_out;
 mod shop;
 mod story;
+mod stripe;
 
 use std::{os::unix::process::ExitStatusExt, time::Instant};
 
@@ -39,10 +43,15 @@ async fn at_whatever_step_a_service_dies_there_is_one_charge_and_one_end() {
             println!("{point}: in {} ms", started.elapsed().as_millis());
         }
     }
+    assert_clean(&shop).await;
+}
+
+/// `staymesh check` finds nothing, and every process is well.
+async fn assert_clean(shop: &Shop<'_>) {
     let (clean, found) = tokio::task::block_in_place(|| super::check::check(&shop.world));
     assert!(clean, "{found:#}");
     shop.books.assert_balanced().await;
-    operate(&mesh, staymesh_localmesh::LocalMesh::check);
+    operate(shop.mesh(), staymesh_localmesh::LocalMesh::check);
 }
 
 /// Lives through a story in which a service dies at this point and comes back.
@@ -58,6 +67,13 @@ async fn die_at(shop: &Shop<'_>, service: &str, point: &str, story: Story) {
 
 /// Waits until the service has died at this point, and starts it again.
 async fn come_back(shop: &Shop<'_>, service: &str, point: &str, settings: &[(&str, &str)]) {
+    await_death(shop, service, point).await;
+    shop.end_leases(service).await;
+    operate(shop.mesh(), |local| local.restart_with(service, settings));
+}
+
+/// Waits until the service has died at this point.
+async fn await_death(shop: &Shop<'_>, service: &str, point: &str) {
     let status = eventually(&format!("{service} comes to {point}"), async || {
         operate(shop.mesh(), |local| local.service(service)?.exit_status())
     })
@@ -65,8 +81,6 @@ async fn come_back(shop: &Shop<'_>, service: &str, point: &str, settings: &[(&st
     assert_eq!(status.signal(), Some(Signal::KILL.as_raw()), "{point}");
     let last_words = operate(shop.mesh(), |local| local.service(service).map(|process| process.log_tail()));
     assert!(last_words.contains(&format!("dying at {point},")), "{point}: {last_words}");
-    shop.end_leases(service).await;
-    operate(shop.mesh(), |local| local.restart_with(service, settings));
 }
 
 /// Starts a service again that may be running.

@@ -5,6 +5,7 @@ use std::{collections::BTreeSet, fs, path::PathBuf, time::Duration};
 use jiff::{Timestamp, tz::TimeZone};
 use reqwest::Method;
 use serde_json::{Value, json};
+use staymesh_testkit::clear_of_midnight;
 
 use super::Sale;
 use crate::support::{GOOD_CARD, OwnMesh, Provider, Rest, World, await_payment, eventually, open_payment};
@@ -15,6 +16,9 @@ fn merchant(world: &World<'_>) -> Rest {
     let url = local.service_url("psp-simulator").expect("an address");
     Rest::new(&url).with_token(&local.secret("psp-api-key").expect("a key"))
 }
+
+/// No test here takes longer, a mesh to start and the slowest of machines included.
+const LONGEST_TEST: Duration = Duration::from_mins(5);
 
 fn today() -> String {
     Timestamp::now().to_zoned(TimeZone::UTC).date().to_string()
@@ -66,6 +70,7 @@ async fn session(provider: &Provider, sale: &Sale) -> String {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn each_injected_mismatch_is_found_and_listed_and_nothing_else() {
+    clear_of_midnight(LONGEST_TEST).await;
     let never = ("payment", "STAYMESH_PAYMENT_CHECK_AFTER", "1h".to_owned());
     let mesh = OwnMesh::start(vec![never]).await;
     let world = World::on(&mesh).await;
@@ -149,6 +154,7 @@ async fn each_injected_mismatch_is_found_and_listed_and_nothing_else() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn money_that_nobody_told_of_is_found_in_the_file_and_taken_in() {
+    clear_of_midnight(LONGEST_TEST).await;
     let never = ("payment", "STAYMESH_PAYMENT_CHECK_AFTER", "1h".to_owned());
     let mesh = OwnMesh::start(vec![never]).await;
     let world = World::on(&mesh).await;

@@ -67,6 +67,41 @@ async fn callers_without_a_token_share_the_bucket_of_their_address() -> Result<(
 }
 
 #[tokio::test]
+async fn the_providers_events_have_a_bucket_of_their_own() -> Result<()> {
+    let edge = Edge::with(|config| {
+        config.limits.webhooks_per_second = 1;
+        config.limits.webhook_burst = 10;
+    })
+    .await?
+    .with_keys()
+    .await?;
+    let event = || edge.public(Method::POST, "/v1/webhooks/psp").body("{}");
+    let mut refused = Vec::new();
+    for i in 0..30 {
+        // A token, a query and a claimed address make no other bucket.
+        let request = match i % 3 {
+            0 => event().bearer_auth(edge.keys.token(&format!("caller-{i}"))?),
+            1 => event().header("x-forwarded-for", format!("10.0.0.{i}")),
+            _ => edge.public(Method::POST, &format!("/v1/webhooks/psp?x={i}")).body("{}"),
+        };
+        let answer = request.send().await?;
+        if answer.status() == StatusCode::TOO_MANY_REQUESTS {
+            refused.push(answer);
+        }
+    }
+    // Some seconds may pass, and each brings one more.
+    assert!(refused.len() >= 12, "{}", refused.len());
+    let (status, reason, _) = error_of(refused.remove(0)).await?;
+    assert_eq!((status, reason.as_str()), (429, "RATE_LIMITED"));
+    // Nobody else has less for it.
+    assert_eq!(edge.get("/.well-known/jwks.json").send().await?.status(), StatusCode::OK);
+    assert_eq!(edge.get("/v1/hotels/7").send().await?.status(), StatusCode::OK);
+    let token = edge.keys.token("ada")?;
+    assert_eq!(edge.get("/v1/reservations").bearer_auth(token).send().await?.status(), StatusCode::OK);
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_large_body_is_refused_as_such() -> Result<()> {
     let edge = Edge::start().await?.with_keys().await?;
     let large = || "x".repeat(5_000_000);

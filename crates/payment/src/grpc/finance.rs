@@ -146,6 +146,7 @@ const fn subject(subject: Subject) -> proto::CaseSubject {
         Subject::Transfer => proto::CaseSubject::Transfer,
         Subject::Wallet => proto::CaseSubject::Wallet,
         Subject::Payment => proto::CaseSubject::Payment,
+        Subject::Other => proto::CaseSubject::Other,
     }
 }
 

@@ -38,6 +38,11 @@ impl Http {
         Ok(Self { client, base, api_key, timeout, max_answer })
     }
 
+    /// The same provider, where a step may take so many times as long, and an answer has at most `max_answer` bytes.
+    pub(super) fn patient(&self, times: u32, max_answer: usize) -> Self {
+        Self { timeout: self.timeout.saturating_mul(times), max_answer, ..self.clone() }
+    }
+
     /// Until when what begins now may take: one call to the provider, or several that make one step of ours.
     pub(super) fn deadline(&self) -> Instant {
         let left = RequestContext::current().map_or(self.timeout, |context| context.remaining().min(self.timeout));
@@ -98,10 +103,17 @@ impl Pieces {
     }
 }
 
+const WRONG_KEY: PspError = PspError::Unavailable("it does not take our API key");
+
 /// The provider does not take our key: our own mistake, and one that is put right without any payment being lost.
 pub(super) fn wrong_key() -> PspError {
     tracing::error!("the payment provider does not take our API key");
-    PspError::Unavailable("it does not take our API key")
+    WRONG_KEY
+}
+
+/// Whether it is that mistake, which no patience puts right.
+pub(super) fn is_wrong_key(error: &PspError) -> bool {
+    *error == WRONG_KEY
 }
 
 /// A refusal with the provider's code, if that is one: what it writes for people may name a person, and is not repeated.

@@ -15,6 +15,7 @@ use super::{
     http::{Pieces, wrong_key},
     provider::AnyPsp,
     simulator::SimulatorPsp,
+    stripe::report,
 };
 use crate::reconcile::{
     file::{FileError, FileReader},
@@ -22,7 +23,13 @@ use crate::reconcile::{
 };
 
 /// Longest time for a whole file; each piece of it has the deadline of a call.
-const LONGEST_FILE: Duration = Duration::from_mins(30);
+pub(super) const LONGEST_FILE: Duration = Duration::from_hours(1);
+
+/// The longest time between two pieces of a file, of whichever provider, where a call may take `timeout`.
+pub const fn longest_pause(timeout: Duration) -> Duration {
+    // Pauses between attempts double, and come to less than twice the last with what chance adds.
+    Duration::from_mins(1).saturating_add(timeout.saturating_mul(report::PATIENCE * report::ATTEMPTS))
+}
 
 /// Why a settlement file cannot be had, or not believed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -30,9 +37,6 @@ pub enum SettlementError {
     /// The day is not over at the provider.
     #[error("the provider's file of this day is not complete yet")]
     InProgress,
-    /// Nobody has taught us how to read this provider's files.
-    #[error("there is no adapter for the settlement files of this provider")]
-    Unsupported,
     /// It cannot be asked, or broke off.
     #[error(transparent)]
     Psp(#[from] PspError),
@@ -44,7 +48,7 @@ pub enum SettlementError {
 /// The lines of a file, some at a time. A file that breaks off or lacks its trailer ends with an error.
 pub type SettlementLines = BoxStream<'static, Result<Vec<SettlementLine>, SettlementError>>;
 
-/// Who has settlement files.
+/// Who has settlement files, or what is as good.
 pub trait Settlements: Send + Sync {
     /// The file of a UTC day; with `partial` also of one that is not over.
     fn settlement(
@@ -58,7 +62,7 @@ impl Settlements for AnyPsp {
     async fn settlement(&self, day: Date, partial: bool) -> Result<SettlementLines, SettlementError> {
         match self {
             Self::Simulator(psp) => psp.settlement(day, partial).await,
-            Self::Stripe(_) => Err(SettlementError::Unsupported),
+            Self::Stripe(psp) => psp.settlement(day, partial).await,
         }
     }
 }

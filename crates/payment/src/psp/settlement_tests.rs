@@ -65,6 +65,7 @@ async fn a_provider_that_says_nothing_is_not_waited_for_long() {
 async fn the_real_simulator_has_a_file_of_each_day() {
     let (psp, _running) = simulator(None).await;
     let payment_id = PaymentId::new();
+    let begun = Timestamp::now().to_zoned(TimeZone::UTC).date();
     let order = CheckoutOrder {
         payment_id,
         amount: eur(12_050),
@@ -75,11 +76,12 @@ async fn the_real_simulator_has_a_file_of_each_day() {
     let checkout = psp.create_checkout(order).await.unwrap();
     let paid = reqwest::Client::new().post(format!("{}/pay", checkout.url)).send().await.unwrap();
     assert!(paid.status().is_success());
-    let today = Timestamp::now().to_zoned(TimeZone::UTC).date();
-    assert_eq!(read(&psp, today, false).await, Err(SettlementError::InProgress));
-    let lines = read(&psp, today, true).await.unwrap();
+    // At midnight the money is in the file of the next day, and then that day is the one in progress.
+    let tomorrow = begun + 1.day();
+    assert_eq!(read(&psp, tomorrow, false).await, Err(SettlementError::InProgress));
+    let lines = [read(&psp, begun, true).await.unwrap(), read(&psp, tomorrow, true).await.unwrap()].concat();
     let [line] = &lines[..] else { panic!("{lines:?}") };
     assert_eq!((&line.reference, &line.session), (&payment_id.to_string(), &checkout.session));
     assert_eq!((line.amount_minor, line.currency.as_str()), (12_050, "EUR"));
-    assert_eq!(read(&psp, today.saturating_sub(1.day()), false).await, Ok(vec![]));
+    assert_eq!(read(&psp, begun - 1.day(), false).await, Ok(vec![]));
 }

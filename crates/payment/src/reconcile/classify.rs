@@ -8,7 +8,7 @@ use super::model::{Class, Finding, Replay, Subject, Sum};
 /// One movement of money, as either side has it. At least one of them does.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pair {
-    /// A charge, a refund or a transfer.
+    /// A charge, a refund, a transfer, or what is none of these; the last is never [`Self::here`].
     pub kind: Subject,
     /// What the provider says.
     pub there: Option<There>,
@@ -21,8 +21,10 @@ pub struct Pair {
 pub struct There {
     /// The provider's id.
     pub psp_id: String,
-    /// The checkout; empty for a transfer.
+    /// The checkout; empty for a transfer, and where the provider does not say.
     pub session: String,
+    /// What the provider calls it, of what is [`Subject::Other`].
+    pub note: String,
     /// How many lines say so.
     pub copies: i64,
     /// Whether other lines, with another id, say that they are the same of ours.
@@ -72,7 +74,10 @@ fn missing_here(kind: Subject, there: &There) -> Finding {
         reservation_id: None,
         expected: None,
         found: Some(there.sum.clone()),
-        detail: format!("the provider has a {} that is not known here", word(kind)),
+        detail: match kind {
+            Subject::Other => format!("the provider has moved money that is booked nowhere here: {}", there.note),
+            _ => format!("the provider has a {} that is not known here", word(kind)),
+        },
         replay: None,
     }
 }
@@ -120,8 +125,12 @@ fn both(kind: Subject, there: &There, here: &Here) -> Vec<Finding> {
 /// The provider can be asked for what it knows by an id of ours.
 fn replay(kind: Subject, there: &There, here: &Here) -> Option<Replay> {
     match kind {
-        // The page that was paid on must be the payment's own, if that is known.
-        Subject::Charge => here.psp_id.as_ref().is_none_or(|id| *id == there.session).then_some(Replay::Checkout),
+        // The page that was paid on must be the payment's own, if both are known. One of them must be.
+        Subject::Charge => match (&here.psp_id, there.session.as_str()) {
+            (own, "") => own.is_some(),
+            (own, session) => own.as_ref().is_none_or(|own| own == session),
+        }
+        .then_some(Replay::Checkout),
         Subject::Refund => Some(Replay::Refund),
         // One that has failed here and paid there is a contradiction; people must look.
         Subject::Transfer => (here.status == "REQUESTED").then_some(Replay::Transfer),
@@ -168,6 +177,7 @@ mod tests {
         There {
             psp_id: "cs_1".into(),
             session: "cs_1".into(),
+            note: String::new(),
             copies: 1,
             is_another: false,
             sum: eur(500),
@@ -231,6 +241,14 @@ mod tests {
     }
 
     #[test]
+    fn what_is_booked_nowhere_says_what_it_is() {
+        let note = "adjustment (dispute) of du_1, money out".to_owned();
+        let one = found(Subject::Other, Some(There { psp_id: "txn_1".into(), note, ..there() }), None);
+        assert_eq!(brief(&one), [(Class::MissingHere, "txn_1", FILE, None)]);
+        assert!(one[0].detail.ends_with("here: adjustment (dispute) of du_1, money out"), "{}", one[0].detail);
+    }
+
+    #[test]
     fn amounts_of_other_currencies_are_not_compared_and_a_duplicate_hides_nothing() {
         let both = found(Subject::Charge, Some(There { copies: 3, sum: (1, "USD".into()), ..there() }), Some(here()));
         assert_eq!(both.iter().map(|f| f.class).collect::<Vec<_>>(), [Class::Duplicate, Class::Currency]);
@@ -242,6 +260,10 @@ mod tests {
         let replay = |kind, here| found(kind, Some(there()), Some(here))[0].replay;
         assert_eq!(replay(Subject::Charge, open(None)), Some(Replay::Checkout), "its answer was lost");
         assert_eq!(replay(Subject::Charge, open(Some("cs_9"))), None, "paid on another page");
+        let unsaid =
+            |here| found(Subject::Charge, Some(There { session: String::new(), ..there() }), Some(here))[0].replay;
+        assert_eq!(unsaid(open(Some("cs_9"))), Some(Replay::Checkout), "its own page is asked for");
+        assert_eq!(unsaid(open(None)), None, "nobody knows a page");
         assert_eq!(replay(Subject::Refund, open(None)), Some(Replay::Refund));
         for (status, expected) in [("REQUESTED", Some(Replay::Transfer)), ("FAILED", None)] {
             assert_eq!(replay(Subject::Transfer, Here { status: status.into(), ..open(None) }), expected, "{status}");

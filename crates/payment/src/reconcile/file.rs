@@ -164,6 +164,7 @@ fn line(fields: &[&str]) -> Result<SettlementLine, &'static str> {
         amount_minor: amount_minor.ok_or("has an amount that is none")?,
         currency: code.then(|| currency.to_owned()).ok_or("has a currency that is no code of three letters")?,
         created: created.ok_or("has a time that is none")?,
+        note: String::new(),
     })
 }
 

@@ -61,6 +61,8 @@ named! {
         Wallet = "WALLET",
         /// A payment beside its reservation.
         Payment = "PAYMENT",
+        /// Money that has moved for a reason that is booked nowhere here.
+        Other = "OTHER",
     }
 }
 
@@ -107,11 +109,11 @@ named! {
 pub struct SettlementLine {
     /// The provider's id of what moved.
     pub psp_id: String,
-    /// [`Subject::Charge`], [`Subject::Refund`] or [`Subject::Transfer`].
+    /// [`Subject::Charge`], [`Subject::Refund`], [`Subject::Transfer`] or [`Subject::Other`].
     pub kind: Subject,
     /// Our id, as the provider repeats it; may be empty.
     pub reference: String,
-    /// The checkout; empty for a transfer.
+    /// The checkout; empty for a transfer, and where the provider does not say.
     pub session: String,
     /// How much, in minor units; never negative.
     pub amount_minor: i64,
@@ -119,6 +121,8 @@ pub struct SettlementLine {
     pub currency: String,
     /// When.
     pub created: Timestamp,
+    /// What the provider calls it, of what is [`Subject::Other`]; otherwise empty.
+    pub note: String,
 }
 
 /// An amount in minor units, and its currency.
@@ -196,10 +200,13 @@ impl Case {
 mod tests {
     use super::*;
 
-    /// The names between the parentheses of this constraint in the migration, in its order.
+    /// The names between the parentheses of this constraint in the last migration that has it, in its order.
     fn names_in_database(constraint: &str) -> Vec<String> {
-        let sql = include_str!("../../../../migrations/payment/0008_reconciliation.sql");
-        let check = sql.split_once(&format!("constraint {constraint}")).unwrap().1;
+        let sql = concat!(
+            include_str!("../../../../migrations/payment/0008_reconciliation.sql"),
+            include_str!("../../../../migrations/payment/0013_other_movements.sql"),
+        );
+        let check = sql.rsplit_once(&format!("constraint {constraint}")).unwrap().1;
         let list = check.split_once(" in (").unwrap().1.split_once(')').unwrap().0;
         list.split(',').map(|name| name.trim().trim_matches('\'').to_owned()).collect()
     }

@@ -1,8 +1,11 @@
 //! Going through a day.
 
+use std::time::Duration;
+
 use futures::{StreamExt, TryStreamExt, stream};
 use jiff::{Timestamp, ToSpan, civil::Date, tz::TimeZone};
 use sqlx::{PgConnection, PgPool};
+use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::{
@@ -22,6 +25,8 @@ use crate::{psp::settlement::Settlements, reservations::Reservations};
 
 /// Lines that are written at once.
 const BATCH: usize = 2000;
+/// Lines are not kept back for longer, for a transaction in which nothing happens is ended by the database.
+const LONGEST_BATCH: Duration = Duration::from_secs(1);
 /// Payments that are read at once, and reservations that are asked for at once.
 const PAGE: i64 = 500;
 const AT_ONCE: usize = 8;
@@ -123,7 +128,7 @@ impl Run<'_> {
         let mut transaction = self.pool.begin().await?;
         lines::alone(&mut transaction).await?;
         lines::begin(&mut transaction, day, partial).await?;
-        let (mut count, mut batch) = (0, Vec::new());
+        let (mut count, mut batch, mut written) = (0, Vec::new(), Instant::now());
         loop {
             let more = file.try_next().await?;
             let ended = more.is_none();
@@ -133,10 +138,11 @@ impl Run<'_> {
                 }
                 batch.push(line);
             }
-            if batch.len() >= BATCH || ended {
+            if batch.len() >= BATCH || ended || written.elapsed() > LONGEST_BATCH {
                 lines::add(&mut transaction, day, count, &batch).await?;
                 count += i64::try_from(batch.len()).unwrap_or(i64::MAX);
                 batch.clear();
+                written = Instant::now();
                 progress(Progress::Reading(day, count));
             }
             if ended {

@@ -37,7 +37,9 @@ fn fits(payment: Paid, booking: &Booking) -> bool {
         Status::Pending => true,
         // Its money came beside that of the other, and goes back.
         Status::Paid | Status::Refunding | Status::Refunded if ended && payment.another_has_money => true,
-        Status::Paid | Status::Refunding if ended => booking.status == Cancelled,
+        // Money that was paid in time but heard of after the hold had ended takes the rooms again.
+        Status::Paid if ended => matches!(booking.status, Cancelled | Sold),
+        Status::Refunding if ended => booking.status == Cancelled,
         Status::Refunded if ended => booking.status == Refunded,
         Status::Paid | Status::Refunding | Status::Refunded => booking.status == Sold,
         // Nobody has paid with this one: the rooms must not be sold, unless another was paid.
@@ -68,7 +70,7 @@ mod tests {
     #[rstest]
     #[case(Status::Pending, false, &ALL)]
     #[case(Status::Paid, false, &[Sold])]
-    #[case(Status::Paid, true, &[Cancelled])]
+    #[case(Status::Paid, true, &[Sold, Cancelled])]
     #[case(Status::Refunding, false, &[Sold])]
     #[case(Status::Refunding, true, &[Cancelled])]
     #[case(Status::Refunded, false, &[Sold])]

@@ -3,16 +3,19 @@
 mod desk;
 mod matching;
 mod replays;
+mod stripe;
 
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex},
+    time::Duration,
 };
 
 use futures::{StreamExt, stream};
 use jiff::{SignedDuration, Timestamp, ToSpan, civil::Date, tz::TimeZone};
 use sqlx::PgPool;
 use staymesh_api::reservation::v1::ReservationStatus;
+use staymesh_testkit::{TestDatabase, clear_of_midnight};
 
 use super::{
     Options, ReconcileError, Summary,
@@ -27,6 +30,15 @@ use crate::{
     reservations::{Booking, MockReservations},
     testing::{self, booking, hear, session_of},
 };
+
+/// A database for a test in which the day does not change.
+async fn database() -> TestDatabase {
+    clear_of_midnight(LONGEST_TEST).await;
+    testing::database().await
+}
+
+/// No test here takes longer, on the slowest of machines.
+const LONGEST_TEST: Duration = Duration::from_mins(2);
 
 /// The provider's files by their days; none of a day is an empty one.
 #[derive(Clone, Default)]
@@ -112,6 +124,7 @@ fn charge(payment: &Payment) -> SettlementLine {
         amount_minor: payment.amount.minor(),
         currency: "EUR".into(),
         created: Timestamp::from_second(Timestamp::now().as_second()).unwrap(),
+        note: String::new(),
     }
 }
 

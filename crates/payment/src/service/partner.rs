@@ -9,6 +9,7 @@ use uuid::Uuid;
 use super::Payments;
 use crate::{
     error::PaymentError,
+    fault_points,
     ledger::{self, Parts},
     model::{PartnerSale, PartnerTerms},
     psp::Psp,
@@ -31,7 +32,9 @@ impl<R: Reservations, P: Psp> Payments<R, P> {
     ) -> Result<PartnerSale, PaymentError> {
         let mut transaction = self.pool.begin().await?;
         let sale = self.record(&mut transaction, id, terms).await?;
+        fault_points::PARTNER_SALE_RECORDED.before();
         transaction.commit().await?;
+        fault_points::PARTNER_SALE_RECORDED.after();
         Ok(sale)
     }
 
@@ -53,7 +56,9 @@ impl<R: Reservations, P: Psp> Payments<R, P> {
         };
         let Some(sale) = sale else { return Ok(None) };
         let sale = credit(&mut transaction, sale, refund).await?;
+        fault_points::PARTNER_SALE_SETTLED.before();
         transaction.commit().await?;
+        fault_points::PARTNER_SALE_SETTLED.after();
         Ok(Some(sale))
     }
 

@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 use super::{Payments, apply};
 use crate::{
     error::PaymentError,
+    fault_points,
     model::{CheckoutStatus, Payment},
     psp::Psp,
     reservations::Reservations,
@@ -70,7 +71,9 @@ impl<R: Reservations, P: Psp> Payments<R, P> {
         let mut checkout = self.psp.fetch_checkout(session.clone()).await?;
         if checkout.status == CheckoutStatus::Open && overdue {
             // The provider's clock is behind ours; after this it takes nothing, or has taken it.
+            fault_points::OVERDUE_CLOSED.before();
             checkout = self.psp.expire_checkout(session).await?;
+            fault_points::OVERDUE_CLOSED.after();
         }
         self.learn(payment.payment_id, &checkout).await.map(drop)
     }

@@ -1,12 +1,19 @@
 //! What goes wrong on demand and at random, as the merchant meets it.
 
-use std::time::{Duration, Instant};
+use std::{
+    io::ErrorKind,
+    time::{Duration, Instant},
+};
 
 use futures::future::join_all;
 use reqwest::{RequestBuilder, StatusCode};
 use rstest::rstest;
 use serde_json::{Value, json};
 use staymesh_psp_simulator::{Config, FaultConfig};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
 
 use crate::support::{Simulator, config, error_code, kinds, merchant, order, received, start, start_with, verified};
 
@@ -178,14 +185,20 @@ async fn a_seed_spoils_the_same_calls_in_every_run() {
 #[tokio::test]
 async fn those_who_wait_for_nothing_do_not_hold_up_the_end() {
     let simulator = start(None).await;
-    let waiting = simulator.get("/v1/transfers/tr_x").header("psp-simulate", "answer=timeout-before");
-    let waiting = tokio::spawn(waiting.timeout(Duration::from_secs(30)).send());
-    // It is waiting when others are served and it is not.
-    tokio::time::sleep(Duration::from_millis(100)).await;
-    assert!(!waiting.is_finished());
+    let mut waiting = TcpStream::connect(simulator.url.trim_start_matches("http://")).await.unwrap();
+    let request = "GET /v1/transfers/tr_x HTTP/1.1\r\nhost: psp\r\nauthorization: Bearer sk_test\r\npsp-simulate: answer=timeout-before\r\n\r\n";
+    waiting.write_all(request.as_bytes()).await.unwrap();
+    // It is waiting when those who came later are served, one after the other, and it is not.
+    for _ in 0..10 {
+        let later = simulator.get("/v1/transfers/tr_x").send().await.unwrap();
+        assert_eq!(later.status(), StatusCode::NOT_FOUND);
+    }
+    let nothing = waiting.try_read(&mut [0; 1]).unwrap_err();
+    assert_eq!(nothing.kind(), ErrorKind::WouldBlock);
     let begun = Instant::now();
     drop(simulator);
-    let ended = waiting.await.unwrap();
-    assert!(ended.is_err() || ended.unwrap().status() == StatusCode::REQUEST_TIMEOUT);
+    let mut answer = Vec::new();
+    waiting.read_to_end(&mut answer).await.unwrap();
+    assert!(answer.is_empty() || answer.starts_with(b"HTTP/1.1 408 "), "{}", String::from_utf8_lossy(&answer));
     assert!(begun.elapsed() < Duration::from_secs(4));
 }

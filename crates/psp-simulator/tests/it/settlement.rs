@@ -1,6 +1,6 @@
 //! Settlement files, as they are and as they were asked to be.
 
-use jiff::{ToSpan, Zoned, tz::TimeZone};
+use jiff::{ToSpan, Zoned, civil::Date, tz::TimeZone};
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 
@@ -80,13 +80,27 @@ async fn a_file_has_what_moved_and_what_was_asked_to_be_wrong() {
     assert_eq!(status.json::<Value>().await.unwrap()["status"], "failed", "the file alone is wrong");
 }
 
+/// What is answered about today, while it is today.
+async fn of_today<T>(ask: impl AsyncFn(Date) -> T) -> T {
+    loop {
+        let day = today().date();
+        let answer = ask(day).await;
+        if today().date() == day {
+            return answer;
+        }
+    }
+}
+
 #[tokio::test]
 async fn what_is_no_finished_day_is_refused() {
     let simulator = start(None).await;
-    let day = today().date();
     let get = |file: String| simulator.get(&format!("/v1/settlements/{file}"));
-    for date in [day, day + 1.day(), day + 400.days()] {
-        assert_eq!(error_code(get(format!("{date}.csv"))).await, (StatusCode::CONFLICT, "day_in_progress".into()));
+    let in_progress = async |day: Date| error_code(get(format!("{day}.csv"))).await;
+    assert_eq!(of_today(in_progress).await, (StatusCode::CONFLICT, "day_in_progress".into()));
+    // At midnight the first of these is today.
+    let day = today().date();
+    for date in [day + 1.day(), day + 400.days()] {
+        assert_eq!(in_progress(date).await, (StatusCode::CONFLICT, "day_in_progress".into()));
         assert_eq!(error_code(get(format!("{date}.csv?partial=false"))).await.1, "day_in_progress");
     }
     let answer = get(format!("{}.csv", day - 2.days())).send().await.unwrap();

@@ -18,6 +18,7 @@ use super::{
 };
 use crate::{
     error::ReservationError,
+    fault_points,
     lifecycle::{Change, Command, Decision, decide},
     model::Reservation,
     service::Unpaid,
@@ -164,8 +165,12 @@ impl Store {
             }
         }
         let ended = match write_ends(&mut transaction, &changes).await {
+            // Most of the time.
+            Ok(()) if changes.is_empty() => 0,
             Ok(()) => {
+                fault_points::HOLDS_ENDED.before();
                 transaction.commit().await?;
+                fault_points::HOLDS_ENDED.after();
                 changes.len()
             }
             Err(error) if is_about_a_row(&error) => {

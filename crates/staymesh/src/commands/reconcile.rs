@@ -12,7 +12,7 @@ use staymesh_domain::{Currency, Money, parse_date};
 use staymesh_mesh::{client::Mesh, config::ClientConfig};
 use staymesh_payment::{
     config::PspConfig,
-    psp::provider::AnyPsp,
+    psp::{provider::AnyPsp, settlement::longest_pause},
     reconcile::{
         self, Options, Progress, Summary,
         model::{Case, Class, Resolution, State, Sum},
@@ -123,7 +123,7 @@ impl Reconcile {
     async fn look(self) -> Result<Summary> {
         let mut store = patient(self.store);
         // A piece of the file is waited for in a transaction, and another run is waited for at all.
-        let pause = self.psp.psp_timeout * 2 + Duration::from_secs(10);
+        let pause = longest_pause(self.psp.psp_timeout);
         store.database_idle_in_transaction_timeout = store.database_idle_in_transaction_timeout.max(pause);
         store.database_lock_timeout = store.database_lock_timeout.max(Duration::from_mins(5));
         let pool = staymesh_store::connect(&store)?;

@@ -6,7 +6,7 @@ use staymesh_parts::{Link, Proxy};
 
 use super::{
     end::{self, End},
-    restart,
+    pay_out, restart,
     shop::{PRICE, Sale, Shop, settings},
     story::{EVENTS_LOST, Story, UNHEARD},
 };
@@ -165,12 +165,60 @@ impl Wire<'_> {
         self.shop.checkouts(&sale.reservation_id)[0]["refunds"].as_array().map_or(0, Vec::len)
     }
 
+    /// Pays a hotel for a sale of its own, while the answer to the transfer goes astray.
+    async fn pay_out(&self, links: &[Link], what: &str) {
+        let shop = self.shop;
+        self.link.set(links[0]);
+        assert_eq!(pay_out::job(shop, ""), None, "{what}");
+        let (payout_id, transfer_id): (String, String) = sqlx::query_as(
+            "select payout_id::text, transfer_id::text from pay_out join pay_out_transfer using (payout_id)
+             where hotel_id = $1",
+        )
+        .bind(shop.hotel_id())
+        .fetch_one(shop.payments())
+        .await
+        .expect("one transfer");
+        self.await_failure("payment", &payout_id).await;
+        assert_eq!(pay_out::transfers(shop, &transfer_id).len(), usize::from(Self::arrives(links)), "{what}");
+        self.mend(links);
+        pay_out::assert_paid_once(shop, what).await;
+        // Nothing is left to pay, and nothing more is asked for.
+        assert_eq!(pay_out::job(shop, ""), None, "{what}");
+        pay_out::assert_paid_once(shop, what).await;
+        println!("{what}: the hotel is paid once");
+    }
+
     async fn assert_ended(&self, story: Story, sale: &Sale, what: &str) {
         let end = story.end();
         let events: &[&str] = if self.events { end.events } else { &[] };
         end::assert_is(self.shop, sale, &End { events, ..end }, what).await;
         println!("{what}: {story:?}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn however_the_provider_answers_a_hotel_is_paid_once() {
+    let mesh = OwnMesh::start(settings()).await;
+    let mut shop = Shop::on(&mesh).await;
+    let provider = mesh.service_url("psp-simulator").expect("an address");
+    let provider = provider.trim_start_matches("http://").parse().expect("an address");
+    for events in [true, false] {
+        for (how, links) in ASTRAY {
+            let what = format!("paying a hotel, {how}, events: {events}");
+            operate(&mesh, |local| {
+                restart(local, "psp-simulator", &[])?;
+                restart(local, "payment", &[])
+            });
+            pay_out::owe(&mut shop, &what).await;
+            if !events {
+                operate(&mesh, |local| restart(local, "psp-simulator", &pay_out::DEAF));
+            }
+            let wire = Wire { shop: &shop, link: Proxy::start(provider).expect("a link"), events };
+            wire.restart(&[]);
+            wire.pay_out(links, &what).await;
+        }
+    }
+    super::assert_clean(&shop).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

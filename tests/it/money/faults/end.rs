@@ -14,23 +14,28 @@ pub(super) struct End {
 }
 
 impl End {
-    fn charged(&self) -> bool {
+    pub(super) fn charged(&self) -> bool {
         matches!(self.payment, "PAID" | "REFUNDED")
     }
 
-    fn refunded(&self) -> bool {
+    pub(super) fn refunded(&self) -> bool {
         self.payment == "REFUNDED"
     }
 }
 
-/// Waits until everything is told, and asserts that all agree on this end.
+/// Waits until everything is told, and asserts that all agree on this end, the simulator included.
 pub(super) async fn assert_is(shop: &Shop<'_>, sale: &Sale, end: &End, what: &str) {
+    assert_books_are(shop, sale, end, what).await;
+    assert_provider_agrees(shop, sale, end, what);
+}
+
+/// The same without the provider, whichever it is.
+pub(super) async fn assert_books_are(shop: &Shop<'_>, sale: &Sale, end: &End, what: &str) {
     let booking = *end.history.last().expect("a state");
     shop.await_state(sale, end.payment, booking).await;
     await_all_told(shop, sale, end).await;
     assert_eq!(shop.state(sale).await, (end.payment.to_owned(), booking.to_owned()), "{what}");
     assert_eq!(shop.books.history(&sale.reservation_id).await, end.history, "{what}");
-    assert_provider_agrees(shop, sale, end, what);
     assert_payment_agrees(shop, sale, end, what).await;
     assert_ledger_agrees(shop, sale, end, what).await;
     shop.books.assert_balanced().await;
@@ -116,15 +121,7 @@ async fn assert_ledger_agrees(shop: &Shop<'_>, sale: &Sale, end: &End, what: &st
         (false, false) => &[],
     };
     assert_eq!(posted, expected, "{what}");
-    let open: Vec<(String, i64)> = sqlx::query_as(
-        "select ledger_account.kind, sum(amount_minor)::bigint
-         from ledger_transaction join ledger_entry using (transaction_id) join ledger_account using (account_id)
-         where reservation_id = $1::uuid group by ledger_account.kind having sum(amount_minor) <> 0 order by 1",
-    )
-    .bind(&sale.reservation_id)
-    .fetch_all(shop.payments())
-    .await
-    .expect("the ledger");
+    let open = balances(shop, &sale.reservation_id).await;
     let balances: &[(&str, i64)] = if end.charged() && !end.refunded() {
         &[("COMMISSION_REVENUE", -PRICE * 15 / 100), ("HOTEL_PAYABLE", -PRICE * 85 / 100), ("PSP_CLEARING", PRICE)]
     } else {
@@ -133,6 +130,19 @@ async fn assert_ledger_agrees(shop: &Shop<'_>, sale: &Sale, end: &End, what: &st
     let open: Vec<_> = open.iter().map(|(kind, sum)| (kind.as_str(), *sum)).collect();
     assert_eq!(open, balances, "{what}");
     assert_sums_to_zero(shop, what).await;
+}
+
+/// What each kind of account has of a booking, without those that have nothing.
+pub(super) async fn balances(shop: &Shop<'_>, reservation_id: &str) -> Vec<(String, i64)> {
+    sqlx::query_as(
+        "select ledger_account.kind, sum(amount_minor)::bigint
+         from ledger_transaction join ledger_entry using (transaction_id) join ledger_account using (account_id)
+         where reservation_id = $1::uuid group by ledger_account.kind having sum(amount_minor) <> 0 order by 1",
+    )
+    .bind(reservation_id)
+    .fetch_all(shop.payments())
+    .await
+    .expect("the ledger")
 }
 
 /// The ledger as a whole.

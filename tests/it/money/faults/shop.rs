@@ -14,10 +14,13 @@ pub(super) const PRICE: i64 = 30_000;
 
 /// What makes a mesh quick to notice what went wrong.
 pub(super) fn settings() -> Vec<Setting> {
-    vec![
+    // A machine that is busy with something else is slow to connect to a database.
+    let patience = |service| (service, "STAYMESH_DATABASE_ACQUIRE_TIMEOUT", "10s".to_owned());
+    let quick = [
         ("payment", "STAYMESH_PSP_TIMEOUT", "1s".to_owned()),
         ("psp-simulator", "STAYMESH_PSP_WEBHOOK_BACKOFF", "100ms".to_owned()),
-    ]
+    ];
+    quick.into_iter().chain(["identity", "hotel", "rate", "reservation", "payment"].map(patience)).collect()
 }
 
 /// Everything that a story is told with, and what its end is read from.
@@ -26,6 +29,7 @@ pub(super) struct Shop<'a> {
     pub(super) provider: Provider,
     pub(super) books: Books,
     guest: Rest,
+    partner: Rest,
     hotel: HotelFixture,
     stay: Stay,
 }
@@ -45,9 +49,9 @@ impl Sale {
 impl<'a> Shop<'a> {
     pub(super) async fn on(mesh: &'a TestMesh) -> Self {
         let world = World::on(mesh).await;
-        let (guest, hotel) = (world.guest().await, world.hotel(500).await);
+        let (guest, partner, hotel) = (world.guest().await, world.partner().await, world.hotel(500).await);
         let (provider, books) = (Provider::of(mesh).await, Books::of(mesh).await);
-        Self { world, provider, books, guest, hotel, stay: Stay::ahead(30, 3) }
+        Self { world, provider, books, guest, partner, hotel, stay: Stay::ahead(30, 3) }
     }
 
     /// From now on rooms of another hotel are booked, of which nobody knows yet.
@@ -100,6 +104,21 @@ impl<'a> Shop<'a> {
     /// Books a room for [`PRICE`].
     pub(super) async fn book(&self) -> Value {
         self.world.book(&self.guest, self.hotel, &self.stay).await
+    }
+
+    /// Books a room for [`PRICE`] whose money a partner collects. Yields the id.
+    pub(super) async fn sell(&self) -> String {
+        let mut order = self.world.prepare(&self.partner, self.hotel, &self.stay, 1).await;
+        order["payment_mode"] = json!("PAYMENT_MODE_PARTNER_COLLECTS");
+        let sold = self.partner.post_until_answered("/v1/reservations", order).await;
+        assert_eq!(sold["status"], "RESERVATION_STATUS_PAID");
+        sold["reservation_id"].as_str().expect("an id").to_owned()
+    }
+
+    /// Cancels what a partner has sold, however often that must be asked for.
+    pub(super) async fn cancel_sold(&self, reservation_id: &str) {
+        let path = format!("/v1/reservations/{reservation_id}");
+        self.until_answered("cancelled", async || self.partner.delete(&path).await).await;
     }
 
     /// Asks for the page of a booking, once; `simulate` is what the provider is to do wrong with it.
@@ -159,6 +178,14 @@ impl<'a> Shop<'a> {
     pub(super) async fn await_state(&self, sale: &Sale, payment: &str, booking: &str) {
         eventually(&format!("{} is {payment} and its booking {booking}", sale.payment_id()), async || {
             (self.state(sale).await == (payment.to_owned(), booking.to_owned())).then_some(())
+        })
+        .await;
+    }
+
+    /// Waits for the status of a payment, whatever its booking says.
+    pub(super) async fn await_payment(&self, sale: &Sale, status: &str) {
+        eventually(&format!("{} is {status}", sale.payment_id()), async || {
+            (self.provider.row(&sale.payment).await.status == status).then_some(())
         })
         .await;
     }

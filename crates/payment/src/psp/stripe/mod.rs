@@ -9,8 +9,10 @@
 
 mod amount;
 pub mod event;
+mod movement;
 mod object;
 mod order;
+pub(super) mod report;
 mod transfer;
 
 use std::time::Duration;
@@ -41,6 +43,8 @@ const MAX_PAGES: usize = 10;
 pub struct StripePsp {
     http: Http,
     return_url: String,
+    /// Between two attempts at a page of a report.
+    pause: Duration,
 }
 
 impl StripePsp {
@@ -58,7 +62,7 @@ impl StripePsp {
         }
         let page = Url::parse(return_url).ok().filter(|page| matches!(page.scheme(), "http" | "https"));
         page.ok_or_else(|| format!("'{return_url}' is not the http or https address of a page"))?;
-        Ok(Self { http, return_url: return_url.to_owned() })
+        Ok(Self { http, return_url: return_url.to_owned(), pause: report::PAUSE })
     }
 
     fn request(&self, method: Method, segments: &[&str], deadline: Instant) -> Result<RequestBuilder, PspError> {
@@ -181,4 +185,4 @@ fn failure(status: StatusCode, body: &[u8]) -> PspError {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

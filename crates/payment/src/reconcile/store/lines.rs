@@ -49,11 +49,13 @@ pub async fn add(
     let references: Vec<Option<Uuid>> = lines.iter().map(|line| line.reference.parse().ok()).collect();
     sqlx::query(
         "insert into settlement_line
-             (psp_day, line, psp_id, kind, reference, session, amount_minor, currency, created_at, source_id)
+             (psp_day, line, psp_id, kind, reference, session, amount_minor, currency, created_at, note, source_id)
          select $1, $2 + place, psp_id, kind, reference, session, read.amount_minor, read.currency,
-             to_timestamp(created), coalesce(payment_id, reference_id)
-         from unnest($3::text[], $4::text[], $5::text[], $6::text[], $7::bigint[], $8::text[], $9::bigint[], $10::uuid[])
-             with ordinality as read (psp_id, kind, reference, session, amount_minor, currency, created, reference_id, place)
+             to_timestamp(created), note, coalesce(payment_id, reference_id)
+         from unnest($3::text[], $4::text[], $5::text[], $6::text[], $7::bigint[], $8::text[], $9::bigint[], $10::text[],
+                 $11::uuid[])
+             with ordinality as read
+                 (psp_id, kind, reference, session, amount_minor, currency, created, note, reference_id, place)
          left join payment_order on kind = 'CHARGE' and psp_session = session",
     )
     .bind(day.to_sqlx())
@@ -65,6 +67,7 @@ pub async fn add(
     .bind(lines.iter().map(|line| line.amount_minor).collect::<Vec<_>>())
     .bind(texts(|line| &line.currency))
     .bind(lines.iter().map(|line| line.created.as_second()).collect::<Vec<_>>())
+    .bind(texts(|line| &line.note))
     .bind(references)
     .execute(connection)
     .await?;

@@ -34,6 +34,7 @@ struct Row {
     kind: String,
     psp_id: Option<String>,
     session: Option<String>,
+    note: Option<String>,
     copies: Option<i64>,
     is_another: bool,
     there_minor: Option<i64>,
@@ -58,6 +59,7 @@ impl TryFrom<Row> for Pair {
             (Some(psp_id), Some(minor), Some(currency), Some(day)) => Some(There {
                 psp_id,
                 session: row.session.unwrap_or_default(),
+                note: row.note.unwrap_or_default(),
                 copies: row.copies.unwrap_or(1),
                 is_another: row.is_another,
                 sum: (minor, currency),
@@ -107,7 +109,8 @@ pub async fn unequal(connection: &mut PgConnection, scope: Scope, limit: i64) ->
              where posted_at >= $3 and posted_at < $4 and kind in ('CHARGE', 'REFUND_PAID', 'PAY_OUT')
              union
              select subject_kind, psp_id, source_id from reconciliation_case
-             where state <> 'RESOLVED' and subject_kind in ('CHARGE', 'REFUND', 'TRANSFER') and case_id = coalesce($5, case_id)
+             where state <> 'RESOLVED' and subject_kind in ('CHARGE', 'REFUND', 'TRANSFER', 'OTHER')
+                 and case_id = coalesce($5, case_id)
          ), seen as (
              select line.* from settlement_line line
              join (select distinct kind, psp_id from key where psp_id is not null) k using (kind, psp_id)
@@ -115,7 +118,8 @@ pub async fn unequal(connection: &mut PgConnection, scope: Scope, limit: i64) ->
              select line.* from settlement_line line
              join (select distinct kind, source_id from key where source_id is not null) k using (kind, source_id)
          ), there as (
-             select kind, source_id, psp_id, min(session) as session, count(*) as copies, min(psp_day) as psp_day,
+             select kind, source_id, psp_id, min(session) as session, min(note) as note, count(*) as copies,
+                 min(psp_day) as psp_day,
                  (array_agg(amount_minor order by psp_day, line))[1] as minor,
                  (array_agg(currency order by psp_day, line))[1] as currency, min(created_at) as created_at
              from seen group by kind, source_id, psp_id
@@ -145,7 +149,7 @@ pub async fn unequal(connection: &mut PgConnection, scope: Scope, limit: i64) ->
                  where ledger_entry.transaction_id = posted.transaction_id and ledger_account.kind = 'PSP_CLEARING'
                  order by line limit 1) entry on true
          ), pair as (
-             select coalesce(here.kind, there.kind) as kind, there.psp_id, there.session, there.copies,
+             select coalesce(here.kind, there.kind) as kind, there.psp_id, there.session, there.note, there.copies,
                  there.source_id is not null and row_number() over (
                      partition by there.kind, there.source_id
                      order by case here.kind when 'CHARGE' then there.session else there.psp_id end is distinct from here.psp_id,

@@ -11,7 +11,6 @@ use crate::{
         desk::{assign, get, list, resolve},
         model::{Resolution, State},
     },
-    testing::database,
 };
 
 /// A case, and the files that make it.

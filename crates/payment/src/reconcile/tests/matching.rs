@@ -8,7 +8,7 @@ use super::*;
 use crate::{
     ledger::wallets,
     reconcile::model::{Resolution, State},
-    testing::{arrived, ask_back, database},
+    testing::{arrived, ask_back},
 };
 
 async fn count(pool: &PgPool, sql: &'static str) -> i64 {

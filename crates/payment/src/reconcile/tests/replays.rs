@@ -11,7 +11,7 @@ use crate::{
     psp::{MockPsp, PspError, TransferWord, Transferred},
     reconcile::model::Resolution,
     service::Payments,
-    testing::{ask_back, checkout, database, in_status, outbox, service},
+    testing::{ask_back, checkout, in_status, outbox, service},
 };
 
 fn with(pool: &PgPool, psp: MockPsp) -> Payments<MockReservations, MockPsp> {

@@ -4,7 +4,8 @@ mod checkout;
 mod events;
 mod failures;
 mod refunds;
-mod shapes;
+mod reports;
+pub(crate) mod shapes;
 mod transfers;
 
 use std::{collections::HashMap, time::Duration};

@@ -54,7 +54,7 @@ pub(super) fn intent(payment_id: &str, status: &str) -> Value {
     })
 }
 
-pub(super) fn refund(payment_id: &str, refund_id: &str, amount: i64, status: &str) -> Value {
+pub(crate) fn refund(payment_id: &str, refund_id: &str, amount: i64, status: &str) -> Value {
     json!({
         "id": REFUND,
         "object": "refund",
@@ -82,11 +82,11 @@ pub(super) fn refund(payment_id: &str, refund_id: &str, amount: i64, status: &st
     })
 }
 
-pub(super) fn list(data: &[Value], has_more: bool) -> Value {
+pub(crate) fn list(data: &[Value], has_more: bool) -> Value {
     json!({ "object": "list", "url": "/v1/refunds", "has_more": has_more, "data": data })
 }
 
-pub(super) fn charge(payment_id: &str, refunded: i64) -> Value {
+pub(crate) fn charge(payment_id: &str, refunded: i64) -> Value {
     json!({
         "id": CHARGE,
         "object": "charge",
@@ -101,6 +101,31 @@ pub(super) fn charge(payment_id: &str, refunded: i64) -> Value {
         "payment_intent": INTENT,
         "refunded": refunded == 12_050,
         "status": "succeeded",
+    })
+}
+
+/// A movement of the account, with what it is about.
+pub(crate) fn transaction(id: &str, kind: &str, amount: i64, created: i64, source: &Value) -> Value {
+    let fee = if kind == "charge" { 59 } else { 0 };
+    json!({
+        "id": id,
+        "object": "balance_transaction",
+        "amount": amount,
+        "available_on": created + 518_400,
+        "balance_type": "payments",
+        "created": created,
+        "currency": "eur",
+        "description": null,
+        "exchange_rate": null,
+        "fee": fee,
+        "fee_details": [{
+            "amount": fee, "application": null, "currency": "eur", "description": "Stripe processing fees", "type": "stripe_fee"
+        }],
+        "net": amount - fee,
+        "reporting_category": kind,
+        "source": source,
+        "status": "pending",
+        "type": kind,
     })
 }
 
