@@ -5,11 +5,14 @@
 //! positive, a credit negative, all in the minor units of a currency.
 
 mod accounts;
+pub mod backfill;
 mod post;
 pub mod postings;
 mod split;
 pub mod wallets;
 
+#[cfg(test)]
+mod backfill_tests;
 #[cfg(test)]
 mod guard;
 #[cfg(test)]

@@ -1,5 +1,7 @@
 //! Writing a posting down.
 
+use jiff::Timestamp;
+use jiff_sqlx::ToSqlx;
 use sqlx::PgConnection;
 use staymesh_domain::{HotelId, ReservationId};
 use staymesh_store::StoreError;
@@ -17,16 +19,37 @@ use super::{
 /// What the database refuses: a line that is nothing or too large at once, lines that do not sum to zero when the
 /// transaction commits (`ledger_transaction_balances`).
 pub async fn post(connection: &mut PgConnection, posting: &Posting) -> Result<bool, StoreError> {
-    if let Some(posted) = write(connection, posting).await? {
+    post_now_or_at(connection, posting, None).await
+}
+
+/// As [`post`], for what happened at this time and was not posted then.
+pub(super) async fn post_at(
+    connection: &mut PgConnection,
+    posting: &Posting,
+    at: Timestamp,
+) -> Result<bool, StoreError> {
+    post_now_or_at(connection, posting, Some(at)).await
+}
+
+async fn post_now_or_at(
+    connection: &mut PgConnection,
+    posting: &Posting,
+    at: Option<Timestamp>,
+) -> Result<bool, StoreError> {
+    if let Some(posted) = write(connection, posting, at).await? {
         return Ok(posted);
     }
     open_accounts(connection, posting).await?;
-    let posted = write(connection, posting).await?;
+    let posted = write(connection, posting, at).await?;
     posted.ok_or_else(|| sqlx::Error::Protocol("an account that came into being is not seen".into()).into())
 }
 
 /// Nothing is written, and none returned, while an account is missing.
-async fn write(connection: &mut PgConnection, posting: &Posting) -> Result<Option<bool>, StoreError> {
+async fn write(
+    connection: &mut PgConnection,
+    posting: &Posting,
+    at: Option<Timestamp>,
+) -> Result<Option<bool>, StoreError> {
     let columns = Columns::of(posting);
     let minor: Vec<i64> = posting.lines.iter().map(|line| line.minor).collect();
     let (posted, known): (bool, bool) = sqlx::query_as(concat!(
@@ -38,8 +61,8 @@ async fn write(connection: &mut PgConnection, posting: &Posting) -> Result<Optio
         account_id!("wanted", "$5"),
         " account on true
          ), transaction as (
-             insert into ledger_transaction (transaction_id, kind, source_id, reservation_id, lines)
-             select $1, $2, $3, $4, count(*) from entry having count(*) = count(account_id)
+             insert into ledger_transaction (transaction_id, kind, source_id, reservation_id, lines, posted_at)
+             select $1, $2, $3, $4, count(*), coalesce($10, now()) from entry having count(*) = count(account_id)
              on conflict (kind, source_id) do nothing
              returning transaction_id, lines
          ), written as (
@@ -57,6 +80,7 @@ async fn write(connection: &mut PgConnection, posting: &Posting) -> Result<Optio
     .bind(columns.hotels)
     .bind(columns.partners)
     .bind(minor)
+    .bind(at.map(ToSqlx::to_sqlx))
     .fetch_one(connection)
     .await?;
     Ok(known.then_some(posted))

@@ -3,6 +3,7 @@
 mod desk;
 mod matching;
 mod replays;
+mod unposted;
 
 use std::{
     collections::HashMap,
