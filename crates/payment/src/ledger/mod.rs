@@ -19,6 +19,6 @@ mod guard;
 mod tests;
 
 pub use accounts::Account;
-pub use post::post;
+pub use post::{post, post_all};
 pub use postings::{Kind, Line, Posting, Sold};
 pub use split::Parts;

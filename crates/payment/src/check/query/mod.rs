@@ -75,10 +75,9 @@ impl Part {
                 "select reservation_id from partner_sale where reservation_id >= $1 order by reservation_id limit $2",
                 partner_sales::PARTNER_SALES,
             ),
-            Self::PayOuts => (
-                "select payout_id from pay_out where payout_id >= $1 order by payout_id limit $2",
-                pay_outs::PAY_OUTS,
-            ),
+            Self::PayOuts => {
+                ("select payout_id from pay_out where payout_id >= $1 order by payout_id limit $2", pay_outs::PAY_OUTS)
+            }
         }
     }
 

@@ -93,7 +93,8 @@ async fn world() -> TestDatabase {
 async fn what_partners_sold_and_hotels_were_paid_is_clean() {
     let database = world().await;
     let report = check(database.pool()).await;
-    let seen = Report { transactions: 11, payments: 3, partner_sales: 2, pay_outs: 3, accounts: 11, ..Report::default() };
+    let seen =
+        Report { transactions: 11, payments: 3, partner_sales: 2, pay_outs: 3, accounts: 11, ..Report::default() };
     assert_eq!(report, seen);
     let attempts: Vec<(i32, i32, String)> = sqlx::query_as(
         "select hotel_id, attempt, status from pay_out_transfer join pay_out using (payout_id) order by 1, 2",
@@ -101,8 +102,8 @@ async fn what_partners_sold_and_hotels_were_paid_is_clean() {
     .fetch_all(database.pool())
     .await
     .unwrap();
-    let [paid, open, failed, again] =
-        [(7, 1, "PAID"), (8, 1, "REQUESTED"), (9, 1, "FAILED"), (9, 2, "REQUESTED")].map(|(h, a, s)| (h, a, s.to_owned()));
+    let [paid, open, failed, again] = [(7, 1, "PAID"), (8, 1, "REQUESTED"), (9, 1, "FAILED"), (9, 2, "REQUESTED")]
+        .map(|(h, a, s)| (h, a, s.to_owned()));
     assert_eq!(attempts, [paid, open, failed, again]);
 }
 

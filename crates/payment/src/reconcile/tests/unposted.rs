@@ -25,7 +25,10 @@ async fn what_is_not_posted_is_told_and_gone_when_it_is_made_up_for() {
     run_today(pool, &files).await;
     assert_eq!(open_cases(pool).await, [(Class::Status, Subject::Charge, of_today.payment_id.to_string())]);
     let case = &listed(pool).await[0].finding;
-    assert_eq!((case.detail.as_str(), case.replay), ("the charge is PAID here, but not in the ledger; post what is missing", None));
+    assert_eq!(
+        (case.detail.as_str(), case.replay),
+        ("the charge is PAID here, but not in the ledger; post what is missing", None)
+    );
 
     backfill::run(pool, false, |_| {}).await.unwrap();
     let summary = run_today(pool, &files).await;
