@@ -31,7 +31,7 @@ use query::Part;
 pub use report::{Kind, Report, Violation};
 
 /// Accounts in one statement: a few of them have most of the entries.
-const ACCOUNTS: i64 = 200;
+const ACCOUNTS: i64 = 50;
 
 /// What to check by.
 #[derive(Clone, Copy, Debug)]
