@@ -211,3 +211,16 @@ async fn receive(pool: &PgPool, kind: &str, payment: &Payment, refund_id: Option
     let service = service(pool, MockReservations::new(), MockPsp::new());
     service.receive(Provider::Simulator, event.to_string().as_bytes()).await.unwrap();
 }
+
+/// Takes these postings out of the ledger, as if a release without it had been at work.
+pub(crate) async fn unposted(pool: &PgPool, which: &str) {
+    let sql = format!(
+        "set session_replication_role = replica;
+         delete from ledger_entry where transaction_id in (select transaction_id from ledger_transaction where {which});
+         delete from ledger_transaction where {which};
+         delete from wallet;
+         set session_replication_role = default"
+    );
+    let mut connection = pool.acquire().await.unwrap();
+    sqlx::raw_sql(sqlx::AssertSqlSafe(sql)).execute(&mut *connection).await.unwrap();
+}

@@ -9,7 +9,7 @@ use rand::RngExt;
 use sqlx::PgPool;
 use staymesh_domain::{HotelId, PaymentId, ReservationId};
 use staymesh_localmesh::LocalMesh;
-use staymesh_payment::ledger::{Parts, Posting, Sold, post};
+use staymesh_payment::ledger::{Parts, Posting, Sold, post_all};
 use staymesh_store::StoreConfig;
 use uuid::Uuid;
 
@@ -66,9 +66,7 @@ fn sale(hotel: i32) -> Result<[Posting; 2]> {
 
 async fn post_sale(pool: &PgPool, postings: &[Posting]) -> Result<()> {
     let mut transaction = pool.begin().await?;
-    for posting in postings {
-        post(&mut transaction, posting).await?;
-    }
+    post_all(&mut transaction, postings).await?;
     Ok(transaction.commit().await?)
 }
 
@@ -119,34 +117,41 @@ fn plainly(
     }
 }
 
-/// Two statements, as posting takes two.
+/// One statement, as posting takes one.
 async fn insert_sale(pool: &PgPool, accounts: &Accounts) -> Result<()> {
     let hotel = any_hotel();
     let postings = sale(hotel)?;
-    let mut account = accounts.of(hotel).iter();
+    let ids = [Uuid::now_v7(), Uuid::now_v7()];
+    let of = |posting: &Posting| (posting.kind.as_str(), posting.source_id, posting.lines.len());
+    let [(sale, source, sale_lines), (charge, _, charge_lines)] = [of(&postings[0]), of(&postings[1])];
+    let lines = || ids.iter().zip(&postings).flat_map(|(id, posting)| posting.lines.iter().map(move |line| (id, line)));
+    let places = (1..=sale_lines).chain(1..=charge_lines).map(i16::try_from);
     let mut transaction = pool.begin().await?;
-    for posting in &postings {
-        let minor: Vec<i64> = posting.lines.iter().map(|line| line.minor).collect();
-        let ids: Vec<i64> = account.by_ref().take(minor.len()).copied().collect();
-        sqlx::query(
-            "with transaction as (
-                 insert into plain_transaction (transaction_id, kind, source_id, reservation_id, lines)
-                 values ($1, $2, $3, $4, cardinality($5))
-                 returning transaction_id, lines
-             )
-             insert into plain_entry (transaction_id, line, lines, account_id, amount_minor, currency)
-             select transaction_id, line, lines, account_id, minor, 'EUR'
-             from transaction, unnest($5::bigint[], $6::bigint[]) with ordinality as wanted (minor, account_id, line)",
-        )
-        .bind(Uuid::now_v7())
-        .bind(posting.kind.as_str())
-        .bind(posting.source_id)
-        .bind(posting.reservation_id.map(ReservationId::as_uuid))
-        .bind(minor)
-        .bind(ids)
-        .execute(&mut *transaction)
-        .await?;
-    }
+    sqlx::query(
+        "with transaction as (
+             insert into plain_transaction (transaction_id, kind, source_id, reservation_id, lines)
+             values ($1, $3, $5, $6, $7), ($2, $4, $5, $6, $8)
+             returning transaction_id, lines
+         )
+         insert into plain_entry (transaction_id, line, lines, account_id, amount_minor, currency)
+         select transaction_id, line, lines, account_id, minor, 'EUR'
+         from transaction join unnest($9::uuid[], $10::smallint[], $11::bigint[], $12::bigint[])
+             as wanted (transaction_id, line, minor, account_id) using (transaction_id)",
+    )
+    .bind(ids[0])
+    .bind(ids[1])
+    .bind(sale)
+    .bind(charge)
+    .bind(source)
+    .bind(postings[0].reservation_id.map(ReservationId::as_uuid))
+    .bind(i16::try_from(sale_lines)?)
+    .bind(i16::try_from(charge_lines)?)
+    .bind(lines().map(|(id, _)| *id).collect::<Vec<_>>())
+    .bind(places.collect::<Result<Vec<_>, _>>()?)
+    .bind(lines().map(|(_, line)| line.minor).collect::<Vec<_>>())
+    .bind(accounts.of(hotel).to_vec())
+    .execute(&mut *transaction)
+    .await?;
     Ok(transaction.commit().await?)
 }
 

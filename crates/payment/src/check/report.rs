@@ -22,13 +22,33 @@ pub enum Kind {
     RefundAbovePayment,
     /// What a payment says has been asked back, or has gone back, is not the sum of its refunds.
     RefundSumsDiffer,
+    /// A partner's sale is not in the ledger as it was made.
+    PartnerSaleDiffers,
+    /// What is credited of a partner's sale is not in the ledger as it was decided.
+    PartnerCreditDiffers,
+    /// More is credited than was sold.
+    PartnerCreditAboveSale,
+    /// A pay-out is not the sum of its lines, or has not as many as it says.
+    PayOutDiffers,
+    /// A pay-out settles what its hotel has not earned, or not yet.
+    PayOutNotEarned,
+    /// A pay-out settles an entry that another line settles, too.
+    PayOutSettlesTwice,
+    /// More than one transfer of a pay-out has paid or may pay.
+    PayOutPaidTwice,
+    /// A pay-out has no transfer, or one is missing in between.
+    PayOutNotAskedFor,
+    /// A pay-out that is paid is not in the ledger with its amount and hotel, or one that is not paid is.
+    PayOutPostingDiffers,
+    /// What a hotel is owed is not what is still to be paid out.
+    PayableDiffers,
     /// A wallet and the entries since are not the sum of the account's entries.
     WalletDiffers,
 }
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 18] = [
         Self::TransactionUnbalanced,
         Self::TransactionNotWhole,
         Self::SourceMissing,
@@ -36,6 +56,16 @@ impl Kind {
         Self::RefundDiffers,
         Self::RefundAbovePayment,
         Self::RefundSumsDiffer,
+        Self::PartnerSaleDiffers,
+        Self::PartnerCreditDiffers,
+        Self::PartnerCreditAboveSale,
+        Self::PayOutDiffers,
+        Self::PayOutNotEarned,
+        Self::PayOutSettlesTwice,
+        Self::PayOutPaidTwice,
+        Self::PayOutNotAskedFor,
+        Self::PayOutPostingDiffers,
+        Self::PayableDiffers,
         Self::WalletDiffers,
     ];
 
@@ -49,6 +79,16 @@ impl Kind {
             Self::RefundDiffers => "refund_differs",
             Self::RefundAbovePayment => "refund_above_payment",
             Self::RefundSumsDiffer => "refund_sums_differ",
+            Self::PartnerSaleDiffers => "partner_sale_differs",
+            Self::PartnerCreditDiffers => "partner_credit_differs",
+            Self::PartnerCreditAboveSale => "partner_credit_above_sale",
+            Self::PayOutDiffers => "pay_out_differs",
+            Self::PayOutNotEarned => "pay_out_not_earned",
+            Self::PayOutSettlesTwice => "pay_out_settles_twice",
+            Self::PayOutPaidTwice => "pay_out_paid_twice",
+            Self::PayOutNotAskedFor => "pay_out_not_asked_for",
+            Self::PayOutPostingDiffers => "pay_out_posting_differs",
+            Self::PayableDiffers => "payable_differs",
             Self::WalletDiffers => "wallet_differs",
         }
     }
@@ -63,7 +103,14 @@ impl Kind {
         match self {
             Self::TransactionUnbalanced | Self::TransactionNotWhole | Self::SourceMissing => "transaction",
             Self::PaymentDiffers | Self::RefundDiffers | Self::RefundAbovePayment | Self::RefundSumsDiffer => "payment",
-            Self::WalletDiffers => "account",
+            Self::PartnerSaleDiffers | Self::PartnerCreditDiffers | Self::PartnerCreditAboveSale => "reservation",
+            Self::PayOutDiffers
+            | Self::PayOutNotEarned
+            | Self::PayOutSettlesTwice
+            | Self::PayOutPaidTwice
+            | Self::PayOutNotAskedFor
+            | Self::PayOutPostingDiffers => "pay-out",
+            Self::PayableDiffers | Self::WalletDiffers => "account",
         }
     }
 }
@@ -73,7 +120,7 @@ impl Kind {
 pub struct Violation {
     /// What is wrong.
     pub kind: Kind,
-    /// Of the transaction, the payment or the account, as the kind has it.
+    /// Of the transaction, payment, reservation, pay-out or account, as the kind has it.
     pub id: String,
     /// What was found, for people.
     pub detail: String,
@@ -92,6 +139,10 @@ pub struct Report {
     pub transactions: u64,
     /// Payments that were looked at.
     pub payments: u64,
+    /// Partners' sales that were looked at.
+    pub partner_sales: u64,
+    /// Pay-outs that were looked at.
+    pub pay_outs: u64,
     /// Accounts that were looked at.
     pub accounts: u64,
     /// How many violations there are of each kind that has some.
@@ -104,6 +155,11 @@ impl Report {
     /// Whether all is as it must be.
     pub fn is_clean(&self) -> bool {
         self.counts.is_empty()
+    }
+
+    /// How many rows were looked at.
+    pub(super) const fn seen(&self) -> u64 {
+        self.transactions + self.payments + self.partner_sales + self.pay_outs + self.accounts
     }
 
     /// How many violations there are.

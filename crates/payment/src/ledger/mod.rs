@@ -5,17 +5,20 @@
 //! positive, a credit negative, all in the minor units of a currency.
 
 mod accounts;
+pub mod backfill;
 mod post;
 pub mod postings;
 mod split;
 pub mod wallets;
 
 #[cfg(test)]
+mod backfill_tests;
+#[cfg(test)]
 mod guard;
 #[cfg(test)]
 mod tests;
 
 pub use accounts::Account;
-pub use post::post;
+pub use post::{post, post_all};
 pub use postings::{Kind, Line, Posting, Sold};
 pub use split::Parts;

@@ -48,12 +48,27 @@ impl Parts {
     /// Each refund takes what is missing to the parts of all that has gone back by then, so nothing drifts however many
     /// there are, and the last reverses every part to the unit.
     pub fn refund(&self, before: i64, amount: i64) -> Option<Self> {
-        let (then, now) = (self.reversed(before)?, self.reversed(before.checked_add(amount)?)?);
+        self.refund_after(self.reversed(before)?, amount)
+    }
+
+    /// What goes back of each part of this sale with a refund of `amount`, when these parts went back earlier; none when
+    /// that is more than the sale.
+    pub(super) fn refund_after(&self, before: Self, amount: i64) -> Option<Self> {
+        let now = self.reversed(before.total().checked_add(amount)?)?;
         (amount >= 0).then_some(Self {
-            hotel: now.hotel - then.hotel,
-            tax: now.tax - then.tax,
-            commission: now.commission - then.commission,
+            hotel: now.hotel - before.hotel,
+            tax: now.tax - before.tax,
+            commission: now.commission - before.commission,
         })
+    }
+
+    /// These and the others.
+    pub(super) const fn plus(self, other: Self) -> Self {
+        Self {
+            hotel: self.hotel + other.hotel,
+            tax: self.tax + other.tax,
+            commission: self.commission + other.commission,
+        }
     }
 
     /// What has gone back of each part after refunds of so much in total: of the taxes their share, rounded down; of the

@@ -16,7 +16,7 @@ use staymesh_testkit::TestDatabase;
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use super::{Account, Parts, Posting, Sold, post, postings, wallets};
+use super::{Account, Parts, Posting, Sold, post, post_all, postings, wallets};
 use crate::testing::{database, eur, reservation_id};
 
 fn currency(code: &str) -> Currency {
@@ -77,6 +77,41 @@ async fn what_is_posted_is_written_as_it_is_and_once() {
             row("SALE", 4, "TAX_PAYABLE", Some(7), -700),
             row("CHARGE", 1, "PSP_CLEARING", None, 10_000),
             row("CHARGE", 2, "GUEST_RECEIVABLE", None, -10_000),
+        ]
+    );
+}
+
+#[tokio::test]
+async fn several_are_posted_in_one_and_what_was_posted_before_is_passed_over() {
+    let database = database().await;
+    let pool = database.pool();
+    let (first, second, payment) = (sold(reservation_id()), sold(reservation_id()), PaymentId::new());
+    let other = Sold { currency: currency("JPY"), ..second };
+    let paid = postings::pay_out(Uuid::now_v7(), hotel(8), eur(500));
+    let mut transaction = pool.begin().await.unwrap();
+    assert_eq!(post_all(&mut transaction, &[]).await.unwrap(), 0);
+    assert!(post(&mut transaction, &first.sale(payment)).await.unwrap());
+    let all = [first.sale(payment), first.charge(payment), other.partner_sale("client:a"), paid];
+    assert_eq!(post_all(&mut transaction, &all).await.unwrap(), 3, "the sale is there");
+    assert_eq!(post_all(&mut transaction, &all).await.unwrap(), 0);
+    transaction.commit().await.unwrap();
+    let written: Vec<(String, Option<Uuid>, i64, String, i64)> = sqlx::query_as(
+        "select kind, reservation_id, count(*), min(currency), sum(abs(amount_minor))::bigint
+         from ledger_transaction join ledger_entry using (transaction_id) group by transaction_id order by 1",
+    )
+    .fetch_all(pool)
+    .await
+    .unwrap();
+    let row = |kind: &str, of: Option<ReservationId>, lines, code: &str, minor| {
+        (kind.to_owned(), of.map(ReservationId::as_uuid), lines, code.to_owned(), minor)
+    };
+    assert_eq!(
+        written,
+        [
+            row("CHARGE", Some(first.reservation_id), 2, "EUR", 20_000),
+            row("PARTNER_SALE", Some(other.reservation_id), 4, "JPY", 20_000),
+            row("PAY_OUT", None, 2, "EUR", 1_000),
+            row("SALE", Some(first.reservation_id), 4, "EUR", 20_000),
         ]
     );
 }

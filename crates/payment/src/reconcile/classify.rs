@@ -107,6 +107,10 @@ fn both(kind: Subject, there: &There, here: &Here) -> Vec<Finding> {
         findings.push(found(Class::Duplicate, format!("the settlement files have the {word} {} times", there.copies)));
     }
     match &here.posted {
+        None if moved(here) => {
+            let detail = format!("the {word} is {} here, but not in the ledger; post what is missing", here.status);
+            findings.push(found(Class::Status, detail));
+        }
         None => {
             let detail = format!("the provider has moved the money of a {word} that is {} here", here.status);
             findings.push(Finding { replay: replay(kind, there, here), ..found(Class::Status, detail) });
@@ -120,6 +124,11 @@ fn both(kind: Subject, there: &There, here: &Here) -> Vec<Finding> {
         Some(_) => {}
     }
     findings
+}
+
+/// Whether it is written down here that the money has moved.
+fn moved(here: &Here) -> bool {
+    matches!(here.status.as_str(), "PAID" | "REFUNDING" | "REFUNDED" | "SUCCEEDED")
 }
 
 /// The provider can be asked for what it knows by an id of ours.
@@ -255,8 +264,27 @@ mod tests {
     }
 
     #[test]
+    fn what_is_written_down_as_moved_and_not_posted_is_to_be_posted_and_not_asked_for() {
+        for (kind, status) in [
+            (Subject::Charge, "PAID"),
+            (Subject::Charge, "REFUNDING"),
+            (Subject::Charge, "REFUNDED"),
+            (Subject::Refund, "SUCCEEDED"),
+        ] {
+            let one = found(kind, Some(there()), Some(Here { posted: None, status: status.into(), ..here() }));
+            assert_eq!(brief(&one), [(Class::Status, OURS, FILE, None)]);
+            assert!(one[0].detail.contains(status) && one[0].detail.contains("not in the ledger"), "{}", one[0].detail);
+        }
+    }
+
+    #[test]
     fn a_replay_asks_only_for_what_is_ours() {
-        let open = |psp_id: Option<&str>| Here { posted: None, psp_id: psp_id.map(str::to_owned), ..here() };
+        let open = |psp_id: Option<&str>| Here {
+            posted: None,
+            psp_id: psp_id.map(str::to_owned),
+            status: "EXPIRED".into(),
+            ..here()
+        };
         let replay = |kind, here| found(kind, Some(there()), Some(here))[0].replay;
         assert_eq!(replay(Subject::Charge, open(None)), Some(Replay::Checkout), "its answer was lost");
         assert_eq!(replay(Subject::Charge, open(Some("cs_9"))), None, "paid on another page");

@@ -4,6 +4,7 @@ mod desk;
 mod matching;
 mod replays;
 mod stripe;
+mod unposted;
 
 use std::{
     collections::HashMap,

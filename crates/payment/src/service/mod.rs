@@ -132,8 +132,7 @@ async fn apply(connection: &mut PgConnection, payment: &Payment, word: CheckoutS
     payments::set_status(connection, payment.payment_id, next).await?;
     if next == Status::Paid {
         let sold = payment.sold();
-        ledger::post(connection, &sold.sale(payment.payment_id)).await?;
-        ledger::post(connection, &sold.charge(payment.payment_id)).await?;
+        ledger::post_all(connection, &[sold.sale(payment.payment_id), sold.charge(payment.payment_id)]).await?;
     }
     // That nobody paid needs no telling: the reservation's hold ends by itself.
     let told = match next {

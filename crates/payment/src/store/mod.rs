@@ -8,6 +8,7 @@ pub mod payouts;
 pub mod refunds;
 pub mod statements;
 pub mod transfers;
+pub mod unposted;
 
 #[cfg(test)]
 mod tests;

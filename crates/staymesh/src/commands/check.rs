@@ -61,9 +61,13 @@ impl Check {
         println!("{} nights and {} bookings checked", HumanCount(bookings.nights), HumanCount(bookings.reservations));
         show(&bookings.counts, &bookings.listed, |kind| kind.as_str(), |violation| violation.kind);
         if let Some(books) = &books {
-            let [payments, transactions, accounts] =
-                [books.payments, books.transactions, books.accounts].map(HumanCount);
-            println!("{payments} payments, {transactions} postings and {accounts} accounts checked");
+            let [payments, sales, pay_outs, transactions, accounts] =
+                [books.payments, books.partner_sales, books.pay_outs, books.transactions, books.accounts]
+                    .map(HumanCount);
+            println!(
+                "{payments} payments, {sales} partners' sales, {pay_outs} pay-outs, {transactions} postings and \
+                 {accounts} accounts checked"
+            );
             show(&books.counts, &books.listed, |kind| kind.as_str(), |violation| violation.kind);
         }
         if violations > 0 {

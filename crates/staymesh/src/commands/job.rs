@@ -16,6 +16,7 @@ use staymesh_store::{StoreConfig, parse_duration};
 use super::{
     dead_letters::{ListDeadLetters, ReplayDeadLetters},
     pay_out::{PayOut, PayOutStatement},
+    post_missing::PostMissing,
     reconcile::{ListCases, Reconcile},
 };
 
@@ -32,6 +33,9 @@ pub(crate) enum Job {
     PayOut(PayOut),
     /// Write what a pay-out is made of as a CSV file. Reads the payment database
     PayOutStatement(PayOutStatement),
+    /// Post what payments and refunds lack that a release without the ledger has taken; once after the upgrade. Reads the
+    /// payment database. Safe to stop, to repeat and to run twice at once
+    PostMissing(PostMissing),
     /// List events of this service's outbox that were set aside, and why. Changes nothing
     ListDeadLetters(ListDeadLetters),
     /// Send events of this service's outbox that were set aside on their way again, after their cause is gone. Safe to
@@ -76,6 +80,7 @@ impl Job {
             Self::ArchiveInventory(job) => job.run().await,
             Self::PayOut(job) => job.run().await,
             Self::PayOutStatement(job) => job.run().await,
+            Self::PostMissing(job) => job.run().await,
             Self::ListDeadLetters(job) => job.run().await,
             Self::ReplayDeadLetters(job) => job.run().await,
             Self::Reconcile(job) => job.run().await,

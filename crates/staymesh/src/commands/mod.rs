@@ -7,6 +7,7 @@ pub(crate) mod identity;
 pub(crate) mod job;
 pub(crate) mod migrate;
 pub(crate) mod pay_out;
+mod post_missing;
 pub(crate) mod reconcile;
 pub(crate) mod seed;
 pub(crate) mod serve;

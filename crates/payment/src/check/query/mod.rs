@@ -1,0 +1,151 @@
+//! The checker's SQL. Each text yields what is wrong with the rows from `$1` to `$2` as `(kind, id, detail)`, and every
+//! row of a page is judged in one statement.
+
+use sqlx::{FromRow, PgPool, Postgres, postgres::PgArguments, query::QueryAs};
+use staymesh_store::StoreError;
+use uuid::Uuid;
+
+use super::{Kind, Violation};
+
+/// How many there are of each kind in `wrong`, and the first `$3` of them.
+macro_rules! ranked {
+    ($wrong:expr) => {
+        concat!(
+            $wrong,
+            " select kind, id, detail, found from (
+                  select kind, id, left(detail, 500) as detail, count(*) over (partition by kind) as found,
+                      row_number() over (partition by kind order by id) as place
+                  from wrong) ranked
+              where place <= greatest($3, 1) order by kind, place"
+        )
+    };
+}
+
+mod ledger;
+mod partner_sales;
+mod pay_outs;
+mod payments;
+
+/// A page that was looked at.
+pub(super) struct Page<K> {
+    /// The last row's key, when there may be more.
+    pub(super) next: Option<K>,
+    /// How many rows it has.
+    pub(super) rows: u64,
+    /// Of each kind of violation how many there are, and the first of them.
+    pub(super) found: Vec<(Kind, u64, Vec<Violation>)>,
+}
+
+/// What is gone through by its ids, a page at a time.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Part {
+    /// Of the ledger.
+    Transactions,
+    /// Of guests, with their refunds.
+    Payments,
+    /// With what is credited of them.
+    PartnerSales,
+    /// With their lines and transfers.
+    PayOuts,
+}
+
+impl Part {
+    pub(super) const ALL: [Self; 4] = [Self::Transactions, Self::Payments, Self::PartnerSales, Self::PayOuts];
+
+    /// Rows in one statement. A pay-out may have a thousand lines.
+    pub(super) const fn page_size(self) -> i64 {
+        match self {
+            Self::PayOuts => 200,
+            _ => 5_000,
+        }
+    }
+
+    /// The next ids, and what is wrong with those that they span.
+    const fn sql(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Transactions => (
+                "select transaction_id from ledger_transaction where transaction_id >= $1 order by transaction_id limit $2",
+                ledger::TRANSACTIONS,
+            ),
+            Self::Payments => (
+                "select payment_id from payment_order where payment_id >= $1 order by payment_id limit $2",
+                payments::PAYMENTS,
+            ),
+            Self::PartnerSales => (
+                "select reservation_id from partner_sale where reservation_id >= $1 order by reservation_id limit $2",
+                partner_sales::PARTNER_SALES,
+            ),
+            Self::PayOuts => {
+                ("select payout_id from pay_out where payout_id >= $1 order by payout_id limit $2", pay_outs::PAY_OUTS)
+            }
+        }
+    }
+
+    /// The next of them, from this id on.
+    pub(super) async fn page(
+        self,
+        pool: &PgPool,
+        from: Uuid,
+        limit: i64,
+        list: usize,
+    ) -> Result<Page<Uuid>, StoreError> {
+        let (keys, wrong) = self.sql();
+        let keys: Vec<Uuid> = sqlx::query_scalar(keys).bind(from).bind(limit).fetch_all(pool).await?;
+        let until = last(&keys, limit);
+        let rows = listing(sqlx::query_as(wrong).bind(from).bind(until.unwrap_or(Uuid::max())), list);
+        page(&keys, until, rows.fetch_all(pool).await?)
+    }
+}
+
+/// How many rows there are to be looked at.
+pub(super) async fn count(pool: &PgPool) -> Result<u64, StoreError> {
+    let count: i64 = sqlx::query_scalar(
+        "select (select count(*) from ledger_transaction) + (select count(*) from payment_order)
+             + (select count(*) from partner_sale) + (select count(*) from pay_out)
+             + (select count(*) from ledger_account)",
+    )
+    .fetch_one(pool)
+    .await?;
+    Ok(u64::try_from(count).unwrap_or_default())
+}
+
+/// The next accounts, from this id on.
+pub(super) async fn accounts(pool: &PgPool, from: i64, limit: i64, list: usize) -> Result<Page<i64>, StoreError> {
+    let keys = "select account_id from ledger_account where account_id >= $1 order by account_id limit $2";
+    let keys: Vec<i64> = sqlx::query_scalar(keys).bind(from).bind(limit).fetch_all(pool).await?;
+    let until = last(&keys, limit);
+    let rows = listing(sqlx::query_as(ledger::ACCOUNTS).bind(from).bind(until.unwrap_or(i64::MAX)), list);
+    page(&keys, until, rows.fetch_all(pool).await?)
+}
+
+#[derive(FromRow)]
+struct Row<K> {
+    kind: String,
+    id: K,
+    detail: String,
+    found: i64,
+}
+
+type Listing<'q, K> = QueryAs<'q, Postgres, Row<K>, PgArguments>;
+
+fn listing<K>(query: Listing<'_, K>, list: usize) -> Listing<'_, K> {
+    query.bind(i64::try_from(list).unwrap_or(i64::MAX))
+}
+
+/// The last key of a full page: only then there may be more. Whatever is not full reaches to the end.
+fn last<K: Copy>(keys: &[K], limit: i64) -> Option<K> {
+    keys.last().copied().filter(|_| i64::try_from(keys.len()) == Ok(limit))
+}
+
+fn page<K: Copy + ToString>(keys: &[K], next: Option<K>, rows: Vec<Row<K>>) -> Result<Page<K>, StoreError> {
+    let mut found: Vec<(Kind, u64, Vec<Violation>)> = Vec::new();
+    for row in rows {
+        let kind = Kind::from_name(&row.kind).ok_or_else(|| sqlx::Error::Decode("kind".into()))?;
+        let violation = Violation { kind, id: row.id.to_string(), detail: row.detail };
+        match found.iter_mut().find(|(known, ..)| *known == kind) {
+            Some((.., violations)) => violations.push(violation),
+            None => found.push((kind, u64::try_from(row.found).unwrap_or_default(), vec![violation])),
+        }
+    }
+    Ok(Page { next, rows: keys.len() as u64, found })
+}

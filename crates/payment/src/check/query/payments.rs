@@ -1,0 +1,69 @@
+//! Guests' payments and refunds beside the ledger.
+
+/// What must be in the ledger of payments and refunds, line by line, against what is. The parts of a payment's refunds
+/// are compared in sum: that is what each refund completes.
+pub(super) const PAYMENTS: &str = ranked!(
+    "with refunded as (
+         select payment_order.*, coalesce(asked, 0) as asked, coalesce(back, 0) as back,
+             div(tax_minor::numeric * coalesce(asked, 0), amount_minor) as tax_back
+         from payment_order left join (
+             select payment_id, sum(amount_minor) as asked, sum(amount_minor) filter (where status = 'SUCCEEDED') as back
+             from refund where payment_id between $1 and $2 group by payment_id) refunds using (payment_id)
+         where payment_id between $1 and $2
+     ), payment as (
+         select refunded.*,
+             div(commission_minor::numeric * (asked - tax_back), greatest(amount_minor - tax_minor, 1)) as commission_back
+         from refunded
+     ), line (payment_id, reservation_id, currency, source_id, posting, account, hotel_id, minor) as (
+         select payment_id, reservation_id, currency, payment_id, line.*
+         from payment cross join lateral (values
+             ('SALE', 'GUEST_RECEIVABLE', 0, amount_minor),
+             ('SALE', 'HOTEL_PAYABLE', hotel_id, tax_minor + commission_minor - amount_minor),
+             ('SALE', 'COMMISSION_REVENUE', 0, -commission_minor),
+             ('SALE', 'TAX_PAYABLE', hotel_id, -tax_minor),
+             ('CHARGE', 'PSP_CLEARING', 0, amount_minor),
+             ('CHARGE', 'GUEST_RECEIVABLE', 0, -amount_minor)) line
+         where status in ('PAID', 'REFUNDING', 'REFUNDED')
+         union all
+         select payment_id, reservation_id, currency, payment_id, 'REFUND_OWED', part.*
+         from payment cross join lateral (values
+             ('HOTEL_PAYABLE', hotel_id, asked - tax_back - commission_back),
+             ('COMMISSION_REVENUE', 0, commission_back),
+             ('TAX_PAYABLE', hotel_id, tax_back)) part
+         union all
+         select payment_id, reservation_id, currency, refund_id, line.*
+         from payment join refund using (payment_id) cross join lateral (values
+             ('REFUND_OWED', 'REFUNDS', 0, -refund.amount_minor),
+             ('REFUND_PAID', 'REFUNDS', 0, refund.amount_minor),
+             ('REFUND_PAID', 'PSP_CLEARING', 0, -refund.amount_minor)) line
+         where line.column1 = 'REFUND_OWED' or refund.status = 'SUCCEEDED'
+     ), source (payment_id, source_id, posting) as (
+         select payment_id, payment_id, posting from payment, unnest('{SALE,CHARGE}'::text[]) posting
+         union all
+         select payment_id, refund_id, posting
+         from payment join refund using (payment_id), unnest('{REFUND_OWED,REFUND_PAID}'::text[]) posting
+     ), posted as (
+         select payment_id, transaction.reservation_id, entry.currency,
+             case when posting = 'REFUND_OWED' and account.kind <> 'REFUNDS' then payment_id else source.source_id end as source_id,
+             posting, account.kind as account, coalesce(hotel_id, 0) as hotel_id, sum(amount_minor) as minor
+         from source join ledger_transaction transaction on (transaction.kind, transaction.source_id) = (posting, source.source_id)
+         join ledger_entry entry using (transaction_id) join ledger_account account using (account_id)
+         group by 1, 2, 3, 4, 5, 6, 7
+     ), differing as (
+         select payment_id, posting, posting || ' ' || account || coalesce(' ' || nullif(hotel_id, 0), '') || ' is '
+             || coalesce(posted.minor, 0) || ' and should be ' || coalesce(line.minor, 0) || ' ' || currency as detail
+         from line full join posted using (payment_id, reservation_id, currency, source_id, posting, account, hotel_id)
+         where coalesce(line.minor, 0) <> coalesce(posted.minor, 0)
+     ), wrong (kind, id, detail) as (
+         select case when posting in ('SALE', 'CHARGE') then 'payment_differs' else 'refund_differs' end,
+             payment_id, string_agg(detail, '; ' order by detail)
+         from differing group by 1, 2
+         union all
+         select 'refund_above_payment', payment_id, asked || ' of ' || amount_minor || ' ' || currency
+         from payment where asked > amount_minor
+         union all
+         select 'refund_sums_differ', payment_id, 'says ' || refund_requested_minor || ' asked and ' || refunded_minor
+             || ' back, but refunds have ' || asked || ' and ' || back || ' ' || currency
+         from payment where (refund_requested_minor, refunded_minor) <> (asked, back)
+     )"
+);

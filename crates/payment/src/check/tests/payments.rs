@@ -1,0 +1,114 @@
+//! Damage to the ledger, to guests' payments and to wallets.
+
+use rstest::rstest;
+
+use super::{super::Kind, folded, only_found, tamper, world};
+
+#[rstest]
+#[case::unbalanced(
+    "update ledger_entry set amount_minor = 10001 where line = 1 and transaction_id = (LAST_SALE)",
+    &[(Kind::TransactionUnbalanced, 1), (Kind::PaymentDiffers, 1)],
+    "sums to 1 EUR"
+)]
+#[case::an_entry_less(
+    "delete from ledger_entry where line = 2 and transaction_id = (LAST_CHARGE)",
+    &[(Kind::TransactionUnbalanced, 1), (Kind::TransactionNotWhole, 1), (Kind::PaymentDiffers, 1)],
+    "1 entries, but says 2"
+)]
+#[case::entries_without_transaction(
+    "delete from ledger_transaction where kind = 'SALE'",
+    &[(Kind::SourceMissing, 3), (Kind::PaymentDiffers, 3)],
+    "entries without a transaction"
+)]
+#[case::a_sale_of_nothing(
+    "update ledger_transaction set source_id = transaction_id where transaction_id = (LAST_SALE)",
+    &[(Kind::SourceMissing, 1), (Kind::PaymentDiffers, 1)],
+    "SALE of "
+)]
+#[case::a_refund_of_nothing(
+    "update ledger_transaction set source_id = transaction_id where kind = 'REFUND_PAID'",
+    &[(Kind::SourceMissing, 1), (Kind::RefundDiffers, 1)],
+    "REFUND_PAID of "
+)]
+#[case::another_booking(
+    "update ledger_transaction set reservation_id = source_id where kind = 'CHARGE'",
+    &[(Kind::PaymentDiffers, 3)],
+    "CHARGE GUEST_RECEIVABLE is "
+)]
+#[case::another_hotel(
+    "update payment_order set hotel_id = 8 where status = 'PAID'",
+    &[(Kind::PaymentDiffers, 1)],
+    "SALE HOTEL_PAYABLE 7 is -7905 and should be 0 EUR; SALE HOTEL_PAYABLE 8 is 0 and should be -7905 EUR; SALE TAX"
+)]
+#[case::another_amount(
+    "update payment_order set amount_minor = 10001 where status = 'PAID'",
+    &[(Kind::PaymentDiffers, 1)],
+    "CHARGE GUEST_RECEIVABLE is -10000 and should be -10001 EUR"
+)]
+#[case::another_currency(
+    "update payment_order set currency = 'JPY' where status = 'PAID'",
+    &[(Kind::PaymentDiffers, 1)],
+    "CHARGE GUEST_RECEIVABLE is "
+)]
+#[case::other_parts(
+    "update payment_order set commission_minor = 0 where status = 'PAID'",
+    &[(Kind::PaymentDiffers, 1)],
+    "SALE COMMISSION_REVENUE is -1395 and should be 0 EUR"
+)]
+#[case::not_paid(
+    "update payment_order set status = 'FAILED' where status = 'PAID'",
+    &[(Kind::PaymentDiffers, 1)],
+    "CHARGE GUEST_RECEIVABLE is -10000 and should be 0 EUR"
+)]
+#[case::paid_by_hand(
+    "update payment_order set status = 'PAID' where status = 'PENDING'",
+    &[(Kind::PaymentDiffers, 1)],
+    "CHARGE GUEST_RECEIVABLE is 0 and should be -10000 EUR"
+)]
+#[case::refunded_by_hand(
+    "update refund set status = 'SUCCEEDED', succeeded_at = now() where amount_minor = 6667;
+     update payment_order set refunded_minor = 10000, status = 'REFUNDED' where refund_requested_minor = 10000",
+    &[(Kind::RefundDiffers, 1)],
+    "REFUND_PAID PSP_CLEARING is 0 and should be -6667 EUR"
+)]
+#[case::a_refund_less(
+    "delete from refund where amount_minor = 6667;
+     update payment_order set refund_requested_minor = 3333, status = 'REFUNDED' where refund_requested_minor = 10000",
+    &[(Kind::SourceMissing, 1)],
+    "REFUND_OWED of "
+)]
+#[case::other_sums(
+    "update payment_order set refunded_minor = 1 where refund_requested_minor = 3333",
+    &[(Kind::RefundSumsDiffer, 1)],
+    "says 3333 asked and 1 back, but refunds have 3333 and 0 EUR"
+)]
+#[case::too_much(
+    "update refund set amount_minor = 10001 where amount_minor = 6667;
+     update payment_order set refund_requested_minor = 10000 where refund_requested_minor = 10000",
+    &[(Kind::RefundDiffers, 1), (Kind::RefundAbovePayment, 1), (Kind::RefundSumsDiffer, 1)],
+    "13334 of 10000 EUR"
+)]
+#[case::wallets(
+    "update wallet set balance_minor = balance_minor + 1 where account_id = (select account_id from ledger_account where kind = 'PSP_CLEARING')",
+    &[(Kind::WalletDiffers, 1)],
+    "PSP_CLEARING: 26668, but entries have 26667 EUR"
+)]
+#[case::an_entry_counted_twice(
+    "update ledger_entry set written_by = '9000000000000' where line = 2 and transaction_id = (LAST_REFUND_OWED)",
+    &[(Kind::WalletDiffers, 1)],
+    "COMMISSION_REVENUE: -1395, but entries have -2325 EUR"
+)]
+#[tokio::test]
+async fn damage_is_found_and_nothing_else(#[case] sql: &str, #[case] kinds: &[(Kind, u64)], #[case] detail: &str) {
+    let database = world().await;
+    if kinds.iter().any(|(kind, _)| *kind == Kind::WalletDiffers) {
+        folded(database.pool()).await;
+    }
+    let mut sql = sql.to_owned();
+    for kind in ["SALE", "CHARGE", "REFUND_OWED"] {
+        let last = "select transaction_id from ledger_transaction where kind =";
+        sql = sql.replace(&format!("LAST_{kind}"), &format!("{last} '{kind}' order by transaction_id desc limit 1"));
+    }
+    tamper(database.pool(), &sql).await;
+    only_found(database.pool(), kinds, detail).await;
+}
