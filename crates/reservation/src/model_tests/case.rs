@@ -84,6 +84,7 @@ pub(super) enum Op {
     /// Creations that arrive in this order before the first is answered.
     Together(Vec<(usize, Variant)>),
     Cancel(usize),
+    NoShow(usize),
     Confirm {
         slot: usize,
         payment: u8,
@@ -112,6 +113,7 @@ impl Op {
         match self {
             Self::Create(slot, _)
             | Self::Cancel(slot)
+            | Self::NoShow(slot)
             | Self::Reject(slot)
             | Self::Confirm { slot, .. }
             | Self::Refund { slot, .. } => Some(*slot),
@@ -216,10 +218,12 @@ fn op() -> impl Strategy<Value = Op> {
     let amount = prop_oneof![8 => Just(TOTAL), 1 => Just(TOTAL - 1)];
     let refund = prop_oneof![Just(TOTAL), Just(1), Just(0), Just(TOTAL + 1)];
     let hotel = prop_oneof![Just((7, None)), Just((7, Some(2))), Just((8, Some(1)))];
-    let minutes = prop_oneof![3 => 1..=20i64, 1 => Just(24 * 60), 1 => Just(60 * 7)];
+    // Up to the stays, and sometimes past them.
+    let minutes = prop_oneof![3 => 1..=20i64, 1 => Just(24 * 60), 1 => Just(60 * 7), 1 => Just(3 * 24 * 60)];
     prop_oneof![
         8 => create().prop_map(|(slot, variant)| Op::Create(slot, variant)),
         3 => (0..SLOTS).prop_map(Op::Cancel),
+        3 => (0..SLOTS).prop_map(Op::NoShow),
         4 => (0..SLOTS, 0..2u8, amount).prop_map(|(slot, payment, amount)| Op::Confirm { slot, payment, amount }),
         1 => (0..SLOTS).prop_map(Op::Reject),
         2 => (0..SLOTS, 0..2u8, refund).prop_map(|(slot, payment, amount)| Op::Refund { slot, payment, amount }),

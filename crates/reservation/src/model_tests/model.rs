@@ -10,7 +10,7 @@ use super::{
     rows::{BookingRow, Rows},
 };
 use crate::model::{
-    CancellationReason::{HoldExpired, Requested},
+    CancellationReason::{self, HoldExpired, NoShow, Requested},
     Status,
 };
 
@@ -29,6 +29,14 @@ pub(super) enum Answer {
     IdReused,
     NotFound,
     StayHasBegun,
+    NobodyExpected {
+        status: Status,
+        reason: Option<CancellationReason>,
+    },
+    NoShowOutOfTime {
+        from: Timestamp,
+        until: Timestamp,
+    },
     Illegal {
         from: Status,
         to: Status,
@@ -131,6 +139,7 @@ impl Model {
         match &timed.op {
             Op::Create(slot, variant) => self.create(case, *slot, *variant, now),
             Op::Cancel(slot) => self.cancel(*slot, now),
+            Op::NoShow(slot) => self.no_show(*slot, now),
             Op::Confirm { slot, payment, amount } => self.confirm(*slot, *payment, *amount),
             Op::Reject(slot) => self.reject(*slot),
             Op::Refund { slot, payment, amount } => self.refund(*slot, *payment, *amount),
@@ -217,6 +226,25 @@ impl Model {
             (Status::Cancelled | Status::Refunded, _) => return booking.applied(false),
         }
         booking.row.reason = Some(Requested);
+        booking.applied(false)
+    }
+
+    fn no_show(&mut self, slot: usize, now: Timestamp) -> Answer {
+        let Some(booking) = self.bookings.get_mut(&slot) else { return Answer::NotFound };
+        match (booking.row.status, booking.row.reason) {
+            (_, Some(NoShow)) => return booking.applied(false),
+            (Status::Paid, _) => {}
+            (status, reason) => return Answer::NobodyExpected { status, reason },
+        }
+        // 12 hours west of Greenwich the day of check-in begins, and that of leaving ends.
+        let noon = |night| date(night).at(12, 0, 0, 0).to_zoned(jiff::tz::TimeZone::UTC).expect("a time").timestamp();
+        let (from, until) = (noon(booking.nights.start), noon(booking.nights.end + 1));
+        if now < from || until <= now {
+            return Answer::NoShowOutOfTime { from, until };
+        }
+        booking.refunds.push(TOTAL * 70 / 100);
+        booking.go(Status::Cancelled);
+        booking.row.reason = Some(NoShow);
         booking.applied(false)
     }
 

@@ -1,6 +1,7 @@
 //! Against a real database: what it lets nobody do, and what happens when many want the same.
 
 mod batches;
+mod no_shows;
 mod partner_sales;
 
 use std::sync::Arc;
