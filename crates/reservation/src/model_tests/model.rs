@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::{SignedDuration, Timestamp};
 
 use super::{
-    case::{Case, HOLD, NIGHTS, Op, PLACES, Setting, TOTAL, Timed, Variant, date},
+    case::{Case, HOLD, NIGHTS, Op, PLACES, Setting, TOTAL, Timed, Variant, date, noon},
     rows::{BookingRow, Rows},
 };
 use crate::model::{
@@ -146,7 +146,7 @@ impl Model {
             Op::Sweep { limit } => self.sweep(*limit, now, skipped),
             Op::Set(settings) => self.set(settings),
             Op::Retire { hotel, room_type } => self.retire(*hotel, *room_type, now),
-            Op::Together(_) | Op::Wait(_) => Answer::Failed("no operation of its own".into()),
+            Op::Together(_) | Op::Wait(_) | Op::Arrive(..) => Answer::Failed("no operation of its own".into()),
         }
     }
 
@@ -236,8 +236,7 @@ impl Model {
             (Status::Paid, _) => {}
             (status, reason) => return Answer::NobodyExpected { status, reason },
         }
-        // 12 hours west of Greenwich the day of check-in begins, and that of leaving ends.
-        let noon = |night| date(night).at(12, 0, 0, 0).to_zoned(jiff::tz::TimeZone::UTC).expect("a time").timestamp();
+        // The day of check-in has come, and that of leaving is not over.
         let (from, until) = (noon(booking.nights.start), noon(booking.nights.end + 1));
         if now < from || until <= now {
             return Answer::NoShowOutOfTime { from, until };

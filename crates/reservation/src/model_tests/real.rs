@@ -135,7 +135,7 @@ impl Real {
                 let done = self.world.store.retire(hotel_id(*hotel), room_type, today(now)).await;
                 done.map_or_else(refused, |()| Answer::Retired)
             }
-            Op::Together(_) | Op::Wait(_) => Answer::Failed("no operation of its own".into()),
+            Op::Together(_) | Op::Wait(_) | Op::Arrive(..) => Answer::Failed("no operation of its own".into()),
         }
     }
 
