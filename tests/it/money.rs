@@ -4,6 +4,7 @@ mod check;
 mod faults;
 mod late;
 mod letters;
+mod no_shows;
 mod pages;
 mod partners;
 mod payouts;

@@ -236,7 +236,10 @@ async fn every_service_says_how_it_is() {
         ("identity", &["UserService", "AuthService", "IdentityAdminService"]),
         ("hotel", &["HotelService", "HotelAdminService"]),
         ("rate", &["RateAdminService", "PricingService"]),
-        ("reservation", &["ReservationService", "InventoryAdminService", "ReservationFlowService"]),
+        (
+            "reservation",
+            &["ReservationService", "ReservationAdminService", "InventoryAdminService", "ReservationFlowService"],
+        ),
         ("payment", &["PaymentService", "PaymentAdminService", "PaymentFlowService", "PspWebhookService"]),
     ];
     let check = "grpc.health.v1.Health/Check";

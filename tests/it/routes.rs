@@ -13,6 +13,7 @@ mod hidden;
 mod hotels;
 mod inventory;
 mod logins;
+mod no_shows;
 mod pay_outs;
 mod payments;
 mod prices;

@@ -1,6 +1,6 @@
 //! What can go wrong with a booking, and the one table of how callers see it.
 
-use std::time::Duration;
+use std::{ops::Range, time::Duration};
 
 use jiff::{Timestamp, civil::Date};
 use staymesh_domain::{FieldError, MoneyError};
@@ -8,7 +8,11 @@ use staymesh_mesh::{Problem, Reason};
 use staymesh_store::StoreError;
 use tonic::Status as GrpcStatus;
 
-use crate::{model::Status, offer_token::OfferError, quote::QuoteError};
+use crate::{
+    model::{CancellationReason, Status},
+    offer_token::OfferError,
+    quote::QuoteError,
+};
 
 /// Why something was refused.
 #[derive(Debug, thiserror::Error)]
@@ -65,6 +69,20 @@ pub enum ReservationError {
     /// Who has slept in the rooms does not get the money back.
     #[error("the stay has begun and cannot be cancelled")]
     StayHasBegun,
+    /// Nobody is expected who could stay away: it is not paid yet, or has ended.
+    #[error("a reservation that is {} cannot become a no-show", status.as_str())]
+    NobodyExpected {
+        /// Where it is.
+        status: Status,
+        /// Why it is cancelled, if it is.
+        reason: Option<CancellationReason>,
+    },
+    /// The guests may still come, or have long been due to leave.
+    #[error("a no-show can be reported from {} until {}", window.start, window.end)]
+    NoShowOutOfTime {
+        /// When it may be reported.
+        window: Range<Timestamp>,
+    },
     /// The amount is not the total.
     #[error("the amount is not what the reservation costs")]
     AmountMismatch,
@@ -130,6 +148,10 @@ impl From<ReservationError> for Problem {
                 Self::new(Reason::IllegalTransition, text).with("from", from.as_str()).with("to", to.as_str())
             }
             E::StayHasBegun => Self::new(Reason::IllegalTransition, text),
+            E::NobodyExpected { status, reason } => nobody_expected(status, reason, text),
+            E::NoShowOutOfTime { window } => {
+                Self::new(Reason::NoShowOutOfTime, text).with("from_time", window.start).with("until_time", window.end)
+            }
             E::AmountMismatch => Self::new(Reason::AmountMismatch, text),
             E::Offer(OfferError::Expired) => Self::new(Reason::OfferExpired, text),
             E::Offer(OfferError::Tampered) => Self::new(Reason::OfferTampered, text),
@@ -141,6 +163,16 @@ impl From<ReservationError> for Problem {
             E::Other(problem) => problem,
             E::Store(error) => error.into(),
         }
+    }
+}
+
+/// No no-show, and what became of the booking instead.
+fn nobody_expected(status: Status, reason: Option<CancellationReason>, text: String) -> Problem {
+    let problem = Problem::new(Reason::IllegalTransition, text);
+    let problem = problem.with("from", status.as_str()).with("to", Status::Cancelled.as_str());
+    match reason {
+        Some(reason) => problem.with("cancellation_reason", reason.as_str()),
+        None => problem,
     }
 }
 

@@ -3,7 +3,11 @@
 //! It may be stopped at any point and run again, and run on two replicas at once: every batch is one transaction that
 //! notes how far it came, and nights that exist are left as they are. The horizon only ever moves on.
 
-use jiff::{Timestamp, ToSpan, civil::Date, tz::TimeZone};
+use jiff::{
+    Timestamp, ToSpan,
+    civil::Date,
+    tz::{Offset, TimeZone},
+};
 
 use crate::{error::ReservationError, store::Store};
 
@@ -11,6 +15,8 @@ use crate::{error::ReservationError, store::Store};
 pub const HORIZON_DAYS: i64 = 731;
 /// Room types in one transaction.
 const BATCH: i64 = 100;
+/// Where a date is latest to begin.
+const LAST_PLACE: Offset = Offset::constant(-12);
 
 /// What a run has done.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -49,6 +55,11 @@ pub async fn run(
 
 /// The date where it is latest to begin: nights before it are over everywhere on earth.
 pub(crate) fn today(now: Timestamp) -> Date {
-    let last_place = jiff::tz::Offset::constant(-12);
-    now.to_zoned(TimeZone::fixed(last_place)).date()
+    now.to_zoned(TimeZone::fixed(LAST_PLACE)).date()
+}
+
+/// The moment from which on [`today`] is that date, or a later one.
+pub(crate) fn begins(date: Date) -> Timestamp {
+    // Only the end of time is out of bounds there.
+    date.to_zoned(TimeZone::fixed(LAST_PLACE)).map_or(Timestamp::MAX, |start| start.timestamp())
 }

@@ -6,7 +6,7 @@ use staymesh_mesh::fault::Step;
 
 use crate::{lifecycle::Command, store::ChangeOrder};
 
-/// The commit of a cancellation: the state, the rooms and the outbox.
+/// The commit of a cancellation or a no-show: the state, the rooms and the outbox.
 const CANCEL_WRITTEN: Step = Step("cancel.written");
 /// The payment service hears that a booking has ended.
 pub(crate) const SETTLE_TOLD: Step = Step("settle.told");
@@ -39,6 +39,6 @@ pub(crate) fn written(orders: &[ChangeOrder]) -> Step {
         Some(Command::ConfirmPayment { .. }) => PAYMENT_CONFIRMED,
         Some(Command::RejectPayment) => PAYMENT_REJECTED,
         Some(Command::ConfirmRefund { .. }) => REFUND_CONFIRMED,
-        Some(Command::Cancel | Command::Expire) | None => CANCEL_WRITTEN,
+        Some(Command::Cancel | Command::MarkNoShow | Command::Expire) | None => CANCEL_WRITTEN,
     }
 }

@@ -45,6 +45,7 @@ use staymesh_api::{
     rate::v1::pricing_service_client::PricingServiceClient,
     reservation::v1::{
         inventory_admin_service_server::{InventoryAdminServiceServer, SERVICE_NAME as INVENTORY},
+        reservation_admin_service_server::{ReservationAdminServiceServer, SERVICE_NAME as ADMIN},
         reservation_flow_service_server::{ReservationFlowServiceServer, SERVICE_NAME as FLOW},
         reservation_service_server::{ReservationServiceServer, SERVICE_NAME as RESERVATION},
     },
@@ -97,12 +98,13 @@ pub async fn serve(config: Config, stop: CancellationToken) -> Result<(), NodeEr
     let settlement = settlement::Settlement::new(payments);
     node.carry_outbox(settlement, wake, RelayOptions::default());
 
-    node.serve(verifier, routes(service), vec![RESERVATION, INVENTORY, FLOW], &MIGRATOR).await
+    node.serve(verifier, routes(service), vec![RESERVATION, ADMIN, INVENTORY, FLOW], &MIGRATOR).await
 }
 
 /// The gRPC services over these rules.
 pub fn routes(service: Arc<Service>) -> Routes {
     Routes::new(ReservationServiceServer::new(grpc::Reservations(service.clone())))
+        .add_service(ReservationAdminServiceServer::new(grpc::Admin(service.clone())))
         .add_service(InventoryAdminServiceServer::new(grpc::Inventory(service.clone())))
         .add_service(ReservationFlowServiceServer::new(grpc::Flow(service)))
 }

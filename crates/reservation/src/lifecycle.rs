@@ -10,12 +10,14 @@
 //! Every command may come twice, late, or in another order than it was meant. [`decide`] says what it then means; the
 //! database refuses every other way by itself.
 
-use jiff::Timestamp;
-use staymesh_domain::{Money, PaymentId};
+use std::ops::Range;
+
+use jiff::{Timestamp, ToSpan};
+use staymesh_domain::{Money, PaymentId, StayDates};
 
 use crate::{
     error::ReservationError,
-    extend::today,
+    extend::{begins, today},
     model::{CancellationReason, Reservation, Status},
 };
 
@@ -24,6 +26,8 @@ use crate::{
 pub enum Command {
     /// Somebody who may cancels it.
     Cancel,
+    /// The house says that its guests never came.
+    MarkNoShow,
     /// Its hold is over.
     Expire,
     /// Its money has arrived.
@@ -100,6 +104,7 @@ impl Change {
 pub fn decide(booking: &Reservation, command: &Command, now: Timestamp) -> Result<Decision, ReservationError> {
     match command {
         Command::Cancel => cancel(booking, now),
+        Command::MarkNoShow => mark_no_show(booking, now),
         Command::Expire => expire(booking, now),
         Command::ConfirmPayment { payment_id, amount } => confirm_payment(booking, *payment_id, *amount),
         Command::RejectPayment => Ok(reject_payment(booking)),
@@ -134,6 +139,32 @@ fn cancel(booking: &Reservation, now: Timestamp) -> Result<Decision, Reservation
 /// Whether the first night has come everywhere on earth.
 fn has_begun(booking: &Reservation, now: Timestamp) -> bool {
     today(now) > booking.stay.check_in()
+}
+
+/// When the house may say that nobody came: from the day of check-in, once it has come everywhere on earth, until the day
+/// of leaving is over there. Hotels are paid for a stay from the second day after it on, UTC, so there is half a day to
+/// bring the word to the payment service first: what goes back to the guest is not paid to the hotel before.
+pub fn no_show_window(stay: StayDates) -> Range<Timestamp> {
+    begins(stay.check_in())..begins(stay.check_out().saturating_add(1.day()))
+}
+
+/// The latest of late cancellations: whoever never comes is charged what whoever cancels too late is.
+fn mark_no_show(booking: &Reservation, now: Timestamp) -> Result<Decision, ReservationError> {
+    if booking.cancellation_reason == Some(CancellationReason::NoShow) {
+        return Ok(Decision::Nothing);
+    }
+    if booking.status != Status::Paid {
+        return Err(ReservationError::NobodyExpected { status: booking.status, reason: booking.cancellation_reason });
+    }
+    let window = no_show_window(booking.stay);
+    if !window.contains(&now) {
+        return Err(ReservationError::NoShowOutOfTime { window });
+    }
+    Ok(Decision::Change(Change {
+        cancellation_reason: Some(CancellationReason::NoShow),
+        settle: Some(booking.quote.late_refund()?),
+        ..Change::to(Status::Cancelled, Rooms::Release)
+    }))
 }
 
 fn expire(booking: &Reservation, now: Timestamp) -> Result<Decision, ReservationError> {

@@ -53,20 +53,25 @@ pub enum CancellationReason {
     Requested,
     /// Nobody paid in time.
     HoldExpired,
+    /// It was paid, and the guests never came.
+    NoShow,
 }
 
 impl CancellationReason {
+    const ALL: [Self; 3] = [Self::Requested, Self::HoldExpired, Self::NoShow];
+
     /// Its name in the database.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Requested => "requested",
             Self::HoldExpired => "hold_expired",
+            Self::NoShow => "no_show",
         }
     }
 
     /// The reason of a name in the database.
     pub fn from_name(name: &str) -> Option<Self> {
-        [Self::Requested, Self::HoldExpired].into_iter().find(|reason| reason.as_str() == name)
+        Self::ALL.into_iter().find(|reason| reason.as_str() == name)
     }
 }
 

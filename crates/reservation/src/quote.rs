@@ -159,12 +159,20 @@ impl Quote {
     /// # Errors
     /// When the currency is not one any more.
     pub fn refund(&self, stay: StayDates, now: Timestamp) -> Result<Money, MoneyError> {
-        let total = self.total()?;
         let free = SignedDuration::from_hours(self.free_until_hours_before.into());
         let free_until = stay.check_in().to_zoned(TimeZone::UTC).ok().map(|start| start.timestamp() - free);
         if free_until.is_some_and(|until| now <= until) {
-            return Ok(total);
+            return self.total();
         }
+        self.late_refund()
+    }
+
+    /// What goes back when it is too late for the whole, as when nobody ever came: all but the penalty.
+    ///
+    /// # Errors
+    /// When the currency is not one any more.
+    pub fn late_refund(&self) -> Result<Money, MoneyError> {
+        let total = self.total()?;
         total.checked_sub(total.percent_basis_points(self.late_penalty_percent * 100)?)
     }
 }
@@ -218,6 +226,10 @@ pub(crate) mod tests {
             let now = Timestamp::from_second(now).expect("a time");
             let refund = quote.refund(stay(), now).expect("a refund").minor();
             prop_assert!((0..=total).contains(&refund));
+            // Who never comes gets what who cancels too late gets, whenever that is.
+            let late = quote.late_refund().expect("a refund").minor();
+            prop_assert!(refund == total || refund == late);
+            prop_assert!((total - late - total * i64::from(penalty) / 100).abs() <= 1);
         }
     }
 }

@@ -6,25 +6,12 @@ use staymesh_parts::Signal;
 
 use crate::support::{HotelFixture, OwnMesh, Rest, Stay, World, assert_nothing_parked, database, eventually, operate};
 
-fn euros(amount: &str) -> Value {
+pub(super) fn euros(amount: &str) -> Value {
     json!({ "currency_code": "EUR", "amount": amount })
 }
 
-/// A hotel at 100.00 EUR a night with a tax of ten per cent, cancelled too late for 30 per cent of it.
-async fn taxed_hotel(world: &World<'_>) -> HotelFixture {
-    let hotel = world.hotel(5).await;
-    let rate = json!({
-        "base_price": euros("100.00"),
-        "cancellation_policy": { "free_until_hours_before": 48, "late_penalty_percent": 30 },
-    });
-    world.admin.put(&hotel.path("rate"), rate).await.ok();
-    let taxes = json!({ "taxes": [{ "display_name": "VAT", "basis_points": 1_000 }] });
-    world.admin.put(&format!("/v1/hotels/{}/taxes", hotel.hotel_id), taxes).await.ok();
-    hotel
-}
-
 /// Two nights of 220.00 EUR with taxes. Yields the id.
-async fn sell(world: &World<'_>, partner: &Rest, hotel: HotelFixture, stay: &Stay) -> String {
+pub(super) async fn sell(world: &World<'_>, partner: &Rest, hotel: HotelFixture, stay: &Stay) -> String {
     let mut order = world.prepare(partner, hotel, stay, 1).await;
     order["payment_mode"] = json!("PAYMENT_MODE_PARTNER_COLLECTS");
     for _ in 0..2 {
@@ -39,7 +26,7 @@ async fn invoice(world: &World<'_>, name: &str) -> Vec<Value> {
     answer["sales"].as_array().expect("a list").clone()
 }
 
-async fn await_line(world: &World<'_>, name: &str, id: &str, done: impl Fn(&Value) -> bool) -> Value {
+pub(super) async fn await_line(world: &World<'_>, name: &str, id: &str, done: impl Fn(&Value) -> bool) -> Value {
     eventually(&format!("the invoice has {id}"), async || {
         let lines = invoice(world, name).await;
         let mut mine = lines.into_iter().filter(|line| line["reservation_id"] == id);
@@ -51,7 +38,7 @@ async fn await_line(world: &World<'_>, name: &str, id: &str, done: impl Fn(&Valu
 }
 
 /// What each account has of a booking, without those that have nothing.
-async fn balances(pool: &PgPool, id: &str) -> Vec<(String, i64)> {
+pub(super) async fn balances(pool: &PgPool, id: &str) -> Vec<(String, i64)> {
     sqlx::query_as(
         "select account.kind, sum(amount_minor)::bigint
          from ledger_transaction transaction join ledger_entry entry using (transaction_id)
@@ -65,7 +52,7 @@ async fn balances(pool: &PgPool, id: &str) -> Vec<(String, i64)> {
     .expect("the ledger")
 }
 
-async fn name_of(world: &World<'_>, id: &str) -> String {
+pub(super) async fn name_of(world: &World<'_>, id: &str) -> String {
     sqlx::query_scalar("select owner from reservation where reservation_id = $1::uuid")
         .bind(id)
         .fetch_one(&database(world.mesh, "reservation").await)
@@ -73,7 +60,7 @@ async fn name_of(world: &World<'_>, id: &str) -> String {
         .expect("the booking")
 }
 
-fn owned(rows: &[(&str, i64)]) -> Vec<(String, i64)> {
+pub(super) fn owned(rows: &[(&str, i64)]) -> Vec<(String, i64)> {
     rows.iter().map(|(kind, minor)| ((*kind).to_owned(), *minor)).collect()
 }
 
@@ -81,7 +68,7 @@ fn owned(rows: &[(&str, i64)]) -> Vec<(String, i64)> {
 async fn what_a_partner_sells_is_owed_and_credited_when_it_is_cancelled() {
     let world = World::shared().await;
     let ledger = database(world.mesh, "payment").await;
-    let (partner, hotel) = (world.partner().await, taxed_hotel(&world).await);
+    let (partner, hotel) = (world.partner().await, world.hotel_with_penalty(30).await);
     // 15 % of 200.00 are earned, 20.00 are taxes, the rest is the hotel's.
     let owed = owned(&[
         ("COMMISSION_REVENUE", -3_000),
@@ -129,7 +116,7 @@ async fn what_a_partner_sells_is_owed_and_credited_when_it_is_cancelled() {
 async fn a_sale_and_its_end_wait_for_a_payment_service_that_is_away() {
     let mesh = OwnMesh::start(vec![]).await;
     let world = World::on(&mesh).await;
-    let (partner, hotel) = (world.partner().await, taxed_hotel(&world).await);
+    let (partner, hotel) = (world.partner().await, world.hotel_with_penalty(30).await);
     operate(&mesh, |local| local.service("payment")?.signal(Signal::STOP));
     let stay = Stay::ahead(30, 2);
     let (kept, ended) = (sell(&world, &partner, hotel, &stay).await, sell(&world, &partner, hotel, &stay).await);

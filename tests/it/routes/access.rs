@@ -81,6 +81,7 @@ const ROUTES: &[Route] = &[
     ("GET", "/v1/hotels/{hotel_id}/roomTypes/{room_type_id}/inventory", Gate::Internal, HOUSE),
     ("PUT", "/v1/hotels/{hotel_id}/roomTypes/{room_type_id}/inventory", Gate::Internal, HOUSE),
     ("POST", "/v1/hotels/{hotel_id}/inventory:bulkSet", Gate::Internal, HOUSE),
+    ("POST", "/v1/reservations/{reservation_id}:markNoShow", Gate::Internal, HOUSE),
     ("GET", "/v1/hotels/{hotel_id}/payments", Gate::Internal, HOUSE),
     ("POST", "/v1/payments/{payment_id}:refund", Gate::Internal, ADMINS),
     ("GET", "/v1/partnerSales", Gate::Internal, ADMINS),

@@ -88,6 +88,7 @@ async fn an_unknown_field_is_named_wherever_it_is() {
         (&world.admin, "/v1/hotels", json!({ "address": { "planet": "Mars" } }), "address.planet"),
         (&world.admin, "/v1/hotels/1/roomTypes", json!({ "beds": [{ "kind": 1 }, { "size": 3 }] }), "size"),
         (&world.admin, "/v1/clients", json!({ "client_secret": "mine" }), "client_secret"),
+        (&world.admin, "/v1/reservations/x:markNoShow", json!({ "waive": true }), "waive"),
         (&world.admin, "/v1/hotels/1/inventory:bulkSet", json!({ "changes": [{ "rooms": 3 }] }), "rooms"),
     ];
     for (caller, path, body, name) in cases {

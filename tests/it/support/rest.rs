@@ -50,14 +50,19 @@ impl Rest {
         self.call(Method::POST, path, Some(body)).await
     }
 
-    /// Posts what may be repeated, and repeats it while the answer is "not now", as a client should: a burst on a machine
-    /// that is busy with something else must not fail a test that is about another thing.
+    /// Posts what may be repeated, and repeats it while the answer is "not now".
     pub(crate) async fn post_until_answered(&self, path: &str, body: Value) -> Value {
-        let answer = eventually(path, async || {
-            let answer = self.post(path, body.clone()).await;
+        self.call_until_answered(Method::POST, path, Some(body)).await.ok()
+    }
+
+    /// Asks for what may be repeated, and repeats it while the answer is "not now", as a client should: a burst on a machine
+    /// that is busy with something else must not fail a test that is about another thing.
+    pub(crate) async fn call_until_answered(&self, method: Method, path: &str, body: Option<Value>) -> Answer {
+        let ask = async || {
+            let answer = self.call(method.clone(), path, body.clone()).await;
             (answer.status != StatusCode::SERVICE_UNAVAILABLE).then_some(answer)
-        });
-        answer.await.ok()
+        };
+        eventually(path, ask).await
     }
 
     pub(crate) async fn put(&self, path: &str, body: Value) -> Answer {

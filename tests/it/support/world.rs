@@ -94,7 +94,8 @@ impl<'a> World<'a> {
         (email, user["user_id"].as_str().expect("an id").to_owned())
     }
 
-    /// A new hotel with so many rooms for sale in every night of the next 400 days, overbooked by ten per cent.
+    /// A new hotel with so many rooms for sale in every night that can be booked of the next 400 days, overbooked by ten
+    /// per cent.
     pub(crate) async fn hotel(&self, rooms: i32) -> HotelFixture {
         let hotel = self.admin.post("/v1/hotels", sample_hotel()).await.ok();
         let hotel_id = hotel["hotel_id"].as_i64().expect("an id");
@@ -104,8 +105,24 @@ impl<'a> World<'a> {
         let fixture = HotelFixture { hotel_id, room_type_id };
         let rate = json!({ "base_price": { "currency_code": "EUR", "amount": "100.00" } });
         self.admin.put(&fixture.path("rate"), rate).await.ok();
-        self.set_inventory(fixture, 0, 400, rooms).await;
+        let today = Stay::begun(1).check_in;
+        let nights = json!({ "from_date": today, "until_date": in_days(400), "total_inventory": rooms });
+        self.admin.put(&fixture.path("inventory"), nights).await.ok();
         fixture
+    }
+
+    /// The same with five rooms and a tax of ten per cent, where who cancels less than two days ahead is charged so many
+    /// per cent.
+    pub(crate) async fn hotel_with_penalty(&self, percent: i32) -> HotelFixture {
+        let hotel = self.hotel(5).await;
+        let rate = json!({
+            "base_price": { "currency_code": "EUR", "amount": "100.00" },
+            "cancellation_policy": { "free_until_hours_before": 48, "late_penalty_percent": percent },
+        });
+        self.admin.put(&hotel.path("rate"), rate).await.ok();
+        let taxes = json!({ "taxes": [{ "display_name": "VAT", "basis_points": 1_000 }] });
+        self.admin.put(&format!("/v1/hotels/{}/taxes", hotel.hotel_id), taxes).await.ok();
+        hotel
     }
 
     /// Puts rooms on sale for the nights from so many days ahead up to the day before so many days ahead.
@@ -156,6 +173,14 @@ impl Stay {
     /// So many nights, so many days ahead.
     pub(crate) fn ahead(days: i32, nights: i32) -> Self {
         Self { check_in: in_days(days), check_out: in_days(days + nights) }
+    }
+
+    /// So many nights, whose day of check-in has come everywhere on earth and is not over there: it can still be booked,
+    /// and whoever has not come by now may be missed.
+    pub(crate) fn begun(nights: i32) -> Self {
+        let last_place = TimeZone::fixed(jiff::tz::Offset::constant(-12));
+        let today = Timestamp::now().to_zoned(last_place).date();
+        Self { check_in: today.to_string(), check_out: today.saturating_add(nights.days()).to_string() }
     }
 }
 

@@ -119,6 +119,8 @@ reasons! {
     OfferTampered = "OFFER_TAMPERED", InvalidArgument;
     /// The reservation cannot go from its state to the one asked for.
     IllegalTransition = "ILLEGAL_TRANSITION", FailedPrecondition;
+    /// Guests may still come, or should have left by now: a no-show is reported in between.
+    NoShowOutOfTime = "NO_SHOW_OUT_OF_TIME", FailedPrecondition;
     /// The hold has expired; the rooms are free again.
     HoldExpired = "HOLD_EXPIRED", FailedPrecondition;
     /// Fewer rooms than are sold already.

@@ -113,6 +113,20 @@ async fn months_that_are_over_leave_and_their_bookings_stay() {
 }
 
 #[tokio::test]
+async fn who_never_came_gives_back_what_is_not_in_the_archive() {
+    let (world, bookings) = world().await;
+    // A night in February, which leaves, and one in March, which stays for a while.
+    let paid = world.apply(bookings[1], &pay(PaymentId::new())).await.expect("paid");
+    let options = Options { keep_days: 0, ..Options::default() };
+    run(world.pool(), &options, "2020-03-02T06:00:00Z".parse().expect("a time"), |_| {}).await.expect("archived");
+    let missed = world.apply_at(paid.id, &Command::MarkNoShow, "2020-03-02T06:00:00Z".parse().expect("a time")).await;
+    assert_eq!(missed.expect("nobody came").status, Status::Cancelled);
+    let night = "select total_reserved::bigint from room_type_inventory where stay_date = '2020-03-01'";
+    assert_eq!(world.count(night).await, 0);
+    assert_clean(&world).await;
+}
+
+#[tokio::test]
 async fn bookings_go_on_while_months_leave() {
     let (world, bookings) = world().await;
     let world = Arc::new(world);

@@ -70,6 +70,7 @@ macro_rules! histories {
                  select hotel_id, reservation_id, count(*) as steps, bool_and(version = position) as gapless,
                      max(status) filter (where before is null) as first,
                      max(status) filter (where after is null) as last,
+                     bool_or(status = 'paid') as was_paid,
                      bool_and(before is null or (before, status) in (
                              ('pending_payment', 'paid'), ('pending_payment', 'rejected'),
                              ('pending_payment', 'cancelled'), ('paid', 'cancelled'), ('cancelled', 'refunded'))
@@ -86,6 +87,7 @@ macro_rules! histories {
                      when not gapless then 'its versions have a gap'
                      when not legal then 'has a step that is not legal'
                      when last <> r.status then 'ends as ' || last || ', but is ' || r.status
+                     when cancellation_reason = 'no_show' and not was_paid then 'a no-show that was never paid'
                      when r.version <> steps then 'has version ' || r.version || ' after ' || steps || ' steps'
                  end as wrong
                  from (select * from reservation where hotel_id > $1 and hotel_id <= $2) r

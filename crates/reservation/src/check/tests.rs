@@ -13,7 +13,7 @@ use staymesh_domain::PaymentId;
 
 use super::*;
 use crate::{
-    extend::today,
+    extend::{begins, today},
     lifecycle::Command,
     model::PaymentMode,
     testing::{World, pay, total},
@@ -48,6 +48,8 @@ async fn world() -> World {
         }
     }
     world.book(HOTEL, first(), 2, PaymentMode::PartnerCollects).await.expect("booked");
+    let missed = world.book(HOTEL, first(), 2, PaymentMode::PartnerCollects).await.expect("booked");
+    world.apply_at(missed.id, &Command::MarkNoShow, begins(first())).await.expect("nobody came");
     world
 }
 
@@ -58,7 +60,7 @@ async fn check(world: &World) -> Report {
 #[tokio::test]
 async fn what_is_as_it_must_be_is_clean() {
     let report = check(&world().await).await;
-    assert_eq!(report, Report { nights: 10, reservations: 9, ..Report::default() });
+    assert_eq!(report, Report { nights: 10, reservations: 10, ..Report::default() });
     assert!(report.is_clean());
     assert!(check(&World::new().await).await.is_clean(), "so is nothing");
 }
@@ -130,6 +132,13 @@ async fn what_is_as_it_must_be_is_clean() {
     Kind::IllegalHistory,
     1,
     "has version 9 after 5 steps"
+)]
+#[case(
+    "update reservation set cancellation_reason = 'no_show'
+        where status = 'cancelled' and paid_at is null and cancellation_reason = 'requested'",
+    Kind::IllegalHistory,
+    1,
+    "a no-show that was never paid"
 )]
 #[case(
     "insert into reservation_transition values (7, gen_random_uuid(), 1, 'paid')",

@@ -115,5 +115,6 @@ fn cancellation_reason(reason: Option<CancellationReason>) -> proto::Cancellatio
         None => proto::CancellationReason::Unspecified,
         Some(CancellationReason::Requested) => proto::CancellationReason::Requested,
         Some(CancellationReason::HoldExpired) => proto::CancellationReason::HoldExpired,
+        Some(CancellationReason::NoShow) => proto::CancellationReason::NoShow,
     }
 }

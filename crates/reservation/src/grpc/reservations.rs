@@ -169,6 +169,6 @@ impl ReservationService for Reservations {
     }
 }
 
-fn parse_id(text: &str) -> Result<ReservationId, Status> {
+pub(super) fn parse_id(text: &str) -> Result<ReservationId, Status> {
     text.parse().map_err(|error: staymesh_domain::IdError| refuse(FieldError::from(error)))
 }

@@ -2,6 +2,7 @@
 
 use jiff::SignedDuration;
 use proptest::prelude::*;
+use rstest::rstest;
 use staymesh_domain::{GuestCount, HotelId, ReservationId, RoomCount, RoomTypeId, StayDates};
 
 use super::*;
@@ -75,12 +76,34 @@ fn commands() -> impl Strategy<Value = Command> {
     let payment = prop_oneof![Just(1u128), Just(2)].prop_map(|n| PaymentId::from(uuid::Uuid::from_u128(n)));
     prop_oneof![
         Just(Command::Cancel),
+        Just(Command::MarkNoShow),
         Just(Command::Expire),
         Just(Command::RejectPayment),
         payment.clone().prop_map(|payment_id| Command::ConfirmPayment { payment_id, amount: euros(TOTAL) }),
         (payment, 1..=TOTAL)
             .prop_map(|(payment_id, minor)| Command::ConfirmRefund { payment_id, amount: euros(minor) }),
     ]
+}
+
+fn at(text: &str) -> Timestamp {
+    text.parse().expect("a time")
+}
+
+/// While the hold may end, and around the stay.
+fn moments() -> impl Strategy<Value = Timestamp> {
+    prop_oneof![
+        2 => (0..40i64).prop_map(|minutes| now() + SignedDuration::from_mins(minutes)),
+        1 => (-24..=72i64).prop_map(|hours| at("2030-01-01T12:00:00Z") + SignedDuration::from_hours(hours)),
+    ]
+}
+
+/// Pays a booking.
+fn pay(booking: &mut Reservation) -> PaymentId {
+    let payment_id = PaymentId::new();
+    let confirm = Command::ConfirmPayment { payment_id, amount: euros(TOTAL) };
+    let decision = decide(booking, &confirm, now()).expect("decides");
+    carry_out(booking, decision, true);
+    payment_id
 }
 
 fn legal(from: Status, to: Status) -> bool {
@@ -97,14 +120,14 @@ proptest! {
     #[test]
     fn a_booking_only_goes_where_it_may_and_its_rooms_return_once(
         partner in any::<bool>(),
-        steps in prop::collection::vec((commands(), 0..40i64, any::<bool>()), 0..30),
+        steps in prop::collection::vec((commands(), moments(), any::<bool>()), 0..30),
     ) {
         let mode = if partner { PaymentMode::PartnerCollects } else { PaymentMode::GuestPays };
         let mut booking = booking(mode);
         let mut holds = true;
-        for (command, minutes, free) in steps {
+        for (command, moment, free) in steps {
             let before = booking.clone();
-            let Ok(decision) = decide(&booking, &command, now() + SignedDuration::from_mins(minutes)) else {
+            let Ok(decision) = decide(&booking, &command, moment) else {
                 continue;
             };
             match carry_out(&mut booking, decision, free) {
@@ -122,21 +145,28 @@ proptest! {
             if booking.status != before.status {
                 prop_assert!(legal(before.status, booking.status), "{:?} -> {:?}", before.status, booking.status);
             }
+            // Only who has paid can be missed, and that stays the reason.
+            let (was, is) = (before.cancellation_reason, booking.cancellation_reason);
+            let no_show = Some(CancellationReason::NoShow);
+            prop_assert!(is != no_show || was == no_show || before.status == Status::Paid);
+            prop_assert!(was != no_show || is == no_show);
             // Nothing unpaid is ever confirmed.
             prop_assert!(booking.status != Status::Paid || partner || booking.payment_id.is_some());
         }
     }
 
     #[test]
-    fn a_command_that_comes_twice_changes_nothing_more(command in commands(), first in commands(), free in any::<bool>()) {
+    fn a_command_that_comes_twice_changes_nothing_more(
+        command in commands(), first in commands(), moment in moments(), free in any::<bool>(),
+    ) {
         let mut booking = booking(PaymentMode::GuestPays);
         for command in [&first, &command] {
-            if let Ok(decision) = decide(&booking, command, now() + SignedDuration::from_mins(20)) {
+            if let Ok(decision) = decide(&booking, command, moment) {
                 carry_out(&mut booking, decision, free);
             }
         }
         let status = booking.status;
-        if let Ok(decision) = decide(&booking, &command, now() + SignedDuration::from_mins(20)) {
+        if let Ok(decision) = decide(&booking, &command, moment) {
             prop_assert!(!matches!(decision, Decision::Change(_)), "{:?} {:?}", command, decision);
         }
         prop_assert_eq!(booking.status, status);
@@ -201,10 +231,93 @@ fn money_for_a_booking_that_was_cancelled_after_its_hold_goes_back() {
 #[test]
 fn a_stay_that_has_begun_cannot_be_cancelled_for_money() {
     let mut booking = booking(PaymentMode::GuestPays);
-    let pay = Command::ConfirmPayment { payment_id: PaymentId::new(), amount: euros(TOTAL) };
-    let decision = decide(&booking, &pay, now()).expect("decides");
+    pay(&mut booking);
+    let cancel = |moment| decide(&booking, &Command::Cancel, at(moment));
+    assert!(cancel("2030-01-01T23:00:00Z").is_ok(), "the first night has not begun everywhere");
+    assert!(matches!(cancel("2030-01-02T12:00:00Z"), Err(ReservationError::StayHasBegun)));
+}
+
+#[rstest]
+#[case(PaymentMode::GuestPays)]
+#[case(PaymentMode::PartnerCollects)]
+fn who_never_comes_is_charged_what_who_cancels_too_late_is(#[case] mode: PaymentMode) {
+    let mut booking = booking(mode);
+    if mode == PaymentMode::GuestPays {
+        pay(&mut booking);
+    }
+    let moment = at("2030-01-01T20:00:00Z");
+    let Decision::Change(late) = decide(&booking, &Command::Cancel, moment).expect("decides") else { panic!() };
+    let decision = decide(&booking, &Command::MarkNoShow, moment).expect("decides");
+    let expected = Change { cancellation_reason: Some(CancellationReason::NoShow), ..late };
+    assert_eq!(decision, Decision::Change(expected.clone()));
+    assert_eq!((expected.settle, expected.rooms), (Some(euros(7_000)), Rooms::Release));
+
     carry_out(&mut booking, decision, true);
-    let at = |text: &str| decide(&booking, &Command::Cancel, text.parse().expect("a time"));
-    assert!(at("2030-01-01T23:00:00Z").is_ok(), "the first night has not begun everywhere");
-    assert!(matches!(at("2030-01-02T12:00:00Z"), Err(ReservationError::StayHasBegun)));
+    assert_eq!(booking.status, Status::Cancelled);
+    // Neither the guest nor the house changes anything by coming later, even when the time for it is long over.
+    for (command, moment) in [
+        (Command::MarkNoShow, moment),
+        (Command::MarkNoShow, at("2031-01-01T00:00:00Z")),
+        (Command::Cancel, moment),
+        (Command::Cancel, at("2031-01-01T00:00:00Z")),
+    ] {
+        assert_eq!(decide(&booking, &command, moment).expect("decides"), Decision::Nothing);
+    }
+}
+
+#[test]
+fn nobody_is_missed_before_the_day_of_check_in_nor_after_that_of_leaving() {
+    let mut booking = booking(PaymentMode::GuestPays);
+    pay(&mut booking);
+    let (from, until) = (at("2030-01-01T12:00:00Z"), at("2030-01-03T12:00:00Z"));
+    let second = SignedDuration::from_secs(1);
+    for (moment, allowed) in [(from - second, false), (from, true), (until - second, true), (until, false)] {
+        match decide(&booking, &Command::MarkNoShow, moment) {
+            Ok(Decision::Change(_)) if allowed => {}
+            Err(ReservationError::NoShowOutOfTime { window }) if !allowed => assert_eq!(window, from..until),
+            other => panic!("{moment}: {other:?}"),
+        }
+    }
+    // As the rest of this service understands today.
+    assert_eq!((today(from - second), today(from)), (jiff::civil::date(2029, 12, 31), booking.stay.check_in()));
+    assert_eq!(today(until - second), booking.stay.check_out());
+}
+
+#[rstest]
+#[case(&[], Status::PendingPayment, None)]
+#[case(&[Command::RejectPayment], Status::Rejected, None)]
+#[case(&[Command::Cancel], Status::Cancelled, Some(CancellationReason::Requested))]
+#[case(&[Command::Expire], Status::Cancelled, Some(CancellationReason::HoldExpired))]
+fn nobody_is_missed_who_is_not_expected(
+    #[case] way: &[Command],
+    #[case] status: Status,
+    #[case] reason: Option<CancellationReason>,
+) {
+    let mut booking = booking(PaymentMode::GuestPays);
+    for command in way {
+        let decision = decide(&booking, command, now() + SignedDuration::from_mins(15)).expect("decides");
+        carry_out(&mut booking, decision, true);
+    }
+    // Also before it is time: this will never be a no-show.
+    for moment in [now(), at("2030-01-01T20:00:00Z")] {
+        let refused = decide(&booking, &Command::MarkNoShow, moment).expect_err("refused");
+        let ReservationError::NobodyExpected { status: told, reason: why } = refused else { panic!("{refused:?}") };
+        assert_eq!((told, why), (status, reason));
+    }
+}
+
+#[test]
+fn a_no_show_whose_money_went_back_stays_one() {
+    let mut booking = booking(PaymentMode::GuestPays);
+    let payment_id = pay(&mut booking);
+    let moment = at("2030-01-02T20:00:00Z");
+    let refund = Command::ConfirmRefund { payment_id, amount: euros(7_000) };
+    for command in [Command::MarkNoShow, refund] {
+        let decision = decide(&booking, &command, moment).expect("decides");
+        carry_out(&mut booking, decision, true);
+    }
+    assert_eq!((booking.status, booking.cancellation_reason), (Status::Refunded, Some(CancellationReason::NoShow)));
+    for command in [Command::MarkNoShow, Command::Cancel] {
+        assert_eq!(decide(&booking, &command, moment).expect("decides"), Decision::Nothing);
+    }
 }

@@ -25,6 +25,11 @@ pub(super) fn date(night: usize) -> Date {
     FIRST_NIGHT.saturating_add(i64::try_from(night).expect("few nights").days())
 }
 
+/// When the date of a night has come 12 hours west of Greenwich, and so everywhere.
+pub(super) fn noon(night: usize) -> Timestamp {
+    date(night).at(12, 0, 0, 0).to_zoned(jiff::tz::TimeZone::UTC).expect("a time").timestamp()
+}
+
 /// What a booking asks for.
 #[derive(Clone, Debug)]
 pub(super) struct Wish {
@@ -84,6 +89,7 @@ pub(super) enum Op {
     /// Creations that arrive in this order before the first is answered.
     Together(Vec<(usize, Variant)>),
     Cancel(usize),
+    NoShow(usize),
     Confirm {
         slot: usize,
         payment: u8,
@@ -104,6 +110,8 @@ pub(super) enum Op {
         room_type: Option<i32>,
     },
     Wait(SignedDuration),
+    /// Until so long after the day of check-in has come everywhere.
+    Arrive(usize, SignedDuration),
 }
 
 impl Op {
@@ -112,6 +120,7 @@ impl Op {
         match self {
             Self::Create(slot, _)
             | Self::Cancel(slot)
+            | Self::NoShow(slot)
             | Self::Reject(slot)
             | Self::Confirm { slot, .. }
             | Self::Refund { slot, .. } => Some(*slot),
@@ -159,9 +168,13 @@ impl Case {
         let mut now = start();
         let mut timed = Vec::new();
         for op in &self.ops {
-            now += if let Op::Wait(time) = op { *time } else { SignedDuration::from_secs(1) };
-            if !matches!(op, Op::Wait(_)) {
-                timed.push(Timed { op: op.clone(), now });
+            match op {
+                Op::Wait(time) => now += *time,
+                Op::Arrive(slot, time) => now = now.max(noon(self.wishes[*slot].0.first) + *time),
+                op => {
+                    now += SignedDuration::from_secs(1);
+                    timed.push(Timed { op: op.clone(), now });
+                }
             }
         }
         timed
@@ -220,6 +233,7 @@ fn op() -> impl Strategy<Value = Op> {
     prop_oneof![
         8 => create().prop_map(|(slot, variant)| Op::Create(slot, variant)),
         3 => (0..SLOTS).prop_map(Op::Cancel),
+        2 => (0..SLOTS).prop_map(Op::NoShow),
         4 => (0..SLOTS, 0..2u8, amount).prop_map(|(slot, payment, amount)| Op::Confirm { slot, payment, amount }),
         1 => (0..SLOTS).prop_map(Op::Reject),
         2 => (0..SLOTS, 0..2u8, refund).prop_map(|(slot, payment, amount)| Op::Refund { slot, payment, amount }),
@@ -230,10 +244,29 @@ fn op() -> impl Strategy<Value = Op> {
     ]
 }
 
+/// A booking that is paid and whose time comes, when it is cancelled and reported as a no-show, whichever is first. Left to
+/// chance alone that hardly ever happens.
+fn stay() -> impl Strategy<Value = Vec<Op>> {
+    let end = prop_oneof![
+        2 => Just([Op::NoShow as fn(usize) -> Op, Op::Cancel]),
+        1 => Just([Op::Cancel as fn(usize) -> Op, Op::NoShow]),
+        1 => Just([Op::NoShow as fn(usize) -> Op, Op::NoShow]),
+    ];
+    (0..SLOTS, -6..=80i64, end).prop_map(|(slot, hours, [first, second])| {
+        let paid = [Op::Create(slot, Variant::First), Op::Confirm { slot, payment: 0, amount: TOTAL }];
+        let end = [Op::Arrive(slot, SignedDuration::from_hours(hours)), first(slot), second(slot)];
+        paid.into_iter().chain(end).collect()
+    })
+}
+
 fn case(op: impl Strategy<Value = Op>, most: usize) -> impl Strategy<Value = Case> {
     let nights = vec(option::weighted(0.9, rooms()), NIGHTS);
-    (vec(nights, PLACES.len()), vec((wish(), wish()), SLOTS), vec(op, 1..most))
-        .prop_map(|(inventory, wishes, ops)| Case { inventory, wishes, ops })
+    let ops = vec(prop_oneof![15 => op.prop_map(|op| vec![op]), 1 => stay()], 1..most);
+    (vec(nights, PLACES.len()), vec((wish(), wish()), SLOTS), ops).prop_map(|(inventory, wishes, ops)| Case {
+        inventory,
+        wishes,
+        ops: ops.concat(),
+    })
 }
 
 /// Sequences for one caller.

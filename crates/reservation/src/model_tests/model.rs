@@ -6,11 +6,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::{SignedDuration, Timestamp};
 
 use super::{
-    case::{Case, HOLD, NIGHTS, Op, PLACES, Setting, TOTAL, Timed, Variant, date},
+    case::{Case, HOLD, NIGHTS, Op, PLACES, Setting, TOTAL, Timed, Variant, date, noon},
     rows::{BookingRow, Rows},
 };
 use crate::model::{
-    CancellationReason::{HoldExpired, Requested},
+    CancellationReason::{self, HoldExpired, NoShow, Requested},
     Status,
 };
 
@@ -29,6 +29,14 @@ pub(super) enum Answer {
     IdReused,
     NotFound,
     StayHasBegun,
+    NobodyExpected {
+        status: Status,
+        reason: Option<CancellationReason>,
+    },
+    NoShowOutOfTime {
+        from: Timestamp,
+        until: Timestamp,
+    },
     Illegal {
         from: Status,
         to: Status,
@@ -131,13 +139,14 @@ impl Model {
         match &timed.op {
             Op::Create(slot, variant) => self.create(case, *slot, *variant, now),
             Op::Cancel(slot) => self.cancel(*slot, now),
+            Op::NoShow(slot) => self.no_show(*slot, now),
             Op::Confirm { slot, payment, amount } => self.confirm(*slot, *payment, *amount),
             Op::Reject(slot) => self.reject(*slot),
             Op::Refund { slot, payment, amount } => self.refund(*slot, *payment, *amount),
             Op::Sweep { limit } => self.sweep(*limit, now, skipped),
             Op::Set(settings) => self.set(settings),
             Op::Retire { hotel, room_type } => self.retire(*hotel, *room_type, now),
-            Op::Together(_) | Op::Wait(_) => Answer::Failed("no operation of its own".into()),
+            Op::Together(_) | Op::Wait(_) | Op::Arrive(..) => Answer::Failed("no operation of its own".into()),
         }
     }
 
@@ -217,6 +226,24 @@ impl Model {
             (Status::Cancelled | Status::Refunded, _) => return booking.applied(false),
         }
         booking.row.reason = Some(Requested);
+        booking.applied(false)
+    }
+
+    fn no_show(&mut self, slot: usize, now: Timestamp) -> Answer {
+        let Some(booking) = self.bookings.get_mut(&slot) else { return Answer::NotFound };
+        match (booking.row.status, booking.row.reason) {
+            (_, Some(NoShow)) => return booking.applied(false),
+            (Status::Paid, _) => {}
+            (status, reason) => return Answer::NobodyExpected { status, reason },
+        }
+        // The day of check-in has come, and that of leaving is not over.
+        let (from, until) = (noon(booking.nights.start), noon(booking.nights.end + 1));
+        if now < from || until <= now {
+            return Answer::NoShowOutOfTime { from, until };
+        }
+        booking.refunds.push(TOTAL * 70 / 100);
+        booking.go(Status::Cancelled);
+        booking.row.reason = Some(NoShow);
         booking.applied(false)
     }
 

@@ -115,6 +115,7 @@ impl Real {
                 }
             }
             Op::Cancel(slot) => self.change(replica, *slot, Command::Cancel, now).await,
+            Op::NoShow(slot) => self.change(replica, *slot, Command::MarkNoShow, now).await,
             Op::Confirm { slot, payment, amount } => {
                 let command = Command::ConfirmPayment { payment_id: payment_of(*payment), amount: euros(*amount) };
                 self.change(replica, *slot, command, now).await
@@ -138,7 +139,7 @@ impl Real {
                 let done = self.world.store.retire(hotel_id(*hotel), room_type, today(now)).await;
                 done.map_or_else(refused, |()| Answer::Retired)
             }
-            Op::Together(_) | Op::Wait(_) => Answer::Failed("no operation of its own".into()),
+            Op::Together(_) | Op::Wait(_) | Op::Arrive(..) => Answer::Failed("no operation of its own".into()),
         }
     }
 
@@ -202,6 +203,8 @@ fn refused(error: ReservationError) -> Answer {
         E::IdReused => Answer::IdReused,
         E::NotFound => Answer::NotFound,
         E::StayHasBegun => Answer::StayHasBegun,
+        E::NobodyExpected { status, reason } => Answer::NobodyExpected { status, reason },
+        E::NoShowOutOfTime { window } => Answer::NoShowOutOfTime { from: window.start, until: window.end },
         E::IllegalTransition { from, to } => Answer::Illegal { from, to },
         E::AmountMismatch => Answer::AmountMismatch,
         E::BelowReserved => Answer::BelowReserved,

@@ -123,6 +123,22 @@ impl Service {
         Ok(self.change(id, Command::Cancel, now).await?.reservation)
     }
 
+    /// Notes that the guests of a booking that the caller may see never came. Only the house may call this.
+    pub(crate) async fn mark_no_show(
+        &self,
+        caller: &Caller,
+        id: ReservationId,
+        now: Timestamp,
+    ) -> Result<Reservation, ReservationError> {
+        self.get(caller, id).await?;
+        let applied = self.change(id, Command::MarkNoShow, now).await?;
+        // Only news wakes the relay: a repeat is none.
+        if applied.wake {
+            tracing::info!(reservation_id = %id, reported_by = caller.subject, "nobody came");
+        }
+        Ok(applied.reservation)
+    }
+
     /// What the payment service tells of a booking.
     pub(crate) async fn on_payment(
         &self,

@@ -4,6 +4,7 @@ mod batches;
 mod bookings;
 mod holds;
 mod nights;
+mod no_shows;
 mod partner_sales;
 mod states;
 

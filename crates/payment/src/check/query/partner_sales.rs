@@ -2,10 +2,14 @@
 
 /// What must be in the ledger of partners' sales and of what is credited of them, line by line, against what is.
 pub(super) const PARTNER_SALES: &str = ranked!(
-    "with sale as (
-         select *, div(tax_minor::numeric * credited_minor, amount_minor) as tax_back,
-             div(commission_minor::numeric * credited_minor, amount_minor) as commission_back
+    "with credited as (
+         select *, div(tax_minor::numeric * credited_minor, amount_minor) as tax_back
          from partner_sale where reservation_id between $1 and $2
+     ), sale as (
+         select *,
+             div(commission_minor::numeric * (credited_minor - tax_back), greatest(amount_minor - tax_minor, 1))
+                 as commission_back
+         from credited
      ), line (sale_id, booking, currency, posting, account, hotel_id, partner, minor) as (
          select reservation_id, reservation_id, currency, line.*
          from sale cross join lateral (values

@@ -1,5 +1,6 @@
 //! What a partner sells and collects the money for is told to the payment service, once.
 
+use rstest::rstest;
 use serde_json::{Value, json};
 use sqlx::types::Json;
 use staymesh_domain::format_date;
@@ -78,19 +79,19 @@ async fn a_sale_is_told_of_with_its_booking_whichever_way_it_is_made_and_not_aga
     assert_eq!(events(&world).await, expected);
 }
 
+#[rstest]
+#[case(Command::Cancel)]
+#[case(Command::MarkNoShow)]
 #[tokio::test]
-async fn its_end_is_told_after_it_with_the_same_terms_and_what_the_policy_gives_back() {
+async fn its_end_is_told_after_it_with_the_same_terms_and_what_the_policy_gives_back(#[case] command: Command) {
     let world = World::with_rooms(10).await;
     let mut order = by_partner(&world, 1);
-    order.quote.free_until_hours_before = 24 * 365;
     order.quote.late_penalty_percent = 30;
     world.book(&order).await.expect("booked");
     for _ in 0..2 {
-        let now = Timestamp::now();
-        assert_eq!(
-            world.apply(order.id, Command::Cancel, now).await.expect("ends").reservation.status,
-            Status::Cancelled
-        );
+        let now = extend::begins(order.stay.check_in());
+        let ended = world.apply(order.id, command.clone(), now).await.expect("ends").reservation;
+        assert_eq!(ended.status, Status::Cancelled);
     }
     let told: Vec<_> = events(&world).await.into_iter().map(|(id, kind, payload, _)| (id, kind, payload)).collect();
     let id = order.id.as_uuid();

@@ -1,0 +1,27 @@
+//! `ReservationAdminService`: what hotel staff do with bookings.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use staymesh_api::reservation::v1::{self as proto, reservation_admin_service_server::ReservationAdminService};
+use staymesh_mesh::Caller;
+use tonic::{Request, Response, Status};
+
+use super::{convert, reservations::parse_id};
+use crate::service::Service;
+
+pub(crate) struct Admin(pub(crate) Arc<Service>);
+
+#[tonic::async_trait]
+impl ReservationAdminService for Admin {
+    async fn mark_no_show(
+        &self,
+        request: Request<proto::MarkNoShowRequest>,
+    ) -> Result<Response<proto::MarkNoShowResponse>, Status> {
+        let caller = Caller::required(&request)?;
+        let id = parse_id(&request.into_inner().reservation_id)?;
+        let booking = self.0.mark_no_show(&caller, id, Timestamp::now()).await?;
+        let reservation = Some(convert::reservation(booking, caller.role)?);
+        Ok(Response::new(proto::MarkNoShowResponse { reservation }))
+    }
+}

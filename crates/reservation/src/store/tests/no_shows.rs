@@ -1,0 +1,143 @@
+//! Guests that never came: their rooms are free once and the policy's share is charged once, whoever else is quicker.
+
+use sqlx::AssertSqlSafe;
+
+use super::*;
+use crate::model::CancellationReason;
+
+impl World {
+    /// A booking that is paid, of which 30 per cent are kept when it is too late.
+    async fn paid(&self, from: i32, until: i32, rooms: i32) -> NewReservation {
+        let mut order = self.order(from, until, rooms);
+        order.quote.late_penalty_percent = 30;
+        self.book(&order).await.expect("booked");
+        let pay = Command::ConfirmPayment { payment_id: PaymentId::new(), amount: total() };
+        self.apply(order.id, pay, Timestamp::now()).await.expect("paid");
+        order
+    }
+
+    /// What the payment service is told to pay back of each booking that has ended.
+    async fn told(&self) -> Vec<String> {
+        sqlx::query_scalar(
+            "select payload ->> 'refund_amount' from outbox where kind = 'reservation.cancelled' order by event_id",
+        )
+        .fetch_all(self.pool())
+        .await
+        .expect("the outbox")
+    }
+}
+
+/// Noon of the check-in date, UTC: the date has come everywhere on earth.
+fn check_in(order: &NewReservation) -> Timestamp {
+    extend::begins(order.stay.check_in())
+}
+
+#[tokio::test]
+async fn the_rooms_come_back_once_and_the_rest_of_the_money_is_told_once_however_often_it_is_reported() {
+    let world = Arc::new(World::with_rooms(10).await);
+    let (order, neighbour) = (world.paid(0, 3, 2).await, world.paid(2, 4, 1).await);
+    assert_eq!(world.reserved().await[..5], [2, 2, 3, 1, 0]);
+    let reports = (0..20).map(|_| {
+        let (world, order) = (world.clone(), order.clone());
+        tokio::spawn(async move { world.apply(order.id, Command::MarkNoShow, check_in(&order)).await })
+    });
+    for outcome in join_all(reports).await {
+        let booking = outcome.expect("no panic").expect("nobody came").reservation;
+        assert_eq!(
+            (booking.status, booking.cancellation_reason),
+            (Status::Cancelled, Some(CancellationReason::NoShow))
+        );
+        assert!(booking.paid_at.is_some() && booking.payment_id.is_some(), "it was paid");
+    }
+    assert_eq!(world.reserved().await[..5], [0, 0, 1, 1, 0]);
+    assert_eq!(world.told().await, ["210.00"]);
+    let steps = "select count(*) from reservation_transition where status = 'cancelled'";
+    assert_eq!(world.count(steps).await, 1);
+    assert_eq!(world.store.get(neighbour.id).await.expect("read").expect("is there").status, Status::Paid);
+}
+
+#[tokio::test]
+async fn of_a_guest_who_cancels_and_a_house_that_waits_in_vain_one_is_quicker() {
+    const BOOKINGS: i32 = 20;
+    let world = Arc::new(World::with_rooms(50).await);
+    let mut races = Vec::new();
+    for n in 0..BOOKINGS {
+        let order = world.paid(0, 2, 1).await;
+        for command in
+            if n % 2 == 0 { [Command::Cancel, Command::MarkNoShow] } else { [Command::MarkNoShow, Command::Cancel] }
+        {
+            let (world, order) = (world.clone(), order.clone());
+            races.push((
+                order.id,
+                command.clone(),
+                tokio::spawn(async move { world.apply(order.id, command, check_in(&order)).await }),
+            ));
+        }
+    }
+    for (id, command, race) in races {
+        let outcome = race.await.expect("no panic");
+        let reason = world.store.get(id).await.expect("read").expect("is there").cancellation_reason;
+        match (reason, outcome) {
+            // Who cancels is told what became of it, whoever was quicker; a no-show that is none is refused.
+            (Some(reason), Ok(applied)) => assert_eq!(applied.reservation.cancellation_reason, Some(reason)),
+            (
+                Some(CancellationReason::Requested),
+                Err(ReservationError::NobodyExpected { status: Status::Cancelled, reason: Some(told) }),
+            ) if command == Command::MarkNoShow => assert_eq!(told, CancellationReason::Requested),
+            other => panic!("{command:?}: {other:?}"),
+        }
+    }
+    assert_eq!(world.reserved().await, [0; 10]);
+    assert_eq!(world.told().await, vec!["210.00"; 20], "one word of each");
+}
+
+#[tokio::test]
+async fn what_is_refused_changes_nothing() {
+    let world = World::with_rooms(10).await;
+    let (paid, held) = (world.paid(0, 2, 1).await, world.order(0, 2, 1));
+    world.book(&held).await.expect("booked");
+    let late = extend::begins(paid.stay.check_out().saturating_add(1.day()));
+    for (order, moment) in [(&paid, Timestamp::now()), (&paid, late), (&held, check_in(&held))] {
+        let refused = world.apply(order.id, Command::MarkNoShow, moment).await.expect_err("refused");
+        assert!(
+            matches!(refused, ReservationError::NoShowOutOfTime { .. } | ReservationError::NobodyExpected { .. }),
+            "{refused:?}"
+        );
+    }
+    let nobodys = ReservationId::generate(world.hotel, Timestamp::now());
+    let refused = world.apply(nobodys, Command::MarkNoShow, check_in(&paid)).await;
+    assert!(matches!(refused, Err(ReservationError::NotFound)));
+    assert_eq!(world.reserved().await[..2], [2, 2]);
+    assert_eq!(world.told().await, <[String; 0]>::default());
+}
+
+#[tokio::test]
+async fn the_database_lets_nothing_else_become_a_no_show_nor_a_no_show_anything_else() {
+    let world = World::with_rooms(10).await;
+    let (missed, cancelled, paid) = (world.paid(0, 1, 1).await, world.paid(0, 1, 1).await, world.paid(0, 1, 1).await);
+    let held = world.order(0, 1, 1);
+    world.book(&held).await.expect("booked");
+    world.apply(missed.id, Command::MarkNoShow, check_in(&missed)).await.expect("nobody came");
+    world.apply(cancelled.id, Command::Cancel, check_in(&cancelled)).await.expect("cancelled");
+    let refused = async |order: &NewReservation, set: &str| {
+        let sql = format!("update reservation set {set} where reservation_id = $1");
+        let outcome = sqlx::query(AssertSqlSafe(sql)).bind(order.id.as_uuid()).execute(world.pool()).await;
+        let error = outcome.expect_err(set);
+        error.as_database_error().and_then(sqlx::error::DatabaseError::constraint).map(str::to_owned)
+    };
+    let no_show = "status = 'cancelled', hold_expire_time = null, cancellation_reason = 'no_show'";
+    for (order, set, constraint) in [
+        (&cancelled, "cancellation_reason = 'no_show'", "reservation_no_show_is_final"),
+        (&held, no_show, "reservation_no_show_is_final"),
+        (&paid, "cancellation_reason = 'no_show'", "reservation_no_show_is_final"),
+        (&missed, "cancellation_reason = 'requested'", "reservation_no_show_is_final"),
+        (&missed, "cancellation_reason = 'hold_expired'", "reservation_no_show_is_final"),
+        (&missed, "status = 'paid', cancellation_reason = null", "reservation_legal_transition"),
+        (&paid, "status = 'cancelled', cancellation_reason = 'late'", "reservation_cancellation_has_a_reason"),
+        (&paid, "status = 'cancelled'", "reservation_cancellation_has_a_reason"),
+    ] {
+        assert_eq!(refused(order, set).await.as_deref(), Some(constraint), "{set}");
+    }
+    let refund = "update reservation set status = 'refunded', refunded_minor = 1 where reservation_id = $1";
+    sqlx::query(refund).bind(missed.id.as_uuid()).execute(world.pool()).await.expect("its money goes back");
+}
