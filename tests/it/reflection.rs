@@ -237,7 +237,10 @@ async fn every_service_says_how_it_is() {
         ("hotel", &["HotelService", "HotelAdminService"]),
         ("rate", &["RateAdminService", "PricingService"]),
         ("reservation", &["ReservationService", "InventoryAdminService", "ReservationFlowService"]),
-        ("payment", &["PaymentService", "PaymentAdminService", "PaymentFlowService", "PspWebhookService"]),
+        (
+            "payment",
+            &["PaymentService", "PaymentAdminService", "PaymentFlowService", "PspWebhookService", "StatusPageService"],
+        ),
     ];
     let check = "grpc.health.v1.Health/Check";
     for (name, grpc_services) in services {

@@ -38,6 +38,7 @@ use crate::{
     model::{Payment, Status},
     psp::{Checkout, Psp},
     reservations::Reservations,
+    status_page::StatusLinks,
     store::payments,
 };
 
@@ -67,6 +68,8 @@ pub struct Payments<R, P> {
     pub reservations: R,
     /// The payment provider.
     pub psp: P,
+    /// The addresses of status pages.
+    pub links: StatusLinks,
     /// Rings the relay.
     pub wake: Wake,
     /// How long a payment may be open before the provider is asked for it.
