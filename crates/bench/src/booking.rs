@@ -8,9 +8,10 @@ use clap::Args;
 use crate::{
     budget::{self, Reading},
     pgbench,
-    phase::{Phase, Timing},
+    phase::{Measured, Phase, Timing},
     report::{self, Row},
     rig::{Rig, Scale, progress},
+    server::Server,
     strategy::Strategy,
     world::Load,
 };
@@ -23,9 +24,13 @@ const SELLOUT_CLIENTS: usize = 64;
 pub(crate) struct Options {
     #[command(flatten)]
     scale: Scale,
-    /// Seconds that a phase is measured for [default: 10, or 2 with --quick]
+    /// Seconds that each strategy is measured for under each load [default: 10, or 2 with --quick]
     #[arg(long)]
     seconds: Option<f64>,
+    /// Parts of that time. In each part all strategies have a turn, so that what disturbs the machine for a while disturbs
+    /// all of them [default: 3, or 1 with --quick]
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=100))]
+    rounds: Option<u32>,
     /// Only these numbers of clients
     #[arg(long, value_delimiter = ',', default_values_t = [1, 16, 64, 256])]
     clients: Vec<usize>,
@@ -62,24 +67,25 @@ async fn measure(options: &Options, rig: &Rig) -> Result<Vec<Row>> {
     for strategy in &options.strategies {
         servers.insert(*strategy, rig.serve(*strategy, options.connections, options.lanes).await?);
     }
-    let phases = options.phases();
-    let bar = progress(u64::try_from(phases.len())?, "");
-    let (mut rows, mut budgets) = (Vec::with_capacity(phases.len()), Vec::new());
-    for phase in phases {
-        bar.set_message(phase.name());
-        let server = servers.get(&phase.strategy).context("no server")?;
-        let before = Reading::take(rig).await?;
-        let row = phase.run(rig, server, timing).await.with_context(|| phase.name())?;
-        if phase.strategy == Strategy::Writer {
-            budgets.push(before.budget(rig, format!("{}, {}", phase.load, phase.clients), &row).await?);
+    let loads = options.loads();
+    let bar = progress(u64::try_from(loads.len() * options.strategies.len())?, "");
+    let (mut rows, mut budgets) = (Vec::new(), Vec::new());
+    for (load, clients) in loads {
+        bar.set_message(format!("{} load, {clients} clients", load.name()));
+        let (measured, spent) = compare(&options.phases(load, clients), &servers, rig, timing).await?;
+        for (phase, times) in measured {
+            let row = phase.row(times, timing)?;
+            bar.suspend(|| eprintln!("{}: {:.0}/s, p50 {:.2} ms", phase.name(), row.per_second, row.p50_ms));
+            if phase.strategy == Strategy::Writer {
+                budgets.push(spent.budget(&row));
+            }
+            rows.push(row);
+            bar.inc(1);
         }
-        bar.suspend(|| eprintln!("{}: {:.0}/s, p50 {:.2} ms", phase.name(), row.per_second, row.p50_ms));
-        rows.push(row);
-        bar.inc(1);
     }
     for (load, clients) in options.raw() {
         bar.set_message(format!("{} load, {clients} clients, {}", load.name(), pgbench::NAME));
-        match pgbench::run(rig, load, clients, timing.time).await {
+        match pgbench::run(rig, load, clients, timing.time * timing.rounds).await {
             Ok(row) => rows.extend(row),
             // Another version of it may want other statements; that must not cost what was measured.
             Err(error) => bar.suspend(|| eprintln!("pgbench is left out: {error:#}")),
@@ -88,7 +94,12 @@ async fn measure(options: &Options, rig: &Rig) -> Result<Vec<Row>> {
     bar.finish_and_clear();
     let notes = [
         format!("{} rows of inventory, {} connections, {} lanes", rig.world.rows(), options.connections, options.lanes),
-        format!("{:.1} s a phase, after {:.1} s of warm-up", timing.time.as_secs_f64(), timing.warm_up.as_secs_f64()),
+        format!(
+            "{} times {:.1} s for each, after {:.1} s of warm-up",
+            timing.rounds,
+            timing.time.as_secs_f64(),
+            timing.warm_up.as_secs_f64()
+        ),
     ];
     report::print_conditions(&rig.database.conditions().await?, &notes);
     report::print_rows(&rows);
@@ -100,8 +111,10 @@ async fn measure(options: &Options, rig: &Rig) -> Result<Vec<Row>> {
 impl Options {
     fn timing(&self) -> Result<Timing> {
         let seconds = self.seconds.unwrap_or(if self.scale.quick { 2.0 } else { 10.0 });
-        let warm_up = if self.scale.quick { Duration::from_millis(500) } else { Duration::from_secs(2) };
-        Ok(Timing { time: Duration::try_from_secs_f64(seconds)?, warm_up, rate: self.rate })
+        let rounds = self.rounds.unwrap_or(if self.scale.quick { 1 } else { 3 });
+        let time = Duration::try_from_secs_f64(seconds / f64::from(rounds))?;
+        let warm_up = Duration::from_millis(if self.scale.quick { 500 } else { 1_000 });
+        Ok(Timing { time, rounds, warm_up, rate: self.rate })
     }
 
     /// What is done in plain SQL as well, when everything else is measured in closed loop.
@@ -110,20 +123,37 @@ impl Options {
         loads.flat_map(|load| self.clients.iter().map(|clients| (*load, *clients)))
     }
 
-    /// Strategies change fastest, so that what disturbs the machine for a while disturbs all of them.
-    fn phases(&self) -> Vec<Phase> {
-        let mut phases = Vec::new();
-        for load in &self.loads {
-            let clients = if *load == Load::Sellout { &[SELLOUT_CLIENTS][..] } else { &self.clients };
-            for clients in clients {
-                for strategy in &self.strategies {
-                    // The floor sells nothing, so it does not sell out.
-                    if *load != Load::Sellout || *strategy != Strategy::Floor {
-                        phases.push(Phase { load: *load, clients: *clients, strategy: *strategy });
-                    }
-                }
+    /// What is measured: loads and numbers of clients.
+    fn loads(&self) -> Vec<(Load, usize)> {
+        let clients = |load| if load == Load::Sellout { &[SELLOUT_CLIENTS][..] } else { &self.clients };
+        self.loads.iter().flat_map(|load| clients(*load).iter().map(|clients| (*load, *clients))).collect()
+    }
+
+    fn phases(&self, load: Load, clients: usize) -> Vec<Phase> {
+        // The floor sells nothing, so it does not sell out.
+        let strategies = self.strategies.iter().filter(|is| load != Load::Sellout || **is != Strategy::Floor);
+        strategies.map(|strategy| Phase { load, clients, strategy: *strategy }).collect()
+    }
+}
+
+/// Measures phases in turn, as often as wanted, and what the writer has spent on its own.
+async fn compare(
+    phases: &[Phase],
+    servers: &BTreeMap<Strategy, Server>,
+    rig: &Rig,
+    timing: Timing,
+) -> Result<(Vec<(Phase, Vec<Measured>)>, Reading)> {
+    let mut measured: Vec<_> = phases.iter().map(|phase| (*phase, Vec::new())).collect();
+    let mut spent = Reading::default();
+    for _ in 0..timing.rounds {
+        for (phase, times) in &mut measured {
+            let server = servers.get(&phase.strategy).context("no server")?;
+            let before = Reading::take(rig).await?;
+            times.push(phase.run(rig, server, timing).await.with_context(|| phase.name())?);
+            if phase.strategy == Strategy::Writer {
+                spent = spent.and(Reading::take(rig).await?.since(before));
             }
         }
-        phases
     }
+    Ok((measured, spent))
 }

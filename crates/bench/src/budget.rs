@@ -19,6 +19,10 @@ impl Total {
         Self { sum: self.sum - before.sum, count: self.count - before.count }
     }
 
+    fn and(self, other: Self) -> Self {
+        Self { sum: self.sum + other.sum, count: self.count + other.count }
+    }
+
     fn mean(self) -> f64 {
         if self.count > 0.0 { self.sum / self.count } else { 0.0 }
     }
@@ -56,20 +60,38 @@ impl Reading {
         })
     }
 
-    /// What a phase took, of which this was read before it.
-    pub(crate) async fn budget(self, rig: &Rig, phase: String, row: &Row) -> Result<Budget> {
-        let now = Self::take(rig).await?;
-        let orders = now.orders.since(self.orders);
-        let sync = now.sync.since(self.sync);
-        Ok(Budget {
-            phase,
+    /// What was measured between two readings.
+    pub(crate) fn since(self, before: Self) -> Self {
+        Self {
+            wait: self.wait.since(before.wait),
+            transaction: self.transaction.since(before.transaction),
+            orders: self.orders.since(before.orders),
+            sync: self.sync.since(before.sync),
+        }
+    }
+
+    /// What was measured at two times.
+    pub(crate) fn and(self, other: Self) -> Self {
+        Self {
+            wait: self.wait.and(other.wait),
+            transaction: self.transaction.and(other.transaction),
+            orders: self.orders.and(other.orders),
+            sync: self.sync.and(other.sync),
+        }
+    }
+
+    /// Where the time of a phase went, in which this was measured.
+    pub(crate) fn budget(self, row: &Row) -> Budget {
+        let (orders, sync) = (self.orders, self.sync);
+        Budget {
+            phase: format!("{}, {}", row.load, row.clients),
             p50_ms: row.p50_ms,
-            wait_ms: now.wait.since(self.wait).mean() * 1e3,
-            transaction_ms: now.transaction.since(self.transaction).mean() * 1e3,
+            wait_ms: self.wait.mean() * 1e3,
+            transaction_ms: self.transaction.mean() * 1e3,
             orders: orders.mean(),
             sync_ms: sync.mean(),
             bookings_for_each_sync: if sync.count > 0.0 { orders.sum / sync.count } else { 0.0 },
-        })
+        }
     }
 }
 

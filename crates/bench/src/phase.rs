@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// Most orders that are sent to warm up.
-const WARM_UP_ORDERS: usize = 4_000;
+const WARM_UP_ORDERS: usize = 20_000;
 /// How often a client that wants the scarce room asks again after an error.
 const PERSISTENCE: usize = 100;
 /// The longest time that selling the scarce room out may take.
@@ -30,10 +30,18 @@ pub(crate) struct Phase {
     pub(crate) strategy: Strategy,
 }
 
+/// What came of it, until now.
+pub(crate) struct Measured {
+    tally: Tally,
+    violations: u64,
+}
+
 /// For how long, and how.
 #[derive(Clone, Copy)]
 pub(crate) struct Timing {
     pub(crate) time: Duration,
+    /// How often.
+    pub(crate) rounds: u32,
     pub(crate) warm_up: Duration,
     /// Requests a second in open loop; in closed loop otherwise.
     pub(crate) rate: Option<f64>,
@@ -44,8 +52,8 @@ impl Phase {
         format!("{} load, {} clients, {}", self.load.name(), self.clients, self.strategy.name())
     }
 
-    /// Measures it.
-    pub(crate) async fn run(self, rig: &Rig, server: &Server, timing: Timing) -> Result<Row> {
+    /// Measures it once.
+    pub(crate) async fn run(self, rig: &Rig, server: &Server, timing: Timing) -> Result<Measured> {
         rig.database.reset().await?;
         let clients = server.clients(self.clients.min(CONNECTIONS)).await?;
         let (tally, violations) = match self.load {
@@ -55,9 +63,20 @@ impl Phase {
         for (what, count) in &tally.errors {
             eprintln!("{}: {count} requests ended with {what}", self.name());
         }
+        Ok(Measured { tally, violations })
+    }
+
+    /// All that was measured of it, one time after the other, as one row.
+    pub(crate) fn row(self, times: Vec<Measured>, timing: Timing) -> Result<Row> {
+        let mut all = Tally::new()?;
+        let mut violations = 0;
+        for time in times {
+            all.follow(time.tally)?;
+            violations += time.violations;
+        }
         let rate = timing.rate.filter(|_| self.load != Load::Sellout);
         let clients = if rate.is_some() { 0 } else { self.clients };
-        let row = Row::new(self.load.name(), self.strategy.name(), clients, &tally);
+        let row = Row::new(self.load.name(), self.strategy.name(), clients, &all);
         Ok(Row { rate, violations, ..row })
     }
 

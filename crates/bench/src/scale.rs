@@ -80,6 +80,7 @@ async fn measure(options: &Options, small: &Side, large: &Side) -> Result<Vec<[R
     let seconds = options.seconds.unwrap_or(if options.scale.quick { 2.0 } else { 10.0 });
     let timing = Timing {
         time: Duration::try_from_secs_f64(seconds)?,
+        rounds: 1,
         warm_up: Duration::try_from_secs_f64(options.warm_up)?,
         rate: None,
     };
@@ -124,7 +125,8 @@ impl Side {
             Work::Views(clients) => Some(self.views(clients, timing).await?),
             Work::Bookings(strategy, clients) => {
                 let server = if strategy == Strategy::Writer { &self.writer } else { &self.constraint };
-                Some(Phase { load: Load::Spread, clients, strategy }.run(&self.rig, server, timing).await?)
+                let phase = Phase { load: Load::Spread, clients, strategy };
+                Some(phase.row(vec![phase.run(&self.rig, server, timing).await?], timing)?)
             }
             Work::Sql(clients) => pgbench::run(&self.rig, Load::Spread, clients, timing.time).await?,
         };

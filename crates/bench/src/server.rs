@@ -3,6 +3,7 @@
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use anyhow::{Context, Result};
+use hyper_util::rt::TokioIo;
 use sqlx::PgPool;
 use staymesh_api::{
     DESCRIPTOR_SET,
@@ -13,17 +14,19 @@ use staymesh_api::{
 use staymesh_mesh::{
     auth::{AccessTable, Revocations},
     config::ServerConfig,
+    gathered::Gathered,
     server::{Served, StackParts, serve},
 };
 use staymesh_parts::{port::free_port, wait};
 use staymesh_reservation::{Bookings, Service, Writer, offer_token::OfferSigner, store::Store};
 use staymesh_store::outbox::Wake;
-use tokio::task::JoinHandle;
+use tokio::{net::TcpStream, task::JoinHandle};
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tonic::{
     service::Routes,
-    transport::{Channel, Endpoint},
+    transport::{Channel, Endpoint, Uri},
 };
+use tower::service_fn;
 
 use crate::{
     neighbours::Neighbours,
@@ -76,13 +79,21 @@ impl Server {
 
     /// Clients on so many connections.
     pub(crate) async fn clients(&self, connections: usize) -> Result<Vec<ReservationServiceClient<Channel>>> {
-        let endpoint = Endpoint::from_shared(format!("http://{}", self.address))?.tcp_nodelay(true);
+        let endpoint = Endpoint::from_shared(format!("http://{}", self.address))?;
         let mut clients = Vec::with_capacity(connections);
         for _ in 0..connections {
-            clients.push(ReservationServiceClient::new(endpoint.connect().await?));
+            clients.push(ReservationServiceClient::new(endpoint.connect_with_connector(service_fn(connect)).await?));
         }
         Ok(clients)
     }
+}
+
+/// As Envoy does, a client sends what is ready together.
+async fn connect(to: Uri) -> std::io::Result<TokioIo<Gathered<TcpStream>>> {
+    let address = to.authority().map(|authority| authority.as_str().to_owned()).unwrap_or_default();
+    let stream = TcpStream::connect(address).await?;
+    stream.set_nodelay(true)?;
+    Ok(TokioIo::new(Gathered::new(stream)))
 }
 
 fn writer(pool: PgPool, lanes: usize) -> Writer {

@@ -7,6 +7,7 @@
 //! | how does an error leave the service? | [`errors`] |
 //! | what happens to a request before a handler sees it? | [`server`] |
 //! | how does one service call another? | [`client`] |
+//! | how do bytes get onto the wire? | [`gathered`] |
 //! | what can an operator see? | [`telemetry`], [`ops`], [`health`] |
 //! | how does it stop? | [`shutdown`] |
 //! | how do tests make it die between two steps? | [`fault`] |
@@ -18,6 +19,7 @@ pub mod config;
 pub mod context;
 pub mod errors;
 pub mod fault;
+pub mod gathered;
 pub mod health;
 pub mod node;
 pub mod ops;

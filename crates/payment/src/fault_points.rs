@@ -5,6 +5,8 @@ use staymesh_mesh::fault::Step;
 
 use crate::psp::event::PspNews;
 
+/// What is to be paid is written, before there is an order.
+pub(crate) const TERMS_SAVED: Step = Step("pay_in.terms_saved");
 /// The order is written, before the provider knows of it.
 pub(crate) const ORDER_SAVED: Step = Step("pay_in.order_saved");
 /// The provider opens a page.
@@ -51,6 +53,7 @@ pub const PAY_OUT: &[Step] = &[PAY_OUT_REQUESTED, MONEY_TRANSFERRED, TRANSFER_SA
 
 /// Every step of a payment and its refunds.
 pub const ALL: &[Step] = &[
+    TERMS_SAVED,
     ORDER_SAVED,
     PAGE_OPENED,
     PAGE_SAVED,

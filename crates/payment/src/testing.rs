@@ -23,7 +23,7 @@ use crate::{
     reservations::{Booking, MockReservations},
     service::Payments,
     status_page::{StatusLinks, link::LinkConfig},
-    store::{payments, refunds},
+    store::{payment_events, payments, refunds},
 };
 
 pub(crate) async fn database() -> TestDatabase {
@@ -53,9 +53,15 @@ pub(crate) fn new_payment(reservation_id: ReservationId) -> NewPayment {
     }
 }
 
+/// What [`payments::open`] yields when there is something to be paid.
+pub(crate) async fn opened(pool: &PgPool, new: &NewPayment) -> Payment {
+    payment_events::save(pool, new).await.unwrap();
+    payments::open(pool, new).await.unwrap()
+}
+
 /// An open payment with its page: session and URL are made of its id.
 pub(crate) async fn open(pool: &PgPool) -> Payment {
-    let payment = payments::open(pool, &new_payment(reservation_id())).await.unwrap();
+    let payment = opened(pool, &new_payment(reservation_id())).await;
     let (session, url) = (session_of(payment.payment_id), format!("https://psp.example/{}", payment.payment_id));
     payments::save_checkout(pool, payment.payment_id, &session, &url).await.unwrap()
 }

@@ -54,7 +54,7 @@ pub(crate) struct Tally {
 }
 
 impl Tally {
-    fn new() -> Result<Self> {
+    pub(crate) fn new() -> Result<Self> {
         Ok(Self {
             elapsed: Duration::ZERO,
             accepted: 0,
@@ -77,6 +77,13 @@ impl Tally {
         self.latency.saturating_record(u64::try_from(took.as_micros()).unwrap_or(LONGEST_MICROS));
     }
 
+    /// Adds what came of other requests, sent after these. Their numbers begin again.
+    pub(crate) fn follow(&mut self, other: Self) -> Result<()> {
+        self.elapsed += other.elapsed;
+        self.add(other)
+    }
+
+    /// Adds what came of other requests, sent at the same time.
     fn add(&mut self, other: Self) -> Result<()> {
         self.accepted += other.accepted;
         self.refused += other.refused;

@@ -16,14 +16,13 @@ use crate::{
 };
 
 /// What authorizing needs.
-#[derive(Clone)]
 pub(super) struct Authorize {
-    pub(super) access: Arc<AccessTable>,
+    pub(super) access: AccessTable,
     pub(super) verifier: TokenVerifier,
     pub(super) revocations: Revocations,
 }
 
-pub(super) async fn layer(State(authorize): State<Authorize>, mut request: Request, next: Next) -> Response {
+pub(super) async fn layer(State(authorize): State<Arc<Authorize>>, mut request: Request, next: Next) -> Response {
     // A path that the contract does not have is health, reflection, or unknown: the router answers all three.
     if let Some(rule) = authorize.access.rule(request.uri().path()) {
         match authorize.caller(rule, request.headers()).await {

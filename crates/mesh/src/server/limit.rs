@@ -12,18 +12,13 @@ use tokio::sync::Semaphore;
 use super::{is_infrastructure, refuse};
 use crate::errors::{Problem, Reason};
 
-/// The places for requests in progress.
-#[derive(Clone)]
-pub(super) struct Limit {
-    pub(super) permits: Arc<Semaphore>,
-}
-
-pub(super) async fn layer(State(limit): State<Limit>, request: Request, next: Next) -> Response {
+/// `places`: for requests in progress.
+pub(super) async fn layer(State(places): State<Arc<Semaphore>>, request: Request, next: Next) -> Response {
     // A health check that is shed would take a busy replica away from the others.
     if is_infrastructure(request.uri().path()) {
         return next.run(request).await;
     }
-    let Ok(_place) = limit.permits.try_acquire() else {
+    let Ok(_place) = places.try_acquire() else {
         return refuse(
             Problem::new(Reason::Overloaded, "too many requests are in progress")
                 .retry_after(Duration::from_millis(500)),

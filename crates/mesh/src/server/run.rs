@@ -3,6 +3,7 @@
 use std::{net::SocketAddr, path::Path, time::Duration};
 
 use axum::Router;
+use futures::TryStreamExt as _;
 use prometheus::Registry;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -14,6 +15,7 @@ use tonic::{
 use super::{StackParts, server_stack};
 use crate::{
     config::ServerConfig,
+    gathered::Gathered,
     health::{self, Check},
     ops,
 };
@@ -100,7 +102,7 @@ pub async fn serve(config: &ServerConfig, served: Served, stop: CancellationToke
     let stopping = stop.clone();
     // An answer is several small writes: without this, the last of them waits 40 ms for the acknowledgement of the first.
     // The builder's own setting is for listeners that the builder makes.
-    let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
+    let incoming = TcpIncoming::from(listener).with_nodelay(Some(true)).map_ok(Gathered::new);
     let serving = router.serve_with_incoming_shutdown(incoming, stopping.cancelled_owned());
     let drained = async {
         stop.cancelled().await;

@@ -30,16 +30,18 @@ pub struct StackParts {
 /// Puts the layers around the services. Read from top to bottom: the first layer sees a request first and its answer
 /// last.
 pub fn server_stack(services: Router, parts: StackParts) -> Router {
-    let limit = limit::Limit { permits: Arc::new(Semaphore::new(parts.max_concurrency)) };
-    let authorize = authorize::Authorize {
-        access: Arc::new(parts.access),
+    // Each request clones what a layer needs, and all that the layers below need: one counter each.
+    let limit = Arc::new(Semaphore::new(parts.max_concurrency));
+    let authorize = Arc::new(authorize::Authorize {
+        access: parts.access,
         verifier: parts.verifier,
         revocations: parts.revocations,
-    };
+    });
+    let metrics = Arc::new(trace::Metrics::new());
     services.layer(
         ServiceBuilder::new()
             // Outermost: sees every answer, also those of the layers below.
-            .layer(from_fn_with_state(trace::Metrics::new(), trace::layer))
+            .layer(from_fn_with_state(metrics, trace::layer))
             // Makes the context of the request, so that every refusal below can name its request id.
             .layer(from_fn_with_state(parts.max_deadline, deadline::layer))
             // Below the trace, so that a panic is counted and logged with its request id.

@@ -28,7 +28,6 @@ pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id"
 pub(super) struct RequestId(pub(super) Arc<str>);
 
 /// What is counted.
-#[derive(Clone)]
 pub(super) struct Metrics {
     duration: Histogram<f64>,
     in_progress: UpDownCounter<i64>,
@@ -52,7 +51,7 @@ impl Metrics {
     }
 }
 
-pub(super) async fn layer(State(metrics): State<Metrics>, mut request: Request, next: Next) -> Response {
+pub(super) async fn layer(State(metrics): State<Arc<Metrics>>, mut request: Request, next: Next) -> Response {
     let path = request.uri().path().to_owned();
     if is_infrastructure(&path) {
         return next.run(request).await;

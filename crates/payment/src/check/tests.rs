@@ -18,8 +18,7 @@ use super::*;
 use crate::{
     ledger::wallets,
     model::Status,
-    store::payments,
-    testing::{arrived, ask_back, database, hear, in_status, new_payment, open, reservation_id},
+    testing::{arrived, ask_back, database, hear, in_status, new_payment, open, opened, reservation_id},
 };
 
 /// Payments that nobody has made, one that was made, and one in each stage of going back.
@@ -237,7 +236,7 @@ async fn a_busy_service_gives_no_false_alarm() {
                 if n == 0 {
                     wallets::fold(pool).await.unwrap();
                 }
-                let payment = payments::open(pool, &new_payment(reservation_id())).await.unwrap();
+                let payment = opened(pool, &new_payment(reservation_id())).await;
                 hear(pool, &payment, "checkout.paid").await;
                 for part in [3_333, 3_333, 3_334] {
                     let refund = ask_back(pool, &payment, part).await;

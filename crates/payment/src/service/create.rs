@@ -15,16 +15,16 @@ use crate::{
     model::{CheckoutStatus, NewPayment, Payment, Status},
     psp::{CheckoutOrder, Psp},
     reservations::{Booking, Reservations},
-    store::payments,
+    store::{payment_events, payments},
 };
 
 /// A page that is open for less than this is no use to anybody.
 const SHORTEST_PAGE: Duration = Duration::from_secs(10);
 
 impl<R: Reservations, P: Psp> Payments<R, P> {
-    /// The open payment of a reservation, with its page. The order is saved before the provider is called, and called
-    /// with the same key each time, so that a crash or a lost answer is healed by the same request. A guest who is to be
-    /// sent nowhere afterwards is sent to the status page.
+    /// The open payment of a reservation, with its page. What is to be paid is saved first, then the order, then the
+    /// provider is called, with the same key each time: so a crash or a lost answer is healed by the same request. A guest
+    /// who is to be sent nowhere afterwards is sent to the status page.
     pub async fn create(
         &self,
         caller: &Caller,
@@ -49,6 +49,9 @@ impl<R: Reservations, P: Psp> Payments<R, P> {
             expire_time,
             check_at: now + SignedDuration::try_from(self.check_after).unwrap_or(SignedDuration::MAX),
         };
+        fault_points::TERMS_SAVED.before();
+        payment_events::save(&self.pool, &new).await?;
+        fault_points::TERMS_SAVED.after();
         fault_points::ORDER_SAVED.before();
         let payment = payments::open(&self.pool, &new).await?;
         fault_points::ORDER_SAVED.after();

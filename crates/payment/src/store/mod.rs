@@ -2,6 +2,7 @@
 
 pub mod events;
 pub mod partner_sales;
+pub mod payment_events;
 pub mod payments;
 pub mod payouts;
 pub mod refunds;

@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::{events, payments, refunds};
 use crate::{
     model::{Refund, RefundReason, Status},
-    testing::{database, in_status, new_payment, now, open, reservation_id},
+    testing::{database, in_status, new_payment, now, open, opened, reservation_id},
 };
 
 /// The constraint that refuses a statement about one payment; `None` when it is let through.
@@ -55,6 +55,18 @@ async fn the_database_knows_the_same_transitions_as_the_code() {
 #[case::born_paid(
     "insert into payment_order (payment_id, reservation_id, hotel_id, owner, amount_minor, currency, expire_time, next_check_at, status) select gen_random_uuid(), gen_random_uuid(), 1, 'x', 1, 'EUR', now(), now(), 'PAID' where $1::uuid is not null",
     "payment_order_legal_transition"
+)]
+#[case::other_terms(
+    "update payment_event set amount_minor = 1 where reservation_id in (select reservation_id from payment_order where payment_id = $1)",
+    "payment_event_terms_are_fixed"
+)]
+#[case::terms_forgotten(
+    "delete from payment_event where reservation_id in (select reservation_id from payment_order where payment_id = $1)",
+    "payment_event_terms_are_fixed"
+)]
+#[case::order_of_another_sum(
+    "insert into payment_order (payment_id, reservation_id, hotel_id, owner, amount_minor, currency, expire_time, next_check_at) select gen_random_uuid(), reservation_id, hotel_id, owner, amount_minor + 1, currency, expire_time, next_check_at from payment_order where payment_id = $1",
+    "payment_order_event_fkey"
 )]
 #[case::other_amount(
     "update payment_order set amount_minor = 1 where payment_id = $1",
@@ -163,8 +175,7 @@ async fn racing_refunds_never_exceed_the_payment() {
 async fn racing_requests_open_one_payment() {
     let database = database().await;
     let (pool, reservation) = (database.pool(), reservation_id());
-    let opened =
-        join_all((0..32).map(|_| async move { payments::open(pool, &new_payment(reservation)).await.unwrap() })).await;
+    let opened = join_all((0..32).map(|_| async move { opened(pool, &new_payment(reservation)).await })).await;
     assert!(opened.iter().all(|payment| *payment == opened[0]));
     let rows: i64 = sqlx::query_scalar("select count(*) from payment_order").fetch_one(pool).await.unwrap();
     assert_eq!(rows, 1);
@@ -181,7 +192,7 @@ async fn only_after_an_expired_payment_there_may_be_another() {
     let pool = database.pool();
     for status in Status::ALL {
         let first = in_status(pool, status).await;
-        let then = payments::open(pool, &new_payment(first.reservation_id)).await.unwrap();
+        let then = opened(pool, &new_payment(first.reservation_id)).await;
         assert_eq!(then.payment_id != first.payment_id, status == Status::Expired, "{status:?}");
     }
 }

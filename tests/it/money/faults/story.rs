@@ -44,7 +44,8 @@ impl Story {
     /// The story that leads through a step.
     pub(super) fn through(step: Step) -> Self {
         match step.0 {
-            "pay_in.order_saved"
+            "pay_in.terms_saved"
+            | "pay_in.order_saved"
             | "pay_in.page_opened"
             | "pay_in.page_saved"
             | "pay_in.event_taken"

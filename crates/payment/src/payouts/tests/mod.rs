@@ -20,7 +20,7 @@ use crate::{
     psp::MockPsp,
     reservations::MockReservations,
     store::{payments, payouts},
-    testing::{eur, new_payment, reservation_id, service},
+    testing::{eur, new_payment, opened, reservation_id, service},
 };
 
 /// A day after the stays of these tests.
@@ -39,7 +39,7 @@ pub(crate) async fn sold_at(pool: &PgPool, hotel_id: i32, total: Money, tax: i64
     let reservation_id = ReservationId::generate(hotel(hotel_id), Timestamp::now());
     let parts = Parts::with_commission(total.minor(), tax, 1500).unwrap();
     let new = NewPayment { amount: total, parts, check_out, ..new_payment(reservation_id) };
-    let payment = payments::open(pool, &new).await.unwrap();
+    let payment = opened(pool, &new).await;
     let mut transaction = pool.begin().await.unwrap();
     payments::set_status(&mut transaction, payment.payment_id, Status::Paid).await.unwrap();
     let sold = payment.sold();

@@ -8,8 +8,7 @@ use crate::{
     model::{CheckoutStatus, Payment, Status},
     psp::{MockPsp, PspError},
     reservations::MockReservations,
-    store::payments,
-    testing::{checkout, database, eur, in_status, new_payment, now, open, outbox, reservation_id, service},
+    testing::{checkout, database, eur, in_status, new_payment, now, open, opened, outbox, reservation_id, service},
 };
 
 #[rstest]
@@ -89,7 +88,7 @@ async fn without_an_answer_nothing_is_guessed() {
 #[tokio::test]
 async fn a_payment_that_never_got_a_page_just_ends_and_none_is_none() {
     let database = database().await;
-    let payment = payments::open(database.pool(), &new_payment(reservation_id())).await.unwrap();
+    let payment = opened(database.pool(), &new_payment(reservation_id())).await;
     let service = service(database.pool(), MockReservations::new(), MockPsp::new());
     let settled = service.settle_cancellation(payment.reservation_id, eur(0)).await.unwrap().unwrap();
     assert_eq!(settled.status, Status::Expired);

@@ -10,8 +10,7 @@ use crate::{
     model::{Payment, Status},
     psp::{MockPsp, provider::Provider},
     reservations::MockReservations,
-    store::payments,
-    testing::{database, eur, in_status, new_payment, now, open, outbox, reservation_id, service, session_of},
+    testing::{database, eur, in_status, new_payment, now, open, opened, outbox, reservation_id, service, session_of},
 };
 
 async fn send(pool: &PgPool, id: &str, kind: &str, object: Value) -> Result<Option<String>, PaymentError> {
@@ -55,7 +54,7 @@ async fn a_session_moves_its_payment_though_its_id_was_not_saved(
 ) {
     let database = database().await;
     let pool = database.pool();
-    let payment = payments::open(pool, &new_payment(reservation_id())).await.unwrap();
+    let payment = opened(pool, &new_payment(reservation_id())).await;
     for _ in 0..2 {
         let object = session(&payment, status, payment_status);
         let sent = send(pool, "evt_1", &format!("checkout.session.{kind}"), object).await.unwrap();

@@ -11,7 +11,7 @@ use crate::{
     psp::{Checkout, MockPsp, PspError},
     reservations::MockReservations,
     store::payments,
-    testing::{checkout, database, eur, new_payment, now, open, outbox, reservation_id, service},
+    testing::{checkout, database, eur, new_payment, now, open, opened, outbox, reservation_id, service},
 };
 
 fn fetches(answers: Vec<Result<Checkout, PspError>>) -> MockPsp {
@@ -139,7 +139,7 @@ async fn another_amount_is_not_taken_for_payment() {
 #[tokio::test]
 async fn a_payment_without_a_page_waits_for_its_guest_and_then_ends() {
     let database = database().await;
-    let payment = payments::open(database.pool(), &new_payment(reservation_id())).await.unwrap();
+    let payment = opened(database.pool(), &new_payment(reservation_id())).await;
     let service = service(database.pool(), MockReservations::new(), MockPsp::new());
     service.check_due(minutes(2)).await.unwrap();
     assert_eq!(now(database.pool(), payment.payment_id).await.status, Status::Pending);

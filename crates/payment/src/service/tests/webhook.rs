@@ -11,7 +11,7 @@ use crate::{
     reservations::MockReservations,
     service::Payments,
     store::payments,
-    testing::{database, eur, in_status, new_payment, now, open, outbox, reservation_id, service, session_of},
+    testing::{database, eur, in_status, new_payment, now, open, opened, outbox, reservation_id, service, session_of},
 };
 
 fn receiver(pool: &PgPool) -> Payments<MockReservations, MockPsp> {
@@ -128,7 +128,7 @@ async fn money_that_does_not_fit_confirms_nothing(#[case] field: &str, #[case] v
 async fn an_event_finds_the_payment_whose_session_was_not_saved() {
     let database = database().await;
     let pool = database.pool();
-    let payment = payments::open(pool, &new_payment(reservation_id())).await.unwrap();
+    let payment = opened(pool, &new_payment(reservation_id())).await;
     send(pool, &event("evt_1", "checkout.paid", &payment)).await.unwrap();
     let paid = now(pool, payment.payment_id).await;
     assert_eq!((paid.status, paid.psp_session), (Status::Paid, Some(session_of(payment.payment_id))));
