@@ -25,6 +25,7 @@ mod budget;
 mod callers;
 mod check;
 mod database;
+mod front;
 mod load;
 mod neighbours;
 mod orders;

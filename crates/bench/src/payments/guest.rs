@@ -5,15 +5,13 @@ use std::{sync::Arc, time::Duration};
 use anyhow::{Context, Result, ensure};
 use futures::{FutureExt, future::BoxFuture};
 use staymesh_api::{
-    payment::v1::{CreatePaymentRequest, payment_service_client::PaymentServiceClient},
-    reservation::v1::{GetReservationRequest, ReservationStatus, reservation_service_client::ReservationServiceClient},
+    payment::v1::CreatePaymentRequest,
+    reservation::v1::{GetReservationRequest, ReservationStatus},
 };
 use staymesh_localmesh::LocalMesh;
-use staymesh_reservation::offer_token::OfferSigner;
 use tokio::time::{Instant, sleep};
-use tonic::transport::{Channel, Endpoint};
 
-use crate::{callers::Caller, load::Outcome, orders, world::Want};
+use crate::{callers::Caller, front::Front, load::Outcome, world::Want};
 
 /// The test card that pays.
 const CARD: [(&str, &str); 1] = [("card_number", "4242 4242 4242 4242")];
@@ -21,34 +19,13 @@ const CARD: [(&str, &str); 1] = [("card_number", "4242 4242 4242 4242")];
 const LOOK_EVERY: Duration = Duration::from_millis(5);
 /// The longest that may take.
 const PATIENCE: Duration = Duration::from_secs(30);
-/// Connections to each service, which guests share.
-const CONNECTIONS: usize = 4;
-
 /// Those who pay.
 #[derive(Clone)]
-pub(super) struct Guests(Arc<Shared>);
-
-struct Shared {
-    reservations: Vec<ReservationServiceClient<Channel>>,
-    payments: Vec<PaymentServiceClient<Channel>>,
-    pages: reqwest::Client,
-    callers: Vec<Caller>,
-    signer: OfferSigner,
-    wants: Vec<Want>,
-}
+pub(super) struct Guests(Arc<Front>);
 
 impl Guests {
     pub(super) fn new(mesh: &LocalMesh, callers: Vec<Caller>, wants: Vec<Want>) -> Result<Self> {
-        let endpoint = |service| anyhow::Ok(Endpoint::from_shared(mesh.service_url(service)?)?.tcp_nodelay(true));
-        let (reservation, payment) = (endpoint("reservation")?, endpoint("payment")?);
-        Ok(Self(Arc::new(Shared {
-            reservations: (0..CONNECTIONS).map(|_| ReservationServiceClient::new(reservation.connect_lazy())).collect(),
-            payments: (0..CONNECTIONS).map(|_| PaymentServiceClient::new(payment.connect_lazy())).collect(),
-            pages: reqwest::Client::builder().timeout(PATIENCE).build()?,
-            callers,
-            signer: OfferSigner::new(&crate::processes::offer_keys(mesh)?),
-            wants,
-        })))
+        Ok(Self(Arc::new(Front::new(mesh, callers, wants, PATIENCE)?)))
     }
 
     /// One payment from the booking to the paid booking.
@@ -57,7 +34,7 @@ impl Guests {
         move |at| {
             let guests = guests.clone();
             async move {
-                match guests.0.pay(at).await {
+                match pay(&guests.0, at).await {
                     Ok(()) => Outcome::Accepted,
                     Err(error) => Outcome::Error(format!("{error:#}")),
                 }
@@ -67,46 +44,41 @@ impl Guests {
     }
 }
 
-impl Shared {
-    async fn pay(&self, at: usize) -> Result<()> {
-        let (want, who) = (self.wants[at % self.wants.len()], at % self.callers.len());
-        let caller = &self.callers[who];
-        let order = orders::order(want, who, &self.callers, &self.signer)?;
-        let reservation_id = order.request.reservation_id.clone();
-        let mut reservations = self.reservations[at % CONNECTIONS].clone();
-        let mut payments = self.payments[at % CONNECTIONS].clone();
-        reservations
-            .create_reservation(caller.request(order.request))
+async fn pay(front: &Front, at: usize) -> Result<()> {
+    let (order, caller) = (front.order(at)?, front.caller(at));
+    let reservation_id = order.request.reservation_id.clone();
+    let (mut reservations, mut payments) = (front.reservations(at), front.payments(at));
+    reservations
+        .create_reservation(caller.request(order.request))
+        .await
+        .map_err(|status| short(&status))
+        .context("booking")?;
+
+    let wish = CreatePaymentRequest { reservation_id: reservation_id.clone(), return_url: String::new() };
+    let opened = payments
+        .create_payment(caller.request(wish))
+        .await
+        .map_err(|status| short(&status))
+        .context("opening the page")?;
+    let page = opened.into_inner().payment.context("no payment")?.checkout_url;
+    let answer = front.pages.post(format!("{page}/pay")).form(&CARD).send().await?;
+    ensure!(answer.status().is_success(), "the page answered {}", answer.status().as_u16());
+
+    let paid = Instant::now();
+    loop {
+        let ask = GetReservationRequest { reservation_id: reservation_id.clone() };
+        let seen = reservations
+            .get_reservation(caller.request(ask))
             .await
             .map_err(|status| short(&status))
-            .context("booking")?;
-
-        let wish = CreatePaymentRequest { reservation_id: reservation_id.clone(), return_url: String::new() };
-        let opened = payments
-            .create_payment(caller.request(wish))
-            .await
-            .map_err(|status| short(&status))
-            .context("opening the page")?;
-        let page = opened.into_inner().payment.context("no payment")?.checkout_url;
-        let answer = self.pages.post(format!("{page}/pay")).form(&CARD).send().await?;
-        ensure!(answer.status().is_success(), "the page answered {}", answer.status().as_u16());
-
-        let paid = Instant::now();
-        loop {
-            let ask = GetReservationRequest { reservation_id: reservation_id.clone() };
-            let seen = reservations
-                .get_reservation(caller.request(ask))
-                .await
-                .map_err(|status| short(&status))
-                .context("looking")?;
-            let status = seen.into_inner().reservation.map(|reservation| reservation.status());
-            if status == Some(ReservationStatus::Paid) {
-                return Ok(());
-            }
-            ensure!(status == Some(ReservationStatus::PendingPayment), "the booking became {status:?}");
-            ensure!(paid.elapsed() < PATIENCE, "the booking was not paid in time");
-            sleep(LOOK_EVERY).await;
+            .context("looking")?;
+        let status = seen.into_inner().reservation.map(|reservation| reservation.status());
+        if status == Some(ReservationStatus::Paid) {
+            return Ok(());
         }
+        ensure!(status == Some(ReservationStatus::PendingPayment), "the booking became {status:?}");
+        ensure!(paid.elapsed() < PATIENCE, "the booking was not paid in time");
+        sleep(LOOK_EVERY).await;
     }
 }
 

@@ -10,22 +10,19 @@ use anyhow::{Context, Result, bail, ensure};
 use futures::{FutureExt, future::BoxFuture};
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 use staymesh_api::{
-    payment::v1::{CreatePaymentRequest, payment_service_client::PaymentServiceClient},
-    reservation::v1::{
-        CancelReservationRequest, GetReservationRequest, ReservationStatus,
-        reservation_service_client::ReservationServiceClient,
-    },
+    payment::v1::CreatePaymentRequest,
+    reservation::v1::{CancelReservationRequest, GetReservationRequest, ReservationStatus},
 };
 use staymesh_localmesh::LocalMesh;
 use staymesh_mesh::{Problem, Reason};
-use staymesh_reservation::offer_token::OfferSigner;
 use tokio::time::{Instant, sleep};
-use tonic::{
-    Code, Request, Response, Status,
-    transport::{Channel, Endpoint},
-};
+use tonic::{Code, Request, Response, Status};
 
-use crate::{callers::Caller, orders, world::Want};
+use crate::{
+    callers::Caller,
+    front::{Front, Payments, Reservations},
+    world::Want,
+};
 
 /// Cards, of which each guest has one: most pay, some ask for 3-D Secure, some are declined, a few are reviewed.
 const CARDS: [(u32, &str); 5] = [
@@ -44,7 +41,6 @@ const PATIENCE: Duration = Duration::from_mins(2);
 const LONGEST: Duration = Duration::from_mins(5);
 /// How long a guest looks at a page that does not answer.
 const PAGE_PATIENCE: Duration = Duration::from_secs(3);
-const CONNECTIONS: usize = 4;
 
 /// How it ended for a guest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,35 +53,20 @@ pub(super) enum End {
     Released,
 }
 
-type Reservations = ReservationServiceClient<Channel>;
-type Payments = PaymentServiceClient<Channel>;
-
 /// All guests.
 #[derive(Clone)]
 pub(super) struct Guests(Arc<Shared>);
 
 struct Shared {
-    reservations: Vec<Reservations>,
-    payments: Vec<Payments>,
-    pages: reqwest::Client,
-    callers: Vec<Caller>,
-    signer: OfferSigner,
-    wants: Vec<Want>,
+    front: Front,
     seed: u64,
     troubles: Mutex<BTreeMap<String, usize>>,
 }
 
 impl Guests {
     pub(super) fn new(mesh: &LocalMesh, callers: Vec<Caller>, wants: Vec<Want>, seed: u64) -> Result<Self> {
-        let endpoint = |service| anyhow::Ok(Endpoint::from_shared(mesh.service_url(service)?)?.tcp_nodelay(true));
-        let (reservation, payment) = (endpoint("reservation")?, endpoint("payment")?);
         Ok(Self(Arc::new(Shared {
-            reservations: (0..CONNECTIONS).map(|_| ReservationServiceClient::new(reservation.connect_lazy())).collect(),
-            payments: (0..CONNECTIONS).map(|_| PaymentServiceClient::new(payment.connect_lazy())).collect(),
-            pages: reqwest::Client::builder().timeout(PAGE_PATIENCE).build()?,
-            callers,
-            signer: OfferSigner::new(&crate::processes::offer_keys(mesh)?),
-            wants,
+            front: Front::new(mesh, callers, wants, PAGE_PATIENCE)?,
             seed,
             troubles: Mutex::default(),
         })))
@@ -107,17 +88,16 @@ impl Guests {
 
 impl Shared {
     async fn live(&self, at: usize, card: &str, cancels: bool) -> Result<End> {
-        let who = at % self.callers.len();
-        let order = orders::order(self.wants[at % self.wants.len()], who, &self.callers, &self.signer)?;
+        let order = self.front.order(at)?;
         let reservation_id = order.request.reservation_id.clone();
-        let reservations = &self.reservations[at % CONNECTIONS];
+        let reservations = &self.front.reservations(at);
         let book = |request, mut client: Reservations| async move { client.create_reservation(request).await }.boxed();
-        self.insist(who, &order.request, reservations, book).await?.context("the booking was refused")?;
+        self.insist(at, &order.request, reservations, book).await?.context("the booking was refused")?;
 
-        if let Some(page) = self.open_page(at, who, &reservation_id).await? {
+        if let Some(page) = self.open_page(at, &reservation_id).await? {
             self.pay(&page, card).await;
         }
-        let status = self.await_end(reservations, who, &reservation_id).await?;
+        let status = self.await_end(reservations, at, &reservation_id).await?;
         if status != ReservationStatus::Paid {
             return Ok(End::Released);
         }
@@ -127,16 +107,16 @@ impl Shared {
         let wish = CancelReservationRequest { reservation_id };
         let cancel =
             |request, mut client: Reservations| async move { client.cancel_reservation(request).await }.boxed();
-        self.insist(who, &wish, reservations, cancel).await?.context("the cancellation was refused")?;
+        self.insist(at, &wish, reservations, cancel).await?.context("the cancellation was refused")?;
         Ok(End::Cancelled)
     }
 
     /// The page, unless the hold has ended before it was got.
-    async fn open_page(&self, at: usize, who: usize, reservation_id: &str) -> Result<Option<String>> {
-        let payments = &self.payments[at % CONNECTIONS];
+    async fn open_page(&self, at: usize, reservation_id: &str) -> Result<Option<String>> {
+        let payments = &self.front.payments(at);
         let wish = CreatePaymentRequest { reservation_id: reservation_id.to_owned(), return_url: String::new() };
         let open = |request, mut client: Payments| async move { client.create_payment(request).await }.boxed();
-        let payment = match self.insist(who, &wish, payments, open).await? {
+        let payment = match self.insist(at, &wish, payments, open).await? {
             Ok(opened) => opened.payment.context("no payment")?,
             Err(status) => {
                 let reason = Problem::reason_of(&status);
@@ -153,12 +133,12 @@ impl Shared {
     async fn pay(&self, page: &str, card: &str) {
         let began = Instant::now();
         while began.elapsed() < PATIENCE {
-            let answer = self.pages.post(format!("{page}/pay")).form(&[("card_number", card)]).send().await;
+            let answer = self.front.pages.post(format!("{page}/pay")).form(&[("card_number", card)]).send().await;
             match answer.map(|answer| answer.status().as_u16()) {
                 Ok(202) => {
                     // 3-D Secure asks, or somebody reviews, to whom this means nothing.
                     let form = [("decision", "approve")];
-                    if let Ok(answer) = self.pages.post(format!("{page}/challenge")).form(&form).send().await
+                    if let Ok(answer) = self.front.pages.post(format!("{page}/challenge")).form(&form).send().await
                         && !answer.status().is_server_error()
                     {
                         return;
@@ -177,14 +157,14 @@ impl Shared {
     async fn await_end(
         &self,
         reservations: &Reservations,
-        who: usize,
+        at: usize,
         reservation_id: &str,
     ) -> Result<ReservationStatus> {
         let began = Instant::now();
         let ask = GetReservationRequest { reservation_id: reservation_id.to_owned() };
         let look = |request, mut client: Reservations| async move { client.get_reservation(request).await }.boxed();
         loop {
-            let seen = self.insist(who, &ask, reservations, look).await?.context("the booking cannot be seen")?;
+            let seen = self.insist(at, &ask, reservations, look).await?.context("the booking cannot be seen")?;
             let status = seen.reservation.context("no reservation")?.status();
             if status != ReservationStatus::PendingPayment {
                 return Ok(status);
@@ -199,14 +179,14 @@ impl Shared {
     /// Asks until there is an answer, which may be a refusal.
     async fn insist<C: Clone, M: Clone, T>(
         &self,
-        who: usize,
+        at: usize,
         message: &M,
         client: &C,
         call: impl Fn(Request<M>, C) -> BoxFuture<'static, Result<Response<T>, Status>>,
     ) -> Result<Result<T, Status>> {
         let began = Instant::now();
         loop {
-            match call(self.callers[who].request(message.clone()), client.clone()).await {
+            match call(self.front.caller(at).request(message.clone()), client.clone()).await {
                 Ok(answer) => return Ok(Ok(answer.into_inner())),
                 Err(status) if matches!(status.code(), Code::Unavailable | Code::DeadlineExceeded) => {
                     self.note(format!("asked again after {}", describe(&status)));
