@@ -10,6 +10,7 @@ mod partners;
 mod payouts;
 mod reconcile;
 mod refunds;
+mod status_page;
 mod webhook;
 
 use serde_json::Value;

@@ -240,7 +240,10 @@ async fn every_service_says_how_it_is() {
             "reservation",
             &["ReservationService", "ReservationAdminService", "InventoryAdminService", "ReservationFlowService"],
         ),
-        ("payment", &["PaymentService", "PaymentAdminService", "PaymentFlowService", "PspWebhookService"]),
+        (
+            "payment",
+            &["PaymentService", "PaymentAdminService", "PaymentFlowService", "PspWebhookService", "StatusPageService"],
+        ),
     ];
     let check = "grpc.health.v1.Health/Check";
     for (name, grpc_services) in services {

@@ -35,6 +35,8 @@ pub(crate) struct Method {
     pub(crate) bindings: Vec<Binding>,
     /// The field of the answer that is the whole answer in REST.
     pub(crate) response_body: Option<String>,
+    /// Whether that is a raw body, such as a page, and no JSON.
+    pub(crate) raw: bool,
 }
 
 /// A REST form of a method.
@@ -106,7 +108,9 @@ fn read_method(
     if response_body.is_some() && method.output().fields().len() != 1 {
         return Err(EdgeError::Contract(format!("response_body at {path}, whose answer has not exactly one field")));
     }
+    let answer = response_body.as_ref().and_then(|field| method.output().get_field_by_name(field));
     Ok(Method {
+        raw: answer.is_some_and(|field| is_raw(&field.kind())),
         anonymous: access.rule(&path) == Some(&Rule::Anonymous),
         bindings: rule.as_ref().map(|rule| bindings(rule, &method.input())).unwrap_or_default(),
         response_body,
@@ -150,9 +154,15 @@ fn body(rule: &DynamicMessage, input: &MessageDescriptor) -> Option<MessageDescr
         return Some(input.clone());
     }
     match input.get_field_by_name(&name)?.kind() {
-        Kind::Message(message) if message.full_name() != "google.api.HttpBody" => Some(message),
+        kind if is_raw(&kind) => None,
+        Kind::Message(message) => Some(message),
         _ => None,
     }
+}
+
+/// Whether a field holds a body of any kind as it is.
+pub(crate) fn is_raw(kind: &Kind) -> bool {
+    matches!(kind, Kind::Message(message) if message.full_name() == "google.api.HttpBody")
 }
 
 fn text(message: &DynamicMessage, field: &str) -> Option<String> {
@@ -187,6 +197,7 @@ mod tests {
         let get = method("/staymesh.hotel.v1.HotelService/GetHotel");
         assert!(get.anonymous);
         assert_eq!(get.response_body.as_deref(), Some("hotel"));
+        assert!(!get.raw);
         assert_eq!((get.bindings[0].verb, get.bindings[0].template.as_str()), ("GET", "/v1/hotels/{hotel_id}"));
 
         assert_eq!(get.bindings[0].in_path, ["hotel_id", "hotelId"]);
@@ -195,6 +206,9 @@ mod tests {
         assert!(!create.anonymous);
         assert_eq!((create.bindings[0].verb, create.bindings[0].template.as_str()), ("POST", "/v1/reservations"));
         assert!(create.bindings[0].in_path.is_empty());
+
+        let page = method("/staymesh.payment.v1.StatusPageService/GetStatusPage");
+        assert!(page.anonymous && page.raw);
     }
 
     #[test]

@@ -2,10 +2,10 @@
 
 use prost_reflect::{DescriptorPool, DynamicMessage, ReflectMessage, Value, prost::Message};
 
-use crate::EdgeError;
+use crate::{EdgeError, contract::is_raw};
 
-/// The same contract without `response_body`, which Envoy 1.40 refuses for anything but `HttpBody`: the edge unwraps
-/// such answers itself (see [`crate::json`]). Comments go too; nobody reads them there.
+/// The same contract without `response_body` where that is JSON: Envoy 1.40 takes it for nothing but `HttpBody`. The edge
+/// unwraps such answers itself (see [`crate::json`]). Comments go too; nobody reads them there.
 pub(crate) fn for_envoy(descriptor_set: &[u8]) -> Result<Vec<u8>, EdgeError> {
     let pool = DescriptorPool::decode(descriptor_set)?;
     let missing = |name: &str| EdgeError::Contract(format!("no {name}, which the options of the contract come from"));
@@ -20,17 +20,26 @@ pub(crate) fn for_envoy(descriptor_set: &[u8]) -> Result<Vec<u8>, EdgeError> {
         file.clear_field_by_name("source_code_info");
         for_each(file, "service", &mut |service| {
             for_each(service, "method", &mut |method| {
+                let answer = text(method, "output_type");
+                let answer = pool.get_message_by_name(answer.trim_start_matches('.'));
                 let Some(Value::Message(options)) = method.get_field_by_name_mut("options") else { return };
                 if !options.has_extension(&http) {
                     return;
                 }
                 if let Value::Message(rule) = options.get_extension_mut(&http) {
-                    rule.clear_field_by_name("response_body");
+                    let field = answer.and_then(|answer| answer.get_field_by_name(&text(rule, "response_body")));
+                    if !field.is_some_and(|field| is_raw(&field.kind())) {
+                        rule.clear_field_by_name("response_body");
+                    }
                 }
             });
         });
     });
     Ok(set.encode_to_vec())
+}
+
+fn text(message: &DynamicMessage, field: &str) -> String {
+    message.get_field_by_name(field).and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default()
 }
 
 fn for_each(message: &mut DynamicMessage, field: &str, change: &mut dyn FnMut(&mut DynamicMessage)) {
@@ -48,12 +57,16 @@ mod tests {
     use crate::contract::Contract;
 
     #[test]
-    fn only_the_response_bodies_go() {
+    fn only_the_response_bodies_that_are_json_go() {
         let before = Contract::read(staymesh_api::DESCRIPTOR_SET).expect("the contract can be read");
         let stripped = for_envoy(staymesh_api::DESCRIPTOR_SET).expect("it can be stripped");
         let mut after = Contract::read(&stripped).expect("it can be read again");
-        assert!(before.services.iter().flat_map(|s| &s.methods).any(|m| m.response_body.is_some()));
-        assert!(after.services.iter().flat_map(|s| &s.methods).all(|m| m.response_body.is_none()));
+        let methods = |contract: &Contract, raw| {
+            let all = contract.services.iter().flat_map(|s| &s.methods).filter(move |m| m.response_body.is_some());
+            all.filter(|m| m.raw == raw).count()
+        };
+        assert!(methods(&before, false) > 0 && methods(&before, true) > 0);
+        assert_eq!((methods(&after, false), methods(&after, true)), (0, methods(&before, true)));
         for (old, new) in before.services.iter().zip(&mut after.services) {
             for (old, new) in old.methods.iter().zip(&mut new.methods) {
                 new.response_body.clone_from(&old.response_body);

@@ -1,5 +1,5 @@
 //! What the transcoder leaves undone: refusing unknown fields of a body and parameters that contradict the path,
-//! unwrapping answers, `Retry-After`.
+//! unwrapping answers, `Retry-After`, errors of pages that people can read.
 
 use std::{collections::BTreeMap, fmt::Write};
 
@@ -41,6 +41,11 @@ pub(crate) fn request(binding: &Binding) -> Value {
 /// The metadata of a route whose answers in JSON are the value of this field alone.
 pub(crate) fn response_body(field: &str) -> Value {
     json!({"filter_metadata": {FILTER: {"response_body": field}}})
+}
+
+/// The metadata of a route whose answers are pages.
+pub(crate) fn page() -> Value {
+    json!({"filter_metadata": {FILTER: {"page": true}}})
 }
 
 /// Messages that come as JSON, as a table of Lua: each with its fields and, for those that are messages themselves,

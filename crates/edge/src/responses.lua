@@ -22,6 +22,28 @@ local function say_retry_after(handle)
   handle:headers():add("retry-after", string.format("%d", math.max(1, math.ceil(tonumber(seconds)))))
 end
 
+local PAGE = '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
+  .. '<meta name="viewport" content="width=device-width, initial-scale=1">%s<title>%s</title></head>'
+  .. '<body><h1>%s</h1><p role="status">%s</p></body></html>\n'
+
+-- A browser that asked for a page gets a page when there is none to be had; it says nothing of why.
+local function say_in_words(handle, status)
+  local body = handle:body()
+  if body == nil then return end
+  local again, title, text = '<meta http-equiv="refresh" content="10">', "Not to be seen right now",
+    "Where things stand cannot be shown at the moment. Nothing is lost by that. This page looks again by itself."
+  if status == "400" or status == "404" then
+    again, title, text = "", "Not found", "There is no such page."
+  end
+  local headers = handle:headers()
+  headers:replace("content-length", tostring(body:setBytes(PAGE:format(again, title, title, text))))
+  headers:replace("content-type", "text/html; charset=utf-8")
+  headers:replace("content-security-policy", "default-src 'none'; base-uri 'none'; frame-ancestors 'none'")
+  headers:replace("cache-control", "no-store")
+  headers:replace("referrer-policy", "no-referrer")
+  headers:replace("x-content-type-options", "nosniff")
+end
+
 function envoy_on_response(handle)
   local headers = handle:headers()
   if headers:get("content-type") ~= "application/json" then return end
@@ -31,4 +53,5 @@ function envoy_on_response(handle)
   elseif status == "429" or status == "503" then
     say_retry_after(handle)
   end
+  if status ~= "200" and handle:metadata():get("page") then say_in_words(handle, status) end
 end

@@ -74,12 +74,13 @@ pub(crate) fn route_config(config: &EdgeConfig, contract: &Contract, gate: Gate)
     }))
 }
 
-/// A method whose answer is unwrapped has a route of its own that says what to unwrap.
+/// A method whose answer is unwrapped has a route of its own that says what to unwrap; one that answers with a page, that
+/// its errors are to be pages too.
 fn unwrapped(config: &EdgeConfig, service: &Service, method: &Method) -> Option<Value> {
     let field = method.response_body.as_ref()?;
     let route = json!({
         "match": {"path": method.path},
-        "metadata": json::response_body(field),
+        "metadata": if method.raw { json::page() } else { json::response_body(field) },
         "route": action(config, &service.upstream),
     });
     Some(told_where_from(service, route))

@@ -63,6 +63,8 @@ fn own(service: &str, plan: &Plan) -> Result<Settings> {
         "identity" => vec![("STAYMESH_IDENTITY_KEY_ENCRYPTION_KEY", key(plan, "key-encryption-key")?)],
         "reservation" => vec![("STAYMESH_OFFER_KEYS", format!("local:{}", key(plan, "offer-key")?))],
         "payment" => vec![
+            ("STAYMESH_PUBLIC_URL", format!("http://{}", plan.public)),
+            ("STAYMESH_STATUS_LINK_KEYS", key(plan, "status-link-key")?),
             ("STAYMESH_PSP_URL", plan.url(PROVIDER)?),
             ("STAYMESH_PSP_API_KEY", plan.secrets.get("psp-api-key")?),
             ("STAYMESH_PSP_WEBHOOK_SECRETS", plan.secrets.get("psp-webhook-secret")?),

@@ -7,7 +7,7 @@ use secrecy::{ExposeSecret, SecretString};
 use staymesh_mesh::config::{ClientConfig, NodeConfig};
 use staymesh_store::parse_duration;
 
-use crate::psp::provider::Provider;
+use crate::{psp::provider::Provider, status_page::link::LinkConfig};
 
 /// Shortest secret that is accepted for webhooks, in bytes: an empty one would let everybody in.
 const MIN_SECRET: usize = 16;
@@ -24,9 +24,12 @@ pub struct Config {
     /// Where the reservation service listens, for example `http://reservation:50051`.
     #[arg(long, env = "STAYMESH_RESERVATION_URL")]
     pub reservation_url: String,
-    /// Where the hotel service listens.
+    /// Where the hotel service listens: it knows which hotels there are, and what hotel and room are called.
     #[arg(long, env = "STAYMESH_HOTEL_URL")]
     pub hotel_url: String,
+    #[command(flatten)]
+    #[expect(missing_docs)]
+    pub links: LinkConfig,
     /// What is earned with a booking, in hundredths of a percent of its price before taxes; 0 to 10000. Holds for
     /// payments that are created from now on.
     #[arg(long, env = "STAYMESH_COMMISSION_BASIS_POINTS", default_value_t = 1500, value_parser = clap::value_parser!(u16).range(0..=10_000))]
@@ -46,7 +49,7 @@ pub struct PspConfig {
     /// default for the simulator.
     #[arg(long, env = "STAYMESH_PSP_URL")]
     pub psp_url: Option<String>,
-    /// Where the page sends the guest of a payment that names no address; Stripe needs one.
+    /// Where the page sends the guest of a payment that names no address, instead of to the status page.
     #[arg(long, env = "STAYMESH_PSP_RETURN_URL")]
     pub psp_return_url: Option<String>,
     /// The key for the provider's API.
@@ -108,11 +111,11 @@ mod tests {
             AnyPsp::new(&with(&[&secret, more].concat()))
         };
         assert!(matches!(make(&["--psp-url", "http://psp:1"]), Ok(AnyPsp::Simulator(_))));
-        let stripe = ["--psp", "stripe", "--psp-return-url", "https://booking.example/paid"];
+        let stripe = ["--psp", "stripe"];
         assert!(matches!(make(&stripe), Ok(AnyPsp::Stripe(_))));
         for (bad, named) in [
             (&[][..], "STAYMESH_PSP_URL"),
-            (&["--psp", "stripe"], "STAYMESH_PSP_RETURN_URL"),
+            (&[&stripe[..], &["--psp-return-url", "nowhere"]].concat(), "nowhere"),
             (&[&stripe[..], &["--psp-url", "http://stripe.example"]].concat(), "https"),
         ] {
             let Err(error) = make(bad) else { panic!("{bad:?}") };

@@ -90,6 +90,6 @@ pub(crate) fn event_taken(news: &PspNews) -> Step {
     match news {
         PspNews::Refund(..) | PspNews::PaidBack(..) => REFUND_EVENT_TAKEN,
         PspNews::Transfer(..) => TRANSFER_EVENT_TAKEN,
-        PspNews::Checkout(..) | PspNews::Odd(_) | PspNews::Unknown => EVENT_TAKEN,
+        PspNews::Checkout(..) | PspNews::Declined(_) | PspNews::Odd(_) | PspNews::Unknown => EVENT_TAKEN,
     }
 }

@@ -23,6 +23,7 @@ pub mod psp;
 pub mod reconcile;
 pub mod reservations;
 pub mod service;
+pub mod status_page;
 pub mod store;
 #[cfg(test)]
 mod testing;
@@ -35,6 +36,7 @@ use staymesh_api::payment::v1::{
     payment_flow_service_server::{PaymentFlowServiceServer, SERVICE_NAME as FLOW},
     payment_service_server::{PaymentServiceServer, SERVICE_NAME as PUBLIC},
     psp_webhook_service_server::{PspWebhookServiceServer, SERVICE_NAME as WEBHOOK},
+    status_page_service_server::{SERVICE_NAME as PAGES, StatusPageServiceServer},
 };
 use staymesh_mesh::{Node, node::NodeError};
 use staymesh_store::outbox::{RelayOptions, Wake};
@@ -42,11 +44,12 @@ use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
 
 pub use config::Config;
-use grpc::{Grpc, Webhook};
+use grpc::{Grpc, StatusPage, Webhook};
 use hotels::MeshHotels;
 use psp::provider::AnyPsp;
 use reservations::MeshReservations;
 use service::{Messenger, PAY_OUTS_AT_ONCE, Payments, REFUNDS_AT_ONCE};
+use status_page::{StatusLinks, StatusPages};
 
 /// The migrations of this service's database.
 pub static MIGRATOR: sqlx::migrate::Migrator = sqlx::migrate!("../../migrations/payment");
@@ -62,13 +65,16 @@ const MAX_ATTEMPTS: i32 = 200;
 pub async fn serve(config: Config, stop: CancellationToken) -> Result<(), NodeError> {
     config.psp.check().map_err(NodeError::Config)?;
     let psp = AnyPsp::new(&config.psp).map_err(NodeError::Config)?;
+    let links = StatusLinks::new(&config.links, config.psp.psp_return_url.clone()).map_err(NodeError::Config)?;
     let node = Node::new("payment", config.node, stop)?;
     let (mesh, verifier) = node.join(&config.client)?;
+    let hotels = MeshHotels::new(mesh.channel("hotel", &config.hotel_url)?);
     let payments = Arc::new(Payments {
         pool: node.pool.clone(),
         reservations: MeshReservations::new(mesh.channel("reservation", &config.reservation_url)?),
-        hotels: Box::new(MeshHotels::new(mesh.channel("hotel", &config.hotel_url)?)),
+        hotels: Box::new(hotels.clone()),
         psp,
+        links,
         wake: Wake::default(),
         check_after: config.psp.payment_check_after,
         page_margin: config.psp.payment_page_margin,
@@ -81,11 +87,13 @@ pub async fn serve(config: Config, stop: CancellationToken) -> Result<(), NodeEr
     node.spawn(ledger::wallets::keep(node.pool.clone(), node.stop.clone()));
 
     let grpc = Grpc(payments.clone());
+    let pages = StatusPage::new(StatusPages { payments: payments.clone(), hotels });
     let webhook = Webhook { payments, provider: config.psp.psp, secrets: config.psp.psp_webhook_secrets };
     let routes = Routes::new(PaymentServiceServer::new(grpc.clone()))
         .add_service(PaymentAdminServiceServer::new(grpc.clone()))
         .add_service(FinanceServiceServer::new(grpc.clone()))
         .add_service(PaymentFlowServiceServer::new(grpc))
-        .add_service(PspWebhookServiceServer::new(webhook));
-    node.serve(verifier, routes, vec![PUBLIC, ADMIN, FINANCE, FLOW, WEBHOOK], &MIGRATOR).await
+        .add_service(PspWebhookServiceServer::new(webhook))
+        .add_service(StatusPageServiceServer::new(pages));
+    node.serve(verifier, routes, vec![PUBLIC, ADMIN, FINANCE, FLOW, WEBHOOK, PAGES], &MIGRATOR).await
 }

@@ -123,6 +123,8 @@ pub struct Payment {
     pub refunded: Money,
     /// Since when the provider has been deciding; kept when it has.
     pub in_review_since: Option<Timestamp>,
+    /// When a card was last declined; kept when another was taken.
+    pub declined_at: Option<Timestamp>,
     /// Whether the reservation service has said that the reservation ended; if so it waits for word of what went back.
     pub reservation_ended: bool,
     /// When it was made.

@@ -30,6 +30,14 @@ pub struct Booking {
     pub total: Money,
     /// The taxes and fees in it.
     pub taxes: Money,
+    /// What sort of room.
+    pub room_type_id: i32,
+    /// How many of them.
+    pub rooms: i32,
+    /// How many guests in all of them.
+    pub guests: i32,
+    /// The first night.
+    pub check_in: Date,
     /// The day of leaving.
     pub check_out: Date,
     /// Since when it holds its rooms.
@@ -142,6 +150,10 @@ fn booking(reservation: &Reservation) -> Result<Booking, Problem> {
         payment_mode: reservation.payment_mode(),
         total,
         taxes,
+        room_type_id: reservation.room_type_id,
+        rooms: reservation.rooms,
+        guests: reservation.guests,
+        check_in: parse_date(&reservation.check_in).map_err(|error| Problem::internal(&error))?,
         check_out: parse_date(&reservation.check_out).map_err(|error| Problem::internal(&error))?,
         create_time: reservation
             .create_time

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use base64::{Engine, prelude::BASE64_STANDARD};
 use jiff::{SignedDuration, Timestamp, civil::date};
 use sqlx::PgPool;
 use staymesh_api::reservation::v1::{PaymentMode, ReservationStatus};
@@ -22,6 +23,7 @@ use crate::{
     psp::{Checkout, MockPsp, provider::Provider, simulator::SimulatorPsp},
     reservations::{Booking, MockReservations},
     service::Payments,
+    status_page::{StatusLinks, link::LinkConfig},
     store::{payment_events, payments, refunds},
 };
 
@@ -108,7 +110,7 @@ pub(crate) fn checkout(payment: &Payment, status: CheckoutStatus) -> Checkout {
 pub(crate) fn service<R, P>(pool: &PgPool, reservations: R, psp: P) -> Payments<R, P> {
     let minute = Duration::from_mins(1);
     let wake = Wake::default();
-    let (pool, commission_basis_points) = (pool.clone(), 1500);
+    let (pool, commission_basis_points, links) = (pool.clone(), 1500, links());
     // Nobody asks for hotels but who expects it.
     let hotels = Box::new(MockHotels::new());
     Payments {
@@ -116,11 +118,19 @@ pub(crate) fn service<R, P>(pool: &PgPool, reservations: R, psp: P) -> Payments<
         reservations,
         hotels,
         psp,
+        links,
         wake,
         check_after: minute,
         page_margin: minute,
         commission_basis_points,
     }
+}
+
+/// Addresses of status pages at `booking.example`.
+pub(crate) fn links() -> StatusLinks {
+    let key = BASE64_STANDARD.encode([7; 32]).parse().unwrap();
+    let config = LinkConfig { public_url: "https://booking.example".into(), status_link_keys: vec![key] };
+    StatusLinks::new(&config, None).unwrap()
 }
 
 pub(crate) fn booking() -> Booking {
@@ -131,6 +141,10 @@ pub(crate) fn booking() -> Booking {
         payment_mode: PaymentMode::GuestPays,
         total: eur(10_000),
         taxes: eur(700),
+        room_type_id: 3,
+        rooms: 1,
+        guests: 2,
+        check_in: date(2030, 5, 1),
         check_out: date(2030, 5, 4),
         create_time: Timestamp::now(),
         changed_at: Timestamp::now(),

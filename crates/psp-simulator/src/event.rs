@@ -63,6 +63,12 @@ impl Event {
         Some(Self::checkout(kind, &session.id, session, None, now))
     }
 
+    /// That a card was declined and another may be tried.
+    pub(crate) fn of_decline(session: &Session, now: i64) -> Self {
+        let nth = format!("{} {}", session.id, session.declines.len());
+        Self::checkout("checkout.declined", &nth, session, None, now)
+    }
+
     /// That money went back.
     pub(crate) fn of_refund(session: &Session, refund: &Refund, now: i64) -> Self {
         let data = RefundData {

@@ -14,7 +14,7 @@ use crate::support::{
 const HOLD: &str = "10s";
 
 /// Books as a partner who collects the money, so that the rooms are sold at once.
-async fn sell_to_a_partner(world: &World<'_>, partner: &Rest, sale: &Sale) {
+pub(super) async fn sell_to_a_partner(world: &World<'_>, partner: &Rest, sale: &Sale) {
     let mut order = world.prepare(partner, sale.hotel, &sale.stay, 1).await;
     order["payment_mode"] = json!("PAYMENT_MODE_PARTNER_COLLECTS");
     assert_eq!(partner.post("/v1/reservations", order).await.ok()["status"], "RESERVATION_STATUS_PAID");

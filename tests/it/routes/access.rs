@@ -62,6 +62,7 @@ const ROUTES: &[Route] = &[
     ("POST", "/v1/payments", Gate::Public, BOOKERS),
     ("GET", "/v1/payments/{payment_id}", Gate::Public, READERS),
     ("POST", "/v1/webhooks/psp", Gate::Public, None),
+    ("GET", "/v1/statusPages/{reservation_id}", Gate::Public, None),
 
     ("POST", "/v1/hotels", Gate::Internal, ADMINS),
     ("PUT", "/v1/hotels/{hotel_id}", Gate::Internal, HOUSE),

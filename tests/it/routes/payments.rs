@@ -48,17 +48,22 @@ async fn a_payment_is_opened_once_and_seen_by_its_payer_and_the_house() {
         "status": "PAYMENT_STATUS_PENDING", "checkout_url": payment["checkout_url"],
         "expire_time": payment["expire_time"], "refunded_amount": euros("0.00"),
         "create_time": payment["create_time"], "update_time": payment["update_time"], "in_review": false,
+        "status_url": payment["status_url"],
     });
     assert_eq!(payment, expected);
     assert_just_now(&payment["create_time"]);
     assert!(payment["checkout_url"].as_str().is_some_and(|url| url.starts_with("http://127.0.0.1:")));
     assert_eq!(open(&guest, &booked).await["payment_id"], payment["payment_id"], "asking again gets the same one");
+    let booking = booked["reservation_id"].as_str().expect("an id");
+    let page = payment["status_url"].as_str().expect("an address");
+    assert!(page.starts_with(&world.public.url(&format!("/v1/statusPages/{booking}?key="))), "{page}");
 
     let staff = world.staff(&[hotel.hotel_id]).await;
     let foreign_staff = world.staff(&[hotel.hotel_id + 1]).await;
     let path = path_of(&payment);
-    for reader in [&guest, &staff, &world.admin] {
-        assert_eq!(reader.get(&path).await.ok()["payment_id"], payment["payment_id"]);
+    for (reader, page) in [(&guest, page), (&staff, ""), (&world.admin, "")] {
+        let read = reader.get(&path).await.ok();
+        assert_eq!((&read["payment_id"], &read["status_url"]), (&payment["payment_id"], &json!(page)));
     }
     let unknown = format!("/v1/payments/{}", Uuid::now_v7());
     for nosy in [&stranger, &foreign_staff, &world.partner().await] {
@@ -83,10 +88,15 @@ async fn what_cannot_be_paid_for_is_refused() {
         guest.post("/v1/payments", no_id).await.violating(&["reservation_id"]);
     }
     let endless = format!("https://staymesh.example/{}", "x".repeat(2_000));
-    for nowhere in ["javascript:alert(1)", "/back", "https://", "ftp://staymesh.example", &endless] {
+    let misspelt = "https://staymesh.example/?psp_simulate=webhook%3Dexplode";
+    for nowhere in ["javascript:alert(1)", "/back", "https://", "ftp://staymesh.example", &endless, misspelt] {
         let request = with(&request, &json!({ "return_url": nowhere }));
         guest.post("/v1/payments", request).await.violating(&["return_url"]);
     }
+    // What was refused has left nothing that would be in the way of paying.
+    let payment =
+        guest.post("/v1/payments", with(&request, &json!({ "return_url": "https://staymesh.example" }))).await.ok();
+    assert!(!payment["checkout_url"].as_str().expect("a page").is_empty());
     let id = booked["reservation_id"].as_str().expect("an id");
     guest.delete(&format!("/v1/reservations/{id}")).await.ok();
     guest.post("/v1/payments", request).await.refused(400, "RESERVATION_NOT_PAYABLE");

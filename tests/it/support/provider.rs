@@ -11,10 +11,13 @@ use uuid::Uuid;
 
 use super::{Answer, Rest, database, eventually};
 
-/// The card that pays, the one that is reviewed until somebody decides, and the one that is declined for good.
+/// The card that pays, the one that is reviewed until somebody decides, the one that is declined for good, the one that
+/// is declined although another may be tried, and the one that asks for 3-D Secure.
 pub(crate) const GOOD_CARD: &str = "4242 4242 4242 4242";
 pub(crate) const REVIEWED_CARD: &str = "4000 0000 0000 9235";
 pub(crate) const DECLINED_CARD: &str = "4000 0000 0000 0002";
+pub(crate) const POOR_CARD: &str = "4000 0000 0000 9995";
+pub(crate) const CHALLENGED_CARD: &str = "4000 0000 0000 3220";
 
 /// Knows what the provider knows.
 pub(crate) struct Provider {
@@ -51,16 +54,22 @@ impl Provider {
 
     /// Pays on the page with this card and yields the page's status: 200 paid, 402 declined, 410 closed.
     pub(crate) async fn use_card(&self, payment: &Value, card: &str) -> u16 {
-        let page = payment["checkout_url"].as_str().expect("a page");
-        let form = [("card_number", card)];
-        self.http.post(format!("{page}/pay")).form(&form).send().await.expect("an answer").status().as_u16()
+        self.press(payment, "pay", ("card_number", card)).await
+    }
+
+    /// Answers the bank's 3-D Secure question, and yields the page's status.
+    pub(crate) async fn answer_challenge(&self, payment: &Value, decision: &str) -> u16 {
+        self.press(payment, "challenge", ("decision", decision)).await
     }
 
     /// Decides about a payment that is in review, and yields the page's status.
     pub(crate) async fn decide(&self, payment: &Value, decision: &str) -> u16 {
+        self.press(payment, "review", ("decision", decision)).await
+    }
+
+    async fn press(&self, payment: &Value, verb: &str, field: (&str, &str)) -> u16 {
         let page = payment["checkout_url"].as_str().expect("a page");
-        let form = [("decision", decision)];
-        self.http.post(format!("{page}/review")).form(&form).send().await.expect("an answer").status().as_u16()
+        self.http.post(format!("{page}/{verb}")).form(&[field]).send().await.expect("an answer").status().as_u16()
     }
 
     /// An event about a payment, as the provider writes it.

@@ -48,6 +48,10 @@ pub(crate) struct Options {
     /// Where staff and admins connect, on 127.0.0.1
     #[arg(long, value_name = "PORT", default_value_t = 8081)]
     internal_port: u16,
+
+    /// How long an unpaid booking holds its rooms, for example 30s, to see a hold end [default: 15m]
+    #[arg(long, value_name = "TIME")]
+    hold: Option<String>,
 }
 
 /// Runs the command.
@@ -78,7 +82,7 @@ fn start(dir: PathBuf, binary: PathBuf, options: &Options) -> Result<LocalMesh> 
         public_port: Some(options.public_port),
         internal_port: Some(options.internal_port),
         durability: Durability::On,
-        settings: Vec::new(),
+        settings: options.hold.iter().map(|hold| ("reservation", "STAYMESH_HOLD", hold.clone())).collect(),
     };
     let progress = Lines::default();
     let mesh = LocalMesh::start(mesh, &progress)?;

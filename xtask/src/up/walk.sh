@@ -15,7 +15,9 @@
   ID=$(echo "$FORM" | get reservation_id)
   post /v1/reservations '{"reservation_id":"'$ID'","offer_token":"'$(echo "$FORM" | get offer_token)'","primary_guest":{"full_name":"A guest","email":"'$MAIL'"}}'
   # pay: open the page in a browser and press Pay, or let curl do it
-  PAGE=$(post /v1/payments '{"reservation_id":"'$ID'"}' | get checkout_url); echo "$PAGE"
+  PAYMENT=$(post /v1/payments '{"reservation_id":"'$ID'"}')
+  PAGE=$(echo "$PAYMENT" | get checkout_url); echo "$PAGE"
+  echo "$PAYMENT" | get status_url     # the guest's page: look at it before and after
   curl -sS -o /dev/null -X POST "$PAGE/pay"; sleep 2
   curl -sS "$S/v1/reservations/$ID" -H "authorization: Bearer $T" | get status      # RESERVATION_STATUS_PAID
   # cancel, and see the money go back

@@ -9,5 +9,6 @@ mod grpc;
 mod keys;
 mod limits;
 mod operations;
+mod pages;
 mod rest;
 mod upstream;

@@ -24,7 +24,7 @@ use staymesh_api::{
     google::api::HttpBody,
     hotel::v1::{hotel_admin_service_server::*, hotel_service_server::*, *},
     identity::v1::{auth_service_server::*, *},
-    payment::v1::{psp_webhook_service_server::*, *},
+    payment::v1::{psp_webhook_service_server::*, status_page_service_server::*, *},
     reservation::v1::{reservation_service_server::*, *},
 };
 use staymesh_mesh::{Problem, Reason};
@@ -64,6 +64,7 @@ impl Upstream {
             .add_service(HotelAdminServiceServer::new(upstream.clone()))
             .add_service(AuthServiceServer::new(upstream.clone()))
             .add_service(PspWebhookServiceServer::new(upstream.clone()))
+            .add_service(StatusPageServiceServer::new(upstream.clone()))
             .add_service(ReservationServiceServer::new(upstream.clone()))
             .into_axum_router()
             .layer(from_fn_with_state(upstream.seen.clone(), remember));
@@ -221,6 +222,29 @@ impl PspWebhookService for Upstream {
             seen.event = request.into_inner().body;
         }
         Ok(Response::new(ReceivePspEventResponse {}))
+    }
+}
+
+#[tonic::async_trait]
+impl StatusPageService for Upstream {
+    /// A page when the key is "right"; the others are the reason why there is none.
+    async fn get_status_page(&self, request: Request<GetStatusPageRequest>) -> Answer<GetStatusPageResponse> {
+        match request.into_inner().key.as_str() {
+            "right" => {
+                let data = "<!DOCTYPE html><p>{\"ü\"}</p>".as_bytes().to_vec();
+                let page = HttpBody { content_type: "text/html; charset=utf-8".into(), data, extensions: vec![] };
+                let mut response = Response::new(GetStatusPageResponse { page: Some(page) });
+                response.metadata_mut().insert("content-security-policy", "default-src 'self'".parse().expect("ASCII"));
+                Ok(response)
+            }
+            "" => other(),
+            "hang" => pending().await,
+            "away" => Err(Problem::new(Reason::StoreUnavailable, "the database is away")
+                .retry_after(Duration::from_secs(1))
+                .into()),
+            "broken" => Err(Problem::new(Reason::Internal, "a defect").into()),
+            _ => Err(Problem::new(Reason::PaymentNotFound, "there is no such payment").into()),
+        }
     }
 }
 

@@ -6,6 +6,7 @@ mod flow;
 mod partner;
 mod pay_outs;
 mod public;
+mod status_page;
 mod webhook;
 
 #[cfg(test)]
@@ -16,6 +17,7 @@ use std::sync::Arc;
 use staymesh_api::payment::v1 as proto;
 use staymesh_mesh::values::{money, timestamp};
 
+pub use status_page::StatusPage;
 pub use webhook::Webhook;
 
 use crate::{
@@ -47,6 +49,8 @@ fn shown(payment: Payment) -> proto::Payment {
         create_time: Some(timestamp(payment.created_at)),
         in_review: open && payment.in_review_since.is_some(),
         update_time: Some(timestamp(payment.status_changed_at)),
+        // For the one who booked; see there.
+        status_url: String::new(),
     }
 }
 

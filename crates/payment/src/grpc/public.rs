@@ -2,7 +2,7 @@
 
 use reqwest::Url;
 use staymesh_api::payment::v1::{
-    CreatePaymentRequest, CreatePaymentResponse, GetPaymentRequest, GetPaymentResponse,
+    self as proto, CreatePaymentRequest, CreatePaymentResponse, GetPaymentRequest, GetPaymentResponse,
     payment_service_server::PaymentService,
 };
 use staymesh_domain::{FieldError, PaymentId, ReservationId};
@@ -10,7 +10,7 @@ use staymesh_mesh::{Caller, Problem};
 use tonic::{Request, Response, Status};
 
 use super::{Grpc, shown};
-use crate::{error::PaymentError, psp::Psp, reservations::Reservations};
+use crate::{error::PaymentError, model::Payment, psp::Psp, reservations::Reservations};
 
 #[tonic::async_trait]
 impl<R: Reservations, P: Psp> PaymentService for Grpc<R, P> {
@@ -21,7 +21,9 @@ impl<R: Reservations, P: Psp> PaymentService for Grpc<R, P> {
         let caller = Caller::required(&request)?;
         let request = request.into_inner();
         let id = request.reservation_id.parse::<ReservationId>().map_err(FieldError::from);
-        let wrong: Vec<_> = [id.as_ref().err().cloned(), check_return_url(&request.return_url).err()]
+        let return_url =
+            check_return_url(&request.return_url).and_then(|()| self.check_with_provider(&request.return_url));
+        let wrong: Vec<_> = [id.as_ref().err().cloned(), return_url.err()]
             .into_iter()
             .flatten()
             .map(|error| (error.field, error.description))
@@ -31,7 +33,7 @@ impl<R: Reservations, P: Psp> PaymentService for Grpc<R, P> {
             return Err(Problem::fields(wrong).into());
         }
         let payment = self.0.create(&caller, id, request.return_url).await?;
-        Ok(Response::new(CreatePaymentResponse { payment: Some(shown(payment)) }))
+        Ok(Response::new(CreatePaymentResponse { payment: Some(self.shown_to(&caller, payment)) }))
     }
 
     async fn get_payment(&self, request: Request<GetPaymentRequest>) -> Result<Response<GetPaymentResponse>, Status> {
@@ -39,7 +41,22 @@ impl<R: Reservations, P: Psp> PaymentService for Grpc<R, P> {
         let id: PaymentId =
             request.get_ref().payment_id.parse().map_err(|error| PaymentError::Field(FieldError::from(error)))?;
         let payment = self.0.get(&caller, id).await?;
-        Ok(Response::new(GetPaymentResponse { payment: Some(shown(payment)) }))
+        Ok(Response::new(GetPaymentResponse { payment: Some(self.shown_to(&caller, payment)) }))
+    }
+}
+
+impl<R: Reservations, P: Psp> Grpc<R, P> {
+    fn check_with_provider(&self, return_url: &str) -> Result<(), FieldError> {
+        if return_url.is_empty() {
+            return Ok(());
+        }
+        self.0.psp.check_return_url(return_url).map_err(|problem| FieldError::new("return_url", problem))
+    }
+
+    /// The address of the status page is for the one who booked; others have no use for it.
+    fn shown_to(&self, caller: &Caller, payment: Payment) -> proto::Payment {
+        let (id, own) = (payment.reservation_id, payment.owner == caller.subject);
+        proto::Payment { status_url: if own { self.0.links.url(id) } else { String::new() }, ..shown(payment) }
     }
 }
 

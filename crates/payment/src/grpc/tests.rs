@@ -1,4 +1,5 @@
 mod partner;
+mod status_page;
 
 use std::sync::Arc;
 
@@ -175,6 +176,21 @@ async fn a_page_is_only_shown_while_it_is_open() {
         assert_eq!(shown.status().as_str_name(), format!("PAYMENT_STATUS_{}", status.as_str()));
         assert_eq!(shown.checkout_url.is_empty(), status != Status::Pending);
     }
+}
+
+#[tokio::test]
+async fn an_address_that_the_provider_would_refuse_is_named_before_anything_is_written() {
+    let database = database().await;
+    let mut psp = MockPsp::new();
+    psp.expect_check_return_url().returning(|_| Err("has a parameter that is none"));
+    let grpc = Grpc(Arc::new(service(database.pool(), MockReservations::new(), psp)));
+    let reservation_id = crate::testing::reservation_id().to_string();
+    let create = CreatePaymentRequest { reservation_id, return_url: "https://shop.example/?x".into() };
+    let guest = caller("guest-1", Role::Guest, &[]);
+    assert_eq!(fields(&grpc.create_payment(by(&guest, create)).await.unwrap_err()), ["return_url"]);
+    let written: i64 =
+        sqlx::query_scalar("select count(*) from payment_order").fetch_one(database.pool()).await.unwrap();
+    assert_eq!(written, 0);
 }
 
 #[tokio::test]

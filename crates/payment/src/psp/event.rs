@@ -28,6 +28,8 @@ pub struct PspEvent {
 pub enum PspNews {
     /// A checkout has ended.
     Checkout(CheckoutData, CheckoutStatus),
+    /// A card was declined, and another may be tried.
+    Declined(Whose),
     /// A refund has arrived.
     Refund(Whose, RefundData),
     /// So much of a payment has gone back in all, whoever asked for it.
@@ -54,7 +56,9 @@ impl PspNews {
     pub fn whose(&self) -> Option<Whose> {
         match self {
             Self::Checkout(data, _) => Some(data.whose()),
-            Self::Refund(whose, _) | Self::PaidBack(whose, _) | Self::Odd(whose) => Some(whose.clone()),
+            Self::Declined(whose) | Self::Refund(whose, _) | Self::PaidBack(whose, _) | Self::Odd(whose) => {
+                Some(whose.clone())
+            }
             Self::Transfer(..) | Self::Unknown => None,
         }
     }
@@ -134,6 +138,10 @@ impl PspEvent {
             "checkout.failed" => CheckoutStatus::Failed,
             "checkout.expired" => CheckoutStatus::Expired,
             "checkout.review" => CheckoutStatus::InReview,
+            "checkout.declined" => {
+                let data = CheckoutData::deserialize(&self.data).map_err(|_| WRONG)?;
+                return Ok(PspNews::Declined(data.whose()));
+            }
             "refund.succeeded" => {
                 let data = WithRefund::deserialize(&self.data).map_err(|_| WRONG)?;
                 return Ok(PspNews::Refund(data.checkout.whose(), data.refund));
@@ -166,6 +174,7 @@ mod tests {
         };
         assert!(matches!(event("checkout.paid", ""), Ok(PspNews::Checkout(_, CheckoutStatus::Paid))));
         assert!(matches!(event("checkout.review", ""), Ok(PspNews::Checkout(_, CheckoutStatus::InReview))));
+        assert!(matches!(event("checkout.declined", ""), Ok(PspNews::Declined(whose)) if whose.reference == "r"));
         assert!(event("refund.succeeded", "").is_err(), "without its refund");
         let made = r#","refund":{"id":"re","amount_minor":5,"reference":null}"#;
         assert!(matches!(event("refund.succeeded", made), Ok(PspNews::Refund(_, refund)) if refund.amount_minor == 5));

@@ -8,6 +8,7 @@ pub mod settlement;
 pub mod signature;
 pub mod simulator;
 pub mod stripe;
+mod switches;
 
 use jiff::Timestamp;
 use staymesh_domain::{Money, PaymentId};
@@ -111,6 +112,10 @@ pub struct Transferred {
 /// A payment provider. Each call has a deadline of its own and may be repeated.
 #[cfg_attr(test, mockall::automock)]
 pub trait Psp: Send + Sync + 'static {
+    /// What is wrong with an address to send guests to that it would refuse, before anything is written down: an order
+    /// does not change, so one that is refused could never be paid.
+    fn check_return_url(&self, url: &str) -> Result<(), &'static str>;
+
     /// Opens a checkout, or finds the one that was opened for this payment before.
     fn create_checkout(&self, order: CheckoutOrder) -> impl Future<Output = Result<Checkout, PspError>> + Send;
 

@@ -62,8 +62,7 @@ impl AnyPsp {
                 SimulatorPsp::new(url, key, timeout).map(Self::Simulator)
             }
             Provider::Stripe => {
-                let page = config.psp_return_url.as_deref();
-                let page = page.ok_or("STAYMESH_PSP_RETURN_URL must say where Stripe's pages return to")?;
+                let page = config.psp_return_url.as_deref().unwrap_or_default();
                 StripePsp::new(config.psp_url.as_deref().unwrap_or(stripe::API), key, timeout, page).map(Self::Stripe)
             }
         }
@@ -71,6 +70,13 @@ impl AnyPsp {
 }
 
 impl Psp for AnyPsp {
+    fn check_return_url(&self, url: &str) -> Result<(), &'static str> {
+        match self {
+            Self::Simulator(psp) => psp.check_return_url(url),
+            Self::Stripe(psp) => psp.check_return_url(url),
+        }
+    }
+
     async fn create_checkout(&self, order: CheckoutOrder) -> Result<Checkout, PspError> {
         match self {
             Self::Simulator(psp) => psp.create_checkout(order).await,

@@ -11,6 +11,7 @@ use staymesh_domain::Money;
 use super::{
     Checkout, CheckoutOrder, Psp, PspError, RefundOrder, TransferOrder, TransferWord, Transferred,
     http::{Http, refused, wrong_key},
+    switches,
 };
 use crate::model::CheckoutStatus;
 
@@ -114,6 +115,10 @@ impl SimulatorPsp {
 }
 
 impl Psp for SimulatorPsp {
+    fn check_return_url(&self, url: &str) -> Result<(), &'static str> {
+        switches::check(url)
+    }
+
     async fn create_checkout(&self, order: CheckoutOrder) -> Result<Checkout, PspError> {
         let body = json!({
             "amount_minor": order.amount.minor(),

@@ -23,7 +23,8 @@ const SHORTEST_PAGE: Duration = Duration::from_secs(10);
 
 impl<R: Reservations, P: Psp> Payments<R, P> {
     /// The open payment of a reservation, with its page. What is to be paid is saved first, then the order, then the
-    /// provider is called, with the same key each time: so a crash or a lost answer is healed by the same request.
+    /// provider is called, with the same key each time: so a crash or a lost answer is healed by the same request. A guest
+    /// who is to be sent nowhere afterwards is sent to the status page.
     pub async fn create(
         &self,
         caller: &Caller,
@@ -44,7 +45,7 @@ impl<R: Reservations, P: Psp> Payments<R, P> {
             amount,
             parts,
             check_out: booking.check_out,
-            return_url,
+            return_url: if return_url.is_empty() { self.links.after_payment(reservation_id) } else { return_url },
             expire_time,
             check_at: now + SignedDuration::try_from(self.check_after).unwrap_or(SignedDuration::MAX),
         };

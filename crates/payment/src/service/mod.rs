@@ -40,6 +40,7 @@ use crate::{
     model::{Payment, Status},
     psp::{Checkout, Psp},
     reservations::Reservations,
+    status_page::StatusLinks,
     store::payments,
 };
 
@@ -71,6 +72,8 @@ pub struct Payments<R, P> {
     pub hotels: Box<dyn Hotels>,
     /// The payment provider.
     pub psp: P,
+    /// The addresses of status pages.
+    pub links: StatusLinks,
     /// Rings the relay.
     pub wake: Wake,
     /// How long a payment may be open before the provider is asked for it.

@@ -40,6 +40,10 @@ impl<R: Reservations, P: Psp> Payments<R, P> {
         }
         let outcome = match (&news, &payment) {
             (PspNews::Checkout(data, word), Some(payment)) => checkout(&mut transaction, payment, data, *word).await?,
+            (PspNews::Declined(_), Some(payment)) => {
+                let news = payments::note_decline(&mut transaction, payment.payment_id).await?;
+                if news { Outcome::Applied } else { Outcome::Unchanged }
+            }
             (PspNews::Refund(_, data), Some(payment)) => refunded(&mut transaction, payment, data).await?,
             (PspNews::PaidBack(_, total), Some(payment)) if asked_for(payment, *total) => Outcome::Unchanged,
             (PspNews::PaidBack(..) | PspNews::Odd(_), Some(_)) => Outcome::Mismatched,

@@ -31,6 +31,7 @@ struct Row {
     refund_requested_minor: i64,
     refunded_minor: i64,
     in_review_since: Option<jiff_sqlx::Timestamp>,
+    declined_at: Option<jiff_sqlx::Timestamp>,
     reservation_ended_at: Option<jiff_sqlx::Timestamp>,
     created_at: jiff_sqlx::Timestamp,
     status_changed_at: jiff_sqlx::Timestamp,
@@ -39,8 +40,8 @@ struct Row {
 macro_rules! columns {
     () => {
         "payment_id, reservation_id, owner, amount_minor, tax_minor, commission_minor, currency, status, return_url, \
-         psp_session, checkout_url, expire_time, refund_requested_minor, refunded_minor, in_review_since, reservation_ended_at, \
-         created_at, status_changed_at"
+         psp_session, checkout_url, expire_time, refund_requested_minor, refunded_minor, in_review_since, declined_at, \
+         reservation_ended_at, created_at, status_changed_at"
     };
 }
 
@@ -65,6 +66,7 @@ impl TryFrom<Row> for Payment {
             refund_requested: money(row.refund_requested_minor)?,
             refunded: money(row.refunded_minor)?,
             in_review_since: row.in_review_since.map(jiff_sqlx::Timestamp::to_jiff),
+            declined_at: row.declined_at.map(jiff_sqlx::Timestamp::to_jiff),
             reservation_ended: row.reservation_ended_at.is_some(),
             created_at: row.created_at.to_jiff(),
             status_changed_at: row.status_changed_at.to_jiff(),
@@ -174,6 +176,22 @@ pub async fn of_reservation(pool: &PgPool, id: ReservationId) -> Result<Vec<Paym
     rows.into_iter().map(Payment::try_from).collect()
 }
 
+/// The payment that says most of a reservation: the one that pays for it, or else the newest that anybody can still pay.
+pub async fn leading(pool: &PgPool, id: ReservationId) -> Result<Option<Payment>, StoreError> {
+    let row: Option<Row> = sqlx::query_as(concat!(
+        "select ",
+        columns!(),
+        " from payment_order where reservation_id = $1
+         order by case status when 'PAID' then 0 when 'REFUNDING' then 1 when 'REFUNDED' then 1 when 'EXPIRED' then 3 else 2 end,
+                  payment_id desc
+         limit 1"
+    ))
+    .bind(id.as_uuid())
+    .fetch_optional(pool)
+    .await?;
+    row.map(Payment::try_from).transpose()
+}
+
 /// Payments of a hotel, newest first, after the one given.
 pub async fn of_hotel(
     pool: &PgPool,
@@ -216,6 +234,16 @@ pub async fn note_review(connection: &mut PgConnection, id: PaymentId) -> Result
     .bind(id.as_uuid())
     .execute(connection)
     .await?;
+    Ok(noted.rows_affected() == 1)
+}
+
+/// Notes that a card was declined for a payment that is locked; false when that does not matter any more.
+pub async fn note_decline(connection: &mut PgConnection, id: PaymentId) -> Result<bool, StoreError> {
+    let noted =
+        sqlx::query("update payment_order set declined_at = now() where payment_id = $1 and status = 'PENDING'")
+            .bind(id.as_uuid())
+            .execute(connection)
+            .await?;
     Ok(noted.rows_affected() == 1)
 }
 

@@ -130,16 +130,20 @@ impl Book {
         if session.status != SessionStatus::Open {
             return Ok(Outcome { value: session, event: None });
         }
+        let before = session.clone();
         if session.order.expires_at <= now {
             session.status = SessionStatus::Expired;
         } else {
-            let before = session.clone();
             change(&mut session);
             if session == before {
                 return Ok(Outcome { value: session, event: None });
             }
         }
-        self.changed(session, now)
+        let mut changed = self.changed(session, now)?;
+        if changed.event.is_none() && changed.value.declines.len() > before.declines.len() {
+            changed.event = Some(Event::of_decline(&changed.value, now));
+        }
+        Ok(changed)
     }
 
     fn changed(&mut self, mut session: Session, now: i64) -> Result<Outcome<Session>, Refusal> {

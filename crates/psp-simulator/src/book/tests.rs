@@ -1,5 +1,7 @@
 mod settlement;
 
+use std::collections::HashSet;
+
 use rstest::rstest;
 
 use super::{checkout::MAX_DECLINES, *};
@@ -155,10 +157,12 @@ fn used(book: &mut Book, id: &str, effect: Effect) -> Outcome<Session> {
 fn a_declined_card_may_be_followed_by_another_but_not_forever() {
     let mut book = book();
     let id = book.create("k", order(100), NO_SWITCHES, NOW).unwrap().id;
+    let mut ids = HashSet::new();
     for left in (1..MAX_DECLINES).rev() {
         let declined = used(&mut book, &id, Effect::Declines(Decline::ExpiredCard));
         assert_eq!(declined.value.status, SessionStatus::Open, "{left} left");
-        assert!(declined.event.is_none(), "a decline is not the end");
+        let told = declined.event.expect("the merchant hears of each");
+        assert_eq!((told.kind, ids.insert(told.id)), ("checkout.declined", true), "a decline is not the end");
     }
     let mut other = Book::open(None, 10).unwrap();
     other.save_session(&book.get(&id).unwrap()).unwrap();

@@ -7,7 +7,7 @@ use serde::{Deserialize, de::DeserializeOwned};
 use staymesh_domain::PaymentId;
 
 use super::{
-    object::{Charge, Refund, RefundStatus, Session},
+    object::{Charge, FailedIntent, Refund, RefundStatus, Session},
     transfer::Transfer,
 };
 use crate::{
@@ -36,6 +36,7 @@ pub fn news(event: &PspEvent) -> Result<PspNews, &'static str> {
         kind @ ("refund.created" | "refund.updated" | "refund.failed") => Ok(refund(kind, object(event)?)),
         "transfer.created" => Ok(transfer(object(event)?, TransferWord::Paid)),
         "transfer.reversed" => Ok(transfer(object(event)?, TransferWord::CameBack)),
+        "payment_intent.payment_failed" => Ok(declined(&object(event)?)),
         "charge.refunded" => Ok(charge(&object(event)?)),
         _ => Ok(PspNews::Unknown),
     }
@@ -70,6 +71,11 @@ fn session(kind: &str, session: Session) -> PspNews {
         }
         _ => PspNews::Odd(Whose { session: Some(session.id), reference: payment_id.to_string() }),
     }
+}
+
+/// An attempt to pay failed. If that is the end, the event of its session says so.
+fn declined(intent: &FailedIntent) -> PspNews {
+    intent.metadata.payment_id().map_or(PspNews::Unknown, |payment_id| PspNews::Declined(of(payment_id)))
 }
 
 fn refund(kind: &str, refund: Refund) -> PspNews {

@@ -135,6 +135,13 @@ impl Charge {
     }
 }
 
+/// A `PaymentIntent` with which somebody tried to pay in vain. Carries what we wrote on it with its session.
+#[derive(Deserialize)]
+pub(super) struct FailedIntent {
+    #[serde(default)]
+    pub(super) metadata: Metadata,
+}
+
 /// What we have written on an object.
 #[derive(Default, Deserialize)]
 pub(super) struct Metadata {

@@ -50,6 +50,17 @@ async fn asking_again_gets_the_same_page_and_the_provider_is_asked_once() {
 }
 
 #[tokio::test]
+async fn who_is_to_be_sent_nowhere_is_sent_to_the_status_page() {
+    let database = database().await;
+    let mut psp = MockPsp::new();
+    psp.expect_create_checkout().times(1).returning(|order| Box::pin(async move { Ok(opened(&order)) }));
+    let service = service(database.pool(), finds(|| Some(booking())), psp);
+    let (guest, id) = (caller("guest-1", Role::Guest, &[]), reservation_id());
+    let payment = service.create(&guest, id, String::new()).await.unwrap();
+    assert_eq!(payment.return_url, service.links.url(id));
+}
+
+#[tokio::test]
 async fn racing_requests_share_one_payment_and_one_key() {
     let database = database().await;
     let service = service(database.pool(), finds(|| Some(booking())), opens());

@@ -76,6 +76,26 @@ async fn an_event_moves_a_payment_once(
 }
 
 #[tokio::test]
+async fn a_declined_card_is_noted_and_is_not_the_end() {
+    let database = database().await;
+    let pool = database.pool();
+    let payment = open(pool).await;
+    assert_eq!(payment.declined_at, None);
+    for id in ["evt_1", "evt_1", "evt_2"] {
+        send(pool, &event(id, "checkout.declined", &payment)).await.unwrap();
+        let noted = now(pool, payment.payment_id).await;
+        assert_eq!((noted.status, noted.declined_at.is_some()), (Status::Pending, true));
+    }
+    assert_eq!(outcome(pool, "evt_2").await.as_deref(), Some("APPLIED"));
+    assert!(outbox(pool).await.is_empty(), "nobody need know");
+    // One that comes after the money.
+    let paid = in_status(pool, Status::Paid).await;
+    send(pool, &event("evt_3", "checkout.declined", &paid)).await.unwrap();
+    assert_eq!(now(pool, paid.payment_id).await, paid);
+    assert_eq!(outcome(pool, "evt_3").await.as_deref(), Some("UNCHANGED"));
+}
+
+#[tokio::test]
 async fn racing_copies_of_an_event_count_once() {
     let database = database().await;
     let payment = open(database.pool()).await;

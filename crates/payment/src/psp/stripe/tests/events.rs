@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use staymesh_domain::PaymentId;
 use uuid::Uuid;
 
-use super::shapes::{INTENT, REFUND, SESSION, charge, ended, event, refund, session};
+use super::shapes::{INTENT, REFUND, SESSION, charge, ended, event, intent, refund, session};
 use crate::{
     model::CheckoutStatus,
     psp::{
@@ -49,6 +49,16 @@ fn a_session_says_how_its_payment_went(
         (PspNews::Odd(whose), None) => assert_eq!(whose, Whose { session: Some(SESSION.into()), reference: id }),
         (news, _) => panic!("{news:?}"),
     }
+}
+
+#[test]
+fn an_attempt_that_fails_says_whose_it_was() {
+    let id = PaymentId::new().to_string();
+    let failed = |object| news("payment_intent.payment_failed", &object).unwrap();
+    let ours = failed(intent(&id, "requires_payment_method"));
+    assert_eq!(ours, PspNews::Declined(Whose { session: None, reference: id }));
+    assert_eq!(failed(intent("nobody's", "requires_payment_method")), PspNews::Unknown);
+    assert_eq!(failed(json!({ "id": INTENT, "object": "payment_intent" })), PspNews::Unknown);
 }
 
 #[test]

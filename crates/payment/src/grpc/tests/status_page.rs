@@ -1,0 +1,96 @@
+use staymesh_api::payment::v1::{GetStatusPageRequest, status_page_service_server::StatusPageService};
+use staymesh_domain::ReservationId;
+
+use super::*;
+use crate::{
+    grpc::StatusPage,
+    hotels::{MockHotels, Place},
+    reservations::Booking,
+    status_page::StatusPages,
+    store::payments,
+    testing::{booking, links, new_payment, reservation_id},
+};
+
+/// Pages where the reservation service answers this, or nothing.
+fn pages(pool: &PgPool, booking: Option<Booking>) -> StatusPage<MockReservations, MockPsp, MockHotels> {
+    let (mut reservations, mut hotels) = (MockReservations::new(), MockHotels::new());
+    reservations.expect_get().returning(move |_| {
+        let away = || Problem::new(Reason::DependencyUnavailable, "the reservation service does not answer");
+        let answer = booking.clone().map(Some).ok_or_else(away);
+        Box::pin(async move { answer })
+    });
+    hotels
+        .expect_place()
+        .returning(|_, _| Some(Place { hotel: "Alfama".into(), city: "Lisbon".into(), room_type: "Double".into() }));
+    let payments = Arc::new(service(pool, reservations, MockPsp::new()));
+    StatusPage::new(StatusPages { payments, hotels })
+}
+
+fn key_of(id: ReservationId) -> String {
+    links().url(id).split_once("?key=").expect("a key").1.to_owned()
+}
+
+fn asked(id: &str, key: &str) -> Request<GetStatusPageRequest> {
+    Request::new(GetStatusPageRequest { reservation_id: id.to_owned(), key: key.to_owned() })
+}
+
+async fn read(pages: &StatusPage<MockReservations, MockPsp, MockHotels>, id: ReservationId) -> String {
+    let answer = pages.get_status_page(asked(&id.to_string(), &key_of(id))).await.unwrap();
+    String::from_utf8(answer.into_inner().page.unwrap().data).unwrap()
+}
+
+#[tokio::test]
+async fn the_address_shows_the_page_and_nothing_else_does() {
+    let database = database().await;
+    let payment = open(database.pool()).await;
+    let (id, pages) = (payment.reservation_id, pages(database.pool(), Some(booking())));
+    let answer = pages.get_status_page(asked(&id.to_string(), &key_of(id))).await.unwrap();
+    let headers = answer.metadata().clone().into_headers();
+    for (name, value) in [("cache-control", "no-store"), ("referrer-policy", "no-referrer")] {
+        assert_eq!(headers[name], value);
+    }
+    assert!(headers["content-security-policy"].to_str().unwrap().contains("style-src 'sha256-"));
+    let page = answer.into_inner().page.unwrap();
+    assert_eq!(page.content_type, "text/html; charset=utf-8");
+    let html = String::from_utf8(page.data).unwrap();
+    assert!(html.contains("Waiting for your payment") && html.contains("Alfama, Lisbon"), "{html}");
+
+    let unpaid = reservation_id();
+    for (id, key) in [
+        (id.to_string(), key_of(unpaid)),
+        (id.to_string(), String::new()),
+        (unpaid.to_string(), key_of(unpaid)),
+        ("mine".to_owned(), key_of(id)),
+    ] {
+        let refused = pages.get_status_page(asked(&id, &key)).await.unwrap_err();
+        assert_eq!(
+            (Problem::reason_of(&refused), refused.message()),
+            (Some(Reason::PaymentNotFound), "there is no such payment")
+        );
+    }
+}
+
+#[tokio::test]
+async fn without_an_answer_nothing_is_said_of_the_booking() {
+    let database = database().await;
+    let payment = in_status(database.pool(), Status::Paid).await;
+    let page = read(&pages(database.pool(), None), payment.reservation_id).await;
+    assert!(page.contains("cannot be looked up right now") && page.contains("EUR 100.00 has arrived"), "{page}");
+    assert!(!page.contains("Alfama") && !page.contains("rooms are yours"), "{page}");
+}
+
+#[tokio::test]
+async fn of_several_payments_the_one_that_counts_is_told_of() {
+    let database = database().await;
+    let pool = database.pool();
+    let first = in_status(pool, Status::Expired).await;
+    let id = first.reservation_id;
+    let second = payments::open(pool, &new_payment(id)).await.unwrap();
+    assert_ne!(second.payment_id, first.payment_id);
+    let leading = async || payments::leading(pool, id).await.unwrap().unwrap().payment_id;
+    assert_eq!(leading().await, second.payment_id, "the other one is over");
+    let mut connection = pool.acquire().await.unwrap();
+    payments::set_status(&mut connection, first.payment_id, Status::Paid).await.unwrap();
+    assert_eq!(leading().await, first.payment_id, "its money came after all");
+    assert_eq!(payments::leading(pool, reservation_id()).await.unwrap(), None);
+}

@@ -1,0 +1,253 @@
+#!/usr/bin/env python3
+"""Walks bookings in a real browser: the guest's status page and the provider's pages, as a guest sees them.
+
+With `cargo xtask up` running, and Chromium installed:
+
+    tests/browser/walk.py --to /tmp/pages              # every story but the last
+    tests/browser/walk.py --to /tmp/pages hold         # one that takes as long as a hold: cargo xtask up --hold 20s
+
+Each step waits for the heading that must come, and leaves a screenshot to be looked at. What the browser complains of, such
+as a breach of the page's policy, ends the walk. Not part of the tests: those need no browser.
+"""
+
+import argparse, base64, contextlib, datetime, fcntl, json, os, pathlib, subprocess, tempfile, time, urllib.request, uuid
+
+LIMIT = 30  # seconds for anything to happen
+PHONE, DESK = (390, 844), (900, 900)
+
+
+class Browser:
+    """A headless Chromium, spoken to through the pipe it offers for that: JSON, each message ended by a zero byte."""
+
+    def __init__(self, program, profile):
+        (to_read, self.to), (self.answers, from_write) = os.pipe(), os.pipe()
+        # Out of the way of 3 and 4, where the browser expects its ends of the pipes.
+        ends = [fcntl.fcntl(end, fcntl.F_DUPFD, 10) for end in (to_read, from_write)]
+        command = [program, "--headless", "--no-sandbox", "--disable-gpu", "--remote-debugging-pipe", f"--user-data-dir={profile}"]
+        self.process = subprocess.Popen(
+            command, pass_fds=(3, 4), stderr=subprocess.DEVNULL,
+            preexec_fn=lambda: [os.dup2(end, wanted) for end, wanted in zip(ends, (3, 4))],
+        )
+        self.number, self.buffer, self.complaints, self.session = 0, b"", [], None
+        target = self.call("Target.createTarget", url="about:blank")["targetId"]
+        self.session = self.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
+        for domain in ("Page", "Log", "Runtime"):
+            self.call(f"{domain}.enable")
+
+    def call(self, method, **params):
+        self.number += 1
+        message = {"id": self.number, "method": method, "params": params}
+        if self.session:
+            message["sessionId"] = self.session
+        os.write(self.to, json.dumps(message).encode() + b"\0")
+        while True:
+            while b"\0" not in self.buffer:
+                self.buffer += os.read(self.answers, 1 << 16) or exit("the browser has ended")
+            text, self.buffer = self.buffer.split(b"\0", 1)
+            answer = json.loads(text)
+            if answer.get("method") == "Log.entryAdded" and "favicon" not in json.dumps(answer):
+                self.complaints.append(answer["params"]["entry"]["text"])
+            if answer.get("id") == self.number:
+                return answer.get("result", {})
+
+    def ask(self, expression):
+        return self.call("Runtime.evaluate", expression=expression).get("result", {}).get("value")
+
+    def go(self, url):
+        self.call("Page.navigate", url=url)
+
+    def press(self, selector):
+        assert self.ask(f"!!document.querySelector({json.dumps(selector)})"), f"nothing is at {selector}"
+        self.ask(f"document.querySelector({json.dumps(selector)}).click()")
+
+    def size(self, size):
+        width, height = size
+        self.call("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=size == PHONE)
+
+    def heading(self):
+        return self.ask("document.readyState == 'complete' ? document.querySelector('h1')?.innerText : null")
+
+    def text(self):
+        return self.ask("document.body.innerText") or ""
+
+
+class Guest:
+    """A new account, and its bookings through the API."""
+
+    def __init__(self, gateway):
+        self.gateway, self.token = gateway, None
+        account = {"email": f"guest-{uuid.uuid4().hex}@staymesh.example", "password": uuid.uuid4().hex}
+        self.call("POST", "/v1/users", account)
+        self.token = self.call("POST", "/v1/auth/login", account)["access_token"]
+
+    def call(self, verb, path, body=None):
+        request = urllib.request.Request(self.gateway + path, method=verb, data=None if body is None else json.dumps(body).encode())
+        request.add_header("content-type", "application/json")
+        if self.token:
+            request.add_header("authorization", f"Bearer {self.token}")
+        with urllib.request.urlopen(request, timeout=LIMIT) as answer:
+            return json.load(answer)
+
+    def book(self):
+        """A room for three nights in a month, and the payment that was begun for it."""
+        first = datetime.date.today() + datetime.timedelta(days=30)
+        stay = {"check_in": str(first), "check_out": str(first + datetime.timedelta(days=3))}
+        hotel = self.call("GET", "/v1/hotels")["hotels"][0]["hotel_id"]
+        query = f"check_in={stay['check_in']}&check_out={stay['check_out']}&guests=2"
+        offer = self.call("GET", f"/v1/hotels/{hotel}/offers?{query}")["offers"][0]
+        wish = {"hotel_id": hotel, "room_type_id": offer["room_type_id"], "guests": 2, **stay}
+        form = self.call("POST", "/v1/reservations:prepare", wish)
+        booking = {"reservation_id": form["reservation_id"], "offer_token": form["offer_token"]}
+        booking["primary_guest"] = {"full_name": "A guest", "email": "guest@staymesh.example"}
+        self.call("POST", "/v1/reservations", booking)
+        return self.call("POST", "/v1/payments", {"reservation_id": form["reservation_id"]})
+
+    def cancel(self, payment):
+        self.call("DELETE", f"/v1/reservations/{payment['reservation_id']}")
+
+
+class Walk:
+    """One story: where the browser is led, and what must be seen."""
+
+    def __init__(self, browser, gateway, folder, story):
+        self.browser, self.folder, self.story, self.step = browser, folder, story, 0
+        self.guest = Guest(gateway)
+        self.payment = self.guest.book()
+
+    def sees(self, heading, *texts, limit=LIMIT):
+        deadline = time.monotonic() + limit
+        while not (self.browser.heading() == heading and all(text in self.browser.text() for text in texts)):
+            if time.monotonic() > deadline:
+                exit(f"{self.story}: not {heading!r} with {texts}, but: {self.browser.text()}")
+            time.sleep(0.05)
+        self.step += 1
+        name = f"{self.story}-{self.step:02}-{heading.lower().replace(' ', '-').replace(':', '')}.png"
+        picture = self.browser.call("Page.captureScreenshot", captureBeyondViewport=True)["data"]
+        (self.folder / name).write_bytes(base64.b64decode(picture))
+        print(f"{name}\n    " + " | ".join(line for line in self.browser.text().splitlines() if line.strip()))
+
+    def status(self):
+        self.browser.go(self.payment["status_url"])
+
+    def checkout(self):
+        self.status()
+        self.sees("Waiting for your payment", "The rooms are held for you until")
+        self.browser.press("a.pay")
+        self.sees("Checkout")
+
+    def card(self, number):
+        self.browser.ask(f"document.querySelector('#card_number').value = '{number}'")
+        self.browser.press("button.primary")
+
+    def back(self):
+        self.browser.press("a[rel=noreferrer]")
+
+
+def paid(walk):
+    """Declined, tried again with a card whose bank asks, paid; later cancelled and paid back."""
+    walk.browser.size(DESK)
+    walk.checkout()
+    walk.card("4000 0000 0000 9995")
+    walk.sees("Declined: try again")
+    walk.status()
+    walk.sees("Your card was declined", "Nothing was charged with it", "try again")
+    walk.browser.press("a.pay")
+    walk.sees("Declined: try again")
+    walk.card("4000 0000 0000 3220")
+    walk.sees("Confirm with your bank")
+    walk.browser.press("button[value=approve]")
+    walk.sees("Paid")
+    walk.back()
+    walk.sees("Paid and confirmed", "the rooms are yours")
+
+
+def refunded(walk):
+    """Paid at once, then cancelled: the money goes back."""
+    walk.checkout()
+    walk.card("4242 4242 4242 4242")
+    walk.sees("Paid")
+    walk.back()
+    walk.sees("Paid and confirmed")
+    walk.guest.cancel(walk.payment)
+    walk.status()
+    walk.sees("Cancelled", "You had paid")
+    walk.sees("Cancelled", "has been sent back to you")
+
+
+def reviewed(walk):
+    """Reviewed by the provider, who takes time, and approves."""
+    walk.checkout()
+    walk.card("4000 0000 0000 9235")
+    walk.sees("In review")
+    review = walk.browser.ask("location.href")
+    walk.back()
+    walk.sees("Your payment is being checked", "must not pay again", "The rooms are held for you until")
+    walk.browser.go(review)
+    walk.sees("In review")
+    walk.browser.press("summary")
+    walk.browser.press("button[value=approve]")
+    walk.sees("Paid")
+    walk.back()
+    walk.sees("Paid and confirmed")
+
+
+def refused(walk):
+    """Declined for good."""
+    walk.checkout()
+    walk.card("4000 0000 0000 0002")
+    walk.sees("Declined")
+    walk.back()
+    walk.sees("The payment was declined", "Nothing was charged", "The rooms are free again")
+
+
+def cancelled(walk):
+    """Cancelled before anything was paid."""
+    walk.status()
+    walk.sees("Waiting for your payment")
+    walk.guest.cancel(walk.payment)
+    walk.status()
+    walk.sees("Cancelled", "Nothing was charged")
+
+
+def forged(walk):
+    """An address that nobody gave out."""
+    walk.browser.go(walk.payment["status_url"][:-1])
+    walk.sees("Not found", "There is no such page.")
+
+
+def hold(walk):
+    """Nobody pays, and the hold ends."""
+    walk.checkout()
+    walk.status()
+    walk.sees("The hold has ended", "Nothing was charged", limit=1000)
+    walk.browser.go(walk.payment["checkout_url"])
+    walk.sees("Expired")
+
+
+STORIES = {story.__name__: story for story in (paid, refunded, reviewed, refused, cancelled, forged, hold)}
+
+
+def main():
+    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options.add_argument("stories", nargs="*", default=[name for name in STORIES if name != "hold"], metavar="STORY",
+                         help=", ".join(STORIES))
+    options.add_argument("--to", required=True, type=pathlib.Path, help="the folder for the screenshots")
+    options.add_argument("--gateway", default="http://127.0.0.1:8080", help="the public gateway")
+    options.add_argument("--chromium", default="chromium", help="the browser")
+    given = options.parse_args()
+    given.to.mkdir(parents=True, exist_ok=True)
+    with contextlib.ExitStack() as stack:
+        profile = stack.enter_context(tempfile.TemporaryDirectory(ignore_cleanup_errors=True))
+        browser = Browser(given.chromium, profile)
+        stack.callback(lambda: (browser.process.terminate(), browser.process.wait()))
+        for name in given.stories:
+            browser.size(PHONE)
+            STORIES[name](Walk(browser, given.gateway, given.to, name))
+            # A page with the status of an error is one all the same: 402 for a card that was declined, 404, 410.
+            complaints = [text for text in browser.complaints if not text.startswith("Failed to load resource")]
+            assert not complaints, complaints
+            browser.complaints.clear()
+
+
+if __name__ == "__main__":
+    main()
