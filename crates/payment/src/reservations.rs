@@ -22,8 +22,8 @@ pub struct Booking {
     pub owner: String,
     /// Where it stands.
     pub status: ReservationStatus,
-    /// Whether it ended because nobody paid in time.
-    pub hold_expired: bool,
+    /// Why it ended, if it did.
+    pub cancellation: CancellationReason,
     /// Who collects the money.
     pub payment_mode: PaymentMode,
     /// All that is to be paid.
@@ -146,7 +146,7 @@ fn booking(reservation: &Reservation) -> Result<Booking, Problem> {
     Ok(Booking {
         owner: reservation.owner.clone(),
         status: reservation.status(),
-        hold_expired: reservation.cancellation_reason() == CancellationReason::HoldExpired,
+        cancellation: reservation.cancellation_reason(),
         payment_mode: reservation.payment_mode(),
         total,
         taxes,

@@ -5,7 +5,7 @@ use std::time::Duration;
 use base64::{Engine, prelude::BASE64_STANDARD};
 use jiff::{SignedDuration, Timestamp, civil::date};
 use sqlx::PgPool;
-use staymesh_api::reservation::v1::{PaymentMode, ReservationStatus};
+use staymesh_api::reservation::v1::{CancellationReason, PaymentMode, ReservationStatus};
 use staymesh_domain::{HotelId, Money, PaymentId, ReservationId};
 use staymesh_mesh::{Caller, auth::Role};
 use staymesh_psp_simulator::{Config, FaultConfig, serve_on};
@@ -137,7 +137,7 @@ pub(crate) fn booking() -> Booking {
     Booking {
         owner: "guest-1".into(),
         status: ReservationStatus::PendingPayment,
-        hold_expired: false,
+        cancellation: CancellationReason::Unspecified,
         payment_mode: PaymentMode::GuestPays,
         total: eur(10_000),
         taxes: eur(700),

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use staymesh_api::reservation::v1::{PaymentMode, ReservationStatus};
+use staymesh_api::reservation::v1::{CancellationReason, PaymentMode, ReservationStatus};
 use staymesh_domain::{Money, PaymentId, ReservationId};
 use staymesh_mesh::{Caller, Problem};
 
@@ -98,7 +98,7 @@ impl<R: Reservations, P: Psp> Payments<R, P> {
 
 /// What is to be paid, and until when, if the reservation waits for it.
 fn payable(booking: &Booking, now: Timestamp, margin: Duration) -> Result<(Money, Timestamp), PaymentError> {
-    if booking.hold_expired {
+    if booking.cancellation == CancellationReason::HoldExpired {
         return Err(PaymentError::HoldExpired);
     }
     if booking.payment_mode == PaymentMode::PartnerCollects {

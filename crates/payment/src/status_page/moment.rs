@@ -4,7 +4,7 @@
 //! apart from here is not guessed: it is a moment of its own.
 
 use jiff::Timestamp;
-use staymesh_api::reservation::v1::ReservationStatus;
+use staymesh_api::reservation::v1::{CancellationReason, ReservationStatus};
 use staymesh_domain::Money;
 
 use crate::{
@@ -47,6 +47,8 @@ pub enum Moment {
     TooLate(Option<Back>),
     /// Somebody who may has cancelled, and it was paid.
     Cancelled(Settled),
+    /// It was paid, and the hotel says that nobody came.
+    NoShow(Settled),
     /// The reservation service does not answer; what the payment is known to be.
     BookingUnknown(Charge),
     /// The two do not fit together, which should not last.
@@ -104,25 +106,26 @@ pub fn moment(payment: &Payment, booking: Option<&Booking>, now: Timestamp) -> M
     use ReservationStatus as R;
     let Some(booking) = booking else { return Moment::BookingUnknown(charge(payment)) };
     let back = back(payment);
+    let hold_expired = booking.cancellation == CancellationReason::HoldExpired;
+    let no_show = booking.cancellation == CancellationReason::NoShow;
+    let ended = |given| if no_show { Moment::NoShow(given) } else { Moment::Cancelled(given) };
     match (booking.status, payment.status) {
         (R::PendingPayment, Status::Paid | Status::Refunding | Status::Refunded) => Moment::Arrived(back),
         (R::PendingPayment, _) => unpaid(payment, Rooms::Held(booking.hold_expire_time), now),
         (R::Paid, Status::Paid | Status::Refunding | Status::Refunded) => Moment::Confirmed(back),
         (R::Rejected, Status::Paid | Status::Refunding | Status::Refunded) => Moment::TooLate(back),
         (R::Rejected, Status::Failed | Status::Expired) => unpaid(payment, Rooms::Refused, now),
-        (R::Cancelled, Status::Paid) if booking.hold_expired => Moment::Late,
-        (R::Cancelled | R::Refunded, Status::Refunding | Status::Refunded) if booking.hold_expired => {
-            Moment::TooLate(back)
-        }
-        (R::Cancelled, Status::Pending | Status::Failed | Status::Expired) => {
-            unpaid(payment, if booking.hold_expired { Rooms::HoldOver } else { Rooms::Cancelled }, now)
+        (R::Cancelled, Status::Paid) if hold_expired => Moment::Late,
+        (R::Cancelled | R::Refunded, Status::Refunding | Status::Refunded) if hold_expired => Moment::TooLate(back),
+        (R::Cancelled, Status::Pending | Status::Failed | Status::Expired) if !no_show => {
+            unpaid(payment, if hold_expired { Rooms::HoldOver } else { Rooms::Cancelled }, now)
         }
         (R::Cancelled | R::Refunded, Status::Refunding | Status::Refunded) => {
-            Moment::Cancelled(back.map_or(Settled::NotYet, Settled::Back))
+            ended(back.map_or(Settled::NotYet, Settled::Back))
         }
         // Money that came for a booking which was cancelled unpaid goes back, too: that is not settled yet either.
-        (R::Cancelled, Status::Paid) if payment.reservation_ended => Moment::Cancelled(Settled::Nothing),
-        (R::Cancelled, Status::Paid) => Moment::Cancelled(Settled::NotYet),
+        (R::Cancelled, Status::Paid) if payment.reservation_ended => ended(Settled::Nothing),
+        (R::Cancelled, Status::Paid) => ended(Settled::NotYet),
         _ => Moment::Unclear,
     }
 }

@@ -90,7 +90,14 @@ pub(super) fn of(moment: &Moment, payment: &Payment, now: Timestamp) -> Words {
             let all = format!("All of it, {amount}, goes back to you.");
             settled(words.and(back.map_or(all, going_back)), *back)
         }
-        Moment::Cancelled(given) => cancelled(*given, payment),
+        Moment::Cancelled(given) => {
+            let text = "The booking was cancelled, and the rooms are free again.";
+            ended(Words::new("Cancelled", Tone::Ended, [text]), *given, payment)
+        }
+        Moment::NoShow(given) => {
+            let text = "The hotel has told us that nobody came, and has ended the booking. Please ask the hotel if that is not so.";
+            ended(Words::new("Nobody came", Tone::Ended, [text]), *given, payment)
+        }
         Moment::BookingUnknown(charge) => unknown(*charge, payment),
         Moment::Unclear => {
             let text = [
@@ -165,8 +172,7 @@ fn without_money(title: &'static str, text: &str, rooms: Rooms, now: Timestamp) 
     }
 }
 
-fn cancelled(given: Settled, payment: &Payment) -> Words {
-    let words = Words::new("Cancelled", Tone::Ended, ["The booking was cancelled, and the rooms are free again."]);
+fn ended(words: Words, given: Settled, payment: &Payment) -> Words {
     let amount = payment.amount;
     match given {
         Settled::NotYet => {
@@ -275,7 +281,10 @@ mod tests {
                 assert_eq!(state, P::Refunding, "{case}");
             }
             if text.contains("nothing of it comes back") {
-                assert_eq!((state, booking), (P::PaidSettled, B::Cancelled), "{case}");
+                assert!(state == P::PaidSettled && matches!(booking, B::Cancelled | B::NoShow), "{case}");
+            }
+            if text.contains("nobody came") {
+                assert!(money && booking == B::NoShow, "{case}");
             }
         }
     }

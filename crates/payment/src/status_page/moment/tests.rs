@@ -34,6 +34,7 @@ pub(in crate::status_page) enum B {
     Rejected,
     Cancelled,
     HoldOver,
+    NoShow,
     RefundedCancelled,
     RefundedHoldOver,
 }
@@ -52,8 +53,17 @@ pub(in crate::status_page) const PAYMENTS: [P; 11] = [
     P::Refunded,
 ];
 
-pub(in crate::status_page) const BOOKINGS: [B; 8] =
-    [B::Unknown, B::Held, B::Paid, B::Rejected, B::Cancelled, B::HoldOver, B::RefundedCancelled, B::RefundedHoldOver];
+pub(in crate::status_page) const BOOKINGS: [B; 9] = [
+    B::Unknown,
+    B::Held,
+    B::Paid,
+    B::Rejected,
+    B::Cancelled,
+    B::HoldOver,
+    B::NoShow,
+    B::RefundedCancelled,
+    B::RefundedHoldOver,
+];
 
 pub(in crate::status_page) const NOW: Timestamp = Timestamp::UNIX_EPOCH;
 
@@ -106,12 +116,18 @@ pub(in crate::status_page) fn booked(state: B) -> Option<Booking> {
         B::Held => R::PendingPayment,
         B::Paid => R::Paid,
         B::Rejected => R::Rejected,
-        B::Cancelled | B::HoldOver => R::Cancelled,
+        B::Cancelled | B::HoldOver | B::NoShow => R::Cancelled,
         B::RefundedCancelled | B::RefundedHoldOver => R::Refunded,
+    };
+    let cancellation = match state {
+        B::HoldOver | B::RefundedHoldOver => CancellationReason::HoldExpired,
+        B::Cancelled | B::RefundedCancelled => CancellationReason::Requested,
+        B::NoShow => CancellationReason::NoShow,
+        _ => CancellationReason::Unspecified,
     };
     Some(Booking {
         status,
-        hold_expired: matches!(state, B::HoldOver | B::RefundedHoldOver),
+        cancellation,
         hold_expire_time: (state == B::Held).then(hold_end),
         check_in: date(2030, 5, 1),
         ..booking()
@@ -212,6 +228,21 @@ fn when_somebody_has_cancelled() {
             P::Refunded => Moment::Cancelled(Settled::Back(sent())),
         };
         assert_eq!(at(payment, B::Cancelled), expected, "{payment:?}");
+    }
+}
+
+#[test]
+fn when_nobody_came() {
+    for payment in PAYMENTS {
+        let expected = match payment {
+            P::Paid => Moment::NoShow(Settled::NotYet),
+            P::PaidSettled => Moment::NoShow(Settled::Nothing),
+            P::Refunding => Moment::NoShow(Settled::Back(underway())),
+            P::Refunded => Moment::NoShow(Settled::Back(sent())),
+            // Only what is paid becomes a no-show.
+            _ => Moment::Unclear,
+        };
+        assert_eq!(at(payment, B::NoShow), expected, "{payment:?}");
     }
 }
 
