@@ -340,6 +340,8 @@ mod tests {
             (P::Expired, B::Cancelled),
             (P::PaidSettled, B::Cancelled),
             (P::Refunded, B::Cancelled),
+            (P::PaidSettled, B::NoShow),
+            (P::Refunded, B::NoShow),
             (P::Refunded, B::RefundedCancelled),
             (P::Refunded, B::RefundedHoldOver),
         ];
