@@ -1,11 +1,8 @@
 //! Months leave while others sell, however often the job is stopped on its way.
 
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-    time::Instant as Clock,
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
 };
 
 use jiff::civil::date;
@@ -42,6 +39,29 @@ async fn world() -> (World, Vec<ReservationId>) {
         bookings.push(world.book(7, from, 2, GuestPays).await.expect("booked").id);
     }
     (world, bookings)
+}
+
+/// From now on whoever waits for a lock for so long is refused: how long a booking takes says more of the machine than of
+/// what it had to wait for. The job sets limits of its own.
+async fn let_nobody_wait(world: &World, limit: &'static str) {
+    sqlx::query(limit).execute(world.pool()).await.expect("set");
+    // It holds for connections made from now on.
+    for _ in 0..world.pool().size() {
+        world.pool().acquire().await.expect("a connection").close().await.expect("closed");
+    }
+    let limited = "select count(*) from pg_settings where name = 'lock_timeout' and setting <> '0'";
+    assert_eq!(world.count(limited).await, 1);
+}
+
+/// For [`let_nobody_wait`].
+macro_rules! lock_limit {
+    ($limit:literal) => {
+        concat!(
+            "do $$ begin execute format('alter database %I set lock_timeout = ''",
+            $limit,
+            "''', current_database()); end $$"
+        )
+    };
 }
 
 fn impatient() -> Options {
@@ -129,21 +149,21 @@ async fn who_never_came_gives_back_what_is_not_in_the_archive() {
 #[tokio::test]
 async fn bookings_go_on_while_months_leave() {
     let (world, bookings) = world().await;
+    // Nobody would have given up waiting.
+    let_nobody_wait(&world, lock_limit!("3s")).await;
     let world = Arc::new(world);
     let stop = Arc::new(AtomicBool::new(false));
     let guests: Vec<_> = (0..4)
         .map(|n| {
             let (world, stop) = (world.clone(), stop.clone());
             tokio::spawn(async move {
-                let (mut made, mut longest) = (0, Duration::ZERO);
+                let mut made = 0;
                 while !stop.load(Ordering::Relaxed) {
-                    let begun = Clock::now();
                     let booking = world.book(7, MAY.saturating_add(n.days()), 3, GuestPays).await.expect("booked");
                     world.apply(booking.id, &Command::Cancel).await.expect("cancelled");
-                    longest = longest.max(begun.elapsed());
                     made += 1;
                 }
-                (made, longest)
+                made
             })
         })
         .collect();
@@ -171,10 +191,7 @@ async fn bookings_go_on_while_months_leave() {
     stop.store(true, Ordering::Relaxed);
     checks.await.expect("never a false alarm");
     for guest in guests {
-        let (made, longest) = guest.await.expect("nobody failed");
-        assert!(made > 0);
-        // Nobody would have given up waiting.
-        assert!(longest < Duration::from_secs(3), "{longest:?}");
+        assert!(guest.await.expect("nobody failed") > 0);
     }
     assert_clean(&world).await;
 }
@@ -182,6 +199,7 @@ async fn bookings_go_on_while_months_leave() {
 #[tokio::test]
 async fn a_long_transaction_keeps_a_month_but_nobody_waits_and_the_next_run_finishes() {
     let (world, _) = world().await;
+    let_nobody_wait(&world, lock_limit!("1s")).await;
     let mut reader = world.pool().acquire().await.expect("a connection");
     let mut long = reader.begin().await.expect("begun");
     long.execute("select count(*) from room_type_inventory").await.expect("read");
@@ -195,10 +213,8 @@ async fn a_long_transaction_keeps_a_month_but_nobody_waits_and_the_next_run_fini
     let (again, ()) = tokio::join!(archive_all(&world, &waiting), async {
         for _ in 0..20 {
             sleep(Duration::from_millis(100)).await;
-            let begun = Clock::now();
             let booking = world.book(7, MAY, 1, GuestPays).await.expect("booked");
             world.apply(booking.id, &Command::Cancel).await.expect("cancelled");
-            assert!(begun.elapsed() < Duration::from_secs(1), "{:?}", begun.elapsed());
         }
         world.sell(7, date(2020, 12, 1), 10, 5).await.expect("a new month");
     });
