@@ -44,24 +44,17 @@ async fn world() -> (World, Vec<ReservationId>) {
 /// From now on whoever waits for a lock for so long is refused: how long a booking takes says more of the machine than of
 /// what it had to wait for. The job sets limits of its own.
 async fn let_nobody_wait(world: &World, limit: &'static str) {
-    sqlx::query(limit).execute(world.pool()).await.expect("set");
-    // It holds for connections made from now on.
-    for _ in 0..world.pool().size() {
-        world.pool().acquire().await.expect("a connection").close().await.expect("closed");
+    let most = world.pool().options().get_max_connections();
+    let mut connections = Vec::new();
+    for _ in 0..most {
+        connections.push(world.pool().acquire().await.expect("a connection"));
     }
+    for connection in &mut connections {
+        connection.execute(limit).await.expect("set");
+    }
+    drop(connections);
     let limited = "select count(*) from pg_settings where name = 'lock_timeout' and setting <> '0'";
     assert_eq!(world.count(limited).await, 1);
-}
-
-/// For [`let_nobody_wait`].
-macro_rules! lock_limit {
-    ($limit:literal) => {
-        concat!(
-            "do $$ begin execute format('alter database %I set lock_timeout = ''",
-            $limit,
-            "''', current_database()); end $$"
-        )
-    };
 }
 
 fn impatient() -> Options {
@@ -150,7 +143,7 @@ async fn who_never_came_gives_back_what_is_not_in_the_archive() {
 async fn bookings_go_on_while_months_leave() {
     let (world, bookings) = world().await;
     // Nobody would have given up waiting.
-    let_nobody_wait(&world, lock_limit!("3s")).await;
+    let_nobody_wait(&world, "set lock_timeout = '3s'").await;
     let world = Arc::new(world);
     let stop = Arc::new(AtomicBool::new(false));
     let guests: Vec<_> = (0..4)
@@ -199,7 +192,7 @@ async fn bookings_go_on_while_months_leave() {
 #[tokio::test]
 async fn a_long_transaction_keeps_a_month_but_nobody_waits_and_the_next_run_finishes() {
     let (world, _) = world().await;
-    let_nobody_wait(&world, lock_limit!("1s")).await;
+    let_nobody_wait(&world, "set lock_timeout = '1s'").await;
     let mut reader = world.pool().acquire().await.expect("a connection");
     let mut long = reader.begin().await.expect("begun");
     long.execute("select count(*) from room_type_inventory").await.expect("read");
