@@ -3,7 +3,7 @@
 use std::{fs, path::PathBuf, time::Duration};
 
 use serde_json::{Value, json};
-use staymesh_parts::{Process, wait::wait_until};
+use staymesh_devenv::{Process, wait::wait_until};
 
 use crate::support::{Books, World};
 

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use anyhow::Result;
-use staymesh_parts::{Part, dev_dir, install};
+use staymesh_devenv::{Part, dev_dir, install};
 
 use crate::progress::Line;
 use crate::steps::Steps;

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
 use clap::Args;
-use staymesh_parts::{Launch, Part, dev_dir, install, repository};
+use staymesh_devenv::{Launch, Part, dev_dir, install, repository};
 
 use crate::checks::install_parts;
 use crate::tools::{cargo, run, staymesh_binary, target_dir};

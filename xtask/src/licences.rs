@@ -6,7 +6,7 @@ use std::fs;
 use anyhow::{Context, Result, bail};
 use serde::Deserialize;
 use spdx::{Expression, ParseMode};
-use staymesh_parts::repository;
+use staymesh_devenv::repository;
 
 use crate::tools::cargo_output;
 

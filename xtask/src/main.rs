@@ -15,7 +15,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
-use staymesh_parts::{Part, dev_dir, install};
+use staymesh_devenv::{Part, dev_dir, install};
 
 /// Sets up, runs, tests and checks Staymesh. Everything it makes is under .dev/ and target/.
 #[derive(Parser)]

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 use clap::{Args, ValueEnum};
-use staymesh_parts::{Durability, Part, Postgres, PostgresOptions, Redis, dev_dir, install};
+use staymesh_devenv::{Durability, Part, Postgres, PostgresOptions, Redis, dev_dir, install};
 
 use crate::checks;
 use crate::steps::Steps;

@@ -9,7 +9,7 @@ use std::thread::sleep;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
-use staymesh_parts::{Launch, repository};
+use staymesh_devenv::{Launch, repository};
 
 static INTERRUPTED: AtomicBool = AtomicBool::new(false);
 

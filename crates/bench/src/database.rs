@@ -11,7 +11,7 @@ use std::{
 use anyhow::{Context, Result, ensure};
 use indicatif::ProgressBar;
 use sqlx::{PgPool, Row};
-use staymesh_parts::{Durability, Part, Postgres, PostgresOptions, dev_dir, install};
+use staymesh_devenv::{Durability, Part, Postgres, PostgresOptions, dev_dir, install};
 use staymesh_reservation::{Writer, store::Store};
 use staymesh_store::StoreConfig;
 

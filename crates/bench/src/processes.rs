@@ -6,8 +6,8 @@ use anyhow::{Result, ensure};
 use base64::{Engine, prelude::BASE64_STANDARD};
 use sqlx::PgPool;
 use staymesh_api::identity::v1::{IssueClientTokenRequest, auth_service_client::AuthServiceClient};
+use staymesh_devenv::{Durability, Part, dev_dir, install};
 use staymesh_localmesh::{LocalMesh, Options, Progress};
-use staymesh_parts::{Durability, Part, dev_dir, install};
 use staymesh_reservation::OfferKeys;
 use staymesh_store::StoreConfig;
 

@@ -11,13 +11,13 @@ use staymesh_api::{
         reservation_service_client::ReservationServiceClient, reservation_service_server::ReservationServiceServer,
     },
 };
+use staymesh_devenv::{port::free_port, wait};
 use staymesh_mesh::{
     auth::{AccessTable, Revocations},
     config::ServerConfig,
     gathered::Gathered,
     server::{Served, StackParts, serve},
 };
-use staymesh_parts::{port::free_port, wait};
 use staymesh_reservation::{Bookings, Service, UnpaidRooms, Writer, offer_token::OfferSigner, store::Store};
 use staymesh_store::outbox::Wake;
 use tokio::{net::TcpStream, task::JoinHandle};

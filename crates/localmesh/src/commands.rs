@@ -3,7 +3,7 @@
 use std::{path::Path, time::Duration};
 
 use anyhow::Result;
-use staymesh_parts::{Launch, wait::wait_until};
+use staymesh_devenv::{Launch, wait::wait_until};
 
 use super::{ADMIN_EMAIL, LocalMesh, Progress};
 

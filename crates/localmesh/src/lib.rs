@@ -14,7 +14,7 @@ mod start;
 use std::{fs, net::SocketAddr, path::PathBuf};
 
 use anyhow::{Context, Result};
-use staymesh_parts::{Durability, Envoy, Postgres, PostgresOptions, Process, Redis};
+use staymesh_devenv::{Durability, Envoy, Postgres, PostgresOptions, Process, Redis};
 
 use plan::Plan;
 pub use progress::{Progress, Quiet};

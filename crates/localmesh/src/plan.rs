@@ -8,7 +8,7 @@ use std::{
 };
 
 use anyhow::{Context, Result};
-use staymesh_parts::{Postgres, Redis, keep_secret, port::free_port};
+use staymesh_devenv::{Postgres, Redis, keep_secret, port::free_port};
 
 use crate::{Options, SERVICES, settings};
 

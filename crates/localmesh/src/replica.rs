@@ -6,7 +6,7 @@ use std::{
 };
 
 use anyhow::{Context, Result};
-use staymesh_parts::{
+use staymesh_devenv::{
     Launch, Process,
     port::free_port,
     wait::{http_ok, wait_until},

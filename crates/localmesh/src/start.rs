@@ -6,7 +6,7 @@ use std::{
 };
 
 use anyhow::{Context, Result};
-use staymesh_parts::{
+use staymesh_devenv::{
     Envoy, EnvoyOptions, Launch, dev_dir, install,
     port::free_port,
     wait::{http_ok, wait_until},

@@ -5,12 +5,12 @@ use std::{net::SocketAddr, time::Duration};
 use clap::Parser;
 use sqlx::migrate::Migrator;
 use staymesh_api::identity::v1::JsonWebKey;
+use staymesh_devenv::{Durability, Postgres, PostgresOptions, port::free_port, wait};
 use staymesh_mesh::{
     Node,
     auth::{KeySource, TokenVerifier},
     config::NodeConfig,
 };
-use staymesh_parts::{Durability, Postgres, PostgresOptions, port::free_port, wait};
 use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
 

@@ -7,8 +7,8 @@ use std::{
 };
 
 use anyhow::{Context, Result, ensure};
+use staymesh_devenv::{Durability, Part, dev_dir, install};
 use staymesh_localmesh::{LocalMesh, Options, Quiet};
-use staymesh_parts::{Durability, Part, dev_dir, install};
 use tokio::sync::OnceCell;
 
 /// A service (`edge` for the edge), an environment variable and its value.

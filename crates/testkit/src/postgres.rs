@@ -15,7 +15,7 @@ use sha2::{Digest, Sha256};
 use sqlx::migrate::Migrator;
 use sqlx::postgres::PgPoolOptions;
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, PgPool};
-use staymesh_parts::{Durability, Postgres, PostgresOptions, dev_dir};
+use staymesh_devenv::{Durability, Postgres, PostgresOptions, dev_dir};
 use tokio::sync::OnceCell;
 use url::Url;
 

@@ -3,7 +3,7 @@
 use std::{fs, time::Duration};
 
 use serde_json::{Value, json};
-use staymesh_parts::wait::wait_until;
+use staymesh_devenv::wait::wait_until;
 use uuid::Uuid;
 
 use super::Sale;

@@ -13,8 +13,8 @@ mod stripe;
 
 use std::{os::unix::process::ExitStatusExt, time::Instant};
 
+use staymesh_devenv::Signal;
 use staymesh_mesh::fault::Step;
-use staymesh_parts::Signal;
 
 use crate::support::{OwnMesh, eventually, operate};
 use shop::{Shop, settings};

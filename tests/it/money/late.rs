@@ -3,7 +3,7 @@
 
 use futures::future::join_all;
 use serde_json::json;
-use staymesh_parts::Signal;
+use staymesh_devenv::Signal;
 
 use super::Sale;
 use crate::support::{

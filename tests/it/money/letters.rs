@@ -3,7 +3,7 @@
 use std::{fs, time::Duration};
 
 use serde_json::json;
-use staymesh_parts::wait::wait_until;
+use staymesh_devenv::wait::wait_until;
 use uuid::Uuid;
 
 use crate::support::{Stay, World, database, eventually};

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use sqlx::PgPool;
-use staymesh_parts::Signal;
+use staymesh_devenv::Signal;
 
 use crate::support::{HotelFixture, OwnMesh, Rest, Stay, World, assert_nothing_parked, database, eventually, operate};
 

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use futures::future::join_all;
 use reqwest::Method;
-use staymesh_parts::Signal;
+use staymesh_devenv::Signal;
 use uuid::Uuid;
 
 use super::{Sale, late::sell_to_a_partner};

@@ -5,7 +5,7 @@ use std::{net::TcpStream, time::Duration};
 use futures::future::join_all;
 use serde_json::Value;
 use staymesh_api::reservation::v1::{PrepareReservationRequest, reservation_service_client::ReservationServiceClient};
-use staymesh_parts::Signal;
+use staymesh_devenv::Signal;
 use tokio::time::Instant;
 use tonic::{Code, Request};
 

@@ -12,8 +12,8 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use clap::Args;
+use staymesh_devenv::{Durability, Part, dev_dir};
 use staymesh_localmesh::LocalMesh;
-use staymesh_parts::{Durability, Part, dev_dir};
 
 use crate::checks::install_parts;
 use crate::progress::Lines;

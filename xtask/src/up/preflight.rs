@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use anyhow::{Result, ensure};
-use staymesh_parts::install::free_megabytes;
-use staymesh_parts::port::is_free;
+use staymesh_devenv::install::free_megabytes;
+use staymesh_devenv::port::is_free;
 
 use super::Options;
 

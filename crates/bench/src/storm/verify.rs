@@ -10,8 +10,8 @@ use anyhow::{Context, Result, ensure};
 use jiff::{Timestamp, tz::TimeZone};
 use serde::Serialize;
 use sqlx::{PgPool, Row as _};
+use staymesh_devenv::wait::wait_until;
 use staymesh_localmesh::LocalMesh;
-use staymesh_parts::wait::wait_until;
 use tokio::time::sleep;
 use uuid::Uuid;
 

@@ -1,8 +1,8 @@
 //! The configuration as text.
 
 use anyhow::Result;
+use staymesh_devenv::{Envoy, Part, dev_dir, install};
 use staymesh_edge::render;
-use staymesh_parts::{Envoy, Part, dev_dir, install};
 
 use crate::edge::{defaults, write};
 

@@ -11,8 +11,8 @@ use anyhow::{Context, Result, ensure};
 use clap::Parser;
 use reqwest::{Client, Method, RequestBuilder, StatusCode};
 use serde_json::Value;
+use staymesh_devenv::{Envoy, EnvoyOptions, Part, dev_dir, install, port::free_port};
 use staymesh_edge::{EdgeConfig, render};
-use staymesh_parts::{Envoy, EnvoyOptions, Part, dev_dir, install, port::free_port};
 use tempfile::TempDir;
 use tokio::time::{Instant, sleep};
 

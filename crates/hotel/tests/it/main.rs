@@ -9,9 +9,9 @@ mod tests {
         DeleteHotelRequest, GetHotelRequest, hotel_admin_service_client::HotelAdminServiceClient,
         hotel_service_client::HotelServiceClient,
     };
+    use staymesh_devenv::port::free_port;
     use staymesh_hotel::{Config, MIGRATOR};
     use staymesh_mesh::{Problem, Reason};
-    use staymesh_parts::port::free_port;
     use staymesh_testkit::TestDatabase;
     use tokio::time::{Instant, sleep};
     use tokio_util::sync::CancellationToken;

@@ -73,7 +73,7 @@ pub(crate) fn auth_config() -> AuthConfig {
 
 /// A private Redis server; it ends with this value.
 pub(crate) struct TestRedis {
-    pub(crate) server: staymesh_parts::Redis,
+    pub(crate) server: staymesh_devenv::Redis,
     _dir: TempDir,
 }
 
@@ -91,7 +91,7 @@ impl TestRedis {
 
 pub(crate) fn test_redis() -> (TestRedis, Redis) {
     let dir = tempfile::tempdir().unwrap();
-    let server = staymesh_parts::Redis::start(dir.path(), None).unwrap();
+    let server = staymesh_devenv::Redis::start(dir.path(), None).unwrap();
     let redis = Redis::connect_lazily(&server.url().into()).unwrap();
     (TestRedis { server, _dir: dir }, redis)
 }

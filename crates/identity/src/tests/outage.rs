@@ -2,8 +2,8 @@
 
 use std::{net::SocketAddr, time::Duration};
 
+use staymesh_devenv::{Link, Proxy};
 use staymesh_mesh::Reason;
-use staymesh_parts::{Link, Proxy};
 use staymesh_store::StoreConfig;
 use staymesh_testkit::TestDatabase;
 

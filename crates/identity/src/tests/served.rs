@@ -8,8 +8,8 @@ use staymesh_api::identity::v1::{
     auth_service_client::AuthServiceClient, identity_admin_service_client::IdentityAdminServiceClient,
     user_service_client::UserServiceClient,
 };
+use staymesh_devenv::port::free_port;
 use staymesh_mesh::Reason;
-use staymesh_parts::port::free_port;
 use staymesh_testkit::TestDatabase;
 use tokio_util::sync::CancellationToken;
 use tonic::{Request, transport::Endpoint};

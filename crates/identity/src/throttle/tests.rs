@@ -1,7 +1,7 @@
 //! The counts, in Redis and without it.
 
 use jiff::ToSpan;
-use staymesh_parts::Redis as RedisServer;
+use staymesh_devenv::Redis as RedisServer;
 
 use super::*;
 use crate::tests::{encryption_key, test_redis};

@@ -107,7 +107,7 @@ async fn nobody_listening_is_unavailable_and_does_not_hang() {
     let stop = CancellationToken::new();
     let _guard = stop.clone().drop_guard();
     let mesh = Mesh::join(&client_config(&server.url()), stop).expect("joins");
-    let port = staymesh_parts::port::free_port().expect("a port");
+    let port = staymesh_devenv::port::free_port().expect("a port");
     let channel = mesh.channel("nobody", &format!("http://127.0.0.1:{port}")).expect("a channel");
     let outcome = PricingServiceClient::new(channel).price_stay(ask(TELLS)).await;
     let code = outcome.expect_err("nobody is there").code();

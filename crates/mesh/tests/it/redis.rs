@@ -21,7 +21,7 @@ impl Key for Count {
 #[tokio::test(flavor = "multi_thread")]
 async fn values_counts_and_revocations_come_back_after_an_outage() {
     let dir = TempDir::new().expect("a folder");
-    let mut server = staymesh_parts::Redis::start(dir.path(), None).expect("starts");
+    let mut server = staymesh_devenv::Redis::start(dir.path(), None).expect("starts");
     let redis = Redis::connect_lazily(&server.url().into()).expect("a URL");
     assert_eq!(redis.get(&Count).await.expect("answers"), None);
     assert_eq!(redis.count(&Count).await.expect("answers"), 1);

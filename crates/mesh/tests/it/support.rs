@@ -166,7 +166,7 @@ pub(crate) struct TestServer {
 
 impl TestServer {
     pub(crate) async fn start(change: impl FnOnce(&mut ServerConfig)) -> Self {
-        let free = || SocketAddr::from(([127, 0, 0, 1], staymesh_parts::port::free_port().expect("a free port")));
+        let free = || SocketAddr::from(([127, 0, 0, 1], staymesh_devenv::port::free_port().expect("a free port")));
         let mut config = ServerConfig {
             listen: free(),
             ops_listen: free(),
@@ -201,8 +201,8 @@ impl TestServer {
         tokio::spawn(async move { serve(&config, served, stop).await.expect("serves") });
         let operations = running.operations;
         tokio::task::spawn_blocking(move || {
-            staymesh_parts::wait::wait_until("the server is ready", Duration::from_secs(20), || {
-                Ok(staymesh_parts::wait::http_ok(operations, "/readyz").then_some(()))
+            staymesh_devenv::wait::wait_until("the server is ready", Duration::from_secs(20), || {
+                Ok(staymesh_devenv::wait::http_ok(operations, "/readyz").then_some(()))
             })
         })
         .await

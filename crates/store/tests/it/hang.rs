@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 use sqlx::{PgConnection, PgPool};
-use staymesh_parts::{Durability, Link, Postgres, PostgresOptions, Proxy};
+use staymesh_devenv::{Durability, Link, Postgres, PostgresOptions, Proxy};
 use staymesh_store::outbox::{Delivery, OutboxEvent, RelayOptions, SCHEMA};
 use staymesh_store::{StoreConfig, StoreError, bounded, connect};
 use uuid::Uuid;

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use sqlx::PgPool;
-use staymesh_parts::{Durability, Postgres, PostgresOptions};
+use staymesh_devenv::{Durability, Postgres, PostgresOptions};
 use staymesh_store::{StoreConfig, StoreError, connect, ping};
 
 use crate::support::until;

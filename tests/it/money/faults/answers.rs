@@ -2,7 +2,7 @@
 
 use futures::future::join_all;
 use serde_json::{Value, json};
-use staymesh_parts::{Link, Proxy};
+use staymesh_devenv::{Link, Proxy};
 
 use super::{
     end::{self, End},

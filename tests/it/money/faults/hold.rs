@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use jiff::{Timestamp, tz::TimeZone};
-use staymesh_parts::{Signal, wait::wait_until};
+use staymesh_devenv::{Signal, wait::wait_until};
 
 use super::{
     assert_clean, await_death, come_back,

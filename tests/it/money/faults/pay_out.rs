@@ -3,7 +3,7 @@
 use std::{os::unix::process::ExitStatusExt, time::Duration};
 
 use serde_json::{Value, json};
-use staymesh_parts::{Signal, wait::wait_until};
+use staymesh_devenv::{Signal, wait::wait_until};
 
 use super::{
     come_back, end, restart,

@@ -4,8 +4,8 @@
 use std::time::Instant;
 
 use serde_json::json;
+use staymesh_devenv::Signal;
 use staymesh_mesh::fault::Step;
-use staymesh_parts::Signal;
 
 use super::{
     assert_clean, come_back,

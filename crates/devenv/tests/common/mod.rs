@@ -2,7 +2,7 @@
 #![allow(dead_code, reason = "every test file uses its own share of this")]
 
 use anyhow::Result;
-use staymesh_parts::{Part, dev_dir, install};
+use staymesh_devenv::{Part, dev_dir, install};
 use tempfile::TempDir;
 
 /// Makes sure that these parts are there, so that the tests run by themselves too.

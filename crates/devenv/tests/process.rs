@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use anyhow::Result;
-use staymesh_parts::wait::wait_until;
-use staymesh_parts::{Launch, Signal};
+use staymesh_devenv::wait::wait_until;
+use staymesh_devenv::{Launch, Signal};
 
 #[test]
 fn a_process_that_ignores_the_request_is_killed() -> Result<()> {

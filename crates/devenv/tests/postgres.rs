@@ -8,8 +8,8 @@ use std::process::Command;
 
 use anyhow::{Result, ensure};
 use common::{installed, scratch};
-use staymesh_parts::install::PostgresBinaries;
-use staymesh_parts::{Durability, Part, Postgres, PostgresOptions};
+use staymesh_devenv::install::PostgresBinaries;
+use staymesh_devenv::{Durability, Part, Postgres, PostgresOptions};
 
 fn options() -> PostgresOptions {
     PostgresOptions { durability: Durability::Off, ..PostgresOptions::default() }

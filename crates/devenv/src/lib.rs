@@ -6,7 +6,7 @@
 //! enough that everything else can be compiled after it: no async runtime, no database driver.
 //!
 //! ```no_run
-//! use staymesh_parts::{Part, Postgres, PostgresOptions, dev_dir, install};
+//! use staymesh_devenv::{Part, Postgres, PostgresOptions, dev_dir, install};
 //!
 //! # fn main() -> anyhow::Result<()> {
 //! install::install(&dev_dir(), &[Part::Postgres], &|line| eprintln!("{line}"))?;

@@ -11,8 +11,8 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use common::{installed, scratch};
-use staymesh_parts::wait::wait_until;
-use staymesh_parts::{Durability, Launch, Part, Postgres, PostgresOptions, Redis};
+use staymesh_devenv::wait::wait_until;
+use staymesh_devenv::{Durability, Launch, Part, Postgres, PostgresOptions, Redis};
 
 /// Tells this test binary, started by itself, to be the parent that will be killed.
 const PARENT_IN: &str = "STAYMESH_PARTS_PARENT_IN";

@@ -7,8 +7,8 @@ use std::net::SocketAddr;
 
 use anyhow::Result;
 use common::{installed, scratch};
-use staymesh_parts::port::{free_port, is_free};
-use staymesh_parts::{Envoy, EnvoyOptions, Part, dev_dir, install};
+use staymesh_devenv::port::{free_port, is_free};
+use staymesh_devenv::{Envoy, EnvoyOptions, Part, dev_dir, install};
 
 #[test]
 fn starts_stops_and_refuses_a_wrong_configuration() -> Result<()> {

@@ -5,7 +5,7 @@ use std::fs;
 use std::process::Command;
 
 use anyhow::Result;
-use staymesh_parts::{Part, install};
+use staymesh_devenv::{Part, install};
 
 /// Tells this test binary, started by itself with another environment, to install Envoy there.
 const INSTALL_INTO: &str = "STAYMESH_PARTS_INSTALL_INTO";

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use anyhow::{Result, ensure};
 use common::{installed, scratch};
-use staymesh_parts::{Link, Part, Proxy, Redis, Signal};
+use staymesh_devenv::{Link, Part, Proxy, Redis, Signal};
 
 fn ask(address: SocketAddr, command: &str) -> Result<String> {
     let mut connection = TcpStream::connect(address)?;
