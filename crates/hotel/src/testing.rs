@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use staymesh_api::hotel::v1 as proto;
+use staymesh_domain::HotelId;
 use staymesh_mesh::{Caller, Problem, Reason, auth::Role};
 use staymesh_testkit::TestDatabase;
 use tonic::{Request, Status};
@@ -47,7 +48,8 @@ pub(crate) fn staff<T>(hotel_ids: &[i32], message: T) -> Request<T> {
 pub(crate) fn by<T>(role: Role, hotel_ids: &[i32], message: T) -> Request<T> {
     let mut request = Request::new(message);
     let (subject, session) = (format!("{role:?}"), "session".to_owned());
-    request.extensions_mut().insert(Caller { subject, role, hotel_ids: hotel_ids.to_vec(), session });
+    let hotel_ids = hotel_ids.iter().map(|id| HotelId::try_from(*id).unwrap()).collect();
+    request.extensions_mut().insert(Caller { subject, role, hotel_ids, session });
     request
 }
 

@@ -24,7 +24,7 @@ const PURGE_AT_ONCE: u16 = 1000;
 
 impl Node {
     /// Carries the events of this service's outbox to `receiver` until the service stops.
-    pub fn carry_outbox(&self, receiver: impl Deliver, wake: Wake, options: RelayOptions) {
+    pub fn relay_outbox(&self, receiver: impl Deliver, wake: Wake, options: RelayOptions) {
         let relay = Relay::new(self.pool.clone(), Traced(receiver), wake, options);
         self.spawn(relay.run(self.stop.clone()));
         self.spawn(keep(self.pool.clone(), self.stop.clone()));

@@ -23,7 +23,7 @@ const COOL_DOWN: Duration = Duration::from_secs(1);
 /// Redis did not answer (in time).
 #[derive(Clone, Copy, Debug, thiserror::Error)]
 #[error("Redis is away")]
-pub struct RedisAway;
+pub struct RedisUnavailable;
 
 /// A key with the type of its value and how long it lives.
 pub trait Key {
@@ -58,7 +58,7 @@ impl Redis {
     }
 
     /// The value of a key.
-    pub async fn get<K: Key>(&self, key: &K) -> Result<Option<K::Value>, RedisAway> {
+    pub async fn get<K: Key>(&self, key: &K) -> Result<Option<K::Value>, RedisUnavailable> {
         let text = key.text();
         let json: Option<String> = self.run(async |connection| connection.get(text).await).await?;
         // What cannot be read was written by another version: the same as not there.
@@ -66,20 +66,20 @@ impl Redis {
     }
 
     /// Sets a key.
-    pub async fn set<K: Key>(&self, key: &K, value: &K::Value) -> Result<(), RedisAway> {
+    pub async fn set<K: Key>(&self, key: &K, value: &K::Value) -> Result<(), RedisUnavailable> {
         let text = key.text();
-        let json = serde_json::to_string(value).map_err(|_| RedisAway)?;
+        let json = serde_json::to_string(value).map_err(|_| RedisUnavailable)?;
         self.run(async |connection| connection.set_ex(text, json, K::TTL.as_secs()).await).await
     }
 
     /// Removes a key.
-    pub async fn remove<K: Key>(&self, key: &K) -> Result<(), RedisAway> {
+    pub async fn remove<K: Key>(&self, key: &K) -> Result<(), RedisUnavailable> {
         let text = key.text();
         self.run(async |connection| connection.del(text).await).await
     }
 
     /// Counts one up and returns the count. The time to live starts with the first count and is not extended.
-    pub async fn count<K: Key<Value = u32>>(&self, key: &K) -> Result<u32, RedisAway> {
+    pub async fn count<K: Key<Value = u32>>(&self, key: &K) -> Result<u32, RedisUnavailable> {
         let text = key.text();
         self.run(async |connection| {
             let (count,): (u32,) = redis::pipe()
@@ -100,10 +100,10 @@ impl Redis {
     async fn run<T>(
         &self,
         work: impl AsyncFnOnce(&mut redis::aio::MultiplexedConnection) -> redis::RedisResult<T>,
-    ) -> Result<T, RedisAway> {
+    ) -> Result<T, RedisUnavailable> {
         let now = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX);
         if now < self.away_until_ms.load(Ordering::Relaxed) {
-            return Err(RedisAway);
+            return Err(RedisUnavailable);
         }
         let attempt = async {
             let mut connection = self.pool.get().await.map_err(|error| error.to_string())?;
@@ -117,6 +117,6 @@ impl Redis {
         tracing::warn!(error.cause = failure, "Redis is away");
         let until = now + u64::try_from(COOL_DOWN.as_millis()).unwrap_or(u64::MAX);
         self.away_until_ms.store(until, Ordering::Relaxed);
-        Err(RedisAway)
+        Err(RedisUnavailable)
     }
 }

@@ -7,6 +7,7 @@ use staymesh_api::{
     },
     r#type::v1::Money,
 };
+use staymesh_domain::HotelId;
 use staymesh_mesh::{Caller, Problem, Reason, auth::Role};
 use staymesh_testkit::TestDatabase;
 use tonic::{Request, Status};
@@ -62,7 +63,12 @@ pub(crate) fn staff<T>(message: T) -> Request<T> {
 pub(crate) fn staff_of<T>(hotel_id: i32, message: T) -> Request<T> {
     let mut request = Request::new(message);
     let (subject, session) = ("staff".to_owned(), "session".to_owned());
-    request.extensions_mut().insert(Caller { subject, role: Role::Staff, hotel_ids: vec![hotel_id], session });
+    request.extensions_mut().insert(Caller {
+        subject,
+        role: Role::Staff,
+        hotel_ids: vec![HotelId::try_from(hotel_id).unwrap()],
+        session,
+    });
     request
 }
 

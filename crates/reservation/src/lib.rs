@@ -96,7 +96,7 @@ pub async fn serve(config: Config, stop: CancellationToken) -> Result<(), NodeEr
 
     node.spawn(expiry::run(store, wake.clone(), node.stop.clone()));
     let settlement = settlement::Settlement::new(payments);
-    node.carry_outbox(settlement, wake, RelayOptions::default());
+    node.relay_outbox(settlement, wake, RelayOptions::default());
 
     node.serve(verifier, routes(service), vec![RESERVATION, ADMIN, INVENTORY, FLOW], &MIGRATOR).await
 }

@@ -4,7 +4,7 @@ use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 use serde::{Deserialize, Serialize};
 use staymesh_api::rate::v1 as proto;
 use staymesh_domain::{Currency, Money, MoneyError, StayDates};
-use staymesh_mesh::values;
+use staymesh_mesh::proto_types;
 
 /// Price, taxes and cancellation policy of a stay. All amounts are in minor units of one currency.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -63,10 +63,10 @@ impl Quote {
     /// # Errors
     /// When they do not.
     pub fn from_proto(price: &proto::StayPrice, rooms: i32) -> Result<Self, QuoteError> {
-        let total = values::money_from(price.total.as_ref(), "total").map_err(|_| QuoteError::Amount("total"))?;
+        let total = proto_types::money_from(price.total.as_ref(), "total").map_err(|_| QuoteError::Amount("total"))?;
         let currency = total.currency();
         let minor = |money: Option<&staymesh_api::r#type::v1::Money>, what: &'static str| {
-            values::money_from(money, what)
+            proto_types::money_from(money, what)
                 .ok()
                 .filter(|money| money.currency() == currency && !money.is_negative())
                 .map(Money::minor)
@@ -114,7 +114,7 @@ impl Quote {
     /// When the currency is not one any more.
     pub fn to_proto(&self, room_type_id: i32) -> Result<proto::StayPrice, QuoteError> {
         let currency: Currency = self.currency.parse()?;
-        let money = |minor| Money::from_minor(minor, currency).map(values::money);
+        let money = |minor| Money::from_minor(minor, currency).map(proto_types::money);
         Ok(proto::StayPrice {
             room_type_id,
             nights: self

@@ -137,7 +137,7 @@ impl Settlement {
 
 impl Deliver for Settlement {
     async fn deliver(&self, event: &OutboxEvent) -> Delivery {
-        let unreadable = |error| Delivery::Park(format!("the payload cannot be read: {error}"));
+        let unreadable = |error| Delivery::DeadLetter(format!("the payload cannot be read: {error}"));
         let told = match event.kind.as_str() {
             SOLD_BY_PARTNER => match event.payload() {
                 Ok(sold) => self.tell_sold(sold).await,
@@ -147,7 +147,7 @@ impl Deliver for Settlement {
                 Ok(cancelled) => self.tell_cancelled(cancelled).await,
                 Err(error) => return unreadable(error),
             },
-            other => return Delivery::Park(format!("nobody takes events of kind {other}")),
+            other => return Delivery::DeadLetter(format!("nobody takes events of kind {other}")),
         };
         told.map_or_else(|status| verdict(&status), |()| Delivery::Done)
     }
@@ -159,10 +159,12 @@ fn verdict(status: &Status) -> Delivery {
     let reason = format!("payment: {:?}, {reason}", status.code());
     match status.code() {
         Code::InvalidArgument | Code::FailedPrecondition | Code::NotFound | Code::Unimplemented => {
-            Delivery::Park(reason)
+            Delivery::DeadLetter(reason)
         }
         // However long the payment service is away, money waits for it.
-        Code::Unavailable | Code::DeadlineExceeded | Code::Cancelled | Code::Unauthenticated => Delivery::Away(reason),
+        Code::Unavailable | Code::DeadlineExceeded | Code::Cancelled | Code::Unauthenticated => {
+            Delivery::Unavailable(reason)
+        }
         _ => Delivery::Retry(reason),
     }
 }

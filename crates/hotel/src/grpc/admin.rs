@@ -48,7 +48,7 @@ fn mask(mask: Option<&FieldMask>, changeable: &[&'static str]) -> Result<Mask, P
 /// The caller, who must work for the hotel. This comes before anything else is looked at.
 fn staff_of<T>(request: &Request<T>, hotel_id: i32) -> Result<Caller, Problem> {
     let caller = Caller::required(request)?;
-    caller.require_hotel(hotel_id)?;
+    caller.require_hotel_field(hotel_id)?;
     id("hotel_id", hotel_id)?;
     Ok(caller)
 }

@@ -1,7 +1,7 @@
 //! What the service keeps, as the contract shows it.
 
 use staymesh_api::hotel::v1 as proto;
-use staymesh_mesh::values::timestamp;
+use staymesh_mesh::proto_types::timestamp;
 
 use crate::model::{Hotel, Room, RoomType};
 

@@ -27,7 +27,7 @@ impl<C: Catalog> Admin<C> {
 
 /// Refuses callers who do not work for the hotel. This comes before anything else is looked at.
 fn require_staff<T>(request: &Request<T>, hotel_id: i32) -> Result<(), Problem> {
-    Caller::required(request)?.require_hotel(hotel_id)
+    Caller::required(request)?.require_hotel_field(hotel_id)
 }
 
 #[tonic::async_trait]

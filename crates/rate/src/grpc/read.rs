@@ -12,7 +12,7 @@ use staymesh_domain::{
     DateRange, DateRangeError, FieldError, FieldErrors, HotelId, Money, RoomCount, RoomTypeId, StayDates, Weekdays,
     parse_date,
 };
-use staymesh_mesh::{Problem, values::money_from};
+use staymesh_mesh::{Problem, proto_types::money_from};
 
 use crate::pricing::{CancellationPolicy, OccupancyRule, Rate, Tax, TaxKind};
 

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use staymesh_api::{options::v1::Role, reservation::v1 as proto};
 use staymesh_domain::{FieldError, GuestCount, HotelId, RoomCount, StayDates};
-use staymesh_mesh::values;
+use staymesh_mesh::proto_types;
 
 use crate::{
     error::ReservationError,
@@ -93,9 +93,9 @@ pub(super) fn reservation(booking: Reservation, reader: Role) -> Result<proto::R
         }
         .into(),
         price: Some(price),
-        hold_expire_time: booking.hold_expire_time.filter(|_| pending).map(values::timestamp),
-        create_time: Some(values::timestamp(booking.create_time)),
-        update_time: Some(values::timestamp(booking.update_time)),
+        hold_expire_time: booking.hold_expire_time.filter(|_| pending).map(proto_types::timestamp),
+        create_time: Some(proto_types::timestamp(booking.create_time)),
+        update_time: Some(proto_types::timestamp(booking.update_time)),
         owner: if reader == Role::Service { booking.owner } else { String::new() },
     })
 }

@@ -8,7 +8,7 @@ use staymesh_api::{
     reservation::v1::{self as proto, reservation_flow_service_server::ReservationFlowService},
 };
 use staymesh_domain::{FieldError, HotelId, IdError, PaymentId, ReservationId, RoomTypeId};
-use staymesh_mesh::{Problem, values};
+use staymesh_mesh::{Problem, proto_types};
 use tonic::{Request, Response, Status};
 
 use super::convert;
@@ -40,7 +40,7 @@ impl ReservationFlowService for Flow {
         let told = request.into_inner();
         let command = Command::ConfirmPayment {
             payment_id: parse_payment(&told.payment_id)?,
-            amount: values::money_from(told.amount.as_ref(), "amount").map_err(refuse)?,
+            amount: proto_types::money_from(told.amount.as_ref(), "amount").map_err(refuse)?,
         };
         let applied = self.tell(&told.reservation_id, command).await?;
         Ok(Response::new(proto::ConfirmPaymentResponse {
@@ -67,7 +67,7 @@ impl ReservationFlowService for Flow {
         let told = request.into_inner();
         let command = Command::ConfirmRefund {
             payment_id: parse_payment(&told.payment_id)?,
-            amount: values::money_from(told.amount.as_ref(), "amount").map_err(refuse)?,
+            amount: proto_types::money_from(told.amount.as_ref(), "amount").map_err(refuse)?,
         };
         let applied = self.tell(&told.reservation_id, command).await?;
         let reservation = Some(convert::reservation(applied.reservation, Role::Service)?);

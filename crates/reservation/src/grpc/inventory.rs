@@ -33,7 +33,7 @@ impl InventoryAdminService for Inventory {
         &self,
         request: Request<proto::SetInventoryRequest>,
     ) -> Result<Response<proto::SetInventoryResponse>, Status> {
-        Caller::required(&request)?.require_hotel(request.get_ref().hotel_id)?;
+        Caller::required(&request)?.require_hotel_field(request.get_ref().hotel_id)?;
         let asked = request.into_inner();
         let hotel_id = HotelId::try_from(asked.hotel_id).map_err(|e| refuse(FieldError::from(e)))?;
         let asked = proto::InventoryChange {
@@ -54,7 +54,7 @@ impl InventoryAdminService for Inventory {
         &self,
         request: Request<proto::BulkSetInventoryRequest>,
     ) -> Result<Response<proto::BulkSetInventoryResponse>, Status> {
-        Caller::required(&request)?.require_hotel(request.get_ref().hotel_id)?;
+        Caller::required(&request)?.require_hotel_field(request.get_ref().hotel_id)?;
         let asked = request.into_inner();
         let hotel_id = HotelId::try_from(asked.hotel_id).map_err(|e| refuse(FieldError::from(e)))?;
         if asked.changes.is_empty() || asked.changes.len() > MAX_CHANGES {
@@ -76,7 +76,7 @@ impl InventoryAdminService for Inventory {
         &self,
         request: Request<proto::ListInventoryRequest>,
     ) -> Result<Response<proto::ListInventoryResponse>, Status> {
-        Caller::required(&request)?.require_hotel(request.get_ref().hotel_id)?;
+        Caller::required(&request)?.require_hotel_field(request.get_ref().hotel_id)?;
         let asked = request.into_inner();
         let hotel_id = HotelId::try_from(asked.hotel_id).map_err(|e| refuse(FieldError::from(e)))?;
         let room_type_id = RoomTypeId::try_from(asked.room_type_id).map_err(|e| refuse(FieldError::from(e)))?;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use staymesh_api::reservation::v1::{self as proto, reservation_service_server::ReservationService};
 use staymesh_domain::{FieldError, HotelId, Page, ReservationId, RoomCount, RoomTypeId};
-use staymesh_mesh::{Caller, Problem, values};
+use staymesh_mesh::{Caller, Problem, proto_types};
 use tonic::{Request, Response, Status};
 use uuid::Uuid;
 
@@ -92,7 +92,7 @@ impl ReservationService for Reservations {
         Ok(Response::new(proto::PrepareReservationResponse {
             reservation_id: form.offer.reservation_id.to_string(),
             offer_token: form.token,
-            offer_expire_time: Some(values::timestamp(form.offer.expires())),
+            offer_expire_time: Some(proto_types::timestamp(form.offer.expires())),
             price: Some(price),
         }))
     }
