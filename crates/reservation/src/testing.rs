@@ -113,3 +113,44 @@ pub(crate) fn pay(payment_id: PaymentId) -> Command {
 pub(crate) fn total() -> Money {
     Money::from_minor(TOTAL, "EUR".parse().expect("a currency")).expect("an amount")
 }
+
+/// An unsaved order of two nights in hotel 7 that a guest pays, with a hold of 15 minutes from `now`.
+pub(crate) fn order_of_rooms(rooms: i32, now: Timestamp) -> NewReservation {
+    NewReservation {
+        id: ReservationId::generate(hotel_id(7), now),
+        owner: "me".into(),
+        room_type_id: room_type(),
+        stay: StayDates::parse("2030-01-01", "2030-01-03").expect("a stay"),
+        rooms: RoomCount::try_from(rooms).expect("a count"),
+        guests: GuestCount::ONE,
+        guest: Guest { full_name: "A guest".into(), email: "guest@example.com".into() },
+        payment_mode: PaymentMode::GuestPays,
+        quote: quote(TOTAL),
+        content_hash: [7; 32],
+        hold_expire_time: Some(now + SignedDuration::from_mins(15)),
+        trace_parent: None,
+    }
+}
+
+/// The order as a reservation that was created at `now`.
+pub(crate) fn reservation_of(order: &NewReservation, now: Timestamp) -> Reservation {
+    Reservation {
+        id: order.id,
+        owner: order.owner.clone(),
+        room_type_id: order.room_type_id,
+        stay: order.stay,
+        rooms: order.rooms,
+        guests: order.guests,
+        guest: order.guest.clone(),
+        payment_mode: order.payment_mode,
+        quote: order.quote.clone(),
+        content_hash: order.content_hash.to_vec(),
+        status: Status::PendingPayment,
+        cancellation_reason: None,
+        hold_expire_time: order.hold_expire_time,
+        payment_id: None,
+        paid_time: None,
+        create_time: now,
+        update_time: now,
+    }
+}
