@@ -33,9 +33,9 @@ pub mod lifecycle;
 mod model;
 mod night;
 pub mod offer_token;
+mod payment_events;
 pub mod quote;
 pub mod seed;
-mod payment_events;
 mod service;
 pub mod store;
 #[cfg(test)]

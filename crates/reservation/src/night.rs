@@ -1,6 +1,6 @@
 //! Keys of inventory nights: the rows that bookings lock and count.
 
-use jiff::{ToSpan, civil::Date};
+use jiff::{Span, civil::Date};
 use staymesh_domain::{ReservationId, RoomTypeId, StayDates};
 
 /// The key of a row of `room_type_inventory`: hotel id, room type id, and the date as days since 1970-01-01.
@@ -17,7 +17,7 @@ pub(crate) fn day_of(date: Date) -> i32 {
 
 /// The date of a day number; `None` outside years -9999 to 9999.
 pub(crate) fn date_of(day: i32) -> Option<Date> {
-    EPOCH.checked_add(day.days()).ok()
+    EPOCH.checked_add(Span::new().try_days(day).ok()?).ok()
 }
 
 /// The nights of a reservation, in date order.
@@ -55,8 +55,9 @@ mod tests {
     #[test]
     fn nights_of_a_stay_exclude_the_check_out_date() {
         let id = ReservationId::generate(HotelId::try_from(7).expect("an id"), Timestamp::UNIX_EPOCH);
-        let stay = StayDates::parse("1970-01-02", "1970-01-04").expect("a stay");
+        let stay = StayDates::parse("2030-01-02", "2030-01-04").expect("a stay");
+        let first = day_of(stay.check_in());
         let nights: Vec<_> = nights_of(id, RoomTypeId::try_from(3).expect("an id"), stay).collect();
-        assert_eq!(nights, [(7, 3, 1), (7, 3, 2)]);
+        assert_eq!(nights, [(7, 3, first), (7, 3, first + 1)]);
     }
 }

@@ -1,4 +1,4 @@
-//! A database with something for sale, for tests of what an operator runs.
+//! Fixtures shared by the tests of this crate: a database with inventory, orders and reservations.
 
 use jiff::{SignedDuration, Timestamp, ToSpan, civil::Date};
 use sqlx::{AssertSqlSafe, Executor, PgPool};
@@ -11,9 +11,10 @@ use crate::{
     MIGRATOR,
     error::ReservationError,
     lifecycle::Command,
-    model::{Guest, NewReservation, PaymentMode, Reservation},
+    model::{Guest, NewReservation, PaymentMode, Reservation, Status},
     quote::tests::quote,
-    store::{Created, InventoryChange, Store},
+    store::{InventoryChange, Store},
+    writer::{Created, apply, book_each},
 };
 
 pub(crate) const TOTAL: i64 = 10_000;
@@ -33,7 +34,7 @@ impl World {
         self.database.pool()
     }
 
-    /// Makes the months as well, the past ones too.
+    /// Puts nights on sale, creating their partitions, also in the past.
     pub(crate) async fn sell(&self, hotel: i32, from: Date, nights: i32, rooms: i32) -> Result<u64, ReservationError> {
         let change = InventoryChange {
             room_type_id: room_type(),
@@ -67,12 +68,12 @@ impl World {
             hold_expire_time: (mode == PaymentMode::GuestPays).then(|| now + SignedDuration::from_mins(15)),
             trace_parent: None,
         };
-        match self.store.admit(std::slice::from_ref(&order)).await?.pop().expect("an outcome")? {
+        match book_each(&self.store, std::slice::from_ref(&order)).await?.pop().expect("an outcome")? {
             Created::New(booking) | Created::Repeat(booking) => Ok(booking),
         }
     }
 
-    /// A little later than now, so that every hold is over.
+    /// Applies a command 16 minutes from now, when every hold has expired.
     pub(crate) async fn apply(&self, id: ReservationId, command: &Command) -> Result<Reservation, ReservationError> {
         self.apply_at(id, command, Timestamp::now() + SignedDuration::from_mins(16)).await
     }
@@ -83,10 +84,10 @@ impl World {
         command: &Command,
         now: Timestamp,
     ) -> Result<Reservation, ReservationError> {
-        Ok(self.store.apply(id, command, now).await?.reservation)
+        Ok(apply(&self.store, id, command, now).await?.reservation)
     }
 
-    /// Runs statements with triggers and foreign keys off, as nobody may who is not the superuser.
+    /// Runs statements with triggers and foreign keys disabled, which only the superuser may.
     pub(crate) async fn tamper(&self, sql: &str) {
         let sql = format!("begin; set local session_replication_role = replica; {sql}; commit");
         let mut connection = self.pool().acquire().await.expect("a connection");

@@ -141,6 +141,8 @@ fn price_from(price: StayPrice, rooms: RoomCount) -> Result<RoomTypePrice, Quote
 mod tests {
     use staymesh_api::rate::v1::{CancellationPolicy, NightPrice};
 
+    use staymesh_mesh::Reason;
+
     use super::*;
     use crate::quote::tests::quote;
 
@@ -168,7 +170,9 @@ mod tests {
         assert_eq!(read(price(), 1).expect("adds up"), quote(10_000));
         assert!(matches!(read(price(), 2), Err(QuoteError::Sum)));
         let cents_short = StayPrice { total: euros("99.99"), ..price() };
-        assert!(matches!(read(cents_short, 1), Err(QuoteError::Sum)));
+        let error = read(cents_short, 1).expect_err("a cent is missing");
+        assert!(matches!(error, QuoteError::Sum));
+        assert_eq!(Problem::from(ReservationError::from(error)).reason(), Reason::Internal);
         let dollars = Some(ProtoMoney { currency_code: "USD".into(), amount: "100.00".into() });
         assert!(matches!(read(StayPrice { total: dollars, ..price() }, 1), Err(QuoteError::Amount("night"))));
     }

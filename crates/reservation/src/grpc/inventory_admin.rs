@@ -64,7 +64,7 @@ impl InventoryAdminService for InventoryAdminHandler {
             return Err(refuse(FieldError::new("changes", "must be 1 to 100")));
         }
         let now = Timestamp::now();
-        let changes = asked
+        let changes = message
             .changes
             .iter()
             .enumerate()
@@ -86,8 +86,9 @@ impl InventoryAdminService for InventoryAdminHandler {
         let nights = listed_nights(&message.from_date, &message.until_date).map_err(refuse)?;
         let filters =
             [hotel_id.to_string(), room_type_id.to_string(), nights.from().to_string(), nights.until().to_string()];
-        let page: Page<Date> = Page::parse(message.page_size, &message.page_token, &filters.each_ref().map(String::as_str))
-            .map_err(|e| refuse(FieldError::from(e)))?;
+        let page: Page<Date> =
+            Page::parse(message.page_size, &message.page_token, &filters.each_ref().map(String::as_str))
+                .map_err(|e| refuse(FieldError::from(e)))?;
         // Page tokens are not signed: a forged one must not reach the database with a date outside the range.
         if page.after.is_some_and(|after| !nights.contains(after)) {
             return Err(refuse(FieldError::new("page_token", "is not one of this list")));
@@ -102,7 +103,8 @@ impl InventoryAdminService for InventoryAdminHandler {
 /// Parses a change of inventory.
 fn inventory_change(message: &proto::InventoryChange, now: Timestamp) -> Result<InventoryChange, FieldError> {
     let room_type_id = RoomTypeId::try_from(message.room_type_id)?;
-    let range = DateRange::parse(&message.from_date, &message.until_date).map_err(|e| e.at("from_date", "until_date"))?;
+    let range =
+        DateRange::parse(&message.from_date, &message.until_date).map_err(|e| e.at("from_date", "until_date"))?;
     require_sellable(range, now)?;
     let overbooking_percent = message.overbooking_percent.map_or(Ok(DEFAULT_OVERBOOKING), i16::try_from);
     let overbooking_percent = overbooking_percent
@@ -156,9 +158,7 @@ fn weekdays(days: &[i32]) -> Result<Weekdays, FieldError> {
 
 /// The nights to list: from today up to the horizon by default.
 fn listed_nights(from: &str, until: &str) -> Result<DateRange, FieldError> {
-    let date = |text: &str, field: &str| {
-        parse_date(text).map_err(|error| FieldError::new(field, error.to_string()))
-    };
+    let date = |text: &str, field: &str| parse_date(text).map_err(|error| FieldError::new(field, error.to_string()));
     let from = if from.is_empty() { today(Timestamp::now()) } else { date(from, "from_date")? };
     let until = if until.is_empty() { from.saturating_add(HORIZON_DAYS.days()) } else { date(until, "until_date")? };
     DateRange::new(from, until).map_err(|e| e.at("from_date", "until_date"))

@@ -63,9 +63,8 @@ impl ReservationService for ReservationHandler {
         let message = request.into_inner();
         let now = Timestamp::now();
         let (rooms, guests) = (message.rooms, message.guests);
-        let stay =
-            request::stay_request(message.hotel_id, &message.check_in, &message.check_out, rooms, guests, now)
-                .map_err(refuse)?;
+        let stay = request::stay_request(message.hotel_id, &message.check_in, &message.check_out, rooms, guests, now)
+            .map_err(refuse)?;
         let offers = self.0.offers(stay).await?;
         let offers = offers
             .into_iter()
@@ -89,9 +88,8 @@ impl ReservationService for ReservationHandler {
         let now = Timestamp::now();
         let room_type_id = room_type_id(message.room_type_id)?;
         let (rooms, guests) = (message.rooms, message.guests);
-        let stay =
-            request::stay_request(message.hotel_id, &message.check_in, &message.check_out, rooms, guests, now)
-                .map_err(refuse)?;
+        let stay = request::stay_request(message.hotel_id, &message.check_in, &message.check_out, rooms, guests, now)
+            .map_err(refuse)?;
         let form = self.0.prepare(caller.subject, stay, room_type_id, now).await?;
         let expires = form.offer.expires().map_err(ReservationError::from)?;
         Ok(Response::new(proto::PrepareReservationResponse {
@@ -147,15 +145,13 @@ impl ReservationService for ReservationHandler {
             hotel_id.map(|id| id.to_string()).unwrap_or_default(),
             message.status.to_string(),
         ];
-        let page: Page<Uuid> = Page::parse(message.page_size, &message.page_token, &bound.each_ref().map(String::as_str))
-            .map_err(|e| refuse(FieldError::from(e)))?;
+        let page: Page<Uuid> =
+            Page::parse(message.page_size, &message.page_token, &bound.each_ref().map(String::as_str))
+                .map_err(|e| refuse(FieldError::from(e)))?;
         let filter = ListFilter { owner, hotel_id, status };
         let rows = self.0.list(&filter, page.after, page.size.limit()).await?;
         let (rows, next_page_token) = page.cut(rows, |booking| booking.id.as_uuid());
-        let reservations = rows
-            .into_iter()
-            .map(|booking| response::reservation(booking, caller.role))
-            .collect();
+        let reservations = rows.into_iter().map(|booking| response::reservation(booking, caller.role)).collect();
         Ok(Response::new(proto::ListReservationsResponse { reservations, next_page_token }))
     }
 

@@ -193,10 +193,7 @@ impl BookingService {
 ///
 /// # Errors
 /// When staff name no hotel, or one they do not work for.
-pub(crate) fn list_scope(
-    caller: &Caller,
-    hotel_id: Option<i32>,
-) -> Result<(Option<String>, Option<i32>), Problem> {
+pub(crate) fn list_scope(caller: &Caller, hotel_id: Option<i32>) -> Result<(Option<String>, Option<i32>), Problem> {
     match caller.role {
         Role::Staff | Role::Admin => {
             let hotel = hotel_id.ok_or_else(|| Problem::field("hotel_id", "staff must name a hotel"))?;

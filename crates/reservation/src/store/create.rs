@@ -36,10 +36,7 @@ impl Store {
     ///
     /// # Errors
     /// When the database fails; then it is unknown whether they were created.
-    pub(crate) async fn create_all(
-        &self,
-        orders: &[&NewReservation],
-    ) -> Result<Option<CreateTimes>, ReservationError> {
+    pub(crate) async fn create_all(&self, orders: &[&NewReservation]) -> Result<Option<CreateTimes>, ReservationError> {
         match create(&self.pool, orders).await {
             Ok(times) => Ok(Some(times)),
             Err(error) => match error.constraint() {

@@ -17,7 +17,7 @@ pub use availability::NightLeft;
 pub(crate) use change::Delta;
 pub(crate) use create::CreateTimes;
 pub use holds::HoldCursor;
-pub(crate) use holds::{LockedHold, UnpaidHolds};
+pub(crate) use holds::LockedHold;
 pub use inventory::{InventoryChange, InventoryNight, PlanKey};
 pub use pool::Store;
 pub(crate) use pool::Transaction;

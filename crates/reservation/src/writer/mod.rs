@@ -26,8 +26,8 @@ pub(crate) use change::apply_all;
 
 pub use change::apply;
 pub use outcome::Created;
-pub use plan::{Applied, ChangeOrder};
 pub(crate) use plan::cancelled_event;
+pub use plan::{Applied, ChangeOrder};
 pub use queue::{Bookings, Writer};
 
 #[cfg(test)]

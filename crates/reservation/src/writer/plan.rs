@@ -129,10 +129,7 @@ impl<'a> ChangePlan<'a> {
     }
 
     /// The result of each order. `written` has the reservations as they were written, by id.
-    pub(crate) fn outcomes(
-        self,
-        written: &mut BTreeMap<Uuid, Reservation>,
-    ) -> Vec<Result<Applied, ReservationError>> {
+    pub(crate) fn outcomes(self, written: &mut BTreeMap<Uuid, Reservation>) -> Vec<Result<Applied, ReservationError>> {
         let outcome = |judged: Judged| {
             let (before, decision) = judged?;
             Ok(Applied {

@@ -92,7 +92,8 @@ fn expiry_enqueues_an_event_without_refund_and_repeats_enqueue_nothing() {
     assert!(matches!(outcomes[1], Err(ReservationError::NotFound)));
 
     let repeat = [order(&booking, Command::Expire)];
-    let plan = ChangePlan::new(&repeat, &by_id(&[&expired(1), &Reservation { status: Status::Cancelled, ..booking.clone() }]));
+    let plan =
+        ChangePlan::new(&repeat, &by_id(&[&expired(1), &Reservation { status: Status::Cancelled, ..booking.clone() }]));
     assert!(plan.events().expect("events").is_empty());
     assert_eq!(plan.nights().len(), 0);
 }
