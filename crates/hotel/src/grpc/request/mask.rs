@@ -1,22 +1,22 @@
-//! Which fields an update changes.
+//! Update masks: the set of fields that an update changes.
 
 use prost_types::FieldMask;
 use staymesh_domain::FieldError;
 
-/// The fields of an update: those that its `update_mask` names, or all that can change.
+/// The fields that an update changes: those named in its `update_mask`, or all changeable ones.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Mask(Option<Vec<&'static str>>);
+pub(super) struct Mask(Option<Vec<&'static str>>);
 
 impl Mask {
-    /// Every field.
-    pub const ALL: Self = Self(None);
+    /// Every changeable field.
+    pub(super) const ALL: Self = Self(None);
 
-    /// Reads a mask whose paths may be among `changeable`, in the spelling of the contract (`display_name`) or of its
-    /// JSON (`displayName`). No paths, or `*` alone, means every field.
+    /// Parses a mask. Its paths must be among `changeable`, spelled as in the contract (`display_name`) or in its JSON
+    /// (`displayName`). An empty mask and `*` alone mean every field.
     ///
     /// # Errors
-    /// Names `update_mask` when a path is unknown, or cannot change.
-    pub fn parse(mask: Option<&FieldMask>, changeable: &[&'static str]) -> Result<Self, FieldError> {
+    /// Names `update_mask` when a path is unknown or its field cannot change.
+    pub(super) fn parse(mask: Option<&FieldMask>, changeable: &[&'static str]) -> Result<Self, FieldError> {
         let paths = match mask.map_or(&[][..], |mask| &mask.paths) {
             [] => return Ok(Self::ALL),
             [all] if all == "*" => return Ok(Self::ALL),
@@ -38,14 +38,20 @@ impl Mask {
     }
 
     /// Whether the update changes the field at this path: `address` covers `address.city`, and `beds` `beds[0].count`.
-    pub fn covers(&self, path: &str) -> bool {
+    pub(super) fn covers(&self, path: &str) -> bool {
         let below = |parent: &str| {
             path.strip_prefix(parent).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
         };
         self.0.as_ref().is_none_or(|paths| paths.iter().any(|parent| below(parent)))
     }
+
+    /// `value` if the mask covers `path`.
+    pub(super) fn pick<T>(&self, path: &str, value: T) -> Option<T> {
+        self.covers(path).then_some(value)
+    }
 }
 
+/// `displayName` as `display_name`.
 fn snake_case(path: &str) -> String {
     let mut snake = String::with_capacity(path.len() + 4);
     for letter in path.chars() {
@@ -69,20 +75,20 @@ mod tests {
     }
 
     #[test]
-    fn no_mask_is_everything() {
+    fn missing_or_empty_mask_covers_every_field() {
         for mask in [Mask::parse(None, CHANGEABLE), parse(&[]), parse(&["*"])] {
             assert_eq!(mask, Ok(Mask::ALL));
         }
-        assert!(Mask::ALL.covers("whatever.there.is"));
+        assert!(Mask::ALL.covers("any.path"));
     }
 
     #[test]
-    fn both_spellings_name_a_field() {
+    fn paths_in_snake_and_camel_case_name_the_same_field() {
         assert_eq!(parse(&["displayName", "display_name"]), parse(&["display_name"]));
     }
 
     #[test]
-    fn a_message_covers_what_is_in_it_and_nothing_else() {
+    fn path_of_a_message_covers_its_fields_only() {
         let mask = parse(&["address", "beds"]).unwrap();
         for path in ["address", "address.city", "address.street", "beds[0].count"] {
             assert!(mask.covers(path), "{path}");
@@ -95,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_change_is_refused() {
+    fn unknown_and_immutable_paths_are_refused() {
         for path in ["", "hotel_id", "etag", "currency_code", "address.planet", "*", "display_name ", "ädresse"] {
             let error = parse(&["display_name", path]).unwrap_err();
             assert_eq!(error.field, "update_mask", "{path}");
