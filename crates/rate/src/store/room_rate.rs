@@ -1,37 +1,20 @@
-//! How room types are priced.
+//! Tables `room_rate` and `occupancy_rule`: how room types are priced.
 
 use sqlx::{FromRow, PgConnection, PgPool};
+use staymesh_domain::{HotelId, RoomTypeId};
 
-use super::stored;
+use super::stored_money;
 use crate::{
-    RateError,
-    pricing::{CancellationPolicy, OccupancyRule, Rate},
+    error::RateError,
+    model::{CancellationPolicy, OccupancyRule, Rate, RoomRate},
 };
-
-/// A rate, and which of its states it is.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RoomRate {
-    /// The hotel.
-    pub hotel_id: i32,
-    /// The room type.
-    pub room_type_id: i32,
-    /// The rate.
-    pub rate: Rate,
-    /// Counts the changes.
-    pub version: i64,
-}
-
-impl RoomRate {
-    /// See `RoomRate.etag` of the contract.
-    pub fn etag(&self) -> String {
-        format!("{:x}-{:x}", self.room_type_id, self.version)
-    }
-}
 
 #[derive(FromRow)]
 struct Row {
-    hotel_id: i32,
-    room_type_id: i32,
+    #[sqlx(try_from = "i32")]
+    hotel_id: HotelId,
+    #[sqlx(try_from = "i32")]
+    room_type_id: RoomTypeId,
     currency_code: String,
     base_price_minor: i64,
     free_until_hours_before: i32,
@@ -40,34 +23,37 @@ struct Row {
 }
 
 /// The rate of a room type.
-pub async fn get(pool: &PgPool, hotel_id: i32, room_type_id: i32) -> Result<RoomRate, RateError> {
-    // One transaction at one point in time, so that the rules are those of the rate.
+///
+/// # Errors
+/// [`RateError::RateNotFound`].
+pub(crate) async fn get(pool: &PgPool, hotel_id: HotelId, room_type_id: RoomTypeId) -> Result<RoomRate, RateError> {
+    // One snapshot, so that the rules belong to this version of the rate.
     let mut tx = pool.begin_with("begin isolation level repeatable read read only").await?;
     let row: Option<Row> = sqlx::query_as(
         "select hotel_id, room_type_id, currency_code, base_price_minor, free_until_hours_before,
                 late_penalty_percent, version
          from room_rate where hotel_id = $1 and room_type_id = $2",
     )
-    .bind(hotel_id)
-    .bind(room_type_id)
+    .bind(hotel_id.get())
+    .bind(room_type_id.get())
     .fetch_optional(&mut *tx)
     .await?;
     with_rules(&mut tx, row.ok_or(RateError::RateNotFound { hotel_id, room_type_id })?).await
 }
 
-/// The rate of a room type, if it has one; nobody else changes it before this transaction ends.
-pub async fn lock(
+/// The rate of a room type, if it has one, locked against updates by others until the transaction ends.
+pub(crate) async fn lock(
     connection: &mut PgConnection,
-    hotel_id: i32,
-    room_type_id: i32,
+    hotel_id: HotelId,
+    room_type_id: RoomTypeId,
 ) -> Result<Option<RoomRate>, RateError> {
     let row: Option<Row> = sqlx::query_as(
         "select hotel_id, room_type_id, currency_code, base_price_minor, free_until_hours_before,
                 late_penalty_percent, version
          from room_rate where hotel_id = $1 and room_type_id = $2 for no key update",
     )
-    .bind(hotel_id)
-    .bind(room_type_id)
+    .bind(hotel_id.get())
+    .bind(room_type_id.get())
     .fetch_optional(&mut *connection)
     .await?;
     match row {
@@ -81,8 +67,8 @@ async fn with_rules(connection: &mut PgConnection, row: Row) -> Result<RoomRate,
         "select sold_percent, price_change_percent from occupancy_rule
          where hotel_id = $1 and room_type_id = $2 order by sold_percent",
     )
-    .bind(row.hotel_id)
-    .bind(row.room_type_id)
+    .bind(row.hotel_id.get())
+    .bind(row.room_type_id.get())
     .fetch_all(connection)
     .await?;
     let rules = rules
@@ -92,7 +78,7 @@ async fn with_rules(connection: &mut PgConnection, row: Row) -> Result<RoomRate,
         free_until_hours_before: row.free_until_hours_before,
         late_penalty_percent: row.late_penalty_percent,
     };
-    let base_price = stored(row.base_price_minor, &row.currency_code)?;
+    let base_price = stored_money(row.base_price_minor, &row.currency_code)?;
     Ok(RoomRate {
         hotel_id: row.hotel_id,
         room_type_id: row.room_type_id,
@@ -101,11 +87,11 @@ async fn with_rules(connection: &mut PgConnection, row: Row) -> Result<RoomRate,
     })
 }
 
-/// Adds a rate. Tells whether it did: somebody else may have been quicker.
-pub async fn insert(
+/// Inserts a rate. Returns `false` if the room type has one already, which is then unchanged.
+pub(crate) async fn insert_if_absent(
     connection: &mut PgConnection,
-    hotel_id: i32,
-    room_type_id: i32,
+    hotel_id: HotelId,
+    room_type_id: RoomTypeId,
     rate: &Rate,
 ) -> Result<bool, sqlx::Error> {
     let inserted = sqlx::query(
@@ -113,8 +99,8 @@ pub async fn insert(
                                 late_penalty_percent)
          values ($1, $2, $3, $4, $5, $6) on conflict on constraint room_rate_pkey do nothing",
     )
-    .bind(hotel_id)
-    .bind(room_type_id)
+    .bind(hotel_id.get())
+    .bind(room_type_id.get())
     .bind(rate.base_price.currency().code())
     .bind(rate.base_price.minor())
     .bind(rate.policy.free_until_hours_before)
@@ -129,11 +115,11 @@ pub async fn insert(
     Ok(inserted)
 }
 
-/// Changes a rate that is locked. It keeps its currency.
-pub async fn update(
+/// Updates a rate that is locked, except its currency.
+pub(crate) async fn update(
     connection: &mut PgConnection,
-    hotel_id: i32,
-    room_type_id: i32,
+    hotel_id: HotelId,
+    room_type_id: RoomTypeId,
     rate: &Rate,
 ) -> Result<(), RateError> {
     sqlx::query(
@@ -141,16 +127,16 @@ pub async fn update(
                               version = version + 1, update_time = now()
          where hotel_id = $1 and room_type_id = $2",
     )
-    .bind(hotel_id)
-    .bind(room_type_id)
+    .bind(hotel_id.get())
+    .bind(room_type_id.get())
     .bind(rate.base_price.minor())
     .bind(rate.policy.free_until_hours_before)
     .bind(rate.policy.late_penalty_percent)
     .execute(&mut *connection)
     .await?;
     sqlx::query("delete from occupancy_rule where hotel_id = $1 and room_type_id = $2")
-        .bind(hotel_id)
-        .bind(room_type_id)
+        .bind(hotel_id.get())
+        .bind(room_type_id.get())
         .execute(&mut *connection)
         .await?;
     Ok(insert_rules(connection, hotel_id, room_type_id, &rate.rules).await?)
@@ -158,8 +144,8 @@ pub async fn update(
 
 async fn insert_rules(
     connection: &mut PgConnection,
-    hotel_id: i32,
-    room_type_id: i32,
+    hotel_id: HotelId,
+    room_type_id: RoomTypeId,
     rules: &[OccupancyRule],
 ) -> Result<(), sqlx::Error> {
     let (sold, change): (Vec<i32>, Vec<i32>) =
@@ -168,8 +154,8 @@ async fn insert_rules(
         "insert into occupancy_rule (hotel_id, room_type_id, sold_percent, price_change_percent)
          select $1, $2, sold, change from unnest($3::integer[], $4::integer[]) as rule (sold, change)",
     )
-    .bind(hotel_id)
-    .bind(room_type_id)
+    .bind(hotel_id.get())
+    .bind(room_type_id.get())
     .bind(sold)
     .bind(change)
     .execute(connection)

@@ -1,18 +1,18 @@
-//! Prices of single nights.
+//! Table `nightly_price`: prices of single nights that replace the base price.
 
 use jiff::civil::Date;
 use jiff_sqlx::ToSqlx;
 use sqlx::{PgConnection, PgPool};
-use staymesh_domain::{DateRange, Money, Page};
+use staymesh_domain::{DateRange, HotelId, Money, Page, RoomTypeId};
 
-use super::stored;
-use crate::RateError;
+use super::stored_money;
+use crate::error::RateError;
 
-/// A page of the nights of a range that have a price of their own, by date, and one more when there is another page.
-pub async fn list(
+/// A page of the nightly prices in `range`, in ascending order of date, plus one row if there is a next page.
+pub(crate) async fn list(
     pool: &PgPool,
-    hotel_id: i32,
-    room_type_id: i32,
+    hotel_id: HotelId,
+    room_type_id: RoomTypeId,
     range: DateRange,
     page: &Page<Date>,
 ) -> Result<Vec<(Date, Money)>, RateError> {
@@ -22,22 +22,22 @@ pub async fn list(
            and ($5::date is null or stay_date > $5)
          order by stay_date limit $6",
     )
-    .bind(hotel_id)
-    .bind(room_type_id)
+    .bind(hotel_id.get())
+    .bind(room_type_id.get())
     .bind(range.from().to_sqlx())
     .bind(range.until().to_sqlx())
     .bind(page.after.map(ToSqlx::to_sqlx))
     .bind(page.size.limit())
     .fetch_all(pool)
     .await?;
-    rows.into_iter().map(|(date, minor, currency)| Ok((date.to_jiff(), stored(minor, &currency)?))).collect()
+    rows.into_iter().map(|(date, minor, currency)| Ok((date.to_jiff(), stored_money(minor, &currency)?))).collect()
 }
 
-/// Gives these nights a price of their own.
-pub async fn set(
+/// Sets the nightly price of these nights. The currency must be that of the room rate (`nightly_price_room_rate_fkey`).
+pub(crate) async fn upsert(
     connection: &mut PgConnection,
-    hotel_id: i32,
-    room_type_id: i32,
+    hotel_id: HotelId,
+    room_type_id: RoomTypeId,
     nights: &[Date],
     price: Money,
 ) -> Result<(), RateError> {
@@ -47,8 +47,8 @@ pub async fn set(
          on conflict on constraint nightly_price_pkey do update set price_minor = excluded.price_minor
          where nightly_price.price_minor <> excluded.price_minor",
     )
-    .bind(hotel_id)
-    .bind(room_type_id)
+    .bind(hotel_id.get())
+    .bind(room_type_id.get())
     .bind(dates(nights))
     .bind(price.currency().code())
     .bind(price.minor())
@@ -57,16 +57,16 @@ pub async fn set(
     Ok(())
 }
 
-/// Takes these nights back to the base price.
-pub async fn clear(
+/// Deletes the nightly prices of these nights.
+pub(crate) async fn delete(
     connection: &mut PgConnection,
-    hotel_id: i32,
-    room_type_id: i32,
+    hotel_id: HotelId,
+    room_type_id: RoomTypeId,
     nights: &[Date],
 ) -> Result<(), RateError> {
     sqlx::query("delete from nightly_price where hotel_id = $1 and room_type_id = $2 and stay_date = any ($3)")
-        .bind(hotel_id)
-        .bind(room_type_id)
+        .bind(hotel_id.get())
+        .bind(room_type_id.get())
         .bind(dates(nights))
         .execute(connection)
         .await?;

@@ -1,21 +1,18 @@
-//! What the service keeps and reckons, as the contract shows it.
+//! Renders rates and prices as messages of the contract.
 
 use jiff::civil::Date;
 use staymesh_api::rate::v1 as proto;
 use staymesh_domain::{Money, format_date};
 use staymesh_mesh::values::money;
 
-use crate::{
-    pricing::{CancellationPolicy, OccupancyRule, StayPrice, Tax, TaxKind},
-    store::rate::RoomRate,
-};
+use crate::model::{CancellationPolicy, OccupancyRule, RoomRate, RoomTypePrice, Tax, TaxAmount, TaxKind};
 
 impl From<RoomRate> for proto::RoomRate {
     fn from(rate: RoomRate) -> Self {
         Self {
             etag: rate.etag(),
-            hotel_id: rate.hotel_id,
-            room_type_id: rate.room_type_id,
+            hotel_id: rate.hotel_id.get(),
+            room_type_id: rate.room_type_id.get(),
             base_price: Some(money(rate.rate.base_price)),
             occupancy_rules: rate.rate.rules.into_iter().map(Into::into).collect(),
             cancellation_policy: Some(rate.rate.policy.into()),
@@ -48,22 +45,27 @@ impl From<Tax> for proto::Tax {
     }
 }
 
-pub(super) fn night((date, price): (Date, Money)) -> proto::NightPrice {
-    proto::NightPrice { stay_date: format_date(date), price: Some(money(price)) }
+impl From<TaxAmount> for proto::TaxAmount {
+    fn from(tax: TaxAmount) -> Self {
+        Self { display_name: tax.display_name, amount: Some(money(tax.amount)) }
+    }
 }
 
-/// The bill of a stay. `taxes` are those it was reckoned with.
-pub(super) fn stay(room_type_id: i32, price: StayPrice, taxes: &[Tax], policy: CancellationPolicy) -> proto::StayPrice {
-    let taxes = taxes
-        .iter()
-        .zip(price.taxes)
-        .map(|(tax, amount)| proto::TaxAmount { display_name: tax.display_name.clone(), amount: Some(money(amount)) });
-    proto::StayPrice {
-        room_type_id,
-        nights: price.nights.into_iter().map(night).collect(),
-        subtotal: Some(money(price.subtotal)),
-        taxes: taxes.collect(),
-        total: Some(money(price.total)),
-        cancellation_policy: Some(policy.into()),
+impl From<RoomTypePrice> for proto::StayPrice {
+    fn from(priced: RoomTypePrice) -> Self {
+        let price = priced.price;
+        Self {
+            room_type_id: priced.room_type_id.get(),
+            nights: price.nights.into_iter().map(night).collect(),
+            subtotal: Some(money(price.subtotal)),
+            taxes: price.taxes.into_iter().map(Into::into).collect(),
+            total: Some(money(price.total)),
+            cancellation_policy: Some(priced.policy.into()),
+        }
     }
+}
+
+/// The price of one room for one night.
+pub(super) fn night((date, price): (Date, Money)) -> proto::NightPrice {
+    proto::NightPrice { stay_date: format_date(date), price: Some(money(price)) }
 }
