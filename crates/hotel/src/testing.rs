@@ -131,7 +131,7 @@ pub(crate) fn reason(status: &Status) -> Reason {
     Problem::reason_of(status).unwrap_or_else(|| panic!("{status:?} has no reason"))
 }
 
-/// The fields that an INVALID_FIELD error names.
+/// The fields that an `INVALID_FIELD` error names.
 pub(crate) fn fields(status: &Status) -> Vec<String> {
     use tonic_types::StatusExt;
     let bad = status.get_details_bad_request().unwrap_or_else(|| panic!("{status:?} has no BadRequest"));

@@ -34,7 +34,7 @@ impl HotelService for HotelHandler {
     async fn list_hotels(&self, request: Request<ListHotelsRequest>) -> Result<Response<ListHotelsResponse>, Status> {
         let (filter, page) = request::hotel_list(request.into_inner())?;
         let hotels = self.catalog.list_hotels(&filter, &page).await?;
-        let (hotels, next_page_token) = page.cut(hotels, |hotel| hotel.hotel_id);
+        let (hotels, next_page_token) = page.cut(hotels, |hotel| hotel.id);
         let hotels = hotels.into_iter().map(Into::into).collect();
         Ok(Response::new(ListHotelsResponse { hotels, next_page_token }))
     }
@@ -56,7 +56,7 @@ impl HotelService for HotelHandler {
         let request = request.into_inner();
         let (hotel_id, page) = request::room_type_list(&request)?;
         let room_types = self.catalog.list_room_types(hotel_id, request.min_occupancy, &page).await?;
-        let (room_types, next_page_token) = page.cut(room_types, |room_type| room_type.room_type_id);
+        let (room_types, next_page_token) = page.cut(room_types, |room_type| room_type.id);
         let room_types = room_types.into_iter().map(Into::into).collect();
         Ok(Response::new(ListRoomTypesResponse { room_types, next_page_token }))
     }
@@ -71,7 +71,7 @@ impl HotelService for HotelHandler {
     async fn list_rooms(&self, request: Request<ListRoomsRequest>) -> Result<Response<ListRoomsResponse>, Status> {
         let (hotel_id, room_type_id, page) = request::room_list(&request.into_inner())?;
         let rooms = self.catalog.list_rooms(hotel_id, room_type_id, &page).await?;
-        let (rooms, next_page_token) = page.cut(rooms, |room| room.room_id);
+        let (rooms, next_page_token) = page.cut(rooms, |room| room.id);
         let rooms = rooms.into_iter().map(Into::into).collect();
         Ok(Response::new(ListRoomsResponse { rooms, next_page_token }))
     }

@@ -30,7 +30,7 @@ impl From<Hotel> for proto::Hotel {
         let etag = hotel.etag();
         let fields = hotel.fields;
         Self {
-            hotel_id: hotel.hotel_id.get(),
+            hotel_id: hotel.id.get(),
             display_name: fields.display_name,
             description: fields.description,
             address: Some(proto::Address {
@@ -62,7 +62,7 @@ impl From<RoomType> for proto::RoomType {
         let fields = room_type.fields;
         Self {
             hotel_id: room_type.hotel_id.get(),
-            room_type_id: room_type.room_type_id.get(),
+            room_type_id: room_type.id.get(),
             display_name: fields.display_name,
             description: fields.description,
             beds: fields.beds.into_iter().map(|bed| proto::Bed { kind: bed.kind, count: bed.count }).collect(),
@@ -81,7 +81,7 @@ impl From<Room> for proto::Room {
         Self {
             etag: room.etag(),
             hotel_id: room.hotel_id.get(),
-            room_id: room.room_id.get(),
+            room_id: room.id.get(),
             room_type_id: room.fields.room_type_id.get(),
             room_number: room.fields.room_number,
             floor: room.fields.floor,

@@ -1,14 +1,13 @@
 use prost_types::FieldMask;
 use staymesh_api::hotel::v1::{
-    self as proto, CreateHotelRequest, CreateRoomTypeRequest, DeleteHotelRequest, GetRoomRequest,
-    GetRoomTypeRequest, ListHotelsRequest, ListRoomTypesRequest, ListRoomsRequest, UpdateHotelRequest,
-    UpdateRoomRequest, UpdateRoomTypeRequest, hotel_admin_service_server::HotelAdminService,
-    hotel_service_server::HotelService,
+    self as proto, CreateHotelRequest, CreateRoomTypeRequest, DeleteHotelRequest, GetRoomRequest, GetRoomTypeRequest,
+    ListHotelsRequest, ListRoomTypesRequest, ListRoomsRequest, UpdateHotelRequest, UpdateRoomRequest,
+    UpdateRoomTypeRequest, hotel_admin_service_server::HotelAdminService, hotel_service_server::HotelService,
 };
 use staymesh_mesh::Reason;
 use tonic::Request;
 
-use crate::testing::{Fixture, admin, fields, hotel, fixture, reason, room, room_type, staff};
+use crate::testing::{admin, fields, fixture, hotel, reason, room, room_type, staff};
 
 #[tokio::test]
 async fn created_resources_are_returned_by_get() {
@@ -275,7 +274,8 @@ async fn list_hotels_pages_are_complete_without_duplicates_and_filtered() {
     }
     assert_eq!(seen, evora);
 
-    let count = async |request| fixture.hotels.list_hotels(Request::new(request)).await.unwrap().into_inner().hotels.len();
+    let count =
+        async |request| fixture.hotels.list_hotels(Request::new(request)).await.unwrap().into_inner().hotels.len();
     assert_eq!(count(ListHotelsRequest { min_star_rating: 4, ..Default::default() }).await, 2);
     assert_eq!(count(ListHotelsRequest { country_code: "PT".into(), ..Default::default() }).await, 8);
     assert_eq!(count(ListHotelsRequest { country_code: "ES".into(), ..Default::default() }).await, 0);

@@ -11,8 +11,8 @@ use super::{
 /// A hotel of the chain.
 #[derive(Debug, Clone, PartialEq, FromRow)]
 pub(crate) struct Hotel {
-    #[sqlx(try_from = "i32")]
-    pub(crate) hotel_id: HotelId,
+    #[sqlx(rename = "hotel_id", try_from = "i32")]
+    pub(crate) id: HotelId,
     /// ISO 4217 code of the currency its rooms are priced in; immutable.
     pub(crate) currency_code: String,
     #[sqlx(flatten)]
@@ -26,7 +26,7 @@ pub(crate) struct Hotel {
 impl Hotel {
     /// `Hotel.etag` of the contract.
     pub(crate) fn etag(&self) -> String {
-        etag(self.hotel_id.get(), self.version)
+        etag(self.id.get(), self.version)
     }
 }
 

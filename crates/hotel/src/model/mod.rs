@@ -10,4 +10,4 @@ pub(crate) use hotel::{Hotel, HotelFields, HotelFilter, HotelPatch, Location};
 pub(crate) use patch::Change;
 pub(crate) use room::{Room, RoomFields, RoomPatch};
 pub(crate) use room_type::{Bed, RoomType, RoomTypeFields, RoomTypePatch};
-pub(crate) use version::{RowState, Times};
+pub(crate) use version::RowState;

@@ -13,8 +13,8 @@ use super::{
 pub(crate) struct Room {
     #[sqlx(try_from = "i32")]
     pub(crate) hotel_id: HotelId,
-    #[sqlx(try_from = "i32")]
-    pub(crate) room_id: RoomId,
+    #[sqlx(rename = "room_id", try_from = "i32")]
+    pub(crate) id: RoomId,
     #[sqlx(flatten)]
     pub(crate) fields: RoomFields,
     /// Number of the current version, from 1.
@@ -26,7 +26,7 @@ pub(crate) struct Room {
 impl Room {
     /// `Room.etag` of the contract.
     pub(crate) fn etag(&self) -> String {
-        etag(self.room_id.get(), self.version)
+        etag(self.id.get(), self.version)
     }
 }
 

@@ -14,8 +14,8 @@ use super::{
 pub(crate) struct RoomType {
     #[sqlx(try_from = "i32")]
     pub(crate) hotel_id: HotelId,
-    #[sqlx(try_from = "i32")]
-    pub(crate) room_type_id: RoomTypeId,
+    #[sqlx(rename = "room_type_id", try_from = "i32")]
+    pub(crate) id: RoomTypeId,
     #[sqlx(flatten)]
     pub(crate) fields: RoomTypeFields,
     /// Number of the current version, from 1.
@@ -27,7 +27,7 @@ pub(crate) struct RoomType {
 impl RoomType {
     /// `RoomType.etag` of the contract.
     pub(crate) fn etag(&self) -> String {
-        etag(self.room_type_id.get(), self.version)
+        etag(self.id.get(), self.version)
     }
 }
 

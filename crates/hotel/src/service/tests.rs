@@ -17,7 +17,7 @@ use super::*;
 use crate::{
     clients::reservation::MockReservationClient,
     store,
-    testing::{Fixture, admin, by, hotel, fixture, fixture_with, reason, room, room_type, staff},
+    testing::{Fixture, admin, by, fixture, fixture_with, hotel, reason, room, room_type, staff},
 };
 
 async fn count(fixture: &Fixture, sql: &'static str) -> i64 {

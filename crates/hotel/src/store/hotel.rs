@@ -88,7 +88,11 @@ pub(crate) async fn lock(connection: &mut PgConnection, hotel_id: HotelId) -> Re
 }
 
 /// Updates a hotel that is locked, and returns its new version.
-pub(crate) async fn update(connection: &mut PgConnection, hotel_id: HotelId, fields: &HotelFields) -> Result<Hotel, HotelError> {
+pub(crate) async fn update(
+    connection: &mut PgConnection,
+    hotel_id: HotelId,
+    fields: &HotelFields,
+) -> Result<Hotel, HotelError> {
     let sql = concat!(
         "update hotel set display_name = $1, description = $2, street = $3, city = $4, postal_code = $5,",
         " country_code = $6, latitude = $7, longitude = $8, time_zone = $9, star_rating = $10, amenities = $11,",
@@ -110,7 +114,10 @@ pub(crate) async fn state(pool: &PgPool, hotel_id: HotelId) -> Result<Option<Row
 pub(crate) async fn delete(connection: &mut PgConnection, hotel_id: HotelId) -> Result<(), HotelError> {
     // The row lock comes first: concurrent inserts of rooms and room types wait for it on their foreign key, and then
     // fail with HOTEL_NOT_FOUND.
-    sqlx::query("select from hotel where hotel_id = $1 for update").bind(hotel_id.get()).execute(&mut *connection).await?;
+    sqlx::query("select from hotel where hotel_id = $1 for update")
+        .bind(hotel_id.get())
+        .execute(&mut *connection)
+        .await?;
     for sql in [
         "update room set delete_time = now(), version = version + 1 where hotel_id = $1 and live",
         "update room_type set delete_time = now(), version = version + 1 where hotel_id = $1 and live",

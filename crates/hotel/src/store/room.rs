@@ -55,7 +55,11 @@ pub(crate) async fn list(
 ///
 /// # Errors
 /// [`HotelError::HotelNotFound`], [`HotelError::RoomTypeNotFound`] and [`HotelError::RoomNumberTaken`].
-pub(crate) async fn insert(connection: &mut PgConnection, hotel_id: HotelId, fields: &RoomFields) -> Result<Room, HotelError> {
+pub(crate) async fn insert(
+    connection: &mut PgConnection,
+    hotel_id: HotelId,
+    fields: &RoomFields,
+) -> Result<Room, HotelError> {
     let sql = concat!(
         "insert into room (room_type_id, room_number, floor, hotel_id) values ($1, $2, $3, $4) returning ",
         columns!(),
@@ -68,7 +72,11 @@ pub(crate) async fn insert(connection: &mut PgConnection, hotel_id: HotelId, fie
 ///
 /// # Errors
 /// [`HotelError::RoomNotFound`].
-pub(crate) async fn lock(connection: &mut PgConnection, hotel_id: HotelId, room_id: RoomId) -> Result<Room, HotelError> {
+pub(crate) async fn lock(
+    connection: &mut PgConnection,
+    hotel_id: HotelId,
+    room_id: RoomId,
+) -> Result<Room, HotelError> {
     let sql =
         concat!("select ", columns!(), " from room where hotel_id = $1 and room_id = $2 and live for no key update");
     sqlx::query_as(sql)
@@ -83,13 +91,17 @@ pub(crate) async fn lock(connection: &mut PgConnection, hotel_id: HotelId, room_
 ///
 /// # Errors
 /// [`HotelError::RoomTypeNotFound`] and [`HotelError::RoomNumberTaken`].
-pub(crate) async fn update(connection: &mut PgConnection, room: &Room, fields: &RoomFields) -> Result<Room, HotelError> {
+pub(crate) async fn update(
+    connection: &mut PgConnection,
+    room: &Room,
+    fields: &RoomFields,
+) -> Result<Room, HotelError> {
     let sql = concat!(
         "update room set room_type_id = $1, room_number = $2, floor = $3, version = version + 1, update_time = now()",
         " where room_id = $4 returning ",
         columns!(),
     );
-    let updated = bind(sqlx::query_as(sql), fields).bind(room.room_id.get()).fetch_one(connection).await;
+    let updated = bind(sqlx::query_as(sql), fields).bind(room.id.get()).fetch_one(connection).await;
     map_constraints(updated, room.hotel_id, fields.room_type_id)
 }
 

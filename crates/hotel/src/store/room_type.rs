@@ -74,7 +74,11 @@ pub(crate) async fn insert(
 ///
 /// # Errors
 /// [`HotelError::RoomTypeNotFound`].
-pub(crate) async fn lock(connection: &mut PgConnection, hotel_id: HotelId, room_type_id: RoomTypeId) -> Result<RoomType, HotelError> {
+pub(crate) async fn lock(
+    connection: &mut PgConnection,
+    hotel_id: HotelId,
+    room_type_id: RoomTypeId,
+) -> Result<RoomType, HotelError> {
     let sql = concat!(
         "select ",
         columns!(),
@@ -102,12 +106,16 @@ pub(crate) async fn update(
         " photo_urls = $6, version = version + 1, update_time = now() where room_type_id = $7 returning ",
         columns!(),
     );
-    let updated = bind(sqlx::query_as(sql), fields).bind(room_type.room_type_id.get()).fetch_one(connection).await;
+    let updated = bind(sqlx::query_as(sql), fields).bind(room_type.id.get()).fetch_one(connection).await;
     map_constraints(updated, room_type.hotel_id, None)
 }
 
 /// Whether a room type is deleted, and its version; `None` if it never existed.
-pub(crate) async fn state(pool: &PgPool, hotel_id: HotelId, room_type_id: RoomTypeId) -> Result<Option<RowState>, HotelError> {
+pub(crate) async fn state(
+    pool: &PgPool,
+    hotel_id: HotelId,
+    room_type_id: RoomTypeId,
+) -> Result<Option<RowState>, HotelError> {
     Ok(sqlx::query_as(
         "select live is null as deleted, version from room_type where hotel_id = $1 and room_type_id = $2",
     )

@@ -33,9 +33,7 @@ pub(in crate::grpc) fn hotel_list(request: ListHotelsRequest) -> Result<(HotelFi
 ///
 /// # Errors
 /// `INVALID_FIELD` naming `hotel_id`, `min_occupancy`, `page_size` or `page_token`.
-pub(in crate::grpc) fn room_type_list(
-    request: &ListRoomTypesRequest,
-) -> Result<(HotelId, Page<RoomTypeId>), Problem> {
+pub(in crate::grpc) fn room_type_list(request: &ListRoomTypesRequest) -> Result<(HotelId, Page<RoomTypeId>), Problem> {
     let hotel_id = id::<HotelId>(request.hotel_id)?;
     let guests = request.min_occupancy;
     if guests < 0 {

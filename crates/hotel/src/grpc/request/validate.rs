@@ -153,7 +153,10 @@ mod tests {
             violations(|validator| validator.line("city", &"é".repeat(101), 1, 100)),
             ["hotel.city: must have 1 to 100 characters"]
         );
-        assert_eq!(violations(|validator| validator.line("city", "", 1, 100)), ["hotel.city: is required; 1 to 100 characters"]);
+        assert_eq!(
+            violations(|validator| validator.line("city", "", 1, 100)),
+            ["hotel.city: is required; 1 to 100 characters"]
+        );
     }
 
     #[test]
