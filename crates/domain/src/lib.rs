@@ -22,6 +22,7 @@
 mod counts;
 mod date;
 mod date_range;
+mod duration;
 mod field_error;
 mod field_errors;
 mod ids;
@@ -34,6 +35,7 @@ mod stay_dates;
 pub use counts::{CountError, GuestCount, RoomCount};
 pub use date::{DateError, format_date, parse_date};
 pub use date_range::{DateRange, DateRangeError, Weekdays};
+pub use duration::parse_duration;
 pub use field_error::FieldError;
 pub use field_errors::FieldErrors;
 pub use ids::{HotelId, IdError, PaymentId, RoomId, RoomTypeId, UserId};

@@ -2,6 +2,7 @@
 
 use jiff::{Timestamp, civil::Date};
 use staymesh_domain::{HotelId, Money, PaymentId, ReservationId};
+use staymesh_psp::CheckoutStatus;
 use uuid::Uuid;
 
 use crate::ledger::{Parts, Sold};
@@ -57,40 +58,21 @@ impl Status {
         )
     }
 
+    /// The status after the provider reports this status of the checkout; `None` if the report is a duplicate, or older
+    /// than the current status: money that was received stays, and an end without money stays until money is received.
+    pub const fn after_checkout(self, checkout: CheckoutStatus) -> Option<Self> {
+        let next = match checkout {
+            CheckoutStatus::Open | CheckoutStatus::InReview => return None,
+            CheckoutStatus::Paid => Self::Paid,
+            CheckoutStatus::Failed => Self::Failed,
+            CheckoutStatus::Expired => Self::Expired,
+        };
+        if self.can_become(next) { Some(next) } else { None }
+    }
+
     /// Whether money has come, of which some may be left to pay back.
     pub const fn has_money(self) -> bool {
         matches!(self, Self::Paid | Self::Refunding | Self::Refunded)
-    }
-}
-
-/// What the provider says of a checkout.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum CheckoutStatus {
-    /// It takes money.
-    Open,
-    /// The guest is through with it, and whether the money comes is still to be decided: somebody reviews the payment, or a
-    /// debit is on its way. That may take days.
-    InReview,
-    /// It took the money.
-    Paid,
-    /// It was refused for good.
-    Failed,
-    /// It takes no money any more.
-    Expired,
-}
-
-impl CheckoutStatus {
-    /// What a payment in this status becomes when the provider says so. `None` when that is no news, be it that the
-    /// word came before, or that it is older than what is known: money that has come stays, and an end without money
-    /// stays the end until money comes.
-    pub const fn applied_to(self, status: Status) -> Option<Status> {
-        let next = match self {
-            Self::Open | Self::InReview => return None,
-            Self::Paid => Status::Paid,
-            Self::Failed => Status::Failed,
-            Self::Expired => Status::Expired,
-        };
-        if status.can_become(next) { Some(next) } else { None }
     }
 }
 
@@ -284,7 +266,7 @@ mod tests {
     }
 
     fn hear(words: &[CheckoutStatus]) -> Status {
-        words.iter().fold(Status::Pending, |status, word| word.applied_to(status).unwrap_or(status))
+        words.iter().fold(Status::Pending, |status, word| status.after_checkout(*word).unwrap_or(status))
     }
 
     #[test]
@@ -323,8 +305,8 @@ mod tests {
 
         #[test]
         fn the_provider_never_moves_a_payment_that_is_being_refunded(word in any_word()) {
-            prop_assert_eq!(word.applied_to(Status::Refunding), None);
-            prop_assert_eq!(word.applied_to(Status::Refunded), None);
+            prop_assert_eq!(Status::Refunding.after_checkout(word), None);
+            prop_assert_eq!(Status::Refunded.after_checkout(word), None);
         }
     }
 }

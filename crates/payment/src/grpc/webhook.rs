@@ -5,16 +5,12 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use secrecy::SecretString;
 use staymesh_api::payment::v1::{
-    ReceivePspEventRequest, ReceivePspEventResponse, psp_webhook_service_server::PspWebhookService,
+    ReceiveEventEnvelopeRequest, ReceiveEventEnvelopeResponse, psp_webhook_service_server::PspWebhookService,
 };
+use staymesh_psp::{Provider, Psp, signature};
 use tonic::{Request, Response, Status};
 
-use crate::{
-    error::PaymentError,
-    psp::{Psp, provider::Provider, signature},
-    reservations::Reservations,
-    service::Payments,
-};
+use crate::{error::PaymentError, reservations::Reservations, service::Payments};
 
 /// Largest body of an event, in bytes.
 const MAX_BODY: usize = 64 * 1024;
@@ -33,8 +29,8 @@ pub struct Webhook<R, P> {
 impl<R: Reservations, P: Psp> PspWebhookService for Webhook<R, P> {
     async fn receive_psp_event(
         &self,
-        request: Request<ReceivePspEventRequest>,
-    ) -> Result<Response<ReceivePspEventResponse>, Status> {
+        request: Request<ReceiveEventEnvelopeRequest>,
+    ) -> Result<Response<ReceiveEventEnvelopeResponse>, Status> {
         let header = request.metadata().get(self.provider.signature_header());
         let header = header.and_then(|value| value.to_str().ok()).unwrap_or_default();
         let body = request.get_ref().body.as_ref().map_or(&[][..], |body| &body.data);
@@ -43,6 +39,6 @@ impl<R: Reservations, P: Psp> PspWebhookService for Webhook<R, P> {
         }
         signature::verify(header, body, &self.secrets, Timestamp::now()).map_err(PaymentError::from)?;
         self.payments.receive(self.provider, body).await?;
-        Ok(Response::new(ReceivePspEventResponse {}))
+        Ok(Response::new(ReceiveEventEnvelopeResponse {}))
     }
 }

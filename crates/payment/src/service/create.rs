@@ -6,14 +6,14 @@ use jiff::{SignedDuration, Timestamp};
 use staymesh_api::reservation::v1::{CancellationReason, PaymentMode, ReservationStatus};
 use staymesh_domain::{Money, PaymentId, ReservationId};
 use staymesh_mesh::{Caller, Problem};
+use staymesh_psp::{CheckoutOrder, CheckoutStatus, Psp, PspError};
 
-use super::Payments;
+use super::{Payments, apply};
 use crate::{
     error::PaymentError,
     fault_points,
     ledger::Parts,
-    model::{CheckoutStatus, NewPayment, Payment, Status},
-    psp::{CheckoutOrder, Psp},
+    model::{NewPayment, Payment, Status},
     reservations::{Booking, Reservations},
     store::{payment_events, payments},
 };
@@ -70,9 +70,13 @@ impl<R: Reservations, P: Psp> Payments<R, P> {
             return_url: payment.return_url,
             expire_time: payment.expire_time,
         };
-        fault_points::PAGE_OPENED.before();
-        let checkout = self.psp.create_checkout(order).await?;
-        fault_points::PAGE_OPENED.after();
+        let checkout = match fault_points::PAGE_OPENED.around(self.psp.create_checkout(order)).await {
+            Err(PspError::ReturnUrl) => {
+                self.close_refused(payment.payment_id).await?;
+                return Err(PspError::ReturnUrl.into());
+            }
+            checkout => checkout?,
+        };
         fault_points::PAGE_SAVED.before();
         let saved = payments::save_checkout(&self.pool, payment.payment_id, &checkout.session, &checkout.url).await?;
         fault_points::PAGE_SAVED.after();
@@ -93,6 +97,17 @@ impl<R: Reservations, P: Psp> Payments<R, P> {
             Status::Expired if saved.expire_time <= Timestamp::now() => Err(PaymentError::HoldExpired),
             _ => Err(PaymentError::NotPayable("the payment of this reservation has ended")),
         }
+    }
+
+    /// Closes a payment whose return URL the provider refused. The return URL of a payment never changes, so this one
+    /// could never be paid; the next request opens another.
+    async fn close_refused(&self, id: PaymentId) -> Result<(), PaymentError> {
+        let mut transaction = self.pool.begin().await?;
+        if let Some(payment) = payments::lock(&mut transaction, id).await?.filter(|open| open.psp_session.is_none()) {
+            apply(&mut transaction, &payment, CheckoutStatus::Expired).await?;
+            transaction.commit().await?;
+        }
+        Ok(())
     }
 }
 

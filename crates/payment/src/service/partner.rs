@@ -4,6 +4,7 @@
 use jiff::civil::Date;
 use sqlx::PgConnection;
 use staymesh_domain::{FieldError, Money, Page, ReservationId};
+use staymesh_psp::Psp;
 use uuid::Uuid;
 
 use super::Payments;
@@ -12,7 +13,6 @@ use crate::{
     fault_points,
     ledger::{self, Parts},
     model::{PartnerSale, PartnerTerms},
-    psp::Psp,
     reservations::Reservations,
     store::partner_sales,
 };

@@ -3,6 +3,7 @@
 use sqlx::PgConnection;
 use staymesh_domain::{FieldError, Money, PaymentId};
 use staymesh_mesh::telemetry;
+use staymesh_psp::Psp;
 use staymesh_store::{ResultExt, outbox};
 use uuid::Uuid;
 
@@ -12,7 +13,6 @@ use crate::{
     fault_points,
     ledger::{self, postings},
     model::{Payment, Refund, RefundReason, Status},
-    psp::Psp,
     reservations::Reservations,
     store::{payments, refunds},
 };

@@ -13,15 +13,15 @@ use proptest::{
 };
 use serde_json::json;
 use sqlx::PgPool;
+use staymesh_psp::Provider;
 use tokio::runtime::Runtime;
 use uuid::Uuid;
 
 use super::{Found, Options, everything, hotel, owed, pay_out, refund, send_to, sold_at};
 use crate::{
     model::Payment,
-    psp::{MockPsp, provider::Provider},
     reservations::MockReservations,
-    testing::{database, eur, service},
+    testing::{MockPsp, database, eur, service},
 };
 
 #[derive(Debug, Clone)]

@@ -17,10 +17,9 @@ use super::job::{Found, Options, run};
 use crate::{
     ledger::{self, Account, Parts, wallets},
     model::{NewPayment, Payment, Status},
-    psp::MockPsp,
     reservations::MockReservations,
     store::{payments, payouts},
-    testing::{eur, new_payment, opened, reservation_id, service},
+    testing::{MockPsp, eur, new_payment, opened, reservation_id, service},
 };
 
 /// A day after the stays of these tests.

@@ -19,7 +19,7 @@ async fn count(pool: &PgPool, sql: &'static str) -> i64 {
 fn back(payment: &Payment, refund_id: Uuid, minor: i64) -> SettlementLine {
     SettlementLine {
         psp_id: format!("re_{refund_id}"),
-        kind: Subject::Refund,
+        kind: MovementKind::Refund,
         reference: refund_id.to_string(),
         amount_minor: minor,
         ..charge(payment)

@@ -3,14 +3,14 @@
 use sqlx::PgPool;
 use staymesh_domain::HotelId;
 use staymesh_mesh::{Problem, Reason, auth::Role};
+use staymesh_psp::{Checkout, CheckoutStatus};
 
 use crate::{
     ledger::{Account, wallets},
-    model::{CheckoutStatus, Payment, Status},
-    psp::{Checkout, MockPsp},
+    model::{Payment, Status},
     reservations::{Booking, MockReservations},
     store::payments,
-    testing::{arrived, ask_back, booking, caller, database, eur, hear, open, reservation_id, service},
+    testing::{MockPsp, arrived, ask_back, booking, caller, database, eur, hear, open, reservation_id, service},
 };
 
 /// Guests, provider, hotel, commission, taxes, refunds.
