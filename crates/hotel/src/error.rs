@@ -1,7 +1,7 @@
 //! What the service refuses, and how that leaves it.
 
 use staymesh_mesh::{Problem, Reason};
-use staymesh_store::StoreError;
+use staymesh_store::{StoreError, idempotency::IdempotencyError};
 use tonic::Status;
 
 /// Why a request about hotels was refused.
@@ -58,6 +58,15 @@ pub enum HotelError {
 impl From<sqlx::Error> for HotelError {
     fn from(error: sqlx::Error) -> Self {
         Self::Store(error.into())
+    }
+}
+
+impl From<IdempotencyError> for HotelError {
+    fn from(error: IdempotencyError) -> Self {
+        match error {
+            IdempotencyError::Reused => Self::RequestIdReused,
+            IdempotencyError::Store(error) => Self::Store(error),
+        }
     }
 }
 

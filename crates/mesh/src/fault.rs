@@ -1,8 +1,11 @@
-//! Deaths on purpose, between two steps that must survive them. Only in builds with debug assertions, as tests use them:
-//! in a release build there is nothing of it.
+//! Crash points: named places in the code at which a test can kill the process, to prove that the work survives it.
+//!
+//! They exist only in builds with debug assertions. A release build contains no trace of them: [`Step::around`] returns
+//! the future it was given.
 
-/// A place at which tests have the process die as by SIGKILL: at once, with nothing written, sent or closed. It does when
-/// `STAYMESH_FAULT` is this name.
+/// Crash point. Kills the process if `STAYMESH_FAULT == name`. Debug builds only.
+///
+/// The process dies by SIGKILL: immediately, without writing, sending or closing anything.
 #[cfg(debug_assertions)]
 pub fn point(name: &str) {
     use std::sync::LazyLock;
@@ -11,35 +14,65 @@ pub fn point(name: &str) {
 
     static WANTED: LazyLock<Option<String>> = LazyLock::new(|| std::env::var("STAYMESH_FAULT").ok());
     if WANTED.as_deref() == Some(name) {
-        eprintln!("{{\"level\":\"WARN\",\"message\":\"dying at {name}, as STAYMESH_FAULT asks\"}}");
-        // The signal ends the process before this returns.
+        eprintln!("{{\"level\":\"WARN\",\"message\":\"killed at crash point {name} (STAYMESH_FAULT)\"}}");
+        // The signal ends the process before this call returns.
         let _ = kill_process(getpid(), Signal::KILL);
     }
 }
 
-/// Nothing.
+/// Crash point. Compiled to nothing in release builds.
 #[cfg(not(debug_assertions))]
 #[inline]
 pub fn point(_: &str) {}
 
-/// A step of work, by its name. Right before it and right after it are points.
+/// A named step of a multi-step operation, with one crash point before it (`NAME.before`) and one after it
+/// (`NAME.after`).
+///
+/// ```
+/// use staymesh_mesh::fault::Step;
+///
+/// const ORDER_SAVED: Step = Step("payment.order-saved");
+///
+/// async fn save(transaction: impl Future<Output = Result<(), std::io::Error>>) -> Result<(), std::io::Error> {
+///     ORDER_SAVED.around(transaction).await
+/// }
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Step(pub &'static str);
 
 impl Step {
-    /// The names of its two points.
+    /// The names of the crash points: before the step, after the step.
     pub fn points(self) -> [String; 2] {
         [format!("{}.before", self.0), format!("{}.after", self.0)]
     }
 
-    /// The [`point`] right before it.
+    /// Runs `step` between its two crash points and returns its output, whether it succeeded or failed.
+    ///
+    /// Crash point. Kills the process if `STAYMESH_FAULT` is one of [`Self::points`]. Debug builds only: a release build
+    /// returns `step` itself.
+    #[cfg(debug_assertions)]
+    pub async fn around<F: Future>(self, step: F) -> F::Output {
+        self.before();
+        let output = step.await;
+        self.after();
+        output
+    }
+
+    /// Returns `step`: release builds have no crash points.
+    #[cfg(not(debug_assertions))]
+    #[inline]
+    pub fn around<F: Future>(self, step: F) -> F {
+        step
+    }
+
+    /// The crash point before the step. Prefer [`Self::around`].
     #[inline]
     pub fn before(self) {
         #[cfg(debug_assertions)]
         point(&self.points()[0]);
     }
 
-    /// The [`point`] right after it.
+    /// The crash point after the step. Prefer [`Self::around`].
     #[inline]
     pub fn after(self) {
         #[cfg(debug_assertions)]
@@ -52,27 +85,36 @@ mod tests {
     use std::os::unix::process::ExitStatusExt;
     use std::process::Command;
 
-    /// Runs this test binary again as a process that comes to `point`, and yields the signal it died of.
-    fn come_to(point: &str, asked: &str) -> Option<i32> {
-        let mut again = Command::new(std::env::current_exe().expect("a path"));
-        again.args(["--exact", "fault::tests::a_process_dies_where_it_is_asked_to", "--nocapture"]);
-        again.env("STAYMESH_FAULT", asked).env("COME_TO", point);
-        again.output().expect("runs").status.signal()
+    use super::Step;
+
+    const NAME_OF_TEST: &str = "fault::tests::process_dies_at_the_named_crash_point_only";
+
+    /// Runs this test again in a process of its own that passes `point` and both points of a step, with `STAYMESH_FAULT`
+    /// set to `fault`. Returns the signal that killed it.
+    fn signal_of_run(point: &str, fault: &str) -> Option<i32> {
+        let mut run = Command::new(std::env::current_exe().expect("a path"));
+        run.args(["--exact", NAME_OF_TEST, "--nocapture"]);
+        run.env("STAYMESH_FAULT", fault).env("PASS_POINT", point);
+        run.output().expect("runs").status.signal()
     }
 
-    #[test]
-    fn a_process_dies_where_it_is_asked_to() {
-        if let Ok(point) = std::env::var("COME_TO") {
+    #[tokio::test]
+    async fn process_dies_at_the_named_crash_point_only() {
+        if let Ok(point) = std::env::var("PASS_POINT") {
             super::point(&point);
-            super::Step("step").before();
-            super::Step("step").after();
+            assert_eq!(Step("step").around(async { 7 }).await, 7);
             return;
         }
-        assert_eq!(come_to("here", "here"), Some(9));
-        assert_eq!(come_to("there", "here"), None);
-        for point in super::Step("step").points() {
-            assert_eq!(come_to("there", &point), Some(9), "{point}");
+        assert_eq!(signal_of_run("here", "here"), Some(9));
+        assert_eq!(signal_of_run("there", "here"), None);
+        for point in Step("step").points() {
+            assert_eq!(signal_of_run("there", &point), Some(9), "{point}");
         }
-        assert_eq!(come_to("there", "step"), None);
+        assert_eq!(signal_of_run("there", "step"), None);
+    }
+
+    #[tokio::test]
+    async fn around_passes_an_error_on() {
+        assert_eq!(Step("step").around(async { Err::<(), _>("failed") }).await, Err("failed"));
     }
 }

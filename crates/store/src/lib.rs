@@ -5,6 +5,7 @@
 //! - [`StoreError`] and [`ResultExt`]: the database guards the invariants; a named constraint becomes a domain error
 //!   in one line.
 //! - [`bounded`]: an end to waiting for a database that hangs.
+//! - [`idempotency`]: a repeated create gets its first answer.
 //! - [`outbox`]: what must reach another service although either may crash in between.
 //!
 //! SQL itself belongs to the services: plain functions with static text.
@@ -13,6 +14,7 @@ mod bounded;
 mod config;
 mod constraint;
 mod error;
+pub mod idempotency;
 pub mod migrate;
 pub mod outbox;
 mod pool;

@@ -38,7 +38,7 @@ impl<I: Inventory> Admin<I> {
 /// The key of a request that may come again, if its caller said so. `content` is the request without its id.
 fn key(caller: &Caller, id: &str, method: &str, content: &impl Message) -> Result<Option<RequestKey>, Problem> {
     let id = parse_optional_request_id(id)?;
-    Ok(id.map(|id| RequestKey::new(&caller.subject, id, method, content)))
+    Ok(id.map(|id| RequestKey::new(&caller.subject, id, method, &content.encode_to_vec())))
 }
 
 fn mask(mask: Option<&FieldMask>, changeable: &[&'static str]) -> Result<Mask, Problem> {

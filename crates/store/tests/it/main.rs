@@ -5,6 +5,8 @@ mod constraint;
 #[cfg(test)]
 mod hang;
 #[cfg(test)]
+mod idempotency;
+#[cfg(test)]
 mod letters;
 #[cfg(test)]
 mod migrate;
