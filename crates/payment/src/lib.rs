@@ -8,15 +8,15 @@
 //! Hotels are paid after their guests have left, by a job ([`payouts`]) and the outbox.
 //!
 //! Every change of money is one transaction (`service`'s `apply`, `refund::request` and `refund::succeed`), and its
-//! entries in the [`ledger`] are part of it.
+//! entries in the [ledger](staymesh_ledger) are part of it.
 
+pub mod backfill;
 pub mod check;
 pub mod config;
 pub mod error;
 pub mod fault_points;
 pub mod grpc;
 pub mod hotels;
-pub mod ledger;
 pub mod model;
 pub mod payouts;
 pub mod reconcile;
@@ -84,7 +84,7 @@ pub async fn serve(config: Config, stop: CancellationToken) -> Result<(), NodeEr
     let options = RelayOptions { concurrency, max_attempts: MAX_ATTEMPTS, ..RelayOptions::default() };
     node.carry_outbox(Messenger::new(payments.clone()), payments.wake.clone(), options);
     node.spawn(payments.clone().sweep(node.stop.clone()));
-    node.spawn(ledger::wallets::keep(node.pool.clone(), node.stop.clone()));
+    node.spawn(staymesh_ledger::wallets::fold_periodically(node.pool.clone(), node.stop.clone()));
 
     let grpc = Grpc(payments.clone());
     let pages = StatusPage::new(StatusPages { payments: payments.clone(), hotels });

@@ -2,10 +2,9 @@
 
 use jiff::{Timestamp, civil::Date};
 use staymesh_domain::{HotelId, Money, PaymentId, ReservationId};
+use staymesh_ledger::{Sold, Split};
 use staymesh_psp::CheckoutStatus;
 use uuid::Uuid;
-
-use crate::ledger::{Parts, Sold};
 
 /// Where a payment stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -88,7 +87,7 @@ pub struct Payment {
     /// What is to be paid.
     pub amount: Money,
     /// Who gets what of it.
-    pub parts: Parts,
+    pub split: Split,
     /// Where it stands.
     pub status: Status,
     /// Where the provider's page sends the guest afterwards; empty for nowhere.
@@ -121,9 +120,9 @@ impl Payment {
         self.reservation_id.hotel_id()
     }
 
-    /// What it is paid for, as the ledger has it.
+    /// The sale, for the ledger.
     pub fn sold(&self) -> Sold {
-        Sold { reservation_id: self.reservation_id, currency: self.amount.currency(), parts: self.parts }
+        Sold { reservation_id: self.reservation_id, split: self.split }
     }
 
     /// What has come and is not on its way back, in minor units.
@@ -144,7 +143,7 @@ pub struct NewPayment {
     /// See [`Payment`].
     pub amount: Money,
     /// See [`Payment`]. Together they are the amount.
-    pub parts: Parts,
+    pub split: Split,
     /// The day of leaving: after it the hotel is paid.
     pub check_out: Date,
     /// See [`Payment`].
@@ -218,7 +217,7 @@ pub struct PartnerSale {
     /// What was agreed on.
     pub terms: PartnerTerms,
     /// Who gets what of it.
-    pub parts: Parts,
+    pub split: Split,
     /// What the partner does not owe after all, in the currency of the amount.
     pub credited: Money,
     /// When it was recorded.
@@ -230,12 +229,12 @@ pub struct PartnerSale {
 impl PartnerSale {
     /// What was sold, as the ledger has it.
     pub fn sold(&self) -> Sold {
-        Sold { reservation_id: self.reservation_id, currency: self.terms.amount.currency(), parts: self.parts }
+        Sold { reservation_id: self.reservation_id, split: self.split }
     }
 
     /// What is kept as commission.
     pub fn commission(&self) -> Money {
-        self.part(self.parts.commission)
+        self.split.commission()
     }
 
     /// What the partner owes.

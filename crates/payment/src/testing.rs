@@ -9,6 +9,7 @@ use sha2::Sha256;
 use sqlx::PgPool;
 use staymesh_api::reservation::v1::{CancellationReason, PaymentMode, ReservationStatus};
 use staymesh_domain::{HotelId, Money, PaymentId, ReservationId};
+use staymesh_ledger::Split;
 use staymesh_mesh::{Caller, auth::Role};
 use staymesh_psp::{
     Checkout, CheckoutOrder, CheckoutStatus, Provider, Psp, PspError, RefundOrder, TransferOrder, Transferred,
@@ -24,7 +25,6 @@ use uuid::Uuid;
 use crate::{
     MIGRATOR,
     hotels::MockHotels,
-    ledger::Parts,
     model::{NewPayment, Payment, RefundReason, Status},
     reservations::{Booking, MockReservations},
     service::Payments,
@@ -72,7 +72,7 @@ pub(crate) fn new_payment(reservation_id: ReservationId) -> NewPayment {
         reservation_id,
         owner: "guest-1".into(),
         amount: eur(10_000),
-        parts: Parts::with_commission(10_000, 700, 1500).unwrap(),
+        split: Split::with_commission(eur(10_000), eur(700), 1500).unwrap(),
         check_out: date(2030, 5, 4),
         return_url: String::new(),
         expire_time: now + SignedDuration::from_mins(15),

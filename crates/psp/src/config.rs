@@ -58,7 +58,6 @@ impl PspConfig {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use crate::testing::config;
 
     #[test]

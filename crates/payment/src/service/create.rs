@@ -5,6 +5,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use staymesh_api::reservation::v1::{CancellationReason, PaymentMode, ReservationStatus};
 use staymesh_domain::{Money, PaymentId, ReservationId};
+use staymesh_ledger::Split;
 use staymesh_mesh::{Caller, Problem};
 use staymesh_psp::{CheckoutOrder, CheckoutStatus, Psp, PspError};
 
@@ -12,7 +13,6 @@ use super::{Payments, apply};
 use crate::{
     error::PaymentError,
     fault_points,
-    ledger::Parts,
     model::{NewPayment, Payment, Status},
     reservations::{Booking, Reservations},
     store::{payment_events, payments},
@@ -36,14 +36,14 @@ impl<R: Reservations, P: Psp> Payments<R, P> {
         let now = Timestamp::now();
         let (amount, expire_time) = payable(&booking, now, self.page_margin)?;
         // What does not add up is no price to pay.
-        let parts = Parts::with_commission(amount.minor(), booking.taxes.minor(), self.commission_basis_points)
+        let split = Split::with_commission(amount, booking.taxes, self.commission_basis_points)
             .ok_or_else(|| Problem::internal(&"the taxes of the reservation are more than its price"))?;
         let new = NewPayment {
             payment_id: PaymentId::new(),
             reservation_id,
             owner: booking.owner,
             amount,
-            parts,
+            split,
             check_out: booking.check_out,
             return_url: if return_url.is_empty() { self.links.after_payment(reservation_id) } else { return_url },
             expire_time,

@@ -20,6 +20,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use sqlx::{PgConnection, PgPool};
 use staymesh_domain::{HotelId, Page, PaymentId};
+use staymesh_ledger::{self as ledger};
 use staymesh_mesh::{Caller, telemetry};
 use staymesh_psp::{Checkout, CheckoutStatus, Psp};
 use staymesh_store::{
@@ -36,7 +37,6 @@ use crate::{
     error::PaymentError,
     fault_points,
     hotels::Hotels,
-    ledger,
     model::{Payment, Status},
     reservations::Reservations,
     status_page::StatusLinks,

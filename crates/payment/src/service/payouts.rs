@@ -2,6 +2,7 @@
 
 use sqlx::PgConnection;
 use staymesh_domain::{HotelId, Page};
+use staymesh_ledger::{self as ledger, postings};
 use staymesh_psp::{Psp, PspError, TransferOrder, TransferOutcome, event::TransferData};
 use staymesh_store::outbox::OutboxEvent;
 use uuid::Uuid;
@@ -10,7 +11,6 @@ use super::{Payments, deliver::Failure};
 use crate::{
     error::PaymentError,
     fault_points,
-    ledger::{self, postings},
     payouts::{Destination, PayOut, Shares, StatementLine, Transfer, TransferPayload, TransferStatus},
     reservations::Reservations,
     store::{events::Outcome, payouts, statements, transfers},
@@ -159,7 +159,7 @@ async fn ended(connection: &mut PgConnection, transfer: &Transfer, end: &End<'_>
     match (transfer.status, end.outcome) {
         (TransferStatus::Requested, TransferOutcome::Paid) => {
             transfers::paid(connection, id, end.psp_transfer.unwrap_or_default()).await?;
-            let posting = postings::pay_out(transfer.payout_id, transfer.hotel_id, transfer.amount);
+            let posting = postings::payout(transfer.payout_id, transfer.hotel_id, transfer.amount);
             ledger::post(connection, &posting).await?;
             tracing::info!(payout_id = %transfer.payout_id, hotel_id, "hotel paid");
         }

@@ -2,11 +2,11 @@
 
 use sqlx::PgPool;
 use staymesh_api::reservation::v1::ReservationStatus;
+use staymesh_ledger::wallets;
 use uuid::Uuid;
 
 use super::*;
 use crate::{
-    ledger::wallets,
     reconcile::model::{Resolution, State},
     testing::{arrived, ask_back},
 };

@@ -1,12 +1,12 @@
 //! Doing again what can be done again.
 
+use staymesh_ledger::wallets;
 use staymesh_psp::{CheckoutStatus, PspError, TransferOutcome, Transferred};
 use uuid::Uuid;
 
 use super::*;
 use crate::{
     error::PaymentError,
-    ledger::wallets,
     model::Status,
     payouts::tests as payouts,
     reconcile::model::Resolution,

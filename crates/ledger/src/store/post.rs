@@ -1,4 +1,4 @@
-//! Writing postings down.
+//! Writing postings.
 
 use std::slice;
 
@@ -9,19 +9,20 @@ use staymesh_domain::{HotelId, ReservationId};
 use staymesh_store::StoreError;
 use uuid::Uuid;
 
-use super::{Posting, accounts::account_id};
+use super::account_id::account_id;
+use crate::Posting;
 
-/// Posts, in the caller's transaction; false when this kind was posted from this source before, and nothing is done.
-/// One statement, unless an account has to come into being.
+/// Writes a posting in the caller's transaction. False if this kind was posted from this source before: then nothing is
+/// written. One statement, unless an account has to be created.
 ///
 /// # Errors
-/// What the database refuses: a line that is nothing or too large at once, lines that do not sum to zero when the
-/// transaction commits (`ledger_transaction_balances`).
+/// When the database is unavailable or a constraint is violated: immediately by a line of zero or out of range, at the
+/// commit by lines that do not sum to zero (`ledger_transaction_balances`).
 pub async fn post(connection: &mut PgConnection, posting: &Posting) -> Result<bool, StoreError> {
     Ok(post_all(connection, slice::from_ref(posting)).await? == 1)
 }
 
-/// As [`post`], for all that one change makes happen, in one statement; yields how many were not posted before.
+/// Like [`post`], for all postings of one change in one statement. Returns how many were not posted before.
 ///
 /// # Errors
 /// As [`post`].
@@ -29,12 +30,11 @@ pub async fn post_all(connection: &mut PgConnection, postings: &[Posting]) -> Re
     post_now_or_at(connection, postings, None).await
 }
 
-/// As [`post`], for what happened at this time and was not posted then.
-pub(super) async fn post_at(
-    connection: &mut PgConnection,
-    posting: &Posting,
-    at: Timestamp,
-) -> Result<bool, StoreError> {
+/// Like [`post`], with the time of the event instead of now. For postings that are made up for later.
+///
+/// # Errors
+/// As [`post`].
+pub async fn post_at(connection: &mut PgConnection, posting: &Posting, at: Timestamp) -> Result<bool, StoreError> {
     Ok(post_now_or_at(connection, slice::from_ref(posting), Some(at)).await? == 1)
 }
 
@@ -46,22 +46,23 @@ async fn post_now_or_at(
     if let Some(posted) = write(connection, postings, at).await? {
         return Ok(posted);
     }
-    open_accounts(connection, postings).await?;
+    create_accounts(connection, postings).await?;
     let posted = write(connection, postings, at).await?;
-    posted.ok_or_else(|| sqlx::Error::Protocol("an account that came into being is not seen".into()).into())
+    posted.ok_or_else(|| sqlx::Error::Protocol("an account that was created is not visible".into()).into())
 }
 
-/// Nothing is written, and none returned, while an account is missing.
+/// Writes the postings and returns how many were new; `None`, and nothing is written, if an account does not exist.
 ///
-/// The arrays are subqueries so that the server cannot see how long they are: then a plan for these values is no cheaper
-/// than one for any, and it stops to plan anew with every use, which costs more than running this.
+/// The arrays are wrapped in subqueries to hide their length from the planner. Otherwise it prefers custom plans, and
+/// plans the statement again with every execution, which costs more than executing it.
 async fn write(
     connection: &mut PgConnection,
     postings: &[Posting],
     at: Option<Timestamp>,
 ) -> Result<Option<usize>, StoreError> {
     let ids: Vec<Uuid> = postings.iter().map(|_| Uuid::now_v7()).collect();
-    let lines = Lines::of(postings, &ids);
+    let lines = Lines::of(postings, &ids)?;
+    let counts: Vec<i16> = postings.iter().map(|posting| number(posting.lines.len())).collect::<Result<_, _>>()?;
     let (posted, known): (i64, bool) = sqlx::query_as(concat!(
         "with entry as materialized (
              select wanted.transaction_id, wanted.line, wanted.minor, wanted.currency, account.account_id
@@ -89,7 +90,7 @@ async fn write(
     .bind(postings.iter().map(|posting| posting.kind.as_str()).collect::<Vec<_>>())
     .bind(postings.iter().map(|posting| posting.source_id).collect::<Vec<_>>())
     .bind(postings.iter().map(|posting| posting.reservation_id.map(ReservationId::as_uuid)).collect::<Vec<_>>())
-    .bind(postings.iter().map(|posting| number(posting.lines.len())).collect::<Vec<_>>())
+    .bind(counts)
     .bind(lines.transactions)
     .bind(lines.numbers)
     .bind(lines.kinds)
@@ -100,13 +101,17 @@ async fn write(
     .bind(at.map(ToSqlx::to_sqlx))
     .fetch_one(connection)
     .await?;
-    Ok(known.then_some(usize::try_from(posted).unwrap_or_default()))
+    if !known {
+        return Ok(None);
+    }
+    let posted = usize::try_from(posted).map_err(|_| sqlx::Error::Decode("posted".into()))?;
+    Ok(Some(posted))
 }
 
-/// In the order of their key, so that of two postings to the same new accounts one waits for the other, and not each for
-/// the other.
-async fn open_accounts(connection: &mut PgConnection, postings: &[Posting]) -> Result<(), StoreError> {
-    let lines = Lines::of(postings, &[]);
+/// Creates the accounts that do not exist, in the order of their key, so that concurrent postings to the same new accounts
+/// cannot deadlock.
+async fn create_accounts(connection: &mut PgConnection, postings: &[Posting]) -> Result<(), StoreError> {
+    let lines = Lines::of(postings, &[])?;
     sqlx::query(
         "insert into ledger_account (kind, hotel_id, partner, currency)
          select kind, hotel_id, partner, currency
@@ -123,7 +128,7 @@ async fn open_accounts(connection: &mut PgConnection, postings: &[Posting]) -> R
     Ok(())
 }
 
-/// The lines of postings, one array for each column.
+/// The lines of postings as one array for each column.
 #[derive(Default)]
 struct Lines<'a> {
     transactions: Vec<Uuid>,
@@ -136,13 +141,13 @@ struct Lines<'a> {
 }
 
 impl<'a> Lines<'a> {
-    /// Those of postings with these ids, if they have got some.
-    fn of(postings: &'a [Posting], ids: &[Uuid]) -> Self {
+    /// The lines of these postings. `ids` are their transaction ids, or empty if only the accounts matter.
+    fn of(postings: &'a [Posting], ids: &[Uuid]) -> Result<Self, StoreError> {
         let mut lines = Self::default();
         for (at, posting) in postings.iter().enumerate() {
             for (place, line) in posting.lines.iter().enumerate() {
                 lines.transactions.extend(ids.get(at));
-                lines.numbers.push(number(place + 1));
+                lines.numbers.push(number(place + 1)?);
                 lines.kinds.push(line.account.kind());
                 lines.hotels.push(line.account.hotel_id().map(HotelId::get));
                 lines.partners.push(line.account.partner());
@@ -150,11 +155,11 @@ impl<'a> Lines<'a> {
                 lines.minor.push(line.minor);
             }
         }
-        lines
+        Ok(lines)
     }
 }
 
-/// More lines than this can say are more than the database takes.
-fn number(count: usize) -> i16 {
-    i16::try_from(count).unwrap_or(i16::MAX)
+/// A line number or count. The database allows at most 100 lines, far fewer than fit.
+fn number(count: usize) -> Result<i16, StoreError> {
+    i16::try_from(count).map_err(|_| sqlx::Error::Encode("a posting has too many lines".into()).into())
 }

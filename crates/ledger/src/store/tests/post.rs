@@ -1,4 +1,4 @@
-//! Posting and adding up, on a real database and at the same time.
+//! Posting and folding, concurrently.
 
 use std::{
     sync::{
@@ -16,15 +16,23 @@ use staymesh_testkit::TestDatabase;
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use super::{Account, Parts, Posting, Sold, post, post_all, postings, wallets};
-use crate::testing::{database, eur, reservation_id};
+use crate::{
+    Account, Posting, Sold, Split, post, post_all, postings,
+    testing::{database, eur, money, reservation_id},
+    wallets,
+};
 
 fn currency(code: &str) -> Currency {
     code.parse().unwrap()
 }
 
 fn sold(reservation_id: ReservationId) -> Sold {
-    Sold { reservation_id, currency: currency("EUR"), parts: Parts::new(10_000, 700, 1395).unwrap() }
+    Sold { reservation_id, split: split(10_000, 700, 1395, "EUR") }
+}
+
+fn split(total: i64, tax: i64, commission: i64, code: &str) -> Split {
+    let money = |minor| money(minor, code);
+    Split::new(money(total), money(tax), money(commission)).unwrap()
 }
 
 fn hotel(number: i32) -> HotelId {
@@ -49,7 +57,7 @@ async fn balance(pool: &PgPool, account: &Account, code: &str) -> i128 {
 }
 
 #[tokio::test]
-async fn what_is_posted_is_written_as_it_is_and_once() {
+async fn post_writes_each_kind_and_source_once() {
     let database = database().await;
     let pool = database.pool();
     let (sold, payment) = (sold(reservation_id()), PaymentId::new());
@@ -82,12 +90,12 @@ async fn what_is_posted_is_written_as_it_is_and_once() {
 }
 
 #[tokio::test]
-async fn several_are_posted_in_one_and_what_was_posted_before_is_passed_over() {
+async fn post_all_skips_postings_that_exist() {
     let database = database().await;
     let pool = database.pool();
     let (first, second, payment) = (sold(reservation_id()), sold(reservation_id()), PaymentId::new());
-    let other = Sold { currency: currency("JPY"), ..second };
-    let paid = postings::pay_out(Uuid::now_v7(), hotel(8), eur(500));
+    let other = Sold { split: split(10_000, 700, 1395, "JPY"), ..second };
+    let paid = postings::payout(Uuid::now_v7(), hotel(8), eur(500));
     let mut transaction = pool.begin().await.unwrap();
     assert_eq!(post_all(&mut transaction, &[]).await.unwrap(), 0);
     assert!(post(&mut transaction, &first.sale(payment)).await.unwrap());
@@ -117,26 +125,25 @@ async fn several_are_posted_in_one_and_what_was_posted_before_is_passed_over() {
 }
 
 #[tokio::test]
-async fn every_owner_and_currency_has_an_account_of_its_own() {
+async fn accounts_are_separate_by_owner_and_currency() {
     let database = database().await;
     let pool = database.pool();
     for (code, total) in [("EUR", 100), ("JPY", 200), ("KWD", 300)] {
         for partner in ["client:a", "client:b"] {
-            let parts = Parts::new(total, 10, 5).unwrap();
-            let sold = Sold { reservation_id: reservation_id(), currency: currency(code), parts };
+            let sold = Sold { reservation_id: reservation_id(), split: split(total, 10, 5, code) };
             assert!(posted(pool, &sold.partner_sale(partner)).await.unwrap());
         }
         let owed = Account::PartnerReceivable("client:a".into());
         assert_eq!(balance(pool, &owed, code).await, i128::from(total));
         assert_eq!(balance(pool, &Account::HotelPayable(hotel(7)), code).await, i128::from(-2 * (total - 15)));
     }
-    assert_eq!(balance(pool, &Account::HotelPayable(hotel(8)), "EUR").await, 0, "nobody has posted to it");
+    assert_eq!(balance(pool, &Account::HotelPayable(hotel(8)), "EUR").await, 0, "without postings");
     // For each currency two partners, the hotel, its taxes and the commission.
     assert_eq!(count(pool, "ledger_account").await, 15);
 }
 
 #[tokio::test]
-async fn what_does_not_balance_is_refused_as_a_whole() {
+async fn post_of_unbalanced_posting_is_rejected_as_a_whole() {
     let database = database().await;
     let pool = database.pool();
     let whole = sold(reservation_id()).sale(PaymentId::new());
@@ -162,11 +169,11 @@ async fn what_does_not_balance_is_refused_as_a_whole() {
 }
 
 #[tokio::test]
-async fn racing_postings_open_each_account_once_and_each_source_posts_once() {
+async fn concurrent_posts_create_each_account_and_source_once() {
     let database = database().await;
     let pool = database.pool();
     let sources: Vec<_> = (0..8).map(|_| (sold(reservation_id()), PaymentId::new())).collect();
-    // Four times each, from the beginning, when there is no account.
+    // Four times each, when no account exists yet.
     let racing = (0..32).map(|n| {
         let (sold, payment) = sources[n % 8];
         async move { posted(pool, &sold.sale(payment)).await.unwrap() }
@@ -179,7 +186,7 @@ async fn racing_postings_open_each_account_once_and_each_source_posts_once() {
     assert_eq!(balance(pool, &Account::GuestReceivable, "EUR").await, 80_000);
 }
 
-/// Every account's sum, and what a wallet and the entries since make of it, in one snapshot.
+/// The accounts whose balance is not the sum of their entries, in one snapshot, and the number of entries.
 async fn differing(pool: &PgPool) -> Result<(i64, Vec<String>), StoreError> {
     let mut snapshot = pool.begin_with("begin isolation level repeatable read read only").await?;
     let entries: i64 = sqlx::query_scalar("select count(*) from ledger_entry").fetch_one(&mut *snapshot).await?;
@@ -208,8 +215,8 @@ async fn differing(pool: &PgPool) -> Result<(i64, Vec<String>), StoreError> {
     Ok((entries, wrong))
 }
 
-/// Posts to the same few accounts until `stop`, one transaction in three left open for a while and one in five rolled
-/// back; yields how many were committed.
+/// Posts to the same few accounts until `stop`. Keeps one transaction in three open for a while and rolls back one in five;
+/// returns how many it committed.
 async fn post_on(pool: PgPool, stop: Arc<AtomicBool>, writer: i32) -> u64 {
     let mut committed = 0;
     for n in 0.. {
@@ -236,12 +243,12 @@ async fn post_on(pool: PgPool, stop: Arc<AtomicBool>, writer: i32) -> u64 {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn folding_beside_postings_counts_every_entry_once() {
+async fn concurrent_folds_and_posts_count_every_entry_once() {
     let database = database().await;
     let pool = sqlx::postgres::PgPoolOptions::new().max_connections(16).connect(database.url()).await.unwrap();
     let (stop, folded) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
     let writers: Vec<_> = (0..5).map(|n| tokio::spawn(post_on(pool.clone(), stop.clone(), n))).collect();
-    // Three replicas, at the same wallets all the time.
+    // Three replicas that fold the same wallets continuously.
     let folders: Vec<_> = (0..3)
         .map(|_| {
             let (pool, stop, folded) = (pool.clone(), stop.clone(), folded.clone());
@@ -262,8 +269,8 @@ async fn folding_beside_postings_counts_every_entry_once() {
     let committed: u64 = try_join_all(writers).await.unwrap().into_iter().sum();
     try_join_all(folders).await.unwrap();
     assert_eq!(differing(&pool).await.unwrap().1, Vec::<String>::new());
-    // With nobody at work, all that was posted is in the wallets themselves, as soon as no transaction of the server's
-    // other databases is older.
+    // Without concurrent writers all entries are in the wallets, once no older transaction is open in any database of the
+    // server.
     let deadline = Instant::now() + Duration::from_secs(30);
     loop {
         wallets::fold(&pool).await.unwrap();
@@ -281,19 +288,19 @@ async fn folding_beside_postings_counts_every_entry_once() {
 }
 
 #[tokio::test]
-async fn a_wallet_may_be_thrown_away_and_one_from_another_database_is_not_believed() {
+async fn balance_survives_deleted_and_foreign_wallets() {
     let database: TestDatabase = database().await;
     let pool = database.pool();
     let clearing = Account::PspClearing;
     let owed = sold(reservation_id());
     posted(pool, &owed.charge(PaymentId::new())).await.unwrap();
     wallets::fold(pool).await.unwrap();
-    posted(pool, &postings::pay_out(Uuid::now_v7(), hotel(7), eur(2500))).await.unwrap();
+    posted(pool, &postings::payout(Uuid::now_v7(), hotel(7), eur(2500))).await.unwrap();
     assert_eq!(balance(pool, &clearing, "EUR").await, 7500);
     sqlx::query("delete from wallet").execute(pool).await.unwrap();
     assert_eq!(balance(pool, &clearing, "EUR").await, 7500);
     wallets::fold(pool).await.unwrap();
-    // As a dump of a database that had come further would leave it.
+    // As restored from a dump of a database with later transaction ids.
     sqlx::query("update wallet set counted_before = '9000000000000'::xid8, balance_minor = 1")
         .execute(pool)
         .await

@@ -1,30 +1,22 @@
-//! What accounts come to, without adding up all of their entries each time.
-//!
-//! A wallet holds the sum of every entry that was written by a database transaction older than a certain one; a balance
-//! is that and the entries since. What is older than every transaction in progress is complete: nothing can be added to
-//! it any more. So postings and wallets never wait for each other, and no entry is counted twice or left out, whenever
-//! wallets are folded and by however many replicas.
-
-use std::time::Duration;
+//! Reading and folding wallets.
 
 use sqlx::{PgExecutor, PgPool};
 use staymesh_domain::{Currency, HotelId};
-use staymesh_store::{StoreError, bounded};
-use tokio_util::sync::CancellationToken;
+use staymesh_store::StoreError;
 
-use super::{Account, accounts::account_id};
+use super::account_id::account_id;
+use crate::Account;
 
-/// How often wallets are brought up to date.
-const FOLD_EVERY: Duration = Duration::from_secs(30);
-/// Longest time for one page of them.
-const LONGEST_PAGE: Duration = Duration::from_secs(30);
-/// Accounts looked at in one transaction.
-const PAGE: i64 = 500;
+/// Accounts that are folded in one transaction.
+const PAGE: usize = 500;
 
-/// What an account comes to, in minor units: what has been added up and what has come since. Positive when debits are
-/// more; nothing for an account that nobody has posted to.
+/// The balance of an account in minor units: its wallet plus the entries since. Positive if debits exceed credits; zero
+/// for an account without postings.
+///
+/// # Errors
+/// When the database is unavailable.
 pub async fn balance(executor: impl PgExecutor<'_>, account: &Account, currency: Currency) -> Result<i128, StoreError> {
-    // A wallet that is ahead of this database came out of another's dump; see `fold`.
+    // A wallet with a later transaction id than this database has was restored from a dump of another; see `fold_page`.
     let minor: Option<String> = sqlx::query_scalar(concat!(
         "select (coalesce(wallet.balance_minor, 0) + coalesce((
                     select sum(amount_minor) from ledger_entry
@@ -47,43 +39,16 @@ pub async fn balance(executor: impl PgExecutor<'_>, account: &Account, currency:
     minor.parse().map_err(|_| sqlx::Error::Decode("balance".into()).into())
 }
 
-/// Brings wallets up to date every now and then, until `stop`.
-pub async fn keep(pool: PgPool, stop: CancellationToken) {
-    let mut ticks = tokio::time::interval(FOLD_EVERY);
-    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    while stop.run_until_cancelled(ticks.tick()).await.is_some() {
-        // Each page in it is bounded; what is cut off is taken up by the next turn.
-        match stop.run_until_cancelled(fold(&pool)).await {
-            Some(Ok(wallets)) => tracing::debug!(wallets, "wallets are up to date"),
-            Some(Err(error)) => tracing::warn!(error.cause = %error, "wallets cannot be brought up to date just now"),
-            None => break,
-        }
-    }
-}
-
-/// Adds up what is complete, account by account; yields how many wallets have changed. Any number of replicas may do
-/// this at once: a wallet that one of them has in hand is passed over by the others.
-pub async fn fold(pool: &PgPool) -> Result<u64, StoreError> {
-    let (mut after, mut changed) = (i64::MIN, 0);
-    loop {
-        let (last, folded) = bounded(LONGEST_PAGE, Box::pin(fold_page(pool, after))).await?;
-        changed += folded;
-        match last {
-            Some(last) => after = last,
-            None => return Ok(changed),
-        }
-    }
-}
-
-/// The accounts after this one: the last of them if there may be more, and how many wallets have changed.
-async fn fold_page(pool: &PgPool, after: i64) -> Result<(Option<i64>, u64), StoreError> {
+/// Folds the page of accounts after this one. Returns the last account if there may be more, and how many wallets
+/// changed.
+pub(crate) async fn fold_page(pool: &PgPool, after: i64) -> Result<(Option<i64>, u64), StoreError> {
     let accounts: Vec<i64> =
         sqlx::query_scalar("select account_id from ledger_account where account_id > $1 order by account_id limit $2")
             .bind(after)
-            .bind(PAGE)
+            .bind(i64::try_from(PAGE).map_err(|_| sqlx::Error::Encode("page".into()))?)
             .fetch_all(pool)
             .await?;
-    let last = accounts.last().copied().filter(|_| i64::try_from(accounts.len()) == Ok(PAGE));
+    let last = accounts.last().copied().filter(|_| accounts.len() == PAGE);
     let mut transaction = pool.begin().await?;
     sqlx::query(
         "insert into wallet (account_id, balance_minor, counted_before)
@@ -111,9 +76,9 @@ async fn fold_page(pool: &PgPool, after: i64) -> Result<(Option<i64>, u64), Stor
         transaction.commit().await?;
         return Ok((last, 0));
     }
-    // A statement of its own, whose snapshot is younger than the locks: it sees what the fold before has counted, which
-    // that of the statement that took the locks need not. A wallet that is ahead of this database's transactions came
-    // out of another's dump, and is added up from the beginning.
+    // A separate statement, because its snapshot is taken after the locks: it sees the result of the previous fold, which
+    // the snapshot of the locking statement may not. A wallet with a later transaction id than this database has was
+    // restored from a dump of another, and is summed from the beginning.
     let done = sqlx::query(
         "update wallet
          set counted_before = seen.oldest,

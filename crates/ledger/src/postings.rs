@@ -1,31 +1,31 @@
-//! What is posted when. No SQL here.
+//! The postings of each business event, as pure functions.
 
 use staymesh_domain::{Currency, HotelId, Money, PaymentId, ReservationId};
 use uuid::Uuid;
 
-use super::{Account, Parts};
+use crate::{Account, Split};
 
-/// What happened.
+/// The business event that a posting records.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Kind {
-    /// A guest owes for a booking. The source is the payment.
+    /// A guest owes for a reservation. The source is the payment.
     Sale,
-    /// The provider took the money. The source is the payment.
+    /// The provider collected the money. The source is the payment.
     Charge,
-    /// Some of a sale is to go back. The source is the refund.
+    /// A guest is owed a refund. The source is the refund.
     RefundOwed,
-    /// The provider has paid back. The source is the refund.
+    /// The provider refunded the guest. The source is the refund.
     RefundPaid,
-    /// A partner owes for a booking. The source is the reservation.
+    /// A partner owes for a reservation. The source is the reservation.
     PartnerSale,
-    /// Some of a partner's sale is credited. The source is the reservation.
+    /// A partner is credited for a cancelled reservation. The source is the reservation.
     PartnerCredit,
-    /// A hotel was paid. The source is the pay-out.
-    PayOut,
+    /// A hotel was paid. The source is the payout.
+    Payout,
 }
 
 impl Kind {
-    /// Its name in the database.
+    /// The database's name.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Sale => "SALE",
@@ -34,128 +34,126 @@ impl Kind {
             Self::RefundPaid => "REFUND_PAID",
             Self::PartnerSale => "PARTNER_SALE",
             Self::PartnerCredit => "PARTNER_CREDIT",
-            Self::PayOut => "PAY_OUT",
+            Self::Payout => "PAY_OUT",
         }
     }
 }
 
-/// An amount on an account.
+/// An entry of a posting.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Line {
-    /// Where.
+    /// The account.
     pub account: Account,
-    /// How much, in minor units; a debit is positive, a credit negative.
+    /// The amount in minor units of the posting's currency; a debit is positive, a credit negative.
     pub minor: i64,
 }
 
-/// A transaction of the ledger: lines that sum to zero.
+/// A ledger transaction: entries that sum to zero.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Posting {
-    /// What happened.
+    /// The business event.
     pub kind: Kind,
-    /// What it comes from; with the kind it makes the posting happen once.
+    /// The id of the object that caused it. Kind and source together are unique: the idempotency key.
     pub source_id: Uuid,
-    /// The booking; none for what belongs to no single one.
+    /// The reservation; `None` for a posting about several, such as a payout.
     pub reservation_id: Option<ReservationId>,
-    /// Of all lines.
+    /// The currency of all lines.
     pub currency: Currency,
-    /// None of them is zero.
+    /// The entries, none of which is zero.
     pub lines: Vec<Line>,
 }
 
-/// What was sold, or what goes back of it.
+/// A sale of a reservation, or the part of it that is reversed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Sold {
-    /// The booking, and by it the hotel.
+    /// The reservation. Its id also names the hotel.
     pub reservation_id: ReservationId,
-    /// Of the parts.
-    pub currency: Currency,
-    /// Who gets what.
-    pub parts: Parts,
+    /// Who gets how much.
+    pub split: Split,
 }
 
 impl Sold {
-    /// What goes back of this sale with a refund of `amount`, when `before` went back earlier; see [`Parts::refund`].
-    pub fn refund(&self, before: i64, amount: i64) -> Option<Self> {
-        let parts = self.parts.refund(before, amount)?;
-        Some(Self { parts, ..*self })
+    /// What a refund of `amount` reverses of this sale, when `before` was refunded earlier; see [`Split::refund`].
+    pub fn refund(&self, before: Money, amount: Money) -> Option<Self> {
+        let split = self.split.refund(before, amount)?;
+        Some(Self { split, ..*self })
     }
 
-    /// A guest bought this. Posted together with the [`charge`](Self::charge), when the payment has been made.
+    /// The guest owes the sale. Posted together with the [`charge`](Self::charge) when the payment is confirmed.
     pub fn sale(&self, payment: PaymentId) -> Posting {
         self.owed_by(Account::GuestReceivable, Kind::Sale, payment.as_uuid())
     }
 
-    /// The provider took the money for all of this.
+    /// The provider collected the total from the guest.
     pub fn charge(&self, payment: PaymentId) -> Posting {
         self.moved(Account::PspClearing, Account::GuestReceivable, Kind::Charge, payment.as_uuid())
     }
 
-    /// This is to go back to the guest.
+    /// The guest is owed this refund.
     pub fn refund_owed(&self, refund_id: Uuid) -> Posting {
-        self.given_up_for(Account::Refunds, Kind::RefundOwed, refund_id)
+        self.reversed_for(Account::Refunds, Kind::RefundOwed, refund_id)
     }
 
-    /// A partner sold this and collects the money for it.
+    /// The partner owes the sale, because it collects the money from the guest.
     pub fn partner_sale(&self, partner: &str) -> Posting {
         let partner = Account::PartnerReceivable(partner.to_owned());
         self.owed_by(partner, Kind::PartnerSale, self.reservation_id.as_uuid())
     }
 
-    /// This is credited to the partner, because the booking was cancelled.
+    /// The partner is credited this after a cancellation.
     pub fn partner_credit(&self, partner: &str) -> Posting {
         let partner = Account::PartnerReceivable(partner.to_owned());
-        self.given_up_for(partner, Kind::PartnerCredit, self.reservation_id.as_uuid())
+        self.reversed_for(partner, Kind::PartnerCredit, self.reservation_id.as_uuid())
     }
 
-    /// Who gets the parts.
+    /// The accounts that a sale credits.
     fn payees(&self) -> [(Account, i64); 3] {
         let hotel = self.reservation_id.hotel_id();
-        let Parts { hotel: hotel_minor, tax, commission } = self.parts;
+        let split = self.split;
         [
-            (Account::HotelPayable(hotel), hotel_minor),
-            (Account::CommissionRevenue, commission),
-            (Account::TaxPayable(hotel), tax),
+            (Account::HotelPayable(hotel), split.hotel().minor()),
+            (Account::CommissionRevenue, split.commission().minor()),
+            (Account::TaxPayable(hotel), split.tax().minor()),
         ]
     }
 
     fn owed_by(&self, debtor: Account, kind: Kind, source_id: Uuid) -> Posting {
         let credits = self.payees().map(|(account, minor)| (account, -minor));
-        self.posting(kind, source_id, [(debtor, self.parts.total())].into_iter().chain(credits))
+        self.posting(kind, source_id, [(debtor, self.split.total().minor())].into_iter().chain(credits))
     }
 
-    fn given_up_for(&self, creditor: Account, kind: Kind, source_id: Uuid) -> Posting {
-        self.posting(kind, source_id, self.payees().into_iter().chain([(creditor, -self.parts.total())]))
+    fn reversed_for(&self, creditor: Account, kind: Kind, source_id: Uuid) -> Posting {
+        self.posting(kind, source_id, self.payees().into_iter().chain([(creditor, -self.split.total().minor())]))
     }
 
     fn moved(&self, to: Account, from: Account, kind: Kind, source_id: Uuid) -> Posting {
-        let minor = self.parts.total();
+        let minor = self.split.total().minor();
         self.posting(kind, source_id, [(to, minor), (from, -minor)])
     }
 
     fn posting(&self, kind: Kind, source_id: Uuid, lines: impl IntoIterator<Item = (Account, i64)>) -> Posting {
         let reservation_id = Some(self.reservation_id);
-        Posting { kind, source_id, reservation_id, currency: self.currency, lines: lines_of(lines) }
+        Posting { kind, source_id, reservation_id, currency: self.split.currency(), lines: lines_of(lines) }
     }
 }
 
-/// The provider has paid so much back.
-pub fn refund_paid(refund_id: Uuid, reservation_id: ReservationId, currency: Currency, minor: i64) -> Posting {
-    let lines = [(Account::Refunds, minor), (Account::PspClearing, -minor)];
+/// The provider refunded `amount` to the guest.
+pub fn refund_paid(refund_id: Uuid, reservation_id: ReservationId, amount: Money) -> Posting {
+    let lines = [(Account::Refunds, amount.minor()), (Account::PspClearing, -amount.minor())];
     Posting {
         kind: Kind::RefundPaid,
         source_id: refund_id,
         reservation_id: Some(reservation_id),
-        currency,
+        currency: amount.currency(),
         lines: lines_of(lines),
     }
 }
 
-/// A hotel was paid `amount`, out of what the provider has.
-pub fn pay_out(payout_id: Uuid, hotel: HotelId, amount: Money) -> Posting {
+/// The hotel was paid `amount` from the balance at the provider.
+pub fn payout(payout_id: Uuid, hotel: HotelId, amount: Money) -> Posting {
     let lines = [(Account::HotelPayable(hotel), amount.minor()), (Account::PspClearing, -amount.minor())];
     Posting {
-        kind: Kind::PayOut,
+        kind: Kind::Payout,
         source_id: payout_id,
         reservation_id: None,
         currency: amount.currency(),
@@ -163,7 +161,7 @@ pub fn pay_out(payout_id: Uuid, hotel: HotelId, amount: Money) -> Posting {
     }
 }
 
-/// Without those that are nothing.
+/// The lines that are not zero.
 fn lines_of(lines: impl IntoIterator<Item = (Account, i64)>) -> Vec<Line> {
     lines.into_iter().filter(|(_, minor)| *minor != 0).map(|(account, minor)| Line { account, minor }).collect()
 }
@@ -172,11 +170,16 @@ fn lines_of(lines: impl IntoIterator<Item = (Account, i64)>) -> Vec<Line> {
 mod tests {
     use proptest::prelude::*;
 
-    use super::{super::split::tests::any_parts, *};
-    use crate::testing::{eur, reservation_id};
+    use super::*;
+    use crate::{
+        split::tests::any_split,
+        testing::{eur, money, reservation_id},
+    };
 
-    fn sold(parts: Parts, currency: &str) -> Sold {
-        Sold { reservation_id: reservation_id(), currency: currency.parse().unwrap(), parts }
+    fn sold(total: i64, tax: i64, commission: i64, currency: &str) -> Sold {
+        let money = |minor| money(minor, currency);
+        let split = Split::new(money(total), money(tax), money(commission)).unwrap();
+        Sold { reservation_id: reservation_id(), split }
     }
 
     fn lines(posting: &Posting) -> Vec<(&'static str, i64)> {
@@ -184,8 +187,8 @@ mod tests {
     }
 
     #[test]
-    fn a_payment_that_goes_back_leaves_nothing_behind() {
-        let sold = sold(Parts::new(11_900, 1900, 1500).unwrap(), "EUR");
+    fn full_refund_reverses_the_sale() {
+        let sold = sold(11_900, 1900, 1500, "EUR");
         let (payment, refund) = (PaymentId::new(), Uuid::now_v7());
         let parts = [("HOTEL_PAYABLE", -8500), ("COMMISSION_REVENUE", -1500), ("TAX_PAYABLE", -1900)];
         let sale = sold.sale(payment);
@@ -194,51 +197,53 @@ mod tests {
         let hotels: Vec<_> = sale.lines.iter().map(|line| line.account.hotel_id().map(HotelId::get)).collect();
         assert_eq!(hotels, [None, Some(7), None, Some(7)]);
         assert_eq!(lines(&sold.charge(payment)), [("PSP_CLEARING", 11_900), ("GUEST_RECEIVABLE", -11_900)]);
-        let owed = sold.refund(0, 11_900).unwrap().refund_owed(refund);
+        let owed = sold.refund(eur(0), eur(11_900)).unwrap().refund_owed(refund);
         assert_eq!(lines(&owed)[..3], parts.map(|(account, minor)| (account, -minor)));
         assert_eq!(lines(&owed)[3], ("REFUNDS", -11_900));
-        let paid = refund_paid(refund, sold.reservation_id, sold.currency, 11_900);
+        let paid = refund_paid(refund, sold.reservation_id, eur(11_900));
         assert_eq!(lines(&paid), [("REFUNDS", 11_900), ("PSP_CLEARING", -11_900)]);
         assert_eq!((owed.source_id, paid.source_id, sale.source_id), (refund, refund, payment.as_uuid()));
     }
 
     #[test]
-    fn parts_that_are_nothing_have_no_line() {
-        let sale = sold(Parts::new(100, 0, 0).unwrap(), "JPY").sale(PaymentId::new());
+    fn shares_of_zero_have_no_line() {
+        let sale = sold(100, 0, 0, "JPY").sale(PaymentId::new());
         assert_eq!(lines(&sale), [("GUEST_RECEIVABLE", 100), ("HOTEL_PAYABLE", -100)]);
-        let all_tax = sold(Parts::new(100, 100, 0).unwrap(), "JPY").sale(PaymentId::new());
+        let all_tax = sold(100, 100, 0, "JPY").sale(PaymentId::new());
         assert_eq!(lines(&all_tax), [("GUEST_RECEIVABLE", 100), ("TAX_PAYABLE", -100)]);
     }
 
     #[test]
-    fn a_partner_owes_what_it_sold_and_a_hotel_is_paid() {
-        let sold = sold(Parts::new(100, 10, 9).unwrap(), "EUR");
+    fn partner_sale_credit_and_payout_use_their_accounts() {
+        let sold = sold(100, 10, 9, "EUR");
         let sale = sold.partner_sale("client:x");
         assert_eq!(sale.lines[0].account.partner(), Some("client:x"));
         assert_eq!(sale.source_id, sold.reservation_id.as_uuid());
-        let credit = sold.refund(0, 100).unwrap().partner_credit("client:x");
+        let credit = sold.refund(eur(0), eur(100)).unwrap().partner_credit("client:x");
         assert_eq!(lines(&credit).last(), Some(&("PARTNER_RECEIVABLE", -100)));
-        let paid = pay_out(Uuid::now_v7(), sold.reservation_id.hotel_id(), eur(81));
+        let paid = payout(Uuid::now_v7(), sold.reservation_id.hotel_id(), eur(81));
         assert_eq!((lines(&paid), paid.reservation_id), (vec![("HOTEL_PAYABLE", 81), ("PSP_CLEARING", -81)], None));
     }
 
     proptest! {
         #[test]
-        fn every_posting_sums_to_zero_and_has_no_empty_line(
-            parts in any_parts(),
+        fn every_posting_sums_to_zero_and_has_no_zero_line(
+            split in any_split(),
             // No decimals, two and three.
             currency in prop::sample::select(vec!["JPY", "EUR", "KWD"]),
             cut in any::<prop::sample::Index>(),
         ) {
-            let sold = sold(parts, currency);
-            let total = parts.total();
-            let first = i64::try_from(cut.index(usize::try_from(total).unwrap()) + 1).unwrap();
-            let money = Money::from_minor(total, sold.currency).unwrap();
+            let in_currency = |amount: Money| money(amount.minor(), currency);
+            let [total, tax, commission] = [split.total(), split.tax(), split.commission()].map(in_currency);
+            let sold = Sold { reservation_id: reservation_id(), split: Split::new(total, tax, commission).unwrap() };
+            let first = i64::try_from(cut.index(usize::try_from(total.minor()).unwrap()) + 1).unwrap();
+            let (none, first) = (money(0, currency), money(first, currency));
+            let rest = total.checked_sub(first).unwrap();
             let (payment, refund) = (PaymentId::new(), Uuid::now_v7());
-            let refunds = [sold.refund(0, first), sold.refund(first, total - first)].map(Option::unwrap);
+            let refunds = [sold.refund(none, first), sold.refund(first, rest)].map(Option::unwrap);
             let mut postings = vec![
-                sold.sale(payment), sold.charge(payment), refund_paid(refund, sold.reservation_id, sold.currency, total),
-                sold.partner_sale("p"), pay_out(refund, sold.reservation_id.hotel_id(), money),
+                sold.sale(payment), sold.charge(payment), refund_paid(refund, sold.reservation_id, total),
+                sold.partner_sale("p"), payout(refund, sold.reservation_id.hotel_id(), total),
             ];
             postings.extend(refunds.iter().flat_map(|part| [part.refund_owed(refund), part.partner_credit("p")]));
             for posting in &postings {

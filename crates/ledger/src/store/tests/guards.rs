@@ -1,41 +1,44 @@
-//! What the database refuses by itself, whoever asks: as the role that the service works as, and as a superuser, whom
-//! privileges do not stop.
+//! The guards of the database: what it rejects from the role of the service, and from a superuser, to whom privileges do
+//! not apply.
 
 use rstest::rstest;
 use sqlx::{AssertSqlSafe, PgPool};
+use staymesh_domain::PaymentId;
 use staymesh_store::StoreError;
 use staymesh_testkit::TestDatabase;
+use uuid::Uuid;
 
 use crate::{
-    MIGRATOR,
-    model::{Payment, Status},
-    testing::{arrived, ask_back, database, hear, now, open},
+    Sold, Split, post_all, postings,
+    testing::{MIGRATOR, database, eur, reservation_id},
 };
 
-/// Who asks.
+/// The role that executes the statements.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum As {
     Service,
     Superuser,
 }
 
-/// A payment of which some has gone back, with all that is posted for it.
-async fn world(by: As) -> (TestDatabase, Payment) {
+/// A ledger with a sale, its charge, and a refund that was paid.
+async fn world(by: As) -> TestDatabase {
     let database = match by {
         As::Service => TestDatabase::owned("payment", &MIGRATOR).await.unwrap(),
         As::Superuser => database().await,
     };
-    let payment = open(database.pool()).await;
-    hear(database.pool(), &payment, "checkout.paid").await;
-    let refund = ask_back(database.pool(), &payment, 4_000).await;
-    arrived(database.pool(), &payment, refund).await;
-    let payment = now(database.pool(), payment.payment_id).await;
-    assert_eq!((payment.status, payment.refunded.minor()), (Status::Refunded, 4_000));
-    (database, payment)
+    let (payment, refund) = (PaymentId::new(), Uuid::now_v7());
+    let split = Split::with_commission(eur(10_000), eur(700), 1500).unwrap();
+    let sold = Sold { reservation_id: reservation_id(), split };
+    let owed = sold.refund(eur(0), eur(4_000)).unwrap().refund_owed(refund);
+    let paid = postings::refund_paid(refund, sold.reservation_id, eur(4_000));
+    let mut transaction = database.pool().begin().await.unwrap();
+    let posted = post_all(&mut transaction, &[sold.sale(payment), sold.charge(payment), owed, paid]).await.unwrap();
+    assert_eq!(posted, 4);
+    transaction.commit().await.unwrap();
+    database
 }
 
-/// What a transaction of these statements is refused by: the name of a constraint, or the code of the error. None when it
-/// is let through.
+/// What rejects a transaction of these statements: the name of a constraint, or an SQLSTATE. `None` if it commits.
 async fn refused(pool: &PgPool, statements: &str) -> Option<String> {
     let script = format!("begin; {statements}; commit");
     let mut connection = pool.acquire().await.unwrap();
@@ -53,7 +56,7 @@ async fn books(pool: &PgPool) -> Vec<String> {
         .fetch_all(pool).await.unwrap()
 }
 
-/// A transaction that says it has so many lines, and the entries `(line, amount)`.
+/// A transaction with this number of lines, and entries `(line, amount)`.
 fn posting(lines: i16, entries: &[(i16, i64)]) -> String {
     use std::fmt::Write;
     let mut sql = format!(
@@ -67,7 +70,7 @@ fn posting(lines: i16, entries: &[(i16, i64)]) -> String {
     sql
 }
 
-/// An entry more for the charge, which has two.
+/// Another entry of the charge, which has two.
 fn entry(line: i16, lines: i16, minor: i64) -> String {
     format!(
         "insert into ledger_entry (transaction_id, line, lines, account_id, amount_minor, currency)
@@ -78,8 +81,8 @@ fn entry(line: i16, lines: i16, minor: i64) -> String {
 
 #[rstest]
 #[tokio::test]
-async fn a_transaction_that_does_not_balance_or_is_not_whole_is_refused(#[values(As::Service, As::Superuser)] by: As) {
-    let (database, _) = world(by).await;
+async fn unbalanced_or_incomplete_transaction_is_rejected(#[values(As::Service, As::Superuser)] by: As) {
+    let database = world(by).await;
     let (pool, before) = (database.pool(), books(database.pool()).await);
     for (statements, name) in [
         (posting(2, &[(1, 100), (2, -99)]), "ledger_transaction_balances"),
@@ -89,12 +92,12 @@ async fn a_transaction_that_does_not_balance_or_is_not_whole_is_refused(#[values
         (posting(1, &[(1, 100)]), "ledger_transaction_has_lines"),
         (posting(2, &[(1, 0), (2, 0)]), "ledger_entry_amount_in_range"),
         (posting(2, &[(1, 100), (3, -100)]), "ledger_entry_line_in_range"),
-        // Judged early, it says that it is whole only when it is.
+        // Checked early, it must be complete by then.
         (format!("set constraints all immediate; {}", posting(2, &[(1, 5), (2, -5)])), "ledger_transaction_is_whole"),
     ] {
         assert_eq!(refused(pool, &statements).await.as_deref(), Some(name), "{statements}");
     }
-    // A sum of zero over two currencies is none.
+    // A sum of zero over two currencies does not balance.
     let two = format!(
         "insert into ledger_account (kind, currency) values ('REFUNDS', 'JPY'); {};
          insert into ledger_entry (transaction_id, line, lines, account_id, amount_minor, currency)
@@ -105,20 +108,20 @@ async fn a_transaction_that_does_not_balance_or_is_not_whole_is_refused(#[values
     let lie = two.replace("-100, 'JPY'", "-100, 'EUR'");
     assert_eq!(refused(pool, &lie).await.as_deref(), Some("ledger_entry_account_fkey"));
     assert_eq!(books(pool).await, before);
-    assert_eq!(refused(pool, &posting(2, &[(1, 100), (2, -100)])).await, None, "as it should be it is taken");
+    assert_eq!(refused(pool, &posting(2, &[(1, 100), (2, -100)])).await, None, "a balanced one is accepted");
 }
 
 #[rstest]
 #[tokio::test]
-async fn nothing_is_added_to_what_was_committed(#[values(As::Service, As::Superuser)] by: As) {
-    let (database, _) = world(by).await;
+async fn committed_transaction_accepts_no_entries(#[values(As::Service, As::Superuser)] by: As) {
+    let database = world(by).await;
     let (pool, before) = (database.pool(), books(database.pool()).await);
     for (statements, name) in [
         (entry(2, 2, 100), "ledger_entry_pkey"),
         (entry(3, 2, 100), "ledger_entry_line_in_range"),
         (entry(0, 2, 100), "ledger_entry_line_in_range"),
         (entry(3, 3, 100), "ledger_entry_transaction_fkey"),
-        // Not even what would balance.
+        // Nor entries that balance.
         (format!("{}; {}", entry(3, 4, 100), entry(4, 4, -100)), "ledger_entry_transaction_fkey"),
         (
             "insert into ledger_transaction select gen_random_uuid(), kind, source_id, reservation_id, lines, now()
@@ -144,52 +147,19 @@ async fn nothing_is_added_to_what_was_committed(#[values(As::Service, As::Superu
 #[case::accounts("update ledger_account set hotel_id = 8 where hotel_id = 7", None)]
 #[case::accounts("delete from ledger_account", None)]
 #[case::accounts("truncate ledger_account cascade", None)]
-// The columns that foreign keys need the privilege for: the trigger keeps them.
+// Foreign keys require the privilege on these columns; the trigger guards them.
 #[case::transactions("update ledger_transaction set transaction_id = gen_random_uuid()", Some("ledger_is_append_only"))]
 #[case::accounts("update ledger_account set account_id = default", Some("ledger_is_append_only"))]
 #[tokio::test]
-async fn what_is_written_stays(#[case] sql: &str, #[case] service: Option<&str>) {
-    let (database, _) = world(As::Service).await;
+async fn ledger_rows_cannot_be_changed_or_deleted(#[case] sql: &str, #[case] service: Option<&str>) {
+    let database = world(As::Service).await;
     let (pool, before) = (database.pool(), books(database.pool()).await);
     // 42501: insufficient privilege.
     assert_eq!(refused(pool, sql).await.as_deref(), Some(service.unwrap_or("42501")));
-    // The owner may give itself the privilege back. Then the triggers speak.
+    // The owner can grant itself the privilege again. The triggers reject the change then.
     let granted = format!("grant all on ledger_entry, ledger_transaction, ledger_account to current_user; {sql}");
     assert_eq!(refused(pool, &granted).await.as_deref(), Some("ledger_is_append_only"));
     assert_eq!(books(pool).await, before);
-    let (database, _) = world(As::Superuser).await;
+    let database = world(As::Superuser).await;
     assert_eq!(refused(database.pool(), sql).await.as_deref(), Some("ledger_is_append_only"));
-}
-
-#[rstest]
-#[tokio::test]
-async fn no_more_goes_back_than_was_paid_and_what_was_agreed_on_stays(#[values(As::Service, As::Superuser)] by: As) {
-    let (database, payment) = world(by).await;
-    let (pool, id) = (database.pool(), payment.payment_id);
-    let back = |minor: i64| {
-        format!(
-            "insert into refund (refund_id, payment_id, reason, request_id, amount_minor)
-             values (gen_random_uuid(), '{id}', 'REQUESTED', gen_random_uuid(), {minor})"
-        )
-    };
-    let within = "payment_order_refunds_within_payment";
-    assert_eq!(refused(pool, &back(6_001)).await.as_deref(), Some(within));
-    assert_eq!(refused(pool, &format!("{}; {}", back(3_000), back(3_001))).await.as_deref(), Some(within));
-    for (change, name) in [
-        ("amount_minor = 99999", "payment_order_terms_are_fixed"),
-        ("tax_minor = tax_minor + 1", "payment_order_terms_are_fixed"),
-        ("commission_minor = 0", "payment_order_terms_are_fixed"),
-        ("check_out = check_out - 1", "payment_order_terms_are_fixed"),
-        ("check_out = null", "payment_order_terms_are_fixed"),
-        ("refund_requested_minor = 0, refunded_minor = 0", "payment_order_sums_follow_refunds"),
-    ] {
-        let sql = format!("update payment_order set {change} where payment_id = '{id}'");
-        assert_eq!(refused(pool, &sql).await.as_deref(), Some(name), "{change}");
-    }
-    let parts = "insert into payment_order (payment_id, reservation_id, hotel_id, owner, amount_minor, tax_minor,
-        commission_minor, currency, expire_time, next_check_at)
-        values (gen_random_uuid(), gen_random_uuid(), 7, 'x', 100, 60, 41, 'EUR', now(), now())";
-    assert_eq!(refused(pool, parts).await.as_deref(), Some("payment_order_parts_in_amount"));
-    assert_eq!(now(pool, id).await, payment);
-    assert_eq!(refused(pool, &back(6_000)).await, None, "what is left may go");
 }

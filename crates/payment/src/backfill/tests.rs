@@ -1,26 +1,23 @@
-//! What a release without the ledger left behind is posted as it would have been, once.
+//! The job on a real database from which postings were deleted.
 
 use futures::future::join3;
 use sqlx::PgPool;
 
-use super::{
-    Parts,
-    backfill::{Found, run},
-};
+use super::{Found, run};
 use crate::{
     check::{self, Kind},
     model::{Payment, Status},
     testing::{arrived, ask_back, database, hear, in_status, now, open, unposted},
 };
 
-/// What came of each payment that lacked something.
+/// The results of a run.
 async fn backfill(pool: &PgPool, dry_run: bool) -> Vec<Found> {
     let mut all = Vec::new();
     run(pool, dry_run, |at| all.extend(at.found.cloned())).await.unwrap();
     all
 }
 
-/// How many were posted for how many.
+/// The number of results, and of postings in them.
 fn sum(found: &[Found]) -> (usize, usize) {
     let posted = found.iter().map(|found| match found {
         Found::Posted { postings, .. } => *postings,
@@ -29,7 +26,7 @@ fn sum(found: &[Found]) -> (usize, usize) {
     (found.len(), posted.sum())
 }
 
-/// Every entry, and when it was posted; not its id.
+/// Every entry with its time, without its id.
 async fn books(pool: &PgPool) -> Vec<String> {
     sqlx::query_scalar(
         "select row (t.kind, source_id, reservation_id, t.lines, posted_at, line, a.kind, hotel_id, amount_minor, e.currency)::text
@@ -47,7 +44,7 @@ async fn paid(pool: &PgPool) -> Payment {
     now(pool, payment.payment_id).await
 }
 
-/// Three payments: of the second a third is on its way back, of the last a third is back, and the rest on its way.
+/// Three payments. A third of the second is being refunded; of the last a third was refunded and the rest is being.
 async fn made(pool: &PgPool) -> [Payment; 3] {
     for status in [Status::Pending, Status::Failed, Status::Expired] {
         in_status(pool, status).await;
@@ -61,7 +58,7 @@ async fn made(pool: &PgPool) -> [Payment; 3] {
 }
 
 #[tokio::test]
-async fn whatever_is_missing_is_posted_as_it_would_have_been_and_once() {
+async fn run_restores_missing_postings_exactly_once() {
     let database = database().await;
     let pool = database.pool();
     assert_eq!(backfill(pool, false).await, []);
@@ -89,7 +86,7 @@ async fn whatever_is_missing_is_posted_as_it_would_have_been_and_once() {
 }
 
 #[tokio::test]
-async fn a_refund_that_was_posted_before_an_older_one_leaves_the_right_sum() {
+async fn run_after_out_of_order_refunds_posts_the_right_sum() {
     let database = database().await;
     let pool = database.pool();
     made(pool).await;
@@ -102,7 +99,7 @@ async fn a_refund_that_was_posted_before_an_older_one_leaves_the_right_sum() {
 }
 
 #[tokio::test]
-async fn it_is_dated_to_when_it_happened() {
+async fn run_dates_postings_to_their_events() {
     let database = database().await;
     let pool = database.pool();
     let payments = made(pool).await;
@@ -111,7 +108,7 @@ async fn it_is_dated_to_when_it_happened() {
          update payment_order set status_changed_at = status_changed_at - interval '100 days', created_at = created_at - interval '100 days';
          update psp_event set received_at = received_at - interval '100 days';
          update refund set created_at = created_at - interval '90 days', succeeded_at = succeeded_at - interval '80 days';
-         -- Its event was lost, and its end was asked for.
+         -- Its event was lost, and its state was fetched.
          delete from psp_event where payment_id = '{}';
          set session_replication_role = default",
         payments[1].payment_id.as_uuid()
@@ -138,7 +135,7 @@ async fn it_is_dated_to_when_it_happened() {
 }
 
 #[tokio::test]
-async fn two_of_them_beside_a_service_at_work_post_everything_once() {
+async fn concurrent_runs_beside_refunds_post_everything_once() {
     let database = database().await;
     let pool = database.pool();
     let mut payments = Vec::new();
@@ -160,7 +157,7 @@ async fn two_of_them_beside_a_service_at_work_post_everything_once() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_posted_is_told_and_the_others_go_on() {
+async fn run_reports_rejected_payment_and_continues() {
     let database = database().await;
     let pool = database.pool();
     let [_, bad, _] = made(pool).await;
@@ -176,7 +173,7 @@ async fn what_cannot_be_posted_is_told_and_the_others_go_on() {
 }
 
 #[tokio::test]
-async fn progress_is_told() {
+async fn run_reports_progress() {
     let database = database().await;
     let pool = database.pool();
     made(pool).await;
@@ -184,16 +181,4 @@ async fn progress_is_told() {
     let mut seen = Vec::new();
     run(pool, false, |at| seen.push((at.done, at.all, at.found.is_some()))).await.unwrap();
     assert_eq!(seen, [(0, 6, true), (0, 6, true), (0, 6, true), (6, 6, false)]);
-}
-
-#[test]
-fn what_is_missing_completes_what_is_there() {
-    let sale = Parts::new(10_000, 700, 1395).unwrap();
-    let first = sale.refund(0, 3_333).unwrap();
-    let second = sale.refund(3_333, 6_667).unwrap();
-    assert_eq!(sale.refund_after(first, 6_667), Some(second));
-    let all = sale.refund_after(second, 3_333).unwrap().plus(second);
-    assert_eq!(all, sale, "in whichever order");
-    assert_eq!(sale.refund_after(first, 6_668), None);
-    assert_eq!(sale.refund_after(first, -1), None);
 }
