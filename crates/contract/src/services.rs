@@ -1,59 +1,85 @@
-//! What the edge needs to know of the contract.
+//! The services of the contract with their gateway, methods and REST forms, read from options of the descriptor set.
 
 use prost_reflect::{
-    DescriptorPool, DynamicMessage, Kind, MessageDescriptor, MethodDescriptor, ServiceDescriptor, Value,
+    DescriptorError, DescriptorPool, DynamicMessage, Kind, MessageDescriptor, MethodDescriptor, ServiceDescriptor,
+    Value,
 };
 use staymesh_api::options::v1::Gateway;
-use staymesh_mesh::auth::{AccessTable, Rule};
 
-use crate::{EdgeError, template};
+use crate::access::{AccessTable, Rule};
+use crate::template;
 
-/// The services of the contract.
+/// Why the contract cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum ContractError {
+    /// The descriptor set cannot be decoded.
+    #[error("the descriptor set cannot be decoded: {0}")]
+    Descriptor(#[from] DescriptorError),
+    /// A service is not in a package of the form `staymesh.NAME.v1`.
+    #[error("the package of {0} is not of the form staymesh.NAME.v1")]
+    Package(String),
+    /// `response_body` names one of several fields, or none. Unwrapping an answer would lose the others.
+    #[error("response_body of {0}, whose response does not have exactly one field")]
+    ResponseBody(String),
+    /// A method does not exist, or does not have exactly one REST path without variables.
+    #[error("no method {0} with one fixed REST path")]
+    NoFixedPath(String),
+}
+
+/// Every service in a `staymesh` package of the contract.
 #[derive(Debug)]
-pub(crate) struct Contract {
-    pub(crate) services: Vec<Service>,
+pub struct Contract {
+    /// In the order of the descriptor set.
+    pub services: Vec<Service>,
 }
 
 /// A gRPC service.
 #[derive(Debug)]
-pub(crate) struct Service {
+pub struct Service {
     /// Full name: `staymesh.hotel.v1.HotelService`.
-    pub(crate) name: String,
-    /// The one who serves it: `hotel`.
-    pub(crate) upstream: String,
-    pub(crate) gateway: Gateway,
-    pub(crate) methods: Vec<Method>,
+    pub name: String,
+    /// The Staymesh service that implements it, from the package name: `hotel`.
+    pub upstream: String,
+    /// Which gateway exposes it; `Unspecified` if the contract does not say.
+    pub gateway: Gateway,
+    /// Its methods.
+    pub methods: Vec<Method>,
 }
 
 /// A gRPC method.
 #[derive(Debug)]
-pub(crate) struct Method {
-    /// `/staymesh.hotel.v1.HotelService/GetHotel`.
-    pub(crate) path: String,
-    /// Whether anybody may call it without a token.
-    pub(crate) anonymous: bool,
-    pub(crate) bindings: Vec<Binding>,
-    /// The field of the answer that is the whole answer in REST.
-    pub(crate) response_body: Option<String>,
-    /// Whether that is a raw body, such as a page, and no JSON.
-    pub(crate) raw: bool,
+pub struct Method {
+    /// gRPC path: `/staymesh.hotel.v1.HotelService/GetHotel`.
+    pub path: String,
+    /// Whether it may be called without a token.
+    pub anonymous: bool,
+    /// Its REST forms; empty if it has none.
+    pub bindings: Vec<Binding>,
+    /// The response field that is the whole response body in REST (`response_body` of `google.api.http`).
+    pub response_body: Option<String>,
+    /// Whether that field is a `google.api.HttpBody`, such as an HTML page, instead of JSON.
+    pub raw: bool,
 }
 
-/// A REST form of a method.
+/// One REST form of a method.
 #[derive(Debug)]
-pub(crate) struct Binding {
+pub struct Binding {
     /// The HTTP method: `GET`.
-    pub(crate) verb: &'static str,
+    pub verb: &'static str,
     /// The path template: `/v1/hotels/{hotel_id}`.
-    pub(crate) template: String,
-    /// What the body is in JSON, if there is one.
-    pub(crate) body: Option<MessageDescriptor>,
-    /// The fields that are in the path, in every spelling that a query parameter might have of them.
-    pub(crate) in_path: Vec<String>,
+    pub template: String,
+    /// The message in the request body; `None` without a body, or if the body is raw.
+    pub body: Option<MessageDescriptor>,
+    /// The fields bound by the path, in every spelling in which a query parameter could name them as well.
+    pub in_path: Vec<String>,
 }
 
 impl Contract {
-    pub(crate) fn read(descriptor_set: &[u8]) -> Result<Self, EdgeError> {
+    /// Reads an encoded `FileDescriptorSet`, usually [`staymesh_api::DESCRIPTOR_SET`].
+    ///
+    /// # Errors
+    /// When it cannot be decoded, or an option contradicts its method; see [`ContractError`].
+    pub fn read(descriptor_set: &[u8]) -> Result<Self, ContractError> {
         let pool = DescriptorPool::decode(descriptor_set)?;
         let access = AccessTable::read(descriptor_set)?;
         let services = pool
@@ -64,17 +90,20 @@ impl Contract {
         Ok(Self { services })
     }
 
-    /// The services that some gateway has.
-    pub(crate) fn at_the_edge(&self) -> impl Iterator<Item = &Service> {
+    /// The services that the public or the internal gateway exposes.
+    pub fn exposed_services(&self) -> impl Iterator<Item = &Service> {
         self.services.iter().filter(|service| matches!(service.gateway, Gateway::Public | Gateway::Internal))
     }
 
     /// The REST path of a method that has exactly one, without variables.
-    pub(crate) fn fixed_path(&self, grpc_path: &str) -> Result<&str, EdgeError> {
+    ///
+    /// # Errors
+    /// [`ContractError::NoFixedPath`] otherwise.
+    pub fn fixed_path(&self, grpc_path: &str) -> Result<&str, ContractError> {
         let method = self.services.iter().flat_map(|s| &s.methods).find(|m| m.path == grpc_path);
         match method.map(|m| m.bindings.as_slice()) {
             Some([binding]) if !binding.template.contains(['{', '*']) => Ok(&binding.template),
-            _ => Err(EdgeError::Contract(format!("no method {grpc_path} with one fixed REST path"))),
+            _ => Err(ContractError::NoFixedPath(grpc_path.to_owned())),
         }
     }
 }
@@ -83,9 +112,10 @@ fn read_service(
     pool: &DescriptorPool,
     access: &AccessTable,
     service: &ServiceDescriptor,
-) -> Result<Service, EdgeError> {
+) -> Result<Service, ContractError> {
     let name = service.full_name().to_owned();
-    let upstream = service.package_name().split('.').nth(1).unwrap_or_default().to_owned();
+    let upstream = service.package_name().split('.').nth(1).ok_or_else(|| ContractError::Package(name.clone()))?;
+    let upstream = upstream.to_owned();
     let options = service.options();
     let gateway = extension(pool, &options, "staymesh.options.v1.gateway")
         .and_then(|value| value.as_enum_number())
@@ -100,13 +130,13 @@ fn read_method(
     access: &AccessTable,
     service: &str,
     method: &MethodDescriptor,
-) -> Result<Method, EdgeError> {
+) -> Result<Method, ContractError> {
     let path = format!("/{service}/{}", method.name());
     let options = method.options();
     let rule = extension(pool, &options, "google.api.http").and_then(|value| value.as_message().cloned());
     let response_body = rule.as_ref().and_then(|rule| text(rule, "response_body")).filter(|field| !field.is_empty());
     if response_body.is_some() && method.output().fields().len() != 1 {
-        return Err(EdgeError::Contract(format!("response_body at {path}, whose answer has not exactly one field")));
+        return Err(ContractError::ResponseBody(path));
     }
     let answer = response_body.as_ref().and_then(|field| method.output().get_field_by_name(field));
     Ok(Method {
@@ -118,7 +148,7 @@ fn read_method(
     })
 }
 
-/// The binding of a rule and its additional ones.
+/// The binding of an HTTP rule and its `additional_bindings`.
 fn bindings(rule: &DynamicMessage, input: &MessageDescriptor) -> Vec<Binding> {
     const VERBS: [(&str, &str); 5] =
         [("get", "GET"), ("put", "PUT"), ("post", "POST"), ("delete", "DELETE"), ("patch", "PATCH")];
@@ -132,7 +162,7 @@ fn bindings(rule: &DynamicMessage, input: &MessageDescriptor) -> Vec<Binding> {
     own.chain(more.flat_map(|rule| bindings(rule, input))).collect()
 }
 
-/// The names of a field as a query parameter: of each step on the way to it that of the contract and that of JSON.
+/// Every spelling of a field path as a query parameter: each segment by its proto name or by its JSON name.
 fn spellings(input: &MessageDescriptor, path: &str) -> Vec<String> {
     let (step, rest) = path.split_once('.').map_or((path, None), |(step, rest)| (step, Some(rest)));
     let Some(field) = input.get_field_by_name(step) else { return Vec::new() };
@@ -147,7 +177,7 @@ fn spellings(input: &MessageDescriptor, path: &str) -> Vec<String> {
     }
 }
 
-/// The message that a body in JSON is: the request, or a field of it. A raw body is none.
+/// The message in a JSON body: the request or one of its fields. `None` for a raw body.
 fn body(rule: &DynamicMessage, input: &MessageDescriptor) -> Option<MessageDescriptor> {
     let name = text(rule, "body")?;
     if name == "*" {
@@ -160,8 +190,8 @@ fn body(rule: &DynamicMessage, input: &MessageDescriptor) -> Option<MessageDescr
     }
 }
 
-/// Whether a field holds a body of any kind as it is.
-pub(crate) fn is_raw(kind: &Kind) -> bool {
+/// Whether a field is a raw body (`google.api.HttpBody`).
+pub fn is_raw(kind: &Kind) -> bool {
     matches!(kind, Kind::Message(message) if message.full_name() == "google.api.HttpBody")
 }
 
@@ -184,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn every_service_says_where_it_is_served() {
+    fn every_service_names_its_gateway() {
         let contract = Contract::read(staymesh_api::DESCRIPTOR_SET).expect("the contract can be read");
         assert!(contract.services.len() > 8);
         for service in &contract.services {
@@ -193,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn a_method_is_read_with_its_rest_form() {
+    fn read_finds_access_rest_binding_and_response_body_of_methods() {
         let get = method("/staymesh.hotel.v1.HotelService/GetHotel");
         assert!(get.anonymous);
         assert_eq!(get.response_body.as_deref(), Some("hotel"));
@@ -212,7 +242,7 @@ mod tests {
     }
 
     #[test]
-    fn a_field_has_every_spelling_of_the_way_to_it() {
+    fn spellings_covers_proto_and_json_names_of_nested_fields() {
         let pool = DescriptorPool::decode(staymesh_api::DESCRIPTOR_SET).expect("the contract can be read");
         let update = pool.get_message_by_name("staymesh.hotel.v1.UpdateHotelRequest").expect("the message exists");
         assert_eq!(spellings(&update, "hotel_id"), ["hotel_id", "hotelId"]);

@@ -1,16 +1,16 @@
-//! Who may call which method, as the contract's options say.
+//! Access rules: who may call which method, read from the option `staymesh.options.v1.access`.
 
 use std::collections::HashMap;
 
 use prost_reflect::{DescriptorError, DescriptorPool, DynamicMessage, MethodDescriptor, Value};
 use staymesh_api::options::v1::Role;
 
-/// The rule for one method.
+/// Who may call one method.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Rule {
-    /// Anybody, with or without a token.
+    /// Every caller, with or without a token.
     Anonymous,
-    /// Callers with one of these roles; nobody when it is empty.
+    /// Callers whose token has one of these roles. An empty list refuses every caller.
     Roles(Vec<Role>),
 }
 
@@ -29,10 +29,10 @@ impl Rule {
 pub struct AccessTable(HashMap<String, Rule>);
 
 impl AccessTable {
-    /// Reads the options `staymesh.options.v1.access` of a descriptor set. A method without one refuses everybody.
+    /// Reads the rules from an encoded `FileDescriptorSet`. A method without the option refuses every caller.
     ///
     /// # Errors
-    /// When the descriptor set cannot be read.
+    /// When the descriptor set cannot be decoded.
     pub fn read(descriptor_set: &[u8]) -> Result<Self, DescriptorError> {
         let pool = DescriptorPool::decode(descriptor_set)?;
         let mut rules = HashMap::new();
@@ -45,26 +45,26 @@ impl AccessTable {
         Ok(Self(rules))
     }
 
-    /// The rule of a path; none when the contract has no such method (health and reflection, or a mistake).
+    /// The rule of a gRPC path; `None` if the contract has no such method, as for health checks and reflection.
     pub fn rule(&self, path: &str) -> Option<&Rule> {
         self.0.get(path)
     }
 
-    /// Every path with its rule.
+    /// Every gRPC path with its rule, in no particular order.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &Rule)> {
         self.0.iter().map(|(path, rule)| (path.as_str(), rule))
     }
 }
 
 fn rule_of(pool: &DescriptorPool, method: &MethodDescriptor) -> Rule {
-    let nobody = Rule::Roles(Vec::new());
+    let refuse_all = Rule::Roles(Vec::new());
     let Some(extension) = pool.get_extension_by_name("staymesh.options.v1.access") else {
-        return nobody;
+        return refuse_all;
     };
     let options = method.options();
     let access = options.get_extension(&extension);
     let Value::Message(access) = access.as_ref() else {
-        return nobody;
+        return refuse_all;
     };
     if is_anonymous(access) {
         return Rule::Anonymous;
@@ -97,17 +97,17 @@ mod tests {
     }
 
     #[test]
-    fn every_method_of_the_contract_says_who_may_call_it() {
+    fn every_method_of_the_contract_has_an_access_rule() {
         let mut count = 0;
         for (path, rule) in table().iter() {
-            assert_ne!(rule, &Rule::Roles(Vec::new()), "{path} refuses everybody");
+            assert_ne!(rule, &Rule::Roles(Vec::new()), "{path} refuses every caller");
             count += 1;
         }
         assert!(count > 40, "only {count} methods");
     }
 
     #[test]
-    fn writes_to_hotels_are_for_staff_and_admins() {
+    fn update_hotel_allows_staff_and_admins_only() {
         let table = table();
         let rule = table.rule("/staymesh.hotel.v1.HotelAdminService/UpdateHotel").expect("is in the contract");
         assert!(rule.allows(Role::Staff) && rule.allows(Role::Admin));
@@ -115,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_path_has_no_rule() {
+    fn unknown_path_has_no_rule() {
         assert_eq!(table().rule("/staymesh.hotel.v1.HotelService/Steal"), None);
     }
 }

@@ -5,11 +5,9 @@ use std::{collections::BTreeMap, fmt::Write};
 
 use prost_reflect::{FieldDescriptor, Kind, MessageDescriptor};
 use serde_json::{Map, Value, json};
+use staymesh_contract::{Binding, Contract};
 
-use crate::{
-    bootstrap::typed,
-    contract::{Binding, Contract},
-};
+use crate::envoy::typed;
 
 /// The filter's name is also where Envoy looks for a route's metadata for it.
 const FILTER: &str = "envoy.filters.http.lua";
@@ -52,7 +50,8 @@ pub(crate) fn page() -> Value {
 /// the message.
 fn messages(contract: &Contract) -> String {
     let mut found = BTreeMap::new();
-    for binding in contract.at_the_edge().flat_map(|service| &service.methods).flat_map(|method| &method.bindings) {
+    for binding in contract.exposed_services().flat_map(|service| &service.methods).flat_map(|method| &method.bindings)
+    {
         if let Some(message) = &binding.body {
             collect(message, &mut found);
         }

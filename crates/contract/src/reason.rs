@@ -1,23 +1,27 @@
-//! The stable error reasons of the API. Each has a page in `docs/errors/`; a test keeps the two equal.
+//! Error reasons: the stable, machine-readable causes of failed calls. Each has a page in `docs/errors/`; a test keeps
+//! reasons and pages equal.
 
 use tonic::Code;
 
+/// The `domain` of every `google.rpc.ErrorInfo` of Staymesh: reasons are unique within it.
+pub const ERROR_DOMAIN: &str = "staymesh";
+
 macro_rules! reasons {
     ($($(#[doc = $doc:literal])+ $name:ident = $text:literal, $code:ident;)+) => {
-        /// Why a call failed: the `reason` of `google.rpc.ErrorInfo`. Callers may rely on the text.
+        /// Why a call failed: the `reason` of `google.rpc.ErrorInfo`. The text is part of the contract.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         pub enum Reason { $($(#[doc = $doc])+ $name,)+ }
 
         impl Reason {
-            /// Every reason there is.
+            /// All reasons.
             pub const ALL: &'static [Self] = &[$(Self::$name),+];
 
-            /// The text that callers see.
+            /// The text that callers see, in `UPPER_SNAKE_CASE`.
             pub const fn as_str(self) -> &'static str {
                 match self { $(Self::$name => $text),+ }
             }
 
-            /// The gRPC code that goes with it.
+            /// The gRPC status code of a call that fails for this reason.
             pub const fn code(self) -> Code {
                 match self { $(Self::$name => Code::$code),+ }
             }
@@ -29,25 +33,25 @@ reasons! {
     // Any service
     /// A field of the request is missing, malformed or out of bounds; `BadRequest` names it.
     InvalidField = "INVALID_FIELD", InvalidArgument;
-    /// The call needs a token and has none, or one that is expired, malformed or not ours.
+    /// The call needs a token and has none, or one that is expired, malformed or not issued by this chain.
     Unauthenticated = "UNAUTHENTICATED", Unauthenticated;
     /// The login that the token belongs to has ended.
     TokenRevoked = "TOKEN_REVOKED", Unauthenticated;
-    /// The caller may not do this, or not to this hotel.
+    /// The role of the caller does not allow this call, or not for this hotel.
     AccessDenied = "ACCESS_DENIED", PermissionDenied;
-    /// The same request id came before with other content.
+    /// The request id was used before, with other content.
     RequestIdReused = "REQUEST_ID_REUSED", FailedPrecondition;
-    /// Somebody else changed it since the etag was read.
+    /// The resource has changed since the etag was read.
     EtagMismatch = "ETAG_MISMATCH", Aborted;
     /// Too many requests are in progress; try again after `RetryInfo`.
     Overloaded = "OVERLOADED", Unavailable;
-    /// The answer was not ready in time; whether something changed is unknown, so repeat the same request.
+    /// The deadline passed before the response; the change may or may not have happened, so repeat the same request.
     DeadlineExceeded = "DEADLINE_EXCEEDED", DeadlineExceeded;
-    /// The database is away; nothing changed that was not answered. Try again after `RetryInfo`.
+    /// The database is unavailable; repeat the same request after `RetryInfo`.
     StoreUnavailable = "STORE_UNAVAILABLE", Unavailable;
-    /// Another service is away; try again after `RetryInfo`.
+    /// Another service is unavailable; try again after `RetryInfo`.
     DependencyUnavailable = "DEPENDENCY_UNAVAILABLE", Unavailable;
-    /// A defect of ours; the request id finds it in the log.
+    /// A defect in Staymesh; the request id finds it in the log.
     Internal = "INTERNAL", Internal;
 
     // The edge
@@ -55,17 +59,17 @@ reasons! {
     InvalidRequest = "INVALID_REQUEST", InvalidArgument;
     /// There is no such method or path.
     RouteNotFound = "ROUTE_NOT_FOUND", NotFound;
-    /// Only the internal gateway serves this.
+    /// The method is served by the internal gateway only.
     InternalRoute = "INTERNAL_ROUTE", PermissionDenied;
-    /// The caller sends more than its quota; try again after `Retry-After`.
+    /// The caller exceeds its quota; try again after `Retry-After`.
     RateLimited = "RATE_LIMITED", ResourceExhausted;
     /// The body or the headers are too large.
     RequestTooLarge = "REQUEST_TOO_LARGE", InvalidArgument;
 
     // Identity
-    /// The address has an account.
+    /// The e-mail address has an account.
     EmailTaken = "EMAIL_TAKEN", AlreadyExists;
-    /// Unknown address or client, wrong password or secret: which, is not said.
+    /// Unknown address or client, or wrong password or secret. Deliberately one reason for all four.
     BadCredentials = "BAD_CREDENTIALS", Unauthenticated;
     /// Too many failed logins; try again after `RetryInfo`.
     LoginThrottled = "LOGIN_THROTTLED", ResourceExhausted;
@@ -73,7 +77,7 @@ reasons! {
     RefreshTokenInvalid = "REFRESH_TOKEN_INVALID", Unauthenticated;
     /// There is no such account.
     UserNotFound = "USER_NOT_FOUND", NotFound;
-    /// The client id is registered.
+    /// The client id is taken, by a registered or a deleted client.
     ClientExists = "CLIENT_EXISTS", AlreadyExists;
     /// There is no such client.
     ClientNotFound = "CLIENT_NOT_FOUND", NotFound;
@@ -95,7 +99,7 @@ reasons! {
     HasFutureReservations = "HAS_FUTURE_RESERVATIONS", FailedPrecondition;
 
     // Rate
-    /// Nobody has set a rate for the room type.
+    /// The room type has no rate.
     RateNotFound = "RATE_NOT_FOUND", NotFound;
     /// The amount is not in the currency of the hotel.
     CurrencyMismatch = "CURRENCY_MISMATCH", FailedPrecondition;
@@ -105,45 +109,45 @@ reasons! {
     RoomSoldOut = "ROOM_SOLD_OUT", FailedPrecondition;
     /// The room type is not for sale in a night of the stay, or has no rate.
     NotOnSale = "NOT_ON_SALE", FailedPrecondition;
-    /// More guests than may sleep in the rooms.
+    /// More guests than the rooms accommodate.
     TooManyGuests = "TOO_MANY_GUESTS", FailedPrecondition;
-    /// The account holds too many rooms that are not paid for; pay, cancel, or try again after `RetryInfo`.
+    /// The account holds too many unpaid rooms; pay, cancel, or try again after `RetryInfo`.
     TooManyUnpaidRooms = "TOO_MANY_UNPAID_ROOMS", ResourceExhausted;
-    /// The reservation id came before with other content, or belongs to somebody else.
+    /// The reservation id was used before with other content, or by another account.
     ReservationIdReused = "RESERVATION_ID_REUSED", FailedPrecondition;
-    /// There is no such reservation, or it is somebody else's.
+    /// There is no such reservation, or it belongs to another account.
     ReservationNotFound = "RESERVATION_NOT_FOUND", NotFound;
     /// The offer token has expired; prepare again.
     OfferExpired = "OFFER_EXPIRED", FailedPrecondition;
-    /// The offer token is not one that was given for this reservation id and caller.
+    /// The offer token was not issued for this reservation id and caller.
     OfferTampered = "OFFER_TAMPERED", InvalidArgument;
-    /// The reservation cannot go from its state to the one asked for.
+    /// The reservation cannot change from its status to the requested one.
     IllegalTransition = "ILLEGAL_TRANSITION", FailedPrecondition;
-    /// Guests may still come, or should have left by now: a no-show is reported in between.
+    /// Too early or too late for a no-show: 12:00 UTC of the check-in date to 12:00 UTC of the day after check-out.
     NoShowOutOfTime = "NO_SHOW_OUT_OF_TIME", FailedPrecondition;
     /// The hold has expired; the rooms are free again.
     HoldExpired = "HOLD_EXPIRED", FailedPrecondition;
-    /// Fewer rooms than are sold already.
+    /// The new inventory is less than the rooms already reserved.
     InventoryBelowReserved = "INVENTORY_BELOW_RESERVED", FailedPrecondition;
     /// The amount is not the total of the reservation.
     AmountMismatch = "AMOUNT_MISMATCH", FailedPrecondition;
 
     // Payment
-    /// There is no such payment, or it is somebody else's.
+    /// There is no such payment, or it belongs to another account.
     PaymentNotFound = "PAYMENT_NOT_FOUND", NotFound;
-    /// The hotel has no such pay-out.
+    /// The hotel has no such payout.
     PayOutNotFound = "PAY_OUT_NOT_FOUND", NotFound;
     /// The reservation does not wait for a payment.
     ReservationNotPayable = "RESERVATION_NOT_PAYABLE", FailedPrecondition;
-    /// More than what is left of the payment.
+    /// The refund exceeds what is left of the payment.
     RefundExceedsPayment = "REFUND_EXCEEDS_PAYMENT", FailedPrecondition;
-    /// The payment provider is away; try again after `RetryInfo`.
+    /// The payment provider is unavailable; try again after `RetryInfo`.
     PspUnavailable = "PSP_UNAVAILABLE", Unavailable;
     /// There is no such reconciliation case.
     CaseNotFound = "CASE_NOT_FOUND", NotFound;
-    /// The reconciliation case is over.
+    /// The reconciliation case is resolved.
     CaseResolved = "CASE_RESOLVED", FailedPrecondition;
-    /// Nothing can be done again about the reconciliation case.
+    /// The reconciliation case has no action that can be replayed.
     NoReplay = "NO_REPLAY", FailedPrecondition;
     /// The signature of the event is missing or wrong.
     WebhookSignatureInvalid = "WEBHOOK_SIGNATURE_INVALID", Unauthenticated;
@@ -168,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn every_reason_has_a_page_and_every_page_a_reason() {
+    fn reasons_and_error_pages_are_equal() {
         let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/errors");
         let mut pages: HashSet<String> = std::fs::read_dir(folder)
             .expect("docs/errors exists")

@@ -1,4 +1,4 @@
-//! `staymesh replay`: a recording of real bookings, played through the API and compared with what the services answer.
+//! `staymesh-dev replay`: a recording of real bookings, played through the API and compared with what the services answer.
 
 mod admin;
 mod compare;
