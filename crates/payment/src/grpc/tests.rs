@@ -10,7 +10,7 @@ use sqlx::PgPool;
 use staymesh_api::{
     google::api::HttpBody,
     payment::v1::{
-        CreatePaymentRequest, GetPaymentRequest, ListPaymentsRequest, PaymentStatus, ReceiveEventEnvelopeRequest,
+        CreatePaymentRequest, GetPaymentRequest, ListPaymentsRequest, PaymentStatus, ReceivePspEventRequest,
         RefundPaymentRequest, SettleCancellationRequest, payment_admin_service_server::PaymentAdminService,
         payment_flow_service_server::PaymentFlowService, payment_service_server::PaymentService,
         psp_webhook_service_server::PspWebhookService,
@@ -46,9 +46,9 @@ fn by<T>(caller: &Caller, message: T) -> Request<T> {
     request
 }
 
-fn signed(header: Option<&str>, body: &[u8]) -> Request<ReceiveEventEnvelopeRequest> {
+fn signed(header: Option<&str>, body: &[u8]) -> Request<ReceivePspEventRequest> {
     let body = HttpBody { content_type: "application/json".into(), data: body.to_vec(), extensions: vec![] };
-    let mut request = Request::new(ReceiveEventEnvelopeRequest { body: Some(body) });
+    let mut request = Request::new(ReceivePspEventRequest { body: Some(body) });
     if let Some(header) = header {
         request.metadata_mut().insert("psp-signature", header.parse().unwrap());
     }
@@ -126,7 +126,7 @@ async fn an_event_that_is_not_genuine_changes_nothing() {
     let header = sign(NEW, Timestamp::now().as_second(), &huge);
     let error = webhook(database.pool()).receive_psp_event(signed(Some(&header), &huge)).await.unwrap_err();
     assert_eq!(Problem::reason_of(&error), Some(Reason::RequestTooLarge));
-    let bare = Request::new(ReceiveEventEnvelopeRequest { body: None });
+    let bare = Request::new(ReceivePspEventRequest { body: None });
     let error = webhook(database.pool()).receive_psp_event(bare).await.unwrap_err();
     assert_eq!(Problem::reason_of(&error), Some(Reason::WebhookSignatureInvalid));
     assert_eq!(now(database.pool(), payment.payment_id).await, payment);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use secrecy::SecretString;
 use staymesh_api::payment::v1::{
-    ReceiveEventEnvelopeRequest, ReceiveEventEnvelopeResponse, psp_webhook_service_server::PspWebhookService,
+    ReceivePspEventRequest, ReceivePspEventResponse, psp_webhook_service_server::PspWebhookService,
 };
 use staymesh_psp::{Provider, Psp, signature};
 use tonic::{Request, Response, Status};
@@ -29,8 +29,8 @@ pub struct Webhook<R, P> {
 impl<R: Reservations, P: Psp> PspWebhookService for Webhook<R, P> {
     async fn receive_psp_event(
         &self,
-        request: Request<ReceiveEventEnvelopeRequest>,
-    ) -> Result<Response<ReceiveEventEnvelopeResponse>, Status> {
+        request: Request<ReceivePspEventRequest>,
+    ) -> Result<Response<ReceivePspEventResponse>, Status> {
         let header = request.metadata().get(self.provider.signature_header());
         let header = header.and_then(|value| value.to_str().ok()).unwrap_or_default();
         let body = request.get_ref().body.as_ref().map_or(&[][..], |body| &body.data);
@@ -39,6 +39,6 @@ impl<R: Reservations, P: Psp> PspWebhookService for Webhook<R, P> {
         }
         signature::verify(header, body, &self.secrets, Timestamp::now()).map_err(PaymentError::from)?;
         self.payments.receive(self.provider, body).await?;
-        Ok(Response::new(ReceiveEventEnvelopeResponse {}))
+        Ok(Response::new(ReceivePspEventResponse {}))
     }
 }

@@ -16,12 +16,13 @@ use futures::{StreamExt, stream};
 use jiff::{SignedDuration, Timestamp, ToSpan, civil::Date, tz::TimeZone};
 use sqlx::PgPool;
 use staymesh_api::reservation::v1::ReservationStatus;
-use staymesh_psp::settlement::{MovementKind, SettlementError, SettlementLine, SettlementLines, Settlements};
+use staymesh_psp::settlement::{
+    FileError, MovementKind, SettlementError, SettlementLine, SettlementLines, Settlements,
+};
 use staymesh_testkit::{TestDatabase, clear_of_midnight};
 
 use super::{
     Options, ReconcileError, Summary,
-    file::FileError,
     model::{Case, Class, Subject},
     run,
     store::cases::{self, Filter},
