@@ -69,7 +69,8 @@ pub(crate) async fn partners(mesh: LocalMesh, name: &'static str, count: usize) 
         anyhow::Ok((mesh, partners))
     })
     .await??;
-    let mut identity = AuthServiceClient::connect(mesh.service_url("identity")?).await?;
+    let mut identity =
+        AuthServiceClient::new(tonic::transport::Endpoint::new(mesh.service_url("identity")?)?.connect().await?);
     let mut callers = Vec::with_capacity(partners.len());
     for (client_secret, client_id) in partners {
         let subject = format!("client:{client_id}");
