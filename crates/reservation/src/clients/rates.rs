@@ -8,7 +8,7 @@ use staymesh_domain::{HotelId, Money, RoomCount, RoomTypeId, StayDates, parse_da
 use staymesh_mesh::{
     Problem,
     client::{MeshChannel, RetryBudget, retry},
-    values,
+    proto_types,
 };
 
 use crate::{
