@@ -18,7 +18,9 @@ use staymesh_mesh::{
     gathered::Gathered,
     server::{Served, StackParts, serve},
 };
-use staymesh_reservation::{Bookings, Service, UnpaidRooms, Writer, offer_token::OfferSigner, store::Store};
+use staymesh_reservation::{
+    BookingService, Bookings, Dependencies, UnpaidRoomLimit, Writer, offer_token::OfferSigner, store::Store,
+};
 use staymesh_store::outbox::Wake;
 use tokio::{net::TcpStream, task::JoinHandle};
 use tokio_util::sync::{CancellationToken, DropGuard};
@@ -63,7 +65,7 @@ impl Server {
             Strategy::Floor => None,
         };
         let routes = match bookings {
-            Some(bookings) => staymesh_reservation::routes(Arc::new(Service {
+            Some(bookings) => staymesh_reservation::routes(Arc::new(BookingService::new(Dependencies {
                 store: Store::new(rig.database.connect_reads(connections)?),
                 bookings,
                 hotels: Box::new(Neighbours),
@@ -71,9 +73,9 @@ impl Server {
                 offers: OfferSigner::new(&rig.keys),
                 hold: HOLD,
                 // A few callers book everything.
-                unpaid: UnpaidRooms::unlimited(),
+                unpaid: UnpaidRoomLimit::unlimited(),
                 wake: Wake::default(),
-            })),
+            }))),
             None => Routes::new(ReservationServiceServer::new(Floor)),
         };
         serve_routes(routes, rig, stop).await

@@ -1,4 +1,4 @@
-//! `ReservationAdminService`: what hotel staff do with bookings.
+//! `ReservationAdminService`: what hotel staff do with reservations.
 
 use std::sync::Arc;
 
@@ -7,21 +7,22 @@ use staymesh_api::reservation::v1::{self as proto, reservation_admin_service_ser
 use staymesh_mesh::Caller;
 use tonic::{Request, Response, Status};
 
-use super::{convert, reservations::parse_id};
-use crate::service::Service;
+use super::{request::reservation_id, response};
+use crate::service::BookingService;
 
-pub(crate) struct Admin(pub(crate) Arc<Service>);
+/// Handles `ReservationAdminService`.
+pub(crate) struct ReservationAdminHandler(pub(crate) Arc<BookingService>);
 
 #[tonic::async_trait]
-impl ReservationAdminService for Admin {
+impl ReservationAdminService for ReservationAdminHandler {
     async fn mark_no_show(
         &self,
         request: Request<proto::MarkNoShowRequest>,
     ) -> Result<Response<proto::MarkNoShowResponse>, Status> {
         let caller = Caller::required(&request)?;
-        let id = parse_id(&request.into_inner().reservation_id)?;
+        let id = reservation_id(&request.into_inner().reservation_id)?;
         let booking = self.0.mark_no_show(&caller, id, Timestamp::now()).await?;
-        let reservation = Some(convert::reservation(booking, caller.role)?);
+        let reservation = Some(response::reservation(booking, caller.role));
         Ok(Response::new(proto::MarkNoShowResponse { reservation }))
     }
 }

@@ -15,15 +15,15 @@ use super::{
     rows::{self, Rows, payment_id},
 };
 use crate::{
+    calendar::today,
     error::ReservationError,
-    extend::today,
+    expiry::release_expired,
     lifecycle::Command,
     model::{Guest, NewReservation, PaymentMode},
     quote::tests::quote,
-    service::Bookings,
-    store::{ChangeOrder, Created, HoldPlace, InventoryChange},
+    store::{HoldCursor, InventoryChange},
     testing::{World, hotel_id},
-    writer::Writer,
+    writer::{Bookings, ChangeOrder, Created, Writer},
 };
 
 /// A database with two replicas of the writer. Cheap to clone.
@@ -127,9 +127,9 @@ impl Real {
             }
             Op::Sweep { limit } => {
                 let limit = i64::try_from(*limit).expect("few");
-                let swept = self.world.store.end_holds(now, HoldPlace::START, limit, &BTreeSet::new()).await;
+                let swept = release_expired(&self.world.store, now, HoldCursor::START, limit, &BTreeSet::new()).await;
                 swept.map_or_else(refused, |swept| match swept.stuck.as_slice() {
-                    [] => Answer::Swept(swept.ended),
+                    [] => Answer::Swept(swept.expired),
                     stuck => Answer::Failed(format!("{stuck:?}")),
                 })
             }
@@ -203,7 +203,7 @@ fn refused(error: ReservationError) -> Answer {
         E::IdReused => Answer::IdReused,
         E::NotFound => Answer::NotFound,
         E::StayHasBegun => Answer::StayHasBegun,
-        E::NobodyExpected { status, reason } => Answer::NobodyExpected { status, reason },
+        E::NotEligibleForNoShow { status, reason } => Answer::NotEligibleForNoShow { status, reason },
         E::NoShowOutOfTime { window } => Answer::NoShowOutOfTime { from: window.start, until: window.end },
         E::IllegalTransition { from, to } => Answer::Illegal { from, to },
         E::AmountMismatch => Answer::AmountMismatch,

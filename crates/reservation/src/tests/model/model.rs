@@ -29,7 +29,7 @@ pub(super) enum Answer {
     IdReused,
     NotFound,
     StayHasBegun,
-    NobodyExpected {
+    NotEligibleForNoShow {
         status: Status,
         reason: Option<CancellationReason>,
     },
@@ -234,7 +234,7 @@ impl Model {
         match (booking.row.status, booking.row.reason) {
             (_, Some(NoShow)) => return booking.applied(false),
             (Status::Paid, _) => {}
-            (status, reason) => return Answer::NobodyExpected { status, reason },
+            (status, reason) => return Answer::NotEligibleForNoShow { status, reason },
         }
         // The day of check-in has come, and that of leaving is not over.
         let (from, until) = (noon(booking.nights.start), noon(booking.nights.end + 1));

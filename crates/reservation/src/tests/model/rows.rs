@@ -9,8 +9,8 @@ use uuid::Uuid;
 
 use super::case::{FIRST_NIGHT, PLACES};
 use crate::{
+    events::{CANCELLED, SOLD_BY_PARTNER},
     model::{CancellationReason, Reservation, Status},
-    settlement::{CANCELLED, SOLD_BY_PARTNER},
 };
 
 /// What is kept of a booking and may change.
@@ -53,7 +53,7 @@ impl From<&Reservation> for BookingRow {
             reason: booking.cancellation_reason,
             hold_ends: booking.hold_expire_time,
             payment: booking.payment_id.map(|id| payment_number(id.as_uuid())),
-            was_paid: booking.paid_at.is_some(),
+            was_paid: booking.paid_time.is_some(),
         }
     }
 }

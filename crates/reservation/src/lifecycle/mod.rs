@@ -1,93 +1,97 @@
-//! The states of a booking and the ways between them: pure, so that everything about them can be tested.
+//! The state machine of a reservation: what each command does in each status. Pure; no I/O.
 //!
 //! ```text
 //! PENDING_PAYMENT -> PAID | REJECTED | CANCELLED
 //! PAID            -> CANCELLED
-//! CANCELLED       -> REFUNDED   money came and went back
-//! CANCELLED       -> PAID       money came after the hold had expired, and the rooms could be taken again
+//! CANCELLED       -> REFUNDED   a payment arrived and was refunded
+//! CANCELLED       -> PAID       a payment arrived after the hold expired, and the rooms were still free
 //! ```
 //!
-//! Every command may come twice, late, or in another order than it was meant. [`decide`] says what it then means; the
-//! database refuses every other way by itself.
+//! [`TRANSITIONS`] is the table of these. Commands are idempotent and may arrive twice, late, or out of order; [`decide`]
+//! says what they then do. The database refuses every other transition by itself.
+
+mod transitions;
 
 use std::ops::Range;
 
-use jiff::{Timestamp, ToSpan};
+use jiff::Timestamp;
 use staymesh_domain::{Money, PaymentId, StayDates};
 
 use crate::{
+    calendar::{DateOutOfRange, begins, day_after, today},
     error::ReservationError,
-    extend::{begins, today},
     model::{CancellationReason, Reservation, Status},
 };
 
-/// What shall happen to a booking.
+pub use transitions::{Condition, TRANSITIONS, Transition};
+
+/// A command on a reservation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Command {
-    /// Somebody who may cancels it.
+    /// The guest, the partner or hotel staff cancel it.
     Cancel,
-    /// The house says that its guests never came.
+    /// Hotel staff report that the guests never arrived.
     MarkNoShow,
-    /// Its hold is over.
+    /// The expiry job found its hold expired.
     Expire,
-    /// Its money has arrived.
+    /// The payment service received money for it.
     ConfirmPayment {
         /// The payment.
         payment_id: PaymentId,
-        /// What was paid.
+        /// The amount paid.
         amount: Money,
     },
-    /// Its payment was refused for good.
+    /// The payment service reports that the payment was finally rejected.
     RejectPayment,
-    /// Its money has gone back.
+    /// The payment service refunded money of it.
     ConfirmRefund {
         /// The payment.
         payment_id: PaymentId,
-        /// What went back.
+        /// The amount refunded.
         amount: Money,
     },
 }
 
-/// What happens to the rooms with a change.
+/// What a change does to the rooms of a reservation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Rooms {
     /// Nothing.
     Keep,
-    /// They are free again.
+    /// They are released.
     Release,
-    /// They are taken again, if they are still free.
+    /// They are reserved again, if every night still has enough.
     Retake,
 }
 
-/// What a command comes to.
+/// The outcome of a command.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Decision {
-    /// Nothing: it has happened before, or does not matter any more.
+    /// Nothing changes: the command is a repeat, or has become irrelevant.
     Nothing,
-    /// The money cannot be used: it is to go back in full. Noted with the booking when none was noted before.
+    /// The payment cannot be used and must be refunded in full.
     SendMoneyBack {
-        /// The payment to note; none when another one is noted.
+        /// The payment to note with the reservation; `None` when another one is noted.
         note: Option<PaymentId>,
     },
-    /// The booking changes.
+    /// The reservation changes.
     Change(Change),
 }
 
-/// A change of a booking, to be written in one transaction.
+/// A change of a reservation, written in one transaction.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Change {
-    /// The new state.
+    /// The new status.
     pub status: Status,
     /// Why, when it is cancelled.
     pub cancellation_reason: Option<CancellationReason>,
-    /// The rooms.
+    /// What happens to the rooms.
     pub rooms: Rooms,
-    /// The payment that arrived.
+    /// The payment that pays for it.
     pub payment_id: Option<PaymentId>,
-    /// What went back.
+    /// The amount refunded.
     pub refunded: Option<Money>,
-    /// What the payment service must pay back of whatever was or will be paid, or credit to the partner who collects; also
-    /// closes its page.
+    /// Published to the payment service in event `reservation.cancelled`: what it refunds of the money it has or will
+    /// receive, or credits to the partner who collects. `None` publishes nothing.
     pub settle: Option<Money>,
 }
 
@@ -97,15 +101,15 @@ impl Change {
     }
 }
 
-/// What a command means for a booking at `now`.
+/// What a command does to a reservation at `now`.
 ///
 /// # Errors
-/// When the booking cannot go that way, or the amount is not its total.
+/// When the transition is illegal, outside its time window, or the amount is not the reservation's total.
 pub fn decide(booking: &Reservation, command: &Command, now: Timestamp) -> Result<Decision, ReservationError> {
     match command {
         Command::Cancel => cancel(booking, now),
         Command::MarkNoShow => mark_no_show(booking, now),
-        Command::Expire => expire(booking, now),
+        Command::Expire => Ok(expire(booking, now)),
         Command::ConfirmPayment { payment_id, amount } => confirm_payment(booking, *payment_id, *amount),
         Command::RejectPayment => Ok(reject_payment(booking)),
         Command::ConfirmRefund { payment_id, amount } => confirm_refund(booking, *payment_id, *amount),
@@ -117,15 +121,15 @@ fn cancel(booking: &Reservation, now: Timestamp) -> Result<Decision, Reservation
         return Err(ReservationError::StayHasBegun);
     }
     let settle = match booking.status {
-        // Nobody wants it any more: money that comes now is not to take the rooms again.
+        // Cancelled after its hold expired: a late payment must no longer take the rooms again.
         Status::Cancelled if booking.cancellation_reason == Some(CancellationReason::HoldExpired) => {
-            Some(booking.quote.total()?)
+            Some(booking.quote.total)
         }
         Status::Cancelled | Status::Refunded => return Ok(Decision::Nothing),
         Status::Rejected => return Err(illegal(booking, Status::Cancelled)),
-        // Closes the page. Should money come all the same, all of it goes back.
-        Status::PendingPayment => Some(booking.quote.total()?),
-        // Goes back to the guest, or is credited to the partner.
+        // Closes the checkout page. A payment that arrives all the same is refunded in full.
+        Status::PendingPayment => Some(booking.quote.total),
+        // Refunded to the guest, or credited to the partner.
         Status::Paid => Some(booking.quote.refund(booking.stay, now)?),
     };
     let rooms = if booking.status.holds_rooms() { Rooms::Release } else { Rooms::Keep };
@@ -136,27 +140,35 @@ fn cancel(booking: &Reservation, now: Timestamp) -> Result<Decision, Reservation
     }))
 }
 
-/// Whether the first night has come everywhere on earth.
+/// Whether the check-in date is past everywhere on earth.
 fn has_begun(booking: &Reservation, now: Timestamp) -> bool {
     today(now) > booking.stay.check_in()
 }
 
-/// When the house may say that nobody came: from the day of check-in, once it has come everywhere on earth, until the day
-/// of leaving is over there. Hotels are paid for a stay from the second day after it on, UTC, so there is half a day to
-/// bring the word to the payment service first: what goes back to the guest is not paid to the hotel before.
-pub fn no_show_window(stay: StayDates) -> Range<Timestamp> {
-    begins(stay.check_in())..begins(stay.check_out().saturating_add(1.day()))
+/// When a no-show may be reported: from the beginning of the check-in date to the end of the check-out date, both in
+/// UTC-12.
+///
+/// Hotels are paid out for a stay from the second day (UTC) after the check-out date, so the event has at least half a
+/// day to reach the payment service: the refund is never part of a payout.
+///
+/// # Errors
+/// [`DateOutOfRange`] at the end of year 9999.
+pub fn no_show_window(stay: StayDates) -> Result<Range<Timestamp>, DateOutOfRange> {
+    Ok(begins(stay.check_in())?..begins(day_after(stay.check_out())?)?)
 }
 
-/// The latest of late cancellations: whoever never comes is charged what whoever cancels too late is.
+/// A no-show is charged as the latest of late cancellations is.
 fn mark_no_show(booking: &Reservation, now: Timestamp) -> Result<Decision, ReservationError> {
     if booking.cancellation_reason == Some(CancellationReason::NoShow) {
         return Ok(Decision::Nothing);
     }
     if booking.status != Status::Paid {
-        return Err(ReservationError::NobodyExpected { status: booking.status, reason: booking.cancellation_reason });
+        return Err(ReservationError::NotEligibleForNoShow {
+            status: booking.status,
+            reason: booking.cancellation_reason,
+        });
     }
-    let window = no_show_window(booking.stay);
+    let window = no_show_window(booking.stay)?;
     if !window.contains(&now) {
         return Err(ReservationError::NoShowOutOfTime { window });
     }
@@ -167,31 +179,31 @@ fn mark_no_show(booking: &Reservation, now: Timestamp) -> Result<Decision, Reser
     }))
 }
 
-fn expire(booking: &Reservation, now: Timestamp) -> Result<Decision, ReservationError> {
-    let over = booking.hold_expire_time.is_some_and(|end| end <= now);
-    if booking.status != Status::PendingPayment || !over {
-        return Ok(Decision::Nothing);
+fn expire(booking: &Reservation, now: Timestamp) -> Decision {
+    let expired = booking.hold_expire_time.is_some_and(|end| end <= now);
+    if booking.status != Status::PendingPayment || !expired {
+        return Decision::Nothing;
     }
-    Ok(Decision::Change(Change {
+    Decision::Change(Change {
         cancellation_reason: Some(CancellationReason::HoldExpired),
-        // Closes the page and sends nothing back: money that was paid in time but is heard of late takes the rooms
-        // again, and only when they are gone is it sent back, by the answer to `ConfirmPayment`.
-        settle: Some(Money::zero(booking.quote.total()?.currency())),
+        // Closes the checkout page and refunds nothing. A payment that was made in time but is confirmed late takes the
+        // rooms again; only when they are sold is it refunded, in response to `ConfirmPayment`.
+        settle: Some(Money::zero(booking.quote.currency())),
         ..Change::to(Status::Cancelled, Rooms::Release)
-    }))
+    })
 }
 
 fn confirm_payment(booking: &Reservation, payment_id: PaymentId, amount: Money) -> Result<Decision, ReservationError> {
-    if amount != booking.quote.total()? {
+    if amount != booking.quote.total {
         return Err(ReservationError::AmountMismatch);
     }
     let paid = |rooms| Ok(Decision::Change(Change { payment_id: Some(payment_id), ..Change::to(Status::Paid, rooms) }));
     match (booking.status, booking.payment_id) {
-        // Also when the hold is over but has not been ended yet: the rooms are still there.
+        // Also when the hold has expired but the expiry job has not released the rooms yet.
         (Status::PendingPayment, _) => paid(Rooms::Keep),
-        // It paid this booking before: a repeat. What goes back was settled with the cancellation.
-        (_, Some(known)) if known == payment_id && booking.paid_at.is_some() => Ok(Decision::Nothing),
-        // It came too late before, and comes again.
+        // A repeat. Any refund was settled with the cancellation.
+        (_, Some(known)) if known == payment_id && booking.paid_time.is_some() => Ok(Decision::Nothing),
+        // A repeat of a late payment.
         (Status::Refunded, Some(known)) if known == payment_id => Ok(Decision::Nothing),
         (_, Some(known)) if known == payment_id => Ok(Decision::SendMoneyBack { note: None }),
         (Status::Cancelled, None) if booking.cancellation_reason == Some(CancellationReason::HoldExpired) => {
@@ -211,12 +223,12 @@ fn reject_payment(booking: &Reservation) -> Decision {
 }
 
 fn confirm_refund(booking: &Reservation, payment_id: PaymentId, amount: Money) -> Result<Decision, ReservationError> {
-    let total = booking.quote.total()?;
+    let total = booking.quote.total;
     if amount.currency() != total.currency() || amount.minor() < 1 || amount.minor() > total.minor() {
         return Err(ReservationError::AmountMismatch);
     }
     if booking.payment_id != Some(payment_id) {
-        // Money of a payment that never became this booking's went back; nothing changes here.
+        // Refund of a payment that did not pay for this reservation: nothing changes here.
         return Ok(Decision::Nothing);
     }
     match booking.status {
@@ -225,7 +237,7 @@ fn confirm_refund(booking: &Reservation, payment_id: PaymentId, amount: Money) -
             cancellation_reason: booking.cancellation_reason,
             ..Change::to(Status::Refunded, Rooms::Keep)
         })),
-        // Paid back by an administrator without cancelling, or a repeat.
+        // An administrator's refund without a cancellation, or a repeat.
         _ => Ok(Decision::Nothing),
     }
 }
