@@ -7,7 +7,7 @@ use secrecy::{ExposeSecret, SecretString};
 use staymesh_mesh::config::{ClientConfig, NodeConfig};
 use staymesh_store::parse_duration;
 
-use crate::{psp::provider::Provider, status_page::link::LinkConfig};
+use crate::{psp::provider::Provider, status_links::LinkConfig};
 
 /// Shortest secret that is accepted for webhooks, in bytes: an empty one would let everybody in.
 const MIN_SECRET: usize = 16;

@@ -16,6 +16,7 @@ use uuid::Uuid;
 
 use super::Grpc;
 use crate::{
+    clients::reservations::Reservations,
     error::PaymentError,
     psp::Psp,
     reconcile::{
@@ -23,7 +24,6 @@ use crate::{
         model::{Case, Class, Resolution, State, Subject, Sum},
         store::cases::Filter,
     },
-    reservations::Reservations,
 };
 
 #[tonic::async_trait]

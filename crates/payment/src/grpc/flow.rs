@@ -9,7 +9,7 @@ use staymesh_mesh::{Problem, values::money_from};
 use tonic::{Request, Response, Status};
 
 use super::{Grpc, partner, shown};
-use crate::{model::PartnerTerms, psp::Psp, reservations::Reservations};
+use crate::{clients::reservations::Reservations, model::PartnerTerms, psp::Psp};
 
 #[tonic::async_trait]
 impl<R: Reservations, P: Psp> PaymentFlowService for Grpc<R, P> {
@@ -19,7 +19,7 @@ impl<R: Reservations, P: Psp> PaymentFlowService for Grpc<R, P> {
     ) -> Result<Response<RecordPartnerSaleResponse>, Status> {
         let (id, terms) = partner::recorded(request.get_ref())?;
         let sale = self.0.record_partner_sale(id, &terms).await?;
-        Ok(Response::new(RecordPartnerSaleResponse { sale: Some(partner::shown(sale)) }))
+        Ok(Response::new(RecordPartnerSaleResponse { sale: Some(partner::shown(sale)?) }))
     }
 
     async fn settle_cancellation(
@@ -32,7 +32,7 @@ impl<R: Reservations, P: Psp> PaymentFlowService for Grpc<R, P> {
         let payment = self.0.settle_cancellation(id, refund).await?;
         Ok(Response::new(SettleCancellationResponse {
             payment: payment.map(shown),
-            partner_sale: sale.map(partner::shown),
+            partner_sale: sale.map(partner::shown).transpose()?,
         }))
     }
 }

@@ -10,7 +10,7 @@ use staymesh_mesh::{Caller, Problem};
 use tonic::{Request, Response, Status};
 
 use super::{Grpc, shown};
-use crate::{error::PaymentError, model::Payment, psp::Psp, reservations::Reservations};
+use crate::{clients::reservations::Reservations, error::PaymentError, model::Payment, psp::Psp};
 
 #[tonic::async_trait]
 impl<R: Reservations, P: Psp> PaymentService for Grpc<R, P> {

@@ -23,9 +23,9 @@ use tonic_types::StatusExt;
 
 use super::{Grpc, Webhook};
 use crate::{
+    clients::reservations::MockReservations,
     model::{Payment, Status},
     psp::{MockPsp, provider::Provider, signature::sign},
-    reservations::MockReservations,
     testing::{caller, database, in_status, now, open, outbox, service, session_of},
 };
 

@@ -10,9 +10,9 @@ use staymesh_api::payment::v1::{
 use tonic::{Request, Response, Status};
 
 use crate::{
+    clients::reservations::Reservations,
     error::PaymentError,
     psp::{Psp, provider::Provider, signature},
-    reservations::Reservations,
     service::Payments,
 };
 

@@ -1,6 +1,6 @@
 //! Doing again what can be done again. Each is the way that the money takes every day, and may be repeated.
 
-use staymesh_domain::{Money, PaymentId};
+use staymesh_domain::PaymentId;
 use staymesh_mesh::Problem;
 use uuid::Uuid;
 
@@ -11,9 +11,9 @@ use super::{
     store::{cases, lines, pairs::Scope, stays, wallets},
 };
 use crate::{
+    clients::reservations::Reservations,
     error::PaymentError,
     psp::{Psp, RefundOrder},
-    reservations::Reservations,
     service::Payments,
     store::{payments, refunds},
 };
@@ -63,7 +63,7 @@ impl<R: Reservations, P: Psp> Payments<R, P> {
             // Without it nothing could be paid back.
             payments::save_session(&mut connection, id, &session).await?;
         }
-        self.learn(id, &checkout).await.map(drop)
+        self.apply_checkout(id, &checkout).await.map(drop)
     }
 
     /// With the key that the provider knows it by: it tells of the refund it has made, or makes it.
@@ -74,9 +74,7 @@ impl<R: Reservations, P: Psp> Payments<R, P> {
         }
         let payment = payments::find(&self.pool, refund.payment_id).await?.ok_or(PaymentError::NotFound)?;
         let session = payment.psp_session.ok_or(PaymentError::NoReplay)?;
-        let amount = Money::from_minor(refund.amount_minor, payment.amount.currency());
-        let amount = amount.map_err(|error| Problem::internal(&error))?;
-        let psp_refund = self.psp.refund(RefundOrder { refund_id, session, amount }).await?;
+        let psp_refund = self.psp.refund(RefundOrder { refund_id, session, amount: refund.amount }).await?;
         self.refund_succeeded(&refund, &psp_refund).await
     }
 

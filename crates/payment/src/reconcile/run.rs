@@ -21,7 +21,7 @@ use super::{
         wallets::{self, Wrong},
     },
 };
-use crate::{psp::settlement::Settlements, reservations::Reservations};
+use crate::{clients::reservations::Reservations, psp::settlement::Settlements};
 
 /// Lines that are written at once.
 const BATCH: usize = 2000;

@@ -15,7 +15,6 @@ use std::{
 use futures::{StreamExt, stream};
 use jiff::{SignedDuration, Timestamp, ToSpan, civil::Date, tz::TimeZone};
 use sqlx::PgPool;
-use staymesh_api::reservation::v1::ReservationStatus;
 use staymesh_testkit::{TestDatabase, clear_of_midnight};
 
 use super::{
@@ -26,9 +25,10 @@ use super::{
     store::cases::{self, Filter},
 };
 use crate::{
-    model::Payment,
+    clients::reservations::MockReservations,
+    model::Booking,
+    model::{Payment, ReservationStatus},
     psp::settlement::{SettlementError, SettlementLines, Settlements},
-    reservations::{Booking, MockReservations},
     testing::{self, booking, hear, session_of},
 };
 
@@ -79,7 +79,7 @@ fn options() -> Options {
 /// Reservations that are all in this state for long.
 fn all(status: ReservationStatus) -> MockReservations {
     let mut reservations = MockReservations::new();
-    let booking = Booking { status, changed_at: Timestamp::UNIX_EPOCH, ..booking() };
+    let booking = Booking { status, update_time: Timestamp::UNIX_EPOCH, ..booking() };
     reservations.expect_get().returning(move |_| {
         let booking = booking.clone();
         Box::pin(async { Ok(Some(booking)) })

@@ -5,14 +5,14 @@ use staymesh_domain::{HotelId, Page};
 use staymesh_store::outbox::OutboxEvent;
 use uuid::Uuid;
 
-use super::{Payments, deliver::Failure};
+use super::{Payments, outbox::Failure};
 use crate::{
+    clients::reservations::Reservations,
     error::PaymentError,
     fault_points,
     ledger::{self, postings},
     payouts::{Destination, PayOut, Shares, StatementLine, Transfer, TransferPayload, TransferStatus},
     psp::{Psp, PspError, TransferOrder, TransferWord, event::TransferData},
-    reservations::Reservations,
     store::{events::Outcome, payouts, statements, transfers},
 };
 
@@ -65,7 +65,7 @@ impl<R: Reservations, P: Psp> Payments<R, P> {
         by: &str,
     ) -> Result<Destination, PaymentError> {
         if !payouts::may_have_destination(&self.pool, hotel_id, destination).await? {
-            self.hotels.require(hotel_id).await?;
+            self.hotels.require_hotel(hotel_id).await?;
         }
         let set = payouts::set_destination(&self.pool, hotel_id, destination, by).await?;
         tracing::info!(hotel_id = hotel_id.get(), "the destination of pay-outs is set");
@@ -75,9 +75,9 @@ impl<R: Reservations, P: Psp> Payments<R, P> {
     /// Asks the provider for the transfer of this event. Whoever hears first how it ended, this or the provider's own
     /// event, writes it down.
     pub(super) async fn pay_hotel(&self, event: &OutboxEvent) -> Result<(), Failure> {
-        let payload: TransferPayload = event.payload().map_err(|error| Failure::Never(error.to_string()))?;
+        let payload: TransferPayload = event.payload().map_err(|error| Failure::Permanent(error.to_string()))?;
         let transfer = transfers::find(&self.pool, payload.transfer_id).await?;
-        let transfer = transfer.ok_or_else(|| Failure::Never("there is no such transfer".to_owned()))?;
+        let transfer = transfer.ok_or_else(|| Failure::Permanent("there is no such transfer".to_owned()))?;
         if transfer.status != TransferStatus::Requested {
             return Ok(());
         }
@@ -86,14 +86,11 @@ impl<R: Reservations, P: Psp> Payments<R, P> {
             destination: transfer.destination,
             amount: transfer.amount,
         };
-        fault_points::MONEY_TRANSFERRED.before();
-        let answer = self.psp.transfer(order).await;
-        fault_points::MONEY_TRANSFERRED.after();
-        match answer {
+        match fault_points::MONEY_TRANSFERRED.around(self.psp.transfer(order)).await {
             Ok(made) => {
                 let end = End { psp_transfer: Some(&made.psp_transfer), word: made.word, failure: NOT_DELIVERED };
                 match self.transfer_ended(transfer.transfer_id, &end).await? {
-                    Outcome::Mismatched => Err(Failure::Never("the provider contradicts itself".to_owned())),
+                    Outcome::Mismatched => Err(Failure::Permanent("the provider contradicts itself".to_owned())),
                     _ => Ok(()),
                 }
             }
@@ -102,12 +99,12 @@ impl<R: Reservations, P: Psp> Payments<R, P> {
                 let why = error.to_string();
                 let end = End { psp_transfer: None, word: TransferWord::Failed, failure: &why };
                 self.transfer_ended(transfer.transfer_id, &end).await?;
-                Err(Failure::Never(why))
+                Err(Failure::Permanent(why))
             }
             Err(error @ (PspError::Unavailable(_) | PspError::NoAnswer(_) | PspError::NotYet(_))) => {
-                Err(Failure::Away(error.to_string()))
+                Err(Failure::Unavailable(error.to_string()))
             }
-            Err(error @ PspError::Unknown(_)) => Err(Failure::Later(error.to_string())),
+            Err(error @ PspError::Unknown(_)) => Err(Failure::Retry(error.to_string())),
         }
     }
 
@@ -127,9 +124,7 @@ impl<R: Reservations, P: Psp> Payments<R, P> {
         let mut transaction = self.pool.begin().await?;
         let transfer = transfers::lock(&mut transaction, transfer_id).await?.ok_or(PaymentError::PayOutNotFound)?;
         let outcome = ended(&mut transaction, &transfer, end).await?;
-        fault_points::TRANSFER_SAVED.before();
-        transaction.commit().await?;
-        fault_points::TRANSFER_SAVED.after();
+        fault_points::TRANSFER_SAVED.around(transaction.commit()).await?;
         Ok(outcome)
     }
 }

@@ -4,8 +4,9 @@ use sha2::{Digest, Sha256};
 use sqlx::PgConnection;
 use staymesh_domain::{FieldError, Money, PaymentId};
 
-use super::{Payments, apply, payouts, refund};
+use super::{Payments, checkout::apply, payouts, refunds::succeed};
 use crate::{
+    clients::reservations::Reservations,
     error::PaymentError,
     fault_points,
     model::{CheckoutStatus, Payment},
@@ -14,7 +15,6 @@ use crate::{
         event::{CheckoutData, PspEvent, PspNews, RefundData, Whose},
         provider::Provider,
     },
-    reservations::Reservations,
     store::{
         events::{self, Outcome},
         payments, refunds,
@@ -62,9 +62,7 @@ impl<R: Reservations, P: Psp> Payments<R, P> {
         }
         events::settle(&mut transaction, &event.id, outcome).await?;
         let step = fault_points::event_taken(&news);
-        step.before();
-        transaction.commit().await?;
-        step.after();
+        step.around(transaction.commit()).await?;
         self.wake.wake();
         Ok(())
     }
@@ -111,8 +109,8 @@ async fn refunded(
         None => None,
     };
     match known {
-        Some(made) if made.payment_id == payment.payment_id && made.amount_minor == data.amount_minor => {
-            let news = refund::succeed(connection, &made, &data.id).await?;
+        Some(made) if made.payment_id == payment.payment_id && made.amount.minor() == data.amount_minor => {
+            let news = succeed(connection, &made, &data.id).await?;
             Ok(if news { Outcome::Applied } else { Outcome::Unchanged })
         }
         _ => Ok(Outcome::Mismatched),

@@ -22,13 +22,13 @@ use super::{
     check, only_found, tamper,
 };
 use crate::{
+    clients::reservations::MockReservations,
     model::PartnerTerms,
     payouts::{
         job::Options as Run,
         tests::{everything, hotel, pay_out, refund, send_to, sold_at},
     },
     psp::{MockPsp, provider::Provider},
-    reservations::MockReservations,
     testing::{database, eur, service},
 };
 

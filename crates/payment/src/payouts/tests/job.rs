@@ -7,10 +7,10 @@ use super::{
     AFTER, Found, count, everything, hotel, owed, pay_out, refund, requested, send_to, sold, sold_at,
 };
 use crate::{
+    clients::reservations::MockReservations,
     model::PartnerTerms,
     payouts::{LineKind, Shares, TransferStatus},
     psp::MockPsp,
-    reservations::MockReservations,
     store::{payouts, statements},
     testing::{database, eur, outbox, reservation_id, service},
 };

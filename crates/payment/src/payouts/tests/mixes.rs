@@ -18,9 +18,9 @@ use uuid::Uuid;
 
 use super::{Found, Options, everything, hotel, owed, pay_out, refund, send_to, sold_at};
 use crate::{
+    clients::reservations::MockReservations,
     model::Payment,
     psp::{MockPsp, provider::Provider},
-    reservations::MockReservations,
     testing::{database, eur, service},
 };
 

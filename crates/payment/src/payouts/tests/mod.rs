@@ -15,10 +15,10 @@ use uuid::Uuid;
 
 use super::job::{Found, Options, run};
 use crate::{
+    clients::reservations::MockReservations,
     ledger::{self, Account, Parts, wallets},
     model::{NewPayment, Payment, Status},
     psp::MockPsp,
-    reservations::MockReservations,
     store::{payments, payouts},
     testing::{eur, new_payment, opened, reservation_id, service},
 };

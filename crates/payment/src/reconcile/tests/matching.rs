@@ -1,7 +1,6 @@
 //! What is found, and what is not.
 
 use sqlx::PgPool;
-use staymesh_api::reservation::v1::ReservationStatus;
 use uuid::Uuid;
 
 use super::*;
@@ -74,7 +73,7 @@ async fn each_difference_is_found_once_and_nothing_else_and_closed_when_it_is_go
         let ended = cancelled.reservation_id;
         reservations.expect_get().returning(move |id| {
             let status = if id == ended { ReservationStatus::Cancelled } else { ReservationStatus::Paid };
-            let booking = Booking { status, changed_at: Timestamp::UNIX_EPOCH, ..booking() };
+            let booking = Booking { status, update_time: Timestamp::UNIX_EPOCH, ..booking() };
             Box::pin(async { Ok(Some(booking)) })
         });
         reservations

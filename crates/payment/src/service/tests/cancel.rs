@@ -4,10 +4,10 @@ use staymesh_mesh::{Problem, Reason};
 use uuid::Uuid;
 
 use crate::{
+    clients::reservations::MockReservations,
     error::PaymentError,
     model::{CheckoutStatus, Payment, Status},
     psp::{MockPsp, PspError},
-    reservations::MockReservations,
     testing::{checkout, database, eur, in_status, new_payment, now, open, opened, outbox, reservation_id, service},
 };
 

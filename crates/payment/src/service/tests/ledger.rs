@@ -5,10 +5,11 @@ use staymesh_domain::HotelId;
 use staymesh_mesh::{Problem, Reason, auth::Role};
 
 use crate::{
+    clients::reservations::MockReservations,
     ledger::{Account, wallets},
+    model::Booking,
     model::{CheckoutStatus, Payment, Status},
     psp::{Checkout, MockPsp},
-    reservations::{Booking, MockReservations},
     store::payments,
     testing::{arrived, ask_back, booking, caller, database, eur, hear, open, reservation_id, service},
 };
@@ -117,7 +118,7 @@ async fn a_change_that_is_not_committed_is_not_posted() {
     let payment = open(pool).await;
     let mut transaction = pool.begin().await.unwrap();
     let locked = payments::lock(&mut transaction, payment.payment_id).await.unwrap().unwrap();
-    assert!(crate::service::apply(&mut transaction, &locked, CheckoutStatus::Paid).await.unwrap());
+    assert!(crate::service::checkout::apply(&mut transaction, &locked, CheckoutStatus::Paid).await.unwrap());
     transaction.rollback().await.unwrap();
     assert!(transactions(pool).await.is_empty());
     assert_eq!(crate::testing::now(pool, payment.payment_id).await.status, Status::Pending);

@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use super::relay::{quiet, start};
 use crate::{
+    clients::reservations::MockReservations,
     error::PaymentError,
     payouts::{
         PayOut, TransferStatus,
@@ -15,7 +16,6 @@ use crate::{
         tests::{everything, owed, pay_out, requested, send_to, sold},
     },
     psp::{MockPsp, PspError, TransferOrder, TransferWord, Transferred, provider::Provider},
-    reservations::MockReservations,
     store::payouts,
     testing::{database, eur, service, simulator},
 };

@@ -9,10 +9,10 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use tonic::Status as RpcStatus;
 
 use crate::{
+    clients::reservations::MockReservations,
     model::{CheckoutStatus, Payment, Status},
     psp::{MockPsp, Psp, PspError},
-    reservations::MockReservations,
-    service::{Messenger, REFUNDS_AT_ONCE, apply},
+    service::{OutboxDispatcher, REFUND_CONCURRENCY, checkout::apply},
     store::payments,
     testing::{database, eur, in_status, now, open, service},
 };
@@ -25,12 +25,12 @@ pub(super) fn start(pool: &PgPool, reservations: MockReservations, psp: impl Psp
         backoff_cap: Duration::from_millis(10),
         away_cap: Duration::from_millis(10),
         max_attempts: 5,
-        concurrency: 2 * REFUNDS_AT_ONCE,
+        concurrency: 2 * REFUND_CONCURRENCY,
         ..RelayOptions::default()
     };
     let wake = payments.wake.clone();
     let stop = CancellationToken::new();
-    tokio::spawn(Relay::new(pool.clone(), Messenger::new(payments), wake, options).run(stop.clone()));
+    tokio::spawn(Relay::new(pool.clone(), OutboxDispatcher::new(payments), wake, options).run(stop.clone()));
     stop.drop_guard()
 }
 
@@ -113,7 +113,7 @@ async fn refunds_that_hang_do_not_hold_up_the_word_of_money() {
     let database = database().await;
     let pool = database.pool();
     let asking = service(pool, MockReservations::new(), MockPsp::new());
-    for number in 1..=2 * REFUNDS_AT_ONCE + 4 {
+    for number in 1..=2 * REFUND_CONCURRENCY + 4 {
         let paid = in_status(pool, Status::Paid).await;
         asking.refund(paid.payment_id, None, request(number as u128)).await.unwrap();
     }

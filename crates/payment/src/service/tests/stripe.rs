@@ -6,10 +6,10 @@ use sqlx::PgPool;
 use uuid::Uuid;
 
 use crate::{
+    clients::reservations::MockReservations,
     error::PaymentError,
     model::{Payment, Status},
     psp::{MockPsp, provider::Provider},
-    reservations::MockReservations,
     testing::{database, eur, in_status, new_payment, now, open, opened, outbox, reservation_id, service, session_of},
 };
 

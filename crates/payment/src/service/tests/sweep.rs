@@ -7,9 +7,9 @@ use jiff::{SignedDuration, Timestamp};
 use rstest::rstest;
 
 use crate::{
+    clients::reservations::MockReservations,
     model::{CheckoutStatus, Status},
     psp::{Checkout, MockPsp, PspError},
-    reservations::MockReservations,
     store::payments,
     testing::{checkout, database, eur, new_payment, now, open, opened, outbox, reservation_id, service},
 };

@@ -6,9 +6,9 @@ use staymesh_mesh::auth::Role;
 
 use super::relay::{quiet, start};
 use crate::{
+    clients::reservations::MockReservations,
     model::{CheckoutStatus, Status},
     psp::Psp,
-    reservations::MockReservations,
     testing::{booking, caller, database, eur, now, reservation_id, service, simulator},
 };
 
