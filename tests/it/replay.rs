@@ -1,4 +1,4 @@
-//! `staymesh replay` on small invented recordings.
+//! `staymesh-dev replay` on small invented recordings.
 
 use std::{fs, path::PathBuf, time::Duration};
 

@@ -8,7 +8,7 @@ use clap::Args;
 use staymesh_devenv::{Launch, Part, dev_dir, install, repository};
 
 use crate::checks::install_parts;
-use crate::tools::{cargo, run, staymesh_binary, target_dir};
+use crate::tools::{BUILD, Binaries, cargo, run, target_dir};
 
 /// What partners may have built against, as buf's image; relative to the repository.
 const PUBLISHED: &str = "proto/published.binpb";
@@ -52,7 +52,7 @@ pub(crate) fn publish(options: &PublishOptions) -> Result<()> {
 
 /// `cargo xtask descriptor`: the descriptor set that the services and the edge use.
 pub(crate) fn write_descriptor() -> Result<()> {
-    run(cargo(&["build", "--package", "staymesh", "--locked"]))?;
+    run(cargo(&BUILD))?;
     let path = descriptor_path();
     write_descriptor_to(&path)?;
     eprintln!("{}", path.display());
@@ -67,7 +67,8 @@ fn write_descriptor_to(path: &Path) -> Result<()> {
     if let Some(dir) = path.parent() {
         fs::create_dir_all(dir)?;
     }
-    run(Launch::new("staymesh descriptor", staymesh_binary("debug")).args(["descriptor".as_ref(), path.as_os_str()]))
+    let staymesh = Binaries::of_profile("debug").staymesh;
+    run(Launch::new("staymesh descriptor", staymesh).args(["descriptor".as_ref(), path.as_os_str()]))
 }
 
 fn buf(args: &[&str]) -> Result<Launch> {

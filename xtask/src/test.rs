@@ -10,7 +10,7 @@ use staymesh_devenv::{Durability, Part, Postgres, PostgresOptions, Redis, dev_di
 
 use crate::checks;
 use crate::steps::Steps;
-use crate::tools::{cargo, run as run_tool, staymesh_binary};
+use crate::tools::{BUILD, Binaries, cargo, run as run_tool};
 
 /// Flags of `cargo xtask test`.
 #[derive(Debug, Args)]
@@ -60,7 +60,7 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode> {
     if lint {
         checks::add(&mut steps)?;
     }
-    let built = steps.run("build", || run_tool(cargo(&["build", "--package", "staymesh", "--locked"])))?.is_some();
+    let built = steps.run("build", || run_tool(cargo(&BUILD)))?.is_some();
     let stores = if parts_there { steps.run("start stores", start_stores)? } else { None };
     match stores {
         Some(stores) => {
@@ -106,11 +106,13 @@ fn run_tests(stores: &Stores, cargo_args: &[String]) -> Result<()> {
     if !picks_packages {
         args.push("--workspace");
     }
+    let binaries = Binaries::of_profile("debug");
     let tests = cargo(&args)
         .args(cargo_args)
         .env("STAYMESH_TEST_POSTGRES_URL", stores.postgres.url("postgres"))
         .env("STAYMESH_TEST_REDIS_URL", stores.redis.url())
         .env("STAYMESH_TEST_ENVOY", install::envoy(&dev_dir())?)
-        .env("STAYMESH_BIN", staymesh_binary("debug"));
+        .env("STAYMESH_BIN", &binaries.staymesh)
+        .env("STAYMESH_DEV_BIN", &binaries.staymesh_dev);
     run_tool(tests)
 }

@@ -67,7 +67,26 @@ pub(crate) fn target_dir() -> PathBuf {
     env::var_os("CARGO_TARGET_DIR").map_or_else(|| repository().join("target"), |dir| repository().join(dir))
 }
 
-/// The binary with all services, as `cargo build` leaves it.
-pub(crate) fn staymesh_binary(profile: &str) -> PathBuf {
-    target_dir().join(profile).join("staymesh")
+/// Arguments of the build that `up` and `test` need. `--workspace` resolves dependency features exactly as
+/// `cargo build --workspace` does, so that after it nothing is compiled again.
+pub(crate) const BUILD: [&str; 7] = ["build", "--workspace", "--locked", "--bin", STAYMESH, "--bin", STAYMESH_DEV];
+
+/// Name of the production binary.
+const STAYMESH: &str = "staymesh";
+/// Name of the binary with the development tools.
+const STAYMESH_DEV: &str = "staymesh-dev";
+
+/// Paths of the binaries that [`BUILD`] leaves in the target directory.
+#[derive(Debug)]
+pub(crate) struct Binaries {
+    pub(crate) staymesh: PathBuf,
+    pub(crate) staymesh_dev: PathBuf,
+}
+
+impl Binaries {
+    /// `profile` is the name of the directory: `debug` or `release`.
+    pub(crate) fn of_profile(profile: &str) -> Self {
+        let directory = target_dir().join(profile);
+        Self { staymesh: directory.join(STAYMESH), staymesh_dev: directory.join(STAYMESH_DEV) }
+    }
 }

@@ -13,6 +13,9 @@ use staymesh_store::StoreConfig;
 
 use crate::{callers::Caller, database::remove_dead_runs};
 
+/// Builds what a run starts.
+const BUILD: &str = "cargo build --release --workspace --bin staymesh --bin staymesh-dev";
+
 /// A setting of a service: its name, the variable, the value.
 pub(crate) type Setting = (&'static str, &'static str, String);
 
@@ -22,7 +25,7 @@ pub(crate) fn binary(given: Option<&PathBuf>) -> Result<PathBuf> {
         Some(binary) => binary.clone(),
         None => std::env::current_exe()?.with_file_name("staymesh"),
     };
-    ensure!(binary.is_file(), "there is no {}; make it first: cargo build --release -p staymesh", binary.display());
+    ensure!(binary.is_file(), "there is no {}; build it first: {BUILD}", binary.display());
     Ok(binary)
 }
 
@@ -35,9 +38,12 @@ pub(crate) fn start(binary: PathBuf, mut settings: Vec<Setting>) -> Result<(Loca
     let runs = dev_dir().join("bench");
     remove_dead_runs(&runs);
     let dir = runs.join(std::process::id().to_string());
+    let dev_binary = binary.with_file_name("staymesh-dev");
+    ensure!(dev_binary.is_file(), "there is no {}; build it first: {BUILD}", dev_binary.display());
     let options = Options {
         dir: dir.clone(),
         binary,
+        dev_binary,
         public_port: None,
         internal_port: None,
         durability: Durability::On,
@@ -63,7 +69,8 @@ pub(crate) async fn partners(mesh: LocalMesh, name: &'static str, count: usize) 
         anyhow::Ok((mesh, partners))
     })
     .await??;
-    let mut identity = AuthServiceClient::connect(mesh.service_url("identity")?).await?;
+    let mut identity =
+        AuthServiceClient::new(tonic::transport::Endpoint::new(mesh.service_url("identity")?)?.connect().await?);
     let mut callers = Vec::with_capacity(partners.len());
     for (client_secret, client_id) in partners {
         let subject = format!("client:{client_id}");

@@ -14,7 +14,7 @@ impl LocalMesh {
     /// When it cannot be loaded, with what went wrong.
     pub fn load_demo_data(&self, progress: &dyn Progress) -> Result<()> {
         progress.begin("demo data");
-        let load = Launch::new("loading the demo data", &self.options.binary)
+        let load = Launch::new("loading the demo data", &self.options.dev_binary)
             .args(["demo-data", "--internal-url", &self.internal_url(), "--email", ADMIN_EMAIL])
             .without_inherited_settings()
             .env("STAYMESH_ADMIN_PASSWORD", self.admin_password()?)
@@ -29,7 +29,7 @@ impl LocalMesh {
     /// # Errors
     /// When a step does not do what it should.
     pub fn smoke(&self) -> Result<()> {
-        run(Launch::new("the walk through a booking", &self.options.binary)
+        run(Launch::new("the walk through a booking", &self.options.dev_binary)
             .args(["smoke", "--public-url", &self.public_url()])
             .without_inherited_settings())
     }
@@ -40,7 +40,7 @@ impl LocalMesh {
     /// When the password cannot be read.
     pub fn replay(&self, recording: &Path) -> Result<Launch> {
         let (public, internal) = (self.public_url(), self.internal_url());
-        Ok(Launch::new("playing a recording", &self.options.binary)
+        Ok(Launch::new("playing a recording", &self.options.dev_binary)
             .args(["replay", &text(recording), "--email", ADMIN_EMAIL])
             .args(["--public-url", &public, "--internal-url", &internal])
             .without_inherited_settings()

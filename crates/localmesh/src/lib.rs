@@ -26,8 +26,10 @@ pub use settings::{ADMIN_EMAIL, SERVICES};
 pub struct Options {
     /// Where all files are; data is kept from one start to the next.
     pub dir: PathBuf,
-    /// The `staymesh` binary.
+    /// The `staymesh` binary: services and operator commands.
     pub binary: PathBuf,
+    /// The `staymesh-dev` binary: the simulated payment provider, demo data, smoke test, replay.
+    pub dev_binary: PathBuf,
     /// Port of the public gateway; a free one when not given.
     pub public_port: Option<u16>,
     /// Port of the internal gateway; a free one when not given.

@@ -14,7 +14,7 @@ pub const SERVICES: [&str; 6] = ["identity", "hotel", "rate", "reservation", "pa
 pub const ADMIN_EMAIL: &str = "admin@staymesh.example";
 
 /// The stand-in payment provider.
-const PROVIDER: &str = "psp-simulator";
+pub(crate) const PROVIDER: &str = "psp-simulator";
 
 type Settings = Vec<(&'static str, String)>;
 

@@ -12,7 +12,11 @@ use staymesh_devenv::{
     wait::{http_ok, wait_until},
 };
 
-use super::{ADMIN_EMAIL, LocalMesh, Progress, SERVICES, commands::run, settings};
+use super::{
+    ADMIN_EMAIL, LocalMesh, Progress, SERVICES,
+    commands::run,
+    settings::{self, PROVIDER},
+};
 
 /// How long a service may take to be ready.
 pub(super) const READY_LIMIT: Duration = Duration::from_mins(1);
@@ -68,10 +72,12 @@ impl LocalMesh {
     }
 
     pub(super) fn launch(&self, service: &'static str) -> Result<Launch> {
-        let launch = Launch::new(service, &self.options.binary)
-            .args(["serve", service])
-            .without_inherited_settings()
-            .log(self.logs().join(format!("{service}.log")));
+        let launch = if service == PROVIDER {
+            Launch::new(service, &self.options.dev_binary).args([PROVIDER])
+        } else {
+            Launch::new(service, &self.options.binary).args(["serve", service])
+        };
+        let launch = launch.without_inherited_settings().log(self.logs().join(format!("{service}.log")));
         Ok(self.settings_of(service)?.into_iter().fold(launch, |launch, (name, value)| launch.env(name, value)))
     }
 

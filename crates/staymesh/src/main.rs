@@ -1,9 +1,7 @@
-//! The one binary of Staymesh: every service, and everything an operator does.
+//! `staymesh`: the production binary with every service and every operator command. Development tools, the simulated
+//! payment provider among them, are in `staymesh-dev`.
 
 mod commands;
-mod demo;
-mod gateway;
-mod replay;
 
 use std::process::ExitCode;
 
@@ -38,18 +36,10 @@ enum Command {
     /// Check a whole reservation database: nothing oversold, nothing lost; with a payment database the books, too. Reads only, also while the service sells.
     /// Ends with status 0 when all is as it must be, and with 1 otherwise
     Check(commands::check::Check),
-    /// Fill an inventory for load tests; safe to stop and to repeat. Not for a database in use
-    Seed(commands::seed::SeedInventory),
     /// Write the edge's configuration for Envoy, and the descriptor set it transcodes by
     EdgeConfig(Box<commands::edge::EdgeConfigCommand>),
     /// Write the compiled contract, a google.protobuf.FileDescriptorSet
     Descriptor(commands::edge::Descriptor),
-    /// Load a small data set to try things with, through the internal gateway; safe to repeat
-    DemoData(demo::DemoData),
-    /// Walk through a booking as a guest, through the public gateway: from sign-up to the refund
-    Smoke(demo::Smoke),
-    /// Play a recording of real bookings through the API, and compare what the services answer with it
-    Replay(replay::Replay),
 }
 
 #[tokio::main]
@@ -60,12 +50,8 @@ async fn main() -> ExitCode {
         Command::Identity(identity) => identity.run().await,
         Command::Job(job) => job.run().await,
         Command::Check(check) => check.run().await,
-        Command::Seed(seed) => seed.run().await,
         Command::EdgeConfig(edge) => edge.run(),
         Command::Descriptor(descriptor) => descriptor.run(),
-        Command::DemoData(data) => data.run().await,
-        Command::Smoke(smoke) => smoke.run().await,
-        Command::Replay(replay) => replay.run().await,
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

@@ -73,7 +73,7 @@ impl TestMesh {
 fn start(mut settings: Vec<Setting>) -> Result<TestMesh> {
     install::install(&dev_dir(), &[Part::Postgres, Part::Redis, Part::Envoy], &|_| {})?;
     let (dir, lock) = slot()?;
-    let binary = binary()?;
+    let (binary, dev_binary) = (binary("STAYMESH_BIN", "staymesh")?, binary("STAYMESH_DEV_BIN", "staymesh-dev")?);
     // Many callers of a test share an address; the limits have tests of their own.
     settings.splice(
         0..0,
@@ -82,8 +82,15 @@ fn start(mut settings: Vec<Setting>) -> Result<TestMesh> {
             ("edge", "STAYMESH_EDGE_BURST", "100000".to_owned()),
         ],
     );
-    let options =
-        Options { dir, binary, public_port: None, internal_port: None, durability: Durability::Off, settings };
+    let options = Options {
+        dir,
+        binary,
+        dev_binary,
+        public_port: None,
+        internal_port: None,
+        durability: Durability::Off,
+        settings,
+    };
     let local = LocalMesh::start(options, &Quiet)?;
     local.load_demo_data(&Quiet)?;
     Ok(TestMesh {
@@ -111,14 +118,15 @@ fn slot() -> Result<(PathBuf, File)> {
     anyhow::bail!("there are more slots than processes")
 }
 
-/// The binary: that of `STAYMESH_BIN`, as `cargo xtask test` sets it, or the one that was built beside this test.
-fn binary() -> Result<PathBuf> {
-    if let Some(path) = std::env::var_os("STAYMESH_BIN") {
+/// The path of a binary: the value of `variable`, which `cargo xtask test` sets, or the file `name` that was built beside
+/// this test.
+fn binary(variable: &str, name: &str) -> Result<PathBuf> {
+    if let Some(path) = std::env::var_os(variable) {
         return Ok(path.into());
     }
     let test = std::env::current_exe()?;
     let folder = test.parent().and_then(|deps| deps.parent()).context("the test is in no folder")?;
-    let binary = folder.join("staymesh");
-    ensure!(binary.is_file(), "build the binary first: cargo build -p staymesh");
+    let binary = folder.join(name);
+    ensure!(binary.is_file(), "build {name} first: cargo build --workspace --bin staymesh --bin staymesh-dev");
     Ok(binary)
 }

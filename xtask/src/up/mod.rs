@@ -17,7 +17,7 @@ use staymesh_localmesh::LocalMesh;
 
 use crate::checks::install_parts;
 use crate::progress::Lines;
-use crate::tools::{cargo, interrupted, run as run_tool, staymesh_binary};
+use crate::tools::{BUILD, Binaries, cargo, interrupted, run as run_tool};
 use lock::Lock;
 
 /// How often the running mesh is looked at.
@@ -61,9 +61,9 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode> {
     preflight::check(&dir, options)?;
     remove_old(&dir, options.fresh)?;
     install_parts(&[Part::Postgres, Part::Redis, Part::Envoy])?;
-    let binary = build(options.release)?;
+    let binaries = build(options.release)?;
     // From here on an error drops the mesh, which stops what it has started.
-    let mut mesh = start(dir, binary, options)?;
+    let mut mesh = start(dir, binaries, options)?;
     let outcome = if options.smoke {
         mesh.smoke()
     } else {
@@ -75,10 +75,11 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode> {
     outcome.and(stopped).map(|()| ExitCode::SUCCESS)
 }
 
-fn start(dir: PathBuf, binary: PathBuf, options: &Options) -> Result<LocalMesh> {
+fn start(dir: PathBuf, binaries: Binaries, options: &Options) -> Result<LocalMesh> {
     let mesh = staymesh_localmesh::Options {
         dir,
-        binary,
+        binary: binaries.staymesh,
+        dev_binary: binaries.staymesh_dev,
         public_port: Some(options.public_port),
         internal_port: Some(options.internal_port),
         durability: Durability::On,
@@ -90,12 +91,11 @@ fn start(dir: PathBuf, binary: PathBuf, options: &Options) -> Result<LocalMesh> 
     Ok(mesh)
 }
 
-fn build(release: bool) -> Result<PathBuf> {
+fn build(release: bool) -> Result<Binaries> {
     eprintln!("  build: the first time takes some minutes");
-    let mut args = vec!["build", "--package", "staymesh", "--locked"];
-    args.extend(release.then_some("--release"));
+    let args = [&BUILD[..], if release { &["--release"] } else { &[] }].concat();
     run_tool(cargo(&args))?;
-    Ok(staymesh_binary(if release { "release" } else { "debug" }))
+    Ok(Binaries::of_profile(if release { "release" } else { "debug" }))
 }
 
 /// Waits for Ctrl-C. An error if something ends by itself.

@@ -19,7 +19,7 @@ use crate::model::{Booking, CancellationReason, PaymentMode, ReservationStatus};
 
 /// The reservation service. Every call is idempotent.
 #[cfg_attr(test, mockall::automock)]
-pub trait Reservations: Send + Sync + 'static {
+pub trait ReservationClient: Send + Sync + 'static {
     /// A reservation; `None` if it does not exist.
     ///
     /// # Errors
@@ -56,15 +56,15 @@ pub trait Reservations: Send + Sync + 'static {
     ) -> impl Future<Output = Result<(), Status>> + Send;
 }
 
-/// [`Reservations`] over gRPC. Clones share the channel and the retry budget.
+/// [`ReservationClient`] over gRPC. Clones share the channel and the retry budget.
 #[derive(Clone)]
-pub struct MeshReservations {
+pub struct GrpcReservationClient {
     reservations: ReservationServiceClient<MeshChannel>,
     internal: ReservationFlowServiceClient<MeshChannel>,
     budget: RetryBudget,
 }
 
-impl MeshReservations {
+impl GrpcReservationClient {
     /// A client on this channel, with a retry budget of its own.
     pub fn new(channel: MeshChannel) -> Self {
         Self {
@@ -75,7 +75,7 @@ impl MeshReservations {
     }
 }
 
-impl Reservations for MeshReservations {
+impl ReservationClient for GrpcReservationClient {
     async fn get(&self, id: ReservationId) -> Result<Option<Booking>, Problem> {
         let request = GetReservationRequest { reservation_id: id.to_string() };
         let response =

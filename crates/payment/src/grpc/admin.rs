@@ -11,14 +11,15 @@ use staymesh_mesh::{
     Caller,
     values::{money_from, timestamp},
 };
+use staymesh_psp::Psp;
 use tonic::{Request, Response, Status};
 use uuid::Uuid;
 
 use super::{Grpc, partner, pay_outs, shown, status_filter};
-use crate::{clients::reservations::Reservations, error::PaymentError, psp::Psp};
+use crate::{clients::reservations::ReservationClient, error::PaymentError};
 
 #[tonic::async_trait]
-impl<R: Reservations, P: Psp> PaymentAdminService for Grpc<R, P> {
+impl<R: ReservationClient, P: Psp> PaymentAdminService for Grpc<R, P> {
     async fn list_payments(
         &self,
         request: Request<ListPaymentsRequest>,

@@ -11,14 +11,14 @@ use staymesh_mesh::{
     Caller,
     values::{money, timestamp},
 };
+use staymesh_psp::Psp;
 use tonic::{Request, Response, Status};
 use uuid::Uuid;
 
 use super::Grpc;
 use crate::{
-    clients::reservations::Reservations,
+    clients::reservations::ReservationClient,
     error::PaymentError,
-    psp::Psp,
     reconcile::{
         desk,
         model::{Case, Class, Resolution, State, Subject, Sum},
@@ -27,7 +27,7 @@ use crate::{
 };
 
 #[tonic::async_trait]
-impl<R: Reservations, P: Psp> FinanceService for Grpc<R, P> {
+impl<R: ReservationClient, P: Psp> FinanceService for Grpc<R, P> {
     async fn list_reconciliation_cases(
         &self,
         request: Request<ListReconciliationCasesRequest>,

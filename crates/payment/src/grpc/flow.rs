@@ -6,13 +6,14 @@ use staymesh_api::payment::v1::{
 };
 use staymesh_domain::{FieldErrors, Money, ReservationId};
 use staymesh_mesh::{Problem, values::money_from};
+use staymesh_psp::Psp;
 use tonic::{Request, Response, Status};
 
 use super::{Grpc, partner, shown};
-use crate::{clients::reservations::Reservations, model::PartnerTerms, psp::Psp};
+use crate::{clients::reservations::ReservationClient, model::PartnerTerms};
 
 #[tonic::async_trait]
-impl<R: Reservations, P: Psp> PaymentFlowService for Grpc<R, P> {
+impl<R: ReservationClient, P: Psp> PaymentFlowService for Grpc<R, P> {
     async fn record_partner_sale(
         &self,
         request: Request<RecordPartnerSaleRequest>,

@@ -2,9 +2,7 @@
 
 use jiff::civil::Date;
 use staymesh_api::payment::v1 as proto;
-use staymesh_domain::{
-    DateRangeError, FieldError, FieldErrors, Money, MoneyError, Page, ReservationId, format_date, parse_date,
-};
+use staymesh_domain::{DateRangeError, FieldError, FieldErrors, Page, ReservationId, format_date, parse_date};
 use staymesh_mesh::{
     Problem,
     values::{money, money_from, timestamp},
@@ -20,12 +18,12 @@ const MAX_PARTNER: usize = 200;
 
 /// A sale as callers see it.
 pub(super) fn shown(sale: PartnerSale) -> Result<proto::PartnerSale, Problem> {
-    let amount = |amount: Result<Money, MoneyError>| amount.map(money).map_err(|error| Problem::internal(&error));
+    let owed = sale.owed().map_err(|error| Problem::internal(&error))?;
     Ok(proto::PartnerSale {
         reservation_id: sale.reservation_id.to_string(),
         hotel_id: sale.reservation_id.hotel_id().get(),
-        commission: Some(amount(sale.commission())?),
-        owed_amount: Some(amount(sale.owed())?),
+        commission: Some(money(sale.commission())),
+        owed_amount: Some(money(owed)),
         partner: sale.terms.partner,
         amount: Some(money(sale.terms.amount)),
         taxes: Some(money(sale.terms.taxes)),

@@ -4,15 +4,15 @@ use staymesh_api::{
     google::api::HttpBody,
     payment::v1::{GetStatusPageRequest, GetStatusPageResponse, status_page_service_server::StatusPageService},
 };
+use staymesh_psp::Psp;
 use tonic::{
     Request, Response, Status,
     metadata::{Ascii, MetadataValue},
 };
 
 use crate::{
-    clients::reservations::Reservations,
+    clients::reservations::ReservationClient,
     error::PaymentError,
-    psp::Psp,
     status_page::{StatusPages, content_security_policy},
 };
 
@@ -31,7 +31,7 @@ impl<R, P> StatusPage<R, P> {
 }
 
 #[tonic::async_trait]
-impl<R: Reservations, P: Psp> StatusPageService for StatusPage<R, P> {
+impl<R: ReservationClient, P: Psp> StatusPageService for StatusPage<R, P> {
     async fn get_status_page(
         &self,
         request: Request<GetStatusPageRequest>,

@@ -3,13 +3,11 @@
 //! No I/O. Amounts are [`Money`](staymesh_domain::Money): minor units with their currency.
 
 mod booking;
-mod checkout;
 mod partner_sale;
 mod payment;
 mod refund;
 
 pub use booking::{Booking, CancellationReason, PaymentMode, ReservationStatus};
-pub use checkout::CheckoutStatus;
 pub use partner_sale::{PartnerSale, PartnerTerms};
 pub use payment::{NewPayment, Payment, Status};
 pub use refund::{Refund, RefundReason};

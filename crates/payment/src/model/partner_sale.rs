@@ -3,7 +3,7 @@
 use jiff::{Timestamp, civil::Date};
 use staymesh_domain::{Money, MoneyError, ReservationId};
 
-use crate::ledger::{Parts, Sold};
+use staymesh_ledger::{Sold, Split};
 
 /// The terms on which a partner sold a reservation.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,7 +26,7 @@ pub struct PartnerSale {
     /// The terms of the sale.
     pub terms: PartnerTerms,
     /// The shares of the amount: hotel, taxes, commission.
-    pub parts: Parts,
+    pub split: Split,
     /// What is credited after a cancellation, in the currency of the amount; at most the amount.
     pub credited: Money,
     /// When the sale was recorded.
@@ -38,15 +38,12 @@ pub struct PartnerSale {
 impl PartnerSale {
     /// The sale as the ledger posts it.
     pub fn sold(&self) -> Sold {
-        Sold { reservation_id: self.reservation_id, currency: self.terms.amount.currency(), parts: self.parts }
+        Sold { reservation_id: self.reservation_id, split: self.split }
     }
 
     /// The commission of the sale, before any credit.
-    ///
-    /// # Errors
-    /// If the commission is out of range for [`Money`], which the constraints of the database exclude.
-    pub fn commission(&self) -> Result<Money, MoneyError> {
-        Money::from_minor(self.parts.commission, self.terms.amount.currency())
+    pub const fn commission(&self) -> Money {
+        self.split.commission()
     }
 
     /// What the partner owes: the amount minus what is credited.

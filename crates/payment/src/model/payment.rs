@@ -3,8 +3,8 @@
 use jiff::{Timestamp, civil::Date};
 use staymesh_domain::{HotelId, Money, MoneyError, PaymentId, ReservationId};
 
-use super::CheckoutStatus;
-use crate::ledger::{Parts, Sold};
+use staymesh_ledger::{Sold, Split};
+use staymesh_psp::CheckoutStatus;
 
 /// The status of a payment.
 ///
@@ -89,7 +89,7 @@ pub struct Payment {
     /// The amount to be paid.
     pub amount: Money,
     /// The shares of the amount: hotel, taxes, commission.
-    pub parts: Parts,
+    pub split: Split,
     /// Current status.
     pub status: Status,
     /// Where the checkout page sends the guest afterwards; empty for nowhere.
@@ -125,7 +125,7 @@ impl Payment {
 
     /// The sale as the ledger posts it.
     pub fn sold(&self) -> Sold {
-        Sold { reservation_id: self.reservation_id, currency: self.amount.currency(), parts: self.parts }
+        Sold { reservation_id: self.reservation_id, split: self.split }
     }
 
     /// The amount that is paid and not requested as a refund; zero if the payment has not been paid.
@@ -150,7 +150,7 @@ pub struct NewPayment {
     pub reservation_id: ReservationId,
     pub owner: String,
     pub amount: Money,
-    pub parts: Parts,
+    pub split: Split,
     /// Day of departure; the hotel is paid after it.
     pub check_out: Date,
     pub return_url: String,

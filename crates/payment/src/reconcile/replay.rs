@@ -2,6 +2,7 @@
 
 use staymesh_domain::PaymentId;
 use staymesh_mesh::Problem;
+use staymesh_psp::{Psp, RefundOrder};
 use uuid::Uuid;
 
 use super::{
@@ -11,14 +12,13 @@ use super::{
     store::{cases, lines, pairs::Scope, stays, wallets},
 };
 use crate::{
-    clients::reservations::Reservations,
+    clients::reservations::ReservationClient,
     error::PaymentError,
-    psp::{Psp, RefundOrder},
     service::Payments,
     store::{payments, refunds},
 };
 
-impl<R: Reservations, P: Psp> Payments<R, P> {
+impl<R: ReservationClient, P: Psp> Payments<R, P> {
     /// Does again what can be done again about a case, and looks at it anew. Whether that has put it right is seen at once
     /// or, when others must be told, by the next run. A case that is over stays as it is.
     pub async fn replay_case(&self, case_id: Uuid) -> Result<Case, PaymentError> {

@@ -1,18 +1,18 @@
 //! Settling the payment of a reservation that has ended: closes its checkout page and refunds what the policy grants.
 
 use staymesh_domain::{Money, ReservationId};
+use staymesh_psp::{CheckoutStatus, Psp};
 
 use super::{Payments, checkout, refunds};
 use crate::{
-    clients::reservations::Reservations,
+    clients::reservations::ReservationClient,
     error::PaymentError,
     fault_points,
-    model::{CheckoutStatus, Payment, RefundReason, Status},
-    psp::Psp,
+    model::{Payment, RefundReason, Status},
     store::{payments, refunds as refund_rows},
 };
 
-impl<R: Reservations, P: Psp> Payments<R, P> {
+impl<R: ReservationClient, P: Psp> Payments<R, P> {
     /// Closes the checkout page of an unpaid payment, and refunds `refund` from a paid one, at most what is refundable.
     /// Idempotent by payment. `None` if the reservation never had a payment, for example because a partner collects.
     ///

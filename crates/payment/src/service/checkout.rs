@@ -3,18 +3,19 @@
 
 use sqlx::PgConnection;
 use staymesh_domain::PaymentId;
+use staymesh_ledger as ledger;
+use staymesh_psp::{Checkout, CheckoutStatus, Psp};
 
 use super::{Payments, events};
 use crate::{
-    clients::reservations::Reservations,
+    clients::reservations::ReservationClient,
     error::PaymentError,
-    fault_points, ledger,
-    model::{CheckoutStatus, Payment, Status},
-    psp::{Checkout, Psp},
+    fault_points,
+    model::{Payment, Status},
     store::payments,
 };
 
-impl<R: Reservations, P: Psp> Payments<R, P> {
+impl<R: ReservationClient, P: Psp> Payments<R, P> {
     /// Applies a checkout that was read from the provider, and returns the payment. A duplicate changes nothing. A
     /// checkout that was paid with another amount changes nothing and is logged as an error.
     ///

@@ -4,23 +4,23 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use staymesh_domain::{Money, PaymentId, ReservationId};
+use staymesh_ledger::Split;
 use staymesh_mesh::{Caller, Problem};
+use staymesh_psp::{CheckoutOrder, CheckoutStatus, Psp, PspError};
 
-use super::Payments;
+use super::{Payments, checkout};
 use crate::{
-    clients::reservations::Reservations,
+    clients::reservations::ReservationClient,
     error::PaymentError,
     fault_points,
-    ledger::Parts,
-    model::{Booking, CancellationReason, CheckoutStatus, NewPayment, Payment, PaymentMode, ReservationStatus, Status},
-    psp::{CheckoutOrder, Psp},
+    model::{Booking, CancellationReason, NewPayment, Payment, PaymentMode, ReservationStatus, Status},
     store::{payment_events, payments},
 };
 
 /// Shortest time for which a checkout page is opened.
 const MIN_PAGE_TIME: Duration = Duration::from_secs(10);
 
-impl<R: Reservations, P: Psp> Payments<R, P> {
+impl<R: ReservationClient, P: Psp> Payments<R, P> {
     /// Creates the payment of a reservation, or finds the open one, and returns it with its checkout page.
     ///
     /// Idempotent by reservation: first the terms are saved, then the order, then the provider is called with the payment
@@ -59,7 +59,7 @@ impl<R: Reservations, P: Psp> Payments<R, P> {
     ) -> Result<NewPayment, PaymentError> {
         let now = Timestamp::now();
         let (amount, expire_time) = payable(&booking, now, self.page_margin)?;
-        let parts = Parts::with_commission(amount.minor(), booking.taxes.minor(), self.commission_basis_points)
+        let split = Split::with_commission(amount, booking.taxes, self.commission_basis_points)
             .ok_or_else(|| Problem::internal(&"the taxes of the reservation exceed its price"))?;
         let check_after = SignedDuration::try_from(self.check_after).map_err(|error| Problem::internal(&error))?;
         Ok(NewPayment {
@@ -67,7 +67,7 @@ impl<R: Reservations, P: Psp> Payments<R, P> {
             reservation_id,
             owner: booking.owner,
             amount,
-            parts,
+            split,
             check_out: booking.check_out,
             return_url: if return_url.is_empty() { self.links.after_payment(reservation_id) } else { return_url },
             expire_time,
@@ -83,7 +83,13 @@ impl<R: Reservations, P: Psp> Payments<R, P> {
             return_url: payment.return_url,
             expire_time: payment.expire_time,
         };
-        let checkout = fault_points::PAGE_OPENED.around(self.psp.create_checkout(order)).await?;
+        let checkout = match fault_points::PAGE_OPENED.around(self.psp.create_checkout(order)).await {
+            Err(PspError::ReturnUrl) => {
+                self.close_refused(payment.payment_id).await?;
+                return Err(PspError::ReturnUrl.into());
+            }
+            checkout => checkout?,
+        };
         let save = payments::save_checkout(&self.pool, payment.payment_id, &checkout.session, &checkout.url);
         let saved = fault_points::PAGE_SAVED.around(save).await?;
         let saved = match (saved.status, checkout.status) {
@@ -106,6 +112,17 @@ impl<R: Reservations, P: Psp> Payments<R, P> {
             Status::Expired if saved.expire_time <= Timestamp::now() => Err(PaymentError::HoldExpired),
             _ => Err(PaymentError::NotPayable("the payment of this reservation has ended")),
         }
+    }
+
+    /// Closes a payment whose return URL the provider refused. The return URL of a payment never changes, so this one
+    /// could never be paid; the next request opens another.
+    async fn close_refused(&self, id: PaymentId) -> Result<(), PaymentError> {
+        let mut transaction = self.pool.begin().await?;
+        if let Some(payment) = payments::lock(&mut transaction, id).await?.filter(|open| open.psp_session.is_none()) {
+            checkout::apply(&mut transaction, &payment, CheckoutStatus::Expired).await?;
+            transaction.commit().await?;
+        }
+        Ok(())
     }
 }
 

@@ -23,6 +23,7 @@ use std::{sync::Arc, time::Duration};
 use sqlx::PgPool;
 use staymesh_domain::{HotelId, Page, PaymentId};
 use staymesh_mesh::Caller;
+use staymesh_psp::Psp;
 use staymesh_store::outbox::Wake;
 use uuid::Uuid;
 
@@ -31,10 +32,9 @@ pub use partner_sales::InvoiceCursor;
 pub use payouts::Statement;
 
 use crate::{
-    clients::{hotels::HotelClient, reservations::Reservations},
+    clients::{hotels::HotelClient, reservations::ReservationClient},
     error::PaymentError,
     model::{Payment, Status},
-    psp::Psp,
     status_links::StatusLinks,
     store::payments,
 };
@@ -61,7 +61,7 @@ pub struct Payments<R, P> {
     pub commission_basis_points: u16,
 }
 
-impl<R: Reservations, P: Psp> Payments<R, P> {
+impl<R: ReservationClient, P: Psp> Payments<R, P> {
     /// A payment, for its owner and for staff of its hotel.
     ///
     /// # Errors

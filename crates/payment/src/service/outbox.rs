@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use staymesh_domain::PaymentId;
 use staymesh_mesh::{Problem, Reason};
+use staymesh_psp::{Psp, PspError, RefundOrder};
 use staymesh_store::{
     StoreError,
     outbox::{Deliver, Delivery, OutboxEvent},
@@ -17,12 +18,11 @@ use super::{
     refunds,
 };
 use crate::{
-    clients::reservations::Reservations,
+    clients::reservations::ReservationClient,
     error::PaymentError,
     fault_points,
     model::{Payment, Refund, RefundReason, Status},
     payouts::REQUESTED,
-    psp::{Psp, PspError, RefundOrder},
     store::{payments, refunds as refund_rows},
 };
 
@@ -57,7 +57,7 @@ pub(super) enum Failure {
     Permanent(String),
 }
 
-impl<R: Reservations, P: Psp> Deliver for OutboxDispatcher<R, P> {
+impl<R: ReservationClient, P: Psp> Deliver for OutboxDispatcher<R, P> {
     async fn deliver(&self, event: &OutboxEvent) -> Delivery {
         let limit = match event.kind.as_str() {
             events::REFUND => Some(&self.refunds),
@@ -76,7 +76,7 @@ impl<R: Reservations, P: Psp> Deliver for OutboxDispatcher<R, P> {
     }
 }
 
-impl<R: Reservations, P: Psp> Payments<R, P> {
+impl<R: ReservationClient, P: Psp> Payments<R, P> {
     async fn dispatch(&self, event: &OutboxEvent) -> Result<(), Failure> {
         if event.kind == REQUESTED {
             return self.pay_hotel(event).await;
@@ -138,9 +138,11 @@ impl<R: Reservations, P: Psp> Payments<R, P> {
         let order = RefundOrder { refund_id: refund.refund_id, session, amount: refund.amount };
         let psp_refund =
             fault_points::REFUND_PAID_BACK.around(self.psp.refund(order)).await.map_err(|error| match error {
-                PspError::Refused(_) | PspError::Amount(_) => Failure::Permanent(error.to_string()),
+                PspError::Refused(_) | PspError::ReturnUrl | PspError::UnsupportedAmount(_) => {
+                    Failure::Permanent(error.to_string())
+                }
                 // A bank may take days for a refund: no reason to give up.
-                PspError::Unavailable(_) | PspError::NoAnswer(_) | PspError::NotYet(_) => {
+                PspError::Unavailable(_) | PspError::NoResponse(_) | PspError::Pending(_) => {
                     Failure::Unavailable(error.to_string())
                 }
                 PspError::Unknown(_) => Failure::Retry(error.to_string()),

@@ -5,23 +5,23 @@
 use jiff::civil::Date;
 use sqlx::PgConnection;
 use staymesh_domain::{FieldError, Money, Page, ReservationId};
+use staymesh_ledger::{self as ledger, Split};
+use staymesh_psp::Psp;
 use uuid::Uuid;
 
 use super::Payments;
 use crate::{
-    clients::reservations::Reservations,
+    clients::reservations::ReservationClient,
     error::PaymentError,
     fault_points,
-    ledger::{self, Parts},
     model::{PartnerSale, PartnerTerms},
-    psp::Psp,
     store::partner_sales,
 };
 
 /// Cursor of an invoice: the day of departure and the reservation id of the last line of a page.
 pub type InvoiceCursor = (Date, Uuid);
 
-impl<R: Reservations, P: Psp> Payments<R, P> {
+impl<R: ReservationClient, P: Psp> Payments<R, P> {
     /// Records what a partner owes for a reservation. Idempotent by reservation.
     ///
     /// # Errors
@@ -83,10 +83,9 @@ impl<R: Reservations, P: Psp> Payments<R, P> {
         id: ReservationId,
         terms: &PartnerTerms,
     ) -> Result<PartnerSale, PaymentError> {
-        let (total, tax) = (terms.amount.minor(), terms.taxes.minor());
-        let parts = Parts::with_commission(total, tax, self.commission_basis_points);
-        let parts = parts.ok_or_else(|| FieldError::new("terms.taxes.amount", "must not exceed the amount"))?;
-        let inserted = partner_sales::insert(connection, id, terms, parts).await?;
+        let split = Split::with_commission(terms.amount, terms.taxes, self.commission_basis_points);
+        let split = split.ok_or_else(|| FieldError::new("terms.taxes.amount", "must not exceed the amount"))?;
+        let inserted = partner_sales::insert(connection, id, terms, split).await?;
         let sale = partner_sales::lock(connection, id).await?.ok_or(PaymentError::ReservationNotFound)?;
         if inserted {
             ledger::post(connection, &sale.sold().partner_sale(&terms.partner)).await?;
@@ -108,7 +107,7 @@ async fn credit(connection: &mut PgConnection, sale: PartnerSale, refund: Money)
         return Ok(sale);
     }
     let credited = if refund.minor() > sale.terms.amount.minor() { sale.terms.amount } else { refund };
-    let credit = sale.sold().refund(0, credited.minor());
+    let credit = sale.sold().refund(Money::zero(currency), credited);
     let credit = credit.ok_or_else(|| FieldError::new("refund.amount", "must not be negative"))?;
     if credited.minor() > 0 {
         ledger::post(connection, &credit.partner_credit(&sale.terms.partner)).await?;

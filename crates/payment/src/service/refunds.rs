@@ -2,6 +2,8 @@
 
 use sqlx::PgConnection;
 use staymesh_domain::{FieldError, Money, PaymentId};
+use staymesh_ledger::{self as ledger, postings};
+use staymesh_psp::Psp;
 use staymesh_store::{ResultExt, idempotency};
 use uuid::Uuid;
 
@@ -10,16 +12,14 @@ use super::{
     events::{self, RefundPayload},
 };
 use crate::{
-    clients::reservations::Reservations,
+    clients::reservations::ReservationClient,
     error::PaymentError,
     fault_points,
-    ledger::{self, postings},
     model::{Payment, Refund, RefundReason, Status},
-    psp::Psp,
     store::{payments, refunds},
 };
 
-impl<R: Reservations, P: Psp> Payments<R, P> {
+impl<R: ReservationClient, P: Psp> Payments<R, P> {
     /// Requests a refund of `amount`, or of all that is refundable. Idempotent by `request_id`.
     ///
     /// # Errors
@@ -101,7 +101,7 @@ pub(super) async fn request(
         "refund_request_key" => Some(PaymentError::RequestIdReused),
         _ => None,
     })?;
-    let shares = payment.sold().refund(payment.refund_requested.minor(), amount.minor());
+    let shares = payment.sold().refund(payment.refund_requested, amount);
     let shares = shares.ok_or(PaymentError::RefundExceedsPayment)?;
     ledger::post(connection, &shares.refund_owed(refund.refund_id)).await?;
     let payload = RefundPayload { refund_id: refund.refund_id };
@@ -127,12 +127,7 @@ pub(super) async fn succeed(
         return Ok(false);
     }
     let payment = report_if_complete(connection, refund.payment_id).await?;
-    let paid = postings::refund_paid(
-        refund.refund_id,
-        payment.reservation_id,
-        refund.amount.currency(),
-        refund.amount.minor(),
-    );
+    let paid = postings::refund_paid(refund.refund_id, payment.reservation_id, refund.amount);
     ledger::post(connection, &paid).await?;
     tracing::info!(payment_id = %refund.payment_id, refund_id = %refund.refund_id, "refund succeeded");
     Ok(true)

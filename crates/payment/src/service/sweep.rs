@@ -6,17 +6,13 @@ use std::{sync::Arc, time::Duration};
 
 use futures::{StreamExt, stream};
 use jiff::Timestamp;
+use staymesh_psp::{CheckoutStatus, Psp};
 use staymesh_store::bounded;
 use tokio_util::sync::CancellationToken;
 
 use super::{Payments, checkout};
 use crate::{
-    clients::reservations::Reservations,
-    error::PaymentError,
-    fault_points,
-    model::{CheckoutStatus, Payment},
-    psp::Psp,
-    store::payments,
+    clients::reservations::ReservationClient, error::PaymentError, fault_points, model::Payment, store::payments,
 };
 
 /// Longest interval between two sweeps.
@@ -29,7 +25,7 @@ const BATCH: u16 = 50;
 /// Payments queried concurrently by one replica.
 const CONCURRENCY: usize = 8;
 
-impl<R: Reservations, P: Psp> Payments<R, P> {
+impl<R: ReservationClient, P: Psp> Payments<R, P> {
     /// Sweeps until `stop`. A failed sweep is logged and repeated at the next tick.
     pub async fn sweep(self: Arc<Self>, stop: CancellationToken) {
         let mut ticks = tokio::time::interval(self.check_after.min(MAX_INTERVAL));

@@ -12,13 +12,13 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use staymesh_domain::ReservationId;
+use staymesh_psp::Psp;
 
 pub use view::content_security_policy;
 
 use crate::{
-    clients::{hotels::HotelClient, reservations::Reservations},
+    clients::{hotels::HotelClient, reservations::ReservationClient},
     error::PaymentError,
-    psp::Psp,
     service::Payments,
     store::payments,
 };
@@ -31,7 +31,7 @@ pub struct StatusPages<R, P> {
     pub hotels: Arc<dyn HotelClient>,
 }
 
-impl<R: Reservations, P: Psp> StatusPages<R, P> {
+impl<R: ReservationClient, P: Psp> StatusPages<R, P> {
     /// The HTML of a reservation's status page.
     ///
     /// If the reservation service does not answer, the page shows the payment alone.

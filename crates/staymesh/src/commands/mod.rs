@@ -9,7 +9,6 @@ pub(crate) mod migrate;
 pub(crate) mod pay_out;
 mod post_missing;
 pub(crate) mod reconcile;
-pub(crate) mod seed;
 pub(crate) mod serve;
 
 use std::time::Duration;

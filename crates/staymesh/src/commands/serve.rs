@@ -1,8 +1,8 @@
 //! `staymesh serve SERVICE`.
 
-use anyhow::{Result, anyhow};
-use clap::{Args, Subcommand};
-use staymesh_mesh::{config::TelemetryConfig, shutdown, telemetry};
+use anyhow::Result;
+use clap::Subcommand;
+use staymesh_mesh::shutdown;
 
 /// The services. `staymesh serve SERVICE --help` shows what each reads from its environment.
 #[derive(Subcommand)]
@@ -17,17 +17,6 @@ pub(crate) enum Service {
     Reservation(staymesh_reservation::Config),
     /// Payments and refunds
     Payment(staymesh_payment::Config),
-    /// A stand-in payment provider, for development and tests
-    PspSimulator(Simulator),
-}
-
-/// The stand-in provider is no part of the mesh, but logs as one.
-#[derive(Args)]
-pub(crate) struct Simulator {
-    #[command(flatten)]
-    config: staymesh_psp_simulator::Config,
-    #[command(flatten)]
-    telemetry: TelemetryConfig,
 }
 
 pub(crate) async fn run(service: Service) -> Result<()> {
@@ -38,12 +27,6 @@ pub(crate) async fn run(service: Service) -> Result<()> {
         Service::Rate(config) => staymesh_rate::serve(config, stop).await?,
         Service::Reservation(config) => staymesh_reservation::serve(config, stop).await?,
         Service::Payment(config) => staymesh_payment::serve(config, stop).await?,
-        Service::PspSimulator(simulator) => {
-            let telemetry = telemetry::init("psp-simulator", &simulator.telemetry)
-                .map_err(|error| anyhow!("telemetry: {error}"))?;
-            staymesh_psp_simulator::serve(simulator.config, stop).await?;
-            telemetry.flush();
-        }
     }
     Ok(())
 }

@@ -12,8 +12,8 @@ use crate::{
 };
 
 /// Pages where the reservation service answers this, or nothing.
-fn pages(pool: &PgPool, booking: Option<Booking>) -> StatusPage<MockReservations, MockPsp> {
-    let (mut reservations, mut hotels) = (MockReservations::new(), MockHotelClient::new());
+fn pages(pool: &PgPool, booking: Option<Booking>) -> StatusPage<MockReservationClient, MockPsp> {
+    let (mut reservations, mut hotels) = (MockReservationClient::new(), MockHotelClient::new());
     reservations.expect_get().returning(move |_| {
         let away = || Problem::new(Reason::DependencyUnavailable, "the reservation service does not answer");
         let answer = booking.clone().map(Some).ok_or_else(away);
@@ -34,7 +34,7 @@ fn asked(id: &str, key: &str) -> Request<GetStatusPageRequest> {
     Request::new(GetStatusPageRequest { reservation_id: id.to_owned(), key: key.to_owned() })
 }
 
-async fn read(pages: &StatusPage<MockReservations, MockPsp>, id: ReservationId) -> String {
+async fn read(pages: &StatusPage<MockReservationClient, MockPsp>, id: ReservationId) -> String {
     let answer = pages.get_status_page(asked(&id.to_string(), &key_of(id))).await.unwrap();
     String::from_utf8(answer.into_inner().page.unwrap().data).unwrap()
 }

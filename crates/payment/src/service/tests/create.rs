@@ -3,19 +3,19 @@ use futures::future::join_all;
 use jiff::{SignedDuration, Timestamp};
 use rstest::rstest;
 use staymesh_mesh::{Problem, Reason, auth::Role};
+use staymesh_psp::{Checkout, CheckoutOrder, CheckoutStatus, PspError};
 
 use crate::{
-    clients::reservations::MockReservations,
+    clients::reservations::MockReservationClient,
     error::PaymentError,
     model::Booking,
-    model::{CheckoutStatus, Status},
-    psp::{Checkout, CheckoutOrder, MockPsp, PspError},
+    model::Status,
     store::payments,
-    testing::{booking, caller, database, eur, now, outbox, reservation_id, service, session_of},
+    testing::{MockPsp, booking, caller, database, eur, now, outbox, reservation_id, service, session_of},
 };
 
-fn finds(booking: impl Fn() -> Option<Booking> + Send + 'static) -> MockReservations {
-    let mut reservations = MockReservations::new();
+fn finds(booking: impl Fn() -> Option<Booking> + Send + 'static) -> MockReservationClient {
+    let mut reservations = MockReservationClient::new();
     reservations.expect_get().returning(move |_| {
         let booking = booking();
         Box::pin(async move { Ok(booking) })
@@ -73,7 +73,7 @@ async fn racing_requests_share_one_payment_and_one_key() {
 
 #[rstest]
 #[case::away(PspError::Unavailable("away"))]
-#[case::timed_out(PspError::NoAnswer("no answer in time"))]
+#[case::timed_out(PspError::NoResponse("timed out"))]
 #[tokio::test]
 async fn a_provider_without_answer_is_asked_again_with_the_same_key(#[case] failure: PspError) {
     let database = database().await;

@@ -3,19 +3,21 @@ use proptest::prelude::*;
 use rstest::rstest;
 use serde_json::{Value, json};
 use sqlx::PgPool;
+use staymesh_psp::Provider;
 
 use crate::{
-    clients::reservations::MockReservations,
+    clients::reservations::MockReservationClient,
     error::PaymentError,
     model::{Payment, Status},
-    psp::{MockPsp, provider::Provider},
     service::Payments,
     store::payments,
-    testing::{database, eur, in_status, new_payment, now, open, opened, outbox, reservation_id, service, session_of},
+    testing::{
+        MockPsp, database, eur, in_status, new_payment, now, open, opened, outbox, reservation_id, service, session_of,
+    },
 };
 
-fn receiver(pool: &PgPool) -> Payments<MockReservations, MockPsp> {
-    service(pool, MockReservations::new(), MockPsp::new())
+fn receiver(pool: &PgPool) -> Payments<MockReservationClient, MockPsp> {
+    service(pool, MockReservationClient::new(), MockPsp::new())
 }
 
 fn event(id: &str, kind: &str, payment: &Payment) -> Value {
