@@ -82,7 +82,7 @@ pub async fn serve(config: Config, stop: CancellationToken) -> Result<(), NodeEr
     });
     let concurrency = 2 * REFUND_CONCURRENCY + PAYOUT_CONCURRENCY;
     let options = RelayOptions { concurrency, max_attempts: MAX_ATTEMPTS, ..RelayOptions::default() };
-    node.carry_outbox(OutboxDispatcher::new(payments.clone()), payments.wake.clone(), options);
+    node.relay_outbox(OutboxDispatcher::new(payments.clone()), payments.wake.clone(), options);
     node.spawn(payments.clone().sweep(node.stop.clone()));
     node.spawn(staymesh_ledger::wallets::fold_periodically(node.pool.clone(), node.stop.clone()));
 

@@ -65,13 +65,13 @@ impl<R: ReservationClient, P: Psp> Deliver for OutboxDispatcher<R, P> {
             _ => None,
         };
         let Ok(_permit) = limit.map(Semaphore::try_acquire).transpose() else {
-            return Delivery::Away("the concurrency limit of its kind is reached".to_owned());
+            return Delivery::Unavailable("the concurrency limit of its kind is reached".to_owned());
         };
         match self.payments.dispatch(event).await {
             Ok(()) => Delivery::Done,
-            Err(Failure::Unavailable(reason)) => Delivery::Away(reason),
+            Err(Failure::Unavailable(reason)) => Delivery::Unavailable(reason),
             Err(Failure::Retry(reason)) => Delivery::Retry(reason),
-            Err(Failure::Permanent(reason)) => Delivery::Park(reason),
+            Err(Failure::Permanent(reason)) => Delivery::DeadLetter(reason),
         }
     }
 }
