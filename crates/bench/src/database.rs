@@ -11,7 +11,7 @@ use std::{
 use anyhow::{Context, Result, ensure};
 use indicatif::ProgressBar;
 use sqlx::{PgPool, Row};
-use staymesh_devenv::{Durability, Component, Postgres, PostgresOptions, dev_dir, install};
+use staymesh_devenv::{Component, Durability, Postgres, PostgresOptions, dev_dir, install};
 use staymesh_reservation::{Writer, store::Store};
 use staymesh_store::StoreConfig;
 

@@ -2,11 +2,10 @@
 
 use std::time::Duration;
 
-use staymesh_domain::FieldError;
+use staymesh_domain::{FieldError, MoneyError};
 use staymesh_mesh::{Problem, Reason};
-use staymesh_store::StoreError;
-
-use crate::psp::{PspError, signature::SignatureError};
+use staymesh_psp::{PspError, signature::SignatureError};
+use staymesh_store::{StoreError, idempotency::IdempotencyError};
 
 /// Why a request about payments was refused or failed.
 #[derive(Debug, thiserror::Error)]
@@ -62,6 +61,9 @@ pub enum PaymentError {
     /// The body of the event is too large.
     #[error("the event must have at most 65536 bytes")]
     EventTooLarge,
+    /// An amount is out of range or in another currency, although constraints exclude it: a defect.
+    #[error("amounts of a payment do not fit together: {0}")]
+    Amount(#[from] MoneyError),
     /// Another service said no, or nothing.
     #[error(transparent)]
     Dependency(#[from] Problem),
@@ -76,8 +78,9 @@ impl From<PspError> for PaymentError {
     fn from(error: PspError) -> Self {
         match error {
             PspError::Refused(_) => Self::PspRefused(error),
-            PspError::Amount(why) => Self::NotPayable(why),
-            PspError::Unavailable(_) | PspError::NoAnswer(_) | PspError::Unknown(_) | PspError::NotYet(_) => {
+            PspError::UnsupportedAmount(why) => Self::NotPayable(why),
+            PspError::ReturnUrl => FieldError::new("return_url", "is refused by the payment provider").into(),
+            PspError::Unavailable(_) | PspError::NoResponse(_) | PspError::Unknown(_) | PspError::Pending(_) => {
                 tracing::warn!(dependency = "psp", error.cause = %error, "the payment provider failed");
                 Self::PspUnavailable
             }
@@ -88,6 +91,15 @@ impl From<PspError> for PaymentError {
 impl From<sqlx::Error> for PaymentError {
     fn from(error: sqlx::Error) -> Self {
         Self::Store(error.into())
+    }
+}
+
+impl From<IdempotencyError> for PaymentError {
+    fn from(error: IdempotencyError) -> Self {
+        match error {
+            IdempotencyError::Reused => Self::RequestIdReused,
+            IdempotencyError::Store(error) => Self::Store(error),
+        }
     }
 }
 
@@ -115,6 +127,7 @@ impl From<PaymentError> for Problem {
             PaymentError::Signature(SignatureError::Invalid) => Self::new(Reason::WebhookSignatureInvalid, message),
             PaymentError::Signature(SignatureError::WrongTime) => Self::new(Reason::WebhookTooOld, message),
             PaymentError::EventTooLarge => Self::new(Reason::RequestTooLarge, message),
+            PaymentError::Amount(error) => Self::internal(&error),
             PaymentError::Dependency(problem) => problem,
             PaymentError::Store(error) => error.into(),
         }

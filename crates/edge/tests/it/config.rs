@@ -1,7 +1,7 @@
 //! The configuration as text.
 
 use anyhow::Result;
-use staymesh_devenv::{Envoy, Component, dev_dir, install};
+use staymesh_devenv::{Component, Envoy, dev_dir, install};
 use staymesh_edge::render;
 
 use crate::edge::{defaults, write};

@@ -11,7 +11,7 @@ use anyhow::{Context, Result, ensure};
 use clap::Parser;
 use reqwest::{Client, Method, RequestBuilder, StatusCode};
 use serde_json::Value;
-use staymesh_devenv::{Envoy, EnvoyOptions, Component, dev_dir, install, port::free_port};
+use staymesh_devenv::{Component, Envoy, EnvoyOptions, dev_dir, install, port::free_port};
 use staymesh_edge::{EdgeConfig, render};
 use tempfile::TempDir;
 use tokio::time::{Instant, sleep};

@@ -15,20 +15,21 @@ use std::{
 use futures::{StreamExt, stream};
 use jiff::{SignedDuration, Timestamp, ToSpan, civil::Date, tz::TimeZone};
 use sqlx::PgPool;
-use staymesh_api::reservation::v1::ReservationStatus;
+use staymesh_psp::settlement::{
+    FileError, MovementKind, SettlementError, SettlementLine, SettlementLines, Settlements,
+};
 use staymesh_testkit::{TestDatabase, clear_of_midnight};
 
 use super::{
     Options, ReconcileError, Summary,
-    file::FileError,
-    model::{Case, Class, SettlementLine, Subject},
+    model::{Case, Class, Subject},
     run,
     store::cases::{self, Filter},
 };
 use crate::{
-    model::Payment,
-    psp::settlement::{SettlementError, SettlementLines, Settlements},
-    reservations::{Booking, MockReservations},
+    clients::reservations::MockReservationClient,
+    model::Booking,
+    model::{Payment, ReservationStatus},
     testing::{self, booking, hear, session_of},
 };
 
@@ -77,9 +78,9 @@ fn options() -> Options {
 }
 
 /// Reservations that are all in this state for long.
-fn all(status: ReservationStatus) -> MockReservations {
-    let mut reservations = MockReservations::new();
-    let booking = Booking { status, changed_at: Timestamp::UNIX_EPOCH, ..booking() };
+fn all(status: ReservationStatus) -> MockReservationClient {
+    let mut reservations = MockReservationClient::new();
+    let booking = Booking { status, update_time: Timestamp::UNIX_EPOCH, ..booking() };
     reservations.expect_get().returning(move |_| {
         let booking = booking.clone();
         Box::pin(async { Ok(Some(booking)) })
@@ -119,7 +120,7 @@ fn charge(payment: &Payment) -> SettlementLine {
     let session = session_of(payment.payment_id);
     SettlementLine {
         psp_id: session.clone(),
-        kind: Subject::Charge,
+        kind: MovementKind::Charge,
         reference: payment.payment_id.to_string(),
         session,
         amount_minor: payment.amount.minor(),
