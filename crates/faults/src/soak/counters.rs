@@ -1,4 +1,4 @@
-//! What happens, as it happens: counted by all clients together.
+//! Counters of a run, updated by all clients concurrently.
 
 use std::{
     collections::BTreeMap,
@@ -11,30 +11,31 @@ use std::{
 
 use indicatif::HumanCount;
 
-use super::kills::Victim;
+use super::schedule::Victim;
 
 /// Counters of a run.
-pub(super) struct Counts {
+pub(super) struct Counters {
     began: Instant,
     pub(super) accepted: AtomicU64,
     pub(super) refused: AtomicU64,
     pub(super) cancelled: AtomicU64,
-    /// Bookings that were asked for again after their answer, and got the same one.
+    /// Bookings that were requested again after their answer and received an equal answer.
     pub(super) repeated: AtomicU64,
     retried: AtomicU64,
+    /// By [`Victim`].
     kills: [AtomicU64; 3],
-    /// When something last succeeded, and the longest time without, in microseconds since the beginning.
+    /// Time of the last success, and the longest time between two successes, in microseconds since the start.
     last_success: AtomicU64,
-    longest_silence: AtomicU64,
-    /// What was answered instead of an answer, and asked again.
+    longest_gap: AtomicU64,
+    /// Retried errors, counted by reason.
     errors: Mutex<BTreeMap<String, u64>>,
-    /// What nobody should have answered.
+    /// Answers that no correct service gives.
     faults: Mutex<Vec<String>>,
 }
 
-/// How it stands at a moment.
+/// The counters at one moment.
 #[derive(Clone, Copy)]
-pub(super) struct Seen {
+pub(super) struct Snapshot {
     at: Duration,
     accepted: u64,
     refused: u64,
@@ -43,10 +44,10 @@ pub(super) struct Seen {
     kills: u64,
 }
 
-/// Faults that are told; all are counted.
-const FAULTS_TOLD: usize = 20;
+/// Faults that are printed; all are counted.
+const PRINTED_FAULTS: usize = 20;
 
-impl Counts {
+impl Counters {
     pub(super) fn new() -> Self {
         Self {
             began: Instant::now(),
@@ -57,7 +58,7 @@ impl Counts {
             retried: AtomicU64::new(0),
             kills: [const { AtomicU64::new(0) }; 3],
             last_success: AtomicU64::new(0),
-            longest_silence: AtomicU64::new(0),
+            longest_gap: AtomicU64::new(0),
             errors: Mutex::default(),
             faults: Mutex::default(),
         }
@@ -67,12 +68,13 @@ impl Counts {
         self.began.elapsed()
     }
 
-    /// A booking was made or cancelled.
-    pub(super) fn succeeded(&self, what: &AtomicU64) {
-        what.fetch_add(1, Relaxed);
-        let now = u64::try_from(self.began.elapsed().as_micros()).unwrap_or(u64::MAX);
-        let silence = now.saturating_sub(self.last_success.fetch_max(now, Relaxed));
-        self.longest_silence.fetch_max(silence, Relaxed);
+    /// Counts a success in `counter` and updates the longest time without one.
+    pub(super) fn succeeded(&self, counter: &AtomicU64) {
+        counter.fetch_add(1, Relaxed);
+        let elapsed = self.began.elapsed();
+        let now = elapsed.as_secs().saturating_mul(1_000_000).saturating_add(elapsed.subsec_micros().into());
+        let gap = now.saturating_sub(self.last_success.fetch_max(now, Relaxed));
+        self.longest_gap.fetch_max(gap, Relaxed);
     }
 
     pub(super) fn retried(&self, error: String) {
@@ -82,7 +84,7 @@ impl Counts {
 
     pub(super) fn fault(&self, fault: String) {
         let mut faults = lock(&self.faults);
-        if faults.len() < FAULTS_TOLD {
+        if faults.len() < PRINTED_FAULTS {
             eprintln!("fault: {fault}");
         }
         faults.push(fault);
@@ -108,12 +110,13 @@ impl Counts {
         self.retried.load(Relaxed)
     }
 
-    pub(super) fn longest_silence(&self) -> Duration {
-        Duration::from_micros(self.longest_silence.load(Relaxed))
+    /// The longest time between two successes, in milliseconds.
+    pub(super) fn longest_gap_ms(&self) -> u64 {
+        self.longest_gap.load(Relaxed) / 1_000
     }
 
-    pub(super) fn seen(&self) -> Seen {
-        Seen {
+    pub(super) fn snapshot(&self) -> Snapshot {
+        Snapshot {
             at: self.elapsed(),
             accepted: self.accepted.load(Relaxed),
             refused: self.refused.load(Relaxed),
@@ -124,13 +127,13 @@ impl Counts {
     }
 }
 
-impl Seen {
-    /// One line for the terminal.
+impl Snapshot {
+    /// Progress since an earlier snapshot, as one line.
     pub(super) fn line_since(&self, before: &Self) -> String {
         let time = self.at.saturating_sub(before.at).as_secs().max(1);
         let rate = |now: u64, before: u64| HumanCount((now - before) / time);
         format!(
-            "{:4} s: {} booked a second, {} cancelled, {} sold out; {} asked again; {} kills",
+            "{:4} s: per second {} booked, {} cancelled, {} sold out; {} retries; {} kills",
             self.at.as_secs(),
             rate(self.accepted, before.accepted),
             rate(self.cancelled, before.cancelled),
@@ -141,7 +144,7 @@ impl Seen {
     }
 }
 
-/// A counter is worth reading whatever happened to who held it.
+/// Ignores poisoning: a counter stays valid when another task panicked while it held the lock.
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
 }
@@ -151,13 +154,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_longest_silence_is_between_two_successes() {
-        let counts = Counts::new();
-        counts.succeeded(&counts.accepted);
+    fn longest_gap_spans_two_successes() {
+        let counters = Counters::new();
+        counters.succeeded(&counters.accepted);
         std::thread::sleep(Duration::from_millis(20));
-        counts.succeeded(&counts.cancelled);
-        counts.succeeded(&counts.accepted);
-        assert!(counts.longest_silence() >= Duration::from_millis(20));
-        assert_eq!(counts.accepted.load(Relaxed), 2);
+        counters.succeeded(&counters.cancelled);
+        counters.succeeded(&counters.accepted);
+        assert!(counters.longest_gap_ms() >= 20);
+        assert_eq!(counters.accepted.load(Relaxed), 2);
     }
 }

@@ -1,18 +1,19 @@
-//! Payments while everything goes wrong at the provider: calls that are not done, done and not answered, or answered with
-//! an error; events that are lost, late, sent twice or in another order. At random, but the same for the same seed. In the
-//! end every booking is paid or released, and all books agree.
+//! The storm test: guests pay while the simulated payment provider fails. Calls are not executed, executed without an
+//! answer, or answered with an error; webhook events are lost, delayed, duplicated or reordered. Faults are random, and
+//! reproducible by seed. At the end every reservation is paid or released, and the records of reservation, payment, ledger
+//! and provider agree.
 //!
 //! | to change | look in |
 //! |---|---|
-//! | what a guest does | `guest` |
-//! | what must be true in the end | `verify` |
+//! | what a guest does, and how often it retries | `guest` |
+//! | the invariants at the end | `verify` |
 
 mod guest;
 mod verify;
 
 use std::{
     fs,
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::ExitCode,
     sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
@@ -21,43 +22,42 @@ use std::{
 use anyhow::{Context, Result};
 use clap::{Args, value_parser};
 use serde::Serialize;
+use staymesh_load::{
+    Outcome, closed, inventory,
+    mesh::{self, Binaries, Setting},
+    progress,
+};
 use staymesh_localmesh::LocalMesh;
 
 use self::guest::{End, Guests};
-use crate::{
-    load::{self, Outcome},
-    payments::put_on_sale,
-    processes::{self, Setting},
-    rig::progress,
-};
 
-/// Callers whose tokens guests share.
+/// Number of partners, whose tokens the guests share.
 const CALLERS: usize = 64;
-/// Short enough that what is late is over soon, long enough to pay in.
+/// How long an unpaid reservation holds its rooms: long enough to pay, short enough that unpaid ones end soon.
 const HOLD: &str = "90s";
-/// How long the payment service waits for the provider.
+/// Timeout of calls from the payment service to the provider.
 const PSP_TIMEOUT: &str = "1s";
-/// How soon it asks for a payment that it has not heard of.
+/// Age at which the payment service polls the provider for a payment without an event.
 const CHECK_AFTER: &str = "5s";
-/// The longest time from the last guest to the last event.
-const CALM: Duration = Duration::from_mins(10);
+/// The longest time from the last guest until every event is delivered.
+const SETTLE_LIMIT: Duration = Duration::from_mins(10);
 
-/// Options of `staymesh-bench storm`.
+/// Options of `staymesh-faults storm`.
 #[derive(Args)]
 pub(crate) struct Options {
-    /// How many payments
+    /// Number of payments
     #[arg(long, default_value_t = 10_000, value_parser = value_parser!(u32).range(1..=50_000))]
     payments: u32,
-    /// How many of a hundred calls and events suffer a fault
+    /// Percentage of calls and events with a fault
     #[arg(long, default_value_t = 5, value_parser = value_parser!(u8).range(0..=50))]
     fault_percent: u8,
-    /// What the faults and the guests' doings follow from
+    /// Seed of the random faults and of the guests' decisions
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// Guests at once
+    /// Concurrent guests
     #[arg(long, default_value_t = 96)]
     clients: usize,
-    /// The `staymesh` binary [default: the one beside this program]
+    /// The `staymesh` binary, with `staymesh-dev` beside it [default: the one beside this program]
     #[arg(long, value_name = "FILE")]
     binary: Option<PathBuf>,
     /// Write the summary to this file, as JSON
@@ -65,43 +65,48 @@ pub(crate) struct Options {
     json: Option<PathBuf>,
 }
 
-/// What came of it.
+/// The summary of a run.
 #[derive(Debug, Serialize)]
 struct Summary {
     payments: u32,
     fault_percent: u8,
     seed: u64,
     seconds: f64,
-    /// Bookings that were paid and kept, cancelled after they were paid, and ended unpaid.
+    /// Reservations that were paid and kept, cancelled after payment, and released unpaid.
     kept: usize,
     cancelled: usize,
     released: usize,
-    /// What guests ran into that is nobody's fault but the provider's, by kind.
+    /// Errors that guests met because of the provider's faults, by kind.
     troubles: std::collections::BTreeMap<String, usize>,
     verdict: verify::Verdict,
 }
 
-/// Runs it.
+/// Runs the test. The exit status says whether every invariant held.
+///
+/// # Errors
+/// When the mesh cannot be started or read.
 pub(crate) async fn run(options: Options) -> Result<ExitCode> {
-    let binary = processes::binary(options.binary.as_ref())?;
+    let binaries = Binaries::find(options.binary.as_deref())?;
     let settings = options.settings();
-    let started = tokio::task::spawn_blocking(move || processes::start(binary, settings));
-    let (mesh, dir) = started.await??;
-    let (mesh, callers) = processes::partners(mesh, "storm", CALLERS).await?;
-    let pool = processes::connect(mesh.database_url("reservation")?)?;
-    processes::ensure_durable(&pool).await?;
-    let guests = Guests::new(&mesh, callers, put_on_sale(pool).await?, options.seed)?;
-    let summary = live_through(&options, &guests, mesh, &dir).await?;
-    summary.show();
+    let started = tokio::task::spawn_blocking(move || mesh::start(binaries, settings));
+    let (local, dir) = started.await??;
+    let (local, callers) = mesh::partners(local, "storm", CALLERS).await?;
+    let pool = mesh::connect(local.database_url("reservation")?)?;
+    mesh::ensure_durable(&pool).await?;
+    let stay_requests = inventory::fifty_hotels(&pool).await?;
+    pool.close().await;
+    let guests = Guests::new(&local, callers, stay_requests, options.seed)?;
+    let summary = pay_and_verify(&options, &guests, local, &dir).await?;
+    summary.print();
     if let Some(path) = &options.json {
         fs::write(path, serde_json::to_string_pretty(&summary)? + "\n")
             .with_context(|| format!("writing {}", path.display()))?;
     }
-    if summary.verdict.is_good() {
+    if summary.verdict.passed() {
         fs::remove_dir_all(&dir).with_context(|| format!("removing {}", dir.display()))?;
         return Ok(ExitCode::SUCCESS);
     }
-    eprintln!("error: something is not as it must be; databases and logs are kept in {}", dir.display());
+    eprintln!("error: an invariant was violated; databases and logs are kept in {}", dir.display());
     Ok(ExitCode::FAILURE)
 }
 
@@ -119,16 +124,16 @@ impl Options {
     }
 }
 
-async fn live_through(options: &Options, guests: &Guests, mesh: LocalMesh, dir: &std::path::Path) -> Result<Summary> {
+async fn pay_and_verify(options: &Options, guests: &Guests, local: LocalMesh, dir: &Path) -> Result<Summary> {
     let began = Instant::now();
     let bar = progress(u64::from(options.payments), "paying");
     let ends = Arc::new(Mutex::new(Vec::new()));
-    let live = {
+    let send = {
         let (guests, ends, bar) = (guests.clone(), ends.clone(), bar.clone());
-        move |at| {
+        move |guest| {
             let (guests, ends, bar) = (guests.clone(), ends.clone(), bar.clone());
             async move {
-                let end = guests.live(at).await;
+                let end = guests.run(guest).await;
                 let outcome =
                     end.as_ref().map_or_else(|error| Outcome::Error(format!("{error:#}")), |_| Outcome::Accepted);
                 ends.lock().unwrap_or_else(PoisonError::into_inner).extend(end.ok());
@@ -137,11 +142,11 @@ async fn live_through(options: &Options, guests: &Guests, mesh: LocalMesh, dir: 
             }
         }
     };
-    let tally = load::closed(options.clients, options.payments as usize, Duration::MAX, live).await?;
+    let tally = closed(options.clients, options.payments as usize, Duration::MAX, send).await?;
     bar.finish_and_clear();
     let seconds = began.elapsed().as_secs_f64();
-    println!("every guest has left after {seconds:.0} s; waiting until nothing is on its way");
-    let verdict = verify::verify(mesh, dir, CALM, &tally.errors).await?;
+    println!("all guests are done after {seconds:.0} s; waiting until every event is delivered");
+    let verdict = verify::verify(local, dir, SETTLE_LIMIT, &tally.errors).await?;
     let ends = ends.lock().unwrap_or_else(PoisonError::into_inner);
     let count = |wanted| ends.iter().filter(|end| **end == wanted).count();
     Ok(Summary {
@@ -158,7 +163,7 @@ async fn live_through(options: &Options, guests: &Guests, mesh: LocalMesh, dir: 
 }
 
 impl Summary {
-    fn show(&self) {
+    fn print(&self) {
         println!(
             "{} payments with {} % faults (seed {}) in {:.0} s: {} kept, {} cancelled, {} released",
             self.payments, self.fault_percent, self.seed, self.seconds, self.kept, self.cancelled, self.released
@@ -166,6 +171,6 @@ impl Summary {
         for (what, count) in &self.troubles {
             println!("  {count} times: {what}");
         }
-        self.verdict.show();
+        self.verdict.print();
     }
 }

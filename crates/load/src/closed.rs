@@ -1,4 +1,4 @@
-//! Clients that each wait for their answer before they ask again.
+//! Closed-loop load: a fixed number of clients, each of which sends its next request after the answer to the last.
 
 use std::{
     sync::{
@@ -10,11 +10,14 @@ use std::{
 
 use anyhow::Result;
 
-use super::{Outcome, Tally};
+use crate::{Outcome, Tally};
 
-/// Sends requests `0..requests` from so many clients, until all are sent or the time is over. Requests in progress then
-/// are waited for and counted.
-pub(crate) async fn closed<F>(
+/// Sends requests `0..requests` from `clients` concurrent clients, until all are sent or `time` is over. Requests that are
+/// in flight at that moment are awaited and counted.
+///
+/// # Errors
+/// When a client task panics.
+pub async fn closed<F>(
     clients: usize,
     requests: usize,
     time: Duration,
@@ -37,7 +40,7 @@ where
                     }
                     let began = Instant::now();
                     let outcome = send(request).await;
-                    tally.note(request, outcome, began.elapsed());
+                    tally.record(request, outcome, began.elapsed());
                 }
                 anyhow::Ok(tally)
             })
@@ -45,7 +48,7 @@ where
         .collect();
     let mut all = Tally::new()?;
     for task in tasks {
-        all.add(task.await??)?;
+        all.merge(task.await??)?;
     }
     all.elapsed = started.elapsed();
     Ok(all)
@@ -56,7 +59,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn every_request_is_sent_once_and_no_more_at_once_than_there_are_clients() {
+    async fn closed_loop_sends_each_request_once_with_at_most_one_in_flight_per_client() {
         let (now, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
         let (counting, peak) = (now.clone(), most.clone());
         let send = move |_| {

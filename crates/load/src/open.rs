@@ -1,7 +1,7 @@
-//! Requests that come at their own times, whether or not the answers to those before have come.
+//! Open-loop load: requests at a fixed rate, whether or not earlier ones were answered.
 //!
-//! The latency of each counts from the time at which it was meant to be sent, so that a server that stalls cannot hide
-//! the requests it kept from being sent (coordinated omission).
+//! Latency counts from the scheduled time of a request, so that a stalled server cannot hide the requests it delayed
+//! (coordinated omission, Gil Tene).
 
 use std::{
     sync::Arc,
@@ -12,13 +12,16 @@ use std::{
 use anyhow::{Context, Result};
 use tokio::{runtime::Handle, sync::Semaphore, sync::mpsc};
 
-use super::{Outcome, Tally};
+use crate::{Outcome, Tally};
 
-/// Requests that may be in progress at once. What is meant to be sent beyond that waits, and its time runs.
-const IN_PROGRESS: usize = 4_000;
+/// Most requests in flight. Further requests wait for a permit, and their latency runs from their scheduled time.
+const MAX_IN_FLIGHT: usize = 4_000;
 
-/// Sends requests `0..requests` at so many a second.
-pub(crate) async fn open<F>(
+/// Sends requests `0..requests` at a rate of `per_second`.
+///
+/// # Errors
+/// When the thread that schedules requests cannot be started or panics.
+pub async fn open<F>(
     per_second: f64,
     requests: usize,
     send: impl Fn(usize) -> F + Clone + Send + 'static,
@@ -28,21 +31,21 @@ where
 {
     let (answers, mut answered) = mpsc::unbounded_channel();
     let started = Instant::now();
-    // A thread of its own: the runtime's timers are a millisecond coarse, and it must not wait for a free worker.
+    // A dedicated thread: the runtime's timers have a resolution of a millisecond and need a free worker.
     let clock = thread::Builder::new().name("arrivals".to_owned()).spawn({
         let runtime = Handle::current();
         move || -> Result<()> {
-            let places = Arc::new(Semaphore::new(IN_PROGRESS));
+            let permits = Arc::new(Semaphore::new(MAX_IN_FLIGHT));
             for request in 0..requests {
                 let due = started + due(request, per_second);
                 thread::sleep(due.saturating_duration_since(Instant::now()));
-                let place = runtime.block_on(places.clone().acquire_owned())?;
+                let permit = runtime.block_on(permits.clone().acquire_owned())?;
                 let (answers, answer) = (answers.clone(), send(request));
                 runtime.spawn(async move {
                     let outcome = answer.await;
-                    // Whoever counts is there as long as there are answers.
+                    // The receiver lives until every sender is dropped.
                     let _ = answers.send((request, outcome, due.elapsed()));
-                    drop(place);
+                    drop(permit);
                 });
             }
             Ok(())
@@ -50,7 +53,7 @@ where
     })?;
     let mut tally = Tally::new()?;
     while let Some((request, outcome, took)) = answered.recv().await {
-        tally.note(request, outcome, took);
+        tally.record(request, outcome, took);
     }
     tally.elapsed = started.elapsed();
     clock.join().ok().context("the clock panicked")??;
@@ -67,13 +70,13 @@ mod tests {
     use super::*;
 
     #[tokio::test(flavor = "multi_thread")]
-    async fn a_stall_is_charged_to_every_request_that_was_due_meanwhile() {
-        // One lock for all: the first request stalls, and those behind it have waited.
+    async fn open_loop_charges_a_stall_to_every_request_scheduled_during_it() {
+        // A shared lock: the first request stalls, and those behind it wait.
         let lock = Arc::new(tokio::sync::Mutex::new(()));
         let send = move |request: usize| {
             let lock = lock.clone();
             async move {
-                let _turn = lock.lock().await;
+                let _guard = lock.lock().await;
                 if request == 0 {
                     tokio::time::sleep(Duration::from_millis(200)).await;
                 }
@@ -82,7 +85,7 @@ mod tests {
         };
         let tally = open(1000.0, 100, send).await.expect("runs");
         assert_eq!(tally.accepted, 100);
-        // A client that waits for its answers would have seen one slow answer and 99 quick ones.
+        // A closed loop would have measured one slow answer and 99 fast ones.
         assert!(tally.quantile_ms(0.5) > 100.0, "{}", tally.quantile_ms(0.5));
     }
 }

@@ -1,4 +1,4 @@
-//! What must be true when nothing is on its way any more.
+//! The invariants at the end of the storm test, when no event or payment is in progress.
 
 use std::{
     collections::BTreeMap,
@@ -11,35 +11,35 @@ use jiff::{Timestamp, tz::TimeZone};
 use serde::Serialize;
 use sqlx::{PgPool, Row as _};
 use staymesh_devenv::wait::wait_until;
+use staymesh_load::mesh;
 use staymesh_localmesh::LocalMesh;
 use tokio::time::sleep;
 use uuid::Uuid;
 
-use crate::processes;
-
-/// How the books stand. Everything but the first two must be zero, and `check` true.
+/// The comparison of all records. Everything but the first two fields must be zero or empty, and `check` true.
 #[derive(Debug, Serialize)]
 pub(super) struct Verdict {
-    /// Charges and refunds of the provider, and what they come to.
+    /// Number of charges and refunds at the provider, and their sum in minor units.
     provider: usize,
     provider_minor: i64,
-    /// Guests who saw what must not be, by what it was.
+    /// Errors of guests that no correct service causes, by text.
     complaints: BTreeMap<String, u64>,
-    /// Charges and refunds that the provider and the ledger do not have alike.
+    /// Charges and refunds that differ between provider and ledger.
     provider_against_ledger: usize,
-    /// What the ledger's entries sum to.
+    /// Sum of all ledger entries in minor units.
     ledger_sum_minor: i64,
-    /// Bookings that are neither paid nor released, or whose payment says something else.
+    /// Reservations that are neither paid nor released, or that contradict their payment.
     bookings_against_payments: usize,
-    /// Events that were set aside, and money that nobody knows the reason of.
+    /// Dead letters of the outboxes.
     parked: i64,
+    /// Provider events that match no payment.
     mismatched: i64,
-    /// Whether `staymesh check` found nothing, in bookings and in money.
+    /// Whether `staymesh check` found no violation in reservations and money.
     check: bool,
 }
 
 impl Verdict {
-    pub(super) fn is_good(&self) -> bool {
+    pub(super) fn passed(&self) -> bool {
         self.complaints.is_empty()
             && self.provider_against_ledger == 0
             && self.ledger_sum_minor == 0
@@ -49,71 +49,74 @@ impl Verdict {
             && self.check
     }
 
-    pub(super) fn show(&self) {
+    pub(super) fn print(&self) {
         println!("provider: {} charges and refunds, {} in minor units", self.provider, self.provider_minor);
-        println!("provider and ledger differ in {}", self.provider_against_ledger);
-        println!("the ledger sums to {}", self.ledger_sum_minor);
-        println!("bookings and payments that do not fit: {}", self.bookings_against_payments);
-        println!("events set aside: {}, events that do not fit: {}", self.parked, self.mismatched);
+        println!("charges and refunds that differ between provider and ledger: {}", self.provider_against_ledger);
+        println!("sum of all ledger entries: {}", self.ledger_sum_minor);
+        println!("reservations that contradict their payment: {}", self.bookings_against_payments);
+        println!("dead letters: {}, provider events without a payment: {}", self.parked, self.mismatched);
         println!("`staymesh check`: {}", if self.check { "clean" } else { "NOT CLEAN" });
         for (what, count) in &self.complaints {
-            println!("COMPLAINT, {count} times: {what}");
+            println!("GUEST ERROR, {count} times: {what}");
         }
     }
 }
 
-/// Waits until all is quiet, stops the services, and compares.
+/// Waits until nothing is in progress, compares the records, and stops the mesh.
+///
+/// # Errors
+/// When something is still in progress after `limit`, or a record cannot be read.
 pub(super) async fn verify(
-    mesh: LocalMesh,
+    local: LocalMesh,
     dir: &Path,
-    calm: Duration,
+    limit: Duration,
     complaints: &BTreeMap<String, u64>,
 ) -> Result<Verdict> {
-    let reservations = processes::connect(mesh.database_url("reservation")?)?;
-    let payments = processes::connect(mesh.database_url("payment")?)?;
-    await_calm(&reservations, &payments, calm).await?;
-    let provider = settlement(&mesh).await?;
+    let reservations = mesh::connect(local.database_url("reservation")?)?;
+    let payments = mesh::connect(local.database_url("payment")?)?;
+    await_idle(&reservations, &payments, limit).await?;
+    let provider = settlement(&local).await?;
     let verdict = Verdict {
         provider: provider.len(),
         provider_minor: provider.values().sum(),
         complaints: complaints.clone(),
         provider_against_ledger: differences(&provider, &posted(&payments).await?),
         ledger_sum_minor: scalar(&payments, "select coalesce(sum(amount_minor), 0)::bigint from ledger_entry").await?,
-        bookings_against_payments: misfits(&reservations, &payments).await?,
-        parked: scalar(&reservations, PARKED).await? + scalar(&payments, PARKED).await?,
+        bookings_against_payments: contradictions(&reservations, &payments).await?,
+        parked: scalar(&reservations, DEAD_LETTERS).await? + scalar(&payments, DEAD_LETTERS).await?,
         mismatched: scalar(&payments, "select count(*) from psp_event where outcome = 'MISMATCHED'").await?,
         check: false,
     };
     let report = dir.join("check.json");
     tokio::task::spawn_blocking(move || {
-        let mut check = mesh.verify(&report)?.spawn()?;
+        let mut check = local.verify(&report)?.spawn()?;
         let status = wait_until("the end of the check", Duration::from_mins(5), || check.exit_status())?;
-        mesh.stop()?;
+        local.stop()?;
         Ok(Verdict { check: status.success(), ..verdict })
     })
     .await?
 }
 
-const PARKED: &str = "select count(*) from outbox where parked_at is not null";
+const DEAD_LETTERS: &str = "select count(*) from outbox where parked_at is not null";
 
-/// Until no booking waits, no refund is on its way, and nobody is to be told anything.
-async fn await_calm(reservations: &PgPool, payments: &PgPool, calm: Duration) -> Result<()> {
-    const TO_TELL: &str = "select count(*) from outbox where delivered_at is null and parked_at is null";
+/// Waits until no reservation is pending payment, no payment or refund is in progress, and every event is delivered.
+async fn await_idle(reservations: &PgPool, payments: &PgPool, limit: Duration) -> Result<()> {
+    const UNDELIVERED: &str = "select count(*) from outbox where delivered_at is null and parked_at is null";
     let began = Instant::now();
     loop {
         let waiting = [
             scalar(reservations, "select count(*) from reservation where status = 'pending_payment'").await?,
-            scalar(reservations, TO_TELL).await?,
-            scalar(payments, TO_TELL).await?,
+            scalar(reservations, UNDELIVERED).await?,
+            scalar(payments, UNDELIVERED).await?,
             scalar(payments, "select count(*) from payment_order where status in ('PENDING', 'REFUNDING')").await?,
         ];
         if waiting == [0; 4] {
             return Ok(());
         }
         ensure!(
-            began.elapsed() < calm,
-            "after {} s there are still {} unpaid bookings, {} and {} events, {} open payments",
-            calm.as_secs(),
+            began.elapsed() < limit,
+            "after {} s there are still {} pending reservations, {} and {} undelivered events, {} open payments",
+            limit.as_secs(),
             waiting[0],
             waiting[1],
             waiting[2],
@@ -123,19 +126,19 @@ async fn await_calm(reservations: &PgPool, payments: &PgPool, calm: Duration) ->
     }
 }
 
-/// What moved money, by kind and our reference.
-type Moves = BTreeMap<(String, Uuid), i64>;
+/// Amounts in minor units by kind (`charge`, `refund`) and our reference.
+type Movements = BTreeMap<(String, Uuid), i64>;
 
-/// The provider's own record of the days since the run began.
-async fn settlement(mesh: &LocalMesh) -> Result<Moves> {
-    let (url, key) = (mesh.service_url("psp-simulator")?, mesh.secret("psp-api-key")?);
+/// The provider's settlement files of yesterday and today: a run may pass midnight UTC.
+async fn settlement(local: &LocalMesh) -> Result<Movements> {
+    let (url, key) = (local.service_url("psp-simulator")?, local.secret("psp-api-key")?);
     let today = Timestamp::now().to_zoned(TimeZone::UTC).date();
     let http = reqwest::Client::builder().timeout(Duration::from_mins(1)).build()?;
-    let mut moves = Moves::new();
+    let mut moves = Movements::new();
     for day in [today.yesterday()?, today] {
         let file = format!("{url}/v1/settlements/{day}.csv?partial=true");
-        let mut lines = Err(anyhow::anyhow!("never asked"));
-        // The file suffers the same faults as every call.
+        let mut lines = Err(anyhow::anyhow!("not read"));
+        // Reading the file fails as often as every other call.
         for _ in 0..20 {
             lines = read(&http, &file, &key).await;
             if lines.is_ok() {
@@ -147,22 +150,22 @@ async fn settlement(mesh: &LocalMesh) -> Result<Moves> {
     Ok(moves)
 }
 
-async fn read(http: &reqwest::Client, file: &str, key: &str) -> Result<Moves> {
+async fn read(http: &reqwest::Client, file: &str, key: &str) -> Result<Movements> {
     let text = http.get(file).bearer_auth(key).send().await?.error_for_status()?.text().await?;
-    let mut moves = Moves::new();
+    let mut moves = Movements::new();
     let mut lines = 0;
     for line in text.lines().skip(1).filter(|line| !line.starts_with('#')) {
         let field = |at| line.split(',').nth(at).with_context(|| format!("a short line: {line}"));
         moves.insert((field(1)?.to_owned(), field(2)?.parse()?), field(4)?.parse()?);
         lines += 1;
     }
-    ensure!(text.lines().last() == Some(&*format!("# lines={lines}")), "the file is not whole");
-    ensure!(moves.len() == lines, "the file has something twice");
+    ensure!(text.lines().last() == Some(&*format!("# lines={lines}")), "the file is truncated");
+    ensure!(moves.len() == lines, "the file has a line twice");
     Ok(moves)
 }
 
-/// The same by the ledger.
-async fn posted(payments: &PgPool) -> Result<Moves> {
+/// Charges and refunds in the ledger.
+async fn posted(payments: &PgPool) -> Result<Movements> {
     let rows = sqlx::query(
         "select case ledger_transaction.kind when 'CHARGE' then 'charge' else 'refund' end, source_id, abs(e.amount_minor)
          from ledger_transaction join ledger_entry e using (transaction_id)
@@ -174,14 +177,15 @@ async fn posted(payments: &PgPool) -> Result<Moves> {
     Ok(rows.iter().map(|row| ((row.get(0), row.get(1)), row.get(2))).collect())
 }
 
-fn differences(one: &Moves, other: &Moves) -> usize {
-    let missing = |from: &Moves, of: &Moves| from.iter().filter(|(key, minor)| of.get(*key) != Some(*minor)).count();
+fn differences(one: &Movements, other: &Movements) -> usize {
+    let missing =
+        |from: &Movements, of: &Movements| from.iter().filter(|(key, minor)| of.get(*key) != Some(*minor)).count();
     missing(one, other).max(missing(other, one))
 }
 
-/// A booking that is paid has a payment that is, of which nothing went back. Of any other nothing is kept beyond what its
-/// policy says, which is nothing here: all could be cancelled for free.
-async fn misfits(reservations: &PgPool, payments: &PgPool) -> Result<usize> {
+/// Reservations that contradict their payment. A paid reservation has a paid payment without a refund; of any other nothing
+/// is kept, because every cancellation in this test is free.
+async fn contradictions(reservations: &PgPool, payments: &PgPool) -> Result<usize> {
     let bookings: BTreeMap<Uuid, bool> = sqlx::query_as("select reservation_id, status = 'paid' from reservation")
         .fetch_all(reservations)
         .await?
@@ -196,7 +200,8 @@ async fn misfits(reservations: &PgPool, payments: &PgPool) -> Result<usize> {
     .await?
     .into_iter()
     .collect();
-    let of_bookings = bookings.iter().filter(|(id, paid)| (kept.get(*id).copied().unwrap_or(0) > 0) != **paid).count();
+    let of_bookings =
+        bookings.iter().filter(|(id, paid)| (kept.get(*id).is_some_and(|minor| *minor > 0)) != **paid).count();
     Ok(of_bookings + kept.keys().filter(|id| !bookings.contains_key(*id)).count())
 }
 
@@ -209,11 +214,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_one_side_has_and_the_other_not_or_otherwise_is_a_difference() {
+    fn differences_counts_missing_and_changed_movements() {
         let [same, other, more] = [Uuid::from_u128(1), Uuid::from_u128(2), Uuid::from_u128(3)];
         let moves =
             |list: &[(Uuid, i64)]| list.iter().map(|(id, minor)| (("charge".to_owned(), *id), *minor)).collect();
-        let one: Moves = moves(&[(same, 5), (other, 5)]);
+        let one: Movements = moves(&[(same, 5), (other, 5)]);
         assert_eq!(differences(&one, &one), 0);
         assert_eq!(differences(&one, &moves(&[(same, 5), (other, 6)])), 1);
         assert_eq!(differences(&one, &moves(&[(same, 5), (other, 5), (more, 1)])), 1);
