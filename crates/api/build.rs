@@ -30,6 +30,8 @@ fn main() -> Result<(), Error> {
     tonic_prost_build::configure()
         .include_file("contract.rs")
         .disable_comments(["."])
+        // Without `connect` in the clients the contract does not depend on HTTP; mesh makes the channels.
+        .build_transport(false)
         .compile_fds(compiler.file_descriptor_set())?;
     Ok(())
 }

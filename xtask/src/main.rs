@@ -5,7 +5,9 @@
 mod checks;
 mod contract;
 mod licences;
+mod modules;
 mod progress;
+mod source;
 mod steps;
 mod test;
 mod tools;
@@ -41,6 +43,8 @@ enum Command {
     PublishContract(contract::PublishOptions),
     /// Check licences, banned crates and sources of everything that is built against deny.toml
     Licences,
+    /// Check that no modules import each other in a circle, or print their lines of code
+    Modules(modules::Options),
 }
 
 fn main() -> ExitCode {
@@ -67,6 +71,7 @@ fn run(cli: Cli) -> Result<ExitCode> {
         }
         Command::Descriptor => contract::write_descriptor().map(|()| ExitCode::SUCCESS),
         Command::PublishContract(options) => contract::publish(&options).map(|()| ExitCode::SUCCESS),
+        Command::Modules(options) => modules::run(&options),
         Command::Licences => licences::check().map(|found| {
             println!("{found}");
             ExitCode::SUCCESS

@@ -25,7 +25,7 @@ mod budget;
 mod callers;
 mod check;
 mod database;
-mod neighbours;
+
 mod payments;
 mod pgbench;
 mod phase;
@@ -35,6 +35,7 @@ mod rig;
 mod scale;
 mod server;
 mod strategy;
+mod stub_clients;
 mod upkeep;
 mod world;
 

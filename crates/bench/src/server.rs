@@ -19,7 +19,9 @@ use staymesh_mesh::{
     gathered::Gathered,
     server::{Served, StackParts, serve},
 };
-use staymesh_reservation::{Service, UnpaidRooms, Writer, offer_token::OfferSigner, store::Store};
+use staymesh_reservation::{
+    BookingService, Dependencies, UnpaidRoomLimit, Writer, offer_token::OfferSigner, store::Store,
+};
 use staymesh_store::outbox::Wake;
 use tokio::{net::TcpStream, task::JoinHandle};
 use tokio_util::sync::{CancellationToken, DropGuard};
@@ -30,9 +32,9 @@ use tonic::{
 use tower::service_fn;
 
 use crate::{
-    neighbours::Neighbours,
     rig::Rig,
     strategy::{Constraint, CreateOnly, Direct, Floor, Optimistic, Pessimistic, Strategy, Transaction},
+    stub_clients::StubClients,
 };
 
 /// Most connections of the clients, which share them: as many as the edge has replicas.
@@ -61,17 +63,17 @@ impl Server {
             Strategy::Optimistic => direct(Optimistic, connections, rig)?,
             Strategy::Constraint => direct(Constraint, connections, rig)?,
             Strategy::Floor => Routes::new(ReservationServiceServer::new(CreateOnly(Floor))),
-            Strategy::Writer => staymesh_reservation::routes(Arc::new(Service {
+            Strategy::Writer => staymesh_reservation::routes(Arc::new(BookingService::new(Dependencies {
                 store: Store::new(rig.database.connect_reads(connections)?),
                 bookings: Box::new(writer(rig.database.connect_lanes(lanes)?, lanes)),
-                hotels: Box::new(Neighbours),
-                rates: Box::new(Neighbours),
+                hotels: Box::new(StubClients),
+                rates: Box::new(StubClients),
                 offers: OfferSigner::new(&rig.keys),
                 hold: HOLD,
                 // A few callers make all bookings.
-                unpaid: UnpaidRooms::unlimited(),
+                unpaid: UnpaidRoomLimit::unlimited(),
                 wake: Wake::default(),
-            })),
+            }))),
         };
         serve_routes(routes, rig, stop).await
     }

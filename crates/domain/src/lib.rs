@@ -22,6 +22,7 @@
 mod counts;
 mod date;
 mod date_range;
+mod duration;
 mod email;
 mod field_error;
 mod field_errors;
@@ -35,6 +36,7 @@ mod stay_dates;
 pub use counts::{CountError, GuestCount, RoomCount};
 pub use date::{DateError, format_date, parse_date};
 pub use date_range::{DateRange, DateRangeError, Weekdays};
+pub use duration::parse_duration;
 pub use email::{Email, EmailError};
 pub use field_error::FieldError;
 pub use field_errors::FieldErrors;

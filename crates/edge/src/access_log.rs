@@ -2,11 +2,11 @@
 
 use serde_json::{Value, json};
 
-use crate::{EdgeConfig, bootstrap::typed, jwt::SUBJECT_HEADER, routes::Gate};
+use crate::{EdgeConfig, envoy::typed, jwt::SUBJECT_HEADER, listener_kind::ListenerKind};
 
-pub(crate) fn log(config: &EdgeConfig, gate: Gate) -> Value {
+pub(crate) fn log(config: &EdgeConfig, kind: ListenerKind) -> Value {
     let format = json!({"log_format": {
-        "json_format": fields(gate),
+        "json_format": fields(kind),
         "omit_empty_values": true,
         "formatters": [{
             "name": "envoy.formatter.req_without_query",
@@ -26,10 +26,10 @@ pub(crate) fn log(config: &EdgeConfig, gate: Gate) -> Value {
     json!({"name": name, "typed_config": sink, "filter": {"not_health_check_filter": {}}})
 }
 
-fn fields(gate: Gate) -> Value {
+fn fields(kind: ListenerKind) -> Value {
     json!({
         "time": "%START_TIME%",
-        "gateway": gate.name(),
+        "gateway": kind.name(),
         "request_id": "%REQ(X-REQUEST-ID)%",
         "method": "%REQ(X-ENVOY-ORIGINAL-METHOD?:METHOD)%",
         "path": "%REQ_WITHOUT_QUERY(X-ENVOY-ORIGINAL-PATH?:PATH)%",

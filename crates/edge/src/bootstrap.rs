@@ -1,8 +1,15 @@
 //! The whole of Envoy's configuration.
 
 use serde_json::{Value, json};
+use staymesh_contract::Contract;
 
-use crate::{EdgeConfig, EdgeError, clusters::clusters, contract::Contract, listener::listener, routes::Gate};
+use crate::{
+    EdgeConfig, EdgeError,
+    clusters::clusters,
+    envoy::{address, typed},
+    listener::listener,
+    listener_kind::ListenerKind,
+};
 
 pub(crate) fn bootstrap(config: &EdgeConfig, contract: &Contract) -> Result<Value, EdgeError> {
     Ok(json!({
@@ -10,8 +17,8 @@ pub(crate) fn bootstrap(config: &EdgeConfig, contract: &Contract) -> Result<Valu
         "admin": {"address": address(config.admin_listen)},
         "static_resources": {
             "listeners": [
-                listener(config, contract, Gate::Public)?,
-                listener(config, contract, Gate::Internal)?,
+                listener(config, contract, ListenerKind::Public)?,
+                listener(config, contract, ListenerKind::Internal)?,
             ],
             "clusters": clusters(config),
         },
@@ -31,19 +38,4 @@ fn overload_manager(config: &EdgeConfig) -> Value {
         "name": "envoy.resource_monitors.global_downstream_max_connections",
         "typed_config": typed(MESSAGE, json!({"max_active_downstream_connections": config.limits.max_connections})),
     }]})
-}
-
-/// A message that says what it is, as Envoy's extensions are configured.
-pub(crate) fn typed(name: &str, mut fields: Value) -> Value {
-    fields["@type"] = json!(format!("type.googleapis.com/{name}"));
-    fields
-}
-
-pub(crate) fn address(at: std::net::SocketAddr) -> Value {
-    json!({"socket_address": {"address": at.ip().to_string(), "port_value": at.port()}})
-}
-
-/// A duration in the JSON of Protocol Buffers.
-pub(crate) fn seconds(count: u32) -> String {
-    format!("{count}s")
 }

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::{
     EdgeConfig, HostPort,
-    bootstrap::{seconds, typed},
+    envoy::{seconds, typed},
 };
 
 /// The cluster that is the edge itself: token verification fetches the keys through the public listener, where they

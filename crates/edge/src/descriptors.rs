@@ -1,21 +1,21 @@
 //! The descriptor set as Envoy's transcoder can take it.
 
 use prost_reflect::{DescriptorPool, DynamicMessage, ReflectMessage, Value, prost::Message};
+use staymesh_contract::is_raw;
 
-use crate::{EdgeError, contract::is_raw};
+use crate::EdgeError;
 
 /// The same contract without `response_body` where that is JSON: Envoy 1.40 takes it for nothing but `HttpBody`. The edge
-/// unwraps such answers itself (see [`crate::json`]). Comments go too; nobody reads them there.
+/// unwraps such answers itself (see [`crate::lua`]). Comments go too; nobody reads them there.
 pub(crate) fn for_envoy(descriptor_set: &[u8]) -> Result<Vec<u8>, EdgeError> {
     let pool = DescriptorPool::decode(descriptor_set)?;
-    let missing = |name: &str| EdgeError::Contract(format!("no {name}, which the options of the contract come from"));
     let set_type = pool
         .get_message_by_name("google.protobuf.FileDescriptorSet")
-        .ok_or_else(|| missing("google/protobuf/descriptor.proto"))?;
-    let http = pool.get_extension_by_name("google.api.http").ok_or_else(|| missing("google/api/annotations.proto"))?;
+        .ok_or(EdgeError::Missing("google/protobuf/descriptor.proto"))?;
+    let http =
+        pool.get_extension_by_name("google.api.http").ok_or(EdgeError::Missing("google/api/annotations.proto"))?;
     // Decoded by its own description and not by that of a library, which would lose the options.
-    let mut set = DynamicMessage::decode(set_type, descriptor_set)
-        .map_err(|error| EdgeError::Contract(format!("files that cannot be read: {error}")))?;
+    let mut set = DynamicMessage::decode(set_type, descriptor_set)?;
     for_each(&mut set, "file", &mut |file| {
         file.clear_field_by_name("source_code_info");
         for_each(file, "service", &mut |service| {
@@ -53,8 +53,9 @@ fn for_each(message: &mut DynamicMessage, field: &str, change: &mut dyn FnMut(&m
 
 #[cfg(test)]
 mod tests {
+    use staymesh_contract::Contract;
+
     use super::*;
-    use crate::contract::Contract;
 
     #[test]
     fn only_the_response_bodies_that_are_json_go() {

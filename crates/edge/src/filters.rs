@@ -1,23 +1,22 @@
 //! The HTTP filters of a listener. Read from top to bottom for requests, from bottom to top for answers.
 
 use serde_json::{Value, json};
+use staymesh_contract::Contract;
 
-use crate::{
-    EdgeConfig, EdgeError, bootstrap::typed, contract::Contract, json, jwt, rate_limit, routes::Gate, transcoder,
-};
+use crate::{EdgeConfig, EdgeError, envoy::typed, jwt, listener_kind::ListenerKind, lua, rate_limit, transcoder};
 
 /// What a body may have beyond the limit once it is a gRPC message: frame, field tags, content type of a raw body.
 const FRAMING_BYTES: u32 = 1024;
 
-pub(crate) fn filters(config: &EdgeConfig, contract: &Contract, gate: Gate) -> Result<Vec<Value>, EdgeError> {
+pub(crate) fn filters(config: &EdgeConfig, contract: &Contract, kind: ListenerKind) -> Result<Vec<Value>, EdgeError> {
     Ok(vec![
         health_check(),
         plain("envoy.filters.http.grpc_web", "envoy.extensions.filters.http.grpc_web.v3.GrpcWeb", json!({})),
         // Before the transcoder looks at a body: who may not call learns nothing of what a call would say.
-        jwt::filter(config, contract, gate)?,
+        jwt::filter(config, contract, kind)?,
         // Knows the caller, and comes before what costs.
         rate_limit::filter(config, contract)?,
-        json::filter(contract),
+        lua::filter(contract),
         transcoder::filter(config, contract),
         // Here for gRPC; the transcoder has its own for REST. It logs paths, which have no query behind the transcoder.
         plain(

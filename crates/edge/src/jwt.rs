@@ -1,15 +1,9 @@
 //! Who is calling: verifies access tokens before anything looks at what they came with.
 
 use serde_json::{Value, json};
+use staymesh_contract::{Binding, Contract, Method, Service};
 
-use crate::{
-    EdgeConfig, EdgeError,
-    bootstrap::typed,
-    clusters,
-    contract::{Binding, Contract, Method, Service},
-    routes::Gate,
-    template,
-};
+use crate::{EdgeConfig, EdgeError, clusters, envoy::typed, listener_kind::ListenerKind, template};
 
 /// The id of a verified caller, for the access log and the rate limits. Callers cannot send it.
 pub(crate) const SUBJECT_HEADER: &str = "x-staymesh-subject";
@@ -19,12 +13,12 @@ pub(crate) const KEY_SET: &str = "/staymesh.identity.v1.AuthService/GetKeySet";
 
 const PROVIDER: &str = "identity";
 
-pub(crate) fn filter(config: &EdgeConfig, contract: &Contract, gate: Gate) -> Result<Value, EdgeError> {
+pub(crate) fn filter(config: &EdgeConfig, contract: &Contract, kind: ListenerKind) -> Result<Value, EdgeError> {
     Ok(json!({
         "name": "envoy.filters.http.jwt_authn",
         "typed_config": typed("envoy.extensions.filters.http.jwt_authn.v3.JwtAuthentication", json!({
             "providers": {PROVIDER: provider(config, contract)?},
-            "rules": rules(contract, gate),
+            "rules": rules(contract, kind),
         })),
     }))
 }
@@ -57,8 +51,8 @@ fn provider(config: &EdgeConfig, contract: &Contract) -> Result<Value, EdgeError
 
 /// The first rule that matches holds. A path that no rule knows is nobody's, and the answer is 404. A path of the
 /// internal gateway has no rule on the public one: the door is wrong, whoever knocks.
-fn rules(contract: &Contract, gate: Gate) -> Vec<Value> {
-    let services: Vec<&Service> = contract.at_the_edge().filter(|service| gate.serves(service.gateway)).collect();
+fn rules(contract: &Contract, kind: ListenerKind) -> Vec<Value> {
+    let services: Vec<&Service> = contract.exposed_services().filter(|service| kind.serves(service.gateway)).collect();
     let methods = |anonymous: bool| -> Vec<&Method> {
         services.iter().flat_map(|s| &s.methods).filter(|m| m.anonymous == anonymous).collect()
     };
@@ -85,7 +79,9 @@ fn rest_rules(methods: &[&Method], requires: &Value) -> Vec<Value> {
     verbs
         .into_iter()
         .filter_map(|verb| {
-            let paths = template::any_of(bindings.iter().copied().filter(|binding| binding.verb == verb))?;
+            let paths = template::any_of(
+                bindings.iter().filter(|binding| binding.verb == verb).map(|binding| binding.template.as_str()),
+            )?;
             Some(json!({
                 "match": {
                     "safe_regex": {"regex": paths},

@@ -10,13 +10,14 @@ mod access_log;
 mod bootstrap;
 mod clusters;
 mod config;
-mod contract;
 mod descriptors;
+mod envoy;
 mod filters;
-mod json;
 mod jwt;
 mod listener;
+mod listener_kind;
 mod local_replies;
+mod lua;
 mod rate_limit;
 mod routes;
 mod template;
@@ -24,17 +25,31 @@ mod transcoder;
 
 pub use config::{EdgeConfig, HostPort, HostPortError, Limits, Timeouts, Upstreams};
 
-use contract::Contract;
+use staymesh_contract::{Contract, ContractError};
 
 /// Why there is no configuration.
 #[derive(Debug, thiserror::Error)]
 pub enum EdgeError {
-    /// The descriptor set cannot be read.
+    /// The contract cannot be read.
+    #[error("the contract cannot be read: {0}")]
+    Contract(#[from] ContractError),
+    /// The descriptor set cannot be decoded.
     #[error("the contract cannot be read: {0}")]
     Descriptor(#[from] prost_reflect::DescriptorError),
-    /// The descriptor set has something that the edge cannot serve.
-    #[error("the contract has {0}")]
-    Contract(String),
+    /// The descriptor set does not contain a definition that its own options use.
+    #[error("the descriptor set does not contain {0}")]
+    Missing(&'static str),
+    /// The descriptor set cannot be read as a message of its own type.
+    #[error("the descriptor set is malformed: {0}")]
+    Malformed(#[from] prost_reflect::prost::DecodeError),
+    /// A gateway exposes a service that no upstream serves.
+    #[error("{service} belongs to the upstream '{upstream}', which is not configured")]
+    NoUpstream {
+        /// Full name of the gRPC service.
+        service: String,
+        /// The upstream that its package names.
+        upstream: String,
+    },
     /// The configuration cannot be printed.
     #[error("the configuration cannot be printed: {0}")]
     Print(#[from] serde_norway::Error),

@@ -1,43 +1,44 @@
 //! A door of the edge.
 
 use serde_json::{Value, json};
+use staymesh_contract::Contract;
 
 use crate::{
     EdgeConfig, EdgeError, access_log,
-    bootstrap::{address, seconds, typed},
-    contract::Contract,
+    envoy::{address, seconds, typed},
     filters::filters,
+    listener_kind::ListenerKind,
     local_replies,
-    routes::{Gate, route_config},
+    routes::route_config,
 };
 
-pub(crate) fn listener(config: &EdgeConfig, contract: &Contract, gate: Gate) -> Result<Value, EdgeError> {
-    let at = match gate {
-        Gate::Public => config.public_listen,
-        Gate::Internal => config.internal_listen,
+pub(crate) fn listener(config: &EdgeConfig, contract: &Contract, kind: ListenerKind) -> Result<Value, EdgeError> {
+    let at = match kind {
+        ListenerKind::Public => config.public_listen,
+        ListenerKind::Internal => config.internal_listen,
     };
     Ok(json!({
-        "name": gate.name(),
+        "name": kind.name(),
         "address": address(at),
         // A body is held until its names are known; one that does not fit is refused as too large.
         "per_connection_buffer_limit_bytes": config.limits.max_body_bytes,
         "filter_chains": [{"filters": [{
             "name": "envoy.filters.network.http_connection_manager",
-            "typed_config": connection_manager(config, contract, gate)?,
+            "typed_config": connection_manager(config, contract, kind)?,
         }]}],
     }))
 }
 
 /// There is no CORS: browsers of other origins may not call. A site that should be able to gets the `cors` filter with
 /// its origin in front of the others.
-fn connection_manager(config: &EdgeConfig, contract: &Contract, gate: Gate) -> Result<Value, EdgeError> {
+fn connection_manager(config: &EdgeConfig, contract: &Contract, kind: ListenerKind) -> Result<Value, EdgeError> {
     let (limits, timeouts) = (&config.limits, &config.timeouts);
     let manager = json!({
-        "stat_prefix": gate.name(),
+        "stat_prefix": kind.name(),
         "codec_type": "AUTO",
-        "route_config": route_config(config, contract, gate)?,
-        "http_filters": filters(config, contract, gate)?,
-        "access_log": [access_log::log(config, gate)],
+        "route_config": route_config(config, contract, kind)?,
+        "http_filters": filters(config, contract, kind)?,
+        "access_log": [access_log::log(config, kind)],
         "local_reply_config": local_replies::config(),
 
         // One spelling of a path for every filter, and none that a service might read in another way.

@@ -1,14 +1,14 @@
 //! The errors that the edge itself answers with, in the form that services answer with: `google.rpc.Status` with
 //! `ErrorInfo`.
 
-use std::time::Duration;
+use std::{collections::HashMap, time::Duration};
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use serde_json::{Value, json};
-use staymesh_mesh::errors::{ERROR_DOMAIN, Problem, Reason};
-use tonic::Status;
+use staymesh_contract::{ERROR_DOMAIN, Reason};
+use tonic_types::{ErrorDetails, StatusExt};
 
-use crate::bootstrap::typed;
+use crate::envoy::typed;
 
 /// Callers of gRPC. A REST request looks like theirs once the transcoder has it, but then it has its old path as well.
 const FROM_GRPC: &str = "!('x-envoy-original-path' in request.headers) \
@@ -164,11 +164,11 @@ impl LocalReply {
     /// the trailer `grpc-message` does.
     fn details(&self) -> Vec<u8> {
         let message = self.message.split('%').next().unwrap_or_default().trim_end_matches(": ");
-        let mut problem = Problem::new(self.reason, message);
+        let mut details = ErrorDetails::with_error_info(self.reason.as_str(), ERROR_DOMAIN, HashMap::new());
         if self.retry {
-            problem = problem.retry_after(Duration::from_secs(1));
+            details.set_retry_info(Some(Duration::from_secs(1)));
         }
-        Status::from(problem).details().to_vec()
+        tonic::Status::with_error_details(self.reason.code(), message, details).details().to_vec()
     }
 }
 

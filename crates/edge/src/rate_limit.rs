@@ -1,11 +1,11 @@
 //! How much one caller may ask for.
 
 use serde_json::{Value, json};
+use staymesh_contract::Contract;
 
 use crate::{
     EdgeConfig, EdgeError, Limits,
-    bootstrap::typed,
-    contract::Contract,
+    envoy::typed,
     jwt::{KEY_SET, SUBJECT_HEADER},
 };
 

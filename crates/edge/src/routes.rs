@@ -1,38 +1,9 @@
 //! Which gateway has a route to which service.
 
 use serde_json::{Value, json};
-use staymesh_api::options::v1::Gateway;
+use staymesh_contract::{Binding, Contract, Method, Service};
 
-use crate::{
-    EdgeConfig, EdgeError,
-    bootstrap::seconds,
-    contract::{Binding, Contract, Method, Service},
-    json, template,
-};
-
-/// A listener of the edge.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Gate {
-    Public,
-    Internal,
-}
-
-impl Gate {
-    pub(crate) const fn name(self) -> &'static str {
-        match self {
-            Self::Public => "public",
-            Self::Internal => "internal",
-        }
-    }
-
-    /// Whether this listener serves what belongs to a gateway.
-    pub(crate) fn serves(self, gateway: Gateway) -> bool {
-        match self {
-            Self::Public => gateway == Gateway::Public,
-            Self::Internal => matches!(gateway, Gateway::Public | Gateway::Internal),
-        }
-    }
-}
+use crate::{EdgeConfig, EdgeError, envoy::seconds, listener_kind::ListenerKind, lua, template};
 
 /// What every service offers beside the contract. Reflection anywhere describes the whole contract, so one place does.
 const INFRASTRUCTURE: [&str; 3] =
@@ -45,15 +16,15 @@ const SOURCE_READER: &str = "staymesh.identity.v1.AuthService";
 const SOURCE_HEADER: &str = "x-staymesh-source";
 
 /// Routes are decided by gRPC paths: a REST request has one when it comes here, given by the transcoder.
-pub(crate) fn route_config(config: &EdgeConfig, contract: &Contract, gate: Gate) -> Result<Value, EdgeError> {
+pub(crate) fn route_config(config: &EdgeConfig, contract: &Contract, kind: ListenerKind) -> Result<Value, EdgeError> {
     let mut routes = Vec::new();
-    for service in contract.at_the_edge() {
-        if !gate.serves(service.gateway) {
+    for service in contract.exposed_services() {
+        if !kind.serves(service.gateway) {
             routes.push(json!({"match": {"prefix": prefix(&service.name)}, "direct_response": {"status": 403}}));
             continue;
         }
         if config.upstreams.by_name().iter().all(|(name, _)| *name != service.upstream) {
-            return Err(EdgeError::Contract(format!("{}, which nobody serves", service.name)));
+            return Err(EdgeError::NoUpstream { service: service.name.clone(), upstream: service.upstream.clone() });
         }
         routes.extend(service.methods.iter().flat_map(|method| &method.bindings).filter_map(as_rest));
         routes.extend(service.methods.iter().filter_map(|method| unwrapped(config, service, method)));
@@ -69,8 +40,8 @@ pub(crate) fn route_config(config: &EdgeConfig, contract: &Contract, gate: Gate)
     // Services of the mesh, and what does not exist.
     routes.push(json!({"match": {"prefix": "/"}, "direct_response": {"status": 404}}));
     Ok(json!({
-        "name": gate.name(),
-        "virtual_hosts": [{"name": gate.name(), "domains": ["*"], "routes": routes}],
+        "name": kind.name(),
+        "virtual_hosts": [{"name": kind.name(), "domains": ["*"], "routes": routes}],
     }))
 }
 
@@ -80,7 +51,7 @@ fn unwrapped(config: &EdgeConfig, service: &Service, method: &Method) -> Option<
     let field = method.response_body.as_ref()?;
     let route = json!({
         "match": {"path": method.path},
-        "metadata": if method.raw { json::page() } else { json::response_body(field) },
+        "metadata": if method.raw { lua::page() } else { lua::response_body(field) },
         "route": action(config, &service.upstream),
     });
     Some(told_where_from(service, route))
@@ -104,10 +75,10 @@ fn as_rest(binding: &Binding) -> Option<Value> {
     }
     Some(json!({
         "match": {
-            "safe_regex": {"regex": template::any_of([binding])?},
+            "safe_regex": {"regex": template::any_of([binding.template.as_str()])?},
             "headers": [{"name": ":method", "string_match": {"exact": binding.verb}}],
         },
-        "metadata": json::request(binding),
+        "metadata": lua::request(binding),
         "direct_response": {"status": 404},
     }))
 }

@@ -1,20 +1,12 @@
 //! Path templates of `google.api.http` as regular expressions in the syntax of RE2.
 
-use crate::contract::Binding;
-
 /// An expression that matches the paths of any of these templates, and nothing else; `None` when there are none.
-pub(crate) fn any_of<'a>(bindings: impl IntoIterator<Item = &'a Binding>) -> Option<String> {
-    let mut expressions: Vec<String> = bindings.into_iter().map(|binding| expression(&binding.template)).collect();
+pub(crate) fn any_of<'a>(templates: impl IntoIterator<Item = &'a str>) -> Option<String> {
+    let mut expressions: Vec<String> = templates.into_iter().map(expression).collect();
     expressions.sort();
     expressions.dedup();
     // The transcoder takes a path with a slash at its end as the one without.
     (!expressions.is_empty()).then(|| format!("(?:{})/?", expressions.join("|")))
-}
-
-/// The fields that a template takes out of the path.
-pub(crate) fn variables(template: &str) -> impl Iterator<Item = &str> {
-    let inside = template.split('{').skip(1).filter_map(|part| part.split('}').next());
-    inside.map(|variable| variable.split_once('=').map_or(variable, |(name, _)| name))
 }
 
 /// One template: literals as they are, a variable as one segment or as its own pattern.
@@ -68,13 +60,5 @@ mod tests {
     #[case("/v1/{path=**}:read", "/v1/.*:read")]
     fn a_template_becomes_an_expression(#[case] template: &str, #[case] expected: &str) {
         assert_eq!(expression(template), expected);
-    }
-
-    #[rstest]
-    #[case("/v1/hotels", &[])]
-    #[case("/v1/hotels/{hotel_id}/rooms/{room.room_id}:read", &["hotel_id", "room.room_id"])]
-    #[case("/v1/{name=hotels/*/rooms/*}", &["name"])]
-    fn its_variables_are_known(#[case] template: &str, #[case] expected: &[&str]) {
-        assert_eq!(variables(template).collect::<Vec<_>>(), expected);
     }
 }

@@ -1,12 +1,13 @@
 //! REST to gRPC and back.
 
 use serde_json::{Value, json};
+use staymesh_contract::Contract;
 
-use crate::{EdgeConfig, bootstrap::typed, contract::Contract};
+use crate::{EdgeConfig, envoy::typed};
 
 pub(crate) fn filter(config: &EdgeConfig, contract: &Contract) -> Value {
     // Both listeners know every service of both, so that an internal path on the public one is refused as such.
-    let services: Vec<&str> = contract.at_the_edge().map(|service| service.name.as_str()).collect();
+    let services: Vec<&str> = contract.exposed_services().map(|service| service.name.as_str()).collect();
     json!({
         "name": "envoy.filters.http.grpc_json_transcoder",
         "typed_config": typed("envoy.extensions.filters.http.grpc_json_transcoder.v3.GrpcJsonTranscoder", json!({

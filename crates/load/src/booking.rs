@@ -7,7 +7,7 @@ use staymesh_api::{
     rate::v1::{CancellationPolicy, NightPrice, StayPrice, TaxAmount},
     reservation::v1::{CreateReservationRequest, Guest},
 };
-use staymesh_domain::{Currency, HotelId, Money, ReservationId, StayDates};
+use staymesh_domain::{GuestCount, HotelId, Money, MoneyError, ReservationId, RoomCount, RoomTypeId, StayDates};
 use staymesh_mesh::values;
 use staymesh_reservation::{
     offer_token::{Offer, OfferSigner},
@@ -17,6 +17,8 @@ use uuid::Uuid;
 
 use crate::Caller;
 
+/// Guests of every booking.
+const GUESTS: i32 = 2;
 /// Nights of every stay.
 pub const NIGHTS: i32 = 3;
 /// Currency of every price, ISO 4217.
@@ -71,8 +73,10 @@ pub fn prepare(
     let now = Timestamp::now();
     let id = ReservationId::generate(HotelId::try_from(stay_request.hotel_id)?, now);
     let owner = callers[caller].subject.clone();
-    let quote = quote(stay_request.stay);
-    let offer = Offer::new(id, owner, stay_request.room_type_id, stay_request.stay, 1, 2, quote, now);
+    let room_type_id = RoomTypeId::try_from(stay_request.room_type_id)?;
+    let guests = GuestCount::try_from(GUESTS)?;
+    let quote = quote(stay_request.stay)?;
+    let offer = Offer::new(id, owner, room_type_id, stay_request.stay, RoomCount::ONE, guests, quote, now);
     let message = CreateReservationRequest {
         reservation_id: id.to_string(),
         offer_token: signer.sign(&offer)?,
@@ -86,15 +90,14 @@ pub fn prepare(
 ///
 /// # Errors
 /// When the constants are no valid amounts, which they are.
-pub fn price(room_type_id: i32, stay: StayDates) -> Result<StayPrice> {
-    let currency: Currency = CURRENCY.parse()?;
-    let money = |minor| anyhow::Ok(Some(values::money(Money::from_minor(minor, currency)?)));
+pub fn price(room_type_id: i32, stay: StayDates) -> Result<StayPrice, MoneyError> {
+    let money = |minor| euros(minor).map(|amount| Some(values::money(amount)));
     Ok(StayPrice {
         room_type_id,
         nights: stay
             .nights()
             .map(|date| Ok(NightPrice { stay_date: date.to_string(), price: money(NIGHT_MINOR)? }))
-            .collect::<Result<_>>()?,
+            .collect::<Result<_, MoneyError>>()?,
         subtotal: money(SUBTOTAL_MINOR)?,
         taxes: vec![TaxAmount { display_name: TAX_NAME.into(), amount: money(TAX_MINOR)? }],
         total: money(TOTAL_MINOR)?,
@@ -105,15 +108,18 @@ pub fn price(room_type_id: i32, stay: StayDates) -> Result<StayPrice> {
     })
 }
 
-fn quote(stay: StayDates) -> Quote {
-    let nights = stay.nights().map(|date| Night { date: date.to_string(), minor: NIGHT_MINOR }).collect::<Vec<_>>();
-    Quote {
-        currency: CURRENCY.into(),
-        nights,
-        subtotal_minor: SUBTOTAL_MINOR,
-        taxes: vec![TaxLine { name: TAX_NAME.into(), minor: TAX_MINOR }],
-        total_minor: TOTAL_MINOR,
+fn quote(stay: StayDates) -> Result<Quote, MoneyError> {
+    let price = euros(NIGHT_MINOR)?;
+    Ok(Quote {
+        nights: stay.nights().map(|date| Night { date, price }).collect(),
+        subtotal: euros(SUBTOTAL_MINOR)?,
+        taxes: vec![TaxLine { name: TAX_NAME.into(), amount: euros(TAX_MINOR)? }],
+        total: euros(TOTAL_MINOR)?,
         free_until_hours_before: FREE_UNTIL_HOURS_BEFORE,
         late_penalty_percent: LATE_PENALTY_PERCENT,
-    }
+    })
+}
+
+fn euros(minor: i64) -> Result<Money, MoneyError> {
+    Money::from_minor(minor, CURRENCY.parse()?)
 }

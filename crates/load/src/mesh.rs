@@ -11,6 +11,7 @@ use staymesh_devenv::{Durability, Part, dev_dir, install};
 use staymesh_localmesh::{LocalMesh, Options, Progress};
 use staymesh_reservation::OfferKeys;
 use staymesh_store::StoreConfig;
+use tonic::transport::Endpoint;
 
 use crate::{Caller, run_dir};
 
@@ -87,7 +88,7 @@ pub async fn partners(mesh: LocalMesh, name: &'static str, count: usize) -> Resu
         anyhow::Ok((mesh, partners))
     })
     .await??;
-    let mut identity = AuthServiceClient::connect(mesh.service_url("identity")?).await?;
+    let mut identity = AuthServiceClient::new(Endpoint::new(mesh.service_url("identity")?)?.connect().await?);
     let mut callers = Vec::with_capacity(partners.len());
     for (client_secret, client_id) in partners {
         let subject = format!("client:{client_id}");

@@ -4,9 +4,8 @@ use std::time::Duration;
 
 use staymesh_domain::FieldError;
 use staymesh_mesh::{Problem, Reason};
+use staymesh_psp::{PspError, signature::SignatureError};
 use staymesh_store::StoreError;
-
-use crate::psp::{PspError, signature::SignatureError};
 
 /// Why a request about payments was refused or failed.
 #[derive(Debug, thiserror::Error)]
@@ -76,8 +75,9 @@ impl From<PspError> for PaymentError {
     fn from(error: PspError) -> Self {
         match error {
             PspError::Refused(_) => Self::PspRefused(error),
-            PspError::Amount(why) => Self::NotPayable(why),
-            PspError::Unavailable(_) | PspError::NoAnswer(_) | PspError::Unknown(_) | PspError::NotYet(_) => {
+            PspError::UnsupportedAmount(why) => Self::NotPayable(why),
+            PspError::ReturnUrl => FieldError::new("return_url", "is refused by the payment provider").into(),
+            PspError::Unavailable(_) | PspError::NoResponse(_) | PspError::Unknown(_) | PspError::Pending(_) => {
                 tracing::warn!(dependency = "psp", error.cause = %error, "the payment provider failed");
                 Self::PspUnavailable
             }

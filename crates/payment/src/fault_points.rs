@@ -4,8 +4,6 @@
 
 use staymesh_mesh::fault::Step;
 
-use crate::psp::event::PspNews;
-
 /// What is to be paid is written, before there is an order.
 pub(crate) const TERMS_SAVED: Step = Step("pay_in.terms_saved");
 /// The order is written, before the provider knows of it.
@@ -19,7 +17,7 @@ pub(crate) const PAGE_CLOSED: Step = Step("pay_in.page_closed");
 /// The provider closes a page that nobody has paid on in time.
 pub(crate) const OVERDUE_CLOSED: Step = Step("pay_in.overdue_closed");
 /// The commit of the provider's word on a checkout: the event, the status, the ledger and the outbox.
-const EVENT_TAKEN: Step = Step("pay_in.event_taken");
+pub(crate) const EVENT_TAKEN: Step = Step("pay_in.event_taken");
 /// The same commit, when the provider was asked because it had not said anything.
 pub(crate) const STATUS_LEARNED: Step = Step("pay_in.status_learned");
 /// The reservation service hears of the money.
@@ -38,7 +36,7 @@ pub(crate) const REFUND_PAID_BACK: Step = Step("refund.paid_back");
 /// The commit of the provider's answer, with the ledger and the outbox.
 pub(crate) const REFUND_SAVED: Step = Step("refund.saved");
 /// The commit of the provider's event that it has paid back.
-const REFUND_EVENT_TAKEN: Step = Step("refund.event_taken");
+pub(crate) const REFUND_EVENT_TAKEN: Step = Step("refund.event_taken");
 /// The reservation service hears what went back.
 pub(crate) const REFUND_TOLD: Step = Step("refund.reservation_told");
 
@@ -54,7 +52,7 @@ pub(crate) const MONEY_TRANSFERRED: Step = Step("pay_out.transferred");
 /// The commit of the provider's answer, with the ledger.
 pub(crate) const TRANSFER_SAVED: Step = Step("pay_out.saved");
 /// The commit of the provider's event that it has paid the hotel.
-const TRANSFER_EVENT_TAKEN: Step = Step("pay_out.event_taken");
+pub(crate) const TRANSFER_EVENT_TAKEN: Step = Step("pay_out.event_taken");
 
 /// Every step of a sale whose money a partner collects.
 pub const PARTNER: &[Step] = &[PARTNER_SALE_RECORDED, PARTNER_SALE_SETTLED];
@@ -84,12 +82,3 @@ pub const ALL: &[Step] = &[
     REFUND_EVENT_TAKEN,
     REFUND_TOLD,
 ];
-
-/// The step of taking in this event.
-pub(crate) fn event_taken(news: &PspNews) -> Step {
-    match news {
-        PspNews::Refund(..) | PspNews::PaidBack(..) => REFUND_EVENT_TAKEN,
-        PspNews::Transfer(..) => TRANSFER_EVENT_TAKEN,
-        PspNews::Checkout(..) | PspNews::Declined(_) | PspNews::Odd(_) | PspNews::Unknown => EVENT_TAKEN,
-    }
-}

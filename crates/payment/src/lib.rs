@@ -8,18 +8,17 @@
 //! Hotels are paid after their guests have left, by a job ([`payouts`]) and the outbox.
 //!
 //! Every change of money is one transaction (`service`'s `apply`, `refund::request` and `refund::succeed`), and its
-//! entries in the [`ledger`] are part of it.
+//! entries in the [ledger](staymesh_ledger) are part of it.
 
+pub mod backfill;
 pub mod check;
 pub mod config;
 pub mod error;
 pub mod fault_points;
 pub mod grpc;
 pub mod hotels;
-pub mod ledger;
 pub mod model;
 pub mod payouts;
-pub mod psp;
 pub mod reconcile;
 pub mod reservations;
 pub mod service;
@@ -38,7 +37,8 @@ use staymesh_api::payment::v1::{
     psp_webhook_service_server::{PspWebhookServiceServer, SERVICE_NAME as WEBHOOK},
     status_page_service_server::{SERVICE_NAME as PAGES, StatusPageServiceServer},
 };
-use staymesh_mesh::{Node, node::NodeError};
+use staymesh_mesh::{Node, context::RequestContext, node::NodeError};
+use staymesh_psp::AnyPsp;
 use staymesh_store::outbox::{RelayOptions, Wake};
 use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
@@ -46,7 +46,6 @@ use tonic::service::Routes;
 pub use config::Config;
 use grpc::{Grpc, StatusPage, Webhook};
 use hotels::MeshHotels;
-use psp::provider::AnyPsp;
 use reservations::MeshReservations;
 use service::{Messenger, PAY_OUTS_AT_ONCE, Payments, REFUNDS_AT_ONCE};
 use status_page::{StatusLinks, StatusPages};
@@ -63,8 +62,9 @@ const MAX_ATTEMPTS: i32 = 200;
 /// # Errors
 /// When the configuration is wrong or the server fails.
 pub async fn serve(config: Config, stop: CancellationToken) -> Result<(), NodeError> {
-    config.psp.check().map_err(NodeError::Config)?;
+    config.psp.validate().map_err(NodeError::Config)?;
     let psp = AnyPsp::new(&config.psp).map_err(NodeError::Config)?;
+    let psp = psp.with_caller_budget(|| RequestContext::current().map(|context| context.remaining()));
     let links = StatusLinks::new(&config.links, config.psp.psp_return_url.clone()).map_err(NodeError::Config)?;
     let node = Node::new("payment", config.node, stop)?;
     let (mesh, verifier) = node.join(&config.client)?;
@@ -76,15 +76,15 @@ pub async fn serve(config: Config, stop: CancellationToken) -> Result<(), NodeEr
         psp,
         links,
         wake: Wake::default(),
-        check_after: config.psp.payment_check_after,
-        page_margin: config.psp.payment_page_margin,
+        check_after: config.payment_check_after,
+        page_margin: config.payment_page_margin,
         commission_basis_points: config.commission_basis_points,
     });
     let concurrency = 2 * REFUNDS_AT_ONCE + PAY_OUTS_AT_ONCE;
     let options = RelayOptions { concurrency, max_attempts: MAX_ATTEMPTS, ..RelayOptions::default() };
     node.carry_outbox(Messenger::new(payments.clone()), payments.wake.clone(), options);
     node.spawn(payments.clone().sweep(node.stop.clone()));
-    node.spawn(ledger::wallets::keep(node.pool.clone(), node.stop.clone()));
+    node.spawn(staymesh_ledger::wallets::fold_periodically(node.pool.clone(), node.stop.clone()));
 
     let grpc = Grpc(payments.clone());
     let pages = StatusPage::new(StatusPages { payments: payments.clone(), hotels });

@@ -2,9 +2,9 @@
 
 use jiff::{Timestamp, civil::Date};
 use staymesh_domain::{HotelId, Money, PaymentId, ReservationId};
+use staymesh_ledger::{Sold, Split};
+use staymesh_psp::CheckoutStatus;
 use uuid::Uuid;
-
-use crate::ledger::{Parts, Sold};
 
 /// Where a payment stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -57,40 +57,21 @@ impl Status {
         )
     }
 
+    /// The status after the provider reports this status of the checkout; `None` if the report is a duplicate, or older
+    /// than the current status: money that was received stays, and an end without money stays until money is received.
+    pub const fn after_checkout(self, checkout: CheckoutStatus) -> Option<Self> {
+        let next = match checkout {
+            CheckoutStatus::Open | CheckoutStatus::InReview => return None,
+            CheckoutStatus::Paid => Self::Paid,
+            CheckoutStatus::Failed => Self::Failed,
+            CheckoutStatus::Expired => Self::Expired,
+        };
+        if self.can_become(next) { Some(next) } else { None }
+    }
+
     /// Whether money has come, of which some may be left to pay back.
     pub const fn has_money(self) -> bool {
         matches!(self, Self::Paid | Self::Refunding | Self::Refunded)
-    }
-}
-
-/// What the provider says of a checkout.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum CheckoutStatus {
-    /// It takes money.
-    Open,
-    /// The guest is through with it, and whether the money comes is still to be decided: somebody reviews the payment, or a
-    /// debit is on its way. That may take days.
-    InReview,
-    /// It took the money.
-    Paid,
-    /// It was refused for good.
-    Failed,
-    /// It takes no money any more.
-    Expired,
-}
-
-impl CheckoutStatus {
-    /// What a payment in this status becomes when the provider says so. `None` when that is no news, be it that the
-    /// word came before, or that it is older than what is known: money that has come stays, and an end without money
-    /// stays the end until money comes.
-    pub const fn applied_to(self, status: Status) -> Option<Status> {
-        let next = match self {
-            Self::Open | Self::InReview => return None,
-            Self::Paid => Status::Paid,
-            Self::Failed => Status::Failed,
-            Self::Expired => Status::Expired,
-        };
-        if status.can_become(next) { Some(next) } else { None }
     }
 }
 
@@ -106,7 +87,7 @@ pub struct Payment {
     /// What is to be paid.
     pub amount: Money,
     /// Who gets what of it.
-    pub parts: Parts,
+    pub split: Split,
     /// Where it stands.
     pub status: Status,
     /// Where the provider's page sends the guest afterwards; empty for nowhere.
@@ -139,9 +120,9 @@ impl Payment {
         self.reservation_id.hotel_id()
     }
 
-    /// What it is paid for, as the ledger has it.
+    /// The sale, for the ledger.
     pub fn sold(&self) -> Sold {
-        Sold { reservation_id: self.reservation_id, currency: self.amount.currency(), parts: self.parts }
+        Sold { reservation_id: self.reservation_id, split: self.split }
     }
 
     /// What has come and is not on its way back, in minor units.
@@ -162,7 +143,7 @@ pub struct NewPayment {
     /// See [`Payment`].
     pub amount: Money,
     /// See [`Payment`]. Together they are the amount.
-    pub parts: Parts,
+    pub split: Split,
     /// The day of leaving: after it the hotel is paid.
     pub check_out: Date,
     /// See [`Payment`].
@@ -236,7 +217,7 @@ pub struct PartnerSale {
     /// What was agreed on.
     pub terms: PartnerTerms,
     /// Who gets what of it.
-    pub parts: Parts,
+    pub split: Split,
     /// What the partner does not owe after all, in the currency of the amount.
     pub credited: Money,
     /// When it was recorded.
@@ -248,12 +229,12 @@ pub struct PartnerSale {
 impl PartnerSale {
     /// What was sold, as the ledger has it.
     pub fn sold(&self) -> Sold {
-        Sold { reservation_id: self.reservation_id, currency: self.terms.amount.currency(), parts: self.parts }
+        Sold { reservation_id: self.reservation_id, split: self.split }
     }
 
     /// What is kept as commission.
     pub fn commission(&self) -> Money {
-        self.part(self.parts.commission)
+        self.split.commission()
     }
 
     /// What the partner owes.
@@ -284,7 +265,7 @@ mod tests {
     }
 
     fn hear(words: &[CheckoutStatus]) -> Status {
-        words.iter().fold(Status::Pending, |status, word| word.applied_to(status).unwrap_or(status))
+        words.iter().fold(Status::Pending, |status, word| status.after_checkout(*word).unwrap_or(status))
     }
 
     #[test]
@@ -323,8 +304,8 @@ mod tests {
 
         #[test]
         fn the_provider_never_moves_a_payment_that_is_being_refunded(word in any_word()) {
-            prop_assert_eq!(word.applied_to(Status::Refunding), None);
-            prop_assert_eq!(word.applied_to(Status::Refunded), None);
+            prop_assert_eq!(Status::Refunding.after_checkout(word), None);
+            prop_assert_eq!(Status::Refunded.after_checkout(word), None);
         }
     }
 }

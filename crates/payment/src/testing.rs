@@ -3,11 +3,18 @@
 use std::time::Duration;
 
 use base64::{Engine, prelude::BASE64_STANDARD};
+use hmac::{Hmac, KeyInit, Mac};
 use jiff::{SignedDuration, Timestamp, civil::date};
+use sha2::Sha256;
 use sqlx::PgPool;
 use staymesh_api::reservation::v1::{CancellationReason, PaymentMode, ReservationStatus};
 use staymesh_domain::{HotelId, Money, PaymentId, ReservationId};
+use staymesh_ledger::Split;
 use staymesh_mesh::{Caller, auth::Role};
+use staymesh_psp::{
+    Checkout, CheckoutOrder, CheckoutStatus, Provider, Psp, PspError, RefundOrder, TransferOrder, Transferred,
+    simulator::SimulatorPsp,
+};
 use staymesh_psp_simulator::{Config, FaultConfig, serve_on};
 use staymesh_store::outbox::Wake;
 use staymesh_testkit::TestDatabase;
@@ -18,14 +25,33 @@ use uuid::Uuid;
 use crate::{
     MIGRATOR,
     hotels::MockHotels,
-    ledger::Parts,
-    model::{CheckoutStatus, NewPayment, Payment, RefundReason, Status},
-    psp::{Checkout, MockPsp, provider::Provider, simulator::SimulatorPsp},
+    model::{NewPayment, Payment, RefundReason, Status},
     reservations::{Booking, MockReservations},
     service::Payments,
     status_page::{StatusLinks, link::LinkConfig},
     store::{payment_events, payments, refunds},
 };
+
+mockall::mock! {
+    /// The payment provider.
+    pub(crate) Psp {}
+
+    impl Psp for Psp {
+        fn create_checkout(&self, order: CheckoutOrder) -> impl Future<Output = Result<Checkout, PspError>> + Send;
+        fn expire_checkout(&self, session: String) -> impl Future<Output = Result<Checkout, PspError>> + Send;
+        fn fetch_checkout(&self, session: String) -> impl Future<Output = Result<Checkout, PspError>> + Send;
+        fn refund(&self, order: RefundOrder) -> impl Future<Output = Result<String, PspError>> + Send;
+        fn transfer(&self, order: TransferOrder) -> impl Future<Output = Result<Transferred, PspError>> + Send;
+    }
+}
+
+/// Signs the body of an event as the provider does; see `staymesh_psp::signature`.
+pub(crate) fn sign(secret: &str, time: i64, body: &[u8]) -> String {
+    let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).unwrap();
+    mac.update(format!("{time}.").as_bytes());
+    mac.update(body);
+    format!("t={time},v1={}", hex::encode(mac.finalize().into_bytes()))
+}
 
 pub(crate) async fn database() -> TestDatabase {
     TestDatabase::new("payment", &MIGRATOR).await.unwrap()
@@ -46,7 +72,7 @@ pub(crate) fn new_payment(reservation_id: ReservationId) -> NewPayment {
         reservation_id,
         owner: "guest-1".into(),
         amount: eur(10_000),
-        parts: Parts::with_commission(10_000, 700, 1500).unwrap(),
+        split: Split::with_commission(eur(10_000), eur(700), 1500).unwrap(),
         check_out: date(2030, 5, 4),
         return_url: String::new(),
         expire_time: now + SignedDuration::from_mins(15),

@@ -69,6 +69,10 @@ impl Refusal {
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
         let (status, code) = self.parts();
-        (status, Json(json!({ "error": { "code": code, "message": self.to_string() } }))).into_response()
+        let mut error = json!({ "code": code, "message": self.to_string() });
+        if let Self::Invalid { field, .. } = &self {
+            error["param"] = json!(field);
+        }
+        (status, Json(json!({ "error": error }))).into_response()
     }
 }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use secrecy::SecretString;
+use staymesh_domain::parse_duration;
 
 /// Settings of a service's database; `clap` reads them from the environment.
 ///
@@ -58,18 +59,6 @@ impl StoreConfig {
             database_plan_once: false,
         }
     }
-}
-
-/// Reads a positive duration such as `2s`. Zero is refused: to `PostgreSQL` it means "no limit".
-///
-/// # Errors
-/// What to write instead.
-pub fn parse_duration(text: &str) -> Result<Duration, String> {
-    let parsed: jiff::SignedDuration = text.parse().map_err(|_| "write it as 2s, 500ms or 1m".to_owned())?;
-    Duration::try_from(parsed)
-        .ok()
-        .filter(|duration| (Duration::from_millis(1)..=Duration::from_hours(24)).contains(duration))
-        .ok_or_else(|| "must be from 1ms to 24h".to_owned())
 }
 
 #[cfg(test)]

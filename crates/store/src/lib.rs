@@ -20,7 +20,8 @@ pub mod outbox;
 mod pool;
 
 pub use bounded::bounded;
-pub use config::{StoreConfig, parse_duration};
+pub use config::StoreConfig;
 pub use constraint::ResultExt;
 pub use error::{Cause, StoreError};
 pub use pool::{InvalidDatabaseUrl, connect, ping};
+pub use staymesh_domain::parse_duration;

@@ -7,7 +7,7 @@ use serde_json::Value;
 use staymesh_api::reservation::v1::{PrepareReservationRequest, reservation_service_client::ReservationServiceClient};
 use staymesh_devenv::Signal;
 use tokio::time::Instant;
-use tonic::{Code, Request};
+use tonic::{Code, Request, transport::Endpoint};
 
 use super::{Scene, assert_away, operations, processes};
 use crate::support::{Books, OwnMesh, eventually, operate, within_deadline};
@@ -37,7 +37,8 @@ async fn frozen_rate(mesh: &OwnMesh, scene: &Scene<'_>) {
     operate(mesh, |local| local.service("rate")?.signal(Signal::STOP));
 
     // The caller's own deadline is nearer than that of the calls in between.
-    let mut client = ReservationServiceClient::connect(mesh.public_url().to_owned()).await.expect("connects");
+    let endpoint = Endpoint::new(mesh.public_url().to_owned()).expect("an address");
+    let mut client = ReservationServiceClient::new(endpoint.connect().await.expect("connects"));
     let mut request = Request::new(PrepareReservationRequest {
         hotel_id: i32::try_from(scene.hotel.hotel_id).expect("an id"),
         room_type_id: i32::try_from(scene.hotel.room_type_id).expect("an id"),

@@ -7,10 +7,10 @@ use futures::{FutureExt, future::BoxFuture};
 use jiff::Timestamp;
 use rand::RngExt;
 use sqlx::PgPool;
-use staymesh_domain::{HotelId, PaymentId, ReservationId};
+use staymesh_domain::{HotelId, Money, PaymentId, ReservationId};
+use staymesh_ledger::{Posting, Sold, Split, post_all};
 use staymesh_load::{Outcome, closed};
 use staymesh_localmesh::LocalMesh;
-use staymesh_payment::ledger::{Parts, Posting, Sold, post_all};
 use staymesh_store::StoreConfig;
 use uuid::Uuid;
 
@@ -58,8 +58,9 @@ async fn create_plain_tables(pool: &PgPool) -> Result<()> {
 
 fn sale(hotel: u16) -> Result<[Posting; 2]> {
     let reservation_id = ReservationId::generate(HotelId::try_from(i32::from(hotel))?, Timestamp::now());
-    let parts = Parts::with_commission(41_409, 2_709, 1_500).context("the parts of a sale")?;
-    let sold = Sold { reservation_id, currency: "EUR".parse()?, parts };
+    let euros = |minor| Money::from_minor(minor, "EUR".parse()?);
+    let split = Split::with_commission(euros(41_409)?, euros(2_709)?, 1_500).context("the split of a sale")?;
+    let sold = Sold { reservation_id, split };
     let payment = PaymentId::new();
     Ok([sold.sale(payment), sold.charge(payment)])
 }

@@ -27,10 +27,10 @@ impl Transaction for Constraint {
              where hotel_id = $1 and room_type_id = $2 and stay_date >= $3 and stay_date < $4",
         )
         .bind(new.hotel_id())
-        .bind(new.offer.room_type_id)
+        .bind(new.offer.room_type_id.get())
         .bind(new.offer.check_in.to_sqlx())
         .bind(new.offer.check_out.to_sqlx())
-        .bind(new.offer.rooms)
+        .bind(new.offer.rooms.get())
         .execute(&mut *transaction)
         .await
         .on_constraint(row::NOT_OVERBOOKED, row::sold_out)?;

@@ -69,7 +69,7 @@ impl<T: Transaction> Create for Direct<T> {
         let stay = StayDates::new(new.offer.check_in, new.offer.check_out)
             .map_err(|error| Status::invalid_argument(error.to_string()))?;
         let price =
-            booking::price(new.offer.room_type_id, stay).map_err(|error| Status::internal(error.to_string()))?;
+            booking::price(new.offer.room_type_id.get(), stay).map_err(|error| Status::internal(error.to_string()))?;
         let reservation = Some(Reservation { price: Some(price), ..response(new, create_time) });
         Ok(Response::new(CreateReservationResponse { reservation }))
     }
@@ -112,11 +112,11 @@ fn response(new: NewRow, create_time: Timestamp) -> Reservation {
     Reservation {
         reservation_id: offer.reservation_id.to_string(),
         hotel_id: offer.reservation_id.hotel_id().get(),
-        room_type_id: offer.room_type_id,
+        room_type_id: offer.room_type_id.get(),
         check_in: offer.check_in.to_string(),
         check_out: offer.check_out.to_string(),
-        rooms: offer.rooms,
-        guests: offer.guests,
+        rooms: offer.rooms.get(),
+        guests: offer.guests.get(),
         status: ReservationStatus::PendingPayment.into(),
         primary_guest: Some(new.guest),
         hold_expire_time: Some(values::timestamp(new.hold_expire_time)),

@@ -28,7 +28,7 @@ impl Transaction for Optimistic {
         if nights.len() as u64 != NewRow::NIGHTS {
             return Err(Refusal::NotOnSale);
         }
-        if nights.iter().any(|night| night.rooms_left < new.offer.rooms) {
+        if nights.iter().any(|night| night.rooms_left < new.offer.rooms.get()) {
             return Err(Refusal::SoldOut);
         }
         let mut transaction = pool.begin().await?;
@@ -42,10 +42,10 @@ impl Transaction for Optimistic {
                  and i.version = seen.version",
         )
         .bind(new.hotel_id())
-        .bind(new.offer.room_type_id)
+        .bind(new.offer.room_type_id.get())
         .bind(dates)
         .bind(versions)
-        .bind(new.offer.rooms)
+        .bind(new.offer.rooms.get())
         .execute(&mut *transaction)
         .await
         .on_constraint(row::NOT_OVERBOOKED, row::sold_out)?;
@@ -70,7 +70,7 @@ async fn read(pool: &PgPool, new: &NewRow) -> Result<Vec<Night>, Refusal> {
          order by stay_date",
     )
     .bind(new.hotel_id())
-    .bind(new.offer.room_type_id)
+    .bind(new.offer.room_type_id.get())
     .bind(new.offer.check_in.to_sqlx())
     .bind(new.offer.check_out.to_sqlx())
     .fetch_all(pool)

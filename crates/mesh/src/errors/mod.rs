@@ -1,7 +1,6 @@
-//! How an error leaves a service: one list of reasons ([`Reason`]), one way to say one ([`Problem`]).
+//! How an error leaves a service: a [`Reason`] of the contract, wrapped with message and details in a [`Problem`].
 
 mod problem;
-mod reason;
 
-pub use problem::{ERROR_DOMAIN, Problem};
-pub use reason::Reason;
+pub use problem::Problem;
+pub use staymesh_contract::{ERROR_DOMAIN, Reason};

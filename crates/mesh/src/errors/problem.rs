@@ -2,16 +2,13 @@
 
 use std::{collections::HashMap, fmt, time::Duration};
 
+use staymesh_contract::{ERROR_DOMAIN, Reason};
 use staymesh_domain::FieldError;
 use staymesh_store::StoreError;
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, FieldViolation, StatusExt};
 
-use super::Reason;
 use crate::context::RequestContext;
-
-/// The `domain` of every `google.rpc.ErrorInfo` of Staymesh.
-pub const ERROR_DOMAIN: &str = "staymesh";
 
 /// An error as a caller will see it: reason, message, metadata, and field violations or a time to retry where they apply.
 #[derive(Clone, Debug)]

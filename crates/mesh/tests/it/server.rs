@@ -18,7 +18,7 @@ struct Client {
 
 impl Client {
     async fn of(server: &TestServer, token: Option<String>) -> Self {
-        Self { inner: PricingServiceClient::connect(server.url()).await.expect("connects"), token }
+        Self { inner: PricingServiceClient::new(server.channel().await), token }
     }
 
     async fn service(server: &TestServer) -> Self {
@@ -127,7 +127,7 @@ async fn what_finds_no_place_is_shed_at_once_but_health_is_answered() {
 async fn a_request_has_one_id_from_caller_to_answer() {
     let server = TestServer::start(|_| {}).await;
     let token = format!("Bearer {}", server.signer.token("service", |_| {}));
-    let mut client = PricingServiceClient::connect(server.url()).await.expect("connects");
+    let mut client = PricingServiceClient::new(server.channel().await);
     let mut request = Request::new(ask(TELLS));
     request.metadata_mut().insert("authorization", token.parse().expect("a header"));
     request.metadata_mut().insert("x-request-id", "my-own-request-id".parse().expect("a header"));

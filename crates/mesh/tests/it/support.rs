@@ -23,7 +23,11 @@ use staymesh_mesh::{
     server::{Served, StackParts, serve},
 };
 use tokio_util::sync::{CancellationToken, DropGuard};
-use tonic::{Request, Response, Status, service::Routes};
+use tonic::{
+    Request, Response, Status,
+    service::Routes,
+    transport::{Channel, Endpoint},
+};
 
 /// What the pricing service does with a hotel of this id.
 pub(crate) const PANICS: i32 = 1;
@@ -213,6 +217,10 @@ impl TestServer {
 
     pub(crate) fn url(&self) -> String {
         format!("http://{}", self.address)
+    }
+
+    pub(crate) async fn channel(&self) -> Channel {
+        Endpoint::new(self.url()).expect("an address").connect().await.expect("connects")
     }
 }
 

@@ -11,11 +11,12 @@ use staymesh_mesh::{
     Caller,
     values::{money_from, timestamp},
 };
+use staymesh_psp::Psp;
 use tonic::{Request, Response, Status};
 use uuid::Uuid;
 
 use super::{Grpc, partner, pay_outs, shown, status_filter};
-use crate::{error::PaymentError, psp::Psp, reservations::Reservations};
+use crate::{error::PaymentError, reservations::Reservations};
 
 #[tonic::async_trait]
 impl<R: Reservations, P: Psp> PaymentAdminService for Grpc<R, P> {

@@ -11,13 +11,13 @@ use staymesh_mesh::{
     Caller,
     values::{money, timestamp},
 };
+use staymesh_psp::Psp;
 use tonic::{Request, Response, Status};
 use uuid::Uuid;
 
 use super::Grpc;
 use crate::{
     error::PaymentError,
-    psp::Psp,
     reconcile::{
         desk,
         model::{Case, Class, Resolution, State, Subject, Sum},

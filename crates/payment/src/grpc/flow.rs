@@ -6,10 +6,11 @@ use staymesh_api::payment::v1::{
 };
 use staymesh_domain::{FieldErrors, Money, ReservationId};
 use staymesh_mesh::{Problem, values::money_from};
+use staymesh_psp::Psp;
 use tonic::{Request, Response, Status};
 
 use super::{Grpc, partner, shown};
-use crate::{model::PartnerTerms, psp::Psp, reservations::Reservations};
+use crate::{model::PartnerTerms, reservations::Reservations};
 
 #[tonic::async_trait]
 impl<R: Reservations, P: Psp> PaymentFlowService for Grpc<R, P> {

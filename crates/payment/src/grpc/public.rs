@@ -7,10 +7,11 @@ use staymesh_api::payment::v1::{
 };
 use staymesh_domain::{FieldError, PaymentId, ReservationId};
 use staymesh_mesh::{Caller, Problem};
+use staymesh_psp::Psp;
 use tonic::{Request, Response, Status};
 
 use super::{Grpc, shown};
-use crate::{error::PaymentError, model::Payment, psp::Psp, reservations::Reservations};
+use crate::{error::PaymentError, model::Payment, reservations::Reservations};
 
 #[tonic::async_trait]
 impl<R: Reservations, P: Psp> PaymentService for Grpc<R, P> {
@@ -21,8 +22,7 @@ impl<R: Reservations, P: Psp> PaymentService for Grpc<R, P> {
         let caller = Caller::required(&request)?;
         let request = request.into_inner();
         let id = request.reservation_id.parse::<ReservationId>().map_err(FieldError::from);
-        let return_url =
-            check_return_url(&request.return_url).and_then(|()| self.check_with_provider(&request.return_url));
+        let return_url = check_return_url(&request.return_url);
         let wrong: Vec<_> = [id.as_ref().err().cloned(), return_url.err()]
             .into_iter()
             .flatten()
@@ -46,13 +46,6 @@ impl<R: Reservations, P: Psp> PaymentService for Grpc<R, P> {
 }
 
 impl<R: Reservations, P: Psp> Grpc<R, P> {
-    fn check_with_provider(&self, return_url: &str) -> Result<(), FieldError> {
-        if return_url.is_empty() {
-            return Ok(());
-        }
-        self.0.psp.check_return_url(return_url).map_err(|problem| FieldError::new("return_url", problem))
-    }
-
     /// The address of the status page is for the one who booked; others have no use for it.
     fn shown_to(&self, caller: &Caller, payment: Payment) -> proto::Payment {
         let (id, own) = (payment.reservation_id, payment.owner == caller.subject);

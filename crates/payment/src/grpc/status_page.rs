@@ -4,6 +4,7 @@ use staymesh_api::{
     google::api::HttpBody,
     payment::v1::{GetStatusPageRequest, GetStatusPageResponse, status_page_service_server::StatusPageService},
 };
+use staymesh_psp::Psp;
 use tonic::{
     Request, Response, Status,
     metadata::{Ascii, MetadataValue},
@@ -12,7 +13,6 @@ use tonic::{
 use crate::{
     error::PaymentError,
     hotels::Hotels,
-    psp::Psp,
     reservations::Reservations,
     status_page::{StatusPages, content_security_policy},
 };

@@ -18,15 +18,15 @@ use staymesh_api::{
     r#type::v1::Money,
 };
 use staymesh_mesh::{Caller, Problem, Reason, auth::Role};
+use staymesh_psp::{Checkout, CheckoutStatus, Provider, PspError};
 use tonic::{Request, Status as RpcStatus};
 use tonic_types::StatusExt;
 
 use super::{Grpc, Webhook};
 use crate::{
     model::{Payment, Status},
-    psp::{MockPsp, provider::Provider, signature::sign},
     reservations::MockReservations,
-    testing::{caller, database, in_status, now, open, outbox, service, session_of},
+    testing::{MockPsp, booking, caller, database, in_status, now, open, outbox, service, session_of, sign},
 };
 
 const OLD: &str = "the old secret of the webhook";
@@ -179,18 +179,36 @@ async fn a_page_is_only_shown_while_it_is_open() {
 }
 
 #[tokio::test]
-async fn an_address_that_the_provider_would_refuse_is_named_before_anything_is_written() {
+async fn create_payment_with_return_url_refused_by_provider_names_the_field_and_leaves_no_open_payment() {
     let database = database().await;
+    let mut reservations = MockReservations::new();
+    reservations.expect_get().returning(|_| Box::pin(async { Ok(Some(booking())) }));
     let mut psp = MockPsp::new();
-    psp.expect_check_return_url().returning(|_| Err("has a parameter that is none"));
-    let grpc = Grpc(Arc::new(service(database.pool(), MockReservations::new(), psp)));
+    psp.expect_create_checkout().returning(|order| {
+        let refused = order.return_url.ends_with("?x");
+        let checkout = Checkout {
+            session: format!("cs_{}", order.payment_id),
+            url: "https://psp.example/p".into(),
+            status: CheckoutStatus::Open,
+            amount: order.amount,
+        };
+        Box::pin(async move { if refused { Err(PspError::ReturnUrl) } else { Ok(checkout) } })
+    });
+    let grpc = Grpc(Arc::new(service(database.pool(), reservations, psp)));
     let reservation_id = crate::testing::reservation_id().to_string();
-    let create = CreatePaymentRequest { reservation_id, return_url: "https://shop.example/?x".into() };
     let guest = caller("guest-1", Role::Guest, &[]);
-    assert_eq!(fields(&grpc.create_payment(by(&guest, create)).await.unwrap_err()), ["return_url"]);
-    let written: i64 =
-        sqlx::query_scalar("select count(*) from payment_order").fetch_one(database.pool()).await.unwrap();
-    assert_eq!(written, 0);
+    let create = |return_url: &str| {
+        let create = CreatePaymentRequest { reservation_id: reservation_id.clone(), return_url: return_url.into() };
+        grpc.create_payment(by(&guest, create))
+    };
+    let open = async || -> i64 {
+        let sql = "select count(*) from payment_order where status = 'PENDING'";
+        sqlx::query_scalar(sql).fetch_one(database.pool()).await.unwrap()
+    };
+    assert_eq!(fields(&create("https://shop.example/?x").await.unwrap_err()), ["return_url"]);
+    assert_eq!((open().await, outbox(database.pool()).await), (0, vec![]));
+    let paid = create("https://shop.example/").await.unwrap().into_inner().payment.unwrap();
+    assert_eq!((open().await, paid.checkout_url.as_str()), (1, "https://psp.example/p"));
 }
 
 #[tokio::test]

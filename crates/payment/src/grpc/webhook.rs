@@ -7,14 +7,10 @@ use secrecy::SecretString;
 use staymesh_api::payment::v1::{
     ReceivePspEventRequest, ReceivePspEventResponse, psp_webhook_service_server::PspWebhookService,
 };
+use staymesh_psp::{Provider, Psp, signature};
 use tonic::{Request, Response, Status};
 
-use crate::{
-    error::PaymentError,
-    psp::{Psp, provider::Provider, signature},
-    reservations::Reservations,
-    service::Payments,
-};
+use crate::{error::PaymentError, reservations::Reservations, service::Payments};
 
 /// Largest body of an event, in bytes.
 const MAX_BODY: usize = 64 * 1024;

@@ -162,9 +162,7 @@ async fn settle_in_one(pool: &PgPool, account: &Payable, options: &Options) -> R
         return Ok(None);
     }
     ask(&mut transaction, payout_id, payout_id).await?;
-    fault_points::PAY_OUT_REQUESTED.before();
-    transaction.commit().await?;
-    fault_points::PAY_OUT_REQUESTED.after();
+    fault_points::PAY_OUT_REQUESTED.around(transaction.commit()).await?;
     let amount = Money::from_minor(minor, currency).map_err(broken)?;
     tracing::info!(%payout_id, hotel_id, lines, "pay-out asked for");
     Ok(Some(Found::Paid { payout_id: Some(payout_id), hotel_id, amount, lines: lines.into() }))

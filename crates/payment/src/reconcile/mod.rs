@@ -1,6 +1,6 @@
 //! Reconciliation: whether the provider, the ledger, the wallets and the reservations say the same of a day.
 //!
-//! A run reads the provider's settlement file ([`file`]), puts its lines beside the ledger by id, whichever day they are
+//! A run reads the provider's settlement file ([`staymesh_psp::settlement`]), puts its lines beside the ledger by id, whichever day they are
 //! of ([`store::pairs`]), and says what is different ([`classify`], [`stays`]). What is different is kept as a case, once;
 //! a case whose cause is gone is closed by the next run. Nothing is put right by itself: [`replay`] does again what can be
 //! done again, when somebody asks.
@@ -10,7 +10,6 @@
 
 pub mod classify;
 pub mod desk;
-pub mod file;
 pub mod model;
 mod replay;
 mod run;
@@ -22,11 +21,10 @@ mod tests;
 
 use jiff::{SignedDuration, Timestamp, ToSpan, civil::Date, tz::TimeZone};
 use staymesh_mesh::Problem;
+use staymesh_psp::settlement::SettlementError;
 use staymesh_store::StoreError;
 
 pub use run::{Summary, run};
-
-use crate::psp::settlement::SettlementError;
 
 /// More differences than this are no differences: the file is another merchant's, or the database another's.
 const MAX_FINDINGS: usize = 100_000;

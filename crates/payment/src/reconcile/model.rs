@@ -1,6 +1,7 @@
 //! Lines of the provider, differences, and the cases that are made of them.
 
 use jiff::{Timestamp, civil::Date};
+use staymesh_psp::settlement::MovementKind;
 use uuid::Uuid;
 
 macro_rules! named {
@@ -104,25 +105,15 @@ named! {
     }
 }
 
-/// A line of a settlement file.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SettlementLine {
-    /// The provider's id of what moved.
-    pub psp_id: String,
-    /// [`Subject::Charge`], [`Subject::Refund`], [`Subject::Transfer`] or [`Subject::Other`].
-    pub kind: Subject,
-    /// Our id, as the provider repeats it; may be empty.
-    pub reference: String,
-    /// The checkout; empty for a transfer, and where the provider does not say.
-    pub session: String,
-    /// How much, in minor units; never negative.
-    pub amount_minor: i64,
-    /// Three capital letters.
-    pub currency: String,
-    /// When.
-    pub created: Timestamp,
-    /// What the provider calls it, of what is [`Subject::Other`]; otherwise empty.
-    pub note: String,
+impl From<MovementKind> for Subject {
+    fn from(kind: MovementKind) -> Self {
+        match kind {
+            MovementKind::Charge => Self::Charge,
+            MovementKind::Refund => Self::Refund,
+            MovementKind::Transfer => Self::Transfer,
+            MovementKind::Other => Self::Other,
+        }
+    }
 }
 
 /// An amount in minor units, and its currency.

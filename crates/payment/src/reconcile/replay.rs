@@ -2,6 +2,7 @@
 
 use staymesh_domain::{Money, PaymentId};
 use staymesh_mesh::Problem;
+use staymesh_psp::{Psp, RefundOrder};
 use uuid::Uuid;
 
 use super::{
@@ -12,7 +13,6 @@ use super::{
 };
 use crate::{
     error::PaymentError,
-    psp::{Psp, RefundOrder},
     reservations::Reservations,
     service::Payments,
     store::{payments, refunds},

@@ -5,6 +5,7 @@ use std::time::Duration;
 use futures::{StreamExt, TryStreamExt, stream};
 use jiff::{Timestamp, ToSpan, civil::Date, tz::TimeZone};
 use sqlx::{PgConnection, PgPool};
+use staymesh_psp::settlement::Settlements;
 use tokio::time::Instant;
 use uuid::Uuid;
 
@@ -21,7 +22,7 @@ use super::{
         wallets::{self, Wrong},
     },
 };
-use crate::{psp::settlement::Settlements, reservations::Reservations};
+use crate::reservations::Reservations;
 
 /// Lines that are written at once.
 const BATCH: usize = 2000;

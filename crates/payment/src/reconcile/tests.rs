@@ -16,18 +16,19 @@ use futures::{StreamExt, stream};
 use jiff::{SignedDuration, Timestamp, ToSpan, civil::Date, tz::TimeZone};
 use sqlx::PgPool;
 use staymesh_api::reservation::v1::ReservationStatus;
+use staymesh_psp::settlement::{
+    FileError, MovementKind, SettlementError, SettlementLine, SettlementLines, Settlements,
+};
 use staymesh_testkit::{TestDatabase, clear_of_midnight};
 
 use super::{
     Options, ReconcileError, Summary,
-    file::FileError,
-    model::{Case, Class, SettlementLine, Subject},
+    model::{Case, Class, Subject},
     run,
     store::cases::{self, Filter},
 };
 use crate::{
     model::Payment,
-    psp::settlement::{SettlementError, SettlementLines, Settlements},
     reservations::{Booking, MockReservations},
     testing::{self, booking, hear, session_of},
 };
@@ -119,7 +120,7 @@ fn charge(payment: &Payment) -> SettlementLine {
     let session = session_of(payment.payment_id);
     SettlementLine {
         psp_id: session.clone(),
-        kind: Subject::Charge,
+        kind: MovementKind::Charge,
         reference: payment.payment_id.to_string(),
         session,
         amount_minor: payment.amount.minor(),

@@ -5,15 +5,15 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use staymesh_api::reservation::v1::{CancellationReason, PaymentMode, ReservationStatus};
 use staymesh_domain::{Money, PaymentId, ReservationId};
+use staymesh_ledger::Split;
 use staymesh_mesh::{Caller, Problem};
+use staymesh_psp::{CheckoutOrder, CheckoutStatus, Psp, PspError};
 
-use super::Payments;
+use super::{Payments, apply};
 use crate::{
     error::PaymentError,
     fault_points,
-    ledger::Parts,
-    model::{CheckoutStatus, NewPayment, Payment, Status},
-    psp::{CheckoutOrder, Psp},
+    model::{NewPayment, Payment, Status},
     reservations::{Booking, Reservations},
     store::{payment_events, payments},
 };
@@ -36,14 +36,14 @@ impl<R: Reservations, P: Psp> Payments<R, P> {
         let now = Timestamp::now();
         let (amount, expire_time) = payable(&booking, now, self.page_margin)?;
         // What does not add up is no price to pay.
-        let parts = Parts::with_commission(amount.minor(), booking.taxes.minor(), self.commission_basis_points)
+        let split = Split::with_commission(amount, booking.taxes, self.commission_basis_points)
             .ok_or_else(|| Problem::internal(&"the taxes of the reservation are more than its price"))?;
         let new = NewPayment {
             payment_id: PaymentId::new(),
             reservation_id,
             owner: booking.owner,
             amount,
-            parts,
+            split,
             check_out: booking.check_out,
             return_url: if return_url.is_empty() { self.links.after_payment(reservation_id) } else { return_url },
             expire_time,
@@ -70,9 +70,13 @@ impl<R: Reservations, P: Psp> Payments<R, P> {
             return_url: payment.return_url,
             expire_time: payment.expire_time,
         };
-        fault_points::PAGE_OPENED.before();
-        let checkout = self.psp.create_checkout(order).await?;
-        fault_points::PAGE_OPENED.after();
+        let checkout = match fault_points::PAGE_OPENED.around(self.psp.create_checkout(order)).await {
+            Err(PspError::ReturnUrl) => {
+                self.close_refused(payment.payment_id).await?;
+                return Err(PspError::ReturnUrl.into());
+            }
+            checkout => checkout?,
+        };
         fault_points::PAGE_SAVED.before();
         let saved = payments::save_checkout(&self.pool, payment.payment_id, &checkout.session, &checkout.url).await?;
         fault_points::PAGE_SAVED.after();
@@ -93,6 +97,17 @@ impl<R: Reservations, P: Psp> Payments<R, P> {
             Status::Expired if saved.expire_time <= Timestamp::now() => Err(PaymentError::HoldExpired),
             _ => Err(PaymentError::NotPayable("the payment of this reservation has ended")),
         }
+    }
+
+    /// Closes a payment whose return URL the provider refused. The return URL of a payment never changes, so this one
+    /// could never be paid; the next request opens another.
+    async fn close_refused(&self, id: PaymentId) -> Result<(), PaymentError> {
+        let mut transaction = self.pool.begin().await?;
+        if let Some(payment) = payments::lock(&mut transaction, id).await?.filter(|open| open.psp_session.is_none()) {
+            apply(&mut transaction, &payment, CheckoutStatus::Expired).await?;
+            transaction.commit().await?;
+        }
+        Ok(())
     }
 }
 

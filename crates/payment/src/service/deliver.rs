@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use staymesh_domain::{Money, PaymentId};
 use staymesh_mesh::{Problem, Reason};
+use staymesh_psp::{Psp, PspError, RefundOrder};
 use staymesh_store::outbox::{Deliver, Delivery, OutboxEvent};
 use tokio::sync::Semaphore;
 use tonic::Code;
@@ -14,7 +15,6 @@ use crate::{
     fault_points,
     model::{Payment, Refund, RefundReason, Status},
     payouts::REQUESTED,
-    psp::{Psp, PspError, RefundOrder},
     reservations::Reservations,
     store::{payments, refunds},
 };
@@ -136,9 +136,13 @@ impl<R: Reservations, P: Psp> Payments<R, P> {
         let order = RefundOrder { refund_id: refund.refund_id, session, amount: amount_of(refund, payment)? };
         fault_points::REFUND_PAID_BACK.before();
         let psp_refund = self.psp.refund(order).await.map_err(|error| match error {
-            PspError::Refused(_) | PspError::Amount(_) => Failure::Never(error.to_string()),
+            PspError::Refused(_) | PspError::ReturnUrl | PspError::UnsupportedAmount(_) => {
+                Failure::Never(error.to_string())
+            }
             // A bank may take days over a refund; that says nothing against it.
-            PspError::Unavailable(_) | PspError::NoAnswer(_) | PspError::NotYet(_) => Failure::Away(error.to_string()),
+            PspError::Unavailable(_) | PspError::NoResponse(_) | PspError::Pending(_) => {
+                Failure::Away(error.to_string())
+            }
             PspError::Unknown(_) => Failure::Later(error.to_string()),
         })?;
         fault_points::REFUND_PAID_BACK.after();

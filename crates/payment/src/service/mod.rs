@@ -20,7 +20,9 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use sqlx::{PgConnection, PgPool};
 use staymesh_domain::{HotelId, Page, PaymentId};
+use staymesh_ledger::{self as ledger};
 use staymesh_mesh::{Caller, telemetry};
+use staymesh_psp::{Checkout, CheckoutStatus, Psp};
 use staymesh_store::{
     StoreError,
     outbox::{self, Wake},
@@ -31,14 +33,11 @@ pub use deliver::{Messenger, PAY_OUTS_AT_ONCE, REFUNDS_AT_ONCE};
 pub use partner::InvoicePlace;
 pub use payouts::Statement;
 
-use crate::model::CheckoutStatus;
 use crate::{
     error::PaymentError,
     fault_points,
     hotels::Hotels,
-    ledger,
     model::{Payment, Status},
-    psp::{Checkout, Psp},
     reservations::Reservations,
     status_page::StatusLinks,
     store::payments,
@@ -129,7 +128,7 @@ async fn apply(connection: &mut PgConnection, payment: &Payment, word: CheckoutS
     if word == CheckoutStatus::InReview && payment.status == Status::Pending {
         return payments::note_review(connection, payment.payment_id).await;
     }
-    let Some(next) = word.applied_to(payment.status) else {
+    let Some(next) = payment.status.after_checkout(word) else {
         return Ok(false);
     };
     payments::set_status(connection, payment.payment_id, next).await?;

@@ -4,15 +4,15 @@
 use jiff::civil::Date;
 use sqlx::PgConnection;
 use staymesh_domain::{FieldError, Money, Page, ReservationId};
+use staymesh_ledger::{self as ledger, Split};
+use staymesh_psp::Psp;
 use uuid::Uuid;
 
 use super::Payments;
 use crate::{
     error::PaymentError,
     fault_points,
-    ledger::{self, Parts},
     model::{PartnerSale, PartnerTerms},
-    psp::Psp,
     reservations::Reservations,
     store::partner_sales,
 };
@@ -81,10 +81,9 @@ impl<R: Reservations, P: Psp> Payments<R, P> {
         id: ReservationId,
         terms: &PartnerTerms,
     ) -> Result<PartnerSale, PaymentError> {
-        let (total, tax) = (terms.amount.minor(), terms.taxes.minor());
-        let parts = Parts::with_commission(total, tax, self.commission_basis_points);
-        let parts = parts.ok_or_else(|| FieldError::new("terms.taxes.amount", "must be in the amount"))?;
-        let new = partner_sales::insert(connection, id, terms, parts).await?;
+        let split = Split::with_commission(terms.amount, terms.taxes, self.commission_basis_points);
+        let split = split.ok_or_else(|| FieldError::new("terms.taxes.amount", "must be in the amount"))?;
+        let new = partner_sales::insert(connection, id, terms, split).await?;
         let sale = partner_sales::lock(connection, id).await?.ok_or(PaymentError::ReservationNotFound)?;
         if new {
             ledger::post(connection, &sale.sold().partner_sale(&terms.partner)).await?;
@@ -105,12 +104,12 @@ async fn credit(connection: &mut PgConnection, sale: PartnerSale, refund: Money)
     if sale.cancelled_at.is_some() {
         return Ok(sale);
     }
-    let minor = refund.minor().min(sale.terms.amount.minor());
-    let back = sale.sold().refund(0, minor);
+    let credited = if refund.minor() < sale.terms.amount.minor() { refund } else { sale.terms.amount };
+    let back = sale.sold().refund(Money::zero(currency), credited);
     let back = back.ok_or_else(|| FieldError::new("refund.amount", "must not be negative"))?;
-    if minor > 0 {
+    if credited.minor() > 0 {
         ledger::post(connection, &back.partner_credit(&sale.terms.partner)).await?;
     }
     tracing::info!(reservation_id = %sale.reservation_id, "a partner's sale is cancelled");
-    Ok(partner_sales::cancel(connection, sale.reservation_id, minor).await?)
+    Ok(partner_sales::cancel(connection, sale.reservation_id, credited.minor()).await?)
 }

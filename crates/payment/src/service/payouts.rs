@@ -2,6 +2,8 @@
 
 use sqlx::PgConnection;
 use staymesh_domain::{HotelId, Page};
+use staymesh_ledger::{self as ledger, postings};
+use staymesh_psp::{Psp, PspError, TransferOrder, TransferOutcome, event::TransferData};
 use staymesh_store::outbox::OutboxEvent;
 use uuid::Uuid;
 
@@ -9,9 +11,7 @@ use super::{Payments, deliver::Failure};
 use crate::{
     error::PaymentError,
     fault_points,
-    ledger::{self, postings},
     payouts::{Destination, PayOut, Shares, StatementLine, Transfer, TransferPayload, TransferStatus},
-    psp::{Psp, PspError, TransferOrder, TransferWord, event::TransferData},
     reservations::Reservations,
     store::{events::Outcome, payouts, statements, transfers},
 };
@@ -86,25 +86,22 @@ impl<R: Reservations, P: Psp> Payments<R, P> {
             destination: transfer.destination,
             amount: transfer.amount,
         };
-        fault_points::MONEY_TRANSFERRED.before();
-        let answer = self.psp.transfer(order).await;
-        fault_points::MONEY_TRANSFERRED.after();
-        match answer {
+        match fault_points::MONEY_TRANSFERRED.around(self.psp.transfer(order)).await {
             Ok(made) => {
-                let end = End { psp_transfer: Some(&made.psp_transfer), word: made.word, failure: NOT_DELIVERED };
+                let end = End { psp_transfer: Some(&made.psp_transfer), outcome: made.outcome, failure: NOT_DELIVERED };
                 match self.transfer_ended(transfer.transfer_id, &end).await? {
                     Outcome::Mismatched => Err(Failure::Never("the provider contradicts itself".to_owned())),
                     _ => Ok(()),
                 }
             }
             // Nothing has moved there: it may be asked for again, once its cause is gone.
-            Err(error @ (PspError::Refused(_) | PspError::Amount(_))) => {
+            Err(error @ (PspError::Refused(_) | PspError::ReturnUrl | PspError::UnsupportedAmount(_))) => {
                 let why = error.to_string();
-                let end = End { psp_transfer: None, word: TransferWord::Failed, failure: &why };
+                let end = End { psp_transfer: None, outcome: TransferOutcome::Failed, failure: &why };
                 self.transfer_ended(transfer.transfer_id, &end).await?;
                 Err(Failure::Never(why))
             }
-            Err(error @ (PspError::Unavailable(_) | PspError::NoAnswer(_) | PspError::NotYet(_))) => {
+            Err(error @ (PspError::Unavailable(_) | PspError::NoResponse(_) | PspError::Pending(_))) => {
                 Err(Failure::Away(error.to_string()))
             }
             Err(error @ PspError::Unknown(_)) => Err(Failure::Later(error.to_string())),
@@ -119,7 +116,7 @@ impl<R: Reservations, P: Psp> Payments<R, P> {
         }
         let order = TransferOrder { transfer_id, destination: transfer.destination, amount: transfer.amount };
         let made = self.psp.transfer(order).await?;
-        let end = End { psp_transfer: Some(&made.psp_transfer), word: made.word, failure: NOT_DELIVERED };
+        let end = End { psp_transfer: Some(&made.psp_transfer), outcome: made.outcome, failure: NOT_DELIVERED };
         self.transfer_ended(transfer_id, &end).await.map(drop)
     }
 
@@ -127,9 +124,7 @@ impl<R: Reservations, P: Psp> Payments<R, P> {
         let mut transaction = self.pool.begin().await?;
         let transfer = transfers::lock(&mut transaction, transfer_id).await?.ok_or(PaymentError::PayOutNotFound)?;
         let outcome = ended(&mut transaction, &transfer, end).await?;
-        fault_points::TRANSFER_SAVED.before();
-        transaction.commit().await?;
-        fault_points::TRANSFER_SAVED.after();
+        fault_points::TRANSFER_SAVED.around(transaction.commit()).await?;
         Ok(outcome)
     }
 }
@@ -140,39 +135,39 @@ const NOT_DELIVERED: &str = "the payment provider could not pay to the destinati
 /// How a transfer ended.
 struct End<'a> {
     psp_transfer: Option<&'a str>,
-    word: TransferWord,
+    outcome: TransferOutcome,
     /// Why, if it failed.
     failure: &'a str,
 }
 
 /// What an event says of a transfer; an error when there is no such, so that the provider sends it again.
-pub(super) async fn heard(
+pub(super) async fn on_transfer_event(
     connection: &mut PgConnection,
     data: &TransferData,
-    word: TransferWord,
+    outcome: TransferOutcome,
 ) -> Result<Outcome, PaymentError> {
     let transfer = transfers::lock(connection, data.reference).await?.ok_or(PaymentError::PayOutNotFound)?;
     if (data.amount_minor, data.currency.as_str()) != (transfer.amount.minor(), transfer.amount.currency().code()) {
         return Ok(Outcome::Mismatched);
     }
-    ended(connection, &transfer, &End { psp_transfer: Some(&data.transfer), word, failure: NOT_DELIVERED }).await
+    ended(connection, &transfer, &End { psp_transfer: Some(&data.transfer), outcome, failure: NOT_DELIVERED }).await
 }
 
 /// Writes down how a transfer that is locked has ended, once. Money that has moved is posted in the same transaction.
 async fn ended(connection: &mut PgConnection, transfer: &Transfer, end: &End<'_>) -> Result<Outcome, PaymentError> {
     let (id, hotel_id) = (transfer.transfer_id, transfer.hotel_id.get());
-    match (transfer.status, end.word) {
-        (TransferStatus::Requested, TransferWord::Paid) => {
+    match (transfer.status, end.outcome) {
+        (TransferStatus::Requested, TransferOutcome::Paid) => {
             transfers::paid(connection, id, end.psp_transfer.unwrap_or_default()).await?;
-            let posting = postings::pay_out(transfer.payout_id, transfer.hotel_id, transfer.amount);
+            let posting = postings::payout(transfer.payout_id, transfer.hotel_id, transfer.amount);
             ledger::post(connection, &posting).await?;
             tracing::info!(payout_id = %transfer.payout_id, hotel_id, "hotel paid");
         }
-        (TransferStatus::Requested, TransferWord::Failed) => {
+        (TransferStatus::Requested, TransferOutcome::Failed) => {
             transfers::failed(connection, id, end.psp_transfer, end.failure).await?;
             tracing::error!(payout_id = %transfer.payout_id, hotel_id, reason = end.failure, "a hotel could not be paid");
         }
-        (TransferStatus::Paid, TransferWord::Paid) | (TransferStatus::Failed, TransferWord::Failed) => {
+        (TransferStatus::Paid, TransferOutcome::Paid) | (TransferStatus::Failed, TransferOutcome::Failed) => {
             return Ok(Outcome::Unchanged);
         }
         // Another transfer may be under way by now: people must look.

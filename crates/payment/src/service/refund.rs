@@ -2,7 +2,9 @@
 
 use sqlx::PgConnection;
 use staymesh_domain::{FieldError, Money, PaymentId};
-use staymesh_mesh::telemetry;
+use staymesh_ledger::{self as ledger, postings};
+use staymesh_mesh::{Problem, telemetry};
+use staymesh_psp::Psp;
 use staymesh_store::{ResultExt, outbox};
 use uuid::Uuid;
 
@@ -10,9 +12,7 @@ use super::{Payments, RefundPayload, kind};
 use crate::{
     error::PaymentError,
     fault_points,
-    ledger::{self, postings},
     model::{Payment, Refund, RefundReason, Status},
-    psp::Psp,
     reservations::Reservations,
     store::{payments, refunds},
 };
@@ -88,7 +88,9 @@ pub(super) async fn request(
         "refund_request_key" => Some(PaymentError::RequestIdReused),
         _ => None,
     })?;
-    let back = payment.sold().refund(payment.refund_requested.minor(), amount_minor);
+    let amount =
+        Money::from_minor(amount_minor, payment.amount.currency()).map_err(|error| Problem::internal(&error))?;
+    let back = payment.sold().refund(payment.refund_requested, amount);
     let back = back.ok_or(PaymentError::RefundExceedsPayment)?;
     ledger::post(connection, &back.refund_owed(refund.refund_id)).await?;
     let payload = RefundPayload { refund_id: refund.refund_id };
@@ -122,8 +124,9 @@ pub(super) async fn succeed(
         return Ok(false);
     }
     let payment = tell_if_complete(connection, refund.payment_id).await?;
-    let (booking, currency) = (payment.reservation_id, payment.amount.currency());
-    let paid = postings::refund_paid(refund.refund_id, booking, currency, refund.amount_minor);
+    let amount = Money::from_minor(refund.amount_minor, payment.amount.currency());
+    let amount = amount.map_err(|error| Problem::internal(&error))?;
+    let paid = postings::refund_paid(refund.refund_id, payment.reservation_id, amount);
     ledger::post(connection, &paid).await?;
     tracing::info!(payment_id = %refund.payment_id, refund_id = %refund.refund_id, "refund arrived");
     Ok(true)

@@ -1,13 +1,13 @@
 //! What becomes of the payment when its reservation has ended.
 
 use staymesh_domain::{Money, ReservationId};
+use staymesh_psp::{CheckoutStatus, Psp};
 
 use super::{Payments, apply, refund};
 use crate::{
     error::PaymentError,
     fault_points,
-    model::{CheckoutStatus, Payment, RefundReason, Status},
-    psp::Psp,
+    model::{Payment, RefundReason, Status},
     reservations::Reservations,
     store::payments,
 };

@@ -4,18 +4,12 @@ use std::{sync::Arc, time::Duration};
 
 use futures::{StreamExt, stream};
 use jiff::Timestamp;
+use staymesh_psp::{CheckoutStatus, Psp};
 use staymesh_store::bounded;
 use tokio_util::sync::CancellationToken;
 
 use super::{Payments, apply};
-use crate::{
-    error::PaymentError,
-    fault_points,
-    model::{CheckoutStatus, Payment},
-    psp::Psp,
-    reservations::Reservations,
-    store::payments,
-};
+use crate::{error::PaymentError, fault_points, model::Payment, reservations::Reservations, store::payments};
 
 /// How often to look for payments whose turn it is, at most.
 const LONGEST_TICK: Duration = Duration::from_secs(5);

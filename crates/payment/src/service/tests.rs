@@ -3,6 +3,7 @@
 mod cancel;
 mod create;
 mod destinations;
+mod guards;
 mod ledger;
 mod partner;
 mod payouts;

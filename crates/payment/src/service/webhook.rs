@@ -3,17 +3,17 @@
 use sha2::{Digest, Sha256};
 use sqlx::PgConnection;
 use staymesh_domain::{FieldError, Money, PaymentId};
+use staymesh_mesh::fault::Step;
+use staymesh_psp::{
+    CheckoutStatus, Provider, Psp, event::CheckoutData, event::EventEnvelope, event::PaymentReference,
+    event::ProviderEvent, event::RefundData,
+};
 
 use super::{Payments, apply, payouts, refund};
 use crate::{
     error::PaymentError,
     fault_points,
-    model::{CheckoutStatus, Payment},
-    psp::{
-        Psp,
-        event::{CheckoutData, PspEvent, PspNews, RefundData, Whose},
-        provider::Provider,
-    },
+    model::Payment,
     reservations::Reservations,
     store::{
         events::{self, Outcome},
@@ -25,11 +25,11 @@ impl<R: Reservations, P: Psp> Payments<R, P> {
     /// Takes an event in, once: that it came, what it changes and what others must learn of it are one transaction. One
     /// about a payment or transfer that is not known is an error, so that the provider sends it again.
     pub async fn receive(&self, provider: Provider, body: &[u8]) -> Result<(), PaymentError> {
-        let event = PspEvent::parse(body).map_err(|problem| FieldError::new("body", problem))?;
-        let news = provider.news(&event).map_err(|problem| FieldError::new("body", problem))?;
+        let event = EventEnvelope::parse(body).map_err(|problem| FieldError::new("body", problem))?;
+        let parsed = provider.parse_event(&event).map_err(|problem| FieldError::new("body", problem))?;
         let mut transaction = self.pool.begin().await?;
-        let payment = match news.whose() {
-            Some(whose) => Some(find(&mut transaction, &whose).await?),
+        let payment = match parsed.payment_reference() {
+            Some(reference) => Some(find(&mut transaction, &reference).await?),
             None => None,
         };
         let id = payment.as_ref().map(|payment| payment.payment_id);
@@ -38,16 +38,22 @@ impl<R: Reservations, P: Psp> Payments<R, P> {
             tracing::debug!(psp_event = event.id, "the event came before");
             return Ok(());
         }
-        let outcome = match (&news, &payment) {
-            (PspNews::Checkout(data, word), Some(payment)) => checkout(&mut transaction, payment, data, *word).await?,
-            (PspNews::Declined(_), Some(payment)) => {
+        let outcome = match (&parsed, &payment) {
+            (ProviderEvent::Checkout(data, word), Some(payment)) => {
+                checkout(&mut transaction, payment, data, *word).await?
+            }
+            (ProviderEvent::Declined(_), Some(payment)) => {
                 let news = payments::note_decline(&mut transaction, payment.payment_id).await?;
                 if news { Outcome::Applied } else { Outcome::Unchanged }
             }
-            (PspNews::Refund(_, data), Some(payment)) => refunded(&mut transaction, payment, data).await?,
-            (PspNews::PaidBack(_, total), Some(payment)) if asked_for(payment, *total) => Outcome::Unchanged,
-            (PspNews::PaidBack(..) | PspNews::Odd(_), Some(_)) => Outcome::Mismatched,
-            (PspNews::Transfer(data, word), _) => payouts::heard(&mut transaction, data, *word).await?,
+            (ProviderEvent::RefundSucceeded(_, data), Some(payment)) => {
+                refunded(&mut transaction, payment, data).await?
+            }
+            (ProviderEvent::Refunded(_, total), Some(payment)) if asked_for(payment, *total) => Outcome::Unchanged,
+            (ProviderEvent::Refunded(..) | ProviderEvent::Unexpected(_), Some(_)) => Outcome::Mismatched,
+            (ProviderEvent::Transfer(data, outcome), _) => {
+                payouts::on_transfer_event(&mut transaction, data, *outcome).await?
+            }
             _ => Outcome::Ignored,
         };
         match outcome {
@@ -61,24 +67,33 @@ impl<R: Reservations, P: Psp> Payments<R, P> {
             Outcome::Applied | Outcome::Unchanged => {}
         }
         events::settle(&mut transaction, &event.id, outcome).await?;
-        let step = fault_points::event_taken(&news);
-        step.before();
-        transaction.commit().await?;
-        step.after();
+        step_of(&parsed).around(transaction.commit()).await?;
         self.wake.wake();
         Ok(())
     }
 }
 
+/// The crash point at the commit of this event.
+fn step_of(event: &ProviderEvent) -> Step {
+    match event {
+        ProviderEvent::RefundSucceeded(..) | ProviderEvent::Refunded(..) => fault_points::REFUND_EVENT_TAKEN,
+        ProviderEvent::Transfer(..) => fault_points::TRANSFER_EVENT_TAKEN,
+        ProviderEvent::Checkout(..)
+        | ProviderEvent::Declined(_)
+        | ProviderEvent::Unexpected(_)
+        | ProviderEvent::Ignored => fault_points::EVENT_TAKEN,
+    }
+}
+
 /// The payment of an event, locked. By the provider's session, or, when that was not saved in time, by our reference.
-async fn find(connection: &mut PgConnection, whose: &Whose) -> Result<Payment, PaymentError> {
-    let by_session = match &whose.session {
+async fn find(connection: &mut PgConnection, payment: &PaymentReference) -> Result<Payment, PaymentError> {
+    let by_session = match &payment.session {
         Some(session) => payments::id_of_session(connection, session).await?,
         None => None,
     };
     let id = match by_session {
         Some(id) => id,
-        None => whose.reference.parse::<PaymentId>().map_err(|_| PaymentError::NotFound)?,
+        None => payment.reference.parse::<PaymentId>().map_err(|_| PaymentError::NotFound)?,
     };
     payments::lock(connection, id).await?.ok_or(PaymentError::NotFound)
 }

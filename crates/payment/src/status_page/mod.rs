@@ -12,13 +12,12 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use staymesh_domain::ReservationId;
+use staymesh_psp::Psp;
 
 pub use link::{LinkKey, StatusLinks};
 pub use view::content_security_policy;
 
-use crate::{
-    error::PaymentError, hotels::Hotels, psp::Psp, reservations::Reservations, service::Payments, store::payments,
-};
+use crate::{error::PaymentError, hotels::Hotels, reservations::Reservations, service::Payments, store::payments};
 
 /// Makes status pages.
 pub struct StatusPages<R, P, H> {

@@ -4,13 +4,11 @@ use jiff::civil::Date;
 use jiff_sqlx::ToSqlx;
 use sqlx::{FromRow, PgConnection, PgPool};
 use staymesh_domain::{Money, ReservationId};
+use staymesh_ledger::Split;
 use staymesh_store::StoreError;
 use uuid::Uuid;
 
-use crate::{
-    ledger::Parts,
-    model::{PartnerSale, PartnerTerms},
-};
+use crate::model::{PartnerSale, PartnerTerms};
 
 #[derive(FromRow)]
 struct Row {
@@ -48,7 +46,8 @@ impl TryFrom<Row> for PartnerSale {
                 taxes: money(row.tax_minor)?,
                 check_out: row.check_out.to_jiff(),
             },
-            parts: Parts::new(row.amount_minor, row.tax_minor, row.commission_minor).ok_or_else(|| broken("parts"))?,
+            split: Split::new(money(row.amount_minor)?, money(row.tax_minor)?, money(row.commission_minor)?)
+                .ok_or_else(|| broken("split"))?,
             credited: money(row.credited_minor)?,
             created_at: row.created_at.to_jiff(),
             cancelled_at: row.cancelled_at.map(jiff_sqlx::Timestamp::to_jiff),
@@ -62,7 +61,7 @@ pub async fn insert(
     connection: &mut PgConnection,
     id: ReservationId,
     terms: &PartnerTerms,
-    parts: Parts,
+    split: Split,
 ) -> Result<bool, StoreError> {
     let done = sqlx::query(
         "insert into partner_sale
@@ -74,8 +73,8 @@ pub async fn insert(
     .bind(&terms.partner)
     .bind(terms.amount.minor())
     .bind(terms.amount.currency().code())
-    .bind(parts.tax)
-    .bind(parts.commission)
+    .bind(split.tax().minor())
+    .bind(split.commission().minor())
     .bind(terms.check_out.to_sqlx())
     .execute(connection)
     .await?;

@@ -6,13 +6,11 @@ use jiff::Timestamp;
 use jiff_sqlx::ToSqlx;
 use sqlx::{FromRow, PgConnection, PgExecutor, PgPool};
 use staymesh_domain::{HotelId, Money, PaymentId, ReservationId};
+use staymesh_ledger::Split;
 use staymesh_store::StoreError;
 use uuid::Uuid;
 
-use crate::{
-    ledger::Parts,
-    model::{NewPayment, Payment, Status},
-};
+use crate::model::{NewPayment, Payment, Status};
 
 #[derive(FromRow)]
 struct Row {
@@ -57,7 +55,8 @@ impl TryFrom<Row> for Payment {
             reservation_id: ReservationId::try_from(row.reservation_id).map_err(|_| broken("reservation_id"))?,
             owner: row.owner,
             amount: money(row.amount_minor)?,
-            parts: Parts::new(row.amount_minor, row.tax_minor, row.commission_minor).ok_or_else(|| broken("parts"))?,
+            split: Split::new(money(row.amount_minor)?, money(row.tax_minor)?, money(row.commission_minor)?)
+                .ok_or_else(|| broken("split"))?,
             status: Status::from_name(&row.status).ok_or_else(|| broken("status"))?,
             return_url: row.return_url,
             psp_session: row.psp_session,
@@ -94,8 +93,8 @@ pub async fn open(pool: &PgPool, new: &NewPayment) -> Result<Payment, StoreError
     .bind(&new.return_url)
     .bind(new.expire_time.to_sqlx())
     .bind(new.check_at.to_sqlx())
-    .bind(new.parts.tax)
-    .bind(new.parts.commission)
+    .bind(new.split.tax().minor())
+    .bind(new.split.commission().minor())
     .bind(new.check_out.to_sqlx())
     .execute(pool)
     .await?;

@@ -1,48 +1,53 @@
-//! What payments lack in the ledger that were made by a release without it.
+//! Payments that lack postings, because a release without the ledger took or refunded them.
 
 use jiff::Timestamp;
 use sqlx::{FromRow, PgConnection, PgPool};
-use staymesh_domain::PaymentId;
+use staymesh_domain::{Currency, Money, PaymentId};
+use staymesh_ledger::Split;
 use staymesh_store::StoreError;
 use uuid::Uuid;
 
-use crate::ledger::Parts;
-
-/// What a payment that was made lacks, and what is needed to make up for it.
+/// The postings that a payment lacks, and what is needed to make up for them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unposted {
-    /// Whether its sale is not posted.
+    /// Whether the sale is not posted.
     pub sale: bool,
-    /// Whether its charge is not posted.
+    /// Whether the charge is not posted.
     pub charge: bool,
-    /// When it was paid; of one that has been refunded since, as well as can be known.
+    /// When it was paid. Of a payment that was refunded since, the best estimate; see [`of`].
     pub paid_at: Timestamp,
-    /// Its refunds in the order in which they were asked for.
+    /// Its refunds in the order of their requests.
     pub refunds: Vec<UnpostedRefund>,
-    /// What the refunds that are posted have taken of each part.
-    pub back: Parts,
+    /// The shares that the posted refunds have reversed.
+    pub reversed: Split,
 }
 
-/// A refund of it.
+/// A refund of such a payment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UnpostedRefund {
-    /// Which.
+    /// Its id.
     pub refund_id: Uuid,
-    /// How much, in minor units.
-    pub amount_minor: i64,
-    /// When it was asked for, if that is not posted.
+    /// The refunded amount.
+    pub amount: Money,
+    /// When it was requested, if that is not posted.
     pub owed: Option<Timestamp>,
-    /// When it arrived, if it has and that is not posted.
+    /// When it succeeded, if it has and that is not posted.
     pub paid: Option<Timestamp>,
 }
 
-/// How many payments there are.
+/// The number of payments.
+///
+/// # Errors
+/// When the database is unavailable.
 pub async fn count(pool: &PgPool) -> Result<u64, StoreError> {
     let count: i64 = sqlx::query_scalar("select count(*) from payment_order").fetch_one(pool).await?;
-    Ok(u64::try_from(count).unwrap_or_default())
+    u64::try_from(count).map_err(|_| sqlx::Error::Decode("count".into()).into())
 }
 
-/// The next payments after this one, and whether each lacks something.
+/// The next payments after this one by id, and whether each lacks a posting.
+///
+/// # Errors
+/// When the database is unavailable.
 pub async fn page(pool: &PgPool, after: Uuid, limit: i64) -> Result<Vec<(PaymentId, bool)>, StoreError> {
     let rows: Vec<(Uuid, bool)> = sqlx::query_as(
         "select payment_id, status in ('PAID', 'REFUNDING', 'REFUNDED') and (
@@ -71,6 +76,7 @@ struct Row {
     hotel: i64,
     tax: i64,
     commission: i64,
+    currency: String,
 }
 
 #[derive(FromRow)]
@@ -81,15 +87,18 @@ struct RefundRow {
     paid: Option<jiff_sqlx::Timestamp>,
 }
 
-/// What a payment that is locked, and has been made, lacks.
+/// The postings that a paid payment lacks. The caller has locked it.
 ///
-/// A payment does not keep when it was paid once it is refunded. Then it is when the provider's last word before the
-/// first refund was taken in.
+/// The time of payment is not kept once a payment is refunded. Then the time of the last provider event applied before
+/// the first refund is used.
+///
+/// # Errors
+/// When the database is unavailable, or holds amounts out of range.
 pub async fn of(connection: &mut PgConnection, id: PaymentId) -> Result<Unposted, StoreError> {
     let row: Row = sqlx::query_as(
-        "with asked as (
+        "with requested as (
              select min(created_at) as first from refund where payment_id = $1
-         ), back as (
+         ), reversed as (
              select account.kind, sum(entry.amount_minor)::bigint as minor
              from refund join ledger_transaction transaction on (transaction.kind, source_id) = ('REFUND_OWED', refund_id)
              join ledger_entry entry using (transaction_id) join ledger_account account using (account_id)
@@ -100,10 +109,10 @@ pub async fn of(connection: &mut PgConnection, id: PaymentId) -> Result<Unposted
              case when first is null then status_changed_at else coalesce(
                  (select max(received_at) from psp_event
                   where psp_event.payment_id = $1 and outcome = 'APPLIED' and received_at < first), first) end as paid_at,
-             coalesce((select minor from back where kind = 'HOTEL_PAYABLE'), 0) as hotel,
-             coalesce((select minor from back where kind = 'TAX_PAYABLE'), 0) as tax,
-             coalesce((select minor from back where kind = 'COMMISSION_REVENUE'), 0) as commission
-         from payment_order, asked where payment_id = $1",
+             coalesce((select minor from reversed where kind = 'HOTEL_PAYABLE'), 0) as hotel,
+             coalesce((select minor from reversed where kind = 'TAX_PAYABLE'), 0) as tax,
+             coalesce((select minor from reversed where kind = 'COMMISSION_REVENUE'), 0) as commission, currency
+         from payment_order, requested where payment_id = $1",
     )
     .bind(id.as_uuid())
     .fetch_one(&mut *connection)
@@ -119,17 +128,23 @@ pub async fn of(connection: &mut PgConnection, id: PaymentId) -> Result<Unposted
     .bind(id.as_uuid())
     .fetch_all(connection)
     .await?;
-    let refunds = refunds.into_iter().map(|refund| UnpostedRefund {
-        refund_id: refund.refund_id,
-        amount_minor: refund.amount_minor,
-        owed: refund.owed.map(jiff_sqlx::Timestamp::to_jiff),
-        paid: refund.paid.map(jiff_sqlx::Timestamp::to_jiff),
+    let invalid = |what: &str| StoreError::from(sqlx::Error::Decode(what.into()));
+    let currency: Currency = row.currency.parse().map_err(|_| invalid("currency"))?;
+    let money = |minor| Money::from_minor(minor, currency).map_err(|_| invalid("amount"));
+    let refunds = refunds.into_iter().map(|refund| {
+        Ok::<_, StoreError>(UnpostedRefund {
+            refund_id: refund.refund_id,
+            amount: money(refund.amount_minor)?,
+            owed: refund.owed.map(jiff_sqlx::Timestamp::to_jiff),
+            paid: refund.paid.map(jiff_sqlx::Timestamp::to_jiff),
+        })
     });
+    let reversed = Split::from_shares(money(row.hotel)?, money(row.tax)?, money(row.commission)?);
     Ok(Unposted {
         sale: row.sale,
         charge: row.charge,
         paid_at: row.paid_at.to_jiff(),
-        refunds: refunds.collect(),
-        back: Parts { hotel: row.hotel, tax: row.tax, commission: row.commission },
+        refunds: refunds.collect::<Result<_, _>>()?,
+        reversed: reversed.ok_or_else(|| invalid("reversed shares"))?,
     })
 }

@@ -11,8 +11,6 @@ use serde_json::{Value, json};
 use staymesh_domain::{Currency, Money, parse_date};
 use staymesh_mesh::{client::Mesh, config::ClientConfig};
 use staymesh_payment::{
-    config::PspConfig,
-    psp::{provider::AnyPsp, settlement::longest_pause},
     reconcile::{
         self, Options, Progress, Summary,
         model::{Case, Class, Resolution, State, Sum},
@@ -21,6 +19,7 @@ use staymesh_payment::{
     },
     reservations::MeshReservations,
 };
+use staymesh_psp::{AnyPsp, PspConfig, provider::longest_settlement_pause};
 use staymesh_store::{StoreConfig, parse_duration};
 use tokio_util::sync::CancellationToken;
 
@@ -123,7 +122,7 @@ impl Reconcile {
     async fn look(self) -> Result<Summary> {
         let mut store = patient(self.store);
         // A piece of the file is waited for in a transaction, and another run is waited for at all.
-        let pause = longest_pause(self.psp.psp_timeout);
+        let pause = longest_settlement_pause(self.psp.psp_timeout);
         store.database_idle_in_transaction_timeout = store.database_idle_in_transaction_timeout.max(pause);
         store.database_lock_timeout = store.database_lock_timeout.max(Duration::from_mins(5));
         let pool = staymesh_store::connect(&store)?;

@@ -13,12 +13,12 @@ use std::{
 
 use futures::future::join_all;
 use sqlx::PgPool;
+use staymesh_ledger::wallets;
 use staymesh_testkit::TestDatabase;
 use tokio::time::Instant;
 
 use super::*;
 use crate::{
-    ledger::wallets,
     model::Status,
     testing::{arrived, ask_back, database, hear, in_status, new_payment, open, opened, reservation_id},
 };

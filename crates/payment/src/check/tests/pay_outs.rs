@@ -13,6 +13,7 @@ use rstest::rstest;
 use serde_json::json;
 use sqlx::PgPool;
 use staymesh_domain::ReservationId;
+use staymesh_psp::Provider;
 use staymesh_testkit::TestDatabase;
 use tokio::time::timeout;
 use uuid::Uuid;
@@ -27,9 +28,8 @@ use crate::{
         job::Options as Run,
         tests::{everything, hotel, pay_out, refund, send_to, sold_at},
     },
-    psp::{MockPsp, provider::Provider},
     reservations::MockReservations,
-    testing::{database, eur, service},
+    testing::{MockPsp, database, eur, service},
 };
 
 /// A partner sells 100.00 of a stay at this hotel, of which so much is credited if the booking is cancelled.

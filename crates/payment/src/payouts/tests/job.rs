@@ -9,10 +9,9 @@ use super::{
 use crate::{
     model::PartnerTerms,
     payouts::{LineKind, Shares, TransferStatus},
-    psp::MockPsp,
     reservations::MockReservations,
     store::{payouts, statements},
-    testing::{database, eur, outbox, reservation_id, service},
+    testing::{MockPsp, database, eur, outbox, reservation_id, service},
 };
 
 const PAY_OUTS: &str = "select count(*) from pay_out";

@@ -13,15 +13,15 @@ use proptest::{
 };
 use serde_json::json;
 use sqlx::PgPool;
+use staymesh_psp::Provider;
 use tokio::runtime::Runtime;
 use uuid::Uuid;
 
 use super::{Found, Options, everything, hotel, owed, pay_out, refund, send_to, sold_at};
 use crate::{
     model::Payment,
-    psp::{MockPsp, provider::Provider},
     reservations::MockReservations,
-    testing::{database, eur, service},
+    testing::{MockPsp, database, eur, service},
 };
 
 #[derive(Debug, Clone)]
@@ -51,7 +51,7 @@ struct Case<'a> {
     pool: &'a PgPool,
     hotel_id: i32,
     sales: Vec<(Payment, i64)>,
-    /// What the hotel has earned, by the parts of sales and refunds.
+    /// What the hotel has earned, by the splits of sales and refunds.
     earned: i64,
     /// Pay-outs whose money has moved, with their amount.
     moved: HashMap<Uuid, i64>,
@@ -66,7 +66,7 @@ impl Case<'_> {
         match step {
             Step::Sell(total, tax, check_out) => {
                 let payment = sold_at(self.pool, self.hotel_id, eur(*total), total * tax / 100, day(*check_out)).await;
-                self.earned += payment.parts.hotel;
+                self.earned += payment.split.hotel().minor();
                 self.sales.push((payment, 0));
             }
             Step::Refund(which, percent) if !self.sales.is_empty() => {
@@ -76,7 +76,7 @@ impl Case<'_> {
                     return Ok(());
                 }
                 refund(self.pool, &payment, eur(amount)).await;
-                self.earned -= payment.parts.refund(before, amount).unwrap().hotel;
+                self.earned -= payment.split.refund(eur(before), eur(amount)).unwrap().hotel().minor();
                 let place = self.sales.iter().position(|(sale, _)| *sale == payment).unwrap();
                 self.sales[place].1 += amount;
             }

@@ -10,17 +10,16 @@ use jiff::{
 };
 use sqlx::PgPool;
 use staymesh_domain::{HotelId, Money, ReservationId};
+use staymesh_ledger::{self as ledger, Account, Split, wallets};
 use staymesh_store::StoreError;
 use uuid::Uuid;
 
 use super::job::{Found, Options, run};
 use crate::{
-    ledger::{self, Account, Parts, wallets},
     model::{NewPayment, Payment, Status},
-    psp::MockPsp,
     reservations::MockReservations,
     store::{payments, payouts},
-    testing::{eur, new_payment, opened, reservation_id, service},
+    testing::{MockPsp, eur, new_payment, opened, reservation_id, service},
 };
 
 /// A day after the stays of these tests.
@@ -37,8 +36,9 @@ pub(crate) fn everything() -> Options {
 /// A stay at this hotel that was paid for.
 pub(crate) async fn sold_at(pool: &PgPool, hotel_id: i32, total: Money, tax: i64, check_out: Date) -> Payment {
     let reservation_id = ReservationId::generate(hotel(hotel_id), Timestamp::now());
-    let parts = Parts::with_commission(total.minor(), tax, 1500).unwrap();
-    let new = NewPayment { amount: total, parts, check_out, ..new_payment(reservation_id) };
+    let tax = Money::from_minor(tax, total.currency()).unwrap();
+    let split = Split::with_commission(total, tax, 1500).unwrap();
+    let new = NewPayment { amount: total, split, check_out, ..new_payment(reservation_id) };
     let payment = opened(pool, &new).await;
     let mut transaction = pool.begin().await.unwrap();
     payments::set_status(&mut transaction, payment.payment_id, Status::Paid).await.unwrap();

@@ -3,10 +3,11 @@
 use jiff::civil::Date;
 use jiff_sqlx::ToSqlx;
 use sqlx::{PgConnection, PgExecutor};
+use staymesh_psp::settlement::SettlementLine;
 use staymesh_store::StoreError;
 use uuid::Uuid;
 
-use crate::reconcile::model::SettlementLine;
+use crate::reconcile::model::Subject;
 
 /// Any number that nobody else takes, so that of two who read files or judge cases one waits for the other.
 const LOCK: i64 = 0x7265_636f_6e63_696c;
@@ -61,7 +62,7 @@ pub async fn add(
     .bind(day.to_sqlx())
     .bind(before)
     .bind(texts(|line| &line.psp_id))
-    .bind(texts(|line| line.kind.as_str()))
+    .bind(texts(|line| Subject::from(line.kind).as_str()))
     .bind(texts(|line| &line.reference))
     .bind(texts(|line| &line.session))
     .bind(lines.iter().map(|line| line.amount_minor).collect::<Vec<_>>())

@@ -2,11 +2,11 @@
 
 use sqlx::PgPool;
 use staymesh_api::reservation::v1::ReservationStatus;
+use staymesh_ledger::wallets;
 use uuid::Uuid;
 
 use super::*;
 use crate::{
-    ledger::wallets,
     reconcile::model::{Resolution, State},
     testing::{arrived, ask_back},
 };
@@ -19,7 +19,7 @@ async fn count(pool: &PgPool, sql: &'static str) -> i64 {
 fn back(payment: &Payment, refund_id: Uuid, minor: i64) -> SettlementLine {
     SettlementLine {
         psp_id: format!("re_{refund_id}"),
-        kind: Subject::Refund,
+        kind: MovementKind::Refund,
         reference: refund_id.to_string(),
         amount_minor: minor,
         ..charge(payment)

@@ -1,17 +1,17 @@
 //! Doing again what can be done again.
 
+use staymesh_ledger::wallets;
+use staymesh_psp::{CheckoutStatus, PspError, TransferOutcome, Transferred};
 use uuid::Uuid;
 
 use super::*;
 use crate::{
     error::PaymentError,
-    ledger::wallets,
-    model::{CheckoutStatus, Status},
+    model::Status,
     payouts::tests as payouts,
-    psp::{MockPsp, PspError, TransferWord, Transferred},
     reconcile::model::Resolution,
     service::Payments,
-    testing::{ask_back, checkout, in_status, outbox, service},
+    testing::{MockPsp, ask_back, checkout, in_status, outbox, service},
 };
 
 fn with(pool: &PgPool, psp: MockPsp) -> Payments<MockReservations, MockPsp> {
@@ -69,7 +69,7 @@ async fn a_refund_is_asked_for_with_its_own_key() {
     let refund_id = ask_back(pool, &payment, 2500).await;
     let line = SettlementLine {
         psp_id: "re_1".into(),
-        kind: Subject::Refund,
+        kind: MovementKind::Refund,
         reference: refund_id.to_string(),
         amount_minor: 2500,
         ..charge(&payment)
@@ -102,7 +102,7 @@ async fn a_transfer_is_matched_by_its_own_id_and_asked_for_again() {
         .unwrap();
     let line = SettlementLine {
         psp_id: "tr_1".into(),
-        kind: Subject::Transfer,
+        kind: MovementKind::Transfer,
         reference: transfer_id.to_string(),
         session: String::new(),
         amount_minor: 7905,
@@ -115,7 +115,7 @@ async fn a_transfer_is_matched_by_its_own_id_and_asked_for_again() {
     let mut psp = MockPsp::new();
     psp.expect_transfer().times(1).returning(move |order| {
         assert_eq!((order.transfer_id, order.amount.minor()), (transfer_id, 7905));
-        Box::pin(async { Ok(Transferred { psp_transfer: "tr_1".into(), word: TransferWord::Paid }) })
+        Box::pin(async { Ok(Transferred { psp_transfer: "tr_1".into(), outcome: TransferOutcome::Paid }) })
     });
     let gone = with(pool, psp).replay_case(case.case_id).await.unwrap();
     assert_eq!(gone.resolution, Some(Resolution::Gone));

@@ -1,19 +1,14 @@
 //! A run over what Stripe lists, as its adapter reads it over HTTP.
 
 use serde_json::{Value, json};
+use staymesh_psp::stripe::StripePsp;
 use wiremock::{
     Mock, MockServer, Request, Respond, ResponseTemplate,
     matchers::{method, path},
 };
 
 use super::*;
-use crate::{
-    psp::stripe::{
-        StripePsp,
-        tests::shapes::{charge, list, refund, transaction},
-    },
-    testing::{arrived, ask_back},
-};
+use crate::testing::{arrived, ask_back};
 
 /// What has moved, oldest first; shown two at a time and newest first, by the day that was asked for.
 #[derive(Clone, Default)]
@@ -43,10 +38,30 @@ impl Respond for Moved {
     }
 }
 
+fn charge(payment_id: &str) -> Value {
+    json!({ "id": "ch_1", "object": "charge", "amount": 12_050, "amount_captured": 12_050, "currency": "eur",
+        "metadata": { "payment_id": payment_id } })
+}
+
+fn refund(payment_id: &str, refund_id: &str, amount: i64) -> Value {
+    json!({ "id": "re_1Nispe2eZvKYlo2Cd31jOCgZ", "object": "refund", "amount": amount, "currency": "eur",
+        "metadata": { "payment_id": payment_id, "refund_id": refund_id }, "status": "succeeded" })
+}
+
+fn list(data: &[Value], has_more: bool) -> Value {
+    json!({ "object": "list", "url": "/v1/balance_transactions", "has_more": has_more, "data": data })
+}
+
+/// A balance transaction with its source.
+fn transaction(id: &str, kind: &str, amount: i64, created: i64, source: &Value) -> Value {
+    json!({ "id": id, "object": "balance_transaction", "amount": amount, "created": created, "currency": "eur",
+        "reporting_category": kind, "source": source, "type": kind })
+}
+
 /// Money that has come in, as Stripe has it.
 fn came(payment: &Payment) -> Value {
     let id = payment.payment_id.to_string();
-    let mut source = charge(&id, 0);
+    let mut source = charge(&id);
     source["id"] = json!(format!("ch_{id}"));
     source["amount"] = json!(payment.amount.minor());
     source["amount_captured"] = source["amount"].clone();
@@ -79,7 +94,7 @@ async fn a_run_over_stripes_list_finds_what_is_wrong_and_nothing_else() {
     let refund_id = ask_back(pool, &good, 4000).await;
     arrived(pool, &good, refund_id).await;
     let now = Timestamp::now().as_second();
-    let back = refund(&good.payment_id.to_string(), &refund_id.to_string(), 4000, "succeeded");
+    let back = refund(&good.payment_id.to_string(), &refund_id.to_string(), 4000);
     let back = transaction("txn_back", "refund", -4000, now, &back);
     let payout = transaction("txn_payout", "payout", -50_000, now, &json!("po_1MiN3gLkdIwHu7ixNCZvFdgA"));
     let right = [came(&good), came(&amount), back.clone(), came(&missing), payout.clone()];

@@ -1,10 +1,8 @@
 //! Payments that a release without the ledger has taken.
 
 use super::*;
-use crate::{
-    ledger::backfill,
-    testing::{database, unposted},
-};
+use crate::backfill;
+use crate::testing::{database, unposted};
 
 #[tokio::test]
 async fn what_is_not_posted_is_told_and_gone_when_it_is_made_up_for() {

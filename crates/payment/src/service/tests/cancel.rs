@@ -1,14 +1,16 @@
 use rstest::rstest;
 use staymesh_domain::Money;
 use staymesh_mesh::{Problem, Reason};
+use staymesh_psp::{CheckoutStatus, PspError};
 use uuid::Uuid;
 
 use crate::{
     error::PaymentError,
-    model::{CheckoutStatus, Payment, Status},
-    psp::{MockPsp, PspError},
+    model::{Payment, Status},
     reservations::MockReservations,
-    testing::{checkout, database, eur, in_status, new_payment, now, open, opened, outbox, reservation_id, service},
+    testing::{
+        MockPsp, checkout, database, eur, in_status, new_payment, now, open, opened, outbox, reservation_id, service,
+    },
 };
 
 #[rstest]
@@ -78,7 +80,7 @@ async fn without_an_answer_nothing_is_guessed() {
     let database = database().await;
     let payment = open(database.pool()).await;
     let mut psp = MockPsp::new();
-    psp.expect_expire_checkout().returning(|_| Box::pin(async { Err(PspError::NoAnswer("no answer in time")) }));
+    psp.expect_expire_checkout().returning(|_| Box::pin(async { Err(PspError::NoResponse("timed out")) }));
     let service = service(database.pool(), MockReservations::new(), psp);
     let error = service.settle_cancellation(payment.reservation_id, eur(0)).await.unwrap_err();
     assert_eq!(Problem::from(error).reason(), Reason::PspUnavailable);

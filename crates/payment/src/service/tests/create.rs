@@ -3,14 +3,14 @@ use jiff::{SignedDuration, Timestamp};
 use rstest::rstest;
 use staymesh_api::reservation::v1::{CancellationReason, PaymentMode, ReservationStatus};
 use staymesh_mesh::{Problem, Reason, auth::Role};
+use staymesh_psp::{Checkout, CheckoutOrder, CheckoutStatus, PspError};
 
 use crate::{
     error::PaymentError,
-    model::{CheckoutStatus, Status},
-    psp::{Checkout, CheckoutOrder, MockPsp, PspError},
+    model::Status,
     reservations::{Booking, MockReservations},
     store::payments,
-    testing::{booking, caller, database, eur, now, outbox, reservation_id, service, session_of},
+    testing::{MockPsp, booking, caller, database, eur, now, outbox, reservation_id, service, session_of},
 };
 
 fn finds(booking: impl Fn() -> Option<Booking> + Send + 'static) -> MockReservations {
@@ -72,7 +72,7 @@ async fn racing_requests_share_one_payment_and_one_key() {
 
 #[rstest]
 #[case::away(PspError::Unavailable("away"))]
-#[case::timed_out(PspError::NoAnswer("no answer in time"))]
+#[case::timed_out(PspError::NoResponse("timed out"))]
 #[tokio::test]
 async fn a_provider_without_answer_is_asked_again_with_the_same_key(#[case] failure: PspError) {
     let database = database().await;

@@ -9,10 +9,9 @@ use crate::{
     error::PaymentError,
     hotels::MockHotels,
     payouts::tests::sold_at,
-    psp::MockPsp,
     reservations::MockReservations,
     service::Payments,
-    testing::{database, eur, service},
+    testing::{MockPsp, database, eur, service},
 };
 
 /// A service whose neighbour is asked so many times and says this.

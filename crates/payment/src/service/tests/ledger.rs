@@ -2,15 +2,15 @@
 
 use sqlx::PgPool;
 use staymesh_domain::HotelId;
+use staymesh_ledger::{Account, wallets};
 use staymesh_mesh::{Problem, Reason, auth::Role};
+use staymesh_psp::{Checkout, CheckoutStatus};
 
 use crate::{
-    ledger::{Account, wallets},
-    model::{CheckoutStatus, Payment, Status},
-    psp::{Checkout, MockPsp},
+    model::{Payment, Status},
     reservations::{Booking, MockReservations},
     store::payments,
-    testing::{arrived, ask_back, booking, caller, database, eur, hear, open, reservation_id, service},
+    testing::{MockPsp, arrived, ask_back, booking, caller, database, eur, hear, open, reservation_id, service},
 };
 
 /// Guests, provider, hotel, commission, taxes, refunds.
@@ -91,14 +91,17 @@ async fn what_is_agreed_on_comes_from_the_reservation_and_the_setting() {
     let database = database().await;
     let pool = database.pool();
     let payment = created(pool, booking(), 1500).await.unwrap();
-    assert_eq!((payment.parts.hotel, payment.parts.tax, payment.parts.commission), (7905, 700, 1395));
+    assert_eq!(
+        (payment.split.hotel(), payment.split.tax(), payment.split.commission()),
+        (eur(7905), eur(700), eur(1395))
+    );
     let check_out: String =
         sqlx::query_scalar("select check_out::text from payment_order").fetch_one(pool).await.unwrap();
     assert_eq!(check_out, "2030-05-04");
     let all_ours = created(pool, booking(), 10_000).await.unwrap();
-    assert_eq!((all_ours.parts.hotel, all_ours.parts.commission), (0, 9300));
+    assert_eq!((all_ours.split.hotel(), all_ours.split.commission()), (eur(0), eur(9300)));
     let untaxed = Booking { taxes: eur(0), ..booking() };
-    assert_eq!(created(pool, untaxed, 0).await.unwrap().parts.hotel, 10_000);
+    assert_eq!(created(pool, untaxed, 0).await.unwrap().split.hotel(), eur(10_000));
 }
 
 #[tokio::test]

@@ -8,10 +8,9 @@ use staymesh_store::StoreError;
 use crate::{
     error::PaymentError,
     model::{PartnerSale, PartnerTerms},
-    psp::MockPsp,
     reservations::MockReservations,
     service::Payments,
-    testing::{database, eur, reservation_id, service},
+    testing::{MockPsp, database, eur, reservation_id, service},
 };
 
 fn on(pool: &PgPool) -> Payments<MockReservations, MockPsp> {

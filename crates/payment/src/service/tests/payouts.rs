@@ -4,6 +4,7 @@ use futures::future::join_all;
 use rstest::rstest;
 use serde_json::{Value, json};
 use sqlx::PgPool;
+use staymesh_psp::{Provider, PspError, TransferOrder, TransferOutcome, Transferred};
 use uuid::Uuid;
 
 use super::relay::{quiet, start};
@@ -14,14 +15,13 @@ use crate::{
         job::{Found, Options},
         tests::{everything, owed, pay_out, requested, send_to, sold},
     },
-    psp::{MockPsp, PspError, TransferOrder, TransferWord, Transferred, provider::Provider},
     reservations::MockReservations,
     store::payouts,
-    testing::{database, eur, service, simulator},
+    testing::{MockPsp, database, eur, service, simulator},
 };
 
-fn done(word: TransferWord) -> Transferred {
-    Transferred { psp_transfer: "tr_1".into(), word }
+fn done(outcome: TransferOutcome) -> Transferred {
+    Transferred { psp_transfer: "tr_1".into(), outcome }
 }
 
 /// A provider that gives these answers in turn, to orders that are all the same.
@@ -70,11 +70,11 @@ async fn money_moves_once_however_often_the_provider_is_asked() {
     sold(pool).await;
     let id = requested(pool).await;
     let psp = answering(vec![
-        Err(PspError::NoAnswer("no answer in time")),
+        Err(PspError::NoResponse("timed out")),
         Err(PspError::Unavailable("away")),
         Err(PspError::Unknown("what")),
-        Err(PspError::NotYet("on its way")),
-        Ok(done(TransferWord::Paid)),
+        Err(PspError::Pending("on its way")),
+        Ok(done(TransferOutcome::Paid)),
     ]);
     let _relay = start(pool, MockReservations::new(), psp);
     assert_eq!(quiet(pool).await, Vec::<String>::new());
@@ -145,7 +145,7 @@ async fn a_failed_transfer_is_asked_for_again_when_somebody_says_so() {
     sold(pool).await;
     let id = requested(pool).await;
     {
-        let _relay = start(pool, MockReservations::new(), answering(vec![Ok(done(TransferWord::Failed))]));
+        let _relay = start(pool, MockReservations::new(), answering(vec![Ok(done(TransferOutcome::Failed))]));
         assert_eq!(quiet(pool).await, Vec::<String>::new(), "the provider has done all it was asked to");
     }
     let failed = found(pool, id).await;
@@ -168,7 +168,7 @@ async fn a_failed_transfer_is_asked_for_again_when_somebody_says_so() {
     psp.expect_transfer().times(1).returning(move |order| {
         assert_ne!(order.transfer_id, id, "another key, or the provider would repeat its answer");
         assert_eq!((order.destination.as_str(), order.amount), ("acct_new", eur(7905)));
-        Box::pin(async { Ok(done(TransferWord::Paid)) })
+        Box::pin(async { Ok(done(TransferOutcome::Paid)) })
     });
     let _relay = start(pool, MockReservations::new(), psp);
     assert_eq!(quiet(pool).await, Vec::<String>::new());

@@ -3,18 +3,18 @@ use std::{sync::Arc, time::Duration};
 use rstest::rstest;
 use sqlx::PgPool;
 use staymesh_mesh::{Problem, Reason};
+use staymesh_psp::{CheckoutStatus, Psp, PspError};
 use staymesh_store::outbox::{self, Relay, RelayOptions};
 use tokio::time::Instant;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tonic::Status as RpcStatus;
 
 use crate::{
-    model::{CheckoutStatus, Payment, Status},
-    psp::{MockPsp, Psp, PspError},
+    model::{Payment, Status},
     reservations::MockReservations,
     service::{Messenger, REFUNDS_AT_ONCE, apply},
     store::payments,
-    testing::{database, eur, in_status, now, open, service},
+    testing::{MockPsp, database, eur, in_status, now, open, service},
 };
 
 pub(super) fn start(pool: &PgPool, reservations: MockReservations, psp: impl Psp) -> DropGuard {
@@ -95,8 +95,8 @@ async fn an_outage_parks_nothing_however_long_it_lasts() {
     let mut psp = MockPsp::new();
     let away = |number| match number % 3 {
         0 => PspError::Unavailable("away"),
-        1 => PspError::NoAnswer("in time"),
-        _ => PspError::NotYet("the bank takes its time"),
+        1 => PspError::NoResponse("in time"),
+        _ => PspError::Pending("the bank takes its time"),
     };
     let mut answers = (0..10).map(move |number| Err(away(number))).chain([Ok("re_1".to_owned())]);
     psp.expect_refund().times(11).returning(move |_| {
@@ -158,7 +158,7 @@ async fn late_money_for_rooms_that_are_gone_goes_back_in_full(#[case] before: Ch
         assert!(keys.iter().all(|earlier| *earlier == order));
         assert_eq!(order.amount, eur(10_000));
         let answer = match keys.len() {
-            1 => Err(PspError::NoAnswer("no answer in time")),
+            1 => Err(PspError::NoResponse("timed out")),
             2 => Err(PspError::Unavailable("away")),
             _ => Ok("re_1".to_owned()),
         };

@@ -3,14 +3,16 @@
 use rstest::rstest;
 use serde_json::{Value, json};
 use sqlx::PgPool;
+use staymesh_psp::Provider;
 use uuid::Uuid;
 
 use crate::{
     error::PaymentError,
     model::{Payment, Status},
-    psp::{MockPsp, provider::Provider},
     reservations::MockReservations,
-    testing::{database, eur, in_status, new_payment, now, open, opened, outbox, reservation_id, service, session_of},
+    testing::{
+        MockPsp, database, eur, in_status, new_payment, now, open, opened, outbox, reservation_id, service, session_of,
+    },
 };
 
 async fn send(pool: &PgPool, id: &str, kind: &str, object: Value) -> Result<Option<String>, PaymentError> {

@@ -5,13 +5,13 @@ use std::sync::{
 
 use jiff::{SignedDuration, Timestamp};
 use rstest::rstest;
+use staymesh_psp::{Checkout, CheckoutStatus, PspError};
 
 use crate::{
-    model::{CheckoutStatus, Status},
-    psp::{Checkout, MockPsp, PspError},
+    model::Status,
     reservations::MockReservations,
     store::payments,
-    testing::{checkout, database, eur, new_payment, now, open, opened, outbox, reservation_id, service},
+    testing::{MockPsp, checkout, database, eur, new_payment, now, open, opened, outbox, reservation_id, service},
 };
 
 fn fetches(answers: Vec<Result<Checkout, PspError>>) -> MockPsp {

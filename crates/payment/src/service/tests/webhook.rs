@@ -3,15 +3,17 @@ use proptest::prelude::*;
 use rstest::rstest;
 use serde_json::{Value, json};
 use sqlx::PgPool;
+use staymesh_psp::Provider;
 
 use crate::{
     error::PaymentError,
     model::{Payment, Status},
-    psp::{MockPsp, provider::Provider},
     reservations::MockReservations,
     service::Payments,
     store::payments,
-    testing::{database, eur, in_status, new_payment, now, open, opened, outbox, reservation_id, service, session_of},
+    testing::{
+        MockPsp, database, eur, in_status, new_payment, now, open, opened, outbox, reservation_id, service, session_of,
+    },
 };
 
 fn receiver(pool: &PgPool) -> Payments<MockReservations, MockPsp> {

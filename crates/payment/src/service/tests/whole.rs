@@ -3,11 +3,11 @@
 use jiff::{SignedDuration, Timestamp};
 use rstest::rstest;
 use staymesh_mesh::auth::Role;
+use staymesh_psp::{CheckoutStatus, Psp};
 
 use super::relay::{quiet, start};
 use crate::{
-    model::{CheckoutStatus, Status},
-    psp::Psp,
+    model::Status,
     reservations::MockReservations,
     testing::{booking, caller, database, eur, now, reservation_id, service, simulator},
 };

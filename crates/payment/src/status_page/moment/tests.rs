@@ -1,12 +1,10 @@
 use jiff::{SignedDuration, civil::date};
 use rstest::rstest;
 use staymesh_domain::PaymentId;
+use staymesh_ledger::Split;
 
 use super::*;
-use crate::{
-    ledger::Parts,
-    testing::{booking, eur, reservation_id},
-};
+use crate::testing::{booking, eur, reservation_id};
 
 /// How a payment may be found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -92,7 +90,7 @@ pub(in crate::status_page) fn payment(state: P) -> Payment {
         reservation_id: reservation_id(),
         owner: "guest-1".into(),
         amount: eur(10_000),
-        parts: Parts::new(10_000, 700, 1_395).expect("parts"),
+        split: Split::new(eur(10_000), eur(700), eur(1_395)).expect("a split"),
         status,
         return_url: "https://hotel.example/".into(),
         psp_session: (state != P::NoPage).then(|| "cs_1".into()),

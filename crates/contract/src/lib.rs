@@ -1,0 +1,17 @@
+//! What the services and the edge read from the contract in `proto/`. Pure functions over the descriptor set; no I/O.
+//!
+//! | question | item |
+//! |---|---|
+//! | why did a call fail? | [`Reason`], with the [`ERROR_DOMAIN`] it is unique in |
+//! | who may call a method? | [`AccessTable`], a [`Rule`] per method |
+//! | which services, methods and REST forms exist? | [`Contract`] |
+//! | which fields does a path template contain? | [`template`] |
+
+mod access;
+mod reason;
+mod services;
+pub mod template;
+
+pub use access::{AccessTable, Rule};
+pub use reason::{ERROR_DOMAIN, Reason};
+pub use services::{Binding, Contract, ContractError, Method, Service, is_raw};

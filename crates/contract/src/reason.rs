@@ -1,0 +1,188 @@
+//! Error reasons: the stable, machine-readable causes of failed calls. Each has a page in `docs/errors/`; a test keeps
+//! reasons and pages equal.
+
+use tonic::Code;
+
+/// The `domain` of every `google.rpc.ErrorInfo` of Staymesh: reasons are unique within it.
+pub const ERROR_DOMAIN: &str = "staymesh";
+
+macro_rules! reasons {
+    ($($(#[doc = $doc:literal])+ $name:ident = $text:literal, $code:ident;)+) => {
+        /// Why a call failed: the `reason` of `google.rpc.ErrorInfo`. The text is part of the contract.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub enum Reason { $($(#[doc = $doc])+ $name,)+ }
+
+        impl Reason {
+            /// All reasons.
+            pub const ALL: &'static [Self] = &[$(Self::$name),+];
+
+            /// The text that callers see, in `UPPER_SNAKE_CASE`.
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$name => $text),+ }
+            }
+
+            /// The gRPC status code of a call that fails for this reason.
+            pub const fn code(self) -> Code {
+                match self { $(Self::$name => Code::$code),+ }
+            }
+        }
+    };
+}
+
+reasons! {
+    // Any service
+    /// A field of the request is missing, malformed or out of bounds; `BadRequest` names it.
+    InvalidField = "INVALID_FIELD", InvalidArgument;
+    /// The call needs a token and has none, or one that is expired, malformed or not issued by this chain.
+    Unauthenticated = "UNAUTHENTICATED", Unauthenticated;
+    /// The login that the token belongs to has ended.
+    TokenRevoked = "TOKEN_REVOKED", Unauthenticated;
+    /// The role of the caller does not allow this call, or not for this hotel.
+    AccessDenied = "ACCESS_DENIED", PermissionDenied;
+    /// The request id was used before, with other content.
+    RequestIdReused = "REQUEST_ID_REUSED", FailedPrecondition;
+    /// The resource has changed since the etag was read.
+    EtagMismatch = "ETAG_MISMATCH", Aborted;
+    /// Too many requests are in progress; try again after `RetryInfo`.
+    Overloaded = "OVERLOADED", Unavailable;
+    /// The deadline passed before the response; the change may or may not have happened, so repeat the same request.
+    DeadlineExceeded = "DEADLINE_EXCEEDED", DeadlineExceeded;
+    /// The database is unavailable; repeat the same request after `RetryInfo`.
+    StoreUnavailable = "STORE_UNAVAILABLE", Unavailable;
+    /// Another service is unavailable; try again after `RetryInfo`.
+    DependencyUnavailable = "DEPENDENCY_UNAVAILABLE", Unavailable;
+    /// A defect in Staymesh; the request id finds it in the log.
+    Internal = "INTERNAL", Internal;
+
+    // The edge
+    /// The request does not fit the contract: unknown field, parameter or JSON that cannot be read.
+    InvalidRequest = "INVALID_REQUEST", InvalidArgument;
+    /// There is no such method or path.
+    RouteNotFound = "ROUTE_NOT_FOUND", NotFound;
+    /// The method is served by the internal gateway only.
+    InternalRoute = "INTERNAL_ROUTE", PermissionDenied;
+    /// The caller exceeds its quota; try again after `Retry-After`.
+    RateLimited = "RATE_LIMITED", ResourceExhausted;
+    /// The body or the headers are too large.
+    RequestTooLarge = "REQUEST_TOO_LARGE", InvalidArgument;
+
+    // Identity
+    /// The e-mail address has an account.
+    EmailTaken = "EMAIL_TAKEN", AlreadyExists;
+    /// Unknown address or client, or wrong password or secret. Deliberately one reason for all four.
+    BadCredentials = "BAD_CREDENTIALS", Unauthenticated;
+    /// Too many failed logins; try again after `RetryInfo`.
+    LoginThrottled = "LOGIN_THROTTLED", ResourceExhausted;
+    /// The refresh token is unknown, expired, used or revoked.
+    RefreshTokenInvalid = "REFRESH_TOKEN_INVALID", Unauthenticated;
+    /// There is no such account.
+    UserNotFound = "USER_NOT_FOUND", NotFound;
+    /// The client id is taken, by a registered or a deleted client.
+    ClientExists = "CLIENT_EXISTS", AlreadyExists;
+    /// There is no such client.
+    ClientNotFound = "CLIENT_NOT_FOUND", NotFound;
+
+    // Hotel
+    /// There is no such hotel.
+    HotelNotFound = "HOTEL_NOT_FOUND", NotFound;
+    /// The hotel has no such room type.
+    RoomTypeNotFound = "ROOM_TYPE_NOT_FOUND", NotFound;
+    /// The hotel has no such room.
+    RoomNotFound = "ROOM_NOT_FOUND", NotFound;
+    /// The hotel has another room type of this name.
+    RoomTypeNameTaken = "ROOM_TYPE_NAME_TAKEN", AlreadyExists;
+    /// The hotel has another room of this number.
+    RoomNumberTaken = "ROOM_NUMBER_TAKEN", AlreadyExists;
+    /// The room type has rooms; delete those first.
+    RoomTypeHasRooms = "ROOM_TYPE_HAS_ROOMS", FailedPrecondition;
+    /// Nights from today on are reserved.
+    HasFutureReservations = "HAS_FUTURE_RESERVATIONS", FailedPrecondition;
+
+    // Rate
+    /// The room type has no rate.
+    RateNotFound = "RATE_NOT_FOUND", NotFound;
+    /// The amount is not in the currency of the hotel.
+    CurrencyMismatch = "CURRENCY_MISMATCH", FailedPrecondition;
+
+    // Reservation
+    /// A night of the stay has too few rooms left.
+    RoomSoldOut = "ROOM_SOLD_OUT", FailedPrecondition;
+    /// The room type is not for sale in a night of the stay, or has no rate.
+    NotOnSale = "NOT_ON_SALE", FailedPrecondition;
+    /// More guests than the rooms accommodate.
+    TooManyGuests = "TOO_MANY_GUESTS", FailedPrecondition;
+    /// The account holds too many unpaid rooms; pay, cancel, or try again after `RetryInfo`.
+    TooManyUnpaidRooms = "TOO_MANY_UNPAID_ROOMS", ResourceExhausted;
+    /// The reservation id was used before with other content, or by another account.
+    ReservationIdReused = "RESERVATION_ID_REUSED", FailedPrecondition;
+    /// There is no such reservation, or it belongs to another account.
+    ReservationNotFound = "RESERVATION_NOT_FOUND", NotFound;
+    /// The offer token has expired; prepare again.
+    OfferExpired = "OFFER_EXPIRED", FailedPrecondition;
+    /// The offer token was not issued for this reservation id and caller.
+    OfferTampered = "OFFER_TAMPERED", InvalidArgument;
+    /// The reservation cannot change from its status to the requested one.
+    IllegalTransition = "ILLEGAL_TRANSITION", FailedPrecondition;
+    /// Too early or too late for a no-show: 12:00 UTC of the check-in date to 12:00 UTC of the day after check-out.
+    NoShowOutOfTime = "NO_SHOW_OUT_OF_TIME", FailedPrecondition;
+    /// The hold has expired; the rooms are free again.
+    HoldExpired = "HOLD_EXPIRED", FailedPrecondition;
+    /// The new inventory is less than the rooms already reserved.
+    InventoryBelowReserved = "INVENTORY_BELOW_RESERVED", FailedPrecondition;
+    /// The amount is not the total of the reservation.
+    AmountMismatch = "AMOUNT_MISMATCH", FailedPrecondition;
+
+    // Payment
+    /// There is no such payment, or it belongs to another account.
+    PaymentNotFound = "PAYMENT_NOT_FOUND", NotFound;
+    /// The hotel has no such payout.
+    PayOutNotFound = "PAY_OUT_NOT_FOUND", NotFound;
+    /// The reservation does not wait for a payment.
+    ReservationNotPayable = "RESERVATION_NOT_PAYABLE", FailedPrecondition;
+    /// The refund exceeds what is left of the payment.
+    RefundExceedsPayment = "REFUND_EXCEEDS_PAYMENT", FailedPrecondition;
+    /// The payment provider is unavailable; try again after `RetryInfo`.
+    PspUnavailable = "PSP_UNAVAILABLE", Unavailable;
+    /// There is no such reconciliation case.
+    CaseNotFound = "CASE_NOT_FOUND", NotFound;
+    /// The reconciliation case is resolved.
+    CaseResolved = "CASE_RESOLVED", FailedPrecondition;
+    /// The reconciliation case has no action that can be replayed.
+    NoReplay = "NO_REPLAY", FailedPrecondition;
+    /// The signature of the event is missing or wrong.
+    WebhookSignatureInvalid = "WEBHOOK_SIGNATURE_INVALID", Unauthenticated;
+    /// The event was signed too long ago.
+    WebhookTooOld = "WEBHOOK_TOO_OLD", Unauthenticated;
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn reasons_are_upper_snake_and_unique() {
+        let mut seen = HashSet::new();
+        for reason in Reason::ALL {
+            let text = reason.as_str();
+            assert!(text.bytes().all(|b| b.is_ascii_uppercase() || b == b'_'), "{text}");
+            assert!(seen.insert(text), "{text} twice");
+        }
+    }
+
+    #[test]
+    fn reasons_and_error_pages_are_equal() {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/errors");
+        let mut pages: HashSet<String> = std::fs::read_dir(folder)
+            .expect("docs/errors exists")
+            .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
+            .filter(|name| name != "README.md")
+            .map(|name| name.trim_end_matches(".md").to_owned())
+            .collect();
+        for reason in Reason::ALL {
+            assert!(pages.remove(reason.as_str()), "docs/errors/{}.md is missing", reason.as_str());
+        }
+        assert!(pages.is_empty(), "pages without a reason: {pages:?}");
+    }
+}
