@@ -15,9 +15,9 @@ use staymesh_devenv::{port::free_port, wait};
 use staymesh_load::REQUEST_TIMEOUT;
 use staymesh_mesh::{
     auth::{AccessTable, Revocations},
+    coalesce::CoalescingStream,
     config::ServerConfig,
-    gathered::Gathered,
-    server::{Served, StackParts, serve},
+    server::{LayerConfig, ServerSpec, serve},
 };
 use staymesh_reservation::{
     BookingService, Dependencies, UnpaidRoomLimit, Writer, offer_token::OfferSigner, store::Store,
@@ -96,11 +96,11 @@ impl Server {
 ///
 /// # Errors
 /// When the server does not accept the connection.
-async fn connect(to: Uri) -> std::io::Result<TokioIo<Gathered<TcpStream>>> {
+async fn connect(to: Uri) -> std::io::Result<TokioIo<CoalescingStream<TcpStream>>> {
     let authority = to.authority().ok_or(std::io::ErrorKind::InvalidInput)?;
     let stream = TcpStream::connect(authority.as_str()).await?;
     stream.set_nodelay(true)?;
-    Ok(TokioIo::new(Gathered::new(stream)))
+    Ok(TokioIo::new(CoalescingStream::new(stream)))
 }
 
 /// The routes of a strategy with one transaction per booking.
@@ -130,12 +130,12 @@ async fn serve_routes(routes: Routes, rig: &Rig, stop: CancellationToken) -> Res
         tls_key: None,
         tls_client_ca: None,
     };
-    let served = Served {
+    let served = ServerSpec {
         name: "reservation",
         routes,
         grpc_services: vec![],
         checks: vec![],
-        stack: StackParts {
+        stack: LayerConfig {
             access: AccessTable::read(DESCRIPTOR_SET).context("the contract")?,
             verifier: rig.callers.verifier(),
             revocations: Revocations::new(None),
