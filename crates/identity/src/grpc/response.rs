@@ -6,7 +6,7 @@ use secrecy::ExposeSecret;
 use staymesh_api::identity::v1::{self as proto, IssueClientTokenResponse, JsonWebKey};
 use staymesh_mesh::{
     auth::{Claims, KeySource, Role},
-    values::timestamp,
+    proto_types::timestamp,
 };
 
 use crate::{

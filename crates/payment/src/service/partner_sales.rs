@@ -1,0 +1,117 @@
+//! Sales whose money a partner collects: the partner owes the amount, and a cancellation credits what its policy refunds.
+//!
+//! Only the ledger changes; no money moves here.
+
+use jiff::civil::Date;
+use sqlx::PgConnection;
+use staymesh_domain::{FieldError, Money, Page, ReservationId};
+use staymesh_ledger::{self as ledger, Split};
+use staymesh_psp::Psp;
+use uuid::Uuid;
+
+use super::Payments;
+use crate::{
+    clients::reservations::ReservationClient,
+    error::PaymentError,
+    fault_points,
+    model::{PartnerSale, PartnerTerms},
+    store::partner_sales,
+};
+
+/// Cursor of an invoice: the day of departure and the reservation id of the last line of a page.
+pub type InvoiceCursor = (Date, Uuid);
+
+impl<R: ReservationClient, P: Psp> Payments<R, P> {
+    /// Records what a partner owes for a reservation. Idempotent by reservation.
+    ///
+    /// # Errors
+    /// [`PaymentError::SaleDiffers`] if the sale was recorded with other terms; [`PaymentError::Field`] if the taxes exceed
+    /// the amount; [`PaymentError::Store`] if the database fails.
+    pub async fn record_partner_sale(
+        &self,
+        id: ReservationId,
+        terms: &PartnerTerms,
+    ) -> Result<PartnerSale, PaymentError> {
+        let mut transaction = self.pool.begin().await?;
+        let sale = self.record(&mut transaction, id, terms).await?;
+        fault_points::PARTNER_SALE_RECORDED.around(transaction.commit()).await?;
+        Ok(sale)
+    }
+
+    /// Credits the partner `refund` after the reservation was cancelled, at most the amount of the sale. Idempotent: a
+    /// sale is credited once. If `terms` are given, records the sale first unless it is recorded. `None` if no partner
+    /// collects for this reservation.
+    ///
+    /// # Errors
+    /// As [`Self::record_partner_sale`], and [`PaymentError::Field`] if `refund` is negative or in another currency.
+    pub async fn settle_partner_sale(
+        &self,
+        id: ReservationId,
+        refund: Money,
+        terms: Option<&PartnerTerms>,
+    ) -> Result<Option<PartnerSale>, PaymentError> {
+        let mut transaction = self.pool.begin().await?;
+        let sale = match terms {
+            Some(terms) => Some(self.record(&mut transaction, id, terms).await?),
+            None => partner_sales::lock(&mut transaction, id).await?,
+        };
+        let Some(sale) = sale else { return Ok(None) };
+        let sale = credit(&mut transaction, sale, refund).await?;
+        fault_points::PARTNER_SALE_SETTLED.around(transaction.commit()).await?;
+        Ok(Some(sale))
+    }
+
+    /// A page of a partner's invoice, ordered by day of departure, and the token of the next page, which is empty on the
+    /// last. `days` limits the departures to a half-open range [first, last) with optional bounds.
+    ///
+    /// # Errors
+    /// [`PaymentError::Store`] if the database fails.
+    pub async fn list_partner_sales(
+        &self,
+        partner: &str,
+        days: (Option<Date>, Option<Date>),
+        page: &Page<InvoiceCursor>,
+    ) -> Result<(Vec<PartnerSale>, String), PaymentError> {
+        let rows = partner_sales::of_partner(&self.pool, partner, days, page.after, page.size.limit()).await?;
+        Ok(page.cut(rows, |sale| (sale.terms.check_out, sale.reservation_id.as_uuid())))
+    }
+
+    /// Inserts the sale or finds it, and locks it.
+    async fn record(
+        &self,
+        connection: &mut PgConnection,
+        id: ReservationId,
+        terms: &PartnerTerms,
+    ) -> Result<PartnerSale, PaymentError> {
+        let split = Split::with_commission(terms.amount, terms.taxes, self.commission_basis_points);
+        let split = split.ok_or_else(|| FieldError::new("terms.taxes.amount", "must not exceed the amount"))?;
+        let inserted = partner_sales::insert(connection, id, terms, split).await?;
+        let sale = partner_sales::lock(connection, id).await?.ok_or(PaymentError::ReservationNotFound)?;
+        if inserted {
+            ledger::post(connection, &sale.sold().partner_sale(&terms.partner)).await?;
+            tracing::info!(reservation_id = %id, "partner sale recorded");
+        } else if sale.terms != *terms {
+            return Err(PaymentError::SaleDiffers);
+        }
+        Ok(sale)
+    }
+}
+
+/// Credits a sale that is locked, unless it has been credited.
+async fn credit(connection: &mut PgConnection, sale: PartnerSale, refund: Money) -> Result<PartnerSale, PaymentError> {
+    let currency = sale.terms.amount.currency();
+    if refund.currency() != currency {
+        return Err(FieldError::new("refund.currency_code", format!("must be {}", currency.code())).into());
+    }
+    if sale.cancel_time.is_some() {
+        return Ok(sale);
+    }
+    let credited = if refund.minor() > sale.terms.amount.minor() { sale.terms.amount } else { refund };
+    let credit = sale.sold().refund(Money::zero(currency), credited);
+    let credit = credit.ok_or_else(|| FieldError::new("refund.amount", "must not be negative"))?;
+    if credited.minor() > 0 {
+        ledger::post(connection, &credit.partner_credit(&sale.terms.partner)).await?;
+    }
+    tracing::info!(reservation_id = %sale.reservation_id, "partner sale cancelled");
+    Ok(partner_sales::cancel(connection, sale.reservation_id, credited).await?)
+}
