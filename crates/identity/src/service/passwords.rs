@@ -1,4 +1,4 @@
-//! Passwords: what may be one, and how they are hashed without being able to sink the service.
+//! Passwords: argon2id hashing with bounded concurrency and a bounded queue.
 
 use std::sync::Arc;
 
@@ -12,10 +12,14 @@ use tokio::sync::Semaphore;
 
 use crate::{config::PasswordConfig, crypto::random_secret, error::IdentityError};
 
+/// Characters of a password.
 const LENGTHS: std::ops::RangeInclusive<usize> = 8..=128;
 
-/// Reads a password that somebody chooses: 8 to 128 characters.
-pub(crate) fn choose(text: String) -> Result<SecretString, FieldError> {
+/// Parses the password of a new account: 8 to 128 characters.
+///
+/// # Errors
+/// Names `password`.
+pub(crate) fn parse_new(text: String) -> Result<SecretString, FieldError> {
     if text.is_empty() {
         return Err(FieldError::new("password", "is required"));
     }
@@ -25,8 +29,12 @@ pub(crate) fn choose(text: String) -> Result<SecretString, FieldError> {
     Ok(text.into())
 }
 
-/// Reads a password that somebody logs in with. A short one is merely wrong; a huge one is not worth hashing.
-pub(crate) fn present(text: String) -> Result<SecretString, FieldError> {
+/// Parses the password of a login: 1 to 128 characters. A shorter one than [`parse_new`] accepts is only wrong, not
+/// invalid; a longer one is not hashed.
+///
+/// # Errors
+/// Names `password`.
+pub(crate) fn parse_given(text: String) -> Result<SecretString, FieldError> {
     if text.is_empty() {
         return Err(FieldError::new("password", "is required"));
     }
@@ -40,55 +48,69 @@ pub(crate) fn present(text: String) -> Result<SecretString, FieldError> {
 #[cfg_attr(test, mockall::automock)]
 #[tonic::async_trait]
 pub(crate) trait Passwords: Send + Sync + 'static {
-    /// Refuses with [`IdentityError::Overloaded`] when the next hash would have nowhere to wait: a look ahead, for
-    /// those who do something before they hash.
-    fn ensure_room(&self) -> Result<(), IdentityError>;
+    /// Checks that the queue has a free place, before a caller does other work that leads to a hash. Reserves nothing.
+    ///
+    /// # Errors
+    /// [`IdentityError::Overloaded`].
+    fn ensure_capacity(&self) -> Result<(), IdentityError>;
 
-    /// The PHC string of a password.
+    /// Hashes a password into a PHC string.
+    ///
+    /// # Errors
+    /// [`IdentityError::Overloaded`] when the queue is full.
     async fn hash(&self, password: &SecretString) -> Result<String, IdentityError>;
 
-    /// Whether this is the password of a PHC string.
+    /// Whether the password matches a PHC string.
+    ///
+    /// # Errors
+    /// [`IdentityError::Overloaded`] when the queue is full.
     async fn verify(&self, password: &SecretString, phc: &str) -> Result<bool, IdentityError>;
 
-    /// The PHC string of a password that nobody knows, to do the usual work for an account that is not there.
-    fn nobodys(&self) -> String;
+    /// The PHC string of a random password. Verifying against it takes the same time as for an existing account.
+    fn decoy_hash(&self) -> String;
 }
 
-/// Argon2id on threads of its own, a few at a time, with a bounded queue before them: each hash takes some 20 MB and
-/// tens of milliseconds, so without a bound a storm of logins would take the whole machine.
+/// Argon2id on blocking threads (RFC 9106). Each hash takes about 20 MB and tens of milliseconds, so concurrency and
+/// queue are bounded: a burst of logins is shed with `OVERLOADED` instead of exhausting memory and processor.
 pub(crate) struct Argon2Passwords {
     argon2: Argon2<'static>,
-    nobodys: String,
-    turns: Arc<Semaphore>,
-    places: Arc<Semaphore>,
+    decoy_hash: String,
+    /// One permit per hash that is being computed.
+    running: Arc<Semaphore>,
+    /// One permit per hash that is being computed or waits.
+    admitted: Arc<Semaphore>,
 }
 
 impl Argon2Passwords {
-    /// A hasher with these parameters. Computes one hash.
+    /// A hasher with these parameters. Computes one hash, the decoy.
+    ///
+    /// # Errors
+    /// [`IdentityError::Config`] when the parameters are out of bounds.
     pub(crate) fn new(config: &PasswordConfig) -> Result<Self, IdentityError> {
         let params = Params::new(config.argon2_memory_kib, config.argon2_iterations, 1, None)
             .map_err(|_| IdentityError::Config("the argon2 parameters are out of bounds"))?;
         let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
-        let nobodys = hash(&argon2, &random_secret()?)?;
+        let decoy_hash = hash(&argon2, &random_secret()?)?;
         let parallel = usize::from(config.argon2_parallel);
         Ok(Self {
             argon2,
-            nobodys,
-            turns: Arc::new(Semaphore::new(parallel)),
-            places: Arc::new(Semaphore::new(parallel + usize::from(config.argon2_queue))),
+            decoy_hash,
+            running: Arc::new(Semaphore::new(parallel)),
+            admitted: Arc::new(Semaphore::new(parallel + usize::from(config.argon2_queue))),
         })
     }
 
-    async fn in_turn<T: Send + 'static>(
+    /// Runs `work` on a blocking thread once a permit is free.
+    async fn queued<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Argon2<'static>) -> Result<T, IdentityError> + Send + 'static,
     ) -> Result<T, IdentityError> {
-        let place = Arc::clone(&self.places).try_acquire_owned().map_err(|_| IdentityError::Overloaded)?;
-        let turn = Arc::clone(&self.turns).acquire_owned().await.map_err(IdentityError::defect)?;
+        let admitted = Arc::clone(&self.admitted).try_acquire_owned().map_err(|_| IdentityError::Overloaded)?;
+        let running = Arc::clone(&self.running).acquire_owned().await.map_err(IdentityError::defect)?;
         let argon2 = self.argon2.clone();
         tokio::task::spawn_blocking(move || {
-            // Kept until the work is done, also when the caller has gone away meanwhile.
-            let _kept = (place, turn);
+            // Held until the work is done, even if the caller is dropped meanwhile.
+            let _permits = (admitted, running);
             work(&argon2)
         })
         .await
@@ -98,8 +120,8 @@ impl Argon2Passwords {
 
 #[tonic::async_trait]
 impl Passwords for Argon2Passwords {
-    fn ensure_room(&self) -> Result<(), IdentityError> {
-        if self.places.available_permits() == 0 {
+    fn ensure_capacity(&self) -> Result<(), IdentityError> {
+        if self.admitted.available_permits() == 0 {
             return Err(IdentityError::Overloaded);
         }
         Ok(())
@@ -107,12 +129,12 @@ impl Passwords for Argon2Passwords {
 
     async fn hash(&self, password: &SecretString) -> Result<String, IdentityError> {
         let password = password.clone();
-        self.in_turn(move |argon2| hash(argon2, &password)).await
+        self.queued(move |argon2| hash(argon2, &password)).await
     }
 
     async fn verify(&self, password: &SecretString, phc: &str) -> Result<bool, IdentityError> {
         let (password, phc) = (password.clone(), phc.to_owned());
-        self.in_turn(move |argon2| {
+        self.queued(move |argon2| {
             let stored = PasswordHash::new(&phc).map_err(IdentityError::defect)?;
             match argon2.verify_password(password.expose_secret().as_bytes(), &stored) {
                 Ok(()) => Ok(true),
@@ -123,8 +145,8 @@ impl Passwords for Argon2Passwords {
         .await
     }
 
-    fn nobodys(&self) -> String {
-        self.nobodys.clone()
+    fn decoy_hash(&self) -> String {
+        self.decoy_hash.clone()
     }
 }
 
@@ -148,18 +170,18 @@ mod tests {
     }
 
     #[test]
-    fn lengths_are_counted_in_characters() {
-        assert!(choose("é".repeat(128)).is_ok());
+    fn password_length_is_counted_in_characters() {
+        assert!(parse_new("é".repeat(128)).is_ok());
         for text in ["", "1234567", &"x".repeat(129), &"é".repeat(7)] {
-            assert_eq!(choose(text.to_owned()).unwrap_err().field, "password");
+            assert_eq!(parse_new(text.to_owned()).unwrap_err().field, "password");
         }
-        assert!(present("short".to_owned()).is_ok());
-        assert!(present(String::new()).is_err());
-        assert!(present("x".repeat(129)).is_err());
+        assert!(parse_given("short".to_owned()).is_ok());
+        assert!(parse_given(String::new()).is_err());
+        assert!(parse_given("x".repeat(129)).is_err());
     }
 
     #[tokio::test]
-    async fn a_hash_is_argon2id_and_knows_its_password() {
+    async fn hash_is_argon2id_with_owasp_parameters_and_verifies_its_password_only() {
         let passwords = Argon2Passwords::new(&PasswordConfig::default()).unwrap();
         let secret = SecretString::from("correct horse");
         let (one, other) = (passwords.hash(&secret).await.unwrap(), passwords.hash(&secret).await.unwrap());
@@ -170,30 +192,30 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn nobodys_password_costs_what_others_cost() {
+    async fn decoy_hash_has_the_parameters_of_a_real_hash() {
         let passwords = Argon2Passwords::new(&PasswordConfig::default()).unwrap();
         let parameters = |phc: &str| phc.split('$').take(4).collect::<Vec<_>>().join("$");
         let real = passwords.hash(&"password".into()).await.unwrap();
-        assert_eq!(parameters(&passwords.nobodys()), parameters(&real));
-        assert_eq!(passwords.nobodys().len(), real.len());
+        assert_eq!(parameters(&passwords.decoy_hash()), parameters(&real));
+        assert_eq!(passwords.decoy_hash().len(), real.len());
     }
 
     #[tokio::test]
-    async fn those_who_find_the_queue_full_are_refused() {
+    async fn hash_beyond_the_queue_is_overloaded() {
         let passwords = cheap(1, 2);
-        // Nobody's turn comes while this is held.
-        let turn = passwords.turns.acquire().await.unwrap();
+        // No hash starts while this permit is held.
+        let running = passwords.running.acquire().await.unwrap();
         let secret = SecretString::from("password");
         let mut queue: Vec<_> = (0..3).map(|_| passwords.hash(&secret)).collect();
         for waiting in &mut queue {
             assert!(futures::poll!(waiting).is_pending());
         }
-        assert!(matches!(passwords.ensure_room(), Err(IdentityError::Overloaded)));
+        assert!(matches!(passwords.ensure_capacity(), Err(IdentityError::Overloaded)));
         assert!(matches!(passwords.hash(&secret).await, Err(IdentityError::Overloaded)));
-        drop(turn);
+        drop(running);
         for waiting in queue {
             waiting.await.unwrap();
         }
-        assert!(passwords.ensure_room().is_ok());
+        assert!(passwords.ensure_capacity().is_ok());
     }
 }

@@ -1,40 +1,32 @@
-//! `signing_key`.
+//! Table `signing_key`.
 
 use std::time::Duration;
 
-use sqlx::{PgConnection, PgPool};
-use staymesh_api::identity::v1::JsonWebKey;
+use sqlx::{FromRow, PgConnection, PgPool, Row, postgres::PgRow};
 
 use super::seconds;
-use crate::keys::SigningKey;
+use crate::{crypto::SigningKey, model::PublicKey};
 
-/// A key as it is stored.
-#[derive(sqlx::FromRow)]
+/// A key as stored.
 pub(crate) struct StoredKey {
-    pub(crate) key_id: String,
-    pub(crate) x: String,
-    pub(crate) y: String,
+    pub(crate) public: PublicKey,
+    /// The private half, encrypted.
     pub(crate) sealed_private_key: Vec<u8>,
-    /// Whether its time to sign has come.
+    /// Whether it may sign already.
     pub(crate) signs: bool,
 }
 
-impl StoredKey {
-    /// What is published of it.
-    pub(crate) fn public(&self) -> JsonWebKey {
-        JsonWebKey {
-            kty: "EC".to_owned(),
-            crv: "P-256".to_owned(),
-            x: self.x.clone(),
-            y: self.y.clone(),
-            kid: self.key_id.clone(),
-            alg: "ES256".to_owned(),
-            r#use: "sig".to_owned(),
-        }
+impl FromRow<'_, PgRow> for StoredKey {
+    fn from_row(row: &PgRow) -> sqlx::Result<Self> {
+        Ok(Self {
+            public: PublicKey { id: row.try_get("key_id")?, x: row.try_get("x")?, y: row.try_get("y")? },
+            sealed_private_key: row.try_get("sealed_private_key")?,
+            signs: row.try_get("signs")?,
+        })
     }
 }
 
-/// All keys to publish, newest first.
+/// The published keys, newest first.
 pub(crate) async fn published(pool: &PgPool) -> sqlx::Result<Vec<StoredKey>> {
     sqlx::query_as(
         "select key_id, x, y, sealed_private_key, signs_from <= now() as signs from signing_key
@@ -45,7 +37,7 @@ pub(crate) async fn published(pool: &PgPool) -> sqlx::Result<Vec<StoredKey>> {
     .await
 }
 
-/// Keeps everybody else from making keys until the transaction ends.
+/// Excludes other transactions from creating keys until this one ends (advisory lock).
 pub(crate) async fn lock(connection: &mut PgConnection) -> sqlx::Result<()> {
     sqlx::query("select pg_advisory_xact_lock(hashtextextended('identity.signing_key', 0))")
         .execute(connection)
@@ -53,7 +45,7 @@ pub(crate) async fn lock(connection: &mut PgConnection) -> sqlx::Result<()> {
         .map(drop)
 }
 
-/// The key that no other is to take over from.
+/// The newest key: the one without an end.
 pub(crate) async fn newest(connection: &mut PgConnection) -> sqlx::Result<Option<StoredKey>> {
     sqlx::query_as(
         "select key_id, x, y, sealed_private_key, signs_from <= now() as signs from signing_key where ends_at is null",
@@ -62,7 +54,7 @@ pub(crate) async fn newest(connection: &mut PgConnection) -> sqlx::Result<Option
     .await
 }
 
-/// Adds a key that signs after `lead`.
+/// Inserts a key that signs after `lead`.
 pub(crate) async fn insert(
     connection: &mut PgConnection,
     key: &SigningKey,
@@ -73,21 +65,21 @@ pub(crate) async fn insert(
         "insert into signing_key (key_id, x, y, sealed_private_key, signs_from)
          values ($1, $2, $3, $4, now() + make_interval(secs => $5::bigint))",
     )
-    .bind(&key.id)
-    .bind(&key.x)
-    .bind(&key.y)
+    .bind(&key.public.id)
+    .bind(&key.public.x)
+    .bind(&key.public.y)
     .bind(sealed)
-    .bind(seconds(lead))
+    .bind(seconds(lead)?)
     .execute(connection)
     .await
     .map(drop)
 }
 
-/// Ends a key after `wait`.
-pub(crate) async fn end(connection: &mut PgConnection, key_id: &str, wait: Duration) -> sqlx::Result<()> {
+/// Sets the end of a key, `wait` from now.
+pub(crate) async fn set_end(connection: &mut PgConnection, key_id: &str, wait: Duration) -> sqlx::Result<()> {
     sqlx::query("update signing_key set ends_at = now() + make_interval(secs => $2::bigint) where key_id = $1")
         .bind(key_id)
-        .bind(seconds(wait))
+        .bind(seconds(wait)?)
         .execute(connection)
         .await
         .map(drop)

@@ -1,4 +1,4 @@
-//! Access tokens: what they say, signed.
+//! Access tokens: JSON Web Tokens (RFC 7519) signed with ES256.
 
 use std::time::Duration;
 
@@ -10,18 +10,18 @@ use staymesh_mesh::{
     config::AuthConfig,
 };
 
-use crate::{error::IdentityError, keys::Keyring};
+use super::keyring::Keyring;
+use crate::{error::IdentityError, model::HotelIds};
 
-/// Whom a token is for.
+/// The caller that a token identifies.
 pub(crate) struct Subject {
     /// The account's UUID, or `client:` and the client id.
     pub(crate) id: String,
-    /// The login's UUID, or `client:` and the client id: what a revocation names.
+    /// The login's UUID, or `client:` and the client id. Revocations name it.
     pub(crate) session: String,
-    /// What the caller may do.
     pub(crate) role: Role,
-    /// The hotels that staff work for.
-    pub(crate) hotel_ids: Vec<i32>,
+    /// The hotels of staff.
+    pub(crate) hotel_ids: HotelIds,
 }
 
 /// Signs access tokens. Cheap to clone.
@@ -33,12 +33,12 @@ pub(crate) struct Tokens {
 }
 
 impl Tokens {
-    /// Signs with the keyring's key, for the issuer and audience that every service expects.
+    /// Signs with the current key of `keyring`, for the issuer and audience that every service expects.
     pub(crate) fn new(keyring: Keyring, config: &AuthConfig) -> Self {
         Self { keyring, issuer: config.issuer.clone(), audience: config.audience.clone() }
     }
 
-    /// A token for `life` from now on.
+    /// Signs a token that expires after `life`, whole seconds.
     pub(crate) async fn sign(&self, subject: Subject, life: Duration) -> Result<SecretString, IdentityError> {
         let keys = self.keyring.current().await?;
         let header = Header { kid: Some(keys.signer_id.clone()), ..Header::new(Algorithm::ES256) };
@@ -47,7 +47,10 @@ impl Tokens {
         Ok(token.into())
     }
 
-    /// Whether tokens can be signed, for those who change something before they sign.
+    /// Checks that tokens can be signed, before a caller makes changes that lead to a token.
+    ///
+    /// # Errors
+    /// When no key is in memory and the database is unavailable.
     pub(crate) async fn ensure_ready(&self) -> Result<(), IdentityError> {
         self.keyring.current().await.map(drop)
     }
@@ -60,7 +63,7 @@ impl Tokens {
             aud: self.audience.clone(),
             sub: subject.id,
             role: role.to_owned(),
-            hotel_ids: subject.hotel_ids,
+            hotel_ids: subject.hotel_ids.to_numbers(),
             sid: subject.session,
             iat: now.as_second(),
             exp: now.as_second().saturating_add(life),
@@ -78,20 +81,20 @@ mod tests {
     use staymesh_mesh::auth::{Caller, TokenError, TokenVerifier};
 
     use super::*;
-    use crate::tests::{auth_config, encryption_key};
+    use crate::testing::{auth_config, encryption_key};
 
-    /// A keyring with a key of its own and no database behind it.
+    /// A keyring with a new key and an unreachable database.
     fn keyring() -> Keyring {
-        let pool = PgPoolOptions::new().connect_lazy("postgres://nobody@127.0.0.1:1/none").unwrap();
+        let pool = PgPoolOptions::new().connect_lazy("postgres://unused@127.0.0.1:1/none").unwrap();
         Keyring::with_new_key(pool, encryption_key())
     }
 
     fn guest() -> Subject {
-        Subject { id: "s".into(), session: "x".into(), role: Role::Guest, hotel_ids: vec![] }
+        Subject { id: "s".into(), session: "x".into(), role: Role::Guest, hotel_ids: HotelIds::default() }
     }
 
     #[tokio::test]
-    async fn a_token_lives_as_long_as_it_says() {
+    async fn token_expires_after_its_life() {
         let tokens = Tokens::new(keyring(), &auth_config());
         let token = tokens.sign(guest(), Duration::from_mins(10)).await.unwrap();
         let claims = insecure_decode::<Claims>(token.expose_secret()).unwrap().claims;
@@ -100,7 +103,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn tokens_of_others_and_ended_ones_are_refused() {
+    async fn tokens_with_another_issuer_audience_or_key_and_expired_ones_are_invalid() {
         let keyring = keyring();
         let verifier = TokenVerifier::new(keyring.clone(), &auth_config());
         let hour = Duration::from_hours(1);
@@ -124,7 +127,7 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(64))]
         #[test]
-        fn what_is_signed_is_what_is_verified(
+        fn verified_caller_equals_the_signed_subject_and_forgeries_are_refused(
             id in "[a-z0-9:-]{1,80}",
             session in "[a-z0-9:-]{1,80}",
             role in prop::sample::select(vec![Role::Guest, Role::Staff, Role::Partner, Role::Admin, Role::Service]),
@@ -134,7 +137,9 @@ mod tests {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
             runtime.block_on(async {
                 let keyring = keyring();
-                let subject = Subject { id: id.clone(), session: session.clone(), role, hotel_ids: hotel_ids.clone() };
+                let hotels = HotelIds::try_from(hotel_ids).unwrap();
+                let hotel_ids = hotels.to_numbers();
+                let subject = Subject { id: id.clone(), session: session.clone(), role, hotel_ids: hotels };
                 let tokens = Tokens::new(keyring.clone(), &auth_config());
                 let token = tokens.sign(subject, Duration::from_mins(1)).await.unwrap();
                 let verifier = TokenVerifier::new(keyring, &auth_config());
@@ -142,7 +147,7 @@ mod tests {
                 let hotel_ids = hotel_ids.into_iter().map(|id| HotelId::try_from(id).unwrap()).collect();
                 prop_assert_eq!(caller, Caller { subject: id, role, hotel_ids, session });
 
-                // Whoever changes one character of what is signed has no token any more.
+                // A change of one character invalidates the signature.
                 let signed = token.expose_secret().rfind('.').unwrap();
                 let mut forged = token.expose_secret().to_owned().into_bytes();
                 let at = flipped.index(signed);

@@ -1,4 +1,4 @@
-//! One ES256 key.
+//! ES256 key pairs.
 
 use std::fmt;
 
@@ -8,30 +8,25 @@ use jsonwebtoken::{
     jwk::{AlgorithmParameters, Jwk, ThumbprintHash},
 };
 
-use crate::error::IdentityError;
+use crate::{error::IdentityError, model::PublicKey};
 
 /// A new key pair on P-256.
 pub(crate) struct SigningKey {
-    /// The thumbprint of the public half (RFC 7638).
-    pub(crate) id: String,
-    /// X coordinate, base64url.
-    pub(crate) x: String,
-    /// Y coordinate, base64url.
-    pub(crate) y: String,
+    pub(crate) public: PublicKey,
     /// The key pair in PKCS#8.
     pub(crate) private: Vec<u8>,
 }
 
 impl fmt::Debug for SigningKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SigningKey").field("id", &self.id).finish_non_exhaustive()
+        f.debug_struct("SigningKey").field("id", &self.public.id).finish_non_exhaustive()
     }
 }
 
 impl SigningKey {
-    /// Makes a key pair.
+    /// Generates a key pair.
     pub(crate) fn generate() -> Result<Self, IdentityError> {
-        let failed = |_| IdentityError::defect("a signing key cannot be made");
+        let failed = |_| IdentityError::defect("a signing key cannot be generated");
         let pair = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).map_err(failed)?;
         let der = pair.to_pkcs8v1().map_err(failed)?;
         Self::read(der.as_ref().to_vec())
@@ -44,7 +39,7 @@ impl SigningKey {
         let AlgorithmParameters::EllipticCurve(point) = jwk.algorithm else {
             return Err(IdentityError::defect("an ES256 key is not on a curve"));
         };
-        Ok(Self { id, x: point.x, y: point.y, private })
+        Ok(Self { public: PublicKey { id, x: point.x, y: point.y }, private })
     }
 }
 
@@ -56,15 +51,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_id_is_the_thumbprint_of_rfc_7638() {
+    fn id_is_the_thumbprint_of_rfc_7638() {
         let key = SigningKey::generate().unwrap();
         // The members that the RFC requires, in its order, without white space.
-        let canonical = format!(r#"{{"crv":"P-256","kty":"EC","x":"{}","y":"{}"}}"#, key.x, key.y);
-        assert_eq!(key.id, URL_SAFE_NO_PAD.encode(digest(&SHA256, canonical.as_bytes())));
+        let canonical = format!(r#"{{"crv":"P-256","kty":"EC","x":"{}","y":"{}"}}"#, key.public.x, key.public.y);
+        assert_eq!(key.public.id, URL_SAFE_NO_PAD.encode(digest(&SHA256, canonical.as_bytes())));
     }
 
     #[test]
-    fn the_private_half_is_not_shown() {
+    fn debug_hides_the_private_key() {
         let key = SigningKey::generate().unwrap();
         assert!(!format!("{key:?}").contains("private"));
     }
