@@ -10,13 +10,13 @@
 //! Every change of money is one transaction (`service`'s `apply`, `refund::request` and `refund::succeed`), and its
 //! entries in the [ledger](staymesh_ledger) are part of it.
 
-pub mod backfill;
 pub mod check;
 pub mod config;
 pub mod error;
 pub mod fault_points;
 pub mod grpc;
 pub mod hotels;
+pub mod jobs;
 pub mod model;
 pub mod payouts;
 pub mod reconcile;
@@ -47,7 +47,7 @@ pub use config::Config;
 use grpc::{Grpc, StatusPage, Webhook};
 use hotels::MeshHotels;
 use reservations::MeshReservations;
-use service::{Messenger, PAY_OUTS_AT_ONCE, Payments, REFUNDS_AT_ONCE};
+use service::{Messenger, Payments, REFUNDS_AT_ONCE, TRANSFERS_AT_ONCE};
 use status_page::{StatusLinks, StatusPages};
 
 /// The migrations of this service's database.
@@ -80,7 +80,7 @@ pub async fn serve(config: Config, stop: CancellationToken) -> Result<(), NodeEr
         page_margin: config.payment_page_margin,
         commission_basis_points: config.commission_basis_points,
     });
-    let concurrency = 2 * REFUNDS_AT_ONCE + PAY_OUTS_AT_ONCE;
+    let concurrency = 2 * REFUNDS_AT_ONCE + TRANSFERS_AT_ONCE;
     let options = RelayOptions { concurrency, max_attempts: MAX_ATTEMPTS, ..RelayOptions::default() };
     node.carry_outbox(Messenger::new(payments.clone()), payments.wake.clone(), options);
     node.spawn(payments.clone().sweep(node.stop.clone()));

@@ -14,7 +14,7 @@ use crate::{
     error::PaymentError,
     fault_points,
     model::{Payment, Refund, RefundReason, Status},
-    payouts::REQUESTED,
+    payouts::TRANSFER_REQUESTED,
     reservations::Reservations,
     store::{payments, refunds},
 };
@@ -24,19 +24,19 @@ use crate::{
 pub const REFUNDS_AT_ONCE: usize = 8;
 
 /// Transfers at the provider at once from one replica. They come by thousands, and guests do not wait for them.
-pub const PAY_OUTS_AT_ONCE: usize = 4;
+pub const TRANSFERS_AT_ONCE: usize = 4;
 
 /// Delivers the outbox of payments.
 pub struct Messenger<R, P> {
     payments: Arc<Payments<R, P>>,
     refunds: Semaphore,
-    pay_outs: Semaphore,
+    transfers: Semaphore,
 }
 
 impl<R, P> Messenger<R, P> {
     /// Delivers the outbox of these payments.
     pub fn new(payments: Arc<Payments<R, P>>) -> Self {
-        Self { payments, refunds: Semaphore::new(REFUNDS_AT_ONCE), pay_outs: Semaphore::new(PAY_OUTS_AT_ONCE) }
+        Self { payments, refunds: Semaphore::new(REFUNDS_AT_ONCE), transfers: Semaphore::new(TRANSFERS_AT_ONCE) }
     }
 }
 
@@ -54,7 +54,7 @@ impl<R: Reservations, P: Psp> Deliver for Messenger<R, P> {
     async fn deliver(&self, event: &OutboxEvent) -> Delivery {
         let places = match event.kind.as_str() {
             kind::REFUND => Some(&self.refunds),
-            REQUESTED => Some(&self.pay_outs),
+            TRANSFER_REQUESTED => Some(&self.transfers),
             _ => None,
         };
         let Ok(_place) = places.map(Semaphore::try_acquire).transpose() else {
@@ -71,7 +71,7 @@ impl<R: Reservations, P: Psp> Deliver for Messenger<R, P> {
 
 impl<R: Reservations, P: Psp> Payments<R, P> {
     async fn carry(&self, event: &OutboxEvent) -> Result<(), Failure> {
-        if event.kind == REQUESTED {
+        if event.kind == TRANSFER_REQUESTED {
             return self.pay_hotel(event).await;
         }
         let id = PaymentId::from(event.aggregate_id);

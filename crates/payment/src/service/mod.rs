@@ -29,7 +29,7 @@ use staymesh_store::{
 };
 use uuid::Uuid;
 
-pub use deliver::{Messenger, PAY_OUTS_AT_ONCE, REFUNDS_AT_ONCE};
+pub use deliver::{Messenger, REFUNDS_AT_ONCE, TRANSFERS_AT_ONCE};
 pub use partner::InvoicePlace;
 pub use payouts::Statement;
 

@@ -7,8 +7,8 @@ use uuid::Uuid;
 use super::*;
 use crate::{
     error::PaymentError,
+    jobs::payouts::tests as payouts,
     model::Status,
-    payouts::tests as payouts,
     reconcile::model::Resolution,
     service::Payments,
     testing::{MockPsp, ask_back, checkout, in_status, outbox, service},
