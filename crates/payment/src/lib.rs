@@ -18,6 +18,7 @@ pub mod grpc;
 pub mod hotels;
 pub mod jobs;
 pub mod model;
+pub mod operator;
 pub mod payouts;
 pub mod reconcile;
 pub mod reservations;

@@ -8,6 +8,7 @@ mod deliver;
 mod partner;
 mod payouts;
 mod refund;
+mod replay;
 mod settle;
 mod sweep;
 mod webhook;

@@ -79,7 +79,7 @@ async fn money_moves_once_however_often_the_provider_is_asked() {
     let _relay = start(pool, MockReservations::new(), psp);
     assert_eq!(quiet(pool).await, Vec::<String>::new());
     let made = found(pool, id).await;
-    assert_eq!((made.status, made.failure, made.ended_at.is_some()), (TransferStatus::Paid, None, true));
+    assert_eq!((made.status, made.failure, made.end_time.is_some()), (TransferStatus::Paid, None, true));
     assert_eq!((owed(pool, 7).await, postings(pool).await), (0, 1));
     // As if the relay had died before it wrote down that it was done.
     sqlx::query(

@@ -184,7 +184,7 @@ async fn a_statement_is_a_file_that_adds_up() {
     assert_eq!(rows.len(), 5);
     let made = payouts::find(pool, id).await.unwrap().unwrap();
     assert_eq!((made.amount, made.cutoff), (eur(28_404), AFTER));
-    assert!(matches!(exports::csv(pool, Uuid::now_v7()).await, Err(statement::StatementError::NotFound)));
+    assert!(matches!(exports::csv(pool, Uuid::now_v7()).await, Err(exports::StatementError::NotFound)));
 }
 
 #[tokio::test]
@@ -195,6 +195,6 @@ async fn a_destination_that_is_set_again_is_not_news() {
     let first = set("acct_1").await;
     assert_eq!(set("acct_1").await, first);
     let second = set("acct_2").await;
-    assert!(second.updated_at > first.updated_at);
-    assert_eq!(payouts::destination(pool, 7).await.unwrap().as_deref(), Some("acct_2"));
+    assert!(second.update_time > first.update_time);
+    assert_eq!(payouts::destination(pool, hotel(7)).await.unwrap().as_deref(), Some("acct_2"));
 }
