@@ -1,54 +1,53 @@
 //! The hotel and the rate service, in this process and without a database: they are not what is measured.
 
-use staymesh_api::{
-    rate::v1::{NightPrice, RoomTypeDemand, StayPrice},
-    r#type::v1::Money,
-};
-use staymesh_domain::{HotelId, RoomTypeId, StayDates};
+use staymesh_domain::{HotelId, Money, RoomCount, RoomTypeId, StayDates};
 use staymesh_mesh::Problem;
-use staymesh_reservation::{Hotels, Rates, RoomTypeInfo};
+use staymesh_reservation::{
+    HotelClient, RateClient, RoomTypeDemand, RoomTypeInfo, RoomTypePrice,
+    quote::{Night, Quote},
+};
 
 /// Room types for four, at 100 EUR a night.
 pub(crate) struct Neighbours;
 
-const NIGHT_EUROS: i32 = 100;
+const NIGHT_CENTS: i64 = 10_000;
 
 #[tonic::async_trait]
-impl Hotels for Neighbours {
+impl HotelClient for Neighbours {
     async fn room_types(&self, _: HotelId) -> Result<Vec<RoomTypeInfo>, Problem> {
-        // Offers for a whole hotel are not asked for.
+        // Offers for a whole hotel are not requested.
         Ok(vec![])
     }
 
     async fn room_type(&self, _: HotelId, room_type_id: RoomTypeId) -> Result<RoomTypeInfo, Problem> {
-        Ok(RoomTypeInfo { room_type_id: room_type_id.get(), display_name: "A room".into(), max_occupancy: 4 })
+        Ok(RoomTypeInfo { room_type_id, display_name: "A room".into(), max_occupancy: 4 })
     }
 }
 
 #[tonic::async_trait]
-impl Rates for Neighbours {
+impl RateClient for Neighbours {
     async fn price(
         &self,
         _: HotelId,
         stay: StayDates,
-        rooms: i32,
+        rooms: RoomCount,
         demand: Vec<RoomTypeDemand>,
-    ) -> Result<Vec<StayPrice>, Problem> {
-        let price = |room_type_id| StayPrice {
-            room_type_id,
-            nights: stay
-                .nights()
-                .map(|date| NightPrice { stay_date: date.to_string(), price: Some(euros(NIGHT_EUROS)) })
-                .collect(),
-            subtotal: Some(euros(NIGHT_EUROS * stay.night_count() * rooms)),
-            taxes: vec![],
-            total: Some(euros(NIGHT_EUROS * stay.night_count() * rooms)),
-            cancellation_policy: None,
+    ) -> Result<Vec<RoomTypePrice>, Problem> {
+        let internal = |error| Problem::internal(&error);
+        let night = "EUR".parse().and_then(|euro| Money::from_minor(NIGHT_CENTS, euro)).map_err(internal)?;
+        let one_room = night.checked_mul(stay.night_count()).map_err(internal)?;
+        let total = one_room.checked_mul(rooms.get()).map_err(internal)?;
+        let price = |demand: &RoomTypeDemand| RoomTypePrice {
+            room_type_id: demand.room_type_id,
+            quote: Quote {
+                nights: stay.nights().map(|date| Night { date, price: night }).collect(),
+                subtotal: total,
+                taxes: vec![],
+                total,
+                free_until_hours_before: 0,
+                late_penalty_percent: 0,
+            },
         };
-        Ok(demand.iter().map(|demand| price(demand.room_type_id)).collect())
+        Ok(demand.iter().map(price).collect())
     }
-}
-
-fn euros(amount: i32) -> Money {
-    Money { currency_code: "EUR".into(), amount: format!("{amount}.00") }
 }

@@ -3,7 +3,7 @@
 use anyhow::{Context, Result};
 use jiff::Timestamp;
 use staymesh_api::reservation::v1::{CreateReservationRequest, Guest};
-use staymesh_domain::{HotelId, ReservationId};
+use staymesh_domain::{GuestCount, HotelId, Money, ReservationId, RoomCount, RoomTypeId};
 use staymesh_reservation::{
     OfferKeys,
     offer_token::{Offer, OfferSigner},
@@ -61,7 +61,9 @@ pub(crate) fn order(want: Want, caller: usize, callers: &[Caller], signer: &Offe
     let now = Timestamp::now();
     let id = ReservationId::generate(HotelId::try_from(want.hotel_id)?, now);
     let owner = callers[caller].subject.clone();
-    let offer = Offer::new(id, owner, want.room_type_id, want.stay, 1, 2, quote(want), now);
+    let room_type_id = RoomTypeId::try_from(want.room_type_id)?;
+    let guests = GuestCount::try_from(2)?;
+    let offer = Offer::new(id, owner, room_type_id, want.stay, RoomCount::ONE, guests, quote(want)?, now);
     let request = CreateReservationRequest {
         reservation_id: id.to_string(),
         offer_token: signer.sign(&offer)?,
@@ -71,17 +73,17 @@ pub(crate) fn order(want: Want, caller: usize, callers: &[Caller], signer: &Offe
     Ok(Order { id: id.as_uuid(), request, caller })
 }
 
-fn quote(want: Want) -> Quote {
-    let nights =
-        want.stay.nights().map(|date| Night { date: date.to_string(), minor: NIGHT_MINOR }).collect::<Vec<_>>();
-    let subtotal_minor = NIGHT_MINOR * i64::from(NIGHTS);
-    Quote {
-        currency: "EUR".into(),
-        nights,
-        subtotal_minor,
-        taxes: vec![TaxLine { name: "City tax".into(), minor: TAX_MINOR }],
-        total_minor: subtotal_minor + TAX_MINOR,
+fn quote(want: Want) -> Result<Quote> {
+    let euro = "EUR".parse()?;
+    let price = Money::from_minor(NIGHT_MINOR, euro)?;
+    let subtotal = Money::from_minor(NIGHT_MINOR * i64::from(NIGHTS), euro)?;
+    let tax = Money::from_minor(TAX_MINOR, euro)?;
+    Ok(Quote {
+        nights: want.stay.nights().map(|date| Night { date, price }).collect(),
+        subtotal,
+        taxes: vec![TaxLine { name: "City tax".into(), amount: tax }],
+        total: subtotal.checked_add(tax)?,
         free_until_hours_before: 48,
         late_penalty_percent: 100,
-    }
+    })
 }

@@ -14,11 +14,13 @@ use staymesh_api::{
 use staymesh_devenv::{port::free_port, wait};
 use staymesh_mesh::{
     auth::{AccessTable, Revocations},
+    coalesce::CoalescingStream,
     config::ServerConfig,
-    gathered::Gathered,
-    server::{Served, StackParts, serve},
+    server::{LayerConfig, ServerSpec, serve},
 };
-use staymesh_reservation::{Bookings, Service, UnpaidRooms, Writer, offer_token::OfferSigner, store::Store};
+use staymesh_reservation::{
+    BookingService, Bookings, Dependencies, UnpaidRoomLimit, Writer, offer_token::OfferSigner, store::Store,
+};
 use staymesh_store::outbox::Wake;
 use tokio::{net::TcpStream, task::JoinHandle};
 use tokio_util::sync::{CancellationToken, DropGuard};
@@ -63,7 +65,7 @@ impl Server {
             Strategy::Floor => None,
         };
         let routes = match bookings {
-            Some(bookings) => staymesh_reservation::routes(Arc::new(Service {
+            Some(bookings) => staymesh_reservation::routes(Arc::new(BookingService::new(Dependencies {
                 store: Store::new(rig.database.connect_reads(connections)?),
                 bookings,
                 hotels: Box::new(Neighbours),
@@ -71,9 +73,9 @@ impl Server {
                 offers: OfferSigner::new(&rig.keys),
                 hold: HOLD,
                 // A few callers book everything.
-                unpaid: UnpaidRooms::unlimited(),
+                unpaid: UnpaidRoomLimit::unlimited(),
                 wake: Wake::default(),
-            })),
+            }))),
             None => Routes::new(ReservationServiceServer::new(Floor)),
         };
         serve_routes(routes, rig, stop).await
@@ -91,11 +93,11 @@ impl Server {
 }
 
 /// As Envoy does, a client sends what is ready together.
-async fn connect(to: Uri) -> std::io::Result<TokioIo<Gathered<TcpStream>>> {
+async fn connect(to: Uri) -> std::io::Result<TokioIo<CoalescingStream<TcpStream>>> {
     let address = to.authority().map(|authority| authority.as_str().to_owned()).unwrap_or_default();
     let stream = TcpStream::connect(address).await?;
     stream.set_nodelay(true)?;
-    Ok(TokioIo::new(Gathered::new(stream)))
+    Ok(TokioIo::new(CoalescingStream::new(stream)))
 }
 
 fn writer(pool: PgPool, lanes: usize) -> Writer {
@@ -118,12 +120,12 @@ async fn serve_routes(routes: Routes, rig: &Rig, stop: CancellationToken) -> Res
         tls_key: None,
         tls_client_ca: None,
     };
-    let served = Served {
+    let served = ServerSpec {
         name: "reservation",
         routes,
         grpc_services: vec![],
         checks: vec![],
-        stack: StackParts {
+        stack: LayerConfig {
             access: AccessTable::read(DESCRIPTOR_SET).context("the contract")?,
             verifier: rig.callers.verifier(),
             revocations: Revocations::new(None),

@@ -78,6 +78,11 @@ impl Email {
         Ok(Self(text.to_owned()))
     }
 
+    /// The address as text, without copying it.
+    pub fn into_string(self) -> String {
+        self.0
+    }
+
     /// The address as text.
     pub fn as_str(&self) -> &str {
         &self.0

@@ -1,8 +1,8 @@
-//! What the service reads from its environment.
+//! Settings of the hotel service, read from flags and environment variables.
 
 use staymesh_mesh::config::{ClientConfig, NodeConfig};
 
-/// How the hotel service is configured.
+/// Settings of the hotel service.
 #[derive(clap::Args, Clone, Debug)]
 pub struct Config {
     #[command(flatten)]
@@ -11,7 +11,7 @@ pub struct Config {
     #[command(flatten)]
     #[expect(missing_docs)]
     pub client: ClientConfig,
-    /// Where the reservation service listens, for example `http://reservation:50051`.
+    /// URL of the reservation service, for example `http://reservation:50051`.
     #[arg(long, env = "STAYMESH_RESERVATION_URL")]
     pub reservation_url: String,
 }

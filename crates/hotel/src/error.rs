@@ -1,58 +1,46 @@
-//! What the service refuses, and how that leaves it.
+//! [`HotelError`], and the table that maps it to gRPC reasons and metadata.
 
+use staymesh_domain::{HotelId, RoomId, RoomTypeId};
 use staymesh_mesh::{Problem, Reason};
 use staymesh_store::{StoreError, idempotency::IdempotencyError};
 use tonic::Status;
 
-/// Why a request about hotels was refused.
+/// Why a request to the hotel service failed.
 #[derive(Debug, thiserror::Error)]
-pub enum HotelError {
-    /// Unknown or deleted.
+pub(crate) enum HotelError {
+    /// The hotel does not exist or is deleted.
     #[error("there is no hotel {0}")]
-    HotelNotFound(i32),
-    /// Unknown, deleted, or of another hotel.
+    HotelNotFound(HotelId),
+    /// The room type does not exist, is deleted, or belongs to another hotel.
     #[error("hotel {hotel_id} has no room type {room_type_id}")]
-    RoomTypeNotFound {
-        /// The hotel that was named.
-        hotel_id: i32,
-        /// The room type that was named.
-        room_type_id: i32,
-    },
-    /// Unknown, deleted, or of another hotel.
+    RoomTypeNotFound { hotel_id: HotelId, room_type_id: RoomTypeId },
+    /// The room does not exist, is deleted, or belongs to another hotel.
     #[error("hotel {hotel_id} has no room {room_id}")]
-    RoomNotFound {
-        /// The hotel that was named.
-        hotel_id: i32,
-        /// The room that was named.
-        room_id: i32,
-    },
-    /// Another room type of the hotel is called so.
+    RoomNotFound { hotel_id: HotelId, room_id: RoomId },
+    /// Another live room type of the hotel has the same display name.
     #[error("the hotel has another room type of this name")]
     RoomTypeNameTaken,
-    /// Another room of the hotel has the number.
+    /// Another live room of the hotel has the same room number.
     #[error("the hotel has another room of this number")]
     RoomNumberTaken,
-    /// Rooms are of this type.
+    /// A room type cannot be deleted while live rooms belong to it.
     #[error("the room type has rooms; delete those first")]
     RoomTypeHasRooms,
-    /// The etag is of an older state.
-    #[error("it has changed since this etag was read; read it again")]
+    /// The etag in the request is not that of the current version.
+    #[error("the resource has changed since this etag was read; read it again")]
     EtagMismatch,
-    /// The request id came before, with other content.
-    #[error("this request_id came before with other content; use a new UUID for each new request")]
+    /// The request id was used before, with other content.
+    #[error("this request_id was used with other content; use a new UUID for each new request")]
     RequestIdReused,
-    /// A hotel keeps its currency.
+    /// The currency of a hotel is immutable; the text is the ISO 4217 code it has.
     #[error("cannot change; it is {0}")]
     CurrencyFixed(String),
-    /// Another service refused, or does not answer.
+    /// Another service refused the call or is unavailable.
     #[error(transparent)]
-    Dependency(#[from] Box<Problem>),
-    /// The database refused, or does not answer.
+    Dependency(Box<Problem>),
+    /// The database rejected the statement or is unavailable.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// What was stored cannot be read back.
-    #[error("a stored answer cannot be read")]
-    StoredAnswer(#[from] prost::DecodeError),
 }
 
 impl From<sqlx::Error> for HotelError {
@@ -67,6 +55,12 @@ impl From<IdempotencyError> for HotelError {
             IdempotencyError::Reused => Self::RequestIdReused,
             IdempotencyError::Store(error) => Self::Store(error),
         }
+    }
+}
+
+impl From<Problem> for HotelError {
+    fn from(problem: Problem) -> Self {
+        Self::Dependency(Box::new(problem))
     }
 }
 
@@ -90,7 +84,6 @@ impl From<HotelError> for Problem {
             E::CurrencyFixed(_) => Self::field("hotel.currency_code", message),
             E::Dependency(problem) => *problem,
             E::Store(error) => error.into(),
-            E::StoredAnswer(error) => Self::internal(&error),
         }
     }
 }

@@ -1,51 +1,58 @@
-//! The hotel service: hotels, room types and rooms; who reads them and what staff may change.
+//! Hotel service: the catalog of hotels, room types and rooms.
 //!
-//! - [`grpc`]: the contract's two services, and what a request must look like.
-//! - [`service`]: what a change does, and when a delete is refused.
-//! - [`store`]: the SQL.
+//! | module | contents |
+//! |---|---|
+//! | `grpc` | `HotelService` (public reads) and `HotelAdminService` (writes by staff and administrators) |
+//! | `service` | rules: merging an update, comparing etags, idempotent creates, when a delete is refused |
+//! | `clients` | the reservation service, which takes inventory off sale before a delete |
+//! | `store` | SQL |
+//! | `model` | hotels, room types, rooms, and the patches that change them |
 //!
-//! Nothing is ever removed, only hidden, because reservations go on naming it. Deleting asks the reservation service
-//! first, through [`inventory`], for it alone knows what is booked.
+//! Deletes are soft: a deleted row is hidden and kept, because reservations still refer to its id. Before a hotel or a
+//! room type is deleted, the reservation service retires its inventory and refuses if future reservations exist.
 
-mod check;
+mod clients;
 mod config;
 mod error;
-pub mod grpc;
-pub mod inventory;
-mod mask;
-pub mod model;
-pub mod service;
-pub mod store;
+mod grpc;
+mod model;
+mod service;
+mod store;
 #[cfg(test)]
 mod testing;
 
 pub use config::Config;
-pub use error::HotelError;
 
 use std::sync::Arc;
 
 use staymesh_api::hotel::v1::{
-    hotel_admin_service_server::{HotelAdminServiceServer, SERVICE_NAME as ADMIN},
-    hotel_service_server::{HotelServiceServer, SERVICE_NAME as READS},
+    hotel_admin_service_server::{HotelAdminServiceServer, SERVICE_NAME as HOTEL_ADMIN},
+    hotel_service_server::{HotelServiceServer, SERVICE_NAME as HOTEL},
 };
 use staymesh_mesh::{Node, node::NodeError};
 use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
 
-/// The service's own database.
+use crate::{
+    clients::reservation::GrpcReservationClient,
+    grpc::{HotelAdminHandler, HotelHandler},
+    service::CatalogService,
+};
+
+/// Migrations of the service's own database, `migrations/hotel`.
 pub static MIGRATOR: sqlx::migrate::Migrator = sqlx::migrate!("../../migrations/hotel");
 
-/// Serves until `stop`.
+/// Serves the hotel service until `stop` is cancelled, then drains.
 ///
 /// # Errors
-/// When the configuration is wrong or an address cannot be listened on. That the database or another service is away
-/// is no error: requests are refused until it is back.
+/// [`NodeError`] when the configuration is invalid or a listen address cannot be bound. An unavailable database,
+/// identity service or reservation service is not an error: requests that need it fail until it is available again.
 pub async fn serve(config: Config, stop: CancellationToken) -> Result<(), NodeError> {
     let node = Node::new("hotel", config.node, stop)?;
     let (mesh, verifier) = node.join(&config.client)?;
-    let inventory = inventory::Reservations::new(mesh.channel("reservation", &config.reservation_url)?);
-    let hotels = Arc::new(service::Hotels::new(node.pool.clone(), inventory));
-    let routes = Routes::new(HotelServiceServer::new(grpc::Reads::new(node.pool.clone())))
-        .add_service(HotelAdminServiceServer::new(grpc::Admin::new(hotels)));
-    node.serve(verifier, routes, vec![READS, ADMIN], &MIGRATOR).await
+    let reservations = GrpcReservationClient::new(mesh.channel("reservation", &config.reservation_url)?);
+    let catalog = Arc::new(CatalogService::new(node.pool.clone(), Box::new(reservations)));
+    let routes = Routes::new(HotelServiceServer::new(HotelHandler::new(Arc::clone(&catalog))))
+        .add_service(HotelAdminServiceServer::new(HotelAdminHandler::new(catalog)));
+    node.serve(verifier, routes, vec![HOTEL, HOTEL_ADMIN], &MIGRATOR).await
 }

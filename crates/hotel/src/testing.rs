@@ -1,37 +1,74 @@
-//! What the tests of this crate share.
+//! Fixtures shared by the tests of this crate.
 
 use std::sync::Arc;
 
-use staymesh_api::hotel::v1 as proto;
+use prost_types::FieldMask;
+use staymesh_api::hotel::v1::{
+    self as proto, CreateHotelRequest, CreateRoomRequest, CreateRoomTypeRequest, GetHotelRequest, UpdateHotelRequest,
+    hotel_admin_service_server::HotelAdminService, hotel_service_server::HotelService,
+};
 use staymesh_mesh::{Caller, Problem, Reason, auth::Role};
 use staymesh_testkit::TestDatabase;
 use tonic::{Request, Status};
 
 use crate::{
     MIGRATOR,
-    grpc::{Admin, Reads},
-    inventory::MockInventory,
-    service::Hotels,
+    clients::reservation::MockReservationClient,
+    grpc::{HotelAdminHandler, HotelHandler},
+    service::CatalogService,
 };
 
-/// A service on a database of its own.
-pub(crate) struct House {
-    pub(crate) reads: Reads,
-    pub(crate) admin: Admin<MockInventory>,
+/// The handlers of a hotel service with a database of its own.
+pub(crate) struct Fixture {
+    pub(crate) hotels: HotelHandler,
+    pub(crate) admin: HotelAdminHandler,
     pub(crate) database: TestDatabase,
 }
 
-/// A service whose inventory lets everything be retired.
-pub(crate) async fn house() -> House {
-    let mut inventory = MockInventory::new();
-    inventory.expect_retire().returning(|_, _| Box::pin(async { Ok(()) }));
-    house_with(inventory).await
+/// A hotel service whose reservation service retires every inventory.
+pub(crate) async fn fixture() -> Fixture {
+    let mut reservations = MockReservationClient::new();
+    reservations.expect_retire_inventory().returning(|_, _| Ok(()));
+    fixture_with(reservations).await
 }
 
-pub(crate) async fn house_with(inventory: MockInventory) -> House {
+pub(crate) async fn fixture_with(reservations: MockReservationClient) -> Fixture {
     let database = TestDatabase::new("hotel", &MIGRATOR).await.unwrap();
-    let hotels = Arc::new(Hotels::new(database.pool().clone(), inventory));
-    House { reads: Reads::new(database.pool().clone()), admin: Admin::new(hotels), database }
+    let catalog = Arc::new(CatalogService::new(database.pool().clone(), Box::new(reservations)));
+    Fixture { hotels: HotelHandler::new(Arc::clone(&catalog)), admin: HotelAdminHandler::new(catalog), database }
+}
+
+impl Fixture {
+    pub(crate) async fn create_hotel(&self, hotel: proto::Hotel) -> Result<proto::Hotel, Status> {
+        let request = CreateHotelRequest { hotel: Some(hotel), request_id: String::new() };
+        Ok(self.admin.create_hotel(admin(request)).await?.into_inner().hotel.unwrap())
+    }
+
+    pub(crate) async fn create_room_type(
+        &self,
+        hotel_id: i32,
+        room_type: proto::RoomType,
+    ) -> Result<proto::RoomType, Status> {
+        let request = CreateRoomTypeRequest { hotel_id, room_type: Some(room_type), request_id: String::new() };
+        Ok(self.admin.create_room_type(staff(&[hotel_id], request)).await?.into_inner().room_type.unwrap())
+    }
+
+    pub(crate) async fn create_room(&self, hotel_id: i32, room: proto::Room) -> Result<proto::Room, Status> {
+        let request = CreateRoomRequest { hotel_id, room: Some(room), request_id: String::new() };
+        Ok(self.admin.create_room(staff(&[hotel_id], request)).await?.into_inner().room.unwrap())
+    }
+
+    pub(crate) async fn get_hotel(&self, hotel_id: i32) -> Result<proto::Hotel, Status> {
+        let answer = self.hotels.get_hotel(Request::new(GetHotelRequest { hotel_id })).await?;
+        Ok(answer.into_inner().hotel.unwrap())
+    }
+
+    pub(crate) async fn update_hotel(&self, hotel: proto::Hotel, mask: &[&str]) -> Result<proto::Hotel, Status> {
+        let update_mask = FieldMask { paths: mask.iter().map(ToString::to_string).collect() };
+        let hotel_id = hotel.hotel_id;
+        let request = UpdateHotelRequest { hotel_id, hotel: Some(hotel), update_mask: Some(update_mask) };
+        Ok(self.admin.update_hotel(staff(&[hotel_id], request)).await?.into_inner().hotel.unwrap())
+    }
 }
 
 /// A request of an administrator.
@@ -44,14 +81,16 @@ pub(crate) fn staff<T>(hotel_ids: &[i32], message: T) -> Request<T> {
     by(Role::Staff, hotel_ids, message)
 }
 
+/// A request of a caller with this role and these hotels.
 pub(crate) fn by<T>(role: Role, hotel_ids: &[i32], message: T) -> Request<T> {
     let mut request = Request::new(message);
     let (subject, session) = (format!("{role:?}"), "session".to_owned());
-    request.extensions_mut().insert(Caller { subject, role, hotel_ids: hotel_ids.to_vec(), session });
+    let hotel_ids = hotel_ids.iter().map(|id| staymesh_domain::HotelId::try_from(*id).unwrap()).collect();
+    request.extensions_mut().insert(Caller { subject, role, hotel_ids, session });
     request
 }
 
-/// A hotel that has all there is to have.
+/// A hotel with every field set.
 pub(crate) fn hotel() -> proto::Hotel {
     proto::Hotel {
         display_name: "Casa do Rio".into(),
@@ -88,14 +127,14 @@ pub(crate) fn room(room_type_id: i32, room_number: &str) -> proto::Room {
     proto::Room { room_type_id, room_number: room_number.into(), floor: 1, ..Default::default() }
 }
 
-/// The reason of a refusal.
+/// The reason of an error.
 pub(crate) fn reason(status: &Status) -> Reason {
     Problem::reason_of(status).unwrap_or_else(|| panic!("{status:?} has no reason"))
 }
 
-/// The fields that a refusal names.
+/// The fields that an `INVALID_FIELD` error names.
 pub(crate) fn fields(status: &Status) -> Vec<String> {
     use tonic_types::StatusExt;
-    let bad = status.get_details_bad_request().unwrap_or_else(|| panic!("{status:?} names no field"));
+    let bad = status.get_details_bad_request().unwrap_or_else(|| panic!("{status:?} has no BadRequest"));
     bad.field_violations.into_iter().map(|violation| violation.field).collect()
 }

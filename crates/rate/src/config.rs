@@ -1,8 +1,8 @@
-//! What the service reads from its environment.
+//! Settings of the rate service, read from flags and environment variables.
 
 use staymesh_mesh::config::{ClientConfig, NodeConfig};
 
-/// How the rate service is configured.
+/// Settings of the rate service.
 #[derive(clap::Args, Clone, Debug)]
 pub struct Config {
     #[command(flatten)]
@@ -11,7 +11,7 @@ pub struct Config {
     #[command(flatten)]
     #[expect(missing_docs)]
     pub client: ClientConfig,
-    /// Where the hotel service listens, for example `http://hotel:50051`.
+    /// URL of the hotel service, for example `http://hotel:50051`.
     #[arg(long, env = "STAYMESH_HOTEL_URL")]
     pub hotel_url: String,
 }

@@ -1,47 +1,38 @@
-//! What the service refuses, and how that leaves it.
+//! [`RateError`], and the table that maps it to gRPC reasons and metadata.
 
-use staymesh_domain::{Currency, MoneyError};
+use staymesh_domain::{Currency, HotelId, MoneyError, RoomTypeId};
 use staymesh_mesh::{Problem, Reason};
 use staymesh_store::StoreError;
 use tonic::Status;
 
-/// Why a request about rates was refused.
+/// Why a request to the rate service failed.
 #[derive(Debug, thiserror::Error)]
-pub enum RateError {
-    /// Nobody has set a rate.
+pub(crate) enum RateError {
+    /// The room type has no rate.
     #[error("room type {room_type_id} of hotel {hotel_id} has no rate")]
-    RateNotFound {
-        /// The hotel that was named.
-        hotel_id: i32,
-        /// The room type that was named.
-        room_type_id: i32,
-    },
-    /// An amount in another currency than the hotel's.
+    RateNotFound { hotel_id: HotelId, room_type_id: RoomTypeId },
+    /// The amount in `field` is not in the currency of the hotel.
     #[error("{field} must be in {expected}, the currency of the hotel")]
-    CurrencyMismatch {
-        /// The field with the amount.
-        field: String,
-        /// The hotel's currency.
-        expected: Currency,
-    },
-    /// The etag is of an older state.
-    #[error("it has changed since this etag was read; read it again")]
+    CurrencyMismatch { field: String, expected: Currency },
+    /// The etag in the request is not that of the current version.
+    #[error("the rate has changed since this etag was read; read it again")]
     EtagMismatch,
-    /// Prices that are each in bounds come to more than an amount can hold.
-    #[error("comes to more than an amount of money can hold")]
-    StayTooExpensive {
-        /// Where the room type stands in the request.
-        index: usize,
-    },
-    /// Another service refused, or does not answer.
+    /// Every price is in bounds, but their sum exceeds [`Money::MAX_MINOR`](staymesh_domain::Money::MAX_MINOR). `index`
+    /// is the position of the room type in the request.
+    #[error("the stay costs more than an amount of money can hold")]
+    StayTooExpensive { index: usize },
+    /// Another service refused the call or is unavailable.
     #[error(transparent)]
-    Dependency(#[from] Box<Problem>),
-    /// The database refused, or does not answer.
+    Dependency(Box<Problem>),
+    /// The database rejected the statement or is unavailable.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// An amount was stored that is none.
-    #[error("a stored amount cannot be read: {0}")]
+    /// A stored amount is not valid money, or amounts of one hotel have different currencies.
+    #[error("a stored amount is invalid: {0}")]
     StoredAmount(MoneyError),
+    /// A stored tax is neither a percentage nor an amount.
+    #[error("a stored tax has neither basis points nor an amount with a currency")]
+    StoredTax,
 }
 
 impl From<sqlx::Error> for RateError {
@@ -71,7 +62,7 @@ impl From<RateError> for Problem {
             E::StayTooExpensive { index } => Self::field(format!("room_types[{index}]"), message),
             E::Dependency(problem) => *problem,
             E::Store(error) => error.into(),
-            E::StoredAmount(_) => Self::internal(&message),
+            E::StoredAmount(_) | E::StoredTax => Self::internal(&message),
         }
     }
 }

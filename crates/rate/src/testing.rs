@@ -1,4 +1,6 @@
-//! What the tests of this crate share.
+//! Fixtures shared by the tests of this crate.
+
+use std::sync::Arc;
 
 use staymesh_api::{
     rate::v1::{
@@ -7,51 +9,52 @@ use staymesh_api::{
     },
     r#type::v1::Money,
 };
+use staymesh_domain::Currency;
 use staymesh_mesh::{Caller, Problem, Reason, auth::Role};
 use staymesh_testkit::TestDatabase;
 use tonic::{Request, Status};
 
 use crate::{
     MIGRATOR,
-    catalog::MockCatalog,
-    grpc::{Admin, Pricing},
-    service::Rates,
+    clients::hotel::MockHotelClient,
+    grpc::{PricingHandler, RateAdminHandler},
+    service::RateService,
 };
 
 /// The hotel of the tests; its room types are 1 to 99.
 pub(crate) const HOTEL: i32 = 7;
 
-/// A service on a database of its own.
-pub(crate) struct Desk {
-    pub(crate) admin: Admin<MockCatalog>,
-    pub(crate) pricing: Pricing,
+/// The handlers of a rate service with a database of its own.
+pub(crate) struct Fixture {
+    pub(crate) admin: RateAdminHandler,
+    pub(crate) pricing: PricingHandler,
     pub(crate) database: TestDatabase,
 }
 
-/// A service that knows one hotel, in euros.
-pub(crate) async fn desk() -> Desk {
-    desk_with(catalog(|| "EUR")).await
+/// A rate service whose hotel service has [`HOTEL`], in euros.
+pub(crate) async fn fixture() -> Fixture {
+    fixture_with(hotels(|| "EUR")).await
 }
 
-pub(crate) async fn desk_with(catalog: MockCatalog) -> Desk {
+pub(crate) async fn fixture_with(hotels: MockHotelClient) -> Fixture {
     let database = TestDatabase::new("rate", &MIGRATOR).await.unwrap();
-    let admin = Admin::new(Rates::new(database.pool().clone(), catalog));
-    Desk { admin, pricing: Pricing::new(database.pool().clone()), database }
+    let rates = Arc::new(RateService::new(database.pool().clone(), Box::new(hotels)));
+    Fixture { admin: RateAdminHandler::new(Arc::clone(&rates)), pricing: PricingHandler::new(rates), database }
 }
 
-/// Knows [`HOTEL`], with the currency that `code` says at the time.
-pub(crate) fn catalog(code: impl Fn() -> &'static str + Send + Sync + 'static) -> MockCatalog {
-    let mut catalog = MockCatalog::new();
-    catalog.expect_currency().returning(move |hotel_id| {
-        let currency = code().parse().unwrap();
-        let known = hotel_id == HOTEL;
-        Box::pin(async move { known.then_some(currency).ok_or(Problem::new(Reason::HotelNotFound, "no such hotel")) })
+/// A hotel service that has [`HOTEL`] alone, in the currency that `code` returns at the time of the call.
+pub(crate) fn hotels(code: impl Fn() -> &'static str + Send + Sync + 'static) -> MockHotelClient {
+    let mut hotels = MockHotelClient::new();
+    hotels.expect_currency().returning(move |hotel_id| {
+        let currency: Currency = code().parse().unwrap();
+        let exists = hotel_id.get() == HOTEL;
+        exists.then_some(currency).ok_or_else(|| Problem::new(Reason::HotelNotFound, "no such hotel"))
     });
-    catalog.expect_require_room_type().returning(|hotel_id, room_type_id| {
-        let known = hotel_id == HOTEL && room_type_id < 100;
-        Box::pin(async move { known.then_some(()).ok_or(Problem::new(Reason::RoomTypeNotFound, "no such room type")) })
+    hotels.expect_require_room_type().returning(|hotel_id, room_type_id| {
+        let exists = hotel_id.get() == HOTEL && room_type_id.get() < 100;
+        exists.then_some(()).ok_or_else(|| Problem::new(Reason::RoomTypeNotFound, "no such room type"))
     });
-    catalog
+    hotels
 }
 
 /// A request of staff of the hotel.
@@ -62,7 +65,12 @@ pub(crate) fn staff<T>(message: T) -> Request<T> {
 pub(crate) fn staff_of<T>(hotel_id: i32, message: T) -> Request<T> {
     let mut request = Request::new(message);
     let (subject, session) = ("staff".to_owned(), "session".to_owned());
-    request.extensions_mut().insert(Caller { subject, role: Role::Staff, hotel_ids: vec![hotel_id], session });
+    request.extensions_mut().insert(Caller {
+        subject,
+        role: Role::Staff,
+        hotel_ids: vec![staymesh_domain::HotelId::try_from(hotel_id).unwrap()],
+        session,
+    });
     request
 }
 
@@ -81,7 +89,7 @@ pub(crate) fn rate(base_price: &str) -> proto::RoomRate {
     }
 }
 
-impl Desk {
+impl Fixture {
     pub(crate) async fn set_rate(&self, room_type_id: i32, rate: proto::RoomRate) -> Result<proto::RoomRate, Status> {
         let request = SetRoomRateRequest { hotel_id: HOTEL, room_type_id, rate: Some(rate) };
         Ok(self.admin.set_room_rate(staff(request)).await?.into_inner().rate.unwrap())
@@ -128,22 +136,24 @@ pub(crate) fn demand(room_type_id: i32, sold_percent: &[i32]) -> RoomTypeDemand 
     RoomTypeDemand { room_type_id, sold_percent: sold_percent.to_vec() }
 }
 
-pub(crate) fn share(display_name: &str, basis_points: i32) -> proto::Tax {
+/// A tax of so many basis points.
+pub(crate) fn percentage(display_name: &str, basis_points: i32) -> proto::Tax {
     proto::Tax { display_name: display_name.into(), kind: Some(proto::tax::Kind::BasisPoints(basis_points)) }
 }
 
+/// A tax of this amount per room and night.
 pub(crate) fn fee(display_name: &str, amount: Option<Money>) -> proto::Tax {
     proto::Tax { display_name: display_name.into(), kind: amount.map(proto::tax::Kind::PerRoomNight) }
 }
 
-/// The reason of a refusal.
+/// The reason of an error.
 pub(crate) fn reason(status: &Status) -> Reason {
     Problem::reason_of(status).unwrap_or_else(|| panic!("{status:?} has no reason"))
 }
 
-/// The fields that a refusal names.
+/// The fields that an `INVALID_FIELD` error names.
 pub(crate) fn fields(status: &Status) -> Vec<String> {
     use tonic_types::StatusExt;
-    let bad = status.get_details_bad_request().unwrap_or_else(|| panic!("{status:?} names no field"));
+    let bad = status.get_details_bad_request().unwrap_or_else(|| panic!("{status:?} has no BadRequest"));
     bad.field_violations.into_iter().map(|violation| violation.field).collect()
 }

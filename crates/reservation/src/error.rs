@@ -1,4 +1,4 @@
-//! What can go wrong with a booking, and the one table of how callers see it.
+//! The error of the reservation rules, and the one table from it to what callers see (code, reason, metadata).
 
 use std::{ops::Range, time::Duration};
 
@@ -9,101 +9,105 @@ use staymesh_store::StoreError;
 use tonic::Status as GrpcStatus;
 
 use crate::{
+    calendar::DateOutOfRange,
     model::{CancellationReason, Status},
     offer_token::OfferError,
     quote::QuoteError,
 };
 
-/// Why something was refused.
+/// Why a request was refused or failed.
 #[derive(Debug, thiserror::Error)]
 pub enum ReservationError {
     /// A night has too few rooms left.
     #[error("sold out")]
     SoldOut {
-        /// The first such night, when it could be told.
+        /// The first such night; `None` when only the database's CHECK noticed.
         stay_date: Option<Date>,
-        /// When the earliest unpaid hold on that night ends: from then on it is worth trying again.
+        /// When the earliest unpaid hold on that night expires, after which a retry may succeed.
         hold_expire_time: Option<Timestamp>,
     },
     /// A night has no inventory, or the room type no rate.
     #[error("not for sale for this stay")]
     NotOnSale,
-    /// More guests than may sleep in the rooms.
+    /// More guests than the rooms may sleep.
     #[error("{guests} guests do not fit into {rooms} rooms for {max_occupancy} each")]
     TooManyGuests {
-        /// Guests asked for.
+        /// Guests requested.
         guests: i32,
-        /// Rooms asked for.
+        /// Rooms requested.
         rooms: i32,
-        /// Guests that may sleep in one room.
+        /// Guests who may sleep in one room.
         max_occupancy: i32,
     },
-    /// The account holds too many rooms that are not paid for.
+    /// The account holds too many unpaid rooms.
     #[error(
         "{held} rooms are held unpaid, and with {wanted} more they would be more than {limit}; pay or cancel first"
     )]
     TooManyUnpaidRooms {
-        /// The most that it may hold.
+        /// Most rooms it may hold.
         limit: i64,
-        /// What it holds.
+        /// Rooms it holds.
         held: i64,
-        /// What it asked for.
+        /// Rooms requested.
         wanted: i64,
-        /// When it holds few enough, if nobody pays or cancels before; none when that would not help.
-        enough_free_at: Option<Timestamp>,
+        /// When enough of its holds have expired; `None` when waiting cannot help.
+        retry_time: Option<Timestamp>,
     },
-    /// The id came before with other content or from somebody else.
+    /// A reservation with this id exists with other content, or for another account.
     #[error("the reservation id was used before for something else")]
     IdReused,
-    /// There is none, or it is somebody else's.
+    /// It does not exist, or the caller may not see it.
     #[error("no such reservation")]
     NotFound,
-    /// The booking cannot go that way.
+    /// The transition is illegal.
     #[error("a reservation that is {} cannot become {}", from.as_str(), to.as_str())]
     IllegalTransition {
-        /// Where it is.
+        /// The status it has.
         from: Status,
-        /// Where it was to go.
+        /// The status it was to get.
         to: Status,
     },
-    /// Who has slept in the rooms does not get the money back.
+    /// The check-in date has passed: a paid stay can no longer be cancelled.
     #[error("the stay has begun and cannot be cancelled")]
     StayHasBegun,
-    /// Nobody is expected who could stay away: it is not paid yet, or has ended.
+    /// Only a paid reservation can become a no-show.
     #[error("a reservation that is {} cannot become a no-show", status.as_str())]
-    NobodyExpected {
-        /// Where it is.
+    NotEligibleForNoShow {
+        /// The status it has.
         status: Status,
-        /// Why it is cancelled, if it is.
+        /// Why it was cancelled, if it was.
         reason: Option<CancellationReason>,
     },
-    /// The guests may still come, or have long been due to leave.
+    /// Before the check-in date, or after the check-out date.
     #[error("a no-show can be reported from {} until {}", window.start, window.end)]
     NoShowOutOfTime {
-        /// When it may be reported.
+        /// When a no-show may be reported.
         window: Range<Timestamp>,
     },
-    /// The amount is not the total.
+    /// The amount is not what the reservation costs, or more than was paid.
     #[error("the amount is not what the reservation costs")]
     AmountMismatch,
-    /// The offer token is not good.
+    /// The offer token has expired or is not valid.
     #[error(transparent)]
     Offer(#[from] OfferError),
-    /// Fewer rooms than are sold already.
+    /// Inventory would fall below the rooms that are reserved.
     #[error("fewer rooms than are reserved already")]
     BelowReserved,
-    /// Nights from today on are reserved.
+    /// Nights from today on are reserved, so the inventory cannot be retired.
     #[error("nights from today on are reserved")]
     HasFutureReservations,
-    /// Only partners may collect money.
+    /// Only partners may collect the money themselves.
     #[error("only partners may collect the money themselves")]
     PartnersOnly,
-    /// A field is wrong.
+    /// A field of the request is invalid.
     #[error(transparent)]
     Field(#[from] FieldError),
-    /// The rate service's price cannot be used, or one that was kept.
+    /// A price of the rate service, or a stored one, cannot be used.
     #[error("price: {0}")]
     Quote(#[from] QuoteError),
+    /// A date at the end of the calendar.
+    #[error(transparent)]
+    Date(#[from] DateOutOfRange),
     /// Another service failed or refused.
     #[error(transparent)]
     Other(#[from] Problem),
@@ -134,10 +138,10 @@ impl From<ReservationError> for Problem {
             E::TooManyGuests { max_occupancy, .. } => {
                 Self::new(Reason::TooManyGuests, text).with("max_occupancy", max_occupancy)
             }
-            E::TooManyUnpaidRooms { limit, held, enough_free_at, .. } => {
+            E::TooManyUnpaidRooms { limit, held, retry_time, .. } => {
                 let problem =
                     Self::new(Reason::TooManyUnpaidRooms, text).with("limit_rooms", limit).with("held_rooms", held);
-                match enough_free_at {
+                match retry_time {
                     Some(end) => problem.with("hold_expire_time", end).retry_after(seconds_until(end)),
                     None => problem,
                 }
@@ -148,7 +152,7 @@ impl From<ReservationError> for Problem {
                 Self::new(Reason::IllegalTransition, text).with("from", from.as_str()).with("to", to.as_str())
             }
             E::StayHasBegun => Self::new(Reason::IllegalTransition, text),
-            E::NobodyExpected { status, reason } => nobody_expected(status, reason, text),
+            E::NotEligibleForNoShow { status, reason } => not_eligible_for_no_show(status, reason, text),
             E::NoShowOutOfTime { window } => {
                 Self::new(Reason::NoShowOutOfTime, text).with("from_time", window.start).with("until_time", window.end)
             }
@@ -160,14 +164,15 @@ impl From<ReservationError> for Problem {
             E::PartnersOnly => Self::new(Reason::AccessDenied, text),
             E::Field(error) => error.into(),
             E::Quote(error) => Self::internal(&error),
+            E::Date(error) => Self::internal(&error),
             E::Other(problem) => problem,
             E::Store(error) => error.into(),
         }
     }
 }
 
-/// No no-show, and what became of the booking instead.
-fn nobody_expected(status: Status, reason: Option<CancellationReason>, text: String) -> Problem {
+/// The illegal transition to a no-show, with why the reservation was cancelled instead.
+fn not_eligible_for_no_show(status: Status, reason: Option<CancellationReason>, text: String) -> Problem {
     let problem = Problem::new(Reason::IllegalTransition, text);
     let problem = problem.with("from", status.as_str()).with("to", Status::Cancelled.as_str());
     match reason {
@@ -176,7 +181,7 @@ fn nobody_expected(status: Status, reason: Option<CancellationReason>, text: Str
     }
 }
 
-/// "Sold out", and whether somebody has yet to pay.
+/// "Sold out", with the night and when its earliest unpaid hold expires.
 fn sold_out(stay_date: Option<Date>, hold_expire_time: Option<Timestamp>) -> Problem {
     let Some(date) = stay_date else {
         return Problem::new(Reason::RoomSoldOut, "sold out");
@@ -185,14 +190,15 @@ fn sold_out(stay_date: Option<Date>, hold_expire_time: Option<Timestamp>) -> Pro
         return Problem::new(Reason::RoomSoldOut, format!("sold out on {date}")).with("stay_date", date);
     };
     let wait = seconds_until(end);
-    let text = format!("sold out on {date}; somebody is paying, try again in {} s", wait.as_secs());
+    let text = format!("sold out on {date}; a room is held unpaid, try again in {} s", wait.as_secs());
     Problem::new(Reason::RoomSoldOut, text).with("stay_date", date).with("hold_expire_time", end).retry_after(wait)
 }
 
-/// How long it is until then, rounded up: not a moment too soon.
+/// Whole seconds from now until `end`, rounded up so that a retry is never too early; 1 s when it has passed.
 fn seconds_until(end: Timestamp) -> Duration {
-    let wait = Duration::try_from(end.duration_since(Timestamp::now())).unwrap_or_default();
-    Duration::from_secs(wait.as_secs() + 1)
+    // A negative duration does not convert: the hold has expired meanwhile.
+    let wait = Duration::try_from(end.duration_since(Timestamp::now())).map_or(0, |wait| wait.as_secs());
+    Duration::from_secs(wait + 1)
 }
 
 impl From<ReservationError> for GrpcStatus {

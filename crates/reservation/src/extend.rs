@@ -1,43 +1,40 @@
-//! The daily job: inventory two years ahead (R9).
+//! The daily job that puts nights on sale two years ahead (R9).
 //!
-//! It may be stopped at any point and run again, and run on two replicas at once: every batch is one transaction that
-//! notes how far it came, and nights that exist are left as they are. The horizon only ever moves on.
+//! Idempotent: each batch is one transaction that records how far its plans are filled, and existing nights are left
+//! unchanged. It may be stopped anywhere, repeated, and run on several replicas at once. The horizon never moves back.
 
-use jiff::{
-    Timestamp, ToSpan,
-    civil::Date,
-    tz::{Offset, TimeZone},
+use jiff::{Timestamp, ToSpan};
+
+use crate::{
+    calendar::{DateOutOfRange, HORIZON_DAYS, today},
+    error::ReservationError,
+    store::Store,
 };
 
-use crate::{error::ReservationError, store::Store};
-
-/// How far ahead nights are on sale, in days.
-pub const HORIZON_DAYS: i64 = 731;
-/// Room types in one transaction.
+/// Inventory plans (room types) per transaction.
 const BATCH: i64 = 100;
-/// Where a date is latest to begin.
-const LAST_PLACE: Offset = Offset::constant(-12);
 
-/// What a run has done.
+/// What a run has done so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Extended {
-    /// Room types that were looked at.
+    /// Room types processed.
     pub room_types: u64,
-    /// Nights that are new.
+    /// Nights created.
     pub nights: u64,
 }
 
-/// Extends every room type of the plan, telling `progress` after each batch how many of how many are done.
+/// Extends the inventory of every plan to [`HORIZON_DAYS`] ahead. Calls `progress` after each batch with the counts so
+/// far and the number of plans there were at the start.
 ///
 /// # Errors
-/// When the database fails. What is done stays done.
+/// When the database fails. Batches that were committed stay.
 pub async fn run(
     store: &Store,
     now: Timestamp,
     mut progress: impl FnMut(Extended, u64),
 ) -> Result<Extended, ReservationError> {
     let today = today(now);
-    let horizon = today.saturating_add(HORIZON_DAYS.days());
+    let horizon = today.checked_add(HORIZON_DAYS.days()).map_err(|_| DateOutOfRange)?;
     let all = store.plan_size().await?;
     let mut done = Extended::default();
     let mut after = None;
@@ -47,19 +44,8 @@ pub async fn run(
             return Ok(done);
         };
         done.nights += store.extend(after, last, today, horizon).await?;
-        done.room_types += u64::try_from(keys.len()).unwrap_or(0);
+        done.room_types += keys.len() as u64;
         after = Some(last);
         progress(done, all);
     }
-}
-
-/// The date where it is latest to begin: nights before it are over everywhere on earth.
-pub(crate) fn today(now: Timestamp) -> Date {
-    now.to_zoned(TimeZone::fixed(LAST_PLACE)).date()
-}
-
-/// The moment from which on [`today`] is that date, or a later one.
-pub(crate) fn begins(date: Date) -> Timestamp {
-    // Only the end of time is out of bounds there.
-    date.to_zoned(TimeZone::fixed(LAST_PLACE)).map_or(Timestamp::MAX, |start| start.timestamp())
 }

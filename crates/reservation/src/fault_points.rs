@@ -1,41 +1,42 @@
-//! The steps of a booking that money depends on, between any two of which the process may die. Tests kill it right before
-//! and right after each of [`ALL`], [`HOLD`] and [`PARTNER`]; a step that is added here and has no story in those tests
-//! fails them.
+//! Crash points of the reservation service: the steps between which a crash must lose neither money nor rooms.
+//!
+//! The fault-injection tests kill the process before and after each step of [`ALL`], [`HOLD`] and [`PARTNER`]; a step
+//! that is listed here without a scenario in those tests fails them. The names are part of the test interface.
 
 use staymesh_mesh::fault::Step;
 
-use crate::{lifecycle::Command, store::ChangeOrder};
+use crate::lifecycle::Command;
 
-/// The commit of a cancellation or a no-show: the state, the rooms and the outbox.
+/// Commit of a cancellation or a no-show: the status, the rooms and the outbox event.
 const CANCEL_WRITTEN: Step = Step("cancel.written");
-/// The payment service hears that a booking has ended.
+/// Call that reports an ended reservation to the payment service.
 pub(crate) const SETTLE_TOLD: Step = Step("settle.told");
-/// The commit of money that has come.
+/// Commit of a confirmed payment.
 const PAYMENT_CONFIRMED: Step = Step("payment.confirmed");
-/// The commit of a payment that was refused.
+/// Commit of a rejected payment.
 const PAYMENT_REJECTED: Step = Step("payment.rejected");
-/// The commit of money that has gone back.
+/// Commit of a confirmed refund.
 const REFUND_CONFIRMED: Step = Step("refund.confirmed");
 
-/// The commit of the end of holds that nobody has paid in time: the states, the rooms and the outbox.
+/// Commit of a batch of expired holds: the statuses, the rooms and the outbox events.
 pub(crate) const HOLDS_ENDED: Step = Step("hold.ended");
-/// The payment service hears that a partner has sold a booking.
+/// Call that reports a partner's sale to the payment service.
 pub(crate) const SALE_TOLD: Step = Step("partner.sale_told");
-/// The payment service hears that such a booking has ended.
+/// Call that reports the end of a partner's reservation to the payment service.
 pub(crate) const PARTNER_SETTLE_TOLD: Step = Step("partner.settle_told");
 
-/// Every step of the end of a hold.
+/// Steps of the expiry of a hold.
 pub const HOLD: &[Step] = &[HOLDS_ENDED];
 
-/// Every step of a sale whose money a partner collects.
+/// Steps of a sale whose money a partner collects.
 pub const PARTNER: &[Step] = &[SALE_TOLD, PARTNER_SETTLE_TOLD];
 
-/// Every step of a booking that its guest pays.
+/// Steps of a reservation that its guest pays.
 pub const ALL: &[Step] = &[CANCEL_WRITTEN, SETTLE_TOLD, PAYMENT_CONFIRMED, PAYMENT_REJECTED, REFUND_CONFIRMED];
 
-/// The step of writing these, as the first of them has it.
-pub(crate) fn written(orders: &[ChangeOrder]) -> Step {
-    match orders.first().map(|order| &order.command) {
+/// The commit step of a batch of changes, named after the batch's first command.
+pub(crate) fn written(first: Option<&Command>) -> Step {
+    match first {
         Some(Command::ConfirmPayment { .. }) => PAYMENT_CONFIRMED,
         Some(Command::RejectPayment) => PAYMENT_REJECTED,
         Some(Command::ConfirmRefund { .. }) => REFUND_CONFIRMED,

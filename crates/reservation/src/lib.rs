@@ -1,39 +1,47 @@
-//! The reservation service: what is for sale, who has booked it, and nothing sold twice.
+//! The reservation service: inventory, offers and reservations, without overbooking.
 //!
 //! Inventory and reservations share one database, so that a booking is one transaction (R17). The database's own CHECK
-//! decides whether a room is left (R10, R13); everything in front of it is courtesy. No lock is held while anybody pays
-//! (R14): an unpaid booking holds its rooms until a time that everybody can see, and then frees itself.
+//! decides whether a room is left (R10, R13); checks before it only give better errors. No lock is held while a guest
+//! pays (R14): an unpaid reservation holds its rooms until `hold_expire_time` and then releases them.
 //!
 //! | to change | look in |
 //! |---|---|
-//! | the states of a booking and the ways between them | [`lifecycle`] |
+//! | the statuses of a reservation and their transitions | [`lifecycle`] |
 //! | what is signed into an offer | [`offer_token`], [`quote`] |
+//! | which date is today, and when a date begins | [`calendar`] |
 //! | the rules of offering and booking | `service/` |
-//! | SQL | `store/` |
-//! | how bookings are gathered into transactions | `writer/` |
-//! | what the wire looks like | `grpc/` |
-//! | what an operator runs | [`check`], [`extend`], [`archive`], [`seed`] |
+//! | how bookings are batched into transactions | `writer/` |
+//! | the expiry of unpaid holds | [`expiry`] |
+//! | events for the payment service | `events`, `payment_events` |
+//! | calls of other services | `clients/` |
+//! | SQL | `store/`, and `store.rs` of each job |
+//! | request and response messages | `grpc/` |
+//! | jobs and tools of an operator | [`check`], [`extend`], [`archive`], [`seed`] |
 
 pub mod archive;
+pub mod calendar;
 pub mod check;
+mod clients;
 mod config;
 mod error;
+mod events;
 pub mod expiry;
 pub mod extend;
 pub mod fault_points;
 mod grpc;
 pub mod lifecycle;
 mod model;
-#[cfg(test)]
-mod model_tests;
+mod night;
 pub mod offer_token;
+mod payment_events;
 pub mod quote;
 pub mod seed;
 mod service;
-mod settlement;
 pub mod store;
 #[cfg(test)]
 mod testing;
+#[cfg(test)]
+mod tests;
 mod writer;
 
 use std::sync::Arc;
@@ -55,26 +63,28 @@ use staymesh_store::outbox::{RelayOptions, Wake};
 use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
 
+pub use clients::{HotelClient, RateClient, RoomTypeDemand, RoomTypeInfo, RoomTypePrice};
 pub use config::{Config, OfferKeys};
 pub use error::ReservationError;
 pub use model::{CancellationReason, Guest, NewReservation, PaymentMode, Reservation, Status};
-pub use service::{Bookings, Hotels, Rates, RoomTypeInfo, Service, UnpaidRooms};
-pub use writer::Writer;
+pub use service::{BookingService, Dependencies, UnpaidRoomLimit};
+pub use writer::{Applied, Bookings, ChangeOrder, Created, Writer, apply};
 
 /// The migrations of the reservation database.
 pub static MIGRATOR: Migrator = sqlx::migrate!("../../migrations/reservation");
 
-/// Serves until `stop`.
+/// Serves requests and runs the service's tasks until `stop`.
 ///
 /// # Errors
-/// When the configuration is wrong or an address cannot be listened on.
+/// When the configuration is invalid or an address cannot be listened on.
 pub async fn serve(config: Config, stop: CancellationToken) -> Result<(), NodeError> {
     let connections = store::Store::connections(&config.node.store);
     let mut node = Node::new("reservation", NodeConfig { store: connections, ..config.node.clone() }, stop)?;
     let (mesh, verifier) = node.join(&config.client)?;
-    let hotels = service::HotelClient::new(HotelServiceClient::new(mesh.channel("hotel", &config.hotel_url)?));
-    let rates = service::RateClient::new(PricingServiceClient::new(mesh.channel("rate", &config.rate_url)?));
+    let hotels = clients::GrpcHotelClient::new(HotelServiceClient::new(mesh.channel("hotel", &config.hotel_url)?));
+    let rates = clients::GrpcRateClient::new(PricingServiceClient::new(mesh.channel("rate", &config.rate_url)?));
     let payments = PaymentFlowServiceClient::new(mesh.channel("payment", &config.payment_url)?);
+    let payments = clients::GrpcPaymentClient::new(payments);
 
     let store = store::Store::new(node.pool.clone());
     let wake = Wake::default();
@@ -83,28 +93,28 @@ pub async fn serve(config: Config, stop: CancellationToken) -> Result<(), NodeEr
     for lane in lanes {
         node.spawn(lane);
     }
-    let service = Arc::new(Service {
+    let service = Arc::new(BookingService::new(Dependencies {
         store: store.clone(),
         bookings: Box::new(writer),
         hotels: Box::new(hotels),
         rates: Box::new(rates),
         offers: offer_token::OfferSigner::new(&config.offer_keys),
         hold: config.hold,
-        unpaid: UnpaidRooms::new(config.guest_unpaid_rooms, config.partner_unpaid_rooms, config.hold),
+        unpaid: UnpaidRoomLimit::new(config.guest_unpaid_rooms, config.partner_unpaid_rooms, config.hold),
         wake: wake.clone(),
-    });
+    }));
 
     node.spawn(expiry::run(store, wake.clone(), node.stop.clone()));
-    let settlement = settlement::Settlement::new(payments);
-    node.carry_outbox(settlement, wake, RelayOptions::default());
+    let publisher = payment_events::PaymentEventPublisher::new(Box::new(payments));
+    node.relay_outbox(publisher, wake, RelayOptions::default());
 
     node.serve(verifier, routes(service), vec![RESERVATION, ADMIN, INVENTORY, FLOW], &MIGRATOR).await
 }
 
-/// The gRPC services over these rules.
-pub fn routes(service: Arc<Service>) -> Routes {
-    Routes::new(ReservationServiceServer::new(grpc::Reservations(service.clone())))
-        .add_service(ReservationAdminServiceServer::new(grpc::Admin(service.clone())))
-        .add_service(InventoryAdminServiceServer::new(grpc::Inventory(service.clone())))
-        .add_service(ReservationFlowServiceServer::new(grpc::Flow(service)))
+/// The gRPC services over the rules.
+pub fn routes(service: Arc<BookingService>) -> Routes {
+    Routes::new(ReservationServiceServer::new(grpc::ReservationHandler(service.clone())))
+        .add_service(ReservationAdminServiceServer::new(grpc::ReservationAdminHandler(service.clone())))
+        .add_service(InventoryAdminServiceServer::new(grpc::InventoryAdminHandler(service.clone())))
+        .add_service(ReservationFlowServiceServer::new(grpc::InternalReservationHandler(service)))
 }

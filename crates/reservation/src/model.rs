@@ -1,30 +1,30 @@
-//! A booking as this service sees it.
+//! A reservation in the domain's terms: its status, its guest, its price and its times.
 
 use jiff::Timestamp;
 use staymesh_domain::{GuestCount, PaymentId, ReservationId, RoomCount, RoomTypeId, StayDates};
 
 use crate::quote::Quote;
 
-/// The states of a booking; see [`crate::lifecycle`] for the ways between them.
+/// The status of a reservation. [`crate::lifecycle::TRANSITIONS`] lists the legal transitions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Status {
-    /// The rooms are held until a time that everybody can see.
+    /// The rooms are held until `hold_expire_time`.
     PendingPayment,
-    /// Paid, or owed by the partner who collects.
+    /// Paid by the guest, or owed by the partner who collects. The rooms are sold.
     Paid,
-    /// Cancelled, and money went back.
+    /// Cancelled, and money was refunded.
     Refunded,
-    /// Cancelled; the rooms are free again.
+    /// Cancelled; the rooms are released.
     Cancelled,
-    /// The payment was refused; the rooms are free again.
+    /// The payment was rejected; the rooms are released.
     Rejected,
 }
 
 impl Status {
-    /// Every state.
+    /// Every status.
     pub const ALL: [Self; 5] = [Self::PendingPayment, Self::Paid, Self::Refunded, Self::Cancelled, Self::Rejected];
 
-    /// Its name in the database.
+    /// The text in column `reservation.status`.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::PendingPayment => "pending_payment",
@@ -35,32 +35,32 @@ impl Status {
         }
     }
 
-    /// The state of a name in the database.
+    /// The status with this [`Self::as_str`].
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|status| status.as_str() == name)
     }
 
-    /// Whether a booking in this state has rooms.
+    /// Whether a reservation in this status counts in `room_type_inventory.total_reserved`.
     pub const fn holds_rooms(self) -> bool {
         matches!(self, Self::PendingPayment | Self::Paid)
     }
 }
 
-/// Why a booking is cancelled.
+/// Why a reservation was cancelled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CancellationReason {
-    /// Somebody who may asked for it.
+    /// The guest, the partner or hotel staff cancelled it.
     Requested,
-    /// Nobody paid in time.
+    /// It was not paid before its hold expired.
     HoldExpired,
-    /// It was paid, and the guests never came.
+    /// It was paid, and the guests never arrived.
     NoShow,
 }
 
 impl CancellationReason {
     const ALL: [Self; 3] = [Self::Requested, Self::HoldExpired, Self::NoShow];
 
-    /// Its name in the database.
+    /// The text in column `reservation.cancellation_reason`.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Requested => "requested",
@@ -69,7 +69,7 @@ impl CancellationReason {
         }
     }
 
-    /// The reason of a name in the database.
+    /// The reason with this [`Self::as_str`].
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|reason| reason.as_str() == name)
     }
@@ -78,14 +78,14 @@ impl CancellationReason {
 /// Who collects the money.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PaymentMode {
-    /// The guest pays on the provider's page.
+    /// The guest pays on the payment provider's checkout page.
     GuestPays,
-    /// The partner has collected the money and owes it.
+    /// The partner collects the money and owes it to Staymesh.
     PartnerCollects,
 }
 
 impl PaymentMode {
-    /// Its name in the database.
+    /// The text in column `reservation.payment_mode`.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::GuestPays => "guest_pays",
@@ -93,18 +93,18 @@ impl PaymentMode {
         }
     }
 
-    /// The mode of a name in the database.
+    /// The mode with this [`Self::as_str`].
     pub fn from_name(name: &str) -> Option<Self> {
         [Self::GuestPays, Self::PartnerCollects].into_iter().find(|mode| mode.as_str() == name)
     }
 }
 
-/// The person a booking is made for. Personal data: never logged, and `Debug` shows nothing.
+/// The person a reservation is made for. Personal data: never logged; `Debug` hides it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Guest {
-    /// Full name.
+    /// Full name, 1 to 200 characters.
     pub full_name: String,
-    /// Address to write to.
+    /// E-mail address, at most 254 characters.
     pub email: String,
 }
 
@@ -114,70 +114,70 @@ impl std::fmt::Debug for Guest {
     }
 }
 
-/// A booking that is to be made.
+/// A reservation to be created.
 #[derive(Clone, Debug)]
 pub struct NewReservation {
-    /// Its id, which also tells the hotel.
+    /// The id, which contains the hotel id and the time at which the offer was prepared.
     pub id: ReservationId,
-    /// The caller who books.
+    /// Subject of the account that books: `user:ID` or `client:ID`.
     pub owner: String,
     /// The room type.
     pub room_type_id: RoomTypeId,
-    /// The nights.
+    /// The nights of the stay.
     pub stay: StayDates,
-    /// How many rooms.
+    /// Rooms of the type, in every night.
     pub rooms: RoomCount,
-    /// How many guests in all.
+    /// Guests in all rooms together.
     pub guests: GuestCount,
-    /// Whom the rooms are kept for.
+    /// The person the rooms are held for.
     pub guest: Guest,
     /// Who collects the money.
     pub payment_mode: PaymentMode,
-    /// The price that was signed.
+    /// The price that was signed into the offer.
     pub quote: Quote,
-    /// SHA-256 of what was asked for.
+    /// SHA-256 of the request's content: a repeat with the same id must have the same.
     pub content_hash: [u8; 32],
-    /// Until when the rooms are held without payment; none when the partner collects.
+    /// When the unpaid hold expires; `None` when the partner collects.
     pub hold_expire_time: Option<Timestamp>,
-    /// The W3C `traceparent` of whoever books.
+    /// W3C `traceparent` of the request, for events that follow from it.
     pub trace_parent: Option<String>,
 }
 
-/// A booking.
+/// A stored reservation.
 #[derive(Clone, Debug)]
 pub struct Reservation {
-    /// Its id, which also tells the hotel.
+    /// The id, which contains the hotel id and the time at which the offer was prepared.
     pub id: ReservationId,
-    /// The caller who booked.
+    /// Subject of the account that booked.
     pub owner: String,
     /// The room type.
     pub room_type_id: RoomTypeId,
-    /// The nights.
+    /// The nights of the stay.
     pub stay: StayDates,
-    /// How many rooms.
+    /// Rooms of the type, in every night.
     pub rooms: RoomCount,
-    /// How many guests in all.
+    /// Guests in all rooms together.
     pub guests: GuestCount,
-    /// Whom the rooms are kept for.
+    /// The person the rooms are held for.
     pub guest: Guest,
     /// Who collects the money.
     pub payment_mode: PaymentMode,
-    /// The price that was signed.
+    /// The price that was signed into the offer.
     pub quote: Quote,
-    /// SHA-256 of what was asked for.
+    /// SHA-256 of the content of the request that created it.
     pub content_hash: Vec<u8>,
-    /// Where it stands.
+    /// The status.
     pub status: Status,
-    /// Why it is cancelled.
+    /// Why it was cancelled; `None` unless it was.
     pub cancellation_reason: Option<CancellationReason>,
-    /// Until when the rooms are held without payment.
+    /// When the unpaid hold expires; `None` unless the status is `PendingPayment`.
     pub hold_expire_time: Option<Timestamp>,
-    /// The payment that arrived for it.
+    /// The payment that paid for it, or that arrived too late to.
     pub payment_id: Option<PaymentId>,
-    /// When it became paid; not set when its money came too late.
-    pub paid_at: Option<Timestamp>,
-    /// When it was made.
+    /// When it became `Paid`; `None` when its payment arrived too late.
+    pub paid_time: Option<Timestamp>,
+    /// When it was created.
     pub create_time: Timestamp,
-    /// When its state last changed.
+    /// When its status last changed.
     pub update_time: Timestamp,
 }

@@ -1,66 +1,66 @@
-//! Signed offers: price, taxes and policy that a guest has seen are the ones that are booked.
+//! Offer tokens: signed offers, so that the price, taxes and policy that a guest saw are the ones that are booked.
 //!
-//! A token is a JSON Web Token signed with HMAC-SHA256 by keys that only this service has. It is bound to the
-//! reservation id and to the caller it was made for, and ends after 15 minutes.
+//! A token is a JSON Web Token (RFC 7519) signed with HMAC-SHA256 by keys that only this service has. It is bound to the
+//! reservation id and to the caller it was prepared for, and expires after 15 minutes.
 
 use jiff::{SignedDuration, Timestamp};
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, decode, decode_header, encode};
 use secrecy::ExposeSecret;
 use serde::{Deserialize, Serialize};
-use staymesh_domain::ReservationId;
+use staymesh_domain::{GuestCount, ReservationId, RoomCount, RoomTypeId, StayDates};
 
 use crate::{config::OfferKeys, quote::Quote};
 
-/// How long an offer is good.
+/// How long an offer can be booked.
 pub const OFFER_LIFE: SignedDuration = SignedDuration::from_mins(15);
-/// Longest token that is looked at, in bytes: 90 nights and 20 taxes stay well below.
+/// Longest token that is decoded, in bytes: 90 nights and 20 taxes stay well below.
 const MAX_TOKEN: usize = 32 * 1024;
 const AUDIENCE: &str = "staymesh-offer";
 
-/// What an offer says.
+/// The claims of an offer token.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Offer {
     aud: String,
     exp: i64,
-    /// The id that the booking will have.
+    /// The id that the reservation will have.
     pub reservation_id: ReservationId,
-    /// The caller it was made for.
+    /// Subject of the account it was prepared for.
     pub owner: String,
     /// The room type.
-    pub room_type_id: i32,
-    /// The first night.
+    pub room_type_id: RoomTypeId,
+    /// The check-in date, the first night.
     pub check_in: jiff::civil::Date,
-    /// The day of leaving.
+    /// The check-out date.
     pub check_out: jiff::civil::Date,
-    /// How many rooms.
-    pub rooms: i32,
-    /// How many guests in all.
-    pub guests: i32,
+    /// Rooms.
+    pub rooms: RoomCount,
+    /// Guests in all rooms together.
+    pub guests: GuestCount,
     /// The price.
     pub quote: Quote,
 }
 
-/// Why a token is not good.
+/// Why an offer token is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum OfferError {
-    /// It was, and its time is over.
+    /// It was valid and has expired.
     #[error("the offer has expired; prepare the reservation again")]
     Expired,
-    /// It was not made by us, or not for this reservation id and caller.
-    #[error("the offer was not made for this reservation and caller")]
+    /// It was not signed by this service, or not for this reservation id and caller.
+    #[error("the offer was not prepared for this reservation and caller")]
     Tampered,
 }
 
 impl Offer {
-    /// An offer that is good from `now` on.
+    /// An offer that can be booked for [`OFFER_LIFE`] from `now` on.
     #[expect(clippy::too_many_arguments, reason = "each is a claim of the token")]
     pub fn new(
         reservation_id: ReservationId,
         owner: String,
-        room_type_id: i32,
-        stay: staymesh_domain::StayDates,
-        rooms: i32,
-        guests: i32,
+        room_type_id: RoomTypeId,
+        stay: StayDates,
+        rooms: RoomCount,
+        guests: GuestCount,
         quote: Quote,
         now: Timestamp,
     ) -> Self {
@@ -78,21 +78,24 @@ impl Offer {
         }
     }
 
-    /// When it ends.
-    pub fn expires(&self) -> Timestamp {
-        Timestamp::from_second(self.exp).unwrap_or(Timestamp::MIN)
+    /// When it expires.
+    ///
+    /// # Errors
+    /// [`OfferError::Tampered`] when the claim is outside the supported range, which this service does not sign.
+    pub fn expires(&self) -> Result<Timestamp, OfferError> {
+        Timestamp::from_second(self.exp).map_err(|_| OfferError::Tampered)
     }
 
-    /// Refuses an offer whose time is over.
+    /// Checks that it has not expired.
     ///
     /// # Errors
     /// [`OfferError::Expired`].
     pub fn require_unexpired(&self, now: Timestamp) -> Result<(), OfferError> {
-        if now < self.expires() { Ok(()) } else { Err(OfferError::Expired) }
+        if now < self.expires()? { Ok(()) } else { Err(OfferError::Expired) }
     }
 }
 
-/// Signs and verifies offers.
+/// Signs and verifies offer tokens.
 pub struct OfferSigner {
     signing: (String, EncodingKey),
     verifying: Vec<(String, DecodingKey)>,
@@ -100,15 +103,15 @@ pub struct OfferSigner {
 }
 
 impl OfferSigner {
-    /// Signs with the first of the keys.
+    /// Signs with the first key and verifies with all.
     ///
     /// # Panics
-    /// When there is no key; [`OfferKeys`] has one at least.
+    /// When there is no key; a parsed [`OfferKeys`] has at least one.
     pub fn new(keys: &OfferKeys) -> Self {
         let (id, key) = &keys.0[0];
         let mut validation = Validation::new(Algorithm::HS256);
         validation.set_audience(&[AUDIENCE]);
-        // Whether it has expired is asked for separately: a repeat of a booking must get its answer even then.
+        // Expiry is checked separately: a repeated request must get its reservation even after that.
         validation.validate_exp = false;
         Self {
             signing: (id.clone(), EncodingKey::from_secret(key.expose_secret())),
@@ -124,13 +127,13 @@ impl OfferSigner {
     /// The token of an offer.
     ///
     /// # Errors
-    /// When the library cannot sign, which is a defect.
+    /// When the claims cannot be serialized, which is a defect.
     pub fn sign(&self, offer: &Offer) -> Result<String, jsonwebtoken::errors::Error> {
         let header = Header { kid: Some(self.signing.0.clone()), ..Header::new(Algorithm::HS256) };
         encode(&header, offer, &self.signing.1)
     }
 
-    /// The offer of a token that we signed, expired or not.
+    /// The offer of a token that this service signed, expired or not.
     ///
     /// # Errors
     /// [`OfferError::Tampered`].
@@ -148,7 +151,7 @@ impl OfferSigner {
 #[cfg(test)]
 mod tests {
     use base64::{Engine, prelude::BASE64_STANDARD};
-    use staymesh_domain::{HotelId, StayDates};
+    use staymesh_domain::HotelId;
 
     use super::*;
     use crate::quote::tests::quote;
@@ -163,18 +166,20 @@ mod tests {
         let now: Timestamp = "2029-12-01T00:00:00Z".parse().expect("a time");
         let id = ReservationId::generate(HotelId::try_from(7).expect("an id"), now);
         let stay = StayDates::parse("2030-01-01", "2030-01-02").expect("a stay");
-        Offer::new(id, "me".into(), 3, stay, 1, 2, quote(100), now)
+        let room_type = RoomTypeId::try_from(3).expect("an id");
+        let guests = GuestCount::try_from(2).expect("a count");
+        Offer::new(id, "me".into(), room_type, stay, RoomCount::ONE, guests, quote(100), now)
     }
 
     #[test]
-    fn what_was_signed_is_what_is_read_also_after_the_key_has_changed() {
+    fn token_of_previous_key_verifies_after_key_rotation() {
         let token = signer(&[("a", 1)]).sign(&offer()).expect("signs");
         let read = signer(&[("b", 2), ("a", 1)]).verify(&token).expect("verifies");
         assert_eq!(read.quote, offer().quote);
     }
 
     #[test]
-    fn a_token_of_another_key_or_with_a_changed_byte_is_refused() {
+    fn token_of_foreign_key_or_with_any_byte_changed_is_refused() {
         let ours = signer(&[("a", 1)]);
         let theirs = signer(&[("a", 2)]).sign(&offer()).expect("signs");
         assert_eq!(ours.verify(&theirs), Err(OfferError::Tampered));
@@ -189,10 +194,26 @@ mod tests {
     }
 
     #[test]
-    fn an_offer_ends_after_a_quarter_of_an_hour() {
+    fn offer_expires_exactly_at_its_end() {
         let offer = offer();
-        let end = offer.expires();
+        let end = offer.expires().expect("in range");
         assert_eq!(offer.require_unexpired(end - SignedDuration::from_secs(1)), Ok(()));
         assert_eq!(offer.require_unexpired(end), Err(OfferError::Expired));
+    }
+
+    /// Claims as releases before this one have signed them.
+    const CLAIMS: &str = concat!(
+        r#"{"aud":"staymesh-offer","exp":1890777600,"reservation_id":"ID","owner":"user:7","room_type_id":3,"#,
+        r#""check_in":"2030-01-01","check_out":"2030-01-02","rooms":1,"guests":2,"quote":{"currency":"EUR","#,
+        r#""nights":[{"date":"2030-01-01","minor":100}],"subtotal_minor":100,"taxes":[],"total_minor":100,"#,
+        r#""free_until_hours_before":48,"late_penalty_percent":30}}"#
+    );
+
+    #[test]
+    fn claims_read_and_write_byte_for_byte() {
+        let claims = CLAIMS.replace("ID", &offer().reservation_id.to_string());
+        let read: Offer = serde_json::from_str(&claims).expect("reads");
+        assert_eq!((read.rooms.get(), read.guests.get(), read.quote.total.minor()), (1, 2, 100));
+        assert_eq!(serde_json::to_string(&read).expect("writes"), claims);
     }
 }

@@ -1,235 +1,207 @@
-//! The price of a stay as it is signed into an offer and kept with the booking.
+//! The price of a stay as it is signed into an offer and stored with the reservation.
+//!
+//! In memory all amounts are [`Money`]. The JSON form, in offer tokens and in `reservation.price`, names the currency
+//! once and writes minor units; it is persisted, so it must not change ([`QuoteRecord`]).
 
-use jiff::{SignedDuration, Timestamp, tz::TimeZone};
-use serde::{Deserialize, Serialize};
-use staymesh_api::rate::v1 as proto;
-use staymesh_domain::{Currency, Money, MoneyError, StayDates};
-use staymesh_mesh::values;
+use jiff::{SignedDuration, Timestamp, civil::Date};
+use serde::{Deserialize, Serialize, Serializer, ser::Error, ser::SerializeStruct};
+use staymesh_domain::{Currency, Money, MoneyError, RoomCount, StayDates};
 
-/// Price, taxes and cancellation policy of a stay. All amounts are in minor units of one currency.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+use crate::calendar::{self, DateOutOfRange};
+
+/// Price, taxes and cancellation policy of a stay. All amounts have one currency.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "QuoteRecord")]
 pub struct Quote {
-    /// ISO 4217 code.
-    pub currency: String,
-    /// One room, night by night.
+    /// The price of one room, night by night.
     pub nights: Vec<Night>,
     /// All nights and rooms, before taxes.
-    pub subtotal_minor: i64,
-    /// Taxes and fees for the whole stay.
+    pub subtotal: Money,
+    /// Taxes and fees for the whole stay and all rooms.
     pub taxes: Vec<TaxLine>,
-    /// All that is to be paid.
-    pub total_minor: i64,
-    /// Until so many hours before 00:00 UTC of the check-in date cancelling is free.
+    /// What is to be paid: the subtotal and the taxes.
+    pub total: Money,
+    /// Cancellation is free until this many hours before 00:00 UTC of the check-in date, 0 to 8760.
     pub free_until_hours_before: i32,
-    /// After that, this share of the total is kept, in per cent.
+    /// Share of the total that is kept after that, in percent, 0 to 100.
     pub late_penalty_percent: i32,
 }
 
-/// One night of one room.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// The price of one night in one room.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Night {
-    /// The date of the night, `yyyy-mm-dd`.
-    pub date: String,
-    /// Its price.
-    pub minor: i64,
+    /// The date of the night.
+    pub date: Date,
+    /// Its price before taxes.
+    pub price: Money,
 }
 
 /// A tax or fee.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TaxLine {
-    /// Its name on the bill.
+    /// Name on the bill.
     pub name: String,
     /// For the whole stay and all rooms.
-    pub minor: i64,
+    pub amount: Money,
 }
 
-/// What is wrong with a price.
+/// Why a price of the rate service, or a stored one, cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum QuoteError {
-    /// An amount cannot be read, or its currency is not that of the total.
+    /// An amount cannot be read, is negative, or its currency differs from the total's.
     #[error("the amount of {0} cannot be used")]
     Amount(&'static str),
-    /// The parts do not add up to the whole.
+    /// The date of a night cannot be read.
+    #[error("the date of a night cannot be read")]
+    NightDate,
+    /// The room type id is not valid.
+    #[error("the room type id is not valid")]
+    RoomType,
+    /// The cancellation policy is missing.
+    #[error("the cancellation policy is missing")]
+    CancellationPolicy,
+    /// The parts do not add up to the total.
     #[error("nights and taxes do not add up to the total")]
     Sum,
-    /// Arithmetic went out of bounds.
+    /// An amount out of range, an unknown currency, or two currencies in one sum.
     #[error(transparent)]
     Money(#[from] MoneyError),
+    /// A date out of range.
+    #[error(transparent)]
+    Date(#[from] DateOutOfRange),
 }
 
 impl Quote {
-    /// What the rate service said, checked: one currency, and parts that add up to the whole.
-    ///
-    /// # Errors
-    /// When they do not.
-    pub fn from_proto(price: &proto::StayPrice, rooms: i32) -> Result<Self, QuoteError> {
-        let total = values::money_from(price.total.as_ref(), "total").map_err(|_| QuoteError::Amount("total"))?;
-        let currency = total.currency();
-        let minor = |money: Option<&staymesh_api::r#type::v1::Money>, what: &'static str| {
-            values::money_from(money, what)
-                .ok()
-                .filter(|money| money.currency() == currency && !money.is_negative())
-                .map(Money::minor)
-                .ok_or(QuoteError::Amount(what))
-        };
-        let nights = price
-            .nights
-            .iter()
-            .map(|night| Ok(Night { date: night.stay_date.clone(), minor: minor(night.price.as_ref(), "night")? }))
-            .collect::<Result<Vec<_>, QuoteError>>()?;
-        let taxes = price
-            .taxes
-            .iter()
-            .map(|tax| Ok(TaxLine { name: tax.display_name.clone(), minor: minor(tax.amount.as_ref(), "tax")? }))
-            .collect::<Result<Vec<_>, QuoteError>>()?;
-        let policy = price.cancellation_policy.unwrap_or_default();
-        let quote = Self {
-            currency: currency.code().to_owned(),
-            nights,
-            subtotal_minor: minor(price.subtotal.as_ref(), "subtotal")?,
-            taxes,
-            total_minor: minor(price.total.as_ref(), "total")?,
-            free_until_hours_before: policy.free_until_hours_before,
-            late_penalty_percent: policy.late_penalty_percent,
-        };
-        quote.require_sums(currency, rooms)?;
-        Ok(quote)
+    /// The currency of all amounts.
+    pub const fn currency(&self) -> Currency {
+        self.total.currency()
     }
 
-    fn require_sums(&self, currency: Currency, rooms: i32) -> Result<(), QuoteError> {
-        let money = |minor| Money::from_minor(minor, currency);
-        let nights = self.nights.iter().map(|n| money(n.minor)).collect::<Result<Vec<_>, _>>()?;
-        let taxes = self.taxes.iter().map(|t| money(t.minor)).collect::<Result<Vec<_>, _>>()?;
-        let subtotal = Money::sum(currency, nights)?.checked_mul(rooms)?;
-        let total = subtotal.checked_add(Money::sum(currency, taxes)?)?;
-        if subtotal.minor() == self.subtotal_minor && total.minor() == self.total_minor {
-            return Ok(());
+    /// Checks that nights times `rooms` are the subtotal, and subtotal plus taxes the total.
+    ///
+    /// # Errors
+    /// [`QuoteError::Sum`], and [`QuoteError::Money`] when currencies are mixed or a sum is out of range.
+    pub fn require_sums(&self, rooms: RoomCount) -> Result<(), QuoteError> {
+        let nights = self.nights.iter().map(|night| night.price);
+        let subtotal = Money::sum(self.currency(), nights)?.checked_mul(rooms.get())?;
+        let total = subtotal.checked_add(self.tax()?)?;
+        if subtotal == self.subtotal && total == self.total { Ok(()) } else { Err(QuoteError::Sum) }
+    }
+
+    /// The sum of all taxes and fees.
+    ///
+    /// # Errors
+    /// When the sum is out of range or the currencies differ.
+    pub fn tax(&self) -> Result<Money, MoneyError> {
+        Money::sum(self.currency(), self.taxes.iter().map(|tax| tax.amount))
+    }
+
+    /// What is refunded of the paid total when the reservation is cancelled at `now`: all of it until
+    /// `free_until_hours_before` the check-in date, [`Self::late_refund`] after that.
+    ///
+    /// # Errors
+    /// When the check-in date is at the end of the calendar.
+    pub fn refund(&self, stay: StayDates, now: Timestamp) -> Result<Money, QuoteError> {
+        let free = SignedDuration::from_hours(self.free_until_hours_before.into());
+        let free_until = calendar::midnight_utc(stay.check_in())?.checked_sub(free).map_err(|_| DateOutOfRange)?;
+        if now <= free_until {
+            return Ok(self.total);
         }
-        Err(QuoteError::Sum)
+        Ok(self.late_refund()?)
     }
 
-    /// The price for the wire.
+    /// What is refunded after the free period, and after a no-show: the total less the penalty. The penalty is rounded
+    /// half to even.
     ///
     /// # Errors
-    /// When the currency is not one any more.
-    pub fn to_proto(&self, room_type_id: i32) -> Result<proto::StayPrice, QuoteError> {
-        let currency: Currency = self.currency.parse()?;
-        let money = |minor| Money::from_minor(minor, currency).map(values::money);
-        Ok(proto::StayPrice {
-            room_type_id,
-            nights: self
-                .nights
-                .iter()
-                .map(|n| Ok(proto::NightPrice { stay_date: n.date.clone(), price: Some(money(n.minor)?) }))
-                .collect::<Result<_, MoneyError>>()?,
-            subtotal: Some(money(self.subtotal_minor)?),
-            taxes: self
-                .taxes
-                .iter()
-                .map(|t| Ok(proto::TaxAmount { display_name: t.name.clone(), amount: Some(money(t.minor)?) }))
-                .collect::<Result<_, MoneyError>>()?,
-            total: Some(money(self.total_minor)?),
-            cancellation_policy: Some(proto::CancellationPolicy {
-                free_until_hours_before: self.free_until_hours_before,
-                late_penalty_percent: self.late_penalty_percent,
-            }),
+    /// When the penalty is out of range.
+    pub fn late_refund(&self) -> Result<Money, MoneyError> {
+        self.total.checked_sub(self.total.percent_basis_points(self.late_penalty_percent * 100)?)
+    }
+}
+
+/// The persisted JSON form: one currency code (ISO 4217) and amounts in its minor units.
+///
+/// [`Quote`] writes the same fields in the same order without building this value first.
+#[derive(Debug, Deserialize)]
+pub(crate) struct QuoteRecord {
+    currency: String,
+    nights: Vec<NightRecord>,
+    subtotal_minor: i64,
+    taxes: Vec<TaxRecord>,
+    total_minor: i64,
+    free_until_hours_before: i32,
+    late_penalty_percent: i32,
+}
+
+#[derive(Debug, Deserialize)]
+struct NightRecord {
+    /// `yyyy-mm-dd`.
+    date: Date,
+    minor: i64,
+}
+
+#[derive(Debug, Deserialize)]
+struct TaxRecord {
+    name: String,
+    minor: i64,
+}
+
+impl TryFrom<QuoteRecord> for Quote {
+    type Error = QuoteError;
+
+    fn try_from(record: QuoteRecord) -> Result<Self, QuoteError> {
+        let currency: Currency = record.currency.parse()?;
+        let money = |minor| Money::from_minor(minor, currency);
+        let nights = record.nights.into_iter().map(|night| Ok(Night { date: night.date, price: money(night.minor)? }));
+        let taxes = record.taxes.into_iter().map(|tax| Ok(TaxLine { amount: money(tax.minor)?, name: tax.name }));
+        Ok(Self {
+            nights: nights.collect::<Result<_, MoneyError>>()?,
+            subtotal: money(record.subtotal_minor)?,
+            taxes: taxes.collect::<Result<_, MoneyError>>()?,
+            total: money(record.total_minor)?,
+            free_until_hours_before: record.free_until_hours_before,
+            late_penalty_percent: record.late_penalty_percent,
         })
     }
+}
 
-    /// All that is to be paid.
-    ///
-    /// # Errors
-    /// When the currency is not one any more.
-    pub fn total(&self) -> Result<Money, MoneyError> {
-        Money::from_minor(self.total_minor, self.currency.parse()?)
-    }
-
-    /// The taxes and fees in the total.
-    ///
-    /// # Errors
-    /// When the currency is not one any more, or they are too many.
-    pub fn tax(&self) -> Result<Money, MoneyError> {
-        let currency: Currency = self.currency.parse()?;
-        let taxes = self.taxes.iter().map(|tax| Money::from_minor(tax.minor, currency));
-        Money::sum(currency, taxes.collect::<Result<Vec<_>, _>>()?)
-    }
-
-    /// What a guest gets back who paid the total and cancels at `now`.
-    ///
-    /// # Errors
-    /// When the currency is not one any more.
-    pub fn refund(&self, stay: StayDates, now: Timestamp) -> Result<Money, MoneyError> {
-        let free = SignedDuration::from_hours(self.free_until_hours_before.into());
-        let free_until = stay.check_in().to_zoned(TimeZone::UTC).ok().map(|start| start.timestamp() - free);
-        if free_until.is_some_and(|until| now <= until) {
-            return self.total();
+impl Serialize for Quote {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        // The JSON form has one currency: amounts in another would change their meaning unnoticed.
+        let amounts = self.nights.iter().map(|night| night.price).chain(self.taxes.iter().map(|tax| tax.amount));
+        if amounts.chain([self.subtotal]).any(|amount| amount.currency() != self.currency()) {
+            return Err(S::Error::custom(MoneyError::CurrencyMismatch));
         }
-        self.late_refund()
+        let mut record = serializer.serialize_struct("Quote", 7)?;
+        record.serialize_field("currency", self.currency().code())?;
+        record.serialize_field("nights", &self.nights)?;
+        record.serialize_field("subtotal_minor", &self.subtotal.minor())?;
+        record.serialize_field("taxes", &self.taxes)?;
+        record.serialize_field("total_minor", &self.total.minor())?;
+        record.serialize_field("free_until_hours_before", &self.free_until_hours_before)?;
+        record.serialize_field("late_penalty_percent", &self.late_penalty_percent)?;
+        record.end()
     }
+}
 
-    /// What goes back when it is too late for the whole, as when nobody ever came: all but the penalty.
-    ///
-    /// # Errors
-    /// When the currency is not one any more.
-    pub fn late_refund(&self) -> Result<Money, MoneyError> {
-        let total = self.total()?;
-        total.checked_sub(total.percent_basis_points(self.late_penalty_percent * 100)?)
+impl Serialize for Night {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut record = serializer.serialize_struct("Night", 2)?;
+        record.serialize_field("date", &self.date)?;
+        record.serialize_field("minor", &self.price.minor())?;
+        record.end()
+    }
+}
+
+impl Serialize for TaxLine {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut record = serializer.serialize_struct("TaxLine", 2)?;
+        record.serialize_field("name", &self.name)?;
+        record.serialize_field("minor", &self.amount.minor())?;
+        record.end()
     }
 }
 
 #[cfg(test)]
-pub(crate) mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    pub(crate) fn quote(total_minor: i64) -> Quote {
-        Quote {
-            currency: "EUR".into(),
-            nights: vec![Night { date: "2030-01-01".into(), minor: total_minor }],
-            subtotal_minor: total_minor,
-            taxes: vec![],
-            total_minor,
-            free_until_hours_before: 48,
-            late_penalty_percent: 30,
-        }
-    }
-
-    fn stay() -> StayDates {
-        StayDates::parse("2030-01-01", "2030-01-02").expect("a stay")
-    }
-
-    #[test]
-    fn cancelling_is_free_until_the_hour_and_costs_the_penalty_after_it() {
-        let at = |text: &str| text.parse::<Timestamp>().expect("a time");
-        let refund = |now| quote(10_001).refund(stay(), at(now)).expect("a refund").minor();
-        assert_eq!(refund("2029-12-30T00:00:00Z"), 10_001);
-        assert_eq!(refund("2029-12-30T00:00:01Z"), 7_001);
-        assert_eq!(refund("2031-01-01T00:00:00Z"), 7_001);
-    }
-
-    #[test]
-    fn a_price_whose_parts_do_not_add_up_is_refused() {
-        let mut price = quote(10_000).to_proto(7).expect("a price");
-        assert_eq!(Quote::from_proto(&price, 1).expect("adds up"), quote(10_000));
-        assert!(matches!(Quote::from_proto(&price, 2), Err(QuoteError::Sum)));
-        price.total = Some(staymesh_api::r#type::v1::Money { currency_code: "USD".into(), amount: "100.00".into() });
-        assert!(matches!(Quote::from_proto(&price, 1), Err(QuoteError::Amount("night"))));
-    }
-
-    proptest! {
-        #[test]
-        fn a_refund_is_never_negative_and_never_more_than_was_paid(
-            total in 0..=1_000_000_000i64, hours in 0..=8_760i32, penalty in 0..=100i32, now in 1_700_000_000..2_000_000_000i64,
-        ) {
-            let quote = Quote { free_until_hours_before: hours, late_penalty_percent: penalty, ..quote(total) };
-            let now = Timestamp::from_second(now).expect("a time");
-            let refund = quote.refund(stay(), now).expect("a refund").minor();
-            prop_assert!((0..=total).contains(&refund));
-            // Who never comes gets what who cancels too late gets, whenever that is.
-            let late = quote.late_refund().expect("a refund").minor();
-            prop_assert!(refund == total || refund == late);
-            prop_assert!((total - late - total * i64::from(penalty) / 100).abs() <= 1);
-        }
-    }
-}
+pub(crate) mod tests;

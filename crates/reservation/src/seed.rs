@@ -12,7 +12,7 @@ use jiff_sqlx::ToSqlx;
 use sqlx::{PgConnection, PgPool};
 use staymesh_store::StoreError;
 
-use crate::extend::today;
+use crate::calendar::today;
 
 /// Nights in one transaction, about.
 const BATCH: u64 = 150_000;

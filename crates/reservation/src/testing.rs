@@ -1,4 +1,4 @@
-//! A database with something for sale, for tests of what an operator runs.
+//! Fixtures shared by the tests of this crate: a database with inventory, orders and reservations.
 
 use jiff::{SignedDuration, Timestamp, ToSpan, civil::Date};
 use sqlx::{AssertSqlSafe, Executor, PgPool};
@@ -11,9 +11,10 @@ use crate::{
     MIGRATOR,
     error::ReservationError,
     lifecycle::Command,
-    model::{Guest, NewReservation, PaymentMode, Reservation},
+    model::{Guest, NewReservation, PaymentMode, Reservation, Status},
     quote::tests::quote,
-    store::{Created, InventoryChange, Store},
+    store::{InventoryChange, Store},
+    writer::{Created, apply, book_each},
 };
 
 pub(crate) const TOTAL: i64 = 10_000;
@@ -33,7 +34,7 @@ impl World {
         self.database.pool()
     }
 
-    /// Makes the months as well, the past ones too.
+    /// Puts nights on sale, creating their partitions, also in the past.
     pub(crate) async fn sell(&self, hotel: i32, from: Date, nights: i32, rooms: i32) -> Result<u64, ReservationError> {
         let change = InventoryChange {
             room_type_id: room_type(),
@@ -67,12 +68,12 @@ impl World {
             hold_expire_time: (mode == PaymentMode::GuestPays).then(|| now + SignedDuration::from_mins(15)),
             trace_parent: None,
         };
-        match self.store.admit(std::slice::from_ref(&order)).await?.pop().expect("an outcome")? {
+        match book_each(&self.store, std::slice::from_ref(&order)).await?.pop().expect("an outcome")? {
             Created::New(booking) | Created::Repeat(booking) => Ok(booking),
         }
     }
 
-    /// A little later than now, so that every hold is over.
+    /// Applies a command 16 minutes from now, when every hold has expired.
     pub(crate) async fn apply(&self, id: ReservationId, command: &Command) -> Result<Reservation, ReservationError> {
         self.apply_at(id, command, Timestamp::now() + SignedDuration::from_mins(16)).await
     }
@@ -83,10 +84,10 @@ impl World {
         command: &Command,
         now: Timestamp,
     ) -> Result<Reservation, ReservationError> {
-        Ok(self.store.apply(id, command, now).await?.reservation)
+        Ok(apply(&self.store, id, command, now).await?.reservation)
     }
 
-    /// Runs statements with triggers and foreign keys off, as nobody may who is not the superuser.
+    /// Runs statements with triggers and foreign keys disabled, which only the superuser may.
     pub(crate) async fn tamper(&self, sql: &str) {
         let sql = format!("begin; set local session_replication_role = replica; {sql}; commit");
         let mut connection = self.pool().acquire().await.expect("a connection");
@@ -112,4 +113,45 @@ pub(crate) fn pay(payment_id: PaymentId) -> Command {
 
 pub(crate) fn total() -> Money {
     Money::from_minor(TOTAL, "EUR".parse().expect("a currency")).expect("an amount")
+}
+
+/// An unsaved order of two nights in hotel 7 that a guest pays, with a hold of 15 minutes from `now`.
+pub(crate) fn order_of_rooms(rooms: i32, now: Timestamp) -> NewReservation {
+    NewReservation {
+        id: ReservationId::generate(hotel_id(7), now),
+        owner: "me".into(),
+        room_type_id: room_type(),
+        stay: StayDates::parse("2030-01-01", "2030-01-03").expect("a stay"),
+        rooms: RoomCount::try_from(rooms).expect("a count"),
+        guests: GuestCount::ONE,
+        guest: Guest { full_name: "A guest".into(), email: "guest@example.com".into() },
+        payment_mode: PaymentMode::GuestPays,
+        quote: quote(TOTAL),
+        content_hash: [7; 32],
+        hold_expire_time: Some(now + SignedDuration::from_mins(15)),
+        trace_parent: None,
+    }
+}
+
+/// The order as a reservation that was created at `now`.
+pub(crate) fn reservation_of(order: &NewReservation, now: Timestamp) -> Reservation {
+    Reservation {
+        id: order.id,
+        owner: order.owner.clone(),
+        room_type_id: order.room_type_id,
+        stay: order.stay,
+        rooms: order.rooms,
+        guests: order.guests,
+        guest: order.guest.clone(),
+        payment_mode: order.payment_mode,
+        quote: order.quote.clone(),
+        content_hash: order.content_hash.to_vec(),
+        status: Status::PendingPayment,
+        cancellation_reason: None,
+        hold_expire_time: order.hold_expire_time,
+        payment_id: None,
+        paid_time: None,
+        create_time: now,
+        update_time: now,
+    }
 }

@@ -2,7 +2,7 @@
 
 use jiff_sqlx::ToSqlx;
 use sqlx::PgPool;
-use staymesh_reservation::{NewReservation, ReservationError, store::Created};
+use staymesh_reservation::{Created, NewReservation, ReservationError};
 use staymesh_store::ResultExt;
 
 use super::{OneByOne, row};

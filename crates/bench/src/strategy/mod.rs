@@ -9,8 +9,7 @@ mod row;
 
 use sqlx::PgPool;
 use staymesh_reservation::{
-    Bookings, NewReservation, ReservationError,
-    store::{Applied, ChangeOrder, Created, Store},
+    Applied, Bookings, ChangeOrder, Created, NewReservation, ReservationError, apply, store::Store,
 };
 
 pub(crate) use constraint::Constraint;
@@ -94,7 +93,7 @@ impl<S: OneByOne> Bookings for Single<S> {
     }
 
     async fn change(&self, order: ChangeOrder) -> Result<Applied, ReservationError> {
-        Store::new(self.pool.clone()).apply(order.id, &order.command, order.now).await
+        apply(&Store::new(self.pool.clone()), order.id, &order.command, order.now).await
     }
 }
 

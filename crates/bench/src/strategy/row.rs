@@ -3,10 +3,7 @@
 use jiff::Timestamp;
 use jiff_sqlx::ToSqlx;
 use sqlx::{PgConnection, PgPool, types::Json};
-use staymesh_reservation::{
-    NewReservation, Reservation, ReservationError, Status,
-    store::{Created, Store},
-};
+use staymesh_reservation::{Created, NewReservation, Reservation, ReservationError, Status, store::Store};
 use staymesh_store::StoreError;
 
 /// Writes the booking. `None`: it exists.
@@ -36,8 +33,8 @@ pub(super) async fn insert(
     .bind(&order.guest.email)
     .bind(order.payment_mode.as_str())
     .bind(status.as_str())
-    .bind(&order.quote.currency)
-    .bind(order.quote.total_minor)
+    .bind(order.quote.currency().code())
+    .bind(order.quote.total.minor())
     .bind(Json(&order.quote))
     .bind(order.content_hash.as_slice())
     .bind(order.hold_expire_time.map(ToSqlx::to_sqlx))
@@ -73,7 +70,7 @@ pub(super) fn created(order: &NewReservation, made: Timestamp) -> Created {
         cancellation_reason: None,
         hold_expire_time: order.hold_expire_time,
         payment_id: None,
-        paid_at: (status == Status::Paid).then_some(made),
+        paid_time: (status == Status::Paid).then_some(made),
         create_time: made,
         update_time: made,
     })

@@ -1,25 +1,11 @@
-//! The contract's two services: a request in, a checked value to the service or store, an answer out.
+//! gRPC: parses requests into domain values, calls the service, and renders responses. No rules.
 
-mod admin;
-mod answer;
-mod read;
-mod reads;
-
-pub use admin::Admin;
-pub use reads::Reads;
-
-use staymesh_domain::FieldError;
-use staymesh_mesh::Problem;
-
-/// An id of the contract, which must be positive.
-fn id(field: &'static str, value: i32) -> Result<i32, FieldError> {
-    if value > 0 { Ok(value) } else { Err(FieldError::new(field, format!("must be positive, not {value}"))) }
-}
-
-/// The message that a request is about.
-fn required<T>(field: &'static str, message: Option<T>) -> Result<T, Problem> {
-    message.ok_or_else(|| Problem::field(field, "is required"))
-}
-
+mod hotel;
+mod hotel_admin;
+mod request;
+mod response;
 #[cfg(test)]
 mod tests;
+
+pub(crate) use hotel::HotelHandler;
+pub(crate) use hotel_admin::HotelAdminHandler;

@@ -1,52 +1,18 @@
 use prost_types::FieldMask;
 use staymesh_api::hotel::v1::{
-    self as proto, CreateHotelRequest, CreateRoomRequest, CreateRoomTypeRequest, DeleteHotelRequest, GetHotelRequest,
-    GetRoomRequest, GetRoomTypeRequest, ListHotelsRequest, ListRoomTypesRequest, ListRoomsRequest, UpdateHotelRequest,
-    UpdateRoomRequest, UpdateRoomTypeRequest, hotel_admin_service_server::HotelAdminService,
-    hotel_service_server::HotelService,
+    self as proto, CreateHotelRequest, CreateRoomTypeRequest, DeleteHotelRequest, GetRoomRequest, GetRoomTypeRequest,
+    ListHotelsRequest, ListRoomTypesRequest, ListRoomsRequest, UpdateHotelRequest, UpdateRoomRequest,
+    UpdateRoomTypeRequest, hotel_admin_service_server::HotelAdminService, hotel_service_server::HotelService,
 };
 use staymesh_mesh::Reason;
-use tonic::{Request, Status};
+use tonic::Request;
 
-use crate::testing::{House, admin, fields, hotel, house, reason, room, room_type, staff};
-
-impl House {
-    pub(crate) async fn create_hotel(&self, hotel: proto::Hotel) -> Result<proto::Hotel, Status> {
-        let request = CreateHotelRequest { hotel: Some(hotel), request_id: String::new() };
-        Ok(self.admin.create_hotel(admin(request)).await?.into_inner().hotel.unwrap())
-    }
-
-    pub(crate) async fn create_room_type(
-        &self,
-        hotel_id: i32,
-        room_type: proto::RoomType,
-    ) -> Result<proto::RoomType, Status> {
-        let request = CreateRoomTypeRequest { hotel_id, room_type: Some(room_type), request_id: String::new() };
-        Ok(self.admin.create_room_type(staff(&[hotel_id], request)).await?.into_inner().room_type.unwrap())
-    }
-
-    pub(crate) async fn create_room(&self, hotel_id: i32, room: proto::Room) -> Result<proto::Room, Status> {
-        let request = CreateRoomRequest { hotel_id, room: Some(room), request_id: String::new() };
-        Ok(self.admin.create_room(staff(&[hotel_id], request)).await?.into_inner().room.unwrap())
-    }
-
-    pub(crate) async fn get_hotel(&self, hotel_id: i32) -> Result<proto::Hotel, Status> {
-        let answer = self.reads.get_hotel(Request::new(GetHotelRequest { hotel_id })).await?;
-        Ok(answer.into_inner().hotel.unwrap())
-    }
-
-    pub(crate) async fn update_hotel(&self, hotel: proto::Hotel, mask: &[&str]) -> Result<proto::Hotel, Status> {
-        let update_mask = FieldMask { paths: mask.iter().map(ToString::to_string).collect() };
-        let hotel_id = hotel.hotel_id;
-        let request = UpdateHotelRequest { hotel_id, hotel: Some(hotel), update_mask: Some(update_mask) };
-        Ok(self.admin.update_hotel(staff(&[hotel_id], request)).await?.into_inner().hotel.unwrap())
-    }
-}
+use crate::testing::{admin, fields, fixture, hotel, reason, room, room_type, staff};
 
 #[tokio::test]
-async fn what_is_made_can_be_read() {
-    let house = house().await;
-    let made = house.create_hotel(hotel()).await.unwrap();
+async fn created_resources_are_returned_by_get() {
+    let fixture = fixture().await;
+    let made = fixture.create_hotel(hotel()).await.unwrap();
     let hotel_id = made.hotel_id;
     let expected = proto::Hotel {
         hotel_id,
@@ -57,69 +23,69 @@ async fn what_is_made_can_be_read() {
     };
     assert_eq!(made, expected);
     assert!(!made.etag.is_empty() && made.create_time.is_some() && made.update_time.is_some());
-    assert_eq!(house.get_hotel(hotel_id).await.unwrap(), made);
+    assert_eq!(fixture.get_hotel(hotel_id).await.unwrap(), made);
 
-    let double = house.create_room_type(hotel_id, room_type("Double")).await.unwrap();
+    let double = fixture.create_room_type(hotel_id, room_type("Double")).await.unwrap();
     assert_eq!(double.beds, room_type("").beds);
     let room_type_id = double.room_type_id;
     let request = GetRoomTypeRequest { hotel_id, room_type_id };
-    let read = house.reads.get_room_type(Request::new(request)).await.unwrap().into_inner();
+    let read = fixture.hotels.get_room_type(Request::new(request)).await.unwrap().into_inner();
     assert_eq!(read.room_type, Some(double));
 
-    let first = house.create_room(hotel_id, room(room_type_id, "101")).await.unwrap();
+    let first = fixture.create_room(hotel_id, room(room_type_id, "101")).await.unwrap();
     let request = GetRoomRequest { hotel_id, room_id: first.room_id };
-    let read = house.reads.get_room(Request::new(request)).await.unwrap().into_inner();
+    let read = fixture.hotels.get_room(Request::new(request)).await.unwrap().into_inner();
     assert_eq!(read.room, Some(first));
 }
 
 #[tokio::test]
-async fn what_is_not_there_is_not_found() {
-    let house = house().await;
-    let hotel_id = house.create_hotel(hotel()).await.unwrap().hotel_id;
-    let other = house.create_hotel(hotel()).await.unwrap().hotel_id;
-    let elsewhere = house.create_room_type(other, room_type("Double")).await.unwrap().room_type_id;
+async fn missing_resources_and_those_of_another_hotel_are_not_found() {
+    let fixture = fixture().await;
+    let hotel_id = fixture.create_hotel(hotel()).await.unwrap().hotel_id;
+    let other = fixture.create_hotel(hotel()).await.unwrap().hotel_id;
+    let elsewhere = fixture.create_room_type(other, room_type("Double")).await.unwrap().room_type_id;
 
-    assert_eq!(reason(&house.get_hotel(999).await.unwrap_err()), Reason::HotelNotFound);
+    assert_eq!(reason(&fixture.get_hotel(999).await.unwrap_err()), Reason::HotelNotFound);
     let request = GetRoomTypeRequest { hotel_id, room_type_id: elsewhere };
-    let refused = house.reads.get_room_type(Request::new(request)).await.unwrap_err();
+    let refused = fixture.hotels.get_room_type(Request::new(request)).await.unwrap_err();
     assert_eq!(reason(&refused), Reason::RoomTypeNotFound);
-    let refused = house.reads.get_room(Request::new(GetRoomRequest { hotel_id, room_id: 1 })).await.unwrap_err();
+    let refused = fixture.hotels.get_room(Request::new(GetRoomRequest { hotel_id, room_id: 1 })).await.unwrap_err();
     assert_eq!(reason(&refused), Reason::RoomNotFound);
 
-    let refused = house.create_room_type(999, room_type("Double")).await.unwrap_err();
+    let refused = fixture.create_room_type(999, room_type("Double")).await.unwrap_err();
     assert_eq!(reason(&refused), Reason::HotelNotFound);
-    let refused = house.create_room(999, room(elsewhere, "1")).await.unwrap_err();
+    let refused = fixture.create_room(999, room(elsewhere, "1")).await.unwrap_err();
     assert_eq!(reason(&refused), Reason::HotelNotFound);
-    // A room cannot be of another hotel's type.
-    let refused = house.create_room(hotel_id, room(elsewhere, "1")).await.unwrap_err();
+    // The room type exists, but belongs to another hotel.
+    let refused = fixture.create_room(hotel_id, room(elsewhere, "1")).await.unwrap_err();
     assert_eq!(reason(&refused), Reason::RoomTypeNotFound);
 
     let list = ListRoomTypesRequest { hotel_id: 999, ..Default::default() };
-    let refused = house.reads.list_room_types(Request::new(list)).await.unwrap_err();
+    let refused = fixture.hotels.list_room_types(Request::new(list)).await.unwrap_err();
     assert_eq!(reason(&refused), Reason::HotelNotFound);
     let list = ListRoomsRequest { hotel_id: 999, ..Default::default() };
-    let refused = house.reads.list_rooms(Request::new(list)).await.unwrap_err();
+    let refused = fixture.hotels.list_rooms(Request::new(list)).await.unwrap_err();
     assert_eq!(reason(&refused), Reason::HotelNotFound);
 }
 
 #[tokio::test]
-async fn staff_of_another_hotel_are_refused_before_anything_is_looked_at() {
-    let house = house().await;
-    let hotel_id = house.create_hotel(hotel()).await.unwrap().hotel_id;
+async fn admin_calls_authorize_before_they_validate() {
+    let fixture = fixture().await;
+    let hotel_id = fixture.create_hotel(hotel()).await.unwrap().hotel_id;
     let request = UpdateHotelRequest { hotel_id, hotel: None, update_mask: None };
-    let refused = house.admin.update_hotel(staff(&[hotel_id + 1], request)).await.unwrap_err();
+    let refused = fixture.admin.update_hotel(staff(&[hotel_id + 1], request)).await.unwrap_err();
     assert_eq!(reason(&refused), Reason::AccessDenied);
     let request = CreateRoomTypeRequest { hotel_id, room_type: None, request_id: "no uuid".into() };
-    let refused = house.admin.create_room_type(staff(&[hotel_id + 1], request)).await.unwrap_err();
+    let refused = fixture.admin.create_room_type(staff(&[hotel_id + 1], request)).await.unwrap_err();
     assert_eq!(reason(&refused), Reason::AccessDenied);
     let request = UpdateRoomRequest { hotel_id: -5, ..Default::default() };
-    let refused = house.admin.update_room(staff(&[hotel_id], request)).await.unwrap_err();
+    let refused = fixture.admin.update_room(staff(&[hotel_id], request)).await.unwrap_err();
     assert_eq!(reason(&refused), Reason::AccessDenied);
 }
 
 #[tokio::test]
-async fn all_wrong_fields_are_named_and_nothing_is_made() {
-    let house = house().await;
+async fn create_reports_every_invalid_field_and_inserts_nothing() {
+    let fixture = fixture().await;
     let wrong = proto::Hotel {
         display_name: "x".repeat(201),
         description: "bell\u{7}".into(),
@@ -132,7 +98,7 @@ async fn all_wrong_fields_are_named_and_nothing_is_made() {
         photo_urls: vec!["http://images.example.com/1.jpg".into()],
         ..Default::default()
     };
-    let refused = house.create_hotel(wrong).await.unwrap_err();
+    let refused = fixture.create_hotel(wrong).await.unwrap_err();
     assert_eq!(
         fields(&refused),
         [
@@ -149,14 +115,14 @@ async fn all_wrong_fields_are_named_and_nothing_is_made() {
             "hotel.currency_code",
         ]
     );
-    let missing = house.create_hotel(proto::Hotel { address: None, ..hotel() }).await.unwrap_err();
+    let missing = fixture.create_hotel(proto::Hotel { address: None, ..hotel() }).await.unwrap_err();
     assert_eq!(fields(&missing)[0], "hotel.address");
     let request = CreateHotelRequest { hotel: None, request_id: String::new() };
-    assert_eq!(fields(&house.admin.create_hotel(admin(request)).await.unwrap_err()), ["hotel"]);
+    assert_eq!(fields(&fixture.admin.create_hotel(admin(request)).await.unwrap_err()), ["hotel"]);
     let request = CreateHotelRequest { hotel: Some(hotel()), request_id: "not-a-uuid".into() };
-    assert_eq!(fields(&house.admin.create_hotel(admin(request)).await.unwrap_err()), ["request_id"]);
+    assert_eq!(fields(&fixture.admin.create_hotel(admin(request)).await.unwrap_err()), ["request_id"]);
 
-    let hotel_id = house.create_hotel(hotel()).await.unwrap().hotel_id;
+    let hotel_id = fixture.create_hotel(hotel()).await.unwrap().hotel_id;
     let bed = |kind, count| proto::Bed { kind, count };
     let wrong = proto::RoomType {
         beds: vec![bed(0, 0), bed(99, 11)],
@@ -164,7 +130,7 @@ async fn all_wrong_fields_are_named_and_nothing_is_made() {
         display_name: " padded ".into(),
         ..Default::default()
     };
-    let refused = house.create_room_type(hotel_id, wrong).await.unwrap_err();
+    let refused = fixture.create_room_type(hotel_id, wrong).await.unwrap_err();
     assert_eq!(
         fields(&refused),
         [
@@ -177,22 +143,22 @@ async fn all_wrong_fields_are_named_and_nothing_is_made() {
         ]
     );
     let wrong = proto::Room { floor: i32::MAX, ..room(-1, &"9".repeat(21)) };
-    let refused = house.create_room(hotel_id, wrong).await.unwrap_err();
+    let refused = fixture.create_room(hotel_id, wrong).await.unwrap_err();
     assert_eq!(fields(&refused), ["room.room_type_id", "room.room_number", "room.floor"]);
 
     let counts: (i64, i64, i64) = sqlx::query_as(
         "select (select count(*) from hotel), (select count(*) from room_type), (select count(*) from room)",
     )
-    .fetch_one(house.database.pool())
+    .fetch_one(fixture.database.pool())
     .await
     .unwrap();
     assert_eq!(counts, (1, 0, 0));
 }
 
 #[tokio::test]
-async fn a_mask_changes_what_it_names_and_checks_nothing_else() {
-    let house = house().await;
-    let made = house.create_hotel(hotel()).await.unwrap();
+async fn update_hotel_changes_and_validates_masked_fields_only() {
+    let fixture = fixture().await;
+    let made = fixture.create_hotel(hotel()).await.unwrap();
     let address = proto::Address { city: "Faro".into(), street: "ignored\0".into(), ..Default::default() };
     let change = proto::Hotel {
         hotel_id: made.hotel_id,
@@ -202,7 +168,7 @@ async fn a_mask_changes_what_it_names_and_checks_nothing_else() {
         currency_code: "JPY".into(),
         ..Default::default()
     };
-    let changed = house.update_hotel(change, &["displayName", "address.city", "location"]).await.unwrap();
+    let changed = fixture.update_hotel(change, &["displayName", "address.city", "location"]).await.unwrap();
     let mut expected = proto::Hotel {
         display_name: "Casa do Mar".into(),
         location: None,
@@ -213,36 +179,36 @@ async fn a_mask_changes_what_it_names_and_checks_nothing_else() {
     expected.address.as_mut().unwrap().city = "Faro".into();
     assert_eq!(changed, expected);
     assert_ne!(changed.etag, made.etag);
-    assert_eq!(house.get_hotel(made.hotel_id).await.unwrap(), changed);
+    assert_eq!(fixture.get_hotel(made.hotel_id).await.unwrap(), changed);
 
-    // Sent back as it was read: nothing changes, not even the etag.
-    assert_eq!(house.update_hotel(changed.clone(), &[]).await.unwrap(), changed);
+    // An update with the values that were read keeps the etag.
+    assert_eq!(fixture.update_hotel(changed.clone(), &[]).await.unwrap(), changed);
 
     for path in ["hotel_id", "etag", "currencyCode", "create_time", "address.planet", "unknown"] {
-        let refused = house.update_hotel(changed.clone(), &[path]).await.unwrap_err();
+        let refused = fixture.update_hotel(changed.clone(), &[path]).await.unwrap_err();
         assert_eq!(fields(&refused), ["update_mask"], "{path}");
     }
 }
 
 #[tokio::test]
-async fn a_hotel_keeps_its_currency() {
-    let house = house().await;
-    let made = house.create_hotel(hotel()).await.unwrap();
-    let refused = house.update_hotel(proto::Hotel { currency_code: "USD".into(), ..made.clone() }, &[]).await;
+async fn update_hotel_with_another_currency_is_refused() {
+    let fixture = fixture().await;
+    let made = fixture.create_hotel(hotel()).await.unwrap();
+    let refused = fixture.update_hotel(proto::Hotel { currency_code: "USD".into(), ..made.clone() }, &[]).await;
     assert_eq!(fields(&refused.unwrap_err()), ["hotel.currency_code"]);
     let same = proto::Hotel { currency_code: String::new(), star_rating: 5, ..made.clone() };
-    assert_eq!(house.update_hotel(same, &[]).await.unwrap().currency_code, "EUR");
-    let forced = sqlx::query("update hotel set currency_code = 'USD'").execute(house.database.pool()).await;
+    assert_eq!(fixture.update_hotel(same, &[]).await.unwrap().currency_code, "EUR");
+    let forced = sqlx::query("update hotel set currency_code = 'USD'").execute(fixture.database.pool()).await;
     assert_eq!(forced.unwrap_err().as_database_error().unwrap().constraint(), Some("hotel_currency_code_fixed"));
 }
 
 #[tokio::test]
-async fn room_types_and_rooms_can_be_changed() {
-    let house = house().await;
-    let hotel_id = house.create_hotel(hotel()).await.unwrap().hotel_id;
-    let double = house.create_room_type(hotel_id, room_type("Double")).await.unwrap();
-    let suite = house.create_room_type(hotel_id, room_type("Suite")).await.unwrap();
-    let refused = house.create_room_type(hotel_id, room_type("Suite")).await.unwrap_err();
+async fn update_room_type_and_room_enforce_unique_names_and_references() {
+    let fixture = fixture().await;
+    let hotel_id = fixture.create_hotel(hotel()).await.unwrap().hotel_id;
+    let double = fixture.create_room_type(hotel_id, room_type("Double")).await.unwrap();
+    let suite = fixture.create_room_type(hotel_id, room_type("Suite")).await.unwrap();
+    let refused = fixture.create_room_type(hotel_id, room_type("Suite")).await.unwrap_err();
     assert_eq!(reason(&refused), Reason::RoomTypeNameTaken);
 
     let update = |room_type: proto::RoomType| UpdateRoomTypeRequest {
@@ -252,14 +218,14 @@ async fn room_types_and_rooms_can_be_changed() {
         update_mask: None,
     };
     let renamed = update(proto::RoomType { display_name: "Suite".into(), ..double.clone() });
-    let refused = house.admin.update_room_type(staff(&[hotel_id], renamed)).await.unwrap_err();
+    let refused = fixture.admin.update_room_type(staff(&[hotel_id], renamed)).await.unwrap_err();
     assert_eq!(reason(&refused), Reason::RoomTypeNameTaken);
     let larger = update(proto::RoomType { max_occupancy: 3, ..double.clone() });
-    let larger = house.admin.update_room_type(staff(&[hotel_id], larger)).await.unwrap().into_inner();
+    let larger = fixture.admin.update_room_type(staff(&[hotel_id], larger)).await.unwrap().into_inner();
     assert_eq!(larger.room_type.unwrap().max_occupancy, 3);
 
-    let first = house.create_room(hotel_id, room(double.room_type_id, "101")).await.unwrap();
-    let refused = house.create_room(hotel_id, room(suite.room_type_id, "101")).await.unwrap_err();
+    let first = fixture.create_room(hotel_id, room(double.room_type_id, "101")).await.unwrap();
+    let refused = fixture.create_room(hotel_id, room(suite.room_type_id, "101")).await.unwrap_err();
     assert_eq!(reason(&refused), Reason::RoomNumberTaken);
     let update = |room: proto::Room| UpdateRoomRequest {
         hotel_id,
@@ -267,35 +233,35 @@ async fn room_types_and_rooms_can_be_changed() {
         room: Some(room),
         update_mask: Some(FieldMask { paths: vec!["roomTypeId".into()] }),
     };
-    let moved = house.admin.update_room(staff(&[hotel_id], update(room(suite.room_type_id, "")))).await.unwrap();
+    let moved = fixture.admin.update_room(staff(&[hotel_id], update(room(suite.room_type_id, "")))).await.unwrap();
     let moved = moved.into_inner().room.unwrap();
     assert_eq!((moved.room_type_id, &*moved.room_number), (suite.room_type_id, "101"));
-    let refused = house.admin.update_room(staff(&[hotel_id], update(room(999, "")))).await.unwrap_err();
+    let refused = fixture.admin.update_room(staff(&[hotel_id], update(room(999, "")))).await.unwrap_err();
     assert_eq!(reason(&refused), Reason::RoomTypeNotFound);
 }
 
 #[tokio::test]
-async fn lists_are_complete_without_repeats_and_filtered() {
-    let house = house().await;
-    let mut lisbon = Vec::new();
+async fn list_hotels_pages_are_complete_without_duplicates_and_filtered() {
+    let fixture = fixture().await;
+    let mut evora = Vec::new();
     for number in 0..9 {
         let city = ["ÉVORA", "évora", "Porto"][number % 3];
         let address = proto::Address { city: city.into(), country_code: "PT".into(), ..Default::default() };
         let star_rating = i32::try_from(number % 6).unwrap();
         let made = proto::Hotel { address: Some(address), star_rating, ..hotel() };
-        let hotel_id = house.create_hotel(made).await.unwrap().hotel_id;
+        let hotel_id = fixture.create_hotel(made).await.unwrap().hotel_id;
         if city != "Porto" {
-            lisbon.push(hotel_id);
+            evora.push(hotel_id);
         }
     }
-    let gone = lisbon.remove(0);
-    let request = DeleteHotelRequest { hotel_id: gone, etag: String::new() };
-    house.admin.delete_hotel(admin(request)).await.unwrap();
+    let deleted = evora.remove(0);
+    let request = DeleteHotelRequest { hotel_id: deleted, etag: String::new() };
+    fixture.admin.delete_hotel(admin(request)).await.unwrap();
 
     let (mut seen, mut page_token) = (Vec::new(), String::new());
     loop {
         let request = ListHotelsRequest { page_size: 2, page_token, city: "Évora".into(), ..Default::default() };
-        let answer = house.reads.list_hotels(Request::new(request)).await.unwrap().into_inner();
+        let answer = fixture.hotels.list_hotels(Request::new(request)).await.unwrap().into_inner();
         assert!(answer.hotels.len() <= 2);
         seen.extend(answer.hotels.iter().map(|hotel| hotel.hotel_id));
         page_token = answer.next_page_token;
@@ -303,12 +269,13 @@ async fn lists_are_complete_without_repeats_and_filtered() {
             break;
         }
         let other = ListHotelsRequest { page_token: page_token.clone(), city: "Porto".into(), ..Default::default() };
-        let refused = house.reads.list_hotels(Request::new(other)).await.unwrap_err();
+        let refused = fixture.hotels.list_hotels(Request::new(other)).await.unwrap_err();
         assert_eq!(fields(&refused), ["page_token"]);
     }
-    assert_eq!(seen, lisbon);
+    assert_eq!(seen, evora);
 
-    let count = async |request| house.reads.list_hotels(Request::new(request)).await.unwrap().into_inner().hotels.len();
+    let count =
+        async |request| fixture.hotels.list_hotels(Request::new(request)).await.unwrap().into_inner().hotels.len();
     assert_eq!(count(ListHotelsRequest { min_star_rating: 4, ..Default::default() }).await, 2);
     assert_eq!(count(ListHotelsRequest { country_code: "PT".into(), ..Default::default() }).await, 8);
     assert_eq!(count(ListHotelsRequest { country_code: "ES".into(), ..Default::default() }).await, 0);
@@ -320,29 +287,29 @@ async fn lists_are_complete_without_repeats_and_filtered() {
         (ListHotelsRequest { min_star_rating: 6, ..Default::default() }, "min_star_rating"),
         (ListHotelsRequest { city: "a\0".into(), ..Default::default() }, "city"),
     ] {
-        assert_eq!(fields(&house.reads.list_hotels(Request::new(request)).await.unwrap_err()), [field]);
+        assert_eq!(fields(&fixture.hotels.list_hotels(Request::new(request)).await.unwrap_err()), [field]);
     }
 }
 
 #[tokio::test]
-async fn rooms_are_listed_by_type_and_types_by_occupancy() {
-    let house = house().await;
-    let hotel_id = house.create_hotel(hotel()).await.unwrap().hotel_id;
-    let double = house.create_room_type(hotel_id, room_type("Double")).await.unwrap().room_type_id;
+async fn list_rooms_filters_by_type_and_list_room_types_by_occupancy() {
+    let fixture = fixture().await;
+    let hotel_id = fixture.create_hotel(hotel()).await.unwrap().hotel_id;
+    let double = fixture.create_room_type(hotel_id, room_type("Double")).await.unwrap().room_type_id;
     let family = proto::RoomType { max_occupancy: 5, ..room_type("Family") };
-    let family = house.create_room_type(hotel_id, family).await.unwrap().room_type_id;
+    let family = fixture.create_room_type(hotel_id, family).await.unwrap().room_type_id;
     for number in 0..5 {
         let room_type_id = if number < 3 { double } else { family };
-        house.create_room(hotel_id, room(room_type_id, &number.to_string())).await.unwrap();
+        fixture.create_room(hotel_id, room(room_type_id, &number.to_string())).await.unwrap();
     }
     let list = ListRoomTypesRequest { hotel_id, min_occupancy: 3, ..Default::default() };
-    let types = house.reads.list_room_types(Request::new(list)).await.unwrap().into_inner().room_types;
+    let types = fixture.hotels.list_room_types(Request::new(list)).await.unwrap().into_inner().room_types;
     assert_eq!(types.iter().map(|room_type| room_type.room_type_id).collect::<Vec<_>>(), [family]);
 
     let (mut seen, mut page_token) = (Vec::new(), String::new());
     loop {
         let list = ListRoomsRequest { hotel_id, page_size: 2, page_token, room_type_id: double };
-        let answer = house.reads.list_rooms(Request::new(list)).await.unwrap().into_inner();
+        let answer = fixture.hotels.list_rooms(Request::new(list)).await.unwrap().into_inner();
         seen.extend(answer.rooms.into_iter().map(|room| room.room_number));
         page_token = answer.next_page_token;
         if page_token.is_empty() {

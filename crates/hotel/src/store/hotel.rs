@@ -1,12 +1,11 @@
-//! Hotels.
+//! Table `hotel`.
 
 use sqlx::{PgConnection, PgPool};
-use staymesh_domain::Page;
+use staymesh_domain::{Currency, HotelId, Page};
 
-use super::State;
 use crate::{
-    HotelError,
-    model::{Hotel, HotelFields},
+    error::HotelError,
+    model::{Hotel, HotelFields, HotelFilter, RowState},
 };
 
 macro_rules! columns {
@@ -16,37 +15,32 @@ macro_rules! columns {
     };
 }
 
-/// Which hotels a list shows.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Filter {
-    /// Of this city, whatever its capitals.
-    pub city: Option<String>,
-    /// Of this country.
-    pub country_code: Option<String>,
-    /// With at least so many stars.
-    pub min_star_rating: i32,
-}
-
-/// One hotel that is not deleted.
-pub async fn get(pool: &PgPool, hotel_id: i32) -> Result<Hotel, HotelError> {
+/// A live hotel.
+///
+/// # Errors
+/// [`HotelError::HotelNotFound`].
+pub(crate) async fn get(pool: &PgPool, hotel_id: HotelId) -> Result<Hotel, HotelError> {
     sqlx::query_as(concat!("select ", columns!(), " from hotel where hotel_id = $1 and live"))
-        .bind(hotel_id)
+        .bind(hotel_id.get())
         .fetch_optional(pool)
         .await?
         .ok_or(HotelError::HotelNotFound(hotel_id))
 }
 
-/// Refuses hotels that are unknown or deleted.
-pub async fn require(pool: &PgPool, hotel_id: i32) -> Result<(), HotelError> {
+/// Checks that a hotel is live.
+///
+/// # Errors
+/// [`HotelError::HotelNotFound`].
+pub(crate) async fn require(pool: &PgPool, hotel_id: HotelId) -> Result<(), HotelError> {
     let found: bool = sqlx::query_scalar("select exists (select from hotel where hotel_id = $1 and live)")
-        .bind(hotel_id)
+        .bind(hotel_id.get())
         .fetch_one(pool)
         .await?;
     found.then_some(()).ok_or(HotelError::HotelNotFound(hotel_id))
 }
 
-/// A page of hotels, by id, and one row more when there is another page.
-pub async fn list(pool: &PgPool, filter: &Filter, page: &Page<i32>) -> Result<Vec<Hotel>, HotelError> {
+/// A page of live hotels in ascending order of id, plus one row if there is a next page.
+pub(crate) async fn list(pool: &PgPool, filter: &HotelFilter, page: &Page<HotelId>) -> Result<Vec<Hotel>, HotelError> {
     let sql = concat!(
         "select ",
         columns!(),
@@ -57,7 +51,7 @@ pub async fn list(pool: &PgPool, filter: &Filter, page: &Page<i32>) -> Result<Ve
         " order by hotel_id limit $5",
     );
     Ok(sqlx::query_as(sql)
-        .bind(page.after.unwrap_or(0))
+        .bind(page.after.map_or(0, HotelId::get))
         .bind(&filter.city)
         .bind(&filter.country_code)
         .bind(filter.min_star_rating)
@@ -66,11 +60,11 @@ pub async fn list(pool: &PgPool, filter: &Filter, page: &Page<i32>) -> Result<Ve
         .await?)
 }
 
-/// Adds a hotel.
-pub async fn insert(
+/// Inserts a hotel.
+pub(crate) async fn insert(
     connection: &mut PgConnection,
     fields: &HotelFields,
-    currency_code: &str,
+    currency: Currency,
 ) -> Result<Hotel, HotelError> {
     let sql = concat!(
         "insert into hotel (display_name, description, street, city, postal_code, country_code, latitude, longitude,",
@@ -78,47 +72,58 @@ pub async fn insert(
         " values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) returning ",
         columns!(),
     );
-    Ok(bind(sqlx::query_as(sql), fields).bind(currency_code).fetch_one(connection).await?)
+    Ok(bind(sqlx::query_as(sql), fields).bind(currency.code()).fetch_one(connection).await?)
 }
 
-/// One hotel that is not deleted, which nobody else changes before this transaction ends.
-pub async fn lock(connection: &mut PgConnection, hotel_id: i32) -> Result<Hotel, HotelError> {
+/// A live hotel, locked against updates by others until the transaction ends.
+///
+/// # Errors
+/// [`HotelError::HotelNotFound`].
+pub(crate) async fn lock(connection: &mut PgConnection, hotel_id: HotelId) -> Result<Hotel, HotelError> {
     sqlx::query_as(concat!("select ", columns!(), " from hotel where hotel_id = $1 and live for no key update"))
-        .bind(hotel_id)
+        .bind(hotel_id.get())
         .fetch_optional(connection)
         .await?
         .ok_or(HotelError::HotelNotFound(hotel_id))
 }
 
-/// Changes a hotel that is locked.
-pub async fn update(connection: &mut PgConnection, hotel_id: i32, fields: &HotelFields) -> Result<Hotel, HotelError> {
+/// Updates a hotel that is locked, and returns its new version.
+pub(crate) async fn update(
+    connection: &mut PgConnection,
+    hotel_id: HotelId,
+    fields: &HotelFields,
+) -> Result<Hotel, HotelError> {
     let sql = concat!(
         "update hotel set display_name = $1, description = $2, street = $3, city = $4, postal_code = $5,",
         " country_code = $6, latitude = $7, longitude = $8, time_zone = $9, star_rating = $10, amenities = $11,",
         " photo_urls = $12, version = version + 1, update_time = now() where hotel_id = $13 returning ",
         columns!(),
     );
-    Ok(bind(sqlx::query_as(sql), fields).bind(hotel_id).fetch_one(connection).await?)
+    Ok(bind(sqlx::query_as(sql), fields).bind(hotel_id.get()).fetch_one(connection).await?)
 }
 
-/// Whether a hotel is there, deleted or not.
-pub async fn state(pool: &PgPool, hotel_id: i32) -> Result<Option<State>, HotelError> {
+/// Whether a hotel is deleted, and its version; `None` if it never existed.
+pub(crate) async fn state(pool: &PgPool, hotel_id: HotelId) -> Result<Option<RowState>, HotelError> {
     Ok(sqlx::query_as("select live is null as deleted, version from hotel where hotel_id = $1")
-        .bind(hotel_id)
+        .bind(hotel_id.get())
         .fetch_optional(pool)
         .await?)
 }
 
-/// Hides a hotel and all that is in it.
-pub async fn delete(connection: &mut PgConnection, hotel_id: i32) -> Result<(), HotelError> {
-    // Locked first, so that rooms and room types that are being added wait, and then find the hotel gone.
-    sqlx::query("select from hotel where hotel_id = $1 for update").bind(hotel_id).execute(&mut *connection).await?;
+/// Soft-deletes a hotel with its room types and rooms. Idempotent.
+pub(crate) async fn delete(connection: &mut PgConnection, hotel_id: HotelId) -> Result<(), HotelError> {
+    // The row lock comes first: concurrent inserts of rooms and room types wait for it on their foreign key, and then
+    // fail with HOTEL_NOT_FOUND.
+    sqlx::query("select from hotel where hotel_id = $1 for update")
+        .bind(hotel_id.get())
+        .execute(&mut *connection)
+        .await?;
     for sql in [
         "update room set delete_time = now(), version = version + 1 where hotel_id = $1 and live",
         "update room_type set delete_time = now(), version = version + 1 where hotel_id = $1 and live",
         "update hotel set delete_time = now(), version = version + 1 where hotel_id = $1 and live",
     ] {
-        sqlx::query(sql).bind(hotel_id).execute(&mut *connection).await?;
+        sqlx::query(sql).bind(hotel_id.get()).execute(&mut *connection).await?;
     }
     Ok(())
 }
@@ -133,8 +138,8 @@ fn bind<'q>(query: Query<'q>, fields: &'q HotelFields) -> Query<'q> {
         .bind(&fields.city)
         .bind(&fields.postal_code)
         .bind(&fields.country_code)
-        .bind(fields.latitude)
-        .bind(fields.longitude)
+        .bind(fields.location.latitude)
+        .bind(fields.location.longitude)
         .bind(&fields.time_zone)
         .bind(fields.star_rating)
         .bind(&fields.amenities)

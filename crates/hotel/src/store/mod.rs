@@ -1,38 +1,23 @@
-//! The SQL of the service.
+//! SQL of the hotel database, one module per table.
 //!
-//! Reads take the pool, changes a connection in a transaction. A change first locks its row, so that what it was
-//! decided on is still so when it is made.
+//! Reads take the pool, writes a connection in a transaction. An update locks its row first (`select .. for no key
+//! update`), so that the row it was decided on is the row it changes. "Live" rows are those that are not soft-deleted.
 
-pub mod hotel;
-pub mod request;
-pub mod room;
-pub mod room_type;
+pub(crate) mod create_request;
+pub(crate) mod hotel;
+pub(crate) mod room;
+pub(crate) mod room_type;
 
+use staymesh_domain::{HotelId, RoomTypeId};
 use staymesh_store::ResultExt;
 
-use crate::{HotelError, model::etag};
+use crate::error::HotelError;
 
-/// What a delete has to know.
-#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
-pub struct State {
-    /// Whether it was deleted before.
-    pub deleted: bool,
-    /// Counts the changes.
-    pub version: i64,
-}
-
-impl State {
-    /// The etag of the row, whose id this is.
-    pub fn etag(&self, id: i32) -> String {
-        etag(id, self.version)
-    }
-}
-
-/// Turns the constraints that a room type or room can run into when it is written into what they mean.
-fn refused<T>(
+/// Maps the constraints that a write of a room type or room can violate to their errors.
+fn map_constraints<T>(
     result: Result<T, sqlx::Error>,
-    hotel_id: i32,
-    room_type_id: impl Into<Option<i32>>,
+    hotel_id: HotelId,
+    room_type_id: impl Into<Option<RoomTypeId>>,
 ) -> Result<T, HotelError> {
     let room_type_id = room_type_id.into();
     result.on_constraints(|name| match (name, room_type_id) {

@@ -1,13 +1,13 @@
-//! Room types.
+//! Table `room_type`.
 
 use sqlx::{PgConnection, PgPool, types::Json};
-use staymesh_domain::Page;
+use staymesh_domain::{HotelId, Page, RoomTypeId};
 use staymesh_store::ResultExt;
 
-use super::{State, refused};
+use super::map_constraints;
 use crate::{
-    HotelError,
-    model::{RoomType, RoomTypeFields},
+    error::HotelError,
+    model::{RoomType, RoomTypeFields, RowState},
 };
 
 macro_rules! columns {
@@ -17,22 +17,26 @@ macro_rules! columns {
     };
 }
 
-/// One room type that is not deleted.
-pub async fn get(pool: &PgPool, hotel_id: i32, room_type_id: i32) -> Result<RoomType, HotelError> {
+/// A live room type.
+///
+/// # Errors
+/// [`HotelError::RoomTypeNotFound`].
+pub(crate) async fn get(pool: &PgPool, hotel_id: HotelId, room_type_id: RoomTypeId) -> Result<RoomType, HotelError> {
     sqlx::query_as(concat!("select ", columns!(), " from room_type where hotel_id = $1 and room_type_id = $2 and live"))
-        .bind(hotel_id)
-        .bind(room_type_id)
+        .bind(hotel_id.get())
+        .bind(room_type_id.get())
         .fetch_optional(pool)
         .await?
         .ok_or(HotelError::RoomTypeNotFound { hotel_id, room_type_id })
 }
 
-/// A page of a hotel's room types, by id, and one row more when there is another page.
-pub async fn list(
+/// A page of the live room types of a hotel that sleep at least `min_occupancy` guests, in ascending order of id, plus
+/// one row if there is a next page.
+pub(crate) async fn list(
     pool: &PgPool,
-    hotel_id: i32,
+    hotel_id: HotelId,
     min_occupancy: i32,
-    page: &Page<i32>,
+    page: &Page<RoomTypeId>,
 ) -> Result<Vec<RoomType>, HotelError> {
     let sql = concat!(
         "select ",
@@ -41,18 +45,21 @@ pub async fn list(
         " order by room_type_id limit $4",
     );
     Ok(sqlx::query_as(sql)
-        .bind(hotel_id)
-        .bind(page.after.unwrap_or(0))
+        .bind(hotel_id.get())
+        .bind(page.after.map_or(0, RoomTypeId::get))
         .bind(min_occupancy)
         .bind(page.size.limit())
         .fetch_all(pool)
         .await?)
 }
 
-/// Adds a room type.
-pub async fn insert(
+/// Inserts a room type.
+///
+/// # Errors
+/// [`HotelError::HotelNotFound`] and [`HotelError::RoomTypeNameTaken`].
+pub(crate) async fn insert(
     connection: &mut PgConnection,
-    hotel_id: i32,
+    hotel_id: HotelId,
     fields: &RoomTypeFields,
 ) -> Result<RoomType, HotelError> {
     let sql = concat!(
@@ -60,26 +67,36 @@ pub async fn insert(
         " values ($1, $2, $3, $4, $5, $6, $7) returning ",
         columns!(),
     );
-    refused(bind(sqlx::query_as(sql), fields).bind(hotel_id).fetch_one(connection).await, hotel_id, None)
+    map_constraints(bind(sqlx::query_as(sql), fields).bind(hotel_id.get()).fetch_one(connection).await, hotel_id, None)
 }
 
-/// One room type that is not deleted, which nobody else changes before this transaction ends.
-pub async fn lock(connection: &mut PgConnection, hotel_id: i32, room_type_id: i32) -> Result<RoomType, HotelError> {
+/// A live room type, locked against updates by others until the transaction ends.
+///
+/// # Errors
+/// [`HotelError::RoomTypeNotFound`].
+pub(crate) async fn lock(
+    connection: &mut PgConnection,
+    hotel_id: HotelId,
+    room_type_id: RoomTypeId,
+) -> Result<RoomType, HotelError> {
     let sql = concat!(
         "select ",
         columns!(),
         " from room_type where hotel_id = $1 and room_type_id = $2 and live for no key update",
     );
     sqlx::query_as(sql)
-        .bind(hotel_id)
-        .bind(room_type_id)
+        .bind(hotel_id.get())
+        .bind(room_type_id.get())
         .fetch_optional(connection)
         .await?
         .ok_or(HotelError::RoomTypeNotFound { hotel_id, room_type_id })
 }
 
-/// Changes a room type that is locked.
-pub async fn update(
+/// Updates a room type that is locked, and returns its new version.
+///
+/// # Errors
+/// [`HotelError::RoomTypeNameTaken`].
+pub(crate) async fn update(
     connection: &mut PgConnection,
     room_type: &RoomType,
     fields: &RoomTypeFields,
@@ -89,38 +106,45 @@ pub async fn update(
         " photo_urls = $6, version = version + 1, update_time = now() where room_type_id = $7 returning ",
         columns!(),
     );
-    let updated = bind(sqlx::query_as(sql), fields).bind(room_type.room_type_id).fetch_one(connection).await;
-    refused(updated, room_type.hotel_id, None)
+    let updated = bind(sqlx::query_as(sql), fields).bind(room_type.id.get()).fetch_one(connection).await;
+    map_constraints(updated, room_type.hotel_id, None)
 }
 
-/// Whether a room type is there, deleted or not.
-pub async fn state(pool: &PgPool, hotel_id: i32, room_type_id: i32) -> Result<Option<State>, HotelError> {
+/// Whether a room type is deleted, and its version; `None` if it never existed.
+pub(crate) async fn state(
+    pool: &PgPool,
+    hotel_id: HotelId,
+    room_type_id: RoomTypeId,
+) -> Result<Option<RowState>, HotelError> {
     Ok(sqlx::query_as(
         "select live is null as deleted, version from room_type where hotel_id = $1 and room_type_id = $2",
     )
-    .bind(hotel_id)
-    .bind(room_type_id)
+    .bind(hotel_id.get())
+    .bind(room_type_id.get())
     .fetch_optional(pool)
     .await?)
 }
 
-/// Whether a room is of this type.
-pub async fn has_rooms(pool: &PgPool, hotel_id: i32, room_type_id: i32) -> Result<bool, HotelError> {
+/// Whether live rooms belong to a room type.
+pub(crate) async fn has_rooms(pool: &PgPool, hotel_id: HotelId, room_type_id: RoomTypeId) -> Result<bool, HotelError> {
     Ok(sqlx::query_scalar("select exists (select from room where hotel_id = $1 and room_type_id = $2 and live)")
-        .bind(hotel_id)
-        .bind(room_type_id)
+        .bind(hotel_id.get())
+        .bind(room_type_id.get())
         .fetch_one(pool)
         .await?)
 }
 
-/// Hides a room type. The database refuses while a room is of this type.
-pub async fn delete(pool: &PgPool, hotel_id: i32, room_type_id: i32) -> Result<(), HotelError> {
+/// Soft-deletes a room type. Idempotent.
+///
+/// # Errors
+/// [`HotelError::RoomTypeHasRooms`] while live rooms belong to it.
+pub(crate) async fn delete(pool: &PgPool, hotel_id: HotelId, room_type_id: RoomTypeId) -> Result<(), HotelError> {
     sqlx::query(
         "update room_type set delete_time = now(), version = version + 1
          where hotel_id = $1 and room_type_id = $2 and live",
     )
-    .bind(hotel_id)
-    .bind(room_type_id)
+    .bind(hotel_id.get())
+    .bind(room_type_id.get())
     .execute(pool)
     .await
     .on_constraint("room_live_room_type_fkey", |_| HotelError::RoomTypeHasRooms)?;

@@ -1,4 +1,4 @@
-//! The hotel service as it is served: over the wire, with its layers, while every other service is away.
+//! The hotel service over gRPC, with the server stack, while every other service is unavailable.
 
 #[cfg(test)]
 mod tests {
@@ -25,13 +25,13 @@ mod tests {
 
     fn config(database_url: &str, port: u16) -> Config {
         let listen = format!("127.0.0.1:{port}");
-        // Nobody listens on port 1.
-        let away = "http://127.0.0.1:1";
+        // No process listens on port 1.
+        let unavailable = "http://127.0.0.1:1";
         let arguments = [
             ["--listen", &*listen],
             ["--database-url", database_url],
-            ["--identity-url", away],
-            ["--reservation-url", away],
+            ["--identity-url", unavailable],
+            ["--reservation-url", unavailable],
             ["--service-client-id", "hotel"],
             ["--service-client-secret", "unused"],
         ];
@@ -44,14 +44,14 @@ mod tests {
         loop {
             match endpoint.connect().await {
                 Ok(channel) => return channel,
-                Err(error) => assert!(Instant::now() < deadline, "never listened: {error}"),
+                Err(error) => assert!(Instant::now() < deadline, "not listening after 20 s: {error}"),
             }
             sleep(Duration::from_millis(20)).await;
         }
     }
 
     #[tokio::test]
-    async fn it_answers_while_others_are_away_and_stops_when_asked() {
+    async fn serve_responds_while_other_services_are_unavailable_and_stops_on_cancel() {
         let database = TestDatabase::new("hotel", &MIGRATOR).await.unwrap();
         let (port, stop) = (free_port().unwrap(), CancellationToken::new());
         let serving = tokio::spawn(staymesh_hotel::serve(config(database.url(), port), stop.clone()));

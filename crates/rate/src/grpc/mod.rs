@@ -1,12 +1,11 @@
-//! The contract's two services: a request in, a checked value to the service or store, an answer out.
+//! gRPC: parses requests into domain values, calls the service, and renders responses. No rules.
 
-mod admin;
-mod answer;
 mod pricing;
-mod read;
-
-pub use admin::Admin;
-pub use pricing::Pricing;
-
+mod rate_admin;
+mod request;
+mod response;
 #[cfg(test)]
 mod tests;
+
+pub(crate) use pricing::PricingHandler;
+pub(crate) use rate_admin::RateAdminHandler;

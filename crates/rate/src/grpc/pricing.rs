@@ -1,60 +1,29 @@
-//! `PricingService`: what other services ask.
+//! `PricingService`: prices of stays, for other services.
 
-use sqlx::PgPool;
-use staymesh_api::rate::v1::{PriceStayRequest, PriceStayResponse, StayPrice, pricing_service_server::PricingService};
-use staymesh_domain::{MoneyError, RoomCount, StayDates};
+use std::sync::Arc;
+
+use staymesh_api::rate::v1::{PriceStayRequest, PriceStayResponse, pricing_service_server::PricingService};
 use tonic::{Request, Response, Status};
 
-use super::{answer, read};
-use crate::{RateError, pricing::price_stay, store};
+use super::request;
+use crate::service::RateService;
 
-/// Prices stays.
-pub struct Pricing {
-    pool: PgPool,
+/// Handlers of `PricingService`.
+pub(crate) struct PricingHandler {
+    rates: Arc<RateService>,
 }
 
-impl Pricing {
-    /// By the rates in this database.
-    pub fn new(pool: PgPool) -> Self {
-        Self { pool }
-    }
-
-    /// Two statements, however many room types and nights there are.
-    async fn price(
-        &self,
-        request: &PriceStayRequest,
-        stay: StayDates,
-        rooms: RoomCount,
-    ) -> Result<Vec<StayPrice>, RateError> {
-        let room_type_ids: Vec<_> = request.room_types.iter().map(|demand| demand.room_type_id).collect();
-        let (prices, taxes) = tokio::try_join!(
-            store::stay::prices(&self.pool, request.hotel_id, &room_type_ids, stay),
-            store::tax::list(&self.pool, request.hotel_id),
-        )?;
-        let mut bills = Vec::with_capacity(request.room_types.len());
-        for (index, demand) in request.room_types.iter().enumerate() {
-            let Some(prices) = prices.get(&demand.room_type_id) else { continue };
-            let nights = stay.nights().zip(demand.sold_percent.iter().copied());
-            let price = price_stay(prices, &taxes, nights, rooms).map_err(|error| match error {
-                MoneyError::TooLarge => RateError::StayTooExpensive { index },
-                other => RateError::StoredAmount(other),
-            })?;
-            // By a rule that takes nine tenths off a price of a cent or two. Nobody could pay it, so it is not for sale.
-            if price.total.minor() == 0 {
-                continue;
-            }
-            bills.push(answer::stay(demand.room_type_id, price, &taxes, prices.rate.policy));
-        }
-        Ok(bills)
+impl PricingHandler {
+    pub(crate) fn new(rates: Arc<RateService>) -> Self {
+        Self { rates }
     }
 }
 
 #[tonic::async_trait]
-impl PricingService for Pricing {
+impl PricingService for PricingHandler {
     async fn price_stay(&self, request: Request<PriceStayRequest>) -> Result<Response<PriceStayResponse>, Status> {
-        let request = request.into_inner();
-        let (stay, rooms) = read::stay(&request)?;
-        let prices = self.price(&request, stay, rooms).await?;
-        Ok(Response::new(PriceStayResponse { prices }))
+        let stay = request::stay(request.into_inner())?;
+        let prices = self.rates.price_stay(stay.hotel_id, stay.dates, stay.rooms, &stay.demands).await?;
+        Ok(Response::new(PriceStayResponse { prices: prices.into_iter().map(Into::into).collect() }))
     }
 }

@@ -11,19 +11,20 @@ use staymesh_domain::Page;
 use staymesh_mesh::Reason;
 use tonic::Request;
 
-use crate::testing::{Desk, HOTEL, demand, desk, euros, fee, fields, rate, reason, share, staff, staff_of};
+use crate::testing::{Fixture, HOTEL, demand, euros, fee, fields, fixture, percentage, rate, reason, staff, staff_of};
 
 #[tokio::test]
-async fn a_stay_is_priced_night_by_night() {
-    let desk = desk().await;
-    desk.set_rate(1, rate("100.00")).await.unwrap();
-    desk.set_rate(2, rate("80.10")).await.unwrap();
-    assert_eq!(desk.set_nights(1, "2027-03-02", "2027-03-03", euros("150")).await.unwrap(), 1);
+async fn price_stay_returns_nights_taxes_and_total_per_room_type() {
+    let fixture = fixture().await;
+    fixture.set_rate(1, rate("100.00")).await.unwrap();
+    fixture.set_rate(2, rate("80.10")).await.unwrap();
+    assert_eq!(fixture.set_nights(1, "2027-03-02", "2027-03-03", euros("150")).await.unwrap(), 1);
     // The night of the check-out date is not part of the stay.
-    desk.set_nights(1, "2027-03-04", "2027-03-05", euros("999")).await.unwrap();
-    desk.set_taxes(vec![share("VAT", 600), fee("City", euros("2.00"))]).await.unwrap();
+    fixture.set_nights(1, "2027-03-04", "2027-03-05", euros("999")).await.unwrap();
+    fixture.set_taxes(vec![percentage("VAT", 600), fee("City", euros("2.00"))]).await.unwrap();
 
-    let prices = desk.price(vec![demand(2, &[0, 0, 90]), demand(3, &[0; 3]), demand(1, &[0, 80, 79])]).await.unwrap();
+    let prices =
+        fixture.price(vec![demand(2, &[0, 0, 90]), demand(3, &[0; 3]), demand(1, &[0, 80, 79])]).await.unwrap();
     let shown: Vec<_> = prices.iter().map(|price| price.room_type_id).collect();
     assert_eq!(shown, [2, 1], "in the order of the request, without the one that has no rate");
 
@@ -37,40 +38,40 @@ async fn a_stay_is_priced_night_by_night() {
     assert_eq!(taxes, [("VAT", "46.50".to_owned()), ("City", "12.00".to_owned())]);
     assert_eq!(amount(&first.total), "833.50");
     assert_eq!(first.cancellation_policy, rate("1").cancellation_policy);
-    // 80.10 and a quarter more is 100.125: the half goes to the even cent.
+    // 80.10 plus 25 % is 100.125, rounded half to even.
     assert_eq!(amount(&prices[0].nights[2].price), "100.12");
 }
 
 #[tokio::test]
-async fn a_stay_that_would_cost_nothing_is_not_for_sale() {
-    let desk = desk().await;
+async fn price_stay_leaves_out_room_types_with_a_total_of_zero() {
+    let fixture = fixture().await;
     for (room_type_id, base_price) in [(1, "0.01"), (2, "0.06")] {
         let rules = vec![proto::OccupancyRule { sold_percent: 50, price_change_percent: -90 }];
         let cheap = proto::RoomRate { occupancy_rules: rules, ..rate(base_price) };
-        desk.set_rate(room_type_id, cheap).await.unwrap();
+        fixture.set_rate(room_type_id, cheap).await.unwrap();
     }
     let shown = async |sold: &[i32]| {
-        let prices = desk.price(vec![demand(1, sold), demand(2, sold)]).await.unwrap();
+        let prices = fixture.price(vec![demand(1, sold), demand(2, sold)]).await.unwrap();
         prices.into_iter().map(|price| (price.room_type_id, price.total.unwrap().amount)).collect::<Vec<_>>()
     };
-    // A tenth of 0.01 is nothing, a tenth of 0.06 is rounded to 0.01; two rooms for three nights.
+    // A tenth of 0.01 is rounded to 0.00, a tenth of 0.06 to 0.01; two rooms for three nights.
     assert_eq!(shown(&[50; 3]).await, [(2, "0.06".to_owned())]);
-    // One night that costs something is enough.
+    // One night above zero is enough.
     assert_eq!(shown(&[50, 50, 0]).await, [(1, "0.02".to_owned()), (2, "0.16".to_owned())]);
 }
 
 #[tokio::test]
-async fn a_stay_too_dear_for_an_amount_is_refused_by_name() {
-    let desk = desk().await;
-    desk.set_rate(1, rate("1")).await.unwrap();
-    desk.set_rate(2, rate("9999999999999.99")).await.unwrap();
-    let refused = desk.price(vec![demand(1, &[0; 3]), demand(2, &[0; 3])]).await.unwrap_err();
+async fn price_stay_beyond_the_largest_amount_names_the_room_type() {
+    let fixture = fixture().await;
+    fixture.set_rate(1, rate("1")).await.unwrap();
+    fixture.set_rate(2, rate("9999999999999.99")).await.unwrap();
+    let refused = fixture.price(vec![demand(1, &[0; 3]), demand(2, &[0; 3])]).await.unwrap_err();
     assert_eq!(fields(&refused), ["room_types[1]"]);
 }
 
 #[tokio::test]
-async fn wrong_stays_are_refused_by_name() {
-    let desk = desk().await;
+async fn price_stay_reports_the_invalid_field() {
+    let fixture = fixture().await;
     let stay = |check_in: &str, check_out: &str, rooms, room_types| PriceStayRequest {
         hotel_id: HOTEL,
         check_in: check_in.into(),
@@ -93,27 +94,27 @@ async fn wrong_stays_are_refused_by_name() {
         (stay("2027-03-01", "2027-03-02", 1, vec![demand(1, &[-1])]), "room_types[0].sold_percent[0]"),
         (PriceStayRequest { hotel_id: 0, ..stay("2027-03-01", "2027-03-02", 1, one()) }, "hotel_id"),
     ] {
-        let refused = desk.pricing.price_stay(Request::new(request)).await.unwrap_err();
+        let refused = fixture.pricing.price_stay(Request::new(request)).await.unwrap_err();
         assert_eq!(fields(&refused), [expected]);
     }
 }
 
 #[tokio::test]
-async fn a_rate_can_be_read_as_it_was_set() {
-    let desk = desk().await;
-    let get = |room_type_id| desk.admin.get_room_rate(staff(GetRoomRateRequest { hotel_id: HOTEL, room_type_id }));
+async fn get_room_rate_returns_what_was_set() {
+    let fixture = fixture().await;
+    let get = |room_type_id| fixture.admin.get_room_rate(staff(GetRoomRateRequest { hotel_id: HOTEL, room_type_id }));
     assert_eq!(reason(&get(1).await.unwrap_err()), Reason::RateNotFound);
-    let set = desk.set_rate(1, rate("120.5")).await.unwrap();
+    let set = fixture.set_rate(1, rate("120.5")).await.unwrap();
     let expected = proto::RoomRate { hotel_id: HOTEL, room_type_id: 1, etag: set.etag.clone(), ..rate("120.50") };
     assert_eq!(set, expected);
     assert_eq!(get(1).await.unwrap().into_inner().rate, Some(set.clone()));
-    // Setting what is so changes nothing, not even the etag.
-    assert_eq!(desk.set_rate(1, set.clone()).await.unwrap(), set);
+    // Setting the current rate again keeps the etag.
+    assert_eq!(fixture.set_rate(1, set.clone()).await.unwrap(), set);
 }
 
 #[tokio::test]
-async fn wrong_rates_are_refused_by_name_and_change_nothing() {
-    let desk = desk().await;
+async fn set_room_rate_reports_every_invalid_field_and_changes_nothing() {
+    let fixture = fixture().await;
     let rule = |sold_percent, price_change_percent| proto::OccupancyRule { sold_percent, price_change_percent };
     let wrong = proto::RoomRate {
         base_price: euros("-1"),
@@ -121,7 +122,7 @@ async fn wrong_rates_are_refused_by_name_and_change_nothing() {
         cancellation_policy: Some(proto::CancellationPolicy { free_until_hours_before: -1, late_penalty_percent: 101 }),
         ..Default::default()
     };
-    let refused = desk.set_rate(1, wrong).await.unwrap_err();
+    let refused = fixture.set_rate(1, wrong).await.unwrap_err();
     assert_eq!(
         fields(&refused),
         [
@@ -135,36 +136,37 @@ async fn wrong_rates_are_refused_by_name_and_change_nothing() {
         ]
     );
     for nothing in ["0", "0.00"] {
-        assert_eq!(fields(&desk.set_rate(1, rate(nothing)).await.unwrap_err()), ["rate.base_price.amount"]);
+        assert_eq!(fields(&fixture.set_rate(1, rate(nothing)).await.unwrap_err()), ["rate.base_price.amount"]);
     }
     let missing = proto::RoomRate { base_price: None, ..rate("1") };
-    assert_eq!(fields(&desk.set_rate(1, missing).await.unwrap_err()), ["rate.base_price"]);
+    assert_eq!(fields(&fixture.set_rate(1, missing).await.unwrap_err()), ["rate.base_price"]);
     let many = proto::RoomRate { occupancy_rules: (1..=21).map(|sold| rule(sold, 1)).collect(), ..rate("1") };
-    assert_eq!(fields(&desk.set_rate(1, many).await.unwrap_err()), ["rate.occupancy_rules"]);
+    assert_eq!(fields(&fixture.set_rate(1, many).await.unwrap_err()), ["rate.occupancy_rules"]);
     let request = SetRoomRateRequest { hotel_id: HOTEL, room_type_id: 0, rate: Some(rate("1")) };
-    assert_eq!(fields(&desk.admin.set_room_rate(staff(request)).await.unwrap_err()), ["room_type_id"]);
-    let rows: i64 = sqlx::query_scalar("select count(*) from room_rate").fetch_one(desk.database.pool()).await.unwrap();
+    assert_eq!(fields(&fixture.admin.set_room_rate(staff(request)).await.unwrap_err()), ["room_type_id"]);
+    let rows: i64 =
+        sqlx::query_scalar("select count(*) from room_rate").fetch_one(fixture.database.pool()).await.unwrap();
     assert_eq!(rows, 0);
 }
 
 #[tokio::test]
-async fn staff_of_another_hotel_are_refused_before_anything_is_looked_at() {
-    let desk = desk().await;
+async fn admin_calls_authorize_before_they_validate() {
+    let fixture = fixture().await;
     let request = SetRoomRateRequest { hotel_id: HOTEL, room_type_id: -1, rate: None };
-    let refused = desk.admin.set_room_rate(staff_of(HOTEL + 1, request)).await.unwrap_err();
+    let refused = fixture.admin.set_room_rate(staff_of(HOTEL + 1, request)).await.unwrap_err();
     assert_eq!(reason(&refused), Reason::AccessDenied);
     let request = SetNightlyPricesRequest { hotel_id: HOTEL, ..Default::default() };
-    let refused = desk.admin.set_nightly_prices(staff_of(HOTEL + 1, request)).await.unwrap_err();
+    let refused = fixture.admin.set_nightly_prices(staff_of(HOTEL + 1, request)).await.unwrap_err();
     assert_eq!(reason(&refused), Reason::AccessDenied);
     let request = SetTaxesRequest { hotel_id: HOTEL, taxes: vec![proto::Tax::default(); 30] };
-    let refused = desk.admin.set_taxes(staff_of(HOTEL + 1, request)).await.unwrap_err();
+    let refused = fixture.admin.set_taxes(staff_of(HOTEL + 1, request)).await.unwrap_err();
     assert_eq!(reason(&refused), Reason::AccessDenied);
     let request = GetTaxesRequest { hotel_id: HOTEL };
-    let refused = desk.admin.get_taxes(staff_of(HOTEL + 1, request)).await.unwrap_err();
+    let refused = fixture.admin.get_taxes(staff_of(HOTEL + 1, request)).await.unwrap_err();
     assert_eq!(reason(&refused), Reason::AccessDenied);
 }
 
-async fn listed(desk: &Desk, page_size: i32) -> Vec<String> {
+async fn listed(fixture: &Fixture, page_size: i32) -> Vec<String> {
     let (mut seen, mut page_token) = (Vec::new(), String::new());
     loop {
         let request = ListNightlyPricesRequest {
@@ -175,7 +177,7 @@ async fn listed(desk: &Desk, page_size: i32) -> Vec<String> {
             page_size,
             page_token,
         };
-        let answer = desk.admin.list_nightly_prices(staff(request)).await.unwrap().into_inner();
+        let answer = fixture.admin.list_nightly_prices(staff(request)).await.unwrap().into_inner();
         seen.extend(answer.nights.into_iter().map(|night| night.stay_date));
         page_token = answer.next_page_token;
         if page_token.is_empty() {
@@ -185,8 +187,8 @@ async fn listed(desk: &Desk, page_size: i32) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn nights_are_set_on_weekdays_listed_and_cleared() {
-    let desk = desk().await;
+async fn nightly_prices_are_set_by_weekday_listed_and_cleared() {
+    let fixture = fixture().await;
     let weekends = |price| SetNightlyPricesRequest {
         hotel_id: HOTEL,
         room_type_id: 1,
@@ -195,45 +197,45 @@ async fn nights_are_set_on_weekdays_listed_and_cleared() {
         weekdays: vec![6, 7],
         price,
     };
-    let refused = desk.admin.set_nightly_prices(staff(weekends(euros("200")))).await.unwrap_err();
+    let refused = fixture.admin.set_nightly_prices(staff(weekends(euros("200")))).await.unwrap_err();
     assert_eq!(reason(&refused), Reason::RateNotFound);
     let unpriced = ListNightlyPricesRequest { hotel_id: HOTEL, room_type_id: 1, ..Default::default() };
-    let refused = desk.admin.list_nightly_prices(staff(unpriced)).await.unwrap_err();
+    let refused = fixture.admin.list_nightly_prices(staff(unpriced)).await.unwrap_err();
     assert_eq!(reason(&refused), Reason::RateNotFound);
 
-    desk.set_rate(1, rate("100")).await.unwrap();
-    assert!(listed(&desk, 10).await.is_empty());
+    fixture.set_rate(1, rate("100")).await.unwrap();
+    assert!(listed(&fixture, 10).await.is_empty());
     for _ in 0..2 {
-        let set = desk.admin.set_nightly_prices(staff(weekends(euros("200")))).await.unwrap().into_inner();
+        let set = fixture.admin.set_nightly_prices(staff(weekends(euros("200")))).await.unwrap().into_inner();
         assert_eq!(set.nights, 4);
     }
     let expected = ["2027-03-06", "2027-03-07", "2027-03-13", "2027-03-14"];
     for page_size in [1, 2, 3, 4, 50] {
-        assert_eq!(listed(&desk, page_size).await, expected);
+        assert_eq!(listed(&fixture, page_size).await, expected);
     }
     for _ in 0..2 {
-        assert_eq!(desk.set_nights(1, "2027-03-01", "2027-03-14", None).await.unwrap(), 13);
+        assert_eq!(fixture.set_nights(1, "2027-03-01", "2027-03-14", None).await.unwrap(), 13);
     }
-    assert_eq!(listed(&desk, 10).await, ["2027-03-14"]);
+    assert_eq!(listed(&fixture, 10).await, ["2027-03-14"]);
 }
 
 #[tokio::test]
-async fn forged_tokens_are_refused_by_name() {
-    let desk = desk().await;
-    desk.set_rate(1, rate("100")).await.unwrap();
+async fn list_nightly_prices_refuses_forged_page_tokens() {
+    let fixture = fixture().await;
+    fixture.set_rate(1, rate("100")).await.unwrap();
     for date in [Date::MIN, Date::MAX, date(1999, 12, 31)] {
         let filters = ["nightly_prices", "7", "1", "", ""];
         let (_, page_token) = Page::<Date>::parse(1, "", &filters).unwrap().cut(vec![date, date], |date| *date);
         let request = ListNightlyPricesRequest { hotel_id: HOTEL, room_type_id: 1, page_token, ..Default::default() };
-        let refused = desk.admin.list_nightly_prices(staff(request)).await.unwrap_err();
+        let refused = fixture.admin.list_nightly_prices(staff(request)).await.unwrap_err();
         assert_eq!(fields(&refused), ["page_token"], "{date}");
     }
 }
 
 #[tokio::test]
-async fn wrong_nights_are_refused_by_name_and_change_nothing() {
-    let desk = desk().await;
-    desk.set_rate(1, rate("100")).await.unwrap();
+async fn set_nightly_prices_reports_the_invalid_field_and_changes_nothing() {
+    let fixture = fixture().await;
+    fixture.set_rate(1, rate("100")).await.unwrap();
     let nights = |from: &str, until: &str, weekdays: &[i32], price| SetNightlyPricesRequest {
         hotel_id: HOTEL,
         room_type_id: 1,
@@ -253,32 +255,38 @@ async fn wrong_nights_are_refused_by_name_and_change_nothing() {
         (nights("2027-03-01", "2027-03-02", &[], euros("0")), "price.amount"),
         (nights("2027-03-01", "2027-03-02", &[], euros("1.234")), "price.amount"),
     ] {
-        assert_eq!(fields(&desk.admin.set_nightly_prices(staff(request)).await.unwrap_err()), [expected]);
+        assert_eq!(fields(&fixture.admin.set_nightly_prices(staff(request)).await.unwrap_err()), [expected]);
     }
     let dollars = Some(Money { currency_code: "USD".into(), amount: "1".into() });
-    let refused = desk.set_nights(1, "2027-03-01", "2027-03-02", dollars).await.unwrap_err();
+    let refused = fixture.set_nights(1, "2027-03-01", "2027-03-02", dollars).await.unwrap_err();
     assert_eq!(reason(&refused), Reason::CurrencyMismatch);
-    assert!(listed(&desk, 10).await.is_empty());
+    assert!(listed(&fixture, 10).await.is_empty());
 }
 
 #[tokio::test]
-async fn taxes_are_replaced_as_a_whole() {
-    let desk = desk().await;
+async fn set_taxes_replaces_all_taxes() {
+    let fixture = fixture().await;
     let get = async || {
-        let answer = desk.admin.get_taxes(staff(GetTaxesRequest { hotel_id: HOTEL })).await.unwrap();
+        let answer = fixture.admin.get_taxes(staff(GetTaxesRequest { hotel_id: HOTEL })).await.unwrap();
         answer.into_inner().taxes
     };
     assert!(get().await.is_empty());
-    let both = vec![fee("City", euros("2.00")), share("VAT", 600)];
+    let both = vec![fee("City", euros("2.00")), percentage("VAT", 600)];
     for _ in 0..2 {
-        assert_eq!(desk.set_taxes(both.clone()).await.unwrap(), both);
+        assert_eq!(fixture.set_taxes(both.clone()).await.unwrap(), both);
         assert_eq!(get().await, both);
     }
     let dollars = Some(Money { currency_code: "USD".into(), amount: "1".into() });
-    let refused = desk.set_taxes(vec![share("VAT", 1), fee("City", dollars)]).await.unwrap_err();
+    let refused = fixture.set_taxes(vec![percentage("VAT", 1), fee("City", dollars)]).await.unwrap_err();
     assert_eq!(reason(&refused), Reason::CurrencyMismatch);
-    let wrong = vec![share("", 0), share("VAT", 10_001), share("VAT", 1), fee("None", None), fee("City", euros("x"))];
-    let refused = desk.set_taxes(wrong).await.unwrap_err();
+    let wrong = vec![
+        percentage("", 0),
+        percentage("VAT", 10_001),
+        percentage("VAT", 1),
+        fee("None", None),
+        fee("City", euros("x")),
+    ];
+    let refused = fixture.set_taxes(wrong).await.unwrap_err();
     assert_eq!(
         fields(&refused),
         [
@@ -290,8 +298,8 @@ async fn taxes_are_replaced_as_a_whole() {
             "taxes[4].per_room_night.amount",
         ]
     );
-    assert_eq!(fields(&desk.set_taxes(vec![share("VAT", 1); 21]).await.unwrap_err())[0], "taxes");
+    assert_eq!(fields(&fixture.set_taxes(vec![percentage("VAT", 1); 21]).await.unwrap_err())[0], "taxes");
     assert_eq!(get().await, both);
-    desk.set_taxes(vec![]).await.unwrap();
+    fixture.set_taxes(vec![]).await.unwrap();
     assert!(get().await.is_empty());
 }

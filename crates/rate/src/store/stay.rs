@@ -1,20 +1,21 @@
-//! What pricing a stay needs, of all its room types at once.
+//! Query for pricing a stay: `room_rate` with its rules and nightly prices, for several room types at once.
 
 use std::collections::HashMap;
 
 use jiff_sqlx::ToSqlx;
 use sqlx::{FromRow, PgPool};
-use staymesh_domain::StayDates;
+use staymesh_domain::{HotelId, RoomTypeId, StayDates};
 
-use super::stored;
+use super::stored_money;
 use crate::{
-    RateError,
-    pricing::{CancellationPolicy, OccupancyRule, Prices, Rate},
+    error::RateError,
+    model::{CancellationPolicy, OccupancyRule, Prices, Rate},
 };
 
 #[derive(FromRow)]
 struct Row {
-    room_type_id: i32,
+    #[sqlx(try_from = "i32")]
+    room_type_id: RoomTypeId,
     currency_code: String,
     base_price_minor: i64,
     free_until_hours_before: i32,
@@ -25,13 +26,13 @@ struct Row {
     price_minors: Vec<i64>,
 }
 
-/// The prices of those of the room types that have a rate, in one statement, so that each is of one point in time.
-pub async fn prices(
+/// The prices of those room types that have a rate. One statement, and therefore one snapshot.
+pub(crate) async fn prices(
     pool: &PgPool,
-    hotel_id: i32,
-    room_type_ids: &[i32],
+    hotel_id: HotelId,
+    room_type_ids: &[RoomTypeId],
     stay: StayDates,
-) -> Result<HashMap<i32, Prices>, RateError> {
+) -> Result<HashMap<RoomTypeId, Prices>, RateError> {
     let rows: Vec<Row> = sqlx::query_as(
         "select room_type_id, currency_code, base_price_minor, free_until_hours_before, late_penalty_percent,
                 sold_percents, price_change_percents, stay_dates, price_minors
@@ -53,26 +54,31 @@ pub async fn prices(
          ) as nights
          where hotel_id = $1 and room_type_id = any ($2)",
     )
-    .bind(hotel_id)
-    .bind(room_type_ids)
+    .bind(hotel_id.get())
+    .bind(room_type_ids.iter().map(|id| id.get()).collect::<Vec<_>>())
     .bind(stay.check_in().to_sqlx())
     .bind(stay.check_out().to_sqlx())
     .fetch_all(pool)
     .await?;
-    rows.into_iter().map(|row| Ok((row.room_type_id, read(row)?))).collect()
+    rows.into_iter().map(|row| Ok((row.room_type_id, row.prices()?))).collect()
 }
 
-fn read(row: Row) -> Result<Prices, RateError> {
-    let rules = row.sold_percents.into_iter().zip(row.price_change_percents);
-    let rules = rules.map(|(sold_percent, price_change_percent)| OccupancyRule { sold_percent, price_change_percent });
-    let nights = row.stay_dates.into_iter().zip(row.price_minors);
-    let nightly = nights
-        .map(|(date, minor)| Ok((date.to_jiff(), stored(minor, &row.currency_code)?)))
-        .collect::<Result<_, RateError>>()?;
-    let policy = CancellationPolicy {
-        free_until_hours_before: row.free_until_hours_before,
-        late_penalty_percent: row.late_penalty_percent,
-    };
-    let base_price = stored(row.base_price_minor, &row.currency_code)?;
-    Ok(Prices { rate: Rate { base_price, rules: rules.collect(), policy }, nightly })
+impl Row {
+    /// # Errors
+    /// [`RateError::StoredAmount`].
+    fn prices(self) -> Result<Prices, RateError> {
+        let rules = self.sold_percents.into_iter().zip(self.price_change_percents);
+        let rules =
+            rules.map(|(sold_percent, price_change_percent)| OccupancyRule { sold_percent, price_change_percent });
+        let nights = self.stay_dates.into_iter().zip(self.price_minors);
+        let nightly = nights
+            .map(|(date, minor)| Ok((date.to_jiff(), stored_money(minor, &self.currency_code)?)))
+            .collect::<Result<_, RateError>>()?;
+        let policy = CancellationPolicy {
+            free_until_hours_before: self.free_until_hours_before,
+            late_penalty_percent: self.late_penalty_percent,
+        };
+        let base_price = stored_money(self.base_price_minor, &self.currency_code)?;
+        Ok(Prices { rate: Rate { base_price, rules: rules.collect(), policy }, nightly })
+    }
 }

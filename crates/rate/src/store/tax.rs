@@ -1,12 +1,12 @@
-//! Taxes and fees of hotels.
+//! Table `tax`: taxes and fees of hotels.
 
 use sqlx::{FromRow, PgConnection, PgPool};
-use staymesh_domain::Money;
+use staymesh_domain::{HotelId, Money};
 
-use super::stored;
+use super::stored_money;
 use crate::{
-    RateError,
-    pricing::{Tax, TaxKind},
+    error::RateError,
+    model::{Tax, TaxKind},
 };
 
 #[derive(FromRow)]
@@ -18,36 +18,42 @@ struct Row {
 }
 
 /// The taxes of a hotel, in the order of the bill.
-pub async fn list(pool: &PgPool, hotel_id: i32) -> Result<Vec<Tax>, RateError> {
+pub(crate) async fn list(pool: &PgPool, hotel_id: HotelId) -> Result<Vec<Tax>, RateError> {
     let rows: Vec<Row> = sqlx::query_as(
         "select display_name, basis_points, per_room_night_minor, currency_code from tax
          where hotel_id = $1 order by position",
     )
-    .bind(hotel_id)
+    .bind(hotel_id.get())
     .fetch_all(pool)
     .await?;
-    rows.into_iter()
-        .map(|row| {
-            let kind = match row.basis_points {
-                Some(basis_points) => TaxKind::BasisPoints(basis_points),
-                None => TaxKind::PerRoomNight(stored(
-                    row.per_room_night_minor.unwrap_or_default(),
-                    &row.currency_code.unwrap_or_default(),
-                )?),
-            };
-            Ok(Tax { display_name: row.display_name, kind })
-        })
-        .collect()
+    rows.into_iter().map(Row::tax).collect()
 }
 
-/// Replaces the taxes of a hotel whose currency is noted.
-pub async fn replace(connection: &mut PgConnection, hotel_id: i32, taxes: &[Tax]) -> Result<(), sqlx::Error> {
-    // Two replacements at once must not mix.
+impl Row {
+    /// # Errors
+    /// [`RateError::StoredTax`] and [`RateError::StoredAmount`], which constraints of the table rule out.
+    fn tax(self) -> Result<Tax, RateError> {
+        let kind = match (self.basis_points, self.per_room_night_minor, self.currency_code) {
+            (Some(basis_points), None, None) => TaxKind::BasisPoints(basis_points),
+            (None, Some(minor), Some(currency_code)) => TaxKind::PerRoomNight(stored_money(minor, &currency_code)?),
+            _ => return Err(RateError::StoredTax),
+        };
+        Ok(Tax { display_name: self.display_name, kind })
+    }
+}
+
+/// Replaces all taxes of a hotel that has a row in `hotel_currency`.
+pub(crate) async fn replace(
+    connection: &mut PgConnection,
+    hotel_id: HotelId,
+    taxes: &[Tax],
+) -> Result<(), sqlx::Error> {
+    // The lock serializes concurrent replacements, so that the result is one of them and not a mixture.
     sqlx::query("select from hotel_currency where hotel_id = $1 for no key update")
-        .bind(hotel_id)
+        .bind(hotel_id.get())
         .execute(&mut *connection)
         .await?;
-    sqlx::query("delete from tax where hotel_id = $1").bind(hotel_id).execute(&mut *connection).await?;
+    sqlx::query("delete from tax where hotel_id = $1").bind(hotel_id.get()).execute(&mut *connection).await?;
     let names: Vec<_> = taxes.iter().map(|tax| &*tax.display_name).collect();
     let basis_points = taxes.iter().map(|tax| match tax.kind {
         TaxKind::BasisPoints(basis_points) => Some(basis_points),
@@ -63,7 +69,7 @@ pub async fn replace(connection: &mut PgConnection, hotel_id: i32, taxes: &[Tax]
          from unnest($2::text[], $3::integer[], $4::bigint[], $5::text[]) with ordinality
               as line (name, points, amount, currency, place)",
     )
-    .bind(hotel_id)
+    .bind(hotel_id.get())
     .bind(names)
     .bind(basis_points.collect::<Vec<_>>())
     .bind(taxes.iter().map(|tax| amount(tax).map(Money::minor)).collect::<Vec<_>>())

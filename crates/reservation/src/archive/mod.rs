@@ -23,7 +23,7 @@ use sqlx::{PgConnection, PgPool, pool::PoolConnection};
 use staymesh_store::StoreError;
 use tokio::time::{Instant, sleep};
 
-use crate::extend::today;
+use crate::calendar::today;
 
 /// Shorter than what staff and bookings wait for a lock, so that they are never the ones to give up.
 const LOCK_TIMEOUT: &str = "set lock_timeout = '1s'";

@@ -13,7 +13,7 @@ use staymesh_domain::PaymentId;
 
 use super::*;
 use crate::{
-    extend::{begins, today},
+    calendar::{begins, today},
     lifecycle::Command,
     model::PaymentMode,
     testing::{World, pay, total},
@@ -49,7 +49,7 @@ async fn world() -> World {
     }
     world.book(HOTEL, first(), 2, PaymentMode::PartnerCollects).await.expect("booked");
     let missed = world.book(HOTEL, first(), 2, PaymentMode::PartnerCollects).await.expect("booked");
-    world.apply_at(missed.id, &Command::MarkNoShow, begins(first())).await.expect("nobody came");
+    world.apply_at(missed.id, &Command::MarkNoShow, begins(first()).expect("in range")).await.expect("nobody came");
     world
 }
 

@@ -4,7 +4,7 @@ use jiff::{Timestamp, ToSpan};
 
 use super::*;
 use crate::{
-    extend,
+    calendar,
     model::{PaymentMode, Reservation},
     testing::World,
 };
@@ -12,7 +12,7 @@ use crate::{
 /// A database with holds that are over, the first of them the longest.
 async fn over(holds: i32) -> (World, Vec<Reservation>) {
     let world = World::new().await;
-    let first = extend::today(Timestamp::now()).saturating_add(30.days());
+    let first = calendar::today(Timestamp::now()).saturating_add(30.days());
     world.sell(7, first, holds, 10).await.expect("inventory");
     let mut booked = Vec::new();
     for night in 0..holds {
@@ -23,8 +23,8 @@ async fn over(holds: i32) -> (World, Vec<Reservation>) {
     (world, booked)
 }
 
-async fn end(world: &World, from: HoldPlace, limit: i64, aside: &BTreeSet<Uuid>) -> EndedHolds {
-    world.store.end_holds(Timestamp::now(), from, limit, aside).await.expect("ends")
+async fn end(world: &World, from: HoldCursor, limit: i64, aside: &BTreeSet<Uuid>) -> HoldBatch {
+    release_expired(&world.store, Timestamp::now(), from, limit, aside).await.expect("ends")
 }
 
 const CANCELLED: &str = "select count(*) from reservation where status = 'cancelled'";
@@ -53,8 +53,8 @@ async fn a_hold_that_cannot_be_ended_keeps_none_of_the_others() {
             let id = holds[bad].id.as_uuid();
             world.tamper("alter table reservation drop constraint reservation_rooms_in_bounds").await;
             world.tamper(&wrong.replace("ID", &id.to_string())).await;
-            let done = end(&world, HoldPlace::START, 500, &BTreeSet::new()).await;
-            assert_eq!(done.ended, 2, "{wrong}: {done:?}");
+            let done = end(&world, HoldCursor::START, 500, &BTreeSet::new()).await;
+            assert_eq!(done.expired, 2, "{wrong}: {done:?}");
             let [(stuck, Some(error))] = done.stuck.as_slice() else { panic!("{wrong}: {done:?}") };
             assert_eq!(*stuck, id);
             assert!(cause(error).contains(told), "{told} is not in {}", cause(error));
@@ -69,18 +69,18 @@ async fn however_many_cannot_be_ended_the_look_goes_on_behind_them() {
     let (world, holds) = over(8).await;
     let six: Vec<_> = holds[..6].iter().map(|hold| format!("'{}'", hold.id)).collect();
     world.tamper(&format!("update reservation set price = '{{}}' where reservation_id in ({})", six.join(", "))).await;
-    let (mut place, mut ended, mut stuck) = (Some(HoldPlace::START), 0, BTreeSet::new());
+    let (mut place, mut ended, mut stuck) = (Some(HoldCursor::START), 0, BTreeSet::new());
     for _ in 0..5 {
         let Some(from) = place else { break };
         let done = end(&world, from, 2, &BTreeSet::new()).await;
-        ended += done.ended;
+        ended += done.expired;
         stuck.extend(done.stuck.into_iter().map(|(id, _)| id));
         place = done.next;
     }
     assert_eq!((place, ended, stuck.len()), (None, 2, 6));
     // Those that are known are passed over without being looked at, and counted all the same.
-    let done = end(&world, HoldPlace::START, 500, &stuck).await;
-    assert_eq!((done.ended, done.stuck.len(), done.next), (0, 6, None));
+    let done = end(&world, HoldCursor::START, 500, &stuck).await;
+    assert_eq!((done.expired, done.stuck.len(), done.next), (0, 6, None));
     assert!(done.stuck.iter().all(|(_, error)| error.is_none()));
 }
 
@@ -90,17 +90,17 @@ async fn the_sweeper_ends_what_can_be_ended_and_tries_the_rest_again_later() {
     let price = format!("update reservation set price = '{{}}' where reservation_id = '{}'", holds[0].id);
     world.tamper(&price).await;
     let stop = CancellationToken::new();
-    let mut sweeper = Sweeper { store: world.store.clone(), wake: Wake::default(), aside: Aside::new() };
+    let mut sweeper = Sweeper { store: world.store.clone(), wake: Wake::default(), stuck: StuckHolds::new() };
     sweeper.sweep(&stop).await.expect("sweeps");
     assert_eq!((world.count(CANCELLED).await, world.count(RESERVED).await), (3, 1));
-    assert_eq!(sweeper.aside.holds, BTreeSet::from([holds[0].id.as_uuid()]));
+    assert_eq!(sweeper.stuck.skipped, BTreeSet::from([holds[0].id.as_uuid()]));
     // Somebody has put it right: it ends with the next try, and not before.
     let right = holds[1].id;
     world.tamper(&format!("update reservation set price = (select price from reservation where reservation_id = '{right}') where reservation_id = '{}'", holds[0].id)).await;
     sweeper.sweep(&stop).await.expect("sweeps");
     assert_eq!(world.count(CANCELLED).await, 3);
-    sweeper.aside.since = Instant::now().checked_sub(TRY_STUCK_EVERY).expect("the machine runs for longer");
+    sweeper.stuck.since = Instant::now().checked_sub(RETRY_STUCK_AFTER).expect("the machine runs for longer");
     sweeper.sweep(&stop).await.expect("sweeps");
     assert_eq!((world.count(CANCELLED).await, world.count(RESERVED).await), (4, 0));
-    assert!(sweeper.aside.holds.is_empty());
+    assert!(sweeper.stuck.skipped.is_empty());
 }

@@ -1,12 +1,15 @@
-//! Proto in, domain out, errors to statuses; no rules here. Callers are authorized before anything is validated.
+//! The gRPC services: handlers by service, `request` (proto to domain) and `response` (domain to proto). No rules here.
+//!
+//! Every handler authorizes its caller before it validates the request.
 
-mod admin;
-mod convert;
-mod flow;
-mod inventory;
+mod internal;
+mod inventory_admin;
+mod request;
+mod reservation_admin;
 mod reservations;
+mod response;
 
-pub(crate) use admin::Admin;
-pub(crate) use flow::Flow;
-pub(crate) use inventory::Inventory;
-pub(crate) use reservations::Reservations;
+pub(crate) use internal::InternalReservationHandler;
+pub(crate) use inventory_admin::InventoryAdminHandler;
+pub(crate) use reservation_admin::ReservationAdminHandler;
+pub(crate) use reservations::ReservationHandler;

@@ -1,51 +1,54 @@
-//! `ReservationService`: what guests and partners call.
+//! `ReservationService`: what guests, partners and hotel staff call.
 
 use std::sync::Arc;
 
 use jiff::Timestamp;
 use staymesh_api::reservation::v1::{self as proto, reservation_service_server::ReservationService};
-use staymesh_domain::{FieldError, HotelId, Page, ReservationId, RoomCount, RoomTypeId};
-use staymesh_mesh::{Caller, Problem, values};
+use staymesh_domain::{FieldError, Page, RoomCount, RoomTypeId};
+use staymesh_mesh::{Caller, proto_types};
 use tonic::{Request, Response, Status};
 use uuid::Uuid;
 
-use super::convert;
+use super::{
+    request::{self, hotel_id, refuse, reservation_id, room_type_id},
+    response,
+};
 use crate::{
     error::ReservationError,
-    service::{Order, Service, list_scope},
+    service::{BookingRequest, BookingService, list_scope},
     store::ListFilter,
 };
 
-/// Most room types that can be asked for by id.
+/// Most room types that a request may name.
 const MAX_ROOM_TYPES: usize = 100;
 
-pub(crate) struct Reservations(pub(crate) Arc<Service>);
-
-fn refuse(error: impl Into<Problem>) -> Status {
-    error.into().into()
-}
+/// Handles `ReservationService`.
+pub(crate) struct ReservationHandler(pub(crate) Arc<BookingService>);
 
 #[tonic::async_trait]
-impl ReservationService for Reservations {
+impl ReservationService for ReservationHandler {
     async fn get_availability(
         &self,
         request: Request<proto::GetAvailabilityRequest>,
     ) -> Result<Response<proto::GetAvailabilityResponse>, Status> {
-        let asked = request.into_inner();
-        let hotel_id = HotelId::try_from(asked.hotel_id).map_err(|e| refuse(FieldError::from(e)))?;
-        let stay = convert::stay(&asked.check_in, &asked.check_out, Timestamp::now()).map_err(refuse)?;
-        let rooms = RoomCount::try_from(asked.rooms.unwrap_or(1)).map_err(|e| refuse(e.at("rooms")))?.get();
-        if asked.room_type_ids.len() > MAX_ROOM_TYPES {
+        let message = request.into_inner();
+        let hotel_id = hotel_id(message.hotel_id)?;
+        let stay = request::stay(&message.check_in, &message.check_out, Timestamp::now()).map_err(refuse)?;
+        let rooms = RoomCount::try_from(message.rooms.unwrap_or(1)).map_err(|e| refuse(e.at("rooms")))?.get();
+        if message.room_type_ids.len() > MAX_ROOM_TYPES {
             return Err(refuse(FieldError::new("room_type_ids", "must be at most 100")));
         }
-        for (at, id) in asked.room_type_ids.iter().enumerate() {
-            RoomTypeId::try_from(*id).map_err(|e| refuse(e.at(format!("room_type_ids[{at}]"))))?;
-        }
-        let left = self.0.search(hotel_id, stay, &asked.room_type_ids).await?;
+        let room_type_ids = message
+            .room_type_ids
+            .iter()
+            .enumerate()
+            .map(|(at, id)| RoomTypeId::try_from(*id).map_err(|e| refuse(e.at(format!("room_type_ids[{at}]")))))
+            .collect::<Result<Vec<_>, Status>>()?;
+        let left = self.0.search(hotel_id, stay, &room_type_ids).await?;
         let room_types = left
             .into_iter()
             .map(|left| proto::RoomTypeAvailability {
-                room_type_id: left.room_type_id,
+                room_type_id: left.room_type_id.get(),
                 available: left.rooms_left >= rooms,
                 rooms_left: left.rooms_left,
             })
@@ -57,23 +60,22 @@ impl ReservationService for Reservations {
         &self,
         request: Request<proto::ListOffersRequest>,
     ) -> Result<Response<proto::ListOffersResponse>, Status> {
-        let asked = request.into_inner();
+        let message = request.into_inner();
         let now = Timestamp::now();
-        let wish = convert::wish(asked.hotel_id, &asked.check_in, &asked.check_out, asked.rooms, asked.guests, now)
+        let (rooms, guests) = (message.rooms, message.guests);
+        let stay = request::stay_request(message.hotel_id, &message.check_in, &message.check_out, rooms, guests, now)
             .map_err(refuse)?;
-        let offers = self.0.offers(wish).await?;
+        let offers = self.0.offers(stay).await?;
         let offers = offers
             .into_iter()
-            .map(|line| {
-                Ok(proto::Offer {
-                    room_type_id: line.room_type.room_type_id,
-                    display_name: line.room_type.display_name,
-                    max_occupancy: line.room_type.max_occupancy,
-                    rooms_left: line.rooms_left,
-                    price: Some(line.quote.to_proto(line.room_type.room_type_id)?),
-                })
+            .map(|line| proto::Offer {
+                room_type_id: line.room_type.room_type_id.get(),
+                price: Some(response::price(line.room_type.room_type_id, line.quote)),
+                display_name: line.room_type.display_name,
+                max_occupancy: line.room_type.max_occupancy,
+                rooms_left: line.rooms_left,
             })
-            .collect::<Result<_, ReservationError>>()?;
+            .collect();
         Ok(Response::new(proto::ListOffersResponse { offers }))
     }
 
@@ -82,18 +84,19 @@ impl ReservationService for Reservations {
         request: Request<proto::PrepareReservationRequest>,
     ) -> Result<Response<proto::PrepareReservationResponse>, Status> {
         let caller = Caller::required(&request)?;
-        let asked = request.into_inner();
+        let message = request.into_inner();
         let now = Timestamp::now();
-        let room_type_id = RoomTypeId::try_from(asked.room_type_id).map_err(|e| refuse(FieldError::from(e)))?;
-        let wish = convert::wish(asked.hotel_id, &asked.check_in, &asked.check_out, asked.rooms, asked.guests, now)
+        let room_type_id = room_type_id(message.room_type_id)?;
+        let (rooms, guests) = (message.rooms, message.guests);
+        let stay = request::stay_request(message.hotel_id, &message.check_in, &message.check_out, rooms, guests, now)
             .map_err(refuse)?;
-        let form = self.0.prepare(caller.subject, wish, room_type_id, now).await?;
-        let price = form.offer.quote.to_proto(room_type_id.get()).map_err(ReservationError::from)?;
+        let form = self.0.prepare(caller.subject, stay, room_type_id, now).await?;
+        let expires = form.offer.expires().map_err(ReservationError::from)?;
         Ok(Response::new(proto::PrepareReservationResponse {
             reservation_id: form.offer.reservation_id.to_string(),
             offer_token: form.token,
-            offer_expire_time: Some(values::timestamp(form.offer.expires())),
-            price: Some(price),
+            offer_expire_time: Some(proto_types::timestamp(expires)),
+            price: Some(response::price(room_type_id, form.offer.quote)),
         }))
     }
 
@@ -102,18 +105,18 @@ impl ReservationService for Reservations {
         request: Request<proto::CreateReservationRequest>,
     ) -> Result<Response<proto::CreateReservationResponse>, Status> {
         let caller = Caller::required(&request)?;
-        let asked = request.into_inner();
-        if asked.offer_token.is_empty() {
+        let message = request.into_inner();
+        if message.offer_token.is_empty() {
             return Err(refuse(FieldError::new("offer_token", "is required")));
         }
-        let order = Order {
-            reservation_id: parse_id(&asked.reservation_id)?,
-            payment_mode: convert::payment_mode(asked.payment_mode).map_err(refuse)?,
-            guest: convert::guest(asked.primary_guest).map_err(refuse)?,
-            offer_token: asked.offer_token,
+        let booking = BookingRequest {
+            reservation_id: reservation_id(&message.reservation_id)?,
+            payment_mode: request::payment_mode(message.payment_mode).map_err(refuse)?,
+            guest: request::guest(message.primary_guest).map_err(refuse)?,
+            offer_token: message.offer_token,
         };
-        let booking = self.0.create(&caller, order, Timestamp::now()).await?;
-        let reservation = Some(convert::reservation(booking, caller.role)?);
+        let booking = self.0.create(&caller, booking, Timestamp::now()).await?;
+        let reservation = Some(response::reservation(booking, caller.role));
         Ok(Response::new(proto::CreateReservationResponse { reservation }))
     }
 
@@ -122,9 +125,9 @@ impl ReservationService for Reservations {
         request: Request<proto::GetReservationRequest>,
     ) -> Result<Response<proto::GetReservationResponse>, Status> {
         let caller = Caller::required(&request)?;
-        let id = parse_id(&request.into_inner().reservation_id)?;
+        let id = reservation_id(&request.into_inner().reservation_id)?;
         let booking = self.0.get(&caller, id).await?;
-        let reservation = Some(convert::reservation(booking, caller.role)?);
+        let reservation = Some(response::reservation(booking, caller.role));
         Ok(Response::new(proto::GetReservationResponse { reservation }))
     }
 
@@ -133,27 +136,22 @@ impl ReservationService for Reservations {
         request: Request<proto::ListReservationsRequest>,
     ) -> Result<Response<proto::ListReservationsResponse>, Status> {
         let caller = Caller::required(&request)?;
-        let asked = request.into_inner();
-        let hotel_id = (asked.hotel_id != 0).then_some(asked.hotel_id);
-        let (owner, hotel_id) = list_scope(&caller, hotel_id)?;
-        if let Some(id) = hotel_id {
-            HotelId::try_from(id).map_err(|e| refuse(FieldError::from(e)))?;
-        }
-        let status = convert::status_filter(asked.status).map_err(refuse)?;
+        let message = request.into_inner();
+        let (owner, scope) = list_scope(&caller, (message.hotel_id != 0).then_some(message.hotel_id))?;
+        let hotel_id = scope.map(hotel_id).transpose()?;
+        let status = request::status_filter(message.status).map_err(refuse)?;
         let bound = [
             owner.clone().unwrap_or_default(),
             hotel_id.map(|id| id.to_string()).unwrap_or_default(),
-            asked.status.to_string(),
+            message.status.to_string(),
         ];
-        let page: Page<Uuid> = Page::parse(asked.page_size, &asked.page_token, &bound.each_ref().map(String::as_str))
-            .map_err(|e| refuse(FieldError::from(e)))?;
+        let page: Page<Uuid> =
+            Page::parse(message.page_size, &message.page_token, &bound.each_ref().map(String::as_str))
+                .map_err(|e| refuse(FieldError::from(e)))?;
         let filter = ListFilter { owner, hotel_id, status };
         let rows = self.0.list(&filter, page.after, page.size.limit()).await?;
         let (rows, next_page_token) = page.cut(rows, |booking| booking.id.as_uuid());
-        let reservations = rows
-            .into_iter()
-            .map(|booking| convert::reservation(booking, caller.role))
-            .collect::<Result<_, ReservationError>>()?;
+        let reservations = rows.into_iter().map(|booking| response::reservation(booking, caller.role)).collect();
         Ok(Response::new(proto::ListReservationsResponse { reservations, next_page_token }))
     }
 
@@ -162,13 +160,9 @@ impl ReservationService for Reservations {
         request: Request<proto::CancelReservationRequest>,
     ) -> Result<Response<proto::CancelReservationResponse>, Status> {
         let caller = Caller::required(&request)?;
-        let id = parse_id(&request.into_inner().reservation_id)?;
+        let id = reservation_id(&request.into_inner().reservation_id)?;
         let booking = self.0.cancel(&caller, id, Timestamp::now()).await?;
-        let reservation = Some(convert::reservation(booking, caller.role)?);
+        let reservation = Some(response::reservation(booking, caller.role));
         Ok(Response::new(proto::CancelReservationResponse { reservation }))
     }
-}
-
-pub(super) fn parse_id(text: &str) -> Result<ReservationId, Status> {
-    text.parse().map_err(|error: staymesh_domain::IdError| refuse(FieldError::from(error)))
 }

@@ -1,51 +1,55 @@
-//! Booking, and what may become of a booking.
+//! Creating, reading and changing reservations.
 
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
-use staymesh_domain::{GuestCount, ReservationId, RoomCount, RoomTypeId, StayDates};
+use staymesh_domain::{ReservationId, StayDates};
 use staymesh_mesh::{Caller, Problem, auth::Role, telemetry};
 use uuid::Uuid;
 
-use super::Service;
+use super::BookingService;
 use crate::{
     error::ReservationError,
     lifecycle::Command,
     model::{Guest, NewReservation, PaymentMode, Reservation},
     offer_token::{Offer, OfferError},
-    store::{Applied, ChangeOrder, Created, ListFilter},
+    store::ListFilter,
+    writer::{Applied, ChangeOrder, Created},
 };
 
-/// A request to book.
-pub(crate) struct Order {
+/// A request to create a reservation.
+pub(crate) struct BookingRequest {
     pub(crate) reservation_id: ReservationId,
     pub(crate) offer_token: String,
     pub(crate) guest: Guest,
     pub(crate) payment_mode: PaymentMode,
 }
 
-impl Service {
-    /// Books. The same order again gets the same booking, also after its offer has expired.
+impl BookingService {
+    /// Creates a reservation. Idempotent by its id: a repeat yields the same reservation, even after the offer expired.
+    ///
+    /// # Errors
+    /// An offer that is invalid or expired, too many unpaid rooms, and as [`crate::writer::Bookings::book`].
     pub(crate) async fn create(
         &self,
         caller: &Caller,
-        order: Order,
+        request: BookingRequest,
         now: Timestamp,
     ) -> Result<Reservation, ReservationError> {
-        if order.payment_mode == PaymentMode::PartnerCollects && caller.role != Role::Partner {
+        if request.payment_mode == PaymentMode::PartnerCollects && caller.role != Role::Partner {
             return Err(ReservationError::PartnersOnly);
         }
-        let offer = self.offers.verify(&order.offer_token)?;
-        if offer.reservation_id != order.reservation_id || offer.owner != caller.subject {
+        let offer = self.offers.verify(&request.offer_token)?;
+        if offer.reservation_id != request.reservation_id || offer.owner != caller.subject {
             return Err(OfferError::Tampered.into());
         }
         let unexpired = offer.require_unexpired(now);
-        let new = self.new_reservation(offer, order, now)?;
+        let new = self.new_reservation(offer, request, now)?;
         if let Err(expired) = unexpired {
             return self.known_or(&new, expired.into()).await;
         }
-        // Kept until the answer is there.
-        let _let_through = match self.unpaid.admit(&self.store, caller.role, &new, now).await {
-            Ok(let_through) => let_through,
+        // The rooms count as in flight until the guard is dropped with the result.
+        let _in_flight = match self.unpaid.admit(&self.store, caller.role, &new, now).await {
+            Ok(in_flight) => in_flight,
             Err(refused @ ReservationError::TooManyUnpaidRooms { .. }) => return self.known_or(&new, refused).await,
             Err(error) => return Err(error),
         };
@@ -54,14 +58,14 @@ impl Service {
                 if reservation.payment_mode == PaymentMode::PartnerCollects {
                     self.wake.wake();
                 }
-                tracing::info!(reservation_id = %reservation.id, status = reservation.status.as_str(), "booked");
+                tracing::info!(reservation_id = %reservation.id, status = reservation.status.as_str(), "reservation created");
                 Ok(reservation)
             }
             Created::Repeat(reservation) => Ok(reservation),
         }
     }
 
-    /// What became of the same order before; what is said of a new one when there is none.
+    /// The reservation that an earlier request with the same id and content created; `error` when there is none.
     async fn known_or(&self, new: &NewReservation, error: ReservationError) -> Result<Reservation, ReservationError> {
         match self.store.get(new.id).await? {
             Some(known) if known.content_hash == new.content_hash => Ok(known),
@@ -70,23 +74,27 @@ impl Service {
         }
     }
 
-    fn new_reservation(&self, offer: Offer, order: Order, now: Timestamp) -> Result<NewReservation, ReservationError> {
-        // We signed it, so its parts are good; a key that leaked must still not get bad values into the database.
-        let tampered = |()| ReservationError::from(OfferError::Tampered);
-        let content_hash = content_hash(&offer, &order);
-        let hold = match order.payment_mode {
+    fn new_reservation(
+        &self,
+        offer: Offer,
+        request: BookingRequest,
+        now: Timestamp,
+    ) -> Result<NewReservation, ReservationError> {
+        let content_hash = content_hash(&offer, &request);
+        let hold = match request.payment_mode {
             PaymentMode::GuestPays => Some(now + self.hold),
             PaymentMode::PartnerCollects => None,
         };
         Ok(NewReservation {
             id: offer.reservation_id,
             owner: offer.owner,
-            room_type_id: RoomTypeId::try_from(offer.room_type_id).map_err(|_| tampered(()))?,
-            stay: StayDates::new(offer.check_in, offer.check_out).map_err(|_| tampered(()))?,
-            rooms: RoomCount::try_from(offer.rooms).map_err(|_| tampered(()))?,
-            guests: GuestCount::try_from(offer.guests).map_err(|_| tampered(()))?,
-            guest: order.guest,
-            payment_mode: order.payment_mode,
+            room_type_id: offer.room_type_id,
+            // The token is signed, but a leaked key must not get an impossible stay into the database.
+            stay: StayDates::new(offer.check_in, offer.check_out).map_err(|_| OfferError::Tampered)?,
+            rooms: offer.rooms,
+            guests: offer.guests,
+            guest: request.guest,
+            payment_mode: request.payment_mode,
             quote: offer.quote,
             content_hash,
             hold_expire_time: hold,
@@ -94,14 +102,20 @@ impl Service {
         })
     }
 
-    /// A booking that the caller may see.
+    /// A reservation that the caller may see.
+    ///
+    /// # Errors
+    /// [`ReservationError::NotFound`], also when the caller may not see it.
     pub(crate) async fn get(&self, caller: &Caller, id: ReservationId) -> Result<Reservation, ReservationError> {
         let reservation = self.store.get(id).await?.ok_or(ReservationError::NotFound)?;
         require_access(caller, &reservation)?;
         Ok(reservation)
     }
 
-    /// Bookings, newest first.
+    /// Reservations, newest first.
+    ///
+    /// # Errors
+    /// When the database fails.
     pub(crate) async fn list(
         &self,
         filter: &ListFilter,
@@ -111,19 +125,25 @@ impl Service {
         self.store.list(filter, before, limit).await
     }
 
-    /// Cancels a booking that the caller may cancel.
+    /// Cancels a reservation of the caller. Idempotent.
+    ///
+    /// # Errors
+    /// [`ReservationError::NotFound`], [`ReservationError::StayHasBegun`], [`ReservationError::IllegalTransition`].
     pub(crate) async fn cancel(
         &self,
         caller: &Caller,
         id: ReservationId,
         now: Timestamp,
     ) -> Result<Reservation, ReservationError> {
-        // Whose a booking is never changes, so this holds for as long as it takes.
+        // The owner of a reservation never changes, so the check stays valid.
         self.get(caller, id).await?;
         Ok(self.change(id, Command::Cancel, now).await?.reservation)
     }
 
-    /// Notes that the guests of a booking that the caller may see never came. Only the house may call this.
+    /// Records a no-show. Only hotel staff may call this. Idempotent.
+    ///
+    /// # Errors
+    /// [`ReservationError::NotFound`], [`ReservationError::NotEligibleForNoShow`], [`ReservationError::NoShowOutOfTime`].
     pub(crate) async fn mark_no_show(
         &self,
         caller: &Caller,
@@ -132,14 +152,17 @@ impl Service {
     ) -> Result<Reservation, ReservationError> {
         self.get(caller, id).await?;
         let applied = self.change(id, Command::MarkNoShow, now).await?;
-        // Only news wakes the relay: a repeat is none.
+        // A repeat enqueues no event.
         if applied.wake {
-            tracing::info!(reservation_id = %id, reported_by = caller.subject, "nobody came");
+            tracing::info!(reservation_id = %id, reported_by = caller.subject, "no-show recorded");
         }
         Ok(applied.reservation)
     }
 
-    /// What the payment service tells of a booking.
+    /// Applies a command of the payment service. Idempotent.
+    ///
+    /// # Errors
+    /// [`ReservationError::NotFound`], [`ReservationError::AmountMismatch`].
     pub(crate) async fn on_payment(
         &self,
         id: ReservationId,
@@ -151,7 +174,7 @@ impl Service {
             reservation_id = %id,
             status = applied.reservation.status.as_str(),
             send_money_back = applied.send_money_back,
-            "payment news"
+            "payment command applied"
         );
         Ok(applied)
     }
@@ -166,47 +189,78 @@ impl Service {
     }
 }
 
-/// Whose bookings a caller may list, from the hotel that was asked for.
+/// The owner and the hotel that restrict a list: staff list one hotel, everyone else their own reservations.
+///
+/// # Errors
+/// When staff name no hotel, or one they do not work for.
 pub(crate) fn list_scope(caller: &Caller, hotel_id: Option<i32>) -> Result<(Option<String>, Option<i32>), Problem> {
     match caller.role {
         Role::Staff | Role::Admin => {
             let hotel = hotel_id.ok_or_else(|| Problem::field("hotel_id", "staff must name a hotel"))?;
-            caller.require_hotel(hotel)?;
+            caller.require_hotel_field(hotel)?;
             Ok((None, Some(hotel)))
         }
         _ => Ok((Some(caller.subject.clone()), hotel_id)),
     }
 }
 
-/// Somebody else's booking looks like one that does not exist.
+/// A reservation that the caller may not see is reported as one that does not exist.
 fn require_access(caller: &Caller, booking: &Reservation) -> Result<(), ReservationError> {
     let may = match caller.role {
         Role::Guest | Role::Partner => booking.owner == caller.subject,
-        Role::Staff | Role::Admin => caller.works_for(booking.id.hotel_id().get()),
+        Role::Staff | Role::Admin => caller.works_for(booking.id.hotel_id()),
         Role::Service => true,
         Role::Unspecified => false,
     };
     if may { Ok(()) } else { Err(ReservationError::NotFound) }
 }
 
-/// SHA-256 of what was asked for. The token itself is not part of it, for a price can be signed twice; what it says is.
-fn content_hash(offer: &Offer, order: &Order) -> [u8; 32] {
+/// SHA-256 of the request's content. The token itself is not part of it, because a price can be signed twice; its claims
+/// are. The hash is stored: it must not change between releases.
+fn content_hash(offer: &Offer, request: &BookingRequest) -> [u8; 32] {
     let mut hash = Sha256::new();
     let mut add = |part: &[u8]| {
-        // The length keeps ("ab", "c") apart from ("a", "bc").
+        // The length distinguishes ("ab", "c") from ("a", "bc").
         hash.update((part.len() as u64).to_be_bytes());
         hash.update(part);
     };
     add(offer.owner.as_bytes());
-    add(&offer.room_type_id.to_be_bytes());
+    add(&offer.room_type_id.get().to_be_bytes());
     add(offer.check_in.to_string().as_bytes());
     add(offer.check_out.to_string().as_bytes());
-    add(&offer.rooms.to_be_bytes());
-    add(&offer.guests.to_be_bytes());
-    add(offer.quote.currency.as_bytes());
-    add(&offer.quote.total_minor.to_be_bytes());
-    add(order.guest.full_name.as_bytes());
-    add(order.guest.email.as_bytes());
-    add(order.payment_mode.as_str().as_bytes());
+    add(&offer.rooms.get().to_be_bytes());
+    add(&offer.guests.get().to_be_bytes());
+    add(offer.quote.currency().code().as_bytes());
+    add(&offer.quote.total.minor().to_be_bytes());
+    add(request.guest.full_name.as_bytes());
+    add(request.guest.email.as_bytes());
+    add(request.payment_mode.as_str().as_bytes());
     hash.finalize().into()
+}
+
+#[cfg(test)]
+mod tests {
+    use staymesh_domain::{GuestCount, HotelId, RoomCount, RoomTypeId};
+
+    use super::*;
+    use crate::quote::tests::quote;
+
+    /// A hash that was stored by an earlier release: a repeat of that request must still be recognized.
+    #[test]
+    fn content_hash_equals_the_stored_hash_of_earlier_releases() {
+        let now: Timestamp = "2029-12-01T00:00:00Z".parse().expect("a time");
+        let id = ReservationId::generate(HotelId::try_from(7).expect("an id"), now);
+        let stay = StayDates::parse("2030-01-01", "2030-01-02").expect("a stay");
+        let room_type = RoomTypeId::try_from(3).expect("an id");
+        let guests = GuestCount::try_from(2).expect("a count");
+        let offer = Offer::new(id, "user:7".into(), room_type, stay, RoomCount::ONE, guests, quote(10_001), now);
+        let request = BookingRequest {
+            reservation_id: id,
+            offer_token: String::new(),
+            guest: Guest { full_name: "Ada Lovelace".into(), email: "ada@example.com".into() },
+            payment_mode: PaymentMode::GuestPays,
+        };
+        let hex: String = content_hash(&offer, &request).iter().map(|byte| format!("{byte:02x}")).collect();
+        assert_eq!(hex, "b601d61dd2996f62aaac612531ecd5490999d8ee3d14f4b93f575a9d61b9439f");
+    }
 }

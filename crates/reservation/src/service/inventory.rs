@@ -1,22 +1,25 @@
-//! What staff put on sale.
+//! What hotel staff put on sale.
 
 use jiff::{Timestamp, civil::Date};
 use staymesh_domain::{DateRange, HotelId, RoomTypeId};
 
-use super::Service;
+use super::BookingService;
 use crate::{
+    calendar::today,
     error::ReservationError,
-    extend::today,
     store::{InventoryChange, InventoryNight},
 };
 
-impl Service {
-    /// Sets what is for sale, all or nothing. Every room type must belong to the hotel.
+impl BookingService {
+    /// Sets the inventory of nights, all or nothing. Every room type must belong to the hotel. Yields the nights named.
+    ///
+    /// # Errors
+    /// [`ReservationError::BelowReserved`], unknown room types, and when the hotel service or the database fails.
     pub(crate) async fn set_inventory(
         &self,
         hotel_id: HotelId,
         changes: &[InventoryChange],
-    ) -> Result<i32, ReservationError> {
+    ) -> Result<u64, ReservationError> {
         let mut checked = Vec::new();
         for change in changes {
             if !checked.contains(&change.room_type_id) {
@@ -24,11 +27,13 @@ impl Service {
                 checked.push(change.room_type_id);
             }
         }
-        let nights = self.store.set_inventory(hotel_id, changes).await?;
-        Ok(i32::try_from(nights).unwrap_or(i32::MAX))
+        self.store.set_inventory(hotel_id, changes).await
     }
 
-    /// What is for sale and sold, night by night.
+    /// The inventory, night by night, after `after`.
+    ///
+    /// # Errors
+    /// When the database fails.
     pub(crate) async fn list_inventory(
         &self,
         hotel_id: HotelId,
@@ -40,7 +45,10 @@ impl Service {
         self.store.list_inventory(hotel_id, room_type_id, nights, after, limit).await
     }
 
-    /// Takes a hotel or a room type off sale.
+    /// Takes a hotel, or one room type, off sale from today on.
+    ///
+    /// # Errors
+    /// [`ReservationError::HasFutureReservations`].
     pub(crate) async fn retire(
         &self,
         hotel_id: HotelId,

@@ -1,25 +1,11 @@
-//! Nights as they travel to the database: one array for each column, dates as days since 1970-01-01.
+//! Nights as statement parameters, and their locks.
 
 use std::collections::BTreeMap;
 
-use jiff::{ToSpan, civil::Date};
-use sqlx::PgConnection;
+use super::Transaction;
+use crate::{error::ReservationError, night::Night};
 
-use crate::{error::ReservationError, writer::Night};
-
-const EPOCH: Date = jiff::civil::date(1970, 1, 1);
-
-/// Days since 1970-01-01.
-pub(super) fn day_of(date: Date) -> i32 {
-    i32::try_from(date.duration_since(EPOCH).as_hours() / 24).unwrap_or(0)
-}
-
-/// The date of a day.
-pub(super) fn date_of(day: i32) -> Option<Date> {
-    EPOCH.checked_add(day.days()).ok()
-}
-
-/// Nights as columns.
+/// Night keys as one array per column; dates as days since 1970-01-01.
 #[derive(Default)]
 pub(super) struct Columns {
     pub(super) hotels: Vec<i32>,
@@ -28,8 +14,8 @@ pub(super) struct Columns {
 }
 
 impl Columns {
-    /// The first and the last of the days. With them as parameters of a statement, the database leaves out the partitions
-    /// of all other months before it begins, whether it plans for the values or has a plan for any.
+    /// The first and the last day; (0, 0) without nights. As parameters of a statement they let PostgreSQL prune the
+    /// partitions of all other months before execution, with a custom plan and with a generic one.
     pub(super) fn span(&self) -> (i32, i32) {
         let first = self.days.iter().min().copied().unwrap_or_default();
         (first, self.days.iter().max().copied().unwrap_or(first))
@@ -48,44 +34,35 @@ impl FromIterator<Night> for Columns {
     }
 }
 
-/// Locks nights in the order of their keys, so that nobody waits in a circle, and tells what is left in each. Nights
-/// that were never on sale are not there.
-pub(super) async fn lock(
-    transaction: &mut PgConnection,
-    nights: impl IntoIterator<Item = Night>,
-) -> Result<BTreeMap<Night, i32>, ReservationError> {
-    let columns: Columns = nights.into_iter().collect();
-    let (first, last) = columns.span();
-    let rows: Vec<(i32, i32, i32, i32)> = sqlx::query_as(
-        "select i.hotel_id, i.room_type_id, i.stay_date - date '1970-01-01',
-             i.total_inventory * (100 + i.overbooking_percent) / 100 - i.total_reserved
-         from unnest($1::integer[], $2::integer[], $3::integer[]) wanted (hotel_id, room_type_id, day)
-         join room_type_inventory i on i.hotel_id = wanted.hotel_id and i.room_type_id = wanted.room_type_id
-             and i.stay_date = date '1970-01-01' + wanted.day
-         where i.stay_date between date '1970-01-01' + $4 and date '1970-01-01' + $5
-         order by i.hotel_id, i.room_type_id, i.stay_date
-         for no key update of i",
-    )
-    .bind(columns.hotels)
-    .bind(columns.room_types)
-    .bind(columns.days)
-    .bind(first)
-    .bind(last)
-    .fetch_all(transaction)
-    .await?;
-    Ok(rows.into_iter().map(|(hotel, room_type, day, left)| ((hotel, room_type, day), left)).collect())
-}
-
-#[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    proptest! {
-        #[test]
-        fn a_date_survives_its_way_to_the_database_and_back(day in -10_000..100_000i32) {
-            prop_assert_eq!(date_of(day).map(day_of), Some(day));
-        }
+impl Transaction {
+    /// Locks nights in key order and yields the rooms that the CHECK would still let be reserved in each. Nights without
+    /// inventory are absent.
+    ///
+    /// # Errors
+    /// When the database fails, or a lock is not granted in time.
+    pub(crate) async fn lock_nights(
+        &mut self,
+        nights: impl IntoIterator<Item = Night>,
+    ) -> Result<BTreeMap<Night, i32>, ReservationError> {
+        let columns: Columns = nights.into_iter().collect();
+        let (first, last) = columns.span();
+        let rows: Vec<(i32, i32, i32, i32)> = sqlx::query_as(
+            "select i.hotel_id, i.room_type_id, i.stay_date - date '1970-01-01',
+                 i.total_inventory * (100 + i.overbooking_percent) / 100 - i.total_reserved
+             from unnest($1::integer[], $2::integer[], $3::integer[]) wanted (hotel_id, room_type_id, day)
+             join room_type_inventory i on i.hotel_id = wanted.hotel_id and i.room_type_id = wanted.room_type_id
+                 and i.stay_date = date '1970-01-01' + wanted.day
+             where i.stay_date between date '1970-01-01' + $4 and date '1970-01-01' + $5
+             order by i.hotel_id, i.room_type_id, i.stay_date
+             for no key update of i",
+        )
+        .bind(columns.hotels)
+        .bind(columns.room_types)
+        .bind(columns.days)
+        .bind(first)
+        .bind(last)
+        .fetch_all(&mut *self.0)
+        .await?;
+        Ok(rows.into_iter().map(|(hotel, room_type, day, left)| ((hotel, room_type, day), left)).collect())
     }
 }

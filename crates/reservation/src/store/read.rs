@@ -1,6 +1,6 @@
-//! Reading bookings.
+//! Reads reservations.
 
-use staymesh_domain::ReservationId;
+use staymesh_domain::{HotelId, ReservationId};
 use uuid::Uuid;
 
 use super::{Store, rows::ReservationRow};
@@ -9,19 +9,19 @@ use crate::{
     model::{Reservation, Status},
 };
 
-/// Which bookings to list. Either an owner or a hotel must be given, or the whole table would be read.
+/// Which reservations to list. Without an owner and a hotel the whole table would be read, so one must be given.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ListFilter {
-    /// Only bookings of this caller.
+    /// Only reservations of this account's subject.
     pub owner: Option<String>,
-    /// Only bookings of this hotel.
-    pub hotel_id: Option<i32>,
-    /// Only bookings in this state.
+    /// Only reservations in this hotel.
+    pub hotel_id: Option<HotelId>,
+    /// Only reservations in this status.
     pub status: Option<Status>,
 }
 
 impl Store {
-    /// One booking.
+    /// One reservation; `None` when it does not exist.
     ///
     /// # Errors
     /// When the database fails.
@@ -35,7 +35,7 @@ impl Store {
         Ok(row.map(Reservation::try_from).transpose()?)
     }
 
-    /// Bookings, newest first, older than `before`.
+    /// Up to `limit` reservations, newest first, whose ids are before `before`.
     ///
     /// # Errors
     /// When the database fails.
@@ -59,7 +59,7 @@ impl Store {
         };
         let rows: Vec<ReservationRow> = sqlx::query_as(sql)
             .bind(&filter.owner)
-            .bind(filter.hotel_id)
+            .bind(filter.hotel_id.map(HotelId::get))
             .bind(filter.status.map(Status::as_str))
             .bind(before)
             .bind(limit)

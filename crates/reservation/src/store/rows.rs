@@ -1,4 +1,4 @@
-//! Rows of the reservation table, and how they become bookings.
+//! Rows of the reservation table, and their conversion to reservations.
 
 use std::collections::BTreeMap;
 
@@ -10,10 +10,10 @@ use uuid::Uuid;
 
 use crate::{
     model::{CancellationReason, Guest, PaymentMode, Reservation, Status},
-    quote::Quote,
+    quote::{Quote, QuoteRecord},
 };
 
-/// A row as it is selected everywhere: `select *`.
+/// A row as every statement selects it: `select *`.
 #[derive(FromRow)]
 pub(super) struct ReservationRow {
     reservation_id: Uuid,
@@ -28,11 +28,12 @@ pub(super) struct ReservationRow {
     payment_mode: String,
     status: String,
     cancellation_reason: Option<String>,
-    price: Json<Quote>,
+    price: Json<QuoteRecord>,
     content_hash: Vec<u8>,
     hold_expire_time: Option<Timestamp>,
     payment_id: Option<Uuid>,
-    paid_at: Option<Timestamp>,
+    #[sqlx(rename = "paid_at")]
+    paid_time: Option<Timestamp>,
     create_time: Timestamp,
     update_time: Timestamp,
 }
@@ -50,7 +51,7 @@ impl TryFrom<ReservationRow> for Reservation {
             guests: GuestCount::try_from(i32::from(row.guests)).map_err(|_| corrupt("guests"))?,
             guest: Guest { full_name: row.guest_name, email: row.guest_email },
             payment_mode: PaymentMode::from_name(&row.payment_mode).ok_or_else(|| corrupt("payment_mode"))?,
-            quote: row.price.0,
+            quote: Quote::try_from(row.price.0).map_err(|error| unusable(&format!("price: {error}")))?,
             content_hash: row.content_hash,
             status: Status::from_name(&row.status).ok_or_else(|| corrupt("status"))?,
             cancellation_reason: row
@@ -59,19 +60,24 @@ impl TryFrom<ReservationRow> for Reservation {
                 .transpose()?,
             hold_expire_time: row.hold_expire_time.map(Timestamp::to_jiff),
             payment_id: row.payment_id.map(PaymentId::from),
-            paid_at: row.paid_at.map(Timestamp::to_jiff),
+            paid_time: row.paid_time.map(Timestamp::to_jiff),
             create_time: row.create_time.to_jiff(),
             update_time: row.update_time.to_jiff(),
         })
     }
 }
 
-/// Rows as bookings, by their ids.
+/// Rows as reservations, by id.
 pub(super) fn by_id(rows: Vec<ReservationRow>) -> Result<BTreeMap<Uuid, Reservation>, StoreError> {
     rows.into_iter().map(|row| Ok((row.reservation_id, Reservation::try_from(row)?))).collect()
 }
 
-/// The constraints of the table keep this from happening; a newer binary may know states that this one does not.
+/// The constraints of the table rule this out, except that a newer release may have written a status that this one does
+/// not have.
 fn corrupt(column: &'static str) -> StoreError {
-    StoreError::Unexpected(Cause { sqlstate: None, summary: format!("reservation.{column} does not fit") })
+    unusable(&format!("{column} does not fit"))
+}
+
+fn unusable(summary: &str) -> StoreError {
+    StoreError::Unexpected(Cause { sqlstate: None, summary: format!("reservation.{summary}") })
 }

@@ -1,4 +1,4 @@
-//! Against a real database: what it lets nobody do, and what happens when many want the same.
+//! The store and the writer's transactions on a real database: its constraints, and concurrent transactions.
 
 mod batches;
 mod bookings;
@@ -20,12 +20,13 @@ use staymesh_testkit::TestDatabase;
 
 use super::*;
 use crate::{
-    MIGRATOR,
+    MIGRATOR, calendar,
     error::ReservationError,
     extend,
     lifecycle::Command,
     model::{Guest, NewReservation, PaymentMode, Reservation, Status},
     quote::{Night, Quote},
+    writer::{Applied, ChangeOrder, Created, apply, apply_all, book_all, book_each},
 };
 
 const TOTAL: i64 = 30_000;
@@ -39,10 +40,10 @@ struct World {
 }
 
 impl World {
-    /// Ten nights with so many rooms, overbooked by ten per cent.
+    /// Ten nights with this many rooms each, overbooked by 10 %.
     async fn with_rooms(rooms: i32) -> Self {
         let database = TestDatabase::new("reservation", &MIGRATOR).await.expect("a database");
-        let first = extend::today(Timestamp::now()).saturating_add(30.days());
+        let first = calendar::today(Timestamp::now()).saturating_add(30.days());
         let world = Self {
             store: Store::new(database.pool().clone()),
             database,
@@ -93,13 +94,13 @@ impl World {
     }
 
     async fn book(&self, order: &NewReservation) -> Result<Reservation, ReservationError> {
-        match self.store.admit(std::slice::from_ref(order)).await?.pop().expect("an outcome")? {
+        match book_each(&self.store, std::slice::from_ref(order)).await?.pop().expect("an outcome")? {
             Created::New(booking) | Created::Repeat(booking) => Ok(booking),
         }
     }
 
     async fn apply(&self, id: ReservationId, command: Command, now: Timestamp) -> Result<Applied, ReservationError> {
-        self.store.apply(id, &command, now).await
+        apply(&self.store, id, &command, now).await
     }
 
     /// Rooms reserved in each of the ten nights.
@@ -117,11 +118,10 @@ impl World {
 
 fn quote() -> Quote {
     Quote {
-        currency: "EUR".into(),
-        nights: vec![Night { date: "2030-01-01".into(), minor: TOTAL }],
-        subtotal_minor: TOTAL,
+        nights: vec![Night { date: jiff::civil::date(2030, 1, 1), price: total() }],
+        subtotal: total(),
         taxes: vec![],
-        total_minor: TOTAL,
+        total: total(),
         free_until_hours_before: 0,
         late_penalty_percent: 0,
     }

@@ -1,59 +1,72 @@
-//! Who of a batch gets rooms: pure, in the order of arrival.
+//! Decides which bookings of a batch get rooms. Pure; in the order of arrival.
 
 use std::collections::{BTreeMap, HashMap};
 
 use uuid::Uuid;
 
-/// A night of a room type: hotel, room type, days since 1970-01-01.
-pub(crate) type Night = (i32, i32, i32);
+use crate::{
+    model::NewReservation,
+    night::{Night, day_of},
+};
 
-/// What one booking wants.
+/// The rooms that one booking needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Demand {
-    pub(crate) id: Uuid,
-    pub(crate) hotel_id: i32,
-    pub(crate) room_type_id: i32,
-    /// The first night, days since 1970-01-01.
-    pub(crate) first: i32,
-    /// The day of leaving.
-    pub(crate) end: i32,
-    pub(crate) rooms: i32,
+pub(super) struct Demand {
+    id: Uuid,
+    hotel_id: i32,
+    room_type_id: i32,
+    /// The check-in date, as days since 1970-01-01.
+    first: i32,
+    /// The check-out date, exclusive.
+    end: i32,
+    rooms: i32,
 }
 
 impl Demand {
-    /// The nights it wants.
-    pub(crate) fn nights(&self) -> impl Iterator<Item = Night> + use<> {
+    pub(super) fn of(order: &NewReservation) -> Self {
+        Self {
+            id: order.id.as_uuid(),
+            hotel_id: order.id.hotel_id().get(),
+            room_type_id: order.room_type_id.get(),
+            first: day_of(order.stay.check_in()),
+            end: day_of(order.stay.check_out()),
+            rooms: order.rooms.get(),
+        }
+    }
+
+    /// The nights it needs, in date order.
+    pub(super) fn nights(&self) -> impl Iterator<Item = Night> + use<> {
         let (hotel_id, room_type_id) = (self.hotel_id, self.room_type_id);
         (self.first..self.end).map(move |day| (hotel_id, room_type_id, day))
     }
 }
 
-/// What a booking gets.
+/// The decision on one booking.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Verdict {
-    /// Its rooms, in every night.
-    Taken,
-    /// Nothing: this night has too few rooms left.
+pub(super) enum Verdict {
+    /// It gets its rooms in every night.
+    Admitted,
+    /// This is the first night with too few rooms left. It takes nothing.
     SoldOut(Night),
-    /// Nothing: a night was never put on sale.
+    /// A night was never put on sale. It takes nothing.
     NotOnSale,
-    /// The answer of an earlier booking of the batch with the same id, by its place.
+    /// An earlier booking of the batch, at this index, has the same id.
     RepeatOf(usize),
 }
 
-/// Admits in the order of arrival, as if each came by itself. `left` has the rooms that are left in every night that is
-/// on sale; what is taken is subtracted. A refused booking takes nothing, so it refuses only itself.
-pub(crate) fn admit(demands: &[Demand], left: &mut BTreeMap<Night, i32>) -> Vec<Verdict> {
-    let mut taken: HashMap<Uuid, usize> = HashMap::new();
+/// Decides in order of arrival, as if each booking came alone. `left` has the rooms left in every night on sale, and is
+/// reduced by what is admitted. A refused booking takes nothing, so it does not affect the others.
+pub(super) fn admit(demands: &[Demand], left: &mut BTreeMap<Night, i32>) -> Vec<Verdict> {
+    let mut admitted: HashMap<Uuid, usize> = HashMap::new();
     let mut verdicts = Vec::with_capacity(demands.len());
     for (at, demand) in demands.iter().enumerate() {
-        if let Some(first) = taken.get(&demand.id) {
+        if let Some(first) = admitted.get(&demand.id) {
             verdicts.push(Verdict::RepeatOf(*first));
             continue;
         }
         let verdict = judge(demand, left);
-        if verdict == Verdict::Taken {
-            taken.insert(demand.id, at);
+        if verdict == Verdict::Admitted {
+            admitted.insert(demand.id, at);
             for night in demand.nights() {
                 if let Some(rooms) = left.get_mut(&night) {
                     *rooms -= demand.rooms;
@@ -74,7 +87,7 @@ fn judge(demand: &Demand, left: &BTreeMap<Night, i32>) -> Verdict {
             Some(_) => {}
         }
     }
-    short.map_or(Verdict::Taken, Verdict::SoldOut)
+    short.map_or(Verdict::Admitted, Verdict::SoldOut)
 }
 
 #[cfg(test)]
@@ -92,31 +105,31 @@ mod tests {
     }
 
     #[test]
-    fn a_refused_booking_refuses_only_itself() {
+    fn refused_booking_takes_no_rooms_from_later_bookings() {
         let mut left = inventory(&[1, 0, 1]);
         let verdicts =
             admit(&[demand(1, 0, 3, 1), demand(2, 0, 1, 1), demand(3, 2, 1, 1), demand(4, 0, 1, 1)], &mut left);
         assert_eq!(
             verdicts,
-            [Verdict::SoldOut((1, 1, 1)), Verdict::Taken, Verdict::Taken, Verdict::SoldOut((1, 1, 0)),]
+            [Verdict::SoldOut((1, 1, 1)), Verdict::Admitted, Verdict::Admitted, Verdict::SoldOut((1, 1, 0)),]
         );
     }
 
     #[test]
-    fn a_repeat_gets_the_first_answer_and_a_night_without_inventory_is_not_on_sale() {
+    fn repeated_id_refers_to_the_first_and_missing_inventory_is_not_on_sale() {
         let mut left = inventory(&[2, 2]);
         let verdicts = admit(&[demand(1, 0, 2, 1), demand(1, 0, 2, 1), demand(2, 1, 2, 1)], &mut left);
-        assert_eq!(verdicts, [Verdict::Taken, Verdict::RepeatOf(0), Verdict::NotOnSale]);
+        assert_eq!(verdicts, [Verdict::Admitted, Verdict::RepeatOf(0), Verdict::NotOnSale]);
         assert_eq!(left, inventory(&[1, 1]));
     }
 
     proptest! {
         #[test]
-        fn a_batch_decides_as_one_by_one_and_never_oversells(
+        fn batch_decides_as_single_bookings_in_order_and_never_oversells(
             rooms in prop::collection::vec(0..6i32, 6),
-            wishes in prop::collection::vec((0..8u128, 0..5i32, 1..4i32, 1..4i32), 0..40),
+            requests in prop::collection::vec((0..8u128, 0..5i32, 1..4i32, 1..4i32), 0..40),
         ) {
-            let demands: Vec<_> = wishes.iter().map(|&(id, first, nights, n)| demand(id, first, nights, n)).collect();
+            let demands: Vec<_> = requests.iter().map(|&(id, first, nights, n)| demand(id, first, nights, n)).collect();
             let mut together = inventory(&rooms);
             let verdicts = admit(&demands, &mut together);
             prop_assert!(together.values().all(|left| *left >= 0));
@@ -124,12 +137,12 @@ mod tests {
             let mut alone = inventory(&rooms);
             let mut known = Vec::new();
             for (demand, verdict) in demands.iter().zip(&verdicts) {
-                let by_itself = if known.contains(&demand.id) { None } else { admit(&[*demand], &mut alone).pop() };
-                match by_itself {
+                let individually = if known.contains(&demand.id) { None } else { admit(&[*demand], &mut alone).pop() };
+                match individually {
                     None => prop_assert!(matches!(verdict, Verdict::RepeatOf(_))),
                     Some(other) => {
                         prop_assert_eq!(&other, verdict);
-                        if other == Verdict::Taken {
+                        if other == Verdict::Admitted {
                             known.push(demand.id);
                         }
                     }

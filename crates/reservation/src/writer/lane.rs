@@ -1,55 +1,88 @@
-//! One lane: gathers what waits, does it in one transaction for bookings and one for changes, answers one by one.
+//! A lane of the writer: batches the orders that wait, writes one transaction of new bookings and one of changes, and
+//! answers each caller.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use staymesh_domain::ReservationId;
 use staymesh_store::{StoreError, bounded};
-use tokio::{sync::mpsc, time::Instant};
-
-use super::{Asked, Job, metrics::Metrics};
-use crate::{
-    error::ReservationError,
-    model::NewReservation,
-    store::{Applied, ChangeOrder, Created, Store},
+use tokio::{
+    sync::{mpsc, oneshot},
+    time::Instant,
 };
 
-/// Most orders of one transaction: enough that the commit does not matter any more, few enough that the first does not
-/// wait long for the last.
+use super::{
+    book::{book_all, book_each},
+    change::apply_all,
+    metrics::Metrics,
+    outcome::Created,
+    plan::{Applied, ChangeOrder},
+};
+use crate::{error::ReservationError, model::NewReservation, store::Store};
+
+/// Most orders of one transaction: enough to make the cost of a commit negligible, few enough that the first order does
+/// not wait long for the last.
 const BATCH: usize = 200;
 
-/// How long a transaction may take when the database hangs; its own limits end what is merely slow.
-const LIMIT: Duration = Duration::from_secs(8);
+/// Deadline of a transaction on a database that hangs; the database's own timeouts end slow ones earlier.
+const TRANSACTION_DEADLINE: Duration = Duration::from_secs(8);
 
-/// Does what comes until nobody can send any more.
+/// An order in a lane's queue.
+pub(super) enum Job {
+    Book(QueuedOrder<NewReservation, Created>),
+    Change(QueuedOrder<ChangeOrder, Applied>),
+}
+
+/// An order and where its result is sent.
+pub(super) struct QueuedOrder<O, R> {
+    order: O,
+    result: oneshot::Sender<Result<R, ReservationError>>,
+    /// When the caller gives up; the order is not begun after this.
+    deadline: Instant,
+    /// When it was queued; `None` once it was begun.
+    queued_at: Option<Instant>,
+}
+
+impl<O, R> QueuedOrder<O, R> {
+    pub(super) fn new(order: O, deadline: Instant) -> (Self, oneshot::Receiver<Result<R, ReservationError>>) {
+        let (result, receiver) = oneshot::channel();
+        (Self { order, result, deadline, queued_at: Some(Instant::now()) }, receiver)
+    }
+}
+
+/// Serves the queue until all senders are dropped.
 pub(super) async fn run(store: Store, mut queue: mpsc::Receiver<Job>) {
     let mut bookings = Bookings { store: store.clone(), refused: false, metrics: Metrics::of("booking") };
     let mut changes = Changes { store, metrics: Metrics::of("change") };
     let mut jobs = Vec::new();
     let mut last = 0;
-    // Waits for the first, then takes what is there: no timer, so an idle lane adds no delay.
+    // Waits for the first order, then takes what is queued: no timer, so an idle lane adds no delay.
     while queue.recv_many(&mut jobs, BATCH).await > 0 {
-        gather(&mut queue, &mut jobs, last / 2).await;
+        coalesce(&mut queue, &mut jobs, last / 2).await;
         last = jobs.len();
         let (mut book, mut change) = (Vec::new(), Vec::new());
         for job in jobs.drain(..) {
             match job {
-                Job::Book(asked) => book.push(asked),
-                Job::Change(asked) => change.push(asked),
+                Job::Book(order) => book.push(order),
+                Job::Change(order) => change.push(order),
             }
         }
-        // Changes first: they may free rooms for the bookings.
+        // Changes first: they may release rooms for the bookings.
         while !change.is_empty() {
-            let later = repeats(&mut change);
-            work(&mut changes, std::mem::replace(&mut change, later)).await;
+            let later = split_off_repeats(&mut change);
+            write(&mut changes, std::mem::replace(&mut change, later)).await;
         }
-        work(&mut bookings, book).await;
+        write(&mut bookings, book).await;
     }
 }
 
-/// Adds what is about to come, up to what is enough. The answers of a transaction bring the next orders, and beginning with
-/// the first of them would make every other transaction a small one. So whoever is ready to run goes first, for as long as
-/// that brings more. With enough there is no waiting: callers are served while the database works.
-async fn gather(queue: &mut mpsc::Receiver<Job>, jobs: &mut Vec<Job>, enough: usize) {
+/// Adds orders that are about to be queued, until there are `enough`.
+///
+/// Answered callers send their next request at once. Yield until no more arrive, or batches alternate large and small.
+/// With `enough` orders there is no yielding: callers run while the database works.
+async fn coalesce(queue: &mut mpsc::Receiver<Job>, jobs: &mut Vec<Job>, enough: usize) {
     while jobs.len() < enough {
         tokio::task::yield_now().await;
         let before = jobs.len();
@@ -64,43 +97,42 @@ async fn gather(queue: &mut mpsc::Receiver<Job>, jobs: &mut Vec<Job>, enough: us
     }
 }
 
-/// Takes out all but the first change of each booking: what the others mean depends on what became of the first.
-fn repeats(changes: &mut Vec<Asked<ChangeOrder, Applied>>) -> Vec<Asked<ChangeOrder, Applied>> {
-    let mut first = std::collections::BTreeSet::new();
-    let (now, later) = std::mem::take(changes).into_iter().partition(|asked| first.insert(asked.order.id.as_uuid()));
+/// Splits off all but the first change of each reservation: the meaning of the others depends on the first's outcome.
+fn split_off_repeats(changes: &mut Vec<QueuedOrder<ChangeOrder, Applied>>) -> Vec<QueuedOrder<ChangeOrder, Applied>> {
+    let mut seen = BTreeSet::new();
+    let (now, later) = std::mem::take(changes).into_iter().partition(|queued| seen.insert(queued.order.id.as_uuid()));
     *changes = now;
     later
 }
 
-/// Does orders of one kind in one transaction.
+/// A kind of orders that are written together in one transaction.
 trait Batch {
     type Order;
-    type Answer;
+    type Output;
 
-    /// Which booking an order is for.
+    /// The reservation of an order.
     fn id(order: &Self::Order) -> ReservationId;
 
-    /// Where its times go.
     fn metrics(&self) -> &Metrics;
 
-    /// Does all of it; an order that is refused refuses only itself.
+    /// Writes all orders in one transaction. A refused order does not affect the others.
     async fn attempt(
         &mut self,
         orders: &[Self::Order],
-    ) -> Result<Vec<Result<Self::Answer, ReservationError>>, ReservationError>;
+    ) -> Result<Vec<Result<Self::Output, ReservationError>>, ReservationError>;
 }
 
 /// New bookings.
 struct Bookings {
     store: Store,
-    /// Somebody was refused last time. When rooms run out, trying to book all at once is mostly in vain.
+    /// The last batch had a refusal. When rooms run out, the one-statement attempt would mostly be wasted.
     refused: bool,
     metrics: Metrics,
 }
 
 impl Batch for Bookings {
     type Order = NewReservation;
-    type Answer = Created;
+    type Output = Created;
 
     fn id(order: &NewReservation) -> ReservationId {
         order.id
@@ -115,17 +147,17 @@ impl Batch for Bookings {
         orders: &[NewReservation],
     ) -> Result<Vec<Result<Created, ReservationError>>, ReservationError> {
         if !self.refused
-            && let Some(outcomes) = self.store.admit_all(orders).await?
+            && let Some(outcomes) = book_all(&self.store, orders).await?
         {
             return Ok(outcomes);
         }
-        let outcomes = self.store.admit(orders).await?;
+        let outcomes = book_each(&self.store, orders).await?;
         self.refused = outcomes.iter().any(Result::is_err);
         Ok(outcomes)
     }
 }
 
-/// Changes of bookings.
+/// Changes of reservations.
 struct Changes {
     store: Store,
     metrics: Metrics,
@@ -133,7 +165,7 @@ struct Changes {
 
 impl Batch for Changes {
     type Order = ChangeOrder;
-    type Answer = Applied;
+    type Output = Applied;
 
     fn id(order: &ChangeOrder) -> ReservationId {
         order.id
@@ -147,92 +179,92 @@ impl Batch for Changes {
         &mut self,
         orders: &[ChangeOrder],
     ) -> Result<Vec<Result<Applied, ReservationError>>, ReservationError> {
-        self.store.apply_all(orders).await
+        apply_all(&self.store, orders).await
     }
 }
 
-/// Does all in one transaction. When that fails, the hotels are tried one after another, so that a hotel whose rows are
-/// locked or whose order is odd does not take the others along.
-async fn work<B: Batch>(batch: &mut B, asked: Vec<Asked<B::Order, B::Answer>>) {
-    let Err((asked, error)) = attempt(batch, asked).await else {
+/// Writes all orders in one transaction. When that fails, hotel by hotel, so that a hotel whose rows are locked or whose
+/// order fails the statement does not fail the others.
+async fn write<B: Batch>(batch: &mut B, orders: Vec<QueuedOrder<B::Order, B::Output>>) {
+    let Err((orders, error)) = attempt(batch, orders).await else {
         return;
     };
-    tracing::warn!(error.cause = %error, orders = asked.len(), "a batch failed; trying hotel by hotel");
+    tracing::warn!(error.cause = %error, orders = orders.len(), "a batch failed; retrying hotel by hotel");
     let mut hotels: BTreeMap<i32, Vec<_>> = BTreeMap::new();
-    for one in asked {
-        hotels.entry(B::id(&one.order).hotel_id().get()).or_default().push(one);
+    for queued in orders {
+        hotels.entry(B::id(&queued.order).hotel_id().get()).or_default().push(queued);
     }
-    for asked in hotels.into_values() {
-        work_for_hotel(batch, asked).await;
+    for orders in hotels.into_values() {
+        write_hotel(batch, orders).await;
     }
 }
 
-/// Does what is for one hotel. When its rows are locked, all of it is refused at once: waiting again for each order would
-/// keep the other hotels of the lane waiting too.
-async fn work_for_hotel<B: Batch>(batch: &mut B, asked: Vec<Asked<B::Order, B::Answer>>) {
-    let Err((asked, error)) = attempt(batch, asked).await else {
+/// Writes the orders of one hotel, then one by one. A lock timeout refuses all of them at once: waiting for the lock
+/// again for each order would delay the other hotels of the lane.
+async fn write_hotel<B: Batch>(batch: &mut B, orders: Vec<QueuedOrder<B::Order, B::Output>>) {
+    let Err((orders, error)) = attempt(batch, orders).await else {
         return;
     };
     if let ReservationError::Store(StoreError::Timeout(cause)) = error {
-        answer_all(asked, || StoreError::Timeout(cause.clone()));
+        fail_all(orders, || StoreError::Timeout(cause.clone()));
         return;
     }
-    for one in asked {
-        if let Err((asked, error)) = attempt(batch, vec![one]).await {
-            // The one that was given.
+    for queued in orders {
+        if let Err((failed, error)) = attempt(batch, vec![queued]).await {
+            // One order was attempted, so at most one comes back.
             let mut error = Some(error);
-            for one in asked {
+            for queued in failed {
                 let error = error.take().unwrap_or(ReservationError::NotFound);
-                let _: Result<(), _> = one.answer.send(Err(error));
+                let _: Result<(), _> = queued.result.send(Err(error));
             }
         }
     }
 }
 
-/// Does orders in one transaction and answers, or gives them back with what went wrong. Those whose callers have gone or
-/// stopped waiting are dropped: nothing is begun for them.
+/// Writes orders in one transaction and answers their callers, or returns the orders with the error. Orders whose callers
+/// have disconnected or given up are dropped before anything is begun.
 async fn attempt<B: Batch>(
     batch: &mut B,
-    mut asked: Vec<Asked<B::Order, B::Answer>>,
-) -> Result<(), (Vec<Asked<B::Order, B::Answer>>, ReservationError)> {
+    mut queued: Vec<QueuedOrder<B::Order, B::Output>>,
+) -> Result<(), (Vec<QueuedOrder<B::Order, B::Output>>, ReservationError)> {
     let now = Instant::now();
-    asked.retain(|one| !one.answer.is_closed() && now < one.deadline);
-    if asked.is_empty() {
+    queued.retain(|one| !one.result.is_closed() && now < one.deadline);
+    if queued.is_empty() {
         return Ok(());
     }
-    for one in &mut asked {
-        // Once: an order that is tried again has begun before.
-        if let Some(since) = one.since.take() {
-            batch.metrics().waited(now.duration_since(since));
+    for one in &mut queued {
+        // Recorded once: an order that is retried was begun before.
+        if let Some(queued_at) = one.queued_at.take() {
+            batch.metrics().waited(now.duration_since(queued_at));
         }
     }
-    let (orders, waiting): (Vec<_>, Vec<_>) =
-        asked.into_iter().map(|one| (one.order, (one.answer, one.deadline))).unzip();
-    let outcome = bounded(LIMIT, batch.attempt(&orders)).await;
+    let (orders, callers): (Vec<_>, Vec<_>) =
+        queued.into_iter().map(|one| (one.order, (one.result, one.deadline))).unzip();
+    let outcome = bounded(TRANSACTION_DEADLINE, batch.attempt(&orders)).await;
     batch.metrics().done(orders.len(), now.elapsed());
     match outcome {
         Ok(outcomes) => {
-            for ((answer, _), outcome) in waiting.into_iter().zip(outcomes) {
-                // A caller who has gone finds what became of it by repeating the request.
-                let _: Result<(), _> = answer.send(outcome);
+            for ((result, _), outcome) in callers.into_iter().zip(outcomes) {
+                // A caller that has disconnected gets the outcome by repeating its request.
+                let _: Result<(), _> = result.send(outcome);
             }
             Ok(())
         }
         Err(error) => {
-            let again = |(order, (answer, deadline))| Asked { order, answer, deadline, since: None };
-            let asked = orders.into_iter().zip(waiting).map(again).collect();
+            let restore = |(order, (result, deadline))| QueuedOrder { order, result, deadline, queued_at: None };
+            let queued = orders.into_iter().zip(callers).map(restore).collect();
             if let ReservationError::Store(StoreError::Unavailable(cause)) = error {
-                // Whether it was committed is not known; repeating is safe and tells.
-                answer_all(asked, || StoreError::Unavailable(cause.clone()));
+                // It is unknown whether the commit succeeded. Callers may safely repeat the request to find out.
+                fail_all(queued, || StoreError::Unavailable(cause.clone()));
                 return Ok(());
             }
-            Err((asked, error))
+            Err((queued, error))
         }
     }
 }
 
-fn answer_all<O, A>(asked: Vec<Asked<O, A>>, error: impl Fn() -> StoreError) {
-    for one in asked {
-        let _: Result<(), _> = one.answer.send(Err(error().into()));
+fn fail_all<O, R>(orders: Vec<QueuedOrder<O, R>>, error: impl Fn() -> StoreError) {
+    for queued in orders {
+        let _: Result<(), _> = queued.result.send(Err(error().into()));
     }
 }

@@ -1,17 +1,21 @@
 //! The writer over a real database: full queues, callers that have gone, two replicas at once.
 
 use futures::future::join_all;
-use jiff::{SignedDuration, ToSpan};
+use jiff::{SignedDuration, Timestamp, ToSpan};
 use staymesh_domain::{DateRange, GuestCount, HotelId, PaymentId, ReservationId, RoomCount, RoomTypeId, StayDates};
+use staymesh_mesh::{Problem, Reason, context::RequestContext};
+use staymesh_store::StoreConfig;
 use staymesh_testkit::TestDatabase;
+use tokio::time::Instant;
 
-use super::*;
+use super::{queue::QUEUE, *};
 use crate::{
-    MIGRATOR, extend,
+    MIGRATOR, calendar,
+    error::ReservationError,
     lifecycle::Command,
-    model::{Guest, PaymentMode},
+    model::{Guest, NewReservation, PaymentMode},
     quote::tests::quote,
-    store::InventoryChange,
+    store::{InventoryChange, Store},
 };
 
 struct World {
@@ -22,7 +26,7 @@ struct World {
 impl World {
     async fn with_rooms(rooms: i32) -> Self {
         let database = TestDatabase::new("reservation", &MIGRATOR).await.expect("a database");
-        let check_in = extend::today(Timestamp::now()).saturating_add(30.days());
+        let check_in = calendar::today(Timestamp::now()).saturating_add(30.days());
         let stay = StayDates::new(check_in, check_in.saturating_add(3.days())).expect("a stay");
         let change = InventoryChange {
             room_type_id: RoomTypeId::try_from(3).expect("an id"),
@@ -182,8 +186,8 @@ async fn changes_of_one_booking_in_one_batch_follow_one_another() {
     let world = World::with_rooms(10).await;
     let (writer, lanes) = Writer::new(&world.lanes(1), 1);
     let order = world.order();
-    world.store().admit(std::slice::from_ref(&order)).await.expect("decided").remove(0).expect("booked");
-    let total = order.quote.total().expect("a total");
+    book_each(&world.store(), std::slice::from_ref(&order)).await.expect("decided").remove(0).expect("booked");
+    let total = order.quote.total;
     let now = Timestamp::now();
     let change = |command| ChangeOrder { id: order.id, command, now, trace_parent: None };
     let pay = Command::ConfirmPayment { payment_id: PaymentId::new(), amount: total };

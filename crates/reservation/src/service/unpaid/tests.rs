@@ -12,38 +12,38 @@ use tonic_types::StatusExt;
 
 use super::*;
 use crate::{
-    Writer, extend,
+    calendar,
+    clients::{MockHotelClient, MockRateClient},
+    expiry::release_expired,
     model::{Guest, Reservation},
     offer_token::{Offer, OfferSigner},
     quote::tests::quote,
-    service::{
-        Order, Service,
-        neighbours::{MockHotels, MockRates},
-    },
-    store::HoldPlace,
+    service::{BookingRequest, BookingService, Dependencies},
+    store::HoldCursor,
     testing::{World, hotel_id, pay, room_type},
+    writer::Writer,
 };
 
 const HOLD: Duration = Duration::from_mins(15);
 const HOTEL: i32 = 7;
 
 /// The reservation service as one replica has it.
-fn replica(world: &World, guest: u32, partner: u32) -> Service {
+fn replica(world: &World, guest: u32, partner: u32) -> BookingService {
     let keys = format!("k:{}", BASE64_STANDARD.encode([1; 32])).parse().expect("keys");
     let (writer, lanes) = Writer::new(&world.store, 1);
     for lane in lanes {
         tokio::spawn(lane);
     }
-    Service {
+    BookingService::new(Dependencies {
         store: world.store.clone(),
         bookings: Box::new(writer),
-        hotels: Box::new(MockHotels::new()),
-        rates: Box::new(MockRates::new()),
+        hotels: Box::new(MockHotelClient::new()),
+        rates: Box::new(MockRateClient::new()),
         offers: OfferSigner::new(&keys),
         hold: HOLD,
-        unpaid: UnpaidRooms::new(guest, partner, HOLD),
+        unpaid: UnpaidRoomLimit::new(guest, partner, HOLD),
         wake: Wake::default(),
-    }
+    })
 }
 
 async fn world() -> World {
@@ -53,7 +53,7 @@ async fn world() -> World {
 }
 
 fn first() -> Date {
-    extend::today(Timestamp::now()).saturating_add(30.days())
+    calendar::today(Timestamp::now()).saturating_add(30.days())
 }
 
 fn caller(subject: &str, role: Role) -> Caller {
@@ -65,16 +65,18 @@ fn ada() -> Caller {
 }
 
 /// A request as it comes from somebody who has prepared it.
-fn order(service: &Service, caller: &Caller, rooms: i32, payment_mode: PaymentMode) -> Order {
+fn order(service: &BookingService, caller: &Caller, rooms: i32, payment_mode: PaymentMode) -> BookingRequest {
     let (reservation_id, now) = (ReservationId::generate(hotel_id(HOTEL), Timestamp::now()), Timestamp::now());
     let stay = StayDates::new(first(), first().saturating_add(1.day())).expect("a stay");
     let owner = caller.subject.clone();
-    let offer = Offer::new(reservation_id, owner, room_type().get(), stay, rooms, rooms, quote(10_000), now);
+    let guests = GuestCount::try_from(rooms).expect("a count");
+    let rooms = RoomCount::try_from(rooms).expect("a count");
+    let offer = Offer::new(reservation_id, owner, room_type(), stay, rooms, guests, quote(10_000), now);
     let guest = Guest { full_name: "A guest".into(), email: "guest@example.com".into() };
-    Order { reservation_id, offer_token: service.offers.sign(&offer).expect("signed"), guest, payment_mode }
+    BookingRequest { reservation_id, offer_token: service.offers.sign(&offer).expect("signed"), guest, payment_mode }
 }
 
-async fn book(service: &Service, caller: &Caller, rooms: i32) -> Result<Reservation, ReservationError> {
+async fn book(service: &BookingService, caller: &Caller, rooms: i32) -> Result<Reservation, ReservationError> {
     service.create(caller, order(service, caller, rooms, PaymentMode::GuestPays), Timestamp::now()).await
 }
 
@@ -108,8 +110,8 @@ async fn a_guest_holds_so_many_rooms_and_more_when_they_are_paid_cancelled_or_ov
     book(&service, &ada(), 4).await.expect("three are over");
     assert_eq!(reason(book(&service, &ada(), 1).await), Reason::TooManyUnpaidRooms);
     let nobody = BTreeSet::new();
-    let end = world.store.end_holds(Timestamp::now(), HoldPlace::START, 10, &nobody);
-    assert_eq!(end.await.expect("ends").ended, 1);
+    let end = release_expired(&world.store, Timestamp::now(), HoldCursor::START, 10, &nobody);
+    assert_eq!(end.await.expect("ends").expired, 1);
     assert_eq!(reason(book(&service, &ada(), 1).await), Reason::TooManyUnpaidRooms);
 }
 
@@ -153,7 +155,7 @@ async fn a_partner_has_a_limit_of_its_own_and_what_it_collects_for_is_no_hold() 
     }
     book(&service, &partner, 3).await.expect("booked");
     assert_eq!(reason(book(&service, &partner, 1).await), Reason::TooManyUnpaidRooms);
-    let unlimited = Service { unpaid: UnpaidRooms::unlimited(), ..replica(&world, 1, 3) };
+    let unlimited = BookingService { unpaid: UnpaidRoomLimit::unlimited(), ..replica(&world, 1, 3) };
     for caller in [partner, ada()] {
         book(&unlimited, &caller, 50).await.expect("booked");
     }
@@ -163,10 +165,10 @@ async fn a_partner_has_a_limit_of_its_own_and_what_it_collects_for_is_no_hold() 
 async fn a_repeat_gets_its_answer_also_at_the_limit() {
     let world = world().await;
     let service = replica(&world, 2, 0);
-    let create = async |order: &Order| {
-        let Order { reservation_id, offer_token, guest, payment_mode } = order;
+    let create = async |order: &BookingRequest| {
+        let BookingRequest { reservation_id, offer_token, guest, payment_mode } = order;
         let (offer_token, guest) = (offer_token.clone(), guest.clone());
-        let order = Order { reservation_id: *reservation_id, offer_token, guest, payment_mode: *payment_mode };
+        let order = BookingRequest { reservation_id: *reservation_id, offer_token, guest, payment_mode: *payment_mode };
         service.create(&ada(), order, Timestamp::now()).await
     };
     let wanted = order(&service, &ada(), 2, PaymentMode::GuestPays);
@@ -184,7 +186,7 @@ async fn a_repeat_gets_its_answer_also_at_the_limit() {
 async fn at_once_at_one_replica_no_more_than_the_limit_and_at_two_no_more_than_twice() {
     let world = world().await;
     let replicas = [replica(&world, 40, 0), replica(&world, 40, 0)];
-    let booked = async |services: &[Service], who: &str| {
+    let booked = async |services: &[BookingService], who: &str| {
         let caller = caller(who, Role::Guest);
         let asked = (0..300).map(|at| book(&services[at % services.len()], &caller, 1));
         let outcomes = join_all(asked).await;
@@ -205,7 +207,7 @@ async fn at_once_at_one_replica_no_more_than_the_limit_and_at_two_no_more_than_t
 #[tokio::test]
 async fn the_first_rooms_of_an_account_ask_nobody() {
     let world = world().await;
-    let unpaid = UnpaidRooms::new(80, 0, HOLD);
+    let unpaid = UnpaidRoomLimit::new(80, 0, HOLD);
     let pool = sqlx::PgPool::connect_lazy(world.database.url()).expect("a pool");
     pool.close().await;
     let closed = Store::new(pool);
@@ -227,9 +229,9 @@ async fn the_first_rooms_of_an_account_ask_nobody() {
 #[tokio::test]
 async fn accounts_are_forgotten_when_there_are_many_and_never_while_they_matter() {
     let world = world().await;
-    let unpaid = UnpaidRooms::new(80, 0, HOLD);
+    let unpaid = UnpaidRoomLimit::new(80, 0, HOLD);
     let now = Timestamp::now();
-    unpaid.accounts.lock().expect("nobody panics").most = 2;
+    unpaid.accounts.lock().expect("nobody panics").max = 2;
     let ask = async |owner: &str| unpaid.admit(&world.store, Role::Guest, &new(owner, 1, now), now).await;
     let known = || {
         let mut known: Vec<_> = unpaid.accounts.lock().expect("nobody panics").by_owner.keys().cloned().collect();
@@ -244,9 +246,9 @@ async fn accounts_are_forgotten_when_there_are_many_and_never_while_they_matter(
     // Their holds are over by now; Ada's request is still not answered.
     let before = Instant::now().checked_sub(HOLD).expect("the machine runs for longer");
     for account in unpaid.accounts.lock().expect("nobody panics").by_owner.values() {
-        account.passed().last = before;
+        account.lock().last_admission = before;
     }
-    unpaid.accounts.lock().expect("nobody panics").forgotten_at = before;
+    unpaid.accounts.lock().expect("nobody panics").last_eviction = before;
     ask("eve").await.expect("let through");
     assert_eq!(known(), ["ada", "eve"]);
     drop(kept);

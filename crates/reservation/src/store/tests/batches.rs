@@ -21,7 +21,7 @@ async fn a_batch_decides_in_order_and_answers_each_by_itself() {
         world.order(5, 6, 1),  // another night
         early,                 // and again
     ];
-    let outcomes = world.store.admit(&orders).await.expect("decided");
+    let outcomes = book_each(&world.store, &orders).await.expect("decided");
     let told: Vec<&str> = outcomes
         .iter()
         .map(|outcome| match outcome {
@@ -41,7 +41,7 @@ async fn a_batch_decides_in_order_and_answers_each_by_itself() {
 async fn a_batch_of_bookings_is_made_in_one_go_or_not_at_all() {
     let world = World::with_rooms(10).await;
     let orders = [world.order(0, 2, 5), world.order(1, 3, 6)];
-    let all = world.store.admit_all(&orders).await.expect("decided").expect("rooms for both");
+    let all = book_all(&world.store, &orders).await.expect("decided").expect("rooms for both");
     assert!(all.iter().all(|outcome| matches!(outcome, Ok(Created::New(_)))));
     assert_eq!(world.reserved().await[..4], [5, 11, 6, 0]);
     for refused in [
@@ -49,10 +49,10 @@ async fn a_batch_of_bookings_is_made_in_one_go_or_not_at_all() {
         [world.order(5, 6, 1), world.order(9, 11, 1)], // a night was never on sale
         [world.order(5, 6, 1), orders[0].clone()],     // made before
     ] {
-        assert!(world.store.admit_all(&refused).await.expect("decided").is_none());
+        assert!(book_all(&world.store, &refused).await.expect("decided").is_none());
     }
     let twice = world.order(5, 6, 1);
-    assert!(world.store.admit_all(&[twice.clone(), twice]).await.expect("decided").is_none());
+    assert!(book_all(&world.store, &[twice.clone(), twice]).await.expect("decided").is_none());
     assert_eq!(world.reserved().await[..6], [5, 11, 6, 0, 0, 0]);
     assert_eq!(world.count("select count(*) from reservation").await, 2);
 }
@@ -82,7 +82,7 @@ async fn a_batch_of_changes_decides_in_order_and_answers_each_by_itself() {
     ]
     .map(order)
     .into();
-    let outcomes = world.store.apply_all(&orders).await.expect("decided");
+    let outcomes = apply_all(&world.store, &orders).await.expect("decided");
     let told: Vec<_> = outcomes
         .iter()
         .map(|outcome| match outcome {
@@ -107,7 +107,7 @@ async fn ids_that_are_used_twice_in_both_orders_never_wait_in_a_circle() {
         let other =
             |order: &NewReservation| NewReservation { id: order.id, content_hash: [9; 32], ..world.order(5, 6, 1) };
         let others: Vec<_> = orders.iter().rev().map(other).collect();
-        let (first, second) = tokio::join!(world.store.admit(&orders), world.store.admit(&others));
+        let (first, second) = tokio::join!(book_each(&world.store, &orders), book_each(&world.store, &others));
         let outcomes: Vec<_> = first.expect("decided").into_iter().chain(second.expect("decided")).collect();
         assert_eq!(outcomes.iter().filter(|outcome| matches!(outcome, Ok(Created::New(_)))).count(), 20);
         assert!(outcomes.iter().all(|outcome| matches!(outcome, Ok(_) | Err(ReservationError::IdReused))));

@@ -3,12 +3,13 @@
 use std::collections::BTreeSet;
 
 use super::*;
+use crate::expiry::release_expired;
 
 /// How many have ended with one batch.
 async fn end_holds(store: &Store, now: Timestamp) -> usize {
-    let done = store.end_holds(now, HoldPlace::START, 100, &BTreeSet::new()).await.expect("ends");
+    let done = release_expired(&store, now, HoldCursor::START, 100, &BTreeSet::new()).await.expect("ends");
     assert!(done.stuck.is_empty(), "{done:?}");
-    done.ended
+    done.expired
 }
 
 #[tokio::test]
@@ -55,7 +56,7 @@ async fn sold_out_does_not_read_all_the_holds_of_other_nights() {
         order
     };
     let others: Vec<_> = (0..1_000).map(|_| sooner(world.order(0, 1, 1))).collect();
-    assert!(world.store.admit(&others).await.expect("decided").iter().all(Result::is_ok));
+    assert!(book_each(&world.store, &others).await.expect("decided").iter().all(Result::is_ok));
     assert!(!told().await, "a thousand holds end sooner, and none of them frees this night");
 }
 
@@ -63,7 +64,7 @@ async fn sold_out_does_not_read_all_the_holds_of_other_nights() {
 async fn many_holds_that_end_together_end_once_with_any_number_of_replicas() {
     let world = Arc::new(World::with_rooms(1000).await);
     let orders: Vec<_> = (0..600).map(|_| world.order(0, 3, 1)).collect();
-    for outcome in world.store.admit(&orders).await.expect("decided") {
+    for outcome in book_each(&world.store, &orders).await.expect("decided") {
         outcome.expect("booked");
     }
     let paid = &orders[0];

@@ -7,7 +7,7 @@ async fn inventory_cannot_go_below_what_is_reserved_and_a_reserved_hotel_cannot_
     let world = World::with_rooms(10).await;
     let booking = world.book(&world.order(3, 4, 5)).await.expect("booked");
     assert!(matches!(world.set_inventory(0, 10, 4, 10).await, Err(ReservationError::BelowReserved)));
-    let today = extend::today(Timestamp::now());
+    let today = calendar::today(Timestamp::now());
     let retire = || world.store.retire(world.hotel, None, today);
     assert!(matches!(retire().await, Err(ReservationError::HasFutureReservations)));
     world.apply(booking.id, Command::Cancel, Timestamp::now()).await.expect("cancelled");

@@ -29,7 +29,7 @@ impl World {
 
 /// Noon of the check-in date, UTC: the date has come everywhere on earth.
 fn check_in(order: &NewReservation) -> Timestamp {
-    extend::begins(order.stay.check_in())
+    calendar::begins(order.stay.check_in()).expect("in range")
 }
 
 #[tokio::test]
@@ -47,7 +47,7 @@ async fn the_rooms_come_back_once_and_the_rest_of_the_money_is_told_once_however
             (booking.status, booking.cancellation_reason),
             (Status::Cancelled, Some(CancellationReason::NoShow))
         );
-        assert!(booking.paid_at.is_some() && booking.payment_id.is_some(), "it was paid");
+        assert!(booking.paid_time.is_some() && booking.payment_id.is_some(), "it was paid");
     }
     assert_eq!(world.reserved().await[..5], [0, 0, 1, 1, 0]);
     assert_eq!(world.told().await, ["210.00"]);
@@ -82,7 +82,7 @@ async fn of_a_guest_who_cancels_and_a_house_that_waits_in_vain_one_is_quicker() 
             (Some(reason), Ok(applied)) => assert_eq!(applied.reservation.cancellation_reason, Some(reason)),
             (
                 Some(CancellationReason::Requested),
-                Err(ReservationError::NobodyExpected { status: Status::Cancelled, reason: Some(told) }),
+                Err(ReservationError::NotEligibleForNoShow { status: Status::Cancelled, reason: Some(told) }),
             ) if command == Command::MarkNoShow => assert_eq!(told, CancellationReason::Requested),
             other => panic!("{command:?}: {other:?}"),
         }
@@ -96,11 +96,11 @@ async fn what_is_refused_changes_nothing() {
     let world = World::with_rooms(10).await;
     let (paid, held) = (world.paid(0, 2, 1).await, world.order(0, 2, 1));
     world.book(&held).await.expect("booked");
-    let late = extend::begins(paid.stay.check_out().saturating_add(1.day()));
+    let late = calendar::begins(paid.stay.check_out().saturating_add(1.day())).expect("in range");
     for (order, moment) in [(&paid, Timestamp::now()), (&paid, late), (&held, check_in(&held))] {
         let refused = world.apply(order.id, Command::MarkNoShow, moment).await.expect_err("refused");
         assert!(
-            matches!(refused, ReservationError::NoShowOutOfTime { .. } | ReservationError::NobodyExpected { .. }),
+            matches!(refused, ReservationError::NoShowOutOfTime { .. } | ReservationError::NotEligibleForNoShow { .. }),
             "{refused:?}"
         );
     }

@@ -7,16 +7,16 @@ use staymesh_domain::format_date;
 use uuid::Uuid;
 
 use super::*;
-use crate::quote::TaxLine;
+use crate::quote::{TaxLine, tests::euros};
 
 /// A booking of 300.00 with 20.00 of taxes in it.
 fn by_partner(world: &World, rooms: i32) -> NewReservation {
-    let tax = |minor| TaxLine { name: "tax".into(), minor };
+    let tax = |minor| TaxLine { name: "tax".into(), amount: euros(minor) };
     NewReservation {
         owner: "client:acme".into(),
         payment_mode: PaymentMode::PartnerCollects,
         hold_expire_time: None,
-        quote: Quote { subtotal_minor: TOTAL - 2_000, taxes: vec![tax(1_500), tax(500)], ..quote() },
+        quote: Quote { subtotal: euros(TOTAL - 2_000), taxes: vec![tax(1_500), tax(500)], ..quote() },
         trace_parent: Some("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01".into()),
         ..world.order(0, 2, rooms)
     }
@@ -51,7 +51,7 @@ async fn a_sale_is_told_of_with_its_booking_whichever_way_it_is_made_and_not_aga
     // All in one statement, guests among them.
     let mut first = [alone.clone(), guest.clone(), by_partner(&world, 1)];
     first.sort_by_key(|order| order.id);
-    let made = world.store.admit_all(&first).await.expect("decided").expect("rooms for all");
+    let made = book_all(&world.store, &first).await.expect("decided").expect("rooms for all");
     assert!(made.iter().all(Result::is_ok));
     let mut expected: Vec<_> =
         first.iter().filter(|order| order.payment_mode == PaymentMode::PartnerCollects).map(sold).collect();
@@ -62,8 +62,8 @@ async fn a_sale_is_told_of_with_its_booking_whichever_way_it_is_made_and_not_aga
     let too_many = by_partner(&world, 50);
     let nearly_all = world.order(0, 2, 50);
     let second = [nearly_all, late.clone(), alone.clone(), too_many.clone(), late.clone(), guest];
-    assert!(world.store.admit_all(&second[2..4]).await.expect("decided").is_none(), "the quick way is refused");
-    let outcomes: Vec<_> = world.store.admit(&second).await.expect("decided").iter().map(Result::is_ok).collect();
+    assert!(book_all(&world.store, &second[2..4]).await.expect("decided").is_none(), "the quick way is refused");
+    let outcomes: Vec<_> = book_each(&world.store, &second).await.expect("decided").iter().map(Result::is_ok).collect();
     assert_eq!(outcomes, [true, true, true, true, true, true]);
     let refused = by_partner(&world, 50);
     assert!(matches!(world.book(&refused).await, Err(ReservationError::SoldOut { .. })));
@@ -89,7 +89,7 @@ async fn its_end_is_told_after_it_with_the_same_terms_and_what_the_policy_gives_
     order.quote.late_penalty_percent = 30;
     world.book(&order).await.expect("booked");
     for _ in 0..2 {
-        let now = extend::begins(order.stay.check_in());
+        let now = calendar::begins(order.stay.check_in()).expect("in range");
         let ended = world.apply(order.id, command.clone(), now).await.expect("ends").reservation;
         assert_eq!(ended.status, Status::Cancelled);
     }

@@ -1,0 +1,121 @@
+//! Hotels in requests.
+
+use prost_types::FieldMask;
+use staymesh_api::hotel::v1 as proto;
+use staymesh_domain::Currency;
+use staymesh_mesh::Problem;
+
+use super::{
+    mask::Mask,
+    required,
+    validate::{Validator, is_country_code, is_time_zone},
+};
+use crate::model::{Change, HotelFields, HotelPatch, Location};
+
+/// Paths that an update mask of a hotel may name.
+const CHANGEABLE: &[&str] = &[
+    "display_name",
+    "description",
+    "address",
+    "address.street",
+    "address.city",
+    "address.postal_code",
+    "address.country_code",
+    "location",
+    "time_zone",
+    "star_rating",
+    "amenities",
+    "photo_urls",
+];
+
+/// A new hotel and its currency.
+///
+/// # Errors
+/// `INVALID_FIELD` naming every invalid field.
+pub(in crate::grpc) fn new_hotel(hotel: Option<proto::Hotel>) -> Result<(HotelFields, Currency), Problem> {
+    let hotel = required("hotel", hotel)?;
+    let mut validator = Validator::new("hotel", &Mask::ALL);
+    validate(&mut validator, &hotel);
+    let currency = validator.value("currency_code", hotel.currency_code.parse::<Currency>());
+    let currency = validator.finish_with(currency)?;
+    let location = location(&hotel);
+    let address = hotel.address.unwrap_or_default();
+    let fields = HotelFields {
+        display_name: hotel.display_name,
+        description: hotel.description,
+        street: address.street,
+        city: address.city,
+        postal_code: address.postal_code,
+        country_code: address.country_code,
+        location,
+        time_zone: hotel.time_zone,
+        star_rating: hotel.star_rating,
+        amenities: hotel.amenities,
+        photo_urls: hotel.photo_urls,
+    };
+    Ok((fields, currency))
+}
+
+/// An update of a hotel, and the currency the caller believes it has. A mask cannot name the currency; without a mask the
+/// hotel is sent whole, and its currency, unless empty, must be the current one.
+///
+/// # Errors
+/// `INVALID_FIELD` naming `update_mask` or every invalid field that the mask covers.
+pub(in crate::grpc) fn hotel_change(
+    hotel: Option<proto::Hotel>,
+    mask: Option<&FieldMask>,
+) -> Result<(Change<HotelPatch>, Option<String>), Problem> {
+    let mask = Mask::parse(mask, CHANGEABLE)?;
+    let hotel = required("hotel", hotel)?;
+    let mut validator = Validator::new("hotel", &mask);
+    validate(&mut validator, &hotel);
+    validator.finish()?;
+    let location = location(&hotel);
+    let address = hotel.address.unwrap_or_default();
+    let patch = HotelPatch {
+        display_name: mask.pick("display_name", hotel.display_name),
+        description: mask.pick("description", hotel.description),
+        street: mask.pick("address.street", address.street),
+        city: mask.pick("address.city", address.city),
+        postal_code: mask.pick("address.postal_code", address.postal_code),
+        country_code: mask.pick("address.country_code", address.country_code),
+        location: mask.pick("location", location),
+        time_zone: mask.pick("time_zone", hotel.time_zone),
+        star_rating: mask.pick("star_rating", hotel.star_rating),
+        amenities: mask.pick("amenities", hotel.amenities),
+        photo_urls: mask.pick("photo_urls", hotel.photo_urls),
+    };
+    let currency_code = (mask == Mask::ALL && !hotel.currency_code.is_empty()).then_some(hotel.currency_code);
+    Ok((Change { patch, etag: hotel.etag }, currency_code))
+}
+
+fn location(hotel: &proto::Hotel) -> Location {
+    Location {
+        latitude: hotel.location.map(|point| point.latitude),
+        longitude: hotel.location.map(|point| point.longitude),
+    }
+}
+
+fn validate(validator: &mut Validator<'_>, hotel: &proto::Hotel) {
+    validator.line("display_name", &hotel.display_name, 1, 200);
+    validator.prose("description", &hotel.description, 5_000);
+    validator.require(hotel.address.is_some(), "address", "is required");
+    let empty = proto::Address::default();
+    let address = hotel.address.as_ref().unwrap_or(&empty);
+    validator.line("address.street", &address.street, 0, 200);
+    validator.line("address.city", &address.city, 1, 100);
+    validator.line("address.postal_code", &address.postal_code, 0, 20);
+    let country = is_country_code(&address.country_code);
+    validator.require(country, "address.country_code", "must be two capital letters of ISO 3166-1, such as PT");
+    if let Some(point) = &hotel.location {
+        // No range contains NaN.
+        let (latitude, longitude) = (point.latitude, point.longitude);
+        validator.require((-90.0..=90.0).contains(&latitude), "location.latitude", "must be from -90 to 90");
+        validator.require((-180.0..=180.0).contains(&longitude), "location.longitude", "must be from -180 to 180");
+    }
+    let zone = is_time_zone(&hotel.time_zone);
+    validator.require(zone, "time_zone", "must be an IANA time zone such as Europe/Lisbon");
+    validator.range("star_rating", hotel.star_rating, 0, 5);
+    validator.amenities(&hotel.amenities);
+    validator.photo_urls(&hotel.photo_urls);
+}

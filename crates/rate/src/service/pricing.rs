@@ -1,0 +1,95 @@
+//! Price computation: pure functions in minor units, without I/O, clock or floating point.
+//!
+//! A night costs its nightly price, or else the base price, changed by the occupancy rule with the highest threshold that
+//! the night has reached. Each night and each tax is rounded once, to the minor unit, half to even (banker's rounding,
+//! [`Money::percent_basis_points`]), so that the lines of a bill always add up to its total.
+
+use std::collections::HashMap;
+
+use jiff::civil::Date;
+use staymesh_domain::{Money, MoneyError, RoomCount, RoomTypeId, StayDates};
+
+use crate::{
+    error::RateError,
+    model::{Prices, RoomTypeDemand, RoomTypePrice, StayPrice, Tax, TaxAmount, TaxKind},
+};
+
+/// Prices a stay in each of `demands`, in their order. Room types without an entry in `prices`, and those that are not
+/// [for sale](is_for_sale), are left out.
+///
+/// # Errors
+/// [`RateError::StayTooExpensive`] with the index of the room type; [`RateError::StoredAmount`] when prices and taxes are
+/// in different currencies.
+pub(super) fn price_room_types(
+    prices: &HashMap<RoomTypeId, Prices>,
+    taxes: &[Tax],
+    stay: StayDates,
+    rooms: RoomCount,
+    demands: &[RoomTypeDemand],
+) -> Result<Vec<RoomTypePrice>, RateError> {
+    let mut offers = Vec::with_capacity(demands.len());
+    for (index, demand) in demands.iter().enumerate() {
+        let Some(prices) = prices.get(&demand.room_type_id) else { continue };
+        let nights = stay.nights().zip(demand.sold_percent.iter().copied());
+        let price = price_stay(prices, taxes, nights, rooms).map_err(|error| match error {
+            MoneyError::TooLarge => RateError::StayTooExpensive { index },
+            other => RateError::StoredAmount(other),
+        })?;
+        if is_for_sale(&price) {
+            offers.push(RoomTypePrice { room_type_id: demand.room_type_id, price, policy: prices.rate.policy });
+        }
+    }
+    Ok(offers)
+}
+
+/// Whether a stay can be sold at this price. A stay that costs nothing cannot be paid; an occupancy rule of -90 per cent
+/// rounds a price of a few minor units down to zero.
+fn is_for_sale(price: &StayPrice) -> bool {
+    price.total.minor() > 0
+}
+
+/// Prices `rooms` rooms of one type for the given nights, each with its sold rooms in per cent.
+///
+/// # Errors
+/// [`MoneyError::TooLarge`] when an amount exceeds [`Money::MAX_MINOR`]; [`MoneyError::CurrencyMismatch`] when prices and
+/// taxes are in different currencies.
+fn price_stay(
+    prices: &Prices,
+    taxes: &[Tax],
+    nights: impl IntoIterator<Item = (Date, i32)>,
+    rooms: RoomCount,
+) -> Result<StayPrice, MoneyError> {
+    let currency = prices.rate.base_price.currency();
+    let nights = nights
+        .into_iter()
+        .map(|(date, sold_percent)| Ok((date, night_price(prices, date, sold_percent)?)))
+        .collect::<Result<Vec<_>, _>>()?;
+    let subtotal = Money::sum(currency, nights.iter().map(|(_, price)| *price))?.checked_mul(rooms.get())?;
+    let night_count = i32::try_from(nights.len()).map_err(|_| MoneyError::TooLarge)?;
+    let taxes = taxes
+        .iter()
+        .map(|tax| {
+            let amount = match tax.kind {
+                TaxKind::BasisPoints(basis_points) => subtotal.percent_basis_points(basis_points)?,
+                TaxKind::PerRoomNight(amount) => amount.checked_mul(night_count)?.checked_mul(rooms.get())?,
+            };
+            Ok(TaxAmount { display_name: tax.display_name.clone(), amount })
+        })
+        .collect::<Result<Vec<_>, _>>()?;
+    let total = subtotal.checked_add(Money::sum(currency, taxes.iter().map(|tax| tax.amount))?)?;
+    Ok(StayPrice { nights, subtotal, taxes, total })
+}
+
+/// The price of one room for one night in which `sold_percent` of the rooms are sold.
+fn night_price(prices: &Prices, date: Date, sold_percent: i32) -> Result<Money, MoneyError> {
+    let price = prices.nightly.get(&date).copied().unwrap_or(prices.rate.base_price);
+    let rule = prices.rate.rules.iter().rev().find(|rule| rule.sold_percent <= sold_percent);
+    match rule {
+        // The change is at least -90 per cent, so the factor is positive.
+        Some(rule) => price.percent_basis_points((100 + rule.price_change_percent) * 100),
+        None => Ok(price),
+    }
+}
+
+#[cfg(test)]
+mod tests;

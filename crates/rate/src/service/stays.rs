@@ -1,0 +1,32 @@
+//! Prices of stays.
+
+use staymesh_domain::{HotelId, RoomCount, StayDates};
+
+use super::{RateService, pricing::price_room_types};
+use crate::{
+    error::RateError,
+    model::{RoomTypeDemand, RoomTypePrice},
+    store,
+};
+
+impl RateService {
+    /// Prices a stay in several room types of a hotel, in the order of `demands`. Room types that have no rate, or in
+    /// which the stay would cost nothing, are left out. Two statements, whatever the number of room types and nights.
+    ///
+    /// # Errors
+    /// [`RateError::StayTooExpensive`]; [`RateError::StoredAmount`] when stored amounts are invalid.
+    pub(crate) async fn price_stay(
+        &self,
+        hotel_id: HotelId,
+        stay: StayDates,
+        rooms: RoomCount,
+        demands: &[RoomTypeDemand],
+    ) -> Result<Vec<RoomTypePrice>, RateError> {
+        let room_type_ids: Vec<_> = demands.iter().map(|demand| demand.room_type_id).collect();
+        let (prices, taxes) = tokio::try_join!(
+            store::stay::prices(&self.pool, hotel_id, &room_type_ids, stay),
+            store::tax::list(&self.pool, hotel_id),
+        )?;
+        price_room_types(&prices, &taxes, stay, rooms, demands)
+    }
+}

@@ -1,0 +1,78 @@
+//! Table `nightly_price`: prices of single nights that replace the base price.
+
+use jiff::civil::Date;
+use jiff_sqlx::ToSqlx;
+use sqlx::{PgConnection, PgPool};
+use staymesh_domain::{DateRange, HotelId, Money, Page, RoomTypeId};
+
+use super::stored_money;
+use crate::error::RateError;
+
+/// A page of the nightly prices in `range`, in ascending order of date, plus one row if there is a next page.
+pub(crate) async fn list(
+    pool: &PgPool,
+    hotel_id: HotelId,
+    room_type_id: RoomTypeId,
+    range: DateRange,
+    page: &Page<Date>,
+) -> Result<Vec<(Date, Money)>, RateError> {
+    let rows: Vec<(jiff_sqlx::Date, i64, String)> = sqlx::query_as(
+        "select stay_date, price_minor, currency_code from nightly_price
+         where hotel_id = $1 and room_type_id = $2 and stay_date >= $3 and stay_date < $4
+           and ($5::date is null or stay_date > $5)
+         order by stay_date limit $6",
+    )
+    .bind(hotel_id.get())
+    .bind(room_type_id.get())
+    .bind(range.from().to_sqlx())
+    .bind(range.until().to_sqlx())
+    .bind(page.after.map(ToSqlx::to_sqlx))
+    .bind(page.size.limit())
+    .fetch_all(pool)
+    .await?;
+    rows.into_iter().map(|(date, minor, currency)| Ok((date.to_jiff(), stored_money(minor, &currency)?))).collect()
+}
+
+/// Sets the nightly price of these nights. The currency must be that of the room rate (`nightly_price_room_rate_fkey`).
+pub(crate) async fn upsert(
+    connection: &mut PgConnection,
+    hotel_id: HotelId,
+    room_type_id: RoomTypeId,
+    nights: &[Date],
+    price: Money,
+) -> Result<(), RateError> {
+    sqlx::query(
+        "insert into nightly_price (hotel_id, room_type_id, stay_date, currency_code, price_minor)
+         select $1, $2, night, $4, $5 from unnest($3::date[]) as night
+         on conflict on constraint nightly_price_pkey do update set price_minor = excluded.price_minor
+         where nightly_price.price_minor <> excluded.price_minor",
+    )
+    .bind(hotel_id.get())
+    .bind(room_type_id.get())
+    .bind(dates(nights))
+    .bind(price.currency().code())
+    .bind(price.minor())
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// Deletes the nightly prices of these nights.
+pub(crate) async fn delete(
+    connection: &mut PgConnection,
+    hotel_id: HotelId,
+    room_type_id: RoomTypeId,
+    nights: &[Date],
+) -> Result<(), RateError> {
+    sqlx::query("delete from nightly_price where hotel_id = $1 and room_type_id = $2 and stay_date = any ($3)")
+        .bind(hotel_id.get())
+        .bind(room_type_id.get())
+        .bind(dates(nights))
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+fn dates(nights: &[Date]) -> Vec<jiff_sqlx::Date> {
+    nights.iter().map(|night| night.to_sqlx()).collect()
+}

@@ -1,0 +1,72 @@
+//! Client of the payment service: what reservation events mean for money.
+
+use staymesh_api::{
+    payment::v1::{
+        PartnerSaleTerms, RecordPartnerSaleRequest, SettleCancellationRequest,
+        payment_flow_service_client::PaymentFlowServiceClient,
+    },
+    r#type::v1::Money as ProtoMoney,
+};
+use staymesh_mesh::client::MeshChannel;
+use tonic::Status;
+
+use crate::events::{Cancelled, SoldByPartner, Terms};
+
+/// Reports reservation events to the payment service. Both calls are idempotent per reservation.
+#[tonic::async_trait]
+pub(crate) trait PaymentClient: Send + Sync {
+    /// Records what a partner who collects owes for a reservation.
+    ///
+    /// # Errors
+    /// The status of the call, which says whether a retry can help.
+    async fn record_partner_sale(&self, sale: SoldByPartner) -> Result<(), Status>;
+
+    /// Closes the checkout page of an ended reservation, and refunds or credits what its policy gives back.
+    ///
+    /// # Errors
+    /// The status of the call, which says whether a retry can help.
+    async fn settle_cancellation(&self, cancelled: Cancelled) -> Result<(), Status>;
+}
+
+/// [`PaymentClient`] over gRPC. It does not retry: the outbox relay does.
+pub(crate) struct GrpcPaymentClient {
+    client: PaymentFlowServiceClient<MeshChannel>,
+}
+
+impl GrpcPaymentClient {
+    pub(crate) fn new(client: PaymentFlowServiceClient<MeshChannel>) -> Self {
+        Self { client }
+    }
+}
+
+#[tonic::async_trait]
+impl PaymentClient for GrpcPaymentClient {
+    async fn record_partner_sale(&self, sale: SoldByPartner) -> Result<(), Status> {
+        let reservation_id = sale.reservation_id.to_string();
+        let request = RecordPartnerSaleRequest { reservation_id, terms: Some(sale.terms.into()) };
+        self.client.clone().record_partner_sale(request).await?;
+        Ok(())
+    }
+
+    async fn settle_cancellation(&self, cancelled: Cancelled) -> Result<(), Status> {
+        let request = SettleCancellationRequest {
+            reservation_id: cancelled.reservation_id.to_string(),
+            refund: Some(ProtoMoney { currency_code: cancelled.refund_currency, amount: cancelled.refund_amount }),
+            partner_sale: cancelled.partner_sale.map(PartnerSaleTerms::from),
+        };
+        self.client.clone().settle_cancellation(request).await?;
+        Ok(())
+    }
+}
+
+impl From<Terms> for PartnerSaleTerms {
+    fn from(terms: Terms) -> Self {
+        let money = |amount| Some(ProtoMoney { currency_code: terms.currency.clone(), amount });
+        Self {
+            partner: terms.partner,
+            amount: money(terms.amount),
+            taxes: money(terms.taxes),
+            check_out: terms.check_out,
+        }
+    }
+}

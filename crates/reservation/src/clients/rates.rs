@@ -1,0 +1,191 @@
+//! Client of the rate service: what a stay costs.
+
+use staymesh_api::{
+    rate::v1::{self as proto, PriceStayRequest, StayPrice, pricing_service_client::PricingServiceClient},
+    r#type::v1::Money as ProtoMoney,
+};
+use staymesh_domain::{HotelId, Money, RoomCount, RoomTypeId, StayDates, parse_date};
+use staymesh_mesh::{
+    Problem,
+    client::{MeshChannel, RetryBudget, retry},
+    proto_types,
+};
+
+use crate::{
+    error::ReservationError,
+    quote::{Night, Quote, QuoteError, TaxLine},
+};
+
+/// How much of a room type is sold, which the rate service prices by.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RoomTypeDemand {
+    /// The room type.
+    pub room_type_id: RoomTypeId,
+    /// For each night of the stay, the share of its rooms that is sold or held, in percent; above 100 when overbooked.
+    pub sold_percent: Vec<i32>,
+}
+
+/// The price of a stay in one room type.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RoomTypePrice {
+    /// The room type.
+    pub room_type_id: RoomTypeId,
+    /// Price, taxes and cancellation policy of the whole stay.
+    pub quote: Quote,
+}
+
+/// Reads prices from the rate service.
+#[cfg_attr(test, mockall::automock)]
+#[tonic::async_trait]
+pub trait RateClient: Send + Sync {
+    /// What a stay costs in each of the room types; those without a rate are absent.
+    ///
+    /// # Errors
+    /// When the rate service is unavailable, and INTERNAL when a price cannot be used: parts that do not add up, mixed
+    /// currencies, no cancellation policy.
+    async fn price(
+        &self,
+        hotel_id: HotelId,
+        stay: StayDates,
+        rooms: RoomCount,
+        demand: Vec<RoomTypeDemand>,
+    ) -> Result<Vec<RoomTypePrice>, Problem>;
+}
+
+/// [`RateClient`] over gRPC. Reads are retried within a retry budget.
+pub(crate) struct GrpcRateClient {
+    client: PricingServiceClient<MeshChannel>,
+    budget: RetryBudget,
+}
+
+impl GrpcRateClient {
+    pub(crate) fn new(client: PricingServiceClient<MeshChannel>) -> Self {
+        Self { client, budget: RetryBudget::default() }
+    }
+}
+
+#[tonic::async_trait]
+impl RateClient for GrpcRateClient {
+    async fn price(
+        &self,
+        hotel_id: HotelId,
+        stay: StayDates,
+        rooms: RoomCount,
+        demand: Vec<RoomTypeDemand>,
+    ) -> Result<Vec<RoomTypePrice>, Problem> {
+        let request = PriceStayRequest {
+            hotel_id: hotel_id.get(),
+            check_in: stay.check_in().to_string(),
+            check_out: stay.check_out().to_string(),
+            rooms: rooms.get(),
+            room_types: demand
+                .into_iter()
+                .map(|demand| proto::RoomTypeDemand {
+                    room_type_id: demand.room_type_id.get(),
+                    sold_percent: demand.sold_percent,
+                })
+                .collect(),
+        };
+        let response = retry(&self.budget, || {
+            let (mut client, request) = (self.client.clone(), request.clone());
+            async move { client.price_stay(request).await }
+        })
+        .await
+        .map_err(|status| Problem::from_dependency("rate", &status))?;
+        response
+            .into_inner()
+            .prices
+            .into_iter()
+            .map(|price| price_from(price, rooms).map_err(|error| ReservationError::from(error).into()))
+            .collect()
+    }
+}
+
+/// A price of the rate service, checked: one currency, nothing negative, parts that add up to the total.
+fn price_from(price: StayPrice, rooms: RoomCount) -> Result<RoomTypePrice, QuoteError> {
+    let room_type_id = RoomTypeId::try_from(price.room_type_id).map_err(|_| QuoteError::RoomType)?;
+    let total = proto_types::money_from(price.total.as_ref(), "total").map_err(|_| QuoteError::Amount("total"))?;
+    let amount = |money: Option<&ProtoMoney>, what: &'static str| -> Result<Money, QuoteError> {
+        proto_types::money_from(money, what)
+            .ok()
+            .filter(|money| money.currency() == total.currency() && !money.is_negative())
+            .ok_or(QuoteError::Amount(what))
+    };
+    let nights = price
+        .nights
+        .into_iter()
+        .map(|night| {
+            let date = parse_date(&night.stay_date).map_err(|_| QuoteError::NightDate)?;
+            Ok(Night { date, price: amount(night.price.as_ref(), "night")? })
+        })
+        .collect::<Result<Vec<_>, QuoteError>>()?;
+    let taxes = price
+        .taxes
+        .into_iter()
+        .map(|tax| Ok(TaxLine { amount: amount(tax.amount.as_ref(), "tax")?, name: tax.display_name }))
+        .collect::<Result<Vec<_>, QuoteError>>()?;
+    let policy = price.cancellation_policy.ok_or(QuoteError::CancellationPolicy)?;
+    let quote = Quote {
+        nights,
+        subtotal: amount(price.subtotal.as_ref(), "subtotal")?,
+        taxes,
+        total: amount(price.total.as_ref(), "total")?,
+        free_until_hours_before: policy.free_until_hours_before,
+        late_penalty_percent: policy.late_penalty_percent,
+    };
+    quote.require_sums(rooms)?;
+    Ok(RoomTypePrice { room_type_id, quote })
+}
+
+#[cfg(test)]
+mod tests {
+    use staymesh_api::rate::v1::{CancellationPolicy, NightPrice};
+
+    use staymesh_mesh::Reason;
+
+    use super::*;
+    use crate::quote::tests::quote;
+
+    fn euros(amount: &str) -> Option<ProtoMoney> {
+        Some(ProtoMoney { currency_code: "EUR".into(), amount: amount.into() })
+    }
+
+    fn price() -> StayPrice {
+        StayPrice {
+            room_type_id: 7,
+            nights: vec![NightPrice { stay_date: "2030-01-01".into(), price: euros("100.00") }],
+            subtotal: euros("100.00"),
+            taxes: vec![],
+            total: euros("100.00"),
+            cancellation_policy: Some(CancellationPolicy { free_until_hours_before: 48, late_penalty_percent: 30 }),
+        }
+    }
+
+    fn read(price: StayPrice, rooms: i32) -> Result<Quote, QuoteError> {
+        price_from(price, RoomCount::try_from(rooms).expect("a count")).map(|price| price.quote)
+    }
+
+    #[test]
+    fn price_whose_parts_do_not_add_up_is_an_error() {
+        assert_eq!(read(price(), 1).expect("adds up"), quote(10_000));
+        assert!(matches!(read(price(), 2), Err(QuoteError::Sum)));
+        let cents_short = StayPrice { total: euros("99.99"), ..price() };
+        let error = read(cents_short, 1).expect_err("a cent is missing");
+        assert!(matches!(error, QuoteError::Sum));
+        assert_eq!(Problem::from(ReservationError::from(error)).reason(), Reason::Internal);
+        let dollars = Some(ProtoMoney { currency_code: "USD".into(), amount: "100.00".into() });
+        assert!(matches!(read(StayPrice { total: dollars, ..price() }, 1), Err(QuoteError::Amount("night"))));
+    }
+
+    #[test]
+    fn price_without_cancellation_policy_is_an_error() {
+        let price = StayPrice { cancellation_policy: None, ..price() };
+        assert!(matches!(read(price, 1), Err(QuoteError::CancellationPolicy)));
+    }
+
+    #[test]
+    fn price_with_malformed_night_date_is_an_error() {
+        let nights = vec![NightPrice { stay_date: "01.01.2030".into(), price: euros("100.00") }];
+        assert!(matches!(read(StayPrice { nights, ..price() }, 1), Err(QuoteError::NightDate)));
+    }
+}

@@ -1,0 +1,93 @@
+//! Outbox events that this service publishes to the payment service: their kinds and payloads.
+//!
+//! The aggregate of every event is the reservation, so events of one reservation are delivered in order. Payloads are
+//! persisted JSON: a field may be added, never renamed.
+
+use serde::{Deserialize, Serialize};
+use staymesh_domain::{Money, MoneyError, ReservationId, StayDates, format_date};
+
+use crate::{
+    model::{NewReservation, PaymentMode, Reservation},
+    quote::Quote,
+};
+
+/// Kind of [`SoldByPartner`].
+pub(crate) const SOLD_BY_PARTNER: &str = "reservation.sold_by_partner";
+/// Kind of [`Cancelled`].
+pub(crate) const CANCELLED: &str = "reservation.cancelled";
+
+/// What a partner who collects owes for a reservation. Amounts are decimal strings in `currency` (ISO 4217).
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Terms {
+    /// The partner's subject, `client:ID`.
+    pub(crate) partner: String,
+    pub(crate) currency: String,
+    /// Total price, taxes included.
+    pub(crate) amount: String,
+    /// Taxes and fees within `amount`.
+    pub(crate) taxes: String,
+    /// `yyyy-mm-dd`.
+    pub(crate) check_out: String,
+}
+
+impl Terms {
+    /// `None` when the guest pays.
+    fn of(mode: PaymentMode, owner: &str, quote: &Quote, stay: StayDates) -> Result<Option<Self>, MoneyError> {
+        if mode == PaymentMode::GuestPays {
+            return Ok(None);
+        }
+        Ok(Some(Self {
+            partner: owner.to_owned(),
+            currency: quote.currency().code().to_owned(),
+            amount: quote.total.amount(),
+            taxes: quote.tax()?.amount(),
+            check_out: format_date(stay.check_out()),
+        }))
+    }
+}
+
+/// Payload: a partner who collects made a reservation.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct SoldByPartner {
+    pub(crate) reservation_id: ReservationId,
+    pub(crate) terms: Terms,
+}
+
+impl SoldByPartner {
+    /// The event of a new reservation; `None` when the guest pays.
+    ///
+    /// # Errors
+    /// When the taxes do not add up within the range of [`Money`].
+    pub(crate) fn of(order: &NewReservation) -> Result<Option<Self>, MoneyError> {
+        let terms = Terms::of(order.payment_mode, &order.owner, &order.quote, order.stay)?;
+        Ok(terms.map(|terms| Self { reservation_id: order.id, terms }))
+    }
+}
+
+/// Payload: a reservation ended by cancellation, no-show or an expired hold.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Cancelled {
+    pub(crate) reservation_id: ReservationId,
+    pub(crate) refund_currency: String,
+    /// What the payment service refunds of the money it has or will receive, as a decimal string.
+    pub(crate) refund_amount: String,
+    /// The terms of a partner sale, repeated: the sale's own event may be a dead letter and then arrives later than
+    /// this one. Absent when the guest pays.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) partner_sale: Option<Terms>,
+}
+
+impl Cancelled {
+    /// The event of a reservation that ended with `refund`.
+    ///
+    /// # Errors
+    /// When the taxes do not add up within the range of [`Money`].
+    pub(crate) fn new(booking: &Reservation, refund: Money) -> Result<Self, MoneyError> {
+        Ok(Self {
+            reservation_id: booking.id,
+            refund_currency: refund.currency().code().to_owned(),
+            refund_amount: refund.amount(),
+            partner_sale: Terms::of(booking.payment_mode, &booking.owner, &booking.quote, booking.stay)?,
+        })
+    }
+}

@@ -1,0 +1,28 @@
+//! `ReservationAdminService`: what hotel staff do with reservations.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use staymesh_api::reservation::v1::{self as proto, reservation_admin_service_server::ReservationAdminService};
+use staymesh_mesh::Caller;
+use tonic::{Request, Response, Status};
+
+use super::{request::reservation_id, response};
+use crate::service::BookingService;
+
+/// Handles `ReservationAdminService`.
+pub(crate) struct ReservationAdminHandler(pub(crate) Arc<BookingService>);
+
+#[tonic::async_trait]
+impl ReservationAdminService for ReservationAdminHandler {
+    async fn mark_no_show(
+        &self,
+        request: Request<proto::MarkNoShowRequest>,
+    ) -> Result<Response<proto::MarkNoShowResponse>, Status> {
+        let caller = Caller::required(&request)?;
+        let id = reservation_id(&request.into_inner().reservation_id)?;
+        let booking = self.0.mark_no_show(&caller, id, Timestamp::now()).await?;
+        let reservation = Some(response::reservation(booking, caller.role));
+        Ok(Response::new(proto::MarkNoShowResponse { reservation }))
+    }
+}

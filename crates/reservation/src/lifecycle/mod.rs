@@ -1,0 +1,250 @@
+//! The state machine of a reservation: what each command does in each status. Pure; no I/O.
+//!
+//! ```text
+//! PENDING_PAYMENT -> PAID | REJECTED | CANCELLED
+//! PAID            -> CANCELLED
+//! CANCELLED       -> REFUNDED   a payment arrived and was refunded
+//! CANCELLED       -> PAID       a payment arrived after the hold expired, and the rooms were still free
+//! ```
+//!
+//! [`TRANSITIONS`] is the table of these. Commands are idempotent and may arrive twice, late, or out of order; [`decide`]
+//! says what they then do. The database refuses every other transition by itself.
+
+mod transitions;
+
+use std::ops::Range;
+
+use jiff::Timestamp;
+use staymesh_domain::{Money, PaymentId, StayDates};
+
+use crate::{
+    calendar::{DateOutOfRange, begins, day_after, today},
+    error::ReservationError,
+    model::{CancellationReason, Reservation, Status},
+};
+
+pub use transitions::{Condition, TRANSITIONS, Transition};
+
+/// A command on a reservation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Command {
+    /// The guest, the partner or hotel staff cancel it.
+    Cancel,
+    /// Hotel staff report that the guests never arrived.
+    MarkNoShow,
+    /// The expiry job found its hold expired.
+    Expire,
+    /// The payment service received money for it.
+    ConfirmPayment {
+        /// The payment.
+        payment_id: PaymentId,
+        /// The amount paid.
+        amount: Money,
+    },
+    /// The payment service reports that the payment was finally rejected.
+    RejectPayment,
+    /// The payment service refunded money of it.
+    ConfirmRefund {
+        /// The payment.
+        payment_id: PaymentId,
+        /// The amount refunded.
+        amount: Money,
+    },
+}
+
+/// What a change does to the rooms of a reservation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rooms {
+    /// Nothing.
+    Keep,
+    /// They are released.
+    Release,
+    /// They are reserved again, if every night still has enough.
+    Retake,
+}
+
+/// The outcome of a command.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Decision {
+    /// Nothing changes: the command is a repeat, or has become irrelevant.
+    Nothing,
+    /// The payment cannot be used and must be refunded in full.
+    SendMoneyBack {
+        /// The payment to note with the reservation; `None` when another one is noted.
+        note: Option<PaymentId>,
+    },
+    /// The reservation changes.
+    Change(Change),
+}
+
+/// A change of a reservation, written in one transaction.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Change {
+    /// The new status.
+    pub status: Status,
+    /// Why, when it is cancelled.
+    pub cancellation_reason: Option<CancellationReason>,
+    /// What happens to the rooms.
+    pub rooms: Rooms,
+    /// The payment that pays for it.
+    pub payment_id: Option<PaymentId>,
+    /// The amount refunded.
+    pub refunded: Option<Money>,
+    /// Published to the payment service in event `reservation.cancelled`: what it refunds of the money it has or will
+    /// receive, or credits to the partner who collects. `None` publishes nothing.
+    pub settle: Option<Money>,
+}
+
+impl Change {
+    fn to(status: Status, rooms: Rooms) -> Self {
+        Self { status, cancellation_reason: None, rooms, payment_id: None, refunded: None, settle: None }
+    }
+}
+
+/// What a command does to a reservation at `now`.
+///
+/// # Errors
+/// When the transition is illegal, outside its time window, or the amount is not the reservation's total.
+pub fn decide(booking: &Reservation, command: &Command, now: Timestamp) -> Result<Decision, ReservationError> {
+    match command {
+        Command::Cancel => cancel(booking, now),
+        Command::MarkNoShow => mark_no_show(booking, now),
+        Command::Expire => Ok(expire(booking, now)),
+        Command::ConfirmPayment { payment_id, amount } => confirm_payment(booking, *payment_id, *amount),
+        Command::RejectPayment => Ok(reject_payment(booking)),
+        Command::ConfirmRefund { payment_id, amount } => confirm_refund(booking, *payment_id, *amount),
+    }
+}
+
+fn cancel(booking: &Reservation, now: Timestamp) -> Result<Decision, ReservationError> {
+    if booking.status == Status::Paid && has_begun(booking, now) {
+        return Err(ReservationError::StayHasBegun);
+    }
+    let settle = match booking.status {
+        // Cancelled after its hold expired: a late payment must no longer take the rooms again.
+        Status::Cancelled if booking.cancellation_reason == Some(CancellationReason::HoldExpired) => {
+            Some(booking.quote.total)
+        }
+        Status::Cancelled | Status::Refunded => return Ok(Decision::Nothing),
+        Status::Rejected => return Err(illegal(booking, Status::Cancelled)),
+        // Closes the checkout page. A payment that arrives all the same is refunded in full.
+        Status::PendingPayment => Some(booking.quote.total),
+        // Refunded to the guest, or credited to the partner.
+        Status::Paid => Some(booking.quote.refund(booking.stay, now)?),
+    };
+    let rooms = if booking.status.holds_rooms() { Rooms::Release } else { Rooms::Keep };
+    Ok(Decision::Change(Change {
+        cancellation_reason: Some(CancellationReason::Requested),
+        settle,
+        ..Change::to(Status::Cancelled, rooms)
+    }))
+}
+
+/// Whether the check-in date is past everywhere on earth.
+fn has_begun(booking: &Reservation, now: Timestamp) -> bool {
+    today(now) > booking.stay.check_in()
+}
+
+/// When a no-show may be reported: from the beginning of the check-in date to the end of the check-out date, both in
+/// UTC-12.
+///
+/// Hotels are paid out for a stay from the second day (UTC) after the check-out date, so the event has at least half a
+/// day to reach the payment service: the refund is never part of a payout.
+///
+/// # Errors
+/// [`DateOutOfRange`] at the end of year 9999.
+pub fn no_show_window(stay: StayDates) -> Result<Range<Timestamp>, DateOutOfRange> {
+    Ok(begins(stay.check_in())?..begins(day_after(stay.check_out())?)?)
+}
+
+/// A no-show is charged as the latest of late cancellations is.
+fn mark_no_show(booking: &Reservation, now: Timestamp) -> Result<Decision, ReservationError> {
+    if booking.cancellation_reason == Some(CancellationReason::NoShow) {
+        return Ok(Decision::Nothing);
+    }
+    if booking.status != Status::Paid {
+        return Err(ReservationError::NotEligibleForNoShow {
+            status: booking.status,
+            reason: booking.cancellation_reason,
+        });
+    }
+    let window = no_show_window(booking.stay)?;
+    if !window.contains(&now) {
+        return Err(ReservationError::NoShowOutOfTime { window });
+    }
+    Ok(Decision::Change(Change {
+        cancellation_reason: Some(CancellationReason::NoShow),
+        settle: Some(booking.quote.late_refund()?),
+        ..Change::to(Status::Cancelled, Rooms::Release)
+    }))
+}
+
+fn expire(booking: &Reservation, now: Timestamp) -> Decision {
+    let expired = booking.hold_expire_time.is_some_and(|end| end <= now);
+    if booking.status != Status::PendingPayment || !expired {
+        return Decision::Nothing;
+    }
+    Decision::Change(Change {
+        cancellation_reason: Some(CancellationReason::HoldExpired),
+        // Closes the checkout page and refunds nothing. A payment that was made in time but is confirmed late takes the
+        // rooms again; only when they are sold is it refunded, in response to `ConfirmPayment`.
+        settle: Some(Money::zero(booking.quote.currency())),
+        ..Change::to(Status::Cancelled, Rooms::Release)
+    })
+}
+
+fn confirm_payment(booking: &Reservation, payment_id: PaymentId, amount: Money) -> Result<Decision, ReservationError> {
+    if amount != booking.quote.total {
+        return Err(ReservationError::AmountMismatch);
+    }
+    let paid = |rooms| Ok(Decision::Change(Change { payment_id: Some(payment_id), ..Change::to(Status::Paid, rooms) }));
+    match (booking.status, booking.payment_id) {
+        // Also when the hold has expired but the expiry job has not released the rooms yet.
+        (Status::PendingPayment, _) => paid(Rooms::Keep),
+        // A repeat. Any refund was settled with the cancellation.
+        (_, Some(known)) if known == payment_id && booking.paid_time.is_some() => Ok(Decision::Nothing),
+        // A repeat of a late payment.
+        (Status::Refunded, Some(known)) if known == payment_id => Ok(Decision::Nothing),
+        (_, Some(known)) if known == payment_id => Ok(Decision::SendMoneyBack { note: None }),
+        (Status::Cancelled, None) if booking.cancellation_reason == Some(CancellationReason::HoldExpired) => {
+            paid(Rooms::Retake)
+        }
+        (Status::Cancelled, None) => Ok(Decision::SendMoneyBack { note: Some(payment_id) }),
+        // Paid by another payment, collected by the partner, or rejected.
+        _ => Ok(Decision::SendMoneyBack { note: None }),
+    }
+}
+
+fn reject_payment(booking: &Reservation) -> Decision {
+    if booking.status == Status::PendingPayment {
+        return Decision::Change(Change::to(Status::Rejected, Rooms::Release));
+    }
+    Decision::Nothing
+}
+
+fn confirm_refund(booking: &Reservation, payment_id: PaymentId, amount: Money) -> Result<Decision, ReservationError> {
+    let total = booking.quote.total;
+    if amount.currency() != total.currency() || amount.minor() < 1 || amount.minor() > total.minor() {
+        return Err(ReservationError::AmountMismatch);
+    }
+    if booking.payment_id != Some(payment_id) {
+        // Refund of a payment that did not pay for this reservation: nothing changes here.
+        return Ok(Decision::Nothing);
+    }
+    match booking.status {
+        Status::Cancelled => Ok(Decision::Change(Change {
+            refunded: Some(amount),
+            cancellation_reason: booking.cancellation_reason,
+            ..Change::to(Status::Refunded, Rooms::Keep)
+        })),
+        // An administrator's refund without a cancellation, or a repeat.
+        _ => Ok(Decision::Nothing),
+    }
+}
+
+fn illegal(booking: &Reservation, to: Status) -> ReservationError {
+    ReservationError::IllegalTransition { from: booking.status, to }
+}
+
+#[cfg(test)]
+mod tests;

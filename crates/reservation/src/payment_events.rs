@@ -1,0 +1,68 @@
+//! Publishes reservation events to the payment service: the outbox relay's delivery target.
+//!
+//! Delivery is at-least-once and in order per reservation; the payment service dedupes.
+
+use staymesh_mesh::{Problem, Reason};
+use staymesh_store::outbox::{Deliver, Delivery, OutboxEvent};
+use tonic::{Code, Status};
+
+use crate::{
+    clients::PaymentClient,
+    events::{CANCELLED, Cancelled, SOLD_BY_PARTNER, SoldByPartner},
+    fault_points,
+};
+
+/// Delivers outbox events to the payment service.
+pub(crate) struct PaymentEventPublisher {
+    payments: Box<dyn PaymentClient>,
+}
+
+impl PaymentEventPublisher {
+    pub(crate) fn new(payments: Box<dyn PaymentClient>) -> Self {
+        Self { payments }
+    }
+
+    async fn publish_sale(&self, sale: SoldByPartner) -> Result<(), Status> {
+        fault_points::SALE_TOLD.around(self.payments.record_partner_sale(sale)).await
+    }
+
+    async fn publish_cancellation(&self, cancelled: Cancelled) -> Result<(), Status> {
+        let partner = cancelled.partner_sale.is_some();
+        let step = if partner { fault_points::PARTNER_SETTLE_TOLD } else { fault_points::SETTLE_TOLD };
+        step.around(self.payments.settle_cancellation(cancelled)).await
+    }
+}
+
+impl Deliver for PaymentEventPublisher {
+    async fn deliver(&self, event: &OutboxEvent) -> Delivery {
+        let unreadable = |error| Delivery::DeadLetter(format!("the payload cannot be read: {error}"));
+        let delivered = match event.kind.as_str() {
+            SOLD_BY_PARTNER => match event.payload() {
+                Ok(sale) => self.publish_sale(sale).await,
+                Err(error) => return unreadable(error),
+            },
+            CANCELLED => match event.payload() {
+                Ok(cancelled) => self.publish_cancellation(cancelled).await,
+                Err(error) => return unreadable(error),
+            },
+            other => return Delivery::DeadLetter(format!("unknown event kind {other}")),
+        };
+        delivered.map_or_else(|status| delivery_of(&status), |()| Delivery::Done)
+    }
+}
+
+/// What the relay does after a failed call. A request that the payment service refuses becomes a dead letter for an
+/// operator; an outage is waited out for as long as it lasts; everything else is retried with backoff.
+fn delivery_of(status: &Status) -> Delivery {
+    let reason = Problem::reason_of(status).map_or("no reason", Reason::as_str);
+    let reason = format!("payment: {:?}, {reason}", status.code());
+    match status.code() {
+        Code::InvalidArgument | Code::FailedPrecondition | Code::NotFound | Code::Unimplemented => {
+            Delivery::DeadLetter(reason)
+        }
+        Code::Unavailable | Code::DeadlineExceeded | Code::Cancelled | Code::Unauthenticated => {
+            Delivery::Unavailable(reason)
+        }
+        _ => Delivery::Retry(reason),
+    }
+}

@@ -1,0 +1,53 @@
+//! The reservation rules as a value: what they are made of. Their methods are in the other files of this folder.
+
+use std::time::Duration;
+
+use staymesh_store::outbox::Wake;
+
+use super::unpaid::UnpaidRoomLimit;
+use crate::{
+    clients::{HotelClient, RateClient},
+    offer_token::OfferSigner,
+    store::Store,
+    writer::Bookings,
+};
+
+/// The reservation rules.
+pub struct BookingService {
+    pub(super) store: Store,
+    pub(super) bookings: Box<dyn Bookings>,
+    pub(super) hotels: Box<dyn HotelClient>,
+    pub(super) rates: Box<dyn RateClient>,
+    pub(super) offers: OfferSigner,
+    pub(super) hold: Duration,
+    pub(super) unpaid: UnpaidRoomLimit,
+    pub(super) wake: Wake,
+}
+
+/// What [`BookingService`] is made of.
+pub struct Dependencies {
+    /// Reservations and inventory, for reads.
+    pub store: Store,
+    /// The booking writer, for changes.
+    pub bookings: Box<dyn Bookings>,
+    /// The hotel service.
+    pub hotels: Box<dyn HotelClient>,
+    /// The rate service.
+    pub rates: Box<dyn RateClient>,
+    /// Signs and verifies offer tokens.
+    pub offers: OfferSigner,
+    /// How long an unpaid reservation holds its rooms.
+    pub hold: Duration,
+    /// The limit of rooms that an account may hold unpaid.
+    pub unpaid: UnpaidRoomLimit,
+    /// Wakes the outbox relay.
+    pub wake: Wake,
+}
+
+impl BookingService {
+    /// The rules over these dependencies.
+    pub fn new(dependencies: Dependencies) -> Self {
+        let Dependencies { store, bookings, hotels, rates, offers, hold, unpaid, wake } = dependencies;
+        Self { store, bookings, hotels, rates, offers, hold, unpaid, wake }
+    }
+}

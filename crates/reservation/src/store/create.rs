@@ -1,0 +1,239 @@
+//! Creates reservations: one statement that takes the rooms, inserts the reservations and enqueues the events of partner
+//! sales, all or nothing.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use sqlx::{PgExecutor, Postgres, query::QueryAs};
+use staymesh_store::{Cause, ResultExt, StoreError};
+use uuid::Uuid;
+
+use super::{
+    Store, Transaction,
+    nights::Columns,
+    rows::{ReservationRow, by_id},
+};
+use crate::{
+    error::ReservationError,
+    events::{SOLD_BY_PARTNER, SoldByPartner},
+    model::{NewReservation, Reservation},
+    night::{Night, day_of, nights_of},
+};
+
+/// The creation time of each reservation, by id.
+pub(crate) type CreateTimes = BTreeMap<Uuid, Timestamp>;
+
+/// The CHECK that keeps a night within its overbooking limit. It has the final decision on every booking.
+const NOT_OVERBOOKED: &str = "room_type_inventory_not_overbooked";
+/// Raised when a night of a booking was never put on sale.
+const ON_SALE: &str = "room_type_inventory_on_sale";
+/// The reservation exists.
+const ID_IS_UNIQUE: &str = "reservation_pkey";
+
+impl Store {
+    /// Creates all of the reservations in one statement with its own commit, or none. `None`: a night is sold out or not
+    /// on sale, or a reservation exists.
+    ///
+    /// # Errors
+    /// When the database fails; then it is unknown whether they were created.
+    pub(crate) async fn create_all(&self, orders: &[&NewReservation]) -> Result<Option<CreateTimes>, ReservationError> {
+        match create(&self.pool, orders).await {
+            Ok(times) => Ok(Some(times)),
+            Err(error) => match error.constraint() {
+                Some(NOT_OVERBOOKED | ON_SALE | ID_IS_UNIQUE) => Ok(None),
+                _ => Err(error.into()),
+            },
+        }
+    }
+}
+
+impl Transaction {
+    /// Creates all of the reservations, which must have distinct ids. `None`: one of them exists, and the transaction
+    /// must be rolled back.
+    ///
+    /// # Errors
+    /// [`ReservationError::SoldOut`], and when the database fails.
+    pub(crate) async fn create_all(
+        &mut self,
+        orders: &[&NewReservation],
+    ) -> Result<Option<CreateTimes>, ReservationError> {
+        match create(&mut *self.0, orders).await {
+            Err(error) if error.constraint() == Some(ID_IS_UNIQUE) => Ok(None),
+            created => created
+                .on_constraint(NOT_OVERBOOKED, |_| ReservationError::SoldOut {
+                    stay_date: None,
+                    hold_expire_time: None,
+                })
+                .map(Some),
+        }
+    }
+
+    /// Those of the reservations that exist, by id, without locking them.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub(crate) async fn existing(
+        &mut self,
+        orders: &[NewReservation],
+    ) -> Result<BTreeMap<Uuid, Reservation>, ReservationError> {
+        let rows: Vec<ReservationRow> = sqlx::query_as(
+            "select r.* from unnest($1::uuid[]) id
+             join reservation r on r.hotel_id = reservation_hotel_id(id) and r.reservation_id = id",
+        )
+        .bind(orders.iter().map(|order| order.id.as_uuid()).collect::<Vec<_>>())
+        .fetch_all(&mut *self.0)
+        .await?;
+        Ok(by_id(rows)?)
+    }
+}
+
+/// Creates all of the reservations, which must have distinct ids, or none. Yields the creation time of each.
+///
+/// # Errors
+/// The constraint that refuses: [`NOT_OVERBOOKED`], [`ON_SALE`] or [`ID_IS_UNIQUE`].
+async fn create(database: impl PgExecutor<'_>, orders: &[&NewReservation]) -> Result<CreateTimes, StoreError> {
+    if orders.is_empty() {
+        return Ok(CreateTimes::new());
+    }
+    let sales = Sales::of(orders)?;
+    let bound = |text| bind_nights(bind_bookings(sqlx::query_as(text), orders), orders);
+    let statement = if sales.ids.is_empty() { bound(CREATE)? } else { sales.bind(bound(CREATE_AND_ENQUEUE)?) };
+    let rows: Vec<(Uuid, jiff_sqlx::Timestamp)> = statement.fetch_all(database).await?;
+    Ok(rows.into_iter().map(|(id, created)| (id, created.to_jiff())).collect())
+}
+
+type Statement<'a> = QueryAs<'a, Postgres, (Uuid, jiff_sqlx::Timestamp), sqlx::postgres::PgArguments>;
+
+/// Binds the reservations as one array per column. Times are bound as microseconds since 1970, which are exact.
+fn bind_bookings<'a>(statement: Statement<'a>, orders: &[&'a NewReservation]) -> Statement<'a> {
+    let ints = |of: &dyn Fn(&NewReservation) -> i32| orders.iter().map(|order| of(order)).collect::<Vec<_>>();
+    let texts = |of: fn(&NewReservation) -> &str| orders.iter().map(|order| of(order)).collect::<Vec<_>>();
+    statement
+        .bind(orders.iter().map(|order| order.id.as_uuid()).collect::<Vec<_>>())
+        .bind(texts(|order| &order.owner))
+        .bind(ints(&|order| order.room_type_id.get()))
+        .bind(ints(&|order| day_of(order.stay.check_in())))
+        .bind(ints(&|order| day_of(order.stay.check_out())))
+        .bind(ints(&|order| order.rooms.get()))
+        .bind(ints(&|order| order.guests.get()))
+        .bind(texts(|order| &order.guest.full_name))
+        .bind(texts(|order| &order.guest.email))
+        .bind(texts(|order| order.payment_mode.as_str()))
+        .bind(texts(|order| order.quote.currency().code()))
+        .bind(orders.iter().map(|order| order.quote.total.minor()).collect::<Vec<_>>())
+        .bind(orders.iter().map(|order| sqlx::types::Json(&order.quote)).collect::<Vec<_>>())
+        .bind(orders.iter().map(|order| order.content_hash.as_slice()).collect::<Vec<_>>())
+        .bind(orders.iter().map(|order| order.hold_expire_time.map(Timestamp::as_microsecond)).collect::<Vec<_>>())
+}
+
+/// Binds the rooms taken in each night, as one array per column in key order.
+fn bind_nights<'a>(statement: Statement<'a>, orders: &[&NewReservation]) -> Result<Statement<'a>, StoreError> {
+    let mut rooms: BTreeMap<Night, i32> = BTreeMap::new();
+    for order in orders {
+        for night in nights_of(order.id, order.room_type_id, order.stay) {
+            *rooms.entry(night).or_default() += order.rooms.get();
+        }
+    }
+    let taken: Vec<i32> = rooms.values().copied().collect();
+    let nights: Columns = rooms.into_keys().collect();
+    let (first, last) = nights.span();
+    // So many nights must be on sale.
+    let count = i64::try_from(taken.len()).map_err(|_| unexpected("too many nights in one statement"))?;
+    Ok(statement
+        .bind(nights.hotels)
+        .bind(nights.room_types)
+        .bind(nights.days)
+        .bind(taken)
+        .bind(first)
+        .bind(last)
+        .bind(count))
+}
+
+/// The events of those reservations that partners who collect have sold, as one array per column.
+#[derive(Default)]
+struct Sales {
+    ids: Vec<Uuid>,
+    payloads: Vec<serde_json::Value>,
+    trace_parents: Vec<Option<String>>,
+}
+
+impl Sales {
+    fn of(orders: &[&NewReservation]) -> Result<Self, StoreError> {
+        let mut sales = Self::default();
+        for order in orders {
+            let failed = || unexpected("the event of a partner sale cannot be serialized");
+            if let Some(sale) = SoldByPartner::of(order).map_err(|_| failed())? {
+                sales.ids.push(order.id.as_uuid());
+                sales.payloads.push(serde_json::to_value(&sale).map_err(|_| failed())?);
+                sales.trace_parents.push(order.trace_parent.clone());
+            }
+        }
+        Ok(sales)
+    }
+
+    fn bind(self, statement: Statement<'_>) -> Statement<'_> {
+        statement.bind(SOLD_BY_PARTNER).bind(self.ids).bind(self.payloads).bind(self.trace_parents)
+    }
+}
+
+fn unexpected(summary: &str) -> StoreError {
+    StoreError::Unexpected(Cause { sqlstate: None, summary: summary.to_owned() })
+}
+
+/// The statement. Nights are locked in key order and before anything is written, so that a refusal costs little.
+/// Reservations are inserted in id order: concurrent inserts of the same ids wait for each other and must not deadlock.
+///
+/// `$events` is a further CTE, which may read `booked`.
+macro_rules! create_statement {
+    ($events:literal) => {
+        concat!(
+            "with night as materialized (
+    select i.hotel_id, i.room_type_id, i.stay_date, t.rooms
+    from unnest($16::integer[], $17::integer[], $18::integer[], $19::integer[]) t (hotel_id, room_type_id, day, rooms)
+    join room_type_inventory i on i.hotel_id = t.hotel_id and i.room_type_id = t.room_type_id
+        and i.stay_date = date '1970-01-01' + t.day
+        and i.stay_date between date '1970-01-01' + $20 and date '1970-01-01' + $21
+    order by i.hotel_id, i.room_type_id, i.stay_date
+    for no key update of i
+), taken as (
+    update room_type_inventory i set total_reserved = i.total_reserved + night.rooms, version = i.version + 1
+    from night
+    where i.hotel_id = night.hotel_id and i.room_type_id = night.room_type_id and i.stay_date = night.stay_date
+        and i.stay_date between date '1970-01-01' + $20 and date '1970-01-01' + $21
+    returning 1
+), booked as (
+    insert into reservation (hotel_id, reservation_id, owner, room_type_id, check_in, check_out, rooms, guests,
+        guest_name, guest_email, payment_mode, status, currency, total_minor, price, content_hash, hold_expire_time,
+        paid_at)
+    select reservation_hotel_id(id), id, owner, room_type_id, date '1970-01-01' + check_in,
+        date '1970-01-01' + check_out, rooms, guests, guest_name, guest_email, payment_mode,
+        case when hold is null then 'paid' else 'pending_payment' end, currency, total_minor, price, content_hash,
+        timestamptz 'epoch' + hold * interval '1 microsecond', case when hold is null then now() end
+    from unnest($1::uuid[], $2::text[], $3::integer[], $4::integer[], $5::integer[], $6::integer[], $7::integer[],
+        $8::text[], $9::text[], $10::text[], $11::text[], $12::bigint[], $13::jsonb[], $14::bytea[], $15::bigint[])
+        o (id, owner, room_type_id, check_in, check_out, rooms, guests, guest_name, guest_email, payment_mode, currency,
+            total_minor, price, content_hash, hold)
+    where require_on_sale($22, (select count(*) from taken))
+    order by id
+    returning reservation_id, create_time
+)",
+            $events,
+            "
+select reservation_id, create_time from booked"
+        )
+    };
+}
+
+const CREATE: &str = create_statement!("");
+
+/// Also enqueues the events of partner sales, so that a sale and its event commit together. [`CREATE`] leaves this out
+/// when guests pay for all of the reservations.
+const CREATE_AND_ENQUEUE: &str = create_statement!(
+    ", enqueued as (
+    insert into outbox (aggregate_id, kind, payload, trace_parent)
+    select reservation_id, $23, payload, trace_parent
+    from unnest($24::uuid[], $25::jsonb[], $26::text[]) s (reservation_id, payload, trace_parent)
+    join booked using (reservation_id)
+    order by reservation_id
+)"
+);

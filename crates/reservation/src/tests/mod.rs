@@ -1,0 +1,3 @@
+//! Tests of the booking engine as a whole.
+
+mod model;

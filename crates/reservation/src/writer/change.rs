@@ -1,0 +1,44 @@
+//! Applies the commands of a batch in one transaction: statuses, rooms and outbox events commit together.
+
+use jiff::Timestamp;
+use staymesh_domain::ReservationId;
+
+use super::plan::{Applied, ChangeOrder, ChangePlan};
+use crate::{error::ReservationError, fault_points, lifecycle::Command, store::Store};
+
+/// Applies one command at `now`.
+///
+/// # Errors
+/// What [`crate::lifecycle::decide`] refuses, [`ReservationError::NotFound`], and when the database fails.
+pub async fn apply(
+    store: &Store,
+    id: ReservationId,
+    command: &Command,
+    now: Timestamp,
+) -> Result<Applied, ReservationError> {
+    let order = ChangeOrder { id, command: command.clone(), now, trace_parent: None };
+    apply_all(store, &[order]).await?.pop().unwrap_or(Err(ReservationError::NotFound))
+}
+
+/// Applies commands in the order given, all in one transaction. A refusal affects no other command. A reservation may
+/// occur only once.
+///
+/// # Errors
+/// Of each command: as [`apply`]. Of the whole batch, when the database fails; then it is unknown whether any was
+/// applied.
+pub(crate) async fn apply_all(
+    store: &Store,
+    orders: &[ChangeOrder],
+) -> Result<Vec<Result<Applied, ReservationError>>, ReservationError> {
+    let mut transaction = store.begin().await?;
+    let bookings = transaction.lock_reservations(orders.iter().map(|order| order.id)).await?;
+    let mut plan = ChangePlan::new(orders, &bookings);
+    let left = transaction.lock_nights(plan.nights()).await?;
+    plan.settle_rooms(left);
+    transaction.add_reserved(plan.delta()).await?;
+    let mut written = transaction.write_changes(&plan.changes()).await?;
+    written.extend(transaction.note_payments(&plan.notes()).await?);
+    transaction.enqueue_cancelled(&plan.events()?).await?;
+    fault_points::written(orders.first().map(|order| &order.command)).around(transaction.commit()).await?;
+    Ok(plan.outcomes(&mut written))
+}

@@ -1,0 +1,103 @@
+//! The outcome of each booking of a batch. Pure.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use super::admission::Verdict;
+use crate::{
+    calendar::DateOutOfRange,
+    error::ReservationError,
+    model::{NewReservation, Reservation, Status},
+    night::{Night, date_of},
+    store::CreateTimes,
+};
+
+/// A reservation that exists after a booking request.
+#[derive(Clone, Debug)]
+pub enum Created {
+    /// The request created it.
+    New(Reservation),
+    /// An earlier request with the same id and content created it; this is its state now.
+    Repeat(Reservation),
+}
+
+/// The result of one booking.
+pub(super) type Outcome = Result<Created, ReservationError>;
+
+/// What is known of a batch after its transaction.
+pub(super) struct Admitted {
+    /// Reservations that existed before.
+    pub(super) known: BTreeMap<Uuid, Reservation>,
+    /// The verdict on each that did not, in order.
+    pub(super) verdicts: Vec<Verdict>,
+    /// The creation time of each that was admitted.
+    pub(super) times: CreateTimes,
+    /// When the earliest unpaid hold on each sold-out night expires.
+    pub(super) holds: BTreeMap<Night, Timestamp>,
+}
+
+/// The outcome of each booking, in order.
+pub(super) fn outcomes(orders: &[NewReservation], admitted: &Admitted) -> Vec<Outcome> {
+    let mut verdicts = admitted.verdicts.iter();
+    let mut booked: BTreeMap<Uuid, Reservation> = BTreeMap::new();
+    let mut outcome = |order: &NewReservation| {
+        let id = order.id.as_uuid();
+        if let Some(known) = admitted.known.get(&id) {
+            return repeat(order, known);
+        }
+        match verdicts.next() {
+            Some(Verdict::Admitted) => {
+                let reservation = created(order, &admitted.times)?;
+                booked.insert(id, reservation.clone());
+                Ok(Created::New(reservation))
+            }
+            Some(Verdict::RepeatOf(_)) => repeat(order, booked.get(&id).ok_or(ReservationError::NotFound)?),
+            Some(Verdict::SoldOut(night)) => Err(ReservationError::SoldOut {
+                stay_date: date_of(night.2),
+                hold_expire_time: admitted.holds.get(night).copied(),
+            }),
+            Some(Verdict::NotOnSale) | None => Err(ReservationError::NotOnSale),
+        }
+    };
+    orders.iter().map(&mut outcome).collect()
+}
+
+/// A request whose id exists: idempotent if content and account are the same.
+fn repeat(order: &NewReservation, known: &Reservation) -> Outcome {
+    if known.content_hash == order.content_hash && known.owner == order.owner {
+        return Ok(Created::Repeat(known.clone()));
+    }
+    Err(ReservationError::IdReused)
+}
+
+/// The reservation as its row was just inserted.
+pub(super) fn created(order: &NewReservation, times: &CreateTimes) -> Result<Reservation, ReservationError> {
+    let created = times.get(&order.id.as_uuid()).copied().ok_or(ReservationError::NotFound)?;
+    let held = order.hold_expire_time.is_some();
+    Ok(Reservation {
+        id: order.id,
+        owner: order.owner.clone(),
+        room_type_id: order.room_type_id,
+        stay: order.stay,
+        rooms: order.rooms,
+        guests: order.guests,
+        guest: order.guest.clone(),
+        payment_mode: order.payment_mode,
+        quote: order.quote.clone(),
+        content_hash: order.content_hash.to_vec(),
+        status: if held { Status::PendingPayment } else { Status::Paid },
+        cancellation_reason: None,
+        hold_expire_time: order.hold_expire_time.map(microseconds).transpose()?,
+        payment_id: None,
+        paid_time: (!held).then_some(created),
+        create_time: created,
+        update_time: created,
+    })
+}
+
+/// The time as the database stores it: whole microseconds.
+fn microseconds(time: Timestamp) -> Result<Timestamp, DateOutOfRange> {
+    Timestamp::from_microsecond(time.as_microsecond()).map_err(|_| DateOutOfRange)
+}

@@ -1,0 +1,163 @@
+//! Plans the changes of a batch: what each command does, who gets rooms again, and which events follow. Pure.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+use staymesh_domain::{Money, MoneyError, ReservationId};
+use staymesh_store::outbox::NewEvent;
+use uuid::Uuid;
+
+use crate::{
+    error::ReservationError,
+    events::Cancelled,
+    lifecycle::{Change, Command, Decision, Rooms, decide},
+    model::Reservation,
+    night::{Night, nights_of},
+    store::Delta,
+};
+
+/// A command for a reservation.
+#[derive(Clone, Debug)]
+pub struct ChangeOrder {
+    /// The reservation.
+    pub id: ReservationId,
+    /// What to do.
+    pub command: Command,
+    /// When the command was received.
+    pub now: Timestamp,
+    /// W3C `traceparent` of the request, for events that follow from it.
+    pub trace_parent: Option<String>,
+}
+
+/// The result of a command.
+#[derive(Debug)]
+pub struct Applied {
+    /// The reservation as it is now.
+    pub reservation: Reservation,
+    /// The confirmed payment cannot be used and must be refunded in full.
+    pub send_money_back: bool,
+    /// An event was enqueued, so the outbox relay should be woken.
+    pub wake: bool,
+}
+
+type Judged = Result<(Reservation, Decision), ReservationError>;
+
+/// The planned changes of a batch, one for each order.
+pub(crate) struct ChangePlan<'a> {
+    orders: &'a [ChangeOrder],
+    judged: Vec<Judged>,
+    delta: Delta,
+}
+
+impl<'a> ChangePlan<'a> {
+    /// Decides each order on its reservation in `bookings`.
+    pub(crate) fn new(orders: &'a [ChangeOrder], bookings: &BTreeMap<Uuid, Reservation>) -> Self {
+        let judged = orders.iter().map(|order| judge(order, bookings)).collect();
+        Self { orders, judged, delta: Delta::new() }
+    }
+
+    /// The changes to write, each with its reservation before.
+    pub(crate) fn changes(&self) -> Vec<(&Reservation, &Change)> {
+        self.planned().collect()
+    }
+
+    fn planned(&self) -> impl Iterator<Item = (&Reservation, &Change)> {
+        self.judged.iter().flatten().filter_map(|(booking, decision)| match decision {
+            Decision::Change(change) => Some((booking, change)),
+            _ => None,
+        })
+    }
+
+    /// Every night in which rooms are released or retaken.
+    pub(crate) fn nights(&self) -> BTreeSet<Night> {
+        self.planned()
+            .filter(|(_, change)| change.rooms != Rooms::Keep)
+            .flat_map(|(booking, _)| nights_of(booking.id, booking.room_type_id, booking.stay))
+            .collect()
+    }
+
+    /// Decides in order who gets rooms again. `left` has the rooms left in each night on sale. A payment for rooms that
+    /// are sold out becomes a refund in full.
+    pub(crate) fn settle_rooms(&mut self, mut left: BTreeMap<Night, i32>) {
+        for (booking, decision) in self.judged.iter_mut().flatten() {
+            let Decision::Change(change) = decision else { continue };
+            let rooms = match change.rooms {
+                Rooms::Keep => continue,
+                Rooms::Release => -booking.rooms.get(),
+                Rooms::Retake => booking.rooms.get(),
+            };
+            let nights = || nights_of(booking.id, booking.room_type_id, booking.stay);
+            if rooms > 0 && nights().any(|night| left.get(&night).is_none_or(|left| *left < rooms)) {
+                *decision = Decision::SendMoneyBack { note: change.payment_id };
+                continue;
+            }
+            for night in nights() {
+                // A past night may be in the archive, where rooms are no longer counted.
+                if let Some(left) = left.get_mut(&night) {
+                    *left -= rooms;
+                    *self.delta.entry(night).or_default() += rooms;
+                }
+            }
+        }
+    }
+
+    /// Rooms to add to each night, after [`Self::settle_rooms`].
+    pub(crate) fn delta(&self) -> &Delta {
+        &self.delta
+    }
+
+    /// Late payments to note, as pairs of reservation and payment id, so that their refunds can be recognized.
+    pub(crate) fn notes(&self) -> Vec<(Uuid, Uuid)> {
+        let notes = self.judged.iter().flatten().filter_map(|(booking, decision)| match decision {
+            Decision::SendMoneyBack { note: Some(payment) } => Some((booking.id.as_uuid(), payment.as_uuid())),
+            _ => None,
+        });
+        notes.collect()
+    }
+
+    /// The events to enqueue.
+    ///
+    /// # Errors
+    /// When the taxes of a partner's reservation are out of range.
+    pub(crate) fn events(&self) -> Result<Vec<NewEvent<Cancelled>>, MoneyError> {
+        let orders = self.orders.iter().zip(&self.judged);
+        let events = orders.filter_map(|(order, judged)| {
+            let Ok((booking, Decision::Change(Change { settle: Some(refund), .. }))) = judged else { return None };
+            Some(cancelled_event(booking, *refund, order.trace_parent.clone()))
+        });
+        events.collect()
+    }
+
+    /// The result of each order. `written` has the reservations as they were written, by id.
+    pub(crate) fn outcomes(self, written: &mut BTreeMap<Uuid, Reservation>) -> Vec<Result<Applied, ReservationError>> {
+        let outcome = |judged: Judged| {
+            let (before, decision) = judged?;
+            Ok(Applied {
+                reservation: written.remove(&before.id.as_uuid()).unwrap_or(before),
+                send_money_back: matches!(decision, Decision::SendMoneyBack { .. }),
+                wake: matches!(decision, Decision::Change(Change { settle: Some(_), .. })),
+            })
+        };
+        self.judged.into_iter().map(outcome).collect()
+    }
+}
+
+fn judge(order: &ChangeOrder, bookings: &BTreeMap<Uuid, Reservation>) -> Judged {
+    let booking = bookings.get(&order.id.as_uuid()).ok_or(ReservationError::NotFound)?;
+    Ok((booking.clone(), decide(booking, &order.command, order.now)?))
+}
+
+/// The event that a reservation ended with `refund`.
+///
+/// # Errors
+/// When the taxes of a partner's reservation are out of range.
+pub(crate) fn cancelled_event(
+    booking: &Reservation,
+    refund: Money,
+    trace_parent: Option<String>,
+) -> Result<NewEvent<Cancelled>, MoneyError> {
+    Ok(NewEvent { aggregate_id: booking.id.as_uuid(), payload: Cancelled::new(booking, refund)?, trace_parent })
+}
+
+#[cfg(test)]
+mod tests;

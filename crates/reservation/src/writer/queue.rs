@@ -1,0 +1,107 @@
+//! The front of the writer: assigns orders to lanes and waits for their results.
+
+use std::{sync::Arc, time::Duration};
+
+use staymesh_domain::ReservationId;
+use staymesh_mesh::{Problem, Reason, context::RequestContext};
+use staymesh_store::StoreConfig;
+use tokio::{sync::mpsc, time::Instant};
+
+use super::{
+    lane::{self, Job, QueuedOrder},
+    outcome::Created,
+    plan::{Applied, ChangeOrder},
+};
+use crate::{error::ReservationError, model::NewReservation, store::Store};
+
+/// Most lanes of a writer: more than any database benefits from.
+const MAX_LANES: usize = 256;
+/// Orders that may wait in one lane; further ones are refused with OVERLOADED.
+pub(super) const QUEUE: usize = 1024;
+/// Longest wait of a transaction for a lock.
+const LOCK_TIMEOUT: Duration = Duration::from_millis(500);
+/// The retry delay that an OVERLOADED refusal recommends.
+const RETRY_AFTER: Duration = Duration::from_millis(250);
+/// Deadline of an order whose caller has none.
+const DEFAULT_DEADLINE: Duration = Duration::from_secs(15);
+
+/// Queues orders and yields the result of each. Cheap to clone.
+#[derive(Clone)]
+pub struct Writer {
+    lanes: Arc<[mpsc::Sender<Job>]>,
+}
+
+/// Creates and changes reservations: [`Writer`], or a strategy that the benchmark compares it with.
+#[tonic::async_trait]
+pub trait Bookings: Send + Sync {
+    /// Creates a reservation. Idempotent by reservation id.
+    ///
+    /// # Errors
+    /// [`ReservationError::SoldOut`], [`ReservationError::NotOnSale`], [`ReservationError::IdReused`], OVERLOADED when it
+    /// is not begun, and when the database fails.
+    async fn book(&self, order: NewReservation) -> Result<Created, ReservationError>;
+
+    /// Applies a command. Idempotent.
+    ///
+    /// # Errors
+    /// As [`super::apply`], and OVERLOADED when it is not begun.
+    async fn change(&self, order: ChangeOrder) -> Result<Applied, ReservationError>;
+}
+
+impl Writer {
+    /// The connection settings of the lanes: a pool of their own, so that bookings do not wait for other work, with two
+    /// connections per lane, because a connection that was just used is tested before its next use. The lock timeout is
+    /// short: a lock held on one hotel's rows must not delay the other hotels of a lane.
+    pub fn connections(config: &StoreConfig, lanes: usize) -> StoreConfig {
+        StoreConfig {
+            database_max_connections: (0..lanes.clamp(1, MAX_LANES)).map(|_| 2).sum(),
+            database_lock_timeout: config.database_lock_timeout.min(LOCK_TIMEOUT),
+            database_plan_once: true,
+            ..config.clone()
+        }
+    }
+
+    /// A writer with this many lanes (at least 1, at most 256), and the task of each lane, to be spawned. A lane ends
+    /// when the last clone of the writer is dropped, so that orders are served while the server drains.
+    pub fn new(store: &Store, lanes: usize) -> (Self, Vec<impl Future<Output = ()> + Send + use<>>) {
+        let (senders, tasks): (Vec<_>, Vec<_>) = (0..lanes.clamp(1, MAX_LANES))
+            .map(|_| {
+                let (sender, receiver) = mpsc::channel(QUEUE);
+                (sender, lane::run(store.clone(), receiver))
+            })
+            .unzip();
+        (Self { lanes: senders.into() }, tasks)
+    }
+
+    /// Queues an order in the lane of its hotel and waits for the result.
+    async fn submit<O, R>(
+        &self,
+        id: ReservationId,
+        order: O,
+        job: impl FnOnce(QueuedOrder<O, R>) -> Job,
+    ) -> Result<R, ReservationError> {
+        let deadline =
+            RequestContext::current().map_or_else(|| Instant::now() + DEFAULT_DEADLINE, |context| context.deadline);
+        let (queued, result) = QueuedOrder::new(order, deadline);
+        let lane = &self.lanes[id.hotel_id().get().unsigned_abs() as usize % self.lanes.len()];
+        lane.try_send(job(queued)).map_err(|_| overloaded())?;
+        result.await.unwrap_or_else(|_| Err(overloaded()))
+    }
+}
+
+#[tonic::async_trait]
+impl Bookings for Writer {
+    /// Refuses with OVERLOADED when the lane's queue is full or the service stops.
+    async fn book(&self, order: NewReservation) -> Result<Created, ReservationError> {
+        self.submit(order.id, order, Job::Book).await
+    }
+
+    /// Refuses with OVERLOADED when the lane's queue is full or the service stops.
+    async fn change(&self, order: ChangeOrder) -> Result<Applied, ReservationError> {
+        self.submit(order.id, order, Job::Change).await
+    }
+}
+
+fn overloaded() -> ReservationError {
+    Problem::new(Reason::Overloaded, "too many bookings are waiting; try again").retry_after(RETRY_AFTER).into()
+}
