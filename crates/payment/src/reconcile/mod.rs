@@ -15,7 +15,7 @@ pub mod classify;
 pub mod model;
 pub mod reservations;
 pub(crate) mod run;
-pub(crate) mod store;
+pub mod store;
 
 #[cfg(test)]
 mod tests;

@@ -62,7 +62,7 @@ async fn cases_are_listed_newest_first_by_state_class_and_day() {
     files.set(today(), &[SettlementLine { amount_minor: 1, ..charge(&payment) }]);
     run_today(pool, &files).await;
     assign(pool, case.case_id, "user-1", "").await.unwrap();
-    let shown = async |filter: Filter| {
+    let shown = async |filter: CaseFilter| {
         let page = staymesh_domain::Page::parse(1, "", &[]).unwrap();
         let (first, token) = list(pool, filter, &page).await.unwrap();
         let more = if token.is_empty() {

@@ -23,10 +23,8 @@ use staymesh_testkit::{TestDatabase, clear_of_midnight};
 
 use super::{
     Options, ReconcileError, Summary,
-    model::CaseFilter,
-    model::{Case, Class, Subject},
-    run,
-    store::cases,
+    model::{Case, CaseFilter, Class, Subject},
+    run, store,
 };
 use crate::{
     model::Payment,
@@ -98,7 +96,7 @@ async fn run_today(pool: &PgPool, files: &Files) -> Summary {
 }
 
 async fn listed(pool: &PgPool) -> Vec<Case> {
-    let mut cases = cases::list(pool, CaseFilter::default(), None, 100).await.unwrap();
+    let mut cases = store::cases::list(pool, CaseFilter::default(), None, 100).await.unwrap();
     cases.sort_by_key(|case| (case.finding.class, case.finding.subject_id.clone()));
     cases
 }
