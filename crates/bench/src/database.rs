@@ -11,7 +11,7 @@ use std::{
 use anyhow::{Context, Result, ensure};
 use indicatif::ProgressBar;
 use sqlx::{PgPool, Row};
-use staymesh_devenv::{Durability, Part, Postgres, PostgresOptions, dev_dir, install};
+use staymesh_devenv::{Component, Durability, Postgres, PostgresOptions, dev_dir, install};
 use staymesh_reservation::{Writer, store::Store};
 use staymesh_store::StoreConfig;
 
@@ -195,7 +195,7 @@ impl Conditions {
 }
 
 fn start_server(settings: Vec<(String, String)>) -> Result<(Postgres, PathBuf)> {
-    install::install(&dev_dir(), &[Part::Postgres], &|line| eprintln!("{line}"))?;
+    install::install(&dev_dir(), &[Component::Postgres], &|line| eprintln!("{line}"))?;
     let runs = dev_dir().join("bench");
     remove_dead_runs(&runs);
     let run = runs.join(std::process::id().to_string());

@@ -6,7 +6,7 @@ use anyhow::{Result, ensure};
 use base64::{Engine, prelude::BASE64_STANDARD};
 use sqlx::PgPool;
 use staymesh_api::identity::v1::{IssueClientTokenRequest, auth_service_client::AuthServiceClient};
-use staymesh_devenv::{Durability, Part, dev_dir, install};
+use staymesh_devenv::{Component, Durability, dev_dir, install};
 use staymesh_localmesh::{LocalMesh, Options, Progress};
 use staymesh_reservation::OfferKeys;
 use staymesh_store::StoreConfig;
@@ -34,7 +34,9 @@ pub(crate) fn binary(given: Option<&PathBuf>) -> Result<PathBuf> {
 pub(crate) fn start(binary: PathBuf, mut settings: Vec<Setting>) -> Result<(LocalMesh, PathBuf)> {
     let limits = ["STAYMESH_GUEST_UNPAID_ROOMS", "STAYMESH_PARTNER_UNPAID_ROOMS"];
     settings.extend(limits.map(|limit| ("reservation", limit, "0".to_owned())));
-    install::install(&dev_dir(), &[Part::Postgres, Part::Redis, Part::Envoy], &|line| eprintln!("{line}"))?;
+    install::install(&dev_dir(), &[Component::Postgres, Component::Redis, Component::Envoy], &|line| {
+        eprintln!("{line}")
+    })?;
     let runs = dev_dir().join("bench");
     remove_dead_runs(&runs);
     let dir = runs.join(std::process::id().to_string());

@@ -124,8 +124,8 @@ async fn serve_routes(routes: Routes, rig: &Rig, stop: CancellationToken) -> Res
         name: "reservation",
         routes,
         grpc_services: vec![],
-        checks: vec![],
-        stack: LayerConfig {
+        probes: vec![],
+        layers: LayerConfig {
             access: AccessTable::read(DESCRIPTOR_SET).context("the contract")?,
             verifier: rig.callers.verifier(),
             revocations: Revocations::new(None),

@@ -17,16 +17,16 @@ use uuid::Uuid;
 
 use super::Grpc;
 use crate::{
+    clients::reservations::ReservationClient,
     error::PaymentError,
     reconcile::{
         cases,
         model::{Case, CaseFilter, Class, Resolution, State, Subject, Sum},
     },
-    reservations::Reservations,
 };
 
 #[tonic::async_trait]
-impl<R: Reservations, P: Psp> FinanceService for Grpc<R, P> {
+impl<R: ReservationClient, P: Psp> FinanceService for Grpc<R, P> {
     async fn list_reconciliation_cases(
         &self,
         request: Request<ListReconciliationCasesRequest>,

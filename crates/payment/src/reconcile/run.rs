@@ -22,7 +22,7 @@ use super::{
         wallets::{self, WalletMismatch},
     },
 };
-use crate::reservations::Reservations;
+use crate::clients::reservations::ReservationClient;
 
 /// Lines that are inserted in one statement.
 const BATCH: usize = 2000;
@@ -46,7 +46,7 @@ pub struct Summary {
 ///
 /// # Errors
 /// See [`ReconcileError`].
-pub async fn run<S: Settlements, R: Reservations>(
+pub async fn run<S: Settlements, R: ReservationClient>(
     pool: &PgPool,
     settlements: &S,
     reservations: &R,
@@ -78,7 +78,7 @@ struct Run<'a> {
 }
 
 impl Run<'_> {
-    async fn reconcile<S: Settlements, R: Reservations>(
+    async fn reconcile<S: Settlements, R: ReservationClient>(
         &self,
         settlements: &S,
         reservations: &R,
@@ -163,7 +163,7 @@ impl Run<'_> {
     }
 
     /// Compares the payments that changed in this time span with their reservations.
-    async fn compare_reservations<R: Reservations>(
+    async fn compare_reservations<R: ReservationClient>(
         &self,
         reservations: &R,
         changed: std::ops::Range<Timestamp>,

@@ -8,12 +8,12 @@ use staymesh_psp::{Psp, PspError, TransferOrder, TransferOutcome, event::Transfe
 use staymesh_store::outbox::OutboxEvent;
 use uuid::Uuid;
 
-use super::{Payments, deliver::Failure};
+use super::{Payments, outbox::Failure};
 use crate::{
+    clients::reservations::ReservationClient,
     error::PaymentError,
     fault_points,
     payouts::{Destination, Payout, Shares, StatementLine, Transfer, TransferPayload, TransferStatus},
-    reservations::Reservations,
     store::{events::Outcome, payouts, statements, transfers},
 };
 
@@ -29,7 +29,7 @@ pub struct Statement {
     pub next_page_token: String,
 }
 
-impl<R: Reservations, P: Psp> Payments<R, P> {
+impl<R: ReservationClient, P: Psp> Payments<R, P> {
     /// A page of the payouts of a hotel, newest first, and the token of the next page.
     ///
     /// # Errors
@@ -73,7 +73,7 @@ impl<R: Reservations, P: Psp> Payments<R, P> {
         by: &str,
     ) -> Result<Destination, PaymentError> {
         if !payouts::may_have_destination(&self.pool, hotel_id, destination).await? {
-            self.hotels.require(hotel_id).await?;
+            self.hotels.require_hotel(hotel_id).await?;
         }
         let set = payouts::set_destination(&self.pool, hotel_id, destination, by).await?;
         tracing::info!(hotel_id = hotel_id.get(), "payout destination set");
@@ -83,9 +83,9 @@ impl<R: Reservations, P: Psp> Payments<R, P> {
     /// Delivers an outbox event: requests its transfer at the provider. The result is recorded once, from the response or
     /// from the provider's event, whichever is first.
     pub(super) async fn pay_hotel(&self, event: &OutboxEvent) -> Result<(), Failure> {
-        let payload: TransferPayload = event.payload().map_err(|error| Failure::Never(error.to_string()))?;
+        let payload: TransferPayload = event.payload().map_err(|error| Failure::Permanent(error.to_string()))?;
         let transfer = transfers::find(&self.pool, payload.transfer_id).await?;
-        let transfer = transfer.ok_or_else(|| Failure::Never("the transfer does not exist".to_owned()))?;
+        let transfer = transfer.ok_or_else(|| Failure::Permanent("the transfer does not exist".to_owned()))?;
         if transfer.status != TransferStatus::Requested {
             return Ok(());
         }
@@ -98,7 +98,9 @@ impl<R: Reservations, P: Psp> Payments<R, P> {
             Ok(made) => {
                 let end = End { psp_transfer: Some(&made.psp_transfer), outcome: made.outcome, failure: NOT_DELIVERED };
                 match self.record_outcome(transfer.transfer_id, &end).await? {
-                    Outcome::Mismatched => Err(Failure::Never("the provider reports contradictory results".to_owned())),
+                    Outcome::Mismatched => {
+                        Err(Failure::Permanent("the provider reports contradictory results".to_owned()))
+                    }
                     _ => Ok(()),
                 }
             }
@@ -107,12 +109,12 @@ impl<R: Reservations, P: Psp> Payments<R, P> {
                 let why = error.to_string();
                 let end = End { psp_transfer: None, outcome: TransferOutcome::Failed, failure: &why };
                 self.record_outcome(transfer.transfer_id, &end).await?;
-                Err(Failure::Never(why))
+                Err(Failure::Permanent(why))
             }
             Err(error @ (PspError::Unavailable(_) | PspError::NoResponse(_) | PspError::Pending(_))) => {
-                Err(Failure::Away(error.to_string()))
+                Err(Failure::Unavailable(error.to_string()))
             }
-            Err(error @ PspError::Unknown(_)) => Err(Failure::Later(error.to_string())),
+            Err(error @ PspError::Unknown(_)) => Err(Failure::Retry(error.to_string())),
         }
     }
 

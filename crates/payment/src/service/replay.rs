@@ -1,12 +1,13 @@
 //! Replays of reconciliation cases. Each repeats an idempotent step of the normal flow.
 
-use staymesh_domain::{Money, PaymentId};
+use staymesh_domain::PaymentId;
 use staymesh_mesh::Problem;
 use staymesh_psp::{Psp, RefundOrder};
 use uuid::Uuid;
 
 use super::Payments;
 use crate::{
+    clients::reservations::ReservationClient,
     error::PaymentError,
     reconcile::{
         ReconcileError, cases,
@@ -14,11 +15,10 @@ use crate::{
         run::{judge, wallet_finding},
         store::{self, lines, pairs::Scope, runs, wallets},
     },
-    reservations::Reservations,
     store::{payments, refunds},
 };
 
-impl<R: Reservations, P: Psp> Payments<R, P> {
+impl<R: ReservationClient, P: Psp> Payments<R, P> {
     /// Repeats the step of a case and judges the case again. The result is known at once, except for redelivered dead
     /// letters, which the next run judges. A resolved case is returned unchanged.
     ///
@@ -67,7 +67,7 @@ impl<R: Reservations, P: Psp> Payments<R, P> {
             // Refunds require the session.
             payments::save_session(&mut connection, id, &session).await?;
         }
-        self.learn(id, &checkout).await.map(drop)
+        self.apply_checkout(id, &checkout).await.map(drop)
     }
 
     /// Requests a refund again with the same idempotency key: the provider returns the existing refund, or makes it.
@@ -78,9 +78,7 @@ impl<R: Reservations, P: Psp> Payments<R, P> {
         }
         let payment = payments::find(&self.pool, refund.payment_id).await?.ok_or(PaymentError::NotFound)?;
         let session = payment.psp_session.ok_or(PaymentError::NoReplay)?;
-        let amount = Money::from_minor(refund.amount_minor, payment.amount.currency());
-        let amount = amount.map_err(|error| Problem::internal(&error))?;
-        let psp_refund = self.psp.refund(RefundOrder { refund_id, session, amount }).await?;
+        let psp_refund = self.psp.refund(RefundOrder { refund_id, session, amount: refund.amount }).await?;
         self.refund_succeeded(&refund, &psp_refund).await
     }
 
