@@ -14,9 +14,9 @@ use staymesh_api::{
 use staymesh_devenv::{port::free_port, wait};
 use staymesh_mesh::{
     auth::{AccessTable, Revocations},
+    coalesce::CoalescingStream,
     config::ServerConfig,
-    gathered::Gathered,
-    server::{Served, StackParts, serve},
+    server::{LayerConfig, ServerSpec, serve},
 };
 use staymesh_reservation::{
     BookingService, Bookings, Dependencies, UnpaidRoomLimit, Writer, offer_token::OfferSigner, store::Store,
@@ -93,11 +93,11 @@ impl Server {
 }
 
 /// As Envoy does, a client sends what is ready together.
-async fn connect(to: Uri) -> std::io::Result<TokioIo<Gathered<TcpStream>>> {
+async fn connect(to: Uri) -> std::io::Result<TokioIo<CoalescingStream<TcpStream>>> {
     let address = to.authority().map(|authority| authority.as_str().to_owned()).unwrap_or_default();
     let stream = TcpStream::connect(address).await?;
     stream.set_nodelay(true)?;
-    Ok(TokioIo::new(Gathered::new(stream)))
+    Ok(TokioIo::new(CoalescingStream::new(stream)))
 }
 
 fn writer(pool: PgPool, lanes: usize) -> Writer {
@@ -120,12 +120,12 @@ async fn serve_routes(routes: Routes, rig: &Rig, stop: CancellationToken) -> Res
         tls_key: None,
         tls_client_ca: None,
     };
-    let served = Served {
+    let served = ServerSpec {
         name: "reservation",
         routes,
         grpc_services: vec![],
         checks: vec![],
-        stack: StackParts {
+        stack: LayerConfig {
             access: AccessTable::read(DESCRIPTOR_SET).context("the contract")?,
             verifier: rig.callers.verifier(),
             revocations: Revocations::new(None),

@@ -85,7 +85,8 @@ pub(crate) fn staff<T>(hotel_ids: &[i32], message: T) -> Request<T> {
 pub(crate) fn by<T>(role: Role, hotel_ids: &[i32], message: T) -> Request<T> {
     let mut request = Request::new(message);
     let (subject, session) = (format!("{role:?}"), "session".to_owned());
-    request.extensions_mut().insert(Caller { subject, role, hotel_ids: hotel_ids.to_vec(), session });
+    let hotel_ids = hotel_ids.iter().map(|id| staymesh_domain::HotelId::try_from(*id).unwrap()).collect();
+    request.extensions_mut().insert(Caller { subject, role, hotel_ids, session });
     request
 }
 

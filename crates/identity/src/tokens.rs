@@ -74,6 +74,7 @@ mod tests {
     use proptest::prelude::*;
     use secrecy::ExposeSecret;
     use sqlx::postgres::PgPoolOptions;
+    use staymesh_domain::HotelId;
     use staymesh_mesh::auth::{Caller, TokenError, TokenVerifier};
 
     use super::*;
@@ -138,6 +139,7 @@ mod tests {
                 let token = tokens.sign(subject, Duration::from_mins(1)).await.unwrap();
                 let verifier = TokenVerifier::new(keyring, &auth_config());
                 let caller = verifier.verify(token.expose_secret()).await.unwrap();
+                let hotel_ids = hotel_ids.into_iter().map(|id| HotelId::try_from(id).unwrap()).collect();
                 prop_assert_eq!(caller, Caller { subject: id, role, hotel_ids, session });
 
                 // Whoever changes one character of what is signed has no token any more.

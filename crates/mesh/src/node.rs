@@ -15,7 +15,7 @@ use crate::{
     config::{ClientConfig, NodeConfig},
     health::Check,
     redis::Redis,
-    server::{ServeError, Served, StackParts, serve},
+    server::{LayerConfig, ServeError, ServerSpec, serve},
     telemetry::{self, Telemetry},
 };
 
@@ -124,12 +124,12 @@ impl Node {
         let config = &self.config.server;
         let access = AccessTable::read(staymesh_api::DESCRIPTOR_SET)
             .map_err(|error| NodeError::Config(format!("the contract: {error}")))?;
-        let served = Served {
+        let served = ServerSpec {
             name: self.name,
             routes,
             grpc_services,
             checks: vec![database_check(self.check_pool.clone(), migrator)],
-            stack: StackParts {
+            stack: LayerConfig {
                 access,
                 verifier,
                 revocations: self.revocations.clone(),

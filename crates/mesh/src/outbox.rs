@@ -1,4 +1,4 @@
-//! Runs the outbox of a service: carries its events, shows its depth, keeps it small.
+//! The outbox of a service in operation: relays its events, exports its metrics, purges delivered events.
 
 use std::time::Duration;
 
@@ -13,25 +13,25 @@ use tracing::Instrument;
 
 use crate::{node::Node, telemetry};
 
-/// How often depth and lag are measured and old events removed.
-const LOOK_EVERY: Duration = Duration::from_secs(15);
-/// Longest wait for the database at each step.
+/// Interval of measuring depth and lag and of purging delivered events.
+const MAINTENANCE_INTERVAL: Duration = Duration::from_secs(15);
+/// Deadline of each step in the database.
 const STORE_LIMIT: Duration = Duration::from_secs(10);
-/// How long delivered events are kept, for whoever wants to know what happened.
+/// How long delivered events are kept for diagnosis.
 const KEEP_DELIVERED: Duration = Duration::from_hours(7 * 24);
-/// Events removed in one statement.
-const PURGE_AT_ONCE: u16 = 1000;
+/// Events purged in one statement.
+const PURGE_BATCH: u16 = 1000;
 
 impl Node {
-    /// Carries the events of this service's outbox to `receiver` until the service stops.
-    pub fn carry_outbox(&self, receiver: impl Deliver, wake: Wake, options: RelayOptions) {
+    /// Relays the events of this service's outbox to `receiver`, and maintains the outbox, until the service stops.
+    pub fn relay_outbox(&self, receiver: impl Deliver, wake: Wake, options: RelayOptions) {
         let relay = Relay::new(self.pool.clone(), Traced(receiver), wake, options);
         self.spawn(relay.run(self.stop.clone()));
-        self.spawn(keep(self.pool.clone(), self.stop.clone()));
+        self.spawn(maintain(self.pool.clone(), self.stop.clone()));
     }
 }
 
-/// Joins each delivery to the trace in which its event was written.
+/// Continues in each delivery the trace in which its event was written.
 struct Traced<D>(D);
 
 impl<D: Deliver> Deliver for Traced<D> {
@@ -45,45 +45,48 @@ impl<D: Deliver> Deliver for Traced<D> {
 struct Gauges {
     depth: Gauge<i64>,
     lag: Gauge<f64>,
-    parked: Gauge<i64>,
+    dead_letters: Gauge<i64>,
 }
 
 impl Gauges {
     fn new() -> Self {
         let meter = global::meter("staymesh");
         Self {
-            depth: meter.i64_gauge("staymesh.outbox.depth").with_description("Events still to be delivered.").build(),
+            depth: meter
+                .i64_gauge("staymesh.outbox.depth")
+                .with_description("Undelivered events without dead letters.")
+                .build(),
             lag: meter
                 .f64_gauge("staymesh.outbox.lag")
                 .with_unit("s")
-                .with_description("Age of the oldest event still to be delivered.")
+                .with_description("Age of the oldest undelivered event.")
                 .build(),
-            parked: meter
+            dead_letters: meter
                 .i64_gauge("staymesh.outbox.parked")
-                .with_description("Events set aside for somebody to look at.")
+                .with_description("Dead letters: events that are delivered only after a replay.")
                 .build(),
         }
     }
 }
 
-async fn keep(pool: PgPool, stop: CancellationToken) {
+async fn maintain(pool: PgPool, stop: CancellationToken) {
     let gauges = Gauges::new();
     loop {
-        if let Err(error) = look(&pool, &gauges).await {
-            tracing::warn!(error.cause = %error, "cannot look after the outbox");
+        if let Err(error) = maintain_once(&pool, &gauges).await {
+            tracing::warn!(error.cause = %error, "outbox maintenance failed");
         }
-        if stop.run_until_cancelled(tokio::time::sleep(LOOK_EVERY)).await.is_none() {
+        if stop.run_until_cancelled(tokio::time::sleep(MAINTENANCE_INTERVAL)).await.is_none() {
             return;
         }
     }
 }
 
-async fn look(pool: &PgPool, gauges: &Gauges) -> Result<(), StoreError> {
+async fn maintain_once(pool: &PgPool, gauges: &Gauges) -> Result<(), StoreError> {
     let stats = bounded(STORE_LIMIT, outbox::stats(pool)).await?;
     gauges.depth.record(stats.depth, &[]);
     gauges.lag.record(stats.lag.as_secs_f64(), &[]);
-    gauges.parked.record(stats.parked, &[]);
-    let purge = async || bounded(STORE_LIMIT, outbox::purge_delivered(pool, KEEP_DELIVERED, PURGE_AT_ONCE)).await;
-    while purge().await? == u64::from(PURGE_AT_ONCE) {}
+    gauges.dead_letters.record(stats.dead_letters, &[]);
+    let purge = async || bounded(STORE_LIMIT, outbox::purge_delivered(pool, KEEP_DELIVERED, PURGE_BATCH)).await;
+    while purge().await? == u64::from(PURGE_BATCH) {}
     Ok(())
 }

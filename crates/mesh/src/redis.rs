@@ -1,7 +1,7 @@
-//! Redis through bb8, with typed keys and a short patience.
+//! Redis through a bb8 pool, with typed keys, a deadline of 100 ms per call and a circuit breaker.
 //!
-//! Nothing in Staymesh depends on Redis being there: every use says what happens without it. So a call waits 100 ms at
-//! most, and after a failure further calls fail at once for a second instead of queueing up.
+//! No function of Staymesh requires Redis: every use defines what happens without it. After a failed call, further calls
+//! fail immediately for one second instead of queueing up.
 
 use std::{
     sync::{
@@ -15,23 +15,23 @@ use bb8_redis::{RedisConnectionManager, bb8::Pool, redis::AsyncCommands};
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Serialize, de::DeserializeOwned};
 
-/// The longest time that one call may take.
-const PATIENCE: Duration = Duration::from_millis(100);
-/// How long calls fail at once after one has failed.
-const COOL_DOWN: Duration = Duration::from_secs(1);
+/// Deadline of one call, including a new connection.
+const CALL_TIMEOUT: Duration = Duration::from_millis(100);
+/// How long calls fail immediately after one has failed, in milliseconds.
+const OPEN_FOR_MS: u64 = 1000;
 
-/// Redis did not answer (in time).
+/// Redis did not answer within the deadline, failed, or has failed within the last second.
 #[derive(Clone, Copy, Debug, thiserror::Error)]
-#[error("Redis is away")]
-pub struct RedisAway;
+#[error("Redis is unavailable")]
+pub struct RedisUnavailable;
 
-/// A key with the type of its value and how long it lives.
+/// A key with the type of its value and its time to live.
 pub trait Key {
-    /// What is stored, as JSON.
+    /// The value, stored as JSON.
     type Value: Serialize + DeserializeOwned + Send + Sync;
-    /// How long it is kept after it was last set.
+    /// Time to live after the last [`Redis::set`]; whole seconds.
     const TTL: Duration;
-    /// The text of the key; begin it with the name of what it belongs to and a colon.
+    /// The key as text. By convention it begins with the service's name and a colon: `identity:revoked:ID`.
     fn text(&self) -> String;
 }
 
@@ -40,11 +40,12 @@ pub trait Key {
 pub struct Redis {
     pool: Pool<RedisConnectionManager>,
     started: Instant,
-    away_until_ms: Arc<AtomicU64>,
+    /// Until when calls fail immediately, in milliseconds since `started`.
+    open_until_ms: Arc<AtomicU64>,
 }
 
 impl Redis {
-    /// A pool that connects when first used, so that a service starts without Redis.
+    /// A pool that connects on first use, so that a service starts without Redis.
     ///
     /// # Errors
     /// When the URL is not a Redis URL.
@@ -52,34 +53,49 @@ impl Redis {
         let manager = RedisConnectionManager::new(url.expose_secret())
             // The error of the client may show the URL with its password.
             .map_err(|_| "STAYMESH_REDIS_URL is not a Redis URL".to_owned())?;
-        let pool =
-            Pool::builder().max_size(8).connection_timeout(PATIENCE).retry_connection(false).build_unchecked(manager);
-        Ok(Self { pool, started: Instant::now(), away_until_ms: Arc::default() })
+        let pool = Pool::builder()
+            .max_size(8)
+            .connection_timeout(CALL_TIMEOUT)
+            .retry_connection(false)
+            .build_unchecked(manager);
+        Ok(Self { pool, started: Instant::now(), open_until_ms: Arc::default() })
     }
 
-    /// The value of a key.
-    pub async fn get<K: Key>(&self, key: &K) -> Result<Option<K::Value>, RedisAway> {
+    /// Reads the value of a key. A value that does not deserialize, as from another version, counts as absent.
+    ///
+    /// # Errors
+    /// [`RedisUnavailable`].
+    pub async fn get<K: Key>(&self, key: &K) -> Result<Option<K::Value>, RedisUnavailable> {
         let text = key.text();
         let json: Option<String> = self.run(async |connection| connection.get(text).await).await?;
-        // What cannot be read was written by another version: the same as not there.
         Ok(json.and_then(|json| serde_json::from_str(&json).ok()))
     }
 
-    /// Sets a key.
-    pub async fn set<K: Key>(&self, key: &K, value: &K::Value) -> Result<(), RedisAway> {
+    /// Sets a key for [`Key::TTL`].
+    ///
+    /// # Errors
+    /// [`RedisUnavailable`], also when the value does not serialize.
+    pub async fn set<K: Key>(&self, key: &K, value: &K::Value) -> Result<(), RedisUnavailable> {
         let text = key.text();
-        let json = serde_json::to_string(value).map_err(|_| RedisAway)?;
+        let json = serde_json::to_string(value).map_err(|_| RedisUnavailable)?;
         self.run(async |connection| connection.set_ex(text, json, K::TTL.as_secs()).await).await
     }
 
-    /// Removes a key.
-    pub async fn remove<K: Key>(&self, key: &K) -> Result<(), RedisAway> {
+    /// Deletes a key.
+    ///
+    /// # Errors
+    /// [`RedisUnavailable`].
+    pub async fn remove<K: Key>(&self, key: &K) -> Result<(), RedisUnavailable> {
         let text = key.text();
         self.run(async |connection| connection.del(text).await).await
     }
 
-    /// Counts one up and returns the count. The time to live starts with the first count and is not extended.
-    pub async fn count<K: Key<Value = u32>>(&self, key: &K) -> Result<u32, RedisAway> {
+    /// Increments a counter and returns its new value. The time to live starts with the first increment and is not
+    /// extended: the counter of a fixed window.
+    ///
+    /// # Errors
+    /// [`RedisUnavailable`].
+    pub async fn count<K: Key<Value = u32>>(&self, key: &K) -> Result<u32, RedisUnavailable> {
         let text = key.text();
         self.run(async |connection| {
             let (count,): (u32,) = redis::pipe()
@@ -100,23 +116,27 @@ impl Redis {
     async fn run<T>(
         &self,
         work: impl AsyncFnOnce(&mut redis::aio::MultiplexedConnection) -> redis::RedisResult<T>,
-    ) -> Result<T, RedisAway> {
-        let now = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX);
-        if now < self.away_until_ms.load(Ordering::Relaxed) {
-            return Err(RedisAway);
+    ) -> Result<T, RedisUnavailable> {
+        let now = millis(self.started.elapsed());
+        if now < self.open_until_ms.load(Ordering::Relaxed) {
+            return Err(RedisUnavailable);
         }
         let attempt = async {
             let mut connection = self.pool.get().await.map_err(|error| error.to_string())?;
             work(&mut connection).await.map_err(|error| error.to_string())
         };
-        let failure = match tokio::time::timeout(PATIENCE, attempt).await {
+        let failure = match tokio::time::timeout(CALL_TIMEOUT, attempt).await {
             Ok(Ok(value)) => return Ok(value),
             Ok(Err(error)) => error,
-            Err(_) => "no answer in time".to_owned(),
+            Err(_) => format!("no answer within {} ms", CALL_TIMEOUT.as_millis()),
         };
-        tracing::warn!(error.cause = failure, "Redis is away");
-        let until = now + u64::try_from(COOL_DOWN.as_millis()).unwrap_or(u64::MAX);
-        self.away_until_ms.store(until, Ordering::Relaxed);
-        Err(RedisAway)
+        tracing::warn!(error.cause = failure, "Redis is unavailable");
+        self.open_until_ms.store(now + OPEN_FOR_MS, Ordering::Relaxed);
+        Err(RedisUnavailable)
     }
+}
+
+/// Whole milliseconds. A `u64` holds half a billion years of them.
+fn millis(duration: Duration) -> u64 {
+    duration.as_secs() * 1000 + u64::from(duration.subsec_millis())
 }

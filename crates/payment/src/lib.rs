@@ -82,7 +82,7 @@ pub async fn serve(config: Config, stop: CancellationToken) -> Result<(), NodeEr
     });
     let concurrency = 2 * REFUNDS_AT_ONCE + PAY_OUTS_AT_ONCE;
     let options = RelayOptions { concurrency, max_attempts: MAX_ATTEMPTS, ..RelayOptions::default() };
-    node.carry_outbox(Messenger::new(payments.clone()), payments.wake.clone(), options);
+    node.relay_outbox(Messenger::new(payments.clone()), payments.wake.clone(), options);
     node.spawn(payments.clone().sweep(node.stop.clone()));
     node.spawn(staymesh_ledger::wallets::fold_periodically(node.pool.clone(), node.stop.clone()));
 

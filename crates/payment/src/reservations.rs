@@ -11,7 +11,7 @@ use staymesh_domain::{Money, PaymentId, ReservationId, parse_date};
 use staymesh_mesh::{
     Problem, Reason,
     client::{MeshChannel, RetryBudget, retry},
-    values::{money, money_from},
+    proto_types::{money, money_from},
 };
 use tonic::Status;
 

@@ -179,7 +179,8 @@ pub(crate) fn booking() -> Booking {
 }
 
 pub(crate) fn caller(subject: &str, role: Role, hotel_ids: &[i32]) -> Caller {
-    Caller { subject: subject.into(), role, hotel_ids: hotel_ids.to_vec(), session: "s".into() }
+    let hotel_ids = hotel_ids.iter().map(|id| HotelId::try_from(*id).unwrap()).collect();
+    Caller { subject: subject.into(), role, hotel_ids, session: "s".into() }
 }
 
 /// The kinds of the events that wait in the outbox, in order.

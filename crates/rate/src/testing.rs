@@ -65,7 +65,12 @@ pub(crate) fn staff<T>(message: T) -> Request<T> {
 pub(crate) fn staff_of<T>(hotel_id: i32, message: T) -> Request<T> {
     let mut request = Request::new(message);
     let (subject, session) = ("staff".to_owned(), "session".to_owned());
-    request.extensions_mut().insert(Caller { subject, role: Role::Staff, hotel_ids: vec![hotel_id], session });
+    request.extensions_mut().insert(Caller {
+        subject,
+        role: Role::Staff,
+        hotel_ids: vec![staymesh_domain::HotelId::try_from(hotel_id).unwrap()],
+        session,
+    });
     request
 }
 

@@ -106,7 +106,7 @@ pub async fn serve(config: Config, stop: CancellationToken) -> Result<(), NodeEr
 
     node.spawn(expiry::run(store, wake.clone(), node.stop.clone()));
     let publisher = payment_events::PaymentEventPublisher::new(Box::new(payments));
-    node.carry_outbox(publisher, wake, RelayOptions::default());
+    node.relay_outbox(publisher, wake, RelayOptions::default());
 
     node.serve(verifier, routes(service), vec![RESERVATION, ADMIN, INVENTORY, FLOW], &MIGRATOR).await
 }

@@ -35,7 +35,7 @@ impl PaymentEventPublisher {
 
 impl Deliver for PaymentEventPublisher {
     async fn deliver(&self, event: &OutboxEvent) -> Delivery {
-        let unreadable = |error| Delivery::Park(format!("the payload cannot be read: {error}"));
+        let unreadable = |error| Delivery::DeadLetter(format!("the payload cannot be read: {error}"));
         let delivered = match event.kind.as_str() {
             SOLD_BY_PARTNER => match event.payload() {
                 Ok(sale) => self.publish_sale(sale).await,
@@ -45,7 +45,7 @@ impl Deliver for PaymentEventPublisher {
                 Ok(cancelled) => self.publish_cancellation(cancelled).await,
                 Err(error) => return unreadable(error),
             },
-            other => return Delivery::Park(format!("unknown event kind {other}")),
+            other => return Delivery::DeadLetter(format!("unknown event kind {other}")),
         };
         delivered.map_or_else(|status| delivery_of(&status), |()| Delivery::Done)
     }
@@ -58,9 +58,11 @@ fn delivery_of(status: &Status) -> Delivery {
     let reason = format!("payment: {:?}, {reason}", status.code());
     match status.code() {
         Code::InvalidArgument | Code::FailedPrecondition | Code::NotFound | Code::Unimplemented => {
-            Delivery::Park(reason)
+            Delivery::DeadLetter(reason)
         }
-        Code::Unavailable | Code::DeadlineExceeded | Code::Cancelled | Code::Unauthenticated => Delivery::Away(reason),
+        Code::Unavailable | Code::DeadlineExceeded | Code::Cancelled | Code::Unauthenticated => {
+            Delivery::Unavailable(reason)
+        }
         _ => Delivery::Retry(reason),
     }
 }

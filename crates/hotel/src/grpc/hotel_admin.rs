@@ -30,7 +30,7 @@ impl HotelAdminHandler {
 /// The caller, if authorized for the hotel. Called first, so that other fields are validated for authorized callers only.
 fn require_staff<T>(request: &Request<T>, hotel_id: i32) -> Result<(Caller, HotelId), Problem> {
     let caller = Caller::required(request)?;
-    caller.require_hotel(hotel_id)?;
+    caller.require_hotel_field(hotel_id)?;
     Ok((caller, request::id(hotel_id)?))
 }
 

@@ -2,7 +2,7 @@
 
 use prost::Message;
 use staymesh_api::hotel::v1 as proto;
-use staymesh_mesh::{Problem, values::timestamp};
+use staymesh_mesh::{Problem, proto_types::timestamp};
 
 use crate::{
     model::{Hotel, Room, RoomType},

@@ -7,7 +7,7 @@ use staymesh_api::identity::v1::{
     identity_admin_service_server::IdentityAdminService,
 };
 use staymesh_domain::{FieldError, FieldErrors, HotelId, Page, PageError, UserId, parse_optional_request_id};
-use staymesh_mesh::{auth::Role, values::timestamp};
+use staymesh_mesh::{auth::Role, proto_types::timestamp};
 use tonic::{Request, Response, Status};
 
 use super::{Services, required, role, user};

@@ -16,7 +16,7 @@ use staymesh_api::identity::v1::{
 use staymesh_domain::FieldError;
 use staymesh_mesh::{
     auth::{Claims, Revocations, Role},
-    values::timestamp,
+    proto_types::timestamp,
 };
 use tonic::service::Routes;
 

@@ -35,7 +35,8 @@ async fn a_change_of_role_ends_the_logins_of_before() {
     let renewed = replica.refresh(&after.refresh_token).await.unwrap();
     for token in [&after.access_token, &renewed.access_token] {
         let caller = replica.caller(token).await;
-        assert_eq!((caller.role, caller.hotel_ids), (Role::Staff, vec![7, 9]));
+        let hotel_ids: Vec<i32> = caller.hotel_ids.into_iter().map(i32::from).collect();
+        assert_eq!((caller.role, hotel_ids), (Role::Staff, vec![7, 9]));
         assert!(!replica.revocations.is_revoked(&caller.session).await);
     }
 }

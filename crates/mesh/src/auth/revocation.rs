@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use crate::redis::{Key, Redis, RedisAway};
+use crate::redis::{Key, Redis, RedisUnavailable};
 
 /// The key of a login that has ended.
 pub struct RevokedSession<'a>(pub &'a str);
@@ -38,10 +38,10 @@ impl Revocations {
     ///
     /// # Errors
     /// When Redis is away: the tokens then work until they expire.
-    pub async fn revoke(&self, session: &str) -> Result<(), RedisAway> {
+    pub async fn revoke(&self, session: &str) -> Result<(), RedisUnavailable> {
         match &self.0 {
             Some(redis) => redis.set(&RevokedSession(session), &true).await,
-            None => Err(RedisAway),
+            None => Err(RedisUnavailable),
         }
     }
 }

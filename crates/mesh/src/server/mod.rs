@@ -9,8 +9,8 @@ mod run;
 mod stack;
 mod trace;
 
-pub use run::{ServeError, Served, serve};
-pub use stack::{StackParts, server_stack};
+pub use run::{ServeError, ServerSpec, serve};
+pub use stack::{LayerConfig, server_stack};
 
 use axum::response::Response;
 use tonic::body::Body;

@@ -12,16 +12,16 @@ use tonic::{
     transport::{Certificate, Identity, Server, ServerTlsConfig, server::TcpIncoming},
 };
 
-use super::{StackParts, server_stack};
+use super::{LayerConfig, server_stack};
 use crate::{
+    coalesce::CoalescingStream,
     config::ServerConfig,
-    gathered::Gathered,
     health::{self, Check},
     ops,
 };
 
 /// A service as it is served.
-pub struct Served {
+pub struct ServerSpec {
     /// Its name, for logs.
     pub name: &'static str,
     /// Its gRPC services.
@@ -31,7 +31,7 @@ pub struct Served {
     /// What must work for it to be ready.
     pub checks: Vec<Check>,
     /// What its layers need.
-    pub stack: StackParts,
+    pub stack: LayerConfig,
     /// Its metrics.
     pub registry: Registry,
 }
@@ -67,7 +67,7 @@ pub enum ServeError {
 ///
 /// # Errors
 /// See [`ServeError`].
-pub async fn serve(config: &ServerConfig, served: Served, stop: CancellationToken) -> Result<(), ServeError> {
+pub async fn serve(config: &ServerConfig, served: ServerSpec, stop: CancellationToken) -> Result<(), ServeError> {
     let listener = listen(config.listen).await?;
     let ops_listener = listen(config.ops_listen).await?;
     tracing::info!(
@@ -102,7 +102,7 @@ pub async fn serve(config: &ServerConfig, served: Served, stop: CancellationToke
     let stopping = stop.clone();
     // An answer is several small writes: without this, the last of them waits 40 ms for the acknowledgement of the first.
     // The builder's own setting is for listeners that the builder makes.
-    let incoming = TcpIncoming::from(listener).with_nodelay(Some(true)).map_ok(Gathered::new);
+    let incoming = TcpIncoming::from(listener).with_nodelay(Some(true)).map_ok(CoalescingStream::new);
     let serving = router.serve_with_incoming_shutdown(incoming, stopping.cancelled_owned());
     let drained = async {
         stop.cancelled().await;

@@ -14,7 +14,7 @@ use super::{authorize, deadline, limit, malformed, panic, trace};
 use crate::auth::{AccessTable, Revocations, TokenVerifier};
 
 /// What the layers need.
-pub struct StackParts {
+pub struct LayerConfig {
     /// Who may call what.
     pub access: AccessTable,
     /// Verifies tokens.
@@ -29,7 +29,7 @@ pub struct StackParts {
 
 /// Puts the layers around the services. Read from top to bottom: the first layer sees a request first and its answer
 /// last.
-pub fn server_stack(services: Router, parts: StackParts) -> Router {
+pub fn server_stack(services: Router, parts: LayerConfig) -> Router {
     // Each request clones what a layer needs, and all that the layers below need: one counter each.
     let limit = Arc::new(Semaphore::new(parts.max_concurrency));
     let authorize = Arc::new(authorize::Authorize {

@@ -20,7 +20,7 @@ use staymesh_mesh::{
     auth::{AccessTable, Claims, KeySource, Revocations, TokenVerifier},
     config::{AuthConfig, ServerConfig},
     context::RequestContext,
-    server::{Served, StackParts, serve},
+    server::{LayerConfig, ServerSpec, serve},
 };
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tonic::{
@@ -183,13 +183,13 @@ impl TestServer {
         };
         change(&mut config);
         let signer = Signer::new();
-        let served = Served {
+        let served = ServerSpec {
             name: "test",
             routes: Routes::new(PricingServiceServer::new(Pricing))
                 .add_service(AuthServiceServer::new(Identity(signer.clone()))),
             grpc_services: vec!["staymesh.rate.v1.PricingService"],
             checks: vec![],
-            stack: StackParts {
+            stack: LayerConfig {
                 access: AccessTable::read(DESCRIPTOR_SET).expect("the contract"),
                 verifier: TokenVerifier::new(signer.clone(), &auth_config()),
                 revocations: Revocations::new(None),

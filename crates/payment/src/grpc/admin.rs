@@ -9,7 +9,7 @@ use staymesh_api::payment::v1::{
 use staymesh_domain::{FieldError, HotelId, Page, PaymentId, parse_request_id};
 use staymesh_mesh::{
     Caller,
-    values::{money_from, timestamp},
+    proto_types::{money_from, timestamp},
 };
 use staymesh_psp::Psp;
 use tonic::{Request, Response, Status};
@@ -24,7 +24,7 @@ impl<R: Reservations, P: Psp> PaymentAdminService for Grpc<R, P> {
         &self,
         request: Request<ListPaymentsRequest>,
     ) -> Result<Response<ListPaymentsResponse>, Status> {
-        Caller::required(&request)?.require_hotel(request.get_ref().hotel_id)?;
+        Caller::required(&request)?.require_hotel_field(request.get_ref().hotel_id)?;
         let request = request.into_inner();
         let hotel_id = HotelId::try_from(request.hotel_id).map_err(FieldError::from).map_err(PaymentError::from)?;
         let status = status_filter(request.status).map_err(PaymentError::from)?;
@@ -50,7 +50,7 @@ impl<R: Reservations, P: Psp> PaymentAdminService for Grpc<R, P> {
         &self,
         request: Request<ListPayOutsRequest>,
     ) -> Result<Response<ListPayOutsResponse>, Status> {
-        Caller::required(&request)?.require_hotel(request.get_ref().hotel_id)?;
+        Caller::required(&request)?.require_hotel_field(request.get_ref().hotel_id)?;
         let (hotel_id, page) = pay_outs::read_list(request.get_ref()).map_err(PaymentError::from)?;
         let (rows, next_page_token) = self.0.pay_outs(hotel_id, &page).await?;
         let pay_outs = rows.into_iter().map(pay_outs::shown).collect();
@@ -61,7 +61,7 @@ impl<R: Reservations, P: Psp> PaymentAdminService for Grpc<R, P> {
         &self,
         request: Request<GetPayOutStatementRequest>,
     ) -> Result<Response<GetPayOutStatementResponse>, Status> {
-        Caller::required(&request)?.require_hotel(request.get_ref().hotel_id)?;
+        Caller::required(&request)?.require_hotel_field(request.get_ref().hotel_id)?;
         let (hotel_id, payout_id, page) = pay_outs::read_get(request.get_ref()).map_err(PaymentError::from)?;
         let statement = self.0.statement(hotel_id, payout_id, &page).await?;
         Ok(Response::new(pay_outs::statement(statement)?))
@@ -72,7 +72,7 @@ impl<R: Reservations, P: Psp> PaymentAdminService for Grpc<R, P> {
         request: Request<SetPayOutDestinationRequest>,
     ) -> Result<Response<SetPayOutDestinationResponse>, Status> {
         let caller = Caller::required(&request)?;
-        caller.require_hotel(request.get_ref().hotel_id)?;
+        caller.require_hotel_field(request.get_ref().hotel_id)?;
         let (hotel_id, destination) = pay_outs::read_destination(request.get_ref()).map_err(PaymentError::from)?;
         let set = self.0.set_pay_out_destination(hotel_id, destination, &caller.subject).await?;
         Ok(Response::new(SetPayOutDestinationResponse {

@@ -9,7 +9,7 @@ use staymesh_api::r#type::v1::Money as ProtoMoney;
 use staymesh_domain::{Currency, FieldError, Money, Page, parse_date};
 use staymesh_mesh::{
     Caller,
-    values::{money, timestamp},
+    proto_types::{money, timestamp},
 };
 use staymesh_psp::Psp;
 use tonic::{Request, Response, Status};

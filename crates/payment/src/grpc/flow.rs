@@ -5,7 +5,7 @@ use staymesh_api::payment::v1::{
     payment_flow_service_server::PaymentFlowService,
 };
 use staymesh_domain::{FieldErrors, Money, ReservationId};
-use staymesh_mesh::{Problem, values::money_from};
+use staymesh_mesh::{Problem, proto_types::money_from};
 use staymesh_psp::Psp;
 use tonic::{Request, Response, Status};
 

@@ -15,7 +15,7 @@ mod tests;
 use std::sync::Arc;
 
 use staymesh_api::payment::v1 as proto;
-use staymesh_mesh::values::{money, timestamp};
+use staymesh_mesh::proto_types::{money, timestamp};
 
 pub use status_page::StatusPage;
 pub use webhook::Webhook;

@@ -5,7 +5,7 @@ use staymesh_api::payment::v1 as proto;
 use staymesh_domain::{DateRangeError, FieldError, FieldErrors, Page, ReservationId, format_date, parse_date};
 use staymesh_mesh::{
     Problem,
-    values::{money, money_from, timestamp},
+    proto_types::{money, money_from, timestamp},
 };
 
 use crate::{

@@ -4,7 +4,7 @@ use staymesh_api::payment::v1 as proto;
 use staymesh_domain::{Currency, FieldError, HotelId, Money, Page, format_date};
 use staymesh_mesh::{
     Problem,
-    values::{money, timestamp},
+    proto_types::{money, timestamp},
 };
 use uuid::Uuid;
 

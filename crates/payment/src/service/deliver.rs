@@ -58,13 +58,13 @@ impl<R: Reservations, P: Psp> Deliver for Messenger<R, P> {
             _ => None,
         };
         let Ok(_place) = places.map(Semaphore::try_acquire).transpose() else {
-            return Delivery::Away("others of its kind are in progress".to_owned());
+            return Delivery::Unavailable("others of its kind are in progress".to_owned());
         };
         match self.payments.carry(event).await {
             Ok(()) => Delivery::Done,
-            Err(Failure::Away(why)) => Delivery::Away(why),
+            Err(Failure::Away(why)) => Delivery::Unavailable(why),
             Err(Failure::Later(why)) => Delivery::Retry(why),
-            Err(Failure::Never(why)) => Delivery::Park(why),
+            Err(Failure::Never(why)) => Delivery::DeadLetter(why),
         }
     }
 }

@@ -88,7 +88,7 @@ impl<R: Reservations, P: Psp> Payments<R, P> {
     pub async fn get(&self, caller: &Caller, id: PaymentId) -> Result<Payment, PaymentError> {
         payments::find(&self.pool, id)
             .await?
-            .filter(|payment| payment.owner == caller.subject || caller.works_for(payment.hotel_id().get()))
+            .filter(|payment| payment.owner == caller.subject || caller.works_for(payment.hotel_id()))
             .ok_or(PaymentError::NotFound)
     }
 

@@ -27,7 +27,7 @@ impl RateAdminHandler {
 /// Refuses callers that are not authorized for the hotel. Called first, so that other fields are validated for
 /// authorized callers only.
 fn require_staff<T>(request: &Request<T>, hotel_id: i32) -> Result<(), Problem> {
-    Caller::required(request)?.require_hotel(hotel_id)
+    Caller::required(request)?.require_hotel_field(hotel_id)
 }
 
 #[tonic::async_trait]

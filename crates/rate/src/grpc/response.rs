@@ -3,7 +3,7 @@
 use jiff::civil::Date;
 use staymesh_api::rate::v1 as proto;
 use staymesh_domain::{Money, format_date};
-use staymesh_mesh::values::money;
+use staymesh_mesh::proto_types::money;
 
 use crate::model::{CancellationPolicy, OccupancyRule, RoomRate, RoomTypePrice, Tax, TaxAmount, TaxKind};
 

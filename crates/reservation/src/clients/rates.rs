@@ -8,7 +8,7 @@ use staymesh_domain::{HotelId, Money, RoomCount, RoomTypeId, StayDates, parse_da
 use staymesh_mesh::{
     Problem,
     client::{MeshChannel, RetryBudget, retry},
-    values,
+    proto_types,
 };
 
 use crate::{
@@ -104,9 +104,9 @@ impl RateClient for GrpcRateClient {
 /// A price of the rate service, checked: one currency, nothing negative, parts that add up to the total.
 fn price_from(price: StayPrice, rooms: RoomCount) -> Result<RoomTypePrice, QuoteError> {
     let room_type_id = RoomTypeId::try_from(price.room_type_id).map_err(|_| QuoteError::RoomType)?;
-    let total = values::money_from(price.total.as_ref(), "total").map_err(|_| QuoteError::Amount("total"))?;
+    let total = proto_types::money_from(price.total.as_ref(), "total").map_err(|_| QuoteError::Amount("total"))?;
     let amount = |money: Option<&ProtoMoney>, what: &'static str| -> Result<Money, QuoteError> {
-        values::money_from(money, what)
+        proto_types::money_from(money, what)
             .ok()
             .filter(|money| money.currency() == total.currency() && !money.is_negative())
             .ok_or(QuoteError::Amount(what))

@@ -7,7 +7,7 @@ use staymesh_api::{
     options::v1::Role,
     reservation::v1::{self as proto, reservation_flow_service_server::ReservationFlowService},
 };
-use staymesh_mesh::values;
+use staymesh_mesh::proto_types;
 use tonic::{Request, Response, Status};
 
 use super::{
@@ -34,7 +34,7 @@ impl ReservationFlowService for InternalReservationHandler {
         let request = request.into_inner();
         let command = Command::ConfirmPayment {
             payment_id: payment_id(&request.payment_id)?,
-            amount: values::money_from(request.amount.as_ref(), "amount").map_err(refuse)?,
+            amount: proto_types::money_from(request.amount.as_ref(), "amount").map_err(refuse)?,
         };
         let applied = self.apply(&request.reservation_id, command).await?;
         Ok(Response::new(proto::ConfirmPaymentResponse {
@@ -61,7 +61,7 @@ impl ReservationFlowService for InternalReservationHandler {
         let request = request.into_inner();
         let command = Command::ConfirmRefund {
             payment_id: payment_id(&request.payment_id)?,
-            amount: values::money_from(request.amount.as_ref(), "amount").map_err(refuse)?,
+            amount: proto_types::money_from(request.amount.as_ref(), "amount").map_err(refuse)?,
         };
         let applied = self.apply(&request.reservation_id, command).await?;
         let reservation = Some(response::reservation(applied.reservation, Role::Service));

@@ -36,7 +36,7 @@ impl InventoryAdminService for InventoryAdminHandler {
         &self,
         request: Request<proto::SetInventoryRequest>,
     ) -> Result<Response<proto::SetInventoryResponse>, Status> {
-        Caller::required(&request)?.require_hotel(request.get_ref().hotel_id)?;
+        Caller::required(&request)?.require_hotel_field(request.get_ref().hotel_id)?;
         let message = request.into_inner();
         let hotel_id = hotel_id(message.hotel_id)?;
         let change = proto::InventoryChange {
@@ -57,7 +57,7 @@ impl InventoryAdminService for InventoryAdminHandler {
         &self,
         request: Request<proto::BulkSetInventoryRequest>,
     ) -> Result<Response<proto::BulkSetInventoryResponse>, Status> {
-        Caller::required(&request)?.require_hotel(request.get_ref().hotel_id)?;
+        Caller::required(&request)?.require_hotel_field(request.get_ref().hotel_id)?;
         let message = request.into_inner();
         let hotel_id = hotel_id(message.hotel_id)?;
         if message.changes.is_empty() || message.changes.len() > MAX_CHANGES {
@@ -79,7 +79,7 @@ impl InventoryAdminService for InventoryAdminHandler {
         &self,
         request: Request<proto::ListInventoryRequest>,
     ) -> Result<Response<proto::ListInventoryResponse>, Status> {
-        Caller::required(&request)?.require_hotel(request.get_ref().hotel_id)?;
+        Caller::required(&request)?.require_hotel_field(request.get_ref().hotel_id)?;
         let message = request.into_inner();
         let hotel_id = hotel_id(message.hotel_id)?;
         let room_type_id = room_type_id(message.room_type_id)?;

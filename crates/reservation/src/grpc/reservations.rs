@@ -5,7 +5,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use staymesh_api::reservation::v1::{self as proto, reservation_service_server::ReservationService};
 use staymesh_domain::{FieldError, Page, RoomCount, RoomTypeId};
-use staymesh_mesh::{Caller, values};
+use staymesh_mesh::{Caller, proto_types};
 use tonic::{Request, Response, Status};
 use uuid::Uuid;
 
@@ -95,7 +95,7 @@ impl ReservationService for ReservationHandler {
         Ok(Response::new(proto::PrepareReservationResponse {
             reservation_id: form.offer.reservation_id.to_string(),
             offer_token: form.token,
-            offer_expire_time: Some(values::timestamp(expires)),
+            offer_expire_time: Some(proto_types::timestamp(expires)),
             price: Some(response::price(room_type_id, form.offer.quote)),
         }))
     }

@@ -2,7 +2,7 @@
 
 use staymesh_api::{options::v1::Role, rate::v1 as rate, reservation::v1 as proto};
 use staymesh_domain::{RoomTypeId, format_date};
-use staymesh_mesh::values;
+use staymesh_mesh::proto_types;
 
 use crate::{
     model::{CancellationReason, PaymentMode, Reservation, Status},
@@ -30,9 +30,9 @@ pub(super) fn reservation(booking: Reservation, reader: Role) -> proto::Reservat
         .into(),
         price: Some(price(booking.room_type_id, booking.quote)),
         primary_guest: Some(proto::Guest { full_name: booking.guest.full_name, email: booking.guest.email }),
-        hold_expire_time: booking.hold_expire_time.filter(|_| pending).map(values::timestamp),
-        create_time: Some(values::timestamp(booking.create_time)),
-        update_time: Some(values::timestamp(booking.update_time)),
+        hold_expire_time: booking.hold_expire_time.filter(|_| pending).map(proto_types::timestamp),
+        create_time: Some(proto_types::timestamp(booking.create_time)),
+        update_time: Some(proto_types::timestamp(booking.update_time)),
         owner: if reader == Role::Service { booking.owner } else { String::new() },
     }
 }
@@ -46,16 +46,16 @@ pub(super) fn price(room_type_id: RoomTypeId, quote: Quote) -> rate::StayPrice {
             .into_iter()
             .map(|night| rate::NightPrice {
                 stay_date: format_date(night.date),
-                price: Some(values::money(night.price)),
+                price: Some(proto_types::money(night.price)),
             })
             .collect(),
-        subtotal: Some(values::money(quote.subtotal)),
+        subtotal: Some(proto_types::money(quote.subtotal)),
         taxes: quote
             .taxes
             .into_iter()
-            .map(|tax| rate::TaxAmount { display_name: tax.name, amount: Some(values::money(tax.amount)) })
+            .map(|tax| rate::TaxAmount { display_name: tax.name, amount: Some(proto_types::money(tax.amount)) })
             .collect(),
-        total: Some(values::money(quote.total)),
+        total: Some(proto_types::money(quote.total)),
         cancellation_policy: Some(rate::CancellationPolicy {
             free_until_hours_before: quote.free_until_hours_before,
             late_penalty_percent: quote.late_penalty_percent,

@@ -197,7 +197,7 @@ pub(crate) fn list_scope(caller: &Caller, hotel_id: Option<i32>) -> Result<(Opti
     match caller.role {
         Role::Staff | Role::Admin => {
             let hotel = hotel_id.ok_or_else(|| Problem::field("hotel_id", "staff must name a hotel"))?;
-            caller.require_hotel(hotel)?;
+            caller.require_hotel_field(hotel)?;
             Ok((None, Some(hotel)))
         }
         _ => Ok((Some(caller.subject.clone()), hotel_id)),
@@ -208,7 +208,7 @@ pub(crate) fn list_scope(caller: &Caller, hotel_id: Option<i32>) -> Result<(Opti
 fn require_access(caller: &Caller, booking: &Reservation) -> Result<(), ReservationError> {
     let may = match caller.role {
         Role::Guest | Role::Partner => booking.owner == caller.subject,
-        Role::Staff | Role::Admin => caller.works_for(booking.id.hotel_id().get()),
+        Role::Staff | Role::Admin => caller.works_for(booking.id.hotel_id()),
         Role::Service => true,
         Role::Unspecified => false,
     };

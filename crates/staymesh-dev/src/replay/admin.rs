@@ -22,7 +22,7 @@ use staymesh_api::{
         reservation_service_client::ReservationServiceClient,
     },
 };
-use staymesh_mesh::values;
+use staymesh_mesh::proto_types;
 use tonic::{Code, Response, Status, transport::Channel};
 use uuid::Uuid;
 
@@ -106,7 +106,7 @@ impl Administrator {
     pub(super) async fn put_on_sale(&self, ids: (i32, i32), lane: &Lane, (from, until): (Date, Date)) -> Result<()> {
         let (hotel_id, room_type_id) = ids;
         // Every night gets the price of its booking before it is sold. Rooms need some rate until then.
-        let base_price = lane.bookings.first().map(|row| values::money(row.price));
+        let base_price = lane.bookings.first().map(|row| proto_types::money(row.price));
         let rate = Some(RoomRate { base_price, ..RoomRate::default() });
         let request = SetRoomRateRequest { hotel_id, room_type_id, rate };
         patiently(async || self.rates.clone().set_room_rate(request.clone()).await)

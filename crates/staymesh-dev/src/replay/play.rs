@@ -13,7 +13,7 @@ use staymesh_api::{
     },
 };
 use staymesh_domain::Money;
-use staymesh_mesh::values;
+use staymesh_mesh::proto_types;
 
 use super::{
     admin::{Administrator, patiently},
@@ -103,7 +103,7 @@ impl Player<'_> {
             from_date: self.shift.there(row.stay.check_in()).to_string(),
             until_date: self.shift.there(row.stay.check_out()).to_string(),
             weekdays: Vec::new(),
-            price: Some(values::money(row.price)),
+            price: Some(proto_types::money(row.price)),
         };
         patiently(async || self.admin.rates.clone().set_nightly_prices(request.clone()).await).await?;
         self.prices.extend(nights.into_iter().map(|night| (night, row.price)));
@@ -121,7 +121,7 @@ impl Player<'_> {
         };
         let form = patiently(async || self.partner.clone().prepare_reservation(request.clone()).await).await?;
         let offered = form.price.as_ref().and_then(|price| price.total.as_ref());
-        let offered = values::money_from(offered, "total").map_err(|error| anyhow::anyhow!("{error}"))?;
+        let offered = proto_types::money_from(offered, "total").map_err(|error| anyhow::anyhow!("{error}"))?;
         ensure!(
             offered == row.price.checked_mul(row.stay.night_count())?,
             "offered for {offered} instead of {} nights at {}",

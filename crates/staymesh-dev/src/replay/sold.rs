@@ -4,7 +4,7 @@ use anyhow::{Context, Result, ensure};
 use jiff::civil::Date;
 use staymesh_api::reservation::v1::{Reservation, ReservationStatus};
 use staymesh_domain::{Money, StayDates, parse_date};
-use staymesh_mesh::values;
+use staymesh_mesh::proto_types;
 
 use super::recording::CURRENCY;
 
@@ -37,7 +37,7 @@ impl Sold {
     fn read_parts(reservation: Reservation) -> Result<Self> {
         let status = reservation.status();
         let total = reservation.price.context("no price")?.total;
-        let total: Money = values::money_from(total.as_ref(), "total").map_err(|e| anyhow::anyhow!("{e}"))?;
+        let total: Money = proto_types::money_from(total.as_ref(), "total").map_err(|e| anyhow::anyhow!("{e}"))?;
         ensure!(total.currency().code() == CURRENCY, "not in {CURRENCY}");
         Ok(Self {
             number: reservation.primary_guest.and_then(|guest| number_of(&guest.email)),

@@ -9,7 +9,7 @@ use jiff::{Span, SpanRelativeTo};
 use sqlx::PgPool;
 use staymesh_store::{
     StoreConfig, StoreError,
-    outbox::{self, ParkedEvent, ParkedFilter},
+    outbox::{self, DeadLetter, DeadLetterFilter},
 };
 
 #[derive(Args)]
@@ -55,8 +55,8 @@ fn age(text: &str) -> Result<Duration, jiff::Error> {
 }
 
 impl Which {
-    fn filter(&self) -> ParkedFilter {
-        ParkedFilter { kind: self.kind.clone(), event_ids: self.event_ids.clone(), older_than: self.older_than }
+    fn filter(&self) -> DeadLetterFilter {
+        DeadLetterFilter { kind: self.kind.clone(), event_ids: self.event_ids.clone(), older_than: self.older_than }
     }
 }
 
@@ -92,7 +92,7 @@ async fn connect(store: &StoreConfig) -> Result<PgPool> {
 
 async fn list(pool: &PgPool, which: &Which) -> Result<u64> {
     let filter = which.filter();
-    let listing = outbox::walk_parked(pool, &filter, which.limit, async |events| {
+    let listing = outbox::visit_dead_letters(pool, &filter, which.limit, async |events| {
         for event in &events {
             println!("{}", told(event));
         }
@@ -106,7 +106,7 @@ async fn replay(pool: &PgPool, which: &Which) -> Result<u64> {
     let bar = ProgressBar::no_length();
     bar.set_style(ProgressStyle::with_template("{spinner} {pos} replayed, {per_sec}")?);
     let filter = which.filter();
-    let walk = outbox::walk_parked(pool, &filter, which.limit, async |events| {
+    let walk = outbox::visit_dead_letters(pool, &filter, which.limit, async |events| {
         let ids: Vec<i64> = events.iter().map(|event| event.event_id).collect();
         let replayed = outbox::replay(pool, &ids).await?;
         for event in events.iter().filter(|event| replayed.contains(&event.event_id)) {
@@ -132,14 +132,14 @@ async fn require_existing(pool: &PgPool, named: &[i64]) -> Result<()> {
 }
 
 /// One line, without the payload, which may hold personal data.
-fn told(event: &ParkedEvent) -> String {
+fn told(event: &DeadLetter) -> String {
     format!(
         "event {} {} about {}, written {:.0}, parked {:.0} after {} attempts: {}",
         event.event_id,
         event.kind,
         event.aggregate_id,
-        event.created_at,
-        event.parked_at,
+        event.create_time,
+        event.dead_letter_time,
         event.attempts,
         event.last_error.as_deref().unwrap_or("no reason is known"),
     )
@@ -185,14 +185,14 @@ mod tests {
     #[test]
     fn a_line_tells_what_why_and_since_when() {
         let at = |text: &str| text.parse().expect("a time");
-        let event = ParkedEvent {
+        let event = DeadLetter {
             event_id: 7,
             aggregate_id: Uuid::nil(),
             kind: "payment.paid".into(),
             attempts: 3,
             last_error: Some("reservation: NotFound".into()),
-            created_at: at("2030-01-01T10:00:00.123456Z"),
-            parked_at: at("2030-01-01T10:05:00Z"),
+            create_time: at("2030-01-01T10:00:00.123456Z"),
+            dead_letter_time: at("2030-01-01T10:05:00Z"),
         };
         assert_eq!(
             told(&event),

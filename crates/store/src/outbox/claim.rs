@@ -1,4 +1,4 @@
-//! The relay's statements: claiming what is due, and writing down how it went.
+//! The relay's SQL: claiming due events and recording the outcome of a delivery.
 
 use std::time::Duration;
 
@@ -6,8 +6,11 @@ use sqlx::types::Json;
 use sqlx::{FromRow, PgPool};
 use uuid::Uuid;
 
-use super::{MAX_REASON, OutboxEvent};
-use crate::StoreError;
+use super::event::OutboxEvent;
+use crate::{Cause, StoreError};
+
+/// Longest `last_error` that is stored, in characters; the table has a constraint for it.
+const MAX_REASON: usize = 500;
 
 #[derive(FromRow)]
 struct ClaimedRow {
@@ -20,14 +23,16 @@ struct ClaimedRow {
     attempts: i32,
 }
 
-/// Claims up to `limit` due events for the length of the lease: nobody else claims them before it is over.
+/// Claims up to `limit` due events with a lease: no other relay claims them before the lease expires.
 ///
-/// The claim counts as an attempt, so an event that kills its relay runs out of attempts like any other. Longest due
-/// comes first: fresh events in the order they were written, and no event that is often retried starves another.
+/// The claim counts as an attempt, so that an event that crashes its relay also runs out of attempts. Events are claimed
+/// in the order in which they became due: new events in the order in which they were written, and events that are retried
+/// often do not starve others.
 ///
-/// "First of its aggregate" is asked by a subquery and not by an anti-join: it stays an index probe for each candidate
-/// also while a sudden backlog is unknown to the planner.
+/// "First undelivered event of its aggregate" is a subquery instead of an anti-join: it remains one index probe per
+/// candidate when the planner's statistics do not know of a sudden backlog yet.
 pub(super) async fn claim(pool: &PgPool, limit: usize, lease: Duration) -> Result<Vec<OutboxEvent>, StoreError> {
+    let limit = i64::try_from(limit).map_err(|_| StoreError::Unexpected(Cause::new("the limit is no bigint")))?;
     let rows: Vec<ClaimedRow> = sqlx::query_as(
         "with due as (
              select event_id
@@ -48,7 +53,7 @@ pub(super) async fn claim(pool: &PgPool, limit: usize, lease: Duration) -> Resul
          where outbox.event_id = due.event_id
          returning outbox.event_id, aggregate_id, kind, payload, trace_parent, created_at, attempts",
     )
-    .bind(i64::try_from(limit).unwrap_or(i64::MAX))
+    .bind(limit)
     .bind(lease.as_secs_f64())
     .fetch_all(pool)
     .await?;
@@ -61,7 +66,7 @@ impl From<ClaimedRow> for OutboxEvent {
             event_id: row.event_id,
             aggregate_id: row.aggregate_id,
             kind: row.kind,
-            created_at: row.created_at.to_jiff(),
+            create_time: row.created_at.to_jiff(),
             trace_parent: row.trace_parent,
             attempt: row.attempts,
             payload: row.payload.0,
@@ -69,8 +74,8 @@ impl From<ClaimedRow> for OutboxEvent {
     }
 }
 
+/// Records a delivery, also if another relay has claimed the event since: it did arrive.
 pub(super) async fn delivered(pool: &PgPool, event: &OutboxEvent) -> Result<(), StoreError> {
-    // Also if another relay has claimed it since: it did arrive.
     sqlx::query(
         "update outbox set delivered_at = now(), parked_at = null, last_error = null
          where event_id = $1 and delivered_at is null",
@@ -81,30 +86,30 @@ pub(super) async fn delivered(pool: &PgPool, event: &OutboxEvent) -> Result<(), 
     Ok(())
 }
 
-/// Frees the event for another attempt after `delay`, unless another relay has claimed it since.
+/// Ends the lease and makes the event due after `delay`, unless another relay has claimed it since.
 pub(super) async fn retry(pool: &PgPool, event: &OutboxEvent, reason: &str, delay: Duration) -> Result<(), StoreError> {
-    free(pool, event, reason, delay, 0).await
+    release(pool, event, reason, delay, 0).await
 }
 
-/// As [`retry`], and takes back that the claim counted as an attempt.
+/// As [`retry`], but the attempt does not count.
 ///
-/// A stalled relay still cannot mistake a later claim for its own: only what a claim has added is taken back, so later
-/// claims have higher numbers.
+/// `attempts` also identifies the claim. Subtracting only what the claim added keeps the number of a later claim higher
+/// than that of a relay that stalled in between.
 pub(super) async fn postpone(
     pool: &PgPool,
     event: &OutboxEvent,
     reason: &str,
     delay: Duration,
 ) -> Result<(), StoreError> {
-    free(pool, event, reason, delay, 1).await
+    release(pool, event, reason, delay, 1).await
 }
 
-async fn free(
+async fn release(
     pool: &PgPool,
     event: &OutboxEvent,
     reason: &str,
     delay: Duration,
-    taken_back: i32,
+    uncounted: i32,
 ) -> Result<(), StoreError> {
     sqlx::query(
         "update outbox
@@ -115,14 +120,14 @@ async fn free(
     .bind(event.attempt)
     .bind(delay.as_secs_f64())
     .bind(shortened(reason))
-    .bind(taken_back)
+    .bind(uncounted)
     .execute(pool)
     .await?;
     Ok(())
 }
 
-/// Sets the event aside, unless another relay has claimed it since.
-pub(super) async fn park(pool: &PgPool, event: &OutboxEvent, reason: &str) -> Result<(), StoreError> {
+/// Makes the event a dead letter, unless another relay has claimed it since.
+pub(super) async fn dead_letter(pool: &PgPool, event: &OutboxEvent, reason: &str) -> Result<(), StoreError> {
     sqlx::query(
         "update outbox set parked_at = now(), last_error = $3
          where event_id = $1 and attempts = $2 and delivered_at is null and parked_at is null",
@@ -135,7 +140,7 @@ pub(super) async fn park(pool: &PgPool, event: &OutboxEvent, reason: &str) -> Re
     Ok(())
 }
 
-/// What the table's constraint takes, without the NUL that no text of `PostgreSQL` may hold.
+/// The first [`MAX_REASON`] characters, without NUL, which `text` of `PostgreSQL` cannot hold.
 fn shortened(reason: &str) -> String {
     reason.chars().filter(|letter| *letter != '\0').take(MAX_REASON).collect()
 }

@@ -1,4 +1,4 @@
-//! The loop that carries events to their receiver.
+//! The relay: a loop that claims due events, delivers them concurrently and records each outcome.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,52 +10,52 @@ use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::{Instrument, error, info_span, warn};
 
-use super::{OutboxEvent, backoff, claim};
+use super::event::OutboxEvent;
+use super::{backoff, claim};
 use crate::{StoreError, bounded};
 
-/// What came of one attempt. Reasons are stored and logged: no personal data in them.
+/// Outcome of one delivery attempt. Reasons are stored and logged, so they must not contain personal data.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Delivery {
-    /// The receiver has it, now or from an earlier attempt.
+    /// The receiver has processed the event, in this attempt or in an earlier one.
     Done,
-    /// Not this time: try again later, [`RelayOptions::max_attempts`] times in all.
+    /// The attempt failed; retry with backoff, up to [`RelayOptions::max_attempts`] attempts in total.
     Retry(String),
-    /// The receiver is not there at all, which says nothing about the event: try again for as long as that takes. It
-    /// does not count as an attempt.
-    Away(String),
-    /// It will never be taken; somebody must look.
-    Park(String),
+    /// The receiver is unavailable, which says nothing about the event: retry without limit. Does not count as an attempt.
+    Unavailable(String),
+    /// The receiver refused the event permanently: make it a dead letter.
+    DeadLetter(String),
 }
 
-/// Calls the receiver of events.
+/// Calls the receiver of the events of one outbox.
 pub trait Deliver: Send + Sync + 'static {
-    /// Delivers one event, possibly again. Cut off after [`RelayOptions::deliver_timeout`], which counts as
-    /// [`Delivery::Retry`].
+    /// Delivers one event, possibly not for the first time. After [`RelayOptions::deliver_timeout`] the call is cancelled
+    /// and counts as [`Delivery::Retry`].
     fn deliver(&self, event: &OutboxEvent) -> impl Future<Output = Delivery> + Send;
 }
 
-/// How eager a relay is.
+/// Limits and timing of a relay.
 #[derive(Debug, Clone)]
 pub struct RelayOptions {
-    /// Most events on their way at once from this relay, and most that are claimed at once.
+    /// Most deliveries in flight from this relay, and most events per claim.
     pub concurrency: usize,
-    /// Longest call of the receiver.
+    /// Deadline of one call of the receiver.
     pub deliver_timeout: Duration,
-    /// Longest wait for the database at each step. A little more than the server's own limits together, so that it only
-    /// ends what hangs.
+    /// Deadline of each step in the database. Longer than the server's own limits together, so that it only ends work on a
+    /// server that hangs.
     pub store_timeout: Duration,
-    /// How often to look for due events when nobody rings.
+    /// Interval between claims without a wake-up.
     pub poll: Duration,
-    /// Attempts after which an event is parked.
+    /// Attempts after which an event becomes a dead letter.
     pub max_attempts: i32,
-    /// Longest wait after the first failed attempt; doubles with each further one. While the receiver is away, the
-    /// longest wait is the event's age.
+    /// Longest delay after the first failed attempt; doubles with each further one. While the receiver is unavailable, the
+    /// longest delay is the event's age.
     pub backoff_base: Duration,
-    /// Longest wait after an attempt that failed.
+    /// Upper limit of the delay after a failed attempt.
     pub backoff_cap: Duration,
-    /// Longest wait for a receiver that is away: an event arrives that soon after its receiver is back, however long
-    /// that was away.
-    pub away_cap: Duration,
+    /// Upper limit of the delay while the receiver is unavailable: events arrive at the latest this long after the receiver
+    /// is back, however long the outage was.
+    pub unavailable_cap: Duration,
 }
 
 impl Default for RelayOptions {
@@ -68,30 +68,30 @@ impl Default for RelayOptions {
             max_attempts: 20,
             backoff_base: Duration::from_secs(1),
             backoff_cap: Duration::from_mins(5),
-            away_cap: Duration::from_secs(15),
+            unavailable_cap: Duration::from_secs(15),
         }
     }
 }
 
 impl RelayOptions {
-    /// How long a claim holds: the call, and ample time to write down its outcome.
+    /// Duration of a claim: the call, and ample time to record its outcome.
     fn lease(&self) -> Duration {
         self.deliver_timeout + 2 * self.store_timeout
     }
 }
 
-/// Rings the relay of this process, so that an event need not wait for the next poll.
+/// Wakes the relay of this process, so that an event does not wait for the next poll.
 #[derive(Debug, Clone, Default)]
 pub struct Wake(Arc<Notify>);
 
 impl Wake {
-    /// There is something to deliver. Call it after the commit; it does not block, and rings add up to one.
+    /// Wakes the relay. Call it after the commit. It does not block; several calls coalesce into one wake-up.
     pub fn wake(&self) {
         self.0.notify_one();
     }
 }
 
-/// Carries the events of one outbox. Any number of relays may share the work, in any number of processes.
+/// Delivers the events of one outbox. Any number of relays, in any number of processes, share the work.
 #[derive(Debug)]
 pub struct Relay<D> {
     pool: PgPool,
@@ -101,80 +101,80 @@ pub struct Relay<D> {
 }
 
 impl<D: Deliver> Relay<D> {
-    /// A relay from the outbox in this database to this receiver; it does nothing before [`Self::run`].
+    /// A relay from the outbox in this database to this receiver. It does nothing before [`Self::run`].
     pub fn new(pool: PgPool, receiver: D, wake: Wake, options: RelayOptions) -> Self {
         Self { pool, receiver: Arc::new(receiver), wake, options }
     }
 
-    /// Delivers events until `stop` is cancelled; then lets those on their way arrive, which takes
-    /// [`RelayOptions::deliver_timeout`] at most, or [`RelayOptions::store_timeout`] more when the database hangs, and
-    /// returns. Outages of the database are waited out.
+    /// Delivers events until `stop` is cancelled, then waits for the deliveries in flight and returns. That takes at most
+    /// [`RelayOptions::deliver_timeout`], plus [`RelayOptions::store_timeout`] if the database hangs. While the database is
+    /// unavailable the relay retries its claim at every poll.
     pub async fn run(self, stop: CancellationToken) {
-        let mut on_their_way = JoinSet::new();
+        let mut in_flight = JoinSet::new();
         while !stop.is_cancelled() {
-            self.dispatch(&mut on_their_way).await;
-            let free = on_their_way.len() < self.options.concurrency;
+            self.dispatch(&mut in_flight).await;
+            let free = in_flight.len() < self.options.concurrency;
             tokio::select! {
                 () = stop.cancelled() => {}
-                // One that has arrived makes room, and may let the next of its aggregate go.
-                Some(arrived) = on_their_way.join_next() => report(arrived),
+                // Frees a slot, and may make the next event of the aggregate due.
+                Some(finished) = in_flight.join_next() => report(finished),
                 () = self.wake.0.notified(), if free => {}
                 () = sleep(self.options.poll), if free => {}
             }
-            while let Some(arrived) = on_their_way.try_join_next() {
-                report(arrived);
+            while let Some(finished) = in_flight.try_join_next() {
+                report(finished);
             }
         }
-        while let Some(arrived) = on_their_way.join_next().await {
-            report(arrived);
+        while let Some(finished) = in_flight.join_next().await {
+            report(finished);
         }
     }
 
-    /// Claims as many due events as there is room for, no more: a claimed event that waited here would use up its
-    /// lease.
-    async fn dispatch(&self, on_their_way: &mut JoinSet<()>) {
-        let room = self.options.concurrency.saturating_sub(on_their_way.len());
-        if room == 0 {
+    /// Claims as many due events as there are free slots. A claimed event that waited for a slot would use up its lease.
+    async fn dispatch(&self, in_flight: &mut JoinSet<()>) {
+        let limit = self.options.concurrency.saturating_sub(in_flight.len());
+        if limit == 0 {
             return;
         }
-        match bounded(self.options.store_timeout, claim::claim(&self.pool, room, self.options.lease())).await {
+        match bounded(self.options.store_timeout, claim::claim(&self.pool, limit, self.options.lease())).await {
             Ok(events) => events.into_iter().for_each(|event| {
                 let span = info_span!("outbox delivery", event_id = event.event_id, kind = %event.kind, attempt = event.attempt);
-                let courier =
-                    Courier { pool: self.pool.clone(), receiver: self.receiver.clone(), options: self.options.clone() };
-                on_their_way.spawn(async move { courier.carry(event).await }.instrument(span));
+                let attempt =
+                    Attempt { pool: self.pool.clone(), receiver: self.receiver.clone(), options: self.options.clone() };
+                in_flight.spawn(async move { attempt.run(event).await }.instrument(span));
             }),
             Err(error) => warn!(error = &error as &dyn std::error::Error, "cannot claim outbox events, trying again"),
         }
     }
 }
 
-/// A panic of the receiver costs its event the attempt; it is delivered again when its lease is over.
-fn report(arrived: Result<(), JoinError>) {
-    if let Err(panic) = arrived {
+/// A panic in [`Deliver::deliver`] counts as an attempt: the event is delivered again when its lease expires.
+fn report(finished: Result<(), JoinError>) {
+    if let Err(panic) = finished {
         error!(error = &panic as &dyn std::error::Error, "an outbox delivery panicked");
     }
 }
 
-struct Courier<D> {
+/// One delivery attempt of one claimed event.
+struct Attempt<D> {
     pool: PgPool,
     receiver: Arc<D>,
     options: RelayOptions,
 }
 
-impl<D: Deliver> Courier<D> {
-    async fn carry(&self, event: OutboxEvent) {
-        let outcome = self.attempt(&event).await;
-        if let Err(error) = bounded(self.options.store_timeout, self.settle(&event, outcome)).await {
-            // The lease runs out and the event is delivered once more, which receivers can take.
-            warn!(error = &error as &dyn std::error::Error, "cannot write down what came of an outbox event");
+impl<D: Deliver> Attempt<D> {
+    async fn run(&self, event: OutboxEvent) {
+        let outcome = self.deliver(&event).await;
+        if let Err(error) = bounded(self.options.store_timeout, self.record(&event, outcome)).await {
+            // The lease expires and the event is delivered again; receivers are idempotent.
+            warn!(error = &error as &dyn std::error::Error, "cannot record the outcome of an outbox delivery");
         }
     }
 
-    async fn attempt(&self, event: &OutboxEvent) -> Delivery {
-        // Only one that took its relay down with it, again and again, is claimed more often than it is tried.
+    async fn deliver(&self, event: &OutboxEvent) -> Delivery {
+        // An event is claimed more often than it is tried only if it crashed its relay each time.
         if event.attempt > self.options.max_attempts {
-            return Delivery::Park("no attempt came to an end".to_owned());
+            return Delivery::DeadLetter("no attempt came to an end".to_owned());
         }
         match timeout(self.options.deliver_timeout, self.receiver.deliver(event)).await {
             Ok(outcome) => outcome,
@@ -182,13 +182,13 @@ impl<D: Deliver> Courier<D> {
         }
     }
 
-    async fn settle(&self, event: &OutboxEvent, outcome: Delivery) -> Result<(), StoreError> {
-        let RelayOptions { backoff_base, backoff_cap, away_cap, .. } = self.options;
+    async fn record(&self, event: &OutboxEvent, outcome: Delivery) -> Result<(), StoreError> {
+        let RelayOptions { backoff_base, backoff_cap, unavailable_cap, .. } = self.options;
         match outcome {
             Delivery::Done => claim::delivered(&self.pool, event).await,
-            Delivery::Away(reason) => {
-                let delay = backoff::delay_by_age(event.age(), backoff_base, away_cap, rand::random());
-                warn!(reason, retry_in_ms = delay.as_millis(), "the receiver of an outbox event is away");
+            Delivery::Unavailable(reason) => {
+                let delay = backoff::delay_by_age(event.age(), backoff_base, unavailable_cap, rand::random());
+                warn!(reason, retry_in_ms = delay.as_millis(), "the receiver of an outbox event is unavailable");
                 claim::postpone(&self.pool, event, &reason, delay).await
             }
             Delivery::Retry(reason) if event.attempt < self.options.max_attempts => {
@@ -196,9 +196,9 @@ impl<D: Deliver> Courier<D> {
                 warn!(reason, retry_in_ms = delay.as_millis(), "an outbox event was not delivered");
                 claim::retry(&self.pool, event, &reason, delay).await
             }
-            Delivery::Retry(reason) | Delivery::Park(reason) => {
-                error!(reason, "an outbox event was parked and waits for replay");
-                claim::park(&self.pool, event, &reason).await
+            Delivery::Retry(reason) | Delivery::DeadLetter(reason) => {
+                error!(reason, "an outbox event is now a dead letter and waits for replay");
+                claim::dead_letter(&self.pool, event, &reason).await
             }
         }
     }

@@ -3,11 +3,11 @@
 #[cfg(test)]
 mod constraint;
 #[cfg(test)]
+mod dead_letters;
+#[cfg(test)]
 mod hang;
 #[cfg(test)]
 mod idempotency;
-#[cfg(test)]
-mod letters;
 #[cfg(test)]
 mod migrate;
 #[cfg(test)]

@@ -7,8 +7,8 @@ use std::time::Duration;
 use serde_json::json;
 use sqlx::PgPool;
 use staymesh_store::outbox::{
-    Deliver, Delivery, OutboxEvent, ParkedFilter, Relay, RelayOptions, SCHEMA, Wake, enqueue, parked, purge_delivered,
-    replay, stats,
+    DeadLetterFilter, Deliver, Delivery, OutboxEvent, Relay, RelayOptions, SCHEMA, Wake, dead_letters, enqueue,
+    purge_delivered, replay, stats,
 };
 use tokio_util::sync::{CancellationToken, DropGuard};
 use uuid::Uuid;
@@ -47,7 +47,7 @@ pub(crate) fn quick() -> RelayOptions {
         poll: Duration::from_millis(20),
         backoff_base: Duration::from_millis(5),
         backoff_cap: Duration::from_millis(20),
-        away_cap: Duration::from_millis(20),
+        unavailable_cap: Duration::from_millis(20),
         max_attempts: 4,
         ..RelayOptions::default()
     }
@@ -162,19 +162,19 @@ async fn a_poisoned_event_is_parked_and_can_be_replayed() {
     let receiver = Receiver::new(move |event: &OutboxEvent| match event.kind.as_str() {
         _ if is_healed.load(std::sync::atomic::Ordering::SeqCst) => Delivery::Done,
         "poisoned" => Delivery::Retry(format!("x\0{}", "y".repeat(1_000))),
-        "refused" => Delivery::Park("never".into()),
+        "refused" => Delivery::DeadLetter("never".into()),
         _ => Delivery::Done,
     });
     let _relay = start(pool, Shared(receiver.clone()), quick());
     until("settled", async || depth(pool).await == 0).await;
 
-    let all = ParkedFilter::default();
-    let events = parked(pool, &all, 0, 10).await.unwrap();
+    let all = DeadLetterFilter::default();
+    let events = dead_letters(pool, &all, 0, 10).await.unwrap();
     let summary: Vec<_> = events.iter().map(|event| (event.event_id, event.attempts)).collect();
     assert_eq!(summary, [(poisoned, 4), (refused, 1)]);
     assert_eq!(events[0].last_error.as_ref().unwrap().len(), 500);
     assert_eq!(events[1].last_error.as_deref(), Some("never"));
-    assert_eq!(stats(pool).await.unwrap().parked, 2);
+    assert_eq!(stats(pool).await.unwrap().dead_letters, 2);
     // The event behind the poisoned one went once that was out of the way, and not before.
     let seen = receiver.seen.lock().unwrap().clone();
     let of_aggregate: Vec<_> = seen.iter().filter(|(id, _)| *id == aggregate).map(|(_, event)| *event).collect();
@@ -185,7 +185,7 @@ async fn a_poisoned_event_is_parked_and_can_be_replayed() {
     assert_eq!(replay(pool, &[poisoned]).await.unwrap(), [0_i64; 0]);
     assert_eq!(replay(pool, &[refused]).await.unwrap(), [refused]);
     until("replayed", async || depth(pool).await == 0).await;
-    assert_eq!(parked(pool, &all, 0, 10).await.unwrap(), []);
+    assert_eq!(dead_letters(pool, &all, 0, 10).await.unwrap(), []);
 }
 
 #[tokio::test]
@@ -200,7 +200,7 @@ async fn numbers_tell_depth_and_lag_and_old_events_are_purged() {
         .await
         .unwrap();
     let numbers = stats(pool).await.unwrap();
-    assert_eq!((numbers.depth, numbers.parked), (2, 0));
+    assert_eq!((numbers.depth, numbers.dead_letters), (2, 0));
     assert!((90..100).contains(&numbers.lag.as_secs()), "{numbers:?}");
 
     sqlx::query("update outbox set delivered_at = now() - interval '8 days' where kind = 'a'")

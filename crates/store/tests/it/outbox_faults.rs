@@ -4,7 +4,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use staymesh_store::outbox::{Deliver, Delivery, OutboxEvent, ParkedFilter, Relay, RelayOptions, SCHEMA, Wake, parked};
+use staymesh_store::outbox::{
+    DeadLetterFilter, Deliver, Delivery, OutboxEvent, Relay, RelayOptions, SCHEMA, Wake, dead_letters,
+};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -119,7 +121,7 @@ async fn a_receiver_that_hangs_is_cut_off_and_asked_again() {
     until("parked", async || depth(pool).await == 0).await;
     assert_eq!(calls.load(Ordering::SeqCst), 4);
     assert_eq!(
-        parked(pool, &ParkedFilter::default(), 0, 1).await.unwrap()[0].last_error.as_deref(),
+        dead_letters(pool, &DeadLetterFilter::default(), 0, 1).await.unwrap()[0].last_error.as_deref(),
         Some("no answer within 30 ms")
     );
 }
@@ -134,7 +136,7 @@ async fn an_outage_of_the_receiver_parks_nothing_however_long_it_lasts() {
     // Away for far more calls than there are attempts, then there again.
     let receiver = Receiver::new(move |event: &OutboxEvent| {
         assert_eq!(event.attempt, 1);
-        if calls.fetch_add(1, Ordering::SeqCst) < 20 { Delivery::Away("away".into()) } else { Delivery::Done }
+        if calls.fetch_add(1, Ordering::SeqCst) < 20 { Delivery::Unavailable("away".into()) } else { Delivery::Done }
     });
     let relay = start(pool, Shared(receiver.clone()), quick());
     let second = write(pool, aggregate, "second").await;
@@ -147,13 +149,13 @@ async fn an_outage_of_the_receiver_parks_nothing_however_long_it_lasts() {
     write(pool, aggregate, "poisoned").await;
     let calls = AtomicUsize::new(0);
     let receiver = Receiver::new(move |_: &OutboxEvent| match calls.fetch_add(1, Ordering::SeqCst) % 2 {
-        0 => Delivery::Away("away".into()),
+        0 => Delivery::Unavailable("away".into()),
         _ => Delivery::Retry("no".into()),
     });
     let _relay = start(pool, Shared(receiver.clone()), quick());
     until("parked", async || depth(pool).await == 0).await;
-    let parked = &parked(pool, &ParkedFilter::default(), 0, 1).await.unwrap()[0];
-    assert_eq!((parked.attempts, parked.last_error.as_deref()), (4, Some("no")));
+    let dead_letter = &dead_letters(pool, &DeadLetterFilter::default(), 0, 1).await.unwrap()[0];
+    assert_eq!((dead_letter.attempts, dead_letter.last_error.as_deref()), (4, Some("no")));
     assert_eq!(receiver.seen.lock().unwrap().len(), 8);
 }
 
@@ -177,7 +179,7 @@ async fn a_claim_whose_relay_died_is_taken_over_when_its_lease_ends() {
     let deadly = write(pool, Uuid::now_v7(), "deadly").await;
     sqlx::query("update outbox set attempts = $1 where delivered_at is null").bind(4).execute(pool).await.unwrap();
     let _relay = start(pool, Shared(receiver.clone()), quick());
-    until("parked", async || parked(pool, &ParkedFilter::default(), 0, 1).await.unwrap().len() == 1).await;
+    until("parked", async || dead_letters(pool, &DeadLetterFilter::default(), 0, 1).await.unwrap().len() == 1).await;
     assert!(receiver.seen.lock().unwrap().iter().all(|(_, id)| *id != deadly));
 }
 

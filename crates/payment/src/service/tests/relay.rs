@@ -23,7 +23,7 @@ pub(super) fn start(pool: &PgPool, reservations: MockReservations, psp: impl Psp
         poll: Duration::from_millis(20),
         backoff_base: Duration::from_millis(5),
         backoff_cap: Duration::from_millis(10),
-        away_cap: Duration::from_millis(10),
+        unavailable_cap: Duration::from_millis(10),
         max_attempts: 5,
         concurrency: 2 * REFUNDS_AT_ONCE,
         ..RelayOptions::default()
@@ -41,7 +41,7 @@ pub(super) async fn quiet(pool: &PgPool) -> Vec<String> {
         assert!(Instant::now() < deadline, "the outbox does not empty");
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
-    let parked = outbox::parked(pool, &outbox::ParkedFilter::default(), 0, 10).await.unwrap();
+    let parked = outbox::dead_letters(pool, &outbox::DeadLetterFilter::default(), 0, 10).await.unwrap();
     parked.into_iter().map(|event| event.last_error.unwrap_or_default()).collect()
 }
 

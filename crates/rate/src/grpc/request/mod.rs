@@ -12,7 +12,7 @@ pub(super) use tax::taxes;
 
 use staymesh_api::r#type::v1 as types;
 use staymesh_domain::{FieldError, FieldErrors, HotelId, IdError, Money, RoomTypeId};
-use staymesh_mesh::{Problem, values::money_from};
+use staymesh_mesh::{Problem, proto_types::money_from};
 
 /// An id, which must be positive. Errors name the id type's own field.
 pub(super) fn id<Id: TryFrom<i32, Error = IdError>>(value: i32) -> Result<Id, Problem> {

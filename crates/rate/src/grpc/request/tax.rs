@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use staymesh_api::rate::v1 as proto;
 use staymesh_domain::FieldErrors;
-use staymesh_mesh::{Problem, values::money_from};
+use staymesh_mesh::{Problem, proto_types::money_from};
 
 use super::finish;
 use crate::model::{Tax, TaxKind};

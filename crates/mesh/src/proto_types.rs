@@ -1,24 +1,25 @@
-//! Between the contract's shared types and the domain's.
+//! Conversions between the shared messages of the contract (`staymesh.type.v1`, `google.protobuf.Timestamp`) and domain
+//! types.
 
 use jiff::Timestamp;
 use prost_types::Timestamp as ProtoTimestamp;
 use staymesh_api::r#type::v1 as proto;
 use staymesh_domain::{FieldError, Money};
 
-/// A point in time for the wire.
+/// An instant as `google.protobuf.Timestamp`.
 pub fn timestamp(time: Timestamp) -> ProtoTimestamp {
     ProtoTimestamp { seconds: time.as_second(), nanos: time.subsec_nanosecond() }
 }
 
-/// An amount for the wire.
+/// An amount as `staymesh.type.v1.Money`: currency code and decimal text in major units.
 pub fn money(money: Money) -> proto::Money {
     proto::Money { currency_code: money.currency().code().to_owned(), amount: money.amount() }
 }
 
-/// An amount from the wire.
+/// Parses a required `staymesh.type.v1.Money` in the request field `field`.
 ///
 /// # Errors
-/// Names `field` when it is missing, and the part of it that is wrong otherwise.
+/// A violation of `field` if it is missing, or of `field.currency_code` or `field.amount` if that part is invalid.
 pub fn money_from(money: Option<&proto::Money>, field: &str) -> Result<Money, FieldError> {
     let money = money.ok_or_else(|| FieldError::new(field, "is required"))?;
     Money::parse(&money.currency_code, &money.amount).map_err(|error| error.at(field))

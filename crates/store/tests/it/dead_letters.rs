@@ -7,7 +7,8 @@ use std::time::Duration;
 use futures::future::join_all;
 use sqlx::PgPool;
 use staymesh_store::outbox::{
-    Delivery, OutboxEvent, ParkedFilter, SCHEMA, existing, has_outbox, parked, replay, stats, walk_parked,
+    DeadLetterFilter, Delivery, OutboxEvent, SCHEMA, dead_letters, existing, has_outbox, replay, stats,
+    visit_dead_letters,
 };
 use uuid::Uuid;
 
@@ -24,8 +25,8 @@ async fn park(pool: &PgPool, event_id: i64, days: i32) {
         .unwrap();
 }
 
-async fn ids(pool: &PgPool, filter: &ParkedFilter) -> Vec<i64> {
-    parked(pool, filter, 0, 100).await.unwrap().into_iter().map(|event| event.event_id).collect()
+async fn ids(pool: &PgPool, filter: &DeadLetterFilter) -> Vec<i64> {
+    dead_letters(pool, filter, 0, 100).await.unwrap().into_iter().map(|event| event.event_id).collect()
 }
 
 #[tokio::test]
@@ -43,19 +44,19 @@ async fn a_filter_means_all_it_says() {
     let [new, day, three, five] = events[..] else { unreachable!("four events") };
     let sold = Some("sold".to_owned());
     let two_days = Duration::from_hours(48);
-    let all = ParkedFilter::default();
+    let all = DeadLetterFilter::default();
     for (filter, expected) in [
         (all.clone(), vec![new, day, three, five]),
-        (ParkedFilter { kind: sold.clone(), ..all.clone() }, vec![new, three]),
-        (ParkedFilter { older_than: two_days, ..all.clone() }, vec![three, five]),
-        (ParkedFilter { kind: sold, older_than: two_days, ..all.clone() }, vec![three]),
-        (ParkedFilter { event_ids: vec![five, waiting, day, i64::MAX], ..all.clone() }, vec![day, five]),
-        (ParkedFilter { kind: Some("SOLD".into()), ..all.clone() }, vec![]),
-        (ParkedFilter { older_than: Duration::MAX, ..all.clone() }, vec![]),
+        (DeadLetterFilter { kind: sold.clone(), ..all.clone() }, vec![new, three]),
+        (DeadLetterFilter { older_than: two_days, ..all.clone() }, vec![three, five]),
+        (DeadLetterFilter { kind: sold, older_than: two_days, ..all.clone() }, vec![three]),
+        (DeadLetterFilter { event_ids: vec![five, waiting, day, i64::MAX], ..all.clone() }, vec![day, five]),
+        (DeadLetterFilter { kind: Some("SOLD".into()), ..all.clone() }, vec![]),
+        (DeadLetterFilter { older_than: Duration::MAX, ..all.clone() }, vec![]),
     ] {
         assert_eq!(ids(pool, &filter).await, expected, "{filter:?}");
     }
-    let page = parked(pool, &all, day, 1).await.unwrap();
+    let page = dead_letters(pool, &all, day, 1).await.unwrap();
     assert_eq!(page.iter().map(|event| event.event_id).collect::<Vec<_>>(), [three]);
     assert_eq!(existing(pool, &[i64::MAX, waiting, new]).await.unwrap(), [new, waiting]);
 }
@@ -78,8 +79,8 @@ async fn a_walk_meets_each_once_in_order_although_they_come_back_and_no_more_tha
     .execute(pool)
     .await
     .unwrap();
-    let (mut seen, all) = (Vec::new(), ParkedFilter::default());
-    let walk = walk_parked(pool, &all, u64::MAX, async |events| {
+    let (mut seen, all) = (Vec::new(), DeadLetterFilter::default());
+    let walk = visit_dead_letters(pool, &all, u64::MAX, async |events| {
         let ids: Vec<i64> = events.iter().map(|event| event.event_id).collect();
         assert_eq!(replay(pool, &ids).await?, ids);
         // Refused again at once.
@@ -91,7 +92,7 @@ async fn a_walk_meets_each_once_in_order_although_they_come_back_and_no_more_tha
     assert_eq!(seen, (1..=1_100).collect::<Vec<i64>>());
     for most in [0, 1, 500, 501, 1_099] {
         let mut count = 0;
-        let walk = walk_parked(pool, &all, most, async |events| {
+        let walk = visit_dead_letters(pool, &all, most, async |events| {
             count += events.len() as u64;
             Ok(())
         });
@@ -116,7 +117,7 @@ async fn many_who_replay_the_same_at_once_replay_each_once() {
     let replayed: Vec<i64> = join_all(runs).await.into_iter().flat_map(Result::unwrap).collect();
     assert_eq!(replayed.len(), 50);
     assert_eq!(replayed.iter().collect::<HashSet<_>>().len(), 50);
-    assert_eq!((depth(pool).await, stats(pool).await.unwrap().parked), (50, 0));
+    assert_eq!((depth(pool).await, stats(pool).await.unwrap().dead_letters), (50, 0));
 }
 
 /// The promise of order and its one exception: what is replayed is late, and first among what has not left.
@@ -128,7 +129,11 @@ async fn what_is_replayed_comes_after_what_has_left_and_before_what_has_not() {
     let refused: Arc<Mutex<HashSet<i64>>> = Arc::default();
     let answers = refused.clone();
     let receiver = Receiver::new(move |event: &OutboxEvent| {
-        if answers.lock().unwrap().contains(&event.event_id) { Delivery::Park("no".into()) } else { Delivery::Done }
+        if answers.lock().unwrap().contains(&event.event_id) {
+            Delivery::DeadLetter("no".into())
+        } else {
+            Delivery::Done
+        }
     });
     let first = write(pool, aggregate, "first").await;
     let second = write(pool, aggregate, "second").await;
@@ -136,7 +141,7 @@ async fn what_is_replayed_comes_after_what_has_left_and_before_what_has_not() {
     refused.lock().unwrap().extend([first, second]);
     let relay = start(pool, Shared(receiver.clone()), quick());
     until("the third has arrived, past the others", async || depth(pool).await == 0).await;
-    assert_eq!(stats(pool).await.unwrap().parked, 2);
+    assert_eq!(stats(pool).await.unwrap().dead_letters, 2);
     drop(relay);
 
     refused.lock().unwrap().clear();

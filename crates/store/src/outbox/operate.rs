@@ -1,4 +1,4 @@
-//! What operators see of an outbox, and do to it.
+//! Operations on an outbox that are not delivery: numbers for metrics, dead letters and their replay, purging.
 
 use std::time::Duration;
 
@@ -11,36 +11,39 @@ use crate::StoreError;
 /// Numbers for metrics and alerts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct OutboxStats {
-    /// Events still to be delivered.
+    /// Events that are neither delivered nor dead letters.
     pub depth: i64,
     /// Age of the oldest of them; zero when there is none.
     pub lag: Duration,
-    /// Events set aside.
-    pub parked: i64,
+    /// Dead letters.
+    pub dead_letters: i64,
 }
 
-/// An event that was set aside. Without its payload, which may hold personal data.
+/// A dead letter: an event that is no longer tried. Without its payload, which may hold personal data.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ParkedEvent {
+pub struct DeadLetter {
     /// Its number, for [`replay`].
     pub event_id: i64,
-    /// What it is about.
+    /// The reservation or payment it is about.
     pub aggregate_id: Uuid,
-    /// What happened.
+    /// What happened, such as `reservation.cancelled`.
     pub kind: String,
-    /// How often it was tried.
+    /// How many deliveries were attempted.
     pub attempts: i32,
-    /// Why the last attempt failed.
+    /// Why the last attempt failed; at most 500 characters.
     pub last_error: Option<String>,
-    /// When it was written.
-    pub created_at: Timestamp,
-    /// When it was set aside.
-    pub parked_at: Timestamp,
+    /// When the event was written.
+    pub create_time: Timestamp,
+    /// When it became a dead letter.
+    pub dead_letter_time: Timestamp,
 }
 
-/// Depth, lag and parked events.
+/// Reads depth, lag and the number of dead letters.
+///
+/// # Errors
+/// When the database fails.
 pub async fn stats(pool: &PgPool) -> Result<OutboxStats, StoreError> {
-    let (depth, lag_seconds, parked): (i64, f64, i64) = sqlx::query_as(
+    let (depth, lag_seconds, dead_letters): (i64, f64, i64) = sqlx::query_as(
         "select count(*),
                 coalesce(extract(epoch from clock_timestamp() - min(created_at)), 0)::float8,
                 (select count(*) from outbox where parked_at is not null)
@@ -49,45 +52,54 @@ pub async fn stats(pool: &PgPool) -> Result<OutboxStats, StoreError> {
     )
     .fetch_one(pool)
     .await?;
-    // A clock that was set back makes an age negative.
-    let lag = Duration::try_from_secs_f64(lag_seconds.max(0.0)).unwrap_or_default();
-    Ok(OutboxStats { depth, lag, parked })
+    // A clock that was set back makes the age negative: no lag is known then. A gauge may say zero.
+    let lag = if lag_seconds > 0.0 { Duration::from_secs_f64(lag_seconds) } else { Duration::ZERO };
+    Ok(OutboxStats { depth, lag, dead_letters })
 }
 
-/// Which parked events; all of them by default.
+/// Selects dead letters; the default selects all.
 #[derive(Debug, Clone, Default)]
-pub struct ParkedFilter {
-    /// Of this kind.
+pub struct DeadLetterFilter {
+    /// Only this kind.
     pub kind: Option<String>,
-    /// These and no others; empty for any.
+    /// Only these events; empty selects any.
     pub event_ids: Vec<i64>,
-    /// Set aside at least so long ago, by the server's clock.
+    /// Only those that have been dead letters for at least this long, by the server's clock.
     pub older_than: Duration,
 }
 
-/// Beyond every event, and within what the server can subtract from its clock.
+/// Longer than any dead letter has existed, and short enough for the server to subtract it from its clock.
 const LONGEST_AGE: Duration = Duration::from_hours(24 * 36_500);
-/// Parked events that are read, and replayed, at once.
-const AT_ONCE: u16 = 500;
+/// Dead letters read, and replayed, in one batch.
+const BATCH: u16 = 500;
 
-/// Whether this database has an outbox at all. Not every service has something to tell.
+/// Whether this database has an outbox table. A service without events for other services has none.
+///
+/// # Errors
+/// When the database fails.
 pub async fn has_outbox(pool: &PgPool) -> Result<bool, StoreError> {
     Ok(sqlx::query_scalar("select to_regclass('outbox') is not null").fetch_one(pool).await?)
 }
 
-/// Those of the events that are in the outbox, delivered or not.
+/// Those of the given events that are in the outbox, delivered or not, in ascending order.
+///
+/// # Errors
+/// When the database fails.
 pub async fn existing(pool: &PgPool, event_ids: &[i64]) -> Result<Vec<i64>, StoreError> {
     let found = sqlx::query_scalar("select event_id from outbox where event_id = any($1) order by event_id");
     Ok(found.bind(event_ids).fetch_all(pool).await?)
 }
 
-/// Up to `limit` parked events after the one of this number, oldest first; 0 for the beginning.
-pub async fn parked(
+/// A page of up to `limit` dead letters with numbers greater than `after`, in ascending order. 0 starts at the beginning.
+///
+/// # Errors
+/// When the database fails.
+pub async fn dead_letters(
     pool: &PgPool,
-    filter: &ParkedFilter,
+    filter: &DeadLetterFilter,
     after: i64,
     limit: u16,
-) -> Result<Vec<ParkedEvent>, StoreError> {
+) -> Result<Vec<DeadLetter>, StoreError> {
     #[derive(FromRow)]
     struct Row {
         event_id: i64,
@@ -113,42 +125,51 @@ pub async fn parked(
     .bind(i64::from(limit))
     .fetch_all(pool)
     .await?;
-    let event = |row: Row| ParkedEvent {
+    let dead_letter = |row: Row| DeadLetter {
         event_id: row.event_id,
         aggregate_id: row.aggregate_id,
         kind: row.kind,
         attempts: row.attempts,
         last_error: row.last_error,
-        created_at: row.created_at.to_jiff(),
-        parked_at: row.parked_at.to_jiff(),
+        create_time: row.created_at.to_jiff(),
+        dead_letter_time: row.parked_at.to_jiff(),
     };
-    Ok(rows.into_iter().map(event).collect())
+    Ok(rows.into_iter().map(dead_letter).collect())
 }
 
-/// Shows up to `most` parked events, oldest first and some at a time, each once: one that is replayed and parked again
-/// meanwhile is not met again. Yields how many.
-pub async fn walk_parked(
+/// Passes up to `most` dead letters to `visit`, in batches of at most 500 and in ascending order. Returns how many.
+///
+/// Each is visited once, also if `visit` replays it and it becomes a dead letter again meanwhile.
+///
+/// # Errors
+/// When the database fails, or `visit` does.
+pub async fn visit_dead_letters(
     pool: &PgPool,
-    filter: &ParkedFilter,
+    filter: &DeadLetterFilter,
     most: u64,
-    mut show: impl AsyncFnMut(Vec<ParkedEvent>) -> Result<(), StoreError>,
+    mut visit: impl AsyncFnMut(Vec<DeadLetter>) -> Result<(), StoreError>,
 ) -> Result<u64, StoreError> {
-    let (mut shown, mut after) = (0, 0);
+    let (mut visited, mut after) = (0, 0);
     loop {
-        let limit = u16::try_from(most - shown).unwrap_or(AT_ONCE).min(AT_ONCE);
-        let events = parked(pool, filter, after, limit).await?;
-        let Some(last) = events.last() else { return Ok(shown) };
+        // What does not fit into a u16 is more than a batch.
+        let limit = u16::try_from(most - visited).map_or(BATCH, |rest| rest.min(BATCH));
+        let batch = dead_letters(pool, filter, after, limit).await?;
+        let Some(last) = batch.last() else { return Ok(visited) };
         after = last.event_id;
-        shown += events.len() as u64;
-        show(events).await?;
+        visited += batch.len() as u64;
+        visit(batch).await?;
     }
 }
 
-/// Sends those of the events that are parked on their way again, with all their attempts before them. Yields which;
-/// others are left as they are, so that a repeat changes nothing.
+/// Makes dead letters deliverable again, with all their attempts. Returns their numbers in ascending order. Idempotent:
+/// events that are not dead letters are left as they are.
 ///
-/// They leave in the order in which they were written, and what is written about their aggregates from now on waits for
-/// them. What was delivered in the meantime is behind them all the same: receivers must bear that.
+/// Replayed events of one aggregate are delivered in the order in which they were written, and events that are written
+/// later wait for them. Events that were delivered while they were dead letters have overtaken them: receivers must
+/// accept that.
+///
+/// # Errors
+/// When the database fails.
 pub async fn replay(pool: &PgPool, event_ids: &[i64]) -> Result<Vec<i64>, StoreError> {
     let mut replayed: Vec<i64> = sqlx::query_scalar(
         "with chosen as (
@@ -165,8 +186,11 @@ pub async fn replay(pool: &PgPool, event_ids: &[i64]) -> Result<Vec<i64>, StoreE
     Ok(replayed)
 }
 
-/// Deletes up to `limit` events delivered longer ago than `keep`, so that the table stays small. Yields how many;
-/// call again while it is `limit`.
+/// Deletes up to `limit` events that were delivered longer ago than `keep`. Returns how many; call it again while that
+/// is `limit`.
+///
+/// # Errors
+/// When the database fails.
 pub async fn purge_delivered(pool: &PgPool, keep: Duration, limit: u16) -> Result<u64, StoreError> {
     let done = sqlx::query(
         "delete from outbox where event_id in (
