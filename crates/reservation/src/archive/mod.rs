@@ -157,7 +157,7 @@ async fn archive(connection: &mut PgConnection, month: Date, patience: Duration)
             Ok(()) => {}
             // The lock was not granted in time, or a deadlock was resolved against this step.
             Err(StoreError::Timeout(_) | StoreError::Conflict(_)) if Instant::now() < deadline => {
-                sleep(RETRY_PAUSE).await
+                sleep(RETRY_PAUSE).await;
             }
             Err(StoreError::Timeout(_) | StoreError::Conflict(_)) => {
                 return Err(ArchiveError::Busy { month, patience });

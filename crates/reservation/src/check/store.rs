@@ -264,7 +264,7 @@ pub(super) async fn overdue_holds(
     limit: usize,
 ) -> Result<(u64, Vec<Violation>), StoreError> {
     let rows: Vec<(i32, Uuid, String, i64)> = sqlx::query_as(
-        "select hotel_id, reservation_id, 'should have expired at ' || to_json(hold_expire_time)::text,
+        "select hotel_id, reservation_id, 'should have ended at ' || to_json(hold_expire_time)::text,
              count(*) over ()
          from reservation
          where status = 'pending_payment' and hold_expire_time < now() - $1 * interval '1 millisecond'

@@ -95,7 +95,7 @@ impl InventoryAdminService for InventoryAdminHandler {
         }
         let rows = self.0.list_inventory(hotel_id, room_type_id, nights, page.after, page.size.limit()).await?;
         let (rows, next_page_token) = page.cut(rows, |night| night.stay_date);
-        let nights = rows.into_iter().map(response::inventory_night).collect();
+        let nights = rows.iter().map(response::inventory_night).collect();
         Ok(Response::new(proto::ListInventoryResponse { nights, next_page_token }))
     }
 }
