@@ -7,7 +7,7 @@ use staymesh_mesh::config::{ClientConfig, NodeConfig};
 use staymesh_psp::PspConfig;
 use staymesh_store::parse_duration;
 
-use crate::status_page::link::LinkConfig;
+use crate::status_links::LinkConfig;
 
 /// Settings of the payment service.
 #[derive(Args, Clone, Debug)]

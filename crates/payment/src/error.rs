@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use staymesh_domain::FieldError;
+use staymesh_domain::{FieldError, MoneyError};
 use staymesh_mesh::{Problem, Reason};
 use staymesh_psp::{PspError, signature::SignatureError};
-use staymesh_store::StoreError;
+use staymesh_store::{StoreError, idempotency::IdempotencyError};
 
 /// Why a request about payments was refused or failed.
 #[derive(Debug, thiserror::Error)]
@@ -61,6 +61,9 @@ pub enum PaymentError {
     /// The body of the event is too large.
     #[error("the event must have at most 65536 bytes")]
     EventTooLarge,
+    /// An amount is out of range or in another currency, although constraints exclude it: a defect.
+    #[error("amounts of a payment do not fit together: {0}")]
+    Amount(#[from] MoneyError),
     /// Another service said no, or nothing.
     #[error(transparent)]
     Dependency(#[from] Problem),
@@ -91,6 +94,15 @@ impl From<sqlx::Error> for PaymentError {
     }
 }
 
+impl From<IdempotencyError> for PaymentError {
+    fn from(error: IdempotencyError) -> Self {
+        match error {
+            IdempotencyError::Reused => Self::RequestIdReused,
+            IdempotencyError::Store(error) => Self::Store(error),
+        }
+    }
+}
+
 impl From<PaymentError> for Problem {
     fn from(error: PaymentError) -> Self {
         let message = error.to_string();
@@ -115,6 +127,7 @@ impl From<PaymentError> for Problem {
             PaymentError::Signature(SignatureError::Invalid) => Self::new(Reason::WebhookSignatureInvalid, message),
             PaymentError::Signature(SignatureError::WrongTime) => Self::new(Reason::WebhookTooOld, message),
             PaymentError::EventTooLarge => Self::new(Reason::RequestTooLarge, message),
+            PaymentError::Amount(error) => Self::internal(&error),
             PaymentError::Dependency(problem) => problem,
             PaymentError::Store(error) => error.into(),
         }

@@ -8,20 +8,20 @@
 //! Hotels are paid after their guests have left, by a job ([`payouts`]) and the outbox.
 //!
 //! Every change of money is one transaction (`service`'s `apply`, `refund::request` and `refund::succeed`), and its
-//! entries in the [ledger](staymesh_ledger) are part of it.
+//! postings in the [ledger](staymesh_ledger) are part of it.
 
 pub mod backfill;
 pub mod check;
+pub mod clients;
 pub mod config;
 pub mod error;
 pub mod fault_points;
 pub mod grpc;
-pub mod hotels;
 pub mod model;
 pub mod payouts;
 pub mod reconcile;
-pub mod reservations;
 pub mod service;
+pub mod status_links;
 pub mod status_page;
 pub mod store;
 #[cfg(test)]
@@ -43,12 +43,12 @@ use staymesh_store::outbox::{RelayOptions, Wake};
 use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
 
+use clients::{hotels::GrpcHotelClient, reservations::GrpcReservationClient};
 pub use config::Config;
 use grpc::{Grpc, StatusPage, Webhook};
-use hotels::MeshHotels;
-use reservations::MeshReservations;
-use service::{Messenger, PAY_OUTS_AT_ONCE, Payments, REFUNDS_AT_ONCE};
-use status_page::{StatusLinks, StatusPages};
+use service::{OutboxDispatcher, PAYOUT_CONCURRENCY, Payments, REFUND_CONCURRENCY};
+use status_links::StatusLinks;
+use status_page::StatusPages;
 
 /// The migrations of this service's database.
 pub static MIGRATOR: sqlx::migrate::Migrator = sqlx::migrate!("../../migrations/payment");
@@ -68,11 +68,11 @@ pub async fn serve(config: Config, stop: CancellationToken) -> Result<(), NodeEr
     let links = StatusLinks::new(&config.links, config.psp.psp_return_url.clone()).map_err(NodeError::Config)?;
     let node = Node::new("payment", config.node, stop)?;
     let (mesh, verifier) = node.join(&config.client)?;
-    let hotels = MeshHotels::new(mesh.channel("hotel", &config.hotel_url)?);
+    let hotels = Arc::new(GrpcHotelClient::new(mesh.channel("hotel", &config.hotel_url)?));
     let payments = Arc::new(Payments {
         pool: node.pool.clone(),
-        reservations: MeshReservations::new(mesh.channel("reservation", &config.reservation_url)?),
-        hotels: Box::new(hotels.clone()),
+        reservations: GrpcReservationClient::new(mesh.channel("reservation", &config.reservation_url)?),
+        hotels: hotels.clone(),
         psp,
         links,
         wake: Wake::default(),
@@ -80,9 +80,9 @@ pub async fn serve(config: Config, stop: CancellationToken) -> Result<(), NodeEr
         page_margin: config.payment_page_margin,
         commission_basis_points: config.commission_basis_points,
     });
-    let concurrency = 2 * REFUNDS_AT_ONCE + PAY_OUTS_AT_ONCE;
+    let concurrency = 2 * REFUND_CONCURRENCY + PAYOUT_CONCURRENCY;
     let options = RelayOptions { concurrency, max_attempts: MAX_ATTEMPTS, ..RelayOptions::default() };
-    node.relay_outbox(Messenger::new(payments.clone()), payments.wake.clone(), options);
+    node.relay_outbox(OutboxDispatcher::new(payments.clone()), payments.wake.clone(), options);
     node.spawn(payments.clone().sweep(node.stop.clone()));
     node.spawn(staymesh_ledger::wallets::fold_periodically(node.pool.clone(), node.stop.clone()));
 

@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
+use crate::model::{PaymentMode, ReservationStatus};
 use base64::{Engine, prelude::BASE64_STANDARD};
 use hmac::{Hmac, KeyInit, Mac};
 use jiff::{SignedDuration, Timestamp, civil::date};
 use sha2::Sha256;
 use sqlx::PgPool;
-use staymesh_api::reservation::v1::{CancellationReason, PaymentMode, ReservationStatus};
 use staymesh_domain::{HotelId, Money, PaymentId, ReservationId};
 use staymesh_ledger::Split;
 use staymesh_mesh::{Caller, auth::Role};
@@ -24,11 +24,12 @@ use uuid::Uuid;
 
 use crate::{
     MIGRATOR,
-    hotels::MockHotels,
+    clients::hotels::MockHotelClient,
+    clients::reservations::MockReservationClient,
+    model::Booking,
     model::{NewPayment, Payment, RefundReason, Status},
-    reservations::{Booking, MockReservations},
     service::Payments,
-    status_page::{StatusLinks, link::LinkConfig},
+    status_links::{LinkConfig, StatusLinks},
     store::{payment_events, payments, refunds},
 };
 
@@ -76,7 +77,7 @@ pub(crate) fn new_payment(reservation_id: ReservationId) -> NewPayment {
         check_out: date(2030, 5, 4),
         return_url: String::new(),
         expire_time: now + SignedDuration::from_mins(15),
-        check_at: now + SignedDuration::from_mins(1),
+        next_check_time: now + SignedDuration::from_mins(1),
     }
 }
 
@@ -138,7 +139,7 @@ pub(crate) fn service<R, P>(pool: &PgPool, reservations: R, psp: P) -> Payments<
     let wake = Wake::default();
     let (pool, commission_basis_points, links) = (pool.clone(), 1500, links());
     // Nobody asks for hotels but who expects it.
-    let hotels = Box::new(MockHotels::new());
+    let hotels = std::sync::Arc::new(MockHotelClient::new());
     Payments {
         pool,
         reservations,
@@ -163,17 +164,17 @@ pub(crate) fn booking() -> Booking {
     Booking {
         owner: "guest-1".into(),
         status: ReservationStatus::PendingPayment,
-        cancellation: CancellationReason::Unspecified,
+        cancellation: None,
         payment_mode: PaymentMode::GuestPays,
         total: eur(10_000),
         taxes: eur(700),
-        room_type_id: 3,
+        room_type_id: 3.try_into().unwrap(),
         rooms: 1,
         guests: 2,
         check_in: date(2030, 5, 1),
         check_out: date(2030, 5, 4),
         create_time: Timestamp::now(),
-        changed_at: Timestamp::now(),
+        update_time: Timestamp::now(),
         hold_expire_time: Some(Timestamp::now() + SignedDuration::from_mins(15)),
     }
 }
@@ -227,7 +228,7 @@ pub(crate) async fn hear(pool: &PgPool, payment: &Payment, kind: &str) {
 /// An administrator asks so much back; yields the refund.
 pub(crate) async fn ask_back(pool: &PgPool, payment: &Payment, minor: i64) -> Uuid {
     let request_id = Uuid::now_v7();
-    let service = service(pool, MockReservations::new(), MockPsp::new());
+    let service = service(pool, MockReservationClient::new(), MockPsp::new());
     service.refund(payment.payment_id, Some(eur(minor)), request_id).await.unwrap();
     let mut connection = pool.acquire().await.unwrap();
     let made = refunds::find_by_request(&mut connection, RefundReason::Requested, request_id).await.unwrap();
@@ -247,9 +248,9 @@ async fn receive(pool: &PgPool, kind: &str, payment: &Payment, refund_id: Option
     }});
     if let Some(refund_id) = refund_id {
         let refund = refunds::find(pool, refund_id).await.unwrap().unwrap();
-        event["data"]["refund"] = serde_json::json!({ "id": format!("re_{refund_id}"), "amount_minor": refund.amount_minor, "reference": refund_id });
+        event["data"]["refund"] = serde_json::json!({ "id": format!("re_{refund_id}"), "amount_minor": refund.amount.minor(), "reference": refund_id });
     }
-    let service = service(pool, MockReservations::new(), MockPsp::new());
+    let service = service(pool, MockReservationClient::new(), MockPsp::new());
     service.receive(Provider::Simulator, event.to_string().as_bytes()).await.unwrap();
 }
 

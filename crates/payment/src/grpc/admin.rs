@@ -16,10 +16,10 @@ use tonic::{Request, Response, Status};
 use uuid::Uuid;
 
 use super::{Grpc, partner, pay_outs, shown, status_filter};
-use crate::{error::PaymentError, reservations::Reservations};
+use crate::{clients::reservations::ReservationClient, error::PaymentError};
 
 #[tonic::async_trait]
-impl<R: Reservations, P: Psp> PaymentAdminService for Grpc<R, P> {
+impl<R: ReservationClient, P: Psp> PaymentAdminService for Grpc<R, P> {
     async fn list_payments(
         &self,
         request: Request<ListPaymentsRequest>,
@@ -88,7 +88,7 @@ impl<R: Reservations, P: Psp> PaymentAdminService for Grpc<R, P> {
     ) -> Result<Response<ListPartnerSalesResponse>, Status> {
         let wanted = partner::wanted(request.into_inner())?;
         let (sales, next_page_token) = self.0.list_partner_sales(&wanted.partner, wanted.days, &wanted.page).await?;
-        let sales = sales.into_iter().map(partner::shown).collect();
+        let sales = sales.into_iter().map(partner::shown).collect::<Result<_, _>>()?;
         Ok(Response::new(ListPartnerSalesResponse { sales, next_page_token }))
     }
 }

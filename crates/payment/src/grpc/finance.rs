@@ -17,17 +17,17 @@ use uuid::Uuid;
 
 use super::Grpc;
 use crate::{
+    clients::reservations::ReservationClient,
     error::PaymentError,
     reconcile::{
         desk,
         model::{Case, Class, Resolution, State, Subject, Sum},
         store::cases::Filter,
     },
-    reservations::Reservations,
 };
 
 #[tonic::async_trait]
-impl<R: Reservations, P: Psp> FinanceService for Grpc<R, P> {
+impl<R: ReservationClient, P: Psp> FinanceService for Grpc<R, P> {
     async fn list_reconciliation_cases(
         &self,
         request: Request<ListReconciliationCasesRequest>,

@@ -10,17 +10,17 @@ use staymesh_psp::Psp;
 use tonic::{Request, Response, Status};
 
 use super::{Grpc, partner, shown};
-use crate::{model::PartnerTerms, reservations::Reservations};
+use crate::{clients::reservations::ReservationClient, model::PartnerTerms};
 
 #[tonic::async_trait]
-impl<R: Reservations, P: Psp> PaymentFlowService for Grpc<R, P> {
+impl<R: ReservationClient, P: Psp> PaymentFlowService for Grpc<R, P> {
     async fn record_partner_sale(
         &self,
         request: Request<RecordPartnerSaleRequest>,
     ) -> Result<Response<RecordPartnerSaleResponse>, Status> {
         let (id, terms) = partner::recorded(request.get_ref())?;
         let sale = self.0.record_partner_sale(id, &terms).await?;
-        Ok(Response::new(RecordPartnerSaleResponse { sale: Some(partner::shown(sale)) }))
+        Ok(Response::new(RecordPartnerSaleResponse { sale: Some(partner::shown(sale)?) }))
     }
 
     async fn settle_cancellation(
@@ -33,7 +33,7 @@ impl<R: Reservations, P: Psp> PaymentFlowService for Grpc<R, P> {
         let payment = self.0.settle_cancellation(id, refund).await?;
         Ok(Response::new(SettleCancellationResponse {
             payment: payment.map(shown),
-            partner_sale: sale.map(partner::shown),
+            partner_sale: sale.map(partner::shown).transpose()?,
         }))
     }
 }

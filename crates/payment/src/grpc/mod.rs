@@ -46,9 +46,9 @@ fn shown(payment: Payment) -> proto::Payment {
         checkout_url: payment.checkout_url.filter(|_| open).unwrap_or_default(),
         expire_time: Some(timestamp(payment.expire_time)),
         refunded_amount: Some(money(payment.refunded)),
-        create_time: Some(timestamp(payment.created_at)),
+        create_time: Some(timestamp(payment.create_time)),
         in_review: open && payment.in_review_since.is_some(),
-        update_time: Some(timestamp(payment.status_changed_at)),
+        update_time: Some(timestamp(payment.update_time)),
         // For the one who booked; see there.
         status_url: String::new(),
     }

@@ -10,27 +10,28 @@ use staymesh_mesh::{
 
 use crate::{
     model::{PartnerSale, PartnerTerms},
-    service::InvoicePlace,
+    service::InvoiceCursor,
 };
 
 /// Longest subject of a token that is kept, in characters.
 const MAX_PARTNER: usize = 200;
 
 /// A sale as callers see it.
-pub(super) fn shown(sale: PartnerSale) -> proto::PartnerSale {
-    proto::PartnerSale {
+pub(super) fn shown(sale: PartnerSale) -> Result<proto::PartnerSale, Problem> {
+    let owed = sale.owed().map_err(|error| Problem::internal(&error))?;
+    Ok(proto::PartnerSale {
         reservation_id: sale.reservation_id.to_string(),
         hotel_id: sale.reservation_id.hotel_id().get(),
         commission: Some(money(sale.commission())),
-        owed_amount: Some(money(sale.owed())),
+        owed_amount: Some(money(owed)),
         partner: sale.terms.partner,
         amount: Some(money(sale.terms.amount)),
         taxes: Some(money(sale.terms.taxes)),
         credited_amount: Some(money(sale.credited)),
         check_out: format_date(sale.terms.check_out),
-        create_time: Some(timestamp(sale.created_at)),
-        cancel_time: sale.cancelled_at.map(timestamp),
-    }
+        create_time: Some(timestamp(sale.create_time)),
+        cancel_time: sale.cancel_time.map(timestamp),
+    })
 }
 
 /// What is recorded, with all that is wrong with it.
@@ -80,7 +81,7 @@ pub(super) fn read_terms(
 pub(super) struct Wanted {
     pub(super) partner: String,
     pub(super) days: (Option<Date>, Option<Date>),
-    pub(super) page: Page<InvoicePlace>,
+    pub(super) page: Page<InvoiceCursor>,
 }
 
 pub(super) fn wanted(request: proto::ListPartnerSalesRequest) -> Result<Wanted, Problem> {

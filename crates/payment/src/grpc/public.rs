@@ -11,10 +11,10 @@ use staymesh_psp::Psp;
 use tonic::{Request, Response, Status};
 
 use super::{Grpc, shown};
-use crate::{error::PaymentError, model::Payment, reservations::Reservations};
+use crate::{clients::reservations::ReservationClient, error::PaymentError, model::Payment};
 
 #[tonic::async_trait]
-impl<R: Reservations, P: Psp> PaymentService for Grpc<R, P> {
+impl<R: ReservationClient, P: Psp> PaymentService for Grpc<R, P> {
     async fn create_payment(
         &self,
         request: Request<CreatePaymentRequest>,
@@ -45,7 +45,7 @@ impl<R: Reservations, P: Psp> PaymentService for Grpc<R, P> {
     }
 }
 
-impl<R: Reservations, P: Psp> Grpc<R, P> {
+impl<R: ReservationClient, P: Psp> Grpc<R, P> {
     /// The address of the status page is for the one who booked; others have no use for it.
     fn shown_to(&self, caller: &Caller, payment: Payment) -> proto::Payment {
         let (id, own) = (payment.reservation_id, payment.owner == caller.subject);

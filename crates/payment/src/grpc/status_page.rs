@@ -11,28 +11,27 @@ use tonic::{
 };
 
 use crate::{
+    clients::reservations::ReservationClient,
     error::PaymentError,
-    hotels::Hotels,
-    reservations::Reservations,
     status_page::{StatusPages, content_security_policy},
 };
 
 /// Serves status pages.
-pub struct StatusPage<R, P, H> {
-    pages: StatusPages<R, P, H>,
+pub struct StatusPage<R, P> {
+    pages: StatusPages<R, P>,
     policy: MetadataValue<Ascii>,
 }
 
-impl<R, P, H> StatusPage<R, P, H> {
+impl<R, P> StatusPage<R, P> {
     /// Serves these.
-    pub fn new(pages: StatusPages<R, P, H>) -> Self {
+    pub fn new(pages: StatusPages<R, P>) -> Self {
         let nothing = MetadataValue::from_static("default-src 'none'");
         Self { pages, policy: content_security_policy().parse().unwrap_or(nothing) }
     }
 }
 
 #[tonic::async_trait]
-impl<R: Reservations, P: Psp, H: Hotels> StatusPageService for StatusPage<R, P, H> {
+impl<R: ReservationClient, P: Psp> StatusPageService for StatusPage<R, P> {
     async fn get_status_page(
         &self,
         request: Request<GetStatusPageRequest>,
@@ -40,7 +39,7 @@ impl<R: Reservations, P: Psp, H: Hotels> StatusPageService for StatusPage<R, P, 
         let GetStatusPageRequest { reservation_id, key } = request.into_inner();
         // What is no id is told nothing more than what is no key.
         let id = reservation_id.parse().map_err(|_| PaymentError::NotFound)?;
-        let data = self.pages.show(id, &key).await?.into_bytes();
+        let data = self.pages.render(id, &key).await?.into_bytes();
         let page = HttpBody { content_type: "text/html; charset=utf-8".to_owned(), data, extensions: Vec::new() };
         let mut response = Response::new(GetStatusPageResponse { page: Some(page) });
         let headers = response.metadata_mut();

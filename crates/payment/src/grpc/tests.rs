@@ -24,19 +24,19 @@ use tonic_types::StatusExt;
 
 use super::{Grpc, Webhook};
 use crate::{
+    clients::reservations::MockReservationClient,
     model::{Payment, Status},
-    reservations::MockReservations,
     testing::{MockPsp, booking, caller, database, in_status, now, open, outbox, service, session_of, sign},
 };
 
 const OLD: &str = "the old secret of the webhook";
 const NEW: &str = "the new secret of the webhook";
 
-fn grpc(pool: &PgPool) -> Grpc<MockReservations, MockPsp> {
-    Grpc(Arc::new(service(pool, MockReservations::new(), MockPsp::new())))
+fn grpc(pool: &PgPool) -> Grpc<MockReservationClient, MockPsp> {
+    Grpc(Arc::new(service(pool, MockReservationClient::new(), MockPsp::new())))
 }
 
-fn webhook(pool: &PgPool) -> Webhook<MockReservations, MockPsp> {
+fn webhook(pool: &PgPool) -> Webhook<MockReservationClient, MockPsp> {
     Webhook { payments: grpc(pool).0, provider: Provider::Simulator, secrets: vec![NEW.into(), OLD.into()] }
 }
 
@@ -181,7 +181,7 @@ async fn a_page_is_only_shown_while_it_is_open() {
 #[tokio::test]
 async fn create_payment_with_return_url_refused_by_provider_names_the_field_and_leaves_no_open_payment() {
     let database = database().await;
-    let mut reservations = MockReservations::new();
+    let mut reservations = MockReservationClient::new();
     reservations.expect_get().returning(|_| Box::pin(async { Ok(Some(booking())) }));
     let mut psp = MockPsp::new();
     psp.expect_create_checkout().returning(|order| {

@@ -10,7 +10,7 @@ use staymesh_api::payment::v1::{
 use staymesh_psp::{Provider, Psp, signature};
 use tonic::{Request, Response, Status};
 
-use crate::{error::PaymentError, reservations::Reservations, service::Payments};
+use crate::{clients::reservations::ReservationClient, error::PaymentError, service::Payments};
 
 /// Largest body of an event, in bytes.
 const MAX_BODY: usize = 64 * 1024;
@@ -26,7 +26,7 @@ pub struct Webhook<R, P> {
 }
 
 #[tonic::async_trait]
-impl<R: Reservations, P: Psp> PspWebhookService for Webhook<R, P> {
+impl<R: ReservationClient, P: Psp> PspWebhookService for Webhook<R, P> {
     async fn receive_psp_event(
         &self,
         request: Request<ReceivePspEventRequest>,

@@ -1,6 +1,6 @@
 //! Doing again what can be done again. Each is the way that the money takes every day, and may be repeated.
 
-use staymesh_domain::{Money, PaymentId};
+use staymesh_domain::PaymentId;
 use staymesh_mesh::Problem;
 use staymesh_psp::{Psp, RefundOrder};
 use uuid::Uuid;
@@ -12,13 +12,13 @@ use super::{
     store::{cases, lines, pairs::Scope, stays, wallets},
 };
 use crate::{
+    clients::reservations::ReservationClient,
     error::PaymentError,
-    reservations::Reservations,
     service::Payments,
     store::{payments, refunds},
 };
 
-impl<R: Reservations, P: Psp> Payments<R, P> {
+impl<R: ReservationClient, P: Psp> Payments<R, P> {
     /// Does again what can be done again about a case, and looks at it anew. Whether that has put it right is seen at once
     /// or, when others must be told, by the next run. A case that is over stays as it is.
     pub async fn replay_case(&self, case_id: Uuid) -> Result<Case, PaymentError> {
@@ -63,7 +63,7 @@ impl<R: Reservations, P: Psp> Payments<R, P> {
             // Without it nothing could be paid back.
             payments::save_session(&mut connection, id, &session).await?;
         }
-        self.learn(id, &checkout).await.map(drop)
+        self.apply_checkout(id, &checkout).await.map(drop)
     }
 
     /// With the key that the provider knows it by: it tells of the refund it has made, or makes it.
@@ -74,9 +74,7 @@ impl<R: Reservations, P: Psp> Payments<R, P> {
         }
         let payment = payments::find(&self.pool, refund.payment_id).await?.ok_or(PaymentError::NotFound)?;
         let session = payment.psp_session.ok_or(PaymentError::NoReplay)?;
-        let amount = Money::from_minor(refund.amount_minor, payment.amount.currency());
-        let amount = amount.map_err(|error| Problem::internal(&error))?;
-        let psp_refund = self.psp.refund(RefundOrder { refund_id, session, amount }).await?;
+        let psp_refund = self.psp.refund(RefundOrder { refund_id, session, amount: refund.amount }).await?;
         self.refund_succeeded(&refund, &psp_refund).await
     }
 

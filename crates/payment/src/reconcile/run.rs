@@ -22,7 +22,7 @@ use super::{
         wallets::{self, Wrong},
     },
 };
-use crate::reservations::Reservations;
+use crate::clients::reservations::ReservationClient;
 
 /// Lines that are written at once.
 const BATCH: usize = 2000;
@@ -42,7 +42,7 @@ pub struct Summary {
 }
 
 /// Goes through a day. May be stopped at any point, repeated, and run twice at once.
-pub async fn run<S: Settlements, R: Reservations>(
+pub async fn run<S: Settlements, R: ReservationClient>(
     pool: &PgPool,
     settlements: &S,
     reservations: &R,
@@ -74,7 +74,7 @@ struct Run<'a> {
 }
 
 impl Run<'_> {
-    async fn through<S: Settlements, R: Reservations>(
+    async fn through<S: Settlements, R: ReservationClient>(
         &self,
         settlements: &S,
         reservations: &R,
@@ -156,7 +156,7 @@ impl Run<'_> {
     }
 
     /// Compares the payments that changed in this time with their reservations.
-    async fn ask<R: Reservations>(
+    async fn ask<R: ReservationClient>(
         &self,
         reservations: &R,
         changed: std::ops::Range<Timestamp>,

@@ -1,9 +1,8 @@
 //! Whether a payment and its reservation say the same. No SQL and no I/O.
 
 use jiff::Timestamp;
-use staymesh_api::reservation::v1::{PaymentMode, ReservationStatus};
 
-use crate::{model::Status, reservations::Booking};
+use crate::model::{Booking, PaymentMode, ReservationStatus, Status};
 
 /// A payment, as far as its reservation is concerned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,11 +20,11 @@ pub fn contradiction(payment: Paid, booking: Option<&Booking>, cutoff: Timestamp
     let Some(booking) = booking else {
         return Some("there is no such reservation".to_owned());
     };
-    if booking.changed_at >= cutoff || fits(payment, booking) {
+    if booking.update_time >= cutoff || fits(payment, booking) {
         return None;
     }
     let ended = if payment.reservation_ended { ", its reservation ended" } else { "" };
-    let status = booking.status.as_str_name().trim_start_matches("RESERVATION_STATUS_");
+    let status = booking.status.as_str();
     Some(format!("the payment is {}{ended}; the reservation is {status}", payment.status.as_str()))
 }
 
@@ -64,7 +63,7 @@ mod tests {
     }
 
     fn old(status: ReservationStatus) -> Booking {
-        Booking { status, changed_at: Timestamp::UNIX_EPOCH, ..booking() }
+        Booking { status, update_time: Timestamp::UNIX_EPOCH, ..booking() }
     }
 
     #[rstest]
@@ -93,7 +92,7 @@ mod tests {
     #[test]
     fn what_changes_just_now_is_not_judged() {
         let payment = Paid { status: Status::Paid, reservation_ended: false, another_has_money: false };
-        let cancelled = Booking { changed_at: Timestamp::now(), ..old(Cancelled) };
+        let cancelled = Booking { update_time: Timestamp::now(), ..old(Cancelled) };
         assert_eq!(contradiction(payment, Some(&cancelled), cutoff()), None);
         let words = contradiction(payment, Some(&old(Cancelled)), cutoff()).unwrap();
         assert_eq!(words, "the payment is PAID; the reservation is CANCELLED");

@@ -15,7 +15,6 @@ use std::{
 use futures::{StreamExt, stream};
 use jiff::{SignedDuration, Timestamp, ToSpan, civil::Date, tz::TimeZone};
 use sqlx::PgPool;
-use staymesh_api::reservation::v1::ReservationStatus;
 use staymesh_psp::settlement::{
     FileError, MovementKind, SettlementError, SettlementLine, SettlementLines, Settlements,
 };
@@ -28,8 +27,9 @@ use super::{
     store::cases::{self, Filter},
 };
 use crate::{
-    model::Payment,
-    reservations::{Booking, MockReservations},
+    clients::reservations::MockReservationClient,
+    model::Booking,
+    model::{Payment, ReservationStatus},
     testing::{self, booking, hear, session_of},
 };
 
@@ -78,9 +78,9 @@ fn options() -> Options {
 }
 
 /// Reservations that are all in this state for long.
-fn all(status: ReservationStatus) -> MockReservations {
-    let mut reservations = MockReservations::new();
-    let booking = Booking { status, changed_at: Timestamp::UNIX_EPOCH, ..booking() };
+fn all(status: ReservationStatus) -> MockReservationClient {
+    let mut reservations = MockReservationClient::new();
+    let booking = Booking { status, update_time: Timestamp::UNIX_EPOCH, ..booking() };
     reservations.expect_get().returning(move |_| {
         let booking = booking.clone();
         Box::pin(async { Ok(Some(booking)) })

@@ -1,30 +1,38 @@
-//! Opening a payment page.
+//! Creating a payment: opens the provider's checkout page for a reservation.
 
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use staymesh_api::reservation::v1::{CancellationReason, PaymentMode, ReservationStatus};
 use staymesh_domain::{Money, PaymentId, ReservationId};
 use staymesh_ledger::Split;
 use staymesh_mesh::{Caller, Problem};
 use staymesh_psp::{CheckoutOrder, CheckoutStatus, Psp, PspError};
 
-use super::{Payments, apply};
+use super::{Payments, checkout};
 use crate::{
+    clients::reservations::ReservationClient,
     error::PaymentError,
     fault_points,
-    model::{NewPayment, Payment, Status},
-    reservations::{Booking, Reservations},
+    model::{Booking, CancellationReason, NewPayment, Payment, PaymentMode, ReservationStatus, Status},
     store::{payment_events, payments},
 };
 
-/// A page that is open for less than this is no use to anybody.
-const SHORTEST_PAGE: Duration = Duration::from_secs(10);
+/// Shortest time for which a checkout page is opened.
+const MIN_PAGE_TIME: Duration = Duration::from_secs(10);
 
-impl<R: Reservations, P: Psp> Payments<R, P> {
-    /// The open payment of a reservation, with its page. What is to be paid is saved first, then the order, then the
-    /// provider is called, with the same key each time: so a crash or a lost answer is healed by the same request. A guest
-    /// who is to be sent nowhere afterwards is sent to the status page.
+impl<R: ReservationClient, P: Psp> Payments<R, P> {
+    /// Creates the payment of a reservation, or finds the open one, and returns it with its checkout page.
+    ///
+    /// Idempotent by reservation: first the terms are saved, then the order, then the provider is called with the payment
+    /// id as idempotency key. A retry after a crash or a lost response continues with the saved order. An empty
+    /// `return_url` stands for the status page.
+    ///
+    /// # Errors
+    /// - [`PaymentError::ReservationNotFound`]: no such reservation, or the caller did not create it.
+    /// - [`PaymentError::NotPayable`]: the reservation does not wait for a payment.
+    /// - [`PaymentError::HoldExpired`]: the hold has expired, or expires too soon to pay.
+    /// - [`PaymentError::PspUnavailable`]: the provider does not answer; retry.
+    /// - [`PaymentError::Dependency`], [`PaymentError::Store`]: another service or the database failed.
     pub async fn create(
         &self,
         caller: &Caller,
@@ -33,12 +41,28 @@ impl<R: Reservations, P: Psp> Payments<R, P> {
     ) -> Result<Payment, PaymentError> {
         let booking = self.reservations.get(reservation_id).await?;
         let booking = booking.filter(|b| b.owner == caller.subject).ok_or(PaymentError::ReservationNotFound)?;
+        let new = self.new_payment(booking, reservation_id, return_url)?;
+        fault_points::TERMS_SAVED.around(payment_events::save(&self.pool, &new)).await?;
+        let payment = fault_points::ORDER_SAVED.around(payments::open(&self.pool, &new)).await?;
+        match payment.status {
+            Status::Pending if payment.checkout_url.is_some() => Ok(payment),
+            Status::Pending => self.open_page(payment).await,
+            _ => Err(PaymentError::NotPayable("the payment of this reservation has been paid or refused")),
+        }
+    }
+
+    fn new_payment(
+        &self,
+        booking: Booking,
+        reservation_id: ReservationId,
+        return_url: String,
+    ) -> Result<NewPayment, PaymentError> {
         let now = Timestamp::now();
         let (amount, expire_time) = payable(&booking, now, self.page_margin)?;
-        // What does not add up is no price to pay.
         let split = Split::with_commission(amount, booking.taxes, self.commission_basis_points)
-            .ok_or_else(|| Problem::internal(&"the taxes of the reservation are more than its price"))?;
-        let new = NewPayment {
+            .ok_or_else(|| Problem::internal(&"the taxes of the reservation exceed its price"))?;
+        let check_after = SignedDuration::try_from(self.check_after).map_err(|error| Problem::internal(&error))?;
+        Ok(NewPayment {
             payment_id: PaymentId::new(),
             reservation_id,
             owner: booking.owner,
@@ -47,19 +71,8 @@ impl<R: Reservations, P: Psp> Payments<R, P> {
             check_out: booking.check_out,
             return_url: if return_url.is_empty() { self.links.after_payment(reservation_id) } else { return_url },
             expire_time,
-            check_at: now + SignedDuration::try_from(self.check_after).unwrap_or(SignedDuration::MAX),
-        };
-        fault_points::TERMS_SAVED.before();
-        payment_events::save(&self.pool, &new).await?;
-        fault_points::TERMS_SAVED.after();
-        fault_points::ORDER_SAVED.before();
-        let payment = payments::open(&self.pool, &new).await?;
-        fault_points::ORDER_SAVED.after();
-        match payment.status {
-            Status::Pending if payment.checkout_url.is_some() => Ok(payment),
-            Status::Pending => self.open_page(payment).await,
-            _ => Err(PaymentError::NotPayable("the payment of this reservation has been made or refused")),
-        }
+            next_check_time: now.checked_add(check_after).map_err(|error| Problem::internal(&error))?,
+        })
     }
 
     async fn open_page(&self, payment: Payment) -> Result<Payment, PaymentError> {
@@ -77,18 +90,20 @@ impl<R: Reservations, P: Psp> Payments<R, P> {
             }
             checkout => checkout?,
         };
-        fault_points::PAGE_SAVED.before();
-        let saved = payments::save_checkout(&self.pool, payment.payment_id, &checkout.session, &checkout.url).await?;
-        fault_points::PAGE_SAVED.after();
+        let save = payments::save_checkout(&self.pool, payment.payment_id, &checkout.session, &checkout.url);
+        let saved = fault_points::PAGE_SAVED.around(save).await?;
         let saved = match (saved.status, checkout.status) {
             (Status::Pending, CheckoutStatus::Open) => return Ok(saved),
-            (Status::Pending, CheckoutStatus::InReview) => return self.learn(saved.payment_id, &checkout).await,
-            // It ended at the provider since an earlier attempt.
-            (Status::Pending, _) => self.learn(saved.payment_id, &checkout).await?,
-            // It ended here while the provider was called: nobody has got the address of the page, and nobody shall.
+            (Status::Pending, CheckoutStatus::InReview) => {
+                return self.apply_checkout(saved.payment_id, &checkout).await;
+            }
+            // An earlier attempt opened the checkout, and it has ended at the provider since.
+            (Status::Pending, _) => self.apply_checkout(saved.payment_id, &checkout).await?,
+            // The payment ended here while the provider was called: the URL has not been returned to any caller, so close
+            // the page.
             _ => {
                 if let Err(error) = self.psp.expire_checkout(checkout.session).await {
-                    tracing::warn!(payment_id = %saved.payment_id, error.cause = %error, "a page without guest stays open");
+                    tracing::warn!(payment_id = %saved.payment_id, error.cause = %error, "cannot close an unused checkout page");
                 }
                 saved
             }
@@ -104,16 +119,16 @@ impl<R: Reservations, P: Psp> Payments<R, P> {
     async fn close_refused(&self, id: PaymentId) -> Result<(), PaymentError> {
         let mut transaction = self.pool.begin().await?;
         if let Some(payment) = payments::lock(&mut transaction, id).await?.filter(|open| open.psp_session.is_none()) {
-            apply(&mut transaction, &payment, CheckoutStatus::Expired).await?;
+            checkout::apply(&mut transaction, &payment, CheckoutStatus::Expired).await?;
             transaction.commit().await?;
         }
         Ok(())
     }
 }
 
-/// What is to be paid, and until when, if the reservation waits for it.
+/// The amount to be paid and the end of the checkout page, if the reservation waits for a payment.
 fn payable(booking: &Booking, now: Timestamp, margin: Duration) -> Result<(Money, Timestamp), PaymentError> {
-    if booking.cancellation == CancellationReason::HoldExpired {
+    if booking.cancellation == Some(CancellationReason::HoldExpired) {
         return Err(PaymentError::HoldExpired);
     }
     if booking.payment_mode == PaymentMode::PartnerCollects {
@@ -125,21 +140,21 @@ fn payable(booking: &Booking, now: Timestamp, margin: Duration) -> Result<(Money
     if booking.total.minor() <= 0 {
         return Err(PaymentError::NotPayable("there is nothing to be paid"));
     }
-    // One that waits without an end is not one this service knows how to take money for.
+    // Without an end of the hold there is no end for the checkout page.
     let hold_end = booking.hold_expire_time.ok_or(PaymentError::NotPayable("the reservation holds no rooms"))?;
     let expire_time = page_end(booking.create_time, hold_end, now, margin).ok_or(PaymentError::HoldExpired)?;
     Ok((booking.total, expire_time))
 }
 
-/// When a page that opens now closes: so long before the end of the hold that the word of a payment at the last moment
-/// comes while the rooms are held. None when nobody could pay on it in time. Of a short hold no step takes more than a
-/// tenth.
+/// When a checkout page opened now closes: `margin` before the hold expires, so that a payment in the last second is
+/// processed while the rooms are still held. `None` if less than [`MIN_PAGE_TIME`] would remain, or if the hold ends
+/// before it starts. The margin and the shortest time are at most a tenth of the hold each.
 fn page_end(hold_start: Timestamp, hold_end: Timestamp, now: Timestamp, margin: Duration) -> Option<Timestamp> {
-    let tenth = Duration::try_from(hold_end.duration_since(hold_start)).unwrap_or_default() / 10;
+    let tenth = Duration::try_from(hold_end.duration_since(hold_start)).ok()? / 10;
     let end = hold_end.checked_sub(margin.min(tenth)).ok()?;
-    let soonest = now.checked_add(SHORTEST_PAGE.min(tenth)).ok()?;
-    // The provider reckons in whole seconds.
-    (end.as_second() > soonest.as_second()).then_some(end)
+    let earliest = now.checked_add(MIN_PAGE_TIME.min(tenth)).ok()?;
+    // The provider calculates in whole seconds.
+    (end.as_second() > earliest.as_second()).then_some(end)
 }
 
 #[cfg(test)]
@@ -157,13 +172,13 @@ mod tests {
     }
 
     #[test]
-    fn a_page_closes_before_the_hold_ends_and_none_opens_at_the_last_moment() {
+    fn page_closes_before_hold_ends_and_needs_minimum_time() {
         assert_eq!(closes(900, 0, 60), Some(840));
         assert_eq!(closes(900, 829, 60), Some(840));
         assert_eq!(closes(900, 830, 60), None);
         assert_eq!(closes(900, 0, 0), Some(900));
         assert_eq!(closes(900, 890, 0), None);
-        // Short holds, as tests have them, stay payable.
+        // Short holds, as in tests, remain payable.
         assert_eq!(closes(10, 0, 60), Some(9));
         assert_eq!(closes(10, 7, 60), Some(9));
         assert_eq!(closes(10, 8, 60), None);
@@ -173,7 +188,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn whatever_the_times_a_page_closes_after_now_and_within_the_hold(
+        fn page_end_is_after_now_and_within_hold(
             [start, end, now] in prop::array::uniform3(Timestamp::MIN.as_second()..=Timestamp::MAX.as_second()),
             margin in any::<Duration>(),
         ) {

@@ -7,12 +7,12 @@ use staymesh_psp::{Psp, PspError, TransferOrder, TransferOutcome, event::Transfe
 use staymesh_store::outbox::OutboxEvent;
 use uuid::Uuid;
 
-use super::{Payments, deliver::Failure};
+use super::{Payments, outbox::Failure};
 use crate::{
+    clients::reservations::ReservationClient,
     error::PaymentError,
     fault_points,
     payouts::{Destination, PayOut, Shares, StatementLine, Transfer, TransferPayload, TransferStatus},
-    reservations::Reservations,
     store::{events::Outcome, payouts, statements, transfers},
 };
 
@@ -28,7 +28,7 @@ pub struct Statement {
     pub next_page_token: String,
 }
 
-impl<R: Reservations, P: Psp> Payments<R, P> {
+impl<R: ReservationClient, P: Psp> Payments<R, P> {
     /// A page of the pay-outs of a hotel, newest first, and the token of the next.
     pub async fn pay_outs(&self, hotel_id: HotelId, page: &Page<Uuid>) -> Result<(Vec<PayOut>, String), PaymentError> {
         let rows = payouts::of_hotel(&self.pool, hotel_id, page.after, page.size.limit()).await?;
@@ -65,7 +65,7 @@ impl<R: Reservations, P: Psp> Payments<R, P> {
         by: &str,
     ) -> Result<Destination, PaymentError> {
         if !payouts::may_have_destination(&self.pool, hotel_id, destination).await? {
-            self.hotels.require(hotel_id).await?;
+            self.hotels.require_hotel(hotel_id).await?;
         }
         let set = payouts::set_destination(&self.pool, hotel_id, destination, by).await?;
         tracing::info!(hotel_id = hotel_id.get(), "the destination of pay-outs is set");
@@ -75,9 +75,9 @@ impl<R: Reservations, P: Psp> Payments<R, P> {
     /// Asks the provider for the transfer of this event. Whoever hears first how it ended, this or the provider's own
     /// event, writes it down.
     pub(super) async fn pay_hotel(&self, event: &OutboxEvent) -> Result<(), Failure> {
-        let payload: TransferPayload = event.payload().map_err(|error| Failure::Never(error.to_string()))?;
+        let payload: TransferPayload = event.payload().map_err(|error| Failure::Permanent(error.to_string()))?;
         let transfer = transfers::find(&self.pool, payload.transfer_id).await?;
-        let transfer = transfer.ok_or_else(|| Failure::Never("there is no such transfer".to_owned()))?;
+        let transfer = transfer.ok_or_else(|| Failure::Permanent("there is no such transfer".to_owned()))?;
         if transfer.status != TransferStatus::Requested {
             return Ok(());
         }
@@ -90,7 +90,7 @@ impl<R: Reservations, P: Psp> Payments<R, P> {
             Ok(made) => {
                 let end = End { psp_transfer: Some(&made.psp_transfer), outcome: made.outcome, failure: NOT_DELIVERED };
                 match self.transfer_ended(transfer.transfer_id, &end).await? {
-                    Outcome::Mismatched => Err(Failure::Never("the provider contradicts itself".to_owned())),
+                    Outcome::Mismatched => Err(Failure::Permanent("the provider contradicts itself".to_owned())),
                     _ => Ok(()),
                 }
             }
@@ -99,12 +99,12 @@ impl<R: Reservations, P: Psp> Payments<R, P> {
                 let why = error.to_string();
                 let end = End { psp_transfer: None, outcome: TransferOutcome::Failed, failure: &why };
                 self.transfer_ended(transfer.transfer_id, &end).await?;
-                Err(Failure::Never(why))
+                Err(Failure::Permanent(why))
             }
             Err(error @ (PspError::Unavailable(_) | PspError::NoResponse(_) | PspError::Pending(_))) => {
-                Err(Failure::Away(error.to_string()))
+                Err(Failure::Unavailable(error.to_string()))
             }
-            Err(error @ PspError::Unknown(_)) => Err(Failure::Later(error.to_string())),
+            Err(error @ PspError::Unknown(_)) => Err(Failure::Retry(error.to_string())),
         }
     }
 

@@ -1,4 +1,6 @@
-//! Asks the provider for payments it has not spoken of: an event that is lost must not lose money.
+//! The sweep of open payments: queries the provider for each pending payment whose event may be lost.
+//!
+//! Polling with exponential backoff per payment; rows are claimed with `skip locked`, so any number of replicas may sweep.
 
 use std::{sync::Arc, time::Duration};
 
@@ -8,49 +10,50 @@ use staymesh_psp::{CheckoutStatus, Psp};
 use staymesh_store::bounded;
 use tokio_util::sync::CancellationToken;
 
-use super::{Payments, apply};
-use crate::{error::PaymentError, fault_points, model::Payment, reservations::Reservations, store::payments};
+use super::{Payments, checkout};
+use crate::{
+    clients::reservations::ReservationClient, error::PaymentError, fault_points, model::Payment, store::payments,
+};
 
-/// How often to look for payments whose turn it is, at most.
-const LONGEST_TICK: Duration = Duration::from_secs(5);
-/// Longest time for one payment: the calls to the provider and the database have limits of their own, which speak first
-/// unless the database hangs.
-const LONGEST_CHECK: Duration = Duration::from_secs(30);
-/// Payments taken at once.
-const BATCH: i64 = 50;
-/// Payments asked for at once.
-const AT_ONCE: usize = 8;
+/// Longest interval between two sweeps.
+const MAX_INTERVAL: Duration = Duration::from_secs(5);
+/// Deadline for one payment, and for the claim of a batch. The calls inside have shorter deadlines of their own; this
+/// one bounds a database connection that hangs.
+const DEADLINE: Duration = Duration::from_secs(30);
+/// Payments claimed by one statement.
+const BATCH: u16 = 50;
+/// Payments queried concurrently by one replica.
+const CONCURRENCY: usize = 8;
 
-impl<R: Reservations, P: Psp> Payments<R, P> {
-    /// Asks for open payments in their turn, until `stop`. Any number of replicas may do
-    /// this at once.
+impl<R: ReservationClient, P: Psp> Payments<R, P> {
+    /// Sweeps until `stop`. A failed sweep is logged and repeated at the next tick.
     pub async fn sweep(self: Arc<Self>, stop: CancellationToken) {
-        let mut ticks = tokio::time::interval(self.check_after.min(LONGEST_TICK));
+        let mut ticks = tokio::time::interval(self.check_after.min(MAX_INTERVAL));
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         while stop.run_until_cancelled(ticks.tick()).await.is_some() {
-            // Each call in it is bounded; a turn that is cut off is taken up by the next.
-            let turn = stop.run_until_cancelled(self.check_due(Timestamp::now())).await;
-            if let Some(Err(error)) = turn {
-                tracing::warn!(error.cause = %error, "open payments cannot be looked after just now");
+            // Each call inside is bounded; what a stop interrupts is due again later.
+            let swept = stop.run_until_cancelled(self.check_due(Timestamp::now())).await;
+            if let Some(Err(error)) = swept {
+                tracing::warn!(error.cause = %error, "cannot sweep open payments");
             }
         }
     }
 
-    /// One turn: asks for each payment that is due, a few at once. Yields how many there were.
+    /// One sweep: checks every payment that is due, and returns how many there were.
     pub(super) async fn check_due(&self, now: Timestamp) -> Result<usize, PaymentError> {
         let mut count = 0;
         loop {
-            let take = payments::claim_checks(&self.pool, now, self.check_after, BATCH);
-            let due = bounded(LONGEST_CHECK, take).await?;
-            let full = i64::try_from(due.len()) == Ok(BATCH);
+            let claim = payments::claim_checks(&self.pool, now, self.check_after, i64::from(BATCH));
+            let due = bounded(DEADLINE, claim).await?;
+            let full = due.len() == usize::from(BATCH);
             count += due.len();
-            let ask = |payment: Payment| async move {
+            let check = |payment: Payment| async move {
                 let id = payment.payment_id;
-                if let Err(error) = bounded(LONGEST_CHECK, self.check(payment, now)).await {
-                    tracing::warn!(payment_id = %id, error.cause = %error, "an open payment could not be asked for");
+                if let Err(error) = bounded(DEADLINE, self.check(payment, now)).await {
+                    tracing::warn!(payment_id = %id, error.cause = %error, "cannot query the provider for an open payment");
                 }
             };
-            stream::iter(due).for_each_concurrent(AT_ONCE, ask).await;
+            stream::iter(due).for_each_concurrent(CONCURRENCY, check).await;
             if !full {
                 return Ok(count);
             }
@@ -60,24 +63,22 @@ impl<R: Reservations, P: Psp> Payments<R, P> {
     async fn check(&self, payment: Payment, now: Timestamp) -> Result<(), PaymentError> {
         let overdue = payment.expire_time <= now;
         let Some(session) = payment.psp_session else {
-            return if overdue { self.give_up(&payment).await } else { Ok(()) };
+            return if overdue { self.expire_without_page(&payment).await } else { Ok(()) };
         };
         let mut checkout = self.psp.fetch_checkout(session.clone()).await?;
         if checkout.status == CheckoutStatus::Open && overdue {
-            // The provider's clock is behind ours; after this it takes nothing, or has taken it.
-            fault_points::OVERDUE_CLOSED.before();
-            checkout = self.psp.expire_checkout(session).await?;
-            fault_points::OVERDUE_CLOSED.after();
+            // The provider's clock is behind: close the page, which also tells whether it was paid.
+            checkout = fault_points::OVERDUE_CLOSED.around(self.psp.expire_checkout(session)).await?;
         }
-        self.learn(payment.payment_id, &checkout).await.map(drop)
+        self.apply_checkout(payment.payment_id, &checkout).await.map(drop)
     }
 
-    /// Ends a payment whose page nobody has ever got.
-    async fn give_up(&self, payment: &Payment) -> Result<(), PaymentError> {
+    /// Expires a payment whose checkout page was never returned to a caller.
+    async fn expire_without_page(&self, payment: &Payment) -> Result<(), PaymentError> {
         let mut transaction = self.pool.begin().await?;
         let locked = payments::lock(&mut transaction, payment.payment_id).await?.ok_or(PaymentError::NotFound)?;
         if locked.psp_session.is_none() {
-            apply(&mut transaction, &locked, CheckoutStatus::Expired).await?;
+            checkout::apply(&mut transaction, &locked, CheckoutStatus::Expired).await?;
         }
         Ok(transaction.commit().await?)
     }

@@ -9,19 +9,19 @@ use staymesh_psp::{
     event::ProviderEvent, event::RefundData,
 };
 
-use super::{Payments, apply, payouts, refund};
+use super::{Payments, checkout::apply, payouts, refunds::succeed};
 use crate::{
+    clients::reservations::ReservationClient,
     error::PaymentError,
     fault_points,
     model::Payment,
-    reservations::Reservations,
     store::{
         events::{self, Outcome},
         payments, refunds,
     },
 };
 
-impl<R: Reservations, P: Psp> Payments<R, P> {
+impl<R: ReservationClient, P: Psp> Payments<R, P> {
     /// Takes an event in, once: that it came, what it changes and what others must learn of it are one transaction. One
     /// about a payment or transfer that is not known is an error, so that the provider sends it again.
     pub async fn receive(&self, provider: Provider, body: &[u8]) -> Result<(), PaymentError> {
@@ -126,8 +126,8 @@ async fn refunded(
         None => None,
     };
     match known {
-        Some(made) if made.payment_id == payment.payment_id && made.amount_minor == data.amount_minor => {
-            let news = refund::succeed(connection, &made, &data.id).await?;
+        Some(made) if made.payment_id == payment.payment_id && made.amount.minor() == data.amount_minor => {
+            let news = succeed(connection, &made, &data.id).await?;
             Ok(if news { Outcome::Applied } else { Outcome::Unchanged })
         }
         _ => Ok(Outcome::Mismatched),

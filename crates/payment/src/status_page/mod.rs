@@ -1,12 +1,12 @@
-//! The page on which a guest sees where booking and payment stand.
+//! The status page: an HTML page on which a guest reads the state of booking and payment.
 //!
-//! What is known is gathered here, [`moment`] says what it comes to, [`words`] what that means to a guest, and [`view`]
-//! makes a page of it. Its address is a [`link`] that only we can make.
+//! [`StatusPages::render`] reads the payment, the reservation and the display names; [`stage`] reduces them to one value,
+//! `texts` turns it into the guest's language, and `view` into HTML. Links to the page are made and verified by
+//! [`StatusLinks`](crate::status_links::StatusLinks).
 
-pub mod link;
-pub mod moment;
+pub mod stage;
+mod texts;
 mod view;
-mod words;
 
 use std::sync::Arc;
 
@@ -14,35 +14,46 @@ use jiff::Timestamp;
 use staymesh_domain::ReservationId;
 use staymesh_psp::Psp;
 
-pub use link::{LinkKey, StatusLinks};
 pub use view::content_security_policy;
 
-use crate::{error::PaymentError, hotels::Hotels, reservations::Reservations, service::Payments, store::payments};
+use crate::{
+    clients::{hotels::HotelClient, reservations::ReservationClient},
+    error::PaymentError,
+    service::Payments,
+    store::payments,
+};
 
-/// Makes status pages.
-pub struct StatusPages<R, P, H> {
-    /// The payments, and the links to their pages.
+/// Renders status pages.
+pub struct StatusPages<R, P> {
+    /// Payments, the reservation service and the links.
     pub payments: Arc<Payments<R, P>>,
-    /// What a stay is called.
-    pub hotels: H,
+    /// Source of the display names.
+    pub hotels: Arc<dyn HotelClient>,
 }
 
-impl<R: Reservations, P: Psp, H: Hotels> StatusPages<R, P, H> {
-    /// The page of a booking, for whoever has its link.
-    pub async fn show(&self, id: ReservationId, key: &str) -> Result<String, PaymentError> {
-        if !self.payments.links.opens(id, key) {
+impl<R: ReservationClient, P: Psp> StatusPages<R, P> {
+    /// The HTML of a reservation's status page.
+    ///
+    /// If the reservation service does not answer, the page shows the payment alone.
+    ///
+    /// # Errors
+    /// [`PaymentError::NotFound`] if `key` does not match the reservation or it has no payment; [`PaymentError::Store`]
+    /// if the database fails.
+    pub async fn render(&self, id: ReservationId, key: &str) -> Result<String, PaymentError> {
+        if !self.payments.links.verify(id, key) {
             return Err(PaymentError::NotFound);
         }
-        // That nobody answers has been logged; the page says it, too.
+        // The client logs its failures.
         let booking = self.payments.reservations.get(id).await.ok().flatten();
-        // Looked at after the booking, which follows it: money that a booking was confirmed by is always seen.
+        // Read after the reservation: a reservation that is paid then always comes with its paid payment.
         let payment = payments::leading(&self.payments.pool, id).await?.ok_or(PaymentError::NotFound)?;
-        let place = match &booking {
-            Some(booking) => self.hotels.place(id.hotel_id(), booking.room_type_id).await,
+        let names = match &booking {
+            Some(booking) => self.hotels.stay_names(id.hotel_id(), booking.room_type_id).await,
             None => None,
         };
         let now = Timestamp::now();
-        let words = words::of(&moment::moment(&payment, booking.as_ref(), now), &payment, now);
-        Ok(view::page(&words, &payment, booking.as_ref(), place.as_ref(), now).0)
+        let stage = stage::stage(&payment, booking.as_ref(), now)?;
+        let text = texts::text_of(&stage, &payment, now);
+        Ok(view::page(&text, &payment, booking.as_ref(), names.as_ref(), now).0)
     }
 }

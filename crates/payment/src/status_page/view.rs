@@ -1,4 +1,4 @@
-//! The page itself. `maud` escapes everything that is put in; no script is needed.
+//! HTML of the status page. `maud` escapes every interpolated value; the page runs no script.
 
 use std::sync::LazyLock;
 
@@ -7,12 +7,15 @@ use jiff::{Timestamp, civil::Date};
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 use sha2::{Digest, Sha256};
 
-use super::words::{Tone, Words};
-use crate::{hotels::Place, model::Payment, reservations::Booking};
+use super::texts::{PageText, Tone};
+use crate::{
+    clients::hotels::StayNames,
+    model::{Booking, Payment},
+};
 
 const STYLE: &str = include_str!("style.css");
 
-/// The browser gets this style and nothing else, be it from us or from anybody.
+/// Allows this style sheet and nothing else: no script, no image, no form, no frame.
 static POLICY: LazyLock<String> = LazyLock::new(|| {
     let style = BASE64_STANDARD.encode(Sha256::digest(STYLE));
     format!(
@@ -20,16 +23,16 @@ static POLICY: LazyLock<String> = LazyLock::new(|| {
     )
 });
 
-/// The `content-security-policy` that goes with every page.
+/// The `content-security-policy` header of every status page.
 pub fn content_security_policy() -> &'static str {
     &POLICY
 }
 
 pub(super) fn page(
-    words: &Words,
+    text: &PageText,
     payment: &Payment,
     booking: Option<&Booking>,
-    place: Option<&Place>,
+    names: Option<&StayNames>,
     now: Timestamp,
 ) -> Markup {
     html! {
@@ -38,24 +41,24 @@ pub(super) fn page(
             head {
                 meta charset="utf-8";
                 meta name="viewport" content="width=device-width, initial-scale=1";
-                @if let Some(seconds) = words.again { meta http-equiv="refresh" content=(seconds); }
-                title { (words.title) " - Your booking" }
+                @if let Some(seconds) = text.refresh_seconds { meta http-equiv="refresh" content=(seconds); }
+                title { (text.title) " - Your booking" }
                 style { (PreEscaped(STYLE)) }
             }
             body {
                 main {
-                    div.state.(tone(words.tone)) role="status" {
-                        h1 { (words.title) }
-                        @for text in &words.text { p { (text) } }
+                    div.state.(tone(text.tone)) role="status" {
+                        h1 { (text.title) }
+                        @for paragraph in &text.paragraphs { p { (paragraph) } }
                     }
-                    @if let Some(page) = payment.checkout_url.as_deref().filter(|_| words.payable) {
-                        a.pay href=(page) rel="noreferrer" { "Go on to the payment" }
+                    @if let Some(page) = payment.checkout_url.as_deref().filter(|_| text.payable) {
+                        a.pay href=(page) rel="noreferrer" { "Continue to the payment" }
                     }
-                    (stay(payment, booking, place))
+                    (stay(payment, booking, names))
                     p.foot {
                         "As of " (now.strftime("%H:%M:%S UTC")) ". "
-                        @if let Some(seconds) = words.again { "This page looks again every " (seconds) " seconds. " }
-                        a href="" { "Look again" }
+                        @if let Some(seconds) = text.refresh_seconds { "This page refreshes every " (seconds) " seconds. " }
+                        a href="" { "Refresh now" }
                     }
                 }
             }
@@ -63,15 +66,15 @@ pub(super) fn page(
     }
 }
 
-fn stay(payment: &Payment, booking: Option<&Booking>, place: Option<&Place>) -> Markup {
+fn stay(payment: &Payment, booking: Option<&Booking>, names: Option<&StayNames>) -> Markup {
     html! {
         h2 { "Your stay" }
         dl {
-            @if let Some(place) = place {
-                dt { "Hotel" } dd { (place.hotel) @if !place.city.is_empty() { ", " (place.city) } }
+            @if let Some(names) = names {
+                dt { "Hotel" } dd { (names.hotel) @if !names.city.is_empty() { ", " (names.city) } }
             }
             @if let Some(booking) = booking {
-                dt { "Room" } dd { (rooms(booking.rooms, place)) }
+                dt { "Room" } dd { (rooms(booking.rooms, names)) }
                 dt { "Arrival" } dd { (date(booking.check_in)) }
                 dt { "Departure" } dd { (date(booking.check_out)) }
                 dt { "Guests" } dd { (booking.guests) }
@@ -82,9 +85,9 @@ fn stay(payment: &Payment, booking: Option<&Booking>, place: Option<&Place>) -> 
     }
 }
 
-fn rooms(count: i32, place: Option<&Place>) -> String {
-    match place {
-        Some(place) => format!("{count} × {}", place.room_type),
+fn rooms(count: i32, names: Option<&StayNames>) -> String {
+    match names {
+        Some(names) => format!("{count} × {}", names.room_type),
         None if count == 1 => "1 room".to_owned(),
         None => format!("{count} rooms"),
     }
@@ -107,31 +110,31 @@ fn tone(tone: Tone) -> &'static str {
 mod tests {
     use super::{
         super::{
-            moment::{
-                moment,
-                tests::{B, BOOKINGS, NOW, P, PAYMENTS, booked, payment},
+            stage::{
+                stage,
+                tests::{BOOKINGS, BookingCase as B, NOW, PAYMENTS, PaymentCase as P, booking_in, payment},
             },
-            words,
+            texts::text_of,
         },
         *,
     };
 
-    fn shown(payment: &Payment, booking: B, place: Option<&Place>) -> String {
-        let booking = booked(booking);
-        let words = words::of(&moment(payment, booking.as_ref(), NOW), payment, NOW);
-        page(&words, payment, booking.as_ref(), place, NOW).0
+    fn html_of(payment: &Payment, booking: B, names: Option<&StayNames>) -> String {
+        let booking = booking_in(booking);
+        let stage = stage(payment, booking.as_ref(), NOW).expect("a stage");
+        page(&text_of(&stage, payment, NOW), payment, booking.as_ref(), names, NOW).0
     }
 
-    fn place(text: &str) -> Place {
-        Place { hotel: format!("Hotel {text}"), city: format!("City {text}"), room_type: format!("Double {text}") }
+    fn names(text: &str) -> StayNames {
+        StayNames { hotel: format!("Hotel {text}"), city: format!("City {text}"), room_type: format!("Double {text}") }
     }
 
     #[test]
-    fn a_page_says_what_the_stay_is_and_names_nobody() {
+    fn page_describes_stay_without_personal_data() {
         for state in PAYMENTS {
             for booking in BOOKINGS {
                 let payment = payment(state);
-                let page = shown(&payment, booking, Some(&place("one")));
+                let page = html_of(&payment, booking, Some(&names("one")));
                 for text in ["<!DOCTYPE html>", "lang=\"en\"", "role=\"status\"", "<h1>", "EUR 100.00"] {
                     assert!(page.contains(text), "{text} {state:?} {booking:?}");
                 }
@@ -149,26 +152,26 @@ mod tests {
     }
 
     #[test]
-    fn whatever_a_hotel_is_called_it_is_text() {
+    fn interpolated_values_are_escaped() {
         let mut open = payment(P::Open);
         open.checkout_url = Some("https://psp.example/?a=1&b=\"><script>".into());
-        let page = shown(&open, B::Held, Some(&place("<script>alert('1')</script>&\"")));
+        let page = html_of(&open, B::Held, Some(&names("<script>alert('1')</script>&\"")));
         assert!(!page.contains("<script"), "{page}");
         assert!(page.contains("Hotel &lt;script&gt;"), "{page}");
         assert!(page.contains("href=\"https://psp.example/?a=1&amp;b=&quot;&gt;&lt;script&gt;\""), "{page}");
     }
 
     #[test]
-    fn without_a_name_it_is_still_a_stay() {
-        let page = shown(&payment(P::Paid), B::Paid, None);
+    fn page_without_names_shows_room_count() {
+        let page = html_of(&payment(P::Paid), B::Paid, None);
         assert!(page.contains("1 room") && !page.contains("<dt>Hotel</dt>"), "{page}");
     }
 
     #[test]
-    fn the_policy_lets_in_this_style_and_nothing_else() {
+    fn policy_allows_only_this_style_sheet() {
         let policy = content_security_policy();
         assert!(policy.starts_with("default-src 'none'; style-src 'sha256-") && !policy.contains("unsafe"), "{policy}");
-        assert!(shown(&payment(P::Paid), B::Paid, None).contains(&format!("<style>{STYLE}</style>")));
+        assert!(html_of(&payment(P::Paid), B::Paid, None).contains(&format!("<style>{STYLE}</style>")));
         assert!(!STYLE.contains('<') && !STYLE.contains("url("));
     }
 }

@@ -49,8 +49,8 @@ impl TryFrom<Row> for PartnerSale {
             split: Split::new(money(row.amount_minor)?, money(row.tax_minor)?, money(row.commission_minor)?)
                 .ok_or_else(|| broken("split"))?,
             credited: money(row.credited_minor)?,
-            created_at: row.created_at.to_jiff(),
-            cancelled_at: row.cancelled_at.map(jiff_sqlx::Timestamp::to_jiff),
+            create_time: row.created_at.to_jiff(),
+            cancel_time: row.cancelled_at.map(jiff_sqlx::Timestamp::to_jiff),
         })
     }
 }
@@ -95,14 +95,14 @@ pub async fn lock(connection: &mut PgConnection, id: ReservationId) -> Result<Op
 pub async fn cancel(
     connection: &mut PgConnection,
     id: ReservationId,
-    credited_minor: i64,
+    credited: Money,
 ) -> Result<PartnerSale, StoreError> {
     let row: Row = sqlx::query_as(concat!(
         "update partner_sale set cancelled_at = now(), credited_minor = $2 where reservation_id = $1 returning ",
         columns!()
     ))
     .bind(id.as_uuid())
-    .bind(credited_minor)
+    .bind(credited.minor())
     .fetch_one(connection)
     .await?;
     row.try_into()

@@ -65,10 +65,10 @@ impl TryFrom<Row> for Payment {
             refund_requested: money(row.refund_requested_minor)?,
             refunded: money(row.refunded_minor)?,
             in_review_since: row.in_review_since.map(jiff_sqlx::Timestamp::to_jiff),
-            declined_at: row.declined_at.map(jiff_sqlx::Timestamp::to_jiff),
+            decline_time: row.declined_at.map(jiff_sqlx::Timestamp::to_jiff),
             reservation_ended: row.reservation_ended_at.is_some(),
-            created_at: row.created_at.to_jiff(),
-            status_changed_at: row.status_changed_at.to_jiff(),
+            create_time: row.created_at.to_jiff(),
+            update_time: row.status_changed_at.to_jiff(),
         })
     }
 }
@@ -92,7 +92,7 @@ pub async fn open(pool: &PgPool, new: &NewPayment) -> Result<Payment, StoreError
     .bind(new.amount.currency().code())
     .bind(&new.return_url)
     .bind(new.expire_time.to_sqlx())
-    .bind(new.check_at.to_sqlx())
+    .bind(new.next_check_time.to_sqlx())
     .bind(new.split.tax().minor())
     .bind(new.split.commission().minor())
     .bind(new.check_out.to_sqlx())

@@ -1,7 +1,7 @@
 //! Refunds. The sums and the status of their payment follow by triggers.
 
 use sqlx::{FromRow, PgConnection, PgExecutor};
-use staymesh_domain::PaymentId;
+use staymesh_domain::{Money, PaymentId};
 use staymesh_store::StoreError;
 use uuid::Uuid;
 
@@ -13,19 +13,32 @@ struct Row {
     payment_id: Uuid,
     reason: String,
     amount_minor: i64,
+    currency: String,
     status: String,
+}
+
+macro_rules! select {
+    ($condition:literal) => {
+        concat!(
+            "select refund_id, payment_id, reason, refund.amount_minor, currency, refund.status
+             from refund join payment_order using (payment_id) where ",
+            $condition
+        )
+    };
 }
 
 impl TryFrom<Row> for Refund {
     type Error = StoreError;
 
     fn try_from(row: Row) -> Result<Self, StoreError> {
-        let reason = RefundReason::from_name(&row.reason).ok_or_else(|| sqlx::Error::Decode("reason".into()))?;
+        let broken = |what: &str| StoreError::from(sqlx::Error::Decode(what.into()));
+        let reason = RefundReason::from_name(&row.reason).ok_or_else(|| broken("reason"))?;
+        let currency = row.currency.parse().map_err(|_| broken("currency"))?;
         Ok(Self {
             refund_id: row.refund_id,
             payment_id: row.payment_id.into(),
             reason,
-            amount_minor: row.amount_minor,
+            amount: Money::from_minor(row.amount_minor, currency).map_err(|_| broken("amount"))?,
             succeeded: row.status == "SUCCEEDED",
         })
     }
@@ -40,7 +53,7 @@ pub async fn insert(connection: &mut PgConnection, refund: &Refund, request_id: 
     .bind(refund.payment_id.as_uuid())
     .bind(refund.reason.as_str())
     .bind(request_id)
-    .bind(refund.amount_minor)
+    .bind(refund.amount.minor())
     .execute(connection)
     .await?;
     Ok(())
@@ -48,11 +61,7 @@ pub async fn insert(connection: &mut PgConnection, refund: &Refund, request_id: 
 
 /// One refund.
 pub async fn find(executor: impl PgExecutor<'_>, refund_id: Uuid) -> Result<Option<Refund>, StoreError> {
-    let row: Option<Row> =
-        sqlx::query_as("select refund_id, payment_id, reason, amount_minor, status from refund where refund_id = $1")
-            .bind(refund_id)
-            .fetch_optional(executor)
-            .await?;
+    let row: Option<Row> = sqlx::query_as(select!("refund_id = $1")).bind(refund_id).fetch_optional(executor).await?;
     row.map(Refund::try_from).transpose()
 }
 
@@ -62,13 +71,11 @@ pub async fn find_by_request(
     reason: RefundReason,
     request_id: Uuid,
 ) -> Result<Option<Refund>, StoreError> {
-    let row: Option<Row> = sqlx::query_as(
-        "select refund_id, payment_id, reason, amount_minor, status from refund where reason = $1 and request_id = $2",
-    )
-    .bind(reason.as_str())
-    .bind(request_id)
-    .fetch_optional(connection)
-    .await?;
+    let row: Option<Row> = sqlx::query_as(select!("reason = $1 and request_id = $2"))
+        .bind(reason.as_str())
+        .bind(request_id)
+        .fetch_optional(connection)
+        .await?;
     row.map(Refund::try_from).transpose()
 }
 

@@ -19,7 +19,13 @@ async fn refused(pool: &PgPool, sql: &'static str, id: PaymentId) -> Option<Stri
 
 async fn refund(pool: &PgPool, payment_id: PaymentId, amount_minor: i64) -> Result<Uuid, String> {
     let refund_id = Uuid::now_v7();
-    let refund = Refund { refund_id, payment_id, reason: RefundReason::Requested, amount_minor, succeeded: false };
+    let refund = Refund {
+        refund_id,
+        payment_id,
+        reason: RefundReason::Requested,
+        amount: crate::testing::eur(amount_minor),
+        succeeded: false,
+    };
     let done = refunds::insert(&mut pool.acquire().await.unwrap(), &refund, refund_id).await;
     done.map(|()| refund_id).map_err(|error| error.constraint().expect("refused by a name").to_owned())
 }

@@ -11,13 +11,13 @@ use serde_json::{Value, json};
 use staymesh_domain::{Currency, Money, parse_date};
 use staymesh_mesh::{client::Mesh, config::ClientConfig};
 use staymesh_payment::{
+    clients::reservations::GrpcReservationClient,
     reconcile::{
         self, Options, Progress, Summary,
         model::{Case, Class, Resolution, State, Sum},
         store::cases::{self, Filter},
         yesterday,
     },
-    reservations::MeshReservations,
 };
 use staymesh_psp::{AnyPsp, PspConfig, provider::longest_settlement_pause};
 use staymesh_store::{StoreConfig, parse_duration};
@@ -130,7 +130,7 @@ impl Reconcile {
         let stop = CancellationToken::new();
         let _stopped = stop.clone().drop_guard();
         let mesh = Mesh::join(&self.client, stop)?;
-        let reservations = MeshReservations::new(mesh.channel("reservation", &self.reservation_url)?);
+        let reservations = GrpcReservationClient::new(mesh.channel("reservation", &self.reservation_url)?);
         let options = Options {
             day: self.day.unwrap_or_else(|| yesterday(Timestamp::now())),
             partial: self.partial,

@@ -23,18 +23,18 @@ use super::{
     check, only_found, tamper,
 };
 use crate::{
+    clients::reservations::MockReservationClient,
     model::PartnerTerms,
     payouts::{
         job::Options as Run,
         tests::{everything, hotel, pay_out, refund, send_to, sold_at},
     },
-    reservations::MockReservations,
     testing::{MockPsp, database, eur, service},
 };
 
 /// A partner sells 100.00 of a stay at this hotel, of which so much is credited if the booking is cancelled.
 async fn partner_sells(pool: &PgPool, hotel_id: i32, credited: Option<i64>) {
-    let service = service(pool, MockReservations::new(), MockPsp::new());
+    let service = service(pool, MockReservationClient::new(), MockPsp::new());
     let id = ReservationId::generate(hotel(hotel_id), Timestamp::now());
     let (partner, check_out) = ("client:a".to_owned(), date(2030, 5, 4));
     let terms = PartnerTerms { partner, amount: eur(10_000), taxes: eur(700), check_out };
@@ -54,7 +54,7 @@ async fn hear(pool: &PgPool, hotel_id: i32, kind: &str) {
     .fetch_all(pool)
     .await
     .unwrap();
-    let service = service(pool, MockReservations::new(), MockPsp::new());
+    let service = service(pool, MockReservationClient::new(), MockPsp::new());
     for (transfer_id, amount) in open {
         let event = json!({ "id": Uuid::new_v4().to_string(), "type": kind, "data": {
             "transfer": "tr", "reference": transfer_id, "amount_minor": amount, "currency": "EUR",

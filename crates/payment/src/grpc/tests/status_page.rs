@@ -3,27 +3,27 @@ use staymesh_domain::ReservationId;
 
 use super::*;
 use crate::{
+    clients::hotels::{MockHotelClient, StayNames},
     grpc::StatusPage,
-    hotels::{MockHotels, Place},
-    reservations::Booking,
+    model::Booking,
     status_page::StatusPages,
     store::payments,
     testing::{booking, links, new_payment, reservation_id},
 };
 
 /// Pages where the reservation service answers this, or nothing.
-fn pages(pool: &PgPool, booking: Option<Booking>) -> StatusPage<MockReservations, MockPsp, MockHotels> {
-    let (mut reservations, mut hotels) = (MockReservations::new(), MockHotels::new());
+fn pages(pool: &PgPool, booking: Option<Booking>) -> StatusPage<MockReservationClient, MockPsp> {
+    let (mut reservations, mut hotels) = (MockReservationClient::new(), MockHotelClient::new());
     reservations.expect_get().returning(move |_| {
         let away = || Problem::new(Reason::DependencyUnavailable, "the reservation service does not answer");
         let answer = booking.clone().map(Some).ok_or_else(away);
         Box::pin(async move { answer })
     });
-    hotels
-        .expect_place()
-        .returning(|_, _| Some(Place { hotel: "Alfama".into(), city: "Lisbon".into(), room_type: "Double".into() }));
+    hotels.expect_stay_names().returning(|_, _| {
+        Some(StayNames { hotel: "Alfama".into(), city: "Lisbon".into(), room_type: "Double".into() })
+    });
     let payments = Arc::new(service(pool, reservations, MockPsp::new()));
-    StatusPage::new(StatusPages { payments, hotels })
+    StatusPage::new(StatusPages { payments, hotels: Arc::new(hotels) })
 }
 
 fn key_of(id: ReservationId) -> String {
@@ -34,7 +34,7 @@ fn asked(id: &str, key: &str) -> Request<GetStatusPageRequest> {
     Request::new(GetStatusPageRequest { reservation_id: id.to_owned(), key: key.to_owned() })
 }
 
-async fn read(pages: &StatusPage<MockReservations, MockPsp, MockHotels>, id: ReservationId) -> String {
+async fn read(pages: &StatusPage<MockReservationClient, MockPsp>, id: ReservationId) -> String {
     let answer = pages.get_status_page(asked(&id.to_string(), &key_of(id))).await.unwrap();
     String::from_utf8(answer.into_inner().page.unwrap().data).unwrap()
 }

@@ -7,9 +7,9 @@ use super::{
     AFTER, Found, count, everything, hotel, owed, pay_out, refund, requested, send_to, sold, sold_at,
 };
 use crate::{
+    clients::reservations::MockReservationClient,
     model::PartnerTerms,
     payouts::{LineKind, Shares, TransferStatus},
-    reservations::MockReservations,
     store::{payouts, statements},
     testing::{MockPsp, database, eur, outbox, reservation_id, service},
 };
@@ -76,7 +76,7 @@ async fn a_stay_that_was_cancelled_in_full_is_no_pay_out() {
 async fn what_a_partner_sold_is_paid_like_any_other_stay() {
     let database = database().await;
     let pool = database.pool();
-    let service = service(pool, MockReservations::new(), MockPsp::new());
+    let service = service(pool, MockReservationClient::new(), MockPsp::new());
     let sell = async |check_out| {
         let partner = "client:acme".to_owned();
         let terms = PartnerTerms { partner, amount: eur(10_000), taxes: eur(700), check_out };

@@ -19,8 +19,8 @@ use uuid::Uuid;
 
 use super::{Found, Options, everything, hotel, owed, pay_out, refund, send_to, sold_at};
 use crate::{
+    clients::reservations::MockReservationClient,
     model::Payment,
-    reservations::MockReservations,
     testing::{MockPsp, database, eur, service},
 };
 
@@ -118,7 +118,7 @@ impl Case<'_> {
         let event = json!({ "id": Uuid::new_v4().to_string(), "type": kind, "data": {
             "transfer": "tr", "reference": transfer_id, "amount_minor": amount, "currency": "EUR",
         }});
-        let service = service(self.pool, MockReservations::new(), MockPsp::new());
+        let service = service(self.pool, MockReservationClient::new(), MockPsp::new());
         service.receive(Provider::Simulator, event.to_string().as_bytes()).await.unwrap();
     }
 

@@ -16,8 +16,8 @@ use uuid::Uuid;
 
 use super::job::{Found, Options, run};
 use crate::{
+    clients::reservations::MockReservationClient,
     model::{NewPayment, Payment, Status},
-    reservations::MockReservations,
     store::{payments, payouts},
     testing::{MockPsp, eur, new_payment, opened, reservation_id, service},
 };
@@ -57,7 +57,7 @@ pub(crate) async fn sold(pool: &PgPool) -> Payment {
 }
 
 pub(crate) async fn refund(pool: &PgPool, payment: &Payment, amount: Money) {
-    let service = service(pool, MockReservations::new(), MockPsp::new());
+    let service = service(pool, MockReservationClient::new(), MockPsp::new());
     service.refund(payment.payment_id, Some(amount), Uuid::new_v4()).await.unwrap();
 }
 

@@ -1,7 +1,6 @@
 //! What is found, and what is not.
 
 use sqlx::PgPool;
-use staymesh_api::reservation::v1::ReservationStatus;
 use staymesh_ledger::wallets;
 use uuid::Uuid;
 
@@ -70,11 +69,11 @@ async fn each_difference_is_found_once_and_nothing_else_and_closed_when_it_is_go
     let account = count(pool, "select min(account_id) from ledger_account").await.to_string();
 
     let reservations = || {
-        let mut reservations = MockReservations::new();
+        let mut reservations = MockReservationClient::new();
         let ended = cancelled.reservation_id;
         reservations.expect_get().returning(move |id| {
             let status = if id == ended { ReservationStatus::Cancelled } else { ReservationStatus::Paid };
-            let booking = Booking { status, changed_at: Timestamp::UNIX_EPOCH, ..booking() };
+            let booking = Booking { status, update_time: Timestamp::UNIX_EPOCH, ..booking() };
             Box::pin(async { Ok(Some(booking)) })
         });
         reservations
@@ -229,7 +228,7 @@ async fn a_run_that_cannot_look_changes_nothing_and_says_so() {
     // Right again, but nobody answers for the reservations.
     files.set(today(), &[charge(&payment)]);
     all_told(pool, &payment).await;
-    let mut away = MockReservations::new();
+    let mut away = MockReservationClient::new();
     away.expect_get().returning(|_| Box::pin(async { Err(staymesh_mesh::Problem::internal(&"away")) }));
     let failed = run(pool, &files, &away, options(), |_| {}).await;
     assert!(matches!(failed, Err(ReconcileError::Reservations(_))), "{failed:?}");

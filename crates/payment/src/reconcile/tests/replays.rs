@@ -14,8 +14,8 @@ use crate::{
     testing::{MockPsp, ask_back, checkout, in_status, outbox, service},
 };
 
-fn with(pool: &PgPool, psp: MockPsp) -> Payments<MockReservations, MockPsp> {
-    service(pool, MockReservations::new(), psp)
+fn with(pool: &PgPool, psp: MockPsp) -> Payments<MockReservationClient, MockPsp> {
+    service(pool, MockReservationClient::new(), psp)
 }
 
 async fn only_case(pool: &PgPool) -> Case {

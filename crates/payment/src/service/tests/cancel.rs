@@ -5,9 +5,9 @@ use staymesh_psp::{CheckoutStatus, PspError};
 use uuid::Uuid;
 
 use crate::{
+    clients::reservations::MockReservationClient,
     error::PaymentError,
     model::{Payment, Status},
-    reservations::MockReservations,
     testing::{
         MockPsp, checkout, database, eur, in_status, new_payment, now, open, opened, outbox, reservation_id, service,
     },
@@ -22,7 +22,7 @@ async fn what_the_policy_gives_goes_back_once(#[case] policy: i64, #[case] back:
     let database = database().await;
     let pool = database.pool();
     let paid = in_status(pool, Status::Paid).await;
-    let service = service(pool, MockReservations::new(), MockPsp::new());
+    let service = service(pool, MockReservationClient::new(), MockPsp::new());
     for _ in 0..3 {
         let settled = service.settle_cancellation(paid.reservation_id, eur(policy)).await.unwrap().unwrap();
         assert_eq!((settled.status, settled.refund_requested), (Status::Refunding, eur(back)));
@@ -34,7 +34,7 @@ async fn what_the_policy_gives_goes_back_once(#[case] policy: i64, #[case] back:
 async fn a_policy_that_gives_nothing_leaves_it_paid() {
     let database = database().await;
     let paid = in_status(database.pool(), Status::Paid).await;
-    let service = service(database.pool(), MockReservations::new(), MockPsp::new());
+    let service = service(database.pool(), MockReservationClient::new(), MockPsp::new());
     let settled = service.settle_cancellation(paid.reservation_id, eur(0)).await.unwrap();
     assert_eq!(settled, Some(Payment { reservation_ended: true, ..paid }));
     assert!(outbox(database.pool()).await.is_empty());
@@ -50,7 +50,7 @@ async fn the_page_of_an_unpaid_payment_closes() {
         let answer = answer.clone();
         Box::pin(async move { Ok(answer) })
     });
-    let service = service(database.pool(), MockReservations::new(), psp);
+    let service = service(database.pool(), MockReservationClient::new(), psp);
     for _ in 0..2 {
         let settled = service.settle_cancellation(payment.reservation_id, eur(10_000)).await.unwrap().unwrap();
         assert_eq!(settled.status, Status::Expired);
@@ -68,7 +68,7 @@ async fn one_that_was_paid_just_before_its_page_closed_is_paid_and_pays_back() {
         let answer = answer.clone();
         Box::pin(async move { Ok(answer) })
     });
-    let service = service(database.pool(), MockReservations::new(), psp);
+    let service = service(database.pool(), MockReservationClient::new(), psp);
     let settled = service.settle_cancellation(payment.reservation_id, eur(4_000)).await.unwrap().unwrap();
     assert_eq!((settled.status, settled.refund_requested), (Status::Refunding, eur(4_000)));
     // The reservation service learns of the money as of any other, and asks for the rest.
@@ -81,7 +81,7 @@ async fn without_an_answer_nothing_is_guessed() {
     let payment = open(database.pool()).await;
     let mut psp = MockPsp::new();
     psp.expect_expire_checkout().returning(|_| Box::pin(async { Err(PspError::NoResponse("timed out")) }));
-    let service = service(database.pool(), MockReservations::new(), psp);
+    let service = service(database.pool(), MockReservationClient::new(), psp);
     let error = service.settle_cancellation(payment.reservation_id, eur(0)).await.unwrap_err();
     assert_eq!(Problem::from(error).reason(), Reason::PspUnavailable);
     assert_eq!(now(database.pool(), payment.payment_id).await, payment);
@@ -91,7 +91,7 @@ async fn without_an_answer_nothing_is_guessed() {
 async fn a_payment_that_never_got_a_page_just_ends_and_none_is_none() {
     let database = database().await;
     let payment = opened(database.pool(), &new_payment(reservation_id())).await;
-    let service = service(database.pool(), MockReservations::new(), MockPsp::new());
+    let service = service(database.pool(), MockReservationClient::new(), MockPsp::new());
     let settled = service.settle_cancellation(payment.reservation_id, eur(0)).await.unwrap().unwrap();
     assert_eq!(settled.status, Status::Expired);
     assert_eq!(service.settle_cancellation(reservation_id(), eur(0)).await.unwrap(), None);
@@ -101,7 +101,7 @@ async fn a_payment_that_never_got_a_page_just_ends_and_none_is_none() {
 async fn another_currency_is_refused() {
     let database = database().await;
     let paid = in_status(database.pool(), Status::Paid).await;
-    let service = service(database.pool(), MockReservations::new(), MockPsp::new());
+    let service = service(database.pool(), MockReservationClient::new(), MockPsp::new());
     let dollars = Money::from_minor(1, "USD".parse().unwrap()).unwrap();
     let error = service.settle_cancellation(paid.reservation_id, dollars).await.unwrap_err();
     assert!(matches!(error, PaymentError::Field(ref field) if field.field == "refund.currency_code"), "{error}");
@@ -112,7 +112,7 @@ async fn an_administrator_pays_back_by_request_id() {
     let database = database().await;
     let pool = database.pool();
     let (paid, other) = (in_status(pool, Status::Paid).await, in_status(pool, Status::Paid).await);
-    let service = service(pool, MockReservations::new(), MockPsp::new());
+    let service = service(pool, MockReservationClient::new(), MockPsp::new());
     let ask = async |amount: Option<i64>, request: u128| {
         service
             .refund(paid.payment_id, amount.map(eur), Uuid::from_u128(request))

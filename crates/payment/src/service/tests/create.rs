@@ -1,20 +1,21 @@
+use crate::model::{CancellationReason, PaymentMode, ReservationStatus};
 use futures::future::join_all;
 use jiff::{SignedDuration, Timestamp};
 use rstest::rstest;
-use staymesh_api::reservation::v1::{CancellationReason, PaymentMode, ReservationStatus};
 use staymesh_mesh::{Problem, Reason, auth::Role};
 use staymesh_psp::{Checkout, CheckoutOrder, CheckoutStatus, PspError};
 
 use crate::{
+    clients::reservations::MockReservationClient,
     error::PaymentError,
+    model::Booking,
     model::Status,
-    reservations::{Booking, MockReservations},
     store::payments,
     testing::{MockPsp, booking, caller, database, eur, now, outbox, reservation_id, service, session_of},
 };
 
-fn finds(booking: impl Fn() -> Option<Booking> + Send + 'static) -> MockReservations {
-    let mut reservations = MockReservations::new();
+fn finds(booking: impl Fn() -> Option<Booking> + Send + 'static) -> MockReservationClient {
+    let mut reservations = MockReservationClient::new();
     reservations.expect_get().returning(move |_| {
         let booking = booking();
         Box::pin(async move { Ok(booking) })
@@ -122,7 +123,7 @@ fn changed(change: fn(&mut Booking)) -> Booking {
 #[case::cancelled(Some(changed(|b| b.status = ReservationStatus::Cancelled)), Reason::ReservationNotPayable)]
 #[case::partner_collects(Some(changed(|b| b.payment_mode = PaymentMode::PartnerCollects)), Reason::ReservationNotPayable)]
 #[case::free(Some(changed(|b| b.total = eur(0))), Reason::ReservationNotPayable)]
-#[case::swept(Some(changed(|b| { b.status = ReservationStatus::Cancelled; b.cancellation = CancellationReason::HoldExpired; })), Reason::HoldExpired)]
+#[case::swept(Some(changed(|b| { b.status = ReservationStatus::Cancelled; b.cancellation = Some(CancellationReason::HoldExpired); })), Reason::HoldExpired)]
 #[case::nearly_over(Some(changed(|b| {
     b.create_time -= SignedDuration::from_mins(14);
     b.hold_expire_time = Some(Timestamp::now() + SignedDuration::from_secs(65));

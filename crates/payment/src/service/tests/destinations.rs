@@ -6,25 +6,25 @@ use staymesh_domain::HotelId;
 use staymesh_mesh::{Problem, Reason};
 
 use crate::{
+    clients::hotels::MockHotelClient,
+    clients::reservations::MockReservationClient,
     error::PaymentError,
-    hotels::MockHotels,
     payouts::tests::sold_at,
-    reservations::MockReservations,
     service::Payments,
     testing::{MockPsp, database, eur, service},
 };
 
 /// A service whose neighbour is asked so many times and says this.
-fn with(pool: &PgPool, times: usize, answer: Result<(), Reason>) -> Payments<MockReservations, MockPsp> {
-    let mut hotels = MockHotels::new();
+fn with(pool: &PgPool, times: usize, answer: Result<(), Reason>) -> Payments<MockReservationClient, MockPsp> {
+    let mut hotels = MockHotelClient::new();
     hotels
-        .expect_require()
+        .expect_require_hotel()
         .times(times)
         .returning(move |_| answer.map_err(|reason| Problem::new(reason, "says the neighbour")));
-    Payments { hotels: Box::new(hotels), ..service(pool, MockReservations::new(), MockPsp::new()) }
+    Payments { hotels: std::sync::Arc::new(hotels), ..service(pool, MockReservationClient::new(), MockPsp::new()) }
 }
 
-async fn set(service: &Payments<MockReservations, MockPsp>, hotel_id: i32, to: &str) -> Result<String, Reason> {
+async fn set(service: &Payments<MockReservationClient, MockPsp>, hotel_id: i32, to: &str) -> Result<String, Reason> {
     let hotel_id = HotelId::try_from(hotel_id).unwrap();
     let set = service.set_pay_out_destination(hotel_id, to, "admin").await;
     set.map(|set| set.destination).map_err(|error: PaymentError| Problem::from(error).reason())

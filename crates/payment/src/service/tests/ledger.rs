@@ -7,8 +7,9 @@ use staymesh_mesh::{Problem, Reason, auth::Role};
 use staymesh_psp::{Checkout, CheckoutStatus};
 
 use crate::{
+    clients::reservations::MockReservationClient,
+    model::Booking,
     model::{Payment, Status},
-    reservations::{Booking, MockReservations},
     store::payments,
     testing::{MockPsp, arrived, ask_back, booking, caller, database, eur, hear, open, reservation_id, service},
 };
@@ -71,7 +72,7 @@ async fn a_payment_that_nobody_makes_is_in_no_book() {
 }
 
 async fn created(pool: &PgPool, found: Booking, basis_points: u16) -> Result<Payment, Reason> {
-    let (mut reservations, mut psp) = (MockReservations::new(), MockPsp::new());
+    let (mut reservations, mut psp) = (MockReservationClient::new(), MockPsp::new());
     reservations.expect_get().returning(move |_| {
         let found = found.clone();
         Box::pin(async { Ok(Some(found)) })
@@ -120,7 +121,7 @@ async fn a_change_that_is_not_committed_is_not_posted() {
     let payment = open(pool).await;
     let mut transaction = pool.begin().await.unwrap();
     let locked = payments::lock(&mut transaction, payment.payment_id).await.unwrap().unwrap();
-    assert!(crate::service::apply(&mut transaction, &locked, CheckoutStatus::Paid).await.unwrap());
+    assert!(crate::service::checkout::apply(&mut transaction, &locked, CheckoutStatus::Paid).await.unwrap());
     transaction.rollback().await.unwrap();
     assert!(transactions(pool).await.is_empty());
     assert_eq!(crate::testing::now(pool, payment.payment_id).await.status, Status::Pending);

@@ -9,13 +9,13 @@ use uuid::Uuid;
 
 use super::relay::{quiet, start};
 use crate::{
+    clients::reservations::MockReservationClient,
     error::PaymentError,
     payouts::{
         PayOut, TransferStatus,
         job::{Found, Options},
         tests::{everything, owed, pay_out, requested, send_to, sold},
     },
-    reservations::MockReservations,
     store::payouts,
     testing::{MockPsp, database, eur, service, simulator},
 };
@@ -50,7 +50,7 @@ fn event(kind: &str, transfer_id: Uuid, amount_minor: i64) -> Value {
 }
 
 async fn send(pool: &PgPool, event: &Value) -> Result<(), PaymentError> {
-    let receiver = service(pool, MockReservations::new(), MockPsp::new());
+    let receiver = service(pool, MockReservationClient::new(), MockPsp::new());
     receiver.receive(Provider::Simulator, event.to_string().as_bytes()).await
 }
 
@@ -76,7 +76,7 @@ async fn money_moves_once_however_often_the_provider_is_asked() {
         Err(PspError::Pending("on its way")),
         Ok(done(TransferOutcome::Paid)),
     ]);
-    let _relay = start(pool, MockReservations::new(), psp);
+    let _relay = start(pool, MockReservationClient::new(), psp);
     assert_eq!(quiet(pool).await, Vec::<String>::new());
     let made = found(pool, id).await;
     assert_eq!((made.status, made.failure, made.ended_at.is_some()), (TransferStatus::Paid, None, true));
@@ -104,7 +104,7 @@ async fn the_event_may_be_first_late_and_twice() {
     assert_eq!(found(pool, id).await.status, TransferStatus::Paid);
     assert_eq!(outcomes(pool).await, ["APPLIED"]);
     // The relay, which comes second, need not ask any more.
-    let _relay = start(pool, MockReservations::new(), answering(vec![]));
+    let _relay = start(pool, MockReservationClient::new(), answering(vec![]));
     assert_eq!(quiet(pool).await, Vec::<String>::new());
     let mut again = paid.clone();
     again["id"] = json!("evt_again");
@@ -145,7 +145,7 @@ async fn a_failed_transfer_is_asked_for_again_when_somebody_says_so() {
     sold(pool).await;
     let id = requested(pool).await;
     {
-        let _relay = start(pool, MockReservations::new(), answering(vec![Ok(done(TransferOutcome::Failed))]));
+        let _relay = start(pool, MockReservationClient::new(), answering(vec![Ok(done(TransferOutcome::Failed))]));
         assert_eq!(quiet(pool).await, Vec::<String>::new(), "the provider has done all it was asked to");
     }
     let failed = found(pool, id).await;
@@ -170,7 +170,7 @@ async fn a_failed_transfer_is_asked_for_again_when_somebody_says_so() {
         assert_eq!((order.destination.as_str(), order.amount), ("acct_new", eur(7905)));
         Box::pin(async { Ok(done(TransferOutcome::Paid)) })
     });
-    let _relay = start(pool, MockReservations::new(), psp);
+    let _relay = start(pool, MockReservationClient::new(), psp);
     assert_eq!(quiet(pool).await, Vec::<String>::new());
     let paid = found(pool, id).await;
     assert_eq!((paid.status, paid.amount, paid.failure), (TransferStatus::Paid, eur(7905), None));
@@ -184,7 +184,7 @@ async fn what_the_provider_refuses_is_parked_and_seen_as_failed() {
     sold(pool).await;
     let id = requested(pool).await;
     let refused = PspError::Refused("balance_insufficient".into());
-    let _relay = start(pool, MockReservations::new(), answering(vec![Err(refused)]));
+    let _relay = start(pool, MockReservationClient::new(), answering(vec![Err(refused)]));
     let why = "the payment provider refused: balance_insufficient";
     assert_eq!(quiet(pool).await, [why]);
     let made = found(pool, id).await;
@@ -203,7 +203,7 @@ async fn the_real_simulator_pays_out(#[case] destination: &str, #[case] expected
     send_to(pool, 7, destination).await;
     let [Found::Paid { payout_id: Some(id), .. }] = pay_out(pool, &everything()).await[..] else { panic!() };
     let (psp, _running) = simulator(None).await;
-    let _relay = start(pool, MockReservations::new(), psp);
+    let _relay = start(pool, MockReservationClient::new(), psp);
     assert_eq!(quiet(pool).await, Vec::<String>::new());
     assert_eq!(found(pool, id).await.status, expected);
     let left = if expected == TransferStatus::Paid { 0 } else { 7905 };

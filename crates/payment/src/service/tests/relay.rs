@@ -10,14 +10,14 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use tonic::Status as RpcStatus;
 
 use crate::{
+    clients::reservations::MockReservationClient,
     model::{Payment, Status},
-    reservations::MockReservations,
-    service::{Messenger, REFUNDS_AT_ONCE, apply},
+    service::{OutboxDispatcher, REFUND_CONCURRENCY, checkout::apply},
     store::payments,
     testing::{MockPsp, database, eur, in_status, now, open, service},
 };
 
-pub(super) fn start(pool: &PgPool, reservations: MockReservations, psp: impl Psp) -> DropGuard {
+pub(super) fn start(pool: &PgPool, reservations: MockReservationClient, psp: impl Psp) -> DropGuard {
     let payments = Arc::new(service(pool, reservations, psp));
     let options = RelayOptions {
         poll: Duration::from_millis(20),
@@ -25,12 +25,12 @@ pub(super) fn start(pool: &PgPool, reservations: MockReservations, psp: impl Psp
         backoff_cap: Duration::from_millis(10),
         unavailable_cap: Duration::from_millis(10),
         max_attempts: 5,
-        concurrency: 2 * REFUNDS_AT_ONCE,
+        concurrency: 2 * REFUND_CONCURRENCY,
         ..RelayOptions::default()
     };
     let wake = payments.wake.clone();
     let stop = CancellationToken::new();
-    tokio::spawn(Relay::new(pool.clone(), Messenger::new(payments), wake, options).run(stop.clone()));
+    tokio::spawn(Relay::new(pool.clone(), OutboxDispatcher::new(payments), wake, options).run(stop.clone()));
     stop.drop_guard()
 }
 
@@ -61,7 +61,7 @@ async fn money_is_confirmed_until_the_reservation_service_has_heard() {
     let database = database().await;
     let payment = open(database.pool()).await;
     hear(database.pool(), &payment, CheckoutStatus::Paid).await;
-    let mut reservations = MockReservations::new();
+    let mut reservations = MockReservationClient::new();
     let mut attempts = 0;
     let expected = payment.clone();
     reservations.expect_confirm_payment().times(3).returning(move |reservation, id, amount| {
@@ -85,7 +85,7 @@ async fn an_outage_parks_nothing_however_long_it_lasts() {
     let pool = database.pool();
     let payment = open(pool).await;
     hear(pool, &payment, CheckoutStatus::Paid).await;
-    let mut reservations = MockReservations::new();
+    let mut reservations = MockReservationClient::new();
     let mut words = (0..10).map(|_| Err(RpcStatus::unavailable("away"))).chain([Ok(true)]);
     reservations.expect_confirm_payment().times(11).returning(move |_, _, _| {
         let word = words.next().unwrap();
@@ -112,8 +112,8 @@ async fn an_outage_parks_nothing_however_long_it_lasts() {
 async fn refunds_that_hang_do_not_hold_up_the_word_of_money() {
     let database = database().await;
     let pool = database.pool();
-    let asking = service(pool, MockReservations::new(), MockPsp::new());
-    for number in 1..=2 * REFUNDS_AT_ONCE + 4 {
+    let asking = service(pool, MockReservationClient::new(), MockPsp::new());
+    for number in 1..=2 * REFUND_CONCURRENCY + 4 {
         let paid = in_status(pool, Status::Paid).await;
         asking.refund(paid.payment_id, None, request(number as u128)).await.unwrap();
     }
@@ -121,7 +121,7 @@ async fn refunds_that_hang_do_not_hold_up_the_word_of_money() {
     psp.expect_refund().returning(|_| Box::pin(std::future::pending()));
     let (told, is_told) = tokio::sync::oneshot::channel();
     let mut told = Some(told);
-    let mut reservations = MockReservations::new();
+    let mut reservations = MockReservationClient::new();
     reservations.expect_confirm_payment().times(1).returning(move |_, _, _| {
         told.take().unwrap().send(()).unwrap();
         Box::pin(async { Ok(false) })
@@ -143,7 +143,7 @@ async fn late_money_for_rooms_that_are_gone_goes_back_in_full(#[case] before: Ch
     let payment = open(pool).await;
     hear(pool, &payment, before).await;
     hear(pool, &payment, CheckoutStatus::Paid).await;
-    let mut reservations = MockReservations::new();
+    let mut reservations = MockReservationClient::new();
     reservations.expect_reject_payment().returning(|_, _| Box::pin(async { Ok(()) }));
     reservations.expect_confirm_payment().times(1).returning(|_, _, _| Box::pin(async { Ok(true) }));
     reservations.expect_confirm_refund().times(1).returning(|_, _, amount| {
@@ -176,7 +176,7 @@ async fn a_repeated_delivery_pays_back_once() {
     let pool = database.pool();
     let payment = open(pool).await;
     hear(pool, &payment, CheckoutStatus::Paid).await;
-    let mut reservations = MockReservations::new();
+    let mut reservations = MockReservationClient::new();
     reservations.expect_confirm_payment().times(2).returning(|_, _, _| Box::pin(async { Ok(true) }));
     reservations.expect_confirm_refund().times(2).returning(|_, _, amount| {
         assert_eq!(amount, eur(10_000));
@@ -204,7 +204,7 @@ async fn a_refusal_frees_the_rooms_even_if_they_are_free_already() {
     for answer in [None, Some(Reason::IllegalTransition)] {
         let payment = open(database.pool()).await;
         hear(database.pool(), &payment, CheckoutStatus::Failed).await;
-        let mut reservations = MockReservations::new();
+        let mut reservations = MockReservationClient::new();
         reservations.expect_reject_payment().times(1).returning(move |_, _| {
             let answer = answer.map_or(Ok(()), |reason| Err(refused(reason)));
             Box::pin(async move { answer })
@@ -221,14 +221,14 @@ async fn what_will_never_be_taken_is_parked_with_its_reason() {
     let mismatched = open(pool).await;
     hear(pool, &mismatched, CheckoutStatus::Paid).await;
     let refunding = in_status(pool, Status::Paid).await;
-    let mut reservations = MockReservations::new();
+    let mut reservations = MockReservationClient::new();
     reservations
         .expect_confirm_payment()
         .times(1)
         .returning(|_, _, _| Box::pin(async { Err(refused(Reason::AmountMismatch)) }));
     let mut psp = MockPsp::new();
     psp.expect_refund().times(1).returning(|_| Box::pin(async { Err(PspError::Refused("not_paid".into())) }));
-    let service = service(pool, MockReservations::new(), MockPsp::new());
+    let service = service(pool, MockReservationClient::new(), MockPsp::new());
     service.settle_cancellation(refunding.reservation_id, eur(1)).await.unwrap();
     let _relay = start(pool, reservations, psp);
     let parked = quiet(pool).await;
@@ -237,8 +237,8 @@ async fn what_will_never_be_taken_is_parked_with_its_reason() {
 }
 
 /// Says in order what the reservation service may be told to have gone back.
-fn hears_of_refunds(amounts: &'static [i64]) -> MockReservations {
-    let mut reservations = MockReservations::new();
+fn hears_of_refunds(amounts: &'static [i64]) -> MockReservationClient {
+    let mut reservations = MockReservationClient::new();
     let mut amounts_left = amounts.iter();
     reservations.expect_confirm_refund().times(amounts.len()).returning(move |_, _, amount| {
         assert_eq!(amount, eur(*amounts_left.next().unwrap()));
@@ -262,7 +262,7 @@ fn request(number: u128) -> uuid::Uuid {
 async fn goodwill_leaves_the_reservation_as_it_is() {
     let database = database().await;
     let paid = in_status(database.pool(), Status::Paid).await;
-    let service = service(database.pool(), MockReservations::new(), MockPsp::new());
+    let service = service(database.pool(), MockReservationClient::new(), MockPsp::new());
     service.refund(paid.payment_id, Some(eur(500)), request(1)).await.unwrap();
     let _relay = start(database.pool(), hears_of_refunds(&[]), pays_back());
     assert_eq!(quiet(database.pool()).await, Vec::<String>::new());
@@ -275,7 +275,7 @@ async fn a_cancelled_reservation_hears_of_all_that_goes_back_and_not_of_a_part()
     let database = database().await;
     let pool = database.pool();
     let paid = in_status(pool, Status::Paid).await;
-    let service = service(pool, MockReservations::new(), MockPsp::new());
+    let service = service(pool, MockReservationClient::new(), MockPsp::new());
     // Both are on their way when the guest cancels; the small one arrives first.
     service.refund(paid.payment_id, Some(eur(1_000)), request(1)).await.unwrap();
     service.settle_cancellation(paid.reservation_id, eur(10_000)).await.unwrap();
@@ -290,7 +290,7 @@ async fn a_part_that_arrives_before_the_cancellation_is_known_is_not_taken_for_a
     let database = database().await;
     let pool = database.pool();
     let paid = in_status(pool, Status::Paid).await;
-    let service = service(pool, MockReservations::new(), MockPsp::new());
+    let service = service(pool, MockReservationClient::new(), MockPsp::new());
     service.refund(paid.payment_id, Some(eur(1_000)), request(1)).await.unwrap();
     let _relay = start(pool, hears_of_refunds(&[10_000]), pays_back());
     assert_eq!(quiet(pool).await, Vec::<String>::new());
@@ -307,7 +307,7 @@ async fn what_went_back_before_the_cancellation_is_told_with_it(#[case] before: 
     let database = database().await;
     let pool = database.pool();
     let paid = in_status(pool, Status::Paid).await;
-    let service = service(pool, MockReservations::new(), MockPsp::new());
+    let service = service(pool, MockReservationClient::new(), MockPsp::new());
     service.refund(paid.payment_id, Some(eur(before)), request(1)).await.unwrap();
     let told: &[i64] = if before == 10_000 { &[10_000; 3] } else { &[7_000; 3] };
     let _relay = start(pool, hears_of_refunds(told), pays_back());

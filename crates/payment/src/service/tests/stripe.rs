@@ -7,9 +7,9 @@ use staymesh_psp::Provider;
 use uuid::Uuid;
 
 use crate::{
+    clients::reservations::MockReservationClient,
     error::PaymentError,
     model::{Payment, Status},
-    reservations::MockReservations,
     testing::{
         MockPsp, database, eur, in_status, new_payment, now, open, opened, outbox, reservation_id, service, session_of,
     },
@@ -17,7 +17,7 @@ use crate::{
 
 async fn send(pool: &PgPool, id: &str, kind: &str, object: Value) -> Result<Option<String>, PaymentError> {
     let body = json!({ "id": id, "object": "event", "type": kind, "data": { "object": object } }).to_string();
-    let payments = service(pool, MockReservations::new(), MockPsp::new());
+    let payments = service(pool, MockReservationClient::new(), MockPsp::new());
     payments.receive(Provider::Stripe, body.as_bytes()).await?;
     let outcome = sqlx::query_scalar("select outcome from psp_event where psp_event_id = $1").bind(id);
     Ok(outcome.fetch_optional(pool).await.unwrap())

@@ -8,8 +8,8 @@ use rstest::rstest;
 use staymesh_psp::{Checkout, CheckoutStatus, PspError};
 
 use crate::{
+    clients::reservations::MockReservationClient,
     model::Status,
-    reservations::MockReservations,
     store::payments,
     testing::{MockPsp, checkout, database, eur, new_payment, now, open, opened, outbox, reservation_id, service},
 };
@@ -43,7 +43,7 @@ async fn what_the_event_did_not_say_is_asked_for(
     let database = database().await;
     let pool = database.pool();
     let payment = open(pool).await;
-    let service = service(pool, MockReservations::new(), fetches(vec![Ok(checkout(&payment, word))]));
+    let service = service(pool, MockReservationClient::new(), fetches(vec![Ok(checkout(&payment, word))]));
     assert_eq!(service.check_due(Timestamp::now()).await.unwrap(), 0, "not yet");
     assert_eq!(service.check_due(minutes(2)).await.unwrap(), 1);
     assert_eq!(now(pool, payment.payment_id).await.status, status);
@@ -81,7 +81,7 @@ async fn an_open_page_past_its_time_is_closed_at_the_provider_first() {
             let closed = closed.clone();
             Box::pin(async move { Ok(closed) })
         });
-        let service = service(database.pool(), MockReservations::new(), psp);
+        let service = service(database.pool(), MockReservationClient::new(), psp);
         service.check_due(minutes(16)).await.unwrap();
         assert_eq!(now(database.pool(), payment.payment_id).await.status, status);
     }
@@ -93,7 +93,7 @@ async fn a_provider_that_is_away_is_asked_again_and_nothing_expires_unasked() {
     let payment = open(database.pool()).await;
     let away = || Err(PspError::Unavailable("away"));
     let psp = fetches(vec![away(), away(), Ok(checkout(&payment, CheckoutStatus::Paid))]);
-    let service = service(database.pool(), MockReservations::new(), psp);
+    let service = service(database.pool(), MockReservationClient::new(), psp);
     for later in [16, 60] {
         assert_eq!(service.check_due(minutes(later)).await.unwrap(), 1);
         assert_eq!(now(database.pool(), payment.payment_id).await.status, Status::Pending);
@@ -121,7 +121,7 @@ async fn many_are_asked_for_in_one_turn_and_a_few_at_once() {
             Err(PspError::Unavailable("away"))
         })
     });
-    let service = service(pool, MockReservations::new(), psp);
+    let service = service(pool, MockReservationClient::new(), psp);
     assert_eq!(service.check_due(minutes(2)).await.unwrap(), 103);
     assert_eq!((running.load(Ordering::SeqCst), most.load(Ordering::SeqCst)), (0, 8));
 }
@@ -131,7 +131,7 @@ async fn another_amount_is_not_taken_for_payment() {
     let database = database().await;
     let payment = open(database.pool()).await;
     let answer = Checkout { amount: eur(1), ..checkout(&payment, CheckoutStatus::Paid) };
-    let service = service(database.pool(), MockReservations::new(), fetches(vec![Ok(answer)]));
+    let service = service(database.pool(), MockReservationClient::new(), fetches(vec![Ok(answer)]));
     service.check_due(minutes(2)).await.unwrap();
     assert_eq!(now(database.pool(), payment.payment_id).await.status, Status::Pending);
 }
@@ -140,7 +140,7 @@ async fn another_amount_is_not_taken_for_payment() {
 async fn a_payment_without_a_page_waits_for_its_guest_and_then_ends() {
     let database = database().await;
     let payment = opened(database.pool(), &new_payment(reservation_id())).await;
-    let service = service(database.pool(), MockReservations::new(), MockPsp::new());
+    let service = service(database.pool(), MockReservationClient::new(), MockPsp::new());
     service.check_due(minutes(2)).await.unwrap();
     assert_eq!(now(database.pool(), payment.payment_id).await.status, Status::Pending);
     service.check_due(minutes(16)).await.unwrap();

@@ -6,9 +6,9 @@ use sqlx::PgPool;
 use staymesh_psp::Provider;
 
 use crate::{
+    clients::reservations::MockReservationClient,
     error::PaymentError,
     model::{Payment, Status},
-    reservations::MockReservations,
     service::Payments,
     store::payments,
     testing::{
@@ -16,8 +16,8 @@ use crate::{
     },
 };
 
-fn receiver(pool: &PgPool) -> Payments<MockReservations, MockPsp> {
-    service(pool, MockReservations::new(), MockPsp::new())
+fn receiver(pool: &PgPool) -> Payments<MockReservationClient, MockPsp> {
+    service(pool, MockReservationClient::new(), MockPsp::new())
 }
 
 fn event(id: &str, kind: &str, payment: &Payment) -> Value {
@@ -82,11 +82,11 @@ async fn a_declined_card_is_noted_and_is_not_the_end() {
     let database = database().await;
     let pool = database.pool();
     let payment = open(pool).await;
-    assert_eq!(payment.declined_at, None);
+    assert_eq!(payment.decline_time, None);
     for id in ["evt_1", "evt_1", "evt_2"] {
         send(pool, &event(id, "checkout.declined", &payment)).await.unwrap();
         let noted = now(pool, payment.payment_id).await;
-        assert_eq!((noted.status, noted.declined_at.is_some()), (Status::Pending, true));
+        assert_eq!((noted.status, noted.decline_time.is_some()), (Status::Pending, true));
     }
     assert_eq!(outcome(pool, "evt_2").await.as_deref(), Some("APPLIED"));
     assert!(outbox(pool).await.is_empty(), "nobody need know");

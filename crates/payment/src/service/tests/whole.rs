@@ -7,8 +7,8 @@ use staymesh_psp::{CheckoutStatus, Psp};
 
 use super::relay::{quiet, start};
 use crate::{
+    clients::reservations::MockReservationClient,
     model::Status,
-    reservations::MockReservations,
     testing::{booking, caller, database, eur, now, reservation_id, service, simulator},
 };
 
@@ -20,7 +20,7 @@ async fn lost_events_lose_no_money(#[case] rooms_gone: bool, #[case] end: Status
     let database = database().await;
     let pool = database.pool();
     let (psp, _running) = simulator(None).await;
-    let mut reservations = MockReservations::new();
+    let mut reservations = MockReservationClient::new();
     reservations.expect_get().returning(|_| Box::pin(async { Ok(Some(booking())) }));
     let asking = service(pool, reservations, psp.clone());
     let guest = caller("guest-1", Role::Guest, &[]);
@@ -33,7 +33,7 @@ async fn lost_events_lose_no_money(#[case] rooms_gone: bool, #[case] end: Status
     asking.check_due(Timestamp::now() + SignedDuration::from_mins(2)).await.unwrap();
     assert_eq!(now(pool, payment.payment_id).await.status, Status::Paid);
 
-    let mut reservations = MockReservations::new();
+    let mut reservations = MockReservationClient::new();
     reservations.expect_confirm_payment().times(1).returning(move |_, _, _| Box::pin(async move { Ok(rooms_gone) }));
     reservations.expect_confirm_refund().times(usize::from(rooms_gone)).returning(|_, _, amount| {
         assert_eq!(amount, eur(10_000));
@@ -51,7 +51,7 @@ async fn lost_events_lose_no_money(#[case] rooms_gone: bool, #[case] end: Status
 async fn a_cancelled_page_takes_no_money() {
     let database = database().await;
     let (psp, _running) = simulator(None).await;
-    let mut reservations = MockReservations::new();
+    let mut reservations = MockReservationClient::new();
     reservations.expect_get().returning(|_| Box::pin(async { Ok(Some(booking())) }));
     let service = service(database.pool(), reservations, psp);
     let id = reservation_id();

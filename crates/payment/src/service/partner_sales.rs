@@ -1,5 +1,6 @@
-//! What partners have sold and collect the money for: they owe it, and when the booking is cancelled they are credited
-//! what its policy gives back. No money moves here.
+//! Sales whose money a partner collects: the partner owes the amount, and a cancellation credits what its policy refunds.
+//!
+//! Only the ledger changes; no money moves here.
 
 use jiff::civil::Date;
 use sqlx::PgConnection;
@@ -10,21 +11,22 @@ use uuid::Uuid;
 
 use super::Payments;
 use crate::{
+    clients::reservations::ReservationClient,
     error::PaymentError,
     fault_points,
     model::{PartnerSale, PartnerTerms},
-    reservations::Reservations,
     store::partner_sales,
 };
 
-/// After which line of an invoice a page goes on.
-pub type InvoicePlace = (Date, Uuid);
+/// Cursor of an invoice: the day of departure and the reservation id of the last line of a page.
+pub type InvoiceCursor = (Date, Uuid);
 
-impl<R: Reservations, P: Psp> Payments<R, P> {
-    /// Records what a partner owes for a reservation, once.
+impl<R: ReservationClient, P: Psp> Payments<R, P> {
+    /// Records what a partner owes for a reservation. Idempotent by reservation.
     ///
     /// # Errors
-    /// [`PaymentError::SaleDiffers`] when it was recorded with other terms.
+    /// [`PaymentError::SaleDiffers`] if the sale was recorded with other terms; [`PaymentError::Field`] if the taxes exceed
+    /// the amount; [`PaymentError::Store`] if the database fails.
     pub async fn record_partner_sale(
         &self,
         id: ReservationId,
@@ -32,17 +34,16 @@ impl<R: Reservations, P: Psp> Payments<R, P> {
     ) -> Result<PartnerSale, PaymentError> {
         let mut transaction = self.pool.begin().await?;
         let sale = self.record(&mut transaction, id, terms).await?;
-        fault_points::PARTNER_SALE_RECORDED.before();
-        transaction.commit().await?;
-        fault_points::PARTNER_SALE_RECORDED.after();
+        fault_points::PARTNER_SALE_RECORDED.around(transaction.commit()).await?;
         Ok(sale)
     }
 
-    /// The reservation has ended: credits the partner what the policy gives, once, and never more than the sale. Records
-    /// the sale first if that has not been done and its terms are given. None when no partner collects.
+    /// Credits the partner `refund` after the reservation was cancelled, at most the amount of the sale. Idempotent: a
+    /// sale is credited once. If `terms` are given, records the sale first unless it is recorded. `None` if no partner
+    /// collects for this reservation.
     ///
     /// # Errors
-    /// As [`Self::record_partner_sale`], and when `refund` is in another currency.
+    /// As [`Self::record_partner_sale`], and [`PaymentError::Field`] if `refund` is negative or in another currency.
     pub async fn settle_partner_sale(
         &self,
         id: ReservationId,
@@ -56,25 +57,26 @@ impl<R: Reservations, P: Psp> Payments<R, P> {
         };
         let Some(sale) = sale else { return Ok(None) };
         let sale = credit(&mut transaction, sale, refund).await?;
-        fault_points::PARTNER_SALE_SETTLED.before();
-        transaction.commit().await?;
-        fault_points::PARTNER_SALE_SETTLED.after();
+        fault_points::PARTNER_SALE_SETTLED.around(transaction.commit()).await?;
         Ok(Some(sale))
     }
 
-    /// A page of a partner's invoice: by day of leaving, in the days from the first and before the last, if they are
-    /// given; and the token of the next.
+    /// A page of a partner's invoice, ordered by day of departure, and the token of the next page, which is empty on the
+    /// last. `days` limits the departures to a half-open range [first, last) with optional bounds.
+    ///
+    /// # Errors
+    /// [`PaymentError::Store`] if the database fails.
     pub async fn list_partner_sales(
         &self,
         partner: &str,
         days: (Option<Date>, Option<Date>),
-        page: &Page<InvoicePlace>,
+        page: &Page<InvoiceCursor>,
     ) -> Result<(Vec<PartnerSale>, String), PaymentError> {
         let rows = partner_sales::of_partner(&self.pool, partner, days, page.after, page.size.limit()).await?;
         Ok(page.cut(rows, |sale| (sale.terms.check_out, sale.reservation_id.as_uuid())))
     }
 
-    /// The sale, recorded now or before, and locked.
+    /// Inserts the sale or finds it, and locks it.
     async fn record(
         &self,
         connection: &mut PgConnection,
@@ -82,12 +84,12 @@ impl<R: Reservations, P: Psp> Payments<R, P> {
         terms: &PartnerTerms,
     ) -> Result<PartnerSale, PaymentError> {
         let split = Split::with_commission(terms.amount, terms.taxes, self.commission_basis_points);
-        let split = split.ok_or_else(|| FieldError::new("terms.taxes.amount", "must be in the amount"))?;
-        let new = partner_sales::insert(connection, id, terms, split).await?;
+        let split = split.ok_or_else(|| FieldError::new("terms.taxes.amount", "must not exceed the amount"))?;
+        let inserted = partner_sales::insert(connection, id, terms, split).await?;
         let sale = partner_sales::lock(connection, id).await?.ok_or(PaymentError::ReservationNotFound)?;
-        if new {
+        if inserted {
             ledger::post(connection, &sale.sold().partner_sale(&terms.partner)).await?;
-            tracing::info!(reservation_id = %id, "a partner's sale is recorded");
+            tracing::info!(reservation_id = %id, "partner sale recorded");
         } else if sale.terms != *terms {
             return Err(PaymentError::SaleDiffers);
         }
@@ -95,21 +97,21 @@ impl<R: Reservations, P: Psp> Payments<R, P> {
     }
 }
 
-/// What is to be credited is decided once; a repeat finds it.
+/// Credits a sale that is locked, unless it has been credited.
 async fn credit(connection: &mut PgConnection, sale: PartnerSale, refund: Money) -> Result<PartnerSale, PaymentError> {
     let currency = sale.terms.amount.currency();
     if refund.currency() != currency {
         return Err(FieldError::new("refund.currency_code", format!("must be {}", currency.code())).into());
     }
-    if sale.cancelled_at.is_some() {
+    if sale.cancel_time.is_some() {
         return Ok(sale);
     }
-    let credited = if refund.minor() < sale.terms.amount.minor() { refund } else { sale.terms.amount };
-    let back = sale.sold().refund(Money::zero(currency), credited);
-    let back = back.ok_or_else(|| FieldError::new("refund.amount", "must not be negative"))?;
+    let credited = if refund.minor() > sale.terms.amount.minor() { sale.terms.amount } else { refund };
+    let credit = sale.sold().refund(Money::zero(currency), credited);
+    let credit = credit.ok_or_else(|| FieldError::new("refund.amount", "must not be negative"))?;
     if credited.minor() > 0 {
-        ledger::post(connection, &back.partner_credit(&sale.terms.partner)).await?;
+        ledger::post(connection, &credit.partner_credit(&sale.terms.partner)).await?;
     }
-    tracing::info!(reservation_id = %sale.reservation_id, "a partner's sale is cancelled");
-    Ok(partner_sales::cancel(connection, sale.reservation_id, credited.minor()).await?)
+    tracing::info!(reservation_id = %sale.reservation_id, "partner sale cancelled");
+    Ok(partner_sales::cancel(connection, sale.reservation_id, credited).await?)
 }

@@ -1,7 +1,8 @@
-//! Addresses of status pages: whoever has one may read the page, and nobody can guess one.
+//! Links to status pages: bearer URLs that name a reservation and carry an HMAC-SHA256 of its id.
 //!
-//! An address names its booking and carries an HMAC-SHA256 of its id. It does not expire: refunds come late, the page
-//! shows nothing of the guest, and nothing can be changed there. All addresses end with the key they were signed with.
+//! Possession of the link is the authorization to read the page. A link does not expire, because refunds may succeed weeks
+//! later; the page contains no personal data and allows no changes. Removing a signing key from the configuration revokes
+//! every link signed with it.
 
 use std::str::FromStr;
 
@@ -13,26 +14,26 @@ use secrecy::{ExposeSecret, SecretSlice};
 use sha2::Sha256;
 use staymesh_domain::ReservationId;
 
-/// What is signed before the id, so that a signature of anything else with the same key is none of these.
+/// Domain separation: prefix of the signed message, so that no other signature with the same key is a valid link.
 const PURPOSE: &[u8] = b"staymesh status page of ";
-/// Longest key of an address that is looked at, in bytes; ours have 43.
+/// Longest `key` parameter that is decoded, in bytes; a valid one has 43.
 const MAX_KEY: usize = 64;
-/// Shortest key to sign with, in bytes.
+/// Shortest signing key, in bytes.
 const MIN_LINK_KEY: usize = 32;
 
-/// Where status pages are, and how they are locked.
+/// Settings of the links to status pages.
 #[derive(Args, Clone, Debug)]
 pub struct LinkConfig {
-    /// How browsers reach the public gateway, for example `https://booking.example`: status pages are there.
+    /// Base URL of the public gateway, for example `https://booking.example`; it serves the status pages.
     #[arg(long, env = "STAYMESH_PUBLIC_URL")]
     pub public_url: String,
-    /// Keys that addresses of status pages are signed with: `BASE64[,BASE64…]`, each of 32 bytes or more. The first
-    /// signs, all open.
+    /// Signing keys of the links: `BASE64[,BASE64…]`, each of 32 bytes or more. The first one signs; links signed with
+    /// any of them are accepted.
     #[arg(long, env = "STAYMESH_STATUS_LINK_KEYS", hide_env_values = true, value_delimiter = ',', required = true)]
     pub status_link_keys: Vec<LinkKey>,
 }
 
-/// A key to sign addresses with.
+/// A signing key. `Debug` does not show it.
 #[derive(Clone, Debug)]
 pub struct LinkKey(SecretSlice<u8>);
 
@@ -40,7 +41,7 @@ impl FromStr for LinkKey {
     type Err = &'static str;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        // The messages must not repeat the text: it is a secret.
+        // The messages must not contain the text, which is a secret.
         let bytes = BASE64_STANDARD.decode(text.trim()).map_err(|_| "a status link key is not base64")?;
         if bytes.len() < MIN_LINK_KEY {
             Err("a status link key is shorter than 32 bytes")
@@ -50,22 +51,22 @@ impl FromStr for LinkKey {
     }
 }
 
-/// Makes and checks the addresses of status pages.
+/// Creates and verifies links to status pages.
 #[derive(Clone)]
 pub struct StatusLinks {
     base: String,
-    /// Where guests go after a payment instead, when the operator says so.
+    /// `STAYMESH_PSP_RETURN_URL`: where guests go after a payment, if not to their status page.
     return_url: Option<String>,
     signing: Hmac<Sha256>,
-    opening: Vec<Hmac<Sha256>>,
+    accepted: Vec<Hmac<Sha256>>,
 }
 
 impl StatusLinks {
-    /// The addresses that the settings say. `return_url` is where guests go after a payment that names no address, if
-    /// that is not to be their status page.
+    /// Links with these settings. `return_url` overrides [`Self::after_payment`] for every reservation.
     ///
     /// # Errors
-    /// What is wrong with the settings, without the keys.
+    /// A description of the invalid setting, which contains no key: a base URL that is not http or https or that has a
+    /// query or fragment, or no signing key.
     pub fn new(config: &LinkConfig, return_url: Option<String>) -> Result<Self, String> {
         let url = &config.public_url;
         let web = Url::parse(url).is_ok_and(|parsed| {
@@ -75,29 +76,29 @@ impl StatusLinks {
             return Err(format!("STAYMESH_PUBLIC_URL: '{url}' is not an address like https://booking.example"));
         }
         let keys = config.status_link_keys.iter().map(|key| Hmac::new_from_slice(key.0.expose_secret()));
-        let opening: Vec<_> = keys.collect::<Result<_, _>>().map_err(|error| error.to_string())?;
-        let signing = opening.first().cloned().ok_or("STAYMESH_STATUS_LINK_KEYS has no key")?;
-        Ok(Self { base: url.trim_end_matches('/').to_owned(), return_url, signing, opening })
+        let accepted: Vec<_> = keys.collect::<Result<_, _>>().map_err(|error| error.to_string())?;
+        let signing = accepted.first().cloned().ok_or("STAYMESH_STATUS_LINK_KEYS has no key")?;
+        Ok(Self { base: url.trim_end_matches('/').to_owned(), return_url, signing, accepted })
     }
 
-    /// The address of a booking's page.
+    /// The link to a reservation's status page.
     pub fn url(&self, id: ReservationId) -> String {
         let key = BASE64_URL_SAFE_NO_PAD.encode(signed(&self.signing, id).finalize().into_bytes());
         format!("{}/v1/statusPages/{id}?key={key}", self.base)
     }
 
-    /// Where the provider's page sends the guest of a payment that names no address.
+    /// Where the checkout page sends the guest if the payment was created without a return URL.
     pub fn after_payment(&self, id: ReservationId) -> String {
         self.return_url.clone().unwrap_or_else(|| self.url(id))
     }
 
-    /// Whether the key is the one of this booking's address. Takes the same time for each wrong one.
-    pub fn opens(&self, id: ReservationId, key: &str) -> bool {
+    /// Whether `key` is a valid signature of this reservation's id. Constant time for keys of valid length.
+    pub fn verify(&self, id: ReservationId, key: &str) -> bool {
         let Some(key) = (key.len() <= MAX_KEY).then(|| BASE64_URL_SAFE_NO_PAD.decode(key).ok()).flatten() else {
             return false;
         };
-        // Every key is tried, so that the time does not tell which it was.
-        self.opening.iter().fold(false, |open, mac| signed(mac, id).verify_slice(&key).is_ok() | open)
+        // No early exit: the duration must not reveal which key matched.
+        self.accepted.iter().fold(false, |valid, mac| signed(mac, id).verify_slice(&key).is_ok() | valid)
     }
 }
 
@@ -127,35 +128,35 @@ mod tests {
     }
 
     #[test]
-    fn an_address_opens_its_own_page_and_no_other() {
+    fn link_is_valid_for_its_reservation_only() {
         let (links, id) = (links(&[1]), reservation_id());
         let url = links.url(id);
         assert!(url.starts_with(&format!("https://booking.example/v1/statusPages/{id}?key=")), "{url}");
         let key = key_of(&links, id);
         assert_eq!(key.len(), 43);
-        assert!(links.opens(id, &key));
-        assert!(!links.opens(reservation_id(), &key));
+        assert!(links.verify(id, &key));
+        assert!(!links.verify(reservation_id(), &key));
         for at in 0..key.len() {
             let mut changed = key.clone().into_bytes();
             changed[at] = if changed[at] == b'A' { b'B' } else { b'A' };
-            assert!(!links.opens(id, std::str::from_utf8(&changed).expect("ASCII")), "byte {at}");
+            assert!(!links.verify(id, std::str::from_utf8(&changed).expect("ASCII")), "byte {at}");
         }
         for bad in ["", "A", &key[..42], &format!("{key}A"), &format!("{key}="), &"A".repeat(100_000)] {
-            assert!(!links.opens(id, bad), "{bad:.60}");
+            assert!(!links.verify(id, bad), "{bad:.60}");
         }
     }
 
     #[test]
-    fn old_addresses_open_until_their_key_is_gone() {
+    fn link_is_valid_until_its_signing_key_is_removed() {
         let id = reservation_id();
         let old = key_of(&links(&[1]), id);
-        assert!(links(&[2, 1]).opens(id, &old));
+        assert!(links(&[2, 1]).verify(id, &old));
         assert_eq!(key_of(&links(&[1, 2]), id), old, "the first signs");
-        assert!(!links(&[2]).opens(id, &old));
+        assert!(!links(&[2]).verify(id, &old));
     }
 
     #[test]
-    fn settings_that_are_none_are_refused_without_being_shown() {
+    fn invalid_settings_are_refused_without_showing_keys() {
         let short = BASE64_STANDARD.encode([7; 31]);
         for bad in ["", "!!!", &short] {
             let error = bad.parse::<LinkKey>().expect_err(bad);
@@ -174,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn guests_go_where_the_operator_says_or_to_their_page() {
+    fn after_payment_is_return_url_or_status_page() {
         let (ours, id) = (links(&[1]), reservation_id());
         assert_eq!(ours.after_payment(id), ours.url(id));
         let site = StatusLinks { return_url: Some("https://site.example/thanks".into()), ..ours };
@@ -183,8 +184,8 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_key_makes_it_panic(key in ".{0,80}") {
-            prop_assert!(!links(&[1]).opens(reservation_id(), &key));
+        fn verify_accepts_no_arbitrary_key(key in ".{0,80}") {
+            prop_assert!(!links(&[1]).verify(reservation_id(), &key));
         }
     }
 }

@@ -1,0 +1,74 @@
+//! Client of the hotel service: hotel existence and display names.
+
+use staymesh_api::hotel::v1::{
+    GetHotelRequest, GetRoomTypeRequest, Hotel, RoomType, hotel_service_client::HotelServiceClient,
+};
+use staymesh_domain::{HotelId, RoomTypeId};
+use staymesh_mesh::{
+    Problem,
+    client::{MeshChannel, RetryBudget, retry},
+};
+
+/// Display names for a stay.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StayNames {
+    /// The hotel's display name.
+    pub hotel: String,
+    /// The city of the hotel's address; may be empty.
+    pub city: String,
+    /// The room type's display name.
+    pub room_type: String,
+}
+
+/// Read access to the hotel service.
+#[cfg_attr(test, mockall::automock)]
+#[tonic::async_trait]
+pub trait HotelClient: Send + Sync + 'static {
+    /// Requires that the hotel exists.
+    ///
+    /// # Errors
+    /// `HOTEL_NOT_FOUND` if it never existed or is deleted; `DEPENDENCY_UNAVAILABLE` if the hotel service does not answer.
+    async fn require_hotel(&self, id: HotelId) -> Result<(), Problem>;
+
+    /// The display names of a hotel and one of its room types. `None` if either is deleted or the hotel service does not
+    /// answer: callers show the stay without names rather than fail.
+    async fn stay_names(&self, id: HotelId, room_type_id: RoomTypeId) -> Option<StayNames>;
+}
+
+/// [`HotelClient`] over gRPC. Clones share the channel and the retry budget.
+#[derive(Clone)]
+pub struct GrpcHotelClient {
+    hotels: HotelServiceClient<MeshChannel>,
+    budget: RetryBudget,
+}
+
+impl GrpcHotelClient {
+    /// A client on this channel, with a retry budget of its own.
+    pub fn new(channel: MeshChannel) -> Self {
+        Self { hotels: HotelServiceClient::new(channel), budget: RetryBudget::default() }
+    }
+}
+
+#[tonic::async_trait]
+impl HotelClient for GrpcHotelClient {
+    async fn require_hotel(&self, id: HotelId) -> Result<(), Problem> {
+        let request = GetHotelRequest { hotel_id: id.get() };
+        let response = retry(&self.budget, || {
+            let (mut hotels, request) = (self.hotels.clone(), request);
+            async move { hotels.get_hotel(request).await }
+        });
+        response.await.map(drop).map_err(|status| Problem::from_dependency("hotel", &status))
+    }
+
+    async fn stay_names(&self, id: HotelId, room_type_id: RoomTypeId) -> Option<StayNames> {
+        let (mut hotels, mut room_types) = (self.hotels.clone(), self.hotels.clone());
+        let (hotel_id, room_type_id) = (id.get(), room_type_id.get());
+        let (hotel, room_type) = tokio::join!(
+            hotels.get_hotel(GetHotelRequest { hotel_id }),
+            room_types.get_room_type(GetRoomTypeRequest { hotel_id, room_type_id }),
+        );
+        let Hotel { display_name: hotel, address, .. } = hotel.ok()?.into_inner().hotel?;
+        let RoomType { display_name: room_type, .. } = room_type.ok()?.into_inner().room_type?;
+        Some(StayNames { hotel, city: address.unwrap_or_default().city, room_type })
+    }
+}

@@ -1,0 +1,182 @@
+//! Client of the reservation service: reads reservations and reports what happened to their money.
+
+use jiff::Timestamp;
+use staymesh_api::rate::v1::StayPrice;
+use staymesh_api::reservation::v1::{
+    self as proto, ConfirmPaymentRequest, ConfirmRefundRequest, GetReservationRequest, RejectPaymentRequest,
+    reservation_flow_service_client::ReservationFlowServiceClient,
+    reservation_service_client::ReservationServiceClient,
+};
+use staymesh_domain::{Money, PaymentId, ReservationId, RoomTypeId, parse_date};
+use staymesh_mesh::{
+    Problem, Reason,
+    client::{MeshChannel, RetryBudget, retry},
+    proto_types::{money, money_from},
+};
+use tonic::Status;
+
+use crate::model::{Booking, CancellationReason, PaymentMode, ReservationStatus};
+
+/// The reservation service. Every call is idempotent.
+#[cfg_attr(test, mockall::automock)]
+pub trait ReservationClient: Send + Sync + 'static {
+    /// A reservation; `None` if it does not exist.
+    ///
+    /// # Errors
+    /// `DEPENDENCY_UNAVAILABLE` if the reservation service does not answer; an internal error if its response lacks a
+    /// required field or cannot be represented (amounts, dates, ids).
+    fn get(&self, id: ReservationId) -> impl Future<Output = Result<Option<Booking>, Problem>> + Send;
+
+    /// Reports that `amount` was paid. `true` if it must be refunded because the rooms are no longer available.
+    ///
+    /// # Errors
+    /// The status of the call.
+    fn confirm_payment(
+        &self,
+        id: ReservationId,
+        payment: PaymentId,
+        amount: Money,
+    ) -> impl Future<Output = Result<bool, Status>> + Send;
+
+    /// Reports that the payment failed for good.
+    ///
+    /// # Errors
+    /// The status of the call.
+    fn reject_payment(&self, id: ReservationId, payment: PaymentId) -> impl Future<Output = Result<(), Status>> + Send;
+
+    /// Reports that `amount`, the sum of all refunds of the payment, has been refunded.
+    ///
+    /// # Errors
+    /// The status of the call.
+    fn confirm_refund(
+        &self,
+        id: ReservationId,
+        payment: PaymentId,
+        amount: Money,
+    ) -> impl Future<Output = Result<(), Status>> + Send;
+}
+
+/// [`ReservationClient`] over gRPC. Clones share the channel and the retry budget.
+#[derive(Clone)]
+pub struct GrpcReservationClient {
+    reservations: ReservationServiceClient<MeshChannel>,
+    internal: ReservationFlowServiceClient<MeshChannel>,
+    budget: RetryBudget,
+}
+
+impl GrpcReservationClient {
+    /// A client on this channel, with a retry budget of its own.
+    pub fn new(channel: MeshChannel) -> Self {
+        Self {
+            reservations: ReservationServiceClient::new(channel.clone()),
+            internal: ReservationFlowServiceClient::new(channel),
+            budget: RetryBudget::default(),
+        }
+    }
+}
+
+impl ReservationClient for GrpcReservationClient {
+    async fn get(&self, id: ReservationId) -> Result<Option<Booking>, Problem> {
+        let request = GetReservationRequest { reservation_id: id.to_string() };
+        let response =
+            retry(&self.budget, async || self.reservations.clone().get_reservation(request.clone()).await).await;
+        match response {
+            Ok(response) => match response.into_inner().reservation {
+                Some(reservation) => booking(&reservation).map(Some),
+                None => Err(missing("reservation")),
+            },
+            Err(status) if Problem::reason_of(&status) == Some(Reason::ReservationNotFound) => Ok(None),
+            Err(status) => Err(Problem::from_dependency("reservation", &status)),
+        }
+    }
+
+    async fn confirm_payment(&self, id: ReservationId, payment: PaymentId, amount: Money) -> Result<bool, Status> {
+        let request = ConfirmPaymentRequest {
+            reservation_id: id.to_string(),
+            payment_id: payment.to_string(),
+            amount: Some(money(amount)),
+        };
+        Ok(self.internal.clone().confirm_payment(request).await?.into_inner().refund_required)
+    }
+
+    async fn reject_payment(&self, id: ReservationId, payment: PaymentId) -> Result<(), Status> {
+        let request = RejectPaymentRequest { reservation_id: id.to_string(), payment_id: payment.to_string() };
+        self.internal.clone().reject_payment(request).await.map(drop)
+    }
+
+    async fn confirm_refund(&self, id: ReservationId, payment: PaymentId, amount: Money) -> Result<(), Status> {
+        let request = ConfirmRefundRequest {
+            reservation_id: id.to_string(),
+            payment_id: payment.to_string(),
+            amount: Some(money(amount)),
+        };
+        self.internal.clone().confirm_refund(request).await.map(drop)
+    }
+}
+
+/// Reads a reservation from the wire. Whatever the rules depend on must be present and valid.
+fn booking(reservation: &proto::Reservation) -> Result<Booking, Problem> {
+    let internal = |error: &dyn std::fmt::Display| Problem::internal(&format!("reservation service: {error}"));
+    let price = reservation.price.as_ref().ok_or_else(|| missing("price"))?;
+    let total = money_from(price.total.as_ref(), "price.total").map_err(|error| internal(&error))?;
+    let date = |text: &str| parse_date(text).map_err(|error| internal(&error));
+    let instant = |seconds, nanos| Timestamp::new(seconds, nanos).map_err(|error| internal(&error));
+    let created = reservation.create_time.ok_or_else(|| missing("create_time"))?;
+    let updated = reservation.update_time.ok_or_else(|| missing("update_time"))?;
+    let held = reservation.hold_expire_time;
+    Ok(Booking {
+        owner: reservation.owner.clone(),
+        status: status(reservation.status()),
+        cancellation: cancellation(reservation.cancellation_reason()),
+        payment_mode: payment_mode(reservation.payment_mode()),
+        total,
+        taxes: taxes(price, total)?,
+        room_type_id: RoomTypeId::try_from(reservation.room_type_id).map_err(|error| internal(&error))?,
+        rooms: reservation.rooms,
+        guests: reservation.guests,
+        check_in: date(&reservation.check_in)?,
+        check_out: date(&reservation.check_out)?,
+        create_time: instant(created.seconds, created.nanos)?,
+        update_time: instant(updated.seconds, updated.nanos)?,
+        hold_expire_time: held.map(|time| instant(time.seconds, time.nanos)).transpose()?,
+    })
+}
+
+/// The sum of all taxes and fees of a price.
+fn taxes(price: &StayPrice, total: Money) -> Result<Money, Problem> {
+    let amounts = price.taxes.iter().map(|tax| money_from(tax.amount.as_ref(), "price.taxes.amount"));
+    let amounts: Vec<Money> = amounts.collect::<Result<_, _>>().map_err(|error| Problem::internal(&error))?;
+    Money::sum(total.currency(), amounts).map_err(|error| Problem::internal(&error))
+}
+
+fn missing(field: &str) -> Problem {
+    Problem::internal(&format!("reservation service: the response has no {field}"))
+}
+
+const fn status(status: proto::ReservationStatus) -> ReservationStatus {
+    match status {
+        proto::ReservationStatus::Unspecified => ReservationStatus::Unknown,
+        proto::ReservationStatus::PendingPayment => ReservationStatus::PendingPayment,
+        proto::ReservationStatus::Paid => ReservationStatus::Paid,
+        proto::ReservationStatus::Refunded => ReservationStatus::Refunded,
+        proto::ReservationStatus::Cancelled => ReservationStatus::Cancelled,
+        proto::ReservationStatus::Rejected => ReservationStatus::Rejected,
+    }
+}
+
+const fn cancellation(reason: proto::CancellationReason) -> Option<CancellationReason> {
+    match reason {
+        proto::CancellationReason::Unspecified => None,
+        proto::CancellationReason::Requested => Some(CancellationReason::Requested),
+        proto::CancellationReason::HoldExpired => Some(CancellationReason::HoldExpired),
+        proto::CancellationReason::NoShow => Some(CancellationReason::NoShow),
+    }
+}
+
+/// A reservation without a mode is from before partners could collect: its guest pays.
+const fn payment_mode(mode: proto::PaymentMode) -> PaymentMode {
+    match mode {
+        proto::PaymentMode::PartnerCollects => PaymentMode::PartnerCollects,
+        proto::PaymentMode::Unspecified | proto::PaymentMode::GuestPays => PaymentMode::GuestPays,
+    }
+}

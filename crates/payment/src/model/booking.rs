@@ -1,0 +1,88 @@
+//! A reservation as the reservation service reports it, reduced to what payments depend on.
+
+use jiff::{Timestamp, civil::Date};
+use staymesh_domain::{Money, RoomTypeId};
+
+/// The status of a reservation. Its transitions belong to the reservation service.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ReservationStatus {
+    /// Rooms are held until [`Booking::hold_expire_time`], and the payment is outstanding.
+    PendingPayment,
+    /// Paid, or owed by a partner.
+    Paid,
+    /// Cancelled after payment, and its refunds have succeeded.
+    Refunded,
+    /// Cancelled; the rooms are released.
+    Cancelled,
+    /// The payment failed; the rooms are released.
+    Rejected,
+    /// A status that this release does not know.
+    Unknown,
+}
+
+impl ReservationStatus {
+    /// The name of the status in the contract, without its prefix.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::PendingPayment => "PENDING_PAYMENT",
+            Self::Paid => "PAID",
+            Self::Refunded => "REFUNDED",
+            Self::Cancelled => "CANCELLED",
+            Self::Rejected => "REJECTED",
+            Self::Unknown => "UNSPECIFIED",
+        }
+    }
+}
+
+/// Why a reservation was cancelled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CancellationReason {
+    /// The guest, the partner or an administrator cancelled.
+    Requested,
+    /// It was not paid before its hold expired.
+    HoldExpired,
+    /// The guest did not arrive.
+    NoShow,
+}
+
+/// Who collects the money for a reservation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PaymentMode {
+    /// The guest pays through this service.
+    GuestPays,
+    /// The partner collects from the guest and owes the amount.
+    PartnerCollects,
+}
+
+/// A reservation as payments see it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Booking {
+    /// Subject of the token that created the reservation.
+    pub owner: String,
+    /// Current status.
+    pub status: ReservationStatus,
+    /// Why it was cancelled; `None` if it was not, or if this release does not know the reason.
+    pub cancellation: Option<CancellationReason>,
+    /// Who collects the money.
+    pub payment_mode: PaymentMode,
+    /// Total price with taxes and fees.
+    pub total: Money,
+    /// Taxes and fees contained in the total, in the same currency.
+    pub taxes: Money,
+    /// The booked room type.
+    pub room_type_id: RoomTypeId,
+    /// Number of rooms.
+    pub rooms: i32,
+    /// Number of guests over all rooms.
+    pub guests: i32,
+    /// First night.
+    pub check_in: Date,
+    /// Day of departure, the day after the last night.
+    pub check_out: Date,
+    /// When the reservation was created, which is when its hold began.
+    pub create_time: Timestamp,
+    /// When its status last changed.
+    pub update_time: Timestamp,
+    /// When the hold on unpaid rooms expires; `None` if it holds none.
+    pub hold_expire_time: Option<Timestamp>,
+}

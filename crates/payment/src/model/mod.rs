@@ -1,0 +1,13 @@
+//! The data of payments: payments and their state machine, refunds, partner sales, and reservations as payments see them.
+//!
+//! No I/O. Amounts are [`Money`](staymesh_domain::Money): minor units with their currency.
+
+mod booking;
+mod partner_sale;
+mod payment;
+mod refund;
+
+pub use booking::{Booking, CancellationReason, PaymentMode, ReservationStatus};
+pub use partner_sale::{PartnerSale, PartnerTerms};
+pub use payment::{NewPayment, Payment, Status};
+pub use refund::{Refund, RefundReason};

@@ -1,0 +1,76 @@
+//! Settling the payment of a reservation that has ended: closes its checkout page and refunds what the policy grants.
+
+use staymesh_domain::{Money, ReservationId};
+use staymesh_psp::{CheckoutStatus, Psp};
+
+use super::{Payments, checkout, refunds};
+use crate::{
+    clients::reservations::ReservationClient,
+    error::PaymentError,
+    fault_points,
+    model::{Payment, RefundReason, Status},
+    store::{payments, refunds as refund_rows},
+};
+
+impl<R: ReservationClient, P: Psp> Payments<R, P> {
+    /// Closes the checkout page of an unpaid payment, and refunds `refund` from a paid one, at most what is refundable.
+    /// Idempotent by payment. `None` if the reservation never had a payment, for example because a partner collects.
+    ///
+    /// If nothing is refunded, the payment stays as it is, and earlier refunds are reported to the reservation service.
+    /// If a guest pays in the moment before the page closes, the reservation service is notified as of any payment, and
+    /// answers that it must be refunded.
+    ///
+    /// # Errors
+    /// [`PaymentError::Field`] if `refund` is in another currency; [`PaymentError::PspUnavailable`] if the provider does
+    /// not answer or the page is being opened, retry; [`PaymentError::Store`] if the database fails.
+    pub async fn settle_cancellation(
+        &self,
+        reservation_id: ReservationId,
+        refund: Money,
+    ) -> Result<Option<Payment>, PaymentError> {
+        let mut settled = None;
+        for payment in payments::of_reservation(&self.pool, reservation_id).await? {
+            refunds::require_currency(refund, &payment, "refund")?;
+            let payment = if payment.status == Status::Pending { self.close(payment).await? } else { payment };
+            let paid = payment.status.has_money();
+            settled = Some(if paid { self.refund_cancelled(&payment, refund).await? } else { payment });
+        }
+        Ok(settled)
+    }
+
+    /// Ends a pending payment, at the provider first: only the provider knows whether it has been paid.
+    async fn close(&self, payment: Payment) -> Result<Payment, PaymentError> {
+        if let Some(session) = payment.psp_session.clone() {
+            let checkout = fault_points::PAGE_CLOSED.around(self.psp.expire_checkout(session)).await?;
+            return self.apply_checkout(payment.payment_id, &checkout).await;
+        }
+        let mut transaction = self.pool.begin().await?;
+        let locked = payments::lock(&mut transaction, payment.payment_id).await?.ok_or(PaymentError::NotFound)?;
+        if locked.psp_session.is_some() {
+            // The page was opened concurrently; the caller's retry closes it.
+            return Err(PaymentError::PspUnavailable);
+        }
+        // If the provider opened a page, its URL was never returned.
+        checkout::apply(&mut transaction, &locked, CheckoutStatus::Expired).await?;
+        let closed = payments::find(&mut *transaction, payment.payment_id).await?.ok_or(PaymentError::NotFound)?;
+        transaction.commit().await?;
+        Ok(closed)
+    }
+
+    async fn refund_cancelled(&self, payment: &Payment, refund: Money) -> Result<Payment, PaymentError> {
+        let (id, reason) = (payment.payment_id, RefundReason::Cancellation);
+        let mut transaction = self.pool.begin().await?;
+        let locked = payments::lock(&mut transaction, id).await?.ok_or(PaymentError::NotFound)?;
+        let refundable = locked.refundable()?;
+        let amount = if refund.minor() > refundable.minor() { refundable } else { refund };
+        // A payment is cancelled once, so its id serves as the request id.
+        let made = refund_rows::find_by_request(&mut transaction, reason, id.as_uuid()).await?;
+        if made.is_none() && amount.minor() > 0 {
+            refunds::request(&mut transaction, &locked, reason, id.as_uuid(), Some(amount)).await?;
+        }
+        let payment = refunds::reservation_ended(&mut transaction, id).await?;
+        fault_points::REFUND_REQUESTED.around(transaction.commit()).await?;
+        self.wake.wake();
+        Ok(payment)
+    }
+}

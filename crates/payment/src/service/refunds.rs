@@ -1,0 +1,145 @@
+//! Refunds: requested by an administrator, a cancellation or a payment that arrived too late; completed by the provider.
+
+use sqlx::PgConnection;
+use staymesh_domain::{FieldError, Money, PaymentId};
+use staymesh_ledger::{self as ledger, postings};
+use staymesh_psp::Psp;
+use staymesh_store::{ResultExt, idempotency};
+use uuid::Uuid;
+
+use super::{
+    Payments,
+    events::{self, RefundPayload},
+};
+use crate::{
+    clients::reservations::ReservationClient,
+    error::PaymentError,
+    fault_points,
+    model::{Payment, Refund, RefundReason, Status},
+    store::{payments, refunds},
+};
+
+impl<R: ReservationClient, P: Psp> Payments<R, P> {
+    /// Requests a refund of `amount`, or of all that is refundable. Idempotent by `request_id`.
+    ///
+    /// # Errors
+    /// - [`PaymentError::NotFound`]: no such payment.
+    /// - [`PaymentError::Field`]: the amount is not positive, or in another currency than the payment.
+    /// - [`PaymentError::RefundExceedsPayment`]: the amount exceeds what is refundable, or nothing is.
+    /// - [`PaymentError::RequestIdReused`]: the request id was used for another payment or amount.
+    /// - [`PaymentError::Store`]: the database failed.
+    pub async fn refund(
+        &self,
+        id: PaymentId,
+        amount: Option<Money>,
+        request_id: Uuid,
+    ) -> Result<Payment, PaymentError> {
+        let mut transaction = self.pool.begin().await?;
+        let payment = payments::lock(&mut transaction, id).await?.ok_or(PaymentError::NotFound)?;
+        if let Some(amount) = amount {
+            require_currency(amount, &payment, "amount")?;
+            if amount.minor() <= 0 {
+                return Err(FieldError::new("amount.amount", "must be more than zero").into());
+            }
+        }
+        request(&mut transaction, &payment, RefundReason::Requested, request_id, amount).await?;
+        let payment = payments::find(&mut *transaction, id).await?.ok_or(PaymentError::NotFound)?;
+        fault_points::REFUND_ORDERED.around(transaction.commit()).await?;
+        self.wake.wake();
+        Ok(payment)
+    }
+
+    /// Marks a refund as succeeded, as the provider's response says. Its event may have been faster.
+    pub(crate) async fn refund_succeeded(&self, refund: &Refund, psp_refund: &str) -> Result<(), PaymentError> {
+        let mut transaction = self.pool.begin().await?;
+        payments::lock(&mut transaction, refund.payment_id).await?.ok_or(PaymentError::NotFound)?;
+        succeed(&mut transaction, refund, psp_refund).await?;
+        fault_points::REFUND_SAVED.around(transaction.commit()).await?;
+        self.wake.wake();
+        Ok(())
+    }
+}
+
+/// Requires that an amount is in the payment's currency; names the field if not.
+pub(super) fn require_currency(amount: Money, payment: &Payment, field: &str) -> Result<(), FieldError> {
+    let currency = payment.amount.currency();
+    if amount.currency() == currency {
+        return Ok(());
+    }
+    Err(FieldError::new(format!("{field}.currency_code"), format!("must be {currency}")))
+}
+
+/// Requests a refund from a payment that is locked, or finds the refund that the same request made. Without an amount,
+/// refunds all that is refundable.
+///
+/// Idempotent by reason and request id: a repeat has the same content if it names the same payment and either no amount
+/// or the same one. The constraint `payment_order_refunds_within_payment` guards the sum of all refunds.
+pub(super) async fn request(
+    connection: &mut PgConnection,
+    payment: &Payment,
+    reason: RefundReason,
+    request_id: Uuid,
+    amount: Option<Money>,
+) -> Result<(), PaymentError> {
+    if let Some(made) = refunds::find_by_request(connection, reason, request_id).await? {
+        let same_content = made.payment_id == payment.payment_id && amount.is_none_or(|amount| amount == made.amount);
+        return Ok(idempotency::require_same((), same_content)?);
+    }
+    let amount = match amount {
+        Some(amount) => amount,
+        None => payment.refundable()?,
+    };
+    if amount.minor() <= 0 {
+        return Err(PaymentError::RefundExceedsPayment);
+    }
+    let refund = Refund { refund_id: Uuid::now_v7(), payment_id: payment.payment_id, reason, amount, succeeded: false };
+    refunds::insert(connection, &refund, request_id).await.on_constraints(|name| match name {
+        // The second one refuses a refund of a payment that has not been paid.
+        "payment_order_refunds_within_payment" | "payment_order_legal_transition" => {
+            Some(PaymentError::RefundExceedsPayment)
+        }
+        "refund_request_key" => Some(PaymentError::RequestIdReused),
+        _ => None,
+    })?;
+    let shares = payment.sold().refund(payment.refund_requested, amount);
+    let shares = shares.ok_or(PaymentError::RefundExceedsPayment)?;
+    ledger::post(connection, &shares.refund_owed(refund.refund_id)).await?;
+    let payload = RefundPayload { refund_id: refund.refund_id };
+    events::enqueue(connection, payment.payment_id, events::REFUND, &payload).await?;
+    tracing::info!(payment_id = %payment.payment_id, refund_id = %refund.refund_id, reason = reason.as_str(), "refund requested");
+    Ok(())
+}
+
+/// Notes that the reservation of a payment that is locked has ended, and returns the payment. Refunds that succeeded
+/// before are reported to the reservation service now; pending ones when they succeed.
+pub(super) async fn reservation_ended(connection: &mut PgConnection, id: PaymentId) -> Result<Payment, PaymentError> {
+    payments::note_end(connection, id).await?;
+    report_if_complete(connection, id).await
+}
+
+/// Marks a refund as succeeded and posts it, once; `false` for a repeat. The payment is locked.
+pub(super) async fn succeed(
+    connection: &mut PgConnection,
+    refund: &Refund,
+    psp_refund: &str,
+) -> Result<bool, PaymentError> {
+    if !refunds::succeed(connection, refund.payment_id, refund.refund_id, psp_refund).await? {
+        return Ok(false);
+    }
+    let payment = report_if_complete(connection, refund.payment_id).await?;
+    let paid = postings::refund_paid(refund.refund_id, payment.reservation_id, refund.amount);
+    ledger::post(connection, &paid).await?;
+    tracing::info!(payment_id = %refund.payment_id, refund_id = %refund.refund_id, "refund succeeded");
+    Ok(true)
+}
+
+/// Reports the refunded amount to the reservation service once all requested refunds have succeeded and the reservation
+/// has ended. While refunds are pending, a partial sum would look like the final one; while the reservation stands, a
+/// refund by an administrator does not cancel it.
+async fn report_if_complete(connection: &mut PgConnection, id: PaymentId) -> Result<Payment, PaymentError> {
+    let payment = payments::find(&mut *connection, id).await?.ok_or(PaymentError::NotFound)?;
+    if payment.status == Status::Refunded && payment.reservation_ended {
+        events::enqueue(connection, id, events::REFUNDED, &events::Empty {}).await?;
+    }
+    Ok(payment)
+}
