@@ -49,7 +49,7 @@ fn euros(minor: i64) -> Money {
 fn carry_out(booking: &mut Reservation, decision: Decision, free: bool) -> Rooms {
     let change = match decision {
         Decision::Nothing => return Rooms::Keep,
-        Decision::SendMoneyBack { note } => {
+        Decision::RefundPayment { note } => {
             booking.payment_id = booking.payment_id.or(note);
             return Rooms::Keep;
         }
@@ -181,7 +181,7 @@ fn late_payment_retakes_rooms_or_is_refunded() {
     carry_out(&mut expired, decision, false);
     assert_eq!(expired.status, Status::Cancelled);
     let again = decide(&expired, &confirm, now()).expect("decides");
-    assert_eq!(again, Decision::SendMoneyBack { note: None }, "a repeat asks for the refund again");
+    assert_eq!(again, Decision::RefundPayment { note: None }, "a repeat asks for the refund again");
     let refund = Command::ConfirmRefund { payment_id, amount: euros(TOTAL) };
     let decision = decide(&expired, &refund, now()).expect("decides");
     carry_out(&mut expired, decision, true);
@@ -216,7 +216,7 @@ fn payment_after_expiry_and_cancellation_is_refunded() {
     let payment_id = PaymentId::new();
     let confirm = Command::ConfirmPayment { payment_id, amount: euros(TOTAL) };
     let decision = decide(&booking, &confirm, later).expect("decides");
-    assert_eq!(decision, Decision::SendMoneyBack { note: Some(payment_id) });
+    assert_eq!(decision, Decision::RefundPayment { note: Some(payment_id) });
 }
 
 #[test]

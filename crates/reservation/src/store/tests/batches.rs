@@ -86,7 +86,7 @@ async fn apply_all_decides_in_order_and_each_individually() {
     let results: Vec<_> = outcomes
         .iter()
         .map(|outcome| match outcome {
-            Ok(applied) => (applied.reservation.status.as_str(), applied.send_money_back),
+            Ok(applied) => (applied.reservation.status.as_str(), applied.refund_required),
             Err(ReservationError::NotFound) => ("not found", false),
             Err(ReservationError::AmountMismatch) => ("mismatch", false),
             Err(_) => ("failed", false),

@@ -44,7 +44,7 @@ pub(super) enum Answer {
     AmountMismatch,
     Applied {
         booking: BookingRow,
-        send_money_back: bool,
+        refund_required: bool,
     },
     Swept(usize),
     Set {
@@ -346,7 +346,7 @@ impl Model {
 }
 
 impl Booking {
-    fn applied(&self, send_money_back: bool) -> Answer {
-        Answer::Applied { booking: self.row.clone(), send_money_back }
+    fn applied(&self, refund_required: bool) -> Answer {
+        Answer::Applied { booking: self.row.clone(), refund_required }
     }
 }

@@ -147,7 +147,7 @@ impl Real {
         let order = ChangeOrder { id: self.ids[slot], command, now, trace_parent: None };
         match self.replicas[replica].change(order).await {
             Ok(applied) => {
-                Answer::Applied { booking: (&applied.reservation).into(), send_money_back: applied.send_money_back }
+                Answer::Applied { booking: (&applied.reservation).into(), refund_required: applied.refund_required }
             }
             Err(error) => refused(error),
         }
