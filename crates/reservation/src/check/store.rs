@@ -1,14 +1,29 @@
-//! The checker's SQL. What is counted and what is listed come from the same text, so that they cannot disagree.
+//! The checker's SQL. Counts and lists share the same text, so that they cannot disagree.
 
 use jiff::civil::Date;
 use jiff_sqlx::ToSqlx;
-use sqlx::{FromRow, PgConnection, PgPool};
-use staymesh_store::StoreError;
+use sqlx::{FromRow, PgConnection, PgPool, Postgres, Transaction};
+use staymesh_store::{Cause, StoreError};
 use uuid::Uuid;
 
-use super::{Kind, Range, Violation};
+use super::report::{Kind, Violation};
 
-/// Hotels by id after `$1`: each is found by its place in two indexes, whatever lies between.
+/// Hotels with ids above `after` up to `until`.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Range {
+    pub(super) after: i32,
+    pub(super) until: i32,
+}
+
+/// Begins a read-only snapshot. No month can move to the archive while it is open: the table is locked before the
+/// snapshot is taken.
+pub(super) async fn begin_snapshot(pool: &PgPool) -> Result<Transaction<'static, Postgres>, StoreError> {
+    let mut snapshot = pool.begin_with("begin isolation level repeatable read read only").await?;
+    sqlx::query("lock table only room_type_inventory in access share mode").execute(&mut *snapshot).await?;
+    Ok(snapshot)
+}
+
+/// Hotel ids after `$1`, by a loose index scan: each id is found by a descent into two indexes.
 macro_rules! hotels {
     ($select:literal) => {
         concat!(
@@ -28,7 +43,7 @@ macro_rules! hotels {
     };
 }
 
-/// Every night of the range `$1`, `$2` from `$3` on that has inventory or is booked, and what is wrong with it.
+/// Every night of the hotels in (`$1`, `$2`] from `$3` on that has inventory or reservations, and which rules it breaks.
 macro_rules! nights {
     ($select:literal) => {
         concat!(
@@ -56,16 +71,17 @@ macro_rules! nights {
     };
 }
 
-/// Every booking of the range `$1`, `$2`, and what is wrong with its history: nothing when `wrong` is null.
+/// Every reservation of the hotels in (`$1`, `$2`], and what is wrong with its history; `wrong` is null for a legal one.
+/// The pairs of statuses are those of [`crate::lifecycle::TRANSITIONS`]; a test compares them.
 macro_rules! histories {
     ($select:literal) => {
         concat!(
             "with step as (
-                 select hotel_id, reservation_id, version, status, row_number() over way as position,
-                     lag(status) over way as before, lag(status, 2) over way as before_that,
-                     lead(status) over way as after
+                 select hotel_id, reservation_id, version, status, row_number() over history_order as position,
+                     lag(status) over history_order as before, lag(status, 2) over history_order as before_that,
+                     lead(status) over history_order as after
                  from reservation_transition where hotel_id > $1 and hotel_id <= $2
-                 window way as (partition by hotel_id, reservation_id order by version)
+                 window history_order as (partition by hotel_id, reservation_id order by version)
              ), history as (
                  select hotel_id, reservation_id, count(*) as steps, bool_and(version = position) as gapless,
                      max(status) filter (where before is null) as first,
@@ -74,7 +90,7 @@ macro_rules! histories {
                      bool_and(before is null or (before, status) in (
                              ('pending_payment', 'paid'), ('pending_payment', 'rejected'),
                              ('pending_payment', 'cancelled'), ('paid', 'cancelled'), ('cancelled', 'refunded'))
-                         -- Late money for a hold that had expired.
+                         -- A late payment for a hold that had expired.
                          or (before_that, before, status)
                              is not distinct from ('pending_payment', 'cancelled', 'paid')) as legal
                  from step group by hotel_id, reservation_id
@@ -99,12 +115,14 @@ macro_rules! histories {
     };
 }
 
+/// Number of hotels with inventory or reservations.
 pub(super) async fn hotel_count(pool: &PgPool) -> Result<u64, StoreError> {
     let count: i64 = sqlx::query_scalar(hotels!("count(id) from hotel")).bind(i32::MIN).fetch_one(pool).await?;
-    Ok(unsigned(count))
+    unsigned(count)
 }
 
-/// The last of the next `limit` hotels after `after`, and how many they are; the largest id when there are no more.
+/// The last id of the next `limit` hotels after `after`, and their number. On the last page the id is the largest
+/// possible one, so that no hotel falls between two pages.
 pub(super) async fn next_hotels(pool: &PgPool, after: i32, limit: i64) -> Result<(i32, u64), StoreError> {
     let ids: Vec<i32> = sqlx::query_scalar(hotels!("id from hotel where id is not null limit $2"))
         .bind(after)
@@ -116,7 +134,7 @@ pub(super) async fn next_hotels(pool: &PgPool, after: i32, limit: i64) -> Result
     Ok((until, ids.len() as u64))
 }
 
-/// The first night that is neither in the archive nor on its way there; none when there is no archive.
+/// The first night that is neither archived nor being archived; `None` without an archive.
 pub(super) async fn first_hot_date(snapshot: &mut PgConnection) -> Result<Option<Date>, StoreError> {
     let date: Option<jiff_sqlx::Date> =
         sqlx::query_scalar("select (max(month) + interval '1 month')::date from inventory_archive")
@@ -125,6 +143,7 @@ pub(super) async fn first_hot_date(snapshot: &mut PgConnection) -> Result<Option
     Ok(date.map(jiff_sqlx::Date::to_jiff))
 }
 
+/// Numbers of nights.
 pub(super) struct NightCounts {
     pub(super) all: u64,
     pub(super) missing: u64,
@@ -132,6 +151,7 @@ pub(super) struct NightCounts {
     pub(super) overbooked: u64,
 }
 
+/// Counts nights and violations.
 pub(super) async fn count_nights(
     snapshot: &mut PgConnection,
     range: Range,
@@ -147,11 +167,15 @@ pub(super) async fn count_nights(
     .bind(hot_from.map(ToSqlx::to_sqlx))
     .fetch_one(snapshot)
     .await?;
-    let [all, missing, differing, overbooked] = [all, missing, differing, overbooked].map(unsigned);
-    Ok(NightCounts { all, missing, differing, overbooked })
+    Ok(NightCounts {
+        all: unsigned(all)?,
+        missing: unsigned(missing)?,
+        differing: unsigned(differing)?,
+        overbooked: unsigned(overbooked)?,
+    })
 }
 
-/// The first of each kind.
+/// Lists the first `limit` violations of each kind.
 pub(super) async fn list_nights(
     snapshot: &mut PgConnection,
     range: Range,
@@ -175,7 +199,7 @@ pub(super) async fn list_nights(
         .bind(range.until)
         .bind(hot_from.map(ToSqlx::to_sqlx))
         .bind(kind.as_str())
-        .bind(signed(limit))
+        .bind(listed(limit)?)
         .fetch_all(&mut *snapshot)
         .await?;
         found.extend(rows.into_iter().map(|row| Violation {
@@ -198,11 +222,13 @@ struct NightRow {
     detail: String,
 }
 
+/// Numbers of reservations.
 pub(super) struct HistoryCounts {
     pub(super) reservations: u64,
     pub(super) illegal: u64,
 }
 
+/// Counts reservations and illegal histories.
 pub(super) async fn count_histories(snapshot: &mut PgConnection, range: Range) -> Result<HistoryCounts, StoreError> {
     let (reservations, illegal): (i64, i64) =
         sqlx::query_as(histories!("count(*) filter (where exists), count(wrong) from judged"))
@@ -210,9 +236,10 @@ pub(super) async fn count_histories(snapshot: &mut PgConnection, range: Range) -
             .bind(range.until)
             .fetch_one(snapshot)
             .await?;
-    Ok(HistoryCounts { reservations: unsigned(reservations), illegal: unsigned(illegal) })
+    Ok(HistoryCounts { reservations: unsigned(reservations)?, illegal: unsigned(illegal)? })
 }
 
+/// Lists the first `limit` illegal histories.
 pub(super) async fn list_histories(
     snapshot: &mut PgConnection,
     range: Range,
@@ -224,13 +251,13 @@ pub(super) async fn list_histories(
     ))
     .bind(range.after)
     .bind(range.until)
-    .bind(signed(limit))
+    .bind(listed(limit)?)
     .fetch_all(snapshot)
     .await?;
     Ok(rows.into_iter().map(|row| of_booking(Kind::IllegalHistory, row)).collect())
 }
 
-/// How many holds are overdue by more than `bound` milliseconds, and the longest overdue of them.
+/// Number of holds that expired more than `bound` milliseconds ago, and the longest expired ones.
 pub(super) async fn overdue_holds(
     pool: &PgPool,
     bound: i64,
@@ -244,10 +271,10 @@ pub(super) async fn overdue_holds(
          order by hold_expire_time limit $2",
     )
     .bind(bound)
-    .bind(signed(limit))
+    .bind(listed(limit)?)
     .fetch_all(pool)
     .await?;
-    let count = rows.first().map_or(0, |row| unsigned(row.3));
+    let count = rows.first().map_or(Ok(0), |row| unsigned(row.3))?;
     let found = rows.into_iter().map(|(hotel, id, detail, _)| of_booking(Kind::HoldOverdue, (hotel, id, detail)));
     Ok((count, found.collect()))
 }
@@ -256,11 +283,51 @@ fn of_booking(kind: Kind, (hotel_id, id, detail): (i32, Uuid, String)) -> Violat
     Violation { kind, hotel_id, room_type_id: None, stay_date: None, reservation_id: Some(id), detail }
 }
 
-fn unsigned(count: i64) -> u64 {
-    u64::try_from(count).unwrap_or(0)
+/// A count of rows, which is never negative.
+fn unsigned(count: i64) -> Result<u64, StoreError> {
+    u64::try_from(count).map_err(|_| unexpected("a count is negative"))
 }
 
-fn signed(limit: usize) -> i64 {
-    // At least one, or nothing would tell how many there are.
-    i64::try_from(limit.max(1)).unwrap_or(i64::MAX)
+/// A limit of rows: at least one, because the first row carries the count.
+fn listed(limit: usize) -> Result<i64, StoreError> {
+    i64::try_from(limit.max(1)).map_err(|_| unexpected("a limit is too large"))
+}
+
+fn unexpected(summary: &str) -> StoreError {
+    StoreError::Unexpected(Cause { sqlstate: None, summary: summary.to_owned() })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use crate::{
+        lifecycle::{Condition, TRANSITIONS},
+        model::Status,
+    };
+
+    /// The statuses quoted in a tuple of SQL.
+    fn tuple(text: &str) -> Vec<Status> {
+        text.split('\'').skip(1).step_by(2).map(|name| Status::from_name(name).expect("a status")).collect()
+    }
+
+    #[test]
+    fn history_query_accepts_exactly_the_transitions_of_the_table() {
+        let sql: String = histories!("* from judged").split_whitespace().collect::<Vec<_>>().join(" ");
+        let (_, pairs) = sql.split_once("(before, status) in (").expect("the list of pairs");
+        let (pairs, rest) = pairs.split_once("))").expect("its end");
+        let unconditional: BTreeSet<_> =
+            pairs.split("), (").map(|pair| tuple(pair)).map(|p| format!("{p:?}")).collect();
+        let (_, triple) = rest.split_once("is not distinct from (").expect("the late payment");
+        let late = tuple(triple.split_once(')').expect("its end").0);
+
+        // The history has no payment ids, so a refund is checked by the trigger alone.
+        let expected = TRANSITIONS.iter().filter(|t| t.condition != Condition::HoldExpired);
+        let expected: BTreeSet<_> = expected.map(|t| format!("{:?}", vec![t.from, t.to])).collect();
+        assert_eq!(unconditional, expected);
+        let conditional: Vec<_> = TRANSITIONS.iter().filter(|t| t.condition == Condition::HoldExpired).collect();
+        let [transition] = conditional.as_slice() else { panic!("{conditional:?}") };
+        // A hold expires from pending_payment.
+        assert_eq!(late, [Status::PendingPayment, transition.from, transition.to]);
+    }
 }
