@@ -12,13 +12,12 @@ use super::{
     store::{cases, lines, pairs::Scope, stays, wallets},
 };
 use crate::{
-    clients::reservations::ReservationClient,
     error::PaymentError,
     service::Payments,
     store::{payments, refunds},
 };
 
-impl<R: ReservationClient, P: Psp> Payments<R, P> {
+impl<P: Psp> Payments<P> {
     /// Does again what can be done again about a case, and looks at it anew. Whether that has put it right is seen at once
     /// or, when others must be told, by the next run. A case that is over stays as it is.
     pub async fn replay_case(&self, case_id: Uuid) -> Result<Case, PaymentError> {

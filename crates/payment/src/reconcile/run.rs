@@ -42,10 +42,10 @@ pub struct Summary {
 }
 
 /// Goes through a day. May be stopped at any point, repeated, and run twice at once.
-pub async fn run<S: Settlements, R: ReservationClient>(
+pub async fn run<S: Settlements>(
     pool: &PgPool,
     settlements: &S,
-    reservations: &R,
+    reservations: &dyn ReservationClient,
     options: Options,
     mut progress: impl FnMut(Progress),
 ) -> Result<Summary, ReconcileError> {
@@ -74,10 +74,10 @@ struct Run<'a> {
 }
 
 impl Run<'_> {
-    async fn through<S: Settlements, R: ReservationClient>(
+    async fn through<S: Settlements>(
         &self,
         settlements: &S,
-        reservations: &R,
+        reservations: &dyn ReservationClient,
         progress: &mut impl FnMut(Progress),
     ) -> Result<Counts, ReconcileError> {
         let Options { day, partial, grace } = self.options;
@@ -156,9 +156,9 @@ impl Run<'_> {
     }
 
     /// Compares the payments that changed in this time with their reservations.
-    async fn ask<R: ReservationClient>(
+    async fn ask(
         &self,
-        reservations: &R,
+        reservations: &dyn ReservationClient,
         changed: std::ops::Range<Timestamp>,
         cutoff: Timestamp,
         asked: &mut i64,

@@ -9,7 +9,6 @@ use uuid::Uuid;
 
 use super::{Payments, outbox::Failure};
 use crate::{
-    clients::reservations::ReservationClient,
     error::PaymentError,
     fault_points,
     payouts::{Destination, PayOut, Shares, StatementLine, Transfer, TransferPayload, TransferStatus},
@@ -28,7 +27,7 @@ pub struct Statement {
     pub next_page_token: String,
 }
 
-impl<R: ReservationClient, P: Psp> Payments<R, P> {
+impl<P: Psp> Payments<P> {
     /// A page of the pay-outs of a hotel, newest first, and the token of the next.
     pub async fn pay_outs(&self, hotel_id: HotelId, page: &Page<Uuid>) -> Result<(Vec<PayOut>, String), PaymentError> {
         let rows = payouts::of_hotel(&self.pool, hotel_id, page.after, page.size.limit()).await?;
