@@ -3,9 +3,9 @@
 use std::process::ExitCode;
 
 use anyhow::Result;
-use staymesh_devenv::{Part, dev_dir, install};
+use staymesh_devenv::Component;
 
-use crate::progress::Line;
+use crate::components::install;
 use crate::steps::Steps;
 use crate::tools::{cargo, run as run_tool};
 use crate::{contract, licences};
@@ -16,7 +16,7 @@ pub(crate) const COUNT: usize = 5;
 /// `cargo xtask lint`.
 pub(crate) fn run() -> Result<ExitCode> {
     let mut steps = Steps::new(COUNT + 1);
-    steps.run("install parts", || install_parts(&[Part::Buf]))?;
+    steps.run("install components", || install(&[Component::Buf]))?;
     add(&mut steps)?;
     Ok(steps.finish())
 }
@@ -30,13 +30,5 @@ pub(crate) fn add(steps: &mut Steps) -> Result<()> {
     steps.run("clippy", || {
         run_tool(cargo(&["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"]))
     })?;
-    Ok(())
-}
-
-/// Installs what is missing, showing progress.
-pub(crate) fn install_parts(parts: &[Part]) -> Result<()> {
-    let line = Line::new("parts");
-    install::install(&dev_dir(), parts, &|text| line.say(text))?;
-    line.done("all there");
     Ok(())
 }

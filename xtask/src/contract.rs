@@ -5,20 +5,20 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
 use clap::Args;
-use staymesh_devenv::{Launch, Part, dev_dir, install, repository};
+use staymesh_devenv::{Component, Launch, dev_dir, install, repository};
 
-use crate::checks::install_parts;
+use crate::components;
 use crate::tools::{BUILD, Binaries, cargo, run, target_dir};
 
-/// What partners may have built against, as buf's image; relative to the repository.
+/// The published contract as buf's image, relative to the repository. Clients may depend on it.
 const PUBLISHED: &str = "proto/published.binpb";
-/// The part of the buf workspace that is ours; the rest is vendored.
+/// The directory of our own proto files in the buf workspace; the others are vendored.
 const OURS: &str = "proto";
 
 /// Flags of `cargo xtask publish-contract`.
 #[derive(Debug, Args)]
 pub(crate) struct PublishOptions {
-    /// Publish although partners' present code would break
+    /// Publish although the change breaks clients
     #[arg(long)]
     allow_breaking: bool,
 }
@@ -28,19 +28,19 @@ pub(crate) fn lint() -> Result<()> {
     run(buf(&["lint"])?)
 }
 
-/// Checks that nobody who uses the published contract would break.
+/// Checks that the contract is backward compatible with the published one.
 pub(crate) fn breaking() -> Result<()> {
     ensure!(
         repository().join(PUBLISHED).is_file(),
         "{PUBLISHED} is missing: `cargo xtask publish-contract` makes the present contract the published one"
     );
     run(buf(&["breaking", OURS, "--against", PUBLISHED])?)
-        .context("the contract breaks its users: add instead of changing, or deprecate")
+        .context("the contract breaks its clients: add instead of changing, or deprecate")
 }
 
 /// `cargo xtask publish-contract`.
 pub(crate) fn publish(options: &PublishOptions) -> Result<()> {
-    install_parts(&[Part::Buf])?;
+    components::install(&[Component::Buf])?;
     lint()?;
     if repository().join(PUBLISHED).is_file() && !options.allow_breaking {
         breaking()?;

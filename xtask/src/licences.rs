@@ -10,7 +10,7 @@ use staymesh_devenv::repository;
 
 use crate::tools::cargo_output;
 
-/// The share of `deny.toml` that is checked here.
+/// The sections of `deny.toml` that are checked here.
 #[derive(Debug, Deserialize)]
 struct Rules {
     licenses: Licenses,
@@ -73,14 +73,16 @@ fn parse<'a>(line: &'a str, root: &str) -> Option<Package<'a>> {
     Some(Package { name, version: version.trim_start_matches('v'), licence, foreign_source })
 }
 
-/// What is wrong with a package, if anything.
+/// Why `deny.toml` refuses a package; `None` if it is allowed.
 fn fault(package: &Package, rules: &Rules) -> Option<String> {
     let Package { name, version, licence, foreign_source } = package;
     if let Some(source) = foreign_source {
         return Some(format!("{source}: only the default registry may be used"));
     }
     if rules.bans.deny.iter().any(|banned| banned.name == *name) {
-        return Some(format!("{name} {version}: banned (`cargo tree --workspace --invert {name}` shows who wants it)"));
+        return Some(format!(
+            "{name} {version}: banned (`cargo tree --workspace --invert {name}` shows what depends on it)"
+        ));
     }
     let Ok(expression) = Expression::parse_mode(licence, ParseMode::LAX) else {
         return Some(format!("{name} {version}: no readable licence (`{licence}`)"));
@@ -103,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn allowed_packages_pass() {
+    fn fault_is_none_for_allowed_packages() {
         assert_eq!(fault_of("url v2.5.0\tMIT OR Apache-2.0"), None);
         assert_eq!(fault_of("fnv v1.0.7\tApache-2.0 / MIT (*)"), None);
         assert_eq!(fault_of("a-macro v1.0.0 (proc-macro)\tMIT AND ISC"), None);
@@ -111,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn others_are_named_with_the_reason() {
+    fn fault_names_package_and_reason() {
         let fault = |line| fault_of(line).unwrap_or_default();
         assert!(fault("x v1.0.0\tGPL-3.0-only").ends_with("licence GPL-3.0-only"));
         assert!(fault("x v1.0.0\tMIT AND GPL-3.0-only").ends_with("licence MIT AND GPL-3.0-only"));

@@ -3,7 +3,10 @@
 //! Each sets up what it needs by itself, under `.dev/` and `target/`; see `cargo xtask help`.
 
 mod checks;
+mod components;
 mod contract;
+mod conversions;
+mod docs;
 mod licences;
 mod modules;
 mod progress;
@@ -17,7 +20,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
-use staymesh_devenv::{Part, dev_dir, install};
+use staymesh_devenv::Component;
 
 /// Sets up, runs, tests and checks Staymesh. Everything it makes is under .dev/ and target/.
 #[derive(Parser)]
@@ -45,6 +48,10 @@ enum Command {
     Licences,
     /// Check that no modules import each other in a circle, or print their lines of code
     Modules(modules::Options),
+    /// Check that no failed conversion of a number or a date is replaced by a default
+    Conversions,
+    /// Check that every link and path in the documentation names something that exists
+    Docs,
 }
 
 fn main() -> ExitCode {
@@ -63,18 +70,20 @@ fn run(cli: Cli) -> Result<ExitCode> {
         Command::Up(options) => up::run(&options),
         Command::Test(options) => test::run(&options),
         Command::Lint => checks::run(),
-        Command::Install => {
-            let line = progress::Line::new("parts");
-            install::install(&dev_dir(), &Part::ALL, &|text| line.say(text))?;
-            line.done("PostgreSQL, Redis, Envoy and buf are installed");
-            Ok(ExitCode::SUCCESS)
-        }
+        Command::Install => components::install(&Component::ALL).map(|()| ExitCode::SUCCESS),
         Command::Descriptor => contract::write_descriptor().map(|()| ExitCode::SUCCESS),
         Command::PublishContract(options) => contract::publish(&options).map(|()| ExitCode::SUCCESS),
         Command::Modules(options) => modules::run(&options),
-        Command::Licences => licences::check().map(|found| {
-            println!("{found}");
-            ExitCode::SUCCESS
-        }),
+        Command::Licences => print(licences::check()),
+        Command::Conversions => print(conversions::check()),
+        Command::Docs => print(docs::check()),
     }
+}
+
+/// Prints what a check found in order.
+fn print(checked: Result<String>) -> Result<ExitCode> {
+    checked.map(|sentence| {
+        println!("{sentence}");
+        ExitCode::SUCCESS
+    })
 }

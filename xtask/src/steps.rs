@@ -20,7 +20,7 @@ struct Step {
     outcome: Outcome,
 }
 
-/// Runs steps one after the other and keeps going after a failure, so that one run shows all there is to mend.
+/// Runs steps one after the other and keeps going after a failure, so that one run shows every failure.
 pub(crate) struct Steps {
     expected: usize,
     finished: Vec<Step>,
@@ -28,7 +28,7 @@ pub(crate) struct Steps {
 }
 
 impl Steps {
-    /// Starts a list of so many steps.
+    /// Starts a list of `expected` steps.
     pub(crate) fn new(expected: usize) -> Self {
         Self { expected, finished: Vec::new(), started: Instant::now() }
     }

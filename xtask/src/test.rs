@@ -6,11 +6,11 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 use clap::{Args, ValueEnum};
-use staymesh_devenv::{Durability, Part, Postgres, PostgresOptions, Redis, dev_dir, install};
+use staymesh_devenv::{Component, Durability, Postgres, PostgresOptions, Redis, dev_dir, install};
 
-use crate::checks;
 use crate::steps::Steps;
 use crate::tools::{BUILD, Binaries, cargo, run as run_tool};
+use crate::{checks, components};
 
 /// Flags of `cargo xtask test`.
 #[derive(Debug, Args)]
@@ -55,19 +55,19 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode> {
     }
     let lint = options.only != Some(Half::Tests);
     let mut steps = Steps::new(if lint { checks::COUNT + 4 } else { 4 });
-    let parts = if lint { &Part::ALL[..] } else { &[Part::Postgres, Part::Redis, Part::Envoy] };
-    let parts_there = steps.run("install parts", || checks::install_parts(parts))?.is_some();
+    let wanted = if lint { &Component::ALL[..] } else { &[Component::Postgres, Component::Redis, Component::Envoy] };
+    let installed = steps.run("install components", || components::install(wanted))?.is_some();
     if lint {
         checks::add(&mut steps)?;
     }
     let built = steps.run("build", || run_tool(cargo(&BUILD)))?.is_some();
-    let stores = if parts_there { steps.run("start stores", start_stores)? } else { None };
+    let stores = if installed { steps.run("start stores", start_stores)? } else { None };
     match stores {
         Some(stores) => {
             let tested = if built {
                 steps.run("tests", || run_tests(&stores, &options.cargo_args)).map(drop)
             } else {
-                steps.skip("tests", "there is nothing to test until it builds");
+                steps.skip("tests", "the build failed");
                 Ok(())
             };
             stores.close()?;
@@ -81,7 +81,7 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode> {
 fn start_stores() -> Result<Stores> {
     let runs = dev_dir().join("test-runs");
     remove_dead_runs(&runs);
-    // One directory for each run, so that two runs at once do not meet.
+    // One directory for each run, so that concurrent runs are isolated.
     let dir = runs.join(std::process::id().to_string());
     let options = PostgresOptions { durability: Durability::Off, ..PostgresOptions::default() };
     let postgres = Postgres::start(&dir.join("postgres"), options)?;
@@ -90,11 +90,11 @@ fn start_stores() -> Result<Stores> {
     Ok(Stores { dir, postgres, redis })
 }
 
-/// Removes what killed runs have left. A run's directory is named by its process.
+/// Removes directories of killed runs. A directory is named after the process id of its run.
 fn remove_dead_runs(runs: &Path) {
     for run in fs::read_dir(runs).into_iter().flatten().flatten() {
         if !Path::new("/proc").join(run.file_name()).exists() {
-            // What cannot be removed now will be tried again, and does no harm.
+            // A directory that cannot be removed now is tried again by the next run.
             let _ = fs::remove_dir_all(run.path());
         }
     }

@@ -1,4 +1,4 @@
-//! The unprivileged account that PostgreSQL needs when everything else runs as root.
+//! The unprivileged Unix account under which PostgreSQL runs when the parent process is root.
 
 use std::fs;
 use std::path::Path;
@@ -6,21 +6,21 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
-/// An account of this machine that a process can be started under.
+/// A Unix account that a child process can be started under.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Account {
     pub(crate) name: String,
     pub(crate) uid: u32,
     pub(crate) gid: u32,
-    /// The capability that lets it reach its files through directories closed to it, such as a home directory.
+    /// The Linux capability with which it passes directories that are closed to it, such as a home directory.
     reach: Option<&'static str>,
 }
 
-/// What may be needed to reach a directory, the weakest first. The second is refused in some containers.
+/// The capabilities to try, the weakest first. Some containers refuse the second.
 const REACHES: [Option<&str>; 3] = [None, Some("dac_read_search"), Some("dac_override")];
 
 impl Account {
-    /// The account for PostgreSQL: none unless this process is root, for PostgreSQL refuses to run as root.
+    /// The account for PostgreSQL, which refuses to run as root. `None` if this process is not root.
     pub(crate) fn for_postgres() -> Result<Option<Self>> {
         if !rustix::process::geteuid().is_root() {
             return Ok(None);
@@ -42,11 +42,11 @@ impl Account {
         })
     }
 
-    /// Makes sure that this account can work in `dir`, which it must own already.
+    /// Finds the capability with which this account can use `dir`, which it must own already.
     pub(crate) fn reaching(mut self, dir: &Path) -> Result<Self> {
         for reach in REACHES {
             self.reach = reach;
-            // Not `test -w`: the kernel leaves capabilities out of account when it is merely asked.
+            // Not `test -w`: access(2) ignores capabilities.
             let probe = Command::new("setpriv").args(self.setpriv_args()).args(["stat", "--"]).arg(dir).output();
             if probe.context("running `setpriv` (Debian package util-linux)")?.status.success() {
                 return Ok(self);
@@ -54,7 +54,7 @@ impl Account {
         }
         bail!(
             "the account `{}`, under which PostgreSQL runs because this is root, cannot reach {}; \
-             put the checkout where everybody may go (for example /srv), or run as an ordinary user",
+             move the checkout to a directory that every account can enter (for example /srv), or run as an ordinary user",
             self.name,
             dir.display()
         )
@@ -77,7 +77,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn reads_the_account_file() {
+    fn parse_finds_account_by_name_and_skips_broken_lines() {
         let passwd = "root:x:0:0:root:/root:/bin/bash\npostgres:x:101:104:,,,:/var/lib/postgresql:/bin/bash\nbad\n";
         let found = Account::parse(passwd, "postgres");
         assert_eq!(found, Some(Account { name: "postgres".to_owned(), uid: 101, gid: 104, reach: None }));

@@ -12,18 +12,18 @@ use crate::wait::{http_ok, wait_until};
 
 const READY_LIMIT: Duration = Duration::from_mins(1);
 
-/// How to run an Envoy.
+/// Configuration of an Envoy process.
 #[derive(Debug, Clone)]
 pub struct EnvoyOptions {
     /// The binary, from [`crate::install::envoy`].
     pub binary: PathBuf,
     /// The bootstrap configuration, YAML or JSON by its extension.
     pub config: PathBuf,
-    /// Where the configuration puts the admin interface.
+    /// Address of the admin interface, as in the configuration.
     pub admin: SocketAddr,
     /// Worker threads.
     pub concurrency: u32,
-    /// Where the log goes.
+    /// The log file; it is appended to.
     pub log: PathBuf,
 }
 
@@ -35,14 +35,22 @@ pub struct Envoy {
 }
 
 impl Envoy {
-    /// Starts Envoy; returns when every listener is up and the first clusters are known.
+    /// Starts Envoy. Returns when `/ready` of the admin interface answers 200: listeners are up, clusters are loaded.
+    ///
+    /// # Errors
+    ///
+    /// If the binary is missing, Envoy refuses the configuration, or it is not ready within 60 s.
     pub fn start(options: EnvoyOptions) -> Result<Self> {
         let mut envoy = Self { options, process: None };
         envoy.resume()?;
         Ok(envoy)
     }
 
-    /// Checks a configuration without serving it. The error holds Envoy's own explanation.
+    /// Validates a configuration without serving it.
+    ///
+    /// # Errors
+    ///
+    /// If Envoy refuses the configuration, with Envoy's own message, or cannot be run.
     pub fn validate(binary: &Path, config: &Path) -> Result<()> {
         let output = Command::new(binary)
             .args(["--mode", "validate", "--log-level", "warning", "--config-path"])
@@ -58,17 +66,25 @@ impl Envoy {
         Ok(())
     }
 
-    /// The Envoy process, while it is started.
+    /// The Envoy process; `None` while stopped.
     pub fn process(&mut self) -> Option<&mut Process> {
         self.process.as_mut()
     }
 
-    /// Stops Envoy.
+    /// Stops Envoy. Does nothing if it is stopped already.
+    ///
+    /// # Errors
+    ///
+    /// If the process cannot be signalled.
     pub fn stop(&mut self) -> Result<()> {
         self.process.take().map_or(Ok(()), |mut process| process.stop().map(drop))
     }
 
-    /// Starts a stopped Envoy again with the same options.
+    /// Starts a stopped Envoy again with the same options. Does nothing if it runs.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::start`].
     pub fn resume(&mut self) -> Result<()> {
         if self.process.as_mut().is_some_and(Process::is_running) {
             return Ok(());
@@ -77,7 +93,7 @@ impl Envoy {
         let mut process = Launch::new("Envoy", &options.binary)
             .args(["--config-path".as_ref(), options.config.as_os_str()])
             .args(["--concurrency", &options.concurrency.to_string(), "--log-level", "warning"])
-            // Hot restart shares memory by a number that every other Envoy on the machine would use as well.
+            // Hot restart uses shared memory under a number that is the same for every Envoy on the machine.
             .args(["--disable-hot-restart"])
             .log(&options.log)
             .spawn()?;

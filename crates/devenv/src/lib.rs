@@ -1,15 +1,14 @@
-//! The real parts of the mesh: PostgreSQL, Redis and Envoy.
+//! The development environment: real PostgreSQL, Redis and Envoy servers for `cargo xtask up`, tests and benchmarks.
 //!
-//! This crate finds or installs them ([`install`]) and runs them privately: on loopback, on ports of their own, with
-//! their files below a directory that the caller names, and never longer than the process that started them
-//! ([`process`]). It is shared by `xtask` and the test kit, so it knows nothing of the services, and it stays small
-//! enough that everything else can be compiled after it: no async runtime, no database driver.
+//! This crate finds or installs the components ([`install`]) and runs them as private child processes: on loopback, on
+//! free ports, with their files below a directory that the caller names, and never longer than the process that started
+//! them ([`process`]). It knows nothing of the services, and it compiles quickly: no async runtime, no database driver.
 //!
 //! ```no_run
-//! use staymesh_devenv::{Part, Postgres, PostgresOptions, dev_dir, install};
+//! use staymesh_devenv::{Component, Postgres, PostgresOptions, dev_dir, install};
 //!
 //! # fn main() -> anyhow::Result<()> {
-//! install::install(&dev_dir(), &[Part::Postgres], &|line| eprintln!("{line}"))?;
+//! install::install(&dev_dir(), &[Component::Postgres], &|line| eprintln!("{line}"))?;
 //! let mut postgres = Postgres::start("/tmp/example".as_ref(), PostgresOptions::default())?;
 //! println!("{}", postgres.url("postgres"));
 //! postgres.stop()?;
@@ -32,16 +31,16 @@ pub mod wait;
 use std::path::{Path, PathBuf};
 
 pub use envoy::{Envoy, EnvoyOptions};
-pub use install::Part;
+pub use install::Component;
 pub use postgres::{Durability, Postgres, PostgresOptions};
 pub use process::{Launch, Process, Signal};
 pub use proxy::{Link, Proxy};
 pub use redis::Redis;
 pub use secret::keep_secret;
 
-/// Where everything lives that is neither source nor build output: `.dev` at the root of the repository.
+/// `.dev` at the root of the repository: installed components, data of local runs, logs.
 ///
-/// Removing this directory while nothing runs is always safe; it is filled again on demand.
+/// Removing this directory while no mesh and no test runs is always safe; it is filled again on demand.
 pub fn dev_dir() -> PathBuf {
     repository().join(".dev")
 }

@@ -8,21 +8,25 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use anyhow::{Result, bail};
 
 /// Ports are taken from below the range in which Linux picks the source ports of outgoing connections (32768 and up):
-/// a part that is stopped for an outage test must find its own port free when it comes back, and no other process's
-/// connection can sit on one of these by chance.
+/// a component that is stopped for an outage test must find its own port free when it restarts, and no outgoing
+/// connection of another process can occupy one of these.
 const FIRST: u16 = 15_000;
 const COUNT: u16 = 17_000;
 
-/// The next port to look at. It begins anywhere, so that two processes seldom look at the same ones, and only goes on, so
-/// that nobody in this process gets a port that another has been given but does not listen on yet.
+/// The next port to try. It starts at a random value, so that two processes rarely try the same ports, and only
+/// increases, so that two callers in this process never get the same port before the first of them listens on it.
 static NEXT: LazyLock<AtomicU64> = LazyLock::new(|| {
-    // The hasher's keys are random, which spares a dependency; any spread will do.
+    // The hasher's keys are random; that is random enough here and needs no dependency.
     AtomicU64::new(RandomState::new().hash_one(()) % u64::from(COUNT))
 });
 
-/// A port of 127.0.0.1 on which nobody listens now, and that was not given to anybody else in this process of late.
+/// A free port of 127.0.0.1, between 15000 and 31999, that no earlier call in this process returned recently.
 ///
-/// Another process may take it before the caller does, so whoever starts something on it should be ready to try another.
+/// Another process may bind it before the caller does, so the caller should retry with another port if binding fails.
+///
+/// # Errors
+///
+/// If all ports of the range are in use.
 pub fn free_port() -> Result<u16> {
     for _ in 0..COUNT {
         let port = FIRST + u16::try_from(NEXT.fetch_add(1, Ordering::Relaxed) % u64::from(COUNT))?;
@@ -33,7 +37,7 @@ pub fn free_port() -> Result<u16> {
     bail!("no free port between {FIRST} and {} on 127.0.0.1", FIRST + COUNT)
 }
 
-/// Whether a process could listen on this port of 127.0.0.1 now.
+/// Whether this port of 127.0.0.1 can be bound now.
 pub fn is_free(port: u16) -> bool {
     TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok()
 }
@@ -43,14 +47,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nobody_gets_a_port_that_was_just_given_away() -> Result<()> {
+    fn free_port_never_returns_a_recently_returned_port() -> Result<()> {
         let ports = (0..500).map(|_| free_port()).collect::<Result<std::collections::HashSet<_>>>()?;
         assert_eq!(ports.len(), 500);
         Ok(())
     }
 
     #[test]
-    fn a_port_in_use_is_not_free() -> Result<()> {
+    fn is_free_is_false_while_the_port_is_bound() -> Result<()> {
         let port = free_port()?;
         let taken = TcpListener::bind((Ipv4Addr::LOCALHOST, port))?;
         assert!(!is_free(port));

@@ -17,35 +17,35 @@ use crate::process::{Launch, Process, Signal};
 use crate::secret::keep_secret;
 use crate::wait::wait_until;
 
-/// How long a server may take to accept connections, recovery after a crash included.
+/// Timeout of a start, crash recovery included.
 const READY_LIMIT: Duration = Duration::from_mins(1);
-/// How often a start is tried again after a failure that passes: a port just taken, a dying predecessor.
+/// Retries of a start after a transient failure: the port was just taken, the predecessor still shuts down.
 const START_ATTEMPTS: usize = 25;
 const PAUSE_BETWEEN_STARTS: Duration = Duration::from_millis(200);
 
-/// Whether acknowledged writes must survive a power cut.
+/// Whether committed transactions survive a power failure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Durability {
     /// As in production.
     #[default]
     On,
-    /// Nothing is forced to disk, which makes tests several times faster. What was acknowledged still survives the
-    /// death of any process, since the operating system has it; only the machine itself must not crash.
+    /// `fsync` and `full_page_writes` are off, which makes tests several times faster. Committed transactions still
+    /// survive the crash of any process, since the operating system holds the pages; only the machine must not crash.
     Off,
 }
 
-/// How to run a server.
+/// Configuration of a server.
 #[derive(Debug, Clone, Default)]
 pub struct PostgresOptions {
-    /// The port on 127.0.0.1; a free one if not given.
+    /// The port on 127.0.0.1; `None` takes a free one.
     pub port: Option<u16>,
-    /// Durable unless said otherwise.
+    /// [`Durability::On`] by default.
     pub durability: Durability,
-    /// Further settings of `postgresql.conf`, which win over the ones made here.
+    /// Further settings of `postgresql.conf`; they override those made here.
     pub settings: Vec<(String, String)>,
 }
 
-/// A private server, reachable over TCP on loopback alone, with a random password. Dropping it stops it.
+/// A private server that listens on loopback only, with a random password. Dropping it stops it.
 #[derive(Debug)]
 pub struct Postgres {
     dir: PathBuf,
@@ -58,10 +58,16 @@ pub struct Postgres {
 }
 
 impl Postgres {
-    /// Starts a server whose files are in `dir`, which is made and initialised if needed and used again if not.
-    /// Returns when it accepts connections.
+    /// Starts a server whose files are in `dir`. An empty or missing directory is initialised, an existing cluster is
+    /// reused. Returns when the server accepts connections.
     ///
-    /// PostgreSQL refuses to run as root, so for root it runs as the account `postgres`, which gets to own `dir`.
+    /// PostgreSQL refuses to run as root. If this process is root, the server runs as the account `postgres`, which
+    /// becomes the owner of `dir`.
+    ///
+    /// # Errors
+    ///
+    /// If PostgreSQL is not installed, the cluster is of another major version, the given port is in use, or the server
+    /// does not start within 60 s.
     pub fn start(dir: &Path, options: PostgresOptions) -> Result<Self> {
         fs::create_dir_all(dir).with_context(|| format!("making {}", dir.display()))?;
         let dir = dir.canonicalize()?;
@@ -85,10 +91,14 @@ impl Postgres {
         format!("postgres://postgres:{}@127.0.0.1:{}/{database}", self.password, self.port)
     }
 
-    /// Makes a database and a login role of the same name that owns it, unless they are there already, and yields the
-    /// database's URL for that role. Other roles that are no superusers cannot connect to it.
+    /// Creates a database and a login role of the same name that owns it, and returns the database's URL for that role.
+    /// Other roles without superuser rights cannot connect to it. Idempotent.
     ///
     /// `name` is an identifier of lower-case letters, digits and underscores.
+    ///
+    /// # Errors
+    ///
+    /// If `name` is another identifier, or a statement fails.
     pub fn ensure_database(&self, name: &str) -> Result<String> {
         let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
         ensure!(!name.is_empty() && name.chars().all(plain), "{name} is not a plain name for a database");
@@ -103,8 +113,8 @@ impl Postgres {
         Ok(format!("postgres://{name}:{password}@127.0.0.1:{}/{name}", self.port))
     }
 
-    /// One of the server's own client programs, for example `pgbench`, about to connect as the superuser. It may not be
-    /// installed.
+    /// A command that runs one of the installation's client programs, for example `pgbench`, connected as the superuser.
+    /// The program may not be installed.
     pub fn client(&self, program: &str) -> Command {
         let mut command = Command::new(self.binaries.program(program));
         command
@@ -117,7 +127,7 @@ impl Postgres {
         command
     }
 
-    /// Runs a script as the superuser; it goes through a pipe, so that no password shows among the processes.
+    /// Runs a script as the superuser. It is passed on standard input, so that no password shows in the process list.
     fn psql(&self, script: &str) -> Result<()> {
         let mut psql = self
             .client("psql")
@@ -144,22 +154,34 @@ impl Postgres {
         self.dir.join("postgres.log")
     }
 
-    /// The server process, while it is started.
+    /// The server process; `None` while stopped.
     pub fn process(&mut self) -> Option<&mut Process> {
         self.process.as_mut()
     }
 
-    /// Stops the server: connections are cut, open transactions are rolled back, nothing acknowledged is lost.
+    /// Stops the server (fast shutdown): connections are closed, open transactions are rolled back, commits are kept.
+    ///
+    /// # Errors
+    ///
+    /// If the process cannot be signalled.
     pub fn stop(&mut self) -> Result<()> {
         self.process.take().map_or(Ok(()), |mut process| process.stop().map(drop))
     }
 
-    /// Kills the server as a crash would (SIGKILL); [`Postgres::resume`] then has to recover.
+    /// Kills the server with SIGKILL, as a crash would; [`Postgres::resume`] then runs crash recovery.
+    ///
+    /// # Errors
+    ///
+    /// If the process cannot be signalled.
     pub fn kill_now(&mut self) -> Result<()> {
         self.process.take().map_or(Ok(()), |mut process| process.kill_now().map(drop))
     }
 
-    /// Starts a stopped server again, with the same port and data.
+    /// Starts a stopped server again, with the same port and data. Does nothing if it runs.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::start`].
     pub fn resume(&mut self) -> Result<()> {
         if self.process.as_mut().is_some_and(Process::is_running) {
             return Ok(());
@@ -171,10 +193,10 @@ impl Postgres {
                 self.process = Some(process);
                 return Ok(());
             };
-            let words = error.to_string();
-            let port_taken = words.contains("Address already in use");
-            // After a crash the old workers take a moment to notice that their postmaster is gone.
-            let old_workers = words.contains("shared memory block");
+            let message = error.to_string();
+            let port_taken = message.contains("Address already in use");
+            // After a crash the old backends take a moment to notice that their postmaster has ended.
+            let old_workers = message.contains("shared memory block");
             if port_taken && self.options.port.is_none() {
                 self.port = free_port()?;
             } else if !port_taken && !old_workers {
@@ -194,7 +216,7 @@ impl Postgres {
         self.dir.join("data")
     }
 
-    /// Makes the database cluster if there is none, under another name first so that half a one is never used.
+    /// Creates the database cluster if there is none: under a temporary name first, so that a partial one is never used.
     fn initialise(&self) -> Result<()> {
         let version_file = self.data().join("PG_VERSION");
         if let Ok(version) = fs::read_to_string(&version_file) {
@@ -261,15 +283,15 @@ impl Postgres {
             .dir(&self.dir)
             .log(self.log())
             .account(self.account.clone())
-            // INT is the fast shutdown; TERM would wait for clients to leave.
+            // INT is the fast shutdown; TERM would wait for clients to disconnect.
             .stop_signal(Signal::INT)
             // QUIT ends at once; the next start recovers, as after a crash.
             .death_signal("QUIT")
             .spawn()
     }
 
-    /// Waits until the server says "ready" in its pid file. Asking over TCP instead could be answered by a stranger
-    /// who took the port.
+    /// Waits until the server writes "ready" to its pid file. A TCP probe could be answered by another process that took
+    /// the port.
     fn wait_ready(&self, process: &mut Process) -> Result<()> {
         let pid_file = self.data().join("postmaster.pid");
         let ready = wait_until("PostgreSQL accepts connections", READY_LIMIT, || {
@@ -282,8 +304,8 @@ impl Postgres {
         ready.with_context(|| format!("see {}", self.log().display())).map_err(|e| anyhow::anyhow!("{e:#}"))
     }
 
-    /// Removes the pid file of a server that is gone. PostgreSQL does so itself unless another process has got the
-    /// same id meanwhile, as happens after a reboot.
+    /// Removes the pid file of a server that has ended. PostgreSQL does so itself unless another process has the same id
+    /// by now, as happens after a reboot.
     fn clear_predecessor(&self) -> Result<()> {
         let pid_file = self.data().join("postmaster.pid");
         let Ok(text) = fs::read_to_string(&pid_file) else { return Ok(()) };
@@ -292,9 +314,9 @@ impl Postgres {
             let at = fs::read_link(format!("/proc/{pid}/cwd"));
             !pid.is_empty() && at.is_ok_and(|cwd| cwd == self.data())
         };
-        let gone = wait_until("its predecessor ends", Duration::from_secs(10), || Ok((!serves_this()).then_some(())));
+        let ended = wait_until("its predecessor ends", Duration::from_secs(10), || Ok((!serves_this()).then_some(())));
         ensure!(
-            gone.is_ok(),
+            ended.is_ok(),
             "another PostgreSQL (process {pid}) still serves {}; stop it first: kill -INT {pid}",
             self.data().display()
         );

@@ -1,4 +1,4 @@
-//! Child processes with a log file, a bounded stop, and no way to outlive the process that started them.
+//! Child processes with a log file and a bounded stop, which never outlive the process that started them.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File, OpenOptions};
@@ -17,17 +17,17 @@ use crate::account::Account;
 use crate::spawner;
 use crate::wait::wait_until;
 
-/// How long a process may take to stop by itself before it is killed.
+/// Grace period between the stop signal and SIGKILL.
 const STOP_LIMIT: Duration = Duration::from_secs(30);
-/// How much of a log is shown when a process fails.
+/// Length of the log excerpt in the error of a failed process.
 const TAIL_LINES: usize = 20;
 const TAIL_BYTES: u64 = 64 * 1024;
 
-/// Run by `sh` between `setpriv` and the program. The kernel tells only of deaths after `setpriv` asked to be told; when
-/// the parent (`$0`) died before, this process has another parent by now and would never be told.
+/// Run by `sh` between `setpriv` and the program. The kernel signals only parent deaths that happen after `setpriv` set
+/// the parent-death signal. If the parent (`$0`) died before that, this process has another parent and must not start.
 const UNLESS_ORPHAN: &str = r#"test "$PPID" -eq "$0" && exec "$@""#;
 
-/// What to start, and how. Nothing happens until [`Launch::spawn`].
+/// Builder of a child process; [`Launch::spawn`] starts it.
 #[derive(Debug, Clone)]
 pub struct Launch {
     name: String,
@@ -43,7 +43,7 @@ pub struct Launch {
 }
 
 impl Launch {
-    /// Starts to describe a process. `name` is what people see in messages, `program` a path or a name on PATH.
+    /// A process to start. `name` is shown in messages, `program` is a path or a name on PATH.
     pub fn new(name: impl Into<String>, program: impl Into<PathBuf>) -> Self {
         Self {
             name: name.into(),
@@ -73,8 +73,8 @@ impl Launch {
         self
     }
 
-    /// Drops inherited variables whose names start with `STAYMESH_`, so that a developer's shell cannot change what
-    /// is started.
+    /// Drops inherited variables whose names start with `STAYMESH_`, so that a developer's shell cannot configure the
+    /// process.
     #[must_use]
     pub fn without_inherited_settings(mut self) -> Self {
         self.clean_env = true;
@@ -88,7 +88,7 @@ impl Launch {
         self
     }
 
-    /// Appends standard output and error to this file, whose directory is made if needed. Without it they are
+    /// Appends standard output and error to this file, whose directory is created if needed. Without a log they are
     /// inherited.
     #[must_use]
     pub fn log(mut self, log: impl Into<PathBuf>) -> Self {
@@ -96,14 +96,14 @@ impl Launch {
         self
     }
 
-    /// The signal that asks this process to stop. TERM by default.
+    /// The stop signal. TERM by default.
     #[must_use]
     pub fn stop_signal(mut self, signal: Signal) -> Self {
         self.stop_signal = signal;
         self
     }
 
-    /// The signal that the kernel sends when the starting process is gone, by the name that `setpriv` knows it by.
+    /// The signal that the kernel sends when the parent process has ended, by its name for `setpriv`.
     pub(crate) fn death_signal(mut self, name: &'static str) -> Self {
         self.death_signal = name;
         self
@@ -114,8 +114,12 @@ impl Launch {
         self
     }
 
-    /// Starts the process, in a process group of its own: Ctrl-C in the terminal reaches only the parent, which can
-    /// then stop its children in order.
+    /// Starts the process, in a process group of its own: Ctrl-C in the terminal signals only the parent, which can then
+    /// stop its children in order.
+    ///
+    /// # Errors
+    ///
+    /// If the program or `setpriv` is missing, or the log cannot be opened.
     pub fn spawn(self) -> Result<Process> {
         if find_program(&self.program).is_none() {
             bail!("{}: there is no program {}", self.name, self.program.display());
@@ -157,7 +161,7 @@ fn open_log(log: &Path) -> Result<File> {
     OpenOptions::new().create(true).append(true).open(log).with_context(|| format!("opening {}", log.display()))
 }
 
-/// Where a program is: a path is checked, a bare name is looked up on PATH.
+/// The path of a program if it exists. A bare name is searched for on PATH.
 pub fn find_program(program: &Path) -> Option<PathBuf> {
     if program.components().count() > 1 {
         return program.is_file().then(|| program.to_path_buf());
@@ -172,7 +176,7 @@ pub struct Process {
     name: String,
     child: Child,
     log: Option<PathBuf>,
-    /// Where this run's lines start in the log, which earlier runs may have written to.
+    /// The offset in bytes at which this run's lines start; earlier runs may have written to the same log.
     log_start: u64,
     stop_signal: Signal,
 }
@@ -193,12 +197,20 @@ impl Process {
         matches!(self.child.try_wait(), Ok(None))
     }
 
-    /// How it ended, if it has.
+    /// The exit status; `None` while the process runs.
+    ///
+    /// # Errors
+    ///
+    /// If the operating system refuses the status.
     pub fn exit_status(&mut self) -> Result<Option<ExitStatus>> {
         Ok(self.child.try_wait()?)
     }
 
-    /// An error with the last lines of the log if the process has ended; used while waiting for it to be ready.
+    /// Checks that the process runs; used while waiting for it to be ready.
+    ///
+    /// # Errors
+    ///
+    /// If the process has ended, with the last lines of its log.
     pub fn check_running(&mut self) -> Result<()> {
         match self.child.try_wait()? {
             None => Ok(()),
@@ -206,28 +218,40 @@ impl Process {
         }
     }
 
-    /// The last lines that this run wrote to its log, to be put after a message; empty without a log.
+    /// The last lines that this run wrote to its log, to be appended to a message; empty without a log.
     pub fn log_tail(&self) -> String {
         let Some(log) = &self.log else { return String::new() };
         let lines = read_tail(log, self.log_start).unwrap_or_else(|e| format!("(no log: {e})"));
-        format!("; its last words:\n{lines}\n  (all of it: {})", log.display())
+        format!("; the last lines of its log:\n{lines}\n  (whole log: {})", log.display())
     }
 
-    /// Sends a signal, for example STOP and CONT to freeze a process and let it go on.
+    /// Sends a signal, for example STOP and CONT to freeze and resume a process. Does nothing if the process has ended.
+    ///
+    /// # Errors
+    ///
+    /// If the operating system refuses to send it.
     pub fn signal(&mut self, signal: Signal) -> Result<()> {
-        // Not yet waited for, so the id cannot have passed to another process.
+        // The process is not reaped yet, so its id cannot belong to another process.
         if let Some(pid) = self.pid_if_running() {
             kill_process(pid, signal).with_context(|| format!("signalling {}", self.name))?;
         }
         Ok(())
     }
 
-    /// Asks the process to stop, waits, and kills it if it does not. Yields its exit status.
+    /// Sends the stop signal, waits up to 30 s, then kills the process. Returns its exit status.
+    ///
+    /// # Errors
+    ///
+    /// If the process cannot be signalled.
     pub fn stop(&mut self) -> Result<ExitStatus> {
         self.stop_with(self.stop_signal, STOP_LIMIT)
     }
 
-    /// As [`Process::stop`], with a given signal and patience.
+    /// As [`Process::stop`], with another signal and grace period.
+    ///
+    /// # Errors
+    ///
+    /// As [`Process::stop`].
     pub fn stop_with(&mut self, signal: Signal, limit: Duration) -> Result<ExitStatus> {
         self.signal(signal)?;
         match wait_until("stopping", limit, || Ok(self.child.try_wait()?)) {
@@ -236,7 +260,11 @@ impl Process {
         }
     }
 
-    /// Kills the process and what it started in its group, at once (SIGKILL).
+    /// Sends SIGKILL to the process group. Returns the exit status of the process.
+    ///
+    /// # Errors
+    ///
+    /// If the process cannot be signalled.
     pub fn kill_now(&mut self) -> Result<ExitStatus> {
         if let Some(pid) = self.pid_if_running() {
             kill_process_group(pid, Signal::KILL).with_context(|| format!("killing {}", self.name))?;
@@ -252,7 +280,7 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        // There is nobody to report a failure to; a child that cannot be signalled has ended.
+        // A drop cannot report a failure; a child that cannot be signalled has ended.
         let _ = self.stop();
     }
 }

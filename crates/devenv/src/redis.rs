@@ -17,7 +17,7 @@ const READY_LIMIT: Duration = Duration::from_secs(20);
 const START_ATTEMPTS: usize = 5;
 const ANSWER_LIMIT: Duration = Duration::from_secs(1);
 
-/// A private server on loopback that keeps nothing on disk, as a cache does. Dropping it stops it.
+/// A private server on loopback without persistence, as a cache runs. Dropping it stops it.
 #[derive(Debug)]
 pub struct Redis {
     dir: PathBuf,
@@ -28,7 +28,11 @@ pub struct Redis {
 }
 
 impl Redis {
-    /// Starts a server with its log in `dir`, on the given port of 127.0.0.1 or a free one. Returns when it answers.
+    /// Starts a server with its log in `dir`, on the given port of 127.0.0.1 or a free one. Returns when it answers `INFO`.
+    ///
+    /// # Errors
+    ///
+    /// If Redis is not installed, the given port is in use, or the server does not answer within 20 s.
     pub fn start(dir: &Path, port: Option<u16>) -> Result<Self> {
         fs::create_dir_all(dir).with_context(|| format!("making {}", dir.display()))?;
         let mut server = Self {
@@ -52,22 +56,34 @@ impl Redis {
         self.port
     }
 
-    /// The server process, while it is started.
+    /// The server process; `None` while stopped.
     pub fn process(&mut self) -> Option<&mut Process> {
         self.process.as_mut()
     }
 
-    /// Stops the server; its content is gone.
+    /// Stops the server; its content is lost.
+    ///
+    /// # Errors
+    ///
+    /// If the process cannot be signalled.
     pub fn stop(&mut self) -> Result<()> {
         self.process.take().map_or(Ok(()), |mut process| process.stop().map(drop))
     }
 
-    /// Kills the server as a crash would (SIGKILL).
+    /// Kills the server with SIGKILL, as a crash would.
+    ///
+    /// # Errors
+    ///
+    /// If the process cannot be signalled.
     pub fn kill_now(&mut self) -> Result<()> {
         self.process.take().map_or(Ok(()), |mut process| process.kill_now().map(drop))
     }
 
-    /// Starts a stopped server again, empty, on the same port.
+    /// Starts a stopped server again, empty, on the same port. Does nothing if it runs.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::start`].
     pub fn resume(&mut self) -> Result<()> {
         if self.process.as_mut().is_some_and(Process::is_running) {
             return Ok(());
@@ -103,9 +119,9 @@ impl Redis {
         })
     }
 
-    /// Whether the process `pid`, and no stranger, answers on the port.
+    /// Whether the server that answers on the port is the process `pid`, and not one of another process.
     fn serves(&self, pid: u32) -> bool {
-        let ask = || -> Result<String> {
+        let query = || -> Result<String> {
             let address = SocketAddr::from((Ipv4Addr::LOCALHOST, self.port));
             let mut connection = TcpStream::connect_timeout(&address, ANSWER_LIMIT)?;
             connection.set_read_timeout(Some(ANSWER_LIMIT))?;
@@ -115,6 +131,6 @@ impl Redis {
             Ok(str::from_utf8(&answer)?.to_owned())
         };
         let id = format!("process_id:{pid}");
-        ask().is_ok_and(|answer| answer.lines().any(|line| line == id))
+        query().is_ok_and(|answer| answer.lines().any(|line| line == id))
     }
 }

@@ -1,4 +1,4 @@
-//! Random secrets, made once and kept in a file.
+//! Random secrets that are generated once and kept in a file.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{Read, Write};
@@ -7,7 +7,11 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 
-/// The secret in this file: 64 hexadecimal digits, made at the first call and readable by its owner alone.
+/// The secret in this file: 64 hexadecimal digits (256 random bits), generated at the first call, mode 0600.
+///
+/// # Errors
+///
+/// If the file cannot be read or written.
 pub fn keep_secret(path: &Path) -> Result<String> {
     match fs::read_to_string(path) {
         Ok(secret) if !secret.is_empty() => return Ok(secret),
@@ -34,7 +38,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_stays_the_same_and_private() -> Result<()> {
+    fn keep_secret_returns_the_same_private_secret() -> Result<()> {
         let dir = tempfile::tempdir()?;
         let path = dir.path().join("secret");
         let secret = keep_secret(&path)?;

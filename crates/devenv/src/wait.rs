@@ -1,4 +1,4 @@
-//! Waiting for a condition, never for a time.
+//! Polling for a condition with a deadline.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -7,30 +7,32 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
 
-/// How often a condition is looked at. Short enough not to be felt, long enough to cost nothing.
+/// Polling interval.
 const PROBE_EVERY: Duration = Duration::from_millis(20);
-/// How long one question may take before it counts as not answered.
+/// Timeout of one HTTP probe.
 const ANSWER_LIMIT: Duration = Duration::from_secs(2);
 
-/// Looks at `probe` until it yields a value, and gives up after `limit`, saying what it waited for.
+/// Polls `probe` every 20 ms until it returns a value. `what` names the condition in the error.
 ///
-/// An error of `probe` ends the wait at once: it means that the condition can no longer become true.
+/// # Errors
+///
+/// After `limit`, or at once with the error of `probe`, which means that the condition can no longer become true.
 pub fn wait_until<T>(what: &str, limit: Duration, mut probe: impl FnMut() -> Result<Option<T>>) -> Result<T> {
-    let give_up = Instant::now() + limit;
+    let deadline = Instant::now() + limit;
     loop {
         if let Some(value) = probe()? {
             return Ok(value);
         }
-        if Instant::now() >= give_up {
+        if Instant::now() >= deadline {
             bail!("{what}: not within {} s", limit.as_secs_f32());
         }
         sleep(PROBE_EVERY);
     }
 }
 
-/// Whether a plain HTTP server answers `GET path` with 200; made for health checks.
+/// Whether an HTTP/1.1 server answers `GET path` with 200 within 2 s; for readiness probes.
 pub fn http_ok(server: SocketAddr, path: &str) -> bool {
-    let ask = || -> Result<String> {
+    let probe = || -> Result<String> {
         let mut connection = TcpStream::connect_timeout(&server, ANSWER_LIMIT)?;
         connection.set_read_timeout(Some(ANSWER_LIMIT))?;
         write!(connection, "GET {path} HTTP/1.1\r\nhost: {server}\r\nconnection: close\r\n\r\n")?;
@@ -38,7 +40,7 @@ pub fn http_ok(server: SocketAddr, path: &str) -> bool {
         connection.read_exact(&mut status)?;
         Ok(String::from_utf8_lossy(&status).into_owned())
     };
-    ask().is_ok_and(|status| status.starts_with("HTTP/1.") && status.ends_with(" 200"))
+    probe().is_ok_and(|status| status.starts_with("HTTP/1.") && status.ends_with(" 200"))
 }
 
 #[cfg(test)]
@@ -46,11 +48,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ends_with_the_value_the_error_or_the_limit() {
-        let mut looks = 0;
-        let third = wait_until("third look", Duration::from_secs(5), || {
-            looks += 1;
-            Ok((looks == 3).then_some(looks))
+    fn wait_until_returns_value_error_or_timeout() {
+        let mut polls = 0;
+        let third = wait_until("third poll", Duration::from_secs(5), || {
+            polls += 1;
+            Ok((polls == 3).then_some(polls))
         });
         assert_eq!(third.ok(), Some(3));
 

@@ -1,4 +1,4 @@
-//! However a parent dies, its children die with it.
+//! Children end with their parent, however it dies.
 
 mod common;
 
@@ -12,20 +12,20 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use common::{installed, scratch};
 use staymesh_devenv::wait::wait_until;
-use staymesh_devenv::{Durability, Launch, Part, Postgres, PostgresOptions, Redis};
+use staymesh_devenv::{Component, Durability, Launch, Postgres, PostgresOptions, Redis};
 
-/// Tells this test binary, started by itself, to be the parent that will be killed.
+/// Set when this test binary starts itself: the copy is the parent that will be killed.
 const PARENT_IN: &str = "STAYMESH_PARTS_PARENT_IN";
 
 #[test]
-fn children_die_with_a_parent_that_is_killed() -> Result<()> {
+fn children_die_when_the_parent_is_killed() -> Result<()> {
     if let Some(dir) = env::var_os(PARENT_IN) {
         return be_the_parent(dir.as_ref());
     }
-    installed(&[Part::Postgres, Part::Redis])?;
+    installed(&[Component::Postgres, Component::Redis])?;
     let dir = scratch()?;
     let mut parent = Command::new(env::current_exe()?)
-        .args(["--exact", "children_die_with_a_parent_that_is_killed"])
+        .args(["--exact", "children_die_when_the_parent_is_killed"])
         .env(PARENT_IN, dir.path())
         .stdout(Stdio::null())
         .spawn()?;
@@ -47,15 +47,15 @@ fn children_die_with_a_parent_that_is_killed() -> Result<()> {
 }
 
 #[test]
-fn a_child_that_is_too_slow_to_notice_the_death_does_not_start() -> Result<()> {
+fn child_does_not_start_if_the_parent_died_before_the_death_signal_was_set() -> Result<()> {
     if let Some(dir) = env::var_os(PARENT_IN) {
         return be_the_hasty_parent(dir.as_ref());
     }
     let dir = scratch()?;
-    // In front of the real `setpriv`: says which process it is, and takes its time until its parent is gone.
+    // A wrapper before the real `setpriv` on PATH: writes its process id and waits until its parent has ended.
     let path = format!("{}/tests/slow:{}", env!("CARGO_MANIFEST_DIR"), env::var("PATH")?);
     let mut parent = Command::new(env::current_exe()?)
-        .args(["--exact", "a_child_that_is_too_slow_to_notice_the_death_does_not_start"])
+        .args(["--exact", "child_does_not_start_if_the_parent_died_before_the_death_signal_was_set"])
         .env(PARENT_IN, dir.path())
         .env("PATH", path)
         .stdout(Stdio::null())
@@ -75,7 +75,7 @@ fn a_child_that_is_too_slow_to_notice_the_death_does_not_start() -> Result<()> {
     Ok(())
 }
 
-/// Starts a child and is killed before the kernel knows that the child wants to be told.
+/// Starts a child, and is killed before the child has set its parent-death signal.
 fn be_the_hasty_parent(dir: &Path) -> Result<()> {
     let program = "touch \"$0/started\"; exec sleep 600";
     let _child = Launch::new("a plain child", "sh").args(["-c", program]).args([dir]).env("SCRATCH", dir).spawn()?;
@@ -83,7 +83,7 @@ fn be_the_hasty_parent(dir: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Starts one child of each kind from a thread that ends at once, reports their ids and waits to be killed.
+/// Starts one child of each kind from a thread that ends at once, writes their process ids and waits to be killed.
 fn be_the_parent(dir: &Path) -> Result<()> {
     let at = dir.to_path_buf();
     let children = thread::spawn(move || -> Result<_> {
@@ -96,7 +96,7 @@ fn be_the_parent(dir: &Path) -> Result<()> {
     let (mut postgres, mut redis, plain) = children.join().ok().context("the starting thread panicked")??;
     let postgres = postgres.process().context("no PostgreSQL")?;
     let redis = redis.process().context("no Redis")?;
-    // The thread that asked for the children has ended and they must still be there.
+    // The thread that started the children has ended; they must still run.
     for process in [&mut *postgres, &mut *redis] {
         process.check_running()?;
     }
@@ -107,7 +107,7 @@ fn be_the_parent(dir: &Path) -> Result<()> {
     Ok(())
 }
 
-/// A zombie counts as dead: where nobody reaps orphans it stays in the table for ever.
+/// A zombie counts as dead: without a process that reaps orphans it stays in the process table.
 fn is_alive(pid: &str) -> bool {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
     let state = stat.rsplit(')').next().and_then(|rest| rest.split_whitespace().next());

@@ -1,4 +1,4 @@
-//! A private Envoy, for real.
+//! Runs a real Envoy.
 
 mod common;
 
@@ -8,11 +8,11 @@ use std::net::SocketAddr;
 use anyhow::Result;
 use common::{installed, scratch};
 use staymesh_devenv::port::{free_port, is_free};
-use staymesh_devenv::{Envoy, EnvoyOptions, Part, dev_dir, install};
+use staymesh_devenv::{Component, Envoy, EnvoyOptions, dev_dir, install};
 
 #[test]
-fn starts_stops_and_refuses_a_wrong_configuration() -> Result<()> {
-    installed(&[Part::Envoy])?;
+fn envoy_starts_stops_and_refuses_invalid_configuration() -> Result<()> {
+    installed(&[Component::Envoy])?;
     let dir = scratch()?;
     let admin = SocketAddr::from(([127, 0, 0, 1], free_port()?));
     let config = dir.path().join("envoy.yaml");

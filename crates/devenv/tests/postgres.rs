@@ -1,4 +1,4 @@
-//! A private PostgreSQL, for real.
+//! Runs a real PostgreSQL.
 
 mod common;
 
@@ -9,7 +9,7 @@ use std::process::Command;
 use anyhow::{Result, ensure};
 use common::{installed, scratch};
 use staymesh_devenv::install::PostgresBinaries;
-use staymesh_devenv::{Durability, Part, Postgres, PostgresOptions};
+use staymesh_devenv::{Component, Durability, Postgres, PostgresOptions};
 
 fn options() -> PostgresOptions {
     PostgresOptions { durability: Durability::Off, ..PostgresOptions::default() }
@@ -27,8 +27,8 @@ fn sql_at(url: &str, statement: &str) -> Result<String> {
 }
 
 #[test]
-fn keeps_its_data_over_a_stop_and_a_crash() -> Result<()> {
-    installed(&[Part::Postgres])?;
+fn data_survives_stop_and_crash() -> Result<()> {
+    installed(&[Component::Postgres])?;
     let dir = scratch()?;
     let mut server = Postgres::start(dir.path(), options())?;
     let (port, url) = (server.port(), server.url("postgres"));
@@ -53,8 +53,8 @@ fn keeps_its_data_over_a_stop_and_a_crash() -> Result<()> {
 }
 
 #[test]
-fn asks_for_its_password_and_listens_on_loopback_alone() -> Result<()> {
-    installed(&[Part::Postgres])?;
+fn server_requires_password_and_listens_on_loopback_only() -> Result<()> {
+    installed(&[Component::Postgres])?;
     let dir = scratch()?;
     let server = Postgres::start(dir.path(), options())?;
     let psql = PostgresBinaries::find()?.program("psql");
@@ -67,12 +67,12 @@ fn asks_for_its_password_and_listens_on_loopback_alone() -> Result<()> {
 }
 
 #[test]
-fn a_pid_file_left_by_a_power_cut_does_not_stop_it() -> Result<()> {
-    installed(&[Part::Postgres])?;
+fn resume_removes_stale_pid_file() -> Result<()> {
+    installed(&[Component::Postgres])?;
     let dir = scratch()?;
     let mut server = Postgres::start(dir.path(), options())?;
     server.stop()?;
-    // This test's own process lives and serves no database, as whatever got the old id after a reboot.
+    // The process id of this test: a live process that is no PostgreSQL, as after a reboot.
     let stale = format!("{}\n{}\n0\n5432\n\n127.0.0.1\n\nready\n", std::process::id(), dir.path().display());
     fs::write(dir.path().join("data/postmaster.pid"), stale)?;
     server.resume()?;
@@ -81,8 +81,8 @@ fn a_pid_file_left_by_a_power_cut_does_not_stop_it() -> Result<()> {
 }
 
 #[test]
-fn works_below_a_directory_closed_to_others() -> Result<()> {
-    installed(&[Part::Postgres])?;
+fn start_works_below_directory_of_mode_0700() -> Result<()> {
+    installed(&[Component::Postgres])?;
     let dir = scratch()?;
     fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o700))?;
     let server = Postgres::start(&dir.path().join("below"), options())?;
@@ -91,8 +91,8 @@ fn works_below_a_directory_closed_to_others() -> Result<()> {
 }
 
 #[test]
-fn a_server_that_cannot_start_says_why() -> Result<()> {
-    installed(&[Part::Postgres])?;
+fn failed_start_reports_the_reason() -> Result<()> {
+    installed(&[Component::Postgres])?;
     let dir = scratch()?;
     let settings = vec![("shared_buffers".to_owned(), "nonsense".to_owned())];
     let error = Postgres::start(dir.path(), PostgresOptions { settings, ..options() }).map(drop);
@@ -106,8 +106,8 @@ fn a_server_that_cannot_start_says_why() -> Result<()> {
 }
 
 #[test]
-fn each_database_has_an_owner_who_sees_no_other() -> Result<()> {
-    installed(&[Part::Postgres])?;
+fn owner_of_one_database_cannot_connect_to_another() -> Result<()> {
+    installed(&[Component::Postgres])?;
     let dir = scratch()?;
     let server = Postgres::start(dir.path(), options())?;
     let (hotel, rate) = (server.ensure_database("hotel")?, server.ensure_database("rate")?);

@@ -7,7 +7,7 @@ use staymesh_devenv::wait::wait_until;
 use staymesh_devenv::{Launch, Signal};
 
 #[test]
-fn a_process_that_ignores_the_request_is_killed() -> Result<()> {
+fn stop_kills_process_that_ignores_the_signal() -> Result<()> {
     let dir = tempfile::tempdir()?;
     let log = dir.path().join("deaf.log");
     let mut deaf = Launch::new("deaf", "sh").args(["-c", "trap '' TERM; echo ready; sleep 600 & wait; sleep 600"]);
@@ -21,7 +21,7 @@ fn a_process_that_ignores_the_request_is_killed() -> Result<()> {
 }
 
 #[test]
-fn a_polite_process_stops_by_itself() -> Result<()> {
+fn stop_returns_exit_status_of_process_that_handles_the_signal() -> Result<()> {
     let dir = tempfile::tempdir()?;
     let log = dir.path().join("polite.log");
     let script = "trap 'exit 7' TERM; echo ready; while :; do sleep 0.05; done";
@@ -32,7 +32,7 @@ fn a_polite_process_stops_by_itself() -> Result<()> {
 }
 
 #[test]
-fn the_last_words_are_those_of_this_run() -> Result<()> {
+fn log_tail_shows_only_lines_of_this_run() -> Result<()> {
     let dir = tempfile::tempdir()?;
     let log = dir.path().join("run.log");
     for run in 1..=2 {
@@ -48,7 +48,7 @@ fn the_last_words_are_those_of_this_run() -> Result<()> {
 }
 
 #[test]
-fn settings_of_the_shell_do_not_leak_into_a_clean_child() -> Result<()> {
+fn child_without_inherited_settings_sees_only_given_variables() -> Result<()> {
     let dir = tempfile::tempdir()?;
     let log = dir.path().join("env.log");
     let script = "echo \"${STAYMESH_GIVEN-absent}\"";
@@ -64,7 +64,7 @@ fn settings_of_the_shell_do_not_leak_into_a_clean_child() -> Result<()> {
 }
 
 #[test]
-fn a_missing_program_is_named() {
+fn spawn_names_the_missing_program() {
     let error = Launch::new("Envoy", "/nowhere/envoy").spawn().map(drop);
     assert_eq!(error.map_err(|e| e.to_string()), Err("Envoy: there is no program /nowhere/envoy".to_owned()));
 }

@@ -21,7 +21,7 @@ pub enum PaymentError {
     ReservationNotFound,
     /// The payout does not exist, or belongs to another hotel.
     #[error("the hotel has no such payout")]
-    PayOutNotFound,
+    PayoutNotFound,
     /// The reservation does not wait for a payment. Holds the explanation for the caller.
     #[error("{0}")]
     NotPayable(&'static str),
@@ -110,7 +110,7 @@ impl From<PaymentError> for Problem {
             PaymentError::Field(error) => error.into(),
             PaymentError::NotFound => Self::new(Reason::PaymentNotFound, message),
             PaymentError::ReservationNotFound => Self::new(Reason::ReservationNotFound, message),
-            PaymentError::PayOutNotFound => Self::new(Reason::PayOutNotFound, message),
+            PaymentError::PayoutNotFound => Self::new(Reason::PayOutNotFound, message),
             PaymentError::NotPayable(_) => Self::new(Reason::ReservationNotPayable, message),
             PaymentError::HoldExpired => Self::new(Reason::HoldExpired, message),
             PaymentError::RefundExceedsPayment => Self::new(Reason::RefundExceedsPayment, message),

@@ -1,7 +1,7 @@
 //! Crash points: the steps of a payment between which the process may be killed.
 //!
 //! The fault matrix of the integration tests kills the process before and after each step of [`ALL`], [`OVERDUE`],
-//! [`PARTNER`] and [`PAY_OUT`], and fails if a step has no scenario.
+//! [`PARTNER`] and [`PAYOUT`], and fails if a step has no scenario.
 
 use staymesh_mesh::fault::Step;
 
@@ -47,7 +47,7 @@ pub(crate) const PARTNER_SALE_RECORDED: Step = Step("partner.sale_recorded");
 pub(crate) const PARTNER_SALE_SETTLED: Step = Step("partner.sale_settled");
 
 /// Commits a payout with its lines, its transfer and the outbox. Step of the payout job, not of the service.
-pub(crate) const PAY_OUT_REQUESTED: Step = Step("pay_out.requested");
+pub(crate) const PAYOUT_REQUESTED: Step = Step("pay_out.requested");
 /// The provider makes the transfer.
 pub(crate) const MONEY_TRANSFERRED: Step = Step("pay_out.transferred");
 /// Commits the provider's response to a transfer, with its postings.
@@ -62,7 +62,7 @@ pub const PARTNER: &[Step] = &[PARTNER_SALE_RECORDED, PARTNER_SALE_SETTLED];
 pub const OVERDUE: &[Step] = &[OVERDUE_CLOSED];
 
 /// Every step of a payout.
-pub const PAY_OUT: &[Step] = &[PAY_OUT_REQUESTED, MONEY_TRANSFERRED, TRANSFER_SAVED, TRANSFER_EVENT_TAKEN];
+pub const PAYOUT: &[Step] = &[PAYOUT_REQUESTED, MONEY_TRANSFERRED, TRANSFER_SAVED, TRANSFER_EVENT_TAKEN];
 
 /// Every step of a payment and its refunds.
 pub const ALL: &[Step] = &[

@@ -11,14 +11,15 @@
 //! Modules: `grpc` (handlers, requests, responses), `service` (rules), `clients` (hotel and reservation service), `model`
 //! (data), `store` (SQL), `status_page` (HTML for guests), `reconcile`, `payouts`, `check` (invariants).
 
-pub mod backfill;
 pub mod check;
 pub mod clients;
 pub mod config;
 pub mod error;
 pub mod fault_points;
 pub mod grpc;
+pub mod jobs;
 pub mod model;
+pub mod operator;
 pub mod payouts;
 pub mod reconcile;
 pub mod service;

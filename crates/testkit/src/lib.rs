@@ -1,4 +1,4 @@
-//! What tests stand on: real stores, each test with its own, and the whole mesh.
+//! Test fixtures: a PostgreSQL database for each test, and a complete local mesh.
 
 mod mesh;
 mod midnight;

@@ -1,4 +1,4 @@
-//! The whole mesh for tests: every service a process of its own, behind the real Envoy.
+//! A complete local mesh for tests: every service in its own process, behind a real Envoy.
 
 use std::{
     fs::{self, File},
@@ -7,14 +7,14 @@ use std::{
 };
 
 use anyhow::{Context, Result, ensure};
-use staymesh_devenv::{Durability, Part, dev_dir, install};
+use staymesh_devenv::{Component, Durability, dev_dir, install};
 use staymesh_localmesh::{LocalMesh, Options, Quiet};
 use tokio::sync::OnceCell;
 
 /// A service (`edge` for the edge), an environment variable and its value.
 pub type Setting = (&'static str, &'static str, String);
 
-/// A running mesh with the demo data. It ends with its value, or with the process that has it.
+/// A running mesh with the demo data. It stops when the value is dropped or the process ends.
 #[derive(Debug)]
 pub struct TestMesh {
     local: Mutex<LocalMesh>,
@@ -24,23 +24,25 @@ pub struct TestMesh {
 }
 
 impl TestMesh {
-    /// The mesh that the tests of this process share; it is started by the first of them. Tests must not stop parts of
-    /// it: those start [one of their own](Self::start).
+    /// The mesh that all tests of this process share; the first of them starts it. Tests that stop or kill processes
+    /// start [a private mesh](Self::start) instead.
     ///
     /// # Errors
-    /// When it does not start.
+    ///
+    /// If it does not start.
     pub async fn shared() -> Result<&'static Self> {
         static SHARED: OnceCell<TestMesh> = OnceCell::const_new();
-        // Many tests at once ask for more connections than a small machine serves in time.
-        let patience = |service| (service, "STAYMESH_DATABASE_ACQUIRE_TIMEOUT", "10s".to_owned());
-        let settings = ["identity", "hotel", "rate", "reservation", "payment"].map(patience);
+        // Many concurrent tests need more connections than a small machine serves within the default timeout.
+        let acquire_timeout = |service| (service, "STAYMESH_DATABASE_ACQUIRE_TIMEOUT", "10s".to_owned());
+        let settings = ["identity", "hotel", "rate", "reservation", "payment"].map(acquire_timeout);
         SHARED.get_or_try_init(|| Self::start(settings.into())).await
     }
 
-    /// A mesh of its own, with settings that differ.
+    /// Starts a private mesh with these settings on top of the defaults.
     ///
     /// # Errors
-    /// When it does not start.
+    ///
+    /// If it does not start.
     pub async fn start(settings: Vec<Setting>) -> Result<Self> {
         tokio::task::spawn_blocking(|| start(settings)).await?
     }
@@ -55,15 +57,16 @@ impl TestMesh {
         &self.internal_url
     }
 
-    /// Where a service listens, without the edge in between.
+    /// The URL of a service, bypassing the edge.
     ///
     /// # Errors
-    /// When there is no service of this name.
+    ///
+    /// If there is no service of this name.
     pub fn service_url(&self, service: &str) -> Result<String> {
         self.local().service_url(service)
     }
 
-    /// The processes and their secrets. Starting and stopping takes seconds and blocks: from async code use
+    /// The processes and their secrets. Starting and stopping takes seconds and blocks the thread: in async code use
     /// `tokio::task::block_in_place`.
     pub fn local(&self) -> MutexGuard<'_, LocalMesh> {
         self.local.lock().unwrap_or_else(PoisonError::into_inner)
@@ -71,10 +74,10 @@ impl TestMesh {
 }
 
 fn start(mut settings: Vec<Setting>) -> Result<TestMesh> {
-    install::install(&dev_dir(), &[Part::Postgres, Part::Redis, Part::Envoy], &|_| {})?;
+    install::install(&dev_dir(), &[Component::Postgres, Component::Redis, Component::Envoy], &|_| {})?;
     let (dir, lock) = slot()?;
     let (binary, dev_binary) = (binary("STAYMESH_BIN", "staymesh")?, binary("STAYMESH_DEV_BIN", "staymesh-dev")?);
-    // Many callers of a test share an address; the limits have tests of their own.
+    // All callers of a test share one address; the rate limits have their own tests.
     settings.splice(
         0..0,
         [
@@ -101,7 +104,7 @@ fn start(mut settings: Vec<Setting>) -> Result<TestMesh> {
     })
 }
 
-/// An empty directory that no other process uses. The lock goes with this value or process, however it ends.
+/// An empty directory for this mesh alone. The kernel releases the lock with this value or process.
 fn slot() -> Result<(PathBuf, File)> {
     let parent = dev_dir().join("test");
     fs::create_dir_all(&parent).with_context(|| format!("making {}", parent.display()))?;

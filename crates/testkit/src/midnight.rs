@@ -1,19 +1,19 @@
-//! Tests of what happens "today" must not begin on one day and end on another.
+//! Keeps tests that depend on today's date clear of midnight UTC.
 
 use std::time::{Duration, SystemTime};
 
-/// The seconds of a day, as Unix time has them: UTC without leaps.
+/// Seconds of a day in Unix time, which has no leap seconds.
 const DAY: u64 = 24 * 60 * 60;
-const LOOK_EVERY: Duration = Duration::from_millis(200);
+const POLL_EVERY: Duration = Duration::from_millis(200);
 
-/// Waits until midnight UTC has passed, if a test that begins now and takes `longest` could meet it.
+/// Waits until midnight UTC has passed if a test that starts now and takes up to `longest` could cross it.
 pub async fn clear_of_midnight(longest: Duration) {
     while is_near(now(), longest) {
-        tokio::time::sleep(LOOK_EVERY).await;
+        tokio::time::sleep(POLL_EVERY).await;
     }
 }
 
-/// Seconds since 1970.
+/// Seconds since 1970-01-01.
 fn now() -> u64 {
     SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs()
 }
@@ -27,7 +27,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn midnight_is_near_before_it_and_not_after() {
+    fn is_near_is_true_only_before_midnight() {
         let midnight = 1_769_904_000;
         let near = |second| is_near(second, Duration::from_mins(2));
         assert!(near(midnight - 1) && near(midnight - 120));

@@ -1,11 +1,11 @@
-//! A database of its own for each test, on a real server.
+//! A private database for each test, on a real PostgreSQL server.
 //!
-//! The server is the one of `STAYMESH_TEST_POSTGRES_URL` (a superuser's URL), as `cargo xtask test` sets it. Without it
-//! each test process starts a private one below `.dev/test/`, from the `PostgreSQL` that is installed, and the kernel
-//! ends it with the process; the next process uses its files again.
+//! The server is that of `STAYMESH_TEST_POSTGRES_URL` (a superuser's URL), which `cargo xtask test` sets. Without it each
+//! test process starts a private server below `.dev/test/` from the installed PostgreSQL. The kernel ends it with the
+//! process; the next process reuses its files.
 //!
-//! Migrating is done once for each set of migrations, into a template database; each test gets a copy of it, which
-//! takes a few dozen milliseconds.
+//! Migrations run once for each set of migrations, into a template database. Each test gets a copy of the template,
+//! which takes a few dozen milliseconds.
 
 use std::fs::{self, File};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -22,24 +22,28 @@ use url::Url;
 const SERVER_VARIABLE: &str = "STAYMESH_TEST_POSTGRES_URL";
 const TEST_PREFIX: &str = "staymesh_test_";
 const TEMPLATE_PREFIX: &str = "staymesh_template_";
-/// No test runs this long; what is older was left behind by a process that was killed.
+/// No test runs this long; an older database was left by a process that was killed.
 const STALE: Duration = Duration::from_hours(2);
-/// Longest wait for another process that makes the same template, and for anything else here.
-const PATIENCE: &str = "60s";
+/// `lock_timeout`: the longest wait for another process that creates the same template.
+const LOCK_TIMEOUT: &str = "60s";
 
-/// A migrated database that nobody else uses; it is dropped with this value.
+/// A migrated database for one test; dropping the value drops the database.
 #[derive(Debug)]
 pub struct TestDatabase {
     name: String,
     url: String,
-    /// Whether there is a role of the same name, which owns it.
+    /// Whether a role of the same name owns it.
     owned: bool,
     maintenance_url: String,
     pool: PgPool,
 }
 
 impl TestDatabase {
-    /// A fresh copy of what these migrations make. `service` only shows in its name.
+    /// A database with these migrations applied, owned by the superuser. `service` is only a part of its name.
+    ///
+    /// # Errors
+    ///
+    /// If the server is not reachable or a migration fails.
     pub async fn new(service: &str, migrator: &Migrator) -> Result<Self> {
         let server = server().await?;
         let mut admin = connect(&server.url("postgres")).await?;
@@ -52,8 +56,12 @@ impl TestDatabase {
         Ok(Self { name, url, owned: false, maintenance_url: server.url("postgres"), pool })
     }
 
-    /// A database as an installation has it: it belongs to a role of its own that is no superuser, which also migrates
-    /// it and whose privileges the connections have. Takes longer than [`Self::new`].
+    /// A database as an installation has it: a role without superuser rights owns it, applies the migrations and opens
+    /// the connections. Slower than [`Self::new`], since no template is used.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::new`].
     pub async fn owned(service: &str, migrator: &Migrator) -> Result<Self> {
         let server = server().await?;
         let mut admin = connect(&server.url("postgres")).await?;
@@ -63,8 +71,8 @@ impl TestDatabase {
         execute(&mut admin, format!(r#"create database "{name}" owner "{name}""#)).await?;
         admin.close().await?;
         let mut url = Url::parse(&server.url(&name))?;
-        let told = url.set_username(&name).and_then(|()| url.set_password(Some(&password)));
-        anyhow::ensure!(told.is_ok(), "{SERVER_VARIABLE} takes no user");
+        let credentials = url.set_username(&name).and_then(|()| url.set_password(Some(&password)));
+        anyhow::ensure!(credentials.is_ok(), "{SERVER_VARIABLE} cannot hold a user name");
         let mut owner = connect(url.as_str()).await?;
         migrator.run_direct(None, &mut owner, false).await?;
         owner.close().await?;
@@ -72,12 +80,12 @@ impl TestDatabase {
         Ok(Self { name, url: url.into(), owned: true, maintenance_url: server.url("postgres"), pool })
     }
 
-    /// Connections for the test itself, to look at what the code under test has done.
+    /// Connections for the test itself, to inspect what the code under test has written.
     pub fn pool(&self) -> &PgPool {
         &self.pool
     }
 
-    /// `postgres://...`, as the superuser or the owner, for the code under test to connect by itself.
+    /// `postgres://...`, as the superuser or the owner, for code under test that opens its own connections.
     pub fn url(&self) -> &str {
         &self.url
     }
@@ -93,8 +101,8 @@ impl Drop for TestDatabase {
         let statement = format!(r#"drop database if exists "{}" with (force)"#, self.name);
         let role = self.owned.then(|| format!(r#"drop role if exists "{}""#, self.name));
         let url = self.maintenance_url.clone();
-        // The test's runtime may be on its way out, so this takes one of its own. Failing is no harm: the next process
-        // to start drops what is left.
+        // The test's runtime may be shutting down, so this uses its own. A failure is harmless: the next process drops
+        // leftovers when it starts.
         let dropping = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
             runtime.block_on(async {
@@ -113,7 +121,7 @@ impl Drop for TestDatabase {
 fn fresh_name(service: &str) -> Result<String> {
     let random = uuid::Uuid::new_v4().simple().to_string();
     let name = format!("{TEST_PREFIX}{service}_{}_{}", seconds_since_1970(), &random[..12]);
-    // Names of databases end at 63 bytes, and the random part must not be what is cut off.
+    // PostgreSQL truncates names after 63 bytes, which would cut off the random part.
     anyhow::ensure!(name.len() <= 63, "the service name {service} is too long for a test database");
     Ok(name)
 }
@@ -122,13 +130,13 @@ async fn pool(url: &str) -> Result<PgPool> {
     Ok(PgPoolOptions::new().max_connections(8).acquire_timeout(Duration::from_secs(20)).connect(url).await?)
 }
 
-/// Where test databases are made.
+/// The server that holds the test databases.
 struct Server {
     url: Url,
     private: Option<Private>,
 }
 
-/// A server of this process alone, and the lock that keeps other processes from using its files.
+/// A server of this process, and the lock on its files.
 struct Private {
     _postgres: Postgres,
     _lock: File,
@@ -154,7 +162,7 @@ async fn server() -> Result<&'static Server> {
                 }
                 Err(_) => tokio::task::spawn_blocking(start_private_server).await??,
             };
-            // Nobody else can be using a private server, so whatever is there is left over.
+            // Databases on a private server are leftovers of earlier processes.
             let stale = if server.private.is_some() { Duration::ZERO } else { STALE };
             drop_leftovers(&server, stale).await?;
             Ok(server)
@@ -162,7 +170,8 @@ async fn server() -> Result<&'static Server> {
         .await
 }
 
-/// Takes the first directory that no other process holds. The lock goes with this process, however it ends.
+/// Starts a server in the first directory that no other process has locked. The kernel releases the lock with this
+/// process.
 fn start_private_server() -> Result<Server> {
     let dir = dev_dir().join("test");
     fs::create_dir_all(&dir).with_context(|| format!("making {}", dir.display()))?;
@@ -198,8 +207,8 @@ async fn drop_leftovers(server: &Server, age: Duration) -> Result<()> {
     Ok(admin.close().await?)
 }
 
-/// The name of a database that has these migrations and that nobody can connect to, so that it can be copied at any
-/// time. Made by whoever comes first, while the others wait.
+/// Creates the template database of these migrations unless it exists, and returns its name. A template accepts no
+/// connections, so that it can be copied at any time. An advisory lock serialises concurrent processes.
 async fn ensure_template(admin: &mut PgConnection, server: &Server, service: &str, set: &Migrator) -> Result<String> {
     let name = format!("{TEMPLATE_PREFIX}{service}_{}", fingerprint(set));
     if is_template(admin, &name).await? {
@@ -218,7 +227,7 @@ async fn is_template(admin: &mut PgConnection, name: &str) -> Result<bool> {
 }
 
 async fn make_template(admin: &mut PgConnection, server: &Server, name: &str, set: &Migrator) -> Result<()> {
-    // One that is no template yet was left half made.
+    // A database of this name that is no template yet was left incomplete by a killed process.
     execute(admin, format!(r#"drop database if exists "{name}" with (force)"#)).await?;
     execute(admin, format!(r#"create database "{name}""#)).await?;
     let mut connection = connect(&server.url(name)).await?;
@@ -238,11 +247,11 @@ fn fingerprint(set: &Migrator) -> String {
 
 async fn connect(url: &str) -> Result<PgConnection> {
     let mut connection = PgConnection::connect(url).await.context("connecting to the PostgreSQL for tests")?;
-    execute(&mut connection, format!("set lock_timeout = '{PATIENCE}'")).await?;
+    execute(&mut connection, format!("set lock_timeout = '{LOCK_TIMEOUT}'")).await?;
     Ok(connection)
 }
 
-/// For statements that take no parameters; all names in them are made here.
+/// Runs a statement without parameters. All names in it are generated in this module.
 async fn execute(connection: &mut PgConnection, statement: String) -> Result<()> {
     connection.execute(AssertSqlSafe(statement)).await?;
     Ok(())
@@ -265,7 +274,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn databases_are_migrated_and_apart() {
+    async fn new_databases_are_migrated_and_isolated() {
         let migrator = migrations();
         let (one, other) =
             tokio::join!(TestDatabase::new("testkit", &migrator), TestDatabase::new("testkit", &migrator));
@@ -276,7 +285,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_database_goes_with_its_value() {
+    async fn drop_removes_the_database() {
         let database = TestDatabase::new("testkit", &migrations()).await.unwrap();
         let (name, url) = (database.name().to_owned(), database.maintenance_url.clone());
         drop(database);
@@ -289,12 +298,12 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_owner_of_a_database_is_no_superuser_and_goes_with_it() {
+    async fn owned_database_has_owner_without_superuser_rights_and_drops_both() {
         let database = TestDatabase::owned("testkit", &migrations()).await.unwrap();
-        let asked =
+        let query =
             "select current_user::text, rolsuper, (select tableowner::text from pg_tables where tablename = 'thing')
              from pg_roles where rolname = current_user";
-        let seen: (String, bool, String) = sqlx::query_as(asked).fetch_one(database.pool()).await.unwrap();
+        let seen: (String, bool, String) = sqlx::query_as(query).fetch_one(database.pool()).await.unwrap();
         assert_eq!(seen, (database.name().to_owned(), false, database.name().to_owned()));
         let (name, url) = (database.name().to_owned(), database.maintenance_url.clone());
         drop(database);
@@ -307,7 +316,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_failing_migration_tells_which() {
+    async fn failing_migration_is_named_in_the_error() {
         let sql = "create table broken (".into_sql_str();
         let broken = Migrator::with_migrations(vec![Migration::new(7, "x".into(), MigrationType::Simple, sql, false)]);
         for _ in 0..2 {

@@ -133,7 +133,6 @@ impl<'a> Visit<'a> for Paths {
 
 /// Finds paths in the tokens of a macro, which no parser understands.
 fn scan(tokens: TokenStream, found: &mut Vec<Import>) {
-    let mut tokens = tokens.into_iter().peekable();
     let mut segments: Vec<String> = Vec::new();
     let mut line = 0;
     let mut colons = 0;
@@ -143,7 +142,7 @@ fn scan(tokens: TokenStream, found: &mut Vec<Import>) {
         }
     };
     let mut groups = Vec::new();
-    while let Some(token) = tokens.next() {
+    for token in tokens {
         match token {
             TokenTree::Ident(name) => {
                 if colons != 2 {
@@ -164,5 +163,7 @@ fn scan(tokens: TokenStream, found: &mut Vec<Import>) {
         }
     }
     finish(&mut segments, line);
-    groups.into_iter().for_each(|group| scan(group, found));
+    for group in groups {
+        scan(group, found);
+    }
 }

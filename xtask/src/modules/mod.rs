@@ -88,25 +88,26 @@ fn findings_of(tree: &Tree, base: &Path) -> Vec<String> {
 
 /// Says which modules form the circle, and which imports close it.
 fn describe(place: &Path, circle: &Circle, folder: &Folder, base: &Path) -> String {
-    let mut text = format!(
-        "{}: the modules {} import each other in a circle.\n  Without these imports there is none. Move what they name \
-         into the importing module, or into a module below both:",
-        place.display(),
-        circle.modules.join(", ")
-    );
+    let modules = circle.modules.join(", ");
+    let mut lines = vec![
+        format!("{}: the modules {modules} import each other in a circle.", place.display()),
+        "  Without these imports there is none. Move what they name into the importing module, or into a module below \
+         both:"
+            .to_owned(),
+    ];
     for arrow in &circle.closing {
         let (from, to) = arrow;
-        text += &format!("\n    {from} -> {to}");
+        lines.push(format!("    {from} -> {to}"));
         let sites = &folder.arrows[arrow];
         for site in sites.iter().take(MAX_SITES) {
             let file = site.file.strip_prefix(base).unwrap_or(&site.file);
-            text += &format!("\n      {}:{}  {}", file.display(), site.line, site.path);
+            lines.push(format!("      {}:{}  {}", file.display(), site.line, site.path));
         }
         if sites.len() > MAX_SITES {
-            text += &format!("\n      and {} more", sites.len() - MAX_SITES);
+            lines.push(format!("      and {} more", sites.len() - MAX_SITES));
         }
     }
-    text
+    lines.join("\n")
 }
 
 #[cfg(test)]

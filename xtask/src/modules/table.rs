@@ -34,7 +34,9 @@ pub(super) fn of(crates: &[Crate]) -> Result<String> {
     for member in crates {
         let modules = modules(&member.dir)?;
         let mut sum = Lines::default();
-        modules.values().for_each(|lines| sum.add(*lines));
+        for lines in modules.values() {
+            sum.add(*lines);
+        }
         all.add(sum);
         writeln!(text, "| **{}** | | {} | {} |", member.name, sum.product, sum.test)?;
         for (module, lines) in modules {
@@ -62,10 +64,10 @@ pub(super) fn modules(dir: &Path) -> Result<BTreeMap<String, Lines>> {
 fn count(file: &Path, relative: &Path) -> Result<Lines> {
     let text = fs::read_to_string(file).with_context(|| format!("reading {}", file.display()))?;
     let total = text.lines().count();
-    let test = if is_test_file(relative) {
+    let tested = if is_test_file(relative) {
         total
     } else {
         test_lines(&syn::parse_file(&text).with_context(|| format!("parsing {}", file.display()))?)
     };
-    Ok(Lines { product: total.saturating_sub(test), test })
+    Ok(Lines { product: total.saturating_sub(tested), test: tested })
 }

@@ -10,14 +10,12 @@ use syn::{Item, ItemMod};
 use super::test_code::{is_test_only, item_attributes};
 
 /// All product modules that belong to one root file. The first is the root itself.
-
 pub(crate) struct Tree {
     /// The modules; parents come before their children.
     pub(crate) modules: Vec<Module>,
 }
 
 /// A module: a file, a folder with `mod.rs`, or a `mod name { .. }`.
-
 pub(crate) struct Module {
     /// The names from the root to this module; empty for the root.
     pub(crate) path: Vec<String>,
@@ -76,16 +74,15 @@ impl Tree {
         let name = module.ident.to_string();
         let mut path = self.modules[parent].path.clone();
         path.push(name.clone());
-        let (file, items) = match module.content {
-            Some((_, items)) => (file.to_owned(), items),
-            None => {
-                let found = [dir.join(format!("{name}.rs")), dir.join(&name).join("mod.rs")];
-                let Some(found) = found.into_iter().find(|file| file.is_file()) else {
-                    bail!("{}: no file for `mod {name};` in {}", file.display(), dir.display());
-                };
-                let items = parse(&found)?.items;
-                (found, items)
-            }
+        let (file, items) = if let Some((_, items)) = module.content {
+            (file.to_owned(), items)
+        } else {
+            let found = [dir.join(format!("{name}.rs")), dir.join(&name).join("mod.rs")];
+            let Some(found) = found.into_iter().find(|file| file.is_file()) else {
+                bail!("{}: no file for `mod {name};` in {}", file.display(), dir.display());
+            };
+            let items = parse(&found)?.items;
+            (found, items)
         };
         let child = self.add(Some(parent), path, &file, &dir.join(&name), items)?;
         self.modules[parent].children.insert(name, child);

@@ -1,4 +1,4 @@
-//! One mesh at a time in one checkout.
+//! The lock file that allows one running mesh in one checkout.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{Read, Write};
@@ -8,8 +8,8 @@ use anyhow::{Context, Result, bail};
 
 const NAME: &str = "up.lock";
 
-/// Held while a mesh runs. The lock is the kernel's and goes with the process, so a killed run leaves none behind; the
-/// process id inside is only for the message.
+/// Held while a mesh runs. The kernel releases the lock with the process, so a killed run leaves none behind; the
+/// process id in the file is only for the message.
 #[derive(Debug)]
 pub(super) struct Lock {
     _file: File,
@@ -58,7 +58,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_second_run_is_told_who_holds_it() {
+    fn take_names_the_process_that_holds_the_lock() {
         let dir = std::env::temp_dir().join(format!("staymesh-lock-{}", std::process::id()));
         let first = Lock::take(&dir).unwrap();
         let second = Lock::take(&dir).map(drop).unwrap_err().to_string();

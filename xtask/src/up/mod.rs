@@ -12,10 +12,10 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use clap::Args;
-use staymesh_devenv::{Durability, Part, dev_dir};
+use staymesh_devenv::{Component, Durability, dev_dir};
 use staymesh_localmesh::LocalMesh;
 
-use crate::checks::install_parts;
+use crate::components;
 use crate::progress::Lines;
 use crate::tools::{BUILD, Binaries, cargo, interrupted, run as run_tool};
 use lock::Lock;
@@ -26,14 +26,14 @@ const LOOK_EVERY: Duration = Duration::from_millis(200);
 /// Flags of `cargo xtask up`.
 #[derive(Debug, Args)]
 #[command(after_help = "Everything it writes is under .dev/run; data is kept from one run to the next.\n\n\
-                        Examples:\n  cargo xtask up\n  cargo xtask up --smoke        # set up, walk through a booking, stop\n  \
+                        Examples:\n  cargo xtask up\n  cargo xtask up --smoke        # set up, run the smoke test, stop\n  \
                         cargo xtask up --public-port 9080 --internal-port 9081")]
 pub(crate) struct Options {
-    /// Walk through a booking by itself, then stop; the exit status tells whether it worked
+    /// Run a complete booking as a smoke test, then stop; the exit status is that of the test
     #[arg(long)]
     smoke: bool,
 
-    /// Throw away the data of earlier runs first
+    /// Delete the data of earlier runs first
     #[arg(long)]
     fresh: bool,
 
@@ -60,7 +60,7 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode> {
     let _lock = Lock::take(&dir)?;
     preflight::check(&dir, options)?;
     remove_old(&dir, options.fresh)?;
-    install_parts(&[Part::Postgres, Part::Redis, Part::Envoy])?;
+    components::install(&[Component::Postgres, Component::Redis, Component::Envoy])?;
     let binaries = build(options.release)?;
     // From here on an error drops the mesh, which stops what it has started.
     let mut mesh = start(dir, binaries, options)?;

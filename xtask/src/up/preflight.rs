@@ -1,4 +1,4 @@
-//! What can be known to go wrong before anything is started.
+//! Checks before anything is started: ports and disk space.
 
 use std::path::Path;
 

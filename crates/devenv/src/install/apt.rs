@@ -1,4 +1,4 @@
-//! PostgreSQL and Redis from the system's packages, with nothing left running.
+//! PostgreSQL and Redis from apt packages, without starting their system services.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -9,7 +9,7 @@ use anyhow::{Context, Result, bail};
 
 use super::fetch::{Scratch, run};
 use super::system::PostgresBinaries;
-use super::{Part, Report, redis_server};
+use super::{Component, Report, redis_server};
 use crate::process::find_program;
 
 const POLICY: &str = "/usr/sbin/policy-rc.d";
@@ -18,9 +18,9 @@ const NO_SERVICES: &str =
 const CLUSTER_SETTINGS: &str = "/etc/postgresql-common/createcluster.conf";
 const NO_MAIN_CLUSTER: &str = "create_main_cluster = false # while `cargo xtask install` runs\n";
 
-/// Installs the packages of those parts that come from the system.
-pub(super) fn install(missing: &[Part], report: Report) -> Result<()> {
-    let packages: Vec<&str> = missing.iter().filter_map(|part| package(*part)).collect();
+/// Installs the apt packages of the missing components.
+pub(super) fn install(missing: &[Component], report: Report) -> Result<()> {
+    let packages: Vec<&str> = missing.iter().filter_map(|component| package(*component)).collect();
     if packages.is_empty() {
         return Ok(());
     }
@@ -42,20 +42,20 @@ pub(super) fn install(missing: &[Part], report: Report) -> Result<()> {
     } else {
         apt(&packages)?;
     }
-    if missing.contains(&Part::Postgres) {
+    if missing.contains(&Component::Postgres) {
         PostgresBinaries::find()?;
     }
-    if missing.contains(&Part::Redis) {
+    if missing.contains(&Component::Redis) {
         redis_server()?;
     }
     Ok(())
 }
 
-fn package(part: Part) -> Option<&'static str> {
-    match part {
-        Part::Postgres => Some("postgresql"),
-        Part::Redis => Some("redis-server"),
-        Part::Envoy | Part::Buf => None,
+fn package(component: Component) -> Option<&'static str> {
+    match component {
+        Component::Postgres => Some("postgresql"),
+        Component::Redis => Some("redis-server"),
+        Component::Envoy | Component::Buf => None,
     }
 }
 
@@ -91,14 +91,14 @@ fn apt_get() -> Command {
     command
 }
 
-/// While this lives, freshly installed packages do not start their services.
+/// Guard: while it lives, packages do not start their services when they are installed (`policy-rc.d`).
 struct QuietServices {
     ours: bool,
 }
 
 impl QuietServices {
     fn begin() -> Result<Self> {
-        // A policy that the machine has already is its owner's decision, unless a killed run of this left it.
+        // A policy file that exists is kept, unless a killed run of this program left it.
         let ours =
             fs::read_to_string(POLICY).map_or_else(|_| !Path::new(POLICY).exists(), |found| found == NO_SERVICES);
         if ours {
@@ -117,7 +117,7 @@ impl Drop for QuietServices {
     }
 }
 
-/// While this lives, installing a server does not make the default database cluster. The setting is put back after.
+/// Guard: while it lives, installing PostgreSQL does not create the default cluster. Dropping it restores the setting.
 struct NoMainCluster {
     before: String,
 }
@@ -125,7 +125,7 @@ struct NoMainCluster {
 impl NoMainCluster {
     fn begin() -> Result<Self> {
         let before = fs::read_to_string(CLUSTER_SETTINGS).with_context(|| format!("reading {CLUSTER_SETTINGS}"))?;
-        // A killed run of this may have left its line.
+        // A killed run of this program may have left its line.
         let before = before.replace(NO_MAIN_CLUSTER, "");
         fs::write(CLUSTER_SETTINGS, format!("{before}{NO_MAIN_CLUSTER}"))?;
         Ok(Self { before })

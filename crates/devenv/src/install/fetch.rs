@@ -1,4 +1,4 @@
-//! Fetching files: in a temporary place first, checked, then put in place by one rename.
+//! Downloads: fetched into a scratch directory, verified by checksum, then put in place by one rename.
 
 use std::fs::{self, File};
 use std::io;
@@ -12,7 +12,7 @@ use sha2::{Digest, Sha256};
 use super::Report;
 use crate::wait::wait_until;
 
-/// How long one command may take, on a slow line too.
+/// Timeout of one command; long enough for a slow network.
 const COMMAND_LIMIT: Duration = Duration::from_mins(15);
 const REPORT_EVERY: Duration = Duration::from_secs(2);
 const MEGABYTE: u64 = 1024 * 1024;
@@ -22,17 +22,16 @@ const MEGABYTE: u64 = 1024 * 1024;
 pub(super) struct Scratch(PathBuf);
 
 impl Scratch {
-    /// Makes the directory beside the final place, so that the rename stays on one file system. One that a killed
-    /// process has left is emptied; the caller holds the installation lock.
-    pub(super) fn new(parts: &Path, name: &str, needs_megabytes: u64) -> Result<Self> {
-        let free = free_megabytes(parts)?;
+    /// Makes the directory beside its final place, so that the rename stays on one file system. A directory left by a
+    /// killed process is emptied; the caller holds the installation lock.
+    pub(super) fn new(dir: &Path, name: &str, needs_megabytes: u64) -> Result<Self> {
+        let free = free_megabytes(dir)?;
         ensure!(
             free >= needs_megabytes,
             "{} has {free} MB free and {name} needs {needs_megabytes} MB: free some space and try again",
-            parts.display()
+            dir.display()
         );
-        let dir = parts.join(format!("{name}.partial"));
-        let this = Self(dir);
+        let this = Self(dir.join(format!("{name}.partial")));
         this.clear();
         fs::create_dir_all(&this.0).with_context(|| format!("making {}", this.0.display()))?;
         Ok(this)
@@ -43,7 +42,7 @@ impl Scratch {
     }
 
     fn clear(&self) {
-        // Absent is as good as removed; a directory that cannot be removed is reported by the next one to make it.
+        // An absent directory is fine; one that cannot be removed is reported when it is created again.
         let _ = fs::remove_dir_all(&self.0);
     }
 }
@@ -54,14 +53,18 @@ impl Drop for Scratch {
     }
 }
 
-/// How much room an ordinary user has left on the file system of `dir`, in megabytes.
+/// Free space for an ordinary user on the file system of `dir`, in MiB.
+///
+/// # Errors
+///
+/// If `statvfs` fails, for example because the directory does not exist.
 pub fn free_megabytes(dir: &Path) -> Result<u64> {
     let disk = rustix::fs::statvfs(dir).with_context(|| format!("asking for the free space of {}", dir.display()))?;
     Ok(disk.f_bavail.saturating_mul(disk.f_frsize) / MEGABYTE)
 }
 
-/// Runs a command that writes below `scratch`, reporting how much is there while it runs. Its output is shown only if
-/// it fails.
+/// Runs a command that writes below `scratch`, and reports the size of `scratch` every 2 s. The output of the command is
+/// shown only if it fails.
 pub(super) fn run(mut command: Command, what: &str, scratch: &Path, report: Report) -> Result<()> {
     let log = scratch.join("output.log");
     let output = File::create(&log)?;
@@ -96,7 +99,7 @@ fn last_lines(log: &Path) -> String {
     lines[lines.len().saturating_sub(12)..].iter().map(|l| format!("  | {l}")).collect::<Vec<_>>().join("\n")
 }
 
-/// What has come in so far; the time where nothing can be seen coming.
+/// Progress of a download: the size of the scratch directory, or the elapsed time while it is empty.
 fn progress(scratch: &Path, started: Instant) -> String {
     match size_of(scratch) / MEGABYTE {
         0 => format!("{} s", started.elapsed().as_secs()),
@@ -114,14 +117,14 @@ fn size_of(dir: &Path) -> u64 {
     sizes.sum()
 }
 
-/// The one file in `dir` whose name ends so.
+/// The file in `dir` whose name has this ending.
 pub(super) fn only_file(dir: &Path, ending: &str) -> Result<PathBuf> {
     let files = fs::read_dir(dir)?.flatten().map(|entry| entry.path());
     let found = files.into_iter().find(|path| path.to_string_lossy().ends_with(ending));
     found.with_context(|| format!("nothing ending in {ending} was fetched into {}", dir.display()))
 }
 
-/// Refuses a file that is not the one this version of the repository expects.
+/// Compares the SHA-256 of a file with the expected one.
 pub(super) fn verify(file: &Path, sha256: &str) -> Result<()> {
     let mut hash = Sha256::new();
     let mut reader = File::open(file).with_context(|| format!("reading {}", file.display()))?;
@@ -142,7 +145,7 @@ pub(super) fn verify(file: &Path, sha256: &str) -> Result<()> {
     Ok(())
 }
 
-/// The value for this processor, for packages that hold a binary for one.
+/// Selects the value for the processor architecture of this machine.
 pub(super) fn for_this_processor<T>(x86_64: T, aarch64: T) -> Result<T> {
     match std::env::consts::ARCH {
         "x86_64" => Ok(x86_64),
@@ -151,7 +154,7 @@ pub(super) fn for_this_processor<T>(x86_64: T, aarch64: T) -> Result<T> {
     }
 }
 
-/// Moves a checked directory to its final name.
+/// Moves a verified directory to its final name.
 pub(super) fn put_in_place(from: &Path, to: &Path) -> Result<()> {
     if to.exists() {
         fs::remove_dir_all(to).with_context(|| format!("removing {}", to.display()))?;
@@ -164,7 +167,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn refuses_a_file_with_another_checksum() -> Result<()> {
+    fn verify_refuses_file_with_another_checksum() -> Result<()> {
         let dir = tempfile::tempdir()?;
         let file = dir.path().join("x.whl");
         fs::write(&file, "abc")?;
@@ -175,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn a_full_disk_is_named_before_anything_is_fetched() -> Result<()> {
+    fn scratch_fails_before_fetching_if_disk_is_full() -> Result<()> {
         let dir = tempfile::tempdir()?;
         let error = Scratch::new(dir.path(), "envoy", u64::MAX).map_err(|e| e.to_string());
         assert!(error.is_err_and(|e| e.contains("free some space")));
@@ -184,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn a_failing_command_is_shown_with_its_words() -> Result<()> {
+    fn run_shows_output_of_failing_command() -> Result<()> {
         let dir = tempfile::tempdir()?;
         let mut command = Command::new("sh");
         command.args(["-c", "echo no route to host >&2; exit 3"]);

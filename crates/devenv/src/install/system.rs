@@ -1,4 +1,4 @@
-//! What the system itself provides.
+//! Programs that the system provides: PostgreSQL and Redis.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -11,7 +11,7 @@ use crate::process::find_program;
 /// The oldest PostgreSQL that the migrations are written for.
 const OLDEST_POSTGRES: u32 = 15;
 
-/// Where Debian keeps its servers, one directory for each version; they are not on PATH.
+/// Debian's directory of PostgreSQL versions; their programs are not on PATH.
 const DEBIAN_POSTGRES: &str = "/usr/lib/postgresql";
 
 /// The programs of one PostgreSQL installation.
@@ -23,7 +23,11 @@ pub struct PostgresBinaries {
 }
 
 impl PostgresBinaries {
-    /// The newest installation that is new enough.
+    /// The newest installation on this machine.
+    ///
+    /// # Errors
+    ///
+    /// If there is none, or the newest is older than version 15.
     pub fn find() -> Result<Self> {
         let debian = fs::read_dir(DEBIAN_POSTGRES).into_iter().flatten().flatten().map(|e| e.path().join("bin"));
         let on_path = find_program(Path::new("postgres")).and_then(|p| p.canonicalize().ok());
@@ -49,7 +53,7 @@ impl PostgresBinaries {
         Some(Self { bin, major })
     }
 
-    /// One of the programs, for example `initdb`.
+    /// The path of a program of this installation, for example `initdb`. It may not exist.
     pub fn program(&self, name: &str) -> PathBuf {
         self.bin.join(name)
     }
@@ -62,7 +66,11 @@ fn major_version(text: &str) -> Option<u32> {
     digits.parse().ok()
 }
 
-/// The Redis server on PATH.
+/// The path of `redis-server`, from PATH.
+///
+/// # Errors
+///
+/// If it is not installed.
 pub fn redis_server() -> Result<PathBuf> {
     find_program(Path::new("redis-server")).context("Redis is not installed: run `cargo xtask install`")
 }
@@ -72,7 +80,7 @@ mod tests {
     use super::major_version;
 
     #[test]
-    fn reads_versions() {
+    fn major_version_reads_debian_and_beta_versions() {
         assert_eq!(major_version("postgres (PostgreSQL) 15.18 (Debian 15.18-0+deb12u1)\n"), Some(15));
         assert_eq!(major_version("postgres (PostgreSQL) 19beta1"), Some(19));
         assert_eq!(major_version("something else entirely"), None);

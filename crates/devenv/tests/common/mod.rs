@@ -1,16 +1,16 @@
-//! What the tests of the parts share.
+//! Helpers of the tests of this crate.
 #![allow(dead_code, reason = "every test file uses its own share of this")]
 
 use anyhow::Result;
-use staymesh_devenv::{Part, dev_dir, install};
+use staymesh_devenv::{Component, dev_dir, install};
 use tempfile::TempDir;
 
-/// Makes sure that these parts are there, so that the tests run by themselves too.
-pub(crate) fn installed(parts: &[Part]) -> Result<()> {
-    install::install(&dev_dir(), parts, &|line| eprintln!("{line}"))
+/// Installs components that are missing, so that a single test can be run on a bare machine.
+pub(crate) fn installed(wanted: &[Component]) -> Result<()> {
+    install::install(&dev_dir(), wanted, &|line| eprintln!("{line}"))
 }
 
-/// A directory that goes away with the test.
+/// A directory that is removed at the end of the test.
 pub(crate) fn scratch() -> Result<TempDir> {
     Ok(tempfile::tempdir()?)
 }

@@ -1,7 +1,7 @@
 //! The configuration as text.
 
 use anyhow::Result;
-use staymesh_devenv::{Envoy, Part, dev_dir, install};
+use staymesh_devenv::{Component, Envoy, dev_dir, install};
 use staymesh_edge::render;
 
 use crate::edge::{defaults, write};
@@ -14,7 +14,7 @@ fn the_configuration_is_as_reviewed() -> Result<()> {
 
 #[test]
 fn envoy_accepts_it() -> Result<()> {
-    install::install(&dev_dir(), &[Part::Envoy], &|line| eprintln!("{line}"))?;
+    install::install(&dev_dir(), &[Component::Envoy], &|line| eprintln!("{line}"))?;
     let dir = tempfile::tempdir()?;
     let mut config = defaults()?;
     config.descriptor_set = dir.path().join("contract.binpb");

@@ -11,7 +11,7 @@ use anyhow::{Context, Result, ensure};
 use clap::Parser;
 use reqwest::{Client, Method, RequestBuilder, StatusCode};
 use serde_json::Value;
-use staymesh_devenv::{Envoy, EnvoyOptions, Part, dev_dir, install, port::free_port};
+use staymesh_devenv::{Component, Envoy, EnvoyOptions, dev_dir, install, port::free_port};
 use staymesh_edge::{EdgeConfig, render};
 use tempfile::TempDir;
 use tokio::time::{Instant, sleep};
@@ -49,7 +49,7 @@ impl Edge {
 
     /// With other settings than the defaults.
     pub(crate) async fn with(change: impl Fn(&mut EdgeConfig)) -> Result<Self> {
-        install::install(&dev_dir(), &[Part::Envoy], &|line| eprintln!("{line}"))?;
+        install::install(&dev_dir(), &[Component::Envoy], &|line| eprintln!("{line}"))?;
         let keys = Keys::generate()?;
         let (upstream, address) = Upstream::start(keys.public.clone()).await?;
         let dir = tempfile::tempdir()?;

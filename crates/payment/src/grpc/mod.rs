@@ -2,10 +2,10 @@
 //! messages; neither contains rules.
 
 mod finance;
-mod pay_outs;
 mod payment;
 mod payment_admin;
 mod payment_internal;
+mod payouts;
 mod request;
 mod response;
 mod status_page;

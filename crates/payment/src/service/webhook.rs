@@ -25,7 +25,7 @@ impl<P: Psp> Payments<P> {
     ///
     /// # Errors
     /// - [`PaymentError::Field`]: the body is not a valid event.
-    /// - [`PaymentError::NotFound`], [`PaymentError::PayOutNotFound`]: the payment or transfer is unknown, so that the
+    /// - [`PaymentError::NotFound`], [`PaymentError::PayoutNotFound`]: the payment or transfer is unknown, so that the
     ///   provider sends the event again.
     /// - [`PaymentError::Store`]: the database failed.
     pub async fn receive(&self, provider: Provider, body: &[u8]) -> Result<(), PaymentError> {
