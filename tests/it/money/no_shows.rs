@@ -6,7 +6,7 @@ use reqwest::Method;
 use rstest::rstest;
 use serde_json::{Value, json};
 use staymesh_domain::StayDates;
-use staymesh_payment::payouts::job::usual_cutoff;
+use staymesh_payment::jobs::payouts::default_cutoff;
 use staymesh_reservation::lifecycle::no_show_window;
 
 use super::{
@@ -202,7 +202,7 @@ fn no_show_window_ends_before_payout_cut_off() {
     let stay = StayDates::parse("2030-03-01", "2030-03-03").expect("a stay");
     let last = no_show_window(stay).expect("in range").end;
     // The job pays stays that ended before its cut-off.
-    let paid = |now: Timestamp| stay.check_out() < usual_cutoff(now);
+    let paid = |now: Timestamp| stay.check_out() < default_cutoff(now);
     let half_a_day = SignedDuration::from_hours(12);
     assert!(!paid(last + half_a_day - SignedDuration::from_nanos(1)), "half a day is left to report the no-show");
     assert!(paid(last + half_a_day));

@@ -36,7 +36,7 @@ async fn crash_at_any_step_leaves_one_charge_and_one_final_state() {
         }
         operate(&mesh, |local| restart(local, service, &[]));
     }
-    for step in staymesh_payment::fault_points::PAY_OUT {
+    for step in staymesh_payment::fault_points::PAYOUT {
         for point in step.points() {
             let started = Instant::now();
             payout::die_at(&mut shop, step.0, &point).await;

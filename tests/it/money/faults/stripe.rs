@@ -58,7 +58,7 @@ async fn crash_at_any_stripe_call_leaves_one_charge_and_one_final_state() {
         staymesh_payment::fault_points::OVERDUE,
         staymesh_payment::fault_points::ALL,
         // Last, because each of these creates another hotel.
-        staymesh_payment::fault_points::PAY_OUT,
+        staymesh_payment::fault_points::PAYOUT,
     ];
     let mut covered = 0;
     for step in steps.concat() {
