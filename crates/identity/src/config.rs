@@ -1,4 +1,4 @@
-//! What identity reads from its environment.
+//! Settings of the identity service, read from flags and environment variables.
 
 use std::time::Duration;
 
@@ -9,24 +9,24 @@ use staymesh_store::parse_duration;
 
 use crate::{crypto::EncryptionKey, error::IdentityError};
 
-/// The longest life a token may be given. Revocations in Redis outlive it, and keys are published for as long after
-/// they have signed for the last time.
+/// Longest configurable life of an access token. Revocations in Redis are kept longer, and a key stays published for this
+/// time after its last signature.
 pub(crate) const LONGEST_TOKEN: Duration = Duration::from_hours(1);
 
-/// How passwords are hashed: argon2id.
+/// Parameters of password hashing with argon2id (RFC 9106).
 #[derive(Args, Clone, Debug)]
 pub struct PasswordConfig {
-    /// Memory of one hash in KiB. The defaults are those that OWASP recommends.
+    /// Memory of one hash in KiB. The defaults are the OWASP recommendation.
     #[arg(long, env = "STAYMESH_IDENTITY_ARGON2_MEMORY_KIB", default_value_t = 19_456)]
     pub argon2_memory_kib: u32,
     /// Passes over the memory.
     #[arg(long, env = "STAYMESH_IDENTITY_ARGON2_ITERATIONS", default_value_t = 2)]
     pub argon2_iterations: u32,
-    /// Hashes that may be computed at once: what a storm of logins can take of processor and memory.
+    /// Hashes computed concurrently; bounds the processor and memory that logins can use.
     #[arg(long, env = "STAYMESH_IDENTITY_ARGON2_PARALLEL", default_value_t = 2,
         value_parser = clap::value_parser!(u16).range(1..))]
     pub argon2_parallel: u16,
-    /// Hashes that may wait for their turn; more are refused with OVERLOADED.
+    /// Hashes that may wait in the queue; more are refused with OVERLOADED.
     #[arg(long, env = "STAYMESH_IDENTITY_ARGON2_QUEUE", default_value_t = 64)]
     pub argon2_queue: u16,
 }
@@ -37,13 +37,13 @@ impl Default for PasswordConfig {
     }
 }
 
-/// How signing keys are kept.
+/// Storage and rotation of signing keys.
 #[derive(Args, Clone, Debug)]
 pub struct KeyConfig {
-    /// What private keys are encrypted with in the database: 32 random bytes in base64, the same for all replicas.
+    /// Key that encrypts private keys in the database: 32 random bytes in base64, the same for all replicas.
     #[arg(long, env = "STAYMESH_IDENTITY_KEY_ENCRYPTION_KEY", hide_env_values = true)]
     pub key_encryption_key: SecretString,
-    /// How long a new key is published before it signs, so that everybody who keeps a copy of the key set has it.
+    /// Time between publication and first signature of a new key; longer than any verifier caches the key set.
     #[arg(long, env = "STAYMESH_IDENTITY_KEY_PUBLISH_LEAD", default_value = "10m", value_parser = parse_duration)]
     pub key_publish_lead: Duration,
 }
@@ -54,7 +54,7 @@ impl KeyConfig {
     }
 }
 
-/// The settings of identity.
+/// Settings of the identity service.
 #[derive(Args, Clone, Debug)]
 pub struct Config {
     #[command(flatten)]
@@ -66,18 +66,18 @@ pub struct Config {
     #[command(flatten)]
     #[expect(missing_docs)]
     pub passwords: PasswordConfig,
-    /// Life of a person's access token, at most 1h.
+    /// Life of a person's access token, whole seconds from 1s to 1h.
     #[arg(long, env = "STAYMESH_IDENTITY_ACCESS_TOKEN_LIFE", default_value = "10m", value_parser = token_life)]
     pub access_token_life: Duration,
-    /// Life of a program's access token, at most 1h.
+    /// Life of a client's access token, whole seconds from 1s to 1h.
     #[arg(long, env = "STAYMESH_IDENTITY_CLIENT_TOKEN_LIFE", default_value = "1h", value_parser = token_life)]
     pub client_token_life: Duration,
-    /// Life of a refresh token in days.
+    /// Life of a refresh token in days, 1 to 365.
     #[arg(long, env = "STAYMESH_IDENTITY_REFRESH_TOKEN_DAYS", default_value_t = 30,
         value_parser = clap::value_parser!(u16).range(1..=365))]
     pub refresh_token_days: u16,
-    /// Logins for one address that may fail from one source within 15 minutes before further ones are refused; ten times
-    /// as many from all sources together.
+    /// Failed logins per address and source within 15 minutes before further ones are refused; ten times as many from all
+    /// sources together.
     #[arg(long, env = "STAYMESH_IDENTITY_LOGIN_FAILURES", default_value_t = 10,
         value_parser = clap::value_parser!(u8).range(1..))]
     pub login_failures: u8,
@@ -93,7 +93,7 @@ impl Config {
     }
 }
 
-/// How long tokens live.
+/// Lives of tokens.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Lives {
     pub(crate) access: Duration,
@@ -101,7 +101,7 @@ pub(crate) struct Lives {
     pub(crate) refresh: Duration,
 }
 
-/// Whole seconds, as tokens count them.
+/// Parses a token life: whole seconds, the resolution of `exp`.
 fn token_life(text: &str) -> Result<Duration, String> {
     parse_duration(text)
         .ok()
@@ -142,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn no_token_outlives_its_revocation() {
+    fn token_life_is_shorter_than_the_life_of_a_revocation() {
         assert!(RevokedSession::TTL > LONGEST_TOKEN);
         for life in ["61m", "0s", "1500ms", "forever"] {
             assert!(parse(&["--access-token-life", life]).is_err(), "{life}");
@@ -151,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn the_encryption_key_is_not_shown() {
+    fn debug_hides_the_encryption_key() {
         assert!(!format!("{:?}", parse(&[]).unwrap()).contains("QUJDREVG"));
     }
 }

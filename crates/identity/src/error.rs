@@ -1,58 +1,58 @@
-//! What identity refuses, and how it leaves the service.
+//! [`IdentityError`], and the table that maps it to gRPC reasons and metadata.
 
 use std::time::Duration;
 
 use staymesh_domain::{FieldError, FieldErrors};
 use staymesh_mesh::{Problem, Reason};
-use staymesh_store::StoreError;
+use staymesh_store::{StoreError, idempotency::IdempotencyError};
 use tonic::Status;
 
-/// Why identity refused or failed. No message holds an address, a name or a secret.
+/// Why a request to the identity service failed. No message contains an address, a name or a secret.
 #[derive(Debug, thiserror::Error)]
 pub enum IdentityError {
-    /// Fields of the request are wrong.
+    /// Invalid fields of the request.
     #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
     Fields(Vec<FieldError>),
-    /// The address has an account.
+    /// An account with this address exists.
     #[error("the address has an account already")]
     EmailTaken,
-    /// The request id came before with other content.
+    /// The request id was used before, with other content.
     #[error("the request id was used for another request")]
     RequestIdReused,
     /// Unknown address or client, wrong password or secret.
     #[error("these credentials are not valid")]
     BadCredentials,
-    /// Too many failures for one address; the duration is how long to wait.
+    /// Too many attempts for one address; the duration is the rest of the window.
     #[error("too many failed logins for this address; try again later")]
     LoginThrottled(Duration),
     /// The refresh token is unknown, expired, used or revoked.
     #[error("the refresh token is not valid; log in again")]
     RefreshTokenInvalid,
-    /// There is no such account.
+    /// No account with this id or address exists.
     #[error("there is no such account")]
     UserNotFound,
-    /// The client id is, or was once, registered.
+    /// The client id is or was registered.
     #[error("the client id is or was in use; choose another")]
     ClientExists,
-    /// There is no such client.
+    /// No client with this id was ever registered.
     #[error("there is no such client")]
     ClientNotFound,
-    /// Too many passwords wait to be hashed.
+    /// The queue of password hashes is full.
     #[error("too many logins and sign-ups are in progress; try again")]
     Overloaded,
-    /// The configuration is wrong; the text says what to do.
+    /// The configuration is invalid; the text names the setting.
     #[error("{0}")]
     Config(&'static str),
-    /// A defect of ours; the text is for the log.
+    /// A defect of this service; the text is logged, callers see `INTERNAL`.
     #[error("{0}")]
     Defect(String),
-    /// The database.
+    /// The database rejected the statement or is unavailable.
     #[error(transparent)]
     Store(#[from] StoreError),
 }
 
 impl IdentityError {
-    /// A defect, with what went wrong.
+    /// A defect, from its cause.
     pub(crate) fn defect(what: impl std::fmt::Display) -> Self {
         Self::Defect(what.to_string())
     }
@@ -61,6 +61,15 @@ impl IdentityError {
 impl From<sqlx::Error> for IdentityError {
     fn from(error: sqlx::Error) -> Self {
         Self::Store(error.into())
+    }
+}
+
+impl From<IdempotencyError> for IdentityError {
+    fn from(error: IdempotencyError) -> Self {
+        match error {
+            IdempotencyError::Reused => Self::RequestIdReused,
+            IdempotencyError::Store(error) => Self::Store(error),
+        }
     }
 }
 

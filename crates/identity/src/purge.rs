@@ -1,4 +1,4 @@
-//! Removes expired logins, refresh tokens and keys in the background.
+//! Background task that deletes expired logins, refresh tokens and signing keys.
 
 use std::time::Duration;
 
@@ -8,22 +8,24 @@ use tokio_util::sync::CancellationToken;
 
 use crate::store::purge as store;
 
-const EVERY: Duration = Duration::from_mins(10);
-/// Rows of one statement: few enough not to hold anybody up.
+const INTERVAL: Duration = Duration::from_mins(10);
+/// Rows per statement: few enough that their locks are short.
 const BATCH: i64 = 1000;
 
-/// Purges every ten minutes until `stop`. Replicas may do so at once: each takes the rows that no other has.
+/// Purges every ten minutes until `stop` is cancelled. Replicas may run it concurrently: each skips rows that another has
+/// locked.
 pub(crate) async fn run(pool: PgPool, stop: CancellationToken) {
-    while stop.run_until_cancelled(tokio::time::sleep(EVERY)).await.is_some() {
+    while stop.run_until_cancelled(tokio::time::sleep(INTERVAL)).await.is_some() {
         if let Some(Err(error)) = stop.run_until_cancelled(once(&pool)).await {
             let error = StoreError::from(error);
-            tracing::warn!(error.cause = %error, "expired logins were not removed; trying again later");
+            tracing::warn!(error.cause = %error, "purge of expired logins failed; retrying in ten minutes");
         }
     }
 }
 
+/// Deletes all expired rows once.
 pub(crate) async fn once(pool: &PgPool) -> sqlx::Result<()> {
-    // Tokens first: then a login takes few along.
+    // Tokens first, so that deleting a login cascades to few of them.
     while store::refresh_tokens(pool, BATCH).await? > 0 {}
     while store::logins(pool, BATCH).await? > 0 {}
     store::signing_keys(pool).await.map(drop)

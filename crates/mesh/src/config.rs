@@ -1,4 +1,5 @@
-//! What every service reads from its environment. `staymesh serve SERVICE --help` prints it with the defaults.
+//! Configuration that every service reads from its environment. `staymesh serve SERVICE --help` prints it with the
+//! defaults.
 
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
@@ -6,7 +7,7 @@ use clap::Args;
 use secrecy::SecretString;
 use staymesh_store::{StoreConfig, parse_duration};
 
-/// Where a service listens and what it accepts.
+/// Listeners, limits and TLS of a service.
 #[derive(Args, Clone, Debug)]
 pub struct ServerConfig {
     /// Address of the gRPC server.
@@ -15,41 +16,41 @@ pub struct ServerConfig {
     /// Address of the operations server: /metrics, /livez, /readyz.
     #[arg(long, env = "STAYMESH_OPS_LISTEN", default_value = "127.0.0.1:0")]
     pub ops_listen: SocketAddr,
-    /// Requests that may be in progress at once; more are refused with OVERLOADED.
+    /// Limit of requests in progress; further requests are refused with OVERLOADED (load shedding).
     #[arg(long, env = "STAYMESH_MAX_CONCURRENCY", default_value_t = 1024)]
     pub max_concurrency: usize,
-    /// The longest time a request may take, whatever deadline its caller sets.
+    /// Upper limit of a request's deadline, whatever the caller sets.
     #[arg(long, env = "STAYMESH_MAX_DEADLINE", default_value = "15s", value_parser = parse_duration)]
     pub max_deadline: Duration,
-    /// How long requests in progress may go on after SIGTERM.
+    /// How long requests in progress may continue after SIGTERM.
     #[arg(long, env = "STAYMESH_DRAIN", default_value = "20s", value_parser = parse_duration)]
     pub drain: Duration,
-    /// Certificate of this service (PEM). With it the server speaks TLS alone.
+    /// Certificate of this service (PEM). If set, the server accepts TLS only.
     #[arg(long, env = "STAYMESH_TLS_CERT", requires = "tls_key")]
     pub tls_cert: Option<PathBuf>,
     /// Private key of the certificate (PEM).
     #[arg(long, env = "STAYMESH_TLS_KEY", requires = "tls_cert")]
     pub tls_key: Option<PathBuf>,
-    /// Authority that signs the certificates of callers (PEM). With it callers without a certificate are refused.
+    /// Authority that signs the certificates of callers (PEM). If set, callers without a certificate are refused (mTLS).
     #[arg(long, env = "STAYMESH_TLS_CLIENT_CA", requires = "tls_cert")]
     pub tls_client_ca: Option<PathBuf>,
 }
 
-/// What a service tells operators.
+/// Logs and traces of a service.
 #[derive(Args, Clone, Debug)]
 pub struct TelemetryConfig {
-    /// What is logged, in the syntax of tracing's `EnvFilter`.
+    /// Log filter, in the syntax of tracing's `EnvFilter`.
     #[arg(long, env = "STAYMESH_LOG", default_value = "info")]
     pub log: String,
-    /// OTLP/gRPC collector for traces, for example `http://otel-collector:4317`; without it there are none.
+    /// OTLP/gRPC collector for traces, for example `http://otel-collector:4317`. Without it no traces are recorded.
     #[arg(long, env = "STAYMESH_OTLP_ENDPOINT")]
     pub otlp_endpoint: Option<String>,
-    /// Share of requests that start a trace of their own, 0 to 1. A trace that the caller started is always continued.
+    /// Fraction of requests that start a trace, 0 to 1. A trace started by the caller is always continued.
     #[arg(long, env = "STAYMESH_TRACE_RATIO", default_value_t = 0.1)]
     pub trace_ratio: f64,
 }
 
-/// How a service knows its callers.
+/// Verification of access tokens.
 #[derive(Args, Clone, Debug)]
 pub struct AuthConfig {
     /// The `iss` that access tokens must carry.
@@ -58,15 +59,15 @@ pub struct AuthConfig {
     /// The `aud` that access tokens must carry.
     #[arg(long, env = "STAYMESH_TOKEN_AUDIENCE", default_value = "staymesh")]
     pub audience: String,
-    /// Redis with the revoked logins. Without it, or while it is away, a token is good until it expires.
+    /// Redis with the revoked sessions. Without it, or while it is unavailable, a token is accepted until it expires.
     #[arg(long, env = "STAYMESH_REDIS_URL")]
     pub redis_url: Option<SecretString>,
 }
 
-/// How a service calls others.
+/// Calls of other services.
 #[derive(Args, Clone, Debug)]
 pub struct ClientConfig {
-    /// Where identity listens, for example `http://identity:50051`.
+    /// Address of identity, for example `http://identity:50051`.
     #[arg(long, env = "STAYMESH_IDENTITY_URL")]
     pub identity_url: String,
     /// The OAuth 2.0 client id of this service.
@@ -75,13 +76,13 @@ pub struct ClientConfig {
     /// The OAuth 2.0 client secret of this service.
     #[arg(long, env = "STAYMESH_SERVICE_CLIENT_SECRET", hide_env_values = true)]
     pub service_client_secret: SecretString,
-    /// The longest time a call to another service may take; less when the caller's own deadline is nearer.
+    /// Deadline of a call to another service; less if the deadline of the current request is nearer.
     #[arg(long, env = "STAYMESH_CALL_TIMEOUT", default_value = "3s", value_parser = parse_duration)]
     pub call_timeout: Duration,
     /// Authority that signs the certificates of services (PEM), for `https` addresses.
     #[arg(long, env = "STAYMESH_TLS_CA")]
     pub tls_ca: Option<PathBuf>,
-    /// Certificate that this service shows to others (PEM).
+    /// Client certificate of this service (PEM).
     #[arg(long, env = "STAYMESH_TLS_CALLER_CERT", requires = "tls_caller_key")]
     pub tls_caller_cert: Option<PathBuf>,
     /// Private key of that certificate (PEM).
@@ -89,7 +90,7 @@ pub struct ClientConfig {
     pub tls_caller_key: Option<PathBuf>,
 }
 
-/// What every service is configured by.
+/// The configuration that all services share.
 #[derive(Args, Clone, Debug)]
 pub struct NodeConfig {
     #[command(flatten)]

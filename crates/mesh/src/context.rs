@@ -1,4 +1,4 @@
-//! What belongs to the request that the current task works for.
+//! The request that the current task works for: a task-local with its id and deadline.
 
 use std::{future::Future, sync::Arc};
 
@@ -8,12 +8,12 @@ tokio::task_local! {
     static CONTEXT: RequestContext;
 }
 
-/// The id and the deadline of a request; calls to other services carry both on.
+/// Id and deadline of a request. Calls to other services propagate both.
 #[derive(Clone, Debug)]
 pub struct RequestContext {
     /// The `x-request-id` of the request.
     pub request_id: Arc<str>,
-    /// When its caller stops waiting.
+    /// When the request ends with `DEADLINE_EXCEEDED`.
     pub deadline: Instant,
 }
 
@@ -23,12 +23,12 @@ impl RequestContext {
         CONTEXT.scope(self, work).await
     }
 
-    /// The request that the current task works for; none in background work.
+    /// The request of the current task; `None` in background work.
     pub fn current() -> Option<Self> {
         CONTEXT.try_with(Clone::clone).ok()
     }
 
-    /// How long the caller still waits.
+    /// Time until the deadline; zero after it.
     pub fn remaining(&self) -> Duration {
         self.deadline.saturating_duration_since(Instant::now())
     }

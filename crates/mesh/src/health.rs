@@ -1,4 +1,4 @@
-//! Readiness: what must work for a service to take requests, checked once a second and told by `grpc.health.v1`.
+//! Readiness: probes of what a service needs, run once a second and reported by `grpc.health.v1` and `/readyz`.
 
 use std::{future::Future, pin::Pin, sync::Arc, time::Duration};
 
@@ -6,16 +6,16 @@ use arc_swap::ArcSwap;
 use tokio_util::sync::CancellationToken;
 use tonic_health::{ServingStatus, server::HealthReporter};
 
-type CheckFuture = Pin<Box<dyn Future<Output = Result<(), String>> + Send>>;
+type ProbeFuture = Pin<Box<dyn Future<Output = Result<(), String>> + Send>>;
 
-/// One thing that must work.
-pub struct Check {
+/// A readiness probe: a named check of one dependency.
+pub struct Probe {
     name: &'static str,
-    run: Box<dyn Fn() -> CheckFuture + Send + Sync>,
+    run: Box<dyn Fn() -> ProbeFuture + Send + Sync>,
 }
 
-impl Check {
-    /// A check named `name`. It must end within a second or two by itself; the error is shown to operators.
+impl Probe {
+    /// A probe called `name`. It is cut off after two seconds; its error is shown to operators.
     pub fn new<F, Fut>(name: &'static str, run: F) -> Self
     where
         F: Fn() -> Fut + Send + Sync + 'static,
@@ -25,19 +25,19 @@ impl Check {
     }
 }
 
-/// What currently keeps the service from being ready; empty when it is.
+/// The failed probes with their errors, for `/readyz`; empty if the service is ready.
 pub type Obstacles = Arc<ArcSwap<Vec<String>>>;
 
-/// Obstacles before the first check has run.
+/// Obstacles before the first run of the probes.
 pub fn not_checked_yet() -> Obstacles {
     Arc::new(ArcSwap::from_pointee(vec!["not checked yet".to_owned()]))
 }
 
-/// Runs the checks once a second and reports what they say, until `stop`; from then on the service is not ready.
+/// Runs the probes once a second and reports the result until `stop`. From then on the service is not ready.
 pub async fn watch(
     reporter: HealthReporter,
     services: Vec<String>,
-    checks: Vec<Check>,
+    probes: Vec<Probe>,
     obstacles: Obstacles,
     stop: CancellationToken,
 ) {
@@ -46,7 +46,7 @@ pub async fn watch(
     report(&reporter, &services, false).await;
     let mut was_ready = false;
     while stop.run_until_cancelled(tick.tick()).await.is_some() {
-        let found = run_all(&checks).await;
+        let found = run_all(&probes).await;
         let ready = found.is_empty();
         if ready != was_ready {
             if ready {
@@ -63,14 +63,14 @@ pub async fn watch(
     report(&reporter, &services, false).await;
 }
 
-async fn run_all(checks: &[Check]) -> Vec<String> {
+async fn run_all(probes: &[Probe]) -> Vec<String> {
     let mut found = Vec::new();
-    for check in checks {
-        let outcome = tokio::time::timeout(Duration::from_secs(2), (check.run)()).await;
+    for probe in probes {
+        let outcome = tokio::time::timeout(Duration::from_secs(2), (probe.run)()).await;
         match outcome {
             Ok(Ok(())) => {}
-            Ok(Err(why)) => found.push(format!("{}: {why}", check.name)),
-            Err(_) => found.push(format!("{}: no answer within 2 s", check.name)),
+            Ok(Err(why)) => found.push(format!("{}: {why}", probe.name)),
+            Err(_) => found.push(format!("{}: no answer within 2 s", probe.name)),
         }
     }
     found

@@ -1,17 +1,18 @@
-//! What every Staymesh service stands on, written once.
+//! The foundation that every Staymesh service shares.
 //!
-//! | a question | its module |
+//! | question | module |
 //! |---|---|
 //! | how is it configured? | [`config`] |
 //! | who calls, and may they? | [`auth`] |
 //! | how does an error leave the service? | [`errors`] |
-//! | what happens to a request before a handler sees it? | [`server`] |
+//! | which layers does a request pass before its handler? | [`server`] |
 //! | how does one service call another? | [`client`] |
-//! | how do bytes get onto the wire? | [`coalesce`] |
-//! | what can an operator see? | [`telemetry`], [`ops`], [`health`] |
+//! | how are small writes combined? | [`coalesce`] |
+//! | how do shared messages convert to domain types? | [`proto_types`] |
+//! | what do operators see? | [`telemetry`], [`ops`], [`health`] |
 //! | how does it stop? | [`shutdown`] |
-//! | how do tests make it die between two steps? | [`fault`] |
-//! | all of it together? | [`node`] |
+//! | how do tests crash it between two steps? | [`fault`] |
+//! | how does a whole service start and end? | [`node`] |
 
 pub mod auth;
 pub mod client;

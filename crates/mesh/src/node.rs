@@ -1,4 +1,4 @@
-//! One running service: what every service crate starts with, and how it ends.
+//! A node: one running service with its database, Redis, telemetry, background tasks and server, from start to drain.
 
 use std::{future::Future, time::Duration};
 
@@ -13,19 +13,20 @@ use crate::{
     auth::{AccessTable, RemoteKeys, Revocations, TokenVerifier},
     client::{ClientError, Mesh},
     config::{ClientConfig, NodeConfig},
-    health::Check,
+    health::Probe,
     redis::Redis,
     server::{LayerConfig, ServeError, ServerSpec, serve},
     telemetry::{self, Telemetry},
 };
 
-/// Longest wait for background work to end, and for connections to be closed.
-const WORK_ENDS_WITHIN: Duration = Duration::from_secs(15);
+/// Deadline for background tasks to end after the server has stopped.
+const TASKS_END_WITHIN: Duration = Duration::from_secs(15);
+/// Deadline for closing database connections.
 const POOLS_CLOSE_WITHIN: Duration = Duration::from_secs(5);
-/// Longest readiness check of the database, a little less than [`crate::health`] allows.
-const CHECK_LIMIT: Duration = Duration::from_millis(1900);
+/// Deadline of the readiness probe of the database, a little less than [`crate::health`] allows.
+const PROBE_LIMIT: Duration = Duration::from_millis(1900);
 
-/// Why a service does not start or has ended.
+/// Why a service did not start, or ended.
 #[derive(Debug, thiserror::Error)]
 pub enum NodeError {
     /// The configuration is wrong.
@@ -37,31 +38,31 @@ pub enum NodeError {
     /// Another service's address or a certificate is wrong.
     #[error(transparent)]
     Client(#[from] ClientError),
-    /// It cannot be served.
+    /// The server failed.
     #[error(transparent)]
     Serve(#[from] ServeError),
 }
 
-/// What a running service stands on.
+/// A running service and the resources it uses.
 pub struct Node {
-    /// Its database. It may be away: the pool connects when it is needed.
+    /// Its database. The pool connects on demand, so the database may be unavailable.
     pub pool: PgPool,
-    /// Redis, where one is configured.
+    /// Redis, if configured.
     pub redis: Option<Redis>,
-    /// The ended logins.
+    /// The revoked sessions.
     pub revocations: Revocations,
-    /// Cancelled when the service shall stop.
+    /// Cancelled when the service is to stop.
     pub stop: CancellationToken,
     name: &'static str,
     config: NodeConfig,
-    check_pool: PgPool,
+    probe_pool: PgPool,
     other_pools: Vec<PgPool>,
     telemetry: Telemetry,
     tasks: TaskTracker,
 }
 
 impl Node {
-    /// Sets up what does not need anybody else to be there.
+    /// Sets up telemetry and pools. Connects to nothing, so it succeeds without database and Redis.
     ///
     /// # Errors
     /// When the configuration is wrong.
@@ -73,7 +74,7 @@ impl Node {
         let redis = config.auth.redis_url.as_ref().map(Redis::connect_lazily).transpose().map_err(NodeError::Config)?;
         Ok(Self {
             pool,
-            check_pool: connect(&for_checks(store))?,
+            probe_pool: connect(&for_probes(store))?,
             other_pools: Vec::new(),
             revocations: Revocations::new(redis.clone()),
             redis,
@@ -85,7 +86,7 @@ impl Node {
         })
     }
 
-    /// More connections to the same database, for work that is to have its own.
+    /// A separate pool to the same database, for work that must not compete for the connections of [`Self::pool`].
     ///
     /// # Errors
     /// When the configuration is wrong.
@@ -95,7 +96,7 @@ impl Node {
         Ok(pool)
     }
 
-    /// Gets ready to call other services, and to verify tokens with identity's keys.
+    /// Prepares calls of other services and the verification of tokens with identity's keys.
     ///
     /// # Errors
     /// When an address or a certificate is wrong.
@@ -105,15 +106,15 @@ impl Node {
         Ok((mesh, TokenVerifier::new(keys, &self.config.auth)))
     }
 
-    /// Runs background work that ends by itself soon after [`Self::stop`]; the process waits for it.
+    /// Spawns a background task, which must end soon after [`Self::stop`] is cancelled. The process waits up to 15 s for it.
     pub fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) {
         self.tasks.spawn(work);
     }
 
-    /// Serves until [`Self::stop`]. It is ready while its database answers and has every migration.
+    /// Serves until [`Self::stop`], then drains. Ready while the database answers and has every migration.
     ///
     /// # Errors
-    /// When an address cannot be listened on, or the server fails.
+    /// When an address cannot be bound, or the server fails.
     pub async fn serve(
         self,
         verifier: TokenVerifier,
@@ -124,12 +125,12 @@ impl Node {
         let config = &self.config.server;
         let access = AccessTable::read(staymesh_api::DESCRIPTOR_SET)
             .map_err(|error| NodeError::Config(format!("the contract: {error}")))?;
-        let served = ServerSpec {
+        let spec = ServerSpec {
             name: self.name,
             routes,
             grpc_services,
-            checks: vec![database_check(self.check_pool.clone(), migrator)],
-            stack: LayerConfig {
+            probes: vec![database_probe(self.probe_pool.clone(), migrator)],
+            layers: LayerConfig {
                 access,
                 verifier,
                 revocations: self.revocations.clone(),
@@ -138,14 +139,14 @@ impl Node {
             },
             registry: self.telemetry.registry.clone(),
         };
-        let result = serve(config, served, self.stop.clone()).await;
-        // A server that failed takes its background work along.
+        let result = serve(config, spec, self.stop.clone()).await;
+        // Also when the server failed: background tasks end with it.
         self.stop.cancel();
         self.tasks.close();
-        if timeout(WORK_ENDS_WITHIN, self.tasks.wait()).await.is_err() {
-            tracing::warn!("background work did not end in time");
+        if timeout(TASKS_END_WITHIN, self.tasks.wait()).await.is_err() {
+            tracing::warn!("background tasks did not end in time");
         }
-        let pools = [&self.pool, &self.check_pool].into_iter().chain(&self.other_pools);
+        let pools = [&self.pool, &self.probe_pool].into_iter().chain(&self.other_pools);
         let closing = join_all(pools.map(PgPool::close));
         if timeout(POOLS_CLOSE_WITHIN, closing).await.is_err() {
             tracing::warn!("connections to the database were not closed in time");
@@ -155,7 +156,7 @@ impl Node {
     }
 }
 
-/// Under the service's name in the server's views, unless it was given another.
+/// Sets the application name to that of the service, unless another is configured.
 fn named(config: &StoreConfig, name: &str) -> StoreConfig {
     let mut config = config.clone();
     if config.database_application_name == "staymesh" {
@@ -168,9 +169,9 @@ fn connect(config: &StoreConfig) -> Result<PgPool, NodeError> {
     staymesh_store::connect(config).map_err(|error| NodeError::Config(error.to_string()))
 }
 
-/// One connection apart from the others: a service that has so much to do that its pool is used up is still ready, or
-/// all replicas would be taken out of service at once. Shorter limits, so that a connection that hangs is soon replaced.
-fn for_checks(store: StoreConfig) -> StoreConfig {
+/// A pool of one connection for the readiness probe: a service whose pool is exhausted is still ready, or overload would
+/// take all replicas out of service at once. Its limits are shorter, so that a connection that hangs is soon replaced.
+fn for_probes(store: StoreConfig) -> StoreConfig {
     StoreConfig {
         database_max_connections: 1,
         database_acquire_timeout: store.database_acquire_timeout.min(Duration::from_secs(1)),
@@ -179,11 +180,11 @@ fn for_checks(store: StoreConfig) -> StoreConfig {
     }
 }
 
-fn database_check(pool: PgPool, migrator: &'static Migrator) -> Check {
-    Check::new("database", move || {
+fn database_probe(pool: PgPool, migrator: &'static Migrator) -> Probe {
+    Probe::new("database", move || {
         let pool = pool.clone();
         async move {
-            match bounded(CHECK_LIMIT, migrate::is_current(&pool, migrator)).await {
+            match bounded(PROBE_LIMIT, migrate::is_current(&pool, migrator)).await {
                 Ok(true) => Ok(()),
                 Ok(false) => Err("migrations are missing; run `staymesh migrate`".to_owned()),
                 Err(error) => Err(error.to_string()),

@@ -1,4 +1,4 @@
-//! The operations server of a service: plain HTTP for Prometheus and for people. No gateway has a route to it.
+//! The operations server of a service: metrics, liveness and readiness over plain HTTP. No gateway routes to it.
 
 use axum::{Json, Router, extract::State, http::StatusCode, response::IntoResponse, routing::get};
 use prometheus::{Encoder, Registry, TextEncoder};
@@ -7,12 +7,12 @@ use tokio_util::sync::CancellationToken;
 
 use crate::health::Obstacles;
 
-/// What the operations server shows.
+/// What the operations server exports.
 #[derive(Clone)]
 pub struct OpsState {
     /// The metrics of this process.
     pub registry: Registry,
-    /// What keeps the service from being ready.
+    /// The failed readiness probes.
     pub obstacles: Obstacles,
 }
 

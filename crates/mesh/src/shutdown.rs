@@ -1,4 +1,4 @@
-//! How a process stops: SIGTERM or SIGINT once asks, everything drains.
+//! Graceful shutdown: the first SIGTERM or SIGINT cancels a token, on which servers and tasks drain.
 
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
@@ -17,7 +17,7 @@ pub fn on_signal() -> std::io::Result<CancellationToken> {
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}
         }
-        tracing::info!("asked to stop");
+        tracing::info!("received a signal, stopping");
         stop.cancel();
     });
     Ok(token)

@@ -19,7 +19,7 @@ use tracing_subscriber::{EnvFilter, layer::SubscriberExt, util::SubscriberInitEx
 
 use crate::config::TelemetryConfig;
 
-/// What was set up, to be flushed when the process ends.
+/// Handles of the telemetry pipeline, to be flushed when the process ends.
 pub struct Telemetry {
     /// The metrics of this process, for [`crate::ops`].
     pub registry: Registry,
@@ -30,7 +30,7 @@ pub struct Telemetry {
 /// Sets up logs, metrics and traces for the whole process. Call it once, inside the runtime.
 ///
 /// # Errors
-/// When the log filter or the collector's address cannot be read, or when it is called twice.
+/// When the log filter or the collector's address is invalid, or on a second call.
 pub fn init(
     service: &'static str,
     config: &TelemetryConfig,
@@ -54,13 +54,13 @@ pub fn init(
         .try_init()?;
     global::meter("staymesh")
         .u64_gauge("staymesh.build.info")
-        .with_description("Always 1; its labels tell the version.")
+        .with_description("Always 1; the label is the version.")
         .build()
         .record(1, &[KeyValue::new("version", env!("CARGO_PKG_VERSION"))]);
     Ok(Telemetry { registry, meters, traces })
 }
 
-/// The current trace as a W3C `traceparent`, to be kept with work that is done later; none when there is no trace.
+/// The current span as a W3C `traceparent`, to be stored with deferred work; `None` without a trace.
 pub fn trace_parent() -> Option<String> {
     let mut carrier = HashMap::new();
     let context = tracing::Span::current().context();
@@ -68,7 +68,7 @@ pub fn trace_parent() -> Option<String> {
     carrier.remove(TRACE_PARENT)
 }
 
-/// Makes `span` go on with the trace that [`trace_parent`] has kept.
+/// Makes `span` a child of the span that [`trace_parent`] has returned.
 pub fn continue_trace(span: &tracing::Span, trace_parent: Option<&str>) {
     let carrier: HashMap<_, _> =
         trace_parent.map(|value| (TRACE_PARENT.to_owned(), value.to_owned())).into_iter().collect();
@@ -93,7 +93,7 @@ fn trace_provider(
 }
 
 impl Telemetry {
-    /// Sends what is still waiting. Bounded by the exporters' own time-outs.
+    /// Flushes buffered traces and metrics. Bounded by the exporters' own timeouts.
     pub fn flush(&self) {
         if let Some(traces) = &self.traces
             && let Err(error) = traces.shutdown()

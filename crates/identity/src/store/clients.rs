@@ -1,36 +1,32 @@
-//! `client`.
+//! Table `client`.
 
-use jiff_sqlx::{Timestamp, ToSqlx};
+use jiff_sqlx::ToSqlx;
 use sqlx::PgPool;
 use uuid::Uuid;
 
-use crate::{clients::Registration, crypto::SecretHash};
+use crate::{
+    crypto::SecretHash,
+    model::{Client, ClientKey, Registration},
+};
 
-/// A registered program.
-#[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
-pub(crate) struct ClientRow {
-    pub(crate) client_id: String,
-    pub(crate) display_name: String,
-    pub(crate) role: String,
-    pub(crate) created_at: Timestamp,
-}
-
-/// A program that a request has registered.
+/// A client, as the first attempt of a request registered it.
 #[derive(sqlx::FromRow)]
-pub(crate) struct MadeRow {
+pub(crate) struct CreatedClient {
     #[sqlx(flatten)]
-    pub(crate) client: ClientRow,
+    pub(crate) client: Client,
     pub(crate) secret_hash: Vec<u8>,
-    /// It is registered, and has been for less than a day.
+    /// Whether it is not deleted and was registered less than a day ago.
     pub(crate) repeatable: bool,
 }
 
-/// Registers a program. `client_pkey` refuses an id that is, or was, in use, and `client_request_id_key` a request that
-/// has registered one.
-pub(crate) async fn insert(pool: &PgPool, new: &Registration, secret: SecretHash) -> sqlx::Result<ClientRow> {
+/// Inserts a client.
+///
+/// # Errors
+/// Violates `client_pkey` if the id is or was in use, and `client_request_id_key` if the request has registered a client.
+pub(crate) async fn insert(pool: &PgPool, new: &Registration, secret: SecretHash) -> sqlx::Result<Client> {
     sqlx::query_as(
         "insert into client (client_id, display_name, role, secret_hash, request_id) values ($1, $2, $3, $4, $5)
-         returning client_id, display_name, role, created_at",
+         returning client_id, display_name, role, created_at as create_time",
     )
     .bind(&new.client_id)
     .bind(&new.display_name)
@@ -41,10 +37,10 @@ pub(crate) async fn insert(pool: &PgPool, new: &Registration, secret: SecretHash
     .await
 }
 
-/// The program that a request has registered.
-pub(crate) async fn of_request(pool: &PgPool, request_id: Uuid) -> sqlx::Result<Option<MadeRow>> {
+/// The client that a request registered.
+pub(crate) async fn of_request(pool: &PgPool, request_id: Uuid) -> sqlx::Result<Option<CreatedClient>> {
     sqlx::query_as(
-        "select client_id, display_name, role, created_at, secret_hash,
+        "select client_id, display_name, role, created_at as create_time, secret_hash,
                 deleted_at is null and created_at > now() - interval '1 day' as repeatable
          from client where request_id = $1",
     )
@@ -53,7 +49,7 @@ pub(crate) async fn of_request(pool: &PgPool, request_id: Uuid) -> sqlx::Result<
     .await
 }
 
-/// Registers a program or changes its registration. False when the id belongs to a deleted one.
+/// Inserts a client or updates its registration. Returns `false` if the id belongs to a deleted client.
 pub(crate) async fn upsert(pool: &PgPool, new: &Registration, secret: SecretHash) -> sqlx::Result<bool> {
     sqlx::query(
         "insert into client as known (client_id, display_name, role, secret_hash) values ($1, $2, $3, $4)
@@ -70,7 +66,7 @@ pub(crate) async fn upsert(pool: &PgPool, new: &Registration, secret: SecretHash
     .map(|result| result.rows_affected() == 1)
 }
 
-/// The role and the secret's hash of a registered program.
+/// Role and hash of the secret of a client that is not deleted.
 pub(crate) async fn credentials(pool: &PgPool, client_id: &str) -> sqlx::Result<Option<(String, Vec<u8>)>> {
     sqlx::query_as("select role, secret_hash from client where client_id = $1 and deleted_at is null")
         .bind(client_id)
@@ -78,14 +74,10 @@ pub(crate) async fn credentials(pool: &PgPool, client_id: &str) -> sqlx::Result<
         .await
 }
 
-/// Registered programs, newest first, after the one with this time and id.
-pub(crate) async fn list(
-    pool: &PgPool,
-    after: Option<&(jiff::Timestamp, String)>,
-    limit: i64,
-) -> sqlx::Result<Vec<ClientRow>> {
+/// Clients that are not deleted, newest first, after the one with this time and id.
+pub(crate) async fn list(pool: &PgPool, after: Option<&ClientKey>, limit: i64) -> sqlx::Result<Vec<Client>> {
     sqlx::query_as(
-        "select client_id, display_name, role, created_at from client
+        "select client_id, display_name, role, created_at as create_time from client
          where deleted_at is null and ($1::timestamptz is null or (created_at, client_id) < ($1, $2))
          order by created_at desc, client_id desc limit $3",
     )
@@ -96,7 +88,7 @@ pub(crate) async fn list(
     .await
 }
 
-/// Deletes a program; again changes nothing. False when there never was one.
+/// Soft-deletes a client. Idempotent. Returns `false` if it never existed.
 pub(crate) async fn delete(pool: &PgPool, client_id: &str) -> sqlx::Result<bool> {
     sqlx::query("update client set deleted_at = coalesce(deleted_at, now()) where client_id = $1")
         .bind(client_id)

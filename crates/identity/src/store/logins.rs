@@ -1,21 +1,21 @@
-//! `login` and `refresh_token`.
+//! Tables `login` and `refresh_token`.
 //!
-//! Whoever locks several rows locks the account first, then the refresh token, then the login, so that no two
-//! transactions wait for each other.
+//! Lock order of transactions that lock several rows, to avoid deadlocks: account, refresh token, login.
 
 use std::time::Duration;
 
 use sqlx::{PgConnection, PgPool};
+use staymesh_domain::UserId;
 use uuid::Uuid;
 
 use super::seconds;
 use crate::crypto::SecretHash;
 
-/// Adds a login whose access token lives for `access` and whose refresh token lives for `refresh`.
+/// Inserts a login. Its access token expires after `access`, its refresh token after `refresh`.
 pub(crate) async fn insert(
     connection: &mut PgConnection,
     login_id: Uuid,
-    user_id: Uuid,
+    user_id: UserId,
     access: Duration,
     refresh: Duration,
 ) -> sqlx::Result<()> {
@@ -24,15 +24,15 @@ pub(crate) async fn insert(
          values ($1, $2, now() + make_interval(secs => $3::bigint), now() + make_interval(secs => $4::bigint))",
     )
     .bind(login_id)
-    .bind(user_id)
-    .bind(seconds(access))
-    .bind(seconds(refresh))
+    .bind(user_id.as_uuid())
+    .bind(seconds(access)?)
+    .bind(seconds(refresh)?)
     .execute(connection)
     .await
     .map(drop)
 }
 
-/// Adds a refresh token to a login.
+/// Inserts a refresh token that expires after `life`.
 pub(crate) async fn insert_token(
     connection: &mut PgConnection,
     login_id: Uuid,
@@ -45,23 +45,24 @@ pub(crate) async fn insert_token(
     )
     .bind(token.as_bytes())
     .bind(login_id)
-    .bind(seconds(life))
+    .bind(seconds(life)?)
     .execute(connection)
     .await
     .map(drop)
 }
 
-/// The account that a refresh token belongs to, whatever state it is in.
-pub(crate) async fn owner_of_token(connection: &mut PgConnection, token: SecretHash) -> sqlx::Result<Option<Uuid>> {
-    sqlx::query_scalar(
+/// The account of a refresh token, valid or not.
+pub(crate) async fn owner_of_token(connection: &mut PgConnection, token: SecretHash) -> sqlx::Result<Option<UserId>> {
+    let user_id: Option<Uuid> = sqlx::query_scalar(
         "select login.user_id from refresh_token join login using (login_id) where refresh_token.token_hash = $1",
     )
     .bind(token.as_bytes())
     .fetch_optional(connection)
-    .await
+    .await?;
+    Ok(user_id.map(UserId::from))
 }
 
-/// Uses a refresh token up: of any number of uses, at once or one after another, one gets the login's id.
+/// Marks a refresh token as used. Exactly one of several uses, concurrent or not, returns the id of the login.
 pub(crate) async fn use_token(connection: &mut PgConnection, token: SecretHash) -> sqlx::Result<Option<Uuid>> {
     sqlx::query_scalar(
         "update refresh_token set used_at = now() where token_hash = $1 and used_at is null and expires_at > now()
@@ -72,8 +73,8 @@ pub(crate) async fn use_token(connection: &mut PgConnection, token: SecretHash) 
     .await
 }
 
-/// Prolongs a login. False when it has been revoked.
-pub(crate) async fn prolong(
+/// Extends a login. Returns `false` if it is revoked.
+pub(crate) async fn extend(
     connection: &mut PgConnection,
     login_id: Uuid,
     access: Duration,
@@ -85,14 +86,14 @@ pub(crate) async fn prolong(
          where login_id = $1 and revoked_at is null",
     )
     .bind(login_id)
-    .bind(seconds(access))
-    .bind(seconds(refresh))
+    .bind(seconds(access)?)
+    .bind(seconds(refresh)?)
     .execute(connection)
     .await
     .map(|result| result.rows_affected() == 1)
 }
 
-/// Revokes the login of a refresh token that has been used before. Returns the login if the token was such a one.
+/// Revokes the login of a refresh token that was used before. Returns the login, or `None` if the token is unused.
 pub(crate) async fn revoke_reused(connection: &mut PgConnection, token: SecretHash) -> sqlx::Result<Option<Uuid>> {
     sqlx::query_scalar(
         "update login set revoked_at = coalesce(revoked_at, now()),
@@ -105,7 +106,7 @@ pub(crate) async fn revoke_reused(connection: &mut PgConnection, token: SecretHa
     .await
 }
 
-/// Revokes a login because its owner asks for it. Nothing changes when it is revoked already.
+/// Revokes a login on logout. Idempotent.
 pub(crate) async fn revoke(pool: &PgPool, login_id: Uuid) -> sqlx::Result<()> {
     sqlx::query(
         "update login set revoked_at = now(), revoke_reason = 'logout' where login_id = $1 and revoked_at is null",
@@ -116,26 +117,29 @@ pub(crate) async fn revoke(pool: &PgPool, login_id: Uuid) -> sqlx::Result<()> {
     .map(drop)
 }
 
-/// Revokes all logins of an account because its role has changed.
-pub(crate) async fn revoke_all(connection: &mut PgConnection, user_id: Uuid) -> sqlx::Result<()> {
+/// Revokes all logins of an account after a change of its role.
+pub(crate) async fn revoke_all(connection: &mut PgConnection, user_id: UserId) -> sqlx::Result<()> {
     sqlx::query(
         "update login set revoked_at = now(), revoke_reason = 'role_changed'
          where user_id = $1 and revoked_at is null",
     )
-    .bind(user_id)
+    .bind(user_id.as_uuid())
     .execute(connection)
     .await
     .map(drop)
 }
 
-/// The revoked logins of an account whose access tokens may not have ended yet.
-pub(crate) async fn revoked_with_live_tokens(connection: &mut PgConnection, user_id: Uuid) -> sqlx::Result<Vec<Uuid>> {
-    // A minute more, for tokens that a replica with another clock has signed.
+/// The revoked logins of an account whose access tokens may not have expired yet.
+pub(crate) async fn revoked_with_live_tokens(
+    connection: &mut PgConnection,
+    user_id: UserId,
+) -> sqlx::Result<Vec<Uuid>> {
+    // One minute of tolerance for clock skew between replicas.
     sqlx::query_scalar(
         "select login_id from login
          where user_id = $1 and revoked_at is not null and access_expires_at > now() - interval '1 minute'",
     )
-    .bind(user_id)
+    .bind(user_id.as_uuid())
     .fetch_all(connection)
     .await
 }

@@ -1,14 +1,17 @@
-//! SQL, and nothing but SQL.
+//! SQL of the identity database, one module per table or pair of tables that are written together.
 
 pub(crate) mod clients;
-pub(crate) mod keys;
 pub(crate) mod logins;
 pub(crate) mod purge;
+pub(crate) mod signing_keys;
 pub(crate) mod users;
 
 use std::time::Duration;
 
-/// Whole seconds, for `make_interval`.
-fn seconds(duration: Duration) -> i64 {
-    i64::try_from(duration.as_secs()).unwrap_or(i64::MAX)
+/// Whole seconds of a duration, for `make_interval`.
+///
+/// # Errors
+/// [`sqlx::Error::Encode`] beyond `i64::MAX` seconds.
+fn seconds(duration: Duration) -> sqlx::Result<i64> {
+    i64::try_from(duration.as_secs()).map_err(|error| sqlx::Error::Encode(error.into()))
 }

@@ -1,8 +1,8 @@
-//! Removes what nobody will ask for again, some at a time.
+//! Deletes expired rows in batches.
 
 use sqlx::PgPool;
 
-/// Removes expired refresh tokens, used or not. Returns how many.
+/// Deletes up to `limit` expired refresh tokens, used or not. Returns their number.
 pub(crate) async fn refresh_tokens(pool: &PgPool, limit: i64) -> sqlx::Result<u64> {
     sqlx::query(
         "delete from refresh_token where token_hash in (
@@ -15,7 +15,7 @@ pub(crate) async fn refresh_tokens(pool: &PgPool, limit: i64) -> sqlx::Result<u6
     .map(|result| result.rows_affected())
 }
 
-/// Removes logins whose last token ended a day ago. Returns how many.
+/// Deletes up to `limit` logins whose last token expired more than a day ago. Returns their number.
 pub(crate) async fn logins(pool: &PgPool, limit: i64) -> sqlx::Result<u64> {
     sqlx::query(
         "delete from login where login_id in (
@@ -28,7 +28,7 @@ pub(crate) async fn logins(pool: &PgPool, limit: i64) -> sqlx::Result<u64> {
     .map(|result| result.rows_affected())
 }
 
-/// Removes keys whose last token has ended. Returns how many.
+/// Deletes keys whose last token has expired. Returns their number.
 pub(crate) async fn signing_keys(pool: &PgPool) -> sqlx::Result<u64> {
     sqlx::query("delete from signing_key where ends_at < now()")
         .execute(pool)

@@ -1,4 +1,4 @@
-//! Programs: registered, given tokens, deleted.
+//! Clients: registration, tokens, deletion.
 
 use jiff::Timestamp;
 use staymesh_api::identity::v1::{
@@ -11,11 +11,11 @@ use staymesh_mesh::{Reason, auth::Role};
 use tonic::{Request, Status};
 use uuid::Uuid;
 
-use super::{Replica, assert_reason, replica, test_redis, wrong_fields};
+use crate::testing::{Replica, assert_reason, invalid_fields, replica, test_redis};
 use crate::{admin, error::IdentityError};
 
 async fn create(replica: &Replica, id: &str) -> Result<CreateClientResponse, Status> {
-    ask(replica, registration(id, "")).await
+    send(replica, registration(id, "")).await
 }
 
 fn registration(id: &str, request_id: &str) -> CreateClientRequest {
@@ -27,8 +27,8 @@ fn registration(id: &str, request_id: &str) -> CreateClientRequest {
     }
 }
 
-async fn ask(replica: &Replica, request: CreateClientRequest) -> Result<CreateClientResponse, Status> {
-    Ok(replica.services.create_client(Request::new(request)).await?.into_inner())
+async fn send(replica: &Replica, request: CreateClientRequest) -> Result<CreateClientResponse, Status> {
+    Ok(replica.admin.create_client(Request::new(request)).await?.into_inner())
 }
 
 async fn issue(replica: &Replica, id: &str, secret: &str) -> Result<IssueClientTokenResponse, Status> {
@@ -37,22 +37,22 @@ async fn issue(replica: &Replica, id: &str, secret: &str) -> Result<IssueClientT
         client_id: id.to_owned(),
         client_secret: secret.to_owned(),
     };
-    Ok(replica.services.issue_client_token(Request::new(request)).await?.into_inner())
+    Ok(replica.auth.issue_client_token(Request::new(request)).await?.into_inner())
 }
 
 async fn delete(replica: &Replica, id: &str) -> Result<(), Status> {
     let request = DeleteClientRequest { client_id: id.to_owned() };
-    replica.services.delete_client(Request::new(request)).await.map(drop)
+    replica.admin.delete_client(Request::new(request)).await.map(drop)
 }
 
 async fn list(replica: &Replica, page_size: i32, page_token: &str) -> Result<(Vec<Client>, String), Status> {
     let request = ListClientsRequest { page_size, page_token: page_token.to_owned() };
-    let page = replica.services.list_clients(Request::new(request)).await?.into_inner();
+    let page = replica.admin.list_clients(Request::new(request)).await?.into_inner();
     Ok((page.clients, page.next_page_token))
 }
 
 #[tokio::test]
-async fn a_program_lives_and_ends() {
+async fn client_gets_tokens_until_it_is_deleted_and_its_id_is_never_reused() {
     let (_server, redis) = test_redis();
     let (database, replica) = replica(Some(redis)).await;
     let created = create(&replica, "partner-1").await.unwrap();
@@ -74,14 +74,14 @@ async fn a_program_lives_and_ends() {
         assert_reason(issue(&replica, "partner-1", &created.client_secret).await, Reason::BadCredentials);
         assert_eq!(list(&replica, 0, "").await.unwrap(), (vec![], String::new()));
     }
-    // Whatever the program owns must not fall to another of the same name.
+    // Reservations refer to the id of the deleted client.
     assert_reason(create(&replica, "partner-1").await, Reason::ClientExists);
     assert_reason(delete(&replica, "partner-2").await, Reason::ClientNotFound);
     assert_reason(delete(&replica, "'; drop").await, Reason::ClientNotFound);
 }
 
 #[tokio::test]
-async fn an_id_is_registered_once() {
+async fn concurrent_create_client_with_one_id_lets_exactly_one_win() {
     let (_database, replica) = replica(None).await;
     let results = futures::future::join_all((0..8).map(|_| create(&replica, "partner-1"))).await;
     let won: Vec<_> = results.iter().flatten().collect();
@@ -93,10 +93,10 @@ async fn an_id_is_registered_once() {
 }
 
 #[tokio::test]
-async fn a_repeat_of_the_same_request_gets_the_same_answer_with_the_secret() {
+async fn create_client_retries_with_one_request_id_get_the_same_secret() {
     let (database, replica) = replica(None).await;
     let (one, other) = (Uuid::new_v4().to_string(), Uuid::new_v4().to_string());
-    let answers = futures::future::join_all((0..8).map(|_| ask(&replica, registration("partner-1", &one)))).await;
+    let answers = futures::future::join_all((0..8).map(|_| send(&replica, registration("partner-1", &one)))).await;
     let first = answers[0].clone().unwrap();
     for answer in answers {
         assert_eq!(answer.unwrap(), first);
@@ -104,7 +104,7 @@ async fn a_repeat_of_the_same_request_gets_the_same_answer_with_the_secret() {
     issue(&replica, "partner-1", &first.client_secret).await.unwrap();
     assert_eq!(list(&replica, 0, "").await.unwrap().0, [first.client.clone().unwrap()]);
 
-    let second = ask(&replica, registration("partner-2", &other)).await.unwrap();
+    let second = send(&replica, registration("partner-2", &other)).await.unwrap();
     assert_ne!(second.client_secret, first.client_secret);
     for changed in [
         registration("partner-2", &one),
@@ -112,27 +112,27 @@ async fn a_repeat_of_the_same_request_gets_the_same_answer_with_the_secret() {
         CreateClientRequest { display_name: "Another".to_owned(), ..registration("partner-1", &one) },
         CreateClientRequest { role: Role::Service.into(), ..registration("partner-1", &one) },
     ] {
-        assert_reason(ask(&replica, changed).await, Reason::RequestIdReused);
+        assert_reason(send(&replica, changed).await, Reason::RequestIdReused);
     }
     for other in [registration("partner-1", ""), registration("partner-1", &Uuid::new_v4().to_string())] {
-        assert_reason(ask(&replica, other).await, Reason::ClientExists);
+        assert_reason(send(&replica, other).await, Reason::ClientExists);
     }
 
-    // An operator has given it another secret, which is nobody else's business.
+    // An operator has set another secret since: a retry must not return it.
     let chosen = "c".repeat(32);
     admin::register_client(database.pool(), "partner-1", "A partner", Role::Partner, &chosen.as_str().into())
         .await
         .unwrap();
-    assert_reason(ask(&replica, registration("partner-1", &one)).await, Reason::ClientExists);
+    assert_reason(send(&replica, registration("partner-1", &one)).await, Reason::ClientExists);
     issue(&replica, "partner-1", &chosen).await.unwrap();
 }
 
 #[tokio::test]
-async fn a_secret_is_told_again_for_a_day_and_never_after_the_program_is_deleted() {
+async fn create_client_retry_after_a_day_or_a_delete_is_refused() {
     let (database, replica) = replica(None).await;
     let ids = ["partner-1", "partner-2"].map(|id| (id, Uuid::new_v4().to_string()));
     for (id, request_id) in &ids {
-        ask(&replica, registration(id, request_id)).await.unwrap();
+        send(&replica, registration(id, request_id)).await.unwrap();
     }
     sqlx::query("update client set created_at = now() - interval '25 hours' where client_id = 'partner-1'")
         .execute(database.pool())
@@ -140,12 +140,12 @@ async fn a_secret_is_told_again_for_a_day_and_never_after_the_program_is_deleted
         .unwrap();
     delete(&replica, "partner-2").await.unwrap();
     for (id, request_id) in &ids {
-        assert_reason(ask(&replica, registration(id, request_id)).await, Reason::ClientExists);
+        assert_reason(send(&replica, registration(id, request_id)).await, Reason::ClientExists);
     }
 }
 
 #[tokio::test]
-async fn an_unknown_program_and_a_wrong_secret_cannot_be_told_apart() {
+async fn unknown_client_and_wrong_secret_get_the_same_response() {
     let (_database, replica) = replica(None).await;
     let secret = create(&replica, "partner-1").await.unwrap().client_secret;
     let wrong = assert_reason(issue(&replica, "partner-1", "wrong").await, Reason::BadCredentials);
@@ -156,42 +156,42 @@ async fn an_unknown_program_and_a_wrong_secret_cannot_be_told_apart() {
 }
 
 #[tokio::test]
-async fn wrong_fields_are_named() {
+async fn client_calls_report_invalid_fields() {
     let (_database, replica) = replica(None).await;
     let empty = Request::new(IssueClientTokenRequest::default());
-    let status = assert_reason(replica.services.issue_client_token(empty).await, Reason::InvalidField);
-    assert_eq!(wrong_fields(&status), ["grant_type", "client_id", "client_secret"]);
+    let status = assert_reason(replica.auth.issue_client_token(empty).await, Reason::InvalidField);
+    assert_eq!(invalid_fields(&status), ["grant_type", "client_id", "client_secret"]);
     let grant = IssueClientTokenRequest {
         grant_type: "password".to_owned(),
         client_id: "partner-1".to_owned(),
         client_secret: "x".to_owned(),
     };
-    let status = assert_reason(replica.services.issue_client_token(Request::new(grant)).await, Reason::InvalidField);
-    assert_eq!(wrong_fields(&status), ["grant_type"]);
+    let status = assert_reason(replica.auth.issue_client_token(Request::new(grant)).await, Reason::InvalidField);
+    assert_eq!(invalid_fields(&status), ["grant_type"]);
     let wrong = CreateClientRequest { role: Role::Guest.into(), ..registration("A", "7") };
-    let status = assert_reason(ask(&replica, wrong).await, Reason::InvalidField);
-    assert_eq!(wrong_fields(&status), ["client_id", "role", "request_id"]);
+    let status = assert_reason(send(&replica, wrong).await, Reason::InvalidField);
+    assert_eq!(invalid_fields(&status), ["client_id", "role", "request_id"]);
     let status = assert_reason(list(&replica, -1, "").await, Reason::InvalidField);
-    assert_eq!(wrong_fields(&status), ["page_size"]);
+    assert_eq!(invalid_fields(&status), ["page_size"]);
     let status = assert_reason(list(&replica, 0, "nonsense").await, Reason::InvalidField);
-    assert_eq!(wrong_fields(&status), ["page_token"]);
-    assert_eq!(wrong_fields(&assert_reason(delete(&replica, "").await, Reason::InvalidField)), ["client_id"]);
+    assert_eq!(invalid_fields(&status), ["page_token"]);
+    assert_eq!(invalid_fields(&assert_reason(delete(&replica, "").await, Reason::InvalidField)), ["client_id"]);
 }
 
 #[tokio::test]
-async fn forged_tokens_are_refused_by_name() {
+async fn list_clients_refuses_forged_page_tokens() {
     let (_database, replica) = replica(None).await;
     let now = Timestamp::now();
     for key in [(Timestamp::MIN, "partner-1"), (Timestamp::MAX, "partner-1"), (now, "partner\0"), (now, "")] {
         let key = (key.0, key.1.to_owned());
         let (_, token) = Page::parse(1, "", &[]).unwrap().cut(vec![key.clone(), key], Clone::clone);
         let status = assert_reason(list(&replica, 0, &token).await, Reason::InvalidField);
-        assert_eq!(wrong_fields(&status), ["page_token"]);
+        assert_eq!(invalid_fields(&status), ["page_token"]);
     }
 }
 
 #[tokio::test]
-async fn programs_are_listed_newest_first_page_by_page() {
+async fn list_clients_pages_are_complete_and_newest_first() {
     let (_database, replica) = replica(None).await;
     for n in 0..5 {
         create(&replica, &format!("partner-{n}")).await.unwrap();
@@ -211,7 +211,7 @@ async fn programs_are_listed_newest_first_page_by_page() {
 }
 
 #[tokio::test]
-async fn a_service_account_is_registered_with_a_given_secret_again_and_again() {
+async fn register_client_is_idempotent_and_updates_the_secret() {
     let (database, replica) = replica(None).await;
     let (first, second) = ("a".repeat(32), "b".repeat(32));
     let register = async |secret: &str| {

@@ -1,9 +1,9 @@
-//! The database refuses what must not be, whatever the service does.
+//! Constraints and triggers of the database, independent of the service.
 
 use sqlx::{AssertSqlSafe, PgPool};
 use staymesh_store::StoreError;
 
-use super::{PASSWORD, replica};
+use crate::testing::{PASSWORD, replica};
 
 async fn refused_by(pool: &PgPool, sql: &'static str) -> String {
     let error: StoreError = sqlx::query(AssertSqlSafe(sql)).execute(pool).await.expect_err(sql).into();
@@ -11,7 +11,7 @@ async fn refused_by(pool: &PgPool, sql: &'static str) -> String {
 }
 
 #[tokio::test]
-async fn every_rule_has_a_name() {
+async fn constraints_refuse_invalid_rows_by_name() {
     let (database, replica) = replica(None).await;
     let pool = database.pool();
     replica.sign_up("ada@example.com").await.unwrap();
@@ -52,7 +52,7 @@ async fn every_rule_has_a_name() {
 }
 
 #[tokio::test]
-async fn a_revocation_is_final() {
+async fn revocation_of_a_login_cannot_be_undone() {
     let (database, replica) = replica(None).await;
     replica.sign_up("ada@example.com").await.unwrap();
     replica.login("ada@example.com", PASSWORD).await.unwrap();

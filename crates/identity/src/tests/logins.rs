@@ -1,4 +1,4 @@
-//! Logging in, renewing, logging out.
+//! Logins: log in, refresh, log out.
 
 use std::sync::atomic::Ordering;
 
@@ -7,7 +7,7 @@ use staymesh_mesh::{Reason, auth::Role};
 use tonic_types::StatusExt;
 use uuid::Uuid;
 
-use super::{FAILURES, PASSWORD, Replica, as_caller, assert_reason, replica, test_redis, wrong_fields};
+use crate::testing::{FAILURES, PASSWORD, Replica, as_caller, assert_reason, invalid_fields, replica, test_redis};
 
 const ADA: &str = "ada@example.com";
 
@@ -18,7 +18,7 @@ async fn with_ada() -> (staymesh_testkit::TestDatabase, Replica, String) {
 }
 
 #[tokio::test]
-async fn a_login_gives_tokens_that_say_who_it_is() {
+async fn login_returns_a_token_that_identifies_the_account() {
     let (_database, replica, user_id) = with_ada().await;
     let tokens = replica.login("ADA@example.com", PASSWORD).await.unwrap();
     assert_eq!((tokens.token_type.as_str(), i64::from(tokens.expires_in)), ("Bearer", 600));
@@ -28,13 +28,13 @@ async fn a_login_gives_tokens_that_say_who_it_is() {
 }
 
 #[tokio::test]
-async fn a_wrong_password_and_an_unknown_address_cannot_be_told_apart() {
+async fn wrong_password_and_unknown_address_get_the_same_response_and_work() {
     let (_database, replica, _) = with_ada().await;
     replica.passwords.take_verified();
 
     let wrong = assert_reason(replica.login(ADA, "wrong password").await, Reason::BadCredentials);
     let work_for_wrong = replica.passwords.take_verified();
-    let unknown = assert_reason(replica.login("nobody@example.com", "wrong password").await, Reason::BadCredentials);
+    let unknown = assert_reason(replica.login("unknown@example.com", "wrong password").await, Reason::BadCredentials);
     let work_for_unknown = replica.passwords.take_verified();
 
     assert_eq!(wrong.code(), unknown.code());
@@ -45,7 +45,7 @@ async fn a_wrong_password_and_an_unknown_address_cannot_be_told_apart() {
 }
 
 #[tokio::test]
-async fn whoever_guesses_does_not_keep_out_the_owner() {
+async fn throttled_source_does_not_lock_out_other_sources() {
     let (_database, replica, _) = with_ada().await;
     for _ in 0..FAILURES {
         let guess = replica.login_from("198.51.100.1", ADA, "wrong password").await;
@@ -56,15 +56,15 @@ async fn whoever_guesses_does_not_keep_out_the_owner() {
 }
 
 #[tokio::test]
-async fn throttling_does_not_tell_them_apart_either() {
+async fn throttling_is_the_same_for_known_and_unknown_addresses() {
     let (_database, replica, _) = with_ada().await;
     let mut answers = Vec::new();
-    for email in [ADA, "nobody@example.com"] {
+    for email in [ADA, "unknown@example.com"] {
         for _ in 0..FAILURES {
             assert_reason(replica.login(email, "wrong password").await, Reason::BadCredentials);
         }
         replica.passwords.take_verified();
-        // The right password does not help any more, and is not even looked at.
+        // The correct password is refused, too, and not verified.
         let status = assert_reason(replica.login(email, PASSWORD).await, Reason::LoginThrottled);
         assert!(replica.passwords.take_verified().is_empty());
         let wait = status.get_details_retry_info().unwrap().retry_delay.unwrap();
@@ -75,7 +75,7 @@ async fn throttling_does_not_tell_them_apart_either() {
 }
 
 #[tokio::test]
-async fn a_success_forgets_the_failures() {
+async fn successful_login_resets_the_failure_count() {
     let (_database, replica, _) = with_ada().await;
     for _ in 0..3 {
         for _ in 1..FAILURES {
@@ -86,7 +86,7 @@ async fn a_success_forgets_the_failures() {
 }
 
 #[tokio::test]
-async fn an_attempt_that_we_have_no_room_for_does_not_count() {
+async fn overloaded_login_does_not_count_as_a_failure() {
     let (_database, replica, _) = with_ada().await;
     replica.passwords.full.store(true, Ordering::Relaxed);
     for _ in 0..=FAILURES {
@@ -97,18 +97,18 @@ async fn an_attempt_that_we_have_no_room_for_does_not_count() {
 }
 
 #[tokio::test]
-async fn wrong_fields_are_named() {
+async fn login_and_refresh_report_invalid_fields() {
     let (_database, replica) = replica(None).await;
     let status = assert_reason(replica.login("", "").await, Reason::InvalidField);
-    assert_eq!(wrong_fields(&status), ["email", "password"]);
+    assert_eq!(invalid_fields(&status), ["email", "password"]);
     let status = assert_reason(replica.login(ADA, &"x".repeat(1_000_000)).await, Reason::InvalidField);
-    assert_eq!(wrong_fields(&status), ["password"]);
+    assert_eq!(invalid_fields(&status), ["password"]);
     let status = assert_reason(replica.refresh("").await, Reason::InvalidField);
-    assert_eq!(wrong_fields(&status), ["refresh_token"]);
+    assert_eq!(invalid_fields(&status), ["refresh_token"]);
 }
 
 #[tokio::test]
-async fn a_renewal_gives_new_tokens_of_the_same_login() {
+async fn refresh_returns_new_tokens_of_the_same_login() {
     let (_database, replica, user_id) = with_ada().await;
     let first = replica.login(ADA, PASSWORD).await.unwrap();
     let second = replica.refresh(&first.refresh_token).await.unwrap();
@@ -133,12 +133,12 @@ async fn a_second_use_ends_the_whole_login_for_every_service() {
     assert_reason(replica.refresh(&first.refresh_token).await, Reason::RefreshTokenInvalid);
     assert!(replica.revocations.is_revoked(&session).await);
     assert_reason(replica.refresh(&second.refresh_token).await, Reason::RefreshTokenInvalid);
-    // Other logins of the same person go on.
+    // Other logins of the account stay valid.
     replica.refresh(&bystander.refresh_token).await.unwrap();
 }
 
 #[tokio::test]
-async fn of_uses_at_the_same_moment_exactly_one_wins() {
+async fn concurrent_refreshes_with_one_token_let_exactly_one_win() {
     let (database, replica, _) = with_ada().await;
     let other = Replica::over(database.pool(), None);
     let tokens = replica.login(ADA, PASSWORD).await.unwrap();
@@ -151,12 +151,12 @@ async fn of_uses_at_the_same_moment_exactly_one_wins() {
             assert_eq!(staymesh_mesh::Problem::reason_of(status), Some(Reason::RefreshTokenInvalid), "{status:?}");
         }
     }
-    // The others count as second uses: nobody can tell who stole it.
+    // The other seven count as reuse, so the login is revoked.
     assert_reason(replica.refresh(&won[0].refresh_token).await, Reason::RefreshTokenInvalid);
 }
 
 #[tokio::test]
-async fn a_refresh_token_ends() {
+async fn refresh_token_expires_after_30_days() {
     let (database, replica, _) = with_ada().await;
     let tokens = replica.login(ADA, PASSWORD).await.unwrap();
     let days: f64 =
@@ -175,7 +175,7 @@ async fn a_refresh_token_ends() {
 }
 
 #[tokio::test]
-async fn tokens_that_were_never_issued_are_refused() {
+async fn malformed_and_unknown_refresh_tokens_are_refused() {
     let (_database, replica, _) = with_ada().await;
     let tokens = replica.login(ADA, PASSWORD).await.unwrap();
     let (short, long) = (&tokens.refresh_token[1..], "x".repeat(1_000_000));
@@ -186,7 +186,7 @@ async fn tokens_that_were_never_issued_are_refused() {
 }
 
 #[tokio::test]
-async fn the_database_does_not_hold_the_token() {
+async fn refresh_token_is_stored_as_a_hash_only() {
     let (database, replica, _) = with_ada().await;
     let tokens = replica.login(ADA, PASSWORD).await.unwrap();
     let stored: Vec<u8> =
@@ -196,30 +196,30 @@ async fn the_database_does_not_hold_the_token() {
 }
 
 #[tokio::test]
-async fn logging_out_ends_the_login_everywhere_and_may_be_repeated() {
+async fn logout_revokes_tokens_and_is_idempotent() {
     let (_server, redis) = test_redis();
     let (_database, replica) = replica(Some(redis)).await;
     replica.sign_up(ADA).await.unwrap();
     let tokens = replica.login(ADA, PASSWORD).await.unwrap();
     let caller = replica.caller(&tokens.access_token).await;
     for _ in 0..2 {
-        replica.services.logout(as_caller(LogoutRequest {}, &caller)).await.unwrap();
+        replica.auth.logout(as_caller(LogoutRequest {}, &caller)).await.unwrap();
         assert!(replica.revocations.is_revoked(&caller.session).await);
     }
     assert_reason(replica.refresh(&tokens.refresh_token).await, Reason::RefreshTokenInvalid);
 }
 
 #[tokio::test]
-async fn without_redis_a_logout_still_ends_the_refreshing() {
+async fn logout_without_redis_invalidates_the_refresh_token() {
     let (_database, replica, _) = with_ada().await;
     let tokens = replica.login(ADA, PASSWORD).await.unwrap();
     let caller = replica.caller(&tokens.access_token).await;
-    replica.services.logout(as_caller(LogoutRequest {}, &caller)).await.unwrap();
+    replica.auth.logout(as_caller(LogoutRequest {}, &caller)).await.unwrap();
     assert_reason(replica.refresh(&tokens.refresh_token).await, Reason::RefreshTokenInvalid);
 }
 
 #[tokio::test]
-async fn expired_logins_are_removed_and_others_are_not() {
+async fn purge_deletes_expired_logins_only() {
     let (database, replica, _) = with_ada().await;
     let (old, new) = (replica.login(ADA, PASSWORD).await.unwrap(), replica.login(ADA, PASSWORD).await.unwrap());
     let login: Uuid = replica.caller(&old.access_token).await.session.parse().unwrap();

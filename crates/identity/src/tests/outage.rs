@@ -1,4 +1,4 @@
-//! What still works while a store is away.
+//! Outages of PostgreSQL and Redis.
 
 use std::{net::SocketAddr, time::Duration};
 
@@ -7,13 +7,13 @@ use staymesh_mesh::Reason;
 use staymesh_store::StoreConfig;
 use staymesh_testkit::TestDatabase;
 
-use super::{FAILURES, PASSWORD, Replica, assert_reason, replica, test_redis};
 use crate::MIGRATOR;
+use crate::testing::{FAILURES, PASSWORD, Replica, assert_reason, replica, test_redis};
 
 const ADA: &str = "ada@example.com";
 
-/// A pool, as a service has one, over a link that can be broken.
-fn behind_a_link(database: &TestDatabase) -> (Proxy, sqlx::PgPool) {
+/// A pool with the settings of a service, through a proxy that can cut its connections.
+fn pool_through_proxy(database: &TestDatabase) -> (Proxy, sqlx::PgPool) {
     let options = database.pool().connect_options();
     let address: SocketAddr = format!("{}:{}", options.get_host(), options.get_port()).parse().unwrap();
     let proxy = Proxy::start(address).unwrap();
@@ -24,15 +24,15 @@ fn behind_a_link(database: &TestDatabase) -> (Proxy, sqlx::PgPool) {
 }
 
 #[tokio::test]
-async fn tokens_are_verified_while_the_database_is_away_and_logins_come_back_with_it() {
+async fn tokens_are_verified_during_a_database_outage_and_logins_recover_after_it() {
     let database = TestDatabase::new("identity", &MIGRATOR).await.unwrap();
-    let (link, pool) = behind_a_link(&database);
+    let (link, pool) = pool_through_proxy(&database);
     let replica = Replica::over(&pool, None);
     let user = replica.sign_up(ADA).await.unwrap();
     let tokens = replica.login(ADA, PASSWORD).await.unwrap();
 
     link.set(Link::Broken);
-    // The verifier has not asked for keys yet: it gets them from memory.
+    // The verifier has not fetched keys yet: the keyring serves them from memory.
     assert_eq!(replica.caller(&tokens.access_token).await.subject, user.user_id);
     for _ in 0..=FAILURES {
         assert_reason(replica.login(ADA, PASSWORD).await, Reason::StoreUnavailable);
@@ -40,24 +40,24 @@ async fn tokens_are_verified_while_the_database_is_away_and_logins_come_back_wit
     assert_reason(replica.refresh(&tokens.refresh_token).await, Reason::StoreUnavailable);
 
     link.set(Link::Healthy);
-    // The outage has not counted against the address, and has not used up the refresh token.
+    // The outage neither counted as failed logins nor marked the refresh token as used.
     replica.login(ADA, PASSWORD).await.unwrap();
     replica.refresh(&tokens.refresh_token).await.unwrap();
 }
 
 #[tokio::test]
-async fn keys_come_with_the_database() {
+async fn keyring_recovers_after_a_database_outage() {
     let database = TestDatabase::new("identity", &MIGRATOR).await.unwrap();
-    let (link, pool) = behind_a_link(&database);
+    let (link, pool) = pool_through_proxy(&database);
     link.set(Link::Broken);
     let replica = Replica::over(&pool, None);
-    assert!(replica.services.keyring.current().await.is_err());
+    assert!(replica.keyring.current().await.is_err());
     link.set(Link::Healthy);
-    assert!(replica.services.keyring.current().await.is_ok());
+    assert!(replica.keyring.current().await.is_ok());
 }
 
 #[tokio::test]
-async fn logins_and_their_ends_work_without_redis() {
+async fn logins_throttling_and_reuse_detection_work_without_redis() {
     let (mut server, redis) = test_redis();
     let (_database, replica) = replica(Some(redis)).await;
     replica.sign_up(ADA).await.unwrap();

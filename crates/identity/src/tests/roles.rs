@@ -1,4 +1,4 @@
-//! What an account may do, and how a change reaches those who are logged in.
+//! Roles: changes, and how they affect existing logins.
 
 use staymesh_api::identity::v1::{
     FindUserRequest, SetUserRoleRequest, User, identity_admin_service_server::IdentityAdminService,
@@ -7,18 +7,18 @@ use staymesh_mesh::{Reason, auth::Role};
 use tonic::{Request, Status};
 use uuid::Uuid;
 
-use super::{PASSWORD, Replica, assert_reason, replica, test_redis, wrong_fields};
+use crate::testing::{PASSWORD, Replica, assert_reason, invalid_fields, replica, test_redis};
 
 const ADA: &str = "ada@example.com";
 
 async fn set_role(replica: &Replica, user_id: &str, role: Role, hotels: &[i32]) -> Result<User, Status> {
     let request = SetUserRoleRequest { user_id: user_id.to_owned(), role: role.into(), hotel_ids: hotels.to_vec() };
-    let answer = replica.services.set_user_role(Request::new(request)).await?;
+    let answer = replica.admin.set_user_role(Request::new(request)).await?;
     Ok(answer.into_inner().user.unwrap())
 }
 
 #[tokio::test]
-async fn a_change_of_role_ends_the_logins_of_before() {
+async fn set_role_revokes_existing_logins() {
     let (_server, redis) = test_redis();
     let (_database, replica) = replica(Some(redis)).await;
     let user = replica.sign_up(ADA).await.unwrap();
@@ -30,7 +30,7 @@ async fn a_change_of_role_ends_the_logins_of_before() {
     assert!(replica.revocations.is_revoked(&session).await);
     assert_reason(replica.refresh(&before.refresh_token).await, Reason::RefreshTokenInvalid);
 
-    // Logins from now on, and their renewals, carry the new role.
+    // New logins and their refreshes have the new role.
     let after = replica.login(ADA, PASSWORD).await.unwrap();
     let renewed = replica.refresh(&after.refresh_token).await.unwrap();
     for token in [&after.access_token, &renewed.access_token] {
@@ -42,7 +42,7 @@ async fn a_change_of_role_ends_the_logins_of_before() {
 }
 
 #[tokio::test]
-async fn a_repeat_ends_no_further_login_but_tells_redis_again() {
+async fn set_role_retry_revokes_no_further_login_but_publishes_again() {
     let (server, redis) = test_redis();
     let (_database, replica) = replica(Some(redis)).await;
     let user = replica.sign_up(ADA).await.unwrap();
@@ -51,8 +51,8 @@ async fn a_repeat_ends_no_further_login_but_tells_redis_again() {
     let first = set_role(&replica, &user.user_id, Role::Admin, &[]).await.unwrap();
     let after = replica.login(ADA, PASSWORD).await.unwrap();
 
-    // As if Redis had been away the first time.
-    server.ask("FLUSHALL");
+    // As if Redis had been unavailable during the first call.
+    server.command("FLUSHALL");
     assert!(!replica.revocations.is_revoked(&session).await);
     assert_eq!(set_role(&replica, &user.user_id, Role::Admin, &[]).await.unwrap(), first);
     assert!(replica.revocations.is_revoked(&session).await);
@@ -60,7 +60,7 @@ async fn a_repeat_ends_no_further_login_but_tells_redis_again() {
 }
 
 #[tokio::test]
-async fn no_login_escapes_a_change_that_happens_at_the_same_moment() {
+async fn set_role_concurrent_with_logins_leaves_no_token_of_the_old_role() {
     let (database, replica) = replica(None).await;
     let other = Replica::over(database.pool(), None);
     let user = replica.sign_up(ADA).await.unwrap();
@@ -92,7 +92,7 @@ async fn no_login_escapes_a_change_that_happens_at_the_same_moment() {
 }
 
 #[tokio::test]
-async fn staff_who_become_guests_lose_their_hotels() {
+async fn set_role_to_guest_deletes_the_hotels_of_staff() {
     let (database, replica) = replica(None).await;
     let user = replica.sign_up(ADA).await.unwrap();
     set_role(&replica, &user.user_id, Role::Staff, &[7]).await.unwrap();
@@ -103,19 +103,19 @@ async fn staff_who_become_guests_lose_their_hotels() {
 }
 
 #[tokio::test]
-async fn wrong_fields_and_unknown_accounts_change_nothing() {
+async fn set_role_and_find_user_report_invalid_fields_and_unknown_accounts() {
     let (_database, replica) = replica(None).await;
     let user = replica.sign_up(ADA).await.unwrap();
     let status = assert_reason(set_role(&replica, "me", Role::Partner, &[]).await, Reason::InvalidField);
-    assert_eq!(wrong_fields(&status), ["user_id", "role"]);
+    assert_eq!(invalid_fields(&status), ["user_id", "role"]);
     let status = assert_reason(set_role(&replica, &user.user_id, Role::Staff, &[1, -1]).await, Reason::InvalidField);
-    assert_eq!(wrong_fields(&status), ["hotel_ids[1]"]);
-    let nobody = Uuid::now_v7().to_string();
-    assert_reason(set_role(&replica, &nobody, Role::Guest, &[]).await, Reason::UserNotFound);
+    assert_eq!(invalid_fields(&status), ["hotel_ids[1]"]);
+    let unknown = Uuid::now_v7().to_string();
+    assert_reason(set_role(&replica, &unknown, Role::Guest, &[]).await, Reason::UserNotFound);
 
     let find = |email: &str| FindUserRequest { email: email.to_owned() };
-    let found = replica.services.find_user(Request::new(find("Ada@Example.com"))).await.unwrap().into_inner();
+    let found = replica.admin.find_user(Request::new(find("Ada@Example.com"))).await.unwrap().into_inner();
     assert_eq!(found.user, Some(user));
-    assert_reason(replica.services.find_user(Request::new(find("bob@example.com"))).await, Reason::UserNotFound);
-    assert_reason(replica.services.find_user(Request::new(find("?"))).await, Reason::InvalidField);
+    assert_reason(replica.admin.find_user(Request::new(find("bob@example.com"))).await, Reason::UserNotFound);
+    assert_reason(replica.admin.find_user(Request::new(find("?"))).await, Reason::InvalidField);
 }

@@ -1,4 +1,4 @@
-//! The whole service over gRPC, as others see it.
+//! The whole service over gRPC, with the server stack.
 
 use std::time::{Duration, Instant};
 
@@ -14,7 +14,7 @@ use staymesh_testkit::TestDatabase;
 use tokio_util::sync::CancellationToken;
 use tonic::{Request, transport::Endpoint};
 
-use super::{PASSWORD, assert_reason, encryption_key_text, test_redis};
+use crate::testing::{PASSWORD, assert_reason, encryption_key_text, test_redis};
 use crate::{Config, MIGRATOR, serve};
 
 #[derive(clap::Parser)]
@@ -44,7 +44,7 @@ fn bearer<T>(message: T, token: &str) -> Request<T> {
 }
 
 #[tokio::test]
-async fn a_person_signs_up_logs_in_looks_and_logs_out() {
+async fn served_over_grpc_sign_up_login_lookup_and_logout_work() {
     let (redis, _) = test_redis();
     let database = TestDatabase::new("identity", &MIGRATOR).await.unwrap();
     let port = free_port().unwrap();
@@ -78,7 +78,7 @@ async fn a_person_signs_up_logs_in_looks_and_logs_out() {
     let seen = users.get_current_user(bearer(GetCurrentUserRequest {}, token)).await.unwrap().into_inner();
     assert_eq!(seen.user.as_ref(), Some(&user));
     assert_reason(users.get_current_user(GetCurrentUserRequest {}).await, Reason::Unauthenticated);
-    // Authorized before validated: the nonsense in the request is not even looked at.
+    // Authorization comes before validation: the invalid address is not reported.
     let find = FindUserRequest { email: "nonsense".to_owned() };
     assert_reason(admin.find_user(bearer(find, token)).await, Reason::AccessDenied);
 

@@ -1,11 +1,11 @@
-//! Accounts are made once.
+//! Sign-up: validation, uniqueness, idempotency.
 
 use staymesh_api::identity::v1::{CreateUserRequest, GetCurrentUserRequest, user_service_server::UserService};
 use staymesh_api::options::v1::Role;
 use staymesh_mesh::Reason;
 use uuid::Uuid;
 
-use super::{PASSWORD, Replica, as_caller, assert_reason, guest, replica, wrong_fields};
+use crate::testing::{PASSWORD, Replica, as_caller, assert_reason, guest, invalid_fields, replica};
 
 fn request(email: &str, request_id: Uuid) -> CreateUserRequest {
     CreateUserRequest {
@@ -21,15 +21,15 @@ async fn count(pool: &sqlx::PgPool) -> i64 {
 }
 
 #[tokio::test]
-async fn a_guest_signs_up_and_sees_the_account() {
+async fn sign_up_creates_a_guest_with_a_hashed_password() {
     let (database, replica) = replica(None).await;
     let user = replica.sign_up("Ada@Example.com").await.unwrap();
     assert_eq!(user.email, "ada@example.com");
     assert_eq!(user.role(), Role::Guest);
     assert_eq!(Uuid::try_parse(&user.user_id).unwrap().get_version_num(), 7);
 
-    let asked = as_caller(GetCurrentUserRequest {}, &guest(&user.user_id));
-    let seen = replica.services.get_current_user(asked).await.unwrap().into_inner().user.unwrap();
+    let request = as_caller(GetCurrentUserRequest {}, &guest(&user.user_id));
+    let seen = replica.users.get_current_user(request).await.unwrap().into_inner().user.unwrap();
     assert_eq!(seen, user);
 
     let hash: String =
@@ -38,7 +38,7 @@ async fn a_guest_signs_up_and_sees_the_account() {
 }
 
 #[tokio::test]
-async fn an_address_has_one_account_in_every_spelling() {
+async fn sign_up_with_another_spelling_of_an_address_is_refused() {
     let (database, replica) = replica(None).await;
     replica.sign_up("ada@example.com").await.unwrap();
     assert_reason(replica.sign_up("ADA@example.COM").await, Reason::EmailTaken);
@@ -46,7 +46,7 @@ async fn an_address_has_one_account_in_every_spelling() {
 }
 
 #[tokio::test]
-async fn of_many_who_want_an_address_one_gets_it() {
+async fn concurrent_sign_ups_with_one_address_let_exactly_one_win() {
     let (database, replica) = replica(None).await;
     let other = Replica::over(database.pool(), None);
     let racers =
@@ -60,7 +60,7 @@ async fn of_many_who_want_an_address_one_gets_it() {
 }
 
 #[tokio::test]
-async fn a_repeat_gets_the_first_answer() {
+async fn sign_up_retry_returns_the_first_account() {
     let (database, replica) = replica(None).await;
     let id = Uuid::new_v4();
     let first = replica.create_user(request("ada@example.com", id)).await.unwrap();
@@ -69,7 +69,7 @@ async fn a_repeat_gets_the_first_answer() {
 }
 
 #[tokio::test]
-async fn repeats_at_the_same_moment_get_the_same_answer() {
+async fn concurrent_sign_up_retries_create_one_account() {
     let (database, replica) = replica(None).await;
     let id = Uuid::new_v4();
     let repeats = (0..16).map(|_| replica.create_user(request("ada@example.com", id)));
@@ -79,7 +79,7 @@ async fn repeats_at_the_same_moment_get_the_same_answer() {
 }
 
 #[tokio::test]
-async fn a_request_id_with_other_content_is_refused() {
+async fn sign_up_with_a_reused_request_id_is_refused() {
     let (database, replica) = replica(None).await;
     let id = Uuid::new_v4();
     replica.create_user(request("ada@example.com", id)).await.unwrap();
@@ -91,13 +91,13 @@ async fn a_request_id_with_other_content_is_refused() {
     for other in others {
         assert_reason(replica.create_user(other).await, Reason::RequestIdReused);
     }
-    // A new id does not make an address free.
+    // The address is taken for another request id, too.
     assert_reason(replica.create_user(request("ada@example.com", Uuid::new_v4())).await, Reason::EmailTaken);
     assert_eq!(count(database.pool()).await, 1);
 }
 
 #[tokio::test]
-async fn wrong_fields_are_all_named_and_change_nothing() {
+async fn sign_up_reports_every_invalid_field_and_creates_nothing() {
     let (database, replica) = replica(None).await;
     let bad = CreateUserRequest {
         email: "no address".to_owned(),
@@ -106,7 +106,7 @@ async fn wrong_fields_are_all_named_and_change_nothing() {
         request_id: Uuid::nil().to_string(),
     };
     let status = assert_reason(replica.create_user(bad).await, Reason::InvalidField);
-    assert_eq!(wrong_fields(&status), ["email", "password", "display_name", "request_id"]);
+    assert_eq!(invalid_fields(&status), ["email", "password", "display_name", "request_id"]);
     let huge = CreateUserRequest {
         email: "a".repeat(1_000_000),
         password: "x".repeat(1_000_000),
@@ -119,14 +119,14 @@ async fn wrong_fields_are_all_named_and_change_nothing() {
 }
 
 #[tokio::test]
-async fn an_account_that_is_gone_is_not_found() {
+async fn get_current_user_without_an_account_is_not_found() {
     let (_database, replica) = replica(None).await;
     for subject in [Uuid::now_v7().to_string(), "client:partner".to_owned()] {
-        let asked = as_caller(GetCurrentUserRequest {}, &guest(&subject));
-        assert_reason(replica.services.get_current_user(asked).await, Reason::UserNotFound);
+        let request = as_caller(GetCurrentUserRequest {}, &guest(&subject));
+        assert_reason(replica.users.get_current_user(request).await, Reason::UserNotFound);
     }
     assert_reason(
-        replica.services.get_current_user(tonic::Request::new(GetCurrentUserRequest {})).await,
+        replica.users.get_current_user(tonic::Request::new(GetCurrentUserRequest {})).await,
         Reason::Unauthenticated,
     );
 }

@@ -1,4 +1,4 @@
-//! What an access token says.
+//! The claims of an access token.
 
 use serde::{Deserialize, Serialize};
 use staymesh_api::options::v1::Role;
@@ -12,20 +12,20 @@ pub struct Claims {
     pub aud: String,
     /// The account's UUID, or `client:` and the client id.
     pub sub: String,
-    /// The role's name: `guest`, `staff`, `partner`, `admin` or `service`.
+    /// Name of the role: `guest`, `staff`, `partner`, `admin` or `service`.
     pub role: String,
-    /// The hotels that a staff account works for.
+    /// The hotels that a staff account works for, each positive; empty for other roles.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub hotel_ids: Vec<i32>,
-    /// The login or client the token belongs to: what a revocation names.
+    /// The login or client the token belongs to; revocations name it.
     pub sid: String,
-    /// When it was issued, Unix seconds.
+    /// Issue time, Unix seconds.
     pub iat: i64,
-    /// When it ends, Unix seconds.
+    /// Expiry, Unix seconds.
     pub exp: i64,
 }
 
-/// The name of a role in a token.
+/// The role with this name in tokens and databases; `None` if unknown.
 pub(super) fn role_of(name: &str) -> Option<Role> {
     let role = match name {
         "guest" => Role::Guest,
@@ -39,7 +39,7 @@ pub(super) fn role_of(name: &str) -> Option<Role> {
 }
 
 impl Claims {
-    /// The name that a role has in tokens and in databases.
+    /// Name of a role in tokens and databases; `None` for `ROLE_UNSPECIFIED`.
     pub fn role_name(role: Role) -> Option<&'static str> {
         let name = match role {
             Role::Guest => "guest",
@@ -52,7 +52,7 @@ impl Claims {
         Some(name)
     }
 
-    /// The role that a name in a token or a database stands for.
+    /// The role with this name in tokens and databases; `None` if unknown.
     pub fn role_from_name(name: &str) -> Option<Role> {
         role_of(name)
     }

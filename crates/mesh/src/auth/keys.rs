@@ -1,4 +1,4 @@
-//! The public keys that tokens are verified with, and the verifying.
+//! Verification of access tokens, with a cache of identity's public keys and of verified tokens.
 
 use std::{
     collections::HashMap,
@@ -14,28 +14,31 @@ use staymesh_api::identity::v1::{GetKeySetRequest, JsonWebKey, auth_service_clie
 use tokio::sync::Mutex;
 use tonic::transport::Channel;
 
-use super::{Caller, claims::Claims};
+use super::{caller::Caller, claims::Claims};
 use crate::config::AuthConfig;
 
-/// Keys are fetched again after this time, so that a key that identity drops is soon dropped everywhere.
+/// Age at which the key set is fetched again, so that a key removed from identity is soon rejected by every service.
 const REFRESH_AFTER: Duration = Duration::from_mins(5);
-/// Tokens with unknown keys make us ask identity at most this often, whatever nonsense callers send.
-const ASK_AT_MOST_EVERY: Duration = Duration::from_secs(2);
-/// The longest time that asking may take, whatever the source does.
-const ASK_TIMEOUT: Duration = Duration::from_secs(2);
+/// Shortest interval between fetches, so that tokens with unknown key ids cannot flood identity.
+const FETCH_INTERVAL: Duration = Duration::from_secs(2);
+/// Deadline of one fetch.
+const FETCH_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// Where keys come from.
+/// Source of the public keys.
 #[tonic::async_trait]
 pub trait KeySource: Send + Sync + 'static {
-    /// The keys in use now.
+    /// Fetches the current key set.
+    ///
+    /// # Errors
+    /// A text for the log when the source fails.
     async fn fetch(&self) -> Result<Vec<JsonWebKey>, String>;
 }
 
-/// The keys of the identity service, over gRPC.
+/// Fetches the key set from the identity service over gRPC.
 pub struct RemoteKeys(AuthServiceClient<Channel>);
 
 impl RemoteKeys {
-    /// Asks identity through this channel.
+    /// Fetches through this channel to identity.
     pub fn new(channel: Channel) -> Self {
         Self(AuthServiceClient::new(channel))
     }
@@ -54,22 +57,22 @@ impl KeySource for RemoteKeys {
 /// Why a token was not accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TokenError {
-    /// It is not one of ours, or it has ended.
+    /// Malformed, expired, not issued by this chain, or with invalid claims.
     Invalid,
-    /// The keys to tell are not to be had right now.
+    /// The key set has never been fetched successfully, so the token cannot be verified.
     KeysUnavailable,
 }
 
-/// Tokens that are remembered as good. One that is not is verified again, so this bounds memory and nothing else.
-const REMEMBERED: usize = 10_000;
-/// Seconds that a token is good for after its end, for clocks that differ.
+/// Capacity of the cache of verified tokens. An evicted token is verified again.
+const VERIFIED_CAPACITY: usize = 10_000;
+/// Seconds for which a token is accepted after its expiry, because clocks differ.
 const LEEWAY: u64 = 5;
 
 struct Keys {
     by_id: HashMap<String, DecodingKey>,
     fetched: Option<Instant>,
-    /// What these keys have verified. Most callers use a token many times, and verifying costs more than the rest of an
-    /// empty call. It goes with the keys, so a key that is dropped takes its tokens along.
+    /// Tokens verified with these keys. Most callers use a token many times, and verifying a signature costs more than the
+    /// rest of an empty call. The cache is dropped with the keys, so tokens of a removed key are not accepted from it.
     verified: Cache<Box<str>, Verified>,
 }
 
@@ -82,14 +85,14 @@ struct Verified {
 
 impl Keys {
     fn new(by_id: HashMap<String, DecodingKey>, fetched: Option<Instant>) -> Self {
-        Self { by_id, fetched, verified: Cache::new(REMEMBERED) }
+        Self { by_id, fetched, verified: Cache::new(VERIFIED_CAPACITY) }
     }
 
-    /// The caller of a token that was verified before and has not ended.
-    fn remembered(&self, token: &str) -> Option<Caller> {
+    /// The caller of a token that was verified before and has not expired.
+    fn cached(&self, token: &str) -> Option<Caller> {
         let verified = self.verified.get(token)?;
-        let ended = Timestamp::now().as_second() > verified.exp.saturating_add_unsigned(LEEWAY);
-        (!ended).then_some(verified.caller)
+        let expired = Timestamp::now().as_second() > verified.exp.saturating_add_unsigned(LEEWAY);
+        (!expired).then_some(verified.caller)
     }
 }
 
@@ -104,16 +107,16 @@ impl Default for Keys {
 pub struct TokenVerifier {
     source: Arc<dyn KeySource>,
     keys: Arc<ArcSwap<Keys>>,
-    last_asked: Arc<Mutex<LastAsked>>,
+    last_fetch: Arc<Mutex<LastFetch>>,
     refresh_after: Duration,
     validation: Arc<Validation>,
 }
 
-/// When the source was last asked. Whoever holds the lock on it is the one who asks.
-type LastAsked = Option<Instant>;
+/// Time of the last fetch. The task that holds the lock is the one that fetches.
+type LastFetch = Option<Instant>;
 
 impl TokenVerifier {
-    /// A verifier that gets its keys when the first token comes.
+    /// A verifier that fetches the key set when the first token arrives.
     pub fn new(source: impl KeySource, config: &AuthConfig) -> Self {
         let mut validation = Validation::new(Algorithm::ES256);
         validation.set_issuer(&[&config.issuer]);
@@ -123,25 +126,25 @@ impl TokenVerifier {
         Self {
             source: Arc::new(source),
             keys: Arc::default(),
-            last_asked: Arc::default(),
+            last_fetch: Arc::default(),
             refresh_after: REFRESH_AFTER,
             validation: Arc::new(validation),
         }
     }
 
-    /// Has keys fetched again after this time instead of five minutes.
+    /// Fetches the key set again at this age instead of five minutes.
     #[must_use]
     pub fn refreshing_after(self, age: Duration) -> Self {
         Self { refresh_after: age, ..self }
     }
 
-    /// The caller that a token stands for.
+    /// Verifies a token (ES256, issuer, audience, expiry) and returns its caller.
     ///
     /// # Errors
-    /// When the token is not ours or has ended, or when there are no keys to tell.
+    /// See [`TokenError`].
     pub async fn verify(&self, token: &str) -> Result<Caller, TokenError> {
         let keys = self.keys.load_full();
-        if let Some(caller) = keys.remembered(token) {
+        if let Some(caller) = keys.cached(token) {
             self.refresh_stale(&keys);
             return Ok(caller);
         }
@@ -156,15 +159,15 @@ impl TokenVerifier {
         Ok(caller)
     }
 
-    /// The keys to look the id up in. Only for an id that is not known it takes longer than looking.
+    /// The key set to look the id up in. Waits for a fetch only if the id is unknown.
     async fn keys_with(&self, key_id: &str) -> Result<Arc<Keys>, TokenError> {
         let keys = self.keys.load_full();
         if keys.by_id.contains_key(key_id) {
             self.refresh_stale(&keys);
             return Ok(keys);
         }
-        // One asks, the others wait for the answer.
-        self.refresh(&mut *self.last_asked.lock().await).await;
+        // One task fetches, the others wait for the result.
+        self.refresh(&mut *self.last_fetch.lock().await).await;
         let keys = self.keys.load_full();
         if keys.fetched.is_none() {
             return Err(TokenError::KeysUnavailable);
@@ -172,31 +175,31 @@ impl TokenVerifier {
         Ok(keys)
     }
 
-    /// Has stale keys fetched again, unless somebody is asking right now. Old keys are better than none, and than making
-    /// everybody wait while identity is away.
+    /// Fetches a stale key set again in the background, unless a fetch is in progress. Requests meanwhile use the stale keys
+    /// instead of waiting, also while identity is unavailable.
     fn refresh_stale(&self, keys: &Keys) {
         if keys.fetched.is_some_and(|fetched| fetched.elapsed() < self.refresh_after) {
             return;
         }
-        if let Ok(mut last_asked) = self.last_asked.clone().try_lock_owned() {
+        if let Ok(mut last_fetch) = self.last_fetch.clone().try_lock_owned() {
             let verifier = self.clone();
-            tokio::spawn(async move { verifier.refresh(&mut last_asked).await });
+            tokio::spawn(async move { verifier.refresh(&mut last_fetch).await });
         }
     }
 
-    /// Asks for the keys, but not more often than the limit.
-    async fn refresh(&self, last_asked: &mut LastAsked) {
-        if last_asked.is_some_and(|asked| asked.elapsed() < ASK_AT_MOST_EVERY) {
+    /// Fetches the key set, at most once per [`FETCH_INTERVAL`].
+    async fn refresh(&self, last_fetch: &mut LastFetch) {
+        if last_fetch.is_some_and(|fetch| fetch.elapsed() < FETCH_INTERVAL) {
             return;
         }
-        let late = |_| Err("no answer in time".to_owned());
-        let answer = tokio::time::timeout(ASK_TIMEOUT, self.source.fetch()).await.unwrap_or_else(late);
-        *last_asked = Some(Instant::now());
+        let late = |_| Err(format!("no answer within {} s", FETCH_TIMEOUT.as_secs()));
+        let answer = tokio::time::timeout(FETCH_TIMEOUT, self.source.fetch()).await.unwrap_or_else(late);
+        *last_fetch = Some(Instant::now());
         match answer {
             Ok(list) => {
                 self.keys.store(Arc::new(Keys::new(decoding_keys(list), Some(Instant::now()))));
             }
-            Err(error) => tracing::warn!(error.cause = error, "no key set from identity"),
+            Err(error) => tracing::warn!(error.cause = error, "cannot fetch the key set from identity"),
         }
     }
 }

@@ -1,7 +1,9 @@
-//! Who calls, and whether they may.
+//! Authentication and authorization of callers.
 //!
-//! A token is verified here even when the edge has verified it: a service trusts no network. Who may call which method is
-//! read from the contract ([`AccessTable`]); whose data a caller may touch is decided in the services, with [`Caller`].
+//! - [`TokenVerifier`] verifies access tokens, also those that the edge has verified: services do not trust the network.
+//! - [`AccessTable`] says which roles may call a method; it is read from the contract.
+//! - [`Caller`] is the verified caller. Services use it to decide whose data the caller may read and change.
+//! - [`Revocations`] lists logins that ended before their tokens expire.
 
 mod caller;
 mod claims;

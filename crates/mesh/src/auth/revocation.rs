@@ -1,13 +1,14 @@
-//! Logins that have ended before their tokens.
+//! Revoked sessions: logins that ended before their access tokens expire.
 //!
-//! A revocation is a key in Redis that outlives the longest token (a program's, 1 hour). While Redis is away a
-//! revoked token works until it expires; refreshing it fails all the same, because that is decided in identity's database.
+//! A revocation is a key in Redis that lives longer than the longest access token (1 hour, of a client). While Redis is
+//! unavailable a revoked access token works until it expires; refresh tokens do not, because identity's database decides
+//! about them.
 
 use std::time::Duration;
 
 use crate::redis::{Key, Redis, RedisUnavailable};
 
-/// The key of a login that has ended.
+/// The Redis key of a revoked login or client, by its `sid`.
 pub struct RevokedSession<'a>(pub &'a str);
 
 impl Key for RevokedSession<'_> {
@@ -18,26 +19,26 @@ impl Key for RevokedSession<'_> {
     }
 }
 
-/// The ended logins; none are known without Redis.
+/// The revoked sessions. Without Redis none is known.
 #[derive(Clone)]
 pub struct Revocations(Option<Redis>);
 
 impl Revocations {
-    /// The ended logins in this Redis.
+    /// The revoked sessions in this Redis.
     pub fn new(redis: Option<Redis>) -> Self {
         Self(redis)
     }
 
-    /// Whether a login is known to have ended.
+    /// Whether a session is known to be revoked; `false` while Redis is unavailable.
     pub async fn is_revoked(&self, session: &str) -> bool {
         let Some(redis) = &self.0 else { return false };
         matches!(redis.get(&RevokedSession(session)).await, Ok(Some(true)))
     }
 
-    /// Ends a login for every service.
+    /// Revokes a session for every service.
     ///
     /// # Errors
-    /// When Redis is away: the tokens then work until they expire.
+    /// [`RedisUnavailable`]: its access tokens then work until they expire.
     pub async fn revoke(&self, session: &str) -> Result<(), RedisUnavailable> {
         match &self.0 {
             Some(redis) => redis.set(&RevokedSession(session), &true).await,

@@ -1,4 +1,10 @@
-//! A circuit breaker: after a run of failures, calls fail at once for a while instead of each using up its time.
+//! A circuit breaker ([pattern](https://martinfowler.com/bliki/CircuitBreaker.html)) with a deadline per call.
+//!
+//! - **Closed**: calls go through. After 10 consecutive failures the breaker opens.
+//! - **Open**: calls fail immediately with `UNAVAILABLE`. After one second the breaker is half-open.
+//! - **Half-open**: one call probes the service. Success closes the breaker, failure or no answer opens it again.
+//!
+//! A call that ran into its caller's nearer deadline is no failure of the service, and does not count.
 
 use std::{
     error::Error,
@@ -14,12 +20,12 @@ use tower::{Service, ServiceExt};
 
 use crate::context::RequestContext;
 
-/// Failures in a row that open the breaker.
-const FAILURES: u32 = 10;
-/// How long it stays open before one call may try.
+/// Consecutive failures that open the breaker.
+const FAILURE_THRESHOLD: u32 = 10;
+/// How long the breaker stays open before a probe; also the interval between probes without an answer.
 const OPEN_FOR: Duration = Duration::from_secs(1);
 
-/// Ends calls of the service below when their time is over, counts its failures, and refuses calls while it is down.
+/// Applies a deadline to each call of the inner service, counts consecutive failures, and rejects calls while open.
 #[derive(Clone)]
 pub struct Breaker<S> {
     inner: S,
@@ -28,39 +34,49 @@ pub struct Breaker<S> {
     state: Arc<Mutex<State>>,
 }
 
-#[derive(Debug, Default)]
-struct State {
-    failures: u32,
-    open_until: Option<Instant>,
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    /// Calls go through; so many consecutive ones have failed.
+    Closed { failures: u32 },
+    /// Calls are rejected until then.
+    Open { until: Instant },
+    /// One call probes the service. If it yields no verdict, the next probe may start then.
+    HalfOpen { next_probe: Instant },
+}
+
+impl Default for State {
+    fn default() -> Self {
+        Self::Closed { failures: 0 }
+    }
 }
 
 impl State {
-    /// Whether a call may be made now. While open, one call in every `OPEN_FOR` may try.
+    /// Whether a call may be made now. Makes an open breaker half-open when its time is over.
     fn admit(&mut self, now: Instant) -> bool {
-        match self.open_until {
-            Some(until) if now < until => false,
-            Some(_) => {
-                self.open_until = Some(now + OPEN_FOR);
+        match *self {
+            Self::Closed { .. } => true,
+            Self::Open { until: at } | Self::HalfOpen { next_probe: at } if now < at => false,
+            Self::Open { .. } | Self::HalfOpen { .. } => {
+                *self = Self::HalfOpen { next_probe: now + OPEN_FOR };
                 true
             }
-            None => true,
         }
     }
 
-    fn succeeded(&mut self) {
+    fn on_success(&mut self) {
         *self = Self::default();
     }
 
-    fn failed(&mut self, now: Instant) {
-        self.failures = self.failures.saturating_add(1);
-        if self.failures >= FAILURES {
-            self.open_until = Some(now + OPEN_FOR);
-        }
+    fn on_failure(&mut self, now: Instant) {
+        *self = match *self {
+            Self::Closed { failures } if failures + 1 < FAILURE_THRESHOLD => Self::Closed { failures: failures + 1 },
+            _ => Self::Open { until: now + OPEN_FOR },
+        };
     }
 }
 
 impl<S> Breaker<S> {
-    /// A closed breaker around `inner`; `name` is for messages. A call takes `call_timeout` at most.
+    /// A closed breaker around `inner`. `name` is that of the service, for messages; `call_timeout` limits each call.
     pub fn new(name: &'static str, call_timeout: Duration, inner: S) -> Self {
         Self { inner, name, call_timeout, state: Arc::default() }
     }
@@ -78,29 +94,28 @@ where
     type Error = tower::BoxError;
     type Future = BoxFuture<'static, Result<Self::Response, Self::Error>>;
 
-    /// Always: a channel gets ready within the time of the call, for it may never get ready.
+    /// Always ready. The inner service becomes ready within the deadline of the call, because it may never do so.
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
         Poll::Ready(Ok(()))
     }
 
     fn call(&mut self, request: Request) -> Self::Future {
-        let allowance = Allowance::of_this_request(self.call_timeout);
+        let limit = TimeLimit::of_current_request(self.call_timeout);
         let name = self.name;
-        // Before the breaker: that the caller is late says nothing about the service.
-        if allowance.time.is_zero() {
-            return refused(Status::deadline_exceeded(format!("no time is left to call the {name} service")));
+        // Before the breaker: an expired deadline says nothing about the service.
+        if limit.time.is_zero() {
+            return rejected(Status::deadline_exceeded(format!("no time is left to call the {name} service")));
         }
         if !lock(&self.state).admit(Instant::now()) {
-            return refused(Status::unavailable(format!("the {name} service has been failing; not called")));
+            return rejected(Status::unavailable(format!("the {name} service has been failing; not called")));
         }
         let (mut inner, state) = (self.inner.clone(), self.state.clone());
         Box::pin(async move {
             let answer = async { inner.ready().await.map_err(Into::into)?.call(request).await.map_err(Into::into) };
-            let result =
-                timeout(allowance.time, answer).await.unwrap_or_else(|_| Err(allowance.used_up_by(name).into()));
-            match verdict(&result, allowance.full) {
-                Verdict::Up => lock(&state).succeeded(),
-                Verdict::Down => lock(&state).failed(Instant::now()),
+            let result = timeout(limit.time, answer).await.unwrap_or_else(|_| Err(limit.exceeded_by(name).into()));
+            match verdict(&result, limit.full) {
+                Verdict::Up => lock(&state).on_success(),
+                Verdict::Down => lock(&state).on_failure(Instant::now()),
                 Verdict::Unknown => {}
             }
             result
@@ -108,34 +123,34 @@ where
     }
 }
 
-fn refused<T>(status: Status) -> BoxFuture<'static, Result<T, tower::BoxError>>
+fn rejected<T>(status: Status) -> BoxFuture<'static, Result<T, tower::BoxError>>
 where
     T: 'static,
 {
     Box::pin(async { Err(status.into()) })
 }
 
-/// The time that a call may take. Kept here, for the channel below keeps no time while it has no connection.
+/// The deadline of a call. Enforced here, because a channel without a connection enforces none.
 #[derive(Clone, Copy)]
-struct Allowance {
+struct TimeLimit {
     time: Duration,
-    /// Whether that is all a call may ever have, and not what the caller has left.
+    /// Whether this is the full `call_timeout`, not the remaining time of the current request.
     full: bool,
 }
 
-impl Allowance {
-    fn of_this_request(call_timeout: Duration) -> Self {
+impl TimeLimit {
+    fn of_current_request(call_timeout: Duration) -> Self {
         let time = RequestContext::current().map_or(call_timeout, |context| context.remaining().min(call_timeout));
         Self { time, full: time == call_timeout }
     }
 
-    fn used_up_by(self, name: &str) -> Status {
+    fn exceeded_by(self, name: &str) -> Status {
         let message = format!("the {name} service did not answer within {} ms", self.time.as_millis());
         if self.full { Status::unavailable(message) } else { Status::deadline_exceeded(message) }
     }
 }
 
-/// What an answer says about the service.
+/// What the outcome of a call says about the service.
 #[derive(Debug, PartialEq, Eq)]
 enum Verdict {
     Up,
@@ -143,8 +158,8 @@ enum Verdict {
     Unknown,
 }
 
-/// An answer about the request says that the service is up. Lateness says that it is down only if it had all the time
-/// that a call may take: otherwise impatient callers would take the service away from everybody.
+/// An error about the request shows that the service is up. A timeout shows that it is down only if the call had the full
+/// time: otherwise callers with short deadlines would open the breaker for all others.
 fn verdict<Body>(result: &Result<http::Response<Body>, tower::BoxError>, full_time: bool) -> Verdict {
     let code = match result {
         Ok(response) => Status::from_header_map(response.headers()).map_or(Code::Ok, |status| status.code()),
@@ -158,7 +173,7 @@ fn verdict<Body>(result: &Result<http::Response<Body>, tower::BoxError>, full_ti
     }
 }
 
-/// Of an error without a status, as a connection that cannot be made, nothing is known but that there was no answer.
+/// The gRPC code of an error; `UNAVAILABLE` for an error without one, such as a refused connection.
 fn code_of(error: &(dyn Error + 'static)) -> Code {
     let mut causes = std::iter::successors(Some(error), |error| (*error).source());
     let code = causes.find_map(|cause| {
@@ -177,27 +192,27 @@ mod tests {
     use super::*;
 
     #[test]
-    fn opens_after_a_run_of_failures_and_lets_one_try_after_a_while() {
+    fn breaker_opens_after_consecutive_failures_and_admits_one_probe_when_half_open() {
         let mut state = State::default();
         let now = Instant::now();
-        for _ in 0..FAILURES {
+        for _ in 0..FAILURE_THRESHOLD {
             assert!(state.admit(now));
-            state.failed(now);
+            state.on_failure(now);
         }
         assert!(!state.admit(now));
         let later = now + OPEN_FOR;
-        assert!(state.admit(later), "one may try");
-        assert!(!state.admit(later), "but only one");
-        state.succeeded();
+        assert!(state.admit(later), "a probe is admitted");
+        assert!(!state.admit(later), "only one probe is admitted");
+        state.on_success();
         assert!(state.admit(later));
     }
 
     #[test]
-    fn a_success_in_between_keeps_it_closed() {
+    fn success_resets_the_failure_count() {
         let mut state = State::default();
-        for _ in 0..3 * FAILURES {
-            state.failed(Instant::now());
-            state.succeeded();
+        for _ in 0..3 * FAILURE_THRESHOLD {
+            state.on_failure(Instant::now());
+            state.on_success();
         }
         assert!(state.admit(Instant::now()));
     }
@@ -225,9 +240,9 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_channel_that_never_gets_ready_fails_in_time_and_opens_the_breaker() {
+    async fn channel_that_never_gets_ready_times_out_and_opens_the_breaker() {
         let mut breaker = Breaker::new("hotel", Duration::from_millis(5), NeverReady);
-        for _ in 0..FAILURES {
+        for _ in 0..FAILURE_THRESHOLD {
             let status = call(&mut breaker).await;
             assert_eq!(status.code(), Code::Unavailable);
             assert!(status.message().contains("did not answer"), "{status:?}");
@@ -236,9 +251,9 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn callers_in_a_hurry_do_not_open_the_breaker() {
+    async fn short_caller_deadlines_do_not_open_the_breaker() {
         let mut breaker = Breaker::new("hotel", Duration::from_mins(1), NeverReady);
-        for time in [Duration::ZERO, Duration::from_millis(1)].repeat(2 * FAILURES as usize) {
+        for time in [Duration::ZERO, Duration::from_millis(1)].repeat(2 * FAILURE_THRESHOLD as usize) {
             let context = RequestContext { request_id: Arc::from(""), deadline: Instant::now() + time };
             let status = context.scope(call(&mut breaker)).await;
             assert_eq!(status.code(), Code::DeadlineExceeded);
@@ -247,16 +262,16 @@ mod tests {
     }
 
     #[test]
-    fn lateness_counts_when_all_the_time_was_given() {
+    fn timeout_counts_as_failure_only_with_the_full_time() {
         let answered = |code| Ok(Status::new(code, "").into_http::<()>());
-        for (code, in_full_time, in_less) in [
+        for (code, with_full_time, with_less) in [
             (Code::Unavailable, Verdict::Down, Verdict::Down),
             (Code::DeadlineExceeded, Verdict::Down, Verdict::Unknown),
             (Code::Cancelled, Verdict::Down, Verdict::Unknown),
             (Code::NotFound, Verdict::Up, Verdict::Up),
         ] {
-            assert_eq!(verdict(&answered(code), true), in_full_time, "{code:?}");
-            assert_eq!(verdict(&answered(code), false), in_less, "{code:?}");
+            assert_eq!(verdict(&answered(code), true), with_full_time, "{code:?}");
+            assert_eq!(verdict(&answered(code), false), with_less, "{code:?}");
         }
         assert_eq!(verdict(&Ok(http::Response::new(())), false), Verdict::Up);
         assert_eq!(verdict::<()>(&Err(TimeoutExpired(()).into()), false), Verdict::Unknown);

@@ -1,4 +1,7 @@
-//! The one way to reach another service.
+//! Channels to other services: load-balanced, authenticated and guarded by a circuit breaker.
+//!
+//! Balancing is "power of two choices" over the pending requests of each endpoint (Mitzenmacher, 2001; implementation:
+//! `tower::balance`, which tonic uses).
 
 use std::{net::SocketAddr, path::Path, time::Duration};
 
@@ -11,11 +14,11 @@ use tonic::{
 use super::{breaker::Breaker, outgoing::Outgoing, resolve, tokens::ServiceTokens};
 use crate::config::ClientConfig;
 
-/// A channel to another service. Read from outside in: time limit and breaker, then headers, then the
-/// balanced connection.
+/// A channel to another service. From outside in: deadline and circuit breaker, then headers, then the balanced
+/// connections.
 pub type MeshChannel = Breaker<InterceptedService<Channel, Outgoing>>;
 
-/// Why a channel cannot be made.
+/// Why a channel cannot be created.
 #[derive(Debug, thiserror::Error)]
 pub enum ClientError {
     /// The address is not a URL with a host and a port.
@@ -26,15 +29,15 @@ pub enum ClientError {
     Tls {
         /// The file.
         path: String,
-        /// What the system says.
+        /// The error of the operating system.
         source: std::io::Error,
     },
-    /// The channel refuses its settings.
+    /// The transport refuses its settings.
     #[error("channel: {0}")]
     Transport(#[from] tonic::transport::Error),
 }
 
-/// The other services, as this one calls them.
+/// Creates channels to other services, with the token and the TLS settings of this one.
 pub struct Mesh {
     tokens: ServiceTokens,
     call_timeout: Duration,
@@ -43,10 +46,10 @@ pub struct Mesh {
 }
 
 impl Mesh {
-    /// Gets ready to call others: keeps a token of this service at hand until `stop`.
+    /// Prepares calls of other services; keeps an access token of this service until `stop`.
     ///
     /// # Errors
-    /// When identity's address or a certificate is wrong. That a service is away is not an error here.
+    /// When identity's address or a certificate is invalid. An unavailable service is no error here.
     pub fn join(config: &ClientConfig, stop: CancellationToken) -> Result<Self, ClientError> {
         let tls = tls(config)?;
         let identity = balanced(&config.identity_url, tls.as_ref(), &stop)?;
@@ -59,25 +62,25 @@ impl Mesh {
         Ok(Self { tokens, call_timeout: config.call_timeout, tls, stop })
     }
 
-    /// A channel to the service at `url`. It connects when first used, and again after it was cut.
+    /// A channel to the service `name` (for messages) at `url`. It connects on first use and reconnects by itself.
     ///
     /// # Errors
-    /// When the address is wrong.
+    /// When the address is invalid.
     pub fn channel(&self, name: &'static str, url: &str) -> Result<MeshChannel, ClientError> {
         let channel = balanced(url, self.tls.as_ref(), &self.stop)?;
         let outgoing = Outgoing { tokens: self.tokens.clone(), call_timeout: self.call_timeout };
         Ok(Breaker::new(name, self.call_timeout, InterceptedService::new(channel, outgoing)))
     }
 
-    /// A bare channel to identity, for fetching keys.
+    /// A channel to identity without breaker and token, for fetching keys.
     ///
     /// # Errors
-    /// When the address or a certificate is wrong.
+    /// When the address is invalid.
     pub fn identity(&self, config: &ClientConfig) -> Result<Channel, ClientError> {
         balanced(&config.identity_url, self.tls.as_ref(), &self.stop)
     }
 
-    /// The token this service calls with.
+    /// The access token of this service.
     pub fn tokens(&self) -> &ServiceTokens {
         &self.tokens
     }

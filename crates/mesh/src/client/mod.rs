@@ -1,4 +1,5 @@
-//! How one service calls another: deadline, trace, request id, service identity, circuit breaker, balancing and retries.
+//! Calls between services: deadline, trace and request id propagation, service identity, circuit breaker, client-side load
+//! balancing and retries with a budget.
 
 mod breaker;
 mod channel;

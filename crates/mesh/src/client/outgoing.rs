@@ -1,4 +1,4 @@
-//! What every call to another service carries.
+//! An interceptor that adds deadline, request id, trace context and access token to every outgoing call.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use tracing_opentelemetry::OpenTelemetrySpanExt;
 use super::tokens::ServiceTokens;
 use crate::context::RequestContext;
 
-/// Adds the deadline, the request id, the trace context and the identity of this service to a call.
+/// Adds `grpc-timeout`, `x-request-id`, the W3C trace context and the access token of this service to a call.
 #[derive(Clone)]
 pub struct Outgoing {
     pub(super) tokens: ServiceTokens,
@@ -34,8 +34,7 @@ impl Interceptor for Outgoing {
         global::get_text_map_propagator(|propagator| {
             propagator.inject_context(&trace, &mut Metadata(request.metadata_mut()));
         });
-        let token =
-            self.tokens.bearer().ok_or_else(|| Status::unavailable("this service has no token of its own yet"))?;
+        let token = self.tokens.bearer().ok_or_else(|| Status::unavailable("this service has no access token yet"))?;
         request.metadata_mut().insert("authorization", token);
         Ok(request)
     }

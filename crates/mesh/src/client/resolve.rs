@@ -1,4 +1,4 @@
-//! Keeps a balanced channel's endpoints equal to what the name server says.
+//! DNS resolution for load balancing: keeps the endpoints of a channel equal to the addresses of a name.
 
 use std::{collections::HashSet, net::SocketAddr, time::Duration};
 
@@ -6,10 +6,10 @@ use tokio::sync::mpsc::Sender;
 use tokio_util::sync::CancellationToken;
 use tonic::transport::{Endpoint, channel::Change};
 
-/// How often the name is looked up.
-const EVERY: Duration = Duration::from_secs(5);
+/// Interval between look-ups.
+const LOOKUP_INTERVAL: Duration = Duration::from_secs(5);
 
-/// Looks a name up again and again until `stop`; a failed look-up changes nothing.
+/// Looks the name up periodically until `stop` and sends the differences. A failed look-up keeps the endpoints.
 pub(super) async fn follow(
     host: String,
     port: u16,
@@ -29,9 +29,9 @@ pub(super) async fn follow(
                 }
                 known = found;
             }
-            Err(error) => tracing::warn!(host, %error, "name not found"),
+            Err(error) => tracing::warn!(host, %error, "DNS look-up failed, keeping the known addresses"),
         }
-        if stop.run_until_cancelled(tokio::time::sleep(EVERY)).await.is_none() {
+        if stop.run_until_cancelled(tokio::time::sleep(LOOKUP_INTERVAL)).await.is_none() {
             return;
         }
     }
@@ -44,7 +44,7 @@ fn difference(
 ) -> Vec<Change<SocketAddr, Endpoint>> {
     let gone = known.difference(found).map(|address| Change::Remove(*address));
     let new = found.difference(known).filter_map(|address| Some(Change::Insert(*address, endpoint(*address)?)));
-    // New ones first, so that there is always somebody to call.
+    // Insertions first, so that the channel always has an endpoint.
     new.chain(gone).collect()
 }
 
@@ -53,7 +53,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn new_addresses_come_before_old_ones_go() {
+    fn difference_inserts_before_it_removes() {
         let address = |n: u16| SocketAddr::from(([127, 0, 0, 1], n));
         let known = HashSet::from([address(1), address(2)]);
         let found = HashSet::from([address(2), address(3)]);

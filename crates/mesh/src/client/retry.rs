@@ -1,4 +1,8 @@
-//! Retries of calls that may be repeated. Tonic's bodies cannot be cloned, so a retry makes the whole call again.
+//! Retries of idempotent calls, with exponential backoff, jitter and a retry budget.
+//!
+//! The budget is a token bucket that calls fill and retries drain, as in
+//! [Finagle](https://twitter.github.io/finagle/guide/Clients.html#retries) (implementation: `tower::retry::budget`). It
+//! bounds the extra load when everything fails. Tonic's bodies cannot be cloned, so a retry makes the whole call again.
 
 use std::{sync::Arc, time::Duration};
 
@@ -7,8 +11,7 @@ use tokio::time::Instant;
 use tonic::{Code, Status};
 use tower::retry::budget::{Budget, TpsBudget};
 
-/// How many retries a channel may make: a fifth of its calls and two a second more. When everything fails, retries must
-/// not make it worse.
+/// The retry budget of a channel: 20 % of its calls within 10 s, plus two retries a second.
 #[derive(Clone)]
 pub struct RetryBudget(Arc<TpsBudget>);
 
@@ -18,14 +21,15 @@ impl Default for RetryBudget {
     }
 }
 
-/// A failure that took longer is not repeated: it has used up time that its caller needs for an answer.
-const SOON: Duration = Duration::from_secs(1);
+/// A failure that took longer than this is not retried: it has used up time that the caller needs.
+const RETRY_WITHIN: Duration = Duration::from_secs(1);
 
-/// Makes a call that may be repeated, at most three times, while the budget lasts. Only "unavailable" is repeated, and
-/// only when it came soon: it says that nobody worked on the call, or that nothing is known, and both are safe for a
-/// call that may be repeated.
+/// Makes an idempotent call: up to three attempts, 20 ms and 40 ms apart plus jitter, while the budget lasts.
 ///
-/// The call is a closure that gives a future, not an async closure: those cannot be required to be `Send`.
+/// Only `UNAVAILABLE` within one second is retried: the call did not reach the service or its outcome is unknown, and both
+/// are safe to repeat for an idempotent call.
+///
+/// `call` is a closure that returns a future instead of an async closure, which cannot be required to be `Send`.
 ///
 /// # Errors
 /// The status of the last attempt.
@@ -40,7 +44,9 @@ where
         let started = Instant::now();
         let status = match call().await {
             Ok(value) => return Ok(value),
-            Err(status) if status.code() != Code::Unavailable || started.elapsed() > SOON => return Err(status),
+            Err(status) if status.code() != Code::Unavailable || started.elapsed() > RETRY_WITHIN => {
+                return Err(status);
+            }
             Err(status) => status,
         };
         let Some(delay) = delays.next() else {
@@ -58,12 +64,12 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn repeats_what_is_unavailable_three_times_and_nothing_else() {
+    async fn retry_makes_three_attempts_if_unavailable_and_one_otherwise() {
         let budget = RetryBudget::default();
         let mut calls = 0;
         let result: Result<(), _> = retry(&budget, || {
             calls += 1;
-            std::future::ready(Err(Status::unavailable("away")))
+            std::future::ready(Err(Status::unavailable("down")))
         })
         .await;
         assert!(result.is_err());
@@ -79,13 +85,13 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_failure_that_took_long_is_not_repeated() {
+    async fn slow_failure_is_not_retried() {
         let mut calls = 0;
         let result: Result<(), _> = retry(&RetryBudget::default(), || {
             calls += 1;
             async {
-                tokio::time::sleep(SOON + Duration::from_millis(1)).await;
-                Err(Status::unavailable("away"))
+                tokio::time::sleep(RETRY_WITHIN + Duration::from_millis(1)).await;
+                Err(Status::unavailable("down"))
             }
         })
         .await;
@@ -94,13 +100,13 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_budget_bounds_the_retries() {
+    async fn retries_are_bounded_by_the_budget() {
         let budget = RetryBudget::default();
         let mut calls = 0;
         for _ in 0..100 {
             let _: Result<(), _> = retry(&budget, || {
                 calls += 1;
-                std::future::ready(Err(Status::unavailable("away")))
+                std::future::ready(Err(Status::unavailable("down")))
             })
             .await;
         }

@@ -1,4 +1,5 @@
-//! The token with which this service calls others: OAuth 2.0 client credentials, renewed before it ends.
+//! The access token with which this service calls others: OAuth 2.0 client credentials (RFC 6749, section 4.4), renewed
+//! before it expires.
 
 use std::{sync::Arc, time::Duration};
 
@@ -12,22 +13,22 @@ use tonic::{
     transport::Channel,
 };
 
-/// How long identity may take to answer.
+/// Deadline of a request to identity.
 const TIMEOUT: Duration = Duration::from_secs(3);
-/// How long to wait after a failure.
+/// Delay after a failed request, and shortest interval between requests.
 const RETRY: Duration = Duration::from_secs(1);
 
-/// The current token. Cheap to clone.
+/// The current access token of this service. Cheap to clone.
 #[derive(Clone, Default)]
 pub struct ServiceTokens(Arc<ArcSwapOption<Current>>);
 
 struct Current {
     bearer: MetadataValue<Ascii>,
-    ends: Instant,
+    expires: Instant,
 }
 
 impl ServiceTokens {
-    /// Keeps a token at hand until `stop`. Calls made before the first one has come are refused as unavailable.
+    /// Fetches and renews the token in a background task until `stop`. Calls before the first token fail as unavailable.
     pub fn keep(channel: Channel, id: String, secret: SecretString, stop: CancellationToken) -> Self {
         let tokens = Self::default();
         let keeper = tokens.clone();
@@ -36,13 +37,13 @@ impl ServiceTokens {
             loop {
                 let wait = match issue(&mut client, &id, &secret).await {
                     Ok(current) => {
-                        // At four fifths of its life, so that an outage of identity has the rest to end.
-                        let life = current.ends.saturating_duration_since(Instant::now());
+                        // Renews after 4/5 of the lifetime: an outage of identity may last for the remaining fifth.
+                        let life = current.expires.saturating_duration_since(Instant::now());
                         keeper.0.store(Some(Arc::new(current)));
                         life * 4 / 5
                     }
                     Err(error) => {
-                        tracing::warn!(error.cause = error, "no service token from identity");
+                        tracing::warn!(error.cause = error, "cannot fetch the service token from identity");
                         RETRY
                     }
                 };
@@ -54,14 +55,14 @@ impl ServiceTokens {
         tokens
     }
 
-    /// The value for the `authorization` header, while there is a token that has not ended.
+    /// The value of the `authorization` header; `None` before the first token and after expiry.
     pub(super) fn bearer(&self) -> Option<MetadataValue<Ascii>> {
         let current = self.0.load();
         let current = current.as_ref()?;
-        (current.ends > Instant::now()).then(|| current.bearer.clone())
+        (current.expires > Instant::now()).then(|| current.bearer.clone())
     }
 
-    /// Whether calls can be made.
+    /// Whether there is a token that has not expired.
     pub fn is_ready(&self) -> bool {
         self.bearer().is_some()
     }
@@ -73,15 +74,17 @@ async fn issue(client: &mut AuthServiceClient<Channel>, id: &str, secret: &Secre
         client_id: id.to_owned(),
         client_secret: secret.expose_secret().to_owned(),
     };
-    let asked = Instant::now();
+    let sent = Instant::now();
     let answer = tokio::time::timeout(TIMEOUT, client.issue_client_token(request))
         .await
-        .map_err(|_| "no answer in time".to_owned())?
+        .map_err(|_| format!("no answer within {} s", TIMEOUT.as_secs()))?
         .map_err(|status| format!("{:?}: {}", status.code(), status.message()))?
         .into_inner();
     let mut bearer = MetadataValue::try_from(format!("Bearer {}", answer.access_token))
-        .map_err(|_| "identity sent a token that cannot be sent on".to_owned())?;
+        .map_err(|_| "identity issued a token that is no valid header value".to_owned())?;
     bearer.set_sensitive(true);
-    let life = Duration::from_secs(u64::try_from(answer.expires_in).unwrap_or(0));
-    Ok(Current { bearer, ends: asked + life })
+    let life =
+        u64::try_from(answer.expires_in).map_err(|_| "identity issued a token with a negative lifetime".to_owned())?;
+    let life = Duration::from_secs(life);
+    Ok(Current { bearer, expires: sent + life })
 }

@@ -1,4 +1,4 @@
-//! An error as a caller will see it.
+//! A problem: an error in the form in which callers see it (`google.rpc.Status` with details). The name is that of RFC 9457.
 
 use std::{collections::HashMap, fmt, time::Duration};
 
@@ -10,7 +10,7 @@ use tonic_types::{ErrorDetails, FieldViolation, StatusExt};
 
 use crate::context::RequestContext;
 
-/// An error as a caller will see it: reason, message, metadata, and field violations or a time to retry where they apply.
+/// An error as callers see it: reason, message, metadata, and optionally field violations and a retry delay.
 #[derive(Clone, Debug)]
 pub struct Problem {
     reason: Reason,
@@ -21,17 +21,17 @@ pub struct Problem {
 }
 
 impl Problem {
-    /// A problem with a message for people. The message must hold no personal data and no internals.
+    /// A problem with a message for humans. The message must not contain personal data or internals.
     pub fn new(reason: Reason, message: impl Into<String>) -> Self {
         Self { reason, message: message.into(), metadata: HashMap::new(), violations: Vec::new(), retry_after: None }
     }
 
-    /// A field that is wrong, and what is wrong with it.
+    /// `INVALID_FIELD` with one violation: the field's path and what is allowed.
     pub fn field(field: impl Into<String>, description: impl Into<String>) -> Self {
         Self::fields([(field.into(), description.into())])
     }
 
-    /// Several fields that are wrong.
+    /// `INVALID_FIELD` with several violations.
     pub fn fields(violations: impl IntoIterator<Item = (String, String)>) -> Self {
         let violations: Vec<_> =
             violations.into_iter().map(|(field, description)| FieldViolation::new(field, description)).collect();
@@ -40,39 +40,39 @@ impl Problem {
         Self { violations, ..Self::new(Reason::InvalidField, message) }
     }
 
-    /// A defect of ours. The cause goes to the log; the caller gets the request id alone.
+    /// `INTERNAL`: a defect of Staymesh. Logs the cause as an error; the caller sees only the request id.
     pub fn internal(cause: &dyn fmt::Display) -> Self {
         tracing::error!(error.cause = %cause, "internal error");
         Self::new(Reason::Internal, "something went wrong on our side; the request id helps us to find it")
     }
 
-    /// Adds a fact for programs.
+    /// Adds an entry to the metadata of `ErrorInfo`, for programs.
     #[must_use]
     pub fn with(mut self, key: &str, value: impl fmt::Display) -> Self {
         self.metadata.insert(key.to_owned(), format!("{value}"));
         self
     }
 
-    /// Says when it makes sense to try again.
+    /// Adds `RetryInfo`: the delay after which a retry makes sense.
     #[must_use]
     pub fn retry_after(mut self, delay: Duration) -> Self {
         self.retry_after = Some(delay);
         self
     }
 
-    /// Why the call failed.
+    /// The reason.
     pub const fn reason(&self) -> Reason {
         self.reason
     }
 
-    /// The reason that a status from another service carries, if it is one of Staymesh.
+    /// The reason in a status from another service; `None` if it has none of Staymesh.
     pub fn reason_of(status: &Status) -> Option<Reason> {
         let info = status.get_details_error_info()?;
         (info.domain == ERROR_DOMAIN).then(|| Reason::ALL.iter().find(|r| r.as_str() == info.reason)).flatten().copied()
     }
 
-    /// A failed call to another service, as this service's own problem: what the other service said about the request
-    /// is passed on, what it said about itself becomes "a dependency is away".
+    /// Converts the failure of a call to the service `name`: a reason about the request is passed on; a failure of the
+    /// service itself becomes `DEPENDENCY_UNAVAILABLE`, and an error without a known reason `INTERNAL`.
     pub fn from_dependency(name: &'static str, status: &Status) -> Self {
         match status.code() {
             Code::Unavailable
@@ -80,9 +80,9 @@ impl Problem {
             | Code::ResourceExhausted
             | Code::Cancelled
             | Code::Unauthenticated
-            | Code::Unknown => Self::away(name, status),
-            // Not a word of ours: the connection broke in the middle of the answer.
-            Code::Internal if Self::reason_of(status).is_none() => Self::away(name, status),
+            | Code::Unknown => Self::dependency_unavailable(name, status),
+            // Without a reason of Staymesh: the connection broke in the middle of the response.
+            Code::Internal if Self::reason_of(status).is_none() => Self::dependency_unavailable(name, status),
             _ => Self::reason_of(status).map_or_else(
                 || Self::internal(&format!("{name}: {status}")),
                 |reason| {
@@ -101,7 +101,7 @@ impl Problem {
 }
 
 impl Problem {
-    fn away(name: &'static str, status: &Status) -> Self {
+    fn dependency_unavailable(name: &'static str, status: &Status) -> Self {
         tracing::warn!(dependency = name, rpc.code = ?status.code(), "dependency failed: {}", status.message());
         Self::new(Reason::DependencyUnavailable, format!("the {name} service does not answer; try again"))
             .with("dependency", name)
@@ -115,18 +115,19 @@ impl From<FieldError> for Problem {
     }
 }
 
-/// What is left of a store's error when no constraint of it is a domain error.
+/// For store errors that the service has not mapped to a domain error.
 impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
         let retry = Duration::from_secs(1);
         match &error {
             StoreError::Unavailable(cause) => {
-                tracing::warn!(error.cause = %cause, "the database is away");
+                tracing::warn!(error.cause = %cause, "the database is unavailable");
                 Self::new(Reason::StoreUnavailable, "the database does not answer; try again").retry_after(retry)
             }
             StoreError::Timeout(cause) | StoreError::Conflict(cause) => {
                 tracing::warn!(error.cause = %cause, "the database is too busy");
-                Self::new(Reason::Overloaded, "too many requests want the same; try again").retry_after(retry)
+                Self::new(Reason::Overloaded, "too many requests compete for the same rows; try again")
+                    .retry_after(retry)
             }
             StoreError::Constraint { cause, .. } => Self::internal(&format!("{error}: {cause}")),
             StoreError::Unexpected(cause) => Self::internal(cause),
@@ -163,7 +164,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_problem_survives_the_wire() {
+    fn problem_round_trips_through_status() {
         let status = Status::from(
             Problem::new(Reason::RoomSoldOut, "sold out")
                 .with("stay_date", "2030-01-01")
@@ -178,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn a_field_problem_names_the_field() {
+    fn field_becomes_a_bad_request_violation() {
         let status = Status::from(Problem::field("rooms", "must be 1 to 50"));
         let bad = status.get_details_bad_request().expect("has BadRequest");
         assert_eq!(bad.field_violations[0].field, "rooms");
@@ -186,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_dependency_says_of_the_request_is_passed_on_and_of_itself_is_not() {
+    fn from_dependency_passes_on_request_reasons_and_hides_service_failures() {
         let about_request = Status::from(Problem::new(Reason::HotelNotFound, "no hotel 7"));
         let passed = Problem::from_dependency("hotel", &about_request);
         assert_eq!(passed.reason(), Reason::HotelNotFound);

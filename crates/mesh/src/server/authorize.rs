@@ -1,4 +1,4 @@
-//! Authorizes a call before anything looks at its content.
+//! The authorization layer: verifies the access token and applies the method's access rule, before the body is read.
 
 use std::{sync::Arc, time::Duration};
 
@@ -9,13 +9,13 @@ use axum::{
     response::Response,
 };
 
-use super::refuse;
+use super::refusal::refuse;
 use crate::{
     auth::{AccessTable, Caller, Revocations, Rule, TokenError, TokenVerifier, unauthenticated},
     errors::{Problem, Reason},
 };
 
-/// What authorizing needs.
+/// Dependencies of the layer.
 pub(super) struct Authorize {
     pub(super) access: AccessTable,
     pub(super) verifier: TokenVerifier,
@@ -23,7 +23,7 @@ pub(super) struct Authorize {
 }
 
 pub(super) async fn layer(State(authorize): State<Arc<Authorize>>, mut request: Request, next: Next) -> Response {
-    // A path that the contract does not have is health, reflection, or unknown: the router answers all three.
+    // A path without a rule is health, reflection or unknown. The router handles all three.
     if let Some(rule) = authorize.access.rule(request.uri().path()) {
         match authorize.caller(rule, request.headers()).await {
             Ok(Some(caller)) => {
@@ -37,8 +37,8 @@ pub(super) async fn layer(State(authorize): State<Arc<Authorize>>, mut request: 
 }
 
 impl Authorize {
-    /// The caller, if the rule lets them in. An open method takes a bad token as none, so that a client whose login
-    /// has ended can still log in.
+    /// The caller, if the rule admits it; `None` if anonymous. An anonymous method treats an invalid token as none, so that a
+    /// client with an expired token can log in.
     async fn caller(&self, rule: &Rule, headers: &HeaderMap) -> Result<Option<Caller>, Problem> {
         let token = bearer(headers);
         match (rule, token) {
@@ -58,12 +58,11 @@ impl Authorize {
     async fn verified(&self, token: &str) -> Result<Caller, Problem> {
         let caller = self.verifier.verify(token).await.map_err(|error| match error {
             TokenError::Invalid => unauthenticated(),
-            TokenError::KeysUnavailable => Problem::new(
-                Reason::DependencyUnavailable,
-                "the keys to verify tokens with are not to be had; try again",
-            )
-            .with("dependency", "identity")
-            .retry_after(Duration::from_secs(2)),
+            TokenError::KeysUnavailable => {
+                Problem::new(Reason::DependencyUnavailable, "the keys to verify tokens with are unavailable; try again")
+                    .with("dependency", "identity")
+                    .retry_after(Duration::from_secs(2))
+            }
         })?;
         if self.revocations.is_revoked(&caller.session).await {
             return Err(Problem::new(Reason::TokenRevoked, "the login of this token has ended; log in again"));

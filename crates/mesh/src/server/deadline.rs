@@ -1,4 +1,4 @@
-//! Ends a request when its caller stops waiting, or at the longest time that the service allows.
+//! The deadline layer: ends a request at its caller's deadline (`grpc-timeout`), or at the service's own limit.
 
 use std::{sync::Arc, time::Duration};
 
@@ -10,18 +10,21 @@ use axum::{
 };
 use tokio::time::Instant;
 
-use super::{is_infrastructure, refuse, trace::RequestId};
+use super::{
+    refusal::{is_infrastructure, refuse},
+    trace::RequestId,
+};
 use crate::{
     context::RequestContext,
     errors::{Problem, Reason},
 };
 
-pub(super) async fn layer(State(longest): State<Duration>, request: Request, next: Next) -> Response {
-    // Watching health and reflecting are streams that last.
+pub(super) async fn layer(State(limit): State<Duration>, request: Request, next: Next) -> Response {
+    // Health watching and reflection are long-lived streams.
     if is_infrastructure(request.uri().path()) {
         return next.run(request).await;
     }
-    let time = asked_for(request.headers()).map_or(longest, |asked| in_good_time(asked).min(longest));
+    let time = grpc_timeout(request.headers()).map_or(limit, |timeout| with_margin(timeout).min(limit));
     let request_id = request.extensions().get::<RequestId>().map_or_else(|| Arc::from(""), |id| id.0.clone());
     let context = RequestContext { request_id, deadline: Instant::now() + time };
     let deadline = context.deadline;
@@ -30,21 +33,21 @@ pub(super) async fn layer(State(longest): State<Duration>, request: Request, nex
             tokio::time::timeout_at(deadline, next.run(request)).await.unwrap_or_else(|_| {
                 refuse(Problem::new(
                     Reason::DeadlineExceeded,
-                    "the answer was not ready in time; repeat the same request to learn what became of it",
+                    "the deadline passed; whether something changed is unknown, so repeat the same request",
                 ))
             })
         })
         .await
 }
 
-/// A little sooner than the caller gives up: tonic's server and the edge watch the same deadline and end the request
-/// without a reason, and the answer has its way to go.
-fn in_good_time(asked: Duration) -> Duration {
-    asked.saturating_sub((asked / 10).min(Duration::from_millis(20)))
+/// Shortens a timeout by 10 %, at most 20 ms, so that the response with its reason reaches the caller in time. tonic's
+/// server and the edge enforce the same deadline, but without a reason.
+fn with_margin(timeout: Duration) -> Duration {
+    timeout.saturating_sub((timeout / 10).min(Duration::from_millis(20)))
 }
 
-/// The header `grpc-timeout` of the gRPC protocol: at most eight digits and a unit.
-fn asked_for(headers: &HeaderMap) -> Option<Duration> {
+/// Parses the header `grpc-timeout` of the gRPC protocol: one to eight digits and a unit.
+fn grpc_timeout(headers: &HeaderMap) -> Option<Duration> {
     let text = headers.get("grpc-timeout")?.to_str().ok()?;
     let (digits, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
     if digits.is_empty() || digits.len() > 8 {
@@ -78,11 +81,11 @@ mod tests {
     #[case("-1S", None)]
     #[case("1x", None)]
     #[case("1é", None)]
-    fn reads_grpc_timeout(#[case] text: &str, #[case] expected: Option<Duration>) {
+    fn grpc_timeout_is_parsed_or_ignored(#[case] text: &str, #[case] expected: Option<Duration>) {
         let mut headers = HeaderMap::new();
         if let Ok(value) = text.parse() {
             headers.insert("grpc-timeout", value);
         }
-        assert_eq!(asked_for(&headers), expected);
+        assert_eq!(grpc_timeout(&headers), expected);
     }
 }

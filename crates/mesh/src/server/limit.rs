@@ -1,4 +1,5 @@
-//! Sheds load: a request that finds no free place is refused at once, so that those in progress stay quick.
+//! The load shedding layer: rejects requests beyond the concurrency limit with `OVERLOADED` instead of queueing them, so
+//! that requests in progress stay fast.
 
 use std::{sync::Arc, time::Duration};
 
@@ -9,16 +10,16 @@ use axum::{
 };
 use tokio::sync::Semaphore;
 
-use super::{is_infrastructure, refuse};
+use super::refusal::{is_infrastructure, refuse};
 use crate::errors::{Problem, Reason};
 
-/// `places`: for requests in progress.
-pub(super) async fn layer(State(places): State<Arc<Semaphore>>, request: Request, next: Next) -> Response {
-    // A health check that is shed would take a busy replica away from the others.
+/// `permits` has one permit for each request that may be in progress.
+pub(super) async fn layer(State(permits): State<Arc<Semaphore>>, request: Request, next: Next) -> Response {
+    // Shedding health checks would take a busy replica out of service and overload the others.
     if is_infrastructure(request.uri().path()) {
         return next.run(request).await;
     }
-    let Ok(_place) = places.try_acquire() else {
+    let Ok(_permit) = permits.try_acquire() else {
         return refuse(
             Problem::new(Reason::Overloaded, "too many requests are in progress")
                 .retry_after(Duration::from_millis(500)),

@@ -1,13 +1,13 @@
-//! A panic in a handler ends one request, not the process.
+//! The panic layer: a panic in a handler fails its request with `INTERNAL`, not the process.
 
 use std::any::Any;
 
 use axum::response::Response;
 
-use super::refuse;
+use super::refusal::refuse;
 use crate::errors::Problem;
 
-/// The answer to the request whose handler panicked.
+/// The response to a request whose handler panicked.
 #[expect(clippy::needless_pass_by_value, reason = "tower-http hands it over")]
 pub(super) fn answer(panic: Box<dyn Any + Send + 'static>) -> Response {
     let text = panic

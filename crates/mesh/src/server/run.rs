@@ -1,4 +1,4 @@
-//! Serves a service until it is asked to stop.
+//! The life cycle of a server: listen, serve, drain.
 
 use std::{net::SocketAddr, path::Path, time::Duration};
 
@@ -12,39 +12,39 @@ use tonic::{
     transport::{Certificate, Identity, Server, ServerTlsConfig, server::TcpIncoming},
 };
 
-use super::{LayerConfig, server_stack};
+use super::stack::{LayerConfig, server_stack};
 use crate::{
     coalesce::CoalescingStream,
     config::ServerConfig,
-    health::{self, Check},
+    health::{self, Probe},
     ops,
 };
 
-/// A service as it is served.
+/// What a server serves, and with which settings.
 pub struct ServerSpec {
-    /// Its name, for logs.
+    /// Name of the service, for logs.
     pub name: &'static str,
     /// Its gRPC services.
     pub routes: Routes,
     /// The full names of its gRPC services, for `grpc.health.v1`.
     pub grpc_services: Vec<&'static str>,
-    /// What must work for it to be ready.
-    pub checks: Vec<Check>,
-    /// What its layers need.
-    pub stack: LayerConfig,
-    /// Its metrics.
+    /// Its readiness probes.
+    pub probes: Vec<Probe>,
+    /// Settings of its layers.
+    pub layers: LayerConfig,
+    /// Its metrics, for `/metrics`.
     pub registry: Registry,
 }
 
 /// Why serving ended early.
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
-    /// An address cannot be listened on.
+    /// An address cannot be bound.
     #[error("cannot listen on {address}: {source}; is another process using it?")]
     Listen {
         /// The address.
         address: SocketAddr,
-        /// What the system says.
+        /// The error of the operating system.
         source: std::io::Error,
     },
     /// A certificate or key cannot be read.
@@ -52,7 +52,7 @@ pub enum ServeError {
     Tls {
         /// The file.
         path: String,
-        /// What the system says.
+        /// The error of the operating system.
         source: std::io::Error,
     },
     /// The server failed.
@@ -63,28 +63,28 @@ pub enum ServeError {
     Reflection(#[from] tonic_reflection::server::Error),
 }
 
-/// Serves until `stop`, then lets requests in progress end, for as long as the configuration allows.
+/// Serves until `stop`, then drains: requests in progress may continue for [`ServerConfig::drain`].
 ///
 /// # Errors
 /// See [`ServeError`].
-pub async fn serve(config: &ServerConfig, served: ServerSpec, stop: CancellationToken) -> Result<(), ServeError> {
+pub async fn serve(config: &ServerConfig, spec: ServerSpec, stop: CancellationToken) -> Result<(), ServeError> {
     let listener = listen(config.listen).await?;
     let ops_listener = listen(config.ops_listen).await?;
     tracing::info!(
-        service = served.name,
+        service = spec.name,
         listen = ?listener.local_addr(),
         ops_listen = ?ops_listener.local_addr(),
         "listening"
     );
     let (reporter, health_service) = tonic_health::server::health_reporter();
     let mut names = vec![String::new()];
-    names.extend(served.grpc_services.iter().map(|s| (*s).to_owned()));
+    names.extend(spec.grpc_services.iter().map(|s| (*s).to_owned()));
     let obstacles = health::not_checked_yet();
-    let watching = tokio::spawn(health::watch(reporter, names, served.checks, obstacles.clone(), stop.clone()));
+    let watching = tokio::spawn(health::watch(reporter, names, spec.probes, obstacles.clone(), stop.clone()));
     let ops_server =
-        tokio::spawn(ops::serve(ops_listener, ops::OpsState { registry: served.registry, obstacles }, stop.clone()));
+        tokio::spawn(ops::serve(ops_listener, ops::OpsState { registry: spec.registry, obstacles }, stop.clone()));
 
-    let services: Router = served
+    let services: Router = spec
         .routes
         .add_service(health_service)
         .add_service(reflection_v1()?)
@@ -98,10 +98,10 @@ pub async fn serve(config: &ServerConfig, served: ServerSpec, stop: Cancellation
     if let Some(tls) = tls(config)? {
         builder = builder.tls_config(tls)?;
     }
-    let router = builder.add_routes(Routes::from(server_stack(services, served.stack)));
+    let router = builder.add_routes(Routes::from(server_stack(services, spec.layers)));
     let stopping = stop.clone();
-    // An answer is several small writes: without this, the last of them waits 40 ms for the acknowledgement of the first.
-    // The builder's own setting is for listeners that the builder makes.
+    // A response is several small writes. Without TCP_NODELAY the last one waits 40 ms for the delayed acknowledgement of
+    // the first (Nagle's algorithm). The builder's own setting applies only to listeners that the builder creates.
     let incoming = TcpIncoming::from(listener).with_nodelay(Some(true)).map_ok(CoalescingStream::new);
     let serving = router.serve_with_incoming_shutdown(incoming, stopping.cancelled_owned());
     let drained = async {
@@ -110,12 +110,12 @@ pub async fn serve(config: &ServerConfig, served: ServerSpec, stop: Cancellation
     };
     tokio::select! {
         result = serving => result?,
-        () = drained => tracing::warn!("requests were still in progress when the time to drain was over"),
+        () = drained => tracing::warn!("requests were still in progress at the end of the drain period"),
     }
     for task in [watching.abort_handle(), ops_server.abort_handle()] {
         task.abort();
     }
-    tracing::info!(service = served.name, "stopped");
+    tracing::info!(service = spec.name, "stopped");
     Ok(())
 }
 

@@ -1,4 +1,4 @@
-//! The layers of every server, in one place.
+//! The stack of layers around the gRPC services, the same for every server.
 
 use std::{sync::Arc, time::Duration};
 
@@ -13,44 +13,43 @@ use tower_http::catch_panic::CatchPanicLayer;
 use super::{authorize, deadline, limit, malformed, panic, trace};
 use crate::auth::{AccessTable, Revocations, TokenVerifier};
 
-/// What the layers need.
+/// Settings and dependencies of the layers.
 pub struct LayerConfig {
-    /// Who may call what.
+    /// The access rule of every method.
     pub access: AccessTable,
-    /// Verifies tokens.
+    /// Verifies access tokens.
     pub verifier: TokenVerifier,
-    /// Logins that have ended.
+    /// Revoked sessions.
     pub revocations: Revocations,
-    /// Requests that may be in progress at once.
+    /// Limit of requests in progress; further requests are shed.
     pub max_concurrency: usize,
-    /// The longest time a request may take.
+    /// Upper limit of a request's deadline.
     pub max_deadline: Duration,
 }
 
-/// Puts the layers around the services. Read from top to bottom: the first layer sees a request first and its answer
-/// last.
-pub fn server_stack(services: Router, parts: LayerConfig) -> Router {
-    // Each request clones what a layer needs, and all that the layers below need: one counter each.
-    let limit = Arc::new(Semaphore::new(parts.max_concurrency));
+/// Wraps the services in the layers. From top to bottom: the first layer sees a request first and its response last.
+pub fn server_stack(services: Router, config: LayerConfig) -> Router {
+    // Each request clones the state of every layer, so each state is one `Arc`.
+    let limit = Arc::new(Semaphore::new(config.max_concurrency));
     let authorize = Arc::new(authorize::Authorize {
-        access: parts.access,
-        verifier: parts.verifier,
-        revocations: parts.revocations,
+        access: config.access,
+        verifier: config.verifier,
+        revocations: config.revocations,
     });
     let metrics = Arc::new(trace::Metrics::new());
     services.layer(
         ServiceBuilder::new()
-            // Outermost: sees every answer, also those of the layers below.
+            // Outermost: records every response, also those of the layers below.
             .layer(from_fn_with_state(metrics, trace::layer))
-            // Makes the context of the request, so that every refusal below can name its request id.
-            .layer(from_fn_with_state(parts.max_deadline, deadline::layer))
-            // Below the trace, so that a panic is counted and logged with its request id.
+            // Creates the request context, so that every error below carries the request id.
+            .layer(from_fn_with_state(config.max_deadline, deadline::layer))
+            // Below tracing, so that a panic is counted and logged with its request id.
             .layer(CatchPanicLayer::custom(panic::answer))
-            // Before any work is done for a request that there is no room for.
+            // Load shedding, before any work is done for the request.
             .layer(from_fn_with_state(limit, limit::layer))
-            // Under the deadline: verifying may have to fetch keys.
+            // Below the deadline: verification may fetch keys.
             .layer(from_fn_with_state(authorize, authorize::layer))
-            // Innermost: only what the services themselves answer.
+            // Innermost: sees responses of the services only.
             .layer(from_fn(malformed::layer)),
     )
 }

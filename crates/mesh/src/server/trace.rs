@@ -1,4 +1,4 @@
-//! The outermost layer: request id, trace span, metrics and one log line for each request.
+//! The tracing layer: request id, span, metrics and one log line per request.
 
 use std::{sync::Arc, time::Instant};
 
@@ -18,16 +18,16 @@ use tracing::Instrument;
 use tracing_opentelemetry::OpenTelemetrySpanExt;
 use uuid::Uuid;
 
-use super::is_infrastructure;
+use super::refusal::is_infrastructure;
 
-/// The header that carries the id of a request through the mesh and back to the caller.
+/// The header with the request id, propagated through the mesh and returned to the caller.
 pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// The id of a request, for the layers below.
+/// The request id, as an extension of the request for the layers below.
 #[derive(Clone)]
 pub(super) struct RequestId(pub(super) Arc<str>);
 
-/// What is counted.
+/// Metrics of the server.
 pub(super) struct Metrics {
     duration: Histogram<f64>,
     in_progress: UpDownCounter<i64>,
@@ -40,7 +40,7 @@ impl Metrics {
             duration: meter
                 .f64_histogram("rpc.server.duration")
                 .with_unit("s")
-                .with_description("Time from request to answer.")
+                .with_description("Time from request to response.")
                 .with_boundaries(vec![0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0])
                 .build(),
             in_progress: meter
@@ -60,7 +60,7 @@ pub(super) async fn layer(State(metrics): State<Arc<Metrics>>, mut request: Requ
     request.extensions_mut().insert(RequestId(id.clone()));
     let span = tracing::info_span!("rpc", otel.name = %path, otel.kind = "server", request_id = %id);
     let parent = global::get_text_map_propagator(|propagator| propagator.extract(&Headers(request.headers())));
-    // Fails only when no trace layer is installed, and then there is no trace to continue.
+    // Fails only if no trace layer is installed; then there is no trace to continue.
     let _ = span.set_parent(parent);
 
     let started = Instant::now();
@@ -73,7 +73,7 @@ pub(super) async fn layer(State(metrics): State<Arc<Metrics>>, mut request: Requ
     metrics.duration.record(
         elapsed.as_secs_f64(),
         &[
-            // Paths that the router does not know are one label, or callers could make endless ones.
+            // Unknown paths share one label value, or callers could create unlimited series.
             KeyValue::new("rpc.method", if code == Code::Unimplemented { "unknown".to_owned() } else { path.clone() }),
             KeyValue::new("rpc.grpc.status_code", i64::from(i32::from(code))),
         ],
@@ -93,7 +93,7 @@ pub(super) async fn layer(State(metrics): State<Arc<Metrics>>, mut request: Requ
     response
 }
 
-/// Counts a request as in progress until it is dropped: also when its caller goes away.
+/// Counts a request as in progress until dropped, also when the caller disconnects.
 struct InProgress<'a>(&'a UpDownCounter<i64>);
 
 impl<'a> InProgress<'a> {
@@ -109,7 +109,7 @@ impl Drop for InProgress<'_> {
     }
 }
 
-/// The id that the edge or the caller gave, when it looks like one; a new one otherwise.
+/// The request id from the edge or the caller if it is 8 to 64 letters, digits and hyphens; a new one otherwise.
 fn request_id(headers: &HeaderMap) -> Arc<str> {
     headers
         .get(&REQUEST_ID)
@@ -136,7 +136,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_request_id_that_could_forge_log_lines_is_replaced() {
+    fn request_id_with_characters_unsafe_for_logs_is_replaced() {
         let mut headers = HeaderMap::new();
         headers.insert(REQUEST_ID, HeaderValue::from_static("0123-4567-good"));
         assert_eq!(&*request_id(&headers), "0123-4567-good");

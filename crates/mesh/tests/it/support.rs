@@ -188,8 +188,8 @@ impl TestServer {
             routes: Routes::new(PricingServiceServer::new(Pricing))
                 .add_service(AuthServiceServer::new(Identity(signer.clone()))),
             grpc_services: vec!["staymesh.rate.v1.PricingService"],
-            checks: vec![],
-            stack: LayerConfig {
+            probes: vec![],
+            layers: LayerConfig {
                 access: AccessTable::read(DESCRIPTOR_SET).expect("the contract"),
                 verifier: TokenVerifier::new(signer.clone(), &auth_config()),
                 revocations: Revocations::new(None),

@@ -173,7 +173,7 @@ impl BookingService {
         tracing::info!(
             reservation_id = %id,
             status = applied.reservation.status.as_str(),
-            send_money_back = applied.send_money_back,
+            refund_required = applied.refund_required,
             "payment command applied"
         );
         Ok(applied)

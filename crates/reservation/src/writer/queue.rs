@@ -54,6 +54,7 @@ impl Writer {
     /// short: a lock held on one hotel's rows must not delay the other hotels of a lane.
     pub fn connections(config: &StoreConfig, lanes: usize) -> StoreConfig {
         StoreConfig {
+            // Two per lane, summed up so that no conversion can fail.
             database_max_connections: (0..lanes.clamp(1, MAX_LANES)).map(|_| 2).sum(),
             database_lock_timeout: config.database_lock_timeout.min(LOCK_TIMEOUT),
             database_plan_once: true,

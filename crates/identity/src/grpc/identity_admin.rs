@@ -1,0 +1,73 @@
+//! `IdentityAdminService`: roles of accounts and registrations of clients.
+
+use secrecy::ExposeSecret;
+use staymesh_api::identity::v1::{
+    CreateClientRequest, CreateClientResponse, DeleteClientRequest, DeleteClientResponse, FindUserRequest,
+    FindUserResponse, ListClientsRequest, ListClientsResponse, SetUserRoleRequest, SetUserRoleResponse,
+    identity_admin_service_server::IdentityAdminService,
+};
+use tonic::{Request, Response, Status};
+
+use super::request;
+use crate::service::{Services, accounts::AccountService, clients::ClientService};
+
+/// Handlers of `IdentityAdminService`.
+pub(crate) struct IdentityAdminHandler {
+    accounts: AccountService,
+    clients: ClientService,
+}
+
+impl IdentityAdminHandler {
+    pub(crate) fn new(services: &Services) -> Self {
+        Self { accounts: services.accounts.clone(), clients: services.clients.clone() }
+    }
+}
+
+#[tonic::async_trait]
+impl IdentityAdminService for IdentityAdminHandler {
+    async fn find_user(&self, request: Request<FindUserRequest>) -> Result<Response<FindUserResponse>, Status> {
+        let email = request::email(&request.into_inner().email)?;
+        let account = self.accounts.find(&email).await?;
+        Ok(Response::new(FindUserResponse { user: Some(account.into()) }))
+    }
+
+    async fn set_user_role(
+        &self,
+        request: Request<SetUserRoleRequest>,
+    ) -> Result<Response<SetUserRoleResponse>, Status> {
+        let (user_id, assignment) = request::role_assignment(&request.into_inner())?;
+        let account = self.accounts.set_role(user_id, assignment).await?;
+        Ok(Response::new(SetUserRoleResponse { user: Some(account.into()) }))
+    }
+
+    async fn create_client(
+        &self,
+        request: Request<CreateClientRequest>,
+    ) -> Result<Response<CreateClientResponse>, Status> {
+        let new = request::registration(request.into_inner())?;
+        let (client, secret) = self.clients.create(&new).await?;
+        let client_secret = secret.expose_secret().to_owned();
+        Ok(Response::new(CreateClientResponse { client: Some(client.into()), client_secret }))
+    }
+
+    async fn list_clients(
+        &self,
+        request: Request<ListClientsRequest>,
+    ) -> Result<Response<ListClientsResponse>, Status> {
+        let page = request::client_page(&request.into_inner())?;
+        let (clients, next_page_token) = self.clients.list(&page).await?;
+        Ok(Response::new(ListClientsResponse {
+            clients: clients.into_iter().map(Into::into).collect(),
+            next_page_token,
+        }))
+    }
+
+    async fn delete_client(
+        &self,
+        request: Request<DeleteClientRequest>,
+    ) -> Result<Response<DeleteClientResponse>, Status> {
+        let client_id = request::required("client_id", request.into_inner().client_id)?;
+        self.clients.delete(&client_id).await?;
+        Ok(Response::new(DeleteClientResponse {}))
+    }
+}

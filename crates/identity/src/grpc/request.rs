@@ -1,0 +1,178 @@
+//! Parses requests into domain values. Every invalid field is reported, not only the first.
+
+use secrecy::SecretString;
+use staymesh_api::identity::v1::{
+    CreateClientRequest, CreateUserRequest, IssueClientTokenRequest, ListClientsRequest, LoginRequest,
+    SetUserRoleRequest,
+};
+use staymesh_domain::{Email, FieldError, FieldErrors, HotelId, Page, PageError, UserId, parse_optional_request_id};
+use staymesh_mesh::auth::Role;
+use tonic::Request;
+
+use crate::{
+    error::IdentityError,
+    model::{ClientKey, HotelIds, Registration, RoleAssignment, SignUp, is_client_id, parse_display_name},
+    service::{passwords, throttle::Source},
+};
+
+/// Metadata with the address of the caller, set by the edge. The edge removes it from incoming requests.
+const SOURCE_HEADER: &str = "x-staymesh-source";
+/// A second in the year 9892, later than any registration.
+const MAX_SECOND: i64 = 250_000_000_000;
+/// Most hotels of one member of staff.
+const MAX_HOTELS: usize = 100;
+
+/// A field that must not be empty.
+///
+/// # Errors
+/// Names `field`.
+pub(super) fn required(field: &str, text: String) -> Result<String, IdentityError> {
+    Ok(non_empty(field, text)?)
+}
+
+fn non_empty(field: &str, text: String) -> Result<String, FieldError> {
+    if text.is_empty() { Err(FieldError::new(field, "is required")) } else { Ok(text) }
+}
+
+/// The address of an account.
+pub(super) fn email(text: &str) -> Result<Email, IdentityError> {
+    Ok(Email::account(text).map_err(FieldError::from)?)
+}
+
+/// The sign-up of a guest.
+pub(super) fn sign_up(request: CreateUserRequest) -> Result<SignUp, IdentityError> {
+    let mut errors = FieldErrors::default();
+    let email = errors.value(Email::account(&request.email));
+    let password = errors.value(passwords::parse_new(request.password));
+    let display_name = errors.value(parse_display_name(request.display_name));
+    let request_id = errors.value(parse_optional_request_id(&request.request_id));
+    match (email, password, display_name, request_id) {
+        (Some(email), Some(password), Some(display_name), Some(request_id)) => {
+            Ok(SignUp { email, password, display_name, request_id })
+        }
+        _ => Err(errors.into()),
+    }
+}
+
+/// Where a login comes from, as the edge saw it.
+pub(super) fn source<T>(request: &Request<T>) -> Source {
+    let source = request.metadata().get(SOURCE_HEADER).and_then(|value| value.to_str().ok());
+    source.map(Source::parse).unwrap_or_default()
+}
+
+/// Address and password of a login.
+pub(super) fn credentials(request: LoginRequest) -> Result<(Email, SecretString), IdentityError> {
+    let mut errors = FieldErrors::default();
+    let email = errors.value(Email::account(&request.email));
+    let password = errors.value(passwords::parse_given(request.password));
+    email.zip(password).ok_or_else(|| errors.into())
+}
+
+/// Id and secret of a client, with the grant type `client_credentials`.
+pub(super) fn client_credentials(request: IssueClientTokenRequest) -> Result<(String, SecretString), IdentityError> {
+    let mut errors = FieldErrors::default();
+    let known_grant = request.grant_type == "client_credentials";
+    errors.holds(known_grant, "grant_type", "must be \"client_credentials\"");
+    let client_id = errors.value(non_empty("client_id", request.client_id));
+    let secret = errors.value(non_empty("client_secret", request.client_secret)).map(SecretString::from);
+    match client_id.zip(secret) {
+        Some(credentials) if errors.is_empty() => Ok(credentials),
+        _ => Err(errors.into()),
+    }
+}
+
+/// An account, and the role it is to have.
+pub(super) fn role_assignment(request: &SetUserRoleRequest) -> Result<(UserId, RoleAssignment), IdentityError> {
+    let mut errors = FieldErrors::default();
+    let user_id = errors.value(request.user_id.parse::<UserId>());
+    let assignment = assignment(&mut errors, request.role(), &request.hotel_ids);
+    user_id.zip(assignment).ok_or_else(|| errors.into())
+}
+
+/// Staff have 1 to 100 hotels; guests and administrators none; no other role belongs to an account.
+fn assignment(errors: &mut FieldErrors, role: Role, numbers: &[i32]) -> Option<RoleAssignment> {
+    let allowed = match role {
+        Role::Staff => 1..=MAX_HOTELS,
+        Role::Guest | Role::Admin => 0..=0,
+        _ => {
+            errors.push(FieldError::new("role", "must be ROLE_GUEST, ROLE_STAFF or ROLE_ADMIN"));
+            return None;
+        }
+    };
+    if !allowed.contains(&numbers.len()) {
+        let why = if role == Role::Staff { "must be 1 to 100 hotels for staff" } else { "must be empty for this role" };
+        errors.push(FieldError::new("hotel_ids", why));
+        return None;
+    }
+    let (mut hotel_ids, mut valid) = (Vec::with_capacity(numbers.len()), true);
+    for (index, number) in numbers.iter().enumerate() {
+        let id = HotelId::try_from(*number).map_err(|error| error.at(format!("hotel_ids[{index}]")));
+        match errors.value(id) {
+            Some(id) => hotel_ids.push(id),
+            None => valid = false,
+        }
+        if numbers[..index].contains(number) {
+            errors.push(FieldError::new(format!("hotel_ids[{index}]"), "is there twice"));
+            valid = false;
+        }
+    }
+    valid.then(|| RoleAssignment { role, hotel_ids: HotelIds::new(hotel_ids) })
+}
+
+/// A client to register.
+pub(super) fn registration(request: CreateClientRequest) -> Result<Registration, IdentityError> {
+    let role = request.role();
+    let mut errors = FieldErrors::default();
+    let request_id = errors.value(parse_optional_request_id(&request.request_id));
+    match (Registration::parse(request.client_id, request.display_name, role), request_id) {
+        (Ok(new), Some(request_id)) => Ok(Registration { request_id, ..new }),
+        (parsed, _) => Err(IdentityError::Fields(parsed.err().into_iter().flatten().chain(errors).collect())),
+    }
+}
+
+/// Which page of the clients.
+pub(super) fn client_page(request: &ListClientsRequest) -> Result<Page<ClientKey>, IdentityError> {
+    let page = Page::parse(request.page_size, &request.page_token, &[]).map_err(FieldError::from)?;
+    if !is_plausible(&page) {
+        return Err(FieldError::from(PageError::Token).into());
+    }
+    Ok(page)
+}
+
+/// Whether a page starts at a possible client. Tokens are not signed; a forged one may hold an id with a NUL or a time
+/// that the database cannot represent.
+fn is_plausible(page: &Page<ClientKey>) -> bool {
+    page.after.as_ref().is_none_or(|(time, id)| is_client_id(id) && (0..MAX_SECOND).contains(&time.as_second()))
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case(Role::Staff, &[], &["hotel_ids"])]
+    #[case(Role::Staff, &[0, -1, 7, 7], &["hotel_ids[0]", "hotel_ids[1]", "hotel_ids[3]"])]
+    #[case(Role::Guest, &[7], &["hotel_ids"])]
+    #[case(Role::Admin, &[7], &["hotel_ids"])]
+    #[case(Role::Partner, &[], &["role"])]
+    #[case(Role::Service, &[], &["role"])]
+    #[case(Role::Unspecified, &[], &["role"])]
+    #[case(Role::Staff, &[9, 7], &[])]
+    #[case(Role::Guest, &[], &[])]
+    fn assignment_has_hotels_for_staff_only(#[case] role: Role, #[case] hotels: &[i32], #[case] invalid: &[&str]) {
+        let mut errors = FieldErrors::default();
+        let assignment = assignment(&mut errors, role, hotels);
+        assert_eq!(errors.into_iter().map(|error| error.field).collect::<Vec<_>>(), invalid);
+        assert_eq!(assignment.is_some(), invalid.is_empty());
+        assert!(assignment.is_none_or(|assignment| assignment.hotel_ids.to_numbers().is_sorted()));
+    }
+
+    #[test]
+    fn assignment_with_too_many_hotels_is_one_error() {
+        let mut errors = FieldErrors::default();
+        assert!(assignment(&mut errors, Role::Staff, &vec![1; 1_000_000]).is_none());
+        assert_eq!(errors.into_iter().count(), 1);
+    }
+}

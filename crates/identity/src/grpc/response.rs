@@ -1,0 +1,97 @@
+//! Renders accounts, clients, tokens and keys as messages of the contract.
+
+use std::time::Duration;
+
+use secrecy::ExposeSecret;
+use staymesh_api::identity::v1::{self as proto, IssueClientTokenResponse, JsonWebKey};
+use staymesh_mesh::{
+    auth::{Claims, KeySource, Role},
+    proto_types::timestamp,
+};
+
+use crate::{
+    error::IdentityError,
+    model::{Account, Client, PublicKey},
+    service::{clients::ClientToken, keyring::Keyring, logins::LoginTokens},
+};
+
+/// Token type of RFC 6750.
+const TOKEN_TYPE: &str = "Bearer";
+
+impl From<Account> for proto::User {
+    fn from(account: Account) -> Self {
+        Self {
+            user_id: account.user_id.to_string(),
+            email: account.email,
+            display_name: account.display_name,
+            role: role(&account.role),
+            hotel_ids: account.hotel_ids.to_numbers(),
+            create_time: Some(timestamp(account.create_time)),
+        }
+    }
+}
+
+impl From<Client> for proto::Client {
+    fn from(client: Client) -> Self {
+        Self {
+            client_id: client.id,
+            display_name: client.display_name,
+            role: role(&client.role),
+            create_time: Some(timestamp(client.create_time)),
+        }
+    }
+}
+
+impl From<&PublicKey> for JsonWebKey {
+    fn from(key: &PublicKey) -> Self {
+        Self {
+            kty: "EC".to_owned(),
+            crv: "P-256".to_owned(),
+            x: key.x.clone(),
+            y: key.y.clone(),
+            kid: key.id.clone(),
+            alg: "ES256".to_owned(),
+            r#use: "sig".to_owned(),
+        }
+    }
+}
+
+/// Identity verifies tokens with its own keys, without a network call to itself.
+#[tonic::async_trait]
+impl KeySource for Keyring {
+    async fn fetch(&self) -> Result<Vec<JsonWebKey>, String> {
+        match self.current().await {
+            Ok(keys) => Ok(keys.public.iter().map(Into::into).collect()),
+            Err(error) => Err(error.to_string()),
+        }
+    }
+}
+
+/// The tokens of a login.
+pub(super) fn tokens(tokens: &LoginTokens) -> Result<proto::Tokens, IdentityError> {
+    Ok(proto::Tokens {
+        access_token: tokens.access.expose_secret().to_owned(),
+        token_type: TOKEN_TYPE.to_owned(),
+        expires_in: seconds(tokens.access_life)?,
+        refresh_token: tokens.refresh.expose_secret().to_owned(),
+    })
+}
+
+/// The token of a client.
+pub(super) fn client_token(token: &ClientToken) -> Result<IssueClientTokenResponse, IdentityError> {
+    Ok(IssueClientTokenResponse {
+        access_token: token.access.expose_secret().to_owned(),
+        token_type: TOKEN_TYPE.to_owned(),
+        expires_in: seconds(token.life)?,
+    })
+}
+
+/// The contract's number of a stored role.
+fn role(name: &str) -> i32 {
+    Claims::role_from_name(name).unwrap_or(Role::Unspecified).into()
+}
+
+/// Whole seconds. Lives are at most one hour.
+fn seconds(life: Duration) -> Result<i32, IdentityError> {
+    i32::try_from(life.as_secs()).map_err(IdentityError::defect)
+}

@@ -1,0 +1,74 @@
+//! Accounts of people.
+
+use std::fmt;
+
+use jiff::Timestamp;
+use secrecy::SecretString;
+use sqlx::FromRow;
+use staymesh_domain::{Email, HotelId, IdError, UserId};
+use staymesh_mesh::auth::Role;
+use uuid::Uuid;
+
+/// A sign-up whose fields are valid.
+pub(crate) struct SignUp {
+    pub(crate) email: Email,
+    pub(crate) password: SecretString,
+    pub(crate) display_name: String,
+    /// Makes retries idempotent; `None` if the caller sent none.
+    pub(crate) request_id: Option<Uuid>,
+}
+
+/// The role that an account is to have. Only staff have hotels.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct RoleAssignment {
+    pub(crate) role: Role,
+    pub(crate) hotel_ids: HotelIds,
+}
+
+/// An account. `Debug` shows neither address nor name.
+#[derive(Clone, PartialEq, Eq, FromRow)]
+pub(crate) struct Account {
+    #[sqlx(try_from = "Uuid")]
+    pub(crate) user_id: UserId,
+    /// In lower case.
+    pub(crate) email: String,
+    pub(crate) display_name: String,
+    /// `guest`, `staff` or `admin`.
+    pub(crate) role: String,
+    /// Empty unless the role is staff.
+    #[sqlx(try_from = "Vec<i32>")]
+    pub(crate) hotel_ids: HotelIds,
+    #[sqlx(try_from = "jiff_sqlx::Timestamp")]
+    pub(crate) create_time: Timestamp,
+}
+
+impl fmt::Debug for Account {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Account").field("user_id", &self.user_id).field("role", &self.role).finish_non_exhaustive()
+    }
+}
+
+/// The hotels that staff work for, in ascending order.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct HotelIds(Vec<HotelId>);
+
+impl HotelIds {
+    /// These hotels, sorted.
+    pub(crate) fn new(mut hotel_ids: Vec<HotelId>) -> Self {
+        hotel_ids.sort_unstable();
+        Self(hotel_ids)
+    }
+
+    /// The ids as numbers, for the database, tokens and messages.
+    pub(crate) fn to_numbers(&self) -> Vec<i32> {
+        self.0.iter().map(|id| id.get()).collect()
+    }
+}
+
+impl TryFrom<Vec<i32>> for HotelIds {
+    type Error = IdError;
+
+    fn try_from(numbers: Vec<i32>) -> Result<Self, IdError> {
+        numbers.into_iter().map(HotelId::try_from).collect::<Result<_, _>>().map(Self::new)
+    }
+}

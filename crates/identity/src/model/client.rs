@@ -1,0 +1,101 @@
+//! Clients: programs that call with OAuth 2.0 client credentials (RFC 6749, section 4.4).
+
+use jiff::Timestamp;
+use sqlx::FromRow;
+use staymesh_domain::FieldError;
+use staymesh_mesh::auth::{Claims, Role};
+use uuid::Uuid;
+
+use super::parse_display_name;
+
+/// Position in a list of clients: registration time and id of the last client of a page.
+pub(crate) type ClientKey = (Timestamp, String);
+
+/// A registered client.
+#[derive(Clone, Debug, PartialEq, Eq, FromRow)]
+pub(crate) struct Client {
+    #[sqlx(rename = "client_id")]
+    pub(crate) id: String,
+    pub(crate) display_name: String,
+    /// `partner` or `service`.
+    pub(crate) role: String,
+    #[sqlx(try_from = "jiff_sqlx::Timestamp")]
+    pub(crate) create_time: Timestamp,
+}
+
+/// A registration whose fields are valid.
+#[derive(Clone, Debug)]
+pub(crate) struct Registration {
+    pub(crate) client_id: String,
+    pub(crate) display_name: String,
+    /// `partner` or `service`.
+    pub(crate) role: &'static str,
+    /// Makes retries idempotent; `None` if the caller sent none.
+    pub(crate) request_id: Option<Uuid>,
+}
+
+impl Registration {
+    /// Validates the fields of a registration.
+    ///
+    /// # Errors
+    /// Every invalid field: `client_id`, `display_name`, `role`.
+    pub(crate) fn parse(client_id: String, display_name: String, role: Role) -> Result<Self, Vec<FieldError>> {
+        let mut errors = Vec::new();
+        if !is_client_id(&client_id) {
+            errors.push(FieldError::new("client_id", "must be 3 to 64 characters of a-z, 0-9 and '-'"));
+        }
+        let display_name = parse_display_name(display_name).map_err(|error| errors.push(error));
+        let role = match role {
+            Role::Partner | Role::Service => Claims::role_name(role),
+            _ => None,
+        };
+        if role.is_none() {
+            errors.push(FieldError::new("role", "must be ROLE_PARTNER or ROLE_SERVICE"));
+        }
+        match (display_name, role) {
+            (Ok(display_name), Some(role)) if errors.is_empty() => {
+                Ok(Self { client_id, display_name, role, request_id: None })
+            }
+            _ => Err(errors),
+        }
+    }
+}
+
+/// Whether text has the form of a client id: 3 to 64 characters of `a-z`, `0-9` and `-`.
+pub(crate) fn is_client_id(text: &str) -> bool {
+    (3..=64).contains(&text.len()) && text.bytes().all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'-'))
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case("ab", "", Role::Partner, &["client_id"])]
+    #[case("Booking", "", Role::Partner, &["client_id"])]
+    #[case("a_b_c", "x\ny", Role::Partner, &["client_id", "display_name"])]
+    #[case("", "", Role::Unspecified, &["client_id", "role"])]
+    #[case("partner-1", "", Role::Guest, &["role"])]
+    #[case("partner-1", "", Role::Admin, &["role"])]
+    #[case("partner-1", "A partner", Role::Partner, &[])]
+    #[case("hotel", "", Role::Service, &[])]
+    fn registration_reports_every_invalid_field(
+        #[case] id: &str,
+        #[case] name: &str,
+        #[case] role: Role,
+        #[case] invalid: &[&str],
+    ) {
+        let fields = match Registration::parse(id.to_owned(), name.to_owned(), role) {
+            Ok(_) => Vec::new(),
+            Err(errors) => errors.into_iter().map(|error| error.field).collect(),
+        };
+        assert_eq!(fields, invalid);
+    }
+
+    #[test]
+    fn client_id_has_at_most_64_characters() {
+        assert!(is_client_id(&"a".repeat(64)) && !is_client_id(&"a".repeat(65)));
+    }
+}

@@ -1,0 +1,129 @@
+//! Accounts of people: sign-up, lookup, roles.
+
+use std::sync::Arc;
+
+use sqlx::PgPool;
+use staymesh_domain::{Email, UserId};
+use staymesh_mesh::auth::{Claims, Revocations, Role};
+use staymesh_store::{ResultExt, idempotency::require_same};
+use uuid::Uuid;
+
+use super::{critical_tasks::CriticalTasks, passwords::Passwords, revoke::revoke};
+use crate::{
+    error::IdentityError,
+    model::{Account, RoleAssignment, SignUp},
+    store::{
+        logins,
+        users::{self, NewUser},
+    },
+};
+
+/// The accounts.
+#[derive(Clone)]
+pub(crate) struct AccountService {
+    pub(crate) pool: PgPool,
+    pub(crate) passwords: Arc<dyn Passwords>,
+    pub(crate) revocations: Revocations,
+    pub(crate) critical: CriticalTasks,
+}
+
+impl AccountService {
+    /// Creates a guest account. Idempotent for a request id: a retry with the same content returns the account that the
+    /// first attempt created.
+    ///
+    /// # Errors
+    /// [`IdentityError::EmailTaken`], [`IdentityError::RequestIdReused`] and [`IdentityError::Overloaded`].
+    pub(crate) async fn sign_up(&self, sign_up: SignUp) -> Result<Account, IdentityError> {
+        self.create(sign_up, Role::Guest).await
+    }
+
+    /// Creates an account with this role. See [`Self::sign_up`].
+    pub(crate) async fn create(&self, sign_up: SignUp, role: Role) -> Result<Account, IdentityError> {
+        if let Some(account) = self.created_before(&sign_up).await? {
+            return Ok(account);
+        }
+        let user_id = UserId::new();
+        let user = NewUser {
+            user_id,
+            email: &sign_up.email,
+            password_hash: &self.passwords.hash(&sign_up.password).await?,
+            display_name: &sign_up.display_name,
+            role: role_name(role)?,
+            request_id: sign_up.request_id,
+        };
+        let taken = |name: &str| {
+            matches!(name, "user_account_email_key" | "user_account_request_id_key")
+                .then_some(IdentityError::EmailTaken)
+        };
+        match users::insert(&self.pool, &user).await.on_constraints(taken) {
+            Ok(()) => self.get(user_id).await,
+            // Perhaps a concurrent attempt of the same request created it.
+            Err(IdentityError::EmailTaken) => self.created_before(&sign_up).await?.ok_or(IdentityError::EmailTaken),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The account that an earlier attempt of this request created. The row of the account is the stored answer. The
+    /// password is compared with its argon2 hash, as in a login, so that no fast fingerprint of it is kept.
+    async fn created_before(&self, sign_up: &SignUp) -> Result<Option<Account>, IdentityError> {
+        let Some(request_id) = sign_up.request_id else { return Ok(None) };
+        let Some((user_id, hash)) = users::of_request(&self.pool, request_id).await? else { return Ok(None) };
+        let account = self.get(user_id).await?;
+        let same_content = account.email == sign_up.email.as_str()
+            && account.display_name == sign_up.display_name
+            && self.passwords.verify(&sign_up.password, &hash).await?;
+        Ok(Some(require_same(account, same_content)?))
+    }
+
+    /// The account with this id.
+    ///
+    /// # Errors
+    /// [`IdentityError::UserNotFound`].
+    pub(crate) async fn get(&self, user_id: UserId) -> Result<Account, IdentityError> {
+        users::get(&self.pool, user_id).await?.ok_or(IdentityError::UserNotFound)
+    }
+
+    /// The account with this address.
+    ///
+    /// # Errors
+    /// [`IdentityError::UserNotFound`].
+    pub(crate) async fn find(&self, email: &Email) -> Result<Account, IdentityError> {
+        let (user_id, _) = users::credentials(&self.pool, email).await?.ok_or(IdentityError::UserNotFound)?;
+        self.get(user_id).await
+    }
+
+    /// Sets the role of an account. If it changes, all logins of the account end, so that no older token carries the
+    /// former role. Idempotent; a retry publishes the revocations again, in case Redis was unavailable before.
+    ///
+    /// # Errors
+    /// [`IdentityError::UserNotFound`].
+    pub(crate) async fn set_role(&self, user_id: UserId, assignment: RoleAssignment) -> Result<Account, IdentityError> {
+        let accounts = self.clone();
+        self.critical.run(async move { accounts.change_role(user_id, &assignment).await }).await
+    }
+
+    async fn change_role(&self, user_id: UserId, assignment: &RoleAssignment) -> Result<Account, IdentityError> {
+        let role = role_name(assignment.role)?;
+        let mut transaction = self.pool.begin().await?;
+        // Logins and refreshes take a share lock on the account while they read its role, so this lock excludes them.
+        if !users::lock(&mut transaction, user_id).await? {
+            return Err(IdentityError::UserNotFound);
+        }
+        let before = users::get(&mut *transaction, user_id).await?.ok_or(IdentityError::UserNotFound)?;
+        if before.role != role || before.hotel_ids != assignment.hotel_ids {
+            users::set_role(&mut transaction, user_id, role, &assignment.hotel_ids).await?;
+            logins::revoke_all(&mut transaction, user_id).await?;
+        }
+        let ended: Vec<Uuid> = logins::revoked_with_live_tokens(&mut transaction, user_id).await?;
+        let after = users::get(&mut *transaction, user_id).await?.ok_or(IdentityError::UserNotFound)?;
+        transaction.commit().await?;
+        for login_id in ended {
+            revoke(&self.revocations, &login_id.to_string()).await;
+        }
+        Ok(after)
+    }
+}
+
+fn role_name(role: Role) -> Result<&'static str, IdentityError> {
+    Claims::role_name(role).ok_or_else(|| IdentityError::defect("an account without a role"))
+}

@@ -1,0 +1,149 @@
+//! Clients with OAuth 2.0 client credentials (RFC 6749, section 4.4): register, list, delete, issue tokens.
+
+use std::time::Duration;
+
+use secrecy::{ExposeSecret, SecretString};
+use sqlx::PgPool;
+use staymesh_domain::Page;
+use staymesh_mesh::auth::{Claims, Revocations};
+use staymesh_store::{ResultExt, idempotency::require_same};
+
+use super::{
+    critical_tasks::CriticalTasks,
+    revoke::revoke,
+    tokens::{Subject, Tokens},
+};
+use crate::{
+    config::Lives,
+    crypto::{EncryptionKey, SecretHash, random_secret},
+    error::IdentityError,
+    model::{Client, ClientKey, HotelIds, Registration, is_client_id},
+    store::clients as store,
+};
+
+/// A client's access token.
+#[derive(Debug)]
+pub(crate) struct ClientToken {
+    pub(crate) access: SecretString,
+    pub(crate) life: Duration,
+}
+
+/// The clients.
+#[derive(Clone)]
+pub(crate) struct ClientService {
+    pub(crate) pool: PgPool,
+    pub(crate) key: EncryptionKey,
+    pub(crate) tokens: Tokens,
+    pub(crate) revocations: Revocations,
+    pub(crate) lives: Lives,
+    pub(crate) critical: CriticalTasks,
+}
+
+impl ClientService {
+    /// Registers a client and returns its secret, of which only the hash is stored. An id that was ever in use is
+    /// refused, because the former client's reservations carry it.
+    ///
+    /// Idempotent for a request id, for one day. The secret is then derived from that id with a key that only this
+    /// service has (HMAC-SHA-256), so that a retry returns the same secret without its being stored. The limit of one
+    /// day keeps an old request id from disclosing the secret of a client in use.
+    ///
+    /// # Errors
+    /// [`IdentityError::ClientExists`] and [`IdentityError::RequestIdReused`].
+    pub(crate) async fn create(&self, new: &Registration) -> Result<(Client, SecretString), IdentityError> {
+        let secret = match new.request_id {
+            Some(request_id) => self.key.client_secret(&new.client_id, request_id),
+            None => random_secret()?,
+        };
+        let hash = SecretHash::of(secret.expose_secret());
+        let taken =
+            |name: &str| matches!(name, "client_pkey" | "client_request_id_key").then_some(IdentityError::ClientExists);
+        match store::insert(&self.pool, new, hash).await.on_constraints(taken) {
+            Ok(client) => Ok((client, secret)),
+            Err(IdentityError::ClientExists) => Ok((self.created_before(new, hash).await?, secret)),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The client that an earlier attempt of this request registered, while its secret may still be returned. The row of
+    /// the client is the stored answer.
+    async fn created_before(&self, new: &Registration, secret: SecretHash) -> Result<Client, IdentityError> {
+        let Some(request_id) = new.request_id else { return Err(IdentityError::ClientExists) };
+        let created = store::of_request(&self.pool, request_id).await?.ok_or(IdentityError::ClientExists)?;
+        let row = &created.client;
+        let same_content =
+            (&row.id, &row.display_name, row.role.as_str()) == (&new.client_id, &new.display_name, new.role);
+        let created = require_same(created, same_content)?;
+        // Refused if deleted, older than a day, or with another secret: one set by an operator, or one derived with a
+        // former encryption key.
+        if created.repeatable && secret.matches(&created.secret_hash) {
+            return Ok(created.client);
+        }
+        Err(IdentityError::ClientExists)
+    }
+
+    /// A page of the clients, newest first, and the token of the next page.
+    pub(crate) async fn list(&self, page: &Page<ClientKey>) -> Result<(Vec<Client>, String), IdentityError> {
+        let clients = store::list(&self.pool, page.after.as_ref(), page.size.limit()).await?;
+        Ok(page.cut(clients, |client| (client.create_time, client.id.clone())))
+    }
+
+    /// Deletes a client and revokes its tokens. Idempotent; a retry publishes the revocation again, in case Redis was
+    /// unavailable before.
+    ///
+    /// # Errors
+    /// [`IdentityError::ClientNotFound`].
+    pub(crate) async fn delete(&self, client_id: &str) -> Result<(), IdentityError> {
+        if !is_client_id(client_id) {
+            return Err(IdentityError::ClientNotFound);
+        }
+        let (Self { pool, revocations, .. }, client_id) = (self.clone(), client_id.to_owned());
+        let delete = async move {
+            if !store::delete(&pool, &client_id).await? {
+                return Err(IdentityError::ClientNotFound);
+            }
+            revoke(&revocations, &subject_of(&client_id)).await;
+            Ok(())
+        };
+        self.critical.run(delete).await
+    }
+
+    /// Issues a token to the client with this secret. Reads the database each time, so a deleted client gets none.
+    ///
+    /// # Errors
+    /// [`IdentityError::BadCredentials`].
+    pub(crate) async fn issue(&self, client_id: &str, secret: &SecretString) -> Result<ClientToken, IdentityError> {
+        if !is_client_id(client_id) {
+            return Err(IdentityError::BadCredentials);
+        }
+        let given = SecretHash::of(secret.expose_secret());
+        let role = match store::credentials(&self.pool, client_id).await? {
+            Some((role, stored)) if given.matches(&stored) => role,
+            _ => return Err(IdentityError::BadCredentials),
+        };
+        let subject = Subject {
+            id: subject_of(client_id),
+            session: subject_of(client_id),
+            role: Claims::role_from_name(&role).ok_or_else(|| IdentityError::defect("an unknown role"))?,
+            hotel_ids: HotelIds::default(),
+        };
+        let access = self.tokens.sign(subject, self.lives.client).await?;
+        Ok(ClientToken { access, life: self.lives.client })
+    }
+}
+
+/// Registers a client with a secret chosen by the operator, or updates the registration with this id.
+///
+/// # Errors
+/// [`IdentityError::ClientExists`] when the id belongs to a deleted client.
+pub(crate) async fn register(pool: &PgPool, new: &Registration, secret: &SecretString) -> Result<(), IdentityError> {
+    let hash = SecretHash::of(secret.expose_secret());
+    if store::upsert(pool, new, hash).await? {
+        return Ok(());
+    }
+    Err(IdentityError::ClientExists)
+}
+
+/// Subject and session of a client's tokens.
+fn subject_of(client_id: &str) -> String {
+    format!("client:{client_id}")
+}

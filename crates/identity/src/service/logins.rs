@@ -1,0 +1,238 @@
+//! Logins of people: log in, refresh, log out.
+
+use std::{sync::Arc, time::Duration};
+
+use secrecy::{ExposeSecret, SecretString};
+use sqlx::{PgConnection, PgPool};
+use staymesh_domain::{Email, UserId};
+use staymesh_mesh::auth::{Claims, Revocations};
+use uuid::Uuid;
+
+use super::{
+    critical_tasks::CriticalTasks,
+    passwords::Passwords,
+    revoke::revoke,
+    throttle::{Source, Throttle},
+    tokens::{Subject, Tokens},
+};
+use crate::{
+    config::Lives,
+    crypto::{SECRET_LENGTH, SecretHash, random_secret},
+    error::IdentityError,
+    model::Account,
+    store::{logins as store, users},
+};
+
+/// The tokens of a login.
+#[derive(Debug)]
+pub(crate) struct LoginTokens {
+    pub(crate) access: SecretString,
+    pub(crate) access_life: Duration,
+    pub(crate) refresh: SecretString,
+}
+
+/// The logins.
+#[derive(Clone)]
+pub(crate) struct LoginService {
+    pub(crate) pool: PgPool,
+    pub(crate) passwords: Arc<dyn Passwords>,
+    pub(crate) throttle: Throttle,
+    pub(crate) tokens: Tokens,
+    pub(crate) revocations: Revocations,
+    pub(crate) lives: Lives,
+    pub(crate) critical: CriticalTasks,
+}
+
+impl LoginService {
+    /// Opens a login. Response and timing do not disclose whether the address or the password was wrong: for an address
+    /// without an account a decoy hash is verified.
+    ///
+    /// # Errors
+    /// [`IdentityError::BadCredentials`], [`IdentityError::LoginThrottled`] and [`IdentityError::Overloaded`].
+    pub(crate) async fn log_in(
+        &self,
+        email: &Email,
+        password: &SecretString,
+        source: Source,
+    ) -> Result<LoginTokens, IdentityError> {
+        // Failures of this service come first, so that they do not count as failed logins of the address.
+        self.passwords.ensure_capacity()?;
+        self.tokens.ensure_ready().await?;
+        let (user_id, hash) = match users::credentials(&self.pool, email).await? {
+            Some((user_id, hash)) => (Some(user_id), hash),
+            None => (None, self.passwords.decoy_hash()),
+        };
+        self.throttle.admit(email, source).await?;
+        let valid = self.passwords.verify(password, &hash).await?;
+        let user_id = user_id.filter(|_| valid).ok_or(IdentityError::BadCredentials)?;
+        self.throttle.succeeded(email, source).await;
+        self.open(user_id).await
+    }
+
+    async fn open(&self, user_id: UserId) -> Result<LoginTokens, IdentityError> {
+        let login_id = Uuid::now_v7();
+        let mut transaction = self.pool.begin().await?;
+        let account =
+            account_with_locked_role(&mut transaction, user_id).await?.ok_or(IdentityError::BadCredentials)?;
+        store::insert(&mut transaction, login_id, user_id, self.lives.access, self.lives.refresh).await?;
+        let refresh = self.new_refresh_token(&mut transaction, login_id).await?;
+        transaction.commit().await?;
+        self.issue(&account, login_id, refresh).await
+    }
+
+    /// Exchanges a refresh token for new tokens (refresh token rotation with reuse detection, RFC 9700, section 4.14.2).
+    /// One statement marks the token as used, so exactly one of several uses succeeds. Any other use ends the login,
+    /// because the token may have been stolen. This includes the owner retrying a refresh whose response was lost, who
+    /// has to log in again.
+    ///
+    /// # Errors
+    /// [`IdentityError::RefreshTokenInvalid`].
+    pub(crate) async fn refresh(&self, token: &SecretString) -> Result<LoginTokens, IdentityError> {
+        if token.expose_secret().len() != SECRET_LENGTH {
+            return Err(IdentityError::RefreshTokenInvalid);
+        }
+        let token = SecretHash::of(token.expose_secret());
+        self.tokens.ensure_ready().await?;
+        let logins = self.clone();
+        self.critical.run(async move { logins.rotate(token).await }).await
+    }
+
+    async fn rotate(&self, token: SecretHash) -> Result<LoginTokens, IdentityError> {
+        let mut transaction = self.pool.begin().await?;
+        let owner = store::owner_of_token(&mut transaction, token).await?;
+        let user_id = owner.ok_or(IdentityError::RefreshTokenInvalid)?;
+        let account =
+            account_with_locked_role(&mut transaction, user_id).await?.ok_or(IdentityError::RefreshTokenInvalid)?;
+        let Some(login_id) = store::use_token(&mut transaction, token).await? else {
+            let reused = store::revoke_reused(&mut transaction, token).await?;
+            transaction.commit().await?;
+            if let Some(login_id) = reused {
+                tracing::warn!(user.id = %user_id, login.id = %login_id, "a refresh token was used twice; its login has been revoked");
+                revoke(&self.revocations, &login_id.to_string()).await;
+            }
+            return Err(IdentityError::RefreshTokenInvalid);
+        };
+        if !store::extend(&mut transaction, login_id, self.lives.access, self.lives.refresh).await? {
+            return Err(IdentityError::RefreshTokenInvalid);
+        }
+        let refresh = self.new_refresh_token(&mut transaction, login_id).await?;
+        transaction.commit().await?;
+        self.issue(&account, login_id, refresh).await
+    }
+
+    /// Ends a login. Idempotent.
+    pub(crate) async fn log_out(&self, login_id: Uuid) -> Result<(), IdentityError> {
+        let Self { pool, revocations, .. } = self.clone();
+        let end = async move {
+            store::revoke(&pool, login_id).await?;
+            revoke(&revocations, &login_id.to_string()).await;
+            Ok(())
+        };
+        self.critical.run(end).await
+    }
+
+    async fn new_refresh_token(
+        &self,
+        connection: &mut PgConnection,
+        login_id: Uuid,
+    ) -> Result<SecretString, IdentityError> {
+        let token = random_secret()?;
+        store::insert_token(connection, login_id, SecretHash::of(token.expose_secret()), self.lives.refresh).await?;
+        Ok(token)
+    }
+
+    async fn issue(
+        &self,
+        account: &Account,
+        login_id: Uuid,
+        refresh: SecretString,
+    ) -> Result<LoginTokens, IdentityError> {
+        let subject = Subject {
+            id: account.user_id.to_string(),
+            session: login_id.to_string(),
+            role: Claims::role_from_name(&account.role).ok_or_else(|| IdentityError::defect("an unknown role"))?,
+            hotel_ids: account.hotel_ids.clone(),
+        };
+        let access = self.tokens.sign(subject, self.lives.access).await?;
+        Ok(LoginTokens { access, access_life: self.lives.access, refresh })
+    }
+}
+
+/// The account, with its role locked against changes until the transaction ends. A concurrent change of role therefore
+/// either is in the token, or sees the login and revokes it.
+async fn account_with_locked_role(
+    connection: &mut PgConnection,
+    user_id: UserId,
+) -> Result<Option<Account>, IdentityError> {
+    if !users::lock_role(connection, user_id).await? {
+        return Ok(None);
+    }
+    Ok(users::get(&mut *connection, user_id).await?)
+}
+
+#[cfg(test)]
+mod tests {
+    use sqlx::postgres::PgPoolOptions;
+
+    use super::*;
+    use crate::{
+        service::{keyring::Keyring, passwords::MockPasswords},
+        testing::{LIVES, auth_config, encryption_key},
+    };
+
+    /// Logins whose database refuses connections.
+    fn logins(passwords: MockPasswords) -> LoginService {
+        let pool = PgPoolOptions::new()
+            .acquire_timeout(Duration::from_millis(100))
+            .connect_lazy("postgres://unused@127.0.0.1:1/none")
+            .unwrap();
+        let keyring = Keyring::with_new_key(pool.clone(), encryption_key());
+        LoginService {
+            pool,
+            passwords: Arc::new(passwords),
+            throttle: Throttle::new(None, &encryption_key(), 1),
+            tokens: Tokens::new(keyring, &auth_config()),
+            revocations: Revocations::new(None),
+            lives: LIVES,
+            critical: CriticalTasks::default(),
+        }
+    }
+
+    #[tokio::test]
+    async fn login_beyond_the_hash_queue_counts_no_attempt_and_hashes_nothing() {
+        let mut passwords = MockPasswords::new();
+        passwords.expect_ensure_capacity().times(2).returning(|| Err(IdentityError::Overloaded));
+        passwords.expect_verify().never();
+        let (logins, email) = (logins(passwords), Email::account("ada@example.com").unwrap());
+        for _ in 0..2 {
+            assert!(matches!(
+                logins.log_in(&email, &"password".into(), Source::default()).await,
+                Err(IdentityError::Overloaded)
+            ));
+        }
+        logins.throttle.admit(&email, Source::default()).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn login_while_the_database_is_unavailable_counts_no_attempt_and_hashes_nothing() {
+        let mut passwords = MockPasswords::new();
+        passwords.expect_ensure_capacity().returning(|| Ok(()));
+        passwords.expect_verify().never();
+        let (logins, email) = (logins(passwords), Email::account("ada@example.com").unwrap());
+        for _ in 0..2 {
+            assert!(matches!(
+                logins.log_in(&email, &"password".into(), Source::default()).await,
+                Err(IdentityError::Store(_))
+            ));
+        }
+        logins.throttle.admit(&email, Source::default()).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn malformed_refresh_token_is_refused_without_a_query() {
+        let logins = logins(MockPasswords::new());
+        for token in ["x".to_owned(), "x".repeat(100_000)] {
+            assert!(matches!(logins.refresh(&token.into()).await, Err(IdentityError::RefreshTokenInvalid)));
+        }
+    }
+}

@@ -1,0 +1,76 @@
+//! Rules of identity: signing up, logging in, client credentials, and what they stand on.
+
+pub(crate) mod accounts;
+pub(crate) mod clients;
+pub(crate) mod critical_tasks;
+pub(crate) mod keyring;
+pub(crate) mod logins;
+pub(crate) mod passwords;
+mod revoke;
+pub(crate) mod throttle;
+pub(crate) mod tokens;
+
+use std::sync::Arc;
+
+use sqlx::PgPool;
+use staymesh_mesh::auth::Revocations;
+
+use crate::{config::Lives, crypto::EncryptionKey};
+use accounts::AccountService;
+use clients::ClientService;
+use critical_tasks::CriticalTasks;
+use keyring::Keyring;
+use logins::LoginService;
+use passwords::Passwords;
+use throttle::Throttle;
+use tokens::Tokens;
+
+/// What the services are built from.
+pub(crate) struct Dependencies {
+    pub(crate) pool: PgPool,
+    pub(crate) passwords: Arc<dyn Passwords>,
+    pub(crate) throttle: Throttle,
+    pub(crate) key: EncryptionKey,
+    pub(crate) tokens: Tokens,
+    pub(crate) keyring: Keyring,
+    pub(crate) revocations: Revocations,
+    pub(crate) lives: Lives,
+}
+
+/// The rules, wired up.
+#[derive(Clone)]
+pub(crate) struct Services {
+    pub(crate) accounts: AccountService,
+    pub(crate) logins: LoginService,
+    pub(crate) clients: ClientService,
+    pub(crate) keyring: Keyring,
+    pub(crate) critical: CriticalTasks,
+}
+
+impl Services {
+    /// Wires the services up. They share one limit of [`CriticalTasks`].
+    pub(crate) fn new(dependencies: Dependencies) -> Self {
+        let Dependencies { pool, passwords, throttle, key, tokens, keyring, revocations, lives } = dependencies;
+        let critical = CriticalTasks::default();
+        Self {
+            accounts: AccountService {
+                pool: pool.clone(),
+                passwords: Arc::clone(&passwords),
+                revocations: revocations.clone(),
+                critical: critical.clone(),
+            },
+            logins: LoginService {
+                pool: pool.clone(),
+                passwords,
+                throttle,
+                tokens: tokens.clone(),
+                revocations: revocations.clone(),
+                lives,
+                critical: critical.clone(),
+            },
+            clients: ClientService { pool, key, tokens, revocations, lives, critical: critical.clone() },
+            keyring,
+            critical,
+        }
+    }
+}
