@@ -4,13 +4,14 @@ use std::{collections::BTreeMap, process::ExitCode, time::Duration};
 
 use anyhow::{Context, Result};
 use clap::Args;
+use staymesh_load::progress;
 
 use crate::{
     budget::{self, Reading},
     pgbench,
     phase::{Measured, Phase, Timing},
     report::{self, Row},
-    rig::{Rig, Scale, progress},
+    rig::{Rig, Scale},
     server::Server,
     strategy::Strategy,
     world::Load,
@@ -65,7 +66,7 @@ async fn measure(options: &Options, rig: &Rig) -> Result<Vec<Row>> {
     let timing = options.timing()?;
     let mut servers = BTreeMap::new();
     for strategy in &options.strategies {
-        servers.insert(*strategy, rig.serve(*strategy, options.connections, options.lanes).await?);
+        servers.insert(*strategy, Server::start(*strategy, options.connections, options.lanes, rig).await?);
     }
     let loads = options.loads();
     let bar = progress(u64::try_from(loads.len() * options.strategies.len())?, "");

@@ -12,6 +12,7 @@ use anyhow::{Context, Result, ensure};
 use indicatif::ProgressBar;
 use sqlx::{PgPool, Row};
 use staymesh_devenv::{Component, Durability, Postgres, PostgresOptions, dev_dir, install};
+use staymesh_load::run_dir;
 use staymesh_reservation::{Writer, store::Store};
 use staymesh_store::StoreConfig;
 
@@ -196,22 +197,9 @@ impl Conditions {
 
 fn start_server(settings: Vec<(String, String)>) -> Result<(Postgres, PathBuf)> {
     install::install(&dev_dir(), &[Component::Postgres], &|line| eprintln!("{line}"))?;
-    let runs = dev_dir().join("bench");
-    remove_dead_runs(&runs);
-    let run = runs.join(std::process::id().to_string());
-    let dir = run.join(DATABASES.fetch_add(1, Ordering::Relaxed).to_string());
+    let dir = run_dir::of_this_process().join(DATABASES.fetch_add(1, Ordering::Relaxed).to_string());
     let options = PostgresOptions { durability: Durability::On, settings, ..PostgresOptions::default() };
     Ok((Postgres::start(&dir, options)?, dir))
-}
-
-/// Removes what killed runs have left. A run's directory is named by its process.
-pub(crate) fn remove_dead_runs(runs: &Path) {
-    for run in fs::read_dir(runs).into_iter().flatten().flatten() {
-        if !Path::new("/proc").join(run.file_name()).exists() {
-            // What cannot be removed now will be tried again, and does no harm.
-            let _ = fs::remove_dir_all(run.path());
-        }
-    }
 }
 
 fn config(postgres: &Postgres, connections: u32) -> StoreConfig {

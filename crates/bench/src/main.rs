@@ -1,46 +1,41 @@
-//! `staymesh-bench`: what the booking engine can do on this machine, against the ways that are usually proposed.
+//! `staymesh-bench`: throughput and latency of the booking engine on this machine, compared with the usual strategies.
 //!
-//! Everything is started by this program and ends with it: a private `PostgreSQL` with durability on, the reservation
-//! service behind the real server stack, and the load. Requests go over TCP on loopback.
+//! The program starts everything it measures and stops it: a private, durable `PostgreSQL`, the reservation service behind
+//! the product's server stack, and the load. Requests go over TCP on loopback. Fault tests, which have no figures but an exit
+//! status, are in `staymesh-faults`.
 //!
 //! | to change | look in |
 //! |---|---|
-//! | what is compared | `strategy/` |
-//! | the floors | `strategy/floor`, `pgbench` |
-//! | what clients want | `orders`, `world` |
-//! | how load is made and measured | `load/` |
-//! | what must always be true | `check` |
+//! | the strategies that are compared | `strategy/` |
+//! | the lower bounds of latency | `strategy/floor`, `pgbench` |
+//! | the stays that clients book | `world`, `bookings` |
+//! | how load is generated and measured | the crate `staymesh-load` |
+//! | the invariants after each phase | `check` |
 //! | the phases of the comparison and their order | `booking`, `phase` |
-//! | where the time goes | `budget` |
-//! | reads and the funnel | `reads` |
-//! | large against small | `scale` |
-//! | what goes on beside bookings | `upkeep` |
-//! | payments from end to end | `payments/` |
-//! | payments while the provider fails | `storm/` |
-//! | the run in which everything is killed | `soak/` |
+//! | the time of a booking by component | `budget` |
+//! | availability reads and the booking funnel | `reads` |
+//! | a large against a small database | `scale` |
+//! | bookings during hold expiry and archiving | `upkeep` |
+//! | payments from booking to confirmation | `payments/` |
 
 mod batch;
 mod booking;
+mod bookings;
 mod budget;
 mod callers;
 mod check;
 mod database;
-mod front;
-mod load;
-mod neighbours;
-mod orders;
+
 mod payments;
 mod pgbench;
 mod phase;
-mod processes;
 mod reads;
 mod report;
 mod rig;
 mod scale;
 mod server;
-mod soak;
-mod storm;
 mod strategy;
+mod stub_clients;
 mod upkeep;
 mod world;
 
@@ -49,11 +44,11 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use mimalloc::MiMalloc;
 
-/// A booking is a few hundred small allocations, many of them freed by another thread.
+/// The allocator of the production binary: a booking makes a few hundred small allocations, many freed by another thread.
 #[global_allocator]
 static ALLOCATOR: MiMalloc = MiMalloc;
 
-/// Benchmarks of the booking engine; each starts what it needs on loopback, and stops it.
+/// Benchmarks of the booking engine. Each starts what it needs on loopback and stops it at the end.
 #[derive(Parser)]
 #[command(version, about, max_term_width = 110)]
 struct Program {
@@ -63,24 +58,19 @@ struct Program {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Compare the booking writer with three usual strategies, and with an empty call
+    /// Compare the booking writer with three usual strategies and an empty RPC
     Booking(booking::Options),
-    /// Ask for availability at 30,000 a second, in open loop, or at the highest rate that holds
+    /// Read availability at 30,000 requests per second in open loop, or at the highest rate that is sustained
     Reads(reads::Options),
-    /// Look, open the booking page and book, 100 : 10 : 1, in open loop at 100 times the rate of the chain, or at the
-    /// highest that holds
+    /// Read availability, prepare and book in the ratio 100 : 10 : 1, in open loop, or at the highest rate that is
+    /// sustained
     Funnel(reads::Options),
-    /// Read and book on the whole chain and on a hundredth of it, in turn
+    /// Read and book on a full-size database and on one of a hundredth of its size, in turn
     Scale(scale::Options),
-    /// Book in open loop while 10,000 holds end in one second, and while a month of the past leaves
+    /// Book in open loop while 10,000 holds expire in one second, and while a past month is archived
     Upkeep(upkeep::Options),
-    /// Book and pay, from the booking to the paid booking, through all services and the payment provider's stand-in
+    /// Book and pay through all services and the simulated payment provider, until the reservation is confirmed
     Payments(payments::Options),
-    /// Pay 10,000 times while calls and events of the provider go wrong in every way; then compare all books
-    Storm(storm::Options),
-    /// Book for ten minutes over two replicas while each is killed every 20 seconds and PostgreSQL once; then compare
-    /// every answer with the database. Ends with status 0 when nothing acknowledged is lost and nothing is oversold
-    Soak(soak::Options),
 }
 
 #[tokio::main]
@@ -92,8 +82,6 @@ async fn main() -> ExitCode {
         Command::Scale(options) => scale::run(options).await,
         Command::Upkeep(options) => upkeep::run(options).await,
         Command::Payments(options) => payments::run(options).await,
-        Command::Storm(options) => storm::run(options).await,
-        Command::Soak(options) => soak::run(options).await,
     };
     match outcome {
         Ok(code) => code,

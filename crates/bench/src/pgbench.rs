@@ -9,13 +9,14 @@ use std::{
 
 use anyhow::{Context, Result, ensure};
 use hdrhistogram::Histogram;
+use staymesh_load::booking::NIGHTS;
 use tokio::process::Command;
 
 use crate::{
     check,
     report::Row,
     rig::Rig,
-    world::{HOT, Load, NIGHTS, World},
+    world::{HOT, Load, World},
 };
 
 /// The name of these rows among the strategies.

@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use anyhow::Result;
+use staymesh_load::{Outcome, Tally, closed, open};
 
 use crate::{
     batch::{Batch, Clients},
     check,
-    load::{self, Outcome, Tally},
     report::Row,
     rig::Rig,
     server::{CONNECTIONS, Server},
@@ -71,7 +71,7 @@ impl Phase {
         let mut all = Tally::new()?;
         let mut violations = 0;
         for time in times {
-            all.follow(time.tally)?;
+            all.append(time.tally)?;
             violations += time.violations;
         }
         let rate = timing.rate.filter(|_| self.load != Load::Sellout);
@@ -83,17 +83,17 @@ impl Phase {
     async fn sell(self, rig: &Rig, clients: &Clients, timing: Timing) -> Result<(Tally, u64)> {
         let prepare = |count| Batch::prepare(rig, self.strategy, self.load, count, clients);
         let warming = prepare(WARM_UP_ORDERS)?;
-        let warm = load::closed(self.clients, warming.len(), timing.warm_up, warming.sender()).await?;
+        let warm = closed(self.clients, warming.len(), timing.warm_up, warming.sender()).await?;
         let batch = prepare(orders_needed(&warm, timing))?;
         let tally = match timing.rate {
-            None => load::closed(self.clients, batch.len(), timing.time, batch.sender()).await?,
-            Some(rate) => load::open(rate, orders_needed(&warm, timing), batch.sender()).await?,
+            None => closed(self.clients, batch.len(), timing.time, batch.sender()).await?,
+            Some(rate) => open(rate, orders_needed(&warm, timing), batch.sender()).await?,
         };
         if self.strategy == Strategy::Floor {
             return Ok((tally, 0));
         }
         let unknown = warm.error_count() + tally.error_count();
-        let acknowledged: Vec<_> = warming.ids(&warm).chain(batch.ids(&tally)).collect();
+        let acknowledged: Vec<_> = warming.acknowledged(&warm).chain(batch.acknowledged(&tally)).collect();
         let violations = check::violations(&rig.database.pool, &acknowledged, unknown).await?;
         Ok((tally, violations))
     }
@@ -116,8 +116,8 @@ impl Phase {
                 end
             }
         };
-        let tally = load::closed(self.clients, batch.len(), SELLOUT_LIMIT, persistent).await?;
-        let acknowledged: Vec<_> = batch.ids(&tally).collect();
+        let tally = closed(self.clients, batch.len(), SELLOUT_LIMIT, persistent).await?;
+        let acknowledged: Vec<_> = batch.acknowledged(&tally).collect();
         let mut violations = check::violations(&rig.database.pool, &acknowledged, tally.error_count()).await?;
         if acknowledged.len() != SCARCE_CAPACITY {
             eprintln!("{}: sold {} rooms of {SCARCE_CAPACITY}", self.name(), acknowledged.len());

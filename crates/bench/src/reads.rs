@@ -6,15 +6,15 @@ use anyhow::Result;
 use clap::Args;
 use futures::{FutureExt, future::BoxFuture};
 use staymesh_api::reservation::v1::{GetAvailabilityRequest, PrepareReservationRequest};
+use staymesh_load::{Outcome, REQUEST_TIMEOUT, Tally, open};
 use tonic::Request;
 
 use crate::{
     batch::{Batch, Clients},
     check,
-    load::{self, Outcome, Tally},
     report::{self, Row},
     rig::{Rig, Scale},
-    server::{CONNECTIONS, LONGEST},
+    server::{CONNECTIONS, Server},
     strategy::Strategy,
     world::{Load, World},
 };
@@ -60,7 +60,7 @@ pub(crate) async fn run(what: What, options: Options) -> Result<ExitCode> {
 }
 
 async fn measure(what: What, options: &Options, rig: &Rig) -> Result<Vec<Row>> {
-    let server = rig.serve(Strategy::Writer, options.connections, 4).await?;
+    let server = Server::start(Strategy::Writer, options.connections, 4, rig).await?;
     let clients = server.clients(CONNECTIONS).await?;
     let seconds = options.seconds.unwrap_or(if options.scale.quick { 3.0 } else { 10.0 });
     let mut rows = Vec::new();
@@ -85,18 +85,18 @@ async fn hold(what: What, rig: &Rig, clients: &Clients, share: f64, seconds: f64
     rig.database.reset().await?;
     let [views, pages, books] = FUNNEL.map(|rate| rate * share);
     let view = viewer(rig.world, clients);
-    load::open(views / 4.0, requests(views / 4.0, 1.0), view.clone()).await?;
-    let viewing = load::open(views, requests(views, seconds), view);
+    open(views / 4.0, requests(views / 4.0, 1.0), view.clone()).await?;
+    let viewing = open(views, requests(views, seconds), view);
     if what == What::Views {
         return Ok(vec![row("reads", "availability", views, &viewing.await?)]);
     }
     let batch = Batch::prepare(rig, Strategy::Writer, Load::Spread, requests(books, seconds), clients)?;
     let (viewed, opened, booked) = futures::try_join!(
         viewing,
-        load::open(pages, requests(pages, seconds), preparer(rig, clients)),
-        load::open(books, batch.len(), batch.sender()),
+        open(pages, requests(pages, seconds), preparer(rig, clients)),
+        open(books, batch.len(), batch.sender()),
     )?;
-    let acknowledged: Vec<_> = batch.ids(&booked).collect();
+    let acknowledged: Vec<_> = batch.acknowledged(&booked).collect();
     let mut booked_row = row("funnel", "create", books, &booked);
     booked_row.violations = check::violations(&rig.database.pool, &acknowledged, booked.error_count()).await?;
     Ok(vec![row("funnel", "availability", views, &viewed), row("funnel", "prepare", pages, &opened), booked_row])
@@ -128,7 +128,7 @@ pub(crate) fn viewer(
     move |at| {
         let mut client = clients[at % clients.len()].clone();
         async move {
-            let Ok(want) = world.want(Load::Spread) else { return Outcome::Error("no calendar".into()) };
+            let Ok(want) = world.stay_request(Load::Spread) else { return Outcome::Error("no calendar".into()) };
             let mut request = Request::new(GetAvailabilityRequest {
                 hotel_id: want.hotel_id,
                 check_in: want.stay.check_in().to_string(),
@@ -136,7 +136,7 @@ pub(crate) fn viewer(
                 rooms: Some(1),
                 room_type_ids: vec![],
             });
-            request.set_timeout(LONGEST);
+            request.set_timeout(REQUEST_TIMEOUT);
             Outcome::of(&client.get_availability(request).await)
         }
         .boxed()
@@ -150,7 +150,7 @@ fn preparer(rig: &Rig, clients: &Clients) -> impl Fn(usize) -> BoxFuture<'static
     move |at| {
         let (mut client, callers) = (clients[at % clients.len()].clone(), callers.clone());
         async move {
-            let Ok(want) = world.want(Load::Spread) else { return Outcome::Error("no calendar".into()) };
+            let Ok(want) = world.stay_request(Load::Spread) else { return Outcome::Error("no calendar".into()) };
             let request = callers[at % callers.len()].request(PrepareReservationRequest {
                 hotel_id: want.hotel_id,
                 room_type_id: want.room_type_id,

@@ -5,8 +5,9 @@ use std::{fs, path::Path};
 use anyhow::{Context, Result};
 use comfy_table::{Table, presets};
 use serde::Serialize;
+use staymesh_load::Tally;
 
-use crate::{database::Conditions, load::Tally, strategy::Strategy, world::Load};
+use crate::{database::Conditions, strategy::Strategy, world::Load};
 
 /// One phase.
 #[derive(Clone, Debug, Serialize)]

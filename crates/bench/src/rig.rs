@@ -1,12 +1,12 @@
-//! What every benchmark stands on: the database, the world on sale in it, callers, and servers.
+//! The rig of a benchmark: a database with a world on sale, callers and keys; and the options that size it.
 
 use std::{path::PathBuf, process::ExitCode};
 
 use anyhow::{Result, ensure};
 use base64::{Engine, prelude::BASE64_STANDARD};
 use clap::Args;
-use indicatif::{ProgressBar, ProgressStyle};
 use prometheus::Registry;
+use staymesh_load::progress;
 use staymesh_mesh::{config::TelemetryConfig, telemetry};
 use staymesh_reservation::OfferKeys;
 
@@ -14,28 +14,25 @@ use crate::{
     callers::Callers,
     database::Database,
     report::{self, Row},
-    server::Server,
-    strategy::Strategy,
     world::World,
 };
 
-/// Guests who book.
+/// Number of guests with a token.
 const CALLERS: usize = 256;
 
-/// On how much, and what becomes of the rows.
+/// The size of the world, and where the results are written.
 #[derive(Args)]
 pub(crate) struct Scale {
-    /// A hundredth of the chain, and short phases
+    /// A small world and short phases
     #[arg(long)]
     pub(crate) quick: bool,
-    /// Write the rows to this file, as JSON
+    /// Write the results to this file, as JSON
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
-    /// Hotels of 20 room types and 730 days; 5000 is the whole chain [default: 500, or 50 with --quick]
+    /// Hotels of 20 room types and 730 nights; 5000 is the full size [default: 500, or 50 with --quick]
     #[arg(long)]
     hotels: Option<i32>,
-    /// A setting of PostgreSQL besides, of the larger database where there are two, such as `wal_compression=off`; may be
-    /// given several times
+    /// A PostgreSQL setting such as `wal_compression=off`, for the larger database where there are two; may be repeated
     #[arg(long = "set", value_name = "NAME=VALUE", value_parser = setting)]
     settings: Vec<(String, String)>,
 }
@@ -46,16 +43,16 @@ fn setting(text: &str) -> Result<(String, String), String> {
 }
 
 impl Scale {
-    /// Starts what is measured on.
+    /// Starts a rig.
     pub(crate) async fn start(&self) -> Result<Rig> {
         Rig::start(self.hotels.unwrap_or(if self.quick { 50 } else { 500 }), &self.settings).await
     }
 
-    /// Starts two, of which the second has a hundred times the hotels: the whole chain if not said otherwise.
+    /// Starts two rigs; the second has a hundred times the hotels of the first.
     pub(crate) async fn start_two(&self) -> Result<(Rig, Rig)> {
         let hotels = self.hotels.unwrap_or(if self.quick { 500 } else { 5000 });
         ensure!(hotels >= 100, "a hundredth of {hotels} hotels is less than one");
-        // The settings are for the large one; the small one has memory for all it has.
+        // The settings are for the large database; the small one fits into memory in any case.
         let small = Rig::start(hotels / 100, &[]).await?;
         match Rig::fill(hotels, &self.settings, small.registry.clone()).await {
             Ok(large) => Ok((small, large)),
@@ -63,7 +60,7 @@ impl Scale {
         }
     }
 
-    /// Keeps the rows. A violation fails the run.
+    /// Writes the results. Any violation fails the run.
     pub(crate) fn end(&self, rows: &[Row]) -> Result<ExitCode> {
         if let Some(path) = &self.json {
             report::write_json(path, rows)?;
@@ -72,12 +69,12 @@ impl Scale {
         if violations == 0 {
             return Ok(ExitCode::SUCCESS);
         }
-        eprintln!("error: {violations} violations of what must always be true");
+        eprintln!("error: {violations} violations of invariants");
         Ok(ExitCode::FAILURE)
     }
 }
 
-/// A filled database, and what a server needs besides.
+/// A filled database, and what a server on it needs.
 pub(crate) struct Rig {
     pub(crate) database: Database,
     pub(crate) world: World,
@@ -87,7 +84,7 @@ pub(crate) struct Rig {
 }
 
 impl Rig {
-    /// Starts the database and puts so many hotels on sale.
+    /// Starts a database with `hotels` hotels on sale.
     async fn start(hotels: i32, settings: &[(String, String)]) -> Result<Self> {
         let log = TelemetryConfig { log: "error".into(), otlp_endpoint: None, trace_ratio: 0.0 };
         let telemetry = telemetry::init("bench", &log).map_err(|error| anyhow::anyhow!("telemetry: {error}"))?;
@@ -108,19 +105,4 @@ impl Rig {
         }
         Ok(Self { database, world, callers, keys, registry })
     }
-
-    /// Serves with bookings made in this way, on so many database connections.
-    pub(crate) async fn serve(&self, strategy: Strategy, connections: u32, lanes: usize) -> Result<Server> {
-        Server::start(strategy, connections, lanes, self).await
-    }
-}
-
-/// A bar on a terminal, nothing elsewhere.
-pub(crate) fn progress(length: u64, message: &'static str) -> ProgressBar {
-    let bar = ProgressBar::new(length).with_message(message);
-    // The template is a constant; were it wrong, the plain bar would do.
-    if let Ok(style) = ProgressStyle::with_template("{bar:30} {human_pos}/{human_len} {msg} ({eta} left)") {
-        bar.set_style(style);
-    }
-    bar
 }

@@ -5,13 +5,14 @@ use std::{process::ExitCode, time::Duration};
 use anyhow::Result;
 use clap::Args;
 use comfy_table::{Table, presets};
+use staymesh_load::{closed, progress};
 
 use crate::{
-    load, pgbench,
+    pgbench,
     phase::{Phase, Timing},
     reads::viewer,
     report::{self, Row},
-    rig::{Rig, Scale, progress},
+    rig::{Rig, Scale},
     server::{CONNECTIONS, Server},
     strategy::Strategy,
     world::Load,
@@ -115,8 +116,8 @@ impl Options {
 
 impl Side {
     async fn new(rig: Rig) -> Result<Self> {
-        let writer = rig.serve(Strategy::Writer, DATABASE_CONNECTIONS, LANES).await?;
-        let constraint = rig.serve(Strategy::Constraint, DATABASE_CONNECTIONS, LANES).await?;
+        let writer = Server::start(Strategy::Writer, DATABASE_CONNECTIONS, LANES, &rig).await?;
+        let constraint = Server::start(Strategy::Constraint, DATABASE_CONNECTIONS, LANES, &rig).await?;
         Ok(Self { rig, writer, constraint })
     }
 
@@ -135,8 +136,8 @@ impl Side {
 
     async fn views(&self, clients: usize, timing: Timing) -> Result<Row> {
         let view = viewer(self.rig.world, &self.writer.clients(clients.min(CONNECTIONS)).await?);
-        load::closed(clients, MANY, timing.warm_up, view.clone()).await?;
-        let tally = load::closed(clients, MANY, timing.time, view).await?;
+        closed(clients, MANY, timing.warm_up, view.clone()).await?;
+        let tally = closed(clients, MANY, timing.time, view).await?;
         Ok(Row::new("reads", "availability", clients, &tally))
     }
 }

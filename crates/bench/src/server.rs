@@ -1,4 +1,4 @@
-//! The reservation service over loopback, behind the real server stack, with bookings made by one of the strategies.
+//! A server of `ReservationService` on loopback, behind the product's server stack, that books by one of the strategies.
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
@@ -12,6 +12,7 @@ use staymesh_api::{
     },
 };
 use staymesh_devenv::{port::free_port, wait};
+use staymesh_load::REQUEST_TIMEOUT;
 use staymesh_mesh::{
     auth::{AccessTable, Revocations},
     coalesce::CoalescingStream,
@@ -19,7 +20,7 @@ use staymesh_mesh::{
     server::{LayerConfig, ServerSpec, serve},
 };
 use staymesh_reservation::{
-    BookingService, Bookings, Dependencies, UnpaidRoomLimit, Writer, offer_token::OfferSigner, store::Store,
+    BookingService, Dependencies, UnpaidRoomLimit, Writer, offer_token::OfferSigner, store::Store,
 };
 use staymesh_store::outbox::Wake;
 use tokio::{net::TcpStream, task::JoinHandle};
@@ -31,21 +32,19 @@ use tonic::{
 use tower::service_fn;
 
 use crate::{
-    neighbours::Neighbours,
     rig::Rig,
-    strategy::{Constraint, Floor, Optimistic, Pessimistic, Single, Strategy},
+    strategy::{Constraint, CreateOnly, Direct, Floor, Optimistic, Pessimistic, Strategy, Transaction},
+    stub_clients::StubClients,
 };
 
-/// The longest time a request may take, as in production.
-pub(crate) const LONGEST: Duration = Duration::from_secs(15);
-/// Most connections of the clients: as many as callers would have replicas. More clients share them.
+/// Most connections of the clients, which share them: as many as the edge has replicas.
 pub(crate) const CONNECTIONS: usize = 4;
-/// How long an unpaid booking holds its rooms, as in production.
+/// How long an unpaid reservation holds its rooms: the production default.
 const HOLD: Duration = Duration::from_mins(15);
-/// More than any number of clients: what is measured is not how load is shed.
+/// Above any number of clients, because load shedding is not measured.
 const MAX_CONCURRENCY: usize = 4096;
 
-/// A running server; it stops with this value.
+/// A running server. Dropping it stops it.
 pub(crate) struct Server {
     address: SocketAddr,
     _serving: JoinHandle<()>,
@@ -53,35 +52,36 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Serves `ReservationService` with bookings made in this way.
+    /// Serves `strategy` with `connections` database connections; the writer has `lanes` lanes besides.
+    ///
+    /// # Errors
+    /// When the server does not become ready.
     pub(crate) async fn start(strategy: Strategy, connections: u32, lanes: usize, rig: &Rig) -> Result<Self> {
         let stop = CancellationToken::new();
-        let pool = rig.database.connect(connections)?;
-        let bookings: Option<Box<dyn Bookings>> = match strategy {
-            Strategy::Pessimistic => Some(Box::new(Single { pool: pool.clone(), strategy: Pessimistic })),
-            Strategy::Optimistic => Some(Box::new(Single { pool: pool.clone(), strategy: Optimistic })),
-            Strategy::Constraint => Some(Box::new(Single { pool: pool.clone(), strategy: Constraint })),
-            Strategy::Writer => Some(Box::new(writer(rig.database.connect_lanes(lanes)?, lanes))),
-            Strategy::Floor => None,
-        };
-        let routes = match bookings {
-            Some(bookings) => staymesh_reservation::routes(Arc::new(BookingService::new(Dependencies {
+        let routes = match strategy {
+            Strategy::Pessimistic => direct(Pessimistic, connections, rig)?,
+            Strategy::Optimistic => direct(Optimistic, connections, rig)?,
+            Strategy::Constraint => direct(Constraint, connections, rig)?,
+            Strategy::Floor => Routes::new(ReservationServiceServer::new(CreateOnly(Floor))),
+            Strategy::Writer => staymesh_reservation::routes(Arc::new(BookingService::new(Dependencies {
                 store: Store::new(rig.database.connect_reads(connections)?),
-                bookings,
-                hotels: Box::new(Neighbours),
-                rates: Box::new(Neighbours),
+                bookings: writer(rig.database.connect_lanes(lanes)?, lanes),
+                hotels: Box::new(StubClients),
+                rates: Box::new(StubClients),
                 offers: OfferSigner::new(&rig.keys),
                 hold: HOLD,
-                // A few callers book everything.
+                // A few callers make all bookings.
                 unpaid: UnpaidRoomLimit::unlimited(),
                 wake: Wake::default(),
             }))),
-            None => Routes::new(ReservationServiceServer::new(Floor)),
         };
         serve_routes(routes, rig, stop).await
     }
 
-    /// Clients on so many connections.
+    /// A client on each of `connections` connections.
+    ///
+    /// # Errors
+    /// When the server does not accept them.
     pub(crate) async fn clients(&self, connections: usize) -> Result<Vec<ReservationServiceClient<Channel>>> {
         let endpoint = Endpoint::from_shared(format!("http://{}", self.address))?;
         let mut clients = Vec::with_capacity(connections);
@@ -92,12 +92,22 @@ impl Server {
     }
 }
 
-/// As Envoy does, a client sends what is ready together.
+/// Connects with coalesced writes, as Envoy writes.
+///
+/// # Errors
+/// When the server does not accept the connection.
 async fn connect(to: Uri) -> std::io::Result<TokioIo<CoalescingStream<TcpStream>>> {
-    let address = to.authority().map(|authority| authority.as_str().to_owned()).unwrap_or_default();
-    let stream = TcpStream::connect(address).await?;
+    let authority = to.authority().ok_or(std::io::ErrorKind::InvalidInput)?;
+    let stream = TcpStream::connect(authority.as_str()).await?;
     stream.set_nodelay(true)?;
     Ok(TokioIo::new(CoalescingStream::new(stream)))
+}
+
+/// The routes of a strategy with one transaction per booking.
+fn direct<T: Transaction>(strategy: T, connections: u32, rig: &Rig) -> Result<Routes> {
+    let pool = rig.database.connect(connections)?;
+    let direct = Direct { pool, offers: OfferSigner::new(&rig.keys), hold: HOLD, strategy };
+    Ok(Routes::new(ReservationServiceServer::new(CreateOnly(direct))))
 }
 
 fn writer(pool: PgPool, lanes: usize) -> Writer {
@@ -114,7 +124,7 @@ async fn serve_routes(routes: Routes, rig: &Rig, stop: CancellationToken) -> Res
         listen: free()?,
         ops_listen: free()?,
         max_concurrency: MAX_CONCURRENCY,
-        max_deadline: LONGEST,
+        max_deadline: REQUEST_TIMEOUT,
         drain: Duration::from_secs(5),
         tls_cert: None,
         tls_key: None,

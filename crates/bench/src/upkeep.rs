@@ -13,6 +13,7 @@ use clap::Args;
 use futures::future::try_join;
 use jiff::{Timestamp, ToSpan};
 use jiff_sqlx::ToSqlx;
+use staymesh_load::{Tally, booking::NIGHTS, open};
 use staymesh_reservation::{archive, expiry, store::Store};
 use staymesh_store::outbox::Wake;
 use tokio::time::sleep;
@@ -21,13 +22,12 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     batch::{Batch, Clients},
     check,
-    load::{self, Tally},
     reads::requests,
     report::{self, Row},
     rig::{Rig, Scale},
-    server::CONNECTIONS,
+    server::{CONNECTIONS, Server},
     strategy::Strategy,
-    world::{Load, NIGHTS, World},
+    world::{Load, World},
 };
 
 /// Replicas that end holds, each with its own connections.
@@ -65,7 +65,7 @@ pub(crate) async fn run(options: Options) -> Result<ExitCode> {
 
 async fn measure(options: &Options, rig: &Rig) -> Result<Vec<Row>> {
     rig.database.reset().await?;
-    let server = rig.serve(Strategy::Writer, 32, 4).await?;
+    let server = Server::start(Strategy::Writer, 32, 4, rig).await?;
     let clients = server.clients(CONNECTIONS).await?;
     let stop = CancellationToken::new();
     let _stopping = stop.clone().drop_guard();
@@ -101,7 +101,7 @@ impl Options {
     /// Bookings for so long.
     async fn book(&self, rig: &Rig, clients: &Clients, seconds: f64) -> Result<Tally> {
         let batch = Batch::prepare(rig, Strategy::Writer, Load::Spread, requests(self.rate, seconds), clients)?;
-        load::open(self.rate, batch.len(), batch.sender()).await
+        open(self.rate, batch.len(), batch.sender()).await
     }
 
     /// Bookings while something is done, and afterwards what must be true.

@@ -1,46 +1,39 @@
-//! What is for sale in a benchmark, and what a client may want of it.
+//! The world of a benchmark: hotels, room types and nights on sale, and which of them are booked under each load.
 
 use jiff::{Timestamp, ToSpan, civil::Date, tz::TimeZone};
 use rand::RngExt;
 use staymesh_domain::StayDates;
+use staymesh_load::booking::{NIGHTS, StayRequest};
 
-/// Nights of a stay.
-pub(crate) const NIGHTS: i32 = 3;
-/// The room that everybody wants: more rooms than any phase can sell.
+/// Hotel and room type of the hot load: more rooms than any phase can sell.
 pub(crate) const HOT: (i32, i32) = (1_000_000, 100_000_000);
-/// The room that is wanted by more than it has rooms.
+/// Hotel and room type of the sellout load: demand exceeds its rooms.
 pub(crate) const SCARCE: (i32, i32) = (1_000_001, 100_000_020);
-/// Rooms of the scarce room type; a tenth more may be sold.
+/// Rooms of the scarce room type; 10 % more may be sold.
 pub(crate) const SCARCE_ROOMS: i32 = 1_000;
-/// Bookings that the scarce room type can take.
+/// Reservations of one room that the scarce room type can take.
 pub(crate) const SCARCE_CAPACITY: usize = 1_100;
 
-/// Hotels, room types and nights that are spread over.
+/// Hotels 1 to `hotels`, their room types and nights, for the spread load.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct World {
     pub(crate) hotels: i32,
+    /// Room types per hotel.
     pub(crate) room_types: i32,
+    /// Nights per room type.
     pub(crate) days: i32,
-    /// The first night for sale.
+    /// The first night on sale.
     pub(crate) first: Date,
 }
 
-/// A room type and a stay.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Want {
-    pub(crate) hotel_id: i32,
-    pub(crate) room_type_id: i32,
-    pub(crate) stay: StayDates,
-}
-
-/// What clients want.
+/// The distribution of the stays that clients book.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum Load {
-    /// Any hotel, room type and dates.
+    /// Hotel, room type and dates at random.
     Spread,
-    /// All the same three nights.
+    /// The same three nights of one room type that does not sell out.
     Hot,
-    /// All the same three nights, of which there are too few.
+    /// The same three nights of one room type that sells out.
     Sellout,
 }
 
@@ -61,6 +54,7 @@ impl std::fmt::Display for Load {
 }
 
 impl World {
+    /// A world of 20 room types per hotel and 730 nights per room type, starting today (UTC).
     pub(crate) fn new(hotels: i32) -> Self {
         Self { hotels, room_types: 20, days: 730, first: Timestamp::now().to_zoned(TimeZone::UTC).date() }
     }
@@ -70,11 +64,11 @@ impl World {
         i64::from(self.hotels) * i64::from(self.room_types) * i64::from(self.days)
     }
 
-    /// What one client wants.
+    /// The stay of the next booking under `load`.
     ///
     /// # Errors
-    /// When the calendar ends, which it does not.
-    pub(crate) fn want(self, load: Load) -> anyhow::Result<Want> {
+    /// When a date is beyond the calendar.
+    pub(crate) fn stay_request(self, load: Load) -> anyhow::Result<StayRequest> {
         let mut rng = rand::rng();
         let (hotel_id, room_type_id, offset) = match load {
             Load::Hot => (HOT.0, HOT.1, 30),
@@ -88,6 +82,6 @@ impl World {
         };
         let check_in = self.first.checked_add(offset.days())?;
         let stay = StayDates::new(check_in, check_in.checked_add(NIGHTS.days())?)?;
-        Ok(Want { hotel_id, room_type_id, stay })
+        Ok(StayRequest { hotel_id, room_type_id, stay })
     }
 }

@@ -1,4 +1,4 @@
-//! What the reservation service reads from its environment.
+//! Configuration of the reservation service, from flags and environment variables.
 
 use std::{str::FromStr, time::Duration};
 
@@ -17,34 +17,34 @@ pub struct Config {
     #[command(flatten)]
     #[expect(missing_docs)]
     pub client: ClientConfig,
-    /// Where the hotel service listens.
+    /// Base URL of the hotel service.
     #[arg(long, env = "STAYMESH_HOTEL_URL")]
     pub hotel_url: String,
-    /// Where the rate service listens.
+    /// Base URL of the rate service.
     #[arg(long, env = "STAYMESH_RATE_URL")]
     pub rate_url: String,
-    /// Where the payment service listens.
+    /// Base URL of the payment service.
     #[arg(long, env = "STAYMESH_PAYMENT_URL")]
     pub payment_url: String,
-    /// Keys that offers are signed with: `ID:BASE64[,ID:BASE64…]`, each of 32 bytes or more. The first signs; all verify.
+    /// Keys of offer tokens: `ID:BASE64[,ID:BASE64…]`, each of 32 bytes or more. The first signs; all verify.
     #[arg(long, env = "STAYMESH_OFFER_KEYS", hide_env_values = true)]
     pub offer_keys: OfferKeys,
-    /// How long an unpaid booking holds its rooms.
+    /// How long an unpaid reservation holds its rooms.
     #[arg(long, env = "STAYMESH_HOLD", default_value = "15m", value_parser = parse_duration)]
     pub hold: Duration,
-    /// Rooms that a guest may hold without having paid for them, in all unpaid bookings together; 0 is no limit. As many
-    /// as one booking may have, unless there is a reason for less.
+    /// Most rooms that a guest may hold unpaid, in all reservations together; 0 is no limit. The default is the most rooms
+    /// of one reservation.
     #[arg(long, env = "STAYMESH_GUEST_UNPAID_ROOMS", default_value_t = 50)]
     pub guest_unpaid_rooms: u32,
-    /// The same of a partner's program whose guests pay by themselves.
+    /// Most rooms that a partner's client may hold unpaid, for guests who pay; 0 is no limit.
     #[arg(long, env = "STAYMESH_PARTNER_UNPAID_ROOMS", default_value_t = 1000)]
     pub partner_unpaid_rooms: u32,
-    /// Lanes that bookings are dealt to by hotel, each with one transaction at a time.
+    /// Lanes of the booking writer, 1 to 256. Each writes the bookings of a subset of hotels, one transaction at a time.
     #[arg(long, env = "STAYMESH_WRITER_LANES", default_value_t = 4)]
     pub writer_lanes: usize,
 }
 
-/// Keys to sign offers with, newest first, by id.
+/// Keys of offer tokens by id, newest first; at least one.
 #[derive(Clone, Debug)]
 pub struct OfferKeys(pub(crate) Vec<(String, SecretSlice<u8>)>);
 
@@ -58,7 +58,7 @@ impl FromStr for OfferKeys {
 }
 
 fn parse_key(text: &str) -> Result<(String, SecretSlice<u8>), String> {
-    // The messages must not repeat the text: it is a secret.
+    // The messages must not contain the text: it is a secret.
     let (id, key) = text.trim().split_once(':').ok_or("an offer key is written ID:BASE64")?;
     let bytes = BASE64_STANDARD.decode(key).map_err(|_| format!("offer key '{id}' is not base64"))?;
     if bytes.len() < 32 {
@@ -72,7 +72,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_short_or_unreadable_key_is_refused_without_being_shown() {
+    fn short_or_malformed_key_is_refused_without_being_printed() {
         let short = BASE64_STANDARD.encode([7; 31]);
         for text in ["nonsense", "a:!!!", &format!("a:{short}")] {
             let error = text.parse::<OfferKeys>().expect_err(text);

@@ -10,7 +10,7 @@ use crate::lifecycle::Command;
 /// Commit of a cancellation or a no-show: the status, the rooms and the outbox event.
 const CANCEL_WRITTEN: Step = Step("cancel.written");
 /// Call that reports an ended reservation to the payment service.
-pub(crate) const SETTLE_TOLD: Step = Step("settle.told");
+pub(crate) const CANCELLATION_PUBLISHED: Step = Step("settle.told");
 /// Commit of a confirmed payment.
 const PAYMENT_CONFIRMED: Step = Step("payment.confirmed");
 /// Commit of a rejected payment.
@@ -21,18 +21,19 @@ const REFUND_CONFIRMED: Step = Step("refund.confirmed");
 /// Commit of a batch of expired holds: the statuses, the rooms and the outbox events.
 pub(crate) const HOLDS_ENDED: Step = Step("hold.ended");
 /// Call that reports a partner's sale to the payment service.
-pub(crate) const SALE_TOLD: Step = Step("partner.sale_told");
+pub(crate) const SALE_PUBLISHED: Step = Step("partner.sale_told");
 /// Call that reports the end of a partner's reservation to the payment service.
-pub(crate) const PARTNER_SETTLE_TOLD: Step = Step("partner.settle_told");
+pub(crate) const PARTNER_CANCELLATION_PUBLISHED: Step = Step("partner.settle_told");
 
 /// Steps of the expiry of a hold.
 pub const HOLD: &[Step] = &[HOLDS_ENDED];
 
 /// Steps of a sale whose money a partner collects.
-pub const PARTNER: &[Step] = &[SALE_TOLD, PARTNER_SETTLE_TOLD];
+pub const PARTNER: &[Step] = &[SALE_PUBLISHED, PARTNER_CANCELLATION_PUBLISHED];
 
 /// Steps of a reservation that its guest pays.
-pub const ALL: &[Step] = &[CANCEL_WRITTEN, SETTLE_TOLD, PAYMENT_CONFIRMED, PAYMENT_REJECTED, REFUND_CONFIRMED];
+pub const ALL: &[Step] =
+    &[CANCEL_WRITTEN, CANCELLATION_PUBLISHED, PAYMENT_CONFIRMED, PAYMENT_REJECTED, REFUND_CONFIRMED];
 
 /// The commit step of a batch of changes, named after the batch's first command.
 pub(crate) fn written(first: Option<&Command>) -> Step {

@@ -23,12 +23,13 @@ impl PaymentEventPublisher {
     }
 
     async fn publish_sale(&self, sale: SoldByPartner) -> Result<(), Status> {
-        fault_points::SALE_TOLD.around(self.payments.record_partner_sale(sale)).await
+        fault_points::SALE_PUBLISHED.around(self.payments.record_partner_sale(sale)).await
     }
 
     async fn publish_cancellation(&self, cancelled: Cancelled) -> Result<(), Status> {
         let partner = cancelled.partner_sale.is_some();
-        let step = if partner { fault_points::PARTNER_SETTLE_TOLD } else { fault_points::SETTLE_TOLD };
+        let step =
+            if partner { fault_points::PARTNER_CANCELLATION_PUBLISHED } else { fault_points::CANCELLATION_PUBLISHED };
         step.around(self.payments.settle_cancellation(cancelled)).await
     }
 }

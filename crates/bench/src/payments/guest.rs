@@ -1,4 +1,4 @@
-//! A guest who books and pays.
+//! A guest who books, pays and waits for the confirmation.
 
 use std::{sync::Arc, time::Duration};
 
@@ -8,27 +8,27 @@ use staymesh_api::{
     payment::v1::CreatePaymentRequest,
     reservation::v1::{GetReservationRequest, ReservationStatus},
 };
+use staymesh_load::{Caller, Outcome, booking::StayRequest, guest_clients::GuestClients};
 use staymesh_localmesh::LocalMesh;
 use tokio::time::{Instant, sleep};
 
-use crate::{callers::Caller, front::Front, load::Outcome, world::Want};
-
-/// The test card that pays.
+/// The test card that is charged without a challenge.
 const CARD: [(&str, &str); 1] = [("card_number", "4242 4242 4242 4242")];
-/// How often a guest who has paid looks whether the booking is.
-const LOOK_EVERY: Duration = Duration::from_millis(5);
-/// The longest that may take.
-const PATIENCE: Duration = Duration::from_secs(30);
-/// Those who pay.
+/// How often a guest who has paid polls the reservation.
+const POLL_INTERVAL: Duration = Duration::from_millis(5);
+/// The longest time from the payment to the confirmation, and the timeout of checkout pages.
+const CONFIRMATION_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// The guests of a run.
 #[derive(Clone)]
-pub(super) struct Guests(Arc<Front>);
+pub(super) struct Guests(Arc<GuestClients>);
 
 impl Guests {
-    pub(super) fn new(mesh: &LocalMesh, callers: Vec<Caller>, wants: Vec<Want>) -> Result<Self> {
-        Ok(Self(Arc::new(Front::new(mesh, callers, wants, PATIENCE)?)))
+    pub(super) fn new(mesh: &LocalMesh, callers: Vec<Caller>, stay_requests: Vec<StayRequest>) -> Result<Self> {
+        Ok(Self(Arc::new(GuestClients::new(mesh, callers, stay_requests, CONFIRMATION_TIMEOUT)?)))
     }
 
-    /// One payment from the booking to the paid booking.
+    /// A function that makes the booking and payment of a given number.
     pub(super) fn payer(&self) -> impl Fn(usize) -> BoxFuture<'static, Outcome> + Clone + Send + 'static {
         let guests = self.clone();
         move |at| {
@@ -44,45 +44,45 @@ impl Guests {
     }
 }
 
-async fn pay(front: &Front, at: usize) -> Result<()> {
-    let (order, caller) = (front.order(at)?, front.caller(at));
-    let reservation_id = order.request.reservation_id.clone();
-    let (mut reservations, mut payments) = (front.reservations(at), front.payments(at));
+async fn pay(clients: &GuestClients, guest: usize) -> Result<()> {
+    let (booking, caller) = (clients.booking_request(guest)?, clients.caller(guest));
+    let reservation_id = booking.message.reservation_id.clone();
+    let (mut reservations, mut payments) = (clients.reservations(guest), clients.payments(guest));
     reservations
-        .create_reservation(caller.request(order.request))
+        .create_reservation(caller.request(booking.message))
         .await
-        .map_err(|status| short(&status))
+        .map_err(|status| summary(&status))
         .context("booking")?;
 
-    let wish = CreatePaymentRequest { reservation_id: reservation_id.clone(), return_url: String::new() };
+    let create = CreatePaymentRequest { reservation_id: reservation_id.clone(), return_url: String::new() };
     let opened = payments
-        .create_payment(caller.request(wish))
+        .create_payment(caller.request(create))
         .await
-        .map_err(|status| short(&status))
-        .context("opening the page")?;
+        .map_err(|status| summary(&status))
+        .context("opening the checkout page")?;
     let page = opened.into_inner().payment.context("no payment")?.checkout_url;
-    let answer = front.pages.post(format!("{page}/pay")).form(&CARD).send().await?;
-    ensure!(answer.status().is_success(), "the page answered {}", answer.status().as_u16());
+    let answer = clients.pages.post(format!("{page}/pay")).form(&CARD).send().await?;
+    ensure!(answer.status().is_success(), "the checkout page returned {}", answer.status().as_u16());
 
     let paid = Instant::now();
     loop {
-        let ask = GetReservationRequest { reservation_id: reservation_id.clone() };
-        let seen = reservations
-            .get_reservation(caller.request(ask))
+        let get = GetReservationRequest { reservation_id: reservation_id.clone() };
+        let reservation = reservations
+            .get_reservation(caller.request(get))
             .await
-            .map_err(|status| short(&status))
-            .context("looking")?;
-        let status = seen.into_inner().reservation.map(|reservation| reservation.status());
+            .map_err(|status| summary(&status))
+            .context("polling the reservation")?;
+        let status = reservation.into_inner().reservation.map(|reservation| reservation.status());
         if status == Some(ReservationStatus::Paid) {
             return Ok(());
         }
-        ensure!(status == Some(ReservationStatus::PendingPayment), "the booking became {status:?}");
-        ensure!(paid.elapsed() < PATIENCE, "the booking was not paid in time");
-        sleep(LOOK_EVERY).await;
+        ensure!(status == Some(ReservationStatus::PendingPayment), "the reservation became {status:?}");
+        ensure!(paid.elapsed() < CONFIRMATION_TIMEOUT, "the reservation was not confirmed in time");
+        sleep(POLL_INTERVAL).await;
     }
 }
 
-/// Without what differs from one to the next, so that equal ones are counted together.
-fn short(status: &tonic::Status) -> anyhow::Error {
+/// Code and message alone, so that equal errors are counted together.
+fn summary(status: &tonic::Status) -> anyhow::Error {
     anyhow::anyhow!("{:?}: {}", status.code(), status.message())
 }

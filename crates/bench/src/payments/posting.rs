@@ -1,4 +1,4 @@
-//! How fast the ledger is written, against the same rows in tables that nothing guards but their keys and CHECKs.
+//! Throughput of ledger postings, compared with inserts of the same rows into tables without foreign keys and triggers.
 
 use std::{sync::Arc, time::Duration};
 
@@ -9,44 +9,44 @@ use rand::RngExt;
 use sqlx::PgPool;
 use staymesh_domain::{HotelId, Money, PaymentId, ReservationId};
 use staymesh_ledger::{Posting, Sold, Split, post_all};
+use staymesh_load::{Outcome, closed};
 use staymesh_localmesh::LocalMesh;
 use staymesh_store::StoreConfig;
 use uuid::Uuid;
 
-use super::MANY;
-use crate::{
-    load::{self, Outcome},
-    report::Row,
-};
+use crate::report::Row;
 
-/// Hotels whose accounts are posted to.
-const HOTELS: i32 = 1_000;
-/// Connections that post at once.
+/// Above any number of postings in a run.
+const UNLIMITED: usize = 10_000_000;
+
+/// Number of hotels whose accounts are posted to.
+const HOTELS: u16 = 1_000;
+/// Concurrent connections.
 const WRITERS: [usize; 2] = [1, 16];
 
-/// Posts a sale and its charge in a transaction, and inserts the same eight rows in one, in turn.
+/// Measures, in turn, transactions that post a sale and its charge and transactions that insert the same eight rows.
 pub(super) async fn measure(mesh: &LocalMesh, time: Duration) -> Result<Vec<Row>> {
     let mut config = StoreConfig::new(mesh.database_url("payment")?.to_owned());
     config.database_max_connections = 16;
     let pool = staymesh_store::connect(&config)?;
-    twins(&pool).await?;
+    create_plain_tables(&pool).await?;
     for hotel in 1..=HOTELS {
         post_sale(&pool, &sale(hotel)?).await?;
     }
     let accounts = Accounts::load(&pool).await?;
     let mut rows = Vec::new();
     for writers in WRITERS {
-        let plain = load::closed(writers, MANY, time, plainly(pool.clone(), accounts.clone())).await?;
+        let plain = closed(writers, UNLIMITED, time, plain_sender(pool.clone(), accounts.clone())).await?;
         rows.push(Row::new("posting", "plain", writers, &plain));
-        let posted = load::closed(writers, MANY, time, properly(pool.clone())).await?;
+        let posted = closed(writers, UNLIMITED, time, ledger_sender(pool.clone())).await?;
         rows.push(Row::new("posting", "ledger", writers, &posted));
     }
     pool.close().await;
     Ok(rows)
 }
 
-/// The same columns, keys, indexes and CHECKs, without foreign keys and triggers.
-async fn twins(pool: &PgPool) -> Result<()> {
+/// Tables with the columns, keys, indexes and CHECKs of the ledger, without its foreign keys and triggers.
+async fn create_plain_tables(pool: &PgPool) -> Result<()> {
     for statement in [
         "create table plain_transaction (like ledger_transaction including all)",
         "create table plain_entry (like ledger_entry including all)",
@@ -56,8 +56,8 @@ async fn twins(pool: &PgPool) -> Result<()> {
     Ok(())
 }
 
-fn sale(hotel: i32) -> Result<[Posting; 2]> {
-    let reservation_id = ReservationId::generate(HotelId::try_from(hotel)?, Timestamp::now());
+fn sale(hotel: u16) -> Result<[Posting; 2]> {
+    let reservation_id = ReservationId::generate(HotelId::try_from(i32::from(hotel))?, Timestamp::now());
     let euros = |minor| Money::from_minor(minor, "EUR".parse()?);
     let split = Split::with_commission(euros(41_409)?, euros(2_709)?, 1_500).context("the split of a sale")?;
     let sold = Sold { reservation_id, split };
@@ -71,24 +71,24 @@ async fn post_sale(pool: &PgPool, postings: &[Posting]) -> Result<()> {
     Ok(transaction.commit().await?)
 }
 
-fn properly(pool: PgPool) -> impl Fn(usize) -> BoxFuture<'static, Outcome> + Clone + Send + 'static {
+fn ledger_sender(pool: PgPool) -> impl Fn(usize) -> BoxFuture<'static, Outcome> + Clone + Send + 'static {
     move |_| {
         let pool = pool.clone();
         async move { outcome(async { post_sale(&pool, &sale(any_hotel())?).await }.await) }.boxed()
     }
 }
 
-/// The accounts of the lines of a sale and its charge, by hotel.
+/// Account ids of the lines of a sale and its charge, by hotel; index 0 is hotel 1.
 struct Accounts(Vec<[i64; 6]>);
 
 impl Accounts {
     async fn load(pool: &PgPool) -> Result<Arc<Self>> {
-        let of = async |kind: &'static str, hotel: Option<i32>| {
+        let of = async |kind: &'static str, hotel: Option<u16>| {
             let id: i64 = sqlx::query_scalar(
                 "select account_id from ledger_account where kind = $1 and hotel_id is not distinct from $2",
             )
             .bind(kind)
-            .bind(hotel)
+            .bind(hotel.map(i32::from))
             .fetch_one(pool)
             .await?;
             anyhow::Ok(id)
@@ -103,12 +103,12 @@ impl Accounts {
         Ok(Arc::new(Self(all)))
     }
 
-    fn of(&self, hotel: i32) -> &[i64; 6] {
-        &self.0[usize::try_from(hotel - 1).unwrap_or_default()]
+    fn of(&self, hotel: u16) -> &[i64; 6] {
+        &self.0[usize::from(hotel - 1)]
     }
 }
 
-fn plainly(
+fn plain_sender(
     pool: PgPool,
     accounts: Arc<Accounts>,
 ) -> impl Fn(usize) -> BoxFuture<'static, Outcome> + Clone + Send + 'static {
@@ -118,7 +118,7 @@ fn plainly(
     }
 }
 
-/// One statement, as posting takes one.
+/// Inserts a sale and its charge with one statement, as a posting does.
 async fn insert_sale(pool: &PgPool, accounts: &Accounts) -> Result<()> {
     let hotel = any_hotel();
     let postings = sale(hotel)?;
@@ -156,7 +156,7 @@ async fn insert_sale(pool: &PgPool, accounts: &Accounts) -> Result<()> {
     Ok(transaction.commit().await?)
 }
 
-fn any_hotel() -> i32 {
+fn any_hotel() -> u16 {
     rand::rng().random_range(1..=HOTELS)
 }
 

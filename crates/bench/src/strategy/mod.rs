@@ -1,34 +1,36 @@
-//! Five ways to make a booking behind the same method. They differ in how rooms are taken, and in nothing else: each
-//! writes the same rows into the same tables, under the same constraints and triggers.
+//! The booking strategies that the benchmark compares behind one RPC. They differ only in how rooms are taken: each
+//! inserts the same rows into the same tables, under the same constraints and triggers.
+//!
+//! The booking writer runs behind the product's own service. The three usual strategies take one transaction per booking
+//! ([`direct`]) and run behind the same server stack, with the same checks of token and offer.
 
 mod constraint;
+mod create_only;
+mod direct;
 mod floor;
 mod optimistic;
 mod pessimistic;
 mod row;
 
-use sqlx::PgPool;
-use staymesh_reservation::{
-    Applied, Bookings, ChangeOrder, Created, NewReservation, ReservationError, apply, store::Store,
-};
-
 pub(crate) use constraint::Constraint;
+pub(crate) use create_only::CreateOnly;
+pub(crate) use direct::{Direct, Transaction};
 pub(crate) use floor::Floor;
 pub(crate) use optimistic::Optimistic;
 pub(crate) use pessimistic::Pessimistic;
 
-/// A way to make a booking.
+/// A booking strategy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, clap::ValueEnum)]
 pub(crate) enum Strategy {
-    /// SELECT ... FOR UPDATE, one transaction for each booking.
+    /// SELECT ... FOR UPDATE, one transaction per booking.
     Pessimistic,
-    /// A version column, with retries.
+    /// A version column with retries, one transaction per booking.
     Optimistic,
-    /// The CHECK alone, one transaction for each booking.
+    /// The CHECK constraint alone, one transaction per booking.
     Constraint,
-    /// The booking writer.
+    /// The booking writer: many bookings per transaction.
     Writer,
-    /// An empty call through the same server stack: nothing is booked.
+    /// An RPC that does nothing, through the same server stack.
     Floor,
 }
 
@@ -46,7 +48,7 @@ impl Strategy {
         }
     }
 
-    /// Whether it is one of those that the writer is compared with.
+    /// Whether the writer is compared with it.
     pub(crate) const fn is_usual(self) -> bool {
         matches!(self, Self::Pessimistic | Self::Optimistic | Self::Constraint)
     }
@@ -56,49 +58,4 @@ impl std::fmt::Display for Strategy {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(self.name())
     }
-}
-
-/// One transaction for each booking.
-#[tonic::async_trait]
-pub(crate) trait OneByOne: Send + Sync {
-    /// One attempt. `None`: somebody else was faster, try again.
-    async fn attempt(&self, pool: &PgPool, order: &NewReservation) -> Result<Option<Created>, ReservationError>;
-}
-
-/// Makes bookings one by one.
-pub(crate) struct Single<S> {
-    pub(crate) pool: PgPool,
-    pub(crate) strategy: S,
-}
-
-/// Attempts for one booking, before the caller is told to try again.
-const ATTEMPTS: u32 = 20;
-/// The longest pause after the first attempt; it doubles with each.
-const FIRST_PAUSE_MICROS: u64 = 500;
-const LONGEST_PAUSE_MICROS: u64 = 50_000;
-
-#[tonic::async_trait]
-impl<S: OneByOne> Bookings for Single<S> {
-    async fn book(&self, order: NewReservation) -> Result<Created, ReservationError> {
-        for attempt in 0..ATTEMPTS {
-            match self.strategy.attempt(&self.pool, &order).await {
-                Ok(Some(created)) => return Ok(created),
-                Ok(None) => {}
-                Err(ReservationError::Store(error)) if error.is_conflict() => {}
-                Err(error) => return Err(error),
-            }
-            tokio::time::sleep(pause(attempt)).await;
-        }
-        Err(staymesh_mesh::Problem::new(staymesh_mesh::Reason::Overloaded, "too many others; try again").into())
-    }
-
-    async fn change(&self, order: ChangeOrder) -> Result<Applied, ReservationError> {
-        apply(&Store::new(self.pool.clone()), order.id, &order.command, order.now).await
-    }
-}
-
-/// Full jitter: anything up to a bound that doubles.
-fn pause(attempt: u32) -> std::time::Duration {
-    let bound = (FIRST_PAUSE_MICROS << attempt.min(10)).min(LONGEST_PAUSE_MICROS);
-    std::time::Duration::from_micros(rand::random_range(0..=bound))
 }

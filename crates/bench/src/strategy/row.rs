@@ -1,94 +1,82 @@
-//! The row of a booking: the same for every strategy.
+//! The row of a new reservation: the same for every strategy.
 
 use jiff::Timestamp;
 use jiff_sqlx::ToSqlx;
 use sqlx::{PgConnection, PgPool, types::Json};
-use staymesh_reservation::{Created, NewReservation, Reservation, ReservationError, Status, store::Store};
+use staymesh_api::reservation::v1::Guest;
+use staymesh_load::booking;
+use staymesh_reservation::offer_token::Offer;
 use staymesh_store::StoreError;
 
-/// Writes the booking. `None`: it exists.
-pub(super) async fn insert(
-    transaction: &mut PgConnection,
-    order: &NewReservation,
-) -> Result<Option<Timestamp>, ReservationError> {
-    let status = status(order);
-    let made: Option<jiff_sqlx::Timestamp> = sqlx::query_scalar(
-        "insert into reservation (hotel_id, reservation_id, owner, room_type_id, check_in, check_out, rooms, guests,
-             guest_name, guest_email, payment_mode, status, currency, total_minor, price, content_hash,
-             hold_expire_time, paid_at)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17,
-             case when $12 = 'paid' then now() end)
-         on conflict (hotel_id, reservation_id) do nothing
-         returning create_time",
-    )
-    .bind(order.id.hotel_id().get())
-    .bind(order.id.as_uuid())
-    .bind(&order.owner)
-    .bind(order.room_type_id.get())
-    .bind(order.stay.check_in().to_sqlx())
-    .bind(order.stay.check_out().to_sqlx())
-    .bind(order.rooms.get())
-    .bind(order.guests.get())
-    .bind(&order.guest.full_name)
-    .bind(&order.guest.email)
-    .bind(order.payment_mode.as_str())
-    .bind(status.as_str())
-    .bind(order.quote.currency().code())
-    .bind(order.quote.total.minor())
-    .bind(Json(&order.quote))
-    .bind(order.content_hash.as_slice())
-    .bind(order.hold_expire_time.map(ToSqlx::to_sqlx))
-    .fetch_optional(transaction)
-    .await?;
-    Ok(made.map(jiff_sqlx::Timestamp::to_jiff))
+use super::direct::Refusal;
+
+/// A reservation to insert: the guest pays, so it begins with a hold.
+pub(crate) struct NewRow {
+    pub(super) offer: Offer,
+    pub(super) guest: Guest,
+    /// SHA-256 of the request; equal for repeats.
+    pub(super) content_hash: [u8; 32],
+    pub(super) hold_expire_time: Timestamp,
 }
 
-/// The booking that is there already.
-pub(super) async fn repeat(pool: &PgPool, order: &NewReservation) -> Result<Created, ReservationError> {
-    let known = Store::new(pool.clone()).get(order.id).await?.ok_or(ReservationError::NotFound)?;
-    if known.content_hash == order.content_hash && known.owner == order.owner {
-        return Ok(Created::Repeat(known));
+impl NewRow {
+    /// Nights of the stay: the number of inventory rows that must change.
+    pub(super) const NIGHTS: u64 = booking::NIGHTS.unsigned_abs() as u64;
+
+    pub(super) fn hotel_id(&self) -> i32 {
+        self.offer.reservation_id.hotel_id().get()
     }
-    Err(ReservationError::IdReused)
+
+    /// Inserts the row and returns its creation time; `None` if a reservation with this id exists.
+    pub(super) async fn insert(&self, transaction: &mut PgConnection) -> Result<Option<Timestamp>, Refusal> {
+        let created: Option<jiff_sqlx::Timestamp> = sqlx::query_scalar(
+            "insert into reservation (hotel_id, reservation_id, owner, room_type_id, check_in, check_out, rooms, guests,
+                 guest_name, guest_email, payment_mode, status, currency, total_minor, price, content_hash,
+                 hold_expire_time)
+             values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 'guest_pays', 'pending_payment', $11, $12, $13, $14, $15)
+             on conflict (hotel_id, reservation_id) do nothing
+             returning create_time",
+        )
+        .bind(self.hotel_id())
+        .bind(self.offer.reservation_id.as_uuid())
+        .bind(&self.offer.owner)
+        .bind(self.offer.room_type_id.get())
+        .bind(self.offer.check_in.to_sqlx())
+        .bind(self.offer.check_out.to_sqlx())
+        .bind(self.offer.rooms.get())
+        .bind(self.offer.guests.get())
+        .bind(&self.guest.full_name)
+        .bind(&self.guest.email)
+        .bind(booking::CURRENCY)
+        .bind(booking::TOTAL_MINOR)
+        .bind(Json(&self.offer.quote))
+        .bind(self.content_hash.as_slice())
+        .bind(self.hold_expire_time.to_sqlx())
+        .fetch_optional(transaction)
+        .await?;
+        Ok(created.map(jiff_sqlx::Timestamp::to_jiff))
+    }
+
+    /// The creation time of the reservation that an earlier attempt of the same request inserted.
+    pub(super) async fn existing(&self, pool: &PgPool) -> Result<Timestamp, Refusal> {
+        let existing: Option<jiff_sqlx::Timestamp> = sqlx::query_scalar(
+            "select create_time from reservation
+             where hotel_id = $1 and reservation_id = $2 and owner = $3 and content_hash = $4",
+        )
+        .bind(self.hotel_id())
+        .bind(self.offer.reservation_id.as_uuid())
+        .bind(&self.offer.owner)
+        .bind(self.content_hash.as_slice())
+        .fetch_optional(pool)
+        .await?;
+        existing.map(jiff_sqlx::Timestamp::to_jiff).ok_or(Refusal::IdReused)
+    }
 }
 
-/// The booking as it was just written.
-pub(super) fn created(order: &NewReservation, made: Timestamp) -> Created {
-    let status = status(order);
-    Created::New(Reservation {
-        id: order.id,
-        owner: order.owner.clone(),
-        room_type_id: order.room_type_id,
-        stay: order.stay,
-        rooms: order.rooms,
-        guests: order.guests,
-        guest: order.guest.clone(),
-        payment_mode: order.payment_mode,
-        quote: order.quote.clone(),
-        content_hash: order.content_hash.to_vec(),
-        status,
-        cancellation_reason: None,
-        hold_expire_time: order.hold_expire_time,
-        payment_id: None,
-        paid_time: (status == Status::Paid).then_some(made),
-        create_time: made,
-        update_time: made,
-    })
+/// The violated CHECK, as sold out.
+pub(super) fn sold_out(_: StoreError) -> Refusal {
+    Refusal::SoldOut
 }
 
-fn status(order: &NewReservation) -> Status {
-    if order.hold_expire_time.is_some() { Status::PendingPayment } else { Status::Paid }
-}
-
-/// Nights of the stay, as the number of rows that must be touched.
-pub(super) fn nights(order: &NewReservation) -> usize {
-    usize::try_from(order.stay.night_count()).unwrap_or(0)
-}
-
-/// The CHECK's refusal, as sold out.
-pub(super) fn sold_out(_: StoreError) -> ReservationError {
-    ReservationError::SoldOut { stay_date: None, hold_expire_time: None }
-}
-
-/// The constraint that has the last word.
+/// The CHECK that keeps a night within its overbooking limit.
 pub(super) const NOT_OVERBOOKED: &str = "room_type_inventory_not_overbooked";

@@ -1,4 +1,4 @@
-//! Months leave while others sell, however often the job is stopped on its way.
+//! Archiving months during bookings, with interruptions at every step.
 
 use std::sync::{
     Arc,
@@ -24,12 +24,12 @@ const FEBRUARY: Date = date(2020, 2, 1);
 const MARCH: Date = date(2020, 3, 1);
 const MAY: Date = date(2020, 5, 1);
 
-/// In the morning of 2020-05-05 January to March have been over for thirty days, and April has not.
+/// The morning of 2020-05-05: January to March ended more than 30 days ago, April did not.
 fn now() -> Timestamp {
     "2020-05-05T06:00:00Z".parse().expect("a time")
 }
 
-/// January to June 2020 on sale, and a booking of two nights at the end of each month, into the next.
+/// January to June 2020 on sale, and a reservation of two nights across the end of each month.
 async fn world() -> (World, Vec<ReservationId>) {
     let world = World::new().await;
     world.sell(7, JANUARY, 182, 1000).await.expect("inventory");
@@ -41,9 +41,9 @@ async fn world() -> (World, Vec<ReservationId>) {
     (world, bookings)
 }
 
-/// From now on whoever waits for a lock for so long is refused: how long a booking takes says more of the machine than of
-/// what it had to wait for. The job sets limits of its own.
-async fn let_nobody_wait(world: &World, limit: &'static str) {
+/// Sets the lock timeout of every connection of the pool: a booking that waits for a lock fails, however slow the machine
+/// is. The job sets its own timeout.
+async fn limit_lock_waits(world: &World, limit: &'static str) {
     let most = world.pool().options().get_max_connections();
     let mut connections = Vec::new();
     for _ in 0..most {
@@ -84,14 +84,14 @@ async fn assert_clean(world: &World) {
     assert!(report.is_clean(), "{:?}", report.listed);
 }
 
-/// Whether a detach of January has been begun and not finished.
-async fn january_is_on_its_way(world: &World) -> bool {
+/// Whether a detach of January was begun and not finished.
+async fn january_is_detaching(world: &World) -> bool {
     let mut connection = world.pool().acquire().await.expect("a connection");
-    partition::place(&mut connection, JANUARY).await.expect("a place") == Place::Detaching
+    store::place(&mut connection, JANUARY).await.expect("a place") == Place::Detaching
 }
 
 #[tokio::test]
-async fn months_that_are_over_leave_and_their_bookings_stay() {
+async fn past_months_are_archived_and_their_reservations_stay() {
     let (world, bookings) = world().await;
     let done = archive_all(&world, &Options::default()).await.expect("archived");
     assert_eq!(archived(&done), [(1, 31), (2, 29), (3, 31)]);
@@ -102,7 +102,7 @@ async fn months_that_are_over_leave_and_their_bookings_stay() {
     assert_eq!(world.count("select sum(rooms_sold)::bigint from inventory_archive").await, 5);
     assert_clean(&world).await;
 
-    // All of its nights are archived, some are, none is.
+    // All nights archived, some of them, none.
     for id in &bookings[1..4] {
         let known = world.store.get(*id).await.expect("read").expect("is there");
         assert_eq!(known.status, Status::PendingPayment);
@@ -110,7 +110,7 @@ async fn months_that_are_over_leave_and_their_bookings_stay() {
         assert_eq!(cancelled.status, Status::Cancelled);
         assert_clean(&world).await;
     }
-    // A stay that has begun is not cancelled any more; a request that was made before is.
+    // A stay that has begun cannot be cancelled; one whose cancellation was requested before can.
     let paid = world.apply(bookings[4], &pay(PaymentId::new())).await.expect("paid").id;
     archive_until(&world, "2020-08-05T06:00:00Z").await;
     assert!(matches!(world.apply(paid, &Command::Cancel).await, Err(ReservationError::StayHasBegun)));
@@ -118,7 +118,7 @@ async fn months_that_are_over_leave_and_their_bookings_stay() {
     let cancelled = world.apply_at(paid, &Command::Cancel, now()).await.expect("cancelled");
     assert_eq!(cancelled.status, Status::Cancelled);
     assert_clean(&world).await;
-    // Its hold has expired; the rooms of archived nights cannot be taken again, so the money goes back.
+    // Its hold expired; rooms of archived nights cannot be retaken, so the payment is refunded.
     world.apply(bookings[0], &Command::Expire).await.expect("expired");
     let late = world.apply(bookings[0], &pay(PaymentId::new())).await.expect("decided");
     assert_eq!(late.status, Status::Cancelled);
@@ -126,24 +126,24 @@ async fn months_that_are_over_leave_and_their_bookings_stay() {
 }
 
 #[tokio::test]
-async fn who_never_came_gives_back_what_is_not_in_the_archive() {
+async fn no_show_releases_only_nights_outside_the_archive() {
     let (world, bookings) = world().await;
-    // A night in February, which leaves, and one in March, which stays for a while.
+    // A night in February, which is archived, and one in March, which is not yet.
     let paid = world.apply(bookings[1], &pay(PaymentId::new())).await.expect("paid");
     let options = Options { keep_days: 0, ..Options::default() };
     run(world.pool(), &options, "2020-03-02T06:00:00Z".parse().expect("a time"), |_| {}).await.expect("archived");
     let missed = world.apply_at(paid.id, &Command::MarkNoShow, "2020-03-02T06:00:00Z".parse().expect("a time")).await;
-    assert_eq!(missed.expect("nobody came").status, Status::Cancelled);
+    assert_eq!(missed.expect("no-show").status, Status::Cancelled);
     let night = "select total_reserved::bigint from room_type_inventory where stay_date = '2020-03-01'";
     assert_eq!(world.count(night).await, 0);
     assert_clean(&world).await;
 }
 
 #[tokio::test]
-async fn bookings_go_on_while_months_leave() {
+async fn bookings_continue_while_months_are_archived() {
     let (world, bookings) = world().await;
-    // Nobody would have given up waiting.
-    let_nobody_wait(&world, "set lock_timeout = '3s'").await;
+    // No booking would have timed out.
+    limit_lock_waits(&world, "set lock_timeout = '3s'").await;
     let world = Arc::new(world);
     let stop = Arc::new(AtomicBool::new(false));
     let guests: Vec<_> = (0..4)
@@ -168,7 +168,7 @@ async fn bookings_go_on_while_months_leave() {
             }
         })
     };
-    // Guests of the months that leave, all the while.
+    // Bookings in the months being archived, throughout.
     let old = {
         let world = world.clone();
         tokio::spawn(async move {
@@ -184,24 +184,24 @@ async fn bookings_go_on_while_months_leave() {
     stop.store(true, Ordering::Relaxed);
     checks.await.expect("never a false alarm");
     for guest in guests {
-        assert!(guest.await.expect("nobody failed") > 0);
+        assert!(guest.await.expect("no booking failed") > 0);
     }
     assert_clean(&world).await;
 }
 
 #[tokio::test]
-async fn a_long_transaction_keeps_a_month_but_nobody_waits_and_the_next_run_finishes() {
+async fn long_transaction_delays_a_month_without_blocking_bookings_and_the_next_run_finishes() {
     let (world, _) = world().await;
-    let_nobody_wait(&world, "set lock_timeout = '1s'").await;
+    limit_lock_waits(&world, "set lock_timeout = '1s'").await;
     let mut reader = world.pool().acquire().await.expect("a connection");
     let mut long = reader.begin().await.expect("begun");
     long.execute("select count(*) from room_type_inventory").await.expect("read");
 
     let busy = archive_all(&world, &impatient()).await;
     assert!(matches!(busy, Err(ArchiveError::Busy { month: JANUARY, .. })), "{busy:?}");
-    assert!(january_is_on_its_way(&world).await);
+    assert!(january_is_detaching(&world).await);
     assert_clean(&world).await;
-    // Another run waits in vain as well; meanwhile others book, make a new month, and cancel a night in between.
+    // A second run times out as well; meanwhile bookings, a new month and cancellations succeed.
     let waiting = Options { patience: Duration::from_secs(4), ..Options::default() };
     let (again, ()) = tokio::join!(archive_all(&world, &waiting), async {
         for _ in 0..20 {
@@ -221,19 +221,19 @@ async fn a_long_transaction_keeps_a_month_but_nobody_waits_and_the_next_run_fini
 }
 
 #[tokio::test]
-async fn a_run_that_was_stopped_anywhere_is_gone_on_with() {
+async fn interrupted_run_is_continued_from_every_step() {
     let (world, _) = world().await;
     let mut connection = world.pool().acquire().await.expect("a connection");
-    // January once it was noted, February once it was detached, March once it was moved.
+    // January is interrupted after it was recorded, February after the detach, March after the move.
     for month in [JANUARY, FEBRUARY, MARCH] {
-        partition::note(&mut connection, month).await.expect("noted");
+        store::note(&mut connection, month).await.expect("noted");
         assert_clean(&world).await;
     }
     for month in [FEBRUARY, MARCH] {
-        partition::detach(&mut connection, month).await.expect("detached");
+        store::detach(&mut connection, month).await.expect("detached");
         assert_clean(&world).await;
     }
-    partition::put_away(&mut connection, MARCH).await.expect("moved");
+    store::move_to_archive(&mut connection, MARCH).await.expect("moved");
     assert_clean(&world).await;
     drop(connection);
     let done = archive_all(&world, &Options::default()).await.expect("archived");
@@ -241,16 +241,16 @@ async fn a_run_that_was_stopped_anywhere_is_gone_on_with() {
 }
 
 #[tokio::test]
-async fn two_runs_at_once_keep_apart() {
+async fn concurrent_run_is_refused() {
     let (world, _) = world().await;
-    let first = Session::begin(world.pool()).await.expect("alone");
+    let first = Session::begin(world.pool()).await.expect("connected").expect("the only run");
     assert!(matches!(archive_all(&world, &Options::default()).await, Err(ArchiveError::AnotherRun)));
     first.end().await;
     assert_eq!(archive_all(&world, &Options::default()).await.expect("archived").len(), 3);
 }
 
 #[tokio::test]
-async fn a_month_is_dropped_once_it_is_in_a_file() {
+async fn month_is_dropped_after_its_export() {
     let (world, _) = world().await;
     let folder = std::env::temp_dir().join(format!("staymesh-archive-{}", uuid::Uuid::new_v4()));
     let options = Options { drop_into: Some(folder.clone()), ..Options::default() };
@@ -270,7 +270,7 @@ async fn a_month_is_dropped_once_it_is_in_a_file() {
 }
 
 #[tokio::test]
-async fn a_file_that_cannot_be_written_keeps_its_table() {
+async fn failed_export_keeps_the_table() {
     let (world, _) = world().await;
     let options = Options { drop_into: Some("/dev/null/nowhere".into()), ..Options::default() };
     let failed = archive_all(&world, &options).await;
@@ -279,7 +279,7 @@ async fn a_file_that_cannot_be_written_keeps_its_table() {
 }
 
 #[tokio::test]
-async fn an_archived_month_is_not_made_again() {
+async fn archived_month_is_not_recreated() {
     let (world, _) = world().await;
     archive_all(&world, &Options::default()).await.expect("archived");
     let refused = sqlx::query("select ensure_inventory_partitions('2020-03-31', '2020-04-01')")
@@ -291,7 +291,7 @@ async fn an_archived_month_is_not_made_again() {
 }
 
 #[tokio::test]
-async fn a_new_month_makes_no_booking_wait_and_waits_for_none() {
+async fn creating_a_month_neither_blocks_bookings_nor_waits_for_them() {
     let (world, _) = world().await;
     let quick = "set local lock_timeout = '1s'";
     let mut booking = world.pool().begin().await.expect("begun");

@@ -1,4 +1,4 @@
-//! What a check has found.
+//! The report of a check: counts and violations.
 
 use std::{collections::BTreeMap, fmt};
 
@@ -6,19 +6,19 @@ use jiff::civil::Date;
 use serde::Serialize;
 use uuid::Uuid;
 
-/// What can be wrong.
+/// The invariant that a violation breaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
-    /// A booking has a night that has no inventory, and that is not in the archive.
+    /// A reserved night has no inventory, and is not archived.
     NightMissing,
-    /// A night's `total_reserved` is not the rooms of its active bookings.
+    /// `total_reserved` of a night is not the sum of the rooms of its active reservations.
     ReservedDiffers,
-    /// A night is sold beyond its limit, or below nothing.
+    /// A night is reserved beyond its overbooking limit, or below zero.
     Overbooked,
-    /// A booking's history is no legal way to the state it is in.
+    /// The history of a reservation has an illegal transition, or does not end in its status.
     IllegalHistory,
-    /// A hold has outlived its expiry by more than the bound.
+    /// An unpaid hold outlived its expiry by more than the bound.
     HoldOverdue,
 }
 
@@ -27,7 +27,7 @@ impl Kind {
     pub const ALL: [Self; 5] =
         [Self::NightMissing, Self::ReservedDiffers, Self::Overbooked, Self::IllegalHistory, Self::HoldOverdue];
 
-    /// As it is written.
+    /// Its name in the JSON report.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::NightMissing => "night_missing",
@@ -39,23 +39,23 @@ impl Kind {
     }
 }
 
-/// One row that is not as it must be. Names no guest.
+/// One row that breaks an invariant. Contains no personal data.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Violation {
-    /// What is wrong.
+    /// The invariant.
     pub kind: Kind,
     /// The hotel.
     pub hotel_id: i32,
-    /// The room type, of a night.
+    /// The room type, when a night is at fault.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub room_type_id: Option<i32>,
-    /// The night.
+    /// The night, when a night is at fault.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stay_date: Option<Date>,
-    /// The booking.
+    /// The reservation, when a reservation is at fault.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reservation_id: Option<Uuid>,
-    /// What was found, for people.
+    /// What was found, as text for operators.
     pub detail: String,
 }
 
@@ -75,37 +75,38 @@ impl fmt::Display for Violation {
     }
 }
 
-/// What a check has looked at and found.
+/// The result of a check.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Report {
-    /// Nights that were looked at.
+    /// Nights checked.
     pub nights: u64,
-    /// Bookings that were looked at.
+    /// Reservations checked.
     pub reservations: u64,
-    /// How many violations there are of each kind that has some.
+    /// Number of violations by kind; kinds without any are absent.
     pub counts: BTreeMap<Kind, u64>,
     /// The first violations of each kind.
     pub listed: Vec<Violation>,
 }
 
 impl Report {
-    /// Whether all is as it must be.
+    /// Whether there are no violations.
     pub fn is_clean(&self) -> bool {
         self.counts.is_empty()
     }
 
-    /// How many violations there are.
+    /// Number of violations of all kinds.
     pub fn violations(&self) -> u64 {
         self.counts.values().sum()
     }
 
+    /// Adds `more` violations of a kind.
     pub(super) fn count(&mut self, kind: Kind, more: u64) {
         if more > 0 {
             *self.counts.entry(kind).or_default() += more;
         }
     }
 
-    /// Lists what there is room for, so that a database where everything is wrong does not fill the memory.
+    /// Lists violations up to `most` per kind, so that a database full of violations does not exhaust memory.
     pub(super) fn list(&mut self, found: Vec<Violation>, most: usize) {
         for violation in found {
             let listed = self.listed.iter().filter(|known| known.kind == violation.kind).count();

@@ -1,5 +1,4 @@
-//! A database that is as it must be is clean, whatever is going on in it; every kind of damage is found, and nothing
-//! else.
+//! The checker: a legal database is clean, also while it is written to, and exactly the planted violations are reported.
 
 use std::sync::{
     Arc,
@@ -25,7 +24,7 @@ fn first() -> Date {
     today(Timestamp::now()).saturating_add(30.days())
 }
 
-/// Ten nights, and a booking for the first two of them in every state, each reached in every way.
+/// Ten nights, and reservations of the first two in every status, each reached by every transition.
 async fn world() -> World {
     let world = World::new().await;
     world.sell(HOTEL, first(), 10, 20).await.expect("inventory");
@@ -49,7 +48,7 @@ async fn world() -> World {
     }
     world.book(HOTEL, first(), 2, PaymentMode::PartnerCollects).await.expect("booked");
     let missed = world.book(HOTEL, first(), 2, PaymentMode::PartnerCollects).await.expect("booked");
-    world.apply_at(missed.id, &Command::MarkNoShow, begins(first()).expect("in range")).await.expect("nobody came");
+    world.apply_at(missed.id, &Command::MarkNoShow, begins(first()).expect("in range")).await.expect("no-show");
     world
 }
 
@@ -58,7 +57,7 @@ async fn check(world: &World) -> Report {
 }
 
 #[tokio::test]
-async fn what_is_as_it_must_be_is_clean() {
+async fn check_of_legal_reservations_is_clean() {
     let report = check(&world().await).await;
     assert_eq!(report, Report { nights: 10, reservations: 10, ..Report::default() });
     assert!(report.is_clean());
@@ -153,7 +152,7 @@ async fn what_is_as_it_must_be_is_clean() {
     "should have ended at"
 )]
 #[tokio::test]
-async fn damage_is_found_and_nothing_else(
+async fn check_reports_exactly_the_planted_violations(
     #[case] sql: &str,
     #[case] kind: Kind,
     #[case] count: u64,
@@ -175,7 +174,7 @@ async fn damage_is_found_and_nothing_else(
 }
 
 #[tokio::test]
-async fn a_hold_may_outlive_its_expiry_by_the_bound() {
+async fn hold_overdue_within_the_bound_is_no_violation() {
     let world = world().await;
     world
         .tamper("update reservation set hold_expire_time = now() - interval '61 s' where hold_expire_time > now()")
@@ -185,14 +184,14 @@ async fn a_hold_may_outlive_its_expiry_by_the_bound() {
 }
 
 #[tokio::test]
-async fn every_hotel_is_reached_and_all_is_counted_but_not_listed() {
+async fn check_covers_all_hotels_and_counts_beyond_the_listed() {
     let world = World::new().await;
-    // More than fit into one snapshot, with gaps between their ids.
+    // More hotels than one snapshot takes, with gaps between their ids.
     for hotel in (1..=50).map(|n| n * 1_000) {
         world.sell(hotel, first(), 3, 10).await.expect("inventory");
     }
     world.book(50_000, first(), 3, PaymentMode::GuestPays).await.expect("booked");
-    // A hotel that has bookings and nothing else, between two pages.
+    // A hotel with reservations and no inventory, between two pages.
     world.sell(20_500, first(), 2, 10).await.expect("inventory");
     world.book(20_500, first(), 2, PaymentMode::GuestPays).await.expect("booked");
     world.tamper("delete from room_type_inventory where hotel_id = 20500").await;
@@ -211,7 +210,7 @@ async fn every_hotel_is_reached_and_all_is_counted_but_not_listed() {
 }
 
 #[tokio::test]
-async fn a_busy_service_gives_no_false_alarm() {
+async fn check_of_a_busy_service_reports_no_violation() {
     let world = Arc::new(World::new().await);
     for hotel in 1..=3 {
         world.sell(hotel, first(), 5, 1000).await.expect("inventory");

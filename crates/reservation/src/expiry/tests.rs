@@ -1,4 +1,4 @@
-//! Holds that cannot be ended, among others.
+//! Stuck holds among others: skipped, counted and retried.
 
 use jiff::{Timestamp, ToSpan};
 
@@ -9,8 +9,8 @@ use crate::{
     testing::World,
 };
 
-/// A database with holds that are over, the first of them the longest.
-async fn over(holds: i32) -> (World, Vec<Reservation>) {
+/// A database with expired holds; the first expired first.
+async fn expired_holds(holds: i32) -> (World, Vec<Reservation>) {
     let world = World::new().await;
     let first = calendar::today(Timestamp::now()).saturating_add(30.days());
     world.sell(7, first, holds, 10).await.expect("inventory");
@@ -23,21 +23,21 @@ async fn over(holds: i32) -> (World, Vec<Reservation>) {
     (world, booked)
 }
 
-async fn end(world: &World, from: HoldCursor, limit: i64, aside: &BTreeSet<Uuid>) -> HoldBatch {
+async fn release(world: &World, from: HoldCursor, limit: i64, aside: &BTreeSet<Uuid>) -> HoldBatch {
     release_expired(&world.store, Timestamp::now(), from, limit, aside).await.expect("ends")
 }
 
 const CANCELLED: &str = "select count(*) from reservation where status = 'cancelled'";
 const RESERVED: &str = "select sum(total_reserved) from room_type_inventory";
 
-/// What is wrong with a hold, and what is said of it.
+/// Damage that makes a hold stuck, and what the error says.
 const WRONG: [(&str, &str); 4] = [
     ("update reservation set price = '{}' where reservation_id = 'ID'", "column \"price\" does not decode"),
     (
         "update reservation set price = jsonb_set(price, '{currency}', '\"XXQ\"') where reservation_id = 'ID'",
         "currency",
     ),
-    // A night that has lost count: releasing it would make it negative.
+    // A wrong count: releasing the room would make it negative.
     (
         "update room_type_inventory set total_reserved = 0 where stay_date = (select check_in from reservation where reservation_id = 'ID')",
         "room_type_inventory_not_overbooked",
@@ -46,18 +46,18 @@ const WRONG: [(&str, &str); 4] = [
 ];
 
 #[tokio::test]
-async fn a_hold_that_cannot_be_ended_keeps_none_of_the_others() {
-    for (wrong, told) in WRONG {
+async fn stuck_hold_does_not_keep_others_from_expiring() {
+    for (wrong, message) in WRONG {
         for bad in 0..3 {
-            let (world, holds) = over(3).await;
+            let (world, holds) = expired_holds(3).await;
             let id = holds[bad].id.as_uuid();
             world.tamper("alter table reservation drop constraint reservation_rooms_in_bounds").await;
             world.tamper(&wrong.replace("ID", &id.to_string())).await;
-            let done = end(&world, HoldCursor::START, 500, &BTreeSet::new()).await;
+            let done = release(&world, HoldCursor::START, 500, &BTreeSet::new()).await;
             assert_eq!(done.expired, 2, "{wrong}: {done:?}");
             let [(stuck, Some(error))] = done.stuck.as_slice() else { panic!("{wrong}: {done:?}") };
             assert_eq!(*stuck, id);
-            assert!(cause(error).contains(told), "{told} is not in {}", cause(error));
+            assert!(cause(error).contains(message), "{message} is not in {}", cause(error));
             assert_eq!(world.count(CANCELLED).await, 2);
             assert_eq!(world.count("select count(*) from outbox").await, 2);
         }
@@ -65,28 +65,28 @@ async fn a_hold_that_cannot_be_ended_keeps_none_of_the_others() {
 }
 
 #[tokio::test]
-async fn however_many_cannot_be_ended_the_look_goes_on_behind_them() {
-    let (world, holds) = over(8).await;
+async fn release_continues_behind_any_number_of_stuck_holds() {
+    let (world, holds) = expired_holds(8).await;
     let six: Vec<_> = holds[..6].iter().map(|hold| format!("'{}'", hold.id)).collect();
     world.tamper(&format!("update reservation set price = '{{}}' where reservation_id in ({})", six.join(", "))).await;
     let (mut place, mut ended, mut stuck) = (Some(HoldCursor::START), 0, BTreeSet::new());
     for _ in 0..5 {
         let Some(from) = place else { break };
-        let done = end(&world, from, 2, &BTreeSet::new()).await;
+        let done = release(&world, from, 2, &BTreeSet::new()).await;
         ended += done.expired;
         stuck.extend(done.stuck.into_iter().map(|(id, _)| id));
         place = done.next;
     }
     assert_eq!((place, ended, stuck.len()), (None, 2, 6));
-    // Those that are known are passed over without being looked at, and counted all the same.
-    let done = end(&world, HoldCursor::START, 500, &stuck).await;
+    // Known stuck holds are skipped without an attempt, and still counted.
+    let done = release(&world, HoldCursor::START, 500, &stuck).await;
     assert_eq!((done.expired, done.stuck.len(), done.next), (0, 6, None));
     assert!(done.stuck.iter().all(|(_, error)| error.is_none()));
 }
 
 #[tokio::test]
-async fn the_sweeper_ends_what_can_be_ended_and_tries_the_rest_again_later() {
-    let (world, holds) = over(4).await;
+async fn sweep_skips_stuck_holds_and_retries_them_later() {
+    let (world, holds) = expired_holds(4).await;
     let price = format!("update reservation set price = '{{}}' where reservation_id = '{}'", holds[0].id);
     world.tamper(&price).await;
     let stop = CancellationToken::new();
@@ -94,7 +94,7 @@ async fn the_sweeper_ends_what_can_be_ended_and_tries_the_rest_again_later() {
     sweeper.sweep(&stop).await.expect("sweeps");
     assert_eq!((world.count(CANCELLED).await, world.count(RESERVED).await), (3, 1));
     assert_eq!(sweeper.stuck.skipped, BTreeSet::from([holds[0].id.as_uuid()]));
-    // Somebody has put it right: it ends with the next try, and not before.
+    // The damage is repaired: the hold expires with the next retry, and not before.
     let right = holds[1].id;
     world.tamper(&format!("update reservation set price = (select price from reservation where reservation_id = '{right}') where reservation_id = '{}'", holds[0].id)).await;
     sweeper.sweep(&stop).await.expect("sweeps");

@@ -38,7 +38,7 @@ impl ReservationFlowService for InternalReservationHandler {
         };
         let applied = self.apply(&request.reservation_id, command).await?;
         Ok(Response::new(proto::ConfirmPaymentResponse {
-            refund_required: applied.send_money_back,
+            refund_required: applied.refund_required,
             reservation: Some(response::reservation(applied.reservation, Role::Service)),
         }))
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use jiff::{Timestamp, ToSpan, civil::Date};
 use staymesh_api::reservation::v1::{self as proto, inventory_admin_service_server::InventoryAdminService};
 use staymesh_domain::{DateRange, FieldError, Page, RoomTypeId, Weekdays, parse_date};
-use staymesh_mesh::Caller;
+use staymesh_mesh::{Caller, Problem};
 use tonic::{Request, Response, Status};
 
 use super::{
@@ -49,7 +49,7 @@ impl InventoryAdminService for InventoryAdminHandler {
             for_future_nights: message.for_future_nights,
         };
         let change = inventory_change(&change, Timestamp::now()).map_err(refuse)?;
-        let nights = saturated(self.0.set_inventory(hotel_id, &[change]).await?);
+        let nights = night_count(self.0.set_inventory(hotel_id, &[change]).await?)?;
         Ok(Response::new(proto::SetInventoryResponse { nights }))
     }
 
@@ -71,7 +71,7 @@ impl InventoryAdminService for InventoryAdminHandler {
             .map(|(at, change)| inventory_change(change, now).map_err(|error| error.under(&format!("changes[{at}]"))))
             .collect::<Result<Vec<_>, _>>()
             .map_err(refuse)?;
-        let nights = saturated(self.0.set_inventory(hotel_id, &changes).await?);
+        let nights = night_count(self.0.set_inventory(hotel_id, &changes).await?)?;
         Ok(Response::new(proto::BulkSetInventoryResponse { nights }))
     }
 
@@ -95,7 +95,7 @@ impl InventoryAdminService for InventoryAdminHandler {
         }
         let rows = self.0.list_inventory(hotel_id, room_type_id, nights, page.after, page.size.limit()).await?;
         let (rows, next_page_token) = page.cut(rows, |night| night.stay_date);
-        let nights = rows.into_iter().map(response::inventory_night).collect();
+        let nights = rows.iter().map(response::inventory_night).collect();
         Ok(Response::new(proto::ListInventoryResponse { nights, next_page_token }))
     }
 }
@@ -135,9 +135,9 @@ fn require_sellable(nights: DateRange, now: Timestamp) -> Result<(), FieldError>
     Ok(())
 }
 
-/// Saturates: more nights than an `i32` counts cannot be named in one request.
-fn saturated(nights: u64) -> i32 {
-    i32::try_from(nights).unwrap_or(i32::MAX)
+/// The number of nights in a response. A request cannot name more than an `i32` counts.
+fn night_count(nights: u64) -> Result<i32, Status> {
+    i32::try_from(nights).map_err(|error| refuse(Problem::internal(&error)))
 }
 
 fn weekdays(days: &[i32]) -> Result<Weekdays, FieldError> {

@@ -64,7 +64,7 @@ pub(super) fn price(room_type_id: RoomTypeId, quote: Quote) -> rate::StayPrice {
 }
 
 /// The inventory of one night.
-pub(super) fn inventory_night(night: InventoryNight) -> proto::InventoryNight {
+pub(super) fn inventory_night(night: &InventoryNight) -> proto::InventoryNight {
     proto::InventoryNight {
         stay_date: format_date(night.stay_date),
         total_inventory: night.total_inventory,

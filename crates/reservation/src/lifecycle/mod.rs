@@ -69,7 +69,7 @@ pub enum Decision {
     /// Nothing changes: the command is a repeat, or has become irrelevant.
     Nothing,
     /// The payment cannot be used and must be refunded in full.
-    SendMoneyBack {
+    RefundPayment {
         /// The payment to note with the reservation; `None` when another one is noted.
         note: Option<PaymentId>,
     },
@@ -205,13 +205,13 @@ fn confirm_payment(booking: &Reservation, payment_id: PaymentId, amount: Money) 
         (_, Some(known)) if known == payment_id && booking.paid_time.is_some() => Ok(Decision::Nothing),
         // A repeat of a late payment.
         (Status::Refunded, Some(known)) if known == payment_id => Ok(Decision::Nothing),
-        (_, Some(known)) if known == payment_id => Ok(Decision::SendMoneyBack { note: None }),
+        (_, Some(known)) if known == payment_id => Ok(Decision::RefundPayment { note: None }),
         (Status::Cancelled, None) if booking.cancellation_reason == Some(CancellationReason::HoldExpired) => {
             paid(Rooms::Retake)
         }
-        (Status::Cancelled, None) => Ok(Decision::SendMoneyBack { note: Some(payment_id) }),
+        (Status::Cancelled, None) => Ok(Decision::RefundPayment { note: Some(payment_id) }),
         // Paid by another payment, collected by the partner, or rejected.
-        _ => Ok(Decision::SendMoneyBack { note: None }),
+        _ => Ok(Decision::RefundPayment { note: None }),
     }
 }
 

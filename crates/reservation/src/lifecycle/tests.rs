@@ -1,4 +1,4 @@
-//! Whatever comes, twice, late or in another order: a booking only goes where it may, and its rooms return once.
+//! Commands in any order, repeated and late: transitions stay legal and rooms are released once.
 
 use jiff::SignedDuration;
 use proptest::prelude::*;
@@ -45,11 +45,11 @@ fn euros(minor: i64) -> Money {
     Money::from_minor(minor, "EUR".parse().expect("a currency")).expect("an amount")
 }
 
-/// What the database does with a decision, as far as it matters here; `free` says whether the rooms can be retaken.
+/// What the store does with a decision; `free` says whether the rooms can be retaken.
 fn carry_out(booking: &mut Reservation, decision: Decision, free: bool) -> Rooms {
     let change = match decision {
         Decision::Nothing => return Rooms::Keep,
-        Decision::SendMoneyBack { note } => {
+        Decision::RefundPayment { note } => {
             booking.payment_id = booking.payment_id.or(note);
             return Rooms::Keep;
         }
@@ -89,7 +89,7 @@ fn at(text: &str) -> Timestamp {
     text.parse().expect("a time")
 }
 
-/// While the hold may end, and around the stay.
+/// Times around the expiry of the hold and around the stay.
 fn moments() -> impl Strategy<Value = Timestamp> {
     prop_oneof![
         2 => (0..40i64).prop_map(|minutes| now() + SignedDuration::from_mins(minutes)),
@@ -108,7 +108,7 @@ fn pay(booking: &mut Reservation) -> PaymentId {
 
 proptest! {
     #[test]
-    fn a_booking_only_goes_where_it_may_and_its_rooms_return_once(
+    fn any_commands_make_only_legal_transitions_and_release_rooms_once(
         partner in any::<bool>(),
         steps in prop::collection::vec((commands(), moments(), any::<bool>()), 0..30),
     ) {
@@ -123,11 +123,11 @@ proptest! {
             match carry_out(&mut booking, decision, free) {
                 Rooms::Keep => {}
                 Rooms::Release => {
-                    prop_assert!(holds, "rooms given back twice by {:?}", command);
+                    prop_assert!(holds, "rooms released twice by {:?}", command);
                     holds = false;
                 }
                 Rooms::Retake => {
-                    prop_assert!(!holds, "rooms taken twice by {:?}", command);
+                    prop_assert!(!holds, "rooms retaken twice by {:?}", command);
                     holds = true;
                 }
             }
@@ -136,18 +136,18 @@ proptest! {
                 let transition = Transition::between(before.status, booking.status);
                 prop_assert!(transition.is_some_and(|transition| transition.is_allowed(&before)), "{:?} -> {:?}", before.status, booking.status);
             }
-            // Only who has paid can be missed, and that stays the reason.
+            // Only a paid reservation becomes a no-show, and that reason is final.
             let (was, is) = (before.cancellation_reason, booking.cancellation_reason);
             let no_show = Some(CancellationReason::NoShow);
             prop_assert!(is != no_show || was == no_show || before.status == Status::Paid);
             prop_assert!(was != no_show || is == no_show);
-            // Nothing unpaid is ever confirmed.
+            // A reservation without a payment is never confirmed.
             prop_assert!(booking.status != Status::Paid || partner || booking.payment_id.is_some());
         }
     }
 
     #[test]
-    fn a_command_that_comes_twice_changes_nothing_more(
+    fn repeated_command_changes_nothing(
         command in commands(), first in commands(), moment in moments(), free in any::<bool>(),
     ) {
         let mut booking = booking(PaymentMode::GuestPays);
@@ -165,11 +165,11 @@ proptest! {
 }
 
 #[test]
-fn money_that_comes_too_late_takes_the_rooms_again_or_goes_back() {
+fn late_payment_retakes_rooms_or_is_refunded() {
     let mut expired = booking(PaymentMode::GuestPays);
     let decision = decide(&expired, &Command::Expire, now() + SignedDuration::from_mins(15)).expect("expires");
     let Decision::Change(change) = &decision else { panic!("{decision:?}") };
-    assert_eq!(change.settle.map(Money::minor), Some(0), "money that comes late is not sent back unheard");
+    assert_eq!(change.settle.map(Money::minor), Some(0), "a late payment is not refunded by the expiry itself");
     carry_out(&mut expired, decision, true);
     assert_eq!(expired.cancellation_reason, Some(CancellationReason::HoldExpired));
 
@@ -181,7 +181,7 @@ fn money_that_comes_too_late_takes_the_rooms_again_or_goes_back() {
     carry_out(&mut expired, decision, false);
     assert_eq!(expired.status, Status::Cancelled);
     let again = decide(&expired, &confirm, now()).expect("decides");
-    assert_eq!(again, Decision::SendMoneyBack { note: None }, "a repeat asks for the refund again");
+    assert_eq!(again, Decision::RefundPayment { note: None }, "a repeat asks for the refund again");
     let refund = Command::ConfirmRefund { payment_id, amount: euros(TOTAL) };
     let decision = decide(&expired, &refund, now()).expect("decides");
     carry_out(&mut expired, decision, true);
@@ -189,7 +189,7 @@ fn money_that_comes_too_late_takes_the_rooms_again_or_goes_back() {
 }
 
 #[test]
-fn another_amount_than_the_total_is_refused() {
+fn payment_of_another_amount_or_currency_is_refused() {
     let booking = booking(PaymentMode::GuestPays);
     let confirm = |amount| decide(&booking, &Command::ConfirmPayment { payment_id: PaymentId::new(), amount }, now());
     assert!(matches!(confirm(euros(TOTAL - 1)), Err(ReservationError::AmountMismatch)));
@@ -198,14 +198,14 @@ fn another_amount_than_the_total_is_refused() {
 }
 
 #[test]
-fn a_hold_does_not_end_early() {
+fn expire_before_hold_expire_time_changes_nothing() {
     let booking = booking(PaymentMode::GuestPays);
     let early = now() + SignedDuration::from_secs(15 * 60 - 1);
     assert_eq!(decide(&booking, &Command::Expire, early).expect("decides"), Decision::Nothing);
 }
 
 #[test]
-fn money_for_a_booking_that_was_cancelled_after_its_hold_goes_back() {
+fn payment_after_expiry_and_cancellation_is_refunded() {
     let mut booking = booking(PaymentMode::GuestPays);
     let later = now() + SignedDuration::from_mins(20);
     for command in [Command::Expire, Command::Cancel] {
@@ -216,11 +216,11 @@ fn money_for_a_booking_that_was_cancelled_after_its_hold_goes_back() {
     let payment_id = PaymentId::new();
     let confirm = Command::ConfirmPayment { payment_id, amount: euros(TOTAL) };
     let decision = decide(&booking, &confirm, later).expect("decides");
-    assert_eq!(decision, Decision::SendMoneyBack { note: Some(payment_id) });
+    assert_eq!(decision, Decision::RefundPayment { note: Some(payment_id) });
 }
 
 #[test]
-fn a_stay_that_has_begun_cannot_be_cancelled_for_money() {
+fn cancel_of_paid_stay_after_check_in_date_is_refused() {
     let mut booking = booking(PaymentMode::GuestPays);
     pay(&mut booking);
     let cancel = |moment| decide(&booking, &Command::Cancel, at(moment));
@@ -231,7 +231,7 @@ fn a_stay_that_has_begun_cannot_be_cancelled_for_money() {
 #[rstest]
 #[case(PaymentMode::GuestPays)]
 #[case(PaymentMode::PartnerCollects)]
-fn who_never_comes_is_charged_what_who_cancels_too_late_is(#[case] mode: PaymentMode) {
+fn no_show_keeps_the_late_cancellation_penalty(#[case] mode: PaymentMode) {
     let mut booking = booking(mode);
     if mode == PaymentMode::GuestPays {
         pay(&mut booking);
@@ -245,7 +245,7 @@ fn who_never_comes_is_charged_what_who_cancels_too_late_is(#[case] mode: Payment
 
     carry_out(&mut booking, decision, true);
     assert_eq!(booking.status, Status::Cancelled);
-    // Neither the guest nor the house changes anything by coming later, even when the time for it is long over.
+    // Later commands of guest or staff change nothing, also after the window.
     for (command, moment) in [
         (Command::MarkNoShow, moment),
         (Command::MarkNoShow, at("2031-01-01T00:00:00Z")),
@@ -257,7 +257,7 @@ fn who_never_comes_is_charged_what_who_cancels_too_late_is(#[case] mode: Payment
 }
 
 #[test]
-fn nobody_is_missed_before_the_day_of_check_in_nor_after_that_of_leaving() {
+fn no_show_is_refused_before_check_in_and_after_check_out_date() {
     let mut booking = booking(PaymentMode::GuestPays);
     pay(&mut booking);
     let (from, until) = (at("2030-01-01T12:00:00Z"), at("2030-01-03T12:00:00Z"));
@@ -269,7 +269,7 @@ fn nobody_is_missed_before_the_day_of_check_in_nor_after_that_of_leaving() {
             other => panic!("{moment}: {other:?}"),
         }
     }
-    // As the rest of this service understands today.
+    // Consistent with `today`.
     assert_eq!((today(from - second), today(from)), (jiff::civil::date(2029, 12, 31), booking.stay.check_in()));
     assert_eq!(today(until - second), booking.stay.check_out());
 }
@@ -279,7 +279,7 @@ fn nobody_is_missed_before_the_day_of_check_in_nor_after_that_of_leaving() {
 #[case(&[Command::RejectPayment], Status::Rejected, None)]
 #[case(&[Command::Cancel], Status::Cancelled, Some(CancellationReason::Requested))]
 #[case(&[Command::Expire], Status::Cancelled, Some(CancellationReason::HoldExpired))]
-fn nobody_is_missed_who_is_not_expected(
+fn no_show_of_unpaid_or_ended_reservation_is_refused(
     #[case] way: &[Command],
     #[case] status: Status,
     #[case] reason: Option<CancellationReason>,
@@ -289,18 +289,18 @@ fn nobody_is_missed_who_is_not_expected(
         let decision = decide(&booking, command, now() + SignedDuration::from_mins(15)).expect("decides");
         carry_out(&mut booking, decision, true);
     }
-    // Also before it is time: this will never be a no-show.
+    // Also before the window: this can never become a no-show.
     for moment in [now(), at("2030-01-01T20:00:00Z")] {
         let refused = decide(&booking, &Command::MarkNoShow, moment).expect_err("refused");
-        let ReservationError::NotEligibleForNoShow { status: told, reason: why } = refused else {
+        let ReservationError::NotEligibleForNoShow { status: refused_status, reason: why } = refused else {
             panic!("{refused:?}")
         };
-        assert_eq!((told, why), (status, reason));
+        assert_eq!((refused_status, why), (status, reason));
     }
 }
 
 #[test]
-fn a_no_show_whose_money_went_back_stays_one() {
+fn refunded_no_show_keeps_its_reason() {
     let mut booking = booking(PaymentMode::GuestPays);
     let payment_id = pay(&mut booking);
     let moment = at("2030-01-02T20:00:00Z");

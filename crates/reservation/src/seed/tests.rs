@@ -23,7 +23,7 @@ fn batches_cover_every_hotel_once() {
 }
 
 #[tokio::test]
-async fn every_night_is_filled_once_however_often_it_runs() {
+async fn repeated_seed_creates_each_night_once() {
     let world = World::new().await;
     let writers = NonZeroU16::new(3).expect("not 0");
     let all = Seed { writers, ..SEED };
@@ -50,14 +50,14 @@ async fn every_night_is_filled_once_however_often_it_runs() {
 }
 
 #[tokio::test]
-async fn what_is_there_stays_and_what_is_missing_comes() {
+async fn seed_keeps_existing_nights_and_adds_missing_ones() {
     let world = World::new().await;
-    // As a run that was stopped, or staff, may have left it.
+    // As an interrupted run, or staff, may have left it.
     let from = today(Timestamp::now());
     world.sell(2, from, 10, 77).await.expect("inventory");
     assert_eq!(seed(&world, SEED).await, Seeded { new: 1430, found: 10 });
     assert_eq!(world.count("select count(*) from room_type_inventory where total_inventory = 77").await, 10);
-    // Longer and wider.
+    // More nights and more hotels.
     let more = Seed { hotels: 14, days: 50, ..SEED };
     let done = seed(&world, more).await;
     assert_eq!((done.new, done.found), (14 * 3 * 50 - 1440, 1440));
@@ -65,7 +65,7 @@ async fn what_is_there_stays_and_what_is_missing_comes() {
 }
 
 #[tokio::test]
-async fn two_runs_at_once_fill_each_night_once() {
+async fn concurrent_seeds_create_each_night_once() {
     let world = World::new().await;
     let (one, other) = tokio::join!(seed(&world, SEED), seed(&world, SEED));
     assert_eq!(one.new + other.new, 1440);

@@ -1,58 +1,58 @@
-//! What staff put on sale, and the daily job.
+//! Inventory: what staff put on sale, and the plans that the daily job extends it by.
 
 use jiff::civil::Date;
 use jiff_sqlx::ToSqlx;
 use sqlx::PgConnection;
 use staymesh_domain::{DateRange, HotelId, RoomTypeId};
-use staymesh_store::ResultExt;
+use staymesh_store::{Cause, ResultExt, StoreError};
 
 use super::Store;
 use crate::error::ReservationError;
 
-/// What shall be for sale in the nights of a range.
+/// A change of the inventory of a range of nights.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InventoryChange {
     /// The room type.
     pub room_type_id: RoomTypeId,
     /// The nights.
     pub nights: DateRange,
-    /// Rooms for sale, 0 to 10,000.
+    /// Rooms on sale, 0 to 10,000.
     pub total_inventory: i32,
-    /// How far it may be overbooked, 0 to 100 per cent.
+    /// Overbooking, 0 to 100 percent of the rooms on sale.
     pub overbooking_percent: i16,
-    /// Also what the daily job gives to nights that come within two years.
+    /// Whether the daily job applies it to nights that come within the horizon.
     pub for_future_nights: bool,
 }
 
-/// What is for sale in one night.
+/// The inventory of one night.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InventoryNight {
     /// The night.
     pub stay_date: Date,
-    /// Rooms for sale.
+    /// Rooms on sale.
     pub total_inventory: i32,
     /// Rooms sold or held.
     pub total_reserved: i32,
-    /// How far it may be overbooked, per cent.
+    /// Overbooking, 0 to 100 percent of the rooms on sale.
     pub overbooking_percent: i16,
-    /// Counts its changes.
+    /// Number of changes.
     pub version: i32,
 }
 
-/// The key of a row of the plan.
+/// The key of an inventory plan: hotel id and room type id.
 pub type PlanKey = (i32, i32);
 
 impl Store {
-    /// Sets what is for sale, all or nothing, and tells how many nights were named.
+    /// Sets the inventory of nights, all or nothing. Yields how many nights the changes name.
     ///
     /// # Errors
-    /// [`ReservationError::BelowReserved`] when a night has more rooms sold than it shall have.
+    /// [`ReservationError::BelowReserved`] when a night would have fewer rooms than are reserved.
     pub async fn set_inventory(&self, hotel_id: HotelId, changes: &[InventoryChange]) -> Result<u64, ReservationError> {
         for change in changes {
             self.ensure_partitions(change.nights.from(), change.nights.until()).await?;
         }
         let mut transaction = self.pool.begin().await?;
-        // One change of a hotel's inventory at a time, so that two of them cannot wait in a circle.
+        // One inventory change per hotel at a time, so that two of them cannot deadlock.
         sqlx::query("select pg_advisory_xact_lock(hashtext('set_inventory'), $1)")
             .bind(hotel_id.get())
             .execute(&mut *transaction)
@@ -69,7 +69,7 @@ impl Store {
         Ok(nights)
     }
 
-    /// What is for sale from `from` on up to the day before `until`, in order of dates, after `after`.
+    /// The inventory of up to `limit` nights after `after`, in date order.
     ///
     /// # Errors
     /// When the database fails.
@@ -108,10 +108,10 @@ impl Store {
             .collect())
     }
 
-    /// Takes a hotel, or one room type, off sale from `today` on. The CHECK refuses it where a night is reserved.
+    /// Takes a hotel, or one room type, off sale from `today` on.
     ///
     /// # Errors
-    /// [`ReservationError::HasFutureReservations`].
+    /// [`ReservationError::HasFutureReservations`] when the CHECK refuses it because a night is reserved.
     pub async fn retire(
         &self,
         hotel_id: HotelId,
@@ -151,7 +151,7 @@ impl Store {
         Ok(())
     }
 
-    /// Makes the partitions that nights need, each in a transaction of its own: their locks must not be kept.
+    /// Creates the partitions that nights need, outside of any other transaction: their locks must not be held.
     async fn ensure_partitions(&self, from: Date, until: Date) -> Result<(), ReservationError> {
         sqlx::query("select ensure_inventory_partitions($1, $2)")
             .bind(from.to_sqlx())
@@ -161,7 +161,7 @@ impl Store {
         Ok(())
     }
 
-    /// The next rows of the plan after `after`, by key.
+    /// Up to `limit` plans after `after`, in key order.
     ///
     /// # Errors
     /// When the database fails.
@@ -178,17 +178,17 @@ impl Store {
         .await?)
     }
 
-    /// How many rows the plan has.
+    /// Number of plans.
     ///
     /// # Errors
     /// When the database fails.
     pub async fn plan_size(&self) -> Result<u64, ReservationError> {
         let count: i64 = sqlx::query_scalar("select count(*) from inventory_plan").fetch_one(&self.pool).await?;
-        Ok(u64::try_from(count).unwrap_or(0))
+        row_count(count)
     }
 
-    /// Gives the plan's inventory to the nights from `today` up to the day before `horizon` that have none, for the rows
-    /// of the plan after `after` up to `last`. Tells how many nights are new. Safe to repeat and to run twice at once.
+    /// Creates the nights from `today` up to the day before `horizon` that have no inventory, for the plans after `after`
+    /// up to `last`. Yields how many nights were created. Idempotent, also when run concurrently.
     ///
     /// # Errors
     /// When the database fails.
@@ -228,8 +228,14 @@ impl Store {
         .fetch_one(&mut *transaction)
         .await?;
         transaction.commit().await?;
-        Ok(u64::try_from(new).unwrap_or(0))
+        row_count(new)
     }
+}
+
+/// A count of rows, which is never negative.
+fn row_count(rows: i64) -> Result<u64, ReservationError> {
+    u64::try_from(rows)
+        .map_err(|_| StoreError::Unexpected(Cause { sqlstate: None, summary: "a count is negative".into() }).into())
 }
 
 async fn set_nights(
@@ -289,8 +295,7 @@ async fn set_plan(
     Ok(())
 }
 
-/// Locks what exists of all the nights in the order of their keys, as bookings do, before the changes touch them in the
-/// order of the request.
+/// Locks the existing nights in key order, as bookings do, before the changes update them in request order.
 async fn lock_nights(
     transaction: &mut PgConnection,
     hotel_id: HotelId,

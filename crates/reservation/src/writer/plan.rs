@@ -35,7 +35,7 @@ pub struct Applied {
     /// The reservation as it is now.
     pub reservation: Reservation,
     /// The confirmed payment cannot be used and must be refunded in full.
-    pub send_money_back: bool,
+    pub refund_required: bool,
     /// An event was enqueued, so the outbox relay should be woken.
     pub wake: bool,
 }
@@ -88,7 +88,7 @@ impl<'a> ChangePlan<'a> {
             };
             let nights = || nights_of(booking.id, booking.room_type_id, booking.stay);
             if rooms > 0 && nights().any(|night| left.get(&night).is_none_or(|left| *left < rooms)) {
-                *decision = Decision::SendMoneyBack { note: change.payment_id };
+                *decision = Decision::RefundPayment { note: change.payment_id };
                 continue;
             }
             for night in nights() {
@@ -109,7 +109,7 @@ impl<'a> ChangePlan<'a> {
     /// Late payments to note, as pairs of reservation and payment id, so that their refunds can be recognized.
     pub(crate) fn notes(&self) -> Vec<(Uuid, Uuid)> {
         let notes = self.judged.iter().flatten().filter_map(|(booking, decision)| match decision {
-            Decision::SendMoneyBack { note: Some(payment) } => Some((booking.id.as_uuid(), payment.as_uuid())),
+            Decision::RefundPayment { note: Some(payment) } => Some((booking.id.as_uuid(), payment.as_uuid())),
             _ => None,
         });
         notes.collect()
@@ -134,7 +134,7 @@ impl<'a> ChangePlan<'a> {
             let (before, decision) = judged?;
             Ok(Applied {
                 reservation: written.remove(&before.id.as_uuid()).unwrap_or(before),
-                send_money_back: matches!(decision, Decision::SendMoneyBack { .. }),
+                refund_required: matches!(decision, Decision::RefundPayment { .. }),
                 wake: matches!(decision, Decision::Change(Change { settle: Some(_), .. })),
             })
         };

@@ -31,29 +31,13 @@ pub struct Writer {
     lanes: Arc<[mpsc::Sender<Job>]>,
 }
 
-/// Creates and changes reservations: [`Writer`], or a strategy that the benchmark compares it with.
-#[tonic::async_trait]
-pub trait Bookings: Send + Sync {
-    /// Creates a reservation. Idempotent by reservation id.
-    ///
-    /// # Errors
-    /// [`ReservationError::SoldOut`], [`ReservationError::NotOnSale`], [`ReservationError::IdReused`], OVERLOADED when it
-    /// is not begun, and when the database fails.
-    async fn book(&self, order: NewReservation) -> Result<Created, ReservationError>;
-
-    /// Applies a command. Idempotent.
-    ///
-    /// # Errors
-    /// As [`super::apply`], and OVERLOADED when it is not begun.
-    async fn change(&self, order: ChangeOrder) -> Result<Applied, ReservationError>;
-}
-
 impl Writer {
     /// The connection settings of the lanes: a pool of their own, so that bookings do not wait for other work, with two
     /// connections per lane, because a connection that was just used is tested before its next use. The lock timeout is
     /// short: a lock held on one hotel's rows must not delay the other hotels of a lane.
     pub fn connections(config: &StoreConfig, lanes: usize) -> StoreConfig {
         StoreConfig {
+            // Two per lane, summed up so that no conversion can fail.
             database_max_connections: (0..lanes.clamp(1, MAX_LANES)).map(|_| 2).sum(),
             database_lock_timeout: config.database_lock_timeout.min(LOCK_TIMEOUT),
             database_plan_once: true,
@@ -73,6 +57,23 @@ impl Writer {
         (Self { lanes: senders.into() }, tasks)
     }
 
+    /// Creates a reservation. Idempotent by reservation id.
+    ///
+    /// # Errors
+    /// [`ReservationError::SoldOut`], [`ReservationError::NotOnSale`], [`ReservationError::IdReused`], OVERLOADED when the
+    /// lane's queue is full or the service stops, and when the database fails.
+    pub async fn book(&self, order: NewReservation) -> Result<Created, ReservationError> {
+        self.submit(order.id, order, Job::Book).await
+    }
+
+    /// Applies a command. Idempotent.
+    ///
+    /// # Errors
+    /// As [`super::apply`], and OVERLOADED when the lane's queue is full or the service stops.
+    pub async fn change(&self, order: ChangeOrder) -> Result<Applied, ReservationError> {
+        self.submit(order.id, order, Job::Change).await
+    }
+
     /// Queues an order in the lane of its hotel and waits for the result.
     async fn submit<O, R>(
         &self,
@@ -86,19 +87,6 @@ impl Writer {
         let lane = &self.lanes[id.hotel_id().get().unsigned_abs() as usize % self.lanes.len()];
         lane.try_send(job(queued)).map_err(|_| overloaded())?;
         result.await.unwrap_or_else(|_| Err(overloaded()))
-    }
-}
-
-#[tonic::async_trait]
-impl Bookings for Writer {
-    /// Refuses with OVERLOADED when the lane's queue is full or the service stops.
-    async fn book(&self, order: NewReservation) -> Result<Created, ReservationError> {
-        self.submit(order.id, order, Job::Book).await
-    }
-
-    /// Refuses with OVERLOADED when the lane's queue is full or the service stops.
-    async fn change(&self, order: ChangeOrder) -> Result<Applied, ReservationError> {
-        self.submit(order.id, order, Job::Change).await
     }
 }
 

@@ -1,4 +1,4 @@
-//! The writer over a real database: full queues, callers that have gone, two replicas at once.
+//! The writer on a real database: full queues, disconnected callers, two replicas.
 
 use futures::future::join_all;
 use jiff::{SignedDuration, Timestamp, ToSpan};
@@ -92,11 +92,11 @@ fn hotel(id: i32) -> HotelId {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn two_replicas_sell_what_there_is_and_a_repeat_on_the_other_is_a_repeat() {
+async fn two_replicas_never_oversell_and_recognize_each_others_repeats() {
     let world = World::with_rooms(100).await;
     let replicas = [world.writer(), world.writer()];
     let orders: Vec<_> = (0..300).map(|_| world.order()).collect();
-    // Every booking is asked for on both at once.
+    // Every booking is requested from both concurrently.
     let asked = orders.iter().flat_map(|order| replicas.iter().map(|writer| writer.book(order.clone())));
     let outcomes = join_all(asked).await;
     let sold_out = |outcome: &Result<_, _>| matches!(outcome, Err(ReservationError::SoldOut { .. }));
@@ -108,10 +108,10 @@ async fn two_replicas_sell_what_there_is_and_a_repeat_on_the_other_is_a_repeat()
 }
 
 #[tokio::test]
-async fn a_full_lane_refuses_at_once_and_books_the_rest() {
+async fn full_lane_refuses_with_overloaded_and_books_the_rest() {
     let world = World::with_rooms(10_000).await;
     let (writer, lanes) = Writer::new(&world.lanes(1), 1);
-    // Nobody works the lane yet, so it fills.
+    // The lane's task is not running yet, so its queue fills.
     let waiting = join_all((0..QUEUE + 10).map(|_| writer.book(world.order())));
     let work = async {
         tokio::task::yield_now().await;
@@ -129,14 +129,14 @@ async fn a_full_lane_refuses_at_once_and_books_the_rest() {
 }
 
 #[tokio::test]
-async fn nothing_is_begun_for_a_caller_who_has_gone_or_stopped_waiting() {
+async fn order_of_disconnected_or_late_caller_is_not_begun() {
     let world = World::with_rooms(10).await;
     let (writer, lanes) = Writer::new(&world.lanes(1), 1);
     let context = RequestContext { request_id: "r".into(), deadline: Instant::now() };
     let late = context.scope(writer.book(world.order()));
     let gone = writer.book(world.order());
     let there = writer.book(world.order());
-    // All three are in the queue; the second caller goes before anybody works the lane.
+    // All three are queued; the second caller disconnects before the lane's task runs.
     let (mut late, mut there) = (Box::pin(late), Box::pin(there));
     let mut gone = Box::pin(gone);
     for future in [&mut late as &mut (dyn Future<Output = _> + Unpin), &mut gone, &mut there] {
@@ -152,12 +152,12 @@ async fn nothing_is_begun_for_a_caller_who_has_gone_or_stopped_waiting() {
 }
 
 #[tokio::test]
-async fn a_hotel_whose_rows_are_locked_does_not_stop_the_others_of_its_lane() {
+async fn locked_hotel_does_not_block_other_hotels_of_its_lane() {
     let world = World::with_rooms(10).await;
     let (writer, lanes) = Writer::new(&world.lanes(1), 1);
-    let mut somebody = world.database.pool().begin().await.expect("a transaction");
+    let mut blocker = world.database.pool().begin().await.expect("a transaction");
     sqlx::query("select from room_type_inventory where hotel_id = 7 for update")
-        .execute(&mut *somebody)
+        .execute(&mut *blocker)
         .await
         .expect("locks");
     // All of them are in the queue before the lane begins, so they are one batch.
@@ -176,13 +176,13 @@ async fn a_hotel_whose_rows_are_locked_does_not_stop_the_others_of_its_lane() {
         let problem = Problem::from(refused.expect_err("its rows are locked"));
         assert_eq!(problem.reason(), Reason::Overloaded);
     }
-    somebody.rollback().await.expect("ends");
+    blocker.rollback().await.expect("ends");
     writer.book(locked).await.expect("the repeat is booked");
     assert_eq!(world.count("select count(*) from reservation").await, 2);
 }
 
 #[tokio::test]
-async fn changes_of_one_booking_in_one_batch_follow_one_another() {
+async fn changes_of_one_reservation_in_one_batch_apply_in_order() {
     let world = World::with_rooms(10).await;
     let (writer, lanes) = Writer::new(&world.lanes(1), 1);
     let order = world.order();
@@ -191,7 +191,7 @@ async fn changes_of_one_booking_in_one_batch_follow_one_another() {
     let now = Timestamp::now();
     let change = |command| ChangeOrder { id: order.id, command, now, trace_parent: None };
     let pay = Command::ConfirmPayment { payment_id: PaymentId::new(), amount: total };
-    // Judged side by side these would not be refused by the database, and then tried one by one; they would just be wrong.
+    // Decided on the same state, these would not be refused by the database, so no retry would correct them.
     let mut waiting: Vec<_> =
         [pay.clone(), pay, Command::Cancel].map(|command| Box::pin(writer.change(change(command)))).into();
     for future in &mut waiting {
@@ -201,7 +201,8 @@ async fn changes_of_one_booking_in_one_batch_follow_one_another() {
         tokio::spawn(lane);
     }
     let answers = join_all(waiting).await;
-    let told: Vec<_> = answers.into_iter().map(|answer| answer.expect("applied").reservation.status.as_str()).collect();
-    assert_eq!(told, ["paid", "paid", "cancelled"]);
+    let statuses: Vec<_> =
+        answers.into_iter().map(|answer| answer.expect("applied").reservation.status.as_str()).collect();
+    assert_eq!(statuses, ["paid", "paid", "cancelled"]);
     assert_eq!(world.count("select count(*) from reservation_transition").await, 3);
 }

@@ -1,4 +1,4 @@
-//! The limit over a real database and writer, asked as callers ask.
+//! The limit through the service, with a real database and writer.
 
 use std::collections::BTreeSet;
 
@@ -36,7 +36,7 @@ fn replica(world: &World, guest: u32, partner: u32) -> BookingService {
     }
     BookingService::new(Dependencies {
         store: world.store.clone(),
-        bookings: Box::new(writer),
+        bookings: writer,
         hotels: Box::new(MockHotelClient::new()),
         rates: Box::new(MockRateClient::new()),
         offers: OfferSigner::new(&keys),
@@ -64,7 +64,7 @@ fn ada() -> Caller {
     caller("ada", Role::Guest)
 }
 
-/// A request as it comes from somebody who has prepared it.
+/// A request with a valid offer token.
 fn order(service: &BookingService, caller: &Caller, rooms: i32, payment_mode: PaymentMode) -> BookingRequest {
     let (reservation_id, now) = (ReservationId::generate(hotel_id(HOTEL), Timestamp::now()), Timestamp::now());
     let stay = StayDates::new(first(), first().saturating_add(1.day())).expect("a stay");
@@ -85,13 +85,13 @@ fn reason<T: std::fmt::Debug>(refused: Result<T, ReservationError>) -> Reason {
 }
 
 #[tokio::test]
-async fn a_guest_holds_so_many_rooms_and_more_when_they_are_paid_cancelled_or_over() {
+async fn guest_limit_counts_unpaid_rooms_until_paid_cancelled_or_expired() {
     let world = world().await;
     let service = replica(&world, 5, 0);
     let (two, three) =
         (book(&service, &ada(), 2).await.expect("booked"), book(&service, &ada(), 3).await.expect("booked"));
     assert_eq!(reason(book(&service, &ada(), 1).await), Reason::TooManyUnpaidRooms);
-    book(&service, &caller("bob", Role::Guest), 5).await.expect("somebody else has a limit of their own");
+    book(&service, &caller("bob", Role::Guest), 5).await.expect("another account has its own limit");
 
     world.apply(two.id, &pay(PaymentId::new())).await.expect("paid");
     let again = book(&service, &ada(), 2).await.expect("two are paid for");
@@ -100,7 +100,7 @@ async fn a_guest_holds_so_many_rooms_and_more_when_they_are_paid_cancelled_or_ov
     book(&service, &ada(), 1).await.expect("two are given back");
     assert_eq!(reason(book(&service, &ada(), 2).await), Reason::TooManyUnpaidRooms);
 
-    // Over, and nobody has ended it yet.
+    // Expired, but not released yet.
     world
         .tamper(&format!(
             "update reservation set hold_expire_time = now() - interval '1 s' where reservation_id = '{}'",
@@ -109,14 +109,14 @@ async fn a_guest_holds_so_many_rooms_and_more_when_they_are_paid_cancelled_or_ov
         .await;
     book(&service, &ada(), 4).await.expect("three are over");
     assert_eq!(reason(book(&service, &ada(), 1).await), Reason::TooManyUnpaidRooms);
-    let nobody = BTreeSet::new();
-    let end = release_expired(&world.store, Timestamp::now(), HoldCursor::START, 10, &nobody);
+    let none = BTreeSet::new();
+    let end = release_expired(&world.store, Timestamp::now(), HoldCursor::START, 10, &none);
     assert_eq!(end.await.expect("ends").expired, 1);
     assert_eq!(reason(book(&service, &ada(), 1).await), Reason::TooManyUnpaidRooms);
 }
 
 #[tokio::test]
-async fn the_refusal_tells_when_enough_holds_will_have_ended() {
+async fn refusal_names_when_enough_holds_will_have_expired() {
     let world = world().await;
     let service = replica(&world, 5, 0);
     for (rooms, minutes) in [(1, 3), (2, 6), (2, 9)] {
@@ -128,24 +128,24 @@ async fn the_refusal_tells_when_enough_holds_will_have_ended() {
         assert_eq!(status.code(), tonic::Code::ResourceExhausted);
         let details = status.get_error_details();
         let info = details.error_info().expect("a reason");
-        let told = |key: &str| info.metadata.get(key).map(String::as_str);
+        let metadata = |key: &str| info.metadata.get(key).map(String::as_str);
         assert_eq!(
-            (info.reason.as_str(), told("limit_rooms"), told("held_rooms")),
+            (info.reason.as_str(), metadata("limit_rooms"), metadata("held_rooms")),
             ("TOO_MANY_UNPAID_ROOMS", Some("5"), Some("5"))
         );
-        let end: Timestamp = told("hold_expire_time").expect("a time").parse().expect("a time");
+        let end: Timestamp = metadata("hold_expire_time").expect("a time").parse().expect("a time");
         let wait = details.retry_info().and_then(|retry| retry.retry_delay).expect("a time").as_secs();
         let (from, until) = (minutes * 60 - 20, minutes * 60 + 1);
         assert!((from..=until).contains(&wait), "{wanted} rooms: {wait} s");
         assert!((end - Timestamp::now()).get_seconds().unsigned_abs() <= wait);
     }
-    // More than anybody may hold: waiting does not help.
+    // More than the limit: waiting does not help.
     let status = tonic::Status::from(book(&service, &ada(), 6).await.expect_err("refused"));
     assert!(status.get_error_details().retry_info().is_none());
 }
 
 #[tokio::test]
-async fn a_partner_has_a_limit_of_its_own_and_what_it_collects_for_is_no_hold() {
+async fn partner_has_its_own_limit_and_partner_collects_does_not_count() {
     let world = world().await;
     let service = replica(&world, 1, 3);
     let partner = caller("client:acme", Role::Partner);
@@ -162,7 +162,7 @@ async fn a_partner_has_a_limit_of_its_own_and_what_it_collects_for_is_no_hold() 
 }
 
 #[tokio::test]
-async fn a_repeat_gets_its_answer_also_at_the_limit() {
+async fn repeated_request_at_the_limit_gets_its_reservation() {
     let world = world().await;
     let service = replica(&world, 2, 0);
     let create = async |order: &BookingRequest| {
@@ -183,7 +183,7 @@ async fn a_repeat_gets_its_answer_also_at_the_limit() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn at_once_at_one_replica_no_more_than_the_limit_and_at_two_no_more_than_twice() {
+async fn concurrent_requests_hold_at_most_the_limit_per_replica() {
     let world = world().await;
     let replicas = [replica(&world, 40, 0), replica(&world, 40, 0)];
     let booked = async |services: &[BookingService], who: &str| {
@@ -199,13 +199,13 @@ async fn at_once_at_one_replica_no_more_than_the_limit_and_at_two_no_more_than_t
     assert_eq!(booked(&replicas[..1], "ada").await, 40);
     let both = booked(&replicas, "bob").await;
     assert!((40..=80).contains(&both), "{both}");
-    // One after the other, the second knows but an eighth less than all.
+    // Sequentially, the second replica still grants its first lease of limit/8.
     assert_eq!(booked(&replicas[..1], "eve").await, 40);
     assert_eq!(booked(&replicas[1..], "eve").await, 5);
 }
 
 #[tokio::test]
-async fn the_first_rooms_of_an_account_ask_nobody() {
+async fn first_lease_of_an_account_reads_no_database() {
     let world = world().await;
     let unpaid = UnpaidRoomLimit::new(80, 0, HOLD);
     let pool = sqlx::PgPool::connect_lazy(world.database.url()).expect("a pool");
@@ -218,23 +218,23 @@ async fn the_first_rooms_of_an_account_ask_nobody() {
         unpaid.admit(&closed, Role::Guest, &order, now).await
     };
     for _ in 0..5 {
-        kept.push(ask("ada", 2).await.expect("seen by nobody"));
+        kept.push(ask("ada", 2).await.expect("within the lease"));
     }
-    kept.push(ask("bob", 10).await.expect("seen by nobody"));
+    kept.push(ask("bob", 10).await.expect("within the lease"));
     for (owner, rooms) in [("ada", 1), ("bob", 1), ("eve", 11)] {
         assert!(matches!(ask(owner, rooms).await, Err(ReservationError::Store(StoreError::Unavailable(_)))));
     }
 }
 
 #[tokio::test]
-async fn accounts_are_forgotten_when_there_are_many_and_never_while_they_matter() {
+async fn idle_accounts_are_evicted_when_full_and_active_ones_are_kept() {
     let world = world().await;
     let unpaid = UnpaidRoomLimit::new(80, 0, HOLD);
     let now = Timestamp::now();
-    unpaid.accounts.lock().expect("nobody panics").max = 2;
+    unpaid.accounts.lock().expect("not poisoned").max = 2;
     let ask = async |owner: &str| unpaid.admit(&world.store, Role::Guest, &new(owner, 1, now), now).await;
     let known = || {
-        let mut known: Vec<_> = unpaid.accounts.lock().expect("nobody panics").by_owner.keys().cloned().collect();
+        let mut known: Vec<_> = unpaid.accounts.lock().expect("not poisoned").by_owner.keys().cloned().collect();
         known.sort();
         known
     };
@@ -243,18 +243,18 @@ async fn accounts_are_forgotten_when_there_are_many_and_never_while_they_matter(
         ask(owner).await.expect("let through");
     }
     assert_eq!(known(), ["ada", "bob"]);
-    // Their holds are over by now; Ada's request is still not answered.
+    // Their holds have expired; Ada's request is still in flight.
     let before = Instant::now().checked_sub(HOLD).expect("the machine runs for longer");
-    for account in unpaid.accounts.lock().expect("nobody panics").by_owner.values() {
+    for account in unpaid.accounts.lock().expect("not poisoned").by_owner.values() {
         account.lock().last_admission = before;
     }
-    unpaid.accounts.lock().expect("nobody panics").last_eviction = before;
+    unpaid.accounts.lock().expect("not poisoned").last_eviction = before;
     ask("eve").await.expect("let through");
     assert_eq!(known(), ["ada", "eve"]);
     drop(kept);
 }
 
-/// A booking that nobody has prepared.
+/// An order without an offer.
 fn new(owner: &str, rooms: i32, now: Timestamp) -> NewReservation {
     let check_out = first().saturating_add(1.day());
     NewReservation {

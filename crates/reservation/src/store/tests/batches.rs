@@ -1,9 +1,9 @@
-//! Many at once in one transaction: all of them, or each by itself.
+//! Batches in one transaction: all or none, and each individually.
 
 use super::*;
 
 #[tokio::test]
-async fn a_batch_decides_in_order_and_answers_each_by_itself() {
+async fn book_each_decides_in_order_and_each_individually() {
     let world = World::with_rooms(10).await;
     let made = world.book(&world.order(0, 2, 1)).await.map(|_| ()).map(|()| world.order(0, 2, 10)).expect("booked");
     let early = world.order(0, 2, 1);
@@ -22,7 +22,7 @@ async fn a_batch_decides_in_order_and_answers_each_by_itself() {
         early,                 // and again
     ];
     let outcomes = book_each(&world.store, &orders).await.expect("decided");
-    let told: Vec<&str> = outcomes
+    let results: Vec<&str> = outcomes
         .iter()
         .map(|outcome| match outcome {
             Ok(Created::New(_)) => "new",
@@ -33,12 +33,12 @@ async fn a_batch_decides_in_order_and_answers_each_by_itself() {
             Err(_) => "failed",
         })
         .collect();
-    assert_eq!(told, ["sold out", "new", "repeat", "reused", "new", "sold out", "not on sale", "new", "repeat"]);
+    assert_eq!(results, ["sold out", "new", "repeat", "reused", "new", "sold out", "not on sale", "new", "repeat"]);
     assert_eq!(world.reserved().await, [11, 11, 0, 0, 0, 2, 0, 0, 0, 0]);
 }
 
 #[tokio::test]
-async fn a_batch_of_bookings_is_made_in_one_go_or_not_at_all() {
+async fn book_all_creates_all_bookings_or_none() {
     let world = World::with_rooms(10).await;
     let orders = [world.order(0, 2, 5), world.order(1, 3, 6)];
     let all = book_all(&world.store, &orders).await.expect("decided").expect("rooms for both");
@@ -58,7 +58,7 @@ async fn a_batch_of_bookings_is_made_in_one_go_or_not_at_all() {
 }
 
 #[tokio::test]
-async fn a_batch_of_changes_decides_in_order_and_answers_each_by_itself() {
+async fn apply_all_decides_in_order_and_each_individually() {
     let world = World::with_rooms(1).await;
     let later = Timestamp::now() + SignedDuration::from_mins(16);
     let mut late = Vec::new();
@@ -74,7 +74,7 @@ async fn a_batch_of_changes_decides_in_order_and_answers_each_by_itself() {
     let unknown = world.order(0, 1, 1).id;
     let order = |(id, command)| ChangeOrder { id, command, now: later, trace_parent: None };
     let orders: Vec<_> = [
-        (late[0], pay()),           // somebody else holds a night
+        (late[0], pay()),           // another reservation holds a night
         (held.id, Command::Cancel), // frees it
         (late[1], pay()),           // takes it
         (unknown, Command::Cancel), // there is none
@@ -83,10 +83,10 @@ async fn a_batch_of_changes_decides_in_order_and_answers_each_by_itself() {
     .map(order)
     .into();
     let outcomes = apply_all(&world.store, &orders).await.expect("decided");
-    let told: Vec<_> = outcomes
+    let results: Vec<_> = outcomes
         .iter()
         .map(|outcome| match outcome {
-            Ok(applied) => (applied.reservation.status.as_str(), applied.send_money_back),
+            Ok(applied) => (applied.reservation.status.as_str(), applied.refund_required),
             Err(ReservationError::NotFound) => ("not found", false),
             Err(ReservationError::AmountMismatch) => ("mismatch", false),
             Err(_) => ("failed", false),
@@ -94,12 +94,12 @@ async fn a_batch_of_changes_decides_in_order_and_answers_each_by_itself() {
         .collect();
     let expected =
         [("cancelled", true), ("cancelled", false), ("paid", false), ("not found", false), ("mismatch", false)];
-    assert_eq!(told, expected);
+    assert_eq!(results, expected);
     assert_eq!(world.reserved().await[..6], [1, 1, 0, 0, 1, 1]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn ids_that_are_used_twice_in_both_orders_never_wait_in_a_circle() {
+async fn same_ids_in_opposite_orders_do_not_deadlock() {
     let world = World::with_rooms(1_000).await;
     for _ in 0..20 {
         let orders: Vec<_> = (0..20).map(|_| world.order(0, 1, 1)).collect();

@@ -3,7 +3,7 @@
 use super::*;
 
 #[tokio::test]
-async fn of_a_hundred_rooms_the_hundred_and_tenth_is_sold_and_the_next_is_not() {
+async fn overbooking_of_10_percent_sells_110_of_100_rooms() {
     let world = World::with_rooms(100).await;
     for _ in 0..2 {
         world.book(&world.order(0, 1, 50)).await.expect("rooms");
@@ -22,7 +22,7 @@ async fn of_a_hundred_rooms_the_hundred_and_tenth_is_sold_and_the_next_is_not() 
 }
 
 #[tokio::test]
-async fn racers_for_the_last_rooms_win_exactly_as_often_as_there_are_rooms() {
+async fn concurrent_bookings_of_the_last_rooms_never_oversell() {
     let world = Arc::new(World::with_rooms(10).await);
     let racers = (0..60).map(|_| {
         let world = world.clone();
@@ -35,7 +35,7 @@ async fn racers_for_the_last_rooms_win_exactly_as_often_as_there_are_rooms() {
 }
 
 #[tokio::test]
-async fn a_stay_with_one_night_short_books_nothing() {
+async fn stay_with_one_night_short_reserves_nothing() {
     let world = World::with_rooms(10).await;
     world.set_inventory(4, 5, 1, 0).await.expect("inventory");
     world.book(&world.order(4, 5, 1)).await.expect("the one room");
@@ -46,7 +46,7 @@ async fn a_stay_with_one_night_short_books_nothing() {
 }
 
 #[tokio::test]
-async fn stays_that_overlap_in_both_orders_never_wait_in_a_circle() {
+async fn overlapping_stays_do_not_deadlock() {
     let world = Arc::new(World::with_rooms(1000).await);
     let guests = (0..80).map(|n| {
         let world = world.clone();
@@ -63,7 +63,7 @@ async fn stays_that_overlap_in_both_orders_never_wait_in_a_circle() {
 }
 
 #[tokio::test]
-async fn a_hundred_repeats_at_once_make_one_booking() {
+async fn concurrent_repeats_create_one_reservation() {
     let world = Arc::new(World::with_rooms(10).await);
     let order = world.order(0, 2, 1);
     let repeats = (0..100).map(|_| {
@@ -81,7 +81,7 @@ async fn a_hundred_repeats_at_once_make_one_booking() {
 }
 
 #[tokio::test]
-async fn what_is_answered_is_what_is_kept() {
+async fn created_reservation_equals_the_stored_row() {
     let world = World::with_rooms(10).await;
     let order = world.order(0, 2, 1);
     let answered = world.book(&order).await.expect("booked");

@@ -3,7 +3,7 @@
 use super::*;
 
 #[tokio::test]
-async fn inventory_cannot_go_below_what_is_reserved_and_a_reserved_hotel_cannot_be_retired() {
+async fn inventory_below_reserved_and_retiring_a_reserved_hotel_are_refused() {
     let world = World::with_rooms(10).await;
     let booking = world.book(&world.order(3, 4, 5)).await.expect("booked");
     assert!(matches!(world.set_inventory(0, 10, 4, 10).await, Err(ReservationError::BelowReserved)));
@@ -16,7 +16,7 @@ async fn inventory_cannot_go_below_what_is_reserved_and_a_reserved_hotel_cannot_
 }
 
 #[tokio::test]
-async fn the_daily_job_fills_two_years_once_and_never_shrinks() {
+async fn extend_fills_two_years_once_and_never_shrinks() {
     let world = World::with_rooms(10).await;
     let stay = world.nights(0, 2);
     let change = InventoryChange {
@@ -40,7 +40,7 @@ async fn the_daily_job_fills_two_years_once_and_never_shrinks() {
 }
 
 #[tokio::test]
-async fn bulk_changes_in_any_order_and_bookings_never_wait_in_a_circle() {
+async fn bulk_inventory_changes_and_bookings_do_not_deadlock() {
     let world = Arc::new(World::with_rooms(1000).await);
     let change = |from, until| {
         let stay = world.nights(from, until);

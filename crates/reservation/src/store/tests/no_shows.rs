@@ -1,4 +1,4 @@
-//! Guests that never came: their rooms are free once and the policy's share is charged once, whoever else is quicker.
+//! No-shows: rooms are released once and the penalty is charged once, also with concurrent commands.
 
 use sqlx::AssertSqlSafe;
 
@@ -6,7 +6,7 @@ use super::*;
 use crate::model::CancellationReason;
 
 impl World {
-    /// A booking that is paid, of which 30 per cent are kept when it is too late.
+    /// A paid reservation with a late penalty of 30 %.
     async fn paid(&self, from: i32, until: i32, rooms: i32) -> NewReservation {
         let mut order = self.order(from, until, rooms);
         order.quote.late_penalty_percent = 30;
@@ -16,8 +16,8 @@ impl World {
         order
     }
 
-    /// What the payment service is told to pay back of each booking that has ended.
-    async fn told(&self) -> Vec<String> {
+    /// The refunds published to the payment service.
+    async fn refunds(&self) -> Vec<String> {
         sqlx::query_scalar(
             "select payload ->> 'refund_amount' from outbox where kind = 'reservation.cancelled' order by event_id",
         )
@@ -27,13 +27,13 @@ impl World {
     }
 }
 
-/// Noon of the check-in date, UTC: the date has come everywhere on earth.
+/// When the check-in date begins in UTC-12: noon UTC.
 fn check_in(order: &NewReservation) -> Timestamp {
     calendar::begins(order.stay.check_in()).expect("in range")
 }
 
 #[tokio::test]
-async fn the_rooms_come_back_once_and_the_rest_of_the_money_is_told_once_however_often_it_is_reported() {
+async fn repeated_no_show_releases_rooms_and_publishes_the_refund_once() {
     let world = Arc::new(World::with_rooms(10).await);
     let (order, neighbour) = (world.paid(0, 3, 2).await, world.paid(2, 4, 1).await);
     assert_eq!(world.reserved().await[..5], [2, 2, 3, 1, 0]);
@@ -42,7 +42,7 @@ async fn the_rooms_come_back_once_and_the_rest_of_the_money_is_told_once_however
         tokio::spawn(async move { world.apply(order.id, Command::MarkNoShow, check_in(&order)).await })
     });
     for outcome in join_all(reports).await {
-        let booking = outcome.expect("no panic").expect("nobody came").reservation;
+        let booking = outcome.expect("no panic").expect("no-show").reservation;
         assert_eq!(
             (booking.status, booking.cancellation_reason),
             (Status::Cancelled, Some(CancellationReason::NoShow))
@@ -50,14 +50,14 @@ async fn the_rooms_come_back_once_and_the_rest_of_the_money_is_told_once_however
         assert!(booking.paid_time.is_some() && booking.payment_id.is_some(), "it was paid");
     }
     assert_eq!(world.reserved().await[..5], [0, 0, 1, 1, 0]);
-    assert_eq!(world.told().await, ["210.00"]);
+    assert_eq!(world.refunds().await, ["210.00"]);
     let steps = "select count(*) from reservation_transition where status = 'cancelled'";
     assert_eq!(world.count(steps).await, 1);
     assert_eq!(world.store.get(neighbour.id).await.expect("read").expect("is there").status, Status::Paid);
 }
 
 #[tokio::test]
-async fn of_a_guest_who_cancels_and_a_house_that_waits_in_vain_one_is_quicker() {
+async fn concurrent_cancel_and_no_show_apply_exactly_one() {
     const BOOKINGS: i32 = 20;
     let world = Arc::new(World::with_rooms(50).await);
     let mut races = Vec::new();
@@ -78,21 +78,21 @@ async fn of_a_guest_who_cancels_and_a_house_that_waits_in_vain_one_is_quicker() 
         let outcome = race.await.expect("no panic");
         let reason = world.store.get(id).await.expect("read").expect("is there").cancellation_reason;
         match (reason, outcome) {
-            // Who cancels is told what became of it, whoever was quicker; a no-show that is none is refused.
+            // A cancel succeeds in either order; a no-show after a cancel is refused.
             (Some(reason), Ok(applied)) => assert_eq!(applied.reservation.cancellation_reason, Some(reason)),
             (
                 Some(CancellationReason::Requested),
-                Err(ReservationError::NotEligibleForNoShow { status: Status::Cancelled, reason: Some(told) }),
-            ) if command == Command::MarkNoShow => assert_eq!(told, CancellationReason::Requested),
+                Err(ReservationError::NotEligibleForNoShow { status: Status::Cancelled, reason: Some(known) }),
+            ) if command == Command::MarkNoShow => assert_eq!(known, CancellationReason::Requested),
             other => panic!("{command:?}: {other:?}"),
         }
     }
     assert_eq!(world.reserved().await, [0; 10]);
-    assert_eq!(world.told().await, vec!["210.00"; 20], "one word of each");
+    assert_eq!(world.refunds().await, vec!["210.00"; 20], "one event of each");
 }
 
 #[tokio::test]
-async fn what_is_refused_changes_nothing() {
+async fn refused_no_show_changes_nothing() {
     let world = World::with_rooms(10).await;
     let (paid, held) = (world.paid(0, 2, 1).await, world.order(0, 2, 1));
     world.book(&held).await.expect("booked");
@@ -104,20 +104,20 @@ async fn what_is_refused_changes_nothing() {
             "{refused:?}"
         );
     }
-    let nobodys = ReservationId::generate(world.hotel, Timestamp::now());
-    let refused = world.apply(nobodys, Command::MarkNoShow, check_in(&paid)).await;
+    let unknown = ReservationId::generate(world.hotel, Timestamp::now());
+    let refused = world.apply(unknown, Command::MarkNoShow, check_in(&paid)).await;
     assert!(matches!(refused, Err(ReservationError::NotFound)));
     assert_eq!(world.reserved().await[..2], [2, 2]);
-    assert_eq!(world.told().await, <[String; 0]>::default());
+    assert_eq!(world.refunds().await, <[String; 0]>::default());
 }
 
 #[tokio::test]
-async fn the_database_lets_nothing_else_become_a_no_show_nor_a_no_show_anything_else() {
+async fn database_accepts_no_show_only_from_paid_and_keeps_it_final() {
     let world = World::with_rooms(10).await;
     let (missed, cancelled, paid) = (world.paid(0, 1, 1).await, world.paid(0, 1, 1).await, world.paid(0, 1, 1).await);
     let held = world.order(0, 1, 1);
     world.book(&held).await.expect("booked");
-    world.apply(missed.id, Command::MarkNoShow, check_in(&missed)).await.expect("nobody came");
+    world.apply(missed.id, Command::MarkNoShow, check_in(&missed)).await.expect("no-show");
     world.apply(cancelled.id, Command::Cancel, check_in(&cancelled)).await.expect("cancelled");
     let refused = async |order: &NewReservation, set: &str| {
         let sql = format!("update reservation set {set} where reservation_id = $1");

@@ -1,4 +1,4 @@
-//! What a partner sells and collects the money for is told to the payment service, once.
+//! Events of partner sales: published once, with the reservation.
 
 use rstest::rstest;
 use serde_json::{Value, json};
@@ -39,7 +39,7 @@ fn terms(world: &World) -> Value {
 }
 
 #[tokio::test]
-async fn a_sale_is_told_of_with_its_booking_whichever_way_it_is_made_and_not_again() {
+async fn partner_sale_is_published_once_by_both_write_paths() {
     let world = World::with_rooms(100).await;
     let (guest, alone) = (world.order(0, 2, 1), by_partner(&world, 1));
     let sold = |order: &NewReservation| {
@@ -48,7 +48,7 @@ async fn a_sale_is_told_of_with_its_booking_whichever_way_it_is_made_and_not_aga
         (order.id.as_uuid(), "reservation.sold_by_partner".to_owned(), payload, trace)
     };
 
-    // All in one statement, guests among them.
+    // All in one statement, with guest-paid reservations among them.
     let mut first = [alone.clone(), guest.clone(), by_partner(&world, 1)];
     first.sort_by_key(|order| order.id);
     let made = book_all(&world.store, &first).await.expect("decided").expect("rooms for all");
@@ -57,12 +57,15 @@ async fn a_sale_is_told_of_with_its_booking_whichever_way_it_is_made_and_not_aga
         first.iter().filter(|order| order.payment_mode == PaymentMode::PartnerCollects).map(sold).collect();
     assert_eq!(events(&world).await, expected);
 
-    // One by one, with repeats, some of them in the same batch, and one for whom there is no room.
+    // Decided individually, with repeats, some of them in the same batch, and one that is sold out.
     let late = by_partner(&world, 2);
     let too_many = by_partner(&world, 50);
     let nearly_all = world.order(0, 2, 50);
     let second = [nearly_all, late.clone(), alone.clone(), too_many.clone(), late.clone(), guest];
-    assert!(book_all(&world.store, &second[2..4]).await.expect("decided").is_none(), "the quick way is refused");
+    assert!(
+        book_all(&world.store, &second[2..4]).await.expect("decided").is_none(),
+        "the one-statement attempt is refused"
+    );
     let outcomes: Vec<_> = book_each(&world.store, &second).await.expect("decided").iter().map(Result::is_ok).collect();
     assert_eq!(outcomes, [true, true, true, true, true, true]);
     let refused = by_partner(&world, 50);
@@ -83,7 +86,7 @@ async fn a_sale_is_told_of_with_its_booking_whichever_way_it_is_made_and_not_aga
 #[case(Command::Cancel)]
 #[case(Command::MarkNoShow)]
 #[tokio::test]
-async fn its_end_is_told_after_it_with_the_same_terms_and_what_the_policy_gives_back(#[case] command: Command) {
+async fn partner_cancellation_is_published_after_the_sale_with_its_terms(#[case] command: Command) {
     let world = World::with_rooms(10).await;
     let mut order = by_partner(&world, 1);
     order.quote.late_penalty_percent = 30;
@@ -93,13 +96,14 @@ async fn its_end_is_told_after_it_with_the_same_terms_and_what_the_policy_gives_
         let ended = world.apply(order.id, command.clone(), now).await.expect("ends").reservation;
         assert_eq!(ended.status, Status::Cancelled);
     }
-    let told: Vec<_> = events(&world).await.into_iter().map(|(id, kind, payload, _)| (id, kind, payload)).collect();
+    let published: Vec<_> =
+        events(&world).await.into_iter().map(|(id, kind, payload, _)| (id, kind, payload)).collect();
     let id = order.id.as_uuid();
     let ended = json!({
         "reservation_id": order.id, "refund_currency": "EUR", "refund_amount": "210.00", "partner_sale": terms(&world),
     });
     assert_eq!(
-        told,
+        published,
         [
             (id, "reservation.sold_by_partner".into(), json!({ "reservation_id": order.id, "terms": terms(&world) })),
             (id, "reservation.cancelled".into(), ended),
@@ -108,7 +112,7 @@ async fn its_end_is_told_after_it_with_the_same_terms_and_what_the_policy_gives_
 }
 
 #[tokio::test]
-async fn of_what_guests_pay_no_sale_is_told() {
+async fn guest_paid_reservation_publishes_no_partner_sale() {
     let world = World::with_rooms(10).await;
     let order = world.order(0, 2, 1);
     world.book(&order).await.expect("booked");
@@ -116,7 +120,7 @@ async fn of_what_guests_pay_no_sale_is_told() {
     world.apply(order.id, Command::ConfirmPayment { payment_id, amount: total() }, now).await.expect("paid");
     assert_eq!(events(&world).await, []);
     world.apply(order.id, Command::Cancel, now).await.expect("cancelled");
-    let told = events(&world).await;
+    let published = events(&world).await;
     let payload = json!({ "reservation_id": order.id, "refund_currency": "EUR", "refund_amount": "300.00" });
-    assert_eq!(told, [(order.id.as_uuid(), "reservation.cancelled".into(), payload, None)]);
+    assert_eq!(published, [(order.id.as_uuid(), "reservation.cancelled".into(), payload, None)]);
 }

@@ -32,7 +32,7 @@ async fn late_payment_retakes_rooms_or_requires_refund() {
     assert_eq!(expired.status, Status::Cancelled);
     assert_eq!(world.reserved().await[..2], [0, 0]);
     let paid = world.apply(first.id, confirm(PaymentId::new()), later).await.expect("retaken");
-    assert_eq!((paid.reservation.status, paid.send_money_back), (Status::Paid, false));
+    assert_eq!((paid.reservation.status, paid.refund_required), (Status::Paid, false));
     assert_eq!(world.reserved().await[..2], [1, 1]);
 
     world.set_inventory(0, 2, 2, 0).await.expect("inventory");
@@ -42,7 +42,7 @@ async fn late_payment_retakes_rooms_or_requires_refund() {
     let payment_id = PaymentId::new();
     for _ in 0..2 {
         let late = world.apply(second.id, confirm(payment_id), later).await.expect("decided");
-        assert_eq!((late.reservation.status, late.send_money_back), (Status::Cancelled, true));
+        assert_eq!((late.reservation.status, late.refund_required), (Status::Cancelled, true));
     }
     assert_eq!(world.reserved().await[..2], [1, 2]);
     let refund = Command::ConfirmRefund { payment_id, amount: total() };

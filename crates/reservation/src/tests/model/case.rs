@@ -1,22 +1,22 @@
-//! What may be asked, and random sequences of it. Everything is small, so that bookings meet.
+//! Operations and random sequences of them. All numbers are small, so that reservations compete for the same nights.
 
 use jiff::{SignedDuration, Timestamp, ToSpan, civil::Date};
 use proptest::{collection::vec, option, prelude::*, sample::select};
 
-/// Bookings that a case knows.
+/// Reservations of a case.
 pub(super) const SLOTS: usize = 10;
 /// Nights from [`FIRST_NIGHT`] on.
 pub(super) const NIGHTS: usize = 5;
-/// What every booking costs, in cents.
+/// The price of every reservation, in cents.
 pub(super) const TOTAL: i64 = 10_000;
-/// How long an unpaid booking holds its rooms.
+/// How long an unpaid reservation holds its rooms.
 pub(super) const HOLD: SignedDuration = SignedDuration::from_mins(15);
-/// Hotel and room type of what is for sale.
+/// The hotel and room type of each place.
 pub(super) const PLACES: [(i32, i32); 3] = [(7, 1), (7, 2), (8, 1)];
-/// So far ahead that no hold is over by the clock of the database.
+/// So far ahead that no hold has expired by the clock of the database.
 pub(super) const FIRST_NIGHT: Date = jiff::civil::date(2095, 3, 30);
 
-/// The moment at which a case begins.
+/// When a case begins.
 pub(super) fn start() -> Timestamp {
     "2095-03-27T12:00:00Z".parse().expect("a time")
 }
@@ -25,14 +25,14 @@ pub(super) fn date(night: usize) -> Date {
     FIRST_NIGHT.saturating_add(i64::try_from(night).expect("few nights").days())
 }
 
-/// When the date of a night has come 12 hours west of Greenwich, and so everywhere.
+/// When the date of a night begins in UTC-12: noon UTC.
 pub(super) fn noon(night: usize) -> Timestamp {
     date(night).at(12, 0, 0, 0).to_zoned(jiff::tz::TimeZone::UTC).expect("a time").timestamp()
 }
 
-/// What a booking asks for.
+/// The content of a booking request.
 #[derive(Clone, Debug)]
-pub(super) struct Wish {
+pub(super) struct Request {
     pub(super) second_room_type: bool,
     pub(super) first: usize,
     pub(super) nights: usize,
@@ -40,7 +40,7 @@ pub(super) struct Wish {
     pub(super) partner_collects: bool,
 }
 
-impl Wish {
+impl Request {
     /// The index in [`PLACES`] of what is wanted: the id of a booking names its hotel.
     pub(super) fn place(&self, slot: usize) -> usize {
         if hotel(slot) == 8 { 2 } else { usize::from(self.second_room_type) }
@@ -51,23 +51,23 @@ impl Wish {
     }
 }
 
-/// The hotel of a booking.
+/// The hotel of a reservation.
 pub(super) fn hotel(slot: usize) -> i32 {
     if slot % 4 == 3 { 8 } else { 7 }
 }
 
-/// Which request comes under an id.
+/// The content of a request with a given id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Variant {
-    /// What the id was made for.
+    /// The content that the id was generated for.
     First,
     /// The same id with other content.
     Other,
-    /// The same content from somebody else.
+    /// The same content from another account.
     Stranger,
 }
 
-/// What staff set.
+/// A change of inventory.
 #[derive(Clone, Debug)]
 pub(super) struct Setting {
     pub(super) place: usize,
@@ -110,12 +110,12 @@ pub(super) enum Op {
         room_type: Option<i32>,
     },
     Wait(SignedDuration),
-    /// Until so long after the day of check-in has come everywhere.
+    /// Waits until this long after the check-in date begins in UTC-12.
     Arrive(usize, SignedDuration),
 }
 
 impl Op {
-    /// The booking that it is about.
+    /// The reservation it concerns.
     pub(super) fn slot(&self) -> Option<usize> {
         match self {
             Self::Create(slot, _)
@@ -129,7 +129,7 @@ impl Op {
     }
 }
 
-/// An operation and the moment of it.
+/// An operation and its time.
 #[derive(Clone, Debug)]
 pub(super) struct Timed {
     pub(super) op: Op,
@@ -137,7 +137,7 @@ pub(super) struct Timed {
 }
 
 impl Timed {
-    /// Creations with moments of their own, so that no two holds end at once.
+    /// Creations with distinct times, so that no two holds expire at once.
     pub(super) fn batch(now: Timestamp, creates: &[(usize, Variant)]) -> Vec<Self> {
         let moments = (0..).map(|at| now + SignedDuration::from_millis(at));
         creates
@@ -150,27 +150,27 @@ impl Timed {
 
 #[derive(Clone, Debug)]
 pub(super) struct Case {
-    /// By place and night, total and overbooking percent; none is not on sale.
+    /// By place and night: rooms on sale and overbooking percent; `None` is not on sale.
     pub(super) inventory: Vec<Vec<Option<(i32, i16)>>>,
-    /// By slot: what its id was made for, and other content.
-    pub(super) wishes: Vec<(Wish, Wish)>,
+    /// By slot: the content that its id was generated for, and other content.
+    pub(super) requests: Vec<(Request, Request)>,
     ops: Vec<Op>,
 }
 
 impl Case {
-    pub(super) fn wish(&self, slot: usize, variant: Variant) -> &Wish {
-        let (first, other) = &self.wishes[slot];
+    pub(super) fn request(&self, slot: usize, variant: Variant) -> &Request {
+        let (first, other) = &self.requests[slot];
         if variant == Variant::Other { other } else { first }
     }
 
-    /// The operations, a second apart and after what is waited for.
+    /// The operations, one second apart and after the waits before them.
     pub(super) fn timed(&self) -> Vec<Timed> {
         let mut now = start();
         let mut timed = Vec::new();
         for op in &self.ops {
             match op {
                 Op::Wait(time) => now += *time,
-                Op::Arrive(slot, time) => now = now.max(noon(self.wishes[*slot].0.first) + *time),
+                Op::Arrive(slot, time) => now = now.max(noon(self.requests[*slot].0.first) + *time),
                 op => {
                     now += SignedDuration::from_secs(1);
                     timed.push(Timed { op: op.clone(), now });
@@ -185,9 +185,9 @@ impl Case {
     }
 }
 
-fn wish() -> impl Strategy<Value = Wish> {
+fn request() -> impl Strategy<Value = Request> {
     (prop::bool::weighted(0.2), 0..NIGHTS, 1..=3usize, 1..=2i32, prop::bool::weighted(0.2)).prop_map(
-        |(second_room_type, first, nights, rooms, partner_collects)| Wish {
+        |(second_room_type, first, nights, rooms, partner_collects)| Request {
             second_room_type,
             first,
             nights,
@@ -262,9 +262,9 @@ fn stay() -> impl Strategy<Value = Vec<Op>> {
 fn case(op: impl Strategy<Value = Op>, most: usize) -> impl Strategy<Value = Case> {
     let nights = vec(option::weighted(0.9, rooms()), NIGHTS);
     let ops = vec(prop_oneof![15 => op.prop_map(|op| vec![op]), 1 => stay()], 1..most);
-    (vec(nights, PLACES.len()), vec((wish(), wish()), SLOTS), ops).prop_map(|(inventory, wishes, ops)| Case {
+    (vec(nights, PLACES.len()), vec((request(), request()), SLOTS), ops).prop_map(|(inventory, requests, ops)| Case {
         inventory,
-        wishes,
+        requests,
         ops: ops.concat(),
     })
 }

@@ -1,12 +1,12 @@
-//! The booking engine against a model that anybody can follow: whatever is asked, in whatever order, by however many at
-//! once, the answers and the rows are those that maps and integers come to.
+//! Model-based tests of the booking engine: for random operations, sequential and concurrent, responses and rows equal
+//! those of a simple model of maps and integers (linearizability for the concurrent ones).
 //!
-//! - [`one_after_another`]: every answer and every row is predicted.
-//! - [`at_once`]: a few operations at a time run together on two replicas; there must be an order in which the model
+//! - [`sequential_operations_match_the_model`]: every response and every row is predicted.
+//! - [`concurrent_operations_have_an_order_that_matches_the_model`]: a few operations at a time run together on two replicas; there must be an order in which the model
 //!   gives the same answers and comes to the same rows.
 //!
 //! `PROPTEST_CASES` makes it run for longer:
-//! `PROPTEST_CASES=2000 cargo test -p staymesh-reservation model_tests`.
+//! `PROPTEST_CASES=2000 cargo test -p staymesh-reservation tests::model`.
 
 mod case;
 mod model;
@@ -29,8 +29,8 @@ use rows::Rows;
 
 /// Cases of each property when `PROPTEST_CASES` does not say: a few seconds.
 const CASES: u32 = 40;
-/// Operations that run at once: few enough to try all their orders.
-const AT_ONCE: usize = 5;
+/// Concurrent operations: few enough to try all their orders.
+const CONCURRENT: usize = 5;
 
 fn run<T: std::fmt::Debug, F: Future<Output = TestCaseResult>>(
     strategy: &impl Strategy<Value = T>,
@@ -49,7 +49,7 @@ fn run<T: std::fmt::Debug, F: Future<Output = TestCaseResult>>(
 }
 
 #[test]
-fn one_after_another() {
+fn sequential_operations_match_the_model() {
     run(&case::one_by_one(), |mut real, case| async move {
         let mut model = Model::new(&case);
         real.begin(&case).await;
@@ -63,7 +63,7 @@ fn one_after_another() {
                     let creates = Timed::batch(timed.now, creates);
                     let answered = real.together(&case, &creates).await;
                     let expected = creates.iter().map(|create| model.play(&case, create, &BTreeSet::new()));
-                    // What is told of competing holds is read after all of them.
+                    // Competing holds are read after the whole batch.
                     (
                         expected.map(Answer::among_others).collect(),
                         answered.into_iter().map(Answer::among_others).collect(),
@@ -79,17 +79,17 @@ fn one_after_another() {
 }
 
 #[test]
-fn at_once() {
-    run(&case::rounds(AT_ONCE), |mut real, case| async move {
+fn concurrent_operations_have_an_order_that_matches_the_model() {
+    run(&case::rounds(CONCURRENT), |mut real, case| async move {
         let mut model = Model::new(&case);
         real.begin(&case).await;
-        for round in case.rounds_of(AT_ONCE) {
+        for round in case.rounds_of(CONCURRENT) {
             let answers: Vec<_> = real.at_once(&case, &round).await.into_iter().map(Answer::among_others).collect();
             let rows = real.rows().await;
             let Some(next) = explain(&model, &case, &round, &answers, &rows) else {
-                let told: Vec<_> = round.iter().zip(&answers).collect();
+                let observed: Vec<_> = round.iter().zip(&answers).collect();
                 return Err(TestCaseError::fail(format!(
-                    "no order explains\n{told:#?}\nfrom\n{:#?}\nto\n{rows:#?}",
+                    "no order explains\n{observed:#?}\nfrom\n{:#?}\nto\n{rows:#?}",
                     model.rows()
                 )));
             };
@@ -101,7 +101,7 @@ fn at_once() {
 
 /// The model after some order of these operations that gives these answers and these rows.
 fn explain(model: &Model, case: &Case, round: &[Timed], answers: &[Answer], rows: &Rows) -> Option<Model> {
-    // The sweeper leaves alone what somebody else has locked at that moment; the next one ends it.
+    // A sweep skips rows that a concurrent transaction has locked; the next sweep releases them.
     let skipped = round.iter().filter_map(|timed| timed.op.slot()).filter(|slot| rows.is_pending(*slot)).collect();
     orders_of(round.len()).into_iter().find_map(|order| {
         let mut model = model.clone();

@@ -1,5 +1,5 @@
-//! What shall happen: maps, integers and no locks. Nothing is counted up or down; rooms sold are added up again from the
-//! bookings each time.
+//! The model: maps, integers and no locks. There are no counters; reserved rooms are summed over the reservations each
+//! time.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,7 +14,7 @@ use crate::model::{
     Status,
 };
 
-/// What a caller is told.
+/// The response to an operation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Answer {
     Booked {
@@ -44,7 +44,7 @@ pub(super) enum Answer {
     AmountMismatch,
     Applied {
         booking: BookingRow,
-        send_money_back: bool,
+        refund_required: bool,
     },
     Swept(usize),
     Set {
@@ -53,13 +53,13 @@ pub(super) enum Answer {
     BelowReserved,
     Retired,
     HasFutureReservations,
-    /// What the model never says.
+    /// An error that the model never predicts.
     Failed(String),
 }
 
 impl Answer {
-    /// Without what depends on who else is at work: competing holds are read after the fact, and sweepers that run
-    /// together share the holds between them in any way.
+    /// Without what depends on concurrent operations: competing holds are read after the transaction, and concurrent
+    /// sweepers divide the holds between them in any way.
     pub(super) fn among_others(self) -> Self {
         match self {
             Self::SoldOut { night, .. } => Self::SoldOut { night, competing_hold_ends: None },
@@ -84,7 +84,7 @@ struct Booking {
     rooms: i32,
     partner_collects: bool,
     row: BookingRow,
-    /// The ways it went, and what others were told to pay back.
+    /// The statuses it had, and the refunds that were published.
     history: Vec<Status>,
     refunds: Vec<i64>,
 }
@@ -133,7 +133,7 @@ impl Model {
         }
     }
 
-    /// `skipped` are bookings that a sweep leaves alone.
+    /// Plays an operation. A sweep skips the reservations in `skipped`.
     pub(super) fn play(&mut self, case: &Case, timed: &Timed, skipped: &BTreeSet<usize>) -> Answer {
         let now = timed.now;
         match &timed.op {
@@ -161,7 +161,7 @@ impl Model {
         self.reserved(key) > total * (100 + i32::from(percent)) / 100
     }
 
-    /// Nothing when there are rooms in all the nights.
+    /// The refusal of a booking; `None` when all nights have the rooms.
     fn refusal(&self, place: usize, nights: std::ops::Range<usize>, rooms: i32) -> Option<Answer> {
         let keys: Vec<_> = nights.map(|night| (place, night)).collect();
         if keys.iter().any(|key| !self.inventory.contains_key(key)) {
@@ -182,20 +182,20 @@ impl Model {
             }
             return Answer::IdReused;
         }
-        let wish = case.wish(slot, variant);
-        let place = wish.place(slot);
-        if let Some(refusal) = self.refusal(place, wish.nights(), wish.rooms) {
+        let request = case.request(slot, variant);
+        let place = request.place(slot);
+        if let Some(refusal) = self.refusal(place, request.nights(), request.rooms) {
             return refusal;
         }
-        let paid = wish.partner_collects;
+        let paid = request.partner_collects;
         let status = if paid { Status::Paid } else { Status::PendingPayment };
         let row =
             BookingRow { status, reason: None, hold_ends: (!paid).then(|| now + HOLD), payment: None, was_paid: paid };
         let booking = Booking {
             variant,
             place,
-            nights: wish.nights(),
-            rooms: wish.rooms,
+            nights: request.nights(),
+            rooms: request.rooms,
             partner_collects: paid,
             row: row.clone(),
             history: vec![status],
@@ -209,7 +209,7 @@ impl Model {
         let Some(booking) = self.bookings.get_mut(&slot) else { return Answer::NotFound };
         let midnight = date(booking.nights.start).to_zoned(jiff::tz::TimeZone::UTC).expect("a time").timestamp();
         match (booking.row.status, booking.row.reason) {
-            // The day is over everywhere on earth, also 12 hours west of Greenwich.
+            // The check-in date is past everywhere on earth, also in UTC-12.
             (Status::Paid, _) if now >= midnight + SignedDuration::from_hours(36) => return Answer::StayHasBegun,
             (Status::Paid, _) => {
                 let free = now <= midnight - SignedDuration::from_hours(48);
@@ -220,7 +220,7 @@ impl Model {
                 booking.refunds.push(TOTAL);
                 booking.go(Status::Cancelled);
             }
-            // Stays where it is; money that comes must not take the rooms any more.
+            // The status stays; a late payment must no longer take the rooms.
             (Status::Cancelled, Some(HoldExpired)) => booking.refunds.push(TOTAL),
             (Status::Rejected, _) => return Answer::Illegal { from: Status::Rejected, to: Status::Cancelled },
             (Status::Cancelled | Status::Refunded, _) => return booking.applied(false),
@@ -236,7 +236,7 @@ impl Model {
             (Status::Paid, _) => {}
             (status, reason) => return Answer::NotEligibleForNoShow { status, reason },
         }
-        // The day of check-in has come, and that of leaving is not over.
+        // The check-in date has begun, and the check-out date has not ended.
         let (from, until) = (noon(booking.nights.start), noon(booking.nights.end + 1));
         if now < from || until <= now {
             return Answer::NoShowOutOfTime { from, until };
@@ -267,7 +267,7 @@ impl Model {
             let settled = booking.row.was_paid || booking.row.status == Status::Refunded;
             return booking.applied(!settled);
         }
-        // Too late, or a second payment. The first that comes too late is noted.
+        // Too late, or a second payment. The first late payment is noted.
         if booking.row.status == Status::Cancelled && booking.row.payment.is_none() {
             booking.row.payment = Some(payment);
         }
@@ -328,7 +328,7 @@ impl Model {
 
     fn retire(&mut self, hotel: i32, room_type: Option<i32>, now: Timestamp) -> Answer {
         let before = self.inventory.clone();
-        // Nights that have begun 12 hours west of Greenwich are history.
+        // Nights whose date has passed in UTC-12 are past.
         let today = (now - SignedDuration::from_hours(12)).to_zoned(jiff::tz::TimeZone::UTC).date();
         for (place, (of_hotel, of_type)) in PLACES.into_iter().enumerate() {
             for night in (0..NIGHTS).filter(|night| date(*night) >= today) {
@@ -346,7 +346,7 @@ impl Model {
 }
 
 impl Booking {
-    fn applied(&self, send_money_back: bool) -> Answer {
-        Answer::Applied { booking: self.row.clone(), send_money_back }
+    fn applied(&self, refund_required: bool) -> Answer {
+        Answer::Applied { booking: self.row.clone(), refund_required }
     }
 }

@@ -1,4 +1,4 @@
-//! The same, asked of the real store and writers.
+//! The same operations on the real store and writers.
 
 use std::{collections::BTreeSet, sync::Arc};
 
@@ -23,7 +23,7 @@ use crate::{
     quote::tests::quote,
     store::{HoldCursor, InventoryChange},
     testing::{World, hotel_id},
-    writer::{Bookings, ChangeOrder, Created, Writer},
+    writer::{ChangeOrder, Created, Writer},
 };
 
 /// A database with two replicas of the writer. Cheap to clone.
@@ -57,7 +57,7 @@ impl Real {
         self.world.pool()
     }
 
-    /// Forgets the case before and puts on sale what this one has.
+    /// Deletes the previous case and puts this one's inventory on sale.
     pub(super) async fn begin(&mut self, case: &Case) {
         self.world
             .tamper(
@@ -80,8 +80,8 @@ impl Real {
         rows::read(self.pool(), &self.ids).await.expect("rows")
     }
 
-    /// Waits until nobody has a transaction open. A refusal is answered before its transaction is rolled back, and a
-    /// sweeper passes over what is still locked.
+    /// Waits until no transaction is open. A refusal is answered before its transaction is rolled back, and a sweep skips
+    /// rows that are still locked.
     pub(super) async fn settle(&self) {
         let open = "select count(*) from pg_stat_activity
              where datname = current_database() and backend_type = 'client backend' and pid <> pg_backend_pid()
@@ -91,7 +91,7 @@ impl Real {
         }
     }
 
-    /// All at once, dealt to the replicas in turn.
+    /// Runs all concurrently, alternating between the replicas.
     pub(super) async fn at_once(&self, case: &Case, round: &[Timed]) -> Vec<Answer> {
         self.settle().await;
         join_all(round.iter().enumerate().map(|(at, timed)| self.play(case, timed, at % 2))).await
@@ -147,7 +147,7 @@ impl Real {
         let order = ChangeOrder { id: self.ids[slot], command, now, trace_parent: None };
         match self.replicas[replica].change(order).await {
             Ok(applied) => {
-                Answer::Applied { booking: (&applied.reservation).into(), send_money_back: applied.send_money_back }
+                Answer::Applied { booking: (&applied.reservation).into(), refund_required: applied.refund_required }
             }
             Err(error) => refused(error),
         }
@@ -161,21 +161,21 @@ impl Real {
     }
 
     fn order(&self, case: &Case, slot: usize, variant: Variant, now: Timestamp) -> NewReservation {
-        let wish = case.wish(slot, variant);
-        let nights = wish.nights();
+        let request = case.request(slot, variant);
+        let nights = request.nights();
         let content = u8::from(variant == Variant::Other);
         NewReservation {
             id: self.ids[slot],
             owner: if variant == Variant::Stranger { "a stranger" } else { "me" }.into(),
-            room_type_id: room_type_id(PLACES[wish.place(slot)].1),
+            room_type_id: room_type_id(PLACES[request.place(slot)].1),
             stay: StayDates::new(date(nights.start), date(nights.end)).expect("a stay"),
-            rooms: RoomCount::try_from(wish.rooms).expect("a count"),
+            rooms: RoomCount::try_from(request.rooms).expect("a count"),
             guests: GuestCount::ONE,
             guest: Guest { full_name: "A guest".into(), email: "guest@example.com".into() },
-            payment_mode: if wish.partner_collects { PaymentMode::PartnerCollects } else { PaymentMode::GuestPays },
+            payment_mode: if request.partner_collects { PaymentMode::PartnerCollects } else { PaymentMode::GuestPays },
             quote: quote(TOTAL),
             content_hash: [content; 32],
-            hold_expire_time: (!wish.partner_collects).then(|| now + HOLD),
+            hold_expire_time: (!request.partner_collects).then(|| now + HOLD),
             trace_parent: None,
         }
     }

@@ -1,4 +1,4 @@
-//! Everything that is kept, as the model and the database both can tell it.
+//! All stored state, in a form that the model and the database share.
 
 use std::collections::BTreeMap;
 
@@ -13,7 +13,7 @@ use crate::{
     model::{CancellationReason, Reservation, Status},
 };
 
-/// What is kept of a booking and may change.
+/// The mutable state of a reservation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct BookingRow {
     pub(super) status: Status,
@@ -29,9 +29,9 @@ pub(super) struct Rows {
     pub(super) nights: BTreeMap<(usize, usize), (i32, i32, i16)>,
     pub(super) bookings: BTreeMap<usize, BookingRow>,
     pub(super) histories: BTreeMap<usize, Vec<Status>>,
-    /// What the payment service is told to pay back, in its order.
+    /// The published refunds, in order.
     pub(super) refunds: BTreeMap<usize, Vec<i64>>,
-    /// What the payment service is told that a partner owes, before anything else of that booking.
+    /// The published partner sales, before any refund of that reservation.
     pub(super) sold_by_partner: BTreeMap<usize, Vec<i64>>,
 }
 
@@ -41,7 +41,7 @@ impl Rows {
     }
 }
 
-/// A payment's id, of which nothing but a number matters here.
+/// The id of a numbered payment.
 pub(super) fn payment_id(payment: u8) -> Uuid {
     Uuid::from_u128(u128::from(payment) + 1)
 }
@@ -64,7 +64,7 @@ fn payment_number(id: Uuid) -> u8 {
 
 type RawBooking = (Uuid, String, Option<String>, Option<jiff_sqlx::Timestamp>, Option<Uuid>, bool);
 
-/// What the database has. The whole of it is of this case.
+/// The state of the database, which contains only this case.
 pub(super) async fn read(pool: &PgPool, ids: &[ReservationId]) -> Result<Rows, sqlx::Error> {
     let slot = |id: Uuid| ids.iter().position(|known| known.as_uuid() == id).expect("one of ours");
     let mut rows = Rows::default();
@@ -111,15 +111,15 @@ pub(super) async fn read(pool: &PgPool, ids: &[ReservationId]) -> Result<Rows, s
     .await?;
     for (id, kind, currency, amount) in events {
         let amount = Money::parse(&currency, &amount).expect("an amount");
-        let told = match kind.as_str() {
+        let published = match kind.as_str() {
             CANCELLED => &mut rows.refunds,
             SOLD_BY_PARTNER => {
-                assert!(!rows.refunds.contains_key(&slot(id)), "a sale is told of before its end");
+                assert!(!rows.refunds.contains_key(&slot(id)), "the sale is published before the end");
                 &mut rows.sold_by_partner
             }
-            other => panic!("nobody expects {other}"),
+            other => panic!("unexpected event kind {other}"),
         };
-        told.entry(slot(id)).or_default().push(amount.minor());
+        published.entry(slot(id)).or_default().push(amount.minor());
     }
     Ok(rows)
 }

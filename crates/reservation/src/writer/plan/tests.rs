@@ -56,7 +56,7 @@ fn late_payments_retake_rooms_in_order_until_none_are_left() {
     assert_eq!(plan.changes().len(), 1);
     assert_eq!(plan.notes().iter().map(|(booking, _)| *booking).collect::<Vec<_>>(), [second.id.as_uuid()]);
     let outcomes = plan.outcomes(&mut BTreeMap::new());
-    let refunds: Vec<_> = outcomes.into_iter().map(|outcome| outcome.expect("decided").send_money_back).collect();
+    let refunds: Vec<_> = outcomes.into_iter().map(|outcome| outcome.expect("decided").refund_required).collect();
     assert_eq!(refunds, [false, true]);
 }
 

@@ -1,0 +1,54 @@
+//! Stubs of the hotel and rate clients, in this process and without a database: neither service is measured.
+
+use staymesh_domain::{HotelId, Money, RoomCount, RoomTypeId, StayDates};
+use staymesh_mesh::Problem;
+use staymesh_reservation::{
+    HotelClient, RateClient, RoomTypeDemand, RoomTypeInfo, RoomTypePrice,
+    quote::{Night, Quote},
+};
+
+/// Answers every request: room types for four guests at 100 EUR per night.
+pub(crate) struct StubClients;
+
+/// Price of a night in minor units (cents).
+const NIGHT_CENTS: i64 = 10_000;
+
+#[tonic::async_trait]
+impl HotelClient for StubClients {
+    async fn room_types(&self, _: HotelId) -> Result<Vec<RoomTypeInfo>, Problem> {
+        // Offers for a whole hotel are not requested.
+        Ok(vec![])
+    }
+
+    async fn room_type(&self, _: HotelId, room_type_id: RoomTypeId) -> Result<RoomTypeInfo, Problem> {
+        Ok(RoomTypeInfo { room_type_id, display_name: "A room".into(), max_occupancy: 4 })
+    }
+}
+
+#[tonic::async_trait]
+impl RateClient for StubClients {
+    async fn price(
+        &self,
+        _: HotelId,
+        stay: StayDates,
+        rooms: RoomCount,
+        demand: Vec<RoomTypeDemand>,
+    ) -> Result<Vec<RoomTypePrice>, Problem> {
+        let internal = |error| Problem::internal(&error);
+        let night = "EUR".parse().and_then(|euro| Money::from_minor(NIGHT_CENTS, euro)).map_err(internal)?;
+        let one_room = night.checked_mul(stay.night_count()).map_err(internal)?;
+        let total = one_room.checked_mul(rooms.get()).map_err(internal)?;
+        let price = |demand: &RoomTypeDemand| RoomTypePrice {
+            room_type_id: demand.room_type_id,
+            quote: Quote {
+                nights: stay.nights().map(|date| Night { date, price: night }).collect(),
+                subtotal: total,
+                taxes: vec![],
+                total,
+                free_until_hours_before: 0,
+                late_penalty_percent: 0,
+            },
+        };
+        Ok(demand.iter().map(price).collect())
+    }
+}

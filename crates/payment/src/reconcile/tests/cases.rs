@@ -1,0 +1,129 @@
+//! Cases in the hands of finance, and what the database refuses.
+
+use rstest::rstest;
+use staymesh_store::StoreError;
+use uuid::Uuid;
+
+use super::*;
+use crate::{
+    error::PaymentError,
+    reconcile::{
+        cases::{assign, get, list, resolve},
+        model::{Resolution, State},
+    },
+};
+
+/// A case, and the files that make it.
+async fn one_case(pool: &PgPool) -> (Case, Files) {
+    let files = Files::default();
+    paid(pool).await;
+    run_today(pool, &files).await;
+    (listed(pool).await.remove(0), files)
+}
+
+#[tokio::test]
+async fn a_case_goes_from_hand_to_hand_and_stays_settled() {
+    let database = database().await;
+    let pool = database.pool();
+    let (case, files) = one_case(pool).await;
+    let id = case.case_id;
+    assert!(matches!(get(pool, Uuid::now_v7()).await, Err(PaymentError::CaseNotFound)));
+    for (owner, note) in [("", "x"), ("  ", "x"), ("a\0", "x"), (&*"x".repeat(201), &*"x".repeat(2001))] {
+        assert!(matches!(assign(pool, id, owner, "").await, Err(PaymentError::Field(_))), "{owner:.9}");
+        let refused = resolve(pool, id, "me", if note == "x" { owner } else { note }, "").await;
+        assert!(matches!(refused, Err(PaymentError::Field(_))), "{note:.9}");
+    }
+    let taken = assign(pool, id, "user-1", &case.etag()).await.unwrap();
+    assert_eq!((taken.state, taken.owner.as_deref()), (State::Assigned, Some("user-1")));
+    assert_ne!(taken.etag(), case.etag());
+    assert_eq!(assign(pool, id, "user-1", &case.etag()).await.unwrap(), taken, "the same again");
+    assert!(matches!(assign(pool, id, "user-2", &case.etag()).await, Err(PaymentError::CaseChanged)));
+    assert_eq!(assign(pool, id, "user-2", "").await.unwrap().owner.as_deref(), Some("user-2"));
+
+    let over = resolve(pool, id, "user-3", "the provider has corrected it", "").await.unwrap();
+    assert_eq!((over.state, over.resolution), (State::Resolved, Some(Resolution::Settled)));
+    assert_eq!(over.owner.as_deref(), Some("user-2"), "who looked after it");
+    assert_eq!(resolve(pool, id, "user-3", "the provider has corrected it", "1").await.unwrap(), over);
+    assert!(matches!(resolve(pool, id, "user-3", "otherwise", "").await, Err(PaymentError::CaseResolved)));
+    assert!(matches!(assign(pool, id, "user-3", "").await, Err(PaymentError::CaseResolved)));
+
+    let again = run_today(pool, &files).await;
+    assert_eq!((again.counts.found, again.counts.opened, again.unresolved.len()), (1, 0, 0));
+    let still = get(pool, id).await.unwrap();
+    assert_eq!((still.resolution, still.etag()), (Some(Resolution::Settled), over.etag()));
+}
+
+#[tokio::test]
+async fn cases_are_listed_newest_first_by_state_class_and_day() {
+    let database = database().await;
+    let pool = database.pool();
+    let (case, files) = one_case(pool).await;
+    let payment = paid(pool).await;
+    files.set(today(), &[SettlementLine { amount_minor: 1, ..charge(&payment) }]);
+    run_today(pool, &files).await;
+    assign(pool, case.case_id, "user-1", "").await.unwrap();
+    let shown = async |filter: CaseFilter| {
+        let page = staymesh_domain::Page::parse(1, "", &[]).unwrap();
+        let (first, token) = list(pool, filter, &page).await.unwrap();
+        let more = if token.is_empty() {
+            Vec::new()
+        } else {
+            list(pool, filter, &staymesh_domain::Page::parse(1, &token, &[]).unwrap()).await.unwrap().0
+        };
+        first.into_iter().chain(more).map(|case| case.finding.class).collect::<Vec<_>>()
+    };
+    let any = CaseFilter::default();
+    assert_eq!(shown(any).await, [Class::Amount, Class::MissingAtPsp]);
+    assert_eq!(shown(CaseFilter { state: Some(State::Assigned), ..any }).await, [Class::MissingAtPsp]);
+    assert_eq!(shown(CaseFilter { class: Some(Class::Amount), ..any }).await, [Class::Amount]);
+    assert_eq!(shown(CaseFilter { day: Some(yesterday()), ..any }).await, []);
+    assert_eq!(shown(CaseFilter { day: Some(today()), ..any }).await.len(), 2);
+}
+
+#[rstest]
+#[case::begins_assigned(
+    "insert into reconciliation_case (case_id, day, class, subject_kind, subject_id, detail, state, owner) values ($1, now(), 'AMOUNT', 'CHARGE', 'x', '', 'ASSIGNED', 'me')",
+    "reconciliation_case_legal_transition"
+)]
+#[case::forgotten("delete from reconciliation_case where case_id = $1", "reconciliation_case_is_kept")]
+#[case::about_something_else(
+    "update reconciliation_case set subject_id = 'x' where case_id = $1",
+    "reconciliation_case_is_kept"
+)]
+#[case::nobodys(
+    "update reconciliation_case set state = 'ASSIGNED' where case_id = $1",
+    "reconciliation_case_assigned_to_somebody"
+)]
+#[case::over_for_no_reason(
+    "update reconciliation_case set state = 'RESOLVED' where case_id = $1",
+    "reconciliation_case_resolved_somehow"
+)]
+#[case::of_no_class("update reconciliation_case set class = 'ODD' where case_id = $1", "reconciliation_case_is_kept")]
+#[case::in_no_state(
+    "update reconciliation_case set state = 'ODD' where case_id = $1",
+    "reconciliation_case_state_is_known"
+)]
+#[tokio::test]
+async fn the_database_refuses(#[case] sql: &'static str, #[case] name: &str) {
+    let database = database().await;
+    let (case, _) = one_case(database.pool()).await;
+    let id = if sql.starts_with("insert") { Uuid::now_v7() } else { case.case_id };
+    let done = sqlx::query(sql).bind(id).execute(database.pool()).await;
+    assert_eq!(StoreError::from(done.unwrap_err()).constraint(), Some(name));
+}
+
+#[tokio::test]
+async fn of_what_is_over_only_what_was_gone_may_come_back() {
+    let database = database().await;
+    let pool = database.pool();
+    let (case, _) = one_case(pool).await;
+    resolve(pool, case.case_id, "me", "done", "").await.unwrap();
+    for sql in [
+        "update reconciliation_case set state = 'OPEN', resolution = null, owner = null where case_id = $1",
+        "update reconciliation_case set resolution = 'GONE' where case_id = $1",
+        "update reconciliation_case set note = 'otherwise' where case_id = $1",
+    ] {
+        let done = sqlx::query(sql).bind(case.case_id).execute(pool).await;
+        assert_eq!(StoreError::from(done.unwrap_err()).constraint(), Some("reconciliation_case_legal_transition"));
+    }
+}
