@@ -28,7 +28,7 @@ impl BookingService {
     /// Creates a reservation. Idempotent by its id: a repeat yields the same reservation, even after the offer expired.
     ///
     /// # Errors
-    /// An offer that is invalid or expired, too many unpaid rooms, and as [`crate::writer::Bookings::book`].
+    /// An offer that is invalid or expired, too many unpaid rooms, and as [`crate::writer::Writer::book`].
     pub(crate) async fn create(
         &self,
         caller: &Caller,

@@ -9,13 +9,13 @@ use crate::{
     clients::{HotelClient, RateClient},
     offer_token::OfferSigner,
     store::Store,
-    writer::Bookings,
+    writer::Writer,
 };
 
 /// The reservation rules.
 pub struct BookingService {
     pub(super) store: Store,
-    pub(super) bookings: Box<dyn Bookings>,
+    pub(super) bookings: Writer,
     pub(super) hotels: Box<dyn HotelClient>,
     pub(super) rates: Box<dyn RateClient>,
     pub(super) offers: OfferSigner,
@@ -29,7 +29,7 @@ pub struct Dependencies {
     /// Reservations and inventory, for reads.
     pub store: Store,
     /// The booking writer, for changes.
-    pub bookings: Box<dyn Bookings>,
+    pub bookings: Writer,
     /// The hotel service.
     pub hotels: Box<dyn HotelClient>,
     /// The rate service.

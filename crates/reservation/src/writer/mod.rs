@@ -28,7 +28,7 @@ pub use change::apply;
 pub use outcome::Created;
 pub(crate) use plan::cancelled_event;
 pub use plan::{Applied, ChangeOrder};
-pub use queue::{Bookings, Writer};
+pub use queue::Writer;
 
 #[cfg(test)]
 mod tests;
