@@ -8,10 +8,10 @@ use uuid::Uuid;
 
 use crate::support::{Stay, World, database, eventually};
 
-/// A bound on hanging, not a promise of speed.
+/// Timeout that only detects a hang.
 const LIMIT: Duration = Duration::from_mins(1);
 
-/// Runs the job; yields whether it went well, and the lines it printed.
+/// Runs the job. Returns whether it succeeded, and the lines it printed.
 pub(super) fn job(world: &World<'_>, service: &str, args: &[&str]) -> (bool, Vec<String>) {
     let log = world.mesh.local().logs().join(format!("letters-{}.log", Uuid::new_v4().simple()));
     let launch = world.mesh.local().job(service, args).expect("a command").log(&log);
@@ -22,7 +22,7 @@ pub(super) fn job(world: &World<'_>, service: &str, args: &[&str]) -> (bool, Vec
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn dead_letters_are_listed_and_delivered_after_all() {
+async fn dead_letters_are_listed_and_delivered_by_replay() {
     let world = World::shared().await;
     let (partner, hotel) = (world.partner().await, world.hotel(5).await);
     let mut order = world.prepare(&partner, hotel, &Stay::ahead(30, 2), 1).await;
@@ -40,10 +40,10 @@ async fn dead_letters_are_listed_and_delivered_after_all() {
         .await
         .expect("the event")
     };
-    eventually("the sale is told", async || state().await.1.then_some(())).await;
+    eventually("the sale is delivered", async || state().await.1.then_some(())).await;
     let (event_id, ..) = state().await;
     let event = event_id.to_string();
-    // As if it had been refused three hours ago.
+    // Backdates the dead letter by three hours.
     sqlx::query(
         "update outbox set delivered_at = null, parked_at = now() - interval '3 hours', attempts = 20,
              last_error = 'payment: Internal, INTERNAL'
@@ -83,7 +83,7 @@ async fn dead_letters_are_listed_and_delivered_after_all() {
     assert!(well && printed[0].starts_with(&about), "{printed:?}");
     assert_eq!(printed[1..], ["1 dead letters are on their way again"]);
     eventually("it is delivered again", async || state().await.1.then_some(())).await;
-    // A repeat finds nothing to do, and says so as a success.
+    // A second replay has nothing to do, and succeeds.
     assert_eq!(with("replay-dead-letters", &[]), (true, vec!["0 dead letters are on their way again".to_owned()]));
 
     let nobodys = i64::MAX.to_string();

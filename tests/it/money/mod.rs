@@ -1,11 +1,11 @@
-//! Money through the edge (R15, R18, P3, P4): each story ends in one consistent state.
+//! Payments, refunds and payouts through the edge (R15, R18, P3, P4): every scenario ends in one consistent state.
 
 mod check;
+mod checkout_pages;
+mod dead_letters;
 mod faults;
-mod late;
-mod letters;
+mod late_payments;
 mod no_shows;
-mod pages;
 mod partners;
 mod payouts;
 mod reconcile;
@@ -17,7 +17,7 @@ use serde_json::Value;
 
 use crate::support::{HotelFixture, Provider, Rest, Stay, World, await_payment, database, eventually, open_payment};
 
-/// A booking of 300.00 EUR with its payment page, in a hotel of its own.
+/// A booking of 300.00 EUR with an open checkout page, in a new hotel.
 struct Sale {
     guest: Rest,
     hotel: HotelFixture,
@@ -27,7 +27,7 @@ struct Sale {
 }
 
 impl Sale {
-    /// Three nights in a month, nobody has paid yet.
+    /// Three nights, 30 days ahead, not paid yet.
     async fn open(world: &World<'_>) -> Self {
         Self::open_at(world, world.hotel(5).await, Stay::ahead(30, 3)).await
     }
@@ -41,7 +41,7 @@ impl Sale {
         Self { guest, hotel, stay, reservation_id, payment }
     }
 
-    /// The same, paid on the provider's page.
+    /// A sale that is paid on the provider's checkout page.
     async fn paid(world: &World<'_>, provider: &Provider) -> Self {
         Self::open(world).await.pay(world, provider).await
     }
@@ -70,7 +70,7 @@ impl Sale {
         self.guest.delete(&format!("/v1/reservations/{}", self.reservation_id)).await.ok()
     }
 
-    /// Rooms that are taken in each night of the stay.
+    /// `total_reserved` of each night of the stay.
     async fn rooms_taken(&self, world: &World<'_>) -> Vec<i64> {
         let query = format!("inventory?from_date={}&until_date={}", self.stay.check_in, self.stay.check_out);
         let nights = world.admin.get(&self.hotel.path(&query)).await.ok();
@@ -78,11 +78,11 @@ impl Sale {
         nights.map(|night| night["total_reserved"].as_i64().expect("a count")).collect()
     }
 
-    /// Waits until neither service has anything left to tell about this booking and its payment.
-    async fn await_all_told(&self, world: &World<'_>) {
+    /// Waits until the outboxes of both services hold no undelivered event about this booking and its payment.
+    async fn await_all_delivered(&self, world: &World<'_>) {
         for (service, aggregate) in [("reservation", self.reservation_id.as_str()), ("payment", self.payment_id())] {
             let pool = database(world.mesh, service).await;
-            eventually(&format!("everything about {aggregate} is told"), async || {
+            eventually(&format!("all events about {aggregate} are delivered"), async || {
                 let waiting: i64 = sqlx::query_scalar(
                     "select count(*) from outbox
                      where aggregate_id = $1::uuid and delivered_at is null and parked_at is null",

@@ -1,21 +1,20 @@
-//! Every route of the API through the real Envoy, with its success and its refusals (R4-R6, R24).
+//! Every REST route through a real Envoy, with its success and its errors (R4-R6, R24).
 //!
-//! Who may call what is one table in `access`, which must have every route of the contract. The other files are by
-//! subject: what a success looks like to the letter, and each refusal with its HTTP status, its reason and the field
-//! that it names.
+//! Access is one table in `access`, which must have every route of the contract. The other files are by resource: the
+//! exact body of a success, and each error with its HTTP status, reason and field.
 
 mod access;
 mod accounts;
 mod clients;
-mod closing;
+mod deletion;
 mod finance;
-mod hidden;
 mod hotels;
+mod internal;
 mod inventory;
 mod logins;
 mod no_shows;
-mod pay_outs;
 mod payments;
+mod payouts;
 mod prices;
 mod requests;
 mod reservations;
@@ -27,10 +26,10 @@ use serde_json::Value;
 
 use crate::support::Rest;
 
-/// An id that no hotel, room type or room has.
+/// An id of no hotel, room type or room.
 const NOBODYS_ID: i32 = 2_000_000_000;
 
-/// The body with these fields instead of its own; `null` takes a field away.
+/// The body with these fields replaced; `null` removes a field.
 fn with(body: &Value, changes: &Value) -> Value {
     let mut result = body.clone();
     let fields = result.as_object_mut().expect("an object");
@@ -50,11 +49,14 @@ fn assert_just_now(time: &Value) {
     assert!(age.abs() < SignedDuration::from_mins(1), "{time}");
 }
 
-/// What a list has under this name, over all its pages of this size. `path` has a query already.
+/// A list with more pages than this does not end.
+const MAX_PAGES: usize = 1000;
+
+/// All rows of a list under `name`, read in pages of this size. `path` has a query already.
 async fn all_pages(caller: &Rest, path: &str, name: &str, page_size: usize) -> Vec<Value> {
     let mut all = Vec::new();
     let mut token = String::new();
-    loop {
+    for _ in 0..MAX_PAGES {
         let page = caller.get(&format!("{path}&page_size={page_size}&page_token={token}")).await.ok();
         let rows = page[name].as_array().expect("a list");
         assert!(rows.len() <= page_size, "{page}");
@@ -65,4 +67,5 @@ async fn all_pages(caller: &Rest, path: &str, name: &str, page_size: usize) -> V
         }
         assert_eq!(rows.len(), page_size, "a page that is not the last is full");
     }
+    panic!("{path} has more than {MAX_PAGES} pages");
 }

@@ -1,5 +1,4 @@
-//! `/v1/hotels/{hotel_id}/payOuts` and where a hotel's money goes. How it gets there, and what a statement looks like, is
-//! in `money`.
+//! `/v1/hotels/{hotel_id}/payOuts` and the payout account of a hotel. Transfers and statements are tested in `money`.
 
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -8,7 +7,7 @@ use super::{NOBODYS_ID, assert_just_now};
 use crate::support::World;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn administrators_say_where_a_hotels_money_goes() {
+async fn admin_sets_payout_account_of_hotel() {
     let world = World::shared().await;
     let hotel = world.hotel(1).await;
     let path = format!("/v1/hotels/{}/payOutDestination", hotel.hotel_id);
@@ -28,12 +27,12 @@ async fn administrators_say_where_a_hotels_money_goes() {
         world.admin.put(&path, body(wrong)).await.violating(&["destination"]);
     }
     world.admin.put(&path, json!({})).await.violating(&["destination"]);
-    for nobody in ["0", "-1"] {
-        let path = format!("/v1/hotels/{nobody}/payOutDestination");
+    for unknown in ["0", "-1"] {
+        let path = format!("/v1/hotels/{unknown}/payOutDestination");
         world.admin.put(&path, body("acct_1")).await.violating(&["hotel_id"]);
     }
 
-    // It would be paid for a hotel that comes into being later.
+    // The account must not be stored for a hotel that is created later.
     let nowhere = format!("/v1/hotels/{NOBODYS_ID}/payOutDestination");
     world.admin.put(&nowhere, body("acct_1")).await.refused(404, "HOTEL_NOT_FOUND");
     world.admin.delete(&format!("/v1/hotels/{}", hotel.hotel_id)).await.ok();
@@ -42,7 +41,7 @@ async fn administrators_say_where_a_hotels_money_goes() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_hotel_without_pay_outs_has_an_empty_list_and_no_statement() {
+async fn hotel_without_payouts_has_empty_list_and_no_statement() {
     let world = World::shared().await;
     let hotel = world.hotel(1).await;
     let staff = world.staff(&[hotel.hotel_id]).await;

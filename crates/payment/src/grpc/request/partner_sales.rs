@@ -1,59 +1,35 @@
-//! Partners' sales on the wire.
+//! Requests about partner sales.
 
 use jiff::civil::Date;
 use staymesh_api::payment::v1 as proto;
-use staymesh_domain::{DateRangeError, FieldError, FieldErrors, Page, ReservationId, format_date, parse_date};
-use staymesh_mesh::{
-    Problem,
-    proto_types::{money, money_from, timestamp},
-};
+use staymesh_domain::{DateRangeError, FieldError, FieldErrors, Money, Page, ReservationId, parse_date};
+use staymesh_mesh::{Problem, proto_types::money_from};
 
-use crate::{
-    model::{PartnerSale, PartnerTerms},
-    service::InvoiceCursor,
-};
+use super::invalid;
 
-/// Longest subject of a token that is kept, in characters.
+use crate::{model::PartnerTerms, service::InvoiceCursor};
+
+/// Longest subject of a partner's token, in characters.
 const MAX_PARTNER: usize = 200;
 
-/// A sale as callers see it.
-pub(super) fn shown(sale: PartnerSale) -> Result<proto::PartnerSale, Problem> {
-    let owed = sale.owed().map_err(|error| Problem::internal(&error))?;
-    Ok(proto::PartnerSale {
-        reservation_id: sale.reservation_id.to_string(),
-        hotel_id: sale.reservation_id.hotel_id().get(),
-        commission: Some(money(sale.commission())),
-        owed_amount: Some(money(owed)),
-        partner: sale.terms.partner,
-        amount: Some(money(sale.terms.amount)),
-        taxes: Some(money(sale.terms.taxes)),
-        credited_amount: Some(money(sale.credited)),
-        check_out: format_date(sale.terms.check_out),
-        create_time: Some(timestamp(sale.create_time)),
-        cancel_time: sale.cancel_time.map(timestamp),
-    })
-}
-
-/// What is recorded, with all that is wrong with it.
-pub(super) fn recorded(request: &proto::RecordPartnerSaleRequest) -> Result<(ReservationId, PartnerTerms), Problem> {
+/// The reservation and the terms of its sale.
+pub(in crate::grpc) fn record(
+    request: &proto::RecordPartnerSaleRequest,
+) -> Result<(ReservationId, PartnerTerms), Problem> {
     let mut errors = FieldErrors::default();
     let id = errors.value(request.reservation_id.parse::<ReservationId>());
     let terms = match &request.terms {
-        Some(terms) => read_terms(&mut errors, terms, "terms"),
+        Some(terms) => terms_of(&mut errors, terms, "terms"),
         None => errors.value(Err(FieldError::new("terms", "is required"))),
     };
     match (id, terms) {
         (Some(id), Some(terms)) if errors.is_empty() => Ok((id, terms)),
-        _ => Err(refused(errors)),
+        _ => Err(invalid(errors)),
     }
 }
 
-/// The terms, if nothing is wrong with them. Amounts on the wire are not negative.
-pub(super) fn read_terms(
-    errors: &mut FieldErrors,
-    terms: &proto::PartnerSaleTerms,
-    field: &str,
-) -> Option<PartnerTerms> {
+/// The terms, or `None` after adding what is invalid to `errors`. Amounts of messages are never negative.
+fn terms_of(errors: &mut FieldErrors, terms: &proto::PartnerSaleTerms, field: &str) -> Option<PartnerTerms> {
     let at = |name: &str| format!("{field}.{name}");
     let partner_fits = (1..=MAX_PARTNER).contains(&terms.partner.chars().count()) && !terms.partner.contains('\0');
     errors.holds(partner_fits, at("partner"), format!("must have 1 to {MAX_PARTNER} characters"));
@@ -77,14 +53,31 @@ pub(super) fn read_terms(
     fits.then(|| PartnerTerms { partner: terms.partner.clone(), amount, taxes, check_out })
 }
 
-/// Which lines of an invoice are asked for.
-pub(super) struct Wanted {
-    pub(super) partner: String,
-    pub(super) days: (Option<Date>, Option<Date>),
-    pub(super) page: Page<InvoiceCursor>,
+/// The reservation that ended, its refund, and the terms of its sale if a partner collects.
+pub(in crate::grpc) fn settle(
+    request: &proto::SettleCancellationRequest,
+) -> Result<(ReservationId, Money, Option<PartnerTerms>), Problem> {
+    let mut errors = FieldErrors::default();
+    let id = errors.value(request.reservation_id.parse::<ReservationId>());
+    let refund = errors.value(money_from(request.refund.as_ref(), "refund"));
+    let terms = request.partner_sale.as_ref().and_then(|terms| terms_of(&mut errors, terms, "partner_sale"));
+    match (id, refund) {
+        (Some(id), Some(refund)) if errors.is_empty() => Ok((id, refund, terms)),
+        _ => Err(invalid(errors)),
+    }
 }
 
-pub(super) fn wanted(request: proto::ListPartnerSalesRequest) -> Result<Wanted, Problem> {
+/// Selection of invoice lines.
+pub(in crate::grpc) struct InvoiceQuery {
+    /// Subject of the partner's token.
+    pub(in crate::grpc) partner: String,
+    /// Departures on or after the first day and before the second.
+    pub(in crate::grpc) days: (Option<Date>, Option<Date>),
+    pub(in crate::grpc) page: Page<InvoiceCursor>,
+}
+
+/// The selection of a list request.
+pub(in crate::grpc) fn list(request: proto::ListPartnerSalesRequest) -> Result<InvoiceQuery, Problem> {
     let mut errors = FieldErrors::default();
     let partner_fits = (1..=MAX_PARTNER).contains(&request.partner.chars().count()) && !request.partner.contains('\0');
     errors.holds(partner_fits, "partner", format!("must have 1 to {MAX_PARTNER} characters"));
@@ -93,20 +86,16 @@ pub(super) fn wanted(request: proto::ListPartnerSalesRequest) -> Result<Wanted, 
     let until = errors.value(day(&request.until_date).map_err(|error| range(DateRangeError::Until(error))));
     let filters = [request.partner.as_str(), &request.from_date, &request.until_date];
     let page = errors.value(Page::parse(request.page_size, &request.page_token, &filters));
-    let (Some(from), Some(until), Some(page)) = (from, until, page) else { return Err(refused(errors)) };
+    let (Some(from), Some(until), Some(page)) = (from, until, page) else { return Err(invalid(errors)) };
     let in_order = from.zip(until).is_none_or(|(from, until)| from < until);
     errors.holds(in_order, "until_date", "must be after from_date");
     if !errors.is_empty() {
-        return Err(refused(errors));
+        return Err(invalid(errors));
     }
-    Ok(Wanted { partner: request.partner, days: (from, until), page })
+    Ok(InvoiceQuery { partner: request.partner, days: (from, until), page })
 }
 
-/// None for an empty text: no end on that side.
+/// `None` for an empty text: the range has no bound on that side.
 fn day(text: &str) -> Result<Option<Date>, staymesh_domain::DateError> {
     if text.is_empty() { Ok(None) } else { parse_date(text).map(Some) }
-}
-
-pub(super) fn refused(errors: FieldErrors) -> Problem {
-    Problem::fields(errors.into_iter().map(|error| (error.field, error.description)))
 }

@@ -1,4 +1,4 @@
-//! The provider's page: one for a booking, and what may happen on it.
+//! The provider's checkout page: one for each reservation, and its outcomes.
 
 use std::{collections::HashSet, fs};
 
@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::Sale;
 use crate::support::{DECLINED_CARD, GOOD_CARD, Provider, REVIEWED_CARD, Stay, World, await_payment, eventually};
 
-/// The provider's sessions for a payment, from the file in which it keeps them.
+/// The provider's sessions for a payment, from the simulator's journal.
 fn sessions(world: &World<'_>, payment: &Value) -> HashSet<String> {
     let logs = world.mesh.local().logs();
     let book = fs::read_to_string(logs.with_file_name("psp-simulator.jsonl")).expect("the provider's book");
@@ -20,7 +20,7 @@ fn sessions(world: &World<'_>, payment: &Value) -> HashSet<String> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn however_often_it_is_asked_for_there_is_one_payment_and_one_page() {
+async fn repeated_create_payment_opens_one_payment_and_one_checkout_page() {
     let world = World::shared().await;
     let provider = Provider::of(world.mesh).await;
     let guest = world.guest().await;
@@ -48,7 +48,7 @@ async fn however_often_it_is_asked_for_there_is_one_payment_and_one_page() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn somebody_elses_payment_does_not_exist() {
+async fn payment_of_another_account_is_not_found() {
     let world = World::shared().await;
     let sale = Sale::open(&world).await;
     let path = format!("/v1/payments/{}", sale.payment_id());
@@ -65,7 +65,7 @@ async fn somebody_elses_payment_does_not_exist() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_declined_card_frees_the_rooms() {
+async fn declined_card_rejects_reservation_and_frees_rooms() {
     let world = World::shared().await;
     let provider = Provider::of(world.mesh).await;
     let sale = Sale::open(&world).await;
@@ -80,7 +80,7 @@ async fn a_declined_card_frees_the_rooms() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_guest_sees_that_the_provider_is_still_deciding() {
+async fn payment_in_review_is_shown_as_processing() {
     let world = World::shared().await;
     let provider = Provider::of(world.mesh).await;
     let sale = Sale::open(&world).await;
@@ -101,7 +101,7 @@ async fn a_guest_sees_that_the_provider_is_still_deciding() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn cancelling_closes_the_page() {
+async fn cancelling_unpaid_reservation_closes_checkout_page() {
     let world = World::shared().await;
     let provider = Provider::of(world.mesh).await;
     let sale = Sale::open(&world).await;
@@ -110,7 +110,7 @@ async fn cancelling_closes_the_page() {
     let ended = await_payment(&sale.guest, &sale.payment, "EXPIRED").await;
     assert_eq!(ended["checkout_url"], Value::String(String::new()));
     assert_eq!(provider.use_card(&sale.payment, GOOD_CARD).await, 410, "the page takes no money any more");
-    sale.await_all_told(&world).await;
+    sale.await_all_delivered(&world).await;
     assert_eq!(provider.row(&sale.payment).await.status, "EXPIRED");
     assert_eq!((sale.status().await.as_str(), sale.rooms_taken(&world).await), ("CANCELLED", vec![0; 3]));
 }

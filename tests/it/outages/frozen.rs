@@ -1,4 +1,4 @@
-//! A service that freezes does not hang those who call it; one that is asked to stop ends what it has begun.
+//! A frozen service does not hang its callers; a service that shuts down completes requests in progress.
 
 use std::{net::TcpStream, time::Duration};
 
@@ -9,34 +9,34 @@ use staymesh_devenv::Signal;
 use tokio::time::Instant;
 use tonic::{Code, Request, transport::Endpoint};
 
-use super::{Scene, assert_away, operations, processes};
-use crate::support::{Books, OwnMesh, eventually, operate, within_deadline};
+use super::{Scene, assert_unavailable, operations, processes};
+use crate::support::{Books, PrivateMesh, eventually, operate, within_deadline};
 
-/// The longest call of one service by another, by default.
+/// Default deadline of a call between services.
 const CALL_TIMEOUT: Duration = Duration::from_secs(3);
-/// How long requests in progress may go on after SIGTERM, by default.
+/// Default drain time of requests in progress after SIGTERM.
 const DRAIN: Duration = Duration::from_secs(20);
-/// Bookings in progress at the SIGTERM.
+/// Bookings in progress at SIGTERM.
 const IN_PROGRESS: usize = 12;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_frozen_service_hangs_nobody_and_a_stopping_one_ends_its_work() {
-    // The test holds a lock for longer than anybody should.
+async fn frozen_service_fails_within_deadline_and_shutdown_drains_requests() {
+    // The test holds a lock beyond every deadline.
     let patient = ["STAYMESH_DATABASE_LOCK_TIMEOUT", "STAYMESH_DATABASE_STATEMENT_TIMEOUT"];
     let settings = patient.map(|name| ("reservation", name, "12s".to_owned()));
-    let mesh = OwnMesh::start(settings.to_vec()).await;
+    let mesh = PrivateMesh::start(settings.to_vec()).await;
     let scene = Scene::on(&mesh).await;
     frozen_rate(&mesh, &scene).await;
     stopped_reservation(&mesh, &scene).await;
     Books::of(&mesh).await.assert_balanced().await;
 }
 
-async fn frozen_rate(mesh: &OwnMesh, scene: &Scene<'_>) {
+async fn frozen_rate(mesh: &PrivateMesh, scene: &Scene<'_>) {
     let before = processes(mesh);
     let order = scene.order().await;
     operate(mesh, |local| local.service("rate")?.signal(Signal::STOP));
 
-    // The caller's own deadline is nearer than that of the calls in between.
+    // The caller's deadline is shorter than that of the inner calls.
     let endpoint = Endpoint::new(mesh.public_url().to_owned()).expect("an address");
     let mut client = ReservationServiceClient::new(endpoint.connect().await.expect("connects"));
     let mut request = Request::new(PrepareReservationRequest {
@@ -57,18 +57,18 @@ async fn frozen_rate(mesh: &OwnMesh, scene: &Scene<'_>) {
     assert!(given_up.contains(&status.code()) && took < CALL_TIMEOUT, "after {took:?}: {status:?}");
 
     for answer in join_all((0..12).map(|_| scene.prepare())).await {
-        assert_away(answer, &["DEPENDENCY_UNAVAILABLE"]);
+        assert_unavailable(answer, &["DEPENDENCY_UNAVAILABLE"]);
     }
-    // Now nobody waits for it any more, but for the one in a second that looks whether it is back.
+    // The circuit breaker is open: calls fail fast, except one probe a second.
     let quick = join_all((0..10).map(|_| async {
         let (answer, took) = within_deadline("behind the open breaker", scene.prepare()).await;
-        assert_away(answer, &["DEPENDENCY_UNAVAILABLE"]);
+        assert_unavailable(answer, &["DEPENDENCY_UNAVAILABLE"]);
         took < CALL_TIMEOUT
     }));
     let quick = quick.await.into_iter().filter(|quick| *quick).count();
     assert!(quick >= 8, "only {quick} of 10 did not wait");
-    assert_away(scene.offers().await, &["DEPENDENCY_UNAVAILABLE"]);
-    // What does not need it works.
+    assert_unavailable(scene.offers().await, &["DEPENDENCY_UNAVAILABLE"]);
+    // Calls that do not need it succeed.
     scene.availability().await.ok();
     scene.book(&order).await.ok();
 
@@ -77,10 +77,10 @@ async fn frozen_rate(mesh: &OwnMesh, scene: &Scene<'_>) {
     assert_eq!(processes(mesh), before);
 }
 
-async fn stopped_reservation(mesh: &OwnMesh, scene: &Scene<'_>) {
+async fn stopped_reservation(mesh: &PrivateMesh, scene: &Scene<'_>) {
     let books = Books::of(mesh).await;
     let orders = join_all((0..IN_PROGRESS).map(|_| scene.order())).await;
-    // Bookings of this hotel wait for as long as the test wants.
+    // Bookings of this hotel wait for the lock that the test holds.
     let mut lock = books.pool.begin().await.expect("a transaction");
     sqlx::query("select from room_type_inventory where hotel_id = $1 for update")
         .bind(i32::try_from(scene.hotel.hotel_id).expect("an id"))
@@ -106,7 +106,7 @@ async fn stopped_reservation(mesh: &OwnMesh, scene: &Scene<'_>) {
     let address = mesh.service_url("reservation").expect("an address");
     let address = address.trim_start_matches("http://").to_owned();
     eventually("it takes no more connections", async || TcpStream::connect(&address).is_err().then_some(())).await;
-    assert_away(scene.availability().await, &["DEPENDENCY_UNAVAILABLE"]);
+    assert_unavailable(scene.availability().await, &["DEPENDENCY_UNAVAILABLE"]);
     lock.rollback().await.expect("unlocked");
 
     let (answers, _) = within_deadline("what was in progress", join_all(calls)).await;

@@ -1,4 +1,4 @@
-mod partner;
+mod partner_sales;
 mod status_page;
 
 use std::sync::Arc;
@@ -22,22 +22,23 @@ use staymesh_psp::{Checkout, CheckoutStatus, Provider, PspError};
 use tonic::{Request, Status as RpcStatus};
 use tonic_types::StatusExt;
 
-use super::{Grpc, Webhook};
+use super::{InternalPaymentHandler, PaymentAdminHandler, PaymentHandler, WebhookHandler};
 use crate::{
     clients::reservations::MockReservationClient,
     model::{Payment, Status},
+    service::Payments,
     testing::{MockPsp, booking, caller, database, in_status, now, open, outbox, service, session_of, sign},
 };
 
 const OLD: &str = "the old secret of the webhook";
 const NEW: &str = "the new secret of the webhook";
 
-fn grpc(pool: &PgPool) -> Grpc<MockReservationClient, MockPsp> {
-    Grpc(Arc::new(service(pool, MockReservationClient::new(), MockPsp::new())))
+fn payments(pool: &PgPool) -> Arc<Payments<MockPsp>> {
+    Arc::new(service(pool, MockReservationClient::new(), MockPsp::new()))
 }
 
-fn webhook(pool: &PgPool) -> Webhook<MockReservationClient, MockPsp> {
-    Webhook { payments: grpc(pool).0, provider: Provider::Simulator, secrets: vec![NEW.into(), OLD.into()] }
+fn webhook(pool: &PgPool) -> WebhookHandler<MockPsp> {
+    WebhookHandler { payments: payments(pool), provider: Provider::Simulator, secrets: vec![NEW.into(), OLD.into()] }
 }
 
 fn by<T>(caller: &Caller, message: T) -> Request<T> {
@@ -96,7 +97,7 @@ async fn only_the_header_of_the_provider_in_use_counts() {
     ] {
         let mut request = signed(None, body);
         request.metadata_mut().insert(header, signature.parse().unwrap());
-        let webhook = Webhook { provider, ..webhook(database.pool()) };
+        let webhook = WebhookHandler { provider, ..webhook(database.pool()) };
         let refused = webhook.receive_psp_event(request).await.err();
         let reason = refused.as_ref().and_then(Problem::reason_of);
         assert_eq!(reason, (!taken).then_some(Reason::WebhookSignatureInvalid), "{provider:?} {header}");
@@ -149,7 +150,7 @@ async fn a_payment_is_shown_to_whom_it_concerns(
     let database = database().await;
     let payment = open(database.pool()).await;
     let request = GetPaymentRequest { payment_id: payment.payment_id.to_string() };
-    match grpc(database.pool()).get_payment(by(&caller(subject, role, hotels), request)).await {
+    match PaymentHandler(payments(database.pool())).get_payment(by(&caller(subject, role, hotels), request)).await {
         Ok(answer) => {
             let shown = answer.into_inner().payment.unwrap();
             assert!(sees);
@@ -170,8 +171,10 @@ async fn a_page_is_only_shown_while_it_is_open() {
     for status in Status::ALL {
         let payment = in_status(database.pool(), status).await;
         let request = GetPaymentRequest { payment_id: payment.payment_id.to_string() };
-        let answer =
-            grpc(database.pool()).get_payment(by(&caller("guest-1", Role::Guest, &[]), request)).await.unwrap();
+        let answer = PaymentHandler(payments(database.pool()))
+            .get_payment(by(&caller("guest-1", Role::Guest, &[]), request))
+            .await
+            .unwrap();
         let shown = answer.into_inner().payment.unwrap();
         assert_eq!(shown.status().as_str_name(), format!("PAYMENT_STATUS_{}", status.as_str()));
         assert_eq!(shown.checkout_url.is_empty(), status != Status::Pending);
@@ -182,7 +185,7 @@ async fn a_page_is_only_shown_while_it_is_open() {
 async fn create_payment_with_return_url_refused_by_provider_names_the_field_and_leaves_no_open_payment() {
     let database = database().await;
     let mut reservations = MockReservationClient::new();
-    reservations.expect_get().returning(|_| Box::pin(async { Ok(Some(booking())) }));
+    reservations.expect_get().returning(|_| Ok(Some(booking())));
     let mut psp = MockPsp::new();
     psp.expect_create_checkout().returning(|order| {
         let refused = order.return_url.ends_with("?x");
@@ -194,12 +197,12 @@ async fn create_payment_with_return_url_refused_by_provider_names_the_field_and_
         };
         Box::pin(async move { if refused { Err(PspError::ReturnUrl) } else { Ok(checkout) } })
     });
-    let grpc = Grpc(Arc::new(service(database.pool(), reservations, psp)));
+    let handler = PaymentHandler(Arc::new(service(database.pool(), reservations, psp)));
     let reservation_id = crate::testing::reservation_id().to_string();
     let guest = caller("guest-1", Role::Guest, &[]);
     let create = |return_url: &str| {
         let create = CreatePaymentRequest { reservation_id: reservation_id.clone(), return_url: return_url.into() };
-        grpc.create_payment(by(&guest, create))
+        handler.create_payment(by(&guest, create))
     };
     let open = async || -> i64 {
         let sql = "select count(*) from payment_order where status = 'PENDING'";
@@ -214,20 +217,32 @@ async fn create_payment_with_return_url_refused_by_provider_names_the_field_and_
 #[tokio::test]
 async fn wrong_fields_are_named_before_anybody_is_asked() {
     let database = database().await;
-    let grpc = grpc(database.pool());
+    let payments = payments(database.pool());
     let guest = caller("guest-1", Role::Guest, &[]);
     let create = CreatePaymentRequest { reservation_id: "x".into(), return_url: "javascript:alert(1)".into() };
-    assert_eq!(fields(&grpc.create_payment(by(&guest, create)).await.unwrap_err()), ["reservation_id", "return_url"]);
+    assert_eq!(
+        fields(&PaymentHandler(payments.clone()).create_payment(by(&guest, create)).await.unwrap_err()),
+        ["reservation_id", "return_url"]
+    );
     let create = CreatePaymentRequest { reservation_id: uuid::Uuid::now_v7().to_string(), return_url: String::new() };
-    assert_eq!(fields(&grpc.create_payment(by(&guest, create)).await.unwrap_err()), ["reservation_id"]);
+    assert_eq!(
+        fields(&PaymentHandler(payments.clone()).create_payment(by(&guest, create)).await.unwrap_err()),
+        ["reservation_id"]
+    );
     let get = GetPaymentRequest { payment_id: "'; drop table refund".into() };
-    assert_eq!(fields(&grpc.get_payment(by(&guest, get)).await.unwrap_err()), ["payment_id"]);
+    assert_eq!(
+        fields(&PaymentHandler(payments.clone()).get_payment(by(&guest, get)).await.unwrap_err()),
+        ["payment_id"]
+    );
     let settle = SettleCancellationRequest {
         reservation_id: crate::testing::reservation_id().to_string(),
         refund: None,
         partner_sale: None,
     };
-    assert_eq!(fields(&grpc.settle_cancellation(Request::new(settle)).await.unwrap_err()), ["refund"]);
+    assert_eq!(
+        fields(&InternalPaymentHandler(payments.clone()).settle_cancellation(Request::new(settle)).await.unwrap_err()),
+        ["refund"]
+    );
     let admin = caller("admin", Role::Admin, &[]);
     let id = open(database.pool()).await.payment_id.to_string();
     let money = |amount: &str| Some(Money { currency_code: "EUR".into(), amount: amount.into() });
@@ -240,14 +255,17 @@ async fn wrong_fields_are_named_before_anybody_is_asked() {
         (&id, None, "", "request_id"),
     ] {
         let refund = RefundPaymentRequest { payment_id: payment_id.into(), amount, request_id: request_id.to_owned() };
-        assert_eq!(fields(&grpc.refund_payment(by(&admin, refund)).await.unwrap_err()), [field]);
+        assert_eq!(
+            fields(&PaymentAdminHandler(payments.clone()).refund_payment(by(&admin, refund)).await.unwrap_err()),
+            [field]
+        );
     }
 }
 
 #[tokio::test]
 async fn staff_page_through_the_payments_of_their_hotel() {
     let database = database().await;
-    let grpc = grpc(database.pool());
+    let payments = payments(database.pool());
     let mut made = Vec::new();
     for status in [Status::Paid, Status::Pending, Status::Paid, Status::Expired, Status::Paid] {
         made.push(in_status(database.pool(), status).await);
@@ -255,7 +273,7 @@ async fn staff_page_through_the_payments_of_their_hotel() {
     let staff = caller("staff", Role::Staff, &[7]);
     let ask = async |status: PaymentStatus, page_token: String| {
         let request = ListPaymentsRequest { hotel_id: 7, status: status.into(), page_size: 2, page_token };
-        grpc.list_payments(by(&staff, request)).await.map(tonic::Response::into_inner)
+        PaymentAdminHandler(payments.clone()).list_payments(by(&staff, request)).await.map(tonic::Response::into_inner)
     };
     let newest_first = |status: Option<Status>| -> Vec<String> {
         let wanted = made.iter().rev().filter(|payment| status.is_none_or(|status| payment.status == status));
@@ -278,8 +296,11 @@ async fn staff_page_through_the_payments_of_their_hotel() {
     assert_eq!(fields(&ask(PaymentStatus::Paid, token).await.unwrap_err()), ["page_token"]);
     // Whose hotel it is comes before what is wrong with the rest.
     let other = ListPaymentsRequest { hotel_id: 8, status: 99, page_size: -1, page_token: "x".into() };
-    let error = grpc.list_payments(by(&staff, other)).await.unwrap_err();
+    let error = PaymentAdminHandler(payments.clone()).list_payments(by(&staff, other)).await.unwrap_err();
     assert_eq!(Problem::reason_of(&error), Some(Reason::AccessDenied));
     let wrong = ListPaymentsRequest { hotel_id: 7, status: 99, page_size: 0, page_token: String::new() };
-    assert_eq!(fields(&grpc.list_payments(by(&staff, wrong)).await.unwrap_err()), ["status"]);
+    assert_eq!(
+        fields(&PaymentAdminHandler(payments.clone()).list_payments(by(&staff, wrong)).await.unwrap_err()),
+        ["status"]
+    );
 }

@@ -1,4 +1,4 @@
-//! What is booked cannot be deleted, and what is deleted cannot be booked.
+//! Deletion: hotels and room types with active reservations cannot be deleted, deleted ones cannot be booked.
 
 use serde_json::json;
 
@@ -6,7 +6,7 @@ use super::with;
 use crate::support::{Stay, World, in_days};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_hotel_closes_when_its_last_guest_has_cancelled() {
+async fn hotel_is_deleted_only_after_last_active_reservation_is_cancelled() {
     let world = World::shared().await;
     let hotel = world.hotel(10).await;
     let guest = world.guest().await;
@@ -23,7 +23,7 @@ async fn a_hotel_closes_when_its_last_guest_has_cancelled() {
     world.public.get(&path).await.ok();
     world.book(&guest, hotel, &Stay::ahead(200, 1)).await;
 
-    // Refusing has changed nothing: all of it is still for sale. Now everybody cancels.
+    // The refusal changed nothing: all rooms are still for sale. Then all guests cancel.
     let mine = guest.get("/v1/reservations").await.ok();
     for reservation in mine["reservations"].as_array().expect("a list") {
         let id = reservation["reservation_id"].as_str().expect("an id");
@@ -48,7 +48,7 @@ async fn a_hotel_closes_when_its_last_guest_has_cancelled() {
     let rate = json!({ "base_price": { "currency_code": "EUR", "amount": "1.00" } });
     staff.put(&hotel.path("rate"), rate).await.refused(404, "HOTEL_NOT_FOUND");
 
-    // What was booked once is history, and stays.
+    // Past reservations stay readable.
     let id = booked["reservation_id"].as_str().expect("an id");
     let history = guest.get(&format!("/v1/reservations/{id}")).await.ok();
     assert_eq!(history["status"], "RESERVATION_STATUS_CANCELLED");
@@ -59,7 +59,7 @@ async fn a_hotel_closes_when_its_last_guest_has_cancelled() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_room_type_closes_alone() {
+async fn deleting_room_type_keeps_the_hotel() {
     let world = World::shared().await;
     let hotel = world.hotel(10).await;
     let guest = world.guest().await;

@@ -1,4 +1,4 @@
-//! What services say to one another is said behind the gateways, and authorized there as well.
+//! Internal services: not reachable through the gateways, and authorized by service tokens.
 
 use staymesh_api::{
     hotel::v1::{DeleteHotelRequest, hotel_admin_service_client::HotelAdminServiceClient},
@@ -32,7 +32,7 @@ fn assert_refused<T: std::fmt::Debug>(answer: Result<T, Status>, code: Code, rea
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn services_of_the_mesh_are_behind_no_gateway() {
+async fn internal_services_are_not_routed_by_gateways() {
     let world = World::shared().await;
     let token = world.admin.token();
     for url in [world.mesh.public_url(), world.mesh.internal_url()] {
@@ -62,7 +62,7 @@ async fn services_of_the_mesh_are_behind_no_gateway() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_service_lets_nobody_else_in_by_the_back_door() {
+async fn internal_service_refuses_callers_without_service_token() {
     let world = World::shared().await;
     let guest = world.guest().await;
     let url = world.mesh.service_url("reservation").expect("an address");
@@ -78,7 +78,7 @@ async fn a_service_lets_nobody_else_in_by_the_back_door() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_public_gateway_refuses_internal_methods_over_grpc_too() {
+async fn public_gateway_refuses_internal_methods_over_grpc() {
     let world = World::shared().await;
     let delete = || asked(DeleteHotelRequest { hotel_id: NOBODYS_ID, etag: String::new() }, world.admin.token());
     let mut public = HotelAdminServiceClient::new(channel(world.mesh.public_url()).await);

@@ -10,7 +10,7 @@ use staymesh_api::{
 use staymesh_mesh::{Problem, Reason};
 use tonic::Request;
 
-use super::{fields, grpc};
+use super::{InternalPaymentHandler, PaymentAdminHandler, fields, payments};
 use crate::testing::{database, reservation_id};
 
 fn money(currency: &str, amount: &str) -> Option<Money> {
@@ -31,11 +31,15 @@ fn sale(partner: &str, day: u8) -> RecordPartnerSaleRequest {
 #[tokio::test]
 async fn a_partner_sale_is_recorded_credited_and_told_apart_from_another() {
     let database = database().await;
-    let grpc = grpc(database.pool());
+    let payments = payments(database.pool());
     let request = sale("client:acme", 4);
     let mut told = Vec::new();
     for _ in 0..2 {
-        let answer = grpc.record_partner_sale(Request::new(request.clone())).await.unwrap().into_inner();
+        let answer = InternalPaymentHandler(payments.clone())
+            .record_partner_sale(Request::new(request.clone()))
+            .await
+            .unwrap()
+            .into_inner();
         told.push(answer.sale.unwrap());
     }
     assert_eq!(told[0], told[1]);
@@ -48,7 +52,7 @@ async fn a_partner_sale_is_recorded_credited_and_told_apart_from_another() {
 
     let mut other = request.clone();
     other.terms.as_mut().unwrap().amount = euros("100.01");
-    let error = grpc.record_partner_sale(Request::new(other)).await.unwrap_err();
+    let error = InternalPaymentHandler(payments.clone()).record_partner_sale(Request::new(other)).await.unwrap_err();
     assert_eq!(Problem::reason_of(&error), Some(Reason::ReservationIdReused));
     assert_eq!(error.code(), tonic::Code::FailedPrecondition);
 
@@ -58,7 +62,11 @@ async fn a_partner_sale_is_recorded_credited_and_told_apart_from_another() {
         partner_sale: request.terms,
     };
     for _ in 0..2 {
-        let answer = grpc.settle_cancellation(Request::new(settle.clone())).await.unwrap().into_inner();
+        let answer = InternalPaymentHandler(payments.clone())
+            .settle_cancellation(Request::new(settle.clone()))
+            .await
+            .unwrap()
+            .into_inner();
         assert_eq!(answer.payment, None);
         let ended = answer.partner_sale.unwrap();
         assert_eq!((ended.credited_amount, ended.owed_amount), (euros("70.00"), euros("30.00")));
@@ -69,7 +77,7 @@ async fn a_partner_sale_is_recorded_credited_and_told_apart_from_another() {
 #[tokio::test]
 async fn wrong_terms_of_a_sale_are_all_named() {
     let database = database().await;
-    let grpc = grpc(database.pool());
+    let payments = payments(database.pool());
     let dollars = money("USD", "1.00");
     let good = sale("client:acme", 4).terms.unwrap();
     let long = "p".repeat(201);
@@ -90,14 +98,19 @@ async fn wrong_terms_of_a_sale_are_all_named() {
         (Some(PartnerSaleTerms { taxes: dollars, ..good.clone() }), vec!["terms.taxes.currency_code"]),
     ] {
         let request = RecordPartnerSaleRequest { terms, ..sale("client:acme", 4) };
-        assert_eq!(fields(&grpc.record_partner_sale(Request::new(request)).await.unwrap_err()), wrong);
+        assert_eq!(
+            fields(
+                &InternalPaymentHandler(payments.clone()).record_partner_sale(Request::new(request)).await.unwrap_err()
+            ),
+            wrong
+        );
     }
     let settle = SettleCancellationRequest {
         reservation_id: "x".into(),
         refund: euros("-1.00"),
         partner_sale: Some(PartnerSaleTerms { check_out: String::new(), ..good }),
     };
-    let error = grpc.settle_cancellation(Request::new(settle)).await.unwrap_err();
+    let error = InternalPaymentHandler(payments.clone()).settle_cancellation(Request::new(settle)).await.unwrap_err();
     assert_eq!(fields(&error), ["reservation_id", "refund.amount", "partner_sale.check_out"]);
     let count: i64 = sqlx::query_scalar("select count(*) from partner_sale").fetch_one(database.pool()).await.unwrap();
     assert_eq!(count, 0);
@@ -106,13 +119,13 @@ async fn wrong_terms_of_a_sale_are_all_named() {
 #[tokio::test]
 async fn a_partner_is_invoiced_by_day_of_leaving() {
     let database = database().await;
-    let grpc = grpc(database.pool());
+    let payments = payments(database.pool());
     let mut made = Vec::new();
     for (partner, day) in
         [("client:acme", 9), ("client:acme", 4), ("client:other", 5), ("client:acme", 4), ("client:acme", 6)]
     {
         let request = sale(partner, day);
-        grpc.record_partner_sale(Request::new(request.clone())).await.unwrap();
+        InternalPaymentHandler(payments.clone()).record_partner_sale(Request::new(request.clone())).await.unwrap();
         made.push((partner, day, request.reservation_id));
     }
     let expected = |partner: &str, days: std::ops::Range<u8>| {
@@ -124,7 +137,10 @@ async fn a_partner_is_invoiced_by_day_of_leaving() {
         let (from_date, until_date) = (from.to_owned(), until.to_owned());
         let request =
             ListPartnerSalesRequest { partner: partner.into(), from_date, until_date, page_size: 1, page_token };
-        grpc.list_partner_sales(Request::new(request)).await.map(tonic::Response::into_inner)
+        PaymentAdminHandler(payments.clone())
+            .list_partner_sales(Request::new(request))
+            .await
+            .map(tonic::Response::into_inner)
     };
     for (partner, from, until, days) in [
         ("client:acme", "", "", 1..32),

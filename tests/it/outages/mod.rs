@@ -1,9 +1,9 @@
-//! Parts of the mesh die, freeze and stop (R18, R19): callers get the right error within their deadline, readiness tells
-//! operators, and everything goes on by itself afterwards.
+//! Outages: components die, freeze and shut down (R18, R19). Callers get the documented error within their deadline,
+//! readiness probes report it, and the mesh recovers without intervention.
 
 mod database;
 mod dependencies;
-mod halts;
+mod frozen;
 
 use serde_json::{Value, json};
 use staymesh_localmesh::SERVICES;
@@ -11,10 +11,10 @@ use staymesh_testkit::TestMesh;
 
 use crate::support::{Answer, HotelFixture, Rest, Stay, World, eventually, operate, within_deadline};
 
-/// The services with a database; the provider's stand-in is no part of the mesh.
+/// The services with a database. The provider simulator is not part of the mesh.
 const MESH: [&str; 5] = ["identity", "hotel", "rate", "reservation", "payment"];
 
-/// A guest who wants a room.
+/// A guest with a hotel to book.
 struct Scene<'a> {
     world: World<'a>,
     guest: Rest,
@@ -34,7 +34,7 @@ impl<'a> Scene<'a> {
         format!("/v1/hotels/{}/{what}?check_in={check_in}&check_out={check_out}", self.hotel.hotel_id)
     }
 
-    /// Asks for an order form, which needs identity's keys, the hotel, the rate and the reservation service.
+    /// Requests an order form, which needs identity's keys and the hotel, rate and reservation services.
     async fn prepare(&self) -> Answer {
         let wish = json!({
             "hotel_id": self.hotel.hotel_id, "room_type_id": self.hotel.room_type_id,
@@ -64,27 +64,27 @@ impl<'a> Scene<'a> {
         within_deadline("opening a payment", self.guest.post("/v1/payments", wish)).await.0
     }
 
-    /// Waits until the whole way to an order form works again.
+    /// Waits until requests for an order form succeed again.
     async fn await_recovery(&self) {
         eventually("order forms again", async || self.prepare().await.status.is_success().then_some(())).await;
     }
 }
 
-/// Asserts that something was away for now, and that the caller is told when to try again.
+/// Asserts UNAVAILABLE with a retry delay.
 #[track_caller]
-fn assert_away(answer: Answer, reasons: &[&str]) {
+fn assert_unavailable(answer: Answer, reasons: &[&str]) {
     let reason = answer.reason().unwrap_or_default().to_owned();
     assert!(reasons.contains(&reason.as_str()), "{}: {}", answer.status, answer.body);
     let answer = answer.refused(503, &reason);
     assert!(!answer.detail("RetryInfo")["retry_delay"].is_null(), "{}", answer.body);
 }
 
-/// The processes of all services: nothing was restarted while they stay the same.
+/// The process ids of all services; unchanged ids mean that none was restarted.
 fn processes(mesh: &TestMesh) -> Vec<(&'static str, u32)> {
     operate(mesh, |local| SERVICES.into_iter().map(|name| local.service(name).map(|p| (name, p.pid()))).collect())
 }
 
-/// What a service tells operators at this path of its operations server.
+/// The response of a service's operations server at this path.
 async fn operations(mesh: &TestMesh, service: &str, path: &str) -> (u16, String) {
     let at = mesh.local().operations(service).expect("an address");
     let answer = within_deadline(path, reqwest::get(format!("http://{at}{path}"))).await.0.expect("an answer");

@@ -1,4 +1,6 @@
-//! What hotel staff and administrators do with payments.
+//! `PaymentAdminService`: hotel staff and administrators list payments, payouts and partner sales, and request refunds.
+
+use std::sync::Arc;
 
 use staymesh_api::payment::v1::{
     GetPayOutStatementRequest, GetPayOutStatementResponse, ListPartnerSalesRequest, ListPartnerSalesResponse,
@@ -6,34 +8,26 @@ use staymesh_api::payment::v1::{
     RefundPaymentResponse, SetPayOutDestinationRequest, SetPayOutDestinationResponse,
     payment_admin_service_server::PaymentAdminService,
 };
-use staymesh_domain::{FieldError, HotelId, Page, PaymentId, parse_request_id};
-use staymesh_mesh::{
-    Caller,
-    proto_types::{money_from, timestamp},
-};
+use staymesh_mesh::{Caller, proto_types::timestamp};
 use staymesh_psp::Psp;
 use tonic::{Request, Response, Status};
-use uuid::Uuid;
 
-use super::{Grpc, partner, payouts, shown, status_filter};
-use crate::{clients::reservations::ReservationClient, error::PaymentError};
+use super::{payouts, request, response};
+use crate::{error::PaymentError, service::Payments};
+
+/// Handler of `PaymentAdminService`.
+pub(crate) struct PaymentAdminHandler<P>(pub(crate) Arc<Payments<P>>);
 
 #[tonic::async_trait]
-impl<R: ReservationClient, P: Psp> PaymentAdminService for Grpc<R, P> {
+impl<P: Psp> PaymentAdminService for PaymentAdminHandler<P> {
     async fn list_payments(
         &self,
         request: Request<ListPaymentsRequest>,
     ) -> Result<Response<ListPaymentsResponse>, Status> {
         Caller::required(&request)?.require_hotel_field(request.get_ref().hotel_id)?;
-        let request = request.into_inner();
-        let hotel_id = HotelId::try_from(request.hotel_id).map_err(FieldError::from).map_err(PaymentError::from)?;
-        let status = status_filter(request.status).map_err(PaymentError::from)?;
-        let filters = [request.hotel_id.to_string(), request.status.to_string()];
-        let page: Page<Uuid> = Page::parse(request.page_size, &request.page_token, &[&filters[0], &filters[1]])
-            .map_err(FieldError::from)
-            .map_err(PaymentError::from)?;
+        let (hotel_id, status, page) = request::payments::list(request.get_ref()).map_err(PaymentError::from)?;
         let (payments, next_page_token) = self.0.list(hotel_id, status, &page).await?;
-        let payments = payments.into_iter().map(shown).collect();
+        let payments = payments.into_iter().map(response::payment).collect();
         Ok(Response::new(ListPaymentsResponse { payments, next_page_token }))
     }
 
@@ -41,9 +35,9 @@ impl<R: ReservationClient, P: Psp> PaymentAdminService for Grpc<R, P> {
         &self,
         request: Request<RefundPaymentRequest>,
     ) -> Result<Response<RefundPaymentResponse>, Status> {
-        let (id, amount, request_id) = read(request.get_ref()).map_err(PaymentError::from)?;
+        let (id, amount, request_id) = request::payments::refund(request.get_ref()).map_err(PaymentError::from)?;
         let payment = self.0.refund(id, amount, request_id).await?;
-        Ok(Response::new(RefundPaymentResponse { payment: Some(shown(payment)) }))
+        Ok(Response::new(RefundPaymentResponse { payment: Some(response::payment(payment)) }))
     }
 
     async fn list_pay_outs(
@@ -86,18 +80,9 @@ impl<R: ReservationClient, P: Psp> PaymentAdminService for Grpc<R, P> {
         &self,
         request: Request<ListPartnerSalesRequest>,
     ) -> Result<Response<ListPartnerSalesResponse>, Status> {
-        let wanted = partner::wanted(request.into_inner())?;
-        let (sales, next_page_token) = self.0.list_partner_sales(&wanted.partner, wanted.days, &wanted.page).await?;
-        let sales = sales.into_iter().map(partner::shown).collect::<Result<_, _>>()?;
+        let query = request::partner_sales::list(request.into_inner())?;
+        let (sales, next_page_token) = self.0.list_partner_sales(&query.partner, query.days, &query.page).await?;
+        let sales = sales.into_iter().map(response::partner_sale).collect::<Result<_, _>>()?;
         Ok(Response::new(ListPartnerSalesResponse { sales, next_page_token }))
     }
-}
-
-fn read(request: &RefundPaymentRequest) -> Result<(PaymentId, Option<staymesh_domain::Money>, Uuid), FieldError> {
-    let id = request.payment_id.parse::<PaymentId>()?;
-    let amount = request.amount.as_ref().map(|amount| money_from(Some(amount), "amount")).transpose()?;
-    if amount.is_some_and(|amount| amount.minor() == 0) {
-        return Err(FieldError::new("amount.amount", "must be more than zero"));
-    }
-    Ok((id, amount, parse_request_id(&request.request_id)?))
 }

@@ -1,18 +1,18 @@
-//! The provider answers late, twice, out of order or never: whatever it has done by then is done once.
+//! Provider responses that are late, repeated, out of order or lost: every operation takes effect once.
 
 use futures::future::join_all;
 use serde_json::{Value, json};
 use staymesh_devenv::{Link, Proxy};
 
 use super::{
-    end::{self, End},
-    pay_out, restart,
+    outcome::{self, Outcome},
+    payout, restart,
+    scenario::{EVENTS_LOST, Scenario, UNHEARD},
     shop::{PRICE, Sale, Shop, settings},
-    story::{EVENTS_LOST, Story, UNHEARD},
 };
-use crate::support::{OwnMesh, eventually, operate};
+use crate::support::{PrivateMesh, eventually, operate};
 
-/// How the answer to a call goes astray. The provider has done what was asked for in all cases but the last.
+/// The fault of a response. The provider has executed the request in all cases but the last.
 const ASTRAY: [(&str, &[Link]); 4] = [
     ("late", &[Link::Late, Link::Healthy]),
     ("never", &[Link::Late, Link::Broken, Link::Healthy]),
@@ -24,13 +24,13 @@ const ASTRAY: [(&str, &[Link]); 4] = [
 struct Wire<'a> {
     shop: &'a Shop<'a>,
     link: Proxy,
-    /// Whether the provider's events come, or all that is known is what it answers.
+    /// Whether the provider delivers events. Without them the service knows only the responses.
     events: bool,
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn however_the_provider_answers_there_is_one_charge_and_one_refund() {
-    let mesh = OwnMesh::start(settings()).await;
+async fn lost_late_or_repeated_provider_response_leaves_one_charge_and_one_refund() {
+    let mesh = PrivateMesh::start(settings()).await;
     let shop = Shop::on(&mesh).await;
     let provider = mesh.service_url("psp-simulator").expect("an address");
     let provider = provider.trim_start_matches("http://").parse().expect("an address");
@@ -67,7 +67,7 @@ impl Wire<'_> {
         self.shop.open(&self.shop.book().await, self.simulate()).await
     }
 
-    /// Whether the provider would have done what it was asked for.
+    /// Whether the provider has executed the request.
     fn arrives(links: &[Link]) -> bool {
         links[0] != Link::Silent
     }
@@ -85,7 +85,7 @@ impl Wire<'_> {
         self.mend(links);
         let sale = self.shop.open(&booked, self.simulate()).await;
         self.shop.use_good_card(&sale).await;
-        self.assert_ended(Story::Paid, &sale, what).await;
+        self.assert_ended(Scenario::Paid, &sale, what).await;
     }
 
     async fn close(&self, links: &[Link], what: &str) {
@@ -96,7 +96,7 @@ impl Wire<'_> {
         let expected = if Self::arrives(links) { "expired" } else { "open" };
         assert_eq!(self.shop.checkouts(&sale.reservation_id)[0]["status"], expected, "{what}");
         self.mend(links);
-        self.assert_ended(Story::Left, &sale, what).await;
+        self.assert_ended(Scenario::Left, &sale, what).await;
     }
 
     async fn pay_back(&self, links: &[Link], what: &str) {
@@ -107,10 +107,10 @@ impl Wire<'_> {
         self.await_failure("payment", sale.payment_id()).await;
         assert_eq!(self.refunds(&sale), usize::from(Self::arrives(links)), "{what}");
         self.mend(links);
-        self.assert_ended(Story::Cancelled, &sale, what).await;
+        self.assert_ended(Scenario::Cancelled, &sale, what).await;
     }
 
-    /// The guest is impatient: the same request many times at once.
+    /// Many concurrent copies of the same guest request.
     async fn open_twice(&self) {
         let booked = self.shop.book().await;
         let answers = join_all((0..5).map(|_| self.shop.ask_for_page(&booked, self.simulate()))).await;
@@ -118,10 +118,10 @@ impl Wire<'_> {
         assert!(pages.iter().all(|page| *page == pages[0]), "{pages:?}");
         let sale = self.shop.open(&booked, self.simulate()).await;
         self.shop.use_good_card(&sale).await;
-        self.assert_ended(Story::Paid, &sale, "opening many times at once").await;
+        self.assert_ended(Scenario::Paid, &sale, "opening many times at once").await;
     }
 
-    /// Two relays ask for the same refund at once, and the provider answers both.
+    /// Two relays request the same refund concurrently, and the provider answers both.
     async fn pay_back_twice(&self) {
         let sale = self.sale().await;
         self.shop.pay(&sale).await;
@@ -141,10 +141,10 @@ impl Wire<'_> {
         })
         .await;
         self.link.set(Link::Healthy);
-        self.assert_ended(Story::Cancelled, &sale, "paying back twice at once").await;
+        self.assert_ended(Scenario::Cancelled, &sale, "paying back twice at once").await;
     }
 
-    /// Waits until a word about this payment or booking has not been taken.
+    /// Waits until a delivery about this payment or booking has failed.
     async fn await_failure(&self, service: &str, aggregate: &str) {
         eventually(&format!("{service} could not tell of {aggregate}"), async || {
             let failed: i64 = sqlx::query_scalar(
@@ -160,16 +160,16 @@ impl Wire<'_> {
         .await;
     }
 
-    /// How often the provider has paid back.
+    /// Number of refunds at the provider.
     fn refunds(&self, sale: &Sale) -> usize {
         self.shop.checkouts(&sale.reservation_id)[0]["refunds"].as_array().map_or(0, Vec::len)
     }
 
-    /// Pays a hotel for a sale of its own, while the answer to the transfer goes astray.
+    /// Pays out one sale of a new hotel while the response to the transfer is faulty.
     async fn pay_out(&self, links: &[Link], what: &str) {
         let shop = self.shop;
         self.link.set(links[0]);
-        assert_eq!(pay_out::job(shop, ""), None, "{what}");
+        assert_eq!(payout::job(shop, ""), None, "{what}");
         let (payout_id, transfer_id): (String, String) = sqlx::query_as(
             "select payout_id::text, transfer_id::text from pay_out join pay_out_transfer using (payout_id)
              where hotel_id = $1",
@@ -179,26 +179,26 @@ impl Wire<'_> {
         .await
         .expect("one transfer");
         self.await_failure("payment", &payout_id).await;
-        assert_eq!(pay_out::transfers(shop, &transfer_id).len(), usize::from(Self::arrives(links)), "{what}");
+        assert_eq!(payout::transfers(shop, &transfer_id).len(), usize::from(Self::arrives(links)), "{what}");
         self.mend(links);
-        pay_out::assert_paid_once(shop, what).await;
-        // Nothing is left to pay, and nothing more is asked for.
-        assert_eq!(pay_out::job(shop, ""), None, "{what}");
-        pay_out::assert_paid_once(shop, what).await;
+        payout::assert_paid_once(shop, what).await;
+        // Nothing is payable, and no further transfer is requested.
+        assert_eq!(payout::job(shop, ""), None, "{what}");
+        payout::assert_paid_once(shop, what).await;
         println!("{what}: the hotel is paid once");
     }
 
-    async fn assert_ended(&self, story: Story, sale: &Sale, what: &str) {
-        let end = story.end();
+    async fn assert_ended(&self, scenario: Scenario, sale: &Sale, what: &str) {
+        let end = scenario.end();
         let events: &[&str] = if self.events { end.events } else { &[] };
-        end::assert_is(self.shop, sale, &End { events, ..end }, what).await;
-        println!("{what}: {story:?}");
+        outcome::assert_is(self.shop, sale, &Outcome { events, ..end }, what).await;
+        println!("{what}: {scenario:?}");
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn however_the_provider_answers_a_hotel_is_paid_once() {
-    let mesh = OwnMesh::start(settings()).await;
+async fn lost_late_or_repeated_transfer_response_pays_hotel_once() {
+    let mesh = PrivateMesh::start(settings()).await;
     let mut shop = Shop::on(&mesh).await;
     let provider = mesh.service_url("psp-simulator").expect("an address");
     let provider = provider.trim_start_matches("http://").parse().expect("an address");
@@ -209,9 +209,9 @@ async fn however_the_provider_answers_a_hotel_is_paid_once() {
                 restart(local, "psp-simulator", &[])?;
                 restart(local, "payment", &[])
             });
-            pay_out::owe(&mut shop, &what).await;
+            payout::owe(&mut shop, &what).await;
             if !events {
-                operate(&mesh, |local| restart(local, "psp-simulator", &pay_out::DEAF));
+                operate(&mesh, |local| restart(local, "psp-simulator", &payout::DEAF));
             }
             let wire = Wire { shop: &shop, link: Proxy::start(provider).expect("a link"), events };
             wire.restart(&[]);
@@ -222,30 +222,30 @@ async fn however_the_provider_answers_a_hotel_is_paid_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn in_whatever_order_the_provider_tells_there_is_one_charge_and_one_refund() {
+async fn provider_events_in_any_order_leave_one_charge_and_one_refund() {
     const KINDS: [&str; 3] = ["checkout.expired", "checkout.paid", "refund.succeeded"];
-    let mesh = OwnMesh::start(settings()).await;
+    let mesh = PrivateMesh::start(settings()).await;
     let shop = Shop::on(&mesh).await;
-    for story in [Story::TooLate, Story::Reopened] {
-        let sale = story.live(&shop).await;
-        story.assert_ended(&shop, &sale, "paid after the end").await;
+    for scenario in [Scenario::TooLate, Scenario::Reopened] {
+        let sale = scenario.run(&shop).await;
+        scenario.assert_ended(&shop, &sale, "paid after the end").await;
     }
 
-    // From now on the provider's own events are lost, and those that are told here come in any order and twice.
+    // From here on the provider's own events are lost; the test sends them in any order and twice.
     operate(&mesh, |local| restart(local, "payment", &UNHEARD));
     for order in [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]] {
-        let sale = Story::CancelledUnheard.live(&shop).await;
+        let sale = Scenario::CancelledUnheard.run(&shop).await;
         shop.await_state(&sale, "REFUNDED", "refunded").await;
         for kind in order.map(|at| KINDS[at]) {
             let event = event(&shop, &sale, kind).await;
             join_all([shop.tell(&event), shop.tell(&event)]).await;
         }
-        let end = End { events: &KINDS, ..Story::Cancelled.end() };
-        end::assert_is(&shop, &sale, &end, &format!("told in the order {order:?}")).await;
+        let end = Outcome { events: &KINDS, ..Scenario::Cancelled.end() };
+        outcome::assert_is(&shop, &sale, &end, &format!("events in the order {order:?}")).await;
     }
 }
 
-/// An event as the provider would send it.
+/// An event in the format of the provider.
 async fn event(shop: &Shop<'_>, sale: &Sale, kind: &str) -> Value {
     let mut event = shop.provider.event(kind, &sale.payment).await;
     if kind == "refund.succeeded" {

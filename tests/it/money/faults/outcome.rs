@@ -1,19 +1,19 @@
-//! The end of a story, as the provider, both databases and the ledger have it.
+//! The outcome of a scenario: the state at the provider, in both databases and in the ledger.
 
 use super::shop::{PRICE, Sale, Shop};
-use crate::support::{assert_nothing_parked, eventually};
+use crate::support::{assert_no_dead_letters, eventually};
 
-/// How a story ends.
-pub(super) struct End {
+/// The final state of a scenario.
+pub(super) struct Outcome {
     /// The status of the payment.
     pub(super) payment: &'static str,
-    /// The events of the provider about it that were taken, in the order of their names.
+    /// The provider events that were applied, sorted by name.
     pub(super) events: &'static [&'static str],
-    /// The states that the booking has been in.
+    /// The statuses of the reservation, in order.
     pub(super) history: &'static [&'static str],
 }
 
-impl End {
+impl Outcome {
     pub(super) fn charged(&self) -> bool {
         matches!(self.payment, "PAID" | "REFUNDED")
     }
@@ -23,17 +23,17 @@ impl End {
     }
 }
 
-/// Waits until everything is told, and asserts that all agree on this end, the simulator included.
-pub(super) async fn assert_is(shop: &Shop<'_>, sale: &Sale, end: &End, what: &str) {
+/// Waits until all events are delivered, and asserts that all components agree on this outcome, the simulator included.
+pub(super) async fn assert_is(shop: &Shop<'_>, sale: &Sale, end: &Outcome, what: &str) {
     assert_books_are(shop, sale, end, what).await;
     assert_provider_agrees(shop, sale, end, what);
 }
 
-/// The same without the provider, whichever it is.
-pub(super) async fn assert_books_are(shop: &Shop<'_>, sale: &Sale, end: &End, what: &str) {
+/// As above without the provider, for any provider.
+pub(super) async fn assert_books_are(shop: &Shop<'_>, sale: &Sale, end: &Outcome, what: &str) {
     let booking = *end.history.last().expect("a state");
     shop.await_state(sale, end.payment, booking).await;
-    await_all_told(shop, sale, end).await;
+    await_all_delivered(shop, sale, end).await;
     assert_eq!(shop.state(sale).await, (end.payment.to_owned(), booking.to_owned()), "{what}");
     assert_eq!(shop.books.history(&sale.reservation_id).await, end.history, "{what}");
     assert_payment_agrees(shop, sale, end, what).await;
@@ -41,7 +41,7 @@ pub(super) async fn assert_books_are(shop: &Shop<'_>, sale: &Sale, end: &End, wh
     shop.books.assert_balanced().await;
 }
 
-/// Nothing is left in the outboxes, on its way or given up.
+/// Waits until the outboxes hold neither undelivered events nor dead letters.
 pub(super) async fn await_outboxes(shop: &Shop<'_>) {
     for service in ["payment", "reservation"] {
         let pool = shop.database(service);
@@ -55,11 +55,11 @@ pub(super) async fn await_outboxes(shop: &Shop<'_>) {
         })
         .await;
     }
-    assert_nothing_parked(shop.mesh()).await;
+    assert_no_dead_letters(shop.mesh()).await;
 }
 
-/// Nothing is left to tell, and the provider has told all it had to.
-async fn await_all_told(shop: &Shop<'_>, sale: &Sale, end: &End) {
+/// Waits until all events are delivered, those of the provider included.
+async fn await_all_delivered(shop: &Shop<'_>, sale: &Sale, end: &Outcome) {
     await_outboxes(shop).await;
     eventually(&format!("{:?} are taken", end.events), async || {
         let taken: Vec<String> =
@@ -73,9 +73,8 @@ async fn await_all_told(shop: &Shop<'_>, sale: &Sale, end: &End) {
     .await;
 }
 
-/// One checkout was ever opened for the booking. It took the money once or not at all, and gave it back once or not at
-/// all.
-fn assert_provider_agrees(shop: &Shop<'_>, sale: &Sale, end: &End, what: &str) {
+/// Asserts that one checkout was opened for the booking, that it charged at most once and refunded at most once.
+fn assert_provider_agrees(shop: &Shop<'_>, sale: &Sale, end: &Outcome, what: &str) {
     let checkouts = shop.checkouts(&sale.reservation_id);
     let [checkout] = &checkouts[..] else { panic!("{what}: {} checkouts", checkouts.len()) };
     assert_eq!(checkout["order"]["reference"], sale.payment_id(), "{what}");
@@ -87,8 +86,8 @@ fn assert_provider_agrees(shop: &Shop<'_>, sale: &Sale, end: &End, what: &str) {
     assert_eq!(refunds, vec![Some(PRICE); usize::from(end.refunded())], "{what}");
 }
 
-/// There is one payment, and what went back from it went once.
-async fn assert_payment_agrees(shop: &Shop<'_>, sale: &Sale, end: &End, what: &str) {
+/// Asserts that there is one payment, refunded at most once.
+async fn assert_payment_agrees(shop: &Shop<'_>, sale: &Sale, end: &Outcome, what: &str) {
     let count: i64 = sqlx::query_scalar("select count(*) from payment_order where reservation_id = $1::uuid")
         .bind(&sale.reservation_id)
         .fetch_one(shop.payments())
@@ -107,8 +106,9 @@ async fn assert_payment_agrees(shop: &Shop<'_>, sale: &Sale, end: &End, what: &s
     assert_eq!((row.refund_requested_minor, row.refunded_minor), (back, back), "{what}");
 }
 
-/// What happened is posted once, the ledger sums to zero, and the provider owes what it has.
-async fn assert_ledger_agrees(shop: &Shop<'_>, sale: &Sale, end: &End, what: &str) {
+/// Asserts that each event is posted once, that the ledger sums to zero, and that the provider account equals the money
+/// at the provider.
+async fn assert_ledger_agrees(shop: &Shop<'_>, sale: &Sale, end: &Outcome, what: &str) {
     let posted: Vec<String> =
         sqlx::query_scalar("select kind from ledger_transaction where reservation_id = $1::uuid order by kind")
             .bind(&sale.reservation_id)
@@ -132,7 +132,7 @@ async fn assert_ledger_agrees(shop: &Shop<'_>, sale: &Sale, end: &End, what: &st
     assert_sums_to_zero(shop, what).await;
 }
 
-/// What each kind of account has of a booking, without those that have nothing.
+/// The balance of each kind of account for a booking; zero balances are left out.
 pub(super) async fn balances(shop: &Shop<'_>, reservation_id: &str) -> Vec<(String, i64)> {
     sqlx::query_as(
         "select ledger_account.kind, sum(amount_minor)::bigint
@@ -145,7 +145,7 @@ pub(super) async fn balances(shop: &Shop<'_>, reservation_id: &str) -> Vec<(Stri
     .expect("the ledger")
 }
 
-/// The ledger as a whole.
+/// The invariants of the whole ledger.
 pub(super) async fn assert_sums_to_zero(shop: &Shop<'_>, what: &str) {
     let unbalanced: Vec<(String, i64)> = sqlx::query_as(
         "select currency, sum(amount_minor)::bigint from ledger_entry group by currency having sum(amount_minor) <> 0",

@@ -1,26 +1,26 @@
-//! What guests, administrators and the provider do, as far as a step needs it. Nobody in a story knows of faults; they
-//! repeat what was not answered, as they would.
+//! The scenarios of the fault matrix: actions of guests, administrators and the provider that reach a step. Callers know
+//! nothing of faults; they retry unanswered requests.
 
 use staymesh_mesh::fault::Step;
 
 use super::{
-    end::{self, End},
+    outcome::{self, Outcome},
     shop::{Sale, Shop},
 };
 use crate::support::DECLINED_CARD;
 
-/// Has the provider tell nobody of a payment, and the payment service ask soon.
+/// Settings: the provider sends no event of a payment, and the payment service polls soon.
 pub(super) const EVENTS_LOST: &str = "webhook=lose";
 pub(super) const UNHEARD: [(&str, &str); 1] = [("STAYMESH_PAYMENT_CHECK_AFTER", "200ms")];
 
 const PAID_AND_CANCELLED: &[&str] = &["pending_payment", "paid", "cancelled", "refunded"];
 
-/// The ways that money goes, and that it does not.
+/// A flow of money, or its absence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Story {
+pub(super) enum Scenario {
     /// The guest pays.
     Paid,
-    /// The guest pays, and no event of it ever comes.
+    /// The guest pays, and the provider sends no event.
     Unheard,
     /// The card is declined for good.
     Declined,
@@ -28,20 +28,20 @@ pub(super) enum Story {
     Left,
     /// The guest pays and cancels.
     Cancelled,
-    /// The same, and no event of it ever comes.
+    /// The guest pays and cancels, and the provider sends no event.
     CancelledUnheard,
-    /// The guest pays and cancels, and the provider never answers when it is first asked to pay back.
+    /// The guest pays and cancels, and the response to the first refund request is lost.
     CancelledUnanswered,
-    /// The guest pays, and an administrator pays back.
+    /// The guest pays, and an administrator refunds.
     PaidBack,
-    /// The guest pays after the provider had said that nobody will, and the rooms are gone.
+    /// The guest pays after the provider reported the checkout as expired, and the rooms are sold.
     TooLate,
-    /// The guest pays after the provider had said that the page is closed.
+    /// The guest pays after the provider reported the checkout page as closed.
     Reopened,
 }
 
-impl Story {
-    /// The story that leads through a step.
+impl Scenario {
+    /// The scenario that reaches a step.
     pub(super) fn through(step: Step) -> Self {
         match step.0 {
             "pay_in.terms_saved"
@@ -57,12 +57,12 @@ impl Story {
             "refund.requested" | "refund.reservation_told" | "cancel.written" | "settle.told" | "refund.confirmed" => {
                 Self::Cancelled
             }
-            // Each of the two ways in which a refund is heard of must do without the other.
+            // The refund event and the refund query must each suffice without the other.
             "refund.paid_back" | "refund.saved" => Self::CancelledUnheard,
             "refund.event_taken" => Self::CancelledUnanswered,
             "refund.ordered" => Self::PaidBack,
             "refund.sent_back" => Self::TooLate,
-            other => panic!("no story leads through {other}"),
+            other => panic!("no scenario leads through {other}"),
         }
     }
 
@@ -74,7 +74,7 @@ impl Story {
         }
     }
 
-    /// What the provider is to do wrong.
+    /// The simulated fault of the provider.
     fn simulate(self) -> &'static str {
         match self {
             Self::Unheard | Self::CancelledUnheard => EVENTS_LOST,
@@ -83,8 +83,8 @@ impl Story {
         }
     }
 
-    /// Goes through it as far as people do something.
-    pub(super) async fn live(self, shop: &Shop<'_>) -> Sale {
+    /// Performs the actions of guests and administrators.
+    pub(super) async fn run(self, shop: &Shop<'_>) -> Sale {
         let sale = shop.open(&shop.book().await, self.simulate()).await;
         match self {
             Self::Paid | Self::Unheard => shop.use_good_card(&sale).await,
@@ -112,8 +112,8 @@ impl Story {
         sale
     }
 
-    /// What everybody has in the end.
-    pub(super) fn end(self) -> End {
+    /// The expected outcome.
+    pub(super) fn end(self) -> Outcome {
         let (payment, events, history): (_, &[&str], &[&str]) = match self {
             Self::Paid => ("PAID", &["checkout.paid"], &["pending_payment", "paid"]),
             Self::Reopened => ("PAID", &["checkout.expired", "checkout.paid"], &["pending_payment", "paid"]),
@@ -131,11 +131,11 @@ impl Story {
                 &["pending_payment", "rejected"],
             ),
         };
-        End { payment, events, history }
+        Outcome { payment, events, history }
     }
 
-    /// Waits for the end, and sees that it is the only one.
+    /// Waits for the expected outcome, and asserts that it is final.
     pub(super) async fn assert_ended(self, shop: &Shop<'_>, sale: &Sale, what: &str) {
-        end::assert_is(shop, sale, &self.end(), what).await;
+        outcome::assert_is(shop, sale, &self.end(), what).await;
     }
 }
