@@ -1,4 +1,4 @@
-//! What moved on a day, as the settlement file of it says, faults included.
+//! The lines of a settlement file: all movements of a time range, with the injected faults.
 
 use std::ops::Range;
 
@@ -6,34 +6,34 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-use super::Book;
+use super::Store;
 use crate::{
     error::Refusal,
     journal::Record,
     model::{Mismatch, Session, SessionStatus, SettlementFault, Transfer, TransferStatus},
 };
 
-/// Faults that are kept at most.
+/// Most injected faults.
 const MAX_FAULTS: usize = 10_000;
 
 /// One line of the file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct Line {
-    /// Of the session that was paid, the refund, or the transfer.
+    /// Id of the paid session, the refund or the transfer.
     pub(crate) id: String,
     pub(crate) kind: &'static str,
     pub(crate) reference: String,
     /// Empty for a transfer.
     pub(crate) session: String,
-    /// Never negative; the kind says which way it went.
+    /// Never negative; the kind gives the direction.
     pub(crate) amount_minor: i64,
     pub(crate) currency: String,
     /// Unix seconds.
     pub(crate) created: i64,
 }
 
-impl Book {
-    /// The file's lines of this time, Unix seconds, in order.
+impl Store {
+    /// The lines of a time range in Unix seconds, ordered by time and id.
     pub(crate) fn settlement(&self, time: &Range<i64>) -> Vec<Line> {
         let mut lines = Vec::new();
         for session in self.sessions.values() {
@@ -55,14 +55,17 @@ impl Book {
         }
         for transfer in self.transfers.values() {
             if transfer.status == TransferStatus::Paid || self.is_faulty(Mismatch::Status, &transfer.id) {
-                self.add(paid_out(transfer), time, &mut lines);
+                self.add(transfer_line(transfer), time, &mut lines);
             }
         }
         lines.sort_by(|a, b| (a.created, &a.id).cmp(&(b.created, &b.id)));
         lines
     }
 
-    /// Notes what is to be wrong in the file: nothing, when one of it does not fit.
+    /// Injects faults into settlement files: all, or none if one is invalid.
+    ///
+    /// # Errors
+    /// When an id is unknown, a fault does not fit its status, or there are too many.
     pub(crate) fn add_settlement_faults(&mut self, faults: Vec<SettlementFault>) -> Result<(), Refusal> {
         for fault in &faults {
             self.check_fault(fault)?;
@@ -79,7 +82,10 @@ impl Book {
         Ok(())
     }
 
-    /// The file is right again from now on.
+    /// Removes all injected faults.
+    ///
+    /// # Errors
+    /// When the state file cannot be written.
     pub(crate) fn clear_settlement_faults(&mut self) -> Result<(), Refusal> {
         for no_settlement_fault in self.settlement_faults.clone() {
             self.save(Record::NoSettlementFault { no_settlement_fault })?;
@@ -136,8 +142,8 @@ impl Book {
 }
 
 fn charge(session: &Session) -> Line {
-    // Files from before it was kept have no time of payment; refunds change the time of the last change.
-    let otherwise = if session.status == SessionStatus::Paid { session.created } else { session.updated };
+    // State files of older versions have no time of payment.
+    let fallback = if session.status == SessionStatus::Paid { session.created } else { session.updated };
     Line {
         id: session.id.clone(),
         kind: "charge",
@@ -145,11 +151,11 @@ fn charge(session: &Session) -> Line {
         session: session.id.clone(),
         amount_minor: session.order.amount_minor,
         currency: session.order.currency.clone(),
-        created: session.paid.unwrap_or(otherwise),
+        created: session.paid.unwrap_or(fallback),
     }
 }
 
-fn paid_out(transfer: &Transfer) -> Line {
+fn transfer_line(transfer: &Transfer) -> Line {
     Line {
         id: transfer.id.clone(),
         kind: "transfer",
@@ -161,16 +167,16 @@ fn paid_out(transfer: &Transfer) -> Line {
     }
 }
 
-/// A line like this one, of something that never happened: its ids are well-formed, and nobody's.
+/// A line of a movement that never happened: well-formed ids that exist nowhere else.
 fn invented(like: &Line) -> Line {
     let mut bytes = [0; 16];
     bytes.copy_from_slice(&Sha256::digest(format!("extra {}", like.id))[..16]);
-    let nobodys = Uuid::new_v8(bytes);
-    let renamed = |id: &str| id.split_once('_').map(|(kind, _)| format!("{kind}_{}", nobodys.simple()));
+    let unused = Uuid::new_v8(bytes);
+    let renamed = |id: &str| id.split_once('_').map(|(kind, _)| format!("{kind}_{}", unused.simple()));
     Line {
         id: renamed(&like.id).unwrap_or_default(),
         session: renamed(&like.session).unwrap_or_default(),
-        reference: nobodys.to_string(),
+        reference: unused.to_string(),
         ..like.clone()
     }
 }

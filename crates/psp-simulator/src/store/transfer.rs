@@ -1,6 +1,6 @@
-//! Money that is paid out.
+//! Transfers: payouts to a destination account.
 
-use super::{Book, Outcome};
+use super::{Outcome, Store};
 use crate::{
     error::Refusal,
     event::Event,
@@ -8,11 +8,11 @@ use crate::{
     model::{Transfer, TransferOrder, TransferStatus, id_for},
 };
 
-/// The destination that nothing arrives at.
-const NOWHERE: &str = "fail";
+/// The destination of transfers that fail.
+const FAILING_DESTINATION: &str = "fail";
 
-impl Book {
-    /// Pays out, or finds what this key has paid out.
+impl Store {
+    /// Transfers money. Idempotent by key.
     pub(crate) fn transfer(&mut self, key: &str, order: TransferOrder, now: i64) -> Result<Outcome<Transfer>, Refusal> {
         let id = id_for("tr", key);
         if let Some(transfer) = self.transfers.get(&id) {
@@ -22,7 +22,8 @@ impl Book {
         if self.transfers.len() >= self.max_sessions {
             return Err(Refusal::TransfersFull);
         }
-        let status = if order.destination == NOWHERE { TransferStatus::Failed } else { TransferStatus::Paid };
+        let status =
+            if order.destination == FAILING_DESTINATION { TransferStatus::Failed } else { TransferStatus::Paid };
         let transfer = Transfer { id, status, order, idempotency_key: key.to_owned(), created: now };
         self.save(Record::Transfer { transfer: transfer.clone() })?;
         let event = Some(Event::of_transfer(&transfer, now));

@@ -1,6 +1,6 @@
-//! What may happen to a session until it has ended.
+//! The transitions of a session until it ends.
 
-use super::{Book, Outcome};
+use super::{Outcome, Store};
 use crate::{
     cards::{AfterChallenge, Decline, Effect},
     error::Refusal,
@@ -12,9 +12,9 @@ use crate::{
 /// Declined cards after which a session fails.
 pub(crate) const MAX_DECLINES: usize = 5;
 
-impl Book {
-    /// Makes a session, or finds the one that this key made.
-    pub(crate) fn create(&mut self, key: &str, order: Order, asked: Switches, now: i64) -> Result<Session, Refusal> {
+impl Store {
+    /// Creates a session. Idempotent by key.
+    pub(crate) fn create(&mut self, key: &str, order: Order, switches: Switches, now: i64) -> Result<Session, Refusal> {
         if let Some(session) = self.keys.get(key).and_then(|id| self.sessions.get(id)) {
             return if session.order == order { Ok(session.clone()) } else { Err(Refusal::KeyReused) };
         }
@@ -37,14 +37,14 @@ impl Book {
             declines: Vec::new(),
             challenge: None,
             review: None,
-            switches: asked,
+            switches,
         };
         self.save_session(&session)?;
         Ok(session)
     }
 
-    /// Does with an open session what the card brings about. `review_seconds` is for a review that has no plan of its
-    /// own: it is approved then, or by nobody but a person.
+    /// Applies the effect of a card to an open session. A review without a plan is approved after `review_seconds`, or waits
+    /// for a decision if that is `None`.
     pub(crate) fn use_card(
         &mut self,
         id: &str,
@@ -53,10 +53,10 @@ impl Book {
         now: i64,
     ) -> Result<Outcome<Session>, Refusal> {
         self.change(id, now, |session| match effect {
-            // The guest has to answer first, so that no guest can fill the state file.
+            // An open challenge must be answered first, which bounds the state file.
             _ if session.challenge.is_some() => {}
-            Effect::Pays | Effect::PaysSilently => session.status = SessionStatus::Paid,
-            Effect::PaysUntold(fault) => {
+            Effect::Pays | Effect::PaysWithoutAnswer => session.status = SessionStatus::Paid,
+            Effect::PaysWithWebhookFault(fault) => {
                 session.status = SessionStatus::Paid;
                 session.switches.webhook = Some(fault);
             }
@@ -73,7 +73,7 @@ impl Book {
         })
     }
 
-    /// The guest passes the open 3-D Secure challenge, or does not. Without one nothing happens.
+    /// Answers the open 3-D Secure challenge. Without one nothing changes.
     pub(crate) fn answer_challenge(
         &mut self,
         id: &str,
@@ -88,7 +88,7 @@ impl Book {
         })
     }
 
-    /// Ends a review. Saying the same again changes nothing.
+    /// Decides a review. Idempotent.
     pub(crate) fn decide(&mut self, id: &str, decision: Decision, now: i64) -> Result<Outcome<Session>, Refusal> {
         let mut session = self.get(id)?;
         let review = session.review.as_mut().ok_or(Refusal::NotInReview)?;
@@ -104,19 +104,18 @@ impl Book {
         self.changed(session, now)
     }
 
-    /// Ends an open session in this way; one that has ended or is in review stays as it is. After its time it only
-    /// expires.
+    /// Ends an open session with status `to`, or as expired if it is overdue. Other sessions stay unchanged.
     pub(crate) fn end(&mut self, id: &str, to: SessionStatus, now: i64) -> Result<Outcome<Session>, Refusal> {
         self.change(id, now, |session| session.status = to)
     }
 
-    /// Open sessions whose time is over.
+    /// Ids of open sessions past their expiry.
     pub(crate) fn overdue(&self, now: i64) -> Vec<String> {
         let overdue = |session: &&Session| session.status == SessionStatus::Open && session.order.expires_at <= now;
         self.sessions.values().filter(overdue).map(|session| session.id.clone()).collect()
     }
 
-    /// Reviews that are planned to end by now, and how.
+    /// Ids of sessions whose planned review is due, with the decision.
     pub(crate) fn reviews_due(&self, now: i64) -> Vec<(String, Decision)> {
         let due = |session: &Session| {
             let (at, decision) = session.review?.planned?;

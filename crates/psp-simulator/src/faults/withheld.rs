@@ -1,4 +1,4 @@
-//! Answers that never come.
+//! Withheld answers: the client gets no response before its timeout.
 
 use std::{future::Future, sync::Arc, time::Duration};
 
@@ -14,16 +14,16 @@ use tokio_util::sync::CancellationToken;
 use super::AnswerFault;
 use crate::error::Refusal;
 
-/// Longer than any client waits.
+/// How long an answer is withheld: above any client's timeout.
 const LONGEST: Duration = Duration::from_mins(5);
-/// Clients that are kept waiting at once; more are told at once that time ran out, which says as little.
+/// Most answers withheld at once; further clients get 408 immediately.
 const MAX_WAITING: usize = 1000;
 
-/// Marks an answer that is to be withheld.
+/// Response extension that marks an answer to be withheld.
 #[derive(Clone, Copy)]
 struct Withheld;
 
-/// An answer that the client will not get before its patience ends.
+/// An answer that [`WithheldAnswers`] withholds.
 pub(crate) fn withheld() -> Response {
     let mut response = StatusCode::REQUEST_TIMEOUT.into_response();
     response.extensions_mut().insert(Withheld);
@@ -31,7 +31,7 @@ pub(crate) fn withheld() -> Response {
 }
 
 impl AnswerFault {
-    /// Does the work or not, and answers as the fault has it.
+    /// Executes the work or not, and returns the answer of the fault.
     pub(crate) async fn around(self, work: impl Future<Output = Response>) -> Response {
         match self {
             Self::TimeoutBefore => withheld(),
@@ -44,24 +44,24 @@ impl AnswerFault {
     }
 }
 
-/// Withholds answers that are marked so, until the client goes, or the simulator stops.
+/// Middleware that withholds marked answers until the client disconnects or the simulator stops.
 #[derive(Clone)]
-pub(crate) struct Silence {
+pub(crate) struct WithheldAnswers {
     waiting: Arc<Semaphore>,
     stop: CancellationToken,
 }
 
-impl Silence {
+impl WithheldAnswers {
     pub(crate) fn new(stop: CancellationToken) -> Self {
         Self { waiting: Arc::new(Semaphore::new(MAX_WAITING)), stop }
     }
 
-    pub(crate) async fn keep(State(silence): State<Self>, request: Request, next: Next) -> Response {
+    pub(crate) async fn keep(State(withheld): State<Self>, request: Request, next: Next) -> Response {
         let response = next.run(request).await;
         if response.extensions().get::<Withheld>().is_some()
-            && let Ok(_place) = silence.waiting.try_acquire()
+            && let Ok(_place) = withheld.waiting.try_acquire()
         {
-            silence.stop.run_until_cancelled(tokio::time::sleep(LONGEST)).await;
+            withheld.stop.run_until_cancelled(tokio::time::sleep(LONGEST)).await;
         }
         response
     }

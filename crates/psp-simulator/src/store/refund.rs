@@ -1,17 +1,17 @@
-//! Money that goes back.
+//! Refunds of paid sessions.
 
-use super::{Book, Outcome};
+use super::{Outcome, Store};
 use crate::{
     error::Refusal,
     event::Event,
     model::{Refund, RefundOrder, Session, SessionStatus, id_for},
 };
 
-/// Refunds that one payment may have.
+/// Most refunds per session.
 const MAX_REFUNDS: usize = 100;
 
-impl Book {
-    /// Pays back, or finds what this key has paid back.
+impl Store {
+    /// Refunds a paid session. Idempotent by key.
     pub(crate) fn refund(
         &mut self,
         key: &str,

@@ -1,4 +1,4 @@
-//! Sessions and transfers, and what may happen to them. No I/O but the state file, and no clock: the time is given.
+//! The store of sessions and transfers, and their state transitions. Its only I/O is the state file; the time is a parameter.
 
 mod checkout;
 mod refund;
@@ -21,39 +21,42 @@ use crate::{
     model::{Session, SessionStatus, SettlementFault, Transfer},
 };
 
-/// How long an ended session is remembered, in seconds: a paid one can be refunded as long.
+/// How long a session that ended unpaid is kept, in seconds.
 const KEEP_UNPAID: i64 = 24 * 3600;
+/// How long a paid session can be refunded and is kept, in seconds.
 const KEEP_PAID: i64 = 365 * 24 * 3600;
 
-/// Something after a request, and what is to be told about it.
+/// The result of a request, and the event to publish if it changed anything.
 pub(crate) struct Outcome<T> {
     pub(crate) value: T,
     pub(crate) event: Option<Event>,
 }
 
-/// All that happened.
-pub(crate) struct Book {
+/// All sessions, refunds and transfers.
+pub(crate) struct Store {
     sessions: HashMap<String, Session>,
     tokens: HashMap<String, String>,
-    /// From an idempotency key to its session; a key of a refund is another kind of key.
+    /// Session id by idempotency key. Refunds have a key space of their own.
     keys: HashMap<String, String>,
     refund_keys: HashMap<String, String>,
-    /// By their id, which their key makes.
+    /// By id, which is derived from the idempotency key.
     transfers: HashMap<String, Transfer>,
     settlement_faults: HashSet<SettlementFault>,
     journal: Option<Journal>,
     max_sessions: usize,
 }
 
-impl Book {
-    /// Opens the book that this file holds, or an empty one that no file does. So many sessions and as many transfers
-    /// are kept at most.
+impl Store {
+    /// Reads the state file, or starts empty without one. Holds at most `max_sessions` sessions and as many transfers.
+    ///
+    /// # Errors
+    /// When the file cannot be read or written.
     pub(crate) fn open(state: Option<&Path>, max_sessions: usize) -> io::Result<Self> {
         let (journal, records) = match state {
             Some(path) => Journal::open(path).map(|(journal, records)| (Some(journal), records))?,
             None => (None, Vec::new()),
         };
-        let mut book = Self {
+        let mut store = Self {
             sessions: HashMap::new(),
             tokens: HashMap::new(),
             keys: HashMap::new(),
@@ -64,9 +67,9 @@ impl Book {
             max_sessions,
         };
         for record in records {
-            book.index(record);
+            store.index(record);
         }
-        Ok(book)
+        Ok(store)
     }
 
     pub(crate) fn get(&self, id: &str) -> Result<Session, Refusal> {
@@ -77,7 +80,7 @@ impl Book {
         self.get(self.tokens.get(token).ok_or(Refusal::NotFound("session"))?)
     }
 
-    /// Forgets what ended long ago. The state file forgets it at the next start.
+    /// Removes sessions and transfers past their retention. The state file is compacted at the next start.
     pub(crate) fn forget_old(&mut self, now: i64) {
         self.sessions.retain(|_, session| {
             let keep = match session.status {
@@ -94,7 +97,7 @@ impl Book {
         self.transfers.retain(|_, transfer| transfer.created + KEEP_PAID > now);
     }
 
-    /// The file first: what it does not hold has not happened.
+    /// Writes the file first: a change that is not in the file did not happen.
     fn save(&mut self, record: Record) -> Result<(), Refusal> {
         if let Some(journal) = &mut self.journal {
             journal.append(&record).map_err(|error| {
