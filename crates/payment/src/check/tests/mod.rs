@@ -1,7 +1,7 @@
 //! Books that are right are clean, whatever is going on; every kind of damage is found, and nothing else.
 
-mod pay_outs;
 mod payments;
+mod payouts;
 
 use std::{
     sync::{

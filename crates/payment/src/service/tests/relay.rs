@@ -67,12 +67,11 @@ async fn money_is_confirmed_until_the_reservation_service_has_heard() {
     reservations.expect_confirm_payment().times(3).returning(move |reservation, id, amount| {
         assert_eq!((reservation, id, amount), (expected.reservation_id, expected.payment_id, eur(10_000)));
         attempts += 1;
-        let answer = match attempts {
+        match attempts {
             1 => Err(RpcStatus::unavailable("away")),
             2 => Err(RpcStatus::deadline_exceeded("slow")),
             _ => Ok(false),
-        };
-        answer
+        }
     });
     let _relay = start(database.pool(), reservations, MockPsp::new());
     assert_eq!(quiet(database.pool()).await, Vec::<String>::new());
@@ -87,10 +86,7 @@ async fn an_outage_parks_nothing_however_long_it_lasts() {
     hear(pool, &payment, CheckoutStatus::Paid).await;
     let mut reservations = MockReservationClient::new();
     let mut words = (0..10).map(|_| Err(RpcStatus::unavailable("away"))).chain([Ok(true)]);
-    reservations.expect_confirm_payment().times(11).returning(move |_, _, _| {
-        let word = words.next().unwrap();
-        word
-    });
+    reservations.expect_confirm_payment().times(11).returning(move |_, _, _| words.next().unwrap());
     reservations.expect_confirm_refund().times(1).returning(|_, _, _| Ok(()));
     let mut psp = MockPsp::new();
     let away = |number| match number % 3 {
@@ -205,10 +201,10 @@ async fn a_refusal_frees_the_rooms_even_if_they_are_free_already() {
         let payment = open(database.pool()).await;
         hear(database.pool(), &payment, CheckoutStatus::Failed).await;
         let mut reservations = MockReservationClient::new();
-        reservations.expect_reject_payment().times(1).returning(move |_, _| {
-            let answer = answer.map_or(Ok(()), |reason| Err(refused(reason)));
-            answer
-        });
+        reservations
+            .expect_reject_payment()
+            .times(1)
+            .returning(move |_, _| answer.map_or(Ok(()), |reason| Err(refused(reason))));
         let _relay = start(database.pool(), reservations, MockPsp::new());
         assert_eq!(quiet(database.pool()).await, Vec::<String>::new());
     }

@@ -94,7 +94,7 @@ async fn what_partners_sold_and_hotels_were_paid_is_clean() {
     let database = world().await;
     let report = check(database.pool()).await;
     let seen =
-        Report { transactions: 11, payments: 3, partner_sales: 2, pay_outs: 3, accounts: 11, ..Report::default() };
+        Report { transactions: 11, payments: 3, partner_sales: 2, payouts: 3, accounts: 11, ..Report::default() };
     assert_eq!(report, seen);
     let attempts: Vec<(i32, i32, String)> = sqlx::query_as(
         "select hotel_id, attempt, status from pay_out_transfer join pay_out using (payout_id) order by 1, 2",
@@ -136,18 +136,18 @@ async fn what_partners_sold_and_hotels_were_paid_is_clean() {
 )]
 #[case::posted_for_another_booking(
     "update ledger_transaction set reservation_id = transaction_id where kind = 'PARTNER_CREDIT'",
-    &[(Kind::PartnerCreditDiffers, 1), (Kind::PayOutNotEarned, 1)],
+    &[(Kind::PartnerCreditDiffers, 1), (Kind::PayoutNotEarned, 1)],
     "PARTNER_CREDIT COMMISSION_REVENUE is "
 )]
 #[case::sold_and_not_posted(
     "delete from ledger_entry where transaction_id = (PARTNERS);
      delete from ledger_transaction where transaction_id = (PARTNERS)",
-    &[(Kind::PartnerSaleDiffers, 1), (Kind::PayOutNotEarned, 1), (Kind::PayableDiffers, 1)],
+    &[(Kind::PartnerSaleDiffers, 1), (Kind::PayoutNotEarned, 1), (Kind::PayableDiffers, 1)],
     "PARTNER_SALE COMMISSION_REVENUE is 0 and should be -1395 EUR"
 )]
 #[case::posted_and_not_sold(
     "delete from partner_sale where credited_minor = 0",
-    &[(Kind::SourceMissing, 1), (Kind::PayOutNotEarned, 1)],
+    &[(Kind::SourceMissing, 1), (Kind::PayoutNotEarned, 1)],
     "PARTNER_SALE of "
 )]
 #[case::credited_by_hand(
@@ -168,48 +168,48 @@ async fn what_partners_sold_and_hotels_were_paid_is_clean() {
 )]
 #[case::another_sum(
     "update pay_out set amount_minor = amount_minor + 1 where hotel_id = 7",
-    &[(Kind::PayOutDiffers, 1), (Kind::PayOutPostingDiffers, 1)],
+    &[(Kind::PayoutDiffers, 1), (Kind::PayoutPostingDiffers, 1)],
     "says 4 lines and 19763, but has 4 and 19762 EUR"
 )]
 #[case::a_line_less(
     "delete from pay_out_line where payout_id = (OF_7) and number = 2",
-    &[(Kind::PayOutDiffers, 1), (Kind::PayableDiffers, 1)],
+    &[(Kind::PayoutDiffers, 1), (Kind::PayableDiffers, 1)],
     "says 4 lines and 19762, but has 3 and "
 )]
 #[case::lines_without_a_pay_out(
     "delete from pay_out where hotel_id = 8",
-    &[(Kind::PayOutDiffers, 1), (Kind::PayableDiffers, 1)],
+    &[(Kind::PayoutDiffers, 1), (Kind::PayableDiffers, 1)],
     "1 lines and 1 transfers of a pay-out that there is not"
 )]
 #[case::more_than_the_entry(
     "update pay_out_line set amount_minor = 7906 where payout_id = (OF_8); update pay_out set amount_minor = 7906 where hotel_id = 8",
-    &[(Kind::PayOutNotEarned, 1), (Kind::PayableDiffers, 1)],
+    &[(Kind::PayoutNotEarned, 1), (Kind::PayableDiffers, 1)],
     "line 1 is 7906, but its entry has 7905"
 )]
 #[case::the_states_taxes(
     "update pay_out_line set line = 4 where payout_id = (OF_8)",
-    &[(Kind::PayOutNotEarned, 1), (Kind::PayableDiffers, 1)],
+    &[(Kind::PayoutNotEarned, 1), (Kind::PayableDiffers, 1)],
     "line 1 is of TAX_PAYABLE"
 )]
 #[case::the_earnings_of_another_hotel(
     "update pay_out set hotel_id = 9 where hotel_id = 8",
-    &[(Kind::PayOutNotEarned, 1), (Kind::PayableDiffers, 2)],
+    &[(Kind::PayoutNotEarned, 1), (Kind::PayableDiffers, 2)],
     "line 1 is of hotel 8 in EUR"
 )]
 #[case::what_was_paid_before(
     "update pay_out_line set (transaction_id, line) = (select transaction_id, 1 from ledger_transaction where kind = 'PAY_OUT')
      where payout_id = (OF_8)",
-    &[(Kind::PayOutNotEarned, 1), (Kind::PayableDiffers, 1)],
+    &[(Kind::PayoutNotEarned, 1), (Kind::PayableDiffers, 1)],
     "line 1 is of no booking"
 )]
 #[case::a_stay_that_is_not_over(
     "update pay_out set cutoff = '2030-05-04' where hotel_id = 8",
-    &[(Kind::PayOutNotEarned, 1)],
+    &[(Kind::PayoutNotEarned, 1)],
     "line 1 is of a stay that ends on 2030-05-04"
 )]
 #[case::a_stay_that_ends_otherwise(
     "update pay_out_line set check_out = '2030-05-03' where payout_id = (OF_8)",
-    &[(Kind::PayOutNotEarned, 1)],
+    &[(Kind::PayoutNotEarned, 1)],
     "line 1 is of a stay that does not end on 2030-05-03"
 )]
 #[case::the_same_entry_again(
@@ -221,50 +221,50 @@ async fn what_partners_sold_and_hotels_were_paid_is_clean() {
              join pay_out using (payout_id) where hotel_id = 8);
      insert into pay_out_transfer (transfer_id, payout_id, attempt, destination)
          select gen_random_uuid(), transfer_id, 1, 'x' from pay_out_transfer where attempt = 2",
-    &[(Kind::PayOutSettlesTwice, 2), (Kind::PayableDiffers, 1)],
+    &[(Kind::PayoutSettlesTwice, 2), (Kind::PayableDiffers, 1)],
     "1 of its entries are settled by other lines, too, the first by "
 )]
 #[case::two_transfers_that_may_pay(
     "drop index pay_out_transfer_one_alive_key;
      update pay_out_transfer set status = 'REQUESTED', failure = null, ended_at = null where status = 'FAILED'",
-    &[(Kind::PayOutPaidTwice, 1)],
+    &[(Kind::PayoutPaidTwice, 1)],
     "2 transfers have paid or may"
 )]
 #[case::no_transfer(
     "delete from pay_out_transfer where payout_id = (OF_8)",
-    &[(Kind::PayOutNotAskedFor, 1)],
+    &[(Kind::PayoutNotAskedFor, 1)],
     "0 transfers, of which the last is number 0"
 )]
 #[case::a_transfer_less(
     "delete from pay_out_transfer where status = 'FAILED'",
-    &[(Kind::PayOutNotAskedFor, 1)],
+    &[(Kind::PayoutNotAskedFor, 1)],
     "1 transfers, of which the last is number 2"
 )]
 #[case::paid_by_hand(
     "update pay_out_transfer set status = 'PAID', psp_transfer = 'tr', ended_at = now() where payout_id = (OF_8)",
-    &[(Kind::PayOutPostingDiffers, 1), (Kind::PayableDiffers, 1)],
+    &[(Kind::PayoutPostingDiffers, 1), (Kind::PayableDiffers, 1)],
     "HOTEL_PAYABLE 8 is 0 and should be 7905 EUR; PSP_CLEARING is 0 and should be -7905 EUR"
 )]
 #[case::posted_and_not_paid(
     "update pay_out_transfer set status = 'REQUESTED', ended_at = null where status = 'PAID'",
-    &[(Kind::SourceMissing, 1), (Kind::PayOutPostingDiffers, 1), (Kind::PayableDiffers, 1)],
+    &[(Kind::SourceMissing, 1), (Kind::PayoutPostingDiffers, 1), (Kind::PayableDiffers, 1)],
     "PAY_OUT of "
 )]
 #[case::posted_for_another_hotel(
     "update ledger_entry set account_id = (select account_id from ledger_account where kind = 'HOTEL_PAYABLE' and hotel_id = 8)
      where line = 1 and transaction_id = (select transaction_id from ledger_transaction where kind = 'PAY_OUT')",
-    &[(Kind::PayOutPostingDiffers, 1), (Kind::PayableDiffers, 2)],
+    &[(Kind::PayoutPostingDiffers, 1), (Kind::PayableDiffers, 2)],
     "HOTEL_PAYABLE 7 is 0 and should be 19762 EUR; HOTEL_PAYABLE 8 is 19762 and should be 0 EUR"
 )]
 #[case::posted_for_a_booking(
     "update ledger_transaction set reservation_id = source_id where kind = 'PAY_OUT'",
-    &[(Kind::PayOutPostingDiffers, 1)],
+    &[(Kind::PayoutPostingDiffers, 1)],
     "HOTEL_PAYABLE 7 is 0 and should be 19762 EUR; HOTEL_PAYABLE 7 is 19762 and should be 0 EUR"
 )]
 #[case::earned_by_another_hotel(
     "update ledger_entry set account_id = (select account_id from ledger_account where kind = 'HOTEL_PAYABLE' and hotel_id = 9)
      where line = 2 and transaction_id = (SALE_OF_8)",
-    &[(Kind::PaymentDiffers, 1), (Kind::PayOutNotEarned, 1), (Kind::PayableDiffers, 2)],
+    &[(Kind::PaymentDiffers, 1), (Kind::PayoutNotEarned, 1), (Kind::PayableDiffers, 2)],
     "SALE HOTEL_PAYABLE 8 is 0 and should be -7905 EUR; SALE HOTEL_PAYABLE 9 is -7905 and should be 0 EUR"
 )]
 #[tokio::test]
@@ -289,7 +289,7 @@ async fn every_kind_of_pay_out_and_sale_is_reached_page_by_page() {
     tamper(pool, "update pay_out set cutoff = '2030-05-04'; update partner_sale set commission_minor = 0").await;
     for (part, rows, pages, found) in [
         (Part::PartnerSales, 2, 3, vec![(Kind::PartnerSaleDiffers, 2), (Kind::PartnerCreditDiffers, 1)]),
-        (Part::PayOuts, 3, 4, vec![(Kind::PayOutNotEarned, 3)]),
+        (Part::Payouts, 3, 4, vec![(Kind::PayoutNotEarned, 3)]),
     ] {
         let (mut report, mut from, mut seen) = (Report::default(), Some(Uuid::nil()), (0, 0));
         while let Some(first) = from {
@@ -329,7 +329,7 @@ async fn a_busy_service_gives_no_false_alarm() {
         for round in 0.. {
             let report = check(database.pool()).await;
             assert!(report.is_clean(), "{:?}", report.listed);
-            if round >= 20 && report.pay_outs >= 30 {
+            if round >= 20 && report.payouts >= 30 {
                 break;
             }
         }

@@ -1,8 +1,9 @@
-//! Pay-outs, what they settle and how their money stands, beside the ledger.
+//! Checks of payouts, their lines and their transfers against the ledger.
 
-/// A line settles what its hotel has earned, once and when the stay is over; a pay-out is the sum of its lines; it is
-/// paid once, and in the ledger when it is paid.
-pub(super) const PAY_OUTS: &str = ranked!(
+/// Verifies that a payout is the sum of its lines, that each line settles an entry of its hotel's payable account for a
+/// finished stay and no other line settles that entry, that at most one transfer is open or paid, and that exactly the
+/// paid payouts are posted.
+pub(super) const PAYOUTS: &str = ranked!(
     "with made as (
          select * from pay_out where payout_id between $1 and $2
      ), settled as (
@@ -58,7 +59,7 @@ pub(super) const PAY_OUTS: &str = ranked!(
          where coalesce(line.minor, 0) <> coalesce(posted.minor, 0)
      ), wrong (kind, id, detail) as (
          select 'pay_out_differs', payout_id, case
-                 when said is null then lines || ' lines and ' || transfers || ' transfers of a pay-out that there is not'
+                 when said is null then lines || ' lines and ' || transfers || ' transfers of a payout that does not exist'
                  else 'says ' || said || ' lines and ' || amount_minor || ', but has ' || lines || ' and ' || minor || ' '
                      || currency end
          from judged
