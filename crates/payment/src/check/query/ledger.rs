@@ -16,7 +16,7 @@ pub(super) const TRANSACTIONS: &str = ranked!(
      ), wrong (kind, id, detail) as (
          select 'transaction_unbalanced', transaction_id, 'sums to ' || beside from judged where beside is not null
          union all
-         select 'transaction_not_whole', transaction_id, lines || ' entries, but says ' || said
+         select 'transaction_not_whole', transaction_id, lines || ' entries, but declares ' || said
          from judged where lines <> said
          union all
          select 'source_missing', transaction_id, coalesce(kind || ' of ' || source_id, 'entries without a transaction')
