@@ -81,20 +81,20 @@ pub(crate) fn new_payment(reservation_id: ReservationId) -> NewPayment {
     }
 }
 
-/// What [`payments::open`] yields when there is something to be paid.
+/// Opens a payment without a checkout.
 pub(crate) async fn opened(pool: &PgPool, new: &NewPayment) -> Payment {
     payment_events::save(pool, new).await.unwrap();
     payments::open(pool, new).await.unwrap()
 }
 
-/// An open payment with its page: session and URL are made of its id.
+/// Opens a payment with a checkout, whose session and URL are derived from the id of the payment.
 pub(crate) async fn open(pool: &PgPool) -> Payment {
     let payment = opened(pool, &new_payment(reservation_id())).await;
     let (session, url) = (session_of(payment.payment_id), format!("https://psp.example/{}", payment.payment_id));
     payments::save_checkout(pool, payment.payment_id, &session, &url).await.unwrap()
 }
 
-/// A payment of 100.00 in this status; one that is being or has been refunded has 40.00 of it asked for.
+/// A payment of 100.00 in this status. In a refund status, a refund of 40.00 is requested.
 pub(crate) async fn in_status(pool: &PgPool, status: Status) -> Payment {
     let id = open(pool).await.payment_id;
     let mut connection = pool.acquire().await.unwrap();
@@ -138,7 +138,7 @@ pub(crate) fn service<P>(pool: &PgPool, reservations: impl ReservationClient, ps
     let minute = Duration::from_mins(1);
     let wake = Wake::default();
     let (pool, commission_basis_points, links) = (pool.clone(), 1500, links());
-    // Nobody asks for hotels but who expects it.
+    // A mock without expectations: a test that needs the hotel service replaces it.
     let hotels = std::sync::Arc::new(MockHotelClient::new());
     Payments {
         pool,
