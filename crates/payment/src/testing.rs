@@ -1,4 +1,4 @@
-//! What the tests of this crate share.
+//! Fixtures that several test modules of this crate share.
 
 use std::time::Duration;
 
@@ -184,7 +184,7 @@ pub(crate) fn caller(subject: &str, role: Role, hotel_ids: &[i32]) -> Caller {
     Caller { subject: subject.into(), role, hotel_ids, session: "s".into() }
 }
 
-/// The kinds of the events that wait in the outbox, in order.
+/// The kinds of the undelivered events in the outbox, in order.
 pub(crate) async fn outbox(pool: &PgPool) -> Vec<String> {
     sqlx::query_scalar("select kind from outbox where delivered_at is null and parked_at is null order by event_id")
         .fetch_all(pool)
@@ -197,7 +197,7 @@ pub(crate) fn adapter(url: &str) -> SimulatorPsp {
     SimulatorPsp::new(url, "sk_test".into(), Duration::from_secs(5)).unwrap()
 }
 
-/// The real simulator, in this process, until the guard is dropped.
+/// The provider simulator over HTTP in this process, until the guard is dropped.
 pub(crate) async fn simulator(webhook: Option<&str>) -> (SimulatorPsp, DropGuard) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
@@ -220,13 +220,13 @@ pub(crate) async fn simulator(webhook: Option<&str>) -> (SimulatorPsp, DropGuard
     (adapter(&url), stop.drop_guard())
 }
 
-/// The provider's event about a checkout arrives.
-pub(crate) async fn hear(pool: &PgPool, payment: &Payment, kind: &str) {
+/// Receives an event of this type about the checkout of a payment.
+pub(crate) async fn receive_event(pool: &PgPool, payment: &Payment, kind: &str) {
     receive(pool, kind, payment, None).await;
 }
 
-/// An administrator asks so much back; yields the refund.
-pub(crate) async fn ask_back(pool: &PgPool, payment: &Payment, minor: i64) -> Uuid {
+/// Requests a refund of `minor` cents as an administrator; returns its id.
+pub(crate) async fn request_refund(pool: &PgPool, payment: &Payment, minor: i64) -> Uuid {
     let request_id = Uuid::now_v7();
     let service = service(pool, MockReservationClient::new(), MockPsp::new());
     service.refund(payment.payment_id, Some(eur(minor)), request_id).await.unwrap();
@@ -235,8 +235,8 @@ pub(crate) async fn ask_back(pool: &PgPool, payment: &Payment, minor: i64) -> Uu
     made.unwrap().refund_id
 }
 
-/// The provider says that it has paid back.
-pub(crate) async fn arrived(pool: &PgPool, payment: &Payment, refund_id: Uuid) {
+/// Receives the event that the provider has completed a refund.
+pub(crate) async fn complete_refund(pool: &PgPool, payment: &Payment, refund_id: Uuid) {
     receive(pool, "refund.succeeded", payment, Some(refund_id)).await;
 }
 
@@ -254,7 +254,7 @@ async fn receive(pool: &PgPool, kind: &str, payment: &Payment, refund_id: Option
     service.receive(Provider::Simulator, event.to_string().as_bytes()).await.unwrap();
 }
 
-/// Takes these postings out of the ledger, as if a release without it had been at work.
+/// Deletes the postings that this SQL condition selects, as if a release without the ledger had handled the payments.
 pub(crate) async fn unposted(pool: &PgPool, which: &str) {
     let sql = format!(
         "set session_replication_role = replica;

@@ -20,7 +20,9 @@ use tokio::time::Instant;
 use super::*;
 use crate::{
     model::Status,
-    testing::{arrived, ask_back, database, hear, in_status, new_payment, open, opened, reservation_id},
+    testing::{
+        complete_refund, database, in_status, new_payment, open, opened, receive_event, request_refund, reservation_id,
+    },
 };
 
 /// A pending, a failed and an expired payment; a paid one; one with a refund in progress; and one with a completed refund
@@ -33,13 +35,13 @@ async fn world() -> TestDatabase {
     }
     let paid = [open(pool).await, open(pool).await, open(pool).await];
     for payment in &paid {
-        hear(pool, payment, "checkout.paid").await;
+        receive_event(pool, payment, "checkout.paid").await;
     }
     // A third of the second is being refunded; of the last a third was refunded, and the rest is being refunded.
-    ask_back(pool, &paid[1], 3_333).await;
-    let first = ask_back(pool, &paid[2], 3_333).await;
-    arrived(pool, &paid[2], first).await;
-    ask_back(pool, &paid[2], 6_667).await;
+    request_refund(pool, &paid[1], 3_333).await;
+    let first = request_refund(pool, &paid[2], 3_333).await;
+    complete_refund(pool, &paid[2], first).await;
+    request_refund(pool, &paid[2], 6_667).await;
     database
 }
 
@@ -100,7 +102,7 @@ async fn run_counts_violations_of_all_pages_and_limits_the_list() {
     let pool = database.pool();
     for _ in 0..25 {
         let payment = open(pool).await;
-        hear(pool, &payment, "checkout.paid").await;
+        receive_event(pool, &payment, "checkout.paid").await;
     }
     tamper(pool, "update ledger_entry set amount_minor = amount_minor + 1 where line = 1").await;
     let mut report = Report::default();
@@ -136,10 +138,10 @@ async fn run_beside_concurrent_payments_finds_no_violation() {
                     wallets::fold(pool).await.unwrap();
                 }
                 let payment = opened(pool, &new_payment(reservation_id())).await;
-                hear(pool, &payment, "checkout.paid").await;
+                receive_event(pool, &payment, "checkout.paid").await;
                 for part in [3_333, 3_333, 3_334] {
-                    let refund = ask_back(pool, &payment, part).await;
-                    arrived(pool, &payment, refund).await;
+                    let refund = request_refund(pool, &payment, part).await;
+                    complete_refund(pool, &payment, refund).await;
                 }
                 paid += 1;
             }

@@ -7,7 +7,7 @@ use uuid::Uuid;
 use super::*;
 use crate::{
     reconcile::model::{Resolution, State},
-    testing::{arrived, ask_back},
+    testing::{complete_refund, request_refund},
 };
 
 async fn count(pool: &PgPool, sql: &'static str) -> i64 {
@@ -33,8 +33,8 @@ async fn each_difference_opens_one_case_which_closes_when_it_is_gone() {
     let [good, missing, amount, currency, twice, cancelled] =
         [paid(pool).await, paid(pool).await, paid(pool).await, paid(pool).await, paid(pool).await, paid(pool).await];
     let unpaid = testing::open(pool).await;
-    let refund_id = ask_back(pool, &good, 4000).await;
-    arrived(pool, &good, refund_id).await;
+    let refund_id = request_refund(pool, &good, 4000).await;
+    complete_refund(pool, &good, refund_id).await;
     all_delivered(pool, &cancelled).await;
     let right = [
         charge(&good),
@@ -127,12 +127,12 @@ async fn refund_lines_are_matched_by_refund_id() {
     let files = Files::default();
     let payment = paid(pool).await;
     let (done, asked, lost) = (
-        ask_back(pool, &payment, 1000).await,
-        ask_back(pool, &payment, 2000).await,
-        ask_back(pool, &payment, 3000).await,
+        request_refund(pool, &payment, 1000).await,
+        request_refund(pool, &payment, 2000).await,
+        request_refund(pool, &payment, 3000).await,
     );
-    arrived(pool, &payment, done).await;
-    arrived(pool, &payment, lost).await;
+    complete_refund(pool, &payment, done).await;
+    complete_refund(pool, &payment, lost).await;
     let by_hand = SettlementLine { psp_id: "re_by_hand".into(), reference: String::new(), ..back(&payment, done, 5) };
     files.set(today(), &[charge(&payment), back(&payment, done, 1001), back(&payment, asked, 2000), by_hand]);
     run_today(pool, &files).await;

@@ -29,7 +29,7 @@ use crate::{
     clients::reservations::MockReservationClient,
     model::Booking,
     model::{Payment, ReservationStatus},
-    testing::{self, booking, hear, session_of},
+    testing::{self, booking, receive_event, session_of},
 };
 
 /// A database for a test in which the day does not change.
@@ -110,7 +110,7 @@ async fn open_cases(pool: &PgPool) -> Vec<(Class, Subject, String)> {
 /// A paid payment of EUR 100.00.
 async fn paid(pool: &PgPool) -> Payment {
     let payment = testing::open(pool).await;
-    hear(pool, &payment, "checkout.paid").await;
+    receive_event(pool, &payment, "checkout.paid").await;
     testing::now(pool, payment.payment_id).await
 }
 

@@ -11,7 +11,7 @@ use crate::{
     model::Status,
     reconcile::model::Resolution,
     service::Payments,
-    testing::{MockPsp, ask_back, checkout, in_status, outbox, service},
+    testing::{MockPsp, checkout, in_status, outbox, request_refund, service},
 };
 
 fn with(pool: &PgPool, psp: MockPsp) -> Payments<MockPsp> {
@@ -68,7 +68,7 @@ async fn replay_of_refund_reuses_its_idempotency_key() {
     let pool = database.pool();
     let files = Files::default();
     let payment = paid(pool).await;
-    let refund_id = ask_back(pool, &payment, 2500).await;
+    let refund_id = request_refund(pool, &payment, 2500).await;
     let line = SettlementLine {
         psp_id: "re_1".into(),
         kind: MovementKind::Refund,

@@ -8,7 +8,7 @@ use wiremock::{
 };
 
 use super::*;
-use crate::testing::{arrived, ask_back};
+use crate::testing::{complete_refund, request_refund};
 
 /// Balance transactions, oldest first. Served in pages of two, newest first, filtered by the requested day.
 #[derive(Clone, Default)]
@@ -91,8 +91,8 @@ async fn run_over_stripe_transactions_finds_exactly_the_differences() {
 
     let [good, amount, missing] = [paid(pool).await, paid(pool).await, paid(pool).await];
     let unconfirmed = testing::open(pool).await;
-    let refund_id = ask_back(pool, &good, 4000).await;
-    arrived(pool, &good, refund_id).await;
+    let refund_id = request_refund(pool, &good, 4000).await;
+    complete_refund(pool, &good, refund_id).await;
     let now = Timestamp::now().as_second();
     let back = refund(&good.payment_id.to_string(), &refund_id.to_string(), 4000);
     let back = transaction("txn_back", "refund", -4000, now, &back);

@@ -11,7 +11,10 @@ use crate::{
     model::Booking,
     model::{Payment, Status},
     store::payments,
-    testing::{MockPsp, arrived, ask_back, booking, caller, database, eur, hear, open, reservation_id, service},
+    testing::{
+        MockPsp, booking, caller, complete_refund, database, eur, open, receive_event, request_refund, reservation_id,
+        service,
+    },
 };
 
 /// Balances in cents: guests, provider, hotel, commission, taxes, refunds.
@@ -44,19 +47,19 @@ async fn payment_and_full_refund_are_posted_once_and_balance_to_zero() {
     let payment = open(pool).await;
     assert_eq!(balances(pool).await, [0; 6], "nothing is posted before the payment");
     for _ in 0..2 {
-        hear(pool, &payment, "checkout.paid").await;
+        receive_event(pool, &payment, "checkout.paid").await;
         // 7.00 of taxes, and 15 % of the rest.
         assert_eq!(balances(pool).await, [0, 10_000, -7905, -1395, -700, 0]);
     }
-    let first = ask_back(pool, &payment, 3_333).await;
+    let first = request_refund(pool, &payment, 3_333).await;
     assert_eq!(balances(pool).await, [0, 10_000, -5270, -930, -467, -3333]);
-    let second = ask_back(pool, &payment, 6_667).await;
+    let second = request_refund(pool, &payment, 6_667).await;
     assert_eq!(balances(pool).await, [0, 10_000, 0, 0, 0, -10_000]);
     for _ in 0..2 {
-        arrived(pool, &payment, second).await;
+        complete_refund(pool, &payment, second).await;
         assert_eq!(balances(pool).await, [0, 3_333, 0, 0, 0, -3333]);
     }
-    arrived(pool, &payment, first).await;
+    complete_refund(pool, &payment, first).await;
     assert_eq!(balances(pool).await, [0; 6]);
     let kinds = ["SALE", "CHARGE", "REFUND_OWED", "REFUND_OWED", "REFUND_PAID", "REFUND_PAID"];
     assert_eq!(transactions(pool).await, kinds);
@@ -66,7 +69,7 @@ async fn payment_and_full_refund_are_posted_once_and_balance_to_zero() {
 async fn failed_and_expired_payments_are_not_posted() {
     let database = database().await;
     for kind in ["checkout.failed", "checkout.expired"] {
-        hear(database.pool(), &open(database.pool()).await, kind).await;
+        receive_event(database.pool(), &open(database.pool()).await, kind).await;
     }
     assert!(transactions(database.pool()).await.is_empty());
 }
