@@ -18,6 +18,9 @@ pub enum ContractError {
     /// A service is not in a package of the form `staymesh.NAME.v1`.
     #[error("the package of {0} is not of the form staymesh.NAME.v1")]
     Package(String),
+    /// The option `gateway` of a service holds a number that the enum does not define.
+    #[error("the gateway of {0} is not a value of staymesh.options.v1.Gateway")]
+    Gateway(String),
     /// `response_body` names one of several fields, or none. Unwrapping an answer would lose the others.
     #[error("response_body of {0}, whose response does not have exactly one field")]
     ResponseBody(String),
@@ -117,10 +120,10 @@ fn read_service(
     let upstream = service.package_name().split('.').nth(1).ok_or_else(|| ContractError::Package(name.clone()))?;
     let upstream = upstream.to_owned();
     let options = service.options();
-    let gateway = extension(pool, &options, "staymesh.options.v1.gateway")
-        .and_then(|value| value.as_enum_number())
-        .and_then(|number| Gateway::try_from(number).ok())
-        .unwrap_or(Gateway::Unspecified);
+    let gateway = match extension(pool, &options, "staymesh.options.v1.gateway").and_then(|v| v.as_enum_number()) {
+        Some(number) => Gateway::try_from(number).map_err(|_| ContractError::Gateway(name.clone()))?,
+        None => Gateway::Unspecified,
+    };
     let methods = service.methods().map(|m| read_method(pool, access, &name, &m)).collect::<Result<_, _>>()?;
     Ok(Service { name, upstream, gateway, methods })
 }

@@ -24,8 +24,12 @@ pub(crate) struct StatusPageHandler<P> {
 impl<P> StatusPageHandler<P> {
     /// A handler that renders `pages`.
     pub(crate) fn new(pages: StatusPages<P>) -> Self {
-        let deny_all = MetadataValue::from_static("default-src 'none'");
-        Self { pages, policy: content_security_policy().parse().unwrap_or(deny_all) }
+        let policy = match content_security_policy().parse() {
+            Ok(policy) => policy,
+            // Fails closed: a policy that is no header value allows nothing.
+            Err(_) => MetadataValue::from_static("default-src 'none'"),
+        };
+        Self { pages, policy }
     }
 }
 
