@@ -28,7 +28,7 @@ impl BookingService {
     /// Creates a reservation. Idempotent by its id: a repeat yields the same reservation, even after the offer expired.
     ///
     /// # Errors
-    /// An offer that is invalid or expired, too many unpaid rooms, and as [`crate::writer::Bookings::book`].
+    /// An offer that is invalid or expired, too many unpaid rooms, and as [`crate::Writer::book`].
     pub(crate) async fn create(
         &self,
         caller: &Caller,
@@ -53,7 +53,7 @@ impl BookingService {
             Err(refused @ ReservationError::TooManyUnpaidRooms { .. }) => return self.known_or(&new, refused).await,
             Err(error) => return Err(error),
         };
-        match self.bookings.book(new).await? {
+        match self.writer.book(new).await? {
             Created::New(reservation) => {
                 if reservation.payment_mode == PaymentMode::PartnerCollects {
                     self.wake.wake();
@@ -181,7 +181,7 @@ impl BookingService {
 
     async fn change(&self, id: ReservationId, command: Command, now: Timestamp) -> Result<Applied, ReservationError> {
         let order = ChangeOrder { id, command, now, trace_parent: telemetry::trace_parent() };
-        let applied = self.bookings.change(order).await?;
+        let applied = self.writer.change(order).await?;
         if applied.wake {
             self.wake.wake();
         }

@@ -31,23 +31,6 @@ pub struct Writer {
     lanes: Arc<[mpsc::Sender<Job>]>,
 }
 
-/// Creates and changes reservations: [`Writer`], or a strategy that the benchmark compares it with.
-#[tonic::async_trait]
-pub trait Bookings: Send + Sync {
-    /// Creates a reservation. Idempotent by reservation id.
-    ///
-    /// # Errors
-    /// [`ReservationError::SoldOut`], [`ReservationError::NotOnSale`], [`ReservationError::IdReused`], OVERLOADED when it
-    /// is not begun, and when the database fails.
-    async fn book(&self, order: NewReservation) -> Result<Created, ReservationError>;
-
-    /// Applies a command. Idempotent.
-    ///
-    /// # Errors
-    /// As [`super::apply`], and OVERLOADED when it is not begun.
-    async fn change(&self, order: ChangeOrder) -> Result<Applied, ReservationError>;
-}
-
 impl Writer {
     /// The connection settings of the lanes: a pool of their own, so that bookings do not wait for other work, with two
     /// connections per lane, because a connection that was just used is tested before its next use. The lock timeout is
@@ -74,6 +57,24 @@ impl Writer {
         (Self { lanes: senders.into() }, tasks)
     }
 
+    /// Creates a reservation. Idempotent by reservation id.
+    ///
+    /// # Errors
+    /// [`ReservationError::SoldOut`], [`ReservationError::NotOnSale`], [`ReservationError::IdReused`], when the database
+    /// fails, and OVERLOADED when the lane's queue is full or the service stops: then it was not begun.
+    pub async fn book(&self, order: NewReservation) -> Result<Created, ReservationError> {
+        self.submit(order.id, order, Job::Book).await
+    }
+
+    /// Applies a command to a reservation. Idempotent.
+    ///
+    /// # Errors
+    /// What [`crate::lifecycle::decide`] refuses, [`ReservationError::NotFound`], when the database fails, and OVERLOADED
+    /// when the lane's queue is full or the service stops: then it was not begun.
+    pub async fn change(&self, order: ChangeOrder) -> Result<Applied, ReservationError> {
+        self.submit(order.id, order, Job::Change).await
+    }
+
     /// Queues an order in the lane of its hotel and waits for the result.
     async fn submit<O, R>(
         &self,
@@ -87,19 +88,6 @@ impl Writer {
         let lane = &self.lanes[id.hotel_id().get().unsigned_abs() as usize % self.lanes.len()];
         lane.try_send(job(queued)).map_err(|_| overloaded())?;
         result.await.unwrap_or_else(|_| Err(overloaded()))
-    }
-}
-
-#[tonic::async_trait]
-impl Bookings for Writer {
-    /// Refuses with OVERLOADED when the lane's queue is full or the service stops.
-    async fn book(&self, order: NewReservation) -> Result<Created, ReservationError> {
-        self.submit(order.id, order, Job::Book).await
-    }
-
-    /// Refuses with OVERLOADED when the lane's queue is full or the service stops.
-    async fn change(&self, order: ChangeOrder) -> Result<Applied, ReservationError> {
-        self.submit(order.id, order, Job::Change).await
     }
 }
 

@@ -23,7 +23,7 @@ use crate::{
     quote::tests::quote,
     store::{HoldCursor, InventoryChange},
     testing::{World, hotel_id},
-    writer::{Bookings, ChangeOrder, Created, Writer},
+    writer::{ChangeOrder, Created, Writer},
 };
 
 /// A database with two replicas of the writer. Cheap to clone.
