@@ -260,7 +260,7 @@ mod tests {
             guest: Guest { full_name: "Ada Lovelace".into(), email: "ada@example.com".into() },
             payment_mode: PaymentMode::GuestPays,
         };
-        let hex: String = content_hash(&offer, &request).iter().map(|byte| format!("{byte:02x}")).collect();
+        let hex = content_hash(&offer, &request).map(|byte| format!("{byte:02x}")).concat();
         assert_eq!(hex, "b601d61dd2996f62aaac612531ecd5490999d8ee3d14f4b93f575a9d61b9439f");
     }
 }
