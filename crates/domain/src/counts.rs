@@ -1,4 +1,4 @@
-//! How many rooms and how many guests one booking may be for.
+//! Numbers of rooms and guests of one booking, within fixed limits, and the conversion of counts for metrics.
 
 use std::fmt;
 
@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::FieldError;
 
-/// Why a count was refused.
+/// A count outside its range.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("must be from 1 to {max}, not {value}")]
 pub struct CountError {
@@ -16,7 +16,7 @@ pub struct CountError {
 }
 
 impl CountError {
-    /// This error, for a count in a field of another name.
+    /// This error, reported for the request field of this name.
     pub fn at(&self, field: impl Into<String>) -> FieldError {
         FieldError::new(field, self.to_string())
     }
@@ -36,7 +36,7 @@ macro_rules! count {
         pub struct $name(i32);
 
         impl $name {
-            /// The most one booking may have.
+            /// The largest number in one booking.
             pub const MAX: i32 = $max;
             /// One.
             pub const ONE: Self = Self(1);
@@ -74,17 +74,25 @@ macro_rules! count {
 }
 
 count!(
-    /// Rooms of one booking. Larger groups negotiate an allotment; a cap keeps one request from emptying a hotel.
+    /// Number of rooms of one booking, 1 to 50. Larger groups negotiate an allotment; the limit keeps one request from
+    /// taking all rooms of a hotel.
     RoomCount,
     "rooms",
     50
 );
 count!(
-    /// Guests of one booking, over all its rooms.
+    /// Number of guests of one booking over all its rooms, 1 to 200.
     GuestCount,
     "guests",
     200
 );
+
+/// A count as `i64`, for gauges and counters of metrics only: a count beyond `i64::MAX` saturates, because a metric must not
+/// fail the work that it measures. Conversions of money, dates and quantities must return an error instead.
+pub const fn metric_count(count: u64) -> i64 {
+    const MAX: u64 = i64::MAX.cast_unsigned();
+    if count > MAX { i64::MAX } else { count.cast_signed() }
+}
 
 #[cfg(test)]
 mod tests {
@@ -93,7 +101,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn out_of_range_names_the_field_and_the_range() {
+    fn count_out_of_range_names_field_and_range() {
         for value in [0, -1, 51, 10_000, i32::MIN, i32::MAX] {
             let error = FieldError::from(RoomCount::try_from(value).unwrap_err());
             assert_eq!(error, FieldError::new("rooms", format!("must be from 1 to 50, not {value}")));
@@ -102,9 +110,15 @@ mod tests {
         assert_eq!(GuestCount::try_from(0).unwrap_err().at("adults").field, "adults");
     }
 
+    #[test]
+    fn metric_count_saturates() {
+        assert_eq!(metric_count(7), 7);
+        assert_eq!(metric_count(u64::MAX), i64::MAX);
+    }
+
     proptest! {
         #[test]
-        fn everything_in_range_is_kept(rooms in 1..=50, guests in 1..=200) {
+        fn counts_in_range_are_kept(rooms in 1..=50, guests in 1..=200) {
             prop_assert_eq!(RoomCount::try_from(rooms).unwrap().get(), rooms);
             prop_assert_eq!(GuestCount::try_from(guests).unwrap().get(), guests);
         }

@@ -1,24 +1,27 @@
-//! Calendar dates as the contract writes them: `yyyy-mm-dd`, nothing else.
+//! Calendar dates in the form of the contract: `yyyy-mm-dd`.
 
 use jiff::civil::Date;
 
-/// Why text is not a date of the contract.
+/// Why text is not a valid date.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum DateError {
     /// Not ten characters of the form `yyyy-mm-dd`.
     #[error("must be a date of the form yyyy-mm-dd")]
     Form,
-    /// Well formed, but no calendar has it.
+    /// Well formed, but not a day of the calendar, such as 2027-02-30.
     #[error("is not a day of the calendar")]
     NoSuchDay,
-    /// A year outside 2000 to 2199. Such a date is a mistake, and far years would only strain what is behind.
+    /// A year outside 2000 to 2199: almost certainly a mistake, and not a range that hotels sell.
     #[error("must be in a year from 2000 to 2199")]
     Year,
 }
 
-/// Reads exactly `yyyy-mm-dd` in ASCII digits, with a year from 2000 to 2199.
+/// Parses `yyyy-mm-dd` in ASCII digits, with a year from 2000 to 2199.
 ///
-/// ISO 8601 knows many more spellings; one spelling keeps hashes, cache keys and comparisons of requests honest.
+/// Other spellings of ISO 8601 are refused, so that equal dates are equal text in hashes, cache keys and comparisons.
+///
+/// # Errors
+/// See [`DateError`].
 pub fn parse_date(text: &str) -> Result<Date, DateError> {
     let &[y1, y2, y3, y4, b'-', m1, m2, b'-', d1, d2] = text.as_bytes() else { return Err(DateError::Form) };
     let number = |digits: &[u8]| {
@@ -30,12 +33,12 @@ pub fn parse_date(text: &str) -> Result<Date, DateError> {
     if !(2000..=2199).contains(&year) {
         return Err(DateError::Year);
     }
-    // Two digits always fit into an i8.
+    // Two digits fit into an i8.
     let (Ok(month), Ok(day)) = (i8::try_from(month), i8::try_from(day)) else { return Err(DateError::Form) };
     Date::new(year, month, day).map_err(|_| DateError::NoSuchDay)
 }
 
-/// Writes `yyyy-mm-dd`.
+/// Formats a date as `yyyy-mm-dd`.
 pub fn format_date(date: Date) -> String {
     date.to_string()
 }
@@ -49,7 +52,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_one_spelling_is_a_date() {
+    fn parse_date_accepts_one_spelling_of_real_days() {
         for text in [
             "",
             "2027-3-01",
@@ -79,13 +82,13 @@ mod tests {
 
     proptest! {
         #[test]
-        fn every_day_survives(days in 0..73_049_i32) {
+        fn format_and_parse_round_trip(days in 0..73_049_i32) {
             let day = date(2000, 1, 1) + days.days();
             prop_assert_eq!(parse_date(&format_date(day)), Ok(day));
         }
 
         #[test]
-        fn no_text_makes_the_parser_panic(text in "\\PC{0,12}") {
+        fn parse_date_never_panics(text in "\\PC{0,12}") {
             let _ = parse_date(&text);
         }
     }

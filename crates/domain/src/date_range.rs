@@ -1,4 +1,4 @@
-//! Dates that staff set prices or inventory for at once: `[from, until)`, on some or all weekdays.
+//! Date ranges for bulk changes of prices and inventory: half-open `[from, until)`, on some or all weekdays.
 
 use jiff::ToSpan;
 use jiff::civil::{Date, Weekday};
@@ -6,17 +6,16 @@ use jiff::civil::{Date, Weekday};
 use crate::stay_dates::days_between;
 use crate::{DateError, FieldError, parse_date};
 
-/// Why a range was refused. The contract names the two ends differently in different requests, so the caller says
-/// which fields they stand in.
+/// Why a range is invalid. Requests name the two ends differently, so the caller says which fields they are.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum DateRangeError {
-    /// The first day is no date.
+    /// The first day is not a valid date.
     #[error("{0}")]
     From(DateError),
-    /// The end is no date.
+    /// The end is not a valid date.
     #[error("{0}")]
     Until(DateError),
-    /// Not a single day.
+    /// The end is not after the first day.
     #[error("must be after the first day")]
     Empty,
     /// More than [`DateRange::MAX_DAYS`].
@@ -25,7 +24,7 @@ pub enum DateRangeError {
 }
 
 impl DateRangeError {
-    /// This error, for a range whose ends stand in fields of these names.
+    /// This error, reported for the request field of the invalid end.
     pub fn at(&self, from: &str, until: &str) -> FieldError {
         let field = if matches!(self, Self::From(_)) { from } else { until };
         FieldError::new(field, self.to_string())
@@ -40,7 +39,7 @@ impl Weekdays {
     /// Every day of the week.
     pub const ALL: Self = Self(0b111_1111);
 
-    /// These weekdays; none given means all of them, as an absent filter does.
+    /// These weekdays; none means all, like an absent filter.
     pub fn new(days: impl IntoIterator<Item = Weekday>) -> Self {
         match days.into_iter().fold(0, |mask, day| mask | Self::bit(day)) {
             0 => Self::ALL,
@@ -58,7 +57,7 @@ impl Weekdays {
     }
 }
 
-/// At least one and at most [`Self::MAX_DAYS`] days, before weekdays are picked out.
+/// A half-open range of 1 to [`Self::MAX_DAYS`] days, restricted to a set of weekdays.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct DateRange {
     from: Date,
@@ -67,10 +66,13 @@ pub struct DateRange {
 }
 
 impl DateRange {
-    /// Three years and a little: all that can be on sale, and an end to what one request can ask for.
+    /// Three years and a few days: more than can be on sale. Bounds the work of one request.
     pub const MAX_DAYS: i32 = 1100;
 
-    /// The days from `from` up to, not including, `until`.
+    /// The days from `from` (inclusive) to `until` (exclusive), on all weekdays.
+    ///
+    /// # Errors
+    /// [`DateRangeError::Empty`] or [`DateRangeError::TooLong`].
     pub fn new(from: Date, until: Date) -> Result<Self, DateRangeError> {
         match days_between(from, until) {
             ..1 => Err(DateRangeError::Empty),
@@ -80,13 +82,16 @@ impl DateRange {
     }
 
     /// As [`Self::new`], from two `yyyy-mm-dd` texts.
+    ///
+    /// # Errors
+    /// See [`DateRangeError`].
     pub fn parse(from: &str, until: &str) -> Result<Self, DateRangeError> {
         let from = parse_date(from).map_err(DateRangeError::From)?;
         let until = parse_date(until).map_err(DateRangeError::Until)?;
         Self::new(from, until)
     }
 
-    /// The same range, on these weekdays only. It may then hold no day at all.
+    /// The same range restricted to these weekdays. It may then contain no day.
     #[must_use]
     pub fn on(self, weekdays: Weekdays) -> Self {
         Self { weekdays, ..self }
@@ -102,12 +107,12 @@ impl DateRange {
         self.until
     }
 
-    /// The weekdays picked out.
+    /// The weekdays to which the range is restricted.
     pub const fn weekdays(self) -> Weekdays {
         self.weekdays
     }
 
-    /// Every day of the range on its weekdays, in order.
+    /// Every day of the range on its weekdays, in ascending order.
     pub fn dates(self) -> impl Iterator<Item = Date> {
         self.from
             .series(1.day())
@@ -129,7 +134,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn errors_name_the_end_that_is_wrong() {
+    fn error_names_the_invalid_end() {
         let refused = |from, until| DateRange::parse(from, until).unwrap_err().at("start_date", "end_date").field;
         assert_eq!(refused("x", "2027-01-01"), "start_date");
         assert_eq!(refused("2027-01-01", "x"), "end_date");
@@ -139,14 +144,14 @@ mod tests {
     }
 
     #[test]
-    fn the_longest_range_holds_1100_days() {
+    fn range_of_1100_days_is_the_longest() {
         let from = date(2027, 1, 1);
         assert_eq!(DateRange::new(from, from + 1100.days()).unwrap().dates().count(), 1100);
         assert_eq!(DateRange::new(from, from + 1101.days()), Err(DateRangeError::TooLong));
     }
 
     #[test]
-    fn weekdays_pick_out_days() {
+    fn dates_are_restricted_to_weekdays() {
         let march = DateRange::parse("2027-03-01", "2027-04-01").unwrap();
         let weekend = march.on(Weekdays::new([Weekday::Saturday, Weekday::Sunday]));
         let days: Vec<_> = weekend.dates().map(Date::day).collect();
@@ -155,14 +160,14 @@ mod tests {
     }
 
     #[test]
-    fn a_range_without_its_weekday_is_empty() {
+    fn range_without_a_matching_weekday_has_no_dates() {
         let monday = DateRange::parse("2027-03-01", "2027-03-02").unwrap();
         assert_eq!(monday.on(Weekdays::new([Weekday::Sunday])).dates().count(), 0);
     }
 
     proptest! {
         #[test]
-        fn listed_and_contained_agree(start in 0..70_000_i32, days in 1..=400_i32, mask in 0..128_u8) {
+        fn contains_agrees_with_dates(start in 0..70_000_i32, days in 1..=400_i32, mask in 0..128_u8) {
             let from = date(2000, 1, 1) + start.days();
             let picked = (0..7).filter(|bit| mask & (1 << bit) != 0)
                 .map(|bit| Weekday::from_monday_zero_offset(bit).unwrap());

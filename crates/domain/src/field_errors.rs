@@ -1,9 +1,8 @@
-//! All that is wrong with a request, so that its caller hears of it at once.
+//! All violations of a request, collected so that the caller gets them in one response.
 
 use crate::FieldError;
 
-/// Collects what is wrong with the fields of a request. It is bounded: a hostile request could be wrong in a million
-/// places, and nobody reads more than [`Self::MAX`].
+/// Collects the violations of a request, at most [`Self::MAX`]: a hostile request could be invalid in a million places.
 ///
 /// ```
 /// use staymesh_domain::{FieldErrors, HotelId};
@@ -19,34 +18,34 @@ use crate::FieldError;
 pub struct FieldErrors(Vec<FieldError>);
 
 impl FieldErrors {
-    /// What comes after so many is left out.
+    /// The largest number of violations; further ones are dropped.
     pub const MAX: usize = 50;
 
-    /// Something is wrong with a field.
+    /// Adds a violation.
     pub fn push(&mut self, error: impl Into<FieldError>) {
         if self.0.len() < Self::MAX {
             self.0.push(error.into());
         }
     }
 
-    /// Requires that something holds for a field.
+    /// Adds a violation of `field` unless the condition holds.
     pub fn holds(&mut self, holds: bool, field: impl Into<String>, description: impl Into<String>) {
         if !holds {
             self.push(FieldError::new(field, description));
         }
     }
 
-    /// Requires a number within bounds.
+    /// Adds a violation unless the number is from `min` to `max`, both inclusive.
     pub fn range(&mut self, field: impl Into<String>, value: i32, min: i32, max: i32) {
         self.holds((min..=max).contains(&value), field, format!("must be from {min} to {max}, not {value}"));
     }
 
-    /// The value of a field; none when it is wrong, which is noted.
+    /// The value of a parsed field; on an error adds the violation and returns `None`.
     pub fn value<T>(&mut self, result: Result<T, impl Into<FieldError>>) -> Option<T> {
         result.map_err(|error| self.push(error)).ok()
     }
 
-    /// Whether nothing was wrong.
+    /// Whether there are no violations.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
@@ -71,7 +70,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_right_is_not_noted() {
+    fn valid_fields_add_no_violation() {
         let mut errors = FieldErrors::default();
         errors.holds(true, "name", "must be there");
         errors.range("floor", -10, -10, 200);
@@ -81,7 +80,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_is_noted_in_order() {
+    fn violations_keep_their_order() {
         let mut errors = FieldErrors::default();
         errors.holds(false, "name", "is required");
         assert_eq!(errors.value(HotelId::try_from(-1)), None);
@@ -93,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn the_list_of_complaints_is_bounded() {
+    fn number_of_violations_is_bounded() {
         let mut errors = FieldErrors::default();
         for index in 0..1_000_000 {
             errors.range("x", index, -1, -1);

@@ -1,8 +1,8 @@
-//! Ids of what the services keep.
+//! Typed ids of hotels, room types, rooms, users and payments.
 //!
 //! Hotels, room types and rooms have positive 32-bit numbers: four bytes in 73 million inventory rows, and plain JSON
-//! numbers at the edge. Users and payments have `UUIDv7`: unique without coordination and in order of creation, which
-//! keeps their index pages warm.
+//! numbers at the edge. Users and payments have `UUIDv7`: unique without coordination, and ascending with creation time, which
+//! keeps recent index pages in the cache.
 
 use std::fmt;
 use std::str::FromStr;
@@ -12,40 +12,40 @@ use uuid::Uuid;
 
 use crate::FieldError;
 
-/// Why an id was refused.
+/// Why an id is invalid.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum IdError {
     /// A numeric id that is zero or negative.
     #[error("must be positive, not {value}")]
     NotPositive {
-        /// The id's usual field, such as `hotel_id`.
+        /// The usual field of the id, such as `hotel_id`.
         field: &'static str,
-        /// What was given.
+        /// The invalid number.
         value: i32,
     },
     /// Text that is not a UUID of 36 characters with hyphens.
     #[error("must be a UUID such as 0192f0c1-7a2b-7c3d-9e4f-5a6b7c8d9e0f")]
     NotUuid {
-        /// The id's usual field, such as `user_id`.
+        /// The usual field of the id, such as `user_id`.
         field: &'static str,
     },
-    /// A UUID which does not have the inner form of a reservation id.
+    /// A UUID without the inner structure of a reservation id.
     #[error("must be a reservation id as handed out with an offer")]
     NotReservationId {
-        /// The id's usual field, `reservation_id`.
+        /// The usual field of the id, `reservation_id`.
         field: &'static str,
     },
 }
 
 impl IdError {
-    /// The field such an id usually stands in.
+    /// The request field that usually holds such an id.
     pub fn field(&self) -> &'static str {
         match self {
             Self::NotPositive { field, .. } | Self::NotUuid { field } | Self::NotReservationId { field } => field,
         }
     }
 
-    /// This error, for an id in a field of another name.
+    /// This error, reported for the request field of this name.
     pub fn at(&self, field: impl Into<String>) -> FieldError {
         FieldError::new(field, self.to_string())
     }
@@ -57,8 +57,8 @@ impl From<IdError> for FieldError {
     }
 }
 
-/// Reads the one canonical spelling, 8-4-4-4-12 hex digits; the `uuid` crate alone would also take braces, URNs and
-/// bare digits, and an id must not have several names.
+/// Parses the canonical spelling, 8-4-4-4-12 hex digits. The `uuid` crate also accepts braces, URNs and bare digits, but an
+/// id must have one spelling only.
 pub(crate) fn parse_uuid(text: &str, field: &'static str) -> Result<Uuid, IdError> {
     if text.len() != 36 {
         return Err(IdError::NotUuid { field });
@@ -103,7 +103,7 @@ macro_rules! number_id {
 }
 
 number_id!(
-    /// A hotel, across all services.
+    /// A hotel; the same number in every service.
     HotelId,
     "hotel_id"
 );
@@ -126,7 +126,7 @@ macro_rules! uuid_id {
         pub struct $name(Uuid);
 
         impl $name {
-            /// A fresh id, later in order than those made before it.
+            /// A new id; ascends with creation time.
             #[expect(clippy::new_without_default, reason = "two defaults would differ")]
             pub fn new() -> Self {
                 Self(Uuid::now_v7())
@@ -161,7 +161,7 @@ macro_rules! uuid_id {
 }
 
 uuid_id!(
-    /// Somebody who can log in: guest, staff, partner or admin.
+    /// The account of a person: guest, staff or administrator.
     UserId,
     "user_id"
 );
@@ -178,7 +178,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn refused_numbers_name_their_field() {
+    fn not_positive_number_names_its_field() {
         for value in [0, -1, i32::MIN] {
             let error = FieldError::from(RoomTypeId::try_from(value).unwrap_err());
             assert_eq!(error, FieldError::new("room_type_id", format!("must be positive, not {value}")));
@@ -187,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn a_uuid_has_one_spelling() {
+    fn uuid_has_one_spelling() {
         let id = UserId::new();
         let canonical = id.to_string();
         assert_eq!(canonical.parse(), Ok(id));
@@ -206,7 +206,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn positive_numbers_survive_json(value in 1..=i32::MAX) {
+        fn number_ids_round_trip_through_json(value in 1..=i32::MAX) {
             let id = HotelId::try_from(value).unwrap();
             let json = serde_json::to_string(&id).unwrap();
             prop_assert_eq!(&json, &value.to_string());
@@ -214,13 +214,13 @@ mod tests {
         }
 
         #[test]
-        fn no_text_makes_the_parser_panic(text in ".*") {
+        fn parsing_never_panics(text in ".*") {
             let _ = text.parse::<PaymentId>();
         }
     }
 
     #[test]
-    fn json_cannot_smuggle_in_a_bad_number() {
+    fn json_with_an_invalid_number_is_refused() {
         assert!(serde_json::from_str::<HotelId>("0").is_err());
     }
 }

@@ -1,16 +1,16 @@
-//! The words every Staymesh service shares: ids, money, stays, counts, pages.
+//! Domain types that every Staymesh service shares: ids, money, stays, counts, e-mail addresses, pages.
 //!
-//! Pure values without I/O and without protobuf. A value that exists is valid: constructors check, and there is no way
-//! around them. What a constructor refuses it refuses with an error that says why without repeating long input, and
-//! that turns into a [`FieldError`] naming the request field, which a gRPC layer reports as a `BadRequest` violation:
+//! Pure values without I/O and without protobuf. Every value is valid, because the only way to create one is a constructor
+//! that validates. Its error says why without repeating long input, and converts to a [`FieldError`] that names the request
+//! field; the gRPC layer reports that as a `BadRequest` violation:
 //!
 //! ```
 //! use staymesh_domain::{FieldError, HotelId, Money, StayDates};
 //!
 //! fn check(hotel_id: i32, check_in: &str, check_out: &str, amount: &str) -> Result<(), FieldError> {
-//!     HotelId::try_from(hotel_id)?; // knows its own field
-//!     StayDates::parse(check_in, check_out)?; // tells check_in from check_out
-//!     Money::parse("EUR", amount).map_err(|e| e.at("price"))?; // money is called differently everywhere
+//!     HotelId::try_from(hotel_id)?; // the error names `hotel_id`
+//!     StayDates::parse(check_in, check_out)?; // names `check_in` or `check_out`
+//!     Money::parse("EUR", amount).map_err(|e| e.at("price"))?; // the caller names the field
 //!     Ok(())
 //! }
 //!
@@ -33,7 +33,7 @@ mod request_id;
 mod reservation_id;
 mod stay_dates;
 
-pub use counts::{CountError, GuestCount, RoomCount};
+pub use counts::{CountError, GuestCount, RoomCount, metric_count};
 pub use date::{DateError, format_date, parse_date};
 pub use date_range::{DateRange, DateRangeError, Weekdays};
 pub use duration::parse_duration;

@@ -1,4 +1,4 @@
-//! Exact amounts of money: minor units with their currency, never a float.
+//! Exact amounts of money: integer minor units with their currency, never floating point.
 
 use std::fmt;
 use std::str::FromStr;
@@ -7,10 +7,10 @@ use rust_decimal::{Decimal, RoundingStrategy};
 
 use crate::FieldError;
 
-/// Why money was refused, or could not be reckoned.
+/// Why an amount is invalid, or a calculation impossible.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum MoneyError {
-    /// Not a currency somebody can pay a room in.
+    /// Not the code of a currency in which a room can be paid.
     #[error("must be an ISO 4217 code of a currency in use, such as EUR")]
     Currency,
     /// Not digits with at most one point between them.
@@ -25,30 +25,30 @@ pub enum MoneyError {
     /// Beyond [`Money::MAX_MINOR`], in either direction.
     #[error("is too large")]
     TooLarge,
-    /// Two currencies in one sum; a bug of the caller or mixed data, never a rule of rounding.
-    #[error("cannot be reckoned with an amount in another currency")]
+    /// Amounts in different currencies in one calculation.
+    #[error("cannot be combined with an amount in another currency")]
     CurrencyMismatch,
 }
 
 impl MoneyError {
-    /// This error for a `staymesh.type.v1.Money` in `field`, pointing at its `currency_code` or `amount`.
+    /// This error, reported for the `currency_code` or the `amount` of the `staymesh.type.v1.Money` in `field`.
     pub fn at(&self, field: &str) -> FieldError {
         let part = if matches!(self, Self::Currency | Self::CurrencyMismatch) { "currency_code" } else { "amount" };
         FieldError::new(format!("{field}.{part}"), self.to_string())
     }
 }
 
-/// A currency that has minor units and is money: not gold, not a fund's unit of account, not a test code.
+/// A currency of ISO 4217 with minor units. Precious metals, funds and test codes are not included.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Currency(iso_currency::Currency);
 
 impl Currency {
-    /// The code of ISO 4217, three capital letters.
+    /// The ISO 4217 code, three capital letters.
     pub fn code(self) -> &'static str {
         self.0.code()
     }
 
-    /// Decimals of an amount: 2 for EUR, 0 for JPY, 3 for KWD.
+    /// Number of decimals (the exponent of ISO 4217): 2 for EUR, 0 for JPY, 3 for KWD.
     pub fn decimals(self) -> u32 {
         self.0.exponent().map_or(0, u32::from)
     }
@@ -79,8 +79,8 @@ impl fmt::Debug for Currency {
 
 /// An exact amount in the minor units of its currency: 12050 for EUR 120.50.
 ///
-/// Sums may be negative, for refunds and ledger entries; what a caller writes may not. `Display` is for people and
-/// logs; the contract carries [`Money::amount`] and [`Currency::code`].
+/// Negative amounts exist for refunds and ledger entries; [`Money::parse`] does not accept them. `Display` is for logs; the
+/// contract carries [`Money::amount`] and [`Currency::code`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Money {
     minor: i64,
@@ -88,11 +88,14 @@ pub struct Money {
 }
 
 impl Money {
-    /// The largest amount, in minor units. Below 2^53, so that a reader who does use floats still gets it right, and
-    /// far enough below `i64::MAX` that the database can sum thousands of them.
+    /// The largest absolute amount, in minor units. Below 2^53, so that readers with double-precision numbers get it right,
+    /// and far enough below `i64::MAX` that the database can add up thousands of amounts.
     pub const MAX_MINOR: i64 = 999_999_999_999_999;
 
-    /// This many minor units, positive or negative.
+    /// An amount in minor units, positive or negative.
+    ///
+    /// # Errors
+    /// [`MoneyError::TooLarge`] beyond [`Self::MAX_MINOR`] in either direction.
     pub fn from_minor(minor: i64, currency: Currency) -> Result<Self, MoneyError> {
         if (-Self::MAX_MINOR..=Self::MAX_MINOR).contains(&minor) {
             Ok(Self { minor, currency })
@@ -101,12 +104,15 @@ impl Money {
         }
     }
 
-    /// Nothing, in this currency.
+    /// Zero in this currency.
     pub const fn zero(currency: Currency) -> Self {
         Self { minor: 0, currency }
     }
 
-    /// Reads the two fields of the contract: a currency code and a decimal amount with at most the currency's decimals.
+    /// Parses a currency code and a decimal amount in major units with at most the currency's decimals.
+    ///
+    /// # Errors
+    /// Every [`MoneyError`] except [`MoneyError::CurrencyMismatch`].
     pub fn parse(currency_code: &str, amount: &str) -> Result<Self, MoneyError> {
         let currency: Currency = currency_code.parse()?;
         let (whole, fraction) = match amount.split_once('.') {
@@ -122,7 +128,7 @@ impl Money {
         if fraction.len() > decimals {
             return Err(MoneyError::Decimals { currency });
         }
-        // Any longer text of digits is beyond MAX_MINOR, and this keeps the sum below from overflowing.
+        // More digits exceed MAX_MINOR.
         if whole.len() > 16 {
             return Err(MoneyError::TooLarge);
         }
@@ -141,35 +147,48 @@ impl Money {
         self.currency
     }
 
-    /// The amount as the contract writes it, with exactly the currency's decimals: `120.50`, `12000` for JPY.
+    /// The amount in major units as decimal text, with exactly the currency's decimals: `120.50`, `12000` for JPY.
     pub fn amount(self) -> String {
         Decimal::new(self.minor, self.currency.decimals()).to_string()
     }
 
-    /// Whether the amount is below zero.
+    /// Whether the amount is less than zero.
     pub const fn is_negative(self) -> bool {
         self.minor < 0
     }
 
     /// The sum of two amounts of one currency.
+    ///
+    /// # Errors
+    /// [`MoneyError::CurrencyMismatch`] or [`MoneyError::TooLarge`].
     pub fn checked_add(self, other: Self) -> Result<Self, MoneyError> {
         self.with(other, i64::checked_add)
     }
 
-    /// The difference of two amounts of one currency, which may be negative.
+    /// The difference of two amounts of one currency; may be negative.
+    ///
+    /// # Errors
+    /// [`MoneyError::CurrencyMismatch`] or [`MoneyError::TooLarge`].
     pub fn checked_sub(self, other: Self) -> Result<Self, MoneyError> {
         self.with(other, i64::checked_sub)
     }
 
-    /// This amount so many times: nights, rooms, guests.
+    /// The amount multiplied by a number of nights, rooms or guests.
+    ///
+    /// # Errors
+    /// [`MoneyError::TooLarge`].
     pub fn checked_mul(self, times: i32) -> Result<Self, MoneyError> {
         let minor = self.minor.checked_mul(times.into()).ok_or(MoneyError::TooLarge)?;
         Self::from_minor(minor, self.currency)
     }
 
-    /// So many hundredths of a percent of this amount: 750 is 7.5 %.
+    /// A share of the amount in basis points (hundredths of a percent): 750 is 7.5 %.
     ///
-    /// Rounded to the minor unit, a half to the even neighbour, so that many roundings do not drift in anyone's favour.
+    /// Rounds to the minor unit, half to even (banker's rounding, the default of IEEE 754), so that rounding errors do not
+    /// accumulate in one direction.
+    ///
+    /// # Errors
+    /// [`MoneyError::TooLarge`].
     pub fn percent_basis_points(self, basis_points: i32) -> Result<Self, MoneyError> {
         // At most 15 + 10 digits, which a Decimal (28 digits) holds exactly before it is rounded.
         let exact = Decimal::from(self.minor) * Decimal::new(basis_points.into(), 4);
@@ -178,7 +197,10 @@ impl Money {
         Self::from_minor(minor, self.currency)
     }
 
-    /// The sum of many amounts of one currency; zero of `currency` when there are none.
+    /// The sum of many amounts of `currency`; zero without amounts.
+    ///
+    /// # Errors
+    /// [`MoneyError::CurrencyMismatch`] or [`MoneyError::TooLarge`].
     pub fn sum(currency: Currency, amounts: impl IntoIterator<Item = Self>) -> Result<Self, MoneyError> {
         amounts.into_iter().try_fold(Self::zero(currency), Self::checked_add)
     }
@@ -213,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn each_currency_has_its_own_decimals() {
+    fn amount_has_the_decimals_of_its_currency() {
         for (code, amount, minor) in [
             ("EUR", "120.50", 12_050),
             ("EUR", "120.5", 12_050),
@@ -232,7 +254,7 @@ mod tests {
     }
 
     #[test]
-    fn amounts_are_plain_decimals() {
+    fn parse_accepts_plain_decimals_only() {
         for amount in [
             "", ".", "1.", ".5", "-1", "+1", "1e3", " 1", "1 ", "1,5", "1_000", "0x1", "NaN", "inf", "١", "1.2.3",
             "01", "1\0",
@@ -247,21 +269,21 @@ mod tests {
     }
 
     #[test]
-    fn only_money_is_a_currency() {
+    fn funds_metals_and_test_codes_are_no_currency() {
         for code in ["", "eur", "EURO", "XXX", "XTS", "XAU", "XDR", "BOV", "CLF", "CHE", "ZZZ", "978", "€"] {
             assert_eq!(code.parse::<Currency>(), Err(MoneyError::Currency), "{code}");
         }
     }
 
     #[test]
-    fn errors_point_into_the_message() {
+    fn at_names_currency_code_or_amount() {
         assert_eq!(Money::parse("XXX", "1").unwrap_err().at("base_price").field, "base_price.currency_code");
         let decimals = Money::parse("JPY", "1.5").unwrap_err().at("base_price");
         assert_eq!(decimals, FieldError::new("base_price.amount", "must have at most 0 decimals for JPY"));
     }
 
     #[test]
-    fn halves_go_to_the_even_neighbour() {
+    fn percent_rounds_half_to_even() {
         for (minor, basis_points, expected) in [
             (12_050, 750, 904), // 903.75
             (50, 100, 0),       // 0.5
@@ -277,7 +299,7 @@ mod tests {
     }
 
     #[test]
-    fn currencies_do_not_mix() {
+    fn calculation_with_two_currencies_is_refused() {
         assert_eq!(money("EUR", 1).checked_add(money("USD", 1)), Err(MoneyError::CurrencyMismatch));
         assert_eq!(Money::sum(currency("EUR"), [money("USD", 1)]), Err(MoneyError::CurrencyMismatch));
         assert_eq!(Money::sum(currency("EUR"), []), Ok(Money::zero(currency("EUR"))));
@@ -293,13 +315,13 @@ mod tests {
 
     proptest! {
         #[test]
-        fn text_round_trips(currency in any_currency(), minor in 0..=Money::MAX_MINOR) {
+        fn amount_and_parse_round_trip(currency in any_currency(), minor in 0..=Money::MAX_MINOR) {
             let money = Money::from_minor(minor, currency).unwrap();
             prop_assert_eq!(Money::parse(currency.code(), &money.amount()), Ok(money));
         }
 
         #[test]
-        fn sums_do_not_depend_on_order(a in -1_000_000_000_i64..1_000_000_000, b in -1_000_000_000_i64..1_000_000_000, c in -1_000_000_000_i64..1_000_000_000) {
+        fn addition_is_commutative_and_associative(a in -1_000_000_000_i64..1_000_000_000, b in -1_000_000_000_i64..1_000_000_000, c in -1_000_000_000_i64..1_000_000_000) {
             let (a, b, c) = (money("EUR", a), money("EUR", b), money("EUR", c));
             let left = a.checked_add(b).unwrap().checked_add(c).unwrap();
             let right = a.checked_add(b.checked_add(c).unwrap()).unwrap();
@@ -308,7 +330,7 @@ mod tests {
         }
 
         #[test]
-        fn reckoning_refuses_rather_than_panics(a in any_minor(), b in any_minor(), times in any::<i32>()) {
+        fn arithmetic_never_panics(a in any_minor(), b in any_minor(), times in any::<i32>()) {
             let (a, b) = (money("EUR", a), money("EUR", b));
             for result in [a.checked_add(b), a.checked_sub(b), a.checked_mul(times), a.percent_basis_points(times)] {
                 match result {
@@ -319,21 +341,21 @@ mod tests {
         }
 
         #[test]
-        fn multiplying_is_adding_again_and_again(minor in -1_000_000..1_000_000_i64, times in 0..90_i32) {
+        fn multiplication_equals_repeated_addition(minor in -1_000_000..1_000_000_i64, times in 0..90_i32) {
             let one = money("EUR", minor);
             let added = Money::sum(currency("EUR"), (0..times).map(|_| one));
             prop_assert_eq!(one.checked_mul(times), added);
         }
 
         #[test]
-        fn a_percentage_is_within_half_a_unit(minor in any_minor(), basis_points in 0..=10_000_i32) {
+        fn percent_is_within_half_a_minor_unit(minor in any_minor(), basis_points in 0..=10_000_i32) {
             let share = money("EUR", minor).percent_basis_points(basis_points).unwrap();
             let error = i128::from(share.minor()) * 10_000 - i128::from(minor) * i128::from(basis_points);
             prop_assert!(error.abs() <= 5_000);
         }
 
         #[test]
-        fn no_text_makes_the_parser_panic(code in ".{0,4}", amount in ".*") {
+        fn parse_never_panics(code in ".{0,4}", amount in ".*") {
             let _ = Money::parse(&code, &amount);
         }
     }

@@ -1,11 +1,11 @@
-//! Pages of a list: how many, and where to go on.
+//! Keyset pagination: page sizes, cursors and page tokens (AIP-158).
 //!
-//! A page is continued after the last key it showed, not at an offset, so rows that come and go between two pages
-//! neither repeat nor hide others, and the thousandth page costs what the first does. The key travels in an opaque
-//! token together with a hash of the request's filters: with other filters it would point nowhere sensible.
+//! A page continues after the last key of the previous page instead of at an offset. Rows inserted or deleted between two
+//! pages do not repeat or hide other rows, and every page costs the same. The opaque token contains the key and a hash of
+//! the request's filters, so that it is refused with other filters.
 //!
-//! The token is not secret and not signed. It only says where to start; what a caller may see is decided by the query
-//! behind it, as on the first page.
+//! The token is neither secret nor signed. It only says where to start; the query decides what the caller may see, as on
+//! the first page.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -15,16 +15,16 @@ use sha2::{Digest, Sha256};
 
 use crate::FieldError;
 
-/// Why a page was refused.
+/// Why page size or page token is invalid.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PageError {
     /// A negative page size.
     #[error("must not be negative")]
     Size,
-    /// Not a token of this list.
-    #[error("must be the next_page_token of an earlier answer")]
+    /// Not a page token of this list.
+    #[error("must be the next_page_token of an earlier response")]
     Token,
-    /// A token from an answer to other filters.
+    /// A token of a request with other filters.
     #[error("belongs to a request with other filters; keep them while paging")]
     OtherFilters,
 }
@@ -45,17 +45,20 @@ impl From<PageError> for FieldError {
     }
 }
 
-/// How many rows a page has at most: from 1 to [`Self::MAX`].
+/// The largest number of rows of a page, 1 to [`Self::MAX`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PageSize(u16);
 
 impl PageSize {
-    /// When the caller does not say.
+    /// The size if the request does not give one.
     pub const DEFAULT: u16 = 50;
-    /// More is cut down to this, as AIP-158 asks, instead of refused.
+    /// Larger sizes are reduced to this instead of refused, as AIP-158 requires.
     pub const MAX: u16 = 500;
 
-    /// The size a request asks for: 0 means the default.
+    /// The size from a request: 0 selects the default.
+    ///
+    /// # Errors
+    /// [`PageError::Size`] if negative.
     pub fn new(requested: i32) -> Result<Self, PageError> {
         match u16::try_from(requested) {
             Ok(0) => Ok(Self(Self::DEFAULT)),
@@ -70,14 +73,14 @@ impl PageSize {
         self.0.into()
     }
 
-    /// `LIMIT` for the query: one row more than the page, to see whether there is another page.
+    /// `LIMIT` for the query: one row more than the page, which shows whether there is another page.
     pub fn limit(self) -> i64 {
         i64::from(self.0) + 1
     }
 }
 
-/// What a list request asks for. `K` is the list's sort key, such as `i32` or `(String, i32)`; all of it must be in
-/// the query's `ORDER BY`, and it must be unique.
+/// The page that a request selects. `K` is the sort key of the list, such as `i32` or `(String, i32)`. It must be unique, and
+/// the whole key must be in the query's `ORDER BY`.
 ///
 /// ```
 /// use staymesh_domain::Page;
@@ -97,20 +100,23 @@ impl PageSize {
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Page<K> {
-    /// How many rows to show at most.
+    /// The largest number of rows.
     pub size: PageSize,
-    /// The key of the last row shown before; `None` on the first page.
+    /// The key of the last row of the previous page; `None` on the first page.
     pub after: Option<K>,
     filters: [u8; FILTER_HASH],
 }
 
 const FILTER_HASH: usize = 8;
-/// Longer than any token this crate makes; hostile ones are not even decoded.
+/// Longer than any token that this crate creates, in bytes. Longer tokens are refused without decoding.
 const MAX_TOKEN: usize = 4096;
 
 impl<K: Serialize + DeserializeOwned> Page<K> {
-    /// Reads `page_size` and `page_token` of a request. `filters` is whatever else decides which rows are in the list,
-    /// the caller's own id included where it does; order and boundaries count.
+    /// Parses `page_size` and `page_token` of a request. `filters` are all other inputs that decide which rows are in the
+    /// list, including the caller's id if it does; their order matters.
+    ///
+    /// # Errors
+    /// See [`PageError`].
     pub fn parse(page_size: i32, page_token: &str, filters: &[&str]) -> Result<Self, PageError> {
         let size = PageSize::new(page_size)?;
         let filters = hash(filters);
@@ -118,8 +124,8 @@ impl<K: Serialize + DeserializeOwned> Page<K> {
         Ok(Self { size, after, filters })
     }
 
-    /// Cuts rows fetched with [`PageSize::limit`] down to the page, and makes the `next_page_token`: empty on the last
-    /// page.
+    /// Truncates rows fetched with [`PageSize::limit`] to the page and returns them with the `next_page_token`, which is
+    /// empty on the last page.
     pub fn cut<T>(&self, mut rows: Vec<T>, key: impl Fn(&T) -> K) -> (Vec<T>, String) {
         let more = rows.len() > self.size.get();
         rows.truncate(self.size.get());
@@ -134,7 +140,7 @@ impl<K: Serialize + DeserializeOwned> Page<K> {
 fn hash(filters: &[&str]) -> [u8; FILTER_HASH] {
     let mut sha = Sha256::new();
     for filter in filters {
-        // The length keeps ["ab", "c"] apart from ["a", "bc"].
+        // The length distinguishes ["ab", "c"] from ["a", "bc"].
         sha.update(filter.len().to_be_bytes());
         sha.update(filter.as_bytes());
     }
@@ -145,7 +151,7 @@ fn hash(filters: &[&str]) -> [u8; FILTER_HASH] {
 
 fn encode<K: Serialize>(key: &K, filters: [u8; FILTER_HASH]) -> String {
     let mut bytes = filters.to_vec();
-    // Keys are numbers, texts and tuples of them, whose JSON cannot fail. Should one do, the list just ends here.
+    // Serializing numbers, strings and tuples of them to JSON cannot fail. If it does, the list ends here.
     match serde_json::to_writer(&mut bytes, key) {
         Ok(()) => URL_SAFE_NO_PAD.encode(bytes),
         Err(_) => String::new(),
@@ -171,7 +177,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn sizes_are_normalised() {
+    fn size_is_defaulted_and_limited() {
         let size = |requested| PageSize::new(requested).map(PageSize::get);
         assert_eq!(size(0), Ok(50));
         assert_eq!(size(1), Ok(1));
@@ -184,14 +190,14 @@ mod tests {
     }
 
     #[test]
-    fn a_full_last_page_has_no_next() {
+    fn full_last_page_has_no_token() {
         let page: Page<i32> = Page::parse(3, "", &[]).unwrap();
         assert_eq!(page.cut(vec![1, 2, 3], |id| *id), (vec![1, 2, 3], String::new()));
         assert_eq!(page.cut(vec![], |id| *id), (vec![], String::new()));
     }
 
     #[test]
-    fn hostile_tokens_are_refused() {
+    fn foreign_tokens_are_refused() {
         let (_, good) = Page::<i32>::parse(1, "", &["a"]).unwrap().cut(vec![7, 8], |id| *id);
         let forged = URL_SAFE_NO_PAD.encode([&hash(&["a"])[..], b"\"text\""].concat());
         for token in ["x", "====", "\u{0}", &good[1..], &forged, &"A".repeat(10_000)] {
@@ -203,7 +209,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn paging_shows_every_row_once(rows in 0..200_i32, size in 1..50_i32) {
+        fn paging_returns_every_row_once(rows in 0..200_i32, size in 1..50_i32) {
             let all: Vec<i32> = (0..rows).collect();
             let mut seen = Vec::new();
             let mut token = String::new();
@@ -222,7 +228,7 @@ mod tests {
         }
 
         #[test]
-        fn composite_keys_come_back(name in ".{0,80}", id in any::<i32>()) {
+        fn composite_keys_round_trip(name in ".{0,80}", id in any::<i32>()) {
             let page: Page<(String, i32)> = Page::parse(1, "", &["x", "y"]).unwrap();
             let rows = vec![(name.clone(), id), (String::new(), 0)];
             let (_, token) = page.cut(rows, Clone::clone);

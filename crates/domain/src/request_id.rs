@@ -1,4 +1,4 @@
-//! The ids by which a request that comes again is known.
+//! Request ids: UUIDs chosen by callers that make a repeated request idempotent (AIP-155).
 
 use uuid::Uuid;
 
@@ -6,20 +6,20 @@ use crate::{FieldError, ids::parse_uuid};
 
 const FIELD: &str = "request_id";
 
-/// Reads the UUID that a caller chose at random for a request. The nil UUID and its like are refused: callers who take
-/// a fixed id would get each other's answers.
+/// Parses a request id. The nil and the max UUID are refused: callers that send a constant would get the responses of each
+/// other.
 ///
 /// # Errors
-/// Names `request_id`.
+/// A violation of `request_id`.
 pub fn parse_request_id(text: &str) -> Result<Uuid, FieldError> {
     let id = parse_uuid(text, FIELD).ok().filter(|id| !id.is_nil() && !id.is_max());
     id.ok_or_else(|| FieldError::new(FIELD, "must be a random UUID such as 3f0c9a1e-5b7d-4c2a-9e4f-5a6b7c8d9e0f"))
 }
 
-/// As [`parse_request_id`], where the id may be left out.
+/// As [`parse_request_id`] for an optional field: `None` if empty.
 ///
 /// # Errors
-/// Names `request_id`.
+/// A violation of `request_id`.
 pub fn parse_optional_request_id(text: &str) -> Result<Option<Uuid>, FieldError> {
     if text.is_empty() { Ok(None) } else { parse_request_id(text).map(Some) }
 }
@@ -31,7 +31,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_one_spelling_of_a_chosen_id_is_taken() {
+    fn request_id_has_one_spelling_and_is_not_constant() {
         let good = "3f0c9a1e-5b7d-4c2a-9e4f-5a6b7c8d9e0f";
         let (braced, short) = (format!("{{{good}}}"), good.replace('-', ""));
         for text in [
@@ -53,14 +53,14 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_chosen_id_comes_back(id in 1..u128::MAX) {
+        fn request_ids_round_trip(id in 1..u128::MAX) {
             let id = Uuid::from_u128(id);
             prop_assert_eq!(parse_request_id(&id.to_string()), Ok(id));
             prop_assert_eq!(parse_optional_request_id(&id.to_string()), Ok(Some(id)));
         }
 
         #[test]
-        fn any_text_is_read_or_refused(text in ".{0,40}") {
+        fn parsing_never_panics(text in ".{0,40}") {
             let _ = parse_optional_request_id(&text);
         }
     }

@@ -1,4 +1,4 @@
-//! The id of a reservation, which also tells its hotel.
+//! Reservation ids: UUIDs that contain the id of their hotel.
 
 use std::fmt;
 use std::str::FromStr;
@@ -14,14 +14,14 @@ const FIELD: &str = "reservation_id";
 
 /// SQL that creates `reservation_hotel_id(uuid) returns integer`: the hotel in the last 32 bits, whatever the UUID.
 ///
-/// Immutable and a single expression, so `PostgreSQL` inlines it. The migration that needs it carries a copy.
+/// Immutable and a single expression, so that `PostgreSQL` inlines it. The migration that needs it contains a copy.
 pub const RESERVATION_HOTEL_ID_FUNCTION: &str = "\
 create function reservation_hotel_id(id uuid) returns integer
     language sql immutable parallel safe
     return ('x' || right(id::text, 8))::bit(32)::integer";
 
 /// SQL condition for a CHECK on a table with `hotel_id integer not null` and `reservation_id uuid not null`: the id is
-/// a `UUIDv8` of the RFC variant and was made for this hotel.
+/// a `UUIDv8` of the RFC variant, created for this hotel.
 pub const RESERVATION_HOTEL_ID_CHECK: &str = "\
 hotel_id > 0 and hotel_id = reservation_hotel_id(reservation_id) \
 and substr(reservation_id::text, 15, 1) = '8' and substr(reservation_id::text, 20, 1) in ('8', '9', 'a', 'b')";
@@ -39,21 +39,22 @@ and substr(reservation_id::text, 15, 1) = '8' and substr(reservation_id::text, 2
 /// bits  96..128  hotel_id, positive, so bit 96 is zero
 /// ```
 ///
-/// So ids sort by the time they were made, carry 42 random bits a millisecond and hotel, and end in eight hex digits
-/// that are the hotel: whoever holds an id knows the shard, without a lookup. The hotel stands last because there it
-/// is not split by version and variant, and both SQL and people can read it off.
+/// Ids sort by creation time, have 42 random bits per millisecond and hotel, and end in eight hex digits that are the
+/// hotel: the id alone determines the shard. The hotel is at the end because there the bits are not split by version and
+/// variant, so that SQL and humans can read it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "Uuid", into = "Uuid")]
 pub struct ReservationId {
     id: Uuid,
-    /// Read off the id when it was checked, so that it can be had without failing.
+    /// Decoded when the id was validated, so that reading it cannot fail.
     hotel_id: HotelId,
 }
 
 impl ReservationId {
-    /// A new id for a booking in this hotel. A clock before 1970 counts as 1970.
+    /// A new id for a reservation of this hotel. A clock before 1970 counts as 1970: the 48 bits hold no negative time, and
+    /// the id stays unique by its random bits.
     pub fn generate(hotel_id: HotelId, now: Timestamp) -> Self {
-        let millis = u64::try_from(now.as_millisecond()).unwrap_or(0);
+        let millis = now.as_millisecond().max(0).cast_unsigned();
         let mut bytes: [u8; 16] = rand::random();
         bytes[..6].copy_from_slice(&millis.to_be_bytes()[2..]);
         bytes[12..].copy_from_slice(&hotel_id.get().to_be_bytes());
@@ -65,7 +66,7 @@ impl ReservationId {
         self.hotel_id
     }
 
-    /// When the id was made, to the millisecond.
+    /// Creation time of the id, in milliseconds. Not the age of a booking: order bookings by their creation time.
     pub fn timestamp(self) -> Timestamp {
         let mut millis = [0; 8];
         millis[2..].copy_from_slice(&self.id.as_bytes()[..6]);
@@ -81,7 +82,10 @@ impl ReservationId {
         self.id
     }
 
-    /// This id, or a field error when it belongs to another hotel than the request says.
+    /// This id, if it belongs to the hotel of the request.
+    ///
+    /// # Errors
+    /// A violation of `reservation_id` otherwise.
     pub fn require_hotel(self, hotel_id: HotelId) -> Result<Self, FieldError> {
         if self.hotel_id == hotel_id {
             Ok(self)
@@ -136,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn the_bits_are_where_the_documentation_says() {
+    fn bits_are_laid_out_as_documented() {
         let now = Timestamp::from_millisecond(0x0123_4567_89ab).unwrap();
         let text = ReservationId::generate(hotel(0x7bcd_ef01), now).to_string();
         assert!(text.starts_with("01234567-89ab-8"), "{text}");
@@ -145,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn foreign_uuids_are_refused() {
+    fn other_uuids_are_refused() {
         let good = ReservationId::generate(hotel(42), Timestamp::UNIX_EPOCH).to_string();
         let mut wrong_version = good.clone();
         wrong_version.replace_range(14..15, "7");
@@ -162,20 +166,20 @@ mod tests {
     }
 
     #[test]
-    fn a_clock_before_1970_does_not_wrap() {
+    fn clock_before_1970_counts_as_1970() {
         let id = ReservationId::generate(hotel(1), Timestamp::MIN);
         assert_eq!(id.timestamp(), Timestamp::UNIX_EPOCH);
     }
 
     #[test]
-    fn the_hotel_of_the_request_must_agree() {
+    fn require_hotel_refuses_another_hotel() {
         let id = ReservationId::generate(hotel(42), Timestamp::UNIX_EPOCH);
         assert_eq!(id.require_hotel(hotel(42)), Ok(id));
         assert_eq!(id.require_hotel(hotel(43)).unwrap_err().field, "reservation_id");
     }
 
     #[test]
-    fn ids_of_one_millisecond_differ() {
+    fn ids_of_one_millisecond_are_unique() {
         let ids: std::collections::HashSet<_> =
             (0..10_000).map(|_| ReservationId::generate(hotel(1), Timestamp::UNIX_EPOCH)).collect();
         assert_eq!(ids.len(), 10_000);
@@ -183,7 +187,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn hotel_and_time_come_back(id in 1..=i32::MAX, millis in 0..253_402_207_200_000_i64) {
+        fn hotel_and_time_round_trip(id in 1..=i32::MAX, millis in 0..253_402_207_200_000_i64) {
             let now = Timestamp::from_millisecond(millis).unwrap();
             let made = ReservationId::generate(hotel(id), now);
             prop_assert_eq!(made.hotel_id(), hotel(id));
@@ -192,14 +196,14 @@ mod tests {
         }
 
         #[test]
-        fn later_ids_sort_later(millis in 0..253_402_207_200_000_i64, a in 1..=i32::MAX, b in 1..=i32::MAX) {
+        fn ids_sort_by_time(millis in 0..253_402_207_200_000_i64, a in 1..=i32::MAX, b in 1..=i32::MAX) {
             let at = |millis| Timestamp::from_millisecond(millis).unwrap();
             let (early, late) = (ReservationId::generate(hotel(a), at(millis)), ReservationId::generate(hotel(b), at(millis + 1)));
             prop_assert!(early < late && early.to_string() < late.to_string());
         }
 
         #[test]
-        fn any_uuid_that_is_accepted_answers_every_question(bytes in any::<[u8; 16]>()) {
+        fn accepted_uuid_has_hotel_and_timestamp(bytes in any::<[u8; 16]>()) {
             if let Ok(id) = ReservationId::try_from(Uuid::new_v8(bytes)) {
                 prop_assert!(id.hotel_id().get() > 0);
                 let _ = id.timestamp();

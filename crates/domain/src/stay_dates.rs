@@ -1,4 +1,4 @@
-//! The nights of a stay, `[check_in, check_out)`: the guest does not sleep the night of the check-out date.
+//! Stays: the nights from check-in (inclusive) to check-out (exclusive).
 
 use jiff::civil::Date;
 use jiff::tz::{Offset, TimeZone};
@@ -6,25 +6,25 @@ use jiff::{Timestamp, ToSpan};
 
 use crate::{DateError, FieldError, format_date, parse_date};
 
-/// Why a stay was refused. Every variant belongs to `check_in` or to `check_out`.
+/// Why a stay is invalid. Every variant belongs to the field `check_in` or `check_out`.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum StayDatesError {
-    /// The check-in text is no date.
+    /// The check-in is not a valid date.
     #[error("{0}")]
     CheckIn(DateError),
-    /// The check-out text is no date.
+    /// The check-out is not a valid date.
     #[error("{0}")]
     CheckOut(DateError),
-    /// Not a single night.
+    /// The check-out is not after the check-in.
     #[error("must be after check_in")]
     NotAfterCheckIn,
     /// More than [`StayDates::MAX_NIGHTS`].
     #[error("must be at most {} nights after check_in", StayDates::MAX_NIGHTS)]
     TooLong,
-    /// The night has begun and ended everywhere on earth.
+    /// The check-in date has ended in every time zone.
     #[error("must not be in the past")]
     Past,
-    /// Beyond what hotels have on sale.
+    /// The check-out is later than hotels have rooms on sale.
     #[error("must be at most {} days from today", StayDates::MAX_DAYS_AHEAD)]
     TooFarAhead,
 }
@@ -45,7 +45,7 @@ impl From<StayDatesError> for FieldError {
     }
 }
 
-/// At least one and at most [`Self::MAX_NIGHTS`] nights.
+/// The half-open range of nights `[check_in, check_out)`, 1 to [`Self::MAX_NIGHTS`] nights.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct StayDates {
     check_in: Date,
@@ -53,12 +53,15 @@ pub struct StayDates {
 }
 
 impl StayDates {
-    /// The longest stay. Longer ones are leases, and a cap bounds the inventory rows one booking locks.
+    /// The longest stay in nights. Longer ones are leases; the limit bounds the inventory rows that one booking locks.
     pub const MAX_NIGHTS: i32 = 90;
-    /// How far ahead a stay may end: the two years on sale, and a day for the turn of the date line.
+    /// Largest number of days from today to check-out: two years on sale, and one day for the date line.
     pub const MAX_DAYS_AHEAD: i32 = 731;
 
-    /// The nights from `check_in` up to, not including, `check_out`.
+    /// The nights from `check_in` (inclusive) to `check_out` (exclusive).
+    ///
+    /// # Errors
+    /// [`StayDatesError::NotAfterCheckIn`] or [`StayDatesError::TooLong`].
     pub fn new(check_in: Date, check_out: Date) -> Result<Self, StayDatesError> {
         match days_between(check_in, check_out) {
             ..1 => Err(StayDatesError::NotAfterCheckIn),
@@ -68,46 +71,52 @@ impl StayDates {
     }
 
     /// As [`Self::new`], from two `yyyy-mm-dd` texts.
+    ///
+    /// # Errors
+    /// See [`StayDatesError`].
     pub fn parse(check_in: &str, check_out: &str) -> Result<Self, StayDatesError> {
         let check_in = parse_date(check_in).map_err(StayDatesError::CheckIn)?;
         let check_out = parse_date(check_out).map_err(StayDatesError::CheckOut)?;
         Self::new(check_in, check_out)
     }
 
-    /// The day the guest arrives, and the first night.
+    /// The date of arrival, and the first night.
     pub const fn check_in(self) -> Date {
         self.check_in
     }
 
-    /// The day the guest leaves; not a night of the stay.
+    /// The date of departure; not a night of the stay.
     pub const fn check_out(self) -> Date {
         self.check_out
     }
 
-    /// How many nights, from 1 to [`Self::MAX_NIGHTS`].
+    /// The number of nights, 1 to [`Self::MAX_NIGHTS`].
     pub fn night_count(self) -> i32 {
         days_between(self.check_in, self.check_out)
     }
 
-    /// Every night by the date of its evening, in order.
+    /// Every night, as the date of its evening, in ascending order.
     pub fn nights(self) -> impl Iterator<Item = Date> {
         self.check_in.series(1.day()).take_while(move |night| *night < self.check_out)
     }
 
-    /// Whether the guest sleeps here on the night of `date`.
+    /// Whether the night of `date` belongs to the stay.
     pub fn contains(self, date: Date) -> bool {
         self.check_in <= date && date < self.check_out
     }
 
-    /// Whether both stays want the same night. One that begins the day the other ends does not overlap it.
+    /// Whether the stays have a night in common. A stay that begins on the day on which the other ends does not overlap it.
     pub fn overlaps(self, other: Self) -> bool {
         self.check_in < other.check_out && other.check_in < self.check_out
     }
 
-    /// Refuses stays that can no longer begin, or are not yet on sale.
+    /// Requires that the stay is neither in the past nor beyond the sales period.
     ///
-    /// Where the hotel's own date is not known, the last place on earth decides (UTC-12): a walk-in at night in Honolulu
-    /// must not be told that today is yesterday. The far end counts from the date in UTC.
+    /// The hotel's own date is not known here, so the check-in date must not have ended in UTC-12, the last time zone: a guest
+    /// who walks in at night in Honolulu can still book today. The sales period counts from the date in UTC.
+    ///
+    /// # Errors
+    /// [`StayDatesError::Past`] or [`StayDatesError::TooFarAhead`].
     pub fn require_bookable(self, now: Timestamp) -> Result<(), StayDatesError> {
         let last_place_on_earth = TimeZone::fixed(Offset::constant(-12));
         if self.check_in < now.to_zoned(last_place_on_earth).date() {
@@ -126,9 +135,9 @@ impl std::fmt::Display for StayDates {
     }
 }
 
-/// Days from `from` to `until`; negative when `until` is earlier.
+/// Days from `from` to `until`; negative if `until` is earlier.
 pub(crate) fn days_between(from: Date, until: Date) -> i32 {
-    // Counting days between two dates of jiff's calendar cannot overflow an i32.
+    // The days between any two dates of jiff's calendar fit into an i32.
     (until - from).get_days()
 }
 
@@ -148,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn errors_name_the_date_that_is_wrong() {
+    fn error_names_the_invalid_date() {
         assert_eq!(refused("soon", "2027-03-01").field, "check_in");
         assert_eq!(refused("2027-03-01", "later").field, "check_out");
         assert_eq!(refused("2027-03-01", "2027-03-01"), FieldError::new("check_out", "must be after check_in"));
@@ -157,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn the_check_out_night_is_free() {
+    fn check_out_date_is_no_night_of_the_stay() {
         let first = stay("2027-03-01", "2027-03-03");
         let next = stay("2027-03-03", "2027-03-04");
         assert_eq!(first.nights().collect::<Vec<_>>(), [date(2027, 3, 1), date(2027, 3, 2)]);
@@ -166,13 +175,13 @@ mod tests {
     }
 
     #[test]
-    fn ninety_nights_is_the_longest_stay() {
+    fn stay_of_90_nights_is_the_longest() {
         assert_eq!(stay("2027-01-01", "2027-04-01").night_count(), 90);
         assert_eq!(StayDates::parse("2027-01-01", "2027-04-02"), Err(StayDatesError::TooLong));
     }
 
     #[test]
-    fn today_lasts_as_long_as_anywhere_on_earth() {
+    fn require_bookable_ends_today_in_the_last_time_zone() {
         let tonight = stay("2027-03-01", "2027-03-02");
         let at = |text: &str| text.parse::<Timestamp>().unwrap();
         assert_eq!(tonight.require_bookable(at("2027-03-02T11:59:59Z")), Ok(()));
@@ -192,7 +201,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn nights_are_counted_listed_and_contained_alike(stay in any_stay()) {
+        fn night_count_nights_and_contains_agree(stay in any_stay()) {
             let nights: Vec<_> = stay.nights().collect();
             prop_assert_eq!(i32::try_from(nights.len()).unwrap(), stay.night_count());
             prop_assert!(nights.iter().all(|night| stay.contains(*night)));
@@ -200,7 +209,7 @@ mod tests {
         }
 
         #[test]
-        fn stays_overlap_exactly_when_they_share_a_night(stay in any_stay(), shift in -100..100_i32, nights in 1..=90_i32) {
+        fn stays_overlap_if_and_only_if_they_share_a_night(stay in any_stay(), shift in -100..100_i32, nights in 1..=90_i32) {
             let check_in = stay.check_in() + shift.days();
             let other = StayDates::new(check_in, check_in + nights.days()).unwrap();
             let share = stay.nights().any(|night| other.contains(night));

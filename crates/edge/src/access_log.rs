@@ -1,4 +1,4 @@
-//! One line of JSON for each request. Bodies, tokens and queries are not in it.
+//! The access log: one JSON object per request, without bodies, tokens and queries.
 
 use serde_json::{Value, json};
 

@@ -1,4 +1,4 @@
-//! The whole of Envoy's configuration.
+//! The bootstrap configuration: listeners, clusters and limits.
 
 use serde_json::{Value, json};
 use staymesh_contract::Contract;
@@ -24,14 +24,14 @@ pub(crate) fn bootstrap(config: &EdgeConfig, contract: &Contract) -> Result<Valu
         },
         "overload_manager": overload_manager(config),
         "layered_runtime": {"layers": [{"name": "static", "static_layer": {
-            // The limit, 100 by default, is against expressions of strangers. Ours hold all paths of an HTTP method,
-            // and one automaton of some hundred states is quicker than a list of small ones.
+            // The default of 100 protects against untrusted expressions. These contain all paths of an HTTP method: one
+            // automaton of some hundred states is faster than many small ones.
             "re2.max_program_size.error_level": 10_000,
         }}]},
     }))
 }
 
-/// Connections cost memory before any request is seen, so their number has an end.
+/// Limits downstream connections, which use memory before any request is read.
 fn overload_manager(config: &EdgeConfig) -> Value {
     const MESSAGE: &str = "envoy.extensions.resource_monitors.downstream_connections.v3.DownstreamConnectionsConfig";
     json!({"resource_monitors": [{

@@ -1,4 +1,4 @@
-//! What the edge forwards to.
+//! Clusters: the services behind the edge, and the edge itself.
 
 use serde_json::{Value, json};
 
@@ -7,8 +7,8 @@ use crate::{
     envoy::{seconds, typed},
 };
 
-/// The cluster that is the edge itself: token verification fetches the keys through the public listener, where they
-/// are JSON.
+/// The cluster of the edge itself: token verification fetches the key set through the public listener, which transcodes it
+/// to JSON.
 pub(crate) const SELF: &str = "edge_self";
 
 pub(crate) fn clusters(config: &EdgeConfig) -> Vec<Value> {
@@ -18,16 +18,15 @@ pub(crate) fn clusters(config: &EdgeConfig) -> Vec<Value> {
     clusters
 }
 
-/// A service. There are no active health checks and there is no outlier detection: behind one name there is usually
-/// one address that the platform balances, a service whose database is away says so itself and better, and refused
-/// connections are found out at once.
+/// A service. Without active health checks and outlier detection: behind a name is usually one address that the platform
+/// balances, a service without its database reports that itself, and refused connections are detected immediately.
 ///
-/// TLS to the services belongs here, as `transport_socket` with their authority and the edge's own certificate.
+/// TLS to the services would be configured here, as `transport_socket` with their authority and the edge's certificate.
 fn upstream(config: &EdgeConfig, name: &str, at: &HostPort) -> Value {
     let limit = config.limits.max_upstream_requests;
     json!({
         "name": name,
-        // Every address behind the name is an endpoint.
+        // Every resolved address is an endpoint.
         "cluster_type": {
             "name": "envoy.cluster.dns",
             "typed_config": typed("envoy.extensions.clusters.dns.v3.DnsCluster", json!({
@@ -47,7 +46,7 @@ fn upstream(config: &EdgeConfig, name: &str, at: &HostPort) -> Value {
         }]},
         "typed_extension_protocol_options": http_options(json!({
             "explicit_http_config": {"http2_protocol_options": {
-                // Finds out about a peer that is gone without a word, also when no request is in progress.
+                // Detects a peer that disappeared without closing, also on an idle connection.
                 "connection_keepalive": {"interval": "30s", "timeout": "5s"},
                 "max_concurrent_streams": limit,
             }},
@@ -58,7 +57,7 @@ fn upstream(config: &EdgeConfig, name: &str, at: &HostPort) -> Value {
 
 fn itself(config: &EdgeConfig) -> Value {
     let at = config.public_listen;
-    // A listener on every address is also on the loopback.
+    // A listener on all addresses is reachable on loopback.
     let ip = match at.ip() {
         ip if !ip.is_unspecified() => ip.to_string(),
         std::net::IpAddr::V4(_) => "127.0.0.1".to_owned(),

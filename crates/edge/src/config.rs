@@ -1,26 +1,26 @@
-//! What the edge is configured by.
+//! Configuration of the edge.
 
 use std::{fmt, net::SocketAddr, path::PathBuf, str::FromStr};
 
 use clap::{Args, builder::RangedI64ValueParser};
 use serde::{Deserialize, Serialize};
 
-/// Where the edge listens, what it forwards to and what it lets through.
+/// Listeners, upstreams, limits and timeouts of the edge.
 #[derive(Args, Clone, Debug, Serialize, Deserialize)]
 pub struct EdgeConfig {
-    /// Where guests, partners and everybody else call.
+    /// Address of the public listener, for guests and partners.
     #[arg(long, env = "STAYMESH_EDGE_PUBLIC_LISTEN", default_value = "127.0.0.1:8080")]
     pub public_listen: SocketAddr,
-    /// Where staff and administrators call; nobody else should be able to reach it.
+    /// Address of the internal listener, for staff and administrators. It must not be reachable by others.
     #[arg(long, env = "STAYMESH_EDGE_INTERNAL_LISTEN", default_value = "127.0.0.1:8081")]
     pub internal_listen: SocketAddr,
-    /// Envoy's own administration: readiness and metrics, but also shutting it down. Never open it to a network.
+    /// Address of Envoy's admin interface: readiness and metrics, but also shutdown. Never expose it to a network.
     #[arg(long, env = "STAYMESH_EDGE_ADMIN_LISTEN", default_value = "127.0.0.1:9901")]
     pub admin_listen: SocketAddr,
-    /// The file that Envoy reads the contract from.
+    /// The file from which Envoy reads the descriptor set.
     #[arg(long, env = "STAYMESH_EDGE_DESCRIPTOR_SET", default_value = "/etc/staymesh/contract.binpb")]
     pub descriptor_set: PathBuf,
-    /// The access log, one JSON object a line; standard output when not given.
+    /// File of the access log, one JSON object per line; standard output by default.
     #[arg(long, env = "STAYMESH_EDGE_ACCESS_LOG")]
     pub access_log: Option<PathBuf>,
     /// The `iss` that access tokens must carry.
@@ -29,7 +29,7 @@ pub struct EdgeConfig {
     /// The `aud` that access tokens must carry.
     #[arg(long, env = "STAYMESH_TOKEN_AUDIENCE", default_value = "staymesh")]
     pub audience: String,
-    /// Proxies in front of the edge whose `x-forwarded-for` is true; with 0 the caller is whoever connects.
+    /// Number of trusted proxies in front of the edge that append to `x-forwarded-for`; with 0 the peer address is the caller's.
     #[arg(long, env = "STAYMESH_EDGE_TRUSTED_HOPS", default_value_t = 0)]
     pub trusted_hops: u32,
     #[command(flatten)]
@@ -43,7 +43,7 @@ pub struct EdgeConfig {
     pub timeouts: Timeouts,
 }
 
-/// Where the services listen, each as `host:port`.
+/// Addresses of the services, each as `host:port`.
 #[derive(Args, Clone, Debug, Serialize, Deserialize)]
 pub struct Upstreams {
     /// The identity service.
@@ -64,7 +64,7 @@ pub struct Upstreams {
 }
 
 impl Upstreams {
-    /// Every upstream by the name that its packages carry (`staymesh.NAME.v1`).
+    /// Every upstream by the NAME in its packages (`staymesh.NAME.v1`).
     pub fn by_name(&self) -> [(&'static str, &HostPort); 5] {
         [
             ("identity", &self.identity),
@@ -76,51 +76,51 @@ impl Upstreams {
     }
 }
 
-/// How much the edge lets through.
+/// Rate, size and concurrency limits.
 #[derive(Args, Clone, Debug, Serialize, Deserialize)]
 pub struct Limits {
-    /// Requests a second of one caller: of one account or client, and of one address where there is no token.
+    /// Sustained requests per second of one account or client, or of one address for requests without a token (token bucket).
     #[arg(long, env = "STAYMESH_EDGE_REQUESTS_PER_SECOND", default_value_t = 100, value_parser = positive())]
     pub requests_per_second: u32,
-    /// Requests that one caller may make at once after a rest.
+    /// Size of that token bucket: requests that an idle caller may make at once.
     #[arg(long, env = "STAYMESH_EDGE_BURST", default_value_t = 200, value_parser = positive())]
     pub burst: u32,
-    /// Events of the payment provider a second, of one address; counted apart from everything else.
+    /// Sustained payment provider events per second of one address, in a token bucket of their own.
     #[arg(long, env = "STAYMESH_EDGE_WEBHOOKS_PER_SECOND", default_value_t = 500, value_parser = positive())]
     pub webhooks_per_second: u32,
-    /// Events of the payment provider that one address may bring at once after a rest.
+    /// Size of that token bucket.
     #[arg(long, env = "STAYMESH_EDGE_WEBHOOK_BURST", default_value_t = 2000, value_parser = positive())]
     pub webhook_burst: u32,
-    /// The largest request body, bytes.
+    /// Upper limit of a request body, in bytes.
     #[arg(long, env = "STAYMESH_EDGE_MAX_BODY_BYTES", default_value_t = 1 << 20, value_parser = positive())]
     pub max_body_bytes: u32,
-    /// The largest answer that is turned into JSON, bytes.
+    /// Upper limit of a response that is transcoded to JSON, in bytes.
     #[arg(long, env = "STAYMESH_EDGE_MAX_RESPONSE_BYTES", default_value_t = 8 << 20, value_parser = positive())]
     pub max_response_bytes: u32,
-    /// The largest sum of all headers of a request, KiB.
+    /// Upper limit of all headers of a request together, in KiB.
     #[arg(long, env = "STAYMESH_EDGE_MAX_HEADERS_KIB", default_value_t = 32, value_parser = positive().range(..=8192))]
     pub max_headers_kib: u32,
-    /// The most headers of a request.
+    /// Upper limit of the number of headers of a request.
     #[arg(long, env = "STAYMESH_EDGE_MAX_HEADERS", default_value_t = 64, value_parser = positive())]
     pub max_headers: u32,
-    /// The most connections of all callers.
+    /// Upper limit of downstream connections.
     #[arg(long, env = "STAYMESH_EDGE_MAX_CONNECTIONS", default_value_t = 10_000, value_parser = positive())]
     pub max_connections: u32,
-    /// The most requests in progress at one service; what is more is refused at once.
+    /// Upper limit of requests in progress per service; further requests are refused immediately.
     #[arg(long, env = "STAYMESH_EDGE_MAX_UPSTREAM_REQUESTS", default_value_t = 1024, value_parser = positive())]
     pub max_upstream_requests: u32,
 }
 
-/// How long the edge waits, in seconds.
+/// Timeouts in seconds.
 #[derive(Args, Clone, Debug, Serialize, Deserialize)]
 pub struct Timeouts {
-    /// For an answer, whatever deadline the caller sets with `grpc-timeout`.
+    /// Upper limit of a request's deadline, whatever the caller sets with `grpc-timeout`.
     #[arg(long, env = "STAYMESH_EDGE_REQUEST_SECONDS", default_value_t = 15, value_parser = positive())]
     pub request_seconds: u32,
-    /// For all headers of a request.
+    /// For receiving all headers of a request.
     #[arg(long, env = "STAYMESH_EDGE_HEADERS_SECONDS", default_value_t = 5, value_parser = positive())]
     pub headers_seconds: u32,
-    /// On a connection without requests.
+    /// For idle connections.
     #[arg(long, env = "STAYMESH_EDGE_IDLE_SECONDS", default_value_t = 300, value_parser = positive())]
     pub idle_seconds: u32,
 }
@@ -211,7 +211,7 @@ mod tests {
     #[case("hotel.staymesh.svc:50051")]
     #[case("127.0.0.1:1")]
     #[case("[::1]:65535")]
-    fn an_address_survives_being_printed(#[case] text: &str) {
+    fn host_port_round_trips(#[case] text: &str) {
         assert_eq!(text.parse::<HostPort>().map(|a| a.to_string()), Ok(text.to_owned()));
     }
 
@@ -224,7 +224,7 @@ mod tests {
     #[case("::1:50051")]
     #[case("[hotel]:50051")]
     #[case("a b:50051")]
-    fn what_is_no_address_is_refused(#[case] text: &str) {
+    fn invalid_host_port_is_refused(#[case] text: &str) {
         assert_eq!(text.parse::<HostPort>(), Err(HostPortError(text.to_owned())));
     }
 }

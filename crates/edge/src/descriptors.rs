@@ -1,12 +1,12 @@
-//! The descriptor set as Envoy's transcoder can take it.
+//! The descriptor set in the form that Envoy's transcoder supports.
 
 use prost_reflect::{DescriptorPool, DynamicMessage, ReflectMessage, Value, prost::Message};
 use staymesh_contract::is_raw;
 
 use crate::EdgeError;
 
-/// The same contract without `response_body` where that is JSON: Envoy 1.40 takes it for nothing but `HttpBody`. The edge
-/// unwraps such answers itself (see [`crate::lua`]). Comments go too; nobody reads them there.
+/// The contract without `response_body` of JSON responses, which Envoy 1.40 supports for `HttpBody` only; the Lua filter
+/// unwraps those responses instead (see [`crate::lua`]). Comments are removed, too.
 pub(crate) fn for_envoy(descriptor_set: &[u8]) -> Result<Vec<u8>, EdgeError> {
     let pool = DescriptorPool::decode(descriptor_set)?;
     let set_type = pool
@@ -14,7 +14,7 @@ pub(crate) fn for_envoy(descriptor_set: &[u8]) -> Result<Vec<u8>, EdgeError> {
         .ok_or(EdgeError::Missing("google/protobuf/descriptor.proto"))?;
     let http =
         pool.get_extension_by_name("google.api.http").ok_or(EdgeError::Missing("google/api/annotations.proto"))?;
-    // Decoded by its own description and not by that of a library, which would lose the options.
+    // Decoded with the descriptors of the set itself: prost's generated type would drop the custom options.
     let mut set = DynamicMessage::decode(set_type, descriptor_set)?;
     for_each(&mut set, "file", &mut |file| {
         file.clear_field_by_name("source_code_info");
@@ -43,7 +43,7 @@ fn text(message: &DynamicMessage, field: &str) -> String {
 }
 
 fn for_each(message: &mut DynamicMessage, field: &str, change: &mut dyn FnMut(&mut DynamicMessage)) {
-    // Asking for a field mutably would set one that is not there.
+    // Mutable access to an absent field would set it.
     if !message.has_field_by_name(field) || message.descriptor().get_field_by_name(field).is_none() {
         return;
     }
@@ -58,7 +58,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_the_response_bodies_that_are_json_go() {
+    fn for_envoy_removes_response_body_of_json_responses_only() {
         let before = Contract::read(staymesh_api::DESCRIPTOR_SET).expect("the contract can be read");
         let stripped = for_envoy(staymesh_api::DESCRIPTOR_SET).expect("it can be stripped");
         let mut after = Contract::read(&stripped).expect("it can be read again");

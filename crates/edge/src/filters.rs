@@ -1,24 +1,24 @@
-//! The HTTP filters of a listener. Read from top to bottom for requests, from bottom to top for answers.
+//! The chain of HTTP filters of a listener: requests pass from top to bottom, responses from bottom to top.
 
 use serde_json::{Value, json};
 use staymesh_contract::Contract;
 
 use crate::{EdgeConfig, EdgeError, envoy::typed, jwt, listener_kind::ListenerKind, lua, rate_limit, transcoder};
 
-/// What a body may have beyond the limit once it is a gRPC message: frame, field tags, content type of a raw body.
+/// Allowance above the body limit for the framing of a gRPC message: frame, field tags, content type of a raw body.
 const FRAMING_BYTES: u32 = 1024;
 
 pub(crate) fn filters(config: &EdgeConfig, contract: &Contract, kind: ListenerKind) -> Result<Vec<Value>, EdgeError> {
     Ok(vec![
         health_check(),
         plain("envoy.filters.http.grpc_web", "envoy.extensions.filters.http.grpc_web.v3.GrpcWeb", json!({})),
-        // Before the transcoder looks at a body: who may not call learns nothing of what a call would say.
+        // Before the transcoder reads the body: unauthorized callers must not learn whether their request is valid.
         jwt::filter(config, contract, kind)?,
-        // Knows the caller, and comes before what costs.
+        // After authentication, which identifies the caller, and before the expensive filters.
         rate_limit::filter(config, contract)?,
         lua::filter(contract),
         transcoder::filter(config, contract),
-        // Here for gRPC; the transcoder has its own for REST. It logs paths, which have no query behind the transcoder.
+        // For gRPC; the transcoder limits REST bodies itself. This filter logs paths, which have no query after transcoding.
         plain(
             "envoy.filters.http.body_size_limit",
             "envoy.extensions.filters.http.body_size_limit.v3.BodySizeLimit",
@@ -32,8 +32,8 @@ pub(crate) fn filters(config: &EdgeConfig, contract: &Contract, kind: ListenerKi
     ])
 }
 
-/// `GET /healthz` says whether this Envoy takes requests: not while it drains. Whether the services behind it work is
-/// not its question: a balancer that took away the edge because payment is down would take away everything.
+/// `GET /healthz`: whether this Envoy accepts requests, which it does not while draining. Independent of the services: a load
+/// balancer that removed the edge because payment is down would remove everything.
 fn health_check() -> Value {
     plain(
         "envoy.filters.http.health_check",

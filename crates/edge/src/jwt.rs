@@ -1,14 +1,14 @@
-//! Who is calling: verifies access tokens before anything looks at what they came with.
+//! Authentication: verifies access tokens before any other part of the request is read.
 
 use serde_json::{Value, json};
 use staymesh_contract::{Binding, Contract, Method, Service};
 
 use crate::{EdgeConfig, EdgeError, clusters, envoy::typed, listener_kind::ListenerKind, template};
 
-/// The id of a verified caller, for the access log and the rate limits. Callers cannot send it.
+/// Header with the `sub` of the verified token, for the access log and rate limits. Callers cannot set it.
 pub(crate) const SUBJECT_HEADER: &str = "x-staymesh-subject";
 
-/// The method that publishes identity's keys.
+/// The method that returns identity's key set.
 pub(crate) const KEY_SET: &str = "/staymesh.identity.v1.AuthService/GetKeySet";
 
 const PROVIDER: &str = "identity";
@@ -30,9 +30,9 @@ fn provider(config: &EdgeConfig, contract: &Contract) -> Result<Value, EdgeError
         "audiences": [config.audience],
         "require_expiration": true,
         "clock_skew_seconds": 5,
-        // The default would also take a token from the query, which ends up in logs.
+        // By default Envoy also accepts a token in the query, which would appear in logs.
         "from_headers": [{"name": "authorization", "value_prefix": "Bearer "}],
-        // Services verify again.
+        // Services verify the token again.
         "forward": true,
         "claim_to_headers": [{"header_name": SUBJECT_HEADER, "claim_name": "sub"}],
         "jwt_cache_config": {"jwt_cache_size": 1000},
@@ -43,26 +43,26 @@ fn provider(config: &EdgeConfig, contract: &Contract) -> Result<Value, EdgeError
                 "timeout": "2s",
             },
             "cache_duration": "60s",
-            // The listener must be up before the keys, which come through it; and identity may start later.
+            // Start the listener before the first fetch, which goes through it; identity may also start later.
             "async_fetch": {"fast_listener": true, "failed_refetch_duration": "1s"},
         },
     }))
 }
 
-/// The first rule that matches holds. A path that no rule knows is nobody's, and the answer is 404. A path of the
-/// internal gateway has no rule on the public one: the door is wrong, whoever knocks.
+/// The first matching rule applies. A path without a rule needs no token and gets 404 from the routes. The public listener
+/// has no rules for methods of the internal gateway: the routes refuse them for every caller.
 fn rules(contract: &Contract, kind: ListenerKind) -> Vec<Value> {
     let services: Vec<&Service> = contract.exposed_services().filter(|service| kind.serves(service.gateway)).collect();
     let methods = |anonymous: bool| -> Vec<&Method> {
         services.iter().flat_map(|s| &s.methods).filter(|m| m.anonymous == anonymous).collect()
     };
     let needed = json!({"provider_name": PROVIDER});
-    // A token that has ended must not keep anybody from logging in; a good one still tells who is calling.
-    let welcome = json!({"requires_any": {"requirements": [needed, {"allow_missing_or_failed": {}}]}});
+    // An expired token must not prevent a login; a valid one still identifies the caller.
+    let optional = json!({"requires_any": {"requirements": [needed, {"allow_missing_or_failed": {}}]}});
     let mut rules = rest_rules(&methods(false), &needed);
-    rules.extend(rest_rules(&methods(true), &welcome));
+    rules.extend(rest_rules(&methods(true), &optional));
     for method in methods(true) {
-        rules.push(json!({"match": {"path": method.path}, "requires": welcome}));
+        rules.push(json!({"match": {"path": method.path}, "requires": optional}));
     }
     for service in services {
         rules.push(json!({"match": {"prefix": format!("/{}/", service.name)}, "requires": needed}));
@@ -70,7 +70,7 @@ fn rules(contract: &Contract, kind: ListenerKind) -> Vec<Value> {
     rules
 }
 
-/// One rule for each HTTP method: all paths of these methods in one expression.
+/// One rule per HTTP method, with the paths of all these gRPC methods in one expression.
 fn rest_rules(methods: &[&Method], requires: &Value) -> Vec<Value> {
     let bindings: Vec<&Binding> = methods.iter().flat_map(|method| &method.bindings).collect();
     let mut verbs: Vec<&str> = bindings.iter().map(|binding| binding.verb).collect();

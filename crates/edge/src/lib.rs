@@ -1,10 +1,10 @@
-//! The edge: the one source of Envoy's configuration, for a developer's machine and for a cluster.
+//! The edge: generates Envoy's configuration from the contract, for local runs and for clusters.
 //!
-//! What the edge does follows from the contract: which gateway has a service, who may call a method and which REST
-//! paths there are. So the configuration is computed from the descriptor set and cannot disagree with it; see
+//! The contract says which gateway exposes a service, who may call a method and which REST paths exist. The configuration is
+//! computed from its descriptor set and therefore cannot contradict it; see
 //! `docs/adr/0001-envoy-config-from-the-contract.md`.
 //!
-//! [`render`] yields two files for Envoy: the bootstrap configuration and the descriptor set that it transcodes by.
+//! [`render`] returns the two files that Envoy reads: the bootstrap configuration and the descriptor set for transcoding.
 
 mod access_log;
 mod bootstrap;
@@ -27,7 +27,7 @@ pub use config::{EdgeConfig, HostPort, HostPortError, Limits, Timeouts, Upstream
 
 use staymesh_contract::{Contract, ContractError};
 
-/// Why there is no configuration.
+/// Why the configuration cannot be generated.
 #[derive(Debug, thiserror::Error)]
 pub enum EdgeError {
     /// The contract cannot be read.
@@ -50,24 +50,24 @@ pub enum EdgeError {
         /// The upstream that its package names.
         upstream: String,
     },
-    /// The configuration cannot be printed.
-    #[error("the configuration cannot be printed: {0}")]
+    /// The configuration cannot be serialized as YAML.
+    #[error("the configuration cannot be serialized: {0}")]
     Print(#[from] serde_norway::Error),
 }
 
-/// What Envoy reads.
+/// The files that Envoy reads.
 #[derive(Clone, Debug)]
 pub struct Rendered {
     /// The bootstrap configuration, YAML.
     pub bootstrap: String,
-    /// What belongs into the file [`EdgeConfig::descriptor_set`]: the contract as Envoy's transcoder can take it.
+    /// Content of the file [`EdgeConfig::descriptor_set`]: the contract in the form that Envoy's transcoder supports.
     pub descriptor_set: Vec<u8>,
 }
 
-/// Envoy's configuration for a contract, given as an encoded `FileDescriptorSet` ([`staymesh_api::DESCRIPTOR_SET`]).
+/// Generates Envoy's configuration for a contract, an encoded `FileDescriptorSet` ([`staymesh_api::DESCRIPTOR_SET`]).
 ///
 /// # Errors
-/// When the contract cannot be read or cannot be served.
+/// When the contract cannot be read, or exposes a service without an upstream.
 pub fn render(config: &EdgeConfig, descriptor_set: &[u8]) -> Result<Rendered, EdgeError> {
     let contract = Contract::read(descriptor_set)?;
     let bootstrap = bootstrap::bootstrap(config, &contract)?;

@@ -1,4 +1,4 @@
-//! A door of the edge.
+//! A listener with its HTTP connection manager.
 
 use serde_json::{Value, json};
 use staymesh_contract::Contract;
@@ -20,7 +20,7 @@ pub(crate) fn listener(config: &EdgeConfig, contract: &Contract, kind: ListenerK
     Ok(json!({
         "name": kind.name(),
         "address": address(at),
-        // A body is held until its names are known; one that does not fit is refused as too large.
+        // Bodies are buffered until their field names are checked; larger ones are refused.
         "per_connection_buffer_limit_bytes": config.limits.max_body_bytes,
         "filter_chains": [{"filters": [{
             "name": "envoy.filters.network.http_connection_manager",
@@ -29,8 +29,8 @@ pub(crate) fn listener(config: &EdgeConfig, contract: &Contract, kind: ListenerK
     }))
 }
 
-/// There is no CORS: browsers of other origins may not call. A site that should be able to gets the `cors` filter with
-/// its origin in front of the others.
+/// Without CORS: pages of other origins cannot call. To allow a site, add the `cors` filter with its origin as the first
+/// filter.
 fn connection_manager(config: &EdgeConfig, contract: &Contract, kind: ListenerKind) -> Result<Value, EdgeError> {
     let (limits, timeouts) = (&config.limits, &config.timeouts);
     let manager = json!({
@@ -41,7 +41,7 @@ fn connection_manager(config: &EdgeConfig, contract: &Contract, kind: ListenerKi
         "access_log": [access_log::log(config, kind)],
         "local_reply_config": local_replies::config(),
 
-        // One spelling of a path for every filter, and none that a service might read in another way.
+        // Normalizes paths, so that every filter and service sees the same path.
         "normalize_path": true,
         "merge_slashes": true,
         "path_with_escaped_slashes_action": "REJECT_REQUEST",
@@ -65,7 +65,7 @@ fn connection_manager(config: &EdgeConfig, contract: &Contract, kind: ListenerKi
             "initial_connection_window_size": 1024 * 1024,
         },
         "request_headers_timeout": seconds(timeouts.headers_seconds),
-        // From the first byte to the last of a request.
+        // For receiving a whole request, from first to last byte.
         "request_timeout": seconds(timeouts.request_seconds.saturating_mul(2)),
         "stream_idle_timeout": seconds(timeouts.idle_seconds),
         "drain_timeout": "10s",
@@ -73,7 +73,7 @@ fn connection_manager(config: &EdgeConfig, contract: &Contract, kind: ListenerKi
     Ok(typed("envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager", manager))
 }
 
-/// What only the edge itself may say about a request.
+/// Removes headers that only the edge may set.
 fn strip_headers() -> Value {
     let remove = |prefix: &str| json!({"remove_on_match": {"key_matcher": {"prefix": prefix}}});
     json!({

@@ -1,5 +1,5 @@
-//! The errors that the edge itself answers with, in the form that services answer with: `google.rpc.Status` with
-//! `ErrorInfo`.
+//! Local replies: errors that Envoy itself generates, in the form of the services' errors (`google.rpc.Status` with
+//! `ErrorInfo`).
 
 use std::{collections::HashMap, time::Duration};
 
@@ -10,19 +10,20 @@ use tonic_types::{ErrorDetails, StatusExt};
 
 use crate::envoy::typed;
 
-/// Callers of gRPC. A REST request looks like theirs once the transcoder has it, but then it has its old path as well.
+/// CEL: the caller uses gRPC. After transcoding a REST request looks the same, but has its original path as a header.
 const FROM_GRPC: &str = "!('x-envoy-original-path' in request.headers) \
      && request.headers['content-type'].startsWith('application/grpc')";
 
-/// An error that the edge makes.
+/// The reply to one class of Envoy's errors.
 struct LocalReply {
-    /// Which: an expression of CEL over the answer that Envoy would give.
+    /// CEL expression over Envoy's original response that selects the class.
     when: &'static str,
-    /// The HTTP status, when it is not Envoy's.
+    /// The HTTP status, if different from Envoy's.
     status: Option<u16>,
     reason: Reason,
-    /// For people; `%LOCAL_REPLY_BODY%` is what Envoy has to say.
+    /// Message for humans; `%LOCAL_REPLY_BODY%` is Envoy's own text.
     message: &'static str,
+    /// Whether to add `Retry-After` and `RetryInfo` of one second.
     retry: bool,
 }
 
@@ -31,10 +32,10 @@ const REPLIES: [LocalReply; 12] = [
         when: "response.code_details.startsWith('jwt_authn') && response.code_details.contains('Jwks_remote_fetch')",
         status: Some(503),
         reason: Reason::DependencyUnavailable,
-        message: "the keys to verify tokens with are not to be had; try again",
+        message: "the keys to verify tokens with are unavailable; try again",
         retry: true,
     },
-    // A token for another audience is 403 to Envoy; to us it is no token.
+    // Envoy replies 403 to a token for another audience; Staymesh treats it as no token.
     LocalReply {
         when: "response.code_details.startsWith('jwt_authn')",
         status: Some(401),
@@ -57,17 +58,17 @@ const REPLIES: [LocalReply; 12] = [
         when: "response.code == 504 || response.code_details.contains('max_duration')",
         status: Some(504),
         reason: Reason::DeadlineExceeded,
-        message: "the answer was not ready in time; whether something changed is unknown, so repeat the same request",
+        message: "the deadline passed; whether something changed is unknown, so repeat the same request",
         retry: false,
     },
     LocalReply::new("response.code == 408", Reason::DeadlineExceeded, "the request took too long"),
     LocalReply::new("response.code in [413, 431]", Reason::RequestTooLarge, "the body or the headers are too large"),
-    // A bucket gets at least one token a second.
+    // A bucket is refilled with at least one token a second.
     LocalReply {
         when: "response.code == 429",
         status: None,
         reason: Reason::RateLimited,
-        message: "the caller sends more than its quota; try again after the time that Retry-After says",
+        message: "the caller exceeds its quota; try again after the delay in Retry-After",
         retry: true,
     },
     LocalReply {
@@ -77,7 +78,7 @@ const REPLIES: [LocalReply; 12] = [
         message: "the service does not answer; try again",
         retry: true,
     },
-    // What is not known by the contract is named by the transcoder and by our own checks of names.
+    // The transcoder and the Lua filter name fields and parameters that the contract does not have.
     LocalReply::new(
         "response.code == 400 \
             && (response.code_details.contains('transcode') || response.code_details == 'lua_response')",
@@ -87,11 +88,11 @@ const REPLIES: [LocalReply; 12] = [
     LocalReply::new(
         "response.code in [400, 403, 426]",
         Reason::InvalidRequest,
-        "this is no request that the edge takes: %RESPONSE_CODE_DETAILS%",
+        "the edge does not accept this request: %RESPONSE_CODE_DETAILS%",
     ),
 ];
 
-/// What is left.
+/// Every other error.
 const OTHER: LocalReply =
     LocalReply::new("true", Reason::Internal, "something went wrong on our side; the request id helps us to find it");
 
@@ -105,7 +106,7 @@ pub(crate) fn config() -> Value {
     })
 }
 
-/// The health check's answer is made here as well, and is no error.
+/// The response of the health check is also a local reply, but no error.
 fn healthy() -> Value {
     mapper("response.code == 200", &json!({"json_format": {"status": "SERVING"}}))
 }
@@ -115,7 +116,7 @@ impl LocalReply {
         Self { when, status: None, reason, message, retry: false }
     }
 
-    /// Adds the code and the details to the trailers; the message is the text.
+    /// For gRPC callers: code and details as headers, the message as text.
     fn grpc_mapper(&self) -> Value {
         let mut headers = vec![
             header("grpc-status", &i32::from(self.reason.code()).to_string()),
@@ -160,8 +161,7 @@ impl LocalReply {
         }})
     }
 
-    /// The encoded `google.rpc.Status` for gRPC callers. It is the same for every request, so it cannot quote Envoy;
-    /// the trailer `grpc-message` does.
+    /// The encoded `google.rpc.Status` for gRPC callers. It is static, so it cannot contain Envoy's text; `grpc-message` does.
     fn details(&self) -> Vec<u8> {
         let message = self.message.split('%').next().unwrap_or_default().trim_end_matches(": ");
         let mut details = ErrorDetails::with_error_info(self.reason.as_str(), ERROR_DOMAIN, HashMap::new());

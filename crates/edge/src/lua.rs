@@ -1,5 +1,5 @@
-//! What the transcoder leaves undone: refusing unknown fields of a body and parameters that contradict the path,
-//! unwrapping answers, `Retry-After`, errors of pages that people can read.
+//! The Lua filter, for what the transcoder does not do: refuse unknown body fields and query parameters that contradict the
+//! path, unwrap responses, set `Retry-After`, and turn errors of page requests into HTML.
 
 use std::{collections::BTreeMap, fmt::Write};
 
@@ -9,10 +9,10 @@ use staymesh_contract::{Binding, Contract};
 
 use crate::envoy::typed;
 
-/// The filter's name is also where Envoy looks for a route's metadata for it.
+/// Name of the filter, and key of its metadata on routes.
 const FILTER: &str = "envoy.filters.http.lua";
 
-/// Stands before the transcoder in the chain: it sees requests before it and answers after it, both as JSON.
+/// The filter. It precedes the transcoder, so it sees requests before and responses after transcoding, both as JSON.
 pub(crate) fn filter(contract: &Contract) -> Value {
     let source = [&messages(contract), include_str!("requests.lua"), include_str!("responses.lua")].join("\n");
     json!({
@@ -23,7 +23,7 @@ pub(crate) fn filter(contract: &Contract) -> Value {
     })
 }
 
-/// The metadata of a route for requests of this form.
+/// Route metadata: the message in the body, and the fields bound by the path.
 pub(crate) fn request(binding: &Binding) -> Value {
     let mut known = Map::new();
     if let Some(message) = &binding.body {
@@ -36,18 +36,18 @@ pub(crate) fn request(binding: &Binding) -> Value {
     json!({"filter_metadata": {FILTER: known}})
 }
 
-/// The metadata of a route whose answers in JSON are the value of this field alone.
+/// Route metadata: the response is the value of this field.
 pub(crate) fn response_body(field: &str) -> Value {
     json!({"filter_metadata": {FILTER: {"response_body": field}}})
 }
 
-/// The metadata of a route whose answers are pages.
+/// Route metadata: responses are HTML pages.
 pub(crate) fn page() -> Value {
     json!({"filter_metadata": {FILTER: {"page": true}}})
 }
 
-/// Messages that come as JSON, as a table of Lua: each with its fields and, for those that are messages themselves,
-/// the message.
+/// All messages that can be in a JSON body, as a Lua table: message name to field names; the value of a field is its message
+/// name, or `true`.
 fn messages(contract: &Contract) -> String {
     let mut found = BTreeMap::new();
     for binding in contract.exposed_services().flat_map(|service| &service.methods).flat_map(|method| &method.bindings)
@@ -69,7 +69,7 @@ fn collect(message: &MessageDescriptor, found: &mut BTreeMap<String, Vec<String>
     if found.contains_key(message.full_name()) {
         return;
     }
-    // The transcoder takes both spellings of a name.
+    // The transcoder accepts both spellings of a name.
     let fields = message.fields().flat_map(|field| {
         let kind = nested(&field).map_or_else(|| "true".to_owned(), |message| format!("\"{}\"", message.full_name()));
         let mut names = vec![field.name().to_owned(), field.json_name().to_owned()];
@@ -80,7 +80,8 @@ fn collect(message: &MessageDescriptor, found: &mut BTreeMap<String, Vec<String>
     message.fields().filter_map(|field| nested(&field)).for_each(|message| collect(&message, found));
 }
 
-/// The message that a field holds. Google's own types have a JSON of their own, and a map has names of the caller's.
+/// The message in a field whose names are checked. Not Google's types, which have their own JSON forms, and not maps, whose
+/// keys are data.
 fn nested(field: &FieldDescriptor) -> Option<MessageDescriptor> {
     match field.kind() {
         Kind::Message(message) if !field.is_map() && message.package_name().starts_with("staymesh.") => Some(message),

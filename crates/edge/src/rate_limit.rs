@@ -1,4 +1,4 @@
-//! How much one caller may ask for.
+//! Rate limits per caller: token buckets in each Envoy.
 
 use serde_json::{Value, json};
 use staymesh_contract::Contract;
@@ -9,19 +9,17 @@ use crate::{
     jwt::{KEY_SET, SUBJECT_HEADER},
 };
 
-/// Callers whose buckets are remembered; beyond that the one unseen for longest is forgotten and starts afresh.
+/// Number of buckets that are kept; beyond it the least recently used one is evicted, and its caller starts with a full one.
 const CALLERS: u32 = 10_000;
 
-/// Machines fetch this, few addresses for many people: it has a bucket of its own, this many times as large.
+/// The key set is fetched by machines, a few addresses on behalf of many users: its bucket is this many times as large.
 const MACHINE_FACTOR: u32 = 10;
 
-/// The payment provider brings its events here. Its addresses have buckets of their own: what it brings gets through when
-/// people storm the rest, and whoever storms this one takes nothing from anybody else. A signature is reckoned for each
-/// that gets through, so it is no door without a limit.
+/// The payment provider sends its events here. The method has buckets of its own: events get through while other methods are
+/// flooded, and flooding this one affects no other. It is limited, too, because each event costs a signature check.
 const WEBHOOK: &str = "/staymesh.payment.v1.PspWebhookService/ReceivePspEvent";
 
-/// A bucket for each account or client that is known by its token, and for each address where there is none. Each
-/// Envoy counts for itself.
+/// One bucket per account or client with a token, and per address for requests without one. Each Envoy counts separately.
 pub(crate) fn filter(config: &EdgeConfig, contract: &Contract) -> Result<Value, EdgeError> {
     let limits = &config.limits;
     let key_set = at(&[contract.fixed_path(KEY_SET)?]);
@@ -34,7 +32,7 @@ pub(crate) fn filter(config: &EdgeConfig, contract: &Contract) -> Result<Value, 
             "stat_prefix": "callers",
             "filter_enabled": always,
             "filter_enforced": always,
-            // A bucket for what none of the others is for. There is no such thing, but the filter wants one.
+            // The filter requires a default bucket. No request uses it.
             "token_bucket": bucket(limits, MACHINE_FACTOR),
             "always_consume_default_token_bucket": false,
             "max_dynamic_descriptors": CALLERS,
@@ -42,10 +40,10 @@ pub(crate) fn filter(config: &EdgeConfig, contract: &Contract) -> Result<Value, 
                 by_subject(),
                 by_address("unknown", &[without_subject(), elsewhere(&key_set), elsewhere(&webhook)]),
                 by_address("machine", &[without_subject(), key_set]),
-                // Whoever calls, with a token or without: nobody but the provider has business there.
+                // With or without a token: only the provider calls this method.
                 by_address("webhook", &[webhook]),
             ],
-            // An entry without a value stands for every value, each with a bucket of its own.
+            // An entry without a value matches every value, with one bucket each.
             "descriptors": [
                 {"entries": [{"key": "subject"}], "token_bucket": bucket(limits, 1)},
                 {"entries": [kind("unknown"), address], "token_bucket": bucket(limits, 1)},

@@ -1,11 +1,10 @@
--- Envoy's transcoder drops what a message does not have: a misspelt field would change nothing and be called a success.
--- So names are looked up before the transcoder sees them. Only names: what cannot be read and values that do not fit
--- are for the transcoder, which has its own words for them.
+-- Refuses unknown fields in JSON bodies. Envoy's transcoder ignores them, so a misspelt field would change nothing and still
+-- succeed. Only names are checked here: the transcoder reports malformed JSON and invalid values itself.
 local MOST_NAMES, LONGEST_NAME, DEEPEST = 10, 100, 100
 local QUOTE, BACKSLASH, COLON, COMMA = 34, 92, 58, 44
 local OPEN_OBJECT, CLOSE_OBJECT, OPEN_ARRAY, CLOSE_ARRAY = 123, 125, 91, 93
 
--- The functions below take a place in the text and return the one behind what they read, or nil if it cannot be read.
+-- The functions below take a position in the text and return the position after what they parsed, or nil if malformed.
 
 local function after_space(text, at)
   local byte = text:byte(at)
@@ -28,7 +27,7 @@ end
 
 local after_object, after_array
 
--- `message` names what the contract says of objects here; nil where it says nothing. `path` leads here.
+-- `message` is the contract's message of an object at this position, or nil; `path` is the field path of the position.
 local function after_value(text, at, message, path, depth, unknown)
   if depth > DEEPEST then return nil end
   at = after_space(text, at)
@@ -57,7 +56,7 @@ function after_object(text, at, message, path, depth, unknown)
     if fields and field == nil and #unknown < MOST_NAMES then unknown[#unknown + 1] = name_of(path, name) end
     at = after_space(text, stop)
     if text:byte(at) ~= COLON then return nil end
-    -- Only a message has names to lead to.
+    -- Only messages have fields that can be reported by path.
     local inside = MESSAGES[field] and name_of(path, name) or ""
     at = after_value(text, at + 1, field, inside, depth + 1, unknown)
     if at == nil then return nil end
@@ -84,8 +83,8 @@ function after_array(text, at, message, path, depth, unknown)
   end
 end
 
--- The transcoder lets a query parameter override what is in the path: `DELETE /v1/hotels/7?hotel_id=8` would be about 8,
--- and every log would say 7. It also takes names that are escaped.
+-- The transcoder lets a query parameter override a path variable: `DELETE /v1/hotels/7?hotel_id=8` would delete hotel 8 while
+-- every log shows 7. It also accepts percent-encoded names.
 local function in_path_and_query(handle)
   local in_path = handle:metadata():get("in_path")
   if in_path == nil then return nil end

@@ -1,5 +1,5 @@
--- Envoy 1.40 cannot transcode with response_body: it prints {"hotel":{...}} where the contract says {...}. The field is
--- the only one of its message and the JSON has no spaces, so what stands around the value is known to the letter.
+-- Unwraps responses with response_body, which Envoy 1.40 does not support for JSON: it writes {"hotel":{...}} instead of
+-- {...}. The field is the only one of its message and the JSON has no spaces, so prefix and suffix are known exactly.
 local function unwrap(handle)
   local field = handle:metadata():get("response_body")
   if field == nil then return end
@@ -11,12 +11,12 @@ local function unwrap(handle)
   handle:headers():replace("content-length", tostring(body:setBytes(text:sub(#prefix + 1, -2))))
 end
 
--- Callers of HTTP look for Retry-After, not for google.rpc.RetryInfo.
-local function say_retry_after(handle)
+-- Copies google.rpc.RetryInfo to the header Retry-After, which HTTP clients expect.
+local function add_retry_after(handle)
   if handle:headers():get("retry-after") ~= nil then return end
   local body = handle:body()
   if body == nil then return end
-  -- Quotes inside of a string are escaped, so this can only be the field.
+  -- Quotes inside strings are escaped, so this can only match the field.
   local seconds = body:getBytes(0, body:length()):match('"retry_delay":"(%d+%.?%d*)s"')
   if seconds == nil then return end
   handle:headers():add("retry-after", string.format("%d", math.max(1, math.ceil(tonumber(seconds)))))
@@ -26,17 +26,18 @@ local PAGE = '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
   .. '<meta name="viewport" content="width=device-width, initial-scale=1">%s<title>%s</title></head>'
   .. '<body><h1>%s</h1><p role="status">%s</p></body></html>\n'
 
--- A browser that asked for a page gets a page when there is none to be had; it says nothing of why.
-local function say_in_words(handle, status)
+-- Replaces the error of a page request by an HTML page for guests, which does not reveal the cause.
+local function replace_with_page(handle, status)
   local body = handle:body()
   if body == nil then return end
-  local again, title, text = '<meta http-equiv="refresh" content="10">', "Not to be seen right now",
-    "Where things stand cannot be shown at the moment. Nothing is lost by that. This page looks again by itself."
+  local refresh, title, text = '<meta http-equiv="refresh" content="10">', "Temporarily unavailable",
+    "We cannot show the status of your booking right now. Your booking and what you have paid are not affected."
+    .. " This page reloads automatically."
   if status == "400" or status == "404" then
-    again, title, text = "", "Not found", "There is no such page."
+    refresh, title, text = "", "Not found", "There is no such page. Please check the link."
   end
   local headers = handle:headers()
-  headers:replace("content-length", tostring(body:setBytes(PAGE:format(again, title, title, text))))
+  headers:replace("content-length", tostring(body:setBytes(PAGE:format(refresh, title, title, text))))
   headers:replace("content-type", "text/html; charset=utf-8")
   headers:replace("content-security-policy", "default-src 'none'; base-uri 'none'; frame-ancestors 'none'")
   headers:replace("cache-control", "no-store")
@@ -51,7 +52,7 @@ function envoy_on_response(handle)
   if status == "200" then
     unwrap(handle)
   elseif status == "429" or status == "503" then
-    say_retry_after(handle)
+    add_retry_after(handle)
   end
-  if status ~= "200" and handle:metadata():get("page") then say_in_words(handle, status) end
+  if status ~= "200" and handle:metadata():get("page") then replace_with_page(handle, status) end
 end

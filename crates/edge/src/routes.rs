@@ -1,21 +1,21 @@
-//! Which gateway has a route to which service.
+//! Routes of a listener.
 
 use serde_json::{Value, json};
 use staymesh_contract::{Binding, Contract, Method, Service};
 
 use crate::{EdgeConfig, EdgeError, envoy::seconds, listener_kind::ListenerKind, lua, template};
 
-/// What every service offers beside the contract. Reflection anywhere describes the whole contract, so one place does.
+/// gRPC services beside the contract. Reflection describes the whole contract at every service, so one upstream is enough.
 const INFRASTRUCTURE: [&str; 3] =
     ["grpc.health.v1.Health", "grpc.reflection.v1.ServerReflection", "grpc.reflection.v1alpha.ServerReflection"];
 const INFRASTRUCTURE_UPSTREAM: &str = "identity";
 
-/// What is told where a request comes from: it limits the guessing of passwords, and nobody else needs to know.
+/// The only service that gets the caller's address: it throttles password guessing.
 const SOURCE_READER: &str = "staymesh.identity.v1.AuthService";
-/// How it is told. Callers cannot send it.
+/// Header with the caller's address. Callers cannot set it.
 const SOURCE_HEADER: &str = "x-staymesh-source";
 
-/// Routes are decided by gRPC paths: a REST request has one when it comes here, given by the transcoder.
+/// Routing uses gRPC paths only: the transcoder has replaced the path of a REST request before it is routed.
 pub(crate) fn route_config(config: &EdgeConfig, contract: &Contract, kind: ListenerKind) -> Result<Value, EdgeError> {
     let mut routes = Vec::new();
     for service in contract.exposed_services() {
@@ -26,9 +26,9 @@ pub(crate) fn route_config(config: &EdgeConfig, contract: &Contract, kind: Liste
         if config.upstreams.by_name().iter().all(|(name, _)| *name != service.upstream) {
             return Err(EdgeError::NoUpstream { service: service.name.clone(), upstream: service.upstream.clone() });
         }
-        routes.extend(service.methods.iter().flat_map(|method| &method.bindings).filter_map(as_rest));
-        routes.extend(service.methods.iter().filter_map(|method| unwrapped(config, service, method)));
-        routes.push(told_where_from(
+        routes.extend(service.methods.iter().flat_map(|method| &method.bindings).filter_map(rest_metadata_route));
+        routes.extend(service.methods.iter().filter_map(|method| response_body_route(config, service, method)));
+        routes.push(with_source(
             service,
             json!({
                 "match": {"prefix": prefix(&service.name)},
@@ -37,7 +37,7 @@ pub(crate) fn route_config(config: &EdgeConfig, contract: &Contract, kind: Liste
         ));
     }
     routes.extend(INFRASTRUCTURE.map(|name| json!({"match": {"prefix": prefix(name)}, "route": stream(config)})));
-    // Services of the mesh, and what does not exist.
+    // Services without a gateway, and unknown paths.
     routes.push(json!({"match": {"prefix": "/"}, "direct_response": {"status": 404}}));
     Ok(json!({
         "name": kind.name(),
@@ -45,19 +45,19 @@ pub(crate) fn route_config(config: &EdgeConfig, contract: &Contract, kind: Liste
     }))
 }
 
-/// A method whose answer is unwrapped has a route of its own that says what to unwrap; one that answers with a page, that
-/// its errors are to be pages too.
-fn unwrapped(config: &EdgeConfig, service: &Service, method: &Method) -> Option<Value> {
+/// The route of a method with `response_body`: its metadata gives the Lua filter the field to unwrap, or makes its errors
+/// pages, too.
+fn response_body_route(config: &EdgeConfig, service: &Service, method: &Method) -> Option<Value> {
     let field = method.response_body.as_ref()?;
     let route = json!({
         "match": {"path": method.path},
         "metadata": if method.raw { lua::page() } else { lua::response_body(field) },
         "route": action(config, &service.upstream),
     });
-    Some(told_where_from(service, route))
+    Some(with_source(service, route))
 }
 
-fn told_where_from(service: &Service, mut route: Value) -> Value {
+fn with_source(service: &Service, mut route: Value) -> Value {
     if service.name == SOURCE_READER {
         route["request_headers_to_add"] = json!([{
             "header": {"key": SOURCE_HEADER, "value": "%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%"},
@@ -67,9 +67,9 @@ fn told_where_from(service: &Service, mut route: Value) -> Value {
     route
 }
 
-/// What is known of a REST request before the transcoder has it. Nothing is ever routed by this: the transcoder gives
-/// the request its gRPC path, and a route is looked for again.
-fn as_rest(binding: &Binding) -> Option<Value> {
+/// A route that only carries metadata of a REST form for the Lua filter, which runs before the transcoder. No request is sent
+/// by it: the transcoder replaces the path, and Envoy selects a route again.
+fn rest_metadata_route(binding: &Binding) -> Option<Value> {
     if binding.body.is_none() && binding.in_path.is_empty() {
         return None;
     }
@@ -87,13 +87,13 @@ fn action(config: &EdgeConfig, upstream: &str) -> Value {
     let limit = seconds(config.timeouts.request_seconds);
     json!({
         "cluster": upstream,
-        // A caller's own deadline holds when it is nearer. With these Envoy ignores the route's plain `timeout`.
+        // The caller's own deadline applies if it is nearer. These options replace the route's `timeout`.
         "max_stream_duration": {"max_stream_duration": limit, "grpc_timeout_header_max": limit},
         "retry_policy": retry_policy(),
     })
 }
 
-/// Reflecting and watching health are streams without an end.
+/// Reflection and health watching are long-lived streams.
 fn stream(config: &EdgeConfig) -> Value {
     json!({
         "cluster": INFRASTRUCTURE_UPSTREAM,
@@ -103,7 +103,8 @@ fn stream(config: &EdgeConfig) -> Value {
     })
 }
 
-/// Only what has certainly not reached the service. All else is for the caller to repeat, who has the idempotency key.
+/// Retries only requests that certainly did not reach the service. Other retries are up to the caller, who has the
+/// idempotency key.
 fn retry_policy() -> Value {
     json!({"retry_on": "connect-failure", "num_retries": 1})
 }

@@ -1,15 +1,15 @@
-//! Path templates of `google.api.http` as regular expressions in the syntax of RE2.
+//! Path templates of `google.api.http` as regular expressions in RE2 syntax.
 
-/// An expression that matches the paths of any of these templates, and nothing else; `None` when there are none.
+/// An expression that matches exactly the paths of these templates; `None` without templates.
 pub(crate) fn any_of<'a>(templates: impl IntoIterator<Item = &'a str>) -> Option<String> {
     let mut expressions: Vec<String> = templates.into_iter().map(expression).collect();
     expressions.sort();
     expressions.dedup();
-    // The transcoder takes a path with a slash at its end as the one without.
+    // The transcoder ignores a trailing slash.
     (!expressions.is_empty()).then(|| format!("(?:{})/?", expressions.join("|")))
 }
 
-/// One template: literals as they are, a variable as one segment or as its own pattern.
+/// The expression of one template: literals escaped, a variable as one segment or as its own pattern.
 fn expression(template: &str) -> String {
     let mut result = String::new();
     let mut rest = template;
@@ -24,7 +24,7 @@ fn expression(template: &str) -> String {
     result
 }
 
-/// Literals and stars.
+/// Escapes literals and expands `*` (one segment) and `**` (any path).
 fn pattern(text: &str) -> String {
     let mut result = String::new();
     let mut rest = text;
@@ -58,7 +58,7 @@ mod tests {
     #[case("/.well-known/jwks.json", r"/\.well-known/jwks\.json")]
     #[case("/v1/{name=hotels/*/rooms/*}", "/v1/hotels/[^/]+/rooms/[^/]+")]
     #[case("/v1/{path=**}:read", "/v1/.*:read")]
-    fn a_template_becomes_an_expression(#[case] template: &str, #[case] expected: &str) {
+    fn expression_of_template(#[case] template: &str, #[case] expected: &str) {
         assert_eq!(expression(template), expected);
     }
 }

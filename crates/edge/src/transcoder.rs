@@ -1,4 +1,4 @@
-//! REST to gRPC and back.
+//! The transcoder: REST to gRPC and back.
 
 use serde_json::{Value, json};
 use staymesh_contract::Contract;
@@ -6,7 +6,7 @@ use staymesh_contract::Contract;
 use crate::{EdgeConfig, envoy::typed};
 
 pub(crate) fn filter(config: &EdgeConfig, contract: &Contract) -> Value {
-    // Both listeners know every service of both, so that an internal path on the public one is refused as such.
+    // Both listeners transcode the services of both gateways, so that the public one refuses internal paths as such.
     let services: Vec<&str> = contract.exposed_services().map(|service| service.name.as_str()).collect();
     json!({
         "name": "envoy.filters.http.grpc_json_transcoder",

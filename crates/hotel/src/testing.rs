@@ -7,6 +7,7 @@ use staymesh_api::hotel::v1::{
     self as proto, CreateHotelRequest, CreateRoomRequest, CreateRoomTypeRequest, GetHotelRequest, UpdateHotelRequest,
     hotel_admin_service_server::HotelAdminService, hotel_service_server::HotelService,
 };
+use staymesh_domain::HotelId;
 use staymesh_mesh::{Caller, Problem, Reason, auth::Role};
 use staymesh_testkit::TestDatabase;
 use tonic::{Request, Status};
@@ -85,7 +86,7 @@ pub(crate) fn staff<T>(hotel_ids: &[i32], message: T) -> Request<T> {
 pub(crate) fn by<T>(role: Role, hotel_ids: &[i32], message: T) -> Request<T> {
     let mut request = Request::new(message);
     let (subject, session) = (format!("{role:?}"), "session".to_owned());
-    let hotel_ids = hotel_ids.iter().map(|id| staymesh_domain::HotelId::try_from(*id).unwrap()).collect();
+    let hotel_ids = hotel_ids.iter().map(|id| HotelId::try_from(*id).unwrap()).collect();
     request.extensions_mut().insert(Caller { subject, role, hotel_ids, session });
     request
 }

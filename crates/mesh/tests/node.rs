@@ -1,4 +1,4 @@
-//! A node under overload and while it stops. Its own process: telemetry is set up once in each.
+//! A node under overload and during shutdown. A separate process, because telemetry is initialized once per process.
 
 use std::{net::SocketAddr, time::Duration};
 
@@ -32,7 +32,7 @@ impl KeySource for NoKeys {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_node_whose_pool_is_used_up_is_ready_and_stops_in_time() {
+async fn node_with_exhausted_pool_is_ready_and_stops_in_time() {
     let dir = tempfile::tempdir().expect("a directory");
     let options = PostgresOptions { durability: Durability::Off, ..PostgresOptions::default() };
     let postgres = Postgres::start(dir.path(), options).expect("starts");

@@ -1,4 +1,5 @@
-//! Traces reach a collector over OTLP, and metrics Prometheus. Its own process: telemetry is set up once in each.
+//! Traces reach an OTLP collector and metrics the registry. A separate process, because telemetry is initialized once per
+//! process.
 
 use opentelemetry_proto::tonic::collector::trace::v1::{
     ExportTraceServiceRequest, ExportTraceServiceResponse,

@@ -21,7 +21,7 @@ pub enum PaymentError {
     ReservationNotFound,
     /// There is no such pay-out, or not of this hotel.
     #[error("the hotel has no such pay-out")]
-    PayOutNotFound,
+    PayoutNotFound,
     /// The reservation does not wait for a payment; says why.
     #[error("{0}")]
     NotPayable(&'static str),
@@ -110,7 +110,7 @@ impl From<PaymentError> for Problem {
             PaymentError::Field(error) => error.into(),
             PaymentError::NotFound => Self::new(Reason::PaymentNotFound, message),
             PaymentError::ReservationNotFound => Self::new(Reason::ReservationNotFound, message),
-            PaymentError::PayOutNotFound => Self::new(Reason::PayOutNotFound, message),
+            PaymentError::PayoutNotFound => Self::new(Reason::PayOutNotFound, message),
             PaymentError::NotPayable(_) => Self::new(Reason::ReservationNotPayable, message),
             PaymentError::HoldExpired => Self::new(Reason::HoldExpired, message),
             PaymentError::RefundExceedsPayment => Self::new(Reason::RefundExceedsPayment, message),

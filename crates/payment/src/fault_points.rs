@@ -1,5 +1,5 @@
 //! The steps of a payment, between any two of which the process may die. Tests kill it right before and right after each
-//! of [`ALL`], [`OVERDUE`], [`PARTNER`] and [`PAY_OUT`]; a step that is added here and has no story in those tests fails
+//! of [`ALL`], [`OVERDUE`], [`PARTNER`] and [`PAYOUT`]; a step that is added here and has no story in those tests fails
 //! them.
 
 use staymesh_mesh::fault::Step;
@@ -46,7 +46,7 @@ pub(crate) const PARTNER_SALE_RECORDED: Step = Step("partner.sale_recorded");
 pub(crate) const PARTNER_SALE_SETTLED: Step = Step("partner.sale_settled");
 
 /// The commit of a pay-out with its lines, its transfer and the outbox. It is a job's, not the service's.
-pub(crate) const PAY_OUT_REQUESTED: Step = Step("pay_out.requested");
+pub(crate) const PAYOUT_REQUESTED: Step = Step("pay_out.requested");
 /// The provider pays the hotel.
 pub(crate) const MONEY_TRANSFERRED: Step = Step("pay_out.transferred");
 /// The commit of the provider's answer, with the ledger.
@@ -61,7 +61,7 @@ pub const PARTNER: &[Step] = &[PARTNER_SALE_RECORDED, PARTNER_SALE_SETTLED];
 pub const OVERDUE: &[Step] = &[OVERDUE_CLOSED];
 
 /// Every step of a pay-out.
-pub const PAY_OUT: &[Step] = &[PAY_OUT_REQUESTED, MONEY_TRANSFERRED, TRANSFER_SAVED, TRANSFER_EVENT_TAKEN];
+pub const PAYOUT: &[Step] = &[PAYOUT_REQUESTED, MONEY_TRANSFERRED, TRANSFER_SAVED, TRANSFER_EVENT_TAKEN];
 
 /// Every step of a payment and its refunds.
 pub const ALL: &[Step] = &[

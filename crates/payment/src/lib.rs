@@ -10,14 +10,15 @@
 //! Every change of money is one transaction (`service`'s `apply`, `refund::request` and `refund::succeed`), and its
 //! postings in the [ledger](staymesh_ledger) are part of it.
 
-pub mod backfill;
 pub mod check;
 pub mod clients;
 pub mod config;
 pub mod error;
 pub mod fault_points;
 pub mod grpc;
+pub mod jobs;
 pub mod model;
+pub mod operator;
 pub mod payouts;
 pub mod reconcile;
 pub mod service;

@@ -9,7 +9,7 @@ use staymesh_api::{
     },
     r#type::v1::Money,
 };
-use staymesh_domain::Currency;
+use staymesh_domain::{Currency, HotelId};
 use staymesh_mesh::{Caller, Problem, Reason, auth::Role};
 use staymesh_testkit::TestDatabase;
 use tonic::{Request, Status};
@@ -68,7 +68,7 @@ pub(crate) fn staff_of<T>(hotel_id: i32, message: T) -> Request<T> {
     request.extensions_mut().insert(Caller {
         subject,
         role: Role::Staff,
-        hotel_ids: vec![staymesh_domain::HotelId::try_from(hotel_id).unwrap()],
+        hotel_ids: vec![HotelId::try_from(hotel_id).unwrap()],
         session,
     });
     request

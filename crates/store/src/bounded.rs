@@ -1,4 +1,4 @@
-//! An end to waiting for a database that does not answer.
+//! A deadline for work on a database that does not respond.
 
 use std::time::Duration;
 
@@ -6,15 +6,16 @@ use tokio::time::timeout;
 
 use crate::{Cause, StoreError};
 
-/// Runs `work`, one unit of work with the database from acquiring the connection to the commit, for `limit` at most.
+/// Runs `work`, one unit of work from acquiring the connection to the commit, for at most `limit`.
 ///
-/// The limits of [`crate::StoreConfig`] are enforced by the server, so they end nothing when the server hangs or the
-/// network swallows every packet. Background work, which no request's deadline ends, therefore runs within this one.
-/// Choose it longer than the statements' own limits, so that those speak first and say what is wrong.
+/// The server enforces the limits of [`crate::StoreConfig`], so they have no effect when the server hangs or the network
+/// drops every packet. Background work has no request deadline and therefore needs this one. Choose a `limit` longer than
+/// those of the server, whose errors are more specific.
 ///
-/// When the time is over the work is dropped where it stands and fails as [`StoreError::Unavailable`]: a commit in
-/// flight may or may not have happened. Its connection goes back to a pool of [`crate::connect`], which gives it a
-/// little time to show that it lives, and otherwise closes it and frees its place.
+/// # Errors
+/// The error of `work`, or [`StoreError::Unavailable`] after `limit`. The work is then dropped: a commit in flight may or
+/// may not have happened. Its connection returns to the pool of [`crate::connect`], which tests it, and closes it if it
+/// does not respond.
 ///
 /// ```
 /// use std::time::Duration;

@@ -1,25 +1,25 @@
-//! How a service reaches its database.
+//! Configuration of a service's database: address, pool size, timeouts.
 
 use std::time::Duration;
 
 use secrecy::SecretString;
 use staymesh_domain::parse_duration;
 
-/// Settings of a service's database; `clap` reads them from the environment.
+/// Settings of a service's database, read from the environment by `clap`.
 ///
 /// Durations are written with their unit: `2s`, `500ms`, `1m`.
 #[derive(Debug, Clone, clap::Args)]
 pub struct StoreConfig {
-    /// `postgres://user:password@host:port/database`. Better given in the environment than as an argument, which
-    /// every user of the machine can read.
+    /// `postgres://user:password@host:port/database`. Prefer the environment: every user of the machine can
+    /// read the arguments of a process.
     #[arg(long, env = "STAYMESH_DATABASE_URL", hide_env_values = true)]
     pub database_url: SecretString,
 
-    /// Most connections this process holds for its work; readiness has one more, and the lanes of the booking writer two each. All replicas together must stay below the server's `max_connections`.
+    /// Upper limit of connections of this process; the readiness probe has one more, and each lane of the booking writer two. All replicas together must stay below the server's `max_connections`.
     #[arg(long, env = "STAYMESH_DATABASE_MAX_CONNECTIONS", default_value_t = 16)]
     pub database_max_connections: u32,
 
-    /// Longest wait for a connection, a new one included; then the request fails as unavailable.
+    /// Longest wait for a connection, including opening one; then the request fails as unavailable.
     #[arg(long, env = "STAYMESH_DATABASE_ACQUIRE_TIMEOUT", default_value = "2s", value_parser = parse_duration)]
     pub database_acquire_timeout: Duration,
 
@@ -27,26 +27,26 @@ pub struct StoreConfig {
     #[arg(long, env = "STAYMESH_DATABASE_STATEMENT_TIMEOUT", default_value = "5s", value_parser = parse_duration)]
     pub database_statement_timeout: Duration,
 
-    /// Longest wait for a lock, enforced by the server. Shorter than a statement, so that the error tells them apart.
+    /// Longest wait for a lock, enforced by the server. Shorter than the statement timeout, so that the error shows which one was exceeded.
     #[arg(long, env = "STAYMESH_DATABASE_LOCK_TIMEOUT", default_value = "3s", value_parser = parse_duration)]
     pub database_lock_timeout: Duration,
 
-    /// Longest pause inside a transaction before the server ends it: what a stalled process may hold up.
+    /// Longest idle time inside a transaction before the server ends it. Bounds how long a stalled process holds locks.
     #[arg(long, env = "STAYMESH_DATABASE_IDLE_IN_TRANSACTION_TIMEOUT", default_value = "10s", value_parser = parse_duration)]
     pub database_idle_in_transaction_timeout: Duration,
 
-    /// What the server's own views and logs call this process.
+    /// Name of this process in the server's views and logs.
     #[arg(long, env = "STAYMESH_DATABASE_APPLICATION_NAME", default_value = "staymesh")]
     pub database_application_name: String,
 
-    /// Have the server plan each statement once for any values, instead of weighing that anew with every use: right for
-    /// statements that are always run the same way, where planning costs more than running.
+    /// Plan each prepared statement once for all values (`force_generic_plan`) instead of choosing at each execution. For
+    /// statements that always use the same plan, where planning costs more than executing.
     #[arg(skip)]
     pub database_plan_once: bool,
 }
 
 impl StoreConfig {
-    /// The defaults, for this database.
+    /// The default settings for this database.
     pub fn new(database_url: impl Into<SecretString>) -> Self {
         Self {
             database_url: database_url.into(),
@@ -80,19 +80,19 @@ mod tests {
     }
 
     #[test]
-    fn both_ways_to_the_defaults_agree() {
+    fn new_and_parsed_defaults_are_equal() {
         let (parsed, made) = (parse(&[]).unwrap(), StoreConfig::new("postgres://u:pass@localhost/db"));
         assert_eq!(parsed.database_url.expose_secret(), made.database_url.expose_secret());
         assert_eq!(format!("{parsed:?}"), format!("{made:?}"));
     }
 
     #[test]
-    fn the_password_is_not_shown() {
+    fn debug_hides_the_password() {
         assert!(!format!("{:?}", parse(&[]).unwrap()).contains("pass@"));
     }
 
     #[test]
-    fn a_limit_cannot_be_switched_off() {
+    fn timeouts_cannot_be_disabled() {
         for text in ["0s", "-1s", "2", "forever", "25h", ""] {
             assert!(parse(&["--database-lock-timeout", text]).is_err(), "{text}");
         }

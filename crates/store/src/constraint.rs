@@ -1,11 +1,11 @@
-//! From a constraint's name to a domain error.
+//! Conversion of violated named constraints to domain errors.
 
 use crate::StoreError;
 
-/// Turns violations of named constraints into domain errors; everything else goes the way of [`StoreError`].
+/// Converts violations of named constraints to domain errors; all other errors stay [`StoreError`]s.
 ///
-/// It makes no difference whether a key, a foreign key, a CHECK, an exclusion or a trigger (`raise exception ... using
-/// errcode = 'check_violation', constraint = 'payment_status_transition'`) refused.
+/// Covers keys, foreign keys, CHECKs, exclusions and triggers that raise in the name of a constraint (`raise exception ...
+/// using errcode = 'check_violation', constraint = 'payment_status_transition'`).
 ///
 /// ```
 /// use staymesh_store::{ResultExt, StoreError};
@@ -41,10 +41,16 @@ use crate::StoreError;
 /// }
 /// ```
 pub trait ResultExt<T>: Sized {
-    /// A violation of the constraint `name` becomes what `to` makes of it.
+    /// Converts a violation of the constraint `name` with `to`.
+    ///
+    /// # Errors
+    /// The result of `to`, or the store error.
     fn on_constraint<D: From<StoreError>>(self, name: &str, to: impl FnOnce(StoreError) -> D) -> Result<T, D>;
 
-    /// As [`Self::on_constraint`], where several constraints can refuse: `to` sees the name.
+    /// As [`Self::on_constraint`] for several constraints: `to` gets the name, and returns `None` for those it does not know.
+    ///
+    /// # Errors
+    /// The result of `to`, or the store error.
     fn on_constraints<D: From<StoreError>>(self, to: impl FnOnce(&str) -> Option<D>) -> Result<T, D>;
 }
 
@@ -86,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn only_the_named_constraint_is_taken() {
+    fn on_constraint_converts_the_named_constraint_only() {
         let taken = violation("not_overbooked").on_constraint("not_overbooked", |_| Refused::SoldOut);
         assert!(matches!(taken, Err(Refused::SoldOut)));
         let other = violation("another").on_constraint("not_overbooked", |_| Refused::SoldOut);
@@ -94,14 +100,14 @@ mod tests {
     }
 
     #[test]
-    fn other_failures_pass() {
+    fn on_constraints_passes_other_errors() {
         let lost: Result<(), _> = Err(sqlx::Error::PoolTimedOut);
         let passed = lost.on_constraints(|_| Some(Refused::SoldOut));
         assert!(matches!(passed, Err(Refused::Store(StoreError::Unavailable(_)))));
     }
 
     #[test]
-    fn one_of_many_is_picked() {
+    fn on_constraints_selects_by_name() {
         let to = |name: &str| (name == "not_overbooked").then_some(Refused::SoldOut);
         assert!(matches!(violation("not_overbooked").on_constraints(to), Err(Refused::SoldOut)));
         assert!(matches!(violation("another").on_constraints(to), Err(Refused::Store(_))));

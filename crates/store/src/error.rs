@@ -1,4 +1,4 @@
-//! What can go wrong between a service and its database, sorted by what the service should do about it.
+//! Errors of the database, classified by what the service should do: fail, retry, or report a domain error.
 
 use std::fmt;
 
@@ -7,31 +7,31 @@ use sqlx::postgres::PgDatabaseError;
 
 /// A failed statement or connection.
 ///
-/// Nothing in it shows row data, by `Display`, `Debug` or `source`: messages of `PostgreSQL` may quote a guest's name
-/// or email address, so of those only the parts that cannot are kept, in a [`Cause`].
+/// Contains no row data, not in `Display`, `Debug` or `source`. Messages of `PostgreSQL` may quote a guest's name or e-mail
+/// address; [`Cause`] keeps only the parts that cannot.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// The database cannot be reached, is full, is starting, stopping or failing over. Nothing is known about what a
-    /// commit in flight did; a repeat is safe only because it is idempotent.
+    /// The database is unreachable, out of resources, starting, stopping or failing over. The outcome of a commit in flight
+    /// is unknown: retry only what is idempotent.
     #[error("the database is unavailable")]
     Unavailable(#[source] Cause),
-    /// A statement or lock took longer than its limit; its transaction is rolled back.
-    #[error("the database took too long")]
+    /// A statement or a lock exceeded its time limit; the transaction is rolled back.
+    #[error("the database exceeded a time limit")]
     Timeout(#[source] Cause),
-    /// Serialization failure or deadlock; the same transaction may succeed when run again.
-    #[error("the transaction lost against a concurrent one")]
+    /// Serialization failure or deadlock; the same transaction may succeed when retried.
+    #[error("the transaction conflicted with a concurrent one")]
     Conflict(#[source] Cause),
     /// A named constraint, or a trigger that raised in its name, refused the change.
     #[error("constraint {name} refused the change")]
     Constraint {
-        /// The name it has in the migrations.
+        /// Name of the constraint, as in the migrations.
         name: String,
-        /// More for the log.
+        /// Details for the log.
         #[source]
         cause: Cause,
     },
-    /// Anything else: a bug, a schema that does not fit, data that does not decode.
-    #[error("the database gave an unexpected answer")]
+    /// Anything else: a bug, a schema that does not match the code, data that does not decode.
+    #[error("the database returned an unexpected response")]
     Unexpected(#[source] Cause),
 }
 
@@ -44,18 +44,18 @@ impl StoreError {
         }
     }
 
-    /// Whether running the same transaction again at once may succeed.
+    /// Whether an immediate retry of the same transaction may succeed.
     pub fn is_conflict(&self) -> bool {
         matches!(self, Self::Conflict(_))
     }
 }
 
-/// What the log may know about an error of the database.
+/// The loggable part of a database error.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cause {
-    /// The five characters of SQLSTATE, when the server itself refused.
+    /// The SQLSTATE (five characters), if the server reported the error.
     pub sqlstate: Option<String>,
-    /// What happened, free of row data.
+    /// What happened, without row data.
     pub summary: String,
 }
 
@@ -81,11 +81,11 @@ impl From<sqlx::Error> for StoreError {
         use sqlx::Error as E;
         match error {
             E::Database(error) => from_database(error.as_ref()),
-            // A connection that is cut while it is being set up is a violated protocol to sqlx.
+            // sqlx reports a connection that breaks during setup as a protocol error.
             E::Io(_) | E::Tls(_) | E::Protocol(_) | E::PoolTimedOut | E::PoolClosed | E::WorkerCrashed => {
                 Self::Unavailable(Cause::new(error.to_string()))
             }
-            // The texts of these may quote the value that did not fit.
+            // The texts of these errors may quote the value.
             E::ColumnDecode { index, .. } => Self::Unexpected(Cause::new(format!("column {index} does not decode"))),
             E::Decode(_) => Self::Unexpected(Cause::new("a value does not decode")),
             E::Encode(_) => Self::Unexpected(Cause::new("a value does not encode")),
@@ -100,7 +100,7 @@ fn from_database(error: &dyn DatabaseError) -> StoreError {
     let cause = Cause { sqlstate: Some(code.to_string()), summary: summary(error, &code) };
     match code.as_ref() {
         "40001" | "40P01" => StoreError::Conflict(cause),
-        // Cancelled by statement_timeout; no lock in time; idle in transaction for too long.
+        // statement_timeout; lock_timeout; idle_in_transaction_session_timeout.
         "57014" | "55P03" | "25P03" => StoreError::Timeout(cause),
         _ if is_outage(&code) => StoreError::Unavailable(cause),
         _ => match error.constraint() {
@@ -110,16 +110,16 @@ fn from_database(error: &dyn DatabaseError) -> StoreError {
     }
 }
 
-/// Connection exceptions (08), lack of resources (53), the operator's interventions (57P) and errors of the system
-/// (58); a server that has become read-only is a former primary, and a database that is missing is not made yet.
+/// Connection exceptions (08), insufficient resources (53), operator intervention (57P), system errors (58); also a
+/// read-only server (25006), which is a former primary, and a missing database (3D000), which is not created yet.
 fn is_outage(code: &str) -> bool {
     ["08", "53", "57P", "58"].iter().any(|class| code.starts_with(class)) || code == "25006" || code == "3D000"
 }
 
-/// The server's words where they cannot hold row data, otherwise the names of what was touched.
+/// The server's message if it cannot contain row data, otherwise the names of routine, table and constraint.
 ///
-/// Words are kept of outages, conflicts, limits and errors in the SQL text, which is static. Not of data exceptions
-/// (22), which quote the value, and not of what functions raise, whatever code they raise it with.
+/// Kept: messages of outages, conflicts, limits and errors in the SQL text, which is static. Not kept: data exceptions (22),
+/// which quote the value, and messages raised by functions, with any code.
 fn summary(error: &dyn DatabaseError, code: &str) -> String {
     let details = error.try_downcast_ref::<PgDatabaseError>();
     let routine = details.and_then(PgDatabaseError::routine).unwrap_or("unknown");

@@ -1,14 +1,13 @@
-//! What a service keeps, it keeps in `PostgreSQL`, through this crate.
+//! Access to `PostgreSQL`, the only durable store of a service.
 //!
-//! - [`StoreConfig`] and [`connect`]: a pool that starts without the database and outlives its outages.
-//! - [`migrate`](mod@migrate): creates and migrates the service's own database; tells readiness whether it is current.
-//! - [`StoreError`] and [`ResultExt`]: the database guards the invariants; a named constraint becomes a domain error
-//!   in one line.
-//! - [`bounded`]: an end to waiting for a database that hangs.
+//! - [`StoreConfig`] and [`connect`]: a connection pool that starts without the database and survives its outages.
+//! - [`migrate`](mod@migrate): creates and migrates the service's own database, and checks whether it is current.
+//! - [`StoreError`] and [`ResultExt`]: errors by cause; violations of named constraints become domain errors.
+//! - [`bounded`]: a deadline for work on a database that hangs.
 //! - [`idempotency`]: a repeated create gets its first answer.
-//! - [`outbox`]: what must reach another service although either may crash in between.
+//! - [`outbox`]: at-least-once delivery of events to other services.
 //!
-//! SQL itself belongs to the services: plain functions with static text.
+//! The services' own SQL is in their `store` modules.
 
 mod bounded;
 mod config;

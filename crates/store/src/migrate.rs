@@ -1,8 +1,8 @@
-//! Creates and migrates a service's own database.
+//! Creation and migration of a service's own database.
 //!
 //! Migrations are embedded in the binary (`sqlx::migrate!("../../migrations/reservation")`), run by an explicit
-//! command, and follow expand and contract, so that the binaries before and after a migration both work on its result:
-//! see `migrations/README.md`. For this reason a database may be ahead of a binary, never behind it.
+//! command, and follow expand and contract: the binaries before and after a migration both work on its result (see
+//! `migrations/README.md`). A database may therefore be ahead of a binary, never behind it.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -17,8 +17,8 @@ use tokio::time::{Instant, sleep, timeout};
 use crate::pool::session;
 use crate::{Cause, InvalidDatabaseUrl, StoreConfig, StoreError};
 
-/// Longest wait of a migration for one lock. While it waits, everybody else queues up behind it, so it had better give
-/// up and try again.
+/// Longest wait of a migration for one lock. Other transactions queue up behind a waiting migration, so it gives up and
+/// retries instead.
 const LOCK_TIMEOUT: Duration = Duration::from_secs(3);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const PAUSE: Duration = Duration::from_millis(200);
@@ -26,34 +26,36 @@ const PAUSE: Duration = Duration::from_millis(200);
 /// Why a database could not be migrated.
 #[derive(Debug, thiserror::Error)]
 pub enum MigrateError {
-    /// The URL is not one.
+    /// The database URL is invalid.
     #[error(transparent)]
     Url(#[from] InvalidDatabaseUrl),
-    /// The database refused or went away.
+    /// The database failed or is unavailable.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// Somebody else held the migration lock, or a lock on a table, all the time.
+    /// Another session held the migration lock, or a lock on a table, until `patience` was exceeded.
     #[error("other migrations or long transactions kept their locks for {} s; try again", .0.as_secs())]
     Busy(Duration),
-    /// One migration failed. It has changed nothing, unless it says `-- no-transaction`.
+    /// A migration failed. It was rolled back, unless it is marked `-- no-transaction`.
     #[error("migration {version} failed: {cause}")]
     Failed {
         /// The number at the start of its file name.
         version: i64,
-        /// What the database said.
+        /// The error of the database.
         cause: Cause,
     },
-    /// A migration differs from what was applied under its number.
+    /// A migration differs from the one that was applied with its number.
     #[error("migration {0} was edited after it had been applied; restore it and write a new one")]
     Edited(i64),
-    /// The bookkeeping of migrations does not allow to go on.
+    /// The table of applied migrations is inconsistent.
     #[error("{0}")]
     Bookkeeping(String),
 }
 
-/// Creates the database of the URL unless it is there. Tells whether it was created.
+/// Creates the database of the URL unless it exists. Returns whether it was created. Needs the right to create databases
+/// only in that case.
 ///
-/// Needs the right to create databases only when it has to.
+/// # Errors
+/// When the server is unavailable or refuses.
 pub async fn ensure_database(config: &StoreConfig) -> Result<bool, MigrateError> {
     let options = session(config)?;
     match open(&options).await {
@@ -66,26 +68,29 @@ pub async fn ensure_database(config: &StoreConfig) -> Result<bool, MigrateError>
     }
     match Postgres::create_database(config.database_url.expose_secret()).await {
         Ok(()) => Ok(true),
-        // Another process was faster: either it was there already, or it appeared while ours was being made.
+        // Another process created it first: it existed already, or was created at the same time.
         Err(error) if matches!(sqlstate(&error).as_deref(), Some("42P04" | "23505")) => Ok(false),
         Err(error) => Err(StoreError::from(error).into()),
     }
 }
 
-/// Applies what is missing, one process at a time under sqlx's advisory lock, and waits at most about `patience` for
-/// locks. Statements themselves may take as long as they need. Safe to repeat and to run from every replica at once.
+/// Applies missing migrations, one process at a time under sqlx's advisory lock. Waits for locks for about `patience` at
+/// most; statements have no time limit. Idempotent, and safe to run from every replica at once.
+///
+/// # Errors
+/// See [`MigrateError`].
 pub async fn run(config: &StoreConfig, migrator: &Migrator, patience: Duration) -> Result<(), MigrateError> {
     let options = session(config)?.options([
         ("statement_timeout", "0".to_owned()),
         ("lock_timeout", LOCK_TIMEOUT.min(patience).as_millis().max(1).to_string()),
     ]);
-    // Newer binaries may have been here: expand and contract keeps their schema good for this one.
+    // The database may have migrations of newer binaries: expand and contract keeps their schema compatible.
     let mut migrator = Migrator::with_migrations(migrator.iter().cloned().collect());
     migrator.set_ignore_missing(true);
 
     let deadline = Instant::now() + patience;
     loop {
-        // A connection of its own: sqlx leaves its lock behind when it fails, and only the end of the session frees it.
+        // A separate connection: sqlx does not release its advisory lock on failure, only the end of the session does.
         let mut connection = open(&options).await.map_err(StoreError::from)?;
         let result = migrator.run_direct(None, &mut connection, false).await;
         let closed = connection.close().await;
@@ -99,12 +104,15 @@ pub async fn run(config: &StoreConfig, migrator: &Migrator, patience: Duration) 
 }
 
 /// Whether the database has every migration of this binary, unedited. It may have newer ones.
+///
+/// # Errors
+/// When the database fails.
 pub async fn is_current(pool: &PgPool, migrator: &Migrator) -> Result<bool, StoreError> {
     let applied: Result<Vec<(i64, Vec<u8>)>, _> =
         sqlx::query_as("select version, checksum from _sqlx_migrations where success").fetch_all(pool).await;
     let applied: HashMap<i64, Vec<u8>> = match applied {
         Ok(rows) => rows.into_iter().collect(),
-        // Nothing was ever migrated here.
+        // No migration was ever applied.
         Err(error) if sqlstate(&error).as_deref() == Some("42P01") => return Ok(false),
         Err(error) => return Err(error.into()),
     };

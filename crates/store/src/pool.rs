@@ -1,4 +1,4 @@
-//! The pool of connections.
+//! The connection pool.
 
 use std::str::FromStr;
 use std::time::Duration;
@@ -10,34 +10,37 @@ use tokio::time::timeout;
 
 use crate::{StoreConfig, StoreError, bounded};
 
-/// A connection that came back this short a while ago is handed out untested: it was tested when it came.
-const TESTED_JUST_NOW: Duration = Duration::from_secs(1);
+/// A connection that was released less than this ago is handed out untested, because it was tested on release.
+const RECENTLY_TESTED: Duration = Duration::from_secs(1);
 
-/// The database URL cannot be read. It is not repeated here, for it holds a password.
+/// The database URL is invalid. The error does not contain it, because it contains a password.
 #[derive(Debug, thiserror::Error)]
 #[error("the database URL must look like postgres://user:password@host:port/database")]
 pub struct InvalidDatabaseUrl;
 
-/// A pool that opens connections when they are asked for, and again after they broke.
+/// A pool that opens connections on demand and replaces broken ones.
 ///
-/// So a service starts, and stays up, while its database is away: requests fail as [`StoreError::Unavailable`] within
-/// the acquire timeout, readiness tells, and the first request after the outage finds its way by itself.
+/// A service therefore starts, and keeps running, while its database is unavailable: requests fail as
+/// [`StoreError::Unavailable`] within the acquire timeout, the readiness probe fails, and the pool recovers by itself.
 ///
-/// A connection is tested when it comes back and when it has been idle, each time within a limit: without one, a server
-/// that hangs, or a network that swallows packets, would keep the connection's place in the pool for as long as the
-/// kernel goes on sending, which is a quarter of an hour.
+/// Connections are tested on release, and before use after idle time, each within a deadline. Without one, a server that
+/// hangs or a network that drops packets would occupy a slot of the pool until the kernel stops retransmitting, about 15
+/// minutes.
+///
+/// # Errors
+/// When the URL is invalid.
 pub fn connect(config: &StoreConfig) -> Result<PgPool, InvalidDatabaseUrl> {
     let before = config.database_acquire_timeout / 2;
-    // Work that was dropped may have left a statement running; a server that lives ends it within its limit.
+    // Work that was dropped may have left a statement running; a responsive server ends it within its limit.
     let after = config.database_statement_timeout + config.database_acquire_timeout;
     let pool = PgPoolOptions::new()
         .max_connections(config.database_max_connections)
         .acquire_timeout(config.database_acquire_timeout)
         .test_before_acquire(false)
         .before_acquire(move |connection, meta| {
-            Box::pin(async move { Ok(meta.idle_for < TESTED_JUST_NOW || answers(connection, before).await.is_ok()) })
+            Box::pin(async move { Ok(meta.idle_for < RECENTLY_TESTED || answers(connection, before).await.is_ok()) })
         })
-        // An error, not `false`: that would say goodbye to somebody who does not listen.
+        // An error closes the connection without the farewell message of `false`, which could block.
         .after_release(move |connection, _| Box::pin(async move { answers(connection, after).await.map(|()| true) }))
         .connect_lazy_with(session(config)?);
     Ok(pool)
@@ -48,12 +51,15 @@ async fn answers(connection: &mut PgConnection, limit: Duration) -> Result<(), s
     timeout(limit, connection.ping()).await.unwrap_or_else(silence)
 }
 
-/// Asks the server for an answer, for readiness.
+/// Runs `select 1` within `deadline`, as a readiness probe.
+///
+/// # Errors
+/// When the database does not respond in time.
 pub async fn ping(pool: &PgPool, deadline: Duration) -> Result<(), StoreError> {
     bounded(deadline, async { Ok(sqlx::query("select 1").execute(pool).await.map(drop)?) }).await
 }
 
-/// How to open one connection. The limits travel in the startup message, so no connection is ever without them.
+/// Options of a connection. The time limits are part of the startup message, so every connection has them.
 pub(crate) fn session(config: &StoreConfig) -> Result<PgConnectOptions, InvalidDatabaseUrl> {
     let url = config.database_url.expose_secret();
     if !url.starts_with("postgres://") && !url.starts_with("postgresql://") {
@@ -69,7 +75,7 @@ pub(crate) fn session(config: &StoreConfig) -> Result<PgConnectOptions, InvalidD
     ]))
 }
 
-/// Never zero, which would mean "no limit".
+/// At least 1, because zero means "no limit".
 fn millis(limit: Duration) -> String {
     limit.as_millis().max(1).to_string()
 }
@@ -79,7 +85,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn an_unreadable_url_is_refused_without_showing_it() {
+    async fn invalid_url_is_refused_without_showing_it() {
         for url in ["", "hunter2", "mysql://u:hunter2@h/db", "postgres://u:hunter2@h:99999/db"] {
             let error = connect(&StoreConfig::new(url)).unwrap_err();
             assert!(!format!("{error} {error:?}").contains("hunter2"), "{url}");

@@ -36,7 +36,7 @@ async fn at_whatever_step_a_service_dies_there_is_one_charge_and_one_end() {
         }
         operate(&mesh, |local| restart(local, service, &[]));
     }
-    for step in staymesh_payment::fault_points::PAY_OUT {
+    for step in staymesh_payment::fault_points::PAYOUT {
         for point in step.points() {
             let started = Instant::now();
             pay_out::die_at(&mut shop, step.0, &point).await;

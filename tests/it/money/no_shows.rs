@@ -6,7 +6,7 @@ use reqwest::Method;
 use rstest::rstest;
 use serde_json::{Value, json};
 use staymesh_domain::StayDates;
-use staymesh_payment::payouts::job::usual_cutoff;
+use staymesh_payment::jobs::payouts::default_cutoff;
 use staymesh_reservation::lifecycle::no_show_window;
 
 use super::{
@@ -201,7 +201,7 @@ fn nobody_is_reported_after_the_hotel_may_have_been_paid() {
     let stay = StayDates::parse("2030-03-01", "2030-03-03").expect("a stay");
     let last = no_show_window(stay).expect("in range").end;
     // The job pays for stays that ended before its cut-off.
-    let paid = |now: Timestamp| stay.check_out() < usual_cutoff(now);
+    let paid = |now: Timestamp| stay.check_out() < default_cutoff(now);
     let half_a_day = SignedDuration::from_hours(12);
     assert!(!paid(last + half_a_day - SignedDuration::from_nanos(1)), "half a day is left to bring the word");
     assert!(paid(last + half_a_day));

@@ -1,4 +1,4 @@
-//! Tokens.
+//! Authentication with access tokens.
 
 use anyhow::Result;
 use reqwest::{Method, StatusCode};
@@ -18,7 +18,7 @@ const RESERVATION: &str = "/v1/reservations/0190a6f0-0000-8000-8000-000000000001
 const GET_RESERVATION: &str = "/staymesh.reservation.v1.ReservationService/GetReservation";
 
 #[tokio::test]
-async fn a_good_token_reaches_the_service() -> Result<()> {
+async fn valid_token_is_forwarded() -> Result<()> {
     let edge = Edge::start().await?.with_keys().await?;
     let token = edge.keys.token("ada")?;
     let answer = edge.get(RESERVATION).bearer_auth(&token).send().await?;
@@ -30,13 +30,13 @@ async fn a_good_token_reaches_the_service() -> Result<()> {
 }
 
 #[tokio::test]
-async fn any_other_token_is_refused() -> Result<()> {
+async fn invalid_tokens_are_refused() -> Result<()> {
     let edge = Edge::start().await?.with_keys().await?;
     let good = claims("ada")?;
     let mut expired = good.clone();
     expired.exp = good.iat - 60;
     let mut other_audience = good.clone();
-    other_audience.aud = "somebody-else".to_owned();
+    other_audience.aud = "other-audience".to_owned();
     let mut other_issuer = good.clone();
     other_issuer.iss = "https://evil.example".to_owned();
     let mut tokens = vec!["nonsense".to_owned(), String::new(), Keys::generate()?.sign(&good)?];
@@ -51,7 +51,7 @@ async fn any_other_token_is_refused() -> Result<()> {
         let (status, reason, message) = error(edge.get(RESERVATION).bearer_auth(&token)).await?;
         assert_eq!((status, reason.as_str()), (401, "UNAUTHENTICATED"), "{token}: {message}");
     }
-    // Nor is a good one taken from where it would be logged.
+    // A valid token in the query, where it would be logged, is refused.
     let (status, ..) = error(edge.get(&format!("{RESERVATION}?access_token={}", edge.keys.token("ada")?))).await?;
     assert_eq!(status, 401);
     assert!(edge.upstream.last_headers(GET_RESERVATION).is_none(), "none of them came through");
@@ -59,7 +59,7 @@ async fn any_other_token_is_refused() -> Result<()> {
 }
 
 #[tokio::test]
-async fn who_may_not_call_learns_nothing_of_the_request() -> Result<()> {
+async fn unauthenticated_caller_gets_no_validation_errors() -> Result<()> {
     let edge = Edge::start().await?.with_keys().await?;
     let bad_body = edge.public(Method::POST, "/v1/reservations").body("{\"nonsense\": ");
     let bad_query = edge.get(&format!("{RESERVATION}?nonsense=1"));
@@ -72,7 +72,7 @@ async fn who_may_not_call_learns_nothing_of_the_request() -> Result<()> {
 }
 
 #[tokio::test]
-async fn no_spelling_of_a_path_leads_around_the_token() -> Result<()> {
+async fn alternative_path_spellings_do_not_bypass_authentication() -> Result<()> {
     let edge = Edge::start().await?;
     for path in [
         "/v1/reservations/",
@@ -82,7 +82,7 @@ async fn no_spelling_of_a_path_leads_around_the_token() -> Result<()> {
         "/v1/reservations?",
         "/v1/reservations#x",
     ] {
-        // As it stands: a client's library would tidy it up.
+        // Sent raw: an HTTP client would normalize the path.
         let answer = raw(&edge, path).await?;
         assert!(answer.starts_with("HTTP/1.1 401") || answer.starts_with("HTTP/1.1 400"), "{path}: {answer}");
     }
@@ -111,7 +111,7 @@ async fn raw(edge: &Edge, path: &str) -> Result<String> {
 }
 
 #[tokio::test]
-async fn a_bad_token_does_not_keep_from_logging_in() -> Result<()> {
+async fn invalid_token_does_not_prevent_login() -> Result<()> {
     let edge = Edge::start().await?.with_keys().await?;
     let login = || edge.public(Method::POST, "/v1/auth/login").json(&json!({"email": "a@b.c", "password": "x"}));
     for request in [login(), login().bearer_auth("nonsense"), login().bearer_auth(edge.keys.token("ada")?)] {
@@ -123,9 +123,9 @@ async fn a_bad_token_does_not_keep_from_logging_in() -> Result<()> {
 }
 
 #[tokio::test]
-async fn without_identity_the_edge_starts_and_says_what_is_missing() -> Result<()> {
+async fn edge_starts_without_identity_and_reports_missing_keys() -> Result<()> {
     let edge = Edge::with(|config| {
-        "127.0.0.1:9".parse().into_iter().for_each(|nobody| config.upstreams.identity = nobody);
+        "127.0.0.1:9".parse().into_iter().for_each(|closed| config.upstreams.identity = closed);
     })
     .await?;
     assert_eq!(edge.get("/v1/hotels/7").send().await?.status(), StatusCode::OK);
@@ -133,7 +133,7 @@ async fn without_identity_the_edge_starts_and_says_what_is_missing() -> Result<(
     assert_eq!(answer.headers()["retry-after"], "1");
     let (status, reason, _) = error_of(answer).await?;
     assert_eq!((status, reason.as_str()), (503, "DEPENDENCY_UNAVAILABLE"));
-    // Who has no token is told so all the same.
+    // A request without a token is still refused as unauthenticated.
     assert_eq!(error(edge.get(RESERVATION)).await?.0, 401);
     Ok(())
 }

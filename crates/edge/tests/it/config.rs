@@ -1,4 +1,4 @@
-//! The configuration as text.
+//! The generated configuration.
 
 use anyhow::Result;
 use staymesh_devenv::{Component, Envoy, dev_dir, install};
@@ -7,13 +7,13 @@ use staymesh_edge::render;
 use crate::edge::{defaults, write};
 
 #[test]
-fn the_configuration_is_as_reviewed() -> Result<()> {
+fn configuration_equals_the_reviewed_snapshot() -> Result<()> {
     insta::assert_snapshot!(render(&defaults()?, staymesh_api::DESCRIPTOR_SET)?.bootstrap);
     Ok(())
 }
 
 #[test]
-fn envoy_accepts_it() -> Result<()> {
+fn envoy_accepts_the_configuration() -> Result<()> {
     install::install(&dev_dir(), &[Component::Envoy], &|line| eprintln!("{line}"))?;
     let dir = tempfile::tempdir()?;
     let mut config = defaults()?;
@@ -23,7 +23,7 @@ fn envoy_accepts_it() -> Result<()> {
 }
 
 #[test]
-fn a_contract_that_is_none_is_refused() -> Result<()> {
+fn invalid_descriptor_set_is_refused() -> Result<()> {
     let error = render(&defaults()?, b"nonsense").map(drop);
     assert!(error.is_err_and(|e| e.to_string().starts_with("the contract cannot be read")));
     Ok(())

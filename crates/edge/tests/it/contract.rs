@@ -1,4 +1,4 @@
-//! Every method of the contract, at both doors, without a token: exactly what its options say.
+//! Every method of the contract on both listeners without a token: gateway and access options are enforced.
 
 use anyhow::{Context, Result};
 use prost_reflect::{DescriptorPool, DynamicMessage, MethodDescriptor, Value};
@@ -8,7 +8,7 @@ use staymesh_mesh::auth::{AccessTable, Rule};
 
 use crate::edge::Edge;
 
-/// A method and what is known of it.
+/// A method with its options.
 struct Case {
     grpc_path: String,
     rest: Option<(Method, String)>,
@@ -36,7 +36,7 @@ fn cases() -> Result<Vec<Case>> {
     Ok(cases)
 }
 
-/// The HTTP method and the path with 7 for every variable.
+/// The HTTP method and the path, with 7 for every variable.
 fn rest(pool: &DescriptorPool, method: &MethodDescriptor) -> Result<Option<(Method, String)>> {
     let http = pool.get_extension_by_name("google.api.http").context("the option exists")?;
     let options = method.options();
@@ -63,7 +63,7 @@ fn set_text(rule: &DynamicMessage, field: &str) -> Option<String> {
 }
 
 #[tokio::test]
-async fn every_method_is_guarded_as_its_options_say() -> Result<()> {
+async fn gateway_and_access_options_are_enforced_for_every_method() -> Result<()> {
     let edge = Edge::with(|config| config.limits.burst = 10_000).await?;
     for case in cases()? {
         for public in [true, false] {
@@ -87,7 +87,7 @@ async fn every_method_is_guarded_as_its_options_say() -> Result<()> {
                     assert!(code == "16" && rest.is_none_or(|status| status == 401), "{what}");
                 }
                 (Gateway::Public | Gateway::Internal, _, true) => {
-                    // 12 is what our upstream says of services that it does not have.
+                    // 12 (UNIMPLEMENTED) is the response of the test upstream to services that it does not have.
                     assert!(["passed", "0", "12"].contains(&code.as_str()), "{what}");
                     assert!(rest.is_none_or(|status| [200, 400, 501].contains(&status)), "{what}");
                 }

@@ -1,4 +1,4 @@
-//! A real Envoy with the rendered configuration, in front of an [`Upstream`].
+//! A real Envoy with the generated configuration in front of an [`Upstream`].
 
 use std::{
     fs,
@@ -18,11 +18,11 @@ use tokio::time::{Instant, sleep};
 
 use crate::{keys::Keys, upstream::Upstream};
 
-/// Another process may take a free port before Envoy does.
+/// Attempts to start: another process may take a free port before Envoy does.
 const ATTEMPTS: u32 = 5;
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// An edge of its own for one test.
+/// An Envoy for one test.
 pub(crate) struct Edge {
     pub(crate) config: EdgeConfig,
     pub(crate) upstream: Upstream,
@@ -32,7 +32,7 @@ pub(crate) struct Edge {
     dir: TempDir,
 }
 
-/// The defaults, as the command line would give them.
+/// The default configuration of the command line.
 pub(crate) fn defaults() -> Result<EdgeConfig> {
     #[derive(Parser)]
     struct Cli {
@@ -47,7 +47,7 @@ impl Edge {
         Self::with(|_| {}).await
     }
 
-    /// With other settings than the defaults.
+    /// Starts with a changed default configuration.
     pub(crate) async fn with(change: impl Fn(&mut EdgeConfig)) -> Result<Self> {
         install::install(&dev_dir(), &[Component::Envoy], &|line| eprintln!("{line}"))?;
         let keys = Keys::generate()?;
@@ -68,7 +68,7 @@ impl Edge {
         Ok(Self { config, upstream, keys, _envoy: envoy, client: Client::new(), dir })
     }
 
-    /// Waits until the edge has identity's keys.
+    /// Waits until the edge has fetched identity's keys.
     pub(crate) async fn with_keys(self) -> Result<Self> {
         let token = self.keys.token("first")?;
         let give_up = Instant::now() + PATIENCE;
@@ -94,7 +94,7 @@ impl Edge {
         self.client.request(method, format!("http://{}{path}", self.config.internal_listen))
     }
 
-    /// Lines of the access log for a path, waited for.
+    /// Waits for the access log entry of a path.
     pub(crate) async fn logged(&self, path: &str) -> Result<Value> {
         let log = self.dir.path().join("access.log");
         let give_up = Instant::now() + PATIENCE;
@@ -132,7 +132,7 @@ fn config(dir: &Path, upstream: SocketAddr, change: &impl Fn(&mut EdgeConfig)) -
     Ok(config)
 }
 
-/// Writes what Envoy reads.
+/// Writes the files that Envoy reads.
 pub(crate) fn write(dir: &Path, config: &EdgeConfig) -> Result<EnvoyOptions> {
     let rendered = render(config, staymesh_api::DESCRIPTOR_SET)?;
     fs::write(&config.descriptor_set, rendered.descriptor_set)?;

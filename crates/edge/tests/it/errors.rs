@@ -1,4 +1,4 @@
-//! Every error is a `google.rpc.Status` with a reason.
+//! Errors of the edge and of services: each is a `google.rpc.Status` with a reason.
 
 use anyhow::Result;
 use reqwest::{Method, RequestBuilder, Response};
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::edge::Edge;
 
-/// Status, reason and message of an answer that has the full form of an error.
+/// Status, reason and message of an error response; fails if it is not complete.
 pub(crate) async fn error(request: RequestBuilder) -> Result<(u16, String, String)> {
     error_of(request.send().await?).await
 }
@@ -28,7 +28,7 @@ pub(crate) async fn error_of(answer: Response) -> Result<(u16, String, String)> 
 }
 
 #[tokio::test]
-async fn what_the_contract_does_not_have_is_named() -> Result<()> {
+async fn unknown_routes_parameters_and_fields_are_named() -> Result<()> {
     let edge = Edge::start().await?;
     let (status, reason, message) = error(edge.get("/v1/hotel/7")).await?;
     assert_eq!((status, reason.as_str()), (404, "ROUTE_NOT_FOUND"));
@@ -54,7 +54,7 @@ async fn what_the_contract_does_not_have_is_named() -> Result<()> {
 }
 
 #[tokio::test]
-async fn unknown_fields_are_found_however_deep_and_known_ones_let_through() -> Result<()> {
+async fn unknown_fields_are_refused_at_any_depth() -> Result<()> {
     let edge = Edge::start().await?.with_keys().await?;
     let token = edge.keys.token("ada")?;
     let update = |body: &Value| edge.internal(Method::PUT, "/v1/hotels/7").bearer_auth(&token).json(body);
@@ -73,7 +73,7 @@ async fn unknown_fields_are_found_however_deep_and_known_ones_let_through() -> R
     let new_type = json!({"beds": [{"kind": "BED_KIND_KING"}, {"knd": "BED_KIND_KING"}]});
     let create = edge.internal(Method::POST, "/v1/hotels/7/roomTypes").bearer_auth(&token).json(&new_type);
     assert_eq!(error(create).await?.2, "unknown field: beds.knd");
-    // Where there are very many, they are not all repeated.
+    // The number of reported names is limited.
     let many: serde_json::Map<_, _> = (0..1000).map(|i| (format!("f{i:03}"), Value::Null)).collect();
     let (.., message) = error(update(&Value::Object(many))).await?;
     assert_eq!(message.matches(", f").count(), 9, "{message}");
@@ -85,7 +85,7 @@ async fn unknown_fields_are_found_however_deep_and_known_ones_let_through() -> R
 #[case(429, 429, "LOGIN_THROTTLED", Some("42"))]
 #[case(503, 503, "OVERLOADED", Some("2"))]
 #[tokio::test]
-async fn an_error_of_a_service_keeps_its_form(
+async fn service_errors_pass_with_their_details(
     #[case] hotel_id: i32,
     #[case] status: u16,
     #[case] reason: &str,
@@ -101,11 +101,11 @@ async fn an_error_of_a_service_keeps_its_form(
 }
 
 #[tokio::test]
-async fn a_service_that_is_away_or_late_is_said_so() -> Result<()> {
+async fn unreachable_and_slow_services_are_reported() -> Result<()> {
     let edge = Edge::with(|config| {
         config.timeouts.request_seconds = 1;
-        // The discard port, on which nobody listens.
-        "127.0.0.1:9".parse().into_iter().for_each(|nobody| config.upstreams.reservation = nobody);
+        // The discard port, without a listener.
+        "127.0.0.1:9".parse().into_iter().for_each(|closed| config.upstreams.reservation = closed);
     })
     .await?;
     let answer = edge.get("/v1/hotels/7/offers?check_in=2030-01-01&check_out=2030-01-02").send().await?;
@@ -120,7 +120,7 @@ async fn a_service_that_is_away_or_late_is_said_so() -> Result<()> {
 }
 
 #[tokio::test]
-async fn what_belongs_to_the_internal_gateway_is_only_there() -> Result<()> {
+async fn internal_routes_are_refused_on_the_public_listener() -> Result<()> {
     let edge = Edge::start().await?.with_keys().await?;
     let token = edge.keys.token("ada")?;
     let create = json!({"display_name": "New"});
@@ -136,7 +136,7 @@ async fn what_belongs_to_the_internal_gateway_is_only_there() -> Result<()> {
             assert_eq!((status, reason.as_str()), (403, "INTERNAL_ROUTE"), "{method} {path}");
         }
     }
-    // Even what cannot be read: the wrong door is said first.
+    // Also for malformed requests: the listener is checked first.
     let (status, reason, _) = error(edge.public(Method::POST, "/v1/hotels").body("{\"no")).await?;
     assert_eq!((status, reason.as_str()), (403, "INTERNAL_ROUTE"));
 
@@ -151,7 +151,7 @@ async fn what_belongs_to_the_internal_gateway_is_only_there() -> Result<()> {
 }
 
 #[tokio::test]
-async fn services_of_the_mesh_have_no_route_anywhere() -> Result<()> {
+async fn services_without_gateway_have_no_route() -> Result<()> {
     let edge = Edge::start().await?.with_keys().await?;
     let path = "/staymesh.rate.v1.PricingService/PriceStay";
     for request in [edge.public(Method::POST, path), edge.internal(Method::POST, path)] {

@@ -1,4 +1,4 @@
-//! gRPC and gRPC-Web pass through.
+//! gRPC and gRPC-Web through the edge.
 
 use anyhow::{Context, Result};
 use prost::Message;
@@ -28,14 +28,14 @@ impl Edge {
     }
 }
 
-/// Code and reason of a failure.
+/// Code and reason of a failed call.
 fn failure<T: std::fmt::Debug>(answer: Result<T, Status>) -> Option<(Code, Option<Reason>)> {
     let status = answer.err()?;
     Some((status.code(), Problem::reason_of(&status)))
 }
 
 #[tokio::test]
-async fn grpc_passes_and_its_errors_carry_details() -> Result<()> {
+async fn grpc_passes_with_error_details() -> Result<()> {
     let edge = Edge::start().await?.with_keys().await?;
     let channel = edge.public_channel().await?;
     let mut hotels = HotelServiceClient::new(channel.clone());
@@ -56,7 +56,7 @@ async fn grpc_passes_and_its_errors_carry_details() -> Result<()> {
     let of_the_mesh = PricingServiceClient::new(channel.clone()).price_stay(PriceStayRequest::default()).await;
     assert_eq!(failure(of_the_mesh), Some((Code::NotFound, Some(Reason::RouteNotFound))));
 
-    // Less than what the service itself would refuse.
+    // Smaller than the limit of the service itself.
     let large = LoginRequest { email: "x".repeat(2_000_000), password: String::new() };
     let large = AuthServiceClient::new(channel).login(large).await;
     assert_eq!(failure(large), Some((Code::InvalidArgument, Some(Reason::RequestTooLarge))));
@@ -64,7 +64,7 @@ async fn grpc_passes_and_its_errors_carry_details() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_flood_over_grpc_is_told_so() -> Result<()> {
+async fn rate_limit_applies_to_grpc() -> Result<()> {
     let edge = Edge::with(|config| {
         config.limits.requests_per_second = 1;
         config.limits.burst = 2;
@@ -80,7 +80,7 @@ async fn a_flood_over_grpc_is_told_so() -> Result<()> {
 }
 
 #[tokio::test]
-async fn no_caller_can_ask_for_more_time_than_there_is() -> Result<()> {
+async fn grpc_timeout_is_limited() -> Result<()> {
     let edge = Edge::with(|config| config.timeouts.request_seconds = 1).await?;
     let mut hotels = HotelServiceClient::new(edge.public_channel().await?);
     for asked in [None, Some("90S")] {
@@ -95,7 +95,7 @@ async fn no_caller_can_ask_for_more_time_than_there_is() -> Result<()> {
 }
 
 #[tokio::test]
-async fn health_and_reflection_are_there() -> Result<()> {
+async fn health_and_reflection_are_served() -> Result<()> {
     let edge = Edge::start().await?;
     let channel = edge.public_channel().await?;
     HealthClient::new(channel.clone()).check(HealthCheckRequest { service: String::new() }).await?;

@@ -1,4 +1,4 @@
-//! Keys and tokens as identity makes them.
+//! Keys and tokens in the form of identity's.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -40,7 +40,7 @@ impl Keys {
         Ok(Self { signer, public })
     }
 
-    /// A good token of this account.
+    /// A valid token of this account.
     pub(crate) fn token(&self, subject: &str) -> Result<String> {
         self.sign(&claims(subject)?)
     }
@@ -49,14 +49,14 @@ impl Keys {
         self.sign_as(KEY_ID, claims)
     }
 
-    /// Signs under the name of some key.
+    /// Signs with another key id in the header.
     pub(crate) fn sign_as(&self, key_id: &str, claims: &Claims) -> Result<String> {
         let header = Header { kid: Some(key_id.to_owned()), ..Header::new(Algorithm::ES256) };
         Ok(encode(&header, claims, &self.signer)?)
     }
 }
 
-/// What a good token says, in the default configuration.
+/// The claims of a valid token in the default configuration.
 pub(crate) fn claims(subject: &str) -> Result<Claims> {
     let now = i64::try_from(SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs())?;
     Ok(Claims {

@@ -1,4 +1,4 @@
-//! How much is let through.
+//! Rate and size limits.
 
 use std::convert::Infallible;
 
@@ -14,7 +14,7 @@ use crate::{
 };
 
 #[tokio::test]
-async fn the_flood_of_one_caller_is_no_other_callers_loss() -> Result<()> {
+async fn rate_limit_of_one_caller_does_not_affect_others() -> Result<()> {
     let edge = Edge::with(|config| {
         config.limits.requests_per_second = 1;
         config.limits.burst = 20;
@@ -30,7 +30,7 @@ async fn the_flood_of_one_caller_is_no_other_callers_loss() -> Result<()> {
             refused = Some(answer);
         }
     }
-    let refused = refused.ok_or_else(|| anyhow::anyhow!("nobody was refused"))?;
+    let refused = refused.ok_or_else(|| anyhow::anyhow!("no request was refused"))?;
     assert_eq!(refused.headers()["retry-after"], "1");
     let (status, reason, _) = error_of(refused).await?;
     assert_eq!((status, reason.as_str()), (429, "RATE_LIMITED"));
@@ -43,7 +43,7 @@ async fn the_flood_of_one_caller_is_no_other_callers_loss() -> Result<()> {
 }
 
 #[tokio::test]
-async fn callers_without_a_token_share_the_bucket_of_their_address() -> Result<()> {
+async fn requests_without_token_share_the_bucket_of_their_address() -> Result<()> {
     let edge = Edge::with(|config| {
         config.limits.requests_per_second = 1;
         config.limits.burst = 5;
@@ -53,13 +53,13 @@ async fn callers_without_a_token_share_the_bucket_of_their_address() -> Result<(
     .await?;
     let mut refused = 0;
     for i in 0..20 {
-        // Neither a header of the edge's own nor a wrong token makes another caller.
+        // Neither an internal header nor an invalid token selects another bucket.
         let request = edge.get("/v1/hotels/7").header("x-staymesh-subject", format!("caller-{i}"));
         let answer = request.bearer_auth(format!("token-{i}")).header("x-forwarded-for", format!("10.0.0.{i}"));
         refused += u32::from(answer.send().await?.status() == StatusCode::TOO_MANY_REQUESTS);
     }
     assert!(refused >= 12, "{refused}");
-    // What machines bring still comes through.
+    // The bucket for machines is not affected.
     let event = edge.public(Method::POST, "/v1/webhooks/psp").body("{}").send().await?;
     assert_eq!(event.status(), StatusCode::OK);
     assert_eq!(edge.get("/.well-known/jwks.json").send().await?.status(), StatusCode::OK);
@@ -67,7 +67,7 @@ async fn callers_without_a_token_share_the_bucket_of_their_address() -> Result<(
 }
 
 #[tokio::test]
-async fn the_providers_events_have_a_bucket_of_their_own() -> Result<()> {
+async fn provider_events_have_separate_buckets() -> Result<()> {
     let edge = Edge::with(|config| {
         config.limits.webhooks_per_second = 1;
         config.limits.webhook_burst = 10;
@@ -78,7 +78,7 @@ async fn the_providers_events_have_a_bucket_of_their_own() -> Result<()> {
     let event = || edge.public(Method::POST, "/v1/webhooks/psp").body("{}");
     let mut refused = Vec::new();
     for i in 0..30 {
-        // A token, a query and a claimed address make no other bucket.
+        // Token, query and forwarded address do not select another bucket.
         let request = match i % 3 {
             0 => event().bearer_auth(edge.keys.token(&format!("caller-{i}"))?),
             1 => event().header("x-forwarded-for", format!("10.0.0.{i}")),
@@ -89,11 +89,11 @@ async fn the_providers_events_have_a_bucket_of_their_own() -> Result<()> {
             refused.push(answer);
         }
     }
-    // Some seconds may pass, and each brings one more.
+    // Some seconds may pass; each adds one token.
     assert!(refused.len() >= 12, "{}", refused.len());
     let (status, reason, _) = error_of(refused.remove(0)).await?;
     assert_eq!((status, reason.as_str()), (429, "RATE_LIMITED"));
-    // Nobody else has less for it.
+    // The buckets of other callers are not affected.
     assert_eq!(edge.get("/.well-known/jwks.json").send().await?.status(), StatusCode::OK);
     assert_eq!(edge.get("/v1/hotels/7").send().await?.status(), StatusCode::OK);
     let token = edge.keys.token("ada")?;
@@ -102,14 +102,14 @@ async fn the_providers_events_have_a_bucket_of_their_own() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_large_body_is_refused_as_such() -> Result<()> {
+async fn large_body_is_refused() -> Result<()> {
     let edge = Edge::start().await?.with_keys().await?;
     let large = || "x".repeat(5_000_000);
     let token = edge.keys.token("ada")?;
     let login = edge.public(Method::POST, "/v1/auth/login").body(format!("{{\"email\": \"{}\"}}", large()));
     let prepare = edge.public(Method::POST, "/v1/reservations:prepare").bearer_auth(&token).body(large());
     let event = edge.public(Method::POST, "/v1/webhooks/psp").body(large());
-    // Without a content-length nobody can know in advance.
+    // Without content-length the size is not known in advance.
     let pieces = (0..80).map(|_| Ok::<_, Infallible>(Frame::data(Bytes::from("x".repeat(65_536)))));
     let chunked = Body::wrap(StreamBody::new(tokio_stream::iter(pieces)));
     let chunked = edge.public(Method::POST, "/v1/webhooks/psp").body(chunked);
@@ -117,7 +117,7 @@ async fn a_large_body_is_refused_as_such() -> Result<()> {
         let (status, reason, _) = error(request).await?;
         assert_eq!((status, reason.as_str()), (413, "REQUEST_TOO_LARGE"));
     }
-    // A body of just under the limit is none of these.
+    // A body just below the limit is accepted.
     let fits = edge.public(Method::POST, "/v1/webhooks/psp").body("x".repeat(1024 * 1024 - 1)).send().await?;
     assert_eq!(fits.status(), StatusCode::OK);
     Ok(())

@@ -1,4 +1,4 @@
-//! The rendered configuration in a real Envoy, in front of a server that speaks the real contract.
+//! The generated configuration in a real Envoy, in front of a server that implements the real contract.
 
 mod auth;
 mod config;

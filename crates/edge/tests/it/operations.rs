@@ -1,4 +1,4 @@
-//! What operators see, and what callers cannot touch.
+//! Access log, health check, and headers that callers cannot set.
 
 use anyhow::Result;
 use reqwest::{Client, Method, StatusCode};
@@ -9,7 +9,7 @@ use crate::{edge::Edge, errors::error};
 const GET_HOTEL: &str = "/staymesh.hotel.v1.HotelService/GetHotel";
 
 #[tokio::test]
-async fn a_request_is_logged_without_its_secrets() -> Result<()> {
+async fn access_log_contains_no_secrets() -> Result<()> {
     let edge = Edge::start().await?.with_keys().await?;
     let token = edge.keys.token("0190a6f0-ada")?;
     let path = "/v1/hotels/7/availability";
@@ -32,7 +32,7 @@ async fn a_request_is_logged_without_its_secrets() -> Result<()> {
 }
 
 #[tokio::test]
-async fn headers_that_only_the_edge_may_set_do_not_pass() -> Result<()> {
+async fn internal_headers_from_callers_are_removed() -> Result<()> {
     let edge = Edge::start().await?;
     let answer = edge
         .get("/v1/hotels/7")
@@ -55,7 +55,7 @@ async fn headers_that_only_the_edge_may_set_do_not_pass() -> Result<()> {
 }
 
 #[tokio::test]
-async fn identity_is_told_where_a_login_comes_from_and_nobody_else_is() -> Result<()> {
+async fn only_identity_gets_the_source_address() -> Result<()> {
     let edge = Edge::with(|config| config.trusted_hops = 1).await?;
     let from = |request: reqwest::RequestBuilder| {
         let forged = request.header("x-staymesh-source", "192.0.2.66");
@@ -64,15 +64,15 @@ async fn identity_is_told_where_a_login_comes_from_and_nobody_else_is() -> Resul
     let login = edge.public(Method::POST, "/v1/auth/login").json(&json!({"email": "a", "password": "b"}));
     from(login).send().await?;
     let headers = edge.upstream.last_headers("/staymesh.identity.v1.AuthService/Login").unwrap_or_default();
-    let told: Vec<_> = headers.get_all("x-staymesh-source").iter().collect();
-    assert_eq!(told, ["203.0.113.7"], "as the proxy in front has seen it");
+    let sources: Vec<_> = headers.get_all("x-staymesh-source").iter().collect();
+    assert_eq!(sources, ["203.0.113.7"], "as the proxy in front has seen it");
     from(edge.get("/v1/hotels/7")).send().await?;
     assert!(!edge.upstream.last_headers(GET_HOTEL).unwrap_or_default().contains_key("x-staymesh-source"));
     Ok(())
 }
 
 #[tokio::test]
-async fn paths_have_one_spelling() -> Result<()> {
+async fn paths_are_normalized() -> Result<()> {
     let edge = Edge::start().await?;
     let hotel: Value = edge.get("/v1//hotels/7").send().await?.json().await?;
     assert_eq!(hotel["hotel_id"], 7);
@@ -86,14 +86,14 @@ async fn paths_have_one_spelling() -> Result<()> {
 }
 
 #[tokio::test]
-async fn health_says_whether_the_edge_takes_requests() -> Result<()> {
+async fn health_check_fails_while_draining() -> Result<()> {
     let edge = Edge::start().await?;
     for request in [edge.get("/healthz"), edge.internal(Method::GET, "/healthz")] {
         let answer = request.send().await?;
         assert_eq!(answer.status(), StatusCode::OK);
         assert_eq!(answer.json::<Value>().await?["status"], "SERVING");
     }
-    // What a platform does before it stops an Envoy.
+    // As a platform does before it stops an Envoy.
     let drain = format!("http://{}/healthcheck/fail", edge.config.admin_listen);
     Client::new().post(drain).send().await?.error_for_status()?;
     assert_eq!(edge.get("/healthz").send().await?.status(), StatusCode::SERVICE_UNAVAILABLE);

@@ -1,4 +1,4 @@
-//! Answers that are pages, for browsers.
+//! HTML pages through the edge.
 
 use anyhow::Result;
 use reqwest::{Response, StatusCode};
@@ -10,7 +10,7 @@ fn header<'a>(answer: &'a Response, name: &str) -> &'a str {
 }
 
 #[tokio::test]
-async fn a_page_arrives_as_it_is() -> Result<()> {
+async fn page_passes_unchanged() -> Result<()> {
     let edge = Edge::start().await?;
     let answer = edge.get("/v1/statusPages/7?key=right").send().await?;
     assert_eq!((answer.status(), header(&answer, "content-type")), (StatusCode::OK, "text/html; charset=utf-8"));
@@ -20,14 +20,14 @@ async fn a_page_arrives_as_it_is() -> Result<()> {
 }
 
 #[tokio::test]
-async fn what_is_wrong_with_a_page_is_a_page_that_tells_nothing() -> Result<()> {
+async fn page_error_is_a_page_without_the_cause() -> Result<()> {
     let edge = Edge::with(|config| config.timeouts.request_seconds = 1).await?;
     for (key, status, title) in [
         ("wrong", 404, "Not found"),
-        ("away", 503, "Not to be seen right now"),
-        ("", 501, "Not to be seen right now"),
-        ("broken", 500, "Not to be seen right now"),
-        ("hang", 504, "Not to be seen right now"),
+        ("unavailable", 503, "Temporarily unavailable"),
+        ("", 501, "Temporarily unavailable"),
+        ("broken", 500, "Temporarily unavailable"),
+        ("hang", 504, "Temporarily unavailable"),
     ] {
         let answer = edge.get(&format!("/v1/statusPages/7?key={key}")).send().await?;
         assert_eq!(answer.status(), status, "{key}");

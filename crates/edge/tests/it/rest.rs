@@ -1,4 +1,4 @@
-//! REST in, gRPC through, JSON out.
+//! REST: transcoding of requests and responses.
 
 use anyhow::Result;
 use reqwest::{Method, StatusCode};
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::{edge::Edge, errors::error};
 
 #[tokio::test]
-async fn an_answer_is_the_resource_itself() -> Result<()> {
+async fn response_is_the_unwrapped_resource() -> Result<()> {
     let edge = Edge::start().await?;
     let answer = edge.get("/v1/hotels/7").send().await?;
     assert_eq!(answer.status(), StatusCode::OK);
@@ -20,19 +20,19 @@ async fn an_answer_is_the_resource_itself() -> Result<()> {
     assert_eq!(hotel["description"], "}}{\\ ü");
     assert_eq!(hotel["star_rating"], 0, "defaults are printed");
 
-    // A list is a message of its own.
+    // A list response is not unwrapped.
     let list: Value = edge.get("/v1/hotels").send().await?.json().await?;
     assert_eq!(list["hotels"][0]["hotel_id"], 1);
     assert_eq!(list["next_page_token"], "");
 
-    // Nothing to unwrap.
+    // An empty response has nothing to unwrap.
     let empty = edge.get("/v1/hotels/7/roomTypes/1").send().await?;
     assert_eq!(empty.text().await?, "{}");
     Ok(())
 }
 
 #[tokio::test]
-async fn query_parameters_may_repeat_and_verbs_are_paths() -> Result<()> {
+async fn repeated_query_parameters_and_custom_verbs_are_transcoded() -> Result<()> {
     let edge = Edge::start().await?.with_keys().await?;
     let path = "/v1/hotels/7/availability?check_in=2030-01-01&check_out=2030-01-02&room_type_ids=5&room_type_ids=3";
     let answer: Value = edge.get(path).send().await?.json().await?;
@@ -49,7 +49,7 @@ async fn query_parameters_may_repeat_and_verbs_are_paths() -> Result<()> {
 }
 
 #[tokio::test]
-async fn an_update_carries_its_mask_in_the_query() -> Result<()> {
+async fn update_mask_is_a_query_parameter() -> Result<()> {
     let edge = Edge::start().await?.with_keys().await?;
     let update = edge
         .internal(Method::PUT, "/v1/hotels/7?update_mask=display_name,address.postal_code")
@@ -66,7 +66,7 @@ async fn an_update_carries_its_mask_in_the_query() -> Result<()> {
 }
 
 #[tokio::test]
-async fn what_is_in_the_path_is_nowhere_else() -> Result<()> {
+async fn path_variables_cannot_be_overridden() -> Result<()> {
     let edge = Edge::start().await?.with_keys().await?;
     let token = edge.keys.token("ada")?;
     let again = [
@@ -89,7 +89,7 @@ async fn what_is_in_the_path_is_nowhere_else() -> Result<()> {
             assert!(message.contains("is in the path"), "{query}: {message}");
         }
     }
-    // Two variables; the body says one of them.
+    // Two path variables, one of them also in the body.
     let room = |query: &str| {
         let path = format!("/v1/hotels/7/roomTypes/3?{query}");
         edge.internal(Method::PUT, &path).bearer_auth(&token).json(&json!({"display_name": "New"}))
@@ -97,7 +97,7 @@ async fn what_is_in_the_path_is_nowhere_else() -> Result<()> {
     for (query, named) in [("room_type_id=4", "room_type_id"), ("hotelId=4", "hotelId")] {
         assert!(error(room(query)).await?.2.starts_with(&format!("{named} is in the path")), "{query}");
     }
-    // Nothing leads around it.
+    // Encoded and alternative spellings are refused, too.
     let others = [
         "hotel%255Fid=8",
         "hotel_id%3D8",
@@ -120,14 +120,14 @@ async fn what_is_in_the_path_is_nowhere_else() -> Result<()> {
         let body: Value = answer.json().await?;
         assert!(status == 400 || body["hotel_id"] == 7, "{query}: {status}, {body}");
     }
-    // Where it is not in the path it may be in the query, and a value may be what it wants.
+    // A field that is not in the path may be in the query, with any value.
     let list = edge.get("/v1/hotels?city=hotel_id%3D8&page_size=8").send().await?;
     assert_eq!(list.status(), StatusCode::OK);
     Ok(())
 }
 
 #[tokio::test]
-async fn an_event_of_the_payment_provider_arrives_byte_by_byte() -> Result<()> {
+async fn webhook_body_passes_unchanged() -> Result<()> {
     let edge = Edge::start().await?;
     let body: &[u8] = b"{ \"id\" :\t\"evt_1\",\r\n\"unknown_field\": 1.50, \"\\u00fc\": \"\xc3\xbc\" }  ";
     let send = edge.public(Method::POST, "/v1/webhooks/psp");

@@ -1,4 +1,4 @@
-//! A server with services of the contract. It does what the requests ask for, and remembers what came.
+//! A test server that implements services of the contract: requests select its behaviour, and it records them.
 
 use std::{
     future::pending,
@@ -33,7 +33,7 @@ use tonic::{Request, Response, Status, service::Routes};
 
 type Answer<T> = Result<Response<T>, Status>;
 
-/// What came.
+/// Recorded requests.
 #[derive(Default)]
 pub(crate) struct Seen {
     /// Path and headers of the last request.
@@ -72,20 +72,20 @@ impl Upstream {
         Ok((upstream, address))
     }
 
-    /// The headers that the last call of a method came with.
+    /// Headers of the last call of a method.
     pub(crate) fn last_headers(&self, path: &str) -> Option<HeaderMap> {
         let seen = self.seen.lock().ok()?;
         seen.last.as_ref().filter(|(last, _)| last == path).map(|(_, headers)| headers.clone())
     }
 }
 
-/// Not tonic's own server: that one keeps the deadlines of `grpc-timeout` itself, which here is for the edge to do.
+/// Not tonic's server, which enforces `grpc-timeout` itself: here the edge must do so.
 async fn serve(listener: TcpListener, services: Router) {
     while let Ok((connection, _)) = listener.accept().await {
         let service = TowerToHyperService::new(services.clone());
         tokio::spawn(async move {
             let server = Builder::new(TokioExecutor::new()).http2_only();
-            // The edge may go away whenever it likes.
+            // The edge may close the connection at any time.
             let _ = server.serve_connection(TokioIo::new(connection), service).await;
         });
     }
@@ -93,7 +93,7 @@ async fn serve(listener: TcpListener, services: Router) {
 
 async fn remember(State(seen): State<Arc<Mutex<Seen>>>, request: HttpRequest, next: Next) -> HttpResponse {
     let path = request.uri().path().to_owned();
-    // The edge fetches keys whenever it likes.
+    // The edge fetches keys in the background.
     if !path.ends_with("/GetKeySet")
         && let Ok(mut seen) = seen.lock()
     {
@@ -154,7 +154,7 @@ impl HotelAdminService for Upstream {
         Ok(Response::new(CreateHotelResponse { hotel: request.into_inner().hotel }))
     }
 
-    /// The description of the answer is the mask that came.
+    /// The description in the response is the received mask.
     async fn update_hotel(&self, request: Request<UpdateHotelRequest>) -> Answer<UpdateHotelResponse> {
         let UpdateHotelRequest { hotel_id, hotel, update_mask } = request.into_inner();
         let description = update_mask.unwrap_or_default().paths.join("|");
@@ -227,7 +227,7 @@ impl PspWebhookService for Upstream {
 
 #[tonic::async_trait]
 impl StatusPageService for Upstream {
-    /// A page when the key is "right"; the others are the reason why there is none.
+    /// A page if the key is "right"; other keys select the error.
     async fn get_status_page(&self, request: Request<GetStatusPageRequest>) -> Answer<GetStatusPageResponse> {
         match request.into_inner().key.as_str() {
             "right" => {
@@ -239,7 +239,7 @@ impl StatusPageService for Upstream {
             }
             "" => other(),
             "hang" => pending().await,
-            "away" => Err(Problem::new(Reason::StoreUnavailable, "the database is away")
+            "unavailable" => Err(Problem::new(Reason::StoreUnavailable, "the database is unavailable")
                 .retry_after(Duration::from_secs(1))
                 .into()),
             "broken" => Err(Problem::new(Reason::Internal, "a defect").into()),
@@ -250,7 +250,7 @@ impl StatusPageService for Upstream {
 
 #[tonic::async_trait]
 impl ReservationService for Upstream {
-    /// An answer for each room type asked for.
+    /// One entry for each requested room type.
     async fn get_availability(&self, request: Request<GetAvailabilityRequest>) -> Answer<GetAvailabilityResponse> {
         let ids = request.into_inner().room_type_ids;
         let room_types = ids

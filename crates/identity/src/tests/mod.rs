@@ -7,5 +7,4 @@ mod logins;
 mod operator;
 mod outage;
 mod roles;
-mod served;
 mod sign_up;

@@ -1,4 +1,4 @@
-//! One service calls another: tokens, deadlines, request ids, the breaker.
+//! Calls between services: tokens, deadlines, request ids, circuit breaker.
 
 use std::{sync::Arc, time::Duration};
 
@@ -13,7 +13,7 @@ use tokio::time::Instant;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tonic::{Code, Status};
 
-use crate::support::{FAILS, SLEEPS, TELLS, TestServer, ask};
+use crate::support::{FAILS, RETURNS_DEADLINE, SLEEPS, TestServer, ask};
 
 pub(crate) fn client_config(url: &str) -> ClientConfig {
     ClientConfig {
@@ -27,7 +27,7 @@ pub(crate) fn client_config(url: &str) -> ClientConfig {
     }
 }
 
-/// A client of the pricing service that has its token.
+/// A client of the pricing service that has an access token.
 async fn client(server: &TestServer) -> (PricingServiceClient<MeshChannel>, DropGuard) {
     configured_client(server, &client_config(&server.url())).await
 }
@@ -54,11 +54,11 @@ fn within(time: Duration) -> RequestContext {
 }
 
 #[tokio::test]
-async fn a_call_carries_identity_deadline_and_request_id() {
+async fn call_propagates_identity_deadline_and_request_id() {
     let server = TestServer::start(|_| {}).await;
     let (mut client, _stop) = client(&server).await;
     let answer = within(Duration::from_millis(800))
-        .scope(client.price_stay(ask(TELLS)))
+        .scope(client.price_stay(ask(RETURNS_DEADLINE)))
         .await
         .expect("the token of the service is good");
     assert_eq!(answer.metadata().get("seen-request-id").expect("an id"), "the-callers-id");
@@ -67,17 +67,17 @@ async fn a_call_carries_identity_deadline_and_request_id() {
 }
 
 #[tokio::test]
-async fn a_call_ends_with_its_callers_deadline() {
+async fn call_ends_at_the_deadline_of_its_caller() {
     let server = TestServer::start(|_| {}).await;
     let (mut client, _stop) = client(&server).await;
     let outcome = within(Duration::from_millis(100)).scope(client.price_stay(ask(SLEEPS))).await;
     assert!(matches!(outcome.expect_err("too slow").code(), Code::DeadlineExceeded | Code::Cancelled));
-    let outcome = within(Duration::ZERO).scope(client.price_stay(ask(TELLS))).await;
+    let outcome = within(Duration::ZERO).scope(client.price_stay(ask(RETURNS_DEADLINE))).await;
     assert_eq!(outcome.expect_err("no time is left").code(), Code::DeadlineExceeded);
 }
 
 #[tokio::test]
-async fn a_service_that_keeps_failing_is_not_called_for_a_while() {
+async fn breaker_opens_for_a_failing_service() {
     let server = TestServer::start(|_| {}).await;
     let (mut client, _stop) = client(&server).await;
     let not_called = |status: &Status| status.message().contains("not called");
@@ -91,9 +91,9 @@ async fn a_service_that_keeps_failing_is_not_called_for_a_while() {
         attempts += 1;
         assert!(attempts < 100, "the breaker never opened");
     }
-    // It closes again by itself, once a call succeeds.
+    // A successful probe closes it.
     loop {
-        match client.price_stay(ask(TELLS)).await {
+        match client.price_stay(ask(RETURNS_DEADLINE)).await {
             Ok(_) => break,
             Err(status) => assert!(not_called(&status), "{status:?}"),
         }
@@ -102,36 +102,36 @@ async fn a_service_that_keeps_failing_is_not_called_for_a_while() {
 }
 
 #[tokio::test]
-async fn nobody_listening_is_unavailable_and_does_not_hang() {
+async fn refused_connection_is_unavailable_without_hanging() {
     let server = TestServer::start(|_| {}).await;
     let stop = CancellationToken::new();
     let _guard = stop.clone().drop_guard();
     let mesh = Mesh::join(&client_config(&server.url()), stop).expect("joins");
     let port = staymesh_devenv::port::free_port().expect("a port");
-    let channel = mesh.channel("nobody", &format!("http://127.0.0.1:{port}")).expect("a channel");
-    let outcome = PricingServiceClient::new(channel).price_stay(ask(TELLS)).await;
-    let code = outcome.expect_err("nobody is there").code();
+    let channel = mesh.channel("closed", &format!("http://127.0.0.1:{port}")).expect("a channel");
+    let outcome = PricingServiceClient::new(channel).price_stay(ask(RETURNS_DEADLINE)).await;
+    let code = outcome.expect_err("the port is closed").code();
     assert!(matches!(code, Code::Unavailable | Code::DeadlineExceeded | Code::Cancelled), "{code:?}");
 }
 
 #[tokio::test]
-async fn callers_in_a_hurry_do_not_take_the_service_away_from_others() {
+async fn short_deadlines_do_not_open_the_breaker_for_others() {
     let server = TestServer::start(|_| {}).await;
     let (client, _stop) = client(&server).await;
     let hurry = |hotel_id, time| {
         let mut client = client.clone();
         within(time).scope(async move { client.price_stay(ask(hotel_id)).await })
     };
-    for (hotel_id, time) in [(SLEEPS, Duration::from_millis(50)), (TELLS, Duration::ZERO)] {
+    for (hotel_id, time) in [(SLEEPS, Duration::from_millis(50)), (RETURNS_DEADLINE, Duration::ZERO)] {
         for outcome in join_all((0..30).map(|_| hurry(hotel_id, time))).await {
             assert!(matches!(outcome.expect_err("late").code(), Code::DeadlineExceeded | Code::Cancelled));
         }
-        client.clone().price_stay(ask(TELLS)).await.expect("still called");
+        client.clone().price_stay(ask(RETURNS_DEADLINE)).await.expect("still called");
     }
 }
 
 #[tokio::test]
-async fn a_service_that_uses_up_all_the_time_again_and_again_is_not_called_for_a_while() {
+async fn breaker_opens_for_a_service_that_times_out() {
     let server = TestServer::start(|_| {}).await;
     let config = ClientConfig { call_timeout: Duration::from_millis(300), ..client_config(&server.url()) };
     let (client, _stop) = configured_client(&server, &config).await;
@@ -142,13 +142,13 @@ async fn a_service_that_uses_up_all_the_time_again_and_again_is_not_called_for_a
     for outcome in join_all((0..10).map(|_| call(SLEEPS))).await {
         outcome.expect_err("too slow");
     }
-    let status = call(TELLS).await.expect_err("open");
+    let status = call(RETURNS_DEADLINE).await.expect_err("open");
     assert!(status.message().contains("not called"), "{status:?}");
 }
 
-/// Connections are accepted, and then nothing: the TLS handshake never ends, so the channel never gets ready.
+/// The host accepts connections and stays silent: the TLS handshake never ends, so the channel never becomes ready.
 #[tokio::test]
-async fn a_host_that_says_nothing_is_unavailable_within_the_time_of_a_call() {
+async fn silent_host_is_unavailable_within_the_call_timeout() {
     let server = TestServer::start(|_| {}).await;
     let silent = std::net::TcpListener::bind(("127.0.0.1", 0)).expect("a port");
     let stop = CancellationToken::new();
@@ -159,7 +159,7 @@ async fn a_host_that_says_nothing_is_unavailable_within_the_time_of_a_call() {
     let mut client = PricingServiceClient::new(mesh.channel("silent", &url).expect("a channel"));
     has_token(&mesh).await;
     let started = Instant::now();
-    let status = client.price_stay(ask(TELLS)).await.expect_err("nobody answers");
+    let status = client.price_stay(ask(RETURNS_DEADLINE)).await.expect_err("the host is silent");
     assert_eq!(status.code(), Code::Unavailable, "{status:?}");
     assert!(status.message().contains("did not answer"), "{status:?}");
     assert!(started.elapsed() < Duration::from_secs(3), "{:?}", started.elapsed());

@@ -1,4 +1,4 @@
-//! The keys that tokens are verified with, while identity does not do as it should.
+//! Verification of tokens while identity hangs, fails or changes its keys.
 
 use std::{
     sync::{
@@ -23,7 +23,7 @@ enum Mood {
     HasNoKeys,
 }
 
-/// An identity that does what it is told, and counts.
+/// A key source with selectable behaviour that counts fetches.
 #[derive(Clone)]
 struct Moody {
     signer: Signer,
@@ -43,20 +43,20 @@ impl KeySource for Moody {
     }
 }
 
-/// A verifier whose keys are always stale.
+/// A verifier whose key set is always stale.
 fn verifier(mood: Mood) -> (TokenVerifier, Moody) {
     let source = Moody { signer: Signer::new(), mood: Arc::new(ArcSwap::from_pointee(mood)), asked: Arc::default() };
     (TokenVerifier::new(source.clone(), &auth_config()).refreshing_after(Duration::ZERO), source)
 }
 
 #[tokio::test]
-async fn a_known_key_is_used_at_once_although_identity_hangs() {
+async fn known_key_is_used_immediately_while_identity_hangs() {
     let (verifier, identity) = verifier(Mood::Answers);
     let token = identity.signer.token("guest", |_| {});
     verifier.verify(&token).await.expect("a good token");
     identity.mood.store(Arc::new(Mood::Hangs));
 
-    // Long enough for more than one refresh to be due, and to hang.
+    // Long enough for more than one refresh to become due and hang.
     let started = Instant::now();
     while identity.asked.load(Ordering::SeqCst) < 3 {
         let asked = Instant::now();
@@ -68,7 +68,7 @@ async fn a_known_key_is_used_at_once_although_identity_hangs() {
 }
 
 #[tokio::test]
-async fn stale_keys_are_refreshed_behind_the_scenes() {
+async fn stale_keys_are_refreshed_in_the_background() {
     let (verifier, identity) = verifier(Mood::Answers);
     let token = identity.signer.token("guest", |_| {});
     verifier.verify(&token).await.expect("a good token");
@@ -81,7 +81,7 @@ async fn stale_keys_are_refreshed_behind_the_scenes() {
 }
 
 #[tokio::test]
-async fn an_unknown_key_is_asked_for_once_and_not_for_ever() {
+async fn unknown_key_is_fetched_once_per_interval() {
     let (verifier, identity) = verifier(Mood::Hangs);
     let unknown = identity.signer.token_by("unknown", "guest", |_| {});
     let started = Instant::now();
@@ -93,10 +93,10 @@ async fn an_unknown_key_is_asked_for_once_and_not_for_ever() {
 }
 
 #[tokio::test]
-async fn a_token_ends_although_it_was_seen_before() {
+async fn cached_token_expires() {
     let signer = Signer::new();
     let verifier = TokenVerifier::new(signer.clone(), &auth_config());
-    // Ended, but not long enough ago for clocks that differ by five seconds.
+    // Expired, but still within the leeway of five seconds.
     let token = signer.token("guest", |claims| claims.exp = jiff::Timestamp::now().as_second() - 3);
     verifier.verify(&token).await.expect("good for another second or two");
     verifier.verify(&token).await.expect("remembered");
@@ -108,7 +108,7 @@ async fn a_token_ends_although_it_was_seen_before() {
 }
 
 #[tokio::test]
-async fn only_the_very_token_is_remembered() {
+async fn cache_matches_the_exact_token_only() {
     let signer = Signer::new();
     let verifier = TokenVerifier::new(signer.clone(), &auth_config());
     let token = signer.token("guest", |_| {});

@@ -1,4 +1,4 @@
-//! Redis with its typed keys, and without Redis.
+//! Redis: typed keys, and outages.
 
 use std::time::{Duration, Instant};
 
@@ -19,7 +19,7 @@ impl Key for Count {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn values_counts_and_revocations_come_back_after_an_outage() {
+async fn values_counters_and_revocations_recover_after_an_outage() {
     let dir = TempDir::new().expect("a folder");
     let mut server = staymesh_devenv::Redis::start(dir.path(), None).expect("starts");
     let redis = Redis::connect_lazily(&server.url().into()).expect("a URL");

@@ -1,4 +1,4 @@
-//! What each layer of the server stack does to a request.
+//! The layers of the server stack.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use tonic::{Code, Request, Status, transport::Channel};
 use tonic_health::pb::{HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient};
 use tonic_types::StatusExt;
 
-use crate::support::{PANICS, SLEEPS, TELLS, TestServer, ask};
+use crate::support::{PANICS, RETURNS_DEADLINE, SLEEPS, TestServer, ask};
 
 struct Client {
     inner: PricingServiceClient<Channel>,
@@ -42,16 +42,16 @@ fn reason(status: &Status) -> Reason {
 }
 
 #[tokio::test]
-async fn only_callers_with_the_role_get_through() {
+async fn access_rule_admits_the_role_only() {
     let server = TestServer::start(|_| {}).await;
-    let anonymous = Client::of(&server, None).await.call(TELLS, |_| {}).await.expect_err("no token");
+    let anonymous = Client::of(&server, None).await.call(RETURNS_DEADLINE, |_| {}).await.expect_err("no token");
     assert_eq!((anonymous.code(), reason(&anonymous)), (Code::Unauthenticated, Reason::Unauthenticated));
     for role in ["guest", "staff", "partner", "admin"] {
         let token = server.signer.token(role, |_| {});
-        let refused = Client::of(&server, Some(token)).await.call(TELLS, |_| {}).await.expect_err(role);
+        let refused = Client::of(&server, Some(token)).await.call(RETURNS_DEADLINE, |_| {}).await.expect_err(role);
         assert_eq!((refused.code(), reason(&refused)), (Code::PermissionDenied, Reason::AccessDenied));
     }
-    Client::service(&server).await.call(TELLS, |_| {}).await.expect("a service may");
+    Client::service(&server).await.call(RETURNS_DEADLINE, |_| {}).await.expect("a service may");
 }
 
 #[rstest]
@@ -60,34 +60,35 @@ async fn only_callers_with_the_role_get_through() {
 #[case::other_audience(|c: &mut Claims| c.aud = "elsewhere".into())]
 #[case::unknown_role(|c: &mut Claims| c.role = "root".into())]
 #[tokio::test]
-async fn a_token_that_is_not_good_is_refused(#[case] change: fn(&mut Claims)) {
+async fn token_with_invalid_claims_is_refused(#[case] change: fn(&mut Claims)) {
     let server = TestServer::start(|_| {}).await;
     let token = server.signer.token("service", change);
-    let refused = Client::of(&server, Some(token)).await.call(TELLS, |_| {}).await.expect_err("a bad token");
+    let refused = Client::of(&server, Some(token)).await.call(RETURNS_DEADLINE, |_| {}).await.expect_err("a bad token");
     assert_eq!(reason(&refused), Reason::Unauthenticated);
 }
 
 #[tokio::test]
-async fn a_token_signed_by_somebody_else_is_refused() {
+async fn token_with_a_foreign_signature_is_refused() {
     let server = TestServer::start(|_| {}).await;
     let token = crate::support::Signer::new().token("service", |_| {});
-    let refused = Client::of(&server, Some(token)).await.call(TELLS, |_| {}).await.expect_err("a forged token");
+    let refused =
+        Client::of(&server, Some(token)).await.call(RETURNS_DEADLINE, |_| {}).await.expect_err("a forged token");
     assert_eq!(reason(&refused), Reason::Unauthenticated);
 }
 
 #[tokio::test]
-async fn a_panic_ends_one_request_and_tells_nothing() {
+async fn panic_fails_its_request_without_revealing_the_message() {
     let server = TestServer::start(|_| {}).await;
     let client = Client::service(&server).await;
     let refused = client.call(PANICS, |_| {}).await.expect_err("panics");
     assert_eq!((refused.code(), reason(&refused)), (Code::Internal, Reason::Internal));
     assert!(!refused.message().contains("on purpose"));
     assert!(refused.get_details_request_info().is_some(), "the log is found by the request id");
-    client.call(TELLS, |_| {}).await.expect("the server lives");
+    client.call(RETURNS_DEADLINE, |_| {}).await.expect("the server lives");
 }
 
 #[tokio::test]
-async fn a_request_ends_at_the_deadline_of_its_caller_or_at_the_longest_allowed() {
+async fn request_ends_at_its_callers_deadline_or_at_the_limit() {
     let server = TestServer::start(|c| c.max_deadline = Duration::from_millis(300)).await;
     let client = Client::service(&server).await;
     let refused = client.call(SLEEPS, |_| {}).await.expect_err("too long for the service");
@@ -96,20 +97,20 @@ async fn a_request_ends_at_the_deadline_of_its_caller_or_at_the_longest_allowed(
     let patient = Client::service(&patient_server).await;
     let refused = patient.call(SLEEPS, |r| r.set_timeout(Duration::from_millis(500))).await.expect_err("too long");
     assert_eq!((refused.code(), reason(&refused)), (Code::DeadlineExceeded, Reason::DeadlineExceeded));
-    let left = client.call(TELLS, |r| r.set_timeout(Duration::from_millis(100))).await.expect("in time");
+    let left = client.call(RETURNS_DEADLINE, |r| r.set_timeout(Duration::from_millis(100))).await.expect("in time");
     assert!((0..=100).contains(&left), "{left} ms");
-    let left = client.call(TELLS, |r| r.set_timeout(Duration::from_hours(1))).await.expect("in time");
+    let left = client.call(RETURNS_DEADLINE, |r| r.set_timeout(Duration::from_hours(1))).await.expect("in time");
     assert!((0..=300).contains(&left), "{left} ms");
 }
 
 #[tokio::test]
-async fn what_finds_no_place_is_shed_at_once_but_health_is_answered() {
+async fn excess_requests_are_shed_but_health_checks_are_served() {
     let server = TestServer::start(|c| c.max_concurrency = 1).await;
     let sleeper = Client::service(&server).await;
     let sleeping = tokio::spawn(async move { sleeper.call(SLEEPS, |_| {}).await });
     let client = Client::service(&server).await;
     let shed = loop {
-        match client.call(TELLS, |_| {}).await {
+        match client.call(RETURNS_DEADLINE, |_| {}).await {
             Ok(_) => tokio::task::yield_now().await,
             Err(status) => break status,
         }
@@ -124,11 +125,11 @@ async fn what_finds_no_place_is_shed_at_once_but_health_is_answered() {
 }
 
 #[tokio::test]
-async fn a_request_has_one_id_from_caller_to_answer() {
+async fn request_id_is_propagated_and_returned() {
     let server = TestServer::start(|_| {}).await;
     let token = format!("Bearer {}", server.signer.token("service", |_| {}));
     let mut client = PricingServiceClient::new(server.channel().await);
-    let mut request = Request::new(ask(TELLS));
+    let mut request = Request::new(ask(RETURNS_DEADLINE));
     request.metadata_mut().insert("authorization", token.parse().expect("a header"));
     request.metadata_mut().insert("x-request-id", "my-own-request-id".parse().expect("a header"));
     let answer = client.price_stay(request).await.expect("an answer");
@@ -138,7 +139,7 @@ async fn a_request_has_one_id_from_caller_to_answer() {
 }
 
 #[tokio::test]
-async fn a_method_that_is_not_in_the_contract_is_unimplemented() {
+async fn unknown_method_is_unimplemented() {
     let server = TestServer::start(|_| {}).await;
     let channel = Channel::from_shared(server.url()).expect("a URL").connect().await.expect("connects");
     let mut unknown = staymesh_api::hotel::v1::hotel_service_client::HotelServiceClient::new(channel);

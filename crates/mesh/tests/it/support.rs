@@ -1,4 +1,4 @@
-//! A small service behind the real server stack: it is identity and pricing at once.
+//! A small service behind the real server stack that implements both identity and pricing.
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
@@ -29,17 +29,17 @@ use tonic::{
     transport::{Channel, Endpoint},
 };
 
-/// What the pricing service does with a hotel of this id.
+/// Hotel ids that select the behaviour of the pricing service.
 pub(crate) const PANICS: i32 = 1;
 pub(crate) const SLEEPS: i32 = 2;
-pub(crate) const TELLS: i32 = 3;
+pub(crate) const RETURNS_DEADLINE: i32 = 3;
 pub(crate) const FAILS: i32 = 4;
 
 pub(crate) fn auth_config() -> AuthConfig {
     AuthConfig { issuer: "https://test".into(), audience: "staymesh".into(), redis_url: None }
 }
 
-/// A signing key and what verifies its signatures.
+/// A signing key with its public key.
 #[derive(Clone)]
 pub(crate) struct Signer {
     key: EncodingKey,
@@ -69,7 +69,7 @@ impl Signer {
         self.token_by("test", role, change)
     }
 
-    /// A token that says it is signed by the key of this id.
+    /// A token with this key id in its header.
     pub(crate) fn token_by(&self, key_id: &str, role: &str, change: impl FnOnce(&mut Claims)) -> String {
         let now = jiff::Timestamp::now().as_second();
         let mut claims = Claims {
@@ -109,7 +109,7 @@ impl PricingService for Pricing {
             _ => {}
         }
         assert_eq!(caller.subject, "client:test");
-        // Tells the time left in milliseconds, where a test can see it.
+        // Returns the remaining time in milliseconds.
         let left = i32::try_from(context.remaining().as_millis()).unwrap_or(i32::MAX);
         let price = StayPrice { room_type_id: left, ..StayPrice::default() };
         let mut response = Response::new(PriceStayResponse { prices: vec![price] });
@@ -160,7 +160,7 @@ impl AuthService for Identity {
     }
 }
 
-/// A running server; it stops with this value.
+/// A running server; dropping it stops the server.
 pub(crate) struct TestServer {
     pub(crate) address: SocketAddr,
     pub(crate) operations: SocketAddr,

@@ -1,4 +1,4 @@
-//! Mutual TLS between services: strangers are refused, both by a server and by a client.
+//! Mutual TLS between services: server and client refuse certificates of other authorities.
 
 use std::{fs, path::PathBuf};
 
@@ -11,10 +11,10 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     calls::client_config,
-    support::{TELLS, TestServer, ask},
+    support::{RETURNS_DEADLINE, TestServer, ask},
 };
 
-/// An authority, and what it has signed.
+/// A certificate authority and the certificates it has issued.
 struct Authority {
     dir: TempDir,
     issuer: CertifiedIssuer<'static, KeyPair>,
@@ -58,7 +58,7 @@ async fn server(authority: &Authority) -> TestServer {
     .await
 }
 
-/// Whether a service with this configuration can call.
+/// Whether a service with this configuration can call the server.
 async fn can_call(server: &TestServer, change: impl FnOnce(&mut ClientConfig)) -> bool {
     let url = format!("https://localhost:{}", server.address.port());
     let mut config = client_config(&url);
@@ -69,7 +69,7 @@ async fn can_call(server: &TestServer, change: impl FnOnce(&mut ClientConfig)) -
     let mesh = Mesh::join(&config, stop).expect("joins");
     let mut client = PricingServiceClient::new(mesh.channel("pricing", &url).expect("a channel"));
     for _ in 0..20 {
-        if client.price_stay(ask(TELLS)).await.is_ok() {
+        if client.price_stay(ask(RETURNS_DEADLINE)).await.is_ok() {
             return true;
         }
         tokio::time::sleep(Duration::from_millis(100)).await;
@@ -78,7 +78,7 @@ async fn can_call(server: &TestServer, change: impl FnOnce(&mut ClientConfig)) -
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn services_of_one_authority_call_each_other_and_strangers_do_not() {
+async fn certificates_of_one_authority_are_accepted_and_others_refused() {
     let (ours, theirs) = (Authority::new(), Authority::new());
     let server = server(&ours).await;
     let (cert, key) = ours.issue("caller");

@@ -15,7 +15,7 @@ use staymesh_psp::Psp;
 use tonic::{Request, Response, Status};
 use uuid::Uuid;
 
-use super::{Grpc, partner, pay_outs, shown, status_filter};
+use super::{Grpc, partner, payouts, shown, status_filter};
 use crate::{clients::reservations::ReservationClient, error::PaymentError};
 
 #[tonic::async_trait]
@@ -51,9 +51,9 @@ impl<R: ReservationClient, P: Psp> PaymentAdminService for Grpc<R, P> {
         request: Request<ListPayOutsRequest>,
     ) -> Result<Response<ListPayOutsResponse>, Status> {
         Caller::required(&request)?.require_hotel_field(request.get_ref().hotel_id)?;
-        let (hotel_id, page) = pay_outs::read_list(request.get_ref()).map_err(PaymentError::from)?;
-        let (rows, next_page_token) = self.0.pay_outs(hotel_id, &page).await?;
-        let pay_outs = rows.into_iter().map(pay_outs::shown).collect();
+        let (hotel_id, page) = payouts::read_list(request.get_ref()).map_err(PaymentError::from)?;
+        let (rows, next_page_token) = self.0.payouts(hotel_id, &page).await?;
+        let pay_outs = rows.into_iter().map(payouts::shown).collect();
         Ok(Response::new(ListPayOutsResponse { pay_outs, next_page_token }))
     }
 
@@ -62,9 +62,9 @@ impl<R: ReservationClient, P: Psp> PaymentAdminService for Grpc<R, P> {
         request: Request<GetPayOutStatementRequest>,
     ) -> Result<Response<GetPayOutStatementResponse>, Status> {
         Caller::required(&request)?.require_hotel_field(request.get_ref().hotel_id)?;
-        let (hotel_id, payout_id, page) = pay_outs::read_get(request.get_ref()).map_err(PaymentError::from)?;
+        let (hotel_id, payout_id, page) = payouts::read_get(request.get_ref()).map_err(PaymentError::from)?;
         let statement = self.0.statement(hotel_id, payout_id, &page).await?;
-        Ok(Response::new(pay_outs::statement(statement)?))
+        Ok(Response::new(payouts::statement(statement)?))
     }
 
     async fn set_pay_out_destination(
@@ -73,12 +73,12 @@ impl<R: ReservationClient, P: Psp> PaymentAdminService for Grpc<R, P> {
     ) -> Result<Response<SetPayOutDestinationResponse>, Status> {
         let caller = Caller::required(&request)?;
         caller.require_hotel_field(request.get_ref().hotel_id)?;
-        let (hotel_id, destination) = pay_outs::read_destination(request.get_ref()).map_err(PaymentError::from)?;
-        let set = self.0.set_pay_out_destination(hotel_id, destination, &caller.subject).await?;
+        let (hotel_id, destination) = payouts::read_destination(request.get_ref()).map_err(PaymentError::from)?;
+        let set = self.0.set_payout_destination(hotel_id, destination, &caller.subject).await?;
         Ok(Response::new(SetPayOutDestinationResponse {
             hotel_id: set.hotel_id.get(),
             destination: set.destination,
-            update_time: Some(timestamp(set.updated_at)),
+            update_time: Some(timestamp(set.update_time)),
         }))
     }
 

@@ -1,4 +1,4 @@
-//! What finance does with the cases of the reconciliation.
+//! The handlers of `FinanceService`: cases of the reconciliation.
 
 use staymesh_api::payment::v1::{
     self as proto, AssignCaseRequest, AssignCaseResponse, GetReconciliationCaseRequest, GetReconciliationCaseResponse,
@@ -20,9 +20,8 @@ use crate::{
     clients::reservations::ReservationClient,
     error::PaymentError,
     reconcile::{
-        desk,
-        model::{Case, Class, Resolution, State, Subject, Sum},
-        store::cases::Filter,
+        cases,
+        model::{Case, CaseFilter, Class, Resolution, State, Subject, Sum},
     },
 };
 
@@ -33,9 +32,9 @@ impl<R: ReservationClient, P: Psp> FinanceService for Grpc<R, P> {
         request: Request<ListReconciliationCasesRequest>,
     ) -> Result<Response<ListReconciliationCasesResponse>, Status> {
         let request = request.into_inner();
-        let (filter, page) = read(&request).map_err(PaymentError::from)?;
-        let (cases, next_page_token) = desk::list(&self.0.pool, filter, &page).await?;
-        let cases = cases.into_iter().map(shown).collect();
+        let (filter, page) = parse_list(&request).map_err(PaymentError::from)?;
+        let (cases, next_page_token) = cases::list(&self.0.pool, filter, &page).await?;
+        let cases = cases.into_iter().map(to_proto).collect();
         Ok(Response::new(ListReconciliationCasesResponse { cases, next_page_token }))
     }
 
@@ -43,14 +42,14 @@ impl<R: ReservationClient, P: Psp> FinanceService for Grpc<R, P> {
         &self,
         request: Request<GetReconciliationCaseRequest>,
     ) -> Result<Response<GetReconciliationCaseResponse>, Status> {
-        let case = desk::get(&self.0.pool, case_id(&request.get_ref().case_id)?).await?;
-        Ok(Response::new(GetReconciliationCaseResponse { reconciliation_case: Some(shown(case)) }))
+        let case = cases::get(&self.0.pool, case_id(&request.get_ref().case_id)?).await?;
+        Ok(Response::new(GetReconciliationCaseResponse { reconciliation_case: Some(to_proto(case)) }))
     }
 
     async fn assign_case(&self, request: Request<AssignCaseRequest>) -> Result<Response<AssignCaseResponse>, Status> {
         let AssignCaseRequest { case_id: id, owner, etag } = request.into_inner();
-        let case = desk::assign(&self.0.pool, case_id(&id)?, &owner, &etag).await?;
-        Ok(Response::new(AssignCaseResponse { reconciliation_case: Some(shown(case)) }))
+        let case = cases::assign(&self.0.pool, case_id(&id)?, &owner, &etag).await?;
+        Ok(Response::new(AssignCaseResponse { reconciliation_case: Some(to_proto(case)) }))
     }
 
     async fn resolve_case(
@@ -59,13 +58,13 @@ impl<R: ReservationClient, P: Psp> FinanceService for Grpc<R, P> {
     ) -> Result<Response<ResolveCaseResponse>, Status> {
         let caller = Caller::required(&request)?.subject.clone();
         let ResolveCaseRequest { case_id: id, note, etag } = request.into_inner();
-        let case = desk::resolve(&self.0.pool, case_id(&id)?, &caller, &note, &etag).await?;
-        Ok(Response::new(ResolveCaseResponse { reconciliation_case: Some(shown(case)) }))
+        let case = cases::resolve(&self.0.pool, case_id(&id)?, &caller, &note, &etag).await?;
+        Ok(Response::new(ResolveCaseResponse { reconciliation_case: Some(to_proto(case)) }))
     }
 
     async fn replay_case(&self, request: Request<ReplayCaseRequest>) -> Result<Response<ReplayCaseResponse>, Status> {
         let case = self.0.replay_case(case_id(&request.get_ref().case_id)?).await?;
-        Ok(Response::new(ReplayCaseResponse { reconciliation_case: Some(shown(case)) }))
+        Ok(Response::new(ReplayCaseResponse { reconciliation_case: Some(to_proto(case)) }))
     }
 }
 
@@ -73,7 +72,7 @@ fn case_id(text: &str) -> Result<Uuid, PaymentError> {
     text.parse().map_err(|_| FieldError::new("case_id", "must be a UUID").into())
 }
 
-fn read(request: &ListReconciliationCasesRequest) -> Result<(Filter, Page<Uuid>), FieldError> {
+fn parse_list(request: &ListReconciliationCasesRequest) -> Result<(CaseFilter, Page<Uuid>), FieldError> {
     let wanted = proto::CaseState::try_from(request.state);
     let wanted = wanted.map_err(|_| FieldError::new("state", "is not a known state"))?;
     let state = State::ALL.iter().copied().find(|known| state(*known) == wanted);
@@ -86,11 +85,11 @@ fn read(request: &ListReconciliationCasesRequest) -> Result<(Filter, Page<Uuid>)
     };
     let filters = [request.state.to_string(), request.class.to_string(), request.day.clone()];
     let page = Page::parse(request.page_size, &request.page_token, &[&filters[0], &filters[1], &filters[2]])?;
-    Ok((Filter { state, class, day }, page))
+    Ok((CaseFilter { state, class, day }, page))
 }
 
-/// A case as callers see it.
-fn shown(case: Case) -> proto::ReconciliationCase {
+/// The case in the contract.
+fn to_proto(case: Case) -> proto::ReconciliationCase {
     let (can_replay, etag) = (case.can_replay(), case.etag());
     let finding = case.finding;
     let id = |id: Option<Uuid>| id.map(|id| id.to_string()).unwrap_or_default();
@@ -111,16 +110,16 @@ fn shown(case: Case) -> proto::ReconciliationCase {
         note: case.note,
         resolution: resolution(case.resolution).into(),
         can_replay,
-        create_time: Some(timestamp(case.created_at)),
-        find_time: Some(timestamp(case.found_at)),
-        update_time: Some(timestamp(case.changed_at)),
-        replay_time: case.replayed_at.map(timestamp),
+        create_time: Some(timestamp(case.create_time)),
+        find_time: Some(timestamp(case.find_time)),
+        update_time: Some(timestamp(case.update_time)),
+        replay_time: case.replay_time.map(timestamp),
         etag,
     }
 }
 
-/// In the decimals of its currency. What no amount of ours can be, such as one in a currency that is not known here, is
-/// shown in minor units.
+/// An amount in the decimals of its currency. One that is no valid [`Money`], such as one in an unknown currency, is in
+/// minor units.
 fn amount((minor, code): Sum) -> ProtoMoney {
     let known = code.parse::<Currency>().ok().and_then(|currency| Money::from_minor(minor, currency).ok());
     known.map_or_else(|| ProtoMoney { currency_code: code, amount: minor.to_string() }, money)

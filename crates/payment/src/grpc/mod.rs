@@ -4,7 +4,7 @@ mod admin;
 mod finance;
 mod flow;
 mod partner;
-mod pay_outs;
+mod payouts;
 mod public;
 mod status_page;
 mod webhook;

@@ -1,40 +1,26 @@
-//! Paying hotels, after their guests have left.
+//! Payouts: money for hotels, after their guests have left.
 //!
-//! The [`job`] settles what a hotel is owed for stays that are over: it writes a pay-out with the ledger entries that it
-//! is for, and asks the relay to move the money. What goes back to a guest after that makes the next pay-out smaller.
-//! The hotelier reads the [`statement`].
+//! A payout settles the ledger entries of a hotel for stays that are over: one line for each entry. It never changes. A
+//! transfer is an attempt to move its money, and at most one transfer of a payout may be open or paid at any time: the
+//! database guarantees both. A refund after a payout reduces the next one.
 //!
-//! A pay-out never changes. The attempts to move its money are its transfers, and there is no second one while the first
-//! may succeed: the database sees to both.
+//! [`crate::jobs::payouts`] makes payouts and requests their transfers through the outbox; `service` delivers the request
+//! to the provider and records the result; the hotelier reads the [`statement`].
 
-pub mod job;
 mod model;
 pub mod statement;
 
-#[cfg(test)]
-pub(crate) mod tests;
-
 use serde::{Deserialize, Serialize};
-use sqlx::PgConnection;
-use staymesh_mesh::telemetry;
-use staymesh_store::{StoreError, outbox};
 use uuid::Uuid;
 
-pub use model::{Destination, LineKind, PayOut, Shares, StatementLine, Transfer, TransferStatus};
+pub use model::{Destination, LineKind, Payout, Shares, StatementLine, Transfer, TransferStatus};
 
-/// The kind of the event in the outbox that asks for a transfer. The aggregate is the pay-out.
-pub(crate) const REQUESTED: &str = "payout.requested";
+/// The kind of the outbox event that requests a transfer. Its aggregate is the payout.
+pub(crate) const TRANSFER_REQUESTED: &str = "payout.requested";
 
-/// What that event carries.
+/// The payload of that event.
 #[derive(Serialize, Deserialize)]
 pub(crate) struct TransferPayload {
-    /// The transfer that is to be made.
+    /// The transfer to make.
     pub(crate) transfer_id: Uuid,
-}
-
-/// Asks the relay for a transfer, in the transaction that writes it.
-async fn ask(connection: &mut PgConnection, payout_id: Uuid, transfer_id: Uuid) -> Result<(), StoreError> {
-    let payload = TransferPayload { transfer_id };
-    outbox::enqueue(connection, payout_id, REQUESTED, &payload, telemetry::trace_parent().as_deref()).await?;
-    Ok(())
 }

@@ -1,25 +1,25 @@
-//! Pay-outs, their transfers and what their statements say.
+//! Payouts, their transfers, and the lines of their statements.
 
 use jiff::{Timestamp, civil::Date};
 use staymesh_domain::{HotelId, Money, ReservationId};
 use uuid::Uuid;
 
-/// Where the money of a pay-out is: how its latest transfer stands.
+/// The state of a transfer. The state of a payout is that of its latest transfer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum TransferStatus {
-    /// The provider has been or will be asked to move it.
+    /// The provider was or will be asked to make it.
     Requested,
-    /// It has moved.
+    /// The money has moved.
     Paid,
-    /// It has not moved, and will not before somebody asks again.
+    /// The money has not moved. It stays so until another transfer is requested.
     Failed,
 }
 
 impl TransferStatus {
-    /// Every status there is.
+    /// Every status.
     pub const ALL: [Self; 3] = [Self::Requested, Self::Paid, Self::Failed];
 
-    /// Its name in the database.
+    /// The database's name.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Requested => "REQUESTED",
@@ -28,76 +28,76 @@ impl TransferStatus {
         }
     }
 
-    /// The status of this name.
+    /// The status with this name.
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|status| status.as_str() == name)
     }
 }
 
-/// Money for a hotel.
+/// A payout to a hotel.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PayOut {
+pub struct Payout {
     /// Its id, and the source of its posting.
     pub payout_id: Uuid,
-    /// Who is paid.
+    /// The hotel that is paid.
     pub hotel_id: HotelId,
-    /// How much.
+    /// The amount.
     pub amount: Money,
-    /// How many ledger entries it settles.
+    /// The number of ledger entries that it settles.
     pub lines: i32,
-    /// It settles stays whose day of leaving is before this.
+    /// It settles stays with a check-out before this date.
     pub cutoff: Date,
-    /// Where the money is.
+    /// The state of its latest transfer.
     pub status: TransferStatus,
-    /// Why it has not moved; when it has failed.
+    /// Why the latest transfer failed.
     pub failure: Option<String>,
-    /// When it was made.
-    pub created_at: Timestamp,
-    /// When it was paid or failed.
-    pub ended_at: Option<Timestamp>,
+    /// When it was created.
+    pub create_time: Timestamp,
+    /// When its latest transfer was paid or failed.
+    pub end_time: Option<Timestamp>,
 }
 
-/// An attempt to move the money of a pay-out.
+/// An attempt to move the money of a payout.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Transfer {
     /// Its id, and the provider's idempotency key for it.
     pub transfer_id: Uuid,
-    /// What it is for.
+    /// The payout.
     pub payout_id: Uuid,
-    /// Who is paid.
+    /// The hotel that is paid.
     pub hotel_id: HotelId,
-    /// How much.
+    /// The amount.
     pub amount: Money,
-    /// Where to, in the provider's words.
+    /// The hotel's account at the provider.
     pub destination: String,
-    /// How it stands.
+    /// Its state.
     pub status: TransferStatus,
 }
 
-/// Where a hotel's money goes.
+/// The account that a hotel's payouts go to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Destination {
     /// The hotel.
     pub hotel_id: HotelId,
-    /// In the provider's words.
+    /// The account at the provider.
     pub destination: String,
-    /// Since when.
-    pub updated_at: Timestamp,
+    /// When it was last changed.
+    pub update_time: Timestamp,
 }
 
-/// What a line of a statement tells of.
+/// The kind of a statement line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LineKind {
-    /// A booking was sold.
+    /// A reservation was sold.
     Sale,
-    /// Money of a booking went back to the guest, or is credited to the partner.
+    /// A sale was refunded to the guest, or credited to the partner.
     Refund,
-    /// The books were put right.
+    /// A manual correction of the ledger.
     Correction,
 }
 
 impl LineKind {
-    /// What the ledger's kind of transaction is to a hotelier.
+    /// The kind of line for a ledger transaction of this kind.
     pub fn of_transaction(kind: &str) -> Self {
         match kind {
             "SALE" | "PARTNER_SALE" => Self::Sale,
@@ -106,7 +106,7 @@ impl LineKind {
         }
     }
 
-    /// Its name in a statement.
+    /// The name in a statement.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Sale => "SALE",
@@ -116,55 +116,56 @@ impl LineKind {
     }
 }
 
-/// Who gets what, in minor units: what guests paid, less what went back to them, less taxes, less commission, is the
-/// hotel's. With a refund taxes and commission come back, and are negative.
+/// How the money of a line divides, in minor units: `net = gross - refunds - tax - commission`. A refund reverses tax and
+/// commission, so there they are negative.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Shares {
-    /// What guests or partners paid.
+    /// Paid by guests or partners.
     pub gross: i64,
-    /// What went back to them.
+    /// Refunded or credited to them.
     pub refunds: i64,
-    /// Taxes and fees that were kept.
+    /// Taxes and fees withheld.
     pub tax: i64,
-    /// Commission that was kept.
+    /// Commission withheld.
     pub commission: i64,
-    /// The hotel's.
+    /// Due to the hotel.
     pub net: i64,
 }
 
 impl Shares {
-    /// What a ledger transaction of this kind says, of which these are the parts.
+    /// The shares of a ledger transaction of this kind, which credits the hotel, its taxes and the commission with these
+    /// amounts.
     pub const fn of(kind: LineKind, net: i64, tax: i64, commission: i64) -> Self {
         let all = net + tax + commission;
         let (gross, refunds) = if matches!(kind, LineKind::Refund) { (0, -all) } else { (all, 0) };
         Self { gross, refunds, tax, commission, net }
     }
 
-    /// With those of another line.
+    /// The sum with another line; `None` on overflow.
     #[must_use]
-    pub const fn plus(self, other: Self) -> Self {
-        Self {
-            gross: self.gross + other.gross,
-            refunds: self.refunds + other.refunds,
-            tax: self.tax + other.tax,
-            commission: self.commission + other.commission,
-            net: self.net + other.net,
-        }
+    pub fn checked_add(self, other: Self) -> Option<Self> {
+        Some(Self {
+            gross: self.gross.checked_add(other.gross)?,
+            refunds: self.refunds.checked_add(other.refunds)?,
+            tax: self.tax.checked_add(other.tax)?,
+            commission: self.commission.checked_add(other.commission)?,
+            net: self.net.checked_add(other.net)?,
+        })
     }
 }
 
 /// A line of a statement.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StatementLine {
-    /// From 1, in the order of check-outs.
+    /// Counted from 1, in the order of check-outs.
     pub number: i32,
-    /// The booking.
+    /// The reservation.
     pub reservation_id: ReservationId,
-    /// Its day of leaving.
+    /// Its check-out date.
     pub check_out: Date,
-    /// What happened.
+    /// What it records.
     pub kind: LineKind,
-    /// Who got what.
+    /// How the money divides.
     pub shares: Shares,
 }
 
@@ -173,7 +174,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_come_back() {
+    fn from_name_reverses_as_str() {
         for status in TransferStatus::ALL {
             assert_eq!(TransferStatus::from_name(status.as_str()), Some(status));
         }
@@ -181,11 +182,11 @@ mod tests {
     }
 
     #[test]
-    fn a_sale_and_its_refund_leave_nothing_but_their_gross() {
+    fn shares_of_sale_and_full_refund_sum_to_zero_net() {
         let sale = Shares::of(LineKind::Sale, 8500, 1900, 1500);
         let refund = Shares::of(LineKind::Refund, -8500, -1900, -1500);
         assert_eq!((sale.gross, sale.refunds, refund.gross, refund.refunds), (11_900, 0, 0, 11_900));
-        let both = sale.plus(refund);
+        let both = sale.checked_add(refund).unwrap();
         assert_eq!(both, Shares { gross: 11_900, refunds: 11_900, tax: 0, commission: 0, net: 0 });
         for shares in [sale, refund, both] {
             assert_eq!(shares.gross - shares.refunds - shares.tax - shares.commission, shares.net);

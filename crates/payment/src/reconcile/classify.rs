@@ -1,162 +1,164 @@
-//! What is different between what the provider says of some money and what is written here. No SQL and no I/O.
+//! Classifies differences between settlement lines and recorded movements. Pure functions.
 
 use jiff::civil::Date;
 use uuid::Uuid;
 
 use super::model::{Class, Finding, Replay, Subject, Sum};
 
-/// One movement of money, as either side has it. At least one of them does.
+/// A movement of money, as either side has it. At least one side is present.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pair {
-    /// A charge, a refund, a transfer, or what is none of these; the last is never [`Self::here`].
+    /// A charge, a refund, a transfer, or another movement, which is never [`Self::recorded`].
     pub kind: Subject,
-    /// What the provider says.
-    pub there: Option<There>,
-    /// What is written here.
-    pub here: Option<Here>,
+    /// The provider's side.
+    pub provider: Option<AtProvider>,
+    /// The recorded side.
+    pub recorded: Option<Recorded>,
 }
 
-/// What the settlement files say.
+/// The movement in the settlement files.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct There {
+pub struct AtProvider {
     /// The provider's id.
     pub psp_id: String,
-    /// The checkout; empty for a transfer, and where the provider does not say.
+    /// The checkout session; empty for a transfer, or if the provider does not name it.
     pub session: String,
-    /// What the provider calls it, of what is [`Subject::Other`].
+    /// The provider's name of a movement of [`Subject::Other`].
     pub note: String,
-    /// How many lines say so.
+    /// The number of lines with this id.
     pub copies: i64,
-    /// Whether other lines, with another id, say that they are the same of ours.
+    /// Whether lines with another provider id refer to the same source.
     pub is_another: bool,
-    /// How much.
+    /// The amount.
     pub sum: Sum,
-    /// Whose file.
+    /// The day of the file.
     pub day: Date,
 }
 
-/// What the payment database says.
+/// The movement in the payment database.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Here {
+pub struct Recorded {
     /// The payment, refund or transfer.
     pub source_id: Uuid,
     /// The payment.
     pub payment_id: Option<Uuid>,
-    /// The booking.
+    /// The reservation.
     pub reservation_id: Option<Uuid>,
-    /// Where it stands.
+    /// The status of the source.
     pub status: String,
-    /// How much of the provider's money the ledger says has moved, and on which day it was posted. None before.
+    /// The posted amount and the UTC date of the posting; `None` before it is posted.
     pub posted: Option<(Sum, Date)>,
-    /// The provider's id of it, when it is known.
+    /// The provider's id, if known.
     pub psp_id: Option<String>,
 }
 
-/// The differences of a pair; none when both say the same.
+/// The findings of a pair; none if both sides agree.
 pub fn classify(pair: &Pair) -> Vec<Finding> {
-    match (&pair.there, &pair.here) {
-        (Some(there), None) => vec![missing_here(pair.kind, there)],
-        (None, Some(here)) => missing_there(pair.kind, here).into_iter().collect(),
-        (Some(there), Some(here)) => both(pair.kind, there, here),
+    match (&pair.provider, &pair.recorded) {
+        (Some(provider), None) => vec![missing_here(pair.kind, provider)],
+        (None, Some(recorded)) => missing_at_provider(pair.kind, recorded).into_iter().collect(),
+        (Some(provider), Some(recorded)) => both(pair.kind, provider, recorded),
         (None, None) => Vec::new(),
     }
 }
 
-fn missing_here(kind: Subject, there: &There) -> Finding {
+fn missing_here(kind: Subject, provider: &AtProvider) -> Finding {
     Finding {
         class: Class::MissingHere,
         subject: kind,
-        subject_id: there.psp_id.clone(),
-        day: there.day,
-        psp_id: Some(there.psp_id.clone()),
+        subject_id: provider.psp_id.clone(),
+        day: provider.day,
+        psp_id: Some(provider.psp_id.clone()),
         source_id: None,
         payment_id: None,
         reservation_id: None,
         expected: None,
-        found: Some(there.sum.clone()),
+        found: Some(provider.sum.clone()),
         detail: match kind {
-            Subject::Other => format!("the provider has moved money that is booked nowhere here: {}", there.note),
-            _ => format!("the provider has a {} that is not known here", word(kind)),
+            Subject::Other => format!("the provider moved money that the ledger does not book: {}", provider.note),
+            _ => format!("the provider has a {} that is unknown here", name(kind)),
         },
         replay: None,
     }
 }
 
-fn missing_there(kind: Subject, here: &Here) -> Option<Finding> {
-    // Without a posting neither side says that money has moved.
-    let (sum, day) = here.posted.clone()?;
-    let detail = format!("the ledger has a {} that is in no settlement file", word(kind));
-    let finding = about(kind, here, day, Class::MissingAtPsp, detail);
-    Some(Finding { expected: Some(sum), psp_id: here.psp_id.clone(), ..finding })
+fn missing_at_provider(kind: Subject, recorded: &Recorded) -> Option<Finding> {
+    // Without a posting neither side has moved money.
+    let (sum, day) = recorded.posted.clone()?;
+    let detail = format!("the ledger has a {} that is in no settlement file", name(kind));
+    let finding = about(kind, recorded, day, Class::MissingAtPsp, detail);
+    Some(Finding { expected: Some(sum), psp_id: recorded.psp_id.clone(), ..finding })
 }
 
-fn both(kind: Subject, there: &There, here: &Here) -> Vec<Finding> {
+fn both(kind: Subject, provider: &AtProvider, recorded: &Recorded) -> Vec<Finding> {
     let found = |class, detail: String| Finding {
-        psp_id: Some(there.psp_id.clone()),
-        expected: here.posted.as_ref().map(|(sum, _)| sum.clone()),
-        found: Some(there.sum.clone()),
-        ..about(kind, here, there.day, class, detail)
+        psp_id: Some(provider.psp_id.clone()),
+        expected: recorded.posted.as_ref().map(|(sum, _)| sum.clone()),
+        found: Some(provider.sum.clone()),
+        ..about(kind, recorded, provider.day, class, detail)
     };
-    let word = word(kind);
-    if there.is_another {
-        let detail = format!("the provider has a second {word} for the same of ours");
-        return vec![Finding { subject_id: there.psp_id.clone(), ..found(Class::Duplicate, detail) }];
+    let name = name(kind);
+    if provider.is_another {
+        let detail = format!("the provider has a second {name} for the same of ours");
+        return vec![Finding { subject_id: provider.psp_id.clone(), ..found(Class::Duplicate, detail) }];
     }
     let mut findings = Vec::new();
-    if there.copies > 1 {
-        findings.push(found(Class::Duplicate, format!("the settlement files have the {word} {} times", there.copies)));
+    if provider.copies > 1 {
+        findings
+            .push(found(Class::Duplicate, format!("the settlement files have the {name} {} times", provider.copies)));
     }
-    match &here.posted {
-        None if moved(here) => {
-            let detail = format!("the {word} is {} here, but not in the ledger; post what is missing", here.status);
+    match &recorded.posted {
+        None if moved(recorded) => {
+            let detail =
+                format!("the {name} is {} recorded, but not in the ledger; post what is missing", recorded.status);
             findings.push(found(Class::Status, detail));
         }
         None => {
-            let detail = format!("the provider has moved the money of a {word} that is {} here", here.status);
-            findings.push(Finding { replay: replay(kind, there, here), ..found(Class::Status, detail) });
+            let detail = format!("the provider moved the money of a {name} that is {} here", recorded.status);
+            findings.push(Finding { replay: replay(kind, provider, recorded), ..found(Class::Status, detail) });
         }
-        Some((sum, _)) if sum.1 != there.sum.1 => {
-            findings.push(found(Class::Currency, format!("the currencies of the {word} differ")));
+        Some((sum, _)) if sum.1 != provider.sum.1 => {
+            findings.push(found(Class::Currency, format!("the currencies of the {name} differ")));
         }
-        Some((sum, _)) if sum.0 != there.sum.0 => {
-            findings.push(found(Class::Amount, format!("the amounts of the {word} differ")));
+        Some((sum, _)) if sum.0 != provider.sum.0 => {
+            findings.push(found(Class::Amount, format!("the amounts of the {name} differ")));
         }
         Some(_) => {}
     }
     findings
 }
 
-/// Whether it is written down here that the money has moved.
-fn moved(here: &Here) -> bool {
-    matches!(here.status.as_str(), "PAID" | "REFUNDING" | "REFUNDED" | "SUCCEEDED")
+/// Whether the status says that the money has moved.
+fn moved(recorded: &Recorded) -> bool {
+    matches!(recorded.status.as_str(), "PAID" | "REFUNDING" | "REFUNDED" | "SUCCEEDED")
 }
 
-/// The provider can be asked for what it knows by an id of ours.
-fn replay(kind: Subject, there: &There, here: &Here) -> Option<Replay> {
+/// The step that may resolve the difference: requests with the same idempotency key return what the provider has.
+fn replay(kind: Subject, provider: &AtProvider, recorded: &Recorded) -> Option<Replay> {
     match kind {
-        // The page that was paid on must be the payment's own, if both are known. One of them must be.
-        Subject::Charge => match (&here.psp_id, there.session.as_str()) {
+        // If both sessions are known they must be equal, and one must be known.
+        Subject::Charge => match (&recorded.psp_id, provider.session.as_str()) {
             (own, "") => own.is_some(),
             (own, session) => own.as_ref().is_none_or(|own| own == session),
         }
         .then_some(Replay::Checkout),
         Subject::Refund => Some(Replay::Refund),
-        // One that has failed here and paid there is a contradiction; people must look.
-        Subject::Transfer => (here.status == "REQUESTED").then_some(Replay::Transfer),
+        // Failed here and paid there is a contradiction for finance to examine.
+        Subject::Transfer => (recorded.status == "REQUESTED").then_some(Replay::Transfer),
         _ => None,
     }
 }
 
-fn about(kind: Subject, here: &Here, day: Date, class: Class, detail: String) -> Finding {
+fn about(kind: Subject, recorded: &Recorded, day: Date, class: Class, detail: String) -> Finding {
     Finding {
         class,
         subject: kind,
-        subject_id: here.source_id.to_string(),
+        subject_id: recorded.source_id.to_string(),
         day,
         psp_id: None,
-        source_id: Some(here.source_id),
-        payment_id: here.payment_id,
-        reservation_id: here.reservation_id,
+        source_id: Some(recorded.source_id),
+        payment_id: recorded.payment_id,
+        reservation_id: recorded.reservation_id,
         expected: None,
         found: None,
         detail,
@@ -164,7 +166,7 @@ fn about(kind: Subject, here: &Here, day: Date, class: Class, detail: String) ->
     }
 }
 
-const fn word(kind: Subject) -> &'static str {
+const fn name(kind: Subject) -> &'static str {
     match kind {
         Subject::Refund => "refund",
         Subject::Transfer => "transfer",
@@ -182,8 +184,8 @@ mod tests {
         (minor, "EUR".to_owned())
     }
 
-    fn there() -> There {
-        There {
+    fn there() -> AtProvider {
+        AtProvider {
             psp_id: "cs_1".into(),
             session: "cs_1".into(),
             note: String::new(),
@@ -194,8 +196,8 @@ mod tests {
         }
     }
 
-    fn here() -> Here {
-        Here {
+    fn here() -> Recorded {
+        Recorded {
             source_id: Uuid::from_u128(7),
             payment_id: Some(Uuid::from_u128(7)),
             reservation_id: Some(Uuid::from_u128(8)),
@@ -205,8 +207,8 @@ mod tests {
         }
     }
 
-    fn found(kind: Subject, there: Option<There>, here: Option<Here>) -> Vec<Finding> {
-        classify(&Pair { kind, there, here })
+    fn found(kind: Subject, there: Option<AtProvider>, here: Option<Recorded>) -> Vec<Finding> {
+        classify(&Pair { kind, provider: there, recorded: here })
     }
 
     /// The class, subject, day and replay of each.
@@ -221,7 +223,11 @@ mod tests {
     fn what_both_say_is_no_difference_whatever_its_days() {
         for kind in [Subject::Charge, Subject::Refund, Subject::Transfer] {
             assert_eq!(found(kind, Some(there()), Some(here())), []);
-            assert_eq!(found(kind, None, Some(Here { posted: None, ..here() })), [], "nobody says that money moved");
+            assert_eq!(
+                found(kind, None, Some(Recorded { posted: None, ..here() })),
+                [],
+                "no side says that money moved"
+            );
             assert_eq!(found(kind, None, None), []);
         }
     }
@@ -235,16 +241,16 @@ mod tests {
         let one = charge(Some(there()), None);
         assert_eq!(brief(&one), [(Class::MissingHere, "cs_1", FILE, None)]);
         assert_eq!((one[0].expected.clone(), one[0].found.clone()), (None, Some(eur(500))));
-        let one = charge(Some(There { sum: eur(501), ..there() }), Some(here()));
+        let one = charge(Some(AtProvider { sum: eur(501), ..there() }), Some(here()));
         assert_eq!(brief(&one), [(Class::Amount, OURS, FILE, None)]);
         assert_eq!((one[0].expected.clone(), one[0].found.clone()), (Some(eur(500)), Some(eur(501))));
-        let one = charge(Some(There { sum: (500, "USD".into()), ..there() }), Some(here()));
+        let one = charge(Some(AtProvider { sum: (500, "USD".into()), ..there() }), Some(here()));
         assert_eq!(brief(&one), [(Class::Currency, OURS, FILE, None)]);
-        let one = charge(Some(There { copies: 2, ..there() }), Some(here()));
+        let one = charge(Some(AtProvider { copies: 2, ..there() }), Some(here()));
         assert_eq!(brief(&one), [(Class::Duplicate, OURS, FILE, None)]);
-        let one = charge(Some(There { psp_id: "cs_2".into(), is_another: true, ..there() }), Some(here()));
+        let one = charge(Some(AtProvider { psp_id: "cs_2".into(), is_another: true, ..there() }), Some(here()));
         assert_eq!(brief(&one), [(Class::Duplicate, "cs_2", FILE, None)], "its own subject: money came twice");
-        let one = charge(Some(there()), Some(Here { posted: None, status: "EXPIRED".into(), ..here() }));
+        let one = charge(Some(there()), Some(Recorded { posted: None, status: "EXPIRED".into(), ..here() }));
         assert_eq!(brief(&one), [(Class::Status, OURS, FILE, Some(Replay::Checkout))]);
         assert!(one[0].detail.contains("EXPIRED"));
     }
@@ -252,14 +258,15 @@ mod tests {
     #[test]
     fn what_is_booked_nowhere_says_what_it_is() {
         let note = "adjustment (dispute) of du_1, money out".to_owned();
-        let one = found(Subject::Other, Some(There { psp_id: "txn_1".into(), note, ..there() }), None);
+        let one = found(Subject::Other, Some(AtProvider { psp_id: "txn_1".into(), note, ..there() }), None);
         assert_eq!(brief(&one), [(Class::MissingHere, "txn_1", FILE, None)]);
-        assert!(one[0].detail.ends_with("here: adjustment (dispute) of du_1, money out"), "{}", one[0].detail);
+        assert!(one[0].detail.ends_with("book: adjustment (dispute) of du_1, money out"), "{}", one[0].detail);
     }
 
     #[test]
     fn amounts_of_other_currencies_are_not_compared_and_a_duplicate_hides_nothing() {
-        let both = found(Subject::Charge, Some(There { copies: 3, sum: (1, "USD".into()), ..there() }), Some(here()));
+        let both =
+            found(Subject::Charge, Some(AtProvider { copies: 3, sum: (1, "USD".into()), ..there() }), Some(here()));
         assert_eq!(both.iter().map(|f| f.class).collect::<Vec<_>>(), [Class::Duplicate, Class::Currency]);
     }
 
@@ -271,7 +278,7 @@ mod tests {
             (Subject::Charge, "REFUNDED"),
             (Subject::Refund, "SUCCEEDED"),
         ] {
-            let one = found(kind, Some(there()), Some(Here { posted: None, status: status.into(), ..here() }));
+            let one = found(kind, Some(there()), Some(Recorded { posted: None, status: status.into(), ..here() }));
             assert_eq!(brief(&one), [(Class::Status, OURS, FILE, None)]);
             assert!(one[0].detail.contains(status) && one[0].detail.contains("not in the ledger"), "{}", one[0].detail);
         }
@@ -279,7 +286,7 @@ mod tests {
 
     #[test]
     fn a_replay_asks_only_for_what_is_ours() {
-        let open = |psp_id: Option<&str>| Here {
+        let open = |psp_id: Option<&str>| Recorded {
             posted: None,
             psp_id: psp_id.map(str::to_owned),
             status: "EXPIRED".into(),
@@ -289,12 +296,16 @@ mod tests {
         assert_eq!(replay(Subject::Charge, open(None)), Some(Replay::Checkout), "its answer was lost");
         assert_eq!(replay(Subject::Charge, open(Some("cs_9"))), None, "paid on another page");
         let unsaid =
-            |here| found(Subject::Charge, Some(There { session: String::new(), ..there() }), Some(here))[0].replay;
+            |here| found(Subject::Charge, Some(AtProvider { session: String::new(), ..there() }), Some(here))[0].replay;
         assert_eq!(unsaid(open(Some("cs_9"))), Some(Replay::Checkout), "its own page is asked for");
         assert_eq!(unsaid(open(None)), None, "nobody knows a page");
         assert_eq!(replay(Subject::Refund, open(None)), Some(Replay::Refund));
         for (status, expected) in [("REQUESTED", Some(Replay::Transfer)), ("FAILED", None)] {
-            assert_eq!(replay(Subject::Transfer, Here { status: status.into(), ..open(None) }), expected, "{status}");
+            assert_eq!(
+                replay(Subject::Transfer, Recorded { status: status.into(), ..open(None) }),
+                expected,
+                "{status}"
+            );
         }
     }
 }

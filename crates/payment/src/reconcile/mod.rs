@@ -1,19 +1,20 @@
-//! Reconciliation: whether the provider, the ledger, the wallets and the reservations say the same of a day.
+//! Reconciliation: compares the provider's settlement file of a day, the ledger, the wallets and the reservations.
 //!
-//! A run reads the provider's settlement file ([`staymesh_psp::settlement`]), puts its lines beside the ledger by id, whichever day they are
-//! of ([`store::pairs`]), and says what is different ([`classify`], [`stays`]). What is different is kept as a case, once;
-//! a case whose cause is gone is closed by the next run. Nothing is put right by itself: [`replay`] does again what can be
-//! done again, when somebody asks.
+//! - A *finding* is a difference that a run found.
+//! - A *case* is a finding that finance follows up. There is one for each class and subject. A run opens it, and resolves
+//!   it once the difference is gone; otherwise an administrator resolves it with a note ([`cases`]).
+//! - A *replay* repeats the step that failed, such as fetching a checkout or redelivering a dead letter. An administrator
+//!   requests it (`Payments::replay_case`); nothing is corrected automatically.
 //!
-//! What has happened only just now may be on its way: it is not judged before it is as old as [`Options::grace`], which
-//! may be with the next day's run.
+//! A run ([`run`]) stores the settlement file ([`staymesh_psp::settlement`]), matches its lines with ledger postings by id,
+//! whatever the day of either (`store::pairs`), and classifies differences ([`classify`], [`reservations`]). Changes younger
+//! than [`Options::grace`] may still be in flight: they are left to the next run.
 
+pub mod cases;
 pub mod classify;
-pub mod desk;
 pub mod model;
-mod replay;
-mod run;
-pub mod stays;
+pub mod reservations;
+pub(crate) mod run;
 pub mod store;
 
 #[cfg(test)]
@@ -25,29 +26,30 @@ use staymesh_psp::settlement::SettlementError;
 use staymesh_store::StoreError;
 
 pub use run::{Summary, run};
+pub use store::runs::Counts;
 
-/// More differences than this are no differences: the file is another merchant's, or the database another's.
+/// The limit of findings of a run. More mean that the file or the database is not the right one.
 const MAX_FINDINGS: usize = 100_000;
 
-/// Why a run could not look. Nothing is changed then but the note that it failed; a file that was read is kept.
+/// Why a run failed. It has opened and resolved no case then; a settlement file that was read completely is kept.
 #[derive(Debug, thiserror::Error)]
 pub enum ReconcileError {
-    /// The settlement file cannot be had, or not believed.
+    /// The settlement file cannot be read.
     #[error(transparent)]
     Settlement(#[from] SettlementError),
-    /// The reservation service cannot be asked.
-    #[error("asking for reservations: {0}")]
+    /// The reservation service failed.
+    #[error("reading reservations: {0}")]
     Reservations(Problem),
-    /// There are so many differences that this cannot be the right file.
-    #[error("more than {MAX_FINDINGS} differences: this is not the file or the database that it should be")]
+    /// The limit of findings was exceeded.
+    #[error("more than {MAX_FINDINGS} differences: wrong settlement file or wrong database")]
     TooMany,
     /// The file has lines of other days.
     #[error("the settlement file has lines of another day")]
     OtherDay,
-    /// The day is beyond all calendars.
+    /// The day is out of the calendar's range.
     #[error("there is no such day")]
     Day,
-    /// The database says no, or nothing.
+    /// The database failed.
     #[error(transparent)]
     Store(#[from] StoreError),
 }
@@ -58,29 +60,29 @@ impl From<sqlx::Error> for ReconcileError {
     }
 }
 
-/// What to go through.
+/// What to reconcile.
 #[derive(Debug, Clone, Copy)]
 pub struct Options {
-    /// The day, UTC.
+    /// The day, in UTC.
     pub day: Date,
-    /// Whether to take what there is of a day that is not over.
+    /// Whether to accept an incomplete settlement file of a day that is not over.
     pub partial: bool,
-    /// What is younger may still be on its way.
+    /// Changes younger than this are not judged.
     pub grace: SignedDuration,
 }
 
-/// How far a run is.
+/// The progress of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Progress {
-    /// It reads the settlement file of a day, and has so many lines.
+    /// Reading the settlement file of this day: lines so far.
     Reading(Date, i64),
-    /// It compares payments with their reservations, and has so many.
-    Asking(i64),
-    /// It compares the file with the ledger, and the ledger with the wallets.
+    /// Comparing payments with their reservations: payments so far.
+    Comparing(i64),
+    /// Comparing the file with the ledger, and the ledger with the wallets.
     Judging,
 }
 
-/// Yesterday, UTC: the last day that is over.
+/// Yesterday in UTC: the last complete day.
 pub fn yesterday(now: Timestamp) -> Date {
     now.to_zoned(TimeZone::UTC).date().saturating_sub(1.day())
 }

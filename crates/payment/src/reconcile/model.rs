@@ -1,4 +1,4 @@
-//! Lines of the provider, differences, and the cases that are made of them.
+//! Findings, and the cases that are made of them.
 
 use jiff::{Timestamp, civil::Date};
 use staymesh_psp::settlement::MovementKind;
@@ -11,15 +11,15 @@ macro_rules! named {
         pub enum $name { $($(#[doc = $variant_doc])+ $variant,)+ }
 
         impl $name {
-            /// All there are.
+            /// Every variant.
             pub const ALL: &'static [Self] = &[$(Self::$variant),+];
 
-            /// Its name in the database.
+            /// The database's name.
             pub const fn as_str(self) -> &'static str {
                 match self { $(Self::$variant => $text),+ }
             }
 
-            /// The one of this name.
+            /// The variant with this name.
             pub fn from_name(name: &str) -> Option<Self> {
                 Self::ALL.iter().copied().find(|one| one.as_str() == name)
             }
@@ -28,19 +28,19 @@ macro_rules! named {
 }
 
 named! {
-    /// What is different.
+    /// The kind of difference.
     Class {
-        /// It was posted here, and the provider has no line for it.
+        /// Posted in the ledger, without a settlement line.
         MissingAtPsp = "MISSING_AT_PSP",
-        /// The provider has a line for what is not known here.
+        /// A settlement line without a posting or a known id.
         MissingHere = "MISSING_HERE",
         /// The amounts differ.
         Amount = "AMOUNT",
         /// The currencies differ.
         Currency = "CURRENCY",
-        /// The provider has moved the money more than once.
+        /// The provider moved the money more than once.
         Duplicate = "DUPLICATE",
-        /// The provider has moved the money, and here it is not written down as moved.
+        /// The provider moved the money, but it is not recorded as moved.
         Status = "STATUS",
         /// A wallet is not the sum of its entries.
         Wallet = "WALLET",
@@ -52,55 +52,55 @@ named! {
 named! {
     /// What a case is about.
     Subject {
-        /// Money of a guest.
+        /// A charge of a guest.
         Charge = "CHARGE",
-        /// Money back to a guest.
+        /// A refund to a guest.
         Refund = "REFUND",
-        /// Money to a hotel.
+        /// A transfer to a hotel.
         Transfer = "TRANSFER",
-        /// What an account comes to.
+        /// The wallet of an account.
         Wallet = "WALLET",
-        /// A payment beside its reservation.
+        /// A payment compared with its reservation.
         Payment = "PAYMENT",
-        /// Money that has moved for a reason that is booked nowhere here.
+        /// A movement that the ledger does not book.
         Other = "OTHER",
     }
 }
 
 named! {
-    /// Where a case stands.
+    /// The state of a case.
     State {
-        /// Nobody looks after it.
+        /// Without an owner.
         Open = "OPEN",
-        /// Its owner does.
+        /// Assigned to its owner.
         Assigned = "ASSIGNED",
-        /// It is over.
+        /// Closed; see [`Resolution`].
         Resolved = "RESOLVED",
     }
 }
 
 named! {
-    /// Why a case is over.
+    /// Why a case was resolved.
     Resolution {
-        /// It was not found any more.
+        /// A later run did not find the difference.
         Gone = "GONE",
-        /// Somebody said so.
+        /// An administrator resolved it.
         Settled = "SETTLED",
     }
 }
 
 named! {
-    /// What can be done again to put a difference right.
+    /// The step that a replay repeats.
     Replay {
-        /// Ask the provider how the checkout stands, and take it in.
+        /// Fetch the checkout from the provider and apply its status.
         Checkout = "CHECKOUT",
-        /// Ask the provider for the refund again, with the key it knows.
+        /// Request the refund again, with the same idempotency key.
         Refund = "REFUND",
-        /// Ask the provider for the transfer again, with the key it knows.
+        /// Request the transfer again, with the same idempotency key.
         Transfer = "TRANSFER",
-        /// Send what was set aside on its way again.
+        /// Redeliver the dead letters of the payment.
         Outbox = "OUTBOX",
-        /// Add the wallet up from the beginning.
+        /// Delete the wallet, so that it is summed from the beginning.
         Wallet = "WALLET",
     }
 }
@@ -119,69 +119,80 @@ impl From<MovementKind> for Subject {
 /// An amount in minor units, and its currency.
 pub type Sum = (i64, String);
 
-/// A difference, as a run finds it.
+/// A difference that a run found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finding {
-    /// What is different.
+    /// The kind of difference.
     pub class: Class,
-    /// About what.
+    /// What it is about.
     pub subject: Subject,
-    /// Our id of it where there is one, and otherwise the provider's.
+    /// Our id of the subject if there is one, otherwise the provider's.
     pub subject_id: String,
-    /// Of the line, or of the posting or change that there is none for.
+    /// The date of the settlement line, or else of the posting or change, in UTC.
     pub day: Date,
-    /// The provider's id.
+    /// The provider's id, if known.
     pub psp_id: Option<String>,
-    /// The payment, refund or transfer.
+    /// The id of the payment, refund or transfer.
     pub source_id: Option<Uuid>,
     /// The payment.
     pub payment_id: Option<Uuid>,
-    /// The booking.
+    /// The reservation.
     pub reservation_id: Option<Uuid>,
-    /// What is written here.
+    /// The recorded amount.
     pub expected: Option<Sum>,
-    /// What was found.
+    /// The provider's amount.
     pub found: Option<Sum>,
-    /// In words.
+    /// The difference in words.
     pub detail: String,
-    /// What can be done again.
+    /// The step that a replay repeats, if any.
     pub replay: Option<Replay>,
 }
 
-/// A difference that somebody must look at.
+/// Selects cases; `None` matches all.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct CaseFilter {
+    /// The state.
+    pub state: Option<State>,
+    /// The class.
+    pub class: Option<Class>,
+    /// The day of the finding, in UTC.
+    pub day: Option<Date>,
+}
+
+/// A finding that finance follows up.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Case {
     /// Its id.
     pub case_id: Uuid,
-    /// What was found last.
+    /// The latest finding.
     pub finding: Finding,
-    /// Where it stands.
+    /// Its state.
     pub state: State,
-    /// Who looks after it, or did when it was resolved.
+    /// Who is responsible for it.
     pub owner: Option<String>,
-    /// What was done about it.
+    /// What was done about it; set when it is resolved.
     pub note: String,
-    /// Why it is over.
+    /// Why it was resolved.
     pub resolution: Option<Resolution>,
-    /// Counts its changes of state.
+    /// Incremented with every change of state.
     pub version: i32,
     /// When it was first found.
-    pub created_at: Timestamp,
+    pub create_time: Timestamp,
     /// When it was last found.
-    pub found_at: Timestamp,
+    pub find_time: Timestamp,
     /// When its state last changed.
-    pub changed_at: Timestamp,
-    /// When something was last done again about it.
-    pub replayed_at: Option<Timestamp>,
+    pub update_time: Timestamp,
+    /// When it was last replayed.
+    pub replay_time: Option<Timestamp>,
 }
 
 impl Case {
-    /// Whether there is something to do again, and reason to.
+    /// Whether a replay is possible.
     pub fn can_replay(&self) -> bool {
         self.finding.replay.is_some() && self.state != State::Resolved
     }
 
-    /// Changes with its state.
+    /// The etag, which changes with the state.
     pub fn etag(&self) -> String {
         self.version.to_string()
     }
@@ -203,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn names_are_those_of_the_database() {
+    fn names_match_the_database_constraints() {
         macro_rules! same {
             ($name:ident, $constraint:literal) => {
                 let names: Vec<&str> = $name::ALL.iter().map(|one| one.as_str()).collect();

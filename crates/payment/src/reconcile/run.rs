@@ -1,4 +1,4 @@
-//! Going through a day.
+//! A run of the reconciliation over a day.
 
 use std::time::Duration;
 
@@ -13,35 +13,39 @@ use super::{
     MAX_FINDINGS, Options, Progress, ReconcileError,
     classify::classify,
     model::{Class, Finding, Replay, Subject},
-    stays::contradiction,
+    reservations::contradiction,
     store::{
         cases, lines,
         pairs::{self, Scope},
+        payments::{self, ComparablePayment},
         runs::{self, Counts},
-        stays::{self, Told},
-        wallets::{self, Wrong},
+        wallets::{self, WalletMismatch},
     },
 };
 use crate::clients::reservations::ReservationClient;
 
-/// Lines that are written at once.
+/// Lines that are inserted in one statement.
 const BATCH: usize = 2000;
-/// Lines are not kept back for longer, for a transaction in which nothing happens is ended by the database.
-const LONGEST_BATCH: Duration = Duration::from_secs(1);
-/// Payments that are read at once, and reservations that are asked for at once.
+/// Lines are inserted at least this often: the database ends a transaction that is idle for too long.
+const FLUSH_AFTER: Duration = Duration::from_secs(1);
+/// Payments in a page.
 const PAGE: i64 = 500;
-const AT_ONCE: usize = 8;
+/// Reservations that are read concurrently.
+const CONCURRENCY: usize = 8;
 
-/// What came of a run.
+/// The result of a run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Summary {
-    /// What it has seen and done.
+    /// Its counters.
     pub counts: Counts,
-    /// How many cases of each class are not resolved now, of any day.
+    /// The number of unresolved cases of each class, of any day.
     pub unresolved: Vec<(Class, i64)>,
 }
 
-/// Goes through a day. May be stopped at any point, repeated, and run twice at once.
+/// Reconciles a day. Idempotent: it may be stopped at any point, repeated, and run concurrently.
+///
+/// # Errors
+/// See [`ReconcileError`].
 pub async fn run<S: Settlements, R: ReservationClient>(
     pool: &PgPool,
     settlements: &S,
@@ -50,16 +54,16 @@ pub async fn run<S: Settlements, R: ReservationClient>(
     mut progress: impl FnMut(Progress),
 ) -> Result<Summary, ReconcileError> {
     let (run_id, started) = runs::begin(pool, options.day, options.partial).await?;
-    let going = Run { pool, options, started };
-    match going.through(settlements, reservations, &mut progress).await {
+    let current = Run { pool, options, started };
+    match current.reconcile(settlements, reservations, &mut progress).await {
         Ok(counts) => {
             runs::end(pool, run_id, &counts).await?;
             Ok(Summary { counts, unresolved: cases::unresolved(pool).await? })
         }
         Err(error) => {
-            // What kept it from looking may keep it from saying so.
+            // The cause of the failure may also prevent recording it.
             if let Err(second) = runs::fail(pool, run_id, &error.to_string()).await {
-                tracing::warn!(error.cause = %second, "the failure of the run could not be noted");
+                tracing::warn!(error.cause = %second, "the failure of the run could not be recorded");
             }
             Err(error)
         }
@@ -74,7 +78,7 @@ struct Run<'a> {
 }
 
 impl Run<'_> {
-    async fn through<S: Settlements, R: ReservationClient>(
+    async fn reconcile<S: Settlements, R: ReservationClient>(
         &self,
         settlements: &S,
         reservations: &R,
@@ -83,17 +87,18 @@ impl Run<'_> {
         let Options { day, partial, grace } = self.options;
         let cutoff = self.started.checked_sub(grace).map_err(|_| ReconcileError::Day)?;
         let (start, end) = (midnight(day)?, midnight(day.checked_add(1.day()).map_err(|_| ReconcileError::Day)?)?);
-        // What was posted in the first moments of the day has its line in the file before.
+        // By the provider's clock, postings of the first moments of the day may be in the file of the day before.
         let before = day.checked_sub(1.day()).map_err(|_| ReconcileError::Day)?;
         if !lines::is_complete(self.pool, before).await? {
             self.read(settlements, before, false, progress).await?;
         }
         let mut counts = Counts { lines: self.read(settlements, day, partial, progress).await?, ..Counts::default() };
 
-        let mut findings =
-            self.ask(reservations, start..end.min(cutoff), cutoff, &mut counts.payments, progress).await?;
+        let mut findings = self
+            .compare_reservations(reservations, start..end.min(cutoff), cutoff, &mut counts.payments, progress)
+            .await?;
         progress(Progress::Judging);
-        // The last postings of a day may be in the file of the next, by the provider's clock. The next run has them.
+        // Postings of the last moments of the day may be in the file of the next day. The next run judges them.
         let scope = Scope::Day {
             day,
             cutoff,
@@ -101,21 +106,23 @@ impl Run<'_> {
             posted_until: end.min(self.started).checked_sub(grace).map_err(|_| ReconcileError::Day)?,
         };
         let mut transaction = self.pool.begin().await?;
-        lines::alone(&mut transaction).await?;
+        lines::lock_exclusively(&mut transaction).await?;
         findings.extend(judge(&mut transaction, scope).await?);
-        findings.extend(wallets::wrong(&mut transaction, None).await?.into_iter().map(|wrong| wallet(wrong, day)));
+        findings.extend(
+            wallets::mismatches(&mut transaction, None).await?.into_iter().map(|wallet| wallet_finding(wallet, day)),
+        );
         if findings.len() > MAX_FINDINGS {
             return Err(ReconcileError::TooMany);
         }
-        counts.found = i64::try_from(findings.len()).unwrap_or(i64::MAX);
-        counts.opened = cases::note(&mut transaction, &findings).await?;
-        let closed = cases::end_gone(&mut transaction, self.started, None).await?;
-        counts.closed = i64::try_from(closed).unwrap_or(i64::MAX);
+        counts.found = count(findings.len())?;
+        counts.opened = cases::record(&mut transaction, &findings).await?;
+        let closed = cases::resolve_gone(&mut transaction, self.started, None).await?;
+        counts.closed = count(closed)?;
         transaction.commit().await?;
         Ok(counts)
     }
 
-    /// Reads the file of a day, all of it or nothing; yields how many lines it has.
+    /// Stores the file of a day completely or not at all; returns the number of its lines.
     async fn read<S: Settlements>(
         &self,
         settlements: &S,
@@ -127,9 +134,9 @@ impl Run<'_> {
         let mut file = settlements.settlement(day, partial).await?;
         let time = midnight(day)?..midnight(day.checked_add(1.day()).map_err(|_| ReconcileError::Day)?)?;
         let mut transaction = self.pool.begin().await?;
-        lines::alone(&mut transaction).await?;
+        lines::lock_exclusively(&mut transaction).await?;
         lines::begin(&mut transaction, day, partial).await?;
-        let (mut count, mut batch, mut written) = (0, Vec::new(), Instant::now());
+        let (mut lines_read, mut batch, mut flushed) = (0, Vec::new(), Instant::now());
         loop {
             let more = file.try_next().await?;
             let ended = more.is_none();
@@ -139,44 +146,44 @@ impl Run<'_> {
                 }
                 batch.push(line);
             }
-            if batch.len() >= BATCH || ended || written.elapsed() > LONGEST_BATCH {
-                lines::add(&mut transaction, day, count, &batch).await?;
-                count += i64::try_from(batch.len()).unwrap_or(i64::MAX);
+            if batch.len() >= BATCH || ended || flushed.elapsed() > FLUSH_AFTER {
+                lines::add(&mut transaction, day, lines_read, &batch).await?;
+                lines_read += count(batch.len())?;
                 batch.clear();
-                written = Instant::now();
-                progress(Progress::Reading(day, count));
+                flushed = Instant::now();
+                progress(Progress::Reading(day, lines_read));
             }
             if ended {
                 break;
             }
         }
-        lines::end(&mut transaction, day, count).await?;
+        lines::end(&mut transaction, day, lines_read).await?;
         transaction.commit().await?;
-        Ok(count)
+        Ok(lines_read)
     }
 
-    /// Compares the payments that changed in this time with their reservations.
-    async fn ask<R: ReservationClient>(
+    /// Compares the payments that changed in this time span with their reservations.
+    async fn compare_reservations<R: ReservationClient>(
         &self,
         reservations: &R,
         changed: std::ops::Range<Timestamp>,
         cutoff: Timestamp,
-        asked: &mut i64,
+        compared: &mut i64,
         progress: &mut impl FnMut(Progress),
     ) -> Result<Vec<Finding>, ReconcileError> {
         let (mut findings, mut after) = (Vec::new(), Uuid::nil());
         loop {
-            progress(Progress::Asking(*asked));
-            let page = stays::told(self.pool, changed.start, changed.end, after, PAGE).await?;
+            progress(Progress::Comparing(*compared));
+            let page = payments::comparable(self.pool, changed.start, changed.end, after, PAGE).await?;
             let Some(last) = page.last() else { return Ok(findings) };
             after = last.payment_id;
-            *asked += i64::try_from(page.len()).unwrap_or(i64::MAX);
-            let judged = stream::iter(page).map(async |told| {
-                let booking = reservations.get(told.reservation_id).await.map_err(ReconcileError::Reservations)?;
-                let contradiction = contradiction(told.paid, booking.as_ref(), cutoff);
-                Ok::<_, ReconcileError>(stay(&told, contradiction))
+            *compared += count(page.len())?;
+            let judged = stream::iter(page).map(async |payment| {
+                let booking = reservations.get(payment.reservation_id).await.map_err(ReconcileError::Reservations)?;
+                let contradiction = contradiction(payment.paid, booking.as_ref(), cutoff);
+                Ok::<_, ReconcileError>(reservation_finding(&payment, contradiction))
             });
-            let judged: Vec<Option<Finding>> = judged.buffer_unordered(AT_ONCE).try_collect().await?;
+            let judged: Vec<Option<Finding>> = judged.buffer_unordered(CONCURRENCY).try_collect().await?;
             findings.extend(judged.into_iter().flatten());
             if findings.len() > MAX_FINDINGS {
                 return Err(ReconcileError::TooMany);
@@ -185,53 +192,58 @@ impl Run<'_> {
     }
 }
 
-/// The differences between files and ledger.
-pub(super) async fn judge(connection: &mut PgConnection, scope: Scope) -> Result<Vec<Finding>, ReconcileError> {
-    let limit = i64::try_from(MAX_FINDINGS).unwrap_or(i64::MAX);
-    // One more, to be seen as too many.
-    let pairs = pairs::unequal(connection, scope, limit.saturating_add(1)).await?;
+/// The findings between settlement files and ledger.
+pub(crate) async fn judge(connection: &mut PgConnection, scope: Scope) -> Result<Vec<Finding>, ReconcileError> {
+    // One more than the limit, to detect that it is exceeded.
+    let pairs = pairs::unequal(connection, scope, count(MAX_FINDINGS)? + 1).await?;
     if pairs.len() > MAX_FINDINGS {
         return Err(ReconcileError::TooMany);
     }
     Ok(pairs.iter().flat_map(classify).collect())
 }
 
-pub(super) fn wallet(wrong: Wrong, day: Date) -> Finding {
+pub(crate) fn wallet_finding(wallet: WalletMismatch, day: Date) -> Finding {
     Finding {
         class: Class::Wallet,
         subject: Subject::Wallet,
-        subject_id: wrong.account_id.to_string(),
+        subject_id: wallet.account_id.to_string(),
         day,
         psp_id: None,
         source_id: None,
         payment_id: None,
         reservation_id: None,
-        expected: Some((wrong.entries_minor, wrong.currency.clone())),
-        found: Some((wrong.wallet_minor, wrong.currency)),
-        detail: format!("the wallet of an account {} is not the sum of its entries", wrong.kind),
+        expected: Some((wallet.entries_minor, wallet.currency.clone())),
+        found: Some((wallet.wallet_minor, wallet.currency)),
+        detail: format!("the wallet of an account {} is not the sum of its entries", wallet.kind),
         replay: Some(Replay::Wallet),
     }
 }
 
-fn stay(told: &Told, contradiction: Option<String>) -> Option<Finding> {
-    let aside = || told.parked.then(|| "what others must learn of the payment was set aside".to_owned());
-    let detail = contradiction.or_else(aside)?;
+fn reservation_finding(payment: &ComparablePayment, contradiction: Option<String>) -> Option<Finding> {
+    let dead_letter = || payment.has_dead_letter.then(|| "an event of the payment is a dead letter".to_owned());
+    let detail = contradiction.or_else(dead_letter)?;
     Some(Finding {
         class: Class::Reservation,
         subject: Subject::Payment,
-        subject_id: told.payment_id.to_string(),
-        day: told.day,
+        subject_id: payment.payment_id.to_string(),
+        day: payment.day,
         psp_id: None,
-        source_id: Some(told.payment_id),
-        payment_id: Some(told.payment_id),
-        reservation_id: Some(told.reservation_id.as_uuid()),
+        source_id: Some(payment.payment_id),
+        payment_id: Some(payment.payment_id),
+        reservation_id: Some(payment.reservation_id.as_uuid()),
         expected: None,
         found: None,
         detail,
-        replay: told.parked.then_some(Replay::Outbox),
+        replay: payment.has_dead_letter.then_some(Replay::Outbox),
     })
 }
 
+/// A count as the database stores it.
+fn count(number: impl TryInto<i64>) -> Result<i64, ReconcileError> {
+    number.try_into().map_err(|_| ReconcileError::TooMany)
+}
+
+/// The first instant of a UTC day.
 fn midnight(day: Date) -> Result<Timestamp, ReconcileError> {
     Ok(day.to_zoned(TimeZone::UTC).map_err(|_| ReconcileError::Day)?.timestamp())
 }

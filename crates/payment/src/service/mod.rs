@@ -12,6 +12,7 @@ mod outbox;
 mod partner_sales;
 mod payouts;
 mod refunds;
+mod replay;
 mod sweep;
 mod webhook;
 

@@ -22,7 +22,7 @@ use crate::{
     error::PaymentError,
     fault_points,
     model::{Payment, Refund, RefundReason, Status},
-    payouts::REQUESTED,
+    payouts::TRANSFER_REQUESTED,
     store::{payments, refunds as refund_rows},
 };
 
@@ -61,7 +61,7 @@ impl<R: ReservationClient, P: Psp> Deliver for OutboxDispatcher<R, P> {
     async fn deliver(&self, event: &OutboxEvent) -> Delivery {
         let limit = match event.kind.as_str() {
             events::REFUND => Some(&self.refunds),
-            REQUESTED => Some(&self.payouts),
+            TRANSFER_REQUESTED => Some(&self.payouts),
             _ => None,
         };
         let Ok(_permit) = limit.map(Semaphore::try_acquire).transpose() else {
@@ -78,7 +78,7 @@ impl<R: ReservationClient, P: Psp> Deliver for OutboxDispatcher<R, P> {
 
 impl<R: ReservationClient, P: Psp> Payments<R, P> {
     async fn dispatch(&self, event: &OutboxEvent) -> Result<(), Failure> {
-        if event.kind == REQUESTED {
+        if event.kind == TRANSFER_REQUESTED {
             return self.pay_hotel(event).await;
         }
         let id = PaymentId::from(event.aggregate_id);

@@ -1,44 +1,50 @@
-//! Pay-outs as they are made and listed.
+//! Payouts and the hotels' destinations.
 
 use jiff::civil::Date;
 use jiff_sqlx::ToSqlx;
 use sqlx::{FromRow, PgConnection, PgExecutor, PgPool};
-use staymesh_domain::{HotelId, Money};
+use staymesh_domain::{Currency, HotelId, Money};
 use staymesh_store::StoreError;
 use uuid::Uuid;
 
-use crate::payouts::{Destination, PayOut, TransferStatus};
+use crate::payouts::{Destination, Payout, TransferStatus};
 
-/// What a hotel is owed in a currency.
-#[derive(Debug, Clone, FromRow)]
+/// The ledger account of what a hotel is owed in a currency.
+#[derive(Debug, Clone)]
 pub struct Payable {
-    /// The ledger's account of it.
+    /// The id of the account.
     pub account_id: i64,
     /// The hotel.
-    pub hotel_id: i32,
+    pub hotel_id: HotelId,
     /// The currency.
-    pub currency: String,
+    pub currency: Currency,
 }
 
-/// How many accounts hotels have, or this hotel.
-pub async fn count_payables(pool: &PgPool, hotel: Option<HotelId>) -> Result<i64, StoreError> {
-    let count = sqlx::query_scalar(
+/// The number of payable accounts, of all hotels or one.
+///
+/// # Errors
+/// When the database is unavailable.
+pub async fn count_payables(pool: &PgPool, hotel: Option<HotelId>) -> Result<u64, StoreError> {
+    let count: i64 = sqlx::query_scalar(
         "select count(*) from ledger_account where kind = 'HOTEL_PAYABLE' and ($1::integer is null or hotel_id = $1)",
     )
     .bind(hotel.map(HotelId::get))
     .fetch_one(pool)
     .await?;
-    Ok(count)
+    u64::try_from(count).map_err(|_| sqlx::Error::Decode("count".into()).into())
 }
 
-/// The accounts of hotels, or of this hotel, after this one.
+/// The payable accounts after this id, of all hotels or one.
+///
+/// # Errors
+/// When the database is unavailable.
 pub async fn payables(
     pool: &PgPool,
     hotel: Option<HotelId>,
     after: i64,
     limit: i64,
 ) -> Result<Vec<Payable>, StoreError> {
-    let page = sqlx::query_as(
+    let rows: Vec<(i64, i32, String)> = sqlx::query_as(
         "select account_id, hotel_id, currency from ledger_account
          where kind = 'HOTEL_PAYABLE' and ($1::integer is null or hotel_id = $1) and account_id > $2
          order by account_id limit $3",
@@ -48,10 +54,21 @@ pub async fn payables(
     .bind(limit)
     .fetch_all(pool)
     .await?;
-    Ok(page)
+    let invalid = |what: &str| StoreError::from(sqlx::Error::Decode(what.into()));
+    let payables = rows.into_iter().map(|(account_id, hotel_id, currency)| {
+        Ok(Payable {
+            account_id,
+            hotel_id: HotelId::try_from(hotel_id).map_err(|_| invalid("hotel_id"))?,
+            currency: currency.parse().map_err(|_| invalid("currency"))?,
+        })
+    });
+    payables.collect()
 }
 
-/// Locks an account against other runs of the job until the end of the transaction. Postings do not wait for it.
+/// Locks an account against other runs of the job until the end of the transaction. The lock does not block postings.
+///
+/// # Errors
+/// When the database is unavailable or the lock times out.
 pub async fn lock_payable(connection: &mut PgConnection, account_id: i64) -> Result<(), StoreError> {
     sqlx::query("select from ledger_account where account_id = $1 for no key update")
         .bind(account_id)
@@ -60,8 +77,8 @@ pub async fn lock_payable(connection: &mut PgConnection, account_id: i64) -> Res
     Ok(())
 }
 
-/// The entries of the account $1 for stays that were over before $2, which no pay-out has settled. What belongs to no
-/// booking, as the pay-outs themselves, is not among them; nor is one whose day of leaving is not known.
+/// The entries of the account $1 for stays with a check-out before $2 that no payout has settled. Excludes entries
+/// without a reservation (such as payouts themselves) and those whose check-out is unknown.
 macro_rules! due {
     () => {
         "due as materialized (
@@ -79,7 +96,10 @@ macro_rules! due {
     };
 }
 
-/// What is due, and in how many entries.
+/// The sum that is due, in minor units, and the number of its entries.
+///
+/// # Errors
+/// When the database is unavailable.
 pub async fn due(connection: &mut PgConnection, account_id: i64, until: Date) -> Result<(i64, i64), StoreError> {
     let found = sqlx::query_as(concat!("with ", due!(), " select coalesce(sum(minor), 0)::bigint, count(*) from due"))
         .bind(account_id)
@@ -89,15 +109,18 @@ pub async fn due(connection: &mut PgConnection, account_id: i64, until: Date) ->
     Ok(found)
 }
 
-/// Writes a pay-out of all that is due, if that is something, with its lines in the order of check-outs; how much it is
-/// and in how many lines. The account is locked.
-pub async fn make(
+/// Inserts a payout of everything that is due, with a line for each entry in the order of check-outs. Returns its amount
+/// and the number of lines; `None` if nothing is due. The account is locked.
+///
+/// # Errors
+/// When the database is unavailable, or a constraint is violated.
+pub async fn insert(
     connection: &mut PgConnection,
     payout_id: Uuid,
     account: &Payable,
     until: Date,
-) -> Result<Option<(i64, i32)>, StoreError> {
-    let made = sqlx::query_as(concat!(
+) -> Result<Option<(Money, i32)>, StoreError> {
+    let made: Option<(i64, i32)> = sqlx::query_as(concat!(
         "with ",
         due!(),
         ", made as (
@@ -115,11 +138,13 @@ pub async fn make(
     .bind(account.account_id)
     .bind(until.to_sqlx())
     .bind(payout_id)
-    .bind(account.hotel_id)
-    .bind(&account.currency)
+    .bind(account.hotel_id.get())
+    .bind(account.currency.code())
     .fetch_optional(connection)
     .await?;
-    Ok(made)
+    let Some((minor, lines)) = made else { return Ok(None) };
+    let amount = Money::from_minor(minor, account.currency).map_err(|_| sqlx::Error::Decode("amount".into()))?;
+    Ok(Some((amount, lines)))
 }
 
 #[derive(FromRow)]
@@ -136,7 +161,7 @@ struct Row {
     ended_at: Option<jiff_sqlx::Timestamp>,
 }
 
-impl TryFrom<Row> for PayOut {
+impl TryFrom<Row> for Payout {
     type Error = StoreError;
 
     fn try_from(row: Row) -> Result<Self, StoreError> {
@@ -150,13 +175,13 @@ impl TryFrom<Row> for PayOut {
             cutoff: row.cutoff.to_jiff(),
             status: TransferStatus::from_name(&row.status).ok_or_else(|| broken("status"))?,
             failure: row.failure,
-            created_at: row.created_at.to_jiff(),
-            ended_at: row.ended_at.map(jiff_sqlx::Timestamp::to_jiff),
+            create_time: row.created_at.to_jiff(),
+            end_time: row.ended_at.map(jiff_sqlx::Timestamp::to_jiff),
         })
     }
 }
 
-macro_rules! pay_outs {
+macro_rules! payouts {
     () => {
         "select payout_id, hotel_id, currency, amount_minor, lines, cutoff, pay_out.created_at, latest.status,
              latest.failure, latest.ended_at
@@ -166,22 +191,28 @@ macro_rules! pay_outs {
     };
 }
 
-/// One pay-out.
-pub async fn find(executor: impl PgExecutor<'_>, payout_id: Uuid) -> Result<Option<PayOut>, StoreError> {
+/// Finds a payout.
+///
+/// # Errors
+/// When the database is unavailable.
+pub async fn find(executor: impl PgExecutor<'_>, payout_id: Uuid) -> Result<Option<Payout>, StoreError> {
     let row: Option<Row> =
-        sqlx::query_as(concat!(pay_outs!(), " where payout_id = $1")).bind(payout_id).fetch_optional(executor).await?;
-    row.map(PayOut::try_from).transpose()
+        sqlx::query_as(concat!(payouts!(), " where payout_id = $1")).bind(payout_id).fetch_optional(executor).await?;
+    row.map(Payout::try_from).transpose()
 }
 
-/// The pay-outs of a hotel, newest first, after the one given.
+/// The payouts of a hotel, newest first, after the one given.
+///
+/// # Errors
+/// When the database is unavailable.
 pub async fn of_hotel(
     pool: &PgPool,
     hotel_id: HotelId,
     after: Option<Uuid>,
     limit: i64,
-) -> Result<Vec<PayOut>, StoreError> {
+) -> Result<Vec<Payout>, StoreError> {
     let rows: Vec<Row> = sqlx::query_as(concat!(
-        pay_outs!(),
+        payouts!(),
         " where hotel_id = $1 and ($2::uuid is null or payout_id < $2) order by payout_id desc limit $3"
     ))
     .bind(hotel_id.get())
@@ -189,19 +220,25 @@ pub async fn of_hotel(
     .bind(limit)
     .fetch_all(pool)
     .await?;
-    rows.into_iter().map(PayOut::try_from).collect()
+    rows.into_iter().map(Payout::try_from).collect()
 }
 
-/// Where a hotel's money goes, if anybody has said so.
-pub async fn destination(executor: impl PgExecutor<'_>, hotel_id: i32) -> Result<Option<String>, StoreError> {
+/// The destination of a hotel's payouts, if one was set.
+///
+/// # Errors
+/// When the database is unavailable.
+pub async fn destination(executor: impl PgExecutor<'_>, hotel_id: HotelId) -> Result<Option<String>, StoreError> {
     let found = sqlx::query_scalar("select destination from hotel_destination where hotel_id = $1")
-        .bind(hotel_id)
+        .bind(hotel_id.get())
         .fetch_optional(executor)
         .await?;
     Ok(found)
 }
 
-/// Whether a hotel is known here: it has been owed something, or its money goes to this destination already.
+/// Whether this database knows the hotel: it has a payable account, or this destination already.
+///
+/// # Errors
+/// When the database is unavailable.
 pub async fn may_have_destination(pool: &PgPool, hotel_id: HotelId, destination: &str) -> Result<bool, StoreError> {
     let known = sqlx::query_scalar(
         "select exists (select from ledger_account where kind = 'HOTEL_PAYABLE' and hotel_id = $1)
@@ -214,7 +251,10 @@ pub async fn may_have_destination(pool: &PgPool, hotel_id: HotelId, destination:
     Ok(known)
 }
 
-/// Sets where a hotel's money goes from now on. When it goes there already, nothing changes.
+/// Sets the destination of a hotel's payouts. Setting the same destination again changes nothing.
+///
+/// # Errors
+/// When the database is unavailable, or a constraint is violated.
 pub async fn set_destination(
     pool: &PgPool,
     hotel_id: HotelId,
@@ -234,5 +274,5 @@ pub async fn set_destination(
     .bind(by)
     .fetch_one(pool)
     .await?;
-    Ok(Destination { hotel_id, destination, updated_at: updated_at.to_jiff() })
+    Ok(Destination { hotel_id, destination, update_time: updated_at.to_jiff() })
 }

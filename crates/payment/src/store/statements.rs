@@ -1,4 +1,4 @@
-//! What a pay-out is made of, for the hotelier.
+//! The lines of a payout's statement.
 
 use sqlx::{FromRow, PgPool};
 use staymesh_domain::ReservationId;
@@ -34,7 +34,7 @@ impl TryFrom<Row> for StatementLine {
     }
 }
 
-/// What each entry of the pay-out $1 was a part of. Credits are positive here.
+/// Each entry that the payout $1 settles, with the tax and commission entries of its transaction. Credits are positive.
 macro_rules! lines {
     () => {
         "select number, reservation_id, check_out, t.kind, l.amount_minor as net, tax, commission
@@ -48,7 +48,10 @@ macro_rules! lines {
     };
 }
 
-/// Lines of a pay-out, after this number.
+/// The lines of a payout after this number.
+///
+/// # Errors
+/// When the database is unavailable.
 pub async fn lines(pool: &PgPool, payout_id: Uuid, after: i32, limit: i64) -> Result<Vec<StatementLine>, StoreError> {
     let rows: Vec<Row> = sqlx::query_as(concat!(lines!(), " and number > $2 order by number limit $3"))
         .bind(payout_id)
@@ -60,6 +63,9 @@ pub async fn lines(pool: &PgPool, payout_id: Uuid, after: i32, limit: i64) -> Re
 }
 
 /// The sum of all lines.
+///
+/// # Errors
+/// When the database is unavailable, or the sum overflows.
 pub async fn totals(pool: &PgPool, payout_id: Uuid) -> Result<Shares, StoreError> {
     let sums: Vec<(String, i64, i64, i64)> = sqlx::query_as(concat!(
         "select kind, sum(net)::bigint, sum(tax)::bigint, sum(commission)::bigint from (",
@@ -72,5 +78,6 @@ pub async fn totals(pool: &PgPool, payout_id: Uuid) -> Result<Shares, StoreError
     let of = |(kind, net, tax, commission): (String, i64, i64, i64)| {
         Shares::of(LineKind::of_transaction(&kind), net, tax, commission)
     };
-    Ok(sums.into_iter().map(of).fold(Shares::default(), Shares::plus))
+    let total = sums.into_iter().map(of).try_fold(Shares::default(), Shares::checked_add);
+    total.ok_or_else(|| sqlx::Error::Decode("the totals of a payout".into()).into())
 }

@@ -1,4 +1,4 @@
-//! Attempts to move the money of pay-outs.
+//! Transfers: attempts to move the money of payouts.
 
 use sqlx::{FromRow, PgConnection, PgExecutor, PgPool};
 use staymesh_domain::{HotelId, Money};
@@ -42,13 +42,19 @@ macro_rules! transfers {
     };
 }
 
-/// One transfer.
+/// Finds a transfer.
+///
+/// # Errors
+/// When the database is unavailable.
 pub async fn find(executor: impl PgExecutor<'_>, transfer_id: Uuid) -> Result<Option<Transfer>, StoreError> {
     let row: Option<Row> = sqlx::query_as(transfers!()).bind(transfer_id).fetch_optional(executor).await?;
     row.map(Transfer::try_from).transpose()
 }
 
-/// One transfer, locked until the end of the transaction. How it ended is written down only after this.
+/// Finds a transfer and locks it until the end of the transaction. Required before [`paid`] and [`failed`].
+///
+/// # Errors
+/// When the database is unavailable or the lock times out.
 pub async fn lock(connection: &mut PgConnection, transfer_id: Uuid) -> Result<Option<Transfer>, StoreError> {
     let row: Option<Row> = sqlx::query_as(concat!(transfers!(), " for update of pay_out_transfer"))
         .bind(transfer_id)
@@ -57,8 +63,11 @@ pub async fn lock(connection: &mut PgConnection, transfer_id: Uuid) -> Result<Op
     row.map(Transfer::try_from).transpose()
 }
 
-/// Writes down another attempt, to where the hotel's money goes now; false when it goes nowhere, or when there is one
-/// that may succeed or has.
+/// Inserts another transfer, to the hotel's current destination. False if the hotel has none, or another transfer is open
+/// or paid.
+///
+/// # Errors
+/// When the database is unavailable.
 pub async fn insert(connection: &mut PgConnection, transfer_id: Uuid, payout_id: Uuid) -> Result<bool, StoreError> {
     let done = sqlx::query(
         "insert into pay_out_transfer (transfer_id, payout_id, attempt, destination)
@@ -73,7 +82,10 @@ pub async fn insert(connection: &mut PgConnection, transfer_id: Uuid, payout_id:
     Ok(done.rows_affected() == 1)
 }
 
-/// Writes down that a transfer, which is locked and open, has paid.
+/// Records that an open transfer was paid. The caller has locked it.
+///
+/// # Errors
+/// When the database is unavailable.
 pub async fn paid(connection: &mut PgConnection, transfer_id: Uuid, psp_transfer: &str) -> Result<(), StoreError> {
     sqlx::query(
         "update pay_out_transfer set status = 'PAID', psp_transfer = $2, ended_at = now() where transfer_id = $1",
@@ -85,7 +97,10 @@ pub async fn paid(connection: &mut PgConnection, transfer_id: Uuid, psp_transfer
     Ok(())
 }
 
-/// Writes down why a transfer, which is locked and open, has failed.
+/// Records why an open transfer failed. The caller has locked it.
+///
+/// # Errors
+/// When the database is unavailable.
 pub async fn failed(
     connection: &mut PgConnection,
     transfer_id: Uuid,
@@ -104,8 +119,11 @@ pub async fn failed(
     Ok(())
 }
 
-/// Pay-outs whose every transfer has failed, after the one given.
-pub async fn failed_pay_outs(
+/// The payouts whose transfers have all failed, after the one given.
+///
+/// # Errors
+/// When the database is unavailable.
+pub async fn failed_payouts(
     pool: &PgPool,
     hotel: Option<HotelId>,
     after: Option<Uuid>,

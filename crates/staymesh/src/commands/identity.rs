@@ -1,4 +1,5 @@
-//! `staymesh identity …`: what nobody can do through the API, because nobody may before it is done.
+//! `staymesh identity …`: the first administrator, service accounts and key rotation, on the database alone. The API
+//! cannot do these, because its callers must be authenticated already.
 
 use anyhow::{Context, Result};
 use clap::{Args, Subcommand, ValueEnum};
@@ -7,14 +8,14 @@ use staymesh_identity::{KeyConfig, admin};
 use staymesh_mesh::auth::Role;
 use staymesh_store::StoreConfig;
 
-/// Administrators, programs and keys.
+/// Administrators, clients and signing keys.
 #[derive(Subcommand)]
 pub(crate) enum Identity {
-    /// Make an account for an administrator; safe to repeat
+    /// Create the account of an administrator; idempotent
     CreateAdmin(CreateAdmin),
-    /// Register a program with a secret of your choice, or bring its registration up to date; safe to repeat
+    /// Register a client with a secret of your choice, or update its registration; idempotent
     RegisterClient(RegisterClient),
-    /// Make a new signing key that takes over from the present one after a while
+    /// Create a signing key that replaces the current one after the publish lead
     RotateKeys(RotateKeys),
 }
 
@@ -33,10 +34,10 @@ pub(crate) struct CreateAdmin {
 pub(crate) struct RegisterClient {
     /// The client id: 3 to 64 characters of a-z, 0-9 and '-'
     id: String,
-    /// What the program may do
+    /// Role of the client
     #[arg(long)]
     role: ClientRole,
-    /// What the program is, for people; its id when not given
+    /// Display name of the client; defaults to its id
     #[arg(long)]
     name: Option<String>,
     /// The secret, at least 32 characters
@@ -67,7 +68,7 @@ impl Identity {
                 let pool = staymesh_store::connect(&command.store)?;
                 let outcome = admin::create_admin(&pool, &command.email, &command.password)
                     .await
-                    .context("making the administrator")?;
+                    .context("creating the administrator")?;
                 println!("{outcome:?}");
             }
             Self::RegisterClient(command) => {
@@ -79,7 +80,7 @@ impl Identity {
                 let name = command.name.as_deref().unwrap_or(&command.id);
                 admin::register_client(&pool, &command.id, name, role, &command.secret)
                     .await
-                    .context("registering the program")?;
+                    .context("registering the client")?;
                 println!("{} is registered", command.id);
             }
             Self::RotateKeys(command) => {

@@ -11,9 +11,9 @@ use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use jiff::{Timestamp, civil::Date};
 use staymesh_domain::{HotelId, parse_date};
-use staymesh_payment::payouts::{
-    job::{self, Found, Options},
-    statement,
+use staymesh_payment::jobs::{
+    payouts::{self as job, Found, Options},
+    statements,
 };
 use staymesh_store::StoreConfig;
 use uuid::Uuid;
@@ -65,7 +65,7 @@ fn hotel(text: &str) -> Result<HotelId, String> {
 impl PayOut {
     pub(crate) async fn run(self) -> Result<()> {
         let pool = staymesh_store::connect(&patient(self.store))?;
-        let until = self.until.unwrap_or_else(|| job::usual_cutoff(Timestamp::now()));
+        let until = self.until.unwrap_or_else(|| job::default_cutoff(Timestamp::now()));
         let options = Options { until, hotel: self.hotel, dry_run: self.dry_run, retry_failed: self.retry_failed };
         println!(
             "stays that ended before {until}{}",
@@ -137,7 +137,7 @@ impl Counts {
 impl PayOutStatement {
     pub(crate) async fn run(self) -> Result<()> {
         let pool = staymesh_store::connect(&patient(self.store))?;
-        let file = statement::csv(&pool, self.payout).await.context("reading the statement")?;
+        let file = statements::csv(&pool, self.payout).await.context("reading the statement")?;
         if self.csv.as_os_str() == "-" {
             return io::stdout().write_all(&file).context("writing the statement");
         }

@@ -3,7 +3,7 @@
 use anyhow::{Context, Result, bail};
 use clap::Args;
 use indicatif::{HumanCount, ProgressBar, ProgressStyle};
-use staymesh_payment::backfill::{self, Found};
+use staymesh_payment::jobs::backfill::{self, Found};
 use staymesh_store::StoreConfig;
 
 use super::patient;

@@ -12,12 +12,8 @@ use staymesh_domain::{Currency, Money, parse_date};
 use staymesh_mesh::{client::Mesh, config::ClientConfig};
 use staymesh_payment::{
     clients::reservations::GrpcReservationClient,
-    reconcile::{
-        self, Options, Progress, Summary,
-        model::{Case, Class, Resolution, State, Sum},
-        store::cases::{self, Filter},
-        yesterday,
-    },
+    operator::{self, Case, CaseFilter, Class, Resolution, State, Sum},
+    reconcile::{self, Options, Progress, Summary, yesterday},
 };
 use staymesh_psp::{AnyPsp, PspConfig, provider::longest_settlement_pause};
 use staymesh_store::{StoreConfig, parse_duration};
@@ -141,7 +137,7 @@ impl Reconcile {
         let summary = reconcile::run(&pool, &psp, &reservations, options, |at| {
             bar.set_message(match at {
                 Progress::Reading(day, lines) => format!("reading the file of {day}: {lines} lines"),
-                Progress::Asking(payments) => format!("comparing with reservations: {payments} payments"),
+                Progress::Comparing(payments) => format!("comparing with reservations: {payments} payments"),
                 Progress::Judging => "comparing file, ledger and wallets".to_owned(),
             });
         })
@@ -160,10 +156,10 @@ impl ListCases {
             StateName::Assigned => State::Assigned,
             StateName::Resolved => State::Resolved,
         });
-        let filter = Filter { state, class: self.class, day: self.day };
+        let filter = CaseFilter { state, class: self.class, day: self.day };
         let (mut after, mut count) = (None, 0);
         loop {
-            let page = cases::list(&pool, filter, after, PAGE).await.context("reading the cases")?;
+            let page = operator::list_cases(&pool, filter, after, PAGE).await.context("reading the cases")?;
             let Some(last) = page.last() else { break };
             (after, count) = (Some(last.case_id), count + page.len());
             if self.json {
@@ -191,7 +187,7 @@ fn as_json(case: &Case) -> Value {
         "expected": sum(&finding.expected), "found": sum(&finding.found), "detail": finding.detail,
         "state": case.state.as_str(), "owner": case.owner, "note": case.note,
         "resolution": case.resolution.map(Resolution::as_str), "can_replay": case.can_replay(),
-        "create_time": case.created_at, "find_time": case.found_at, "update_time": case.changed_at,
+        "create_time": case.create_time, "find_time": case.find_time, "update_time": case.update_time,
     })
 }
 

@@ -1,4 +1,4 @@
-//! Every kind of refusal arrives under its name and shows no data.
+//! Classification of database errors; no error contains row data.
 
 use sqlx::{AssertSqlSafe, Connection, PgConnection, PgPool};
 use staymesh_store::{ResultExt, StoreConfig, StoreError, connect};
@@ -42,7 +42,7 @@ async fn insert(pool: &PgPool, values: &str) -> StoreError {
     sqlx::query(AssertSqlSafe(statement)).execute(pool).await.unwrap_err().into()
 }
 
-/// Everything a careless log line could show of an error.
+/// Every text representation of an error that a log line could contain.
 fn shown(error: &StoreError) -> String {
     let mut text = format!("{error} {error:?} {error:#?}");
     let mut source = std::error::Error::source(error);
@@ -54,7 +54,7 @@ fn shown(error: &StoreError) -> String {
 }
 
 #[tokio::test]
-async fn every_kind_of_constraint_is_known_by_name() {
+async fn every_kind_of_constraint_is_reported_by_name() {
     let database = database(SCHEMA).await;
     for (values, name) in [
         ("1, 'second@example.test', null, null", "guest_pkey"),
@@ -83,7 +83,7 @@ impl From<StoreError> for Taken {
 }
 
 #[tokio::test]
-async fn errors_show_no_row_data() {
+async fn errors_contain_no_row_data() {
     let database = database(SCHEMA).await;
     for values in [
         "1, 'hidden@example.test', null, null",
@@ -112,7 +112,7 @@ fn impatient(database: &TestDatabase) -> PgPool {
 }
 
 #[tokio::test]
-async fn limits_of_time_are_enforced_by_the_server() {
+async fn server_enforces_time_limits() {
     let database = database(SCHEMA).await;
     let pool = impatient(&database);
 
@@ -133,7 +133,7 @@ async fn limits_of_time_are_enforced_by_the_server() {
 }
 
 #[tokio::test]
-async fn a_lost_race_is_a_conflict() {
+async fn serialization_failure_is_a_conflict() {
     let database = database(SCHEMA).await;
     let mut one = PgConnection::connect(database.url()).await.unwrap();
     let mut other = PgConnection::connect(database.url()).await.unwrap();
@@ -148,7 +148,7 @@ async fn a_lost_race_is_a_conflict() {
         Ok(_) => sqlx::query("commit").execute(&mut other).await.unwrap_err(),
         Err(error) => error,
     };
-    // One of two that read the other's absence may commit; the other must start over.
+    // Of two transactions that each read that the other's row is missing, one may commit; the other must be retried.
     let lost = StoreError::from(lost);
     assert!(lost.is_conflict(), "{lost:?}");
 }

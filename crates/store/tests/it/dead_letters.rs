@@ -1,4 +1,4 @@
-//! What becomes of events that were set aside.
+//! Dead letters: listing, filtering, replay.
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex};
@@ -15,8 +15,8 @@ use uuid::Uuid;
 use crate::outbox::{Receiver, Shared, depth, quick, start, write};
 use crate::support::{database, until};
 
-/// Sets the event aside, so long ago.
-async fn park(pool: &PgPool, event_id: i64, days: i32) {
+/// Makes the event a dead letter since `days` days.
+async fn make_dead_letter(pool: &PgPool, event_id: i64, days: i32) {
     sqlx::query("update outbox set parked_at = now() - make_interval(days => $2), attempts = 20 where event_id = $1")
         .bind(event_id)
         .bind(days)
@@ -30,14 +30,14 @@ async fn ids(pool: &PgPool, filter: &DeadLetterFilter) -> Vec<i64> {
 }
 
 #[tokio::test]
-async fn a_filter_means_all_it_says() {
+async fn filter_applies_all_its_conditions() {
     let database = database(&[SCHEMA]).await;
     let pool = database.pool();
     assert!(has_outbox(pool).await.unwrap());
     let mut events = Vec::new();
     for (kind, days) in [("sold", 0), ("ended", 1), ("sold", 3), ("ended", 5)] {
         let event_id = write(pool, Uuid::now_v7(), kind).await;
-        park(pool, event_id, days).await;
+        make_dead_letter(pool, event_id, days).await;
         events.push(event_id);
     }
     let waiting = write(pool, Uuid::now_v7(), "sold").await;
@@ -62,16 +62,16 @@ async fn a_filter_means_all_it_says() {
 }
 
 #[tokio::test]
-async fn a_database_without_an_outbox_says_so() {
+async fn has_outbox_is_false_without_the_table() {
     let database = database(&["create table hotel ()"]).await;
     assert!(!has_outbox(database.pool()).await.unwrap());
 }
 
 #[tokio::test]
-async fn a_walk_meets_each_once_in_order_although_they_come_back_and_no_more_than_it_may() {
+async fn visit_dead_letters_visits_each_once_in_order_and_at_most_the_limit() {
     let database = database(&[SCHEMA]).await;
     let pool = database.pool();
-    // More than are read at once.
+    // More than one batch.
     sqlx::query(
         "insert into outbox (aggregate_id, kind, payload, parked_at)
          select gen_random_uuid(), 'step', '1', now() from generate_series(1, 1100)",
@@ -83,7 +83,7 @@ async fn a_walk_meets_each_once_in_order_although_they_come_back_and_no_more_tha
     let walk = visit_dead_letters(pool, &all, u64::MAX, async |events| {
         let ids: Vec<i64> = events.iter().map(|event| event.event_id).collect();
         assert_eq!(replay(pool, &ids).await?, ids);
-        // Refused again at once.
+        // Dead letters again immediately.
         sqlx::query("update outbox set parked_at = now() where parked_at is null").execute(pool).await?;
         seen.extend(ids);
         Ok(())
@@ -102,13 +102,13 @@ async fn a_walk_meets_each_once_in_order_although_they_come_back_and_no_more_tha
 }
 
 #[tokio::test]
-async fn many_who_replay_the_same_at_once_replay_each_once() {
+async fn concurrent_replays_replay_each_event_once() {
     let database = database(&[SCHEMA]).await;
     let pool = database.pool();
     let mut events = Vec::new();
     for _ in 0..50 {
         let event_id = write(pool, Uuid::now_v7(), "step").await;
-        park(pool, event_id, 1).await;
+        make_dead_letter(pool, event_id, 1).await;
         events.push(event_id);
     }
     let mut backwards = events.clone();
@@ -120,9 +120,8 @@ async fn many_who_replay_the_same_at_once_replay_each_once() {
     assert_eq!((depth(pool).await, stats(pool).await.unwrap().dead_letters), (50, 0));
 }
 
-/// The promise of order and its one exception: what is replayed is late, and first among what has not left.
 #[tokio::test]
-async fn what_is_replayed_comes_after_what_has_left_and_before_what_has_not() {
+async fn replayed_event_follows_delivered_events_and_precedes_undelivered_ones() {
     let database = database(&[SCHEMA]).await;
     let pool = database.pool();
     let aggregate = Uuid::now_v7();
@@ -147,7 +146,7 @@ async fn what_is_replayed_comes_after_what_has_left_and_before_what_has_not() {
     refused.lock().unwrap().clear();
     receiver.seen.lock().unwrap().clear();
     let fourth = write(pool, aggregate, "fourth").await;
-    // In whatever order they are named.
+    // The order of the arguments does not matter.
     assert_eq!(replay(pool, &[second, first]).await.unwrap(), [first, second]);
     let fifth = write(pool, aggregate, "fifth").await;
     let relays: Vec<_> = (0..3).map(|_| start(pool, Shared(receiver.clone()), quick())).collect();

@@ -1,4 +1,4 @@
-//! The database is there, its connections are open, and no byte comes.
+//! A database that hangs: connections are open, but no byte arrives.
 
 use std::time::{Duration, Instant};
 
@@ -15,7 +15,7 @@ use crate::support::{database, until};
 const LIMIT: Duration = Duration::from_millis(200);
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Stopped backends, which go on when this is dropped.
+/// Stopped backends; dropping this continues them.
 struct Stopped(Vec<Pid>);
 
 impl Stopped {
@@ -39,7 +39,7 @@ impl Drop for Stopped {
     }
 }
 
-/// A pool with room for two, whose connections are soon given up.
+/// A pool of two connections with short timeouts.
 fn pool_for_two(url: &str) -> PgPool {
     let mut config = StoreConfig::new(url);
     config.database_max_connections = 2;
@@ -48,14 +48,14 @@ fn pool_for_two(url: &str) -> PgPool {
     connect(&config).unwrap()
 }
 
-fn assert_given_up(result: &Result<(), StoreError>, started: Instant) {
+fn assert_timed_out(result: &Result<(), StoreError>, started: Instant) {
     assert!(matches!(result, Err(StoreError::Unavailable(_))), "{result:?}");
     assert!(started.elapsed() < Duration::from_secs(5), "{:?}", started.elapsed());
 }
 
-// On a server of its own: while a backend is stopped, nobody can create or drop a database.
+// On a separate server: while a backend is stopped, databases can be neither created nor dropped.
 #[tokio::test]
-async fn work_that_hangs_is_given_up_and_its_connections_are_replaced() {
+async fn hanging_work_times_out_and_its_connections_are_replaced() {
     let dir = tempfile::tempdir().unwrap();
     let options = PostgresOptions { durability: Durability::Off, ..PostgresOptions::default() };
     let postgres = Postgres::start(dir.path(), options).unwrap();
@@ -73,13 +73,13 @@ async fn work_that_hangs_is_given_up_and_its_connections_are_replaced() {
         Ok(())
     })
     .await;
-    assert_given_up(&given_up, started);
+    assert_timed_out(&given_up, started);
     let started = Instant::now();
     let given_up: Result<(), StoreError> =
         bounded(LIMIT, async move { Ok(sqlx::query("select 1").execute(&mut *plain).await.map(drop)?) }).await;
-    assert_given_up(&given_up, started);
+    assert_timed_out(&given_up, started);
 
-    // Both backends are still stopped, and both places are free again.
+    // Both backends are still stopped, and both slots of the pool are free again.
     until("a free place", async || pool.acquire().await.is_ok()).await;
     until("two free places", async || {
         let (one, other) = tokio::join!(pool.acquire(), pool.acquire());
@@ -92,7 +92,7 @@ async fn work_that_hangs_is_given_up_and_its_connections_are_replaced() {
 }
 
 #[tokio::test]
-async fn a_relay_goes_on_when_its_connection_hangs() {
+async fn relay_continues_after_a_hanging_connection() {
     let dir = tempfile::tempdir().unwrap();
     let options = PostgresOptions { durability: Durability::Off, ..PostgresOptions::default() };
     let postgres = Postgres::start(dir.path(), options).unwrap();
@@ -111,7 +111,7 @@ async fn a_relay_goes_on_when_its_connection_hangs() {
 }
 
 #[tokio::test]
-async fn a_silent_network_is_waited_for_no_longer_than_the_limit() {
+async fn connecting_over_a_silent_network_times_out() {
     let database = database(&[]).await;
     let mut url = url::Url::parse(database.url()).unwrap();
     let target = (url.host_str().unwrap(), url.port().unwrap());
@@ -126,7 +126,7 @@ async fn a_silent_network_is_waited_for_no_longer_than_the_limit() {
     proxy.set(Link::Silent);
     for _ in 0..5 {
         let started = Instant::now();
-        assert_given_up(&ask(LIMIT).await, started);
+        assert_timed_out(&ask(LIMIT).await, started);
     }
     proxy.set(Link::Healthy);
     until("the pool finds its database", async || ask(PATIENCE).await.is_ok()).await;

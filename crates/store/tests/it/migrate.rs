@@ -1,4 +1,4 @@
-//! Migrating: from nothing, again, by many at once, by old and new binaries.
+//! Migrations: on a new database, repeated, concurrent, with older and newer binaries.
 
 use std::time::{Duration, Instant};
 
@@ -24,7 +24,7 @@ async fn tables(pool: &PgPool) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn a_missing_database_is_created_once_by_many() {
+async fn concurrent_ensure_database_creates_it_once() {
     let database = database(&[]).await;
     let new_name = format!("{}n", database.name());
     let config = StoreConfig::new(database.url().replace(database.name(), &new_name));
@@ -44,9 +44,9 @@ async fn a_missing_database_is_created_once_by_many() {
 }
 
 #[tokio::test]
-async fn migrating_is_repeatable_and_one_at_a_time() {
+async fn migrations_are_idempotent_and_serialized() {
     let database = database(&[]).await;
-    // Both would fail on the other's table if they ran side by side.
+    // If they ran concurrently, each would fail on the table of the other.
     let set = migrator(&["select pg_sleep(0.3)", FIRST, SECOND]);
     let config = config(&database);
     let all = tokio::join!(run(&config, &set, PATIENCE), run(&config, &set, PATIENCE), run(&config, &set, PATIENCE));
@@ -56,7 +56,7 @@ async fn migrating_is_repeatable_and_one_at_a_time() {
 }
 
 #[tokio::test]
-async fn a_database_may_be_ahead_but_not_behind() {
+async fn database_may_be_ahead_of_the_binary_but_not_behind() {
     let database = database(&[]).await;
     let (old, new) = (migrator(&[FIRST]), migrator(&[FIRST, SECOND]));
     let (pool, config) = (database.pool(), config(&database));
@@ -73,7 +73,7 @@ async fn a_database_may_be_ahead_but_not_behind() {
 }
 
 #[tokio::test]
-async fn an_edited_migration_is_refused() {
+async fn edited_migration_is_refused() {
     let database = database(&[FIRST]).await;
     let edited = migrator(&["create table first (id bigint)"]);
     assert!(!is_current(database.pool(), &edited).await.unwrap());
@@ -82,7 +82,7 @@ async fn an_edited_migration_is_refused() {
 }
 
 #[tokio::test]
-async fn a_failing_migration_changes_nothing_and_frees_the_lock() {
+async fn failed_migration_is_rolled_back_and_releases_the_lock() {
     let database = database(&[]).await;
     let failing = migrator(&[FIRST, "create table half (id integer); create table first (id integer)"]);
     for _ in 0..2 {
@@ -94,7 +94,7 @@ async fn a_failing_migration_changes_nothing_and_frees_the_lock() {
 }
 
 #[tokio::test]
-async fn an_index_can_be_made_without_stopping_writers() {
+async fn index_can_be_created_concurrently() {
     let database = database(&[FIRST]).await;
     let set = migrator(&[FIRST, "-- no-transaction\ncreate index concurrently first_id_idx on first (id)"]);
     run(&config(&database), &set, PATIENCE).await.unwrap();
@@ -104,7 +104,7 @@ async fn an_index_can_be_made_without_stopping_writers() {
 }
 
 #[tokio::test]
-async fn waiting_for_a_lock_is_bounded_and_tried_again() {
+async fn lock_wait_is_bounded_and_retried() {
     let database = database(&[FIRST]).await;
     let set = migrator(&[FIRST, "alter table first add column name text"]);
     let mut holder = PgConnection::connect(database.url()).await.unwrap();
@@ -123,8 +123,8 @@ async fn waiting_for_a_lock_is_bounded_and_tried_again() {
 }
 
 #[tokio::test]
-async fn a_server_that_is_away_is_an_outage() {
-    let mut config = StoreConfig::new("postgres://nobody:x@127.0.0.1:1/none");
+async fn unreachable_server_is_unavailable() {
+    let mut config = StoreConfig::new("postgres://none:x@127.0.0.1:1/none");
     config.database_acquire_timeout = Duration::from_millis(200);
     let error = ensure_database(&config).await.unwrap_err();
     assert!(matches!(error, MigrateError::Store(StoreError::Unavailable(_))), "{error:?}");

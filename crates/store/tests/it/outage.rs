@@ -1,4 +1,4 @@
-//! The pool outlives the database.
+//! Outages of the database: the pool survives them.
 
 use std::time::{Duration, Instant};
 
@@ -17,7 +17,7 @@ async fn query(pool: &PgPool) -> Result<(), StoreError> {
 }
 
 #[tokio::test]
-async fn a_pool_starts_without_its_database_and_finds_it_again_after_each_crash() {
+async fn pool_starts_without_the_database_and_reconnects_after_each_crash() {
     let dir = tempfile::tempdir().unwrap();
     let options = PostgresOptions { durability: Durability::Off, ..PostgresOptions::default() };
     let mut postgres = Postgres::start(dir.path(), options).unwrap();
@@ -37,7 +37,7 @@ async fn a_pool_starts_without_its_database_and_finds_it_again_after_each_crash(
         until("the pool finds its database", async || query(&pool).await.is_ok()).await;
         ping(&pool, Duration::from_secs(5)).await.unwrap();
 
-        // Caught by the crash in the middle of a transaction.
+        // The crash happens in the middle of a transaction.
         let mut transaction = pool.begin().await.unwrap();
         postgres.kill_now().unwrap();
         let caught = sqlx::query("select 1").execute(&mut *transaction).await;
@@ -49,7 +49,7 @@ async fn a_pool_starts_without_its_database_and_finds_it_again_after_each_crash(
 }
 
 #[tokio::test]
-async fn a_used_up_pool_answers_in_time() {
+async fn exhausted_pool_fails_within_the_acquire_timeout() {
     let database = crate::support::database(&[]).await;
     let mut config = StoreConfig::new(database.url());
     config.database_max_connections = 1;
@@ -63,7 +63,7 @@ async fn a_used_up_pool_answers_in_time() {
 }
 
 #[tokio::test]
-async fn the_server_knows_who_calls() {
+async fn application_name_is_visible_to_the_server() {
     let database = crate::support::database(&[]).await;
     let mut config = StoreConfig::new(database.url());
     config.database_application_name = "staymesh-test".to_owned();

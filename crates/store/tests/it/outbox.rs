@@ -1,4 +1,4 @@
-//! What the outbox promises when all goes well, or the receiver says no.
+//! The outbox without failures of the infrastructure: order, retries, dead letters, statistics.
 
 use std::collections::HashMap;
 use std::sync::Mutex;
@@ -15,7 +15,7 @@ use uuid::Uuid;
 
 use crate::support::{database, until};
 
-/// Answers as it is told, and remembers what it got.
+/// Responds with `answer` and records the events it got.
 pub(crate) struct Receiver<F> {
     pub(crate) answer: F,
     pub(crate) seen: Mutex<Vec<(Uuid, i64)>>,
@@ -53,7 +53,7 @@ pub(crate) fn quick() -> RelayOptions {
     }
 }
 
-/// Runs until the guard is dropped.
+/// Starts a relay that runs until the guard is dropped.
 pub(crate) fn start<D: Deliver>(pool: &PgPool, receiver: D, options: RelayOptions) -> DropGuard {
     let stop = CancellationToken::new();
     tokio::spawn(Relay::new(pool.clone(), receiver, Wake::default(), options).run(stop.clone()));
@@ -70,13 +70,13 @@ pub(crate) async fn depth(pool: &PgPool) -> i64 {
 }
 
 #[test]
-fn the_documented_table_is_the_real_one() {
+fn documented_table_equals_schema() {
     let readme = include_str!("../../../../migrations/README.md");
     assert!(readme.contains(&format!("```sql\n{SCHEMA}```")), "migrations/README.md and SCHEMA differ");
 }
 
 #[tokio::test]
-async fn an_event_lives_and_dies_with_its_transaction() {
+async fn event_is_written_and_rolled_back_with_its_transaction() {
     let database = database(&[SCHEMA]).await;
     let mut transaction = database.pool().begin().await.unwrap();
     let payload = json!({ "guest": "someone" });
@@ -103,7 +103,7 @@ async fn an_event_lives_and_dies_with_its_transaction() {
 }
 
 #[tokio::test]
-async fn bad_events_are_refused_by_name() {
+async fn invalid_events_violate_named_constraints() {
     let database = database(&[SCHEMA]).await;
     let mut connection = database.pool().acquire().await.unwrap();
     let id = Uuid::now_v7();
@@ -122,7 +122,7 @@ async fn bad_events_are_refused_by_name() {
 }
 
 #[tokio::test]
-async fn many_relays_deliver_each_event_once_and_each_aggregate_in_order() {
+async fn concurrent_relays_deliver_each_event_once_and_in_order_per_aggregate() {
     let database = database(&[SCHEMA]).await;
     let pool = database.pool();
     let aggregates: Vec<Uuid> = (0..20).map(|_| Uuid::now_v7()).collect();
@@ -131,7 +131,7 @@ async fn many_relays_deliver_each_event_once_and_each_aggregate_in_order() {
             write(pool, *aggregate, "step").await;
         }
     }
-    // A third of the first attempts fail, which must not let later events of the same aggregate pass.
+    // A third of the first attempts fail; later events of the same aggregate must not overtake them.
     let receiver = Receiver::new(|event: &OutboxEvent| {
         if event.attempt == 1 && event.event_id % 3 == 0 { Delivery::Retry("busy".into()) } else { Delivery::Done }
     });
@@ -150,7 +150,7 @@ async fn many_relays_deliver_each_event_once_and_each_aggregate_in_order() {
 }
 
 #[tokio::test]
-async fn a_poisoned_event_is_parked_and_can_be_replayed() {
+async fn failing_event_becomes_a_dead_letter_and_can_be_replayed() {
     let database = database(&[SCHEMA]).await;
     let pool = database.pool();
     let aggregate = Uuid::now_v7();
@@ -175,13 +175,13 @@ async fn a_poisoned_event_is_parked_and_can_be_replayed() {
     assert_eq!(events[0].last_error.as_ref().unwrap().len(), 500);
     assert_eq!(events[1].last_error.as_deref(), Some("never"));
     assert_eq!(stats(pool).await.unwrap().dead_letters, 2);
-    // The event behind the poisoned one went once that was out of the way, and not before.
+    // The next event of the aggregate is delivered after the failing one became a dead letter, not before.
     let seen = receiver.seen.lock().unwrap().clone();
     let of_aggregate: Vec<_> = seen.iter().filter(|(id, _)| *id == aggregate).map(|(_, event)| *event).collect();
     assert_eq!(of_aggregate, [poisoned, poisoned, poisoned, poisoned, next]);
 
     healed.store(true, std::sync::atomic::Ordering::SeqCst);
-    assert_eq!(replay(pool, &[next, poisoned]).await.unwrap(), [poisoned], "what was delivered stays delivered");
+    assert_eq!(replay(pool, &[next, poisoned]).await.unwrap(), [poisoned], "a delivered event is not replayed");
     assert_eq!(replay(pool, &[poisoned]).await.unwrap(), [0_i64; 0]);
     assert_eq!(replay(pool, &[refused]).await.unwrap(), [refused]);
     until("replayed", async || depth(pool).await == 0).await;
@@ -189,7 +189,7 @@ async fn a_poisoned_event_is_parked_and_can_be_replayed() {
 }
 
 #[tokio::test]
-async fn numbers_tell_depth_and_lag_and_old_events_are_purged() {
+async fn stats_report_depth_and_lag_and_old_deliveries_are_purged() {
     let database = database(&[SCHEMA]).await;
     let pool = database.pool();
     assert_eq!(stats(pool).await.unwrap().lag, Duration::ZERO);

@@ -1,4 +1,4 @@
-//! What the outbox promises when something breaks.
+//! The outbox under failures of receiver, relay and connections.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -14,7 +14,7 @@ use uuid::Uuid;
 use crate::outbox::{Receiver, Shared, depth, quick, start, write};
 use crate::support::{database, until};
 
-/// Counts calls and lets each go on only when it is given a permit.
+/// A receiver that counts calls and blocks each until it gets a permit.
 struct Gate {
     calls: Arc<AtomicUsize>,
     permits: Arc<Semaphore>,
@@ -36,7 +36,7 @@ impl Deliver for Gate {
 }
 
 #[tokio::test]
-async fn no_lock_is_held_while_the_receiver_is_called() {
+async fn no_lock_is_held_during_delivery() {
     let database = database(&[SCHEMA]).await;
     let pool = database.pool();
     write(pool, Uuid::now_v7(), "slow").await;
@@ -58,7 +58,7 @@ async fn no_lock_is_held_while_the_receiver_is_called() {
 }
 
 #[tokio::test]
-async fn at_most_so_many_are_claimed_as_are_called() {
+async fn relay_claims_no_more_events_than_it_delivers_concurrently() {
     let database = database(&[SCHEMA]).await;
     let pool = database.pool();
     for _ in 0..30 {
@@ -78,7 +78,7 @@ async fn at_most_so_many_are_claimed_as_are_called() {
 }
 
 #[tokio::test]
-async fn stopping_lets_events_on_their_way_arrive() {
+async fn stopped_relay_finishes_deliveries_in_flight() {
     let database = database(&[SCHEMA]).await;
     let pool = database.pool();
     write(pool, Uuid::now_v7(), "slow").await;
@@ -95,7 +95,7 @@ async fn stopping_lets_events_on_their_way_arrive() {
 }
 
 #[tokio::test]
-async fn a_ring_is_heard_before_the_next_poll() {
+async fn wake_triggers_delivery_before_the_next_poll() {
     let database = database(&[SCHEMA]).await;
     let pool = database.pool();
     let receiver = Receiver::new(|_: &OutboxEvent| Delivery::Done);
@@ -111,14 +111,14 @@ async fn a_ring_is_heard_before_the_next_poll() {
 }
 
 #[tokio::test]
-async fn a_receiver_that_hangs_is_cut_off_and_asked_again() {
+async fn hanging_receiver_times_out_and_is_retried() {
     let database = database(&[SCHEMA]).await;
     let pool = database.pool();
     write(pool, Uuid::now_v7(), "hanging").await;
     let (gate, calls, _permits) = Gate::new();
     let impatient = RelayOptions { deliver_timeout: Duration::from_millis(30), ..quick() };
     let _relay = start(pool, gate, impatient);
-    until("parked", async || depth(pool).await == 0).await;
+    until("dead letter", async || depth(pool).await == 0).await;
     assert_eq!(calls.load(Ordering::SeqCst), 4);
     assert_eq!(
         dead_letters(pool, &DeadLetterFilter::default(), 0, 1).await.unwrap()[0].last_error.as_deref(),
@@ -127,40 +127,40 @@ async fn a_receiver_that_hangs_is_cut_off_and_asked_again() {
 }
 
 #[tokio::test]
-async fn an_outage_of_the_receiver_parks_nothing_however_long_it_lasts() {
+async fn receiver_outage_makes_no_dead_letters() {
     let database = database(&[SCHEMA]).await;
     let pool = database.pool();
     let aggregate = Uuid::now_v7();
     let first = write(pool, aggregate, "first").await;
     let calls = AtomicUsize::new(0);
-    // Away for far more calls than there are attempts, then there again.
+    // Unavailable for far more calls than there are attempts, then available.
     let receiver = Receiver::new(move |event: &OutboxEvent| {
         assert_eq!(event.attempt, 1);
-        if calls.fetch_add(1, Ordering::SeqCst) < 20 { Delivery::Unavailable("away".into()) } else { Delivery::Done }
+        if calls.fetch_add(1, Ordering::SeqCst) < 20 { Delivery::Unavailable("down".into()) } else { Delivery::Done }
     });
     let relay = start(pool, Shared(receiver.clone()), quick());
     let second = write(pool, aggregate, "second").await;
-    until("delivered or parked", async || depth(pool).await == 0).await;
+    until("delivered or dead letter", async || depth(pool).await == 0).await;
     drop(relay);
     let seen: Vec<_> = receiver.seen.lock().unwrap().iter().map(|(_, event_id)| *event_id).collect();
     assert_eq!(seen, [vec![first; 21], vec![second]].concat());
 
-    // Outages in between do not save an event that the receiver keeps failing on.
+    // Outages in between do not reset the attempts of an event on which the receiver fails.
     write(pool, aggregate, "poisoned").await;
     let calls = AtomicUsize::new(0);
     let receiver = Receiver::new(move |_: &OutboxEvent| match calls.fetch_add(1, Ordering::SeqCst) % 2 {
-        0 => Delivery::Unavailable("away".into()),
+        0 => Delivery::Unavailable("down".into()),
         _ => Delivery::Retry("no".into()),
     });
     let _relay = start(pool, Shared(receiver.clone()), quick());
-    until("parked", async || depth(pool).await == 0).await;
+    until("dead letter", async || depth(pool).await == 0).await;
     let dead_letter = &dead_letters(pool, &DeadLetterFilter::default(), 0, 1).await.unwrap()[0];
     assert_eq!((dead_letter.attempts, dead_letter.last_error.as_deref()), (4, Some("no")));
     assert_eq!(receiver.seen.lock().unwrap().len(), 8);
 }
 
 #[tokio::test]
-async fn a_claim_whose_relay_died_is_taken_over_when_its_lease_ends() {
+async fn claim_of_a_crashed_relay_is_taken_over_after_its_lease() {
     let database = database(&[SCHEMA]).await;
     let pool = database.pool();
     let event_id = write(pool, Uuid::now_v7(), "orphan").await;
@@ -175,16 +175,17 @@ async fn a_claim_whose_relay_died_is_taken_over_when_its_lease_ends() {
     until("taken over", async || depth(pool).await == 0).await;
     drop(relay);
 
-    // One that kills whoever delivers it is parked without another try.
+    // An event that has crashed its relay at every attempt becomes a dead letter without another attempt.
     let deadly = write(pool, Uuid::now_v7(), "deadly").await;
     sqlx::query("update outbox set attempts = $1 where delivered_at is null").bind(4).execute(pool).await.unwrap();
     let _relay = start(pool, Shared(receiver.clone()), quick());
-    until("parked", async || dead_letters(pool, &DeadLetterFilter::default(), 0, 1).await.unwrap().len() == 1).await;
+    until("dead letter", async || dead_letters(pool, &DeadLetterFilter::default(), 0, 1).await.unwrap().len() == 1)
+        .await;
     assert!(receiver.seen.lock().unwrap().iter().all(|(_, id)| *id != deadly));
 }
 
 #[tokio::test]
-async fn a_panicking_receiver_takes_nothing_down() {
+async fn panicking_receiver_does_not_stop_the_relay() {
     let database = database(&[SCHEMA]).await;
     let pool = database.pool();
     write(pool, Uuid::now_v7(), "panics").await;
@@ -199,10 +200,10 @@ async fn a_panicking_receiver_takes_nothing_down() {
         delivered.fetch_optional(pool).await.unwrap() == Some(fine)
     })
     .await;
-    // Once its lease is over it is tried again, and the relay is still there to do so.
+    // After its lease the same relay delivers it again.
     sqlx::query("update outbox set kind = 'cured', next_attempt_at = now() where kind = 'panics'")
         .execute(pool)
         .await
         .unwrap();
-    until("tried again", async || depth(pool).await == 0).await;
+    until("delivered again", async || depth(pool).await == 0).await;
 }

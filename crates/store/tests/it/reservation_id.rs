@@ -1,4 +1,4 @@
-//! The database reads a reservation id as the code does.
+//! Reservation ids are decoded equally by the database and the code.
 
 use jiff::Timestamp;
 use sqlx::PgPool;
@@ -14,7 +14,7 @@ async fn insert(pool: &PgPool, hotel_id: i32, id: Uuid) -> Result<(), StoreError
 }
 
 #[tokio::test]
-async fn the_database_checks_that_an_id_belongs_to_its_hotel() {
+async fn check_refuses_the_id_of_another_hotel() {
     let table = format!(
         "create table booking (hotel_id integer not null, reservation_id uuid not null,
              constraint booking_id_of_hotel check ({RESERVATION_HOTEL_ID_CHECK}))"

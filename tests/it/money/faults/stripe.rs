@@ -56,7 +56,7 @@ async fn at_whatever_call_to_stripe_the_service_dies_there_is_one_charge_and_one
         staymesh_payment::fault_points::OVERDUE,
         staymesh_payment::fault_points::ALL,
         // Last, for each of these is another hotel with a few rooms.
-        staymesh_payment::fault_points::PAY_OUT,
+        staymesh_payment::fault_points::PAYOUT,
     ];
     let mut told = 0;
     for step in steps.concat() {

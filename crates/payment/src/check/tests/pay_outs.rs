@@ -24,11 +24,11 @@ use super::{
 };
 use crate::{
     clients::reservations::MockReservationClient,
-    model::PartnerTerms,
-    payouts::{
-        job::Options as Run,
-        tests::{everything, hotel, pay_out, refund, send_to, sold_at},
+    jobs::payouts::{
+        Options as Run,
+        tests::{everything, hotel, make_payouts, refund, send_to, sold_at},
     },
+    model::PartnerTerms,
     testing::{MockPsp, database, eur, service},
 };
 
@@ -65,7 +65,7 @@ async fn hear(pool: &PgPool, hotel_id: i32, kind: &str) {
 
 async fn settle(pool: &PgPool, hotel_id: i32, retry_failed: bool) {
     send_to(pool, hotel_id, "acct").await;
-    pay_out(pool, &Run { hotel: Some(hotel(hotel_id)), retry_failed, ..everything() }).await;
+    make_payouts(pool, &Run { hotel: Some(hotel(hotel_id)), retry_failed, ..everything() }).await;
 }
 
 /// Hotel 7 was paid 197.62 for a guest's stay and two that a partner sold, of one of which a half is credited; since then

@@ -1,12 +1,12 @@
-//! Cases.
+//! Reconciliation cases.
 
-use jiff::{Timestamp, civil::Date};
+use jiff::Timestamp;
 use jiff_sqlx::ToSqlx;
 use sqlx::{FromRow, PgConnection, PgExecutor};
 use staymesh_store::StoreError;
 use uuid::Uuid;
 
-use crate::reconcile::model::{Case, Class, Finding, Replay, Resolution, State, Subject};
+use crate::reconcile::model::{Case, CaseFilter, Class, Finding, Replay, Resolution, State, Subject};
 
 #[derive(FromRow)]
 struct Row {
@@ -73,29 +73,21 @@ impl TryFrom<Row> for Case {
             note: row.note,
             resolution,
             version: row.version,
-            created_at: row.created_at.to_jiff(),
-            found_at: row.found_at.to_jiff(),
-            changed_at: row.changed_at.to_jiff(),
-            replayed_at: row.replayed_at.map(jiff_sqlx::Timestamp::to_jiff),
+            create_time: row.created_at.to_jiff(),
+            find_time: row.found_at.to_jiff(),
+            update_time: row.changed_at.to_jiff(),
+            replay_time: row.replayed_at.map(jiff_sqlx::Timestamp::to_jiff),
         })
     }
 }
 
-/// Which cases to list; none is no limit.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Filter {
-    /// In this state.
-    pub state: Option<State>,
-    /// Of this class.
-    pub class: Option<Class>,
-    /// Of this day.
-    pub day: Option<Date>,
-}
-
 /// Cases, newest first, after the one given.
+///
+/// # Errors
+/// When the database is unavailable.
 pub async fn list(
     executor: impl PgExecutor<'_>,
-    filter: Filter,
+    filter: CaseFilter,
     after: Option<Uuid>,
     limit: i64,
 ) -> Result<Vec<Case>, StoreError> {
@@ -117,7 +109,10 @@ pub async fn list(
     rows.into_iter().map(Case::try_from).collect()
 }
 
-/// One case.
+/// Finds a case.
+///
+/// # Errors
+/// When the database is unavailable.
 pub async fn find(executor: impl PgExecutor<'_>, case_id: Uuid) -> Result<Option<Case>, StoreError> {
     let row: Option<Row> =
         sqlx::query_as(concat!("select ", columns!(), " from reconciliation_case where case_id = $1"))
@@ -127,7 +122,10 @@ pub async fn find(executor: impl PgExecutor<'_>, case_id: Uuid) -> Result<Option
     row.map(Case::try_from).transpose()
 }
 
-/// One case, locked until the end of the transaction.
+/// Finds a case and locks it until the end of the transaction.
+///
+/// # Errors
+/// When the database is unavailable or the lock times out.
 pub async fn lock(connection: &mut PgConnection, case_id: Uuid) -> Result<Option<Case>, StoreError> {
     let row: Option<Row> =
         sqlx::query_as(concat!("select ", columns!(), " from reconciliation_case where case_id = $1 for update"))
@@ -137,10 +135,12 @@ pub async fn lock(connection: &mut PgConnection, case_id: Uuid) -> Result<Option
     row.map(Case::try_from).transpose()
 }
 
-/// Writes down what was found: a case for what is new, and what is known of it now for what has one. A case that was over
-/// because its cause was gone is open again; one that somebody has settled stays so. Yields how many are new or open
-/// again.
-pub async fn note(connection: &mut PgConnection, findings: &[Finding]) -> Result<i64, StoreError> {
+/// Upserts a case for each finding. A case that was resolved because its difference was gone is reopened; one that an
+/// administrator resolved stays resolved. Returns how many are new or reopened.
+///
+/// # Errors
+/// When the database is unavailable, or a constraint is violated.
+pub async fn record(connection: &mut PgConnection, findings: &[Finding]) -> Result<i64, StoreError> {
     let texts = |of: fn(&Finding) -> &str| findings.iter().map(of).collect::<Vec<_>>();
     let ids = |of: fn(&Finding) -> Option<Uuid>| findings.iter().map(of).collect::<Vec<_>>();
     let minors = |of: fn(&Finding) -> Option<i64>| findings.iter().map(of).collect::<Vec<_>>();
@@ -192,9 +192,12 @@ pub async fn note(connection: &mut PgConnection, findings: &[Finding]) -> Result
     Ok(opened)
 }
 
-/// Ends the cases whose cause is gone: those that are not over and were not found since `since`, all of them or the one
-/// given. Yields how many.
-pub async fn end_gone(
+/// Resolves the cases whose difference is gone: unresolved ones that were not found since `since`, all or the one given.
+/// Returns how many.
+///
+/// # Errors
+/// When the database is unavailable.
+pub async fn resolve_gone(
     connection: &mut PgConnection,
     since: Timestamp,
     case_id: Option<Uuid>,
@@ -210,7 +213,10 @@ pub async fn end_gone(
     Ok(done.rows_affected())
 }
 
-/// How many cases of each class are not over.
+/// The number of unresolved cases of each class.
+///
+/// # Errors
+/// When the database is unavailable.
 pub async fn unresolved(executor: impl PgExecutor<'_>) -> Result<Vec<(Class, i64)>, StoreError> {
     let rows: Vec<(String, i64)> = sqlx::query_as(
         "select class, count(*) from reconciliation_case where state <> 'RESOLVED' group by class order by class",
@@ -221,7 +227,10 @@ pub async fn unresolved(executor: impl PgExecutor<'_>) -> Result<Vec<(Class, i64
     rows.into_iter().map(|row| known(row).ok_or_else(|| sqlx::Error::Decode("class".into()).into())).collect()
 }
 
-/// Gives a case that is locked to somebody.
+/// Assigns a locked case.
+///
+/// # Errors
+/// When the database is unavailable.
 pub async fn assign(connection: &mut PgConnection, case_id: Uuid, owner: &str) -> Result<(), StoreError> {
     sqlx::query("update reconciliation_case set state = 'ASSIGNED', owner = $2 where case_id = $1")
         .bind(case_id)
@@ -231,8 +240,11 @@ pub async fn assign(connection: &mut PgConnection, case_id: Uuid, owner: &str) -
     Ok(())
 }
 
-/// Ends a case that is locked; whoever does has it, unless somebody has it.
-pub async fn settle(connection: &mut PgConnection, case_id: Uuid, by: &str, note: &str) -> Result<(), StoreError> {
+/// Resolves a locked case. `by` becomes its owner if it has none.
+///
+/// # Errors
+/// When the database is unavailable.
+pub async fn resolve(connection: &mut PgConnection, case_id: Uuid, by: &str, note: &str) -> Result<(), StoreError> {
     sqlx::query(
         "update reconciliation_case
          set state = 'RESOLVED', resolution = 'SETTLED', owner = coalesce(owner, $2), note = $3 where case_id = $1",
@@ -245,8 +257,11 @@ pub async fn settle(connection: &mut PgConnection, case_id: Uuid, by: &str, note
     Ok(())
 }
 
-/// Notes that something was done again about a case.
-pub async fn replayed(executor: impl PgExecutor<'_>, case_id: Uuid) -> Result<(), StoreError> {
+/// Records the time of a replay.
+///
+/// # Errors
+/// When the database is unavailable.
+pub async fn record_replay(executor: impl PgExecutor<'_>, case_id: Uuid) -> Result<(), StoreError> {
     sqlx::query("update reconciliation_case set replayed_at = now() where case_id = $1")
         .bind(case_id)
         .execute(executor)

@@ -9,16 +9,22 @@ use uuid::Uuid;
 
 use crate::reconcile::model::Subject;
 
-/// Any number that nobody else takes, so that of two who read files or judge cases one waits for the other.
+/// The key of the advisory lock that serializes reading files and judging cases. Unique in this database.
 const LOCK: i64 = 0x7265_636f_6e63_696c;
 
-/// Waits until nobody else reads files or judges cases, until the end of the transaction.
-pub async fn alone(connection: &mut PgConnection) -> Result<(), StoreError> {
+/// Takes the advisory lock until the end of the transaction, so that no other run reads files or judges cases.
+///
+/// # Errors
+/// When the database is unavailable or the lock times out.
+pub async fn lock_exclusively(connection: &mut PgConnection) -> Result<(), StoreError> {
     sqlx::query("select pg_advisory_xact_lock($1)").bind(LOCK).execute(connection).await?;
     Ok(())
 }
 
-/// Whether the file of this day was read when the day was over.
+/// Whether the file of this day was read after the day was over.
+///
+/// # Errors
+/// When the database is unavailable.
 pub async fn is_complete(executor: impl PgExecutor<'_>, day: Date) -> Result<bool, StoreError> {
     let found = sqlx::query_scalar("select exists (select from settlement_file where psp_day = $1 and not partial)")
         .bind(day.to_sqlx())
@@ -27,7 +33,10 @@ pub async fn is_complete(executor: impl PgExecutor<'_>, day: Date) -> Result<boo
     Ok(found)
 }
 
-/// Forgets what was read of a day, and begins its file anew.
+/// Deletes the stored file of a day and begins a new one.
+///
+/// # Errors
+/// When the database is unavailable.
 pub async fn begin(connection: &mut PgConnection, day: Date, partial: bool) -> Result<(), StoreError> {
     sqlx::query("delete from settlement_file where psp_day = $1").bind(day.to_sqlx()).execute(&mut *connection).await?;
     sqlx::query("insert into settlement_file (psp_day, lines, partial) values ($1, 0, $2)")
@@ -38,8 +47,11 @@ pub async fn begin(connection: &mut PgConnection, day: Date, partial: bool) -> R
     Ok(())
 }
 
-/// Adds lines to the file of a day that has `before` of them. What a line is about is looked up by the page that was paid
-/// on, and else by our own id.
+/// Appends lines to the file of a day that has `before` lines. The source of a line is the payment of its checkout session,
+/// or else the id in its reference.
+///
+/// # Errors
+/// When the database is unavailable, or a constraint is violated.
 pub async fn add(
     connection: &mut PgConnection,
     day: Date,

@@ -1,8 +1,8 @@
-//! SQL, and nothing but SQL.
+//! The SQL of the reconciliation.
 
 pub mod cases;
 pub mod lines;
 pub mod pairs;
+pub mod payments;
 pub mod runs;
-pub mod stays;
 pub mod wallets;

@@ -1,4 +1,4 @@
-//! Lines of the provider beside what is written here.
+//! Settlement lines matched with ledger postings.
 
 use jiff::{Timestamp, civil::Date};
 use jiff_sqlx::ToSqlx;
@@ -7,22 +7,22 @@ use staymesh_store::StoreError;
 use uuid::Uuid;
 
 use crate::reconcile::{
-    classify::{Here, Pair, There},
+    classify::{AtProvider, Pair, Recorded},
     model::Subject,
 };
 
-/// What to look at.
+/// What to compare.
 #[derive(Debug, Clone, Copy)]
 pub enum Scope {
-    /// A day, and every case that is not resolved.
+    /// A day, and every unresolved case.
     Day {
-        /// Its file's lines, and those of the day before: the youngest of them were not judged with that.
+        /// The lines of its file and of the day before, whose youngest lines were not judged on that day.
         day: Date,
-        /// What is younger may be on its way, and is not judged.
+        /// Lines from then on are not judged.
         cutoff: Timestamp,
-        /// The ledger's postings of this time.
+        /// Postings from then on.
         posted_from: Timestamp,
-        /// The end of it, not included.
+        /// Postings before then.
         posted_until: Timestamp,
     },
     /// One case.
@@ -56,7 +56,7 @@ impl TryFrom<Row> for Pair {
     fn try_from(row: Row) -> Result<Self, StoreError> {
         let kind = Subject::from_name(&row.kind).ok_or_else(|| sqlx::Error::Decode("kind".into()))?;
         let there = match (row.psp_id, row.there_minor, row.there_currency, row.psp_day) {
-            (Some(psp_id), Some(minor), Some(currency), Some(day)) => Some(There {
+            (Some(psp_id), Some(minor), Some(currency), Some(day)) => Some(AtProvider {
                 psp_id,
                 session: row.session.unwrap_or_default(),
                 note: row.note.unwrap_or_default(),
@@ -72,7 +72,7 @@ impl TryFrom<Row> for Pair {
             _ => None,
         };
         let here = match (row.source_id, row.status) {
-            (Some(source_id), Some(status)) => Some(Here {
+            (Some(source_id), Some(status)) => Some(Recorded {
                 source_id,
                 payment_id: row.payment_id,
                 reservation_id: row.reservation_id,
@@ -82,12 +82,15 @@ impl TryFrom<Row> for Pair {
             }),
             _ => None,
         };
-        Ok(Self { kind, there, here })
+        Ok(Self { kind, provider: there, recorded: here })
     }
 }
 
-/// The pairs in this scope that are not plainly equal, at most `limit`. Each is put together from everything that is
-/// known, whichever day it is of.
+/// The pairs in this scope that are not plainly equal, at most `limit`. A pair is assembled from all lines and postings,
+/// whatever their day.
+///
+/// # Errors
+/// When the database is unavailable.
 pub async fn unequal(connection: &mut PgConnection, scope: Scope, limit: i64) -> Result<Vec<Pair>, StoreError> {
     let (day, case) = match scope {
         Scope::Day { day, .. } => (Some(day), None),

@@ -1,27 +1,30 @@
-//! Runs.
+//! The log of runs.
 
 use jiff::{Timestamp, civil::Date};
 use jiff_sqlx::ToSqlx;
-use sqlx::PgExecutor;
+use sqlx::{PgConnection, PgExecutor};
 use staymesh_store::StoreError;
 use uuid::Uuid;
 
-/// What a run has seen and done.
+/// The counters of a run.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Counts {
-    /// Lines of the day's file.
+    /// Lines of the day's settlement file.
     pub lines: i64,
-    /// Payments that were compared with their reservations.
+    /// Payments compared with their reservations.
     pub payments: i64,
-    /// Differences.
+    /// Findings.
     pub found: i64,
-    /// Cases that are new, or open again.
+    /// Cases opened or reopened.
     pub opened: i64,
-    /// Cases whose cause is gone.
+    /// Cases resolved because the difference is gone.
     pub closed: i64,
 }
 
-/// Notes that a run begins; its id, and the time by the database's clock, which is that of the ledger.
+/// Records the start of a run; returns its id and the database's time, which postings use, too.
+///
+/// # Errors
+/// When the database is unavailable.
 pub async fn begin(executor: impl PgExecutor<'_>, day: Date, partial: bool) -> Result<(Uuid, Timestamp), StoreError> {
     let (run_id, started): (Uuid, jiff_sqlx::Timestamp) = sqlx::query_as(
         "insert into reconciliation_run (run_id, day, partial) values ($1, $2, $3) returning run_id, started_at",
@@ -34,7 +37,10 @@ pub async fn begin(executor: impl PgExecutor<'_>, day: Date, partial: bool) -> R
     Ok((run_id, started.to_jiff()))
 }
 
-/// Notes that a run has looked at everything.
+/// Records that a run was completed.
+///
+/// # Errors
+/// When the database is unavailable.
 pub async fn end(executor: impl PgExecutor<'_>, run_id: Uuid, counts: &Counts) -> Result<(), StoreError> {
     sqlx::query(
         "update reconciliation_run
@@ -52,7 +58,10 @@ pub async fn end(executor: impl PgExecutor<'_>, run_id: Uuid, counts: &Counts) -
     Ok(())
 }
 
-/// Notes that a run could not look.
+/// Records that a run failed.
+///
+/// # Errors
+/// When the database is unavailable.
 pub async fn fail(executor: impl PgExecutor<'_>, run_id: Uuid, failure: &str) -> Result<(), StoreError> {
     sqlx::query(
         "update reconciliation_run set status = 'FAILED', ended_at = clock_timestamp(), failure = left($2, 500)
@@ -63,4 +72,13 @@ pub async fn fail(executor: impl PgExecutor<'_>, run_id: Uuid, failure: &str) ->
     .execute(executor)
     .await?;
     Ok(())
+}
+
+/// The database's time at the start of the transaction.
+///
+/// # Errors
+/// When the database is unavailable.
+pub async fn now(connection: &mut PgConnection) -> Result<Timestamp, StoreError> {
+    let now: jiff_sqlx::Timestamp = sqlx::query_scalar("select now()").fetch_one(connection).await?;
+    Ok(now.to_jiff())
 }

@@ -1,26 +1,33 @@
-//! Wallets beside the entries they are the sum of.
+//! Wallets compared with the sums of their entries.
 
 use sqlx::{PgConnection, PgExecutor};
 use staymesh_store::StoreError;
 
-/// A wallet that is not the sum of its entries.
+/// A wallet whose balance is not the sum of its entries.
 #[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
-pub struct Wrong {
-    /// Whose.
+pub struct WalletMismatch {
+    /// The account.
     pub account_id: i64,
-    /// What kind of account that is.
+    /// The kind of the account.
     pub kind: String,
     /// Its currency.
     pub currency: String,
-    /// What its entries come to.
+    /// The sum of its entries, in minor units.
     pub entries_minor: i64,
-    /// What the wallet and the entries since make of it.
+    /// The wallet plus the entries since, in minor units.
     pub wallet_minor: i64,
 }
 
-/// Wallets that are wrong, one of them or all. What is beyond every measure is shown as the largest number there is.
-pub async fn wrong(connection: &mut PgConnection, account_id: Option<i64>) -> Result<Vec<Wrong>, StoreError> {
-    // One that is ahead of this database came out of another's dump; nobody reads it, and the next fold puts it right.
+/// The mismatching wallets, of one account or all. Sums beyond the range of an i64 are clamped: they are only reported.
+///
+/// # Errors
+/// When the database is unavailable.
+pub async fn mismatches(
+    connection: &mut PgConnection,
+    account_id: Option<i64>,
+) -> Result<Vec<WalletMismatch>, StoreError> {
+    // A wallet with a later transaction id than this database has was restored from a dump of another. It is not read, and
+    // the next fold recomputes it.
     let rows = sqlx::query_as(
         "select account_id, kind, currency,
              least(greatest(entries, -9223372036854775807), 9223372036854775807)::bigint as entries_minor,
@@ -40,8 +47,11 @@ pub async fn wrong(connection: &mut PgConnection, account_id: Option<i64>) -> Re
     Ok(rows)
 }
 
-/// Throws a wallet away: it is added up anew from the beginning.
-pub async fn forget(executor: impl PgExecutor<'_>, account_id: i64) -> Result<(), StoreError> {
+/// Deletes a wallet: the next fold sums it from the beginning.
+///
+/// # Errors
+/// When the database is unavailable.
+pub async fn delete(executor: impl PgExecutor<'_>, account_id: i64) -> Result<(), StoreError> {
     sqlx::query("delete from wallet where account_id = $1").bind(account_id).execute(executor).await?;
     Ok(())
 }

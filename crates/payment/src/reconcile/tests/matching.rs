@@ -101,7 +101,7 @@ async fn each_difference_is_found_once_and_nothing_else_and_closed_when_it_is_go
     let again = run(pool, &files, &reservations(), options(), |_| {}).await.unwrap();
     assert_eq!((again.counts.found, again.counts.opened, again.counts.closed), (8, 0, 0));
     let same = listed(pool).await;
-    assert!(same.iter().zip(&cases).all(|(now, then)| now.case_id == then.case_id && now.found_at > then.found_at));
+    assert!(same.iter().zip(&cases).all(|(now, then)| now.case_id == then.case_id && now.find_time > then.find_time));
 
     files.set(today(), &right);
     sqlx::query("delete from wallet").execute(pool).await.unwrap();

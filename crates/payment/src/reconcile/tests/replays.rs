@@ -7,8 +7,8 @@ use uuid::Uuid;
 use super::*;
 use crate::{
     error::PaymentError,
+    jobs::payouts::tests as payouts,
     model::Status,
-    payouts::tests as payouts,
     reconcile::model::Resolution,
     service::Payments,
     testing::{MockPsp, ask_back, checkout, in_status, outbox, service},
@@ -50,7 +50,7 @@ async fn a_charge_that_nobody_told_of_is_taken_in() {
         with(pool, psp)
     };
     let still = answers(CheckoutStatus::Expired).replay_case(case.case_id).await.unwrap();
-    assert!(still.resolution.is_none() && still.replayed_at.is_some(), "the provider contradicts its own file");
+    assert!(still.resolution.is_none() && still.replay_time.is_some(), "the provider contradicts its own file");
 
     let service = answers(CheckoutStatus::Paid);
     let gone = service.replay_case(case.case_id).await.unwrap();

@@ -1,7 +1,7 @@
 //! Payments that a release without the ledger has taken.
 
 use super::*;
-use crate::backfill;
+use crate::jobs::backfill;
 use crate::testing::{database, unposted};
 
 #[tokio::test]

@@ -9,7 +9,7 @@ use crate::{
     clients::hotels::MockHotelClient,
     clients::reservations::MockReservationClient,
     error::PaymentError,
-    payouts::tests::sold_at,
+    jobs::payouts::tests::sold_at,
     service::Payments,
     testing::{MockPsp, database, eur, service},
 };
@@ -26,7 +26,7 @@ fn with(pool: &PgPool, times: usize, answer: Result<(), Reason>) -> Payments<Moc
 
 async fn set(service: &Payments<MockReservationClient, MockPsp>, hotel_id: i32, to: &str) -> Result<String, Reason> {
     let hotel_id = HotelId::try_from(hotel_id).unwrap();
-    let set = service.set_pay_out_destination(hotel_id, to, "admin").await;
+    let set = service.set_payout_destination(hotel_id, to, "admin").await;
     set.map(|set| set.destination).map_err(|error: PaymentError| Problem::from(error).reason())
 }
 

@@ -11,11 +11,11 @@ use super::relay::{quiet, start};
 use crate::{
     clients::reservations::MockReservationClient,
     error::PaymentError,
-    payouts::{
-        PayOut, TransferStatus,
-        job::{Found, Options},
-        tests::{everything, owed, pay_out, requested, send_to, sold},
+    jobs::payouts::{
+        Found, Options,
+        tests::{everything, make_payouts, owed, requested, send_to, sold},
     },
+    payouts::{Payout, TransferStatus},
     store::payouts,
     testing::{MockPsp, database, eur, service, simulator},
 };
@@ -38,7 +38,7 @@ fn answering(answers: Vec<Result<Transferred, PspError>>) -> MockPsp {
     psp
 }
 
-async fn found(pool: &PgPool, id: Uuid) -> PayOut {
+async fn found(pool: &PgPool, id: Uuid) -> Payout {
     payouts::find(pool, id).await.unwrap().unwrap()
 }
 
@@ -79,7 +79,7 @@ async fn money_moves_once_however_often_the_provider_is_asked() {
     let _relay = start(pool, MockReservationClient::new(), psp);
     assert_eq!(quiet(pool).await, Vec::<String>::new());
     let made = found(pool, id).await;
-    assert_eq!((made.status, made.failure, made.ended_at.is_some()), (TransferStatus::Paid, None, true));
+    assert_eq!((made.status, made.failure, made.end_time.is_some()), (TransferStatus::Paid, None, true));
     assert_eq!((owed(pool, 7).await, postings(pool).await), (0, 1));
     // As if the relay had died before it wrote down that it was done.
     sqlx::query(
@@ -134,7 +134,7 @@ async fn what_does_not_fit_is_for_people(#[case] kind: &str, #[case] amount: i64
 async fn an_event_of_an_unknown_transfer_is_to_come_again() {
     let database = database().await;
     let unknown = send(database.pool(), &event("transfer.paid", Uuid::now_v7(), 1)).await;
-    assert!(matches!(unknown, Err(PaymentError::PayOutNotFound)));
+    assert!(matches!(unknown, Err(PaymentError::PayoutNotFound)));
     assert_eq!(outcomes(database.pool()).await, Vec::<String>::new());
 }
 
@@ -152,13 +152,13 @@ async fn a_failed_transfer_is_asked_for_again_when_somebody_says_so() {
     assert_eq!(failed.status, TransferStatus::Failed);
     assert_eq!(failed.failure.as_deref(), Some("the payment provider could not pay to the destination"));
     assert_eq!((owed(pool, 7).await, postings(pool).await), (7905, 0));
-    assert_eq!(pay_out(pool, &everything()).await, [], "not by itself");
+    assert_eq!(make_payouts(pool, &everything()).await, [], "not by itself");
 
     send_to(pool, 7, "acct_new").await;
     let again = Options { retry_failed: true, ..everything() };
     let dry = Options { dry_run: true, ..again.clone() };
-    assert_eq!(pay_out(pool, &dry).await, [Found::Retried { payout_id: id }]);
-    let runs = join_all((0..4).map(|_| pay_out(pool, &again))).await;
+    assert_eq!(make_payouts(pool, &dry).await, [Found::Retried { payout_id: id }]);
+    let runs = join_all((0..4).map(|_| make_payouts(pool, &again))).await;
     assert_eq!(runs.into_iter().flatten().collect::<Vec<_>>(), [Found::Retried { payout_id: id }]);
     assert_eq!(found(pool, id).await.status, TransferStatus::Requested);
     // A late word of the first transfer does not touch the second.
@@ -201,7 +201,7 @@ async fn the_real_simulator_pays_out(#[case] destination: &str, #[case] expected
     let pool = database.pool();
     sold(pool).await;
     send_to(pool, 7, destination).await;
-    let [Found::Paid { payout_id: Some(id), .. }] = pay_out(pool, &everything()).await[..] else { panic!() };
+    let [Found::Paid { payout_id: Some(id), .. }] = make_payouts(pool, &everything()).await[..] else { panic!() };
     let (psp, _running) = simulator(None).await;
     let _relay = start(pool, MockReservationClient::new(), psp);
     assert_eq!(quiet(pool).await, Vec::<String>::new());

@@ -8,7 +8,7 @@ use super::*;
 use crate::{
     error::PaymentError,
     reconcile::{
-        desk::{assign, get, list, resolve},
+        cases::{assign, get, list, resolve},
         model::{Resolution, State},
     },
 };
@@ -62,7 +62,7 @@ async fn cases_are_listed_newest_first_by_state_class_and_day() {
     files.set(today(), &[SettlementLine { amount_minor: 1, ..charge(&payment) }]);
     run_today(pool, &files).await;
     assign(pool, case.case_id, "user-1", "").await.unwrap();
-    let shown = async |filter: Filter| {
+    let shown = async |filter: CaseFilter| {
         let page = staymesh_domain::Page::parse(1, "", &[]).unwrap();
         let (first, token) = list(pool, filter, &page).await.unwrap();
         let more = if token.is_empty() {
@@ -72,12 +72,12 @@ async fn cases_are_listed_newest_first_by_state_class_and_day() {
         };
         first.into_iter().chain(more).map(|case| case.finding.class).collect::<Vec<_>>()
     };
-    let any = Filter::default();
+    let any = CaseFilter::default();
     assert_eq!(shown(any).await, [Class::Amount, Class::MissingAtPsp]);
-    assert_eq!(shown(Filter { state: Some(State::Assigned), ..any }).await, [Class::MissingAtPsp]);
-    assert_eq!(shown(Filter { class: Some(Class::Amount), ..any }).await, [Class::Amount]);
-    assert_eq!(shown(Filter { day: Some(yesterday()), ..any }).await, []);
-    assert_eq!(shown(Filter { day: Some(today()), ..any }).await.len(), 2);
+    assert_eq!(shown(CaseFilter { state: Some(State::Assigned), ..any }).await, [Class::MissingAtPsp]);
+    assert_eq!(shown(CaseFilter { class: Some(Class::Amount), ..any }).await, [Class::Amount]);
+    assert_eq!(shown(CaseFilter { day: Some(yesterday()), ..any }).await, []);
+    assert_eq!(shown(CaseFilter { day: Some(today()), ..any }).await.len(), 2);
 }
 
 #[rstest]

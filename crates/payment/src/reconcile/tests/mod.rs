@@ -1,6 +1,6 @@
 //! Runs over a real database, with files and reservations that are as a test has them.
 
-mod desk;
+mod cases;
 mod matching;
 mod replays;
 mod stripe;
@@ -22,9 +22,8 @@ use staymesh_testkit::{TestDatabase, clear_of_midnight};
 
 use super::{
     Options, ReconcileError, Summary,
-    model::{Case, Class, Subject},
-    run,
-    store::cases::{self, Filter},
+    model::{Case, CaseFilter, Class, Subject},
+    run, store,
 };
 use crate::{
     clients::reservations::MockReservationClient,
@@ -97,7 +96,7 @@ async fn run_today(pool: &PgPool, files: &Files) -> Summary {
 }
 
 async fn listed(pool: &PgPool) -> Vec<Case> {
-    let mut cases = cases::list(pool, Filter::default(), None, 100).await.unwrap();
+    let mut cases = store::cases::list(pool, CaseFilter::default(), None, 100).await.unwrap();
     cases.sort_by_key(|case| (case.finding.class, case.finding.subject_id.clone()));
     cases
 }

@@ -1,24 +1,25 @@
-//! Whether a payment and its reservation say the same. No SQL and no I/O.
+//! Compares payments with reservations. Pure functions.
 
 use jiff::Timestamp;
 
 use crate::model::{Booking, PaymentMode, ReservationStatus, Status};
 
-/// A payment, as far as its reservation is concerned.
+/// The state of a payment that its reservation depends on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Paid {
-    /// Where it stands.
+    /// Its status.
     pub status: Status,
-    /// Whether the reservation service has said that the reservation ended.
+    /// Whether the reservation service has reported the end of the reservation.
     pub reservation_ended: bool,
-    /// Whether another payment of the same reservation has brought money, and answers for it.
+    /// Whether another payment of the same reservation has money and counts for it.
     pub another_has_money: bool,
 }
 
-/// What contradicts; none when all is well, or too young to be judged: whatever changed after `cutoff` may be on its way.
+/// The contradiction in words; `None` if payment and reservation agree, or the reservation changed at or after `cutoff` and
+/// events may still be in flight.
 pub fn contradiction(payment: Paid, booking: Option<&Booking>, cutoff: Timestamp) -> Option<String> {
     let Some(booking) = booking else {
-        return Some("there is no such reservation".to_owned());
+        return Some("the reservation does not exist".to_owned());
     };
     if booking.update_time >= cutoff || fits(payment, booking) {
         return None;
@@ -34,14 +35,14 @@ fn fits(payment: Paid, booking: &Booking) -> bool {
     match payment.status {
         // It may still be paid.
         Status::Pending => true,
-        // Its money came beside that of the other, and goes back.
+        // Paid in addition to the other payment; its money is refunded.
         Status::Paid | Status::Refunding | Status::Refunded if ended && payment.another_has_money => true,
-        // Money that was paid in time but heard of after the hold had ended takes the rooms again.
+        // A payment made in time and reported after the hold expired retakes the rooms.
         Status::Paid if ended => matches!(booking.status, Cancelled | Sold),
         Status::Refunding if ended => booking.status == Cancelled,
         Status::Refunded if ended => booking.status == Refunded,
         Status::Paid | Status::Refunding | Status::Refunded => booking.status == Sold,
-        // Nobody has paid with this one: the rooms must not be sold, unless another was paid.
+        // Without money the rooms must not be sold, unless by another payment.
         Status::Failed | Status::Expired if payment.another_has_money => true,
         Status::Failed => matches!(booking.status, Rejected | Cancelled),
         Status::Expired => booking.status != Sold || booking.payment_mode == PaymentMode::PartnerCollects,

@@ -1,73 +1,77 @@
-//! Doing again what can be done again. Each is the way that the money takes every day, and may be repeated.
+//! Replays of reconciliation cases. Each repeats an idempotent step of the normal flow.
 
 use staymesh_domain::PaymentId;
 use staymesh_mesh::Problem;
 use staymesh_psp::{Psp, RefundOrder};
 use uuid::Uuid;
 
-use super::{
-    ReconcileError, desk,
-    model::{Case, Replay},
-    run::{judge, wallet},
-    store::{cases, lines, pairs::Scope, stays, wallets},
-};
+use super::Payments;
 use crate::{
     clients::reservations::ReservationClient,
     error::PaymentError,
-    service::Payments,
+    reconcile::{
+        ReconcileError, cases,
+        model::{Case, Replay},
+        run::{judge, wallet_finding},
+        store::{self, lines, pairs::Scope, runs, wallets},
+    },
     store::{payments, refunds},
 };
 
 impl<R: ReservationClient, P: Psp> Payments<R, P> {
-    /// Does again what can be done again about a case, and looks at it anew. Whether that has put it right is seen at once
-    /// or, when others must be told, by the next run. A case that is over stays as it is.
+    /// Repeats the step of a case and judges the case again. The result is known at once, except for redelivered dead
+    /// letters, which the next run judges. A resolved case is returned unchanged.
+    ///
+    /// # Errors
+    /// [`PaymentError::CaseNotFound`], [`PaymentError::NoReplay`] when the case has nothing to repeat, and what fails at the
+    /// provider.
     pub async fn replay_case(&self, case_id: Uuid) -> Result<Case, PaymentError> {
-        let case = desk::get(&self.pool, case_id).await?;
+        let case = cases::get(&self.pool, case_id).await?;
         if case.resolution.is_some() {
             return Ok(case);
         }
         let replay = case.finding.replay.ok_or(PaymentError::NoReplay)?;
         match (replay, case.finding.source_id) {
-            (Replay::Checkout, Some(payment_id)) => self.ask_for_checkout(&case, payment_id.into()).await?,
-            (Replay::Refund, Some(refund_id)) => self.ask_for_refund(refund_id).await?,
-            (Replay::Transfer, Some(transfer_id)) => self.ask_for_transfer(transfer_id).await?,
+            (Replay::Checkout, Some(payment_id)) => self.refetch_checkout(&case, payment_id.into()).await?,
+            (Replay::Refund, Some(refund_id)) => self.retry_refund(refund_id).await?,
+            (Replay::Transfer, Some(transfer_id)) => self.retry_transfer(transfer_id).await?,
             (Replay::Outbox, Some(payment_id)) => {
-                stays::send_again(&self.pool, payment_id).await?;
+                store::payments::redeliver_dead_letters(&self.pool, payment_id).await?;
                 self.wake.wake();
             }
             (Replay::Wallet, _) => {
                 let account_id = case.finding.subject_id.parse().map_err(|_| PaymentError::NoReplay)?;
-                wallets::forget(&self.pool, account_id).await?;
+                wallets::delete(&self.pool, account_id).await?;
             }
             (Replay::Checkout | Replay::Refund | Replay::Transfer | Replay::Outbox, None) => {
                 return Err(PaymentError::NoReplay);
             }
         }
-        cases::replayed(&self.pool, case_id).await?;
+        store::cases::record_replay(&self.pool, case_id).await?;
         tracing::info!(case_id = %case_id, replay = replay.as_str(), "a reconciliation case was replayed");
         if replay != Replay::Outbox {
-            self.look_again(&case).await?;
+            self.judge_again(&case).await?;
         }
-        desk::get(&self.pool, case_id).await
+        cases::get(&self.pool, case_id).await
     }
 
-    /// As the sweep asks for an open payment, but for any: it may have been given up here.
-    async fn ask_for_checkout(&self, case: &Case, id: PaymentId) -> Result<(), PaymentError> {
+    /// Fetches the checkout of a payment in any state, and applies its status.
+    async fn refetch_checkout(&self, case: &Case, id: PaymentId) -> Result<(), PaymentError> {
         let payment = payments::find(&self.pool, id).await?.ok_or(PaymentError::NotFound)?;
-        // The id of a charge is that of its page where the payment does not know its own.
+        // Without a saved session, the provider's id of the charge is the session.
         let session = payment.psp_session.clone().or_else(|| case.finding.psp_id.clone());
         let session = session.ok_or(PaymentError::NoReplay)?;
         let checkout = self.psp.fetch_checkout(session.clone()).await?;
         if payment.psp_session.is_none() {
             let mut connection = self.pool.acquire().await?;
-            // Without it nothing could be paid back.
+            // Refunds require the session.
             payments::save_session(&mut connection, id, &session).await?;
         }
         self.apply_checkout(id, &checkout).await.map(drop)
     }
 
-    /// With the key that the provider knows it by: it tells of the refund it has made, or makes it.
-    async fn ask_for_refund(&self, refund_id: Uuid) -> Result<(), PaymentError> {
+    /// Requests a refund again with the same idempotency key: the provider returns the existing refund, or makes it.
+    async fn retry_refund(&self, refund_id: Uuid) -> Result<(), PaymentError> {
         let refund = refunds::find(&self.pool, refund_id).await?.ok_or(PaymentError::NotFound)?;
         if refund.succeeded {
             return Ok(());
@@ -78,25 +82,25 @@ impl<R: ReservationClient, P: Psp> Payments<R, P> {
         self.refund_succeeded(&refund, &psp_refund).await
     }
 
-    /// Finds the case's difference again, or ends the case.
-    async fn look_again(&self, case: &Case) -> Result<(), PaymentError> {
+    /// Records the finding of the case again, or resolves the case if it is gone.
+    async fn judge_again(&self, case: &Case) -> Result<(), PaymentError> {
         let mut transaction = self.pool.begin().await?;
-        lines::alone(&mut transaction).await?;
-        let now: jiff_sqlx::Timestamp = sqlx::query_scalar("select now()").fetch_one(&mut *transaction).await?;
+        lines::lock_exclusively(&mut transaction).await?;
+        let now = runs::now(&mut transaction).await?;
         let mut findings = match case.finding.subject_id.parse() {
             Ok(account) if case.finding.replay == Some(Replay::Wallet) => {
-                let wrong = wallets::wrong(&mut transaction, Some(account)).await?;
-                wrong.into_iter().map(|wrong| wallet(wrong, case.finding.day)).collect()
+                let mismatches = wallets::mismatches(&mut transaction, Some(account)).await?;
+                mismatches.into_iter().map(|wallet| wallet_finding(wallet, case.finding.day)).collect()
             }
             _ => judge(&mut transaction, Scope::Case(case.case_id)).await.map_err(PaymentError::from)?,
         };
-        // Others of the same subject have cases of their own, for the next run.
+        // Other findings of the same subject have cases of their own; the next run judges them.
         let known = &case.finding;
         findings.retain(|found| {
             (found.class, found.subject, &found.subject_id) == (known.class, known.subject, &known.subject_id)
         });
-        cases::note(&mut transaction, &findings).await?;
-        cases::end_gone(&mut transaction, now.to_jiff(), Some(case.case_id)).await?;
+        store::cases::record(&mut transaction, &findings).await?;
+        store::cases::resolve_gone(&mut transaction, now, Some(case.case_id)).await?;
         Ok(transaction.commit().await?)
     }
 }

@@ -1,4 +1,4 @@
-//! Pay-outs as the contract has them.
+//! Payouts between the contract and the domain.
 
 use staymesh_api::payment::v1 as proto;
 use staymesh_domain::{Currency, FieldError, HotelId, Money, Page, format_date};
@@ -9,7 +9,7 @@ use staymesh_mesh::{
 use uuid::Uuid;
 
 use crate::{
-    payouts::{LineKind, PayOut, Shares, StatementLine, TransferStatus},
+    payouts::{LineKind, Payout, Shares, StatementLine, TransferStatus},
     service::Statement,
 };
 
@@ -41,32 +41,32 @@ pub(super) fn read_destination(request: &proto::SetPayOutDestinationRequest) -> 
     Err(FieldError::new("destination", problem))
 }
 
-pub(super) fn shown(pay_out: PayOut) -> proto::PayOut {
+pub(super) fn shown(payout: Payout) -> proto::PayOut {
     proto::PayOut {
-        payout_id: pay_out.payout_id.to_string(),
-        hotel_id: pay_out.hotel_id.get(),
-        amount: Some(money(pay_out.amount)),
-        status: match pay_out.status {
+        payout_id: payout.payout_id.to_string(),
+        hotel_id: payout.hotel_id.get(),
+        amount: Some(money(payout.amount)),
+        status: match payout.status {
             TransferStatus::Requested => proto::PayOutStatus::Requested,
             TransferStatus::Paid => proto::PayOutStatus::Paid,
             TransferStatus::Failed => proto::PayOutStatus::Failed,
         }
         .into(),
-        failure: pay_out.failure.unwrap_or_default(),
-        cutoff_date: format_date(pay_out.cutoff),
-        line_count: pay_out.lines,
-        create_time: Some(timestamp(pay_out.created_at)),
-        end_time: pay_out.ended_at.map(timestamp),
+        failure: payout.failure.unwrap_or_default(),
+        cutoff_date: format_date(payout.cutoff),
+        line_count: payout.lines,
+        create_time: Some(timestamp(payout.create_time)),
+        end_time: payout.end_time.map(timestamp),
     }
 }
 
 pub(super) fn statement(statement: Statement) -> Result<proto::GetPayOutStatementResponse, Problem> {
-    let currency = statement.pay_out.amount.currency();
+    let currency = statement.payout.amount.currency();
     let lines: Result<_, Problem> = statement.lines.iter().map(|each| line(each, currency)).collect();
     Ok(proto::GetPayOutStatementResponse {
         totals: Some(shares(statement.totals, currency)?),
         lines: lines?,
-        pay_out: Some(shown(statement.pay_out)),
+        pay_out: Some(shown(statement.payout)),
         next_page_token: statement.next_page_token,
     })
 }

@@ -3,36 +3,36 @@ use jiff::{ToSpan, civil::date};
 use uuid::Uuid;
 
 use super::{
-    super::{job::Options, statement},
-    AFTER, Found, count, everything, hotel, owed, pay_out, refund, requested, send_to, sold, sold_at,
+    AFTER, Found, Options, count, everything, hotel, make_payouts, owed, refund, requested, send_to, sold, sold_at,
 };
 use crate::{
     clients::reservations::MockReservationClient,
+    jobs::statements as exports,
     model::PartnerTerms,
     payouts::{LineKind, Shares, TransferStatus},
     store::{payouts, statements},
     testing::{MockPsp, database, eur, outbox, reservation_id, service},
 };
 
-const PAY_OUTS: &str = "select count(*) from pay_out";
+const COUNT_PAYOUTS: &str = "select count(*) from pay_out";
 
 #[tokio::test]
-async fn a_hotel_is_paid_once_for_stays_that_are_over() {
+async fn run_pays_each_finished_stay_once() {
     let database = database().await;
     let pool = database.pool();
     let payment = sold(pool).await;
     send_to(pool, 7, "acct_7").await;
     let on = |until| Options { until, ..everything() };
     let check_out = date(2030, 5, 4);
-    assert_eq!(pay_out(pool, &on(check_out)).await, [], "guests leave on that day");
-    let dry = pay_out(pool, &Options { dry_run: true, ..everything() }).await;
-    assert_eq!(dry, [Found::Paid { payout_id: None, hotel_id: 7, amount: eur(7905), lines: 1 }]);
-    assert_eq!(pay_out(pool, &Options { hotel: Some(hotel(8)), ..everything() }).await, []);
-    assert_eq!(count(pool, PAY_OUTS).await, 0);
+    assert_eq!(make_payouts(pool, &on(check_out)).await, [], "the check-out is on that day");
+    let dry = make_payouts(pool, &Options { dry_run: true, ..everything() }).await;
+    assert_eq!(dry, [Found::Paid { payout_id: None, hotel_id: hotel(7), amount: eur(7905), lines: 1 }]);
+    assert_eq!(make_payouts(pool, &Options { hotel: Some(hotel(8)), ..everything() }).await, []);
+    assert_eq!(count(pool, COUNT_PAYOUTS).await, 0);
 
-    let found = pay_out(pool, &on(check_out.saturating_add(1.day()))).await;
+    let found = make_payouts(pool, &on(check_out.saturating_add(1.day()))).await;
     let [Found::Paid { payout_id: Some(id), .. }] = found[..] else { panic!("{found:?}") };
-    assert_eq!(pay_out(pool, &everything()).await, [], "nothing is left");
+    assert_eq!(make_payouts(pool, &everything()).await, [], "nothing is left");
     let made = payouts::find(pool, id).await.unwrap().unwrap();
     assert_eq!((made.hotel_id, made.amount, made.lines), (hotel(7), eur(7905), 1));
     assert_eq!((made.status, made.cutoff), (TransferStatus::Requested, date(2030, 5, 5)));
@@ -44,16 +44,16 @@ async fn a_hotel_is_paid_once_for_stays_that_are_over() {
 }
 
 #[tokio::test]
-async fn what_goes_back_after_a_pay_out_makes_the_next_one_smaller() {
+async fn refund_after_payout_reduces_the_next_one() {
     let database = database().await;
     let pool = database.pool();
     let payment = sold(pool).await;
     requested(pool).await;
     refund(pool, &payment, eur(5000)).await;
-    let carried = [Found::Carried { hotel_id: 7, amount: eur(-3953) }];
-    assert_eq!(pay_out(pool, &everything()).await, carried);
-    assert_eq!(pay_out(pool, &everything()).await, carried, "until there is more");
-    assert_eq!(count(pool, PAY_OUTS).await, 1);
+    let carried = [Found::Carried { hotel_id: hotel(7), amount: eur(-3953) }];
+    assert_eq!(make_payouts(pool, &everything()).await, carried);
+    assert_eq!(make_payouts(pool, &everything()).await, carried, "until there is more");
+    assert_eq!(count(pool, COUNT_PAYOUTS).await, 1);
     sold(pool).await;
     let second = requested(pool).await;
     let made = payouts::find(pool, second).await.unwrap().unwrap();
@@ -63,13 +63,13 @@ async fn what_goes_back_after_a_pay_out_makes_the_next_one_smaller() {
 }
 
 #[tokio::test]
-async fn a_stay_that_was_cancelled_in_full_is_no_pay_out() {
+async fn fully_refunded_stay_makes_no_payout() {
     let database = database().await;
     let pool = database.pool();
     let payment = sold(pool).await;
     refund(pool, &payment, eur(10_000)).await;
     send_to(pool, 7, "acct_7").await;
-    assert_eq!(pay_out(pool, &everything()).await, []);
+    assert_eq!(make_payouts(pool, &everything()).await, []);
 }
 
 #[tokio::test]
@@ -98,14 +98,14 @@ async fn without_a_destination_money_waits() {
     let database = database().await;
     let pool = database.pool();
     sold(pool).await;
-    let waiting = [Found::Waiting { hotel_id: 7, amount: eur(7905) }];
-    assert_eq!(pay_out(pool, &everything()).await, waiting);
-    assert_eq!(count(pool, PAY_OUTS).await, 0);
+    let waiting = [Found::Waiting { hotel_id: hotel(7), amount: eur(7905) }];
+    assert_eq!(make_payouts(pool, &everything()).await, waiting);
+    assert_eq!(count(pool, COUNT_PAYOUTS).await, 0);
     requested(pool).await;
 }
 
 #[tokio::test]
-async fn every_hotel_and_currency_has_a_pay_out_of_its_own() {
+async fn payouts_are_separate_by_hotel_and_currency() {
     let database = database().await;
     let pool = database.pool();
     let yen = staymesh_domain::Money::from_minor(9000, "JPY".parse().unwrap()).unwrap();
@@ -114,7 +114,7 @@ async fn every_hotel_and_currency_has_a_pay_out_of_its_own() {
         sold_at(pool, hotel_id, eur(10_000), 0, date(2030, 5, 4)).await;
         sold_at(pool, hotel_id, yen, 0, date(2030, 5, 4)).await;
     }
-    let mut paid: Vec<_> = pay_out(pool, &everything()).await.iter().map(amount).collect();
+    let mut paid: Vec<_> = make_payouts(pool, &everything()).await.iter().map(amount).collect();
     paid.sort();
     let expected = ["EUR 85.00", "JPY 7650", "EUR 85.00", "JPY 7650"];
     let mut expected: Vec<_> = expected.into_iter().zip([7, 7, 8, 8]).map(|(a, h)| (h, a.to_owned())).collect();
@@ -124,7 +124,7 @@ async fn every_hotel_and_currency_has_a_pay_out_of_its_own() {
 
 fn amount(found: &Found) -> (i32, String) {
     let Found::Paid { hotel_id, amount, .. } = found else { panic!("{found:?}") };
-    (*hotel_id, amount.to_string())
+    (hotel_id.get(), amount.to_string())
 }
 
 #[tokio::test]
@@ -137,12 +137,12 @@ async fn jobs_that_race_pay_each_hotel_once() {
         sold_at(pool, hotel_id, eur(10_000), 0, date(2030, 5, 4)).await;
     }
     let options = everything();
-    let runs = join_all((0..6).map(|_| pay_out(pool, &options))).await;
+    let runs = join_all((0..6).map(|_| make_payouts(pool, &options))).await;
     let mut paid: Vec<_> = runs.iter().flatten().map(amount).collect();
     paid.sort();
     let once: Vec<_> = (1..=5).map(|hotel_id| (hotel_id, "EUR 680.00".to_owned())).collect();
     assert_eq!(paid, once);
-    assert_eq!((count(pool, PAY_OUTS).await, count(pool, "select count(*) from pay_out_line").await), (5, 40));
+    assert_eq!((count(pool, COUNT_PAYOUTS).await, count(pool, "select count(*) from pay_out_line").await), (5, 40));
     assert_eq!(count(pool, "select count(*) from outbox where kind = 'payout.requested'").await, 5);
 }
 
@@ -169,7 +169,7 @@ async fn a_statement_is_a_file_that_adds_up() {
     sold_at(pool, 7, eur(30_000), 1_234, date(2030, 4, 1)).await;
     refund(pool, &first, eur(5000)).await;
     let id = requested(pool).await;
-    let text = String::from_utf8(statement::csv(pool, id).await.unwrap()).unwrap();
+    let text = String::from_utf8(exports::csv(pool, id).await.unwrap()).unwrap();
     let rows: Vec<Vec<&str>> = text.trim_end().split("\r\n").map(|row| row.split(',').collect()).collect();
     assert_eq!(
         rows[0],
@@ -184,7 +184,7 @@ async fn a_statement_is_a_file_that_adds_up() {
     assert_eq!(rows.len(), 5);
     let made = payouts::find(pool, id).await.unwrap().unwrap();
     assert_eq!((made.amount, made.cutoff), (eur(28_404), AFTER));
-    assert!(matches!(statement::csv(pool, Uuid::now_v7()).await, Err(statement::StatementError::NotFound)));
+    assert!(matches!(exports::csv(pool, Uuid::now_v7()).await, Err(exports::StatementError::NotFound)));
 }
 
 #[tokio::test]
@@ -195,6 +195,6 @@ async fn a_destination_that_is_set_again_is_not_news() {
     let first = set("acct_1").await;
     assert_eq!(set("acct_1").await, first);
     let second = set("acct_2").await;
-    assert!(second.updated_at > first.updated_at);
-    assert_eq!(payouts::destination(pool, 7).await.unwrap().as_deref(), Some("acct_2"));
+    assert!(second.update_time > first.update_time);
+    assert_eq!(payouts::destination(pool, hotel(7)).await.unwrap().as_deref(), Some("acct_2"));
 }

@@ -1,4 +1,4 @@
-//! Payments to be compared with their reservations.
+//! Payments that are compared with their reservations.
 
 use jiff::{Timestamp, civil::Date};
 use jiff_sqlx::ToSqlx;
@@ -7,21 +7,21 @@ use staymesh_domain::ReservationId;
 use staymesh_store::StoreError;
 use uuid::Uuid;
 
-use crate::{model::Status, reconcile::stays::Paid};
+use crate::{model::Status, reconcile::reservations::Paid};
 
-/// A payment whose word has all been told, or was set aside.
+/// A payment without undelivered outbox events, except dead letters.
 #[derive(Debug, Clone)]
-pub struct Told {
+pub struct ComparablePayment {
     /// The payment.
     pub payment_id: Uuid,
-    /// Its booking.
+    /// Its reservation.
     pub reservation_id: ReservationId,
-    /// What it says.
+    /// Its state.
     pub paid: Paid,
-    /// The day of its last change, UTC.
+    /// The UTC date of its last change.
     pub day: Date,
-    /// Whether word of it was set aside.
-    pub parked: bool,
+    /// Whether an outbox event of it is a dead letter.
+    pub has_dead_letter: bool,
 }
 
 #[derive(FromRow)]
@@ -35,15 +35,18 @@ struct Row {
     parked: bool,
 }
 
-/// Payments that changed from `from` on and before `until`, and those with a case that is not resolved; after `after`, by
-/// id. Not those that nobody has paid yet, nor those of which there is something on its way.
-pub async fn told(
+/// Payments that changed from `from` until before `until`, or have an unresolved case; after `after`, by id. Excludes
+/// pending payments, and those with undelivered outbox events.
+///
+/// # Errors
+/// When the database is unavailable.
+pub async fn comparable(
     executor: impl PgExecutor<'_>,
     from: Timestamp,
     until: Timestamp,
     after: Uuid,
     limit: i64,
-) -> Result<Vec<Told>, StoreError> {
+) -> Result<Vec<ComparablePayment>, StoreError> {
     let rows: Vec<Row> = sqlx::query_as(
         "select payment_id, reservation_id, status, reservation_ended_at is not null as ended,
              exists (select from payment_order other
@@ -67,10 +70,10 @@ pub async fn told(
     .bind(limit)
     .fetch_all(executor)
     .await?;
-    rows.into_iter().map(Told::try_from).collect()
+    rows.into_iter().map(ComparablePayment::try_from).collect()
 }
 
-impl TryFrom<Row> for Told {
+impl TryFrom<Row> for ComparablePayment {
     type Error = StoreError;
 
     fn try_from(row: Row) -> Result<Self, StoreError> {
@@ -84,13 +87,16 @@ impl TryFrom<Row> for Told {
                 another_has_money: row.another_has_money,
             },
             day: row.day.to_jiff(),
-            parked: row.parked,
+            has_dead_letter: row.parked,
         })
     }
 }
 
-/// Sends what was set aside about a payment on its way again; yields how many there were.
-pub async fn send_again(executor: impl PgExecutor<'_>, payment_id: Uuid) -> Result<u64, StoreError> {
+/// Makes the dead letters of a payment due for delivery again; returns how many.
+///
+/// # Errors
+/// When the database is unavailable.
+pub async fn redeliver_dead_letters(executor: impl PgExecutor<'_>, payment_id: Uuid) -> Result<u64, StoreError> {
     let done = sqlx::query(
         "update outbox set parked_at = null, attempts = 0, next_attempt_at = now()
          where aggregate_id = $1 and parked_at is not null",

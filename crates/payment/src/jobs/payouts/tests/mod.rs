@@ -1,8 +1,9 @@
-//! Pay-outs on a real database; the relay and the provider are in `service::tests`.
+//! The job on a real database. Delivery to the provider is tested in `service::tests`.
 
+mod cutoff;
 mod guards;
-mod job;
 mod mixes;
+mod run;
 
 use jiff::{
     Timestamp,
@@ -14,7 +15,7 @@ use staymesh_ledger::{self as ledger, Account, Split, wallets};
 use staymesh_store::StoreError;
 use uuid::Uuid;
 
-use super::job::{Found, Options, run};
+use super::{Found, Options, run};
 use crate::{
     clients::reservations::MockReservationClient,
     model::{NewPayment, Payment, Status},
@@ -22,7 +23,7 @@ use crate::{
     testing::{MockPsp, eur, new_payment, opened, reservation_id, service},
 };
 
-/// A day after the stays of these tests.
+/// A date after all stays of these tests.
 pub(crate) const AFTER: Date = date(2031, 1, 1);
 
 pub(crate) fn hotel(number: i32) -> HotelId {
@@ -33,7 +34,7 @@ pub(crate) fn everything() -> Options {
     Options { until: AFTER, hotel: None, dry_run: false, retry_failed: false }
 }
 
-/// A stay at this hotel that was paid for.
+/// A paid stay at this hotel.
 pub(crate) async fn sold_at(pool: &PgPool, hotel_id: i32, total: Money, tax: i64, check_out: Date) -> Payment {
     let reservation_id = ReservationId::generate(hotel(hotel_id), Timestamp::now());
     let tax = Money::from_minor(tax, total.currency()).unwrap();
@@ -49,7 +50,7 @@ pub(crate) async fn sold_at(pool: &PgPool, hotel_id: i32, total: Money, tax: i64
     payment
 }
 
-/// One of 100.00 at hotel 7, of which 79.05 are the hotel's.
+/// A paid stay of 100.00 at hotel 7, of which 79.05 are due to the hotel.
 pub(crate) async fn sold(pool: &PgPool) -> Payment {
     let id = reservation_id();
     assert_eq!(id.hotel_id(), hotel(7));
@@ -65,22 +66,22 @@ pub(crate) async fn send_to(pool: &PgPool, hotel_id: i32, destination: &str) {
     payouts::set_destination(pool, hotel(hotel_id), destination, "admin").await.unwrap();
 }
 
-pub(crate) async fn pay_out(pool: &PgPool, options: &Options) -> Vec<Found> {
+pub(crate) async fn make_payouts(pool: &PgPool, options: &Options) -> Vec<Found> {
     let mut all = Vec::new();
     run(pool, options, |at| all.extend(at.found.cloned())).await.unwrap();
     all
 }
 
-/// The pay-out of hotel 7 for all that it is owed.
+/// A payout of everything that hotel 7 is owed.
 pub(crate) async fn requested(pool: &PgPool) -> Uuid {
     send_to(pool, 7, "acct_7").await;
-    match pay_out(pool, &everything()).await.as_slice() {
-        [Found::Paid { payout_id: Some(id), hotel_id: 7, .. }] => *id,
+    match make_payouts(pool, &everything()).await.as_slice() {
+        [Found::Paid { payout_id: Some(id), hotel_id, .. }] if *hotel_id == hotel(7) => *id,
         other => panic!("{other:?}"),
     }
 }
 
-/// What a hotel is still to be paid, by the ledger.
+/// What a hotel is owed, by the ledger.
 pub(crate) async fn owed(pool: &PgPool, hotel_id: i32) -> i128 {
     -wallets::balance(pool, &Account::HotelPayable(hotel(hotel_id)), "EUR".parse().unwrap()).await.unwrap()
 }
@@ -89,7 +90,7 @@ async fn count(pool: &PgPool, sql: &'static str) -> i64 {
     sqlx::query_scalar(sql).fetch_one(pool).await.unwrap()
 }
 
-/// The constraint that refuses these statements, at the latest when they are committed; none when they are let through.
+/// The constraint that rejects a transaction of these statements; `None` if it commits.
 async fn refused(pool: &PgPool, statements: &[&'static str]) -> Option<String> {
     let work = async {
         let mut transaction = pool.begin().await?;
@@ -99,5 +100,5 @@ async fn refused(pool: &PgPool, statements: &[&'static str]) -> Option<String> {
         transaction.commit().await
     };
     let error: StoreError = work.await.err()?.into();
-    Some(error.constraint().unwrap_or_else(|| panic!("refused by a name: {error:?}")).to_owned())
+    Some(error.constraint().unwrap_or_else(|| panic!("not a constraint: {error:?}")).to_owned())
 }

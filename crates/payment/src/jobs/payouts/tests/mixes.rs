@@ -17,7 +17,7 @@ use staymesh_psp::Provider;
 use tokio::runtime::Runtime;
 use uuid::Uuid;
 
-use super::{Found, Options, everything, hotel, owed, pay_out, refund, send_to, sold_at};
+use super::{Found, Options, everything, hotel, make_payouts, owed, refund, send_to, sold_at};
 use crate::{
     clients::reservations::MockReservationClient,
     model::Payment,
@@ -110,7 +110,7 @@ impl Case<'_> {
 
     async fn run(&self, until: Date, retry_failed: bool) -> Vec<Found> {
         let hotel = Some(hotel(self.hotel_id));
-        pay_out(self.pool, &Options { until, hotel, retry_failed, ..everything() }).await
+        make_payouts(self.pool, &Options { until, hotel, retry_failed, ..everything() }).await
     }
 
     async fn hear(&self, transfer_id: Uuid, amount: i64, paid: bool) {
@@ -163,7 +163,7 @@ impl Case<'_> {
         let carried = self.run(day(31), true).await;
         match i64::try_from(left).unwrap() {
             0 => prop_assert_eq!(carried, []),
-            left => prop_assert_eq!(carried, [Found::Carried { hotel_id: self.hotel_id, amount: eur(left) }]),
+            left => prop_assert_eq!(carried, [Found::Carried { hotel_id: hotel(self.hotel_id), amount: eur(left) }]),
         }
         Ok(())
     }

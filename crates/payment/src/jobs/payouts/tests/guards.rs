@@ -2,7 +2,7 @@
 
 use rstest::rstest;
 
-use super::{everything, pay_out, refund, refused, requested, send_to, sold, sold_at};
+use super::{everything, hotel, make_payouts, refund, refused, requested, send_to, sold, sold_at};
 use crate::testing::{database, eur};
 
 /// A pay-out by hand and its transfer: hotel, currency, amount, number of lines, cut-off; what its lines say of each
@@ -63,7 +63,7 @@ macro_rules! by_hand {
 )]
 #[case::nothing(by_hand!("7, 'EUR', 0, 2, '2030-05-05'"), Some("pay_out_amount_in_range"))]
 #[tokio::test]
-async fn a_pay_out_is_what_it_settles(#[case] statements: &[&'static str], #[case] constraint: Option<&str>) {
+async fn payout_must_match_its_lines(#[case] statements: &[&'static str], #[case] constraint: Option<&str>) {
     let database = database().await;
     let pool = database.pool();
     sold(pool).await;
@@ -134,7 +134,7 @@ async fn what_was_settled_stays_settled(#[case] sql: &'static str, #[case] const
     requested(pool).await;
     sold(pool).await;
     assert_eq!(refused(pool, &[sql]).await.as_deref(), Some(constraint));
-    assert_eq!(pay_out(pool, &everything()).await.len(), 1, "only what was not settled is due");
+    assert_eq!(make_payouts(pool, &everything()).await.len(), 1, "only what was not settled is due");
 }
 
 #[tokio::test]
@@ -168,7 +168,7 @@ async fn a_job_that_the_database_refuses_goes_on_with_the_next_hotel() {
     for hotel_id in [1, 7] {
         send_to(pool, hotel_id, "x").await;
     }
-    let found = pay_out(pool, &everything()).await;
-    let refused = super::Found::Refused { hotel_id: 1, constraint: "pay_out_amount_in_range".into() };
+    let found = make_payouts(pool, &everything()).await;
+    let refused = super::Found::Refused { hotel_id: hotel(1), constraint: "pay_out_amount_in_range".into() };
     assert!(found.contains(&refused) && found.len() == 2, "{found:?}");
 }
