@@ -1,4 +1,5 @@
-//! Killed at any instant (R11, R17): what was answered is true, what was not can be asked again, the books balance.
+//! Crash test under load (R11, R17): acknowledged bookings are durable, unanswered calls can be retried, and the
+//! invariants of the reservation database hold.
 
 use std::{
     sync::{
@@ -18,26 +19,28 @@ use tokio::time::{Instant, sleep};
 use tonic::{Code, Request, Response, Status, transport::Channel};
 use tonic_types::StatusExt;
 
-use crate::support::{Books, HotelFixture, OwnMesh, Rest, Stay, World, assert_nothing_parked, eventually, operate};
+use crate::support::{
+    Books, HotelFixture, PrivateMesh, Rest, Stay, World, assert_no_dead_letters, eventually, operate,
+};
 
-/// Bookings of the load. A third of them is cancelled again.
+/// Bookings of the load. One third of them is cancelled.
 const ORDERS: usize = 900;
-/// Callers at once.
+/// Concurrent callers.
 const CALLERS: usize = 24;
-/// How often the service is killed while they book; then the database once.
+/// Number of times the service is killed under load; then the database is killed once.
 const KILLS: usize = 5;
-/// How long one order may take to be answered, over all outages.
-const PATIENCE: Duration = Duration::from_secs(90);
+/// Longest time until one call is answered, over all outages and retries.
+const ANSWER_LIMIT: Duration = Duration::from_secs(90);
 
-/// What a caller was told in the end.
+/// The final response to one caller.
 enum Fate {
-    /// It is booked, or cancelled, as this answer says.
+    /// The reservation exists, with the status of this response.
     Known(Box<Reservation>),
-    /// There was no room.
+    /// The booking was refused: sold out.
     SoldOut(String),
 }
 
-/// Callers that want an answer to every request, however often they must repeat it.
+/// A caller that retries every request until it is answered.
 #[derive(Clone)]
 struct Load {
     client: ReservationServiceClient<Channel>,
@@ -46,8 +49,8 @@ struct Load {
     unanswered: Arc<AtomicUsize>,
 }
 
-/// Whether nobody has answered. An answer that breaks off between its headers and its end, because the service was
-/// killed there, reaches the caller as INTERNAL by the rules of HTTP/2; an INTERNAL of ours always has a reason.
+/// Whether the call got no response. A response that ends between headers and trailers, because the service was killed,
+/// reaches the caller as INTERNAL (HTTP/2 rules); an INTERNAL status of a service always has a reason.
 fn is_unanswered(status: &Status) -> bool {
     match status.code() {
         Code::Unavailable | Code::DeadlineExceeded => true,
@@ -74,8 +77,8 @@ impl Load {
         request
     }
 
-    /// Repeats a call until somebody answers it. The call is a closure that gives a future: what an async closure gives
-    /// cannot be told to be `Send`.
+    /// Retries a call until it is answered. The call is a closure that returns a future, because the future of an async
+    /// closure cannot be bound by `Send`.
     async fn answer<T, Call>(&self, call: impl Fn(ReservationServiceClient<Channel>) -> Call) -> Result<T, Status>
     where
         Call: Future<Output = Result<Response<T>, Status>>,
@@ -87,7 +90,7 @@ impl Load {
                 Err(status) if !is_unanswered(&status) => return Err(status),
                 Err(status) => {
                     self.unanswered.fetch_add(1, Ordering::Relaxed);
-                    assert!(started.elapsed() < PATIENCE, "never answered: {status:?}");
+                    assert!(started.elapsed() < ANSWER_LIMIT, "never answered: {status:?}");
                     sleep(Duration::from_millis(50)).await;
                 }
             }
@@ -118,7 +121,7 @@ impl Load {
         Ok(self.answer(call).await?.reservation.expect("a reservation"))
     }
 
-    /// Books, repeats, and cancels every third, twice.
+    /// Books, retries the booking, and cancels every third reservation twice.
     async fn live_through(&self, n: usize, order: &CreateReservationRequest) -> Fate {
         let fate = match self.book(order).await {
             Ok(booked) => {
@@ -148,7 +151,7 @@ impl Load {
 
     async fn assert_true(&self, fate: &Fate) {
         match fate {
-            Fate::Known(told) => assert_eq!(self.get(&told.reservation_id).await.expect("exists"), **told),
+            Fate::Known(known) => assert_eq!(self.get(&known.reservation_id).await.expect("exists"), **known),
             Fate::SoldOut(id) => {
                 assert_eq!(reason(&self.get(id).await.expect_err("was refused")), "RESERVATION_NOT_FOUND");
             }
@@ -160,7 +163,7 @@ fn reason(status: &Status) -> String {
     status.get_details_error_info().map(|info| info.reason).unwrap_or_default()
 }
 
-/// Overlapping stays of one to three nights and one or two rooms, most of them where there are rooms enough.
+/// Overlapping stays of one to three nights and one or two rooms, most of them in the hotel with enough rooms.
 async fn orders(
     world: &World<'_>,
     guest: &Rest,
@@ -185,8 +188,8 @@ async fn orders(
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn killed_in_the_middle_of_load_every_answer_stays_true_and_the_books_balance() {
-    let mesh = OwnMesh::start(Vec::new()).await;
+async fn killing_service_and_database_under_load_keeps_acknowledged_bookings_and_invariants() {
+    let mesh = PrivateMesh::start(Vec::new()).await;
     let world = World::on(&mesh).await;
     // A partner: a guest may not hold so many rooms.
     let guest = world.partner().await;
@@ -219,7 +222,7 @@ async fn killed_in_the_middle_of_load_every_answer_stays_true_and_the_books_bala
     for kill in 1..=KILLS {
         progress(kill).await;
         operate(&mesh, |local| local.service("reservation")?.kill_now());
-        // What the dead process had committed is all there is: nobody else writes here.
+        // Only transactions that the killed process committed are visible: it is the only writer.
         books.assert_balanced().await;
         operate(&mesh, |local| local.restart("reservation"));
     }
@@ -230,12 +233,12 @@ async fn killed_in_the_middle_of_load_every_answer_stays_true_and_the_books_bala
 
     let fates: Vec<Fate> = join_all(callers).await.into_iter().flat_map(|done| done.expect("no panic")).collect();
     assert_eq!(fates.len(), ORDERS);
-    assert!(load.unanswered.load(Ordering::Relaxed) >= KILLS, "nobody was left without an answer");
+    assert!(load.unanswered.load(Ordering::Relaxed) >= KILLS, "no call lost its response");
     assert!(fates.iter().any(|fate| matches!(fate, Fate::SoldOut(_))), "the limit was never reached");
     for some in fates.chunks(CALLERS) {
         join_all(some.iter().map(|fate| load.assert_true(fate))).await;
     }
     books.assert_balanced().await;
-    assert_nothing_parked(&mesh).await;
+    assert_no_dead_letters(&mesh).await;
     operate(&mesh, LocalMesh::check);
 }

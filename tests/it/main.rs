@@ -1,4 +1,4 @@
-//! Cross-service tests: real processes, real stores, the real Envoy in front.
+//! Cross-service tests: every service as a process, with real stores, behind a real Envoy.
 
 mod crash;
 mod money;
@@ -7,5 +7,5 @@ mod races;
 mod reflection;
 mod replay;
 mod routes;
+mod smoke;
 mod support;
-mod walk;

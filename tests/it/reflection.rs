@@ -1,5 +1,4 @@
-//! A booking over gRPC by a client that knows nothing of Staymesh: what it may ask and how to read the answers, it learns
-//! from `grpc.reflection.v1`.
+//! gRPC reflection: a client without generated code books a room with the descriptors of `grpc.reflection.v1`.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -23,7 +22,7 @@ use uuid::Uuid;
 
 use crate::support::{Stay, World};
 
-/// Asks a server about itself.
+/// A reflection client.
 struct Reflection {
     questions: UnboundedSender<ServerReflectionRequest>,
     answers: Streaming<ServerReflectionResponse>,
@@ -60,7 +59,7 @@ impl Reflection {
         }
     }
 
-    /// Every service with all that its messages are made of.
+    /// The file descriptors of every service and their dependencies.
     async fn contract(&mut self) -> DescriptorPool {
         let mut files = BTreeMap::new();
         let mut open: VecDeque<_> =
@@ -77,7 +76,7 @@ impl Reflection {
     }
 }
 
-/// Encodes what it gets, and reads answers as one kind of message.
+/// A codec for dynamic messages.
 struct DynamicCodec(MessageDescriptor);
 
 impl Codec for DynamicCodec {
@@ -113,7 +112,7 @@ impl Decoder for DynamicCodec {
     }
 }
 
-/// A client for any server.
+/// A dynamic gRPC client.
 struct Generic {
     channel: Channel,
     contract: DescriptorPool,
@@ -152,7 +151,7 @@ impl Generic {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_client_that_only_reflects_books_a_room() {
+async fn client_with_reflection_only_books_a_room() {
     let world = World::shared().await;
     let hotel = world.hotel(3).await;
     let stay = Stay::ahead(30, 2);
@@ -172,7 +171,7 @@ async fn a_client_that_only_reflects_books_a_room() {
     let mut wish = nights;
     wish["room_type_id"] = offer["room_type_id"].clone();
     let prepare = "staymesh.reservation.v1.ReservationService/PrepareReservation";
-    let refused = client.call(prepare, wish.clone()).await.expect_err("nobody has logged in");
+    let refused = client.call(prepare, wish.clone()).await.expect_err("the caller has no token");
     assert_eq!(refused.code(), Code::Unauthenticated);
     client.token = login["tokens"]["access_token"].as_str().map(str::to_owned);
     let form = client.ok(prepare, wish).await;
@@ -191,7 +190,7 @@ async fn a_client_that_only_reflects_books_a_room() {
     let read = client.ok("staymesh.reservation.v1.ReservationService/GetReservation", id).await;
     assert_eq!(read, booked);
 
-    // REST shows the same booking: one contract, two ways.
+    // REST returns the same booking.
     let guest = world.public.with_token(client.token.as_deref().expect("a token"));
     let path = format!("/v1/reservations/{}", form["reservation_id"].as_str().expect("an id"));
     let rest = guest.get(&path).await.ok();
@@ -199,7 +198,7 @@ async fn a_client_that_only_reflects_books_a_room() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_refusal_over_grpc_carries_its_details() {
+async fn grpc_error_carries_its_details() {
     let world = World::shared().await;
     let mut client = Generic::meets(world.mesh.public_url()).await;
     client.token = Some(world.guest().await.token().to_owned());
@@ -217,7 +216,7 @@ async fn a_refusal_over_grpc_carries_its_details() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn reflection_tells_the_whole_contract_through_both_gateways() {
+async fn reflection_serves_whole_contract_through_both_gateways() {
     let world = World::shared().await;
     let shipped = DescriptorPool::decode(staymesh_api::DESCRIPTOR_SET).expect("the contract");
     let ours: BTreeSet<_> = shipped.services().map(|service| service.full_name().to_owned()).collect();
@@ -230,7 +229,7 @@ async fn reflection_tells_the_whole_contract_through_both_gateways() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_service_says_how_it_is() {
+async fn every_service_serves_grpc_health() {
     let world = World::shared().await;
     let services: [(&str, &[&str]); 5] = [
         ("identity", &["UserService", "AuthService", "IdentityAdminService"]),
@@ -254,7 +253,7 @@ async fn every_service_says_how_it_is() {
             assert_eq!(answer, json!({ "status": "SERVING" }), "{name} {service}");
         }
         let unknown = client.call(check, json!({ "service": "staymesh.spa.v1.SpaService" })).await;
-        assert_eq!(unknown.expect_err("nobody has it").code(), Code::NotFound);
+        assert_eq!(unknown.expect_err("the symbol is unknown").code(), Code::NotFound);
     }
     for gateway in [world.mesh.public_url(), world.mesh.internal_url()] {
         let client = Generic::meets(gateway).await;

@@ -1,13 +1,13 @@
-//! `staymesh-dev replay` on small invented recordings.
+//! `staymesh-dev replay` on small synthetic recordings.
 
 use std::{fs, path::PathBuf, time::Duration};
 
 use serde_json::{Value, json};
 use staymesh_devenv::{Process, wait::wait_until};
 
-use crate::support::{Books, World};
+use crate::support::{Books, World, eventually};
 
-/// A bound on hanging, not a promise of speed.
+/// Timeout that only detects a hang.
 const LIMIT: Duration = Duration::from_mins(3);
 
 const HEADER: &str = "hotel,is_canceled,lead_time,arrival_date_year,arrival_date_month,arrival_date_week_number,\
@@ -36,7 +36,7 @@ fn row(
     )
 }
 
-/// A recording in a file, and where its runs write.
+/// A recording in a file, and the output files of its runs.
 struct Stage {
     recording: PathBuf,
     report: PathBuf,
@@ -58,7 +58,7 @@ impl Stage {
         launch.spawn().expect("it starts")
     }
 
-    /// Plays, and yields whether all was exact, and the report.
+    /// Runs the replay. Returns whether it matched exactly, and the report.
     fn play(&self, world: &World<'_>) -> (bool, Value) {
         let mut process = self.start(world);
         let status = wait_until("the recording is played", LIMIT, || process.exit_status()).expect("an end");
@@ -76,11 +76,11 @@ async fn reservations(world: &World<'_>, hotel_id: &Value) -> Vec<Value> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_recording_is_played_to_the_cent_and_what_differs_is_seen() {
+async fn replay_of_recording_matches_amounts_and_reports_differences() {
     let world = World::shared().await;
     let rows = [
         row(("Hill", "A"), 30, (30, 3), 2, "80.55", KEPT),
-        // The same room again, after it was given back.
+        // The same room again, after its cancellation.
         row(("Hill", "A"), 40, (30, 3), 2, "75.5", "Canceled,2015-06-25"),
         row(("Hill", "A"), 1, (30, 1), 1, "120", "No-Show,7/30/2015"),
         row(("Hill", "B"), 5, (30, 0), 2, "80.55", KEPT),
@@ -136,7 +136,7 @@ async fn a_recording_is_played_to_the_cent_and_what_differs_is_seen() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_replay_that_was_killed_goes_on_and_books_nothing_twice() {
+async fn killed_replay_resumes_without_duplicate_bookings() {
     let world = World::shared().await;
     let booking = |n: u32| {
         let status = if n.is_multiple_of(3) { "Canceled,7/1/2015" } else { KEPT };
@@ -155,9 +155,11 @@ async fn a_replay_that_was_killed_goes_on_and_books_nothing_twice() {
         })
     });
     let hotel_id = json!(hotel_id.expect("a hotel"));
-    while reservations(&world, &hotel_id).await.len() < 10 {
-        process.check_running().expect("it plays");
-    }
+    eventually("ten bookings are replayed", async || {
+        process.check_running().expect("the replay runs");
+        (reservations(&world, &hotel_id).await.len() >= 10).then_some(())
+    })
+    .await;
     process.kill_now().expect("killed");
     let before = reservations(&world, &hotel_id).await.len();
     assert!(before < rows.len(), "killed too late");

@@ -20,7 +20,7 @@ const PARENT_IN: &str = "STAYMESH_PARTS_PARENT_IN";
 #[test]
 fn children_die_when_the_parent_is_killed() -> Result<()> {
     if let Some(dir) = env::var_os(PARENT_IN) {
-        return be_the_parent(dir.as_ref());
+        return run_parent(dir.as_ref());
     }
     installed(&[Component::Postgres, Component::Redis])?;
     let dir = scratch()?;
@@ -49,7 +49,7 @@ fn children_die_when_the_parent_is_killed() -> Result<()> {
 #[test]
 fn child_does_not_start_if_the_parent_died_before_the_death_signal_was_set() -> Result<()> {
     if let Some(dir) = env::var_os(PARENT_IN) {
-        return be_the_hasty_parent(dir.as_ref());
+        return run_short_lived_parent(dir.as_ref());
     }
     let dir = scratch()?;
     // A wrapper before the real `setpriv` on PATH: writes its process id and waits until its parent has ended.
@@ -76,7 +76,7 @@ fn child_does_not_start_if_the_parent_died_before_the_death_signal_was_set() -> 
 }
 
 /// Starts a child, and is killed before the child has set its parent-death signal.
-fn be_the_hasty_parent(dir: &Path) -> Result<()> {
+fn run_short_lived_parent(dir: &Path) -> Result<()> {
     let program = "touch \"$0/started\"; exec sleep 600";
     let _child = Launch::new("a plain child", "sh").args(["-c", program]).args([dir]).env("SCRATCH", dir).spawn()?;
     thread::sleep(Duration::from_mins(5));
@@ -84,7 +84,7 @@ fn be_the_hasty_parent(dir: &Path) -> Result<()> {
 }
 
 /// Starts one child of each kind from a thread that ends at once, writes their process ids and waits to be killed.
-fn be_the_parent(dir: &Path) -> Result<()> {
+fn run_parent(dir: &Path) -> Result<()> {
     let at = dir.to_path_buf();
     let children = thread::spawn(move || -> Result<_> {
         let options = PostgresOptions { durability: Durability::Off, ..PostgresOptions::default() };

@@ -8,7 +8,7 @@ use staymesh_api::{
     reservation::v1::{CreateReservationRequest, Guest},
 };
 use staymesh_domain::{GuestCount, HotelId, Money, MoneyError, ReservationId, RoomCount, RoomTypeId, StayDates};
-use staymesh_mesh::values;
+use staymesh_mesh::proto_types;
 use staymesh_reservation::{
     offer_token::{Offer, OfferSigner},
     quote::{Night, Quote, TaxLine},
@@ -91,7 +91,7 @@ pub fn prepare(
 /// # Errors
 /// When the constants are no valid amounts, which they are.
 pub fn price(room_type_id: i32, stay: StayDates) -> Result<StayPrice, MoneyError> {
-    let money = |minor| euros(minor).map(|amount| Some(values::money(amount)));
+    let money = |minor| euros(minor).map(|amount| Some(proto_types::money(amount)));
     Ok(StayPrice {
         room_type_id,
         nights: stay

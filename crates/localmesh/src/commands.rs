@@ -1,4 +1,4 @@
-//! Commands of the binary on a mesh that runs.
+//! Commands of the binaries against a running mesh.
 
 use std::{path::Path, time::Duration};
 
@@ -8,7 +8,7 @@ use staymesh_devenv::{Launch, wait::wait_until};
 use super::{ADMIN_EMAIL, LocalMesh, Progress};
 
 impl LocalMesh {
-    /// A small data set to try things with, loaded as the administrator; safe to repeat.
+    /// Loads the demo data as the administrator. Idempotent.
     ///
     /// # Errors
     /// When it cannot be loaded, with what went wrong.
@@ -34,7 +34,7 @@ impl LocalMesh {
             .without_inherited_settings())
     }
 
-    /// The command that plays a recording as the administrator, still to be spawned.
+    /// The command that replays a recording as the administrator, not yet spawned.
     ///
     /// # Errors
     /// When the password cannot be read.
@@ -47,7 +47,7 @@ impl LocalMesh {
             .env("STAYMESH_ADMIN_PASSWORD", self.admin_password()?))
     }
 
-    /// A command of `staymesh job` on the database of a service, still to be spawned.
+    /// A command of `staymesh job` on the database of a service, not yet spawned.
     ///
     /// # Errors
     /// When there is no such database.
@@ -55,7 +55,7 @@ impl LocalMesh {
         self.command("a job", service, &[&["job"], args].concat())
     }
 
-    /// The command that checks the bookings and the money, still to be spawned; it writes what it finds to `report`.
+    /// The command that checks the bookings and the money, not yet spawned; it writes what it finds to `report`.
     ///
     /// # Errors
     /// When there is no such database.
@@ -64,7 +64,7 @@ impl LocalMesh {
         Ok(launch.env("STAYMESH_PAYMENT_DATABASE_URL", self.database_url("payment")?))
     }
 
-    /// A command of `staymesh job` with all the settings of a service, still to be spawned.
+    /// A command of `staymesh job` with all the settings of a service, not yet spawned.
     ///
     /// # Errors
     /// When the service is not one of this mesh.
@@ -73,7 +73,7 @@ impl LocalMesh {
         Ok(self.settings_of(service)?.into_iter().fold(launch, |launch, (name, value)| launch.env(name, value)))
     }
 
-    /// Registers a partner's program with identity and tells its secret; safe to repeat.
+    /// Registers a partner as an OAuth 2.0 client and returns its secret. Idempotent.
     ///
     /// # Errors
     /// When identity's database refuses it.

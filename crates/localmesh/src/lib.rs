@@ -1,8 +1,7 @@
-//! The whole mesh as processes on this machine: `cargo xtask up` and the tests start it in the same way.
+//! A whole mesh as processes on this machine, as `cargo xtask up` and the tests start it.
 //!
-//! PostgreSQL, Redis, the five services, the payment provider's stand-in and Envoy, all on loopback, with their files
-//! below one directory, and never longer than the process that started them. The table of what each service is told is
-//! in `settings.rs`.
+//! PostgreSQL, Redis, the five services, the simulated payment provider and Envoy, all on loopback, with their files below
+//! one directory. They end with the process that started them. The settings of each service are in `settings.rs`.
 
 mod commands;
 mod plan;
@@ -24,19 +23,19 @@ pub use settings::{ADMIN_EMAIL, SERVICES};
 /// What to start, and where.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// Where all files are; data is kept from one start to the next.
+    /// Directory of all files; data is kept from one start to the next.
     pub dir: PathBuf,
     /// The `staymesh` binary: services and operator commands.
     pub binary: PathBuf,
     /// The `staymesh-dev` binary: the simulated payment provider, demo data, smoke test, replay.
     pub dev_binary: PathBuf,
-    /// Port of the public gateway; a free one when not given.
+    /// Port of the public gateway; `None` for a free one.
     pub public_port: Option<u16>,
-    /// Port of the internal gateway; a free one when not given.
+    /// Port of the internal gateway; `None` for a free one.
     pub internal_port: Option<u16>,
     /// Whether acknowledged writes must survive a power cut.
     pub durability: Durability,
-    /// Further settings: service (`edge` for the edge), environment variable, value. They win over those made here.
+    /// Further settings: service (`edge` for the edge), environment variable, value. They override the defaults.
     pub settings: Vec<(&'static str, &'static str, String)>,
 }
 
@@ -53,7 +52,7 @@ pub struct LocalMesh {
 }
 
 impl LocalMesh {
-    /// Starts everything; returns when all of it is ready.
+    /// Starts all processes; returns when every one is ready.
     ///
     /// # Errors
     /// When a part is missing, or something does not start: with the end of its log.
@@ -94,7 +93,7 @@ impl LocalMesh {
         self.plan.url(service)
     }
 
-    /// Where a service tells operators how it is.
+    /// The operations address of a service, with its health and metrics endpoints.
     ///
     /// # Errors
     /// When there is no service of this name.
@@ -131,7 +130,7 @@ impl LocalMesh {
         self.options.dir.join("logs")
     }
 
-    /// What the stand-in provider has written down: each change of a checkout appends all of it as a line of JSON.
+    /// The state file of the simulated payment provider: each change of a checkout appends it as a line of JSON.
     pub fn provider_journal(&self) -> PathBuf {
         self.plan.provider_journal()
     }
@@ -162,7 +161,7 @@ impl LocalMesh {
         self.restart_with(name, &[])
     }
 
-    /// As [`Self::restart`], with further settings (environment variable, value) for this run alone. They win over all
+    /// As [`Self::restart`], with further settings (environment variable, value) for this run alone. They override all
     /// others.
     ///
     /// # Errors
@@ -174,7 +173,7 @@ impl LocalMesh {
         self.wait_until_ready(at, &Quiet)
     }
 
-    /// Starts another process of a service, at an address of its own; nobody but its caller knows of it.
+    /// Starts another process of a service, at an address of its own; the edge does not route to it.
     ///
     /// # Errors
     /// When it does not become ready.

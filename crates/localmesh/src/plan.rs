@@ -1,4 +1,4 @@
-//! Where everything will be, known before anything is started.
+//! Addresses, databases and secrets of a mesh, decided before any service starts.
 
 use std::{
     collections::BTreeMap,

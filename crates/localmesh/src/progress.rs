@@ -1,16 +1,16 @@
-//! Telling somebody how far the start is.
+//! Progress reports of the start of a mesh.
 
 use anyhow::Result;
 
-/// Listens to the start of a mesh.
+/// Receives progress reports of the start of a mesh.
 pub trait Progress {
     /// A step begins.
     fn begin(&self, _step: &str) {}
-    /// What the step is at.
+    /// What the step is doing.
     fn say(&self, _what: &str) {}
     /// The step is done.
     fn done(&self, _outcome: &str) {}
-    /// Called often.
+    /// Called between and during steps, to abort the start.
     ///
     /// # Errors
     /// Ends the start.
@@ -19,7 +19,7 @@ pub trait Progress {
     }
 }
 
-/// Nobody listens.
+/// Ignores progress reports.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Quiet;
 

@@ -1,4 +1,4 @@
-//! What each service is told by its environment: the one table of it for a mesh on one machine.
+//! Environment settings of each service in a mesh on one machine.
 
 use std::{net::SocketAddr, path::Path};
 
@@ -7,13 +7,13 @@ use base64::{Engine, prelude::BASE64_STANDARD};
 
 use crate::{commands::text, plan::Plan};
 
-/// The services, in the order in which they are started; they are stopped in the opposite one.
+/// The services in start order; they are stopped in reverse.
 pub const SERVICES: [&str; 6] = ["identity", "hotel", "rate", "reservation", "payment", PROVIDER];
 
-/// The address with which the first administrator logs in.
+/// E-mail address of the first administrator.
 pub const ADMIN_EMAIL: &str = "admin@staymesh.example";
 
-/// The stand-in payment provider.
+/// The simulated payment provider.
 pub(crate) const PROVIDER: &str = "psp-simulator";
 
 type Settings = Vec<(&'static str, String)>;
@@ -30,7 +30,7 @@ pub(crate) fn client_id(service: &str) -> String {
     format!("staymesh-{service}")
 }
 
-/// What a service is told.
+/// The settings of a service.
 pub(crate) fn of(service: &str, plan: &Plan) -> Result<Settings> {
     let mut settings = Settings::new();
     if let Some(database) = plan.databases.get(service) {
@@ -57,7 +57,7 @@ pub(crate) fn of(service: &str, plan: &Plan) -> Result<Settings> {
     Ok(settings)
 }
 
-/// What only this service is told.
+/// Settings of this service alone.
 fn own(service: &str, plan: &Plan) -> Result<Settings> {
     Ok(match service {
         "identity" => vec![("STAYMESH_IDENTITY_KEY_ENCRYPTION_KEY", key(plan, "key-encryption-key")?)],
@@ -80,7 +80,7 @@ fn own(service: &str, plan: &Plan) -> Result<Settings> {
     })
 }
 
-/// What the edge's configuration is made from.
+/// Settings of the edge's configuration.
 pub(crate) fn of_edge(plan: &Plan, dir: &Path, admin: SocketAddr, logs: &Path) -> Result<Settings> {
     let address = |service| plan.address(service).map(|(listen, _)| listen.to_string());
     Ok(vec![

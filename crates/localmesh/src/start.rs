@@ -33,7 +33,7 @@ impl LocalMesh {
         Ok(())
     }
 
-    /// Makes the first administrator and the services known to identity.
+    /// Creates the first administrator and registers the services with identity.
     pub(super) fn register(&self, progress: &dyn Progress) -> Result<()> {
         progress.begin("accounts");
         let admin = self
@@ -58,7 +58,7 @@ impl LocalMesh {
         for (at, service) in SERVICES.into_iter().enumerate() {
             progress.check()?;
             self.services.push(self.launch(service)?.spawn()?);
-            // The others get their own tokens from identity: quickest when it is there first.
+            // The other services get their tokens from identity, so it starts first.
             if service == "identity" {
                 self.wait_until_ready(at, progress)?;
             }
@@ -94,7 +94,7 @@ impl LocalMesh {
         wait_until(&format!("{} is ready", SERVICES[at]), READY_LIMIT, || {
             progress.check()?;
             process.check_running()?;
-            // The stand-in provider speaks HTTP alone and tells at the same address how it is.
+            // The stand-in provider speaks HTTP alone and serves its health check at the same address.
             Ok((http_ok(operations, "/readyz") || http_ok(listen, "/healthz")).then_some(()))
         })
         .with_context(|| format!("{} did not start{}", process.name(), process.log_tail()))
@@ -127,7 +127,7 @@ impl LocalMesh {
         Ok(())
     }
 
-    /// The edge lets nobody in before it has identity's keys.
+    /// Until it has identity's keys, the edge refuses every token.
     fn wait_for_keys(&mut self, progress: &dyn Progress) -> Result<()> {
         let public = self.plan.public;
         wait_until("the edge has identity's keys", READY_LIMIT, || {

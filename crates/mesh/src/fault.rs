@@ -52,9 +52,10 @@ impl Step {
     /// returns `step` itself.
     #[cfg(debug_assertions)]
     pub async fn around<F: Future>(self, step: F) -> F::Output {
-        self.before();
+        let [before, after] = self.points();
+        point(&before);
         let output = step.await;
-        self.after();
+        point(&after);
         output
     }
 
@@ -63,20 +64,6 @@ impl Step {
     #[inline]
     pub fn around<F: Future>(self, step: F) -> F {
         step
-    }
-
-    /// The crash point before the step. Prefer [`Self::around`].
-    #[inline]
-    pub fn before(self) {
-        #[cfg(debug_assertions)]
-        point(&self.points()[0]);
-    }
-
-    /// The crash point after the step. Prefer [`Self::around`].
-    #[inline]
-    pub fn after(self) {
-        #[cfg(debug_assertions)]
-        point(&self.points()[1]);
     }
 }
 

@@ -34,5 +34,3 @@ pub mod telemetry;
 pub use auth::Caller;
 pub use errors::{Problem, Reason};
 pub use node::Node;
-#[doc(hidden)]
-pub use proto_types as values;

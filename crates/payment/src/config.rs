@@ -1,4 +1,4 @@
-//! What the payment service reads from its environment.
+//! Settings of the payment service.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! What can go wrong with a payment, and what callers are told.
+//! Errors of this service, and the table from error to reason.
 
 use std::time::Duration;
 
@@ -13,49 +13,49 @@ pub enum PaymentError {
     /// A field of the request is wrong.
     #[error(transparent)]
     Field(#[from] FieldError),
-    /// There is no such payment, or not for this caller.
+    /// The payment does not exist, or the caller may not see it.
     #[error("there is no such payment")]
     NotFound,
-    /// There is no such reservation, or not for this caller.
+    /// The reservation does not exist, or the caller did not create it.
     #[error("there is no such reservation")]
     ReservationNotFound,
-    /// There is no such pay-out, or not of this hotel.
-    #[error("the hotel has no such pay-out")]
+    /// The payout does not exist, or belongs to another hotel.
+    #[error("the hotel has no such payout")]
     PayoutNotFound,
-    /// The reservation does not wait for a payment; says why.
+    /// The reservation does not wait for a payment. Holds the explanation for the caller.
     #[error("{0}")]
     NotPayable(&'static str),
-    /// The hold is over.
-    #[error("the hold on the rooms is over, or ends before it could be paid; book again")]
+    /// The hold has expired, or expires too soon to pay.
+    #[error("the hold on the rooms has expired, or expires before it could be paid; book again")]
     HoldExpired,
-    /// More than is left of the payment.
-    #[error("more than what is left of the payment")]
+    /// The refund exceeds what is refundable.
+    #[error("the amount exceeds what is refundable of the payment")]
     RefundExceedsPayment,
-    /// The request id belongs to another refund.
-    #[error("the request id came before with other content")]
+    /// The request id was used for another refund.
+    #[error("the request id was used before with other content")]
     RequestIdReused,
-    /// The reservation has a partner's sale with other terms.
+    /// The partner sale of the reservation has other terms.
     #[error("the sale of this reservation was recorded with other terms")]
     SaleDiffers,
-    /// The provider cannot be asked, or did not say what it did.
-    #[error("the payment provider does not answer; try again")]
+    /// The provider did not answer, or its outcome is unknown. Retry.
+    #[error("the payment provider does not answer; retry")]
     PspUnavailable,
-    /// The provider says no to what should be right.
+    /// The provider refused a valid request: a defect or a wrong configuration.
     #[error("{0}")]
     PspRefused(PspError),
-    /// There is no such reconciliation case.
+    /// The reconciliation case does not exist.
     #[error("there is no such reconciliation case")]
     CaseNotFound,
-    /// The case is over.
+    /// The case is resolved.
     #[error("the case is resolved")]
     CaseResolved,
-    /// The etag is of an older state.
+    /// The etag is outdated.
     #[error("it has changed since this etag was read; read it again")]
     CaseChanged,
-    /// Nothing can be done again about the case.
-    #[error("nothing can be done again about this case")]
+    /// The case has no replay.
+    #[error("this case cannot be replayed")]
     NoReplay,
-    /// The event is not from the provider, or not from now.
+    /// The signature of the event is invalid or too old.
     #[error(transparent)]
     Signature(#[from] SignatureError),
     /// The body of the event is too large.
@@ -64,16 +64,16 @@ pub enum PaymentError {
     /// An amount is out of range or in another currency, although constraints exclude it: a defect.
     #[error("amounts of a payment do not fit together: {0}")]
     Amount(#[from] MoneyError),
-    /// Another service said no, or nothing.
+    /// Another service refused or did not answer.
     #[error(transparent)]
     Dependency(#[from] Problem),
-    /// The database said no, or nothing.
+    /// The database refused or did not answer.
     #[error(transparent)]
     Store(#[from] StoreError),
 }
 
-/// A failed call to the provider, while somebody waits for the answer. What is not known is not guessed: the caller
-/// repeats the request, and the provider sees the same idempotency key.
+/// A failed call to the provider within a request. An unknown outcome is not guessed: the caller retries, and the provider
+/// sees the same idempotency key.
 impl From<PspError> for PaymentError {
     fn from(error: PspError) -> Self {
         match error {
@@ -81,7 +81,7 @@ impl From<PspError> for PaymentError {
             PspError::UnsupportedAmount(why) => Self::NotPayable(why),
             PspError::ReturnUrl => FieldError::new("return_url", "is refused by the payment provider").into(),
             PspError::Unavailable(_) | PspError::NoResponse(_) | PspError::Unknown(_) | PspError::Pending(_) => {
-                tracing::warn!(dependency = "psp", error.cause = %error, "the payment provider failed");
+                tracing::warn!(dependency = "psp", error.cause = %error, "the call to the payment provider failed");
                 Self::PspUnavailable
             }
         }

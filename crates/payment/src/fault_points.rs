@@ -1,66 +1,67 @@
-//! The steps of a payment, between any two of which the process may die. Tests kill it right before and right after each
-//! of [`ALL`], [`OVERDUE`], [`PARTNER`] and [`PAYOUT`]; a step that is added here and has no story in those tests fails
-//! them.
+//! Crash points: the steps of a payment between which the process may be killed.
+//!
+//! The fault matrix of the integration tests kills the process before and after each step of [`ALL`], [`OVERDUE`],
+//! [`PARTNER`] and [`PAYOUT`], and fails if a step has no scenario.
 
 use staymesh_mesh::fault::Step;
 
-/// What is to be paid is written, before there is an order.
+/// Saves the terms of the payment, before the order.
 pub(crate) const TERMS_SAVED: Step = Step("pay_in.terms_saved");
-/// The order is written, before the provider knows of it.
+/// Saves the order, before the provider is called.
 pub(crate) const ORDER_SAVED: Step = Step("pay_in.order_saved");
-/// The provider opens a page.
+/// The provider opens the checkout page.
 pub(crate) const PAGE_OPENED: Step = Step("pay_in.page_opened");
-/// The page is written.
+/// Saves the checkout page.
 pub(crate) const PAGE_SAVED: Step = Step("pay_in.page_saved");
-/// The provider closes a page, because the booking has ended.
+/// The provider closes the checkout page of a reservation that has ended.
 pub(crate) const PAGE_CLOSED: Step = Step("pay_in.page_closed");
-/// The provider closes a page that nobody has paid on in time.
+/// The provider closes a checkout page that was not paid in time.
 pub(crate) const OVERDUE_CLOSED: Step = Step("pay_in.overdue_closed");
-/// The commit of the provider's word on a checkout: the event, the status, the ledger and the outbox.
+/// Commits a checkout event: the event, the status, the postings and the outbox.
 pub(crate) const EVENT_TAKEN: Step = Step("pay_in.event_taken");
-/// The same commit, when the provider was asked because it had not said anything.
+/// Commits a checkout that was read from the provider because no event had arrived.
 pub(crate) const STATUS_LEARNED: Step = Step("pay_in.status_learned");
-/// The reservation service hears of the money.
+/// Reports the payment to the reservation service.
 pub(crate) const PAYMENT_TOLD: Step = Step("pay_in.reservation_told");
-/// The reservation service hears that there will be no money.
+/// Reports the failed payment to the reservation service.
 pub(crate) const FAILURE_TOLD: Step = Step("pay_in.failure_told");
 
-/// The commit of a refund that follows from a cancellation, with the ledger and the outbox.
+/// Commits the refund of a cancellation, with its postings and the outbox.
 pub(crate) const REFUND_REQUESTED: Step = Step("refund.requested");
-/// The same, when an administrator asks for it.
+/// Commits a refund that an administrator requested.
 pub(crate) const REFUND_ORDERED: Step = Step("refund.ordered");
-/// The same, when money came for rooms that are gone.
+/// Commits the refund of a payment whose rooms are no longer available.
 pub(crate) const MONEY_SENT_BACK: Step = Step("refund.sent_back");
-/// The provider pays back.
+/// The provider makes the refund.
 pub(crate) const REFUND_PAID_BACK: Step = Step("refund.paid_back");
-/// The commit of the provider's answer, with the ledger and the outbox.
+/// Commits the provider's response to a refund, with its postings and the outbox.
 pub(crate) const REFUND_SAVED: Step = Step("refund.saved");
-/// The commit of the provider's event that it has paid back.
+/// Commits a refund event.
 pub(crate) const REFUND_EVENT_TAKEN: Step = Step("refund.event_taken");
-/// The reservation service hears what went back.
+/// Reports the refunded amount to the reservation service.
 pub(crate) const REFUND_TOLD: Step = Step("refund.reservation_told");
 
-/// The commit of what a partner owes for a booking, with the ledger.
+/// Commits a partner sale, with its postings.
 pub(crate) const PARTNER_SALE_RECORDED: Step = Step("partner.sale_recorded");
-/// The commit of what a partner is credited for a booking that has ended, with the ledger.
+/// Commits the credit of a cancelled partner sale, with its postings.
 pub(crate) const PARTNER_SALE_SETTLED: Step = Step("partner.sale_settled");
 
-/// The commit of a pay-out with its lines, its transfer and the outbox. It is a job's, not the service's.
+/// Commits a payout with its lines, its transfer and the outbox. Step of the payout job, not of the service.
 pub(crate) const PAYOUT_REQUESTED: Step = Step("pay_out.requested");
-/// The provider pays the hotel.
+/// The provider makes the transfer.
 pub(crate) const MONEY_TRANSFERRED: Step = Step("pay_out.transferred");
-/// The commit of the provider's answer, with the ledger.
+/// Commits the provider's response to a transfer, with its postings.
 pub(crate) const TRANSFER_SAVED: Step = Step("pay_out.saved");
-/// The commit of the provider's event that it has paid the hotel.
+/// Commits a transfer event.
 pub(crate) const TRANSFER_EVENT_TAKEN: Step = Step("pay_out.event_taken");
 
-/// Every step of a sale whose money a partner collects.
+/// Every step of a partner sale.
 pub const PARTNER: &[Step] = &[PARTNER_SALE_RECORDED, PARTNER_SALE_SETTLED];
 
-/// Every step that only a provider leads to whose pages stay open for longer than they are to.
+/// Every step that needs a provider which keeps checkout pages open beyond their end.
 pub const OVERDUE: &[Step] = &[OVERDUE_CLOSED];
 
-/// Every step of a pay-out.
+/// Every step of a payout.
 pub const PAYOUT: &[Step] = &[PAYOUT_REQUESTED, MONEY_TRANSFERRED, TRANSFER_SAVED, TRANSFER_EVENT_TAKEN];
 
 /// Every step of a payment and its refunds.

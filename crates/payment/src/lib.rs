@@ -1,14 +1,15 @@
-//! Payments: a page at the payment provider for each reservation that waits for its money, and money back.
+//! The payment service: payments and refunds of reservations, partner sales, payouts to hotels, and reconciliation.
 //!
-//! No card number ever comes near this service: the provider's page takes it, and tells by signed events how it went.
-//! Three things heal what gets lost on the way. The same request again finds the payment it made and calls the provider
-//! with the same idempotency key; an open payment is asked for at the provider, in case its event was lost; and what
-//! the reservation service or the provider must learn goes through the outbox.
+//! Guests pay on the provider's checkout page, so no card number reaches this service; the provider reports the outcome by
+//! signed webhooks. Three mechanisms recover from lost messages: requests are idempotent and reuse the provider's
+//! idempotency key; a sweep queries the provider for open payments whose event is missing; and whatever the reservation
+//! service or the provider must do goes through the transactional outbox.
 //!
-//! Hotels are paid after their guests have left, by a job ([`payouts`]) and the outbox.
+//! Hotels are paid after the guests' departure, by a job ([`payouts`]) and the outbox. Every change of money is one
+//! transaction together with its postings in the [ledger](staymesh_ledger).
 //!
-//! Every change of money is one transaction (`service`'s `apply`, `refund::request` and `refund::succeed`), and its
-//! postings in the [ledger](staymesh_ledger) are part of it.
+//! Modules: `grpc` (handlers, requests, responses), `service` (rules), `clients` (hotel and reservation service), `model`
+//! (data), `store` (SQL), `status_page` (HTML for guests), `reconcile`, `payouts`, `check` (invariants).
 
 pub mod check;
 pub mod clients;
@@ -46,7 +47,9 @@ use tonic::service::Routes;
 
 use clients::{hotels::GrpcHotelClient, reservations::GrpcReservationClient};
 pub use config::Config;
-use grpc::{Grpc, StatusPage, Webhook};
+use grpc::{
+    FinanceHandler, InternalPaymentHandler, PaymentAdminHandler, PaymentHandler, StatusPageHandler, WebhookHandler,
+};
 use service::{OutboxDispatcher, PAYOUT_CONCURRENCY, Payments, REFUND_CONCURRENCY};
 use status_links::StatusLinks;
 use status_page::StatusPages;
@@ -54,14 +57,14 @@ use status_page::StatusPages;
 /// The migrations of this service's database.
 pub static MIGRATOR: sqlx::migrate::Migrator = sqlx::migrate!("../../migrations/payment");
 
-/// Attempts to deliver an event that its receiver answers with an error: with pauses of up to five minutes, most of a
-/// day. Money is worth some patience, and what is parked needs a person. A receiver that is away is waited for.
+/// Delivery attempts that may fail before an event becomes a dead letter: with a backoff of up to five minutes, most of a
+/// day. Attempts while the receiver is unavailable do not count.
 const MAX_ATTEMPTS: i32 = 200;
 
 /// Serves until `stop`.
 ///
 /// # Errors
-/// When the configuration is wrong or the server fails.
+/// If the configuration is invalid or the server fails.
 pub async fn serve(config: Config, stop: CancellationToken) -> Result<(), NodeError> {
     config.psp.validate().map_err(NodeError::Config)?;
     let psp = AnyPsp::new(&config.psp).map_err(NodeError::Config)?;
@@ -72,7 +75,7 @@ pub async fn serve(config: Config, stop: CancellationToken) -> Result<(), NodeEr
     let hotels = Arc::new(GrpcHotelClient::new(mesh.channel("hotel", &config.hotel_url)?));
     let payments = Arc::new(Payments {
         pool: node.pool.clone(),
-        reservations: GrpcReservationClient::new(mesh.channel("reservation", &config.reservation_url)?),
+        reservations: Arc::new(GrpcReservationClient::new(mesh.channel("reservation", &config.reservation_url)?)),
         hotels: hotels.clone(),
         psp,
         links,
@@ -87,13 +90,16 @@ pub async fn serve(config: Config, stop: CancellationToken) -> Result<(), NodeEr
     node.spawn(payments.clone().sweep(node.stop.clone()));
     node.spawn(staymesh_ledger::wallets::fold_periodically(node.pool.clone(), node.stop.clone()));
 
-    let grpc = Grpc(payments.clone());
-    let pages = StatusPage::new(StatusPages { payments: payments.clone(), hotels });
-    let webhook = Webhook { payments, provider: config.psp.psp, secrets: config.psp.psp_webhook_secrets };
-    let routes = Routes::new(PaymentServiceServer::new(grpc.clone()))
-        .add_service(PaymentAdminServiceServer::new(grpc.clone()))
-        .add_service(FinanceServiceServer::new(grpc.clone()))
-        .add_service(PaymentFlowServiceServer::new(grpc))
+    let pages = StatusPageHandler::new(StatusPages { payments: payments.clone(), hotels });
+    let webhook = WebhookHandler {
+        payments: payments.clone(),
+        provider: config.psp.psp,
+        secrets: config.psp.psp_webhook_secrets,
+    };
+    let routes = Routes::new(PaymentServiceServer::new(PaymentHandler(payments.clone())))
+        .add_service(PaymentAdminServiceServer::new(PaymentAdminHandler(payments.clone())))
+        .add_service(FinanceServiceServer::new(FinanceHandler(payments.clone())))
+        .add_service(PaymentFlowServiceServer::new(InternalPaymentHandler(payments)))
         .add_service(PspWebhookServiceServer::new(webhook))
         .add_service(StatusPageServiceServer::new(pages));
     node.serve(verifier, routes, vec![PUBLIC, ADMIN, FINANCE, FLOW, WEBHOOK, PAGES], &MIGRATOR).await

@@ -25,7 +25,7 @@ use uuid::Uuid;
 use crate::{
     MIGRATOR,
     clients::hotels::MockHotelClient,
-    clients::reservations::MockReservationClient,
+    clients::reservations::{MockReservationClient, ReservationClient},
     model::Booking,
     model::{NewPayment, Payment, RefundReason, Status},
     service::Payments,
@@ -134,7 +134,7 @@ pub(crate) fn checkout(payment: &Payment, status: CheckoutStatus) -> Checkout {
     }
 }
 
-pub(crate) fn service<R, P>(pool: &PgPool, reservations: R, psp: P) -> Payments<R, P> {
+pub(crate) fn service<P>(pool: &PgPool, reservations: impl ReservationClient, psp: P) -> Payments<P> {
     let minute = Duration::from_mins(1);
     let wake = Wake::default();
     let (pool, commission_basis_points, links) = (pool.clone(), 1500, links());
@@ -142,7 +142,7 @@ pub(crate) fn service<R, P>(pool: &PgPool, reservations: R, psp: P) -> Payments<
     let hotels = std::sync::Arc::new(MockHotelClient::new());
     Payments {
         pool,
-        reservations,
+        reservations: std::sync::Arc::new(reservations),
         hotels,
         psp,
         links,

@@ -1,38 +1,38 @@
-//! The card numbers that choose what happens. They belong to nobody.
+//! Test card numbers and their effects. No real card has these numbers.
 
 use serde::{Deserialize, Serialize};
 
 use crate::faults::{Decision, ReviewPlan, WebhookFault};
 
-/// The card that pays; the checkout page comes with it filled in.
+/// The card that is charged; prefilled on the checkout page.
 pub const TEST_CARD: &str = "4242 4242 4242 4242";
 
-/// A card number that does something.
+/// A test card.
 #[derive(Debug)]
 pub struct TestCard {
-    /// As a guest would type it.
+    /// The number with spaces, as a guest types it.
     pub number: &'static str,
-    /// What it does, as told on the page.
+    /// Its effect, as printed on the checkout page and in docs/SANDBOX.md.
     pub does: &'static str,
     pub(crate) effect: Effect,
 }
 
-/// What a card number brings about.
+/// The effect of a test card.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Effect {
     Pays,
-    /// Pays; the event of it suffers.
-    PaysUntold(WebhookFault),
-    /// Pays, and the page never answers.
-    PaysSilently,
+    /// Pays; its webhook event has a fault.
+    PaysWithWebhookFault(WebhookFault),
+    /// Pays; the answer of the page is withheld.
+    PaysWithoutAnswer,
     Declines(Decline),
-    /// Asks the guest's bank first.
+    /// Requires a 3-D Secure challenge.
     Challenges(AfterChallenge),
-    /// Keeps the guest waiting for somebody, or for what is planned.
+    /// Sends the payment into review, with or without a planned decision.
     Reviews(Option<ReviewPlan>),
 }
 
-/// What happens when the guest has proved to be the owner of the card.
+/// The result of a passed 3-D Secure challenge.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum AfterChallenge {
@@ -40,11 +40,11 @@ pub(crate) enum AfterChallenge {
     Declines,
 }
 
-/// Why a card was declined.
+/// The reason of a declined card.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Decline {
-    /// By the bank, for good: no other card is asked for.
+    /// Refused by the bank; ends the session.
     Refused,
     InsufficientFunds,
     ExpiredCard,
@@ -56,7 +56,7 @@ pub(crate) enum Decline {
 }
 
 impl Decline {
-    /// What the guest reads.
+    /// The message on the checkout page.
     pub(crate) const fn text(self) -> &'static str {
         match self {
             Self::Refused => "The bank refused this payment.",
@@ -78,7 +78,7 @@ const fn review(decision: Decision) -> Effect {
     Effect::Reviews(Some(ReviewPlan { decision, after_seconds: 10 }))
 }
 
-/// Every number that does something, and what.
+/// All test cards.
 pub const TEST_CARDS: &[TestCard] = &[
     card(TEST_CARD, "pays", Effect::Pays),
     card("4000 0000 0000 0002", "is declined for good", Effect::Declines(Decline::Refused)),
@@ -92,14 +92,22 @@ pub const TEST_CARDS: &[TestCard] = &[
     card("4000 0000 0000 9235", "is reviewed until somebody decides", Effect::Reviews(None)),
     card("4000 0000 0000 9243", "is reviewed and approved after 10 seconds", review(Decision::Approve)),
     card("4000 0000 0000 9250", "is reviewed and rejected after 10 seconds", review(Decision::Reject)),
-    card("4000 0000 0000 5001", "pays; the webhook is lost", Effect::PaysUntold(WebhookFault::Lose)),
-    card("4000 0000 0000 5002", "pays; the webhook comes twice", Effect::PaysUntold(WebhookFault::Duplicate)),
-    card("4000 0000 0000 5003", "pays; the webhook comes after a later one", Effect::PaysUntold(WebhookFault::Reorder)),
-    card("4000 0000 0000 5004", "pays; the webhook is 30 seconds late", Effect::PaysUntold(WebhookFault::Delay(30))),
-    card("4000 0000 0000 5005", "pays; the page never answers", Effect::PaysSilently),
+    card("4000 0000 0000 5001", "pays; the webhook is lost", Effect::PaysWithWebhookFault(WebhookFault::Lose)),
+    card("4000 0000 0000 5002", "pays; the webhook comes twice", Effect::PaysWithWebhookFault(WebhookFault::Duplicate)),
+    card(
+        "4000 0000 0000 5003",
+        "pays; the webhook comes after a later one",
+        Effect::PaysWithWebhookFault(WebhookFault::Reorder),
+    ),
+    card(
+        "4000 0000 0000 5004",
+        "pays; the webhook is 30 seconds late",
+        Effect::PaysWithWebhookFault(WebhookFault::Delay(30)),
+    ),
+    card("4000 0000 0000 5005", "pays; the page never answers", Effect::PaysWithoutAnswer),
 ];
 
-/// Reads nothing but the digits, and keeps none of them. None for what is perhaps somebody's real card.
+/// The effect of a card number, by its digits; `None` for any other number, which may be a real card.
 pub(crate) fn effect(number: &str) -> Option<Effect> {
     let digits = |text: &str| text.chars().filter(char::is_ascii_digit).take(20).collect::<String>();
     let given = digits(number);
@@ -113,7 +121,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn documented_cards_do_as_documented_and_others_nothing() {
+    fn effect_knows_test_cards_in_any_spelling_and_no_other_number() {
         for card in TEST_CARDS {
             assert_eq!(effect(card.number), Some(card.effect));
             assert_eq!(effect(&card.number.replace(' ', "-")), Some(card.effect));
@@ -126,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn the_sandbox_page_lists_the_same_cards() {
+    fn sandbox_page_lists_every_test_card() {
         let page = include_str!("../../../docs/SANDBOX.md");
         for card in TEST_CARDS {
             let row = format!("| `{}` | {} |", card.number, card.does);

@@ -1,4 +1,4 @@
-//! What the simulator reads from its environment.
+//! Settings of the simulator, from flags and environment.
 
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
@@ -13,35 +13,35 @@ pub struct Config {
     /// Address to listen on.
     #[arg(long, env = "STAYMESH_PSP_SIMULATOR_LISTEN", default_value = "127.0.0.1:8090")]
     pub listen: SocketAddr,
-    /// How a guest's browser reaches it, for the links it hands out; `http://` and the listening address when not set.
+    /// Base URL for a guest's browser, used in links; `http://` and the listening address when not set.
     #[arg(long, env = "STAYMESH_PSP_SIMULATOR_PUBLIC_URL", value_parser = http_url)]
     pub public_url: Option<Url>,
     /// The key that merchants must send as `authorization: Bearer KEY`.
     #[arg(long, env = "STAYMESH_PSP_API_KEY", hide_env_values = true)]
     pub api_key: SecretString,
-    /// Where events go; a session may name another place. Without either they go nowhere.
+    /// Default webhook URL; a session may have its own. Without either no event is sent.
     #[arg(long, env = "STAYMESH_PSP_WEBHOOK_URL", value_parser = http_url)]
     pub webhook_url: Option<Url>,
-    /// What events are signed with.
+    /// The secret that signs events.
     #[arg(long, env = "STAYMESH_PSP_WEBHOOK_SECRET", hide_env_values = true)]
     pub webhook_secret: SecretString,
-    /// How often an event is sent at most.
+    /// Most delivery attempts per event.
     #[arg(long, env = "STAYMESH_PSP_WEBHOOK_ATTEMPTS", default_value_t = 10)]
     pub webhook_attempts: usize,
-    /// Wait after the first failed attempt; it doubles with each further one, up to a minute.
+    /// Backoff after the first failed attempt; doubles with each further one, up to a minute.
     #[arg(long, env = "STAYMESH_PSP_WEBHOOK_BACKOFF", default_value = "500ms", value_parser = duration)]
     pub webhook_backoff: Duration,
     /// Sessions that are kept at most, ended ones included, and as many transfers; more are refused.
     #[arg(long, env = "STAYMESH_PSP_SIMULATOR_MAX_SESSIONS", default_value_t = 100_000)]
     pub max_sessions: usize,
-    /// After this time a payment in review is approved; without it it waits for somebody to decide. Cards and switches
-    /// that plan the review go first.
+    /// Seconds after which a payment in review is approved; without it a review waits for a decision. Plans of cards and
+    /// switches take precedence.
     #[arg(long, env = "STAYMESH_PSP_REVIEW_SECONDS")]
     pub review_seconds: Option<u32>,
-    /// What goes wrong at random.
+    /// Random faults.
     #[command(flatten)]
     pub faults: FaultConfig,
-    /// File that keeps all of it over a restart, as JSON lines; without it they are kept in memory alone.
+    /// State file of JSON lines that survives a restart; without it state is in memory alone.
     #[arg(long, env = "STAYMESH_PSP_SIMULATOR_STATE")]
     pub state: Option<PathBuf>,
 }
@@ -66,7 +66,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn all_settings_fit_together_and_no_secret_is_shown() {
+    fn config_parses_flags_and_hides_secrets_in_debug() {
         let command = Config::augment_args(clap::Command::new("psp-simulator"));
         command.clone().debug_assert();
         let args = ["p", "--api-key", "sk_hidden", "--webhook-secret", "whsec_hidden", "--webhook-backoff", "1s"];
@@ -79,7 +79,7 @@ mod tests {
     }
 
     #[test]
-    fn only_web_addresses_are_taken() {
+    fn http_url_accepts_only_absolute_http_urls() {
         let long = format!("https://a/{}", "x".repeat(2000));
         for text in ["", "javascript:alert(1)", "data:text/html,x", "file:///etc/passwd", "//a", "http://", &long] {
             assert!(http_url(text).is_err(), "{text}");

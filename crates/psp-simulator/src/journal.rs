@@ -1,4 +1,4 @@
-//! Keeps everything over a restart: each change appends the whole record as one JSON line, and the last line counts.
+//! The state file: each change appends the whole record as one JSON line; the last line of a record wins.
 
 use std::{
     collections::HashMap,
@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::{Session, SettlementFault, Transfer};
 
-/// One line. A session is written bare, the others under their name.
+/// A line. A session is written bare, the others under their name.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(untagged)]
 pub(crate) enum Record {
@@ -22,7 +22,7 @@ pub(crate) enum Record {
     SettlementFault {
         settlement_fault: SettlementFault,
     },
-    /// One that was taken back.
+    /// A removed settlement fault.
     NoSettlementFault {
         no_settlement_fault: SettlementFault,
     },
@@ -30,7 +30,7 @@ pub(crate) enum Record {
 }
 
 impl Record {
-    /// What later lines of the same thing have in common.
+    /// The key that lines of one record share.
     fn key(&self) -> String {
         match self {
             Self::Transfer { transfer } => transfer.id.clone(),
@@ -43,15 +43,18 @@ impl Record {
     }
 }
 
-/// The open state file, and how much of it is whole lines.
+/// The open state file, and the length of its complete lines.
 pub(crate) struct Journal {
     file: File,
     whole: u64,
 }
 
 impl Journal {
-    /// Reads what the file holds and opens it for more. What changes have left behind is cleared away on this occasion.
-    /// A last line that was cut off by a crash was never answered for, and is dropped.
+    /// Reads and compacts the file, and opens it for appending. A last line that a crash truncated was never acknowledged
+    /// and is dropped.
+    ///
+    /// # Errors
+    /// When the file cannot be read or written.
     pub(crate) fn open(path: &Path) -> io::Result<(Self, Vec<Record>)> {
         let records = read(path)?;
         let fresh = path.with_extension("new");

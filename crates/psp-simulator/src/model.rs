@@ -1,4 +1,4 @@
-//! Sessions, refunds and transfers, as they are remembered.
+//! Sessions, refunds and transfers, as they are stored.
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -9,23 +9,23 @@ use crate::{
     faults::{Decision, Switches},
 };
 
-/// Where a session stands. Only one that is open or in review changes.
+/// The status of a session. Only `Open` and `InReview` change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum SessionStatus {
     Open,
-    /// Somebody decides whether to take the money, and may take any time for it.
+    /// A manual review decides about the payment, at any time.
     InReview,
     Paid,
     Failed,
     Expired,
 }
 
-/// One checkout, with everything the simulator must remember of it. Of a card it knows nothing but what it did.
+/// A checkout session. Of cards it stores the outcome alone.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Session {
     pub(crate) id: String,
-    /// What the checkout page is found by; whoever has it may pay.
+    /// The secret in the address of the checkout page; it entitles to pay.
     pub(crate) token: String,
     pub(crate) status: SessionStatus,
     pub(crate) order: Order,
@@ -33,34 +33,34 @@ pub(crate) struct Session {
     pub(crate) created: i64,
     /// Unix seconds of the last change.
     pub(crate) updated: i64,
-    /// Unix seconds, when it is.
+    /// Unix seconds of the payment.
     #[serde(default)]
     pub(crate) paid: Option<i64>,
     pub(crate) idempotency_key: String,
     pub(crate) refunds: Vec<Refund>,
-    /// Why cards were declined, in order.
+    /// Reasons of declined cards, in order.
     #[serde(default)]
     pub(crate) declines: Vec<Decline>,
-    /// What follows when the guest passes the 3-D Secure challenge that is open.
+    /// The open 3-D Secure challenge: its result if the guest passes it.
     #[serde(default)]
     pub(crate) challenge: Option<AfterChallenge>,
     #[serde(default)]
     pub(crate) review: Option<Review>,
-    /// What goes wrong with it, as was asked for when it was made or by its card.
+    /// Injected faults, from its creation or its card.
     #[serde(default)]
     pub(crate) switches: Switches,
 }
 
-/// A manual review, under way or over.
+/// A manual review, pending or decided.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Review {
-    /// When it decides itself, Unix seconds, and how.
+    /// The planned decision and its time in Unix seconds.
     pub(crate) planned: Option<(i64, Decision)>,
-    /// How it ended.
+    /// The decision.
     pub(crate) decision: Option<Decision>,
 }
 
-/// What a merchant asks to be paid.
+/// A merchant's request to create a session.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Order {
@@ -69,23 +69,23 @@ pub(crate) struct Order {
     pub(crate) currency: String,
     /// The merchant's own id for it, repeated in every event.
     pub(crate) reference: String,
-    /// What the guest reads on the page.
+    /// Text on the checkout page.
     #[serde(default)]
     pub(crate) description: Option<String>,
-    /// Where the page sends the guest afterwards.
+    /// Address to which the page links afterwards.
     #[serde(default)]
     pub(crate) return_url: Option<String>,
-    /// Where events of this session go, instead of the configured place.
+    /// Webhook URL of this session instead of the configured one.
     #[serde(default)]
     pub(crate) webhook_url: Option<String>,
-    /// What is to go wrong, as in the header `Psp-Simulate`.
+    /// Injected faults, as in the header `Psp-Simulate`.
     #[serde(default)]
     pub(crate) simulate: Option<String>,
-    /// Until when it can be paid, Unix seconds.
+    /// Expiry in Unix seconds.
     pub(crate) expires_at: i64,
 }
 
-/// What a merchant asks to be paid back.
+/// A merchant's request for a refund.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct RefundOrder {
@@ -96,31 +96,31 @@ pub(crate) struct RefundOrder {
     pub(crate) reference: Option<String>,
 }
 
-/// Money that went back.
+/// A refund.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Refund {
     pub(crate) id: String,
     pub(crate) order: RefundOrder,
     pub(crate) idempotency_key: String,
-    /// Unix seconds; 0 in files from before it was kept.
+    /// Unix seconds; 0 in state files of older versions.
     #[serde(default)]
     pub(crate) created: i64,
 }
 
-/// What a merchant asks to be paid out.
+/// A merchant's request for a transfer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct TransferOrder {
     pub(crate) amount_minor: i64,
     /// ISO 4217.
     pub(crate) currency: String,
-    /// Whose account, in the merchant's words; `fail` is nobody's.
+    /// The merchant's name of the account; transfers to `fail` fail.
     pub(crate) destination: String,
     /// The merchant's own id for it, repeated in its event.
     pub(crate) reference: String,
 }
 
-/// Money that was paid out, or could not be.
+/// A transfer, paid or failed.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Transfer {
     pub(crate) id: String,
@@ -131,7 +131,7 @@ pub(crate) struct Transfer {
     pub(crate) created: i64,
 }
 
-/// How a transfer ended.
+/// The status of a transfer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum TransferStatus {
@@ -139,30 +139,30 @@ pub(crate) enum TransferStatus {
     Failed,
 }
 
-/// A line of a settlement file that is to be wrong.
+/// A fault to inject into a line of a settlement file.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct SettlementFault {
     pub(crate) kind: Mismatch,
-    /// Of the session, refund or transfer whose line it is.
+    /// Id of the session, refund or transfer of the line.
     pub(crate) id: String,
 }
 
-/// How a settlement file may differ from what happened.
+/// A kind of mismatch between a settlement file and the movements.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Mismatch {
     /// The line is left out.
     Missing,
-    /// A like line follows, of something that never happened.
+    /// A similar line is added for a movement that never happened.
     Extra,
     /// The amount is one minor unit more.
     Amount,
     /// The currency is another.
     Currency,
-    /// The line comes twice.
+    /// The line appears twice.
     Duplicate,
-    /// A line says that money moved that did not.
+    /// A line is added for a session or transfer that moved no money.
     Status,
 }
 
@@ -172,12 +172,12 @@ impl Session {
     }
 }
 
-/// `prefix_` and 122 random bits: nobody guesses one.
+/// `prefix_` and 122 random bits.
 pub(crate) fn secret_id(prefix: &str) -> String {
     format!("{prefix}_{}", Uuid::new_v4().simple())
 }
 
-/// `prefix_` and a digest of what it is made for: the same in every run, so that faults at random can be repeated.
+/// `prefix_` and a digest of `of`: equal in every run, so that random faults are reproducible.
 pub(crate) fn id_for(prefix: &str, of: &str) -> String {
     let digest = Sha256::digest(format!("{prefix} {of}"));
     format!("{prefix}_{}", hex::encode(&digest[..16]))

@@ -1,4 +1,4 @@
-//! Puts it all on a socket.
+//! The HTTP server: routes, limits, and shutdown.
 
 use std::{io, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
@@ -17,21 +17,21 @@ use url::Url;
 
 use crate::{
     Config, api,
-    faults::{Chaos, Silence},
+    faults::{Chaos, WithheldAnswers},
     page,
     provider::Provider,
     webhook::Webhooks,
 };
 
-/// Longest time for a request, its body included.
+/// Timeout of a request, its body included.
 const TIMEOUT: Duration = Duration::from_secs(10);
-/// Longest time for requests in progress after the simulator was asked to stop.
+/// Longest drain of requests in progress during shutdown.
 const DRAIN: Duration = Duration::from_secs(5);
 
 /// Why the simulator does not start or has ended.
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
-    /// A setting is wrong.
+    /// A setting is invalid.
     #[error("{0}")]
     Config(String),
     /// The address cannot be listened on.
@@ -68,7 +68,7 @@ pub async fn serve(config: Config, stop: CancellationToken) -> Result<(), ServeE
     serve_on(listener, config, stop).await
 }
 
-/// As [`serve`], on a socket that is open already; [`Config::listen`] is not looked at.
+/// As [`serve`], on an open socket; [`Config::listen`] is ignored.
 ///
 /// # Errors
 /// See [`ServeError`].
@@ -85,15 +85,15 @@ pub async fn serve_on(listener: TcpListener, config: Config, stop: CancellationT
     let chaos = Arc::new(Chaos::new(config.faults));
     let provider = Provider::open(&config, webhooks.clone(), chaos.clone())
         .map_err(|source| ServeError::State { path: config.state.clone().unwrap_or_default(), source })?;
-    let housekeeping = tokio::spawn(provider.clone().keep_house(stop.clone()));
+    let housekeeping = tokio::spawn(provider.clone().run_housekeeping(stop.clone()));
     let api = api::router(provider.clone(), public_url.clone(), config.api_key.clone(), chaos);
     let router = Router::new()
         .route("/healthz", get(async || "ok\n"))
         .merge(page::router(provider, &public_url))
         .merge(api.layer(DefaultBodyLimit::max(64 * 1024)))
         .layer(from_fn(bounded))
-        // Outside of the time limit: what is withheld is withheld for longer.
-        .layer(from_fn_with_state(Silence::new(stop.clone()), Silence::keep));
+        // Outside of the timeout, because withheld answers take longer.
+        .layer(from_fn_with_state(WithheldAnswers::new(stop.clone()), WithheldAnswers::keep));
     tracing::info!(listen = %address, "the simulated payment provider is listening");
 
     let serving = axum::serve(listener, router).with_graceful_shutdown(stop.clone().cancelled_owned());
@@ -103,7 +103,7 @@ pub async fn serve_on(listener: TcpListener, config: Config, stop: CancellationT
     };
     stop.cancel();
     webhooks.ended().await;
-    // It ends by the same token and cannot fail but by a panic, which it has logged.
+    // It ends by the same token; it can only fail by a panic, which is logged.
     let _ = housekeeping.await;
     result
 }

@@ -1,4 +1,4 @@
-//! How events are signed.
+//! The signature of webhook events.
 
 use hmac::{Hmac, KeyInit, Mac};
 use secrecy::{ExposeSecret, SecretString};
@@ -20,7 +20,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_signature_is_the_documented_hmac() {
+    fn signature_matches_openssl_hmac() {
         // printf '1700000000.{"id":"evt_1"}' | openssl dgst -sha256 -hmac whsec_test
         let signed = signature(&"whsec_test".into(), 1_700_000_000, br#"{"id":"evt_1"}"#);
         assert_eq!(signed, "t=1700000000,v1=c89214b5b5da833daed6f0b8c5bb6bd58cea9022bd80ccc78230f3942d632925");

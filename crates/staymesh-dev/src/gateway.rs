@@ -1,4 +1,4 @@
-//! Talking to a mesh through its gateways, over gRPC.
+//! gRPC clients of the gateways, with a login that renews its token.
 
 use std::time::Duration;
 
@@ -13,29 +13,29 @@ use tonic::{
     transport::{Channel, Endpoint},
 };
 
-/// How long one call may take; the edge gives up earlier.
-const CALL_LIMIT: Duration = Duration::from_secs(20);
-/// How soon a token is asked for again when that failed.
-const RENEW_AGAIN: Duration = Duration::from_secs(2);
+/// Deadline of a call; the edge has a shorter one.
+const CALL_TIMEOUT: Duration = Duration::from_secs(20);
+/// Retry interval of a failed token renewal.
+const RENEWAL_RETRY: Duration = Duration::from_secs(2);
 
-/// A gateway that is called with a token.
+/// A channel that sends the access token with each call.
 pub(crate) type Authorized = InterceptedService<Channel, Bearer>;
 
 /// Connects to a gateway.
 pub(crate) async fn connect(url: &str) -> Result<Channel> {
     let endpoint = Endpoint::from_shared(url.to_owned()).with_context(|| format!("{url} is no address"))?;
-    endpoint.timeout(CALL_LIMIT).connect().await.with_context(|| format!("connecting to {url}"))
+    endpoint.timeout(CALL_TIMEOUT).connect().await.with_context(|| format!("connecting to {url}"))
 }
 
-/// Who calls.
+/// The credentials of a login.
 pub(crate) enum Credentials {
-    /// A person.
+    /// A user account.
     Account { email: String, password: SecretString },
-    /// A registered program.
+    /// An OAuth 2.0 client.
     Client { id: String, secret: String },
 }
 
-/// Puts the caller's present token into every call.
+/// Interceptor that adds the current access token to each call.
 #[derive(Clone)]
 pub(crate) struct Bearer(watch::Receiver<MetadataValue<Ascii>>);
 
@@ -47,7 +47,7 @@ impl tonic::service::Interceptor for Bearer {
 }
 
 impl Credentials {
-    /// Logs in. The token is renewed well before it expires, for as long as a copy of the answer exists.
+    /// Logs in. A task renews the token after half its lifetime, until every clone of the result is dropped.
     pub(crate) async fn log_in(self, channel: &Channel) -> Result<Bearer> {
         let auth = AuthServiceClient::new(channel.clone());
         let (token, mut life) = self.token(auth.clone()).await?;
@@ -63,8 +63,8 @@ impl Credentials {
                         sender.send_replace(token);
                         life = new_life;
                     }
-                    // The old one still works for a while. If it comes to that, the calls tell what is wrong.
-                    Err(_) => life = RENEW_AGAIN * 2,
+                    // The current token is still valid for a while. Once it expires, calls fail with UNAUTHENTICATED.
+                    Err(_) => life = RENEWAL_RETRY * 2,
                 }
             }
         });

@@ -10,8 +10,8 @@ use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 use uuid::Uuid;
 
-/// How long payments and refunds may take to be known.
-const NEWS_LIMIT: Duration = Duration::from_secs(30);
+/// Longest time until a payment or refund shows in the reservation.
+const STATUS_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Walks through a booking.
 #[derive(Args)]
@@ -75,11 +75,11 @@ impl Guest {
         let offers = self.call(Method::GET, &path, None).await?;
         let offer = offers["offers"].as_array().and_then(|list| list.first()).context("there are no offers")?;
         println!("offered    {} for {}", offer["display_name"], offer["price"]["total"]["amount"]);
-        let wish = json!({
+        let stay = json!({
             "hotel_id": hotel_id, "room_type_id": offer["room_type_id"],
             "check_in": check_in, "check_out": check_out, "rooms": 1, "guests": 2,
         });
-        let form = self.call(Method::POST, "/v1/reservations:prepare", Some(wish)).await?;
+        let form = self.call(Method::POST, "/v1/reservations:prepare", Some(stay)).await?;
         let order = Order {
             reservation_id: text(&form, "reservation_id")?,
             offer_token: text(&form, "offer_token")?,
@@ -130,7 +130,7 @@ impl Guest {
             if now["status"] == status {
                 return Ok(());
             }
-            ensure!(started.elapsed() < NEWS_LIMIT, "still {} after {} s", now["status"], NEWS_LIMIT.as_secs());
+            ensure!(started.elapsed() < STATUS_TIMEOUT, "still {} after {} s", now["status"], STATUS_TIMEOUT.as_secs());
             sleep(Duration::from_millis(100)).await;
         }
     }

@@ -25,16 +25,16 @@ enum Command {
     /// Run a service until SIGTERM or SIGINT
     #[command(subcommand)]
     Serve(Box<commands::serve::Service>),
-    /// Make a service's database if it is missing, and bring it up to date; safe to repeat
+    /// Create a service's database if it is missing, and apply its migrations; idempotent
     Migrate(commands::migrate::Migrate),
-    /// Administrators, programs and keys of the identity service
+    /// Manage administrators, OAuth 2.0 clients and keys of the identity service
     #[command(subcommand)]
     Identity(commands::identity::Identity),
-    /// Work that is done once a day or by hand
+    /// Run a daily or manual job
     #[command(subcommand)]
     Job(commands::job::Job),
     /// Check a whole reservation database: nothing oversold, nothing lost; with a payment database the books, too. Reads only, also while the service sells.
-    /// Ends with status 0 when all is as it must be, and with 1 otherwise
+    /// Ends with status 0 if no invariant is violated, and with 1 otherwise
     Check(commands::check::Check),
     /// Write the edge's configuration for Envoy, and the descriptor set it transcodes by
     EdgeConfig(Box<commands::edge::EdgeConfigCommand>),

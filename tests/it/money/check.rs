@@ -1,4 +1,4 @@
-//! `staymesh check` on the bookings and the money of a mesh that is in use.
+//! `staymesh check` on the databases of a running mesh.
 
 use std::{fs, time::Duration};
 
@@ -9,10 +9,10 @@ use uuid::Uuid;
 use super::Sale;
 use crate::support::{Provider, World, await_payment, database};
 
-/// A bound on hanging, not a promise of speed.
+/// Timeout that only detects a hang.
 const LIMIT: Duration = Duration::from_mins(2);
 
-/// Whether it ended well, and what it found.
+/// Whether the exit status was 0, and the report.
 pub(super) fn check(world: &World<'_>) -> (bool, Value) {
     let (mut process, report) = {
         let mesh = world.mesh.local();
@@ -26,7 +26,7 @@ pub(super) fn check(world: &World<'_>) -> (bool, Value) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_books_are_right_and_what_is_not_is_listed() {
+async fn check_passes_on_consistent_data_and_lists_a_corrupted_wallet() {
     let world = World::shared().await;
     let provider = Provider::of(world.mesh).await;
     let sale = Sale::paid(&world, &provider).await;
@@ -40,7 +40,7 @@ async fn the_books_are_right_and_what_is_not_is_listed() {
     assert!(found["money"]["payments"].as_u64() >= Some(1), "{found:#}");
     assert!(found["money"]["transactions"].as_u64() >= Some(4), "{found:#}");
 
-    // A wallet that says more than there is: derived, so it can be thrown away afterwards.
+    // A wallet balance that is too high. Wallets are derived data, so the corruption can be removed afterwards.
     let pool = database(world.mesh, "payment").await;
     let account = "account_id = (select account_id from ledger_account where kind = 'HOTEL_PAYABLE' and hotel_id = $1)";
     let wrong = format!(
@@ -50,11 +50,15 @@ async fn the_books_are_right_and_what_is_not_is_listed() {
     let gone = format!("delete from wallet where {account}");
     sqlx::query(sqlx::AssertSqlSafe(wrong)).bind(sale.hotel.hotel_id).execute(&pool).await.expect("a wrong wallet");
     let (clean, found) = tokio::task::block_in_place(|| check(&world));
-    sqlx::query(sqlx::AssertSqlSafe(gone)).bind(sale.hotel.hotel_id).execute(&pool).await.expect("thrown away");
+    sqlx::query(sqlx::AssertSqlSafe(gone))
+        .bind(sale.hotel.hotel_id)
+        .execute(&pool)
+        .await
+        .expect("the corruption is removed");
     assert!(!clean && found["clean"] == false, "{found:#}");
     assert_eq!(found["money"]["counts"], json!({ "wallet_differs": 1 }), "{found:#}");
     let detail = found["money"]["listed"][0]["detail"].as_str().expect("one is listed");
-    // 300.00 without taxes: 15 % are kept, and two thirds of the rest are left.
+    // 300.00 without taxes: 15 % commission is kept, and two thirds of the rest remain.
     let expected = format!("HOTEL_PAYABLE {}: -16999, but entries have -17000 EUR", sale.hotel.hotel_id);
     assert_eq!(detail, expected);
 }

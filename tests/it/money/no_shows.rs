@@ -1,4 +1,4 @@
-//! Guests that never came: charged the penalty that was signed into the offer, once, whoever collects.
+//! No-shows: the penalty of the signed offer is charged once, for guest-paid and partner-collected reservations.
 
 use futures::future::{join, join_all};
 use jiff::{SignedDuration, Timestamp, ToSpan, civil::Date};
@@ -11,11 +11,12 @@ use staymesh_reservation::lifecycle::no_show_window;
 
 use super::{
     Sale, check,
-    letters::job,
+    dead_letters::job,
     partners::{await_line, balances, euros, name_of, owned, sell},
 };
 use crate::support::{
-    Answer, Books, HotelFixture, OwnMesh, Provider, Rest, Stay, World, assert_nothing_parked, await_payment, database,
+    Answer, Books, HotelFixture, PrivateMesh, Provider, Rest, Stay, World, assert_no_dead_letters, await_payment,
+    database,
 };
 
 const NO_SHOW: &str = "CANCELLATION_REASON_NO_SHOW";
@@ -26,14 +27,14 @@ async fn report(house: &Rest, reservation_id: &str) -> Answer {
     house.call_until_answered(Method::POST, &path, Some(json!({}))).await
 }
 
-/// Three nights for 330.00 that have begun, paid, in a hotel that keeps this share when it is too late.
+/// A paid stay of three nights for 330.00 that has begun, in a hotel with this late penalty in per cent.
 async fn paid(world: &World<'_>, provider: &Provider, penalty: i32) -> Sale {
     let hotel = world.hotel_with_penalty(penalty).await;
     Sale::open_at(world, hotel, Stay::begun(3)).await.pay(world, provider).await
 }
 
 #[rstest]
-// Of what is kept a tenth of 110 % is taxes, 15 % of the rest are earned, and the rest is the hotel's.
+// Of the amount kept, 10/110 is taxes, 15 % of the rest is commission, and the remainder is the hotel's.
 #[case::the_penalty_is_kept(
     30, Some("231.00"),
     &[("COMMISSION_REVENUE", -1_350), ("HOTEL_PAYABLE", -7_650), ("PSP_CLEARING", 9_900), ("TAX_PAYABLE", -900)]
@@ -44,7 +45,7 @@ async fn paid(world: &World<'_>, provider: &Provider, penalty: i32) -> Sale {
     &[("COMMISSION_REVENUE", -4_500), ("HOTEL_PAYABLE", -25_500), ("PSP_CLEARING", 33_000), ("TAX_PAYABLE", -3_000)]
 )]
 #[tokio::test(flavor = "multi_thread")]
-async fn who_paid_and_never_came_gets_the_rest_back(
+async fn no_show_of_paid_reservation_refunds_all_but_the_penalty(
     #[case] penalty: i32,
     #[case] back: Option<&str>,
     #[case] kept: &[(&str, i64)],
@@ -53,7 +54,7 @@ async fn who_paid_and_never_came_gets_the_rest_back(
     let provider = Provider::of(world.mesh).await;
     let sale = paid(&world, &provider, penalty).await;
     let staff = world.staff(&[sale.hotel.hotel_id]).await;
-    // Ten at once, and one more when all is done, are as good as one.
+    // Ten concurrent reports, and one more afterwards, have the effect of one.
     for answer in join_all((0..10).map(|_| report(&staff, &sale.reservation_id))).await {
         assert_eq!(answer.ok()["cancellation_reason"], NO_SHOW);
     }
@@ -67,12 +68,12 @@ async fn who_paid_and_never_came_gets_the_rest_back(
     }
     let ended = report(&staff, &sale.reservation_id).await.ok();
     assert_eq!(sale.cancel().await, ended, "cancelling what is over changes nothing");
-    sale.await_all_told(&world).await;
+    sale.await_all_delivered(&world).await;
     assert_eq!(sale.status().await, if back.is_some() { "REFUNDED" } else { "CANCELLED" });
     assert_eq!(provider.row(&sale.payment).await.status, if back.is_some() { "REFUNDED" } else { "PAID" });
     assert_eq!(balances(&provider.pool, &sale.reservation_id).await, owned(kept));
     assert_eq!(Books::of(world.mesh).await.history(&sale.reservation_id).await, history);
-    assert_eq!(provider.told(&sale.payment, "refund.requested").await, i64::from(back.is_some()));
+    assert_eq!(provider.count_events(&sale.payment, "refund.requested").await, i64::from(back.is_some()));
 }
 
 #[rstest]
@@ -84,7 +85,7 @@ async fn who_paid_and_never_came_gets_the_rest_back(
     ("COMMISSION_REVENUE", -3_000), ("HOTEL_PAYABLE", -17_000), ("PARTNER_RECEIVABLE", 22_000), ("TAX_PAYABLE", -2_000)
 ])]
 #[tokio::test(flavor = "multi_thread")]
-async fn a_partner_who_collects_owes_the_penalty_alone(
+async fn no_show_of_partner_sale_leaves_only_the_penalty_owed(
     #[case] penalty: i32,
     #[case] credited: &str,
     #[case] left: &str,
@@ -111,7 +112,7 @@ async fn a_partner_who_collects_owes_the_penalty_alone(
     );
 }
 
-/// Both at the same moment. Asserts that one was quicker and the other is told so, and yields the reason that stays.
+/// Reports and cancels concurrently. Asserts that one succeeds and the other is refused, and returns the final reason.
 async fn race(house: &Rest, owner: &Rest, reservation_id: &str) -> Value {
     let path = format!("/v1/reservations/{reservation_id}");
     let cancel = owner.call_until_answered(Method::DELETE, &path, None);
@@ -130,15 +131,15 @@ async fn race(house: &Rest, owner: &Rest, reservation_id: &str) -> Value {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn whoever_is_quicker_ends_it_once_and_the_books_are_right() {
-    let mesh = OwnMesh::start(vec![]).await;
+async fn concurrent_no_show_and_cancellation_end_reservation_once() {
+    let mesh = PrivateMesh::start(vec![]).await;
     let world = World::on(&mesh).await;
     let provider = Provider::of(&mesh).await;
     let sales = join_all((0..4).map(|_| paid(&world, &provider, 30))).await;
     let stay = Stay::begun(2);
     let hotel = world.hotel_with_penalty(30).await;
     let partner = world.partner().await;
-    // As many as there are rooms.
+    // One for each room.
     let sold: Vec<String> = join_all((0..5).map(|_| sell(&world, &partner, hotel, &stay))).await;
 
     let guests = join_all(sales.iter().map(|sale| race(&world.admin, &sale.guest, &sale.reservation_id)));
@@ -147,7 +148,7 @@ async fn whoever_is_quicker_ends_it_once_and_the_books_are_right() {
     for (sale, reason) in sales.iter().zip(reasons) {
         let ended = sale.await_status(&world, "REFUNDED").await;
         assert_eq!(ended["cancellation_reason"], reason);
-        sale.await_all_told(&world).await;
+        sale.await_all_delivered(&world).await;
         let row = provider.row(&sale.payment).await;
         assert_eq!((row.refund_requested_minor, row.refunded_minor), (23_100, 23_100));
         assert_eq!(sale.rooms_taken(&world).await, [0; 3]);
@@ -159,12 +160,12 @@ async fn whoever_is_quicker_ends_it_once_and_the_books_are_right() {
         assert!([NO_SHOW, REQUESTED].contains(&reason.as_str().expect("a text")));
     }
     Books::of(&mesh).await.assert_balanced().await;
-    assert_nothing_parked(&mesh).await;
+    assert_no_dead_letters(&mesh).await;
     let (clean, found) = tokio::task::block_in_place(|| check::check(&world));
     assert!(clean && found["clean"] == true, "{found:#}");
 }
 
-/// Runs the job for this hotel as if its stays were over, and yields what it printed.
+/// Runs the payout job for this hotel with a cut-off after its stays, and returns its output.
 fn pay_out(world: &World<'_>, hotel: HotelFixture, stay: &Stay) -> String {
     let check_out: Date = stay.check_out.parse().expect("a date");
     let (until, hotel) = (check_out.saturating_add(1.day()).to_string(), hotel.hotel_id.to_string());
@@ -174,7 +175,7 @@ fn pay_out(world: &World<'_>, hotel: HotelFixture, stay: &Stay) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_hotel_is_paid_what_is_kept_and_a_late_word_makes_its_next_pay_out_smaller() {
+async fn payout_pays_kept_penalty_and_late_no_show_reduces_next_payout() {
     let world = World::shared().await;
     let provider = Provider::of(world.mesh).await;
     let (early, late) = join(paid(&world, &provider, 30), paid(&world, &provider, 30)).await;
@@ -183,26 +184,26 @@ async fn a_hotel_is_paid_what_is_kept_and_a_late_word_makes_its_next_pay_out_sma
         world.admin.put(&path, json!({ "destination": "acct_hotel" })).await.ok();
     }
     report(&world.admin, &early.reservation_id).await.ok();
-    early.await_all_told(&world).await;
+    early.await_all_delivered(&world).await;
     assert!(pay_out(&world, early.hotel, &early.stay).contains("EUR 76.50, 2 lines"));
 
-    // The job was told to pay before its time: what it paid too much is kept from what comes next, and not paid again.
+    // The job paid before the regular cut-off: the overpayment is deducted from the next payout.
     assert!(pay_out(&world, late.hotel, &late.stay).contains("EUR 255.00, 1 lines"));
     report(&world.admin, &late.reservation_id).await.ok();
     late.await_status(&world, "REFUNDED").await;
-    late.await_all_told(&world).await;
+    late.await_all_delivered(&world).await;
     assert!(pay_out(&world, late.hotel, &late.stay).contains("EUR -178.50 is carried forward"));
     let next = Sale::open_at(&world, late.hotel, late.stay.clone()).await.pay(&world, &provider).await;
     assert!(pay_out(&world, late.hotel, &next.stay).contains("EUR 76.50, 2 lines"));
 }
 
 #[test]
-fn nobody_is_reported_after_the_hotel_may_have_been_paid() {
+fn no_show_window_ends_before_payout_cut_off() {
     let stay = StayDates::parse("2030-03-01", "2030-03-03").expect("a stay");
     let last = no_show_window(stay).expect("in range").end;
-    // The job pays for stays that ended before its cut-off.
+    // The job pays stays that ended before its cut-off.
     let paid = |now: Timestamp| stay.check_out() < default_cutoff(now);
     let half_a_day = SignedDuration::from_hours(12);
-    assert!(!paid(last + half_a_day - SignedDuration::from_nanos(1)), "half a day is left to bring the word");
+    assert!(!paid(last + half_a_day - SignedDuration::from_nanos(1)), "half a day is left to report the no-show");
     assert!(paid(last + half_a_day));
 }

@@ -1,16 +1,18 @@
-//! What partners sell and collect the money for: owed at once, credited by the policy, never lost.
+//! Partner-collected sales: posted as owed at once, credited by the cancellation policy, never lost.
 
 use serde_json::{Value, json};
 use sqlx::PgPool;
 use staymesh_devenv::Signal;
 
-use crate::support::{HotelFixture, OwnMesh, Rest, Stay, World, assert_nothing_parked, database, eventually, operate};
+use crate::support::{
+    HotelFixture, PrivateMesh, Rest, Stay, World, assert_no_dead_letters, database, eventually, operate,
+};
 
 pub(super) fn euros(amount: &str) -> Value {
     json!({ "currency_code": "EUR", "amount": amount })
 }
 
-/// Two nights of 220.00 EUR with taxes. Yields the id.
+/// Sells two nights for 220.00 EUR with taxes. Returns the id.
 pub(super) async fn sell(world: &World<'_>, partner: &Rest, hotel: HotelFixture, stay: &Stay) -> String {
     let mut order = world.prepare(partner, hotel, stay, 1).await;
     order["payment_mode"] = json!("PAYMENT_MODE_PARTNER_COLLECTS");
@@ -37,7 +39,7 @@ pub(super) async fn await_line(world: &World<'_>, name: &str, id: &str, done: im
     .await
 }
 
-/// What each account has of a booking, without those that have nothing.
+/// The balance of each account for a booking; zero balances are left out.
 pub(super) async fn balances(pool: &PgPool, id: &str) -> Vec<(String, i64)> {
     sqlx::query_as(
         "select account.kind, sum(amount_minor)::bigint
@@ -65,11 +67,11 @@ pub(super) fn owned(rows: &[(&str, i64)]) -> Vec<(String, i64)> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_a_partner_sells_is_owed_and_credited_when_it_is_cancelled() {
+async fn partner_sale_is_posted_as_owed_and_credited_on_cancellation() {
     let world = World::shared().await;
     let ledger = database(world.mesh, "payment").await;
     let (partner, hotel) = (world.partner().await, world.hotel_with_penalty(30).await);
-    // 15 % of 200.00 are earned, 20.00 are taxes, the rest is the hotel's.
+    // 15 % of 200.00 is commission, 20.00 is taxes, the remainder is the hotel's.
     let owed = owned(&[
         ("COMMISSION_REVENUE", -3_000),
         ("HOTEL_PAYABLE", -17_000),
@@ -113,8 +115,8 @@ async fn what_a_partner_sells_is_owed_and_credited_when_it_is_cancelled() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_sale_and_its_end_wait_for_a_payment_service_that_is_away() {
-    let mesh = OwnMesh::start(vec![]).await;
+async fn partner_sale_events_are_delivered_after_payment_outage() {
+    let mesh = PrivateMesh::start(vec![]).await;
     let world = World::on(&mesh).await;
     let (partner, hotel) = (world.partner().await, world.hotel_with_penalty(30).await);
     operate(&mesh, |local| local.service("payment")?.signal(Signal::STOP));
@@ -128,5 +130,5 @@ async fn a_sale_and_its_end_wait_for_a_payment_service_that_is_away() {
     await_line(&world, &name, &kept, |line| line["owed_amount"] == euros("220.00")).await;
     let ledger = database(&mesh, "payment").await;
     assert_eq!(balances(&ledger, &ended).await, []);
-    assert_nothing_parked(&mesh).await;
+    assert_no_dead_letters(&mesh).await;
 }

@@ -1,10 +1,10 @@
-//! Paying hotels: from a booking that was paid for to the money at the provider, the books and the statement.
+//! Payouts: from a paid reservation to the transfer at the provider, the ledger entries and the statement.
 
 use jiff::{ToSpan, civil::Date};
 use reqwest::Client;
 use serde_json::{Value, json};
 
-use super::{Sale, letters::job};
+use super::{Sale, dead_letters::job};
 use crate::support::{HotelFixture, Provider, Rest, Stay, World, eventually};
 
 fn euros(amount: &str) -> Value {
@@ -18,8 +18,8 @@ fn shares(gross: &str, refunds: &str, tax: &str, commission: &str, net: &str) ->
     })
 }
 
-/// A sale of 330.00 at a hotel with a tax of 10 %, and the job for it: a booking cannot be in the past, but the job can
-/// look ahead.
+/// A sale of 330.00 at a hotel with a tax of 10 %, and its payout job: a reservation cannot be in the past, but the
+/// cut-off of the job can be in the future.
 struct Due {
     sale: Sale,
     staff: Rest,
@@ -46,7 +46,7 @@ impl Due {
         format!("/v1/hotels/{}/payOuts", self.hotel().hotel_id)
     }
 
-    /// Runs the job for this hotel, and yields what it printed.
+    /// Runs the job for this hotel, and returns its output.
     fn job(&self, world: &World<'_>, until: &str, more: &[&str]) -> String {
         let hotel = self.hotel().hotel_id.to_string();
         let args = [&["pay-out", "--until", until, "--hotel", &hotel], more].concat();
@@ -61,7 +61,7 @@ impl Due {
         world.admin.put(&path, json!({ "destination": destination })).await.ok();
     }
 
-    /// The only pay-out of the hotel, once it has this status.
+    /// Waits until the only payout of the hotel has this status, and returns it.
     async fn await_pay_out(&self, status: &str) -> Value {
         let wanted = format!("PAY_OUT_STATUS_{status}");
         eventually(&format!("the pay-out is {status}"), async || {
@@ -72,7 +72,7 @@ impl Due {
         .await
     }
 
-    /// What the ledger has of what the hotel is owed.
+    /// The ledger balance of the hotel's payable account.
     async fn owed(&self, provider: &Provider) -> i64 {
         sqlx::query_scalar(
             "select -sum(amount_minor)::bigint from ledger_entry join ledger_account using (account_id)
@@ -85,7 +85,7 @@ impl Due {
     }
 }
 
-/// A transfer as the provider has it.
+/// A transfer at the provider.
 async fn at_the_provider(world: &World<'_>, psp_transfer: &str) -> Value {
     let (url, key) = {
         let local = world.mesh.local();
@@ -97,7 +97,7 @@ async fn at_the_provider(world: &World<'_>, psp_transfer: &str) -> Value {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_hotel_is_paid_after_check_out_and_sees_for_what() {
+async fn payout_after_check_out_pays_hotel_and_lists_its_sales() {
     let world = World::shared().await;
     let provider = Provider::of(world.mesh).await;
     let due = Due::new(&world, &provider).await;
@@ -157,7 +157,7 @@ async fn a_hotel_is_paid_after_check_out_and_sees_for_what() {
         ]
     );
 
-    // What goes back to the guest now is taken from what comes next.
+    // A refund after the payout is deducted from the next one.
     let wish = json!({ "request_id": uuid::Uuid::new_v4(), "amount": euros("110.00") });
     world.admin.post(&format!("/v1/payments/{}:refund", due.sale.payment_id()), wish).await.ok();
     assert!(due.job(&world, &due.until, &[]).contains("EUR -85.00 is carried forward"));
@@ -165,7 +165,7 @@ async fn a_hotel_is_paid_after_check_out_and_sees_for_what() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn money_that_does_not_arrive_goes_out_again_when_asked_to() {
+async fn failed_payout_is_paid_again_on_retry() {
     let world = World::shared().await;
     let provider = Provider::of(world.mesh).await;
     let due = Due::new(&world, &provider).await;

@@ -1,4 +1,4 @@
-//! Settlement files that are wrong: each difference is found, classified and listed, and nothing else is.
+//! Reconciliation of faulty settlement files: each difference becomes one case, and nothing else does.
 
 use std::{collections::BTreeSet, fs, path::PathBuf, time::Duration};
 
@@ -8,23 +8,23 @@ use serde_json::{Value, json};
 use staymesh_testkit::clear_of_midnight;
 
 use super::Sale;
-use crate::support::{GOOD_CARD, OwnMesh, Provider, Rest, World, await_payment, eventually, open_payment};
+use crate::support::{GOOD_CARD, PrivateMesh, Provider, Rest, World, await_payment, eventually, open_payment};
 
-/// The mesh's provider, as a merchant's server.
+/// A client of the provider's merchant API.
 fn merchant(world: &World<'_>) -> Rest {
     let local = world.mesh.local();
     let url = local.service_url("psp-simulator").expect("an address");
     Rest::new(&url).with_token(&local.secret("psp-api-key").expect("a key"))
 }
 
-/// No test here takes longer, a mesh to start and the slowest of machines included.
+/// Longest duration of a test here, start of a mesh on a slow machine included.
 const LONGEST_TEST: Duration = Duration::from_mins(5);
 
 fn today() -> String {
     Timestamp::now().to_zoned(TimeZone::UTC).date().to_string()
 }
 
-/// Runs a job with the settings of the payment service; its exit status, and what it printed.
+/// Runs a job with the settings of the payment service. Returns its exit status and output.
 async fn job(world: &World<'_>, name: &str, args: &[&str]) -> (i32, String) {
     let (launch, log): (_, PathBuf) = {
         let local = world.mesh.local();
@@ -36,12 +36,12 @@ async fn job(world: &World<'_>, name: &str, args: &[&str]) -> (i32, String) {
     (status.code().expect("ends by itself"), fs::read_to_string(log).expect("a log"))
 }
 
-/// Goes through what there is of today.
+/// Reconciles today's settlement file.
 async fn reconcile(world: &World<'_>, name: &str) -> (i32, String) {
     job(world, name, &["reconcile", "--day", &today(), "--partial", "--grace", "1ms"]).await
 }
 
-/// Cases that are not resolved, by the API.
+/// Unresolved cases, read through the API.
 async fn open_cases(world: &World<'_>) -> Vec<Value> {
     let mut open = Vec::new();
     for state in ["CASE_STATE_OPEN", "CASE_STATE_ASSIGNED"] {
@@ -51,7 +51,7 @@ async fn open_cases(world: &World<'_>) -> Vec<Value> {
     open
 }
 
-/// Class and payment of each case; of one that is about no payment of ours, its amount.
+/// Class and payment of each case; the amount where the case has no payment.
 fn brief(cases: &[Value]) -> BTreeSet<(String, String)> {
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let brief = cases.iter().map(|case| {
@@ -69,10 +69,10 @@ async fn session(provider: &Provider, sale: &Sale) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn each_injected_mismatch_is_found_and_listed_and_nothing_else() {
+async fn reconciliation_opens_one_case_for_each_injected_mismatch() {
     clear_of_midnight(LONGEST_TEST).await;
     let never = ("payment", "STAYMESH_PAYMENT_CHECK_AFTER", "1h".to_owned());
-    let mesh = OwnMesh::start(vec![never]).await;
+    let mesh = PrivateMesh::start(vec![never]).await;
     let world = World::on(&mesh).await;
     let provider = Provider::of(&mesh).await;
     let psp = merchant(&world);
@@ -86,7 +86,7 @@ async fn each_injected_mismatch_is_found_and_listed_and_nothing_else() {
     good.cancel().await;
     await_payment(&good.guest, &good.payment, "REFUNDED").await;
     for sale in &sales {
-        sale.await_all_told(&world).await;
+        sale.await_all_delivered(&world).await;
     }
     assert_eq!(reconcile(&world, "before").await.0, 0, "all is right");
     assert_eq!(open_cases(&world).await, Vec::<Value>::new());
@@ -126,7 +126,7 @@ async fn each_injected_mismatch_is_found_and_listed_and_nothing_else() {
     let replayable: Vec<&Value> = first.iter().filter(|case| case["can_replay"] == true).map(|c| &c["class"]).collect();
     assert_eq!(replayable, ["CASE_CLASS_STATUS"]);
 
-    // Again: the same cases, and no more.
+    // A second run finds the same cases.
     let assign = format!("/v1/reconciliationCases/{}:assign", of("AMOUNT")["case_id"].as_str().expect("an id"));
     world.admin.post(&assign, json!({ "owner": "user-1" })).await.ok();
     assert_eq!(reconcile(&world, "second").await.0, 1);
@@ -136,12 +136,12 @@ async fn each_injected_mismatch_is_found_and_listed_and_nothing_else() {
     assert_eq!((status, listed.lines().count()), (0, 1), "{listed}");
     assert_eq!(serde_json::from_str::<Value>(&listed).expect("JSON")["class"], "AMOUNT");
 
-    // The provider contradicts its own file: it is asked, and nothing is taken for granted.
+    // The provider contradicts its own file: the provider is queried, and the file is not applied.
     let replay = format!("/v1/reconciliationCases/{}:replay", of("STATUS")["case_id"].as_str().expect("an id"));
     assert_eq!(world.admin.post(&replay, json!({})).await.ok()["state"], "CASE_STATE_OPEN");
     assert_eq!(provider.row(&unpaid.payment).await.status, "PENDING");
 
-    // Put right there: closed here.
+    // Corrected at the provider: the case is resolved.
     let cleared = psp.call(Method::DELETE, "/v1/settlements/faults", None).await;
     assert!(cleared.status.is_success());
     let (status, said) = reconcile(&world, "third").await;
@@ -153,10 +153,10 @@ async fn each_injected_mismatch_is_found_and_listed_and_nothing_else() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn money_that_nobody_told_of_is_found_in_the_file_and_taken_in() {
+async fn reconciliation_applies_payment_without_event_found_in_settlement_file() {
     clear_of_midnight(LONGEST_TEST).await;
     let never = ("payment", "STAYMESH_PAYMENT_CHECK_AFTER", "1h".to_owned());
-    let mesh = OwnMesh::start(vec![never]).await;
+    let mesh = PrivateMesh::start(vec![never]).await;
     let world = World::on(&mesh).await;
     let provider = Provider::of(&mesh).await;
     let (guest, hotel) = (world.guest().await, world.hotel(5).await);
@@ -169,7 +169,7 @@ async fn money_that_nobody_told_of_is_found_in_the_file_and_taken_in() {
     let payment = guest.post_until_answered("/v1/payments", page).await;
     assert_eq!(open_payment(&guest, &booked).await["payment_id"], payment["payment_id"]);
     assert_eq!(provider.use_card(&payment, GOOD_CARD).await, 200);
-    // What is younger than the grace, a millisecond here, is left for the next run.
+    // Payments younger than the grace period, 1 ms here, are left to the next run.
     tokio::time::sleep(Duration::from_millis(10)).await;
     assert_eq!(reconcile(&world, "lost").await.0, 1);
     let open = open_cases(&world).await;
@@ -179,9 +179,10 @@ async fn money_that_nobody_told_of_is_found_in_the_file_and_taken_in() {
     await_payment(&guest, &payment, "PAID").await;
     world.await_status(&guest, booked["reservation_id"].as_str().expect("an id"), "PAID").await;
 
-    // The provider away: that is not "nothing found".
+    // An unavailable provider is an error, not an empty result.
     let broken = world.mesh.local().job_of("payment", &["reconcile"]).expect("a command");
-    let broken = broken.env("STAYMESH_PSP_URL", "http://127.0.0.1:9").log(world.mesh.local().logs().join("away.log"));
+    let broken =
+        broken.env("STAYMESH_PSP_URL", "http://127.0.0.1:9").log(world.mesh.local().logs().join("unavailable.log"));
     let mut process = broken.spawn().expect("it starts");
     let status = eventually("it gives up", async || process.exit_status().expect("a status")).await;
     assert_eq!(status.code(), Some(2));

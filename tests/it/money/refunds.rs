@@ -1,4 +1,4 @@
-//! Money that goes back: as the policy says, as an administrator asks, never more than came.
+//! Refunds: by cancellation policy and by administrators, never more than was paid.
 
 use futures::future::join_all;
 use rstest::rstest;
@@ -17,11 +17,7 @@ fn euros(amount: &str) -> Value {
 #[case::in_the_window(1, 30, Some("210.00"))]
 #[case::in_the_window_with_nothing_left(1, 100, None)]
 #[tokio::test(flavor = "multi_thread")]
-async fn cancelling_gives_back_what_the_policy_says(
-    #[case] days: i32,
-    #[case] penalty: i32,
-    #[case] back: Option<&str>,
-) {
+async fn cancellation_refunds_amount_of_policy(#[case] days: i32, #[case] penalty: i32, #[case] back: Option<&str>) {
     let world = World::shared().await;
     let provider = Provider::of(world.mesh).await;
     let hotel = world.hotel(5).await;
@@ -42,16 +38,16 @@ async fn cancelling_gives_back_what_the_policy_says(
     } else {
         vec!["pending_payment", "paid", "cancelled"]
     };
-    // Cancelling again is no second refund.
+    // A second cancellation makes no second refund.
     sale.cancel().await;
-    sale.await_all_told(&world).await;
+    sale.await_all_delivered(&world).await;
     let row = provider.row(&sale.payment).await;
     assert_eq!(row.status, if back.is_some() { "REFUNDED" } else { "PAID" });
     assert_eq!(Books::of(world.mesh).await.history(&sale.reservation_id).await, history);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_administrator_pays_back_once_for_each_request_and_never_more_than_came() {
+async fn admin_refund_is_idempotent_and_never_exceeds_amount_paid() {
     let world = World::shared().await;
     let provider = Provider::of(world.mesh).await;
     let sale = Sale::paid(&world, &provider).await;
@@ -80,7 +76,7 @@ async fn an_administrator_pays_back_once_for_each_request_and_never_more_than_ca
     let dollars = json!({ "request_id": Uuid::new_v4(), "amount": { "currency_code": "USD", "amount": "1.00" } });
     world.admin.post(&path, dollars).await.violating(&["amount.currency_code"]);
 
-    // Six of ten fit into what is left.
+    // Six of the ten requests fit into the remaining amount.
     let many = join_all((0..10).map(|_| ask(Uuid::new_v4(), Some("30.00")))).await;
     let (taken, refused): (Vec<Answer>, Vec<Answer>) = many.into_iter().partition(|answer| answer.status.is_success());
     assert_eq!((taken.len(), refused.len()), (6, 4));
@@ -88,25 +84,25 @@ async fn an_administrator_pays_back_once_for_each_request_and_never_more_than_ca
         answer.refused(400, "REFUND_EXCEEDS_PAYMENT");
     }
     ask(Uuid::new_v4(), None).await.refused(400, "REFUND_EXCEEDS_PAYMENT");
-    sale.await_all_told(&world).await;
+    sale.await_all_delivered(&world).await;
     let all = await_payment(&sale.guest, &sale.payment, "REFUNDED").await;
     assert_eq!(all["refunded_amount"], euros("300.00"));
-    // It is goodwill: nothing is cancelled by it.
+    // A goodwill refund does not cancel the reservation.
     assert_eq!((sale.status().await.as_str(), sale.rooms_taken(&world).await), ("PAID", vec![1; 3]));
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn cancelling_after_a_part_went_back_gives_back_the_rest() {
+async fn cancel_after_partial_refund_refunds_the_remainder() {
     let world = World::shared().await;
     let provider = Provider::of(world.mesh).await;
     let sale = Sale::paid(&world, &provider).await;
     let path = format!("/v1/payments/{}:refund", sale.payment_id());
     world.admin.post(&path, json!({ "request_id": Uuid::new_v4(), "amount": euros("100.00") })).await.ok();
     await_payment(&sale.guest, &sale.payment, "REFUNDED").await;
-    sale.await_all_told(&world).await;
+    sale.await_all_delivered(&world).await;
     sale.cancel().await;
     sale.await_status(&world, "REFUNDED").await;
-    sale.await_all_told(&world).await;
+    sale.await_all_delivered(&world).await;
     let row = provider.row(&sale.payment).await;
     assert_eq!((row.status.as_str(), row.refund_requested_minor, row.refunded_minor), ("REFUNDED", 30_000, 30_000));
     assert_eq!(sale.rooms_taken(&world).await, [0; 3]);

@@ -1,4 +1,4 @@
-//! The guest's page: what it tells at each moment of a booking, and whom.
+//! The guest's status page: its content in each state of a booking, and access to it.
 
 use std::collections::HashSet;
 
@@ -7,10 +7,10 @@ use reqwest::Method;
 use staymesh_devenv::Signal;
 use uuid::Uuid;
 
-use super::{Sale, late::sell_to_a_partner};
+use super::{Sale, late_payments::sell_to_a_partner};
 use crate::support::{
-    Answer, CHALLENGED_CARD, DECLINED_CARD, OwnMesh, POOR_CARD, Provider, REVIEWED_CARD, Rest, Stay, World, eventually,
-    operate,
+    Answer, CHALLENGED_CARD, DECLINED_CARD, POOR_CARD, PrivateMesh, Provider, REVIEWED_CARD, Rest, Stay, World,
+    eventually, operate,
 };
 
 const REFRESH: &str = "http-equiv=\"refresh\"";
@@ -19,7 +19,7 @@ fn address(sale: &Sale) -> &str {
     sale.payment["status_url"].as_str().expect("an address")
 }
 
-/// Asks as a browser does: without a token.
+/// Loads the page like a browser, without a token.
 async fn look(url: &str) -> Answer {
     Answer::to(Rest::new("").request(Method::GET, url)).await
 }
@@ -28,7 +28,7 @@ async fn read(sale: &Sale) -> String {
     look(address(sale)).await.ok().as_str().expect("a page").to_owned()
 }
 
-/// Waits until the page has this title, and yields it.
+/// Waits until the page has this title, and returns the page.
 async fn await_title(sale: &Sale, title: &str) -> String {
     let heading = format!("<h1>{title}</h1>");
     eventually(&format!("{} says {title}", address(sale)), async || {
@@ -46,7 +46,7 @@ fn assert_says(page: &str, texts: &[&str]) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_guest_is_told_the_truth_from_the_first_card_to_the_money_back() {
+async fn status_page_shows_each_state_from_payment_to_refund() {
     let world = World::shared().await;
     let provider = Provider::of(world.mesh).await;
     let sale = Sale::open(&world).await;
@@ -83,7 +83,7 @@ async fn a_guest_is_told_the_truth_from_the_first_card_to_the_money_back() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_review_a_refusal_and_a_change_of_mind_are_told_as_they_are() {
+async fn status_page_shows_review_decline_and_cancellation() {
     let world = World::shared().await;
     let provider = Provider::of(world.mesh).await;
     let [reviewed, refused, cancelled] = [Sale::open(&world).await, Sale::open(&world).await, Sale::open(&world).await];
@@ -112,19 +112,19 @@ async fn a_review_a_refusal_and_a_change_of_mind_are_told_as_they_are() {
     assert!(!page.contains(REFRESH), "{page}");
 }
 
-/// Long enough to open a page in on a busy machine.
+/// Long enough to open a checkout page on a busy machine.
 const HOLD: &str = "10s";
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_comes_after_the_hold_and_what_is_not_known_is_said() {
-    let mesh = OwnMesh::start(vec![("reservation", "STAYMESH_HOLD", HOLD.to_owned())]).await;
+async fn status_page_shows_expired_hold_late_payment_and_outage() {
+    let mesh = PrivateMesh::start(vec![("reservation", "STAYMESH_HOLD", HOLD.to_owned())]).await;
     let world = World::on(&mesh).await;
     let provider = Provider::of(&mesh).await;
     let hotels = join_all((0..2).map(|_| world.hotel(1))).await;
     let sales = join_all(hotels.into_iter().map(|hotel| Sale::open_at(&world, hotel, Stay::ahead(30, 3)))).await;
     let [late, too_late] = &sales[..] else { unreachable!("two sales") };
 
-    // Nobody answers for the booking: nothing is said of it, and nobody is sent to pay.
+    // The reservation service is unavailable: the page shows no state and no payment link.
     operate(&mesh, |local| local.service("reservation")?.signal(Signal::STOP));
     let page = await_title(late, "Your booking cannot be looked up right now").await;
     assert_says(&page, &["No payment has reached us yet", "EUR 300.00", REFRESH]);
@@ -143,7 +143,7 @@ async fn what_comes_after_the_hold_and_what_is_not_known_is_said() {
         assert!(!page.contains(REFRESH) && !page.contains("checkout"), "{page}");
     }
 
-    // The provider took the money after all: for rooms that are free, and for rooms that are gone.
+    // The provider reports a late payment: for rooms that are free, and for rooms that are sold.
     sell_to_a_partner(&world, &world.partner().await, too_late).await;
     for sale in [late, too_late] {
         provider.tell(&provider.event("checkout.paid", &sale.payment).await).await.ok();
@@ -157,7 +157,7 @@ async fn what_comes_after_the_hold_and_what_is_not_known_is_said() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn only_who_has_the_address_sees_the_page_and_it_names_nobody() {
+async fn status_page_needs_signed_link_and_contains_no_personal_data() {
     let world = World::shared().await;
     let (mine, yours) = (Sale::open(&world).await, Sale::open(&world).await);
     let page = look(address(&mine)).await;
@@ -202,8 +202,8 @@ async fn only_who_has_the_address_sees_the_page_and_it_names_nobody() {
         assert_eq!(refused.header("cache-control"), "no-store");
         bodies.insert(refused.body.to_string());
     }
-    assert_eq!(bodies.len(), 1, "all of them are told the same: {bodies:?}");
+    assert_eq!(bodies.len(), 1, "all responses are equal: {bodies:?}");
     assert!(look(&path(&mine.reservation_id, &own)).await.status.is_success());
-    // It takes nothing but a look.
+    // The page only accepts GET.
     Answer::to(Rest::new("").request(Method::POST, address(&mine))).await.refused(404, "ROUTE_NOT_FOUND");
 }

@@ -1,4 +1,4 @@
-//! The provider's events, genuine and forged, twice and out of order.
+//! Webhook events of the provider: genuine, forged, repeated and out of order.
 
 use futures::future::join_all;
 use serde_json::{Value, json};
@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::Sale;
 use crate::support::{Books, Provider, World, await_payment, signature};
 
-/// How often the payment service has taken an event.
+/// Number of times the payment service stored an event.
 async fn taken(provider: &Provider, event: &Value) -> i64 {
     sqlx::query_scalar("select count(*) from psp_event where psp_event_id = $1")
         .bind(event["id"].as_str())
@@ -16,7 +16,7 @@ async fn taken(provider: &Provider, event: &Value) -> i64 {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_the_provider_did_not_sign_now_changes_nothing() {
+async fn webhook_with_invalid_or_stale_signature_changes_nothing() {
     let world = World::shared().await;
     let provider = Provider::of(world.mesh).await;
     let sale = Sale::open(&world).await;
@@ -53,13 +53,13 @@ async fn what_the_provider_did_not_sign_now_changes_nothing() {
     assert_eq!(provider.row(&sale.payment).await, before);
     assert_eq!((taken(&provider, &event).await, sale.status().await.as_str()), (0, "PENDING_PAYMENT"));
 
-    // Nothing of it stands in the way of the genuine one.
+    // Forged events do not block the genuine one.
     provider.send(&body, Some(&genuine)).await.ok();
     sale.await_status(&world, "PAID").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_event_counts_once_however_often_it_comes() {
+async fn repeated_webhook_event_is_applied_once() {
     let world = World::shared().await;
     let provider = Provider::of(world.mesh).await;
     let sale = Sale::open(&world).await;
@@ -69,13 +69,13 @@ async fn an_event_counts_once_however_often_it_comes() {
     }
     sale.await_status(&world, "PAID").await;
     provider.tell(&event).await.ok();
-    // The same news again, as an event of its own.
+    // The same state again, in a new event.
     let news = provider.event("checkout.paid", &sale.payment).await;
     provider.tell(&news).await.ok();
-    sale.await_all_told(&world).await;
+    sale.await_all_delivered(&world).await;
 
     assert_eq!((taken(&provider, &event).await, taken(&provider, &news).await), (1, 1));
-    assert_eq!(provider.told(&sale.payment, "payment.paid").await, 1, "confirmations");
+    assert_eq!(provider.count_events(&sale.payment, "payment.paid").await, 1, "confirmations");
     assert_eq!(provider.row(&sale.payment).await.status, "PAID");
     let books = Books::of(world.mesh).await;
     assert_eq!(books.history(&sale.reservation_id).await, ["pending_payment", "paid"]);
@@ -83,11 +83,11 @@ async fn an_event_counts_once_however_often_it_comes() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_comes_after_the_money_does_not_take_it_away() {
+async fn failure_event_after_payment_keeps_payment_paid() {
     let world = World::shared().await;
     let provider = Provider::of(world.mesh).await;
     let sale = Sale::open(&world).await;
-    // A refund that nobody asked for, of a payment that has not come.
+    // A refund that was not requested, of a payment that is not paid.
     let mut refund = provider.event("refund.succeeded", &sale.payment).await;
     refund["data"]["refund"] = json!({ "id": "re_unknown", "amount_minor": 30_000, "reference": null });
     provider.tell(&refund).await.ok();
@@ -99,14 +99,14 @@ async fn what_comes_after_the_money_does_not_take_it_away() {
     refund["id"] = json!(format!("{}_again", refund["id"].as_str().expect("an id")));
     provider.tell(&refund).await.ok();
     sale.await_status(&world, "PAID").await;
-    sale.await_all_told(&world).await;
+    sale.await_all_delivered(&world).await;
     let row = provider.row(&sale.payment).await;
     assert_eq!((row.status.as_str(), row.refund_requested_minor, row.refunded_minor), ("PAID", 0, 0));
     assert_eq!((sale.status().await.as_str(), sale.rooms_taken(&world).await), ("PAID", vec![1; 3]));
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn money_for_a_rejected_booking_is_to_go_back() {
+async fn payment_of_rejected_reservation_is_refunded() {
     let world = World::shared().await;
     let provider = Provider::of(world.mesh).await;
     let sale = Sale::open(&world).await;
@@ -121,7 +121,7 @@ async fn money_for_a_rejected_booking_is_to_go_back() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_event_that_does_not_fit_is_put_aside() {
+async fn unexpected_webhook_event_is_stored_and_not_applied() {
     let world = World::shared().await;
     let provider = Provider::of(world.mesh).await;
     let sale = Sale::open(&world).await;
@@ -137,7 +137,7 @@ async fn an_event_that_does_not_fit_is_put_aside() {
             .bind(event["id"].as_str())
             .fetch_one(&provider.pool)
             .await
-            .expect("kept for somebody to look at");
+            .expect("stored for inspection");
         assert_eq!(outcome, "MISMATCHED", "{field}");
     }
     let mut unknown = fitting.clone();

@@ -1,4 +1,4 @@
-//! The database is away: every service says so in time, says it to operators, and finds its way back by itself.
+//! Database outage: every service fails within its deadline, reports not ready, and reconnects by itself.
 
 use futures::future::{FutureExt, LocalBoxFuture, join_all};
 use serde_json::{Value, json};
@@ -6,13 +6,13 @@ use staymesh_testkit::TestMesh;
 use tonic::transport::Channel;
 use tonic_health::pb::{HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient};
 
-use super::{MESH, Scene, assert_away, assert_ready, operations, processes};
+use super::{MESH, Scene, assert_ready, assert_unavailable, operations, processes};
 use crate::support::{
-    Answer, Books, GOOD_CARD, OwnMesh, Provider, assert_nothing_parked, await_payment, eventually, open_payment,
+    Answer, Books, GOOD_CARD, PrivateMesh, Provider, assert_no_dead_letters, await_payment, eventually, open_payment,
     operate, within_deadline,
 };
 
-/// What `grpc.health.v1` says of a service as a whole, and of one of its parts.
+/// The `grpc.health.v1` status of a server as a whole, and of one of its services.
 async fn health(mesh: &TestMesh, service: &str) -> [ServingStatus; 2] {
     let url = mesh.service_url(service).expect("an address");
     let channel = Channel::from_shared(url).expect("an address").connect().await.expect("connects");
@@ -42,8 +42,8 @@ async fn await_health(mesh: &TestMesh, wanted: ServingStatus) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn without_the_database_everybody_says_so_in_time_and_recovers_by_themselves() {
-    let mesh = OwnMesh::start(Vec::new()).await;
+async fn database_outage_fails_within_deadline_and_services_recover() {
+    let mesh = PrivateMesh::start(Vec::new()).await;
     let scene = Scene::on(&mesh).await;
     let provider = Provider::of(&mesh).await;
     let paying = scene.book(&scene.order().await).await.ok();
@@ -63,7 +63,7 @@ async fn without_the_database_everybody_says_so_in_time_and_recovers_by_themselv
         assert_eq!(operations(&mesh, service, "/livez").await.0, 200, "{service}");
         assert_eq!(operations(&mesh, service, "/metrics").await.0, 200, "{service}");
     }
-    // Nobody can be told of this payment now.
+    // The event of this payment cannot be delivered now.
     assert_eq!(provider.use_card(&payment, GOOD_CARD).await, 200);
 
     operate(&mesh, |local| local.postgres().resume());
@@ -80,11 +80,11 @@ async fn without_the_database_everybody_says_so_in_time_and_recovers_by_themselv
     let paying_id = paying["reservation_id"].as_str().expect("an id");
     scene.world.await_status(&scene.guest, paying_id, "PAID").await;
     books.assert_balanced().await;
-    assert_nothing_parked(&mesh).await;
+    assert_no_dead_letters(&mesh).await;
     assert_eq!(processes(&mesh), before);
 }
 
-/// Something of every service, all at once.
+/// One call to every service, concurrently.
 async fn assert_refusals(scene: &Scene<'_>, order: &Value, payment: &Value, round: usize) {
     let (guest, public, admin) = (&scene.guest, &scene.world.public, &scene.world.admin);
     let payment_path = format!("/v1/payments/{}", payment["payment_id"].as_str().expect("an id"));
@@ -115,6 +115,6 @@ async fn assert_refusals(scene: &Scene<'_>, order: &Value, payment: &Value, roun
         }));
     for (what, answer) in answers.await {
         assert_eq!(answer.status, 503, "{what}: {}", answer.body);
-        assert_away(answer, &["STORE_UNAVAILABLE", "DEPENDENCY_UNAVAILABLE"]);
+        assert_unavailable(answer, &["STORE_UNAVAILABLE", "DEPENDENCY_UNAVAILABLE"]);
     }
 }

@@ -1,19 +1,19 @@
-//! One part after the other is killed. What does not need it goes on; what does says so and comes back by itself.
+//! One component after the other is killed. Calls that do not need it succeed; others fail as documented and recover.
 
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::{MESH, Scene, assert_away, assert_ready, processes};
+use super::{MESH, Scene, assert_ready, assert_unavailable, processes};
 use crate::support::{
-    Books, GOOD_CARD, OwnMesh, Provider, assert_nothing_parked, await_payment, eventually, open_payment, operate,
+    Books, GOOD_CARD, PrivateMesh, Provider, assert_no_dead_letters, await_payment, eventually, open_payment, operate,
     within_deadline,
 };
 
 #[tokio::test(flavor = "multi_thread")]
-async fn each_part_may_die_and_come_back_while_the_rest_goes_on() {
-    let mesh = OwnMesh::start(Vec::new()).await;
+async fn outage_of_one_dependency_affects_only_its_callers() {
+    let mesh = PrivateMesh::start(Vec::new()).await;
     let scene = Scene::on(&mesh).await;
-    // Every service has seen a token and knows identity's keys.
+    // Every service has verified a token and cached identity's keys.
     let booked = scene.book(&scene.order().await).await.ok();
     open_payment(&scene.guest, &booked).await;
 
@@ -23,11 +23,11 @@ async fn each_part_may_die_and_come_back_while_the_rest_goes_on() {
     without_provider(&mesh, &scene).await;
     without_identity(&mesh, &scene).await;
     Books::of(&mesh).await.assert_balanced().await;
-    assert_nothing_parked(&mesh).await;
+    assert_no_dead_letters(&mesh).await;
 }
 
-/// Everything works; guesses are counted by the process itself, and logins that end are told when Redis is back.
-async fn without_redis(mesh: &OwnMesh, scene: &Scene<'_>) {
+/// Redis: everything works; failed logins are counted in the process, and revocations are published once Redis is back.
+async fn without_redis(mesh: &PrivateMesh, scene: &Scene<'_>) {
     let before = processes(mesh);
     operate(mesh, |local| local.redis().stop());
     let (guest, _) = within_deadline("signing up and logging in", scene.world.guest()).await;
@@ -49,32 +49,32 @@ async fn without_redis(mesh: &OwnMesh, scene: &Scene<'_>) {
     assert!(!throttled.detail("RetryInfo")["retry_delay"].is_null(), "{}", throttled.body);
 
     operate(mesh, |local| local.redis().resume());
-    eventually("ended logins are told to every service again", async || {
+    eventually("revocations reach every service again", async || {
         let leaver = scene.world.guest().await;
         let left = leaver.post("/v1/auth/logout", json!({})).await;
-        let told = leaver.get("/v1/reservations").await;
-        (left.status.is_success() && told.reason() == Some("TOKEN_REVOKED")).then_some(())
+        let after = leaver.get("/v1/reservations").await;
+        (left.status.is_success() && after.reason() == Some("TOKEN_REVOKED")).then_some(())
     })
     .await;
     assert_eq!(processes(mesh), before);
 }
 
-/// The rate or the hotel service: there are no offers, but what was offered can be booked and paid.
-async fn without(mesh: &OwnMesh, scene: &Scene<'_>, service: &str) {
+/// The rate or the hotel service: there are no offers, but existing offers can be booked and paid.
+async fn without(mesh: &PrivateMesh, scene: &Scene<'_>, service: &str) {
     let before = others(mesh, service);
     let order = scene.order().await;
     operate(mesh, |local| local.service(service)?.kill_now());
     for answer in [scene.prepare().await, scene.offers().await] {
         assert!(answer.body.to_string().contains(service), "does not say which: {}", answer.body);
-        assert_away(answer, &["DEPENDENCY_UNAVAILABLE"]);
+        assert_unavailable(answer, &["DEPENDENCY_UNAVAILABLE"]);
     }
-    // The edge itself finds nobody there.
+    // The edge has no healthy upstream.
     let path = match service {
         "rate" => scene.hotel.path("rate"),
         _ => format!("/v1/hotels/{}", scene.hotel.hotel_id),
     };
     let (direct, _) = within_deadline("the service itself", scene.world.admin.get(&path)).await;
-    assert_away(direct, &["DEPENDENCY_UNAVAILABLE"]);
+    assert_unavailable(direct, &["DEPENDENCY_UNAVAILABLE"]);
 
     let rooms = scene.availability().await.ok();
     assert_eq!(rooms["room_types"][0]["available"], true);
@@ -89,8 +89,8 @@ async fn without(mesh: &OwnMesh, scene: &Scene<'_>, service: &str) {
     assert_eq!(others(mesh, service), before);
 }
 
-/// The payment provider: nobody can begin to pay, and refunds wait.
-async fn without_provider(mesh: &OwnMesh, scene: &Scene<'_>) {
+/// The payment provider: no checkout page can be opened, and refunds wait.
+async fn without_provider(mesh: &PrivateMesh, scene: &Scene<'_>) {
     let provider = Provider::of(mesh).await;
     let paid = scene.book(&scene.order().await).await.ok();
     let payment = open_payment(&scene.guest, &paid).await;
@@ -103,7 +103,7 @@ async fn without_provider(mesh: &OwnMesh, scene: &Scene<'_>) {
     operate(mesh, |local| local.service("psp-simulator")?.kill_now());
     let waiting = scene.book(&scene.order().await).await.ok();
     for _ in 0..2 {
-        assert_away(scene.open_payment(&waiting).await, &["PSP_UNAVAILABLE"]);
+        assert_unavailable(scene.open_payment(&waiting).await, &["PSP_UNAVAILABLE"]);
     }
     let payments = async || -> Vec<Uuid> {
         sqlx::query_scalar("select payment_id from payment_order where reservation_id = $1::uuid")
@@ -133,8 +133,8 @@ async fn without_provider(mesh: &OwnMesh, scene: &Scene<'_>) {
     assert_eq!(others(mesh, "psp-simulator"), before);
 }
 
-/// Identity: nobody can log in, and whoever has goes on.
-async fn without_identity(mesh: &OwnMesh, scene: &Scene<'_>) {
+/// Identity: logins fail, and callers with a token continue.
+async fn without_identity(mesh: &PrivateMesh, scene: &Scene<'_>) {
     let before = others(mesh, "identity");
     operate(mesh, |local| local.service("identity")?.kill_now());
     scene.prepare().await.ok();
@@ -146,7 +146,7 @@ async fn without_identity(mesh: &OwnMesh, scene: &Scene<'_>) {
     let credentials = json!({ "email": "guest@staymesh.example", "password": "correct horse battery" });
     for path in ["/v1/auth/login", "/v1/users"] {
         let (answer, _) = within_deadline(path, scene.world.public.post(path, credentials.clone())).await;
-        assert_away(answer, &["DEPENDENCY_UNAVAILABLE"]);
+        assert_unavailable(answer, &["DEPENDENCY_UNAVAILABLE"]);
     }
     assert_ready(mesh, &["hotel", "rate", "reservation", "payment"]).await;
 
@@ -156,6 +156,6 @@ async fn without_identity(mesh: &OwnMesh, scene: &Scene<'_>) {
     assert_eq!(others(mesh, "identity"), before);
 }
 
-fn others(mesh: &OwnMesh, service: &str) -> Vec<(&'static str, u32)> {
+fn others(mesh: &PrivateMesh, service: &str) -> Vec<(&'static str, u32)> {
     processes(mesh).into_iter().filter(|(name, _)| *name != service).collect()
 }

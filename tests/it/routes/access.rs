@@ -1,4 +1,4 @@
-//! Who may call what, on which gateway.
+//! Access control: roles by route and gateway.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -27,8 +27,8 @@ enum Gate {
     Internal,
 }
 
-/// A route, the gateway it belongs to and who may call it; none is everybody. The internal gateway has the public
-/// routes as well.
+/// A route, its gateway and the roles that may call it; no roles means a public route. The internal gateway serves the
+/// public routes as well.
 type Route = (&'static str, &'static str, Gate, Option<&'static [Role]>);
 
 const PEOPLE: Option<&[Role]> = Some(&[Guest, Staff, Admin]);
@@ -101,7 +101,7 @@ const ROUTES: &[Route] = &[
     ("DELETE", "/v1/clients/{client_id}", Gate::Internal, ADMINS),
 ];
 
-/// The path with ids of nothing, so that a door that should be shut and is not lets nobody break anything.
+/// The path with unknown ids, so that a call that is accepted by mistake changes nothing.
 fn filled(path: &str, hotel_id: i64) -> String {
     let nothing = NOBODYS_ID.to_string();
     path.replace("{hotel_id}", &hotel_id.to_string())
@@ -124,12 +124,12 @@ async fn knock_at(door: &Rest, verb: &str, path: &str) -> Answer {
     door.call(verb.parse::<Method>().expect("a method"), path, body).await
 }
 
-/// Both doors, with this token.
+/// Both gateways, with this token.
 fn doors(world: &World<'_>, token: &str) -> [(Gate, Rest); 2] {
     [(Gate::Public, world.public.with_token(token)), (Gate::Internal, world.admin.with_token(token))]
 }
 
-/// A route is served by its own gateway, and by the internal one.
+/// Whether a gateway serves a route: its own gateway does, and the internal one.
 fn served((.., gate, _): Route, at: Gate) -> bool {
     gate == Gate::Public || at == Gate::Internal
 }
@@ -145,7 +145,7 @@ async fn service_token(world: &World<'_>) -> String {
 }
 
 #[test]
-fn the_table_has_every_route_of_the_contract() {
+fn access_table_has_every_route_of_the_contract() {
     let pool = DescriptorPool::decode(staymesh_api::DESCRIPTOR_SET).expect("the contract");
     let contract: BTreeSet<_> =
         pool.services().flat_map(|s| s.methods().collect::<Vec<_>>()).filter_map(|method| route(&method)).collect();
@@ -167,17 +167,17 @@ fn route(method: &MethodDescriptor) -> Option<(String, String)> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn without_a_good_token_nobody_gets_in() {
+async fn protected_route_refuses_missing_and_invalid_tokens() {
     let world = World::shared().await;
     let guest = world.guest().await;
     let parts = |token: &Rest| token.token().split('.').map(str::to_owned).collect::<Vec<_>>();
     let (mine, admins) = (parts(&guest), parts(&world.admin));
     let bad = [
         "garbage".to_owned(),
-        // What an administrator may do, under a guest's signature, and under none at all.
+        // Claims of an administrator with a guest's signature, and without a signature.
         format!("{}.{}.{}", mine[0], admins[1], mine[2]),
         format!("eyJhbGciOiJub25lIiwidHlwIjoiSldUIn0.{}.", admins[1]),
-        // Cut off on the way.
+        // A truncated token.
         format!("{}.{}.{}", mine[0], mine[1], &mine[2][..mine[2].len() / 2]),
     ];
     for route in ROUTES.iter().copied().filter(|(.., who)| who.is_some()) {
@@ -195,7 +195,7 @@ async fn without_a_good_token_nobody_gets_in() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_role_that_may_not_call_is_told_so_before_anything_else() {
+async fn protected_route_refuses_wrong_role_before_validation() {
     let world = World::shared().await;
     let tokens = BTreeMap::from([
         (Guest, world.guest().await.token().to_owned()),
@@ -220,7 +220,7 @@ async fn a_role_that_may_not_call_is_told_so_before_anything_else() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_public_gateway_has_no_internal_routes_for_anybody() {
+async fn public_gateway_serves_no_internal_route_to_any_role() {
     let world = World::shared().await;
     let guest = world.guest().await;
     let admin = world.public.with_token(world.admin.token());
@@ -232,7 +232,7 @@ async fn the_public_gateway_has_no_internal_routes_for_anybody() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn staff_of_another_hotel_are_shut_out_whether_it_exists_or_not() {
+async fn staff_of_another_hotel_is_refused_for_existing_and_unknown_hotels() {
     let world = World::shared().await;
     let hotel = world.hotel(1).await;
     let before = world.public.get(&format!("/v1/hotels/{}", hotel.hotel_id)).await.ok();
@@ -252,12 +252,12 @@ async fn staff_of_another_hotel_are_shut_out_whether_it_exists_or_not() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_open_to_everybody_is_open_with_a_bad_token_too() {
+async fn public_route_ignores_invalid_token() {
     let world = World::shared().await;
     for route in ROUTES.iter().copied().filter(|(.., who)| who.is_none()) {
         for (_, door) in doors(&world, "garbage") {
             let answer = knock(&door, route).await;
-            // Some want a body; the webhook wants a signature.
+            // Some routes need a body; the webhook needs a signature.
             let refusal = answer.reason().map(str::to_owned);
             assert!(
                 !matches!(refusal.as_deref(), Some("UNAUTHENTICATED" | "ACCESS_DENIED" | "INTERNAL_ROUTE")),
@@ -269,7 +269,7 @@ async fn what_is_open_to_everybody_is_open_with_a_bad_token_too() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn only_a_header_carries_a_token_and_nobody_can_pose_as_somebody() {
+async fn token_is_read_from_header_only_and_identity_headers_are_ignored() {
     let world = World::shared().await;
     let guest = world.guest().await;
     let me = guest.get("/v1/users/me").await.ok();

@@ -16,7 +16,7 @@ fn login(account: &Value) -> Value {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_guest_signs_up_logs_in_and_sees_the_account() {
+async fn guest_signs_up_logs_in_and_reads_own_account() {
     let world = World::shared().await;
     let account = account();
     let user = world.public.post("/v1/users", account.clone()).await.ok();
@@ -42,7 +42,7 @@ async fn a_guest_signs_up_logs_in_and_sees_the_account() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_address_has_one_account_however_it_is_spelt() {
+async fn sign_up_refuses_email_that_differs_in_case_only() {
     let world = World::shared().await;
     let first = with(&account(), &json!({ "request_id": Uuid::new_v4() }));
     let made = world.public.post("/v1/users", first.clone()).await.ok();
@@ -59,7 +59,7 @@ async fn an_address_has_one_account_however_it_is_spelt() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn wrong_fields_of_an_account_are_named() {
+async fn sign_up_names_every_invalid_field() {
     let world = World::shared().await;
     let cases: &[(Value, &[&str])] = &[
         (json!({ "email": null, "password": null }), &["email", "password"]),
@@ -75,14 +75,14 @@ async fn wrong_fields_of_an_account_are_named() {
     for (change, fields) in cases {
         world.public.post("/v1/users", with(&account(), change)).await.violating(fields);
     }
-    // Nobody makes an administrator of themselves.
+    // A caller cannot set their own role.
     for field in ["role", "hotel_ids", "user_id"] {
         world.public.post("/v1/users", with(&account(), &json!({ field: "ROLE_ADMIN" }))).await.unreadable(field);
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_an_account_may_do_is_set_by_administrators_and_ends_its_tokens() {
+async fn set_role_by_admin_revokes_tokens_of_account() {
     let world = World::shared().await;
     let hotel = world.hotel(1).await;
     let account = account();
@@ -107,7 +107,7 @@ async fn what_an_account_may_do_is_set_by_administrators_and_ends_its_tokens() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_role_that_makes_no_sense_is_refused() {
+async fn set_role_refuses_inconsistent_role_and_hotels() {
     let world = World::shared().await;
     let user = world.public.post("/v1/users", account()).await.ok();
     let path = format!("/v1/users/{}:setRole", user["user_id"].as_str().expect("an id"));

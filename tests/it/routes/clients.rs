@@ -1,4 +1,4 @@
-//! `/v1/clients` and `/v1/oauth/token`: programs.
+//! `/v1/clients` and `/v1/oauth/token`: OAuth 2.0 clients.
 
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -13,7 +13,7 @@ fn partner() -> Value {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_program_is_registered_gets_tokens_and_is_ended() {
+async fn client_is_registered_gets_tokens_and_is_deleted() {
     let world = World::shared().await;
     let wanted = partner();
     let made = world.admin.post("/v1/clients", wanted.clone()).await.ok();
@@ -43,7 +43,7 @@ async fn a_program_is_registered_gets_tokens_and_is_ended() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_lost_answer_is_asked_for_again() {
+async fn repeated_client_registration_returns_same_secret() {
     let world = World::shared().await;
     let wanted = with(&partner(), &json!({ "request_id": Uuid::new_v4() }));
     let made = world.admin.post("/v1/clients", wanted.clone()).await.ok();
@@ -56,7 +56,7 @@ async fn a_lost_answer_is_asked_for_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn credentials_that_are_wrong_do_not_say_what_is_wrong() {
+async fn invalid_client_credentials_get_one_uniform_error() {
     let world = World::shared().await;
     let made = world.admin.post("/v1/clients", partner()).await.ok();
     let good = json!({
@@ -82,7 +82,7 @@ async fn credentials_that_are_wrong_do_not_say_what_is_wrong() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn wrong_fields_of_a_registration_are_named() {
+async fn client_registration_names_every_invalid_field() {
     let world = World::shared().await;
     let cases: &[(Value, &[&str])] = &[
         (json!({ "client_id": null, "role": null }), &["client_id", "role"]),
@@ -99,13 +99,13 @@ async fn wrong_fields_of_a_registration_are_named() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn programs_are_listed_newest_first_without_secrets() {
+async fn clients_are_listed_newest_first_without_secrets() {
     let world = World::shared().await;
     let mut made = Vec::new();
     for _ in 0..3 {
         made.push(world.admin.post("/v1/clients", partner()).await.ok()["client"].clone());
     }
-    // Other tests register programs of their own meanwhile.
+    // Other tests register clients concurrently.
     let listed = all_pages(&world.admin, "/v1/clients?", "clients", 2).await;
     let places: Vec<_> =
         made.iter().map(|client| listed.iter().position(|row| row == client).expect("listed")).collect();

@@ -1,4 +1,4 @@
-//! `/v1/reconciliationCases`. How cases come about is in `money`.
+//! `/v1/reconciliationCases`. The creation of cases is tested in `money`.
 
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -6,10 +6,10 @@ use uuid::Uuid;
 use super::{all_pages, assert_just_now};
 use crate::support::{World, database};
 
-/// A day that no run goes through.
+/// A day that no reconciliation run covers.
 const DAY: &str = "2001-02-03";
 
-/// Two cases of [`DAY`], as a run would write them: one of a wallet of no account, and one of an amount.
+/// Inserts two cases of [`DAY`]: one of a wallet without account, and one of an amount.
 async fn two_cases(world: &World<'_>) -> [String; 2] {
     let pool = database(world.mesh, "payment").await;
     let [wallet, amount] = [Uuid::now_v7(), Uuid::now_v7()];
@@ -29,7 +29,7 @@ async fn two_cases(world: &World<'_>) -> [String; 2] {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn administrators_read_assign_resolve_and_replay_cases() {
+async fn admin_reads_assigns_resolves_and_replays_cases() {
     let world = World::shared().await;
     let [wallet, amount] = two_cases(&world).await;
     let path = |id: &str| format!("/v1/reconciliationCases/{id}");
@@ -85,7 +85,7 @@ async fn administrators_read_assign_resolve_and_replay_cases() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_no_case_or_no_request_is_refused() {
+async fn unknown_case_and_invalid_request_are_refused() {
     let world = World::shared().await;
     let pool = database(world.mesh, "payment").await;
     let id = Uuid::now_v7();

@@ -16,7 +16,7 @@ fn wanted() -> Value {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_hotel_is_made_read_changed_and_hidden() {
+async fn hotel_is_created_read_updated_and_deleted() {
     let world = World::shared().await;
     let made = world.admin.post("/v1/hotels", wanted()).await.ok();
     let hotel_id = made["hotel_id"].as_i64().filter(|id| *id > 0).expect("an id");
@@ -52,7 +52,7 @@ async fn a_hotel_is_made_read_changed_and_hidden() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_wrong_field_of_a_hotel_is_named_at_once() {
+async fn create_hotel_names_every_invalid_field_at_once() {
     let world = World::shared().await;
     let cases: &[(Value, &[&str])] = &[
         (json!({ "display_name": "" }), &["hotel.display_name"]),
@@ -77,7 +77,7 @@ async fn every_wrong_field_of_a_hotel_is_named_at_once() {
     for (change, fields) in cases {
         let body = with(&wanted(), change);
         sorted(world.admin.post("/v1/hotels", body.clone()).await, fields);
-        // An update says the same of the same fields, and changes none of the good ones.
+        // An update refuses the same fields and changes no other field.
         if *fields != ["hotel.currency_code"] {
             sorted(world.admin.put(&path, body).await, fields);
         }
@@ -85,7 +85,7 @@ async fn every_wrong_field_of_a_hotel_is_named_at_once() {
     assert_eq!(world.public.get(&path).await.ok(), existing);
 }
 
-/// The fields in any order: that of the checks is nobody's business.
+/// Compares the fields without their order, which is not specified.
 #[track_caller]
 fn sorted(answer: crate::support::Answer, fields: &[&str]) {
     let mut answer = answer;
@@ -99,7 +99,7 @@ fn sorted(answer: crate::support::Answer, fields: &[&str]) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_mask_changes_what_it_names_and_nothing_else() {
+async fn update_mask_changes_only_named_fields() {
     let world = World::shared().await;
     let made = world.admin.post("/v1/hotels", wanted()).await.ok();
     let path = format!("/v1/hotels/{}", made["hotel_id"]);
@@ -111,7 +111,7 @@ async fn a_mask_changes_what_it_names_and_nothing_else() {
     });
     assert_eq!(masked, with(&made, &news));
 
-    // Without a mask everything that can change does: what is left out goes.
+    // Without a mask every mutable field is replaced: absent fields are cleared.
     let whole = with(&wanted(), &json!({ "description": null, "location": null, "amenities": null }));
     let replaced = world.admin.put(&path, whole).await.ok();
     assert_eq!(
@@ -131,7 +131,7 @@ async fn a_mask_changes_what_it_names_and_nothing_else() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn whoever_was_slower_is_told_by_the_etag() {
+async fn update_with_stale_etag_is_refused() {
     let world = World::shared().await;
     let made = world.admin.post("/v1/hotels", wanted()).await.ok();
     let path = format!("/v1/hotels/{}", made["hotel_id"]);
@@ -147,7 +147,7 @@ async fn whoever_was_slower_is_told_by_the_etag() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_repeat_with_its_request_id_makes_one_hotel() {
+async fn repeated_create_with_request_id_makes_one_hotel() {
     let world = World::shared().await;
     let path = format!("/v1/hotels?request_id={}", Uuid::new_v4());
     let made = world.admin.post(&path, wanted()).await.ok();
@@ -158,7 +158,7 @@ async fn a_repeat_with_its_request_id_makes_one_hotel() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn ids_that_are_unknown_or_none() {
+async fn unknown_and_malformed_hotel_ids_are_refused() {
     let world = World::shared().await;
     let unknown = format!("/v1/hotels/{NOBODYS_ID}");
     for below in ["", "/roomTypes", "/rooms"] {
@@ -176,7 +176,7 @@ async fn ids_that_are_unknown_or_none() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_list_has_every_hotel_of_the_filter_once() {
+async fn list_returns_every_matching_hotel_once() {
     let world = World::shared().await;
     let city = format!("City {}", Uuid::new_v4().simple());
     let mut made = Vec::new();

@@ -15,7 +15,7 @@ async fn nights(world: &World<'_>, hotel: HotelFixture, from: i32, until: i32) -
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn staff_put_rooms_on_sale_night_by_night() {
+async fn staff_sets_inventory_of_single_nights() {
     let world = World::shared().await;
     let hotel = world.hotel(5).await;
     let staff = world.staff(&[hotel.hotel_id]).await;
@@ -48,7 +48,7 @@ async fn staff_put_rooms_on_sale_night_by_night() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn weekdays_pick_nights_and_a_list_begins_today() {
+async fn set_inventory_by_weekday_and_list_starts_today() {
     let world = World::shared().await;
     let hotel = world.hotel(5).await;
     let path = hotel.path("inventory");
@@ -59,13 +59,13 @@ async fn weekdays_pick_nights_and_a_list_begins_today() {
     let few = nights(&world, hotel, 20, 34).await.iter().filter(|night| night["total_inventory"] == 1).count();
     assert_eq!(few, 4);
     let first = world.admin.get(&format!("{path}?page_size=1")).await.ok();
-    // Today where it is latest to begin.
+    // Today at UTC-12, the last time zone.
     let date = first["nights"][0]["stay_date"].as_str().expect("a date");
     assert!([in_days(-1), in_days(0)].contains(&date.to_owned()), "{date}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn several_changes_are_one() {
+async fn set_inventory_applies_several_changes_atomically() {
     let world = World::shared().await;
     let hotel = world.hotel(5).await;
     let bulk = format!("/v1/hotels/{}/inventory:bulkSet", hotel.hotel_id);
@@ -90,7 +90,7 @@ async fn several_changes_are_one() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn inventory_that_cannot_be_is_refused() {
+async fn set_inventory_refuses_invalid_values() {
     let world = World::shared().await;
     let (hotel, other) = (world.hotel(5).await, world.hotel(5).await);
     let path = hotel.path("inventory");

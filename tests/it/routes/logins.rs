@@ -1,4 +1,4 @@
-//! `/v1/auth`: logging in, staying logged in and logging out.
+//! `/v1/auth`: login, refresh and logout.
 
 use std::time::Duration;
 
@@ -9,16 +9,16 @@ use uuid::Uuid;
 use crate::support::{Answer, Rest, World};
 
 const PASSWORD: &str = "correct horse battery";
-/// What an address may get wrong in a quarter of an hour.
+/// Failed logins that an e-mail address may have in 15 minutes.
 const FAILURES: usize = 10;
 
 async fn sign_up(world: &World<'_>) -> String {
-    let email = nobody();
+    let email = unknown_email();
     world.public.post("/v1/users", json!({ "email": email, "password": PASSWORD })).await.ok();
     email
 }
 
-fn nobody() -> String {
+fn unknown_email() -> String {
     format!("{}@staymesh.example", Uuid::new_v4().simple())
 }
 
@@ -34,7 +34,7 @@ fn holder(world: &World<'_>, tokens: &Value) -> Rest {
     world.public.with_token(tokens["access_token"].as_str().expect("a token"))
 }
 
-/// What an answer says but for what differs in every answer.
+/// The body without the fields that differ in every response.
 fn said(answer: Answer) -> (u16, Vec<(String, String)>, Value) {
     let Answer { status, headers, mut body } = answer;
     let own = ["date", "x-request-id"];
@@ -50,11 +50,11 @@ fn said(answer: Answer) -> (u16, Vec<(String, String)>, Value) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_wrong_password_and_an_unknown_address_get_the_same_answer() {
+async fn wrong_password_and_unknown_email_get_same_error() {
     let world = World::shared().await;
     let email = sign_up(&world).await;
     let wrong = log_in(&world, &email, "incorrect horse").await.refused(401, "BAD_CREDENTIALS");
-    let unknown = log_in(&world, &nobody(), "incorrect horse").await.refused(401, "BAD_CREDENTIALS");
+    let unknown = log_in(&world, &unknown_email(), "incorrect horse").await.refused(401, "BAD_CREDENTIALS");
     assert_eq!(said(wrong), said(unknown));
     log_in(&world, &email, PASSWORD).await.ok();
     world.public.post("/v1/auth/login", json!({})).await.violating(&["email", "password"]);
@@ -62,12 +62,12 @@ async fn a_wrong_password_and_an_unknown_address_get_the_same_answer() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn guessing_is_slowed_down_whether_the_address_exists_or_not() {
+async fn failed_logins_are_throttled_for_known_and_unknown_emails() {
     let world = World::shared().await;
     let known = sign_up(&world).await;
-    let refusals = join_all([known.clone(), nobody()].map(async |email| {
+    let refusals = join_all([known.clone(), unknown_email()].map(async |email| {
         let mut attempts = 0;
-        // Counts begin anew with every quarter of an hour, which may be now.
+        // Counters reset every 15 minutes, which may be now.
         while attempts <= 2 * FAILURES {
             let answer = log_in(&world, &email, "incorrect horse").await;
             if answer.status == 429 {
@@ -85,14 +85,14 @@ async fn guessing_is_slowed_down_whether_the_address_exists_or_not() {
         assert!(Duration::from_secs(seconds) <= Duration::from_mins(15) && seconds > 0, "{seconds}");
         assert_eq!(refused.detail("RetryInfo")["retry_delay"], format!("{seconds}s"));
     }
-    // Knowing the password does not help either; other addresses go on.
+    // The right password is refused as well; other addresses are not affected.
     log_in(&world, &known, PASSWORD).await.refused(429, "LOGIN_THROTTLED");
     let other = sign_up(&world).await;
     log_in(&world, &other, PASSWORD).await.ok();
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_refresh_token_is_good_for_one_use_and_a_second_ends_the_login() {
+async fn reused_refresh_token_revokes_the_login() {
     let world = World::shared().await;
     let email = sign_up(&world).await;
     let first = log_in(&world, &email, PASSWORD).await.ok();
@@ -113,7 +113,7 @@ async fn a_refresh_token_is_good_for_one_use_and_a_second_ends_the_login() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_no_refresh_token_is_refused() {
+async fn refresh_refuses_other_tokens() {
     let world = World::shared().await;
     let email = sign_up(&world).await;
     let tokens = log_in(&world, &email, PASSWORD).await.ok();
@@ -125,26 +125,26 @@ async fn what_is_no_refresh_token_is_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn logging_out_ends_the_login_and_no_other() {
+async fn logout_revokes_only_its_own_login() {
     let world = World::shared().await;
     let email = sign_up(&world).await;
     let (ended, other) = (log_in(&world, &email, PASSWORD).await.ok(), log_in(&world, &email, PASSWORD).await.ok());
     let guest = holder(&world, &ended);
     assert_eq!(guest.post("/v1/auth/logout", json!({})).await.ok(), json!({}));
-    // Every service knows: identity, reservation and payment.
+    // Every service knows the revocation: identity, reservation and payment.
     guest.get("/v1/users/me").await.refused(401, "TOKEN_REVOKED");
     guest.get("/v1/reservations").await.refused(401, "TOKEN_REVOKED");
     guest.get(&format!("/v1/payments/{}", Uuid::now_v7())).await.refused(401, "TOKEN_REVOKED");
     guest.post("/v1/auth/logout", json!({})).await.refused(401, "TOKEN_REVOKED");
     renew(&world, &ended["refresh_token"]).await.refused(401, "REFRESH_TOKEN_INVALID");
     holder(&world, &other).get("/v1/users/me").await.ok();
-    // What everybody may do, one may do with an ended token as well: above all, log in again.
+    // Public routes accept a revoked token, so that the caller can log in again.
     let again = json!({ "email": email, "password": PASSWORD });
     guest.post("/v1/auth/login", again).await.ok();
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn keys_are_published_without_their_private_part() {
+async fn jwks_contains_public_keys_only() {
     let world = World::shared().await;
     let set = world.public.get("/.well-known/jwks.json").await.ok();
     for key in set["keys"].as_array().filter(|keys| !keys.is_empty()).expect("keys") {

@@ -1,4 +1,4 @@
-//! `/v1/reservations/{reservation_id}:markNoShow`. What becomes of the money is in `money`.
+//! `/v1/reservations/{reservation_id}:markNoShow`. Charges and refunds are tested in `money`.
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
@@ -17,14 +17,14 @@ fn report(booked: &Value) -> String {
     format!("{}:markNoShow", path_of(booked))
 }
 
-/// Sold by a partner who collects, so that it is paid at once.
+/// A partner-collected sale, which is paid at once.
 async fn sold(world: &World<'_>, partner: &Rest, hotel: HotelFixture, stay: &Stay) -> Value {
     let mut order = world.prepare(partner, hotel, stay, 2).await;
     order["payment_mode"] = json!("PAYMENT_MODE_PARTNER_COLLECTS");
     partner.post_until_answered("/v1/reservations", order).await
 }
 
-/// Rooms that are taken in the nights of a stay.
+/// `total_reserved` of the nights of a stay.
 async fn taken(world: &World<'_>, hotel: HotelFixture, stay: &Stay) -> Vec<i64> {
     let query = format!("?from_date={}&until_date={}", stay.check_in, stay.check_out);
     let nights = world.admin.get(&(hotel.path("inventory") + &query)).await.ok();
@@ -33,7 +33,7 @@ async fn taken(world: &World<'_>, hotel: HotelFixture, stay: &Stay) -> Vec<i64> 
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_house_says_that_nobody_came_and_everybody_sees_it() {
+async fn staff_marks_no_show_and_guest_sees_it() {
     let world = World::shared().await;
     let stay = Stay::begun(3);
     let hotel = world.hotel_with_penalty(30).await;
@@ -53,7 +53,7 @@ async fn the_house_says_that_nobody_came_and_everybody_sees_it() {
         for caller in [&staff, &world.admin] {
             assert_eq!(caller.post(&report(&booked), json!({})).await.ok(), ended, "a repeat gets the same answer");
         }
-        // The partner sees why, and cancels what is over: nothing happens.
+        // The partner reads the reason; a later cancellation changes nothing.
         assert_eq!(partner.get(&path_of(&booked)).await.ok(), ended);
         assert_eq!(partner.delete(&path_of(&booked)).await.ok(), ended);
         assert_eq!(taken(&world, hotel, &stay).await, [0; 3], "they came back once");
@@ -66,7 +66,7 @@ async fn the_house_says_that_nobody_came_and_everybody_sees_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn nobody_else_may_say_so() {
+async fn mark_no_show_is_refused_for_other_callers() {
     let world = World::shared().await;
     let stay = Stay::begun(1);
     let hotel = world.hotel_with_penalty(30).await;
@@ -78,7 +78,7 @@ async fn nobody_else_may_say_so() {
         outsider.post(&path, json!({})).await.refused(403, "INTERNAL_ROUTE");
         world.admin.with_token(outsider.token()).post(&path, json!({})).await.refused(403, "ACCESS_DENIED");
     }
-    // Another hotel's staff cannot even tell that there is one.
+    // For another hotel's staff the reservation is not found.
     let foreign = world.staff(&[hotel.hotel_id + 1]).await;
     let refused = foreign.post(&path, json!({})).await.refused(404, "RESERVATION_NOT_FOUND");
     let no_such = "/v1/reservations/01a20117-0477-8fc8-b07f-612c77359400:markNoShow";
@@ -93,15 +93,15 @@ async fn nobody_else_may_say_so() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_may_still_come_is_not_missed() {
+async fn mark_no_show_is_refused_before_day_of_check_in() {
     let world = World::shared().await;
     let stay = Stay::ahead(2, 1);
     let hotel = world.hotel_with_penalty(30).await;
     let partner = world.partner().await;
     let booked = sold(&world, &partner, hotel, &stay).await;
     let refused = world.admin.post(&report(&booked), json!({})).await.refused(400, "NO_SHOW_OUT_OF_TIME");
-    let told = &refused.detail("ErrorInfo")["metadata"];
-    let [from, until] = ["from_time", "until_time"].map(|name| told[name].as_str().expect("a text").to_owned());
+    let window = &refused.detail("ErrorInfo")["metadata"];
+    let [from, until] = ["from_time", "until_time"].map(|name| window[name].as_str().expect("a text").to_owned());
     assert_eq!(from, format!("{}T12:00:00Z", stay.check_in));
     let [from, until] = [from, until].map(|time| time.parse::<Timestamp>().expect("a time"));
     assert_eq!(until.duration_since(from), SignedDuration::from_hours(48), "a night, and the day after it");
@@ -110,7 +110,7 @@ async fn who_may_still_come_is_not_missed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_is_not_expected_is_not_missed() {
+async fn mark_no_show_is_refused_for_unpaid_and_ended_reservations() {
     let world = World::shared().await;
     let stay = Stay::begun(2);
     let hotel = world.hotel_with_penalty(30).await;
@@ -126,8 +126,8 @@ async fn who_is_not_expected_is_not_missed() {
     let cancelled = sold(&world, &partner, hotel, &stay).await;
     let cancelled = partner.delete(&path_of(&cancelled)).await.ok();
     assert_eq!(cancelled["cancellation_reason"], "CANCELLATION_REASON_REQUESTED");
-    let told = json!({ "from": "cancelled", "to": "cancelled", "cancellation_reason": "requested" });
-    assert_eq!(metadata(&cancelled).await, told);
+    let expected = json!({ "from": "cancelled", "to": "cancelled", "cancellation_reason": "requested" });
+    assert_eq!(metadata(&cancelled).await, expected);
     assert_eq!(partner.get(&path_of(&cancelled)).await.ok(), cancelled);
     assert_eq!(taken(&world, hotel, &stay).await, [1; 2], "the unpaid one is still held");
 }

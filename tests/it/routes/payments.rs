@@ -1,4 +1,4 @@
-//! `/v1/payments` and the provider's webhook. What becomes of the money is in `money`.
+//! `/v1/payments` and the provider's webhook. The flow of money is tested in `money`.
 
 use reqwest::{Client, Method};
 use serde_json::{Value, json};
@@ -19,7 +19,7 @@ async fn open(payer: &Rest, booked: &Value) -> Value {
     payer.post("/v1/payments", json!({ "reservation_id": booked["reservation_id"] })).await.ok()
 }
 
-/// Pays on the provider's page, and waits until the payment service has heard of it.
+/// Pays on the checkout page, and waits until the payment is paid.
 async fn pay(payer: &Rest, payment: &Value) -> Value {
     let page = payment["checkout_url"].as_str().expect("a page");
     let form = [("card_number", "4242424242424242")];
@@ -37,7 +37,7 @@ async fn await_status(reader: &Rest, payment: &Value, status: &str) -> Value {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_payment_is_opened_once_and_seen_by_its_payer_and_the_house() {
+async fn payment_is_created_once_and_read_by_payer_and_staff() {
     let world = World::shared().await;
     let hotel = world.hotel(10).await;
     let (guest, stranger) = (world.guest().await, world.guest().await);
@@ -75,7 +75,7 @@ async fn a_payment_is_opened_once_and_seen_by_its_payer_and_the_house() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_cannot_be_paid_for_is_refused() {
+async fn create_payment_refuses_reservation_that_cannot_be_paid() {
     let world = World::shared().await;
     let hotel = world.hotel(10).await;
     let (guest, stranger) = (world.guest().await, world.guest().await);
@@ -93,7 +93,7 @@ async fn what_cannot_be_paid_for_is_refused() {
         let request = with(&request, &json!({ "return_url": nowhere }));
         guest.post("/v1/payments", request).await.violating(&["return_url"]);
     }
-    // What was refused has left nothing that would be in the way of paying.
+    // Refused requests do not block a later payment.
     let payment =
         guest.post("/v1/payments", with(&request, &json!({ "return_url": "https://staymesh.example" }))).await.ok();
     assert!(!payment["checkout_url"].as_str().expect("a page").is_empty());
@@ -103,7 +103,7 @@ async fn what_cannot_be_paid_for_is_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn administrators_pay_money_back_up_to_what_was_paid() {
+async fn admin_refund_is_limited_to_amount_paid() {
     let world = World::shared().await;
     let hotel = world.hotel(10).await;
     let guest = world.guest().await;
@@ -140,7 +140,7 @@ async fn administrators_pay_money_back_up_to_what_was_paid() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_payments_of_a_hotel_are_listed_newest_first() {
+async fn payments_of_hotel_are_listed_newest_first() {
     let world = World::shared().await;
     let hotel = world.hotel(10).await;
     let guest = world.guest().await;
@@ -164,7 +164,7 @@ async fn the_payments_of_a_hotel_are_listed_newest_first() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn only_the_provider_can_sign_an_event() {
+async fn webhook_refuses_event_with_invalid_signature() {
     let world = World::shared().await;
     let event = json!({ "type": "payment.paid" });
     let now = jiff::Timestamp::now().as_second();

@@ -18,7 +18,7 @@ fn rate() -> Value {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn staff_set_a_rate_and_read_it_back() {
+async fn staff_sets_rate_and_reads_it_back() {
     let world = World::shared().await;
     let hotel = world.hotel(10).await;
     let staff = world.staff(&[hotel.hotel_id]).await;
@@ -33,7 +33,7 @@ async fn staff_set_a_rate_and_read_it_back() {
     staff.put(&path, late).await.refused(409, "ETAG_MISMATCH");
     assert_eq!(staff.get(&path).await.ok(), set);
 
-    // The rule shows in offers as soon as half of the rooms are sold.
+    // Offers use the surcharge once half of the rooms are sold.
     let guest = world.guest().await;
     let stay = Stay::ahead(30, 1);
     let offers =
@@ -46,7 +46,7 @@ async fn staff_set_a_rate_and_read_it_back() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_rate_that_cannot_be_is_refused() {
+async fn set_rate_refuses_invalid_values() {
     let world = World::shared().await;
     let hotel = world.hotel(1).await;
     let path = hotel.path("rate");
@@ -78,7 +78,7 @@ async fn a_rate_that_cannot_be_is_refused() {
     let dollars = json!({ "base_price": { "currency_code": "USD", "amount": "1.00" } });
     let refused = world.admin.put(&path, with(&rate(), &dollars)).await.refused(400, "CURRENCY_MISMATCH");
     assert_eq!(refused.detail("ErrorInfo")["metadata"]["field"], "rate.base_price");
-    // An amount is a text: a number of JSON would lose cents.
+    // Amounts are strings: a JSON number would lose cents.
     let number = json!({ "base_price": { "currency_code": "EUR", "amount": 1.1 } });
     world.admin.put(&path, with(&rate(), &number)).await.unreadable("rate.base_price.amount");
     assert_eq!(world.admin.get(&path).await.ok(), before);
@@ -91,7 +91,7 @@ async fn a_rate_that_cannot_be_is_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn single_nights_have_prices_of_their_own_and_go_back() {
+async fn nightly_price_overrides_rate_until_removed() {
     let world = World::shared().await;
     let hotel = world.hotel(10).await;
     let staff = world.staff(&[hotel.hotel_id]).await;
@@ -129,7 +129,7 @@ async fn single_nights_have_prices_of_their_own_and_go_back() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn taxes_are_replaced_as_a_whole() {
+async fn set_taxes_replaces_whole_list() {
     let world = World::shared().await;
     let hotel = world.hotel(10).await;
     let staff = world.staff(&[hotel.hotel_id]).await;

@@ -1,4 +1,4 @@
-//! What is no request of the contract at all.
+//! Requests outside the contract: unknown paths, parameters and fields, invalid bodies.
 
 use reqwest::{Method, header::CONTENT_TYPE};
 use serde_json::json;
@@ -7,7 +7,7 @@ use uuid::Uuid;
 use crate::support::{Answer, Rest, Stay, World};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn there_is_nothing_but_the_routes() {
+async fn path_outside_the_contract_is_not_found() {
     let world = World::shared().await;
     let guest = world.guest().await;
     let cases = [
@@ -36,7 +36,7 @@ async fn there_is_nothing_but_the_routes() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_unknown_parameter_is_named() {
+async fn unknown_query_parameter_is_named_in_the_error() {
     let world = World::shared().await;
     let guest = world.guest().await;
     let stay = Stay::ahead(30, 1);
@@ -57,7 +57,7 @@ async fn an_unknown_parameter_is_named() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_the_path_says_no_parameter_says_again() {
+async fn query_parameter_that_repeats_path_field_is_refused() {
     let world = World::shared().await;
     let guest = world.guest().await;
     let (mine, other) = (world.hotel(1).await, world.hotel(1).await);
@@ -74,7 +74,7 @@ async fn what_the_path_says_no_parameter_says_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_unknown_field_is_named_wherever_it_is() {
+async fn unknown_body_field_is_named_at_any_depth() {
     let world = World::shared().await;
     let guest = world.guest().await;
     let cases = [
@@ -99,7 +99,7 @@ async fn an_unknown_field_is_named_wherever_it_is() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_value_of_another_type_is_refused_with_its_field() {
+async fn value_of_wrong_type_is_refused_with_its_field() {
     let world = World::shared().await;
     let guest = world.guest().await;
     let cases = [
@@ -114,7 +114,7 @@ async fn a_value_of_another_type_is_refused_with_its_field() {
     for (body, name) in cases {
         guest.post("/v1/reservations:prepare", body).await.unreadable(name);
     }
-    // Envoy does not say which: the one case without a name.
+    // Envoy does not name the field in this case.
     guest.post("/v1/reservations:prepare", json!({ "rooms": [1] })).await.refused(400, "INVALID_REQUEST");
     let spot = json!({ "location": { "latitude": "north" } });
     world.admin.post("/v1/hotels", spot).await.unreadable("latitude");
@@ -125,7 +125,7 @@ async fn send(caller: &Rest, path: &str, body: impl Into<reqwest::Body>) -> Answ
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_body_that_is_no_json_object_is_refused() {
+async fn body_that_is_no_json_object_is_refused() {
     let world = World::shared().await;
     let guest = world.guest().await;
     let deep = format!("{}1{}", "{\"hotel_id\":".repeat(5_000), "}".repeat(5_000));
@@ -151,7 +151,7 @@ async fn a_body_that_is_no_json_object_is_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn bytes_that_are_no_text_are_refused_with_their_field() {
+async fn invalid_utf8_is_refused_with_its_field() {
     let world = World::shared().await;
     world.public.get("/v1/hotels?city=%ff").await.unreadable("city");
     world.admin.delete("/v1/clients/%ff").await.unreadable("client_id");
@@ -159,7 +159,7 @@ async fn bytes_that_are_no_text_are_refused_with_their_field() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_too_large_is_refused() {
+async fn oversized_request_is_refused() {
     let world = World::shared().await;
     let guest = world.guest().await;
     let five_megabytes = json!({ "email": "x".repeat(5_000_000), "password": "x" }).to_string();
@@ -170,7 +170,7 @@ async fn what_is_too_large_is_refused() {
     }
     let order = json!({ "offer_token": "x".repeat(5_000_000) }).to_string();
     send(&guest, "/v1/reservations", order.clone()).await.refused(413, "REQUEST_TOO_LARGE");
-    // Who may not call hears that first.
+    // Authorization precedes validation.
     let anonymous = send(&world.public, "/v1/reservations", order).await;
     assert!([401, 413].contains(&anonymous.status.as_u16()), "{}", anonymous.status);
 
@@ -185,7 +185,7 @@ async fn what_is_too_large_is_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_path_with_a_hidden_slash_is_refused() {
+async fn path_with_encoded_slash_is_refused() {
     let world = World::shared().await;
     for path in ["/v1/hotels/1%2frooms", "/v1/hotels%2F1", "/v1/hotels/1%5c..%5c2"] {
         world.public.get(path).await.refused(400, "INVALID_REQUEST");
@@ -193,7 +193,7 @@ async fn a_path_with_a_hidden_slash_is_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_answer_has_a_request_id() {
+async fn every_response_has_a_request_id() {
     let world = World::shared().await;
     let mut ids = Vec::new();
     for path in ["/v1/hotels", "/v1/hotels/0", "/v1/nowhere", "/v1/reservations"] {
@@ -209,7 +209,7 @@ async fn every_answer_has_a_request_id() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_edge_says_that_it_is_well() {
+async fn edge_serves_health_route() {
     let world = World::shared().await;
     for gateway in [&world.public, &world.admin] {
         let answer = gateway.get("/healthz").await;

@@ -23,7 +23,7 @@ async fn reserved(world: &World<'_>, hotel: HotelFixture, stay: &Stay) -> Vec<i6
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_reservation_is_made_read_and_cancelled() {
+async fn reservation_is_created_read_and_cancelled() {
     let world = World::shared().await;
     let hotel = world.hotel(10).await;
     let guest = world.guest().await;
@@ -77,7 +77,7 @@ async fn a_reservation_is_made_read_and_cancelled() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn somebody_elses_reservation_does_not_exist() {
+async fn reservation_of_another_account_is_not_found() {
     let world = World::shared().await;
     let hotel = world.hotel(10).await;
     let (guest, stranger, partner) = (world.guest().await, world.guest().await, world.partner().await);
@@ -99,7 +99,7 @@ async fn somebody_elses_reservation_does_not_exist() {
     assert_eq!(guest.get(&path).await.ok(), booked);
     assert_eq!(reserved(&world, hotel, &stay).await, [1]);
 
-    // The house may.
+    // Staff may.
     let staff = world.staff(&[hotel.hotel_id]).await;
     for house in [&staff, &world.admin] {
         assert_eq!(house.get(&path).await.ok(), booked);
@@ -108,7 +108,7 @@ async fn somebody_elses_reservation_does_not_exist() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_order_that_is_wrong_books_nothing() {
+async fn invalid_booking_request_books_nothing() {
     let world = World::shared().await;
     let hotel = world.hotel(10).await;
     let (guest, stranger) = (world.guest().await, world.guest().await);
@@ -155,7 +155,7 @@ async fn an_order_that_is_wrong_books_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_id_names_one_order() {
+async fn reservation_id_reused_for_another_request_is_refused() {
     let world = World::shared().await;
     let hotel = world.hotel(10).await;
     let guest = world.guest().await;
@@ -170,7 +170,7 @@ async fn an_id_names_one_order() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_guest_holds_no_more_rooms_unpaid_than_one_booking_may_have() {
+async fn unpaid_rooms_of_guest_are_limited() {
     let world = World::shared().await;
     let hotel = world.hotel(100).await;
     let (guest, partner) = (world.guest().await, world.partner().await);
@@ -181,8 +181,8 @@ async fn a_guest_holds_no_more_rooms_unpaid_than_one_booking_may_have() {
     guest.post("/v1/reservations", order(&guest, 10).await).await.ok();
     let one = order(&guest, 1).await;
     let refused = guest.post("/v1/reservations", one.clone()).await.refused(429, "TOO_MANY_UNPAID_ROOMS");
-    let told = refused.detail("ErrorInfo")["metadata"].clone();
-    assert_eq!((&told["limit_rooms"], &told["held_rooms"]), (&json!("50"), &json!("50")));
+    let metadata = refused.detail("ErrorInfo")["metadata"].clone();
+    assert_eq!((&metadata["limit_rooms"], &metadata["held_rooms"]), (&json!("50"), &json!("50")));
     let seconds: u64 = refused.header("retry-after").parse().expect("seconds");
     assert!((1..=901).contains(&seconds), "{seconds}");
     partner.post("/v1/reservations", order(&partner, 50).await).await.ok();
@@ -193,7 +193,7 @@ async fn a_guest_holds_no_more_rooms_unpaid_than_one_booking_may_have() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_last_room_is_sold_once_and_the_short_night_is_named() {
+async fn last_room_is_sold_once_and_sold_out_night_is_named() {
     let world = World::shared().await;
     let hotel = world.hotel(1).await;
     let guest = world.guest().await;
@@ -206,13 +206,13 @@ async fn the_last_room_is_sold_once_and_the_short_night_is_named() {
         assert_eq!(refused.detail("ErrorInfo")["metadata"]["stay_date"], middle.check_in);
     }
     assert_eq!(reserved(&world, hotel, &stay).await, [0, 1, 0]);
-    // Nights are half-open: who leaves makes room for who comes.
+    // Stays are half-open: a departure frees the room for an arrival on the same day.
     world.book(&guest, hotel, &Stay::ahead(30, 1)).await;
     world.book(&guest, hotel, &Stay::ahead(32, 1)).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_partner_may_collect_the_money_and_a_guest_may_not() {
+async fn partner_collects_is_allowed_for_partners_only() {
     let world = World::shared().await;
     let hotel = world.hotel(10).await;
     let (guest, partner) = (world.guest().await, world.partner().await);
@@ -238,7 +238,7 @@ async fn a_partner_may_collect_the_money_and_a_guest_may_not() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_no_reservation_id_is_refused() {
+async fn malformed_reservation_id_is_refused() {
     let world = World::shared().await;
     let guest = world.guest().await;
     for no_id in ["mine", "0", &Uuid::new_v4().to_string(), "01a2011904778fc8b07f612c77359400"] {
@@ -248,7 +248,7 @@ async fn what_is_no_reservation_id_is_refused() {
     }
 }
 
-/// Books one night each, so that they can be told apart.
+/// Books one night each, so that the reservations are distinguishable.
 async fn history(world: &World<'_>, guest: &Rest, hotel: HotelFixture) -> Vec<Value> {
     let mut booked = Vec::new();
     for days in 0..5 {
@@ -260,7 +260,7 @@ async fn history(world: &World<'_>, guest: &Rest, hotel: HotelFixture) -> Vec<Va
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_history_is_complete_newest_first_and_ones_own() {
+async fn reservations_of_account_are_listed_newest_first() {
     let world = World::shared().await;
     let (hotel, other) = (world.hotel(10).await, world.hotel(10).await);
     let (guest, stranger) = (world.guest().await, world.guest().await);
@@ -290,7 +290,7 @@ async fn a_history_is_complete_newest_first_and_ones_own() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_house_lists_by_hotel() {
+async fn staff_lists_reservations_of_hotel() {
     let world = World::shared().await;
     let hotel = world.hotel(10).await;
     let guest = world.guest().await;

@@ -19,7 +19,7 @@ fn room(room_type_id: i64) -> Value {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_room_type_is_made_read_changed_and_hidden() {
+async fn room_type_is_created_read_updated_and_deleted() {
     let world = World::shared().await;
     let hotel = world.hotel(1).await;
     let staff = world.staff(&[hotel.hotel_id]).await;
@@ -55,7 +55,7 @@ async fn a_room_type_is_made_read_changed_and_hidden() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_room_is_made_read_changed_and_hidden() {
+async fn room_is_created_read_updated_and_deleted() {
     let world = World::shared().await;
     let hotel = world.hotel(1).await;
     let staff = world.staff(&[hotel.hotel_id]).await;
@@ -89,7 +89,7 @@ async fn a_room_is_made_read_changed_and_hidden() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn wrong_fields_of_room_types_and_rooms_are_named() {
+async fn create_room_type_and_room_name_every_invalid_field() {
     let world = World::shared().await;
     let hotel = world.hotel(1).await;
     let types = format!("/v1/hotels/{}/roomTypes", hotel.hotel_id);
@@ -120,7 +120,7 @@ async fn wrong_fields_of_room_types_and_rooms_are_named() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_belongs_to_another_hotel_is_not_found_in_this_one() {
+async fn room_type_and_room_of_another_hotel_are_not_found() {
     let world = World::shared().await;
     let (mine, other) = (world.hotel(1).await, world.hotel(1).await);
     let theirs = world.admin.post(&format!("/v1/hotels/{}/rooms", other.hotel_id), room(other.room_type_id)).await.ok();
@@ -147,7 +147,7 @@ async fn what_belongs_to_another_hotel_is_not_found_in_this_one() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn lists_have_every_room_type_and_room_once() {
+async fn lists_return_every_room_type_and_room_once() {
     let world = World::shared().await;
     let hotel = world.hotel(1).await;
     let types = format!("/v1/hotels/{}/roomTypes", hotel.hotel_id);
@@ -181,7 +181,7 @@ async fn lists_have_every_room_type_and_room_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn repeats_with_their_request_id_make_one_room_type_and_one_room() {
+async fn repeated_creates_with_request_id_make_one_room_type_and_one_room() {
     let world = World::shared().await;
     let hotel = world.hotel(1).await;
     let types = format!("/v1/hotels/{}/roomTypes?request_id={}", hotel.hotel_id, Uuid::new_v4());

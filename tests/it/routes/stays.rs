@@ -1,4 +1,4 @@
-//! Availability, offers and order forms: what is asked for, and what cannot be.
+//! Availability, offers and order forms, with their errors.
 
 use serde_json::{Value, json};
 
@@ -21,7 +21,7 @@ fn wish(hotel: HotelFixture) -> Value {
     })
 }
 
-/// Two rooms for two nights, at 100.00 and 150.00, with 6 % and 2.00 for each room and night.
+/// Two rooms for two nights at 100.00 and 150.00, with a tax of 6 % and 2.00 for each room and night.
 fn price(hotel: HotelFixture, stay: &Stay) -> Value {
     json!({
         "room_type_id": hotel.room_type_id,
@@ -57,7 +57,7 @@ async fn priced_hotel(world: &World<'_>) -> HotelFixture {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_room_is_found_offered_and_prepared_at_one_price() {
+async fn availability_offer_and_order_form_agree_on_price() {
     let world = World::shared().await;
     let hotel = priced_hotel(&world).await;
     let stay = Stay::ahead(30, 2);
@@ -98,7 +98,7 @@ async fn a_room_is_found_offered_and_prepared_at_one_price() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn nights_that_cannot_be_are_refused_wherever_they_are_given() {
+async fn invalid_stay_dates_are_refused_by_every_method() {
     let world = World::shared().await;
     let hotel = world.hotel(10).await;
     let guest = world.guest().await;
@@ -131,7 +131,7 @@ async fn nights_that_cannot_be_are_refused_wherever_they_are_given() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn rooms_and_guests_have_bounds() {
+async fn rooms_and_guests_outside_bounds_are_refused() {
     let world = World::shared().await;
     let hotel = world.hotel(100).await;
     let guest = world.guest().await;
@@ -167,7 +167,7 @@ async fn rooms_and_guests_have_bounds() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn hotels_and_room_types_that_do_not_exist() {
+async fn unknown_hotel_and_room_type_are_not_found() {
     let world = World::shared().await;
     let (hotel, other) = (world.hotel(1).await, world.hotel(1).await);
     let guest = world.guest().await;
@@ -200,7 +200,7 @@ async fn hotels_and_room_types_that_do_not_exist() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_has_no_price_or_no_rooms_is_not_offered() {
+async fn room_type_without_price_or_rooms_is_not_offered() {
     let world = World::shared().await;
     let hotel = world.hotel(1).await;
     let guest = world.guest().await;

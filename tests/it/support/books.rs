@@ -1,10 +1,10 @@
-//! What must be true in the reservation database at every instant.
+//! Invariants of the reservation database, which hold at every instant.
 
 use sqlx::PgPool;
 use staymesh_testkit::TestMesh;
 use uuid::Uuid;
 
-/// The reservation database, seen with nobody in between.
+/// Direct access to the reservation database.
 pub(crate) struct Books {
     pub(crate) pool: PgPool,
 }
@@ -14,9 +14,9 @@ impl Books {
         Self { pool: database(mesh, "reservation").await }
     }
 
-    /// Asserts that what is reserved is what the active reservations say, for every hotel, room type and night; that
-    /// nothing is beyond the overbooking limit; and that every reservation has come its way by legal steps. Each is one
-    /// statement, so it may be asked while bookings go on.
+    /// Asserts that `total_reserved` equals the sum of the active reservations for every hotel, room type and night; that no
+    /// night exceeds its overbooking limit; and that every reservation history has legal transitions only. Each assertion
+    /// is one statement, so it can run while bookings are written.
     pub(crate) async fn assert_balanced(&self) {
         let wrong: Vec<(i32, i32, String, i64, i64)> = sqlx::query_as(
             "with sold as (
@@ -67,21 +67,21 @@ impl Books {
         .expect("the histories");
         assert!(wrong.is_empty(), "reservation, version, before, after: {wrong:?}");
 
-        let untold: Vec<(Uuid, String)> = sqlx::query_as(
+        let unrecorded: Vec<(Uuid, String)> = sqlx::query_as(
             "select reservation_id, status from reservation
              where not exists (
-                 select from reservation_transition told
-                 where (told.hotel_id, told.reservation_id, told.version, told.status)
+                 select from reservation_transition step
+                 where (step.hotel_id, step.reservation_id, step.version, step.status)
                      = (reservation.hotel_id, reservation.reservation_id, reservation.version, reservation.status))
              limit 5",
         )
         .fetch_all(&self.pool)
         .await
         .expect("the reservations");
-        assert!(untold.is_empty(), "whose last step is not in their history: {untold:?}");
+        assert!(unrecorded.is_empty(), "last transition missing in the history: {unrecorded:?}");
     }
 
-    /// The states a reservation has been in, oldest first; empty when there is none.
+    /// The statuses of a reservation, oldest first; empty for an unknown id.
     pub(crate) async fn history(&self, reservation_id: &str) -> Vec<String> {
         sqlx::query_scalar("select status from reservation_transition where reservation_id = $1::uuid order by version")
             .bind(reservation_id)
@@ -91,15 +91,15 @@ impl Books {
     }
 }
 
-/// Asserts that no word from one service to another was given up.
-pub(crate) async fn assert_nothing_parked(mesh: &TestMesh) {
+/// Asserts that no outbox holds a dead letter.
+pub(crate) async fn assert_no_dead_letters(mesh: &TestMesh) {
     for service in ["reservation", "payment"] {
-        let parked: Vec<(i64, String, Option<String>)> =
+        let dead_letters: Vec<(i64, String, Option<String>)> =
             sqlx::query_as("select event_id, kind, last_error from outbox where parked_at is not null")
                 .fetch_all(&database(mesh, service).await)
                 .await
                 .expect("the outbox");
-        assert!(parked.is_empty(), "{service}: {parked:?}");
+        assert!(dead_letters.is_empty(), "{service}: {dead_letters:?}");
     }
 }
 

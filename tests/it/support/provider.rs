@@ -1,4 +1,4 @@
-//! The payment provider: its page as a guest uses it, and its events as anybody might forge them.
+//! The payment provider: its checkout page for guests, and its events, genuine or forged.
 
 use hmac::{Hmac, KeyInit, Mac};
 use jiff::Timestamp;
@@ -11,15 +11,14 @@ use uuid::Uuid;
 
 use super::{Answer, Rest, database, eventually};
 
-/// The card that pays, the one that is reviewed until somebody decides, the one that is declined for good, the one that
-/// is declined although another may be tried, and the one that asks for 3-D Secure.
+/// Test cards: success, manual review, final decline, decline with another attempt, and 3-D Secure.
 pub(crate) const GOOD_CARD: &str = "4242 4242 4242 4242";
 pub(crate) const REVIEWED_CARD: &str = "4000 0000 0000 9235";
 pub(crate) const DECLINED_CARD: &str = "4000 0000 0000 0002";
 pub(crate) const POOR_CARD: &str = "4000 0000 0000 9995";
 pub(crate) const CHALLENGED_CARD: &str = "4000 0000 0000 3220";
 
-/// Knows what the provider knows.
+/// The state of the provider, and its secrets.
 pub(crate) struct Provider {
     http: Client,
     webhook: String,
@@ -28,7 +27,7 @@ pub(crate) struct Provider {
     pub(crate) pool: PgPool,
 }
 
-/// What the payment database has of a payment.
+/// A payment in the payment database.
 #[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
 pub(crate) struct PaymentRow {
     pub(crate) payment_id: Uuid,
@@ -42,7 +41,7 @@ pub(crate) struct PaymentRow {
 
 impl Provider {
     pub(crate) async fn of(mesh: &TestMesh) -> Self {
-        // In a statement of its own: the mesh is locked until its end.
+        // A separate statement: the mesh stays locked until its end.
         let secret = mesh.local().secret("psp-webhook-secret").expect("a secret");
         Self {
             http: Client::builder().timeout(std::time::Duration::from_secs(30)).build().expect("a client"),
@@ -52,17 +51,17 @@ impl Provider {
         }
     }
 
-    /// Pays on the page with this card and yields the page's status: 200 paid, 402 declined, 410 closed.
+    /// Pays on the checkout page with this card. Returns the HTTP status: 200 paid, 402 declined, 410 closed.
     pub(crate) async fn use_card(&self, payment: &Value, card: &str) -> u16 {
         self.press(payment, "pay", ("card_number", card)).await
     }
 
-    /// Answers the bank's 3-D Secure question, and yields the page's status.
+    /// Answers the 3-D Secure challenge. Returns the HTTP status of the page.
     pub(crate) async fn answer_challenge(&self, payment: &Value, decision: &str) -> u16 {
         self.press(payment, "challenge", ("decision", decision)).await
     }
 
-    /// Decides about a payment that is in review, and yields the page's status.
+    /// Decides a payment in review. Returns the HTTP status of the page.
     pub(crate) async fn decide(&self, payment: &Value, decision: &str) -> u16 {
         self.press(payment, "review", ("decision", decision)).await
     }
@@ -72,7 +71,7 @@ impl Provider {
         self.http.post(format!("{page}/{verb}")).form(&[field]).send().await.expect("an answer").status().as_u16()
     }
 
-    /// An event about a payment, as the provider writes it.
+    /// An event about a payment in the format of the provider.
     pub(crate) async fn event(&self, kind: &str, payment: &Value) -> Value {
         let row = self.row(payment).await;
         json!({
@@ -84,12 +83,12 @@ impl Provider {
         })
     }
 
-    /// The header of an event that is signed now.
+    /// The signature header of an event signed now.
     pub(crate) fn sign(&self, body: &str) -> String {
         signature(&self.secret, Timestamp::now().as_second(), body)
     }
 
-    /// The header of an event that was signed so many seconds from now.
+    /// The signature header of an event signed at this offset from now, in seconds.
     pub(crate) fn sign_at(&self, offset: i64, body: &str) -> String {
         signature(&self.secret, Timestamp::now().as_second() + offset, body)
     }
@@ -101,7 +100,7 @@ impl Provider {
         self.send(&body, Some(&signature)).await
     }
 
-    /// Sends what may be no genuine event.
+    /// Sends an event with any signature.
     pub(crate) async fn send(&self, body: &str, signature: Option<&str>) -> Answer {
         let mut request = self.http.post(&self.webhook).header("content-type", "application/json");
         if let Some(signature) = signature {
@@ -122,8 +121,8 @@ impl Provider {
         .expect("the payment")
     }
 
-    /// How often others were told this of a payment.
-    pub(crate) async fn told(&self, payment: &Value, kind: &str) -> i64 {
+    /// Number of outbox events of this kind about a payment.
+    pub(crate) async fn count_events(&self, payment: &Value, kind: &str) -> i64 {
         sqlx::query_scalar("select count(*) from outbox where aggregate_id = $1::uuid and kind = $2")
             .bind(payment["payment_id"].as_str())
             .bind(kind)
@@ -138,7 +137,7 @@ pub(crate) async fn open_payment(guest: &Rest, reservation: &Value) -> Value {
     guest.post_until_answered("/v1/payments", json!({ "reservation_id": reservation["reservation_id"] })).await
 }
 
-/// Waits until a payment has this status (without its prefix), and yields it.
+/// Waits until a payment has this status (without its prefix), and returns it.
 pub(crate) async fn await_payment(guest: &Rest, payment: &Value, status: &str) -> Value {
     let path = format!("/v1/payments/{}", payment["payment_id"].as_str().expect("an id"));
     let wanted = format!("PAYMENT_STATUS_{status}");

@@ -1,4 +1,4 @@
-//! REST as a partner calls it.
+//! A REST client of the gateways.
 
 use reqwest::{Client, Method, RequestBuilder, StatusCode, header::HeaderMap};
 use serde_json::Value;
@@ -13,7 +13,7 @@ pub(crate) struct Rest {
     token: Option<String>,
 }
 
-/// What came back.
+/// A response.
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) status: StatusCode,
@@ -50,13 +50,13 @@ impl Rest {
         self.call(Method::POST, path, Some(body)).await
     }
 
-    /// Posts what may be repeated, and repeats it while the answer is "not now".
+    /// Posts an idempotent request, and retries it while the response is 503.
     pub(crate) async fn post_until_answered(&self, path: &str, body: Value) -> Value {
         self.call_until_answered(Method::POST, path, Some(body)).await.ok()
     }
 
-    /// Asks for what may be repeated, and repeats it while the answer is "not now", as a client should: a burst on a machine
-    /// that is busy with something else must not fail a test that is about another thing.
+    /// Sends an idempotent request, and retries it while the response is 503, as a client should: load shedding on a busy
+    /// machine must not fail a test of something else.
     pub(crate) async fn call_until_answered(&self, method: Method, path: &str, body: Option<Value>) -> Answer {
         let ask = async || {
             let answer = self.call(method.clone(), path, body.clone()).await;
@@ -78,7 +78,7 @@ impl Rest {
         Answer::to(if let Some(body) = body { request.json(&body) } else { request }).await
     }
 
-    /// A request to be made up further, for what no client in its right mind sends.
+    /// A request builder, for malformed requests.
     pub(crate) fn request(&self, method: Method, path: &str) -> RequestBuilder {
         let request = self.http.request(method, self.url(path));
         if let Some(token) = &self.token { request.bearer_auth(token) } else { request }
@@ -107,7 +107,7 @@ impl Answer {
         details.iter().find_map(|detail| detail["reason"].as_str())
     }
 
-    /// Asserts a refusal with its status and reason, in the one form that errors have.
+    /// Asserts an error with this status and reason, in the uniform format of errors.
     #[track_caller]
     pub(crate) fn refused(self, status: u16, reason: &str) -> Self {
         assert_eq!((self.status.as_u16(), self.reason()), (status, Some(reason)), "{}", self.body);

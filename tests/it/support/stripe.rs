@@ -1,5 +1,5 @@
-//! A stand-in for Stripe that remembers: sessions, intents, refunds, transfers and idempotency keys, over HTTP and in the
-//! shapes of its reference, as far as the adapter uses them. Its guest pays without a page.
+//! A stateful fake of Stripe: sessions, intents, refunds, transfers and idempotency keys, over HTTP in the shapes of the
+//! API reference, as far as the adapter uses them. A guest pays by a method call instead of a page.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -23,7 +23,7 @@ use super::{Answer, eventually, signature};
 type Fields = BTreeMap<String, String>;
 type Reply = (u16, Value);
 
-/// Stripe, as one mesh has it to itself.
+/// The fake, for one mesh.
 pub(crate) struct Stripe {
     url: String,
     book: Arc<Mutex<Book>>,
@@ -32,19 +32,19 @@ pub(crate) struct Stripe {
     secret: String,
 }
 
-/// All that it has ever made, in the order of making.
+/// All objects in the order of creation.
 #[derive(Default)]
 struct Book {
     sessions: Vec<Value>,
     intents: Vec<Value>,
     refunds: Vec<Value>,
     transfers: Vec<Value>,
-    /// What was asked for with each idempotency key, and what was answered.
+    /// Request and response of each idempotency key.
     keys: HashMap<String, (Fields, Reply)>,
 }
 
 impl Stripe {
-    /// Listens for as long as the test runs.
+    /// Starts the server, which runs as long as the test.
     pub(crate) async fn start(mesh: &TestMesh) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let url = format!("http://{}", listener.local_addr().expect("an address"));
@@ -57,13 +57,13 @@ impl Stripe {
         Self { url, book, http, webhook, secret }
     }
 
-    /// Settings of a payment service whose provider it is.
+    /// Settings of a payment service that uses this fake.
     pub(crate) fn settings(&self) -> [(&'static str, &str); 3] {
         let page = "https://shop.staymesh.example/paid";
         [("STAYMESH_PSP", "stripe"), ("STAYMESH_PSP_URL", &self.url), ("STAYMESH_PSP_RETURN_URL", page)]
     }
 
-    /// Forgets what was asked for with which key, as Stripe does after a day.
+    /// Expires all idempotency keys, as Stripe does after a day.
     pub(crate) fn forget_keys(&self) {
         lock(&self.book).keys.clear();
     }
@@ -73,7 +73,7 @@ impl Stripe {
         lock(&self.book).sessions.iter().filter(|made| made["client_reference_id"] == payment_id).cloned().collect()
     }
 
-    /// The intents for a payment: what took money.
+    /// The intents of a payment: its charges.
     pub(crate) fn intents(&self, payment_id: &str) -> Vec<Value> {
         lock(&self.book).intents.iter().filter(|made| made["metadata"]["payment_id"] == payment_id).cloned().collect()
     }
@@ -83,12 +83,12 @@ impl Stripe {
         lock(&self.book).refunds.iter().filter(|made| made["metadata"]["payment_id"] == payment_id).cloned().collect()
     }
 
-    /// The transfers of a group, which is the id of ours.
+    /// The transfers of a transfer group, which is our transfer id.
     pub(crate) fn transfers(&self, group: &str) -> Vec<Value> {
         lock(&self.book).transfers.iter().filter(|made| made["transfer_group"] == group).cloned().collect()
     }
 
-    /// The guest pays on the page of an open session, and Stripe tells of it until it is heard.
+    /// The guest pays an open session, and Stripe sends the event until it is accepted.
     pub(crate) async fn pay(&self, session: &str) {
         let paid = lock(&self.book).pay(session);
         let event = json!({
@@ -117,7 +117,7 @@ fn fields(text: &str) -> Fields {
     url.query_pairs().into_owned().collect()
 }
 
-/// The same answer to the same key, whenever it comes.
+/// Returns the stored response for a known idempotency key.
 async fn answer(
     State(book): State<Arc<Mutex<Book>>>,
     method: Method,
@@ -193,7 +193,7 @@ impl Book {
         }
     }
 
-    /// Yields the session as its event has it.
+    /// Returns the session as its event contains it.
     fn pay(&mut self, id: &str) -> Value {
         let intent = format!("pi_{}", Uuid::new_v4().simple());
         let session = self.session(id).expect("a session");
@@ -210,7 +210,7 @@ impl Book {
         paid
     }
 
-    /// Stripe refuses what is more than was paid, and nothing else: a second refund of a part is a refund.
+    /// Stripe refuses refunds beyond the amount paid; a second partial refund is accepted.
     fn refund(&mut self, fields: &Fields) -> Reply {
         let (intent, amount) = (&fields["payment_intent"], minor(&fields["amount"]));
         let Some(paid) = self.intents.iter().find(|made| made["id"] == intent.as_str()) else {

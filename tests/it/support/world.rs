@@ -1,4 +1,4 @@
-//! A mesh with callers and hotels.
+//! Fixtures of a mesh: callers, hotels and bookings.
 
 use std::time::Duration;
 
@@ -6,13 +6,10 @@ use jiff::{Timestamp, ToSpan, tz::TimeZone};
 use serde_json::{Value, json};
 use staymesh_localmesh::ADMIN_EMAIL;
 use staymesh_testkit::TestMesh;
-use tokio::{
-    sync::Mutex,
-    time::{Instant, sleep},
-};
+use tokio::{sync::Mutex, time::Instant};
 use uuid::Uuid;
 
-use super::Rest;
+use super::{Rest, eventually};
 
 /// A mesh and its administrator.
 pub(crate) struct World<'a> {
@@ -23,7 +20,7 @@ pub(crate) struct World<'a> {
     pub(crate) admin: Rest,
 }
 
-/// A hotel that nobody else's test uses, with one room type for two guests at 100.00 EUR a night without taxes.
+/// A hotel for one test, with one room type for two guests at 100.00 EUR a night without taxes.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct HotelFixture {
     pub(crate) hotel_id: i64,
@@ -40,7 +37,7 @@ pub(crate) struct Stay {
 impl World<'static> {
     /// The mesh that all tests of this process share.
     pub(crate) async fn shared() -> Self {
-        // One login serves many tests: as many at the same moment as there are processors would look like guessing.
+        // One login serves many tests: concurrent logins would be throttled as password guessing.
         static LOGIN: Mutex<Option<(Instant, String)>> = Mutex::const_new(None);
         let mesh = TestMesh::shared().await.expect("the mesh starts");
         let mut login = LOGIN.lock().await;
@@ -94,8 +91,7 @@ impl<'a> World<'a> {
         (email, user["user_id"].as_str().expect("an id").to_owned())
     }
 
-    /// A new hotel with so many rooms for sale in every night that can be booked of the next 400 days, overbooked by ten
-    /// per cent.
+    /// A new hotel with `rooms` for sale in every night of the next 400 days, overbooked by 10 %.
     pub(crate) async fn hotel(&self, rooms: i32) -> HotelFixture {
         let hotel = self.admin.post("/v1/hotels", sample_hotel()).await.ok();
         let hotel_id = hotel["hotel_id"].as_i64().expect("an id");
@@ -111,8 +107,7 @@ impl<'a> World<'a> {
         fixture
     }
 
-    /// The same with five rooms and a tax of ten per cent, where who cancels less than two days ahead is charged so many
-    /// per cent.
+    /// A new hotel with five rooms and a tax of 10 %, whose penalty for cancellation less than 48 hours ahead is `percent`.
     pub(crate) async fn hotel_with_penalty(&self, percent: i32) -> HotelFixture {
         let hotel = self.hotel(5).await;
         let rate = json!({
@@ -125,7 +120,7 @@ impl<'a> World<'a> {
         hotel
     }
 
-    /// Puts rooms on sale for the nights from so many days ahead up to the day before so many days ahead.
+    /// Sets the inventory of the nights in the half-open range `[from, until)`, in days from today.
     pub(crate) async fn set_inventory(&self, hotel: HotelFixture, from: i32, until: i32, rooms: i32) {
         let inventory = json!({ "from_date": in_days(from), "until_date": in_days(until), "total_inventory": rooms });
         self.admin.put(&hotel.path("inventory"), inventory).await.ok();
@@ -133,24 +128,24 @@ impl<'a> World<'a> {
 
     /// An order form of this caller: the body to book with.
     pub(crate) async fn prepare(&self, caller: &Rest, hotel: HotelFixture, stay: &Stay, rooms: i32) -> Value {
-        let wish = json!({
+        let stay_request = json!({
             "hotel_id": hotel.hotel_id, "room_type_id": hotel.room_type_id,
             "check_in": stay.check_in, "check_out": stay.check_out, "rooms": rooms,
         });
-        let form = caller.post_until_answered("/v1/reservations:prepare", wish).await;
+        let form = caller.post_until_answered("/v1/reservations:prepare", stay_request).await;
         json!({
             "reservation_id": form["reservation_id"], "offer_token": form["offer_token"],
             "primary_guest": { "full_name": "A guest", "email": "guest@staymesh.example" },
         })
     }
 
-    /// Books one room and yields the reservation.
+    /// Books one room and returns the reservation.
     pub(crate) async fn book(&self, caller: &Rest, hotel: HotelFixture, stay: &Stay) -> Value {
         let order = self.prepare(caller, hotel, stay, 1).await;
         caller.post_until_answered("/v1/reservations", order).await
     }
 
-    /// Waits until a reservation has this status (without its prefix), and yields it.
+    /// Waits until a reservation has this status (without its prefix), and returns it.
     pub(crate) async fn await_status(&self, caller: &Rest, reservation_id: &str, status: &str) -> Value {
         let wanted = format!("RESERVATION_STATUS_{status}");
         let path = format!("/v1/reservations/{reservation_id}");
@@ -170,16 +165,16 @@ impl HotelFixture {
 }
 
 impl Stay {
-    /// So many nights, so many days ahead.
+    /// A stay of `nights`, `days` ahead.
     pub(crate) fn ahead(days: i32, nights: i32) -> Self {
         Self { check_in: in_days(days), check_out: in_days(days + nights) }
     }
 
-    /// So many nights, whose day of check-in has come everywhere on earth and is not over there: it can still be booked,
-    /// and whoever has not come by now may be missed.
+    /// A stay whose day of check-in has come in every time zone and is not over at UTC-12: it can still be booked, and a
+    /// no-show can be reported.
     pub(crate) fn begun(nights: i32) -> Self {
-        let last_place = TimeZone::fixed(jiff::tz::Offset::constant(-12));
-        let today = Timestamp::now().to_zoned(last_place).date();
+        let last_zone = TimeZone::fixed(jiff::tz::Offset::constant(-12));
+        let today = Timestamp::now().to_zoned(last_zone).date();
         Self { check_in: today.to_string(), check_out: today.saturating_add(nights.days()).to_string() }
     }
 }
@@ -207,23 +202,7 @@ fn sample_room_type() -> Value {
     json!({ "display_name": "Double", "beds": [{ "kind": "BED_KIND_DOUBLE", "count": 1 }], "max_occupancy": 2 })
 }
 
-/// The date in so many days, UTC.
+/// The date in `days` days, UTC.
 pub(crate) fn in_days(days: i32) -> String {
     Timestamp::now().to_zoned(TimeZone::UTC).date().saturating_add(days.days()).to_string()
-}
-
-/// Longer than any work takes here, even when it passes through two outboxes that had found their receivers away: each
-/// waits up to 15 s between attempts, and an attempt takes up to 10 s. Nothing more will happen after that.
-const LONGEST_WORK: Duration = Duration::from_mins(1);
-
-/// Asks again and again until there is an answer, for at most [`LONGEST_WORK`].
-pub(crate) async fn eventually<T>(what: &str, mut ask: impl AsyncFnMut() -> Option<T>) -> T {
-    let started = Instant::now();
-    loop {
-        if let Some(answer) = ask().await {
-            return answer;
-        }
-        assert!(started.elapsed() < LONGEST_WORK, "not within {LONGEST_WORK:?}: {what}");
-        sleep(Duration::from_millis(50)).await;
-    }
 }

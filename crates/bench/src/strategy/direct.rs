@@ -11,7 +11,7 @@ use staymesh_api::reservation::v1::{
 };
 use staymesh_domain::StayDates;
 use staymesh_load::booking;
-use staymesh_mesh::{Caller, Problem, Reason, values};
+use staymesh_mesh::{Caller, Problem, Reason, proto_types};
 use staymesh_reservation::{ReservationError, offer_token::OfferSigner};
 use staymesh_store::StoreError;
 use tonic::{Request, Response, Status};
@@ -119,9 +119,9 @@ fn response(new: NewRow, create_time: Timestamp) -> Reservation {
         guests: offer.guests.get(),
         status: ReservationStatus::PendingPayment.into(),
         primary_guest: Some(new.guest),
-        hold_expire_time: Some(values::timestamp(new.hold_expire_time)),
-        create_time: Some(values::timestamp(create_time)),
-        update_time: Some(values::timestamp(create_time)),
+        hold_expire_time: Some(proto_types::timestamp(new.hold_expire_time)),
+        create_time: Some(proto_types::timestamp(create_time)),
+        update_time: Some(proto_types::timestamp(create_time)),
         ..Reservation::default()
     }
 }

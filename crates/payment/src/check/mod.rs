@@ -1,21 +1,20 @@
-//! The money part of the invariant checker: reads a whole payment database and says whether its books are right.
+//! The invariant checker of the payment database (`staymesh check`). The invariants:
 //!
-//! - Every transaction of the ledger is whole, balances, and comes from something that happened.
-//! - Every payment that was made, and every refund, is in the ledger with its own amount, its own parts and its own
-//!   booking, and nothing else is there in its name.
-//! - No more goes back than was paid.
-//! - What partners have sold, and what is credited of it, is in the ledger in the same way.
-//! - A pay-out is the sum of its lines; each settles an entry of what its own hotel has earned with a stay that is over,
-//!   which no other line settles; no more than one of its transfers has paid or may; and the ledger has it when it is
-//!   paid, and not before.
-//! - What a hotel is owed is what no pay-out has settled, and what pay-outs have that are not paid yet.
-//! - Every wallet, with the entries since, is the sum of its account's entries.
+//! - Every ledger transaction is complete, balances, and has an existing source.
+//! - Every paid payment and every refund is posted with its own amount, split and reservation, and nothing else is posted
+//!   from that source.
+//! - The refunds of a payment do not exceed it.
+//! - Partner sales and their credits are posted in the same way.
+//! - A payout is the sum of its lines. Each line settles an entry of the payable account of its hotel for a finished stay,
+//!   and no entry is settled twice. At most one of its transfers is open or paid. It is posted if and only if it is paid.
+//! - What a hotel is owed is the sum of its unsettled entries and of its unpaid payouts.
+//! - Every wallet plus the entries since is the sum of its account's entries.
 //!
-//! Corrections are people's, and are not judged but for their balance.
+//! Manual corrections are only required to balance.
 //!
-//! It only reads, and may run beside a service that takes money: rows are looked at a page at a time, each page in one
-//! statement and so in one snapshot, and what belongs together is written in one transaction. The reckoning is done by
-//! the server, so memory here does not grow with the database.
+//! The checker reads only, and may run beside the service: it reads page by page, each page in one statement and so in
+//! one snapshot, and rows that belong together are written in one transaction. The database computes the comparison, so
+//! the checker's memory does not grow with the data.
 
 mod query;
 mod report;
@@ -30,13 +29,13 @@ use query::Part;
 
 pub use report::{Kind, Report, Violation};
 
-/// Accounts in one statement: a few of them have most of the entries.
+/// Accounts in a page. Small, because a few accounts have most of the entries.
 const ACCOUNTS: i64 = 50;
 
-/// What to check by.
+/// The options of a check.
 #[derive(Clone, Copy, Debug)]
 pub struct Options {
-    /// How many violations are listed, of each kind. All are counted.
+    /// The maximum number of violations to list of each kind. All are counted.
     pub listed: usize,
 }
 
@@ -46,28 +45,28 @@ impl Default for Options {
     }
 }
 
-/// How far a check has come.
+/// The progress of a check.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Progress {
-    /// Transactions, payments, partners' sales, pay-outs and accounts that are done.
+    /// Rows checked: ledger transactions, payments, partner sales, payouts and accounts.
     pub done: u64,
-    /// How many there were when it began.
+    /// Rows when the check began.
     pub all: u64,
     /// Violations found so far.
     pub violations: u64,
 }
 
-/// Checks the whole database, telling `progress` after each page.
+/// Checks the whole database and calls `progress` after each page.
 ///
-/// The pool's statements should be given minutes, not seconds: an account may have millions of entries.
+/// The pool needs a statement timeout of minutes: an account may have millions of entries.
 ///
 /// # Errors
-/// When the database fails. Violations are no errors.
+/// When the database fails. Violations are part of the report, not errors.
 pub async fn run(pool: &PgPool, options: &Options, mut progress: impl FnMut(Progress)) -> Result<Report, StoreError> {
     let mut report = Report::default();
     let all = query::count(pool).await?;
-    let mut tell = |report: &Report| progress(Progress { done: report.seen(), all, violations: report.violations() });
-    tell(&report);
+    let mut notify = |report: &Report| progress(Progress { done: report.seen(), all, violations: report.violations() });
+    notify(&report);
     for part in Part::ALL {
         let mut from = Some(Uuid::nil());
         while let Some(first) = from {
@@ -79,7 +78,7 @@ pub async fn run(pool: &PgPool, options: &Options, mut progress: impl FnMut(Prog
                 Part::PayOuts => report.pay_outs += page.rows,
             }
             report.add(page.found, options.listed);
-            tell(&report);
+            notify(&report);
             from = page.next.and_then(after);
         }
     }
@@ -88,7 +87,7 @@ pub async fn run(pool: &PgPool, options: &Options, mut progress: impl FnMut(Prog
         let page = query::accounts(pool, first, ACCOUNTS, options.listed).await?;
         report.accounts += page.rows;
         report.add(page.found, options.listed);
-        tell(&report);
+        notify(&report);
         account = page.next.and_then(|last| last.checked_add(1));
     }
     Ok(report)

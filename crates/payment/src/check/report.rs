@@ -1,48 +1,48 @@
-//! What a check has found.
+//! The report of a check.
 
 use std::{collections::BTreeMap, fmt};
 
 use serde::Serialize;
 
-/// What can be wrong.
+/// A kind of violation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
-    /// A transaction's debits and credits differ in a currency.
+    /// Debits and credits of a ledger transaction differ in a currency.
     TransactionUnbalanced,
-    /// A transaction has not as many entries as it says.
+    /// A ledger transaction does not have the number of entries that it declares.
     TransactionNotWhole,
-    /// A transaction, or an entry, comes from nothing that there is.
+    /// The source of a ledger transaction, or the transaction of an entry, does not exist.
     SourceMissing,
-    /// A payment's sale or charge is not in the ledger as it was made, or is there although nobody paid.
+    /// The sale or charge of a payment is posted differently, or posted although the payment is not paid.
     PaymentDiffers,
-    /// A payment's refunds are not in the ledger as they were made.
+    /// The refunds of a payment are posted differently.
     RefundDiffers,
-    /// More goes back than was paid.
+    /// The refunds of a payment exceed it.
     RefundAbovePayment,
-    /// What a payment says has been asked back, or has gone back, is not the sum of its refunds.
+    /// The refund totals of a payment are not the sums of its refunds.
     RefundSumsDiffer,
-    /// A partner's sale is not in the ledger as it was made.
+    /// A partner sale is posted differently.
     PartnerSaleDiffers,
-    /// What is credited of a partner's sale is not in the ledger as it was decided.
+    /// The credit of a partner sale is posted differently.
     PartnerCreditDiffers,
-    /// More is credited than was sold.
+    /// The credit of a partner sale exceeds it.
     PartnerCreditAboveSale,
-    /// A pay-out is not the sum of its lines, or has not as many as it says.
+    /// A payout is not the sum of its lines, or does not have the number of lines that it declares.
     PayOutDiffers,
-    /// A pay-out settles what its hotel has not earned, or not yet.
+    /// A payout settles an entry that is not due to its hotel.
     PayOutNotEarned,
-    /// A pay-out settles an entry that another line settles, too.
+    /// A payout settles an entry that another line settles, too.
     PayOutSettlesTwice,
-    /// More than one transfer of a pay-out has paid or may pay.
+    /// More than one transfer of a payout is open or paid.
     PayOutPaidTwice,
-    /// A pay-out has no transfer, or one is missing in between.
+    /// A payout has no transfer, or an attempt number is missing.
     PayOutNotAskedFor,
-    /// A pay-out that is paid is not in the ledger with its amount and hotel, or one that is not paid is.
+    /// A paid payout is posted differently, or an unpaid one is posted.
     PayOutPostingDiffers,
-    /// What a hotel is owed is not what is still to be paid out.
+    /// What a hotel is owed is not the sum of unsettled entries and unpaid payouts.
     PayableDiffers,
-    /// A wallet and the entries since are not the sum of the account's entries.
+    /// A wallet plus the entries since is not the sum of the account's entries.
     WalletDiffers,
 }
 
@@ -69,7 +69,7 @@ impl Kind {
         Self::WalletDiffers,
     ];
 
-    /// As it is written.
+    /// The name in reports.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::TransactionUnbalanced => "transaction_unbalanced",
@@ -93,12 +93,12 @@ impl Kind {
         }
     }
 
-    /// The kind of this name.
+    /// The kind with this name.
     pub(super) fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| kind.as_str() == name)
     }
 
-    /// What the id of such a violation is of.
+    /// What the id of a violation of this kind identifies.
     const fn subject(self) -> &'static str {
         match self {
             Self::TransactionUnbalanced | Self::TransactionNotWhole | Self::SourceMissing => "transaction",
@@ -109,20 +109,20 @@ impl Kind {
             | Self::PayOutSettlesTwice
             | Self::PayOutPaidTwice
             | Self::PayOutNotAskedFor
-            | Self::PayOutPostingDiffers => "pay-out",
+            | Self::PayOutPostingDiffers => "payout",
             Self::PayableDiffers | Self::WalletDiffers => "account",
         }
     }
 }
 
-/// Something that is not as it must be. Names no guest.
+/// A violated invariant. Contains no personal data.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Violation {
-    /// What is wrong.
+    /// The kind.
     pub kind: Kind,
-    /// Of the transaction, payment, reservation, pay-out or account, as the kind has it.
+    /// The id of the transaction, payment, reservation, payout or account.
     pub id: String,
-    /// What was found, for people.
+    /// The details in words.
     pub detail: String,
 }
 
@@ -132,43 +132,42 @@ impl fmt::Display for Violation {
     }
 }
 
-/// What a check has looked at and found.
+/// The result of a check.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Report {
-    /// Transactions of the ledger that were looked at.
+    /// Ledger transactions checked.
     pub transactions: u64,
-    /// Payments that were looked at.
+    /// Payments checked.
     pub payments: u64,
-    /// Partners' sales that were looked at.
+    /// Partner sales checked.
     pub partner_sales: u64,
-    /// Pay-outs that were looked at.
+    /// Payouts checked.
     pub pay_outs: u64,
-    /// Accounts that were looked at.
+    /// Accounts checked.
     pub accounts: u64,
-    /// How many violations there are of each kind that has some.
+    /// The number of violations of each kind that has any.
     pub counts: BTreeMap<Kind, u64>,
     /// The first violations of each kind.
     pub listed: Vec<Violation>,
 }
 
 impl Report {
-    /// Whether all is as it must be.
+    /// Whether there are no violations.
     pub fn is_clean(&self) -> bool {
         self.counts.is_empty()
     }
 
-    /// How many rows were looked at.
+    /// The number of rows checked.
     pub(super) const fn seen(&self) -> u64 {
         self.transactions + self.payments + self.partner_sales + self.pay_outs + self.accounts
     }
 
-    /// How many violations there are.
+    /// The number of violations.
     pub fn violations(&self) -> u64 {
         self.counts.values().sum()
     }
 
-    /// Counts what a page has of each kind, and lists what there is room for, so that books where everything is wrong
-    /// do not fill the memory.
+    /// Adds the violations of a page. All are counted, and at most `most` of each kind are listed, to bound memory.
     pub(super) fn add(&mut self, found: Vec<(Kind, u64, Vec<Violation>)>, most: usize) {
         for (kind, count, violations) in found {
             *self.counts.entry(kind).or_default() += count;

@@ -19,41 +19,32 @@ use crate::model::{Booking, CancellationReason, PaymentMode, ReservationStatus};
 
 /// The reservation service. Every call is idempotent.
 #[cfg_attr(test, mockall::automock)]
+#[tonic::async_trait]
 pub trait ReservationClient: Send + Sync + 'static {
     /// A reservation; `None` if it does not exist.
     ///
     /// # Errors
     /// `DEPENDENCY_UNAVAILABLE` if the reservation service does not answer; an internal error if its response lacks a
     /// required field or cannot be represented (amounts, dates, ids).
-    fn get(&self, id: ReservationId) -> impl Future<Output = Result<Option<Booking>, Problem>> + Send;
+    async fn get(&self, id: ReservationId) -> Result<Option<Booking>, Problem>;
 
     /// Reports that `amount` was paid. `true` if it must be refunded because the rooms are no longer available.
     ///
     /// # Errors
     /// The status of the call.
-    fn confirm_payment(
-        &self,
-        id: ReservationId,
-        payment: PaymentId,
-        amount: Money,
-    ) -> impl Future<Output = Result<bool, Status>> + Send;
+    async fn confirm_payment(&self, id: ReservationId, payment: PaymentId, amount: Money) -> Result<bool, Status>;
 
     /// Reports that the payment failed for good.
     ///
     /// # Errors
     /// The status of the call.
-    fn reject_payment(&self, id: ReservationId, payment: PaymentId) -> impl Future<Output = Result<(), Status>> + Send;
+    async fn reject_payment(&self, id: ReservationId, payment: PaymentId) -> Result<(), Status>;
 
     /// Reports that `amount`, the sum of all refunds of the payment, has been refunded.
     ///
     /// # Errors
     /// The status of the call.
-    fn confirm_refund(
-        &self,
-        id: ReservationId,
-        payment: PaymentId,
-        amount: Money,
-    ) -> impl Future<Output = Result<(), Status>> + Send;
+    async fn confirm_refund(&self, id: ReservationId, payment: PaymentId, amount: Money) -> Result<(), Status>;
 }
 
 /// [`ReservationClient`] over gRPC. Clones share the channel and the retry budget.
@@ -75,11 +66,15 @@ impl GrpcReservationClient {
     }
 }
 
+#[tonic::async_trait]
 impl ReservationClient for GrpcReservationClient {
     async fn get(&self, id: ReservationId) -> Result<Option<Booking>, Problem> {
         let request = GetReservationRequest { reservation_id: id.to_string() };
-        let response =
-            retry(&self.budget, async || self.reservations.clone().get_reservation(request.clone()).await).await;
+        let response = retry(&self.budget, || {
+            let (mut reservations, request) = (self.reservations.clone(), request.clone());
+            async move { reservations.get_reservation(request).await }
+        });
+        let response = response.await;
         match response {
             Ok(response) => match response.into_inner().reservation {
                 Some(reservation) => booking(&reservation).map(Some),

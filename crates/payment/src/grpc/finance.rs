@@ -15,9 +15,7 @@ use staymesh_psp::Psp;
 use tonic::{Request, Response, Status};
 use uuid::Uuid;
 
-use super::Grpc;
 use crate::{
-    clients::reservations::ReservationClient,
     error::PaymentError,
     reconcile::{
         cases,
@@ -25,8 +23,11 @@ use crate::{
     },
 };
 
+/// Handler of `FinanceService`.
+pub(crate) struct FinanceHandler<P>(pub(crate) std::sync::Arc<crate::service::Payments<P>>);
+
 #[tonic::async_trait]
-impl<R: ReservationClient, P: Psp> FinanceService for Grpc<R, P> {
+impl<P: Psp> FinanceService for FinanceHandler<P> {
     async fn list_reconciliation_cases(
         &self,
         request: Request<ListReconciliationCasesRequest>,

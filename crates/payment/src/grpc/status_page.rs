@@ -1,4 +1,4 @@
-//! The page that a guest's browser is shown.
+//! `StatusPageService`: the status page as HTML for a guest's browser.
 
 use staymesh_api::{
     google::api::HttpBody,
@@ -11,33 +11,32 @@ use tonic::{
 };
 
 use crate::{
-    clients::reservations::ReservationClient,
     error::PaymentError,
     status_page::{StatusPages, content_security_policy},
 };
 
-/// Serves status pages.
-pub struct StatusPage<R, P> {
-    pages: StatusPages<R, P>,
+/// Handler of `StatusPageService`.
+pub(crate) struct StatusPageHandler<P> {
+    pages: StatusPages<P>,
     policy: MetadataValue<Ascii>,
 }
 
-impl<R, P> StatusPage<R, P> {
-    /// Serves these.
-    pub fn new(pages: StatusPages<R, P>) -> Self {
-        let nothing = MetadataValue::from_static("default-src 'none'");
-        Self { pages, policy: content_security_policy().parse().unwrap_or(nothing) }
+impl<P> StatusPageHandler<P> {
+    /// A handler that renders `pages`.
+    pub(crate) fn new(pages: StatusPages<P>) -> Self {
+        let deny_all = MetadataValue::from_static("default-src 'none'");
+        Self { pages, policy: content_security_policy().parse().unwrap_or(deny_all) }
     }
 }
 
 #[tonic::async_trait]
-impl<R: ReservationClient, P: Psp> StatusPageService for StatusPage<R, P> {
+impl<P: Psp> StatusPageService for StatusPageHandler<P> {
     async fn get_status_page(
         &self,
         request: Request<GetStatusPageRequest>,
     ) -> Result<Response<GetStatusPageResponse>, Status> {
         let GetStatusPageRequest { reservation_id, key } = request.into_inner();
-        // What is no id is told nothing more than what is no key.
+        // An invalid id gets the same answer as an invalid key.
         let id = reservation_id.parse().map_err(|_| PaymentError::NotFound)?;
         let data = self.pages.render(id, &key).await?.into_bytes();
         let page = HttpBody { content_type: "text/html; charset=utf-8".to_owned(), data, extensions: Vec::new() };
@@ -45,7 +44,7 @@ impl<R: ReservationClient, P: Psp> StatusPageService for StatusPage<R, P> {
         let headers = response.metadata_mut();
         headers.insert("content-security-policy", self.policy.clone());
         for (name, value) in [
-            // Its address is all one needs to read it, so it goes nowhere else.
+            // The URL is the authorization, so it must not be stored or passed on.
             ("cache-control", "no-store"),
             ("referrer-policy", "no-referrer"),
             ("x-content-type-options", "nosniff"),

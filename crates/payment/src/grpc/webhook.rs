@@ -1,4 +1,4 @@
-//! The provider's events: anybody may call this, so the signature is all that counts.
+//! `PspWebhookService`: receives the provider's events. Unauthenticated, so the signature of the body is verified first.
 
 use std::sync::Arc;
 
@@ -10,23 +10,23 @@ use staymesh_api::payment::v1::{
 use staymesh_psp::{Provider, Psp, signature};
 use tonic::{Request, Response, Status};
 
-use crate::{clients::reservations::ReservationClient, error::PaymentError, service::Payments};
+use crate::{error::PaymentError, service::Payments};
 
 /// Largest body of an event, in bytes.
 const MAX_BODY: usize = 64 * 1024;
 
-/// Takes the provider's events.
-pub struct Webhook<R, P> {
-    /// What they are taken to.
-    pub payments: Arc<Payments<R, P>>,
-    /// Whose events they are.
-    pub provider: Provider,
-    /// What they may be signed with.
-    pub secrets: Vec<SecretString>,
+/// Handler of `PspWebhookService`.
+pub(crate) struct WebhookHandler<P> {
+    /// The rules that process events.
+    pub(crate) payments: Arc<Payments<P>>,
+    /// The configured provider.
+    pub(crate) provider: Provider,
+    /// Accepted signing secrets; several during a rotation.
+    pub(crate) secrets: Vec<SecretString>,
 }
 
 #[tonic::async_trait]
-impl<R: ReservationClient, P: Psp> PspWebhookService for Webhook<R, P> {
+impl<P: Psp> PspWebhookService for WebhookHandler<P> {
     async fn receive_psp_event(
         &self,
         request: Request<ReceivePspEventRequest>,

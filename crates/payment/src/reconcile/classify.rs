@@ -109,8 +109,7 @@ fn both(kind: Subject, provider: &AtProvider, recorded: &Recorded) -> Vec<Findin
     }
     match &recorded.posted {
         None if moved(recorded) => {
-            let detail =
-                format!("the {name} is {} recorded, but not in the ledger; post what is missing", recorded.status);
+            let detail = format!("the {name} is {} here, but not in the ledger; post what is missing", recorded.status);
             findings.push(found(Class::Status, detail));
         }
         None => {

@@ -46,10 +46,10 @@ pub struct Summary {
 ///
 /// # Errors
 /// See [`ReconcileError`].
-pub async fn run<S: Settlements, R: ReservationClient>(
+pub async fn run<S: Settlements>(
     pool: &PgPool,
     settlements: &S,
-    reservations: &R,
+    reservations: &dyn ReservationClient,
     options: Options,
     mut progress: impl FnMut(Progress),
 ) -> Result<Summary, ReconcileError> {
@@ -78,10 +78,10 @@ struct Run<'a> {
 }
 
 impl Run<'_> {
-    async fn reconcile<S: Settlements, R: ReservationClient>(
+    async fn reconcile<S: Settlements>(
         &self,
         settlements: &S,
-        reservations: &R,
+        reservations: &dyn ReservationClient,
         progress: &mut impl FnMut(Progress),
     ) -> Result<Counts, ReconcileError> {
         let Options { day, partial, grace } = self.options;
@@ -163,9 +163,9 @@ impl Run<'_> {
     }
 
     /// Compares the payments that changed in this time span with their reservations.
-    async fn compare_reservations<R: ReservationClient>(
+    async fn compare_reservations(
         &self,
-        reservations: &R,
+        reservations: &dyn ReservationClient,
         changed: std::ops::Range<Timestamp>,
         cutoff: Timestamp,
         compared: &mut i64,

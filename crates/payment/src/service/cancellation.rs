@@ -5,14 +5,13 @@ use staymesh_psp::{CheckoutStatus, Psp};
 
 use super::{Payments, checkout, refunds};
 use crate::{
-    clients::reservations::ReservationClient,
     error::PaymentError,
     fault_points,
     model::{Payment, RefundReason, Status},
     store::{payments, refunds as refund_rows},
 };
 
-impl<R: ReservationClient, P: Psp> Payments<R, P> {
+impl<P: Psp> Payments<P> {
     /// Closes the checkout page of an unpaid payment, and refunds `refund` from a paid one, at most what is refundable.
     /// Idempotent by payment. `None` if the reservation never had a payment, for example because a partner collects.
     ///

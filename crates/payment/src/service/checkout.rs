@@ -8,14 +8,13 @@ use staymesh_psp::{Checkout, CheckoutStatus, Psp};
 
 use super::{Payments, events};
 use crate::{
-    clients::reservations::ReservationClient,
     error::PaymentError,
     fault_points,
     model::{Payment, Status},
     store::payments,
 };
 
-impl<R: ReservationClient, P: Psp> Payments<R, P> {
+impl<P: Psp> Payments<P> {
     /// Applies a checkout that was read from the provider, and returns the payment. A duplicate changes nothing. A
     /// checkout that was paid with another amount changes nothing and is logged as an error.
     ///

@@ -10,7 +10,6 @@ use staymesh_psp::{CheckoutOrder, CheckoutStatus, Psp, PspError};
 
 use super::{Payments, checkout};
 use crate::{
-    clients::reservations::ReservationClient,
     error::PaymentError,
     fault_points,
     model::{Booking, CancellationReason, NewPayment, Payment, PaymentMode, ReservationStatus, Status},
@@ -20,7 +19,7 @@ use crate::{
 /// Shortest time for which a checkout page is opened.
 const MIN_PAGE_TIME: Duration = Duration::from_secs(10);
 
-impl<R: ReservationClient, P: Psp> Payments<R, P> {
+impl<P: Psp> Payments<P> {
     /// Creates the payment of a reservation, or finds the open one, and returns it with its checkout page.
     ///
     /// Idempotent by reservation: first the terms are saved, then the order, then the provider is called with the payment

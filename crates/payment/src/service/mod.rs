@@ -41,11 +41,11 @@ use crate::{
 };
 
 /// The payment rules with everything they depend on.
-pub struct Payments<R, P> {
+pub struct Payments<P> {
     /// The database.
     pub pool: PgPool,
     /// The reservation service.
-    pub reservations: R,
+    pub reservations: Arc<dyn ReservationClient>,
     /// The hotel service.
     pub hotels: Arc<dyn HotelClient>,
     /// The payment provider.
@@ -62,7 +62,7 @@ pub struct Payments<R, P> {
     pub commission_basis_points: u16,
 }
 
-impl<R: ReservationClient, P: Psp> Payments<R, P> {
+impl<P: Psp> Payments<P> {
     /// A payment, for its owner and for staff of its hotel.
     ///
     /// # Errors

@@ -18,7 +18,6 @@ use super::{
     refunds,
 };
 use crate::{
-    clients::reservations::ReservationClient,
     error::PaymentError,
     fault_points,
     model::{Payment, Refund, RefundReason, Status},
@@ -34,15 +33,15 @@ pub const REFUND_CONCURRENCY: usize = 8;
 pub const PAYOUT_CONCURRENCY: usize = 4;
 
 /// Receiver of the outbox relay: delivers each event, within the limits of its kind.
-pub struct OutboxDispatcher<R, P> {
-    payments: Arc<Payments<R, P>>,
+pub struct OutboxDispatcher<P> {
+    payments: Arc<Payments<P>>,
     refunds: Semaphore,
     payouts: Semaphore,
 }
 
-impl<R, P> OutboxDispatcher<R, P> {
+impl<P> OutboxDispatcher<P> {
     /// A dispatcher of the events of `payments`.
-    pub fn new(payments: Arc<Payments<R, P>>) -> Self {
+    pub fn new(payments: Arc<Payments<P>>) -> Self {
         Self { payments, refunds: Semaphore::new(REFUND_CONCURRENCY), payouts: Semaphore::new(PAYOUT_CONCURRENCY) }
     }
 }
@@ -57,7 +56,7 @@ pub(super) enum Failure {
     Permanent(String),
 }
 
-impl<R: ReservationClient, P: Psp> Deliver for OutboxDispatcher<R, P> {
+impl<P: Psp> Deliver for OutboxDispatcher<P> {
     async fn deliver(&self, event: &OutboxEvent) -> Delivery {
         let limit = match event.kind.as_str() {
             events::REFUND => Some(&self.refunds),
@@ -76,7 +75,7 @@ impl<R: ReservationClient, P: Psp> Deliver for OutboxDispatcher<R, P> {
     }
 }
 
-impl<R: ReservationClient, P: Psp> Payments<R, P> {
+impl<P: Psp> Payments<P> {
     async fn dispatch(&self, event: &OutboxEvent) -> Result<(), Failure> {
         if event.kind == TRANSFER_REQUESTED {
             return self.pay_hotel(event).await;

@@ -11,7 +11,6 @@ use uuid::Uuid;
 
 use super::Payments;
 use crate::{
-    clients::reservations::ReservationClient,
     error::PaymentError,
     fault_points,
     model::{PartnerSale, PartnerTerms},
@@ -21,7 +20,7 @@ use crate::{
 /// Cursor of an invoice: the day of departure and the reservation id of the last line of a page.
 pub type InvoiceCursor = (Date, Uuid);
 
-impl<R: ReservationClient, P: Psp> Payments<R, P> {
+impl<P: Psp> Payments<P> {
     /// Records what a partner owes for a reservation. Idempotent by reservation.
     ///
     /// # Errors

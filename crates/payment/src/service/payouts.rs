@@ -10,7 +10,6 @@ use uuid::Uuid;
 
 use super::{Payments, outbox::Failure};
 use crate::{
-    clients::reservations::ReservationClient,
     error::PaymentError,
     fault_points,
     payouts::{Destination, Payout, Shares, StatementLine, Transfer, TransferPayload, TransferStatus},
@@ -29,7 +28,7 @@ pub struct Statement {
     pub next_page_token: String,
 }
 
-impl<R: ReservationClient, P: Psp> Payments<R, P> {
+impl<P: Psp> Payments<P> {
     /// A page of the payouts of a hotel, newest first, and the token of the next page.
     ///
     /// # Errors

@@ -12,14 +12,13 @@ use super::{
     events::{self, RefundPayload},
 };
 use crate::{
-    clients::reservations::ReservationClient,
     error::PaymentError,
     fault_points,
     model::{Payment, Refund, RefundReason, Status},
     store::{payments, refunds},
 };
 
-impl<R: ReservationClient, P: Psp> Payments<R, P> {
+impl<P: Psp> Payments<P> {
     /// Requests a refund of `amount`, or of all that is refundable. Idempotent by `request_id`.
     ///
     /// # Errors

@@ -7,7 +7,6 @@ use uuid::Uuid;
 
 use super::Payments;
 use crate::{
-    clients::reservations::ReservationClient,
     error::PaymentError,
     reconcile::{
         ReconcileError, cases,
@@ -18,7 +17,7 @@ use crate::{
     store::{payments, refunds},
 };
 
-impl<R: ReservationClient, P: Psp> Payments<R, P> {
+impl<P: Psp> Payments<P> {
     /// Repeats the step of a case and judges the case again. The result is known at once, except for redelivered dead
     /// letters, which the next run judges. A resolved case is returned unchanged.
     ///

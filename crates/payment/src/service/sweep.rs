@@ -11,9 +11,7 @@ use staymesh_store::bounded;
 use tokio_util::sync::CancellationToken;
 
 use super::{Payments, checkout};
-use crate::{
-    clients::reservations::ReservationClient, error::PaymentError, fault_points, model::Payment, store::payments,
-};
+use crate::{error::PaymentError, fault_points, model::Payment, store::payments};
 
 /// Longest interval between two sweeps.
 const MAX_INTERVAL: Duration = Duration::from_secs(5);
@@ -25,7 +23,7 @@ const BATCH: u16 = 50;
 /// Payments queried concurrently by one replica.
 const CONCURRENCY: usize = 8;
 
-impl<R: ReservationClient, P: Psp> Payments<R, P> {
+impl<P: Psp> Payments<P> {
     /// Sweeps until `stop`. A failed sweep is logged and repeated at the next tick.
     pub async fn sweep(self: Arc<Self>, stop: CancellationToken) {
         let mut ticks = tokio::time::interval(self.check_after.min(MAX_INTERVAL));

@@ -1,4 +1,4 @@
-//! Taking in the provider's events. Their signature has been verified.
+//! Processing of the provider's events. Their signatures have been verified.
 
 use sha2::{Digest, Sha256};
 use sqlx::PgConnection;
@@ -11,7 +11,6 @@ use staymesh_psp::{
 
 use super::{Payments, checkout::apply, payouts, refunds::succeed};
 use crate::{
-    clients::reservations::ReservationClient,
     error::PaymentError,
     fault_points,
     model::Payment,
@@ -21,9 +20,14 @@ use crate::{
     },
 };
 
-impl<R: ReservationClient, P: Psp> Payments<R, P> {
-    /// Takes an event in, once: that it came, what it changes and what others must learn of it are one transaction. One
-    /// about a payment or transfer that is not known is an error, so that the provider sends it again.
+impl<P: Psp> Payments<P> {
+    /// Processes an event once: its deduplication row, its changes and its outbox events are one transaction.
+    ///
+    /// # Errors
+    /// - [`PaymentError::Field`]: the body is not a valid event.
+    /// - [`PaymentError::NotFound`], [`PaymentError::PayoutNotFound`]: the payment or transfer is unknown, so that the
+    ///   provider sends the event again.
+    /// - [`PaymentError::Store`]: the database failed.
     pub async fn receive(&self, provider: Provider, body: &[u8]) -> Result<(), PaymentError> {
         let event = EventEnvelope::parse(body).map_err(|problem| FieldError::new("body", problem))?;
         let parsed = provider.parse_event(&event).map_err(|problem| FieldError::new("body", problem))?;
@@ -35,12 +39,12 @@ impl<R: ReservationClient, P: Psp> Payments<R, P> {
         let id = payment.as_ref().map(|payment| payment.payment_id);
         let digest = Sha256::digest(body);
         if !events::claim(&mut transaction, &event.id, &event.kind, id, &digest).await? {
-            tracing::debug!(psp_event = event.id, "the event came before");
+            tracing::debug!(psp_event = event.id, "duplicate event");
             return Ok(());
         }
         let outcome = match (&parsed, &payment) {
-            (ProviderEvent::Checkout(data, word), Some(payment)) => {
-                checkout(&mut transaction, payment, data, *word).await?
+            (ProviderEvent::Checkout(data, report), Some(payment)) => {
+                checkout(&mut transaction, payment, data, *report).await?
             }
             (ProviderEvent::Declined(_), Some(payment)) => {
                 let news = payments::note_decline(&mut transaction, payment.payment_id).await?;
@@ -49,7 +53,7 @@ impl<R: ReservationClient, P: Psp> Payments<R, P> {
             (ProviderEvent::RefundSucceeded(_, data), Some(payment)) => {
                 refunded(&mut transaction, payment, data).await?
             }
-            (ProviderEvent::Refunded(_, total), Some(payment)) if asked_for(payment, *total) => Outcome::Unchanged,
+            (ProviderEvent::Refunded(_, total), Some(payment)) if is_requested(payment, *total) => Outcome::Unchanged,
             (ProviderEvent::Refunded(..) | ProviderEvent::Unexpected(_), Some(_)) => Outcome::Mismatched,
             (ProviderEvent::Transfer(data, outcome), _) => {
                 payouts::on_transfer_event(&mut transaction, data, *outcome).await?
@@ -59,10 +63,10 @@ impl<R: ReservationClient, P: Psp> Payments<R, P> {
         match outcome {
             Outcome::Mismatched => tracing::error!(
                 psp_event = event.id, kind = event.kind, payment_id = ?id,
-                "the event does not fit what was agreed on; nothing is done until somebody has looked"
+                "the event contradicts the order; nothing is changed until finance has examined it"
             ),
             Outcome::Ignored => {
-                tracing::info!(psp_event = event.id, kind = event.kind, "an event of a kind not known here");
+                tracing::info!(psp_event = event.id, kind = event.kind, "ignored an event of an unknown kind");
             }
             Outcome::Applied | Outcome::Unchanged => {}
         }
@@ -85,7 +89,7 @@ fn step_of(event: &ProviderEvent) -> Step {
     }
 }
 
-/// The payment of an event, locked. By the provider's session, or, when that was not saved in time, by our reference.
+/// The payment of an event, locked. Found by the provider's session or, if that has not been saved, by our reference.
 async fn find(connection: &mut PgConnection, payment: &PaymentReference) -> Result<Payment, PaymentError> {
     let by_session = match &payment.session {
         Some(session) => payments::id_of_session(connection, session).await?,
@@ -102,18 +106,18 @@ async fn checkout(
     connection: &mut PgConnection,
     payment: &Payment,
     data: &CheckoutData,
-    word: CheckoutStatus,
+    report: CheckoutStatus,
 ) -> Result<Outcome, PaymentError> {
     let other_session = payment.psp_session.as_ref().is_some_and(|session| *session != data.session);
     let other_amount = data.amount_minor != payment.amount.minor() || data.currency != payment.amount.currency().code();
-    if other_session || (word == CheckoutStatus::Paid && other_amount) {
+    if other_session || (report == CheckoutStatus::Paid && other_amount) {
         return Ok(Outcome::Mismatched);
     }
     if payment.psp_session.is_none() {
-        // Without it nothing could be paid back.
+        // Refunds need the session.
         payments::save_session(connection, payment.payment_id, &data.session).await?;
     }
-    Ok(if apply(connection, payment, word).await? { Outcome::Applied } else { Outcome::Unchanged })
+    Ok(if apply(connection, payment, report).await? { Outcome::Applied } else { Outcome::Unchanged })
 }
 
 async fn refunded(
@@ -134,7 +138,7 @@ async fn refunded(
     }
 }
 
-/// Whether we have asked for all that went back; the rest was paid back on the provider's own pages.
-fn asked_for(payment: &Payment, total: Money) -> bool {
+/// Whether the refunded total was requested here; if not, someone refunded on the provider's own pages.
+fn is_requested(payment: &Payment, total: Money) -> bool {
     total.currency() == payment.amount.currency() && total.minor() <= payment.refund_requested.minor()
 }

@@ -16,22 +16,17 @@ use staymesh_psp::Psp;
 
 pub use view::content_security_policy;
 
-use crate::{
-    clients::{hotels::HotelClient, reservations::ReservationClient},
-    error::PaymentError,
-    service::Payments,
-    store::payments,
-};
+use crate::{clients::hotels::HotelClient, error::PaymentError, service::Payments, store::payments};
 
 /// Renders status pages.
-pub struct StatusPages<R, P> {
+pub struct StatusPages<P> {
     /// Payments, the reservation service and the links.
-    pub payments: Arc<Payments<R, P>>,
+    pub payments: Arc<Payments<P>>,
     /// Source of the display names.
     pub hotels: Arc<dyn HotelClient>,
 }
 
-impl<R: ReservationClient, P: Psp> StatusPages<R, P> {
+impl<P: Psp> StatusPages<P> {
     /// The HTML of a reservation's status page.
     ///
     /// If the reservation service does not answer, the page shows the payment alone.

@@ -1,24 +1,24 @@
-//! The provider's events that were taken.
+//! Received provider events, for deduplication.
 
 use sqlx::PgConnection;
 use staymesh_domain::PaymentId;
 use staymesh_store::StoreError;
 
-/// What came of an event.
+/// How an event was processed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {
-    /// It changed a payment.
+    /// It changed a payment, a refund or a transfer.
     Applied,
-    /// It told what was known.
+    /// It reported a known state.
     Unchanged,
-    /// Of a kind that says nothing to us.
+    /// Its kind is irrelevant.
     Ignored,
-    /// It does not fit what was agreed on: nothing is done until somebody has looked.
+    /// It contradicts the order: nothing was changed, and finance must examine it.
     Mismatched,
 }
 
 impl Outcome {
-    /// Its name in the database.
+    /// The value of the column `psp_event.outcome`.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Applied => "APPLIED",
@@ -29,8 +29,10 @@ impl Outcome {
     }
 }
 
-/// Claims an event; false when it was taken before. Of two transactions with the same event the second waits here for
-/// the first.
+/// Claims an event; `false` if it is a duplicate. If a concurrent transaction holds the same event, waits for its end.
+///
+/// # Errors
+/// If the database fails.
 pub async fn claim(
     connection: &mut PgConnection,
     event_id: &str,
@@ -51,7 +53,10 @@ pub async fn claim(
     Ok(done.rows_affected() == 1)
 }
 
-/// Writes down what came of an event claimed in this transaction.
+/// Saves the outcome of an event that this transaction claimed.
+///
+/// # Errors
+/// If the database fails.
 pub async fn settle(connection: &mut PgConnection, event_id: &str, outcome: Outcome) -> Result<(), StoreError> {
     sqlx::query("update psp_event set outcome = $2 where psp_event_id = $1")
         .bind(event_id)

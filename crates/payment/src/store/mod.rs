@@ -1,4 +1,4 @@
-//! SQL, and nothing but SQL.
+//! SQL, and nothing but SQL. Functions that change a payment expect it to be locked with [`payments::lock`].
 
 pub mod events;
 pub mod partner_sales;

@@ -1,4 +1,4 @@
-//! What partners have sold and collect the money for.
+//! Partner sales.
 
 use jiff::civil::Date;
 use jiff_sqlx::ToSqlx;
@@ -55,8 +55,11 @@ impl TryFrom<Row> for PartnerSale {
     }
 }
 
-/// Writes a sale; false when the reservation has one. Of two transactions with the same reservation the second waits here
-/// for the first.
+/// Inserts a sale; `false` if the reservation has one. If a concurrent transaction inserts the same sale, waits for its
+/// end.
+///
+/// # Errors
+/// If the database fails.
 pub async fn insert(
     connection: &mut PgConnection,
     id: ReservationId,
@@ -82,6 +85,9 @@ pub async fn insert(
 }
 
 /// The sale of a reservation, locked until the end of the transaction.
+///
+/// # Errors
+/// If the database fails, or holds amounts that do not fit together.
 pub async fn lock(connection: &mut PgConnection, id: ReservationId) -> Result<Option<PartnerSale>, StoreError> {
     let row: Option<Row> =
         sqlx::query_as(concat!("select ", columns!(), " from partner_sale where reservation_id = $1 for update"))
@@ -91,7 +97,10 @@ pub async fn lock(connection: &mut PgConnection, id: ReservationId) -> Result<Op
     row.map(PartnerSale::try_from).transpose()
 }
 
-/// Notes the cancellation of a sale that is locked, and what is credited for it.
+/// Marks a locked sale as cancelled with this credit.
+///
+/// # Errors
+/// If the database fails or a constraint refuses the credit.
 pub async fn cancel(
     connection: &mut PgConnection,
     id: ReservationId,
@@ -108,7 +117,10 @@ pub async fn cancel(
     row.try_into()
 }
 
-/// Sales of a partner by day of leaving, from the first and before the last if they are given, after the one given.
+/// Sales of a partner, ordered by day of departure, within the half-open range of days and after the cursor.
+///
+/// # Errors
+/// If the database fails.
 pub async fn of_partner(
     pool: &PgPool,
     partner: &str,

@@ -1,12 +1,15 @@
-//! What is to be paid for a booking: written before anything else of its payment.
+//! The terms of a payment by reservation, saved before its first order.
 
 use sqlx::PgExecutor;
 use staymesh_store::StoreError;
 
 use crate::model::NewPayment;
 
-/// Writes what is to be paid, unless it was written before. What was written before with other terms stays as it is, and
-/// then there can be no order with these.
+/// Saves the terms, unless the reservation has some. Existing terms are never changed; a foreign key refuses orders with
+/// other terms.
+///
+/// # Errors
+/// If the database fails.
 pub async fn save(executor: impl PgExecutor<'_>, new: &NewPayment) -> Result<(), StoreError> {
     sqlx::query(
         "insert into payment_event (reservation_id, hotel_id, owner, amount_minor, currency)

@@ -1,4 +1,4 @@
-//! Payments.
+//! Payments (`payment_order`).
 
 use std::time::Duration;
 
@@ -73,8 +73,10 @@ impl TryFrom<Row> for Payment {
     }
 }
 
-/// Writes the payment, unless the reservation has one that is more than a page nobody paid on. Either way yields the
-/// one it has now.
+/// Inserts the payment unless the reservation has one that is not expired, and returns the one it has now. Idempotent.
+///
+/// # Errors
+/// If the database fails.
 pub async fn open(pool: &PgPool, new: &NewPayment) -> Result<Payment, StoreError> {
     sqlx::query(
         "insert into payment_order
@@ -109,7 +111,10 @@ pub async fn open(pool: &PgPool, new: &NewPayment) -> Result<Payment, StoreError
     row.try_into()
 }
 
-/// Saves what the provider answered, whatever has become of the payment in between: money may come on that page.
+/// Saves the checkout that the provider opened, in any status: the page may still be paid.
+///
+/// # Errors
+/// If the database fails.
 pub async fn save_checkout(pool: &PgPool, id: PaymentId, session: &str, url: &str) -> Result<Payment, StoreError> {
     let row: Row = sqlx::query_as(concat!(
         "update payment_order set psp_session = $2, checkout_url = $3 where payment_id = $1 returning ",
@@ -123,7 +128,10 @@ pub async fn save_checkout(pool: &PgPool, id: PaymentId, session: &str, url: &st
     row.try_into()
 }
 
-/// Saves the session of a payment that is locked and has none, as an event names it.
+/// Saves the session that an event names, for a locked payment that has none.
+///
+/// # Errors
+/// If the database fails.
 pub async fn save_session(connection: &mut PgConnection, id: PaymentId, session: &str) -> Result<(), StoreError> {
     sqlx::query("update payment_order set psp_session = $2 where payment_id = $1")
         .bind(id.as_uuid())
@@ -133,7 +141,10 @@ pub async fn save_session(connection: &mut PgConnection, id: PaymentId, session:
     Ok(())
 }
 
-/// One payment.
+/// A payment; `None` if it does not exist.
+///
+/// # Errors
+/// If the database fails.
 pub async fn find(executor: impl PgExecutor<'_>, id: PaymentId) -> Result<Option<Payment>, StoreError> {
     let row: Option<Row> = sqlx::query_as(concat!("select ", columns!(), " from payment_order where payment_id = $1"))
         .bind(id.as_uuid())
@@ -142,8 +153,11 @@ pub async fn find(executor: impl PgExecutor<'_>, id: PaymentId) -> Result<Option
     row.map(Payment::try_from).transpose()
 }
 
-/// One payment, locked until the end of the transaction. Every change of a payment or its refunds begins with this, so
-/// that they come one after the other and their events in order.
+/// A payment, locked until the end of the transaction. Every change of a payment or its refunds begins with this lock, which
+/// serializes them and keeps their events in order.
+///
+/// # Errors
+/// If the database fails.
 pub async fn lock(connection: &mut PgConnection, id: PaymentId) -> Result<Option<Payment>, StoreError> {
     let row: Option<Row> =
         sqlx::query_as(concat!("select ", columns!(), " from payment_order where payment_id = $1 for update"))
@@ -153,7 +167,10 @@ pub async fn lock(connection: &mut PgConnection, id: PaymentId) -> Result<Option
     row.map(Payment::try_from).transpose()
 }
 
-/// The payment of the provider's session.
+/// The payment with this session at the provider.
+///
+/// # Errors
+/// If the database fails.
 pub async fn id_of_session(connection: &mut PgConnection, session: &str) -> Result<Option<PaymentId>, StoreError> {
     let id: Option<Uuid> = sqlx::query_scalar("select payment_id from payment_order where psp_session = $1")
         .bind(session)
@@ -162,7 +179,10 @@ pub async fn id_of_session(connection: &mut PgConnection, session: &str) -> Resu
     Ok(id.map(PaymentId::from))
 }
 
-/// All payments of a reservation, oldest first. There are few.
+/// The payments of a reservation, oldest first; at most 100.
+///
+/// # Errors
+/// If the database fails.
 pub async fn of_reservation(pool: &PgPool, id: ReservationId) -> Result<Vec<Payment>, StoreError> {
     let rows: Vec<Row> = sqlx::query_as(concat!(
         "select ",
@@ -175,7 +195,10 @@ pub async fn of_reservation(pool: &PgPool, id: ReservationId) -> Result<Vec<Paym
     rows.into_iter().map(Payment::try_from).collect()
 }
 
-/// The payment that says most of a reservation: the one that pays for it, or else the newest that anybody can still pay.
+/// The payment that represents a reservation: the paid one, or else the newest, expired ones last.
+///
+/// # Errors
+/// If the database fails.
 pub async fn leading(pool: &PgPool, id: ReservationId) -> Result<Option<Payment>, StoreError> {
     let row: Option<Row> = sqlx::query_as(concat!(
         "select ",
@@ -191,7 +214,10 @@ pub async fn leading(pool: &PgPool, id: ReservationId) -> Result<Option<Payment>
     row.map(Payment::try_from).transpose()
 }
 
-/// Payments of a hotel, newest first, after the one given.
+/// Payments of a hotel, newest first, after the cursor.
+///
+/// # Errors
+/// If the database fails.
 pub async fn of_hotel(
     pool: &PgPool,
     hotel_id: HotelId,
@@ -215,7 +241,10 @@ pub async fn of_hotel(
     rows.into_iter().map(Payment::try_from).collect()
 }
 
-/// Moves a payment that is locked to another status; the database refuses what is no legal transition.
+/// Sets the status of a locked payment.
+///
+/// # Errors
+/// If the database fails or the trigger refuses the transition.
 pub async fn set_status(connection: &mut PgConnection, id: PaymentId, to: Status) -> Result<(), StoreError> {
     sqlx::query("update payment_order set status = $2 where payment_id = $1")
         .bind(id.as_uuid())
@@ -225,7 +254,10 @@ pub async fn set_status(connection: &mut PgConnection, id: PaymentId, to: Status
     Ok(())
 }
 
-/// Notes that the provider has begun to decide about a payment that is locked; true when that is news.
+/// Notes that the provider reviews a locked payment; `false` if that is noted.
+///
+/// # Errors
+/// If the database fails.
 pub async fn note_review(connection: &mut PgConnection, id: PaymentId) -> Result<bool, StoreError> {
     let noted = sqlx::query(
         "update payment_order set in_review_since = now() where payment_id = $1 and in_review_since is null",
@@ -236,7 +268,10 @@ pub async fn note_review(connection: &mut PgConnection, id: PaymentId) -> Result
     Ok(noted.rows_affected() == 1)
 }
 
-/// Notes that a card was declined for a payment that is locked; false when that does not matter any more.
+/// Notes that a card was declined for a locked payment; `false` if it is not pending any more.
+///
+/// # Errors
+/// If the database fails.
 pub async fn note_decline(connection: &mut PgConnection, id: PaymentId) -> Result<bool, StoreError> {
     let noted =
         sqlx::query("update payment_order set declined_at = now() where payment_id = $1 and status = 'PENDING'")
@@ -246,7 +281,10 @@ pub async fn note_decline(connection: &mut PgConnection, id: PaymentId) -> Resul
     Ok(noted.rows_affected() == 1)
 }
 
-/// Notes that the reservation of a payment that is locked has ended.
+/// Notes that the reservation of a locked payment has ended. Idempotent.
+///
+/// # Errors
+/// If the database fails.
 pub async fn note_end(connection: &mut PgConnection, id: PaymentId) -> Result<(), StoreError> {
     sqlx::query(
         "update payment_order set reservation_ended_at = now() where payment_id = $1 and reservation_ended_at is null",
@@ -257,8 +295,11 @@ pub async fn note_end(connection: &mut PgConnection, id: PaymentId) -> Result<()
     Ok(())
 }
 
-/// Takes up to `limit` open payments whose turn it is to be asked for, and sets when their next turn is: later and
-/// later, but soon after their page has closed.
+/// Claims up to `limit` pending payments that are due for a check, skipping locked rows, and schedules their next checks:
+/// exponential backoff from `pause` up to ten minutes, but two seconds after the checkout page closes at the latest.
+///
+/// # Errors
+/// If the database fails.
 pub async fn claim_checks(
     pool: &PgPool,
     now: Timestamp,

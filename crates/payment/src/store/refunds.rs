@@ -1,4 +1,4 @@
-//! Refunds. The sums and the status of their payment follow by triggers.
+//! Refunds. Triggers update the sums and the status of their payment.
 
 use sqlx::{FromRow, PgConnection, PgExecutor};
 use staymesh_domain::{Money, PaymentId};
@@ -44,7 +44,10 @@ impl TryFrom<Row> for Refund {
     }
 }
 
-/// Writes a refund that is asked for. The payment is locked.
+/// Inserts a requested refund. The payment is locked.
+///
+/// # Errors
+/// If the database fails, or a constraint refuses the amount, the status or a reused request id.
 pub async fn insert(connection: &mut PgConnection, refund: &Refund, request_id: Uuid) -> Result<(), StoreError> {
     sqlx::query(
         "insert into refund (refund_id, payment_id, reason, request_id, amount_minor) values ($1, $2, $3, $4, $5)",
@@ -59,13 +62,19 @@ pub async fn insert(connection: &mut PgConnection, refund: &Refund, request_id: 
     Ok(())
 }
 
-/// One refund.
+/// A refund; `None` if it does not exist.
+///
+/// # Errors
+/// If the database fails.
 pub async fn find(executor: impl PgExecutor<'_>, refund_id: Uuid) -> Result<Option<Refund>, StoreError> {
     let row: Option<Row> = sqlx::query_as(select!("refund_id = $1")).bind(refund_id).fetch_optional(executor).await?;
     row.map(Refund::try_from).transpose()
 }
 
-/// The refund that this request has made before.
+/// The refund that an earlier request with this reason and id made.
+///
+/// # Errors
+/// If the database fails.
 pub async fn find_by_request(
     connection: &mut PgConnection,
     reason: RefundReason,
@@ -79,7 +88,10 @@ pub async fn find_by_request(
     row.map(Refund::try_from).transpose()
 }
 
-/// Marks a refund as done; false when it was so before.
+/// Marks a refund as succeeded; `false` if it already is.
+///
+/// # Errors
+/// If the database fails.
 pub async fn succeed(
     connection: &mut PgConnection,
     payment_id: PaymentId,

@@ -19,9 +19,9 @@ use crate::{
     provider::now,
 };
 
-/// A day and a bit: no checkout needs longer.
+/// Longest time until a session expires.
 const MAX_LIFE_SECONDS: i64 = 25 * 3600;
-/// The parameter of a return URL that says what is to go wrong: whoever books through somebody else has no other say.
+/// The query parameter of a return URL with fault switches, for partners whose payments Staymesh creates.
 const PARAMETER: &str = "psp_simulate";
 
 #[derive(Deserialize)]
@@ -41,7 +41,7 @@ pub(super) async fn create(
     check(&order)?;
     let written = switches(&order)?;
     let fault = api.provider.create_fault(key, written);
-    let work = || api.provider.create(key, order, header.or(written)).map(|session| api.shown(&session));
+    let work = || api.provider.create(key, order, header.or(written)).map(|session| api.to_json(&session));
     let created = async { answer(work()) };
     Ok(match fault {
         Some(fault) => fault.around(created).await,
@@ -50,19 +50,19 @@ pub(super) async fn create(
 }
 
 pub(super) async fn fetch(State(api): State<Api>, Path(id): Path<String>) -> Result<Json<Value>, Refusal> {
-    api.provider.get(&id).map(|session| Json(api.shown(&session)))
+    api.provider.get(&id).map(|session| Json(api.to_json(&session)))
 }
 
-/// Closes an open page; the answer tells how the session stands, which may be paid or in review by now.
+/// Expires an open session; the answer has its status, which may be paid or in review by now.
 pub(super) async fn expire(
     State(api): State<Api>,
     Extension(header): Extension<Switches>,
     Path(id): Path<String>,
 ) -> Result<Json<Value>, Refusal> {
-    api.provider.end(&id, SessionStatus::Expired, header).map(|session| Json(api.shown(&session)))
+    api.provider.end(&id, SessionStatus::Expired, header).map(|session| Json(api.to_json(&session)))
 }
 
-/// Decides about a payment in review.
+/// Decides a payment in review.
 pub(super) async fn review(
     State(api): State<Api>,
     Extension(header): Extension<Switches>,
@@ -70,7 +70,7 @@ pub(super) async fn review(
     order: Result<Json<ReviewOrder>, JsonRejection>,
 ) -> Result<Json<Value>, Refusal> {
     let order = body(order)?;
-    api.provider.decide(&id, order.decision, header).map(|session| Json(api.shown(&session)))
+    api.provider.decide(&id, order.decision, header).map(|session| Json(api.to_json(&session)))
 }
 
 pub(super) async fn refund(
@@ -99,10 +99,10 @@ pub(super) async fn refund(
             "status": "succeeded",
         }))
     };
-    let paid_back = async { answer(work()) };
+    let refunded = async { answer(work()) };
     Ok(match fault {
-        Some(fault) => fault.around(paid_back).await,
-        None => paid_back.await,
+        Some(fault) => fault.around(refunded).await,
+        None => refunded.await,
     })
 }
 
@@ -111,7 +111,7 @@ fn answer(made: Result<Value, Refusal>) -> Response {
 }
 
 impl Api {
-    fn shown(&self, session: &Session) -> Value {
+    fn to_json(&self, session: &Session) -> Value {
         json!({
             "id": session.id,
             "url": format!("{}/checkout/{}", self.public_url.as_str().trim_end_matches('/'), session.token),
@@ -126,7 +126,7 @@ impl Api {
     }
 }
 
-/// What is to go wrong as the order has it: in its own field, or in its return URL.
+/// The fault switches of an order: in its own field, or in its return URL.
 fn switches(order: &Order) -> Result<Switches, Refusal> {
     let own = match &order.simulate {
         Some(text) => Switches::parse(text).map_err(|problem| Refusal::invalid("simulate", problem))?,

@@ -1,4 +1,4 @@
-//! What a merchant's server calls.
+//! The merchant API.
 
 mod checkout;
 mod settlement;
@@ -25,7 +25,7 @@ use crate::{
     provider::Provider,
 };
 
-/// The header that says what is to go wrong.
+/// The header with fault switches.
 const SIMULATE: &str = "psp-simulate";
 
 #[derive(Clone)]
@@ -46,7 +46,7 @@ pub(crate) fn router(provider: Provider, public_url: Url, api_key: SecretString,
         .route("/v1/transfers/{id}", get(transfer::fetch))
         .route("/v1/settlements/faults", post(settlement::add_faults).delete(settlement::clear_faults))
         .route("/v1/settlements/{file}", get(settlement::file))
-        .layer(from_fn_with_state(chaos, misbehave))
+        .layer(from_fn_with_state(chaos, inject_faults))
         .layer(from_fn_with_state(api_key, authorize))
         .with_state(Api { provider, public_url })
 }
@@ -54,15 +54,15 @@ pub(crate) fn router(provider: Provider, public_url: Url, api_key: SecretString,
 async fn authorize(State(key): State<SecretString>, request: Request, next: Next) -> Response {
     let given = request.headers().get(AUTHORIZATION).and_then(|value| value.to_str().ok());
     let given = given.and_then(|value| value.strip_prefix("Bearer ")).unwrap_or_default();
-    // Digests are compared, so that the time it takes says nothing about the key.
+    // Digests are compared, so that timing reveals nothing about the key.
     if Sha256::digest(given) != Sha256::digest(key.expose_secret()) {
         return Refusal::Unauthorized.into_response();
     }
     next.run(request).await
 }
 
-/// Answers as the request's own header or chance has it, and hands the header's switches on.
-async fn misbehave(State(chaos): State<Arc<Chaos>>, mut request: Request, next: Next) -> Response {
+/// Injects the fault of the request's header or a random one, and passes the header's switches on.
+async fn inject_faults(State(chaos): State<Arc<Chaos>>, mut request: Request, next: Next) -> Response {
     let switches = match switches(request.headers()) {
         Ok(switches) => switches,
         Err(refusal) => return refusal.into_response(),

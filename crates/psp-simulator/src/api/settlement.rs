@@ -1,4 +1,4 @@
-//! Settlement files: what moved on a day, as CSV, and how to make them wrong.
+//! Settlement files: the movements of a day as CSV, and the injection of faults into them.
 
 use std::{io, ops::Range};
 
@@ -17,16 +17,16 @@ use jiff::{ToSpan, civil::Date, tz::TimeZone};
 use serde::Deserialize;
 
 use super::{Api, body};
-use crate::{book::Line, error::Refusal, model::SettlementFault, provider::now};
+use crate::{error::Refusal, model::SettlementFault, provider::now, store::Line};
 
 const HEADER: &[u8] = b"id,kind,reference,session,amount_minor,currency,created\n";
-/// Lines that are written at once.
+/// Lines per chunk of the response body.
 const CHUNK: usize = 500;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Wanted {
-    /// Also what there is of a day that is not over.
+pub(super) struct FileOptions {
+    /// Accept a day that is not over.
     #[serde(default)]
     partial: bool,
 }
@@ -34,11 +34,11 @@ pub(super) struct Wanted {
 pub(super) async fn file(
     State(api): State<Api>,
     Path(file): Path<String>,
-    wanted: Result<Query<Wanted>, QueryRejection>,
+    options: Result<Query<FileOptions>, QueryRejection>,
 ) -> Result<Response, Refusal> {
-    let Query(wanted) = wanted.map_err(|_| Refusal::invalid("partial", "must be true or false, and nothing else"))?;
+    let Query(options) = options.map_err(|_| Refusal::invalid("partial", "must be true or false, and nothing else"))?;
     let time = day(&file)?;
-    if time.end > now() && !wanted.partial {
+    if time.end > now() && !options.partial {
         return Err(Refusal::DayInProgress);
     }
     let body = Body::from_stream(stream::iter(chunks(api.provider.settlement(&time))));
@@ -58,12 +58,12 @@ pub(super) async fn clear_faults(State(api): State<Api>) -> Result<StatusCode, R
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// The seconds of the UTC day that a file is named after.
+/// The UTC day in a file name, as a range of Unix seconds.
 fn day(file: &str) -> Result<Range<i64>, Refusal> {
     let wrong = || Refusal::invalid("day", "must be a day from 2000 to 2999 as in 2026-01-31.csv");
     let name = file.strip_suffix(".csv").ok_or_else(wrong)?;
     let day: Date = name.parse().map_err(|_| wrong())?;
-    // Only the one way to write it.
+    // Only the canonical spelling.
     if !(2000..=2999).contains(&day.year()) || day.to_string() != name {
         return Err(wrong());
     }
@@ -72,7 +72,7 @@ fn day(file: &str) -> Result<Range<i64>, Refusal> {
     Ok(start(day).map_err(|_| wrong())?..start(next).map_err(|_| wrong())?)
 }
 
-/// The file, a piece at a time.
+/// The file in chunks.
 fn chunks(lines: Vec<Line>) -> impl Iterator<Item = io::Result<Bytes>> {
     let trailer = format!("# lines={}\n", lines.len());
     let mut lines = lines.into_iter();
@@ -97,7 +97,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_file_is_named_after_its_day() {
+    fn day_parses_only_canonical_file_names() {
         assert_eq!(day("1970-01-01.csv").unwrap_err(), day("x").unwrap_err());
         assert_eq!(day("2026-01-31.csv").unwrap(), 1_769_817_600..1_769_904_000);
         for wrong in ["", ".csv", "2026-01-31", "2026-02-30.csv", "20260131.csv", "2026-01-31T00:00.csv", "../x.csv"] {
@@ -106,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn a_long_file_is_written_in_pieces_and_what_is_odd_is_quoted() {
+    fn chunks_split_long_files_and_quote_special_characters() {
         let line = |n: i64| Line {
             id: format!("cs_{n}"),
             kind: "charge",

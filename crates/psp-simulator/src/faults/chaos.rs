@@ -1,5 +1,5 @@
-//! Faults at random, for soak runs: what happens to a call or an event depends on the seed and on it alone, not on when
-//! it comes.
+//! Random faults for fault tests. The fault of a call or event is a function of the seed and of its identity alone, not of
+//! time or order, so that runs are reproducible.
 
 use std::{
     collections::HashMap,
@@ -10,21 +10,21 @@ use sha2::{Digest, Sha256};
 
 use super::{AnswerFault, WebhookFault};
 
-/// Calls whose attempts are counted at most; beyond it the count begins anew for all.
+/// Most calls whose attempts are counted; beyond it all counts restart.
 const MAX_COUNTED: usize = 100_000;
 
-/// How often the simulator misbehaves by itself.
+/// Settings of random faults.
 #[derive(Debug, Clone, Copy, Default, clap::Args)]
 pub struct FaultConfig {
-    /// Decides which calls and events suffer: the same seed, the same faults.
+    /// Seed of the random faults: the same seed gives the same faults.
     #[arg(long, env = "STAYMESH_PSP_FAULT_SEED", default_value_t = 0)]
     pub fault_seed: u64,
-    /// How many in a hundred API calls and events suffer a fault of some kind.
+    /// Percentage of API calls and events with a fault, 0 to 100.
     #[arg(long, env = "STAYMESH_PSP_FAULT_PERCENT", default_value_t = 0, value_parser = clap::value_parser!(u8).range(0..=100))]
     pub fault_percent: u8,
 }
 
-/// Decides for each call and each event.
+/// Chooses the fault of each call and event.
 pub(crate) struct Chaos {
     config: FaultConfig,
     attempts: Mutex<HashMap<String, u32>>,
@@ -35,8 +35,8 @@ impl Chaos {
         Self { config, attempts: Mutex::default() }
     }
 
-    /// What happens to the next attempt of this call, a text that is the same for each attempt. Each has a chance of its
-    /// own, or one that suffers could never succeed.
+    /// The fault of the next attempt of `call`, which identifies the call across attempts. Each attempt is drawn anew, so
+    /// that a retry can succeed.
     pub(crate) fn of_call(&self, call: &str) -> Option<AnswerFault> {
         if self.config.fault_percent == 0 {
             return None;
@@ -50,7 +50,7 @@ impl Chaos {
         })
     }
 
-    /// What happens to this event.
+    /// The fault of an event.
     pub(crate) fn of_event(&self, id: &str) -> Option<WebhookFault> {
         let kind = self.roll(&format!("event {id}"))?;
         Some(match kind % 4 {
@@ -61,7 +61,7 @@ impl Chaos {
         })
     }
 
-    /// Whether this is the first time that it is asked for this.
+    /// Whether this is the first call with `what`.
     pub(crate) fn is_first(&self, what: &str) -> bool {
         self.attempt(what) == 1
     }
@@ -76,14 +76,14 @@ impl Chaos {
         *count
     }
 
-    /// A number that chooses the fault, if there is to be one.
+    /// A random number that selects the kind of fault; `None` for no fault.
     fn roll(&self, what: &str) -> Option<u32> {
         if self.config.fault_percent == 0 {
             return None;
         }
         let digest = Sha256::digest(format!("{} {what}", self.config.fault_seed));
-        let word = |at: usize| u32::from_be_bytes([digest[at], digest[at + 1], digest[at + 2], digest[at + 3]]);
-        (word(0) % 100 < u32::from(self.config.fault_percent)).then(|| word(4))
+        let number = |at: usize| u32::from_be_bytes([digest[at], digest[at + 1], digest[at + 2], digest[at + 3]]);
+        (number(0) % 100 < u32::from(self.config.fault_percent)).then(|| number(4))
     }
 }
 
@@ -102,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn a_seed_gives_the_same_faults_in_any_order_and_another_seed_others() {
+    fn same_seed_gives_same_faults_in_any_order() {
         let (one, two) = (chaos(1, 5), chaos(1, 5));
         let calls = |chaos: &Chaos, order: &mut dyn Iterator<Item = u32>| {
             let mut faults: Vec<_> = order.map(|n| (n, chaos.of_call(&format!("k{n}")))).collect();
@@ -115,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn about_so_many_suffer_and_every_kind_comes() {
+    fn fault_rate_is_near_percent_and_covers_every_kind() {
         let chaos = chaos(7, 5);
         let faults: Vec<_> = events(&chaos).into_iter().flatten().collect();
         assert!((400..600).contains(&faults.len()), "{} of 10,000", faults.len());
@@ -127,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn who_tries_again_gets_through_and_off_is_off() {
+    fn retries_succeed_and_zero_percent_injects_nothing() {
         let chaos = chaos(1, 50);
         for n in 0..100 {
             assert!((0..100).any(|_| chaos.of_call(&format!("k{n}")).is_none()));
@@ -139,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_counted_is_bounded() {
+    fn attempt_counts_are_bounded() {
         let chaos = chaos(1, 1);
         for n in 0..=MAX_COUNTED {
             chaos.is_first(&n.to_string());

@@ -1,10 +1,10 @@
-//! Everything that can be made to go wrong.
+//! Fault injection: by request switches and at random.
 
 mod chaos;
-mod silence;
 mod switches;
+mod withheld;
 
 pub(crate) use chaos::Chaos;
 pub use chaos::FaultConfig;
-pub(crate) use silence::{Silence, withheld};
 pub(crate) use switches::{AnswerFault, Decision, ReviewPlan, Switches, WebhookFault};
+pub(crate) use withheld::{WithheldAnswers, withheld};

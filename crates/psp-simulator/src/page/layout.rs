@@ -1,4 +1,4 @@
-//! What all pages have around them.
+//! The common layout and headers of all pages.
 
 use axum::{
     http::{HeaderName, HeaderValue, StatusCode, header},
@@ -38,7 +38,7 @@ pub(super) fn answer(status: StatusCode, page: &Markup) -> Response {
                 "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
             ),
         ),
-        // The address of the page is as good as money.
+        // The address of the page entitles to pay.
         (header::REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
         (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
         (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),

@@ -47,14 +47,14 @@ pub(crate) fn router(provider: Provider, public_url: &Url) -> Router {
 
 async fn show(State(pages): State<Pages>, Path(token): Path<String>) -> Response {
     match pages.provider.by_token(&token) {
-        // To look at it is no failure as long as something can be done.
+        // Viewing an open page is no failure.
         Ok(session) if session.status == SessionStatus::Open => pages.answer(StatusCode::OK, &session, None),
-        session => pages.shown(session),
+        session => pages.respond(session),
     }
 }
 
 async fn pay(State(pages): State<Pages>, Path(token): Path<String>, form: Bytes) -> Response {
-    // Without a card number, as from a plain `curl -X POST`, it is the one the page comes with.
+    // Without a card number, as from a plain `curl -X POST`, the prefilled one is used.
     let number = field(&form, "card_number");
     let Some(effect) = cards::effect(number.as_deref().unwrap_or(TEST_CARD)) else {
         return match pages.provider.by_token(&token) {
@@ -62,40 +62,42 @@ async fn pay(State(pages): State<Pages>, Path(token): Path<String>, form: Bytes)
                 let message = "This is not a test card. No real card is taken here.";
                 pages.answer(StatusCode::PAYMENT_REQUIRED, &session, Some(message))
             }
-            session => pages.shown(session),
+            session => pages.respond(session),
         };
     };
     let session = pages.provider.use_card(&token, effect);
-    if effect == Effect::PaysSilently && session.is_ok() { withheld() } else { pages.shown(session) }
+    if effect == Effect::PaysWithoutAnswer && session.is_ok() { withheld() } else { pages.respond(session) }
 }
 
 async fn challenge(State(pages): State<Pages>, Path(token): Path<String>, form: Bytes) -> Response {
     match decision(&form) {
-        Some(answer) => pages.shown(pages.provider.answer_challenge(&token, answer)),
+        Some(answer) => pages.respond(pages.provider.answer_challenge(&token, answer)),
         None => undecided(),
     }
 }
 
-/// Decides as the merchant's staff would, for those who have no API key.
+/// Decides a review from the page, without an API key.
 async fn review(State(pages): State<Pages>, Path(token): Path<String>, form: Bytes) -> Response {
     let Some(decision) = decision(&form) else { return undecided() };
     let session = pages.provider.by_token(&token).and_then(|session| {
         match pages.provider.decide(&session.id, decision, Switches::default()) {
-            // It has been decided otherwise by now, or never went there: its page says how it stands.
+            // Decided differently by now, or never in review: the page shows the status.
             Err(Refusal::NotInReview) => Ok(session),
             decided => decided,
         }
     });
-    pages.shown(session)
+    pages.respond(session)
 }
 
 async fn give_up(State(pages): State<Pages>, Path(token): Path<String>) -> Response {
     let session = pages.provider.by_token(&token);
-    pages.shown(session.and_then(|session| pages.provider.end(&session.id, SessionStatus::Failed, Switches::default())))
+    pages.respond(
+        session.and_then(|session| pages.provider.end(&session.id, SessionStatus::Failed, Switches::default())),
+    )
 }
 
 impl Pages {
-    fn shown(&self, session: Result<Session, Refusal>) -> Response {
+    fn respond(&self, session: Result<Session, Refusal>) -> Response {
         match session {
             Ok(session) => self.answer(status_of(&session), &session, None),
             Err(refusal) => refused(&refusal),
@@ -108,7 +110,7 @@ impl Pages {
     }
 }
 
-/// So that a script can tell how it went without reading the page.
+/// The HTTP status by session status, for scripts.
 fn status_of(session: &Session) -> StatusCode {
     match session.status {
         SessionStatus::Open if session.challenge.is_none() => StatusCode::PAYMENT_REQUIRED,

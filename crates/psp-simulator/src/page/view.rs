@@ -5,17 +5,17 @@ use maud::{Markup, html};
 use staymesh_domain::Money;
 
 use crate::{
-    book::MAX_DECLINES,
     cards::{TEST_CARD, TEST_CARDS},
     model::{Session, SessionStatus},
+    store::MAX_DECLINES,
 };
 
-/// A session, as it is to be shown.
+/// A session and the context of its page.
 pub(super) struct View<'a> {
     pub(super) session: &'a Session,
-    /// Where pages begin.
+    /// Path prefix of all pages.
     pub(super) base: &'a str,
-    /// What was wrong with what the guest has just sent.
+    /// Error message about the form just submitted.
     pub(super) message: Option<&'a str>,
 }
 

@@ -36,7 +36,7 @@ async fn is_done(simulator: &Simulator, path: &str, key: &str, other: &Value) ->
 #[case("timeout-after", true)]
 #[case("error", false)]
 #[tokio::test]
-async fn a_header_spoils_one_answer(#[case] fault: &str, #[case] done: bool) {
+async fn fault_header_affects_one_answer(#[case] fault: &str, #[case] done: bool) {
     let simulator = start(None).await;
     let session = simulator.create("paid", &order()).await;
     simulator.press(&session, "pay", None).await;
@@ -71,7 +71,7 @@ async fn a_header_spoils_one_answer(#[case] fault: &str, #[case] done: bool) {
 }
 
 #[tokio::test]
-async fn an_order_spoils_its_first_answers_whoever_sends_it() {
+async fn order_switches_affect_first_answers_of_any_sender() {
     let simulator = start(None).await;
     let mut written = order();
     written["simulate"] = json!("answer=timeout-after, refund=timeout-after");
@@ -93,7 +93,7 @@ async fn an_order_spoils_its_first_answers_whoever_sends_it() {
 }
 
 #[tokio::test]
-async fn a_lost_event_never_comes_and_a_duplicate_comes_twice() {
+async fn lost_event_never_arrives_and_duplicate_arrives_twice() {
     let merchant = merchant().await;
     let simulator = start(Some(&merchant.uri())).await;
     let header = |key, what: &str| simulating(simulator.api("/v1/checkout_sessions", key, &order()), what).send();
@@ -115,7 +115,7 @@ async fn a_lost_event_never_comes_and_a_duplicate_comes_twice() {
 }
 
 #[tokio::test]
-async fn a_reordered_event_comes_after_a_later_one() {
+async fn reordered_event_arrives_after_a_later_one() {
     let merchant = merchant().await;
     let simulator = start(Some(&merchant.uri())).await;
     let mut order = order();
@@ -128,7 +128,7 @@ async fn a_reordered_event_comes_after_a_later_one() {
 }
 
 #[tokio::test]
-async fn a_delayed_event_comes_late() {
+async fn delayed_event_arrives_late() {
     let merchant = merchant().await;
     let simulator = start(Some(&merchant.uri())).await;
     let mut order = order();
@@ -141,7 +141,7 @@ async fn a_delayed_event_comes_late() {
 }
 
 #[tokio::test]
-async fn a_card_can_lose_the_event_or_the_answer() {
+async fn card_loses_webhook_event_or_page_answer() {
     let merchant = merchant().await;
     let simulator = start(Some(&merchant.uri())).await;
     let lost = simulator.create("a", &order()).await;
@@ -174,7 +174,7 @@ async fn soak(seed: u64) -> Vec<Vec<Option<StatusCode>>> {
 }
 
 #[tokio::test]
-async fn a_seed_spoils_the_same_calls_in_every_run() {
+async fn fault_seed_selects_the_same_calls_in_every_run() {
     let (one, again, other) = tokio::join!(soak(1), soak(1), soak(2));
     assert_eq!(one, again);
     assert_ne!(one, other);
@@ -183,7 +183,7 @@ async fn a_seed_spoils_the_same_calls_in_every_run() {
 }
 
 #[tokio::test]
-async fn those_who_wait_for_nothing_do_not_hold_up_the_end() {
+async fn withheld_answers_do_not_delay_shutdown() {
     let simulator = start(None).await;
     let mut waiting = TcpStream::connect(simulator.url.trim_start_matches("http://")).await.unwrap();
     let request = "GET /v1/transfers/tr_x HTTP/1.1\r\nhost: psp\r\nauthorization: Bearer sk_test\r\npsp-simulate: answer=timeout-before\r\n\r\n";

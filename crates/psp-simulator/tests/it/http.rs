@@ -7,7 +7,7 @@ use wiremock::{Mock, MockServer, ResponseTemplate, matchers::method};
 use crate::support::{error_code, order, received, start, verified};
 
 #[tokio::test]
-async fn a_guest_pays_on_the_page() {
+async fn checkout_page_takes_a_payment() {
     let simulator = start(None).await;
     let session = simulator.create("k", &order()).await;
     let answer = simulator.http.get(session["url"].as_str().unwrap()).send().await.unwrap();
@@ -54,7 +54,7 @@ async fn declining_and_expiring_end_a_page() {
 }
 
 #[tokio::test]
-async fn what_does_not_fit_is_refused() {
+async fn invalid_requests_are_refused() {
     let simulator = start(None).await;
     let path = "/v1/checkout_sessions";
     let changed = |field: &str, value: Value| {
@@ -111,7 +111,7 @@ async fn refunds_are_idempotent_and_bounded() {
 }
 
 #[tokio::test]
-async fn webhooks_are_signed_and_sent_until_taken() {
+async fn webhooks_are_signed_and_retried_until_accepted() {
     let merchant = MockServer::start().await;
     Mock::given(method("POST")).respond_with(ResponseTemplate::new(500)).up_to_n_times(2).mount(&merchant).await;
     Mock::given(method("POST")).respond_with(ResponseTemplate::new(200)).mount(&merchant).await;
@@ -135,7 +135,7 @@ async fn webhooks_are_signed_and_sent_until_taken() {
 }
 
 #[tokio::test]
-async fn a_page_nobody_pays_expires_by_itself_and_says_so() {
+async fn unpaid_page_expires_and_says_so() {
     let merchant = MockServer::start().await;
     Mock::given(method("POST")).respond_with(ResponseTemplate::new(200)).mount(&merchant).await;
     let simulator = start(None).await;

@@ -55,7 +55,7 @@ async fn spawn(folder: &Path) -> (Process, Simulator) {
 }
 
 #[tokio::test]
-async fn whatever_was_answered_outlives_a_kill() {
+async fn acknowledged_changes_survive_sigkill() {
     let folder = tempfile::tempdir().unwrap();
     let (process, simulator) = spawn(folder.path()).await;
     let order = order();

@@ -31,7 +31,7 @@ fn path_of(session: &Value) -> String {
 }
 
 #[tokio::test]
-async fn five_declined_cards_are_enough() {
+async fn five_declined_cards_fail_the_session() {
     let merchant = merchant().await;
     let simulator = start(Some(&merchant.uri())).await;
     let session = simulator.create("k", &order()).await;
@@ -56,7 +56,7 @@ async fn five_declined_cards_are_enough() {
 }
 
 #[tokio::test]
-async fn a_decline_may_be_followed_by_a_good_card() {
+async fn declined_card_then_good_card_pays() {
     let merchant = merchant().await;
     let simulator = start(Some(&merchant.uri())).await;
     let session = simulator.create("k", &order()).await;
@@ -75,7 +75,7 @@ async fn a_decline_may_be_followed_by_a_good_card() {
 #[case::not_passed(CHALLENGED, "reject", StatusCode::PAYMENT_REQUIRED, "open")]
 #[case::passed_in_vain("4000 0084 0000 1629", "approve", StatusCode::PAYMENT_REQUIRED, "open")]
 #[tokio::test]
-async fn the_bank_asks_first(
+async fn three_d_secure_card_requires_challenge(
     #[case] card: &str,
     #[case] choice: &str,
     #[case] answered: StatusCode,
@@ -97,7 +97,11 @@ async fn the_bank_asks_first(
 #[case("approve", "paid", "checkout.paid")]
 #[case("reject", "failed", "checkout.failed")]
 #[tokio::test]
-async fn a_review_takes_as_long_as_it_takes(#[case] decision: &str, #[case] status: &str, #[case] told: &str) {
+async fn review_without_plan_stays_pending_until_decided(
+    #[case] decision: &str,
+    #[case] status: &str,
+    #[case] told: &str,
+) {
     let merchant = merchant().await;
     let simulator = start(Some(&merchant.uri())).await;
     let mut order = order();

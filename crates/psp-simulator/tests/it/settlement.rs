@@ -92,7 +92,7 @@ async fn of_today<T>(ask: impl AsyncFn(Date) -> T) -> T {
 }
 
 #[tokio::test]
-async fn what_is_no_finished_day_is_refused() {
+async fn settlement_of_unfinished_day_is_refused() {
     let simulator = start(None).await;
     let get = |file: String| simulator.get(&format!("/v1/settlements/{file}"));
     let in_progress = async |day: Date| error_code(get(format!("{day}.csv"))).await;

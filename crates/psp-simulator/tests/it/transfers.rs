@@ -10,7 +10,7 @@ fn transfer() -> Value {
 }
 
 #[tokio::test]
-async fn money_is_paid_out_once_and_told() {
+async fn transfer_is_idempotent_and_publishes_event() {
     let merchant = merchant().await;
     let simulator = start(Some(&merchant.uri())).await;
     let ask = |key: &'static str, body: Value| simulator.api("/v1/transfers", key, &body);
@@ -41,7 +41,7 @@ async fn money_is_paid_out_once_and_told() {
 }
 
 #[tokio::test]
-async fn what_is_no_transfer_is_refused() {
+async fn invalid_transfers_are_refused() {
     let simulator = start(None).await;
     for (field, value) in [
         ("amount_minor", json!(0)),

@@ -1,4 +1,4 @@
-//! `staymesh-dev replay`: a recording of real bookings, played through the API and compared with what the services answer.
+//! `staymesh-dev replay`: replays a recording of real bookings through the API and compares the result with it.
 
 mod admin;
 mod compare;
@@ -157,7 +157,7 @@ impl Stage {
         for hotel_id in self.hotels.values() {
             for reservation in self.admin.reservations(*hotel_id).await? {
                 let sold = Sold::read(reservation)?;
-                // What is nobody's or somebody's twice is found by the comparison.
+                // Unknown and duplicate reservations are found by the comparison.
                 booked.extend(sold.number.map(|number| (number, sold)));
             }
         }

@@ -1,4 +1,4 @@
-//! What is to be done, in which order, and how many rooms it takes. Nothing here talks to anybody.
+//! The plan of a replay: the events of each room type in order, and the rooms they need. Pure, without I/O.
 
 use std::collections::BTreeMap;
 
@@ -243,7 +243,7 @@ pub(super) mod tests {
                 let so_far = &lane.events[..until];
                 let held = |at: usize| so_far.contains(&Event::Book(at)) && !so_far.contains(&Event::Cancel(at));
                 for booking in &lane.bookings {
-                    // The most crowded night of all is the first night of somebody.
+                    // The fullest night is the first night of some booking.
                     let night = booking.stay.check_in();
                     let rooms = (0..lane.bookings.len()).filter(|at| held(*at) && lane.bookings[*at].stay.contains(night));
                     most = most.max(rooms.count());

@@ -1,4 +1,4 @@
-//! Plays what happens in a room type, one thing after the other.
+//! Replays the events of a lane (one room type) in order.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -28,7 +28,7 @@ use crate::gateway::Authorized;
 pub(super) struct Booked {
     pub(super) reservation_id: String,
     pub(super) cancelled: bool,
-    /// By a partner who is gone: the administrator must cancel it.
+    /// Made by a partner that no longer exists, so that the administrator must cancel it.
     pub(super) earlier: bool,
 }
 
@@ -39,7 +39,7 @@ impl Booked {
     }
 }
 
-/// Whoever plays a room type.
+/// Replays one lane.
 pub(super) struct Player<'a> {
     pub(super) lane: &'a Lane,
     pub(super) hotel_id: i32,
@@ -50,7 +50,7 @@ pub(super) struct Player<'a> {
     pub(super) partner: ReservationServiceClient<Authorized>,
     /// By row number; at first what an attempt before this one had made.
     pub(super) booked: HashMap<u64, Booked>,
-    /// What this player has set: nobody else prices this room type.
+    /// Prices set so far; no other player prices this room type.
     pub(super) prices: BTreeMap<Date, Money>,
 }
 

@@ -11,7 +11,7 @@ use super::recording::CURRENCY;
 /// A reservation as the services answer it, in the mesh's dates.
 #[derive(Clone, Debug)]
 pub(super) struct Sold {
-    /// The row it was made for; none when it is nobody's of this run.
+    /// The recording's row; `None` if the reservation is not of this run.
     pub(super) number: Option<u64>,
     pub(super) reservation_id: String,
     pub(super) room_type_id: i32,

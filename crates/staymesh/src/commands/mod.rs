@@ -1,4 +1,4 @@
-//! What an operator can ask of the binary, one file a command.
+//! The commands of the binary, one file per command.
 
 pub(crate) mod check;
 mod dead_letters;
@@ -15,8 +15,7 @@ use std::time::Duration;
 
 use staymesh_store::StoreConfig;
 
-/// Gives statements the time that a command takes which goes through everything. The limits of a service are for
-/// requests.
+/// Raises the statement and connection timeouts for commands that read whole tables: the defaults are for requests.
 fn patient(mut store: StoreConfig) -> StoreConfig {
     store.database_statement_timeout = store.database_statement_timeout.max(Duration::from_mins(15));
     store.database_acquire_timeout = store.database_acquire_timeout.max(Duration::from_secs(30));

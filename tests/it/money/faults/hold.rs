@@ -1,4 +1,4 @@
-//! The end of a hold: whatever dies meanwhile, and if the money comes just then, there is one charge or none, and one end.
+//! Crashes during hold expiry, also with a concurrent payment: at most one charge and one final state.
 
 use std::time::Instant;
 
@@ -6,46 +6,46 @@ use jiff::{Timestamp, tz::TimeZone};
 use staymesh_devenv::{Signal, wait::wait_until};
 
 use super::{
-    assert_clean, await_death, come_back,
-    end::{self, End},
-    restart,
+    assert_clean, await_death,
+    outcome::{self, Outcome},
+    restart, restart_after_death,
     shop::{Shop, settings},
 };
-use crate::support::{OwnMesh, operate};
+use crate::support::{PrivateMesh, operate};
 
-/// Long enough to open a page in and to pay on it, on a busy machine.
+/// Long enough to open a checkout page and pay on it, on a busy machine.
 const HOLD: &str = "12s";
-/// A bound on hanging, not a promise of speed.
+/// Timeout that only detects a hang.
 const JOB_LIMIT: std::time::Duration = std::time::Duration::from_mins(1);
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_hold_ends_once_whatever_dies_and_if_the_money_comes_just_then() {
+async fn crash_during_hold_expiry_leaves_one_final_state_even_with_concurrent_payment() {
     let settings = [settings(), vec![("reservation", "STAYMESH_HOLD", HOLD.to_owned())]].concat();
-    let mesh = OwnMesh::start(settings).await;
+    let mesh = PrivateMesh::start(settings).await;
     let shop = Shop::on(&mesh).await;
     for step in staymesh_reservation::fault_points::HOLD {
         for point in step.points() {
-            nobody_pays(&shop, &point).await;
-            money_comes_just_then(&shop, &point).await;
+            expire_unpaid(&shop, &point).await;
+            pay_during_expiry(&shop, &point).await;
         }
     }
     assert_clean(&shop).await;
     assert_reconciled(&shop);
 }
 
-/// The hold runs out, and the service dies over it.
-async fn nobody_pays(shop: &Shop<'_>, point: &str) {
+/// The hold expires, and the service dies during expiry.
+async fn expire_unpaid(shop: &Shop<'_>, point: &str) {
     let started = Instant::now();
     operate(shop.mesh(), |local| restart(local, "reservation", &[("STAYMESH_FAULT", point)]));
     let sale = shop.open(&shop.book().await, "").await;
-    come_back(shop, "reservation", point, &[]).await;
-    let end = End { payment: "EXPIRED", events: &["checkout.expired"], history: &["pending_payment", "cancelled"] };
-    end::assert_is(shop, &sale, &end, point).await;
-    println!("{point}: nobody pays, in {} ms", started.elapsed().as_millis());
+    restart_after_death(shop, "reservation", point, &[]).await;
+    let end = Outcome { payment: "EXPIRED", events: &["checkout.expired"], history: &["pending_payment", "cancelled"] };
+    outcome::assert_is(shop, &sale, &end, point).await;
+    println!("{point}: expired unpaid in {} ms", started.elapsed().as_millis());
 }
 
-/// The guest pays in time, but word of it comes while the service lies dead over the end of the hold.
-async fn money_comes_just_then(shop: &Shop<'_>, point: &str) {
+/// The guest pays in time, but the event arrives while the service is down during expiry of the hold.
+async fn pay_during_expiry(shop: &Shop<'_>, point: &str) {
     let started = Instant::now();
     operate(shop.mesh(), |local| restart(local, "reservation", &[("STAYMESH_FAULT", point)]));
     let sale = shop.open(&shop.book().await, "").await;
@@ -59,15 +59,15 @@ async fn money_comes_just_then(shop: &Shop<'_>, point: &str) {
     shop.end_leases("payment").await;
 
     shop.await_state(&sale, "PAID", "paid").await;
-    // When the end of the hold was not written, it may be written now or be too late: either is one end.
+    // If expiry was not committed, it may be committed now or be too late: both are one final state.
     let ended = shop.books.history(&sale.reservation_id).await.len() == 3;
     assert!(ended || point.ends_with(".before"), "{point}");
     let history: &[&str] = if ended { &["pending_payment", "cancelled", "paid"] } else { &["pending_payment", "paid"] };
-    end::assert_is(shop, &sale, &End { payment: "PAID", events: &["checkout.paid"], history }, point).await;
+    outcome::assert_is(shop, &sale, &Outcome { payment: "PAID", events: &["checkout.paid"], history }, point).await;
     println!("{point}: paid just then, ended before: {ended}, in {} ms", started.elapsed().as_millis());
 }
 
-/// The reconciliation finds nothing: neither in the ledger, nor between payments and their bookings.
+/// Asserts that reconciliation finds no case, neither in the ledger nor between payments and reservations.
 fn assert_reconciled(shop: &Shop<'_>) {
     let today = Timestamp::now().to_zoned(TimeZone::UTC).date().to_string();
     let (status, log) = operate(shop.mesh(), |local| {

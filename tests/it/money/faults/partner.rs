@@ -1,28 +1,28 @@
-//! What partners sell and collect the money for: whatever dies on the way, they owe it once and are credited once.
+//! Crashes during partner-collected sales: the debt and the credit are posted once each.
 
 use std::time::Instant;
 
 use staymesh_mesh::fault::Step;
 
 use super::{
-    assert_clean, come_back, end, restart,
+    assert_clean, outcome, restart, restart_after_death,
     shop::{PRICE, Shop, settings},
 };
-use crate::support::{OwnMesh, eventually, operate};
+use crate::support::{PrivateMesh, eventually, operate};
 
-/// The services with fault points on the way of such a sale, and their steps.
+/// The services with crash points in such a sale, and their steps.
 const STEPS: [(&str, &[Step]); 2] = [
     ("payment", staymesh_payment::fault_points::PARTNER),
     ("reservation", staymesh_reservation::fault_points::PARTNER),
 ];
 
-/// The postings of a sale that stands, and of one that was cancelled in time.
+/// The postings of an active sale, and of one that was cancelled free of charge.
 const SOLD: &[&str] = &["PARTNER_SALE"];
 const SETTLED: &[&str] = &["PARTNER_CREDIT", "PARTNER_SALE"];
 
 #[tokio::test(flavor = "multi_thread")]
-async fn whoever_dies_over_a_partners_sale_it_is_owed_and_credited_once() {
-    let mesh = OwnMesh::start(settings()).await;
+async fn crash_during_partner_sale_posts_debt_and_credit_once() {
+    let mesh = PrivateMesh::start(settings()).await;
     let shop = Shop::on(&mesh).await;
     for (service, steps) in STEPS {
         for step in steps {
@@ -35,14 +35,14 @@ async fn whoever_dies_over_a_partners_sale_it_is_owed_and_credited_once() {
     assert_clean(&shop).await;
 }
 
-/// A partner sells a booking, and cancels it when only that leads through the step, while a service dies at this point and
-/// comes back.
+/// A partner sells a booking, and cancels it if only that reaches the step, while a service is killed at this crash point
+/// and restarted.
 async fn die_at(shop: &Shop<'_>, service: &str, step: Step, point: &str) {
     let started = Instant::now();
     let cancels = match step.0 {
         "partner.sale_recorded" | "partner.sale_told" => false,
         "partner.sale_settled" | "partner.settle_told" => true,
-        other => panic!("no story leads through {other}"),
+        other => panic!("no scenario leads through {other}"),
     };
     operate(shop.mesh(), |local| restart(local, service, &[("STAYMESH_FAULT", point)]));
     let sell = async {
@@ -52,7 +52,7 @@ async fn die_at(shop: &Shop<'_>, service: &str, step: Step, point: &str) {
         }
         id
     };
-    let (id, ()) = tokio::join!(sell, come_back(shop, service, point, &[]));
+    let (id, ()) = tokio::join!(sell, restart_after_death(shop, service, point, &[]));
     assert_owed_once(shop, &id, cancels, point).await;
     println!("{point}: sold by a partner, cancelled: {cancels}, in {} ms", started.elapsed().as_millis());
 }
@@ -71,7 +71,7 @@ async fn assert_owed_once(shop: &Shop<'_>, id: &str, cancelled: bool, what: &str
         (posted().await.len() >= postings.len()).then_some(())
     })
     .await;
-    end::await_outboxes(shop).await;
+    outcome::await_outboxes(shop).await;
     assert_eq!(posted().await, postings, "{what}");
     assert_eq!(shop.books.history(id).await, history, "{what}");
     let credited = if cancelled { PRICE } else { 0 };
@@ -94,10 +94,10 @@ async fn assert_owed_once(shop: &Shop<'_>, id: &str, cancelled: bool, what: &str
         ]
     };
     assert_eq!(
-        end::balances(shop, id).await,
+        outcome::balances(shop, id).await,
         expected.iter().map(|(kind, sum)| ((*kind).to_owned(), *sum)).collect::<Vec<_>>(),
         "{what}"
     );
-    end::assert_sums_to_zero(shop, what).await;
+    outcome::assert_sums_to_zero(shop, what).await;
     shop.books.assert_balanced().await;
 }

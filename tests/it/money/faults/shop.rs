@@ -1,4 +1,4 @@
-//! A hotel with one guest who books again and again.
+//! The fixture of the fault matrix: a hotel, and a guest who books repeatedly.
 
 use std::{collections::BTreeMap, fs};
 
@@ -9,12 +9,12 @@ use uuid::Uuid;
 
 use crate::support::{Answer, Books, GOOD_CARD, HotelFixture, Provider, Rest, Stay, World, eventually};
 
-/// What is paid for every booking, in minor units.
+/// The price of every booking, in minor units.
 pub(super) const PRICE: i64 = 30_000;
 
-/// What makes a mesh quick to notice what went wrong.
+/// Settings with short retry intervals.
 pub(super) fn settings() -> Vec<Setting> {
-    // A machine that is busy with something else is slow to connect to a database.
+    // A busy machine is slow to connect to a database.
     let patience = |service| (service, "STAYMESH_DATABASE_ACQUIRE_TIMEOUT", "10s".to_owned());
     let quick = [
         ("payment", "STAYMESH_PSP_TIMEOUT", "1s".to_owned()),
@@ -23,7 +23,7 @@ pub(super) fn settings() -> Vec<Setting> {
     quick.into_iter().chain(["identity", "hotel", "rate", "reservation", "payment"].map(patience)).collect()
 }
 
-/// Everything that a story is told with, and what its end is read from.
+/// The callers of a scenario, and the databases that hold its outcome.
 pub(super) struct Shop<'a> {
     pub(super) world: World<'a>,
     pub(super) provider: Provider,
@@ -54,7 +54,7 @@ impl<'a> Shop<'a> {
         Self { world, provider, books, guest, partner, hotel, stay: Stay::ahead(30, 3) }
     }
 
-    /// From now on rooms of another hotel are booked, of which nobody knows yet.
+    /// Switches to a new hotel for the bookings that follow.
     pub(super) async fn move_to_another_hotel(&mut self) {
         self.hotel = self.world.hotel(5).await;
     }
@@ -77,8 +77,8 @@ impl<'a> Shop<'a> {
         if service == "payment" { self.payments() } else { &self.books.pool }
     }
 
-    /// Ends the leases of what is on its way to others, for relays that have died or shall deliver twice. They end by
-    /// themselves in half a minute; that is tested where the outbox is, and here nobody waits for it.
+    /// Expires the leases of outbox events, for relays that were killed or shall deliver twice. Leases expire after 30 s;
+    /// the tests of the outbox cover that, and waiting here would only cost time.
     pub(super) async fn end_leases(&self, service: &str) {
         sqlx::query("update outbox set next_attempt_at = now() where delivered_at is null and parked_at is null")
             .execute(self.database(service))
@@ -86,13 +86,13 @@ impl<'a> Shop<'a> {
             .expect("the outbox");
     }
 
-    /// All that the provider wrote down, oldest first.
+    /// The provider's journal, oldest entry first.
     pub(super) fn journal(&self) -> Vec<Value> {
         let journal = fs::read_to_string(self.mesh().local().provider_journal()).expect("the journal");
         journal.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect()
     }
 
-    /// The checkouts that the provider has for a booking: of each what it wrote down last.
+    /// The checkouts of a booking at the provider: the last journal entry of each.
     pub(super) fn checkouts(&self, booked: &str) -> Vec<Value> {
         let description = format!("Reservation {booked}");
         let ours =
@@ -106,7 +106,7 @@ impl<'a> Shop<'a> {
         self.world.book(&self.guest, self.hotel, &self.stay).await
     }
 
-    /// Books a room for [`PRICE`] whose money a partner collects. Yields the id.
+    /// Books a room for [`PRICE`] as a partner-collected sale. Returns the id.
     pub(super) async fn sell(&self) -> String {
         let mut order = self.world.prepare(&self.partner, self.hotel, &self.stay, 1).await;
         order["payment_mode"] = json!("PAYMENT_MODE_PARTNER_COLLECTS");
@@ -115,13 +115,13 @@ impl<'a> Shop<'a> {
         sold["reservation_id"].as_str().expect("an id").to_owned()
     }
 
-    /// Cancels what a partner has sold, however often that must be asked for.
+    /// Cancels a partner sale, with retries.
     pub(super) async fn cancel_sold(&self, reservation_id: &str) {
         let path = format!("/v1/reservations/{reservation_id}");
         self.until_answered("cancelled", async || self.partner.delete(&path).await).await;
     }
 
-    /// Asks for the page of a booking, once; `simulate` is what the provider is to do wrong with it.
+    /// Opens the checkout page of a booking with one attempt; `simulate` selects a fault of the provider.
     pub(super) async fn ask_for_page(&self, booked: &Value, simulate: &str) -> Answer {
         let mut wish = json!({ "reservation_id": booked["reservation_id"] });
         if !simulate.is_empty() {
@@ -131,39 +131,39 @@ impl<'a> Shop<'a> {
         self.guest.post("/v1/payments", wish).await
     }
 
-    /// Opens the page of a booking, however often that must be asked for.
+    /// Opens the checkout page of a booking, with retries.
     pub(super) async fn open(&self, booked: &Value, simulate: &str) -> Sale {
         let payment = self.until_answered("a page", async || self.ask_for_page(booked, simulate).await).await;
         Sale { reservation_id: booked["reservation_id"].as_str().expect("an id").to_owned(), payment }
     }
 
-    /// Pays on the page. Nobody waits for the mesh to hear of it.
+    /// Pays on the checkout page, without waiting for the event.
     pub(super) async fn use_good_card(&self, sale: &Sale) {
         assert_eq!(self.provider.use_card(&sale.payment, GOOD_CARD).await, 200);
     }
 
-    /// Pays on the page, and waits until the booking is paid.
+    /// Pays on the checkout page, and waits until the booking is paid.
     pub(super) async fn pay(&self, sale: &Sale) {
         self.use_good_card(sale).await;
         self.await_state(sale, "PAID", "paid").await;
     }
 
-    /// Cancels, however often that must be asked for.
+    /// Cancels, with retries.
     pub(super) async fn cancel(&self, sale: &Sale) {
         let path = format!("/v1/reservations/{}", sale.reservation_id);
         self.until_answered("cancelled", async || self.guest.delete(&path).await).await;
     }
 
-    /// Pays all back as an administrator, however often that must be asked for.
+    /// Refunds the whole payment as an administrator, with retries.
     pub(super) async fn pay_back(&self, sale: &Sale) {
         let path = format!("/v1/payments/{}:refund", sale.payment_id());
         let wish = json!({ "request_id": Uuid::new_v4() });
         self.until_answered("paid back", async || self.world.admin.post(&path, wish.clone()).await).await;
     }
 
-    /// Sends an event of the provider, however often that must be done.
+    /// Sends a provider event, with retries.
     pub(super) async fn tell(&self, event: &Value) {
-        self.until_answered("told", async || self.provider.tell(event).await).await;
+        self.until_answered("event", async || self.provider.tell(event).await).await;
     }
 
     async fn until_answered(&self, what: &str, ask: impl AsyncFn() -> Answer) -> Value {
@@ -174,7 +174,7 @@ impl<'a> Shop<'a> {
         answer.await.ok()
     }
 
-    /// Waits for the state of a payment and of its booking, with nobody in between.
+    /// Waits for the state of a payment and its reservation, read from the databases.
     pub(super) async fn await_state(&self, sale: &Sale, payment: &str, booking: &str) {
         eventually(&format!("{} is {payment} and its booking {booking}", sale.payment_id()), async || {
             (self.state(sale).await == (payment.to_owned(), booking.to_owned())).then_some(())
@@ -182,7 +182,7 @@ impl<'a> Shop<'a> {
         .await;
     }
 
-    /// Waits for the status of a payment, whatever its booking says.
+    /// Waits for the status of a payment; the reservation is not read.
     pub(super) async fn await_payment(&self, sale: &Sale, status: &str) {
         eventually(&format!("{} is {status}", sale.payment_id()), async || {
             (self.provider.row(&sale.payment).await.status == status).then_some(())

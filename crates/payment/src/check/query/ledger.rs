@@ -1,4 +1,4 @@
-//! The ledger by itself: whether its transactions are whole, and what its accounts come to.
+//! Checks of the ledger: completeness of transactions, and balances of accounts.
 
 pub(super) const TRANSACTIONS: &str = ranked!(
     "with transaction as (
@@ -34,8 +34,8 @@ pub(super) const TRANSACTIONS: &str = ranked!(
      )"
 );
 
-/// Wallets as `wallets::balance` reckons them, against all entries; and what hotels are owed, against what no pay-out has
-/// settled and what pay-outs have that are not paid yet.
+/// Compares wallets, computed as `staymesh_ledger::wallets::balance` does, with the sum of all entries, and payable accounts
+/// with unsettled entries and unpaid payouts.
 pub(super) const ACCOUNTS: &str = ranked!(
     "with account as (
          select account_id, kind, hotel_id, partner, currency, coalesce(balance_minor, 0) as counted,

@@ -1,5 +1,5 @@
-//! The checker's SQL. Each text yields what is wrong with the rows from `$1` to `$2` as `(kind, id, detail)`, and every
-//! row of a page is judged in one statement.
+//! The checker's SQL. Each statement checks the rows with keys from `$1` to `$2` and returns violations as
+//! `(kind, id, detail)`.
 
 use sqlx::{FromRow, PgPool, Postgres, postgres::PgArguments, query::QueryAs};
 use staymesh_store::StoreError;
@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::{Kind, Violation};
 
-/// How many there are of each kind in `wrong`, and the first `$3` of them.
+/// The number of violations of each kind in `wrong`, and the first `$3` of them.
 macro_rules! ranked {
     ($wrong:expr) => {
         concat!(
@@ -26,33 +26,33 @@ mod partner_sales;
 mod pay_outs;
 mod payments;
 
-/// A page that was looked at.
+/// The result of a page.
 pub(super) struct Page<K> {
-    /// The last row's key, when there may be more.
+    /// The key of the last row, if there may be more rows.
     pub(super) next: Option<K>,
-    /// How many rows it has.
+    /// The number of rows.
     pub(super) rows: u64,
-    /// Of each kind of violation how many there are, and the first of them.
+    /// For each kind of violation: the number, and the first ones.
     pub(super) found: Vec<(Kind, u64, Vec<Violation>)>,
 }
 
-/// What is gone through by its ids, a page at a time.
+/// The tables that are checked page by page in the order of their ids.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Part {
-    /// Of the ledger.
+    /// Ledger transactions.
     Transactions,
-    /// Of guests, with their refunds.
+    /// Payments with their refunds.
     Payments,
-    /// With what is credited of them.
+    /// Partner sales with their credits.
     PartnerSales,
-    /// With their lines and transfers.
+    /// Payouts with their lines and transfers.
     PayOuts,
 }
 
 impl Part {
     pub(super) const ALL: [Self; 4] = [Self::Transactions, Self::Payments, Self::PartnerSales, Self::PayOuts];
 
-    /// Rows in one statement. A pay-out may have a thousand lines.
+    /// Rows in a page. A payout may have a thousand lines.
     pub(super) const fn page_size(self) -> i64 {
         match self {
             Self::PayOuts => 200,
@@ -60,7 +60,7 @@ impl Part {
         }
     }
 
-    /// The next ids, and what is wrong with those that they span.
+    /// The statements for the next ids, and for the violations of the rows from the first to the last of them.
     const fn sql(self) -> (&'static str, &'static str) {
         match self {
             Self::Transactions => (
@@ -81,7 +81,7 @@ impl Part {
         }
     }
 
-    /// The next of them, from this id on.
+    /// Checks the next page, from this id on.
     pub(super) async fn page(
         self,
         pool: &PgPool,
@@ -97,7 +97,7 @@ impl Part {
     }
 }
 
-/// How many rows there are to be looked at.
+/// The number of rows to check.
 pub(super) async fn count(pool: &PgPool) -> Result<u64, StoreError> {
     let count: i64 = sqlx::query_scalar(
         "select (select count(*) from ledger_transaction) + (select count(*) from payment_order)
@@ -106,10 +106,10 @@ pub(super) async fn count(pool: &PgPool) -> Result<u64, StoreError> {
     )
     .fetch_one(pool)
     .await?;
-    Ok(u64::try_from(count).unwrap_or_default())
+    u64::try_from(count).map_err(|_| sqlx::Error::Decode("count".into()).into())
 }
 
-/// The next accounts, from this id on.
+/// Checks the next accounts, from this id on.
 pub(super) async fn accounts(pool: &PgPool, from: i64, limit: i64, list: usize) -> Result<Page<i64>, StoreError> {
     let keys = "select account_id from ledger_account where account_id >= $1 order by account_id limit $2";
     let keys: Vec<i64> = sqlx::query_scalar(keys).bind(from).bind(limit).fetch_all(pool).await?;
@@ -128,11 +128,12 @@ struct Row<K> {
 
 type Listing<'q, K> = QueryAs<'q, Postgres, Row<K>, PgArguments>;
 
+/// Binds the number of violations to list; one out of range lists all.
 fn listing<K>(query: Listing<'_, K>, list: usize) -> Listing<'_, K> {
     query.bind(i64::try_from(list).unwrap_or(i64::MAX))
 }
 
-/// The last key of a full page: only then there may be more. Whatever is not full reaches to the end.
+/// The last key of a full page. A page that is not full extends to the end of the table.
 fn last<K: Copy>(keys: &[K], limit: i64) -> Option<K> {
     keys.last().copied().filter(|_| i64::try_from(keys.len()) == Ok(limit))
 }
@@ -144,7 +145,10 @@ fn page<K: Copy + ToString>(keys: &[K], next: Option<K>, rows: Vec<Row<K>>) -> R
         let violation = Violation { kind, id: row.id.to_string(), detail: row.detail };
         match found.iter_mut().find(|(known, ..)| *known == kind) {
             Some((.., violations)) => violations.push(violation),
-            None => found.push((kind, u64::try_from(row.found).unwrap_or_default(), vec![violation])),
+            None => {
+                let count = u64::try_from(row.found).map_err(|_| sqlx::Error::Decode("found".into()))?;
+                found.push((kind, count, vec![violation]));
+            }
         }
     }
     Ok(Page { next, rows: keys.len() as u64, found })

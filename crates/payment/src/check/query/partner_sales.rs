@@ -1,6 +1,6 @@
-//! What partners have sold beside the ledger.
+//! Checks of partner sales against the ledger.
 
-/// What must be in the ledger of partners' sales and of what is credited of them, line by line, against what is.
+/// Compares the expected postings of partner sales and their credits with the actual ones, line by line.
 pub(super) const PARTNER_SALES: &str = ranked!(
     "with credited as (
          select *, div(tax_minor::numeric * credited_minor, amount_minor) as tax_back

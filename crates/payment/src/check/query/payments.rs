@@ -1,7 +1,7 @@
-//! Guests' payments and refunds beside the ledger.
+//! Checks of payments and refunds against the ledger.
 
-/// What must be in the ledger of payments and refunds, line by line, against what is. The parts of a payment's refunds
-/// are compared in sum: that is what each refund completes.
+/// Compares the expected postings of payments and refunds with the actual ones, line by line. The shares of a payment's
+/// refunds are compared in sum, because each refund is rounded so that the sum is exact.
 pub(super) const PAYMENTS: &str = ranked!(
     "with refunded as (
          select payment_order.*, coalesce(asked, 0) as asked, coalesce(back, 0) as back,

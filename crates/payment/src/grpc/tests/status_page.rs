@@ -4,7 +4,7 @@ use staymesh_domain::ReservationId;
 use super::*;
 use crate::{
     clients::hotels::{MockHotelClient, StayNames},
-    grpc::StatusPage,
+    grpc::StatusPageHandler,
     model::Booking,
     status_page::StatusPages,
     store::payments,
@@ -12,18 +12,18 @@ use crate::{
 };
 
 /// Pages where the reservation service answers this, or nothing.
-fn pages(pool: &PgPool, booking: Option<Booking>) -> StatusPage<MockReservationClient, MockPsp> {
+fn pages(pool: &PgPool, booking: Option<Booking>) -> StatusPageHandler<MockPsp> {
     let (mut reservations, mut hotels) = (MockReservationClient::new(), MockHotelClient::new());
     reservations.expect_get().returning(move |_| {
         let away = || Problem::new(Reason::DependencyUnavailable, "the reservation service does not answer");
         let answer = booking.clone().map(Some).ok_or_else(away);
-        Box::pin(async move { answer })
+        answer
     });
     hotels.expect_stay_names().returning(|_, _| {
         Some(StayNames { hotel: "Alfama".into(), city: "Lisbon".into(), room_type: "Double".into() })
     });
     let payments = Arc::new(service(pool, reservations, MockPsp::new()));
-    StatusPage::new(StatusPages { payments, hotels: Arc::new(hotels) })
+    StatusPageHandler::new(StatusPages { payments, hotels: Arc::new(hotels) })
 }
 
 fn key_of(id: ReservationId) -> String {
@@ -34,7 +34,7 @@ fn asked(id: &str, key: &str) -> Request<GetStatusPageRequest> {
     Request::new(GetStatusPageRequest { reservation_id: id.to_owned(), key: key.to_owned() })
 }
 
-async fn read(pages: &StatusPage<MockReservationClient, MockPsp>, id: ReservationId) -> String {
+async fn read(pages: &StatusPageHandler<MockPsp>, id: ReservationId) -> String {
     let answer = pages.get_status_page(asked(&id.to_string(), &key_of(id))).await.unwrap();
     String::from_utf8(answer.into_inner().page.unwrap().data).unwrap()
 }

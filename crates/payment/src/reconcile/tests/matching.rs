@@ -74,7 +74,7 @@ async fn each_difference_is_found_once_and_nothing_else_and_closed_when_it_is_go
         reservations.expect_get().returning(move |id| {
             let status = if id == ended { ReservationStatus::Cancelled } else { ReservationStatus::Paid };
             let booking = Booking { status, update_time: Timestamp::UNIX_EPOCH, ..booking() };
-            Box::pin(async { Ok(Some(booking)) })
+            Ok(Some(booking))
         });
         reservations
     };
@@ -229,7 +229,7 @@ async fn a_run_that_cannot_look_changes_nothing_and_says_so() {
     files.set(today(), &[charge(&payment)]);
     all_told(pool, &payment).await;
     let mut away = MockReservationClient::new();
-    away.expect_get().returning(|_| Box::pin(async { Err(staymesh_mesh::Problem::internal(&"away")) }));
+    away.expect_get().returning(|_| Err(staymesh_mesh::Problem::internal(&"away")));
     let failed = run(pool, &files, &away, options(), |_| {}).await;
     assert!(matches!(failed, Err(ReconcileError::Reservations(_))), "{failed:?}");
     assert_eq!(open_cases(pool).await, before.0);

@@ -82,7 +82,7 @@ fn all(status: ReservationStatus) -> MockReservationClient {
     let booking = Booking { status, update_time: Timestamp::UNIX_EPOCH, ..booking() };
     reservations.expect_get().returning(move |_| {
         let booking = booking.clone();
-        Box::pin(async { Ok(Some(booking)) })
+        Ok(Some(booking))
     });
     reservations
 }

@@ -14,7 +14,7 @@ use crate::{
     testing::{MockPsp, ask_back, checkout, in_status, outbox, service},
 };
 
-fn with(pool: &PgPool, psp: MockPsp) -> Payments<MockReservationClient, MockPsp> {
+fn with(pool: &PgPool, psp: MockPsp) -> Payments<MockPsp> {
     service(pool, MockReservationClient::new(), psp)
 }
 

@@ -18,7 +18,7 @@ fn finds(booking: impl Fn() -> Option<Booking> + Send + 'static) -> MockReservat
     let mut reservations = MockReservationClient::new();
     reservations.expect_get().returning(move |_| {
         let booking = booking();
-        Box::pin(async move { Ok(booking) })
+        Ok(booking)
     });
     reservations
 }

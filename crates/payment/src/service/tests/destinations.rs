@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// A service whose neighbour is asked so many times and says this.
-fn with(pool: &PgPool, times: usize, answer: Result<(), Reason>) -> Payments<MockReservationClient, MockPsp> {
+fn with(pool: &PgPool, times: usize, answer: Result<(), Reason>) -> Payments<MockPsp> {
     let mut hotels = MockHotelClient::new();
     hotels
         .expect_require_hotel()
@@ -24,7 +24,7 @@ fn with(pool: &PgPool, times: usize, answer: Result<(), Reason>) -> Payments<Moc
     Payments { hotels: std::sync::Arc::new(hotels), ..service(pool, MockReservationClient::new(), MockPsp::new()) }
 }
 
-async fn set(service: &Payments<MockReservationClient, MockPsp>, hotel_id: i32, to: &str) -> Result<String, Reason> {
+async fn set(service: &Payments<MockPsp>, hotel_id: i32, to: &str) -> Result<String, Reason> {
     let hotel_id = HotelId::try_from(hotel_id).unwrap();
     let set = service.set_payout_destination(hotel_id, to, "admin").await;
     set.map(|set| set.destination).map_err(|error: PaymentError| Problem::from(error).reason())

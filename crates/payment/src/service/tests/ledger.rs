@@ -75,7 +75,7 @@ async fn created(pool: &PgPool, found: Booking, basis_points: u16) -> Result<Pay
     let (mut reservations, mut psp) = (MockReservationClient::new(), MockPsp::new());
     reservations.expect_get().returning(move |_| {
         let found = found.clone();
-        Box::pin(async { Ok(Some(found)) })
+        Ok(Some(found))
     });
     psp.expect_create_checkout().returning(|order| {
         let (session, url) = (format!("cs_{}", order.payment_id), "https://psp.example/p".to_owned());

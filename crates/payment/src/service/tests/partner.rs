@@ -13,7 +13,7 @@ use crate::{
     testing::{MockPsp, database, eur, reservation_id, service},
 };
 
-fn on(pool: &PgPool) -> Payments<MockReservationClient, MockPsp> {
+fn on(pool: &PgPool) -> Payments<MockPsp> {
     service(pool, MockReservationClient::new(), MockPsp::new())
 }
 

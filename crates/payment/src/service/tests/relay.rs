@@ -72,7 +72,7 @@ async fn money_is_confirmed_until_the_reservation_service_has_heard() {
             2 => Err(RpcStatus::deadline_exceeded("slow")),
             _ => Ok(false),
         };
-        Box::pin(async move { answer })
+        answer
     });
     let _relay = start(database.pool(), reservations, MockPsp::new());
     assert_eq!(quiet(database.pool()).await, Vec::<String>::new());
@@ -89,9 +89,9 @@ async fn an_outage_parks_nothing_however_long_it_lasts() {
     let mut words = (0..10).map(|_| Err(RpcStatus::unavailable("away"))).chain([Ok(true)]);
     reservations.expect_confirm_payment().times(11).returning(move |_, _, _| {
         let word = words.next().unwrap();
-        Box::pin(async move { word })
+        word
     });
-    reservations.expect_confirm_refund().times(1).returning(|_, _, _| Box::pin(async { Ok(()) }));
+    reservations.expect_confirm_refund().times(1).returning(|_, _, _| Ok(()));
     let mut psp = MockPsp::new();
     let away = |number| match number % 3 {
         0 => PspError::Unavailable("away"),
@@ -124,7 +124,7 @@ async fn refunds_that_hang_do_not_hold_up_the_word_of_money() {
     let mut reservations = MockReservationClient::new();
     reservations.expect_confirm_payment().times(1).returning(move |_, _, _| {
         told.take().unwrap().send(()).unwrap();
-        Box::pin(async { Ok(false) })
+        Ok(false)
     });
     let _relay = start(pool, reservations, psp);
     let payment = open(pool).await;
@@ -144,11 +144,11 @@ async fn late_money_for_rooms_that_are_gone_goes_back_in_full(#[case] before: Ch
     hear(pool, &payment, before).await;
     hear(pool, &payment, CheckoutStatus::Paid).await;
     let mut reservations = MockReservationClient::new();
-    reservations.expect_reject_payment().returning(|_, _| Box::pin(async { Ok(()) }));
-    reservations.expect_confirm_payment().times(1).returning(|_, _, _| Box::pin(async { Ok(true) }));
+    reservations.expect_reject_payment().returning(|_, _| Ok(()));
+    reservations.expect_confirm_payment().times(1).returning(|_, _, _| Ok(true));
     reservations.expect_confirm_refund().times(1).returning(|_, _, amount| {
         assert_eq!(amount, eur(10_000));
-        Box::pin(async { Ok(()) })
+        Ok(())
     });
     let mut psp = MockPsp::new();
     let mut keys = Vec::new();
@@ -177,10 +177,10 @@ async fn a_repeated_delivery_pays_back_once() {
     let payment = open(pool).await;
     hear(pool, &payment, CheckoutStatus::Paid).await;
     let mut reservations = MockReservationClient::new();
-    reservations.expect_confirm_payment().times(2).returning(|_, _, _| Box::pin(async { Ok(true) }));
+    reservations.expect_confirm_payment().times(2).returning(|_, _, _| Ok(true));
     reservations.expect_confirm_refund().times(2).returning(|_, _, amount| {
         assert_eq!(amount, eur(10_000));
-        Box::pin(async { Ok(()) })
+        Ok(())
     });
     let mut psp = MockPsp::new();
     psp.expect_refund().times(1).returning(|_| Box::pin(async { Ok("re_1".to_owned()) }));
@@ -207,7 +207,7 @@ async fn a_refusal_frees_the_rooms_even_if_they_are_free_already() {
         let mut reservations = MockReservationClient::new();
         reservations.expect_reject_payment().times(1).returning(move |_, _| {
             let answer = answer.map_or(Ok(()), |reason| Err(refused(reason)));
-            Box::pin(async move { answer })
+            answer
         });
         let _relay = start(database.pool(), reservations, MockPsp::new());
         assert_eq!(quiet(database.pool()).await, Vec::<String>::new());
@@ -222,10 +222,7 @@ async fn what_will_never_be_taken_is_parked_with_its_reason() {
     hear(pool, &mismatched, CheckoutStatus::Paid).await;
     let refunding = in_status(pool, Status::Paid).await;
     let mut reservations = MockReservationClient::new();
-    reservations
-        .expect_confirm_payment()
-        .times(1)
-        .returning(|_, _, _| Box::pin(async { Err(refused(Reason::AmountMismatch)) }));
+    reservations.expect_confirm_payment().times(1).returning(|_, _, _| Err(refused(Reason::AmountMismatch)));
     let mut psp = MockPsp::new();
     psp.expect_refund().times(1).returning(|_| Box::pin(async { Err(PspError::Refused("not_paid".into())) }));
     let service = service(pool, MockReservationClient::new(), MockPsp::new());
@@ -242,7 +239,7 @@ fn hears_of_refunds(amounts: &'static [i64]) -> MockReservationClient {
     let mut amounts_left = amounts.iter();
     reservations.expect_confirm_refund().times(amounts.len()).returning(move |_, _, amount| {
         assert_eq!(amount, eur(*amounts_left.next().unwrap()));
-        Box::pin(async { Ok(()) })
+        Ok(())
     });
     reservations
 }

@@ -16,7 +16,7 @@ use crate::{
     },
 };
 
-fn receiver(pool: &PgPool) -> Payments<MockReservationClient, MockPsp> {
+fn receiver(pool: &PgPool) -> Payments<MockPsp> {
     service(pool, MockReservationClient::new(), MockPsp::new())
 }
 

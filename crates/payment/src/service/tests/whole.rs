@@ -21,7 +21,7 @@ async fn lost_events_lose_no_money(#[case] rooms_gone: bool, #[case] end: Status
     let pool = database.pool();
     let (psp, _running) = simulator(None).await;
     let mut reservations = MockReservationClient::new();
-    reservations.expect_get().returning(|_| Box::pin(async { Ok(Some(booking())) }));
+    reservations.expect_get().returning(|_| Ok(Some(booking())));
     let asking = service(pool, reservations, psp.clone());
     let guest = caller("guest-1", Role::Guest, &[]);
     let payment = asking.create(&guest, reservation_id(), "https://hotel.example/".into()).await.unwrap();
@@ -34,10 +34,10 @@ async fn lost_events_lose_no_money(#[case] rooms_gone: bool, #[case] end: Status
     assert_eq!(now(pool, payment.payment_id).await.status, Status::Paid);
 
     let mut reservations = MockReservationClient::new();
-    reservations.expect_confirm_payment().times(1).returning(move |_, _, _| Box::pin(async move { Ok(rooms_gone) }));
+    reservations.expect_confirm_payment().times(1).returning(move |_, _, _| Ok(rooms_gone));
     reservations.expect_confirm_refund().times(usize::from(rooms_gone)).returning(|_, _, amount| {
         assert_eq!(amount, eur(10_000));
-        Box::pin(async { Ok(()) })
+        Ok(())
     });
     let _relay = start(pool, reservations, psp.clone());
     assert_eq!(quiet(pool).await, Vec::<String>::new());
@@ -52,7 +52,7 @@ async fn a_cancelled_page_takes_no_money() {
     let database = database().await;
     let (psp, _running) = simulator(None).await;
     let mut reservations = MockReservationClient::new();
-    reservations.expect_get().returning(|_| Box::pin(async { Ok(Some(booking())) }));
+    reservations.expect_get().returning(|_| Ok(Some(booking())));
     let service = service(database.pool(), reservations, psp);
     let id = reservation_id();
     let payment = service.create(&caller("guest-1", Role::Guest, &[]), id, String::new()).await.unwrap();

@@ -6,12 +6,12 @@ use super::{
     *,
 };
 
-fn rendered(state: P, booking: B) -> (PageText, String) {
+fn render(state: P, booking: B) -> (PageText, String) {
     let payment = payment(state);
-    let stage = stage(&payment, booking_in(booking).as_ref(), NOW).expect("a stage");
-    let page = text_of(&stage, &payment, NOW);
-    let text = format!("{} {}", page.title, page.paragraphs.join(" ")).to_lowercase();
-    (page, text)
+    let current = stage(&payment, booking_in(booking).as_ref(), NOW).expect("a stage");
+    let rendered = text_of(&current, &payment, NOW);
+    let text = format!("{} {}", rendered.title, rendered.paragraphs.join(" ")).to_lowercase();
+    (rendered, text)
 }
 
 /// Every combination of payment and reservation, and whether the payment was paid.
@@ -23,7 +23,7 @@ fn all_cases() -> impl Iterator<Item = (P, B, bool)> {
 #[test]
 fn texts_state_only_true_facts_about_money() {
     for (state, booking, money) in all_cases() {
-        let (_, text) = rendered(state, booking);
+        let (_, text) = render(state, booking);
         let ended = matches!(state, P::Failed | P::Expired);
         let case = format!("{state:?} {booking:?}: {text}");
         if text.contains("nothing was charged.") {
@@ -50,7 +50,7 @@ fn texts_state_only_true_facts_about_money() {
 #[test]
 fn texts_state_only_true_facts_about_rooms() {
     for (state, booking, _) in all_cases() {
-        let (page, text) = rendered(state, booking);
+        let (page, text) = render(state, booking);
         let case = format!("{state:?} {booking:?}: {text}");
         if text.contains("rooms are yours") || page.title == "Paid and confirmed" {
             assert_eq!(booking, B::Paid, "{case}");
@@ -71,7 +71,7 @@ fn texts_state_only_true_facts_about_rooms() {
 #[test]
 fn only_an_open_checkout_is_linked_and_paid_guests_are_not_asked_to_pay() {
     for (state, booking, money) in all_cases() {
-        let (page, text) = rendered(state, booking);
+        let (page, text) = render(state, booking);
         let case = format!("{state:?} {booking:?}: {text}");
         let open = matches!(state, P::Open | P::Declined) && booking == B::Held;
         assert_eq!(page.payable, open, "{case}");
@@ -104,7 +104,7 @@ fn page_refreshes_until_state_is_final() {
         (P::Refunded, B::RefundedHoldExpired),
     ];
     for (state, booking, _) in all_cases() {
-        let (page, text) = rendered(state, booking);
+        let (page, text) = render(state, booking);
         assert_eq!(
             page.refresh_seconds.is_none(),
             final_states.contains(&(state, booking)),

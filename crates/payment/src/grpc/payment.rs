@@ -1,0 +1,48 @@
+//! `PaymentService`: guests and partners create and read payments.
+
+use std::sync::Arc;
+
+use staymesh_api::payment::v1::{
+    self as proto, CreatePaymentRequest, CreatePaymentResponse, GetPaymentRequest, GetPaymentResponse,
+    payment_service_server::PaymentService,
+};
+use staymesh_domain::{FieldError, PaymentId};
+use staymesh_mesh::Caller;
+use staymesh_psp::Psp;
+use tonic::{Request, Response, Status};
+
+use super::{request, response};
+use crate::{error::PaymentError, model::Payment, service::Payments};
+
+/// Handler of `PaymentService`.
+pub(crate) struct PaymentHandler<P>(pub(crate) Arc<Payments<P>>);
+
+#[tonic::async_trait]
+impl<P: Psp> PaymentService for PaymentHandler<P> {
+    async fn create_payment(
+        &self,
+        request: Request<CreatePaymentRequest>,
+    ) -> Result<Response<CreatePaymentResponse>, Status> {
+        let caller = Caller::required(&request)?;
+        let (id, return_url) = request::payments::create(request.into_inner())?;
+        let payment = self.0.create(&caller, id, return_url).await?;
+        Ok(Response::new(CreatePaymentResponse { payment: Some(self.render(&caller, payment)) }))
+    }
+
+    async fn get_payment(&self, request: Request<GetPaymentRequest>) -> Result<Response<GetPaymentResponse>, Status> {
+        let caller = Caller::required(&request)?;
+        let id: PaymentId =
+            request.get_ref().payment_id.parse().map_err(|error| PaymentError::Field(FieldError::from(error)))?;
+        let payment = self.0.get(&caller, id).await?;
+        Ok(Response::new(GetPaymentResponse { payment: Some(self.render(&caller, payment)) }))
+    }
+}
+
+impl<P: Psp> PaymentHandler<P> {
+    /// The payment, with the link to its status page if the caller owns it.
+    fn render(&self, caller: &Caller, payment: Payment) -> proto::Payment {
+        let (id, own) = (payment.reservation_id, payment.owner == caller.subject);
+        let status_url = if own { self.0.links.url(id) } else { String::new() };
+        proto::Payment { status_url, ..response::payment(payment) }
+    }
+}

@@ -1,0 +1,88 @@
+//! `PaymentAdminService`: hotel staff and administrators list payments, payouts and partner sales, and request refunds.
+
+use std::sync::Arc;
+
+use staymesh_api::payment::v1::{
+    GetPayOutStatementRequest, GetPayOutStatementResponse, ListPartnerSalesRequest, ListPartnerSalesResponse,
+    ListPayOutsRequest, ListPayOutsResponse, ListPaymentsRequest, ListPaymentsResponse, RefundPaymentRequest,
+    RefundPaymentResponse, SetPayOutDestinationRequest, SetPayOutDestinationResponse,
+    payment_admin_service_server::PaymentAdminService,
+};
+use staymesh_mesh::{Caller, proto_types::timestamp};
+use staymesh_psp::Psp;
+use tonic::{Request, Response, Status};
+
+use super::{payouts, request, response};
+use crate::{error::PaymentError, service::Payments};
+
+/// Handler of `PaymentAdminService`.
+pub(crate) struct PaymentAdminHandler<P>(pub(crate) Arc<Payments<P>>);
+
+#[tonic::async_trait]
+impl<P: Psp> PaymentAdminService for PaymentAdminHandler<P> {
+    async fn list_payments(
+        &self,
+        request: Request<ListPaymentsRequest>,
+    ) -> Result<Response<ListPaymentsResponse>, Status> {
+        Caller::required(&request)?.require_hotel_field(request.get_ref().hotel_id)?;
+        let (hotel_id, status, page) = request::payments::list(request.get_ref()).map_err(PaymentError::from)?;
+        let (payments, next_page_token) = self.0.list(hotel_id, status, &page).await?;
+        let payments = payments.into_iter().map(response::payment).collect();
+        Ok(Response::new(ListPaymentsResponse { payments, next_page_token }))
+    }
+
+    async fn refund_payment(
+        &self,
+        request: Request<RefundPaymentRequest>,
+    ) -> Result<Response<RefundPaymentResponse>, Status> {
+        let (id, amount, request_id) = request::payments::refund(request.get_ref()).map_err(PaymentError::from)?;
+        let payment = self.0.refund(id, amount, request_id).await?;
+        Ok(Response::new(RefundPaymentResponse { payment: Some(response::payment(payment)) }))
+    }
+
+    async fn list_pay_outs(
+        &self,
+        request: Request<ListPayOutsRequest>,
+    ) -> Result<Response<ListPayOutsResponse>, Status> {
+        Caller::required(&request)?.require_hotel_field(request.get_ref().hotel_id)?;
+        let (hotel_id, page) = payouts::read_list(request.get_ref()).map_err(PaymentError::from)?;
+        let (rows, next_page_token) = self.0.payouts(hotel_id, &page).await?;
+        let pay_outs = rows.into_iter().map(payouts::shown).collect();
+        Ok(Response::new(ListPayOutsResponse { pay_outs, next_page_token }))
+    }
+
+    async fn get_pay_out_statement(
+        &self,
+        request: Request<GetPayOutStatementRequest>,
+    ) -> Result<Response<GetPayOutStatementResponse>, Status> {
+        Caller::required(&request)?.require_hotel_field(request.get_ref().hotel_id)?;
+        let (hotel_id, payout_id, page) = payouts::read_get(request.get_ref()).map_err(PaymentError::from)?;
+        let statement = self.0.statement(hotel_id, payout_id, &page).await?;
+        Ok(Response::new(payouts::statement(statement)?))
+    }
+
+    async fn set_pay_out_destination(
+        &self,
+        request: Request<SetPayOutDestinationRequest>,
+    ) -> Result<Response<SetPayOutDestinationResponse>, Status> {
+        let caller = Caller::required(&request)?;
+        caller.require_hotel_field(request.get_ref().hotel_id)?;
+        let (hotel_id, destination) = payouts::read_destination(request.get_ref()).map_err(PaymentError::from)?;
+        let set = self.0.set_payout_destination(hotel_id, destination, &caller.subject).await?;
+        Ok(Response::new(SetPayOutDestinationResponse {
+            hotel_id: set.hotel_id.get(),
+            destination: set.destination,
+            update_time: Some(timestamp(set.update_time)),
+        }))
+    }
+
+    async fn list_partner_sales(
+        &self,
+        request: Request<ListPartnerSalesRequest>,
+    ) -> Result<Response<ListPartnerSalesResponse>, Status> {
+        let query = request::partner_sales::list(request.into_inner())?;
+        let (sales, next_page_token) = self.0.list_partner_sales(&query.partner, query.days, &query.page).await?;
+        let sales = sales.into_iter().map(response::partner_sale).collect::<Result<_, _>>()?;
+        Ok(Response::new(ListPartnerSalesResponse { sales, next_page_token }))
+    }
+}

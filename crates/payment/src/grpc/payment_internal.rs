@@ -1,0 +1,42 @@
+//! `PaymentFlowService`: the reservation service records partner sales and settles cancellations.
+
+use std::sync::Arc;
+
+use staymesh_api::payment::v1::{
+    RecordPartnerSaleRequest, RecordPartnerSaleResponse, SettleCancellationRequest, SettleCancellationResponse,
+    payment_flow_service_server::PaymentFlowService,
+};
+use staymesh_psp::Psp;
+use tonic::{Request, Response, Status};
+
+use super::{request, response};
+use crate::service::Payments;
+
+/// Handler of `PaymentFlowService`, which only other services call.
+pub(crate) struct InternalPaymentHandler<P>(pub(crate) Arc<Payments<P>>);
+
+#[tonic::async_trait]
+impl<P: Psp> PaymentFlowService for InternalPaymentHandler<P> {
+    async fn record_partner_sale(
+        &self,
+        request: Request<RecordPartnerSaleRequest>,
+    ) -> Result<Response<RecordPartnerSaleResponse>, Status> {
+        let (id, terms) = request::partner_sales::record(request.get_ref())?;
+        let sale = self.0.record_partner_sale(id, &terms).await?;
+        Ok(Response::new(RecordPartnerSaleResponse { sale: Some(response::partner_sale(sale)?) }))
+    }
+
+    async fn settle_cancellation(
+        &self,
+        request: Request<SettleCancellationRequest>,
+    ) -> Result<Response<SettleCancellationResponse>, Status> {
+        let (id, refund, terms) = request::partner_sales::settle(request.get_ref())?;
+        // A reservation has either a partner sale or a payment; settling both is idempotent.
+        let sale = self.0.settle_partner_sale(id, refund, terms.as_ref()).await?;
+        let payment = self.0.settle_cancellation(id, refund).await?;
+        Ok(Response::new(SettleCancellationResponse {
+            payment: payment.map(response::payment),
+            partner_sale: sale.map(response::partner_sale).transpose()?,
+        }))
+    }
+}

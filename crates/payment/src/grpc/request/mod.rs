@@ -1,0 +1,12 @@
+//! Messages to domain values. Every function reports all invalid fields at once where a message has several.
+
+pub(super) mod partner_sales;
+pub(super) mod payments;
+
+use staymesh_domain::FieldErrors;
+use staymesh_mesh::Problem;
+
+/// `INVALID_FIELD` with these fields.
+fn invalid(errors: FieldErrors) -> Problem {
+    Problem::fields(errors.into_iter().map(|error| (error.field, error.description)))
+}

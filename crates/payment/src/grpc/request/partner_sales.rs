@@ -1,0 +1,101 @@
+//! Requests about partner sales.
+
+use jiff::civil::Date;
+use staymesh_api::payment::v1 as proto;
+use staymesh_domain::{DateRangeError, FieldError, FieldErrors, Money, Page, ReservationId, parse_date};
+use staymesh_mesh::{Problem, proto_types::money_from};
+
+use super::invalid;
+
+use crate::{model::PartnerTerms, service::InvoiceCursor};
+
+/// Longest subject of a partner's token, in characters.
+const MAX_PARTNER: usize = 200;
+
+/// The reservation and the terms of its sale.
+pub(in crate::grpc) fn record(
+    request: &proto::RecordPartnerSaleRequest,
+) -> Result<(ReservationId, PartnerTerms), Problem> {
+    let mut errors = FieldErrors::default();
+    let id = errors.value(request.reservation_id.parse::<ReservationId>());
+    let terms = match &request.terms {
+        Some(terms) => terms_of(&mut errors, terms, "terms"),
+        None => errors.value(Err(FieldError::new("terms", "is required"))),
+    };
+    match (id, terms) {
+        (Some(id), Some(terms)) if errors.is_empty() => Ok((id, terms)),
+        _ => Err(invalid(errors)),
+    }
+}
+
+/// The terms, or `None` after adding what is invalid to `errors`. Amounts of messages are never negative.
+fn terms_of(errors: &mut FieldErrors, terms: &proto::PartnerSaleTerms, field: &str) -> Option<PartnerTerms> {
+    let at = |name: &str| format!("{field}.{name}");
+    let partner_fits = (1..=MAX_PARTNER).contains(&terms.partner.chars().count()) && !terms.partner.contains('\0');
+    errors.holds(partner_fits, at("partner"), format!("must have 1 to {MAX_PARTNER} characters"));
+    let amount = errors.value(money_from(terms.amount.as_ref(), &at("amount")));
+    let taxes = errors.value(money_from(terms.taxes.as_ref(), &at("taxes")));
+    let check_out =
+        errors.value(parse_date(&terms.check_out).map_err(|e| FieldError::new(at("check_out"), e.to_string())));
+    let (amount, taxes, check_out) = (amount?, taxes?, check_out?);
+    let mut fits = partner_fits;
+    let mut holds = |holds: bool, name: &str, description: &str| {
+        errors.holds(holds, at(name), description);
+        fits &= holds;
+    };
+    holds(amount.minor() > 0, "amount.amount", "must be more than zero");
+    if taxes.currency() == amount.currency() {
+        let within = taxes.minor() <= amount.minor();
+        holds(within, "taxes.amount", "must not be more than the amount");
+    } else {
+        holds(false, "taxes.currency_code", "must be that of the amount");
+    }
+    fits.then(|| PartnerTerms { partner: terms.partner.clone(), amount, taxes, check_out })
+}
+
+/// The reservation that ended, its refund, and the terms of its sale if a partner collects.
+pub(in crate::grpc) fn settle(
+    request: &proto::SettleCancellationRequest,
+) -> Result<(ReservationId, Money, Option<PartnerTerms>), Problem> {
+    let mut errors = FieldErrors::default();
+    let id = errors.value(request.reservation_id.parse::<ReservationId>());
+    let refund = errors.value(money_from(request.refund.as_ref(), "refund"));
+    let terms = request.partner_sale.as_ref().and_then(|terms| terms_of(&mut errors, terms, "partner_sale"));
+    match (id, refund) {
+        (Some(id), Some(refund)) if errors.is_empty() => Ok((id, refund, terms)),
+        _ => Err(invalid(errors)),
+    }
+}
+
+/// Selection of invoice lines.
+pub(in crate::grpc) struct InvoiceQuery {
+    /// Subject of the partner's token.
+    pub(in crate::grpc) partner: String,
+    /// Departures on or after the first day and before the second.
+    pub(in crate::grpc) days: (Option<Date>, Option<Date>),
+    pub(in crate::grpc) page: Page<InvoiceCursor>,
+}
+
+/// The selection of a list request.
+pub(in crate::grpc) fn list(request: proto::ListPartnerSalesRequest) -> Result<InvoiceQuery, Problem> {
+    let mut errors = FieldErrors::default();
+    let partner_fits = (1..=MAX_PARTNER).contains(&request.partner.chars().count()) && !request.partner.contains('\0');
+    errors.holds(partner_fits, "partner", format!("must have 1 to {MAX_PARTNER} characters"));
+    let range = |error: DateRangeError| error.at("from_date", "until_date");
+    let from = errors.value(day(&request.from_date).map_err(|error| range(DateRangeError::From(error))));
+    let until = errors.value(day(&request.until_date).map_err(|error| range(DateRangeError::Until(error))));
+    let filters = [request.partner.as_str(), &request.from_date, &request.until_date];
+    let page = errors.value(Page::parse(request.page_size, &request.page_token, &filters));
+    let (Some(from), Some(until), Some(page)) = (from, until, page) else { return Err(invalid(errors)) };
+    let in_order = from.zip(until).is_none_or(|(from, until)| from < until);
+    errors.holds(in_order, "until_date", "must be after from_date");
+    if !errors.is_empty() {
+        return Err(invalid(errors));
+    }
+    Ok(InvoiceQuery { partner: request.partner, days: (from, until), page })
+}
+
+/// `None` for an empty text: the range has no bound on that side.
+fn day(text: &str) -> Result<Option<Date>, staymesh_domain::DateError> {
+    if text.is_empty() { Ok(None) } else { parse_date(text).map(Some) }
+}

@@ -1,0 +1,109 @@
+//! Requests about payments.
+
+use reqwest::Url;
+use staymesh_api::payment::v1::{self as proto, CreatePaymentRequest, ListPaymentsRequest, RefundPaymentRequest};
+use staymesh_domain::{FieldError, FieldErrors, HotelId, Money, Page, PaymentId, ReservationId, parse_request_id};
+use staymesh_mesh::{Problem, proto_types::money_from};
+use uuid::Uuid;
+
+use super::invalid;
+use crate::{grpc::response::payment_status, model::Status};
+
+/// Longest return URL, in characters.
+const MAX_RETURN_URL: usize = 2000;
+
+/// The reservation to pay and the return URL, which is empty or valid.
+pub(in crate::grpc) fn create(request: CreatePaymentRequest) -> Result<(ReservationId, String), Problem> {
+    let mut errors = FieldErrors::default();
+    let id = errors.value(request.reservation_id.parse::<ReservationId>());
+    errors.value(validate_return_url(&request.return_url));
+    match id {
+        Some(id) if errors.is_empty() => Ok((id, request.return_url)),
+        _ => Err(invalid(errors)),
+    }
+}
+
+/// The hotel, the optional status filter and the page.
+pub(in crate::grpc) fn list(
+    request: &ListPaymentsRequest,
+) -> Result<(HotelId, Option<Status>, Page<Uuid>), FieldError> {
+    let hotel_id = HotelId::try_from(request.hotel_id)?;
+    let status = status_filter(request.status)?;
+    let filters = [request.hotel_id.to_string(), request.status.to_string()];
+    let page = Page::parse(request.page_size, &request.page_token, &[&filters[0], &filters[1]])?;
+    Ok((hotel_id, status, page))
+}
+
+/// The payment, the amount, which is positive if given, and the request id.
+pub(in crate::grpc) fn refund(request: &RefundPaymentRequest) -> Result<(PaymentId, Option<Money>, Uuid), FieldError> {
+    let id = request.payment_id.parse::<PaymentId>()?;
+    let amount = request.amount.as_ref().map(|amount| money_from(Some(amount), "amount")).transpose()?;
+    if amount.is_some_and(|amount| amount.minor() == 0) {
+        return Err(FieldError::new("amount.amount", "must be more than zero"));
+    }
+    Ok((id, amount, parse_request_id(&request.request_id)?))
+}
+
+/// The status to filter by; `None` if unspecified.
+fn status_filter(number: i32) -> Result<Option<Status>, FieldError> {
+    let wanted =
+        proto::PaymentStatus::try_from(number).map_err(|_| FieldError::new("status", "is not a known status"))?;
+    Ok(Status::ALL.into_iter().find(|candidate| payment_status(*candidate) == wanted))
+}
+
+/// Accepts an empty text, or an http or https URL without credentials, in visible ASCII.
+fn validate_return_url(text: &str) -> Result<(), FieldError> {
+    if text.is_empty() {
+        return Ok(());
+    }
+    if text.chars().count() > MAX_RETURN_URL {
+        return Err(FieldError::new("return_url", format!("must be at most {MAX_RETURN_URL} characters")));
+    }
+    // Checked before parsing: the parser drops line breaks and tabs, as browsers do.
+    let plain = text.bytes().all(|byte| byte.is_ascii_graphic());
+    let parsed = Url::parse(text).ok().filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
+    let without_credentials = parsed.is_some_and(|url| url.username().is_empty() && url.password().is_none());
+    if plain && without_credentials {
+        return Ok(());
+    }
+    Err(FieldError::new("return_url", "must be an http or https URL, without a user name, in ASCII"))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn return_url_is_empty_or_http_without_credentials() {
+        for good in ["", "https://hotel.example/thanks?x=1#y", "http://localhost:3000/"] {
+            assert_eq!(validate_return_url(good), Ok(()), "{good}");
+        }
+        let long = format!("https://a/{}", "x".repeat(2000));
+        for bad in [
+            "javascript:alert(1)",
+            "data:text/html,x",
+            "ftp://a/",
+            "//a",
+            "/a",
+            "a",
+            "https://",
+            "https://u:p@a/",
+            "https://a/\r\nx: y",
+            "java\tscript:x",
+            "https://ä/",
+            " https://a/",
+            &long,
+        ] {
+            assert_eq!(validate_return_url(bad).unwrap_err().field, "return_url", "{bad}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn return_url_validation_never_panics(text in ".*") {
+            let _ = validate_return_url(&text);
+        }
+    }
+}

@@ -1,0 +1,174 @@
+//! Partners' sales on the wire.
+
+use staymesh_api::{
+    payment::v1::{
+        ListPartnerSalesRequest, PartnerSaleTerms, RecordPartnerSaleRequest, SettleCancellationRequest,
+        payment_admin_service_server::PaymentAdminService, payment_flow_service_server::PaymentFlowService,
+    },
+    r#type::v1::Money,
+};
+use staymesh_mesh::{Problem, Reason};
+use tonic::Request;
+
+use super::{InternalPaymentHandler, PaymentAdminHandler, fields, payments};
+use crate::testing::{database, reservation_id};
+
+fn money(currency: &str, amount: &str) -> Option<Money> {
+    (!amount.is_empty()).then(|| Money { currency_code: currency.into(), amount: amount.into() })
+}
+
+fn euros(amount: &str) -> Option<Money> {
+    money("EUR", amount)
+}
+
+/// Leaving on this day of May 2030.
+fn sale(partner: &str, day: u8) -> RecordPartnerSaleRequest {
+    let check_out = format!("2030-05-{day:02}");
+    let terms = PartnerSaleTerms { partner: partner.into(), amount: euros("100.00"), taxes: euros("7.00"), check_out };
+    RecordPartnerSaleRequest { reservation_id: reservation_id().to_string(), terms: Some(terms) }
+}
+
+#[tokio::test]
+async fn a_partner_sale_is_recorded_credited_and_told_apart_from_another() {
+    let database = database().await;
+    let payments = payments(database.pool());
+    let request = sale("client:acme", 4);
+    let mut told = Vec::new();
+    for _ in 0..2 {
+        let answer = InternalPaymentHandler(payments.clone())
+            .record_partner_sale(Request::new(request.clone()))
+            .await
+            .unwrap()
+            .into_inner();
+        told.push(answer.sale.unwrap());
+    }
+    assert_eq!(told[0], told[1]);
+    let made = &told[0];
+    assert_eq!((made.reservation_id.as_str(), made.hotel_id), (request.reservation_id.as_str(), 7));
+    assert_eq!((made.partner.as_str(), made.check_out.as_str()), ("client:acme", "2030-05-04"));
+    assert_eq!((made.amount.clone(), made.taxes.clone()), (euros("100.00"), euros("7.00")));
+    assert_eq!((made.commission.clone(), made.credited_amount.clone()), (euros("13.95"), euros("0.00")));
+    assert_eq!((made.owed_amount.clone(), made.cancel_time), (euros("100.00"), None));
+
+    let mut other = request.clone();
+    other.terms.as_mut().unwrap().amount = euros("100.01");
+    let error = InternalPaymentHandler(payments.clone()).record_partner_sale(Request::new(other)).await.unwrap_err();
+    assert_eq!(Problem::reason_of(&error), Some(Reason::ReservationIdReused));
+    assert_eq!(error.code(), tonic::Code::FailedPrecondition);
+
+    let settle = SettleCancellationRequest {
+        reservation_id: request.reservation_id,
+        refund: euros("70.00"),
+        partner_sale: request.terms,
+    };
+    for _ in 0..2 {
+        let answer = InternalPaymentHandler(payments.clone())
+            .settle_cancellation(Request::new(settle.clone()))
+            .await
+            .unwrap()
+            .into_inner();
+        assert_eq!(answer.payment, None);
+        let ended = answer.partner_sale.unwrap();
+        assert_eq!((ended.credited_amount, ended.owed_amount), (euros("70.00"), euros("30.00")));
+        assert!(ended.cancel_time.is_some());
+    }
+}
+
+#[tokio::test]
+async fn wrong_terms_of_a_sale_are_all_named() {
+    let database = database().await;
+    let payments = payments(database.pool());
+    let dollars = money("USD", "1.00");
+    let good = sale("client:acme", 4).terms.unwrap();
+    let long = "p".repeat(201);
+    for (terms, wrong) in [
+        (None, vec!["terms"]),
+        (Some(PartnerSaleTerms::default()), vec!["terms.partner", "terms.amount", "terms.taxes", "terms.check_out"]),
+        (
+            Some(PartnerSaleTerms { partner: long, check_out: "2030-02-30".into(), ..good.clone() }),
+            vec!["terms.partner", "terms.check_out"],
+        ),
+        (
+            Some(PartnerSaleTerms { amount: euros("0"), ..good.clone() }),
+            vec!["terms.amount.amount", "terms.taxes.amount"],
+        ),
+        (Some(PartnerSaleTerms { amount: euros("-1.00"), ..good.clone() }), vec!["terms.amount.amount"]),
+        (Some(PartnerSaleTerms { taxes: euros("-0.01"), ..good.clone() }), vec!["terms.taxes.amount"]),
+        (Some(PartnerSaleTerms { taxes: euros("100.01"), ..good.clone() }), vec!["terms.taxes.amount"]),
+        (Some(PartnerSaleTerms { taxes: dollars, ..good.clone() }), vec!["terms.taxes.currency_code"]),
+    ] {
+        let request = RecordPartnerSaleRequest { terms, ..sale("client:acme", 4) };
+        assert_eq!(
+            fields(
+                &InternalPaymentHandler(payments.clone()).record_partner_sale(Request::new(request)).await.unwrap_err()
+            ),
+            wrong
+        );
+    }
+    let settle = SettleCancellationRequest {
+        reservation_id: "x".into(),
+        refund: euros("-1.00"),
+        partner_sale: Some(PartnerSaleTerms { check_out: String::new(), ..good }),
+    };
+    let error = InternalPaymentHandler(payments.clone()).settle_cancellation(Request::new(settle)).await.unwrap_err();
+    assert_eq!(fields(&error), ["reservation_id", "refund.amount", "partner_sale.check_out"]);
+    let count: i64 = sqlx::query_scalar("select count(*) from partner_sale").fetch_one(database.pool()).await.unwrap();
+    assert_eq!(count, 0);
+}
+
+#[tokio::test]
+async fn a_partner_is_invoiced_by_day_of_leaving() {
+    let database = database().await;
+    let payments = payments(database.pool());
+    let mut made = Vec::new();
+    for (partner, day) in
+        [("client:acme", 9), ("client:acme", 4), ("client:other", 5), ("client:acme", 4), ("client:acme", 6)]
+    {
+        let request = sale(partner, day);
+        InternalPaymentHandler(payments.clone()).record_partner_sale(Request::new(request.clone())).await.unwrap();
+        made.push((partner, day, request.reservation_id));
+    }
+    let expected = |partner: &str, days: std::ops::Range<u8>| {
+        let mut lines: Vec<_> = made.iter().filter(|(who, day, _)| *who == partner && days.contains(day)).collect();
+        lines.sort_by_key(|(_, day, id)| (*day, id.clone()));
+        lines.into_iter().map(|(_, _, id)| id.clone()).collect::<Vec<_>>()
+    };
+    let ask = async |partner: &str, from: &str, until: &str, page_token: String| {
+        let (from_date, until_date) = (from.to_owned(), until.to_owned());
+        let request =
+            ListPartnerSalesRequest { partner: partner.into(), from_date, until_date, page_size: 1, page_token };
+        PaymentAdminHandler(payments.clone())
+            .list_partner_sales(Request::new(request))
+            .await
+            .map(tonic::Response::into_inner)
+    };
+    for (partner, from, until, days) in [
+        ("client:acme", "", "", 1..32),
+        ("client:acme", "2030-05-04", "2030-05-09", 4..9),
+        ("client:acme", "2030-05-05", "", 5..32),
+        ("client:acme", "", "2030-05-06", 1..6),
+        ("client:other", "", "", 1..32),
+        ("client:nobody", "", "", 1..32),
+    ] {
+        let (mut seen, mut token) = (Vec::new(), String::new());
+        loop {
+            let page = ask(partner, from, until, token).await.unwrap();
+            assert!(page.sales.len() <= 1);
+            seen.extend(page.sales.into_iter().map(|sale| sale.reservation_id));
+            token = page.next_page_token;
+            if token.is_empty() {
+                break;
+            }
+        }
+        assert_eq!(seen, expected(partner, days), "{partner} {from} {until}");
+    }
+    let token = ask("client:acme", "", "", String::new()).await.unwrap().next_page_token;
+    assert_eq!(fields(&ask("client:other", "", "", token).await.unwrap_err()), ["page_token"]);
+    for (partner, from, until, wrong) in [
+        ("", "today", "2030-5-1", vec!["partner", "from_date", "until_date"]),
+        ("client:acme", "2030-05-04", "2030-05-04", vec!["until_date"]),
+        ("client:acme", "2030-05-04", "2030-05-03", vec!["until_date"]),
+    ] {
+        assert_eq!(fields(&ask(partner, from, until, String::new()).await.unwrap_err()), wrong);
+    }
+}
