@@ -8,10 +8,10 @@ use staymesh_devenv::Component;
 use crate::components::install;
 use crate::steps::Steps;
 use crate::tools::{cargo, run as run_tool};
-use crate::{contract, licences};
+use crate::{contract, docs, licences};
 
 /// How many steps [`add`] adds.
-pub(crate) const COUNT: usize = 5;
+pub(crate) const COUNT: usize = 6;
 
 /// `cargo xtask lint`.
 pub(crate) fn run() -> Result<ExitCode> {
@@ -24,6 +24,7 @@ pub(crate) fn run() -> Result<ExitCode> {
 /// Runs the checks, the quick ones first.
 pub(crate) fn add(steps: &mut Steps) -> Result<()> {
     steps.run("formatting", || run_tool(cargo(&["fmt", "--all", "--check"])))?;
+    steps.run("docs", || docs::check().map(|found| eprintln!("{found}")))?;
     steps.run("contract: lint", contract::lint)?;
     steps.run("contract: breaking", contract::breaking)?;
     steps.run("licences", || licences::check().map(|found| eprintln!("{found}")))?;

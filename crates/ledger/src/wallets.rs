@@ -29,7 +29,7 @@ pub async fn fold_periodically(pool: PgPool, stop: CancellationToken) {
         match stop.run_until_cancelled(fold(&pool)).await {
             Some(Ok(wallets)) => tracing::debug!(wallets, "wallets folded"),
             Some(Err(error)) => {
-                tracing::warn!(error.cause = %error, "folding wallets failed; retried at the next tick")
+                tracing::warn!(error.cause = %error, "folding wallets failed; retried at the next tick");
             }
             None => break,
         }

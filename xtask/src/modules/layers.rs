@@ -15,7 +15,7 @@ const LAYERS: &[&[&str]] = &[
     &["contract", "store", "psp", "psp-simulator", "localmesh"],
     &["mesh", "ledger", "testkit"],
     &["identity", "hotel", "rate", "reservation", "payment", "search", "partner", "cdc", "edge"],
-    &["staymesh", "staymesh-dev"],
+    &["staymesh", "staymesh-dev", "load"],
     &["bench", "faults", "xtask", "tests"],
 ];
 

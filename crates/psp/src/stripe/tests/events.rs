@@ -44,7 +44,7 @@ fn session_event_yields_checkout_status_or_unexpected(
             assert_eq!((data.amount_minor, data.currency.as_str()), (12_050, "EUR"));
         }
         (ProviderEvent::Unexpected(payment), None) => {
-            assert_eq!(payment, PaymentReference { session: Some(SESSION.into()), reference: id })
+            assert_eq!(payment, PaymentReference { session: Some(SESSION.into()), reference: id });
         }
         (event, _) => panic!("{event:?}"),
     }
