@@ -10,7 +10,7 @@ use crate::{error::ReservationError, fault_points, lifecycle::Command, store::St
 ///
 /// # Errors
 /// What [`crate::lifecycle::decide`] refuses, [`ReservationError::NotFound`], and when the database fails.
-pub async fn apply(
+pub(crate) async fn apply(
     store: &Store,
     id: ReservationId,
     command: &Command,

@@ -24,7 +24,7 @@ pub(crate) use book::{book_all, book_each};
 #[cfg(test)]
 pub(crate) use change::apply_all;
 
-pub use change::apply;
+pub(crate) use change::apply;
 pub use outcome::Created;
 pub(crate) use plan::cancelled_event;
 pub use plan::{Applied, ChangeOrder};

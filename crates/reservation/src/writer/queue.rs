@@ -60,16 +60,17 @@ impl Writer {
     /// Creates a reservation. Idempotent by reservation id.
     ///
     /// # Errors
-    /// [`ReservationError::SoldOut`], [`ReservationError::NotOnSale`], [`ReservationError::IdReused`], OVERLOADED when the
-    /// lane's queue is full or the service stops, and when the database fails.
+    /// [`ReservationError::SoldOut`], [`ReservationError::NotOnSale`], [`ReservationError::IdReused`], when the database
+    /// fails, and OVERLOADED when the lane's queue is full or the service stops: then it was not begun.
     pub async fn book(&self, order: NewReservation) -> Result<Created, ReservationError> {
         self.submit(order.id, order, Job::Book).await
     }
 
-    /// Applies a command. Idempotent.
+    /// Applies a command to a reservation. Idempotent.
     ///
     /// # Errors
-    /// As [`super::apply`], and OVERLOADED when the lane's queue is full or the service stops.
+    /// What [`crate::lifecycle::decide`] refuses, [`ReservationError::NotFound`], when the database fails, and OVERLOADED
+    /// when the lane's queue is full or the service stops: then it was not begun.
     pub async fn change(&self, order: ChangeOrder) -> Result<Applied, ReservationError> {
         self.submit(order.id, order, Job::Change).await
     }
