@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use staymesh_domain::ReservationId;
 
-use super::plan::{Applied, ChangeOrder, ChangePlan};
+use super::change_plan::{Applied, ChangeOrder, ChangePlan};
 use crate::{error::ReservationError, fault_points, lifecycle::Command, store::Store};
 
 /// Applies one command at `now`.

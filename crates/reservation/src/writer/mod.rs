@@ -13,10 +13,10 @@
 mod admission;
 mod book;
 mod change;
+mod change_plan;
 mod lane;
 mod metrics;
 mod outcome;
-mod plan;
 mod queue;
 
 #[cfg(test)]
@@ -25,9 +25,9 @@ pub(crate) use book::{book_all, book_each};
 pub(crate) use change::apply_all;
 
 pub(crate) use change::apply;
+pub(crate) use change_plan::cancelled_event;
+pub use change_plan::{Applied, ChangeOrder};
 pub use outcome::Created;
-pub(crate) use plan::cancelled_event;
-pub use plan::{Applied, ChangeOrder};
 pub use queue::Writer;
 
 #[cfg(test)]

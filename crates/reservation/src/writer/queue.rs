@@ -8,9 +8,9 @@ use staymesh_store::StoreConfig;
 use tokio::{sync::mpsc, time::Instant};
 
 use super::{
+    change_plan::{Applied, ChangeOrder},
     lane::{self, Job, QueuedOrder},
     outcome::Created,
-    plan::{Applied, ChangeOrder},
 };
 use crate::{error::ReservationError, model::NewReservation, store::Store};
 
