@@ -78,7 +78,10 @@ async fn measure(options: &Options, rig: &Rig) -> Result<Vec<Row>> {
 
     let (alone, ()) = options.beside(rig, &clients, async { Ok(()) }).await?;
     let end = make_holds(rig, options.holds).await?;
-    sleep(Duration::try_from(end.duration_since(Timestamp::now())).unwrap_or_default()).await;
+    let until_end = end.duration_since(Timestamp::now());
+    if until_end.is_positive() {
+        sleep(Duration::try_from(until_end)?).await;
+    }
     let (holds, freed_in) = options.beside(rig, &clients, until_freed(rig, end, options.holds)).await?;
     let (leaving, left_in) = options.beside(rig, &clients, leave(rig)).await?;
 
@@ -178,7 +181,7 @@ async fn until_freed(rig: &Rig, end: Timestamp, holds: i32) -> Result<Duration> 
         .fetch_one(&rig.database.pool)
         .await?;
         if freed == i64::from(holds) {
-            return Ok(Duration::try_from(Timestamp::now().duration_since(end)).unwrap_or_default());
+            return Duration::try_from(Timestamp::now().duration_since(end)).context("holds expired before their time");
         }
         ensure!(Instant::now() < deadline, "{freed} of {holds} holds have ended");
         sleep(Duration::from_millis(50)).await;

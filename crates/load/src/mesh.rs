@@ -55,7 +55,7 @@ pub fn start(binaries: Binaries, mut settings: Vec<Setting>) -> Result<(LocalMes
     let limits = ["STAYMESH_GUEST_UNPAID_ROOMS", "STAYMESH_PARTNER_UNPAID_ROOMS"];
     settings.extend(limits.map(|limit| ("reservation", limit, "0".to_owned())));
     install::install(&dev_dir(), &[Component::Postgres, Component::Redis, Component::Envoy], &|line| {
-        eprintln!("{line}")
+        eprintln!("{line}");
     })?;
     let dir = run_dir::of_this_process();
     let options = Options {

@@ -41,7 +41,7 @@ impl LocalMesh {
     pub fn replay(&self, recording: &Path) -> Result<Launch> {
         let (public, internal) = (self.public_url(), self.internal_url());
         Ok(Launch::new("playing a recording", &self.options.dev_binary)
-            .args(["replay", &text(recording), "--email", ADMIN_EMAIL])
+            .args(["replay", &recording.display().to_string(), "--email", ADMIN_EMAIL])
             .args(["--public-url", &public, "--internal-url", &internal])
             .without_inherited_settings()
             .env("STAYMESH_ADMIN_PASSWORD", self.admin_password()?))
@@ -60,7 +60,8 @@ impl LocalMesh {
     /// # Errors
     /// When there is no such database.
     pub fn verify(&self, report: &Path) -> Result<Launch> {
-        let launch = self.command("checking the databases", "reservation", &["check", "--json", &text(report)])?;
+        let launch =
+            self.command("checking the databases", "reservation", &["check", "--json", &report.display().to_string()])?;
         Ok(launch.env("STAYMESH_PAYMENT_DATABASE_URL", self.database_url("payment")?))
     }
 
@@ -105,9 +106,4 @@ pub(super) fn run(launch: Launch) -> Result<()> {
             anyhow::ensure!(status.success(), "{} failed{}", process.name(), process.log_tail());
             Ok(())
         })
-}
-
-/// The path of a file as the settings name it.
-pub(super) fn text(path: &Path) -> String {
-    path.display().to_string()
 }

@@ -7,6 +7,7 @@ mod commands;
 mod plan;
 mod progress;
 mod replica;
+mod services;
 mod settings;
 mod start;
 
@@ -18,7 +19,7 @@ use staymesh_devenv::{Durability, Envoy, Postgres, PostgresOptions, Process, Red
 use plan::Plan;
 pub use progress::{Progress, Quiet};
 pub use replica::Replica;
-pub use settings::{ADMIN_EMAIL, SERVICES};
+pub use services::{ADMIN_EMAIL, SERVICES};
 
 /// What to start, and where.
 #[derive(Clone, Debug)]

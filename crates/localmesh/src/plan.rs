@@ -10,7 +10,10 @@ use std::{
 use anyhow::{Context, Result};
 use staymesh_devenv::{Postgres, Redis, keep_secret, port::free_port};
 
-use crate::{Options, SERVICES, settings};
+use crate::{
+    Options,
+    services::{self, SERVICES},
+};
 
 #[derive(Debug)]
 pub(crate) struct Plan {
@@ -33,7 +36,7 @@ impl Plan {
         let mut databases = BTreeMap::new();
         for service in SERVICES {
             addresses.insert(service, (local(None)?, local(None)?));
-            if settings::has_database(service) {
+            if services::has_database(service) {
                 databases.insert(service, postgres.ensure_database(service)?);
             }
         }

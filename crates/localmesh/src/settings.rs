@@ -5,30 +5,12 @@ use std::{net::SocketAddr, path::Path};
 use anyhow::Result;
 use base64::{Engine, prelude::BASE64_STANDARD};
 
-use crate::{commands::text, plan::Plan};
-
-/// The services in start order; they are stopped in reverse.
-pub const SERVICES: [&str; 6] = ["identity", "hotel", "rate", "reservation", "payment", PROVIDER];
-
-/// E-mail address of the first administrator.
-pub const ADMIN_EMAIL: &str = "admin@staymesh.example";
-
-/// The simulated payment provider.
-pub(crate) const PROVIDER: &str = "psp-simulator";
+use crate::{
+    plan::Plan,
+    services::{PROVIDER, calls_others, client_id},
+};
 
 type Settings = Vec<(&'static str, String)>;
-
-pub(crate) fn has_database(service: &str) -> bool {
-    service != PROVIDER
-}
-
-pub(crate) fn calls_others(service: &str) -> bool {
-    !matches!(service, "identity" | PROVIDER)
-}
-
-pub(crate) fn client_id(service: &str) -> String {
-    format!("staymesh-{service}")
-}
 
 /// The settings of a service.
 pub(crate) fn of(service: &str, plan: &Plan) -> Result<Settings> {
@@ -100,4 +82,9 @@ pub(crate) fn of_edge(plan: &Plan, dir: &Path, admin: SocketAddr, logs: &Path) -
 /// 32 random bytes in base64.
 fn key(plan: &Plan, name: &str) -> Result<String> {
     Ok(BASE64_STANDARD.encode(hex::decode(plan.secrets.get(name)?)?))
+}
+
+/// A path as the value of a setting.
+fn text(path: &Path) -> String {
+    path.display().to_string()
 }

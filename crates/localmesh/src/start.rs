@@ -15,7 +15,8 @@ use staymesh_devenv::{
 use super::{
     ADMIN_EMAIL, LocalMesh, Progress, SERVICES,
     commands::run,
-    settings::{self, PROVIDER},
+    services::{self, PROVIDER},
+    settings,
 };
 
 /// How long a service may take to be ready.
@@ -40,9 +41,9 @@ impl LocalMesh {
             .command("making the first administrator", "identity", &["identity", "create-admin", ADMIN_EMAIL])?
             .env("STAYMESH_ADMIN_PASSWORD", self.admin_password()?);
         run(admin)?;
-        for service in SERVICES.into_iter().filter(|s| settings::calls_others(s)) {
+        for service in SERVICES.into_iter().filter(|s| services::calls_others(s)) {
             progress.check()?;
-            let id = settings::client_id(service);
+            let id = services::client_id(service);
             let what = format!("registering {service}");
             let client = self
                 .command(&what, "identity", &["identity", "register-client", &id, "--role", "service"])?

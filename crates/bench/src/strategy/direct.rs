@@ -11,12 +11,11 @@ use staymesh_api::reservation::v1::{
 };
 use staymesh_domain::StayDates;
 use staymesh_load::booking;
-use staymesh_mesh::{Caller, Problem, Reason, proto_types};
+use staymesh_mesh::{Caller, Problem, proto_types};
 use staymesh_reservation::{ReservationError, offer_token::OfferSigner};
-use staymesh_store::StoreError;
 use tonic::{Request, Response, Status};
 
-use super::{create_only::Create, row::NewRow};
+use super::{create_only::Create, refusal::Refusal, row::NewRow};
 
 /// Attempts per booking, before the client is asked to retry.
 const ATTEMPTS: u32 = 20;
@@ -24,21 +23,6 @@ const ATTEMPTS: u32 = 20;
 const FIRST_PAUSE_MICROS: u64 = 500;
 /// The largest upper bound of a pause.
 const LONGEST_PAUSE_MICROS: u64 = 50_000;
-
-/// Why a transaction did not book.
-#[derive(Debug)]
-pub(crate) enum Refusal {
-    /// A night has not enough rooms.
-    SoldOut,
-    /// A night is not on sale.
-    NotOnSale,
-    /// The id belongs to another reservation.
-    IdReused,
-    /// Every attempt lost against concurrent transactions.
-    Overloaded,
-    /// The database failed.
-    Store(StoreError),
-}
 
 /// A strategy with one transaction per booking.
 #[tonic::async_trait]
@@ -130,28 +114,4 @@ fn response(new: NewRow, create_time: Timestamp) -> Reservation {
 fn pause(attempt: u32) -> Duration {
     let bound = (FIRST_PAUSE_MICROS << attempt.min(10)).min(LONGEST_PAUSE_MICROS);
     Duration::from_micros(rand::random_range(0..=bound))
-}
-
-impl From<StoreError> for Refusal {
-    fn from(error: StoreError) -> Self {
-        Self::Store(error)
-    }
-}
-
-impl From<sqlx::Error> for Refusal {
-    fn from(error: sqlx::Error) -> Self {
-        Self::Store(error.into())
-    }
-}
-
-impl From<Refusal> for Problem {
-    fn from(refusal: Refusal) -> Self {
-        match refusal {
-            Refusal::SoldOut => Self::new(Reason::RoomSoldOut, "sold out"),
-            Refusal::NotOnSale => Self::new(Reason::NotOnSale, "not on sale"),
-            Refusal::IdReused => Self::new(Reason::ReservationIdReused, "the id belongs to another reservation"),
-            Refusal::Overloaded => Self::new(Reason::Overloaded, "too many concurrent bookings; retry"),
-            Refusal::Store(error) => error.into(),
-        }
-    }
 }

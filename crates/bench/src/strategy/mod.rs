@@ -10,6 +10,7 @@ mod direct;
 mod floor;
 mod optimistic;
 mod pessimistic;
+mod refusal;
 mod row;
 
 pub(crate) use constraint::Constraint;

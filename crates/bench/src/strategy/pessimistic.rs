@@ -6,7 +6,8 @@ use sqlx::PgPool;
 use staymesh_store::ResultExt;
 
 use super::{
-    direct::{Refusal, Transaction},
+    direct::Transaction,
+    refusal::Refusal,
     row::{self, NewRow},
 };
 

@@ -8,7 +8,7 @@ use staymesh_load::booking;
 use staymesh_reservation::offer_token::Offer;
 use staymesh_store::StoreError;
 
-use super::direct::Refusal;
+use super::refusal::Refusal;
 
 /// A reservation to insert: the guest pays, so it begins with a hold.
 pub(crate) struct NewRow {
