@@ -8,10 +8,10 @@ use staymesh_devenv::Component;
 use crate::components::install;
 use crate::steps::Steps;
 use crate::tools::{cargo, run as run_tool};
-use crate::{contract, docs, licences};
+use crate::{contract, conversions, docs, licences, modules};
 
 /// How many steps [`add`] adds.
-pub(crate) const COUNT: usize = 6;
+pub(crate) const COUNT: usize = 8;
 
 /// `cargo xtask lint`.
 pub(crate) fn run() -> Result<ExitCode> {
@@ -25,6 +25,8 @@ pub(crate) fn run() -> Result<ExitCode> {
 pub(crate) fn add(steps: &mut Steps) -> Result<()> {
     steps.run("formatting", || run_tool(cargo(&["fmt", "--all", "--check"])))?;
     steps.run("docs", || docs::check().map(|found| eprintln!("{found}")))?;
+    steps.run("modules", || modules::check_workspace().map(|found| eprintln!("{found}")))?;
+    steps.run("conversions", || conversions::check().map(|found| eprintln!("{found}")))?;
     steps.run("contract: lint", contract::lint)?;
     steps.run("contract: breaking", contract::breaking)?;
     steps.run("licences", || licences::check().map(|found| eprintln!("{found}")))?;

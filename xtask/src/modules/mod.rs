@@ -56,6 +56,15 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// Checks every crate of the workspace. Yields a sentence with the counts.
+///
+/// # Errors
+///
+/// If there is a circle, a dependency upward, or source that cannot be read.
+pub(crate) fn check_workspace() -> Result<String> {
+    check(&crates(&repository())?)
+}
+
 /// Checks these crates. Yields a sentence with the counts.
 fn check(crates: &[Crate]) -> Result<String> {
     let mut findings = layers::check(crates)?;
