@@ -65,7 +65,7 @@ impl Server {
             Strategy::Floor => Routes::new(ReservationServiceServer::new(CreateOnly(Floor))),
             Strategy::Writer => staymesh_reservation::routes(Arc::new(BookingService::new(Dependencies {
                 store: Store::new(rig.database.connect_reads(connections)?),
-                bookings: writer(rig.database.connect_lanes(lanes)?, lanes),
+                writer: writer(rig.database.connect_lanes(lanes)?, lanes),
                 hotels: Box::new(StubClients),
                 rates: Box::new(StubClients),
                 offers: OfferSigner::new(&rig.keys),

@@ -1,4 +1,4 @@
-//! What the tests of this crate share.
+//! Fixtures that several test modules of this crate share.
 
 use std::time::Duration;
 
@@ -81,20 +81,20 @@ pub(crate) fn new_payment(reservation_id: ReservationId) -> NewPayment {
     }
 }
 
-/// What [`payments::open`] yields when there is something to be paid.
+/// Opens a payment without a checkout.
 pub(crate) async fn opened(pool: &PgPool, new: &NewPayment) -> Payment {
     payment_events::save(pool, new).await.unwrap();
     payments::open(pool, new).await.unwrap()
 }
 
-/// An open payment with its page: session and URL are made of its id.
+/// Opens a payment with a checkout, whose session and URL are derived from the id of the payment.
 pub(crate) async fn open(pool: &PgPool) -> Payment {
     let payment = opened(pool, &new_payment(reservation_id())).await;
     let (session, url) = (session_of(payment.payment_id), format!("https://psp.example/{}", payment.payment_id));
     payments::save_checkout(pool, payment.payment_id, &session, &url).await.unwrap()
 }
 
-/// A payment of 100.00 in this status; one that is being or has been refunded has 40.00 of it asked for.
+/// A payment of 100.00 in this status. In a refund status, a refund of 40.00 is requested.
 pub(crate) async fn in_status(pool: &PgPool, status: Status) -> Payment {
     let id = open(pool).await.payment_id;
     let mut connection = pool.acquire().await.unwrap();
@@ -138,7 +138,7 @@ pub(crate) fn service<P>(pool: &PgPool, reservations: impl ReservationClient, ps
     let minute = Duration::from_mins(1);
     let wake = Wake::default();
     let (pool, commission_basis_points, links) = (pool.clone(), 1500, links());
-    // Nobody asks for hotels but who expects it.
+    // A mock without expectations: a test that needs the hotel service replaces it.
     let hotels = std::sync::Arc::new(MockHotelClient::new());
     Payments {
         pool,
@@ -184,7 +184,7 @@ pub(crate) fn caller(subject: &str, role: Role, hotel_ids: &[i32]) -> Caller {
     Caller { subject: subject.into(), role, hotel_ids, session: "s".into() }
 }
 
-/// The kinds of the events that wait in the outbox, in order.
+/// The kinds of the undelivered events in the outbox, in order.
 pub(crate) async fn outbox(pool: &PgPool) -> Vec<String> {
     sqlx::query_scalar("select kind from outbox where delivered_at is null and parked_at is null order by event_id")
         .fetch_all(pool)
@@ -197,7 +197,7 @@ pub(crate) fn adapter(url: &str) -> SimulatorPsp {
     SimulatorPsp::new(url, "sk_test".into(), Duration::from_secs(5)).unwrap()
 }
 
-/// The real simulator, in this process, until the guard is dropped.
+/// The provider simulator over HTTP in this process, until the guard is dropped.
 pub(crate) async fn simulator(webhook: Option<&str>) -> (SimulatorPsp, DropGuard) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
@@ -220,13 +220,13 @@ pub(crate) async fn simulator(webhook: Option<&str>) -> (SimulatorPsp, DropGuard
     (adapter(&url), stop.drop_guard())
 }
 
-/// The provider's event about a checkout arrives.
-pub(crate) async fn hear(pool: &PgPool, payment: &Payment, kind: &str) {
+/// Receives an event of this type about the checkout of a payment.
+pub(crate) async fn receive_event(pool: &PgPool, payment: &Payment, kind: &str) {
     receive(pool, kind, payment, None).await;
 }
 
-/// An administrator asks so much back; yields the refund.
-pub(crate) async fn ask_back(pool: &PgPool, payment: &Payment, minor: i64) -> Uuid {
+/// Requests a refund of `minor` cents as an administrator; returns its id.
+pub(crate) async fn request_refund(pool: &PgPool, payment: &Payment, minor: i64) -> Uuid {
     let request_id = Uuid::now_v7();
     let service = service(pool, MockReservationClient::new(), MockPsp::new());
     service.refund(payment.payment_id, Some(eur(minor)), request_id).await.unwrap();
@@ -235,8 +235,8 @@ pub(crate) async fn ask_back(pool: &PgPool, payment: &Payment, minor: i64) -> Uu
     made.unwrap().refund_id
 }
 
-/// The provider says that it has paid back.
-pub(crate) async fn arrived(pool: &PgPool, payment: &Payment, refund_id: Uuid) {
+/// Receives the event that the provider has completed a refund.
+pub(crate) async fn complete_refund(pool: &PgPool, payment: &Payment, refund_id: Uuid) {
     receive(pool, "refund.succeeded", payment, Some(refund_id)).await;
 }
 
@@ -254,7 +254,7 @@ async fn receive(pool: &PgPool, kind: &str, payment: &Payment, refund_id: Option
     service.receive(Provider::Simulator, event.to_string().as_bytes()).await.unwrap();
 }
 
-/// Takes these postings out of the ledger, as if a release without it had been at work.
+/// Deletes the postings that this SQL condition selects, as if a release without the ledger had handled the payments.
 pub(crate) async fn unposted(pool: &PgPool, which: &str) {
     let sql = format!(
         "set session_replication_role = replica;

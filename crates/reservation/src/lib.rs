@@ -68,7 +68,7 @@ pub use config::{Config, OfferKeys};
 pub use error::ReservationError;
 pub use model::{CancellationReason, Guest, NewReservation, PaymentMode, Reservation, Status};
 pub use service::{BookingService, Dependencies, UnpaidRoomLimit};
-pub use writer::{Applied, ChangeOrder, Created, Writer, apply};
+pub use writer::{Applied, ChangeOrder, Created, Writer};
 
 /// The migrations of the reservation database.
 pub static MIGRATOR: Migrator = sqlx::migrate!("../../migrations/reservation");
@@ -95,7 +95,7 @@ pub async fn serve(config: Config, stop: CancellationToken) -> Result<(), NodeEr
     }
     let service = Arc::new(BookingService::new(Dependencies {
         store: store.clone(),
-        bookings: writer,
+        writer,
         hotels: Box::new(hotels),
         rates: Box::new(rates),
         offers: offer_token::OfferSigner::new(&config.offer_keys),

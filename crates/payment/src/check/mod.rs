@@ -75,7 +75,7 @@ pub async fn run(pool: &PgPool, options: &Options, mut progress: impl FnMut(Prog
                 Part::Transactions => report.transactions += page.rows,
                 Part::Payments => report.payments += page.rows,
                 Part::PartnerSales => report.partner_sales += page.rows,
-                Part::PayOuts => report.pay_outs += page.rows,
+                Part::Payouts => report.payouts += page.rows,
             }
             report.add(page.found, options.listed);
             notify(&report);

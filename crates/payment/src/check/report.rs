@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, fmt};
 
 use serde::Serialize;
 
-/// A kind of violation.
+/// A kind of violation. The names in reports write `pay_out`, which readers of reports depend on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
@@ -29,17 +29,23 @@ pub enum Kind {
     /// The credit of a partner sale exceeds it.
     PartnerCreditAboveSale,
     /// A payout is not the sum of its lines, or does not have the number of lines that it declares.
-    PayOutDiffers,
+    #[serde(rename = "pay_out_differs")]
+    PayoutDiffers,
     /// A payout settles an entry that is not due to its hotel.
-    PayOutNotEarned,
+    #[serde(rename = "pay_out_not_earned")]
+    PayoutNotEarned,
     /// A payout settles an entry that another line settles, too.
-    PayOutSettlesTwice,
+    #[serde(rename = "pay_out_settles_twice")]
+    PayoutSettlesTwice,
     /// More than one transfer of a payout is open or paid.
-    PayOutPaidTwice,
+    #[serde(rename = "pay_out_paid_twice")]
+    PayoutPaidTwice,
     /// A payout has no transfer, or an attempt number is missing.
-    PayOutNotAskedFor,
+    #[serde(rename = "pay_out_not_asked_for")]
+    PayoutNotAskedFor,
     /// A paid payout is posted differently, or an unpaid one is posted.
-    PayOutPostingDiffers,
+    #[serde(rename = "pay_out_posting_differs")]
+    PayoutPostingDiffers,
     /// What a hotel is owed is not the sum of unsettled entries and unpaid payouts.
     PayableDiffers,
     /// A wallet plus the entries since is not the sum of the account's entries.
@@ -59,12 +65,12 @@ impl Kind {
         Self::PartnerSaleDiffers,
         Self::PartnerCreditDiffers,
         Self::PartnerCreditAboveSale,
-        Self::PayOutDiffers,
-        Self::PayOutNotEarned,
-        Self::PayOutSettlesTwice,
-        Self::PayOutPaidTwice,
-        Self::PayOutNotAskedFor,
-        Self::PayOutPostingDiffers,
+        Self::PayoutDiffers,
+        Self::PayoutNotEarned,
+        Self::PayoutSettlesTwice,
+        Self::PayoutPaidTwice,
+        Self::PayoutNotAskedFor,
+        Self::PayoutPostingDiffers,
         Self::PayableDiffers,
         Self::WalletDiffers,
     ];
@@ -82,12 +88,12 @@ impl Kind {
             Self::PartnerSaleDiffers => "partner_sale_differs",
             Self::PartnerCreditDiffers => "partner_credit_differs",
             Self::PartnerCreditAboveSale => "partner_credit_above_sale",
-            Self::PayOutDiffers => "pay_out_differs",
-            Self::PayOutNotEarned => "pay_out_not_earned",
-            Self::PayOutSettlesTwice => "pay_out_settles_twice",
-            Self::PayOutPaidTwice => "pay_out_paid_twice",
-            Self::PayOutNotAskedFor => "pay_out_not_asked_for",
-            Self::PayOutPostingDiffers => "pay_out_posting_differs",
+            Self::PayoutDiffers => "pay_out_differs",
+            Self::PayoutNotEarned => "pay_out_not_earned",
+            Self::PayoutSettlesTwice => "pay_out_settles_twice",
+            Self::PayoutPaidTwice => "pay_out_paid_twice",
+            Self::PayoutNotAskedFor => "pay_out_not_asked_for",
+            Self::PayoutPostingDiffers => "pay_out_posting_differs",
             Self::PayableDiffers => "payable_differs",
             Self::WalletDiffers => "wallet_differs",
         }
@@ -104,12 +110,12 @@ impl Kind {
             Self::TransactionUnbalanced | Self::TransactionNotWhole | Self::SourceMissing => "transaction",
             Self::PaymentDiffers | Self::RefundDiffers | Self::RefundAbovePayment | Self::RefundSumsDiffer => "payment",
             Self::PartnerSaleDiffers | Self::PartnerCreditDiffers | Self::PartnerCreditAboveSale => "reservation",
-            Self::PayOutDiffers
-            | Self::PayOutNotEarned
-            | Self::PayOutSettlesTwice
-            | Self::PayOutPaidTwice
-            | Self::PayOutNotAskedFor
-            | Self::PayOutPostingDiffers => "payout",
+            Self::PayoutDiffers
+            | Self::PayoutNotEarned
+            | Self::PayoutSettlesTwice
+            | Self::PayoutPaidTwice
+            | Self::PayoutNotAskedFor
+            | Self::PayoutPostingDiffers => "payout",
             Self::PayableDiffers | Self::WalletDiffers => "account",
         }
     }
@@ -142,7 +148,8 @@ pub struct Report {
     /// Partner sales checked.
     pub partner_sales: u64,
     /// Payouts checked.
-    pub pay_outs: u64,
+    #[serde(rename = "pay_outs")]
+    pub payouts: u64,
     /// Accounts checked.
     pub accounts: u64,
     /// The number of violations of each kind that has any.
@@ -159,7 +166,7 @@ impl Report {
 
     /// The number of rows checked.
     pub(super) const fn seen(&self) -> u64 {
-        self.transactions + self.payments + self.partner_sales + self.pay_outs + self.accounts
+        self.transactions + self.payments + self.partner_sales + self.payouts + self.accounts
     }
 
     /// The number of violations.
@@ -173,6 +180,18 @@ impl Report {
             *self.counts.entry(kind).or_default() += count;
             let listed = self.listed.iter().filter(|known| known.kind == kind).count();
             self.listed.extend(violations.into_iter().take(most.saturating_sub(listed)));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn kind_serializes_as_its_name() {
+        for kind in Kind::ALL {
+            assert_eq!(serde_json::to_value(kind).unwrap(), kind.as_str());
         }
     }
 }

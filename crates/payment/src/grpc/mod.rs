@@ -5,7 +5,6 @@ mod finance;
 mod payment;
 mod payment_admin;
 mod payment_internal;
-mod payouts;
 mod request;
 mod response;
 mod status_page;

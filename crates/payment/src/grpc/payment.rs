@@ -43,6 +43,6 @@ impl<P: Psp> PaymentHandler<P> {
     fn render(&self, caller: &Caller, payment: Payment) -> proto::Payment {
         let (id, own) = (payment.reservation_id, payment.owner == caller.subject);
         let status_url = if own { self.0.links.url(id) } else { String::new() };
-        proto::Payment { status_url, ..response::payment(payment) }
+        proto::Payment { status_url, ..response::payments::payment(payment) }
     }
 }

@@ -12,7 +12,7 @@ use staymesh_mesh::{Caller, proto_types::timestamp};
 use staymesh_psp::Psp;
 use tonic::{Request, Response, Status};
 
-use super::{payouts, request, response};
+use super::{request, response};
 use crate::{error::PaymentError, service::Payments};
 
 /// Handler of `PaymentAdminService`.
@@ -27,7 +27,7 @@ impl<P: Psp> PaymentAdminService for PaymentAdminHandler<P> {
         Caller::required(&request)?.require_hotel_field(request.get_ref().hotel_id)?;
         let (hotel_id, status, page) = request::payments::list(request.get_ref()).map_err(PaymentError::from)?;
         let (payments, next_page_token) = self.0.list(hotel_id, status, &page).await?;
-        let payments = payments.into_iter().map(response::payment).collect();
+        let payments = payments.into_iter().map(response::payments::payment).collect();
         Ok(Response::new(ListPaymentsResponse { payments, next_page_token }))
     }
 
@@ -37,7 +37,7 @@ impl<P: Psp> PaymentAdminService for PaymentAdminHandler<P> {
     ) -> Result<Response<RefundPaymentResponse>, Status> {
         let (id, amount, request_id) = request::payments::refund(request.get_ref()).map_err(PaymentError::from)?;
         let payment = self.0.refund(id, amount, request_id).await?;
-        Ok(Response::new(RefundPaymentResponse { payment: Some(response::payment(payment)) }))
+        Ok(Response::new(RefundPaymentResponse { payment: Some(response::payments::payment(payment)) }))
     }
 
     async fn list_pay_outs(
@@ -45,9 +45,9 @@ impl<P: Psp> PaymentAdminService for PaymentAdminHandler<P> {
         request: Request<ListPayOutsRequest>,
     ) -> Result<Response<ListPayOutsResponse>, Status> {
         Caller::required(&request)?.require_hotel_field(request.get_ref().hotel_id)?;
-        let (hotel_id, page) = payouts::read_list(request.get_ref()).map_err(PaymentError::from)?;
+        let (hotel_id, page) = request::payouts::list(request.get_ref()).map_err(PaymentError::from)?;
         let (rows, next_page_token) = self.0.payouts(hotel_id, &page).await?;
-        let pay_outs = rows.into_iter().map(payouts::shown).collect();
+        let pay_outs = rows.into_iter().map(response::payouts::payout).collect();
         Ok(Response::new(ListPayOutsResponse { pay_outs, next_page_token }))
     }
 
@@ -56,9 +56,9 @@ impl<P: Psp> PaymentAdminService for PaymentAdminHandler<P> {
         request: Request<GetPayOutStatementRequest>,
     ) -> Result<Response<GetPayOutStatementResponse>, Status> {
         Caller::required(&request)?.require_hotel_field(request.get_ref().hotel_id)?;
-        let (hotel_id, payout_id, page) = payouts::read_get(request.get_ref()).map_err(PaymentError::from)?;
+        let (hotel_id, payout_id, page) = request::payouts::statement(request.get_ref()).map_err(PaymentError::from)?;
         let statement = self.0.statement(hotel_id, payout_id, &page).await?;
-        Ok(Response::new(payouts::statement(statement)?))
+        Ok(Response::new(response::payouts::statement(statement)?))
     }
 
     async fn set_pay_out_destination(
@@ -67,7 +67,7 @@ impl<P: Psp> PaymentAdminService for PaymentAdminHandler<P> {
     ) -> Result<Response<SetPayOutDestinationResponse>, Status> {
         let caller = Caller::required(&request)?;
         caller.require_hotel_field(request.get_ref().hotel_id)?;
-        let (hotel_id, destination) = payouts::read_destination(request.get_ref()).map_err(PaymentError::from)?;
+        let (hotel_id, destination) = request::payouts::destination(request.get_ref()).map_err(PaymentError::from)?;
         let set = self.0.set_payout_destination(hotel_id, destination, &caller.subject).await?;
         Ok(Response::new(SetPayOutDestinationResponse {
             hotel_id: set.hotel_id.get(),
@@ -82,7 +82,7 @@ impl<P: Psp> PaymentAdminService for PaymentAdminHandler<P> {
     ) -> Result<Response<ListPartnerSalesResponse>, Status> {
         let query = request::partner_sales::list(request.into_inner())?;
         let (sales, next_page_token) = self.0.list_partner_sales(&query.partner, query.days, &query.page).await?;
-        let sales = sales.into_iter().map(response::partner_sale).collect::<Result<_, _>>()?;
+        let sales = sales.into_iter().map(response::partner_sales::partner_sale).collect::<Result<_, _>>()?;
         Ok(Response::new(ListPartnerSalesResponse { sales, next_page_token }))
     }
 }

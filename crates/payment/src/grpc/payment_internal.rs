@@ -23,7 +23,7 @@ impl<P: Psp> PaymentFlowService for InternalPaymentHandler<P> {
     ) -> Result<Response<RecordPartnerSaleResponse>, Status> {
         let (id, terms) = request::partner_sales::record(request.get_ref())?;
         let sale = self.0.record_partner_sale(id, &terms).await?;
-        Ok(Response::new(RecordPartnerSaleResponse { sale: Some(response::partner_sale(sale)?) }))
+        Ok(Response::new(RecordPartnerSaleResponse { sale: Some(response::partner_sales::partner_sale(sale)?) }))
     }
 
     async fn settle_cancellation(
@@ -35,8 +35,8 @@ impl<P: Psp> PaymentFlowService for InternalPaymentHandler<P> {
         let sale = self.0.settle_partner_sale(id, refund, terms.as_ref()).await?;
         let payment = self.0.settle_cancellation(id, refund).await?;
         Ok(Response::new(SettleCancellationResponse {
-            payment: payment.map(response::payment),
-            partner_sale: sale.map(response::partner_sale).transpose()?,
+            payment: payment.map(response::payments::payment),
+            partner_sale: sale.map(response::partner_sales::partner_sale).transpose()?,
         }))
     }
 }

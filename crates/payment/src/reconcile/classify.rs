@@ -284,7 +284,7 @@ mod tests {
     }
 
     #[test]
-    fn a_replay_asks_only_for_what_is_ours() {
+    fn replay_requires_a_session_or_id_of_the_recorded_payment() {
         let open = |psp_id: Option<&str>| Recorded {
             posted: None,
             psp_id: psp_id.map(str::to_owned),
@@ -293,11 +293,11 @@ mod tests {
         };
         let replay = |kind, here| found(kind, Some(there()), Some(here))[0].replay;
         assert_eq!(replay(Subject::Charge, open(None)), Some(Replay::Checkout), "its answer was lost");
-        assert_eq!(replay(Subject::Charge, open(Some("cs_9"))), None, "paid on another page");
-        let unsaid =
+        assert_eq!(replay(Subject::Charge, open(Some("cs_9"))), None, "paid in another session");
+        let without_session =
             |here| found(Subject::Charge, Some(AtProvider { session: String::new(), ..there() }), Some(here))[0].replay;
-        assert_eq!(unsaid(open(Some("cs_9"))), Some(Replay::Checkout), "its own page is asked for");
-        assert_eq!(unsaid(open(None)), None, "nobody knows a page");
+        assert_eq!(without_session(open(Some("cs_9"))), Some(Replay::Checkout), "its own session is fetched");
+        assert_eq!(without_session(open(None)), None, "neither side has a session");
         assert_eq!(replay(Subject::Refund, open(None)), Some(Replay::Refund));
         for (status, expected) in [("REQUESTED", Some(Replay::Transfer)), ("FAILED", None)] {
             assert_eq!(

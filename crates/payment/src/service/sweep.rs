@@ -65,7 +65,7 @@ impl<P: Psp> Payments<P> {
         };
         let mut checkout = self.psp.fetch_checkout(session.clone()).await?;
         if checkout.status == CheckoutStatus::Open && overdue {
-            // The provider's clock is behind: close the page, which also tells whether it was paid.
+            // The provider's clock is behind: expire the checkout. The response also says whether it was paid.
             checkout = fault_points::OVERDUE_CLOSED.around(self.psp.expire_checkout(session)).await?;
         }
         self.apply_checkout(payment.payment_id, &checkout).await.map(drop)

@@ -1,3 +1,5 @@
+//! The constraints and triggers of the payment tables, and the statements that rely on them.
+
 use futures::future::join_all;
 use rstest::rstest;
 use sqlx::PgPool;
@@ -11,10 +13,10 @@ use crate::{
     testing::{database, in_status, new_payment, now, open, opened, reservation_id},
 };
 
-/// The constraint that refuses a statement about one payment; `None` when it is let through.
+/// The constraint that rejects a statement about one payment; `None` if the statement succeeds.
 async fn refused(pool: &PgPool, sql: &'static str, id: PaymentId) -> Option<String> {
     let done = sqlx::query(sql).bind(id.as_uuid()).execute(pool).await;
-    done.err().map(|error| StoreError::from(error).constraint().expect("refused by a name").to_owned())
+    done.err().map(|error| StoreError::from(error).constraint().expect("a named constraint").to_owned())
 }
 
 async fn refund(pool: &PgPool, payment_id: PaymentId, amount_minor: i64) -> Result<Uuid, String> {
@@ -27,16 +29,16 @@ async fn refund(pool: &PgPool, payment_id: PaymentId, amount_minor: i64) -> Resu
         succeeded: false,
     };
     let done = refunds::insert(&mut pool.acquire().await.unwrap(), &refund, refund_id).await;
-    done.map(|()| refund_id).map_err(|error| error.constraint().expect("refused by a name").to_owned())
+    done.map(|()| refund_id).map_err(|error| error.constraint().expect("a named constraint").to_owned())
 }
 
 #[test]
-fn the_outbox_is_the_documented_one() {
+fn migration_creates_the_documented_outbox() {
     assert!(include_str!("../../../../migrations/payment/0002_outbox.sql").ends_with(outbox::SCHEMA));
 }
 
 #[tokio::test]
-async fn the_database_knows_the_same_transitions_as_the_code() {
+async fn transition_trigger_matches_status_can_become() {
     let database = database().await;
     let pool = database.pool();
     for from in Status::ALL {
@@ -58,7 +60,7 @@ async fn the_database_knows_the_same_transitions_as_the_code() {
 }
 
 #[rstest]
-#[case::born_paid(
+#[case::inserted_as_paid(
     "insert into payment_order (payment_id, reservation_id, hotel_id, owner, amount_minor, currency, expire_time, next_check_at, status) select gen_random_uuid(), gen_random_uuid(), 1, 'x', 1, 'EUR', now(), now(), 'PAID' where $1::uuid is not null",
     "payment_order_legal_transition"
 )]
@@ -66,11 +68,11 @@ async fn the_database_knows_the_same_transitions_as_the_code() {
     "update payment_event set amount_minor = 1 where reservation_id in (select reservation_id from payment_order where payment_id = $1)",
     "payment_event_terms_are_fixed"
 )]
-#[case::terms_forgotten(
+#[case::terms_deleted(
     "delete from payment_event where reservation_id in (select reservation_id from payment_order where payment_id = $1)",
     "payment_event_terms_are_fixed"
 )]
-#[case::order_of_another_sum(
+#[case::order_of_other_amount(
     "insert into payment_order (payment_id, reservation_id, hotel_id, owner, amount_minor, currency, expire_time, next_check_at) select gen_random_uuid(), reservation_id, hotel_id, owner, amount_minor + 1, currency, expire_time, next_check_at from payment_order where payment_id = $1",
     "payment_order_event_fkey"
 )]
@@ -87,12 +89,12 @@ async fn the_database_knows_the_same_transitions_as_the_code() {
     "update payment_order set psp_session = null where payment_id = $1",
     "payment_order_terms_are_fixed"
 )]
-#[case::sums_by_hand(
+#[case::refund_sums_written(
     "update payment_order set refund_requested_minor = 5 where payment_id = $1",
     "payment_order_sums_follow_refunds"
 )]
-#[case::forgotten("delete from payment_order where payment_id = $1", "payment_order_terms_are_fixed")]
-#[case::refund_of_nothing(
+#[case::order_deleted("delete from payment_order where payment_id = $1", "payment_order_terms_are_fixed")]
+#[case::zero_refund(
     "insert into refund (refund_id, payment_id, reason, request_id, amount_minor) values ($1, $1, 'REQUESTED', $1, 0)",
     "refund_amount_is_positive"
 )]
@@ -100,20 +102,20 @@ async fn the_database_knows_the_same_transitions_as_the_code() {
     "insert into refund (refund_id, payment_id, reason, request_id, amount_minor) values ($1, $1, 'REQUESTED', $1, -5)",
     "refund_amount_is_positive"
 )]
-#[case::too_much(
+#[case::refund_above_payment(
     "insert into refund (refund_id, payment_id, reason, request_id, amount_minor) values ($1, $1, 'REQUESTED', $1, 10001)",
     "payment_order_refunds_within_payment"
 )]
-#[case::born_done(
+#[case::refund_inserted_as_succeeded(
     "insert into refund (refund_id, payment_id, reason, request_id, amount_minor, status, succeeded_at) values ($1, $1, 'REQUESTED', $1, 1, 'SUCCEEDED', now())",
     "refund_legal_transition"
 )]
-#[case::whose(
+#[case::refund_of_unknown_payment(
     "insert into refund (refund_id, payment_id, reason, request_id, amount_minor) values ($1, gen_random_uuid(), 'REQUESTED', $1, 1)",
     "refund_payment_fkey"
 )]
 #[tokio::test]
-async fn what_breaks_the_books_is_refused_by_name(#[case] sql: &'static str, #[case] constraint: &str) {
+async fn invalid_change_is_rejected_by_its_constraint(#[case] sql: &'static str, #[case] constraint: &str) {
     let database = database().await;
     let payment = in_status(database.pool(), Status::Paid).await;
     assert_eq!(refused(database.pool(), sql, payment.payment_id).await.as_deref(), Some(constraint));
@@ -121,7 +123,7 @@ async fn what_breaks_the_books_is_refused_by_name(#[case] sql: &'static str, #[c
 }
 
 #[tokio::test]
-async fn the_payment_follows_its_refunds() {
+async fn payment_sums_and_status_follow_its_refunds() {
     let database = database().await;
     let pool = database.pool();
     let id = in_status(pool, Status::Paid).await.payment_id;
@@ -138,7 +140,7 @@ async fn the_payment_follows_its_refunds() {
     assert_eq!(seen().await, (Status::Refunding, 9000, 3000));
     assert!(refunds::succeed(&mut connection, id, first, "re_1").await.unwrap());
     assert_eq!(seen().await, (Status::Refunded, 9000, 9000));
-    // Something is left, and may go back later.
+    // The remainder may be refunded later.
     refund(pool, id, 1000).await.unwrap();
     assert_eq!(seen().await, (Status::Refunding, 10_000, 9000));
     for sql in [
@@ -156,14 +158,14 @@ async fn the_payment_follows_its_refunds() {
 #[case(Status::Failed)]
 #[case(Status::Expired)]
 #[tokio::test]
-async fn nothing_goes_back_from_where_nothing_came(#[case] status: Status) {
+async fn refund_of_unpaid_payment_is_rejected(#[case] status: Status) {
     let database = database().await;
     let id = in_status(database.pool(), status).await.payment_id;
     assert_eq!(refund(database.pool(), id, 1).await.unwrap_err(), "payment_order_legal_transition");
 }
 
 #[tokio::test]
-async fn racing_refunds_never_exceed_the_payment() {
+async fn concurrent_refunds_never_exceed_the_payment() {
     let database = database().await;
     let pool = database.pool();
     let id = in_status(pool, Status::Paid).await.payment_id;
@@ -178,7 +180,7 @@ async fn racing_refunds_never_exceed_the_payment() {
 }
 
 #[tokio::test]
-async fn racing_requests_open_one_payment() {
+async fn concurrent_opens_create_one_payment() {
     let database = database().await;
     let (pool, reservation) = (database.pool(), reservation_id());
     let opened = join_all((0..32).map(|_| async move { opened(pool, &new_payment(reservation)).await })).await;
@@ -193,7 +195,7 @@ async fn racing_requests_open_one_payment() {
 }
 
 #[tokio::test]
-async fn only_after_an_expired_payment_there_may_be_another() {
+async fn open_after_expired_payment_creates_another() {
     let database = database().await;
     let pool = database.pool();
     for status in Status::ALL {
@@ -204,7 +206,7 @@ async fn only_after_an_expired_payment_there_may_be_another() {
 }
 
 #[tokio::test]
-async fn of_racing_copies_of_an_event_one_is_taken() {
+async fn concurrent_claims_of_an_event_succeed_once() {
     let database = database().await;
     let pool = database.pool();
     let id = open(pool).await.payment_id;

@@ -83,6 +83,9 @@ struct Booked {
 
 impl Movement {
     /// The settlement line; `None` for money between Stripe and the operator.
+    ///
+    /// # Errors
+    /// [`PspError::Unknown`] when the time, the id or the amount is invalid.
     pub(super) fn line(&self) -> Result<Option<SettlementLine>, PspError> {
         if self.is_operators() {
             return Ok(None);
@@ -103,7 +106,7 @@ impl Movement {
                 created,
                 note: String::new(),
             },
-            None => self.other(created),
+            None => self.other(created)?,
         }))
     }
 
@@ -138,22 +141,24 @@ impl Movement {
     }
 
     /// A movement that the ledger does not book: a dispute, a failed refund, a reversed transfer, or a type added later.
-    /// The reconciliation opens a case for it.
-    fn other(&self, created: Timestamp) -> SettlementLine {
+    /// The reconciliation opens a case for it. The amount of a currency that is unknown here is in Stripe's units: it is
+    /// reported and never compared.
+    ///
+    /// # Errors
+    /// [`PspError::Unknown`] when the amount exceeds [`Money::MAX_MINOR`].
+    fn other(&self, created: Timestamp) -> Result<SettlementLine, PspError> {
         let note = self.name();
         tracing::warn!(psp_transaction = self.id, movement = note, "a movement is not booked in the ledger");
-        let money = self.amount.checked_abs().and_then(|amount| from_stripe(amount, &self.currency));
+        let out_of_range = PspError::Unknown("the amount is out of range");
+        let amount = self.amount.checked_abs().ok_or(out_of_range.clone())?;
         let code = self.currency.to_ascii_uppercase();
         let is_code = code.len() == 3 && code.bytes().all(|letter| letter.is_ascii_uppercase());
-        let (amount_minor, currency) = match money {
+        let (amount_minor, currency) = match from_stripe(amount, &self.currency) {
             Some(money) => (money.minor(), money.currency().code().to_owned()),
-            // In Stripe's units: the amount is reported and never compared, so one out of range is clamped.
-            None => (
-                self.amount.saturating_abs().min(Money::MAX_MINOR),
-                if is_code { code } else { NO_CURRENCY.to_owned() },
-            ),
+            None if amount > Money::MAX_MINOR => return Err(out_of_range),
+            None => (amount, if is_code { code } else { NO_CURRENCY.to_owned() }),
         };
-        SettlementLine {
+        Ok(SettlementLine {
             // Each transaction is a movement of its own, also if several belong to the same dispute.
             psp_id: self.id.clone(),
             kind: MovementKind::Other,
@@ -163,7 +168,7 @@ impl Movement {
             currency,
             created,
             note,
-        }
+        })
     }
 
     /// For example `adjustment (dispute) of du_1, money out`. Free text of Stripe is not passed on.
@@ -306,8 +311,8 @@ mod tests {
     #[case::not_shown("charge", Some("charge"), 1205, &json!("ch_1"), "charge of ch_1, money in")]
     #[case::not_readable("charge", Some("charge"), 1205, &json!({ "id": "ch_1", "object": "charge" }), "charge of ch_1, money in")]
     #[case::nothing("refund", None, -1205, &json!(null), "refund, money out")]
-    #[case::the_wrong_way("charge", None, -1205, &charge(1205, "eur"), "charge of ch_1, money out")]
-    #[case::words("A Guest <guest@example.com>", Some("A Guest"), 1205, &json!("A Guest"), "an unnamed movement, money in")]
+    #[case::opposite_sign("charge", None, -1205, &charge(1205, "eur"), "charge of ch_1, money out")]
+    #[case::free_text("A Guest <guest@example.com>", Some("A Guest"), 1205, &json!("A Guest"), "an unnamed movement, money in")]
     fn unbooked_movement_is_a_line_of_kind_other(
         #[case] kind: &str,
         #[case] category: Option<&str>,
@@ -328,6 +333,15 @@ mod tests {
             let line = line(&moved("charge", 550, currency, &charge(550, currency)));
             assert_eq!((line.kind, line.amount_minor, line.currency.as_str()), (MovementKind::Other, 550, code));
         }
+    }
+
+    #[test]
+    fn line_of_amount_out_of_range_fails() {
+        for amount in [Money::MAX_MINOR + 1, -Money::MAX_MINOR - 1, i64::MIN, i64::MAX] {
+            let movement = Movement { amount, ..moved("adjustment", 0, "zzz", &json!("du_1")) };
+            assert_eq!(movement.line().unwrap_err(), PspError::Unknown("the amount is out of range"), "{amount}");
+        }
+        assert_eq!(line(&moved("adjustment", -Money::MAX_MINOR, "eur", &json!("du_1"))).amount_minor, Money::MAX_MINOR);
     }
 
     proptest! {

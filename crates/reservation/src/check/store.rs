@@ -316,8 +316,7 @@ mod tests {
         let sql: String = histories!("* from judged").split_whitespace().collect::<Vec<_>>().join(" ");
         let (_, pairs) = sql.split_once("(before, status) in (").expect("the list of pairs");
         let (pairs, rest) = pairs.split_once("))").expect("its end");
-        let unconditional: BTreeSet<_> =
-            pairs.split("), (").map(|pair| tuple(pair)).map(|p| format!("{p:?}")).collect();
+        let unconditional: BTreeSet<_> = pairs.split("), (").map(tuple).map(|p| format!("{p:?}")).collect();
         let (_, triple) = rest.split_once("is not distinct from (").expect("the late payment");
         let late = tuple(triple.split_once(')').expect("its end").0);
 

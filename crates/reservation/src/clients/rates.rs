@@ -146,17 +146,17 @@ mod tests {
     use super::*;
     use crate::quote::tests::quote;
 
-    fn euros(amount: &str) -> Option<ProtoMoney> {
-        Some(ProtoMoney { currency_code: "EUR".into(), amount: amount.into() })
+    fn euros(amount: &str) -> ProtoMoney {
+        ProtoMoney { currency_code: "EUR".into(), amount: amount.into() }
     }
 
     fn price() -> StayPrice {
         StayPrice {
             room_type_id: 7,
-            nights: vec![NightPrice { stay_date: "2030-01-01".into(), price: euros("100.00") }],
-            subtotal: euros("100.00"),
+            nights: vec![NightPrice { stay_date: "2030-01-01".into(), price: Some(euros("100.00")) }],
+            subtotal: Some(euros("100.00")),
             taxes: vec![],
-            total: euros("100.00"),
+            total: Some(euros("100.00")),
             cancellation_policy: Some(CancellationPolicy { free_until_hours_before: 48, late_penalty_percent: 30 }),
         }
     }
@@ -169,7 +169,7 @@ mod tests {
     fn price_whose_parts_do_not_add_up_is_an_error() {
         assert_eq!(read(price(), 1).expect("adds up"), quote(10_000));
         assert!(matches!(read(price(), 2), Err(QuoteError::Sum)));
-        let cents_short = StayPrice { total: euros("99.99"), ..price() };
+        let cents_short = StayPrice { total: Some(euros("99.99")), ..price() };
         let error = read(cents_short, 1).expect_err("a cent is missing");
         assert!(matches!(error, QuoteError::Sum));
         assert_eq!(Problem::from(ReservationError::from(error)).reason(), Reason::Internal);
@@ -185,7 +185,7 @@ mod tests {
 
     #[test]
     fn price_with_malformed_night_date_is_an_error() {
-        let nights = vec![NightPrice { stay_date: "01.01.2030".into(), price: euros("100.00") }];
+        let nights = vec![NightPrice { stay_date: "01.01.2030".into(), price: Some(euros("100.00")) }];
         assert!(matches!(read(StayPrice { nights, ..price() }, 1), Err(QuoteError::NightDate)));
     }
 }

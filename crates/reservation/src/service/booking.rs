@@ -28,7 +28,7 @@ impl BookingService {
     /// Creates a reservation. Idempotent by its id: a repeat yields the same reservation, even after the offer expired.
     ///
     /// # Errors
-    /// An offer that is invalid or expired, too many unpaid rooms, and as [`crate::writer::Writer::book`].
+    /// An offer that is invalid or expired, too many unpaid rooms, and as [`crate::Writer::book`].
     pub(crate) async fn create(
         &self,
         caller: &Caller,
@@ -53,7 +53,7 @@ impl BookingService {
             Err(refused @ ReservationError::TooManyUnpaidRooms { .. }) => return self.known_or(&new, refused).await,
             Err(error) => return Err(error),
         };
-        match self.bookings.book(new).await? {
+        match self.writer.book(new).await? {
             Created::New(reservation) => {
                 if reservation.payment_mode == PaymentMode::PartnerCollects {
                     self.wake.wake();
@@ -181,7 +181,7 @@ impl BookingService {
 
     async fn change(&self, id: ReservationId, command: Command, now: Timestamp) -> Result<Applied, ReservationError> {
         let order = ChangeOrder { id, command, now, trace_parent: telemetry::trace_parent() };
-        let applied = self.bookings.change(order).await?;
+        let applied = self.writer.change(order).await?;
         if applied.wake {
             self.wake.wake();
         }
@@ -260,7 +260,7 @@ mod tests {
             guest: Guest { full_name: "Ada Lovelace".into(), email: "ada@example.com".into() },
             payment_mode: PaymentMode::GuestPays,
         };
-        let hex: String = content_hash(&offer, &request).iter().map(|byte| format!("{byte:02x}")).collect();
+        let hex = content_hash(&offer, &request).map(|byte| format!("{byte:02x}")).concat();
         assert_eq!(hex, "b601d61dd2996f62aaac612531ecd5490999d8ee3d14f4b93f575a9d61b9439f");
     }
 }

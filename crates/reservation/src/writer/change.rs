@@ -3,14 +3,14 @@
 use jiff::Timestamp;
 use staymesh_domain::ReservationId;
 
-use super::plan::{Applied, ChangeOrder, ChangePlan};
+use super::change_plan::{Applied, ChangeOrder, ChangePlan};
 use crate::{error::ReservationError, fault_points, lifecycle::Command, store::Store};
 
 /// Applies one command at `now`.
 ///
 /// # Errors
 /// What [`crate::lifecycle::decide`] refuses, [`ReservationError::NotFound`], and when the database fails.
-pub async fn apply(
+pub(crate) async fn apply(
     store: &Store,
     id: ReservationId,
     command: &Command,

@@ -16,9 +16,9 @@ use tokio::{
 use super::{
     book::{book_all, book_each},
     change::apply_all,
+    change_plan::{Applied, ChangeOrder},
     metrics::Metrics,
     outcome::Created,
-    plan::{Applied, ChangeOrder},
 };
 use crate::{error::ReservationError, model::NewReservation, store::Store};
 

@@ -13,10 +13,10 @@
 mod admission;
 mod book;
 mod change;
+mod change_plan;
 mod lane;
 mod metrics;
 mod outcome;
-mod plan;
 mod queue;
 
 #[cfg(test)]
@@ -24,10 +24,10 @@ pub(crate) use book::{book_all, book_each};
 #[cfg(test)]
 pub(crate) use change::apply_all;
 
-pub use change::apply;
+pub(crate) use change::apply;
+pub(crate) use change_plan::cancelled_event;
+pub use change_plan::{Applied, ChangeOrder};
 pub use outcome::Created;
-pub(crate) use plan::cancelled_event;
-pub use plan::{Applied, ChangeOrder};
 pub use queue::Writer;
 
 #[cfg(test)]

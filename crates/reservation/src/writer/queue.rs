@@ -8,9 +8,9 @@ use staymesh_store::StoreConfig;
 use tokio::{sync::mpsc, time::Instant};
 
 use super::{
+    change_plan::{Applied, ChangeOrder},
     lane::{self, Job, QueuedOrder},
     outcome::Created,
-    plan::{Applied, ChangeOrder},
 };
 use crate::{error::ReservationError, model::NewReservation, store::Store};
 
@@ -60,16 +60,17 @@ impl Writer {
     /// Creates a reservation. Idempotent by reservation id.
     ///
     /// # Errors
-    /// [`ReservationError::SoldOut`], [`ReservationError::NotOnSale`], [`ReservationError::IdReused`], OVERLOADED when the
-    /// lane's queue is full or the service stops, and when the database fails.
+    /// [`ReservationError::SoldOut`], [`ReservationError::NotOnSale`], [`ReservationError::IdReused`], when the database
+    /// fails, and OVERLOADED when the lane's queue is full or the service stops: then it was not begun.
     pub async fn book(&self, order: NewReservation) -> Result<Created, ReservationError> {
         self.submit(order.id, order, Job::Book).await
     }
 
-    /// Applies a command. Idempotent.
+    /// Applies a command to a reservation. Idempotent.
     ///
     /// # Errors
-    /// As [`super::apply`], and OVERLOADED when the lane's queue is full or the service stops.
+    /// What [`crate::lifecycle::decide`] refuses, [`ReservationError::NotFound`], when the database fails, and OVERLOADED
+    /// when the lane's queue is full or the service stops: then it was not begun.
     pub async fn change(&self, order: ChangeOrder) -> Result<Applied, ReservationError> {
         self.submit(order.id, order, Job::Change).await
     }

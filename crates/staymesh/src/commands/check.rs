@@ -60,11 +60,11 @@ impl Check {
         println!("{} nights and {} bookings checked", HumanCount(bookings.nights), HumanCount(bookings.reservations));
         show(&bookings.counts, &bookings.listed, |kind| kind.as_str(), |violation| violation.kind);
         if let Some(books) = &books {
-            let [payments, sales, pay_outs, transactions, accounts] =
-                [books.payments, books.partner_sales, books.pay_outs, books.transactions, books.accounts]
+            let [payments, sales, payouts, transactions, accounts] =
+                [books.payments, books.partner_sales, books.payouts, books.transactions, books.accounts]
                     .map(HumanCount);
             println!(
-                "{payments} payments, {sales} partners' sales, {pay_outs} pay-outs, {transactions} postings and \
+                "{payments} payments, {sales} partner sales, {payouts} payouts, {transactions} postings and \
                  {accounts} accounts checked"
             );
             show(&books.counts, &books.listed, |kind| kind.as_str(), |violation| violation.kind);

@@ -16,7 +16,7 @@ pub(super) const TRANSACTIONS: &str = ranked!(
      ), wrong (kind, id, detail) as (
          select 'transaction_unbalanced', transaction_id, 'sums to ' || beside from judged where beside is not null
          union all
-         select 'transaction_not_whole', transaction_id, lines || ' entries, but says ' || said
+         select 'transaction_not_whole', transaction_id, lines || ' entries, but declares ' || said
          from judged where lines <> said
          union all
          select 'source_missing', transaction_id, coalesce(kind || ' of ' || source_id, 'entries without a transaction')
@@ -52,7 +52,7 @@ pub(super) const ACCOUNTS: &str = ranked!(
          where counted + since <> whole and until <= pg_snapshot_xmin(pg_current_snapshot())
          union all
          select 'payable_differs', account_id, 'hotel ' || hotel_id || ' is owed ' || owed || ' ' || currency
-             || ', but has ' || unsettled || ' in no pay-out and ' || unpaid || ' in pay-outs that are not paid'
+             || ', but has ' || unsettled || ' in no payout and ' || unpaid || ' in payouts that are not paid'
          from account cross join lateral (
              select coalesce(-sum(amount_minor), 0) as owed,
                  coalesce(-sum(amount_minor) filter (where transaction.kind is distinct from 'PAY_OUT' and not exists (

@@ -23,8 +23,8 @@ macro_rules! ranked {
 
 mod ledger;
 mod partner_sales;
-mod pay_outs;
 mod payments;
+mod payouts;
 
 /// The result of a page.
 pub(super) struct Page<K> {
@@ -46,16 +46,16 @@ pub(super) enum Part {
     /// Partner sales with their credits.
     PartnerSales,
     /// Payouts with their lines and transfers.
-    PayOuts,
+    Payouts,
 }
 
 impl Part {
-    pub(super) const ALL: [Self; 4] = [Self::Transactions, Self::Payments, Self::PartnerSales, Self::PayOuts];
+    pub(super) const ALL: [Self; 4] = [Self::Transactions, Self::Payments, Self::PartnerSales, Self::Payouts];
 
     /// Rows in a page. A payout may have a thousand lines.
     pub(super) const fn page_size(self) -> i64 {
         match self {
-            Self::PayOuts => 200,
+            Self::Payouts => 200,
             _ => 5_000,
         }
     }
@@ -75,8 +75,8 @@ impl Part {
                 "select reservation_id from partner_sale where reservation_id >= $1 order by reservation_id limit $2",
                 partner_sales::PARTNER_SALES,
             ),
-            Self::PayOuts => {
-                ("select payout_id from pay_out where payout_id >= $1 order by payout_id limit $2", pay_outs::PAY_OUTS)
+            Self::Payouts => {
+                ("select payout_id from pay_out where payout_id >= $1 order by payout_id limit $2", payouts::PAYOUTS)
             }
         }
     }
@@ -92,7 +92,7 @@ impl Part {
         let (keys, wrong) = self.sql();
         let keys: Vec<Uuid> = sqlx::query_scalar(keys).bind(from).bind(limit).fetch_all(pool).await?;
         let until = last(&keys, limit);
-        let rows = listing(sqlx::query_as(wrong).bind(from).bind(until.unwrap_or(Uuid::max())), list);
+        let rows = listing(sqlx::query_as(wrong).bind(from).bind(until.unwrap_or(Uuid::max())), list)?;
         page(&keys, until, rows.fetch_all(pool).await?)
     }
 }
@@ -114,7 +114,7 @@ pub(super) async fn accounts(pool: &PgPool, from: i64, limit: i64, list: usize) 
     let keys = "select account_id from ledger_account where account_id >= $1 order by account_id limit $2";
     let keys: Vec<i64> = sqlx::query_scalar(keys).bind(from).bind(limit).fetch_all(pool).await?;
     let until = last(&keys, limit);
-    let rows = listing(sqlx::query_as(ledger::ACCOUNTS).bind(from).bind(until.unwrap_or(i64::MAX)), list);
+    let rows = listing(sqlx::query_as(ledger::ACCOUNTS).bind(from).bind(until.unwrap_or(i64::MAX)), list)?;
     page(&keys, until, rows.fetch_all(pool).await?)
 }
 
@@ -128,9 +128,13 @@ struct Row<K> {
 
 type Listing<'q, K> = QueryAs<'q, Postgres, Row<K>, PgArguments>;
 
-/// Binds the number of violations to list; one out of range lists all.
-fn listing<K>(query: Listing<'_, K>, list: usize) -> Listing<'_, K> {
-    query.bind(i64::try_from(list).unwrap_or(i64::MAX))
+/// Binds the maximum number of violations to list of each kind.
+///
+/// # Errors
+/// When the number exceeds a `bigint`.
+fn listing<K>(query: Listing<'_, K>, list: usize) -> Result<Listing<'_, K>, StoreError> {
+    let list = i64::try_from(list).map_err(|error| sqlx::Error::Encode(error.into()))?;
+    Ok(query.bind(list))
 }
 
 /// The last key of a full page. A page that is not full extends to the end of the table.
@@ -143,13 +147,12 @@ fn page<K: Copy + ToString>(keys: &[K], next: Option<K>, rows: Vec<Row<K>>) -> R
     for row in rows {
         let kind = Kind::from_name(&row.kind).ok_or_else(|| sqlx::Error::Decode("kind".into()))?;
         let violation = Violation { kind, id: row.id.to_string(), detail: row.detail };
-        match found.iter_mut().find(|(known, ..)| *known == kind) {
-            Some((.., violations)) => violations.push(violation),
-            None => {
-                let count = u64::try_from(row.found).map_err(|_| sqlx::Error::Decode("found".into()))?;
-                found.push((kind, count, vec![violation]));
-            }
+        if let Some((.., violations)) = found.iter_mut().find(|(known, ..)| *known == kind) {
+            violations.push(violation);
+            continue;
         }
+        let count = u64::try_from(row.found).map_err(|_| sqlx::Error::Decode("found".into()))?;
+        found.push((kind, count, vec![violation]));
     }
     Ok(Page { next, rows: keys.len() as u64, found })
 }

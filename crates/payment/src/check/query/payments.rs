@@ -62,8 +62,8 @@ pub(super) const PAYMENTS: &str = ranked!(
          select 'refund_above_payment', payment_id, asked || ' of ' || amount_minor || ' ' || currency
          from payment where asked > amount_minor
          union all
-         select 'refund_sums_differ', payment_id, 'says ' || refund_requested_minor || ' asked and ' || refunded_minor
-             || ' back, but refunds have ' || asked || ' and ' || back || ' ' || currency
+         select 'refund_sums_differ', payment_id, 'declares ' || refund_requested_minor || ' requested and ' || refunded_minor
+             || ' refunded, but refunds have ' || asked || ' and ' || back || ' ' || currency
          from payment where (refund_requested_minor, refunded_minor) <> (asked, back)
      )"
 );

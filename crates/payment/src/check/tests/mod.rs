@@ -1,7 +1,7 @@
-//! Books that are right are clean, whatever is going on; every kind of damage is found, and nothing else.
+//! The checker finds no violation in valid data, also under concurrent writes, and exactly the violations of damaged data.
 
-mod pay_outs;
 mod payments;
+mod payouts;
 
 use std::{
     sync::{
@@ -20,10 +20,13 @@ use tokio::time::Instant;
 use super::*;
 use crate::{
     model::Status,
-    testing::{arrived, ask_back, database, hear, in_status, new_payment, open, opened, reservation_id},
+    testing::{
+        complete_refund, database, in_status, new_payment, open, opened, receive_event, request_refund, reservation_id,
+    },
 };
 
-/// Payments that nobody has made, one that was made, and one in each stage of going back.
+/// A pending, a failed and an expired payment; a paid one; one with a refund in progress; and one with a completed refund
+/// and another in progress.
 async fn world() -> TestDatabase {
     let database = database().await;
     let pool = database.pool();
@@ -32,13 +35,13 @@ async fn world() -> TestDatabase {
     }
     let paid = [open(pool).await, open(pool).await, open(pool).await];
     for payment in &paid {
-        hear(pool, payment, "checkout.paid").await;
+        receive_event(pool, payment, "checkout.paid").await;
     }
-    // Of the second a third is on its way; of the last a third is back, and the rest on its way.
-    ask_back(pool, &paid[1], 3_333).await;
-    let first = ask_back(pool, &paid[2], 3_333).await;
-    arrived(pool, &paid[2], first).await;
-    ask_back(pool, &paid[2], 6_667).await;
+    // A third of the second is being refunded; of the last a third was refunded, and the rest is being refunded.
+    request_refund(pool, &paid[1], 3_333).await;
+    let first = request_refund(pool, &paid[2], 3_333).await;
+    complete_refund(pool, &paid[2], first).await;
+    request_refund(pool, &paid[2], 6_667).await;
     database
 }
 
@@ -46,7 +49,7 @@ async fn check(pool: &PgPool) -> Report {
     run(pool, &Options::default(), |_| {}).await.unwrap()
 }
 
-/// Adds up until all is in the wallets, which takes until no transaction of the server's other databases is older.
+/// Folds until all entries are in the wallets, which needs older transactions of the server's other databases to end.
 async fn folded(pool: &PgPool) {
     let deadline = Instant::now() + Duration::from_secs(30);
     loop {
@@ -61,19 +64,19 @@ async fn folded(pool: &PgPool) {
         if left == 0 {
             return;
         }
-        assert!(Instant::now() < deadline, "{left} entries are not counted");
+        assert!(Instant::now() < deadline, "{left} entries are not folded");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }
 
-/// Does what the database refuses to everybody else.
+/// Executes SQL with triggers and foreign keys disabled.
 async fn tamper(pool: &PgPool, sql: &str) {
     let mut connection = pool.acquire().await.unwrap();
     let sql = format!("set session_replication_role = replica; {sql}; set session_replication_role = default");
     sqlx::raw_sql(sqlx::AssertSqlSafe(sql)).execute(&mut *connection).await.unwrap();
 }
 
-/// So much of each kind is found, and the first of it begins like this.
+/// Asserts the number of violations of each kind, and the beginning of the first detail.
 async fn only_found(pool: &PgPool, kinds: &[(Kind, u64)], detail: &str) {
     let report = check(pool).await;
     assert_eq!(report.counts, kinds.iter().copied().collect(), "{:?}", report.listed);
@@ -82,7 +85,7 @@ async fn only_found(pool: &PgPool, kinds: &[(Kind, u64)], detail: &str) {
 }
 
 #[tokio::test]
-async fn right_books_are_clean() {
+async fn valid_payments_have_no_violations() {
     let empty = database().await;
     assert_eq!(check(empty.pool()).await, Report::default());
     let database = world().await;
@@ -94,12 +97,12 @@ async fn right_books_are_clean() {
 }
 
 #[tokio::test]
-async fn every_page_is_reached_and_all_is_counted_but_not_listed() {
+async fn run_counts_violations_of_all_pages_and_limits_the_list() {
     let database = database().await;
     let pool = database.pool();
     for _ in 0..25 {
         let payment = open(pool).await;
-        hear(pool, &payment, "checkout.paid").await;
+        receive_event(pool, &payment, "checkout.paid").await;
     }
     tamper(pool, "update ledger_entry set amount_minor = amount_minor + 1 where line = 1").await;
     let mut report = Report::default();
@@ -122,7 +125,7 @@ async fn every_page_is_reached_and_all_is_counted_but_not_listed() {
 }
 
 #[tokio::test]
-async fn a_busy_service_gives_no_false_alarm() {
+async fn run_beside_concurrent_payments_finds_no_violation() {
     let database = Arc::new(database().await);
     let stop = Arc::new(AtomicBool::new(false));
     let guests = (0..4).map(|n| {
@@ -135,10 +138,10 @@ async fn a_busy_service_gives_no_false_alarm() {
                     wallets::fold(pool).await.unwrap();
                 }
                 let payment = opened(pool, &new_payment(reservation_id())).await;
-                hear(pool, &payment, "checkout.paid").await;
+                receive_event(pool, &payment, "checkout.paid").await;
                 for part in [3_333, 3_333, 3_334] {
-                    let refund = ask_back(pool, &payment, part).await;
-                    arrived(pool, &payment, refund).await;
+                    let refund = request_refund(pool, &payment, part).await;
+                    complete_refund(pool, &payment, refund).await;
                 }
                 paid += 1;
             }

@@ -1,4 +1,4 @@
-//! Damage to the ledger, to guests' payments and to wallets.
+//! Damage to the ledger, to payments of guests and to wallets.
 
 use rstest::rstest;
 
@@ -10,22 +10,22 @@ use super::{super::Kind, folded, only_found, tamper, world};
     &[(Kind::TransactionUnbalanced, 1), (Kind::PaymentDiffers, 1)],
     "sums to 1 EUR"
 )]
-#[case::an_entry_less(
+#[case::missing_entry(
     "delete from ledger_entry where line = 2 and transaction_id = (LAST_CHARGE)",
     &[(Kind::TransactionUnbalanced, 1), (Kind::TransactionNotWhole, 1), (Kind::PaymentDiffers, 1)],
-    "1 entries, but says 2"
+    "1 entries, but declares 2"
 )]
 #[case::entries_without_transaction(
     "delete from ledger_transaction where kind = 'SALE'",
     &[(Kind::SourceMissing, 3), (Kind::PaymentDiffers, 3)],
     "entries without a transaction"
 )]
-#[case::a_sale_of_nothing(
+#[case::sale_of_unknown_payment(
     "update ledger_transaction set source_id = transaction_id where transaction_id = (LAST_SALE)",
     &[(Kind::SourceMissing, 1), (Kind::PaymentDiffers, 1)],
     "SALE of "
 )]
-#[case::a_refund_of_nothing(
+#[case::posting_of_unknown_refund(
     "update ledger_transaction set source_id = transaction_id where kind = 'REFUND_PAID'",
     &[(Kind::SourceMissing, 1), (Kind::RefundDiffers, 1)],
     "REFUND_PAID of "
@@ -50,7 +50,7 @@ use super::{super::Kind, folded, only_found, tamper, world};
     &[(Kind::PaymentDiffers, 1)],
     "CHARGE GUEST_RECEIVABLE is "
 )]
-#[case::other_parts(
+#[case::other_split(
     "update payment_order set commission_minor = 0 where status = 'PAID'",
     &[(Kind::PaymentDiffers, 1)],
     "SALE COMMISSION_REVENUE is -1395 and should be 0 EUR"
@@ -71,7 +71,7 @@ use super::{super::Kind, folded, only_found, tamper, world};
     &[(Kind::RefundDiffers, 1)],
     "REFUND_PAID PSP_CLEARING is 0 and should be -6667 EUR"
 )]
-#[case::a_refund_less(
+#[case::missing_refund(
     "delete from refund where amount_minor = 6667;
      update payment_order set refund_requested_minor = 3333, status = 'REFUNDED' where refund_requested_minor = 10000",
     &[(Kind::SourceMissing, 1)],
@@ -80,26 +80,26 @@ use super::{super::Kind, folded, only_found, tamper, world};
 #[case::other_sums(
     "update payment_order set refunded_minor = 1 where refund_requested_minor = 3333",
     &[(Kind::RefundSumsDiffer, 1)],
-    "says 3333 asked and 1 back, but refunds have 3333 and 0 EUR"
+    "declares 3333 requested and 1 refunded, but refunds have 3333 and 0 EUR"
 )]
-#[case::too_much(
+#[case::refunds_above_payment(
     "update refund set amount_minor = 10001 where amount_minor = 6667;
      update payment_order set refund_requested_minor = 10000 where refund_requested_minor = 10000",
     &[(Kind::RefundDiffers, 1), (Kind::RefundAbovePayment, 1), (Kind::RefundSumsDiffer, 1)],
     "13334 of 10000 EUR"
 )]
-#[case::wallets(
+#[case::wallet_differs(
     "update wallet set balance_minor = balance_minor + 1 where account_id = (select account_id from ledger_account where kind = 'PSP_CLEARING')",
     &[(Kind::WalletDiffers, 1)],
     "PSP_CLEARING: 26668, but entries have 26667 EUR"
 )]
-#[case::an_entry_counted_twice(
+#[case::entry_folded_twice(
     "update ledger_entry set written_by = '9000000000000' where line = 2 and transaction_id = (LAST_REFUND_OWED)",
     &[(Kind::WalletDiffers, 1)],
     "COMMISSION_REVENUE: -1395, but entries have -2325 EUR"
 )]
 #[tokio::test]
-async fn damage_is_found_and_nothing_else(#[case] sql: &str, #[case] kinds: &[(Kind, u64)], #[case] detail: &str) {
+async fn damage_to_payments_is_found_exactly(#[case] sql: &str, #[case] kinds: &[(Kind, u64)], #[case] detail: &str) {
     let database = world().await;
     if kinds.iter().any(|(kind, _)| *kind == Kind::WalletDiffers) {
         folded(database.pool()).await;

@@ -7,7 +7,7 @@ use staymesh_mesh::{Problem, proto_types::money_from};
 use uuid::Uuid;
 
 use super::invalid;
-use crate::{grpc::response::payment_status, model::Status};
+use crate::{grpc::response::payments::payment_status, model::Status};
 
 /// Longest return URL, in characters.
 const MAX_RETURN_URL: usize = 2000;

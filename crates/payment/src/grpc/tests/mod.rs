@@ -70,7 +70,7 @@ fn fields(status: &RpcStatus) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn an_event_with_either_secret_is_taken() {
+async fn event_signed_with_either_secret_is_accepted() {
     for secret in [OLD, NEW] {
         let database = database().await;
         let payment = open(database.pool()).await;
@@ -85,7 +85,7 @@ async fn an_event_with_either_secret_is_taken() {
 }
 
 #[tokio::test]
-async fn only_the_header_of_the_provider_in_use_counts() {
+async fn webhook_reads_only_the_signature_header_of_its_provider() {
     let database = database().await;
     let (body, now) = (br#"{"id":"evt_1","type":"customer.created"}"#, Timestamp::now().as_second());
     let signature = sign(NEW, now, body);
@@ -105,12 +105,12 @@ async fn only_the_header_of_the_provider_in_use_counts() {
 }
 
 #[tokio::test]
-async fn an_event_that_is_not_genuine_changes_nothing() {
+async fn event_with_invalid_signature_or_age_is_refused() {
     let database = database().await;
     let payment = open(database.pool()).await;
     let body = paid(&payment);
     let at = |offset: i64| sign(NEW, Timestamp::now().as_second() + offset, &body);
-    let other_secret = sign("somebody else's secret", Timestamp::now().as_second(), &body);
+    let other_secret = sign("a secret of another endpoint", Timestamp::now().as_second(), &body);
     let other_body = sign(NEW, Timestamp::now().as_second(), b"{}");
     for (header, reason) in [
         (None, Reason::WebhookSignatureInvalid),
@@ -141,7 +141,7 @@ async fn an_event_that_is_not_genuine_changes_nothing() {
 #[case::staff_of_another("staff", Role::Staff, &[8], false)]
 #[case::an_administrator("admin", Role::Admin, &[], true)]
 #[tokio::test]
-async fn a_payment_is_shown_to_whom_it_concerns(
+async fn get_payment_is_limited_to_owner_hotel_staff_and_administrators(
     #[case] subject: &str,
     #[case] role: Role,
     #[case] hotels: &[i32],
@@ -166,7 +166,7 @@ async fn a_payment_is_shown_to_whom_it_concerns(
 }
 
 #[tokio::test]
-async fn a_page_is_only_shown_while_it_is_open() {
+async fn get_payment_returns_checkout_url_only_while_pending() {
     let database = database().await;
     for status in Status::ALL {
         let payment = in_status(database.pool(), status).await;
@@ -215,7 +215,7 @@ async fn create_payment_with_return_url_refused_by_provider_names_the_field_and_
 }
 
 #[tokio::test]
-async fn wrong_fields_are_named_before_anybody_is_asked() {
+async fn invalid_fields_are_named_before_any_call() {
     let database = database().await;
     let payments = payments(database.pool());
     let guest = caller("guest-1", Role::Guest, &[]);
@@ -263,7 +263,7 @@ async fn wrong_fields_are_named_before_anybody_is_asked() {
 }
 
 #[tokio::test]
-async fn staff_page_through_the_payments_of_their_hotel() {
+async fn list_payments_pages_through_one_hotel_newest_first() {
     let database = database().await;
     let payments = payments(database.pool());
     let mut made = Vec::new();
@@ -294,7 +294,7 @@ async fn staff_page_through_the_payments_of_their_hotel() {
     }
     let token = ask(PaymentStatus::Unspecified, String::new()).await.unwrap().next_page_token;
     assert_eq!(fields(&ask(PaymentStatus::Paid, token).await.unwrap_err()), ["page_token"]);
-    // Whose hotel it is comes before what is wrong with the rest.
+    // Access to the hotel is checked before the other fields.
     let other = ListPaymentsRequest { hotel_id: 8, status: 99, page_size: -1, page_token: "x".into() };
     let error = PaymentAdminHandler(payments.clone()).list_payments(by(&staff, other)).await.unwrap_err();
     assert_eq!(Problem::reason_of(&error), Some(Reason::AccessDenied));

@@ -29,21 +29,21 @@ fn sale(partner: &str, day: u8) -> RecordPartnerSaleRequest {
 }
 
 #[tokio::test]
-async fn a_partner_sale_is_recorded_credited_and_told_apart_from_another() {
+async fn partner_sale_is_recorded_and_credited_idempotently_and_other_terms_are_refused() {
     let database = database().await;
     let payments = payments(database.pool());
     let request = sale("client:acme", 4);
-    let mut told = Vec::new();
+    let mut recorded = Vec::new();
     for _ in 0..2 {
         let answer = InternalPaymentHandler(payments.clone())
             .record_partner_sale(Request::new(request.clone()))
             .await
             .unwrap()
             .into_inner();
-        told.push(answer.sale.unwrap());
+        recorded.push(answer.sale.unwrap());
     }
-    assert_eq!(told[0], told[1]);
-    let made = &told[0];
+    assert_eq!(recorded[0], recorded[1]);
+    let made = &recorded[0];
     assert_eq!((made.reservation_id.as_str(), made.hotel_id), (request.reservation_id.as_str(), 7));
     assert_eq!((made.partner.as_str(), made.check_out.as_str()), ("client:acme", "2030-05-04"));
     assert_eq!((made.amount.clone(), made.taxes.clone()), (euros("100.00"), euros("7.00")));
@@ -75,7 +75,7 @@ async fn a_partner_sale_is_recorded_credited_and_told_apart_from_another() {
 }
 
 #[tokio::test]
-async fn wrong_terms_of_a_sale_are_all_named() {
+async fn invalid_terms_of_a_sale_are_all_named() {
     let database = database().await;
     let payments = payments(database.pool());
     let dollars = money("USD", "1.00");
@@ -117,7 +117,7 @@ async fn wrong_terms_of_a_sale_are_all_named() {
 }
 
 #[tokio::test]
-async fn a_partner_is_invoiced_by_day_of_leaving() {
+async fn list_partner_sales_filters_by_check_out() {
     let database = database().await;
     let payments = payments(database.pool());
     let mut made = Vec::new();
@@ -148,7 +148,7 @@ async fn a_partner_is_invoiced_by_day_of_leaving() {
         ("client:acme", "2030-05-05", "", 5..32),
         ("client:acme", "", "2030-05-06", 1..6),
         ("client:other", "", "", 1..32),
-        ("client:nobody", "", "", 1..32),
+        ("client:unknown", "", "", 1..32),
     ] {
         let (mut seen, mut token) = (Vec::new(), String::new());
         loop {

@@ -15,9 +15,8 @@ use crate::{
 fn pages(pool: &PgPool, booking: Option<Booking>) -> StatusPageHandler<MockPsp> {
     let (mut reservations, mut hotels) = (MockReservationClient::new(), MockHotelClient::new());
     reservations.expect_get().returning(move |_| {
-        let away = || Problem::new(Reason::DependencyUnavailable, "the reservation service does not answer");
-        let answer = booking.clone().map(Some).ok_or_else(away);
-        answer
+        let unavailable = || Problem::new(Reason::DependencyUnavailable, "the reservation service does not answer");
+        booking.clone().map(Some).ok_or_else(unavailable)
     });
     hotels.expect_stay_names().returning(|_, _| {
         Some(StayNames { hotel: "Alfama".into(), city: "Lisbon".into(), room_type: "Double".into() })
@@ -40,7 +39,7 @@ async fn read(pages: &StatusPageHandler<MockPsp>, id: ReservationId) -> String {
 }
 
 #[tokio::test]
-async fn the_address_shows_the_page_and_nothing_else_does() {
+async fn status_page_requires_the_key_of_a_reservation_with_a_payment() {
     let database = database().await;
     let payment = open(database.pool()).await;
     let (id, pages) = (payment.reservation_id, pages(database.pool(), Some(booking())));
@@ -71,7 +70,7 @@ async fn the_address_shows_the_page_and_nothing_else_does() {
 }
 
 #[tokio::test]
-async fn without_an_answer_nothing_is_said_of_the_booking() {
+async fn status_page_without_reservation_service_shows_only_the_payment() {
     let database = database().await;
     let payment = in_status(database.pool(), Status::Paid).await;
     let page = read(&pages(database.pool(), None), payment.reservation_id).await;
@@ -80,7 +79,7 @@ async fn without_an_answer_nothing_is_said_of_the_booking() {
 }
 
 #[tokio::test]
-async fn of_several_payments_the_one_that_counts_is_told_of() {
+async fn leading_payment_is_the_paid_one_or_else_the_newest() {
     let database = database().await;
     let pool = database.pool();
     let first = in_status(pool, Status::Expired).await;

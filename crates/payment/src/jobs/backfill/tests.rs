@@ -7,7 +7,7 @@ use super::{Found, run};
 use crate::{
     check::{self, Kind},
     model::{Payment, Status},
-    testing::{arrived, ask_back, database, hear, in_status, now, open, unposted},
+    testing::{complete_refund, database, in_status, now, open, receive_event, request_refund, unposted},
 };
 
 /// The results of a run.
@@ -40,7 +40,7 @@ async fn books(pool: &PgPool) -> Vec<String> {
 
 async fn paid(pool: &PgPool) -> Payment {
     let payment = open(pool).await;
-    hear(pool, &payment, "checkout.paid").await;
+    receive_event(pool, &payment, "checkout.paid").await;
     now(pool, payment.payment_id).await
 }
 
@@ -50,10 +50,10 @@ async fn made(pool: &PgPool) -> [Payment; 3] {
         in_status(pool, status).await;
     }
     let made = [paid(pool).await, paid(pool).await, paid(pool).await];
-    ask_back(pool, &made[1], 3_333).await;
-    let first = ask_back(pool, &made[2], 3_333).await;
-    arrived(pool, &made[2], first).await;
-    ask_back(pool, &made[2], 6_667).await;
+    request_refund(pool, &made[1], 3_333).await;
+    let first = request_refund(pool, &made[2], 3_333).await;
+    complete_refund(pool, &made[2], first).await;
+    request_refund(pool, &made[2], 6_667).await;
     made
 }
 
@@ -145,8 +145,8 @@ async fn concurrent_runs_beside_refunds_post_everything_once() {
     unposted(pool, "true").await;
     let service = async {
         for payment in &payments {
-            let refund_id = ask_back(pool, payment, 5_000).await;
-            arrived(pool, payment, refund_id).await;
+            let refund_id = request_refund(pool, payment, 5_000).await;
+            complete_refund(pool, payment, refund_id).await;
         }
     };
     let (first, second, ()) = join3(backfill(pool, false), backfill(pool, false), service).await;

@@ -87,7 +87,10 @@ pub async fn add(
     Ok(())
 }
 
-/// Notes how many lines the file of a day has.
+/// Records the number of lines in the file of a day.
+///
+/// # Errors
+/// When the database is unavailable.
 pub async fn end(connection: &mut PgConnection, day: Date, lines: i64) -> Result<(), StoreError> {
     sqlx::query("update settlement_file set lines = $2 where psp_day = $1")
         .bind(day.to_sqlx())

@@ -138,7 +138,7 @@ pub async fn unequal(connection: &mut PgConnection, scope: Scope, limit: i64) ->
              select 'REFUND', 'REFUND_PAID', refund_id, refund_id, payment_id, reservation_id, refund.status, psp_refund
              from source join refund on refund_id = source_id join payment_order using (payment_id) where kind = 'REFUND'
              union all
-             -- What was posted for a pay-out is that one of its transfers has paid.
+             -- The posting of a payout is that of its paid transfer.
              select 'TRANSFER', 'PAY_OUT', case when status = 'PAID' then payout_id end, transfer_id, null, null, status,
                  psp_transfer
              from source join pay_out_transfer on transfer_id = source_id where kind = 'TRANSFER'

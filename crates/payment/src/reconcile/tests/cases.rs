@@ -1,4 +1,4 @@
-//! Cases in the hands of finance, and what the database refuses.
+//! Assigning, resolving and listing cases, and the constraints on them.
 
 use rstest::rstest;
 use staymesh_store::StoreError;
@@ -13,7 +13,7 @@ use crate::{
     },
 };
 
-/// A case, and the files that make it.
+/// A case of a charge that is missing at the provider, and the files it was found with.
 async fn one_case(pool: &PgPool) -> (Case, Files) {
     let files = Files::default();
     paid(pool).await;
@@ -22,7 +22,7 @@ async fn one_case(pool: &PgPool) -> (Case, Files) {
 }
 
 #[tokio::test]
-async fn a_case_goes_from_hand_to_hand_and_stays_settled() {
+async fn resolved_case_stays_settled_and_stale_etag_is_refused() {
     let database = database().await;
     let pool = database.pool();
     let (case, files) = one_case(pool).await;
@@ -36,13 +36,13 @@ async fn a_case_goes_from_hand_to_hand_and_stays_settled() {
     let taken = assign(pool, id, "user-1", &case.etag()).await.unwrap();
     assert_eq!((taken.state, taken.owner.as_deref()), (State::Assigned, Some("user-1")));
     assert_ne!(taken.etag(), case.etag());
-    assert_eq!(assign(pool, id, "user-1", &case.etag()).await.unwrap(), taken, "the same again");
+    assert_eq!(assign(pool, id, "user-1", &case.etag()).await.unwrap(), taken, "assigning is idempotent");
     assert!(matches!(assign(pool, id, "user-2", &case.etag()).await, Err(PaymentError::CaseChanged)));
     assert_eq!(assign(pool, id, "user-2", "").await.unwrap().owner.as_deref(), Some("user-2"));
 
     let over = resolve(pool, id, "user-3", "the provider has corrected it", "").await.unwrap();
     assert_eq!((over.state, over.resolution), (State::Resolved, Some(Resolution::Settled)));
-    assert_eq!(over.owner.as_deref(), Some("user-2"), "who looked after it");
+    assert_eq!(over.owner.as_deref(), Some("user-2"), "the owner is kept");
     assert_eq!(resolve(pool, id, "user-3", "the provider has corrected it", "1").await.unwrap(), over);
     assert!(matches!(resolve(pool, id, "user-3", "otherwise", "").await, Err(PaymentError::CaseResolved)));
     assert!(matches!(assign(pool, id, "user-3", "").await, Err(PaymentError::CaseResolved)));
@@ -54,7 +54,7 @@ async fn a_case_goes_from_hand_to_hand_and_stays_settled() {
 }
 
 #[tokio::test]
-async fn cases_are_listed_newest_first_by_state_class_and_day() {
+async fn list_filters_by_state_class_and_day_newest_first() {
     let database = database().await;
     let pool = database.pool();
     let (case, files) = one_case(pool).await;
@@ -85,26 +85,26 @@ async fn cases_are_listed_newest_first_by_state_class_and_day() {
     "insert into reconciliation_case (case_id, day, class, subject_kind, subject_id, detail, state, owner) values ($1, now(), 'AMOUNT', 'CHARGE', 'x', '', 'ASSIGNED', 'me')",
     "reconciliation_case_legal_transition"
 )]
-#[case::forgotten("delete from reconciliation_case where case_id = $1", "reconciliation_case_is_kept")]
-#[case::about_something_else(
+#[case::deleted("delete from reconciliation_case where case_id = $1", "reconciliation_case_is_kept")]
+#[case::other_subject(
     "update reconciliation_case set subject_id = 'x' where case_id = $1",
     "reconciliation_case_is_kept"
 )]
-#[case::nobodys(
+#[case::assigned_without_owner(
     "update reconciliation_case set state = 'ASSIGNED' where case_id = $1",
     "reconciliation_case_assigned_to_somebody"
 )]
-#[case::over_for_no_reason(
+#[case::resolved_without_resolution(
     "update reconciliation_case set state = 'RESOLVED' where case_id = $1",
     "reconciliation_case_resolved_somehow"
 )]
-#[case::of_no_class("update reconciliation_case set class = 'ODD' where case_id = $1", "reconciliation_case_is_kept")]
-#[case::in_no_state(
+#[case::unknown_class("update reconciliation_case set class = 'ODD' where case_id = $1", "reconciliation_case_is_kept")]
+#[case::unknown_state(
     "update reconciliation_case set state = 'ODD' where case_id = $1",
     "reconciliation_case_state_is_known"
 )]
 #[tokio::test]
-async fn the_database_refuses(#[case] sql: &'static str, #[case] name: &str) {
+async fn illegal_change_of_case_is_rejected(#[case] sql: &'static str, #[case] name: &str) {
     let database = database().await;
     let (case, _) = one_case(database.pool()).await;
     let id = if sql.starts_with("insert") { Uuid::now_v7() } else { case.case_id };
@@ -113,7 +113,7 @@ async fn the_database_refuses(#[case] sql: &'static str, #[case] name: &str) {
 }
 
 #[tokio::test]
-async fn of_what_is_over_only_what_was_gone_may_come_back() {
+async fn settled_case_cannot_be_reopened_or_changed() {
     let database = database().await;
     let pool = database.pool();
     let (case, _) = one_case(pool).await;

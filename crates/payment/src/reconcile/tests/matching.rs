@@ -1,4 +1,4 @@
-//! What is found, and what is not.
+//! Matching settlement lines, postings, wallets and reservations.
 
 use sqlx::PgPool;
 use staymesh_ledger::wallets;
@@ -7,14 +7,14 @@ use uuid::Uuid;
 use super::*;
 use crate::{
     reconcile::model::{Resolution, State},
-    testing::{arrived, ask_back},
+    testing::{complete_refund, request_refund},
 };
 
 async fn count(pool: &PgPool, sql: &'static str) -> i64 {
     sqlx::query_scalar(sql).fetch_one(pool).await.unwrap()
 }
 
-/// The line of a refund.
+/// The settlement line of a refund of this amount.
 fn back(payment: &Payment, refund_id: Uuid, minor: i64) -> SettlementLine {
     SettlementLine {
         psp_id: format!("re_{refund_id}"),
@@ -26,16 +26,16 @@ fn back(payment: &Payment, refund_id: Uuid, minor: i64) -> SettlementLine {
 }
 
 #[tokio::test]
-async fn each_difference_is_found_once_and_nothing_else_and_closed_when_it_is_gone() {
+async fn each_difference_opens_one_case_which_closes_when_it_is_gone() {
     let database = database().await;
     let pool = database.pool();
     let files = Files::default();
     let [good, missing, amount, currency, twice, cancelled] =
         [paid(pool).await, paid(pool).await, paid(pool).await, paid(pool).await, paid(pool).await, paid(pool).await];
     let unpaid = testing::open(pool).await;
-    let refund_id = ask_back(pool, &good, 4000).await;
-    arrived(pool, &good, refund_id).await;
-    all_told(pool, &cancelled).await;
+    let refund_id = request_refund(pool, &good, 4000).await;
+    complete_refund(pool, &good, refund_id).await;
+    all_delivered(pool, &cancelled).await;
     let right = [
         charge(&good),
         back(&good, refund_id, 4000),
@@ -121,18 +121,18 @@ async fn each_difference_is_found_once_and_nothing_else_and_closed_when_it_is_go
 }
 
 #[tokio::test]
-async fn a_refund_and_its_like_are_matched_by_our_id() {
+async fn refund_lines_are_matched_by_refund_id() {
     let database = database().await;
     let pool = database.pool();
     let files = Files::default();
     let payment = paid(pool).await;
     let (done, asked, lost) = (
-        ask_back(pool, &payment, 1000).await,
-        ask_back(pool, &payment, 2000).await,
-        ask_back(pool, &payment, 3000).await,
+        request_refund(pool, &payment, 1000).await,
+        request_refund(pool, &payment, 2000).await,
+        request_refund(pool, &payment, 3000).await,
     );
-    arrived(pool, &payment, done).await;
-    arrived(pool, &payment, lost).await;
+    complete_refund(pool, &payment, done).await;
+    complete_refund(pool, &payment, lost).await;
     let by_hand = SettlementLine { psp_id: "re_by_hand".into(), reference: String::new(), ..back(&payment, done, 5) };
     files.set(today(), &[charge(&payment), back(&payment, done, 1001), back(&payment, asked, 2000), by_hand]);
     run_today(pool, &files).await;
@@ -149,7 +149,7 @@ async fn a_refund_and_its_like_are_matched_by_our_id() {
 }
 
 #[tokio::test]
-async fn the_day_of_the_line_need_not_be_that_of_the_posting() {
+async fn line_of_the_previous_day_matches_posting() {
     let database = database().await;
     let pool = database.pool();
     let files = Files::default();
@@ -157,12 +157,12 @@ async fn the_day_of_the_line_need_not_be_that_of_the_posting() {
     files.set(yesterday(), &[of_yesterday(charge(&late))]);
     run_today(pool, &files).await;
     let missing = [(Class::MissingAtPsp, Subject::Charge, lost.payment_id.to_string())];
-    assert_eq!(open_cases(pool).await, missing, "the day before is read as well, once");
-    // What has been read is not read again, and still counts.
+    assert_eq!(open_cases(pool).await, missing, "the previous day is read, too, once");
+    // The file of a completed day is not read again; its stored lines still match.
     files.set(yesterday(), &[]);
     run_today(pool, &files).await;
     assert_eq!(open_cases(pool).await, missing);
-    // A case is found to be gone whichever day is gone through.
+    // A run of any day closes cases that are gone.
     files.set(yesterday(), &[of_yesterday(charge(&late)), of_yesterday(charge(&lost))]);
     let day = Options { day: yesterday(), partial: false, ..options() };
     assert_eq!(run_with(pool, &files, day).await.unwrap().counts.closed, 1);
@@ -170,36 +170,36 @@ async fn the_day_of_the_line_need_not_be_that_of_the_posting() {
 }
 
 #[tokio::test]
-async fn what_is_young_is_left_to_the_next_run() {
+async fn differences_within_grace_period_are_left_to_the_next_run() {
     let database = database().await;
     let pool = database.pool();
     let files = Files::default();
     let (unpaid, contradicted) = (testing::open(pool).await, paid(pool).await);
-    all_told(pool, &contradicted).await;
+    all_delivered(pool, &contradicted).await;
     files.set(today(), &[charge(&unpaid)]);
     let patient = Options { grace: SignedDuration::from_hours(1), ..options() };
     let seen = run(pool, &files, &all(ReservationStatus::Cancelled), patient, |_| {}).await.unwrap();
     assert_eq!((seen.counts.lines, seen.counts.found), (1, 0));
     let seen = run(pool, &files, &all(ReservationStatus::Cancelled), options(), |_| {}).await.unwrap();
     assert_eq!((seen.counts.found, seen.counts.payments), (3, 1));
-    // An old case is looked at even so.
+    // Existing cases are examined regardless of the grace period.
     files.set(today(), &[charge(&contradicted)]);
     let seen = run(pool, &files, &all(ReservationStatus::Paid), patient, |_| {}).await.unwrap();
     assert_eq!((seen.counts.found, seen.counts.closed), (0, 3));
 }
 
 #[tokio::test]
-async fn a_second_page_that_was_paid_for_the_same_payment_is_a_duplicate_of_its_own() {
+async fn second_paid_session_of_a_payment_is_a_duplicate() {
     let database = database().await;
     let pool = database.pool();
     let files = Files::default();
     let payment = paid(pool).await;
     let second = SettlementLine { psp_id: "cs_2".into(), session: "cs_2".into(), ..charge(&payment) };
-    // Its own comes later in the file, and is the one that counts all the same.
+    // The line of the payment's own session matches although it comes later in the file.
     files.set(today(), &[second, charge(&payment)]);
     run_today(pool, &files).await;
     assert_eq!(open_cases(pool).await, [(Class::Duplicate, Subject::Charge, "cs_2".to_owned())]);
-    // Also when the other day has it.
+    // Also if the two lines are in the files of different days.
     files.set(today(), &[charge(&payment)]);
     files.set(yesterday(), &[of_yesterday(charge(&payment))]);
     run_with(pool, &files, Options { day: yesterday(), partial: false, ..options() }).await.unwrap();
@@ -208,7 +208,7 @@ async fn a_second_page_that_was_paid_for_the_same_payment_is_a_duplicate_of_its_
 }
 
 #[tokio::test]
-async fn a_run_that_cannot_look_changes_nothing_and_says_so() {
+async fn failed_run_changes_nothing_and_records_the_failure() {
     let database = database().await;
     let pool = database.pool();
     let files = Files::default();
@@ -225,12 +225,12 @@ async fn a_run_that_cannot_look_changes_nothing_and_says_so() {
     assert!(matches!(run_with(pool, &files, options()).await, Err(ReconcileError::OtherDay)));
     assert_eq!((open_cases(pool).await, count(pool, "select count(*) from settlement_line").await), before);
 
-    // Right again, but nobody answers for the reservations.
+    // A valid file, but the reservation service fails.
     files.set(today(), &[charge(&payment)]);
-    all_told(pool, &payment).await;
-    let mut away = MockReservationClient::new();
-    away.expect_get().returning(|_| Err(staymesh_mesh::Problem::internal(&"away")));
-    let failed = run(pool, &files, &away, options(), |_| {}).await;
+    all_delivered(pool, &payment).await;
+    let mut failing = MockReservationClient::new();
+    failing.expect_get().returning(|_| Err(staymesh_mesh::Problem::internal(&"unavailable")));
+    let failed = run(pool, &files, &failing, options(), |_| {}).await;
     assert!(matches!(failed, Err(ReconcileError::Reservations(_))), "{failed:?}");
     assert_eq!(open_cases(pool).await, before.0);
     let failures: Vec<String> =
@@ -242,7 +242,7 @@ async fn a_run_that_cannot_look_changes_nothing_and_says_so() {
 }
 
 #[tokio::test]
-async fn runs_at_once_are_as_one() {
+async fn concurrent_runs_open_each_case_once() {
     let database = database().await;
     let pool = database.pool();
     let files = Files::default();

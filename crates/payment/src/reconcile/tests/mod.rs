@@ -1,4 +1,4 @@
-//! Runs over a real database, with files and reservations that are as a test has them.
+//! Reconciliation runs against a real database, with settlement files and reservations that each test defines.
 
 mod cases;
 mod matching;
@@ -29,7 +29,7 @@ use crate::{
     clients::reservations::MockReservationClient,
     model::Booking,
     model::{Payment, ReservationStatus},
-    testing::{self, booking, hear, session_of},
+    testing::{self, booking, receive_event, session_of},
 };
 
 /// A database for a test in which the day does not change.
@@ -38,14 +38,14 @@ async fn database() -> TestDatabase {
     testing::database().await
 }
 
-/// No test here takes longer, on the slowest of machines.
+/// Longer than any test of this module takes, also on a slow machine.
 const LONGEST_TEST: Duration = Duration::from_mins(2);
 
-/// The provider's files by their days; none of a day is an empty one.
+/// The provider's settlement files by day. A day without a file has an empty one.
 #[derive(Clone, Default)]
 struct Files(Arc<Mutex<HashMap<Date, Vec<SettlementLine>>>>);
 
-/// A file of this length breaks off after its first piece.
+/// A file with this number of lines ends with [`FileError`].
 const BROKEN: usize = 13;
 
 impl Settlements for Files {
@@ -71,12 +71,12 @@ fn yesterday() -> Date {
     super::yesterday(Timestamp::now())
 }
 
-/// What is not over at all is looked at, as far as it goes.
+/// Reconciles the current day so far, without a grace period.
 fn options() -> Options {
     Options { day: today(), partial: true, grace: SignedDuration::ZERO }
 }
 
-/// Reservations that are all in this state for long.
+/// A reservation service in which all reservations have been in this status for longer than any grace period.
 fn all(status: ReservationStatus) -> MockReservationClient {
     let mut reservations = MockReservationClient::new();
     let booking = Booking { status, update_time: Timestamp::UNIX_EPOCH, ..booking() };
@@ -101,20 +101,20 @@ async fn listed(pool: &PgPool) -> Vec<Case> {
     cases
 }
 
-/// Class and subject of the cases that are not over, in order.
+/// Class and subject of the unresolved cases, in that order.
 async fn open_cases(pool: &PgPool) -> Vec<(Class, Subject, String)> {
     let open = listed(pool).await.into_iter().filter(|case| case.resolution.is_none());
     open.map(|case| (case.finding.class, case.finding.subject, case.finding.subject_id)).collect()
 }
 
-/// A payment of 100.00 EUR that was made.
+/// A paid payment of EUR 100.00.
 async fn paid(pool: &PgPool) -> Payment {
     let payment = testing::open(pool).await;
-    hear(pool, &payment, "checkout.paid").await;
+    receive_event(pool, &payment, "checkout.paid").await;
     testing::now(pool, payment.payment_id).await
 }
 
-/// The line of a payment's charge, as it should be.
+/// The settlement line that matches the charge of a payment.
 fn charge(payment: &Payment) -> SettlementLine {
     let session = session_of(payment.payment_id);
     SettlementLine {
@@ -135,7 +135,8 @@ fn of_yesterday(line: SettlementLine) -> SettlementLine {
     SettlementLine { created: midnight - 1.second(), ..line }
 }
 
-async fn all_told(pool: &PgPool, payment: &Payment) {
+/// Marks the outbox events of a payment as delivered.
+async fn all_delivered(pool: &PgPool, payment: &Payment) {
     sqlx::query("update outbox set delivered_at = now() where aggregate_id = $1 and parked_at is null")
         .bind(payment.payment_id.as_uuid())
         .execute(pool)

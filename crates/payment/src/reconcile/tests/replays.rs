@@ -1,4 +1,4 @@
-//! Doing again what can be done again.
+//! Replaying cases: repeating the call to the provider, the delivery or the fold that resolves them.
 
 use staymesh_ledger::wallets;
 use staymesh_psp::{CheckoutStatus, PspError, TransferOutcome, Transferred};
@@ -11,7 +11,7 @@ use crate::{
     model::Status,
     reconcile::model::Resolution,
     service::Payments,
-    testing::{MockPsp, ask_back, checkout, in_status, outbox, service},
+    testing::{MockPsp, checkout, in_status, outbox, request_refund, service},
 };
 
 fn with(pool: &PgPool, psp: MockPsp) -> Payments<MockPsp> {
@@ -25,7 +25,7 @@ async fn only_case(pool: &PgPool) -> Case {
 }
 
 #[tokio::test]
-async fn a_charge_that_nobody_told_of_is_taken_in() {
+async fn replay_of_charge_without_event_fetches_checkout_and_marks_payment_paid() {
     let database = database().await;
     let pool = database.pool();
     let files = Files::default();
@@ -35,9 +35,11 @@ async fn a_charge_that_nobody_told_of_is_taken_in() {
     let case = only_case(pool).await;
     assert!(case.can_replay() && case.finding.class == Class::Status);
 
-    let mut away = MockPsp::new();
-    away.expect_fetch_checkout().returning(|_| Box::pin(async { Err(PspError::Unavailable("it is away")) }));
-    assert!(matches!(with(pool, away).replay_case(case.case_id).await, Err(PaymentError::PspUnavailable)));
+    let mut unavailable = MockPsp::new();
+    unavailable
+        .expect_fetch_checkout()
+        .returning(|_| Box::pin(async { Err(PspError::Unavailable("connection refused")) }));
+    assert!(matches!(with(pool, unavailable).replay_case(case.case_id).await, Err(PaymentError::PspUnavailable)));
     assert_eq!(only_case(pool).await, case);
 
     let answers = |status| {
@@ -57,16 +59,16 @@ async fn a_charge_that_nobody_told_of_is_taken_in() {
     assert_eq!(gone.resolution, Some(Resolution::Gone));
     assert_eq!(testing::now(pool, payment.payment_id).await.status, Status::Paid);
     assert_eq!(outbox(pool).await, ["payment.paid"]);
-    assert_eq!(service.replay_case(case.case_id).await.unwrap(), gone, "and nobody is asked again");
+    assert_eq!(service.replay_case(case.case_id).await.unwrap(), gone, "the provider is not called again");
 }
 
 #[tokio::test]
-async fn a_refund_is_asked_for_with_its_own_key() {
+async fn replay_of_refund_reuses_its_idempotency_key() {
     let database = database().await;
     let pool = database.pool();
     let files = Files::default();
     let payment = paid(pool).await;
-    let refund_id = ask_back(pool, &payment, 2500).await;
+    let refund_id = request_refund(pool, &payment, 2500).await;
     let line = SettlementLine {
         psp_id: "re_1".into(),
         kind: MovementKind::Refund,
@@ -89,7 +91,7 @@ async fn a_refund_is_asked_for_with_its_own_key() {
 }
 
 #[tokio::test]
-async fn a_transfer_is_matched_by_its_own_id_and_asked_for_again() {
+async fn transfer_is_matched_by_its_id_and_replay_requests_it_again() {
     let database = database().await;
     let pool = database.pool();
     let files = Files::default();
@@ -119,7 +121,7 @@ async fn a_transfer_is_matched_by_its_own_id_and_asked_for_again() {
     });
     let gone = with(pool, psp).replay_case(case.case_id).await.unwrap();
     assert_eq!(gone.resolution, Some(Resolution::Gone));
-    assert_eq!(run_today(pool, &files).await.counts.found, 0, "the pay-out is posted");
+    assert_eq!(run_today(pool, &files).await.counts.found, 0, "the payout is posted");
 
     files.set(today(), &[charge(&sale), SettlementLine { amount_minor: 7904, ..line }]);
     run_today(pool, &files).await;
@@ -132,7 +134,7 @@ async fn a_transfer_is_matched_by_its_own_id_and_asked_for_again() {
 }
 
 #[tokio::test]
-async fn what_was_set_aside_goes_on_its_way_and_the_next_run_sees() {
+async fn replay_of_dead_letter_delivers_it_and_the_next_run_closes_the_case() {
     let database = database().await;
     let pool = database.pool();
     let files = Files::default();
@@ -145,12 +147,12 @@ async fn what_was_set_aside_goes_on_its_way_and_the_next_run_sees() {
     let sent = with(pool, MockPsp::new()).replay_case(case.case_id).await.unwrap();
     assert!(sent.resolution.is_none());
     assert_eq!(outbox(pool).await, ["payment.paid"]);
-    all_told(pool, &payment).await;
+    all_delivered(pool, &payment).await;
     assert_eq!(run_today(pool, &files).await.counts.closed, 1);
 }
 
 #[tokio::test]
-async fn a_wallet_is_added_up_anew() {
+async fn replay_of_wallet_case_sums_the_wallet_again() {
     let database = database().await;
     let pool = database.pool();
     let files = Files::default();
@@ -167,7 +169,7 @@ async fn a_wallet_is_added_up_anew() {
 }
 
 #[tokio::test]
-async fn where_nothing_can_be_done_again_that_is_said() {
+async fn replay_of_case_without_replay_is_refused() {
     let database = database().await;
     let pool = database.pool();
     paid(pool).await;

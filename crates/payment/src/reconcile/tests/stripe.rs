@@ -1,4 +1,4 @@
-//! A run over what Stripe lists, as its adapter reads it over HTTP.
+//! A reconciliation run over Stripe's balance transactions, read by the adapter over HTTP.
 
 use serde_json::{Value, json};
 use staymesh_psp::stripe::StripePsp;
@@ -8,9 +8,9 @@ use wiremock::{
 };
 
 use super::*;
-use crate::testing::{arrived, ask_back};
+use crate::testing::{complete_refund, request_refund};
 
-/// What has moved, oldest first; shown two at a time and newest first, by the day that was asked for.
+/// Balance transactions, oldest first. Served in pages of two, newest first, filtered by the requested day.
 #[derive(Clone, Default)]
 struct Moved(Arc<Mutex<Vec<Value>>>);
 
@@ -58,7 +58,7 @@ fn transaction(id: &str, kind: &str, amount: i64, created: i64, source: &Value) 
         "reporting_category": kind, "source": source, "type": kind })
 }
 
-/// Money that has come in, as Stripe has it.
+/// The balance transaction of the charge of a payment.
 fn came(payment: &Payment) -> Value {
     let id = payment.payment_id.to_string();
     let mut source = charge(&id);
@@ -68,14 +68,14 @@ fn came(payment: &Payment) -> Value {
     transaction(&format!("txn_{id}"), "charge", payment.amount.minor(), Timestamp::now().as_second(), &source)
 }
 
-/// The same with another amount, in Stripe's own account and in what it is about.
+/// The same transaction with another amount.
 fn with_amount(mut movement: Value, amount: i64) -> Value {
     movement["amount"] = json!(amount);
     movement
 }
 
 #[tokio::test]
-async fn a_run_over_stripes_list_finds_what_is_wrong_and_nothing_else() {
+async fn run_over_stripe_transactions_finds_exactly_the_differences() {
     let database = database().await;
     let pool = database.pool();
     let server = MockServer::start().await;
@@ -84,36 +84,36 @@ async fn a_run_over_stripes_list_finds_what_is_wrong_and_nothing_else() {
     balance.respond_with(moved.clone()).mount(&server).await;
     let page = "https://booking.example/paid";
     let stripe = StripePsp::new(&server.uri(), "sk_test".into(), Duration::from_secs(5), page).unwrap();
-    // Stripe's list of yesterday is not asked for in the first minutes of a day.
+    // Yesterday counts as read: Stripe's list of a day is incomplete in the first minutes after it.
     let read = "insert into settlement_file (psp_day, lines, partial) values ($1, 0, false)";
     sqlx::query(read).bind(jiff_sqlx::ToSqlx::to_sqlx(yesterday())).execute(pool).await.unwrap();
-    let look = async || run(pool, &stripe, &all(ReservationStatus::Paid), options(), |_| {}).await.unwrap();
+    let reconcile = async || run(pool, &stripe, &all(ReservationStatus::Paid), options(), |_| {}).await.unwrap();
 
     let [good, amount, missing] = [paid(pool).await, paid(pool).await, paid(pool).await];
-    let unheard = testing::open(pool).await;
-    let refund_id = ask_back(pool, &good, 4000).await;
-    arrived(pool, &good, refund_id).await;
+    let unconfirmed = testing::open(pool).await;
+    let refund_id = request_refund(pool, &good, 4000).await;
+    complete_refund(pool, &good, refund_id).await;
     let now = Timestamp::now().as_second();
     let back = refund(&good.payment_id.to_string(), &refund_id.to_string(), 4000);
     let back = transaction("txn_back", "refund", -4000, now, &back);
     let payout = transaction("txn_payout", "payout", -50_000, now, &json!("po_1MiN3gLkdIwHu7ixNCZvFdgA"));
     let right = [came(&good), came(&amount), back.clone(), came(&missing), payout.clone()];
     moved.set(&right);
-    let seen = look().await;
+    let seen = reconcile().await;
     assert_eq!((seen.counts.lines, seen.counts.found), (4, 0), "{seen:?}");
 
     let mut dispute = transaction("txn_dispute", "adjustment", -10_000, now, &json!("du_1MtJUT2eZvKYlo2CNaw2HvEv"));
     dispute["reporting_category"] = json!("dispute");
-    let wrong = [came(&good), with_amount(came(&amount), 9_900), back, payout, came(&unheard), dispute];
+    let wrong = [came(&good), with_amount(came(&amount), 9_900), back, payout, came(&unconfirmed), dispute];
     moved.set(&wrong);
-    let seen = look().await;
+    let seen = reconcile().await;
     assert_eq!((seen.counts.lines, seen.counts.found), (5, 4), "{seen:?}");
     let id = |payment: &Payment| payment.payment_id.to_string();
     let expected = [
         (Class::MissingAtPsp, Subject::Charge, id(&missing)),
         (Class::MissingHere, Subject::Other, "txn_dispute".to_owned()),
         (Class::Amount, Subject::Charge, id(&amount)),
-        (Class::Status, Subject::Charge, id(&unheard)),
+        (Class::Status, Subject::Charge, id(&unconfirmed)),
     ];
     assert_eq!(open_cases(pool).await, expected);
     let cases = listed(pool).await;
@@ -121,9 +121,9 @@ async fn a_run_over_stripes_list_finds_what_is_wrong_and_nothing_else() {
     assert!(cases[1].finding.detail.contains("adjustment (dispute) of du_1MtJUT2eZvKYlo2CNaw2HvEv, money out"));
     assert_eq!(cases[2].finding.found, Some((9_900, "EUR".into())));
     assert_eq!(cases[2].finding.psp_id, Some(format!("ch_{}", amount.payment_id)));
-    assert!(cases[3].can_replay(), "its page can be asked for");
+    assert!(cases[3].can_replay(), "its session can be fetched");
 
-    // A list that breaks off in the middle changes nothing.
+    // A run whose list fails changes nothing.
     server.reset().await;
     let busy = Mock::given(method("GET")).respond_with(ResponseTemplate::new(400));
     busy.mount(&server).await;
@@ -135,6 +135,6 @@ async fn a_run_over_stripes_list_finds_what_is_wrong_and_nothing_else() {
     let again = Mock::given(method("GET")).and(path("/v1/balance_transactions"));
     again.respond_with(moved.clone()).mount(&server).await;
     moved.set(&right);
-    let seen = look().await;
+    let seen = reconcile().await;
     assert_eq!((seen.counts.found, seen.counts.closed), (0, 4), "{seen:?}");
 }

@@ -1,16 +1,16 @@
-//! Payments that a release without the ledger has taken.
+//! Payments without postings, as a release without the ledger left them.
 
 use super::*;
 use crate::jobs::backfill;
 use crate::testing::{database, unposted};
 
 #[tokio::test]
-async fn what_is_not_posted_is_told_and_gone_when_it_is_made_up_for() {
+async fn unposted_payment_opens_a_case_that_closes_after_backfill() {
     let database = database().await;
     let pool = database.pool();
     let files = Files::default();
     let [of_today, of_old] = [paid(pool).await, paid(pool).await];
-    // Its file was never read.
+    // The settlement file of its day was never read.
     let sql = "set session_replication_role = replica;
         update payment_order set status_changed_at = status_changed_at - interval '100 days' where payment_id = 'ID';
         set session_replication_role = default";
@@ -30,6 +30,6 @@ async fn what_is_not_posted_is_told_and_gone_when_it_is_made_up_for() {
 
     backfill::run(pool, false, |_| {}).await.unwrap();
     let summary = run_today(pool, &files).await;
-    assert_eq!(open_cases(pool).await, [], "and the old one is not looked for in a file of today");
+    assert_eq!(open_cases(pool).await, [], "the payment of 100 days ago is not expected in the file of today");
     assert_eq!((summary.counts.found, summary.counts.closed), (0, 1));
 }

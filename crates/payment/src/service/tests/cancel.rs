@@ -16,9 +16,9 @@ use crate::{
 #[rstest]
 #[case::in_part(7_000, 7_000)]
 #[case::in_full(10_000, 10_000)]
-#[case::never_more_than_was_paid(99_999, 10_000)]
+#[case::limited_to_the_payment(99_999, 10_000)]
 #[tokio::test]
-async fn what_the_policy_gives_goes_back_once(#[case] policy: i64, #[case] back: i64) {
+async fn cancellation_refunds_policy_amount_once(#[case] policy: i64, #[case] back: i64) {
     let database = database().await;
     let pool = database.pool();
     let paid = in_status(pool, Status::Paid).await;
@@ -31,7 +31,7 @@ async fn what_the_policy_gives_goes_back_once(#[case] policy: i64, #[case] back:
 }
 
 #[tokio::test]
-async fn a_policy_that_gives_nothing_leaves_it_paid() {
+async fn cancellation_without_refund_leaves_payment_paid() {
     let database = database().await;
     let paid = in_status(database.pool(), Status::Paid).await;
     let service = service(database.pool(), MockReservationClient::new(), MockPsp::new());
@@ -41,7 +41,7 @@ async fn a_policy_that_gives_nothing_leaves_it_paid() {
 }
 
 #[tokio::test]
-async fn the_page_of_an_unpaid_payment_closes() {
+async fn cancellation_expires_open_checkout() {
     let database = database().await;
     let payment = open(database.pool()).await;
     let mut psp = MockPsp::new();
@@ -59,7 +59,7 @@ async fn the_page_of_an_unpaid_payment_closes() {
 }
 
 #[tokio::test]
-async fn one_that_was_paid_just_before_its_page_closed_is_paid_and_pays_back() {
+async fn cancellation_of_checkout_paid_meanwhile_marks_it_paid() {
     let database = database().await;
     let payment = open(database.pool()).await;
     let mut psp = MockPsp::new();
@@ -71,12 +71,12 @@ async fn one_that_was_paid_just_before_its_page_closed_is_paid_and_pays_back() {
     let service = service(database.pool(), MockReservationClient::new(), psp);
     let settled = service.settle_cancellation(payment.reservation_id, eur(4_000)).await.unwrap().unwrap();
     assert_eq!((settled.status, settled.refund_requested), (Status::Refunding, eur(4_000)));
-    // The reservation service learns of the money as of any other, and asks for the rest.
+    // The reservation service receives the payment event as usual, and requests the refund.
     assert_eq!(outbox(database.pool()).await, ["payment.paid", "refund.requested"]);
 }
 
 #[tokio::test]
-async fn without_an_answer_nothing_is_guessed() {
+async fn cancellation_without_provider_response_changes_nothing() {
     let database = database().await;
     let payment = open(database.pool()).await;
     let mut psp = MockPsp::new();
@@ -88,7 +88,7 @@ async fn without_an_answer_nothing_is_guessed() {
 }
 
 #[tokio::test]
-async fn a_payment_that_never_got_a_page_just_ends_and_none_is_none() {
+async fn cancellation_without_checkout_expires_payment_and_without_payment_is_none() {
     let database = database().await;
     let payment = opened(database.pool(), &new_payment(reservation_id())).await;
     let service = service(database.pool(), MockReservationClient::new(), MockPsp::new());
@@ -98,7 +98,7 @@ async fn a_payment_that_never_got_a_page_just_ends_and_none_is_none() {
 }
 
 #[tokio::test]
-async fn another_currency_is_refused() {
+async fn cancellation_in_other_currency_is_refused() {
     let database = database().await;
     let paid = in_status(database.pool(), Status::Paid).await;
     let service = service(database.pool(), MockReservationClient::new(), MockPsp::new());
@@ -108,7 +108,7 @@ async fn another_currency_is_refused() {
 }
 
 #[tokio::test]
-async fn an_administrator_pays_back_by_request_id() {
+async fn refund_is_idempotent_by_request_id() {
     let database = database().await;
     let pool = database.pool();
     let (paid, other) = (in_status(pool, Status::Paid).await, in_status(pool, Status::Paid).await);

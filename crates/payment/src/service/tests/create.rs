@@ -35,7 +35,7 @@ fn opens() -> MockPsp {
 }
 
 #[tokio::test]
-async fn asking_again_gets_the_same_page_and_the_provider_is_asked_once() {
+async fn create_is_idempotent_and_opens_one_checkout() {
     let database = database().await;
     let mut psp = MockPsp::new();
     psp.expect_create_checkout().times(1).returning(|order| {
@@ -51,7 +51,7 @@ async fn asking_again_gets_the_same_page_and_the_provider_is_asked_once() {
 }
 
 #[tokio::test]
-async fn who_is_to_be_sent_nowhere_is_sent_to_the_status_page() {
+async fn create_without_return_url_uses_the_status_page() {
     let database = database().await;
     let mut psp = MockPsp::new();
     psp.expect_create_checkout().times(1).returning(|order| Box::pin(async move { Ok(opened(&order)) }));
@@ -62,7 +62,7 @@ async fn who_is_to_be_sent_nowhere_is_sent_to_the_status_page() {
 }
 
 #[tokio::test]
-async fn racing_requests_share_one_payment_and_one_key() {
+async fn concurrent_creates_share_one_payment() {
     let database = database().await;
     let service = service(database.pool(), finds(|| Some(booking())), opens());
     let (guest, id) = (caller("guest-1", Role::Guest, &[]), reservation_id());
@@ -72,14 +72,14 @@ async fn racing_requests_share_one_payment_and_one_key() {
 }
 
 #[rstest]
-#[case::away(PspError::Unavailable("away"))]
+#[case::unavailable(PspError::Unavailable("connection refused"))]
 #[case::timed_out(PspError::NoResponse("timed out"))]
 #[tokio::test]
-async fn a_provider_without_answer_is_asked_again_with_the_same_key(#[case] failure: PspError) {
+async fn create_after_provider_failure_retries_the_same_order(#[case] failure: PspError) {
     let database = database().await;
     let mut psp = MockPsp::new();
     let mut keys = Vec::new();
-    let (sender, asked) = std::sync::mpsc::channel();
+    let (sender, orders) = std::sync::mpsc::channel();
     psp.expect_create_checkout().times(2).returning(move |order| {
         keys.push(order.payment_id);
         sender.send(order.clone()).unwrap();
@@ -92,14 +92,14 @@ async fn a_provider_without_answer_is_asked_again_with_the_same_key(#[case] fail
     assert_eq!(problem.reason(), Reason::PspUnavailable);
     let left = payments::of_reservation(database.pool(), id).await.unwrap();
     assert_eq!((left.len(), left[0].status, &left[0].checkout_url), (1, Status::Pending, &None), "it stays open");
-    let healed = service.create(&guest, id, "https://b.example/".into()).await.unwrap();
-    assert_eq!(healed.payment_id, left[0].payment_id);
-    let (first, second) = (asked.recv().unwrap(), asked.recv().unwrap());
-    assert_eq!(first, second, "the same content, or the provider would refuse the key");
+    let retried = service.create(&guest, id, "https://b.example/".into()).await.unwrap();
+    assert_eq!(retried.payment_id, left[0].payment_id);
+    let (first, second) = (orders.recv().unwrap(), orders.recv().unwrap());
+    assert_eq!(first, second, "the same content, or the provider would refuse the idempotency key");
 }
 
 #[tokio::test]
-async fn a_provider_that_refuses_is_our_defect() {
+async fn create_refused_by_provider_is_an_internal_error() {
     let database = database().await;
     let mut psp = MockPsp::new();
     psp.expect_create_checkout().returning(|_| Box::pin(async { Err(PspError::Refused("invalid_request".into())) }));
@@ -117,30 +117,33 @@ fn changed(change: fn(&mut Booking)) -> Booking {
 
 #[rstest]
 #[case::unknown(None, Reason::ReservationNotFound)]
-#[case::somebody_elses(Some(changed(|b| b.owner = "guest-2".into())), Reason::ReservationNotFound)]
-#[case::nobodys(Some(changed(|b| b.owner = String::new())), Reason::ReservationNotFound)]
+#[case::of_another_guest(Some(changed(|b| b.owner = "guest-2".into())), Reason::ReservationNotFound)]
+#[case::without_owner(Some(changed(|b| b.owner = String::new())), Reason::ReservationNotFound)]
 #[case::paid(Some(changed(|b| b.status = ReservationStatus::Paid)), Reason::ReservationNotPayable)]
 #[case::cancelled(Some(changed(|b| b.status = ReservationStatus::Cancelled)), Reason::ReservationNotPayable)]
 #[case::partner_collects(Some(changed(|b| b.payment_mode = PaymentMode::PartnerCollects)), Reason::ReservationNotPayable)]
 #[case::free(Some(changed(|b| b.total = eur(0))), Reason::ReservationNotPayable)]
-#[case::swept(Some(changed(|b| { b.status = ReservationStatus::Cancelled; b.cancellation = Some(CancellationReason::HoldExpired); })), Reason::HoldExpired)]
-#[case::nearly_over(Some(changed(|b| {
+#[case::hold_swept(Some(changed(|b| { b.status = ReservationStatus::Cancelled; b.cancellation = Some(CancellationReason::HoldExpired); })), Reason::HoldExpired)]
+#[case::hold_about_to_expire(Some(changed(|b| {
     b.create_time -= SignedDuration::from_mins(14);
     b.hold_expire_time = Some(Timestamp::now() + SignedDuration::from_secs(65));
 })), Reason::HoldExpired)]
-#[case::over(Some(changed(|b| b.hold_expire_time = Some(Timestamp::now()))), Reason::HoldExpired)]
+#[case::hold_expired(Some(changed(|b| b.hold_expire_time = Some(Timestamp::now()))), Reason::HoldExpired)]
 #[tokio::test]
-async fn what_cannot_be_paid_never_reaches_the_provider(#[case] found: Option<Booking>, #[case] reason: Reason) {
+async fn create_for_reservation_that_is_not_payable_makes_no_call(
+    #[case] found: Option<Booking>,
+    #[case] reason: Reason,
+) {
     let database = database().await;
     let service = service(database.pool(), finds(move || found.clone()), MockPsp::new());
     let id = reservation_id();
     let error = service.create(&caller("guest-1", Role::Guest, &[]), id, String::new()).await.unwrap_err();
     assert_eq!(Problem::from(error).reason(), reason);
-    assert!(payments::of_reservation(database.pool(), id).await.unwrap().is_empty(), "and writes nothing");
+    assert!(payments::of_reservation(database.pool(), id).await.unwrap().is_empty(), "nothing is written");
 }
 
 #[tokio::test]
-async fn a_payment_that_ends_while_the_page_opens_gives_no_page() {
+async fn create_closes_checkout_of_payment_that_ended_meanwhile() {
     let database = database().await;
     let pool = database.pool().clone();
     let mut psp = MockPsp::new();
@@ -161,11 +164,11 @@ async fn a_payment_that_ends_while_the_page_opens_gives_no_page() {
     let error = service.create(&caller("guest-1", Role::Guest, &[]), id, String::new()).await.unwrap_err();
     assert!(matches!(error, PaymentError::NotPayable(_)), "{error}");
     let left = payments::of_reservation(database.pool(), id).await.unwrap();
-    assert!(left[0].psp_session.is_some(), "money that comes all the same must find its payment");
+    assert!(left[0].psp_session.is_some(), "an event of money that still arrives must find its payment");
 }
 
 #[tokio::test]
-async fn a_page_that_was_paid_before_its_answer_was_saved_is_taken_as_paid() {
+async fn create_of_checkout_that_is_already_paid_marks_payment_paid() {
     let database = database().await;
     let mut psp = MockPsp::new();
     psp.expect_create_checkout()
@@ -180,7 +183,7 @@ async fn a_page_that_was_paid_before_its_answer_was_saved_is_taken_as_paid() {
 }
 
 #[tokio::test]
-async fn the_page_closes_a_minute_before_the_hold_ends() {
+async fn checkout_expires_one_minute_before_the_hold() {
     let database = database().await;
     let ends = booking().hold_expire_time.unwrap();
     let found = Booking { hold_expire_time: Some(ends), ..booking() };

@@ -1,4 +1,4 @@
-//! Where a hotel's money goes, and which hotels may have it go anywhere.
+//! Setting the payout destination of a hotel.
 
 use jiff::civil::date;
 use sqlx::PgPool;
@@ -14,13 +14,13 @@ use crate::{
     testing::{MockPsp, database, eur, service},
 };
 
-/// A service whose neighbour is asked so many times and says this.
+/// A service whose hotel client expects this number of calls and returns `answer`.
 fn with(pool: &PgPool, times: usize, answer: Result<(), Reason>) -> Payments<MockPsp> {
     let mut hotels = MockHotelClient::new();
     hotels
         .expect_require_hotel()
         .times(times)
-        .returning(move |_| answer.map_err(|reason| Problem::new(reason, "says the neighbour")));
+        .returning(move |_| answer.map_err(|reason| Problem::new(reason, "from the hotel service")));
     Payments { hotels: std::sync::Arc::new(hotels), ..service(pool, MockReservationClient::new(), MockPsp::new()) }
 }
 
@@ -35,7 +35,7 @@ async fn destinations(pool: &PgPool) -> i64 {
 }
 
 #[tokio::test]
-async fn a_hotel_that_never_was_has_no_destination_that_a_later_one_would_inherit() {
+async fn set_destination_requires_an_existing_hotel() {
     let database = database().await;
     let pool = database.pool();
     for reason in [Reason::HotelNotFound, Reason::DependencyUnavailable] {
@@ -43,19 +43,19 @@ async fn a_hotel_that_never_was_has_no_destination_that_a_later_one_would_inheri
     }
     assert_eq!(destinations(pool).await, 0);
     assert_eq!(set(&with(pool, 1, Ok(())), 1001, "acct_1").await.as_deref(), Ok("acct_1"));
-    // Deleted meanwhile, or its service is away: the repeat gets its answer, and nothing new is believed.
+    // A repeat makes no call, so it succeeds even if the hotel was deleted; another destination is verified again.
     assert_eq!(set(&with(pool, 0, Ok(())), 1001, "acct_1").await.as_deref(), Ok("acct_1"));
     assert_eq!(set(&with(pool, 1, Err(Reason::HotelNotFound)), 1001, "acct_2").await, Err(Reason::HotelNotFound));
     assert_eq!(destinations(pool).await, 1);
 }
 
 #[tokio::test]
-async fn a_deleted_hotel_that_was_owed_something_is_still_paid() {
+async fn set_destination_of_deleted_hotel_with_postings_succeeds() {
     let database = database().await;
     let pool = database.pool();
     sold_at(pool, 7, eur(10_000), 700, date(2030, 5, 4)).await;
-    let nobody_is_asked = with(pool, 0, Err(Reason::HotelNotFound));
-    assert_eq!(set(&nobody_is_asked, 7, "acct_7").await.as_deref(), Ok("acct_7"));
-    assert_eq!(set(&nobody_is_asked, 7, "acct_8").await.as_deref(), Ok("acct_8"));
+    let without_calls = with(pool, 0, Err(Reason::HotelNotFound));
+    assert_eq!(set(&without_calls, 7, "acct_7").await.as_deref(), Ok("acct_7"));
+    assert_eq!(set(&without_calls, 7, "acct_8").await.as_deref(), Ok("acct_8"));
     assert_eq!(set(&with(pool, 1, Err(Reason::HotelNotFound)), 8, "acct_8").await, Err(Reason::HotelNotFound));
 }

@@ -9,7 +9,7 @@ use staymesh_testkit::TestDatabase;
 use crate::{
     MIGRATOR,
     model::{Payment, Status},
-    testing::{arrived, ask_back, database, hear, now, open},
+    testing::{complete_refund, database, now, open, receive_event, request_refund},
 };
 
 /// The role that executes the statements.
@@ -26,9 +26,9 @@ async fn world(by: As) -> (TestDatabase, Payment) {
         As::Superuser => database().await,
     };
     let payment = open(database.pool()).await;
-    hear(database.pool(), &payment, "checkout.paid").await;
-    let refund = ask_back(database.pool(), &payment, 4_000).await;
-    arrived(database.pool(), &payment, refund).await;
+    receive_event(database.pool(), &payment, "checkout.paid").await;
+    let refund = request_refund(database.pool(), &payment, 4_000).await;
+    complete_refund(database.pool(), &payment, refund).await;
     let payment = now(database.pool(), payment.payment_id).await;
     assert_eq!((payment.status, payment.refunded.minor()), (Status::Refunded, 4_000));
     (database, payment)

@@ -1,4 +1,4 @@
-//! The books follow the money.
+//! The ledger postings of payments and refunds.
 
 use sqlx::PgPool;
 use staymesh_domain::HotelId;
@@ -11,10 +11,13 @@ use crate::{
     model::Booking,
     model::{Payment, Status},
     store::payments,
-    testing::{MockPsp, arrived, ask_back, booking, caller, database, eur, hear, open, reservation_id, service},
+    testing::{
+        MockPsp, booking, caller, complete_refund, database, eur, open, receive_event, request_refund, reservation_id,
+        service,
+    },
 };
 
-/// Guests, provider, hotel, commission, taxes, refunds.
+/// Balances in cents: guests, provider, hotel, commission, taxes, refunds.
 async fn balances(pool: &PgPool) -> [i128; 6] {
     let hotel = HotelId::try_from(7).unwrap();
     let accounts = [
@@ -38,35 +41,35 @@ async fn transactions(pool: &PgPool) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn each_change_of_money_is_posted_once_and_all_of_it_comes_back() {
+async fn payment_and_full_refund_are_posted_once_and_balance_to_zero() {
     let database = database().await;
     let pool = database.pool();
     let payment = open(pool).await;
-    assert_eq!(balances(pool).await, [0; 6], "nobody has paid");
+    assert_eq!(balances(pool).await, [0; 6], "nothing is posted before the payment");
     for _ in 0..2 {
-        hear(pool, &payment, "checkout.paid").await;
+        receive_event(pool, &payment, "checkout.paid").await;
         // 7.00 of taxes, and 15 % of the rest.
         assert_eq!(balances(pool).await, [0, 10_000, -7905, -1395, -700, 0]);
     }
-    let first = ask_back(pool, &payment, 3_333).await;
+    let first = request_refund(pool, &payment, 3_333).await;
     assert_eq!(balances(pool).await, [0, 10_000, -5270, -930, -467, -3333]);
-    let second = ask_back(pool, &payment, 6_667).await;
+    let second = request_refund(pool, &payment, 6_667).await;
     assert_eq!(balances(pool).await, [0, 10_000, 0, 0, 0, -10_000]);
     for _ in 0..2 {
-        arrived(pool, &payment, second).await;
+        complete_refund(pool, &payment, second).await;
         assert_eq!(balances(pool).await, [0, 3_333, 0, 0, 0, -3333]);
     }
-    arrived(pool, &payment, first).await;
+    complete_refund(pool, &payment, first).await;
     assert_eq!(balances(pool).await, [0; 6]);
     let kinds = ["SALE", "CHARGE", "REFUND_OWED", "REFUND_OWED", "REFUND_PAID", "REFUND_PAID"];
     assert_eq!(transactions(pool).await, kinds);
 }
 
 #[tokio::test]
-async fn a_payment_that_nobody_makes_is_in_no_book() {
+async fn failed_and_expired_payments_are_not_posted() {
     let database = database().await;
     for kind in ["checkout.failed", "checkout.expired"] {
-        hear(database.pool(), &open(database.pool()).await, kind).await;
+        receive_event(database.pool(), &open(database.pool()).await, kind).await;
     }
     assert!(transactions(database.pool()).await.is_empty());
 }
@@ -88,7 +91,7 @@ async fn created(pool: &PgPool, found: Booking, basis_points: u16) -> Result<Pay
 }
 
 #[tokio::test]
-async fn what_is_agreed_on_comes_from_the_reservation_and_the_setting() {
+async fn create_fixes_taxes_of_reservation_and_configured_commission() {
     let database = database().await;
     let pool = database.pool();
     let payment = created(pool, booking(), 1500).await.unwrap();
@@ -106,16 +109,16 @@ async fn what_is_agreed_on_comes_from_the_reservation_and_the_setting() {
 }
 
 #[tokio::test]
-async fn taxes_above_the_price_are_no_price_to_pay() {
+async fn create_with_taxes_above_total_fails() {
     let database = database().await;
-    let absurd = Booking { taxes: eur(10_001), ..booking() };
-    assert_eq!(created(database.pool(), absurd, 1500).await.unwrap_err(), Reason::Internal);
+    let overtaxed = Booking { taxes: eur(10_001), ..booking() };
+    assert_eq!(created(database.pool(), overtaxed, 1500).await.unwrap_err(), Reason::Internal);
     let count: i64 = sqlx::query_scalar("select count(*) from payment_order").fetch_one(database.pool()).await.unwrap();
     assert_eq!(count, 0);
 }
 
 #[tokio::test]
-async fn a_change_that_is_not_committed_is_not_posted() {
+async fn rolled_back_status_change_is_not_posted() {
     let database = database().await;
     let pool = database.pool();
     let payment = open(pool).await;

@@ -22,7 +22,7 @@ fn terms() -> PartnerTerms {
     PartnerTerms { partner: "client:acme".into(), amount: eur(10_000), taxes: eur(700), check_out: date(2030, 5, 4) }
 }
 
-/// What was posted for a reservation, in order: what happened, the account, whose it is, how much.
+/// The entries of a reservation in order: kind of the posting, account, its owner, amount in minor units.
 async fn posted(pool: &PgPool, id: ReservationId) -> Vec<(String, String, String, i64)> {
     sqlx::query_as(
         "select transaction.kind, account.kind, coalesce(partner, hotel_id::text, ''), amount_minor
@@ -53,20 +53,20 @@ fn the_sale() -> Vec<(String, String, String, i64)> {
 }
 
 #[tokio::test]
-async fn a_sale_is_recorded_and_posted_once_however_often_and_at_once_it_is_told() {
+async fn concurrent_records_of_partner_sale_post_it_once() {
     let database = database().await;
     let (pool, id) = (database.pool(), reservation_id());
     let (payments, terms) = (on(pool), terms());
-    let told = join_all((0..5).map(|_| payments.record_partner_sale(id, &terms))).await;
-    let sales: Vec<PartnerSale> = told.into_iter().map(Result::unwrap).collect();
+    let recorded = join_all((0..5).map(|_| payments.record_partner_sale(id, &terms))).await;
+    let sales: Vec<PartnerSale> = recorded.into_iter().map(Result::unwrap).collect();
     assert!(sales.iter().all(|sale| *sale == sales[0]));
     let sale = &sales[0];
     assert_eq!((&sale.terms, sale.credited, sale.cancel_time), (&terms, eur(0), None));
     assert_eq!((sale.commission(), sale.owed().unwrap()), (eur(1_395), eur(10_000)));
     assert_eq!(posted(pool, id).await, the_sale());
-    // What is earned was agreed on then: another setting later makes no other sale.
-    let dearer = Payments { commission_basis_points: 2_000, ..on(pool) };
-    assert_eq!(dearer.record_partner_sale(id, &terms).await.unwrap(), *sale);
+    // The commission is fixed by the first record: a later configuration does not change the sale.
+    let reconfigured = Payments { commission_basis_points: 2_000, ..on(pool) };
+    assert_eq!(reconfigured.record_partner_sale(id, &terms).await.unwrap(), *sale);
 }
 
 #[rstest]
@@ -75,7 +75,7 @@ async fn a_sale_is_recorded_and_posted_once_however_often_and_at_once_it_is_told
 #[case::taxes(PartnerTerms { taxes: eur(0), ..terms() })]
 #[case::check_out(PartnerTerms { check_out: date(2030, 5, 5), ..terms() })]
 #[tokio::test]
-async fn other_terms_are_refused_and_change_nothing(#[case] other: PartnerTerms) {
+async fn partner_sale_with_other_terms_is_refused(#[case] other: PartnerTerms) {
     let database = database().await;
     let (pool, id) = (database.pool(), reservation_id());
     let (payments, terms) = (on(pool), terms());
@@ -90,9 +90,13 @@ async fn other_terms_are_refused_and_change_nothing(#[case] other: PartnerTerms)
 #[rstest]
 #[case::in_full(10_000, 10_000, [7_905, 1_395, 700])]
 #[case::in_part(7_000, 7_000, [5_534, 976, 490])]
-#[case::never_more_than_was_sold(99_999, 10_000, [7_905, 1_395, 700])]
+#[case::limited_to_the_sale(99_999, 10_000, [7_905, 1_395, 700])]
 #[tokio::test]
-async fn what_the_policy_gives_is_credited_once(#[case] policy: i64, #[case] credited: i64, #[case] parts: [i64; 3]) {
+async fn cancellation_credits_refund_of_policy_once(
+    #[case] policy: i64,
+    #[case] credited: i64,
+    #[case] parts: [i64; 3],
+) {
     let database = database().await;
     let (pool, id) = (database.pool(), reservation_id());
     let (payments, terms) = (on(pool), terms());
@@ -104,7 +108,7 @@ async fn what_the_policy_gives_is_credited_once(#[case] policy: i64, #[case] cre
         assert_eq!((sale.credited, sale.owed().unwrap()), (eur(credited), eur(10_000 - credited)));
         assert!(sale.cancel_time.is_some());
     }
-    // Decided once, whatever somebody says later.
+    // The first credit is final: a later settlement does not change it.
     let again = payments.settle_partner_sale(id, eur(1), None).await.unwrap().unwrap();
     assert_eq!(again.credited, eur(credited));
     let credit = lines(
@@ -120,7 +124,7 @@ async fn what_the_policy_gives_is_credited_once(#[case] policy: i64, #[case] cre
 }
 
 #[tokio::test]
-async fn a_policy_that_gives_nothing_ends_the_sale_and_posts_nothing() {
+async fn cancellation_without_refund_posts_no_credit() {
     let database = database().await;
     let (pool, id) = (database.pool(), reservation_id());
     let payments = on(pool);
@@ -131,13 +135,13 @@ async fn a_policy_that_gives_nothing_ends_the_sale_and_posts_nothing() {
 }
 
 #[tokio::test]
-async fn an_end_that_comes_before_its_sale_is_not_lost() {
+async fn cancellation_before_record_posts_sale_and_credit() {
     let database = database().await;
     let (pool, id) = (database.pool(), reservation_id());
     let (payments, terms) = (on(pool), terms());
     let ended = payments.settle_partner_sale(id, eur(10_000), Some(&terms)).await.unwrap().unwrap();
     assert_eq!((ended.credited, ended.owed().unwrap()), (eur(10_000), eur(0)));
-    // The word of the sale was parked, and is replayed at last.
+    // The event of the sale was a dead letter and is redelivered.
     assert_eq!(payments.record_partner_sale(id, &terms).await.unwrap(), ended);
     let sums: Vec<(String, i64)> = sqlx::query_as(
         "select account.kind, sum(amount_minor)::bigint from ledger_entry
@@ -150,7 +154,7 @@ async fn an_end_that_comes_before_its_sale_is_not_lost() {
 }
 
 #[tokio::test]
-async fn without_a_partner_there_is_nothing_to_credit_and_in_another_currency_nothing_is() {
+async fn settlement_without_sale_is_none_and_in_other_currency_is_refused() {
     let database = database().await;
     let (pool, id) = (database.pool(), reservation_id());
     let payments = on(pool);
@@ -177,7 +181,7 @@ async fn without_a_partner_there_is_nothing_to_credit_and_in_another_currency_no
     "partner_sale_is_credited_once"
 )]
 #[tokio::test]
-async fn the_database_keeps_what_was_agreed_and_credited(#[case] sql: &str, #[case] constraint: &str) {
+async fn change_of_recorded_partner_sale_is_rejected(#[case] sql: &str, #[case] constraint: &str) {
     let database = database().await;
     let (pool, id) = (database.pool(), reservation_id());
     let payments = on(pool);
@@ -188,7 +192,7 @@ async fn the_database_keeps_what_was_agreed_and_credited(#[case] sql: &str, #[ca
 }
 
 #[tokio::test]
-async fn more_than_was_sold_cannot_be_credited_nor_without_a_cancellation() {
+async fn credit_above_sale_or_without_cancellation_is_rejected() {
     let database = database().await;
     let pool = database.pool();
     on(pool).record_partner_sale(reservation_id(), &terms()).await.unwrap();

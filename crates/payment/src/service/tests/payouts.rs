@@ -1,4 +1,4 @@
-//! Moving the money of pay-outs: by the relay, by the provider's events, and by both.
+//! Transfers of payouts: requested by the relay, completed by the provider's response or event, or both.
 
 use futures::future::join_all;
 use rstest::rstest;
@@ -24,13 +24,13 @@ fn done(outcome: TransferOutcome) -> Transferred {
     Transferred { psp_transfer: "tr_1".into(), outcome }
 }
 
-/// A provider that gives these answers in turn, to orders that are all the same.
+/// A provider that returns these results in turn and asserts that every retry sends the same order.
 fn answering(answers: Vec<Result<Transferred, PspError>>) -> MockPsp {
     let mut psp = MockPsp::new();
     let times = answers.len();
     let (mut answers, mut orders) = (answers.into_iter(), Vec::<TransferOrder>::new());
     psp.expect_transfer().times(times).returning(move |order| {
-        assert!(orders.iter().all(|earlier| *earlier == order), "a repeat says the same");
+        assert!(orders.iter().all(|earlier| *earlier == order), "a retry sends the same order");
         orders.push(order);
         let answer = answers.next().unwrap();
         Box::pin(async move { answer })
@@ -64,15 +64,15 @@ async fn postings(pool: &PgPool) -> i64 {
 }
 
 #[tokio::test]
-async fn money_moves_once_however_often_the_provider_is_asked() {
+async fn transfer_retried_after_failures_is_posted_once() {
     let database = database().await;
     let pool = database.pool();
     sold(pool).await;
     let id = requested(pool).await;
     let psp = answering(vec![
         Err(PspError::NoResponse("timed out")),
-        Err(PspError::Unavailable("away")),
-        Err(PspError::Unknown("what")),
+        Err(PspError::Unavailable("connection refused")),
+        Err(PspError::Unknown("unexpected response")),
         Err(PspError::Pending("on its way")),
         Ok(done(TransferOutcome::Paid)),
     ]);
@@ -81,7 +81,7 @@ async fn money_moves_once_however_often_the_provider_is_asked() {
     let made = found(pool, id).await;
     assert_eq!((made.status, made.failure, made.end_time.is_some()), (TransferStatus::Paid, None, true));
     assert_eq!((owed(pool, 7).await, postings(pool).await), (0, 1));
-    // As if the relay had died before it wrote down that it was done.
+    // As if the relay had stopped before it recorded the delivery.
     sqlx::query(
         "update outbox set delivered_at = null, attempts = 0, next_attempt_at = now() where kind = 'payout.requested'",
     )
@@ -93,7 +93,7 @@ async fn money_moves_once_however_often_the_provider_is_asked() {
 }
 
 #[tokio::test]
-async fn the_event_may_be_first_late_and_twice() {
+async fn transfer_event_is_applied_once_before_or_after_the_relay() {
     let database = database().await;
     let pool = database.pool();
     sold(pool).await;
@@ -103,7 +103,7 @@ async fn the_event_may_be_first_late_and_twice() {
     assert!(copies.into_iter().all(|sent| sent.is_ok()));
     assert_eq!(found(pool, id).await.status, TransferStatus::Paid);
     assert_eq!(outcomes(pool).await, ["APPLIED"]);
-    // The relay, which comes second, need not ask any more.
+    // The relay delivers second, and makes no call to the provider.
     let _relay = start(pool, MockReservationClient::new(), answering(vec![]));
     assert_eq!(quiet(pool).await, Vec::<String>::new());
     let mut again = paid.clone();
@@ -115,23 +115,23 @@ async fn the_event_may_be_first_late_and_twice() {
 
 #[rstest]
 #[case::other_amount("transfer.paid", 7904)]
-#[case::the_contrary("transfer.failed", 7905)]
+#[case::opposite_outcome("transfer.failed", 7905)]
 #[tokio::test]
-async fn what_does_not_fit_is_for_people(#[case] kind: &str, #[case] amount: i64) {
+async fn contradicting_transfer_event_is_recorded_as_mismatch(#[case] kind: &str, #[case] amount: i64) {
     let database = database().await;
     let pool = database.pool();
     sold(pool).await;
     let id = requested(pool).await;
     send(pool, &event("transfer.paid", id, 7905)).await.unwrap();
-    let mut odd = event(kind, id, amount);
-    odd["id"] = json!("evt_odd");
-    send(pool, &odd).await.unwrap();
+    let mut contradicting = event(kind, id, amount);
+    contradicting["id"] = json!("evt_odd");
+    send(pool, &contradicting).await.unwrap();
     assert_eq!(outcomes(pool).await, ["APPLIED", "MISMATCHED"]);
     assert_eq!((found(pool, id).await.status, postings(pool).await), (TransferStatus::Paid, 1));
 }
 
 #[tokio::test]
-async fn an_event_of_an_unknown_transfer_is_to_come_again() {
+async fn event_of_unknown_transfer_fails_so_that_provider_retries() {
     let database = database().await;
     let unknown = send(database.pool(), &event("transfer.paid", Uuid::now_v7(), 1)).await;
     assert!(matches!(unknown, Err(PaymentError::PayoutNotFound)));
@@ -139,20 +139,20 @@ async fn an_event_of_an_unknown_transfer_is_to_come_again() {
 }
 
 #[tokio::test]
-async fn a_failed_transfer_is_asked_for_again_when_somebody_says_so() {
+async fn failed_transfer_is_retried_only_on_request() {
     let database = database().await;
     let pool = database.pool();
     sold(pool).await;
     let id = requested(pool).await;
     {
         let _relay = start(pool, MockReservationClient::new(), answering(vec![Ok(done(TransferOutcome::Failed))]));
-        assert_eq!(quiet(pool).await, Vec::<String>::new(), "the provider has done all it was asked to");
+        assert_eq!(quiet(pool).await, Vec::<String>::new(), "a failed transfer is delivered, not retried");
     }
     let failed = found(pool, id).await;
     assert_eq!(failed.status, TransferStatus::Failed);
     assert_eq!(failed.failure.as_deref(), Some("the payment provider could not pay to the destination"));
     assert_eq!((owed(pool, 7).await, postings(pool).await), (7905, 0));
-    assert_eq!(make_payouts(pool, &everything()).await, [], "not by itself");
+    assert_eq!(make_payouts(pool, &everything()).await, [], "without retry_failed");
 
     send_to(pool, 7, "acct_new").await;
     let again = Options { retry_failed: true, ..everything() };
@@ -161,12 +161,12 @@ async fn a_failed_transfer_is_asked_for_again_when_somebody_says_so() {
     let runs = join_all((0..4).map(|_| make_payouts(pool, &again))).await;
     assert_eq!(runs.into_iter().flatten().collect::<Vec<_>>(), [Found::Retried { payout_id: id }]);
     assert_eq!(found(pool, id).await.status, TransferStatus::Requested);
-    // A late word of the first transfer does not touch the second.
+    // A late event of the first transfer does not change the second.
     send(pool, &event("transfer.failed", id, 7905)).await.unwrap();
     assert_eq!(found(pool, id).await.status, TransferStatus::Requested);
     let mut psp = MockPsp::new();
     psp.expect_transfer().times(1).returning(move |order| {
-        assert_ne!(order.transfer_id, id, "another key, or the provider would repeat its answer");
+        assert_ne!(order.transfer_id, id, "a new idempotency key, or the provider would repeat its first result");
         assert_eq!((order.destination.as_str(), order.amount), ("acct_new", eur(7905)));
         Box::pin(async { Ok(done(TransferOutcome::Paid)) })
     });
@@ -178,7 +178,7 @@ async fn a_failed_transfer_is_asked_for_again_when_somebody_says_so() {
 }
 
 #[tokio::test]
-async fn what_the_provider_refuses_is_parked_and_seen_as_failed() {
+async fn refused_transfer_becomes_dead_letter_and_payout_fails() {
     let database = database().await;
     let pool = database.pool();
     sold(pool).await;
@@ -196,7 +196,7 @@ async fn what_the_provider_refuses_is_parked_and_seen_as_failed() {
 #[case("acct_7", TransferStatus::Paid)]
 #[case("fail", TransferStatus::Failed)]
 #[tokio::test]
-async fn the_real_simulator_pays_out(#[case] destination: &str, #[case] expected: TransferStatus) {
+async fn transfer_at_simulator_ends_by_destination(#[case] destination: &str, #[case] expected: TransferStatus) {
     let database = database().await;
     let pool = database.pool();
     sold(pool).await;

@@ -34,21 +34,21 @@ pub(super) fn start(pool: &PgPool, reservations: MockReservationClient, psp: imp
     stop.drop_guard()
 }
 
-/// Waits until nothing is on its way; yields why events were parked.
+/// Waits until the outbox is empty; returns the errors of the dead letters.
 pub(super) async fn quiet(pool: &PgPool) -> Vec<String> {
     let deadline = Instant::now() + Duration::from_secs(20);
     while outbox::stats(pool).await.unwrap().depth > 0 {
         assert!(Instant::now() < deadline, "the outbox does not empty");
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
-    let parked = outbox::dead_letters(pool, &outbox::DeadLetterFilter::default(), 0, 10).await.unwrap();
-    parked.into_iter().map(|event| event.last_error.unwrap_or_default()).collect()
+    let dead_letters = outbox::dead_letters(pool, &outbox::DeadLetterFilter::default(), 0, 10).await.unwrap();
+    dead_letters.into_iter().map(|event| event.last_error.unwrap_or_default()).collect()
 }
 
-async fn hear(pool: &PgPool, payment: &Payment, word: CheckoutStatus) {
+async fn apply_status(pool: &PgPool, payment: &Payment, status: CheckoutStatus) {
     let mut transaction = pool.begin().await.unwrap();
     let locked = payments::lock(&mut transaction, payment.payment_id).await.unwrap().unwrap();
-    assert!(apply(&mut transaction, &locked, word).await.unwrap());
+    assert!(apply(&mut transaction, &locked, status).await.unwrap());
     transaction.commit().await.unwrap();
 }
 
@@ -57,22 +57,21 @@ fn refused(reason: Reason) -> RpcStatus {
 }
 
 #[tokio::test]
-async fn money_is_confirmed_until_the_reservation_service_has_heard() {
+async fn payment_confirmation_is_retried_until_delivered() {
     let database = database().await;
     let payment = open(database.pool()).await;
-    hear(database.pool(), &payment, CheckoutStatus::Paid).await;
+    apply_status(database.pool(), &payment, CheckoutStatus::Paid).await;
     let mut reservations = MockReservationClient::new();
     let mut attempts = 0;
     let expected = payment.clone();
     reservations.expect_confirm_payment().times(3).returning(move |reservation, id, amount| {
         assert_eq!((reservation, id, amount), (expected.reservation_id, expected.payment_id, eur(10_000)));
         attempts += 1;
-        let answer = match attempts {
-            1 => Err(RpcStatus::unavailable("away")),
+        match attempts {
+            1 => Err(RpcStatus::unavailable("connection refused")),
             2 => Err(RpcStatus::deadline_exceeded("slow")),
             _ => Ok(false),
-        };
-        answer
+        }
     });
     let _relay = start(database.pool(), reservations, MockPsp::new());
     assert_eq!(quiet(database.pool()).await, Vec::<String>::new());
@@ -80,25 +79,22 @@ async fn money_is_confirmed_until_the_reservation_service_has_heard() {
 }
 
 #[tokio::test]
-async fn an_outage_parks_nothing_however_long_it_lasts() {
+async fn outage_beyond_max_attempts_makes_no_dead_letter() {
     let database = database().await;
     let pool = database.pool();
     let payment = open(pool).await;
-    hear(pool, &payment, CheckoutStatus::Paid).await;
+    apply_status(pool, &payment, CheckoutStatus::Paid).await;
     let mut reservations = MockReservationClient::new();
-    let mut words = (0..10).map(|_| Err(RpcStatus::unavailable("away"))).chain([Ok(true)]);
-    reservations.expect_confirm_payment().times(11).returning(move |_, _, _| {
-        let word = words.next().unwrap();
-        word
-    });
+    let mut responses = (0..10).map(|_| Err(RpcStatus::unavailable("connection refused"))).chain([Ok(true)]);
+    reservations.expect_confirm_payment().times(11).returning(move |_, _, _| responses.next().unwrap());
     reservations.expect_confirm_refund().times(1).returning(|_, _, _| Ok(()));
     let mut psp = MockPsp::new();
-    let away = |number| match number % 3 {
-        0 => PspError::Unavailable("away"),
+    let outage = |number| match number % 3 {
+        0 => PspError::Unavailable("connection refused"),
         1 => PspError::NoResponse("in time"),
         _ => PspError::Pending("the bank takes its time"),
     };
-    let mut answers = (0..10).map(move |number| Err(away(number))).chain([Ok("re_1".to_owned())]);
+    let mut answers = (0..10).map(move |number| Err(outage(number))).chain([Ok("re_1".to_owned())]);
     psp.expect_refund().times(11).returning(move |_| {
         let answer = answers.next().unwrap();
         Box::pin(async move { answer })
@@ -109,7 +105,7 @@ async fn an_outage_parks_nothing_however_long_it_lasts() {
 }
 
 #[tokio::test]
-async fn refunds_that_hang_do_not_hold_up_the_word_of_money() {
+async fn hanging_refunds_do_not_delay_payment_confirmation() {
     let database = database().await;
     let pool = database.pool();
     let asking = service(pool, MockReservationClient::new(), MockPsp::new());
@@ -119,30 +115,30 @@ async fn refunds_that_hang_do_not_hold_up_the_word_of_money() {
     }
     let mut psp = MockPsp::new();
     psp.expect_refund().returning(|_| Box::pin(std::future::pending()));
-    let (told, is_told) = tokio::sync::oneshot::channel();
-    let mut told = Some(told);
+    let (sender, confirmed) = tokio::sync::oneshot::channel();
+    let mut sender = Some(sender);
     let mut reservations = MockReservationClient::new();
     reservations.expect_confirm_payment().times(1).returning(move |_, _, _| {
-        told.take().unwrap().send(()).unwrap();
+        sender.take().unwrap().send(()).unwrap();
         Ok(false)
     });
     let _relay = start(pool, reservations, psp);
     let payment = open(pool).await;
-    hear(pool, &payment, CheckoutStatus::Paid).await;
+    apply_status(pool, &payment, CheckoutStatus::Paid).await;
     // Less than the time after which a relay gives up on a call.
-    tokio::time::timeout(Duration::from_secs(8), is_told).await.expect("in time").unwrap();
+    tokio::time::timeout(Duration::from_secs(8), confirmed).await.expect("in time").unwrap();
 }
 
 #[rstest]
 #[case::after_the_hold(CheckoutStatus::Expired)]
 #[case::after_a_refusal(CheckoutStatus::Failed)]
 #[tokio::test]
-async fn late_money_for_rooms_that_are_gone_goes_back_in_full(#[case] before: CheckoutStatus) {
+async fn late_payment_without_rooms_is_refunded_in_full(#[case] before: CheckoutStatus) {
     let database = database().await;
     let pool = database.pool();
     let payment = open(pool).await;
-    hear(pool, &payment, before).await;
-    hear(pool, &payment, CheckoutStatus::Paid).await;
+    apply_status(pool, &payment, before).await;
+    apply_status(pool, &payment, CheckoutStatus::Paid).await;
     let mut reservations = MockReservationClient::new();
     reservations.expect_reject_payment().returning(|_, _| Ok(()));
     reservations.expect_confirm_payment().times(1).returning(|_, _, _| Ok(true));
@@ -153,13 +149,13 @@ async fn late_money_for_rooms_that_are_gone_goes_back_in_full(#[case] before: Ch
     let mut psp = MockPsp::new();
     let mut keys = Vec::new();
     psp.expect_refund().times(3).returning(move |order| {
-        // What became of the first two is not known; the third must be the same to the provider.
+        // The outcome of the first two is unknown; the third must send the same order.
         keys.push(order.clone());
         assert!(keys.iter().all(|earlier| *earlier == order));
         assert_eq!(order.amount, eur(10_000));
         let answer = match keys.len() {
             1 => Err(PspError::NoResponse("timed out")),
-            2 => Err(PspError::Unavailable("away")),
+            2 => Err(PspError::Unavailable("connection refused")),
             _ => Ok("re_1".to_owned()),
         };
         Box::pin(async move { answer })
@@ -171,11 +167,11 @@ async fn late_money_for_rooms_that_are_gone_goes_back_in_full(#[case] before: Ch
 }
 
 #[tokio::test]
-async fn a_repeated_delivery_pays_back_once() {
+async fn redelivered_payment_event_refunds_once() {
     let database = database().await;
     let pool = database.pool();
     let payment = open(pool).await;
-    hear(pool, &payment, CheckoutStatus::Paid).await;
+    apply_status(pool, &payment, CheckoutStatus::Paid).await;
     let mut reservations = MockReservationClient::new();
     reservations.expect_confirm_payment().times(2).returning(|_, _, _| Ok(true));
     reservations.expect_confirm_refund().times(2).returning(|_, _, amount| {
@@ -186,7 +182,7 @@ async fn a_repeated_delivery_pays_back_once() {
     psp.expect_refund().times(1).returning(|_| Box::pin(async { Ok("re_1".to_owned()) }));
     let _relay = start(pool, reservations, psp);
     quiet(pool).await;
-    // As if the relay had died before it wrote down that the first event had arrived.
+    // As if the relay had stopped before it recorded the delivery of the first event.
     sqlx::query(
         "update outbox set delivered_at = null, next_attempt_at = now(), attempts = 0 where kind = 'payment.paid'",
     )
@@ -199,27 +195,27 @@ async fn a_repeated_delivery_pays_back_once() {
 }
 
 #[tokio::test]
-async fn a_refusal_frees_the_rooms_even_if_they_are_free_already() {
+async fn failed_payment_releases_rooms_or_finds_them_released() {
     let database = database().await;
     for answer in [None, Some(Reason::IllegalTransition)] {
         let payment = open(database.pool()).await;
-        hear(database.pool(), &payment, CheckoutStatus::Failed).await;
+        apply_status(database.pool(), &payment, CheckoutStatus::Failed).await;
         let mut reservations = MockReservationClient::new();
-        reservations.expect_reject_payment().times(1).returning(move |_, _| {
-            let answer = answer.map_or(Ok(()), |reason| Err(refused(reason)));
-            answer
-        });
+        reservations
+            .expect_reject_payment()
+            .times(1)
+            .returning(move |_, _| answer.map_or(Ok(()), |reason| Err(refused(reason))));
         let _relay = start(database.pool(), reservations, MockPsp::new());
         assert_eq!(quiet(database.pool()).await, Vec::<String>::new());
     }
 }
 
 #[tokio::test]
-async fn what_will_never_be_taken_is_parked_with_its_reason() {
+async fn permanent_failure_becomes_dead_letter_with_its_error() {
     let database = database().await;
     let pool = database.pool();
     let mismatched = open(pool).await;
-    hear(pool, &mismatched, CheckoutStatus::Paid).await;
+    apply_status(pool, &mismatched, CheckoutStatus::Paid).await;
     let refunding = in_status(pool, Status::Paid).await;
     let mut reservations = MockReservationClient::new();
     reservations.expect_confirm_payment().times(1).returning(|_, _, _| Err(refused(Reason::AmountMismatch)));
@@ -228,13 +224,16 @@ async fn what_will_never_be_taken_is_parked_with_its_reason() {
     let service = service(pool, MockReservationClient::new(), MockPsp::new());
     service.settle_cancellation(refunding.reservation_id, eur(1)).await.unwrap();
     let _relay = start(pool, reservations, psp);
-    let parked = quiet(pool).await;
-    assert_eq!(parked, ["reservation: FailedPrecondition, AMOUNT_MISMATCH", "the payment provider refused: not_paid"]);
-    assert_eq!(now(pool, refunding.payment_id).await.status, Status::Refunding, "it still is to go back");
+    let dead_letters = quiet(pool).await;
+    assert_eq!(
+        dead_letters,
+        ["reservation: FailedPrecondition, AMOUNT_MISMATCH", "the payment provider refused: not_paid"]
+    );
+    assert_eq!(now(pool, refunding.payment_id).await.status, Status::Refunding, "the refund is still owed");
 }
 
-/// Says in order what the reservation service may be told to have gone back.
-fn hears_of_refunds(amounts: &'static [i64]) -> MockReservationClient {
+/// A reservation service that expects confirmations of refunds with these amounts in this order.
+fn expects_refunds(amounts: &'static [i64]) -> MockReservationClient {
     let mut reservations = MockReservationClient::new();
     let mut amounts_left = amounts.iter();
     reservations.expect_confirm_refund().times(amounts.len()).returning(move |_, _, amount| {
@@ -244,8 +243,8 @@ fn hears_of_refunds(amounts: &'static [i64]) -> MockReservationClient {
     reservations
 }
 
-/// A provider that pays back.
-fn pays_back() -> MockPsp {
+/// A provider that completes every refund.
+fn refunds() -> MockPsp {
     let mut psp = MockPsp::new();
     psp.expect_refund().returning(|order| Box::pin(async move { Ok(format!("re_{}", order.refund_id)) }));
     psp
@@ -256,40 +255,40 @@ fn request(number: u128) -> uuid::Uuid {
 }
 
 #[tokio::test]
-async fn goodwill_leaves_the_reservation_as_it_is() {
+async fn goodwill_refund_is_not_reported_to_reservation() {
     let database = database().await;
     let paid = in_status(database.pool(), Status::Paid).await;
     let service = service(database.pool(), MockReservationClient::new(), MockPsp::new());
     service.refund(paid.payment_id, Some(eur(500)), request(1)).await.unwrap();
-    let _relay = start(database.pool(), hears_of_refunds(&[]), pays_back());
+    let _relay = start(database.pool(), expects_refunds(&[]), refunds());
     assert_eq!(quiet(database.pool()).await, Vec::<String>::new());
     let payment = now(database.pool(), paid.payment_id).await;
     assert_eq!((payment.status, payment.refunded), (Status::Refunded, eur(500)));
 }
 
 #[tokio::test]
-async fn a_cancelled_reservation_hears_of_all_that_goes_back_and_not_of_a_part() {
+async fn cancelled_reservation_receives_only_the_total_refund() {
     let database = database().await;
     let pool = database.pool();
     let paid = in_status(pool, Status::Paid).await;
     let service = service(pool, MockReservationClient::new(), MockPsp::new());
-    // Both are on their way when the guest cancels; the small one arrives first.
+    // Both are in progress when the guest cancels; the small one completes first.
     service.refund(paid.payment_id, Some(eur(1_000)), request(1)).await.unwrap();
     service.settle_cancellation(paid.reservation_id, eur(10_000)).await.unwrap();
-    let _relay = start(pool, hears_of_refunds(&[10_000]), pays_back());
+    let _relay = start(pool, expects_refunds(&[10_000]), refunds());
     assert_eq!(quiet(pool).await, Vec::<String>::new());
     let payment = now(pool, paid.payment_id).await;
     assert_eq!((payment.status, payment.refunded), (Status::Refunded, eur(10_000)));
 }
 
 #[tokio::test]
-async fn a_part_that_arrives_before_the_cancellation_is_known_is_not_taken_for_all() {
+async fn partial_refund_before_cancellation_is_not_reported_as_total() {
     let database = database().await;
     let pool = database.pool();
     let paid = in_status(pool, Status::Paid).await;
     let service = service(pool, MockReservationClient::new(), MockPsp::new());
     service.refund(paid.payment_id, Some(eur(1_000)), request(1)).await.unwrap();
-    let _relay = start(pool, hears_of_refunds(&[10_000]), pays_back());
+    let _relay = start(pool, expects_refunds(&[10_000]), refunds());
     assert_eq!(quiet(pool).await, Vec::<String>::new());
     service.settle_cancellation(paid.reservation_id, eur(10_000)).await.unwrap();
     assert_eq!(quiet(pool).await, Vec::<String>::new());
@@ -297,19 +296,19 @@ async fn a_part_that_arrives_before_the_cancellation_is_known_is_not_taken_for_a
 }
 
 #[rstest]
-#[case::all_of_it(10_000, 10_000)]
-#[case::all_that_the_policy_gives(7_000, 0)]
+#[case::in_full(10_000, 10_000)]
+#[case::above_policy(7_000, 0)]
 #[tokio::test]
-async fn what_went_back_before_the_cancellation_is_told_with_it(#[case] before: i64, #[case] policy: i64) {
+async fn refund_before_cancellation_is_reported_with_it(#[case] before: i64, #[case] policy: i64) {
     let database = database().await;
     let pool = database.pool();
     let paid = in_status(pool, Status::Paid).await;
     let service = service(pool, MockReservationClient::new(), MockPsp::new());
     service.refund(paid.payment_id, Some(eur(before)), request(1)).await.unwrap();
-    let told: &[i64] = if before == 10_000 { &[10_000; 3] } else { &[7_000; 3] };
-    let _relay = start(pool, hears_of_refunds(told), pays_back());
+    let reported: &[i64] = if before == 10_000 { &[10_000; 3] } else { &[7_000; 3] };
+    let _relay = start(pool, expects_refunds(reported), refunds());
     assert_eq!(quiet(pool).await, Vec::<String>::new());
-    // Each repeat is told again, in case the word was lost.
+    // Each repeat reports again, in case the previous report was lost.
     for _ in 0..3 {
         let settled = service.settle_cancellation(paid.reservation_id, eur(policy)).await.unwrap().unwrap();
         assert_eq!((settled.status, settled.refunded), (Status::Refunded, eur(before)));

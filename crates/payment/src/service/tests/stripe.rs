@@ -1,4 +1,4 @@
-//! Stripe's events, from their bodies to what becomes of the payment.
+//! Stripe events, from the request body to the status of the payment.
 
 use rstest::rstest;
 use serde_json::{Value, json};
@@ -40,19 +40,19 @@ fn refund(payment: &Payment, refund_id: Uuid, amount: i64, status: &str) -> Valu
 
 #[rstest]
 #[case::paid("completed", "complete", "paid", Status::Paid, "APPLIED", &["payment.paid"])]
-#[case::on_its_way("completed", "complete", "unpaid", Status::Pending, "APPLIED", &[])]
-#[case::arrived("async_payment_succeeded", "complete", "paid", Status::Paid, "APPLIED", &["payment.paid"])]
-#[case::bounced("async_payment_failed", "complete", "unpaid", Status::Failed, "APPLIED", &["payment.failed"])]
+#[case::processing("completed", "complete", "unpaid", Status::Pending, "APPLIED", &[])]
+#[case::async_succeeded("async_payment_succeeded", "complete", "paid", Status::Paid, "APPLIED", &["payment.paid"])]
+#[case::async_failed("async_payment_failed", "complete", "unpaid", Status::Failed, "APPLIED", &["payment.failed"])]
 #[case::expired("expired", "expired", "unpaid", Status::Expired, "APPLIED", &[])]
-#[case::nothing_came("completed", "complete", "no_payment_required", Status::Pending, "MISMATCHED", &[])]
+#[case::no_payment_required("completed", "complete", "no_payment_required", Status::Pending, "MISMATCHED", &[])]
 #[tokio::test]
-async fn a_session_moves_its_payment_though_its_id_was_not_saved(
+async fn session_event_without_saved_session_finds_payment_by_reference(
     #[case] kind: &str,
     #[case] status: &str,
     #[case] payment_status: &str,
     #[case] to: Status,
     #[case] outcome: &str,
-    #[case] told: &[&str],
+    #[case] events: &[&str],
 ) {
     let database = database().await;
     let pool = database.pool();
@@ -63,7 +63,7 @@ async fn a_session_moves_its_payment_though_its_id_was_not_saved(
         assert_eq!(sent.as_deref(), Some(outcome));
         assert_eq!(
             (now(pool, payment.payment_id).await.status, outbox(pool).await),
-            (to, told.iter().map(ToString::to_string).collect())
+            (to, events.iter().map(ToString::to_string).collect())
         );
     }
     let saved = now(pool, payment.payment_id).await.psp_session;
@@ -71,7 +71,7 @@ async fn a_session_moves_its_payment_though_its_id_was_not_saved(
 }
 
 #[tokio::test]
-async fn a_refund_is_found_by_what_we_wrote_on_it() {
+async fn refund_event_is_matched_by_refund_id_in_metadata() {
     let database = database().await;
     let pool = database.pool();
     let payment = in_status(pool, Status::Refunding).await;
@@ -94,13 +94,17 @@ async fn a_refund_is_found_by_what_we_wrote_on_it() {
 }
 
 #[rstest]
-#[case::as_asked_for(4_000, "eur", "UNCHANGED")]
-#[case::a_part_of_it(1_000, "eur", "UNCHANGED")]
-#[case::more_by_hand(4_001, "eur", "MISMATCHED")]
-#[case::other_money(4_000, "usd", "MISMATCHED")]
-#[case::no_money(4_000, "xxx", "MISMATCHED")]
+#[case::as_requested(4_000, "eur", "UNCHANGED")]
+#[case::partial(1_000, "eur", "UNCHANGED")]
+#[case::above_requested(4_001, "eur", "MISMATCHED")]
+#[case::other_currency(4_000, "usd", "MISMATCHED")]
+#[case::unsupported_currency(4_000, "xxx", "MISMATCHED")]
 #[tokio::test]
-async fn money_paid_back_by_hand_is_seen(#[case] refunded: i64, #[case] currency: &str, #[case] expected: &str) {
+async fn refund_made_at_stripe_is_recorded_as_mismatch(
+    #[case] refunded: i64,
+    #[case] currency: &str,
+    #[case] expected: &str,
+) {
     let database = database().await;
     let pool = database.pool();
     let payment = in_status(pool, Status::Refunding).await;
@@ -113,7 +117,7 @@ async fn money_paid_back_by_hand_is_seen(#[case] refunded: i64, #[case] currency
 }
 
 #[tokio::test]
-async fn only_what_is_ours_and_not_known_is_sent_again() {
+async fn event_of_unknown_payment_fails_and_foreign_session_is_ignored() {
     let database = database().await;
     let pool = database.pool();
     let payment = open(pool).await;

@@ -35,24 +35,24 @@ fn minutes(count: i64) -> Timestamp {
 #[case(CheckoutStatus::Open, Status::Pending, &[])]
 #[case(CheckoutStatus::InReview, Status::Pending, &[])]
 #[tokio::test]
-async fn what_the_event_did_not_say_is_asked_for(
-    #[case] word: CheckoutStatus,
+async fn due_check_applies_the_fetched_status(
+    #[case] fetched: CheckoutStatus,
     #[case] status: Status,
-    #[case] told: &[&str],
+    #[case] events: &[&str],
 ) {
     let database = database().await;
     let pool = database.pool();
     let payment = open(pool).await;
-    let service = service(pool, MockReservationClient::new(), fetches(vec![Ok(checkout(&payment, word))]));
+    let service = service(pool, MockReservationClient::new(), fetches(vec![Ok(checkout(&payment, fetched))]));
     assert_eq!(service.check_due(Timestamp::now()).await.unwrap(), 0, "not yet");
     assert_eq!(service.check_due(minutes(2)).await.unwrap(), 1);
     assert_eq!(now(pool, payment.payment_id).await.status, status);
-    assert_eq!(outbox(pool).await, told);
+    assert_eq!(outbox(pool).await, events);
     assert_eq!(service.check_due(minutes(2)).await.unwrap(), 0, "not twice in a row");
 }
 
 #[tokio::test]
-async fn it_asks_later_and_later_but_soon_after_the_page_has_closed() {
+async fn check_interval_doubles_and_one_check_follows_the_expiry() {
     let database = database().await;
     let payment = open(database.pool()).await;
     let started = Timestamp::now();
@@ -71,7 +71,7 @@ async fn it_asks_later_and_later_but_soon_after_the_page_has_closed() {
 }
 
 #[tokio::test]
-async fn an_open_page_past_its_time_is_closed_at_the_provider_first() {
+async fn due_check_expires_open_checkout_at_provider_first() {
     let database = database().await;
     for (answer, status) in [(CheckoutStatus::Expired, Status::Expired), (CheckoutStatus::Paid, Status::Paid)] {
         let payment = open(database.pool()).await;
@@ -88,11 +88,11 @@ async fn an_open_page_past_its_time_is_closed_at_the_provider_first() {
 }
 
 #[tokio::test]
-async fn a_provider_that_is_away_is_asked_again_and_nothing_expires_unasked() {
+async fn due_check_without_provider_response_keeps_payment_pending() {
     let database = database().await;
     let payment = open(database.pool()).await;
-    let away = || Err(PspError::Unavailable("away"));
-    let psp = fetches(vec![away(), away(), Ok(checkout(&payment, CheckoutStatus::Paid))]);
+    let unavailable = || Err(PspError::Unavailable("connection refused"));
+    let psp = fetches(vec![unavailable(), unavailable(), Ok(checkout(&payment, CheckoutStatus::Paid))]);
     let service = service(database.pool(), MockReservationClient::new(), psp);
     for later in [16, 60] {
         assert_eq!(service.check_due(minutes(later)).await.unwrap(), 1);
@@ -103,7 +103,7 @@ async fn a_provider_that_is_away_is_asked_again_and_nothing_expires_unasked() {
 }
 
 #[tokio::test]
-async fn many_are_asked_for_in_one_turn_and_a_few_at_once() {
+async fn due_checks_fetch_all_with_bounded_concurrency() {
     let database = database().await;
     let pool = database.pool();
     for _ in 0..103 {
@@ -118,7 +118,7 @@ async fn many_are_asked_for_in_one_turn_and_a_few_at_once() {
             most.fetch_max(running.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
             tokio::task::yield_now().await;
             running.fetch_sub(1, Ordering::SeqCst);
-            Err(PspError::Unavailable("away"))
+            Err(PspError::Unavailable("connection refused"))
         })
     });
     let service = service(pool, MockReservationClient::new(), psp);
@@ -127,7 +127,7 @@ async fn many_are_asked_for_in_one_turn_and_a_few_at_once() {
 }
 
 #[tokio::test]
-async fn another_amount_is_not_taken_for_payment() {
+async fn due_check_with_other_amount_keeps_payment_pending() {
     let database = database().await;
     let payment = open(database.pool()).await;
     let answer = Checkout { amount: eur(1), ..checkout(&payment, CheckoutStatus::Paid) };
@@ -137,7 +137,7 @@ async fn another_amount_is_not_taken_for_payment() {
 }
 
 #[tokio::test]
-async fn a_payment_without_a_page_waits_for_its_guest_and_then_ends() {
+async fn payment_without_checkout_expires_after_its_hold() {
     let database = database().await;
     let payment = opened(database.pool(), &new_payment(reservation_id())).await;
     let service = service(database.pool(), MockReservationClient::new(), MockPsp::new());

@@ -50,35 +50,30 @@ async fn send(pool: &PgPool, event: &Value) -> Result<(), PaymentError> {
 #[case(Status::Pending, "checkout.failed", Status::Failed, &["payment.failed"])]
 #[case(Status::Pending, "checkout.expired", Status::Expired, &[])]
 #[case::late_money(Status::Expired, "checkout.paid", Status::Paid, &["payment.paid"])]
-#[case::money_after_all(Status::Failed, "checkout.paid", Status::Paid, &["payment.paid"])]
+#[case::paid_after_failure(Status::Failed, "checkout.paid", Status::Paid, &["payment.paid"])]
 #[case::reordered(Status::Paid, "checkout.failed", Status::Paid, &[])]
 #[case::reordered(Status::Paid, "checkout.expired", Status::Paid, &[])]
 #[case::late(Status::Refunded, "checkout.paid", Status::Refunded, &[])]
 #[tokio::test]
-async fn an_event_moves_a_payment_once(
-    #[case] from: Status,
-    #[case] kind: &str,
-    #[case] to: Status,
-    #[case] told: &[&str],
-) {
+async fn event_is_applied_once(#[case] from: Status, #[case] kind: &str, #[case] to: Status, #[case] events: &[&str]) {
     let database = database().await;
     let pool = database.pool();
     let payment = in_status(pool, from).await;
     for _ in 0..3 {
         send(pool, &event("evt_1", kind, &payment)).await.unwrap();
         assert_eq!(now(pool, payment.payment_id).await.status, to);
-        assert_eq!(outbox(pool).await, told);
+        assert_eq!(outbox(pool).await, events);
     }
-    // The provider says it once more, as another event.
+    // The provider sends the same content as another event.
     send(pool, &event("evt_2", kind, &payment)).await.unwrap();
-    assert_eq!((now(pool, payment.payment_id).await.status, outbox(pool).await.len()), (to, told.len()));
+    assert_eq!((now(pool, payment.payment_id).await.status, outbox(pool).await.len()), (to, events.len()));
     let expected = if from == to { "UNCHANGED" } else { "APPLIED" };
     assert_eq!(outcome(pool, "evt_1").await.as_deref(), Some(expected));
     assert_eq!(outcome(pool, "evt_2").await.as_deref(), Some("UNCHANGED"));
 }
 
 #[tokio::test]
-async fn a_declined_card_is_noted_and_is_not_the_end() {
+async fn declined_card_is_recorded_and_payment_stays_pending() {
     let database = database().await;
     let pool = database.pool();
     let payment = open(pool).await;
@@ -89,8 +84,8 @@ async fn a_declined_card_is_noted_and_is_not_the_end() {
         assert_eq!((noted.status, noted.decline_time.is_some()), (Status::Pending, true));
     }
     assert_eq!(outcome(pool, "evt_2").await.as_deref(), Some("APPLIED"));
-    assert!(outbox(pool).await.is_empty(), "nobody need know");
-    // One that comes after the money.
+    assert!(outbox(pool).await.is_empty(), "a declined card publishes no event");
+    // An event that arrives after the payment.
     let paid = in_status(pool, Status::Paid).await;
     send(pool, &event("evt_3", "checkout.declined", &paid)).await.unwrap();
     assert_eq!(now(pool, paid.payment_id).await, paid);
@@ -98,10 +93,10 @@ async fn a_declined_card_is_noted_and_is_not_the_end() {
 }
 
 #[tokio::test]
-async fn racing_copies_of_an_event_count_once() {
+async fn concurrent_copies_of_event_are_applied_once() {
     let database = database().await;
     let payment = open(database.pool()).await;
-    // Half of them one event, half of them events of their own.
+    // Nine copies of one event, and seven events of their own.
     let events: Vec<_> = (0..16).map(|n| event(&format!("evt_{}", n.max(8)), "checkout.paid", &payment)).collect();
     for sent in join_all(events.iter().map(|event| send(database.pool(), event))).await {
         sent.unwrap();
@@ -115,7 +110,7 @@ async fn racing_copies_of_an_event_count_once() {
 #[case::currency("currency", json!("USD"))]
 #[case::session("session", json!("cs_another"))]
 #[tokio::test]
-async fn money_that_does_not_fit_confirms_nothing(#[case] field: &str, #[case] value: Value) {
+async fn mismatched_payment_event_changes_nothing(#[case] field: &str, #[case] value: Value) {
     let database = database().await;
     let payment = open(database.pool()).await;
     let mut event = event("evt_1", "checkout.paid", &payment);
@@ -127,7 +122,7 @@ async fn money_that_does_not_fit_confirms_nothing(#[case] field: &str, #[case] v
 }
 
 #[tokio::test]
-async fn an_event_finds_the_payment_whose_session_was_not_saved() {
+async fn event_without_saved_session_finds_payment_by_reference() {
     let database = database().await;
     let pool = database.pool();
     let payment = opened(pool, &new_payment(reservation_id())).await;
@@ -137,12 +132,12 @@ async fn an_event_finds_the_payment_whose_session_was_not_saved() {
 }
 
 #[tokio::test]
-async fn what_is_not_known_is_sent_again_and_what_is_not_understood_is_let_go() {
+async fn event_of_unknown_payment_fails_and_unknown_type_is_ignored() {
     let database = database().await;
     let pool = database.pool();
     let payment = open(pool).await;
     let mut unknown = event("evt_1", "checkout.paid", &payment);
-    unknown["data"]["session"] = json!("cs_nobody");
+    unknown["data"]["session"] = json!("cs_unknown");
     unknown["data"]["reference"] = json!("not ours");
     for _ in 0..2 {
         assert!(matches!(send(pool, &unknown).await, Err(PaymentError::NotFound)), "also the second time");
@@ -158,7 +153,7 @@ async fn what_is_not_known_is_sent_again_and_what_is_not_understood_is_let_go() 
 }
 
 #[tokio::test]
-async fn a_refund_event_counts_once_and_only_if_it_fits() {
+async fn matching_refund_event_is_applied_once() {
     let database = database().await;
     let pool = database.pool();
     let payment = in_status(pool, Status::Refunding).await;
@@ -184,9 +179,9 @@ async fn a_refund_event_counts_once_and_only_if_it_fits() {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(12))]
 
-    /// Whatever order events come in, and however often: paid when any says so, and told exactly once.
+    /// In any order and number of repeats the payment ends as paid if any event is `paid`, and publishes that once.
     #[test]
-    fn any_order_of_events_ends_the_same(
+    fn final_status_is_independent_of_event_order(
         kinds in prop::collection::vec(prop::sample::select(vec!["paid", "failed", "expired"]), 1..6),
         order in prop::collection::vec(any::<prop::sample::Index>(), 6..12),
     ) {
@@ -202,10 +197,10 @@ proptest! {
                 send(pool, &event(&format!("evt_{n}"), &format!("checkout.{}", kinds[n]), &payment)).await.unwrap();
             }
             let status = now(pool, payment.payment_id).await.status;
-            let told = outbox(pool).await;
+            let published = outbox(pool).await;
             assert_eq!(status == Status::Paid, sent.contains(&"paid"));
-            assert_eq!(told.iter().filter(|kind| *kind == "payment.paid").count(), usize::from(status == Status::Paid));
-            assert!(told.iter().filter(|kind| *kind == "payment.failed").count() <= 1);
+            assert_eq!(published.iter().filter(|kind| *kind == "payment.paid").count(), usize::from(status == Status::Paid));
+            assert!(published.iter().filter(|kind| *kind == "payment.failed").count() <= 1);
         });
     }
 }

@@ -1,4 +1,4 @@
-//! From the page to the refund, with the real simulator over HTTP and none of its events arriving.
+//! A payment from its checkout to its refund against the provider simulator over HTTP, while every event is lost.
 
 use jiff::{SignedDuration, Timestamp};
 use rstest::rstest;
@@ -13,10 +13,14 @@ use crate::{
 };
 
 #[rstest]
-#[case::rooms_are_given(false, Status::Paid, 0)]
-#[case::rooms_are_gone(true, Status::Refunded, 10_000)]
+#[case::rooms_held(false, Status::Paid, 0)]
+#[case::rooms_released(true, Status::Refunded, 10_000)]
 #[tokio::test]
-async fn lost_events_lose_no_money(#[case] rooms_gone: bool, #[case] end: Status, #[case] refunded: i64) {
+async fn payment_without_events_is_confirmed_or_refunded(
+    #[case] rooms_gone: bool,
+    #[case] end: Status,
+    #[case] refunded: i64,
+) {
     let database = database().await;
     let pool = database.pool();
     let (psp, _running) = simulator(None).await;
@@ -29,7 +33,7 @@ async fn lost_events_lose_no_money(#[case] rooms_gone: bool, #[case] end: Status
     let page = payment.checkout_url.unwrap();
     let paid = reqwest::Client::new().post(format!("{page}/pay")).send().await.unwrap();
     assert!(paid.status().is_success());
-    assert_eq!(now(pool, payment.payment_id).await.status, Status::Pending, "nobody has said so");
+    assert_eq!(now(pool, payment.payment_id).await.status, Status::Pending, "no event arrived");
     asking.check_due(Timestamp::now() + SignedDuration::from_mins(2)).await.unwrap();
     assert_eq!(now(pool, payment.payment_id).await.status, Status::Paid);
 
@@ -48,7 +52,7 @@ async fn lost_events_lose_no_money(#[case] rooms_gone: bool, #[case] end: Status
 }
 
 #[tokio::test]
-async fn a_cancelled_page_takes_no_money() {
+async fn checkout_of_cancelled_reservation_refuses_payment() {
     let database = database().await;
     let (psp, _running) = simulator(None).await;
     let mut reservations = MockReservationClient::new();

@@ -1,4 +1,4 @@
-//! What the status page tells the guest at each stage: title, paragraphs, tone, refresh interval.
+//! The texts of the status page at each stage: title, paragraphs, tone, refresh interval.
 //!
 //! The texts are for guests: short, kind, concrete, and nothing that the services do not know for certain.
 

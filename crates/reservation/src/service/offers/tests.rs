@@ -78,7 +78,7 @@ async fn service(hotels: MockHotelClient, rates: MockRateClient) -> (BookingServ
     let (writer, _) = Writer::new(&store, 1);
     let service = BookingService::new(Dependencies {
         store,
-        bookings: writer,
+        writer,
         hotels: Box::new(hotels),
         rates: Box::new(rates),
         offers: OfferSigner::new(&keys),

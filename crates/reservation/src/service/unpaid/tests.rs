@@ -36,7 +36,7 @@ fn replica(world: &World, guest: u32, partner: u32) -> BookingService {
     }
     BookingService::new(Dependencies {
         store: world.store.clone(),
-        bookings: writer,
+        writer,
         hotels: Box::new(MockHotelClient::new()),
         rates: Box::new(MockRateClient::new()),
         offers: OfferSigner::new(&keys),

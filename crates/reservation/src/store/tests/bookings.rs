@@ -1,4 +1,4 @@
-//! Bookings: what there is is sold, once.
+//! Bookings: concurrent ones never oversell, and repeats are idempotent.
 
 use super::*;
 

@@ -7,7 +7,7 @@ use crate::expiry::release_expired;
 
 /// Holds released by one batch.
 async fn end_holds(store: &Store, now: Timestamp) -> usize {
-    let done = release_expired(&store, now, HoldCursor::START, 100, &BTreeSet::new()).await.expect("ends");
+    let done = release_expired(store, now, HoldCursor::START, 100, &BTreeSet::new()).await.expect("ends");
     assert!(done.stuck.is_empty(), "{done:?}");
     done.expired
 }

@@ -2,15 +2,15 @@
 //! those of a simple model of maps and integers (linearizability for the concurrent ones).
 //!
 //! - [`sequential_operations_match_the_model`]: every response and every row is predicted.
-//! - [`concurrent_operations_have_an_order_that_matches_the_model`]: a few operations at a time run together on two replicas; there must be an order in which the model
-//!   gives the same answers and comes to the same rows.
+//! - [`concurrent_operations_have_an_order_that_matches_the_model`]: a few operations at a time run concurrently on two
+//!   replicas; there must be an order in which the model gives the same responses and rows.
 //!
 //! `PROPTEST_CASES` makes it run for longer:
 //! `PROPTEST_CASES=2000 cargo test -p staymesh-reservation tests::model`.
 
 mod case;
-mod model;
 mod real;
+mod reference;
 mod rows;
 
 use std::{collections::BTreeSet, future::Future};
@@ -23,8 +23,8 @@ use tokio::runtime::Runtime;
 
 use crate::check;
 use case::{Case, Op, Timed};
-use model::{Answer, Model};
 use real::Real;
+use reference::{Answer, Model};
 use rows::Rows;
 
 /// Cases of each property when `PROPTEST_CASES` does not say: a few seconds.

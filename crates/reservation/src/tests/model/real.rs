@@ -11,7 +11,7 @@ use staymesh_domain::{
 
 use super::{
     case::{Case, HOLD, NIGHTS, Op, PLACES, SLOTS, Setting, TOTAL, Timed, Variant, date, hotel, start},
-    model::Answer,
+    reference::Answer,
     rows::{self, Rows, payment_id},
 };
 use crate::{

@@ -1,22 +1,22 @@
-//! What the database refuses, whoever asks.
+//! The constraints on payouts, their lines and transfers.
 
 use rstest::rstest;
 
 use super::{everything, hotel, make_payouts, refund, refused, requested, send_to, sold, sold_at};
 use crate::testing::{database, eur};
 
-/// A pay-out by hand and its transfer: hotel, currency, amount, number of lines, cut-off; what its lines say of each
-/// entry, and whose they are.
+/// Statements that insert a payout (hotel, currency, amount, number of lines, cutoff) with its transfer, and lines with
+/// this amount for each entry of these accounts.
 macro_rules! by_hand {
-    ($pay_out:literal, $amount:literal of $account:literal) => {
-        by_hand!($pay_out, $amount of $account, "e.transaction_id")
+    ($payout:literal, $amount:literal of $account:literal) => {
+        by_hand!($payout, $amount of $account, "e.transaction_id")
     };
-    ($pay_out:literal, $amount:literal of $account:literal, $transaction:literal) => {
+    ($payout:literal, $amount:literal of $account:literal, $transaction:literal) => {
         &[
             concat!(
                 "insert into pay_out (payout_id, hotel_id, currency, amount_minor, lines, cutoff)
                  values ('00000000-0000-7000-8000-000000000001', ",
-                $pay_out,
+                $payout,
                 ")"
             ),
             concat!(
@@ -32,36 +32,37 @@ macro_rules! by_hand {
              values ('00000000-0000-7000-8000-000000000001', '00000000-0000-7000-8000-000000000001', 1, 'x')",
         ]
     };
-    ($pay_out:literal) => {
-        by_hand!($pay_out, "-e.amount_minor" of "a.kind = 'HOTEL_PAYABLE' and a.hotel_id = 7")
+    ($payout:literal) => {
+        by_hand!($payout, "-e.amount_minor" of "a.kind = 'HOTEL_PAYABLE' and a.hotel_id = 7")
     };
 }
 
-/// Hotel 7 is owed 79.05 for each of two stays, hotel 8 for one. The first case is what the others differ from.
+/// Hotel 7 is owed 79.05 for each of two stays, hotel 8 for one. The first case is valid; each other case differs from it
+/// in one respect.
 #[rstest]
-#[case::right(by_hand!("7, 'EUR', 15810, 2, '2030-05-05'"), None)]
+#[case::valid(by_hand!("7, 'EUR', 15810, 2, '2030-05-05'"), None)]
 #[case::other_sum(by_hand!("7, 'EUR', 15811, 2, '2030-05-05'"), Some("pay_out_is_sum_of_lines"))]
 #[case::other_amount_of_an_entry(
     by_hand!("7, 'EUR', 15812, 2, '2030-05-05'", "1 - e.amount_minor" of "a.kind = 'HOTEL_PAYABLE' and a.hotel_id = 7"),
     Some("pay_out_lines_fit")
 )]
-#[case::a_line_is_missing(by_hand!("7, 'EUR', 15810, 3, '2030-05-05'"), Some("pay_out_is_whole"))]
-#[case::a_line_too_many(by_hand!("7, 'EUR', 15810, 1, '2030-05-05'"), Some("pay_out_line_number_in_range"))]
-#[case::another_hotels(
+#[case::missing_line(by_hand!("7, 'EUR', 15810, 3, '2030-05-05'"), Some("pay_out_is_whole"))]
+#[case::surplus_line(by_hand!("7, 'EUR', 15810, 1, '2030-05-05'"), Some("pay_out_line_number_in_range"))]
+#[case::entry_of_another_hotel(
     by_hand!("7, 'EUR', 7905, 1, '2030-05-05'", "-e.amount_minor" of "a.kind = 'HOTEL_PAYABLE' and a.hotel_id = 8"),
     Some("pay_out_lines_fit")
 )]
 #[case::another_currency(by_hand!("7, 'USD', 15810, 2, '2030-05-05'"), Some("pay_out_lines_fit"))]
-#[case::the_states_taxes(
+#[case::entry_of_tax_account(
     by_hand!("7, 'EUR', 1400, 2, '2030-05-05'", "-e.amount_minor" of "a.kind = 'TAX_PAYABLE' and a.hotel_id = 7"),
     Some("pay_out_lines_fit")
 )]
-#[case::a_stay_that_is_not_over(by_hand!("7, 'EUR', 15810, 2, '2030-05-04'"), Some("pay_out_lines_fit"))]
-#[case::an_entry_that_there_is_not(
+#[case::unfinished_stay(by_hand!("7, 'EUR', 15810, 2, '2030-05-04'"), Some("pay_out_lines_fit"))]
+#[case::unknown_entry(
     by_hand!("7, 'EUR', 15810, 2, '2030-05-05'", "7905" of "a.kind = 'HOTEL_PAYABLE' and a.hotel_id = 7", "gen_random_uuid()"),
     Some("pay_out_is_whole")
 )]
-#[case::nothing(by_hand!("7, 'EUR', 0, 2, '2030-05-05'"), Some("pay_out_amount_in_range"))]
+#[case::zero_amount(by_hand!("7, 'EUR', 0, 2, '2030-05-05'"), Some("pay_out_amount_in_range"))]
 #[tokio::test]
 async fn payout_must_match_its_lines(#[case] statements: &[&'static str], #[case] constraint: Option<&str>) {
     let database = database().await;
@@ -74,31 +75,31 @@ async fn payout_must_match_its_lines(#[case] statements: &[&'static str], #[case
 
 #[rstest]
 #[case::changed("update pay_out set amount_minor = amount_minor + 1", "pay_out_terms_are_fixed")]
-#[case::forgotten("delete from pay_out", "pay_out_terms_are_fixed")]
-#[case::cleared("truncate pay_out_line, pay_out_transfer, pay_out", "pay_out_terms_are_fixed")]
+#[case::deleted("delete from pay_out", "pay_out_terms_are_fixed")]
+#[case::truncated("truncate pay_out_line, pay_out_transfer, pay_out", "pay_out_terms_are_fixed")]
 #[case::line_changed("update pay_out_line set amount_minor = 1", "pay_out_terms_are_fixed")]
-#[case::line_freed("delete from pay_out_line", "pay_out_terms_are_fixed")]
-#[case::transfer_forgotten("delete from pay_out_transfer", "pay_out_terms_are_fixed")]
-#[case::elsewhere("update pay_out_transfer set destination = 'me'", "pay_out_transfer_legal_transition")]
-#[case::paid_and_not_posted(
+#[case::line_deleted("delete from pay_out_line", "pay_out_terms_are_fixed")]
+#[case::transfer_deleted("delete from pay_out_transfer", "pay_out_terms_are_fixed")]
+#[case::other_destination("update pay_out_transfer set destination = 'me'", "pay_out_transfer_legal_transition")]
+#[case::paid_without_posting(
     "update pay_out_transfer set status = 'PAID', psp_transfer = 'tr', ended_at = now()",
     "pay_out_transfer_is_posted"
 )]
-#[case::failed_without_a_reason(
+#[case::failed_without_reason(
     "update pay_out_transfer set status = 'FAILED', ended_at = now()",
     "pay_out_transfer_failed_for_a_reason"
 )]
-#[case::a_second_transfer(
+#[case::second_open_transfer(
     "insert into pay_out_transfer (transfer_id, payout_id, attempt, destination)
      select gen_random_uuid(), payout_id, 2, 'x' from pay_out",
     "pay_out_transfer_one_alive_key"
 )]
-#[case::a_transfer_that_is_born_failed(
+#[case::inserted_as_failed(
     "insert into pay_out_transfer (transfer_id, payout_id, attempt, destination, status, failure, ended_at)
      select gen_random_uuid(), payout_id, 2, 'x', 'FAILED', 'x', now() from pay_out",
     "pay_out_transfer_legal_transition"
 )]
-#[case::without_a_transfer(
+#[case::without_transfer(
     "with p as (
          insert into pay_out (payout_id, hotel_id, currency, amount_minor, lines, cutoff)
          values (gen_random_uuid(), 7, 'EUR', 7905, 1, '2031-01-01') returning payout_id, lines)
@@ -109,7 +110,7 @@ async fn payout_must_match_its_lines(#[case] statements: &[&'static str], #[case
          and not exists (select from pay_out_line l where l.transaction_id = e.transaction_id and l.line = e.line)",
     "pay_out_has_transfer"
 )]
-#[case::settled_twice(
+#[case::entry_settled_twice(
     "with p as (
          insert into pay_out (payout_id, hotel_id, currency, amount_minor, lines, cutoff)
          values (gen_random_uuid(), 7, 'EUR', 7905, 1, '2031-01-01') returning payout_id, lines)
@@ -117,7 +118,7 @@ async fn payout_must_match_its_lines(#[case] statements: &[&'static str], #[case
      select p.payout_id, 1, 1, transaction_id, line, amount_minor, check_out from p, pay_out_line",
     "pay_out_line_entry_pkey"
 )]
-#[case::a_line_more(
+#[case::line_added_later(
     "insert into pay_out_line (payout_id, number, lines, transaction_id, line, amount_minor, check_out)
      select p.payout_id, 2, 1, e.transaction_id, e.line, -e.amount_minor, '2030-05-04'
      from pay_out p, ledger_entry e join ledger_account using (account_id)
@@ -125,20 +126,20 @@ async fn payout_must_match_its_lines(#[case] statements: &[&'static str], #[case
          and not exists (select from pay_out_line l where l.transaction_id = e.transaction_id and l.line = e.line)",
     "pay_out_line_number_in_range"
 )]
-#[case::nowhere("update hotel_destination set destination = ''", "hotel_destination_is_short")]
+#[case::empty_destination("update hotel_destination set destination = ''", "hotel_destination_is_short")]
 #[tokio::test]
-async fn what_was_settled_stays_settled(#[case] sql: &'static str, #[case] constraint: &str) {
+async fn committed_payout_cannot_be_changed(#[case] sql: &'static str, #[case] constraint: &str) {
     let database = database().await;
     let pool = database.pool();
     sold(pool).await;
     requested(pool).await;
     sold(pool).await;
     assert_eq!(refused(pool, &[sql]).await.as_deref(), Some(constraint));
-    assert_eq!(make_payouts(pool, &everything()).await.len(), 1, "only what was not settled is due");
+    assert_eq!(make_payouts(pool, &everything()).await.len(), 1, "only the unsettled stay is due");
 }
 
 #[tokio::test]
-async fn an_ended_transfer_does_not_change() {
+async fn ended_transfer_cannot_be_changed() {
     let database = database().await;
     let pool = database.pool();
     sold(pool).await;
@@ -155,10 +156,10 @@ async fn an_ended_transfer_does_not_change() {
 }
 
 #[tokio::test]
-async fn a_job_that_the_database_refuses_goes_on_with_the_next_hotel() {
+async fn run_reports_rejected_payout_and_continues() {
     let database = database().await;
     let pool = database.pool();
-    // More than a pay-out may be.
+    // Their sum exceeds the maximum of a payout.
     let much = staymesh_domain::Money::from_minor(staymesh_domain::Money::MAX_MINOR, "EUR".parse().unwrap()).unwrap();
     for _ in 0..2 {
         sold_at(pool, 1, much, 0, jiff::civil::date(2030, 5, 4)).await;

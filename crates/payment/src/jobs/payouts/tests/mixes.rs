@@ -1,5 +1,5 @@
-//! Any mix of sales, refunds, runs of the job and answers of the provider: what was paid out and what is due is what the
-//! ledger owes, and nothing is paid twice.
+//! Property test over arbitrary sequences of sales, refunds, runs of the job and provider events: payouts plus the amount
+//! due equal what the hotel has earned, and no payout is paid twice.
 
 use std::{
     collections::HashMap,
@@ -26,14 +26,14 @@ use crate::{
 
 #[derive(Debug, Clone)]
 enum Step {
-    /// Total, taxes in percent, day of leaving.
+    /// Total in cents, taxes in percent, day of the check-out.
     Sell(i64, i64, i8),
-    /// Which sale, percent of what is left.
+    /// Which sale, percent of the amount not refunded yet.
     Refund(prop::sample::Index, i64),
-    /// Until which day, whether failed ones are asked for again.
+    /// Cutoff day, whether failed transfers are retried.
     Run(i8, bool),
-    /// What the provider says of one of the transfers, and whether it says so twice.
-    Hear(prop::sample::Index, bool, bool),
+    /// Which transfer the provider sends an event of, whether it was paid, whether the event is sent twice.
+    Event(prop::sample::Index, bool, bool),
 }
 
 fn any_step() -> impl Strategy<Value = Step> {
@@ -42,18 +42,18 @@ fn any_step() -> impl Strategy<Value = Step> {
         4 => (1..50_000_i64, 0..30_i64, 1..28_i8).prop_map(|(total, tax, day)| Step::Sell(total, tax, day)),
         3 => (index(), 1..=100_i64).prop_map(|(sale, percent)| Step::Refund(sale, percent)),
         3 => (1..31_i8, any::<bool>()).prop_map(|(until, retry)| Step::Run(until, retry)),
-        3 => (index(), any::<bool>(), any::<bool>()).prop_map(|(which, paid, twice)| Step::Hear(which, paid, twice)),
+        3 => (index(), any::<bool>(), any::<bool>()).prop_map(|(which, paid, twice)| Step::Event(which, paid, twice)),
     ]
 }
 
-/// A hotel of the case's own, and what is known of it without asking the tables of pay-outs.
+/// The model: a hotel of its own for each case, with state computed without the payout tables.
 struct Case<'a> {
     pool: &'a PgPool,
     hotel_id: i32,
     sales: Vec<(Payment, i64)>,
-    /// What the hotel has earned, by the splits of sales and refunds.
+    /// The earnings of the hotel in cents, by the splits of sales and refunds.
     earned: i64,
-    /// Pay-outs whose money has moved, with their amount.
+    /// Paid payouts with their amounts in cents.
     moved: HashMap<Uuid, i64>,
 }
 
@@ -84,7 +84,7 @@ impl Case<'_> {
             Step::Run(until, retry_failed) => {
                 self.run(day(*until), *retry_failed).await;
             }
-            Step::Hear(which, paid, twice) => {
+            Step::Event(which, paid, twice) => {
                 let transfers: Vec<(Uuid, Uuid, i64, String)> = sqlx::query_as(
                     "select transfer_id, payout_id, amount_minor, status
                      from pay_out_transfer join pay_out using (payout_id) where hotel_id = $1 order by transfer_id",
@@ -98,7 +98,7 @@ impl Case<'_> {
                 }
                 let (transfer_id, payout_id, amount, status) = which.get(&transfers);
                 for _ in 0..=u8::from(*twice) {
-                    self.hear(*transfer_id, *amount, *paid).await;
+                    self.send_event(*transfer_id, *amount, *paid).await;
                 }
                 if *paid && status == "REQUESTED" {
                     prop_assert_eq!(self.moved.insert(*payout_id, *amount), None, "paid twice");
@@ -113,7 +113,7 @@ impl Case<'_> {
         make_payouts(self.pool, &Options { until, hotel, retry_failed, ..everything() }).await
     }
 
-    async fn hear(&self, transfer_id: Uuid, amount: i64, paid: bool) {
+    async fn send_event(&self, transfer_id: Uuid, amount: i64, paid: bool) {
         let kind = if paid { "transfer.paid" } else { "transfer.failed" };
         let event = json!({ "id": Uuid::new_v4().to_string(), "type": kind, "data": {
             "transfer": "tr", "reference": transfer_id, "amount_minor": amount, "currency": "EUR",
@@ -138,11 +138,11 @@ impl Case<'_> {
         .fetch_one(self.pool)
         .await
         .unwrap();
-        prop_assert_eq!(settled + due, self.earned, "what pay-outs have and what they have not is all there is");
+        prop_assert_eq!(settled + due, self.earned, "settled and due amounts sum to the earnings");
         Ok(())
     }
 
-    /// Everything is over, and the provider does as it is told: no hotel is left with anything to get.
+    /// All stays end and the provider pays every transfer: no positive balance remains.
     async fn end(&mut self) -> Result<(), TestCaseError> {
         self.run(day(31), true).await;
         let open: Vec<(Uuid, Uuid, i64)> = sqlx::query_as(
@@ -154,7 +154,7 @@ impl Case<'_> {
         .await
         .unwrap();
         for (transfer_id, payout_id, amount) in open {
-            self.hear(transfer_id, amount, true).await;
+            self.send_event(transfer_id, amount, true).await;
             prop_assert_eq!(self.moved.insert(payout_id, amount), None, "paid twice");
         }
         self.check().await?;
@@ -170,7 +170,7 @@ impl Case<'_> {
 }
 
 #[test]
-fn whatever_happens_a_hotel_gets_what_it_has_earned_and_nothing_twice() {
+fn hotel_is_paid_its_earnings_once_after_any_sequence_of_steps() {
     let runtime = Runtime::new().unwrap();
     let database = runtime.block_on(database());
     let hotels = AtomicI32::new(1);

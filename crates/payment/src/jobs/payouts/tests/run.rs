@@ -73,7 +73,7 @@ async fn fully_refunded_stay_makes_no_payout() {
 }
 
 #[tokio::test]
-async fn what_a_partner_sold_is_paid_like_any_other_stay() {
+async fn partner_sale_and_its_credit_are_settled_by_payout() {
     let database = database().await;
     let pool = database.pool();
     let service = service(pool, MockReservationClient::new(), MockPsp::new());
@@ -94,7 +94,7 @@ async fn what_a_partner_sold_is_paid_like_any_other_stay() {
 }
 
 #[tokio::test]
-async fn without_a_destination_money_waits() {
+async fn hotel_without_destination_gets_no_payout() {
     let database = database().await;
     let pool = database.pool();
     sold(pool).await;
@@ -128,7 +128,7 @@ fn amount(found: &Found) -> (i32, String) {
 }
 
 #[tokio::test]
-async fn jobs_that_race_pay_each_hotel_once() {
+async fn concurrent_runs_pay_each_hotel_once() {
     let database = database().await;
     let pool = database.pool();
     for n in 0..40 {
@@ -147,7 +147,7 @@ async fn jobs_that_race_pay_each_hotel_once() {
 }
 
 #[tokio::test]
-async fn postings_do_not_wait_for_the_job() {
+async fn posting_is_not_blocked_by_running_job() {
     let database = database().await;
     let pool = database.pool();
     sold(pool).await;
@@ -162,7 +162,7 @@ async fn postings_do_not_wait_for_the_job() {
 }
 
 #[tokio::test]
-async fn a_statement_is_a_file_that_adds_up() {
+async fn statement_csv_totals_equal_the_sum_of_lines() {
     let database = database().await;
     let pool = database.pool();
     let first = sold(pool).await;
@@ -188,7 +188,7 @@ async fn a_statement_is_a_file_that_adds_up() {
 }
 
 #[tokio::test]
-async fn a_destination_that_is_set_again_is_not_news() {
+async fn set_destination_to_same_value_keeps_update_time() {
     let database = database().await;
     let pool = database.pool();
     let set = async |to: &str| payouts::set_destination(pool, hotel(7), to, "admin").await.unwrap();

@@ -1,8 +1,9 @@
-//! Pay-outs, what they settle and how their money stands, beside the ledger.
+//! Checks of payouts, their lines and their transfers against the ledger.
 
-/// A line settles what its hotel has earned, once and when the stay is over; a pay-out is the sum of its lines; it is
-/// paid once, and in the ledger when it is paid.
-pub(super) const PAY_OUTS: &str = ranked!(
+/// Verifies that a payout is the sum of its lines, that each line settles an entry of its hotel's payable account for a
+/// finished stay and no other line settles that entry, that at most one transfer is open or paid, and that exactly the
+/// paid payouts are posted.
+pub(super) const PAYOUTS: &str = ranked!(
     "with made as (
          select * from pay_out where payout_id between $1 and $2
      ), settled as (
@@ -23,7 +24,7 @@ pub(super) const PAY_OUTS: &str = ranked!(
          select payout_id, number, 'line ' || number || case
                  when entry.transaction_id is null then ' is of no entry'
                  when account.kind is distinct from 'HOTEL_PAYABLE' then ' is of ' || coalesce(account.kind, 'no account')
-                 when transaction.reservation_id is null or transaction.kind = 'PAY_OUT' then ' is of no booking'
+                 when transaction.reservation_id is null or transaction.kind = 'PAY_OUT' then ' is of no reservation'
                  when (account.hotel_id, entry.currency) <> (made.hotel_id, made.currency)
                      then ' is of hotel ' || account.hotel_id || ' in ' || entry.currency
                  when entry.amount_minor <> -settled.amount_minor
@@ -58,8 +59,8 @@ pub(super) const PAY_OUTS: &str = ranked!(
          where coalesce(line.minor, 0) <> coalesce(posted.minor, 0)
      ), wrong (kind, id, detail) as (
          select 'pay_out_differs', payout_id, case
-                 when said is null then lines || ' lines and ' || transfers || ' transfers of a pay-out that there is not'
-                 else 'says ' || said || ' lines and ' || amount_minor || ', but has ' || lines || ' and ' || minor || ' '
+                 when said is null then lines || ' lines and ' || transfers || ' transfers of a payout that does not exist'
+                 else 'declares ' || said || ' lines and ' || amount_minor || ', but has ' || lines || ' and ' || minor || ' '
                      || currency end
          from judged
          where (said, amount_minor::numeric, 1, said::bigint) is distinct from (lines, minor, first, last)
@@ -73,7 +74,7 @@ pub(super) const PAY_OUTS: &str = ranked!(
              and (other.payout_id, other.number) <> (settled.payout_id, settled.number)
          group by settled.payout_id
          union all
-         select 'pay_out_paid_twice', payout_id, alive || ' transfers have paid or may' from judged where alive > 1
+         select 'pay_out_paid_twice', payout_id, alive || ' transfers are open or paid' from judged where alive > 1
          union all
          select 'pay_out_not_asked_for', payout_id, transfers || ' transfers, of which the last is number '
              || coalesce(last_attempt, 0)

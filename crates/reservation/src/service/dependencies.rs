@@ -15,7 +15,7 @@ use crate::{
 /// The reservation rules.
 pub struct BookingService {
     pub(super) store: Store,
-    pub(super) bookings: Writer,
+    pub(super) writer: Writer,
     pub(super) hotels: Box<dyn HotelClient>,
     pub(super) rates: Box<dyn RateClient>,
     pub(super) offers: OfferSigner,
@@ -28,8 +28,8 @@ pub struct BookingService {
 pub struct Dependencies {
     /// Reservations and inventory, for reads.
     pub store: Store,
-    /// The booking writer, for changes.
-    pub bookings: Writer,
+    /// The booking writer, for everything that is written.
+    pub writer: Writer,
     /// The hotel service.
     pub hotels: Box<dyn HotelClient>,
     /// The rate service.
@@ -47,7 +47,7 @@ pub struct Dependencies {
 impl BookingService {
     /// The rules over these dependencies.
     pub fn new(dependencies: Dependencies) -> Self {
-        let Dependencies { store, bookings, hotels, rates, offers, hold, unpaid, wake } = dependencies;
-        Self { store, bookings, hotels, rates, offers, hold, unpaid, wake }
+        let Dependencies { store, writer, hotels, rates, offers, hold, unpaid, wake } = dependencies;
+        Self { store, writer, hotels, rates, offers, hold, unpaid, wake }
     }
 }

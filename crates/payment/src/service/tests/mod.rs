@@ -1,4 +1,4 @@
-//! The rules against a real database, with a provider and a reservation service that do as they are told.
+//! The payment service against a real database, with mocks of the provider and the reservation service.
 
 mod cancel;
 mod create;

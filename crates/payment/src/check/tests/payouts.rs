@@ -1,4 +1,4 @@
-//! Damage to partners' sales and to pay-outs.
+//! Damage to partner sales and to payouts.
 
 use std::{
     sync::{
@@ -32,7 +32,7 @@ use crate::{
     testing::{MockPsp, database, eur, service},
 };
 
-/// A partner sells 100.00 of a stay at this hotel, of which so much is credited if the booking is cancelled.
+/// A partner sale of 100.00 at this hotel. With `credited`, the reservation is cancelled and this is credited.
 async fn partner_sells(pool: &PgPool, hotel_id: i32, credited: Option<i64>) {
     let service = service(pool, MockReservationClient::new(), MockPsp::new());
     let id = ReservationId::generate(hotel(hotel_id), Timestamp::now());
@@ -44,8 +44,8 @@ async fn partner_sells(pool: &PgPool, hotel_id: i32, credited: Option<i64>) {
     }
 }
 
-/// The provider says this of the transfers of a hotel that are on their way.
-async fn hear(pool: &PgPool, hotel_id: i32, kind: &str) {
+/// Receives a provider event of this type for each open transfer of a hotel.
+async fn receive(pool: &PgPool, hotel_id: i32, kind: &str) {
     let open: Vec<(Uuid, i64)> = sqlx::query_as(
         "select transfer_id, amount_minor from pay_out_transfer join pay_out using (payout_id)
          where hotel_id = $1 and status = 'REQUESTED'",
@@ -68,8 +68,9 @@ async fn settle(pool: &PgPool, hotel_id: i32, retry_failed: bool) {
     make_payouts(pool, &Run { hotel: Some(hotel(hotel_id)), retry_failed, ..everything() }).await;
 }
 
-/// Hotel 7 was paid 197.62 for a guest's stay and two that a partner sold, of one of which a half is credited; since then
-/// some of the guest's money goes back. Hotel 8 is being paid 79.05. Hotel 9 could not be paid that, and is tried again.
+/// Hotel 7 was paid 197.62 for a guest's stay and two partner sales, one of which is half credited; after that payout the
+/// guest is refunded in part. Hotel 8 has an open transfer of 79.05. Hotel 9 has a failed transfer of 79.05 and a second,
+/// open one.
 async fn world() -> TestDatabase {
     let database = database().await;
     let pool = database.pool();
@@ -78,23 +79,23 @@ async fn world() -> TestDatabase {
     partner_sells(pool, 7, None).await;
     partner_sells(pool, 7, Some(5_000)).await;
     settle(pool, 7, false).await;
-    hear(pool, 7, "transfer.paid").await;
+    receive(pool, 7, "transfer.paid").await;
     refund(pool, &guest, eur(4_000)).await;
     for hotel_id in [8, 9] {
         sold_at(pool, hotel_id, eur(10_000), 700, check_out).await;
         settle(pool, hotel_id, false).await;
     }
-    hear(pool, 9, "transfer.failed").await;
+    receive(pool, 9, "transfer.failed").await;
     settle(pool, 9, true).await;
     database
 }
 
 #[tokio::test]
-async fn what_partners_sold_and_hotels_were_paid_is_clean() {
+async fn valid_partner_sales_and_payouts_have_no_violations() {
     let database = world().await;
     let report = check(database.pool()).await;
     let seen =
-        Report { transactions: 11, payments: 3, partner_sales: 2, pay_outs: 3, accounts: 11, ..Report::default() };
+        Report { transactions: 11, payments: 3, partner_sales: 2, payouts: 3, accounts: 11, ..Report::default() };
     assert_eq!(report, seen);
     let attempts: Vec<(i32, i32, String)> = sqlx::query_as(
         "select hotel_id, attempt, status from pay_out_transfer join pay_out using (payout_id) order by 1, 2",
@@ -107,7 +108,8 @@ async fn what_partners_sold_and_hotels_were_paid_is_clean() {
     assert_eq!(attempts, [paid, open, failed, again]);
 }
 
-/// `OF_n` are the pay-outs of hotel n, `SALE_OF_n` its guest's sale, `PARTNERS` the sale of a partner that stands.
+/// In the SQL, `OF_n` selects the payouts of hotel n, `SALE_OF_n` its sale to a guest, `PARTNERS` the uncredited partner
+/// sale.
 #[rstest]
 #[case::sold_for_more(
     "update partner_sale set amount_minor = 10001 where credited_minor = 0",
@@ -136,18 +138,18 @@ async fn what_partners_sold_and_hotels_were_paid_is_clean() {
 )]
 #[case::posted_for_another_booking(
     "update ledger_transaction set reservation_id = transaction_id where kind = 'PARTNER_CREDIT'",
-    &[(Kind::PartnerCreditDiffers, 1), (Kind::PayOutNotEarned, 1)],
+    &[(Kind::PartnerCreditDiffers, 1), (Kind::PayoutNotEarned, 1)],
     "PARTNER_CREDIT COMMISSION_REVENUE is "
 )]
 #[case::sold_and_not_posted(
     "delete from ledger_entry where transaction_id = (PARTNERS);
      delete from ledger_transaction where transaction_id = (PARTNERS)",
-    &[(Kind::PartnerSaleDiffers, 1), (Kind::PayOutNotEarned, 1), (Kind::PayableDiffers, 1)],
+    &[(Kind::PartnerSaleDiffers, 1), (Kind::PayoutNotEarned, 1), (Kind::PayableDiffers, 1)],
     "PARTNER_SALE COMMISSION_REVENUE is 0 and should be -1395 EUR"
 )]
 #[case::posted_and_not_sold(
     "delete from partner_sale where credited_minor = 0",
-    &[(Kind::SourceMissing, 1), (Kind::PayOutNotEarned, 1)],
+    &[(Kind::SourceMissing, 1), (Kind::PayoutNotEarned, 1)],
     "PARTNER_SALE of "
 )]
 #[case::credited_by_hand(
@@ -166,53 +168,53 @@ async fn what_partners_sold_and_hotels_were_paid_is_clean() {
     &[(Kind::PartnerCreditDiffers, 1), (Kind::PartnerCreditAboveSale, 1)],
     "10001 of 10000 EUR"
 )]
-#[case::another_sum(
+#[case::other_amount(
     "update pay_out set amount_minor = amount_minor + 1 where hotel_id = 7",
-    &[(Kind::PayOutDiffers, 1), (Kind::PayOutPostingDiffers, 1)],
-    "says 4 lines and 19763, but has 4 and 19762 EUR"
+    &[(Kind::PayoutDiffers, 1), (Kind::PayoutPostingDiffers, 1)],
+    "declares 4 lines and 19763, but has 4 and 19762 EUR"
 )]
-#[case::a_line_less(
+#[case::missing_line(
     "delete from pay_out_line where payout_id = (OF_7) and number = 2",
-    &[(Kind::PayOutDiffers, 1), (Kind::PayableDiffers, 1)],
-    "says 4 lines and 19762, but has 3 and "
+    &[(Kind::PayoutDiffers, 1), (Kind::PayableDiffers, 1)],
+    "declares 4 lines and 19762, but has 3 and "
 )]
-#[case::lines_without_a_pay_out(
+#[case::lines_without_payout(
     "delete from pay_out where hotel_id = 8",
-    &[(Kind::PayOutDiffers, 1), (Kind::PayableDiffers, 1)],
-    "1 lines and 1 transfers of a pay-out that there is not"
+    &[(Kind::PayoutDiffers, 1), (Kind::PayableDiffers, 1)],
+    "1 lines and 1 transfers of a payout that does not exist"
 )]
-#[case::more_than_the_entry(
+#[case::line_above_entry(
     "update pay_out_line set amount_minor = 7906 where payout_id = (OF_8); update pay_out set amount_minor = 7906 where hotel_id = 8",
-    &[(Kind::PayOutNotEarned, 1), (Kind::PayableDiffers, 1)],
+    &[(Kind::PayoutNotEarned, 1), (Kind::PayableDiffers, 1)],
     "line 1 is 7906, but its entry has 7905"
 )]
-#[case::the_states_taxes(
+#[case::entry_of_tax_account(
     "update pay_out_line set line = 4 where payout_id = (OF_8)",
-    &[(Kind::PayOutNotEarned, 1), (Kind::PayableDiffers, 1)],
+    &[(Kind::PayoutNotEarned, 1), (Kind::PayableDiffers, 1)],
     "line 1 is of TAX_PAYABLE"
 )]
-#[case::the_earnings_of_another_hotel(
+#[case::entry_of_another_hotel(
     "update pay_out set hotel_id = 9 where hotel_id = 8",
-    &[(Kind::PayOutNotEarned, 1), (Kind::PayableDiffers, 2)],
+    &[(Kind::PayoutNotEarned, 1), (Kind::PayableDiffers, 2)],
     "line 1 is of hotel 8 in EUR"
 )]
-#[case::what_was_paid_before(
+#[case::entry_of_earlier_payout(
     "update pay_out_line set (transaction_id, line) = (select transaction_id, 1 from ledger_transaction where kind = 'PAY_OUT')
      where payout_id = (OF_8)",
-    &[(Kind::PayOutNotEarned, 1), (Kind::PayableDiffers, 1)],
-    "line 1 is of no booking"
+    &[(Kind::PayoutNotEarned, 1), (Kind::PayableDiffers, 1)],
+    "line 1 is of no reservation"
 )]
-#[case::a_stay_that_is_not_over(
+#[case::unfinished_stay(
     "update pay_out set cutoff = '2030-05-04' where hotel_id = 8",
-    &[(Kind::PayOutNotEarned, 1)],
+    &[(Kind::PayoutNotEarned, 1)],
     "line 1 is of a stay that ends on 2030-05-04"
 )]
-#[case::a_stay_that_ends_otherwise(
+#[case::other_check_out(
     "update pay_out_line set check_out = '2030-05-03' where payout_id = (OF_8)",
-    &[(Kind::PayOutNotEarned, 1)],
+    &[(Kind::PayoutNotEarned, 1)],
     "line 1 is of a stay that does not end on 2030-05-03"
 )]
-#[case::the_same_entry_again(
+#[case::entry_settled_twice(
     "alter table pay_out_line drop constraint pay_out_line_entry_pkey;
      insert into pay_out select transfer_id, 8, currency, amount_minor, lines, cutoff
          from pay_out join pay_out_transfer using (payout_id) where attempt = 2;
@@ -221,54 +223,58 @@ async fn what_partners_sold_and_hotels_were_paid_is_clean() {
              join pay_out using (payout_id) where hotel_id = 8);
      insert into pay_out_transfer (transfer_id, payout_id, attempt, destination)
          select gen_random_uuid(), transfer_id, 1, 'x' from pay_out_transfer where attempt = 2",
-    &[(Kind::PayOutSettlesTwice, 2), (Kind::PayableDiffers, 1)],
+    &[(Kind::PayoutSettlesTwice, 2), (Kind::PayableDiffers, 1)],
     "1 of its entries are settled by other lines, too, the first by "
 )]
-#[case::two_transfers_that_may_pay(
+#[case::two_open_transfers(
     "drop index pay_out_transfer_one_alive_key;
      update pay_out_transfer set status = 'REQUESTED', failure = null, ended_at = null where status = 'FAILED'",
-    &[(Kind::PayOutPaidTwice, 1)],
-    "2 transfers have paid or may"
+    &[(Kind::PayoutPaidTwice, 1)],
+    "2 transfers are open or paid"
 )]
 #[case::no_transfer(
     "delete from pay_out_transfer where payout_id = (OF_8)",
-    &[(Kind::PayOutNotAskedFor, 1)],
+    &[(Kind::PayoutNotAskedFor, 1)],
     "0 transfers, of which the last is number 0"
 )]
-#[case::a_transfer_less(
+#[case::missing_attempt(
     "delete from pay_out_transfer where status = 'FAILED'",
-    &[(Kind::PayOutNotAskedFor, 1)],
+    &[(Kind::PayoutNotAskedFor, 1)],
     "1 transfers, of which the last is number 2"
 )]
 #[case::paid_by_hand(
     "update pay_out_transfer set status = 'PAID', psp_transfer = 'tr', ended_at = now() where payout_id = (OF_8)",
-    &[(Kind::PayOutPostingDiffers, 1), (Kind::PayableDiffers, 1)],
+    &[(Kind::PayoutPostingDiffers, 1), (Kind::PayableDiffers, 1)],
     "HOTEL_PAYABLE 8 is 0 and should be 7905 EUR; PSP_CLEARING is 0 and should be -7905 EUR"
 )]
 #[case::posted_and_not_paid(
     "update pay_out_transfer set status = 'REQUESTED', ended_at = null where status = 'PAID'",
-    &[(Kind::SourceMissing, 1), (Kind::PayOutPostingDiffers, 1), (Kind::PayableDiffers, 1)],
+    &[(Kind::SourceMissing, 1), (Kind::PayoutPostingDiffers, 1), (Kind::PayableDiffers, 1)],
     "PAY_OUT of "
 )]
 #[case::posted_for_another_hotel(
     "update ledger_entry set account_id = (select account_id from ledger_account where kind = 'HOTEL_PAYABLE' and hotel_id = 8)
      where line = 1 and transaction_id = (select transaction_id from ledger_transaction where kind = 'PAY_OUT')",
-    &[(Kind::PayOutPostingDiffers, 1), (Kind::PayableDiffers, 2)],
+    &[(Kind::PayoutPostingDiffers, 1), (Kind::PayableDiffers, 2)],
     "HOTEL_PAYABLE 7 is 0 and should be 19762 EUR; HOTEL_PAYABLE 8 is 19762 and should be 0 EUR"
 )]
 #[case::posted_for_a_booking(
     "update ledger_transaction set reservation_id = source_id where kind = 'PAY_OUT'",
-    &[(Kind::PayOutPostingDiffers, 1)],
+    &[(Kind::PayoutPostingDiffers, 1)],
     "HOTEL_PAYABLE 7 is 0 and should be 19762 EUR; HOTEL_PAYABLE 7 is 19762 and should be 0 EUR"
 )]
 #[case::earned_by_another_hotel(
     "update ledger_entry set account_id = (select account_id from ledger_account where kind = 'HOTEL_PAYABLE' and hotel_id = 9)
      where line = 2 and transaction_id = (SALE_OF_8)",
-    &[(Kind::PaymentDiffers, 1), (Kind::PayOutNotEarned, 1), (Kind::PayableDiffers, 2)],
+    &[(Kind::PaymentDiffers, 1), (Kind::PayoutNotEarned, 1), (Kind::PayableDiffers, 2)],
     "SALE HOTEL_PAYABLE 8 is 0 and should be -7905 EUR; SALE HOTEL_PAYABLE 9 is -7905 and should be 0 EUR"
 )]
 #[tokio::test]
-async fn damage_is_found_and_nothing_else(#[case] sql: &str, #[case] kinds: &[(Kind, u64)], #[case] detail: &str) {
+async fn damage_to_partner_sales_and_payouts_is_found_exactly(
+    #[case] sql: &str,
+    #[case] kinds: &[(Kind, u64)],
+    #[case] detail: &str,
+) {
     let database = world().await;
     let sale = "select transaction_id from ledger_transaction where kind =";
     let guests = "and source_id = (select payment_id from payment_order where hotel_id = 8)";
@@ -283,13 +289,13 @@ async fn damage_is_found_and_nothing_else(#[case] sql: &str, #[case] kinds: &[(K
 }
 
 #[tokio::test]
-async fn every_kind_of_pay_out_and_sale_is_reached_page_by_page() {
+async fn pages_cover_all_partner_sales_and_payouts() {
     let database = world().await;
     let pool = database.pool();
     tamper(pool, "update pay_out set cutoff = '2030-05-04'; update partner_sale set commission_minor = 0").await;
     for (part, rows, pages, found) in [
         (Part::PartnerSales, 2, 3, vec![(Kind::PartnerSaleDiffers, 2), (Kind::PartnerCreditDiffers, 1)]),
-        (Part::PayOuts, 3, 4, vec![(Kind::PayOutNotEarned, 3)]),
+        (Part::Payouts, 3, 4, vec![(Kind::PayoutNotEarned, 3)]),
     ] {
         let (mut report, mut from, mut seen) = (Report::default(), Some(Uuid::nil()), (0, 0));
         while let Some(first) = from {
@@ -303,7 +309,7 @@ async fn every_kind_of_pay_out_and_sale_is_reached_page_by_page() {
 }
 
 #[tokio::test]
-async fn a_busy_service_gives_no_false_alarm() {
+async fn run_beside_concurrent_payouts_finds_no_violation() {
     let database = Arc::new(database().await);
     let stop = Arc::new(AtomicBool::new(false));
     let hotels: Vec<_> = [7, 8, 9]
@@ -317,7 +323,7 @@ async fn a_busy_service_gives_no_false_alarm() {
                     partner_sells(pool, hotel_id, (round % 2 == 0).then_some(2_500)).await;
                     settle(pool, hotel_id, true).await;
                     refund(pool, &guest, eur(1_000)).await;
-                    hear(pool, hotel_id, if round % 3 == 0 { "transfer.failed" } else { "transfer.paid" }).await;
+                    receive(pool, hotel_id, if round % 3 == 0 { "transfer.failed" } else { "transfer.paid" }).await;
                     if stop.load(Ordering::Relaxed) {
                         break;
                     }
@@ -329,7 +335,7 @@ async fn a_busy_service_gives_no_false_alarm() {
         for round in 0.. {
             let report = check(database.pool()).await;
             assert!(report.is_clean(), "{:?}", report.listed);
-            if round >= 20 && report.pay_outs >= 30 {
+            if round >= 20 && report.payouts >= 30 {
                 break;
             }
         }
