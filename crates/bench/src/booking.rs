@@ -17,7 +17,7 @@ use crate::{
     world::Load,
 };
 
-/// Clients that want the scarce room.
+/// Concurrent clients of the sellout load.
 const SELLOUT_CLIENTS: usize = 64;
 
 /// Options of `staymesh-bench booking`.
@@ -28,8 +28,8 @@ pub(crate) struct Options {
     /// Seconds that each strategy is measured for under each load [default: 10, or 2 with --quick]
     #[arg(long)]
     seconds: Option<f64>,
-    /// Parts of that time. In each part all strategies have a turn, so that what disturbs the machine for a while disturbs
-    /// all of them [default: 3, or 1 with --quick]
+    /// Rounds into which that time is divided. Each round measures all strategies, so that a temporary disturbance of the
+    /// machine affects all of them [default: 3, or 1 with --quick]
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..=100))]
     rounds: Option<u32>,
     /// Only these numbers of clients
@@ -41,8 +41,7 @@ pub(crate) struct Options {
     /// Only these loads
     #[arg(long, value_enum, value_delimiter = ',', default_values_t = [Load::Spread, Load::Hot, Load::Sellout])]
     loads: Vec<Load>,
-    /// Send so many requests a second instead, whether or not they are answered; latency counts from the time at which
-    /// each was meant to be sent
+    /// Send this many requests per second in open loop instead; the latency of a request counts from its scheduled time
     #[arg(long)]
     rate: Option<f64>,
     /// Database connections that each strategy may use
@@ -56,7 +55,7 @@ pub(crate) struct Options {
 /// Runs it.
 pub(crate) async fn run(options: Options) -> Result<ExitCode> {
     let rig = options.scale.start().await?;
-    // The database is to be stopped and removed whatever happens.
+    // The database is stopped and removed even if the measurement fails.
     let rows = measure(&options, &rig).await;
     rig.database.close().await?;
     options.scale.end(&rows?)
@@ -88,7 +87,7 @@ async fn measure(options: &Options, rig: &Rig) -> Result<Vec<Row>> {
         bar.set_message(format!("{} load, {clients} clients, {}", load.name(), pgbench::NAME));
         match pgbench::run(rig, load, clients, timing.time * timing.rounds).await {
             Ok(row) => rows.extend(row),
-            // Another version of it may want other statements; that must not cost what was measured.
+            // Another version of pgbench may fail; the other results are kept.
             Err(error) => bar.suspend(|| eprintln!("pgbench is left out: {error:#}")),
         }
     }
@@ -118,13 +117,13 @@ impl Options {
         Ok(Timing { time, rounds, warm_up, rate: self.rate })
     }
 
-    /// What is done in plain SQL as well, when everything else is measured in closed loop.
+    /// Loads and numbers of clients that pgbench measures; none in open loop.
     fn raw(&self) -> impl Iterator<Item = (Load, usize)> {
         let loads = self.loads.iter().filter(|load| **load != Load::Sellout && self.rate.is_none());
         loads.flat_map(|load| self.clients.iter().map(|clients| (*load, *clients)))
     }
 
-    /// What is measured: loads and numbers of clients.
+    /// Loads and numbers of clients to measure.
     fn loads(&self) -> Vec<(Load, usize)> {
         let clients = |load| if load == Load::Sellout { &[SELLOUT_CLIENTS][..] } else { &self.clients };
         self.loads.iter().flat_map(|load| clients(*load).iter().map(|clients| (*load, *clients))).collect()
@@ -137,7 +136,7 @@ impl Options {
     }
 }
 
-/// Measures phases in turn, as often as wanted, and what the writer has spent on its own.
+/// Measures the phases in turn, `timing.rounds` times, and reads the metrics of the writer around its phases.
 async fn compare(
     phases: &[Phase],
     servers: &BTreeMap<Strategy, Server>,

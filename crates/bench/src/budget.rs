@@ -1,4 +1,4 @@
-//! Where the time of a booking goes in a phase of the writer: what the service and the database measure of themselves.
+//! The latency budget of the booking writer: time per booking by component, from metrics of the service and the database.
 
 use anyhow::Result;
 use comfy_table::{Table, presets};
@@ -7,7 +7,7 @@ use sqlx::{PgPool, Row as _};
 
 use crate::{report::Row, rig::Rig};
 
-/// The sum of what was measured, and how often.
+/// Sum and count of a histogram.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 struct Total {
     sum: f64,
@@ -28,7 +28,7 @@ impl Total {
     }
 }
 
-/// What has been measured until now.
+/// The metrics at one moment.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Reading {
     wait: Total,
@@ -60,7 +60,7 @@ impl Reading {
         })
     }
 
-    /// What was measured between two readings.
+    /// The difference to an earlier reading.
     pub(crate) fn since(self, before: Self) -> Self {
         Self {
             wait: self.wait.since(before.wait),
@@ -70,7 +70,7 @@ impl Reading {
         }
     }
 
-    /// What was measured at two times.
+    /// The sum of two differences.
     pub(crate) fn and(self, other: Self) -> Self {
         Self {
             wait: self.wait.and(other.wait),
@@ -80,7 +80,7 @@ impl Reading {
         }
     }
 
-    /// Where the time of a phase went, in which this was measured.
+    /// The budget of a phase, from the difference of the readings around it.
     pub(crate) fn budget(self, row: &Row) -> Budget {
         let (orders, sync) = (self.orders, self.sync);
         Budget {
@@ -95,7 +95,7 @@ impl Reading {
     }
 }
 
-/// Prints what was measured of the phases of the writer.
+/// Prints the budgets of the writer's phases.
 pub(crate) fn print(budgets: &[Budget]) {
     if budgets.is_empty() {
         return;
@@ -135,7 +135,7 @@ fn total(families: &[MetricFamily], name: &str) -> Total {
     })
 }
 
-/// Milliseconds that the server has spent on forcing its log to disk, and how often it did.
+/// Total time of WAL syncs in milliseconds, and their number.
 async fn syncs(pool: &PgPool) -> Result<Total> {
     let row = sqlx::query("select wal_sync_time, wal_sync from pg_stat_wal").fetch_one(pool).await?;
     Ok(Total { sum: row.get(0), count: as_f64(u64::try_from(row.get::<i64, _>(1))?) })
@@ -153,7 +153,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_total_is_what_all_lanes_have_measured() {
+    fn total_since_is_the_difference_of_two_readings() {
         let registry = Registry::new();
         let histogram = Histogram::with_opts(HistogramOpts::new("waited_seconds", "x")).expect("a histogram");
         registry.register(Box::new(histogram.clone())).expect("registers");

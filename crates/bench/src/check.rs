@@ -1,24 +1,25 @@
-//! What must be true after every phase, whatever the strategy.
+//! The invariants that every strategy must keep in every phase.
 
 use anyhow::Result;
 use sqlx::PgPool;
 use uuid::Uuid;
 
-/// Looks at every row that was touched and yields how many violations there are.
+/// The number of violations in the whole database.
 ///
-/// `acknowledged` are the bookings that clients were told of; `unknown` counts requests whose end they were not told.
+/// `acknowledged`: ids of the bookings whose creation was acknowledged. `unknown`: number of requests without an answer,
+/// each of which may or may not have been committed.
 pub(crate) async fn violations(pool: &PgPool, acknowledged: &[Uuid], unknown: u64) -> Result<u64> {
     let mut count = nights_that_are_wrong(pool).await?;
     count += without_history(pool).await?;
     count += lost(pool, acknowledged).await?;
     let booked = u64::try_from(scalar(pool, "select count(*) from reservation").await?)?;
-    let told = u64::try_from(acknowledged.len())?;
-    // A booking that nobody was told of is right only where an answer is missing.
-    count += booked.saturating_sub(told + unknown);
+    let answered = u64::try_from(acknowledged.len())?;
+    // An unacknowledged booking is correct only if the answer to its request was lost.
+    count += booked.saturating_sub(answered.saturating_add(unknown));
     Ok(count)
 }
 
-/// Nights whose count is not the rooms of active bookings, or that are above the limit.
+/// Number of nights whose `total_reserved` differs from the rooms of active bookings or exceeds the overbooking limit.
 pub(crate) async fn nights_that_are_wrong(pool: &PgPool) -> Result<u64> {
     let wrong = scalar(
         pool,
@@ -38,7 +39,7 @@ pub(crate) async fn nights_that_are_wrong(pool: &PgPool) -> Result<u64> {
     Ok(u64::try_from(wrong)?)
 }
 
-/// Bookings without the history that a new booking has.
+/// Number of bookings without a transition row for their present version and status.
 async fn without_history(pool: &PgPool) -> Result<u64> {
     let missing = scalar(
         pool,
@@ -50,7 +51,7 @@ async fn without_history(pool: &PgPool) -> Result<u64> {
     Ok(u64::try_from(missing)?)
 }
 
-/// Bookings that were acknowledged and are not there.
+/// Number of acknowledged bookings that do not exist.
 async fn lost(pool: &PgPool, acknowledged: &[Uuid]) -> Result<u64> {
     let there: i64 =
         sqlx::query_scalar("select count(*) from reservation where reservation_id in (select unnest($1::uuid[]))")

@@ -18,13 +18,13 @@ use staymesh_store::StoreConfig;
 
 use crate::world::{HOT, SCARCE, SCARCE_ROOMS, World};
 
-/// Rooms of each room type that is spread over: 200 a hotel.
+/// Rooms per room type under the spread load: 200 per hotel.
 const ROOMS: i32 = 10;
 /// Rooms of the hot room type.
 const HOT_ROOMS: i32 = 10_000_000;
-/// Hotels that are filled by one statement.
+/// Hotels filled per statement.
 const CHUNK: i32 = 5;
-/// Settings that differ from the product's local ones: memory for the data, and no checkpoint in the middle of a phase.
+/// PostgreSQL settings of a benchmark: the data fits into shared buffers, and no checkpoint falls into a phase.
 const SETTINGS: [(&str, &str); 5] = [
     ("shared_buffers", "1GB"),
     ("max_wal_size", "16GB"),
@@ -33,25 +33,25 @@ const SETTINGS: [(&str, &str); 5] = [
     ("track_wal_io_timing", "on"),
 ];
 
-/// How many this process has started.
+/// Number of databases that this process has started; names their directories.
 static DATABASES: AtomicUsize = AtomicUsize::new(0);
 
-/// The server and its files, which go with this value.
+/// A PostgreSQL server and its files. [`Self::close`] removes the files.
 pub(crate) struct Database {
     postgres: Postgres,
     dir: PathBuf,
-    /// For what is not measured.
+    /// Connections for setup and checks, which are not measured.
     pub(crate) pool: PgPool,
 }
 
-/// What the measurement stood on.
+/// The conditions of a measurement: server version and settings.
 pub(crate) struct Conditions {
     pub(crate) version: String,
     pub(crate) settings: Vec<(String, String)>,
 }
 
 impl Database {
-    /// Starts and migrates.
+    /// Starts a server and applies the migrations of the reservation service.
     pub(crate) async fn start(settings: &[(String, String)]) -> Result<Self> {
         let ours = SETTINGS.map(|(name, value)| (name.to_owned(), value.to_owned()));
         let settings = ours.iter().chain(settings).cloned().collect();
@@ -87,12 +87,12 @@ impl Database {
         Path::new(command.get_program()).exists().then_some(command)
     }
 
-    /// Where files may be put that go with this value.
+    /// A directory for temporary files; [`Self::close`] removes it.
     pub(crate) fn scratch(&self) -> &Path {
         &self.dir
     }
 
-    /// What the server says of itself.
+    /// Reads version and settings of the server.
     pub(crate) async fn conditions(&self) -> Result<Conditions> {
         let version = sqlx::query_scalar("select version()").fetch_one(&self.pool).await?;
         let settings = sqlx::query(
@@ -105,7 +105,7 @@ impl Database {
         Ok(Conditions { version, settings })
     }
 
-    /// Puts the world on sale.
+    /// Inserts the inventory of the world.
     pub(crate) async fn fill(&self, world: World, progress: &ProgressBar) -> Result<()> {
         let next = AtomicI32::new(1);
         let worker = || async {
@@ -124,7 +124,7 @@ impl Database {
         Ok(())
     }
 
-    /// Puts some hotels of the world on sale, and yields how many nights they have.
+    /// Inserts the inventory of hotels `from` to `until` (inclusive) and returns the number of rows.
     pub(crate) async fn fill_hotels(&self, world: World, from: i32, until: i32) -> Result<u64> {
         let done = sqlx::query(
             "insert into room_type_inventory (hotel_id, room_type_id, stay_date, total_inventory)
@@ -162,7 +162,7 @@ impl Database {
         Ok(())
     }
 
-    /// Takes every booking away, so that each phase starts from the same state, and with a checkpoint just done.
+    /// Deletes all bookings and forces a checkpoint, so that each phase starts from the same state.
     pub(crate) async fn reset(&self) -> Result<()> {
         for statement in [
             "truncate reservation, reservation_transition, outbox",
@@ -181,7 +181,7 @@ impl Database {
         tokio::task::spawn_blocking(move || {
             self.postgres.stop()?;
             fs::remove_dir_all(&self.dir).with_context(|| format!("removing {}", self.dir.display()))?;
-            // The last one takes the directory of the run along; before that it is not empty.
+            // Removes the directory of the run if this was its last database; otherwise it is not empty.
             let _ = self.dir.parent().map(fs::remove_dir);
             Ok(())
         })
@@ -205,7 +205,7 @@ fn start_server(settings: Vec<(String, String)>) -> Result<(Postgres, PathBuf)> 
 fn config(postgres: &Postgres, connections: u32) -> StoreConfig {
     let mut config = StoreConfig::new(postgres.url("postgres"));
     config.database_max_connections = connections;
-    // Filling and checking take longer than any request may.
+    // Filling and checking exceed the statement timeout of a service.
     config.database_statement_timeout = Duration::from_mins(10);
     config.database_acquire_timeout = Duration::from_secs(10);
     config

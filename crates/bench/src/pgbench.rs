@@ -19,10 +19,10 @@ use crate::{
     world::{HOT, Load, World},
 };
 
-/// The name of these rows among the strategies.
+/// The strategy name of these rows.
 pub(crate) const NAME: &str = "pgbench";
 
-/// Bookings as plain SQL under this load by so many connections. `None`: there is no `pgbench` here.
+/// Measures bookings as plain SQL over `clients` connections. `None` if `pgbench` is not installed.
 pub(crate) async fn run(rig: &Rig, load: Load, clients: usize, time: Duration) -> Result<Option<Row>> {
     let Some(program) = rig.database.pgbench() else { return Ok(None) };
     rig.database.reset().await?;
@@ -43,12 +43,12 @@ pub(crate) async fn run(rig: &Rig, load: Load, clients: usize, time: Duration) -
     ensure!(done.status.success(), "pgbench: {}", String::from_utf8_lossy(&done.stderr));
     let latencies = latencies(&dir)?;
     fs::remove_dir_all(&dir)?;
-    // Nothing was acknowledged by name, and any number may have been made: sums and limits must hold all the same.
+    // pgbench reports no ids, so acknowledgements cannot be compared.
     let violations = check::violations(&rig.database.pool, &[], u64::MAX).await?;
     Ok(Some(Row { violations, ..row(load, clients, &latencies, time)? }))
 }
 
-/// What a booking comes to: its row, its nights, a commit. No check, no repeat, no answer.
+/// The script of a booking: insert its row, update its nights, commit; without validation and idempotency.
 fn booking(load: Load, world: World) -> String {
     let place = match load {
         Load::Spread => format!(
@@ -79,7 +79,7 @@ commit;
     )
 }
 
-/// Of every transaction, from the logs of all threads: the third column, in microseconds.
+/// Latencies of all transactions in microseconds: the third column of the logs of all threads.
 fn latencies(dir: &Path) -> Result<Histogram<u64>> {
     let mut all = Histogram::new(3)?;
     let is_log = |path: &PathBuf| path.extension().is_none_or(|extension| extension != "sql");
@@ -119,7 +119,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn latencies_come_from_the_logs_of_all_threads() {
+    fn latencies_reads_the_logs_of_all_threads() {
         let dir = tempfile::tempdir().expect("a directory");
         fs::write(dir.path().join("transactions.1"), "0 0 1500 0 1 2\n0 1 2500 0 1 3\n").expect("written");
         fs::write(dir.path().join("transactions.1.1"), "1 0 3500 0 1 2\n").expect("written");

@@ -1,4 +1,4 @@
-//! One phase of the comparison: from an empty database to checked numbers.
+//! A phase of the comparison: one strategy under one load, from an empty database to the check of the invariants.
 
 use std::time::Duration;
 
@@ -15,14 +15,14 @@ use crate::{
     world::{Load, SCARCE_CAPACITY},
 };
 
-/// Most orders that are sent to warm up.
+/// Most booking requests in the warm-up.
 const WARM_UP_ORDERS: usize = 20_000;
-/// How often a client that wants the scarce room asks again after an error.
+/// Retries per request for the scarce room after an error.
 const PERSISTENCE: usize = 100;
-/// The longest time that selling the scarce room out may take.
+/// Timeout for selling out the scarce room.
 const SELLOUT_LIMIT: Duration = Duration::from_mins(2);
 
-/// What is measured.
+/// A combination of load, number of clients and strategy.
 #[derive(Clone, Copy)]
 pub(crate) struct Phase {
     pub(crate) load: Load,
@@ -30,20 +30,20 @@ pub(crate) struct Phase {
     pub(crate) strategy: Strategy,
 }
 
-/// What came of it, until now.
+/// The result of one round of a phase.
 pub(crate) struct Measured {
     tally: Tally,
     violations: u64,
 }
 
-/// For how long, and how.
+/// Duration and rate of a phase.
 #[derive(Clone, Copy)]
 pub(crate) struct Timing {
     pub(crate) time: Duration,
-    /// How often.
+    /// Number of rounds.
     pub(crate) rounds: u32,
     pub(crate) warm_up: Duration,
-    /// Requests a second in open loop; in closed loop otherwise.
+    /// Requests per second in open loop; `None` for closed loop.
     pub(crate) rate: Option<f64>,
 }
 
@@ -52,7 +52,7 @@ impl Phase {
         format!("{} load, {} clients, {}", self.load.name(), self.clients, self.strategy.name())
     }
 
-    /// Measures it once.
+    /// Measures one round.
     pub(crate) async fn run(self, rig: &Rig, server: &Server, timing: Timing) -> Result<Measured> {
         rig.database.reset().await?;
         let clients = server.clients(self.clients.min(CONNECTIONS)).await?;
@@ -66,7 +66,7 @@ impl Phase {
         Ok(Measured { tally, violations })
     }
 
-    /// All that was measured of it, one time after the other, as one row.
+    /// All rounds as one row.
     pub(crate) fn row(self, times: Vec<Measured>, timing: Timing) -> Result<Row> {
         let mut all = Tally::new()?;
         let mut violations = 0;
@@ -98,8 +98,8 @@ impl Phase {
         Ok((tally, violations))
     }
 
-    /// Asks for twice as many of the scarce rooms as there are. Who gets an error asks again, so exactly as many must
-    /// have been accepted as there is room for.
+    /// Requests twice as many bookings as the scarce room type can take. Errors are retried, so exactly
+    /// [`SCARCE_CAPACITY`] requests must be accepted.
     async fn sell_out(self, rig: &Rig, clients: &Clients) -> Result<(Tally, u64)> {
         let batch = Batch::prepare(rig, self.strategy, self.load, 2 * SCARCE_CAPACITY, clients)?;
         let send = batch.sender();
@@ -127,7 +127,7 @@ impl Phase {
     }
 }
 
-/// As many as can be sent in the time, and some more; in open loop exactly as many as are to be sent.
+/// Number of requests to prepare: in closed loop twice the expected number, in open loop the exact number.
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a number of requests")]
 fn orders_needed(warm: &Tally, timing: Timing) -> usize {
     let seconds = timing.time.as_secs_f64();

@@ -1,4 +1,4 @@
-//! Availability reads and the booking funnel, in open loop: at the rate that is asked for, or at the highest that holds.
+//! Availability reads and the booking funnel, in open loop, at a given rate or at the highest rate that is sustained.
 
 use std::{process::ExitCode, sync::Arc};
 
@@ -19,11 +19,11 @@ use crate::{
     world::{Load, World},
 };
 
-/// A rate holds when nothing failed and 99 of 100 were answered within this.
+/// A rate is sustained if no request fails and the 99th percentile of the latency is at most this.
 const GOOD_P99_MS: f64 = 100.0;
-/// Rates are halved at most this often.
+/// Most halvings of the rate.
 const HALVINGS: usize = 8;
-/// Views of a hotel, of its booking page, and bookings, a second: 100 times those of the chain.
+/// Availability reads, prepared reservations and bookings per second.
 const FUNNEL: [f64; 3] = [30_000.0, 3_000.0, 300.0];
 
 /// Options of `staymesh-bench reads` and `staymesh-bench funnel`.
@@ -42,7 +42,7 @@ pub(crate) struct Options {
     connections: u32,
 }
 
-/// What of the funnel is asked for.
+/// The part of the funnel that is measured.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum What {
     /// Availability alone.
@@ -80,7 +80,7 @@ async fn measure(what: What, options: &Options, rig: &Rig) -> Result<Vec<Row>> {
     Ok(rows)
 }
 
-/// One rate, for a while, after a second to warm up.
+/// Measures one rate for `seconds`, after a warm-up of one second.
 async fn hold(what: What, rig: &Rig, clients: &Clients, share: f64, seconds: f64) -> Result<Vec<Row>> {
     rig.database.reset().await?;
     let [views, pages, books] = FUNNEL.map(|rate| rate * share);
@@ -113,13 +113,13 @@ fn holds(row: &Row) -> bool {
     row.errors == 0 && row.p99_ms <= GOOD_P99_MS
 }
 
-/// How many requests so many seconds of a rate are.
+/// Number of requests in `seconds` at `rate` per second, rounded up.
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a number of requests")]
 pub(crate) fn requests(rate: f64, seconds: f64) -> usize {
     (rate * seconds).ceil() as usize
 }
 
-/// Asks what is left of any hotel for any stay, without a login.
+/// Sends `GetAvailability` for a random hotel and stay, without a login.
 pub(crate) fn viewer(
     world: World,
     clients: &Clients,
@@ -143,7 +143,7 @@ pub(crate) fn viewer(
     }
 }
 
-/// Asks for an order form for any room type and stay.
+/// Sends `PrepareReservation` for a random room type and stay.
 fn preparer(rig: &Rig, clients: &Clients) -> impl Fn(usize) -> BoxFuture<'static, Outcome> + Clone + Send + 'static {
     let (world, clients, callers) = (rig.world, Arc::<[_]>::from(clients.as_slice()), rig.callers.all.clone());
     let callers: Arc<[_]> = callers.into();

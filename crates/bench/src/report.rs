@@ -1,4 +1,4 @@
-//! What a run has measured, for people and for programs.
+//! The results of a run, as a table and as JSON.
 
 use std::{fs, path::Path};
 
@@ -16,10 +16,10 @@ pub(crate) struct Row {
     pub(crate) strategy: &'static str,
     /// Clients that each wait for their answer; 0 in open loop.
     pub(crate) clients: usize,
-    /// Requests a second that were to be sent, in open loop.
+    /// Requests per second that were scheduled, in open loop.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) rate: Option<f64>,
-    /// Accepted requests a second.
+    /// Accepted requests per second.
     pub(crate) per_second: f64,
     pub(crate) p50_ms: f64,
     pub(crate) p99_ms: f64,
@@ -90,7 +90,7 @@ pub(crate) fn print_rows(rows: &[Row]) {
     println!("{table}");
 }
 
-/// Prints under what conditions it was measured.
+/// Prints the conditions of the measurement.
 pub(crate) fn print_conditions(conditions: &Conditions, notes: &[String]) {
     let cores = std::thread::available_parallelism().map_or(0, std::num::NonZero::get);
     let build = if cfg!(debug_assertions) { "debug build: the numbers mean nothing" } else { "release build" };
@@ -103,7 +103,7 @@ pub(crate) fn print_conditions(conditions: &Conditions, notes: &[String]) {
     }
 }
 
-/// A claim of the writer against the others, with what it should be.
+/// A comparison of the writer with another strategy, with the required ratio.
 pub(crate) struct Claim {
     what: String,
     ratio: f64,
@@ -183,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn the_writer_is_held_against_the_best_and_the_floor_is_none_of_them() {
+    fn claims_compare_writer_with_fastest_usual_strategy_but_not_floor() {
         let rows = [
             row("pessimistic", 64, 300.0, 1.0),
             row("constraint", 64, 500.0, 1.0),

@@ -33,8 +33,8 @@ pub(crate) struct Options {
     /// Seconds that a phase is measured for [default: 10, or 2 with --quick]
     #[arg(long)]
     seconds: Option<f64>,
-    /// Seconds of the same work before each phase: a page that is changed for the first time after a checkpoint goes into
-    /// the log as a whole, and the small database is through with that at once
+    /// Seconds of the same work before each phase. The first change of a page after a checkpoint writes the whole page to
+    /// the WAL, which the small database completes early
     #[arg(long, default_value_t = 2.0)]
     warm_up: f64,
     /// Only these numbers of clients
@@ -42,10 +42,10 @@ pub(crate) struct Options {
     clients: Vec<usize>,
 }
 
-/// What is measured on both.
+/// The work that is measured on both databases.
 #[derive(Clone, Copy)]
 enum Work {
-    /// What is left of a hotel for a stay.
+    /// Availability reads.
     Views(usize),
     /// Bookings through the service.
     Bookings(Strategy, usize),

@@ -1,7 +1,7 @@
-//! What goes on beside bookings, and whether they notice: holds that all end at once, a month that leaves.
+//! Booking latency during background work: the expiry of many holds at once, and the archiving of a month.
 //!
-//! Bookings come in open loop all the time, so that nothing that holds them up can hide. First they have the database to
-//! themselves; then holds end; then the month before this one is detached and put away.
+//! Bookings are sent in open loop, so that a stall shows in the latency of every request scheduled during it. Three parts:
+//! bookings alone; bookings while all holds expire; bookings while the previous month is detached and archived.
 
 use std::{
     process::ExitCode,
@@ -30,13 +30,13 @@ use crate::{
     world::{Load, World},
 };
 
-/// Replicas that end holds, each with its own connections.
+/// Number of hold sweepers, each with its own connections.
 const SWEEPERS: usize = 2;
-/// A few connections for everything of a sweeper.
+/// Database connections per sweeper.
 const SWEEPER_CONNECTIONS: u32 = 4;
-/// From making the holds to their end: longer than making them takes.
+/// Lifetime of the holds; longer than inserting them takes.
 const HOLDS_LAST: Duration = Duration::from_secs(15);
-/// Longer than ending them may ever take.
+/// Timeout for the expiry of all holds.
 const PATIENCE: Duration = Duration::from_mins(2);
 
 /// Options of `staymesh-bench upkeep`.
@@ -44,13 +44,13 @@ const PATIENCE: Duration = Duration::from_mins(2);
 pub(crate) struct Options {
     #[command(flatten)]
     scale: Scale,
-    /// Seconds of bookings in each part; a part lasts at least until its work is done
+    /// Seconds of bookings in each part; a part lasts at least until its background work is done
     #[arg(long, default_value_t = 10.0)]
     seconds: f64,
-    /// Bookings a second, in open loop
+    /// Bookings per second, in open loop
     #[arg(long, default_value_t = 300.0)]
     rate: f64,
-    /// Holds that end in the same second
+    /// Holds that expire in the same second
     #[arg(long, default_value_t = 10_000)]
     holds: i32,
 }
@@ -88,7 +88,7 @@ async fn measure(options: &Options, rig: &Rig) -> Result<Vec<Row>> {
     let notes = [
         format!("{} rows of inventory, {nights} more in {month}", rig.world.rows()),
         format!("{} holds ended within {:.2} s of their time", options.holds, freed_in.as_secs_f64()),
-        format!("{month} was detached and put away in {:.2} s", left_in.as_secs_f64()),
+        format!("{month} was detached and archived in {:.2} s", left_in.as_secs_f64()),
     ];
     report::print_conditions(&rig.database.conditions().await?, &notes);
     let mut rows = Vec::new();
@@ -101,13 +101,13 @@ async fn measure(options: &Options, rig: &Rig) -> Result<Vec<Row>> {
 }
 
 impl Options {
-    /// Bookings for so long.
+    /// Sends bookings for `seconds`.
     async fn book(&self, rig: &Rig, clients: &Clients, seconds: f64) -> Result<Tally> {
         let batch = Batch::prepare(rig, Strategy::Writer, Load::Spread, requests(self.rate, seconds), clients)?;
         open(self.rate, batch.len(), batch.sender()).await
     }
 
-    /// Bookings while something is done, and afterwards what must be true.
+    /// Sends bookings while `work` runs, and checks the inventory afterwards.
     async fn beside<T>(
         &self,
         rig: &Rig,
@@ -120,7 +120,7 @@ impl Options {
     }
 }
 
-/// Every night of the month before this one, and its name.
+/// Inserts the nights of the previous month; returns their number and the month as `YYYY-MM`.
 async fn fill_the_past(rig: &Rig) -> Result<(u64, String)> {
     let first = rig.world.first.first_of_month().saturating_sub(1.month());
     let past = World { first, days: first.days_in_month().into(), ..rig.world };
@@ -128,7 +128,7 @@ async fn fill_the_past(rig: &Rig) -> Result<(u64, String)> {
     Ok((nights, first.strftime("%Y-%m").to_string()))
 }
 
-/// Makes holds of any rooms that all end at the same time, with their rooms taken, and tells when they end.
+/// Inserts holds of random rooms that all expire at the same time, reserves their rooms, and returns that time.
 async fn make_holds(rig: &Rig, holds: i32) -> Result<Timestamp> {
     let (world, end) = (rig.world, Timestamp::now() + HOLDS_LAST);
     let mut transaction = rig.database.pool.begin().await?;
@@ -171,7 +171,7 @@ async fn make_holds(rig: &Rig, holds: i32) -> Result<Timestamp> {
     Ok(end)
 }
 
-/// Waits until no such hold is left, and tells how long after their end that was.
+/// Waits until all holds have expired and returns the time from their expiry until then.
 async fn until_freed(rig: &Rig, end: Timestamp, holds: i32) -> Result<Duration> {
     let deadline = Instant::now() + PATIENCE;
     loop {
@@ -188,11 +188,11 @@ async fn until_freed(rig: &Rig, end: Timestamp, holds: i32) -> Result<Duration> 
     }
 }
 
-/// Archives the month that is over.
+/// Archives the previous month and returns how long that took.
 async fn leave(rig: &Rig) -> Result<Duration> {
     let began = Instant::now();
     let options = archive::Options { keep_days: 0, ..archive::Options::default() };
     let done = archive::run(&rig.database.pool, &options, Timestamp::now(), |_| {}).await?;
-    ensure!(!done.is_empty(), "no month has left");
+    ensure!(!done.is_empty(), "no month was archived");
     Ok(began.elapsed())
 }

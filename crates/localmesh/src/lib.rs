@@ -56,7 +56,7 @@ impl LocalMesh {
     /// Starts all processes; returns when every one is ready.
     ///
     /// # Errors
-    /// When a part is missing, or something does not start: with the end of its log.
+    /// When a component is missing or does not start; with the end of its log.
     pub fn start(options: Options, progress: &dyn Progress) -> Result<Self> {
         fs::create_dir_all(&options.dir).with_context(|| format!("making {}", options.dir.display()))?;
         progress.begin("PostgreSQL");
@@ -187,8 +187,8 @@ impl LocalMesh {
     /// # Errors
     /// Names what has ended, with the end of its log.
     pub fn check(&mut self) -> Result<()> {
-        let parts = [self.postgres.process(), self.redis.process(), self.envoy.as_mut().and_then(Envoy::process)];
-        parts.into_iter().flatten().chain(&mut self.services).try_for_each(Process::check_running)
+        let components = [self.postgres.process(), self.redis.process(), self.envoy.as_mut().and_then(Envoy::process)];
+        components.into_iter().flatten().chain(&mut self.services).try_for_each(Process::check_running)
     }
 
     /// Stops everything, the edge first; the first fault is reported after all is done.

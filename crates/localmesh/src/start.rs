@@ -1,4 +1,4 @@
-//! How the parts are started, one after the other.
+//! The start sequence of the components.
 
 use std::{
     net::{Ipv4Addr, SocketAddr},

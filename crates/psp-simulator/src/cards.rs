@@ -89,7 +89,7 @@ pub const TEST_CARDS: &[TestCard] = &[
     card("4000 0000 0000 0119", "is declined: processing error", Effect::Declines(Decline::ProcessingError)),
     card("4000 0000 0000 3220", "asks for 3-D Secure, then pays", Effect::Challenges(AfterChallenge::Pays)),
     card("4000 0084 0000 1629", "asks for 3-D Secure, then is declined", Effect::Challenges(AfterChallenge::Declines)),
-    card("4000 0000 0000 9235", "is reviewed until somebody decides", Effect::Reviews(None)),
+    card("4000 0000 0000 9235", "is reviewed until a decision is made", Effect::Reviews(None)),
     card("4000 0000 0000 9243", "is reviewed and approved after 10 seconds", review(Decision::Approve)),
     card("4000 0000 0000 9250", "is reviewed and rejected after 10 seconds", review(Decision::Reject)),
     card("4000 0000 0000 5001", "pays; the webhook is lost", Effect::PaysWithWebhookFault(WebhookFault::Lose)),

@@ -1,4 +1,4 @@
-//! What the API refuses, and how it says so.
+//! The errors of the API and their HTTP form.
 
 use axum::{
     Json,
@@ -14,7 +14,7 @@ pub(crate) enum Refusal {
     Unauthorized,
     #[error("{field}: {problem}")]
     Invalid { field: &'static str, problem: String },
-    /// Holds what there is none of.
+    /// Holds the kind of the missing record.
     #[error("there is no such {0}")]
     NotFound(&'static str),
     #[error("the idempotency key came before with other content")]

@@ -1,4 +1,4 @@
-//! The events that tell of what happened, as they are sent.
+//! Webhook events in their wire format.
 
 use serde::Serialize;
 
@@ -18,7 +18,7 @@ pub(crate) struct Event {
     pub(crate) data: EventData,
     #[serde(skip)]
     pub(crate) webhook_url: Option<String>,
-    /// What goes wrong with it.
+    /// Fault of its delivery.
     #[serde(skip)]
     pub(crate) fault: Option<WebhookFault>,
 }
@@ -51,7 +51,7 @@ pub(crate) struct RefundData {
 }
 
 impl Event {
-    /// That a session has come into its present state; none for one that is open.
+    /// The event of the present status of a session; `None` for an open session.
     pub(crate) fn of_session(session: &Session, now: i64) -> Option<Self> {
         let kind = match session.status {
             SessionStatus::Open => return None,
@@ -63,13 +63,13 @@ impl Event {
         Some(Self::checkout(kind, &session.id, session, None, now))
     }
 
-    /// That a card was declined and another may be tried.
+    /// `checkout.declined`: a card was declined, and the session stays open.
     pub(crate) fn of_decline(session: &Session, now: i64) -> Self {
         let nth = format!("{} {}", session.id, session.declines.len());
         Self::checkout("checkout.declined", &nth, session, None, now)
     }
 
-    /// That money went back.
+    /// `refund.succeeded`.
     pub(crate) fn of_refund(session: &Session, refund: &Refund, now: i64) -> Self {
         let data = RefundData {
             id: refund.id.clone(),
@@ -79,7 +79,7 @@ impl Event {
         Self::checkout("refund.succeeded", &refund.id, session, Some(data), now)
     }
 
-    /// That money was paid out, or could not be.
+    /// `transfer.paid` or `transfer.failed`.
     pub(crate) fn of_transfer(transfer: &Transfer, now: i64) -> Self {
         let kind = match transfer.status {
             TransferStatus::Paid => "transfer.paid",
@@ -96,7 +96,7 @@ impl Event {
         Self { id, kind, created: now, data, webhook_url: None, fault: None }
     }
 
-    /// What it is about: events of the same subject have an order.
+    /// Id of the session or transfer. Events are ordered by subject.
     pub(crate) fn subject(&self) -> &str {
         match &self.data {
             EventData::Checkout { session, .. } => session,

@@ -1,4 +1,4 @@
-//! Tells the merchant what happened: signed, at least once, with growing pauses, and not forever.
+//! Delivers webhook events to the merchant: signed, at least once, with exponential backoff and a limited number of attempts.
 
 use std::{
     collections::HashMap,
@@ -15,9 +15,9 @@ use url::Url;
 
 use crate::{Config, event::Event, faults::WebhookFault, signature::signature};
 
-/// Longest wait for the merchant's answer.
+/// Timeout of a delivery attempt.
 const TIMEOUT: Duration = Duration::from_secs(5);
-/// Events that wait for an attempt at most; more are dropped, and the merchant learns by asking.
+/// Most undelivered events; further ones are dropped, and the merchant must poll.
 const MAX_WAITING: usize = 10_000;
 /// Longest wait of an event for a later one that overtakes it.
 const LONGEST_REORDER: Duration = Duration::from_secs(10);
@@ -35,7 +35,7 @@ struct Inner {
     pauses: ExponentialBuilder,
     waiting: Arc<Semaphore>,
     sending: Semaphore,
-    /// Subjects of which an event waits to be overtaken.
+    /// Subjects with an event that is held back until a later one overtakes it.
     held: Mutex<HashMap<String, Arc<Notify>>>,
     tasks: TaskTracker,
     stop: CancellationToken,
@@ -45,7 +45,7 @@ impl Webhooks {
     pub(crate) fn new(config: &Config, stop: CancellationToken) -> reqwest::Result<Self> {
         let http = reqwest::Client::builder()
             .timeout(TIMEOUT)
-            // An event goes to the place that was agreed on, and to no other.
+            // A redirect could send an event to a URL that was not configured.
             .redirect(reqwest::redirect::Policy::none())
             .build()?;
         let pauses = ExponentialBuilder::default()
@@ -66,24 +66,24 @@ impl Webhooks {
         })))
     }
 
-    /// Sends the event in the background, or what its fault makes of that.
+    /// Delivers the event in the background, with the fault that is injected into it.
     pub(crate) fn send(&self, event: Event) {
         let own = event.webhook_url.as_deref().and_then(|url| Url::parse(url).ok());
         let Some(url) = own.or_else(|| self.0.url.clone()) else {
             return;
         };
         if event.fault == Some(WebhookFault::Lose) {
-            return tracing::info!(event = event.id, kind = event.kind, "event lost, as was asked for");
+            return tracing::info!(event = event.id, kind = event.kind, "event dropped by an injected fault");
         }
         let Ok(place) = self.0.waiting.clone().try_acquire_owned() else {
             tracing::error!(event = event.id, "too many events are waiting; this one is dropped");
             return;
         };
         let inner = self.0.clone();
-        // Now, and not in the task: the next event of the subject must find it held.
+        // Held before the task starts, so that the next event of the subject finds it.
         let overtaken = if event.fault == Some(WebhookFault::Reorder) { inner.hold(event.subject()) } else { None };
         self.0.tasks.spawn(async move {
-            inner.stop.run_until_cancelled(inner.deliver_as_asked(&url, &event, overtaken)).await;
+            inner.stop.run_until_cancelled(inner.deliver_with_fault(&url, &event, overtaken)).await;
             drop(place);
         });
     }
@@ -96,9 +96,9 @@ impl Webhooks {
 }
 
 impl Inner {
-    async fn deliver_as_asked(&self, url: &Url, event: &Event, overtaken: Option<Arc<Notify>>) {
+    async fn deliver_with_fault(&self, url: &Url, event: &Event, overtaken: Option<Arc<Notify>>) {
         if let Some(overtaken) = overtaken {
-            // Who is not overtaken in this time is merely late.
+            // An event that no later one overtakes in this time is only delayed.
             let _ = tokio::time::timeout(LONGEST_REORDER, overtaken.notified()).await;
             self.held().remove(event.subject());
         }
@@ -117,7 +117,7 @@ impl Inner {
         }
     }
 
-    /// Holds an event of this subject back. None when one is held already: then this is the one that overtakes it.
+    /// Holds back an event of this subject. `None` if one is held already, which this event then overtakes.
     fn hold(&self, subject: &str) -> Option<Arc<Notify>> {
         let mut held = self.held();
         if held.contains_key(subject) {
@@ -135,29 +135,34 @@ impl Inner {
     async fn deliver(&self, url: &Url, event: &Event) {
         let body = match serde_json::to_vec(event) {
             Ok(body) => body,
-            Err(error) => return tracing::error!(event = event.id, error.cause = %error, "an event has no JSON"),
+            Err(error) => return tracing::error!(event = event.id, error.cause = %error, "event cannot be serialized"),
         };
         let mut pauses = self.pauses.build();
         loop {
             let why = match self.attempt(url, &body).await {
-                Ok(()) => return tracing::info!(event = event.id, kind = event.kind, "event taken"),
+                Ok(()) => return tracing::info!(event = event.id, kind = event.kind, "event delivered"),
                 Err(why) => why,
             };
             let Some(pause) = pauses.next() else {
-                return tracing::error!(event = event.id, kind = event.kind, why, "event given up");
+                return tracing::error!(
+                    event = event.id,
+                    kind = event.kind,
+                    why,
+                    "event dropped after the last attempt"
+                );
             };
             tracing::warn!(
                 event = event.id,
                 kind = event.kind,
                 why,
                 retry_in_ms = pause.as_millis(),
-                "event not taken"
+                "event not delivered"
             );
             tokio::time::sleep(pause).await;
         }
     }
 
-    /// Signed anew each time, or a late attempt would look like a replay.
+    /// One attempt, with a new signature: receivers reject old timestamps as replays.
     async fn attempt(&self, url: &Url, body: &[u8]) -> Result<(), String> {
         let _place = self.sending.acquire().await.map_err(|error| error.to_string())?;
         let signature = signature(&self.secret, Timestamp::now().as_second(), body);

@@ -57,7 +57,11 @@ async fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: {error:#}");
-            if error.is::<commands::reconcile::CouldNotLook>() { ExitCode::from(2) } else { ExitCode::FAILURE }
+            if error.is::<commands::reconcile::ReconciliationIncomplete>() {
+                ExitCode::from(2)
+            } else {
+                ExitCode::FAILURE
+            }
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Money that is paid out.
+//! Transfers (payouts) to a destination account.
 
 use axum::{
     Extension, Json,

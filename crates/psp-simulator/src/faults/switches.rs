@@ -1,4 +1,4 @@
-//! What a merchant asks to go wrong: `webhook=lose, answer=timeout-after`, as written in a header or in an order.
+//! Fault switches, for example `webhook=lose, answer=timeout-after`, in a request header or in an order.
 
 use serde::{Deserialize, Serialize};
 
@@ -7,21 +7,21 @@ pub(crate) const MAX_TEXT: usize = 200;
 /// Longest delay of an event and longest review, in seconds.
 const MAX_SECONDS: u32 = 24 * 3600;
 
-/// What goes wrong with one request, or with everything about one checkout.
+/// The faults to inject into one request, or into everything about one checkout.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub(crate) struct Switches {
-    /// With the events.
+    /// Fault of the events.
     pub(crate) webhook: Option<WebhookFault>,
-    /// With the answer to this call.
+    /// Fault of the answer to this call.
     pub(crate) answer: Option<AnswerFault>,
-    /// With the answer to a refund of this checkout, the first time it is asked for.
+    /// Fault of the first answer to each refund of this checkout.
     pub(crate) refund: Option<AnswerFault>,
-    /// What becomes of a manual review, instead of waiting for somebody.
+    /// The planned decision of a manual review; without it the review waits for a decision.
     pub(crate) review: Option<ReviewPlan>,
 }
 
-/// What goes wrong with an event.
+/// A fault of a webhook event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum WebhookFault {
@@ -29,13 +29,13 @@ pub(crate) enum WebhookFault {
     Lose,
     /// It is sent twice, at the same time.
     Duplicate,
-    /// It is held back until a later one of the same checkout has been taken.
+    /// It is held back until a later event of the same checkout was delivered.
     Reorder,
-    /// It is sent so many seconds late.
+    /// It is sent this many seconds late.
     Delay(u32),
 }
 
-/// What goes wrong with an answer.
+/// A fault of an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum AnswerFault {
@@ -43,11 +43,11 @@ pub(crate) enum AnswerFault {
     TimeoutBefore,
     /// The work is done, and no answer comes.
     TimeoutAfter,
-    /// The work is not done; 500 says that something broke.
+    /// The work is not done; the answer is 500.
     Error,
 }
 
-/// A review that decides itself.
+/// A planned decision of a review.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct ReviewPlan {
     pub(crate) decision: Decision,
@@ -66,7 +66,7 @@ impl Switches {
     /// Reads `name=value, name=value`.
     ///
     /// # Errors
-    /// What is wrong, in words that repeat nothing of it.
+    /// When the text is invalid; the message does not repeat any of it.
     pub(crate) fn parse(text: &str) -> Result<Self, &'static str> {
         const FORM: &str = "must be like 'webhook=lose, answer=timeout-after', with the names webhook, answer, refund and \
                             review, each once, in at most 200 bytes";
@@ -93,7 +93,7 @@ impl Switches {
         Ok(switches)
     }
 
-    /// These, and where they say nothing, the others.
+    /// These switches; each unset one is taken from `others`.
     pub(crate) fn or(self, others: Self) -> Self {
         Self {
             webhook: self.webhook.or(others.webhook),

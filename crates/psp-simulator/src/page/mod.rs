@@ -105,8 +105,15 @@ impl Pages {
     }
 
     fn answer(&self, status: StatusCode, session: &Session, message: Option<&str>) -> Response {
-        let view = View { session, base: &self.base, message };
-        answer(status, &layout(view.title(), &view.body()))
+        match View::new(session, &self.base, message) {
+            Ok(view) => answer(status, &layout(view.title(), &view.body())),
+            Err(error) => {
+                tracing::error!(session = session.id, error.cause = %error, "a session has no page");
+                let text = "This page cannot be displayed. Nothing was charged by this request.";
+                let body = html! { p.note.bad role="alert" { (text) } };
+                answer(StatusCode::INTERNAL_SERVER_ERROR, &layout("Checkout", &body))
+            }
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use maud::{Markup, html};
-use staymesh_domain::Money;
+use staymesh_domain::{Money, MoneyError};
 
 use crate::{
     cards::{TEST_CARD, TEST_CARDS},
@@ -12,14 +12,33 @@ use crate::{
 
 /// A session and the context of its page.
 pub(super) struct View<'a> {
-    pub(super) session: &'a Session,
+    session: &'a Session,
+    amount: Money,
+    expire_time: Timestamp,
     /// Path prefix of all pages.
-    pub(super) base: &'a str,
+    base: &'a str,
     /// Error message about the form just submitted.
-    pub(super) message: Option<&'a str>,
+    message: Option<&'a str>,
 }
 
-impl View<'_> {
+/// Why a session has no page. The API validates every order, so only an edited state file can cause it.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum ViewError {
+    #[error("the amount is invalid: {0}")]
+    Amount(#[from] MoneyError),
+    #[error("the expiry is out of range: {0}")]
+    Expiry(#[from] jiff::Error),
+}
+
+impl<'a> View<'a> {
+    /// # Errors
+    /// When amount, currency or expiry of the session are invalid.
+    pub(super) fn new(session: &'a Session, base: &'a str, message: Option<&'a str>) -> Result<Self, ViewError> {
+        let order = &session.order;
+        let amount = Money::from_minor(order.amount_minor, order.currency.parse()?)?;
+        Ok(Self { session, amount, expire_time: Timestamp::from_second(order.expires_at)?, base, message })
+    }
+
     pub(super) fn title(&self) -> &'static str {
         match self.session.status {
             SessionStatus::Open if self.session.challenge.is_some() => "Confirm with your bank",
@@ -58,7 +77,7 @@ impl View<'_> {
                 label for="card_number" { "Card number" }
                 input #card_number name="card_number" value=(TEST_CARD) inputmode="numeric" autocomplete="off"
                     maxlength="23" required;
-                button.primary type="submit" { "Pay " (self.amount()) }
+                button.primary type="submit" { "Pay " (self.amount.to_string()) }
                 button type="submit" formaction=(self.action("decline")) formnovalidate { "Give up" }
             }
             details {
@@ -85,7 +104,7 @@ impl View<'_> {
         html! {
             p.note role="status" {
                 "The payment is being reviewed. That may take a while. You need not wait here, and must not pay again: "
-                "the merchant is told how it ends."
+                "the merchant is notified of the decision."
             }
             (self.summary())
             a.button.primary href=(self.page()) { "Look again" }
@@ -125,11 +144,11 @@ impl View<'_> {
     fn summary(&self) -> Markup {
         let order = &self.session.order;
         html! {
-            p.amount { (self.amount()) }
+            p.amount { (self.amount.to_string()) }
             dl {
                 @if let Some(description) = &order.description { dt { "For" } dd { (description) } }
                 dt { "Reference" } dd { code { (order.reference) } }
-                @if self.session.status == SessionStatus::Open { dt { "Pay before" } dd { (time(order.expires_at)) } }
+                @if self.session.status == SessionStatus::Open { dt { "Pay before" } dd { (self.expire_time.strftime("%Y-%m-%d %H:%M UTC").to_string()) } }
             }
         }
     }
@@ -141,19 +160,8 @@ impl View<'_> {
     fn action(&self, verb: &str) -> String {
         format!("{}/{verb}", self.page())
     }
-
-    fn amount(&self) -> String {
-        let order = &self.session.order;
-        let money = order.currency.parse().and_then(|currency| Money::from_minor(order.amount_minor, currency));
-        // Always one: it was checked when the session was made.
-        money.map(|money| money.to_string()).unwrap_or_default()
-    }
 }
 
 fn tries_left(count: usize) -> String {
     if count == 1 { "one try is left.".to_owned() } else { format!("{count} tries are left.") }
-}
-
-fn time(unix: i64) -> String {
-    Timestamp::from_second(unix).map(|time| time.strftime("%Y-%m-%d %H:%M UTC").to_string()).unwrap_or_default()
 }

@@ -54,11 +54,11 @@ fn create_is_idempotent_by_key_and_refuses_other_content() {
 #[case(SessionStatus::Paid, "checkout.paid")]
 #[case(SessionStatus::Failed, "checkout.failed")]
 #[case(SessionStatus::Expired, "checkout.expired")]
-fn ended_session_stays_ended(#[case] to: SessionStatus, #[case] told: &str) {
+fn ended_session_stays_ended(#[case] to: SessionStatus, #[case] event_kind: &str) {
     let mut store = store();
     let id = store.create("k", order(100), NO_SWITCHES, NOW).unwrap().id;
     let ended = store.end(&id, to, NOW).unwrap();
-    assert_eq!((ended.value.status, ended.event.unwrap().kind), (to, told));
+    assert_eq!((ended.value.status, ended.event.unwrap().kind), (to, event_kind));
     for again in [SessionStatus::Paid, SessionStatus::Failed, SessionStatus::Expired] {
         let repeated = store.end(&id, again, NOW).unwrap();
         assert_eq!(repeated.value.status, to);
@@ -161,8 +161,8 @@ fn declined_cards_are_limited_per_session() {
     for left in (1..MAX_DECLINES).rev() {
         let declined = used(&mut store, &id, Effect::Declines(Decline::ExpiredCard));
         assert_eq!(declined.value.status, SessionStatus::Open, "{left} left");
-        let told = declined.event.expect("the merchant hears of each");
-        assert_eq!((told.kind, ids.insert(told.id)), ("checkout.declined", true), "a decline is not the end");
+        let event = declined.event.expect("an event for each decline");
+        assert_eq!((event.kind, ids.insert(event.id)), ("checkout.declined", true), "the session stays open");
     }
     let mut other = Store::open(None, 10).unwrap();
     other.save_session(&store.get(&id).unwrap()).unwrap();
@@ -187,8 +187,8 @@ fn challenge_approval_pays_and_rejection_declines(
 ) {
     let mut store = store();
     let id = store.create("k", order(100), NO_SWITCHES, NOW).unwrap().id;
-    let unasked = store.answer_challenge(&id, Decision::Approve, NOW).unwrap();
-    assert_eq!(unasked.value.status, SessionStatus::Open, "nobody asked");
+    let unchallenged = store.answer_challenge(&id, Decision::Approve, NOW).unwrap();
+    assert_eq!(unchallenged.value.status, SessionStatus::Open, "no open challenge");
     assert!(used(&mut store, &id, Effect::Challenges(after)).event.is_none());
     assert_eq!(used(&mut store, &id, Effect::Pays).value.status, SessionStatus::Open, "first the challenge");
     let answered = store.answer_challenge(&id, answer, NOW).unwrap().value;
@@ -226,7 +226,7 @@ fn review_ends_only_by_its_decision() {
 }
 
 #[test]
-fn a_planned_review_ends_as_planned() {
+fn planned_review_is_due_at_its_time_with_its_decision() {
     let mut store = store();
     let plan = |decision| ReviewPlan { decision, after_seconds: 10 };
     let by_switch = Switches { review: Some(plan(Decision::Reject)), ..NO_SWITCHES };
@@ -249,7 +249,7 @@ fn a_planned_review_ends_as_planned() {
 }
 
 #[test]
-fn a_card_has_its_say_about_the_events_to_come() {
+fn webhook_fault_of_card_overrides_that_of_session() {
     let mut store = store();
     let switches = Switches { webhook: Some(WebhookFault::Duplicate), ..NO_SWITCHES };
     let id = store.create("k", order(100), switches, NOW).unwrap().id;
@@ -308,7 +308,7 @@ fn restart_keeps_reviews_challenges_transfers_and_faults() {
     let copies = |lines: &[Line]| lines.iter().filter(|line| line.id == out).count();
     assert_eq!((copies(&before.0), copies(&right)), (2, 1));
     drop(store);
-    assert_eq!(open().settlement(&(NOW..NOW + 1)), right, "and stays away");
+    assert_eq!(open().settlement(&(NOW..NOW + 1)), right, "and stays removed");
 }
 
 #[test]

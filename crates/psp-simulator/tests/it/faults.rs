@@ -1,4 +1,4 @@
-//! What goes wrong on demand and at random, as the merchant meets it.
+//! Injected and random faults, as the merchant observes them.
 
 use std::{
     io::ErrorKind,
@@ -26,7 +26,7 @@ async fn assert_no_answer(request: RequestBuilder) {
     assert!(error.is_timeout(), "{error}");
 }
 
-/// Whether a key was used before, as shown by how other content is taken.
+/// Whether the idempotency key was used: other content is then refused.
 async fn is_done(simulator: &Simulator, path: &str, key: &str, other: &Value) -> bool {
     error_code(simulator.api(path, key, other)).await.1 == "idempotency_key_reused"
 }
@@ -67,7 +67,11 @@ async fn fault_header_affects_one_answer(#[case] fault: &str, #[case] done: bool
     assert_eq!(error_code(unknown).await, (StatusCode::BAD_REQUEST, "invalid_request".into()));
     let stranger =
         simulator.http.get(format!("{}{path}", simulator.url)).header("psp-simulate", "answer=timeout-after");
-    assert_eq!(error_code(stranger).await.0, StatusCode::UNAUTHORIZED, "who may not call is told so");
+    assert_eq!(
+        error_code(stranger).await.0,
+        StatusCode::UNAUTHORIZED,
+        "an unauthenticated call is answered without the fault"
+    );
 }
 
 #[tokio::test]
@@ -103,7 +107,7 @@ async fn lost_event_never_arrives_and_duplicate_arrives_twice() {
         assert_eq!(simulator.press(session, "pay", None).await.0, StatusCode::OK);
         assert_eq!(simulator.status(session).await, "paid");
     }
-    // The header of a refund goes before what its checkout says.
+    // The header of a refund takes precedence over the switches of its checkout.
     let refund = json!({ "session": lost["id"], "amount_minor": 50 });
     simulating(simulator.api("/v1/refunds", "r", &refund), "webhook=delay:0").send().await.unwrap();
     let events: Vec<Value> = received(&merchant, 3).await.iter().map(verified).collect();
@@ -154,7 +158,7 @@ async fn card_loses_webhook_event_or_page_answer() {
     assert_eq!(verified(&events[0])["data"]["session"], silent["id"]);
 }
 
-/// How the attempts at each of many calls went until one was answered well.
+/// The statuses of all attempts of each call until it succeeds; `None` for a timeout.
 async fn soak(seed: u64) -> Vec<Vec<Option<StatusCode>>> {
     let faults = FaultConfig { fault_seed: seed, fault_percent: 20 };
     let simulator = start_with(Config { faults, ..config(None) }).await;
@@ -188,7 +192,7 @@ async fn withheld_answers_do_not_delay_shutdown() {
     let mut waiting = TcpStream::connect(simulator.url.trim_start_matches("http://")).await.unwrap();
     let request = "GET /v1/transfers/tr_x HTTP/1.1\r\nhost: psp\r\nauthorization: Bearer sk_test\r\npsp-simulate: answer=timeout-before\r\n\r\n";
     waiting.write_all(request.as_bytes()).await.unwrap();
-    // It is waiting when those who came later are served, one after the other, and it is not.
+    // The withheld answer is still pending after later calls were answered.
     for _ in 0..10 {
         let later = simulator.get("/v1/transfers/tr_x").send().await.unwrap();
         assert_eq!(later.status(), StatusCode::NOT_FOUND);

@@ -1,4 +1,4 @@
-//! What a merchant and a guest do on a good day, and what is refused.
+//! Checkout, refund, webhook delivery and invalid requests over HTTP.
 
 use reqwest::StatusCode;
 use serde_json::{Value, json};

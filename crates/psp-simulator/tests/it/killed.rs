@@ -1,4 +1,4 @@
-//! The simulator is killed, and started again on what it has written.
+//! Durability of the state file: the simulator is killed and started again.
 
 use std::{
     path::Path,
@@ -15,7 +15,7 @@ use crate::support::{Simulator, client_of, config, order};
 
 const FOLDER: &str = "PSP_SIMULATOR_TEST_FOLDER";
 
-/// Not a test but the process that one kills.
+/// Not a test: the process that `acknowledged_changes_survive_sigkill` starts and kills.
 #[tokio::test]
 #[ignore = "the process of another test"]
 async fn serves_until_it_is_killed() {
@@ -29,7 +29,7 @@ async fn serves_until_it_is_killed() {
     serve_on(listener, config, CancellationToken::new()).await.unwrap();
 }
 
-/// Killed at the latest when the test ends.
+/// A process that is killed on drop.
 struct Process(Child);
 
 impl Drop for Process {

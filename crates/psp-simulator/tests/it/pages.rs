@@ -1,4 +1,4 @@
-//! The page in each of its states, with each of its cards.
+//! Checkout pages by session status and test card.
 
 use std::{
     io::{self, Write},
@@ -18,7 +18,7 @@ const CHALLENGED: &str = "4000 0000 0000 3220";
 const REVIEWED: &str = "4000 0000 0000 9235";
 const GOOD: &str = "4242 4242 4242 4242";
 
-/// Every form and link of a page leads to where a browser finds something, wherever the page was shown.
+/// Asserts that every form and link of the page has an absolute path below the session's page.
 fn assert_leads_to(page: &str, token_path: &str, verbs: &[&str]) {
     for verb in verbs {
         assert!(page.contains(&format!("action=\"{token_path}/{verb}\"")), "{verb} in {page}");
@@ -49,10 +49,10 @@ async fn five_declined_cards_fail_the_session() {
     assert_eq!((status, page.contains("<h1>Declined</h1>")), (StatusCode::PAYMENT_REQUIRED, true));
     assert_eq!(simulator.press(&session, "pay", Some(GOOD)).await.0, StatusCode::PAYMENT_REQUIRED, "too late");
     assert_eq!(simulator.status(&session).await, "failed");
-    let mut told = kinds(&received(&merchant, 5).await);
-    told.sort();
+    let mut events = kinds(&received(&merchant, 5).await);
+    events.sort();
     let declined = "checkout.declined";
-    assert_eq!(told, [declined, declined, declined, declined, "checkout.failed"], "one event for each");
+    assert_eq!(events, [declined, declined, declined, declined, "checkout.failed"], "one event for each");
 }
 
 #[tokio::test]
@@ -65,9 +65,9 @@ async fn declined_card_then_good_card_pays() {
     let id = session["id"].as_str().unwrap();
     let now: Value = simulator.get(&format!("/v1/checkout_sessions/{id}")).send().await.unwrap().json().await.unwrap();
     assert_eq!((&now["status"], &now["declines"]), (&json!("paid"), &json!(["expired_card"])));
-    let mut told = kinds(&received(&merchant, 2).await);
-    told.sort();
-    assert_eq!(told, ["checkout.declined", "checkout.paid"]);
+    let mut events = kinds(&received(&merchant, 2).await);
+    events.sort();
+    assert_eq!(events, ["checkout.declined", "checkout.paid"]);
 }
 
 #[rstest]
@@ -100,7 +100,7 @@ async fn three_d_secure_card_requires_challenge(
 async fn review_without_plan_stays_pending_until_decided(
     #[case] decision: &str,
     #[case] status: &str,
-    #[case] told: &str,
+    #[case] event: &str,
 ) {
     let merchant = merchant().await;
     let simulator = start(Some(&merchant.uri())).await;
@@ -114,7 +114,7 @@ async fn review_without_plan_stays_pending_until_decided(
     assert_eq!((shown, page.contains("<h1>In review</h1>")), (StatusCode::ACCEPTED, true));
     assert_leads_to(&page, &path_of(&session), &["review"]);
     assert_eq!(kinds(&received(&merchant, 1).await), ["checkout.review"]);
-    // Its time passes, and somebody wants to close the page: neither ends a review.
+    // Neither the expiry nor closing the page ends a review.
     let expires_at = order["expires_at"].as_i64().unwrap();
     while jiff::Timestamp::now().as_second() <= expires_at + 1 {
         tokio::time::sleep(std::time::Duration::from_millis(50)).await;
@@ -133,7 +133,7 @@ async fn review_without_plan_stays_pending_until_decided(
     }
     let other = if decision == "approve" { "reject" } else { "approve" };
     assert_eq!(error_code(decide(other)).await.1, "not_in_review");
-    assert_eq!(kinds(&received(&merchant, 2).await), ["checkout.review", told]);
+    assert_eq!(kinds(&received(&merchant, 2).await), ["checkout.review", event]);
     assert_eq!(
         error_code(simulator.api("/v1/checkouts/cs_x/review", "", &json!({ "decision": "reject" }))).await.1,
         "not_found"
@@ -141,7 +141,7 @@ async fn review_without_plan_stays_pending_until_decided(
 }
 
 #[tokio::test]
-async fn a_review_ends_as_its_order_plans_or_as_the_page_decides() {
+async fn review_is_decided_by_order_plan_page_or_default() {
     let merchant = merchant().await;
     let simulator = start(Some(&merchant.uri())).await;
     let mut planned = order();
@@ -162,12 +162,12 @@ async fn a_review_ends_as_its_order_plans_or_as_the_page_decides() {
     by_default.press(&session, "pay", Some(REVIEWED)).await;
     let deadline = tokio::time::Instant::now() + std::time::Duration::from_secs(20);
     while by_default.status(&session).await != "paid" {
-        assert!(tokio::time::Instant::now() < deadline, "nobody approved it");
+        assert!(tokio::time::Instant::now() < deadline, "not approved by default");
         tokio::time::sleep(std::time::Duration::from_millis(10)).await;
     }
 }
 
-/// What was logged.
+/// Captures the log.
 #[derive(Clone, Default)]
 struct Log(Arc<Mutex<Vec<u8>>>);
 
@@ -190,7 +190,7 @@ impl<'a> MakeWriter<'a> for Log {
 }
 
 #[tokio::test]
-async fn no_card_number_is_kept_logged_shown_again_or_sent_on() {
+async fn card_number_is_never_stored_logged_displayed_or_forwarded() {
     let log = Log::default();
     let subscriber = tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE).with_writer(log.clone()).finish();
     // The simulator runs on this thread as well.
@@ -216,7 +216,7 @@ async fn no_card_number_is_kept_logged_shown_again_or_sent_on() {
     let sent: Vec<String> = events.iter().map(|event| String::from_utf8_lossy(&event.body).into_owned()).collect();
     let kept = std::fs::read_to_string(&state).unwrap();
     let logged = String::from_utf8_lossy(&log.0.lock().unwrap()).into_owned();
-    assert!(kept.lines().count() > numbers.len() && logged.contains("event taken"), "{logged}");
+    assert!(kept.lines().count() > numbers.len() && logged.contains("event delivered"), "{logged}");
     for text in sent.iter().chain([&kept, &logged]) {
         for number in &numbers {
             for written in [(*number).to_owned(), number.replace(' ', ""), number.replace(' ', "+")] {

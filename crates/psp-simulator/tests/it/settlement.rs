@@ -1,4 +1,4 @@
-//! Settlement files, as they are and as they were asked to be.
+//! Settlement files without and with injected faults.
 
 use jiff::{ToSpan, Zoned, civil::Date, tz::TimeZone};
 use reqwest::StatusCode;
@@ -10,7 +10,7 @@ fn today() -> Zoned {
     jiff::Timestamp::now().to_zoned(TimeZone::UTC)
 }
 
-/// The rows of today's file, after its head and trailer were found to be right; at midnight, of both days.
+/// The rows of today's file, after a check of header and trailer; of both days if midnight has passed.
 async fn rows(simulator: &Simulator, from: &Zoned) -> Vec<Vec<String>> {
     let mut rows = Vec::new();
     for day in [from.date(), from.date().tomorrow().unwrap()] {
@@ -39,7 +39,7 @@ async fn post(simulator: &Simulator, path: &str, key: &str, body: Value) -> Stri
 }
 
 #[tokio::test]
-async fn a_file_has_what_moved_and_what_was_asked_to_be_wrong() {
+async fn settlement_file_lists_movements_and_injected_faults() {
     let simulator = start(None).await;
     let begun = today();
     let mut sessions = Vec::new();
@@ -80,7 +80,7 @@ async fn a_file_has_what_moved_and_what_was_asked_to_be_wrong() {
     assert_eq!(status.json::<Value>().await.unwrap()["status"], "failed", "the file alone is wrong");
 }
 
-/// What is answered about today, while it is today.
+/// Calls `ask` with today's date, and again if midnight has passed meanwhile.
 async fn of_today<T>(ask: impl AsyncFn(Date) -> T) -> T {
     loop {
         let day = today().date();

@@ -1,4 +1,4 @@
-//! The simulator as a merchant and as a guest reach it.
+//! Clients of the simulator for merchant and guest, and a webhook receiver.
 
 use std::time::Duration;
 
@@ -48,7 +48,7 @@ pub(crate) async fn start_with(config: Config) -> Simulator {
     Simulator { url, http: reqwest::Client::new(), _stop: Some(stop.drop_guard()) }
 }
 
-/// One that runs in another process.
+/// A client of a simulator in another process.
 pub(crate) fn client_of(url: String) -> Simulator {
     Simulator { url, http: reqwest::Client::new(), _stop: None }
 }
@@ -103,7 +103,7 @@ pub(crate) async fn error_code(request: RequestBuilder) -> (StatusCode, String) 
     (status, answer.json::<Value>().await.unwrap()["error"]["code"].as_str().unwrap().to_owned())
 }
 
-/// Waits until the merchant got so many requests.
+/// Waits until the merchant has received `count` requests.
 pub(crate) async fn received(merchant: &MockServer, count: usize) -> Vec<Request> {
     let deadline = Instant::now() + Duration::from_secs(20);
     loop {
@@ -116,7 +116,7 @@ pub(crate) async fn received(merchant: &MockServer, count: usize) -> Vec<Request
     }
 }
 
-/// The event, if its signature is right.
+/// The event of a request, after a check of its signature.
 pub(crate) fn verified(request: &Request) -> Value {
     let header = request.headers["psp-signature"].to_str().unwrap();
     let (t, v1) = header.strip_prefix("t=").unwrap().split_once(",v1=").unwrap();
@@ -128,14 +128,14 @@ pub(crate) fn verified(request: &Request) -> Value {
     serde_json::from_slice(&request.body).unwrap()
 }
 
-/// A merchant that takes every event.
+/// A merchant that answers every event with success.
 pub(crate) async fn merchant() -> MockServer {
     let merchant = MockServer::start().await;
     Mock::given(method("POST")).respond_with(ResponseTemplate::new(200)).mount(&merchant).await;
     merchant
 }
 
-/// What kinds of events came, in order.
+/// The types of the events, in order of arrival.
 pub(crate) fn kinds(requests: &[Request]) -> Vec<String> {
     requests.iter().map(|request| verified(request)["type"].as_str().unwrap().to_owned()).collect()
 }

@@ -1,4 +1,4 @@
-//! Money that is paid out.
+//! Transfers (payouts).
 
 use reqwest::StatusCode;
 use serde_json::{Value, json};

@@ -1,4 +1,4 @@
-//! The administrator of the mesh that is played on: makes hotels and partners, and reads everything back.
+//! Calls of the administrator: creates hotels and partners, and reads reservations and inventory.
 
 use std::time::Duration;
 
@@ -29,12 +29,11 @@ use uuid::Uuid;
 use super::{plan::Lane, recording::CURRENCY, run::Run};
 use crate::gateway::{Authorized, Bearer, Credentials};
 
-/// How long something is tried again that the mesh cannot do just now.
+/// Longest time that a call is retried.
 const PATIENCE: Duration = Duration::from_mins(2);
 const PAGE: i32 = 500;
 
-/// Makes a call that may be repeated until the mesh has time for it: it may be restarting, or the edge may have given
-/// this caller all that it gives in a second.
+/// Retries an idempotent call while a service restarts or the edge limits the rate.
 pub(super) async fn patiently<T, Call>(call: impl FnMut() -> Call) -> Result<T, Status>
 where
     Call: Future<Output = Result<Response<T>, Status>>,
@@ -72,7 +71,7 @@ impl Administrator {
         }
     }
 
-    /// Makes a hotel, or finds the one that this run made before.
+    /// Creates a hotel. Idempotent per run.
     pub(super) async fn hotel(&self, run: &Run, name: &str) -> Result<i32> {
         let hotel = Hotel {
             display_name: name.to_owned(),
@@ -87,7 +86,7 @@ impl Administrator {
         Ok(made.with_context(|| format!("making hotel {name}"))?.hotel.context("no hotel in the answer")?.hotel_id)
     }
 
-    /// Makes a room type, or finds the one that this run made before.
+    /// Creates a room type. Idempotent per run.
     pub(super) async fn room_type(&self, run: &Run, hotel_id: i32, lane: &Lane) -> Result<i32> {
         let room_type = RoomType {
             display_name: format!("Room type {}", lane.room_type),
@@ -102,10 +101,10 @@ impl Administrator {
         Ok(made.room_type.context("no room type in the answer")?.room_type_id)
     }
 
-    /// Puts the rooms of a room type on sale, and not one more than it has.
+    /// Puts the rooms of a room type on sale, without overbooking.
     pub(super) async fn put_on_sale(&self, ids: (i32, i32), lane: &Lane, (from, until): (Date, Date)) -> Result<()> {
         let (hotel_id, room_type_id) = ids;
-        // Every night gets the price of its booking before it is sold. Rooms need some rate until then.
+        // A placeholder rate: each night is priced by its booking before it is sold.
         let base_price = lane.bookings.first().map(|row| proto_types::money(row.price));
         let rate = Some(RoomRate { base_price, ..RoomRate::default() });
         let request = SetRoomRateRequest { hotel_id, room_type_id, rate };
@@ -125,9 +124,9 @@ impl Administrator {
         set.context("putting the rooms on sale").map(drop)
     }
 
-    /// Registers a partner with an id that begins like this.
+    /// Registers a partner with an id that begins with `prefix`.
     pub(super) async fn partner(&self, prefix: &str) -> Result<Credentials> {
-        // An id is never given twice, and secrets of earlier attempts are gone.
+        // Ids are unique for good, and the secrets of earlier attempts are not kept.
         let id = format!("{prefix}{}", &Uuid::new_v4().simple().to_string()[..12]);
         let request = CreateClientRequest {
             client_id: id.clone(),
@@ -140,7 +139,7 @@ impl Administrator {
         Ok(Credentials::Client { id, secret })
     }
 
-    /// Takes all partners away whose ids begin like this, with their tokens.
+    /// Deletes all partners whose ids begin with `prefix`, and revokes their tokens.
     pub(super) async fn remove_partners(&self, prefix: &str) -> Result<()> {
         let mut page_token = String::new();
         let mut ids = Vec::new();

@@ -1,4 +1,4 @@
-//! The recording against the services, month by month and booking by booking.
+//! Compares the recording with the services, by month and by booking.
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
@@ -27,7 +27,7 @@ pub(super) struct Month {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Cents(pub(super) i128);
 
-/// What a month came to. Bookings and their nights and money count for the month of arrival.
+/// The figures of a month. Bookings, nights and money count for the month of arrival.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub(super) struct Totals {
     pub(super) bookings: i64,
@@ -38,26 +38,26 @@ pub(super) struct Totals {
     pub(super) revenue: Cents,
     /// Of all bookings.
     pub(super) booked_revenue: Cents,
-    /// Rooms that are taken in the nights of this month, whenever the guests arrived: what the inventory says.
+    /// Reserved room nights of this month in the inventory, whatever the month of arrival.
     pub(super) rooms_taken: i64,
 }
 
-/// Both sides of a month.
+/// The figures of a month in the recording and in the services.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub(super) struct Line {
     pub(super) recorded: Totals,
     pub(super) answered: Totals,
 }
 
-/// What came out.
+/// The result of the comparison.
 #[derive(Debug, Serialize)]
 pub(super) struct Comparison {
     pub(super) months: BTreeMap<Month, Line>,
-    /// Single bookings that are not as recorded, in words.
+    /// A description of each booking that differs from the recording.
     pub(super) faults: Vec<String>,
 }
 
-/// What the services answer about a hotel.
+/// The state of a hotel in the services.
 #[derive(Debug)]
 pub(super) struct Answers {
     pub(super) hotel: String,
@@ -214,7 +214,7 @@ mod tests {
 
     const SHIFT: Shift = Shift { days: 4123 };
 
-    /// What faithful services would answer.
+    /// The state of services that executed the recording exactly.
     fn faithful(rows: &[Row]) -> Answers {
         let there = |row: &Row| StayDates::new(SHIFT.there(row.stay.check_in()), SHIFT.there(row.stay.check_out()));
         let sold = rows.iter().map(|row| Sold {
@@ -242,7 +242,7 @@ mod tests {
     }
 
     #[test]
-    fn a_month_adds_up() {
+    fn month_totals_count_bookings_nights_and_money() {
         // Arrive on 30 January for four nights, 29 January for one, and 1 February for two.
         let rows = [row(1, 0, 29, 4, None), row(2, 0, 28, 1, Some(3)), row(3, 0, 31, 2, None)];
         let comparison = compare(&rows, faithful(&rows));
@@ -270,7 +270,7 @@ mod tests {
     }
 
     #[test]
-    fn each_difference_is_seen_and_named() {
+    fn compare_names_each_difference() {
         let rows = [row(1, 0, 29, 4, None), row(2, 0, 28, 1, Some(3))];
         let seen = |change: fn(&mut Answers)| {
             let mut answers = faithful(&rows);
@@ -298,7 +298,7 @@ mod tests {
     }
 
     #[test]
-    fn a_room_too_many_in_the_inventory_is_seen() {
+    fn compare_detects_surplus_reserved_room() {
         let rows = [row(1, 0, 29, 4, None)];
         let mut answers = faithful(&rows);
         answers.reserved[3].rooms = 2;
@@ -310,7 +310,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn faithful_services_are_exact_and_one_cent_is_not(rows in rows(), which in any::<prop::sample::Index>()) {
+        fn compare_accepts_exact_services_and_detects_one_cent(rows in rows(), which in any::<prop::sample::Index>()) {
             prop_assert!(compare(&rows, faithful(&rows)).is_exact());
             let mut answers = faithful(&rows);
             let at = which.index(rows.len());

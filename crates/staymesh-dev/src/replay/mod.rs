@@ -32,7 +32,7 @@ use recording::{Recording, Window};
 use run::Run;
 use sold::{Reserved, Sold};
 
-/// How many room types are played at once.
+/// Most lanes replayed concurrently.
 const PLAYERS: usize = 16;
 
 const LONG_HELP: &str = "\
@@ -75,7 +75,7 @@ pub(crate) struct Replay {
     /// The administrator's password
     #[arg(long, env = "STAYMESH_ADMIN_PASSWORD", hide_env_values = true)]
     password: SecretString,
-    /// The name of the run; another name begins anew
+    /// The name of the run; another name starts a new run
     #[arg(long, default_value = "1")]
     run: String,
     /// Only bookings that arrive on this date of the recording or later
@@ -84,12 +84,12 @@ pub(crate) struct Replay {
     /// Only bookings that arrive before this date of the recording
     #[arg(long)]
     until: Option<Date>,
-    /// Write the comparison to this file, too, as JSON
+    /// Also write the comparison to this file, as JSON
     #[arg(long)]
     json: Option<PathBuf>,
 }
 
-/// A run with everything it talks to and has made.
+/// A run: its plan, the administrator, and the ids of the hotels and room types it created.
 struct Stage {
     plan: Plan,
     admin: Administrator,
@@ -107,13 +107,13 @@ impl Replay {
             println!("left out: {} rows {}", HumanCount(*rows), reason.text());
         }
         let plan = Plan::make(recording.rows)?;
-        // Before anything is made.
+        // Fails before the first write.
         let fresh = plan.shift(today())?;
 
         let internal = connect(&self.internal_url).await?;
         let account = Credentials::Account { email: self.email.clone(), password: self.password.clone() };
         let admin = Administrator::new(&internal, &account.log_in(&internal).await?);
-        // What an attempt that broke off left behind, or one that still runs, can book no more from here on.
+        // Fencing: partners of earlier attempts, running or interrupted, can no longer book.
         admin.remove_partners(&run.partners()).await?;
         let stage = Stage::set(&run, plan, admin).await?;
         let booked = stage.booked().await?;
@@ -136,7 +136,7 @@ impl Replay {
 }
 
 impl Stage {
-    /// Makes hotels and room types, or finds those that were made before.
+    /// Creates hotels and room types. Idempotent.
     async fn set(run: &Run, plan: Plan, admin: Administrator) -> Result<Self> {
         let (mut hotels, mut room_types) = (BTreeMap::new(), BTreeMap::new());
         for name in plan.hotels() {
@@ -151,7 +151,7 @@ impl Stage {
         Ok(Self { plan, admin, hotels, room_types })
     }
 
-    /// What is sold already, by row.
+    /// The reservations of earlier attempts, by row number.
     async fn booked(&self) -> Result<HashMap<u64, Sold>> {
         let mut booked = HashMap::new();
         for hotel_id in self.hotels.values() {
@@ -164,11 +164,11 @@ impl Stage {
         Ok(booked)
     }
 
-    /// How far an earlier attempt has moved the dates.
+    /// The shift of an earlier attempt; `None` without one.
     fn shift_of(&self, booked: &HashMap<u64, Sold>) -> Result<Option<Shift>> {
         let arrivals = self.plan.bookings().filter_map(|row| Some((row, booked.get(&row.number)?)));
         let shifts = arrivals.map(|(row, sold)| plan::days(row.stay.check_in(), sold.stay.check_in()));
-        let mut shifts: Vec<i32> = shifts.collect();
+        let mut shifts = shifts.collect::<Result<Vec<i32>>>()?;
         shifts.dedup();
         match shifts[..] {
             [] => Ok(None),
@@ -177,7 +177,7 @@ impl Stage {
         }
     }
 
-    /// Everything that has not happened yet.
+    /// Replays the remaining events.
     async fn play(&self, public_url: &str, partners: &str, shift: Shift, booked: HashMap<u64, Sold>) -> Result<()> {
         let today = today();
         let late = self.plan.bookings().filter(|row| !booked.contains_key(&row.number));
@@ -194,7 +194,7 @@ impl Stage {
             if known.len() < lane.bookings.len() {
                 self.admin.put_on_sale((hotel_id, room_type_id), lane, (first.max(today), last)).await?;
             }
-            // The edge gives each partner so many requests a second: one for all would be slower.
+            // The edge limits the rate per partner, so each lane has a partner of its own.
             let bearer = self.admin.partner(partners).await?.log_in(&public).await?;
             players.push(Player {
                 lane,
@@ -223,7 +223,7 @@ impl Stage {
         Ok(())
     }
 
-    /// What the services say now.
+    /// Reads the present state of the services.
     async fn answers(&self, shift: Shift) -> Result<Vec<Answers>> {
         let mut all = Vec::new();
         for (hotel, hotel_id) in &self.hotels {

@@ -8,31 +8,31 @@ use staymesh_domain::StayDates;
 
 use super::recording::Row;
 
-/// The most rooms of a room type that the inventory takes.
+/// Most rooms per room type that the inventory accepts.
 const MAX_ROOMS: i32 = 10_000;
 
-/// All room types and what happens to them.
+/// The lanes of a replay, one per room type.
 #[derive(Debug)]
 pub(super) struct Plan {
-    /// By hotel and name; what happens most in first.
+    /// Ordered by number of events, most first.
     pub(super) lanes: Vec<Lane>,
     first_arrival: Date,
     last_departure: Date,
 }
 
-/// A room type of a hotel. What happens in it keeps its order; different ones do not care for each other.
+/// The events of one room type of a hotel, in order. Lanes are independent of each other.
 #[derive(Debug)]
 pub(super) struct Lane {
     pub(super) hotel: String,
     pub(super) room_type: String,
     pub(super) bookings: Vec<Row>,
     pub(super) events: Vec<Event>,
-    /// As many rooms as were ever held at once in one night: with these, and none less, nothing is refused.
+    /// Most rooms held at once in any night: the smallest inventory that accepts every booking.
     pub(super) rooms: i32,
     pub(super) max_occupancy: i32,
 }
 
-/// Something that happens to a booking of the lane, by its index.
+/// An event of a booking, which is an index into [`Lane::bookings`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Event {
     Book(usize),
@@ -61,18 +61,20 @@ impl Plan {
         Ok(Self { lanes, first_arrival, last_departure })
     }
 
-    /// The smallest shift with the first arrival tomorrow or later. Refused when the last departure would be further
-    /// ahead than rooms are sold.
+    /// The smallest shift with the first arrival tomorrow or later.
+    ///
+    /// # Errors
+    /// When the last departure would be more than [`StayDates::MAX_DAYS_AHEAD`] days ahead.
     pub(super) fn shift(&self, today: Date) -> Result<Shift> {
         let earliest = today.saturating_add(1.day());
-        let weeks = days(self.first_arrival, earliest).saturating_add(6).div_euclid(7);
+        let weeks = days(self.first_arrival, earliest)?.saturating_add(6).div_euclid(7);
         let shift = Shift { days: weeks * 7 };
-        let ahead = days(today, shift.there(self.last_departure));
+        let ahead = days(today, shift.there(self.last_departure))?;
+        let span = days(self.first_arrival, self.last_departure)?;
         ensure!(
             ahead <= StayDates::MAX_DAYS_AHEAD,
-            "the recording spans {} days, from the first arrival on {} to the last departure on {}, but rooms are sold \
+            "the recording spans {span} days, from the first arrival on {} to the last departure on {}, but rooms are sold \
              at most {} days ahead: play a part of it with --from and --until",
-            days(self.first_arrival, self.last_departure),
             self.first_arrival,
             self.last_departure,
             StayDates::MAX_DAYS_AHEAD
@@ -108,24 +110,24 @@ impl Lane {
             order.push((row.booked, false, at));
             order.extend(row.cancelled.map(|date| (date, true, at)));
         }
-        // On one day, what is booked comes before what is cancelled: the recording does not know the hours.
+        // The recording has no times of day: bookings of a day precede its cancellations.
         order.sort_unstable();
         let events: Vec<Event> =
             order.into_iter().map(|(_, cancel, at)| if cancel { Event::Cancel(at) } else { Event::Book(at) }).collect();
         let rooms = peak(&bookings, &events);
         ensure!(rooms <= MAX_ROOMS, "{hotel}, room type {room_type}: {rooms} rooms are held at once");
-        let max_occupancy = bookings.iter().map(|row| row.guests).max().unwrap_or(1);
+        let max_occupancy = bookings.iter().map(|row| row.guests).max().context("a lane has no bookings")?;
         Ok(Self { hotel, room_type, bookings, events, rooms, max_occupancy })
     }
 }
 
 impl Shift {
-    /// A date of the recording in the mesh.
+    /// Maps a date of the recording to the mesh.
     pub(super) fn there(self, date: Date) -> Date {
         date.saturating_add(self.days.days())
     }
 
-    /// A date of the mesh in the recording.
+    /// Maps a date of the mesh to the recording.
     pub(super) fn back(self, date: Date) -> Date {
         date.saturating_sub(self.days.days())
     }
@@ -149,10 +151,13 @@ fn peak(bookings: &[Row], events: &[Event]) -> i32 {
     peak
 }
 
-/// Days from one date to another.
-pub(super) fn days(from: Date, until: Date) -> i32 {
-    // Asked for in days, a span between two dates has days alone.
-    until.since((Unit::Day, from)).map_or(0, |span| span.get_days())
+/// Days from one date to another; negative if `until` is earlier.
+///
+/// # Errors
+/// When the calendar cannot represent the span.
+pub(super) fn days(from: Date, until: Date) -> Result<i32> {
+    // With `Unit::Day` as its largest unit, the span between two dates consists of days alone.
+    Ok(until.since((Unit::Day, from))?.get_days())
 }
 
 #[cfg(test)]
@@ -179,7 +184,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn on_one_day_bookings_come_before_cancellations() {
+    fn bookings_of_a_day_precede_its_cancellations() {
         let plan = Plan::make(vec![row(1, 0, 10, 3, Some(2)), row(2, 2, 8, 3, Some(0)), row(3, 3, 7, 1, None)]);
         let lane = &plan.expect("a plan").lanes[0];
         let expected = [Event::Book(0), Event::Book(1), Event::Cancel(0), Event::Cancel(1), Event::Book(2)];
@@ -188,13 +193,13 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn nights_that_touch_share_a_room() {
+    fn back_to_back_stays_share_a_room() {
         let plan = Plan::make(vec![row(1, 0, 10, 3, None), row(2, 0, 13, 3, None)]).expect("a plan");
         assert_eq!(plan.lanes[0].rooms, 1);
     }
 
     #[test]
-    fn a_recording_that_spans_more_than_is_on_sale_is_refused() {
+    fn shift_refuses_recording_longer_than_nights_on_sale() {
         let today = date(2027, 5, 5);
         // From tomorrow in the best case to a week later in the worst.
         let short = Plan::make(vec![row(1, 0, 0, 1, None), row(2, 0, 722, 1, None)]).expect("a plan");
@@ -215,7 +220,7 @@ pub(super) mod tests {
 
     proptest! {
         #[test]
-        fn everything_happens_once_and_in_order(rows in rows()) {
+        fn lane_contains_each_event_once_in_order(rows in rows()) {
             let plan = Plan::make(rows.clone()).expect("a plan");
             let lane = &plan.lanes[0];
             let when = |event: &Event| match *event {
@@ -233,9 +238,9 @@ pub(super) mod tests {
             }
         }
 
-        /// Counted in another way: for every event, how many of all bookings hold the night then.
+        /// Compares with a count from first principles: after every event, the bookings that hold each night.
         #[test]
-        fn the_rooms_are_just_enough(rows in rows()) {
+        fn rooms_equal_the_peak_of_held_bookings(rows in rows()) {
             let plan = Plan::make(rows).expect("a plan");
             let lane = &plan.lanes[0];
             let mut most = 0;
@@ -253,12 +258,12 @@ pub(super) mod tests {
         }
 
         #[test]
-        fn the_first_arrival_is_in_the_next_week_on_its_own_weekday(rows in rows(), later in 0..20_000_i32) {
+        fn shift_moves_first_arrival_into_next_week_and_keeps_weekday(rows in rows(), later in 0..20_000_i32) {
             let plan = Plan::make(rows).expect("a plan");
             let today = date(2000, 1, 1).saturating_add(later.days());
             let shift = plan.shift(today).expect("it fits");
             let (first, last) = plan.nights(shift);
-            prop_assert!((1..=7).contains(&days(today, first)));
+            prop_assert!((1..=7).contains(&days(today, first).expect("a span")));
             prop_assert_eq!(first.weekday(), plan.first_arrival.weekday());
             prop_assert_eq!(shift.back(first), plan.first_arrival);
             prop_assert_eq!(shift.back(last), plan.last_departure);

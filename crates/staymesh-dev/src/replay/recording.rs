@@ -9,11 +9,11 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use staymesh_domain::{Money, StayDates, StayDatesError};
 
-/// What the recording's prices are in.
+/// Currency of the recording's prices.
 pub(super) const CURRENCY: &str = "EUR";
 /// The largest file, uncompressed. The whole public table is a fiftieth of it.
 const MAX_BYTES: u64 = 1 << 30;
-/// More guests no room takes.
+/// Most guests per room.
 pub(super) const MAX_OCCUPANCY: i32 = 20;
 
 /// A recording.
@@ -21,16 +21,16 @@ pub(super) const MAX_OCCUPANCY: i32 = 20;
 pub(super) struct Recording {
     /// SHA-256 of the uncompressed file.
     pub(super) digest: [u8; 32],
-    /// The bookings to be played, as in the file.
+    /// The bookings to replay, in file order.
     pub(super) rows: Vec<Row>,
-    /// Rows that are not played, by reason.
+    /// Number of rows that are left out, by reason.
     pub(super) left_out: BTreeMap<LeftOut, u64>,
 }
 
 /// A booking of one room, in the recording's own dates.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Row {
-    /// Counts the rows of the file from 1, without its header.
+    /// Row number in the file, from 1, without the header.
     pub(super) number: u64,
     pub(super) hotel: String,
     pub(super) room_type: String,
@@ -39,18 +39,18 @@ pub(super) struct Row {
     pub(super) guests: i32,
     /// One room for one night.
     pub(super) price: Money,
-    /// When it was cancelled. A guest who did not come has not cancelled.
+    /// Date of the cancellation; `None` for a no-show.
     pub(super) cancelled: Option<Date>,
 }
 
 impl Row {
-    /// What the whole stay costs, in minor units. Its factors are small enough to be multiplied.
+    /// Price of the whole stay in minor units. Cannot overflow: both factors are bounded.
     pub(super) fn total_minor(&self) -> i64 {
         self.price.minor() * i64::from(self.stay.night_count())
     }
 }
 
-/// Why a row is not played. A row with several reasons counts under the first.
+/// Why a row is left out. A row with several reasons counts under the first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum LeftOut {
@@ -75,7 +75,7 @@ impl LeftOut {
     }
 }
 
-/// Which arrivals to play.
+/// The range of arrival dates to replay.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Window {
     pub(super) from: Option<Date>,
@@ -88,7 +88,7 @@ impl Window {
     }
 }
 
-/// The columns that matter here; the table has more.
+/// The columns that are read; the table has more.
 #[derive(Deserialize)]
 struct Columns {
     hotel: String,
@@ -135,7 +135,7 @@ impl Recording {
     }
 }
 
-/// The error with the name of the column that is wrong, if one is.
+/// Adds the name of the invalid column to the error, if it is known.
 fn named(error: csv::Error, header: &csv::StringRecord) -> anyhow::Error {
     let column = match error.kind() {
         csv::ErrorKind::Deserialize { err, .. } => err.field().and_then(|at| header.get(usize::try_from(at).ok()?)),
@@ -146,7 +146,7 @@ fn named(error: csv::Error, header: &csv::StringRecord) -> anyhow::Error {
     if let Some(column) = column { error.context(column) } else { error }
 }
 
-/// A row, or why it is left out. An error when the row does not say what it should.
+/// A row, or why it is left out. An error if a value is invalid.
 fn read(number: u64, columns: Columns, window: Window) -> Result<Result<Row, LeftOut>> {
     let arrival = arrival(&columns)?;
     let nights = i64::from(columns.stays_in_weekend_nights) + i64::from(columns.stays_in_week_nights);
@@ -205,20 +205,20 @@ fn cancelled(columns: &Columns, booked: Date) -> Result<Option<Date>> {
     }
 }
 
-/// The table is about in two spellings: `2015-07-01` and `7/1/2015`.
+/// The table is published with two date formats: `2015-07-01` and `7/1/2015`.
 fn date(text: &str) -> Result<Date> {
     let form = if text.contains('/') { "%m/%d/%Y" } else { "%Y-%m-%d" };
     Date::strptime(form, text).with_context(|| format!("{text:?} is no date"))
 }
 
-/// The price of a night; none when it is not above zero.
+/// The price of a night; `None` if it is zero or negative.
 fn price(adr: &str) -> Result<Option<Money>> {
     let (negative, digits) = adr.strip_prefix('-').map_or((false, adr), |digits| (true, digits));
     let price = Money::parse(CURRENCY, digits).with_context(|| format!("adr {adr:?}"))?;
     Ok((!negative && price.minor() > 0).then_some(price))
 }
 
-/// Where nobody noted how many children there were, none are counted.
+/// The number of children; a missing value counts as 0.
 fn children(text: &str) -> Result<i32> {
     match text {
         "NA" | "NULL" | "" => Ok(0),
@@ -242,7 +242,7 @@ mod tests {
     }
 
     #[test]
-    fn a_booking_is_read_in_its_own_dates() {
+    fn row_is_parsed_with_its_dates() {
         let read = parse("Hill,3,2016,March,1,2,1,2,1,1,A,NULL,80.5,Check-Out,2016-03-04\n").expect("a recording");
         let expected = Row {
             number: 1,
@@ -263,7 +263,7 @@ mod tests {
     #[case("Canceled,2/9/2016", Some(day(2016, 2, 27)))] // before it was booked
     #[case("Canceled,3/1/2016", Some(day(2016, 3, 1)))]
     #[case("No-Show,3/1/2016", None)]
-    fn a_cancellation_has_its_day(#[case] status: &str, #[case] cancelled: Option<Date>) {
+    fn cancellation_has_its_status_date(#[case] status: &str, #[case] cancelled: Option<Date>) {
         let read = parse(&format!("Hill,3,2016,March,1,0,1,2,NA,0,A,NULL,80,{status}\n")).expect("a recording");
         assert_eq!(read.rows[0].cancelled, cancelled);
     }
@@ -275,7 +275,7 @@ mod tests {
     #[case("0,1,2,0,0,A,NULL,-6.38", LeftOut::NoPrice)]
     #[case("0,1,0,0,0,A,NULL,80", LeftOut::NoGuests)]
     #[case("0,1,20,1,0,A,NULL,80", LeftOut::TooManyGuests)]
-    fn what_cannot_be_sold_by_the_night_is_left_out_and_counted(#[case] columns: &str, #[case] reason: LeftOut) {
+    fn unsellable_row_is_left_out_and_counted_by_reason(#[case] columns: &str, #[case] reason: LeftOut) {
         let good = "Hill,0,2016,March,1,0,1,2,0,0,A,NULL,80,Check-Out,2016-03-02\n";
         let read = parse(&format!("Hill,0,2016,March,1,{columns},Check-Out,2016-03-02\n{good}")).expect("a recording");
         assert_eq!(read.left_out, BTreeMap::from([(reason, 1)]));
@@ -293,19 +293,19 @@ mod tests {
     #[case("Hill,0,2016,March,1,0,1,2,0,0,A,NULL,80,Canceled,yesterday\n", "is no date")]
     #[case("Hill,0,2016,March,1,0,1,2,0,0,A,NULL,80,Gone,2016-03-02\n", "reservation_status")]
     #[case("Hill,0,2016\n", "row 1")]
-    fn a_row_that_says_something_else_is_an_error_with_its_number(#[case] row: &str, #[case] named: &str) {
+    fn invalid_row_is_an_error_with_its_number(#[case] row: &str, #[case] named: &str) {
         let error = format!("{:#}", parse(row).expect_err("not a recording"));
         assert!(error.contains(named) && error.contains("row 1"), "{error}");
     }
 
     #[test]
-    fn a_missing_column_is_named() {
+    fn missing_column_is_named_in_the_error() {
         let error = Recording::parse(b"hotel,lead_time\nHill,3\n", Window::default()).expect_err("no recording");
         assert!(format!("{error:#}").contains("arrival_date_year"), "{error:#}");
     }
 
     #[test]
-    fn compressed_or_not_it_is_the_same_recording() {
+    fn gzip_and_plain_file_give_the_same_recording() {
         let text = format!("{HEADER}Hill,3,2016,March,1,2,1,2,1,1,A,NULL,80.5,Check-Out,2016-03-04\n");
         let dir = tempfile::tempdir().expect("a folder");
         let (plain, compressed) = (dir.path().join("a.csv"), dir.path().join("a.csv.gz"));
@@ -320,7 +320,7 @@ mod tests {
     }
 
     #[test]
-    fn a_window_leaves_out_other_arrivals() {
+    fn window_leaves_out_other_arrivals() {
         let window = Window { from: Some(day(2016, 3, 2)), until: Some(day(2016, 3, 4)) };
         let row = |day| format!("Hill,0,2016,March,{day},0,1,2,0,0,A,NULL,80,Check-Out,2016-03-09\n");
         let text = format!("{HEADER}{}{}{}{}", row(1), row(2), row(3), row(4));

@@ -1,4 +1,4 @@
-//! What is shown at the end.
+//! The report of a replay, as a table and as JSON.
 
 use std::{collections::BTreeMap, fmt::Display, fs, path::Path};
 
@@ -11,14 +11,14 @@ use super::{
     recording::LeftOut,
 };
 
-/// How many wrong bookings are shown on the terminal. The file has all.
+/// Most differing bookings printed on the terminal. The file has all.
 const SHOWN: usize = 10;
 
 /// The file of `--json`.
 #[derive(Serialize)]
 struct File<'a> {
     exact: bool,
-    /// How many days later than in the recording everything is in the mesh.
+    /// Days by which the dates of the recording are shifted.
     shifted_days: i32,
     left_out: &'a BTreeMap<LeftOut, u64>,
     /// Their ids in the mesh.
@@ -58,7 +58,7 @@ pub(super) fn write(
     fs::write(path, json + "\n").with_context(|| format!("writing {}", path.display()))
 }
 
-/// Prints a table of all months. Where the services say something else than the recording, both are in the cell.
+/// Prints a table of all months. A cell with a difference has both values.
 pub(super) fn show(comparison: &Comparison) {
     let mut table = Table::new();
     table.load_style(presets::ASCII_MARKDOWN).set_header([

@@ -1,12 +1,12 @@
-//! What names a run, and with it everything that it makes in the mesh.
+//! The identity of a run, from which all its request ids and partner ids are derived.
 
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use super::recording::{Recording, Window};
 
-/// A run: the recording, the part of it that is played, and the operator's name for it. The same run makes the same
-/// things, whenever and from wherever it is started.
+/// SHA-256 of the recording, its window and the name of the run. The same run has the same request ids in every attempt, so
+/// that attempts are idempotent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Run([u8; 32]);
 
@@ -16,20 +16,21 @@ impl Run {
         Self(hash(&recording.digest, &[&bound(window.from), &bound(window.until), name]))
     }
 
-    /// The `request_id` with which something is made.
+    /// The `request_id` for the creation of `what`.
     pub(super) fn request_id(&self, what: &[&str]) -> String {
         let mut bytes = [0; 16];
         bytes.copy_from_slice(&hash(&self.0, what)[..16]);
         Uuid::new_v8(bytes).to_string()
     }
 
-    /// What the ids of its partners begin with.
+    /// The prefix of its partner ids.
     pub(super) fn partners(&self) -> String {
-        let id = u64::from_be_bytes(self.0.first_chunk().copied().unwrap_or_default());
+        let [a, b, c, d, e, f, g, h, ..] = self.0;
+        let id = u64::from_be_bytes([a, b, c, d, e, f, g, h]);
         format!("replay-{id:016x}-")
     }
 
-    /// What the ids of the partners of one attempt at it begin with.
+    /// The prefix of the partner ids of a new attempt.
     pub(super) fn partners_of_an_attempt(&self) -> String {
         format!("{}{}-", self.partners(), &Uuid::new_v4().simple().to_string()[..12])
     }
@@ -38,7 +39,7 @@ impl Run {
 fn hash(base: &[u8; 32], parts: &[&str]) -> [u8; 32] {
     let mut hash = Sha256::new_with_prefix(base);
     for part in parts {
-        // The length keeps ("ab", "c") apart from ("a", "bc").
+        // The length prefix distinguishes ("ab", "c") from ("a", "bc").
         hash.update((part.len() as u64).to_be_bytes());
         hash.update(part);
     }
@@ -54,7 +55,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn whatever_differs_makes_another_run_and_the_same_makes_the_same() {
+    fn run_id_is_deterministic_and_depends_on_every_input() {
         let recording = |byte| Recording { digest: [byte; 32], rows: Vec::new(), left_out: BTreeMap::new() };
         let window = Window { from: Some(date(2016, 1, 1)), until: None };
         let other = Window { from: None, until: Some(date(2016, 1, 1)) };

@@ -1,4 +1,4 @@
-//! What the services say was sold.
+//! Reservations and inventory as the services report them.
 
 use anyhow::{Context, Result, ensure};
 use jiff::civil::Date;
@@ -50,18 +50,18 @@ impl Sold {
         })
     }
 
-    /// Cancelled, whether or not money had to go back.
+    /// Cancelled, with or without a refund.
     pub(super) fn is_cancelled(&self) -> bool {
         matches!(self.status, ReservationStatus::Cancelled | ReservationStatus::Refunded)
     }
 
-    /// Sold for good.
+    /// Paid.
     pub(super) fn is_kept(&self) -> bool {
         self.status == ReservationStatus::Paid
     }
 }
 
-/// The address of the guest of a row. It is how a booking is found again: the recording knows no guests.
+/// The e-mail address of the guest of a row. It identifies the row of a reservation.
 pub(super) fn email_of(number: u64) -> String {
     format!("guest-{number}@staymesh.example")
 }
@@ -77,7 +77,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_row_is_known_by_its_guests_address() {
+    fn guest_address_identifies_its_row() {
         for number in [1, 14_938, u64::MAX] {
             assert_eq!(number_of(&email_of(number)), Some(number));
         }

@@ -12,24 +12,23 @@ use staymesh_store::{StoreConfig, parse_duration};
 
 use super::patient;
 
-/// How many violations of each kind are shown on the terminal. The file has more.
+/// Most violations per kind printed on the terminal. The file has more.
 const SHOWN: usize = 10;
 
-/// Reads a whole reservation database, and a payment database if one is named, and says whether all that must be true of
-/// them is.
+/// Checks the invariants of a whole reservation database, and of a payment database if one is given.
 #[derive(Args)]
 pub(crate) struct Check {
     /// How long a hold may outlive its expiry
     #[arg(long, default_value = "60s", value_parser = parse_duration)]
     hold_bound: Duration,
-    /// How many violations of each kind are listed; all are counted
+    /// Most violations listed per kind; all are counted
     #[arg(long, default_value_t = 100)]
     list: usize,
-    /// Write what was found to this file, too, as JSON
+    /// Also write the violations to this file, as JSON
     #[arg(long)]
     json: Option<PathBuf>,
-    /// The payment database: with it the money is checked, too. Better given in the environment than as an argument,
-    /// which every user of the machine can read
+    /// URL of the payment database, to check the money as well. Prefer the environment variable: every user of the machine
+    /// can read the arguments
     #[arg(long, env = "STAYMESH_PAYMENT_DATABASE_URL", hide_env_values = true)]
     payment_database_url: Option<SecretString>,
     #[command(flatten)]

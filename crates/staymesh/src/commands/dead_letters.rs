@@ -1,4 +1,4 @@
-//! `staymesh job list-dead-letters` and `replay-dead-letters`: events of an outbox that were set aside.
+//! `staymesh job list-dead-letters` and `replay-dead-letters`: the dead letters of an outbox.
 
 use std::time::Duration;
 
@@ -24,31 +24,31 @@ pub(crate) struct ListDeadLetters {
 pub(crate) struct ReplayDeadLetters {
     #[command(flatten)]
     which: Which,
-    /// Only say what would be replayed
+    /// Only list what would be replayed
     #[arg(long)]
     dry_run: bool,
     #[command(flatten)]
     store: StoreConfig,
 }
 
-/// Which of them; all by default.
+/// The selection of dead letters; all by default.
 #[derive(Args)]
 struct Which {
     /// Only events of this kind, for example reservation.cancelled
     #[arg(long)]
     kind: Option<String>,
-    /// Only these events, by their numbers
+    /// Only the events with these ids
     #[arg(long = "event-id", value_name = "NUMBER", value_delimiter = ',', value_parser = value_parser!(i64).range(1..))]
     event_ids: Vec<i64>,
-    /// Only events that were set aside so long ago, for example 90m, 2h or 3d
+    /// Only events that have been dead letters for at least this long, for example 90m, 2h or 3d
     #[arg(long, default_value = "0s", value_parser = age)]
     older_than: Duration,
-    /// At most so many, the oldest
+    /// At most this many, oldest first
     #[arg(long, default_value_t = 10_000, value_parser = value_parser!(u64).range(1..))]
     limit: u64,
 }
 
-/// Days have 24 hours.
+/// Parses a duration in which a day has 24 hours.
 fn age(text: &str) -> Result<Duration, jiff::Error> {
     let age = text.parse::<Span>()?.to_duration(SpanRelativeTo::days_are_24_hours())?;
     age.try_into()
@@ -94,14 +94,14 @@ async fn list(pool: &PgPool, which: &Which) -> Result<u64> {
     let filter = which.filter();
     let listing = outbox::visit_dead_letters(pool, &filter, which.limit, async |events| {
         for event in &events {
-            println!("{}", told(event));
+            println!("{}", describe(event));
         }
         Ok(())
     });
     listing.await.context("listing dead letters")
 }
 
-/// What somebody else replays at the same time is theirs, and not counted.
+/// Replays the selected dead letters and returns their number, without those that a concurrent replay has taken.
 async fn replay(pool: &PgPool, which: &Which) -> Result<u64> {
     let bar = ProgressBar::no_length();
     bar.set_style(ProgressStyle::with_template("{spinner} {pos} replayed, {per_sec}")?);
@@ -110,18 +110,18 @@ async fn replay(pool: &PgPool, which: &Which) -> Result<u64> {
         let ids: Vec<i64> = events.iter().map(|event| event.event_id).collect();
         let replayed = outbox::replay(pool, &ids).await?;
         for event in events.iter().filter(|event| replayed.contains(&event.event_id)) {
-            bar.suspend(|| println!("{}", told(event)));
+            bar.suspend(|| println!("{}", describe(event)));
         }
         bar.inc(replayed.len() as u64);
         Ok::<(), StoreError>(())
     });
-    walk.await.context("replaying dead letters; what is replayed is on its way, so run it again")?;
+    walk.await.context("replaying dead letters; those already replayed stay replayed, so run it again")?;
     bar.finish_and_clear();
     Ok(bar.position())
 }
 
-/// An event that was named and is not parked is on its way or delivered, which is well; one that was never there is a
-/// slip of the pen.
+/// An error if an event id of `named` does not exist. An event that exists and is no dead letter is pending or delivered,
+/// which is no error.
 async fn require_existing(pool: &PgPool, named: &[i64]) -> Result<()> {
     let existing = outbox::existing(pool, named).await.context("looking for the events that were named")?;
     let missing: Vec<_> = named.iter().filter(|id| !existing.contains(id)).map(ToString::to_string).collect();
@@ -131,8 +131,8 @@ async fn require_existing(pool: &PgPool, named: &[i64]) -> Result<()> {
     Ok(())
 }
 
-/// One line, without the payload, which may hold personal data.
-fn told(event: &DeadLetter) -> String {
+/// A dead letter as one line, without the payload, which may contain personal data.
+fn describe(event: &DeadLetter) -> String {
     format!(
         "event {} {} about {}, written {:.0}, parked {:.0} after {} attempts: {}",
         event.event_id,
@@ -163,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn everything_is_meant_unless_it_is_narrowed() {
+    fn filter_without_arguments_selects_all() {
         let all = parse(&[]).expect("arguments").filter();
         assert_eq!((all.kind, all.event_ids, all.older_than), (None, vec![], Duration::ZERO));
         let args = ["--kind", "payment.paid", "--event-id", "7,9", "--event-id", "12", "--older-than", "2h"];
@@ -175,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn nonsense_is_refused() {
+    fn invalid_age_id_or_limit_is_refused() {
         let ages = ["--older-than=-1h", "--older-than=1mo", "--older-than=2", "--older-than="];
         for arg in ["--event-id=0", "--event-id=all", "--limit=0"].into_iter().chain(ages) {
             assert!(parse(&[arg]).is_err(), "{arg}");
@@ -183,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_tells_what_why_and_since_when() {
+    fn description_names_event_times_attempts_and_error() {
         let at = |text: &str| text.parse().expect("a time");
         let event = DeadLetter {
             event_id: 7,
@@ -195,7 +195,7 @@ mod tests {
             dead_letter_time: at("2030-01-01T10:05:00Z"),
         };
         assert_eq!(
-            told(&event),
+            describe(&event),
             "event 7 payment.paid about 00000000-0000-0000-0000-000000000000, written 2030-01-01T10:00:00Z, parked \
              2030-01-01T10:05:00Z after 3 attempts: reservation: NotFound"
         );

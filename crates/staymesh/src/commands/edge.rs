@@ -9,7 +9,7 @@ use anyhow::{Context, Result};
 use clap::Args;
 use staymesh_edge::EdgeConfig;
 
-/// Writes what Envoy needs.
+/// Writes the configuration of Envoy and the descriptor set.
 #[derive(Args)]
 pub(crate) struct EdgeConfigCommand {
     /// Folder to write `envoy.yaml` into; the descriptor set goes where the configuration says

@@ -20,7 +20,7 @@ use super::{
     reconcile::{ListCases, Reconcile},
 };
 
-/// Work that is done once a day or by hand.
+/// Daily and manual jobs.
 #[derive(Subcommand)]
 pub(crate) enum Job {
     /// Put nights on sale up to two years ahead, as the inventory plans say; run it daily. Safe to stop, to repeat and
@@ -31,21 +31,21 @@ pub(crate) enum Job {
     /// Pay hotels for stays that are over, taxes and commission kept; run it daily. Reads the payment database. Safe to
     /// stop, to repeat and to run twice at once
     PayOut(PayOut),
-    /// Write what a pay-out is made of as a CSV file. Reads the payment database
+    /// Write the lines of a payout as a CSV file. Uses the payment database
     PayOutStatement(PayOutStatement),
-    /// Post what payments and refunds lack that a release without the ledger has taken; once after the upgrade. Reads the
-    /// payment database. Safe to stop, to repeat and to run twice at once
+    /// Post missing ledger entries of payments and refunds from releases without the ledger; once after the upgrade. Uses
+    /// the payment database. Idempotent; may be interrupted and run concurrently
     PostMissing(PostMissing),
-    /// List events of this service's outbox that were set aside, and why. Changes nothing
+    /// List the dead letters of this service's outbox, with their errors. Read-only
     ListDeadLetters(ListDeadLetters),
-    /// Send events of this service's outbox that were set aside on their way again, after their cause is gone. Safe to
-    /// stop, to repeat and to run twice at once
+    /// Replay dead letters of this service's outbox, after their cause is removed. Idempotent; may be interrupted and run
+    /// concurrently
     ReplayDeadLetters(ReplayDeadLetters),
     /// Compare a day's money with the payment provider's settlement file, the wallets and the reservations; run it daily.
     /// Takes the settings of the payment service. Ends with status 0 when no case is open, with 1 when cases are open,
-    /// and with 2 when it could not look. Safe to stop, to repeat and to run twice at once
+    /// and with 2 when it is incomplete. Safe to stop, to repeat and to run twice at once
     Reconcile(Box<Reconcile>),
-    /// List what the reconciliation has found and what became of it. Reads the payment database
+    /// List the cases of the reconciliation with their state. Uses the payment database
     ListCases(ListCases),
 }
 
@@ -57,7 +57,7 @@ pub(crate) struct ExtendInventory {
 
 #[derive(Args)]
 pub(crate) struct ArchiveInventory {
-    /// How many days a month must have been over
+    /// Days since the end of a month before it is archived
     #[arg(long, default_value_t = 30, value_parser = value_parser!(u16).range(1..))]
     keep_days: u16,
     /// Write every month of the archive to a CSV file in `--export-to`, and drop its table
@@ -66,7 +66,7 @@ pub(crate) struct ArchiveInventory {
     /// The folder for `--drop`
     #[arg(long, requires = "drop")]
     export_to: Option<PathBuf>,
-    /// How long to wait for transactions that keep a month from leaving
+    /// Longest wait for transactions that block the detaching of a month
     #[arg(long, default_value = "5m", value_parser = parse_duration)]
     patience: Duration,
     #[command(flatten)]

@@ -23,27 +23,27 @@ use super::patient;
 /// Pays hotels for stays that are over.
 #[derive(Args)]
 pub(crate) struct PayOut {
-    /// Pay for stays whose day of leaving is before this, yyyy-mm-dd; yesterday, UTC, when not given. A day to come pays
+    /// Pay for stays whose check-out date is before this, yyyy-mm-dd; yesterday, UTC, when not given. A future date pays
     /// for stays that are not over
     #[arg(long, value_parser = date)]
     until: Option<Date>,
-    /// Pay this hotel alone
+    /// Pay this hotel only
     #[arg(long, value_parser = hotel)]
     hotel: Option<HotelId>,
-    /// Only say what would be paid
+    /// Only print what would be paid
     #[arg(long)]
     dry_run: bool,
-    /// Ask again for pay-outs that have failed, at where the hotel's money goes now
+    /// Retry failed payouts, to the present destination of the hotel
     #[arg(long)]
     retry_failed: bool,
     #[command(flatten)]
     store: StoreConfig,
 }
 
-/// Writes what a pay-out is made of.
+/// Writes the lines of a payout as CSV.
 #[derive(Args)]
 pub(crate) struct PayOutStatement {
-    /// The pay-out
+    /// The id of the payout
     #[arg(long)]
     payout: Uuid,
     /// The file to write as CSV, or - for the standard output
@@ -82,7 +82,7 @@ impl PayOut {
             }
         })
         .await
-        .context("paying hotels; what is done stays done, so run it again")?;
+        .context("paying hotels; the job is idempotent, so run it again")?;
         bar.finish_and_clear();
         let Counts { paid, retried, waiting, carried, refused } = counts;
         println!(
@@ -106,7 +106,7 @@ struct Counts {
 }
 
 impl Counts {
-    /// Counts it, and says what it is.
+    /// Counts a result and describes it in one line.
     fn add(&mut self, found: &Found) -> String {
         match found {
             Found::Paid { payout_id, hotel_id, amount, lines } => {
@@ -116,7 +116,7 @@ impl Counts {
             }
             Found::Waiting { hotel_id, amount } => {
                 self.waiting += 1;
-                format!("hotel {hotel_id}: {amount} waits, for nobody has said where it goes")
+                format!("hotel {hotel_id}: {amount} waits: the hotel has no payout destination")
             }
             Found::Carried { hotel_id, amount } => {
                 self.carried += 1;

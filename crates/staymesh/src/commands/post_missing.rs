@@ -8,10 +8,10 @@ use staymesh_store::StoreConfig;
 
 use super::patient;
 
-/// Posts what payments lack that were made before there was a ledger.
+/// Posts the missing ledger entries of payments from releases without the ledger.
 #[derive(Args)]
 pub(crate) struct PostMissing {
-    /// Only say what would be posted
+    /// Only count what would be posted
     #[arg(long)]
     dry_run: bool,
     #[command(flatten)]

@@ -21,7 +21,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::patient;
 
-/// Cases in one statement.
+/// Cases per page.
 const PAGE: i64 = 500;
 
 /// Compares the provider's settlement file of a day with the ledger, the ledger with the wallets, and payments with
@@ -31,10 +31,10 @@ pub(crate) struct Reconcile {
     /// The day, yyyy-mm-dd, UTC; yesterday when not given
     #[arg(long, value_parser = date)]
     day: Option<Date>,
-    /// Take what there is of a day that is not over
+    /// Accept a day that is not over
     #[arg(long)]
     partial: bool,
-    /// What is younger may still be on its way; the next run looks at it
+    /// Movements younger than this may not have arrived yet; the next run compares them
     #[arg(long, default_value = "1h", value_parser = parse_duration)]
     grace: Duration,
     /// Where the reservation service listens
@@ -74,11 +74,11 @@ enum StateName {
     Resolved,
 }
 
-/// The reconciliation did not come to an end, so nothing is known. The process ends with status 2.
+/// The reconciliation failed before it was complete, so its result is unknown. The process ends with status 2.
 #[derive(Debug)]
-pub(crate) struct CouldNotLook;
+pub(crate) struct ReconciliationIncomplete;
 
-impl fmt::Display for CouldNotLook {
+impl fmt::Display for ReconciliationIncomplete {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("the day could not be reconciled; cases are as they were, so run it again")
     }
@@ -95,7 +95,7 @@ fn class(text: &str) -> Result<Class, String> {
 
 impl Reconcile {
     pub(crate) async fn run(self) -> Result<()> {
-        let summary = self.look().await.context(CouldNotLook)?;
+        let summary = self.look().await.context(ReconciliationIncomplete)?;
         let counts = summary.counts;
         println!(
             "{} lines and {} payments compared: {} differences, {} cases new or open again, {} closed",
@@ -117,7 +117,7 @@ impl Reconcile {
 
     async fn look(self) -> Result<Summary> {
         let mut store = patient(self.store);
-        // A piece of the file is waited for in a transaction, and another run is waited for at all.
+        // A transaction waits for chunks of the file, and a run waits for the lock of a concurrent run.
         let pause = longest_settlement_pause(self.psp.psp_timeout);
         store.database_idle_in_transaction_timeout = store.database_idle_in_transaction_timeout.max(pause);
         store.database_lock_timeout = store.database_lock_timeout.max(Duration::from_mins(5));
@@ -226,7 +226,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn classes_are_named_as_people_write_them() {
+    fn class_accepts_any_case_and_separator() {
         for text in ["MISSING_AT_PSP", "missing-at-psp", "missing_at_psp"] {
             assert_eq!(class(text), Ok(Class::MissingAtPsp));
         }
@@ -234,15 +234,17 @@ mod tests {
     }
 
     #[test]
-    fn amounts_are_in_the_decimals_of_their_currency() {
+    fn amount_has_the_decimals_of_its_currency() {
         assert_eq!(amount(Some(&(12_050, "EUR".to_owned()))), "EUR 120.50");
         assert_eq!(amount(Some(&(5, "QQQ".to_owned()))), "5 minor units of QQQ");
         assert_eq!(amount(None), "-");
     }
 
     #[test]
-    fn what_could_not_be_seen_is_told_from_what_was_found() {
-        let away = anyhow::anyhow!("away").context(CouldNotLook);
-        assert!(away.is::<CouldNotLook>() && !anyhow::anyhow!("3 cases").is::<CouldNotLook>());
+    fn incomplete_run_is_distinguished_from_open_cases() {
+        let incomplete = anyhow::anyhow!("unavailable").context(ReconciliationIncomplete);
+        assert!(
+            incomplete.is::<ReconciliationIncomplete>() && !anyhow::anyhow!("3 cases").is::<ReconciliationIncomplete>()
+        );
     }
 }
