@@ -25,9 +25,9 @@ impl Run {
 
     /// The prefix of its partner ids.
     pub(super) fn partners(&self) -> String {
-        let [a, b, c, d, e, f, g, h, ..] = self.0;
-        let id = u64::from_be_bytes([a, b, c, d, e, f, g, h]);
-        format!("replay-{id:016x}-")
+        let mut id = [0; 8];
+        id.copy_from_slice(&self.0[..8]);
+        format!("replay-{:016x}-", u64::from_be_bytes(id))
     }
 
     /// The prefix of the partner ids of a new attempt.
