@@ -52,7 +52,7 @@ async fn hotel_without_payouts_has_empty_list_and_no_statement() {
         reader.get(&format!("{path}?page_token=x")).await.violating(&["page_token"]);
         let unknown: Value =
             reader.get(&format!("{path}/{}", Uuid::now_v7())).await.refused(404, "PAY_OUT_NOT_FOUND").body;
-        assert_eq!(unknown["message"], "the hotel has no such pay-out");
+        assert_eq!(unknown["message"], "the hotel has no such payout");
         for wrong in ["mine", "01a20117052370999a32f298361210ff"] {
             reader.get(&format!("{path}/{wrong}")).await.violating(&["payout_id"]);
         }

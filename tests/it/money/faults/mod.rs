@@ -80,7 +80,7 @@ async fn await_death(shop: &Shop<'_>, service: &str, point: &str) {
     .await;
     assert_eq!(status.signal(), Some(Signal::KILL.as_raw()), "{point}");
     let log_tail = operate(shop.mesh(), |local| local.service(service).map(|process| process.log_tail()));
-    assert!(log_tail.contains(&format!("dying at {point},")), "{point}: {log_tail}");
+    assert!(log_tail.contains(&format!("killed at crash point {point} ")), "{point}: {log_tail}");
 }
 
 /// Restarts a service that may be running.
