@@ -22,6 +22,8 @@ pub(crate) fn of(service: &str, plan: &Plan) -> Result<Settings> {
             ("STAYMESH_OPS_LISTEN", operations.to_string()),
             ("STAYMESH_DATABASE_URL", database.clone()),
             ("STAYMESH_REDIS_URL", plan.redis_url.clone()),
+            // No load balancer has to notice that a process of this machine stops.
+            ("STAYMESH_SHUTDOWN_DELAY", "0s".to_owned()),
         ]);
     }
     if calls_others(service) {

@@ -22,7 +22,11 @@ pub struct ServerConfig {
     /// Upper limit of a request's deadline, whatever the caller sets.
     #[arg(long, env = "STAYMESH_MAX_DEADLINE", default_value = "15s", value_parser = parse_duration)]
     pub max_deadline: Duration,
-    /// How long requests in progress may continue after SIGTERM.
+    /// How long new requests are still accepted after SIGTERM, while the service reports that it is not ready: the time in
+    /// which load balancers and other services notice.
+    #[arg(long, env = "STAYMESH_SHUTDOWN_DELAY", default_value = "5s", value_parser = parse_duration)]
+    pub shutdown_delay: Duration,
+    /// How long requests in progress may continue after that delay.
     #[arg(long, env = "STAYMESH_DRAIN", default_value = "20s", value_parser = parse_duration)]
     pub drain: Duration,
     /// Certificate of this service (PEM). If set, the server accepts TLS only.

@@ -51,8 +51,10 @@ pub struct Node {
     pub redis: Option<Redis>,
     /// The revoked sessions.
     pub revocations: Revocations,
-    /// Cancelled when the service is to stop.
+    /// Cancelled when background tasks are to stop: after the server has drained.
     pub stop: CancellationToken,
+    /// Cancelled when the server is to stop.
+    signal: CancellationToken,
     name: &'static str,
     config: NodeConfig,
     probe_pool: PgPool,
@@ -62,11 +64,11 @@ pub struct Node {
 }
 
 impl Node {
-    /// Sets up telemetry and pools. Connects to nothing, so it succeeds without database and Redis.
+    /// Sets up telemetry and pools; the server stops on `signal`. Connects to nothing, so it succeeds without database and Redis.
     ///
     /// # Errors
     /// When the configuration is wrong.
-    pub fn new(name: &'static str, config: NodeConfig, stop: CancellationToken) -> Result<Self, NodeError> {
+    pub fn new(name: &'static str, config: NodeConfig, signal: CancellationToken) -> Result<Self, NodeError> {
         let telemetry =
             telemetry::init(name, &config.telemetry).map_err(|error| NodeError::Telemetry(error.to_string()))?;
         let store = named(&config.store, name);
@@ -78,7 +80,8 @@ impl Node {
             other_pools: Vec::new(),
             revocations: Revocations::new(redis.clone()),
             redis,
-            stop,
+            stop: CancellationToken::new(),
+            signal,
             name,
             config,
             telemetry,
@@ -111,7 +114,7 @@ impl Node {
         self.tasks.spawn(work);
     }
 
-    /// Serves until [`Self::stop`], then drains. Ready while the database answers and has every migration.
+    /// Serves until the signal, then drains and stops the background tasks. Ready while the database answers and has every migration.
     ///
     /// # Errors
     /// When an address cannot be bound, or the server fails.
@@ -139,8 +142,8 @@ impl Node {
             },
             registry: self.telemetry.registry.clone(),
         };
-        let result = serve(config, spec, self.stop.clone()).await;
-        // Also when the server failed: background tasks end with it.
+        let result = serve(config, spec, self.signal.clone()).await;
+        // Requests in progress may need the background tasks, which therefore end after them; also when the server failed.
         self.stop.cancel();
         self.tasks.close();
         if timeout(TASKS_END_WITHIN, self.tasks.wait()).await.is_err() {

@@ -4,5 +4,6 @@ mod calls;
 mod keys;
 mod redis;
 mod server;
+mod shutdown;
 mod support;
 mod tls;

@@ -166,6 +166,7 @@ pub(crate) struct TestServer {
     pub(crate) address: SocketAddr,
     pub(crate) operations: SocketAddr,
     pub(crate) signer: Signer,
+    pub(crate) stop: CancellationToken,
     _stop: DropGuard,
 }
 
@@ -177,6 +178,7 @@ impl TestServer {
             ops_listen: free(),
             max_concurrency: 64,
             max_deadline: Duration::from_secs(5),
+            shutdown_delay: Duration::ZERO,
             drain: Duration::from_secs(5),
             tls_cert: None,
             tls_key: None,
@@ -201,7 +203,7 @@ impl TestServer {
         };
         let stop = CancellationToken::new();
         let running =
-            Self { address: config.listen, operations: config.ops_listen, signer, _stop: stop.clone().drop_guard() };
+            Self { address: config.listen, operations: config.ops_listen, signer, stop: stop.clone(), _stop: stop.clone().drop_guard() };
         let config = Arc::new(config);
         tokio::spawn(async move { serve(&config, served, stop).await.expect("serves") });
         let operations = running.operations;
