@@ -63,7 +63,8 @@ fn collect(dir: &Path, since: SystemTime, logs: &mut Vec<PathBuf>, secrets: &mut
             collect(&path, since, logs, secrets)?;
         } else if path.parent().is_some_and(|dir| dir.ends_with("secrets")) {
             secrets.push(fs::read_to_string(&path)?.trim().to_owned());
-        } else if path.extension().is_some_and(|extension| extension == "log") && entry.metadata()?.modified()? >= since {
+        } else if path.extension().is_some_and(|extension| extension == "log") && entry.metadata()?.modified()? >= since
+        {
             logs.push(path);
         }
     }

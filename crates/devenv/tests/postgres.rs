@@ -132,7 +132,10 @@ fn log_holds_no_values_of_refused_rows() -> Result<()> {
         "create table guest (email text constraint guest_email unique, age int constraint guest_age check (age > 0)); \
          create table stay (email text constraint stay_guest references guest (email), night int not null)",
     )?;
-    sql(&server, "prepare add_guest as insert into guest values ($1, $2); execute add_guest('private@guest.example', 1)")?;
+    sql(
+        &server,
+        "prepare add_guest as insert into guest values ($1, $2); execute add_guest('private@guest.example', 1)",
+    )?;
     for refused in [
         "prepare add_guest as insert into guest values ($1, $2); execute add_guest('private@guest.example', 2)",
         "insert into guest select email || 'er', 0 from guest",
@@ -145,7 +148,8 @@ fn log_holds_no_values_of_refused_rows() -> Result<()> {
     for constraint in ["guest_email", "guest_age", "stay_guest", "null value in column"] {
         assert!(log.contains(constraint), "{constraint} is not in {log}");
     }
-    let details: Vec<&str> = log.lines().filter(|line| !line.contains("STATEMENT:") && line.contains("private@")).collect();
+    let details: Vec<&str> =
+        log.lines().filter(|line| !line.contains("STATEMENT:") && line.contains("private@")).collect();
     assert!(details.is_empty() && !log.contains("DETAIL:"), "{details:?}");
     Ok(())
 }

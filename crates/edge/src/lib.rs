@@ -18,6 +18,7 @@ mod listener;
 mod listener_kind;
 mod local_replies;
 mod lua;
+mod pages;
 mod rate_limit;
 mod routes;
 mod template;

@@ -7,14 +7,21 @@ use prost_reflect::{FieldDescriptor, Kind, MessageDescriptor};
 use serde_json::{Map, Value, json};
 use staymesh_contract::{Binding, Contract};
 
-use crate::envoy::typed;
+use crate::{envoy::typed, pages};
 
 /// Name of the filter, and key of its metadata on routes.
 const FILTER: &str = "envoy.filters.http.lua";
 
 /// The filter. It precedes the transcoder, so it sees requests before and responses after transcoding, both as JSON.
 pub(crate) fn filter(contract: &Contract) -> Value {
-    let source = [&messages(contract), include_str!("requests.lua"), include_str!("responses.lua")].join("\n");
+    let source = [
+        &messages(contract),
+        &pages::tables(),
+        include_str!("pages.lua"),
+        include_str!("requests.lua"),
+        include_str!("responses.lua"),
+    ]
+    .join("\n");
     json!({
         "name": FILTER,
         "typed_config": typed("envoy.extensions.filters.http.lua.v3.Lua", json!({
@@ -23,9 +30,12 @@ pub(crate) fn filter(contract: &Contract) -> Value {
     })
 }
 
-/// Route metadata: the message in the body, and the fields bound by the path.
-pub(crate) fn request(binding: &Binding) -> Value {
+/// Route metadata: the message in the body, the fields bound by the path, and whether a page is requested.
+pub(crate) fn request(binding: &Binding, page: bool) -> Value {
     let mut known = Map::new();
+    if page {
+        known.insert("page".to_owned(), json!(true));
+    }
     if let Some(message) = &binding.body {
         known.insert("request_body".to_owned(), json!(message.full_name()));
     }
@@ -41,7 +51,7 @@ pub(crate) fn response_body(field: &str) -> Value {
     json!({"filter_metadata": {FILTER: {"response_body": field}}})
 }
 
-/// Route metadata: responses are HTML pages.
+/// Route metadata: responses are HTML pages; unknown query parameters are dropped.
 pub(crate) fn page() -> Value {
     json!({"filter_metadata": {FILTER: {"page": true}}})
 }

@@ -98,6 +98,7 @@ local function in_path_and_query(handle)
 end
 
 function envoy_on_request(handle)
+  if handle:metadata():get("page") then prepare_page(handle) end
   local twice = in_path_and_query(handle)
   if twice ~= nil then
     handle:respond({[":status"] = "400"}, twice .. " is in the path and cannot be a query parameter as well")

@@ -26,7 +26,9 @@ pub(crate) fn route_config(config: &EdgeConfig, contract: &Contract, kind: Liste
         if config.upstreams.by_name().iter().all(|(name, _)| *name != service.upstream) {
             return Err(EdgeError::NoUpstream { service: service.name.clone(), upstream: service.upstream.clone() });
         }
-        routes.extend(service.methods.iter().flat_map(|method| &method.bindings).filter_map(rest_metadata_route));
+        let bindings =
+            service.methods.iter().flat_map(|method| method.bindings.iter().map(|binding| (method, binding)));
+        routes.extend(bindings.filter_map(|(method, binding)| rest_metadata_route(method, binding)));
         routes.extend(service.methods.iter().filter_map(|method| response_body_route(config, service, method)));
         routes.push(with_source(
             service,
@@ -69,8 +71,8 @@ fn with_source(service: &Service, mut route: Value) -> Value {
 
 /// A route that only carries metadata of a REST form for the Lua filter, which runs before the transcoder. No request is sent
 /// by it: the transcoder replaces the path, and Envoy selects a route again.
-fn rest_metadata_route(binding: &Binding) -> Option<Value> {
-    if binding.body.is_none() && binding.in_path.is_empty() {
+fn rest_metadata_route(method: &Method, binding: &Binding) -> Option<Value> {
+    if binding.body.is_none() && binding.in_path.is_empty() && !method.raw {
         return None;
     }
     Some(json!({
@@ -78,7 +80,7 @@ fn rest_metadata_route(binding: &Binding) -> Option<Value> {
             "safe_regex": {"regex": template::any_of([binding.template.as_str()])?},
             "headers": [{"name": ":method", "string_match": {"exact": binding.verb}}],
         },
-        "metadata": lua::request(binding),
+        "metadata": lua::request(binding, method.raw),
         "direct_response": {"status": 404},
     }))
 }

@@ -1,6 +1,12 @@
 //! The operations server of a service: metrics, liveness and readiness over plain HTTP. No gateway routes to it.
 
-use axum::{Json, Router, extract::State, http::{StatusCode, header::CONTENT_TYPE}, response::IntoResponse, routing::get};
+use axum::{
+    Json, Router,
+    extract::State,
+    http::{StatusCode, header::CONTENT_TYPE},
+    response::IntoResponse,
+    routing::get,
+};
 use prometheus::{Encoder, Registry, TextEncoder};
 use tokio::net::TcpListener;
 

@@ -54,7 +54,8 @@ async fn metrics_have_the_media_type_that_prometheus_accepts() {
 async fn stopping_server_is_not_ready_and_still_accepts_requests_during_the_delay() {
     let server = TestServer::start(|config| config.shutdown_delay = Duration::from_mins(1)).await;
     server.stop.cancel();
-    until("the server is not ready", async || get(server.operations, "/readyz").await.starts_with("http/1.1 503")).await;
+    until("the server is not ready", async || get(server.operations, "/readyz").await.starts_with("http/1.1 503"))
+        .await;
     let mut client = PricingServiceClient::new(server.channel().await);
     client.price_stay(call(&server, RETURNS_DEADLINE)).await.expect("answers on a new connection");
     assert!(get(server.operations, "/livez").await.starts_with("http/1.1 200"));

@@ -202,8 +202,13 @@ impl TestServer {
             registry: prometheus::Registry::new(),
         };
         let stop = CancellationToken::new();
-        let running =
-            Self { address: config.listen, operations: config.ops_listen, signer, stop: stop.clone(), _stop: stop.clone().drop_guard() };
+        let running = Self {
+            address: config.listen,
+            operations: config.ops_listen,
+            signer,
+            stop: stop.clone(),
+            _stop: stop.clone().drop_guard(),
+        };
         let config = Arc::new(config);
         tokio::spawn(async move { serve(&config, served, stop).await.expect("serves") });
         let operations = running.operations;
