@@ -178,6 +178,7 @@ impl Replica {
             password: PASSWORD.to_owned(),
             display_name: "Ada".to_owned(),
             request_id: String::new(),
+            language: String::new(),
         };
         self.create_user(request).await
     }
@@ -230,6 +231,7 @@ pub(crate) fn guest(user_id: &str) -> Caller {
         subject: user_id.to_owned(),
         role: Role::Guest,
         hotel_ids: Vec::new(),
+        email_verified: false,
         session: Uuid::now_v7().to_string(),
     }
 }

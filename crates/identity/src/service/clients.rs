@@ -124,6 +124,7 @@ impl ClientService {
             session: subject_of(client_id),
             role: Claims::role_from_name(&role).ok_or_else(|| IdentityError::defect("an unknown role"))?,
             hotel_ids: HotelIds::default(),
+            email_verified: false,
         };
         let access = self.tokens.sign(subject, self.lives.client).await?;
         Ok(ClientToken { access, life: self.lives.client })

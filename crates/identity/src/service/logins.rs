@@ -152,6 +152,7 @@ impl LoginService {
             session: login_id.to_string(),
             role: Claims::role_from_name(&account.role).ok_or_else(|| IdentityError::defect("an unknown role"))?,
             hotel_ids: account.hotel_ids.clone(),
+            email_verified: account.email_verified_time.is_some(),
         };
         let access = self.tokens.sign(subject, self.lives.access).await?;
         Ok(LoginTokens { access, access_life: self.lives.access, refresh })

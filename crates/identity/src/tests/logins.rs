@@ -28,6 +28,17 @@ async fn login_returns_a_token_that_identifies_the_account() {
 }
 
 #[tokio::test]
+async fn token_says_whether_the_address_is_confirmed() {
+    let (database, replica, _) = with_ada().await;
+    let before = replica.login(ADA, PASSWORD).await.unwrap();
+    assert!(!replica.caller(&before.access_token).await.email_verified);
+    let confirm = "update user_account set email_verified_time = now()";
+    sqlx::query(confirm).execute(database.pool()).await.unwrap();
+    let after = replica.refresh(&before.refresh_token).await.unwrap();
+    assert!(replica.caller(&after.access_token).await.email_verified);
+}
+
+#[tokio::test]
 async fn wrong_password_and_unknown_address_get_the_same_response_and_work() {
     let (_database, replica, _) = with_ada().await;
     replica.passwords.take_verified();

@@ -78,6 +78,7 @@ impl Signer {
             sub: "client:test".into(),
             role: role.into(),
             hotel_ids: vec![],
+            email_verified: false,
             sid: "client:test".into(),
             iat: now,
             exp: now + 600,
