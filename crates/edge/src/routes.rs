@@ -27,7 +27,7 @@ pub(crate) fn route_config(config: &EdgeConfig, contract: &Contract, kind: Liste
             return Err(EdgeError::NoUpstream { service: service.name.clone(), upstream: service.upstream.clone() });
         }
         let bindings =
-            service.methods.iter().flat_map(|method| method.bindings.iter().map(|binding| (method, binding)));
+            service.methods.iter().flat_map(|method| method.bindings.iter().map(move |binding| (method, binding)));
         routes.extend(bindings.filter_map(|(method, binding)| rest_metadata_route(method, binding)));
         routes.extend(service.methods.iter().filter_map(|method| response_body_route(config, service, method)));
         routes.push(with_source(

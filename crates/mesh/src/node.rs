@@ -64,7 +64,8 @@ pub struct Node {
 }
 
 impl Node {
-    /// Sets up telemetry and pools; the server stops on `signal`. Connects to nothing, so it succeeds without database and Redis.
+    /// Sets up telemetry and pools; the server stops on `signal`. Connects to nothing, so it succeeds without database and
+    /// Redis.
     ///
     /// # Errors
     /// When the configuration is wrong.
@@ -74,6 +75,7 @@ impl Node {
         let store = named(&config.store, name);
         let pool = connect(&store)?;
         let redis = config.auth.redis_url.as_ref().map(Redis::connect_lazily).transpose().map_err(NodeError::Config)?;
+        let stop = CancellationToken::new();
         let (revocations, tasks) = (Revocations::new(redis.clone()), TaskTracker::new());
         tasks.spawn(revocations.clone().follow_log(stop.clone()));
         Ok(Self {
@@ -82,7 +84,7 @@ impl Node {
             other_pools: Vec::new(),
             revocations,
             redis,
-            stop: CancellationToken::new(),
+            stop,
             signal,
             name,
             config,
@@ -119,7 +121,8 @@ impl Node {
         self.tasks.spawn(work);
     }
 
-    /// Serves until the signal, then drains and stops the background tasks. Ready while the database answers and has every migration.
+    /// Serves until the signal, then drains and stops the background tasks. Ready while the database answers and has every
+    /// migration.
     ///
     /// # Errors
     /// When an address cannot be bound, or the server fails.
