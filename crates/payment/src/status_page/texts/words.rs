@@ -106,7 +106,9 @@ mod tests {
                 assert_eq!(placeholders(text), placeholders(english.say(*message)), "{message:?} in {language:?}");
                 let sentence = english.say(*message).ends_with('.') && *message != Message::PenaltyAfter;
                 assert!(!sentence || text.ends_with('.'), "{message:?} in {language:?}");
-                let translated = text.len() < 20 || language == Language::English || text != english.say(*message);
+                // The forms of a date are values alone, without words to translate.
+                let words_in = !matches!(message, Message::DateFormat | Message::DateShort) && text.len() >= 20;
+                let translated = !words_in || language == Language::English || text != english.say(*message);
                 assert!(translated, "{message:?} is English in {language:?}");
             }
         }
