@@ -10,8 +10,8 @@ const INFRASTRUCTURE: [&str; 3] =
     ["grpc.health.v1.Health", "grpc.reflection.v1.ServerReflection", "grpc.reflection.v1alpha.ServerReflection"];
 const INFRASTRUCTURE_UPSTREAM: &str = "identity";
 
-/// The only service that gets the caller's address: it throttles password guessing.
-const SOURCE_READER: &str = "staymesh.identity.v1.AuthService";
+/// The services that get the caller's address: they throttle password guessing.
+const SOURCE_READERS: [&str; 2] = ["staymesh.identity.v1.AuthService", "staymesh.identity.v1.UserService"];
 /// Header with the caller's address. Callers cannot set it.
 const SOURCE_HEADER: &str = "x-staymesh-source";
 
@@ -58,7 +58,7 @@ fn response_body_route(config: &EdgeConfig, service: &Service, method: &Method) 
 }
 
 fn with_source(service: &Service, mut route: Value) -> Value {
-    if service.name == SOURCE_READER {
+    if SOURCE_READERS.contains(&service.name.as_str()) {
         route["request_headers_to_add"] = json!([{
             "header": {"key": SOURCE_HEADER, "value": "%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%"},
             "append_action": "OVERWRITE_IF_EXISTS_OR_ADD",
