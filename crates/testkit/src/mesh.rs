@@ -87,6 +87,8 @@ fn start(mut settings: Vec<Setting>) -> Result<TestMesh> {
             ("reservation", "STAYMESH_SOURCE_UNPAID_ROOM_NIGHTS", "0".to_owned()),
             ("reservation", "STAYMESH_UNCONFIRMED_UNPAID_ROOM_NIGHTS", "210".to_owned()),
             ("reservation", "STAYMESH_UNPAID_SHARE", "0".to_owned()),
+            ("edge", "STAYMESH_EDGE_WEBHOOKS_PER_SECOND", "100000".to_owned()),
+            ("edge", "STAYMESH_EDGE_WEBHOOK_BURST", "100000".to_owned()),
         ],
     );
     let options = Options {
