@@ -4,7 +4,6 @@ use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 use staymesh_domain::{ReservationId, StayDates};
 use staymesh_mesh::{Caller, Problem, auth::Role, telemetry};
-use uuid::Uuid;
 
 use super::BookingService;
 use crate::{
@@ -12,7 +11,7 @@ use crate::{
     lifecycle::Command,
     model::{Guest, NewReservation, PaymentMode, Reservation},
     offer_token::{Offer, OfferError},
-    store::ListFilter,
+    store::{ListFilter, ListPosition},
     writer::{Applied, ChangeOrder, Created},
 };
 
@@ -112,17 +111,17 @@ impl BookingService {
         Ok(reservation)
     }
 
-    /// Reservations, newest first.
+    /// Reservations after this position, the latest created first.
     ///
     /// # Errors
     /// When the database fails.
     pub(crate) async fn list(
         &self,
         filter: &ListFilter,
-        before: Option<Uuid>,
+        after: Option<ListPosition>,
         limit: i64,
     ) -> Result<Vec<Reservation>, ReservationError> {
-        self.store.list(filter, before, limit).await
+        self.store.list(filter, after, limit).await
     }
 
     /// Cancels a reservation of the caller. Idempotent.

@@ -21,7 +21,7 @@ pub(crate) use holds::LockedHold;
 pub use inventory::{InventoryChange, InventoryNight, PlanKey};
 pub use pool::Store;
 pub(crate) use pool::Transaction;
-pub use read::ListFilter;
+pub use read::{ListFilter, ListPosition};
 
 #[cfg(test)]
 mod tests;
