@@ -47,6 +47,7 @@ fn own(service: &str, plan: &Plan) -> Result<Settings> {
         "payment" => vec![
             ("STAYMESH_PUBLIC_URL", format!("http://{}", plan.public)),
             ("STAYMESH_STATUS_LINK_KEYS", key(plan, "status-link-key")?),
+            ("STAYMESH_PSP", "simulator".to_owned()),
             ("STAYMESH_PSP_URL", plan.url(PROVIDER)?),
             ("STAYMESH_PSP_API_KEY", plan.secrets.get("psp-api-key")?),
             ("STAYMESH_PSP_WEBHOOK_SECRETS", plan.secrets.get("psp-webhook-secret")?),
