@@ -181,7 +181,7 @@ pub(crate) fn booking() -> Booking {
 
 pub(crate) fn caller(subject: &str, role: Role, hotel_ids: &[i32]) -> Caller {
     let hotel_ids = hotel_ids.iter().map(|id| HotelId::try_from(*id).unwrap()).collect();
-    Caller { subject: subject.into(), role, hotel_ids, session: "s".into() }
+    Caller { subject: subject.into(), role, hotel_ids, email_verified: false, session: "s".into() }
 }
 
 /// The kinds of the undelivered events in the outbox, in order.
