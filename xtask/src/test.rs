@@ -55,7 +55,8 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode> {
     }
     let lint = options.only != Some(Half::Tests);
     let mut steps = Steps::new(if lint { checks::COUNT + 4 } else { 4 });
-    let wanted = if lint { &Component::ALL[..] } else { &[Component::Postgres, Component::Redis, Component::Envoy] };
+    let for_tests = [Component::Postgres, Component::Redis, Component::Envoy, Component::OAuthLibraries];
+    let wanted = if lint { &Component::ALL[..] } else { &for_tests };
     let installed = steps.run("install components", || components::install(wanted))?.is_some();
     if lint {
         checks::add(&mut steps)?;

@@ -46,6 +46,11 @@ pub(crate) fn page() -> Value {
     json!({"filter_metadata": {FILTER: {"page": true}}})
 }
 
+/// Route metadata: errors have the members of RFC 6749 as well.
+pub(crate) fn oauth() -> Value {
+    json!({"filter_metadata": {FILTER: {"oauth": true}}})
+}
+
 /// All messages that can be in a JSON body, as a Lua table: message name to field names; the value of a field is its message
 /// name, or `true`.
 fn messages(contract: &Contract) -> String {

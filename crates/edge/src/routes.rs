@@ -12,6 +12,8 @@ const INFRASTRUCTURE_UPSTREAM: &str = "identity";
 
 /// The only service that gets the caller's address: it throttles password guessing.
 const SOURCE_READER: &str = "staymesh.identity.v1.AuthService";
+/// The service whose raw bodies are those of OAuth 2.0; all others are pages.
+const OAUTH: &str = "staymesh.identity.v1.OAuthService";
 /// Header with the caller's address. Callers cannot set it.
 const SOURCE_HEADER: &str = "x-staymesh-source";
 
@@ -51,7 +53,11 @@ fn response_body_route(config: &EdgeConfig, service: &Service, method: &Method) 
     let field = method.response_body.as_ref()?;
     let route = json!({
         "match": {"path": method.path},
-        "metadata": if method.raw { lua::page() } else { lua::response_body(field) },
+        "metadata": match method.raw {
+            true if service.name == OAUTH => lua::oauth(),
+            true => lua::page(),
+            false => lua::response_body(field),
+        },
         "route": action(config, &service.upstream),
     });
     Some(with_source(service, route))

@@ -21,6 +21,7 @@ pub(crate) fn of(service: &str, plan: &Plan) -> Result<Settings> {
             ("STAYMESH_LISTEN", listen.to_string()),
             ("STAYMESH_OPS_LISTEN", operations.to_string()),
             ("STAYMESH_DATABASE_URL", database.clone()),
+            ("STAYMESH_TOKEN_ISSUER", issuer(plan)),
             ("STAYMESH_REDIS_URL", plan.redis_url.clone()),
         ]);
     }
@@ -37,6 +38,11 @@ pub(crate) fn of(service: &str, plan: &Plan) -> Result<Settings> {
     }
     settings.extend(own(service, plan)?);
     Ok(settings)
+}
+
+/// Issuer of tokens: the base URL at which clients find the metadata of the authorization server.
+fn issuer(plan: &Plan) -> String {
+    format!("http://{}", plan.public)
 }
 
 /// Settings of this service alone.
@@ -67,6 +73,7 @@ fn own(service: &str, plan: &Plan) -> Result<Settings> {
 pub(crate) fn of_edge(plan: &Plan, dir: &Path, admin: SocketAddr, logs: &Path) -> Result<Settings> {
     let address = |service| plan.address(service).map(|(listen, _)| listen.to_string());
     Ok(vec![
+        ("STAYMESH_TOKEN_ISSUER", issuer(plan)),
         ("STAYMESH_EDGE_PUBLIC_LISTEN", plan.public.to_string()),
         ("STAYMESH_EDGE_INTERNAL_LISTEN", plan.internal.to_string()),
         ("STAYMESH_EDGE_ADMIN_LISTEN", admin.to_string()),

@@ -53,6 +53,8 @@ const ROUTES: &[Route] = &[
     ("POST", "/v1/auth/refresh", Gate::Public, None),
     ("POST", "/v1/auth/logout", Gate::Public, PEOPLE),
     ("POST", "/v1/oauth/token", Gate::Public, None),
+    ("POST", "/v1/oauth/revoke", Gate::Public, None),
+    ("GET", "/.well-known/oauth-authorization-server", Gate::Public, None),
     ("GET", "/.well-known/jwks.json", Gate::Public, None),
     ("POST", "/v1/reservations:prepare", Gate::Public, BOOKERS),
     ("POST", "/v1/reservations", Gate::Public, BOOKERS),

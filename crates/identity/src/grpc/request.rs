@@ -32,7 +32,7 @@ pub(super) fn required(field: &str, text: String) -> Result<String, IdentityErro
     Ok(non_empty(field, text)?)
 }
 
-fn non_empty(field: &str, text: String) -> Result<String, FieldError> {
+pub(super) fn non_empty(field: &str, text: String) -> Result<String, FieldError> {
     if text.is_empty() { Err(FieldError::new(field, "is required")) } else { Ok(text) }
 }
 

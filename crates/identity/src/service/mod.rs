@@ -45,6 +45,8 @@ pub(crate) struct Services {
     pub(crate) logins: LoginService,
     pub(crate) clients: ClientService,
     pub(crate) keyring: Keyring,
+    /// Issuer of tokens: the base URL of the public gateway.
+    pub(crate) issuer: String,
     pub(crate) revoked: RevokedInStore,
     pub(crate) critical: CriticalTasks,
 }
@@ -54,6 +56,7 @@ impl Services {
     pub(crate) fn new(dependencies: Dependencies) -> Self {
         let Dependencies { pool, passwords, throttle, key, tokens, keyring, revocations, lives } = dependencies;
         let critical = CriticalTasks::default();
+        let issuer = tokens.issuer().to_owned();
         Self {
             accounts: AccountService {
                 pool: pool.clone(),
@@ -73,6 +76,7 @@ impl Services {
             revoked: RevokedInStore(pool.clone()),
             clients: ClientService { pool, key, tokens, revocations, lives, critical: critical.clone() },
             keyring,
+            issuer,
             critical,
         }
     }

@@ -62,6 +62,14 @@ pub(crate) async fn owner_of_token(connection: &mut PgConnection, token: SecretH
     Ok(user_id.map(UserId::from))
 }
 
+/// The login of a refresh token.
+pub(crate) async fn login_of_token(pool: &PgPool, token: SecretHash) -> sqlx::Result<Option<Uuid>> {
+    sqlx::query_scalar("select login_id from refresh_token where token_hash = $1")
+        .bind(token.as_bytes())
+        .fetch_optional(pool)
+        .await
+}
+
 /// Marks a refresh token as used. Exactly one of several uses, concurrent or not, returns the id of the login.
 pub(crate) async fn use_token(connection: &mut PgConnection, token: SecretHash) -> sqlx::Result<Option<Uuid>> {
     sqlx::query_scalar(
