@@ -69,12 +69,13 @@ end
 
 -- Makes answers of the token endpoints those of RFC 6749: never cached, and with `error` beside the members of every error.
 local function as_oauth(handle, status)
-  local headers = handle:headers()
-  headers:replace("cache-control", "no-store")
-  headers:replace("pragma", "no-cache")
+  handle:headers():replace("cache-control", "no-store")
+  handle:headers():replace("pragma", "no-cache")
   if status == "200" then return end
   local body = handle:body()
   if body == nil then return end
+  -- Taken after the body: waiting for it makes earlier ones invalid.
+  local headers = handle:headers()
   local text = body:getBytes(0, body:length())
   if text:sub(1, 1) ~= "{" then return end
   local code, instead, why = oauth_error(text, status)

@@ -3,8 +3,8 @@
 use staymesh_api::{
     google::api::HttpBody,
     identity::v1::{
-        AuthorizationServerMetadata, GetAuthorizationServerMetadataRequest, IssueTokenRequest, IssueTokenResponse,
-        RevokeTokenRequest, RevokeTokenResponse, o_auth_service_server::OAuthService,
+        GetAuthorizationServerMetadataRequest, GetAuthorizationServerMetadataResponse, IssueTokenRequest,
+        IssueTokenResponse, RevokeTokenRequest, RevokeTokenResponse, o_auth_service_server::OAuthService,
     },
 };
 use tonic::{Request, Response, Status};
@@ -19,7 +19,7 @@ use crate::service::{Services, clients::ClientService, logins::LoginService};
 pub(crate) struct OAuthHandler {
     logins: LoginService,
     clients: ClientService,
-    metadata: AuthorizationServerMetadata,
+    metadata: GetAuthorizationServerMetadataResponse,
 }
 
 impl OAuthHandler {
@@ -58,7 +58,7 @@ impl OAuthService for OAuthHandler {
     async fn get_authorization_server_metadata(
         &self,
         _: Request<GetAuthorizationServerMetadataRequest>,
-    ) -> Result<Response<AuthorizationServerMetadata>, Status> {
+    ) -> Result<Response<GetAuthorizationServerMetadataResponse>, Status> {
         Ok(Response::new(self.metadata.clone()))
     }
 }

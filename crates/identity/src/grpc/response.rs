@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use secrecy::ExposeSecret;
 use serde_json::json;
-use staymesh_api::identity::v1::{self as proto, AuthorizationServerMetadata, IssueClientTokenResponse, JsonWebKey};
+use staymesh_api::identity::v1::{
+    self as proto, GetAuthorizationServerMetadataResponse, IssueClientTokenResponse, JsonWebKey,
+};
 use staymesh_mesh::{
     auth::{Claims, KeySource, Role},
     proto_types::timestamp,
@@ -122,10 +124,10 @@ pub(super) fn login_json(login: &LoginTokens) -> Result<String, IdentityError> {
 }
 
 /// The metadata of the authorization server whose issuer is the base URL of the public gateway.
-pub(super) fn authorization_server(issuer: &str) -> AuthorizationServerMetadata {
+pub(super) fn authorization_server(issuer: &str) -> GetAuthorizationServerMetadataResponse {
     let url = |path: &str| format!("{}{path}", issuer.trim_end_matches('/'));
     let texts = |all: &[&str]| all.iter().map(|text| (*text).to_owned()).collect();
-    AuthorizationServerMetadata {
+    GetAuthorizationServerMetadataResponse {
         issuer: issuer.to_owned(),
         token_endpoint: url("/v1/oauth/token"),
         revocation_endpoint: url("/v1/oauth/revoke"),
