@@ -15,3 +15,6 @@ pub mod template;
 pub use access::{AccessTable, Rule};
 pub use reason::{ERROR_DOMAIN, Reason};
 pub use services::{Binding, Contract, ContractError, Method, Service, is_raw};
+
+#[cfg(test)]
+mod tests;

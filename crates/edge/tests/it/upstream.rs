@@ -189,6 +189,10 @@ impl HotelAdminService for Upstream {
     async fn delete_room(&self, _: Request<DeleteRoomRequest>) -> Answer<DeleteRoomResponse> {
         other()
     }
+
+    async fn list_audit_records(&self, _: Request<ListAuditRecordsRequest>) -> Answer<ListAuditRecordsResponse> {
+        other()
+    }
 }
 
 #[tonic::async_trait]

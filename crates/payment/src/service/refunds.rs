@@ -15,7 +15,7 @@ use crate::{
     error::PaymentError,
     fault_points,
     model::{Payment, Refund, RefundReason, Status},
-    store::{payments, refunds},
+    store::{audit, payments, refunds},
 };
 
 impl<P: Psp> Payments<P> {
@@ -41,7 +41,9 @@ impl<P: Psp> Payments<P> {
                 return Err(FieldError::new("amount.amount", "must be more than zero").into());
             }
         }
+        let watched = audit::PAYMENT.before(&mut transaction, id).await?;
         request(&mut transaction, &payment, RefundReason::Requested, request_id, amount).await?;
+        watched.record(&mut transaction).await?;
         let payment = payments::find(&mut *transaction, id).await?.ok_or(PaymentError::NotFound)?;
         fault_points::REFUND_ORDERED.around(transaction.commit()).await?;
         self.wake.wake();

@@ -3,6 +3,7 @@
 //! Locks are always taken in one order, so that transactions cannot deadlock: existing reservations in the order of
 //! their keys, then nights in the order of their keys, then new reservations in the order of their ids.
 
+mod audit;
 mod availability;
 mod change;
 mod create;
