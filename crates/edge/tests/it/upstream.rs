@@ -190,7 +190,10 @@ impl HotelAdminService for Upstream {
         other()
     }
 
-    async fn list_audit_records(&self, _: Request<ListAuditRecordsRequest>) -> Answer<ListAuditRecordsResponse> {
+    async fn list_audit_records(
+        &self,
+        _: Request<staymesh_api::hotel::v1::ListAuditRecordsRequest>,
+    ) -> Answer<staymesh_api::hotel::v1::ListAuditRecordsResponse> {
         other()
     }
 }

@@ -111,7 +111,7 @@ impl CatalogService {
         self.reservations.retire_inventory(hotel_id, Some(room_type_id)).await?;
         let mut tx = self.pool.begin().await?;
         let watched = store::audit::ROOM_TYPE.before(&mut tx, room_type_id).await?;
-        store::room_type::delete(&mut tx, hotel_id, room_type_id).await?;
+        store::room_type::delete(&mut *tx, hotel_id, room_type_id).await?;
         watched.record(&mut tx).await?;
         tx.commit().await?;
         Ok(())

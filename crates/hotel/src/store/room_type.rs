@@ -1,6 +1,6 @@
 //! Table `room_type`.
 
-use sqlx::{PgConnection, PgPool, types::Json};
+use sqlx::{PgConnection, PgExecutor, PgPool, types::Json};
 use staymesh_domain::{HotelId, Page, RoomTypeId};
 use staymesh_store::ResultExt;
 
@@ -139,7 +139,7 @@ pub(crate) async fn has_rooms(pool: &PgPool, hotel_id: HotelId, room_type_id: Ro
 /// # Errors
 /// [`HotelError::RoomTypeHasRooms`] while live rooms belong to it.
 pub(crate) async fn delete(
-    connection: &mut PgConnection,
+    executor: impl PgExecutor<'_>,
     hotel_id: HotelId,
     room_type_id: RoomTypeId,
 ) -> Result<(), HotelError> {
@@ -149,7 +149,7 @@ pub(crate) async fn delete(
     )
     .bind(hotel_id.get())
     .bind(room_type_id.get())
-    .execute(connection)
+    .execute(executor)
     .await
     .on_constraint("room_live_room_type_fkey", |_| HotelError::RoomTypeHasRooms)?;
     Ok(())

@@ -76,7 +76,7 @@ impl<P: Psp> Payments<P> {
         }
         let mut transaction = self.pool.begin().await?;
         let watched = audit::PAY_OUT_DESTINATION.before(&mut transaction, hotel_id).await?;
-        let set = payouts::set_destination(&mut transaction, hotel_id, destination, by).await?;
+        let set = payouts::set_destination(&mut *transaction, hotel_id, destination, by).await?;
         watched.record(&mut transaction).await?;
         transaction.commit().await?;
         tracing::info!(hotel_id = hotel_id.get(), "payout destination set");

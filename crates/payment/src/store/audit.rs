@@ -3,7 +3,7 @@
 use staymesh_store::audit::ObjectType;
 
 /// A payment with its refunds, by its id. Without the owner and the addresses of pages.
-pub const PAYMENT: ObjectType = ObjectType {
+pub(crate) const PAYMENT: ObjectType = ObjectType {
     name: "payment",
     snapshot: "select jsonb_build_object('status', status, 'currency', currency, 'refunds_minor', (
                    select coalesce(jsonb_object_agg(refund_id, amount_minor), '{}') from refund r
@@ -13,14 +13,14 @@ pub const PAYMENT: ObjectType = ObjectType {
 };
 
 /// The destination of a hotel's payouts, by the id of the hotel.
-pub const PAY_OUT_DESTINATION: ObjectType = ObjectType {
+pub(crate) const PAY_OUT_DESTINATION: ObjectType = ObjectType {
     name: "pay_out_destination",
     snapshot: "select jsonb_build_object('destination', destination) from hotel_destination
                where hotel_id = $1::integer",
 };
 
 /// A reconciliation case, by its id. Without its note, which is free text.
-pub const RECONCILIATION_CASE: ObjectType = ObjectType {
+pub(crate) const RECONCILIATION_CASE: ObjectType = ObjectType {
     name: "reconciliation_case",
     snapshot: "select jsonb_build_object('state', state, 'owner', owner, 'resolution', resolution, 'version', version,
                                          'replayed_at', replayed_at)
