@@ -80,7 +80,7 @@ async fn set_destination_and_refund_write_one_audit_record_each() {
         let request_id = Uuid::new_v4();
         for _ in 0..2 {
             assert_eq!(set(&known, 1001, "acct_1").await.as_deref(), Ok("acct_1"));
-            known.refund(paid.payment_id, Some(eur(100)), request_id, false).await.unwrap();
+            known.refund(paid.payment_id, Some(eur(100)), false, request_id).await.unwrap();
         }
     };
     Origin::scope(Some(origin), changes).await;
