@@ -10,6 +10,7 @@ mod access_log;
 mod bootstrap;
 mod clusters;
 mod config;
+mod cors;
 mod descriptors;
 mod envoy;
 mod filters;
@@ -19,11 +20,13 @@ mod listener_kind;
 mod local_replies;
 mod lua;
 mod rate_limit;
+mod rest_methods;
 mod routes;
 mod template;
 mod transcoder;
 
 pub use config::{EdgeConfig, HostPort, HostPortError, Limits, Timeouts, Upstreams};
+pub use cors::{Origin, OriginError};
 
 use staymesh_contract::{Contract, ContractError};
 

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use staymesh_contract::{Binding, Contract, Method, Service};
 
-use crate::{EdgeConfig, EdgeError, envoy::seconds, listener_kind::ListenerKind, lua, template};
+use crate::{EdgeConfig, EdgeError, cors, envoy::seconds, listener_kind::ListenerKind, lua, rest_methods, template};
 
 /// gRPC services beside the contract. Reflection describes the whole contract at every service, so one upstream is enough.
 const INFRASTRUCTURE: [&str; 3] =
@@ -17,7 +17,8 @@ const SOURCE_HEADER: &str = "x-staymesh-source";
 
 /// Routing uses gRPC paths only: the transcoder has replaced the path of a REST request before it is routed.
 pub(crate) fn route_config(config: &EdgeConfig, contract: &Contract, kind: ListenerKind) -> Result<Value, EdgeError> {
-    let mut routes = Vec::new();
+    let mut routes: Vec<Value> =
+        cors::preflight(config, kind, &action(config, INFRASTRUCTURE_UPSTREAM)).into_iter().collect();
     for service in contract.exposed_services() {
         if !kind.serves(service.gateway) {
             routes.push(json!({"match": {"prefix": prefix(&service.name)}, "direct_response": {"status": 403}}));
@@ -26,7 +27,8 @@ pub(crate) fn route_config(config: &EdgeConfig, contract: &Contract, kind: Liste
         if config.upstreams.by_name().iter().all(|(name, _)| *name != service.upstream) {
             return Err(EdgeError::NoUpstream { service: service.name.clone(), upstream: service.upstream.clone() });
         }
-        routes.extend(service.methods.iter().flat_map(|method| &method.bindings).filter_map(rest_metadata_route));
+        let bindings = service.methods.iter().flat_map(|method| &method.bindings);
+        routes.extend(bindings.filter_map(|binding| rest_metadata_route(config, kind, service, binding)));
         routes.extend(service.methods.iter().filter_map(|method| response_body_route(config, service, method)));
         routes.push(with_source(
             service,
@@ -36,12 +38,18 @@ pub(crate) fn route_config(config: &EdgeConfig, contract: &Contract, kind: Liste
             }),
         ));
     }
+    routes.extend(rest_methods::routes(contract, kind));
     routes.extend(INFRASTRUCTURE.map(|name| json!({"match": {"prefix": prefix(name)}, "route": stream(config)})));
     // Services without a gateway, and unknown paths.
     routes.push(json!({"match": {"prefix": "/"}, "direct_response": {"status": 404}}));
     Ok(json!({
         "name": kind.name(),
-        "virtual_hosts": [{"name": kind.name(), "domains": ["*"], "routes": routes}],
+        "virtual_hosts": [{
+            "name": kind.name(),
+            "domains": ["*"],
+            "typed_per_filter_config": cors::policies(config, kind),
+            "routes": routes,
+        }],
     }))
 }
 
@@ -69,18 +77,21 @@ fn with_source(service: &Service, mut route: Value) -> Value {
 
 /// A route that only carries metadata of a REST form for the Lua filter, which runs before the transcoder. No request is sent
 /// by it: the transcoder replaces the path, and Envoy selects a route again.
-fn rest_metadata_route(binding: &Binding) -> Option<Value> {
-    if binding.body.is_none() && binding.in_path.is_empty() {
-        return None;
-    }
-    Some(json!({
+fn rest_metadata_route(config: &EdgeConfig, kind: ListenerKind, service: &Service, binding: &Binding) -> Option<Value> {
+    let mut route = json!({
         "match": {
             "safe_regex": {"regex": template::any_of([binding.template.as_str()])?},
-            "headers": [{"name": ":method", "string_match": {"exact": binding.verb}}],
+            "headers": [rest_methods::is_served(binding.verb)],
         },
         "metadata": lua::request(binding),
-        "direct_response": {"status": 404},
-    }))
+    });
+    // The CORS filter, which is before the transcoder, applies to routes with an upstream only.
+    if cors::is_on(config, kind) {
+        route["route"] = action(config, &service.upstream);
+    } else {
+        route["direct_response"] = json!({"status": 404});
+    }
+    Some(route)
 }
 
 fn action(config: &EdgeConfig, upstream: &str) -> Value {

@@ -1,14 +1,18 @@
 //! The generated configuration in a real Envoy, in front of a server that implements the real contract.
 
 mod auth;
+mod codes;
 mod config;
 mod contract;
+mod cors;
 mod edge;
 mod errors;
 mod grpc;
 mod keys;
 mod limits;
+mod methods;
 mod operations;
 mod pages;
+mod reading;
 mod rest;
 mod upstream;
