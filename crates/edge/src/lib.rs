@@ -7,6 +7,7 @@
 //! [`render`] returns the two files that Envoy reads: the bootstrap configuration and the descriptor set for transcoding.
 
 mod access_log;
+mod body;
 mod bootstrap;
 mod clusters;
 mod config;
@@ -22,11 +23,13 @@ mod lua;
 mod rate_limit;
 mod rest_methods;
 mod routes;
+mod shares;
 mod template;
 mod transcoder;
 
 pub use config::{EdgeConfig, HostPort, HostPortError, Limits, Timeouts, Upstreams};
 pub use cors::{Origin, OriginError};
+pub use shares::{AddressLimits, Shares};
 
 use staymesh_contract::{Contract, ContractError};
 

@@ -29,7 +29,7 @@ struct LocalReply {
     violations: bool,
 }
 
-const REPLIES: [LocalReply; 14] = [
+const REPLIES: [LocalReply; 15] = [
     LocalReply {
         when: "response.code_details.startsWith('jwt_authn') && response.code_details.contains('Jwks_remote_fetch')",
         status: Some(503),
@@ -75,6 +75,15 @@ const REPLIES: [LocalReply; 14] = [
         status: None,
         reason: Reason::RateLimited,
         message: "the caller exceeds its quota; try again after the delay in Retry-After",
+        retry: true,
+        violations: false,
+    },
+    // A circuit breaker of the edge is open: the service may be well.
+    LocalReply {
+        when: "response.code == 503 && response.code_details.contains('overflow')",
+        status: Some(503),
+        reason: Reason::Overloaded,
+        message: "too many requests are in progress; try again",
         retry: true,
         violations: false,
     },

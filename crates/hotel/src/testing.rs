@@ -87,7 +87,7 @@ pub(crate) fn by<T>(role: Role, hotel_ids: &[i32], message: T) -> Request<T> {
     let mut request = Request::new(message);
     let (subject, session) = (format!("{role:?}"), "session".to_owned());
     let hotel_ids = hotel_ids.iter().map(|id| HotelId::try_from(*id).unwrap()).collect();
-    request.extensions_mut().insert(Caller { subject, role, hotel_ids, session });
+    request.extensions_mut().insert(Caller { subject, role, hotel_ids, email_verified: false, session });
     request
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use secrecy::{ExposeSecret, SecretString};
 use sqlx::PgPool;
-use staymesh_domain::{Email, FieldError};
+use staymesh_domain::{Email, FieldError, Language};
 use staymesh_mesh::auth::{Revocations, Role};
 
 pub use crate::service::keyring::Rotation;
@@ -44,10 +44,16 @@ pub async fn create_admin(pool: &PgPool, email: &str, password: &SecretString) -
     let accounts = AccountService {
         pool: pool.clone(),
         passwords: Arc::new(Argon2Passwords::new(&PasswordConfig::default())?),
-        revocations: Revocations::new(None),
+        revocations: Revocations::of_this_process(),
         critical: CriticalTasks::default(),
     };
-    let sign_up = SignUp { email: email.clone(), password, display_name: "Administrator".to_owned(), request_id: None };
+    let sign_up = SignUp {
+        email: email.clone(),
+        password,
+        display_name: "Administrator".to_owned(),
+        language: Language::default(),
+        request_id: None,
+    };
     match accounts.create(sign_up, Role::Admin).await {
         Ok(_) => Ok(AdminOutcome::Created),
         Err(IdentityError::EmailTaken) if accounts.find(&email).await?.role == "admin" => {

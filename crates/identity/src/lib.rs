@@ -6,7 +6,7 @@
 //!
 //! | module | contents |
 //! |---|---|
-//! | `grpc` | `UserService`, `AuthService` and `IdentityAdminService` |
+//! | `grpc` | `UserService`, `AuthService`, `IdentityAdminService` and `RevocationService` |
 //! | `service` | rules: `accounts`, `logins`, `clients`; `passwords`, `throttle`, `tokens`, `keyring`, `critical_tasks` |
 //! | `store` | SQL |
 //! | `model` | accounts, clients, published keys |
@@ -19,8 +19,9 @@
 //! - **PostgreSQL unavailable**: login, refresh and logout fail with `STORE_UNAVAILABLE`. Access tokens are still
 //!   verified, because the keys are in memory.
 //! - **Redis unavailable**: each replica counts failed logins on its own, so n replicas admit up to n times as many
-//!   guesses. Access tokens of an ended login or a deleted client remain valid until they expire (10 minutes; 1 hour for
-//!   clients). Refresh tokens and client secrets stop at once, because PostgreSQL decides those.
+//!   guesses. Services read ended logins and deleted clients from this service instead, within a second.
+//! - **Both**: services refuse staff, administrators, partners and services, whose tokens may be revoked, and accept guests
+//!   until their tokens expire (10 minutes).
 
 pub mod admin;
 mod config;
@@ -78,6 +79,8 @@ pub async fn serve(config: Config, stop: CancellationToken) -> Result<(), NodeEr
         lives: config.lives(),
     });
     node.spawn(keyring.clone().keep_fresh(node.stop.clone()));
+    let revoked = services.revoked.clone();
+    node.spawn(node.revocations.clone().follow_and_publish(revoked, node.stop.clone()));
     node.spawn(services.critical.clone().drain(node.stop.clone()));
     node.spawn(purge::run(node.pool.clone(), node.stop.clone()));
     let verifier = TokenVerifier::new(keyring, &config.node.auth);

@@ -36,7 +36,7 @@ use crate::{
     config::{Lives, PasswordConfig},
     crypto::EncryptionKey,
     error::IdentityError,
-    grpc::{AuthHandler, IdentityAdminHandler, UserHandler},
+    grpc::{AuthHandler, IdentityAdminHandler, RevocationHandler, UserHandler},
     service::{
         Dependencies, Services,
         keyring::Keyring,
@@ -136,6 +136,7 @@ pub(crate) struct Replica {
     pub(crate) users: UserHandler,
     pub(crate) auth: AuthHandler,
     pub(crate) admin: IdentityAdminHandler,
+    pub(crate) revocation: RevocationHandler,
     pub(crate) keyring: Keyring,
     pub(crate) passwords: Arc<WatchedPasswords>,
     pub(crate) verifier: TokenVerifier,
@@ -147,7 +148,8 @@ impl Replica {
         let passwords = Arc::new(WatchedPasswords::new());
         let key = encryption_key();
         let keyring = Keyring::new(pool.clone(), key.clone());
-        let revocations = Revocations::new(redis.clone());
+        let revocations =
+            redis.clone().map_or_else(Revocations::of_this_process, |redis| Revocations::new(Some(redis)));
         let services = Services::new(Dependencies {
             pool: pool.clone(),
             passwords: Arc::clone(&passwords) as Arc<dyn Passwords>,
@@ -162,6 +164,7 @@ impl Replica {
             users: UserHandler::new(&services),
             auth: AuthHandler::new(&services),
             admin: IdentityAdminHandler::new(&services),
+            revocation: RevocationHandler::new(&services),
             verifier: TokenVerifier::new(keyring.clone(), &auth_config()),
             keyring,
             passwords,
@@ -175,6 +178,7 @@ impl Replica {
             password: PASSWORD.to_owned(),
             display_name: "Ada".to_owned(),
             request_id: String::new(),
+            language: String::new(),
         };
         self.create_user(request).await
     }
@@ -227,6 +231,7 @@ pub(crate) fn guest(user_id: &str) -> Caller {
         subject: user_id.to_owned(),
         role: Role::Guest,
         hotel_ids: Vec::new(),
+        email_verified: false,
         session: Uuid::now_v7().to_string(),
     }
 }

@@ -69,6 +69,7 @@ pub(crate) fn staff_of<T>(hotel_id: i32, message: T) -> Request<T> {
         subject,
         role: Role::Staff,
         hotel_ids: vec![HotelId::try_from(hotel_id).unwrap()],
+        email_verified: false,
         session,
     });
     request

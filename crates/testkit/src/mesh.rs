@@ -83,6 +83,8 @@ fn start(mut settings: Vec<Setting>) -> Result<TestMesh> {
         [
             ("edge", "STAYMESH_EDGE_REQUESTS_PER_SECOND", "100000".to_owned()),
             ("edge", "STAYMESH_EDGE_BURST", "100000".to_owned()),
+            ("edge", "STAYMESH_EDGE_WEBHOOKS_PER_SECOND", "100000".to_owned()),
+            ("edge", "STAYMESH_EDGE_WEBHOOK_BURST", "100000".to_owned()),
         ],
     );
     let options = Options {

@@ -83,6 +83,10 @@ function envoy_on_response(handle)
   local known = handle:streamInfo():dynamicMetadata():get(FILTER)
   if known and known.head then
     local body = handle:body()
-    if body ~= nil then body:setBytes("") end
+    if body ~= nil then
+      local length = body:length()
+      body:setBytes("")
+      handle:headers():replace("content-length", tostring(length))
+    end
   end
 end

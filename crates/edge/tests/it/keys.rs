@@ -65,6 +65,7 @@ pub(crate) fn claims(subject: &str) -> Result<Claims> {
         sub: subject.to_owned(),
         role: "guest".to_owned(),
         hotel_ids: Vec::new(),
+        email_verified: false,
         sid: "login-1".to_owned(),
         iat: now,
         exp: now + 600,

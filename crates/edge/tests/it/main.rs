@@ -1,5 +1,6 @@
 //! The generated configuration in a real Envoy, in front of a server that implements the real contract.
 
+mod address_limits;
 mod auth;
 mod codes;
 mod config;
@@ -8,6 +9,7 @@ mod cors;
 mod edge;
 mod errors;
 mod grpc;
+mod held;
 mod keys;
 mod limits;
 mod methods;

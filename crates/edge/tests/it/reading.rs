@@ -47,7 +47,18 @@ async fn second_reading_of_a_name_is_refused(#[case] body: &'static str, #[case]
 
 #[tokio::test]
 async fn body_that_is_no_json_is_refused_without_its_content() -> Result<()> {
-    let edge = Edge::start().await?;
+    let edge = Edge::with(|config| {
+        config.addresses.address_requests_per_second = 1_000_000;
+        config.addresses.address_burst = 1_000_000;
+        config.addresses.logins_per_second = 1_000_000;
+        config.addresses.login_burst = 1_000_000;
+        config.addresses.sign_ups_per_second = 1_000_000;
+        config.addresses.sign_up_burst = 1_000_000;
+        config.addresses.tokens_per_second = 1_000_000;
+        config.addresses.token_burst = 1_000_000;
+        config.addresses.max_auth_body_bytes = 1_000_000;
+    })
+    .await?;
     let bodies: [&[u8]; 26] = [
         b"email=ada%40example&password=hunter2",
         b"{'password': 'hunter2'}",

@@ -5,7 +5,9 @@ use staymesh_api::identity::v1::{
     CreateClientRequest, CreateUserRequest, IssueClientTokenRequest, ListClientsRequest, LoginRequest,
     SetUserRoleRequest,
 };
-use staymesh_domain::{Email, FieldError, FieldErrors, HotelId, Page, PageError, UserId, parse_optional_request_id};
+use staymesh_domain::{
+    Email, FieldError, FieldErrors, HotelId, Language, Page, PageError, UserId, parse_optional_request_id,
+};
 use staymesh_mesh::auth::Role;
 use tonic::Request;
 
@@ -45,10 +47,11 @@ pub(super) fn sign_up(request: CreateUserRequest) -> Result<SignUp, IdentityErro
     let email = errors.value(Email::account(&request.email));
     let password = errors.value(passwords::parse_new(request.password));
     let display_name = errors.value(parse_display_name(request.display_name));
+    let language = errors.value(Language::parse_or_default(&request.language));
     let request_id = errors.value(parse_optional_request_id(&request.request_id));
-    match (email, password, display_name, request_id) {
-        (Some(email), Some(password), Some(display_name), Some(request_id)) => {
-            Ok(SignUp { email, password, display_name, request_id })
+    match (email, password, display_name, language, request_id) {
+        (Some(email), Some(password), Some(display_name), Some(language), Some(request_id)) => {
+            Ok(SignUp { email, password, display_name, language, request_id })
         }
         _ => Err(errors.into()),
     }

@@ -27,6 +27,8 @@ impl From<Account> for proto::User {
             role: role(&account.role),
             hotel_ids: account.hotel_ids.to_numbers(),
             create_time: Some(timestamp(account.create_time)),
+            email_verified_time: account.email_verified_time.map(|time| timestamp(time.to_jiff())),
+            language: account.language.code().to_owned(),
         }
     }
 }

@@ -5,7 +5,7 @@ use std::fmt;
 use jiff::Timestamp;
 use secrecy::SecretString;
 use sqlx::FromRow;
-use staymesh_domain::{Email, HotelId, IdError, UserId};
+use staymesh_domain::{Email, HotelId, IdError, Language, UserId};
 use staymesh_mesh::auth::Role;
 use uuid::Uuid;
 
@@ -14,6 +14,8 @@ pub(crate) struct SignUp {
     pub(crate) email: Email,
     pub(crate) password: SecretString,
     pub(crate) display_name: String,
+    /// Language of mails.
+    pub(crate) language: Language,
     /// Makes retries idempotent; `None` if the caller sent none.
     pub(crate) request_id: Option<Uuid>,
 }
@@ -38,6 +40,11 @@ pub(crate) struct Account {
     /// Empty unless the role is staff.
     #[sqlx(try_from = "Vec<i32>")]
     pub(crate) hotel_ids: HotelIds,
+    /// When the owner confirmed the address; `None` until then.
+    pub(crate) email_verified_time: Option<jiff_sqlx::Timestamp>,
+    /// Language of mails.
+    #[sqlx(try_from = "String")]
+    pub(crate) language: Language,
     #[sqlx(try_from = "jiff_sqlx::Timestamp")]
     pub(crate) create_time: Timestamp,
 }

@@ -5,7 +5,7 @@ mod client;
 mod public_key;
 
 pub(crate) use account::{Account, HotelIds, RoleAssignment, SignUp};
-pub(crate) use client::{Client, ClientKey, Registration, is_client_id};
+pub(crate) use client::{Client, ClientKey, Registration, is_client_id, subject_of};
 pub(crate) use public_key::PublicKey;
 
 use staymesh_domain::FieldError;

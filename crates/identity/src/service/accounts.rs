@@ -49,6 +49,7 @@ impl AccountService {
             password_hash: &self.passwords.hash(&sign_up.password).await?,
             display_name: &sign_up.display_name,
             role: role_name(role)?,
+            language: sign_up.language,
             request_id: sign_up.request_id,
         };
         let taken = |name: &str| {
@@ -71,6 +72,7 @@ impl AccountService {
         let account = self.get(user_id).await?;
         let same_content = account.email == sign_up.email.as_str()
             && account.display_name == sign_up.display_name
+            && account.language == sign_up.language
             && self.passwords.verify(&sign_up.password, &hash).await?;
         Ok(Some(require_same(account, same_content)?))
     }
@@ -117,9 +119,7 @@ impl AccountService {
         let ended: Vec<Uuid> = logins::revoked_with_live_tokens(&mut transaction, user_id).await?;
         let after = users::get(&mut *transaction, user_id).await?.ok_or(IdentityError::UserNotFound)?;
         transaction.commit().await?;
-        for login_id in ended {
-            revoke(&self.revocations, &login_id.to_string()).await;
-        }
+        revoke(&self.revocations, &ended.iter().map(Uuid::to_string).collect::<Vec<_>>()).await;
         Ok(after)
     }
 }

@@ -6,7 +6,7 @@ pub(crate) mod critical_tasks;
 pub(crate) mod keyring;
 pub(crate) mod logins;
 pub(crate) mod passwords;
-mod revoke;
+pub(crate) mod revoke;
 pub(crate) mod throttle;
 pub(crate) mod tokens;
 
@@ -22,6 +22,7 @@ use critical_tasks::CriticalTasks;
 use keyring::Keyring;
 use logins::LoginService;
 use passwords::Passwords;
+use revoke::RevokedInStore;
 use throttle::Throttle;
 use tokens::Tokens;
 
@@ -44,6 +45,7 @@ pub(crate) struct Services {
     pub(crate) logins: LoginService,
     pub(crate) clients: ClientService,
     pub(crate) keyring: Keyring,
+    pub(crate) revoked: RevokedInStore,
     pub(crate) critical: CriticalTasks,
 }
 
@@ -68,6 +70,7 @@ impl Services {
                 lives,
                 critical: critical.clone(),
             },
+            revoked: RevokedInStore(pool.clone()),
             clients: ClientService { pool, key, tokens, revocations, lives, critical: critical.clone() },
             keyring,
             critical,

@@ -22,6 +22,8 @@ pub(crate) struct Subject {
     pub(crate) role: Role,
     /// The hotels of staff.
     pub(crate) hotel_ids: HotelIds,
+    /// Whether the owner of the account has confirmed its address.
+    pub(crate) email_verified: bool,
 }
 
 /// Signs access tokens. Cheap to clone.
@@ -64,6 +66,7 @@ impl Tokens {
             sub: subject.id,
             role: role.to_owned(),
             hotel_ids: subject.hotel_ids.to_numbers(),
+            email_verified: subject.email_verified,
             sid: subject.session,
             iat: now.as_second(),
             exp: now.as_second().saturating_add(life),
@@ -90,7 +93,13 @@ mod tests {
     }
 
     fn guest() -> Subject {
-        Subject { id: "s".into(), session: "x".into(), role: Role::Guest, hotel_ids: HotelIds::default() }
+        Subject {
+            id: "s".into(),
+            session: "x".into(),
+            role: Role::Guest,
+            hotel_ids: HotelIds::default(),
+            email_verified: false,
+        }
     }
 
     #[tokio::test]
@@ -132,6 +141,7 @@ mod tests {
             session in "[a-z0-9:-]{1,80}",
             role in prop::sample::select(vec![Role::Guest, Role::Staff, Role::Partner, Role::Admin, Role::Service]),
             hotel_ids in prop::collection::vec(1..=i32::MAX, 0..=100),
+            email_verified in any::<bool>(),
             flipped in any::<prop::sample::Index>(),
         ) {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
@@ -139,13 +149,13 @@ mod tests {
                 let keyring = keyring();
                 let hotels = HotelIds::try_from(hotel_ids).unwrap();
                 let hotel_ids = hotels.to_numbers();
-                let subject = Subject { id: id.clone(), session: session.clone(), role, hotel_ids: hotels };
+                let subject = Subject { id: id.clone(), session: session.clone(), role, hotel_ids: hotels, email_verified };
                 let tokens = Tokens::new(keyring.clone(), &auth_config());
                 let token = tokens.sign(subject, Duration::from_mins(1)).await.unwrap();
                 let verifier = TokenVerifier::new(keyring, &auth_config());
                 let caller = verifier.verify(token.expose_secret()).await.unwrap();
                 let hotel_ids = hotel_ids.into_iter().map(|id| HotelId::try_from(id).unwrap()).collect();
-                prop_assert_eq!(caller, Caller { subject: id, role, hotel_ids, session });
+                prop_assert_eq!(caller, Caller { subject: id, role, hotel_ids, email_verified, session });
 
                 // A change of one character invalidates the signature.
                 let signed = token.expose_secret().rfind('.').unwrap();

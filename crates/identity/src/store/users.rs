@@ -1,7 +1,7 @@
 //! Tables `user_account` and `staff_hotel`.
 
 use sqlx::{PgConnection, PgExecutor, PgPool};
-use staymesh_domain::{Email, UserId};
+use staymesh_domain::{Email, Language, UserId};
 use uuid::Uuid;
 
 use crate::model::{Account, HotelIds};
@@ -13,6 +13,7 @@ pub(crate) struct NewUser<'a> {
     pub(crate) password_hash: &'a str,
     pub(crate) display_name: &'a str,
     pub(crate) role: &'a str,
+    pub(crate) language: Language,
     pub(crate) request_id: Option<Uuid>,
 }
 
@@ -22,14 +23,15 @@ pub(crate) struct NewUser<'a> {
 /// Violates `user_account_email_key` or `user_account_request_id_key`.
 pub(crate) async fn insert(pool: &PgPool, user: &NewUser<'_>) -> sqlx::Result<()> {
     sqlx::query(
-        "insert into user_account (user_id, email, password_hash, display_name, role, request_id)
-         values ($1, $2, $3, $4, $5, $6)",
+        "insert into user_account (user_id, email, password_hash, display_name, role, language, request_id)
+         values ($1, $2, $3, $4, $5, $6, $7)",
     )
     .bind(user.user_id.as_uuid())
     .bind(user.email.as_str())
     .bind(user.password_hash)
     .bind(user.display_name)
     .bind(user.role)
+    .bind(user.language.code())
     .bind(user.request_id)
     .execute(pool)
     .await
@@ -39,7 +41,7 @@ pub(crate) async fn insert(pool: &PgPool, user: &NewUser<'_>) -> sqlx::Result<()
 /// The account with this id.
 pub(crate) async fn get(executor: impl PgExecutor<'_>, user_id: UserId) -> sqlx::Result<Option<Account>> {
     sqlx::query_as(
-        "select user_id, email, display_name, role, created_at as create_time,
+        "select user_id, email, display_name, role, created_at as create_time, email_verified_time, language,
                 array(select hotel_id from staff_hotel where staff_hotel.user_id = user_account.user_id
                       order by hotel_id) as hotel_ids
          from user_account where user_id = $1",

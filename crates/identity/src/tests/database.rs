@@ -30,6 +30,19 @@ async fn constraints_refuse_invalid_rows_by_name() {
         ("update login set revoked_at = now()", "login_revocation_has_a_reason"),
         ("update login set revoked_at = now(), revoke_reason = 'mood'", "login_revoke_reason_is_known"),
         ("update login set expires_at = created_at", "login_ends_after_it_began"),
+        ("update user_account set language = 'it'", "user_account_language_is_known"),
+        (
+            "insert into mail_token select 'x', user_id, 'reset_password', now(), now() + interval '1 h' from user_account",
+            "mail_token_hash_is_sha256",
+        ),
+        (
+            "insert into mail_token select sha256(''), user_id, 'other', now(), now() + interval '1 h' from user_account",
+            "mail_token_purpose_is_known",
+        ),
+        (
+            "insert into mail_token select sha256(''), user_id, 'confirm_email', now(), now() from user_account",
+            "mail_token_ends_after_it_began",
+        ),
         ("update refresh_token set token_hash = 'x'", "refresh_token_hash_is_sha256"),
         ("update refresh_token set expires_at = created_at", "refresh_token_ends_after_it_began"),
         ("update refresh_token set used_at = null where used_at is not null", "refresh_token_use_is_final"),
@@ -49,6 +62,22 @@ async fn constraints_refuse_invalid_rows_by_name() {
     ] {
         assert_eq!(refused_by(pool, sql).await, constraint, "{sql}");
     }
+}
+
+#[test]
+fn outbox_is_the_shared_table() {
+    assert!(include_str!("../../../../migrations/identity/0007_outbox.sql").ends_with(staymesh_store::outbox::SCHEMA));
+}
+
+#[tokio::test]
+async fn used_mail_token_cannot_be_made_usable_again() {
+    let (database, replica) = replica(None).await;
+    replica.sign_up("ada@example.com").await.unwrap();
+    let used =
+        "insert into mail_token select sha256(''), user_id, 'confirm_email', now(), now() + interval '1 h', now()
+                from user_account";
+    sqlx::query(used).execute(database.pool()).await.unwrap();
+    assert_eq!(refused_by(database.pool(), "update mail_token set used_at = null").await, "mail_token_use_is_final");
 }
 
 #[tokio::test]

@@ -26,7 +26,13 @@ fn config(lead: Duration) -> KeyConfig {
 
 async fn token_of(keyring: &Keyring) -> String {
     use secrecy::ExposeSecret;
-    let subject = Subject { id: "s".into(), session: "x".into(), role: Role::Guest, hotel_ids: HotelIds::default() };
+    let subject = Subject {
+        id: "s".into(),
+        session: "x".into(),
+        role: Role::Guest,
+        hotel_ids: HotelIds::default(),
+        email_verified: false,
+    };
     let signed = Tokens::new(keyring.clone(), &auth_config()).sign(subject, Duration::from_mins(1)).await.unwrap();
     signed.expose_secret().to_owned()
 }

@@ -28,6 +28,17 @@ async fn login_returns_a_token_that_identifies_the_account() {
 }
 
 #[tokio::test]
+async fn token_says_whether_the_address_is_confirmed() {
+    let (database, replica, _) = with_ada().await;
+    let before = replica.login(ADA, PASSWORD).await.unwrap();
+    assert!(!replica.caller(&before.access_token).await.email_verified);
+    let confirm = "update user_account set email_verified_time = now()";
+    sqlx::query(confirm).execute(database.pool()).await.unwrap();
+    let after = replica.refresh(&before.refresh_token).await.unwrap();
+    assert!(replica.caller(&after.access_token).await.email_verified);
+}
+
+#[tokio::test]
 async fn wrong_password_and_unknown_address_get_the_same_response_and_work() {
     let (_database, replica, _) = with_ada().await;
     replica.passwords.take_verified();
@@ -128,10 +139,10 @@ async fn a_second_use_ends_the_whole_login_for_every_service() {
     let first = replica.login(ADA, PASSWORD).await.unwrap();
     let second = replica.refresh(&first.refresh_token).await.unwrap();
     let session = replica.caller(&second.access_token).await.session;
-    assert!(!replica.revocations.is_revoked(&session).await);
+    assert!(!replica.revocations.is_revoked(&session));
 
     assert_reason(replica.refresh(&first.refresh_token).await, Reason::RefreshTokenInvalid);
-    assert!(replica.revocations.is_revoked(&session).await);
+    assert!(replica.revocations.is_revoked(&session));
     assert_reason(replica.refresh(&second.refresh_token).await, Reason::RefreshTokenInvalid);
     // Other logins of the account stay valid.
     replica.refresh(&bystander.refresh_token).await.unwrap();
@@ -204,7 +215,7 @@ async fn logout_revokes_tokens_and_is_idempotent() {
     let caller = replica.caller(&tokens.access_token).await;
     for _ in 0..2 {
         replica.auth.logout(as_caller(LogoutRequest {}, &caller)).await.unwrap();
-        assert!(replica.revocations.is_revoked(&caller.session).await);
+        assert!(replica.revocations.is_revoked(&caller.session));
     }
     assert_reason(replica.refresh(&tokens.refresh_token).await, Reason::RefreshTokenInvalid);
 }
@@ -216,6 +227,36 @@ async fn logout_without_redis_invalidates_the_refresh_token() {
     let caller = replica.caller(&tokens.access_token).await;
     replica.auth.logout(as_caller(LogoutRequest {}, &caller)).await.unwrap();
     assert_reason(replica.refresh(&tokens.refresh_token).await, Reason::RefreshTokenInvalid);
+}
+
+#[tokio::test]
+async fn revoked_sessions_are_listed_while_their_tokens_may_live() {
+    let (database, replica, _) = with_ada().await;
+    let list = async || {
+        use staymesh_api::identity::v1::{ListRevocationsRequest, revocation_service_server::RevocationService};
+        let answer = replica.revocation.list_revocations(tonic::Request::new(ListRevocationsRequest {})).await.unwrap();
+        answer.into_inner().sessions
+    };
+    let (ended, _other) = (replica.login(ADA, PASSWORD).await.unwrap(), replica.login(ADA, PASSWORD).await.unwrap());
+    let caller = replica.caller(&ended.access_token).await;
+    assert!(list().await.is_empty());
+    replica.auth.logout(as_caller(LogoutRequest {}, &caller)).await.unwrap();
+    sqlx::query(
+        "insert into client (client_id, display_name, role, secret_hash, deleted_at)
+         values ('gone', '', 'partner', $1, now()), ('long-gone', '', 'partner', $1, now() - interval '2 hours')",
+    )
+    .bind(vec![0_u8; 32])
+    .execute(database.pool())
+    .await
+    .unwrap();
+    assert_eq!(list().await, [caller.session.as_str(), "client:gone"]);
+    sqlx::query(
+        "update login set created_at = now() - interval '1 hour', access_expires_at = now() - interval '2 minutes'",
+    )
+    .execute(database.pool())
+    .await
+    .unwrap();
+    assert_eq!(list().await, ["client:gone"]);
 }
 
 #[tokio::test]

@@ -13,6 +13,7 @@ fn request(email: &str, request_id: Uuid) -> CreateUserRequest {
         password: PASSWORD.to_owned(),
         display_name: "Ada".to_owned(),
         request_id: request_id.to_string(),
+        language: "de".to_owned(),
     }
 }
 
@@ -87,6 +88,7 @@ async fn sign_up_with_a_reused_request_id_is_refused() {
         request("bob@example.com", id),
         CreateUserRequest { password: "another password".to_owned(), ..request("ada@example.com", id) },
         CreateUserRequest { display_name: "Bob".to_owned(), ..request("ada@example.com", id) },
+        CreateUserRequest { language: "fr".to_owned(), ..request("ada@example.com", id) },
     ];
     for other in others {
         assert_reason(replica.create_user(other).await, Reason::RequestIdReused);
@@ -104,14 +106,16 @@ async fn sign_up_reports_every_invalid_field_and_creates_nothing() {
         password: "short".to_owned(),
         display_name: "two\nlines".to_owned(),
         request_id: Uuid::nil().to_string(),
+        language: "klingon".to_owned(),
     };
     let status = assert_reason(replica.create_user(bad).await, Reason::InvalidField);
-    assert_eq!(invalid_fields(&status), ["email", "password", "display_name", "request_id"]);
+    assert_eq!(invalid_fields(&status), ["email", "password", "display_name", "language", "request_id"]);
     let huge = CreateUserRequest {
         email: "a".repeat(1_000_000),
         password: "x".repeat(1_000_000),
         display_name: "\0".repeat(1_000_000),
         request_id: "{".repeat(1_000_000),
+        language: "e".repeat(1_000_000),
     };
     let status = assert_reason(replica.create_user(huge).await, Reason::InvalidField);
     assert!(status.message().len() < 1000, "the answer does not repeat the request");

@@ -77,6 +77,7 @@ mod tests {
             password: PASSWORD.to_owned(),
             display_name: "Ada".to_owned(),
             request_id: String::new(),
+            language: String::new(),
         };
         let user = users.create_user(sign_up).await.unwrap().into_inner().user.unwrap();
         let login = LoginRequest { email: user.email.clone(), password: PASSWORD.to_owned() };

@@ -16,6 +16,8 @@ pub struct Caller {
     pub role: Role,
     /// The hotels that a staff account works for; empty for other roles.
     pub hotel_ids: Vec<HotelId>,
+    /// Whether the owner of the account has confirmed its e-mail address; `false` for clients.
+    pub email_verified: bool,
     /// The `sid` of the token: the login or client it belongs to, for revocation.
     pub session: String,
 }
@@ -69,6 +71,7 @@ impl Caller {
             role: role_of(&claims.role)?,
             subject: claims.sub,
             hotel_ids: claims.hotel_ids.into_iter().map(HotelId::try_from).collect::<Result<_, _>>().ok()?,
+            email_verified: claims.email_verified,
             session: claims.sid,
         })
     }
@@ -103,7 +106,7 @@ mod tests {
     ) {
         let hotel = |id| HotelId::try_from(id).unwrap();
         let hotel_ids = hotel_ids.iter().map(|id| hotel(*id)).collect();
-        let caller = Caller { subject: "s".into(), role, hotel_ids, session: "x".into() };
+        let caller = Caller { subject: "s".into(), role, hotel_ids, email_verified: false, session: "x".into() };
         assert_eq!(caller.works_for(hotel(7)), expected);
         assert_eq!(caller.require_hotel(hotel(7)).is_ok(), expected);
         assert_eq!(caller.require_hotel_field(7).is_ok(), expected);

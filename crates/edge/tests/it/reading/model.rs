@@ -242,6 +242,15 @@ async fn edge_takes_exactly_the_documents_with_one_reading() -> Result<()> {
     let edge = Edge::with(|config| {
         config.limits.requests_per_second = 1_000_000;
         config.limits.burst = 1_000_000;
+        config.addresses.address_requests_per_second = 1_000_000;
+        config.addresses.address_burst = 1_000_000;
+        config.addresses.logins_per_second = 1_000_000;
+        config.addresses.login_burst = 1_000_000;
+        config.addresses.sign_ups_per_second = 1_000_000;
+        config.addresses.sign_up_burst = 1_000_000;
+        config.addresses.tokens_per_second = 1_000_000;
+        config.addresses.token_burst = 1_000_000;
+        config.addresses.max_auth_body_bytes = 1_000_000;
     })
     .await?
     .with_keys()

@@ -57,7 +57,7 @@ fn first() -> Date {
 }
 
 fn caller(subject: &str, role: Role) -> Caller {
-    Caller { subject: subject.into(), role, hotel_ids: vec![], session: "s".into() }
+    Caller { subject: subject.into(), role, hotel_ids: vec![], email_verified: false, session: "s".into() }
 }
 
 fn ada() -> Caller {
