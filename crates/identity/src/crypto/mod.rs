@@ -65,6 +65,7 @@ pub(crate) struct EncryptionKey {
     sealing: std::sync::Arc<RandomizedNonceKey>,
     pseudonyms: hmac::Key,
     secrets: hmac::Key,
+    successors: hmac::Key,
 }
 
 impl fmt::Debug for EncryptionKey {
@@ -91,7 +92,13 @@ impl EncryptionKey {
             sealing: std::sync::Arc::new(sealing.map_err(|_| invalid())?),
             pseudonyms: hmac::Key::new(hmac::HMAC_SHA256, derived("staymesh identity addresses").as_ref()),
             secrets: hmac::Key::new(hmac::HMAC_SHA256, derived("staymesh identity client secrets").as_ref()),
+            successors: hmac::Key::new(hmac::HMAC_SHA256, derived("staymesh identity refresh tokens").as_ref()),
         })
+    }
+
+    /// The refresh token that follows another (HMAC-SHA-256), so that a repeat gets the same one without its being stored.
+    pub(crate) fn successor(&self, token: &SecretString) -> SecretString {
+        URL_SAFE_NO_PAD.encode(hmac::sign(&self.successors, token.expose_secret().as_bytes())).into()
     }
 
     /// Encrypts `plain`, bound to `name` as associated data. Returns nonce, ciphertext and tag.
@@ -195,6 +202,15 @@ mod tests {
     fn pseudonym_depends_on_the_key() {
         assert_eq!(key(1).pseudonym("a@b.c"), key(1).pseudonym("a@b.c"));
         assert_ne!(key(1).pseudonym("a@b.c"), key(2).pseudonym("a@b.c"));
+    }
+
+    #[test]
+    fn successor_depends_on_token_and_key() {
+        let successor = |byte, token: &str| key(byte).successor(&token.to_owned().into()).expose_secret().to_owned();
+        assert_eq!(successor(1, "one"), successor(1, "one"));
+        assert_eq!(successor(1, "one").len(), SECRET_LENGTH);
+        let all = [successor(1, "one"), successor(1, "other"), successor(2, "one"), "one".to_owned()];
+        assert_eq!(HashSet::from(all).len(), 4);
     }
 
     #[test]

@@ -27,8 +27,9 @@ impl UserHandler {
 #[tonic::async_trait]
 impl UserService for UserHandler {
     async fn create_user(&self, request: Request<CreateUserRequest>) -> Result<Response<CreateUserResponse>, Status> {
+        let source = request::source(&request);
         let sign_up = request::sign_up(request.into_inner())?;
-        let account = self.accounts.sign_up(sign_up).await?;
+        let account = self.accounts.sign_up(sign_up, source).await?;
         Ok(Response::new(CreateUserResponse { user: Some(account.into()) }))
     }
 

@@ -3,8 +3,10 @@
 pub(crate) mod accounts;
 pub(crate) mod clients;
 pub(crate) mod critical_tasks;
+mod hash_queue;
 pub(crate) mod keyring;
 pub(crate) mod logins;
+mod password_rules;
 pub(crate) mod passwords;
 pub(crate) mod revoke;
 pub(crate) mod throttle;
@@ -58,6 +60,7 @@ impl Services {
             accounts: AccountService {
                 pool: pool.clone(),
                 passwords: Arc::clone(&passwords),
+                throttle: Some(throttle.clone()),
                 revocations: revocations.clone(),
                 critical: critical.clone(),
             },
@@ -65,6 +68,7 @@ impl Services {
                 pool: pool.clone(),
                 passwords,
                 throttle,
+                key: key.clone(),
                 tokens: tokens.clone(),
                 revocations: revocations.clone(),
                 lives,
