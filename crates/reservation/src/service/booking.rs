@@ -96,7 +96,7 @@ impl BookingService {
             quote: offer.quote,
             content_hash,
             hold_expire_time: hold,
-            limits: self.unpaid.of(caller, request.source),
+            limits: Box::new(self.unpaid.of(caller, request.source)),
             trace_parent: telemetry::trace_parent(),
         })
     }

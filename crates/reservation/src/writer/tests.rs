@@ -13,7 +13,7 @@ use crate::{
     MIGRATOR, calendar,
     error::ReservationError,
     lifecycle::Command,
-    model::{Guest, HoldLimits, NewReservation, PaymentMode},
+    model::{Guest, NewReservation, PaymentMode},
     quote::tests::quote,
     store::{InventoryChange, Store},
 };
@@ -78,7 +78,7 @@ impl World {
             quote: quote(100),
             content_hash: [7; 32],
             hold_expire_time: Some(Timestamp::now() + SignedDuration::from_mins(15)),
-            limits: HoldLimits::default(),
+            limits: Box::default(),
             trace_parent: None,
         }
     }

@@ -19,7 +19,7 @@ use crate::{
     error::ReservationError,
     expiry::release_expired,
     lifecycle::Command,
-    model::{Guest, HoldLimits, NewReservation, PaymentMode},
+    model::{Guest, NewReservation, PaymentMode},
     quote::tests::quote,
     store::{HoldCursor, InventoryChange},
     testing::{World, hotel_id},
@@ -176,7 +176,7 @@ impl Real {
             quote: quote(TOTAL),
             content_hash: [content; 32],
             hold_expire_time: (!request.partner_collects).then(|| now + HOLD),
-            limits: HoldLimits::default(),
+            limits: Box::default(),
             trace_parent: None,
         }
     }
