@@ -53,7 +53,6 @@ local function replace_with_page(handle, status)
   headers:replace("x-content-type-options", "nosniff")
 end
 
-<<<<<<< HEAD:crates/edge/src/responses.lua
 -- Errors of RFC 6749, section 5.2, by reason of Staymesh's error: code, and HTTP status where it differs.
 local OAUTH_ERRORS = {
   BAD_CREDENTIALS = {"invalid_client", nil, "the client is unknown or its secret is wrong"},
@@ -94,11 +93,6 @@ local function as_oauth(handle, status)
   if status == "401" and not instead then headers:replace("www-authenticate", 'Basic realm="staymesh"') end
 end
 
-function envoy_on_response(handle)
-  local headers = handle:headers()
-  if headers:get("content-type") ~= "application/json" then return end
-  local status = headers:get(":status")
-=======
 -- The code of a gRPC response is in its trailers. For gRPC-Web they become part of the body, where the access log cannot
 -- find them.
 local function record_code(handle)
@@ -110,7 +104,7 @@ end
 
 local function finish_json(handle)
   local status = handle:headers():get(":status")
->>>>>>> main:crates/edge/src/lua/responses.lua
+  if handle:metadata():get("oauth") then as_oauth(handle, status) end
   if status == "200" then
     unwrap(handle)
     return
@@ -136,9 +130,4 @@ function envoy_on_response(handle)
       handle:headers():replace("content-length", tostring(length))
     end
   end
-<<<<<<< HEAD:crates/edge/src/responses.lua
-  if handle:metadata():get("oauth") then as_oauth(handle, status) end
-  if status ~= "200" and handle:metadata():get("page") then replace_with_page(handle, status) end
-=======
->>>>>>> main:crates/edge/src/lua/responses.lua
 end

@@ -4,11 +4,7 @@ use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 use staymesh_domain::{ReservationId, StayDates};
 use staymesh_mesh::{Caller, Problem, auth::Role, telemetry};
-<<<<<<< HEAD
-=======
 use staymesh_store::audit::Origin;
-use uuid::Uuid;
->>>>>>> main
 
 use super::BookingService;
 use crate::{
