@@ -143,12 +143,12 @@ fn value(field: &FieldDescriptor) -> String {
         Kind::Enum(values) => {
             let names: Vec<String> = values.values().map(|value| value.name().to_owned()).collect();
             let known: Vec<String> = names.iter().map(|name| format!("{name} = true")).collect();
-            let named: Vec<&str> =
+            let offered: Vec<&str> =
                 names.iter().map(String::as_str).filter(|name| !name.ends_with("_UNSPECIFIED")).collect();
             format!(
                 "kind = \"enum\", values = {{{}}}, expected = \"must be one of {}\"",
                 known.join(", "),
-                named.join(", ")
+                offered.join(", ")
             )
         }
         Kind::Message(_) => nested(field).map_or_else(
