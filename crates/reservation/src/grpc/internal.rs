@@ -32,11 +32,10 @@ impl ReservationFlowService for InternalReservationHandler {
         request: Request<proto::ConfirmPaymentRequest>,
     ) -> Result<Response<proto::ConfirmPaymentResponse>, Status> {
         let request = request.into_inner();
-        let command = Command::ConfirmPayment {
-            payment_id: payment_id(&request.payment_id)?,
-            amount: proto_types::money_from(request.amount.as_ref(), "amount").map_err(refuse)?,
-        };
-        let applied = self.apply(&request.reservation_id, command).await?;
+        let payment_id = payment_id(&request.payment_id)?;
+        let amount = proto_types::money_from(request.amount.as_ref(), "amount").map_err(refuse)?;
+        let id = reservation_id(&request.reservation_id)?;
+        let applied = self.0.confirm_payment(id, payment_id, amount, Timestamp::now()).await?;
         Ok(Response::new(proto::ConfirmPaymentResponse {
             refund_required: applied.refund_required,
             reservation: Some(response::reservation(applied.reservation, Role::Service)),

@@ -3,6 +3,7 @@
 mod booking;
 mod dependencies;
 mod inventory;
+mod late_payments;
 mod offers;
 mod unpaid;
 
