@@ -63,6 +63,7 @@ const ROUTES: &[Route] = &[
     ("DELETE", "/v1/reservations/{reservation_id}", Gate::Public, READERS),
     ("POST", "/v1/payments", Gate::Public, BOOKERS),
     ("GET", "/v1/payments/{payment_id}", Gate::Public, READERS),
+    ("GET", "/v1/invoiceLines", Gate::Public, Some(&[Partner])),
     ("POST", "/v1/webhooks/psp", Gate::Public, None),
     ("GET", "/v1/statusPages/{reservation_id}", Gate::Public, None),
 
