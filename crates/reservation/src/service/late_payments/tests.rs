@@ -13,7 +13,7 @@ use crate::{
     lifecycle::Command,
     model::{NewReservation, Status},
     offer_token::OfferSigner,
-    service::{BookingService, Dependencies, UnpaidRoomLimit},
+    service::{BookingService, Dependencies, UnpaidLimits},
     testing::{World, order_of_rooms, total},
     writer::Writer,
 };
@@ -39,7 +39,7 @@ async fn held(hotels: MockHotelClient) -> (World, BookingService, NewReservation
         rates: Box::new(MockRateClient::new()),
         offers: OfferSigner::new(&keys),
         hold: Duration::from_mins(15),
-        unpaid: UnpaidRoomLimit::unlimited(),
+        unpaid: UnpaidLimits::unlimited(),
         wake: Wake::default(),
     });
     (world, service, order)
