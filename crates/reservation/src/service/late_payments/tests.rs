@@ -15,7 +15,7 @@ use crate::{
     offer_token::OfferSigner,
     service::{BookingService, Dependencies, UnpaidLimits},
     testing::{World, order_of_rooms, total},
-    writer::Writer,
+    writer::{Writer, apply},
 };
 
 /// A world where the nights of 1 and 2 January 2030 are on sale, the rules, and a held reservation of the first night.
@@ -67,7 +67,7 @@ async fn payment_is_accepted_until_check_in_ends_at_the_hotel(
     let now: Timestamp = now.parse().expect("a time");
     let (world, service, order) = held(hotels).await;
     if expired {
-        world.apply(order.id, Command::Expire, now).await.expect("expired");
+        apply(&world.store, order.id, &Command::Expire, now).await.expect("expired");
     }
     let payment_id = PaymentId::new();
     for _ in 0..2 {
@@ -80,7 +80,7 @@ async fn payment_is_accepted_until_check_in_ends_at_the_hotel(
     assert_eq!(world.count(held).await, i64::from(accepted));
     if !accepted {
         let refund = Command::ConfirmRefund { payment_id, amount: total() };
-        let refunded = world.apply(order.id, refund, now).await.expect("applied");
+        let refunded = apply(&world.store, order.id, &refund, now).await.expect("applied");
         assert_eq!(refunded.reservation.status, Status::Refunded);
     }
 }
