@@ -23,6 +23,8 @@ pub(crate) fn of(service: &str, plan: &Plan) -> Result<Settings> {
             ("STAYMESH_DATABASE_URL", database.clone()),
             ("STAYMESH_TOKEN_ISSUER", issuer(plan)),
             ("STAYMESH_REDIS_URL", plan.redis_url.clone()),
+            // All callers of a local mesh share the loopback address.
+            ("STAYMESH_MAX_CONCURRENCY_PER_SOURCE", "1024".to_owned()),
         ]);
     }
     if calls_others(service) {

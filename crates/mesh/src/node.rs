@@ -144,6 +144,8 @@ impl Node {
                 verifier,
                 revocations: self.revocations.clone(),
                 max_concurrency: config.max_concurrency,
+                max_concurrency_per_source: config.max_concurrency_per_source,
+                max_streams_per_source: config.max_streams_per_source,
                 max_deadline: config.max_deadline,
             },
             registry: self.telemetry.registry.clone(),
