@@ -1,6 +1,6 @@
 //! Requests that their caller holds open or spoils.
 
-use std::{sync::Arc, time::Duration};
+use std::{future::poll_fn, sync::Arc, time::Duration};
 
 use http_body_util::Full;
 use rstest::rstest;
@@ -110,6 +110,7 @@ async fn spoilt_frame_is_the_callers_fault(#[case] frame: &'static [u8]) {
         .header("authorization", format!("Bearer {}", server.signer.token("service", |_| {})))
         .body(Body::new(Full::from(frame)))
         .expect("a request");
+    poll_fn(|context| GrpcService::poll_ready(&mut channel, context)).await.expect("is ready");
     let response = GrpcService::call(&mut channel, request).await.expect("a response");
     let status = Status::from_header_map(response.headers()).expect("a status");
     assert_eq!(Problem::reason_of(&status), Some(Reason::InvalidRequest), "{status:?}");
