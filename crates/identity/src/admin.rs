@@ -6,6 +6,7 @@ use secrecy::{ExposeSecret, SecretString};
 use sqlx::PgPool;
 use staymesh_domain::{Email, FieldError, Language};
 use staymesh_mesh::auth::{Revocations, Role};
+use staymesh_store::outbox::Wake;
 
 pub use crate::service::keyring::Rotation;
 use crate::{
@@ -46,6 +47,7 @@ pub async fn create_admin(pool: &PgPool, email: &str, password: &SecretString) -
         passwords: Arc::new(Argon2Passwords::new(&PasswordConfig::default())?),
         revocations: Revocations::new(None),
         critical: CriticalTasks::default(),
+        wake: Wake::default(),
     };
     let sign_up = SignUp {
         email: email.clone(),

@@ -5,6 +5,8 @@ pub(crate) mod clients;
 pub(crate) mod critical_tasks;
 pub(crate) mod keyring;
 pub(crate) mod logins;
+pub(crate) mod mail_limit;
+pub(crate) mod ownership;
 pub(crate) mod passwords;
 mod revoke;
 pub(crate) mod throttle;
@@ -14,6 +16,7 @@ use std::sync::Arc;
 
 use sqlx::PgPool;
 use staymesh_mesh::auth::Revocations;
+use staymesh_store::outbox::Wake;
 
 use crate::{config::Lives, crypto::EncryptionKey};
 use accounts::AccountService;
@@ -21,6 +24,8 @@ use clients::ClientService;
 use critical_tasks::CriticalTasks;
 use keyring::Keyring;
 use logins::LoginService;
+use mail_limit::MailLimit;
+use ownership::OwnershipService;
 use passwords::Passwords;
 use throttle::Throttle;
 use tokens::Tokens;
@@ -35,6 +40,8 @@ pub(crate) struct Dependencies {
     pub(crate) keyring: Keyring,
     pub(crate) revocations: Revocations,
     pub(crate) lives: Lives,
+    pub(crate) mail_limit: MailLimit,
+    pub(crate) wake: Wake,
 }
 
 /// The rules, wired up.
@@ -43,6 +50,7 @@ pub(crate) struct Services {
     pub(crate) accounts: AccountService,
     pub(crate) logins: LoginService,
     pub(crate) clients: ClientService,
+    pub(crate) ownership: OwnershipService,
     pub(crate) keyring: Keyring,
     pub(crate) critical: CriticalTasks,
 }
@@ -50,7 +58,7 @@ pub(crate) struct Services {
 impl Services {
     /// Wires the services up. They share one limit of [`CriticalTasks`].
     pub(crate) fn new(dependencies: Dependencies) -> Self {
-        let Dependencies { pool, passwords, throttle, key, tokens, keyring, revocations, lives } = dependencies;
+        let Dependencies { pool, passwords, throttle, key, tokens, keyring, revocations, lives, mail_limit, wake } = dependencies;
         let critical = CriticalTasks::default();
         Self {
             accounts: AccountService {
@@ -58,6 +66,17 @@ impl Services {
                 passwords: Arc::clone(&passwords),
                 revocations: revocations.clone(),
                 critical: critical.clone(),
+                wake: wake.clone(),
+            },
+            ownership: OwnershipService {
+                pool: pool.clone(),
+                passwords: Arc::clone(&passwords),
+                throttle: throttle.clone(),
+                mail_limit,
+                revocations: revocations.clone(),
+                critical: critical.clone(),
+                key: key.clone(),
+                wake,
             },
             logins: LoginService {
                 pool: pool.clone(),

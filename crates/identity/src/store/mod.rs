@@ -2,6 +2,7 @@
 
 pub(crate) mod clients;
 pub(crate) mod logins;
+pub(crate) mod mail_tokens;
 pub(crate) mod purge;
 pub(crate) mod signing_keys;
 pub(crate) mod users;

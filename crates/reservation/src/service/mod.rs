@@ -4,6 +4,7 @@ mod booking;
 mod dependencies;
 mod inventory;
 mod offers;
+mod owners;
 mod unpaid;
 
 pub(crate) use booking::{BookingRequest, list_scope};

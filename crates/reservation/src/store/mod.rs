@@ -6,6 +6,7 @@
 mod availability;
 mod change;
 mod create;
+mod forgotten;
 mod holds;
 mod inventory;
 mod nights;
