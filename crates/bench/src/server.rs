@@ -138,7 +138,7 @@ async fn serve_routes(routes: Routes, rig: &Rig, stop: CancellationToken) -> Res
         layers: LayerConfig {
             access: AccessTable::read(DESCRIPTOR_SET).context("the contract")?,
             verifier: rig.callers.verifier(),
-            revocations: Revocations::new(None),
+            revocations: Revocations::of_this_process(),
             max_concurrency: config.max_concurrency,
             max_deadline: config.max_deadline,
         },

@@ -11,6 +11,8 @@ use anyhow::{Context, Result};
 /// Timeout of a connection to the target, and the interval at which a waiting reader checks the state of the link.
 const CONNECT_LIMIT: Duration = Duration::from_secs(5);
 const POLL_EVERY: Duration = Duration::from_millis(50);
+/// Time for which a slow link holds a response.
+const SLOWNESS: Duration = Duration::from_secs(1);
 
 /// The state of the link between client and target.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,6 +25,8 @@ pub enum Link {
     Silent,
     /// Requests pass; responses are held until the state changes, as when a response is late.
     Late,
+    /// Requests pass; every response is held for a second, as behind a slow network.
+    Slow,
     /// Requests pass; the connection is closed as soon as the target responds.
     Cut,
 }
@@ -58,6 +62,12 @@ impl State {
     fn may_pass(&self, direction: Direction) -> bool {
         match self.after(|link| link == Link::Silent || (link == Link::Late && direction == Direction::Response)) {
             Link::Healthy => true,
+            Link::Slow => {
+                if direction == Direction::Response {
+                    thread::sleep(SLOWNESS);
+                }
+                true
+            }
             Link::Late | Link::Cut => direction == Direction::Request,
             Link::Broken | Link::Silent => false,
         }

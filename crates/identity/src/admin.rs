@@ -45,7 +45,7 @@ pub async fn create_admin(pool: &PgPool, email: &str, password: &SecretString) -
     let accounts = AccountService {
         pool: pool.clone(),
         passwords: Arc::new(Argon2Passwords::new(&PasswordConfig::default())?),
-        revocations: Revocations::new(None),
+        revocations: Revocations::of_this_process(),
         critical: CriticalTasks::default(),
         wake: Wake::default(),
     };

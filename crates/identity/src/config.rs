@@ -10,7 +10,7 @@ use staymesh_store::parse_duration;
 
 use crate::{crypto::EncryptionKey, error::IdentityError};
 
-/// Longest configurable life of an access token. Revocations in Redis are kept longer, and a key stays published for this
+/// Longest configurable life of an access token. Revocations are remembered longer, and a key stays published for this
 /// time after its last signature.
 pub(crate) const LONGEST_TOKEN: Duration = Duration::from_hours(1);
 
@@ -122,7 +122,7 @@ fn token_life(text: &str) -> Result<Duration, String> {
 #[cfg(test)]
 mod tests {
     use clap::Parser;
-    use staymesh_mesh::{auth::RevokedSession, redis::Key};
+    use staymesh_mesh::auth::REMEMBERED;
 
     use super::*;
 
@@ -160,7 +160,7 @@ mod tests {
 
     #[test]
     fn token_life_is_shorter_than_the_life_of_a_revocation() {
-        assert!(RevokedSession::TTL > LONGEST_TOKEN);
+        assert!(REMEMBERED > LONGEST_TOKEN);
         for life in ["61m", "0s", "1500ms", "forever"] {
             assert!(parse(&["--access-token-life", life]).is_err(), "{life}");
             assert!(parse(&["--client-token-life", life]).is_err(), "{life}");

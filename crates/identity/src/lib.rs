@@ -6,7 +6,7 @@
 //!
 //! | module | contents |
 //! |---|---|
-//! | `grpc` | `UserService`, `AuthService` and `IdentityAdminService` |
+//! | `grpc` | `UserService`, `AuthService`, `IdentityAdminService` and `RevocationService` |
 //! | `service` | rules: `accounts`, `ownership`, `logins`, `clients`; `passwords`, `throttle`, `tokens`, `keyring`, `critical_tasks` |
 //! | `events`, `mails` | the outbox: mails to owners of accounts, and deleted accounts |
 //! | `clients` | the reservation service |
@@ -21,8 +21,9 @@
 //! - **PostgreSQL unavailable**: login, refresh and logout fail with `STORE_UNAVAILABLE`. Access tokens are still
 //!   verified, because the keys are in memory.
 //! - **Redis unavailable**: each replica counts failed logins on its own, so n replicas admit up to n times as many
-//!   guesses. Access tokens of an ended login or a deleted client remain valid until they expire (10 minutes; 1 hour for
-//!   clients). Refresh tokens and client secrets stop at once, because PostgreSQL decides those.
+//!   guesses. Services read ended logins and deleted clients from this service instead, within a second.
+//! - **Both**: services refuse staff, administrators, partners and services, whose tokens may be revoked, and accept guests
+//!   until their tokens expire (10 minutes).
 
 pub mod admin;
 mod clients;
@@ -46,11 +47,11 @@ pub use error::IdentityError;
 
 use std::sync::Arc;
 
+use staymesh_mail::Mailer;
 use staymesh_mesh::{
     auth::TokenVerifier,
     node::{Node, NodeError},
 };
-use staymesh_mail::Mailer;
 use staymesh_store::outbox::{RelayOptions, Wake};
 use tokio_util::sync::CancellationToken;
 
@@ -92,7 +93,7 @@ pub async fn serve(config: Config, stop: CancellationToken) -> Result<(), NodeEr
         mail_limit: MailLimit::new(node.redis.clone(), &key),
         wake: wake.clone(),
     });
-    let (mesh, _) = node.join(&config.client)?;
+    let mesh = node.callees(&config.client)?;
     let receiver = OutboxReceiver {
         pool: node.pool.clone(),
         key,
@@ -102,6 +103,8 @@ pub async fn serve(config: Config, stop: CancellationToken) -> Result<(), NodeEr
     };
     node.relay_outbox(receiver, wake, RelayOptions::default());
     node.spawn(keyring.clone().keep_fresh(node.stop.clone()));
+    let revoked = services.revoked.clone();
+    node.spawn(node.revocations.clone().follow_and_publish(revoked, node.stop.clone()));
     node.spawn(services.critical.clone().drain(node.stop.clone()));
     node.spawn(purge::run(node.pool.clone(), node.stop.clone()));
     let verifier = TokenVerifier::new(keyring, &config.node.auth);

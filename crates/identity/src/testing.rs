@@ -37,7 +37,7 @@ use crate::{
     config::{Lives, PasswordConfig},
     crypto::EncryptionKey,
     error::IdentityError,
-    grpc::{AuthHandler, IdentityAdminHandler, UserHandler},
+    grpc::{AuthHandler, IdentityAdminHandler, RevocationHandler, UserHandler},
     service::{
         Dependencies, Services,
         keyring::Keyring,
@@ -138,6 +138,7 @@ pub(crate) struct Replica {
     pub(crate) users: UserHandler,
     pub(crate) auth: AuthHandler,
     pub(crate) admin: IdentityAdminHandler,
+    pub(crate) revocation: RevocationHandler,
     pub(crate) keyring: Keyring,
     pub(crate) passwords: Arc<WatchedPasswords>,
     pub(crate) verifier: TokenVerifier,
@@ -149,7 +150,8 @@ impl Replica {
         let passwords = Arc::new(WatchedPasswords::new());
         let key = encryption_key();
         let keyring = Keyring::new(pool.clone(), key.clone());
-        let revocations = Revocations::new(redis.clone());
+        let revocations =
+            redis.clone().map_or_else(Revocations::of_this_process, |redis| Revocations::new(Some(redis)));
         let services = Services::new(Dependencies {
             pool: pool.clone(),
             passwords: Arc::clone(&passwords) as Arc<dyn Passwords>,
@@ -166,6 +168,7 @@ impl Replica {
             users: UserHandler::new(&services),
             auth: AuthHandler::new(&services),
             admin: IdentityAdminHandler::new(&services),
+            revocation: RevocationHandler::new(&services),
             verifier: TokenVerifier::new(keyring.clone(), &auth_config()),
             keyring,
             passwords,

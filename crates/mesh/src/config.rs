@@ -59,7 +59,7 @@ pub struct AuthConfig {
     /// The `aud` that access tokens must carry.
     #[arg(long, env = "STAYMESH_TOKEN_AUDIENCE", default_value = "staymesh")]
     pub audience: String,
-    /// Redis with the revoked sessions. Without it, or while it is unavailable, a token is accepted until it expires.
+    /// Redis with the log of revoked sessions. Without it, or while it is unavailable, services read them from identity.
     #[arg(long, env = "STAYMESH_REDIS_URL")]
     pub redis_url: Option<SecretString>,
 }

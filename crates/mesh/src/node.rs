@@ -10,7 +10,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tonic::service::Routes;
 
 use crate::{
-    auth::{AccessTable, RemoteKeys, Revocations, TokenVerifier},
+    auth::{AccessTable, RemoteKeys, RemoteRevocations, Revocations, TokenVerifier},
     client::{ClientError, Mesh},
     config::{ClientConfig, NodeConfig},
     health::Probe,
@@ -72,17 +72,19 @@ impl Node {
         let store = named(&config.store, name);
         let pool = connect(&store)?;
         let redis = config.auth.redis_url.as_ref().map(Redis::connect_lazily).transpose().map_err(NodeError::Config)?;
+        let (revocations, tasks) = (Revocations::new(redis.clone()), TaskTracker::new());
+        tasks.spawn(revocations.clone().follow_log(stop.clone()));
         Ok(Self {
             pool,
             probe_pool: connect(&for_probes(store))?,
             other_pools: Vec::new(),
-            revocations: Revocations::new(redis.clone()),
+            revocations,
             redis,
             stop,
             name,
             config,
             telemetry,
-            tasks: TaskTracker::new(),
+            tasks,
         })
     }
 
@@ -96,14 +98,25 @@ impl Node {
         Ok(pool)
     }
 
-    /// Prepares calls of other services and the verification of tokens with identity's keys.
+    /// Prepares calls of other services and the verification of tokens with identity's keys, and follows identity's
+    /// revoked sessions.
     ///
     /// # Errors
     /// When an address or a certificate is wrong.
     pub fn join(&self, config: &ClientConfig) -> Result<(Mesh, TokenVerifier), NodeError> {
-        let mesh = Mesh::join(config, self.stop.clone())?;
+        let mesh = self.callees(config)?;
         let keys = RemoteKeys::new(mesh.identity(config)?);
+        let revoked = RemoteRevocations::new(mesh.channel("identity", &config.identity_url)?);
+        self.spawn(self.revocations.clone().follow_source(revoked, self.stop.clone()));
         Ok((mesh, TokenVerifier::new(keys, &self.config.auth)))
+    }
+
+    /// Prepares calls of other services, without [`Self::join`]'s verification: for identity, which has the keys itself.
+    ///
+    /// # Errors
+    /// When an address or a certificate is wrong.
+    pub fn callees(&self, config: &ClientConfig) -> Result<Mesh, NodeError> {
+        Ok(Mesh::join(config, self.stop.clone())?)
     }
 
     /// Spawns a background task, which must end soon after [`Self::stop`] is cancelled. The process waits up to 15 s for it.

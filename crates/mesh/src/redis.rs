@@ -1,7 +1,8 @@
-//! Redis through a bb8 pool, with typed keys, a deadline of 100 ms per call and a circuit breaker.
+//! Redis over one multiplexed connection per process, with typed keys, a deadline of 100 ms per call and a circuit breaker.
 //!
-//! No function of Staymesh requires Redis: every use defines what happens without it. After a failed call, further calls
-//! fail immediately for one second instead of queueing up.
+//! Concurrent calls share the connection (pipelining), so no number of callers can exhaust it: a pool could be exhausted,
+//! which is not an outage. No function of Staymesh requires Redis: every use defines what happens without it. After a
+//! failed call, further calls fail immediately for one second instead of queueing up.
 
 use std::{
     sync::{
@@ -11,7 +12,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use bb8_redis::{RedisConnectionManager, bb8::Pool, redis::AsyncCommands};
+use redis::{
+    AsyncCommands, Client,
+    aio::{ConnectionManager, ConnectionManagerConfig},
+};
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Serialize, de::DeserializeOwned};
 
@@ -35,30 +39,31 @@ pub trait Key {
     fn text(&self) -> String;
 }
 
-/// A pool of connections to one Redis.
+/// The connection to one Redis. Clones share it.
 #[derive(Clone)]
 pub struct Redis {
-    pool: Pool<RedisConnectionManager>,
+    connection: ConnectionManager,
     started: Instant,
     /// Until when calls fail immediately, in milliseconds since `started`.
     open_until_ms: Arc<AtomicU64>,
 }
 
 impl Redis {
-    /// A pool that connects on first use, so that a service starts without Redis.
+    /// A connection that opens on first use, so that a service starts without Redis, and reopens after it broke. Needs a
+    /// Tokio runtime.
     ///
     /// # Errors
     /// When the URL is not a Redis URL.
     pub fn connect_lazily(url: &SecretString) -> Result<Self, String> {
-        let manager = RedisConnectionManager::new(url.expose_secret())
-            // The error of the client may show the URL with its password.
-            .map_err(|_| "STAYMESH_REDIS_URL is not a Redis URL".to_owned())?;
-        let pool = Pool::builder()
-            .max_size(8)
-            .connection_timeout(CALL_TIMEOUT)
-            .retry_connection(false)
-            .build_unchecked(manager);
-        Ok(Self { pool, started: Instant::now(), open_until_ms: Arc::default() })
+        // The error of the client may show the URL with its password.
+        let wrong = |_| "STAYMESH_REDIS_URL is not a Redis URL".to_owned();
+        let client = Client::open(url.expose_secret()).map_err(wrong)?;
+        let config = ConnectionManagerConfig::new()
+            .set_connection_timeout(Some(CALL_TIMEOUT))
+            .set_response_timeout(Some(CALL_TIMEOUT))
+            .set_number_of_retries(0);
+        let connection = ConnectionManager::new_lazy_with_config(client, config).map_err(wrong)?;
+        Ok(Self { connection, started: Instant::now(), open_until_ms: Arc::default() })
     }
 
     /// Reads the value of a key. A value that does not deserialize, as from another version, counts as absent.
@@ -113,16 +118,20 @@ impl Redis {
         .await
     }
 
-    async fn run<T>(
+    /// Runs commands within the deadline of a call.
+    ///
+    /// # Errors
+    /// [`RedisUnavailable`].
+    pub(crate) async fn run<T>(
         &self,
-        work: impl AsyncFnOnce(&mut redis::aio::MultiplexedConnection) -> redis::RedisResult<T>,
+        work: impl AsyncFnOnce(&mut ConnectionManager) -> redis::RedisResult<T>,
     ) -> Result<T, RedisUnavailable> {
         let now = millis(self.started.elapsed());
         if now < self.open_until_ms.load(Ordering::Relaxed) {
             return Err(RedisUnavailable);
         }
         let attempt = async {
-            let mut connection = self.pool.get().await.map_err(|error| error.to_string())?;
+            let mut connection = self.connection.clone();
             work(&mut connection).await.map_err(|error| error.to_string())
         };
         let failure = match tokio::time::timeout(CALL_TIMEOUT, attempt).await {

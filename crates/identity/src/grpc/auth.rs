@@ -2,8 +2,8 @@
 
 use staymesh_api::identity::v1::{
     GetKeySetRequest, GetKeySetResponse, IssueClientTokenRequest, IssueClientTokenResponse, LoginRequest,
-    LoginResponse, LogoutEverywhereRequest, LogoutEverywhereResponse, LogoutRequest, LogoutResponse, RefreshTokensRequest, RefreshTokensResponse,
-    auth_service_server::AuthService,
+    LoginResponse, LogoutEverywhereRequest, LogoutEverywhereResponse, LogoutRequest, LogoutResponse,
+    RefreshTokensRequest, RefreshTokensResponse, auth_service_server::AuthService,
 };
 use staymesh_mesh::Caller;
 use tonic::{Request, Response, Status};

@@ -2,8 +2,8 @@
 
 use secrecy::SecretString;
 use staymesh_api::identity::v1::{
-    ChangePasswordRequest, ResetPasswordRequest, CreateClientRequest, CreateUserRequest, IssueClientTokenRequest, ListClientsRequest, LoginRequest,
-    SetUserRoleRequest,
+    ChangePasswordRequest, CreateClientRequest, CreateUserRequest, IssueClientTokenRequest, ListClientsRequest,
+    LoginRequest, ResetPasswordRequest, SetUserRoleRequest,
 };
 use staymesh_domain::{
     Email, FieldError, FieldErrors, HotelId, Language, Page, PageError, UserId, parse_optional_request_id,
@@ -76,7 +76,8 @@ pub(super) fn password_reset(request: ResetPasswordRequest) -> Result<(SecretStr
 /// Current and new password.
 pub(super) fn password_change(request: ChangePasswordRequest) -> Result<(SecretString, SecretString), IdentityError> {
     let mut errors = FieldErrors::default();
-    let current = errors.value(passwords::parse_given(request.current_password).map_err(|error| renamed("current_password", error)));
+    let current = errors
+        .value(passwords::parse_given(request.current_password).map_err(|error| renamed("current_password", error)));
     let new = errors.value(new_password(request.new_password));
     match (current, new) {
         (Some(current), Some(new)) => Ok((current, new)),

@@ -108,12 +108,7 @@ impl OutboxReceiver {
     }
 
     /// Returns whether the token is valid, so that its mail is to be sent.
-    async fn issue(
-        &self,
-        user_id: UserId,
-        purpose: TokenPurpose,
-        token: &SecretString,
-    ) -> Result<bool, IdentityError> {
+    async fn issue(&self, user_id: UserId, purpose: TokenPurpose, token: &SecretString) -> Result<bool, IdentityError> {
         let mut transaction = self.pool.begin().await?;
         // Mails to one account are decided one after another, so that concurrent ones do not exceed the limit.
         if !users::lock(&mut transaction, user_id).await? {

@@ -175,10 +175,7 @@ mod tests {
     fn every_text_differs_between_languages_and_has_its_link_on_a_line_of_its_own() {
         let link = "https://booking.example/account/confirm#token=x";
         let texts = |of: fn(Language, &str) -> Text| Language::ALL.map(|language| of(language, link));
-        for all in [
-            texts(Text::confirm_email),
-            texts(Text::reset_password),
-        ] {
+        for all in [texts(Text::confirm_email), texts(Text::reset_password)] {
             assert!(all.iter().all(|text| text.body.lines().any(|line| line == link)));
             assert_eq!(all.iter().map(|text| &text.subject).collect::<HashSet<_>>().len(), 5);
         }

@@ -66,6 +66,11 @@ pub(crate) fn is_client_id(text: &str) -> bool {
     (3..=64).contains(&text.len()) && text.bytes().all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'-'))
 }
 
+/// Subject and session of a client's tokens.
+pub(crate) fn subject_of(client_id: &str) -> String {
+    format!("client:{client_id}")
+}
+
 #[cfg(test)]
 mod tests {
     use rstest::rstest;

@@ -134,9 +134,7 @@ impl AccountService {
         let ended: Vec<Uuid> = logins::revoked_with_live_tokens(&mut transaction, user_id).await?;
         let after = users::get(&mut *transaction, user_id).await?.ok_or(IdentityError::UserNotFound)?;
         transaction.commit().await?;
-        for login_id in ended {
-            revoke(&self.revocations, &login_id.to_string()).await;
-        }
+        revoke(&self.revocations, &ended.iter().map(Uuid::to_string).collect::<Vec<_>>()).await;
         Ok(after)
     }
 }

@@ -17,7 +17,7 @@ use crate::{
     config::Lives,
     crypto::{EncryptionKey, SecretHash, random_secret},
     error::IdentityError,
-    model::{Client, ClientKey, HotelIds, Registration, is_client_id},
+    model::{Client, ClientKey, HotelIds, Registration, is_client_id, subject_of},
     store::clients as store,
 };
 
@@ -87,8 +87,7 @@ impl ClientService {
         Ok(page.cut(clients, |client| (client.create_time, client.id.clone())))
     }
 
-    /// Deletes a client and revokes its tokens. Idempotent; a retry publishes the revocation again, in case Redis was
-    /// unavailable before.
+    /// Deletes a client and revokes its tokens. Idempotent.
     ///
     /// # Errors
     /// [`IdentityError::ClientNotFound`].
@@ -101,7 +100,7 @@ impl ClientService {
             if !store::delete(&pool, &client_id).await? {
                 return Err(IdentityError::ClientNotFound);
             }
-            revoke(&revocations, &subject_of(&client_id)).await;
+            revoke(&revocations, &[subject_of(&client_id)]).await;
             Ok(())
         };
         self.critical.run(delete).await
@@ -142,9 +141,4 @@ pub(crate) async fn register(pool: &PgPool, new: &Registration, secret: &SecretS
         return Ok(());
     }
     Err(IdentityError::ClientExists)
-}
-
-/// Subject and session of a client's tokens.
-fn subject_of(client_id: &str) -> String {
-    format!("client:{client_id}")
 }

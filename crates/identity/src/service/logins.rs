@@ -108,7 +108,7 @@ impl LoginService {
             transaction.commit().await?;
             if let Some(login_id) = reused {
                 tracing::warn!(user.id = %user_id, login.id = %login_id, "a refresh token was used twice; its login has been revoked");
-                revoke(&self.revocations, &login_id.to_string()).await;
+                revoke(&self.revocations, &[login_id.to_string()]).await;
             }
             return Err(IdentityError::RefreshTokenInvalid);
         };
@@ -125,7 +125,7 @@ impl LoginService {
         let Self { pool, revocations, .. } = self.clone();
         let end = async move {
             store::revoke(&pool, login_id).await?;
-            revoke(&revocations, &login_id.to_string()).await;
+            revoke(&revocations, &[login_id.to_string()]).await;
             Ok(())
         };
         self.critical.run(end).await
@@ -193,7 +193,7 @@ mod tests {
             passwords: Arc::new(passwords),
             throttle: Throttle::new(None, &encryption_key(), 1),
             tokens: Tokens::new(keyring, &auth_config()),
-            revocations: Revocations::new(None),
+            revocations: Revocations::of_this_process(),
             lives: LIVES,
             critical: CriticalTasks::default(),
         }

@@ -8,7 +8,7 @@ pub(crate) mod logins;
 pub(crate) mod mail_limit;
 pub(crate) mod ownership;
 pub(crate) mod passwords;
-mod revoke;
+pub(crate) mod revoke;
 pub(crate) mod throttle;
 pub(crate) mod tokens;
 
@@ -27,6 +27,7 @@ use logins::LoginService;
 use mail_limit::MailLimit;
 use ownership::OwnershipService;
 use passwords::Passwords;
+use revoke::RevokedInStore;
 use throttle::Throttle;
 use tokens::Tokens;
 
@@ -52,13 +53,15 @@ pub(crate) struct Services {
     pub(crate) clients: ClientService,
     pub(crate) ownership: OwnershipService,
     pub(crate) keyring: Keyring,
+    pub(crate) revoked: RevokedInStore,
     pub(crate) critical: CriticalTasks,
 }
 
 impl Services {
     /// Wires the services up. They share one limit of [`CriticalTasks`].
     pub(crate) fn new(dependencies: Dependencies) -> Self {
-        let Dependencies { pool, passwords, throttle, key, tokens, keyring, revocations, lives, mail_limit, wake } = dependencies;
+        let Dependencies { pool, passwords, throttle, key, tokens, keyring, revocations, lives, mail_limit, wake } =
+            dependencies;
         let critical = CriticalTasks::default();
         Self {
             accounts: AccountService {
@@ -87,6 +90,7 @@ impl Services {
                 lives,
                 critical: critical.clone(),
             },
+            revoked: RevokedInStore(pool.clone()),
             clients: ClientService { pool, key, tokens, revocations, lives, critical: critical.clone() },
             keyring,
             critical,

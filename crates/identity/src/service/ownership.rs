@@ -231,9 +231,8 @@ impl OwnershipService {
         logins::revoke_all(&mut transaction, user_id, reason).await?;
         let ended = logins::revoked_with_live_tokens(&mut transaction, user_id).await?;
         transaction.commit().await?;
-        for login_id in ended {
-            revoke(&self.revocations, &login_id.to_string()).await;
-        }
+        let sessions: Vec<String> = ended.iter().map(ToString::to_string).collect();
+        revoke(&self.revocations, &sessions).await;
         Ok(())
     }
 }

@@ -1,14 +1,42 @@
 //! Revocation of access tokens.
 
-use staymesh_mesh::auth::Revocations;
+use sqlx::PgPool;
+use staymesh_mesh::auth::{REMEMBERED, RevocationSource, Revocations};
+use staymesh_store::StoreError;
 
-/// Publishes through Redis that the access tokens of a session (a login or a client) are revoked, for every service. If
-/// Redis is unavailable they remain valid until they expire, and a warning is logged.
-pub(super) async fn revoke(revocations: &Revocations, session: &str) {
-    if revocations.revoke(session).await.is_err() {
-        tracing::warn!(
-            session,
-            "Redis is unavailable: access tokens of an ended session remain valid until they expire"
-        );
+use crate::{error::IdentityError, model::subject_of, store::revoked};
+
+/// Publishes that the access tokens of sessions (logins or clients) are revoked, for every service. Returns when no service
+/// accepts them any more. If Redis is unavailable, the services read the revocation from identity's database, and a warning
+/// is logged.
+pub(super) async fn revoke(revocations: &Revocations, sessions: &[String]) {
+    if revocations.revoke(sessions).await.is_err() {
+        tracing::warn!(sessions = sessions.len(), "Redis is unavailable: services read ended sessions from identity");
+    }
+}
+
+/// The revoked sessions in identity's database.
+#[derive(Clone)]
+pub(crate) struct RevokedInStore(pub(crate) PgPool);
+
+impl RevokedInStore {
+    /// The sessions that ended although access tokens of theirs may not have expired.
+    ///
+    /// # Errors
+    /// [`IdentityError::Store`].
+    pub(crate) async fn sessions(&self) -> Result<Vec<String>, IdentityError> {
+        let mut sessions: Vec<String> = revoked::logins(&self.0).await?.iter().map(ToString::to_string).collect();
+        sessions.extend(revoked::clients(&self.0, REMEMBERED).await?.iter().map(|id| subject_of(id)));
+        Ok(sessions)
+    }
+}
+
+#[tonic::async_trait]
+impl RevocationSource for RevokedInStore {
+    async fn list(&self) -> Result<Vec<String>, String> {
+        self.sessions().await.map_err(|error| match error {
+            IdentityError::Store(StoreError::Unavailable(_)) => "the database is unavailable".to_owned(),
+            error => error.to_string(),
+        })
     }
 }

@@ -44,11 +44,7 @@ pub(crate) async fn use_once(
 }
 
 /// Marks every token of an account for this purpose as used.
-pub(crate) async fn void(
-    connection: &mut PgConnection,
-    user_id: UserId,
-    purpose: TokenPurpose,
-) -> sqlx::Result<()> {
+pub(crate) async fn void(connection: &mut PgConnection, user_id: UserId, purpose: TokenPurpose) -> sqlx::Result<()> {
     sqlx::query("update mail_token set used_at = now() where user_id = $1 and purpose = $2 and used_at is null")
         .bind(user_id.as_uuid())
         .bind(purpose.as_str())
@@ -88,11 +84,7 @@ pub(crate) async fn issue(
 
 /// Deletes the tokens of an account.
 pub(crate) async fn delete_all(connection: &mut PgConnection, user_id: UserId) -> sqlx::Result<()> {
-    sqlx::query("delete from mail_token where user_id = $1")
-        .bind(user_id.as_uuid())
-        .execute(connection)
-        .await
-        .map(drop)
+    sqlx::query("delete from mail_token where user_id = $1").bind(user_id.as_uuid()).execute(connection).await.map(drop)
 }
 
 /// Deletes up to `limit` tokens that expired more than a day ago. Returns their number.

@@ -4,6 +4,7 @@ pub(crate) mod clients;
 pub(crate) mod logins;
 pub(crate) mod mail_tokens;
 pub(crate) mod purge;
+pub(crate) mod revoked;
 pub(crate) mod signing_keys;
 pub(crate) mod users;
 

@@ -74,14 +74,16 @@ pub(crate) async fn of_request(pool: &PgPool, request_id: Uuid) -> sqlx::Result<
 /// Locks the role of an account against changes until the transaction ends (share lock; logins do not exclude each
 /// other). Returns `false` if there is no such account.
 pub(crate) async fn lock_role(connection: &mut PgConnection, user_id: UserId) -> sqlx::Result<bool> {
-    let found = sqlx::query("select from user_account where user_id = $1 and deleted_time is null for share").bind(user_id.as_uuid());
+    let found = sqlx::query("select from user_account where user_id = $1 and deleted_time is null for share")
+        .bind(user_id.as_uuid());
     Ok(found.fetch_optional(connection).await?.is_some())
 }
 
 /// Locks an account against logins and changes by others until the transaction ends. Returns `false` if there is no such
 /// account.
 pub(crate) async fn lock(connection: &mut PgConnection, user_id: UserId) -> sqlx::Result<bool> {
-    let found = sqlx::query("select from user_account where user_id = $1 and deleted_time is null for update").bind(user_id.as_uuid());
+    let found = sqlx::query("select from user_account where user_id = $1 and deleted_time is null for update")
+        .bind(user_id.as_uuid());
     Ok(found.fetch_optional(connection).await?.is_some())
 }
 

@@ -66,11 +66,11 @@ async fn client_gets_tokens_until_it_is_deleted_and_its_id_is_never_reused() {
     let caller = replica.caller(&token.access_token).await;
     assert_eq!((caller.subject.as_str(), caller.role), ("client:partner-1", Role::Partner));
     assert_eq!(caller.session, "client:partner-1");
-    assert!(!replica.revocations.is_revoked(&caller.session).await);
+    assert!(!replica.revocations.is_revoked(&caller.session));
 
     for _ in 0..2 {
         delete(&replica, "partner-1").await.unwrap();
-        assert!(replica.revocations.is_revoked(&caller.session).await);
+        assert!(replica.revocations.is_revoked(&caller.session));
         assert_reason(issue(&replica, "partner-1", &created.client_secret).await, Reason::BadCredentials);
         assert_eq!(list(&replica, 0, "").await.unwrap(), (vec![], String::new()));
     }

@@ -139,10 +139,10 @@ async fn a_second_use_ends_the_whole_login_for_every_service() {
     let first = replica.login(ADA, PASSWORD).await.unwrap();
     let second = replica.refresh(&first.refresh_token).await.unwrap();
     let session = replica.caller(&second.access_token).await.session;
-    assert!(!replica.revocations.is_revoked(&session).await);
+    assert!(!replica.revocations.is_revoked(&session));
 
     assert_reason(replica.refresh(&first.refresh_token).await, Reason::RefreshTokenInvalid);
-    assert!(replica.revocations.is_revoked(&session).await);
+    assert!(replica.revocations.is_revoked(&session));
     assert_reason(replica.refresh(&second.refresh_token).await, Reason::RefreshTokenInvalid);
     // Other logins of the account stay valid.
     replica.refresh(&bystander.refresh_token).await.unwrap();
@@ -215,7 +215,7 @@ async fn logout_revokes_tokens_and_is_idempotent() {
     let caller = replica.caller(&tokens.access_token).await;
     for _ in 0..2 {
         replica.auth.logout(as_caller(LogoutRequest {}, &caller)).await.unwrap();
-        assert!(replica.revocations.is_revoked(&caller.session).await);
+        assert!(replica.revocations.is_revoked(&caller.session));
     }
     assert_reason(replica.refresh(&tokens.refresh_token).await, Reason::RefreshTokenInvalid);
 }
@@ -227,6 +227,36 @@ async fn logout_without_redis_invalidates_the_refresh_token() {
     let caller = replica.caller(&tokens.access_token).await;
     replica.auth.logout(as_caller(LogoutRequest {}, &caller)).await.unwrap();
     assert_reason(replica.refresh(&tokens.refresh_token).await, Reason::RefreshTokenInvalid);
+}
+
+#[tokio::test]
+async fn revoked_sessions_are_listed_while_their_tokens_may_live() {
+    let (database, replica, _) = with_ada().await;
+    let list = async || {
+        use staymesh_api::identity::v1::{ListRevocationsRequest, revocation_service_server::RevocationService};
+        let answer = replica.revocation.list_revocations(tonic::Request::new(ListRevocationsRequest {})).await.unwrap();
+        answer.into_inner().sessions
+    };
+    let (ended, _other) = (replica.login(ADA, PASSWORD).await.unwrap(), replica.login(ADA, PASSWORD).await.unwrap());
+    let caller = replica.caller(&ended.access_token).await;
+    assert!(list().await.is_empty());
+    replica.auth.logout(as_caller(LogoutRequest {}, &caller)).await.unwrap();
+    sqlx::query(
+        "insert into client (client_id, display_name, role, secret_hash, deleted_at)
+         values ('gone', '', 'partner', $1, now()), ('long-gone', '', 'partner', $1, now() - interval '2 hours')",
+    )
+    .bind(vec![0_u8; 32])
+    .execute(database.pool())
+    .await
+    .unwrap();
+    assert_eq!(list().await, [caller.session.as_str(), "client:gone"]);
+    sqlx::query(
+        "update login set created_at = now() - interval '1 hour', access_expires_at = now() - interval '2 minutes'",
+    )
+    .execute(database.pool())
+    .await
+    .unwrap();
+    assert_eq!(list().await, ["client:gone"]);
 }
 
 #[tokio::test]

@@ -113,9 +113,7 @@ impl World {
 fn read(folder: &Path, kind: &str) -> Vec<String> {
     let files = std::fs::read_dir(folder).unwrap().map(|file| file.unwrap());
     let mails = files.filter(|file| file.file_name().to_string_lossy().starts_with(kind));
-    mails
-        .map(|file| std::fs::read_to_string(file.path()).unwrap().replace("=\r\n", "").replace("=3D", "="))
-        .collect()
+    mails.map(|file| std::fs::read_to_string(file.path()).unwrap().replace("=\r\n", "").replace("=3D", "=")).collect()
 }
 
 #[tokio::test]
@@ -265,8 +263,10 @@ async fn deleted_account_is_erased_and_its_address_may_sign_up_again() {
     let seen = world.replica.users.get_current_user(as_caller(GetCurrentUserRequest {}, &caller)).await;
     assert_reason(seen, Reason::UserNotFound);
 
-    let row: String =
-        sqlx::query_scalar("select user_account::text from user_account").fetch_one(world.database.pool()).await.unwrap();
+    let row: String = sqlx::query_scalar("select user_account::text from user_account")
+        .fetch_one(world.database.pool())
+        .await
+        .unwrap();
     assert!(!row.contains("ada") && !row.contains("Ada") && !row.contains("$m="), "no personal data, no hash");
     assert_eq!(world.mails("account-deleted").await.len(), 1);
     let user = world.replica.sign_up(ADA).await.unwrap();

@@ -65,7 +65,10 @@ mod tests {
         let database = TestDatabase::new("identity", &MIGRATOR).await.unwrap();
         let port = free_port().unwrap();
         let stop = CancellationToken::new();
-        let serving = tokio::spawn(serve(config(&database, &redis.url(), &redis_dir.path().join("mails").display().to_string(), port), stop.clone()));
+        let serving = tokio::spawn(serve(
+            config(&database, &redis.url(), &redis_dir.path().join("mails").display().to_string(), port),
+            stop.clone(),
+        ));
         let endpoint = Endpoint::try_from(format!("http://127.0.0.1:{port}")).unwrap();
         let deadline = Instant::now() + Duration::from_secs(20);
         let channel = loop {

@@ -14,6 +14,6 @@ pub use caller::Caller;
 pub(crate) use caller::unauthenticated;
 pub use claims::Claims;
 pub use keys::{KeySource, RemoteKeys, TokenError, TokenVerifier};
-pub use revocation::{Revocations, RevokedSession};
+pub use revocation::{REMEMBERED, RemoteRevocations, RevocationSource, Revocations, Standing};
 pub use staymesh_api::options::v1::Role;
 pub use staymesh_contract::{AccessTable, Rule};

@@ -11,7 +11,7 @@ use axum::{
 
 use super::refusal::refuse;
 use crate::{
-    auth::{AccessTable, Caller, Revocations, Rule, TokenError, TokenVerifier, unauthenticated},
+    auth::{AccessTable, Caller, Revocations, Role, Rule, Standing, TokenError, TokenVerifier, unauthenticated},
     errors::{Problem, Reason},
 };
 
@@ -64,10 +64,20 @@ impl Authorize {
                     .retry_after(Duration::from_secs(2))
             }
         })?;
-        if self.revocations.is_revoked(&caller.session).await {
-            return Err(Problem::new(Reason::TokenRevoked, "the login of this token has ended; log in again"));
+        match self.revocations.standing(&caller.session).await {
+            Standing::Valid => Ok(caller),
+            Standing::Revoked => {
+                Err(Problem::new(Reason::TokenRevoked, "the login of this token has ended; log in again"))
+            }
+            // Fails open for guests, who reach their own data alone, for the rest of the token's life at most.
+            Standing::Unknown if caller.role == Role::Guest => Ok(caller),
+            // Fails closed for everybody who decides on the data of others.
+            Standing::Unknown => {
+                Err(Problem::new(Reason::DependencyUnavailable, "whether the token is revoked is unknown; try again")
+                    .with("dependency", "identity")
+                    .retry_after(Duration::from_secs(1)))
+            }
         }
-        Ok(caller)
     }
 }
 

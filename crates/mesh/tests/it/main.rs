@@ -3,6 +3,7 @@
 mod calls;
 mod keys;
 mod redis;
+mod revocation;
 mod server;
 mod support;
 mod tls;

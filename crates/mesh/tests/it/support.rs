@@ -171,6 +171,11 @@ pub(crate) struct TestServer {
 
 impl TestServer {
     pub(crate) async fn start(change: impl FnOnce(&mut ServerConfig)) -> Self {
+        Self::start_with(Revocations::of_this_process(), change).await
+    }
+
+    /// A server that knows these revocations.
+    pub(crate) async fn start_with(revocations: Revocations, change: impl FnOnce(&mut ServerConfig)) -> Self {
         let free = || SocketAddr::from(([127, 0, 0, 1], staymesh_devenv::port::free_port().expect("a free port")));
         let mut config = ServerConfig {
             listen: free(),
@@ -193,7 +198,7 @@ impl TestServer {
             layers: LayerConfig {
                 access: AccessTable::read(DESCRIPTOR_SET).expect("the contract"),
                 verifier: TokenVerifier::new(signer.clone(), &auth_config()),
-                revocations: Revocations::new(None),
+                revocations,
                 max_concurrency: config.max_concurrency,
                 max_deadline: config.max_deadline,
             },
