@@ -20,7 +20,7 @@ use staymesh_mesh::{
     server::{LayerConfig, ServerSpec, serve},
 };
 use staymesh_reservation::{
-    BookingService, Dependencies, UnpaidRoomLimit, Writer, offer_token::OfferSigner, store::Store,
+    BookingService, Dependencies, UnpaidLimits, Writer, offer_token::OfferSigner, store::Store,
 };
 use staymesh_store::outbox::Wake;
 use tokio::{net::TcpStream, task::JoinHandle};
@@ -71,7 +71,7 @@ impl Server {
                 offers: OfferSigner::new(&rig.keys),
                 hold: HOLD,
                 // A few callers make all bookings.
-                unpaid: UnpaidRoomLimit::unlimited(),
+                unpaid: UnpaidLimits::unlimited(),
                 wake: Wake::default(),
             }))),
         };

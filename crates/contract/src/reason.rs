@@ -115,6 +115,10 @@ reasons! {
     TooManyGuests = "TOO_MANY_GUESTS", FailedPrecondition;
     /// The account holds too many unpaid rooms; pay, cancel, or try again after `RetryInfo`.
     TooManyUnpaidRooms = "TOO_MANY_UNPAID_ROOMS", ResourceExhausted;
+    /// Too many unpaid rooms are held from the caller's network address; pay, or try again after `RetryInfo`.
+    TooManyUnpaidRoomsFromAddress = "TOO_MANY_UNPAID_ROOMS_FROM_ADDRESS", ResourceExhausted;
+    /// Too many rooms of a night are held unpaid by others; try again after `RetryInfo`.
+    TooManyRoomsHeldUnpaid = "TOO_MANY_ROOMS_HELD_UNPAID", ResourceExhausted;
     /// The reservation id was used before with other content, or by another account.
     ReservationIdReused = "RESERVATION_ID_REUSED", FailedPrecondition;
     /// There is no such reservation, or it belongs to another account.

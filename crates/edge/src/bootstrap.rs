@@ -14,7 +14,8 @@ use crate::{
 pub(crate) fn bootstrap(config: &EdgeConfig, contract: &Contract) -> Result<Value, EdgeError> {
     Ok(json!({
         "node": {"id": "staymesh-edge", "cluster": "staymesh-edge"},
-        "admin": {"address": address(config.admin_listen)},
+        // Readiness and metrics stay reachable when all connections of callers are taken.
+        "admin": {"address": address(config.admin_listen), "ignore_global_conn_limit": true},
         "static_resources": {
             "listeners": [
                 listener(config, contract, ListenerKind::Public)?,

@@ -5,6 +5,8 @@ use std::{fmt, net::SocketAddr, path::PathBuf, str::FromStr};
 use clap::{Args, builder::RangedI64ValueParser};
 use serde::{Deserialize, Serialize};
 
+use crate::shares::{AddressLimits, Shares};
+
 /// Listeners, upstreams, limits and timeouts of the edge.
 #[derive(Args, Clone, Debug, Serialize, Deserialize)]
 pub struct EdgeConfig {
@@ -38,6 +40,12 @@ pub struct EdgeConfig {
     #[command(flatten)]
     #[expect(missing_docs)]
     pub limits: Limits,
+    #[command(flatten)]
+    #[expect(missing_docs)]
+    pub addresses: AddressLimits,
+    #[command(flatten)]
+    #[expect(missing_docs)]
+    pub shares: Shares,
     #[command(flatten)]
     #[expect(missing_docs)]
     pub timeouts: Timeouts,
@@ -103,11 +111,11 @@ pub struct Limits {
     /// Upper limit of the number of headers of a request.
     #[arg(long, env = "STAYMESH_EDGE_MAX_HEADERS", default_value_t = 64, value_parser = positive())]
     pub max_headers: u32,
-    /// Upper limit of downstream connections.
+    /// Upper limit of connections to the public gateway.
     #[arg(long, env = "STAYMESH_EDGE_MAX_CONNECTIONS", default_value_t = 10_000, value_parser = positive())]
     pub max_connections: u32,
-    /// Upper limit of requests in progress per service; further requests are refused immediately.
-    #[arg(long, env = "STAYMESH_EDGE_MAX_UPSTREAM_REQUESTS", default_value_t = 1024, value_parser = positive())]
+    /// Upper limit of requests in progress per service from the public gateway; further requests are refused immediately.
+    #[arg(long, env = "STAYMESH_EDGE_MAX_UPSTREAM_REQUESTS", default_value_t = 512, value_parser = positive())]
     pub max_upstream_requests: u32,
 }
 
@@ -120,9 +128,15 @@ pub struct Timeouts {
     /// For receiving all headers of a request.
     #[arg(long, env = "STAYMESH_EDGE_HEADERS_SECONDS", default_value_t = 5, value_parser = positive())]
     pub headers_seconds: u32,
-    /// For idle connections.
-    #[arg(long, env = "STAYMESH_EDGE_IDLE_SECONDS", default_value_t = 300, value_parser = positive())]
+    /// For receiving a whole request, from first to last byte; then 408.
+    #[arg(long, env = "STAYMESH_EDGE_RECEIVE_SECONDS", default_value_t = 10, value_parser = positive())]
+    pub receive_seconds: u32,
+    /// For connections without a request in progress, and for streams without a frame.
+    #[arg(long, env = "STAYMESH_EDGE_IDLE_SECONDS", default_value_t = 60, value_parser = positive())]
     pub idle_seconds: u32,
+    /// Upper limit of a health watch or a reflection stream; then its caller opens another.
+    #[arg(long, env = "STAYMESH_EDGE_STREAM_SECONDS", default_value_t = 300, value_parser = positive())]
+    pub stream_seconds: u32,
 }
 
 fn positive() -> RangedI64ValueParser<u32> {

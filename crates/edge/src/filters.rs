@@ -3,12 +3,10 @@
 use serde_json::{Value, json};
 use staymesh_contract::Contract;
 
-use crate::{EdgeConfig, EdgeError, envoy::typed, jwt, listener_kind::ListenerKind, lua, rate_limit, transcoder};
-
-/// Allowance above the body limit for the framing of a gRPC message: frame, field tags, content type of a raw body.
-const FRAMING_BYTES: u32 = 1024;
+use crate::{EdgeConfig, EdgeError, body, envoy::typed, jwt, listener_kind::ListenerKind, lua, rate_limit, transcoder};
 
 pub(crate) fn filters(config: &EdgeConfig, contract: &Contract, kind: ListenerKind) -> Result<Vec<Value>, EdgeError> {
+    let [auth_limit, buffer] = body::filters(config);
     Ok(vec![
         health_check(),
         plain("envoy.filters.http.grpc_web", "envoy.extensions.filters.http.grpc_web.v3.GrpcWeb", json!({})),
@@ -16,13 +14,15 @@ pub(crate) fn filters(config: &EdgeConfig, contract: &Contract, kind: ListenerKi
         jwt::filter(config, contract, kind)?,
         // After authentication, which identifies the caller, and before the expensive filters.
         rate_limit::filter(config, contract)?,
+        auth_limit,
+        buffer,
         lua::filter(contract),
         transcoder::filter(config, contract),
         // For gRPC; the transcoder limits REST bodies itself. This filter logs paths, which have no query after transcoding.
         plain(
             "envoy.filters.http.body_size_limit",
             "envoy.extensions.filters.http.body_size_limit.v3.BodySizeLimit",
-            json!({"max_request_bytes": config.limits.max_body_bytes.saturating_add(FRAMING_BYTES)}),
+            json!({"max_request_bytes": config.limits.max_body_bytes.saturating_add(body::FRAMING_BYTES)}),
         ),
         plain(
             "envoy.filters.http.router",

@@ -7,6 +7,7 @@
 //! [`render`] returns the two files that Envoy reads: the bootstrap configuration and the descriptor set for transcoding.
 
 mod access_log;
+mod body;
 mod bootstrap;
 mod clusters;
 mod config;
@@ -20,10 +21,12 @@ mod local_replies;
 mod lua;
 mod rate_limit;
 mod routes;
+mod shares;
 mod template;
 mod transcoder;
 
 pub use config::{EdgeConfig, HostPort, HostPortError, Limits, Timeouts, Upstreams};
+pub use shares::{AddressLimits, Shares};
 
 use staymesh_contract::{Contract, ContractError};
 

@@ -22,11 +22,28 @@ pub(crate) fn listener(config: &EdgeConfig, contract: &Contract, kind: ListenerK
         "address": address(at),
         // Bodies are buffered until their field names are checked; larger ones are refused.
         "per_connection_buffer_limit_bytes": config.limits.max_body_bytes,
-        "filter_chains": [{"filters": [{
-            "name": "envoy.filters.network.http_connection_manager",
-            "typed_config": connection_manager(config, contract, kind)?,
-        }]}],
+        // The limit of the overload manager is for the public gateway; the internal one has a limit of its own.
+        "ignore_global_conn_limit": kind == ListenerKind::Internal,
+        "filter_chains": [{"filters": network_filters(config, contract, kind)?}],
     }))
+}
+
+fn network_filters(config: &EdgeConfig, contract: &Contract, kind: ListenerKind) -> Result<Vec<Value>, EdgeError> {
+    let connections = json!({
+        "name": "envoy.filters.network.connection_limit",
+        "typed_config": typed("envoy.extensions.filters.network.connection_limit.v3.ConnectionLimit", json!({
+            "stat_prefix": kind.name(),
+            "max_connections": config.shares.max_internal_connections,
+        })),
+    });
+    let http = json!({
+        "name": "envoy.filters.network.http_connection_manager",
+        "typed_config": connection_manager(config, contract, kind)?,
+    });
+    Ok(match kind {
+        ListenerKind::Public => vec![http],
+        ListenerKind::Internal => vec![connections, http],
+    })
 }
 
 /// Without CORS: pages of other origins cannot call. To allow a site, add the `cors` filter with its origin as the first
@@ -65,8 +82,7 @@ fn connection_manager(config: &EdgeConfig, contract: &Contract, kind: ListenerKi
             "initial_connection_window_size": 1024 * 1024,
         },
         "request_headers_timeout": seconds(timeouts.headers_seconds),
-        // For receiving a whole request, from first to last byte.
-        "request_timeout": seconds(timeouts.request_seconds.saturating_mul(2)),
+        "request_timeout": seconds(timeouts.receive_seconds),
         "stream_idle_timeout": seconds(timeouts.idle_seconds),
         "drain_timeout": "10s",
     });

@@ -27,7 +27,7 @@ struct LocalReply {
     retry: bool,
 }
 
-const REPLIES: [LocalReply; 12] = [
+const REPLIES: [LocalReply; 13] = [
     LocalReply {
         when: "response.code_details.startsWith('jwt_authn') && response.code_details.contains('Jwks_remote_fetch')",
         status: Some(503),
@@ -69,6 +69,14 @@ const REPLIES: [LocalReply; 12] = [
         status: None,
         reason: Reason::RateLimited,
         message: "the caller exceeds its quota; try again after the delay in Retry-After",
+        retry: true,
+    },
+    // A circuit breaker of the edge is open: the service may be well.
+    LocalReply {
+        when: "response.code == 503 && response.code_details.contains('overflow')",
+        status: Some(503),
+        reason: Reason::Overloaded,
+        message: "too many requests are in progress; try again",
         retry: true,
     },
     LocalReply {

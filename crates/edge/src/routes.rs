@@ -3,16 +3,18 @@
 use serde_json::{Value, json};
 use staymesh_contract::{Binding, Contract, Method, Service};
 
-use crate::{EdgeConfig, EdgeError, envoy::seconds, listener_kind::ListenerKind, lua, template};
+use crate::{
+    EdgeConfig, EdgeError, body, clusters, envoy::seconds, listener_kind::ListenerKind, lua, rate_limit::WEBHOOK,
+    template,
+};
 
-/// gRPC services beside the contract. Reflection describes the whole contract at every service, so one upstream is enough.
-const INFRASTRUCTURE: [&str; 3] =
-    ["grpc.health.v1.Health", "grpc.reflection.v1.ServerReflection", "grpc.reflection.v1alpha.ServerReflection"];
-const INFRASTRUCTURE_UPSTREAM: &str = "identity";
+/// Reflection services, beside the contract. Each describes the whole contract at every service, so one upstream is enough.
+const REFLECTION: [&str; 2] = ["grpc.reflection.v1.ServerReflection", "grpc.reflection.v1alpha.ServerReflection"];
+/// Health of the upstream: one answer, or a stream of changes.
+const HEALTH_CHECK: &str = "/grpc.health.v1.Health/Check";
+const HEALTH: &str = "grpc.health.v1.Health";
 
-/// The only service that gets the caller's address: it throttles password guessing.
-const SOURCE_READER: &str = "staymesh.identity.v1.AuthService";
-/// Header with the caller's address. Callers cannot set it.
+/// Header with the caller's address, for limits by source. Callers cannot set it.
 const SOURCE_HEADER: &str = "x-staymesh-source";
 
 /// Routing uses gRPC paths only: the transcoder has replaced the path of a REST request before it is routed.
@@ -26,61 +28,80 @@ pub(crate) fn route_config(config: &EdgeConfig, contract: &Contract, kind: Liste
         if config.upstreams.by_name().iter().all(|(name, _)| *name != service.upstream) {
             return Err(EdgeError::NoUpstream { service: service.name.clone(), upstream: service.upstream.clone() });
         }
-        routes.extend(service.methods.iter().flat_map(|method| &method.bindings).filter_map(rest_metadata_route));
-        routes.extend(service.methods.iter().filter_map(|method| response_body_route(config, service, method)));
-        routes.push(with_source(
-            service,
-            json!({
-                "match": {"prefix": prefix(&service.name)},
-                "route": action(config, &service.upstream),
-            }),
-        ));
+        let bindings = service.methods.iter().flat_map(|method| &method.bindings);
+        routes.extend(bindings.filter_map(|binding| rest_metadata_route(service, binding)));
+        routes.extend(service.methods.iter().filter_map(|method| response_body_route(config, kind, service, method)));
+        routes.extend(service.methods.iter().filter_map(|method| provider_route(config, kind, method)));
+        let route = json!({
+            "match": {"prefix": prefix(&service.name)},
+            "route": action(config, &clusters::of_service(kind, &service.upstream)),
+        });
+        routes.push(sized(service, route));
     }
-    routes.extend(INFRASTRUCTURE.map(|name| json!({"match": {"prefix": prefix(name)}, "route": stream(config)})));
+    routes.extend(infrastructure(config, kind));
     // Services without a gateway, and unknown paths.
     routes.push(json!({"match": {"prefix": "/"}, "direct_response": {"status": 404}}));
     Ok(json!({
         "name": kind.name(),
+        "request_headers_to_add": [{
+            "header": {"key": SOURCE_HEADER, "value": "%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%"},
+            "append_action": "OVERWRITE_IF_EXISTS_OR_ADD",
+        }],
         "virtual_hosts": [{"name": kind.name(), "domains": ["*"], "routes": routes}],
     }))
 }
 
 /// The route of a method with `response_body`: its metadata gives the Lua filter the field to unwrap, or makes its errors
 /// pages, too.
-fn response_body_route(config: &EdgeConfig, service: &Service, method: &Method) -> Option<Value> {
+fn response_body_route(config: &EdgeConfig, kind: ListenerKind, service: &Service, method: &Method) -> Option<Value> {
     let field = method.response_body.as_ref()?;
     let route = json!({
         "match": {"path": method.path},
         "metadata": if method.raw { lua::page() } else { lua::response_body(field) },
-        "route": action(config, &service.upstream),
+        "route": action(config, &clusters::of_service(kind, &service.upstream)),
     });
-    Some(with_source(service, route))
+    Some(sized(service, route))
 }
 
-fn with_source(service: &Service, mut route: Value) -> Value {
-    if service.name == SOURCE_READER {
-        route["request_headers_to_add"] = json!([{
-            "header": {"key": SOURCE_HEADER, "value": "%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%"},
-            "append_action": "OVERWRITE_IF_EXISTS_OR_ADD",
-        }]);
-    }
-    route
+/// The route of the payment provider's events on the public listener, to a cluster of their own.
+fn provider_route(config: &EdgeConfig, kind: ListenerKind, method: &Method) -> Option<Value> {
+    (kind == ListenerKind::Public && method.path == WEBHOOK)
+        .then(|| json!({"match": {"path": method.path}, "route": action(config, clusters::PROVIDER)}))
+}
+
+/// Health and reflection. Only reflection is a stream of requests, so it alone passes the edge before it is complete.
+fn infrastructure(config: &EdgeConfig, kind: ListenerKind) -> Vec<Value> {
+    let mut routes = vec![
+        json!({"match": {"path": HEALTH_CHECK}, "route": action(config, &clusters::of_health(kind))}),
+        json!({"match": {"prefix": prefix(HEALTH)}, "route": stream(config, kind)}),
+    ];
+    routes.extend(
+        REFLECTION
+            .map(|name| body::unbuffered(json!({"match": {"prefix": prefix(name)}, "route": stream(config, kind)}))),
+    );
+    routes
+}
+
+/// With the body limit of the service.
+fn sized(service: &Service, route: Value) -> Value {
+    if body::is_small(service) { body::limit(route) } else { route }
 }
 
 /// A route that only carries metadata of a REST form for the Lua filter, which runs before the transcoder. No request is sent
 /// by it: the transcoder replaces the path, and Envoy selects a route again.
-fn rest_metadata_route(binding: &Binding) -> Option<Value> {
-    if binding.body.is_none() && binding.in_path.is_empty() {
+fn rest_metadata_route(service: &Service, binding: &Binding) -> Option<Value> {
+    if binding.body.is_none() && binding.in_path.is_empty() && !body::is_small(service) {
         return None;
     }
-    Some(json!({
+    let route = json!({
         "match": {
             "safe_regex": {"regex": template::any_of([binding.template.as_str()])?},
             "headers": [{"name": ":method", "string_match": {"exact": binding.verb}}],
         },
         "metadata": lua::request(binding),
         "direct_response": {"status": 404},
-    }))
+    });
+    Some(sized(service, route))
 }
 
 fn action(config: &EdgeConfig, upstream: &str) -> Value {
@@ -94,10 +115,11 @@ fn action(config: &EdgeConfig, upstream: &str) -> Value {
 }
 
 /// Reflection and health watching are long-lived streams.
-fn stream(config: &EdgeConfig) -> Value {
+fn stream(config: &EdgeConfig, kind: ListenerKind) -> Value {
     json!({
-        "cluster": INFRASTRUCTURE_UPSTREAM,
+        "cluster": clusters::of_streams(kind),
         "timeout": "0s",
+        "max_stream_duration": {"max_stream_duration": seconds(config.timeouts.stream_seconds)},
         "idle_timeout": seconds(config.timeouts.idle_seconds),
         "retry_policy": retry_policy(),
     })

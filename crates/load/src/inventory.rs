@@ -38,7 +38,7 @@ pub async fn put_on_sale(pool: &PgPool, requests: &[StayRequest], rooms: i32) ->
             room_type_id: RoomTypeId::try_from(request.room_type_id)?,
             nights: DateRange::new(request.stay.check_in(), request.stay.check_out())?,
             total_inventory: rooms,
-            overbooking_percent: OVERBOOKING_PERCENT,
+            overbooking_percent: Some(OVERBOOKING_PERCENT),
             for_future_nights: false,
         };
         store.set_inventory(HotelId::try_from(request.hotel_id)?, &[change]).await?;

@@ -46,13 +46,19 @@ impl Binaries {
     }
 }
 
-/// Starts a durable mesh without limits of unpaid rooms, because few callers make all bookings. Returns the mesh and its
+/// Starts a durable mesh without limits of unpaid holds, because few callers make all bookings. Returns the mesh and its
 /// directory, which the caller removes after a successful run. Blocks.
 ///
 /// # Errors
 /// When a component is missing or does not start.
 pub fn start(binaries: Binaries, mut settings: Vec<Setting>) -> Result<(LocalMesh, PathBuf)> {
-    let limits = ["STAYMESH_GUEST_UNPAID_ROOMS", "STAYMESH_PARTNER_UNPAID_ROOMS"];
+    let limits = [
+        "STAYMESH_UNCONFIRMED_UNPAID_ROOM_NIGHTS",
+        "STAYMESH_GUEST_UNPAID_ROOM_NIGHTS",
+        "STAYMESH_PARTNER_UNPAID_ROOM_NIGHTS",
+        "STAYMESH_SOURCE_UNPAID_ROOM_NIGHTS",
+        "STAYMESH_UNPAID_SHARE",
+    ];
     settings.extend(limits.map(|limit| ("reservation", limit, "0".to_owned())));
     install::install(&dev_dir(), &[Component::Postgres, Component::Redis, Component::Envoy], &|line| {
         eprintln!("{line}");

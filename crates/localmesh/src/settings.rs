@@ -75,10 +75,22 @@ fn mails(plan: &Plan) -> Settings {
     ]
 }
 
+/// Token buckets of one address.
+const ADDRESS_LIMITS: [&str; 8] = [
+    "STAYMESH_EDGE_ADDRESS_REQUESTS_PER_SECOND",
+    "STAYMESH_EDGE_ADDRESS_BURST",
+    "STAYMESH_EDGE_LOGINS_PER_SECOND",
+    "STAYMESH_EDGE_LOGIN_BURST",
+    "STAYMESH_EDGE_SIGN_UPS_PER_SECOND",
+    "STAYMESH_EDGE_SIGN_UP_BURST",
+    "STAYMESH_EDGE_TOKENS_PER_SECOND",
+    "STAYMESH_EDGE_TOKEN_BURST",
+];
+
 /// Settings of the edge's configuration.
 pub(crate) fn of_edge(plan: &Plan, dir: &Path, admin: SocketAddr, logs: &Path) -> Result<Settings> {
     let address = |service| plan.address(service).map(|(listen, _)| listen.to_string());
-    Ok(vec![
+    let mut settings = vec![
         ("STAYMESH_EDGE_PUBLIC_LISTEN", plan.public.to_string()),
         ("STAYMESH_EDGE_INTERNAL_LISTEN", plan.internal.to_string()),
         ("STAYMESH_EDGE_ADMIN_LISTEN", admin.to_string()),
@@ -89,7 +101,10 @@ pub(crate) fn of_edge(plan: &Plan, dir: &Path, admin: SocketAddr, logs: &Path) -
         ("STAYMESH_EDGE_RATE", address("rate")?),
         ("STAYMESH_EDGE_RESERVATION", address("reservation")?),
         ("STAYMESH_EDGE_PAYMENT", address("payment")?),
-    ])
+    ];
+    // All callers of a local mesh share the loopback address.
+    settings.extend(ADDRESS_LIMITS.map(|name| (name, "100000".to_owned())));
+    Ok(settings)
 }
 
 /// 32 random bytes in base64.

@@ -31,6 +31,9 @@ pub enum PaymentError {
     /// The refund exceeds what is refundable.
     #[error("the amount exceeds what is refundable of the payment")]
     RefundExceedsPayment,
+    /// The refund exceeds what the cancellation policy of the ended reservation gives back.
+    #[error("the amount exceeds what the cancellation policy gives back; refund more with goodwill")]
+    RefundExceedsPolicy,
     /// The request id was used for another refund.
     #[error("the request id was used before with other content")]
     RequestIdReused,
@@ -113,7 +116,9 @@ impl From<PaymentError> for Problem {
             PaymentError::PayoutNotFound => Self::new(Reason::PayOutNotFound, message),
             PaymentError::NotPayable(_) => Self::new(Reason::ReservationNotPayable, message),
             PaymentError::HoldExpired => Self::new(Reason::HoldExpired, message),
-            PaymentError::RefundExceedsPayment => Self::new(Reason::RefundExceedsPayment, message),
+            PaymentError::RefundExceedsPayment | PaymentError::RefundExceedsPolicy => {
+                Self::new(Reason::RefundExceedsPayment, message)
+            }
             PaymentError::RequestIdReused => Self::new(Reason::RequestIdReused, message),
             PaymentError::SaleDiffers => Self::new(Reason::ReservationIdReused, message),
             PaymentError::PspUnavailable => {

@@ -27,7 +27,7 @@ use crate::{
     clients::hotels::MockHotelClient,
     clients::reservations::{MockReservationClient, ReservationClient},
     model::Booking,
-    model::{NewPayment, Payment, RefundReason, Status},
+    model::{NewPayment, Payment, RefundReason, Settlement, Status},
     service::Payments,
     status_links::{LinkConfig, StatusLinks},
     store::{payment_events, payments, refunds},
@@ -60,6 +60,11 @@ pub(crate) async fn database() -> TestDatabase {
 
 pub(crate) fn eur(minor: i64) -> Money {
     Money::from_minor(minor, "EUR".parse().unwrap()).unwrap()
+}
+
+/// The end of a reservation whose policy gives back `minor` cents in all.
+pub(crate) fn gives_back(minor: i64) -> Settlement {
+    Settlement { refund: eur(minor), hold_expired: false }
 }
 
 pub(crate) fn reservation_id() -> ReservationId {
@@ -229,7 +234,7 @@ pub(crate) async fn receive_event(pool: &PgPool, payment: &Payment, kind: &str) 
 pub(crate) async fn request_refund(pool: &PgPool, payment: &Payment, minor: i64) -> Uuid {
     let request_id = Uuid::now_v7();
     let service = service(pool, MockReservationClient::new(), MockPsp::new());
-    service.refund(payment.payment_id, Some(eur(minor)), request_id).await.unwrap();
+    service.refund(payment.payment_id, Some(eur(minor)), false, request_id).await.unwrap();
     let mut connection = pool.acquire().await.unwrap();
     let made = refunds::find_by_request(&mut connection, RefundReason::Requested, request_id).await.unwrap();
     made.unwrap().refund_id

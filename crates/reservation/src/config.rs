@@ -8,6 +8,8 @@ use secrecy::SecretSlice;
 use staymesh_mesh::config::{ClientConfig, NodeConfig};
 use staymesh_store::parse_duration;
 
+use crate::service::UnpaidLimits;
+
 /// Configuration of the reservation service.
 #[derive(Args, Clone, Debug)]
 pub struct Config {
@@ -32,16 +34,40 @@ pub struct Config {
     /// How long an unpaid reservation holds its rooms.
     #[arg(long, env = "STAYMESH_HOLD", default_value = "15m", value_parser = parse_duration)]
     pub hold: Duration,
-    /// Most rooms that a guest may hold unpaid, in all reservations together; 0 is no limit. The default is the most rooms
-    /// of one reservation.
-    #[arg(long, env = "STAYMESH_GUEST_UNPAID_ROOMS", default_value_t = 50)]
-    pub guest_unpaid_rooms: u32,
-    /// Most rooms that a partner's client may hold unpaid, for guests who pay; 0 is no limit.
-    #[arg(long, env = "STAYMESH_PARTNER_UNPAID_ROOMS", default_value_t = 1000)]
-    pub partner_unpaid_rooms: u32,
+    /// Most room nights (rooms times nights) that a guest may hold unpaid before the e-mail address of the account is
+    /// confirmed, in all reservations together; 0 is no limit.
+    #[arg(long, env = "STAYMESH_UNCONFIRMED_UNPAID_ROOM_NIGHTS", default_value_t = 30)]
+    pub unconfirmed_unpaid_room_nights: u32,
+    /// Most room nights that a guest with a confirmed e-mail address may hold unpaid; 0 is no limit. The default is ten
+    /// rooms for three weeks.
+    #[arg(long, env = "STAYMESH_GUEST_UNPAID_ROOM_NIGHTS", default_value_t = 210)]
+    pub guest_unpaid_room_nights: u32,
+    /// Most room nights that a partner's client may hold unpaid, for guests who pay; 0 is no limit.
+    #[arg(long, env = "STAYMESH_PARTNER_UNPAID_ROOM_NIGHTS", default_value_t = 5000)]
+    pub partner_unpaid_room_nights: u32,
+    /// Most room nights that all guests behind one source address may hold unpaid; 0 is no limit. Many guests may share an
+    /// IPv4 address; of an IPv6 address the first 64 bits count.
+    #[arg(long, env = "STAYMESH_SOURCE_UNPAID_ROOM_NIGHTS", default_value_t = 500)]
+    pub source_unpaid_room_nights: u32,
+    /// Most of the rooms of a night that may be held unpaid, 1 to 100 percent of those on sale; 0 is no limit.
+    #[arg(long, env = "STAYMESH_UNPAID_SHARE", default_value_t = 50, value_parser = clap::value_parser!(u8).range(0..=100))]
+    pub unpaid_share: u8,
     /// Lanes of the booking writer, 1 to 256. Each writes the bookings of a subset of hotels, one transaction at a time.
     #[arg(long, env = "STAYMESH_WRITER_LANES", default_value_t = 4)]
     pub writer_lanes: usize,
+}
+
+impl Config {
+    /// The limits of unpaid holds.
+    pub(crate) const fn unpaid_limits(&self) -> UnpaidLimits {
+        UnpaidLimits {
+            unconfirmed: self.unconfirmed_unpaid_room_nights,
+            guest: self.guest_unpaid_room_nights,
+            partner: self.partner_unpaid_room_nights,
+            source: self.source_unpaid_room_nights,
+            share: self.unpaid_share,
+        }
+    }
 }
 
 /// Keys of offer tokens by id, newest first; at least one.

@@ -23,6 +23,8 @@ pub enum ReservationError {
     SoldOut {
         /// The first such night; `None` when only the database's CHECK noticed.
         stay_date: Option<Date>,
+        /// Rooms left in that night, if known.
+        rooms_left: Option<i32>,
         /// When the earliest unpaid hold on that night expires, after which a retry may succeed.
         hold_expire_time: Option<Timestamp>,
     },
@@ -39,19 +41,22 @@ pub enum ReservationError {
         /// Guests who may sleep in one room.
         max_occupancy: i32,
     },
-    /// The account holds too many unpaid rooms.
-    #[error(
-        "{held} rooms are held unpaid, and with {wanted} more they would be more than {limit}; pay or cancel first"
-    )]
-    TooManyUnpaidRooms {
-        /// Most rooms it may hold.
+    /// An account, or a source address, holds too many room nights unpaid.
+    #[error(transparent)]
+    Unpaid(#[from] UnpaidLimit),
+    /// Too many rooms of a night are held unpaid, by whatever accounts.
+    #[error("of one night {held} rooms are held unpaid, and with {wanted} more they would be more than {limit}")]
+    UnpaidShare {
+        /// The first such night; `None` outside the calendar.
+        stay_date: Option<Date>,
+        /// Most rooms of the night that may be held unpaid.
         limit: i64,
-        /// Rooms it holds.
+        /// Rooms held.
         held: i64,
         /// Rooms requested.
         wanted: i64,
-        /// When enough of its holds have expired; `None` when waiting cannot help.
-        retry_time: Option<Timestamp>,
+        /// When the earliest unpaid hold on the night expires, after which a retry may succeed.
+        hold_expire_time: Option<Timestamp>,
     },
     /// A reservation with this id exists with other content, or for another account.
     #[error("the reservation id was used before for something else")]
@@ -90,9 +95,10 @@ pub enum ReservationError {
     /// The offer token has expired or is not valid.
     #[error(transparent)]
     Offer(#[from] OfferError),
-    /// Inventory would fall below the rooms that are reserved.
+    /// Inventory would fall below the rooms that are reserved. With the first such night, unless only the database's CHECK
+    /// noticed.
     #[error("fewer rooms than are reserved already")]
-    BelowReserved,
+    BelowReserved(Option<BelowReserved>),
     /// Nights from today on are reserved, so the inventory cannot be retired.
     #[error("nights from today on are reserved")]
     HasFutureReservations,
@@ -133,18 +139,14 @@ impl From<ReservationError> for Problem {
         use ReservationError as E;
         let text = error.to_string();
         match error {
-            E::SoldOut { stay_date, hold_expire_time } => sold_out(stay_date, hold_expire_time),
+            E::SoldOut { stay_date, rooms_left, hold_expire_time } => sold_out(stay_date, rooms_left, hold_expire_time),
             E::NotOnSale => Self::new(Reason::NotOnSale, text),
             E::TooManyGuests { max_occupancy, .. } => {
                 Self::new(Reason::TooManyGuests, text).with("max_occupancy", max_occupancy)
             }
-            E::TooManyUnpaidRooms { limit, held, retry_time, .. } => {
-                let problem =
-                    Self::new(Reason::TooManyUnpaidRooms, text).with("limit_rooms", limit).with("held_rooms", held);
-                match retry_time {
-                    Some(end) => problem.with("hold_expire_time", end).retry_after(seconds_until(end)),
-                    None => problem,
-                }
+            E::Unpaid(limit) => limit.into(),
+            E::UnpaidShare { stay_date, limit, held, wanted, hold_expire_time } => {
+                unpaid_share(stay_date, [limit, held, wanted], hold_expire_time)
             }
             E::IdReused => Self::new(Reason::ReservationIdReused, text),
             E::NotFound => Self::new(Reason::ReservationNotFound, text),
@@ -159,7 +161,7 @@ impl From<ReservationError> for Problem {
             E::AmountMismatch => Self::new(Reason::AmountMismatch, text),
             E::Offer(OfferError::Expired) => Self::new(Reason::OfferExpired, text),
             E::Offer(OfferError::Tampered) => Self::new(Reason::OfferTampered, text),
-            E::BelowReserved => Self::new(Reason::InventoryBelowReserved, text),
+            E::BelowReserved(night) => below_reserved(night, text),
             E::HasFutureReservations => Self::new(Reason::HasFutureReservations, text),
             E::PartnersOnly => Self::new(Reason::AccessDenied, text),
             E::Field(error) => error.into(),
@@ -181,17 +183,110 @@ fn not_eligible_for_no_show(status: Status, reason: Option<CancellationReason>, 
     }
 }
 
-/// "Sold out", with the night and when its earliest unpaid hold expires.
-fn sold_out(stay_date: Option<Date>, hold_expire_time: Option<Timestamp>) -> Problem {
+/// "Sold out", with the night, the rooms left in it, and when its earliest unpaid hold expires.
+fn sold_out(stay_date: Option<Date>, rooms_left: Option<i32>, hold_expire_time: Option<Timestamp>) -> Problem {
     let Some(date) = stay_date else {
         return Problem::new(Reason::RoomSoldOut, "sold out");
     };
-    let Some(end) = hold_expire_time else {
-        return Problem::new(Reason::RoomSoldOut, format!("sold out on {date}")).with("stay_date", date);
+    let text = match rooms_left {
+        Some(left @ 1..) => format!("only {left} rooms are left on {date}"),
+        _ => format!("sold out on {date}"),
     };
-    let wait = seconds_until(end);
-    let text = format!("sold out on {date}; a room is held unpaid, try again in {} s", wait.as_secs());
-    Problem::new(Reason::RoomSoldOut, text).with("stay_date", date).with("hold_expire_time", end).retry_after(wait)
+    let wait = hold_expire_time.map(seconds_until);
+    let text = match wait {
+        Some(wait) => format!("{text}; a room is held unpaid, try again in {} s", wait.as_secs()),
+        None => text,
+    };
+    let mut problem = Problem::new(Reason::RoomSoldOut, text).with("stay_date", date);
+    if let Some(left) = rooms_left {
+        problem = problem.with("rooms_left", left);
+    }
+    retry_at(problem, hold_expire_time)
+}
+
+/// A night in which more rooms are reserved than a change of the inventory gives it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BelowReserved {
+    /// The night.
+    pub stay_date: Date,
+    /// Its rooms that are sold or held.
+    pub reserved: i32,
+    /// The rooms that the change gives it, overbooking included.
+    pub asked: i32,
+}
+
+fn below_reserved(night: Option<BelowReserved>, text: String) -> Problem {
+    let Some(BelowReserved { stay_date, reserved, asked }) = night else {
+        return Problem::new(Reason::InventoryBelowReserved, text);
+    };
+    let text = format!("{reserved} rooms are reserved on {stay_date}, more than the {asked} there would be");
+    let problem = Problem::new(Reason::InventoryBelowReserved, text).with("stay_date", stay_date);
+    problem.with("reserved", reserved).with("asked", asked)
+}
+
+/// "Others are paying": the share of the night, and when its earliest unpaid hold expires.
+fn unpaid_share(
+    stay_date: Option<Date>,
+    [limit, held, wanted]: [i64; 3],
+    hold_expire_time: Option<Timestamp>,
+) -> Problem {
+    // Without other holds, waiting does not help: the booking alone is too large.
+    let end = hold_expire_time.filter(|_| wanted <= limit);
+    let text = match end.map(seconds_until) {
+        Some(wait) => format!("others are paying for the rooms that are left; try again in {} s", wait.as_secs()),
+        None => format!("at most {limit} rooms of a night may be held unpaid; book and pay for fewer rooms at a time"),
+    };
+    let mut problem = Problem::new(Reason::TooManyRoomsHeldUnpaid, text);
+    if let Some(date) = stay_date {
+        problem = problem.with("stay_date", date);
+    }
+    retry_at(problem.with("limit_rooms", limit).with("held_rooms", held).with("wanted_rooms", wanted), end)
+}
+
+/// The problem with the time of a useful retry, if there is one.
+fn retry_at(problem: Problem, time: Option<Timestamp>) -> Problem {
+    match time {
+        Some(time) => problem.with("hold_expire_time", time).retry_after(seconds_until(time)),
+        None => problem,
+    }
+}
+
+/// An account, or a source address, would hold too many room nights (rooms times nights) unpaid.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "{held} room nights are held unpaid, and with {wanted} more they would be more than {limit}; pay or cancel first"
+)]
+pub struct UnpaidLimit {
+    /// Whether the source address has the limit, and not the account.
+    pub by_source: bool,
+    /// Whether the account may hold more as soon as its e-mail address is confirmed.
+    pub unconfirmed: bool,
+    /// Most room nights that may be held.
+    pub limit: i64,
+    /// Room nights held.
+    pub held: i64,
+    /// Room nights requested.
+    pub wanted: i64,
+    /// When enough of the holds have expired; `None` when waiting cannot help.
+    pub retry_time: Option<Timestamp>,
+}
+
+impl From<UnpaidLimit> for Problem {
+    fn from(error: UnpaidLimit) -> Self {
+        let (reason, text) = if error.by_source {
+            (Reason::TooManyUnpaidRoomsFromAddress, format!("from this network address, {error}"))
+        } else if error.unconfirmed {
+            (Reason::TooManyUnpaidRooms, format!("{error}, or confirm the e-mail address of the account"))
+        } else {
+            (Reason::TooManyUnpaidRooms, error.to_string())
+        };
+        let problem =
+            Self::new(reason, text).with("limit_room_nights", error.limit).with("wanted_room_nights", error.wanted);
+        // What others hold behind an address is not told.
+        let problem = if error.by_source { problem } else { problem.with("held_room_nights", error.held) };
+        let problem = if error.unconfirmed { problem.with("confirm_email", true) } else { problem };
+        retry_at(problem, error.retry_time)
+    }
 }
 
 /// Whole seconds from now until `end`, rounded up so that a retry is never too early; 1 s when it has passed.

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use staymesh_domain::{Money, MoneyError, ReservationId, StayDates, format_date};
 
 use crate::{
-    model::{NewReservation, PaymentMode, Reservation},
+    model::{CancellationReason, NewReservation, PaymentMode, Reservation},
     quote::Quote,
 };
 
@@ -69,8 +69,11 @@ impl SoldByPartner {
 pub(crate) struct Cancelled {
     pub(crate) reservation_id: ReservationId,
     pub(crate) refund_currency: String,
-    /// What the payment service refunds of the money it has or will receive, as a decimal string.
+    /// What the payment service gives back in all of the money it has or will receive, as a decimal string.
     pub(crate) refund_amount: String,
+    /// Whether the hold expired: a late payment may revive the reservation.
+    #[serde(default)]
+    pub(crate) hold_expired: bool,
     /// The terms of a partner sale, repeated: the sale's own event may be a dead letter and then arrives later than
     /// this one. Absent when the guest pays.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -78,15 +81,20 @@ pub(crate) struct Cancelled {
 }
 
 impl Cancelled {
-    /// The event of a reservation that ended with `refund`.
+    /// The event of a reservation that ended for `reason` with `refund`.
     ///
     /// # Errors
     /// When the taxes do not add up within the range of [`Money`].
-    pub(crate) fn new(booking: &Reservation, refund: Money) -> Result<Self, MoneyError> {
+    pub(crate) fn new(
+        booking: &Reservation,
+        reason: Option<CancellationReason>,
+        refund: Money,
+    ) -> Result<Self, MoneyError> {
         Ok(Self {
             reservation_id: booking.id,
             refund_currency: refund.currency().code().to_owned(),
             refund_amount: refund.amount(),
+            hold_expired: reason == Some(CancellationReason::HoldExpired),
             partner_sale: Terms::of(booking.payment_mode, &booking.owner, &booking.quote, booking.stay)?,
         })
     }

@@ -67,9 +67,9 @@ use tonic::service::Routes;
 
 pub use clients::{HotelClient, RateClient, RoomTypeDemand, RoomTypeInfo, RoomTypePrice};
 pub use config::{Config, OfferKeys};
-pub use error::ReservationError;
-pub use model::{CancellationReason, Guest, NewReservation, PaymentMode, Reservation, Status};
-pub use service::{BookingService, Dependencies, UnpaidRoomLimit};
+pub use error::{ReservationError, UnpaidLimit};
+pub use model::{CancellationReason, Guest, HoldLimits, NewReservation, PaymentMode, Reservation, Source, Status};
+pub use service::{BookingService, Dependencies, UnpaidLimits};
 pub use writer::{Applied, ChangeOrder, Created, Writer};
 
 /// The migrations of the reservation database.
@@ -102,7 +102,7 @@ pub async fn serve(config: Config, stop: CancellationToken) -> Result<(), NodeEr
         rates: Box::new(rates),
         offers: offer_token::OfferSigner::new(&config.offer_keys),
         hold: config.hold,
-        unpaid: UnpaidRoomLimit::new(config.guest_unpaid_rooms, config.partner_unpaid_rooms, config.hold),
+        unpaid: config.unpaid_limits(),
         wake: wake.clone(),
     }));
 

@@ -1,5 +1,7 @@
 //! A reservation in the domain's terms: its status, its guest, its price and its times.
 
+use std::net::{IpAddr, Ipv6Addr};
+
 use jiff::Timestamp;
 use staymesh_domain::{GuestCount, PaymentId, ReservationId, RoomCount, RoomTypeId, StayDates};
 
@@ -139,8 +141,60 @@ pub struct NewReservation {
     pub content_hash: [u8; 32],
     /// When the unpaid hold expires; `None` when the partner collects.
     pub hold_expire_time: Option<Timestamp>,
+    /// The limits of unpaid holds that it is subject to.
+    pub limits: HoldLimits,
     /// W3C `traceparent` of the request, for events that follow from it.
     pub trace_parent: Option<String>,
+}
+
+impl NewReservation {
+    /// Rooms times nights: what it holds.
+    pub fn room_nights(&self) -> i64 {
+        i64::from(self.rooms.get()) * i64::from(self.stay.night_count())
+    }
+}
+
+/// The limits of unpaid holds that one booking is subject to. The default is no limit. A booking that is not held unpaid,
+/// because the partner collects, is subject to none.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct HoldLimits {
+    /// Most room nights that its account may hold unpaid, this booking included.
+    pub account: Option<i64>,
+    /// Whether the account may hold more as soon as its e-mail address is confirmed.
+    pub unconfirmed: bool,
+    /// The source address of the request, and most room nights that may be held unpaid from there.
+    pub source: Option<(Source, i64)>,
+    /// Most of the rooms of each night that may be held unpaid, 1 to 100 percent.
+    pub share: Option<i32>,
+}
+
+/// Where a request comes from: an IPv4 address, or the first 64 bits of an IPv6 address, which is what one customer of a
+/// network gets. Personal data: `Debug` hides it.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Source(String);
+
+impl Source {
+    /// The source of an address.
+    pub fn of(address: IpAddr) -> Self {
+        match address.to_canonical() {
+            IpAddr::V4(address) => Self(address.to_string()),
+            IpAddr::V6(address) => {
+                let network = u128::from(address) >> 64 << 64;
+                Self(format!("{}/64", Ipv6Addr::from(network)))
+            }
+        }
+    }
+
+    /// The text in column `reservation.source`.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl std::fmt::Debug for Source {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Source(..)")
+    }
 }
 
 /// A stored reservation.
@@ -180,4 +234,19 @@ pub struct Reservation {
     pub create_time: Timestamp,
     /// When its status last changed.
     pub update_time: Timestamp,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn source_is_the_ipv4_address_or_the_first_64_bits_of_ipv6() {
+        let source = |text: &str| Source::of(text.parse().expect("an address")).as_str().to_owned();
+        assert_eq!(source("192.0.2.7"), "192.0.2.7");
+        assert_eq!(source("::ffff:192.0.2.7"), "192.0.2.7");
+        assert_eq!(source("2001:db8:1:2:3:4:5:6"), "2001:db8:1:2::/64");
+        assert_eq!(source("2001:db8:1:2:ffff::1"), "2001:db8:1:2::/64");
+        assert_eq!(format!("{:?}", Source::of("192.0.2.7".parse().expect("an address"))), "Source(..)");
+    }
 }

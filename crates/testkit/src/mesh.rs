@@ -77,12 +77,18 @@ fn start(mut settings: Vec<Setting>) -> Result<TestMesh> {
     install::install(&dev_dir(), &[Component::Postgres, Component::Redis, Component::Envoy], &|_| {})?;
     let (dir, lock) = slot()?;
     let (binary, dev_binary) = (binary("STAYMESH_BIN", "staymesh")?, binary("STAYMESH_DEV_BIN", "staymesh-dev")?);
-    // All callers of a test share one address; the rate limits have their own tests.
+    // All callers of a test share one address, sign up without confirming it, and sell out small hotels; the limits of
+    // that have their own tests.
     settings.splice(
         0..0,
         [
             ("edge", "STAYMESH_EDGE_REQUESTS_PER_SECOND", "100000".to_owned()),
             ("edge", "STAYMESH_EDGE_BURST", "100000".to_owned()),
+            ("reservation", "STAYMESH_SOURCE_UNPAID_ROOM_NIGHTS", "0".to_owned()),
+            ("reservation", "STAYMESH_UNCONFIRMED_UNPAID_ROOM_NIGHTS", "210".to_owned()),
+            ("reservation", "STAYMESH_UNPAID_SHARE", "0".to_owned()),
+            ("edge", "STAYMESH_EDGE_WEBHOOKS_PER_SECOND", "100000".to_owned()),
+            ("edge", "STAYMESH_EDGE_WEBHOOK_BURST", "100000".to_owned()),
         ],
     );
     let options = Options {

@@ -32,7 +32,8 @@ async fn cancellation_refunds_amount_of_policy(#[case] days: i32, #[case] penalt
 
     let history = if let Some(back) = back {
         sale.await_status(&world, "REFUNDED").await;
-        let payment = await_payment(&sale.guest, &sale.payment, "REFUNDED").await;
+        let status = if back == "300.00" { "REFUNDED" } else { "PARTIALLY_REFUNDED" };
+        let payment = await_payment(&sale.guest, &sale.payment, status).await;
         assert_eq!((&payment["amount"], &payment["refunded_amount"]), (&euros("300.00"), &euros(back)));
         vec!["pending_payment", "paid", "cancelled", "refunded"]
     } else {
@@ -68,9 +69,11 @@ async fn admin_refund_is_idempotent_and_never_exceeds_amount_paid() {
     for answer in join_all((0..10).map(|_| ask(first, Some("120.00")))).await {
         answer.ok();
     }
-    let part = await_payment(&sale.guest, &sale.payment, "REFUNDED").await;
+    let part = await_payment(&sale.guest, &sale.payment, "PARTIALLY_REFUNDED").await;
     assert_eq!(part["refunded_amount"], euros("120.00"));
+    assert_eq!((&part["refunds"][0]["amount"], part["refunds"].as_array().map(Vec::len)), (&euros("120.00"), Some(1)));
     ask(first, Some("120.01")).await.refused(400, "REQUEST_ID_REUSED");
+    ask(first, None).await.refused(400, "REQUEST_ID_REUSED");
     ask(Uuid::new_v4(), Some("180.01")).await.refused(400, "REFUND_EXCEEDS_PAYMENT");
     ask(Uuid::new_v4(), Some("-1.00")).await.violating(&["amount.amount"]);
     let dollars = json!({ "request_id": Uuid::new_v4(), "amount": { "currency_code": "USD", "amount": "1.00" } });
@@ -98,7 +101,7 @@ async fn cancel_after_partial_refund_refunds_the_remainder() {
     let sale = Sale::paid(&world, &provider).await;
     let path = format!("/v1/payments/{}:refund", sale.payment_id());
     world.admin.post(&path, json!({ "request_id": Uuid::new_v4(), "amount": euros("100.00") })).await.ok();
-    await_payment(&sale.guest, &sale.payment, "REFUNDED").await;
+    await_payment(&sale.guest, &sale.payment, "PARTIALLY_REFUNDED").await;
     sale.await_all_delivered(&world).await;
     sale.cancel().await;
     sale.await_status(&world, "REFUNDED").await;
@@ -106,4 +109,33 @@ async fn cancel_after_partial_refund_refunds_the_remainder() {
     let row = provider.row(&sale.payment).await;
     assert_eq!((row.status.as_str(), row.refund_requested_minor, row.refunded_minor), ("REFUNDED", 30_000, 30_000));
     assert_eq!(sale.rooms_taken(&world).await, [0; 3]);
+}
+
+#[rstest]
+#[case::more_than_policy("210.00", false, 21_000)]
+#[case::less_than_policy("60.00", false, 15_000)]
+#[case::goodwill_on_top("60.00", true, 21_000)]
+#[tokio::test(flavor = "multi_thread")]
+async fn cancel_after_partial_refund_keeps_penalty(#[case] before: &str, #[case] goodwill: bool, #[case] back: i64) {
+    let world = World::shared().await;
+    let provider = Provider::of(world.mesh).await;
+    let hotel = world.hotel(5).await;
+    let rate = json!({
+        "base_price": euros("100.00"),
+        "cancellation_policy": { "free_until_hours_before": 48, "late_penalty_percent": 50 },
+    });
+    world.admin.put(&hotel.path("rate"), rate).await.ok();
+    let sale = Sale::open_at(&world, hotel, Stay::ahead(1, 3)).await.pay(&world, &provider).await;
+    let path = format!("/v1/payments/{}:refund", sale.payment_id());
+    let wish = json!({ "request_id": Uuid::new_v4(), "amount": euros(before), "goodwill": goodwill });
+    world.admin.post(&path, wish).await.ok();
+    sale.cancel().await;
+    sale.await_status(&world, "REFUNDED").await;
+    sale.await_all_delivered(&world).await;
+    let row = provider.row(&sale.payment).await;
+    assert_eq!((row.refund_requested_minor, row.refunded_minor), (back, back));
+    // The penalty is given back as goodwill only.
+    let more = |goodwill: bool| json!({ "request_id": Uuid::new_v4(), "amount": euros("1.00"), "goodwill": goodwill });
+    world.admin.post(&path, more(false)).await.refused(400, "REFUND_EXCEEDS_PAYMENT");
+    world.admin.post(&path, more(true)).await.ok();
 }

@@ -170,26 +170,27 @@ async fn reservation_id_reused_for_another_request_is_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn unpaid_rooms_of_guest_are_limited() {
+async fn unpaid_room_nights_of_guest_are_limited() {
     let world = World::shared().await;
     let hotel = world.hotel(100).await;
     let (guest, partner) = (world.guest().await, world.partner().await);
-    let stay = Stay::ahead(30, 1);
+    let stay = Stay::ahead(30, 5);
     let order = async |caller: &Rest, rooms| world.prepare(caller, hotel, &stay, rooms).await;
     let many = order(&guest, 40).await;
     guest.post("/v1/reservations", many.clone()).await.ok();
-    guest.post("/v1/reservations", order(&guest, 10).await).await.ok();
+    guest.post("/v1/reservations", order(&guest, 2).await).await.ok();
     let one = order(&guest, 1).await;
     let refused = guest.post("/v1/reservations", one.clone()).await.refused(429, "TOO_MANY_UNPAID_ROOMS");
     let metadata = refused.detail("ErrorInfo")["metadata"].clone();
-    assert_eq!((&metadata["limit_rooms"], &metadata["held_rooms"]), (&json!("50"), &json!("50")));
+    let numbers = ["limit_room_nights", "held_room_nights", "wanted_room_nights", "confirm_email"];
+    assert_eq!(numbers.map(|key| metadata[key].clone()), ["210", "210", "5", "true"]);
     let seconds: u64 = refused.header("retry-after").parse().expect("seconds");
     assert!((1..=901).contains(&seconds), "{seconds}");
     partner.post("/v1/reservations", order(&partner, 50).await).await.ok();
 
     guest.delete(&path_of(&many)).await.ok();
     guest.post("/v1/reservations", one).await.ok();
-    assert_eq!(reserved(&world, hotel, &stay).await, [61]);
+    assert_eq!(reserved(&world, hotel, &stay).await, [53; 5]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use crate::{edge::Edge, errors::error};
 
+const LOGIN: &str = "/staymesh.identity.v1.AuthService/Login";
 const GET_HOTEL: &str = "/staymesh.hotel.v1.HotelService/GetHotel";
 
 #[tokio::test]
@@ -55,19 +56,20 @@ async fn internal_headers_from_callers_are_removed() -> Result<()> {
 }
 
 #[tokio::test]
-async fn only_identity_gets_the_source_address() -> Result<()> {
+async fn services_get_the_source_address_that_the_edge_has_seen() -> Result<()> {
     let edge = Edge::with(|config| config.trusted_hops = 1).await?;
     let from = |request: reqwest::RequestBuilder| {
         let forged = request.header("x-staymesh-source", "192.0.2.66");
         forged.header("x-forwarded-for", "192.0.2.66, 203.0.113.7")
     };
     let login = edge.public(Method::POST, "/v1/auth/login").json(&json!({"email": "a", "password": "b"}));
-    from(login).send().await?;
-    let headers = edge.upstream.last_headers("/staymesh.identity.v1.AuthService/Login").unwrap_or_default();
-    let sources: Vec<_> = headers.get_all("x-staymesh-source").iter().collect();
-    assert_eq!(sources, ["203.0.113.7"], "as the proxy in front has seen it");
-    from(edge.get("/v1/hotels/7")).send().await?;
-    assert!(!edge.upstream.last_headers(GET_HOTEL).unwrap_or_default().contains_key("x-staymesh-source"));
+    let (inside, outside) = (edge.internal(Method::GET, "/v1/hotels/7"), edge.get("/v1/hotels/7"));
+    for (request, path) in [(login, LOGIN), (outside, GET_HOTEL), (inside, GET_HOTEL)] {
+        from(request).send().await?;
+        let headers = edge.upstream.last_headers(path).unwrap_or_default();
+        let sources: Vec<_> = headers.get_all("x-staymesh-source").iter().collect();
+        assert_eq!(sources, ["203.0.113.7"], "as the proxy in front has seen it");
+    }
     Ok(())
 }
 

@@ -26,7 +26,7 @@ impl<P: Psp> PaymentService for PaymentHandler<P> {
         let caller = Caller::required(&request)?;
         let (id, return_url) = request::payments::create(request.into_inner())?;
         let payment = self.0.create(&caller, id, return_url).await?;
-        Ok(Response::new(CreatePaymentResponse { payment: Some(self.render(&caller, payment)) }))
+        Ok(Response::new(CreatePaymentResponse { payment: Some(self.render(&caller, payment).await?) }))
     }
 
     async fn get_payment(&self, request: Request<GetPaymentRequest>) -> Result<Response<GetPaymentResponse>, Status> {
@@ -34,15 +34,16 @@ impl<P: Psp> PaymentService for PaymentHandler<P> {
         let id: PaymentId =
             request.get_ref().payment_id.parse().map_err(|error| PaymentError::Field(FieldError::from(error)))?;
         let payment = self.0.get(&caller, id).await?;
-        Ok(Response::new(GetPaymentResponse { payment: Some(self.render(&caller, payment)) }))
+        Ok(Response::new(GetPaymentResponse { payment: Some(self.render(&caller, payment).await?) }))
     }
 }
 
 impl<P: Psp> PaymentHandler<P> {
-    /// The payment, with the link to its status page if the caller owns it.
-    fn render(&self, caller: &Caller, payment: Payment) -> proto::Payment {
+    /// The payment with its refunds, and with the link to its status page if the caller owns it.
+    async fn render(&self, caller: &Caller, payment: Payment) -> Result<proto::Payment, PaymentError> {
         let (id, own) = (payment.reservation_id, payment.owner == caller.subject);
         let status_url = if own { self.0.links.url(id) } else { String::new() };
-        proto::Payment { status_url, ..response::payments::payment(payment) }
+        let refunds = self.0.refunds_of(std::slice::from_ref(&payment)).await?;
+        Ok(proto::Payment { status_url, ..response::payments::payment(payment, &refunds) })
     }
 }

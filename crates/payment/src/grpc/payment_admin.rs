@@ -27,7 +27,8 @@ impl<P: Psp> PaymentAdminService for PaymentAdminHandler<P> {
         Caller::required(&request)?.require_hotel_field(request.get_ref().hotel_id)?;
         let (hotel_id, status, page) = request::payments::list(request.get_ref()).map_err(PaymentError::from)?;
         let (payments, next_page_token) = self.0.list(hotel_id, status, &page).await?;
-        let payments = payments.into_iter().map(response::payments::payment).collect();
+        let refunds = self.0.refunds_of(&payments).await?;
+        let payments = payments.into_iter().map(|payment| response::payments::payment(payment, &refunds)).collect();
         Ok(Response::new(ListPaymentsResponse { payments, next_page_token }))
     }
 
@@ -35,9 +36,10 @@ impl<P: Psp> PaymentAdminService for PaymentAdminHandler<P> {
         &self,
         request: Request<RefundPaymentRequest>,
     ) -> Result<Response<RefundPaymentResponse>, Status> {
-        let (id, amount, request_id) = request::payments::refund(request.get_ref()).map_err(PaymentError::from)?;
-        let payment = self.0.refund(id, amount, request_id).await?;
-        Ok(Response::new(RefundPaymentResponse { payment: Some(response::payments::payment(payment)) }))
+        let wanted = request::payments::refund(request.get_ref()).map_err(PaymentError::from)?;
+        let payment = self.0.refund(wanted.payment_id, wanted.amount, wanted.goodwill, wanted.request_id).await?;
+        let refunds = self.0.refunds_of(std::slice::from_ref(&payment)).await?;
+        Ok(Response::new(RefundPaymentResponse { payment: Some(response::payments::payment(payment, &refunds)) }))
     }
 
     async fn list_pay_outs(

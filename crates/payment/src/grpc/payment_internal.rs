@@ -30,12 +30,13 @@ impl<P: Psp> PaymentFlowService for InternalPaymentHandler<P> {
         &self,
         request: Request<SettleCancellationRequest>,
     ) -> Result<Response<SettleCancellationResponse>, Status> {
-        let (id, refund, terms) = request::partner_sales::settle(request.get_ref())?;
+        let (id, settlement, terms) = request::partner_sales::settle(request.get_ref())?;
         // A reservation has either a partner sale or a payment; settling both is idempotent.
-        let sale = self.0.settle_partner_sale(id, refund, terms.as_ref()).await?;
-        let payment = self.0.settle_cancellation(id, refund).await?;
+        let sale = self.0.settle_partner_sale(id, settlement.refund, terms.as_ref()).await?;
+        let payment = self.0.settle_cancellation(id, settlement).await?;
+        let refunds = self.0.refunds_of(payment.as_slice()).await?;
         Ok(Response::new(SettleCancellationResponse {
-            payment: payment.map(response::payments::payment),
+            payment: payment.map(|payment| response::payments::payment(payment, &refunds)),
             partner_sale: sale.map(response::partner_sales::partner_sale).transpose()?,
         }))
     }

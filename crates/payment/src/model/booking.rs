@@ -45,6 +45,16 @@ pub enum CancellationReason {
     NoShow,
 }
 
+/// What the end of a reservation means for its payment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Settlement {
+    /// What is given back of a payment in all, by the cancellation policy; the rest of it is the penalty. Not negative.
+    pub refund: Money,
+    /// Whether the hold expired. Then a late payment may revive the reservation, so `refund`, which is zero, is no limit
+    /// of later refunds.
+    pub hold_expired: bool,
+}
+
 /// Who collects the money for a reservation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PaymentMode {

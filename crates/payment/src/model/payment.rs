@@ -111,6 +111,8 @@ pub struct Payment {
     /// Whether the reservation service has reported that the reservation ended. If so, it expects to be notified of
     /// completed refunds.
     pub reservation_ended: bool,
+    /// What the cancellation or no-show gives back in all, without goodwill; `None` if the reservation has not ended.
+    pub refund_due: Option<Money>,
     /// When the payment was created.
     pub create_time: Timestamp,
     /// When its status last changed.
@@ -128,6 +130,11 @@ impl Payment {
         Sold { reservation_id: self.reservation_id, split: self.split }
     }
 
+    /// Whether every requested refund has succeeded and some of the amount is left.
+    pub fn is_partially_refunded(&self) -> bool {
+        self.status == Status::Refunded && self.refunded != self.amount
+    }
+
     /// The amount that is paid and not requested as a refund; zero if the payment has not been paid.
     ///
     /// # Errors
@@ -140,6 +147,15 @@ impl Payment {
             Ok(Money::zero(self.amount.currency()))
         }
     }
+}
+
+/// Selects payments by status.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StatusFilter {
+    /// The status.
+    pub status: Status,
+    /// Whether less than the whole amount is refunded; `None` for both.
+    pub in_part: Option<bool>,
 }
 
 /// A payment to be created. Fields as in [`Payment`].

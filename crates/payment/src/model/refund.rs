@@ -1,5 +1,6 @@
 //! A refund of a payment.
 
+use jiff::Timestamp;
 use staymesh_domain::{Money, PaymentId};
 use uuid::Uuid;
 
@@ -30,6 +31,30 @@ impl RefundReason {
     }
 }
 
+/// A request for a refund. Reason and id identify it; the rest is its content.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RefundRequest {
+    /// Why.
+    pub reason: RefundReason,
+    /// Idempotency key, unique for each reason.
+    pub request_id: Uuid,
+    /// The amount; `None` for all that is refundable.
+    pub amount: Option<Money>,
+    /// Whether it is given on top of what the cancellation policy gives back.
+    pub goodwill: bool,
+}
+
+impl RefundRequest {
+    /// Whether `made`, which a request with the same reason and id made, was requested with the same content: payment,
+    /// amount or its absence, and goodwill. Earlier releases did not store whether an amount was absent; a refund of
+    /// theirs is the same for a request without an amount and for one with its amount.
+    pub fn made(&self, made: &Refund, payment_id: PaymentId) -> bool {
+        let same_amount = self.amount.is_none_or(|amount| amount == made.amount);
+        let same_absence = made.requested_rest.is_none_or(|rest| rest == self.amount.is_none());
+        made.payment_id == payment_id && made.goodwill == self.goodwill && same_amount && same_absence
+    }
+}
+
 /// A refund of a payment, requested or succeeded.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refund {
@@ -41,8 +66,21 @@ pub struct Refund {
     pub reason: RefundReason,
     /// The amount, in the payment's currency; always positive.
     pub amount: Money,
+    /// Whether it was given on top of what the cancellation policy gives back.
+    pub goodwill: bool,
+    /// Whether it was requested without an amount; `None` if an earlier release wrote it.
+    pub requested_rest: Option<bool>,
+    /// When it was requested.
+    pub create_time: Timestamp,
+    /// When the provider confirmed it; `None` while it is pending.
+    pub succeed_time: Option<Timestamp>,
+}
+
+impl Refund {
     /// Whether the provider has confirmed it.
-    pub succeeded: bool,
+    pub const fn succeeded(&self) -> bool {
+        self.succeed_time.is_some()
+    }
 }
 
 #[cfg(test)]
@@ -55,5 +93,39 @@ mod tests {
             assert_eq!(RefundReason::from_name(reason.as_str()), Some(reason));
         }
         assert_eq!(RefundReason::from_name("rooms_gone"), None);
+    }
+
+    #[test]
+    fn repeat_is_compared_with_payment_amount_absence_and_goodwill() {
+        let money = |minor| Money::from_minor(minor, "EUR".parse().unwrap()).unwrap();
+        let payment_id = PaymentId::new();
+        let made = |requested_rest| Refund {
+            refund_id: Uuid::nil(),
+            payment_id,
+            reason: RefundReason::Requested,
+            amount: money(3_000),
+            goodwill: false,
+            requested_rest,
+            create_time: Timestamp::UNIX_EPOCH,
+            succeed_time: None,
+        };
+        let request = |amount: Option<i64>, goodwill| RefundRequest {
+            reason: RefundReason::Requested,
+            request_id: Uuid::nil(),
+            amount: amount.map(money),
+            goodwill,
+        };
+        let (named, rest, unknown) = (made(Some(false)), made(Some(true)), made(None));
+        for (request, of_named, of_rest, of_unknown) in [
+            (request(Some(3_000), false), true, false, true),
+            (request(None, false), false, true, true),
+            (request(Some(3_001), false), false, false, false),
+            (request(Some(3_000), true), false, false, false),
+            (request(None, true), false, false, false),
+        ] {
+            let same = [&named, &rest, &unknown].map(|made| request.made(made, payment_id));
+            assert_eq!(same, [of_named, of_rest, of_unknown], "{request:?}");
+            assert!(!request.made(&named, PaymentId::new()), "{request:?}");
+        }
     }
 }

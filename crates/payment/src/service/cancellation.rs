@@ -1,38 +1,39 @@
 //! Settling the payment of a reservation that has ended: closes its checkout page and refunds what the policy grants.
 
-use staymesh_domain::{Money, ReservationId};
+use staymesh_domain::ReservationId;
 use staymesh_psp::{CheckoutStatus, Psp};
 
 use super::{Payments, checkout, refunds};
 use crate::{
     error::PaymentError,
     fault_points,
-    model::{Payment, RefundReason, Status},
+    model::{Payment, RefundReason, RefundRequest, Settlement, Status},
     store::{payments, refunds as refund_rows},
 };
 
 impl<P: Psp> Payments<P> {
-    /// Closes the checkout page of an unpaid payment, and refunds `refund` from a paid one, at most what is refundable.
-    /// Idempotent by payment. `None` if the reservation never had a payment, for example because a partner collects.
+    /// Closes the checkout page of an unpaid payment. Of a paid one, refunds what is left of the settlement's refund: it
+    /// is what the guest gets back in all, so earlier refunds count toward it, except goodwill. Idempotent by payment.
+    /// `None` if the reservation never had a payment, for example because a partner collects.
     ///
     /// If nothing is refunded, the payment stays as it is, and earlier refunds are reported to the reservation service.
     /// If a guest pays in the moment before the page closes, the reservation service is notified as of any payment, and
     /// answers that it must be refunded.
     ///
     /// # Errors
-    /// [`PaymentError::Field`] if `refund` is in another currency; [`PaymentError::PspUnavailable`] if the provider does
+    /// [`PaymentError::Field`] if the refund is in another currency; [`PaymentError::PspUnavailable`] if the provider does
     /// not answer or the page is being opened, retry; [`PaymentError::Store`] if the database fails.
     pub async fn settle_cancellation(
         &self,
         reservation_id: ReservationId,
-        refund: Money,
+        settlement: Settlement,
     ) -> Result<Option<Payment>, PaymentError> {
         let mut settled = None;
         for payment in payments::of_reservation(&self.pool, reservation_id).await? {
-            refunds::require_currency(refund, &payment, "refund")?;
+            refunds::require_currency(settlement.refund, &payment, "refund")?;
             let payment = if payment.status == Status::Pending { self.close(payment).await? } else { payment };
             let paid = payment.status.has_money();
-            settled = Some(if paid { self.refund_cancelled(&payment, refund).await? } else { payment });
+            settled = Some(if paid { self.refund_cancelled(&payment, settlement).await? } else { payment });
         }
         Ok(settled)
     }
@@ -56,16 +57,20 @@ impl<P: Psp> Payments<P> {
         Ok(closed)
     }
 
-    async fn refund_cancelled(&self, payment: &Payment, refund: Money) -> Result<Payment, PaymentError> {
+    async fn refund_cancelled(&self, payment: &Payment, settlement: Settlement) -> Result<Payment, PaymentError> {
         let (id, reason) = (payment.payment_id, RefundReason::Cancellation);
         let mut transaction = self.pool.begin().await?;
         let locked = payments::lock(&mut transaction, id).await?.ok_or(PaymentError::NotFound)?;
-        let refundable = locked.refundable()?;
-        let amount = if refund.minor() > refundable.minor() { refundable } else { refund };
+        let due = if settlement.refund.minor() > locked.amount.minor() { locked.amount } else { settlement.refund };
+        if !settlement.hold_expired {
+            payments::note_refund_due(&mut transaction, id, due).await?;
+        }
+        let amount = refunds::left_of(&mut transaction, &locked, due).await?;
         // A payment is cancelled once, so its id serves as the request id.
         let made = refund_rows::find_by_request(&mut transaction, reason, id.as_uuid()).await?;
         if made.is_none() && amount.minor() > 0 {
-            refunds::request(&mut transaction, &locked, reason, id.as_uuid(), Some(amount)).await?;
+            let request = RefundRequest { reason, request_id: id.as_uuid(), amount: Some(amount), goodwill: false };
+            refunds::request(&mut transaction, &locked, &request).await?;
         }
         let payment = refunds::reservation_ended(&mut transaction, id).await?;
         fault_points::REFUND_REQUESTED.around(transaction.commit()).await?;

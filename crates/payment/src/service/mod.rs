@@ -35,9 +35,9 @@ pub use payouts::Statement;
 use crate::{
     clients::{hotels::HotelClient, reservations::ReservationClient},
     error::PaymentError,
-    model::{Payment, Status},
+    model::{Payment, Refund, StatusFilter},
     status_links::StatusLinks,
-    store::payments,
+    store::{payments, refunds as refund_rows},
 };
 
 /// The payment rules with everything they depend on.
@@ -82,10 +82,23 @@ impl<P: Psp> Payments<P> {
     pub async fn list(
         &self,
         hotel_id: HotelId,
-        status: Option<Status>,
+        status: Option<StatusFilter>,
         page: &Page<Uuid>,
     ) -> Result<(Vec<Payment>, String), PaymentError> {
         let rows = payments::of_hotel(&self.pool, hotel_id, status, page.after, page.size.limit()).await?;
         Ok(page.cut(rows, |payment| payment.payment_id.as_uuid()))
+    }
+
+    /// The refunds of these payments, newest first for each payment; at most 100 of each.
+    ///
+    /// # Errors
+    /// [`PaymentError::Store`] if the database fails.
+    pub async fn refunds_of(&self, payments: &[Payment]) -> Result<Vec<Refund>, PaymentError> {
+        let refunded: Vec<PaymentId> =
+            payments.iter().filter(|payment| payment.refund_requested.minor() > 0).map(|one| one.payment_id).collect();
+        if refunded.is_empty() {
+            return Ok(Vec::new());
+        }
+        Ok(refund_rows::of_payments(&self.pool, &refunded).await?)
     }
 }

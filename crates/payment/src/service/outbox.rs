@@ -20,7 +20,7 @@ use super::{
 use crate::{
     error::PaymentError,
     fault_points,
-    model::{Payment, Refund, RefundReason, Status},
+    model::{Payment, Refund, RefundReason, RefundRequest, Status},
     payouts::TRANSFER_REQUESTED,
     store::{payments, refunds as refund_rows},
 };
@@ -110,7 +110,9 @@ impl<P: Psp> Payments<P> {
         let locked = payments::lock(&mut transaction, id).await?.ok_or_else(no_such_payment)?;
         // Nothing is refundable if this is a repeat, or if an administrator refunded first.
         if locked.refundable().map_err(PaymentError::from)?.minor() > 0 {
-            refunds::request(&mut transaction, &locked, RefundReason::RoomsGone, id.as_uuid(), None).await?;
+            let (reason, request_id) = (RefundReason::RoomsGone, id.as_uuid());
+            let request = RefundRequest { reason, request_id, amount: None, goodwill: false };
+            refunds::request(&mut transaction, &locked, &request).await?;
         }
         refunds::reservation_ended(&mut transaction, id).await?;
         fault_points::MONEY_SENT_BACK.around(transaction.commit()).await?;
@@ -128,7 +130,7 @@ impl<P: Psp> Payments<P> {
     }
 
     async fn refund_at_provider(&self, payment: &Payment, refund: &Refund) -> Result<(), Failure> {
-        if refund.succeeded {
+        if refund.succeeded() {
             return Ok(());
         }
         let session = payment.psp_session.clone();

@@ -14,23 +14,28 @@ use super::{
 use crate::{
     error::PaymentError,
     fault_points,
-    model::{Payment, Refund, RefundReason, Status},
+    model::{Payment, Refund, RefundReason, RefundRequest, Status},
     store::{payments, refunds},
 };
 
 impl<P: Psp> Payments<P> {
     /// Requests a refund of `amount`, or of all that is refundable. Idempotent by `request_id`.
     ///
+    /// Once the reservation has ended, its policy is the limit of all refunds without `goodwill`: the penalty is what
+    /// stays in all. A refund with `goodwill` is on top of that, up to what was paid.
+    ///
     /// # Errors
     /// - [`PaymentError::NotFound`]: no such payment.
     /// - [`PaymentError::Field`]: the amount is not positive, or in another currency than the payment.
     /// - [`PaymentError::RefundExceedsPayment`]: the amount exceeds what is refundable, or nothing is.
-    /// - [`PaymentError::RequestIdReused`]: the request id was used for another payment or amount.
+    /// - [`PaymentError::RefundExceedsPolicy`]: the same for what the policy of the ended reservation gives back.
+    /// - [`PaymentError::RequestIdReused`]: the request id was used for another payment, amount or kind of refund.
     /// - [`PaymentError::Store`]: the database failed.
     pub async fn refund(
         &self,
         id: PaymentId,
         amount: Option<Money>,
+        goodwill: bool,
         request_id: Uuid,
     ) -> Result<Payment, PaymentError> {
         let mut transaction = self.pool.begin().await?;
@@ -41,7 +46,8 @@ impl<P: Psp> Payments<P> {
                 return Err(FieldError::new("amount.amount", "must be more than zero").into());
             }
         }
-        request(&mut transaction, &payment, RefundReason::Requested, request_id, amount).await?;
+        let wanted = RefundRequest { reason: RefundReason::Requested, request_id, amount, goodwill };
+        request(&mut transaction, &payment, &wanted).await?;
         let payment = payments::find(&mut *transaction, id).await?.ok_or(PaymentError::NotFound)?;
         fault_points::REFUND_ORDERED.around(transaction.commit()).await?;
         self.wake.wake();
@@ -71,28 +77,31 @@ pub(super) fn require_currency(amount: Money, payment: &Payment, field: &str) ->
 /// Requests a refund from a payment that is locked, or finds the refund that the same request made. Without an amount,
 /// refunds all that is refundable.
 ///
-/// Idempotent by reason and request id: a repeat has the same content if it names the same payment and either no amount
-/// or the same one. The constraint `payment_order_refunds_within_payment` guards the sum of all refunds.
+/// Idempotent by reason and request id; a repeat with other content is refused. The constraint
+/// `payment_order_refunds_within_payment` guards the sum of all refunds.
 pub(super) async fn request(
     connection: &mut PgConnection,
     payment: &Payment,
-    reason: RefundReason,
-    request_id: Uuid,
-    amount: Option<Money>,
+    wanted: &RefundRequest,
 ) -> Result<(), PaymentError> {
+    let (reason, request_id) = (wanted.reason, wanted.request_id);
     if let Some(made) = refunds::find_by_request(connection, reason, request_id).await? {
-        let same_content = made.payment_id == payment.payment_id && amount.is_none_or(|amount| amount == made.amount);
-        return Ok(idempotency::require_same((), same_content)?);
+        return Ok(idempotency::require_same((), wanted.made(&made, payment.payment_id))?);
     }
-    let amount = match amount {
-        Some(amount) => amount,
-        None => payment.refundable()?,
+    let refundable = payment.refundable()?;
+    let limit = match (reason, payment.refund_due) {
+        (RefundReason::Requested, Some(due)) if !wanted.goodwill => left_of(connection, payment, due).await?,
+        _ => refundable,
     };
-    if amount.minor() <= 0 {
+    let amount = wanted.amount.unwrap_or(limit);
+    if amount.minor() > refundable.minor() || refundable.minor() <= 0 {
         return Err(PaymentError::RefundExceedsPayment);
     }
-    let refund = Refund { refund_id: Uuid::now_v7(), payment_id: payment.payment_id, reason, amount, succeeded: false };
-    refunds::insert(connection, &refund, request_id).await.on_constraints(|name| match name {
+    if amount.minor() > limit.minor() || amount.minor() <= 0 {
+        return Err(PaymentError::RefundExceedsPolicy);
+    }
+    let inserted = refunds::insert(connection, payment.payment_id, wanted, amount).await;
+    let refund_id = inserted.on_constraints(|name| match name {
         // The second one refuses a refund of a payment that has not been paid.
         "payment_order_refunds_within_payment" | "payment_order_legal_transition" => {
             Some(PaymentError::RefundExceedsPayment)
@@ -102,11 +111,25 @@ pub(super) async fn request(
     })?;
     let shares = payment.sold().refund(payment.refund_requested, amount);
     let shares = shares.ok_or(PaymentError::RefundExceedsPayment)?;
-    ledger::post(connection, &shares.refund_owed(refund.refund_id)).await?;
-    let payload = RefundPayload { refund_id: refund.refund_id };
+    ledger::post(connection, &shares.refund_owed(refund_id)).await?;
+    let payload = RefundPayload { refund_id };
     events::enqueue(connection, payment.payment_id, events::REFUND, &payload).await?;
-    tracing::info!(payment_id = %payment.payment_id, refund_id = %refund.refund_id, reason = reason.as_str(), "refund requested");
+    tracing::info!(payment_id = %payment.payment_id, %refund_id, reason = reason.as_str(), goodwill = wanted.goodwill, "refund requested");
     Ok(())
+}
+
+/// What is left of `due`, the amount that the end of a reservation gives back in all, after the refunds of its locked
+/// payment: zero if they reach it, and at most what is refundable. Goodwill is not counted: it is given on top.
+pub(super) async fn left_of(
+    connection: &mut PgConnection,
+    payment: &Payment,
+    due: Money,
+) -> Result<Money, PaymentError> {
+    let given = refunds::sum_without_goodwill(connection, payment.payment_id).await?;
+    let left = due.checked_sub(Money::from_minor(given, due.currency())?)?;
+    let refundable = payment.refundable()?;
+    let left = if left.minor() > refundable.minor() { refundable } else { left };
+    Ok(if left.is_negative() { Money::zero(due.currency()) } else { left })
 }
 
 /// Notes that the reservation of a payment that is locked has ended, and returns the payment. Refunds that succeeded

@@ -72,7 +72,7 @@ impl<P: Psp> Payments<P> {
     /// Requests a refund again with the same idempotency key: the provider returns the existing refund, or makes it.
     async fn retry_refund(&self, refund_id: Uuid) -> Result<(), PaymentError> {
         let refund = refunds::find(&self.pool, refund_id).await?.ok_or(PaymentError::NotFound)?;
-        if refund.succeeded {
+        if refund.succeeded() {
             return Ok(());
         }
         let payment = payments::find(&self.pool, refund.payment_id).await?.ok_or(PaymentError::NotFound)?;

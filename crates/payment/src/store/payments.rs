@@ -10,7 +10,7 @@ use staymesh_ledger::Split;
 use staymesh_store::StoreError;
 use uuid::Uuid;
 
-use crate::model::{NewPayment, Payment, Status};
+use crate::model::{NewPayment, Payment, Status, StatusFilter};
 
 #[derive(FromRow)]
 struct Row {
@@ -31,6 +31,7 @@ struct Row {
     in_review_since: Option<jiff_sqlx::Timestamp>,
     declined_at: Option<jiff_sqlx::Timestamp>,
     reservation_ended_at: Option<jiff_sqlx::Timestamp>,
+    refund_due_minor: Option<i64>,
     created_at: jiff_sqlx::Timestamp,
     status_changed_at: jiff_sqlx::Timestamp,
 }
@@ -39,7 +40,7 @@ macro_rules! columns {
     () => {
         "payment_id, reservation_id, owner, amount_minor, tax_minor, commission_minor, currency, status, return_url, \
          psp_session, checkout_url, expire_time, refund_requested_minor, refunded_minor, in_review_since, declined_at, \
-         reservation_ended_at, created_at, status_changed_at"
+         reservation_ended_at, refund_due_minor, created_at, status_changed_at"
     };
 }
 
@@ -67,6 +68,7 @@ impl TryFrom<Row> for Payment {
             in_review_since: row.in_review_since.map(jiff_sqlx::Timestamp::to_jiff),
             decline_time: row.declined_at.map(jiff_sqlx::Timestamp::to_jiff),
             reservation_ended: row.reservation_ended_at.is_some(),
+            refund_due: row.refund_due_minor.map(money).transpose()?,
             create_time: row.created_at.to_jiff(),
             update_time: row.status_changed_at.to_jiff(),
         })
@@ -221,7 +223,7 @@ pub async fn leading(pool: &PgPool, id: ReservationId) -> Result<Option<Payment>
 pub async fn of_hotel(
     pool: &PgPool,
     hotel_id: HotelId,
-    status: Option<Status>,
+    status: Option<StatusFilter>,
     after: Option<Uuid>,
     limit: i64,
 ) -> Result<Vec<Payment>, StoreError> {
@@ -230,12 +232,14 @@ pub async fn of_hotel(
         columns!(),
         " from payment_order
          where hotel_id = $1 and ($2::text is null or status = $2) and ($3::uuid is null or payment_id < $3)
+             and ($5::boolean is null or (refunded_minor < amount_minor) = $5)
          order by payment_id desc limit $4"
     ))
     .bind(hotel_id.get())
-    .bind(status.map(Status::as_str))
+    .bind(status.map(|filter| filter.status.as_str()))
     .bind(after)
     .bind(limit)
+    .bind(status.and_then(|filter| filter.in_part))
     .fetch_all(pool)
     .await?;
     rows.into_iter().map(Payment::try_from).collect()
@@ -292,6 +296,19 @@ pub async fn note_end(connection: &mut PgConnection, id: PaymentId) -> Result<()
     .bind(id.as_uuid())
     .execute(connection)
     .await?;
+    Ok(())
+}
+
+/// Notes what the end of the reservation of a locked payment gives back in all.
+///
+/// # Errors
+/// If the database fails, or a constraint refuses the amount.
+pub async fn note_refund_due(connection: &mut PgConnection, id: PaymentId, due: Money) -> Result<(), StoreError> {
+    sqlx::query("update payment_order set refund_due_minor = $2 where payment_id = $1")
+        .bind(id.as_uuid())
+        .bind(due.minor())
+        .execute(connection)
+        .await?;
     Ok(())
 }
 

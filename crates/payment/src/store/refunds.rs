@@ -1,11 +1,14 @@
 //! Refunds. Triggers update the sums and the status of their payment.
 
-use sqlx::{FromRow, PgConnection, PgExecutor};
+use sqlx::{FromRow, PgConnection, PgExecutor, PgPool};
 use staymesh_domain::{Money, PaymentId};
 use staymesh_store::StoreError;
 use uuid::Uuid;
 
-use crate::model::{Refund, RefundReason};
+use crate::model::{Refund, RefundReason, RefundRequest};
+
+/// The most refunds of a payment that are listed with it.
+pub const MAX_LISTED: i64 = 100;
 
 #[derive(FromRow)]
 struct Row {
@@ -14,13 +17,17 @@ struct Row {
     reason: String,
     amount_minor: i64,
     currency: String,
-    status: String,
+    goodwill: bool,
+    requested_rest: Option<bool>,
+    created_at: jiff_sqlx::Timestamp,
+    succeeded_at: Option<jiff_sqlx::Timestamp>,
 }
 
 macro_rules! select {
     ($condition:literal) => {
         concat!(
-            "select refund_id, payment_id, reason, refund.amount_minor, currency, refund.status
+            "select refund_id, payment_id, reason, refund.amount_minor, currency, goodwill, requested_rest,
+                 refund.created_at, succeeded_at
              from refund join payment_order using (payment_id) where ",
             $condition
         )
@@ -39,27 +46,71 @@ impl TryFrom<Row> for Refund {
             payment_id: row.payment_id.into(),
             reason,
             amount: Money::from_minor(row.amount_minor, currency).map_err(|_| broken("amount"))?,
-            succeeded: row.status == "SUCCEEDED",
+            goodwill: row.goodwill,
+            requested_rest: row.requested_rest,
+            create_time: row.created_at.to_jiff(),
+            succeed_time: row.succeeded_at.map(jiff_sqlx::Timestamp::to_jiff),
         })
     }
 }
 
-/// Inserts a requested refund. The payment is locked.
+/// Inserts a requested refund of `amount`, and returns its id. The payment is locked.
 ///
 /// # Errors
 /// If the database fails, or a constraint refuses the amount, the status or a reused request id.
-pub async fn insert(connection: &mut PgConnection, refund: &Refund, request_id: Uuid) -> Result<(), StoreError> {
+pub async fn insert(
+    connection: &mut PgConnection,
+    payment_id: PaymentId,
+    request: &RefundRequest,
+    amount: Money,
+) -> Result<Uuid, StoreError> {
+    let refund_id = Uuid::now_v7();
     sqlx::query(
-        "insert into refund (refund_id, payment_id, reason, request_id, amount_minor) values ($1, $2, $3, $4, $5)",
+        "insert into refund (refund_id, payment_id, reason, request_id, amount_minor, goodwill, requested_rest)
+         values ($1, $2, $3, $4, $5, $6, $7)",
     )
-    .bind(refund.refund_id)
-    .bind(refund.payment_id.as_uuid())
-    .bind(refund.reason.as_str())
-    .bind(request_id)
-    .bind(refund.amount.minor())
+    .bind(refund_id)
+    .bind(payment_id.as_uuid())
+    .bind(request.reason.as_str())
+    .bind(request.request_id)
+    .bind(amount.minor())
+    .bind(request.goodwill)
+    .bind(request.amount.is_none())
     .execute(connection)
     .await?;
-    Ok(())
+    Ok(refund_id)
+}
+
+/// The sum of the refunds of a locked payment, in minor units, without goodwill.
+///
+/// # Errors
+/// If the database fails.
+pub async fn sum_without_goodwill(connection: &mut PgConnection, payment_id: PaymentId) -> Result<i64, StoreError> {
+    let sum = "select coalesce(sum(amount_minor), 0)::bigint from refund where payment_id = $1 and not goodwill";
+    Ok(sqlx::query_scalar(sum).bind(payment_id.as_uuid()).fetch_one(connection).await?)
+}
+
+/// The refunds of each of these payments, newest first; at most [`MAX_LISTED`] of each.
+///
+/// # Errors
+/// If the database fails.
+pub async fn of_payments(pool: &PgPool, payments: &[PaymentId]) -> Result<Vec<Refund>, StoreError> {
+    let rows: Vec<Row> = sqlx::query_as(
+        "select refund_id, payment_id, reason, listed.amount_minor, currency, goodwill, requested_rest,
+             listed.created_at, succeeded_at
+         from payment_order
+         cross join lateral (
+             select refund_id, reason, amount_minor, goodwill, requested_rest, created_at, succeeded_at from refund
+             where refund.payment_id = payment_order.payment_id order by created_at desc, refund_id desc limit $2
+         ) listed
+         where payment_id = any($1)
+         order by payment_id, listed.created_at desc, refund_id desc",
+    )
+    .bind(payments.iter().map(|id| id.as_uuid()).collect::<Vec<_>>())
+    .bind(MAX_LISTED)
+    .fetch_all(pool)
+    .await?;
+    rows.into_iter().map(Refund::try_from).collect()
 }
 
 /// A refund; `None` if it does not exist.

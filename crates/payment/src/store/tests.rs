@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::{events, payments, refunds};
 use crate::{
-    model::{Refund, RefundReason, Status},
+    model::{RefundReason, RefundRequest, Status},
     testing::{database, in_status, new_payment, now, open, opened, reservation_id},
 };
 
@@ -20,16 +20,11 @@ async fn refused(pool: &PgPool, sql: &'static str, id: PaymentId) -> Option<Stri
 }
 
 async fn refund(pool: &PgPool, payment_id: PaymentId, amount_minor: i64) -> Result<Uuid, String> {
-    let refund_id = Uuid::now_v7();
-    let refund = Refund {
-        refund_id,
-        payment_id,
-        reason: RefundReason::Requested,
-        amount: crate::testing::eur(amount_minor),
-        succeeded: false,
-    };
-    let done = refunds::insert(&mut pool.acquire().await.unwrap(), &refund, refund_id).await;
-    done.map(|()| refund_id).map_err(|error| error.constraint().expect("a named constraint").to_owned())
+    let amount = crate::testing::eur(amount_minor);
+    let (reason, request_id) = (RefundReason::Requested, Uuid::now_v7());
+    let request = RefundRequest { reason, request_id, amount: Some(amount), goodwill: false };
+    let done = refunds::insert(&mut pool.acquire().await.unwrap(), payment_id, &request, amount).await;
+    done.map_err(|error| error.constraint().expect("a named constraint").to_owned())
 }
 
 #[test]

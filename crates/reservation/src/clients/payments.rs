@@ -53,6 +53,7 @@ impl PaymentClient for GrpcPaymentClient {
             reservation_id: cancelled.reservation_id.to_string(),
             refund: Some(ProtoMoney { currency_code: cancelled.refund_currency, amount: cancelled.refund_amount }),
             partner_sale: cancelled.partner_sale.map(PartnerSaleTerms::from),
+            hold_expired: cancelled.hold_expired,
         };
         self.client.clone().settle_cancellation(request).await?;
         Ok(())

@@ -126,8 +126,7 @@ async fn write(transaction: &mut Transaction, changes: &[(Reservation, Change)])
     let pairs: Vec<_> = changes.iter().map(|(booking, change)| (booking, change)).collect();
     transaction.write_changes(&pairs).await?;
     let trace = telemetry::trace_parent();
-    let events =
-        changes.iter().filter_map(|(booking, change)| Some(cancelled_event(booking, change.settle?, trace.clone())));
+    let events = changes.iter().filter_map(|(booking, change)| cancelled_event(booking, change, trace.clone()));
     let events = events.collect::<Result<Vec<_>, _>>()?;
     transaction.enqueue_cancelled(&events).await
 }

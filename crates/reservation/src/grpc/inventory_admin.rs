@@ -18,8 +18,6 @@ use crate::{
     store::InventoryChange,
 };
 
-/// Overbooking of a night when the request names none, in percent (R10).
-const DEFAULT_OVERBOOKING: i16 = 10;
 /// Most rooms on sale in one night.
 const MAX_INVENTORY: i32 = 10_000;
 /// Most changes of one bulk request.
@@ -106,11 +104,11 @@ fn inventory_change(message: &proto::InventoryChange, now: Timestamp) -> Result<
     let range =
         DateRange::parse(&message.from_date, &message.until_date).map_err(|e| e.at("from_date", "until_date"))?;
     require_sellable(range, now)?;
-    let overbooking_percent = message.overbooking_percent.map_or(Ok(DEFAULT_OVERBOOKING), i16::try_from);
-    let overbooking_percent = overbooking_percent
-        .ok()
-        .filter(|percent| (0..=100).contains(percent))
-        .ok_or_else(|| FieldError::new("overbooking_percent", "must be 0 to 100"))?;
+    let percent = |percent| {
+        let percent = i16::try_from(percent).ok().filter(|percent| (0..=100).contains(percent));
+        percent.ok_or_else(|| FieldError::new("overbooking_percent", "must be 0 to 100"))
+    };
+    let overbooking_percent = message.overbooking_percent.map(percent).transpose()?;
     if !(0..=MAX_INVENTORY).contains(&message.total_inventory) {
         return Err(FieldError::new("total_inventory", "must be 0 to 10000"));
     }

@@ -6,12 +6,21 @@ use staymesh_domain::{
     Email, FieldError, GuestCount, HotelId, IdError, PaymentId, ReservationId, RoomCount, RoomTypeId, StayDates,
 };
 use staymesh_mesh::Problem;
-use tonic::Status as GrpcStatus;
+use tonic::{Request, Status as GrpcStatus};
 
 use crate::{
-    model::{Guest, PaymentMode, Status},
+    model::{Guest, PaymentMode, Source, Status},
     service::StayRequest,
 };
+
+/// Metadata with the address of the caller, set by the edge. The edge removes it from incoming requests.
+const SOURCE_HEADER: &str = "x-staymesh-source";
+
+/// Where a request comes from, as the edge saw it; `None` for calls from inside the mesh.
+pub(super) fn source<T>(request: &Request<T>) -> Option<Source> {
+    let address = request.metadata().get(SOURCE_HEADER)?.to_str().ok()?;
+    address.parse().ok().map(Source::of)
+}
 
 /// An error as the status that callers see.
 pub(super) fn refuse(error: impl Into<Problem>) -> GrpcStatus {

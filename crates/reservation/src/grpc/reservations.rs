@@ -105,6 +105,7 @@ impl ReservationService for ReservationHandler {
         request: Request<proto::CreateReservationRequest>,
     ) -> Result<Response<proto::CreateReservationResponse>, Status> {
         let caller = Caller::required(&request)?;
+        let source = request::source(&request);
         let message = request.into_inner();
         if message.offer_token.is_empty() {
             return Err(refuse(FieldError::new("offer_token", "is required")));
@@ -114,6 +115,7 @@ impl ReservationService for ReservationHandler {
             payment_mode: request::payment_mode(message.payment_mode).map_err(refuse)?,
             guest: request::guest(message.primary_guest).map_err(refuse)?,
             offer_token: message.offer_token,
+            source,
         };
         let booking = self.0.create(&caller, booking, Timestamp::now()).await?;
         let reservation = Some(response::reservation(booking, caller.role));

@@ -10,7 +10,7 @@ use super::BookingService;
 use crate::{
     error::ReservationError,
     lifecycle::Command,
-    model::{Guest, NewReservation, PaymentMode, Reservation},
+    model::{Guest, NewReservation, PaymentMode, Reservation, Source},
     offer_token::{Offer, OfferError},
     store::ListFilter,
     writer::{Applied, ChangeOrder, Created},
@@ -22,13 +22,15 @@ pub(crate) struct BookingRequest {
     pub(crate) offer_token: String,
     pub(crate) guest: Guest,
     pub(crate) payment_mode: PaymentMode,
+    /// Where the request comes from; `None` when it did not come through the edge.
+    pub(crate) source: Option<Source>,
 }
 
 impl BookingService {
     /// Creates a reservation. Idempotent by its id: a repeat yields the same reservation, even after the offer expired.
     ///
     /// # Errors
-    /// An offer that is invalid or expired, too many unpaid rooms, and as [`crate::Writer::book`].
+    /// An offer that is invalid or expired, and as [`crate::Writer::book`].
     pub(crate) async fn create(
         &self,
         caller: &Caller,
@@ -43,16 +45,10 @@ impl BookingService {
             return Err(OfferError::Tampered.into());
         }
         let unexpired = offer.require_unexpired(now);
-        let new = self.new_reservation(offer, request, now)?;
+        let new = self.new_reservation(caller, offer, request, now)?;
         if let Err(expired) = unexpired {
             return self.known_or(&new, expired.into()).await;
         }
-        // The rooms count as in flight until the guard is dropped with the result.
-        let _in_flight = match self.unpaid.admit(&self.store, caller.role, &new, now).await {
-            Ok(in_flight) => in_flight,
-            Err(refused @ ReservationError::TooManyUnpaidRooms { .. }) => return self.known_or(&new, refused).await,
-            Err(error) => return Err(error),
-        };
         match self.writer.book(new).await? {
             Created::New(reservation) => {
                 if reservation.payment_mode == PaymentMode::PartnerCollects {
@@ -76,6 +72,7 @@ impl BookingService {
 
     fn new_reservation(
         &self,
+        caller: &Caller,
         offer: Offer,
         request: BookingRequest,
         now: Timestamp,
@@ -98,6 +95,7 @@ impl BookingService {
             quote: offer.quote,
             content_hash,
             hold_expire_time: hold,
+            limits: self.unpaid.of(caller, request.source),
             trace_parent: telemetry::trace_parent(),
         })
     }
@@ -259,6 +257,7 @@ mod tests {
             offer_token: String::new(),
             guest: Guest { full_name: "Ada Lovelace".into(), email: "ada@example.com".into() },
             payment_mode: PaymentMode::GuestPays,
+            source: None,
         };
         let hex = content_hash(&offer, &request).map(|byte| format!("{byte:02x}")).concat();
         assert_eq!(hex, "b601d61dd2996f62aaac612531ecd5490999d8ee3d14f4b93f575a9d61b9439f");

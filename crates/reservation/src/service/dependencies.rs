@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use staymesh_store::outbox::Wake;
 
-use super::unpaid::UnpaidRoomLimit;
+use super::unpaid::UnpaidLimits;
 use crate::{
     clients::{HotelClient, RateClient},
     offer_token::OfferSigner,
@@ -20,7 +20,7 @@ pub struct BookingService {
     pub(super) rates: Box<dyn RateClient>,
     pub(super) offers: OfferSigner,
     pub(super) hold: Duration,
-    pub(super) unpaid: UnpaidRoomLimit,
+    pub(super) unpaid: UnpaidLimits,
     pub(super) wake: Wake,
 }
 
@@ -38,8 +38,8 @@ pub struct Dependencies {
     pub offers: OfferSigner,
     /// How long an unpaid reservation holds its rooms.
     pub hold: Duration,
-    /// The limit of rooms that an account may hold unpaid.
-    pub unpaid: UnpaidRoomLimit,
+    /// The limits of unpaid holds.
+    pub unpaid: UnpaidLimits,
     /// Wakes the outbox relay.
     pub wake: Wake,
 }

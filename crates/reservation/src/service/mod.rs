@@ -10,4 +10,4 @@ mod unpaid;
 pub(crate) use booking::{BookingRequest, list_scope};
 pub use dependencies::{BookingService, Dependencies};
 pub(crate) use offers::StayRequest;
-pub use unpaid::UnpaidRoomLimit;
+pub use unpaid::UnpaidLimits;

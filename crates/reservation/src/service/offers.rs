@@ -172,12 +172,13 @@ impl BookingService {
     ) -> Result<ReservationError, ReservationError> {
         let nights = self.store.nights_left(request.hotel_id, request.stay, &[room_type_id]).await?;
         let short = nights.into_iter().find(|night| night.rooms_left < request.rooms.get());
+        let rooms_left = short.as_ref().map(|night| night.rooms_left.max(0));
         let stay_date = short.map(|night| night.stay_date);
         let hold_expire_time = match stay_date {
             Some(date) => self.store.earliest_hold(request.hotel_id, room_type_id, date).await?,
             None => None,
         };
-        Ok(ReservationError::SoldOut { stay_date, hold_expire_time })
+        Ok(ReservationError::SoldOut { stay_date, rooms_left, hold_expire_time })
     }
 }
 

@@ -90,7 +90,8 @@ impl Transaction {
                  payment_id = coalesce(c.payment_id, r.payment_id),
                  paid_at = case when c.status = 'paid' then now() else r.paid_at end,
                  refunded_minor = coalesce(c.refunded_minor, r.refunded_minor),
-                 hold_expire_time = case when c.status = 'pending_payment' then r.hold_expire_time end
+                 hold_expire_time = case when c.status = 'pending_payment' then r.hold_expire_time end,
+                 source = case when c.status = 'pending_payment' then r.source end
              from unnest($1::uuid[], $2::text[], $3::text[], $4::uuid[], $5::bigint[])
                  c (id, status, reason, payment_id, refunded_minor)
              where r.hotel_id = reservation_hotel_id(c.id) and r.reservation_id = c.id

@@ -10,6 +10,7 @@ use uuid::Uuid;
 
 use super::{
     Store, Transaction,
+    hold_limits::{added, added_to_nights, is_refusal, share},
     nights::Columns,
     rows::{ReservationRow, by_id},
 };
@@ -32,13 +33,14 @@ const ID_IS_UNIQUE: &str = "reservation_pkey";
 
 impl Store {
     /// Creates all of the reservations in one statement with its own commit, or none. `None`: a night is sold out or not
-    /// on sale, or a reservation exists.
+    /// on sale, too much would be held unpaid, or a reservation exists.
     ///
     /// # Errors
     /// When the database fails; then it is unknown whether they were created.
     pub(crate) async fn create_all(&self, orders: &[&NewReservation]) -> Result<Option<CreateTimes>, ReservationError> {
-        match create(&self.pool, orders).await {
+        match create(&self.pool, orders, true).await {
             Ok(times) => Ok(Some(times)),
+            Err(error) if is_refusal(&error) => Ok(None),
             Err(error) => match error.constraint() {
                 Some(NOT_OVERBOOKED | ON_SALE | ID_IS_UNIQUE) => Ok(None),
                 _ => Err(error.into()),
@@ -48,8 +50,8 @@ impl Store {
 }
 
 impl Transaction {
-    /// Creates all of the reservations, which must have distinct ids. `None`: one of them exists, and the transaction
-    /// must be rolled back.
+    /// Creates all of the reservations, which must have distinct ids and be within the limits of unpaid holds, as read
+    /// under locks that are held. `None`: one of them exists, and the transaction must be rolled back.
     ///
     /// # Errors
     /// [`ReservationError::SoldOut`], and when the database fails.
@@ -57,11 +59,12 @@ impl Transaction {
         &mut self,
         orders: &[&NewReservation],
     ) -> Result<Option<CreateTimes>, ReservationError> {
-        match create(&mut *self.0, orders).await {
+        match create(&mut *self.0, orders, false).await {
             Err(error) if error.constraint() == Some(ID_IS_UNIQUE) => Ok(None),
             created => created
                 .on_constraint(NOT_OVERBOOKED, |_| ReservationError::SoldOut {
                     stay_date: None,
+                    rooms_left: None,
                     hold_expire_time: None,
                 })
                 .map(Some),
@@ -87,16 +90,25 @@ impl Transaction {
     }
 }
 
-/// Creates all of the reservations, which must have distinct ids, or none. Yields the creation time of each.
+/// Creates all of the reservations, which must have distinct ids, or none, within the limits of unpaid holds if `limited`.
+/// Yields the creation time of each.
 ///
 /// # Errors
-/// The constraint that refuses: [`NOT_OVERBOOKED`], [`ON_SALE`] or [`ID_IS_UNIQUE`].
-async fn create(database: impl PgExecutor<'_>, orders: &[&NewReservation]) -> Result<CreateTimes, StoreError> {
+/// The constraint that refuses: [`NOT_OVERBOOKED`], [`ON_SALE`], [`ID_IS_UNIQUE`], or a limit of unpaid holds.
+async fn create(
+    database: impl PgExecutor<'_>,
+    orders: &[&NewReservation],
+    limited: bool,
+) -> Result<CreateTimes, StoreError> {
     if orders.is_empty() {
         return Ok(CreateTimes::new());
     }
     let sales = Sales::of(orders)?;
-    let bound = |text| bind_nights(bind_bookings(sqlx::query_as(text), orders), orders);
+    let limited = if limited { orders } else { &[] };
+    let bound = |text| -> Result<Statement<'_>, StoreError> {
+        let statement = bind_nights(bind_bookings(sqlx::query_as(text), orders), orders)?;
+        Ok(bind_limits(statement, orders, limited))
+    };
     let statement = if sales.ids.is_empty() { bound(CREATE)? } else { sales.bind(bound(CREATE_AND_ENQUEUE)?) };
     let rows: Vec<(Uuid, jiff_sqlx::Timestamp)> = statement.fetch_all(database).await?;
     Ok(rows.into_iter().map(|(id, created)| (id, created.to_jiff())).collect())
@@ -149,6 +161,40 @@ fn bind_nights<'a>(statement: Statement<'a>, orders: &[&NewReservation]) -> Resu
         .bind(count))
 }
 
+/// Binds the source of each reservation, and what those in `limited` add to the unpaid holds of nights and holders, as
+/// one array per column in key order.
+fn bind_limits<'a>(
+    statement: Statement<'a>,
+    orders: &[&'a NewReservation],
+    limited: &[&'a NewReservation],
+) -> Statement<'a> {
+    let nights = added_to_nights(limited);
+    let rooms: Vec<i32> = nights.values().copied().collect();
+    let nights: Columns = nights.into_keys().collect();
+    let (mut holders, mut room_nights, mut limits) = (vec![], vec![], vec![]);
+    for (holder, (added, limit)) in added(limited) {
+        holders.push(holder);
+        room_nights.push(added);
+        limits.push(limit);
+    }
+    // The smallest share. Bookings that are refused by it are decided one by one.
+    let share = limited.iter().filter_map(|order| share(order)).min().unwrap_or_default();
+    let source = |order: &&'a NewReservation| {
+        let source = order.hold_expire_time.and(order.limits.source.as_ref());
+        source.map(|(source, _)| source.as_str())
+    };
+    statement
+        .bind(orders.iter().map(source).collect::<Vec<_>>())
+        .bind(holders)
+        .bind(room_nights)
+        .bind(limits)
+        .bind(nights.hotels)
+        .bind(nights.room_types)
+        .bind(nights.days)
+        .bind(rooms)
+        .bind(share)
+}
+
 /// The events of those reservations that partners who collect have sold, as one array per column.
 #[derive(Default)]
 struct Sales {
@@ -181,6 +227,7 @@ fn unexpected(summary: &str) -> StoreError {
 }
 
 /// The statement. Nights are locked in key order and before anything is written, so that a refusal costs little.
+/// Limits of unpaid holds are decided when the nights are locked and before anything is inserted.
 /// Reservations are inserted in id order: concurrent inserts of the same ids wait for each other and must not deadlock.
 ///
 /// `$events` is a further CTE, which may read `booked`.
@@ -204,16 +251,17 @@ macro_rules! create_statement {
 ), booked as (
     insert into reservation (hotel_id, reservation_id, owner, room_type_id, check_in, check_out, rooms, guests,
         guest_name, guest_email, payment_mode, status, currency, total_minor, price, content_hash, hold_expire_time,
-        paid_at)
+        paid_at, source)
     select reservation_hotel_id(id), id, owner, room_type_id, date '1970-01-01' + check_in,
         date '1970-01-01' + check_out, rooms, guests, guest_name, guest_email, payment_mode,
         case when hold is null then 'paid' else 'pending_payment' end, currency, total_minor, price, content_hash,
-        timestamptz 'epoch' + hold * interval '1 microsecond', case when hold is null then now() end
+        timestamptz 'epoch' + hold * interval '1 microsecond', case when hold is null then now() end,
+        source
     from unnest($1::uuid[], $2::text[], $3::integer[], $4::integer[], $5::integer[], $6::integer[], $7::integer[],
-        $8::text[], $9::text[], $10::text[], $11::text[], $12::bigint[], $13::jsonb[], $14::bytea[], $15::bigint[])
+        $8::text[], $9::text[], $10::text[], $11::text[], $12::bigint[], $13::jsonb[], $14::bytea[], $15::bigint[], $23::text[])
         o (id, owner, room_type_id, check_in, check_out, rooms, guests, guest_name, guest_email, payment_mode, currency,
-            total_minor, price, content_hash, hold)
-    where require_on_sale($22, (select count(*) from taken))
+            total_minor, price, content_hash, hold, source)
+    where (select admit_reservations($22, (select count(*) from taken), $24, $25, $26, $27, $28, $29, $30, $31))
     order by id
     returning reservation_id, create_time
 )",
@@ -231,8 +279,8 @@ const CREATE: &str = create_statement!("");
 const CREATE_AND_ENQUEUE: &str = create_statement!(
     ", enqueued as (
     insert into outbox (aggregate_id, kind, payload, trace_parent)
-    select reservation_id, $23, payload, trace_parent
-    from unnest($24::uuid[], $25::jsonb[], $26::text[]) s (reservation_id, payload, trace_parent)
+    select reservation_id, $32, payload, trace_parent
+    from unnest($33::uuid[], $34::jsonb[], $35::text[]) s (reservation_id, payload, trace_parent)
     join booked using (reservation_id)
     order by reservation_id
 )"

@@ -1,4 +1,4 @@
-//! Unpaid holds: when the next one on a night expires, how many rooms an account holds, and which have expired.
+//! Unpaid holds: when the next one on a night expires, and which have expired.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,7 +10,6 @@ use uuid::Uuid;
 
 use super::{Store, Transaction, nights::Columns, rows::ReservationRow};
 use crate::{
-    calendar::DateOutOfRange,
     error::ReservationError,
     model::Reservation,
     night::{Night, day_of},
@@ -32,15 +31,6 @@ impl HoldCursor {
     pub(crate) const fn reservation_id(self) -> Uuid {
         self.1
     }
-}
-
-/// What an account holds unpaid.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct UnpaidHolds {
-    /// Rooms held.
-    pub(crate) rooms: i64,
-    /// When enough of its holds have expired, if none is paid or cancelled before; `None` when waiting cannot help.
-    pub(crate) retry_time: Option<Timestamp>,
 }
 
 /// An expired hold whose row is locked. The row is decoded on demand: one that does not decode must not fail the others.
@@ -111,39 +101,6 @@ impl Store {
         let night = (hotel_id.get(), room_type_id.get(), day_of(date));
         Ok(self.earliest_holds(BTreeSet::from([night])).await?.remove(&night))
     }
-
-    /// The rooms that `owner` holds unpaid at `now`, in reservations whose ids were generated at `oldest` or later and
-    /// are not in `except`. The retry time is when at most `spare` rooms of them are left.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub(crate) async fn unpaid_holds(
-        &self,
-        owner: &str,
-        oldest: Timestamp,
-        now: Timestamp,
-        except: &[Uuid],
-        spare: i64,
-    ) -> Result<UnpaidHolds, ReservationError> {
-        let (rooms, retry_time): (i64, Option<jiff_sqlx::Timestamp>) = sqlx::query_as(
-            "with held as (
-                 select hold_expire_time, sum(rooms) over () as rooms,
-                     sum(rooms) over (order by hold_expire_time, reservation_id) as freed
-                 from reservation
-                 where owner = $1 and reservation_id > $2 and status = 'pending_payment' and hold_expire_time > $3
-                     and reservation_id <> all ($4)
-             )
-             select coalesce(max(rooms), 0)::bigint, min(hold_expire_time) filter (where rooms - freed <= $5) from held",
-        )
-        .bind(owner)
-        .bind(first_id_at(oldest)?)
-        .bind(now.to_sqlx())
-        .bind(except)
-        .bind(spare)
-        .fetch_one(&self.pool)
-        .await?;
-        Ok(UnpaidHolds { rooms, retry_time: retry_time.map(jiff_sqlx::Timestamp::to_jiff) })
-    }
 }
 
 impl Transaction {
@@ -176,10 +133,4 @@ impl Transaction {
 fn cursor_of(row: &PgRow) -> Result<HoldCursor, ReservationError> {
     let expires: jiff_sqlx::Timestamp = row.try_get("hold_expire_time")?;
     Ok(HoldCursor(expires.to_jiff(), row.try_get("reservation_id")?))
-}
-
-/// The smallest id of that millisecond: ids begin with the milliseconds since 1970 at which they were generated.
-fn first_id_at(time: Timestamp) -> Result<Uuid, DateOutOfRange> {
-    let milliseconds = u128::try_from(time.as_millisecond()).map_err(|_| DateOutOfRange)?;
-    Ok(Uuid::from_u128(milliseconds << 80))
 }

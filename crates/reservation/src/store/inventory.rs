@@ -7,7 +7,10 @@ use staymesh_domain::{DateRange, HotelId, RoomTypeId};
 use staymesh_store::{Cause, ResultExt, StoreError};
 
 use super::Store;
-use crate::error::ReservationError;
+use crate::error::{BelowReserved, ReservationError};
+
+/// Overbooking of a night when neither its change nor the plan of its room type names one, in percent (R10).
+const DEFAULT_OVERBOOKING: i16 = 10;
 
 /// A change of the inventory of a range of nights.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,8 +21,9 @@ pub struct InventoryChange {
     pub nights: DateRange,
     /// Rooms on sale, 0 to 10,000.
     pub total_inventory: i32,
-    /// Overbooking, 0 to 100 percent of the rooms on sale.
-    pub overbooking_percent: i16,
+    /// Overbooking, 0 to 100 percent of the rooms on sale. `None` leaves existing nights and the plan as they are; new
+    /// nights get that of the room type's plan, or [`DEFAULT_OVERBOOKING`] without a plan.
+    pub overbooking_percent: Option<i16>,
     /// Whether the daily job applies it to nights that come within the horizon.
     pub for_future_nights: bool,
 }
@@ -250,15 +254,20 @@ async fn set_nights(
         })
         .map(i32::from)
         .collect();
+    if let Some(night) = first_below_reserved(transaction, hotel_id, change, &weekdays).await? {
+        return Err(ReservationError::BelowReserved(Some(night)));
+    }
     let done = sqlx::query(
         "insert into room_type_inventory as i (hotel_id, room_type_id, stay_date, total_inventory, overbooking_percent)
-         select $1, $2, night::date, $5, $6 from generate_series($3::date, $4::date - 1, interval '1 day') night
+         select $1, $2, night::date, $5, coalesce($6, (
+                 select overbooking_percent from inventory_plan where hotel_id = $1 and room_type_id = $2), $8)
+         from generate_series($3::date, $4::date - 1, interval '1 day') night
          where extract(isodow from night)::integer = any($7)
          order by night
          on conflict (hotel_id, room_type_id, stay_date) do update
-         set total_inventory = excluded.total_inventory, overbooking_percent = excluded.overbooking_percent,
+         set total_inventory = excluded.total_inventory, overbooking_percent = coalesce($6, i.overbooking_percent),
              version = i.version + (case when (i.total_inventory, i.overbooking_percent)
-                 is distinct from (excluded.total_inventory, excluded.overbooking_percent) then 1 else 0 end)",
+                 is distinct from (excluded.total_inventory, coalesce($6, i.overbooking_percent)) then 1 else 0 end)",
     )
     .bind(hotel_id.get())
     .bind(change.room_type_id.get())
@@ -267,10 +276,38 @@ async fn set_nights(
     .bind(change.total_inventory)
     .bind(change.overbooking_percent)
     .bind(weekdays)
+    .bind(DEFAULT_OVERBOOKING)
     .execute(transaction)
     .await
-    .on_constraint("room_type_inventory_not_overbooked", |_| ReservationError::BelowReserved)?;
+    .on_constraint("room_type_inventory_not_overbooked", |_| ReservationError::BelowReserved(None))?;
     Ok(done.rows_affected())
+}
+
+/// The first night, of those that are locked, in which more rooms are reserved than the change gives it.
+async fn first_below_reserved(
+    transaction: &mut PgConnection,
+    hotel_id: HotelId,
+    change: &InventoryChange,
+    weekdays: &[i32],
+) -> Result<Option<BelowReserved>, ReservationError> {
+    let night: Option<(jiff_sqlx::Date, i32, i32)> = sqlx::query_as(
+        "select stay_date, total_reserved, $5::integer * (100 + coalesce($6::smallint, overbooking_percent)) / 100
+         from room_type_inventory
+         where hotel_id = $1 and room_type_id = $2 and stay_date >= $3 and stay_date < $4
+             and extract(isodow from stay_date)::integer = any($7)
+             and total_reserved * 100 > $5::integer * (100 + coalesce($6::smallint, overbooking_percent))
+         order by stay_date limit 1",
+    )
+    .bind(hotel_id.get())
+    .bind(change.room_type_id.get())
+    .bind(change.nights.from().to_sqlx())
+    .bind(change.nights.until().to_sqlx())
+    .bind(change.total_inventory)
+    .bind(change.overbooking_percent)
+    .bind(weekdays)
+    .fetch_optional(transaction)
+    .await?;
+    Ok(night.map(|(date, reserved, asked)| BelowReserved { stay_date: date.to_jiff(), reserved, asked }))
 }
 
 async fn set_plan(
@@ -280,9 +317,9 @@ async fn set_plan(
 ) -> Result<(), ReservationError> {
     sqlx::query(
         "insert into inventory_plan as p (hotel_id, room_type_id, total_inventory, overbooking_percent, next_date)
-         values ($1, $2, $3, $4, $5)
+         values ($1, $2, $3, coalesce($4, $6), $5)
          on conflict (hotel_id, room_type_id) do update
-         set total_inventory = excluded.total_inventory, overbooking_percent = excluded.overbooking_percent,
+         set total_inventory = excluded.total_inventory, overbooking_percent = coalesce($4, p.overbooking_percent),
              next_date = greatest(p.next_date, excluded.next_date)",
     )
     .bind(hotel_id.get())
@@ -290,6 +327,7 @@ async fn set_plan(
     .bind(change.total_inventory)
     .bind(change.overbooking_percent)
     .bind(change.nights.until().to_sqlx())
+    .bind(DEFAULT_OVERBOOKING)
     .execute(transaction)
     .await?;
     Ok(())

@@ -1,12 +1,14 @@
 //! SQL, and nothing but SQL: the reservation database.
 //!
 //! Locks are always taken in one order, so that transactions cannot deadlock: existing reservations in the order of
-//! their keys, then nights in the order of their keys, then new reservations in the order of their ids.
+//! their keys, then nights in the order of their keys, then holders of unpaid rooms in the order of their keys, then new
+//! reservations in the order of their ids.
 
 mod availability;
 mod change;
 mod create;
 mod forgotten;
+mod hold_limits;
 mod holds;
 mod inventory;
 mod nights;
@@ -17,6 +19,7 @@ mod rows;
 pub use availability::NightLeft;
 pub(crate) use change::Delta;
 pub(crate) use create::CreateTimes;
+pub(crate) use hold_limits::{Held, Holder, NightShare, holders, share};
 pub use holds::HoldCursor;
 pub(crate) use holds::LockedHold;
 pub use inventory::{InventoryChange, InventoryNight, PlanKey};

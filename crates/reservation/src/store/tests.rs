@@ -24,7 +24,7 @@ use crate::{
     error::ReservationError,
     extend,
     lifecycle::Command,
-    model::{Guest, NewReservation, PaymentMode, Reservation, Status},
+    model::{Guest, HoldLimits, NewReservation, PaymentMode, Reservation, Status},
     quote::{Night, Quote},
     writer::{Applied, ChangeOrder, Created, apply, apply_all, book_all, book_each},
 };
@@ -69,7 +69,7 @@ impl World {
             room_type_id: self.room_type,
             nights: DateRange::new(stay.check_in(), stay.check_out()).expect("a range"),
             total_inventory: rooms,
-            overbooking_percent: percent,
+            overbooking_percent: Some(percent),
             for_future_nights: false,
         };
         self.store.set_inventory(self.hotel, &[change]).await
@@ -89,6 +89,7 @@ impl World {
             quote: quote(),
             content_hash: [7; 32],
             hold_expire_time: Some(Timestamp::now() + SignedDuration::from_mins(15)),
+            limits: HoldLimits::default(),
             trace_parent: None,
         }
     }

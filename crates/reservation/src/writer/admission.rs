@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use uuid::Uuid;
 
+use super::hold_limits::{Holds, Refusal};
 use crate::{
     model::NewReservation,
     night::{Night, day_of},
@@ -46,8 +47,10 @@ impl Demand {
 pub(super) enum Verdict {
     /// It gets its rooms in every night.
     Admitted,
-    /// This is the first night with too few rooms left. It takes nothing.
-    SoldOut(Night),
+    /// The first night with too few rooms left, and the rooms left in it. It takes nothing.
+    SoldOut(Night, i32),
+    /// It exceeds a limit of unpaid holds. It takes nothing.
+    Unpaid(Refusal),
     /// A night was never put on sale. It takes nothing.
     NotOnSale,
     /// An earlier booking of the batch, at this index, has the same id.
@@ -55,8 +58,19 @@ pub(super) enum Verdict {
 }
 
 /// Decides in order of arrival, as if each booking came alone. `left` has the rooms left in every night on sale, and is
-/// reduced by what is admitted. A refused booking takes nothing, so it does not affect the others.
-pub(super) fn admit(demands: &[Demand], left: &mut BTreeMap<Night, i32>) -> Vec<Verdict> {
+/// reduced by what is admitted; `holds` has what is held unpaid, and grows by it. A refused booking takes nothing, so it
+/// does not affect the others.
+pub(super) fn admit(orders: &[&NewReservation], left: &mut BTreeMap<Night, i32>, holds: &mut Holds) -> Vec<Verdict> {
+    let demands: Vec<_> = orders.iter().map(|order| Demand::of(order)).collect();
+    decide(&demands, left, |at| holds.refuse_or_add(orders[at]))
+}
+
+/// [`admit`], with the limits of unpaid holds as a function of the booking's index: it counts a booking or refuses it.
+fn decide(
+    demands: &[Demand],
+    left: &mut BTreeMap<Night, i32>,
+    mut hold: impl FnMut(usize) -> Option<Refusal>,
+) -> Vec<Verdict> {
     let mut admitted: HashMap<Uuid, usize> = HashMap::new();
     let mut verdicts = Vec::with_capacity(demands.len());
     for (at, demand) in demands.iter().enumerate() {
@@ -64,7 +78,10 @@ pub(super) fn admit(demands: &[Demand], left: &mut BTreeMap<Night, i32>) -> Vec<
             verdicts.push(Verdict::RepeatOf(*first));
             continue;
         }
-        let verdict = judge(demand, left);
+        let verdict = match judge(demand, left) {
+            Verdict::Admitted => hold(at).map_or(Verdict::Admitted, Verdict::Unpaid),
+            refused => refused,
+        };
         if verdict == Verdict::Admitted {
             admitted.insert(demand.id, at);
             for night in demand.nights() {
@@ -83,11 +100,11 @@ fn judge(demand: &Demand, left: &BTreeMap<Night, i32>) -> Verdict {
     for night in demand.nights() {
         match left.get(&night) {
             None => return Verdict::NotOnSale,
-            Some(rooms) if *rooms < demand.rooms => short = short.or(Some(night)),
+            Some(rooms) if *rooms < demand.rooms => short = short.or(Some((night, *rooms))),
             Some(_) => {}
         }
     }
-    short.map_or(Verdict::Admitted, Verdict::SoldOut)
+    short.map_or(Verdict::Admitted, |(night, rooms)| Verdict::SoldOut(night, rooms.max(0)))
 }
 
 #[cfg(test)]
@@ -95,6 +112,10 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    fn admit(demands: &[Demand], left: &mut BTreeMap<Night, i32>) -> Vec<Verdict> {
+        decide(demands, left, |_| None)
+    }
 
     fn demand(id: u128, first: i32, nights: i32, rooms: i32) -> Demand {
         Demand { id: Uuid::from_u128(id), hotel_id: 1, room_type_id: 1, first, end: first + nights, rooms }
@@ -111,7 +132,7 @@ mod tests {
             admit(&[demand(1, 0, 3, 1), demand(2, 0, 1, 1), demand(3, 2, 1, 1), demand(4, 0, 1, 1)], &mut left);
         assert_eq!(
             verdicts,
-            [Verdict::SoldOut((1, 1, 1)), Verdict::Admitted, Verdict::Admitted, Verdict::SoldOut((1, 1, 0)),]
+            [Verdict::SoldOut((1, 1, 1), 0), Verdict::Admitted, Verdict::Admitted, Verdict::SoldOut((1, 1, 0), 0)]
         );
     }
 

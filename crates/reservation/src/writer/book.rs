@@ -10,11 +10,17 @@ use staymesh_mesh::Problem;
 
 use super::{
     admission::{Demand, Verdict, admit},
+    hold_limits::{Holds, Refusal},
     outcome::{Admitted, Created, Outcome, created, outcomes},
 };
-use crate::{error::ReservationError, model::NewReservation, night::Night, store::Store};
+use crate::{
+    error::ReservationError,
+    model::NewReservation,
+    night::Night,
+    store::{Store, Transaction, holders, share},
+};
 
-/// Creates all of the bookings in one statement, or none. `None`: at least one is sold out, not on sale, or exists;
+/// Creates all of the bookings in one statement, or none. `None`: at least one is sold out, not on sale, over a limit of unpaid holds, or exists;
 /// [`book_each`] finds out which.
 ///
 /// # Errors
@@ -32,7 +38,8 @@ pub(crate) async fn book_all(
 /// booking. Those created before, alone or earlier in the batch, get the same outcome again.
 ///
 /// # Errors
-/// Of each booking: [`ReservationError::SoldOut`], [`ReservationError::NotOnSale`], [`ReservationError::IdReused`].
+/// Of each booking: [`ReservationError::SoldOut`], [`ReservationError::NotOnSale`], [`ReservationError::Unpaid`],
+/// [`ReservationError::UnpaidShare`], [`ReservationError::IdReused`].
 /// Of the whole batch, when the database fails; then it is unknown whether any was created.
 pub(crate) async fn book_each(store: &Store, orders: &[NewReservation]) -> Result<Vec<Outcome>, ReservationError> {
     // A booking that another replica creates between the read and the insert is found by the next attempt's read, so
@@ -52,17 +59,30 @@ async fn attempt(store: &Store, orders: &[NewReservation]) -> Result<Option<Vec<
     let mut left = transaction.lock_nights(wanted).await?;
     let known = transaction.existing(orders).await?;
     let fresh: Vec<_> = orders.iter().filter(|order| !known.contains_key(&order.id.as_uuid())).collect();
-    let demands: Vec<Demand> = fresh.iter().map(|order| Demand::of(order)).collect();
-    let verdicts = admit(&demands, &mut left);
+    let mut holds = lock_holds(&mut transaction, &fresh).await?;
+    let verdicts = admit(&fresh, &mut left, &mut holds);
     let admitted = fresh.into_iter().zip(&verdicts).filter(|(_, verdict)| **verdict == Verdict::Admitted);
     let admitted: Vec<_> = admitted.map(|(order, _)| order).collect();
     let Some(times) = transaction.create_all(&admitted).await? else { return Ok(None) };
     transaction.commit().await?;
     let short = verdicts.iter().filter_map(|verdict| match verdict {
-        Verdict::SoldOut(night) => Some(*night),
+        Verdict::SoldOut(night, _) | Verdict::Unpaid(Refusal::Share(night, _)) => Some(*night),
         _ => None,
     });
     // Advice for the refused callers; a failure must not fail bookings that are committed.
     let holds = store.earliest_holds(short.collect()).await.unwrap_or_default();
     Ok(Some(outcomes(orders, &Admitted { known, verdicts, times, holds })))
+}
+
+/// Locks the holders of the bookings, whose nights are locked, and reads what is held unpaid.
+async fn lock_holds(transaction: &mut Transaction, orders: &[&NewReservation]) -> Result<Holds, ReservationError> {
+    let keys: BTreeSet<_> = orders.iter().flat_map(|order| holders(order)).map(|(holder, _)| holder).collect();
+    let keys: Vec<_> = keys.into_iter().collect();
+    let holders = transaction.lock_holders(&keys).await?;
+    let Some(percent) = orders.iter().filter_map(|order| share(order)).min() else {
+        return Ok(Holds { holders, ..Holds::default() });
+    };
+    let limited = orders.iter().filter(|order| share(order).is_some());
+    let nights: BTreeSet<Night> = limited.flat_map(|order| Demand::of(order).nights()).collect();
+    Ok(Holds { holders, nights: transaction.night_shares(nights, percent).await? })
 }

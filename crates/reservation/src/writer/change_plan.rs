@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
-use staymesh_domain::{Money, MoneyError, ReservationId};
+use staymesh_domain::{MoneyError, ReservationId};
 use staymesh_store::outbox::NewEvent;
 use uuid::Uuid;
 
@@ -122,8 +122,8 @@ impl<'a> ChangePlan<'a> {
     pub(crate) fn events(&self) -> Result<Vec<NewEvent<Cancelled>>, MoneyError> {
         let orders = self.orders.iter().zip(&self.judged);
         let events = orders.filter_map(|(order, judged)| {
-            let Ok((booking, Decision::Change(Change { settle: Some(refund), .. }))) = judged else { return None };
-            Some(cancelled_event(booking, *refund, order.trace_parent.clone()))
+            let Ok((booking, Decision::Change(change))) = judged else { return None };
+            cancelled_event(booking, change, order.trace_parent.clone())
         });
         events.collect()
     }
@@ -147,16 +147,17 @@ fn judge(order: &ChangeOrder, bookings: &BTreeMap<Uuid, Reservation>) -> Judged 
     Ok((booking.clone(), decide(booking, &order.command, order.now)?))
 }
 
-/// The event that a reservation ended with `refund`.
+/// The event that a change ended a reservation; `None` when it publishes nothing.
 ///
 /// # Errors
 /// When the taxes of a partner's reservation are out of range.
 pub(crate) fn cancelled_event(
     booking: &Reservation,
-    refund: Money,
+    change: &Change,
     trace_parent: Option<String>,
-) -> Result<NewEvent<Cancelled>, MoneyError> {
-    Ok(NewEvent { aggregate_id: booking.id.as_uuid(), payload: Cancelled::new(booking, refund)?, trace_parent })
+) -> Option<Result<NewEvent<Cancelled>, MoneyError>> {
+    let payload = Cancelled::new(booking, change.cancellation_reason, change.settle?);
+    Some(payload.map(|payload| NewEvent { aggregate_id: booking.id.as_uuid(), payload, trace_parent }))
 }
 
 #[cfg(test)]

@@ -14,6 +14,7 @@ mod admission;
 mod book;
 mod change;
 mod change_plan;
+mod hold_limits;
 mod lane;
 mod metrics;
 mod outcome;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use super::admission::Verdict;
+use super::{admission::Verdict, hold_limits::Refusal};
 use crate::{
     calendar::DateOutOfRange,
     error::ReservationError,
@@ -34,7 +34,7 @@ pub(super) struct Admitted {
     pub(super) verdicts: Vec<Verdict>,
     /// The creation time of each that was admitted.
     pub(super) times: CreateTimes,
-    /// When the earliest unpaid hold on each sold-out night expires.
+    /// When the earliest unpaid hold on each short night expires.
     pub(super) holds: BTreeMap<Night, Timestamp>,
 }
 
@@ -54,8 +54,17 @@ pub(super) fn outcomes(orders: &[NewReservation], admitted: &Admitted) -> Vec<Ou
                 Ok(Created::New(reservation))
             }
             Some(Verdict::RepeatOf(_)) => repeat(order, booked.get(&id).ok_or(ReservationError::NotFound)?),
-            Some(Verdict::SoldOut(night)) => Err(ReservationError::SoldOut {
+            Some(Verdict::SoldOut(night, rooms_left)) => Err(ReservationError::SoldOut {
                 stay_date: date_of(night.2),
+                rooms_left: Some(*rooms_left),
+                hold_expire_time: admitted.holds.get(night).copied(),
+            }),
+            Some(Verdict::Unpaid(Refusal::RoomNights(limit))) => Err(ReservationError::Unpaid(*limit)),
+            Some(Verdict::Unpaid(Refusal::Share(night, share))) => Err(ReservationError::UnpaidShare {
+                stay_date: date_of(night.2),
+                limit: share.limit,
+                held: share.held,
+                wanted: order.rooms.get().into(),
                 hold_expire_time: admitted.holds.get(night).copied(),
             }),
             Some(Verdict::NotOnSale) | None => Err(ReservationError::NotOnSale),

@@ -13,7 +13,7 @@ use crate::{
     MIGRATOR, calendar,
     error::ReservationError,
     lifecycle::Command,
-    model::{Guest, NewReservation, PaymentMode},
+    model::{Guest, HoldLimits, NewReservation, PaymentMode},
     quote::tests::quote,
     store::{InventoryChange, Store},
 };
@@ -32,7 +32,7 @@ impl World {
             room_type_id: RoomTypeId::try_from(3).expect("an id"),
             nights: DateRange::new(stay.check_in(), stay.check_out()).expect("a range"),
             total_inventory: rooms,
-            overbooking_percent: 10,
+            overbooking_percent: Some(10),
             for_future_nights: false,
         };
         let world = Self { database, stay };
@@ -78,6 +78,7 @@ impl World {
             quote: quote(100),
             content_hash: [7; 32],
             hold_expire_time: Some(Timestamp::now() + SignedDuration::from_mins(15)),
+            limits: HoldLimits::default(),
             trace_parent: None,
         }
     }

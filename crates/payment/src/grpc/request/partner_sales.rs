@@ -2,12 +2,15 @@
 
 use jiff::civil::Date;
 use staymesh_api::payment::v1 as proto;
-use staymesh_domain::{DateRangeError, FieldError, FieldErrors, Money, Page, ReservationId, parse_date};
+use staymesh_domain::{DateRangeError, FieldError, FieldErrors, Page, ReservationId, parse_date};
 use staymesh_mesh::{Problem, proto_types::money_from};
 
 use super::invalid;
 
-use crate::{model::PartnerTerms, service::InvoiceCursor};
+use crate::{
+    model::{PartnerTerms, Settlement},
+    service::InvoiceCursor,
+};
 
 /// Longest subject of a partner's token, in characters.
 const MAX_PARTNER: usize = 200;
@@ -53,16 +56,18 @@ fn terms_of(errors: &mut FieldErrors, terms: &proto::PartnerSaleTerms, field: &s
     fits.then(|| PartnerTerms { partner: terms.partner.clone(), amount, taxes, check_out })
 }
 
-/// The reservation that ended, its refund, and the terms of its sale if a partner collects.
+/// The reservation that ended, its settlement, and the terms of its sale if a partner collects.
 pub(in crate::grpc) fn settle(
     request: &proto::SettleCancellationRequest,
-) -> Result<(ReservationId, Money, Option<PartnerTerms>), Problem> {
+) -> Result<(ReservationId, Settlement, Option<PartnerTerms>), Problem> {
     let mut errors = FieldErrors::default();
     let id = errors.value(request.reservation_id.parse::<ReservationId>());
     let refund = errors.value(money_from(request.refund.as_ref(), "refund"));
     let terms = request.partner_sale.as_ref().and_then(|terms| terms_of(&mut errors, terms, "partner_sale"));
     match (id, refund) {
-        (Some(id), Some(refund)) if errors.is_empty() => Ok((id, refund, terms)),
+        (Some(id), Some(refund)) if errors.is_empty() => {
+            Ok((id, Settlement { refund, hold_expired: request.hold_expired }, terms))
+        }
         _ => Err(invalid(errors)),
     }
 }

@@ -7,7 +7,7 @@ use staymesh_mesh::{Problem, proto_types::money_from};
 use uuid::Uuid;
 
 use super::invalid;
-use crate::{grpc::response::payments::payment_status, model::Status};
+use crate::model::{Status, StatusFilter};
 
 /// Longest return URL, in characters.
 const MAX_RETURN_URL: usize = 2000;
@@ -26,7 +26,7 @@ pub(in crate::grpc) fn create(request: CreatePaymentRequest) -> Result<(Reservat
 /// The hotel, the optional status filter and the page.
 pub(in crate::grpc) fn list(
     request: &ListPaymentsRequest,
-) -> Result<(HotelId, Option<Status>, Page<Uuid>), FieldError> {
+) -> Result<(HotelId, Option<StatusFilter>, Page<Uuid>), FieldError> {
     let hotel_id = HotelId::try_from(request.hotel_id)?;
     let status = status_filter(request.status)?;
     let filters = [request.hotel_id.to_string(), request.status.to_string()];
@@ -34,21 +34,44 @@ pub(in crate::grpc) fn list(
     Ok((hotel_id, status, page))
 }
 
-/// The payment, the amount, which is positive if given, and the request id.
-pub(in crate::grpc) fn refund(request: &RefundPaymentRequest) -> Result<(PaymentId, Option<Money>, Uuid), FieldError> {
-    let id = request.payment_id.parse::<PaymentId>()?;
+/// A refund to request.
+pub(in crate::grpc) struct RefundInput {
+    /// The payment.
+    pub(in crate::grpc) payment_id: PaymentId,
+    /// The amount, which is positive if given.
+    pub(in crate::grpc) amount: Option<Money>,
+    /// Whether it is on top of the cancellation policy.
+    pub(in crate::grpc) goodwill: bool,
+    /// The idempotency key.
+    pub(in crate::grpc) request_id: Uuid,
+}
+
+/// A refund to request.
+pub(in crate::grpc) fn refund(request: &RefundPaymentRequest) -> Result<RefundInput, FieldError> {
+    let payment_id = request.payment_id.parse::<PaymentId>()?;
     let amount = request.amount.as_ref().map(|amount| money_from(Some(amount), "amount")).transpose()?;
     if amount.is_some_and(|amount| amount.minor() == 0) {
         return Err(FieldError::new("amount.amount", "must be more than zero"));
     }
-    Ok((id, amount, parse_request_id(&request.request_id)?))
+    let request_id = parse_request_id(&request.request_id)?;
+    Ok(RefundInput { payment_id, amount, goodwill: request.goodwill, request_id })
 }
 
 /// The status to filter by; `None` if unspecified.
-fn status_filter(number: i32) -> Result<Option<Status>, FieldError> {
+fn status_filter(number: i32) -> Result<Option<StatusFilter>, FieldError> {
     let wanted =
         proto::PaymentStatus::try_from(number).map_err(|_| FieldError::new("status", "is not a known status"))?;
-    Ok(Status::ALL.into_iter().find(|candidate| payment_status(*candidate) == wanted))
+    let (status, in_part) = match wanted {
+        proto::PaymentStatus::Unspecified => return Ok(None),
+        proto::PaymentStatus::Pending => (Status::Pending, None),
+        proto::PaymentStatus::Paid => (Status::Paid, None),
+        proto::PaymentStatus::Failed => (Status::Failed, None),
+        proto::PaymentStatus::Expired => (Status::Expired, None),
+        proto::PaymentStatus::Refunding => (Status::Refunding, None),
+        proto::PaymentStatus::PartiallyRefunded => (Status::Refunded, Some(true)),
+        proto::PaymentStatus::Refunded => (Status::Refunded, Some(false)),
+    };
+    Ok(Some(StatusFilter { status, in_part }))
 }
 
 /// Accepts an empty text, or an http or https URL without credentials, in visible ASCII.

@@ -3,16 +3,18 @@
 use staymesh_api::payment::v1 as proto;
 use staymesh_mesh::proto_types::{money, timestamp};
 
-use crate::model::{Payment, Status};
+use crate::model::{Payment, Refund, RefundReason, Status};
 
-/// A payment. The link to its status page is left empty: it is for the owner alone.
-pub(in crate::grpc) fn payment(payment: Payment) -> proto::Payment {
+/// A payment with those of `refunds` that are its own. The link to its status page is left empty: it is for the owner
+/// alone.
+pub(in crate::grpc) fn payment(payment: Payment, refunds: &[Refund]) -> proto::Payment {
     let pending = payment.status == Status::Pending;
+    let own = refunds.iter().filter(|refund| refund.payment_id == payment.payment_id);
     proto::Payment {
         payment_id: payment.payment_id.to_string(),
         reservation_id: payment.reservation_id.to_string(),
         amount: Some(money(payment.amount)),
-        status: payment_status(payment.status).into(),
+        status: payment_status(payment.status, payment.is_partially_refunded()).into(),
         checkout_url: payment.checkout_url.filter(|_| pending).unwrap_or_default(),
         expire_time: Some(timestamp(payment.expire_time)),
         refunded_amount: Some(money(payment.refunded)),
@@ -20,17 +22,37 @@ pub(in crate::grpc) fn payment(payment: Payment) -> proto::Payment {
         in_review: pending && payment.in_review_since.is_some(),
         update_time: Some(timestamp(payment.update_time)),
         status_url: String::new(),
+        refunds: own.map(refund).collect(),
     }
 }
 
-/// The status of a payment.
-pub(in crate::grpc) const fn payment_status(status: Status) -> proto::PaymentStatus {
+fn refund(refund: &Refund) -> proto::Refund {
+    let status = if refund.succeeded() { proto::RefundStatus::Succeeded } else { proto::RefundStatus::Requested };
+    let reason = match refund.reason {
+        RefundReason::Cancellation => proto::RefundReason::Cancellation,
+        RefundReason::RoomsGone => proto::RefundReason::RoomsGone,
+        RefundReason::Requested => proto::RefundReason::Requested,
+    };
+    proto::Refund {
+        refund_id: refund.refund_id.to_string(),
+        amount: Some(money(refund.amount)),
+        status: status.into(),
+        reason: reason.into(),
+        goodwill: refund.goodwill,
+        create_time: Some(timestamp(refund.create_time)),
+        succeed_time: refund.succeed_time.map(timestamp),
+    }
+}
+
+/// The status of a payment, of which less than the whole may be refunded.
+const fn payment_status(status: Status, in_part: bool) -> proto::PaymentStatus {
     match status {
         Status::Pending => proto::PaymentStatus::Pending,
         Status::Paid => proto::PaymentStatus::Paid,
         Status::Failed => proto::PaymentStatus::Failed,
         Status::Expired => proto::PaymentStatus::Expired,
         Status::Refunding => proto::PaymentStatus::Refunding,
+        Status::Refunded if in_part => proto::PaymentStatus::PartiallyRefunded,
         Status::Refunded => proto::PaymentStatus::Refunded,
     }
 }

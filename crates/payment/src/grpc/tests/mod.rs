@@ -1,4 +1,5 @@
 mod partner_sales;
+mod refunds;
 mod status_page;
 
 use std::sync::Arc;
@@ -176,7 +177,9 @@ async fn get_payment_returns_checkout_url_only_while_pending() {
             .await
             .unwrap();
         let shown = answer.into_inner().payment.unwrap();
-        assert_eq!(shown.status().as_str_name(), format!("PAYMENT_STATUS_{}", status.as_str()));
+        // 40.00 of 100.00 are refunded.
+        let name = if status == Status::Refunded { "PARTIALLY_REFUNDED" } else { status.as_str() };
+        assert_eq!(shown.status().as_str_name(), format!("PAYMENT_STATUS_{name}"));
         assert_eq!(shown.checkout_url.is_empty(), status != Status::Pending);
     }
 }
@@ -238,6 +241,7 @@ async fn invalid_fields_are_named_before_any_call() {
         reservation_id: crate::testing::reservation_id().to_string(),
         refund: None,
         partner_sale: None,
+        hold_expired: false,
     };
     assert_eq!(
         fields(&InternalPaymentHandler(payments.clone()).settle_cancellation(Request::new(settle)).await.unwrap_err()),
@@ -254,7 +258,8 @@ async fn invalid_fields_are_named_before_any_call() {
         (&id, money("1.001"), &request_id, "amount.amount"),
         (&id, None, "", "request_id"),
     ] {
-        let refund = RefundPaymentRequest { payment_id: payment_id.into(), amount, request_id: request_id.to_owned() };
+        let (payment_id, request_id) = (payment_id.to_owned(), request_id.to_owned());
+        let refund = RefundPaymentRequest { payment_id, amount, request_id, goodwill: false };
         assert_eq!(
             fields(&PaymentAdminHandler(payments.clone()).refund_payment(by(&admin, refund)).await.unwrap_err()),
             [field]

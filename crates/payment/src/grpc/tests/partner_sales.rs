@@ -60,6 +60,7 @@ async fn partner_sale_is_recorded_and_credited_idempotently_and_other_terms_are_
         reservation_id: request.reservation_id,
         refund: euros("70.00"),
         partner_sale: request.terms,
+        hold_expired: false,
     };
     for _ in 0..2 {
         let answer = InternalPaymentHandler(payments.clone())
@@ -109,6 +110,7 @@ async fn invalid_terms_of_a_sale_are_all_named() {
         reservation_id: "x".into(),
         refund: euros("-1.00"),
         partner_sale: Some(PartnerSaleTerms { check_out: String::new(), ..good }),
+        hold_expired: false,
     };
     let error = InternalPaymentHandler(payments.clone()).settle_cancellation(Request::new(settle)).await.unwrap_err();
     assert_eq!(fields(&error), ["reservation_id", "refund.amount", "partner_sale.check_out"]);

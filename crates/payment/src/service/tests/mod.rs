@@ -7,6 +7,7 @@ mod guards;
 mod ledger;
 mod partner;
 mod payouts;
+mod penalty;
 mod relay;
 mod stripe;
 mod sweep;

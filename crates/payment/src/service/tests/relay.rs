@@ -14,7 +14,7 @@ use crate::{
     model::{Payment, Status},
     service::{OutboxDispatcher, REFUND_CONCURRENCY, checkout::apply},
     store::payments,
-    testing::{MockPsp, database, eur, in_status, now, open, service},
+    testing::{MockPsp, database, eur, gives_back, in_status, now, open, service},
 };
 
 pub(super) fn start(pool: &PgPool, reservations: MockReservationClient, psp: impl Psp) -> DropGuard {
@@ -111,7 +111,7 @@ async fn hanging_refunds_do_not_delay_payment_confirmation() {
     let asking = service(pool, MockReservationClient::new(), MockPsp::new());
     for number in 1..=2 * REFUND_CONCURRENCY + 4 {
         let paid = in_status(pool, Status::Paid).await;
-        asking.refund(paid.payment_id, None, request(number as u128)).await.unwrap();
+        asking.refund(paid.payment_id, None, false, request(number as u128)).await.unwrap();
     }
     let mut psp = MockPsp::new();
     psp.expect_refund().returning(|_| Box::pin(std::future::pending()));
@@ -222,7 +222,7 @@ async fn permanent_failure_becomes_dead_letter_with_its_error() {
     let mut psp = MockPsp::new();
     psp.expect_refund().times(1).returning(|_| Box::pin(async { Err(PspError::Refused("not_paid".into())) }));
     let service = service(pool, MockReservationClient::new(), MockPsp::new());
-    service.settle_cancellation(refunding.reservation_id, eur(1)).await.unwrap();
+    service.settle_cancellation(refunding.reservation_id, gives_back(1)).await.unwrap();
     let _relay = start(pool, reservations, psp);
     let dead_letters = quiet(pool).await;
     assert_eq!(
@@ -259,7 +259,7 @@ async fn goodwill_refund_is_not_reported_to_reservation() {
     let database = database().await;
     let paid = in_status(database.pool(), Status::Paid).await;
     let service = service(database.pool(), MockReservationClient::new(), MockPsp::new());
-    service.refund(paid.payment_id, Some(eur(500)), request(1)).await.unwrap();
+    service.refund(paid.payment_id, Some(eur(500)), false, request(1)).await.unwrap();
     let _relay = start(database.pool(), expects_refunds(&[]), refunds());
     assert_eq!(quiet(database.pool()).await, Vec::<String>::new());
     let payment = now(database.pool(), paid.payment_id).await;
@@ -273,8 +273,8 @@ async fn cancelled_reservation_receives_only_the_total_refund() {
     let paid = in_status(pool, Status::Paid).await;
     let service = service(pool, MockReservationClient::new(), MockPsp::new());
     // Both are in progress when the guest cancels; the small one completes first.
-    service.refund(paid.payment_id, Some(eur(1_000)), request(1)).await.unwrap();
-    service.settle_cancellation(paid.reservation_id, eur(10_000)).await.unwrap();
+    service.refund(paid.payment_id, Some(eur(1_000)), false, request(1)).await.unwrap();
+    service.settle_cancellation(paid.reservation_id, gives_back(10_000)).await.unwrap();
     let _relay = start(pool, expects_refunds(&[10_000]), refunds());
     assert_eq!(quiet(pool).await, Vec::<String>::new());
     let payment = now(pool, paid.payment_id).await;
@@ -287,10 +287,10 @@ async fn partial_refund_before_cancellation_is_not_reported_as_total() {
     let pool = database.pool();
     let paid = in_status(pool, Status::Paid).await;
     let service = service(pool, MockReservationClient::new(), MockPsp::new());
-    service.refund(paid.payment_id, Some(eur(1_000)), request(1)).await.unwrap();
+    service.refund(paid.payment_id, Some(eur(1_000)), false, request(1)).await.unwrap();
     let _relay = start(pool, expects_refunds(&[10_000]), refunds());
     assert_eq!(quiet(pool).await, Vec::<String>::new());
-    service.settle_cancellation(paid.reservation_id, eur(10_000)).await.unwrap();
+    service.settle_cancellation(paid.reservation_id, gives_back(10_000)).await.unwrap();
     assert_eq!(quiet(pool).await, Vec::<String>::new());
     assert_eq!(now(pool, paid.payment_id).await.refunded, eur(10_000));
 }
@@ -304,13 +304,13 @@ async fn refund_before_cancellation_is_reported_with_it(#[case] before: i64, #[c
     let pool = database.pool();
     let paid = in_status(pool, Status::Paid).await;
     let service = service(pool, MockReservationClient::new(), MockPsp::new());
-    service.refund(paid.payment_id, Some(eur(before)), request(1)).await.unwrap();
+    service.refund(paid.payment_id, Some(eur(before)), false, request(1)).await.unwrap();
     let reported: &[i64] = if before == 10_000 { &[10_000; 3] } else { &[7_000; 3] };
     let _relay = start(pool, expects_refunds(reported), refunds());
     assert_eq!(quiet(pool).await, Vec::<String>::new());
     // Each repeat reports again, in case the previous report was lost.
     for _ in 0..3 {
-        let settled = service.settle_cancellation(paid.reservation_id, eur(policy)).await.unwrap().unwrap();
+        let settled = service.settle_cancellation(paid.reservation_id, gives_back(policy)).await.unwrap().unwrap();
         assert_eq!((settled.status, settled.refunded), (Status::Refunded, eur(before)));
         assert_eq!(quiet(pool).await, Vec::<String>::new());
     }

@@ -9,7 +9,7 @@ use super::relay::{quiet, start};
 use crate::{
     clients::reservations::MockReservationClient,
     model::Status,
-    testing::{booking, caller, database, eur, now, reservation_id, service, simulator},
+    testing::{booking, caller, database, eur, gives_back, now, reservation_id, service, simulator},
 };
 
 #[rstest]
@@ -60,7 +60,7 @@ async fn checkout_of_cancelled_reservation_refuses_payment() {
     let service = service(database.pool(), reservations, psp);
     let id = reservation_id();
     let payment = service.create(&caller("guest-1", Role::Guest, &[]), id, String::new()).await.unwrap();
-    let settled = service.settle_cancellation(id, eur(10_000)).await.unwrap().unwrap();
+    let settled = service.settle_cancellation(id, gives_back(10_000)).await.unwrap().unwrap();
     assert_eq!(settled.status, Status::Expired);
     let late = reqwest::Client::new().post(format!("{}/pay", payment.checkout_url.unwrap())).send().await.unwrap();
     assert_eq!(late.status(), reqwest::StatusCode::GONE);

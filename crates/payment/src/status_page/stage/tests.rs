@@ -106,6 +106,7 @@ pub(in crate::status_page) fn payment(state: PaymentCase) -> Payment {
         in_review_since: (state == PaymentCase::InReview || status != Status::Pending).then_some(NOW),
         decline_time: (!matches!(state, PaymentCase::NoPage | PaymentCase::Open)).then_some(NOW),
         reservation_ended: state == PaymentCase::PaidSettled,
+        refund_due: None,
         create_time: NOW,
         update_time: NOW,
     }

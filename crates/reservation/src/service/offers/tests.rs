@@ -13,7 +13,7 @@ use crate::{
     clients::{MockHotelClient, MockRateClient, RoomTypePrice},
     offer_token::OfferSigner,
     quote::{QuoteError, tests::quote},
-    service::{Dependencies, UnpaidRoomLimit},
+    service::{Dependencies, UnpaidLimits},
     store::{InventoryChange, Store},
     writer::Writer,
 };
@@ -69,7 +69,7 @@ async fn service(hotels: MockHotelClient, rates: MockRateClient) -> (BookingServ
             room_type_id: id(room_type),
             nights: DateRange::new(stay.check_in(), stay.check_out()).expect("a range"),
             total_inventory,
-            overbooking_percent: 0,
+            overbooking_percent: Some(0),
             for_future_nights: false,
         })
         .collect();
@@ -83,7 +83,7 @@ async fn service(hotels: MockHotelClient, rates: MockRateClient) -> (BookingServ
         rates: Box::new(rates),
         offers: OfferSigner::new(&keys),
         hold: std::time::Duration::from_mins(15),
-        unpaid: UnpaidRoomLimit::unlimited(),
+        unpaid: UnpaidLimits::unlimited(),
         wake: Wake::default(),
     });
     let request =

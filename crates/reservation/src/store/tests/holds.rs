@@ -25,7 +25,7 @@ async fn sold_out_names_when_the_earliest_hold_on_the_night_expires() {
         world.book(order).await.expect("booked");
     }
     let refusal = async || match world.book(&world.order(3, 6, 1)).await {
-        Err(ReservationError::SoldOut { stay_date, hold_expire_time }) => (stay_date, hold_expire_time),
+        Err(ReservationError::SoldOut { stay_date, hold_expire_time, .. }) => (stay_date, hold_expire_time),
         other => panic!("{other:?}"),
     };
     let night = world.nights(4, 5).check_in();

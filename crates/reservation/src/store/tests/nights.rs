@@ -1,18 +1,60 @@
 //! What staff put on sale, and the daily job.
 
+use staymesh_mesh::Problem;
+use tonic_types::StatusExt;
+
 use super::*;
 
 #[tokio::test]
 async fn inventory_below_reserved_and_retiring_a_reserved_hotel_are_refused() {
     let world = World::with_rooms(10).await;
     let booking = world.book(&world.order(3, 4, 5)).await.expect("booked");
-    assert!(matches!(world.set_inventory(0, 10, 4, 10).await, Err(ReservationError::BelowReserved)));
+    let other = world.book(&world.order(6, 7, 6)).await.expect("booked");
+    let refused = Problem::from(world.set_inventory(0, 10, 4, 10).await.expect_err("refused"));
+    let status = tonic::Status::from(refused);
+    let info = status.get_error_details().error_info().cloned().expect("a reason");
+    let metadata = |key: &str| info.metadata.get(key).cloned().unwrap_or_default();
+    let first = world.nights(3, 4).check_in().to_string();
+    assert_eq!(["stay_date", "reserved", "asked"].map(metadata), [first.as_str(), "5", "4"], "the first of two nights");
+    assert_eq!(info.reason, "INVENTORY_BELOW_RESERVED");
     let today = calendar::today(Timestamp::now());
     let retire = || world.store.retire(world.hotel, None, today);
     assert!(matches!(retire().await, Err(ReservationError::HasFutureReservations)));
+    assert_eq!(world.set_inventory(0, 6, 5, 0).await.expect("as many as are reserved"), 6);
     world.apply(booking.id, Command::Cancel, Timestamp::now()).await.expect("cancelled");
+    world.apply(other.id, Command::Cancel, Timestamp::now()).await.expect("cancelled");
     retire().await.expect("nothing is reserved");
     assert!(matches!(world.book(&world.order(3, 4, 1)).await, Err(ReservationError::SoldOut { .. })));
+}
+
+#[tokio::test]
+async fn absent_overbooking_leaves_nights_and_plan_and_new_nights_get_that_of_the_plan() {
+    let world = World::with_rooms(10).await;
+    let set = async |from: i32, until: i32, percent: Option<i16>, for_future_nights: bool| {
+        let stay = world.nights(from, until);
+        let change = InventoryChange {
+            room_type_id: world.room_type,
+            nights: DateRange::new(stay.check_in(), stay.check_out()).expect("a range"),
+            total_inventory: 10,
+            overbooking_percent: percent,
+            for_future_nights,
+        };
+        world.store.set_inventory(world.hotel, &[change]).await.expect("inventory");
+    };
+    let percents = async || -> Vec<i16> {
+        sqlx::query_scalar("select overbooking_percent from room_type_inventory order by stay_date")
+            .fetch_all(world.pool())
+            .await
+            .expect("reads")
+    };
+    set(10, 11, None, false).await;
+    assert_eq!(percents().await, [10; 11], "without a plan, ten percent");
+    set(0, 11, Some(0), true).await;
+    set(0, 14, None, true).await;
+    assert_eq!(percents().await, [0; 14]);
+    assert_eq!(world.count("select overbooking_percent::bigint from inventory_plan").await, 0);
+    world.book(&world.order(0, 1, 10)).await.expect("all of them");
+    assert!(matches!(world.book(&world.order(0, 1, 1)).await, Err(ReservationError::SoldOut { .. })));
 }
 
 #[tokio::test]
@@ -23,7 +65,7 @@ async fn extend_fills_two_years_once_and_never_shrinks() {
         room_type_id: world.room_type,
         nights: DateRange::new(stay.check_in(), stay.check_out()).expect("a range"),
         total_inventory: 10,
-        overbooking_percent: 10,
+        overbooking_percent: Some(10),
         for_future_nights: true,
     };
     world.store.set_inventory(world.hotel, &[change]).await.expect("inventory");
@@ -48,7 +90,7 @@ async fn bulk_inventory_changes_and_bookings_do_not_deadlock() {
             room_type_id: world.room_type,
             nights: DateRange::new(stay.check_in(), stay.check_out()).expect("a range"),
             total_inventory: 1000,
-            overbooking_percent: 10,
+            overbooking_percent: Some(10),
             for_future_nights: true,
         }
     };

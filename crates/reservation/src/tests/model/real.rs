@@ -19,7 +19,7 @@ use crate::{
     error::ReservationError,
     expiry::release_expired,
     lifecycle::Command,
-    model::{Guest, NewReservation, PaymentMode},
+    model::{Guest, HoldLimits, NewReservation, PaymentMode},
     quote::tests::quote,
     store::{HoldCursor, InventoryChange},
     testing::{World, hotel_id},
@@ -176,6 +176,7 @@ impl Real {
             quote: quote(TOTAL),
             content_hash: [content; 32],
             hold_expire_time: (!request.partner_collects).then(|| now + HOLD),
+            limits: HoldLimits::default(),
             trace_parent: None,
         }
     }
@@ -187,7 +188,7 @@ fn change(setting: &Setting) -> InventoryChange {
         room_type_id: room_type_id(PLACES[setting.place].1),
         nights: DateRange::new(date(nights.start), date(nights.end)).expect("a range"),
         total_inventory: setting.total,
-        overbooking_percent: setting.percent,
+        overbooking_percent: Some(setting.percent),
         for_future_nights: false,
     }
 }
@@ -195,7 +196,7 @@ fn change(setting: &Setting) -> InventoryChange {
 fn refused(error: ReservationError) -> Answer {
     use ReservationError as E;
     match error {
-        E::SoldOut { stay_date: Some(stay_date), hold_expire_time } => Answer::SoldOut {
+        E::SoldOut { stay_date: Some(stay_date), hold_expire_time, .. } => Answer::SoldOut {
             night: (0..NIGHTS).find(|night| date(*night) == stay_date).expect("one of ours"),
             competing_hold_ends: hold_expire_time,
         },
@@ -207,7 +208,7 @@ fn refused(error: ReservationError) -> Answer {
         E::NoShowOutOfTime { window } => Answer::NoShowOutOfTime { from: window.start, until: window.end },
         E::IllegalTransition { from, to } => Answer::Illegal { from, to },
         E::AmountMismatch => Answer::AmountMismatch,
-        E::BelowReserved => Answer::BelowReserved,
+        E::BelowReserved(_) => Answer::BelowReserved,
         E::HasFutureReservations => Answer::HasFutureReservations,
         error => Answer::Failed(format!("{error:?}")),
     }

@@ -59,7 +59,7 @@ pub(crate) async fn sold(pool: &PgPool) -> Payment {
 
 pub(crate) async fn refund(pool: &PgPool, payment: &Payment, amount: Money) {
     let service = service(pool, MockReservationClient::new(), MockPsp::new());
-    service.refund(payment.payment_id, Some(amount), Uuid::new_v4()).await.unwrap();
+    service.refund(payment.payment_id, Some(amount), false, Uuid::new_v4()).await.unwrap();
 }
 
 pub(crate) async fn send_to(pool: &PgPool, hotel_id: i32, destination: &str) {
