@@ -19,6 +19,7 @@ use crate::{
         critical_tasks::CriticalTasks,
         keyring,
         passwords::{self, Argon2Passwords},
+        throttle::Source,
     },
 };
 
@@ -42,9 +43,11 @@ pub enum AdminOutcome {
 pub async fn create_admin(pool: &PgPool, email: &str, password: &SecretString) -> Result<AdminOutcome, IdentityError> {
     let email = Email::account(email).map_err(FieldError::from)?;
     let password = passwords::parse_new(password.expose_secret().to_owned())?;
+    passwords::refuse_context(&password, email.as_str(), "")?;
     let accounts = AccountService {
         pool: pool.clone(),
         passwords: Arc::new(Argon2Passwords::new(&PasswordConfig::default())?),
+        throttle: None,
         revocations: Revocations::of_this_process(),
         critical: CriticalTasks::default(),
         wake: Wake::default(),
@@ -56,7 +59,7 @@ pub async fn create_admin(pool: &PgPool, email: &str, password: &SecretString) -
         language: Language::default(),
         request_id: None,
     };
-    match accounts.create(sign_up, Role::Admin).await {
+    match accounts.create(sign_up, Role::Admin, Source::default()).await {
         Ok(_) => Ok(AdminOutcome::Created),
         Err(IdentityError::EmailTaken) if accounts.find(&email).await?.role == "admin" => {
             Ok(AdminOutcome::AlreadyThere)

@@ -86,6 +86,15 @@ pub struct Config {
     #[arg(long, env = "STAYMESH_IDENTITY_REFRESH_TOKEN_DAYS", default_value_t = 30,
         value_parser = clap::value_parser!(u16).range(1..=365))]
     pub refresh_token_days: u16,
+    /// Seconds within which a repeated refresh gets the same new tokens, 0 to 60: for tabs that refresh at once.
+    #[arg(long, env = "STAYMESH_IDENTITY_REFRESH_GRACE_SECONDS", default_value_t = 10,
+        value_parser = clap::value_parser!(u8).range(0..=60))]
+    pub refresh_grace_seconds: u8,
+    /// Failed logins of one source over all addresses within 15 minutes before further ones are refused. Addresses that
+    /// have logged in from that source within 30 days are exempt.
+    #[arg(long, env = "STAYMESH_IDENTITY_SOURCE_FAILURES", default_value_t = 100,
+        value_parser = clap::value_parser!(u16).range(1..))]
+    pub source_failures: u16,
     /// Failed logins per address and source within 15 minutes before further ones are refused; ten times as many from all
     /// sources together.
     #[arg(long, env = "STAYMESH_IDENTITY_LOGIN_FAILURES", default_value_t = 10,
@@ -99,6 +108,7 @@ impl Config {
             access: self.access_token_life,
             client: self.client_token_life,
             refresh: Duration::from_hours(24 * u64::from(self.refresh_token_days)),
+            grace: Duration::from_secs(self.refresh_grace_seconds.into()),
         }
     }
 }
@@ -109,6 +119,8 @@ pub(crate) struct Lives {
     pub(crate) access: Duration,
     pub(crate) client: Duration,
     pub(crate) refresh: Duration,
+    /// For how long a repeat of a used refresh token gets the same successor.
+    pub(crate) grace: Duration,
 }
 
 /// Parses a token life: whole seconds, the resolution of `exp`.
@@ -155,6 +167,8 @@ mod tests {
         assert_eq!(lives.access.as_secs(), 600);
         assert_eq!(lives.client.as_secs(), 3600);
         assert_eq!(lives.refresh.as_secs(), 30 * 86_400);
+        assert_eq!((lives.grace.as_secs(), config.source_failures), (10, 100));
+        assert!(parse(&["--refresh-grace-seconds", "61"]).is_err());
         assert_eq!(format!("{:?}", config.passwords), format!("{:?}", PasswordConfig::default()));
     }
 

@@ -79,7 +79,8 @@ pub async fn serve(config: Config, stop: CancellationToken) -> Result<(), NodeEr
     let node = Node::new("identity", config.node.clone(), stop)?;
 
     let keyring = Keyring::new(node.pool.clone(), key.clone());
-    let throttle = Throttle::new(node.redis.clone(), &key, config.login_failures);
+    let throttle =
+        Throttle::new(node.redis.clone(), &key, config.login_failures).with_source_limit(config.source_failures);
     let wake = Wake::default();
     let services = Services::new(Dependencies {
         pool: node.pool.clone(),

@@ -42,14 +42,18 @@ use crate::{
         Dependencies, Services,
         keyring::Keyring,
         mail_limit::MailLimit,
-        passwords::{Argon2Passwords, Passwords},
+        passwords::{Argon2Passwords, Passwords, Requester},
         throttle::Throttle,
         tokens::Tokens,
     },
 };
 
-pub(crate) const LIVES: Lives =
-    Lives { access: Duration::from_mins(10), client: Duration::from_hours(1), refresh: Duration::from_hours(24 * 30) };
+pub(crate) const LIVES: Lives = Lives {
+    access: Duration::from_mins(10),
+    client: Duration::from_hours(1),
+    refresh: Duration::from_hours(24 * 30),
+    grace: Duration::from_secs(10),
+};
 /// Failed logins admitted per window.
 pub(crate) const FAILURES: u8 = 3;
 pub(crate) const PASSWORD: &str = "correct horse battery";
@@ -118,14 +122,19 @@ impl Passwords for WatchedPasswords {
         if self.full.load(Ordering::Relaxed) { Err(IdentityError::Overloaded) } else { self.inner.ensure_capacity() }
     }
 
-    async fn hash(&self, password: &SecretString) -> Result<String, IdentityError> {
-        self.inner.hash(password).await
+    async fn hash_for(&self, requester: Requester, password: &SecretString) -> Result<String, IdentityError> {
+        self.inner.hash_for(requester, password).await
     }
 
-    async fn verify(&self, password: &SecretString, phc: &str) -> Result<bool, IdentityError> {
+    async fn verify_for(
+        &self,
+        requester: Requester,
+        password: &SecretString,
+        phc: &str,
+    ) -> Result<bool, IdentityError> {
         let parameters = phc.split('$').take(4).collect::<Vec<_>>().join("$");
         self.verified.lock().unwrap().push(parameters);
-        self.inner.verify(password, phc).await
+        self.inner.verify_for(requester, password, phc).await
     }
 
     fn decoy_hash(&self) -> String {
@@ -147,6 +156,11 @@ pub(crate) struct Replica {
 
 impl Replica {
     pub(crate) fn over(pool: &PgPool, redis: Option<Redis>) -> Self {
+        Self::with(pool, redis, FAILURES, LIVES)
+    }
+
+    /// A replica that admits this many failed logins, with these lives of tokens.
+    pub(crate) fn with(pool: &PgPool, redis: Option<Redis>, failures: u8, lives: Lives) -> Self {
         let passwords = Arc::new(WatchedPasswords::new());
         let key = encryption_key();
         let keyring = Keyring::new(pool.clone(), key.clone());
@@ -155,12 +169,12 @@ impl Replica {
         let services = Services::new(Dependencies {
             pool: pool.clone(),
             passwords: Arc::clone(&passwords) as Arc<dyn Passwords>,
-            throttle: Throttle::new(redis, &key, FAILURES),
+            throttle: Throttle::new(redis, &key, failures),
             key,
             tokens: Tokens::new(keyring.clone(), &auth_config()),
             keyring: keyring.clone(),
             revocations: revocations.clone(),
-            lives: LIVES,
+            lives,
             mail_limit: MailLimit::new(None, &encryption_key()),
             wake: Wake::default(),
         });

@@ -118,6 +118,20 @@ impl Redis {
         .await
     }
 
+    /// Decrements a counter of [`Self::count`], unless it is 0 or its window has ended.
+    ///
+    /// # Errors
+    /// [`RedisUnavailable`].
+    pub async fn take_back<K: Key<Value = u32>>(&self, key: &K) -> Result<(), RedisUnavailable> {
+        const SCRIPT: &str =
+            "if tonumber(redis.call('GET', KEYS[1]) or '0') > 0 then redis.call('DECR', KEYS[1]) end return 0";
+        let text = key.text();
+        self.run(async |connection| {
+            redis::cmd("EVAL").arg(SCRIPT).arg(1).arg(&text).query_async::<()>(connection).await
+        })
+        .await
+    }
+
     /// Runs commands within the deadline of a call.
     ///
     /// # Errors

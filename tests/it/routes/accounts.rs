@@ -68,6 +68,8 @@ async fn sign_up_names_every_invalid_field() {
         (json!({ "email": format!("{}@staymesh.example", "x".repeat(250)) }), &["email"]),
         (json!({ "email": "a\u{0}b@staymesh.example" }), &["email"]),
         (json!({ "password": "1234567" }), &["password"]),
+        (json!({ "password": "password" }), &["password"]),
+        (json!({ "password": "        " }), &["password"]),
         (json!({ "password": "x".repeat(129) }), &["password"]),
         (json!({ "display_name": "x".repeat(101) }), &["display_name"]),
         (json!({ "request_id": "again" }), &["request_id"]),

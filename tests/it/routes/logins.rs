@@ -102,10 +102,15 @@ async fn reused_refresh_token_revokes_the_login() {
     assert_eq!((&second["token_type"], &second["expires_in"]), (&json!("Bearer"), &json!(600)));
     assert_ne!(second["refresh_token"], first["refresh_token"]);
     holder(&world, &second).get("/v1/users/me").await.ok();
+    // Another tab repeats the refresh at once, and gets the same refresh token.
+    let repeated = renew(&world, &first["refresh_token"]).await;
+    assert_eq!((repeated.header("cache-control"), repeated.header("pragma")), ("no-store", "no-cache"));
+    assert_eq!(repeated.ok()["refresh_token"], second["refresh_token"]);
 
+    let third = renew(&world, &second["refresh_token"]).await.ok();
     renew(&world, &first["refresh_token"]).await.refused(401, "REFRESH_TOKEN_INVALID");
-    renew(&world, &second["refresh_token"]).await.refused(401, "REFRESH_TOKEN_INVALID");
-    for tokens in [&first, &second] {
+    renew(&world, &third["refresh_token"]).await.refused(401, "REFRESH_TOKEN_INVALID");
+    for tokens in [&first, &second, &third] {
         holder(&world, tokens).get("/v1/users/me").await.refused(401, "TOKEN_REVOKED");
     }
     holder(&world, &other_login).get("/v1/users/me").await.ok();

@@ -66,6 +66,7 @@ pub(crate) struct EncryptionKey {
     pseudonyms: hmac::Key,
     secrets: hmac::Key,
     mail_tokens: hmac::Key,
+    successors: hmac::Key,
 }
 
 impl fmt::Debug for EncryptionKey {
@@ -93,7 +94,13 @@ impl EncryptionKey {
             pseudonyms: hmac::Key::new(hmac::HMAC_SHA256, derived("staymesh identity addresses").as_ref()),
             secrets: hmac::Key::new(hmac::HMAC_SHA256, derived("staymesh identity client secrets").as_ref()),
             mail_tokens: hmac::Key::new(hmac::HMAC_SHA256, derived("staymesh identity mail tokens").as_ref()),
+            successors: hmac::Key::new(hmac::HMAC_SHA256, derived("staymesh identity refresh tokens").as_ref()),
         })
+    }
+
+    /// The refresh token that follows another (HMAC-SHA-256), so that a repeat gets the same one without its being stored.
+    pub(crate) fn successor(&self, token: &SecretString) -> SecretString {
+        URL_SAFE_NO_PAD.encode(hmac::sign(&self.successors, token.expose_secret().as_bytes())).into()
     }
 
     /// Encrypts `plain`, bound to `name` as associated data. Returns nonce, ciphertext and tag.
@@ -215,6 +222,15 @@ mod tests {
         assert_eq!(token(1, "a", 1), token(1, "a", 1));
         assert_eq!(token(1, "a", 1).len(), SECRET_LENGTH);
         assert_eq!(HashSet::from([token(1, "a", 1), token(2, "a", 1), token(1, "b", 1), token(1, "a", 2)]).len(), 4);
+    }
+
+    #[test]
+    fn successor_depends_on_token_and_key() {
+        let successor = |byte, token: &str| key(byte).successor(&token.to_owned().into()).expose_secret().to_owned();
+        assert_eq!(successor(1, "one"), successor(1, "one"));
+        assert_eq!(successor(1, "one").len(), SECRET_LENGTH);
+        let all = [successor(1, "one"), successor(1, "other"), successor(2, "one"), "one".to_owned()];
+        assert_eq!(HashSet::from(all).len(), 4);
     }
 
     #[test]

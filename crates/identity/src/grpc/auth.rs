@@ -39,7 +39,7 @@ impl AuthService for AuthHandler {
         let source = request::source(&request);
         let (email, password) = request::credentials(request.into_inner())?;
         let tokens = self.logins.log_in(&email, &password, source).await?;
-        Ok(Response::new(LoginResponse { tokens: Some(response::tokens(&tokens)?) }))
+        Ok(response::secret(LoginResponse { tokens: Some(response::tokens(&tokens)?) }))
     }
 
     async fn refresh_tokens(
@@ -48,7 +48,7 @@ impl AuthService for AuthHandler {
     ) -> Result<Response<RefreshTokensResponse>, Status> {
         let token = request::required("refresh_token", request.into_inner().refresh_token)?;
         let tokens = self.logins.refresh(&token.into()).await?;
-        Ok(Response::new(RefreshTokensResponse { tokens: Some(response::tokens(&tokens)?) }))
+        Ok(response::secret(RefreshTokensResponse { tokens: Some(response::tokens(&tokens)?) }))
     }
 
     async fn logout(&self, request: Request<LogoutRequest>) -> Result<Response<LogoutResponse>, Status> {
@@ -73,7 +73,7 @@ impl AuthService for AuthHandler {
     ) -> Result<Response<IssueClientTokenResponse>, Status> {
         let (client_id, secret) = request::client_credentials(request.into_inner())?;
         let token = self.clients.issue(&client_id, &secret).await?;
-        Ok(Response::new(response::client_token(&token)?))
+        Ok(response::secret(response::client_token(&token)?))
     }
 
     async fn get_key_set(&self, _: Request<GetKeySetRequest>) -> Result<Response<GetKeySetResponse>, Status> {

@@ -8,7 +8,7 @@ use staymesh_api::identity::v1::{
 };
 use tonic::{Request, Response, Status};
 
-use super::request;
+use super::{request, response};
 use crate::service::{Services, accounts::AccountService, clients::ClientService};
 
 /// Handlers of `IdentityAdminService`.
@@ -47,7 +47,7 @@ impl IdentityAdminService for IdentityAdminHandler {
         let new = request::registration(request.into_inner())?;
         let (client, secret) = self.clients.create(&new).await?;
         let client_secret = secret.expose_secret().to_owned();
-        Ok(Response::new(CreateClientResponse { client: Some(client.into()), client_secret }))
+        Ok(response::secret(CreateClientResponse { client: Some(client.into()), client_secret }))
     }
 
     async fn list_clients(

@@ -51,6 +51,7 @@ pub(super) fn sign_up(request: CreateUserRequest) -> Result<SignUp, IdentityErro
     let request_id = errors.value(parse_optional_request_id(&request.request_id));
     match (email, password, display_name, language, request_id) {
         (Some(email), Some(password), Some(display_name), Some(language), Some(request_id)) => {
+            passwords::refuse_context(&password, email.as_str(), &display_name)?;
             Ok(SignUp { email, password, display_name, language, request_id })
         }
         _ => Err(errors.into()),

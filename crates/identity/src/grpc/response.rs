@@ -8,6 +8,7 @@ use staymesh_mesh::{
     auth::{Claims, KeySource, Role},
     proto_types::timestamp,
 };
+use tonic::{Response, metadata::MetadataValue};
 
 use crate::{
     error::IdentityError,
@@ -67,6 +68,14 @@ impl KeySource for Keyring {
             Err(error) => Err(error.to_string()),
         }
     }
+}
+
+/// A response with a secret, which no cache may keep (RFC 6749, section 5.1).
+pub(super) fn secret<T>(message: T) -> Response<T> {
+    let mut response = Response::new(message);
+    response.metadata_mut().insert("cache-control", MetadataValue::from_static("no-store"));
+    response.metadata_mut().insert("pragma", MetadataValue::from_static("no-cache"));
+    response
 }
 
 /// The tokens of a login.

@@ -32,8 +32,9 @@ impl UserHandler {
 #[tonic::async_trait]
 impl UserService for UserHandler {
     async fn create_user(&self, request: Request<CreateUserRequest>) -> Result<Response<CreateUserResponse>, Status> {
+        let source = request::source(&request);
         let sign_up = request::sign_up(request.into_inner())?;
-        let account = self.accounts.sign_up(sign_up).await?;
+        let account = self.accounts.sign_up(sign_up, source).await?;
         Ok(Response::new(CreateUserResponse { user: Some(account.into()) }))
     }
 
@@ -76,8 +77,9 @@ impl UserService for UserHandler {
         &self,
         request: Request<ResetPasswordRequest>,
     ) -> Result<Response<ResetPasswordResponse>, Status> {
+        let source = request::source(&request);
         let (token, password) = request::password_reset(request.into_inner())?;
-        self.ownership.reset_password(&token, &password).await?;
+        self.ownership.reset_password(&token, &password, source).await?;
         Ok(Response::new(ResetPasswordResponse {}))
     }
 

@@ -8,7 +8,12 @@ use staymesh_mesh::auth::{Claims, Revocations, Role};
 use staymesh_store::{ResultExt, idempotency::require_same, outbox::Wake};
 use uuid::Uuid;
 
-use super::{critical_tasks::CriticalTasks, passwords::Passwords, revoke::revoke};
+use super::{
+    critical_tasks::CriticalTasks,
+    passwords::{Passwords, Requester},
+    revoke::revoke,
+    throttle::{Source, Throttle},
+};
 use crate::{
     error::IdentityError,
     events,
@@ -24,6 +29,8 @@ use crate::{
 pub(crate) struct AccountService {
     pub(crate) pool: PgPool,
     pub(crate) passwords: Arc<dyn Passwords>,
+    /// `None` for an operator, whose attempts are not counted.
+    pub(crate) throttle: Option<Throttle>,
     pub(crate) revocations: Revocations,
     pub(crate) critical: CriticalTasks,
     /// Wakes the relay of mails.
@@ -35,21 +42,23 @@ impl AccountService {
     /// first attempt created.
     ///
     /// # Errors
-    /// [`IdentityError::EmailTaken`], [`IdentityError::RequestIdReused`] and [`IdentityError::Overloaded`].
-    pub(crate) async fn sign_up(&self, sign_up: SignUp) -> Result<Account, IdentityError> {
-        self.create(sign_up, Role::Guest).await
+    /// [`IdentityError::EmailTaken`], [`IdentityError::RequestIdReused`], [`IdentityError::Overloaded`] and
+    /// [`IdentityError::LoginThrottled`].
+    pub(crate) async fn sign_up(&self, sign_up: SignUp, source: Source) -> Result<Account, IdentityError> {
+        self.create(sign_up, Role::Guest, source).await
     }
 
     /// Creates an account with this role. See [`Self::sign_up`].
-    pub(crate) async fn create(&self, sign_up: SignUp, role: Role) -> Result<Account, IdentityError> {
-        if let Some(account) = self.created_before(&sign_up).await? {
+    pub(crate) async fn create(&self, sign_up: SignUp, role: Role, source: Source) -> Result<Account, IdentityError> {
+        if let Some(account) = self.created_before(&sign_up, source).await? {
             return Ok(account);
         }
         let user_id = UserId::new();
+        let requester = Requester { source, known: false };
         let user = NewUser {
             user_id,
             email: &sign_up.email,
-            password_hash: &self.passwords.hash(&sign_up.password).await?,
+            password_hash: &self.passwords.hash_for(requester, &sign_up.password).await?,
             display_name: &sign_up.display_name,
             role: role_name(role)?,
             language: sign_up.language,
@@ -73,23 +82,36 @@ impl AccountService {
             // Perhaps a concurrent attempt of the same request created it.
             Err(IdentityError::EmailTaken) => {
                 transaction.rollback().await?;
-                self.created_before(&sign_up).await?.ok_or(IdentityError::EmailTaken)
+                self.created_before(&sign_up, source).await?.ok_or(IdentityError::EmailTaken)
             }
             Err(error) => Err(error),
         }
     }
 
     /// The account that an earlier attempt of this request created. The row of the account is the stored answer. The
-    /// password is compared with its argon2 hash, as in a login, so that no fast fingerprint of it is kept.
-    async fn created_before(&self, sign_up: &SignUp) -> Result<Option<Account>, IdentityError> {
+    /// password is compared with its argon2 hash, as in a login, so that no fast fingerprint of it is kept; and it counts as
+    /// a login, so that a repeat cannot try passwords.
+    async fn created_before(&self, sign_up: &SignUp, source: Source) -> Result<Option<Account>, IdentityError> {
         let Some(request_id) = sign_up.request_id else { return Ok(None) };
         let Some((user_id, hash)) = users::of_request(&self.pool, request_id).await? else { return Ok(None) };
         let account = self.get(user_id).await?;
         let same_content = account.email == sign_up.email.as_str()
             && account.display_name == sign_up.display_name
             && account.language == sign_up.language
-            && self.passwords.verify(&sign_up.password, &hash).await?;
+            && self.is_password(sign_up, &hash, source).await?;
         Ok(Some(require_same(account, same_content)?))
+    }
+
+    async fn is_password(&self, sign_up: &SignUp, hash: &str, source: Source) -> Result<bool, IdentityError> {
+        let Some(throttle) = &self.throttle else { return self.passwords.verify(&sign_up.password, hash).await };
+        let known = throttle.admit(&sign_up.email, source).await?;
+        let valid = self.passwords.verify_for(Requester { source, known }, &sign_up.password, hash).await;
+        match &valid {
+            Ok(true) => throttle.succeeded(&sign_up.email, source).await,
+            Err(IdentityError::Overloaded) => throttle.not_verified(&sign_up.email, source).await,
+            _ => {}
+        }
+        valid
     }
 
     /// The account with this id.
@@ -116,7 +138,7 @@ impl AccountService {
     /// [`IdentityError::UserNotFound`].
     pub(crate) async fn set_role(&self, user_id: UserId, assignment: RoleAssignment) -> Result<Account, IdentityError> {
         let accounts = self.clone();
-        self.critical.run(async move { accounts.change_role(user_id, &assignment).await }).await
+        self.critical.run(Box::pin(async move { accounts.change_role(user_id, &assignment).await })).await
     }
 
     async fn change_role(&self, user_id: UserId, assignment: &RoleAssignment) -> Result<Account, IdentityError> {

@@ -10,14 +10,14 @@ use uuid::Uuid;
 
 use super::{
     critical_tasks::CriticalTasks,
-    passwords::Passwords,
+    passwords::{Passwords, Requester},
     revoke::revoke,
     throttle::{Source, Throttle},
     tokens::{Subject, Tokens},
 };
 use crate::{
     config::Lives,
-    crypto::{SECRET_LENGTH, SecretHash, random_secret},
+    crypto::{EncryptionKey, SECRET_LENGTH, SecretHash, random_secret},
     error::IdentityError,
     model::Account,
     store::{logins as store, users},
@@ -37,6 +37,7 @@ pub(crate) struct LoginService {
     pub(crate) pool: PgPool,
     pub(crate) passwords: Arc<dyn Passwords>,
     pub(crate) throttle: Throttle,
+    pub(crate) key: EncryptionKey,
     pub(crate) tokens: Tokens,
     pub(crate) revocations: Revocations,
     pub(crate) lives: Lives,
@@ -62,8 +63,14 @@ impl LoginService {
             Some((user_id, hash)) => (Some(user_id), hash),
             None => (None, self.passwords.decoy_hash()),
         };
-        self.throttle.admit(email, source).await?;
-        let valid = self.passwords.verify(password, &hash).await?;
+        let known = self.throttle.admit(email, source).await?;
+        let valid = match self.passwords.verify_for(Requester { source, known }, password, &hash).await {
+            Err(IdentityError::Overloaded) => {
+                self.throttle.not_verified(email, source).await;
+                return Err(IdentityError::Overloaded);
+            }
+            verified => verified?,
+        };
         let user_id = user_id.filter(|_| valid).ok_or(IdentityError::BadCredentials)?;
         self.throttle.succeeded(email, source).await;
         self.open(user_id).await
@@ -75,15 +82,18 @@ impl LoginService {
         let account =
             account_with_locked_role(&mut transaction, user_id).await?.ok_or(IdentityError::BadCredentials)?;
         store::insert(&mut transaction, login_id, user_id, self.lives.access, self.lives.refresh).await?;
-        let refresh = self.new_refresh_token(&mut transaction, login_id).await?;
+        let refresh = random_secret()?;
+        let hash = SecretHash::of(refresh.expose_secret());
+        store::insert_token(&mut transaction, login_id, hash, self.lives.refresh).await?;
         transaction.commit().await?;
         self.issue(&account, login_id, refresh).await
     }
 
     /// Exchanges a refresh token for new tokens (refresh token rotation with reuse detection, RFC 9700, section 4.14.2).
-    /// One statement marks the token as used, so exactly one of several uses succeeds. Any other use ends the login,
-    /// because the token may have been stolen. This includes the owner retrying a refresh whose response was lost, who
-    /// has to log in again.
+    /// One statement marks the token as used, so exactly one of several uses issues its successor. A repeat within the
+    /// grace (10 s) gets the same successor, as long as that is unused: two tabs that refresh at once, or a retry after a
+    /// lost response. A thief who repeats a token so gets no token but the owner's, and their next two uses of it reveal the
+    /// theft. Any other use ends the login, because the token may have been stolen.
     ///
     /// # Errors
     /// [`IdentityError::RefreshTokenInvalid`].
@@ -91,19 +101,26 @@ impl LoginService {
         if token.expose_secret().len() != SECRET_LENGTH {
             return Err(IdentityError::RefreshTokenInvalid);
         }
+        let successor = self.key.successor(token);
         let token = SecretHash::of(token.expose_secret());
         self.tokens.ensure_ready().await?;
         let logins = self.clone();
-        self.critical.run(async move { logins.rotate(token).await }).await
+        self.critical.run(Box::pin(async move { logins.rotate(token, successor).await })).await
     }
 
-    async fn rotate(&self, token: SecretHash) -> Result<LoginTokens, IdentityError> {
+    async fn rotate(&self, token: SecretHash, successor: SecretString) -> Result<LoginTokens, IdentityError> {
+        let next = SecretHash::of(successor.expose_secret());
         let mut transaction = self.pool.begin().await?;
         let owner = store::owner_of_token(&mut transaction, token).await?;
         let user_id = owner.ok_or(IdentityError::RefreshTokenInvalid)?;
         let account =
             account_with_locked_role(&mut transaction, user_id).await?.ok_or(IdentityError::RefreshTokenInvalid)?;
         let Some(login_id) = store::use_token(&mut transaction, token).await? else {
+            if let Some(login_id) = store::repeated(&mut transaction, token, next, self.lives.grace).await? {
+                store::extend(&mut transaction, login_id, self.lives.access, self.lives.refresh).await?;
+                transaction.commit().await?;
+                return self.issue(&account, login_id, successor).await;
+            }
             let reused = store::revoke_reused(&mut transaction, token).await?;
             transaction.commit().await?;
             if let Some(login_id) = reused {
@@ -115,9 +132,9 @@ impl LoginService {
         if !store::extend(&mut transaction, login_id, self.lives.access, self.lives.refresh).await? {
             return Err(IdentityError::RefreshTokenInvalid);
         }
-        let refresh = self.new_refresh_token(&mut transaction, login_id).await?;
+        store::insert_token(&mut transaction, login_id, next, self.lives.refresh).await?;
         transaction.commit().await?;
-        self.issue(&account, login_id, refresh).await
+        self.issue(&account, login_id, successor).await
     }
 
     /// Ends a login. Idempotent.
@@ -129,16 +146,6 @@ impl LoginService {
             Ok(())
         };
         self.critical.run(end).await
-    }
-
-    async fn new_refresh_token(
-        &self,
-        connection: &mut PgConnection,
-        login_id: Uuid,
-    ) -> Result<SecretString, IdentityError> {
-        let token = random_secret()?;
-        store::insert_token(connection, login_id, SecretHash::of(token.expose_secret()), self.lives.refresh).await?;
-        Ok(token)
     }
 
     async fn issue(
@@ -192,6 +199,7 @@ mod tests {
             pool,
             passwords: Arc::new(passwords),
             throttle: Throttle::new(None, &encryption_key(), 1),
+            key: encryption_key(),
             tokens: Tokens::new(keyring, &auth_config()),
             revocations: Revocations::of_this_process(),
             lives: LIVES,
@@ -203,7 +211,7 @@ mod tests {
     async fn login_beyond_the_hash_queue_counts_no_attempt_and_hashes_nothing() {
         let mut passwords = MockPasswords::new();
         passwords.expect_ensure_capacity().times(2).returning(|| Err(IdentityError::Overloaded));
-        passwords.expect_verify().never();
+        passwords.expect_verify_for().never();
         let (logins, email) = (logins(passwords), Email::account("ada@example.com").unwrap());
         for _ in 0..2 {
             assert!(matches!(
@@ -218,7 +226,7 @@ mod tests {
     async fn login_while_the_database_is_unavailable_counts_no_attempt_and_hashes_nothing() {
         let mut passwords = MockPasswords::new();
         passwords.expect_ensure_capacity().returning(|| Ok(()));
-        passwords.expect_verify().never();
+        passwords.expect_verify_for().never();
         let (logins, email) = (logins(passwords), Email::account("ada@example.com").unwrap());
         for _ in 0..2 {
             assert!(matches!(

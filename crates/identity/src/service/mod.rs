@@ -3,10 +3,12 @@
 pub(crate) mod accounts;
 pub(crate) mod clients;
 pub(crate) mod critical_tasks;
+mod hash_queue;
 pub(crate) mod keyring;
 pub(crate) mod logins;
 pub(crate) mod mail_limit;
 pub(crate) mod ownership;
+mod password_rules;
 pub(crate) mod passwords;
 pub(crate) mod revoke;
 pub(crate) mod throttle;
@@ -67,6 +69,7 @@ impl Services {
             accounts: AccountService {
                 pool: pool.clone(),
                 passwords: Arc::clone(&passwords),
+                throttle: Some(throttle.clone()),
                 revocations: revocations.clone(),
                 critical: critical.clone(),
                 wake: wake.clone(),
@@ -85,6 +88,7 @@ impl Services {
                 pool: pool.clone(),
                 passwords,
                 throttle,
+                key: key.clone(),
                 tokens: tokens.clone(),
                 revocations: revocations.clone(),
                 lives,

@@ -12,7 +12,7 @@ use uuid::Uuid;
 use super::{
     critical_tasks::CriticalTasks,
     mail_limit::MailLimit,
-    passwords::Passwords,
+    passwords::{Passwords, Requester},
     revoke::revoke,
     throttle::{Source, Throttle},
 };
@@ -92,12 +92,17 @@ impl OwnershipService {
     ///
     /// # Errors
     /// [`IdentityError::MailTokenInvalid`] and [`IdentityError::Overloaded`].
-    pub(crate) async fn reset_password(&self, token: &SecretString, new: &SecretString) -> Result<(), IdentityError> {
+    pub(crate) async fn reset_password(
+        &self,
+        token: &SecretString,
+        new: &SecretString,
+        source: Source,
+    ) -> Result<(), IdentityError> {
         let token = hash_of(token)?;
         // Checked before the work of a hash, and again when the token is used.
         let owner = mail_tokens::owner(&self.pool, token, TokenPurpose::ResetPassword).await?;
         let user_id = owner.filter(|(_, used)| !used).ok_or(IdentityError::MailTokenInvalid)?.0;
-        let hash = self.passwords.hash(new).await?;
+        let hash = self.passwords.hash_for(Requester { source, known: false }, new).await?;
         let service = self.clone();
         let work = async move {
             let mut transaction = service.lock(user_id).await?.ok_or(IdentityError::MailTokenInvalid)?;
@@ -127,7 +132,7 @@ impl OwnershipService {
         if current.expose_secret() == new.expose_secret() {
             return Err(FieldError::new("new_password", "must differ from the current password").into());
         }
-        let hash = self.passwords.hash(new).await?;
+        let hash = self.passwords.hash_for(Requester { source, known: false }, new).await?;
         let service = self.clone();
         let work = async move {
             let mut transaction = service.lock(user_id).await?.ok_or(IdentityError::UserNotFound)?;
@@ -194,8 +199,15 @@ impl OwnershipService {
         let credentials = users::own_credentials(&self.pool, user_id).await?;
         let (email, hash) = credentials.ok_or(IdentityError::UserNotFound)?;
         let email = Email::account(&email).map_err(IdentityError::defect)?;
-        self.throttle.admit(&email, source).await?;
-        if !self.passwords.verify(password, &hash).await? {
+        let known = self.throttle.admit(&email, source).await?;
+        let valid = match self.passwords.verify_for(Requester { source, known }, password, &hash).await {
+            Err(IdentityError::Overloaded) => {
+                self.throttle.not_verified(&email, source).await;
+                return Err(IdentityError::Overloaded);
+            }
+            verified => verified?,
+        };
+        if !valid {
             return Err(IdentityError::BadCredentials);
         }
         self.throttle.succeeded(&email, source).await;

@@ -1,48 +1,17 @@
-//! Passwords: argon2id hashing with bounded concurrency and a bounded queue.
-
-use std::sync::Arc;
+//! Password hashing with argon2id, with bounded concurrency and a bounded queue that sources share.
 
 use argon2::{
     Algorithm, Argon2, Params, Version,
     password_hash::{Error as HashError, PasswordHasher, PasswordVerifier, phc::PasswordHash},
 };
 use secrecy::{ExposeSecret, SecretString};
-use staymesh_domain::FieldError;
-use tokio::sync::Semaphore;
 
+use super::hash_queue::HashQueue;
+pub(crate) use super::{
+    hash_queue::Requester,
+    password_rules::{parse_given, parse_new, refuse_context},
+};
 use crate::{config::PasswordConfig, crypto::random_secret, error::IdentityError};
-
-/// Characters of a password.
-const LENGTHS: std::ops::RangeInclusive<usize> = 8..=128;
-
-/// Parses the password of a new account: 8 to 128 characters.
-///
-/// # Errors
-/// Names `password`.
-pub(crate) fn parse_new(text: String) -> Result<SecretString, FieldError> {
-    if text.is_empty() {
-        return Err(FieldError::new("password", "is required"));
-    }
-    if !LENGTHS.contains(&text.chars().count()) {
-        return Err(FieldError::new("password", "must have 8 to 128 characters"));
-    }
-    Ok(text.into())
-}
-
-/// Parses the password of a login: 1 to 128 characters. A shorter one than [`parse_new`] accepts is only wrong, not
-/// invalid; a longer one is not hashed.
-///
-/// # Errors
-/// Names `password`.
-pub(crate) fn parse_given(text: String) -> Result<SecretString, FieldError> {
-    if text.is_empty() {
-        return Err(FieldError::new("password", "is required"));
-    }
-    if text.chars().count() > *LENGTHS.end() {
-        return Err(FieldError::new("password", "must have at most 128 characters"));
-    }
-    Ok(text.into())
-}
 
 /// Hashes passwords and verifies them.
 #[cfg_attr(test, mockall::automock)]
@@ -57,17 +26,25 @@ pub(crate) trait Passwords: Send + Sync + 'static {
     /// Hashes a password into a PHC string.
     ///
     /// # Errors
-    /// [`IdentityError::Overloaded`] when the queue is full.
-    async fn hash(&self, password: &SecretString) -> Result<String, IdentityError>;
+    /// [`IdentityError::Overloaded`] when the queue has no place for the requester.
+    async fn hash_for(&self, requester: Requester, password: &SecretString) -> Result<String, IdentityError>;
 
     /// Whether the password matches a PHC string.
     ///
     /// # Errors
-    /// [`IdentityError::Overloaded`] when the queue is full.
-    async fn verify(&self, password: &SecretString, phc: &str) -> Result<bool, IdentityError>;
+    /// [`IdentityError::Overloaded`] when the queue has no place for the requester.
+    async fn verify_for(&self, requester: Requester, password: &SecretString, phc: &str)
+    -> Result<bool, IdentityError>;
 
     /// The PHC string of a random password. Verifying against it takes the same time as for an existing account.
     fn decoy_hash(&self) -> String;
+}
+
+impl dyn Passwords {
+    /// As [`Passwords::verify_for`], for a request whose source is not known here.
+    pub(crate) async fn verify(&self, password: &SecretString, phc: &str) -> Result<bool, IdentityError> {
+        self.verify_for(Requester::default(), password, phc).await
+    }
 }
 
 /// Argon2id on blocking threads (RFC 9106). Each hash takes about 20 MB and tens of milliseconds, so concurrency and
@@ -75,10 +52,7 @@ pub(crate) trait Passwords: Send + Sync + 'static {
 pub(crate) struct Argon2Passwords {
     argon2: Argon2<'static>,
     decoy_hash: String,
-    /// One permit per hash that is being computed.
-    running: Arc<Semaphore>,
-    /// One permit per hash that is being computed or waits.
-    admitted: Arc<Semaphore>,
+    queue: HashQueue,
 }
 
 impl Argon2Passwords {
@@ -91,26 +65,21 @@ impl Argon2Passwords {
             .map_err(|_| IdentityError::Config("the argon2 parameters are out of bounds"))?;
         let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
         let decoy_hash = hash(&argon2, &random_secret()?)?;
-        let parallel = usize::from(config.argon2_parallel);
-        Ok(Self {
-            argon2,
-            decoy_hash,
-            running: Arc::new(Semaphore::new(parallel)),
-            admitted: Arc::new(Semaphore::new(parallel + usize::from(config.argon2_queue))),
-        })
+        let queue = HashQueue::new(config.argon2_parallel.into(), config.argon2_queue.into());
+        Ok(Self { argon2, decoy_hash, queue })
     }
 
-    /// Runs `work` on a blocking thread once a permit is free.
+    /// Runs `work` on a blocking thread in the requester's turn.
     async fn queued<T: Send + 'static>(
         &self,
+        requester: Requester,
         work: impl FnOnce(&Argon2<'static>) -> Result<T, IdentityError> + Send + 'static,
     ) -> Result<T, IdentityError> {
-        let admitted = Arc::clone(&self.admitted).try_acquire_owned().map_err(|_| IdentityError::Overloaded)?;
-        let running = Arc::clone(&self.running).acquire_owned().await.map_err(IdentityError::defect)?;
+        let turn = self.queue.turn(requester).await?;
         let argon2 = self.argon2.clone();
         tokio::task::spawn_blocking(move || {
             // Held until the work is done, even if the caller is dropped meanwhile.
-            let _permits = (admitted, running);
+            let _turn = turn;
             work(&argon2)
         })
         .await
@@ -121,20 +90,22 @@ impl Argon2Passwords {
 #[tonic::async_trait]
 impl Passwords for Argon2Passwords {
     fn ensure_capacity(&self) -> Result<(), IdentityError> {
-        if self.admitted.available_permits() == 0 {
-            return Err(IdentityError::Overloaded);
-        }
-        Ok(())
+        if self.queue.has_capacity() { Ok(()) } else { Err(IdentityError::Overloaded) }
     }
 
-    async fn hash(&self, password: &SecretString) -> Result<String, IdentityError> {
+    async fn hash_for(&self, requester: Requester, password: &SecretString) -> Result<String, IdentityError> {
         let password = password.clone();
-        self.queued(move |argon2| hash(argon2, &password)).await
+        self.queued(requester, move |argon2| hash(argon2, &password)).await
     }
 
-    async fn verify(&self, password: &SecretString, phc: &str) -> Result<bool, IdentityError> {
+    async fn verify_for(
+        &self,
+        requester: Requester,
+        password: &SecretString,
+        phc: &str,
+    ) -> Result<bool, IdentityError> {
         let (password, phc) = (password.clone(), phc.to_owned());
-        self.queued(move |argon2| {
+        self.queued(requester, move |argon2| {
             let stored = PasswordHash::new(&phc).map_err(IdentityError::defect)?;
             match argon2.verify_password(password.expose_secret().as_bytes(), &stored) {
                 Ok(()) => Ok(true),
@@ -169,33 +140,25 @@ mod tests {
         Argon2Passwords::new(&config).unwrap()
     }
 
-    #[test]
-    fn password_length_is_counted_in_characters() {
-        assert!(parse_new("é".repeat(128)).is_ok());
-        for text in ["", "1234567", &"x".repeat(129), &"é".repeat(7)] {
-            assert_eq!(parse_new(text.to_owned()).unwrap_err().field, "password");
-        }
-        assert!(parse_given("short".to_owned()).is_ok());
-        assert!(parse_given(String::new()).is_err());
-        assert!(parse_given("x".repeat(129)).is_err());
-    }
-
     #[tokio::test]
     async fn hash_is_argon2id_with_owasp_parameters_and_verifies_its_password_only() {
         let passwords = Argon2Passwords::new(&PasswordConfig::default()).unwrap();
         let secret = SecretString::from("correct horse");
-        let (one, other) = (passwords.hash(&secret).await.unwrap(), passwords.hash(&secret).await.unwrap());
+        let (one, other) = (
+            passwords.hash_for(Requester::default(), &secret).await.unwrap(),
+            passwords.hash_for(Requester::default(), &secret).await.unwrap(),
+        );
         assert!(one.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{one}");
         assert_ne!(one, other, "every hash has its own salt");
-        assert!(passwords.verify(&secret, &one).await.unwrap());
-        assert!(!passwords.verify(&"correct horsf".into(), &one).await.unwrap());
+        assert!(passwords.verify_for(Requester::default(), &secret, &one).await.unwrap());
+        assert!(!passwords.verify_for(Requester::default(), &"correct horsf".into(), &one).await.unwrap());
     }
 
     #[tokio::test]
     async fn decoy_hash_has_the_parameters_of_a_real_hash() {
         let passwords = Argon2Passwords::new(&PasswordConfig::default()).unwrap();
         let parameters = |phc: &str| phc.split('$').take(4).collect::<Vec<_>>().join("$");
-        let real = passwords.hash(&"password".into()).await.unwrap();
+        let real = passwords.hash_for(Requester::default(), &"password".into()).await.unwrap();
         assert_eq!(parameters(&passwords.decoy_hash()), parameters(&real));
         assert_eq!(passwords.decoy_hash().len(), real.len());
     }
@@ -203,19 +166,19 @@ mod tests {
     #[tokio::test]
     async fn hash_beyond_the_queue_is_overloaded() {
         let passwords = cheap(1, 2);
-        // No hash starts while this permit is held.
-        let running = passwords.running.acquire().await.unwrap();
+        // No hash starts during this turn.
+        let running = passwords.queue.turn(Requester::default()).await.ok();
         let secret = SecretString::from("password");
-        let mut queue: Vec<_> = (0..3).map(|_| passwords.hash(&secret)).collect();
+        let mut queue: Vec<_> = (0..2).map(|_| passwords.hash_for(Requester::default(), &secret)).collect();
         for waiting in &mut queue {
             assert!(futures::poll!(waiting).is_pending());
         }
-        assert!(matches!(passwords.ensure_capacity(), Err(IdentityError::Overloaded)));
-        assert!(matches!(passwords.hash(&secret).await, Err(IdentityError::Overloaded)));
+        assert!(matches!(passwords.hash_for(Requester::default(), &secret).await, Err(IdentityError::Overloaded)));
+        // Another source gets a place, so there is capacity.
+        assert!(passwords.ensure_capacity().is_ok());
         drop(running);
         for waiting in queue {
             waiting.await.unwrap();
         }
-        assert!(passwords.ensure_capacity().is_ok());
     }
 }

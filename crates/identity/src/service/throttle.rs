@@ -1,15 +1,18 @@
 //! Login throttle: limits password guessing with fixed windows of 15 minutes.
 //!
 //! Each attempt is counted before its password is verified, so that concurrent guesses cannot pass together; a successful
-//! login resets the counters. There are two counters per address and window:
+//! login resets the counters of its address. There are three counters per window:
 //!
 //! - **per source**: `limit` attempts from one source. A source that exceeds it is refused, and its further attempts do
 //!   not count against the address, so it cannot lock out others.
 //! - **total**: 10 x `limit` attempts from all sources, against distributed guessing. Sources from which the account
 //!   logged in within the last 30 days are exempt, so that the owner is not locked out by others.
 //!
-//! Refused attempts do not extend the window, and existing logins are not affected. How many addresses one source may try
-//! is limited by the quota at the edge.
+//! - **of a source**: 100 failed attempts from one source over all addresses, against password spraying. An address that
+//!   has logged in from the source within the last 30 days neither counts nor is refused, so that the people behind one
+//!   gateway are not locked out by one of them.
+//!
+//! Refused attempts do not extend the window, and existing logins are not affected.
 //!
 //! Counters are in Redis, under pseudonyms (HMAC-SHA-256) of address and source. While Redis is unavailable each replica
 //! counts in tables of fixed size: n replicas then admit up to n times as many guesses, addresses that share a slot share
@@ -35,7 +38,7 @@ const SLOTS: usize = 1 << 14;
 
 /// Network that an attempt comes from: an IPv4 address, or the /64 prefix of an IPv6 address, which is the least that one
 /// IPv6 customer controls. All unknown sources are equal.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) struct Source(Option<IpAddr>);
 
 impl Source {
@@ -62,6 +65,7 @@ struct Attempts {
 enum Scope {
     Total,
     PerSource,
+    OfSource,
 }
 
 impl Key for Attempts {
@@ -71,6 +75,7 @@ impl Key for Attempts {
         let kind = match self.scope {
             Scope::Total => "login-attempts",
             Scope::PerSource => "login-attempts-from",
+            Scope::OfSource => "login-attempts-source",
         };
         format!("identity:{kind}:{}:{}", hex::encode(self.pseudonym), self.window)
     }
@@ -87,6 +92,16 @@ impl Key for KnownSource {
     }
 }
 
+/// The counters of an attempt.
+struct Counters {
+    /// Attempts for the address.
+    total: Attempts,
+    /// Attempts for the address from the source.
+    per_source: Attempts,
+    /// Attempts from the source.
+    of_source: Attempts,
+}
+
 /// Counts login attempts. Clones share their counters.
 #[derive(Clone)]
 pub(crate) struct Throttle {
@@ -94,46 +109,62 @@ pub(crate) struct Throttle {
     key: EncryptionKey,
     local: Arc<Mutex<Local>>,
     limit: u32,
+    source_limit: u32,
 }
+
+/// Failed attempts of one source over all addresses, unless configured.
+const SOURCE_LIMIT: u32 = 100;
 
 /// Counters of this replica, used while Redis is unavailable.
 struct Local {
     window: i64,
     total: Vec<u32>,
     per_source: Vec<u32>,
+    of_source: Vec<u32>,
 }
 
 impl Local {
     fn new(window: i64) -> Self {
-        Self { window, total: vec![0; SLOTS], per_source: vec![0; SLOTS] }
+        Self { window, total: vec![0; SLOTS], per_source: vec![0; SLOTS], of_source: vec![0; SLOTS] }
     }
 }
 
 impl Throttle {
-    /// Admits `limit` attempts per address and source in a window, and 10 times as many in total.
+    /// Admits `limit` attempts per address and source in a window, 10 times as many in total, and 100 failed ones of a
+    /// source.
     pub(crate) fn new(redis: Option<Redis>, key: &EncryptionKey, limit: u8) -> Self {
-        Self { redis, key: key.clone(), local: Arc::new(Mutex::new(Local::new(0))), limit: limit.into() }
+        let local = Arc::new(Mutex::new(Local::new(0)));
+        Self { redis, key: key.clone(), local, limit: limit.into(), source_limit: SOURCE_LIMIT }
     }
 
-    /// Counts an attempt.
+    /// Admits this many failed attempts of a source over all addresses.
+    pub(crate) fn with_source_limit(self, limit: u16) -> Self {
+        Self { source_limit: limit.into(), ..self }
+    }
+
+    /// Counts an attempt. Returns whether the address has logged in from this source before.
     ///
     /// # Errors
     /// [`IdentityError::LoginThrottled`] with the rest of the window, if a limit is exceeded.
-    pub(crate) async fn admit(&self, email: &Email, source: Source) -> Result<(), IdentityError> {
+    pub(crate) async fn admit(&self, email: &Email, source: Source) -> Result<bool, IdentityError> {
         self.admit_at(email, source, Timestamp::now()).await
     }
 
-    async fn admit_at(&self, email: &Email, source: Source, now: Timestamp) -> Result<(), IdentityError> {
+    async fn admit_at(&self, email: &Email, source: Source, now: Timestamp) -> Result<bool, IdentityError> {
         let (window, rest) = window_at(now);
-        let [total, per_source] = self.attempts(email, source, window);
-        // Checked first: attempts beyond the limit of one source must not use up the total.
+        let Counters { total, per_source, of_source } = self.attempts(email, source, window);
+        // Checked first: attempts beyond the limit of one source must not use up the other limits.
         if self.count(&per_source).await > self.limit {
             return Err(IdentityError::LoginThrottled(rest));
         }
-        if self.count(&total).await > self.limit * SOURCES && !self.is_known_source(&per_source).await {
+        let known = self.is_known_source(&per_source).await;
+        if !known && self.count(&of_source).await > self.source_limit {
             return Err(IdentityError::LoginThrottled(rest));
         }
-        Ok(())
+        if self.count(&total).await > self.limit * SOURCES && !known {
+            return Err(IdentityError::LoginThrottled(rest));
+        }
+        Ok(known)
     }
 
     /// Resets both counters of the address and remembers the source, after a successful login.
@@ -143,28 +174,53 @@ impl Throttle {
 
     async fn succeeded_at(&self, email: &Email, source: Source, now: Timestamp) {
         let (window, _) = window_at(now);
-        let attempts = self.attempts(email, source, window);
-        for attempts in &attempts {
+        let Counters { total, per_source, of_source } = self.attempts(email, source, window);
+        for attempts in [&total, &per_source] {
             if let Some(redis) = &self.redis {
                 // While Redis is unavailable the counter ends with its window.
                 let _ = redis.remove(attempts).await;
             }
             self.local(attempts, |_| 0);
         }
+        // An attempt from a known source was not counted.
+        if !self.is_known_source(&per_source).await {
+            self.take_back(&of_source).await;
+        }
         if let Some(redis) = &self.redis {
-            let _ = redis.set(&KnownSource(attempts[1].pseudonym), &true).await;
+            let _ = redis.set(&KnownSource(per_source.pseudonym), &true).await;
         }
     }
 
-    fn attempts(&self, email: &Email, source: Source, window: i64) -> [Attempts; 2] {
-        let account = self.key.pseudonym(email.as_str());
+    /// Takes back an attempt that was counted but not verified, because the service was overloaded.
+    pub(crate) async fn not_verified(&self, email: &Email, source: Source) {
+        let (window, _) = window_at(Timestamp::now());
+        let Counters { total, per_source, of_source } = self.attempts(email, source, window);
+        self.take_back(&total).await;
+        if !self.is_known_source(&per_source).await {
+            self.take_back(&of_source).await;
+        }
+        self.take_back(&per_source).await;
+    }
+
+    fn attempts(&self, email: &Email, source: Source, window: i64) -> Counters {
         // Addresses contain no line break, so the pair is unambiguous.
         let source = source.0.map(|source| source.to_string()).unwrap_or_default();
-        let pair = self.key.pseudonym(&format!("{}\n{source}", email.as_str()));
-        [
-            Attempts { pseudonym: account, window, scope: Scope::Total },
-            Attempts { pseudonym: pair, window, scope: Scope::PerSource },
-        ]
+        let counter = |text: &str, scope| Attempts { pseudonym: self.key.pseudonym(text), window, scope };
+        Counters {
+            total: counter(email.as_str(), Scope::Total),
+            per_source: counter(&format!("{}\n{source}", email.as_str()), Scope::PerSource),
+            of_source: counter(&format!("\n{source}"), Scope::OfSource),
+        }
+    }
+
+    async fn take_back(&self, attempts: &Attempts) {
+        let shared = match &self.redis {
+            Some(redis) => redis.take_back(attempts).await.ok(),
+            None => None,
+        };
+        if shared.is_none() {
+            self.local(attempts, |count| count.saturating_sub(1));
+        }
     }
 
     async fn count(&self, attempts: &Attempts) -> u32 {
@@ -191,6 +247,7 @@ impl Throttle {
         let counts = match attempts.scope {
             Scope::Total => &mut local.total,
             Scope::PerSource => &mut local.per_source,
+            Scope::OfSource => &mut local.of_source,
         };
         let count = &mut counts[slot];
         *count = change(*count);

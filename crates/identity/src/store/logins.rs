@@ -73,6 +73,29 @@ pub(crate) async fn use_token(connection: &mut PgConnection, token: SecretHash) 
     .await
 }
 
+/// The login of a refresh token that was used within `grace`, whose successor is unused, and which is not revoked.
+pub(crate) async fn repeated(
+    connection: &mut PgConnection,
+    token: SecretHash,
+    successor: SecretHash,
+    grace: Duration,
+) -> sqlx::Result<Option<Uuid>> {
+    sqlx::query_scalar(
+        "select login_id
+         from refresh_token used
+         join refresh_token successor using (login_id)
+         join login using (login_id)
+         where used.token_hash = $1 and used.used_at > now() - make_interval(secs => $3::bigint)
+           and successor.token_hash = $2 and successor.used_at is null and successor.expires_at > now()
+           and login.revoked_at is null",
+    )
+    .bind(token.as_bytes())
+    .bind(successor.as_bytes())
+    .bind(seconds(grace)?)
+    .fetch_optional(connection)
+    .await
+}
+
 /// Extends a login. Returns `false` if it is revoked.
 pub(crate) async fn extend(
     connection: &mut PgConnection,

@@ -1,13 +1,20 @@
 //! Logins: log in, refresh, log out.
 
-use std::sync::atomic::Ordering;
+use std::{sync::atomic::Ordering, time::Duration};
 
-use staymesh_api::identity::v1::{LogoutRequest, auth_service_server::AuthService};
+use staymesh_api::identity::v1::{
+    CreateClientRequest, IssueClientTokenRequest, LoginRequest, LogoutRequest, RefreshTokensRequest,
+    auth_service_server::AuthService, identity_admin_service_server::IdentityAdminService,
+};
 use staymesh_mesh::{Reason, auth::Role};
+use tonic::Request;
 use tonic_types::StatusExt;
 use uuid::Uuid;
 
-use crate::testing::{FAILURES, PASSWORD, Replica, as_caller, assert_reason, invalid_fields, replica, test_redis};
+use crate::config::Lives;
+use crate::testing::{
+    FAILURES, LIVES, PASSWORD, Replica, as_caller, assert_reason, invalid_fields, replica, test_redis,
+};
 
 const ADA: &str = "ada@example.com";
 
@@ -141,29 +148,63 @@ async fn a_second_use_ends_the_whole_login_for_every_service() {
     let session = replica.caller(&second.access_token).await.session;
     assert!(!replica.revocations.is_revoked(&session));
 
+    // Within the grace, but the successor has been used: one of the two uses is not the owner's.
+    let third = replica.refresh(&second.refresh_token).await.unwrap();
     assert_reason(replica.refresh(&first.refresh_token).await, Reason::RefreshTokenInvalid);
     assert!(replica.revocations.is_revoked(&session));
-    assert_reason(replica.refresh(&second.refresh_token).await, Reason::RefreshTokenInvalid);
+    assert_reason(replica.refresh(&third.refresh_token).await, Reason::RefreshTokenInvalid);
     // Other logins of the account stay valid.
     replica.refresh(&bystander.refresh_token).await.unwrap();
 }
 
 #[tokio::test]
-async fn concurrent_refreshes_with_one_token_let_exactly_one_win() {
+async fn concurrent_refreshes_with_one_token_get_one_successor() {
     let (database, replica, _) = with_ada().await;
     let other = Replica::over(database.pool(), None);
     let tokens = replica.login(ADA, PASSWORD).await.unwrap();
     let uses = (0..8).map(|n| if n % 2 == 0 { &replica } else { &other }).map(|r| r.refresh(&tokens.refresh_token));
     let results = futures::future::join_all(uses).await;
-    let won: Vec<_> = results.iter().flatten().collect();
-    assert_eq!(won.len(), 1);
-    for result in &results {
-        if let Err(status) = result {
-            assert_eq!(staymesh_mesh::Problem::reason_of(status), Some(Reason::RefreshTokenInvalid), "{status:?}");
-        }
+    let renewed: Vec<_> = results.into_iter().map(Result::unwrap).collect();
+    assert!(renewed.iter().all(|tokens| tokens.refresh_token == renewed[0].refresh_token));
+    let count: i64 = sqlx::query_scalar("select count(*) from refresh_token").fetch_one(database.pool()).await.unwrap();
+    assert_eq!(count, 2, "the token and one successor");
+    replica.refresh(&renewed[7].refresh_token).await.unwrap();
+}
+
+#[tokio::test]
+async fn repeated_refresh_after_the_grace_ends_the_login() {
+    let (database, _) = replica(None).await;
+    let replica = Replica::with(database.pool(), None, FAILURES, Lives { grace: Duration::ZERO, ..LIVES });
+    replica.sign_up(ADA).await.unwrap();
+    let first = replica.login(ADA, PASSWORD).await.unwrap();
+    let second = replica.refresh(&first.refresh_token).await.unwrap();
+    assert_reason(replica.refresh(&first.refresh_token).await, Reason::RefreshTokenInvalid);
+    assert_reason(replica.refresh(&second.refresh_token).await, Reason::RefreshTokenInvalid);
+}
+
+#[tokio::test]
+async fn answers_with_tokens_are_not_to_be_cached() {
+    let (_database, replica, _) = with_ada().await;
+    let request = LoginRequest { email: ADA.to_owned(), password: PASSWORD.to_owned() };
+    let login = replica.auth.login(Request::new(request)).await.unwrap();
+    let refresh_token = login.get_ref().tokens.clone().unwrap().refresh_token;
+    let refreshed = replica.auth.refresh_tokens(Request::new(RefreshTokensRequest { refresh_token })).await.unwrap();
+    let client = CreateClientRequest {
+        client_id: "partner".to_owned(),
+        role: Role::Partner.into(),
+        ..CreateClientRequest::default()
+    };
+    let client = replica.admin.create_client(Request::new(client)).await.unwrap();
+    let request = IssueClientTokenRequest {
+        grant_type: "client_credentials".to_owned(),
+        client_id: "partner".to_owned(),
+        client_secret: client.get_ref().client_secret.clone(),
+    };
+    let issued = replica.auth.issue_client_token(Request::new(request)).await.unwrap();
+    for headers in [login.metadata(), refreshed.metadata(), client.metadata(), issued.metadata()] {
+        assert_eq!(headers.get("cache-control").unwrap(), "no-store");
+        assert_eq!(headers.get("pragma").unwrap(), "no-cache");
     }
-    // The other seven count as reuse, so the login is revoked.
-    assert_reason(replica.refresh(&won[0].refresh_token).await, Reason::RefreshTokenInvalid);
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@ use staymesh_api::options::v1::Role;
 use staymesh_mesh::Reason;
 use uuid::Uuid;
 
-use crate::testing::{PASSWORD, Replica, as_caller, assert_reason, guest, invalid_fields, replica};
+use crate::testing::{FAILURES, LIVES, PASSWORD, Replica, as_caller, assert_reason, guest, invalid_fields, replica};
 
 fn request(email: &str, request_id: Uuid) -> CreateUserRequest {
     CreateUserRequest {
@@ -71,7 +71,9 @@ async fn sign_up_retry_returns_the_first_account() {
 
 #[tokio::test]
 async fn concurrent_sign_up_retries_create_one_account() {
-    let (database, replica) = replica(None).await;
+    let (database, _) = replica(None).await;
+    // Each repeat counts as a login until its password is found right.
+    let replica = Replica::with(database.pool(), None, 20, LIVES);
     let id = Uuid::new_v4();
     let repeats = (0..16).map(|_| replica.create_user(request("ada@example.com", id)));
     let users: Vec<_> = futures::future::join_all(repeats).await.into_iter().map(Result::unwrap).collect();
@@ -96,6 +98,41 @@ async fn sign_up_with_a_reused_request_id_is_refused() {
     // The address is taken for another request id, too.
     assert_reason(replica.create_user(request("ada@example.com", Uuid::new_v4())).await, Reason::EmailTaken);
     assert_eq!(count(database.pool()).await, 1);
+}
+
+#[tokio::test]
+async fn repeated_sign_up_counts_as_a_login_and_is_throttled() {
+    let (_database, replica) = replica(None).await;
+    let id = Uuid::new_v4();
+    replica.create_user(request("ada@example.com", id)).await.unwrap();
+    let guess = |n: u8| CreateUserRequest { password: format!("guessed word {n}"), ..request("ada@example.com", id) };
+    for n in 0..FAILURES {
+        assert_reason(replica.create_user(guess(n)).await, Reason::RequestIdReused);
+    }
+    assert_reason(replica.create_user(guess(FAILURES)).await, Reason::LoginThrottled);
+    // The right password is not confirmed, either.
+    assert_reason(replica.create_user(request("ada@example.com", id)).await, Reason::LoginThrottled);
+}
+
+#[tokio::test]
+async fn sign_up_with_a_common_or_personal_password_is_refused() {
+    let (database, replica) = replica(None).await;
+    for password in ["password", "12345678", "        ", "lovelace1815", "staymesh!"] {
+        let request =
+            CreateUserRequest { password: password.to_owned(), ..request("ada.lovelace@example.com", Uuid::new_v4()) };
+        let status = assert_reason(replica.create_user(request).await, Reason::InvalidField);
+        assert_eq!(invalid_fields(&status), ["password"], "{password}");
+    }
+    assert_eq!(count(database.pool()).await, 0);
+}
+
+#[tokio::test]
+async fn login_with_another_unicode_form_of_the_password_succeeds() {
+    let (_database, replica) = replica(None).await;
+    let composed =
+        CreateUserRequest { password: "café olé 17".to_owned(), ..request("ada@example.com", Uuid::new_v4()) };
+    replica.create_user(composed).await.unwrap();
+    replica.login("ada@example.com", "cafe\u{301} ole\u{301} 17").await.unwrap();
 }
 
 #[tokio::test]

@@ -17,7 +17,7 @@ pub struct Claims {
     /// The hotels that a staff account works for, each positive; empty for other roles.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub hotel_ids: Vec<i32>,
-    /// Whether the owner of the account has confirmed its e-mail address; absent means no (OpenID Connect Core 5.1).
+    /// Whether the owner of the account has confirmed its e-mail address; absent means no (`OpenID` Connect Core 5.1).
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub email_verified: bool,
     /// The login or client the token belongs to; revocations name it.

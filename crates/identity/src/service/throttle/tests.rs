@@ -161,3 +161,47 @@ fn source_is_an_ipv4_address_or_an_ipv6_prefix() {
         assert_eq!(Source::parse(nothing), Source::default(), "{nothing}");
     }
 }
+
+/// Expectations of one source that tries many addresses, wherever the counters are.
+async fn assert_limit_of_source(throttle: &Throttle) {
+    let throttle = throttle.clone().with_source_limit(5);
+    let now = START + 2.hours();
+    for n in 0..5 {
+        throttle.admit_at(&email(&format!("spray{n}")), home(), now).await.unwrap();
+    }
+    assert!(matches!(throttle.admit_at(&email("next"), home(), now).await, Err(IdentityError::LoginThrottled(_))));
+    throttle.admit_at(&email("next"), Source::parse("203.0.113.77"), now).await.unwrap();
+    // Successful logins count nothing.
+    let later = now + 15.minutes();
+    for n in 0..20 {
+        let user = email(&format!("user{n}"));
+        throttle.admit_at(&user, home(), later).await.unwrap();
+        throttle.succeeded_at(&user, home(), later).await;
+    }
+}
+
+#[tokio::test]
+async fn source_that_fails_for_many_addresses_is_refused() {
+    assert_limit_of_source(&throttle(None)).await;
+    let (_server, redis) = test_redis();
+    let throttle = throttle(Some(redis));
+    assert_limit_of_source(&throttle).await;
+    // A person who has logged in from there is not refused.
+    let (throttle, ada) = (throttle.with_source_limit(0), email("ada"));
+    let now = START + 3.hours();
+    assert!(throttle.admit_at(&ada, home(), now).await.is_err());
+    throttle.succeeded_at(&ada, home(), now).await;
+    assert!(throttle.admit_at(&ada, home(), now).await.unwrap(), "known");
+    assert!(throttle.admit_at(&email("bob"), home(), now).await.is_err());
+}
+
+#[tokio::test]
+async fn attempt_that_was_not_verified_counts_nothing() {
+    let (_server, redis) = test_redis();
+    for throttle in [throttle(None), throttle(Some(redis))] {
+        for _ in 0..10 {
+            throttle.admit(&email("ada"), home()).await.unwrap();
+            throttle.not_verified(&email("ada"), home()).await;
+        }
+    }
+}
