@@ -125,6 +125,7 @@ async fn serve_routes(routes: Routes, rig: &Rig, stop: CancellationToken) -> Res
         ops_listen: free()?,
         max_concurrency: MAX_CONCURRENCY,
         max_deadline: REQUEST_TIMEOUT,
+        error_pages_url: None,
         drain: Duration::from_secs(5),
         tls_cert: None,
         tls_key: None,

@@ -11,6 +11,7 @@ mod body;
 mod bootstrap;
 mod clusters;
 mod config;
+mod cors;
 mod descriptors;
 mod envoy;
 mod filters;
@@ -20,12 +21,14 @@ mod listener_kind;
 mod local_replies;
 mod lua;
 mod rate_limit;
+mod rest_methods;
 mod routes;
 mod shares;
 mod template;
 mod transcoder;
 
 pub use config::{EdgeConfig, HostPort, HostPortError, Limits, Timeouts, Upstreams};
+pub use cors::{Origin, OriginError};
 pub use shares::{AddressLimits, Shares};
 
 use staymesh_contract::{Contract, ContractError};

@@ -46,8 +46,6 @@ fn network_filters(config: &EdgeConfig, contract: &Contract, kind: ListenerKind)
     })
 }
 
-/// Without CORS: pages of other origins cannot call. To allow a site, add the `cors` filter with its origin as the first
-/// filter.
 fn connection_manager(config: &EdgeConfig, contract: &Contract, kind: ListenerKind) -> Result<Value, EdgeError> {
     let (limits, timeouts) = (&config.limits, &config.timeouts);
     let manager = json!({
@@ -56,7 +54,7 @@ fn connection_manager(config: &EdgeConfig, contract: &Contract, kind: ListenerKi
         "route_config": route_config(config, contract, kind)?,
         "http_filters": filters(config, contract, kind)?,
         "access_log": [access_log::log(config, kind)],
-        "local_reply_config": local_replies::config(),
+        "local_reply_config": local_replies::config(config),
 
         // Normalizes paths, so that every filter and service sees the same path.
         "normalize_path": true,
@@ -76,6 +74,8 @@ fn connection_manager(config: &EdgeConfig, contract: &Contract, kind: ListenerKi
             "max_headers_count": limits.max_headers,
             "headers_with_underscores_action": "REJECT_REQUEST",
         },
+        // Monitors speak HTTP/1.0, without a host.
+        "http_protocol_options": {"accept_http_10": true, "default_host_for_http_10": "staymesh"},
         "http2_protocol_options": {
             "max_concurrent_streams": 100,
             "initial_stream_window_size": 64 * 1024,

@@ -4,8 +4,8 @@ use serde_json::{Value, json};
 use staymesh_contract::{Binding, Contract, Method, Service};
 
 use crate::{
-    EdgeConfig, EdgeError, body, clusters, envoy::seconds, listener_kind::ListenerKind, lua, rate_limit::WEBHOOK,
-    template,
+    EdgeConfig, EdgeError, body, clusters, cors, envoy::seconds, listener_kind::ListenerKind, lua, rate_limit::WEBHOOK,
+    rest_methods, template,
 };
 
 /// Reflection services, beside the contract. Each describes the whole contract at every service, so one upstream is enough.
@@ -19,7 +19,7 @@ const SOURCE_HEADER: &str = "x-staymesh-source";
 
 /// Routing uses gRPC paths only: the transcoder has replaced the path of a REST request before it is routed.
 pub(crate) fn route_config(config: &EdgeConfig, contract: &Contract, kind: ListenerKind) -> Result<Value, EdgeError> {
-    let mut routes = Vec::new();
+    let mut routes: Vec<Value> = cors::preflight(config, kind, &stream(config, kind)).into_iter().collect();
     for service in contract.exposed_services() {
         if !kind.serves(service.gateway) {
             routes.push(json!({"match": {"prefix": prefix(&service.name)}, "direct_response": {"status": 403}}));
@@ -29,7 +29,7 @@ pub(crate) fn route_config(config: &EdgeConfig, contract: &Contract, kind: Liste
             return Err(EdgeError::NoUpstream { service: service.name.clone(), upstream: service.upstream.clone() });
         }
         let bindings = service.methods.iter().flat_map(|method| &method.bindings);
-        routes.extend(bindings.filter_map(|binding| rest_metadata_route(service, binding)));
+        routes.extend(bindings.filter_map(|binding| rest_metadata_route(config, kind, service, binding)));
         routes.extend(service.methods.iter().filter_map(|method| response_body_route(config, kind, service, method)));
         routes.extend(service.methods.iter().filter_map(|method| provider_route(config, kind, method)));
         let route = json!({
@@ -38,6 +38,7 @@ pub(crate) fn route_config(config: &EdgeConfig, contract: &Contract, kind: Liste
         });
         routes.push(sized(service, route));
     }
+    routes.extend(rest_methods::routes(contract, kind));
     routes.extend(infrastructure(config, kind));
     // Services without a gateway, and unknown paths.
     routes.push(json!({"match": {"prefix": "/"}, "direct_response": {"status": 404}}));
@@ -47,7 +48,12 @@ pub(crate) fn route_config(config: &EdgeConfig, contract: &Contract, kind: Liste
             "header": {"key": SOURCE_HEADER, "value": "%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%"},
             "append_action": "OVERWRITE_IF_EXISTS_OR_ADD",
         }],
-        "virtual_hosts": [{"name": kind.name(), "domains": ["*"], "routes": routes}],
+        "virtual_hosts": [{
+            "name": kind.name(),
+            "domains": ["*"],
+            "typed_per_filter_config": cors::policies(config, kind),
+            "routes": routes,
+        }],
     }))
 }
 
@@ -89,18 +95,20 @@ fn sized(service: &Service, route: Value) -> Value {
 
 /// A route that only carries metadata of a REST form for the Lua filter, which runs before the transcoder. No request is sent
 /// by it: the transcoder replaces the path, and Envoy selects a route again.
-fn rest_metadata_route(service: &Service, binding: &Binding) -> Option<Value> {
-    if binding.body.is_none() && binding.in_path.is_empty() && !body::is_small(service) {
-        return None;
-    }
-    let route = json!({
+fn rest_metadata_route(config: &EdgeConfig, kind: ListenerKind, service: &Service, binding: &Binding) -> Option<Value> {
+    let mut route = json!({
         "match": {
             "safe_regex": {"regex": template::any_of([binding.template.as_str()])?},
-            "headers": [{"name": ":method", "string_match": {"exact": binding.verb}}],
+            "headers": [rest_methods::is_served(binding.verb)],
         },
         "metadata": lua::request(binding),
-        "direct_response": {"status": 404},
     });
+    // The CORS filter, which is before the transcoder, applies to routes with an upstream only.
+    if cors::is_on(config, kind) {
+        route["route"] = action(config, &clusters::of_service(kind, &service.upstream));
+    } else {
+        route["direct_response"] = json!({"status": 404});
+    }
     Some(sized(service, route))
 }
 

@@ -5,6 +5,7 @@ use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use clap::Args;
 use secrecy::SecretString;
+use staymesh_contract::ErrorPages;
 use staymesh_store::{StoreConfig, parse_duration};
 
 /// Listeners, limits and TLS of a service.
@@ -22,6 +23,9 @@ pub struct ServerConfig {
     /// Upper limit of a request's deadline, whatever the caller sets.
     #[arg(long, env = "STAYMESH_MAX_DEADLINE", default_value = "15s", value_parser = parse_duration)]
     pub max_deadline: Duration,
+    /// Base address of the published error pages, which errors link to: `https://docs.example/errors`.
+    #[arg(long, env = "STAYMESH_ERROR_PAGES_URL")]
+    pub error_pages_url: Option<ErrorPages>,
     /// How long requests in progress may continue after SIGTERM.
     #[arg(long, env = "STAYMESH_DRAIN", default_value = "20s", value_parser = parse_duration)]
     pub drain: Duration,

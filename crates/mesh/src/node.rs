@@ -13,6 +13,7 @@ use crate::{
     auth::{AccessTable, RemoteKeys, RemoteRevocations, Revocations, TokenVerifier},
     client::{ClientError, Mesh},
     config::{ClientConfig, NodeConfig},
+    errors::link_error_pages,
     health::Probe,
     redis::Redis,
     server::{LayerConfig, ServeError, ServerSpec, serve},
@@ -69,6 +70,9 @@ impl Node {
     pub fn new(name: &'static str, config: NodeConfig, stop: CancellationToken) -> Result<Self, NodeError> {
         let telemetry =
             telemetry::init(name, &config.telemetry).map_err(|error| NodeError::Telemetry(error.to_string()))?;
+        if let Some(pages) = &config.server.error_pages_url {
+            link_error_pages(pages.clone());
+        }
         let store = named(&config.store, name);
         let pool = connect(&store)?;
         let redis = config.auth.redis_url.as_ref().map(Redis::connect_lazily).transpose().map_err(NodeError::Config)?;

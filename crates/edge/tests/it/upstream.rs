@@ -119,6 +119,8 @@ fn other<T>() -> Answer<T> {
 impl HotelService for Upstream {
     async fn get_hotel(&self, request: Request<GetHotelRequest>) -> Answer<GetHotelResponse> {
         match request.into_inner().hotel_id {
+            409 => Err(Problem::new(Reason::EmailTaken, "taken").into()),
+            412 => Err(Problem::new(Reason::HoldExpired, "too late").into()),
             404 => Err(Problem::new(Reason::HotelNotFound, "no such hotel").with("hotel_id", 404).into()),
             429 => Err(Problem::new(Reason::LoginThrottled, "later").retry_after(Duration::from_secs(42)).into()),
             503 => Err(Problem::new(Reason::Overloaded, "busy").retry_after(Duration::from_millis(1500)).into()),

@@ -182,6 +182,7 @@ impl TestServer {
             ops_listen: free(),
             max_concurrency: 64,
             max_deadline: Duration::from_secs(5),
+            error_pages_url: None,
             drain: Duration::from_secs(5),
             tls_cert: None,
             tls_key: None,

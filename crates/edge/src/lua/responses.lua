@@ -11,15 +11,23 @@ local function unwrap(handle)
   handle:headers():replace("content-length", tostring(body:setBytes(text:sub(#prefix + 1, -2))))
 end
 
--- Copies google.rpc.RetryInfo to the header Retry-After, which HTTP clients expect.
-local function add_retry_after(handle)
-  if handle:headers():get("retry-after") ~= nil then return end
+-- Copies the code and google.rpc.RetryInfo of a service's error to headers: grpc-status, which the transcoder drops from
+-- errors only, and Retry-After, which HTTP clients expect.
+local function add_headers(handle, status)
   local body = handle:body()
   if body == nil then return end
-  -- Quotes inside strings are escaped, so this can only match the field.
-  local seconds = body:getBytes(0, body:length()):match('"retry_delay":"(%d+%.?%d*)s"')
+  local text = body:getBytes(0, body:length())
+  local headers = handle:headers()
+  -- The code is first. Quotes inside strings are escaped, so the second pattern can only match the field.
+  local code = text:match('^{"code":(%d+)')
+  if code ~= nil then
+    headers:replace("grpc-status", code)
+    handle:streamInfo():dynamicMetadata():set(FILTER, GRPC_CODE, tonumber(code))
+  end
+  if status ~= "429" and status ~= "503" or headers:get("retry-after") ~= nil then return end
+  local seconds = text:match('"retry_delay":"(%d+%.?%d*)s"')
   if seconds == nil then return end
-  handle:headers():add("retry-after", string.format("%d", math.max(1, math.ceil(tonumber(seconds)))))
+  headers:add("retry-after", string.format("%d", math.max(1, math.ceil(tonumber(seconds)))))
 end
 
 local PAGE = '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
@@ -45,14 +53,40 @@ local function replace_with_page(handle, status)
   headers:replace("x-content-type-options", "nosniff")
 end
 
-function envoy_on_response(handle)
-  local headers = handle:headers()
-  if headers:get("content-type") ~= "application/json" then return end
-  local status = headers:get(":status")
+-- The code of a gRPC response is in its trailers. For gRPC-Web they become part of the body, where the access log cannot
+-- find them.
+local function record_code(handle)
+  if handle:headers():get("grpc-status") ~= nil then return end
+  local trailers = handle:trailers()
+  local code = trailers and trailers:get("grpc-status")
+  if code ~= nil then handle:streamInfo():dynamicMetadata():set(FILTER, GRPC_CODE, tonumber(code)) end
+end
+
+local function finish_json(handle)
+  local status = handle:headers():get(":status")
   if status == "200" then
     unwrap(handle)
-  elseif status == "429" or status == "503" then
-    add_retry_after(handle)
+    return
   end
-  if status ~= "200" and handle:metadata():get("page") then replace_with_page(handle, status) end
+  add_headers(handle, status)
+  if handle:metadata():get("page") then replace_with_page(handle, status) end
+end
+
+function envoy_on_response(handle)
+  local content_type = handle:headers():get("content-type")
+  if content_type == "application/grpc" then
+    record_code(handle)
+    return
+  end
+  if content_type == "application/json" then finish_json(handle) end
+  -- The answer to HEAD has the headers of that to GET. Envoy drops the body over HTTP/1 only.
+  local known = handle:streamInfo():dynamicMetadata():get(FILTER)
+  if known and known.head then
+    local body = handle:body()
+    if body ~= nil then
+      local length = body:length()
+      body:setBytes("")
+      handle:headers():replace("content-length", tostring(length))
+    end
+  end
 end
