@@ -18,3 +18,6 @@ pub use access::{AccessTable, Rule};
 pub use error_pages::ErrorPages;
 pub use reason::{ERROR_DOMAIN, Reason};
 pub use services::{Binding, Contract, ContractError, Method, Service, is_raw, spellings};
+
+#[cfg(test)]
+mod tests;

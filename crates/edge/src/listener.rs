@@ -12,6 +12,9 @@ use crate::{
     routes::route_config,
 };
 
+/// Names the gateway to the services, which write it into audit records.
+const GATEWAY_HEADER: &str = "x-staymesh-gateway";
+
 pub(crate) fn listener(config: &EdgeConfig, contract: &Contract, kind: ListenerKind) -> Result<Value, EdgeError> {
     let at = match kind {
         ListenerKind::Public => config.public_listen,
@@ -64,7 +67,7 @@ fn connection_manager(config: &EdgeConfig, contract: &Contract, kind: ListenerKi
 
         "use_remote_address": true,
         "xff_num_trusted_hops": config.trusted_hops,
-        "early_header_mutation_extensions": [strip_headers()],
+        "early_header_mutation_extensions": [set_headers(kind)],
         "generate_request_id": true,
         "always_set_request_id_in_response": true,
 
@@ -89,13 +92,17 @@ fn connection_manager(config: &EdgeConfig, contract: &Contract, kind: ListenerKi
     Ok(typed("envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager", manager))
 }
 
-/// Removes headers that only the edge may set.
-fn strip_headers() -> Value {
+/// Removes headers that only the edge may set, and sets the one that names this gateway to the services.
+fn set_headers(kind: ListenerKind) -> Value {
+    let gateway = json!({"append": {
+        "header": {"key": GATEWAY_HEADER, "value": kind.name()},
+        "append_action": "OVERWRITE_IF_EXISTS_OR_ADD",
+    }});
     let remove = |prefix: &str| json!({"remove_on_match": {"key_matcher": {"prefix": prefix}}});
     json!({
         "name": "envoy.http.early_header_mutation.header_mutation",
         "typed_config": typed("envoy.extensions.http.early_header_mutation.header_mutation.v3.HeaderMutation", json!({
-            "mutations": [remove("x-envoy-"), remove("x-staymesh-")],
+            "mutations": [remove("x-envoy-"), remove("x-staymesh-"), gateway],
         })),
     })
 }

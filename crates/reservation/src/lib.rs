@@ -102,7 +102,7 @@ pub async fn serve(config: Config, stop: CancellationToken) -> Result<(), NodeEr
         rates: Box::new(rates),
         offers: offer_token::OfferSigner::new(&config.offer_keys),
         hold: config.hold,
-        unpaid: config.unpaid_limits(),
+        unpaid: unpaid_limits(&config),
         wake: wake.clone(),
     }));
 
@@ -112,6 +112,16 @@ pub async fn serve(config: Config, stop: CancellationToken) -> Result<(), NodeEr
     node.relay_outbox(publisher, wake, RelayOptions::default());
 
     node.serve(verifier, routes(service), vec![RESERVATION, ADMIN, INVENTORY, FLOW], &MIGRATOR).await
+}
+
+const fn unpaid_limits(config: &Config) -> UnpaidLimits {
+    UnpaidLimits {
+        unconfirmed: config.unconfirmed_unpaid_room_nights,
+        guest: config.guest_unpaid_room_nights,
+        partner: config.partner_unpaid_room_nights,
+        source: config.source_unpaid_room_nights,
+        share: config.unpaid_share,
+    }
 }
 
 /// The gRPC services over the rules.

@@ -191,6 +191,13 @@ impl HotelAdminService for Upstream {
     async fn delete_room(&self, _: Request<DeleteRoomRequest>) -> Answer<DeleteRoomResponse> {
         other()
     }
+
+    async fn list_audit_records(
+        &self,
+        _: Request<staymesh_api::hotel::v1::ListAuditRecordsRequest>,
+    ) -> Answer<staymesh_api::hotel::v1::ListAuditRecordsResponse> {
+        other()
+    }
 }
 
 #[tonic::async_trait]

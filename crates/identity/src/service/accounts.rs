@@ -19,6 +19,7 @@ use crate::{
     events,
     model::{Account, RoleAssignment, SignUp},
     store::{
+        audit::USER,
         logins,
         users::{self, NewUser},
     },
@@ -150,7 +151,9 @@ impl AccountService {
         }
         let before = users::get(&mut *transaction, user_id).await?.ok_or(IdentityError::UserNotFound)?;
         if before.role != role || before.hotel_ids != assignment.hotel_ids {
+            let watched = USER.before(&mut transaction, user_id).await?;
             users::set_role(&mut transaction, user_id, role, &assignment.hotel_ids).await?;
+            watched.record(&mut transaction).await?;
             logins::revoke_all(&mut transaction, user_id, "role_changed").await?;
         }
         let ended: Vec<Uuid> = logins::revoked_with_live_tokens(&mut transaction, user_id).await?;

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 use staymesh_domain::{ReservationId, StayDates};
 use staymesh_mesh::{Caller, Problem, auth::Role, telemetry};
+use staymesh_store::audit::Origin;
 use uuid::Uuid;
 
 use super::BookingService;
@@ -95,7 +96,7 @@ impl BookingService {
             quote: offer.quote,
             content_hash,
             hold_expire_time: hold,
-            limits: self.unpaid.of(caller, request.source),
+            limits: Box::new(self.unpaid.of(caller, request.source)),
             trace_parent: telemetry::trace_parent(),
         })
     }
@@ -178,7 +179,12 @@ impl BookingService {
     }
 
     async fn change(&self, id: ReservationId, command: Command, now: Timestamp) -> Result<Applied, ReservationError> {
-        let order = ChangeOrder { id, command, now, trace_parent: telemetry::trace_parent() };
+        // Payment results are in the history of the reservation and in the ledger; they need no audit record.
+        let origin = match command {
+            Command::Cancel | Command::MarkNoShow => Origin::current(),
+            _ => None,
+        };
+        let order = ChangeOrder { id, command, now, trace_parent: telemetry::trace_parent(), origin };
         let applied = self.writer.change(order).await?;
         if applied.wake {
             self.wake.wake();

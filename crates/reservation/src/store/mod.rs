@@ -4,6 +4,7 @@
 //! their keys, then nights in the order of their keys, then holders of unpaid rooms in the order of their keys, then new
 //! reservations in the order of their ids.
 
+mod audit;
 mod availability;
 mod change;
 mod create;
