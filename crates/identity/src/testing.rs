@@ -26,6 +26,7 @@ use staymesh_mesh::{
     config::AuthConfig,
     redis::Redis,
 };
+use staymesh_store::outbox::Wake;
 use staymesh_testkit::TestDatabase;
 use tempfile::TempDir;
 use tonic::{Request, Status};
@@ -40,6 +41,7 @@ use crate::{
     service::{
         Dependencies, Services,
         keyring::Keyring,
+        mail_limit::MailLimit,
         passwords::{Argon2Passwords, Passwords, Requester},
         throttle::Throttle,
         tokens::Tokens,
@@ -173,6 +175,8 @@ impl Replica {
             keyring: keyring.clone(),
             revocations: revocations.clone(),
             lives,
+            mail_limit: MailLimit::new(None, &encryption_key()),
+            wake: Wake::default(),
         });
         Self {
             users: UserHandler::new(&services),

@@ -50,7 +50,11 @@ fn issuer(plan: &Plan) -> String {
 /// Settings of this service alone.
 fn own(service: &str, plan: &Plan) -> Result<Settings> {
     Ok(match service {
-        "identity" => vec![("STAYMESH_IDENTITY_KEY_ENCRYPTION_KEY", key(plan, "key-encryption-key")?)],
+        "identity" => {
+            let mut own = mails(plan);
+            own.push(("STAYMESH_IDENTITY_KEY_ENCRYPTION_KEY", key(plan, "key-encryption-key")?));
+            own
+        }
         "reservation" => vec![("STAYMESH_OFFER_KEYS", format!("local:{}", key(plan, "offer-key")?))],
         "payment" => vec![
             ("STAYMESH_PUBLIC_URL", format!("http://{}", plan.public)),
@@ -69,6 +73,15 @@ fn own(service: &str, plan: &Plan) -> Result<Settings> {
         ],
         _ => Settings::new(),
     })
+}
+
+/// Settings of a service that sends mails: into a folder.
+fn mails(plan: &Plan) -> Settings {
+    vec![
+        ("STAYMESH_SMTP_URL", format!("file://{}", plan.mails().display())),
+        ("STAYMESH_MAIL_FROM", "Staymesh <booking@staymesh.example>".to_owned()),
+        ("STAYMESH_PUBLIC_URL", format!("http://{}", plan.public)),
+    ]
 }
 
 /// Token buckets of one address.

@@ -156,6 +156,13 @@ impl AuthService for Identity {
         Err(Status::unimplemented(""))
     }
 
+    async fn logout_everywhere(
+        &self,
+        _: Request<identity::LogoutEverywhereRequest>,
+    ) -> Result<Response<identity::LogoutEverywhereResponse>, Status> {
+        Err(Status::unimplemented(""))
+    }
+
     async fn logout(&self, _: Request<identity::LogoutRequest>) -> Result<Response<identity::LogoutResponse>, Status> {
         Err(Status::unimplemented(""))
     }

@@ -7,6 +7,7 @@ use staymesh_api::{
     options::v1::Role,
     reservation::v1::{self as proto, reservation_flow_service_server::ReservationFlowService},
 };
+use staymesh_domain::IdError;
 use staymesh_mesh::proto_types;
 use tonic::{Request, Response, Status};
 
@@ -79,5 +80,14 @@ impl ReservationFlowService for InternalReservationHandler {
         };
         self.0.retire(hotel_id, room_type_id, Timestamp::now()).await?;
         Ok(Response::new(proto::RetireInventoryResponse {}))
+    }
+
+    async fn forget_owner(
+        &self,
+        request: Request<proto::ForgetOwnerRequest>,
+    ) -> Result<Response<proto::ForgetOwnerResponse>, Status> {
+        let owner = request.into_inner().owner.parse().map_err(|error: IdError| refuse(error.at("owner")))?;
+        self.0.forget_owner(owner, Timestamp::now()).await?;
+        Ok(Response::new(proto::ForgetOwnerResponse {}))
     }
 }

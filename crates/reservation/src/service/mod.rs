@@ -5,6 +5,7 @@ mod dependencies;
 mod inventory;
 mod late_payments;
 mod offers;
+mod owners;
 mod unpaid;
 
 pub(crate) use booking::{BookingRequest, list_scope};

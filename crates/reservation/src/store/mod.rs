@@ -8,6 +8,7 @@ mod audit;
 mod availability;
 mod change;
 mod create;
+mod forgotten;
 mod hold_limits;
 mod holds;
 mod inventory;
