@@ -9,7 +9,7 @@ use clap::{Args, ValueEnum};
 use staymesh_devenv::{Component, Durability, Postgres, PostgresOptions, Redis, dev_dir, install};
 
 use crate::steps::Steps;
-use crate::tools::{BUILD, Binaries, cargo, run as run_tool};
+use crate::tools::{BUILD, BUILD_TESTS, Binaries, cargo, run as run_tool};
 use crate::{checks, components};
 
 /// Flags of `cargo xtask test`.
@@ -24,6 +24,17 @@ pub(crate) struct Options {
     /// Passed on to `cargo test`; naming packages there replaces the whole workspace
     #[arg(last = true)]
     cargo_args: Vec<String>,
+}
+
+impl Options {
+    /// What is built before the tests: the binaries that they start, and with the whole workspace also the tests.
+    fn build(&self) -> &'static [&'static str] {
+        if picks_packages(&self.cargo_args) { &BUILD } else { &BUILD_TESTS }
+    }
+}
+
+fn picks_packages(cargo_args: &[String]) -> bool {
+    cargo_args.iter().any(|arg| arg.starts_with("-p") || arg.starts_with("--package"))
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -60,7 +71,7 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode> {
     if lint {
         checks::add(&mut steps)?;
     }
-    let built = steps.run("build", || run_tool(cargo(&BUILD)))?.is_some();
+    let built = steps.run("build", || run_tool(cargo(options.build())))?.is_some();
     let stores = if installed { steps.run("start stores", start_stores)? } else { None };
     match stores {
         Some(stores) => {
@@ -102,8 +113,7 @@ fn remove_dead_runs(runs: &Path) {
 
 fn run_tests(stores: &Stores, cargo_args: &[String]) -> Result<()> {
     let mut args = vec!["test", "--locked", "--no-fail-fast"];
-    let picks_packages = cargo_args.iter().any(|arg| arg.starts_with("-p") || arg.starts_with("--package"));
-    if !picks_packages {
+    if !picks_packages(cargo_args) {
         args.push("--workspace");
     }
     let binaries = Binaries::of_profile("debug");
