@@ -1,12 +1,12 @@
 //! `cargo xtask test`: every check and every test, as CI runs them.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 use clap::{Args, ValueEnum};
-use staymesh_devenv::{Component, Durability, Postgres, PostgresOptions, Redis, dev_dir, install};
+use staymesh_devenv::{Component, Durability, Postgres, PostgresOptions, Redis, dev_dir, install, run_dir};
 
 use crate::steps::Steps;
 use crate::tools::{BUILD, BUILD_TESTS, Binaries, cargo, run as run_tool};
@@ -90,25 +90,13 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode> {
 }
 
 fn start_stores() -> Result<Stores> {
-    let runs = dev_dir().join("test-runs");
-    remove_dead_runs(&runs);
     // One directory for each run, so that concurrent runs are isolated.
-    let dir = runs.join(std::process::id().to_string());
+    let dir = run_dir::of_this_process("test-runs");
     let options = PostgresOptions { durability: Durability::Off, ..PostgresOptions::default() };
     let postgres = Postgres::start(&dir.join("postgres"), options)?;
     let redis = Redis::start(&dir.join("redis"), None)?;
     eprintln!("PostgreSQL on port {}, Redis on port {}, files in {}", postgres.port(), redis.port(), dir.display());
     Ok(Stores { dir, postgres, redis })
-}
-
-/// Removes directories of killed runs. A directory is named after the process id of its run.
-fn remove_dead_runs(runs: &Path) {
-    for run in fs::read_dir(runs).into_iter().flatten().flatten() {
-        if !Path::new("/proc").join(run.file_name()).exists() {
-            // A directory that cannot be removed now is tried again by the next run.
-            let _ = fs::remove_dir_all(run.path());
-        }
-    }
 }
 
 fn run_tests(stores: &Stores, cargo_args: &[String]) -> Result<()> {
