@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::mailer::MailError;
+use crate::error::MailError;
 
 #[derive(Clone)]
 pub(crate) struct Folder(pub(crate) PathBuf);

@@ -7,11 +7,13 @@
 //! Errors name neither addresses nor texts, because the outbox stores and logs them.
 
 mod config;
+mod error;
 mod folder;
 mod mail;
 mod mailer;
 mod smtp;
 
 pub use config::{MailConfig, MailConfigError, Site};
+pub use error::MailError;
 pub use mail::Mail;
-pub use mailer::{MailError, Mailer};
+pub use mailer::Mailer;

@@ -7,7 +7,7 @@ use lettre::{
     message::{Mailbox, header},
 };
 
-use crate::mailer::MailError;
+use crate::error::MailError;
 
 /// A mail to one recipient. `Debug` shows its id only.
 #[derive(Clone)]

@@ -7,7 +7,7 @@ use lettre::{
     transport::smtp::{Error, response::Code},
 };
 
-use crate::mailer::MailError;
+use crate::error::MailError;
 
 /// Deadline of each step of a conversation with the server.
 const STEP: Duration = Duration::from_secs(5);
