@@ -58,7 +58,7 @@ mod tests {
             "Message-ID: <confirm-email-1@staymesh.example>",
             "Auto-Submitted: auto-generated",
             "Content-Type: text/plain; charset=utf-8",
-            "Subject: =?utf-8?",
+            "Subject: Bitte =?utf-8?b?YmVzdMOkdGlnZW4=?= Sie Ihre Adresse",
         ] {
             assert!(text.contains(header), "{header} in {text}");
         }
