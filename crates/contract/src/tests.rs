@@ -36,13 +36,17 @@ const AUDITED_FOR_OTHERS: [&str; 2] =
     ["reservation.v1.ReservationFlowService/RetireInventory", "reservation.v1.ReservationService/CancelReservation"];
 
 /// Methods without audit records, each with its reason.
-const EXEMPT: [(&str, &str); 7] = [
+const EXEMPT: [(&str, &str); 11] = [
     ("identity.v1.AuthService/Logout", "a caller's own login"),
+    ("identity.v1.AuthService/LogoutEverywhere", "a caller's own logins"),
+    ("identity.v1.UserService/ChangePassword", "a caller's own account"),
+    ("identity.v1.UserService/RequestEmailConfirmation", "a caller's own account"),
     ("payment.v1.PaymentFlowService/RecordPartnerSale", "an event of the flow; the ledger has it"),
     ("payment.v1.PaymentFlowService/SettleCancellation", "an event of the flow; the ledger has it"),
     ("rate.v1.PricingService/PriceStay", "changes nothing"),
     ("reservation.v1.ReservationFlowService/ConfirmPayment", "an event of the flow; the reservation's history has it"),
     ("reservation.v1.ReservationFlowService/ConfirmRefund", "an event of the flow; the reservation's history has it"),
+    ("reservation.v1.ReservationFlowService/ForgetOwner", "an account that its owner deleted"),
     ("reservation.v1.ReservationFlowService/RejectPayment", "an event of the flow; the reservation's history has it"),
 ];
 

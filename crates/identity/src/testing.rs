@@ -230,10 +230,10 @@ impl Replica {
     }
 }
 
-/// A replica with a database of its own.
-pub(crate) async fn replica(redis: Option<Redis>) -> (TestDatabase, Replica) {
+/// A replica with a database of its own. Boxed, because it is large and the futures of tests hold it.
+pub(crate) async fn replica(redis: Option<Redis>) -> (TestDatabase, Box<Replica>) {
     let database = TestDatabase::new("identity", &MIGRATOR).await.unwrap();
-    let replica = Replica::over(database.pool(), redis);
+    let replica = Box::new(Replica::over(database.pool(), redis));
     (database, replica)
 }
 

@@ -16,8 +16,9 @@ const NEEDS_MEGABYTES: u64 = 100;
 /// The folder of the libraries, for `PYTHONPATH`. It is named by the list of versions, so another list is another folder.
 pub(super) fn path(dir: &Path) -> Result<PathBuf> {
     let list = fs::read(requirements()).context("reading the list of OAuth libraries")?;
-    let name: String = Sha256::digest(list).iter().take(8).map(|byte| format!("{byte:02x}")).collect();
-    Ok(dir.join(format!("oauth-{name}")))
+    let digest = Sha256::digest(list);
+    let name = digest.iter().take(8).fold(0_u64, |name, byte| name << 8 | u64::from(*byte));
+    Ok(dir.join(format!("oauth-{name:016x}")))
 }
 
 fn requirements() -> PathBuf {

@@ -73,8 +73,8 @@ impl AccountService {
         match users::insert(&mut transaction, &user).await.on_constraints(taken) {
             Ok(()) => {
                 if role == Role::Guest {
-                    let token = events::NewToken { token_id: Uuid::new_v4() };
-                    events::enqueue(&mut transaction, user_id, events::CONFIRM_EMAIL, &token).await?;
+                    let confirmation = events::NewToken { token_id: Uuid::new_v4() };
+                    events::enqueue(&mut transaction, user_id, events::CONFIRM_EMAIL, &confirmation).await?;
                 }
                 transaction.commit().await?;
                 self.wake.wake();
@@ -151,7 +151,7 @@ impl AccountService {
         }
         let before = users::get(&mut *transaction, user_id).await?.ok_or(IdentityError::UserNotFound)?;
         if before.role != role || before.hotel_ids != assignment.hotel_ids {
-            let watched = USER.before(&mut transaction, user_id).await?;
+            let watched = USER.before(&mut transaction, &user_id).await?;
             users::set_role(&mut transaction, user_id, role, &assignment.hotel_ids).await?;
             watched.record(&mut transaction).await?;
             logins::revoke_all(&mut transaction, user_id, "role_changed").await?;

@@ -113,7 +113,7 @@ impl OwnershipService {
             users::set_email_verified(&mut transaction, user_id).await?;
             service.after_new_password(transaction, user_id).await
         };
-        self.critical.run(work).await
+        self.critical.run(Box::pin(work)).await
     }
 
     /// Changes the password of an account.
@@ -141,7 +141,7 @@ impl OwnershipService {
             }
             service.after_new_password(transaction, user_id).await
         };
-        self.critical.run(work).await
+        self.critical.run(Box::pin(work)).await
     }
 
     /// Ends all logins of an account. Idempotent.
@@ -154,7 +154,7 @@ impl OwnershipService {
             let transaction = service.lock(user_id).await?.ok_or(IdentityError::UserNotFound)?;
             service.end_logins(transaction, user_id, "logout_everywhere").await
         };
-        self.critical.run(work).await
+        self.critical.run(Box::pin(work)).await
     }
 
     /// Deletes an account: erases its personal data, ends its logins, and reports it to the reservation service.
@@ -185,7 +185,7 @@ impl OwnershipService {
             service.wake.wake();
             Ok(())
         };
-        self.critical.run(work).await
+        self.critical.run(Box::pin(work)).await
     }
 
     /// Verifies the password of a logged-in owner, counted as a login. Returns the address and the password hash.

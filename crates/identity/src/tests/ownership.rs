@@ -26,7 +26,7 @@ const NEW: &str = "staple of the battery";
 
 struct World {
     database: TestDatabase,
-    replica: Replica,
+    replica: Box<Replica>,
     folder: TempDir,
 }
 

@@ -59,7 +59,9 @@ async fn two_thousand_health_watches_of_one_address_leave_places_to_others() {
     let results = attempts.join_all().await;
     let (held, refused): (Vec<_>, Vec<_>) = results.into_iter().partition(Result::is_ok);
     assert_eq!(held.len(), 8);
-    assert!(refused.iter().flat_map(|r| r.as_ref().err()).all(|s| Problem::reason_of(s) == Some(Reason::RateLimited)));
+    assert!(
+        refused.iter().filter_map(|r| r.as_ref().err()).all(|s| Problem::reason_of(s) == Some(Reason::RateLimited))
+    );
 
     let mut other = watch(&channels[0], "192.0.2.2").await.expect("another address has its own share");
     assert!(other.message().await.expect("a status").is_some());

@@ -44,7 +44,7 @@ impl RateService {
         let current = store::room_rate::lock(&mut tx, hotel_id, room_type_id)
             .await?
             .ok_or(RateError::RateNotFound { hotel_id, room_type_id })?;
-        let watched = store::audit::NIGHTLY_PRICES.before(&mut tx, format!("{hotel_id}/{room_type_id}")).await?;
+        let watched = store::audit::NIGHTLY_PRICES.before(&mut tx, &format!("{hotel_id}/{room_type_id}")).await?;
         match price {
             Some(price) => {
                 require_currency(price, current.rate.base_price.currency(), || "price".to_owned())?;
