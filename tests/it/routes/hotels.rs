@@ -65,7 +65,7 @@ async fn create_hotel_names_every_invalid_field_at_once() {
         (json!({ "currency_code": "EURO" }), &["hotel.currency_code"]),
         (json!({ "star_rating": -1 }), &["hotel.star_rating"]),
         (
-            json!({ "location": { "latitude": "NaN", "longitude": 181 } }),
+            json!({ "location": { "latitude": -91, "longitude": 181 } }),
             &["hotel.location.latitude", "hotel.location.longitude"],
         ),
         (json!({ "amenities": ["pool", ""] }), &["hotel.amenities[1]"]),
