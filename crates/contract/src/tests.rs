@@ -1,8 +1,11 @@
-//! The contract as a whole: which changes are audited.
+//! The contract as a whole: which changes are audited, and what the documentation says of gateways.
 
 use staymesh_api::options::v1::Role;
 
-use crate::access::{AccessTable, Rule};
+use crate::{
+    Contract,
+    access::{AccessTable, Rule},
+};
 
 /// Methods whose changes write audit records (`staymesh_store::audit`). Each is tested in its service's crate.
 const AUDITED: [&str; 23] = [
@@ -83,5 +86,17 @@ fn every_service_with_audited_methods_lists_its_records_to_admins_only() {
     assert_eq!(lists.len(), 5);
     for (path, rule) in lists {
         assert_eq!(rule, &Rule::Roles(vec![Role::Admin]), "{path}");
+    }
+}
+
+#[test]
+fn documented_gateways_are_those_of_the_contract() {
+    let page = include_str!("../../../docs/API-DESIGN.md");
+    let contract = Contract::read(staymesh_api::DESCRIPTOR_SET).expect("the contract can be read");
+    for service in contract.exposed_services() {
+        let row = format!("| `{}` |", service.gateway.as_str_name());
+        let listed = page.lines().find(|line| line.starts_with(&row)).expect("a row for the gateway");
+        let name = service.name.rsplit('.').next().unwrap_or_default();
+        assert!(listed.contains(&format!("`{name}`")), "docs/API-DESIGN.md lacks {name} in the row of its gateway");
     }
 }

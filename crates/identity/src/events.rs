@@ -17,9 +17,9 @@ use crate::{crypto::EncryptionKey, error::IdentityError};
 pub(crate) const CONFIRM_EMAIL: &str = "mail.confirm_email";
 /// Kind: mail a link that resets a password, if the address has an account. Payload: [`ResetRequested`].
 pub(crate) const RESET_REQUESTED: &str = "mail.reset_password";
-/// Kind: tell the owner of the aggregate, an account, that its password was changed. Payload: [`Notice`].
+/// Kind: notify the owner of the aggregate, an account, of a new password. Payload: [`Notice`].
 pub(crate) const PASSWORD_CHANGED: &str = "mail.password_changed";
-/// Kind: tell the former owner that the account was deleted. Payload: [`AccountDeleted`].
+/// Kind: notify the former owner of the deletion of the account. Payload: [`AccountDeleted`].
 pub(crate) const ACCOUNT_DELETED: &str = "mail.account_deleted";
 /// Kind: an account was deleted. Payload: [`ForgetOwner`].
 pub(crate) const FORGET_OWNER: &str = "account.deleted";
@@ -30,7 +30,7 @@ pub(crate) struct NewToken {
     pub(crate) token_id: Uuid,
 }
 
-/// Payload: somebody asked to reset the password of an address.
+/// Payload: a request to reset the password of an address, with or without an account.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct ResetRequested {
     pub(crate) token_id: Uuid,

@@ -12,7 +12,7 @@ use uuid::Uuid;
 use super::{
     critical_tasks::CriticalTasks,
     mail_limit::MailLimit,
-    passwords::{Passwords, Requester},
+    passwords::{self, Passwords, Requester},
     revoke::revoke,
     throttle::{Source, Throttle},
 };
@@ -20,7 +20,7 @@ use crate::{
     crypto::{EncryptionKey, SECRET_LENGTH, SecretHash},
     error::IdentityError,
     events::{self, AccountDeleted, ForgetOwner, NewToken, Notice, ResetRequested, SealedEmail},
-    model::TokenPurpose,
+    model::{Account, TokenPurpose},
     store::{
         logins::{self, RevokeReason},
         mail_tokens, users,
@@ -91,7 +91,8 @@ impl OwnershipService {
     /// Sets a new password with a mailed token, and confirms the address by it.
     ///
     /// # Errors
-    /// [`IdentityError::MailTokenInvalid`] and [`IdentityError::Overloaded`].
+    /// [`IdentityError::MailTokenInvalid`], [`IdentityError::Fields`] when it consists of the owner's name or address, and
+    /// [`IdentityError::Overloaded`].
     pub(crate) async fn reset_password(
         &self,
         token: &SecretString,
@@ -102,6 +103,8 @@ impl OwnershipService {
         // Checked before the work of a hash, and again when the token is used.
         let owner = mail_tokens::owner(&self.pool, token, TokenPurpose::ResetPassword).await?;
         let user_id = owner.filter(|(_, used)| !used).ok_or(IdentityError::MailTokenInvalid)?.0;
+        let account = users::get(&self.pool, user_id).await?.ok_or(IdentityError::MailTokenInvalid)?;
+        refuse_personal(new, &account)?;
         let hash = self.passwords.hash_for(Requester { source, known: false }, new).await?;
         let service = self.clone();
         let work = async move {
@@ -120,7 +123,8 @@ impl OwnershipService {
     ///
     /// # Errors
     /// [`IdentityError::BadCredentials`] for a wrong current password, [`IdentityError::LoginThrottled`] after too many,
-    /// [`IdentityError::Fields`] when the new one is the same, and [`IdentityError::Overloaded`].
+    /// [`IdentityError::Fields`] when the new one is the same or consists of the owner's name or address, and
+    /// [`IdentityError::Overloaded`].
     pub(crate) async fn change_password(
         &self,
         user_id: UserId,
@@ -132,6 +136,8 @@ impl OwnershipService {
         if current.expose_secret() == new.expose_secret() {
             return Err(FieldError::new("new_password", "must differ from the current password").into());
         }
+        let account = users::get(&self.pool, user_id).await?.ok_or(IdentityError::UserNotFound)?;
+        refuse_personal(new, &account)?;
         let hash = self.passwords.hash_for(Requester { source, known: false }, new).await?;
         let service = self.clone();
         let work = async move {
@@ -247,6 +253,12 @@ impl OwnershipService {
         revoke(&self.revocations, &sessions).await;
         Ok(())
     }
+}
+
+/// Refuses a new password that consists of the owner's name or address.
+fn refuse_personal(new: &SecretString, account: &Account) -> Result<(), FieldError> {
+    passwords::refuse_context(new, &account.email, &account.display_name)
+        .map_err(|error| FieldError::new("new_password", error.description))
 }
 
 /// The hash of a mailed token; text of another length is no token.

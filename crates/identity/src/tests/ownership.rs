@@ -92,7 +92,11 @@ impl World {
     }
 
     async fn reset(&self, token: &str) -> Result<(), Status> {
-        let request = ResetPasswordRequest { token: token.to_owned(), new_password: NEW.to_owned() };
+        self.reset_to(token, NEW).await
+    }
+
+    async fn reset_to(&self, token: &str, new: &str) -> Result<(), Status> {
+        let request = ResetPasswordRequest { token: token.to_owned(), new_password: new.to_owned() };
         self.replica.users.reset_password(Request::new(request)).await.map(drop)
     }
 
@@ -170,6 +174,8 @@ async fn reset_replaces_the_password_once_ends_all_logins_and_is_reported() {
     let login = world.replica.login(ADA, PASSWORD).await.unwrap();
     world.request_reset("ADA@example.com").await.unwrap();
     let token = world.token("reset-password").await;
+    let invalid = assert_reason(world.reset_to(&token, "ada@example.com").await, Reason::InvalidField);
+    assert_eq!(invalid_fields(&invalid), ["new_password"], "refused without using the token");
     let resets = futures::future::join_all((0..8).map(|_| world.reset(&token))).await;
     assert_eq!(resets.iter().filter(|reset| reset.is_ok()).count(), 1, "one use");
     for refused in resets.into_iter().filter(Result::is_err) {
@@ -189,7 +195,7 @@ async fn reset_request_answers_and_works_the_same_for_an_unknown_address() {
     for (email, written) in [(ADA, 1), ("unknown@example.com", 2)] {
         world.request_reset(email).await.unwrap();
         let rows: i64 = sqlx::query_scalar(count).fetch_one(world.database.pool()).await.unwrap();
-        assert_eq!(rows, written, "one event, whoever it is for");
+        assert_eq!(rows, written, "one event, also for an unknown address");
     }
     assert_eq!(world.mails("reset-password").await.len(), 1);
     // Within a minute the same account gets no second mail.
@@ -225,7 +231,10 @@ async fn change_of_password_needs_the_current_one_and_ends_all_logins() {
     assert_reason(world.change(access, "wrong password", NEW).await, Reason::BadCredentials);
     let invalid = assert_reason(world.change(access, "", "short").await, Reason::InvalidField);
     assert_eq!(invalid_fields(&invalid), ["current_password", "new_password"]);
-    assert_reason(world.change(access, PASSWORD, PASSWORD).await, Reason::InvalidField);
+    for refused in [PASSWORD, "ada@example.com", "password1"] {
+        let invalid = assert_reason(world.change(access, PASSWORD, refused).await, Reason::InvalidField);
+        assert_eq!(invalid_fields(&invalid), ["new_password"], "{refused}");
+    }
     world.change(access, PASSWORD, NEW).await.unwrap();
     for login in [here, there.unwrap()] {
         assert_reason(world.replica.refresh(&login.refresh_token).await, Reason::RefreshTokenInvalid);

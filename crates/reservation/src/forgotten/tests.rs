@@ -57,7 +57,7 @@ async fn reservations_of_other_owners_are_not_erased() {
     world.sell(7, from, 5, 10).await.expect("on sale");
     let other = world.book(7, from, 2, PaymentMode::GuestPays).await.expect("booked");
     let before = guest_of(&world, &other).await;
-    world.store.insert_forgotten("somebody else").await.expect("recorded");
+    world.store.insert_forgotten("another-owner").await.expect("recorded");
     let after_stay = calendar::begins(from.saturating_add(9.days())).expect("in range");
     assert_eq!(once(&world.store, after_stay).await.expect("idle"), 0);
     assert_eq!(guest_of(&world, &other).await, before);
