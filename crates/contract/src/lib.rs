@@ -4,14 +4,20 @@
 //! |---|---|
 //! | why did a call fail? | [`Reason`], with the [`ERROR_DOMAIN`] it is unique in |
 //! | who may call a method? | [`AccessTable`], a [`Rule`] per method |
+//! | where is the page of a reason? | [`ErrorPages`] |
 //! | which services, methods and REST forms exist? | [`Contract`] |
 //! | which fields does a path template contain? | [`template`] |
 
 mod access;
+mod error_pages;
 mod reason;
 mod services;
 pub mod template;
 
 pub use access::{AccessTable, Rule};
+pub use error_pages::ErrorPages;
 pub use reason::{ERROR_DOMAIN, Reason};
-pub use services::{Binding, Contract, ContractError, Method, Service, is_raw};
+pub use services::{Binding, Contract, ContractError, Method, Service, is_raw, spellings};
+
+#[cfg(test)]
+mod tests;

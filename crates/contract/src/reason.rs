@@ -25,6 +25,14 @@ macro_rules! reasons {
             pub const fn code(self) -> Code {
                 match self { $(Self::$name => Code::$code),+ }
             }
+
+            /// Whether the same request, repeated with its ids after a delay, may succeed.
+            ///
+            /// True for overload, quotas, outages and deadlines. False for errors of the request, of the caller and of state, and
+            /// for defects.
+            pub const fn is_retryable(self) -> bool {
+                matches!(self.code(), Code::Unavailable | Code::ResourceExhausted | Code::DeadlineExceeded)
+            }
         }
     };
 }
@@ -59,6 +67,8 @@ reasons! {
     InvalidRequest = "INVALID_REQUEST", InvalidArgument;
     /// There is no such method or path.
     RouteNotFound = "ROUTE_NOT_FOUND", NotFound;
+    /// The path exists, but not for this HTTP method; the header `Allow` names those there are.
+    MethodNotAllowed = "METHOD_NOT_ALLOWED", Unimplemented;
     /// The method is served by the internal gateway only.
     InternalRoute = "INTERNAL_ROUTE", PermissionDenied;
     /// The caller exceeds its quota; try again after `Retry-After`.
@@ -75,6 +85,8 @@ reasons! {
     LoginThrottled = "LOGIN_THROTTLED", ResourceExhausted;
     /// The refresh token is unknown, expired, used or revoked.
     RefreshTokenInvalid = "REFRESH_TOKEN_INVALID", Unauthenticated;
+    /// The token of a mailed link is unknown, expired or used.
+    MailTokenInvalid = "MAIL_TOKEN_INVALID", FailedPrecondition;
     /// There is no such account.
     UserNotFound = "USER_NOT_FOUND", NotFound;
     /// The client id is taken, by a registered or a deleted client.

@@ -71,6 +71,10 @@ pub struct Binding {
     pub verb: &'static str,
     /// The path template: `/v1/hotels/{hotel_id}`.
     pub template: String,
+    /// The request message.
+    pub input: MessageDescriptor,
+    /// The field of the request that is the body; `*` if it is the whole request, empty without a body.
+    pub body_field: String,
     /// The message in the request body; `None` without a body, or if the body is raw.
     pub body: Option<MessageDescriptor>,
     /// The fields bound by the path, in every spelling in which a query parameter could name them as well.
@@ -158,7 +162,8 @@ fn bindings(rule: &DynamicMessage, input: &MessageDescriptor) -> Vec<Binding> {
     let own = VERBS.iter().filter_map(|(field, verb)| {
         let template = text(rule, field).filter(|_| rule.has_field_by_name(field))?;
         let in_path = template::variables(&template).flat_map(|path| spellings(input, path)).collect();
-        Some(Binding { verb, body: body(rule, input), in_path, template })
+        let body_field = text(rule, "body").unwrap_or_default();
+        Some(Binding { verb, input: input.clone(), body_field, body: body(rule, input), in_path, template })
     });
     let more = rule.get_field_by_name("additional_bindings");
     let more = more.iter().filter_map(|value| value.as_list()).flatten().filter_map(Value::as_message);
@@ -166,7 +171,7 @@ fn bindings(rule: &DynamicMessage, input: &MessageDescriptor) -> Vec<Binding> {
 }
 
 /// Every spelling of a field path as a query parameter: each segment by its proto name or by its JSON name.
-fn spellings(input: &MessageDescriptor, path: &str) -> Vec<String> {
+pub fn spellings(input: &MessageDescriptor, path: &str) -> Vec<String> {
     let (step, rest) = path.split_once('.').map_or((path, None), |(step, rest)| (step, Some(rest)));
     let Some(field) = input.get_field_by_name(step) else { return Vec::new() };
     let mut names = vec![field.name().to_owned(), field.json_name().to_owned()];

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::{EdgeConfig, envoy::typed, jwt::SUBJECT_HEADER, listener_kind::ListenerKind};
+use crate::{EdgeConfig, envoy::typed, jwt::SUBJECT_HEADER, listener_kind::ListenerKind, lua};
 
 pub(crate) fn log(config: &EdgeConfig, kind: ListenerKind) -> Value {
     let format = json!({"log_format": {
@@ -26,6 +26,17 @@ pub(crate) fn log(config: &EdgeConfig, kind: ListenerKind) -> Value {
     json!({"name": name, "typed_config": sink, "filter": {"not_health_check_filter": {}}})
 }
 
+/// The code of the answer: from the Lua filter for gRPC-Web, whose trailers are part of the body, and from headers or trailers
+/// otherwise.
+fn grpc_code() -> String {
+    let operators = json!({"operators": [
+        {"command": "DYNAMIC_METADATA", "param": format!("{}:{}", lua::FILTER, lua::GRPC_CODE)},
+        "GRPC_STATUS_NUMBER",
+        {"command": "RESP", "param": "grpc-status"},
+    ]});
+    format!("%COALESCE({operators})%")
+}
+
 fn fields(kind: ListenerKind) -> Value {
     json!({
         "time": "%START_TIME%",
@@ -36,7 +47,7 @@ fn fields(kind: ListenerKind) -> Value {
         "rpc": "%REQ_WITHOUT_QUERY(:PATH)%",
         "protocol": "%PROTOCOL%",
         "code": "%RESPONSE_CODE%",
-        "grpc_code": "%GRPC_STATUS_NUMBER%",
+        "grpc_code": grpc_code(),
         "duration_ms": "%DURATION%",
         "bytes_received": "%BYTES_RECEIVED%",
         "bytes_sent": "%BYTES_SENT%",

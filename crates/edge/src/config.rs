@@ -4,6 +4,9 @@ use std::{fmt, net::SocketAddr, path::PathBuf, str::FromStr};
 
 use clap::{Args, builder::RangedI64ValueParser};
 use serde::{Deserialize, Serialize};
+use staymesh_contract::ErrorPages;
+
+use crate::origin::Origin;
 
 use crate::shares::{AddressLimits, Shares};
 
@@ -34,6 +37,12 @@ pub struct EdgeConfig {
     /// Number of trusted proxies in front of the edge that append to `x-forwarded-for`; with 0 the peer address is the caller's.
     #[arg(long, env = "STAYMESH_EDGE_TRUSTED_HOPS", default_value_t = 0)]
     pub trusted_hops: u32,
+    /// Origins whose pages may call the public gateway (CORS), comma-separated: `https://booking.example`. None by default.
+    #[arg(long, env = "STAYMESH_EDGE_CORS_ORIGINS", value_delimiter = ',')]
+    pub cors_origins: Vec<Origin>,
+    /// Base address of the published error pages, for `google.rpc.Help` in errors: `https://docs.example/errors`.
+    #[arg(long, env = "STAYMESH_ERROR_PAGES_URL")]
+    pub error_pages_url: Option<ErrorPages>,
     #[command(flatten)]
     #[expect(missing_docs)]
     pub upstreams: Upstreams,

@@ -1,12 +1,12 @@
 //! The descriptor set in the form that Envoy's transcoder supports.
 
-use prost_reflect::{DescriptorPool, DynamicMessage, ReflectMessage, Value, prost::Message};
+use prost_reflect::{DescriptorPool, DynamicMessage, Kind, ReflectMessage, Value, prost::Message};
 use staymesh_contract::is_raw;
 
 use crate::EdgeError;
 
 /// The contract without `response_body` of JSON responses, which Envoy 1.40 supports for `HttpBody` only; the Lua filter
-/// unwraps those responses instead (see [`crate::lua`]). Comments are removed, too.
+/// unwraps those responses instead (see [`crate::lua`]), and with a `HEAD` form beside each `GET`. Comments are removed, too.
 pub(crate) fn for_envoy(descriptor_set: &[u8]) -> Result<Vec<u8>, EdgeError> {
     let pool = DescriptorPool::decode(descriptor_set)?;
     let set_type = pool
@@ -31,11 +31,40 @@ pub(crate) fn for_envoy(descriptor_set: &[u8]) -> Result<Vec<u8>, EdgeError> {
                     if !field.is_some_and(|field| is_raw(&field.kind())) {
                         rule.clear_field_by_name("response_body");
                     }
+                    add_head(rule);
                 }
             });
         });
     });
     Ok(set.encode_to_vec())
+}
+
+/// Adds a `HEAD` binding for the path of a `GET` rule and of each of its additional bindings.
+fn add_head(rule: &mut DynamicMessage) {
+    let mut paths = vec![text(rule, "get")];
+    for_each(rule, "additional_bindings", &mut |more| paths.push(text(more, "get")));
+    paths.retain(|path| !path.is_empty());
+    let Some(Kind::Message(pattern)) = rule.descriptor().get_field_by_name("custom").map(|field| field.kind()) else {
+        return;
+    };
+    let heads = paths.into_iter().map(|path| {
+        let mut custom = DynamicMessage::new(pattern.clone());
+        custom.set_field_by_name("kind", Value::String("HEAD".to_owned()));
+        custom.set_field_by_name("path", Value::String(path));
+        let mut head = DynamicMessage::new(rule.descriptor());
+        head.set_field_by_name("custom", Value::Message(custom));
+        if rule.has_field_by_name("response_body") {
+            head.set_field_by_name("response_body", Value::String(text(rule, "response_body")));
+        }
+        Value::Message(head)
+    });
+    let heads: Vec<Value> = heads.collect();
+    if heads.is_empty() {
+        return;
+    }
+    if let Some(list) = rule.get_field_by_name_mut("additional_bindings").and_then(Value::as_list_mut) {
+        list.extend(heads);
+    }
 }
 
 fn text(message: &DynamicMessage, field: &str) -> String {

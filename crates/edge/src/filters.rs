@@ -3,11 +3,15 @@
 use serde_json::{Value, json};
 use staymesh_contract::Contract;
 
-use crate::{EdgeConfig, EdgeError, body, envoy::typed, jwt, listener_kind::ListenerKind, lua, rate_limit, transcoder};
+use crate::{
+    EdgeConfig, EdgeError, body, cors, envoy::typed, jwt, listener_kind::ListenerKind, lua, rate_limit, rest_methods,
+    transcoder,
+};
 
 pub(crate) fn filters(config: &EdgeConfig, contract: &Contract, kind: ListenerKind) -> Result<Vec<Value>, EdgeError> {
     let [auth_limit, buffer] = body::filters(config);
-    Ok(vec![
+    let mut filters: Vec<Value> = cors::filter(config, kind).into_iter().collect();
+    filters.extend([
         health_check(),
         plain("envoy.filters.http.grpc_web", "envoy.extensions.filters.http.grpc_web.v3.GrpcWeb", json!({})),
         // Before the transcoder reads the body: unauthorized callers must not learn whether their request is valid.
@@ -29,10 +33,11 @@ pub(crate) fn filters(config: &EdgeConfig, contract: &Contract, kind: ListenerKi
             "envoy.extensions.filters.http.router.v3.Router",
             json!({"suppress_envoy_headers": true}),
         ),
-    ])
+    ]);
+    Ok(filters)
 }
 
-/// `GET /healthz`: whether this Envoy accepts requests, which it does not while draining. Independent of the services: a load
+/// `GET` and `HEAD /healthz`: whether this Envoy accepts requests, which it does not while draining. Independent of the services: a load
 /// balancer that removed the edge because payment is down would remove everything.
 fn health_check() -> Value {
     plain(
@@ -40,7 +45,7 @@ fn health_check() -> Value {
         "envoy.extensions.filters.http.health_check.v3.HealthCheck",
         json!({"pass_through_mode": false, "headers": [
             {"name": ":path", "string_match": {"exact": "/healthz"}},
-            {"name": ":method", "string_match": {"exact": "GET"}},
+            rest_methods::is_served("GET"),
         ]}),
     )
 }

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use staymesh_contract::{Binding, Contract, Method, Service};
 
-use crate::{EdgeConfig, EdgeError, clusters, envoy::typed, listener_kind::ListenerKind, template};
+use crate::{EdgeConfig, EdgeError, clusters, envoy::typed, listener_kind::ListenerKind, rest_methods, template};
 
 /// Header with the `sub` of the verified token, for the access log and rate limits. Callers cannot set it.
 pub(crate) const SUBJECT_HEADER: &str = "x-staymesh-subject";
@@ -31,7 +31,9 @@ fn provider(config: &EdgeConfig, contract: &Contract) -> Result<Value, EdgeError
         "require_expiration": true,
         "clock_skew_seconds": 5,
         // By default Envoy also accepts a token in the query, which would appear in logs.
-        "from_headers": [{"name": "authorization", "value_prefix": "Bearer "}],
+        // The token follows the space after the scheme, whose case does not matter (RFC 9110, section 11.1). Services check the
+        // scheme itself.
+        "from_headers": [{"name": "authorization", "value_prefix": " "}],
         // Services verify the token again.
         "forward": true,
         "claim_to_headers": [{"header_name": SUBJECT_HEADER, "claim_name": "sub"}],
@@ -85,7 +87,7 @@ fn rest_rules(methods: &[&Method], requires: &Value) -> Vec<Value> {
             Some(json!({
                 "match": {
                     "safe_regex": {"regex": paths},
-                    "headers": [{"name": ":method", "string_match": {"exact": verb}}],
+                    "headers": [rest_methods::is_served(verb)],
                 },
                 "requires": requires,
             }))

@@ -11,6 +11,7 @@ mod body;
 mod bootstrap;
 mod clusters;
 mod config;
+mod cors;
 mod descriptors;
 mod envoy;
 mod filters;
@@ -19,14 +20,16 @@ mod listener;
 mod listener_kind;
 mod local_replies;
 mod lua;
-mod pages;
+mod origin;
 mod rate_limit;
+mod rest_methods;
 mod routes;
 mod shares;
 mod template;
 mod transcoder;
 
 pub use config::{EdgeConfig, HostPort, HostPortError, Limits, Timeouts, Upstreams};
+pub use origin::{Origin, OriginError};
 pub use shares::{AddressLimits, Shares};
 
 use staymesh_contract::{Contract, ContractError};

@@ -12,6 +12,9 @@ use crate::{
     routes::route_config,
 };
 
+/// Names the gateway to the services, which write it into audit records.
+const GATEWAY_HEADER: &str = "x-staymesh-gateway";
+
 pub(crate) fn listener(config: &EdgeConfig, contract: &Contract, kind: ListenerKind) -> Result<Value, EdgeError> {
     let at = match kind {
         ListenerKind::Public => config.public_listen,
@@ -46,8 +49,6 @@ fn network_filters(config: &EdgeConfig, contract: &Contract, kind: ListenerKind)
     })
 }
 
-/// Without CORS: pages of other origins cannot call. To allow a site, add the `cors` filter with its origin as the first
-/// filter.
 fn connection_manager(config: &EdgeConfig, contract: &Contract, kind: ListenerKind) -> Result<Value, EdgeError> {
     let (limits, timeouts) = (&config.limits, &config.timeouts);
     let manager = json!({
@@ -56,7 +57,7 @@ fn connection_manager(config: &EdgeConfig, contract: &Contract, kind: ListenerKi
         "route_config": route_config(config, contract, kind)?,
         "http_filters": filters(config, contract, kind)?,
         "access_log": [access_log::log(config, kind)],
-        "local_reply_config": local_replies::config(),
+        "local_reply_config": local_replies::config(config),
 
         // Normalizes paths, so that every filter and service sees the same path.
         "normalize_path": true,
@@ -66,7 +67,7 @@ fn connection_manager(config: &EdgeConfig, contract: &Contract, kind: ListenerKi
 
         "use_remote_address": true,
         "xff_num_trusted_hops": config.trusted_hops,
-        "early_header_mutation_extensions": [strip_headers()],
+        "early_header_mutation_extensions": [set_headers(kind)],
         "generate_request_id": true,
         "always_set_request_id_in_response": true,
 
@@ -76,6 +77,8 @@ fn connection_manager(config: &EdgeConfig, contract: &Contract, kind: ListenerKi
             "max_headers_count": limits.max_headers,
             "headers_with_underscores_action": "REJECT_REQUEST",
         },
+        // Monitors speak HTTP/1.0, without a host.
+        "http_protocol_options": {"accept_http_10": true, "default_host_for_http_10": "staymesh"},
         "http2_protocol_options": {
             "max_concurrent_streams": 100,
             "initial_stream_window_size": 64 * 1024,
@@ -89,13 +92,17 @@ fn connection_manager(config: &EdgeConfig, contract: &Contract, kind: ListenerKi
     Ok(typed("envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager", manager))
 }
 
-/// Removes headers that only the edge may set.
-fn strip_headers() -> Value {
+/// Removes headers that only the edge may set, and sets the one that names this gateway to the services.
+fn set_headers(kind: ListenerKind) -> Value {
+    let gateway = json!({"append": {
+        "header": {"key": GATEWAY_HEADER, "value": kind.name()},
+        "append_action": "OVERWRITE_IF_EXISTS_OR_ADD",
+    }});
     let remove = |prefix: &str| json!({"remove_on_match": {"key_matcher": {"prefix": prefix}}});
     json!({
         "name": "envoy.http.early_header_mutation.header_mutation",
         "typed_config": typed("envoy.extensions.http.early_header_mutation.header_mutation.v3.HeaderMutation", json!({
-            "mutations": [remove("x-envoy-"), remove("x-staymesh-")],
+            "mutations": [remove("x-envoy-"), remove("x-staymesh-"), gateway],
         })),
     })
 }

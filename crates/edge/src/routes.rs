@@ -4,8 +4,8 @@ use serde_json::{Value, json};
 use staymesh_contract::{Binding, Contract, Method, Service};
 
 use crate::{
-    EdgeConfig, EdgeError, body, clusters, envoy::seconds, listener_kind::ListenerKind, lua, rate_limit::WEBHOOK,
-    template,
+    EdgeConfig, EdgeError, body, clusters, cors, envoy::seconds, listener_kind::ListenerKind, lua, rate_limit::WEBHOOK,
+    rest_methods, template,
 };
 
 /// Reflection services, beside the contract. Each describes the whole contract at every service, so one upstream is enough.
@@ -14,12 +14,14 @@ const REFLECTION: [&str; 2] = ["grpc.reflection.v1.ServerReflection", "grpc.refl
 const HEALTH_CHECK: &str = "/grpc.health.v1.Health/Check";
 const HEALTH: &str = "grpc.health.v1.Health";
 
+/// The service whose raw bodies are those of OAuth 2.0; all others are pages.
+const OAUTH: &str = "staymesh.identity.v1.OAuthService";
 /// Header with the caller's address, for limits by source. Callers cannot set it.
 const SOURCE_HEADER: &str = "x-staymesh-source";
 
 /// Routing uses gRPC paths only: the transcoder has replaced the path of a REST request before it is routed.
 pub(crate) fn route_config(config: &EdgeConfig, contract: &Contract, kind: ListenerKind) -> Result<Value, EdgeError> {
-    let mut routes = Vec::new();
+    let mut routes: Vec<Value> = cors::preflight(config, kind, &stream(config, kind)).into_iter().collect();
     for service in contract.exposed_services() {
         if !kind.serves(service.gateway) {
             routes.push(json!({"match": {"prefix": prefix(&service.name)}, "direct_response": {"status": 403}}));
@@ -28,9 +30,8 @@ pub(crate) fn route_config(config: &EdgeConfig, contract: &Contract, kind: Liste
         if config.upstreams.by_name().iter().all(|(name, _)| *name != service.upstream) {
             return Err(EdgeError::NoUpstream { service: service.name.clone(), upstream: service.upstream.clone() });
         }
-        let bindings =
-            service.methods.iter().flat_map(|method| method.bindings.iter().map(move |binding| (method, binding)));
-        routes.extend(bindings.filter_map(|(method, binding)| rest_metadata_route(service, method, binding)));
+        let bindings = service.methods.iter().flat_map(|method| &method.bindings);
+        routes.extend(bindings.filter_map(|binding| rest_metadata_route(config, kind, service, binding)));
         routes.extend(service.methods.iter().filter_map(|method| response_body_route(config, kind, service, method)));
         routes.extend(service.methods.iter().filter_map(|method| provider_route(config, kind, method)));
         let route = json!({
@@ -39,6 +40,7 @@ pub(crate) fn route_config(config: &EdgeConfig, contract: &Contract, kind: Liste
         });
         routes.push(sized(service, route));
     }
+    routes.extend(rest_methods::routes(contract, kind));
     routes.extend(infrastructure(config, kind));
     // Services without a gateway, and unknown paths.
     routes.push(json!({"match": {"prefix": "/"}, "direct_response": {"status": 404}}));
@@ -48,7 +50,12 @@ pub(crate) fn route_config(config: &EdgeConfig, contract: &Contract, kind: Liste
             "header": {"key": SOURCE_HEADER, "value": "%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%"},
             "append_action": "OVERWRITE_IF_EXISTS_OR_ADD",
         }],
-        "virtual_hosts": [{"name": kind.name(), "domains": ["*"], "routes": routes}],
+        "virtual_hosts": [{
+            "name": kind.name(),
+            "domains": ["*"],
+            "typed_per_filter_config": cors::policies(config, kind),
+            "routes": routes,
+        }],
     }))
 }
 
@@ -58,7 +65,11 @@ fn response_body_route(config: &EdgeConfig, kind: ListenerKind, service: &Servic
     let field = method.response_body.as_ref()?;
     let route = json!({
         "match": {"path": method.path},
-        "metadata": if method.raw { lua::page() } else { lua::response_body(field) },
+        "metadata": match method.raw {
+            true if service.name == OAUTH => lua::oauth(),
+            true => lua::page(),
+            false => lua::response_body(field),
+        },
         "route": action(config, &clusters::of_service(kind, &service.upstream)),
     });
     Some(sized(service, route))
@@ -90,18 +101,20 @@ fn sized(service: &Service, route: Value) -> Value {
 
 /// A route that only carries metadata of a REST form for the Lua filter, which runs before the transcoder. No request is sent
 /// by it: the transcoder replaces the path, and Envoy selects a route again.
-fn rest_metadata_route(service: &Service, method: &Method, binding: &Binding) -> Option<Value> {
-    if binding.body.is_none() && binding.in_path.is_empty() && !method.raw && !body::is_small(service) {
-        return None;
-    }
-    let route = json!({
+fn rest_metadata_route(config: &EdgeConfig, kind: ListenerKind, service: &Service, binding: &Binding) -> Option<Value> {
+    let mut route = json!({
         "match": {
             "safe_regex": {"regex": template::any_of([binding.template.as_str()])?},
-            "headers": [{"name": ":method", "string_match": {"exact": binding.verb}}],
+            "headers": [rest_methods::is_served(binding.verb)],
         },
-        "metadata": lua::request(binding, method.raw),
-        "direct_response": {"status": 404},
+        "metadata": lua::request(binding),
     });
+    // The CORS filter, which is before the transcoder, applies to routes with an upstream only.
+    if cors::is_on(config, kind) {
+        route["route"] = action(config, &clusters::of_service(kind, &service.upstream));
+    } else {
+        route["direct_response"] = json!({"status": 404});
+    }
     Some(sized(service, route))
 }
 

@@ -5,6 +5,7 @@
 //! | how is it configured? | [`config`] |
 //! | who calls, and may they? | [`auth`] |
 //! | how does an error leave the service? | [`errors`] |
+//! | who changed what? | [`audit`] |
 //! | which layers does a request pass before its handler? | [`server`] |
 //! | how does one service call another? | [`client`] |
 //! | how are small writes combined? | [`coalesce`] |
@@ -14,6 +15,7 @@
 //! | how do tests crash it between two steps? | [`fault`] |
 //! | how does a whole service start and end? | [`node`] |
 
+pub mod audit;
 pub mod auth;
 pub mod client;
 pub mod coalesce;

@@ -8,8 +8,6 @@ use secrecy::SecretSlice;
 use staymesh_mesh::config::{ClientConfig, NodeConfig};
 use staymesh_store::parse_duration;
 
-use crate::service::UnpaidLimits;
-
 /// Configuration of the reservation service.
 #[derive(Args, Clone, Debug)]
 pub struct Config {
@@ -55,19 +53,6 @@ pub struct Config {
     /// Lanes of the booking writer, 1 to 256. Each writes the bookings of a subset of hotels, one transaction at a time.
     #[arg(long, env = "STAYMESH_WRITER_LANES", default_value_t = 4)]
     pub writer_lanes: usize,
-}
-
-impl Config {
-    /// The limits of unpaid holds.
-    pub(crate) const fn unpaid_limits(&self) -> UnpaidLimits {
-        UnpaidLimits {
-            unconfirmed: self.unconfirmed_unpaid_room_nights,
-            guest: self.guest_unpaid_room_nights,
-            partner: self.partner_unpaid_room_nights,
-            source: self.source_unpaid_room_nights,
-            share: self.unpaid_share,
-        }
-    }
 }
 
 /// Keys of offer tokens by id, newest first; at least one.

@@ -12,6 +12,7 @@
 //! | the rules of offering and booking | `service/` |
 //! | how bookings are batched into transactions | `writer/` |
 //! | the expiry of unpaid holds | [`expiry`] |
+//! | personal data of deleted accounts | `forgotten` |
 //! | events for the payment service | `events`, `payment_events` |
 //! | calls of other services | `clients/` |
 //! | SQL | `store/`, and `store.rs` of each job |
@@ -28,6 +29,7 @@ mod events;
 pub mod expiry;
 pub mod extend;
 pub mod fault_points;
+mod forgotten;
 mod grpc;
 pub mod lifecycle;
 mod model;
@@ -100,15 +102,26 @@ pub async fn serve(config: Config, stop: CancellationToken) -> Result<(), NodeEr
         rates: Box::new(rates),
         offers: offer_token::OfferSigner::new(&config.offer_keys),
         hold: config.hold,
-        unpaid: config.unpaid_limits(),
+        unpaid: unpaid_limits(&config),
         wake: wake.clone(),
     }));
 
+    node.spawn(forgotten::run(store.clone(), node.stop.clone()));
     node.spawn(expiry::run(store, wake.clone(), node.stop.clone()));
     let publisher = payment_events::PaymentEventPublisher::new(Box::new(payments));
     node.relay_outbox(publisher, wake, RelayOptions::default());
 
     node.serve(verifier, routes(service), vec![RESERVATION, ADMIN, INVENTORY, FLOW], &MIGRATOR).await
+}
+
+const fn unpaid_limits(config: &Config) -> UnpaidLimits {
+    UnpaidLimits {
+        unconfirmed: config.unconfirmed_unpaid_room_nights,
+        guest: config.guest_unpaid_room_nights,
+        partner: config.partner_unpaid_room_nights,
+        source: config.source_unpaid_room_nights,
+        share: config.unpaid_share,
+    }
 }
 
 /// The gRPC services over the rules.

@@ -142,7 +142,7 @@ pub struct NewReservation {
     /// When the unpaid hold expires; `None` when the partner collects.
     pub hold_expire_time: Option<Timestamp>,
     /// The limits of unpaid holds that it is subject to.
-    pub limits: HoldLimits,
+    pub limits: Box<HoldLimits>,
     /// W3C `traceparent` of the request, for events that follow from it.
     pub trace_parent: Option<String>,
 }

@@ -11,7 +11,7 @@ use crate::{
     MIGRATOR,
     error::ReservationError,
     lifecycle::Command,
-    model::{Guest, HoldLimits, NewReservation, PaymentMode, Reservation, Status},
+    model::{Guest, NewReservation, PaymentMode, Reservation, Status},
     quote::tests::quote,
     store::{InventoryChange, Store},
     writer::{Created, apply, book_each},
@@ -66,7 +66,7 @@ impl World {
             quote: quote(TOTAL),
             content_hash: [7; 32],
             hold_expire_time: (mode == PaymentMode::GuestPays).then(|| now + SignedDuration::from_mins(15)),
-            limits: HoldLimits::default(),
+            limits: Box::default(),
             trace_parent: None,
         };
         match book_each(&self.store, std::slice::from_ref(&order)).await?.pop().expect("an outcome")? {
@@ -130,7 +130,7 @@ pub(crate) fn order_of_rooms(rooms: i32, now: Timestamp) -> NewReservation {
         quote: quote(TOTAL),
         content_hash: [7; 32],
         hold_expire_time: Some(now + SignedDuration::from_mins(15)),
-        limits: HoldLimits::default(),
+        limits: Box::default(),
         trace_parent: None,
     }
 }

@@ -5,10 +5,12 @@
 //! - [`StoreError`] and [`ResultExt`]: errors by cause; violations of named constraints become domain errors.
 //! - [`bounded`]: a deadline for work on a database that hangs.
 //! - [`idempotency`]: a repeated create gets its first answer.
+//! - [`audit`]: a record of each change by staff, administrators and services.
 //! - [`outbox`]: at-least-once delivery of events to other services.
 //!
 //! The services' own SQL is in their `store` modules.
 
+pub mod audit;
 mod bounded;
 mod config;
 mod constraint;

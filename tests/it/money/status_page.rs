@@ -211,5 +211,5 @@ async fn status_page_needs_signed_link_and_contains_no_personal_data() {
     let german = look(&format!("{}&language=de", address(&mine))).await.ok();
     assert_says(german.as_str().expect("a page"), &["lang=\"de\"", "Wir warten auf Ihre Zahlung", "Europe/Lisbon"]);
     // The page only accepts GET.
-    Answer::to(Rest::new("").request(Method::POST, address(&mine))).await.refused(404, "ROUTE_NOT_FOUND");
+    Answer::to(Rest::new("").request(Method::POST, address(&mine))).await.refused(405, "METHOD_NOT_ALLOWED");
 }

@@ -12,14 +12,15 @@ const WALK: &str = include_str!("walk.sh");
 pub(super) fn text(mesh: &LocalMesh) -> Result<String> {
     Ok(format!(
         "\nStaymesh runs.\n\n  public         {}\n  internal       {}\n{}\n  administrator  {ADMIN_EMAIL}, password {}\n  \
-         provider key   {}\n  logs           {}\n\nTry it: paste this into another shell, or run `cargo xtask up \
-         --smoke`.\n\n{}\nCtrl-C stops everything.\n",
+         provider key   {}\n  logs           {}\n  mails          {}\n\nTry it: paste this into another shell, or run \
+         `cargo xtask up --smoke`.\n\n{}\nCtrl-C stops everything.\n",
         mesh.public_url(),
         mesh.internal_url(),
         services(mesh)?,
         mesh.admin_password()?,
         mesh.secret("psp-api-key")?,
         mesh.logs().display(),
+        mesh.mails().display(),
         WALK.replace("{{PUBLIC}}", &mesh.public_url()),
     ))
 }

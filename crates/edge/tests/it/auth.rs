@@ -30,6 +30,21 @@ async fn valid_token_is_forwarded() -> Result<()> {
 }
 
 #[tokio::test]
+async fn scheme_has_no_case() -> Result<()> {
+    let edge = Edge::start().await?.with_keys().await?;
+    let token = edge.keys.token("ada")?;
+    for scheme in ["bearer", "BEARER", "bEaReR", "Bearer  "] {
+        let answer = edge.get(RESERVATION).header("authorization", format!("{scheme} {token}")).send().await?;
+        assert_eq!(answer.status(), StatusCode::OK, "{scheme}");
+        assert_eq!(edge.upstream.last_headers(GET_RESERVATION).unwrap_or_default()["x-staymesh-subject"], "ada");
+    }
+    for wrong in [token.clone(), format!("bearer{token}"), "Bearer".to_owned(), "Basic YTpi".to_owned()] {
+        assert_eq!(error(edge.get(RESERVATION).header("authorization", &wrong)).await?.0, 401, "{wrong}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
 async fn invalid_tokens_are_refused() -> Result<()> {
     let edge = Edge::start().await?.with_keys().await?;
     let good = claims("ada")?;

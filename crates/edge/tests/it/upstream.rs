@@ -119,6 +119,8 @@ fn other<T>() -> Answer<T> {
 impl HotelService for Upstream {
     async fn get_hotel(&self, request: Request<GetHotelRequest>) -> Answer<GetHotelResponse> {
         match request.into_inner().hotel_id {
+            409 => Err(Problem::new(Reason::EmailTaken, "taken").into()),
+            412 => Err(Problem::new(Reason::HoldExpired, "too late").into()),
             404 => Err(Problem::new(Reason::HotelNotFound, "no such hotel").with("hotel_id", 404).into()),
             429 => Err(Problem::new(Reason::LoginThrottled, "later").retry_after(Duration::from_secs(42)).into()),
             503 => Err(Problem::new(Reason::Overloaded, "busy").retry_after(Duration::from_millis(1500)).into()),
@@ -189,6 +191,13 @@ impl HotelAdminService for Upstream {
     async fn delete_room(&self, _: Request<DeleteRoomRequest>) -> Answer<DeleteRoomResponse> {
         other()
     }
+
+    async fn list_audit_records(
+        &self,
+        _: Request<staymesh_api::hotel::v1::ListAuditRecordsRequest>,
+    ) -> Answer<staymesh_api::hotel::v1::ListAuditRecordsResponse> {
+        other()
+    }
 }
 
 #[tonic::async_trait]
@@ -204,6 +213,10 @@ impl AuthService for Upstream {
 
     async fn logout(&self, _: Request<LogoutRequest>) -> Answer<LogoutResponse> {
         Ok(Response::new(LogoutResponse {}))
+    }
+
+    async fn logout_everywhere(&self, _: Request<LogoutEverywhereRequest>) -> Answer<LogoutEverywhereResponse> {
+        other()
     }
 
     async fn issue_client_token(&self, _: Request<IssueClientTokenRequest>) -> Answer<IssueClientTokenResponse> {

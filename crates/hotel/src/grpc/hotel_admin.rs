@@ -10,7 +10,7 @@ use staymesh_api::hotel::v1::{
     hotel_admin_service_server::HotelAdminService,
 };
 use staymesh_domain::HotelId;
-use staymesh_mesh::{Caller, Problem};
+use staymesh_mesh::{Caller, Problem, audit, audit_query};
 use tonic::{Request, Response, Status};
 
 use super::{request, response};
@@ -133,5 +133,14 @@ impl HotelAdminService for HotelAdminHandler {
         let room_id = request::id(request.room_id)?;
         self.catalog.delete_room(hotel_id, room_id, &request.etag).await?;
         Ok(Response::new(DeleteRoomResponse {}))
+    }
+
+    async fn list_audit_records(
+        &self,
+        request: Request<proto::ListAuditRecordsRequest>,
+    ) -> Result<Response<proto::ListAuditRecordsResponse>, Status> {
+        let query = audit_query!(request.into_inner());
+        let (audit_records, next_page_token) = audit::list(self.catalog.pool(), query).await?;
+        Ok(Response::new(proto::ListAuditRecordsResponse { audit_records, next_page_token }))
     }
 }

@@ -18,6 +18,11 @@ pub(crate) struct CatalogService {
 }
 
 impl CatalogService {
+    /// The database, for the audit records.
+    pub(crate) fn pool(&self) -> &PgPool {
+        &self.pool
+    }
+
     /// The catalog in this database; deletes are cleared with `reservations`.
     pub(crate) fn new(pool: PgPool, reservations: Box<dyn ReservationClient>) -> Self {
         Self { pool, reservations }

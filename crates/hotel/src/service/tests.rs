@@ -11,6 +11,7 @@ use staymesh_api::hotel::v1::{
 };
 use staymesh_domain::{HotelId, RoomTypeId};
 use staymesh_mesh::{Problem, Reason, auth::Role};
+use staymesh_store::audit::{ActorRole, Gateway, Origin};
 use tonic::Request;
 
 use super::*;
@@ -243,4 +244,54 @@ async fn concurrent_create_room_type_and_delete_hotel_leave_no_orphan() {
         }
         assert_eq!(count(&fixture, "select count(*) from room_type where live").await, 0);
     }
+}
+
+#[tokio::test]
+async fn every_change_by_staff_writes_one_audit_record() {
+    let fixture = fixture().await;
+    let origin = Origin {
+        role: ActorRole::Admin,
+        actor: "auditor".to_owned(),
+        method: "test".to_owned(),
+        request_id: "r".to_owned(),
+        gateway: Gateway::Internal,
+    };
+    let changes = async {
+        let request = CreateHotelRequest { hotel: Some(hotel()), request_id: uuid::Uuid::new_v4().to_string() };
+        let made = fixture.admin.create_hotel(admin(request.clone())).await.unwrap().into_inner().hotel.unwrap();
+        // A repeat with the request id.
+        fixture.admin.create_hotel(admin(request)).await.unwrap();
+        let hotel_id = made.hotel_id;
+        for _ in 0..2 {
+            let renamed = proto::Hotel { display_name: "Renamed".into(), etag: String::new(), ..made.clone() };
+            fixture.update_hotel(renamed, &["display_name"]).await.unwrap();
+        }
+        let kind = fixture.create_room_type(hotel_id, room_type("Double")).await.unwrap();
+        let in_room = fixture.create_room(hotel_id, room(kind.room_type_id, "12")).await.unwrap();
+        for _ in 0..2 {
+            let request = DeleteRoomRequest { hotel_id, room_id: in_room.room_id, etag: String::new() };
+            fixture.admin.delete_room(staff(&[hotel_id], request)).await.unwrap();
+        }
+        let request = DeleteRoomTypeRequest { hotel_id, room_type_id: kind.room_type_id, etag: String::new() };
+        fixture.admin.delete_room_type(staff(&[hotel_id], request)).await.unwrap();
+        fixture.admin.delete_hotel(admin(DeleteHotelRequest { hotel_id, etag: String::new() })).await.unwrap();
+    };
+    Origin::scope(Some(origin), changes).await;
+    let seen: Vec<(String, bool, Option<String>)> = sqlx::query_as(
+        "select object_type, before is null, after->>'deleted' from audit_record where actor = 'auditor' order by audit_id",
+    )
+    .fetch_all(fixture.database.pool())
+    .await
+    .unwrap();
+    let expected = [
+        ("hotel", true, Some("false")),
+        ("hotel", false, None),
+        ("room_type", true, Some("false")),
+        ("room", true, Some("false")),
+        ("room", false, Some("true")),
+        ("room_type", false, Some("true")),
+        ("hotel", false, Some("true")),
+    ];
+    let expected = expected.map(|(object, new, deleted)| (object.to_owned(), new, deleted.map(str::to_owned)));
+    assert_eq!(seen, expected);
 }

@@ -3,6 +3,7 @@
 //! Reads take the pool, writes a connection in a transaction. An update locks its row first (`select .. for no key
 //! update`), so that the row it was decided on is the row it changes. "Live" rows are those that are not soft-deleted.
 
+pub(crate) mod audit;
 pub(crate) mod create_request;
 pub(crate) mod hotel;
 pub(crate) mod room;

@@ -1,6 +1,6 @@
 //! Table `room_type`.
 
-use sqlx::{PgConnection, PgPool, types::Json};
+use sqlx::{PgConnection, PgExecutor, PgPool, types::Json};
 use staymesh_domain::{HotelId, Page, RoomTypeId};
 use staymesh_store::ResultExt;
 
@@ -138,14 +138,18 @@ pub(crate) async fn has_rooms(pool: &PgPool, hotel_id: HotelId, room_type_id: Ro
 ///
 /// # Errors
 /// [`HotelError::RoomTypeHasRooms`] while live rooms belong to it.
-pub(crate) async fn delete(pool: &PgPool, hotel_id: HotelId, room_type_id: RoomTypeId) -> Result<(), HotelError> {
+pub(crate) async fn delete(
+    executor: impl PgExecutor<'_>,
+    hotel_id: HotelId,
+    room_type_id: RoomTypeId,
+) -> Result<(), HotelError> {
     sqlx::query(
         "update room_type set delete_time = now(), version = version + 1
          where hotel_id = $1 and room_type_id = $2 and live",
     )
     .bind(hotel_id.get())
     .bind(room_type_id.get())
-    .execute(pool)
+    .execute(executor)
     .await
     .on_constraint("room_live_room_type_fkey", |_| HotelError::RoomTypeHasRooms)?;
     Ok(())

@@ -3,9 +3,10 @@
 use secrecy::ExposeSecret;
 use staymesh_api::identity::v1::{
     CreateClientRequest, CreateClientResponse, DeleteClientRequest, DeleteClientResponse, FindUserRequest,
-    FindUserResponse, ListClientsRequest, ListClientsResponse, SetUserRoleRequest, SetUserRoleResponse,
-    identity_admin_service_server::IdentityAdminService,
+    FindUserResponse, ListAuditRecordsRequest, ListAuditRecordsResponse, ListClientsRequest, ListClientsResponse,
+    SetUserRoleRequest, SetUserRoleResponse, identity_admin_service_server::IdentityAdminService,
 };
+use staymesh_mesh::{audit, audit_query};
 use tonic::{Request, Response, Status};
 
 use super::{request, response};
@@ -69,5 +70,14 @@ impl IdentityAdminService for IdentityAdminHandler {
         let client_id = request::required("client_id", request.into_inner().client_id)?;
         self.clients.delete(&client_id).await?;
         Ok(Response::new(DeleteClientResponse {}))
+    }
+
+    async fn list_audit_records(
+        &self,
+        request: Request<ListAuditRecordsRequest>,
+    ) -> Result<Response<ListAuditRecordsResponse>, Status> {
+        let query = audit_query!(request.into_inner());
+        let (audit_records, next_page_token) = audit::list(&self.accounts.pool, query).await?;
+        Ok(Response::new(ListAuditRecordsResponse { audit_records, next_page_token }))
     }
 }

@@ -18,7 +18,7 @@ use crate::{
     crypto::{EncryptionKey, SecretHash, random_secret},
     error::IdentityError,
     model::{Client, ClientKey, HotelIds, Registration, is_client_id, subject_of},
-    store::clients as store,
+    store::{audit::CLIENT, clients as store},
 };
 
 /// A client's access token.
@@ -57,11 +57,20 @@ impl ClientService {
         let hash = SecretHash::of(secret.expose_secret());
         let taken =
             |name: &str| matches!(name, "client_pkey" | "client_request_id_key").then_some(IdentityError::ClientExists);
-        match store::insert(&self.pool, new, hash).await.on_constraints(taken) {
+        match self.insert(new, hash).await.on_constraints(taken) {
             Ok(client) => Ok((client, secret)),
             Err(IdentityError::ClientExists) => Ok((self.created_before(new, hash).await?, secret)),
             Err(error) => Err(error),
         }
+    }
+
+    /// Inserts a client with its audit record.
+    async fn insert(&self, new: &Registration, secret: SecretHash) -> sqlx::Result<Client> {
+        let mut transaction = self.pool.begin().await?;
+        let client = store::insert(&mut transaction, new, secret).await?;
+        CLIENT.created(&client.id).record(&mut transaction).await?;
+        transaction.commit().await?;
+        Ok(client)
     }
 
     /// The client that an earlier attempt of this request registered, while its secret may still be returned. The row of
@@ -97,9 +106,13 @@ impl ClientService {
         }
         let (Self { pool, revocations, .. }, client_id) = (self.clone(), client_id.to_owned());
         let delete = async move {
-            if !store::delete(&pool, &client_id).await? {
+            let mut transaction = pool.begin().await?;
+            let watched = CLIENT.before(&mut transaction, &client_id).await?;
+            if !store::delete(&mut transaction, &client_id).await? {
                 return Err(IdentityError::ClientNotFound);
             }
+            watched.record(&mut transaction).await?;
+            transaction.commit().await?;
             revoke(&revocations, &[subject_of(&client_id)]).await;
             Ok(())
         };

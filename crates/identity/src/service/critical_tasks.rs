@@ -5,7 +5,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use staymesh_store::bounded;
+use staymesh_store::{audit::Origin, bounded};
 use tokio::sync::Semaphore;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::Instrument;
@@ -42,6 +42,8 @@ impl CriticalTasks {
     ) -> Result<T, IdentityError> {
         let permit = Arc::clone(&self.permits).acquire_owned().await.map_err(IdentityError::defect)?;
         let timeout = self.timeout;
+        // The audit records of the task have the origin of the request.
+        let work = Origin::scope(Origin::current(), work);
         let work = async move {
             let outcome = bounded(timeout, work).await;
             drop(permit);

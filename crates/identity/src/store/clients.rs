@@ -1,7 +1,7 @@
 //! Table `client`.
 
 use jiff_sqlx::ToSqlx;
-use sqlx::PgPool;
+use sqlx::{PgConnection, PgPool};
 use uuid::Uuid;
 
 use crate::{
@@ -23,7 +23,11 @@ pub(crate) struct CreatedClient {
 ///
 /// # Errors
 /// Violates `client_pkey` if the id is or was in use, and `client_request_id_key` if the request has registered a client.
-pub(crate) async fn insert(pool: &PgPool, new: &Registration, secret: SecretHash) -> sqlx::Result<Client> {
+pub(crate) async fn insert(
+    connection: &mut PgConnection,
+    new: &Registration,
+    secret: SecretHash,
+) -> sqlx::Result<Client> {
     sqlx::query_as(
         "insert into client (client_id, display_name, role, secret_hash, request_id) values ($1, $2, $3, $4, $5)
          returning client_id, display_name, role, created_at as create_time",
@@ -33,7 +37,7 @@ pub(crate) async fn insert(pool: &PgPool, new: &Registration, secret: SecretHash
     .bind(new.role)
     .bind(secret.as_bytes())
     .bind(new.request_id)
-    .fetch_one(pool)
+    .fetch_one(connection)
     .await
 }
 
@@ -89,10 +93,10 @@ pub(crate) async fn list(pool: &PgPool, after: Option<&ClientKey>, limit: i64) -
 }
 
 /// Soft-deletes a client. Idempotent. Returns `false` if it never existed.
-pub(crate) async fn delete(pool: &PgPool, client_id: &str) -> sqlx::Result<bool> {
+pub(crate) async fn delete(connection: &mut PgConnection, client_id: &str) -> sqlx::Result<bool> {
     sqlx::query("update client set deleted_at = coalesce(deleted_at, now()) where client_id = $1")
         .bind(client_id)
-        .execute(pool)
+        .execute(connection)
         .await
         .map(|result| result.rows_affected() == 1)
 }

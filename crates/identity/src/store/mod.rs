@@ -1,7 +1,9 @@
 //! SQL of the identity database, one module per table or pair of tables that are written together.
 
+pub(crate) mod audit;
 pub(crate) mod clients;
 pub(crate) mod logins;
+pub(crate) mod mail_tokens;
 pub(crate) mod purge;
 pub(crate) mod revoked;
 pub(crate) mod signing_keys;

@@ -4,6 +4,7 @@ use staymesh_api::identity::v1::{
     FindUserRequest, SetUserRoleRequest, User, identity_admin_service_server::IdentityAdminService,
 };
 use staymesh_mesh::{Reason, auth::Role};
+use staymesh_store::audit::{ActorRole, Gateway, Origin};
 use tonic::{Request, Status};
 use uuid::Uuid;
 
@@ -119,4 +120,31 @@ async fn set_role_and_find_user_report_invalid_fields_and_unknown_accounts() {
     assert_eq!(found.user, Some(user));
     assert_reason(replica.admin.find_user(Request::new(find("bob@example.com"))).await, Reason::UserNotFound);
     assert_reason(replica.admin.find_user(Request::new(find("?"))).await, Reason::InvalidField);
+}
+
+#[tokio::test]
+async fn set_role_writes_one_audit_record_without_the_address() {
+    let (database, replica) = replica(None).await;
+    let user = replica.sign_up(ADA).await.unwrap();
+    let origin = Origin {
+        role: ActorRole::Admin,
+        actor: "auditor".to_owned(),
+        method: "test".to_owned(),
+        request_id: "r".to_owned(),
+        gateway: Gateway::Internal,
+    };
+    let changes = async {
+        for _ in 0..2 {
+            set_role(&replica, &user.user_id, Role::Staff, &[7]).await.unwrap();
+        }
+    };
+    Origin::scope(Some(origin), changes).await;
+    let rows: Vec<(String, String, String)> =
+        sqlx::query_as("select object_id, before::text, after::text from audit_record")
+            .fetch_all(database.pool())
+            .await
+            .unwrap();
+    let expected =
+        (user.user_id, r#"{"role": "guest", "hotel_ids": []}"#.into(), r#"{"role": "staff", "hotel_ids": [7]}"#.into());
+    assert_eq!(rows, [expected]);
 }

@@ -2,5 +2,5 @@
 
 mod problem;
 
-pub use problem::Problem;
+pub use problem::{Problem, link_error_pages};
 pub use staymesh_contract::{ERROR_DOMAIN, Reason};

@@ -1,14 +1,25 @@
 //! A problem: an error in the form in which callers see it (`google.rpc.Status` with details). The name is that of RFC 9457.
 
-use std::{collections::HashMap, fmt, time::Duration};
+use std::{collections::HashMap, fmt, sync::OnceLock, time::Duration};
 
-use staymesh_contract::{ERROR_DOMAIN, Reason};
+use staymesh_contract::{ERROR_DOMAIN, ErrorPages, Reason};
 use staymesh_domain::FieldError;
 use staymesh_store::StoreError;
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, FieldViolation, StatusExt};
 
 use crate::context::RequestContext;
+
+/// Metadata of `ErrorInfo`: whether the same request may succeed later, `true` or `false`.
+const RETRYABLE: &str = "retryable";
+
+/// Where the error pages are published; empty if they are not.
+static PAGES: OnceLock<ErrorPages> = OnceLock::new();
+
+/// Sets the address of the error pages, which errors of this process link to from now on. Only the first call has an effect.
+pub fn link_error_pages(pages: ErrorPages) {
+    let _ = PAGES.set(pages);
+}
 
 /// An error as callers see it: reason, message, metadata, and optionally field violations and a retry delay.
 #[derive(Clone, Debug)]
@@ -145,7 +156,12 @@ impl std::error::Error for Problem {}
 
 impl From<Problem> for Status {
     fn from(problem: Problem) -> Self {
-        let mut details = ErrorDetails::with_error_info(problem.reason.as_str(), ERROR_DOMAIN, problem.metadata);
+        let mut metadata = problem.metadata;
+        metadata.insert(RETRYABLE.to_owned(), problem.reason.is_retryable().to_string());
+        let mut details = ErrorDetails::with_error_info(problem.reason.as_str(), ERROR_DOMAIN, metadata);
+        if let Some(pages) = PAGES.get() {
+            details.add_help_link(ErrorPages::DESCRIPTION, pages.of(problem.reason));
+        }
         if !problem.violations.is_empty() {
             details.set_bad_request(problem.violations);
         }
@@ -174,8 +190,19 @@ mod tests {
         assert_eq!(Problem::reason_of(&status), Some(Reason::RoomSoldOut));
         let info = status.get_details_error_info().expect("has ErrorInfo");
         assert_eq!(info.metadata["stay_date"], "2030-01-01");
+        assert_eq!(info.metadata["retryable"], "false");
         let retry = status.get_details_retry_info().expect("has RetryInfo");
         assert_eq!(retry.retry_delay, Some(Duration::from_secs(42)));
+    }
+
+    #[test]
+    fn status_says_whether_to_retry_and_links_the_page_of_its_reason() {
+        let Ok(pages) = "https://docs.example/errors".parse();
+        link_error_pages(pages);
+        let status = Status::from(Problem::new(Reason::Overloaded, "busy"));
+        assert_eq!(status.get_details_error_info().expect("has ErrorInfo").metadata["retryable"], "true");
+        let help = status.get_details_help().expect("has Help");
+        assert_eq!(help.links[0].url, "https://docs.example/errors/OVERLOADED");
     }
 
     #[test]

@@ -1,4 +1,5 @@
-//! The authorization layer: verifies the access token and applies the method's access rule, before the body is read.
+//! The authorization layer: verifies the access token and applies the method's access rule, before the body is read. Sets
+//! the origin of the audit records that the request writes.
 
 use std::{sync::Arc, time::Duration};
 
@@ -9,8 +10,11 @@ use axum::{
     response::Response,
 };
 
+use staymesh_store::audit::Origin;
+
 use super::refusal::refuse;
 use crate::{
+    audit,
     auth::{AccessTable, Caller, Revocations, Role, Rule, Standing, TokenError, TokenVerifier, unauthenticated},
     errors::{Problem, Reason},
 };
@@ -24,16 +28,18 @@ pub(super) struct Authorize {
 
 pub(super) async fn layer(State(authorize): State<Arc<Authorize>>, mut request: Request, next: Next) -> Response {
     // A path without a rule is health, reflection or unknown. The router handles all three.
+    let mut origin = None;
     if let Some(rule) = authorize.access.rule(request.uri().path()) {
         match authorize.caller(rule, request.headers()).await {
             Ok(Some(caller)) => {
+                origin = audit::origin(&caller, request.uri().path(), request.headers());
                 request.extensions_mut().insert(caller);
             }
             Ok(None) => {}
             Err(problem) => return refuse(problem),
         }
     }
-    next.run(request).await
+    Origin::scope(origin, next.run(request)).await
 }
 
 impl Authorize {

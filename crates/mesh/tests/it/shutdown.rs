@@ -1,4 +1,4 @@
-//! The operations server, and the order in which a server stops.
+//! The order in which a server stops.
 
 use std::{net::SocketAddr, time::Duration};
 
@@ -40,14 +40,6 @@ fn call(server: &TestServer, hotel_id: i32) -> Request<staymesh_api::rate::v1::P
     let token = format!("Bearer {}", server.signer.token("service", |_| {}));
     request.metadata_mut().insert("authorization", token.parse().expect("a header"));
     request
-}
-
-#[tokio::test]
-async fn metrics_have_the_media_type_that_prometheus_accepts() {
-    let server = TestServer::start(|_| {}).await;
-    let response = get(server.operations, "/metrics").await;
-    assert!(response.starts_with("http/1.1 200"), "{response}");
-    assert!(response.contains("\r\ncontent-type: text/plain; version=0.0.4"), "{response}");
 }
 
 #[tokio::test]

@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use staymesh_api::payment::v1::{
-    GetPayOutStatementRequest, GetPayOutStatementResponse, ListPartnerSalesRequest, ListPartnerSalesResponse,
-    ListPayOutsRequest, ListPayOutsResponse, ListPaymentsRequest, ListPaymentsResponse, RefundPaymentRequest,
-    RefundPaymentResponse, SetPayOutDestinationRequest, SetPayOutDestinationResponse,
-    payment_admin_service_server::PaymentAdminService,
+    GetPayOutStatementRequest, GetPayOutStatementResponse, ListAuditRecordsRequest, ListAuditRecordsResponse,
+    ListPartnerSalesRequest, ListPartnerSalesResponse, ListPayOutsRequest, ListPayOutsResponse, ListPaymentsRequest,
+    ListPaymentsResponse, RefundPaymentRequest, RefundPaymentResponse, SetPayOutDestinationRequest,
+    SetPayOutDestinationResponse, payment_admin_service_server::PaymentAdminService,
 };
-use staymesh_mesh::{Caller, proto_types::timestamp};
+use staymesh_mesh::{Caller, audit, audit_query, proto_types::timestamp};
 use staymesh_psp::Psp;
 use tonic::{Request, Response, Status};
 
@@ -86,5 +86,14 @@ impl<P: Psp> PaymentAdminService for PaymentAdminHandler<P> {
         let (sales, next_page_token) = self.0.list_partner_sales(&query.partner, query.days, &query.page).await?;
         let sales = sales.into_iter().map(response::partner_sales::partner_sale).collect::<Result<_, _>>()?;
         Ok(Response::new(ListPartnerSalesResponse { sales, next_page_token }))
+    }
+
+    async fn list_audit_records(
+        &self,
+        request: Request<ListAuditRecordsRequest>,
+    ) -> Result<Response<ListAuditRecordsResponse>, Status> {
+        let query = audit_query!(request.into_inner());
+        let (audit_records, next_page_token) = audit::list(&self.0.pool, query).await?;
+        Ok(Response::new(ListAuditRecordsResponse { audit_records, next_page_token }))
     }
 }

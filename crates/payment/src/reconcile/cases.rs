@@ -8,7 +8,7 @@ use super::{
     model::{Case, CaseFilter, Resolution, State},
     store::cases,
 };
-use crate::error::PaymentError;
+use crate::{error::PaymentError, store::audit};
 
 /// Longest owner and longest note, in characters. The database has the same limits.
 const MAX_OWNER: usize = 200;
@@ -47,7 +47,9 @@ pub async fn assign(pool: &PgPool, case_id: Uuid, owner: &str, etag: &str) -> Re
     if case.state == State::Resolved {
         return Err(PaymentError::CaseResolved);
     }
+    let watched = audit::RECONCILIATION_CASE.before(&mut transaction, &case_id).await?;
     cases::assign(&mut transaction, case_id, owner).await?;
+    watched.record(&mut transaction).await?;
     let case = cases::lock(&mut transaction, case_id).await?.ok_or(PaymentError::CaseNotFound)?;
     transaction.commit().await?;
     Ok(case)
@@ -68,7 +70,9 @@ pub async fn resolve(pool: &PgPool, case_id: Uuid, by: &str, note: &str, etag: &
     if case.state == State::Resolved {
         return Err(PaymentError::CaseResolved);
     }
+    let watched = audit::RECONCILIATION_CASE.before(&mut transaction, &case_id).await?;
     cases::resolve(&mut transaction, case_id, by, note).await?;
+    watched.record(&mut transaction).await?;
     let case = cases::lock(&mut transaction, case_id).await?.ok_or(PaymentError::CaseNotFound)?;
     transaction.commit().await?;
     Ok(case)

@@ -13,7 +13,7 @@ use crate::{
     error::PaymentError,
     fault_points,
     payouts::{Destination, Payout, Shares, StatementLine, Transfer, TransferPayload, TransferStatus},
-    store::{events::Outcome, payouts, statements, transfers},
+    store::{audit, events::Outcome, payouts, statements, transfers},
 };
 
 /// A payout with a page of its statement.
@@ -74,7 +74,11 @@ impl<P: Psp> Payments<P> {
         if !payouts::may_have_destination(&self.pool, hotel_id, destination).await? {
             self.hotels.require_hotel(hotel_id).await?;
         }
-        let set = payouts::set_destination(&self.pool, hotel_id, destination, by).await?;
+        let mut transaction = self.pool.begin().await?;
+        let watched = audit::PAY_OUT_DESTINATION.before(&mut transaction, &hotel_id).await?;
+        let set = payouts::set_destination(&mut *transaction, hotel_id, destination, by).await?;
+        watched.record(&mut transaction).await?;
+        transaction.commit().await?;
         tracing::info!(hotel_id = hotel_id.get(), "payout destination set");
         Ok(set)
     }

@@ -15,7 +15,7 @@ use crate::{
     error::PaymentError,
     fault_points,
     model::{Payment, Refund, RefundReason, RefundRequest, Status},
-    store::{payments, refunds},
+    store::{audit, payments, refunds},
 };
 
 impl<P: Psp> Payments<P> {
@@ -47,7 +47,9 @@ impl<P: Psp> Payments<P> {
             }
         }
         let wanted = RefundRequest { reason: RefundReason::Requested, request_id, amount, goodwill };
+        let watched = audit::PAYMENT.before(&mut transaction, &id).await?;
         request(&mut transaction, &payment, &wanted).await?;
+        watched.record(&mut transaction).await?;
         let payment = payments::find(&mut *transaction, id).await?.ok_or(PaymentError::NotFound)?;
         fault_points::REFUND_ORDERED.around(transaction.commit()).await?;
         self.wake.wake();

@@ -14,7 +14,7 @@ use crate::{
         run::{judge, wallet_finding},
         store::{self, lines, pairs::Scope, runs, wallets},
     },
-    store::{payments, refunds},
+    store::{audit, payments, refunds},
 };
 
 impl<P: Psp> Payments<P> {
@@ -46,7 +46,11 @@ impl<P: Psp> Payments<P> {
                 return Err(PaymentError::NoReplay);
             }
         }
-        store::cases::record_replay(&self.pool, case_id).await?;
+        let mut transaction = self.pool.begin().await?;
+        let watched = audit::RECONCILIATION_CASE.before(&mut transaction, &case_id).await?;
+        store::cases::record_replay(&mut *transaction, case_id).await?;
+        watched.record(&mut transaction).await?;
+        transaction.commit().await?;
         tracing::info!(case_id = %case_id, replay = replay.as_str(), "a reconciliation case was replayed");
         if replay != Replay::Outbox {
             self.judge_again(&case).await?;

@@ -1,5 +1,6 @@
 //! SQL, and nothing but SQL. Functions that change a payment expect it to be locked with [`payments::lock`].
 
+pub(crate) mod audit;
 pub mod events;
 pub mod partner_sales;
 pub mod payment_events;

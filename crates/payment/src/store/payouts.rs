@@ -256,7 +256,7 @@ pub async fn may_have_destination(pool: &PgPool, hotel_id: HotelId, destination:
 /// # Errors
 /// When the database is unavailable, or a constraint is violated.
 pub async fn set_destination(
-    pool: &PgPool,
+    executor: impl PgExecutor<'_>,
     hotel_id: HotelId,
     destination: &str,
     by: &str,
@@ -272,7 +272,7 @@ pub async fn set_destination(
     .bind(hotel_id.get())
     .bind(destination)
     .bind(by)
-    .fetch_one(pool)
+    .fetch_one(executor)
     .await?;
     Ok(Destination { hotel_id, destination, update_time: updated_at.to_jiff() })
 }

@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use staymesh_api::rate::v1::{
-    GetRoomRateRequest, GetRoomRateResponse, GetTaxesRequest, GetTaxesResponse, ListNightlyPricesRequest,
-    ListNightlyPricesResponse, SetNightlyPricesRequest, SetNightlyPricesResponse, SetRoomRateRequest,
-    SetRoomRateResponse, SetTaxesRequest, SetTaxesResponse, rate_admin_service_server::RateAdminService,
+    GetRoomRateRequest, GetRoomRateResponse, GetTaxesRequest, GetTaxesResponse, ListAuditRecordsRequest,
+    ListAuditRecordsResponse, ListNightlyPricesRequest, ListNightlyPricesResponse, SetNightlyPricesRequest,
+    SetNightlyPricesResponse, SetRoomRateRequest, SetRoomRateResponse, SetTaxesRequest, SetTaxesResponse,
+    rate_admin_service_server::RateAdminService,
 };
-use staymesh_mesh::{Caller, Problem};
+use staymesh_mesh::{Caller, Problem, audit, audit_query};
 use tonic::{Request, Response, Status};
 
 use super::{request, response};
@@ -95,5 +96,14 @@ impl RateAdminService for RateAdminHandler {
         let taxes = request::taxes(request.into_inner().taxes)?;
         self.rates.set_taxes(hotel_id, &taxes).await?;
         Ok(Response::new(SetTaxesResponse { taxes: taxes.into_iter().map(Into::into).collect() }))
+    }
+
+    async fn list_audit_records(
+        &self,
+        request: Request<ListAuditRecordsRequest>,
+    ) -> Result<Response<ListAuditRecordsResponse>, Status> {
+        let query = audit_query!(request.into_inner());
+        let (audit_records, next_page_token) = audit::list(self.rates.pool(), query).await?;
+        Ok(Response::new(ListAuditRecordsResponse { audit_records, next_page_token }))
     }
 }

@@ -18,6 +18,11 @@ pub(crate) struct RateService {
 }
 
 impl RateService {
+    /// The database, for the audit records.
+    pub(crate) fn pool(&self) -> &PgPool {
+        &self.pool
+    }
+
     /// The rates in this database; `hotels` validates hotels, room types and currencies.
     pub(crate) fn new(pool: PgPool, hotels: Box<dyn HotelClient>) -> Self {
         Self { pool, hotels }

@@ -44,6 +44,7 @@ impl RateService {
         let current = store::room_rate::lock(&mut tx, hotel_id, room_type_id)
             .await?
             .ok_or(RateError::RateNotFound { hotel_id, room_type_id })?;
+        let watched = store::audit::NIGHTLY_PRICES.before(&mut tx, &format!("{hotel_id}/{room_type_id}")).await?;
         match price {
             Some(price) => {
                 require_currency(price, current.rate.base_price.currency(), || "price".to_owned())?;
@@ -51,6 +52,7 @@ impl RateService {
             }
             None => store::nightly_price::delete(&mut tx, hotel_id, room_type_id, nights).await?,
         }
+        watched.record(&mut tx).await?;
         tx.commit().await?;
         Ok(())
     }

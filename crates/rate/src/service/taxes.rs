@@ -30,9 +30,13 @@ impl RateService {
         }
         let mut tx = self.pool.begin().await?;
         store::hotel_currency::insert_if_absent(&mut tx, hotel_id, currency).await?;
+        // The lock serializes concurrent replacements, so that the result is one of them and not a mixture.
+        store::tax::lock(&mut tx, hotel_id).await?;
+        let watched = store::audit::TAXES.before(&mut tx, &hotel_id).await?;
         store::tax::replace(&mut tx, hotel_id, taxes)
             .await
             .on_constraint("tax_hotel_currency_fkey", |_| currency_changed("taxes".to_owned(), currency))?;
+        watched.record(&mut tx).await?;
         tx.commit().await?;
         Ok(())
     }

@@ -6,6 +6,7 @@ use std::sync::{
 use futures::future::join_all;
 use staymesh_api::{rate::v1 as proto, r#type::v1 as types};
 use staymesh_mesh::{Problem, Reason};
+use staymesh_store::audit::{ActorRole, Gateway, Origin};
 
 use crate::{
     clients::hotel::MockHotelClient,
@@ -129,4 +130,37 @@ async fn concurrent_set_taxes_are_serialized() {
     }
     assert_eq!(count(&fixture, "select count(*) from tax").await, 3);
     assert_eq!(count(&fixture, "select count(distinct basis_points) from tax").await, 1);
+}
+
+#[tokio::test]
+async fn every_change_by_staff_writes_one_audit_record() {
+    let fixture = fixture().await;
+    let origin = Origin {
+        role: ActorRole::Staff,
+        actor: "auditor".to_owned(),
+        method: "test".to_owned(),
+        request_id: "r".to_owned(),
+        gateway: Gateway::Internal,
+    };
+    let changes = async {
+        // Each twice: the repeat changes nothing.
+        for price in ["100", "100", "120", "120"] {
+            fixture.set_rate(1, rate(price)).await.unwrap();
+        }
+        for _ in 0..2 {
+            fixture.set_nights(1, "2027-03-01", "2027-03-03", euros("90")).await.unwrap();
+            fixture.set_taxes(vec![percentage("VAT", 600)]).await.unwrap();
+        }
+    };
+    Origin::scope(Some(origin), changes).await;
+    let seen: Vec<(String, String, Option<serde_json::Value>)> =
+        sqlx::query_as("select object_type, object_id, after from audit_record order by audit_id")
+            .fetch_all(fixture.database.pool())
+            .await
+            .unwrap();
+    let objects: Vec<_> = seen.iter().map(|(object, id, _)| (&**object, &**id)).collect();
+    assert_eq!(objects, [("rate", "7/1"), ("rate", "7/1"), ("nightly_prices", "7/1"), ("taxes", "7")]);
+    let [_, repriced, nights, _] = seen.try_into().unwrap();
+    assert_eq!(repriced.2.unwrap(), serde_json::json!({"base_price_minor": 12000, "version": 2}));
+    assert_eq!(nights.2.unwrap(), serde_json::json!({"2027-03-01": 9000, "2027-03-02": 9000}));
 }

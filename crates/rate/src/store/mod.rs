@@ -1,5 +1,6 @@
 //! SQL of the rate database, one module per table; [`stay`] joins those that price a stay.
 
+pub(crate) mod audit;
 pub(crate) mod hotel_currency;
 pub(crate) mod nightly_price;
 pub(crate) mod room_rate;

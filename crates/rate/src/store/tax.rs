@@ -42,17 +42,21 @@ impl Row {
     }
 }
 
-/// Replaces all taxes of a hotel that has a row in `hotel_currency`.
+/// Locks the taxes of a hotel that has a row in `hotel_currency`, until the transaction ends.
+pub(crate) async fn lock(connection: &mut PgConnection, hotel_id: HotelId) -> Result<(), sqlx::Error> {
+    sqlx::query("select from hotel_currency where hotel_id = $1 for no key update")
+        .bind(hotel_id.get())
+        .execute(connection)
+        .await
+        .map(drop)
+}
+
+/// Replaces all taxes of a hotel, which are locked.
 pub(crate) async fn replace(
     connection: &mut PgConnection,
     hotel_id: HotelId,
     taxes: &[Tax],
 ) -> Result<(), sqlx::Error> {
-    // The lock serializes concurrent replacements, so that the result is one of them and not a mixture.
-    sqlx::query("select from hotel_currency where hotel_id = $1 for no key update")
-        .bind(hotel_id.get())
-        .execute(&mut *connection)
-        .await?;
     sqlx::query("delete from tax where hotel_id = $1").bind(hotel_id.get()).execute(&mut *connection).await?;
     let names: Vec<_> = taxes.iter().map(|tax| &*tax.display_name).collect();
     let basis_points = taxes.iter().map(|tax| match tax.kind {

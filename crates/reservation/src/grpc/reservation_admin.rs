@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use staymesh_api::reservation::v1::{self as proto, reservation_admin_service_server::ReservationAdminService};
-use staymesh_mesh::Caller;
+use staymesh_mesh::{Caller, audit, audit_query};
 use tonic::{Request, Response, Status};
 
 use super::{request::reservation_id, response};
@@ -24,5 +24,14 @@ impl ReservationAdminService for ReservationAdminHandler {
         let booking = self.0.mark_no_show(&caller, id, Timestamp::now()).await?;
         let reservation = Some(response::reservation(booking, caller.role));
         Ok(Response::new(proto::MarkNoShowResponse { reservation }))
+    }
+
+    async fn list_audit_records(
+        &self,
+        request: Request<proto::ListAuditRecordsRequest>,
+    ) -> Result<Response<proto::ListAuditRecordsResponse>, Status> {
+        let query = audit_query!(request.into_inner());
+        let (audit_records, next_page_token) = audit::list(self.0.pool(), query).await?;
+        Ok(Response::new(proto::ListAuditRecordsResponse { audit_records, next_page_token }))
     }
 }

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 use staymesh_domain::{ReservationId, StayDates};
 use staymesh_mesh::{Caller, Problem, auth::Role, telemetry};
-use uuid::Uuid;
+use staymesh_store::audit::Origin;
 
 use super::BookingService;
 use crate::{
@@ -12,7 +12,7 @@ use crate::{
     lifecycle::Command,
     model::{Guest, NewReservation, PaymentMode, Reservation, Source},
     offer_token::{Offer, OfferError},
-    store::ListFilter,
+    store::{ListFilter, ListPosition},
     writer::{Applied, ChangeOrder, Created},
 };
 
@@ -95,7 +95,7 @@ impl BookingService {
             quote: offer.quote,
             content_hash,
             hold_expire_time: hold,
-            limits: self.unpaid.of(caller, request.source),
+            limits: Box::new(self.unpaid.of(caller, request.source)),
             trace_parent: telemetry::trace_parent(),
         })
     }
@@ -110,17 +110,17 @@ impl BookingService {
         Ok(reservation)
     }
 
-    /// Reservations, newest first.
+    /// Reservations after this position, the latest created first.
     ///
     /// # Errors
     /// When the database fails.
     pub(crate) async fn list(
         &self,
         filter: &ListFilter,
-        before: Option<Uuid>,
+        after: Option<ListPosition>,
         limit: i64,
     ) -> Result<Vec<Reservation>, ReservationError> {
-        self.store.list(filter, before, limit).await
+        self.store.list(filter, after, limit).await
     }
 
     /// Cancels a reservation of the caller. Idempotent.
@@ -178,7 +178,12 @@ impl BookingService {
     }
 
     async fn change(&self, id: ReservationId, command: Command, now: Timestamp) -> Result<Applied, ReservationError> {
-        let order = ChangeOrder { id, command, now, trace_parent: telemetry::trace_parent() };
+        // Payment results are in the history of the reservation and in the ledger; they need no audit record.
+        let origin = match command {
+            Command::Cancel | Command::MarkNoShow => Origin::current(),
+            _ => None,
+        };
+        let order = ChangeOrder { id, command, now, trace_parent: telemetry::trace_parent(), origin };
         let applied = self.writer.change(order).await?;
         if applied.wake {
             self.wake.wake();

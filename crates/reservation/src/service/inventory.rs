@@ -1,6 +1,7 @@
 //! What hotel staff put on sale.
 
 use jiff::{Timestamp, civil::Date};
+use sqlx::PgPool;
 use staymesh_domain::{DateRange, HotelId, RoomTypeId};
 
 use super::BookingService;
@@ -11,6 +12,11 @@ use crate::{
 };
 
 impl BookingService {
+    /// The database, for the audit records.
+    pub(crate) fn pool(&self) -> &PgPool {
+        self.store.pool()
+    }
+
     /// Sets the inventory of nights, all or nothing. Every room type must belong to the hotel. Yields the nights named.
     ///
     /// # Errors

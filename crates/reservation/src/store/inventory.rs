@@ -1,12 +1,17 @@
 //! Inventory: what staff put on sale, and the plans that the daily job extends it by.
 
+use std::collections::BTreeSet;
+
 use jiff::civil::Date;
 use jiff_sqlx::ToSqlx;
 use sqlx::PgConnection;
 use staymesh_domain::{DateRange, HotelId, RoomTypeId};
 use staymesh_store::{Cause, ResultExt, StoreError};
 
-use super::Store;
+use super::{
+    Store,
+    audit::{HOTEL_INVENTORY, INVENTORY},
+};
 use crate::error::{BelowReserved, ReservationError};
 
 /// Overbooking of a night when neither its change nor the plan of its room type names one, in percent (R10).
@@ -62,12 +67,20 @@ impl Store {
             .execute(&mut *transaction)
             .await?;
         lock_nights(&mut transaction, hotel_id, changes).await?;
+        let room_types: BTreeSet<_> = changes.iter().map(|change| change.room_type_id.get()).collect();
+        let mut watched = Vec::new();
+        for room_type_id in room_types {
+            watched.push(INVENTORY.before(&mut transaction, &format!("{hotel_id}/{room_type_id}")).await?);
+        }
         let mut nights = 0;
         for change in changes {
             nights += set_nights(&mut transaction, hotel_id, change).await?;
             if change.for_future_nights {
                 set_plan(&mut transaction, hotel_id, change).await?;
             }
+        }
+        for watched in watched {
+            watched.record(&mut transaction).await?;
         }
         transaction.commit().await?;
         Ok(nights)
@@ -128,6 +141,10 @@ impl Store {
             .bind(hotel_id.get())
             .execute(&mut *transaction)
             .await?;
+        let watched = match room_type {
+            Some(room_type) => INVENTORY.before(&mut transaction, &format!("{hotel_id}/{room_type}")).await?,
+            None => HOTEL_INVENTORY.before(&mut transaction, &hotel_id).await?,
+        };
         sqlx::query("delete from inventory_plan where hotel_id = $1 and ($2::integer is null or room_type_id = $2)")
             .bind(hotel_id.get())
             .bind(room_type)
@@ -151,6 +168,7 @@ impl Store {
         .execute(&mut *transaction)
         .await
         .on_constraint("room_type_inventory_not_overbooked", |_| ReservationError::HasFutureReservations)?;
+        watched.record(&mut transaction).await?;
         transaction.commit().await?;
         Ok(())
     }

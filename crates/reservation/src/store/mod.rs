@@ -4,9 +4,11 @@
 //! their keys, then nights in the order of their keys, then holders of unpaid rooms in the order of their keys, then new
 //! reservations in the order of their ids.
 
+mod audit;
 mod availability;
 mod change;
 mod create;
+mod forgotten;
 mod hold_limits;
 mod holds;
 mod inventory;
@@ -24,7 +26,7 @@ pub(crate) use holds::LockedHold;
 pub use inventory::{InventoryChange, InventoryNight, PlanKey};
 pub use pool::Store;
 pub(crate) use pool::Transaction;
-pub use read::ListFilter;
+pub use read::{ListFilter, ListPosition};
 
 #[cfg(test)]
 mod tests;

@@ -20,6 +20,11 @@ impl Store {
         Self { pool }
     }
 
+    /// The connections, for the audit records.
+    pub(crate) fn pool(&self) -> &PgPool {
+        &self.pool
+    }
+
     /// The connection settings this service needs on top of `config`: generic plans.
     ///
     /// The inventory has a partition per month, over which a custom plan costs several times what the statement does;

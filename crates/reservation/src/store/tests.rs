@@ -24,7 +24,7 @@ use crate::{
     error::ReservationError,
     extend,
     lifecycle::Command,
-    model::{Guest, HoldLimits, NewReservation, PaymentMode, Reservation, Status},
+    model::{Guest, NewReservation, PaymentMode, Reservation, Status},
     quote::{Night, Quote},
     writer::{Applied, ChangeOrder, Created, apply, apply_all, book_all, book_each},
 };
@@ -89,7 +89,7 @@ impl World {
             quote: quote(),
             content_hash: [7; 32],
             hold_expire_time: Some(Timestamp::now() + SignedDuration::from_mins(15)),
-            limits: HoldLimits::default(),
+            limits: Box::default(),
             trace_parent: None,
         }
     }

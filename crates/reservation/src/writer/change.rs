@@ -16,7 +16,7 @@ pub(crate) async fn apply(
     command: &Command,
     now: Timestamp,
 ) -> Result<Applied, ReservationError> {
-    let order = ChangeOrder { id, command: command.clone(), now, trace_parent: None };
+    let order = ChangeOrder { id, command: command.clone(), now, trace_parent: None, origin: None };
     apply_all(store, &[order]).await?.pop().unwrap_or(Err(ReservationError::NotFound))
 }
 
@@ -38,6 +38,11 @@ pub(crate) async fn apply_all(
     transaction.add_reserved(plan.delta()).await?;
     let mut written = transaction.write_changes(&plan.changes()).await?;
     written.extend(transaction.note_payments(&plan.notes()).await?);
+    for (origin, before) in plan.audited() {
+        if let Some(after) = written.get(&before.id.as_uuid()) {
+            transaction.record_change(origin, before, after).await?;
+        }
+    }
     transaction.enqueue_cancelled(&plan.events()?).await?;
     fault_points::written(orders.first().map(|order| &order.command)).around(transaction.commit()).await?;
     Ok(plan.outcomes(&mut written))

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use staymesh_domain::{MoneyError, ReservationId};
-use staymesh_store::outbox::NewEvent;
+use staymesh_store::{audit::Origin, outbox::NewEvent};
 use uuid::Uuid;
 
 use crate::{
@@ -27,6 +27,8 @@ pub struct ChangeOrder {
     pub now: Timestamp,
     /// W3C `traceparent` of the request, for events that follow from it.
     pub trace_parent: Option<String>,
+    /// The origin of the audit record of the change; `None` if the reservation's history is enough.
+    pub origin: Option<Origin>,
 }
 
 /// The result of a command.
@@ -128,13 +130,24 @@ impl<'a> ChangePlan<'a> {
         events.collect()
     }
 
+    /// The changes to record for auditors: their origin, and the reservation before.
+    pub(crate) fn audited(&self) -> impl Iterator<Item = (&Origin, &Reservation)> {
+        self.orders.iter().zip(&self.judged).filter_map(|(order, judged)| match (&order.origin, judged) {
+            (Some(origin), Ok((before, Decision::Change(_)))) => Some((origin, before)),
+            _ => None,
+        })
+    }
+
     /// The result of each order. `written` has the reservations as they were written, by id.
     pub(crate) fn outcomes(self, written: &mut BTreeMap<Uuid, Reservation>) -> Vec<Result<Applied, ReservationError>> {
         let outcome = |judged: Judged| {
             let (before, decision) = judged?;
             Ok(Applied {
                 reservation: written.remove(&before.id.as_uuid()).unwrap_or(before),
-                refund_required: matches!(decision, Decision::RefundPayment { .. }),
+                refund_required: matches!(
+                    decision,
+                    Decision::RefundPayment { .. } | Decision::Change(Change { refund_payment: true, .. })
+                ),
                 wake: matches!(decision, Decision::Change(Change { settle: Some(_), .. })),
             })
         };

@@ -13,7 +13,7 @@ use crate::{
     MIGRATOR, calendar,
     error::ReservationError,
     lifecycle::Command,
-    model::{Guest, HoldLimits, NewReservation, PaymentMode},
+    model::{Guest, NewReservation, PaymentMode},
     quote::tests::quote,
     store::{InventoryChange, Store},
 };
@@ -78,7 +78,7 @@ impl World {
             quote: quote(100),
             content_hash: [7; 32],
             hold_expire_time: Some(Timestamp::now() + SignedDuration::from_mins(15)),
-            limits: HoldLimits::default(),
+            limits: Box::default(),
             trace_parent: None,
         }
     }
@@ -190,7 +190,7 @@ async fn changes_of_one_reservation_in_one_batch_apply_in_order() {
     book_each(&world.store(), std::slice::from_ref(&order)).await.expect("decided").remove(0).expect("booked");
     let total = order.quote.total;
     let now = Timestamp::now();
-    let change = |command| ChangeOrder { id: order.id, command, now, trace_parent: None };
+    let change = |command| ChangeOrder { id: order.id, command, now, trace_parent: None, origin: None };
     let pay = Command::ConfirmPayment { payment_id: PaymentId::new(), amount: total };
     // Decided on the same state, these would not be refused by the database, so no retry would correct them.
     let mut waiting: Vec<_> =

@@ -1,6 +1,8 @@
 //! The store against a real `PostgreSQL`.
 
 #[cfg(test)]
+mod audit;
+#[cfg(test)]
 mod constraint;
 #[cfg(test)]
 mod dead_letters;

@@ -4,14 +4,17 @@ use jiff::civil::date;
 use sqlx::PgPool;
 use staymesh_domain::HotelId;
 use staymesh_mesh::{Problem, Reason};
+use staymesh_store::audit::{ActorRole, Gateway, Origin};
+use uuid::Uuid;
 
 use crate::{
     clients::hotels::MockHotelClient,
     clients::reservations::MockReservationClient,
     error::PaymentError,
     jobs::payouts::tests::sold_at,
+    model::Status,
     service::Payments,
-    testing::{MockPsp, database, eur, service},
+    testing::{MockPsp, database, eur, in_status, service},
 };
 
 /// A service whose hotel client expects this number of calls and returns `answer`.
@@ -58,4 +61,34 @@ async fn set_destination_of_deleted_hotel_with_postings_succeeds() {
     assert_eq!(set(&without_calls, 7, "acct_7").await.as_deref(), Ok("acct_7"));
     assert_eq!(set(&without_calls, 7, "acct_8").await.as_deref(), Ok("acct_8"));
     assert_eq!(set(&with(pool, 1, Err(Reason::HotelNotFound)), 8, "acct_8").await, Err(Reason::HotelNotFound));
+}
+
+#[tokio::test]
+async fn set_destination_and_refund_write_one_audit_record_each() {
+    let database = database().await;
+    let pool = database.pool();
+    let paid = in_status(pool, Status::Paid).await;
+    let origin = Origin {
+        role: ActorRole::Admin,
+        actor: "auditor".to_owned(),
+        method: "test".to_owned(),
+        request_id: "r".to_owned(),
+        gateway: Gateway::Internal,
+    };
+    let changes = async {
+        let known = with(pool, 1, Ok(()));
+        let request_id = Uuid::new_v4();
+        for _ in 0..2 {
+            assert_eq!(set(&known, 1001, "acct_1").await.as_deref(), Ok("acct_1"));
+            known.refund(paid.payment_id, Some(eur(100)), false, request_id).await.unwrap();
+        }
+    };
+    Origin::scope(Some(origin), changes).await;
+    let seen: Vec<(String, String)> =
+        sqlx::query_as("select object_type, object_id from audit_record order by object_type")
+            .fetch_all(pool)
+            .await
+            .unwrap();
+    let expected = [("pay_out_destination", "1001".to_owned()), ("payment", paid.payment_id.to_string())];
+    assert_eq!(seen, expected.map(|(object, id)| (object.to_owned(), id)));
 }

@@ -19,7 +19,7 @@ use crate::{
     error::ReservationError,
     expiry::release_expired,
     lifecycle::Command,
-    model::{Guest, HoldLimits, NewReservation, PaymentMode},
+    model::{Guest, NewReservation, PaymentMode},
     quote::tests::quote,
     store::{HoldCursor, InventoryChange},
     testing::{World, hotel_id},
@@ -144,7 +144,7 @@ impl Real {
     }
 
     async fn change(&self, replica: usize, slot: usize, command: Command, now: Timestamp) -> Answer {
-        let order = ChangeOrder { id: self.ids[slot], command, now, trace_parent: None };
+        let order = ChangeOrder { id: self.ids[slot], command, now, trace_parent: None, origin: None };
         match self.replicas[replica].change(order).await {
             Ok(applied) => {
                 Answer::Applied { booking: (&applied.reservation).into(), refund_required: applied.refund_required }
@@ -176,7 +176,7 @@ impl Real {
             quote: quote(TOTAL),
             content_hash: [content; 32],
             hold_expire_time: (!request.partner_collects).then(|| now + HOLD),
-            limits: HoldLimits::default(),
+            limits: Box::default(),
             trace_parent: None,
         }
     }

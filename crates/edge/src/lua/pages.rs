@@ -14,9 +14,6 @@ const STYLE: &str = ":root{color-scheme:light dark;--ink:#1b1f24;--back:#f3f5f7;
     border-radius:12px;box-sizing:border-box}h1{margin:0 0 .5rem;font-size:1.4rem;line-height:1.25}\
     a{display:inline-block;padding:.3rem 0;color:var(--go)}a:focus-visible{outline:3px solid var(--go)}";
 
-/// Query parameters of pages; others, which mail programs and networks add to links, are dropped.
-const PARAMETERS: [&str; 2] = ["key", "language"];
-
 /// The texts of the two pages.
 struct Texts {
     not_found: [&'static str; 2],
@@ -70,12 +67,11 @@ const fn texts(language: Language) -> Texts {
     }
 }
 
-/// The tables of the Lua script: `PAGE_TEXTS` by language, `PAGE_PARAMETERS`, `PAGE_STYLE` and `PAGE_POLICY`.
-pub(crate) fn tables() -> String {
+/// The tables of the Lua script: `PAGE_TEXTS` by language, `PAGE_STYLE` and `PAGE_POLICY`.
+pub(super) fn tables() -> String {
     let digest = STANDARD.encode(Sha256::digest(STYLE));
-    let parameters = PARAMETERS.map(|name| format!("{name} = true")).join(", ");
     let mut script = format!(
-        "local PAGE_PARAMETERS = {{{parameters}}}\nlocal PAGE_STYLE = '{STYLE}'\n\
+        "local PAGE_STYLE = '{STYLE}'\n\
          local PAGE_POLICY = \"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'; \
          frame-ancestors 'none'\"\nlocal PAGE_TEXTS = {{\n"
     );

@@ -1,15 +1,14 @@
--- Pages for guests: their requests, and errors as pages.
-local PAGE_LANGUAGE = "page_language"
-
+-- Errors of pages for guests, as pages.
 local PAGE = '<!doctype html>\n<html lang="%s"><head><meta charset="utf-8">'
   .. '<meta name="viewport" content="width=device-width, initial-scale=1"><style>' .. PAGE_STYLE .. '</style>'
   .. '<title>%s</title></head><body><main><h1>%s</h1><p role="status">%s</p>%s</main></body></html>\n'
 
--- The language that the parameter names, or else the header Accept-Language prefers (RFC 9110, section 12.5.4).
-local function page_language(handle, parameter)
+-- The language that the parameter `language` names, or else the header Accept-Language prefers (RFC 9110, section 12.5.4).
+local function page_language(headers)
+  local parameter = headers:get(":path"):match("[?&]language=(%a+)")
   if PAGE_TEXTS[parameter] then return parameter end
   local best, weight = "en", 0
-  for range in (handle:headers():get("accept-language") or ""):sub(1, 500):gmatch("[^,]+") do
+  for range in (headers:get("accept-language") or ""):sub(1, 500):gmatch("[^,]+") do
     local language = range:match("^%s*(%a+)")
     language = language and language:lower()
     local quality = tonumber(range:match("q=([%d.]+)") or "1") or 0
@@ -18,27 +17,13 @@ local function page_language(handle, parameter)
   return best
 end
 
--- Keeps the parameters of the page: the transcoder refuses all others.
-local function prepare_page(handle)
-  local path, query = handle:headers():get(":path"):match("^([^?]*)%??(.*)$")
-  local kept, values = {}, {}
-  for name, value in query:gmatch("([^&=]+)=([^&]*)") do
-    if PAGE_PARAMETERS[name] and values[name] == nil then
-      values[name] = value
-      kept[#kept + 1] = name .. "=" .. value
-    end
-  end
-  if #kept > 0 then path = path .. "?" .. table.concat(kept, "&") end
-  handle:headers():replace(":path", path)
-  handle:streamInfo():dynamicMetadata():set("staymesh.page", PAGE_LANGUAGE, page_language(handle, values.language))
-end
-
 -- Replaces the error of a page request by an HTML page for guests, which does not reveal the cause.
 local function replace_with_page(handle, status)
   local body = handle:body()
   if body == nil then return end
-  local known = handle:streamInfo():dynamicMetadata():get("staymesh.page")
-  local language = known and known[PAGE_LANGUAGE] or "en"
+  local known = handle:streamInfo():dynamicMetadata():get(FILTER)
+  -- Without language: the request was answered before this filter.
+  local language = known and known.language or "en"
   local texts = PAGE_TEXTS[language]
   local page, again = texts.unavailable, '<p><a href="">' .. texts.again .. '</a></p>'
   if status == "400" or status == "404" then page, again = texts.not_found, "" end
@@ -50,4 +35,11 @@ local function replace_with_page(handle, status)
   headers:replace("cache-control", "no-store")
   headers:replace("referrer-policy", "no-referrer")
   headers:replace("x-content-type-options", "nosniff")
+end
+
+-- Whether the request is for a page: before the transcoder, its REST form says so, after it, its method.
+local function is_page(handle)
+  local metadata = handle:metadata()
+  local binding = BINDINGS[metadata:get("binding") or ""]
+  return metadata:get("page") or binding and binding.page
 end

@@ -1,0 +1,102 @@
+//! The contract as a whole: which changes are audited, and what the documentation says of gateways.
+
+use staymesh_api::options::v1::Role;
+
+use crate::{
+    Contract,
+    access::{AccessTable, Rule},
+};
+
+/// Methods whose changes write audit records (`staymesh_store::audit`). Each is tested in its service's crate.
+const AUDITED: [&str; 23] = [
+    "hotel.v1.HotelAdminService/CreateHotel",
+    "hotel.v1.HotelAdminService/CreateRoom",
+    "hotel.v1.HotelAdminService/CreateRoomType",
+    "hotel.v1.HotelAdminService/DeleteHotel",
+    "hotel.v1.HotelAdminService/DeleteRoom",
+    "hotel.v1.HotelAdminService/DeleteRoomType",
+    "hotel.v1.HotelAdminService/UpdateHotel",
+    "hotel.v1.HotelAdminService/UpdateRoom",
+    "hotel.v1.HotelAdminService/UpdateRoomType",
+    "identity.v1.IdentityAdminService/CreateClient",
+    "identity.v1.IdentityAdminService/DeleteClient",
+    "identity.v1.IdentityAdminService/SetUserRole",
+    "payment.v1.FinanceService/AssignCase",
+    "payment.v1.FinanceService/ReplayCase",
+    "payment.v1.FinanceService/ResolveCase",
+    "payment.v1.PaymentAdminService/RefundPayment",
+    "payment.v1.PaymentAdminService/SetPayOutDestination",
+    "rate.v1.RateAdminService/SetNightlyPrices",
+    "rate.v1.RateAdminService/SetRoomRate",
+    "rate.v1.RateAdminService/SetTaxes",
+    "reservation.v1.InventoryAdminService/BulkSetInventory",
+    "reservation.v1.InventoryAdminService/SetInventory",
+    "reservation.v1.ReservationAdminService/MarkNoShow",
+];
+
+/// Methods for staff, administrators and services that change data of others with an audit record, and their own without.
+const AUDITED_FOR_OTHERS: [&str; 2] =
+    ["reservation.v1.ReservationFlowService/RetireInventory", "reservation.v1.ReservationService/CancelReservation"];
+
+/// Methods without audit records, each with its reason.
+const EXEMPT: [(&str, &str); 11] = [
+    ("identity.v1.AuthService/Logout", "a caller's own login"),
+    ("identity.v1.AuthService/LogoutEverywhere", "a caller's own logins"),
+    ("identity.v1.UserService/ChangePassword", "a caller's own account"),
+    ("identity.v1.UserService/RequestEmailConfirmation", "a caller's own account"),
+    ("payment.v1.PaymentFlowService/RecordPartnerSale", "an event of the flow; the ledger has it"),
+    ("payment.v1.PaymentFlowService/SettleCancellation", "an event of the flow; the ledger has it"),
+    ("rate.v1.PricingService/PriceStay", "changes nothing"),
+    ("reservation.v1.ReservationFlowService/ConfirmPayment", "an event of the flow; the reservation's history has it"),
+    ("reservation.v1.ReservationFlowService/ConfirmRefund", "an event of the flow; the reservation's history has it"),
+    ("reservation.v1.ReservationFlowService/ForgetOwner", "an account that its owner deleted"),
+    ("reservation.v1.ReservationFlowService/RejectPayment", "an event of the flow; the reservation's history has it"),
+];
+
+/// Verbs of methods that only read.
+const READS: [&str; 3] = ["Get", "List", "Find"];
+
+#[test]
+fn every_mutating_method_for_staff_admins_and_services_is_audited_or_exempt() {
+    let access = AccessTable::read(staymesh_api::DESCRIPTOR_SET).expect("the contract can be read");
+    let mut expected: Vec<&str> = AUDITED.into_iter().chain(AUDITED_FOR_OTHERS).collect();
+    expected.extend(EXEMPT.iter().map(|(method, _)| *method));
+    let acts_for_others = |rule: &Rule| {
+        matches!(rule, Rule::Roles(_))
+            && [Role::Staff, Role::Admin, Role::Service].iter().any(|role| rule.allows(*role))
+    };
+    let mut found: Vec<&str> = access
+        .iter()
+        .filter(|(_, rule)| acts_for_others(rule))
+        .filter_map(|(path, _)| path.strip_prefix("/staymesh."))
+        .filter(|path| {
+            let method = path.split_once('/').map_or("", |(_, method)| method);
+            !READS.iter().any(|verb| method.starts_with(verb))
+        })
+        .collect();
+    expected.sort_unstable();
+    found.sort_unstable();
+    assert_eq!(found, expected, "add the method to AUDITED and record its change, or to EXEMPT with a reason");
+}
+
+#[test]
+fn every_service_with_audited_methods_lists_its_records_to_admins_only() {
+    let access = AccessTable::read(staymesh_api::DESCRIPTOR_SET).expect("the contract can be read");
+    let lists: Vec<_> = access.iter().filter(|(path, _)| path.ends_with("/ListAuditRecords")).collect();
+    assert_eq!(lists.len(), 5);
+    for (path, rule) in lists {
+        assert_eq!(rule, &Rule::Roles(vec![Role::Admin]), "{path}");
+    }
+}
+
+#[test]
+fn documented_gateways_are_those_of_the_contract() {
+    let page = include_str!("../../../docs/API-DESIGN.md");
+    let contract = Contract::read(staymesh_api::DESCRIPTOR_SET).expect("the contract can be read");
+    for service in contract.exposed_services() {
+        let row = format!("| `{}` |", service.gateway.as_str_name());
+        let listed = page.lines().find(|line| line.starts_with(&row)).expect("a row for the gateway");
+        let name = service.name.rsplit('.').next().unwrap_or_default();
+        assert!(listed.contains(&format!("`{name}`")), "docs/API-DESIGN.md lacks {name} in the row of its gateway");
+    }
+}

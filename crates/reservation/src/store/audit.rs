@@ -1,0 +1,57 @@
+//! What audit records show of inventory and reservations.
+
+use serde_json::json;
+use staymesh_store::audit::{self, ObjectType, Origin};
+
+use super::Transaction;
+use crate::{
+    error::ReservationError,
+    model::{CancellationReason, Reservation},
+};
+
+/// The inventory of a room type from yesterday on, by `HOTEL_ID/ROOM_TYPE_ID`: total and overbooking of each night, and
+/// the plan.
+pub(crate) const INVENTORY: ObjectType = ObjectType {
+    name: "inventory",
+    snapshot: "select nullif(jsonb_strip_nulls(jsonb_build_object('plan', (
+                   select jsonb_build_array(total_inventory, overbooking_percent) from inventory_plan
+                   where hotel_id = split_part($1, '/', 1)::integer and room_type_id = split_part($1, '/', 2)::integer
+               ))) || coalesce((
+                   select jsonb_object_agg(stay_date, jsonb_build_array(total_inventory, overbooking_percent))
+                   from room_type_inventory
+                   where hotel_id = split_part($1, '/', 1)::integer and room_type_id = split_part($1, '/', 2)::integer
+                       and stay_date >= current_date - 1
+               ), '{}'), '{}')",
+};
+
+/// The inventory of a whole hotel, by its id: the nights on sale of each room type from yesterday on.
+pub(crate) const HOTEL_INVENTORY: ObjectType = ObjectType {
+    name: "inventory",
+    snapshot: "select jsonb_object_agg(room_type_id, nights) from (
+                   select room_type_id, count(*) as nights from room_type_inventory
+                   where hotel_id = $1::integer and stay_date >= current_date - 1 and total_inventory > 0
+                   group by room_type_id
+               ) on_sale",
+};
+
+impl Transaction {
+    /// Records the change of a reservation by `origin`.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub(crate) async fn record_change(
+        &mut self,
+        origin: &Origin,
+        before: &Reservation,
+        after: &Reservation,
+    ) -> Result<(), ReservationError> {
+        let shown = |reservation: &Reservation| {
+            json!({
+                "status": reservation.status.as_str(),
+                "cancellation_reason": reservation.cancellation_reason.map(CancellationReason::as_str),
+            })
+        };
+        let object = ("reservation", &*before.id.to_string());
+        Ok(audit::insert(&mut self.0, origin, object, Some(&shown(before)), Some(&shown(after))).await?)
+    }
+}
