@@ -149,6 +149,20 @@ impl AuthService for Identity {
         Err(Status::unimplemented(""))
     }
 
+    async fn create_guest_session(
+        &self,
+        _: Request<identity::CreateGuestSessionRequest>,
+    ) -> Result<Response<identity::CreateGuestSessionResponse>, Status> {
+        Err(Status::unimplemented(""))
+    }
+
+    async fn open_guest_access(
+        &self,
+        _: Request<identity::OpenGuestAccessRequest>,
+    ) -> Result<Response<identity::OpenGuestAccessResponse>, Status> {
+        Err(Status::unimplemented(""))
+    }
+
     async fn refresh_tokens(
         &self,
         _: Request<identity::RefreshTokensRequest>,
