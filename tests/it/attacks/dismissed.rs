@@ -27,7 +27,7 @@ async fn token_of_dismissed_staff_is_never_answered_beside_900_calls_of_five_new
     let staff = world.admin.with_token(tokens["access_token"].as_str().expect("a token"));
     let paths = [
         format!("/v1/hotels/{}/taxes", hotel.hotel_id),
-        format!("/v1/hotels/{}/reservations", hotel.hotel_id),
+        format!("/v1/reservations?hotel_id={}", hotel.hotel_id),
         "/v1/users/me".to_owned(),
     ];
     for path in &paths {

@@ -12,7 +12,7 @@ use std::{
 
 use anyhow::{Context, Result, ensure};
 use futures::future::join_all;
-use reqwest::Client;
+use reqwest::{Client, Response};
 use tokio::{
     task::{JoinHandle, JoinSet},
     time::{Instant, MissedTickBehavior, interval, sleep},
@@ -31,6 +31,9 @@ const BEGIN_LIMIT: Duration = Duration::from_secs(30);
 
 /// Requests in progress. Dropping the value ends them.
 pub(super) struct Held {
+    clients: Vec<Client>,
+    /// A path that the edge answers itself.
+    health: String,
     begun: Arc<AtomicUsize>,
     ended: Arc<Mutex<BTreeMap<String, u64>>>,
     holding: JoinHandle<()>,
@@ -47,23 +50,31 @@ impl Held {
         let (begun, ended) = (Arc::<AtomicUsize>::default(), Arc::default());
         let attempts = Attempts { form, url: form.url(gateways), clients: clients.clone(), begun: Arc::clone(&begun) };
         let holding = tokio::spawn(hold(attempts, places, Arc::clone(&ended)));
-        let held = Self { begun, ended, holding };
+        let health = format!("{}/healthz", gateways.url(form.gateway));
+        let held = Self { clients, health, begun, ended, holding };
         let started = Instant::now();
         while held.begun.load(Ordering::Relaxed) < places {
             ensure!(started.elapsed() < BEGIN_LIMIT, "{}: {places} requests do not begin", form.name);
             sleep(INTERVAL).await;
         }
-        // The edge reads a connection in order: it has received what precedes a request that it has answered.
-        let health = format!("{}/healthz", gateways.url(form.gateway));
-        let answers = join_all(clients.iter().map(|client| client.get(&health).timeout(BEGIN_LIMIT).send())).await;
-        for answer in answers {
+        for answer in held.reached().await {
             answer.with_context(|| format!("{}: a connection of the attacker", form.name))?;
         }
         Ok(held)
     }
 
-    /// How many requests ended by themselves, by status or error.
-    pub(super) fn ended(&self) -> BTreeMap<String, u64> {
+    /// Waits until the edge has read all that was sent before. It reads a connection in order, so it has read what precedes a
+    /// request that it has answered.
+    async fn reached(&self) -> Vec<reqwest::Result<Response>> {
+        join_all(self.clients.iter().map(|client| client.get(&self.health).timeout(BEGIN_LIMIT).send())).await
+    }
+
+    /// Ends all requests. Returns how many ended by themselves, by status or error.
+    pub(super) async fn end(mut self) -> BTreeMap<String, u64> {
+        self.holding.abort();
+        // Requests that are dropped are reset. The edge may close connections because of that.
+        let _ = (&mut self.holding).await;
+        let _ = self.reached().await;
         self.ended.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }

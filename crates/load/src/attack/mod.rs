@@ -102,6 +102,6 @@ impl Attack {
         let quiet = open(rate, calls, self.others.caller()).await?;
         let held = Held::start(form, &self.gateways, places).await?;
         let attacked = open(rate, calls, self.others.caller()).await?;
-        Ok(Turn { quiet, attacked, ended: held.ended() })
+        Ok(Turn { quiet, attacked, ended: held.end().await })
     }
 }
