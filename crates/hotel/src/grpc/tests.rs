@@ -1,3 +1,6 @@
+mod invalid_fields;
+mod texts;
+
 use prost_types::FieldMask;
 use staymesh_api::hotel::v1::{
     self as proto, CreateHotelRequest, CreateRoomTypeRequest, DeleteHotelRequest, GetRoomRequest, GetRoomTypeRequest,
