@@ -9,7 +9,7 @@
 //! | `grpc` | `UserService`, `AuthService`, `IdentityAdminService` and `RevocationService` |
 //! | `service` | rules: `accounts`, `ownership`, `logins`, `clients`; `passwords`, `throttle`, `tokens`, `keyring`, `critical_tasks` |
 //! | `events`, `mails` | the outbox: mails to owners of accounts, and deleted accounts |
-//! | `clients` | the reservation service |
+//! | `clients` | the hotel and the reservation service |
 //! | `store` | SQL |
 //! | `model` | accounts, clients, published keys |
 //! | `crypto` | random secrets and their hashes, encryption at rest, signing keys |
@@ -56,7 +56,7 @@ use staymesh_store::outbox::{RelayOptions, Wake};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    clients::reservation::GrpcReservationClient,
+    clients::{hotel::GrpcHotelClient, reservation::GrpcReservationClient},
     mails::OutboxReceiver,
     service::{
         Dependencies, Services, keyring::Keyring, mail_limit::MailLimit, passwords::Argon2Passwords,
@@ -82,6 +82,7 @@ pub async fn serve(config: Config, stop: CancellationToken) -> Result<(), NodeEr
     let throttle =
         Throttle::new(node.redis.clone(), &key, config.login_failures).with_source_limit(config.source_failures);
     let wake = Wake::default();
+    let mesh = node.callees(&config.client)?;
     let services = Services::new(Dependencies {
         pool: node.pool.clone(),
         passwords: Arc::new(passwords),
@@ -93,8 +94,8 @@ pub async fn serve(config: Config, stop: CancellationToken) -> Result<(), NodeEr
         lives: config.lives(),
         mail_limit: MailLimit::new(node.redis.clone(), &key),
         wake: wake.clone(),
+        hotels: Arc::new(GrpcHotelClient::new(mesh.channel("hotel", &config.hotel_url)?)),
     });
-    let mesh = node.callees(&config.client)?;
     let receiver = OutboxReceiver {
         pool: node.pool.clone(),
         key,

@@ -11,6 +11,7 @@ pub(crate) mod ownership;
 mod password_rules;
 pub(crate) mod passwords;
 pub(crate) mod revoke;
+pub(crate) mod roles;
 pub(crate) mod throttle;
 pub(crate) mod tokens;
 
@@ -20,7 +21,7 @@ use sqlx::PgPool;
 use staymesh_mesh::auth::Revocations;
 use staymesh_store::outbox::Wake;
 
-use crate::{config::Lives, crypto::EncryptionKey};
+use crate::{clients::hotel::HotelClient, config::Lives, crypto::EncryptionKey};
 use accounts::AccountService;
 use clients::ClientService;
 use critical_tasks::CriticalTasks;
@@ -30,6 +31,7 @@ use mail_limit::MailLimit;
 use ownership::OwnershipService;
 use passwords::Passwords;
 use revoke::RevokedInStore;
+use roles::RoleService;
 use throttle::Throttle;
 use tokens::Tokens;
 
@@ -45,12 +47,14 @@ pub(crate) struct Dependencies {
     pub(crate) lives: Lives,
     pub(crate) mail_limit: MailLimit,
     pub(crate) wake: Wake,
+    pub(crate) hotels: Arc<dyn HotelClient>,
 }
 
 /// The rules, wired up.
 #[derive(Clone)]
 pub(crate) struct Services {
     pub(crate) accounts: AccountService,
+    pub(crate) roles: RoleService,
     pub(crate) logins: LoginService,
     pub(crate) clients: ClientService,
     pub(crate) ownership: OwnershipService,
@@ -64,19 +68,32 @@ pub(crate) struct Services {
 impl Services {
     /// Wires the services up. They share one limit of [`CriticalTasks`].
     pub(crate) fn new(dependencies: Dependencies) -> Self {
-        let Dependencies { pool, passwords, throttle, key, tokens, keyring, revocations, lives, mail_limit, wake } =
-            dependencies;
+        let Dependencies {
+            pool,
+            passwords,
+            throttle,
+            key,
+            tokens,
+            keyring,
+            revocations,
+            lives,
+            mail_limit,
+            wake,
+            hotels,
+        } = dependencies;
         let critical = CriticalTasks::default();
         let issuer = tokens.issuer().to_owned();
+        let accounts = AccountService {
+            pool: pool.clone(),
+            passwords: Arc::clone(&passwords),
+            throttle: Some(throttle.clone()),
+            revocations: revocations.clone(),
+            critical: critical.clone(),
+            wake: wake.clone(),
+        };
         Self {
-            accounts: AccountService {
-                pool: pool.clone(),
-                passwords: Arc::clone(&passwords),
-                throttle: Some(throttle.clone()),
-                revocations: revocations.clone(),
-                critical: critical.clone(),
-                wake: wake.clone(),
-            },
+            roles: RoleService { accounts: accounts.clone(), hotels },
+            accounts,
             ownership: OwnershipService {
                 pool: pool.clone(),
                 passwords: Arc::clone(&passwords),
