@@ -76,6 +76,9 @@ pub struct Config {
     /// Base URL of the reservation service, which learns of deleted accounts.
     #[arg(long, env = "STAYMESH_RESERVATION_URL")]
     pub reservation_url: String,
+    /// Base URL of the hotel service, which is asked whether the hotels of staff exist.
+    #[arg(long, env = "STAYMESH_HOTEL_URL")]
+    pub hotel_url: String,
     /// Life of a person's access token, whole seconds from 1s to 1h.
     #[arg(long, env = "STAYMESH_IDENTITY_ACCESS_TOKEN_LIFE", default_value = "10m", value_parser = token_life)]
     pub access_token_life: Duration,
@@ -90,11 +93,16 @@ pub struct Config {
     #[arg(long, env = "STAYMESH_IDENTITY_REFRESH_GRACE_SECONDS", default_value_t = 10,
         value_parser = clap::value_parser!(u8).range(0..=60))]
     pub refresh_grace_seconds: u8,
-    /// Failed logins of one source over all addresses within 15 minutes before further ones are refused. Addresses that
+    /// Failed logins of one source over all addresses within 15 minutes before further ones are refused; and as many
+    /// invalid keys of booking links. Addresses that
     /// have logged in from that source within 30 days are exempt.
     #[arg(long, env = "STAYMESH_IDENTITY_SOURCE_FAILURES", default_value_t = 100,
         value_parser = clap::value_parser!(u16).range(1..))]
     pub source_failures: u16,
+    /// Guest checkouts of one source within 15 minutes before further ones are refused.
+    #[arg(long, env = "STAYMESH_IDENTITY_GUEST_SESSIONS", default_value_t = 100,
+        value_parser = clap::value_parser!(u16).range(1..))]
+    pub guest_sessions: u16,
     /// Failed logins per address and source within 15 minutes before further ones are refused; ten times as many from all
     /// sources together.
     #[arg(long, env = "STAYMESH_IDENTITY_LOGIN_FAILURES", default_value_t = 10,
@@ -153,6 +161,7 @@ mod tests {
             "--service-client-id=staymesh-identity",
             "--service-client-secret=secret",
             "--reservation-url=http://localhost:2",
+            "--hotel-url=http://localhost:3",
             "--smtp-url=file:///var/mails",
             "--mail-from=booking@staymesh.example",
             "--public-url=https://booking.example",
@@ -167,7 +176,7 @@ mod tests {
         assert_eq!(lives.access.as_secs(), 600);
         assert_eq!(lives.client.as_secs(), 3600);
         assert_eq!(lives.refresh.as_secs(), 30 * 86_400);
-        assert_eq!((lives.grace.as_secs(), config.source_failures), (10, 100));
+        assert_eq!((lives.grace.as_secs(), config.source_failures, config.guest_sessions), (10, 100, 100));
         assert!(parse(&["--refresh-grace-seconds", "61"]).is_err());
         assert_eq!(format!("{:?}", config.passwords), format!("{:?}", PasswordConfig::default()));
     }

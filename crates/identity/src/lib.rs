@@ -6,10 +6,10 @@
 //!
 //! | module | contents |
 //! |---|---|
-//! | `grpc` | `UserService`, `AuthService`, `IdentityAdminService` and `RevocationService` |
-//! | `service` | rules: `accounts`, `ownership`, `logins`, `clients`; `passwords`, `throttle`, `tokens`, `keyring`, `critical_tasks` |
+//! | `grpc` | `UserService`, `AuthService`, `OAuthService`, `IdentityAdminService`, `RevocationService` and `MailRecipientService` |
+//! | `service` | rules: `accounts`, `ownership`, `guests`, `logins`, `clients`; `passwords`, `throttle`, `source_limit`, `tokens`, `keyring`, `critical_tasks` |
 //! | `events`, `mails` | the outbox: mails to owners of accounts, and deleted accounts |
-//! | `clients` | the reservation service |
+//! | `clients` | the hotel and the reservation service |
 //! | `store` | SQL |
 //! | `model` | accounts, clients, published keys |
 //! | `crypto` | random secrets and their hashes, encryption at rest, signing keys |
@@ -56,13 +56,20 @@ use staymesh_store::outbox::{RelayOptions, Wake};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    clients::reservation::GrpcReservationClient,
+    clients::{hotel::GrpcHotelClient, reservation::GrpcReservationClient},
     mails::OutboxReceiver,
     service::{
-        Dependencies, Services, keyring::Keyring, mail_limit::MailLimit, passwords::Argon2Passwords,
-        throttle::Throttle, tokens::Tokens,
+        Dependencies, Services, SourceLimits,
+        keyring::Keyring,
+        passwords::Argon2Passwords,
+        source_limit::{Limited, SourceLimit},
+        throttle::Throttle,
+        tokens::Tokens,
     },
 };
+
+/// Requests of one source for mails in 15 minutes.
+const MAIL_REQUESTS: u16 = 20;
 
 /// Migrations of the service's own database, `migrations/identity`.
 pub static MIGRATOR: sqlx::migrate::Migrator = sqlx::migrate!("../../migrations/identity");
@@ -81,7 +88,14 @@ pub async fn serve(config: Config, stop: CancellationToken) -> Result<(), NodeEr
     let keyring = Keyring::new(node.pool.clone(), key.clone());
     let throttle =
         Throttle::new(node.redis.clone(), &key, config.login_failures).with_source_limit(config.source_failures);
+    let limit = |limited, most| SourceLimit::new(limited, most, node.redis.clone(), &key);
+    let limits = SourceLimits {
+        mail_requests: limit(Limited::MailRequests, MAIL_REQUESTS),
+        guest_sessions: limit(Limited::GuestSessions, config.guest_sessions),
+        guest_keys: limit(Limited::GuestKeys, config.source_failures),
+    };
     let wake = Wake::default();
+    let mesh = node.callees(&config.client)?;
     let services = Services::new(Dependencies {
         pool: node.pool.clone(),
         passwords: Arc::new(passwords),
@@ -91,10 +105,10 @@ pub async fn serve(config: Config, stop: CancellationToken) -> Result<(), NodeEr
         keyring: keyring.clone(),
         revocations: node.revocations.clone(),
         lives: config.lives(),
-        mail_limit: MailLimit::new(node.redis.clone(), &key),
+        limits,
         wake: wake.clone(),
+        hotels: Arc::new(GrpcHotelClient::new(mesh.channel("hotel", &config.hotel_url)?)),
     });
-    let mesh = node.callees(&config.client)?;
     let receiver = OutboxReceiver {
         pool: node.pool.clone(),
         key,

@@ -34,15 +34,16 @@ use uuid::Uuid;
 
 use crate::{
     MIGRATOR,
+    clients::hotel::MockHotelClient,
     config::{Lives, PasswordConfig},
     crypto::EncryptionKey,
     error::IdentityError,
-    grpc::{AuthHandler, IdentityAdminHandler, RevocationHandler, UserHandler},
+    grpc::{AuthHandler, IdentityAdminHandler, MailRecipientHandler, RevocationHandler, UserHandler},
     service::{
-        Dependencies, Services,
+        Dependencies, Services, SourceLimits,
         keyring::Keyring,
-        mail_limit::MailLimit,
         passwords::{Argon2Passwords, Passwords, Requester},
+        source_limit::{Limited, SourceLimit},
         throttle::Throttle,
         tokens::Tokens,
     },
@@ -56,6 +57,8 @@ pub(crate) const LIVES: Lives = Lives {
 };
 /// Failed logins admitted per window.
 pub(crate) const FAILURES: u8 = 3;
+/// Guest checkouts of one source admitted per window.
+pub(crate) const GUEST_SESSIONS: u16 = 4;
 pub(crate) const PASSWORD: &str = "correct horse battery";
 
 pub(crate) fn encryption_key_text() -> SecretString {
@@ -148,6 +151,7 @@ pub(crate) struct Replica {
     pub(crate) auth: AuthHandler,
     pub(crate) admin: IdentityAdminHandler,
     pub(crate) revocation: RevocationHandler,
+    pub(crate) recipients: MailRecipientHandler,
     pub(crate) keyring: Keyring,
     pub(crate) passwords: Arc<WatchedPasswords>,
     pub(crate) verifier: TokenVerifier,
@@ -159,13 +163,26 @@ impl Replica {
         Self::with(pool, redis, FAILURES, LIVES)
     }
 
-    /// A replica that admits this many failed logins, with these lives of tokens.
+    /// A replica that admits this many failed logins, with these lives of tokens. Every hotel exists.
     pub(crate) fn with(pool: &PgPool, redis: Option<Redis>, failures: u8, lives: Lives) -> Self {
+        let mut hotels = MockHotelClient::new();
+        hotels.expect_require_hotel().returning(|_| Ok(()));
+        Self::with_hotels(pool, redis, (failures, lives), hotels)
+    }
+
+    /// A replica that asks `hotels` whether hotels exist.
+    pub(crate) fn with_hotels(
+        pool: &PgPool,
+        redis: Option<Redis>,
+        (failures, lives): (u8, Lives),
+        hotels: MockHotelClient,
+    ) -> Self {
         let passwords = Arc::new(WatchedPasswords::new());
         let key = encryption_key();
         let keyring = Keyring::new(pool.clone(), key.clone());
         let revocations =
             redis.clone().map_or_else(Revocations::of_this_process, |redis| Revocations::new(Some(redis)));
+        let limit = |limited, most| SourceLimit::new(limited, most, None, &encryption_key());
         let services = Services::new(Dependencies {
             pool: pool.clone(),
             passwords: Arc::clone(&passwords) as Arc<dyn Passwords>,
@@ -175,14 +192,20 @@ impl Replica {
             keyring: keyring.clone(),
             revocations: revocations.clone(),
             lives,
-            mail_limit: MailLimit::new(None, &encryption_key()),
+            limits: SourceLimits {
+                mail_requests: limit(Limited::MailRequests, 20),
+                guest_sessions: limit(Limited::GuestSessions, GUEST_SESSIONS),
+                guest_keys: limit(Limited::GuestKeys, failures.into()),
+            },
             wake: Wake::default(),
+            hotels: Arc::new(hotels),
         });
         Self {
             users: UserHandler::new(&services),
             auth: AuthHandler::new(&services),
             admin: IdentityAdminHandler::new(&services),
             revocation: RevocationHandler::new(&services),
+            recipients: MailRecipientHandler::new(&services),
             verifier: TokenVerifier::new(keyring.clone(), &auth_config()),
             keyring,
             passwords,

@@ -51,7 +51,8 @@ impl OutboxReceiver {
         match event.kind.as_str() {
             events::CONFIRM_EMAIL => {
                 let token: NewToken = payload(event)?;
-                let account = self.account(user_id).await?.filter(|account| account.email_verified_time.is_none());
+                let due = |account: &Account| account.email_verified_time.is_none() && !account.guest_checkout;
+                let account = self.account(user_id).await?.filter(due);
                 self.send_link(account, TokenPurpose::ConfirmEmail, token.token_id).await
             }
             events::RESET_REQUESTED => {
@@ -130,7 +131,7 @@ impl OutboxReceiver {
     }
 
     async fn account_of(&self, email: &str) -> Result<Option<Account>, Delivery> {
-        let Ok(email) = Email::account(email) else { return Ok(None) };
+        let Ok(email) = Email::parse(email) else { return Ok(None) };
         match users::credentials(&self.pool, &email).await.map_err(|error| postponed(&error.into()))? {
             Some((user_id, _)) => self.account(user_id).await,
             None => Ok(None),
