@@ -61,12 +61,32 @@ async fn price_stay_leaves_out_room_types_with_a_total_of_zero() {
 }
 
 #[tokio::test]
-async fn price_stay_beyond_the_largest_amount_names_the_room_type() {
+async fn price_stay_beyond_the_largest_amount_leaves_that_room_type_out() {
     let fixture = fixture().await;
-    fixture.set_rate(1, rate("1")).await.unwrap();
-    fixture.set_rate(2, rate("9999999999999.99")).await.unwrap();
-    let refused = fixture.price(vec![demand(1, &[0; 3]), demand(2, &[0; 3])]).await.unwrap_err();
-    assert_eq!(fields(&refused), ["room_types[1]"]);
+    for room_type_id in [1, 2] {
+        fixture.set_rate(room_type_id, rate("1")).await.unwrap();
+    }
+    // A price from before the limit.
+    for sql in [
+        "alter table room_rate drop constraint room_rate_base_price_in_offers",
+        "update room_rate set base_price_minor = 999999999999999 where room_type_id = 2",
+    ] {
+        sqlx::query(sql).execute(fixture.database.pool()).await.unwrap();
+    }
+    let prices = fixture.price(vec![demand(1, &[0; 3]), demand(2, &[0; 3])]).await.unwrap();
+    assert_eq!(prices.iter().map(|price| price.room_type_id).collect::<Vec<_>>(), [1]);
+}
+
+#[tokio::test]
+async fn prices_and_fees_above_the_limit_are_refused() {
+    let fixture = fixture().await;
+    fixture.set_rate(1, rate("20000000.00")).await.unwrap();
+    let refused = fixture.set_rate(1, rate("20000000.01")).await.unwrap_err();
+    assert_eq!(fields(&refused), ["rate.base_price.amount"]);
+    let refused = fixture.set_nights(1, "2027-03-01", "2027-03-02", euros("20000000.01")).await.unwrap_err();
+    assert_eq!(fields(&refused), ["price.amount"]);
+    let refused = fixture.set_taxes(vec![fee("City", euros("20000000.01"))]).await.unwrap_err();
+    assert_eq!(fields(&refused), ["taxes[0].per_room_night.amount"]);
 }
 
 #[tokio::test]

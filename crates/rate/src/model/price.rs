@@ -5,6 +5,12 @@ use staymesh_domain::{Money, RoomTypeId};
 
 use super::{rate::CancellationPolicy, tax::TaxAmount};
 
+/// Largest price of a room and night, and largest fee for one, in minor units: 20,000,000.00 EUR.
+///
+/// The most expensive stay has 90 nights, 50 rooms, an occupancy rule of +400 per cent and 20 taxes of 100 per cent; with
+/// this price it is still below [`Money::MAX_MINOR`], so every offer can be computed.
+pub(crate) const MAX_PRICE_MINOR: i64 = 2_000_000_000;
+
 /// A room type to price, and how well it sells.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct RoomTypeDemand {

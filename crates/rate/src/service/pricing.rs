@@ -14,12 +14,11 @@ use crate::{
     model::{Prices, RoomTypeDemand, RoomTypePrice, StayPrice, Tax, TaxAmount, TaxKind},
 };
 
-/// Prices a stay in each of `demands`, in their order. Room types without an entry in `prices`, and those that are not
-/// [for sale](is_for_sale), are left out.
+/// Prices a stay in each of `demands`, in their order. Room types without an entry in `prices`, those that are not
+/// [for sale](is_for_sale), and those whose price exceeds [`Money::MAX_MINOR`] are left out; the last are logged.
 ///
 /// # Errors
-/// [`RateError::StayTooExpensive`] with the index of the room type; [`RateError::StoredAmount`] when prices and taxes are
-/// in different currencies.
+/// [`RateError::StoredAmount`] when prices and taxes are in different currencies.
 pub(super) fn price_room_types(
     prices: &HashMap<RoomTypeId, Prices>,
     taxes: &[Tax],
@@ -28,13 +27,18 @@ pub(super) fn price_room_types(
     demands: &[RoomTypeDemand],
 ) -> Result<Vec<RoomTypePrice>, RateError> {
     let mut offers = Vec::with_capacity(demands.len());
-    for (index, demand) in demands.iter().enumerate() {
+    for demand in demands {
         let Some(prices) = prices.get(&demand.room_type_id) else { continue };
         let nights = stay.nights().zip(demand.sold_percent.iter().copied());
-        let price = price_stay(prices, taxes, nights, rooms).map_err(|error| match error {
-            MoneyError::TooLarge => RateError::StayTooExpensive { index },
-            other => RateError::StoredAmount(other),
-        })?;
+        let price = match price_stay(prices, taxes, nights, rooms) {
+            Ok(price) => price,
+            // Only a price from before its limit can do this. It must not take the other room types off sale.
+            Err(MoneyError::TooLarge) => {
+                tracing::error!(room_type_id = demand.room_type_id.get(), "price out of range; room type not offered");
+                continue;
+            }
+            Err(other) => return Err(RateError::StoredAmount(other)),
+        };
         if is_for_sale(&price) {
             offers.push(RoomTypePrice { room_type_id: demand.room_type_id, price, policy: prices.rate.policy });
         }

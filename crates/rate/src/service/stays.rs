@@ -11,10 +11,10 @@ use crate::{
 
 impl RateService {
     /// Prices a stay in several room types of a hotel, in the order of `demands`. Room types that have no rate, or in
-    /// which the stay would cost nothing, are left out. Two statements, whatever the number of room types and nights.
+    /// which the stay would cost nothing or more than an amount can hold, are left out. Two statements, whatever the number of room types and nights.
     ///
     /// # Errors
-    /// [`RateError::StayTooExpensive`]; [`RateError::StoredAmount`] when stored amounts are invalid.
+    /// [`RateError::StoredAmount`] when stored amounts are invalid.
     pub(crate) async fn price_stay(
         &self,
         hotel_id: HotelId,

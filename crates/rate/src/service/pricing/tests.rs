@@ -170,3 +170,14 @@ proptest! {
         prop_assert!(matches!(priced, Ok(_) | Err(MoneyError::TooLarge)));
     }
 }
+
+#[test]
+fn most_expensive_stay_within_the_limits_can_be_computed() {
+    let prices = rate(crate::model::MAX_PRICE_MINOR, vec![rule(1, 400)]);
+    let nights = || nights(&[100; 90]);
+    let taxes = vec![tax(TaxKind::BasisPoints(10_000)); 20];
+    let price = price_stay(&prices, &taxes, nights(), rooms(50)).unwrap();
+    assert_eq!(price.total.minor(), 945_000_000_000_000);
+    let fees = vec![tax(TaxKind::PerRoomNight(euros(crate::model::MAX_PRICE_MINOR))); 20];
+    assert!(price_stay(&prices, &fees, nights(), rooms(50)).is_ok());
+}
