@@ -111,12 +111,13 @@ impl Fixture {
             until_date: until.into(),
             weekdays: vec![],
             price,
+            etag: String::new(),
         };
         Ok(self.admin.set_nightly_prices(staff(request)).await?.into_inner().nights)
     }
 
     pub(crate) async fn set_taxes(&self, taxes: Vec<proto::Tax>) -> Result<Vec<proto::Tax>, Status> {
-        let request = SetTaxesRequest { hotel_id: HOTEL, taxes };
+        let request = SetTaxesRequest { hotel_id: HOTEL, taxes, etag: String::new() };
         Ok(self.admin.set_taxes(staff(request)).await?.into_inner().taxes)
     }
 

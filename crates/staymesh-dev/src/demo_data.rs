@@ -124,7 +124,7 @@ impl Administrator {
         let hotel = Some(hotel(sample));
         let made = self.hotels.create_hotel(CreateHotelRequest { hotel, request_id }).await?.into_inner();
         let hotel_id = made.hotel.context("no hotel in the answer")?.hotel_id;
-        self.rates.set_taxes(SetTaxesRequest { hotel_id, taxes: taxes(sample) }).await?;
+        self.rates.set_taxes(SetTaxesRequest { hotel_id, taxes: taxes(sample), etag: String::new() }).await?;
         for (at, kind) in (1u128..).zip(&ROOM_TYPES) {
             self.add_room_type(hotel_id, number * 1000 + at * 100, sample, kind).await?;
         }
@@ -192,6 +192,7 @@ impl Administrator {
                 // Friday and Saturday.
                 weekdays: vec![5, 6],
                 price: Some(money(sample, price * 5 / 4)),
+                etag: String::new(),
             })
             .await?;
         Ok(())

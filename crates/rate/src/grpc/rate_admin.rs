@@ -64,10 +64,10 @@ impl RateAdminService for RateAdminHandler {
         let request = request.into_inner();
         let (hotel_id, room_type_id) = request::ids(request.hotel_id, request.room_type_id)?;
         let (range, page) = request::night_list(&request)?;
-        let nights = self.rates.list_nightly_prices(hotel_id, room_type_id, range, &page).await?;
+        let (nights, etag) = self.rates.list_nightly_prices(hotel_id, room_type_id, range, &page).await?;
         let (nights, next_page_token) = page.cut(nights, |(date, _)| *date);
         let nights = nights.into_iter().map(response::night).collect();
-        Ok(Response::new(ListNightlyPricesResponse { nights, next_page_token }))
+        Ok(Response::new(ListNightlyPricesResponse { nights, next_page_token, etag }))
     }
 
     async fn set_nightly_prices(
@@ -79,23 +79,24 @@ impl RateAdminService for RateAdminHandler {
         let (hotel_id, room_type_id) = request::ids(request.hotel_id, request.room_type_id)?;
         let (nights, price) = request::nights(&request)?;
         let count = i32::try_from(nights.len()).map_err(|error| Problem::internal(&error))?;
-        self.rates.set_nightly_prices(hotel_id, room_type_id, &nights, price).await?;
-        Ok(Response::new(SetNightlyPricesResponse { nights: count }))
+        let etag = self.rates.set_nightly_prices(hotel_id, room_type_id, &nights, price, &request.etag).await?;
+        Ok(Response::new(SetNightlyPricesResponse { nights: count, etag }))
     }
 
     async fn get_taxes(&self, request: Request<GetTaxesRequest>) -> Result<Response<GetTaxesResponse>, Status> {
         require_staff(&request, request.get_ref().hotel_id)?;
         let hotel_id = request::id(request.get_ref().hotel_id)?;
-        let taxes = self.rates.get_taxes(hotel_id).await?;
-        Ok(Response::new(GetTaxesResponse { taxes: taxes.into_iter().map(Into::into).collect() }))
+        let (taxes, etag) = self.rates.get_taxes(hotel_id).await?;
+        Ok(Response::new(GetTaxesResponse { taxes: taxes.into_iter().map(Into::into).collect(), etag }))
     }
 
     async fn set_taxes(&self, request: Request<SetTaxesRequest>) -> Result<Response<SetTaxesResponse>, Status> {
         require_staff(&request, request.get_ref().hotel_id)?;
         let hotel_id = request::id(request.get_ref().hotel_id)?;
-        let taxes = request::taxes(request.into_inner().taxes)?;
-        self.rates.set_taxes(hotel_id, &taxes).await?;
-        Ok(Response::new(SetTaxesResponse { taxes: taxes.into_iter().map(Into::into).collect() }))
+        let SetTaxesRequest { taxes, etag, .. } = request.into_inner();
+        let taxes = request::taxes(taxes)?;
+        let etag = self.rates.set_taxes(hotel_id, &taxes, &etag).await?;
+        Ok(Response::new(SetTaxesResponse { taxes: taxes.into_iter().map(Into::into).collect(), etag }))
     }
 
     async fn list_audit_records(

@@ -178,7 +178,7 @@ async fn admin_calls_authorize_before_they_validate() {
     let request = SetNightlyPricesRequest { hotel_id: HOTEL, ..Default::default() };
     let refused = fixture.admin.set_nightly_prices(staff_of(HOTEL + 1, request)).await.unwrap_err();
     assert_eq!(reason(&refused), Reason::AccessDenied);
-    let request = SetTaxesRequest { hotel_id: HOTEL, taxes: vec![proto::Tax::default(); 30] };
+    let request = SetTaxesRequest { hotel_id: HOTEL, taxes: vec![proto::Tax::default(); 30], etag: String::new() };
     let refused = fixture.admin.set_taxes(staff_of(HOTEL + 1, request)).await.unwrap_err();
     assert_eq!(reason(&refused), Reason::AccessDenied);
     let request = GetTaxesRequest { hotel_id: HOTEL };
@@ -216,6 +216,7 @@ async fn nightly_prices_are_set_by_weekday_listed_and_cleared() {
         until_date: "2027-03-15".into(),
         weekdays: vec![6, 7],
         price,
+        etag: String::new(),
     };
     let refused = fixture.admin.set_nightly_prices(staff(weekends(euros("200")))).await.unwrap_err();
     assert_eq!(reason(&refused), Reason::RateNotFound);
@@ -263,6 +264,7 @@ async fn set_nightly_prices_reports_the_invalid_field_and_changes_nothing() {
         until_date: until.into(),
         weekdays: weekdays.to_vec(),
         price,
+        etag: String::new(),
     };
     for (request, expected) in [
         (nights("", "2027-03-02", &[], euros("1")), "from_date"),
@@ -322,4 +324,49 @@ async fn set_taxes_replaces_all_taxes() {
     assert_eq!(get().await, both);
     fixture.set_taxes(vec![]).await.unwrap();
     assert!(get().await.is_empty());
+}
+
+#[tokio::test]
+async fn set_taxes_with_an_old_etag_is_refused() {
+    let fixture = fixture().await;
+    let set = async |taxes: Vec<proto::Tax>, etag: &str| {
+        let request = SetTaxesRequest { hotel_id: HOTEL, taxes, etag: etag.to_owned() };
+        fixture.admin.set_taxes(staff(request)).await.map(|answer| answer.into_inner().etag)
+    };
+    let read = fixture.admin.get_taxes(staff(GetTaxesRequest { hotel_id: HOTEL })).await.unwrap().into_inner();
+    let first = set(vec![percentage("VAT", 600)], &read.etag).await.unwrap();
+    assert_ne!(first, read.etag);
+    // The second editor started from the same version.
+    let refused = set(vec![percentage("City", 100)], &read.etag).await.unwrap_err();
+    assert_eq!(reason(&refused), Reason::EtagMismatch);
+    // Equal taxes keep the etag; without one, any version is replaced.
+    assert_eq!(set(vec![percentage("VAT", 600)], &first).await.unwrap(), first);
+    assert_ne!(set(vec![], "").await.unwrap(), first);
+}
+
+#[tokio::test]
+async fn set_nightly_prices_with_an_old_etag_is_refused() {
+    let fixture = fixture().await;
+    fixture.set_rate(1, rate("100")).await.unwrap();
+    let set = async |price: Option<Money>, etag: &str| {
+        let request = SetNightlyPricesRequest {
+            hotel_id: HOTEL,
+            room_type_id: 1,
+            from_date: "2027-03-01".into(),
+            until_date: "2027-03-03".into(),
+            weekdays: vec![],
+            price,
+            etag: etag.to_owned(),
+        };
+        fixture.admin.set_nightly_prices(staff(request)).await.map(|answer| answer.into_inner().etag)
+    };
+    let request = ListNightlyPricesRequest { hotel_id: HOTEL, room_type_id: 1, ..Default::default() };
+    let read = fixture.admin.list_nightly_prices(staff(request)).await.unwrap().into_inner().etag;
+    let first = set(euros("90"), &read).await.unwrap();
+    assert_ne!(first, read);
+    for price in [euros("80"), None] {
+        assert_eq!(reason(&set(price, &read).await.unwrap_err()), Reason::EtagMismatch);
+    }
+    assert_eq!(set(euros("90"), &first).await.unwrap(), first);
+    assert_ne!(set(None, "").await.unwrap(), first);
 }

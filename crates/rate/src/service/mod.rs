@@ -40,6 +40,19 @@ fn require_currency(amount: Money, expected: Currency, field: impl FnOnce() -> S
     Err(RateError::CurrencyMismatch { field: field(), expected })
 }
 
+/// The etag of a version of what belongs to the object with this id.
+fn etag(id: i32, version: i64) -> String {
+    format!("{id:x}-{version:x}")
+}
+
+/// Optimistic concurrency control: an empty etag accepts any version.
+///
+/// # Errors
+/// [`RateError::EtagMismatch`].
+fn require_etag(given: &str, current: &str) -> Result<(), RateError> {
+    if given.is_empty() || given == current { Ok(()) } else { Err(RateError::EtagMismatch) }
+}
+
 /// The error for a foreign key violation on `hotel_currency`: the hotel service returned another currency than it did
 /// when the hotel's first rate was set. A hotel's currency is immutable, so this cannot happen unless data is corrupt.
 fn currency_changed(field: String, current: Currency) -> RateError {

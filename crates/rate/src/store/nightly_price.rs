@@ -2,7 +2,7 @@
 
 use jiff::civil::Date;
 use jiff_sqlx::ToSqlx;
-use sqlx::{PgConnection, PgPool};
+use sqlx::{PgConnection, PgExecutor, PgPool};
 use staymesh_domain::{DateRange, HotelId, Money, Page, RoomTypeId};
 
 use super::stored_money;
@@ -33,15 +33,15 @@ pub(crate) async fn list(
     rows.into_iter().map(|(date, minor, currency)| Ok((date.to_jiff(), stored_money(minor, &currency)?))).collect()
 }
 
-/// Sets the nightly price of these nights. The currency must be that of the room rate (`nightly_price_room_rate_fkey`).
+/// Sets the nightly price of these nights. Yields how many changed. The currency must be that of the room rate (`nightly_price_room_rate_fkey`).
 pub(crate) async fn upsert(
     connection: &mut PgConnection,
     hotel_id: HotelId,
     room_type_id: RoomTypeId,
     nights: &[Date],
     price: Money,
-) -> Result<(), RateError> {
-    sqlx::query(
+) -> Result<u64, RateError> {
+    let done = sqlx::query(
         "insert into nightly_price (hotel_id, room_type_id, stay_date, currency_code, price_minor)
          select $1, $2, night, $4, $5 from unnest($3::date[]) as night
          on conflict on constraint nightly_price_pkey do update set price_minor = excluded.price_minor
@@ -54,20 +54,49 @@ pub(crate) async fn upsert(
     .bind(price.minor())
     .execute(connection)
     .await?;
-    Ok(())
+    Ok(done.rows_affected())
 }
 
-/// Deletes the nightly prices of these nights.
+/// Deletes the nightly prices of these nights. Yields how many there were.
 pub(crate) async fn delete(
     connection: &mut PgConnection,
     hotel_id: HotelId,
     room_type_id: RoomTypeId,
     nights: &[Date],
-) -> Result<(), RateError> {
-    sqlx::query("delete from nightly_price where hotel_id = $1 and room_type_id = $2 and stay_date = any ($3)")
+) -> Result<u64, RateError> {
+    let done =
+        sqlx::query("delete from nightly_price where hotel_id = $1 and room_type_id = $2 and stay_date = any ($3)")
+            .bind(hotel_id.get())
+            .bind(room_type_id.get())
+            .bind(dates(nights))
+            .execute(connection)
+            .await?;
+    Ok(done.rows_affected())
+}
+
+/// The version of the nightly prices of a room type that has a rate; `None` without one.
+pub(crate) async fn version(
+    executor: impl PgExecutor<'_>,
+    hotel_id: HotelId,
+    room_type_id: RoomTypeId,
+) -> Result<Option<i64>, RateError> {
+    let version = sqlx::query_scalar("select nights_version from room_rate where hotel_id = $1 and room_type_id = $2")
         .bind(hotel_id.get())
         .bind(room_type_id.get())
-        .bind(dates(nights))
+        .fetch_optional(executor)
+        .await?;
+    Ok(version)
+}
+
+/// Adds one to the version of the nightly prices, whose rate is locked.
+pub(crate) async fn next_version(
+    connection: &mut PgConnection,
+    hotel_id: HotelId,
+    room_type_id: RoomTypeId,
+) -> Result<(), RateError> {
+    sqlx::query("update room_rate set nights_version = nights_version + 1 where hotel_id = $1 and room_type_id = $2")
+        .bind(hotel_id.get())
+        .bind(room_type_id.get())
         .execute(connection)
         .await?;
     Ok(())

@@ -104,6 +104,7 @@ impl Player<'_> {
             until_date: self.shift.there(row.stay.check_out()).to_string(),
             weekdays: Vec::new(),
             price: Some(proto_types::money(row.price)),
+            etag: String::new(),
         };
         patiently(async || self.admin.rates.clone().set_nightly_prices(request.clone()).await).await?;
         self.prices.extend(nights.into_iter().map(|night| (night, row.price)));
