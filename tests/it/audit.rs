@@ -30,7 +30,7 @@ async fn changes_by_staff_and_admins_are_listed_with_actor_request_and_gateway()
     );
     assert_eq!(
         (&record["before"]["base_price_minor"], &record["after"]["base_price_minor"]),
-        (&json!(10_000.0), &json!(11_000.0),)
+        (&json!(10_000), &json!(11_000))
     );
     assert_eq!(records(&world, "hotel", &format!("object_type=hotel&object_id={}", hotel.hotel_id)).await.len(), 1);
     assert_eq!(records(&world, "reservation", &format!("object_type=inventory&object_id={object}")).await.len(), 1);

@@ -1,15 +1,15 @@
 //! `cargo xtask test`: every check and every test, as CI runs them.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 use clap::{Args, ValueEnum};
-use staymesh_devenv::{Component, Durability, Postgres, PostgresOptions, Redis, dev_dir, install};
+use staymesh_devenv::{Component, Durability, Postgres, PostgresOptions, Redis, dev_dir, install, run_dir};
 
 use crate::steps::Steps;
-use crate::tools::{BUILD, Binaries, cargo, run as run_tool};
+use crate::tools::{BUILD, BUILD_TESTS, Binaries, cargo, run as run_tool};
 use crate::{checks, components};
 
 /// Flags of `cargo xtask test`.
@@ -24,6 +24,17 @@ pub(crate) struct Options {
     /// Passed on to `cargo test`; naming packages there replaces the whole workspace
     #[arg(last = true)]
     cargo_args: Vec<String>,
+}
+
+impl Options {
+    /// What is built before the tests: the binaries that they start, and with the whole workspace also the tests.
+    fn build(&self) -> &'static [&'static str] {
+        if picks_packages(&self.cargo_args) { &BUILD } else { &BUILD_TESTS }
+    }
+}
+
+fn picks_packages(cargo_args: &[String]) -> bool {
+    cargo_args.iter().any(|arg| arg.starts_with("-p") || arg.starts_with("--package"))
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -55,12 +66,13 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode> {
     }
     let lint = options.only != Some(Half::Tests);
     let mut steps = Steps::new(if lint { checks::COUNT + 4 } else { 4 });
-    let wanted = if lint { &Component::ALL[..] } else { &[Component::Postgres, Component::Redis, Component::Envoy] };
+    let for_tests = [Component::Postgres, Component::Redis, Component::Envoy, Component::OAuthLibraries];
+    let wanted = if lint { &Component::ALL[..] } else { &for_tests };
     let installed = steps.run("install components", || components::install(wanted))?.is_some();
     if lint {
         checks::add(&mut steps)?;
     }
-    let built = steps.run("build", || run_tool(cargo(&BUILD)))?.is_some();
+    let built = steps.run("build", || run_tool(cargo(options.build())))?.is_some();
     let stores = if installed { steps.run("start stores", start_stores)? } else { None };
     match stores {
         Some(stores) => {
@@ -79,10 +91,8 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode> {
 }
 
 fn start_stores() -> Result<Stores> {
-    let runs = dev_dir().join("test-runs");
-    remove_dead_runs(&runs);
     // One directory for each run, so that concurrent runs are isolated.
-    let dir = runs.join(std::process::id().to_string());
+    let dir = run_dir::of_this_process("test-runs");
     let options = PostgresOptions { durability: Durability::Off, ..PostgresOptions::default() };
     let postgres = Postgres::start(&dir.join("postgres"), options)?;
     let redis = Redis::start(&dir.join("redis"), None)?;
@@ -90,20 +100,9 @@ fn start_stores() -> Result<Stores> {
     Ok(Stores { dir, postgres, redis })
 }
 
-/// Removes directories of killed runs. A directory is named after the process id of its run.
-fn remove_dead_runs(runs: &Path) {
-    for run in fs::read_dir(runs).into_iter().flatten().flatten() {
-        if !Path::new("/proc").join(run.file_name()).exists() {
-            // A directory that cannot be removed now is tried again by the next run.
-            let _ = fs::remove_dir_all(run.path());
-        }
-    }
-}
-
 fn run_tests(stores: &Stores, cargo_args: &[String]) -> Result<()> {
     let mut args = vec!["test", "--locked", "--no-fail-fast"];
-    let picks_packages = cargo_args.iter().any(|arg| arg.starts_with("-p") || arg.starts_with("--package"));
-    if !picks_packages {
+    if !picks_packages(cargo_args) {
         args.push("--workspace");
     }
     let binaries = Binaries::of_profile("debug");

@@ -71,6 +71,10 @@ pub(crate) fn target_dir() -> PathBuf {
 /// `cargo build --workspace` does, so that after it nothing is compiled again.
 pub(crate) const BUILD: [&str; 7] = ["build", "--workspace", "--locked", "--bin", STAYMESH, "--bin", STAYMESH_DEV];
 
+/// Arguments of the build before the tests of the whole workspace: binaries and tests share the features that development
+/// dependencies add, so that no crate is compiled once for each.
+pub(crate) const BUILD_TESTS: [&str; 6] = ["build", "--workspace", "--locked", "--lib", "--bins", "--tests"];
+
 /// Name of the production binary.
 const STAYMESH: &str = "staymesh";
 /// Name of the binary with the development tools.

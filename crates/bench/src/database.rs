@@ -11,8 +11,7 @@ use std::{
 use anyhow::{Context, Result, ensure};
 use indicatif::ProgressBar;
 use sqlx::{PgPool, Row};
-use staymesh_devenv::{Component, Durability, Postgres, PostgresOptions, dev_dir, install};
-use staymesh_load::run_dir;
+use staymesh_devenv::{Component, Durability, Postgres, PostgresOptions, dev_dir, install, run_dir};
 use staymesh_reservation::{Writer, store::Store};
 use staymesh_store::StoreConfig;
 
@@ -197,7 +196,7 @@ impl Conditions {
 
 fn start_server(settings: Vec<(String, String)>) -> Result<(Postgres, PathBuf)> {
     install::install(&dev_dir(), &[Component::Postgres], &|line| eprintln!("{line}"))?;
-    let dir = run_dir::of_this_process().join(DATABASES.fetch_add(1, Ordering::Relaxed).to_string());
+    let dir = run_dir::of_this_process("bench").join(DATABASES.fetch_add(1, Ordering::Relaxed).to_string());
     let options = PostgresOptions { durability: Durability::On, settings, ..PostgresOptions::default() };
     Ok((Postgres::start(&dir, options)?, dir))
 }

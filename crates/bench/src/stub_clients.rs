@@ -1,5 +1,6 @@
 //! Stubs of the hotel and rate clients, in this process and without a database: neither service is measured.
 
+use jiff::tz::TimeZone;
 use staymesh_domain::{HotelId, Money, RoomCount, RoomTypeId, StayDates};
 use staymesh_mesh::Problem;
 use staymesh_reservation::{
@@ -22,6 +23,10 @@ impl HotelClient for StubClients {
 
     async fn room_type(&self, _: HotelId, room_type_id: RoomTypeId) -> Result<RoomTypeInfo, Problem> {
         Ok(RoomTypeInfo { room_type_id, display_name: "A room".into(), max_occupancy: 4 })
+    }
+
+    async fn time_zone(&self, _: HotelId) -> Result<TimeZone, Problem> {
+        Ok(TimeZone::UTC)
     }
 }
 

@@ -85,6 +85,8 @@ reasons! {
     LoginThrottled = "LOGIN_THROTTLED", ResourceExhausted;
     /// The refresh token is unknown, expired, used or revoked.
     RefreshTokenInvalid = "REFRESH_TOKEN_INVALID", Unauthenticated;
+    /// The token of a mailed link is unknown, expired or used.
+    MailTokenInvalid = "MAIL_TOKEN_INVALID", FailedPrecondition;
     /// There is no such account.
     UserNotFound = "USER_NOT_FOUND", NotFound;
     /// The client id is taken, by a registered or a deleted client.

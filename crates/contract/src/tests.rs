@@ -1,8 +1,11 @@
-//! The contract as a whole: which changes are audited.
+//! The contract as a whole: which changes are audited, and what the documentation says of gateways.
 
 use staymesh_api::options::v1::Role;
 
-use crate::access::{AccessTable, Rule};
+use crate::{
+    Contract,
+    access::{AccessTable, Rule},
+};
 
 /// Methods whose changes write audit records (`staymesh_store::audit`). Each is tested in its service's crate.
 const AUDITED: [&str; 23] = [
@@ -36,13 +39,17 @@ const AUDITED_FOR_OTHERS: [&str; 2] =
     ["reservation.v1.ReservationFlowService/RetireInventory", "reservation.v1.ReservationService/CancelReservation"];
 
 /// Methods without audit records, each with its reason.
-const EXEMPT: [(&str, &str); 7] = [
+const EXEMPT: [(&str, &str); 11] = [
     ("identity.v1.AuthService/Logout", "a caller's own login"),
+    ("identity.v1.AuthService/LogoutEverywhere", "a caller's own logins"),
+    ("identity.v1.UserService/ChangePassword", "a caller's own account"),
+    ("identity.v1.UserService/RequestEmailConfirmation", "a caller's own account"),
     ("payment.v1.PaymentFlowService/RecordPartnerSale", "an event of the flow; the ledger has it"),
     ("payment.v1.PaymentFlowService/SettleCancellation", "an event of the flow; the ledger has it"),
     ("rate.v1.PricingService/PriceStay", "changes nothing"),
     ("reservation.v1.ReservationFlowService/ConfirmPayment", "an event of the flow; the reservation's history has it"),
     ("reservation.v1.ReservationFlowService/ConfirmRefund", "an event of the flow; the reservation's history has it"),
+    ("reservation.v1.ReservationFlowService/ForgetOwner", "an account that its owner deleted"),
     ("reservation.v1.ReservationFlowService/RejectPayment", "an event of the flow; the reservation's history has it"),
 ];
 
@@ -79,5 +86,17 @@ fn every_service_with_audited_methods_lists_its_records_to_admins_only() {
     assert_eq!(lists.len(), 5);
     for (path, rule) in lists {
         assert_eq!(rule, &Rule::Roles(vec![Role::Admin]), "{path}");
+    }
+}
+
+#[test]
+fn documented_gateways_are_those_of_the_contract() {
+    let page = include_str!("../../../docs/API-DESIGN.md");
+    let contract = Contract::read(staymesh_api::DESCRIPTOR_SET).expect("the contract can be read");
+    for service in contract.exposed_services() {
+        let row = format!("| `{}` |", service.gateway.as_str_name());
+        let listed = page.lines().find(|line| line.starts_with(&row)).expect("a row for the gateway");
+        let name = service.name.rsplit('.').next().unwrap_or_default();
+        assert!(listed.contains(&format!("`{name}`")), "docs/API-DESIGN.md lacks {name} in the row of its gateway");
     }
 }

@@ -24,6 +24,7 @@ mod postgres;
 pub mod process;
 mod proxy;
 mod redis;
+pub mod run_dir;
 mod secret;
 mod spawner;
 pub mod wait;

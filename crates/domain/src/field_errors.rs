@@ -45,6 +45,14 @@ impl FieldErrors {
         result.map_err(|error| self.push(error)).ok()
     }
 
+    /// `Ok` without violations.
+    ///
+    /// # Errors
+    /// The violations, if there are any.
+    pub fn into_result(self) -> Result<(), Self> {
+        if self.is_empty() { Ok(()) } else { Err(self) }
+    }
+
     /// Whether there are no violations.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()

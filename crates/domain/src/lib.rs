@@ -19,6 +19,7 @@
 //! assert_eq!(check(1, "2027-03-01", "2027-03-02", "1.234").unwrap_err().field, "price.amount");
 //! ```
 
+mod country;
 mod counts;
 mod date;
 mod date_range;
@@ -34,6 +35,7 @@ mod request_id;
 mod reservation_id;
 mod stay_dates;
 
+pub use country::is_country;
 pub use counts::{CountError, GuestCount, RoomCount, metric_count};
 pub use date::{DateError, format_date, parse_date};
 pub use date_range::{DateRange, DateRangeError, Weekdays};

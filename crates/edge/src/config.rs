@@ -6,7 +6,7 @@ use clap::{Args, builder::RangedI64ValueParser};
 use serde::{Deserialize, Serialize};
 use staymesh_contract::ErrorPages;
 
-use crate::cors::Origin;
+use crate::origin::Origin;
 
 use crate::shares::{AddressLimits, Shares};
 

@@ -20,6 +20,7 @@ mod listener;
 mod listener_kind;
 mod local_replies;
 mod lua;
+mod origin;
 mod rate_limit;
 mod rest_methods;
 mod routes;
@@ -28,7 +29,7 @@ mod template;
 mod transcoder;
 
 pub use config::{EdgeConfig, HostPort, HostPortError, Limits, Timeouts, Upstreams};
-pub use cors::{Origin, OriginError};
+pub use origin::{Origin, OriginError};
 pub use shares::{AddressLimits, Shares};
 
 use staymesh_contract::{Contract, ContractError};

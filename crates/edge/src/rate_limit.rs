@@ -31,7 +31,9 @@ pub(crate) const WEBHOOK: &str = "/staymesh.payment.v1.PspWebhookService/Receive
 
 /// Methods that cost much and need no token, each with buckets of its own by address.
 const LOGIN: &str = "/staymesh.identity.v1.AuthService/Login";
-const TOKEN: &str = "/staymesh.identity.v1.AuthService/IssueClientToken";
+const TOKEN: &str = "/staymesh.identity.v1.OAuthService/IssueToken";
+/// The same over gRPC.
+const CLIENT_TOKEN: &str = "/staymesh.identity.v1.AuthService/IssueClientToken";
 const SIGN_UP: &str = "/staymesh.identity.v1.UserService/CreateUser";
 
 /// Buckets per account or client with a token, per address for requests without one, and per address for all its requests,
@@ -70,7 +72,7 @@ pub(crate) fn filter(config: &EdgeConfig, contract: &Contract) -> Result<Value, 
                 by_address("webhook", &[webhook], ADDRESS),
                 by_address("login", &[of(LOGIN)?], ADDRESS),
                 by_address("sign_up", &[of(SIGN_UP)?], ADDRESS),
-                by_address("token", &[of(TOKEN)?], ADDRESS),
+                by_address("token", &[at(&[contract.fixed_path(TOKEN)?, TOKEN, CLIENT_TOKEN])], ADDRESS),
             ],
             // An entry without a value matches every value, with one bucket each.
             "descriptors": [

@@ -14,6 +14,8 @@ const REFLECTION: [&str; 2] = ["grpc.reflection.v1.ServerReflection", "grpc.refl
 const HEALTH_CHECK: &str = "/grpc.health.v1.Health/Check";
 const HEALTH: &str = "grpc.health.v1.Health";
 
+/// The service whose raw bodies are those of OAuth 2.0; all others are pages.
+const OAUTH: &str = "staymesh.identity.v1.OAuthService";
 /// Header with the caller's address, for limits by source. Callers cannot set it.
 const SOURCE_HEADER: &str = "x-staymesh-source";
 
@@ -63,7 +65,11 @@ fn response_body_route(config: &EdgeConfig, kind: ListenerKind, service: &Servic
     let field = method.response_body.as_ref()?;
     let route = json!({
         "match": {"path": method.path},
-        "metadata": if method.raw { lua::page() } else { lua::response_body(field) },
+        "metadata": match method.raw {
+            true if service.name == OAUTH => lua::oauth(),
+            true => lua::page(),
+            false => lua::response_body(field),
+        },
         "route": action(config, &clusters::of_service(kind, &service.upstream)),
     });
     Some(sized(service, route))

@@ -6,6 +6,7 @@ use secrecy::{ExposeSecret, SecretString};
 use sqlx::PgPool;
 use staymesh_domain::{Email, FieldError, Language};
 use staymesh_mesh::auth::{Revocations, Role};
+use staymesh_store::outbox::Wake;
 
 pub use crate::service::keyring::Rotation;
 use crate::{
@@ -49,6 +50,7 @@ pub async fn create_admin(pool: &PgPool, email: &str, password: &SecretString) -
         throttle: None,
         revocations: Revocations::of_this_process(),
         critical: CriticalTasks::default(),
+        wake: Wake::default(),
     };
     let sign_up = SignUp {
         email: email.clone(),

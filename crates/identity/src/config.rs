@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use clap::Args;
 use secrecy::SecretString;
-use staymesh_mesh::config::NodeConfig;
+use staymesh_mail::MailConfig;
+use staymesh_mesh::config::{ClientConfig, NodeConfig};
 use staymesh_store::parse_duration;
 
 use crate::{crypto::EncryptionKey, error::IdentityError};
@@ -66,6 +67,15 @@ pub struct Config {
     #[command(flatten)]
     #[expect(missing_docs)]
     pub passwords: PasswordConfig,
+    #[command(flatten)]
+    #[expect(missing_docs)]
+    pub client: ClientConfig,
+    #[command(flatten)]
+    #[expect(missing_docs)]
+    pub mail: MailConfig,
+    /// Base URL of the reservation service, which learns of deleted accounts.
+    #[arg(long, env = "STAYMESH_RESERVATION_URL")]
+    pub reservation_url: String,
     /// Life of a person's access token, whole seconds from 1s to 1h.
     #[arg(long, env = "STAYMESH_IDENTITY_ACCESS_TOKEN_LIFE", default_value = "10m", value_parser = token_life)]
     pub access_token_life: Duration,
@@ -139,6 +149,13 @@ mod tests {
             "identity",
             "--database-url=postgres://u:pass@localhost/db",
             "--key-encryption-key=QUJDREVGR0hJSktMTU5PUFFSU1RVVldYWVphYmNkZWY=",
+            "--identity-url=http://localhost:1",
+            "--service-client-id=staymesh-identity",
+            "--service-client-secret=secret",
+            "--reservation-url=http://localhost:2",
+            "--smtp-url=file:///var/mails",
+            "--mail-from=booking@staymesh.example",
+            "--public-url=https://booking.example",
         ];
         Program::try_parse_from(needed.iter().chain(args)).map(|program| program.config)
     }

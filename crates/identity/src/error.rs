@@ -28,6 +28,9 @@ pub enum IdentityError {
     /// The refresh token is unknown, expired, used or revoked.
     #[error("the refresh token is not valid; log in again")]
     RefreshTokenInvalid,
+    /// The token of a mailed link is unknown, expired or used.
+    #[error("this link is not valid any more; request another one")]
+    MailTokenInvalid,
     /// No account with this id or address exists.
     #[error("there is no such account")]
     UserNotFound,
@@ -99,6 +102,7 @@ impl From<IdentityError> for Problem {
             IdentityError::Overloaded => {
                 return Self::new(Reason::Overloaded, error.to_string()).retry_after(Duration::from_secs(1));
             }
+            IdentityError::MailTokenInvalid => Reason::MailTokenInvalid,
             IdentityError::EmailTaken => Reason::EmailTaken,
             IdentityError::RequestIdReused => Reason::RequestIdReused,
             IdentityError::BadCredentials => Reason::BadCredentials,

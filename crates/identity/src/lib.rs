@@ -7,7 +7,9 @@
 //! | module | contents |
 //! |---|---|
 //! | `grpc` | `UserService`, `AuthService`, `IdentityAdminService` and `RevocationService` |
-//! | `service` | rules: `accounts`, `logins`, `clients`; `passwords`, `throttle`, `tokens`, `keyring`, `critical_tasks` |
+//! | `service` | rules: `accounts`, `ownership`, `logins`, `clients`; `passwords`, `throttle`, `tokens`, `keyring`, `critical_tasks` |
+//! | `events`, `mails` | the outbox: mails to owners of accounts, and deleted accounts |
+//! | `clients` | the reservation service |
 //! | `store` | SQL |
 //! | `model` | accounts, clients, published keys |
 //! | `crypto` | random secrets and their hashes, encryption at rest, signing keys |
@@ -24,10 +26,13 @@
 //!   until their tokens expire (10 minutes).
 
 pub mod admin;
+mod clients;
 mod config;
 mod crypto;
 mod error;
+mod events;
 mod grpc;
+mod mails;
 mod model;
 mod purge;
 mod service;
@@ -42,14 +47,21 @@ pub use error::IdentityError;
 
 use std::sync::Arc;
 
+use staymesh_mail::Mailer;
 use staymesh_mesh::{
     auth::TokenVerifier,
     node::{Node, NodeError},
 };
+use staymesh_store::outbox::{RelayOptions, Wake};
 use tokio_util::sync::CancellationToken;
 
-use crate::service::{
-    Dependencies, Services, keyring::Keyring, passwords::Argon2Passwords, throttle::Throttle, tokens::Tokens,
+use crate::{
+    clients::reservation::GrpcReservationClient,
+    mails::OutboxReceiver,
+    service::{
+        Dependencies, Services, keyring::Keyring, mail_limit::MailLimit, passwords::Argon2Passwords,
+        throttle::Throttle, tokens::Tokens,
+    },
 };
 
 /// Migrations of the service's own database, `migrations/identity`.
@@ -69,16 +81,28 @@ pub async fn serve(config: Config, stop: CancellationToken) -> Result<(), NodeEr
     let keyring = Keyring::new(node.pool.clone(), key.clone());
     let throttle =
         Throttle::new(node.redis.clone(), &key, config.login_failures).with_source_limit(config.source_failures);
+    let wake = Wake::default();
     let services = Services::new(Dependencies {
         pool: node.pool.clone(),
         passwords: Arc::new(passwords),
         throttle,
-        key,
+        key: key.clone(),
         tokens: Tokens::new(keyring.clone(), &config.node.auth),
         keyring: keyring.clone(),
         revocations: node.revocations.clone(),
         lives: config.lives(),
+        mail_limit: MailLimit::new(node.redis.clone(), &key),
+        wake: wake.clone(),
     });
+    let mesh = node.callees(&config.client)?;
+    let receiver = OutboxReceiver {
+        pool: node.pool.clone(),
+        key,
+        mailer: Mailer::new(&config.mail).map_err(|error| NodeError::Config(error.to_string()))?,
+        site: config.mail.site().map_err(|error| NodeError::Config(error.to_string()))?,
+        reservations: Box::new(GrpcReservationClient::new(mesh.channel("reservation", &config.reservation_url)?)),
+    };
+    node.relay_outbox(receiver, wake, RelayOptions::default());
     node.spawn(keyring.clone().keep_fresh(node.stop.clone()));
     let revoked = services.revoked.clone();
     node.spawn(node.revocations.clone().follow_and_publish(revoked, node.stop.clone()));

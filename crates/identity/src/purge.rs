@@ -6,7 +6,7 @@ use sqlx::PgPool;
 use staymesh_store::StoreError;
 use tokio_util::sync::CancellationToken;
 
-use crate::store::purge as store;
+use crate::store::{mail_tokens, purge as store};
 
 const INTERVAL: Duration = Duration::from_mins(10);
 /// Rows per statement: few enough that their locks are short.
@@ -28,5 +28,6 @@ pub(crate) async fn once(pool: &PgPool) -> sqlx::Result<()> {
     // Tokens first, so that deleting a login cascades to few of them.
     while store::refresh_tokens(pool, BATCH).await? > 0 {}
     while store::logins(pool, BATCH).await? > 0 {}
+    while mail_tokens::purge(pool, BATCH).await? > 0 {}
     store::signing_keys(pool).await.map(drop)
 }

@@ -26,6 +26,7 @@ use staymesh_mesh::{
     config::AuthConfig,
     redis::Redis,
 };
+use staymesh_store::outbox::Wake;
 use staymesh_testkit::TestDatabase;
 use tempfile::TempDir;
 use tonic::{Request, Status};
@@ -40,6 +41,7 @@ use crate::{
     service::{
         Dependencies, Services,
         keyring::Keyring,
+        mail_limit::MailLimit,
         passwords::{Argon2Passwords, Passwords, Requester},
         throttle::Throttle,
         tokens::Tokens,
@@ -173,6 +175,8 @@ impl Replica {
             keyring: keyring.clone(),
             revocations: revocations.clone(),
             lives,
+            mail_limit: MailLimit::new(None, &encryption_key()),
+            wake: Wake::default(),
         });
         Self {
             users: UserHandler::new(&services),
@@ -226,10 +230,10 @@ impl Replica {
     }
 }
 
-/// A replica with a database of its own.
-pub(crate) async fn replica(redis: Option<Redis>) -> (TestDatabase, Replica) {
+/// A replica with a database of its own. Boxed, because it is large and the futures of tests hold it.
+pub(crate) async fn replica(redis: Option<Redis>) -> (TestDatabase, Box<Replica>) {
     let database = TestDatabase::new("identity", &MIGRATOR).await.unwrap();
-    let replica = Replica::over(database.pool(), redis);
+    let replica = Box::new(Replica::over(database.pool(), redis));
     (database, replica)
 }
 

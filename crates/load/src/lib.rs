@@ -6,7 +6,6 @@
 //! | requests at a fixed rate (open loop) | [`open`] |
 //! | what is counted and timed | [`Tally`], [`Outcome`] |
 //! | how a durable mesh is started for a run, and its partner tokens | [`mesh`] |
-//! | where the files of a run are | [`run_dir`] |
 //! | the hotels and nights that a run sells | [`inventory`] |
 //! | the booking requests that are sent, with signed offers | [`booking`] |
 //! | the gRPC clients of guests who book and pay | [`guest_clients`] |
@@ -19,7 +18,6 @@ pub mod inventory;
 pub mod mesh;
 mod open;
 mod progress;
-pub mod run_dir;
 mod tally;
 
 pub use caller::{Caller, REQUEST_TIMEOUT};

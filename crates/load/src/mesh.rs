@@ -7,13 +7,13 @@ use anyhow::{Result, ensure};
 use base64::{Engine, prelude::BASE64_STANDARD};
 use sqlx::PgPool;
 use staymesh_api::identity::v1::{IssueClientTokenRequest, auth_service_client::AuthServiceClient};
-use staymesh_devenv::{Component, Durability, dev_dir, install};
+use staymesh_devenv::{Component, Durability, dev_dir, install, run_dir};
 use staymesh_localmesh::{LocalMesh, Options, Progress};
 use staymesh_reservation::OfferKeys;
 use staymesh_store::StoreConfig;
 use tonic::transport::Endpoint;
 
-use crate::{Caller, run_dir};
+use crate::Caller;
 
 /// Builds the binaries that a run starts.
 const BUILD: &str = "cargo build --release --workspace --bin staymesh --bin staymesh-dev";
@@ -63,7 +63,7 @@ pub fn start(binaries: Binaries, mut settings: Vec<Setting>) -> Result<(LocalMes
     install::install(&dev_dir(), &[Component::Postgres, Component::Redis, Component::Envoy], &|line| {
         eprintln!("{line}");
     })?;
-    let dir = run_dir::of_this_process();
+    let dir = run_dir::of_this_process("bench");
     let options = Options {
         dir: dir.clone(),
         binary: binaries.staymesh,

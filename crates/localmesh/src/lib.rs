@@ -76,6 +76,11 @@ impl LocalMesh {
         Ok(mesh)
     }
 
+    /// The folder of the mails that services sent, one `.eml` file each.
+    pub fn mails(&self) -> PathBuf {
+        self.plan.mails()
+    }
+
     /// The public gateway, `http://127.0.0.1:PORT`.
     pub fn public_url(&self) -> String {
         format!("http://{}", self.plan.public)

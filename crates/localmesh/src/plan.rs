@@ -51,6 +51,12 @@ impl Plan {
         })
     }
 
+    /// The folder of mails, an absolute path.
+    pub(crate) fn mails(&self) -> PathBuf {
+        let dir = self.dir.join("mails");
+        std::path::absolute(&dir).unwrap_or(dir)
+    }
+
     pub(crate) fn provider_journal(&self) -> PathBuf {
         self.dir.join("psp-simulator.jsonl")
     }

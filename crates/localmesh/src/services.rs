@@ -16,7 +16,7 @@ pub(crate) fn has_database(service: &str) -> bool {
 
 /// Whether the service calls other services, and so is an OAuth 2.0 client of identity.
 pub(crate) fn calls_others(service: &str) -> bool {
-    !matches!(service, "identity" | PROVIDER)
+    service != PROVIDER
 }
 
 /// The OAuth 2.0 client id of the service.

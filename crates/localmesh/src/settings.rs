@@ -21,7 +21,10 @@ pub(crate) fn of(service: &str, plan: &Plan) -> Result<Settings> {
             ("STAYMESH_LISTEN", listen.to_string()),
             ("STAYMESH_OPS_LISTEN", operations.to_string()),
             ("STAYMESH_DATABASE_URL", database.clone()),
+            ("STAYMESH_TOKEN_ISSUER", issuer(plan)),
             ("STAYMESH_REDIS_URL", plan.redis_url.clone()),
+            // All callers of a local mesh share the loopback address.
+            ("STAYMESH_MAX_CONCURRENCY_PER_SOURCE", "1024".to_owned()),
         ]);
     }
     if calls_others(service) {
@@ -39,14 +42,24 @@ pub(crate) fn of(service: &str, plan: &Plan) -> Result<Settings> {
     Ok(settings)
 }
 
+/// Issuer of tokens: the base URL at which clients find the metadata of the authorization server.
+fn issuer(plan: &Plan) -> String {
+    format!("http://{}", plan.public)
+}
+
 /// Settings of this service alone.
 fn own(service: &str, plan: &Plan) -> Result<Settings> {
     Ok(match service {
-        "identity" => vec![("STAYMESH_IDENTITY_KEY_ENCRYPTION_KEY", key(plan, "key-encryption-key")?)],
+        "identity" => {
+            let mut own = mails(plan);
+            own.push(("STAYMESH_IDENTITY_KEY_ENCRYPTION_KEY", key(plan, "key-encryption-key")?));
+            own
+        }
         "reservation" => vec![("STAYMESH_OFFER_KEYS", format!("local:{}", key(plan, "offer-key")?))],
         "payment" => vec![
             ("STAYMESH_PUBLIC_URL", format!("http://{}", plan.public)),
             ("STAYMESH_STATUS_LINK_KEYS", key(plan, "status-link-key")?),
+            ("STAYMESH_PSP", "simulator".to_owned()),
             ("STAYMESH_PSP_URL", plan.url(PROVIDER)?),
             ("STAYMESH_PSP_API_KEY", plan.secrets.get("psp-api-key")?),
             ("STAYMESH_PSP_WEBHOOK_SECRETS", plan.secrets.get("psp-webhook-secret")?),
@@ -60,6 +73,15 @@ fn own(service: &str, plan: &Plan) -> Result<Settings> {
         ],
         _ => Settings::new(),
     })
+}
+
+/// Settings of a service that sends mails: into a folder.
+fn mails(plan: &Plan) -> Settings {
+    vec![
+        ("STAYMESH_SMTP_URL", format!("file://{}", plan.mails().display())),
+        ("STAYMESH_MAIL_FROM", "Staymesh <booking@staymesh.example>".to_owned()),
+        ("STAYMESH_PUBLIC_URL", format!("http://{}", plan.public)),
+    ]
 }
 
 /// Token buckets of one address.
@@ -78,6 +100,7 @@ const ADDRESS_LIMITS: [&str; 8] = [
 pub(crate) fn of_edge(plan: &Plan, dir: &Path, admin: SocketAddr, logs: &Path) -> Result<Settings> {
     let address = |service| plan.address(service).map(|(listen, _)| listen.to_string());
     let mut settings = vec![
+        ("STAYMESH_TOKEN_ISSUER", issuer(plan)),
         ("STAYMESH_EDGE_PUBLIC_LISTEN", plan.public.to_string()),
         ("STAYMESH_EDGE_INTERNAL_LISTEN", plan.internal.to_string()),
         ("STAYMESH_EDGE_ADMIN_LISTEN", admin.to_string()),

@@ -161,7 +161,7 @@ mod tests {
     #[test]
     fn origin_is_of_staff_admins_and_services_only() {
         let caller = |role| Caller {
-            subject: "somebody".into(),
+            subject: "an-account".into(),
             role,
             hotel_ids: Vec::new(),
             email_verified: false,
@@ -171,7 +171,7 @@ mod tests {
         headers.insert(GATEWAY_HEADER, "internal".parse().expect("a header"));
         let of = |role| origin(&caller(role), "/staymesh.x.v1.X/Do", &headers);
         let admin = of(Role::Admin).expect("is recorded");
-        assert_eq!((admin.role, &*admin.actor, &*admin.method), (ActorRole::Admin, "somebody", "staymesh.x.v1.X/Do"));
+        assert_eq!((admin.role, &*admin.actor, &*admin.method), (ActorRole::Admin, "an-account", "staymesh.x.v1.X/Do"));
         assert_eq!(admin.gateway, Gateway::Internal);
         assert!(of(Role::Staff).is_some() && of(Role::Service).is_some());
         assert_eq!((of(Role::Guest), of(Role::Partner)), (None, None));

@@ -20,6 +20,12 @@ pub struct ServerConfig {
     /// Limit of requests in progress; further requests are refused with OVERLOADED (load shedding).
     #[arg(long, env = "STAYMESH_MAX_CONCURRENCY", default_value_t = 1024)]
     pub max_concurrency: usize,
+    /// Limit of requests in progress of one address, as the edge reports it; beyond it `RATE_LIMITED`.
+    #[arg(long, env = "STAYMESH_MAX_CONCURRENCY_PER_SOURCE", default_value_t = 64)]
+    pub max_concurrency_per_source: usize,
+    /// Limit of health checks, health watches and reflection streams of one address.
+    #[arg(long, env = "STAYMESH_MAX_STREAMS_PER_SOURCE", default_value_t = 16)]
+    pub max_streams_per_source: usize,
     /// Upper limit of a request's deadline, whatever the caller sets.
     #[arg(long, env = "STAYMESH_MAX_DEADLINE", default_value = "15s", value_parser = parse_duration)]
     pub max_deadline: Duration,

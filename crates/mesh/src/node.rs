@@ -108,11 +108,19 @@ impl Node {
     /// # Errors
     /// When an address or a certificate is wrong.
     pub fn join(&self, config: &ClientConfig) -> Result<(Mesh, TokenVerifier), NodeError> {
-        let mesh = Mesh::join(config, self.stop.clone())?;
+        let mesh = self.callees(config)?;
         let keys = RemoteKeys::new(mesh.identity(config)?);
         let revoked = RemoteRevocations::new(mesh.channel("identity", &config.identity_url)?);
         self.spawn(self.revocations.clone().follow_source(revoked, self.stop.clone()));
         Ok((mesh, TokenVerifier::new(keys, &self.config.auth)))
+    }
+
+    /// Prepares calls of other services, without [`Self::join`]'s verification: for identity, which has the keys itself.
+    ///
+    /// # Errors
+    /// When an address or a certificate is wrong.
+    pub fn callees(&self, config: &ClientConfig) -> Result<Mesh, NodeError> {
+        Ok(Mesh::join(config, self.stop.clone())?)
     }
 
     /// Spawns a background task, which must end soon after [`Self::stop`] is cancelled. The process waits up to 15 s for it.
@@ -144,6 +152,8 @@ impl Node {
                 verifier,
                 revocations: self.revocations.clone(),
                 max_concurrency: config.max_concurrency,
+                max_concurrency_per_source: config.max_concurrency_per_source,
+                max_streams_per_source: config.max_streams_per_source,
                 max_deadline: config.max_deadline,
             },
             registry: self.telemetry.registry.clone(),

@@ -21,8 +21,9 @@ pub enum Provider {
 /// How to reach the payment provider.
 #[derive(Args, Clone, Debug)]
 pub struct PspConfig {
-    /// Which payment provider it is.
-    #[arg(long, env = "STAYMESH_PSP", value_enum, default_value = "simulator")]
+    /// Which payment provider it is. Without a default: a release that forgot it would take bookings as paid for which no
+    /// money moves.
+    #[arg(long, env = "STAYMESH_PSP", value_enum)]
     pub psp: Provider,
     /// Base URL of the payment provider's API, for example `http://psp:8090`. Optional for Stripe, required for the
     /// simulator.
@@ -58,7 +59,14 @@ impl PspConfig {
 
 #[cfg(test)]
 mod tests {
-    use crate::testing::config;
+    use crate::testing::{config, parse};
+
+    #[test]
+    fn provider_has_no_default() {
+        let secret = ["--psp-webhook-secrets", "0123456789abcdef"];
+        let error = parse(&secret).unwrap_err().to_string();
+        assert!(error.contains("--psp <PSP>") && error.contains("required"), "{error}");
+    }
 
     #[test]
     fn webhook_secrets_of_16_bytes_are_accepted_and_never_printed() {

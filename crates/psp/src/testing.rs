@@ -16,10 +16,16 @@ struct Program {
     psp: PspConfig,
 }
 
-/// The settings of these arguments, with the API key `sk_hidden`.
+/// The settings of these arguments, with the API key `sk_hidden`; of the simulator unless they name another provider.
 pub(crate) fn config(arguments: &[&str]) -> PspConfig {
+    let provider = if arguments.contains(&"--psp") { &[][..] } else { &["--psp", "simulator"] };
+    parse(&[provider, arguments].concat()).unwrap_or_else(|error| panic!("{error}"))
+}
+
+/// The settings of exactly these arguments, with the API key `sk_hidden`.
+pub(crate) fn parse(arguments: &[&str]) -> Result<PspConfig, clap::Error> {
     let arguments = ["p", "--psp-api-key", "sk_hidden"].iter().chain(arguments);
-    Program::try_parse_from(arguments).unwrap_or_else(|error| panic!("{error}")).psp
+    Program::try_parse_from(arguments).map(|program| program.psp)
 }
 
 pub(crate) fn eur(minor: i64) -> Money {

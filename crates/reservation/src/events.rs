@@ -72,7 +72,8 @@ pub(crate) struct Cancelled {
     /// What the payment service gives back in all of the money it has or will receive, as a decimal string.
     pub(crate) refund_amount: String,
     /// Whether the hold expired: a late payment may revive the reservation.
-    #[serde(default)]
+    /// Absent for no, so that other events keep the form that earlier releases wrote.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(crate) hold_expired: bool,
     /// The terms of a partner sale, repeated: the sale's own event may be a dead letter and then arrives later than
     /// this one. Absent when the guest pays.

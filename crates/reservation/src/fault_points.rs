@@ -38,7 +38,7 @@ pub const ALL: &[Step] =
 /// The commit step of a batch of changes, named after the batch's first command.
 pub(crate) fn written(first: Option<&Command>) -> Step {
     match first {
-        Some(Command::ConfirmPayment { .. }) => PAYMENT_CONFIRMED,
+        Some(Command::ConfirmPayment { .. } | Command::RefusePayment { .. }) => PAYMENT_CONFIRMED,
         Some(Command::RejectPayment) => PAYMENT_REJECTED,
         Some(Command::ConfirmRefund { .. }) => REFUND_CONFIRMED,
         Some(Command::Cancel | Command::MarkNoShow | Command::Expire) | None => CANCEL_WRITTEN,

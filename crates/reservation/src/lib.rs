@@ -12,6 +12,7 @@
 //! | the rules of offering and booking | `service/` |
 //! | how bookings are batched into transactions | `writer/` |
 //! | the expiry of unpaid holds | [`expiry`] |
+//! | personal data of deleted accounts | `forgotten` |
 //! | events for the payment service | `events`, `payment_events` |
 //! | calls of other services | `clients/` |
 //! | SQL | `store/`, and `store.rs` of each job |
@@ -28,6 +29,7 @@ mod events;
 pub mod expiry;
 pub mod extend;
 pub mod fault_points;
+mod forgotten;
 mod grpc;
 pub mod lifecycle;
 mod model;
@@ -104,6 +106,7 @@ pub async fn serve(config: Config, stop: CancellationToken) -> Result<(), NodeEr
         wake: wake.clone(),
     }));
 
+    node.spawn(forgotten::run(store.clone(), node.stop.clone()));
     node.spawn(expiry::run(store, wake.clone(), node.stop.clone()));
     let publisher = payment_events::PaymentEventPublisher::new(Box::new(payments));
     node.relay_outbox(publisher, wake, RelayOptions::default());

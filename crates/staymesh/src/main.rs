@@ -34,7 +34,7 @@ enum Command {
     #[command(subcommand)]
     Job(commands::job::Job),
     /// Check a whole reservation database: nothing oversold, nothing lost; with a payment database the books, too. Reads only, also while the service sells.
-    /// Ends with status 0 if no invariant is violated, and with 1 otherwise
+    /// Ends with status 0 if no invariant is violated, with 3 if one is, and with 1 if something could not be read
     Check(commands::check::Check),
     /// Write the edge's configuration for Envoy, and the descriptor set it transcodes by
     EdgeConfig(Box<commands::edge::EdgeConfigCommand>),
@@ -53,15 +53,8 @@ async fn main() -> ExitCode {
         Command::EdgeConfig(edge) => edge.run(),
         Command::Descriptor(descriptor) => descriptor.run(),
     };
-    match outcome {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("error: {error:#}");
-            if error.is::<commands::reconcile::ReconciliationIncomplete>() {
-                ExitCode::from(2)
-            } else {
-                ExitCode::FAILURE
-            }
-        }
+    if let Err(error) = &outcome {
+        eprintln!("error: {error:#}");
     }
+    commands::status::of(&outcome)
 }

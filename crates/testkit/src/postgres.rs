@@ -8,6 +8,7 @@
 //! which takes a few dozen milliseconds.
 
 use std::fs::{self, File};
+use std::sync::mpsc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result};
@@ -26,6 +27,9 @@ const TEMPLATE_PREFIX: &str = "staymesh_template_";
 const STALE: Duration = Duration::from_hours(2);
 /// `lock_timeout`: the longest wait for another process that creates the same template.
 const LOCK_TIMEOUT: &str = "60s";
+
+/// Longest time that a test waits for its database to be dropped; a drop takes a tenth of it.
+const DROP_LIMIT: Duration = Duration::from_secs(1);
 
 /// A migrated database for one test; dropping the value drops the database.
 #[derive(Debug)]
@@ -103,7 +107,10 @@ impl Drop for TestDatabase {
         let url = self.maintenance_url.clone();
         // The test's runtime may be shutting down, so this uses its own. A failure is harmless: the next process drops
         // leftovers when it starts.
-        let dropping = std::thread::spawn(move || {
+        let (done, finished) = mpsc::channel::<()>();
+        std::thread::spawn(move || {
+            // Ends the wait below however this thread ends.
+            let _done = done;
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
             runtime.block_on(async {
                 let mut admin = connect(&url).await?;
@@ -114,7 +121,9 @@ impl Drop for TestDatabase {
                 }
             })
         });
-        let _ = dropping.join();
+        // Not longer: the server cannot drop a database while a connection of the test's runtime is in authentication, and
+        // that runtime ends only after this. Without a limit, each such test would take a minute, `authentication_timeout`.
+        let _ = finished.recv_timeout(DROP_LIMIT);
     }
 }
 

@@ -89,3 +89,20 @@ async fn late_payment_retakes_free_rooms_or_is_refunded() {
     books.assert_balanced().await;
     assert_no_dead_letters(&mesh).await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn payment_after_check_in_has_ended_at_the_hotel_is_refunded_in_full() {
+    let world = World::shared().await;
+    let provider = Provider::of(world.mesh).await;
+    let hotel = world.hotel(1).await;
+    // Last night in Kiribati, the first zone on earth, can still be booked.
+    let path = format!("/v1/hotels/{}?update_mask=timeZone", hotel.hotel_id);
+    world.admin.put(&path, json!({ "time_zone": "Pacific/Kiritimati" })).await.ok();
+    let sale = Sale::open_at(&world, hotel, Stay::begun(1)).await;
+    assert_eq!(provider.use_card(&sale.payment, GOOD_CARD).await, 200);
+    sale.await_status(&world, "REFUNDED").await;
+    sale.await_all_delivered(&world).await;
+    let row = provider.row(&sale.payment).await;
+    assert_eq!((row.status.as_str(), row.refunded_minor), ("REFUNDED", 10_000));
+    assert_eq!(sale.rooms_taken(&world).await, [0]);
+}

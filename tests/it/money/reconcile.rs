@@ -20,6 +20,11 @@ fn merchant(world: &World<'_>) -> Rest {
 /// Longest duration of a test here, start of a mesh on a slow machine included.
 const LONGEST_TEST: Duration = Duration::from_mins(5);
 
+/// Exit status of a run that failed, which a scheduler repeats.
+const INCOMPLETE: i32 = 1;
+/// Exit status of a complete run after which cases are open: for a person, not for a repetition.
+const OPEN_CASES: i32 = 3;
+
 fn today() -> String {
     Timestamp::now().to_zoned(TimeZone::UTC).date().to_string()
 }
@@ -104,7 +109,7 @@ async fn reconciliation_opens_one_case_for_each_injected_mismatch() {
     }
     psp.post("/v1/settlements/faults", json!(faults)).await.ok();
     let (status, said) = reconcile(&world, "first").await;
-    assert_eq!(status, 1, "{said}");
+    assert_eq!(status, OPEN_CASES, "{said}");
     let first = open_cases(&world).await;
     let expected = [
         ("MISSING_AT_PSP", missing.payment_id()),
@@ -129,7 +134,7 @@ async fn reconciliation_opens_one_case_for_each_injected_mismatch() {
     // A second run finds the same cases.
     let assign = format!("/v1/reconciliationCases/{}:assign", of("AMOUNT")["case_id"].as_str().expect("an id"));
     world.admin.post(&assign, json!({ "owner": "user-1" })).await.ok();
-    assert_eq!(reconcile(&world, "second").await.0, 1);
+    assert_eq!(reconcile(&world, "second").await.0, OPEN_CASES);
     let ids = |cases: &[Value]| cases.iter().map(|c| c["case_id"].to_string()).collect::<BTreeSet<_>>();
     assert_eq!(ids(&open_cases(&world).await), ids(&first));
     let (status, listed) = job(&world, "list", &["list-cases", "--state", "assigned", "--json"]).await;
@@ -171,7 +176,7 @@ async fn reconciliation_applies_payment_without_event_found_in_settlement_file()
     assert_eq!(provider.use_card(&payment, GOOD_CARD).await, 200);
     // Payments younger than the grace period, 1 ms here, are left to the next run.
     tokio::time::sleep(Duration::from_millis(10)).await;
-    assert_eq!(reconcile(&world, "lost").await.0, 1);
+    assert_eq!(reconcile(&world, "lost").await.0, OPEN_CASES);
     let open = open_cases(&world).await;
     assert_eq!(brief(&open), [("STATUS".to_owned(), payment["payment_id"].as_str().expect("an id").to_owned())].into());
     let replay = format!("/v1/reconciliationCases/{}:replay", open[0]["case_id"].as_str().expect("an id"));
@@ -185,5 +190,5 @@ async fn reconciliation_applies_payment_without_event_found_in_settlement_file()
         broken.env("STAYMESH_PSP_URL", "http://127.0.0.1:9").log(world.mesh.local().logs().join("unavailable.log"));
     let mut process = broken.spawn().expect("it starts");
     let status = eventually("it gives up", async || process.exit_status().expect("a status")).await;
-    assert_eq!(status.code(), Some(2));
+    assert_eq!(status.code(), Some(INCOMPLETE));
 }

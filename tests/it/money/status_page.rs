@@ -205,5 +205,5 @@ async fn status_page_needs_signed_link_and_contains_no_personal_data() {
     assert_eq!(bodies.len(), 1, "all responses are equal: {bodies:?}");
     assert!(look(&path(&mine.reservation_id, &own)).await.status.is_success());
     // The page only accepts GET.
-    Answer::to(Rest::new("").request(Method::POST, address(&mine))).await.refused(404, "ROUTE_NOT_FOUND");
+    Answer::to(Rest::new("").request(Method::POST, address(&mine))).await.refused(405, "METHOD_NOT_ALLOWED");
 }

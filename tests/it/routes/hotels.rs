@@ -65,13 +65,15 @@ async fn create_hotel_names_every_invalid_field_at_once() {
         (json!({ "currency_code": "EURO" }), &["hotel.currency_code"]),
         (json!({ "star_rating": -1 }), &["hotel.star_rating"]),
         (
-            json!({ "location": { "latitude": "NaN", "longitude": 181 } }),
+            json!({ "location": { "latitude": -91, "longitude": 181 } }),
             &["hotel.location.latitude", "hotel.location.longitude"],
         ),
         (json!({ "amenities": ["pool", ""] }), &["hotel.amenities[1]"]),
         (json!({ "photo_urls": ["http://images.example.com/1.jpg"] }), &["hotel.photo_urls[0]"]),
         (json!({ "star_rating": 6, "time_zone": "" }), &["hotel.time_zone", "hotel.star_rating"]),
     ];
+    let no_number = with(&wanted(), &json!({ "location": { "latitude": "NaN", "longitude": 181 } }));
+    world.admin.post("/v1/hotels", no_number).await.unreadable("hotel.location.latitude");
     let existing = world.admin.post("/v1/hotels", wanted()).await.ok();
     let path = format!("/v1/hotels/{}", existing["hotel_id"]);
     for (change, fields) in cases {

@@ -43,7 +43,7 @@ async fn staff_sets_inventory_of_single_nights() {
     let below = with(&ten_nights(), &json!({ "total_inventory": 0 }));
     let refused = staff.put(&path, below).await.refused(400, "INVENTORY_BELOW_RESERVED");
     let metadata = refused.detail("ErrorInfo")["metadata"].clone();
-    assert_eq!(metadata, json!({ "stay_date": in_days(24), "reserved": "1", "asked": "0" }));
+    assert_eq!(metadata, json!({ "stay_date": in_days(24), "reserved": "1", "asked": "0", "retryable": "false" }));
     let left: Vec<_> =
         nights(&world, hotel, 20, 30).await.iter().map(|night| night["total_inventory"].clone()).collect();
     assert_eq!(left, [7; 10], "all or nothing");

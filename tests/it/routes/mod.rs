@@ -13,6 +13,7 @@ mod internal;
 mod inventory;
 mod logins;
 mod no_shows;
+mod oauth;
 mod payments;
 mod payouts;
 mod prices;

@@ -46,7 +46,7 @@ async fn payment_is_created_once_and_read_by_payer_and_staff() {
     let expected = json!({
         "payment_id": payment["payment_id"], "reservation_id": booked["reservation_id"], "amount": euros("200.00"),
         "status": "PAYMENT_STATUS_PENDING", "checkout_url": payment["checkout_url"],
-        "expire_time": payment["expire_time"], "refunded_amount": euros("0.00"),
+        "expire_time": payment["expire_time"], "refunded_amount": euros("0.00"), "refunds": [],
         "create_time": payment["create_time"], "update_time": payment["update_time"], "in_review": false,
         "status_url": payment["status_url"],
     });

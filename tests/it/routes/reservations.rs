@@ -291,6 +291,26 @@ async fn reservations_of_account_are_listed_newest_first() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn reservations_are_listed_by_time_of_booking_and_not_of_order_form() {
+    let world = World::shared().await;
+    let (hotel, guest) = (world.hotel(10).await, world.guest().await);
+    let early = world.prepare(&guest, hotel, &Stay::ahead(30, 1), 1).await;
+    let late = world.prepare(&guest, hotel, &Stay::ahead(31, 1), 1).await;
+    let first = guest.post("/v1/reservations", late).await.ok();
+    let second = guest.post("/v1/reservations", early).await.ok();
+
+    let here = format!("/v1/reservations?hotel_id={}", hotel.hotel_id);
+    let staff = world.staff(&[hotel.hotel_id]).await;
+    for caller in [&guest, &staff] {
+        for page_size in [1, 5] {
+            let listed = all_pages(caller, &here, "reservations", page_size).await;
+            let ids: Vec<_> = listed.iter().map(|booking| &booking["reservation_id"]).collect();
+            assert_eq!(ids, [&second["reservation_id"], &first["reservation_id"]]);
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn staff_lists_reservations_of_hotel() {
     let world = World::shared().await;
     let hotel = world.hotel(10).await;

@@ -13,7 +13,7 @@ use crate::source::Crate;
 const LAYERS: &[&[&str]] = &[
     &["api", "domain", "devenv"],
     &["contract", "store", "psp", "psp-simulator", "localmesh"],
-    &["mesh", "ledger", "testkit"],
+    &["mesh", "ledger", "mail", "testkit"],
     &["identity", "hotel", "rate", "reservation", "payment", "search", "partner", "cdc", "edge"],
     &["staymesh", "staymesh-dev", "load"],
     &["bench", "faults", "xtask", "tests"],

@@ -14,12 +14,13 @@ pub(super) fn text(mesh: &LocalMesh) -> Result<String> {
         .collect::<Result<_>>()?;
     Ok(format!(
         "\nStaymesh runs.\n\n  public         {}\n  internal       {}\n{}\n\n  administrator  {ADMIN_EMAIL}, password {}\n  \
-         logs           {}\n\nTry it: paste this into another shell, or run `cargo xtask up --smoke`.\n\n{}\nCtrl-C stops everything.\n",
+         logs           {}\n  mails          {}\n\nTry it: paste this into another shell, or run `cargo xtask up --smoke`.\n\n{}\nCtrl-C stops everything.\n",
         mesh.public_url(),
         mesh.internal_url(),
         services.join("\n"),
         mesh.admin_password()?,
         mesh.logs().display(),
+        mesh.mails().display(),
         WALK.replace("{{PUBLIC}}", &mesh.public_url()),
     ))
 }

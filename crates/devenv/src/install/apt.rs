@@ -55,7 +55,7 @@ fn package(component: Component) -> Option<&'static str> {
     match component {
         Component::Postgres => Some("postgresql"),
         Component::Redis => Some("redis-server"),
-        Component::Envoy | Component::Buf => None,
+        Component::Envoy | Component::Buf | Component::OAuthLibraries => None,
     }
 }
 

@@ -7,6 +7,7 @@ mod apt;
 mod buf;
 mod envoy;
 mod fetch;
+mod oauth;
 mod pip;
 mod system;
 
@@ -38,11 +39,13 @@ pub enum Component {
     Envoy,
     /// Lints the contract and finds breaking changes in it.
     Buf,
+    /// Stock OAuth 2.0 client libraries of Python, which the tests run against the mesh.
+    OAuthLibraries,
 }
 
 impl Component {
     /// All components.
-    pub const ALL: [Self; 4] = [Self::Postgres, Self::Redis, Self::Envoy, Self::Buf];
+    pub const ALL: [Self; 5] = [Self::Postgres, Self::Redis, Self::Envoy, Self::Buf, Self::OAuthLibraries];
 
     fn is_installed(self, dev: &Path) -> bool {
         match self {
@@ -50,6 +53,7 @@ impl Component {
             Self::Redis => redis_server().is_ok(),
             Self::Envoy => envoy(dev).is_ok(),
             Self::Buf => buf(dev).is_ok(),
+            Self::OAuthLibraries => oauth_libraries(dev).is_ok(),
         }
     }
 }
@@ -77,6 +81,7 @@ pub fn install(dev: &Path, wanted: &[Component], report: Report) -> Result<()> {
         match component {
             Component::Envoy => envoy::install(&dir, report)?,
             Component::Buf => buf::install(&dir, report)?,
+            Component::OAuthLibraries => oauth::install(&dir, report)?,
             Component::Postgres | Component::Redis => {}
         }
     }
@@ -99,6 +104,19 @@ pub fn envoy(dev: &Path) -> Result<PathBuf> {
 /// If it is not installed.
 pub fn buf(dev: &Path) -> Result<PathBuf> {
     installed(buf::path(&install_dir(dev)), "buf")
+}
+
+/// The folder of the installed OAuth libraries, for `PYTHONPATH`.
+///
+/// # Errors
+///
+/// If they are not installed.
+pub fn oauth_libraries(dev: &Path) -> Result<PathBuf> {
+    let path = oauth::path(&install_dir(dev))?;
+    if path.is_dir() {
+        return Ok(path);
+    }
+    anyhow::bail!("the OAuth libraries are not installed ({} is missing): run `cargo xtask install`", path.display())
 }
 
 fn install_dir(dev: &Path) -> PathBuf {

@@ -33,7 +33,7 @@ pub(super) fn unpack_wheel(scratch: &Path, package: &str, sha256: &str, report: 
 }
 
 /// The machine's own `pip`, or that of a temporary virtual environment.
-fn pip(scratch: &Path, report: Report) -> Result<Command> {
+pub(super) fn pip(scratch: &Path, report: Report) -> Result<Command> {
     let works = |python: &Path| {
         let version = Command::new(python).args(["-m", "pip", "--version"]).output();
         version.is_ok_and(|output| output.status.success())

@@ -52,8 +52,12 @@ fn collect(message: &MessageDescriptor, found: &mut BTreeMap<String, String>) {
         } else {
             value
         };
+        // Of the alternatives of a oneof a body may have one.
+        let oneof = field.containing_oneof().filter(|oneof| oneof.fields().len() > 1);
+        let oneof = oneof.map(|oneof| format!("oneof = {}, ", quoted(oneof.name()))).unwrap_or_default();
         for spelling in spellings(message, field.name()) {
-            let _ = writeln!(lines, "  [{}] = {{name = \"{}\", {definition}}},", quoted(&spelling), field.name());
+            let _ =
+                writeln!(lines, "  [{}] = {{name = \"{}\", {oneof}{definition}}},", quoted(&spelling), field.name());
         }
     }
     found.insert(message.full_name().to_owned(), lines);
@@ -143,12 +147,15 @@ fn value(field: &FieldDescriptor) -> String {
         Kind::Enum(values) => {
             let names: Vec<String> = values.values().map(|value| value.name().to_owned()).collect();
             let known: Vec<String> = names.iter().map(|name| format!("{name} = true")).collect();
-            let named: Vec<&str> =
+            let numbers: Vec<String> =
+                values.values().map(|value| format!("[\"{}\"] = true", value.number())).collect();
+            let offered: Vec<&str> =
                 names.iter().map(String::as_str).filter(|name| !name.ends_with("_UNSPECIFIED")).collect();
             format!(
-                "kind = \"enum\", values = {{{}}}, expected = \"must be one of {}\"",
+                "kind = \"enum\", values = {{{}}}, numbers = {{{}}}, expected = \"must be one of {}\"",
                 known.join(", "),
-                named.join(", ")
+                numbers.join(", "),
+                offered.join(", ")
             )
         }
         Kind::Message(_) => nested(field).map_or_else(

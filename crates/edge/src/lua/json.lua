@@ -127,6 +127,11 @@ local function named(name, fields, seen, path, reader)
   local inside = joined(path, field.name)
   if seen[field.name] then violation(reader.found, inside, "given more than once") end
   if reader.in_path[inside] then violation(reader.found, inside, "is in the path and cannot be in the body as well") end
+  if field.oneof then
+    local other = seen["oneof " .. field.oneof]
+    if other and other ~= field.name then violation(reader.found, inside, "excludes " .. other .. ", which is given as well") end
+    seen["oneof " .. field.oneof] = field.name
+  end
   seen[field.name] = true
   return field, inside
 end

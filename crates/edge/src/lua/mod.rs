@@ -47,6 +47,11 @@ pub(crate) fn response_body(field: &str) -> Value {
     json!({"filter_metadata": {FILTER: {"response_body": field}}})
 }
 
+/// Route metadata: errors have the members of RFC 6749 as well.
+pub(crate) fn oauth() -> Value {
+    json!({"filter_metadata": {FILTER: {"oauth": true}}})
+}
+
 /// Route metadata: responses are HTML pages.
 pub(crate) fn page() -> Value {
     json!({"filter_metadata": {FILTER: {"page": true}}})

@@ -12,7 +12,7 @@ local function text_fits(field, text)
   if kind == "integer" then return text:find("^-?%d+$") and fits(field, "number", text) end
   if kind == "number" then return text:find("^-?%d+%.?%d*$") and fits(field, "number", text) end
   if kind == "bool" then return text == "true" or text == "false" end
-  if kind == "enum" then return field.values[text] or text:find("^%d+$") end
+  if kind == "enum" then return field.values[text] or field.numbers[text] end
   return is_utf8(text)
 end
 

@@ -53,6 +53,46 @@ local function replace_with_page(handle, status)
   headers:replace("x-content-type-options", "nosniff")
 end
 
+-- Errors of RFC 6749, section 5.2, by reason of Staymesh's error: code, and HTTP status where it differs.
+local OAUTH_ERRORS = {
+  BAD_CREDENTIALS = {"invalid_client", nil, "the client is unknown or its secret is wrong"},
+  REFRESH_TOKEN_INVALID = {"invalid_grant", "400", "the refresh token is unknown, expired, used or revoked"},
+  RATE_LIMITED = {"temporarily_unavailable", nil, "too many requests"},
+  OVERLOADED = {"temporarily_unavailable", nil, "too many requests are in progress"},
+}
+
+-- Which error of OAuth 2.0 an error of Staymesh is. Quotes inside strings are escaped, so only fields can match.
+local function oauth_error(text, status)
+  local known = OAUTH_ERRORS[text:match('"reason":"([A-Z_]+)"') or ""]
+  if known then return known[1], known[2], known[3] end
+  if text:find('"field":"grant_type"', 1, true) then
+    return "unsupported_grant_type", nil, "grant_type must be client_credentials or refresh_token"
+  end
+  if text:find('"field":"token"', 1, true) then
+    return "unsupported_token_type", nil, "only refresh tokens can be revoked"
+  end
+  if status:sub(1, 1) == "5" then return "temporarily_unavailable", nil, "try again" end
+  return "invalid_request", nil, "see message and details"
+end
+
+-- Makes answers of the token endpoints those of RFC 6749: never cached, and with `error` beside the members of every error.
+local function as_oauth(handle, status)
+  handle:headers():replace("cache-control", "no-store")
+  handle:headers():replace("pragma", "no-cache")
+  if status == "200" then return end
+  local body = handle:body()
+  if body == nil then return end
+  -- Taken after the body: waiting for it makes earlier ones invalid.
+  local headers = handle:headers()
+  local text = body:getBytes(0, body:length())
+  if text:sub(1, 1) ~= "{" then return end
+  local code, instead, why = oauth_error(text, status)
+  text = '{"error":"' .. code .. '","error_description":"' .. why .. '",' .. text:sub(2)
+  headers:replace("content-length", tostring(body:setBytes(text)))
+  if instead then headers:replace(":status", instead) end
+  if status == "401" and not instead then headers:replace("www-authenticate", 'Basic realm="staymesh"') end
+end
+
 -- The code of a gRPC response is in its trailers. For gRPC-Web they become part of the body, where the access log cannot
 -- find them.
 local function record_code(handle)
@@ -64,6 +104,7 @@ end
 
 local function finish_json(handle)
   local status = handle:headers():get(":status")
+  if handle:metadata():get("oauth") then as_oauth(handle, status) end
   if status == "200" then
     unwrap(handle)
     return

@@ -215,6 +215,10 @@ impl AuthService for Upstream {
         Ok(Response::new(LogoutResponse {}))
     }
 
+    async fn logout_everywhere(&self, _: Request<LogoutEverywhereRequest>) -> Answer<LogoutEverywhereResponse> {
+        other()
+    }
+
     async fn issue_client_token(&self, _: Request<IssueClientTokenRequest>) -> Answer<IssueClientTokenResponse> {
         other()
     }

@@ -89,7 +89,7 @@ async fn create_reports_every_invalid_field_and_inserts_nothing() {
     let wrong = proto::Hotel {
         display_name: "x".repeat(201),
         description: "bell\u{7}".into(),
-        address: Some(proto::Address { country_code: "Portugal".into(), ..Default::default() }),
+        address: Some(proto::Address { country_code: "UK".into(), ..Default::default() }),
         location: Some(proto::GeoPoint { latitude: f64::NAN, longitude: f64::INFINITY }),
         time_zone: "Mars/Olympus".into(),
         currency_code: "XXX".into(),
@@ -284,6 +284,7 @@ async fn list_hotels_pages_are_complete_without_duplicates_and_filtered() {
         (ListHotelsRequest { page_size: -1, ..Default::default() }, "page_size"),
         (ListHotelsRequest { page_token: "x".into(), ..Default::default() }, "page_token"),
         (ListHotelsRequest { country_code: "pt".into(), ..Default::default() }, "country_code"),
+        (ListHotelsRequest { country_code: "ZZ".into(), ..Default::default() }, "country_code"),
         (ListHotelsRequest { min_star_rating: 6, ..Default::default() }, "min_star_rating"),
         (ListHotelsRequest { city: "a\0".into(), ..Default::default() }, "city"),
     ] {

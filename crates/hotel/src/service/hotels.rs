@@ -42,7 +42,7 @@ impl CatalogService {
             return Ok(replayed);
         }
         let hotel = store::hotel::insert(&mut tx, fields, currency).await?;
-        store::audit::HOTEL.created(hotel.id).record(&mut tx).await?;
+        store::audit::HOTEL.created(&hotel.id).record(&mut tx).await?;
         create.remember(&mut tx, &hotel).await?;
         tx.commit().await?;
         Ok(Created::New(hotel))
@@ -70,7 +70,7 @@ impl CatalogService {
         if fields == hotel.fields {
             return Ok(hotel);
         }
-        let watched = store::audit::HOTEL.before(&mut tx, hotel_id).await?;
+        let watched = store::audit::HOTEL.before(&mut tx, &hotel_id).await?;
         let hotel = store::hotel::update(&mut tx, hotel_id, &fields).await?;
         watched.record(&mut tx).await?;
         tx.commit().await?;
@@ -93,7 +93,7 @@ impl CatalogService {
         require_etag(etag, &state.etag(hotel_id))?;
         self.reservations.retire_inventory(hotel_id, None).await?;
         let mut tx = self.pool.begin().await?;
-        let watched = store::audit::HOTEL.before(&mut tx, hotel_id).await?;
+        let watched = store::audit::HOTEL.before(&mut tx, &hotel_id).await?;
         store::hotel::delete(&mut tx, hotel_id).await?;
         watched.record(&mut tx).await?;
         tx.commit().await?;

@@ -55,7 +55,7 @@ impl CatalogService {
             return Ok(replayed);
         }
         let room_type = store::room_type::insert(&mut tx, hotel_id, fields).await?;
-        store::audit::ROOM_TYPE.created(room_type.id).record(&mut tx).await?;
+        store::audit::ROOM_TYPE.created(&room_type.id).record(&mut tx).await?;
         create.remember(&mut tx, &room_type).await?;
         tx.commit().await?;
         Ok(Created::New(room_type))
@@ -78,7 +78,7 @@ impl CatalogService {
         if fields == room_type.fields {
             return Ok(room_type);
         }
-        let watched = store::audit::ROOM_TYPE.before(&mut tx, room_type_id).await?;
+        let watched = store::audit::ROOM_TYPE.before(&mut tx, &room_type_id).await?;
         let room_type = store::room_type::update(&mut tx, &room_type, &fields).await?;
         watched.record(&mut tx).await?;
         tx.commit().await?;
@@ -110,7 +110,7 @@ impl CatalogService {
         }
         self.reservations.retire_inventory(hotel_id, Some(room_type_id)).await?;
         let mut tx = self.pool.begin().await?;
-        let watched = store::audit::ROOM_TYPE.before(&mut tx, room_type_id).await?;
+        let watched = store::audit::ROOM_TYPE.before(&mut tx, &room_type_id).await?;
         store::room_type::delete(&mut *tx, hotel_id, room_type_id).await?;
         watched.record(&mut tx).await?;
         tx.commit().await?;

@@ -52,7 +52,7 @@ impl CatalogService {
             return Ok(replayed);
         }
         let room = store::room::insert(&mut tx, hotel_id, fields).await?;
-        store::audit::ROOM.created(room.id).record(&mut tx).await?;
+        store::audit::ROOM.created(&room.id).record(&mut tx).await?;
         create.remember(&mut tx, &room).await?;
         tx.commit().await?;
         Ok(Created::New(room))
@@ -76,7 +76,7 @@ impl CatalogService {
         if fields == room.fields {
             return Ok(room);
         }
-        let watched = store::audit::ROOM.before(&mut tx, room_id).await?;
+        let watched = store::audit::ROOM.before(&mut tx, &room_id).await?;
         let room = store::room::update(&mut tx, &room, &fields).await?;
         watched.record(&mut tx).await?;
         tx.commit().await?;
@@ -96,7 +96,7 @@ impl CatalogService {
             return Ok(());
         }
         require_etag(etag, &state.etag(room_id))?;
-        let watched = store::audit::ROOM.before(&mut tx, room_id).await?;
+        let watched = store::audit::ROOM.before(&mut tx, &room_id).await?;
         store::room::delete(&mut tx, room_id).await?;
         watched.record(&mut tx).await?;
         tx.commit().await?;

@@ -65,6 +65,7 @@ pub(crate) struct EncryptionKey {
     sealing: std::sync::Arc<RandomizedNonceKey>,
     pseudonyms: hmac::Key,
     secrets: hmac::Key,
+    mail_tokens: hmac::Key,
     successors: hmac::Key,
 }
 
@@ -92,6 +93,7 @@ impl EncryptionKey {
             sealing: std::sync::Arc::new(sealing.map_err(|_| invalid())?),
             pseudonyms: hmac::Key::new(hmac::HMAC_SHA256, derived("staymesh identity addresses").as_ref()),
             secrets: hmac::Key::new(hmac::HMAC_SHA256, derived("staymesh identity client secrets").as_ref()),
+            mail_tokens: hmac::Key::new(hmac::HMAC_SHA256, derived("staymesh identity mail tokens").as_ref()),
             successors: hmac::Key::new(hmac::HMAC_SHA256, derived("staymesh identity refresh tokens").as_ref()),
         })
     }
@@ -138,6 +140,16 @@ impl EncryptionKey {
         // The request id has a fixed length, so the concatenation is unambiguous.
         context.update(request_id.as_bytes());
         context.update(client_id.as_bytes());
+        URL_SAFE_NO_PAD.encode(context.sign()).into()
+    }
+
+    /// Derives the token of a mail: 256 bits that are the same for every attempt to send the mail, and indistinguishable
+    /// from random ones without this key. So the token is not stored while the mail waits to be sent.
+    pub(crate) fn mail_token(&self, purpose: &str, token_id: Uuid) -> SecretString {
+        let mut context = hmac::Context::with_key(&self.mail_tokens);
+        // The id has a fixed length, so the concatenation is unambiguous.
+        context.update(token_id.as_bytes());
+        context.update(purpose.as_bytes());
         URL_SAFE_NO_PAD.encode(context.sign()).into()
     }
 
@@ -202,6 +214,14 @@ mod tests {
     fn pseudonym_depends_on_the_key() {
         assert_eq!(key(1).pseudonym("a@b.c"), key(1).pseudonym("a@b.c"));
         assert_ne!(key(1).pseudonym("a@b.c"), key(2).pseudonym("a@b.c"));
+    }
+
+    #[test]
+    fn mail_token_depends_on_purpose_id_and_key() {
+        let token = |byte, purpose, id| key(byte).mail_token(purpose, Uuid::from_u128(id)).expose_secret().to_owned();
+        assert_eq!(token(1, "a", 1), token(1, "a", 1));
+        assert_eq!(token(1, "a", 1).len(), SECRET_LENGTH);
+        assert_eq!(HashSet::from([token(1, "a", 1), token(2, "a", 1), token(1, "b", 1), token(1, "a", 2)]).len(), 4);
     }
 
     #[test]

@@ -2,16 +2,16 @@
 
 use staymesh_api::identity::v1::{
     GetKeySetRequest, GetKeySetResponse, IssueClientTokenRequest, IssueClientTokenResponse, LoginRequest,
-    LoginResponse, LogoutRequest, LogoutResponse, RefreshTokensRequest, RefreshTokensResponse,
-    auth_service_server::AuthService,
+    LoginResponse, LogoutEverywhereRequest, LogoutEverywhereResponse, LogoutRequest, LogoutResponse,
+    RefreshTokensRequest, RefreshTokensResponse, auth_service_server::AuthService,
 };
 use staymesh_mesh::Caller;
 use tonic::{Request, Response, Status};
 
-use super::{request, response};
+use super::{request, response, user::own_id};
 use crate::{
     error::IdentityError,
-    service::{Services, clients::ClientService, keyring::Keyring, logins::LoginService},
+    service::{Services, clients::ClientService, keyring::Keyring, logins::LoginService, ownership::OwnershipService},
 };
 
 /// Handlers of `AuthService`.
@@ -19,11 +19,17 @@ pub(crate) struct AuthHandler {
     logins: LoginService,
     clients: ClientService,
     keyring: Keyring,
+    ownership: OwnershipService,
 }
 
 impl AuthHandler {
     pub(crate) fn new(services: &Services) -> Self {
-        Self { logins: services.logins.clone(), clients: services.clients.clone(), keyring: services.keyring.clone() }
+        Self {
+            logins: services.logins.clone(),
+            clients: services.clients.clone(),
+            keyring: services.keyring.clone(),
+            ownership: services.ownership.clone(),
+        }
     }
 }
 
@@ -51,6 +57,14 @@ impl AuthService for AuthHandler {
             caller.session.parse().map_err(|_| IdentityError::defect("the session of a person's token is no login"))?;
         self.logins.log_out(login_id).await?;
         Ok(Response::new(LogoutResponse {}))
+    }
+
+    async fn logout_everywhere(
+        &self,
+        request: Request<LogoutEverywhereRequest>,
+    ) -> Result<Response<LogoutEverywhereResponse>, Status> {
+        self.ownership.log_out_everywhere(own_id(&request)?).await?;
+        Ok(Response::new(LogoutEverywhereResponse {}))
     }
 
     async fn issue_client_token(

@@ -2,8 +2,8 @@
 
 use secrecy::SecretString;
 use staymesh_api::identity::v1::{
-    CreateClientRequest, CreateUserRequest, IssueClientTokenRequest, ListClientsRequest, LoginRequest,
-    SetUserRoleRequest,
+    ChangePasswordRequest, CreateClientRequest, CreateUserRequest, IssueClientTokenRequest, ListClientsRequest,
+    LoginRequest, ResetPasswordRequest, SetUserRoleRequest,
 };
 use staymesh_domain::{
     Email, FieldError, FieldErrors, HotelId, Language, Page, PageError, UserId, parse_optional_request_id,
@@ -32,7 +32,7 @@ pub(super) fn required(field: &str, text: String) -> Result<String, IdentityErro
     Ok(non_empty(field, text)?)
 }
 
-fn non_empty(field: &str, text: String) -> Result<String, FieldError> {
+pub(super) fn non_empty(field: &str, text: String) -> Result<String, FieldError> {
     if text.is_empty() { Err(FieldError::new(field, "is required")) } else { Ok(text) }
 }
 
@@ -56,6 +56,43 @@ pub(super) fn sign_up(request: CreateUserRequest) -> Result<SignUp, IdentityErro
         }
         _ => Err(errors.into()),
     }
+}
+
+/// The password of a logged-in owner.
+pub(super) fn own_password(text: String) -> Result<SecretString, IdentityError> {
+    Ok(passwords::parse_given(text)?)
+}
+
+/// Token and new password of a reset.
+pub(super) fn password_reset(request: ResetPasswordRequest) -> Result<(SecretString, SecretString), IdentityError> {
+    let mut errors = FieldErrors::default();
+    let token = errors.value(non_empty("token", request.token));
+    let password = errors.value(new_password(request.new_password));
+    match (token, password) {
+        (Some(token), Some(password)) => Ok((token.into(), password)),
+        _ => Err(errors.into()),
+    }
+}
+
+/// Current and new password.
+pub(super) fn password_change(request: ChangePasswordRequest) -> Result<(SecretString, SecretString), IdentityError> {
+    let mut errors = FieldErrors::default();
+    let current = errors
+        .value(passwords::parse_given(request.current_password).map_err(|error| renamed("current_password", error)));
+    let new = errors.value(new_password(request.new_password));
+    match (current, new) {
+        (Some(current), Some(new)) => Ok((current, new)),
+        _ => Err(errors.into()),
+    }
+}
+
+fn new_password(text: String) -> Result<SecretString, FieldError> {
+    passwords::parse_new(text).map_err(|error| renamed("new_password", error))
+}
+
+/// The same error, about the field that has another name in this request.
+fn renamed(field: &str, error: FieldError) -> FieldError {
+    FieldError::new(field, error.description)
 }
 
 /// Where a login comes from, as the edge saw it.

@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use secrecy::ExposeSecret;
-use staymesh_api::identity::v1::{self as proto, IssueClientTokenResponse, JsonWebKey};
+use serde_json::json;
+use staymesh_api::identity::v1::{
+    self as proto, GetAuthorizationServerMetadataResponse, IssueClientTokenResponse, JsonWebKey,
+};
 use staymesh_mesh::{
     auth::{Claims, KeySource, Role},
     proto_types::timestamp,
@@ -105,4 +108,42 @@ fn role(name: &str) -> i32 {
 /// Whole seconds. Lives are at most one hour.
 fn seconds(life: Duration) -> Result<i32, IdentityError> {
     i32::try_from(life.as_secs()).map_err(IdentityError::defect)
+}
+
+/// JSON of a client's token (RFC 6749, section 5.1).
+///
+/// # Errors
+/// When the life of the token is out of range.
+pub(super) fn token_json(token: &ClientToken) -> Result<String, IdentityError> {
+    let answer = client_token(token)?;
+    let IssueClientTokenResponse { access_token, token_type, expires_in } = answer;
+    Ok(json!({ "access_token": access_token, "token_type": token_type, "expires_in": expires_in }).to_string())
+}
+
+/// JSON of a login's tokens (RFC 6749, section 5.1).
+///
+/// # Errors
+/// When the life of the access token is out of range.
+pub(super) fn login_json(login: &LoginTokens) -> Result<String, IdentityError> {
+    let proto::Tokens { access_token, token_type, expires_in, refresh_token } = tokens(login)?;
+    let answer = json!({
+        "access_token": access_token, "token_type": token_type, "expires_in": expires_in, "refresh_token": refresh_token,
+    });
+    Ok(answer.to_string())
+}
+
+/// The metadata of the authorization server whose issuer is the base URL of the public gateway.
+pub(super) fn authorization_server(issuer: &str) -> GetAuthorizationServerMetadataResponse {
+    let url = |path: &str| format!("{}{path}", issuer.trim_end_matches('/'));
+    let texts = |all: &[&str]| all.iter().map(|text| (*text).to_owned()).collect();
+    GetAuthorizationServerMetadataResponse {
+        issuer: issuer.to_owned(),
+        token_endpoint: url("/v1/oauth/token"),
+        revocation_endpoint: url("/v1/oauth/revoke"),
+        jwks_uri: url("/.well-known/jwks.json"),
+        grant_types_supported: texts(&["client_credentials", "refresh_token"]),
+        response_types_supported: Vec::new(),
+        token_endpoint_auth_methods_supported: texts(&["client_secret_basic", "client_secret_post", "none"]),
+        revocation_endpoint_auth_methods_supported: texts(&["none"]),
+    }
 }

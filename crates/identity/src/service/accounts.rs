@@ -5,7 +5,7 @@ use std::sync::Arc;
 use sqlx::PgPool;
 use staymesh_domain::{Email, UserId};
 use staymesh_mesh::auth::{Claims, Revocations, Role};
-use staymesh_store::{ResultExt, idempotency::require_same};
+use staymesh_store::{ResultExt, idempotency::require_same, outbox::Wake};
 use uuid::Uuid;
 
 use super::{
@@ -16,6 +16,7 @@ use super::{
 };
 use crate::{
     error::IdentityError,
+    events,
     model::{Account, RoleAssignment, SignUp},
     store::{
         audit::USER,
@@ -33,6 +34,8 @@ pub(crate) struct AccountService {
     pub(crate) throttle: Option<Throttle>,
     pub(crate) revocations: Revocations,
     pub(crate) critical: CriticalTasks,
+    /// Wakes the relay of mails.
+    pub(crate) wake: Wake,
 }
 
 impl AccountService {
@@ -66,10 +69,20 @@ impl AccountService {
             matches!(name, "user_account_email_key" | "user_account_request_id_key")
                 .then_some(IdentityError::EmailTaken)
         };
-        match users::insert(&self.pool, &user).await.on_constraints(taken) {
-            Ok(()) => self.get(user_id).await,
+        let mut transaction = self.pool.begin().await?;
+        match users::insert(&mut transaction, &user).await.on_constraints(taken) {
+            Ok(()) => {
+                if role == Role::Guest {
+                    let confirmation = events::NewToken { token_id: Uuid::new_v4() };
+                    events::enqueue(&mut transaction, user_id, events::CONFIRM_EMAIL, &confirmation).await?;
+                }
+                transaction.commit().await?;
+                self.wake.wake();
+                self.get(user_id).await
+            }
             // Perhaps a concurrent attempt of the same request created it.
             Err(IdentityError::EmailTaken) => {
+                transaction.rollback().await?;
                 self.created_before(&sign_up, source).await?.ok_or(IdentityError::EmailTaken)
             }
             Err(error) => Err(error),
@@ -138,10 +151,10 @@ impl AccountService {
         }
         let before = users::get(&mut *transaction, user_id).await?.ok_or(IdentityError::UserNotFound)?;
         if before.role != role || before.hotel_ids != assignment.hotel_ids {
-            let watched = USER.before(&mut transaction, user_id).await?;
+            let watched = USER.before(&mut transaction, &user_id).await?;
             users::set_role(&mut transaction, user_id, role, &assignment.hotel_ids).await?;
             watched.record(&mut transaction).await?;
-            logins::revoke_all(&mut transaction, user_id).await?;
+            logins::revoke_all(&mut transaction, user_id, "role_changed").await?;
         }
         let ended: Vec<Uuid> = logins::revoked_with_live_tokens(&mut transaction, user_id).await?;
         let after = users::get(&mut *transaction, user_id).await?.ok_or(IdentityError::UserNotFound)?;

@@ -148,6 +148,18 @@ impl LoginService {
         self.critical.run(end).await
     }
 
+    /// Ends the login of a refresh token, used or not (RFC 7009). Idempotent; a token that is unknown or whose login is over
+    /// changes nothing.
+    pub(crate) async fn revoke_refresh_token(&self, token: &SecretString) -> Result<(), IdentityError> {
+        if token.expose_secret().len() != SECRET_LENGTH {
+            return Ok(());
+        }
+        match store::login_of_token(&self.pool, SecretHash::of(token.expose_secret())).await? {
+            Some(login_id) => self.log_out(login_id).await,
+            None => Ok(()),
+        }
+    }
+
     async fn issue(
         &self,
         account: &Account,

@@ -74,9 +74,10 @@ pub(crate) fn parse_given(text: String) -> Result<SecretString, FieldError> {
 pub(crate) fn refuse_context(password: &SecretString, email: &str, display_name: &str) -> Result<(), FieldError> {
     let password = password.expose_secret().to_lowercase();
     let about: String = [email, display_name].join(" ").nfkc().collect::<String>().to_lowercase();
-    let local = about.split('@').next().unwrap_or_default();
+    let address = about.split(' ').next().unwrap_or_default();
+    let local = address.split('@').next().unwrap_or_default();
     let words = about.split(|c: char| !c.is_alphanumeric());
-    if words.chain([local]).any(|word| is_made_of(&password, word)) {
+    if words.chain([local, address]).any(|word| is_made_of(&password, word)) {
         return Err(FieldError::new("password", "must not consist of your name or address"));
     }
     Ok(())
@@ -190,6 +191,8 @@ mod tests {
     #[case("lovelace1815", true)]
     #[case("ada.lovelace", true)]
     #[case("ADALOVELACE!", true)]
+    #[case("ada.lovelace@example.com", true)]
+    #[case("Ada.Lovelace@example.com1", true)]
     #[case("lovelace met babbage", false)]
     #[case("unrelated words", false)]
     fn password_made_of_the_person_is_refused(#[case] password: &str, #[case] refused: bool) {

@@ -49,6 +49,11 @@ impl Tokens {
         Ok(token.into())
     }
 
+    /// The claim `iss` of the tokens.
+    pub(crate) fn issuer(&self) -> &str {
+        &self.issuer
+    }
+
     /// Checks that tokens can be signed, before a caller makes changes that lead to a token.
     ///
     /// # Errors

@@ -62,6 +62,14 @@ pub(crate) async fn owner_of_token(connection: &mut PgConnection, token: SecretH
     Ok(user_id.map(UserId::from))
 }
 
+/// The login of a refresh token.
+pub(crate) async fn login_of_token(pool: &PgPool, token: SecretHash) -> sqlx::Result<Option<Uuid>> {
+    sqlx::query_scalar("select login_id from refresh_token where token_hash = $1")
+        .bind(token.as_bytes())
+        .fetch_optional(pool)
+        .await
+}
+
 /// Marks a refresh token as used. Exactly one of several uses, concurrent or not, returns the id of the login.
 pub(crate) async fn use_token(connection: &mut PgConnection, token: SecretHash) -> sqlx::Result<Option<Uuid>> {
     sqlx::query_scalar(
@@ -140,13 +148,21 @@ pub(crate) async fn revoke(pool: &PgPool, login_id: Uuid) -> sqlx::Result<()> {
     .map(drop)
 }
 
-/// Revokes all logins of an account after a change of its role.
-pub(crate) async fn revoke_all(connection: &mut PgConnection, user_id: UserId) -> sqlx::Result<()> {
+/// Why all logins of an account are revoked: `role_changed`, `logout_everywhere`, `password_changed` or `account_deleted`.
+pub(crate) type RevokeReason = &'static str;
+
+/// Revokes all logins of an account.
+pub(crate) async fn revoke_all(
+    connection: &mut PgConnection,
+    user_id: UserId,
+    reason: RevokeReason,
+) -> sqlx::Result<()> {
     sqlx::query(
-        "update login set revoked_at = now(), revoke_reason = 'role_changed'
+        "update login set revoked_at = now(), revoke_reason = $2
          where user_id = $1 and revoked_at is null",
     )
     .bind(user_id.as_uuid())
+    .bind(reason)
     .execute(connection)
     .await
     .map(drop)

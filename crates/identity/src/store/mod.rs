@@ -3,6 +3,7 @@
 pub(crate) mod audit;
 pub(crate) mod clients;
 pub(crate) mod logins;
+pub(crate) mod mail_tokens;
 pub(crate) mod purge;
 pub(crate) mod revoked;
 pub(crate) mod signing_keys;

@@ -21,7 +21,7 @@ pub(crate) struct NewUser<'a> {
 ///
 /// # Errors
 /// Violates `user_account_email_key` or `user_account_request_id_key`.
-pub(crate) async fn insert(pool: &PgPool, user: &NewUser<'_>) -> sqlx::Result<()> {
+pub(crate) async fn insert(connection: &mut PgConnection, user: &NewUser<'_>) -> sqlx::Result<()> {
     sqlx::query(
         "insert into user_account (user_id, email, password_hash, display_name, role, language, request_id)
          values ($1, $2, $3, $4, $5, $6, $7)",
@@ -33,7 +33,7 @@ pub(crate) async fn insert(pool: &PgPool, user: &NewUser<'_>) -> sqlx::Result<()
     .bind(user.role)
     .bind(user.language.code())
     .bind(user.request_id)
-    .execute(pool)
+    .execute(connection)
     .await
     .map(drop)
 }
@@ -44,7 +44,7 @@ pub(crate) async fn get(executor: impl PgExecutor<'_>, user_id: UserId) -> sqlx:
         "select user_id, email, display_name, role, created_at as create_time, email_verified_time, language,
                 array(select hotel_id from staff_hotel where staff_hotel.user_id = user_account.user_id
                       order by hotel_id) as hotel_ids
-         from user_account where user_id = $1",
+         from user_account where user_id = $1 and deleted_time is null",
     )
     .bind(user_id.as_uuid())
     .fetch_optional(executor)
@@ -54,7 +54,7 @@ pub(crate) async fn get(executor: impl PgExecutor<'_>, user_id: UserId) -> sqlx:
 /// Id and password hash of the account with this address.
 pub(crate) async fn credentials(pool: &PgPool, email: &Email) -> sqlx::Result<Option<(UserId, String)>> {
     let row: Option<(Uuid, String)> =
-        sqlx::query_as("select user_id, password_hash from user_account where email = $1")
+        sqlx::query_as("select user_id, password_hash from user_account where email = $1 and deleted_time is null")
             .bind(email.as_str())
             .fetch_optional(pool)
             .await?;
@@ -74,14 +74,16 @@ pub(crate) async fn of_request(pool: &PgPool, request_id: Uuid) -> sqlx::Result<
 /// Locks the role of an account against changes until the transaction ends (share lock; logins do not exclude each
 /// other). Returns `false` if there is no such account.
 pub(crate) async fn lock_role(connection: &mut PgConnection, user_id: UserId) -> sqlx::Result<bool> {
-    let found = sqlx::query("select from user_account where user_id = $1 for share").bind(user_id.as_uuid());
+    let found = sqlx::query("select from user_account where user_id = $1 and deleted_time is null for share")
+        .bind(user_id.as_uuid());
     Ok(found.fetch_optional(connection).await?.is_some())
 }
 
 /// Locks an account against logins and changes by others until the transaction ends. Returns `false` if there is no such
 /// account.
 pub(crate) async fn lock(connection: &mut PgConnection, user_id: UserId) -> sqlx::Result<bool> {
-    let found = sqlx::query("select from user_account where user_id = $1 for update").bind(user_id.as_uuid());
+    let found = sqlx::query("select from user_account where user_id = $1 and deleted_time is null for update")
+        .bind(user_id.as_uuid());
     Ok(found.fetch_optional(connection).await?.is_some())
 }
 
@@ -105,4 +107,54 @@ pub(crate) async fn set_role(
         .execute(connection)
         .await
         .map(drop)
+}
+
+/// Address and password hash of an account.
+pub(crate) async fn own_credentials(pool: &PgPool, user_id: UserId) -> sqlx::Result<Option<(String, String)>> {
+    sqlx::query_as("select email, password_hash from user_account where user_id = $1 and deleted_time is null")
+        .bind(user_id.as_uuid())
+        .fetch_optional(pool)
+        .await
+}
+
+/// Sets the password hash, if it is still `before`; `None` stands for any. Returns `false` if it has changed.
+pub(crate) async fn set_password(
+    connection: &mut PgConnection,
+    user_id: UserId,
+    before: Option<&str>,
+    hash: &str,
+) -> sqlx::Result<bool> {
+    sqlx::query(
+        "update user_account set password_hash = $3
+         where user_id = $1 and deleted_time is null and ($2::text is null or password_hash = $2)",
+    )
+    .bind(user_id.as_uuid())
+    .bind(before)
+    .bind(hash)
+    .execute(connection)
+    .await
+    .map(|result| result.rows_affected() == 1)
+}
+
+/// Records that the owner has proved the address, unless that is recorded.
+pub(crate) async fn set_email_verified(connection: &mut PgConnection, user_id: UserId) -> sqlx::Result<()> {
+    sqlx::query("update user_account set email_verified_time = coalesce(email_verified_time, now()) where user_id = $1")
+        .bind(user_id.as_uuid())
+        .execute(connection)
+        .await
+        .map(drop)
+}
+
+/// Erases the personal data of an account and marks it as deleted. Its address may be used by another account.
+pub(crate) async fn erase(connection: &mut PgConnection, user_id: UserId) -> sqlx::Result<()> {
+    sqlx::query(
+        "update user_account
+         set email = user_id || '@deleted.invalid', password_hash = '$argon2id$deleted', display_name = '',
+             language = 'en', email_verified_time = null, request_id = null, deleted_time = now()
+         where user_id = $1",
+    )
+    .bind(user_id.as_uuid())
+    .execute(connection)
+    .await
+    .map(drop)
 }

@@ -18,7 +18,7 @@ use crate::testing::{
 
 const ADA: &str = "ada@example.com";
 
-async fn with_ada() -> (staymesh_testkit::TestDatabase, Replica, String) {
+async fn with_ada() -> (staymesh_testkit::TestDatabase, Box<Replica>, String) {
     let (database, replica) = replica(None).await;
     let user = replica.sign_up(ADA).await.unwrap();
     (database, replica, user.user_id)

@@ -6,5 +6,6 @@ mod keys;
 mod logins;
 mod operator;
 mod outage;
+mod ownership;
 mod roles;
 mod sign_up;

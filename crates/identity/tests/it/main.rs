@@ -27,13 +27,20 @@ mod tests {
         config: Config,
     }
 
-    fn config(database: &TestDatabase, redis: &str, port: u16) -> Config {
+    fn config(database: &TestDatabase, redis: &str, mails: &str, port: u16) -> Config {
         let arguments = [
             "identity".to_owned(),
             format!("--listen=127.0.0.1:{port}"),
             format!("--database-url={}", database.url()),
             format!("--redis-url={redis}"),
             format!("--key-encryption-key={ENCRYPTION_KEY}"),
+            "--identity-url=http://127.0.0.1:1".to_owned(),
+            "--service-client-id=staymesh-identity".to_owned(),
+            "--service-client-secret=unused".to_owned(),
+            "--reservation-url=http://127.0.0.1:1".to_owned(),
+            format!("--smtp-url=file://{mails}"),
+            "--mail-from=booking@staymesh.example".to_owned(),
+            "--public-url=https://booking.example".to_owned(),
             "--log=error".to_owned(),
         ];
         Program::try_parse_from(arguments).unwrap().config
@@ -58,7 +65,10 @@ mod tests {
         let database = TestDatabase::new("identity", &MIGRATOR).await.unwrap();
         let port = free_port().unwrap();
         let stop = CancellationToken::new();
-        let serving = tokio::spawn(serve(config(&database, &redis.url(), port), stop.clone()));
+        let serving = tokio::spawn(serve(
+            config(&database, &redis.url(), &redis_dir.path().join("mails").display().to_string(), port),
+            stop.clone(),
+        ));
         let endpoint = Endpoint::try_from(format!("http://127.0.0.1:{port}")).unwrap();
         let deadline = Instant::now() + Duration::from_secs(20);
         let channel = loop {

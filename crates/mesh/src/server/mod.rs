@@ -7,6 +7,7 @@ mod malformed;
 mod panic;
 mod refusal;
 mod run;
+mod source;
 mod stack;
 mod trace;
 

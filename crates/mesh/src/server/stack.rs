@@ -10,7 +10,7 @@ use tokio::sync::Semaphore;
 use tower::ServiceBuilder;
 use tower_http::catch_panic::CatchPanicLayer;
 
-use super::{authorize, deadline, limit, malformed, panic, trace};
+use super::{authorize, deadline, limit, malformed, panic, source, trace};
 use crate::auth::{AccessTable, Revocations, TokenVerifier};
 
 /// Settings and dependencies of the layers.
@@ -23,6 +23,10 @@ pub struct LayerConfig {
     pub revocations: Revocations,
     /// Limit of requests in progress; further requests are shed.
     pub max_concurrency: usize,
+    /// Limit of requests in progress of one address.
+    pub max_concurrency_per_source: usize,
+    /// Limit of health watches and reflection streams of one address.
+    pub max_streams_per_source: usize,
     /// Upper limit of a request's deadline.
     pub max_deadline: Duration,
 }
@@ -31,6 +35,7 @@ pub struct LayerConfig {
 pub fn server_stack(services: Router, config: LayerConfig) -> Router {
     // Each request clones the state of every layer, so each state is one `Arc`.
     let limit = Arc::new(Semaphore::new(config.max_concurrency));
+    let sources = Arc::new(source::Sources::new(config.max_concurrency_per_source, config.max_streams_per_source));
     let authorize = Arc::new(authorize::Authorize {
         access: config.access,
         verifier: config.verifier,
@@ -45,6 +50,8 @@ pub fn server_stack(services: Router, config: LayerConfig) -> Router {
             .layer(from_fn_with_state(config.max_deadline, deadline::layer))
             // Below tracing, so that a panic is counted and logged with its request id.
             .layer(CatchPanicLayer::custom(panic::answer))
+            // Before load shedding: the excess of one address takes no place of others.
+            .layer(from_fn_with_state(sources, source::layer))
             // Load shedding, before any work is done for the request.
             .layer(from_fn_with_state(limit, limit::layer))
             // Below the deadline: verification may fetch keys.

@@ -156,6 +156,13 @@ impl AuthService for Identity {
         Err(Status::unimplemented(""))
     }
 
+    async fn logout_everywhere(
+        &self,
+        _: Request<identity::LogoutEverywhereRequest>,
+    ) -> Result<Response<identity::LogoutEverywhereResponse>, Status> {
+        Err(Status::unimplemented(""))
+    }
+
     async fn logout(&self, _: Request<identity::LogoutRequest>) -> Result<Response<identity::LogoutResponse>, Status> {
         Err(Status::unimplemented(""))
     }
@@ -181,6 +188,8 @@ impl TestServer {
             listen: free(),
             ops_listen: free(),
             max_concurrency: 64,
+            max_concurrency_per_source: 64,
+            max_streams_per_source: 16,
             max_deadline: Duration::from_secs(5),
             error_pages_url: None,
             drain: Duration::from_secs(5),
@@ -201,6 +210,8 @@ impl TestServer {
                 verifier: TokenVerifier::new(signer.clone(), &auth_config()),
                 revocations,
                 max_concurrency: config.max_concurrency,
+                max_concurrency_per_source: config.max_concurrency_per_source,
+                max_streams_per_source: config.max_streams_per_source,
                 max_deadline: config.max_deadline,
             },
             registry: prometheus::Registry::new(),

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use staymesh_api::payment::v1::{
     self as proto, CreatePaymentRequest, CreatePaymentResponse, GetPaymentRequest, GetPaymentResponse,
-    payment_service_server::PaymentService,
+    ListInvoiceLinesRequest, ListInvoiceLinesResponse, payment_service_server::PaymentService,
 };
 use staymesh_domain::{FieldError, PaymentId};
 use staymesh_mesh::Caller;
@@ -35,6 +35,17 @@ impl<P: Psp> PaymentService for PaymentHandler<P> {
             request.get_ref().payment_id.parse().map_err(|error| PaymentError::Field(FieldError::from(error)))?;
         let payment = self.0.get(&caller, id).await?;
         Ok(Response::new(GetPaymentResponse { payment: Some(self.render(&caller, payment).await?) }))
+    }
+
+    async fn list_invoice_lines(
+        &self,
+        request: Request<ListInvoiceLinesRequest>,
+    ) -> Result<Response<ListInvoiceLinesResponse>, Status> {
+        let caller = Caller::required(&request)?;
+        let query = request::partner_sales::own(caller.subject, request.into_inner())?;
+        let (sales, next_page_token) = self.0.list_partner_sales(&query.partner, query.days, &query.page).await?;
+        let sales = sales.into_iter().map(response::partner_sales::partner_sale).collect::<Result<_, _>>()?;
+        Ok(Response::new(ListInvoiceLinesResponse { sales, next_page_token }))
     }
 }
 

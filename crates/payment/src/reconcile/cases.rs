@@ -47,7 +47,7 @@ pub async fn assign(pool: &PgPool, case_id: Uuid, owner: &str, etag: &str) -> Re
     if case.state == State::Resolved {
         return Err(PaymentError::CaseResolved);
     }
-    let watched = audit::RECONCILIATION_CASE.before(&mut transaction, case_id).await?;
+    let watched = audit::RECONCILIATION_CASE.before(&mut transaction, &case_id).await?;
     cases::assign(&mut transaction, case_id, owner).await?;
     watched.record(&mut transaction).await?;
     let case = cases::lock(&mut transaction, case_id).await?.ok_or(PaymentError::CaseNotFound)?;
@@ -70,7 +70,7 @@ pub async fn resolve(pool: &PgPool, case_id: Uuid, by: &str, note: &str, etag: &
     if case.state == State::Resolved {
         return Err(PaymentError::CaseResolved);
     }
-    let watched = audit::RECONCILIATION_CASE.before(&mut transaction, case_id).await?;
+    let watched = audit::RECONCILIATION_CASE.before(&mut transaction, &case_id).await?;
     cases::resolve(&mut transaction, case_id, by, note).await?;
     watched.record(&mut transaction).await?;
     let case = cases::lock(&mut transaction, case_id).await?.ok_or(PaymentError::CaseNotFound)?;

@@ -75,7 +75,7 @@ impl<P: Psp> Payments<P> {
             self.hotels.require_hotel(hotel_id).await?;
         }
         let mut transaction = self.pool.begin().await?;
-        let watched = audit::PAY_OUT_DESTINATION.before(&mut transaction, hotel_id).await?;
+        let watched = audit::PAY_OUT_DESTINATION.before(&mut transaction, &hotel_id).await?;
         let set = payouts::set_destination(&mut *transaction, hotel_id, destination, by).await?;
         watched.record(&mut transaction).await?;
         transaction.commit().await?;

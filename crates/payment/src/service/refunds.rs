@@ -47,7 +47,7 @@ impl<P: Psp> Payments<P> {
             }
         }
         let wanted = RefundRequest { reason: RefundReason::Requested, request_id, amount, goodwill };
-        let watched = audit::PAYMENT.before(&mut transaction, id).await?;
+        let watched = audit::PAYMENT.before(&mut transaction, &id).await?;
         request(&mut transaction, &payment, &wanted).await?;
         watched.record(&mut transaction).await?;
         let payment = payments::find(&mut *transaction, id).await?.ok_or(PaymentError::NotFound)?;

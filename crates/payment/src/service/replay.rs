@@ -47,7 +47,7 @@ impl<P: Psp> Payments<P> {
             }
         }
         let mut transaction = self.pool.begin().await?;
-        let watched = audit::RECONCILIATION_CASE.before(&mut transaction, case_id).await?;
+        let watched = audit::RECONCILIATION_CASE.before(&mut transaction, &case_id).await?;
         store::cases::record_replay(&mut *transaction, case_id).await?;
         watched.record(&mut transaction).await?;
         transaction.commit().await?;

@@ -59,7 +59,7 @@ impl RateService {
             .await?
             .ok_or(RateError::RateNotFound { hotel_id, room_type_id })?;
         require_etag(given, &etag(room_type_id.get(), version))?;
-        let watched = store::audit::NIGHTLY_PRICES.before(&mut tx, format!("{hotel_id}/{room_type_id}")).await?;
+        let watched = store::audit::NIGHTLY_PRICES.before(&mut tx, &format!("{hotel_id}/{room_type_id}")).await?;
         let changed = match price {
             Some(price) => {
                 require_currency(price, current.rate.base_price.currency(), || "price".to_owned())?;

@@ -54,13 +54,13 @@ impl RateService {
         let object_id = format!("{hotel_id}/{room_type_id}");
         if current.rate == *rate {
             if inserted {
-                store::audit::RATE.created(object_id).record(&mut tx).await?;
+                store::audit::RATE.created(&object_id).record(&mut tx).await?;
             }
             tx.commit().await?;
             return Ok(current);
         }
         require_currency(rate.base_price, current.rate.base_price.currency(), base_price)?;
-        let watched = store::audit::RATE.before(&mut tx, object_id).await?;
+        let watched = store::audit::RATE.before(&mut tx, &object_id).await?;
         store::room_rate::update(&mut tx, hotel_id, room_type_id, rate).await?;
         watched.record(&mut tx).await?;
         tx.commit().await?;

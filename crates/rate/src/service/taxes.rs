@@ -39,7 +39,7 @@ impl RateService {
         if store::tax::list(&mut *tx, hotel_id).await? == taxes {
             return Ok(current);
         }
-        let watched = store::audit::TAXES.before(&mut tx, hotel_id).await?;
+        let watched = store::audit::TAXES.before(&mut tx, &hotel_id).await?;
         store::tax::replace(&mut tx, hotel_id, taxes)
             .await
             .on_constraint("tax_hotel_currency_fkey", |_| currency_changed("taxes".to_owned(), currency))?;

@@ -160,7 +160,7 @@ async fn every_change_by_staff_writes_one_audit_record() {
             .unwrap();
     let objects: Vec<_> = seen.iter().map(|(object, id, _)| (&**object, &**id)).collect();
     assert_eq!(objects, [("rate", "7/1"), ("rate", "7/1"), ("nightly_prices", "7/1"), ("taxes", "7")]);
-    let [_, changed, nights, _] = seen.try_into().unwrap();
-    assert_eq!(changed.2.unwrap(), serde_json::json!({"base_price_minor": 12000, "version": 2}));
+    let [_, repriced, nights, _] = seen.try_into().unwrap();
+    assert_eq!(repriced.2.unwrap(), serde_json::json!({"base_price_minor": 12000, "version": 2}));
     assert_eq!(nights.2.unwrap(), serde_json::json!({"2027-03-01": 9000, "2027-03-02": 9000}));
 }

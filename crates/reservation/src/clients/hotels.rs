@@ -1,13 +1,16 @@
 //! Client of the hotel service: which room types a hotel has.
 
+use jiff::tz::TimeZone;
 use staymesh_api::hotel::v1::{
-    GetRoomTypeRequest, ListRoomTypesRequest, RoomType, hotel_service_client::HotelServiceClient,
+    GetHotelRequest, GetRoomTypeRequest, ListRoomTypesRequest, RoomType, hotel_service_client::HotelServiceClient,
 };
 use staymesh_domain::{HotelId, RoomTypeId};
 use staymesh_mesh::{
     Problem,
     client::{MeshChannel, RetryBudget, retry},
 };
+
+use crate::calendar;
 
 /// Most room types of a hotel that are read; a hotel cannot have more.
 const MAX_ROOM_TYPES: i32 = 500;
@@ -35,7 +38,7 @@ impl TryFrom<RoomType> for RoomTypeInfo {
     }
 }
 
-/// Reads room types from the hotel service.
+/// Reads hotels and room types from the hotel service.
 #[cfg_attr(test, mockall::automock)]
 #[tonic::async_trait]
 pub trait HotelClient: Send + Sync {
@@ -50,6 +53,12 @@ pub trait HotelClient: Send + Sync {
     /// # Errors
     /// `HOTEL_NOT_FOUND`, `ROOM_TYPE_NOT_FOUND`, or that the hotel service is unavailable.
     async fn room_type(&self, hotel_id: HotelId, room_type_id: RoomTypeId) -> Result<RoomTypeInfo, Problem>;
+
+    /// The time zone of a hotel.
+    ///
+    /// # Errors
+    /// `HOTEL_NOT_FOUND`, that the hotel service is unavailable, or that it knows a zone which this release does not.
+    async fn time_zone(&self, hotel_id: HotelId) -> Result<TimeZone, Problem>;
 }
 
 /// [`HotelClient`] over gRPC. Reads are retried within a retry budget.
@@ -88,5 +97,18 @@ impl HotelClient for GrpcHotelClient {
         .map_err(|status| Problem::from_dependency("hotel", &status))?;
         let room_type = response.into_inner().room_type;
         room_type.ok_or_else(|| Problem::internal(&"the hotel service sent no room type"))?.try_into()
+    }
+
+    async fn time_zone(&self, hotel_id: HotelId) -> Result<TimeZone, Problem> {
+        let request = GetHotelRequest { hotel_id: hotel_id.get() };
+        let response = retry(&self.budget, || {
+            let (mut client, request) = (self.client.clone(), request);
+            async move { client.get_hotel(request).await }
+        })
+        .await
+        .map_err(|status| Problem::from_dependency("hotel", &status))?;
+        let name = response.into_inner().hotel.map(|hotel| hotel.time_zone);
+        let zone = name.as_deref().and_then(calendar::time_zone);
+        zone.ok_or_else(|| Problem::internal(&"the hotel service sent no time zone that is known"))
     }
 }

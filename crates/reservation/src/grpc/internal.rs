@@ -7,6 +7,7 @@ use staymesh_api::{
     options::v1::Role,
     reservation::v1::{self as proto, reservation_flow_service_server::ReservationFlowService},
 };
+use staymesh_domain::IdError;
 use staymesh_mesh::proto_types;
 use tonic::{Request, Response, Status};
 
@@ -32,11 +33,10 @@ impl ReservationFlowService for InternalReservationHandler {
         request: Request<proto::ConfirmPaymentRequest>,
     ) -> Result<Response<proto::ConfirmPaymentResponse>, Status> {
         let request = request.into_inner();
-        let command = Command::ConfirmPayment {
-            payment_id: payment_id(&request.payment_id)?,
-            amount: proto_types::money_from(request.amount.as_ref(), "amount").map_err(refuse)?,
-        };
-        let applied = self.apply(&request.reservation_id, command).await?;
+        let payment_id = payment_id(&request.payment_id)?;
+        let amount = proto_types::money_from(request.amount.as_ref(), "amount").map_err(refuse)?;
+        let id = reservation_id(&request.reservation_id)?;
+        let applied = self.0.confirm_payment(id, payment_id, amount, Timestamp::now()).await?;
         Ok(Response::new(proto::ConfirmPaymentResponse {
             refund_required: applied.refund_required,
             reservation: Some(response::reservation(applied.reservation, Role::Service)),
@@ -80,5 +80,14 @@ impl ReservationFlowService for InternalReservationHandler {
         };
         self.0.retire(hotel_id, room_type_id, Timestamp::now()).await?;
         Ok(Response::new(proto::RetireInventoryResponse {}))
+    }
+
+    async fn forget_owner(
+        &self,
+        request: Request<proto::ForgetOwnerRequest>,
+    ) -> Result<Response<proto::ForgetOwnerResponse>, Status> {
+        let owner = request.into_inner().owner.parse().map_err(|error: IdError| refuse(error.at("owner")))?;
+        self.0.forget_owner(owner, Timestamp::now()).await?;
+        Ok(Response::new(proto::ForgetOwnerResponse {}))
     }
 }

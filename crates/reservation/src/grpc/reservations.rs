@@ -7,7 +7,6 @@ use staymesh_api::reservation::v1::{self as proto, reservation_service_server::R
 use staymesh_domain::{FieldError, Page, RoomCount, RoomTypeId};
 use staymesh_mesh::{Caller, proto_types};
 use tonic::{Request, Response, Status};
-use uuid::Uuid;
 
 use super::{
     request::{self, hotel_id, refuse, reservation_id, room_type_id},
@@ -16,7 +15,7 @@ use super::{
 use crate::{
     error::ReservationError,
     service::{BookingRequest, BookingService, list_scope},
-    store::ListFilter,
+    store::{ListFilter, ListPosition},
 };
 
 /// Most room types that a request may name.
@@ -147,12 +146,12 @@ impl ReservationService for ReservationHandler {
             hotel_id.map(|id| id.to_string()).unwrap_or_default(),
             message.status.to_string(),
         ];
-        let page: Page<Uuid> =
+        let page: Page<ListPosition> =
             Page::parse(message.page_size, &message.page_token, &bound.each_ref().map(String::as_str))
                 .map_err(|e| refuse(FieldError::from(e)))?;
         let filter = ListFilter { owner, hotel_id, status };
         let rows = self.0.list(&filter, page.after, page.size.limit()).await?;
-        let (rows, next_page_token) = page.cut(rows, |booking| booking.id.as_uuid());
+        let (rows, next_page_token) = page.cut(rows, ListPosition::of);
         let reservations = rows.into_iter().map(|booking| response::reservation(booking, caller.role)).collect();
         Ok(Response::new(proto::ListReservationsResponse { reservations, next_page_token }))
     }

@@ -41,6 +41,13 @@ pub enum Command {
         /// The amount paid.
         amount: Money,
     },
+    /// The payment service received money for it when check-in could no longer happen at the hotel: all of it goes back.
+    RefusePayment {
+        /// The payment.
+        payment_id: PaymentId,
+        /// The amount paid.
+        amount: Money,
+    },
     /// The payment service reports that the payment was finally rejected.
     RejectPayment,
     /// The payment service refunded money of it.
@@ -93,11 +100,14 @@ pub struct Change {
     /// Published to the payment service in event `reservation.cancelled`: what it refunds of the money it has or will
     /// receive, or credits to the partner who collects. `None` publishes nothing.
     pub settle: Option<Money>,
+    /// Whether the confirmed payment cannot be used and must be refunded in full.
+    pub refund_payment: bool,
 }
 
 impl Change {
     fn to(status: Status, rooms: Rooms) -> Self {
-        Self { status, cancellation_reason: None, rooms, payment_id: None, refunded: None, settle: None }
+        let (cancellation_reason, payment_id, refunded, settle) = (None, None, None, None);
+        Self { status, cancellation_reason, rooms, payment_id, refunded, settle, refund_payment: false }
     }
 }
 
@@ -111,6 +121,7 @@ pub fn decide(booking: &Reservation, command: &Command, now: Timestamp) -> Resul
         Command::MarkNoShow => mark_no_show(booking, now),
         Command::Expire => Ok(expire(booking, now)),
         Command::ConfirmPayment { payment_id, amount } => confirm_payment(booking, *payment_id, *amount),
+        Command::RefusePayment { payment_id, amount } => refuse_payment(booking, *payment_id, *amount),
         Command::RejectPayment => Ok(reject_payment(booking)),
         Command::ConfirmRefund { payment_id, amount } => confirm_refund(booking, *payment_id, *amount),
     }
@@ -212,6 +223,23 @@ fn confirm_payment(booking: &Reservation, payment_id: PaymentId, amount: Money) 
         (Status::Cancelled, None) => Ok(Decision::RefundPayment { note: Some(payment_id) }),
         // Paid by another payment, collected by the partner, or rejected.
         _ => Ok(Decision::RefundPayment { note: None }),
+    }
+}
+
+/// A payment that arrives when check-in can no longer happen. It never makes the reservation PAID: a held one ends, one
+/// whose hold expired stays so, and its rooms are not retaken.
+fn refuse_payment(booking: &Reservation, payment_id: PaymentId, amount: Money) -> Result<Decision, ReservationError> {
+    match confirm_payment(booking, payment_id, amount)? {
+        Decision::Change(Change { rooms: Rooms::Retake, .. }) => Ok(Decision::RefundPayment { note: Some(payment_id) }),
+        Decision::Change(_) => Ok(Decision::Change(Change {
+            cancellation_reason: Some(CancellationReason::HoldExpired),
+            payment_id: Some(payment_id),
+            // Closes other checkout pages.
+            settle: Some(Money::zero(booking.quote.currency())),
+            refund_payment: true,
+            ..Change::to(Status::Cancelled, Rooms::Release)
+        })),
+        other => Ok(other),
     }
 }
 

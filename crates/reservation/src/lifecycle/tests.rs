@@ -80,6 +80,7 @@ fn commands() -> impl Strategy<Value = Command> {
         Just(Command::Expire),
         Just(Command::RejectPayment),
         payment.clone().prop_map(|payment_id| Command::ConfirmPayment { payment_id, amount: euros(TOTAL) }),
+        payment.clone().prop_map(|payment_id| Command::RefusePayment { payment_id, amount: euros(TOTAL) }),
         (payment, 1..=TOTAL)
             .prop_map(|(payment_id, minor)| Command::ConfirmRefund { payment_id, amount: euros(minor) }),
     ]

@@ -5,7 +5,6 @@ use sha2::{Digest, Sha256};
 use staymesh_domain::{ReservationId, StayDates};
 use staymesh_mesh::{Caller, Problem, auth::Role, telemetry};
 use staymesh_store::audit::Origin;
-use uuid::Uuid;
 
 use super::BookingService;
 use crate::{
@@ -13,7 +12,7 @@ use crate::{
     lifecycle::Command,
     model::{Guest, NewReservation, PaymentMode, Reservation, Source},
     offer_token::{Offer, OfferError},
-    store::ListFilter,
+    store::{ListFilter, ListPosition},
     writer::{Applied, ChangeOrder, Created},
 };
 
@@ -111,17 +110,17 @@ impl BookingService {
         Ok(reservation)
     }
 
-    /// Reservations, newest first.
+    /// Reservations after this position, the latest created first.
     ///
     /// # Errors
     /// When the database fails.
     pub(crate) async fn list(
         &self,
         filter: &ListFilter,
-        before: Option<Uuid>,
+        after: Option<ListPosition>,
         limit: i64,
     ) -> Result<Vec<Reservation>, ReservationError> {
-        self.store.list(filter, before, limit).await
+        self.store.list(filter, after, limit).await
     }
 
     /// Cancels a reservation of the caller. Idempotent.

@@ -3,7 +3,9 @@
 mod booking;
 mod dependencies;
 mod inventory;
+mod late_payments;
 mod offers;
+mod owners;
 mod unpaid;
 
 pub(crate) use booking::{BookingRequest, list_scope};

@@ -4,7 +4,10 @@ use serde_json::json;
 use staymesh_store::audit::{self, ObjectType, Origin};
 
 use super::Transaction;
-use crate::{error::ReservationError, model::Reservation};
+use crate::{
+    error::ReservationError,
+    model::{CancellationReason, Reservation},
+};
 
 /// The inventory of a room type from yesterday on, by `HOTEL_ID/ROOM_TYPE_ID`: total and overbooking of each night, and
 /// the plan.
@@ -45,7 +48,7 @@ impl Transaction {
         let shown = |reservation: &Reservation| {
             json!({
                 "status": reservation.status.as_str(),
-                "cancellation_reason": reservation.cancellation_reason.map(|reason| reason.as_str()),
+                "cancellation_reason": reservation.cancellation_reason.map(CancellationReason::as_str),
             })
         };
         let object = ("reservation", &*before.id.to_string());

@@ -70,7 +70,7 @@ impl Store {
         let room_types: BTreeSet<_> = changes.iter().map(|change| change.room_type_id.get()).collect();
         let mut watched = Vec::new();
         for room_type_id in room_types {
-            watched.push(INVENTORY.before(&mut transaction, format!("{hotel_id}/{room_type_id}")).await?);
+            watched.push(INVENTORY.before(&mut transaction, &format!("{hotel_id}/{room_type_id}")).await?);
         }
         let mut nights = 0;
         for change in changes {
@@ -142,8 +142,8 @@ impl Store {
             .execute(&mut *transaction)
             .await?;
         let watched = match room_type {
-            Some(room_type) => INVENTORY.before(&mut transaction, format!("{hotel_id}/{room_type}")).await?,
-            None => HOTEL_INVENTORY.before(&mut transaction, hotel_id).await?,
+            Some(room_type) => INVENTORY.before(&mut transaction, &format!("{hotel_id}/{room_type}")).await?,
+            None => HOTEL_INVENTORY.before(&mut transaction, &hotel_id).await?,
         };
         sqlx::query("delete from inventory_plan where hotel_id = $1 and ($2::integer is null or room_type_id = $2)")
             .bind(hotel_id.get())

@@ -8,6 +8,7 @@ mod audit;
 mod availability;
 mod change;
 mod create;
+mod forgotten;
 mod hold_limits;
 mod holds;
 mod inventory;
@@ -25,7 +26,7 @@ pub(crate) use holds::LockedHold;
 pub use inventory::{InventoryChange, InventoryNight, PlanKey};
 pub use pool::Store;
 pub(crate) use pool::Transaction;
-pub use read::ListFilter;
+pub use read::{ListFilter, ListPosition};
 
 #[cfg(test)]
 mod tests;

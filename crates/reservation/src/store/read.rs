@@ -1,5 +1,8 @@
 //! Reads reservations.
 
+use jiff::Timestamp;
+use jiff_sqlx::ToSqlx;
+use serde::{Deserialize, Serialize};
 use staymesh_domain::{HotelId, ReservationId};
 use uuid::Uuid;
 
@@ -20,6 +23,21 @@ pub struct ListFilter {
     pub status: Option<Status>,
 }
 
+/// Position of a reservation in a list. An id's time is chosen by the client that prepared the order form, so lists are
+/// ordered by the database's time of creation; the id separates reservations of one transaction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ListPosition {
+    create_time: Timestamp,
+    reservation_id: Uuid,
+}
+
+impl ListPosition {
+    /// The position of this reservation.
+    pub fn of(reservation: &Reservation) -> Self {
+        Self { create_time: reservation.create_time, reservation_id: reservation.id.as_uuid() }
+    }
+}
+
 impl Store {
     /// One reservation; `None` when it does not exist.
     ///
@@ -35,33 +53,34 @@ impl Store {
         Ok(row.map(Reservation::try_from).transpose()?)
     }
 
-    /// Up to `limit` reservations, newest first, whose ids are before `before`.
+    /// Up to `limit` reservations, the latest created first, that follow `after` in this order.
     ///
     /// # Errors
     /// When the database fails.
     pub async fn list(
         &self,
         filter: &ListFilter,
-        before: Option<Uuid>,
+        after: Option<ListPosition>,
         limit: i64,
     ) -> Result<Vec<Reservation>, ReservationError> {
-        // Ids sort by time. Two statements rather than one with "or": each has its index.
+        // Two statements rather than one with "or": each has its index.
         let sql = if filter.owner.is_some() {
             "select * from reservation
              where owner = $1 and ($2::integer is null or hotel_id = $2) and ($3::text is null or status = $3)
-                 and ($4::uuid is null or reservation_id < $4)
-             order by reservation_id desc limit $5"
+                 and ($4::timestamptz is null or (create_time, reservation_id) < ($4, $5))
+             order by create_time desc, reservation_id desc limit $6"
         } else {
             "select * from reservation
              where ($1::text is null or owner = $1) and hotel_id = $2 and ($3::text is null or status = $3)
-                 and ($4::uuid is null or reservation_id < $4)
-             order by reservation_id desc limit $5"
+                 and ($4::timestamptz is null or (create_time, reservation_id) < ($4, $5))
+             order by create_time desc, reservation_id desc limit $6"
         };
         let rows: Vec<ReservationRow> = sqlx::query_as(sql)
             .bind(&filter.owner)
             .bind(filter.hotel_id.map(HotelId::get))
             .bind(filter.status.map(Status::as_str))
-            .bind(before)
+            .bind(after.map(|position| position.create_time.to_sqlx()))
+            .bind(after.map(|position| position.reservation_id))
             .bind(limit)
             .fetch_all(&self.pool)
             .await?;

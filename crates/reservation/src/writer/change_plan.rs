@@ -144,7 +144,10 @@ impl<'a> ChangePlan<'a> {
             let (before, decision) = judged?;
             Ok(Applied {
                 reservation: written.remove(&before.id.as_uuid()).unwrap_or(before),
-                refund_required: matches!(decision, Decision::RefundPayment { .. }),
+                refund_required: matches!(
+                    decision,
+                    Decision::RefundPayment { .. } | Decision::Change(Change { refund_payment: true, .. })
+                ),
                 wake: matches!(decision, Decision::Change(Change { settle: Some(_), .. })),
             })
         };

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, fmt::Display, fs, path::PathBuf, time::Duration};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use clap::Args;
 use indicatif::{HumanCount, ProgressBar, ProgressStyle};
 use secrecy::SecretString;
@@ -10,7 +10,7 @@ use staymesh_payment::check as money;
 use staymesh_reservation::check::{self, Options, Report};
 use staymesh_store::{StoreConfig, parse_duration};
 
-use super::patient;
+use super::{patient, status::Findings};
 
 /// Most violations per kind printed on the terminal. The file has more.
 const SHOWN: usize = 10;
@@ -70,7 +70,7 @@ impl Check {
             show(&books.counts, &books.listed, |kind| kind.as_str(), |violation| violation.kind);
         }
         if violations > 0 {
-            bail!("{} violations", HumanCount(violations));
+            return Err(Findings(format!("{} violations", HumanCount(violations))).into());
         }
         Ok(())
     }

@@ -42,8 +42,8 @@ pub(crate) enum Job {
     /// concurrently
     ReplayDeadLetters(ReplayDeadLetters),
     /// Compare a day's money with the payment provider's settlement file, the wallets and the reservations; run it daily.
-    /// Takes the settings of the payment service. Ends with status 0 when no case is open, with 1 when cases are open,
-    /// and with 2 when it is incomplete. Safe to stop, to repeat and to run twice at once
+    /// Takes the settings of the payment service. Ends with status 0 when no case is open, with 3 when cases are open,
+    /// and with 1 when it is incomplete. Safe to stop, to repeat and to run twice at once
     Reconcile(Box<Reconcile>),
     /// List the cases of the reconciliation with their state. Uses the payment database
     ListCases(ListCases),

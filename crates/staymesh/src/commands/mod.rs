@@ -10,6 +10,7 @@ pub(crate) mod pay_out;
 mod post_missing;
 pub(crate) mod reconcile;
 pub(crate) mod serve;
+pub(crate) mod status;
 
 use std::time::Duration;
 

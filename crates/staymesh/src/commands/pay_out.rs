@@ -6,7 +6,7 @@ use std::{
     path::PathBuf,
 };
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use jiff::{Timestamp, civil::Date};
@@ -18,7 +18,7 @@ use staymesh_payment::jobs::{
 use staymesh_store::StoreConfig;
 use uuid::Uuid;
 
-use super::patient;
+use super::{patient, status::Findings};
 
 /// Pays hotels for stays that are over.
 #[derive(Args)]
@@ -90,7 +90,7 @@ impl PayOut {
              {refused} refused"
         );
         if refused > 0 {
-            bail!("{refused} pay-outs were refused by the database");
+            return Err(Findings(format!("{refused} pay-outs were refused by the database")).into());
         }
         Ok(())
     }

@@ -1,12 +1,12 @@
 //! `staymesh job post-missing`.
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use clap::Args;
 use indicatif::{HumanCount, ProgressBar, ProgressStyle};
 use staymesh_payment::jobs::backfill::{self, Found};
 use staymesh_store::StoreConfig;
 
-use super::patient;
+use super::{patient, status::Findings};
 
 /// Posts the missing ledger entries of payments from releases without the ledger.
 #[derive(Args)]
@@ -50,7 +50,7 @@ impl PostMissing {
             println!("{posted} postings for {payments} payments");
         }
         if refused > 0 {
-            bail!("{refused} payments cannot be posted");
+            return Err(Findings(format!("{refused} payments cannot be posted")).into());
         }
         Ok(())
     }

@@ -22,7 +22,7 @@ pub(crate) enum Service {
 pub(crate) async fn run(service: Service) -> Result<()> {
     let stop = shutdown::on_signal()?;
     match service {
-        Service::Identity(config) => staymesh_identity::serve(config, stop).await?,
+        Service::Identity(config) => Box::pin(staymesh_identity::serve(config, stop)).await?,
         Service::Hotel(config) => staymesh_hotel::serve(config, stop).await?,
         Service::Rate(config) => staymesh_rate::serve(config, stop).await?,
         Service::Reservation(config) => staymesh_reservation::serve(config, stop).await?,

@@ -20,7 +20,7 @@ impl ObjectType {
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn before(self, connection: &mut PgConnection, object_id: impl ToString) -> sqlx::Result<Watched> {
+    pub async fn before(self, connection: &mut PgConnection, object_id: &impl ToString) -> sqlx::Result<Watched> {
         let mut watched = self.created(object_id);
         if let Some(change) = &mut watched.0 {
             change.before = self.read(connection, &change.object_id).await?;
@@ -29,7 +29,7 @@ impl ObjectType {
     }
 
     /// An object that does not exist before the change.
-    pub fn created(self, object_id: impl ToString) -> Watched {
+    pub fn created(self, object_id: &impl ToString) -> Watched {
         Watched(Origin::current().map(|origin| Change {
             origin,
             object: self,

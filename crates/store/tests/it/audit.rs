@@ -14,21 +14,21 @@ async fn test_database() -> TestDatabase {
     database(&[SCHEMA, "create table object (id integer primary key, rooms integer, guest text)"]).await
 }
 
-fn origin(actor: &str) -> Option<Origin> {
-    Some(Origin {
+fn origin(actor: &str) -> Origin {
+    Origin {
         role: ActorRole::Staff,
         actor: actor.to_owned(),
         method: "staymesh.x.v1.X/Set".to_owned(),
         request_id: "r-1".to_owned(),
         gateway: Gateway::Internal,
-    })
+    }
 }
 
 /// Sets the rooms of an object by `actor`, and commits.
 async fn set(pool: &PgPool, actor: Option<Origin>, id: i32, rooms: i32) {
     let change = async {
         let mut transaction = pool.begin().await.unwrap();
-        let watched = OBJECT.before(&mut transaction, id).await.unwrap();
+        let watched = OBJECT.before(&mut transaction, &id).await.unwrap();
         sqlx::query(
             "insert into object (id, rooms, guest) values ($1, $2, 'A Guest')
              on conflict (id) do update set rooms = excluded.rooms",
@@ -52,7 +52,7 @@ async fn all(pool: &PgPool, filter: AuditFilter) -> Vec<AuditRecord> {
 async fn change_is_recorded_once_with_the_fields_that_differ() {
     let database = test_database().await;
     for rooms in [10, 12, 12] {
-        set(database.pool(), origin("ada"), 7, rooms).await;
+        set(database.pool(), Some(origin("ada")), 7, rooms).await;
     }
     let records = all(database.pool(), AuditFilter::default()).await;
     assert_eq!(records.len(), 2, "the repeat writes no record: {records:?}");
@@ -69,12 +69,12 @@ async fn change_without_origin_or_rolled_back_is_not_recorded() {
     set(database.pool(), None, 7, 10).await;
     let rolled_back = async {
         let mut transaction = database.pool().begin().await.unwrap();
-        let watched = OBJECT.before(&mut transaction, 7).await.unwrap();
+        let watched = OBJECT.before(&mut transaction, &7).await.unwrap();
         sqlx::query("delete from object").execute(&mut *transaction).await.unwrap();
         watched.record(&mut transaction).await.unwrap();
         transaction.rollback().await.unwrap();
     };
-    Origin::scope(origin("ada"), rolled_back).await;
+    Origin::scope(Some(origin("ada")), rolled_back).await;
     assert_eq!(all(database.pool(), AuditFilter::default()).await, []);
 }
 
@@ -82,7 +82,7 @@ async fn change_without_origin_or_rolled_back_is_not_recorded() {
 async fn list_filters_and_continues_after_a_key() {
     let database = test_database().await;
     for (actor, id) in [("ada", 1), ("bob", 2), ("ada", 2)] {
-        set(database.pool(), origin(actor), id, id * 10 + i32::from(actor == "ada")).await;
+        set(database.pool(), Some(origin(actor)), id, id * 10 + i32::from(actor == "ada")).await;
     }
     let by = |actor: &str, object_id: &str| AuditFilter {
         actor: actor.to_owned(),
@@ -104,7 +104,7 @@ async fn list_filters_and_continues_after_a_key() {
 #[tokio::test]
 async fn records_cannot_be_changed_deleted_or_truncated() {
     let database = test_database().await;
-    set(database.pool(), origin("ada"), 7, 10).await;
+    set(database.pool(), Some(origin("ada")), 7, 10).await;
     for sql in ["update audit_record set actor = 'bob'", "delete from audit_record", "truncate audit_record"] {
         let refused = sqlx::query(sql).execute(database.pool()).await.unwrap_err();
         let constraint = refused.as_database_error().and_then(|error| error.constraint().map(str::to_owned));

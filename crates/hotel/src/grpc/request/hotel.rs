@@ -2,13 +2,13 @@
 
 use prost_types::FieldMask;
 use staymesh_api::hotel::v1 as proto;
-use staymesh_domain::Currency;
+use staymesh_domain::{Currency, is_country};
 use staymesh_mesh::Problem;
 
 use super::{
     mask::Mask,
     required,
-    validate::{Validator, is_country_code, is_time_zone},
+    validate::{Validator, is_time_zone},
 };
 use crate::model::{Change, HotelFields, HotelPatch, Location};
 
@@ -105,8 +105,12 @@ fn validate(validator: &mut Validator<'_>, hotel: &proto::Hotel) {
     validator.line("address.street", &address.street, 0, 200);
     validator.line("address.city", &address.city, 1, 100);
     validator.line("address.postal_code", &address.postal_code, 0, 20);
-    let country = is_country_code(&address.country_code);
-    validator.require(country, "address.country_code", "must be two capital letters of ISO 3166-1, such as PT");
+    let country = is_country(&address.country_code);
+    validator.require(
+        country,
+        "address.country_code",
+        "must be an assigned code of ISO 3166-1 in two capital letters, such as PT or GB",
+    );
     if let Some(point) = &hotel.location {
         // No range contains NaN.
         let (latitude, longitude) = (point.latitude, point.longitude);

@@ -1,10 +1,10 @@
 //! Filters and pages of list requests. A page token is valid only with the filters it was issued for.
 
 use staymesh_api::hotel::v1::{ListHotelsRequest, ListRoomTypesRequest, ListRoomsRequest};
-use staymesh_domain::{FieldError, HotelId, Page, PageError, RoomId, RoomTypeId};
+use staymesh_domain::{FieldError, HotelId, Page, PageError, RoomId, RoomTypeId, is_country};
 use staymesh_mesh::Problem;
 
-use super::{id, validate::is_country_code};
+use super::id;
 use crate::model::HotelFilter;
 
 /// Which hotels, and which page of them.
@@ -15,8 +15,11 @@ pub(in crate::grpc) fn hotel_list(request: ListHotelsRequest) -> Result<(HotelFi
     if request.city.chars().take(101).count() > 100 || request.city.chars().any(char::is_control) {
         return Err(Problem::field("city", "must be at most 100 characters, without control characters"));
     }
-    if !request.country_code.is_empty() && !is_country_code(&request.country_code) {
-        return Err(Problem::field("country_code", "must be two capital letters of ISO 3166-1, such as PT"));
+    if !request.country_code.is_empty() && !is_country(&request.country_code) {
+        return Err(Problem::field(
+            "country_code",
+            "must be an assigned code of ISO 3166-1 in two capital letters, such as PT or GB",
+        ));
     }
     let stars = request.min_star_rating;
     if !(0..=5).contains(&stars) {

@@ -125,11 +125,6 @@ fn is_https(text: &str) -> bool {
     Url::parse(text).is_ok_and(|url| url.has_host() && url.username().is_empty() && url.password().is_none())
 }
 
-/// Whether the code has the form of ISO 3166-1 alpha-2. Assigned codes change, so only the form is validated.
-pub(super) fn is_country_code(code: &str) -> bool {
-    code.len() == 2 && code.bytes().all(|byte| byte.is_ascii_uppercase())
-}
-
 /// Whether the bundled IANA database has a time zone of exactly this name. The database of the machine is not used: slim
 /// images have none, and all replicas must accept the same names.
 pub(super) fn is_time_zone(name: &str) -> bool {
@@ -214,14 +209,6 @@ mod tests {
         }
         for zone in ["", "europe/lisbon", "Europe/Atlantis", "+01:00", "../etc/passwd", "Europe/Lisbon\0"] {
             assert!(!is_time_zone(zone), "{zone}");
-        }
-    }
-
-    #[test]
-    fn country_code_must_be_two_capital_letters() {
-        assert!(is_country_code("PT"));
-        for code in ["", "pt", "PRT", "P", "P1", "ÀÀ", "É"] {
-            assert!(!is_country_code(code), "{code}");
         }
     }
 }

@@ -100,6 +100,12 @@ pub(in crate::grpc) fn list(request: proto::ListPartnerSalesRequest) -> Result<I
     Ok(InvoiceQuery { partner: request.partner, days: (from, until), page })
 }
 
+/// The selection of the lines of the caller's own invoice.
+pub(in crate::grpc) fn own(subject: String, request: proto::ListInvoiceLinesRequest) -> Result<InvoiceQuery, Problem> {
+    let proto::ListInvoiceLinesRequest { from_date, until_date, page_size, page_token } = request;
+    list(proto::ListPartnerSalesRequest { partner: subject, from_date, until_date, page_size, page_token })
+}
+
 /// `None` for an empty text: the range has no bound on that side.
 fn day(text: &str) -> Result<Option<Date>, staymesh_domain::DateError> {
     if text.is_empty() { Ok(None) } else { parse_date(text).map(Some) }

@@ -2,16 +2,17 @@
 
 use staymesh_api::{
     payment::v1::{
-        ListPartnerSalesRequest, PartnerSaleTerms, RecordPartnerSaleRequest, SettleCancellationRequest,
-        payment_admin_service_server::PaymentAdminService, payment_flow_service_server::PaymentFlowService,
+        ListInvoiceLinesRequest, ListPartnerSalesRequest, PartnerSaleTerms, RecordPartnerSaleRequest,
+        SettleCancellationRequest, payment_admin_service_server::PaymentAdminService,
+        payment_flow_service_server::PaymentFlowService, payment_service_server::PaymentService,
     },
     r#type::v1::Money,
 };
-use staymesh_mesh::{Problem, Reason};
+use staymesh_mesh::{Problem, Reason, auth::Role};
 use tonic::Request;
 
-use super::{InternalPaymentHandler, PaymentAdminHandler, fields, payments};
-use crate::testing::{database, reservation_id};
+use super::{InternalPaymentHandler, PaymentAdminHandler, PaymentHandler, by, fields, payments};
+use crate::testing::{caller, database, reservation_id};
 
 fn money(currency: &str, amount: &str) -> Option<Money> {
     (!amount.is_empty()).then(|| Money { currency_code: currency.into(), amount: amount.into() })
@@ -173,4 +174,31 @@ async fn list_partner_sales_filters_by_check_out() {
     ] {
         assert_eq!(fields(&ask(partner, from, until, String::new()).await.unwrap_err()), wrong);
     }
+}
+
+#[tokio::test]
+async fn list_invoice_lines_returns_only_lines_of_the_caller() {
+    let database = database().await;
+    let payments = payments(database.pool());
+    let mut own = Vec::new();
+    for (partner, day) in [("client:acme", 9), ("client:other", 5), ("client:acme", 4)] {
+        let request = sale(partner, day);
+        InternalPaymentHandler(payments.clone()).record_partner_sale(Request::new(request.clone())).await.unwrap();
+        if partner == "client:acme" {
+            own.insert(0, request.reservation_id);
+        }
+    }
+    let acme = caller("client:acme", Role::Partner, &[]);
+    let ask = async |from: &str, page_token: String| {
+        let from_date = from.to_owned();
+        let request = ListInvoiceLinesRequest { from_date, until_date: String::new(), page_size: 1, page_token };
+        PaymentHandler(payments.clone()).list_invoice_lines(by(&acme, request)).await.map(tonic::Response::into_inner)
+    };
+    let first = ask("", String::new()).await.unwrap();
+    let second = ask("", first.next_page_token.clone()).await.unwrap();
+    assert_eq!(second.next_page_token, "");
+    let seen: Vec<_> = first.sales.iter().chain(&second.sales).map(|line| line.reservation_id.clone()).collect();
+    assert_eq!(seen, own);
+    assert_eq!(fields(&ask("2030-5-1", String::new()).await.unwrap_err()), ["from_date"]);
+    assert_eq!(fields(&ask("2030-05-01", first.next_page_token).await.unwrap_err()), ["page_token"]);
 }

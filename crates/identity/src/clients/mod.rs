@@ -1,0 +1,3 @@
+//! Clients of other services, one module per service: a trait that the rules depend on, and its gRPC implementation.
+
+pub(crate) mod reservation;

@@ -1,0 +1,64 @@
+//! What is erased of the reservations of a deleted account, and when.
+
+use jiff::{ToSpan, civil::Date};
+use staymesh_domain::PaymentId;
+
+use super::*;
+use crate::{
+    calendar,
+    lifecycle::Command,
+    model::{PaymentMode, Reservation},
+    testing::{World, pay},
+};
+
+async fn guest_of(world: &World, booking: &Reservation) -> (String, String) {
+    let guest = world.store.get(booking.id).await.expect("read").expect("is there").guest;
+    (guest.full_name, guest.email)
+}
+
+fn erased(name: &str) -> (String, String) {
+    (name.to_owned(), "erased@deleted.invalid".to_owned())
+}
+
+#[tokio::test]
+async fn reservations_of_a_deleted_account_are_erased_when_they_are_over() {
+    let world = World::new().await;
+    let today: Date = calendar::today(Timestamp::now());
+    let from = today.saturating_add(3.days());
+    world.sell(7, from, 5, 10).await.expect("on sale");
+    let paid = world.book(7, from, 2, PaymentMode::GuestPays).await.expect("booked");
+    world.apply_at(paid.id, &pay(PaymentId::new()), Timestamp::now()).await.expect("paid");
+    let cancelled = world.book(7, from, 2, PaymentMode::GuestPays).await.expect("booked");
+    world.apply_at(cancelled.id, &Command::Cancel, Timestamp::now()).await.expect("cancelled");
+    let held = world.book(7, from, 2, PaymentMode::GuestPays).await.expect("booked");
+    let before = guest_of(&world, &paid).await;
+
+    for _ in 0..2 {
+        world.store.insert_forgotten("me").await.expect("recorded");
+    }
+    assert_eq!(once(&world.store, Timestamp::now()).await.expect("erased"), 1);
+    assert_eq!(guest_of(&world, &cancelled).await, erased("-"));
+    assert_eq!(guest_of(&world, &paid).await, before, "the hotel expects the guest");
+    assert_eq!(guest_of(&world, &held).await, before, "it may still be paid");
+    assert_eq!(world.store.pending_forgotten(10).await.expect("read"), ["me"]);
+
+    let after_stay = calendar::begins(from.saturating_add(3.days())).expect("in range");
+    assert_eq!(once(&world.store, after_stay).await.expect("erased"), 2);
+    assert_eq!(guest_of(&world, &paid).await, erased(&before.0), "the name of a paid stay is kept for the accounts");
+    assert_eq!(guest_of(&world, &held).await, erased("-"));
+    assert_eq!(once(&world.store, after_stay).await.expect("idle"), 0);
+    assert!(world.store.pending_forgotten(10).await.expect("read").is_empty());
+}
+
+#[tokio::test]
+async fn reservations_of_other_owners_are_not_erased() {
+    let world = World::new().await;
+    let from = calendar::today(Timestamp::now()).saturating_add(3.days());
+    world.sell(7, from, 5, 10).await.expect("on sale");
+    let other = world.book(7, from, 2, PaymentMode::GuestPays).await.expect("booked");
+    let before = guest_of(&world, &other).await;
+    world.store.insert_forgotten("another-owner").await.expect("recorded");
+    let after_stay = calendar::begins(from.saturating_add(9.days())).expect("in range");
+    assert_eq!(once(&world.store, after_stay).await.expect("idle"), 0);
+    assert_eq!(guest_of(&world, &other).await, before);
+}
