@@ -85,7 +85,10 @@ pub(crate) fn rate(base_price: &str) -> proto::RoomRate {
     proto::RoomRate {
         base_price: euros(base_price),
         occupancy_rules: vec![proto::OccupancyRule { sold_percent: 80, price_change_percent: 25 }],
-        cancellation_policy: Some(proto::CancellationPolicy { free_until_hours_before: 48, late_penalty_percent: 50 }),
+        cancellation_policy: Some(proto::CancellationPolicy {
+            free_until_hours_before: Some(48),
+            late_penalty_percent: Some(50),
+        }),
         ..Default::default()
     }
 }

@@ -80,12 +80,12 @@ async fn price_stay_beyond_the_largest_amount_leaves_that_room_type_out() {
 #[tokio::test]
 async fn prices_and_fees_above_the_limit_are_refused() {
     let fixture = fixture().await;
-    fixture.set_rate(1, rate("20000000.00")).await.unwrap();
-    let refused = fixture.set_rate(1, rate("20000000.01")).await.unwrap_err();
+    fixture.set_rate(1, rate("200000000.00")).await.unwrap();
+    let refused = fixture.set_rate(1, rate("200000000.01")).await.unwrap_err();
     assert_eq!(fields(&refused), ["rate.base_price.amount"]);
-    let refused = fixture.set_nights(1, "2027-03-01", "2027-03-02", euros("20000000.01")).await.unwrap_err();
+    let refused = fixture.set_nights(1, "2027-03-01", "2027-03-02", euros("200000000.01")).await.unwrap_err();
     assert_eq!(fields(&refused), ["price.amount"]);
-    let refused = fixture.set_taxes(vec![fee("City", euros("20000000.01"))]).await.unwrap_err();
+    let refused = fixture.set_taxes(vec![fee("City", euros("200000000.01"))]).await.unwrap_err();
     assert_eq!(fields(&refused), ["taxes[0].per_room_night.amount"]);
 }
 
@@ -139,7 +139,10 @@ async fn set_room_rate_reports_every_invalid_field_and_changes_nothing() {
     let wrong = proto::RoomRate {
         base_price: euros("-1"),
         occupancy_rules: vec![rule(0, 401), rule(50, 1), rule(50, -91)],
-        cancellation_policy: Some(proto::CancellationPolicy { free_until_hours_before: -1, late_penalty_percent: 101 }),
+        cancellation_policy: Some(proto::CancellationPolicy {
+            free_until_hours_before: Some(-1),
+            late_penalty_percent: Some(101),
+        }),
         ..Default::default()
     };
     let refused = fixture.set_rate(1, wrong).await.unwrap_err();
@@ -160,6 +163,15 @@ async fn set_room_rate_reports_every_invalid_field_and_changes_nothing() {
     }
     let missing = proto::RoomRate { base_price: None, ..rate("1") };
     assert_eq!(fields(&fixture.set_rate(1, missing).await.unwrap_err()), ["rate.base_price"]);
+    // No policy, or half of one, is no free cancellation.
+    let field = "rate.cancellation_policy";
+    let half = proto::CancellationPolicy { free_until_hours_before: Some(48), late_penalty_percent: None };
+    for (cancellation_policy, field) in
+        [(None, field.to_owned()), (Some(half), format!("{field}.late_penalty_percent"))]
+    {
+        let refused = fixture.set_rate(1, proto::RoomRate { cancellation_policy, ..rate("1") }).await.unwrap_err();
+        assert_eq!(fields(&refused), [field]);
+    }
     let many = proto::RoomRate { occupancy_rules: (1..=21).map(|sold| rule(sold, 1)).collect(), ..rate("1") };
     assert_eq!(fields(&fixture.set_rate(1, many).await.unwrap_err()), ["rate.occupancy_rules"]);
     let request = SetRoomRateRequest { hotel_id: HOTEL, room_type_id: 0, rate: Some(rate("1")) };

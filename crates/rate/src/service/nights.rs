@@ -3,7 +3,7 @@
 use jiff::civil::Date;
 use staymesh_domain::{DateRange, HotelId, Money, Page, RoomTypeId};
 
-use super::{RateService, etag, require_currency, require_etag};
+use super::{RateService, nights_etag, require_currency, require_etag};
 use crate::{error::RateError, store};
 
 impl RateService {
@@ -19,21 +19,11 @@ impl RateService {
         range: DateRange,
         page: &Page<Date>,
     ) -> Result<(Vec<(Date, Money)>, String), RateError> {
-        // The etag first: a change between the two reads makes the etag old instead of the prices.
-        let etag = self.nights_etag(hotel_id, room_type_id).await?;
-        let nights = store::nightly_price::list(&self.pool, hotel_id, room_type_id, range, page).await?;
-        Ok((nights, etag))
-    }
-
-    /// The etag of the nightly prices of a room type.
-    ///
-    /// # Errors
-    /// [`RateError::RateNotFound`].
-    pub(crate) async fn nights_etag(&self, hotel_id: HotelId, room_type_id: RoomTypeId) -> Result<String, RateError> {
+        // The version first: a change between the two reads makes the etag old instead of the prices.
         let version = store::nightly_price::version(&self.pool, hotel_id, room_type_id).await?;
-        version
-            .map(|version| etag(room_type_id.get(), version))
-            .ok_or(RateError::RateNotFound { hotel_id, room_type_id })
+        let version = version.ok_or(RateError::RateNotFound { hotel_id, room_type_id })?;
+        let nights = store::nightly_price::list(&self.pool, hotel_id, room_type_id, range, page).await?;
+        Ok((nights, nights_etag(room_type_id, version)))
     }
 
     /// Sets the nightly price of these nights; `None` clears it, and the base price applies again. Returns the
@@ -58,7 +48,7 @@ impl RateService {
         let version = store::nightly_price::version(&mut *tx, hotel_id, room_type_id)
             .await?
             .ok_or(RateError::RateNotFound { hotel_id, room_type_id })?;
-        require_etag(given, &etag(room_type_id.get(), version))?;
+        require_etag(given, &nights_etag(room_type_id, version))?;
         let watched = store::audit::NIGHTLY_PRICES.before(&mut tx, &format!("{hotel_id}/{room_type_id}")).await?;
         let changed = match price {
             Some(price) => {
@@ -68,11 +58,11 @@ impl RateService {
             None => store::nightly_price::delete(&mut tx, hotel_id, room_type_id, nights).await?,
         };
         if changed == 0 {
-            return Ok(etag(room_type_id.get(), version));
+            return Ok(nights_etag(room_type_id, version));
         }
-        store::nightly_price::next_version(&mut tx, hotel_id, room_type_id).await?;
+        let version = store::nightly_price::next_version(&mut tx, hotel_id, room_type_id).await?;
         watched.record(&mut tx).await?;
         tx.commit().await?;
-        Ok(etag(room_type_id.get(), version + 1))
+        Ok(nights_etag(room_type_id, version))
     }
 }

@@ -15,7 +15,8 @@ use crate::{
 };
 
 /// Prices a stay in each of `demands`, in their order. Room types without an entry in `prices`, those that are not
-/// [for sale](is_for_sale), and those whose price exceeds [`Money::MAX_MINOR`] are left out; the last are logged.
+/// [for sale](is_for_sale), and those whose price exceeds [`Money::MAX_MINOR`] are left out; `on_out_of_range` gets the
+/// last.
 ///
 /// # Errors
 /// [`RateError::StoredAmount`] when prices and taxes are in different currencies.
@@ -25,6 +26,7 @@ pub(super) fn price_room_types(
     stay: StayDates,
     rooms: RoomCount,
     demands: &[RoomTypeDemand],
+    mut on_out_of_range: impl FnMut(RoomTypeId),
 ) -> Result<Vec<RoomTypePrice>, RateError> {
     let mut offers = Vec::with_capacity(demands.len());
     for demand in demands {
@@ -32,9 +34,9 @@ pub(super) fn price_room_types(
         let nights = stay.nights().zip(demand.sold_percent.iter().copied());
         let price = match price_stay(prices, taxes, nights, rooms) {
             Ok(price) => price,
-            // Only a price from before its limit can do this. It must not take the other room types off sale.
+            // Such a price must not take the other room types off sale.
             Err(MoneyError::TooLarge) => {
-                tracing::error!(room_type_id = demand.room_type_id.get(), "price out of range; room type not offered");
+                on_out_of_range(demand.room_type_id);
                 continue;
             }
             Err(other) => return Err(RateError::StoredAmount(other)),

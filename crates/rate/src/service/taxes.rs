@@ -3,7 +3,7 @@
 use staymesh_domain::HotelId;
 use staymesh_store::ResultExt;
 
-use super::{RateService, currency_changed, etag, require_currency, require_etag};
+use super::{RateService, currency_changed, require_currency, require_etag, tax_etag};
 use crate::{
     error::RateError,
     model::{Tax, TaxKind},
@@ -16,14 +16,14 @@ impl RateService {
         // One snapshot, so that the etag belongs to these taxes.
         let mut tx = self.pool.begin_with("begin isolation level repeatable read read only").await?;
         let version = store::tax::version(&mut tx, hotel_id).await?;
-        Ok((store::tax::list(&mut *tx, hotel_id).await?, etag(hotel_id.get(), version)))
+        Ok((store::tax::list(&mut *tx, hotel_id).await?, tax_etag(hotel_id, version)))
     }
 
     /// Replaces all taxes of a hotel and returns their etag. Taxes equal to the current ones keep it.
     ///
     /// # Errors
-    /// [`RateError::CurrencyMismatch`], [`RateError::EtagMismatch`], and [`RateError::Dependency`] when the hotel does not exist or the hotel service
-    /// is unavailable.
+    /// [`RateError::CurrencyMismatch`], [`RateError::EtagMismatch`], and [`RateError::Dependency`] when the hotel does not
+    /// exist or the hotel service is unavailable.
     pub(crate) async fn set_taxes(&self, hotel_id: HotelId, taxes: &[Tax], given: &str) -> Result<String, RateError> {
         let currency = self.hotels.currency(hotel_id).await?;
         for (index, tax) in taxes.iter().enumerate() {
@@ -34,7 +34,7 @@ impl RateService {
         let mut tx = self.pool.begin().await?;
         store::hotel_currency::insert_if_absent(&mut tx, hotel_id, currency).await?;
         // The lock serializes concurrent replacements, so that the result is one of them and not a mixture.
-        let current = etag(hotel_id.get(), store::tax::lock(&mut tx, hotel_id).await?);
+        let current = tax_etag(hotel_id, store::tax::lock(&mut tx, hotel_id).await?);
         require_etag(given, &current)?;
         if store::tax::list(&mut *tx, hotel_id).await? == taxes {
             return Ok(current);
@@ -46,6 +46,6 @@ impl RateService {
         let version = store::tax::next_version(&mut tx, hotel_id).await?;
         watched.record(&mut tx).await?;
         tx.commit().await?;
-        Ok(etag(hotel_id.get(), version))
+        Ok(tax_etag(hotel_id, version))
     }
 }

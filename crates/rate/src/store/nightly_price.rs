@@ -33,7 +33,8 @@ pub(crate) async fn list(
     rows.into_iter().map(|(date, minor, currency)| Ok((date.to_jiff(), stored_money(minor, &currency)?))).collect()
 }
 
-/// Sets the nightly price of these nights. Yields how many changed. The currency must be that of the room rate (`nightly_price_room_rate_fkey`).
+/// Sets the nightly price of these nights. Yields how many changed. The currency must be that of the room rate
+/// (`nightly_price_room_rate_fkey`).
 pub(crate) async fn upsert(
     connection: &mut PgConnection,
     hotel_id: HotelId,
@@ -74,32 +75,42 @@ pub(crate) async fn delete(
     Ok(done.rows_affected())
 }
 
-/// The version of the nightly prices of a room type that has a rate; `None` without one.
+/// The version of the nightly prices of a room type, 0 before the first; `None` for a room type without a rate.
 pub(crate) async fn version(
     executor: impl PgExecutor<'_>,
     hotel_id: HotelId,
     room_type_id: RoomTypeId,
 ) -> Result<Option<i64>, RateError> {
-    let version = sqlx::query_scalar("select nights_version from room_rate where hotel_id = $1 and room_type_id = $2")
-        .bind(hotel_id.get())
-        .bind(room_type_id.get())
-        .fetch_optional(executor)
-        .await?;
+    let version = sqlx::query_scalar(
+        "select coalesce((
+                 select version from nightly_price_version v
+                 where v.hotel_id = r.hotel_id and v.room_type_id = r.room_type_id
+             ), 0)
+         from room_rate r where hotel_id = $1 and room_type_id = $2",
+    )
+    .bind(hotel_id.get())
+    .bind(room_type_id.get())
+    .fetch_optional(executor)
+    .await?;
     Ok(version)
 }
 
-/// Adds one to the version of the nightly prices, whose rate is locked.
+/// Adds one to the version of the nightly prices, whose rate is locked, and yields it.
 pub(crate) async fn next_version(
     connection: &mut PgConnection,
     hotel_id: HotelId,
     room_type_id: RoomTypeId,
-) -> Result<(), RateError> {
-    sqlx::query("update room_rate set nights_version = nights_version + 1 where hotel_id = $1 and room_type_id = $2")
-        .bind(hotel_id.get())
-        .bind(room_type_id.get())
-        .execute(connection)
-        .await?;
-    Ok(())
+) -> Result<i64, RateError> {
+    let version = sqlx::query_scalar(
+        "insert into nightly_price_version as v (hotel_id, room_type_id, version) values ($1, $2, 1)
+         on conflict on constraint nightly_price_version_pkey do update set version = v.version + 1
+         returning version",
+    )
+    .bind(hotel_id.get())
+    .bind(room_type_id.get())
+    .fetch_one(connection)
+    .await?;
+    Ok(version)
 }
 
 fn dates(nights: &[Date]) -> Vec<jiff_sqlx::Date> {

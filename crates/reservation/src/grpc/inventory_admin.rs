@@ -45,10 +45,13 @@ impl InventoryAdminService for InventoryAdminHandler {
             total_inventory: message.total_inventory,
             overbooking_percent: message.overbooking_percent,
             for_future_nights: message.for_future_nights,
+            etag: message.etag,
         };
         let change = inventory_change(&change, Timestamp::now()).map_err(refuse)?;
-        let nights = night_count(self.0.set_inventory(hotel_id, &[change]).await?)?;
-        Ok(Response::new(proto::SetInventoryResponse { nights }))
+        let set = self.0.set_inventory(hotel_id, &[change]).await?;
+        let nights = night_count(set.nights)?;
+        let etag = set.etags.into_iter().map(|(_, etag)| etag).collect();
+        Ok(Response::new(proto::SetInventoryResponse { nights, etag }))
     }
 
     async fn bulk_set_inventory(
@@ -69,8 +72,10 @@ impl InventoryAdminService for InventoryAdminHandler {
             .map(|(at, change)| inventory_change(change, now).map_err(|error| error.under(&format!("changes[{at}]"))))
             .collect::<Result<Vec<_>, _>>()
             .map_err(refuse)?;
-        let nights = night_count(self.0.set_inventory(hotel_id, &changes).await?)?;
-        Ok(Response::new(proto::BulkSetInventoryResponse { nights }))
+        let set = self.0.set_inventory(hotel_id, &changes).await?;
+        let etag = |(id, etag): (RoomTypeId, String)| proto::InventoryEtag { room_type_id: id.get(), etag };
+        let nights = night_count(set.nights)?;
+        Ok(Response::new(proto::BulkSetInventoryResponse { nights, etags: set.etags.into_iter().map(etag).collect() }))
     }
 
     async fn list_inventory(
@@ -91,10 +96,10 @@ impl InventoryAdminService for InventoryAdminHandler {
         if page.after.is_some_and(|after| !nights.contains(after)) {
             return Err(refuse(FieldError::new("page_token", "is not one of this list")));
         }
-        let rows = self.0.list_inventory(hotel_id, room_type_id, nights, page.after, page.size.limit()).await?;
+        let (rows, etag) = self.0.list_inventory(hotel_id, room_type_id, nights, page.after, page.size.limit()).await?;
         let (rows, next_page_token) = page.cut(rows, |night| night.stay_date);
         let nights = rows.iter().map(response::inventory_night).collect();
-        Ok(Response::new(proto::ListInventoryResponse { nights, next_page_token }))
+        Ok(Response::new(proto::ListInventoryResponse { nights, next_page_token, etag }))
     }
 }
 
@@ -109,15 +114,19 @@ fn inventory_change(message: &proto::InventoryChange, now: Timestamp) -> Result<
         percent.ok_or_else(|| FieldError::new("overbooking_percent", "must be 0 to 100"))
     };
     let overbooking_percent = message.overbooking_percent.map(percent).transpose()?;
-    if !(0..=MAX_INVENTORY).contains(&message.total_inventory) {
+    // No default: a request without it would close the nights.
+    let total_inventory =
+        message.total_inventory.ok_or_else(|| FieldError::new("total_inventory", "is required"))?;
+    if !(0..=MAX_INVENTORY).contains(&total_inventory) {
         return Err(FieldError::new("total_inventory", "must be 0 to 10000"));
     }
     Ok(InventoryChange {
         room_type_id,
         nights: range.on(weekdays(&message.weekdays)?),
-        total_inventory: message.total_inventory,
+        total_inventory,
         overbooking_percent,
         for_future_nights: message.for_future_nights,
+        etag: message.etag.clone(),
     })
 }
 
@@ -134,7 +143,7 @@ fn require_sellable(nights: DateRange, now: Timestamp) -> Result<(), FieldError>
 }
 
 /// The number of nights in a response. A request cannot name more than an `i32` counts.
-fn night_count(nights: u64) -> Result<i32, Status> {
+fn night_count(nights: usize) -> Result<i32, Status> {
     i32::try_from(nights).map_err(|error| refuse(Problem::internal(&error)))
 }
 

@@ -63,7 +63,6 @@ fn within_offers(amount: Money, field: &str) -> Result<Money, FieldError> {
     if amount.minor() <= MAX_PRICE_MINOR {
         return Ok(amount);
     }
-    let most =
-        Money::from_minor(MAX_PRICE_MINOR, amount.currency()).map_or_else(|_| String::new(), |most| most.amount());
+    let most = Money::from_minor(MAX_PRICE_MINOR, amount.currency()).map_err(|error| error.at(field))?.amount();
     Err(FieldError::new(format!("{field}.amount"), format!("must be at most {most}")))
 }

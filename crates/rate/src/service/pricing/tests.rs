@@ -18,7 +18,11 @@ fn rule(sold_percent: i32, price_change_percent: i32) -> OccupancyRule {
 }
 
 fn rate(base: i64, rules: Vec<OccupancyRule>) -> Prices {
-    let rate = Rate { base_price: euros(base), rules, policy: CancellationPolicy::default() };
+    let rate = Rate {
+        base_price: euros(base),
+        rules,
+        policy: CancellationPolicy { free_until_hours_before: 0, late_penalty_percent: 0 },
+    };
     Prices { rate, nightly: HashMap::new() }
 }
 

@@ -8,7 +8,6 @@ use staymesh_mesh::{Problem, Reason};
 use staymesh_store::outbox::Wake;
 
 use crate::{
-    calendar,
     clients::{MockHotelClient, MockRateClient},
     lifecycle::Command,
     model::{NewReservation, Status},
@@ -47,7 +46,7 @@ async fn held(hotels: MockHotelClient) -> (World, BookingService, NewReservation
 
 fn at(zone: &'static str) -> MockHotelClient {
     let mut hotels = MockHotelClient::new();
-    hotels.expect_time_zone().returning(move |_| Ok(calendar::time_zone(zone).expect("a zone")));
+    hotels.expect_time_zone().returning(move |_| Ok(staymesh_domain::time_zone(zone).expect("a zone")));
     hotels
 }
 

@@ -71,6 +71,7 @@ async fn service(hotels: MockHotelClient, rates: MockRateClient) -> (BookingServ
             total_inventory,
             overbooking_percent: Some(0),
             for_future_nights: false,
+            etag: String::new(),
         })
         .collect();
     store.set_inventory(hotel_id, &changes).await.expect("inventory");
