@@ -1,7 +1,7 @@
 //! Client of the reservation service: reads reservations and reports what happened to their money.
 
 use jiff::Timestamp;
-use staymesh_api::rate::v1::StayPrice;
+use staymesh_api::rate::v1::{CancellationPolicy, StayPrice};
 use staymesh_api::reservation::v1::{
     self as proto, ConfirmPaymentRequest, ConfirmRefundRequest, GetReservationRequest, RejectPaymentRequest,
     reservation_flow_service_client::ReservationFlowServiceClient,
@@ -134,10 +134,18 @@ fn booking(reservation: &proto::Reservation) -> Result<Booking, Problem> {
         create_time: instant(created.seconds, created.nanos)?,
         update_time: instant(updated.seconds, updated.nanos)?,
         hold_expire_time: held.map(|time| instant(time.seconds, time.nanos)).transpose()?,
-        terms: price.cancellation_policy.map(|policy| CancellationTerms {
-            free_until_hours_before: policy.free_until_hours_before,
-            late_penalty_percent: policy.late_penalty_percent,
-        }),
+        terms: price.cancellation_policy.as_ref().map(terms).transpose()?,
+    })
+}
+
+fn terms(policy: &CancellationPolicy) -> Result<CancellationTerms, Problem> {
+    Ok(CancellationTerms {
+        free_until_hours_before: policy
+            .free_until_hours_before
+            .ok_or_else(|| missing("cancellation_policy.free_until_hours_before"))?,
+        late_penalty_percent: policy
+            .late_penalty_percent
+            .ok_or_else(|| missing("cancellation_policy.late_penalty_percent"))?,
     })
 }
 
