@@ -65,8 +65,20 @@ const PARSED: &[&str] = &[
 const FALLBACKS: &[&str] = &["unwrap_or", "unwrap_or_default", "unwrap_or_else", "map_or", "map_or_else"];
 /// Parts of the names of values that have no default.
 const WITHOUT_DEFAULT: &[&str] = &[
-    "amount", "policy", "price", "currency", "money", "minor", "subtotal", "total", "tax", "penalty", "commission", "check_in",
-    "check_out", "date",
+    "amount",
+    "policy",
+    "price",
+    "currency",
+    "money",
+    "minor",
+    "subtotal",
+    "total",
+    "tax",
+    "penalty",
+    "commission",
+    "check_in",
+    "check_out",
+    "date",
 ];
 /// Types that a cast must not have as its target. Clippy refuses those casts to the other types that can change a value.
 const NARROW: &[&str] = &["i8", "i16", "i32", "i64", "isize", "u8", "u16", "u32", "f32", "f64"];

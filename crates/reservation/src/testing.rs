@@ -35,7 +35,13 @@ impl World {
     }
 
     /// Puts nights on sale, creating their partitions, also in the past.
-    pub(crate) async fn sell(&self, hotel: i32, from: Date, nights: i32, rooms: i32) -> Result<usize, ReservationError> {
+    pub(crate) async fn sell(
+        &self,
+        hotel: i32,
+        from: Date,
+        nights: i32,
+        rooms: i32,
+    ) -> Result<usize, ReservationError> {
         let change = InventoryChange {
             room_type_id: room_type(),
             nights: DateRange::new(from, from.saturating_add(nights.days())).expect("a range"),

@@ -115,8 +115,7 @@ fn inventory_change(message: &proto::InventoryChange, now: Timestamp) -> Result<
     };
     let overbooking_percent = message.overbooking_percent.map(percent).transpose()?;
     // No default: a request without it would close the nights.
-    let total_inventory =
-        message.total_inventory.ok_or_else(|| FieldError::new("total_inventory", "is required"))?;
+    let total_inventory = message.total_inventory.ok_or_else(|| FieldError::new("total_inventory", "is required"))?;
     if !(0..=MAX_INVENTORY).contains(&total_inventory) {
         return Err(FieldError::new("total_inventory", "must be 0 to 10000"));
     }

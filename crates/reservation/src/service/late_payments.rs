@@ -6,12 +6,7 @@ use staymesh_domain::{Money, PaymentId, ReservationId, check_in_ends, check_in_e
 use staymesh_mesh::Reason;
 
 use super::BookingService;
-use crate::{
-    error::ReservationError,
-    lifecycle::Command,
-    model::Reservation,
-    writer::Applied,
-};
+use crate::{error::ReservationError, lifecycle::Command, model::Reservation, writer::Applied};
 
 impl BookingService {
     /// Applies the payment of a reservation. Idempotent by payment. Once check-in can no longer happen at the hotel, the

@@ -10,8 +10,8 @@ use staymesh_store::{Cause, ResultExt, StoreError};
 
 use super::{
     Store,
-    inventory_version,
     audit::{HOTEL_INVENTORY, INVENTORY},
+    inventory_version,
 };
 use crate::error::{BelowReserved, ReservationError};
 
@@ -97,7 +97,7 @@ impl Store {
             watched.push(INVENTORY.before(&mut transaction, &format!("{hotel_id}/{room_type_id}")).await?);
         }
         let mut nights = 0;
-        let mut changed = BTreeSet::new();
+        let mut updated = BTreeSet::new();
         for change in changes {
             nights += change.nights.dates().count();
             let mut rows = set_nights(&mut transaction, hotel_id, change).await?;
@@ -105,23 +105,30 @@ impl Store {
                 rows += set_plan(&mut transaction, hotel_id, change).await?;
             }
             if rows > 0 {
-                changed.insert(change.room_type_id);
+                updated.insert(change.room_type_id);
             }
         }
-        inventory_version::increment(&mut transaction, hotel_id, &changed).await?;
+        inventory_version::increment(&mut transaction, hotel_id, &updated).await?;
         let versions = inventory_version::list(&mut transaction, hotel_id, &room_types).await?;
         for watched in watched {
             watched.record(&mut transaction).await?;
         }
         transaction.commit().await?;
-        Ok(InventorySet { nights, etags: versions.into_iter().map(|(id, version)| (id, inventory_etag(id, version))).collect() })
+        Ok(InventorySet {
+            nights,
+            etags: versions.into_iter().map(|(id, version)| (id, inventory_etag(id, version))).collect(),
+        })
     }
 
     /// The etag of the inventory of a room type.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn inventory_etag(&self, hotel_id: HotelId, room_type_id: RoomTypeId) -> Result<String, ReservationError> {
+    pub async fn inventory_etag(
+        &self,
+        hotel_id: HotelId,
+        room_type_id: RoomTypeId,
+    ) -> Result<String, ReservationError> {
         let mut connection = self.pool.acquire().await?;
         let version = inventory_version::get(&mut connection, hotel_id, room_type_id).await?;
         Ok(inventory_etag(room_type_id, version))
