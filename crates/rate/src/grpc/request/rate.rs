@@ -3,10 +3,9 @@
 use std::collections::HashSet;
 
 use staymesh_api::rate::v1 as proto;
-use staymesh_domain::FieldErrors;
-use staymesh_mesh::Problem;
+use staymesh_domain::{FieldError, FieldErrors};
 
-use super::{finish_with, price};
+use super::price;
 use crate::model::{CancellationPolicy, OccupancyRule, Rate};
 
 /// Most occupancy rules of a rate.
@@ -15,14 +14,17 @@ const MAX_RULES: usize = 20;
 /// The rate to set, and the etag it is based on.
 ///
 /// # Errors
-/// `INVALID_FIELD` naming every invalid field.
-pub(in crate::grpc) fn rate(rate: Option<proto::RoomRate>) -> Result<(Rate, String), Problem> {
-    let rate = rate.ok_or_else(|| Problem::field("rate", "is required"))?;
+/// Every invalid field.
+pub(in crate::grpc) fn rate(rate: Option<proto::RoomRate>) -> Result<(Rate, String), FieldErrors> {
     let mut errors = FieldErrors::default();
+    let Some(rate) = rate else {
+        errors.push(FieldError::new("rate", "is required"));
+        return Err(errors);
+    };
     let base_price = errors.value(price(rate.base_price.as_ref(), "rate.base_price"));
     let rules = rules(&mut errors, &rate.occupancy_rules);
     let policy = policy(&mut errors, rate.cancellation_policy);
-    let (base_price, policy) = finish_with(errors, base_price.zip(policy))?;
+    let (base_price, policy) = errors.complete(base_price.zip(policy))?;
     Ok((Rate { base_price, rules, policy }, rate.etag))
 }
 
