@@ -49,7 +49,7 @@ use std::sync::Arc;
 
 use staymesh_mail::Mailer;
 use staymesh_mesh::{
-    auth::TokenVerifier,
+    auth::{RoleGateways, TokenVerifier},
     node::{Node, NodeError},
 };
 use staymesh_store::outbox::{RelayOptions, Wake};
@@ -59,8 +59,8 @@ use crate::{
     clients::reservation::GrpcReservationClient,
     mails::OutboxReceiver,
     service::{
-        Dependencies, Services, keyring::Keyring, mail_limit::MailLimit, passwords::Argon2Passwords,
-        throttle::Throttle, tokens::Tokens,
+        Dependencies, Services, admission::Admission, keyring::Keyring, mail_limit::MailLimit,
+        passwords::Argon2Passwords, throttle::Throttle, tokens::Tokens,
     },
 };
 
@@ -81,6 +81,8 @@ pub async fn serve(config: Config, stop: CancellationToken) -> Result<(), NodeEr
     let keyring = Keyring::new(node.pool.clone(), key.clone());
     let throttle =
         Throttle::new(node.redis.clone(), &key, config.login_failures).with_source_limit(config.source_failures);
+    let role_gateways = RoleGateways::read(staymesh_api::DESCRIPTOR_SET)
+        .map_err(|error| NodeError::Config(format!("the contract: {error}")))?;
     let wake = Wake::default();
     let services = Services::new(Dependencies {
         pool: node.pool.clone(),
@@ -90,6 +92,7 @@ pub async fn serve(config: Config, stop: CancellationToken) -> Result<(), NodeEr
         tokens: Tokens::new(keyring.clone(), &config.node.auth),
         keyring: keyring.clone(),
         revocations: node.revocations.clone(),
+        admission: Admission::new(role_gateways),
         lives: config.lives(),
         mail_limit: MailLimit::new(node.redis.clone(), &key),
         wake: wake.clone(),

@@ -22,7 +22,7 @@ use staymesh_api::{
 };
 use staymesh_mesh::{
     Caller, Problem, Reason,
-    auth::{Revocations, TokenVerifier},
+    auth::{Revocations, RoleGateways, TokenVerifier},
     config::AuthConfig,
     redis::Redis,
 };
@@ -40,6 +40,7 @@ use crate::{
     grpc::{AuthHandler, IdentityAdminHandler, RevocationHandler, UserHandler},
     service::{
         Dependencies, Services,
+        admission::Admission,
         keyring::Keyring,
         mail_limit::MailLimit,
         passwords::{Argon2Passwords, Passwords, Requester},
@@ -64,6 +65,10 @@ pub(crate) fn encryption_key_text() -> SecretString {
 
 pub(crate) fn encryption_key() -> EncryptionKey {
     EncryptionKey::from_base64(&encryption_key_text()).unwrap()
+}
+
+pub(crate) fn admission() -> Admission {
+    Admission::new(RoleGateways::read(staymesh_api::DESCRIPTOR_SET).unwrap())
 }
 
 pub(crate) fn auth_config() -> AuthConfig {
@@ -174,6 +179,7 @@ impl Replica {
             tokens: Tokens::new(keyring.clone(), &auth_config()),
             keyring: keyring.clone(),
             revocations: revocations.clone(),
+            admission: admission(),
             lives,
             mail_limit: MailLimit::new(None, &encryption_key()),
             wake: Wake::default(),

@@ -13,7 +13,7 @@ pub(super) fn text(mesh: &LocalMesh) -> Result<String> {
         .map(|service| Ok(format!("  {service:<14} {}", mesh.service_url(service)?)))
         .collect::<Result<_>>()?;
     Ok(format!(
-        "\nStaymesh runs.\n\n  public         {}\n  internal       {}\n{}\n\n  administrator  {ADMIN_EMAIL}, password {}\n  \
+        "\nStaymesh runs.\n\n  public         {}\n  internal       {}\n{}\n\n  administrator  {ADMIN_EMAIL}, password {}; logs in at the internal gateway\n  \
          logs           {}\n  mails          {}\n\nTry it: paste this into another shell, or run `cargo xtask up --smoke`.\n\n{}\nCtrl-C stops everything.\n",
         mesh.public_url(),
         mesh.internal_url(),

@@ -1,6 +1,7 @@
 //! Rules of identity: signing up, logging in, client credentials, and what they stand on.
 
 pub(crate) mod accounts;
+pub(crate) mod admission;
 pub(crate) mod clients;
 pub(crate) mod critical_tasks;
 mod hash_queue;
@@ -22,6 +23,7 @@ use staymesh_store::outbox::Wake;
 
 use crate::{config::Lives, crypto::EncryptionKey};
 use accounts::AccountService;
+use admission::Admission;
 use clients::ClientService;
 use critical_tasks::CriticalTasks;
 use keyring::Keyring;
@@ -42,6 +44,7 @@ pub(crate) struct Dependencies {
     pub(crate) tokens: Tokens,
     pub(crate) keyring: Keyring,
     pub(crate) revocations: Revocations,
+    pub(crate) admission: Admission,
     pub(crate) lives: Lives,
     pub(crate) mail_limit: MailLimit,
     pub(crate) wake: Wake,
@@ -64,8 +67,19 @@ pub(crate) struct Services {
 impl Services {
     /// Wires the services up. They share one limit of [`CriticalTasks`].
     pub(crate) fn new(dependencies: Dependencies) -> Self {
-        let Dependencies { pool, passwords, throttle, key, tokens, keyring, revocations, lives, mail_limit, wake } =
-            dependencies;
+        let Dependencies {
+            pool,
+            passwords,
+            throttle,
+            key,
+            tokens,
+            keyring,
+            revocations,
+            admission,
+            lives,
+            mail_limit,
+            wake,
+        } = dependencies;
         let critical = CriticalTasks::default();
         let issuer = tokens.issuer().to_owned();
         Self {
@@ -94,11 +108,12 @@ impl Services {
                 key: key.clone(),
                 tokens: tokens.clone(),
                 revocations: revocations.clone(),
+                admission: admission.clone(),
                 lives,
                 critical: critical.clone(),
             },
             revoked: RevokedInStore(pool.clone()),
-            clients: ClientService { pool, key, tokens, revocations, lives, critical: critical.clone() },
+            clients: ClientService { pool, key, tokens, revocations, admission, lives, critical: critical.clone() },
             keyring,
             issuer,
             critical,

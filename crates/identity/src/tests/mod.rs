@@ -2,6 +2,7 @@
 
 mod clients;
 mod database;
+mod gateways;
 mod keys;
 mod logins;
 mod operator;
