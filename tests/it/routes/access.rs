@@ -262,10 +262,15 @@ async fn token_is_refused_by_the_gateway_of_other_roles_on_every_route() {
             let allowed = |who: Option<&[Role]>| who.is_none_or(|roles| roles.contains(&role));
             for route in ROUTES.iter().copied().filter(|route| served(*route, gate) && allowed(route.3)) {
                 let answer = knock(&door, route).await;
+                refusals += 1;
+                // The errors of pages are pages, without the reason.
+                if route.1.starts_with("/v1/statusPages/") {
+                    assert_eq!(answer.status, 403);
+                    continue;
+                }
                 assert_eq!(answer.reason(), Some("WRONG_GATEWAY"), "{role:?} {route:?}: {}", answer.body);
                 let answer = answer.refused(403, "WRONG_GATEWAY");
                 assert_eq!(answer.detail("ErrorInfo")["metadata"]["gateway"], name, "{route:?}");
-                refusals += 1;
             }
         }
     }
