@@ -6,8 +6,8 @@
 //!
 //! | module | contents |
 //! |---|---|
-//! | `grpc` | `UserService`, `AuthService`, `IdentityAdminService` and `RevocationService` |
-//! | `service` | rules: `accounts`, `ownership`, `logins`, `clients`; `passwords`, `throttle`, `tokens`, `keyring`, `critical_tasks` |
+//! | `grpc` | `UserService`, `AuthService`, `OAuthService`, `IdentityAdminService`, `RevocationService` and `MailRecipientService` |
+//! | `service` | rules: `accounts`, `ownership`, `guests`, `logins`, `clients`; `passwords`, `throttle`, `source_limit`, `tokens`, `keyring`, `critical_tasks` |
 //! | `events`, `mails` | the outbox: mails to owners of accounts, and deleted accounts |
 //! | `clients` | the reservation service |
 //! | `store` | SQL |
@@ -59,10 +59,18 @@ use crate::{
     clients::reservation::GrpcReservationClient,
     mails::OutboxReceiver,
     service::{
-        Dependencies, Services, admission::Admission, keyring::Keyring, mail_limit::MailLimit,
-        passwords::Argon2Passwords, throttle::Throttle, tokens::Tokens,
+        Dependencies, Services, SourceLimits,
+        admission::Admission,
+        keyring::Keyring,
+        passwords::Argon2Passwords,
+        source_limit::{Limited, SourceLimit},
+        throttle::Throttle,
+        tokens::Tokens,
     },
 };
+
+/// Requests of one source for mails in 15 minutes.
+const MAIL_REQUESTS: u16 = 20;
 
 /// Migrations of the service's own database, `migrations/identity`.
 pub static MIGRATOR: sqlx::migrate::Migrator = sqlx::migrate!("../../migrations/identity");
@@ -83,6 +91,12 @@ pub async fn serve(config: Config, stop: CancellationToken) -> Result<(), NodeEr
         Throttle::new(node.redis.clone(), &key, config.login_failures).with_source_limit(config.source_failures);
     let role_gateways = RoleGateways::read(staymesh_api::DESCRIPTOR_SET)
         .map_err(|error| NodeError::Config(format!("the contract: {error}")))?;
+    let limit = |limited, most| SourceLimit::new(limited, most, node.redis.clone(), &key);
+    let limits = SourceLimits {
+        mail_requests: limit(Limited::MailRequests, MAIL_REQUESTS),
+        guest_sessions: limit(Limited::GuestSessions, config.guest_sessions),
+        guest_keys: limit(Limited::GuestKeys, config.source_failures),
+    };
     let wake = Wake::default();
     let services = Services::new(Dependencies {
         pool: node.pool.clone(),
@@ -94,7 +108,7 @@ pub async fn serve(config: Config, stop: CancellationToken) -> Result<(), NodeEr
         revocations: node.revocations.clone(),
         admission: Admission::new(role_gateways),
         lives: config.lives(),
-        mail_limit: MailLimit::new(node.redis.clone(), &key),
+        limits,
         wake: wake.clone(),
     });
     let mesh = node.callees(&config.client)?;

@@ -3,6 +3,7 @@
 mod clients;
 mod database;
 mod gateways;
+mod guests;
 mod keys;
 mod logins;
 mod operator;
