@@ -83,6 +83,7 @@ pub async fn serve(config: Config, stop: CancellationToken) -> Result<(), NodeEr
         check_after: config.payment_check_after,
         page_margin: config.payment_page_margin,
         commission_basis_points: config.commission_basis_points,
+        default_credit: config.partner_credit_default,
     });
     let concurrency = 2 * REFUND_CONCURRENCY + PAYOUT_CONCURRENCY;
     let options = RelayOptions { concurrency, max_attempts: MAX_ATTEMPTS, ..RelayOptions::default() };

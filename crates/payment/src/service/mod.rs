@@ -2,13 +2,15 @@
 //!
 //! Every step is persisted before the next one begins, and every step is idempotent: the order, the provider's answer, and
 //! an outbox event for whatever another service or the provider must do. Every change of money is one transaction with
-//! its ledger postings: [`checkout`] (paid), `refunds::request` and `refunds::succeed`, [`partner_sales`], [`payouts`].
+//! its ledger postings: [`checkout`] (paid), `refunds::request` and `refunds::succeed`, [`partner_sales`],
+//! [`partner_credit`], [`payouts`].
 
 mod cancellation;
 pub(crate) mod checkout;
 mod create;
 mod events;
 mod outbox;
+mod partner_credit;
 mod partner_sales;
 mod payouts;
 mod refunds;
@@ -35,7 +37,7 @@ pub use payouts::Statement;
 use crate::{
     clients::{hotels::HotelClient, reservations::ReservationClient},
     error::PaymentError,
-    model::{Payment, Refund, StatusFilter},
+    model::{DefaultCredit, Payment, Refund, StatusFilter},
     status_links::StatusLinks,
     store::{payments, refunds as refund_rows},
 };
@@ -60,6 +62,8 @@ pub struct Payments<P> {
     pub page_margin: Duration,
     /// Commission in basis points of the price before taxes; 0 to 10,000.
     pub commission_basis_points: u16,
+    /// The credit limit of partners for whom no administrator has set one.
+    pub default_credit: DefaultCredit,
 }
 
 impl<P: Psp> Payments<P> {

@@ -1,6 +1,7 @@
 //! Messages to domain values. Every function reports all invalid fields at once where a message has several.
 
 pub(super) mod cases;
+pub(super) mod partner_credit;
 pub(super) mod partner_sales;
 pub(super) mod payments;
 pub(super) mod payouts;

@@ -6,6 +6,7 @@ mod destinations;
 mod guards;
 mod ledger;
 mod partner;
+mod partner_credit;
 mod payouts;
 mod penalty;
 mod relay;
