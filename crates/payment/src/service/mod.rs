@@ -28,6 +28,7 @@ use staymesh_domain::{HotelId, Page, PaymentId};
 use staymesh_mesh::Caller;
 use staymesh_psp::Psp;
 use staymesh_store::outbox::Wake;
+use tokio::sync::Semaphore;
 use uuid::Uuid;
 
 pub use outbox::{OutboxDispatcher, PAYOUT_CONCURRENCY, REFUND_CONCURRENCY};
@@ -41,6 +42,10 @@ use crate::{
     status_links::StatusLinks,
     store::{payments, refunds as refund_rows},
 };
+
+/// Partner sales that a replica decides at once. The sales of one partner wait for each other; without a limit, a burst of
+/// them would wait with all of the database connections, and payments of guests for those.
+pub const PARTNER_SALES_AT_ONCE: usize = 4;
 
 /// The payment rules with everything they depend on.
 pub struct Payments<P> {
@@ -64,6 +69,8 @@ pub struct Payments<P> {
     pub commission_basis_points: u16,
     /// The credit limit of partners for whom no administrator has set one.
     pub default_credit: DefaultCredit,
+    /// Partner sales that are decided at once; see [`PARTNER_SALES_AT_ONCE`].
+    pub partner_sales: Arc<Semaphore>,
 }
 
 impl<P: Psp> Payments<P> {

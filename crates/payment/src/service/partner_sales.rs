@@ -8,6 +8,7 @@ use jiff::civil::Date;
 use sqlx::PgConnection;
 use staymesh_domain::{FieldError, Money, Page, ReservationId};
 use staymesh_ledger::{self as ledger, Split};
+use staymesh_mesh::Problem;
 use staymesh_psp::Psp;
 use uuid::Uuid;
 
@@ -39,6 +40,8 @@ impl<P: Psp> Payments<P> {
         terms: &PartnerTerms,
         limited: bool,
     ) -> Result<PartnerSale, PaymentError> {
+        // Never closed. The wait ends with the deadline of the request.
+        let _turn = self.partner_sales.acquire().await.map_err(|closed| Problem::internal(&closed))?;
         let mut transaction = self.pool.begin().await?;
         let decision = self.record(&mut transaction, id, terms, limited).await?;
         fault_points::PARTNER_SALE_RECORDED.around(transaction.commit()).await?;

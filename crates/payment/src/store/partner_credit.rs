@@ -22,17 +22,16 @@ pub async fn lock(
     currency: Currency,
     default: &DefaultCredit,
 ) -> Result<CreditLimit, StoreError> {
-    let stored = match lock_row(connection, partner, currency).await? {
-        Some(stored) => stored,
-        None => {
-            sqlx::query("insert into partner_credit (partner, currency) values ($1, $2) on conflict do nothing")
-                .bind(partner)
-                .bind(currency.code())
-                .execute(&mut *connection)
-                .await?;
-            lock_row(connection, partner, currency).await?.ok_or(sqlx::Error::RowNotFound)?
-        }
-    };
+    let mut stored = lock_row(connection, partner, currency).await?;
+    if stored.is_none() {
+        sqlx::query("insert into partner_credit (partner, currency) values ($1, $2) on conflict do nothing")
+            .bind(partner)
+            .bind(currency.code())
+            .execute(&mut *connection)
+            .await?;
+        stored = lock_row(connection, partner, currency).await?;
+    }
+    let stored = stored.ok_or(sqlx::Error::RowNotFound)?;
     // A statement of its own, after the lock: it sees what was committed before the lock was granted.
     limit_of(connection, partner, currency, stored, default).await
 }

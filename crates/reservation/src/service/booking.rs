@@ -180,7 +180,12 @@ impl BookingService {
         Ok(applied)
     }
 
-    async fn change(&self, id: ReservationId, command: Command, now: Timestamp) -> Result<Applied, ReservationError> {
+    pub(super) async fn change(
+        &self,
+        id: ReservationId,
+        command: Command,
+        now: Timestamp,
+    ) -> Result<Applied, ReservationError> {
         // Payment results are in the history of the reservation and in the ledger; they need no audit record.
         let origin = match command {
             Command::Cancel | Command::MarkNoShow => Origin::current(),
