@@ -31,6 +31,13 @@ pub(crate) struct LoginTokens {
     pub(crate) refresh: SecretString,
 }
 
+/// An access token that no refresh token goes with.
+#[derive(Debug)]
+pub(crate) struct AccessToken {
+    pub(crate) token: SecretString,
+    pub(crate) life: Duration,
+}
+
 /// The logins.
 #[derive(Clone)]
 pub(crate) struct LoginService {
@@ -76,7 +83,35 @@ impl LoginService {
         self.open(user_id).await
     }
 
-    async fn open(&self, user_id: UserId) -> Result<LoginTokens, IdentityError> {
+    /// Checks that tokens can be signed, before a caller makes changes that lead to a login.
+    ///
+    /// # Errors
+    /// When no key is in memory and the database is unavailable.
+    pub(super) async fn ensure_ready(&self) -> Result<(), IdentityError> {
+        self.tokens.ensure_ready().await
+    }
+
+    /// Inserts a login that ends with its access token.
+    pub(super) async fn insert_without_refresh(
+        &self,
+        connection: &mut PgConnection,
+        user_id: UserId,
+    ) -> Result<Uuid, IdentityError> {
+        let login_id = Uuid::now_v7();
+        store::insert(connection, login_id, user_id, self.lives.access, self.lives.access).await?;
+        Ok(login_id)
+    }
+
+    /// The access token of a login.
+    pub(super) async fn access(&self, account: &Account, login_id: Uuid) -> Result<AccessToken, IdentityError> {
+        Ok(AccessToken { token: self.sign(account, login_id).await?, life: self.lives.access })
+    }
+
+    /// Opens a login of an account whose owner has proved to be it.
+    ///
+    /// # Errors
+    /// [`IdentityError::BadCredentials`] when there is no such account any more.
+    pub(super) async fn open(&self, user_id: UserId) -> Result<LoginTokens, IdentityError> {
         let login_id = Uuid::now_v7();
         let mut transaction = self.pool.begin().await?;
         let account =
@@ -166,6 +201,11 @@ impl LoginService {
         login_id: Uuid,
         refresh: SecretString,
     ) -> Result<LoginTokens, IdentityError> {
+        let access = self.sign(account, login_id).await?;
+        Ok(LoginTokens { access, access_life: self.lives.access, refresh })
+    }
+
+    async fn sign(&self, account: &Account, login_id: Uuid) -> Result<SecretString, IdentityError> {
         let subject = Subject {
             id: account.user_id.to_string(),
             session: login_id.to_string(),
@@ -173,8 +213,7 @@ impl LoginService {
             hotel_ids: account.hotel_ids.clone(),
             email_verified: account.email_verified_time.is_some(),
         };
-        let access = self.tokens.sign(subject, self.lives.access).await?;
-        Ok(LoginTokens { access, access_life: self.lives.access, refresh })
+        self.tokens.sign(subject, self.lives.access).await
     }
 }
 

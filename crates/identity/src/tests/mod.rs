@@ -2,6 +2,7 @@
 
 mod clients;
 mod database;
+mod guests;
 mod keys;
 mod logins;
 mod operator;
