@@ -32,8 +32,9 @@ impl<P: Psp> Payments<P> {
     /// confirmed already, as earlier releases did it.
     ///
     /// # Errors
-    /// [`PaymentError::CreditExceeded`] if the credit limit refuses the sale; [`PaymentError::SaleDiffers`] if the sale was recorded with other terms; [`PaymentError::Field`] if the taxes exceed
-    /// the amount; [`PaymentError::Store`] if the database fails.
+    /// [`PaymentError::CreditExceeded`] if the credit limit refuses the sale; [`PaymentError::SaleDiffers`] if the sale was
+    /// recorded with other terms; [`PaymentError::Field`] if the taxes exceed the amount; [`PaymentError::Store`] if the
+    /// database fails.
     pub async fn record_partner_sale(
         &self,
         id: ReservationId,
@@ -53,7 +54,8 @@ impl<P: Psp> Payments<P> {
     /// no partner collects for this reservation, or its sale was refused.
     ///
     /// # Errors
-    /// As [`Self::record_partner_sale`] without a limit, and [`PaymentError::Field`] if `refund` is negative or in another currency.
+    /// As [`Self::record_partner_sale`] without a limit, and [`PaymentError::Field`] if `refund` is negative or in another
+    /// currency.
     pub async fn settle_partner_sale(
         &self,
         id: ReservationId,

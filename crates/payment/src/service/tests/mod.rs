@@ -7,6 +7,7 @@ mod guards;
 mod ledger;
 mod partner;
 mod partner_credit;
+mod partner_credit_steps;
 mod payouts;
 mod penalty;
 mod relay;
