@@ -5,7 +5,6 @@ use staymesh_domain::{FieldErrors, Money, Page, parse_request_id};
 use staymesh_mesh::{Problem, proto_types::money_from};
 use uuid::Uuid;
 
-use super::invalid;
 use crate::model::NewPartnerPayment;
 
 /// Longest subject of a partner's token, in characters.
@@ -30,17 +29,15 @@ fn check_partner(errors: &mut FieldErrors, partner: &str) {
 pub(in crate::grpc) fn list(request: proto::ListPartnerCreditLimitsRequest) -> Result<String, Problem> {
     let mut errors = FieldErrors::default();
     check_partner(&mut errors, &request.partner);
-    if errors.is_empty() { Ok(request.partner) } else { Err(invalid(errors)) }
+    Ok(errors.complete(Some(request.partner))?)
 }
 
 /// The partner and its new limit.
 pub(in crate::grpc) fn set(request: &proto::SetPartnerCreditLimitRequest) -> Result<(&str, Money), Problem> {
     let mut errors = FieldErrors::default();
     check_partner(&mut errors, &request.partner);
-    match errors.value(money_from(request.limit.as_ref(), "limit")) {
-        Some(limit) if errors.is_empty() => Ok((&request.partner, limit)),
-        _ => Err(invalid(errors)),
-    }
+    let limit = errors.value(money_from(request.limit.as_ref(), "limit"));
+    Ok((&request.partner, errors.complete(limit)?))
 }
 
 /// The payment to record.
@@ -48,29 +45,20 @@ pub(in crate::grpc) fn payment(request: proto::RecordPartnerPaymentRequest) -> R
     let mut errors = FieldErrors::default();
     check_partner(&mut errors, &request.partner);
     let amount = errors.value(money_from(request.amount.as_ref(), "amount"));
-    if let Some(amount) = amount {
-        errors.holds(amount.minor() > 0, "amount.amount", "must be more than zero");
-    }
+    errors.holds(amount.is_none_or(|amount| amount.minor() > 0), "amount.amount", "must be more than zero");
     let reference = request.reference.trim().to_owned();
     errors.holds(fits(&reference, MAX_REFERENCE), "reference", format!("must have 1 to {MAX_REFERENCE} characters"));
-    match (amount, errors.value(parse_request_id(&request.request_id))) {
-        (Some(amount), Some(request_id)) if errors.is_empty() => Ok(NewPartnerPayment {
-            request_id,
-            partner: request.partner,
-            amount,
-            reference,
-            keep_credit: request.keep_credit,
-        }),
-        _ => Err(invalid(errors)),
-    }
+    let request_id = errors.value(parse_request_id(&request.request_id));
+    let (amount, request_id) = errors.complete(amount.zip(request_id))?;
+    let (partner, keep_credit) = (request.partner, request.keep_credit);
+    Ok(NewPartnerPayment { request_id, partner, amount, reference, keep_credit })
 }
 
 /// The partner whose payments are listed, and the page.
 pub(in crate::grpc) fn payments(request: proto::ListPartnerPaymentsRequest) -> Result<(String, Page<Uuid>), Problem> {
     let mut errors = FieldErrors::default();
     check_partner(&mut errors, &request.partner);
-    match errors.value(Page::parse(request.page_size, &request.page_token, &[&request.partner])) {
-        Some(page) if errors.is_empty() => Ok((request.partner, page)),
-        _ => Err(invalid(errors)),
-    }
+    let page = Page::collect(&mut errors, request.page_size, &request.page_token, &[&request.partner]);
+    let page = errors.complete(page)?;
+    Ok((request.partner, page))
 }
