@@ -4,11 +4,13 @@ use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
 use sqlx::PgPool;
+use staymesh_api::options::v1::Gateway;
 use staymesh_domain::Page;
-use staymesh_mesh::auth::{Claims, Revocations};
+use staymesh_mesh::auth::Revocations;
 use staymesh_store::{ResultExt, idempotency::require_same};
 
 use super::{
+    admission::Admission,
     critical_tasks::CriticalTasks,
     revoke::revoke,
     tokens::{Subject, Tokens},
@@ -35,6 +37,7 @@ pub(crate) struct ClientService {
     pub(crate) key: EncryptionKey,
     pub(crate) tokens: Tokens,
     pub(crate) revocations: Revocations,
+    pub(crate) admission: Admission,
     pub(crate) lives: Lives,
     pub(crate) critical: CriticalTasks,
 }
@@ -119,11 +122,17 @@ impl ClientService {
         self.critical.run(delete).await
     }
 
-    /// Issues a token to the client with this secret. Reads the database each time, so a deleted client gets none.
+    /// Issues a token to the client with this secret. Reads the database each time, so a deleted client gets none. The
+    /// right secret at a gateway that does not accept the client's role is refused like a wrong one.
     ///
     /// # Errors
     /// [`IdentityError::BadCredentials`].
-    pub(crate) async fn issue(&self, client_id: &str, secret: &SecretString) -> Result<ClientToken, IdentityError> {
+    pub(crate) async fn issue(
+        &self,
+        client_id: &str,
+        secret: &SecretString,
+        entered: Gateway,
+    ) -> Result<ClientToken, IdentityError> {
         if !is_client_id(client_id) {
             return Err(IdentityError::BadCredentials);
         }
@@ -135,7 +144,7 @@ impl ClientService {
         let subject = Subject {
             id: subject_of(client_id),
             session: subject_of(client_id),
-            role: Claims::role_from_name(&role).ok_or_else(|| IdentityError::defect("an unknown role"))?,
+            role: self.admission.role(&role, entered)?.ok_or(IdentityError::BadCredentials)?,
             hotel_ids: HotelIds::default(),
             email_verified: false,
         };

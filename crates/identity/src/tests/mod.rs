@@ -2,6 +2,7 @@
 
 mod clients;
 mod database;
+mod gateways;
 mod guests;
 mod keys;
 mod logins;
