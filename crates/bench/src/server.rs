@@ -68,6 +68,7 @@ impl Server {
                 writer: writer(rig.database.connect_lanes(lanes)?, lanes),
                 hotels: Box::new(StubClients),
                 rates: Box::new(StubClients),
+                payments: Arc::new(StubClients),
                 offers: OfferSigner::new(&rig.keys),
                 hold: HOLD,
                 // A few callers make all bookings.

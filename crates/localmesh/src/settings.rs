@@ -61,6 +61,8 @@ fn own(service: &str, plan: &Plan) -> Result<Settings> {
         "payment" => vec![
             ("STAYMESH_PUBLIC_URL", format!("http://{}", plan.public)),
             ("STAYMESH_STATUS_LINK_KEYS", key(plan, "status-link-key")?),
+            // Enough for load tests and replays.
+            ("STAYMESH_PARTNER_CREDIT_DEFAULT", "EUR=1000000000,USD=1000000000,JPY=100000000000".to_owned()),
             ("STAYMESH_PSP", "simulator".to_owned()),
             ("STAYMESH_PSP_URL", plan.url(PROVIDER)?),
             ("STAYMESH_PSP_API_KEY", plan.secrets.get("psp-api-key")?),

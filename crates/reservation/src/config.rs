@@ -40,7 +40,8 @@ pub struct Config {
     /// rooms for three weeks.
     #[arg(long, env = "STAYMESH_GUEST_UNPAID_ROOM_NIGHTS", default_value_t = 210)]
     pub guest_unpaid_room_nights: u32,
-    /// Most room nights that a partner's client may hold unpaid, for guests who pay; 0 is no limit.
+    /// Most room nights that a partner's client may hold unpaid, for guests who pay and in sales that the payment service has
+    /// not decided yet; 0 is no limit.
     #[arg(long, env = "STAYMESH_PARTNER_UNPAID_ROOM_NIGHTS", default_value_t = 5000)]
     pub partner_unpaid_room_nights: u32,
     /// Most room nights that all guests behind one source address may hold unpaid; 0 is no limit. Many guests may share an

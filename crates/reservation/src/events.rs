@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use staymesh_domain::{Money, MoneyError, ReservationId, StayDates, format_date};
 
 use crate::{
-    model::{CancellationReason, NewReservation, PaymentMode, Reservation},
+    model::{CancellationReason, NewReservation, PaymentMode, Reservation, Status},
     quote::Quote,
 };
 
@@ -18,7 +18,7 @@ pub(crate) const CANCELLED: &str = "reservation.cancelled";
 
 /// What a partner who collects owes for a reservation. Amounts are decimal strings in `currency` (ISO 4217).
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Terms {
+pub struct Terms {
     /// The partner's subject, `client:ID`.
     pub(crate) partner: String,
     pub(crate) currency: String,
@@ -47,10 +47,14 @@ impl Terms {
 }
 
 /// Payload: a partner who collects made a reservation.
-#[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct SoldByPartner {
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SoldByPartner {
     pub(crate) reservation_id: ReservationId,
     pub(crate) terms: Terms,
+    /// Whether the partner's credit limit decides whether the reservation stands. Absent for no: earlier releases confirmed
+    /// the reservation when they created it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) limited: bool,
 }
 
 impl SoldByPartner {
@@ -60,13 +64,26 @@ impl SoldByPartner {
     /// When the taxes do not add up within the range of [`Money`].
     pub(crate) fn of(order: &NewReservation) -> Result<Option<Self>, MoneyError> {
         let terms = Terms::of(order.payment_mode, &order.owner, &order.quote, order.stay)?;
-        Ok(terms.map(|terms| Self { reservation_id: order.id, terms }))
+        let limited = order.hold_expire_time.is_some();
+        Ok(terms.map(|terms| Self { reservation_id: order.id, terms, limited }))
+    }
+
+    /// The event of a reservation that awaits its decision or was refused, once more; `None` otherwise.
+    ///
+    /// # Errors
+    /// As [`Self::of`].
+    pub(crate) fn undecided(booking: &Reservation) -> Result<Option<Self>, MoneyError> {
+        if !matches!(booking.status, Status::PendingPayment | Status::Rejected) {
+            return Ok(None);
+        }
+        let terms = Terms::of(booking.payment_mode, &booking.owner, &booking.quote, booking.stay)?;
+        Ok(terms.map(|terms| Self { reservation_id: booking.id, terms, limited: true }))
     }
 }
 
 /// Payload: a reservation ended by cancellation, no-show or an expired hold.
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct Cancelled {
+pub struct Cancelled {
     pub(crate) reservation_id: ReservationId,
     pub(crate) refund_currency: String,
     /// What the payment service gives back in all of the money it has or will receive, as a decimal string.

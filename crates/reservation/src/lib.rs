@@ -65,9 +65,10 @@ use staymesh_store::outbox::{RelayOptions, Wake};
 use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
 
-pub use clients::{HotelClient, RateClient, RoomTypeDemand, RoomTypeInfo, RoomTypePrice};
+pub use clients::{HotelClient, PaymentClient, RateClient, RoomTypeDemand, RoomTypeInfo, RoomTypePrice};
 pub use config::{Config, OfferKeys};
 pub use error::{ReservationError, UnpaidLimit};
+pub use events::{Cancelled, SoldByPartner, Terms};
 pub use model::{CancellationReason, Guest, HoldLimits, NewReservation, PaymentMode, Reservation, Source, Status};
 pub use service::{BookingService, Dependencies, UnpaidLimits};
 pub use writer::{Applied, ChangeOrder, Created, Writer};
@@ -86,7 +87,7 @@ pub async fn serve(config: Config, stop: CancellationToken) -> Result<(), NodeEr
     let hotels = clients::GrpcHotelClient::new(HotelServiceClient::new(mesh.channel("hotel", &config.hotel_url)?));
     let rates = clients::GrpcRateClient::new(PricingServiceClient::new(mesh.channel("rate", &config.rate_url)?));
     let payments = PaymentFlowServiceClient::new(mesh.channel("payment", &config.payment_url)?);
-    let payments = clients::GrpcPaymentClient::new(payments);
+    let payments: Arc<dyn PaymentClient> = Arc::new(clients::GrpcPaymentClient::new(payments));
 
     let store = store::Store::new(node.pool.clone());
     let wake = Wake::default();
@@ -100,6 +101,7 @@ pub async fn serve(config: Config, stop: CancellationToken) -> Result<(), NodeEr
         writer,
         hotels: Box::new(hotels),
         rates: Box::new(rates),
+        payments: payments.clone(),
         offers: offer_token::OfferSigner::new(&config.offer_keys),
         hold: config.hold,
         unpaid: unpaid_limits(&config),
@@ -108,7 +110,7 @@ pub async fn serve(config: Config, stop: CancellationToken) -> Result<(), NodeEr
 
     node.spawn(forgotten::run(store.clone(), node.stop.clone()));
     node.spawn(expiry::run(store, wake.clone(), node.stop.clone()));
-    let publisher = payment_events::PaymentEventPublisher::new(Box::new(payments));
+    let publisher = payment_events::PaymentEventPublisher::new(payments, service.clone());
     node.relay_outbox(publisher, wake, RelayOptions::default());
 
     node.serve(verifier, routes(service), vec![RESERVATION, ADMIN, INVENTORY, FLOW], &MIGRATOR).await

@@ -8,7 +8,7 @@ use staymesh_mesh::{Problem, Reason};
 use staymesh_store::outbox::Wake;
 
 use crate::{
-    clients::{MockHotelClient, MockRateClient},
+    clients::{MockHotelClient, MockPaymentClient, MockRateClient},
     lifecycle::Command,
     model::{NewReservation, Status},
     offer_token::OfferSigner,
@@ -36,6 +36,7 @@ async fn held(hotels: MockHotelClient) -> (World, BookingService, NewReservation
         writer,
         hotels: Box::new(hotels),
         rates: Box::new(MockRateClient::new()),
+        payments: std::sync::Arc::new(MockPaymentClient::new()),
         offers: OfferSigner::new(&keys),
         hold: Duration::from_mins(15),
         unpaid: UnpaidLimits::unlimited(),

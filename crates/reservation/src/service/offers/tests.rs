@@ -10,7 +10,7 @@ use staymesh_testkit::TestDatabase;
 use super::*;
 use crate::{
     MIGRATOR, calendar,
-    clients::{MockHotelClient, MockRateClient, RoomTypePrice},
+    clients::{MockHotelClient, MockPaymentClient, MockRateClient, RoomTypePrice},
     offer_token::OfferSigner,
     quote::{QuoteError, tests::quote},
     service::{Dependencies, UnpaidLimits},
@@ -82,6 +82,7 @@ async fn service(hotels: MockHotelClient, rates: MockRateClient) -> (BookingServ
         writer,
         hotels: Box::new(hotels),
         rates: Box::new(rates),
+        payments: std::sync::Arc::new(MockPaymentClient::new()),
         offers: OfferSigner::new(&keys),
         hold: std::time::Duration::from_mins(15),
         unpaid: UnpaidLimits::unlimited(),
