@@ -11,6 +11,7 @@ mod finance;
 mod guests;
 mod hotels;
 mod internal;
+mod invalid_fields;
 mod inventory;
 mod logins;
 mod no_shows;
@@ -22,6 +23,7 @@ mod requests;
 mod reservations;
 mod rooms;
 mod stays;
+mod texts;
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
