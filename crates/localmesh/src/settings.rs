@@ -65,7 +65,11 @@ fn own(service: &str, plan: &Plan) -> Result<Settings> {
             own.push(("STAYMESH_IDENTITY_KEY_ENCRYPTION_KEY", key(plan, "key-encryption-key")?));
             own
         }
-        "reservation" => vec![("STAYMESH_OFFER_KEYS", format!("local:{}", key(plan, "offer-key")?))],
+        "reservation" => {
+            let mut own = mails(plan);
+            own.push(("STAYMESH_OFFER_KEYS", format!("local:{}", key(plan, "offer-key")?)));
+            own
+        }
         "payment" => vec![
             ("STAYMESH_PUBLIC_URL", format!("http://{}", plan.public)),
             ("STAYMESH_STATUS_LINK_KEYS", key(plan, "status-link-key")?),

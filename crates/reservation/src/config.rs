@@ -5,6 +5,7 @@ use std::{str::FromStr, time::Duration};
 use base64::{Engine, prelude::BASE64_STANDARD};
 use clap::Args;
 use secrecy::SecretSlice;
+use staymesh_mail::MailConfig;
 use staymesh_mesh::config::{ClientConfig, NodeConfig};
 use staymesh_store::parse_duration;
 
@@ -17,6 +18,9 @@ pub struct Config {
     #[command(flatten)]
     #[expect(missing_docs)]
     pub client: ClientConfig,
+    #[command(flatten)]
+    #[expect(missing_docs)]
+    pub mail: MailConfig,
     /// Base URL of the hotel service.
     #[arg(long, env = "STAYMESH_HOTEL_URL")]
     pub hotel_url: String,

@@ -14,6 +14,7 @@
 //! | the expiry of unpaid holds | [`expiry`] |
 //! | personal data of deleted accounts | `forgotten` |
 //! | events for the payment service | `events`, `payment_events` |
+//! | mails to guests | `events`, `mails/` |
 //! | calls of other services | `clients/` |
 //! | SQL | `store/`, and `store.rs` of each job |
 //! | request and response messages | `grpc/` |
@@ -32,6 +33,7 @@ pub mod fault_points;
 mod forgotten;
 mod grpc;
 pub mod lifecycle;
+mod mails;
 mod model;
 mod night;
 pub mod offer_token;
@@ -60,8 +62,9 @@ use staymesh_api::{
         reservation_service_server::{ReservationServiceServer, SERVICE_NAME as RESERVATION},
     },
 };
+use staymesh_mail::{MailConfigError, Mailer};
 use staymesh_mesh::{Node, config::NodeConfig, node::NodeError};
-use staymesh_store::outbox::{RelayOptions, Wake};
+use staymesh_store::outbox::{Kinds, RelayOptions, Wake};
 use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
 
@@ -90,6 +93,15 @@ pub async fn serve(config: Config, stop: CancellationToken) -> Result<(), NodeEr
     let payments: Arc<dyn PaymentClient> = Arc::new(clients::GrpcPaymentClient::new(payments));
 
     let store = store::Store::new(node.pool.clone());
+    let invalid = |error: MailConfigError| NodeError::Config(error.to_string());
+    let identity = mesh.channel("identity", &config.client.identity_url)?;
+    let mails = mails::MailSender {
+        store: store.clone(),
+        recipients: Box::new(clients::GrpcRecipientClient::new(identity)),
+        names: Box::new(clients::GrpcStayNameClient::new(mesh.channel("hotel", &config.hotel_url)?)),
+        mailer: Mailer::new(&config.mail).map_err(invalid)?,
+        site: config.mail.site().map_err(invalid)?,
+    };
     let wake = Wake::default();
     let connections = node.connect(&Writer::connections(&config.node.store, config.writer_lanes))?;
     let (writer, lanes) = Writer::new(&store::Store::new(connections), config.writer_lanes);
@@ -111,7 +123,9 @@ pub async fn serve(config: Config, stop: CancellationToken) -> Result<(), NodeEr
     node.spawn(forgotten::run(store.clone(), node.stop.clone()));
     node.spawn(expiry::run(store, wake.clone(), node.stop.clone()));
     let publisher = payment_events::PaymentEventPublisher::new(payments, service.clone());
-    node.relay_outbox(publisher, wake, RelayOptions::default());
+    let kinds = Kinds::Without(events::MAILS);
+    node.relay_outbox(publisher, wake, RelayOptions { kinds, ..RelayOptions::default() });
+    node.relay_kinds(mails, Wake::default(), mails::relay_options());
 
     node.serve(verifier, routes(service), vec![RESERVATION, ADMIN, INVENTORY, FLOW], &MIGRATOR).await
 }

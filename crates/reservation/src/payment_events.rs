@@ -44,15 +44,14 @@ impl PaymentEventPublisher {
 
 impl Deliver for PaymentEventPublisher {
     async fn deliver(&self, event: &OutboxEvent) -> Delivery {
-        let unreadable = |error| Delivery::DeadLetter(format!("the payload cannot be read: {error}"));
         let delivered = match event.kind.as_str() {
-            SOLD_BY_PARTNER => match event.payload() {
+            SOLD_BY_PARTNER => match event.read() {
                 Ok(sale) => self.publish_sale(sale).await,
-                Err(error) => return unreadable(error),
+                Err(unreadable) => return unreadable,
             },
-            CANCELLED => match event.payload() {
+            CANCELLED => match event.read() {
                 Ok(cancelled) => self.publish_cancellation(cancelled).await,
-                Err(error) => return unreadable(error),
+                Err(unreadable) => return unreadable,
             },
             other => return Delivery::DeadLetter(format!("unknown event kind {other}")),
         };
