@@ -2,11 +2,9 @@
 
 use jiff::tz::TimeZone;
 use staymesh_api::hotel::v1::{GetHotelRequest, GetRoomTypeRequest, hotel_service_client::HotelServiceClient};
-use staymesh_domain::{HotelId, RoomTypeId};
+use staymesh_domain::{HotelId, RoomTypeId, time_zone};
 use staymesh_mesh::client::MeshChannel;
 use tonic::Status;
-
-use crate::calendar;
 
 /// Names of a stay, as they are shown to guests.
 #[derive(Clone, Debug)]
@@ -54,7 +52,7 @@ impl StayNameClient for GrpcStayNameClient {
         Ok(StayNames {
             hotel: format!("{}, {city}", hotel.display_name),
             room_type: room_type.display_name,
-            zone: calendar::time_zone(&hotel.time_zone).ok_or_else(|| missing("known time zone"))?,
+            zone: time_zone(&hotel.time_zone).ok_or_else(|| missing("known time zone"))?,
         })
     }
 }

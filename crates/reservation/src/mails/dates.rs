@@ -158,9 +158,9 @@ mod tests {
     #[test]
     fn minute_is_local_time_at_the_hotel() {
         let time = "2027-02-28T00:00:00Z".parse().expect("a time");
-        let honolulu = crate::calendar::time_zone("Pacific/Honolulu").expect("a zone");
+        let honolulu = staymesh_domain::time_zone("Pacific/Honolulu").expect("a zone");
         assert_eq!(minute(Language::English, time, &honolulu), "Saturday, 27 February 2027, 14:00");
-        let tokyo = crate::calendar::time_zone("Asia/Tokyo").expect("a zone");
+        let tokyo = staymesh_domain::time_zone("Asia/Tokyo").expect("a zone");
         assert_eq!(minute(Language::French, time, &tokyo), "dimanche 28 février 2027, 09:00");
     }
 

@@ -9,7 +9,7 @@ use std::{
 };
 
 use jiff::civil::date;
-use staymesh_domain::{Language, PaymentId};
+use staymesh_domain::{Language, PaymentId, time_zone};
 use staymesh_mail::MailConfig;
 use staymesh_store::outbox::{Relay, Wake, stats};
 use tempfile::TempDir;
@@ -17,7 +17,6 @@ use tokio_util::sync::CancellationToken;
 
 use super::*;
 use crate::{
-    calendar::time_zone,
     clients::{MockRecipientClient, MockStayNameClient, StayNames},
     lifecycle::Command,
     model::PaymentMode,

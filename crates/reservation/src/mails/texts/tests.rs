@@ -3,10 +3,10 @@
 use std::collections::HashSet;
 
 use jiff::{SignedDuration, Timestamp};
+use staymesh_domain::time_zone;
 
 use super::*;
 use crate::{
-    calendar::time_zone,
     quote::tests::euros,
     testing::{order_of_rooms, reservation_of},
 };
