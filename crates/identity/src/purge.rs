@@ -1,4 +1,4 @@
-//! Background task that deletes expired logins, refresh tokens and signing keys.
+//! Background task that deletes expired logins, refresh tokens, signing keys and secrets of clients.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use sqlx::PgPool;
 use staymesh_store::StoreError;
 use tokio_util::sync::CancellationToken;
 
-use crate::store::{mail_tokens, purge as store};
+use crate::store::{client_secrets, mail_tokens, purge as store};
 
 const INTERVAL: Duration = Duration::from_mins(10);
 /// Rows per statement: few enough that their locks are short.
@@ -29,5 +29,6 @@ pub(crate) async fn once(pool: &PgPool) -> sqlx::Result<()> {
     while store::refresh_tokens(pool, BATCH).await? > 0 {}
     while store::logins(pool, BATCH).await? > 0 {}
     while mail_tokens::purge(pool, BATCH).await? > 0 {}
+    client_secrets::purge_expired(pool).await?;
     store::signing_keys(pool).await.map(drop)
 }

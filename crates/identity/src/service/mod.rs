@@ -1,6 +1,7 @@
 //! Rules of identity: signing up, logging in, client credentials, and what they stand on.
 
 pub(crate) mod accounts;
+mod client_secrets;
 pub(crate) mod clients;
 pub(crate) mod critical_tasks;
 mod hash_queue;

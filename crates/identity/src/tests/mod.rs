@@ -1,5 +1,6 @@
 //! Tests of the handlers against real stores: PostgreSQL for each test, Redis where needed.
 
+mod client_secrets;
 mod clients;
 mod database;
 mod keys;
