@@ -73,14 +73,18 @@ impl LoginService {
         };
         let user_id = user_id.filter(|_| valid).ok_or(IdentityError::BadCredentials)?;
         self.throttle.succeeded(email, source).await;
-        self.open(user_id).await
+        self.open(user_id, &hash).await
     }
 
-    async fn open(&self, user_id: UserId) -> Result<LoginTokens, IdentityError> {
+    /// Opens a login for the password with this hash. A password that was replaced while it was verified opens none: its
+    /// replacement has ended all logins, and this one would outlive it.
+    async fn open(&self, user_id: UserId, hash: &str) -> Result<LoginTokens, IdentityError> {
         let login_id = Uuid::now_v7();
         let mut transaction = self.pool.begin().await?;
-        let account =
-            account_with_locked_role(&mut transaction, user_id).await?.ok_or(IdentityError::BadCredentials)?;
+        if !users::lock_role_with_password(&mut transaction, user_id, hash).await? {
+            return Err(IdentityError::BadCredentials);
+        }
+        let account = users::get(&mut *transaction, user_id).await?.ok_or(IdentityError::BadCredentials)?;
         store::insert(&mut transaction, login_id, user_id, self.lives.access, self.lives.refresh).await?;
         let refresh = random_secret()?;
         let hash = SecretHash::of(refresh.expose_secret());
@@ -117,7 +121,10 @@ impl LoginService {
             account_with_locked_role(&mut transaction, user_id).await?.ok_or(IdentityError::RefreshTokenInvalid)?;
         let Some(login_id) = store::use_token(&mut transaction, token).await? else {
             if let Some(login_id) = store::repeated(&mut transaction, token, next, self.lives.grace).await? {
-                store::extend(&mut transaction, login_id, self.lives.access, self.lives.refresh).await?;
+                // It may have been revoked since.
+                if !store::extend(&mut transaction, login_id, self.lives.access, self.lives.refresh).await? {
+                    return Err(IdentityError::RefreshTokenInvalid);
+                }
                 transaction.commit().await?;
                 return self.issue(&account, login_id, successor).await;
             }

@@ -173,10 +173,14 @@ impl OwnershipService {
         password: &SecretString,
         source: Source,
     ) -> Result<(), IdentityError> {
-        self.prove_password(user_id, password, source).await?;
+        let (_, hash) = self.prove_password(user_id, password, source).await?;
         let service = self.clone();
         let work = async move {
             let mut transaction = service.lock(user_id).await?.ok_or(IdentityError::UserNotFound)?;
+            // A password that was replaced while it was verified deletes nothing.
+            if !users::has_password(&mut transaction, user_id, &hash).await? {
+                return Err(IdentityError::BadCredentials);
+            }
             let account = users::get(&mut *transaction, user_id).await?.ok_or(IdentityError::UserNotFound)?;
             let farewell = AccountDeleted {
                 email: SealedEmail::seal(&service.key, &account.email)?,

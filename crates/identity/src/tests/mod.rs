@@ -8,5 +8,6 @@ mod logins;
 mod operator;
 mod outage;
 mod ownership;
+mod races;
 mod roles;
 mod sign_up;
