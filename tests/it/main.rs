@@ -10,3 +10,4 @@ mod replay;
 mod routes;
 mod smoke;
 mod support;
+mod unpaid;
