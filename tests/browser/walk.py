@@ -6,14 +6,19 @@ With `cargo xtask up` running, and Chromium installed:
     tests/browser/walk.py --to /tmp/pages              # every story but the last
     tests/browser/walk.py --to /tmp/pages hold         # one that takes as long as a hold: cargo xtask up --hold 20s
 
-Each step waits for the heading that must come, and leaves a screenshot to be looked at. What the browser complains of, such
-as a breach of the page's policy, ends the walk. Not part of the tests: those need no browser.
+Each step waits for the heading that must come, and leaves a screenshot to be looked at, in both colour schemes. What the
+browser complains of, such as a breach of the page's policy, ends the walk with status 1. With `--axe axe.min.js` (`npm pack
+axe-core`), a breach of WCAG 2.2 AA that axe-core finds on any page and in either scheme ends it, too. Not part of the tests:
+those need no browser.
 """
 
 import argparse, base64, contextlib, datetime, fcntl, json, os, pathlib, subprocess, tempfile, time, urllib.request, uuid
 
 LIMIT = 30  # seconds for anything to happen
 PHONE, DESK = (390, 844), (900, 900)
+AXE = """axe.run(document, {runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice']}).then(result =>
+    JSON.stringify(result.violations.map(rule => rule.impact + ' ' + rule.id + ': ' +
+        rule.nodes.map(node => node.target + ' ' + node.failureSummary).join('; '))))"""
 
 
 class Browser:
@@ -31,7 +36,7 @@ class Browser:
         self.number, self.buffer, self.complaints, self.session = 0, b"", [], None
         target = self.call("Target.createTarget", url="about:blank")["targetId"]
         self.session = self.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
-        for domain in ("Page", "Log", "Runtime"):
+        for domain in ("Page", "Log", "Runtime", "Network"):
             self.call(f"{domain}.enable")
 
     def call(self, method, **params):
@@ -50,8 +55,21 @@ class Browser:
             if answer.get("id") == self.number:
                 return answer.get("result", {})
 
-    def ask(self, expression):
-        return self.call("Runtime.evaluate", expression=expression).get("result", {}).get("value")
+    def ask(self, expression, wait=False):
+        return self.call("Runtime.evaluate", expression=expression, awaitPromise=wait).get("result", {}).get("value")
+
+    def prefers(self, scheme):
+        self.call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}])
+
+    def accepts(self, languages):
+        self.call("Network.setExtraHTTPHeaders", headers={"accept-language": languages})
+
+    def breaches(self, axe):
+        """What axe-core finds on this page: the rule, and where."""
+        self.ask(axe)
+        found = self.ask(AXE, wait=True)
+        assert found, "axe-core gave no answer"
+        return json.loads(found)
 
     def go(self, url):
         self.call("Page.navigate", url=url)
@@ -109,8 +127,8 @@ class Guest:
 class Walk:
     """One story: where the browser is led, and what must be seen."""
 
-    def __init__(self, browser, gateway, folder, story):
-        self.browser, self.folder, self.story, self.step = browser, folder, story, 0
+    def __init__(self, browser, gateway, folder, story, axe):
+        self.browser, self.folder, self.story, self.step, self.axe = browser, folder, story, 0, axe
         self.guest = Guest(gateway)
         self.payment = self.guest.book()
 
@@ -121,9 +139,16 @@ class Walk:
                 exit(f"{self.story}: not {heading!r} with {texts}, but: {self.browser.text()}")
             time.sleep(0.05)
         self.step += 1
-        name = f"{self.story}-{self.step:02}-{heading.lower().replace(' ', '-').replace(':', '')}.png"
-        picture = self.browser.call("Page.captureScreenshot", captureBeyondViewport=True)["data"]
-        (self.folder / name).write_bytes(base64.b64decode(picture))
+        name = f"{self.story}-{self.step:02}-{heading.lower().replace(' ', '-').replace(':', '')}"
+        for scheme in ("dark", "light"):
+            self.browser.prefers(scheme)
+            picture = self.browser.call("Page.captureScreenshot", captureBeyondViewport=True)["data"]
+            (self.folder / f"{name}-{scheme}.png").write_bytes(base64.b64decode(picture))
+            breaches = self.browser.breaches(self.axe) if self.axe else []
+            if breaches:
+                exit(f"{name} {scheme}: " + "\n    ".join(breaches))
+        overflow = self.browser.ask("document.documentElement.scrollWidth > document.documentElement.clientWidth")
+        assert not overflow, f"{name} is wider than the screen"
         print(f"{name}\n    " + " | ".join(line for line in self.browser.text().splitlines() if line.strip()))
 
     def status(self):
@@ -210,9 +235,40 @@ def cancelled(walk):
 
 
 def forged(walk):
-    """An address that nobody gave out."""
+    """An address that nobody gave out, and a real one with what networks add to links."""
     walk.browser.go(walk.payment["status_url"][:-1])
     walk.sees("Not found", "There is no such page.")
+    walk.browser.go(walk.payment["status_url"] + "&fbclid=x")
+    walk.sees("Waiting for your payment")
+
+
+def languages(walk):
+    """The browser's language, and another that the guest chooses."""
+    walk.browser.accepts("de-AT, en;q=0.5")
+    walk.status()
+    walk.sees("Wir warten auf Ihre Zahlung", "Ihr Aufenthalt", "Die Zimmer sind bis")
+    for language, heading in (
+        ("pt", "À espera do seu pagamento"),
+        ("es", "A la espera de su pago"),
+        ("fr", "En attente de votre paiement"),
+        ("en", "Waiting for your payment"),
+    ):
+        walk.browser.press(f"nav a[lang={language}]")
+        walk.sees(heading)
+    walk.browser.go(walk.payment["status_url"][:-1])
+    walk.sees("Nicht gefunden")
+    walk.browser.accepts("en")
+
+
+def reading(walk):
+    """A change appears on the page while the guest reads it, without a reload, and the focus stays where it is."""
+    walk.status()
+    walk.sees("Waiting for your payment")
+    walk.browser.ask("window.kept = true, document.querySelector('nav a').focus()")
+    walk.guest.cancel(walk.payment)
+    walk.sees("Cancelled")
+    assert walk.browser.ask("window.kept"), "the page was loaded again"
+    assert walk.browser.ask("document.activeElement.matches('nav a')"), "the focus was lost"
 
 
 def hold(walk):
@@ -224,7 +280,7 @@ def hold(walk):
     walk.sees("Expired")
 
 
-STORIES = {story.__name__: story for story in (paid, refunded, reviewed, refused, cancelled, forged, hold)}
+STORIES = {story.__name__: story for story in (paid, refunded, reviewed, refused, cancelled, forged, languages, reading, hold)}
 
 
 def main():
@@ -234,7 +290,9 @@ def main():
     options.add_argument("--to", required=True, type=pathlib.Path, help="the folder for the screenshots")
     options.add_argument("--gateway", default="http://127.0.0.1:8080", help="the public gateway")
     options.add_argument("--chromium", default="chromium", help="the browser")
+    options.add_argument("--axe", type=pathlib.Path, help="axe.min.js of axe-core, to check each page with")
     given = options.parse_args()
+    axe = given.axe and given.axe.read_text() + ";0"
     given.to.mkdir(parents=True, exist_ok=True)
     with contextlib.ExitStack() as stack:
         profile = stack.enter_context(tempfile.TemporaryDirectory(ignore_cleanup_errors=True))
@@ -242,7 +300,7 @@ def main():
         stack.callback(lambda: (browser.process.terminate(), browser.process.wait()))
         for name in given.stories:
             browser.size(PHONE)
-            STORIES[name](Walk(browser, given.gateway, given.to, name))
+            STORIES[name](Walk(browser, given.gateway, given.to, name, axe))
             # A page with the status of an error is one all the same: 402 for a card that was declined, 404, 410.
             complaints = [text for text in browser.complaints if not text.startswith("Failed to load resource")]
             assert not complaints, complaints

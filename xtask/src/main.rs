@@ -8,6 +8,7 @@ mod contract;
 mod conversions;
 mod docs;
 mod licences;
+mod logs;
 mod modules;
 mod progress;
 mod source;

@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::SystemTime;
 
 use anyhow::{Context, Result};
 use clap::{Args, ValueEnum};
@@ -10,7 +11,7 @@ use staymesh_devenv::{Component, Durability, Postgres, PostgresOptions, Redis, d
 
 use crate::steps::Steps;
 use crate::tools::{BUILD, BUILD_TESTS, Binaries, cargo, run as run_tool};
-use crate::{checks, components};
+use crate::{checks, components, logs};
 
 /// Flags of `cargo xtask test`.
 #[derive(Debug, Args)]
@@ -65,7 +66,7 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode> {
         return checks::run();
     }
     let lint = options.only != Some(Half::Tests);
-    let mut steps = Steps::new(if lint { checks::COUNT + 4 } else { 4 });
+    let mut steps = Steps::new(if lint { checks::COUNT + 5 } else { 5 });
     let for_tests = [Component::Postgres, Component::Redis, Component::Envoy, Component::OAuthLibraries];
     let wanted = if lint { &Component::ALL[..] } else { &for_tests };
     let installed = steps.run("install components", || components::install(wanted))?.is_some();
@@ -77,7 +78,7 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode> {
     match stores {
         Some(stores) => {
             let tested = if built {
-                steps.run("tests", || run_tests(&stores, &options.cargo_args)).map(drop)
+                run_and_check_logs(&mut steps, &stores, &options.cargo_args)
             } else {
                 steps.skip("tests", "the build failed");
                 Ok(())
@@ -88,6 +89,15 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode> {
         None => steps.skip("tests", "they need PostgreSQL and Redis"),
     }
     Ok(steps.finish())
+}
+
+/// Runs the tests, then looks for personal data and secrets in the logs of the stores and of all meshes.
+fn run_and_check_logs(steps: &mut Steps, stores: &Stores, cargo_args: &[String]) -> Result<()> {
+    let started = SystemTime::now();
+    steps.run("tests", || run_tests(stores, cargo_args))?;
+    let dirs = [stores.dir.clone(), dev_dir().join("test")];
+    steps.run("logs hold nothing private", || logs::check(&dirs, started).map(|found| eprintln!("{found}")))?;
+    Ok(())
 }
 
 fn start_stores() -> Result<Stores> {

@@ -128,6 +128,7 @@ async fn serve_routes(routes: Routes, rig: &Rig, stop: CancellationToken) -> Res
         max_streams_per_source: 16,
         max_deadline: REQUEST_TIMEOUT,
         error_pages_url: None,
+        shutdown_delay: Duration::ZERO,
         drain: Duration::from_secs(5),
         tls_cert: None,
         tls_key: None,

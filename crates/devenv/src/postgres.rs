@@ -270,6 +270,10 @@ impl Postgres {
             ("wal_level", "logical".to_owned()),
             ("timezone", "UTC".to_owned()),
             ("log_timezone", "UTC".to_owned()),
+            // The DETAIL of a refused statement holds the values of the row: names and e-mail addresses of guests.
+            ("log_error_verbosity", "terse".to_owned()),
+            ("log_parameter_max_length", "0".to_owned()),
+            ("log_parameter_max_length_on_error", "0".to_owned()),
         ];
         if self.options.durability == Durability::Off {
             settings.push(("fsync", "off".to_owned()));

@@ -121,3 +121,35 @@ fn owner_of_one_database_cannot_connect_to_another() -> Result<()> {
     assert!(server.ensure_database("x; drop table y").is_err());
     Ok(())
 }
+
+#[test]
+fn log_holds_no_values_of_refused_rows() -> Result<()> {
+    installed(&[Component::Postgres])?;
+    let dir = scratch()?;
+    let server = Postgres::start(dir.path(), options())?;
+    sql(
+        &server,
+        "create table guest (email text constraint guest_email unique, age int constraint guest_age check (age > 0)); \
+         create table stay (email text constraint stay_guest references guest (email), night int not null)",
+    )?;
+    sql(
+        &server,
+        "prepare add_guest as insert into guest values ($1, $2); execute add_guest('private@guest.example', 1)",
+    )?;
+    for refused in [
+        "prepare add_guest as insert into guest values ($1, $2); execute add_guest('private@guest.example', 2)",
+        "insert into guest select email || 'er', 0 from guest",
+        "insert into stay select email || 'er', 1 from guest",
+        "insert into stay select email, null from guest",
+    ] {
+        assert!(sql(&server, refused).is_err(), "{refused}");
+    }
+    let log = fs::read_to_string(server.log())?;
+    for constraint in ["guest_email", "guest_age", "stay_guest", "null value in column"] {
+        assert!(log.contains(constraint), "{constraint} is not in {log}");
+    }
+    let details: Vec<&str> =
+        log.lines().filter(|line| !line.contains("STATEMENT:") && line.contains("private@")).collect();
+    assert!(details.is_empty() && !log.contains("DETAIL:"), "{details:?}");
+    Ok(())
+}

@@ -94,11 +94,16 @@ pub struct Config {
     #[arg(long, env = "STAYMESH_IDENTITY_REFRESH_GRACE_SECONDS", default_value_t = 10,
         value_parser = clap::value_parser!(u8).range(0..=60))]
     pub refresh_grace_seconds: u8,
-    /// Failed logins of one source over all addresses within 15 minutes before further ones are refused. Addresses that
+    /// Failed logins of one source over all addresses within 15 minutes before further ones are refused; and as many
+    /// invalid keys of booking links. Addresses that
     /// have logged in from that source within 30 days are exempt.
     #[arg(long, env = "STAYMESH_IDENTITY_SOURCE_FAILURES", default_value_t = 100,
         value_parser = clap::value_parser!(u16).range(1..))]
     pub source_failures: u16,
+    /// Guest checkouts of one source within 15 minutes before further ones are refused.
+    #[arg(long, env = "STAYMESH_IDENTITY_GUEST_SESSIONS", default_value_t = 100,
+        value_parser = clap::value_parser!(u16).range(1..))]
+    pub guest_sessions: u16,
     /// Failed logins per address and source within 15 minutes before further ones are refused; ten times as many from all
     /// sources together.
     #[arg(long, env = "STAYMESH_IDENTITY_LOGIN_FAILURES", default_value_t = 10,
@@ -174,7 +179,7 @@ mod tests {
         assert_eq!(lives.access.as_secs(), 600);
         assert_eq!(lives.client.as_secs(), 3600);
         assert_eq!(lives.refresh.as_secs(), 30 * 86_400);
-        assert_eq!((lives.grace.as_secs(), config.source_failures), (10, 100));
+        assert_eq!((lives.grace.as_secs(), config.source_failures, config.guest_sessions), (10, 100, 100));
         assert_eq!(lives.secret_overlap.as_secs(), 86_400);
         assert!(parse(&["--secret-overlap-hours", "720"]).is_ok());
         assert!(parse(&["--secret-overlap-hours", "0"]).is_err() && parse(&["--secret-overlap-hours", "721"]).is_err());

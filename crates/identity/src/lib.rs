@@ -6,8 +6,8 @@
 //!
 //! | module | contents |
 //! |---|---|
-//! | `grpc` | `UserService`, `AuthService`, `IdentityAdminService` and `RevocationService` |
-//! | `service` | rules: `accounts`, `ownership`, `logins`, `clients`; `passwords`, `throttle`, `tokens`, `keyring`, `critical_tasks` |
+//! | `grpc` | `UserService`, `AuthService`, `OAuthService`, `IdentityAdminService`, `RevocationService` and `MailRecipientService` |
+//! | `service` | rules: `accounts`, `ownership`, `guests`, `logins`, `clients`; `passwords`, `throttle`, `source_limit`, `tokens`, `keyring`, `critical_tasks` |
 //! | `events`, `mails` | the outbox: mails to owners of accounts, and deleted accounts |
 //! | `clients` | the reservation service |
 //! | `store` | SQL |
@@ -59,10 +59,17 @@ use crate::{
     clients::reservation::GrpcReservationClient,
     mails::OutboxReceiver,
     service::{
-        Dependencies, Services, keyring::Keyring, mail_limit::MailLimit, passwords::Argon2Passwords,
-        throttle::Throttle, tokens::Tokens,
+        Dependencies, Services, SourceLimits,
+        keyring::Keyring,
+        passwords::Argon2Passwords,
+        source_limit::{Limited, SourceLimit},
+        throttle::Throttle,
+        tokens::Tokens,
     },
 };
+
+/// Requests of one source for mails in 15 minutes.
+const MAIL_REQUESTS: u16 = 20;
 
 /// Migrations of the service's own database, `migrations/identity`.
 pub static MIGRATOR: sqlx::migrate::Migrator = sqlx::migrate!("../../migrations/identity");
@@ -81,6 +88,12 @@ pub async fn serve(config: Config, stop: CancellationToken) -> Result<(), NodeEr
     let keyring = Keyring::new(node.pool.clone(), key.clone());
     let throttle =
         Throttle::new(node.redis.clone(), &key, config.login_failures).with_source_limit(config.source_failures);
+    let limit = |limited, most| SourceLimit::new(limited, most, node.redis.clone(), &key);
+    let limits = SourceLimits {
+        mail_requests: limit(Limited::MailRequests, MAIL_REQUESTS),
+        guest_sessions: limit(Limited::GuestSessions, config.guest_sessions),
+        guest_keys: limit(Limited::GuestKeys, config.source_failures),
+    };
     let wake = Wake::default();
     let services = Services::new(Dependencies {
         pool: node.pool.clone(),
@@ -91,7 +104,7 @@ pub async fn serve(config: Config, stop: CancellationToken) -> Result<(), NodeEr
         keyring: keyring.clone(),
         revocations: node.revocations.clone(),
         lives: config.lives(),
-        mail_limit: MailLimit::new(node.redis.clone(), &key),
+        limits,
         wake: wake.clone(),
     });
     let mesh = node.callees(&config.client)?;

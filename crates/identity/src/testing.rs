@@ -37,12 +37,12 @@ use crate::{
     config::{Lives, PasswordConfig},
     crypto::EncryptionKey,
     error::IdentityError,
-    grpc::{AuthHandler, IdentityAdminHandler, RevocationHandler, UserHandler},
+    grpc::{AuthHandler, IdentityAdminHandler, MailRecipientHandler, RevocationHandler, UserHandler},
     service::{
-        Dependencies, Services,
+        Dependencies, Services, SourceLimits,
         keyring::Keyring,
-        mail_limit::MailLimit,
         passwords::{Argon2Passwords, Passwords, Requester},
+        source_limit::{Limited, SourceLimit},
         throttle::Throttle,
         tokens::Tokens,
     },
@@ -57,6 +57,8 @@ pub(crate) const LIVES: Lives = Lives {
 };
 /// Failed logins admitted per window.
 pub(crate) const FAILURES: u8 = 3;
+/// Guest checkouts of one source admitted per window.
+pub(crate) const GUEST_SESSIONS: u16 = 4;
 pub(crate) const PASSWORD: &str = "correct horse battery";
 
 pub(crate) fn encryption_key_text() -> SecretString {
@@ -153,6 +155,7 @@ pub(crate) struct Replica {
     pub(crate) auth: AuthHandler,
     pub(crate) admin: IdentityAdminHandler,
     pub(crate) revocation: RevocationHandler,
+    pub(crate) recipients: MailRecipientHandler,
     pub(crate) keyring: Keyring,
     pub(crate) passwords: Arc<WatchedPasswords>,
     pub(crate) verifier: TokenVerifier,
@@ -171,6 +174,7 @@ impl Replica {
         let keyring = Keyring::new(pool.clone(), key.clone());
         let revocations =
             redis.clone().map_or_else(Revocations::of_this_process, |redis| Revocations::new(Some(redis)));
+        let limit = |limited, most| SourceLimit::new(limited, most, None, &encryption_key());
         let services = Services::new(Dependencies {
             pool: pool.clone(),
             passwords: Arc::clone(&passwords) as Arc<dyn Passwords>,
@@ -180,7 +184,11 @@ impl Replica {
             keyring: keyring.clone(),
             revocations: revocations.clone(),
             lives,
-            mail_limit: MailLimit::new(None, &encryption_key()),
+            limits: SourceLimits {
+                mail_requests: limit(Limited::MailRequests, 20),
+                guest_sessions: limit(Limited::GuestSessions, GUEST_SESSIONS),
+                guest_keys: limit(Limited::GuestKeys, failures.into()),
+            },
             wake: Wake::default(),
         });
         Self {
@@ -188,6 +196,7 @@ impl Replica {
             auth: AuthHandler::new(&services),
             admin: IdentityAdminHandler::new(&services),
             revocation: RevocationHandler::new(&services),
+            recipients: MailRecipientHandler::new(&services),
             verifier: TokenVerifier::new(keyring.clone(), &auth_config()),
             keyring,
             passwords,

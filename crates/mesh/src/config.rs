@@ -32,7 +32,11 @@ pub struct ServerConfig {
     /// Base address of the published error pages, which errors link to: `https://docs.example/errors`.
     #[arg(long, env = "STAYMESH_ERROR_PAGES_URL")]
     pub error_pages_url: Option<ErrorPages>,
-    /// How long requests in progress may continue after SIGTERM.
+    /// How long new requests are still accepted after SIGTERM, while the service reports that it is not ready: the time in
+    /// which load balancers and other services notice.
+    #[arg(long, env = "STAYMESH_SHUTDOWN_DELAY", default_value = "5s", value_parser = parse_duration)]
+    pub shutdown_delay: Duration,
+    /// How long requests in progress may continue after that delay.
     #[arg(long, env = "STAYMESH_DRAIN", default_value = "20s", value_parser = parse_duration)]
     pub drain: Duration,
     /// Certificate of this service (PEM). If set, the server accepts TLS only.

@@ -52,8 +52,10 @@ pub struct Node {
     pub redis: Option<Redis>,
     /// The revoked sessions.
     pub revocations: Revocations,
-    /// Cancelled when the service is to stop.
+    /// Cancelled when background tasks are to stop: after the server has drained.
     pub stop: CancellationToken,
+    /// Cancelled when the server is to stop.
+    signal: CancellationToken,
     name: &'static str,
     config: NodeConfig,
     probe_pool: PgPool,
@@ -63,11 +65,12 @@ pub struct Node {
 }
 
 impl Node {
-    /// Sets up telemetry and pools. Connects to nothing, so it succeeds without database and Redis.
+    /// Sets up telemetry and pools; the server stops on `signal`. Connects to nothing, so it succeeds without database and
+    /// Redis.
     ///
     /// # Errors
     /// When the configuration is wrong.
-    pub fn new(name: &'static str, config: NodeConfig, stop: CancellationToken) -> Result<Self, NodeError> {
+    pub fn new(name: &'static str, config: NodeConfig, signal: CancellationToken) -> Result<Self, NodeError> {
         let telemetry =
             telemetry::init(name, &config.telemetry).map_err(|error| NodeError::Telemetry(error.to_string()))?;
         if let Some(pages) = &config.server.error_pages_url {
@@ -76,6 +79,7 @@ impl Node {
         let store = named(&config.store, name);
         let pool = connect(&store)?;
         let redis = config.auth.redis_url.as_ref().map(Redis::connect_lazily).transpose().map_err(NodeError::Config)?;
+        let stop = CancellationToken::new();
         let (revocations, tasks) = (Revocations::new(redis.clone()), TaskTracker::new());
         tasks.spawn(revocations.clone().follow_log(stop.clone()));
         Ok(Self {
@@ -85,6 +89,7 @@ impl Node {
             revocations,
             redis,
             stop,
+            signal,
             name,
             config,
             telemetry,
@@ -128,7 +133,8 @@ impl Node {
         self.tasks.spawn(work);
     }
 
-    /// Serves until [`Self::stop`], then drains. Ready while the database answers and has every migration.
+    /// Serves until the signal, then drains and stops the background tasks. Ready while the database answers and has every
+    /// migration.
     ///
     /// # Errors
     /// When an address cannot be bound, or the server fails.
@@ -158,8 +164,8 @@ impl Node {
             },
             registry: self.telemetry.registry.clone(),
         };
-        let result = serve(config, spec, self.stop.clone()).await;
-        // Also when the server failed: background tasks end with it.
+        let result = serve(config, spec, self.signal.clone()).await;
+        // Requests in progress may need the background tasks, which therefore end after them; also when the server failed.
         self.stop.cancel();
         self.tasks.close();
         if timeout(TASKS_END_WITHIN, self.tasks.wait()).await.is_err() {

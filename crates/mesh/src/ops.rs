@@ -9,7 +9,6 @@ use axum::{
 };
 use prometheus::{Encoder, Registry, TextEncoder};
 use tokio::net::TcpListener;
-use tokio_util::sync::CancellationToken;
 
 use crate::health::Obstacles;
 
@@ -22,12 +21,12 @@ pub struct OpsState {
     pub obstacles: Obstacles,
 }
 
-/// Serves `/metrics`, `/livez` and `/readyz` until `stop`.
+/// Serves `/metrics`, `/livez` and `/readyz` until it is dropped.
 ///
 /// # Errors
 /// When the listener fails.
-pub async fn serve(listener: TcpListener, state: OpsState, stop: CancellationToken) -> std::io::Result<()> {
-    axum::serve(listener, router(state)).with_graceful_shutdown(stop.cancelled_owned()).await
+pub async fn serve(listener: TcpListener, state: OpsState) -> std::io::Result<()> {
+    axum::serve(listener, router(state)).await
 }
 
 fn router(state: OpsState) -> Router {

@@ -40,6 +40,7 @@ async fn node_with_exhausted_pool_is_ready_and_stops_in_time() {
     let url = postgres.url("postgres");
     let mut config = Program::parse_from(["node", "--database-url", &url]).node;
     config.server.ops_listen = operations;
+    config.server.shutdown_delay = Duration::ZERO;
     config.store.database_max_connections = 1;
     staymesh_store::migrate::run(&config.store, &MIGRATOR, Duration::from_secs(20)).await.expect("migrates");
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::model::{PaymentMode, ReservationStatus};
+use crate::model::{CancellationTerms, PaymentMode, ReservationStatus};
 use base64::{Engine, prelude::BASE64_STANDARD};
 use hmac::{Hmac, KeyInit, Mac};
 use jiff::{SignedDuration, Timestamp, civil::date};
@@ -181,6 +181,7 @@ pub(crate) fn booking() -> Booking {
         create_time: Timestamp::now(),
         update_time: Timestamp::now(),
         hold_expire_time: Some(Timestamp::now() + SignedDuration::from_mins(15)),
+        terms: Some(CancellationTerms { free_until_hours_before: 48, late_penalty_percent: 30 }),
     }
 }
 

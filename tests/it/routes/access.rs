@@ -51,6 +51,8 @@ const ROUTES: &[Route] = &[
     ("GET", "/v1/users/me", Gate::Public, PEOPLE),
     ("POST", "/v1/auth/login", Gate::Public, None),
     ("POST", "/v1/auth/refresh", Gate::Public, None),
+    ("POST", "/v1/auth/guestSessions", Gate::Public, None),
+    ("POST", "/v1/auth/guestAccess", Gate::Public, None),
     ("POST", "/v1/auth/logout", Gate::Public, PEOPLE),
     ("POST", "/v1/oauth/token", Gate::Public, None),
     ("POST", "/v1/oauth/revoke", Gate::Public, None),

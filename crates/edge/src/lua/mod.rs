@@ -2,6 +2,7 @@
 //! set `Retry-After` and `grpc-status`, and turn errors of page requests into HTML.
 
 mod bindings;
+mod pages;
 
 use serde_json::{Value, json};
 use staymesh_contract::{Binding, Contract};
@@ -17,13 +18,18 @@ pub(crate) const GRPC_CODE: &str = "grpc_code";
 /// Dynamic metadata: the violations of a refused request, a list of `google.rpc.BadRequest.FieldViolation`.
 pub(crate) const VIOLATIONS: &str = "violations";
 
-const SOURCES: [&str; 4] =
-    [include_str!("json.lua"), include_str!("query.lua"), include_str!("requests.lua"), include_str!("responses.lua")];
+const SOURCES: [&str; 5] = [
+    include_str!("json.lua"),
+    include_str!("query.lua"),
+    include_str!("pages.lua"),
+    include_str!("requests.lua"),
+    include_str!("responses.lua"),
+];
 
 /// The filter. It precedes the transcoder, so it sees requests before and responses after transcoding, both as JSON.
 pub(crate) fn filter(contract: &Contract) -> Value {
     let names = format!("local FILTER, GRPC_CODE, VIOLATIONS = \"{FILTER}\", \"{GRPC_CODE}\", \"{VIOLATIONS}\"\n");
-    let source = [names, bindings::tables(contract), SOURCES.join("\n")].concat();
+    let source = [names, bindings::tables(contract), pages::tables(), SOURCES.join("\n")].concat();
     json!({
         "name": FILTER,
         "typed_config": typed("envoy.extensions.filters.http.lua.v3.Lua", json!({
@@ -52,7 +58,7 @@ pub(crate) fn oauth() -> Value {
     json!({"filter_metadata": {FILTER: {"oauth": true}}})
 }
 
-/// Route metadata: responses are HTML pages.
+/// Route metadata: responses are HTML pages, errors too.
 pub(crate) fn page() -> Value {
     json!({"filter_metadata": {FILTER: {"page": true}}})
 }

@@ -51,11 +51,13 @@ local function read_path(path, binding, found)
   end
 end
 
--- The known parameters alone: browsers and mail programs add parameters of their own to the address of a page.
+-- The known parameters alone, each once: browsers and mail programs add parameters of their own to the address of a page.
 local function known_parameters(query, binding)
-  local kept = {}
+  local kept, seen = {}, {}
   for piece in query:gmatch("[^&]+") do
-    if binding.query[decoded(piece:match("^[^=]*"))] then kept[#kept + 1] = piece end
+    local name = decoded(piece:match("^[^=]*"))
+    if binding.query[name] and not seen[name] then kept[#kept + 1] = piece end
+    seen[name] = true
   end
   return table.concat(kept, "&")
 end

@@ -16,6 +16,7 @@ end
 local function check_address(handle, binding, found)
   local headers = handle:headers()
   local path, query = headers:get(":path"):match("^([^?]*)%??(.*)$")
+  if binding.page then handle:streamInfo():dynamicMetadata():set(FILTER, "language", page_language(headers)) end
   if binding.page and query ~= "" then
     query = known_parameters(query, binding)
     headers:replace(":path", path .. "?" .. query)

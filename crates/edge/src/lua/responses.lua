@@ -30,29 +30,6 @@ local function add_headers(handle, status)
   headers:add("retry-after", string.format("%d", math.max(1, math.ceil(tonumber(seconds)))))
 end
 
-local PAGE = '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
-  .. '<meta name="viewport" content="width=device-width, initial-scale=1">%s<title>%s</title></head>'
-  .. '<body><h1>%s</h1><p role="status">%s</p></body></html>\n'
-
--- Replaces the error of a page request by an HTML page for guests, which does not reveal the cause.
-local function replace_with_page(handle, status)
-  local body = handle:body()
-  if body == nil then return end
-  local refresh, title, text = '<meta http-equiv="refresh" content="10">', "Temporarily unavailable",
-    "We cannot show the status of your booking right now. Your booking and what you have paid are not affected."
-    .. " This page reloads automatically."
-  if status == "400" or status == "404" then
-    refresh, title, text = "", "Not found", "There is no such page. Please check the link."
-  end
-  local headers = handle:headers()
-  headers:replace("content-length", tostring(body:setBytes(PAGE:format(refresh, title, title, text))))
-  headers:replace("content-type", "text/html; charset=utf-8")
-  headers:replace("content-security-policy", "default-src 'none'; base-uri 'none'; frame-ancestors 'none'")
-  headers:replace("cache-control", "no-store")
-  headers:replace("referrer-policy", "no-referrer")
-  headers:replace("x-content-type-options", "nosniff")
-end
-
 -- Errors of RFC 6749, section 5.2, by reason of Staymesh's error: code, and HTTP status where it differs.
 local OAUTH_ERRORS = {
   BAD_CREDENTIALS = {"invalid_client", nil, "the client is unknown or its secret is wrong"},
@@ -110,7 +87,7 @@ local function finish_json(handle)
     return
   end
   add_headers(handle, status)
-  if handle:metadata():get("page") then replace_with_page(handle, status) end
+  if is_page(handle) then replace_with_page(handle, status) end
 end
 
 function envoy_on_response(handle)

@@ -39,10 +39,63 @@ async fn page_error_is_a_page_without_the_cause() -> Result<()> {
         let page = answer.text().await?;
         assert_eq!(length, Some(page.len() as u64), "{key}");
         assert!(page.contains("lang=\"en\"") && page.contains(&format!("<h1>{title}</h1>")), "{page}");
-        assert_eq!(page.contains("http-equiv=\"refresh\""), status != 404, "{page}");
+        assert!(!page.contains("http-equiv"), "a page that is read does not reload itself: {page}");
+        assert_eq!(page.contains("Try again</a>"), status != 404, "{page}");
         for inside in ["PAYMENT_NOT_FOUND", "database", "payment", "defect", "request"] {
             assert!(!page.contains(inside), "{inside} in {page}");
         }
     }
+    Ok(())
+}
+
+#[tokio::test]
+async fn page_ignores_parameters_that_others_add_to_its_link() -> Result<()> {
+    let edge = Edge::start().await?;
+    for query in [
+        "key=right&fbclid=x",
+        "utm_source=mail&key=right&gclid=%F0%9F",
+        "reservation_id=8&key=right",
+        "key=right&key=wrong",
+        "key=right&language=de&language=fr",
+        "&&=x&flag&key=right",
+    ] {
+        let answer = edge.get(&format!("/v1/statusPages/7?{query}")).send().await?;
+        assert_eq!(
+            (answer.status(), header(&answer, "content-type")),
+            (StatusCode::OK, "text/html; charset=utf-8"),
+            "{query}"
+        );
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn page_error_is_in_the_language_of_the_link_or_else_of_the_browser() -> Result<()> {
+    let edge = Edge::start().await?;
+    for (language, accepted, expected, title) in [
+        ("", "", "en", "Not found"),
+        ("", "xx, de-AT;q=0.8, fr;q=0.5", "de", "Nicht gefunden"),
+        ("&language=es", "de", "es", "No encontrada"),
+        ("&language=tlh", "fr", "fr", "Page introuvable"),
+        ("", "pt-BR", "pt", "Não encontrada"),
+    ] {
+        let url = format!("/v1/statusPages/7?key=wrong&fbclid=x{language}");
+        let answer = edge.get(&url).header("accept-language", accepted).send().await?;
+        assert_eq!((answer.status().as_u16(), header(&answer, "content-language")), (404, expected));
+        assert!(header(&answer, "content-security-policy").contains("style-src 'sha256-"));
+        let page = answer.text().await?;
+        assert!(
+            page.contains(&format!("lang=\"{expected}\"")) && page.contains(&format!("<h1>{title}</h1>")),
+            "{page}"
+        );
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn page_error_of_the_edge_is_a_page() -> Result<()> {
+    let edge = Edge::start().await?;
+    let answer = edge.get("/v1/statusPages/7?key=%zz&fbclid=x").header("accept-language", "fr").send().await?;
+    assert_eq!(header(&answer, "content-type"), "text/html; charset=utf-8", "{:?}", answer.status());
     Ok(())
 }

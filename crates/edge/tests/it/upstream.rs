@@ -207,6 +207,14 @@ impl AuthService for Upstream {
         Ok(Response::new(LoginResponse { tokens: Some(Tokens { access_token, ..Tokens::default() }) }))
     }
 
+    async fn create_guest_session(&self, _: Request<CreateGuestSessionRequest>) -> Answer<CreateGuestSessionResponse> {
+        other()
+    }
+
+    async fn open_guest_access(&self, _: Request<OpenGuestAccessRequest>) -> Answer<OpenGuestAccessResponse> {
+        other()
+    }
+
     async fn refresh_tokens(&self, _: Request<RefreshTokensRequest>) -> Answer<RefreshTokensResponse> {
         other()
     }

@@ -1,8 +1,9 @@
 //! `AuthService`: logins of people, tokens of clients, and the published key set.
 
 use staymesh_api::identity::v1::{
-    GetKeySetRequest, GetKeySetResponse, IssueClientTokenRequest, IssueClientTokenResponse, LoginRequest,
-    LoginResponse, LogoutEverywhereRequest, LogoutEverywhereResponse, LogoutRequest, LogoutResponse,
+    CreateGuestSessionRequest, CreateGuestSessionResponse, GetKeySetRequest, GetKeySetResponse,
+    IssueClientTokenRequest, IssueClientTokenResponse, LoginRequest, LoginResponse, LogoutEverywhereRequest,
+    LogoutEverywhereResponse, LogoutRequest, LogoutResponse, OpenGuestAccessRequest, OpenGuestAccessResponse,
     RefreshTokensRequest, RefreshTokensResponse, auth_service_server::AuthService,
 };
 use staymesh_mesh::Caller;
@@ -11,7 +12,10 @@ use tonic::{Request, Response, Status};
 use super::{request, response, user::own_id};
 use crate::{
     error::IdentityError,
-    service::{Services, clients::ClientService, keyring::Keyring, logins::LoginService, ownership::OwnershipService},
+    service::{
+        Services, clients::ClientService, guests::GuestService, keyring::Keyring, logins::LoginService,
+        ownership::OwnershipService,
+    },
 };
 
 /// Handlers of `AuthService`.
@@ -20,6 +24,7 @@ pub(crate) struct AuthHandler {
     clients: ClientService,
     keyring: Keyring,
     ownership: OwnershipService,
+    guests: GuestService,
 }
 
 impl AuthHandler {
@@ -29,6 +34,7 @@ impl AuthHandler {
             clients: services.clients.clone(),
             keyring: services.keyring.clone(),
             ownership: services.ownership.clone(),
+            guests: services.guests.clone(),
         }
     }
 }
@@ -40,6 +46,26 @@ impl AuthService for AuthHandler {
         let (email, password) = request::credentials(request.into_inner())?;
         let tokens = self.logins.log_in(&email, &password, source).await?;
         Ok(response::secret(LoginResponse { tokens: Some(response::tokens(&tokens)?) }))
+    }
+
+    async fn create_guest_session(
+        &self,
+        request: Request<CreateGuestSessionRequest>,
+    ) -> Result<Response<CreateGuestSessionResponse>, Status> {
+        let source = request::source(&request);
+        let checkout = request::guest_checkout(&request.into_inner())?;
+        let tokens = self.guests.check_out(checkout, source).await?;
+        Ok(response::secret(CreateGuestSessionResponse { tokens: Some(response::tokens(&tokens)?) }))
+    }
+
+    async fn open_guest_access(
+        &self,
+        request: Request<OpenGuestAccessRequest>,
+    ) -> Result<Response<OpenGuestAccessResponse>, Status> {
+        let source = request::source(&request);
+        let key = request::required("key", request.into_inner().key)?;
+        let token = self.guests.open(&key.into(), source).await?;
+        Ok(response::secret(OpenGuestAccessResponse { token: Some(response::access_token(&token)?) }))
     }
 
     async fn refresh_tokens(

@@ -2,6 +2,7 @@
 
 mod auth;
 mod identity_admin;
+mod mail_recipient;
 mod oauth;
 mod oauth_request;
 mod request;
@@ -11,6 +12,7 @@ mod user;
 
 pub(crate) use auth::AuthHandler;
 pub(crate) use identity_admin::IdentityAdminHandler;
+pub(crate) use mail_recipient::MailRecipientHandler;
 pub(crate) use oauth::OAuthHandler;
 pub(crate) use revocation::RevocationHandler;
 pub(crate) use user::UserHandler;
@@ -18,6 +20,7 @@ pub(crate) use user::UserHandler;
 use staymesh_api::identity::v1::{
     auth_service_server::{self, AuthServiceServer},
     identity_admin_service_server::{self, IdentityAdminServiceServer},
+    mail_recipient_service_server::{self, MailRecipientServiceServer},
     o_auth_service_server::{self, OAuthServiceServer},
     revocation_service_server::{self, RevocationServiceServer},
     user_service_server::{self, UserServiceServer},
@@ -27,12 +30,13 @@ use tonic::service::Routes;
 use crate::service::Services;
 
 /// Names of the served gRPC services, for health checks.
-pub(crate) const SERVICE_NAMES: [&str; 5] = [
+pub(crate) const SERVICE_NAMES: [&str; 6] = [
     user_service_server::SERVICE_NAME,
     auth_service_server::SERVICE_NAME,
     identity_admin_service_server::SERVICE_NAME,
     o_auth_service_server::SERVICE_NAME,
     revocation_service_server::SERVICE_NAME,
+    mail_recipient_service_server::SERVICE_NAME,
 ];
 
 /// The routes of all gRPC services.
@@ -42,4 +46,5 @@ pub(crate) fn routes(services: &Services) -> Routes {
         .add_service(IdentityAdminServiceServer::new(IdentityAdminHandler::new(services)))
         .add_service(OAuthServiceServer::new(OAuthHandler::new(services)))
         .add_service(RevocationServiceServer::new(RevocationHandler::new(services)))
+        .add_service(MailRecipientServiceServer::new(MailRecipientHandler::new(services)))
 }

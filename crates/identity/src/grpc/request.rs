@@ -1,9 +1,11 @@
 //! Parses requests into domain values. Every invalid field is reported, not only the first.
 
+use jiff::Timestamp;
 use secrecy::SecretString;
 use staymesh_api::identity::v1::{
-    ChangePasswordRequest, CreateClientRequest, CreateUserRequest, IssueClientTokenRequest, ListClientsRequest,
-    LoginRequest, ResetPasswordRequest, RevokeClientSecretRequest, RotateClientSecretRequest, SetUserRoleRequest,
+    ChangePasswordRequest, CreateClientRequest, CreateGuestSessionRequest, CreateUserRequest, IssueClientTokenRequest,
+    ListClientsRequest, LoginRequest, ResetPasswordRequest, ResolveMailRecipientRequest, RevokeClientSecretRequest,
+    RotateClientSecretRequest, SetUserRoleRequest,
 };
 use staymesh_domain::{
     Email, FieldError, FieldErrors, HotelId, Language, Page, PageError, UserId, parse_optional_request_id,
@@ -15,7 +17,8 @@ use uuid::Uuid;
 use crate::{
     error::IdentityError,
     model::{
-        ClientKey, HotelIds, Registration, RoleAssignment, SecretRotation, SignUp, is_client_id, parse_display_name,
+        ClientKey, GuestCheckout, HotelIds, Registration, RoleAssignment, SecretRotation, SignUp, is_client_id,
+        parse_display_name,
     },
     service::{passwords, throttle::Source},
 };
@@ -63,9 +66,30 @@ pub(super) fn sign_up(request: CreateUserRequest) -> Result<SignUp, IdentityErro
     }
 }
 
-/// The password of a logged-in owner.
-pub(super) fn own_password(text: String) -> Result<SecretString, IdentityError> {
-    Ok(passwords::parse_given(text)?)
+/// A guest checkout.
+pub(super) fn guest_checkout(request: &CreateGuestSessionRequest) -> Result<GuestCheckout, IdentityError> {
+    let mut errors = FieldErrors::default();
+    let email = errors.value(Email::account(&request.email));
+    let language = errors.value(Language::parse_or_default(&request.language));
+    let request_id = errors.value(parse_optional_request_id(&request.request_id));
+    match (email, language, request_id) {
+        (Some(email), Some(language), Some(request_id)) => Ok(GuestCheckout { email, language, request_id }),
+        _ => Err(errors.into()),
+    }
+}
+
+/// A mail of another service: its user, its id, and when the key of its link expires.
+pub(super) fn mail(request: &ResolveMailRecipientRequest) -> Result<(UserId, Uuid, Timestamp), IdentityError> {
+    let mut errors = FieldErrors::default();
+    let user_id = errors.value(request.user_id.parse::<UserId>());
+    let mail_id =
+        errors.value(Uuid::try_parse(&request.mail_id).map_err(|_| FieldError::new("mail_id", "must be a UUID")));
+    let expire_time = request.key_expire_time.as_ref().and_then(|time| Timestamp::new(time.seconds, time.nanos).ok());
+    let expire_time = errors.value(expire_time.ok_or_else(|| FieldError::new("key_expire_time", "is required")));
+    match (user_id, mail_id, expire_time) {
+        (Some(user_id), Some(mail_id), Some(expire_time)) => Ok((user_id, mail_id, expire_time)),
+        _ => Err(errors.into()),
+    }
 }
 
 /// Token and new password of a reset.

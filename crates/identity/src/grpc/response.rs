@@ -16,7 +16,11 @@ use tonic::{Response, metadata::MetadataValue};
 use crate::{
     error::IdentityError,
     model::{Account, Client, ClientSecret, PublicKey},
-    service::{clients::ClientToken, keyring::Keyring, logins::LoginTokens},
+    service::{
+        clients::ClientToken,
+        keyring::Keyring,
+        logins::{AccessToken, LoginTokens},
+    },
 };
 
 /// Token type of RFC 6750.
@@ -33,6 +37,7 @@ impl From<Account> for proto::User {
             create_time: Some(timestamp(account.create_time)),
             email_verified_time: account.email_verified_time.map(|time| timestamp(time.to_jiff())),
             language: account.language.code().to_owned(),
+            without_account: account.guest_checkout,
         }
     }
 }
@@ -100,6 +105,15 @@ pub(super) fn tokens(tokens: &LoginTokens) -> Result<proto::Tokens, IdentityErro
         token_type: TOKEN_TYPE.to_owned(),
         expires_in: seconds(tokens.access_life)?,
         refresh_token: tokens.refresh.expose_secret().to_owned(),
+    })
+}
+
+/// An access token without a refresh token.
+pub(super) fn access_token(access: &AccessToken) -> Result<proto::AccessToken, IdentityError> {
+    Ok(proto::AccessToken {
+        access_token: access.token.expose_secret().to_owned(),
+        token_type: TOKEN_TYPE.to_owned(),
+        expires_in: seconds(access.life)?,
     })
 }
 

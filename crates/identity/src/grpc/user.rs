@@ -98,8 +98,7 @@ impl UserService for UserHandler {
         request: Request<DeleteCurrentUserRequest>,
     ) -> Result<Response<DeleteCurrentUserResponse>, Status> {
         let (user_id, source) = (own_id(&request)?, request::source(&request));
-        let password = request::own_password(request.into_inner().password)?;
-        self.ownership.delete(user_id, &password, source).await?;
+        self.ownership.delete(user_id, request.into_inner().password, source).await?;
         Ok(Response::new(DeleteCurrentUserResponse {}))
     }
 }

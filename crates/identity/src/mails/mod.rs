@@ -51,7 +51,8 @@ impl OutboxReceiver {
         match event.kind.as_str() {
             events::CONFIRM_EMAIL => {
                 let token: NewToken = payload(event)?;
-                let account = self.account(user_id).await?.filter(|account| account.email_verified_time.is_none());
+                let due = |account: &Account| account.email_verified_time.is_none() && !account.guest_checkout;
+                let account = self.account(user_id).await?.filter(due);
                 self.send_link(account, TokenPurpose::ConfirmEmail, token.token_id).await
             }
             events::RESET_REQUESTED => {

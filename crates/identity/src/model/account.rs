@@ -20,6 +20,23 @@ pub(crate) struct SignUp {
     pub(crate) request_id: Option<Uuid>,
 }
 
+/// A guest checkout whose fields are valid.
+pub(crate) struct GuestCheckout {
+    pub(crate) email: Email,
+    /// Language of mails.
+    pub(crate) language: Language,
+    /// Makes retries idempotent; `None` if the caller sent none.
+    pub(crate) request_id: Option<Uuid>,
+}
+
+/// Where a mail of another service goes.
+pub(crate) struct MailRecipient {
+    pub(crate) email: String,
+    pub(crate) language: Language,
+    /// Key of the link in the mail; `None` for a user who logs in.
+    pub(crate) guest_key: Option<SecretString>,
+}
+
 /// The role that an account is to have. Only staff have hotels.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct RoleAssignment {
@@ -34,6 +51,8 @@ pub(crate) struct Account {
     pub(crate) user_id: UserId,
     /// In lower case.
     pub(crate) email: String,
+    /// Whether this is a guest checkout: an address that is no login name, and no password.
+    pub(crate) guest_checkout: bool,
     pub(crate) display_name: String,
     /// `guest`, `staff` or `admin`.
     pub(crate) role: String,

@@ -5,7 +5,7 @@ mod client;
 mod public_key;
 mod token_purpose;
 
-pub(crate) use account::{Account, HotelIds, RoleAssignment, SignUp};
+pub(crate) use account::{Account, GuestCheckout, HotelIds, MailRecipient, RoleAssignment, SignUp};
 pub(crate) use client::{
     Client, ClientKey, ClientSecret, Registration, SecretRotation, is_client_id, session_of, subject_of,
 };

@@ -65,9 +65,10 @@ impl AccountService {
             language: sign_up.language,
             request_id: sign_up.request_id,
         };
-        let taken = |name: &str| {
-            matches!(name, "user_account_email_key" | "user_account_request_id_key")
-                .then_some(IdentityError::EmailTaken)
+        let taken = |name: &str| match name {
+            "user_account_email_key" => Some(IdentityError::EmailTaken),
+            "user_account_request_id_key" => Some(IdentityError::RequestIdReused),
+            _ => None,
         };
         let mut transaction = self.pool.begin().await?;
         match users::insert(&mut transaction, &user).await.on_constraints(taken) {
@@ -81,9 +82,9 @@ impl AccountService {
                 self.get(user_id).await
             }
             // Perhaps a concurrent attempt of the same request created it.
-            Err(IdentityError::EmailTaken) => {
+            Err(error @ (IdentityError::EmailTaken | IdentityError::RequestIdReused)) => {
                 transaction.rollback().await?;
-                self.created_before(&sign_up, source).await?.ok_or(IdentityError::EmailTaken)
+                self.created_before(&sign_up, source).await?.ok_or(error)
             }
             Err(error) => Err(error),
         }
@@ -150,6 +151,10 @@ impl AccountService {
             return Err(IdentityError::UserNotFound);
         }
         let before = users::get(&mut *transaction, user_id).await?.ok_or(IdentityError::UserNotFound)?;
+        // A guest checkout has no account that could work for a hotel.
+        if before.guest_checkout {
+            return Err(IdentityError::UserNotFound);
+        }
         if before.role != role || before.hotel_ids != assignment.hotel_ids {
             let watched = USER.before(&mut transaction, &user_id).await?;
             users::set_role(&mut transaction, user_id, role, &assignment.hotel_ids).await?;

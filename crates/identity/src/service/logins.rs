@@ -31,6 +31,13 @@ pub(crate) struct LoginTokens {
     pub(crate) refresh: SecretString,
 }
 
+/// An access token that no refresh token goes with.
+#[derive(Debug)]
+pub(crate) struct AccessToken {
+    pub(crate) token: SecretString,
+    pub(crate) life: Duration,
+}
+
 /// The logins.
 #[derive(Clone)]
 pub(crate) struct LoginService {
@@ -73,15 +80,47 @@ impl LoginService {
         };
         let user_id = user_id.filter(|_| valid).ok_or(IdentityError::BadCredentials)?;
         self.throttle.succeeded(email, source).await;
-        self.open(user_id, &hash).await
+        self.open(user_id, Some(&hash)).await
     }
 
-    /// Opens a login for the password with this hash. A password that was replaced while it was verified opens none: its
-    /// replacement has ended all logins, and this one would outlive it.
-    async fn open(&self, user_id: UserId, hash: &str) -> Result<LoginTokens, IdentityError> {
+    /// Checks that tokens can be signed, before a caller makes changes that lead to a login.
+    ///
+    /// # Errors
+    /// When no key is in memory and the database is unavailable.
+    pub(super) async fn ensure_ready(&self) -> Result<(), IdentityError> {
+        self.tokens.ensure_ready().await
+    }
+
+    /// Inserts a login that ends with its access token.
+    pub(super) async fn insert_without_refresh(
+        &self,
+        connection: &mut PgConnection,
+        user_id: UserId,
+    ) -> Result<Uuid, IdentityError> {
+        let login_id = Uuid::now_v7();
+        store::insert(connection, login_id, user_id, self.lives.access, self.lives.access).await?;
+        Ok(login_id)
+    }
+
+    /// The access token of a login.
+    pub(super) async fn access(&self, account: &Account, login_id: Uuid) -> Result<AccessToken, IdentityError> {
+        Ok(AccessToken { token: self.sign(account, login_id).await?, life: self.lives.access })
+    }
+
+    /// Opens a login of an account whose owner has proved to be it, with the password of this hash if there is one. A
+    /// password that was replaced while it was verified opens none: its replacement has ended all logins, and this one would
+    /// outlive it.
+    ///
+    /// # Errors
+    /// [`IdentityError::BadCredentials`] when there is no such account any more, or it has another password.
+    pub(super) async fn open(&self, user_id: UserId, password: Option<&str>) -> Result<LoginTokens, IdentityError> {
         let login_id = Uuid::now_v7();
         let mut transaction = self.pool.begin().await?;
-        if !users::lock_role_with_password(&mut transaction, user_id, hash).await? {
+        let locked = match password {
+            Some(hash) => users::lock_role_with_password(&mut transaction, user_id, hash).await?,
+            None => users::lock_role(&mut transaction, user_id).await?,
+        };
+        if !locked {
             return Err(IdentityError::BadCredentials);
         }
         let account = users::get(&mut *transaction, user_id).await?.ok_or(IdentityError::BadCredentials)?;
@@ -173,6 +212,11 @@ impl LoginService {
         login_id: Uuid,
         refresh: SecretString,
     ) -> Result<LoginTokens, IdentityError> {
+        let access = self.sign(account, login_id).await?;
+        Ok(LoginTokens { access, access_life: self.lives.access, refresh })
+    }
+
+    async fn sign(&self, account: &Account, login_id: Uuid) -> Result<SecretString, IdentityError> {
         let subject = Subject {
             id: account.user_id.to_string(),
             session: login_id.to_string(),
@@ -180,8 +224,7 @@ impl LoginService {
             hotel_ids: account.hotel_ids.clone(),
             email_verified: account.email_verified_time.is_some(),
         };
-        let access = self.tokens.sign(subject, self.lives.access).await?;
-        Ok(LoginTokens { access, access_life: self.lives.access, refresh })
+        self.tokens.sign(subject, self.lives.access).await
     }
 }
 

@@ -4,14 +4,15 @@ pub(crate) mod accounts;
 mod client_secrets;
 pub(crate) mod clients;
 pub(crate) mod critical_tasks;
+pub(crate) mod guests;
 mod hash_queue;
 pub(crate) mod keyring;
 pub(crate) mod logins;
-pub(crate) mod mail_limit;
 pub(crate) mod ownership;
 mod password_rules;
 pub(crate) mod passwords;
 pub(crate) mod revoke;
+pub(crate) mod source_limit;
 pub(crate) mod throttle;
 pub(crate) mod tokens;
 
@@ -25,12 +26,13 @@ use crate::{config::Lives, crypto::EncryptionKey};
 use accounts::AccountService;
 use clients::ClientService;
 use critical_tasks::CriticalTasks;
+use guests::GuestService;
 use keyring::Keyring;
 use logins::LoginService;
-use mail_limit::MailLimit;
 use ownership::OwnershipService;
 use passwords::Passwords;
 use revoke::RevokedInStore;
+use source_limit::SourceLimit;
 use throttle::Throttle;
 use tokens::Tokens;
 
@@ -44,8 +46,18 @@ pub(crate) struct Dependencies {
     pub(crate) keyring: Keyring,
     pub(crate) revocations: Revocations,
     pub(crate) lives: Lives,
-    pub(crate) mail_limit: MailLimit,
+    pub(crate) limits: SourceLimits,
     pub(crate) wake: Wake,
+}
+
+/// Limits of what one source may do.
+pub(crate) struct SourceLimits {
+    /// Requests for mails that reset a password.
+    pub(crate) mail_requests: SourceLimit,
+    /// Guest checkouts.
+    pub(crate) guest_sessions: SourceLimit,
+    /// Invalid keys of booking links.
+    pub(crate) guest_keys: SourceLimit,
 }
 
 /// The rules, wired up.
@@ -55,6 +67,7 @@ pub(crate) struct Services {
     pub(crate) logins: LoginService,
     pub(crate) clients: ClientService,
     pub(crate) ownership: OwnershipService,
+    pub(crate) guests: GuestService,
     pub(crate) keyring: Keyring,
     /// Issuer of tokens: the base URL of the public gateway.
     pub(crate) issuer: String,
@@ -65,10 +78,20 @@ pub(crate) struct Services {
 impl Services {
     /// Wires the services up. They share one limit of [`CriticalTasks`].
     pub(crate) fn new(dependencies: Dependencies) -> Self {
-        let Dependencies { pool, passwords, throttle, key, tokens, keyring, revocations, lives, mail_limit, wake } =
+        let Dependencies { pool, passwords, throttle, key, tokens, keyring, revocations, lives, limits, wake } =
             dependencies;
         let critical = CriticalTasks::default();
         let issuer = tokens.issuer().to_owned();
+        let logins = LoginService {
+            pool: pool.clone(),
+            passwords: Arc::clone(&passwords),
+            throttle: throttle.clone(),
+            key: key.clone(),
+            tokens: tokens.clone(),
+            revocations: revocations.clone(),
+            lives,
+            critical: critical.clone(),
+        };
         Self {
             accounts: AccountService {
                 pool: pool.clone(),
@@ -80,24 +103,22 @@ impl Services {
             },
             ownership: OwnershipService {
                 pool: pool.clone(),
-                passwords: Arc::clone(&passwords),
-                throttle: throttle.clone(),
-                mail_limit,
+                passwords,
+                throttle,
+                mail_limit: limits.mail_requests,
                 revocations: revocations.clone(),
                 critical: critical.clone(),
                 key: key.clone(),
                 wake,
             },
-            logins: LoginService {
+            guests: GuestService {
                 pool: pool.clone(),
-                passwords,
-                throttle,
                 key: key.clone(),
-                tokens: tokens.clone(),
-                revocations: revocations.clone(),
-                lives,
-                critical: critical.clone(),
+                logins: logins.clone(),
+                sessions: limits.guest_sessions,
+                failures: limits.guest_keys,
             },
+            logins,
             revoked: RevokedInStore(pool.clone()),
             clients: ClientService { pool, key, tokens, revocations, lives, critical: critical.clone() },
             keyring,

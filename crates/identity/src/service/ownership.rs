@@ -11,9 +11,9 @@ use uuid::Uuid;
 
 use super::{
     critical_tasks::CriticalTasks,
-    mail_limit::MailLimit,
     passwords::{self, Passwords, Requester},
     revoke::revoke,
+    source_limit::SourceLimit,
     throttle::{Source, Throttle},
 };
 use crate::{
@@ -22,6 +22,7 @@ use crate::{
     events::{self, AccountDeleted, ForgetOwner, NewToken, Notice, ResetRequested, SealedEmail},
     model::{Account, TokenPurpose},
     store::{
+        guest_keys,
         logins::{self, RevokeReason},
         mail_tokens, users,
     },
@@ -33,7 +34,7 @@ pub(crate) struct OwnershipService {
     pub(crate) pool: PgPool,
     pub(crate) passwords: Arc<dyn Passwords>,
     pub(crate) throttle: Throttle,
-    pub(crate) mail_limit: MailLimit,
+    pub(crate) mail_limit: SourceLimit,
     pub(crate) revocations: Revocations,
     pub(crate) critical: CriticalTasks,
     pub(crate) key: EncryptionKey,
@@ -163,32 +164,39 @@ impl OwnershipService {
         self.critical.run(Box::pin(work)).await
     }
 
-    /// Deletes an account: erases its personal data, ends its logins, and reports it to the reservation service.
+    /// Deletes an account: erases its personal data, ends its logins, and reports it to the reservation service. Who has no
+    /// account has no password to prove.
     ///
     /// # Errors
-    /// [`IdentityError::BadCredentials`] and [`IdentityError::LoginThrottled`], as for a login.
-    pub(crate) async fn delete(
-        &self,
-        user_id: UserId,
-        password: &SecretString,
-        source: Source,
-    ) -> Result<(), IdentityError> {
-        let (_, hash) = self.prove_password(user_id, password, source).await?;
+    /// [`IdentityError::Fields`] without a password, [`IdentityError::BadCredentials`] and
+    /// [`IdentityError::LoginThrottled`], as for a login.
+    pub(crate) async fn delete(&self, user_id: UserId, password: String, source: Source) -> Result<(), IdentityError> {
+        let account = users::get(&self.pool, user_id).await?.ok_or(IdentityError::UserNotFound)?;
+        let proved = match account.guest_checkout {
+            true => None,
+            false => Some(self.prove_password(user_id, &passwords::parse_given(password)?, source).await?.1),
+        };
         let service = self.clone();
         let work = async move {
             let mut transaction = service.lock(user_id).await?.ok_or(IdentityError::UserNotFound)?;
             // A password that was replaced while it was verified deletes nothing.
-            if !users::has_password(&mut transaction, user_id, &hash).await? {
+            if let Some(hash) = proved
+                && !users::has_password(&mut transaction, user_id, &hash).await?
+            {
                 return Err(IdentityError::BadCredentials);
             }
             let account = users::get(&mut *transaction, user_id).await?.ok_or(IdentityError::UserNotFound)?;
-            let farewell = AccountDeleted {
-                email: SealedEmail::seal(&service.key, &account.email)?,
-                language: account.language.code().to_owned(),
-            };
+            // Nobody has proved the address of a guest checkout, so it gets no mail that its bookings do not explain.
+            if !account.guest_checkout {
+                let farewell = AccountDeleted {
+                    email: SealedEmail::seal(&service.key, &account.email)?,
+                    language: account.language.code().to_owned(),
+                };
+                events::enqueue_alone(&mut transaction, events::ACCOUNT_DELETED, &farewell).await?;
+            }
             users::erase(&mut transaction, user_id).await?;
             mail_tokens::delete_all(&mut transaction, user_id).await?;
-            events::enqueue_alone(&mut transaction, events::ACCOUNT_DELETED, &farewell).await?;
+            guest_keys::delete_all(&mut transaction, user_id).await?;
             events::enqueue_alone(&mut transaction, events::FORGET_OWNER, &ForgetOwner { user_id }).await?;
             service.end_logins(transaction, user_id, "account_deleted").await?;
             tracing::info!(user.id = %user_id, "account deleted");
@@ -243,7 +251,7 @@ impl OwnershipService {
         Ok(())
     }
 
-    /// Revokes all logins, commits, and publishes the revocations.
+    /// Revokes all logins and keys of booking links, commits, and publishes the revocations.
     async fn end_logins(
         &self,
         mut transaction: Transaction<'static, Postgres>,
@@ -251,6 +259,7 @@ impl OwnershipService {
         reason: RevokeReason,
     ) -> Result<(), IdentityError> {
         logins::revoke_all(&mut transaction, user_id, reason).await?;
+        guest_keys::revoke_all(&mut transaction, user_id).await?;
         let ended = logins::revoked_with_live_tokens(&mut transaction, user_id).await?;
         transaction.commit().await?;
         let sessions: Vec<String> = ended.iter().map(ToString::to_string).collect();

@@ -3,6 +3,8 @@
 pub(crate) mod audit;
 pub(crate) mod client_secrets;
 pub(crate) mod clients;
+pub(crate) mod guest_keys;
+pub(crate) mod guests;
 pub(crate) mod logins;
 pub(crate) mod mail_tokens;
 pub(crate) mod purge;

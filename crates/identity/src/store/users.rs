@@ -41,7 +41,8 @@ pub(crate) async fn insert(connection: &mut PgConnection, user: &NewUser<'_>) ->
 /// The account with this id.
 pub(crate) async fn get(executor: impl PgExecutor<'_>, user_id: UserId) -> sqlx::Result<Option<Account>> {
     sqlx::query_as(
-        "select user_id, email, display_name, role, created_at as create_time, email_verified_time, language,
+        "select user_id, coalesce(checkout_email, email) as email, checkout_email is not null as guest_checkout,
+                display_name, role, created_at as create_time, email_verified_time, language,
                 array(select hotel_id from staff_hotel where staff_hotel.user_id = user_account.user_id
                       order by hotel_id) as hotel_ids
          from user_account where user_id = $1 and deleted_time is null",
@@ -51,23 +52,26 @@ pub(crate) async fn get(executor: impl PgExecutor<'_>, user_id: UserId) -> sqlx:
     .await
 }
 
-/// Id and password hash of the account with this address.
+/// Id and password hash of the account with this address; never a guest checkout.
 pub(crate) async fn credentials(pool: &PgPool, email: &Email) -> sqlx::Result<Option<(UserId, String)>> {
-    let row: Option<(Uuid, String)> =
-        sqlx::query_as("select user_id, password_hash from user_account where email = $1 and deleted_time is null")
-            .bind(email.as_str())
-            .fetch_optional(pool)
-            .await?;
+    let row: Option<(Uuid, String)> = sqlx::query_as(
+        "select user_id, password_hash from user_account
+             where email = $1 and deleted_time is null and checkout_email is null",
+    )
+    .bind(email.as_str())
+    .fetch_optional(pool)
+    .await?;
     Ok(row.map(|(user_id, hash)| (UserId::from(user_id), hash)))
 }
 
-/// Id and password hash of the account that a request created.
+/// Id and password hash of the account that a request created; `None` for a guest checkout.
 pub(crate) async fn of_request(pool: &PgPool, request_id: Uuid) -> sqlx::Result<Option<(UserId, String)>> {
-    let row: Option<(Uuid, String)> =
-        sqlx::query_as("select user_id, password_hash from user_account where request_id = $1")
-            .bind(request_id)
-            .fetch_optional(pool)
-            .await?;
+    let row: Option<(Uuid, String)> = sqlx::query_as(
+        "select user_id, password_hash from user_account where request_id = $1 and checkout_email is null",
+    )
+    .bind(request_id)
+    .fetch_optional(pool)
+    .await?;
     Ok(row.map(|(user_id, hash)| (UserId::from(user_id), hash)))
 }
 
@@ -132,12 +136,15 @@ pub(crate) async fn set_role(
         .map(drop)
 }
 
-/// Address and password hash of an account.
+/// Address and password hash of an account; `None` for a guest checkout.
 pub(crate) async fn own_credentials(pool: &PgPool, user_id: UserId) -> sqlx::Result<Option<(String, String)>> {
-    sqlx::query_as("select email, password_hash from user_account where user_id = $1 and deleted_time is null")
-        .bind(user_id.as_uuid())
-        .fetch_optional(pool)
-        .await
+    sqlx::query_as(
+        "select email, password_hash from user_account
+         where user_id = $1 and deleted_time is null and checkout_email is null",
+    )
+    .bind(user_id.as_uuid())
+    .fetch_optional(pool)
+    .await
 }
 
 /// Sets the password hash, if it is still `before`; `None` stands for any. Returns `false` if it has changed.
@@ -172,7 +179,7 @@ pub(crate) async fn set_email_verified(connection: &mut PgConnection, user_id: U
 pub(crate) async fn erase(connection: &mut PgConnection, user_id: UserId) -> sqlx::Result<()> {
     sqlx::query(
         "update user_account
-         set email = user_id || '@deleted.invalid', password_hash = '$argon2id$deleted', display_name = '',
+         set email = user_id || '@deleted.invalid', checkout_email = null, password_hash = '$argon2id$deleted', display_name = '',
              language = 'en', email_verified_time = null, request_id = null, deleted_time = now()
          where user_id = $1",
     )

@@ -44,6 +44,16 @@ async fn constraints_refuse_invalid_rows_by_name() {
             "insert into mail_token select sha256(''), user_id, 'confirm_email', now(), now() from user_account",
             "mail_token_ends_after_it_began",
         ),
+        ("update user_account set checkout_email = 'Ada@example.com'", "user_account_checkout_email_is_normal"),
+        ("update user_account set checkout_email = email", "user_account_checkout_has_no_login"),
+        (
+            "insert into guest_key select 'x', user_id, now(), now() + interval '1 h' from user_account",
+            "guest_key_hash_is_sha256",
+        ),
+        (
+            "insert into guest_key select sha256(''), user_id, now(), now() from user_account",
+            "guest_key_ends_after_it_began",
+        ),
         ("update refresh_token set token_hash = 'x'", "refresh_token_hash_is_sha256"),
         ("update refresh_token set expires_at = created_at", "refresh_token_ends_after_it_began"),
         ("update refresh_token set used_at = null where used_at is not null", "refresh_token_use_is_final"),
@@ -96,6 +106,19 @@ async fn used_mail_token_cannot_be_made_usable_again() {
                 from user_account";
     sqlx::query(used).execute(database.pool()).await.unwrap();
     assert_eq!(refused_by(database.pool(), "update mail_token set used_at = null").await, "mail_token_use_is_final");
+}
+
+#[tokio::test]
+async fn revocation_of_a_guest_key_cannot_be_undone() {
+    let (database, replica) = replica(None).await;
+    replica.sign_up("ada@example.com").await.unwrap();
+    let revoked =
+        "insert into guest_key select sha256(''), user_id, now(), now() + interval '1 h', now() from user_account";
+    sqlx::query(revoked).execute(database.pool()).await.unwrap();
+    assert_eq!(
+        refused_by(database.pool(), "update guest_key set revoked_at = null").await,
+        "guest_key_revocation_is_final"
+    );
 }
 
 #[tokio::test]

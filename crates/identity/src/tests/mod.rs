@@ -3,6 +3,7 @@
 mod client_secrets;
 mod clients;
 mod database;
+mod guests;
 mod keys;
 mod logins;
 mod operator;

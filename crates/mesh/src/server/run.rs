@@ -63,7 +63,11 @@ pub enum ServeError {
     Reflection(#[from] tonic_reflection::server::Error),
 }
 
-/// Serves until `stop`, then drains: requests in progress may continue for [`ServerConfig::drain`].
+/// Serves until `stop`, then ends in this order:
+///
+/// 1. The service reports that it is not ready. It accepts requests for [`ServerConfig::shutdown_delay`] more.
+/// 2. The gRPC server closes its port and drains: requests in progress may continue for [`ServerConfig::drain`].
+/// 3. The operations server stops, so that metrics and readiness can be read until then.
 ///
 /// # Errors
 /// See [`ServeError`].
@@ -81,8 +85,7 @@ pub async fn serve(config: &ServerConfig, spec: ServerSpec, stop: CancellationTo
     names.extend(spec.grpc_services.iter().map(|s| (*s).to_owned()));
     let obstacles = health::not_checked_yet();
     let watching = tokio::spawn(health::watch(reporter, names, spec.probes, obstacles.clone(), stop.clone()));
-    let ops_server =
-        tokio::spawn(ops::serve(ops_listener, ops::OpsState { registry: spec.registry, obstacles }, stop.clone()));
+    let ops_server = tokio::spawn(ops::serve(ops_listener, ops::OpsState { registry: spec.registry, obstacles }));
 
     let services: Router = spec
         .routes
@@ -99,14 +102,17 @@ pub async fn serve(config: &ServerConfig, spec: ServerSpec, stop: CancellationTo
         builder = builder.tls_config(tls)?;
     }
     let router = builder.add_routes(Routes::from(server_stack(services, spec.layers)));
-    let stopping = stop.clone();
+    let refusing = async {
+        stop.cancelled().await;
+        tokio::time::sleep(config.shutdown_delay).await;
+    };
     // A response is several small writes. Without TCP_NODELAY the last one waits 40 ms for the delayed acknowledgement of
     // the first (Nagle's algorithm). The builder's own setting applies only to listeners that the builder creates.
     let incoming = TcpIncoming::from(listener).with_nodelay(Some(true)).map_ok(CoalescingStream::new);
-    let serving = router.serve_with_incoming_shutdown(incoming, stopping.cancelled_owned());
+    let serving = router.serve_with_incoming_shutdown(incoming, refusing);
     let drained = async {
         stop.cancelled().await;
-        tokio::time::sleep(config.drain).await;
+        tokio::time::sleep(config.shutdown_delay + config.drain).await;
     };
     tokio::select! {
         result = serving => result?,

@@ -6,5 +6,6 @@ mod keys;
 mod redis;
 mod revocation;
 mod server;
+mod shutdown;
 mod support;
 mod tls;

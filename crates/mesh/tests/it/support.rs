@@ -149,6 +149,20 @@ impl AuthService for Identity {
         Err(Status::unimplemented(""))
     }
 
+    async fn create_guest_session(
+        &self,
+        _: Request<identity::CreateGuestSessionRequest>,
+    ) -> Result<Response<identity::CreateGuestSessionResponse>, Status> {
+        Err(Status::unimplemented(""))
+    }
+
+    async fn open_guest_access(
+        &self,
+        _: Request<identity::OpenGuestAccessRequest>,
+    ) -> Result<Response<identity::OpenGuestAccessResponse>, Status> {
+        Err(Status::unimplemented(""))
+    }
+
     async fn refresh_tokens(
         &self,
         _: Request<identity::RefreshTokensRequest>,
@@ -173,6 +187,7 @@ pub(crate) struct TestServer {
     pub(crate) address: SocketAddr,
     pub(crate) operations: SocketAddr,
     pub(crate) signer: Signer,
+    pub(crate) stop: CancellationToken,
     _stop: DropGuard,
 }
 
@@ -192,6 +207,7 @@ impl TestServer {
             max_streams_per_source: 16,
             max_deadline: Duration::from_secs(5),
             error_pages_url: None,
+            shutdown_delay: Duration::ZERO,
             drain: Duration::from_secs(5),
             tls_cert: None,
             tls_key: None,
@@ -217,8 +233,13 @@ impl TestServer {
             registry: prometheus::Registry::new(),
         };
         let stop = CancellationToken::new();
-        let running =
-            Self { address: config.listen, operations: config.ops_listen, signer, _stop: stop.clone().drop_guard() };
+        let running = Self {
+            address: config.listen,
+            operations: config.ops_listen,
+            signer,
+            stop: stop.clone(),
+            _stop: stop.clone().drop_guard(),
+        };
         let config = Arc::new(config);
         tokio::spawn(async move { serve(&config, served, stop).await.expect("serves") });
         let operations = running.operations;

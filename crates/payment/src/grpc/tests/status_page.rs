@@ -19,7 +19,13 @@ fn pages(pool: &PgPool, booking: Option<Booking>) -> StatusPageHandler<MockPsp> 
         booking.clone().map(Some).ok_or_else(unavailable)
     });
     hotels.expect_stay_names().returning(|_, _| {
-        Some(StayNames { hotel: "Alfama".into(), city: "Lisbon".into(), room_type: "Double".into() })
+        Some(StayNames {
+            hotel: "Alfama".into(),
+            city: "Lisbon".into(),
+            address: "Rua do Sol 1, Lisbon, PT".into(),
+            room_type: "Double".into(),
+            time_zone: None,
+        })
     });
     let payments = Arc::new(service(pool, reservations, MockPsp::new()));
     StatusPageHandler::new(StatusPages { payments, hotels: Arc::new(hotels) })
@@ -30,7 +36,7 @@ fn key_of(id: ReservationId) -> String {
 }
 
 fn asked(id: &str, key: &str) -> Request<GetStatusPageRequest> {
-    Request::new(GetStatusPageRequest { reservation_id: id.to_owned(), key: key.to_owned() })
+    Request::new(GetStatusPageRequest { reservation_id: id.to_owned(), key: key.to_owned(), language: String::new() })
 }
 
 async fn read(pages: &StatusPageHandler<MockPsp>, id: ReservationId) -> String {
@@ -66,6 +72,29 @@ async fn status_page_requires_the_key_of_a_reservation_with_a_payment() {
             (Problem::reason_of(&refused), refused.message()),
             (Some(Reason::PaymentNotFound), "there is no such payment")
         );
+    }
+}
+
+#[tokio::test]
+async fn status_page_is_in_the_language_of_the_link_or_else_of_the_browser() {
+    let database = database().await;
+    let id = open(database.pool()).await.reservation_id;
+    let pages = pages(database.pool(), Some(booking()));
+    for (language, header, title) in [
+        ("", None, "Waiting for your payment"),
+        ("", Some("xx, de-AT;q=0.8, fr;q=0.5"), "Wir warten auf Ihre Zahlung"),
+        ("es", Some("de"), "A la espera de su pago"),
+        ("tlh", Some("fr"), "En attente de votre paiement"),
+        ("", Some("pt-BR"), "À espera do seu pagamento"),
+    ] {
+        let mut request = asked(&id.to_string(), &key_of(id));
+        request.get_mut().language = language.to_owned();
+        if let Some(header) = header {
+            request.metadata_mut().insert("accept-language", header.parse().unwrap());
+        }
+        let page = pages.get_status_page(request).await.unwrap().into_inner().page.unwrap();
+        let html = String::from_utf8(page.data).unwrap();
+        assert!(html.contains(&format!(">{title}</h1>")), "{language:?} {header:?}: {html}");
     }
 }
 

@@ -1,3 +1,5 @@
+use staymesh_domain::Language;
+
 use super::{
     super::stage::{
         stage,
@@ -9,7 +11,7 @@ use super::{
 fn render(state: P, booking: B) -> (PageText, String) {
     let payment = payment(state);
     let current = stage(&payment, booking_in(booking).as_ref(), NOW).expect("a stage");
-    let rendered = text_of(&current, &payment, NOW);
+    let rendered = text_of(&current, &payment, &Words::new(Language::English, None), NOW);
     let text = format!("{} {}", rendered.title, rendered.paragraphs.join(" ")).to_lowercase();
     (rendered, text)
 }
@@ -114,12 +116,10 @@ fn page_refreshes_until_state_is_final() {
 }
 
 #[test]
-fn time_includes_remaining_minutes() {
-    let at = |seconds| time(NOW + SignedDuration::from_secs(seconds), NOW);
-    assert_eq!(at(-5), "31 December 1969, 23:59 UTC, in less than a minute");
-    assert_eq!(at(59), "00:00 UTC, in less than a minute");
-    assert_eq!(at(119), "00:01 UTC, in one minute");
-    assert_eq!(at(899), "00:14 UTC, in 14 minutes");
-    assert_eq!(at(7_200), "02:00 UTC");
-    assert_eq!(at(100_000), "2 January 1970, 03:46 UTC");
+fn time_left_is_shown_while_the_guest_can_pay() {
+    for (state, booking, _) in all_cases() {
+        let (page, _) = render(state, booking);
+        assert_eq!(page.time_left.is_some(), page.payable, "{state:?} {booking:?}");
+    }
+    assert_eq!(render(P::Open, B::Held).0.time_left.as_deref(), Some("14 minutes left to pay."));
 }

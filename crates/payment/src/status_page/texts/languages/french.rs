@@ -1,0 +1,156 @@
+//! The texts in French.
+
+use super::super::message::{COUNT, Message};
+
+/// Weekdays, from Monday.
+pub(crate) const WEEKDAYS: [&str; 7] = ["lun.", "mar.", "mer.", "jeu.", "ven.", "sam.", "dim."];
+
+/// Months, from January.
+pub(crate) const MONTHS: [&str; 12] = [
+    "janvier",
+    "février",
+    "mars",
+    "avril",
+    "mai",
+    "juin",
+    "juillet",
+    "août",
+    "septembre",
+    "octobre",
+    "novembre",
+    "décembre",
+];
+
+/// Every message and its text.
+pub(crate) const TEXTS: [(Message, &str); COUNT] = [
+    (Message::TitleWaiting, "En attente de votre paiement"),
+    (Message::TitleCardDeclined, "Votre carte a été refusée"),
+    (Message::TitlePreparing, "Le paiement est en préparation"),
+    (Message::TitleCheckoutClosed, "La page de paiement est fermée"),
+    (Message::TitleCancelled, "Annulée"),
+    (Message::TitleHoldEnded, "Le blocage des chambres a pris fin"),
+    (Message::TitleInReview, "Votre paiement est en cours de vérification"),
+    (Message::TitleNotPaid, "Non payé"),
+    (Message::TitleDeclined, "Le paiement a été refusé"),
+    (Message::TitleArrived, "Votre paiement est arrivé"),
+    (Message::TitleConfirmed, "Payé et confirmé"),
+    (Message::TitleTooLate, "Votre paiement est arrivé trop tard"),
+    (Message::TitleNoShow, "Personne n’est venu"),
+    (Message::TitleUnclear, "Nous vérifions la situation"),
+    (Message::TitleUnavailable, "Votre réservation ne peut pas être consultée pour le moment"),
+    (Message::NothingChargedWithCard, "Rien n’a été débité."),
+    (Message::TryAgainUntil, "Vous pouvez réessayer, ou utiliser une autre carte, jusqu’à {time}."),
+    (Message::NoPaymentYet, "Aucun paiement ne nous est encore parvenu. Si vous venez de payer, patientez un instant."),
+    (Message::PayUntil, "Vous pouvez payer jusqu’à {time}."),
+    (
+        Message::OpeningCheckout,
+        "Nous ouvrons la page de paiement. Si cela prend du temps, relancez le paiement sur le site où vous avez réservé.",
+    ),
+    (Message::NotPaid, "Aucun paiement ne nous est parvenu à temps. Rien n’a été débité."),
+    (Message::Declined, "Votre banque ou le prestataire de paiement a refusé le paiement. Rien n’a été débité."),
+    (Message::ArrivedConfirming, "Votre paiement de {amount} est arrivé. Nous confirmons votre réservation."),
+    (Message::ArrivedConfirmed, "Votre paiement de {amount} est arrivé et les chambres sont à vous."),
+    (
+        Message::ArrivedAfterHold,
+        "Il est arrivé après la fin du blocage des chambres. Si elles sont encore libres, nous vous les réservons maintenant ; sinon, vous êtes intégralement remboursé.",
+    ),
+    (
+        Message::ArrivedTooLate,
+        "Votre paiement est arrivé après la fin de la réservation. Les chambres ne sont pas réservées.",
+    ),
+    (Message::AllComesBack, "Vous êtes intégralement remboursé : {amount}."),
+    (Message::RoomsFree, "La réservation a été annulée et les chambres sont de nouveau libres."),
+    (
+        Message::NoShow,
+        "L’hôtel a signalé que personne n’est venu et la réservation a pris fin. Contactez l’hôtel si ce n’est pas exact.",
+    ),
+    (
+        Message::Unclear,
+        "Nos données sur votre réservation et votre paiement ne concordent pas pour le moment. Nous les vérifions, et cette page affichera le résultat.",
+    ),
+    (Message::DoNotPayAgain, "Ne payez pas une seconde fois."),
+    (
+        Message::CheckoutClosed,
+        "La page de paiement est fermée. Nous demandons au prestataire si vous avez payé. Si c’est le cas, vous n’avez pas à payer de nouveau.",
+    ),
+    (
+        Message::CheckoutClosing,
+        "Les chambres sont de nouveau libres. Nous fermons la page de paiement ; si vous avez payé, vous êtes intégralement remboursé.",
+    ),
+    (
+        Message::InReview,
+        "Le prestataire vérifie votre paiement. Cela peut prendre des minutes, des heures ou des jours. Vous n’avez rien à faire et ne devez pas payer de nouveau.",
+    ),
+    (
+        Message::InReviewCancelled,
+        "Vous avez annulé et les chambres sont de nouveau libres. Si le paiement est accepté, il vous est intégralement remboursé.",
+    ),
+    (Message::RoomsReleased, "Le blocage a pris fin et les chambres sont de nouveau libres pour d’autres."),
+    (
+        Message::IfPaidLate,
+        "Si votre paiement arrive après la fin du blocage, nous vous réservons les chambres si elles sont encore disponibles ; sinon, vous êtes intégralement remboursé.",
+    ),
+    (Message::BookingClosing, "La réservation est en cours de clôture."),
+    (Message::FreeBookAgain, "Les chambres sont de nouveau libres. Vous pouvez réserver à nouveau."),
+    (
+        Message::HoldEndedBookAgain,
+        "Le blocage des chambres a pris fin et elles sont de nouveau libres. Vous pouvez réserver à nouveau.",
+    ),
+    (Message::CancelledNothingCharged, "La réservation a été annulée. Rien n’a été débité."),
+    (Message::PaidRefundUndetermined, "Vous aviez payé {amount}. Nous calculons votre remboursement."),
+    (
+        Message::PaidNothingBack,
+        "Vous aviez payé {amount}. Selon les conditions d’annulation, rien ne vous est remboursé.",
+    ),
+    (Message::Paid, "Vous aviez payé {amount}."),
+    (Message::NoPaymentYetKnown, "Aucun paiement ne nous est encore parvenu."),
+    (Message::InReviewKnown, "Le prestataire vérifie votre paiement."),
+    (Message::EndedKnown, "Le paiement a pris fin et rien n’a été débité."),
+    (Message::ArrivedKnown, "Votre paiement de {amount} est arrivé."),
+    (
+        Message::LookUpFails,
+        "C’est temporaire et votre paiement n’est pas affecté. Ne payez pas de nouveau avant que cette page n’affiche votre réservation.",
+    ),
+    (Message::RefundSentAndPending, "{sent} vous a été remboursé, et {pending} est en cours de remboursement."),
+    (Message::RefundPending, "{pending} est en cours de remboursement."),
+    (Message::RefundSent, "{sent} vous a été remboursé. Votre banque peut mettre quelques jours à l’afficher."),
+    (Message::HoldEnding, "Le blocage des chambres prend fin."),
+    (
+        Message::HeldUntil,
+        "Les chambres sont bloquées pour vous jusqu’à {time}. Ensuite, d’autres pourront les réserver.",
+    ),
+    (Message::MinuteLeft, "Il reste moins de deux minutes pour payer."),
+    (Message::MinutesLeft, "Il reste {minutes} minutes pour payer."),
+    (
+        Message::NextConfirmed,
+        "Pour modifier ou annuler la réservation, utilisez le site où vous avez réservé. Pour toute question sur le séjour, contactez l’hôtel.",
+    ),
+    (
+        Message::NextUnpaid,
+        "Si vous ne voulez plus des chambres, vous n’avez rien à faire : elles sont libérées à la fin du délai et rien n’est débité.",
+    ),
+    (Message::FreeUntil, "Gratuite jusqu’au début du jour d’arrivée."),
+    (Message::FreeUntilHours, "Gratuite jusqu’à {hours} heures avant le début du jour d’arrivée."),
+    (Message::FreeAlways, "Gratuite."),
+    (Message::PenaltyAfter, "Ensuite, {percent} % du prix sont retenus."),
+    (Message::YourBooking, "Votre réservation"),
+    (Message::PayNow, "Continuer vers le paiement"),
+    (Message::YourStay, "Votre séjour"),
+    (Message::Hotel, "Hôtel"),
+    (Message::Address, "Adresse"),
+    (Message::Room, "Chambre"),
+    (Message::Arrival, "Arrivée"),
+    (Message::Departure, "Départ"),
+    (Message::Guests, "Voyageurs"),
+    (Message::Price, "Prix"),
+    (Message::Booking, "Réservation"),
+    (Message::Terms, "Annulation"),
+    (Message::OneRoom, "1 chambre"),
+    (Message::Rooms, "{count} chambres"),
+    (Message::AsOf, "Situation à {time}."),
+    (Message::RefreshNow, "Actualiser maintenant"),
+    (Message::Updating, "Les changements apparaissent ici automatiquement."),
+    (Message::Languages, "Langues"),
+    (Message::DateFormat, "{weekday} {date}"),
+    (Message::DateShort, "{day} {month} {year}"),
+];

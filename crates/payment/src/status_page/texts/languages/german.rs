@@ -1,0 +1,156 @@
+//! The texts in German.
+
+use super::super::message::{COUNT, Message};
+
+/// Weekdays, from Monday.
+pub(crate) const WEEKDAYS: [&str; 7] = ["Mo", "Di", "Mi", "Do", "Fr", "Sa", "So"];
+
+/// Months, from January.
+pub(crate) const MONTHS: [&str; 12] = [
+    "Januar",
+    "Februar",
+    "März",
+    "April",
+    "Mai",
+    "Juni",
+    "Juli",
+    "August",
+    "September",
+    "Oktober",
+    "November",
+    "Dezember",
+];
+
+/// Every message and its text.
+pub(crate) const TEXTS: [(Message, &str); COUNT] = [
+    (Message::TitleWaiting, "Wir warten auf Ihre Zahlung"),
+    (Message::TitleCardDeclined, "Ihre Karte wurde abgelehnt"),
+    (Message::TitlePreparing, "Die Zahlung wird vorbereitet"),
+    (Message::TitleCheckoutClosed, "Die Zahlungsseite ist geschlossen"),
+    (Message::TitleCancelled, "Storniert"),
+    (Message::TitleHoldEnded, "Die Vormerkung ist abgelaufen"),
+    (Message::TitleInReview, "Ihre Zahlung wird geprüft"),
+    (Message::TitleNotPaid, "Nicht bezahlt"),
+    (Message::TitleDeclined, "Die Zahlung wurde abgelehnt"),
+    (Message::TitleArrived, "Ihre Zahlung ist eingegangen"),
+    (Message::TitleConfirmed, "Bezahlt und bestätigt"),
+    (Message::TitleTooLate, "Ihre Zahlung kam zu spät"),
+    (Message::TitleNoShow, "Niemand ist angereist"),
+    (Message::TitleUnclear, "Wir klären das"),
+    (Message::TitleUnavailable, "Ihre Buchung lässt sich gerade nicht abrufen"),
+    (Message::NothingChargedWithCard, "Sie wurde nicht belastet."),
+    (Message::TryAgainUntil, "Sie können es bis {time} noch einmal oder mit einer anderen Karte versuchen."),
+    (
+        Message::NoPaymentYet,
+        "Bei uns ist noch keine Zahlung eingegangen. Wenn Sie gerade bezahlt haben, warten Sie bitte einen Moment.",
+    ),
+    (Message::PayUntil, "Sie können bis {time} bezahlen."),
+    (
+        Message::OpeningCheckout,
+        "Wir öffnen die Zahlungsseite. Wenn das lange dauert, starten Sie die Zahlung bitte noch einmal auf der Website, auf der Sie gebucht haben.",
+    ),
+    (Message::NotPaid, "Es ist keine Zahlung rechtzeitig eingegangen. Es wurde nichts berechnet."),
+    (Message::Declined, "Ihre Bank oder der Zahlungsanbieter hat die Zahlung abgelehnt. Es wurde nichts berechnet."),
+    (Message::ArrivedConfirming, "Ihre Zahlung von {amount} ist eingegangen. Wir bestätigen Ihre Buchung."),
+    (Message::ArrivedConfirmed, "Ihre Zahlung von {amount} ist eingegangen, und die Zimmer sind für Sie gebucht."),
+    (
+        Message::ArrivedAfterHold,
+        "Sie kam, nachdem die Vormerkung der Zimmer abgelaufen war. Sind die Zimmer noch frei, buchen wir sie jetzt für Sie; wenn nicht, erhalten Sie Ihr ganzes Geld zurück.",
+    ),
+    (Message::ArrivedTooLate, "Ihre Zahlung kam, nachdem die Buchung beendet war. Die Zimmer sind nicht gebucht."),
+    (Message::AllComesBack, "Sie erhalten alles zurück: {amount}."),
+    (Message::RoomsFree, "Die Buchung wurde storniert, und die Zimmer sind wieder frei."),
+    (
+        Message::NoShow,
+        "Das Hotel hat gemeldet, dass niemand angereist ist, und die Buchung ist beendet. Bitte wenden Sie sich an das Hotel, wenn das nicht stimmt.",
+    ),
+    (
+        Message::Unclear,
+        "Unsere Angaben zu Ihrer Buchung und zu Ihrer Zahlung passen gerade nicht zusammen. Wir prüfen sie, und diese Seite zeigt das Ergebnis.",
+    ),
+    (Message::DoNotPayAgain, "Bitte zahlen Sie nicht noch einmal."),
+    (
+        Message::CheckoutClosed,
+        "Die Zahlungsseite ist geschlossen. Wir fragen den Zahlungsanbieter, ob Sie bezahlt haben. Wenn ja, müssen Sie nicht noch einmal zahlen.",
+    ),
+    (
+        Message::CheckoutClosing,
+        "Die Zimmer sind wieder frei. Wir schließen die Zahlungsseite; falls Sie bezahlt haben, erhalten Sie Ihr ganzes Geld zurück.",
+    ),
+    (
+        Message::InReview,
+        "Der Zahlungsanbieter prüft Ihre Zahlung. Das kann Minuten, Stunden oder Tage dauern. Sie müssen nichts tun und dürfen nicht noch einmal zahlen.",
+    ),
+    (
+        Message::InReviewCancelled,
+        "Sie haben storniert, und die Zimmer sind wieder frei. Wird die Zahlung genehmigt, geht das ganze Geld an Sie zurück.",
+    ),
+    (Message::RoomsReleased, "Die Vormerkung ist abgelaufen, und die Zimmer sind wieder für andere frei."),
+    (
+        Message::IfPaidLate,
+        "Kommt Ihre Zahlung nach dem Ende der Vormerkung, buchen wir die Zimmer, wenn sie noch frei sind; wenn nicht, geht das ganze Geld an Sie zurück.",
+    ),
+    (Message::BookingClosing, "Die Buchung wird beendet."),
+    (Message::FreeBookAgain, "Die Zimmer sind wieder frei. Sie können noch einmal buchen."),
+    (
+        Message::HoldEndedBookAgain,
+        "Die Vormerkung der Zimmer ist abgelaufen, und sie sind wieder frei. Sie können noch einmal buchen.",
+    ),
+    (Message::CancelledNothingCharged, "Die Buchung wurde storniert. Es wurde nichts berechnet."),
+    (Message::PaidRefundUndetermined, "Sie hatten {amount} bezahlt. Wir ermitteln Ihre Rückzahlung."),
+    (
+        Message::PaidNothingBack,
+        "Sie hatten {amount} bezahlt. Nach den Stornobedingungen erhalten Sie davon nichts zurück.",
+    ),
+    (Message::Paid, "Sie hatten {amount} bezahlt."),
+    (Message::NoPaymentYetKnown, "Bei uns ist noch keine Zahlung eingegangen."),
+    (Message::InReviewKnown, "Der Zahlungsanbieter prüft Ihre Zahlung."),
+    (Message::EndedKnown, "Die Zahlung ist beendet, und es wurde nichts berechnet."),
+    (Message::ArrivedKnown, "Ihre Zahlung von {amount} ist eingegangen."),
+    (
+        Message::LookUpFails,
+        "Das ist vorübergehend, und Ihre Zahlung ist nicht betroffen. Bitte zahlen Sie nicht noch einmal, bevor diese Seite Ihre Buchung zeigt.",
+    ),
+    (Message::RefundSentAndPending, "{sent} wurde an Sie zurückgezahlt, und {pending} ist unterwegs."),
+    (Message::RefundPending, "{pending} ist auf dem Weg zurück zu Ihnen."),
+    (
+        Message::RefundSent,
+        "{sent} wurde an Sie zurückgezahlt. Ihre Bank braucht vielleicht einige Tage, bis sie es anzeigt.",
+    ),
+    (Message::HoldEnding, "Die Vormerkung der Zimmer läuft gerade ab."),
+    (Message::HeldUntil, "Die Zimmer sind bis {time} für Sie vorgemerkt. Danach können andere sie buchen."),
+    (Message::MinuteLeft, "Weniger als zwei Minuten Zeit zum Bezahlen."),
+    (Message::MinutesLeft, "Noch {minutes} Minuten Zeit zum Bezahlen."),
+    (
+        Message::NextConfirmed,
+        "Zum Ändern oder Stornieren nutzen Sie die Website, auf der Sie gebucht haben. Bei Fragen zum Aufenthalt wenden Sie sich an das Hotel.",
+    ),
+    (
+        Message::NextUnpaid,
+        "Wenn Sie die Zimmer nicht mehr möchten, müssen Sie nichts tun: Sie werden nach Ablauf der Zeit frei, und es wird nichts berechnet.",
+    ),
+    (Message::FreeUntil, "Kostenlos bis zum Beginn des Anreisetages."),
+    (Message::FreeUntilHours, "Kostenlos bis {hours} Stunden vor Beginn des Anreisetages."),
+    (Message::FreeAlways, "Kostenlos."),
+    (Message::PenaltyAfter, "Danach werden {percent} % des Preises einbehalten."),
+    (Message::YourBooking, "Ihre Buchung"),
+    (Message::PayNow, "Weiter zur Zahlung"),
+    (Message::YourStay, "Ihr Aufenthalt"),
+    (Message::Hotel, "Hotel"),
+    (Message::Address, "Adresse"),
+    (Message::Room, "Zimmer"),
+    (Message::Arrival, "Anreise"),
+    (Message::Departure, "Abreise"),
+    (Message::Guests, "Gäste"),
+    (Message::Price, "Preis"),
+    (Message::Booking, "Buchung"),
+    (Message::Terms, "Stornierung"),
+    (Message::OneRoom, "1 Zimmer"),
+    (Message::Rooms, "{count} Zimmer"),
+    (Message::AsOf, "Stand: {time}."),
+    (Message::RefreshNow, "Jetzt aktualisieren"),
+    (Message::Updating, "Änderungen erscheinen hier von selbst."),
+    (Message::Languages, "Sprachen"),
+    (Message::DateFormat, "{weekday}, {date}"),
+    (Message::DateShort, "{day}. {month} {year}"),
+];

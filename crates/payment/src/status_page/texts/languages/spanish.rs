@@ -1,0 +1,153 @@
+//! The texts in Spanish.
+
+use super::super::message::{COUNT, Message};
+
+/// Weekdays, from Monday.
+pub(crate) const WEEKDAYS: [&str; 7] = ["lun.", "mar.", "mié.", "jue.", "vie.", "sáb.", "dom."];
+
+/// Months, from January.
+pub(crate) const MONTHS: [&str; 12] = [
+    "enero",
+    "febrero",
+    "marzo",
+    "abril",
+    "mayo",
+    "junio",
+    "julio",
+    "agosto",
+    "septiembre",
+    "octubre",
+    "noviembre",
+    "diciembre",
+];
+
+/// Every message and its text.
+pub(crate) const TEXTS: [(Message, &str); COUNT] = [
+    (Message::TitleWaiting, "A la espera de su pago"),
+    (Message::TitleCardDeclined, "Su tarjeta ha sido rechazada"),
+    (Message::TitlePreparing, "Se está preparando el pago"),
+    (Message::TitleCheckoutClosed, "La página de pago se ha cerrado"),
+    (Message::TitleCancelled, "Cancelada"),
+    (Message::TitleHoldEnded, "El bloqueo de las habitaciones ha terminado"),
+    (Message::TitleInReview, "Se está comprobando su pago"),
+    (Message::TitleNotPaid, "Sin pagar"),
+    (Message::TitleDeclined, "El pago ha sido rechazado"),
+    (Message::TitleArrived, "Su pago ha llegado"),
+    (Message::TitleConfirmed, "Pagado y confirmado"),
+    (Message::TitleTooLate, "Su pago llegó demasiado tarde"),
+    (Message::TitleNoShow, "Nadie se presentó"),
+    (Message::TitleUnclear, "Lo estamos aclarando"),
+    (Message::TitleUnavailable, "Ahora mismo no se puede consultar su reserva"),
+    (Message::NothingChargedWithCard, "No se ha cobrado nada con ella."),
+    (Message::TryAgainUntil, "Puede intentarlo de nuevo, o usar otra tarjeta, hasta {time}."),
+    (Message::NoPaymentYet, "Todavía no nos ha llegado ningún pago. Si acaba de pagar, espere un momento."),
+    (Message::PayUntil, "Puede pagar hasta {time}."),
+    (
+        Message::OpeningCheckout,
+        "Estamos abriendo la página de pago. Si tarda mucho, vuelva a iniciar el pago en el sitio donde reservó.",
+    ),
+    (Message::NotPaid, "No nos llegó ningún pago a tiempo. No se ha cobrado nada."),
+    (Message::Declined, "Su banco o el proveedor de pagos ha rechazado el pago. No se ha cobrado nada."),
+    (Message::ArrivedConfirming, "Su pago de {amount} ha llegado. Estamos confirmando su reserva."),
+    (Message::ArrivedConfirmed, "Su pago de {amount} ha llegado y las habitaciones son suyas."),
+    (
+        Message::ArrivedAfterHold,
+        "Llegó cuando el bloqueo de las habitaciones ya había terminado. Si siguen libres, se las reservamos ahora; si no, se le devuelve todo el dinero.",
+    ),
+    (
+        Message::ArrivedTooLate,
+        "Su pago llegó cuando la reserva ya había terminado. Las habitaciones no están reservadas.",
+    ),
+    (Message::AllComesBack, "Se le devuelve todo: {amount}."),
+    (Message::RoomsFree, "La reserva se ha cancelado y las habitaciones vuelven a estar libres."),
+    (
+        Message::NoShow,
+        "El hotel ha comunicado que nadie se presentó y la reserva ha terminado. Póngase en contacto con el hotel si no es correcto.",
+    ),
+    (
+        Message::Unclear,
+        "Nuestros datos de su reserva y de su pago no coinciden en este momento. Los estamos comprobando y esta página mostrará el resultado.",
+    ),
+    (Message::DoNotPayAgain, "No vuelva a pagar, por favor."),
+    (
+        Message::CheckoutClosed,
+        "La página de pago se ha cerrado. Estamos preguntando al proveedor de pagos si usted pagó. Si es así, no necesita volver a pagar.",
+    ),
+    (
+        Message::CheckoutClosing,
+        "Las habitaciones vuelven a estar libres. Estamos cerrando la página de pago; si ha pagado, se le devuelve todo el dinero.",
+    ),
+    (
+        Message::InReview,
+        "El proveedor de pagos está comprobando su pago. Puede tardar minutos, horas o días. No tiene que hacer nada y no debe volver a pagar.",
+    ),
+    (
+        Message::InReviewCancelled,
+        "Usted ha cancelado y las habitaciones vuelven a estar libres. Si se aprueba el pago, se le devuelve todo el dinero.",
+    ),
+    (Message::RoomsReleased, "El bloqueo ha terminado y las habitaciones vuelven a estar libres para otros."),
+    (
+        Message::IfPaidLate,
+        "Si su pago llega después del bloqueo, le reservamos las habitaciones si siguen disponibles; si no, se le devuelve todo el dinero.",
+    ),
+    (Message::BookingClosing, "La reserva se está cerrando."),
+    (Message::FreeBookAgain, "Las habitaciones vuelven a estar libres. Puede reservar de nuevo."),
+    (
+        Message::HoldEndedBookAgain,
+        "El bloqueo de las habitaciones ha terminado y vuelven a estar libres. Puede reservar de nuevo.",
+    ),
+    (Message::CancelledNothingCharged, "La reserva se ha cancelado. No se ha cobrado nada."),
+    (Message::PaidRefundUndetermined, "Había pagado {amount}. Estamos calculando su reembolso."),
+    (Message::PaidNothingBack, "Había pagado {amount}. Según las condiciones de cancelación, no se le devuelve nada."),
+    (Message::Paid, "Había pagado {amount}."),
+    (Message::NoPaymentYetKnown, "Todavía no nos ha llegado ningún pago."),
+    (Message::InReviewKnown, "El proveedor de pagos está comprobando su pago."),
+    (Message::EndedKnown, "El pago ha terminado y no se ha cobrado nada."),
+    (Message::ArrivedKnown, "Su pago de {amount} ha llegado."),
+    (
+        Message::LookUpFails,
+        "Es temporal y su pago no se ve afectado. No vuelva a pagar antes de que esta página muestre su reserva.",
+    ),
+    (Message::RefundSentAndPending, "Se le ha devuelto {sent}, y {pending} está en camino."),
+    (Message::RefundPending, "{pending} está en camino de vuelta."),
+    (Message::RefundSent, "Se le ha devuelto {sent}. Su banco puede tardar unos días en mostrarlo."),
+    (Message::HoldEnding, "El bloqueo de las habitaciones está terminando."),
+    (
+        Message::HeldUntil,
+        "Las habitaciones están bloqueadas para usted hasta {time}. Después, otros pueden reservarlas.",
+    ),
+    (Message::MinuteLeft, "Quedan menos de dos minutos para pagar."),
+    (Message::MinutesLeft, "Quedan {minutes} minutos para pagar."),
+    (
+        Message::NextConfirmed,
+        "Para cambiar o cancelar la reserva, use el sitio donde reservó. Para preguntas sobre su estancia, contacte con el hotel.",
+    ),
+    (
+        Message::NextUnpaid,
+        "Si ya no quiere las habitaciones, no tiene que hacer nada: se liberan al acabar el tiempo y no se cobra nada.",
+    ),
+    (Message::FreeUntil, "Gratis hasta que empiece el día de llegada."),
+    (Message::FreeUntilHours, "Gratis hasta {hours} horas antes de que empiece el día de llegada."),
+    (Message::FreeAlways, "Gratis."),
+    (Message::PenaltyAfter, "Después se retiene el {percent} % del precio."),
+    (Message::YourBooking, "Su reserva"),
+    (Message::PayNow, "Continuar al pago"),
+    (Message::YourStay, "Su estancia"),
+    (Message::Hotel, "Hotel"),
+    (Message::Address, "Dirección"),
+    (Message::Room, "Habitación"),
+    (Message::Arrival, "Llegada"),
+    (Message::Departure, "Salida"),
+    (Message::Guests, "Huéspedes"),
+    (Message::Price, "Precio"),
+    (Message::Booking, "Reserva"),
+    (Message::Terms, "Cancelación"),
+    (Message::OneRoom, "1 habitación"),
+    (Message::Rooms, "{count} habitaciones"),
+    (Message::AsOf, "Estado a las {time}."),
+    (Message::RefreshNow, "Actualizar ahora"),
+    (Message::Updating, "Los cambios aparecen aquí automáticamente."),
+    (Message::Languages, "Idiomas"),
+    (Message::DateFormat, "{weekday}, {date}"),
+    (Message::DateShort, "{day} de {month} de {year}"),
+];

@@ -1,0 +1,2 @@
+alter table user_account validate constraint user_account_checkout_email_is_normal;
+alter table user_account validate constraint user_account_checkout_has_no_login;
