@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::with;
-use crate::support::{Answer, World};
+use crate::support::{Answer, Stay, World};
 
 /// Compared field by field in the crate of the payment service, which needs a paid payment for each:
 /// `refund_request_id_is_compared_with_the_whole_request`.
@@ -57,6 +57,33 @@ async fn request_id_with_any_field_altered_is_refused_by_every_method() {
         let again = send(&world, method, &request).await.ok();
         assert!(!case.same_answer || again == first, "{name}: {first} {again}");
     }
+}
+
+/// A reservation's own id is its idempotency key.
+#[tokio::test(flavor = "multi_thread")]
+async fn reservation_id_with_any_field_altered_is_refused() {
+    let world = World::shared().await;
+    let (hotel, partner, stay) = (world.hotel(5).await, world.partner().await, Stay::ahead(30, 2));
+    let mode = json!({ "payment_mode": "PAYMENT_MODE_GUEST_PAYS" });
+    let order = with(&world.prepare(&partner, hotel, &stay, 1).await, &mode);
+    let other = world.prepare(&partner, hotel, &stay, 1).await;
+    let booked = partner.post("/v1/reservations", order.clone()).await.ok();
+    let changes = BTreeMap::from([
+        ("reservation_id", (other["reservation_id"].clone(), "OFFER_TAMPERED")),
+        ("offer_token", (other["offer_token"].clone(), "OFFER_TAMPERED")),
+        ("primary_guest.full_name", (json!("Another guest"), "RESERVATION_ID_REUSED")),
+        ("primary_guest.email", (json!("another@staymesh.example"), "RESERVATION_ID_REUSED")),
+        ("payment_mode", (json!("PAYMENT_MODE_PARTNER_COLLECTS"), "RESERVATION_ID_REUSED")),
+    ]);
+    let pool = DescriptorPool::decode(staymesh_api::DESCRIPTOR_SET).expect("the contract");
+    let service = pool.get_service_by_name("staymesh.reservation.v1.ReservationService").expect("the service");
+    let method = service.methods().find(|method| method.name() == "CreateReservation").expect("the method");
+    assert!(fields(&method).keys().eq(changes.keys().copied()), "{:?}", fields(&method));
+    for (field, (value, reason)) in &changes {
+        let refused = partner.post("/v1/reservations", altered(&order, field, value)).await;
+        assert_eq!(refused.reason(), Some(*reason), "{field}: {}", refused.body);
+    }
+    assert_eq!(partner.post("/v1/reservations", order).await.ok(), booked);
 }
 
 async fn cases(world: &World<'_>) -> BTreeMap<&'static str, Case> {
