@@ -4,7 +4,7 @@ use jiff::ToSpan;
 use jiff::civil::{Date, Weekday};
 
 use crate::stay_dates::days_between;
-use crate::{DateError, FieldError, parse_date};
+use crate::{DateError, FieldError, FieldErrors, parse_date};
 
 /// Why a range is invalid. Requests name the two ends differently, so the caller says which fields they are.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -89,6 +89,16 @@ impl DateRange {
         let from = parse_date(from).map_err(DateRangeError::From)?;
         let until = parse_date(until).map_err(DateRangeError::Until)?;
         Self::new(from, until)
+    }
+
+    /// As [`Self::parse`] of the fields `from_date` and `until_date`; adds every violation to `errors` and then returns
+    /// `None`.
+    pub fn collect(errors: &mut FieldErrors, from: &str, until: &str) -> Option<Self> {
+        let at = |error: DateRangeError| error.at("from_date", "until_date");
+        let from = errors.value(parse_date(from).map_err(|error| at(DateRangeError::From(error))));
+        let until = errors.value(parse_date(until).map_err(|error| at(DateRangeError::Until(error))));
+        let (from, until) = from.zip(until)?;
+        errors.value(Self::new(from, until).map_err(at))
     }
 
     /// The same range restricted to these weekdays. It may then contain no day.

@@ -1,4 +1,4 @@
-//! Domain types that every Staymesh service shares: ids, money, stays, counts, e-mail addresses, pages.
+//! Domain types that every Staymesh service shares: ids, money, stays, counts, e-mail addresses, texts, pages.
 //!
 //! Pure values without I/O and without protobuf. Every value is valid, because the only way to create one is a constructor
 //! that validates. Its error says why without repeating long input, and converts to a [`FieldError`] that names the request
@@ -34,6 +34,7 @@ mod page;
 mod request_id;
 mod reservation_id;
 mod stay_dates;
+mod text;
 
 pub use country::is_country;
 pub use counts::{CountError, GuestCount, RoomCount, metric_count};
@@ -50,3 +51,4 @@ pub use page::{Page, PageError, PageSize};
 pub use request_id::{parse_optional_request_id, parse_request_id};
 pub use reservation_id::{RESERVATION_HOTEL_ID_CHECK, RESERVATION_HOTEL_ID_FUNCTION, ReservationId};
 pub use stay_dates::{StayDates, StayDatesError};
+pub use text::{Text, TextError};

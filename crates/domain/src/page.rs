@@ -13,7 +13,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
 
-use crate::FieldError;
+use crate::{FieldError, FieldErrors};
 
 /// Why page size or page token is invalid.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -119,9 +119,16 @@ impl<K: Serialize + DeserializeOwned> Page<K> {
     /// See [`PageError`].
     pub fn parse(page_size: i32, page_token: &str, filters: &[&str]) -> Result<Self, PageError> {
         let size = PageSize::new(page_size)?;
-        let filters = hash(filters);
-        let after = if page_token.is_empty() { None } else { Some(decode(page_token, filters)?) };
+        let (after, filters) = after(page_token, filters)?;
         Ok(Self { size, after, filters })
+    }
+
+    /// As [`Self::parse`]; adds every violation of `page_size` and `page_token` to `errors` and then returns `None`.
+    pub fn collect(errors: &mut FieldErrors, page_size: i32, page_token: &str, filters: &[&str]) -> Option<Self> {
+        let size = errors.value(PageSize::new(page_size));
+        let position = errors.value(after(page_token, filters));
+        let (size, (after, filters)) = size.zip(position)?;
+        Some(Self { size, after, filters })
     }
 
     /// Truncates rows fetched with [`PageSize::limit`] to the page and returns them with the `next_page_token`, which is
@@ -135,6 +142,12 @@ impl<K: Serialize + DeserializeOwned> Page<K> {
         };
         (rows, token)
     }
+}
+
+/// The key that a token continues after, and the hash of the filters.
+fn after<K: DeserializeOwned>(page_token: &str, filters: &[&str]) -> Result<(Option<K>, [u8; FILTER_HASH]), PageError> {
+    let filters = hash(filters);
+    Ok((if page_token.is_empty() { None } else { Some(decode(page_token, filters)?) }, filters))
 }
 
 fn hash(filters: &[&str]) -> [u8; FILTER_HASH] {

@@ -4,7 +4,7 @@ use jiff::civil::Date;
 use jiff::tz::{Offset, TimeZone};
 use jiff::{Timestamp, ToSpan};
 
-use crate::{DateError, FieldError, format_date, parse_date};
+use crate::{DateError, FieldError, FieldErrors, format_date, parse_date};
 
 /// Why a stay is invalid. Every variant belongs to the field `check_in` or `check_out`.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -78,6 +78,14 @@ impl StayDates {
         let check_in = parse_date(check_in).map_err(StayDatesError::CheckIn)?;
         let check_out = parse_date(check_out).map_err(StayDatesError::CheckOut)?;
         Self::new(check_in, check_out)
+    }
+
+    /// As [`Self::parse`]; adds every violation of `check_in` and `check_out` to `errors` and then returns `None`.
+    pub fn collect(errors: &mut FieldErrors, check_in: &str, check_out: &str) -> Option<Self> {
+        let check_in = errors.value(parse_date(check_in).map_err(StayDatesError::CheckIn));
+        let check_out = errors.value(parse_date(check_out).map_err(StayDatesError::CheckOut));
+        let (check_in, check_out) = check_in.zip(check_out)?;
+        errors.value(Self::new(check_in, check_out))
     }
 
     /// The date of arrival, and the first night.

@@ -17,10 +17,10 @@ pub(crate) enum HotelError {
     /// The room does not exist, is deleted, or belongs to another hotel.
     #[error("hotel {hotel_id} has no room {room_id}")]
     RoomNotFound { hotel_id: HotelId, room_id: RoomId },
-    /// Another live room type of the hotel has the same display name.
+    /// Another live room type of the hotel has the same display name, compared without case.
     #[error("the hotel has another room type of this name")]
     RoomTypeNameTaken,
-    /// Another live room of the hotel has the same room number.
+    /// Another live room of the hotel has the same room number, compared without case.
     #[error("the hotel has another room of this number")]
     RoomNumberTaken,
     /// A room type cannot be deleted while live rooms belong to it.

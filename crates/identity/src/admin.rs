@@ -41,7 +41,7 @@ pub enum AdminOutcome {
 /// [`IdentityError::EmailTaken`] when the address belongs to an account that is no administrator: an existing account is
 /// never promoted here. [`IdentityError::Fields`] naming `email` or `password`.
 pub async fn create_admin(pool: &PgPool, email: &str, password: &SecretString) -> Result<AdminOutcome, IdentityError> {
-    let email = Email::account(email).map_err(FieldError::from)?;
+    let email = Email::parse(email).map_err(FieldError::from)?;
     let password = passwords::parse_new(password.expose_secret().to_owned())?;
     passwords::refuse_context(&password, email.as_str(), "")?;
     let accounts = AccountService {

@@ -76,6 +76,9 @@ pub struct Config {
     /// Base URL of the reservation service, which learns of deleted accounts.
     #[arg(long, env = "STAYMESH_RESERVATION_URL")]
     pub reservation_url: String,
+    /// Base URL of the hotel service, which is asked whether the hotels of staff exist.
+    #[arg(long, env = "STAYMESH_HOTEL_URL")]
+    pub hotel_url: String,
     /// Life of a person's access token, whole seconds from 1s to 1h.
     #[arg(long, env = "STAYMESH_IDENTITY_ACCESS_TOKEN_LIFE", default_value = "10m", value_parser = token_life)]
     pub access_token_life: Duration,
@@ -165,6 +168,7 @@ mod tests {
             "--service-client-id=staymesh-identity",
             "--service-client-secret=secret",
             "--reservation-url=http://localhost:2",
+            "--hotel-url=http://localhost:3",
             "--smtp-url=file:///var/mails",
             "--mail-from=booking@staymesh.example",
             "--public-url=https://booking.example",

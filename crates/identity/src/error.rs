@@ -52,6 +52,9 @@ pub enum IdentityError {
     /// The queue of password hashes is full.
     #[error("too many logins and sign-ups are in progress; try again")]
     Overloaded,
+    /// Another service refused the call or is unavailable.
+    #[error(transparent)]
+    Dependency(Box<Problem>),
     /// The configuration is invalid; the text names the setting.
     #[error("{0}")]
     Config(&'static str),
@@ -85,6 +88,12 @@ impl From<IdempotencyError> for IdentityError {
     }
 }
 
+impl From<Problem> for IdentityError {
+    fn from(problem: Problem) -> Self {
+        Self::Dependency(Box::new(problem))
+    }
+}
+
 impl From<FieldError> for IdentityError {
     fn from(error: FieldError) -> Self {
         Self::Fields(vec![error])
@@ -104,6 +113,7 @@ impl From<IdentityError> for Problem {
                 return Self::fields(fields.into_iter().map(|error| (error.field, error.description)));
             }
             IdentityError::Store(error) => return error.into(),
+            IdentityError::Dependency(problem) => return *problem,
             IdentityError::Config(_) | IdentityError::Defect(_) => return Self::internal(&error),
             IdentityError::LoginThrottled(wait) => {
                 return Self::new(Reason::LoginThrottled, error.to_string()).retry_after(wait);

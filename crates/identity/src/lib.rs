@@ -9,7 +9,7 @@
 //! | `grpc` | `UserService`, `AuthService`, `OAuthService`, `IdentityAdminService`, `RevocationService` and `MailRecipientService` |
 //! | `service` | rules: `accounts`, `ownership`, `guests`, `logins`, `clients`; `passwords`, `throttle`, `source_limit`, `tokens`, `keyring`, `critical_tasks` |
 //! | `events`, `mails` | the outbox: mails to owners of accounts, and deleted accounts |
-//! | `clients` | the reservation service |
+//! | `clients` | the hotel and the reservation service |
 //! | `store` | SQL |
 //! | `model` | accounts, clients, published keys |
 //! | `crypto` | random secrets and their hashes, encryption at rest, signing keys |
@@ -56,7 +56,7 @@ use staymesh_store::outbox::{RelayOptions, Wake};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    clients::reservation::GrpcReservationClient,
+    clients::{hotel::GrpcHotelClient, reservation::GrpcReservationClient},
     mails::OutboxReceiver,
     service::{
         Dependencies, Services, SourceLimits,
@@ -95,6 +95,7 @@ pub async fn serve(config: Config, stop: CancellationToken) -> Result<(), NodeEr
         guest_keys: limit(Limited::GuestKeys, config.source_failures),
     };
     let wake = Wake::default();
+    let mesh = node.callees(&config.client)?;
     let services = Services::new(Dependencies {
         pool: node.pool.clone(),
         passwords: Arc::new(passwords),
@@ -106,8 +107,8 @@ pub async fn serve(config: Config, stop: CancellationToken) -> Result<(), NodeEr
         lives: config.lives(),
         limits,
         wake: wake.clone(),
+        hotels: Arc::new(GrpcHotelClient::new(mesh.channel("hotel", &config.hotel_url)?)),
     });
-    let mesh = node.callees(&config.client)?;
     let receiver = OutboxReceiver {
         pool: node.pool.clone(),
         key,

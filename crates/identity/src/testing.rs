@@ -34,6 +34,7 @@ use uuid::Uuid;
 
 use crate::{
     MIGRATOR,
+    clients::hotel::MockHotelClient,
     config::{Lives, PasswordConfig},
     crypto::EncryptionKey,
     error::IdentityError,
@@ -167,8 +168,20 @@ impl Replica {
         Self::with(pool, redis, FAILURES, LIVES)
     }
 
-    /// A replica that admits this many failed logins, with these lives of tokens.
+    /// A replica that admits this many failed logins, with these lives of tokens. Every hotel exists.
     pub(crate) fn with(pool: &PgPool, redis: Option<Redis>, failures: u8, lives: Lives) -> Self {
+        let mut hotels = MockHotelClient::new();
+        hotels.expect_require_hotel().returning(|_| Ok(()));
+        Self::with_hotels(pool, redis, (failures, lives), hotels)
+    }
+
+    /// A replica that asks `hotels` whether hotels exist.
+    pub(crate) fn with_hotels(
+        pool: &PgPool,
+        redis: Option<Redis>,
+        (failures, lives): (u8, Lives),
+        hotels: MockHotelClient,
+    ) -> Self {
         let passwords = Arc::new(WatchedPasswords::new());
         let key = encryption_key();
         let keyring = Keyring::new(pool.clone(), key.clone());
@@ -190,6 +203,7 @@ impl Replica {
                 guest_keys: limit(Limited::GuestKeys, failures.into()),
             },
             wake: Wake::default(),
+            hotels: Arc::new(hotels),
         });
         Self {
             users: UserHandler::new(&services),

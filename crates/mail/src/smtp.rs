@@ -27,8 +27,11 @@ impl Smtp {
     }
 
     pub(crate) async fn send(&self, message: Message) -> Result<(), MailError> {
+        let beyond_ascii = message.envelope().to().iter().any(|to| !AsRef::<str>::as_ref(to).is_ascii());
         match tokio::time::timeout(CONVERSATION, self.0.send(message)).await {
             Ok(Ok(_)) => Ok(()),
+            // Refused before it was sent: the server does not take such addresses (SMTPUTF8, RFC 6531). No retry helps.
+            Ok(Err(error)) if beyond_ascii && error.is_client() => Err(MailError::Undeliverable),
             Ok(Err(error)) => Err(classify(&error)),
             Err(_) => Err(MailError::Unavailable("no answer in time".to_owned())),
         }
@@ -59,7 +62,51 @@ mod tests {
     use lettre::transport::smtp::response::{Category, Detail, Severity};
     use staymesh_store::outbox::Delivery;
 
+    use tokio::{
+        io::{AsyncBufReadExt, AsyncWriteExt, BufReader},
+        net::TcpListener,
+    };
+
     use super::*;
+    use crate::mail::Mail;
+
+    /// A server with these extensions that greets, and then takes every command.
+    async fn server(extensions: &'static str) -> Smtp {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("smtp://{}", listener.local_addr().unwrap());
+        tokio::spawn(async move {
+            let (stream, _) = listener.accept().await.unwrap();
+            let (reader, mut writer) = stream.into_split();
+            writer.write_all(b"220 ready\r\n").await.unwrap();
+            let mut lines = BufReader::new(reader).lines();
+            while let Ok(Some(line)) = lines.next_line().await {
+                let answer = match line.split(' ').next() {
+                    Some("EHLO") => format!("250-mail.example\r\n250-8BITMIME\r\n{extensions}250 HELP\r\n"),
+                    Some("DATA") => "354 go on\r\n".to_owned(),
+                    Some("MAIL" | "RCPT" | "QUIT" | ".") => "250 ok\r\n".to_owned(),
+                    _ => continue,
+                };
+                if writer.write_all(answer.as_bytes()).await.is_err() {
+                    return;
+                }
+            }
+        });
+        Smtp::new(&url).ok().unwrap()
+    }
+
+    async fn send(extensions: &'static str, to: &str) -> Result<(), MailError> {
+        let (id, subject, text) = ("mail-1".to_owned(), "A subject".to_owned(), "A text".to_owned());
+        let mail = Mail { id, to: to.to_owned(), subject, text };
+        let message = mail.message(&"booking@staymesh.example".parse().unwrap()).unwrap();
+        server(extensions).await.send(message).await
+    }
+
+    #[tokio::test]
+    async fn address_beyond_ascii_is_undeliverable_where_the_server_does_not_take_it() {
+        assert_eq!(send("", "dörte@example.com").await, Err(MailError::Undeliverable));
+        assert_eq!(send("250-SMTPUTF8\r\n", "dörte@example.com").await, Ok(()));
+        assert_eq!(send("", "ada@xn--bcher-kva.example").await, Ok(()));
+    }
 
     #[test]
     fn answer_of_the_server_decides_between_retry_dead_letter_and_done() {

@@ -92,13 +92,13 @@ fn parse(query: AuditQuery) -> Result<(AuditFilter, Page<AuditKey>), Problem> {
     let until_time = errors.value(time("until_time", query.until_time)).flatten();
     let bounds = [from_time, until_time].map(|time| time.map_or_else(String::new, |time| time.to_string()));
     let filters = ["audit", &query.object_type, &query.object_id, &query.actor, &bounds[0], &bounds[1]];
-    let page = errors.value(Page::parse(query.page_size, &query.page_token, &filters).map_err(FieldError::from));
+    let page = Page::collect(&mut errors, query.page_size, &query.page_token, &filters);
     match page {
         Some(page) if errors.is_empty() => {
             let AuditQuery { object_type, object_id, actor, .. } = query;
             Ok((AuditFilter { object_type, object_id, actor, from_time, until_time }, page))
         }
-        _ => Err(Problem::fields(errors.into_iter().map(|error| (error.field, error.description)))),
+        _ => Err(errors.into()),
     }
 }
 

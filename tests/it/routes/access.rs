@@ -219,7 +219,7 @@ async fn protected_route_refuses_wrong_role_before_validation() {
     let tokens = BTreeMap::from([
         (Guest, world.guest().await.token().to_owned()),
         (Partner, world.partner().await.token().to_owned()),
-        (Staff, world.staff(&[1]).await.token().to_owned()),
+        (Staff, world.staff(&[world.hotel(1).await.hotel_id]).await.token().to_owned()),
         (Admin, world.admin.token().to_owned()),
         (Service, service_token(&world).await),
     ]);
@@ -255,7 +255,7 @@ async fn staff_of_another_hotel_is_refused_for_existing_and_unknown_hotels() {
     let world = World::shared().await;
     let hotel = world.hotel(1).await;
     let before = world.public.get(&format!("/v1/hotels/{}", hotel.hotel_id)).await.ok();
-    let stranger = world.staff(&[hotel.hotel_id + 1]).await;
+    let stranger = world.staff(&[world.hotel(1).await.hotel_id]).await;
     let mut refusals = 0;
     for (verb, path, ..) in ROUTES.iter().copied().filter(|(_, path, gate, who)| {
         *gate == Gate::Internal && path.contains("{hotel_id}") && who.is_some_and(|roles| roles.contains(&Staff))

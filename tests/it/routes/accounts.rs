@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::{assert_just_now, with};
+use super::{NOBODYS_ID, assert_just_now, with};
 use crate::support::World;
 
 fn account() -> Value {
@@ -125,6 +125,9 @@ async fn set_role_refuses_inconsistent_role_and_hotels() {
         world.admin.post(&path, body.clone()).await.violating(fields);
     }
     world.admin.post(&path, json!({ "role": "ROLE_KING" })).await.unreadable("role");
+    let hired_early = json!({ "role": "ROLE_STAFF", "hotel_ids": [NOBODYS_ID] });
+    let refused = world.admin.post(&path, hired_early).await.refused(404, "HOTEL_NOT_FOUND");
+    assert_eq!(refused.detail("ErrorInfo")["metadata"]["hotel_id"], NOBODYS_ID.to_string());
     let duty = json!({ "role": "ROLE_GUEST" });
     world.admin.post("/v1/users/nobody:setRole", duty.clone()).await.violating(&["user_id"]);
     let unknown = format!("/v1/users/{}:setRole", Uuid::now_v7());

@@ -10,6 +10,7 @@ mod deletion;
 mod finance;
 mod hotels;
 mod internal;
+mod invalid_fields;
 mod inventory;
 mod logins;
 mod no_shows;
@@ -23,6 +24,7 @@ mod requests;
 mod reservations;
 mod rooms;
 mod stays;
+mod texts;
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;

@@ -79,7 +79,7 @@ async fn mark_no_show_is_refused_for_other_callers() {
         world.admin.with_token(outsider.token()).post(&path, json!({})).await.refused(403, "ACCESS_DENIED");
     }
     // For another hotel's staff the reservation is not found.
-    let foreign = world.staff(&[hotel.hotel_id + 1]).await;
+    let foreign = world.staff(&[world.hotel(1).await.hotel_id]).await;
     let refused = foreign.post(&path, json!({})).await.refused(404, "RESERVATION_NOT_FOUND");
     let no_such = "/v1/reservations/01a20117-0477-8fc8-b07f-612c77359400:markNoShow";
     let unknown = world.admin.post(no_such, json!({})).await.refused(404, "RESERVATION_NOT_FOUND");

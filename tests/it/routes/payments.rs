@@ -59,7 +59,7 @@ async fn payment_is_created_once_and_read_by_payer_and_staff() {
     assert!(page.starts_with(&world.public.url(&format!("/v1/statusPages/{booking}?key="))), "{page}");
 
     let staff = world.staff(&[hotel.hotel_id]).await;
-    let foreign_staff = world.staff(&[hotel.hotel_id + 1]).await;
+    let foreign_staff = world.staff(&[world.hotel(1).await.hotel_id]).await;
     let path = path_of(&payment);
     for (reader, page) in [(&guest, page), (&staff, ""), (&world.admin, "")] {
         let read = reader.get(&path).await.ok();

@@ -81,7 +81,7 @@ async fn reservation_of_another_account_is_not_found() {
     let world = World::shared().await;
     let hotel = world.hotel(10).await;
     let (guest, stranger, partner) = (world.guest().await, world.guest().await, world.partner().await);
-    let foreign_staff = world.staff(&[hotel.hotel_id + 1]).await;
+    let foreign_staff = world.staff(&[world.hotel(1).await.hotel_id]).await;
     let stay = Stay::ahead(30, 1);
     let booked = world.book(&guest, hotel, &stay).await;
     let (path, no_such) = (path_of(&booked), "/v1/reservations/01a20117-0477-8fc8-b07f-612c77359400");

@@ -32,7 +32,7 @@ impl HotelService for HotelHandler {
     }
 
     async fn list_hotels(&self, request: Request<ListHotelsRequest>) -> Result<Response<ListHotelsResponse>, Status> {
-        let (filter, page) = request::hotel_list(request.into_inner())?;
+        let (filter, page) = request::hotel_list(request.get_ref())?;
         let hotels = self.catalog.list_hotels(&filter, &page).await?;
         let (hotels, next_page_token) = page.cut(hotels, |hotel| hotel.id);
         let hotels = hotels.into_iter().map(Into::into).collect();
@@ -44,7 +44,7 @@ impl HotelService for HotelHandler {
         request: Request<GetRoomTypeRequest>,
     ) -> Result<Response<GetRoomTypeResponse>, Status> {
         let request = request.into_inner();
-        let (hotel_id, room_type_id) = (request::id(request.hotel_id)?, request::id(request.room_type_id)?);
+        let (hotel_id, room_type_id) = request::ids(request.hotel_id, request.room_type_id)?;
         let room_type = self.catalog.get_room_type(hotel_id, room_type_id).await?;
         Ok(Response::new(GetRoomTypeResponse { room_type: Some(room_type.into()) }))
     }
@@ -63,7 +63,7 @@ impl HotelService for HotelHandler {
 
     async fn get_room(&self, request: Request<GetRoomRequest>) -> Result<Response<GetRoomResponse>, Status> {
         let request = request.into_inner();
-        let (hotel_id, room_id) = (request::id(request.hotel_id)?, request::id(request.room_id)?);
+        let (hotel_id, room_id) = request::ids(request.hotel_id, request.room_id)?;
         let room = self.catalog.get_room(hotel_id, room_id).await?;
         Ok(Response::new(GetRoomResponse { room: Some(room.into()) }))
     }

@@ -9,7 +9,6 @@ use staymesh_api::hotel::v1::{
     UpdateRoomRequest, UpdateRoomResponse, UpdateRoomTypeRequest, UpdateRoomTypeResponse,
     hotel_admin_service_server::HotelAdminService,
 };
-use staymesh_domain::HotelId;
 use staymesh_mesh::{Caller, Problem, audit, audit_query};
 use tonic::{Request, Response, Status};
 
@@ -27,11 +26,11 @@ impl HotelAdminHandler {
     }
 }
 
-/// The caller, if authorized for the hotel. Called first, so that other fields are validated for authorized callers only.
-fn require_staff<T>(request: &Request<T>, hotel_id: i32) -> Result<(Caller, HotelId), Problem> {
+/// The caller, if authorized for the hotel. Called first, so that fields are validated for authorized callers only.
+fn require_staff<T>(request: &Request<T>, hotel_id: i32) -> Result<Caller, Problem> {
     let caller = Caller::required(request)?;
     caller.require_hotel_field(hotel_id)?;
-    Ok((caller, request::id(hotel_id)?))
+    Ok(caller)
 }
 
 #[tonic::async_trait]
@@ -43,8 +42,8 @@ impl HotelAdminService for HotelAdminHandler {
         let caller = Caller::required(&request)?;
         let mut request = request.into_inner();
         let request_id = std::mem::take(&mut request.request_id);
-        let key = request::key(&caller, &request_id, "CreateHotel", &request)?;
-        let (fields, currency) = request::new_hotel(request.hotel)?;
+        let fields = request::new_hotel(request.hotel.clone());
+        let (key, (fields, currency)) = request::create(&caller, &request_id, ("CreateHotel", &request), fields)?;
         let create = Create { key, encode: response::encode::<_, proto::Hotel> };
         let hotel = self.catalog.create_hotel(&fields, currency, create).await?;
         Ok(Response::new(CreateHotelResponse { hotel: Some(response::created(hotel)?) }))
@@ -54,9 +53,10 @@ impl HotelAdminService for HotelAdminHandler {
         &self,
         request: Request<UpdateHotelRequest>,
     ) -> Result<Response<UpdateHotelResponse>, Status> {
-        let (_, hotel_id) = require_staff(&request, request.get_ref().hotel_id)?;
+        require_staff(&request, request.get_ref().hotel_id)?;
         let request = request.into_inner();
-        let (change, currency_code) = request::hotel_change(request.hotel, request.update_mask.as_ref())?;
+        let change = request::hotel_change(request.hotel, request.update_mask.as_ref());
+        let (hotel_id, (change, currency_code)) = request::of(request.hotel_id, change).map_err(Problem::from)?;
         let hotel = self.catalog.update_hotel(hotel_id, change, currency_code.as_deref()).await?;
         Ok(Response::new(UpdateHotelResponse { hotel: Some(hotel.into()) }))
     }
@@ -65,7 +65,8 @@ impl HotelAdminService for HotelAdminHandler {
         &self,
         request: Request<DeleteHotelRequest>,
     ) -> Result<Response<DeleteHotelResponse>, Status> {
-        let (_, hotel_id) = require_staff(&request, request.get_ref().hotel_id)?;
+        require_staff(&request, request.get_ref().hotel_id)?;
+        let hotel_id = request::id(request.get_ref().hotel_id)?;
         self.catalog.delete_hotel(hotel_id, &request.get_ref().etag).await?;
         Ok(Response::new(DeleteHotelResponse {}))
     }
@@ -74,11 +75,11 @@ impl HotelAdminService for HotelAdminHandler {
         &self,
         request: Request<CreateRoomTypeRequest>,
     ) -> Result<Response<CreateRoomTypeResponse>, Status> {
-        let (caller, hotel_id) = require_staff(&request, request.get_ref().hotel_id)?;
+        let caller = require_staff(&request, request.get_ref().hotel_id)?;
         let mut request = request.into_inner();
         let request_id = std::mem::take(&mut request.request_id);
-        let key = request::key(&caller, &request_id, "CreateRoomType", &request)?;
-        let fields = request::new_room_type(request.room_type)?;
+        let fields = request::of(request.hotel_id, request::new_room_type(request.room_type.clone()));
+        let (key, (hotel_id, fields)) = request::create(&caller, &request_id, ("CreateRoomType", &request), fields)?;
         let create = Create { key, encode: response::encode::<_, proto::RoomType> };
         let room_type = self.catalog.create_room_type(hotel_id, &fields, create).await?;
         Ok(Response::new(CreateRoomTypeResponse { room_type: Some(response::created(room_type)?) }))
@@ -88,10 +89,13 @@ impl HotelAdminService for HotelAdminHandler {
         &self,
         request: Request<UpdateRoomTypeRequest>,
     ) -> Result<Response<UpdateRoomTypeResponse>, Status> {
-        let (_, hotel_id) = require_staff(&request, request.get_ref().hotel_id)?;
+        require_staff(&request, request.get_ref().hotel_id)?;
         let request = request.into_inner();
-        let room_type_id = request::id(request.room_type_id)?;
-        let change = request::room_type_change(request.room_type, request.update_mask.as_ref())?;
+        let change = request::of(
+            request.room_type_id,
+            request::room_type_change(request.room_type, request.update_mask.as_ref()),
+        );
+        let (hotel_id, (room_type_id, change)) = request::of(request.hotel_id, change).map_err(Problem::from)?;
         let room_type = self.catalog.update_room_type(hotel_id, room_type_id, change).await?;
         Ok(Response::new(UpdateRoomTypeResponse { room_type: Some(room_type.into()) }))
     }
@@ -100,37 +104,37 @@ impl HotelAdminService for HotelAdminHandler {
         &self,
         request: Request<DeleteRoomTypeRequest>,
     ) -> Result<Response<DeleteRoomTypeResponse>, Status> {
-        let (_, hotel_id) = require_staff(&request, request.get_ref().hotel_id)?;
+        require_staff(&request, request.get_ref().hotel_id)?;
         let request = request.into_inner();
-        let room_type_id = request::id(request.room_type_id)?;
+        let (hotel_id, room_type_id) = request::ids(request.hotel_id, request.room_type_id)?;
         self.catalog.delete_room_type(hotel_id, room_type_id, &request.etag).await?;
         Ok(Response::new(DeleteRoomTypeResponse {}))
     }
 
     async fn create_room(&self, request: Request<CreateRoomRequest>) -> Result<Response<CreateRoomResponse>, Status> {
-        let (caller, hotel_id) = require_staff(&request, request.get_ref().hotel_id)?;
+        let caller = require_staff(&request, request.get_ref().hotel_id)?;
         let mut request = request.into_inner();
         let request_id = std::mem::take(&mut request.request_id);
-        let key = request::key(&caller, &request_id, "CreateRoom", &request)?;
-        let fields = request::new_room(request.room)?;
+        let fields = request::of(request.hotel_id, request::new_room(request.room.clone()));
+        let (key, (hotel_id, fields)) = request::create(&caller, &request_id, ("CreateRoom", &request), fields)?;
         let create = Create { key, encode: response::encode::<_, proto::Room> };
         let room = self.catalog.create_room(hotel_id, &fields, create).await?;
         Ok(Response::new(CreateRoomResponse { room: Some(response::created(room)?) }))
     }
 
     async fn update_room(&self, request: Request<UpdateRoomRequest>) -> Result<Response<UpdateRoomResponse>, Status> {
-        let (_, hotel_id) = require_staff(&request, request.get_ref().hotel_id)?;
+        require_staff(&request, request.get_ref().hotel_id)?;
         let request = request.into_inner();
-        let room_id = request::id(request.room_id)?;
-        let change = request::room_change(request.room, request.update_mask.as_ref())?;
+        let change = request::of(request.room_id, request::room_change(request.room, request.update_mask.as_ref()));
+        let (hotel_id, (room_id, change)) = request::of(request.hotel_id, change).map_err(Problem::from)?;
         let room = self.catalog.update_room(hotel_id, room_id, change).await?;
         Ok(Response::new(UpdateRoomResponse { room: Some(room.into()) }))
     }
 
     async fn delete_room(&self, request: Request<DeleteRoomRequest>) -> Result<Response<DeleteRoomResponse>, Status> {
-        let (_, hotel_id) = require_staff(&request, request.get_ref().hotel_id)?;
+        require_staff(&request, request.get_ref().hotel_id)?;
         let request = request.into_inner();
-        let room_id = request::id(request.room_id)?;
+        let (hotel_id, room_id) = request::ids(request.hotel_id, request.room_id)?;
         self.catalog.delete_room(hotel_id, room_id, &request.etag).await?;
         Ok(Response::new(DeleteRoomResponse {}))
     }

@@ -1,3 +1,6 @@
+mod invalid_fields;
+mod texts;
+
 use prost_types::FieldMask;
 use staymesh_api::hotel::v1::{
     self as proto, CreateHotelRequest, CreateRoomTypeRequest, DeleteHotelRequest, GetRoomRequest, GetRoomTypeRequest,
@@ -127,7 +130,7 @@ async fn create_reports_every_invalid_field_and_inserts_nothing() {
     let wrong = proto::RoomType {
         beds: vec![bed(0, 0), bed(99, 11)],
         max_occupancy: 0,
-        display_name: " padded ".into(),
+        display_name: "zero\u{200b}width".into(),
         ..Default::default()
     };
     let refused = fixture.create_room_type(hotel_id, wrong).await.unwrap_err();

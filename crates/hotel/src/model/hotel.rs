@@ -89,7 +89,7 @@ impl HotelFields {
 /// Which hotels a list contains: those that satisfy every condition.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct HotelFilter {
-    /// City, compared without case.
+    /// City, compared as [`staymesh_domain::Text::key`] compares.
     pub(crate) city: Option<String>,
     /// ISO 3166-1 alpha-2 code.
     pub(crate) country_code: Option<String>,

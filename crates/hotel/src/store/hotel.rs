@@ -45,7 +45,7 @@ pub(crate) async fn list(pool: &PgPool, filter: &HotelFilter, page: &Page<HotelI
         "select ",
         columns!(),
         " from hotel where live and hotel_id > $1",
-        " and ($2::text is null or lower(city collate \"und-x-icu\") = lower($2 collate \"und-x-icu\"))",
+        " and ($2::text is null or text_key(city) = text_key($2))",
         " and ($3::text is null or country_code = $3)",
         " and star_rating >= $4",
         " order by hotel_id limit $5",

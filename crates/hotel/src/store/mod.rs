@@ -28,8 +28,8 @@ fn map_constraints<T>(
         ("room_room_type_fkey" | "room_live_room_type_fkey", Some(room_type_id)) => {
             Some(HotelError::RoomTypeNotFound { hotel_id, room_type_id })
         }
-        ("room_type_display_name_key", _) => Some(HotelError::RoomTypeNameTaken),
-        ("room_room_number_key", _) => Some(HotelError::RoomNumberTaken),
+        ("room_type_display_name_key" | "room_type_display_name_text_key", _) => Some(HotelError::RoomTypeNameTaken),
+        ("room_room_number_key" | "room_room_number_text_key", _) => Some(HotelError::RoomNumberTaken),
         _ => None,
     })
 }

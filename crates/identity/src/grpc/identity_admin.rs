@@ -11,17 +11,18 @@ use staymesh_mesh::{audit, audit_query};
 use tonic::{Request, Response, Status};
 
 use super::{request, response};
-use crate::service::{Services, accounts::AccountService, clients::ClientService};
+use crate::service::{Services, accounts::AccountService, clients::ClientService, roles::RoleService};
 
 /// Handlers of `IdentityAdminService`.
 pub(crate) struct IdentityAdminHandler {
     accounts: AccountService,
+    roles: RoleService,
     clients: ClientService,
 }
 
 impl IdentityAdminHandler {
     pub(crate) fn new(services: &Services) -> Self {
-        Self { accounts: services.accounts.clone(), clients: services.clients.clone() }
+        Self { accounts: services.accounts.clone(), roles: services.roles.clone(), clients: services.clients.clone() }
     }
 }
 
@@ -38,7 +39,7 @@ impl IdentityAdminService for IdentityAdminHandler {
         request: Request<SetUserRoleRequest>,
     ) -> Result<Response<SetUserRoleResponse>, Status> {
         let (user_id, assignment) = request::role_assignment(&request.into_inner())?;
-        let account = self.accounts.set_role(user_id, assignment).await?;
+        let account = self.roles.set(user_id, assignment).await?;
         Ok(Response::new(SetUserRoleResponse { user: Some(account.into()) }))
     }
 

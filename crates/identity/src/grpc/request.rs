@@ -46,36 +46,34 @@ pub(super) fn non_empty(field: &str, text: String) -> Result<String, FieldError>
 
 /// The address of an account.
 pub(super) fn email(text: &str) -> Result<Email, IdentityError> {
-    Ok(Email::account(text).map_err(FieldError::from)?)
+    Ok(Email::parse(text).map_err(FieldError::from)?)
 }
 
 /// The sign-up of a guest.
 pub(super) fn sign_up(request: CreateUserRequest) -> Result<SignUp, IdentityError> {
     let mut errors = FieldErrors::default();
-    let email = errors.value(Email::account(&request.email));
+    let email = errors.value(Email::parse(&request.email));
     let password = errors.value(passwords::parse_new(request.password));
-    let display_name = errors.value(parse_display_name(request.display_name));
+    let display_name = errors.value(parse_display_name(&request.display_name));
     let language = errors.value(Language::parse_or_default(&request.language));
     let request_id = errors.value(parse_optional_request_id(&request.request_id));
-    match (email, password, display_name, language, request_id) {
-        (Some(email), Some(password), Some(display_name), Some(language), Some(request_id)) => {
-            passwords::refuse_context(&password, email.as_str(), &display_name)?;
-            Ok(SignUp { email, password, display_name, language, request_id })
-        }
-        _ => Err(errors.into()),
+    if let (Some(email), Some(password), Some(display_name)) = (&email, &password, &display_name) {
+        errors.value(passwords::refuse_context(password, email.as_str(), display_name));
     }
+    let person = email.zip(password).zip(display_name);
+    let (((email, password), display_name), (language, request_id)) =
+        errors.complete(person.zip(language.zip(request_id)))?;
+    Ok(SignUp { email, password, display_name, language, request_id })
 }
 
 /// A guest checkout.
 pub(super) fn guest_checkout(request: &CreateGuestSessionRequest) -> Result<GuestCheckout, IdentityError> {
     let mut errors = FieldErrors::default();
-    let email = errors.value(Email::account(&request.email));
+    let email = errors.value(Email::parse(&request.email));
     let language = errors.value(Language::parse_or_default(&request.language));
     let request_id = errors.value(parse_optional_request_id(&request.request_id));
-    match (email, language, request_id) {
-        (Some(email), Some(language), Some(request_id)) => Ok(GuestCheckout { email, language, request_id }),
-        _ => Err(errors.into()),
-    }
+    let ((email, language), request_id) = errors.complete(email.zip(language).zip(request_id))?;
+    Ok(GuestCheckout { email, language, request_id })
 }
 
 /// A mail of another service: its user, its id, and when the key of its link expires.
@@ -133,7 +131,7 @@ pub(super) fn source<T>(request: &Request<T>) -> Source {
 /// Address and password of a login.
 pub(super) fn credentials(request: LoginRequest) -> Result<(Email, SecretString), IdentityError> {
     let mut errors = FieldErrors::default();
-    let email = errors.value(Email::account(&request.email));
+    let email = errors.value(Email::parse(&request.email));
     let password = errors.value(passwords::parse_given(request.password));
     email.zip(password).ok_or_else(|| errors.into())
 }
@@ -226,11 +224,12 @@ pub(super) fn revoked_secret(request: RevokeClientSecretRequest) -> Result<(Stri
 
 /// Which page of the clients.
 pub(super) fn client_page(request: &ListClientsRequest) -> Result<Page<ClientKey>, IdentityError> {
-    let page = Page::parse(request.page_size, &request.page_token, &[]).map_err(FieldError::from)?;
-    if !is_plausible(&page) {
-        return Err(FieldError::from(PageError::Token).into());
+    let mut errors = FieldErrors::default();
+    let page = Page::collect(&mut errors, request.page_size, &request.page_token, &[]);
+    if page.as_ref().is_some_and(|page| !is_plausible(page)) {
+        errors.push(PageError::Token);
     }
-    Ok(page)
+    Ok(errors.complete(page)?)
 }
 
 /// Whether a page starts at a possible client. Tokens are not signed; a forged one may hold an id with a NUL or a time

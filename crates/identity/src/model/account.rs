@@ -85,6 +85,11 @@ impl HotelIds {
         Self(hotel_ids)
     }
 
+    /// The hotels of this list that are not in `others`.
+    pub(crate) fn without(&self, others: &Self) -> impl Iterator<Item = HotelId> {
+        self.0.iter().copied().filter(|id| !others.0.contains(id))
+    }
+
     /// The ids as numbers, for the database, tokens and messages.
     pub(crate) fn to_numbers(&self) -> Vec<i32> {
         self.0.iter().map(|id| id.get()).collect()

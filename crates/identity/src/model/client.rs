@@ -69,7 +69,7 @@ impl Registration {
         if !is_client_id(&client_id) {
             errors.push(FieldError::new("client_id", "must be 3 to 64 characters of a-z, 0-9 and '-'"));
         }
-        let display_name = parse_display_name(display_name).map_err(|error| errors.push(error));
+        let display_name = parse_display_name(&display_name).map_err(|error| errors.push(error));
         let role = match role {
             Role::Partner | Role::Service => Claims::role_name(role),
             _ => None,

@@ -12,17 +12,11 @@ pub(crate) use client::{
 pub(crate) use public_key::PublicKey;
 pub(crate) use token_purpose::TokenPurpose;
 
-use staymesh_domain::FieldError;
+use staymesh_domain::{FieldError, Text};
 
-/// Parses the display name of an account or a client: at most 100 characters, without control characters.
-pub(crate) fn parse_display_name(text: String) -> Result<String, FieldError> {
-    if text.chars().count() > 100 {
-        return Err(FieldError::new("display_name", "must have at most 100 characters"));
-    }
-    if text.chars().any(char::is_control) {
-        return Err(FieldError::new("display_name", "must not contain control characters"));
-    }
-    Ok(text)
+/// Parses the display name of an account or a client: one line of at most 100 characters, or empty.
+pub(crate) fn parse_display_name(text: &str) -> Result<String, FieldError> {
+    Text::line(text, 0..=100).map(Text::into_string).map_err(|error| error.at("display_name"))
 }
 
 #[cfg(test)]
@@ -30,7 +24,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn display_name_has_at_most_100_characters() {
-        assert!(parse_display_name("é".repeat(100)).is_ok() && parse_display_name("é".repeat(101)).is_err());
+    fn display_name_is_empty_or_a_visible_line_of_at_most_100_characters() {
+        assert_eq!(parse_display_name(" e\u{301}"), Ok("é".to_owned()));
+        assert_eq!(parse_display_name(""), Ok(String::new()));
+        for text in ["é".repeat(101), "\u{200b}".to_owned(), "\u{200d}".to_owned(), "two\nlines".to_owned()] {
+            assert_eq!(parse_display_name(&text).unwrap_err().field, "display_name", "{text:?}");
+        }
     }
 }

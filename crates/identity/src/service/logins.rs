@@ -274,7 +274,7 @@ mod tests {
         let mut passwords = MockPasswords::new();
         passwords.expect_ensure_capacity().times(2).returning(|| Err(IdentityError::Overloaded));
         passwords.expect_verify_for().never();
-        let (logins, email) = (logins(passwords), Email::account("ada@example.com").unwrap());
+        let (logins, email) = (logins(passwords), Email::parse("ada@example.com").unwrap());
         for _ in 0..2 {
             assert!(matches!(
                 logins.log_in(&email, &"password".into(), Source::default()).await,
@@ -289,7 +289,7 @@ mod tests {
         let mut passwords = MockPasswords::new();
         passwords.expect_ensure_capacity().returning(|| Ok(()));
         passwords.expect_verify_for().never();
-        let (logins, email) = (logins(passwords), Email::account("ada@example.com").unwrap());
+        let (logins, email) = (logins(passwords), Email::parse("ada@example.com").unwrap());
         for _ in 0..2 {
             assert!(matches!(
                 logins.log_in(&email, &"password".into(), Source::default()).await,

@@ -12,6 +12,7 @@ pub(crate) mod ownership;
 mod password_rules;
 pub(crate) mod passwords;
 pub(crate) mod revoke;
+pub(crate) mod roles;
 pub(crate) mod source_limit;
 pub(crate) mod throttle;
 pub(crate) mod tokens;
@@ -22,7 +23,7 @@ use sqlx::PgPool;
 use staymesh_mesh::auth::Revocations;
 use staymesh_store::outbox::Wake;
 
-use crate::{config::Lives, crypto::EncryptionKey};
+use crate::{clients::hotel::HotelClient, config::Lives, crypto::EncryptionKey};
 use accounts::AccountService;
 use clients::ClientService;
 use critical_tasks::CriticalTasks;
@@ -32,6 +33,7 @@ use logins::LoginService;
 use ownership::OwnershipService;
 use passwords::Passwords;
 use revoke::RevokedInStore;
+use roles::RoleService;
 use source_limit::SourceLimit;
 use throttle::Throttle;
 use tokens::Tokens;
@@ -48,6 +50,7 @@ pub(crate) struct Dependencies {
     pub(crate) lives: Lives,
     pub(crate) limits: SourceLimits,
     pub(crate) wake: Wake,
+    pub(crate) hotels: Arc<dyn HotelClient>,
 }
 
 /// Limits of what one source may do.
@@ -64,6 +67,7 @@ pub(crate) struct SourceLimits {
 #[derive(Clone)]
 pub(crate) struct Services {
     pub(crate) accounts: AccountService,
+    pub(crate) roles: RoleService,
     pub(crate) logins: LoginService,
     pub(crate) clients: ClientService,
     pub(crate) ownership: OwnershipService,
@@ -78,10 +82,18 @@ pub(crate) struct Services {
 impl Services {
     /// Wires the services up. They share one limit of [`CriticalTasks`].
     pub(crate) fn new(dependencies: Dependencies) -> Self {
-        let Dependencies { pool, passwords, throttle, key, tokens, keyring, revocations, lives, limits, wake } =
+        let Dependencies { pool, passwords, throttle, key, tokens, keyring, revocations, lives, limits, wake, hotels } =
             dependencies;
         let critical = CriticalTasks::default();
         let issuer = tokens.issuer().to_owned();
+        let accounts = AccountService {
+            pool: pool.clone(),
+            passwords: Arc::clone(&passwords),
+            throttle: Some(throttle.clone()),
+            revocations: revocations.clone(),
+            critical: critical.clone(),
+            wake: wake.clone(),
+        };
         let logins = LoginService {
             pool: pool.clone(),
             passwords: Arc::clone(&passwords),
@@ -93,14 +105,8 @@ impl Services {
             critical: critical.clone(),
         };
         Self {
-            accounts: AccountService {
-                pool: pool.clone(),
-                passwords: Arc::clone(&passwords),
-                throttle: Some(throttle.clone()),
-                revocations: revocations.clone(),
-                critical: critical.clone(),
-                wake: wake.clone(),
-            },
+            roles: RoleService { accounts: accounts.clone(), hotels },
+            accounts,
             ownership: OwnershipService {
                 pool: pool.clone(),
                 passwords,

@@ -216,7 +216,7 @@ impl OwnershipService {
         self.passwords.ensure_capacity()?;
         let credentials = users::own_credentials(&self.pool, user_id).await?;
         let (email, hash) = credentials.ok_or(IdentityError::UserNotFound)?;
-        let email = Email::account(&email).map_err(IdentityError::defect)?;
+        let email = Email::parse(&email).map_err(IdentityError::defect)?;
         let known = self.throttle.admit(&email, source).await?;
         let valid = match self.passwords.verify_for(Requester { source, known }, password, &hash).await {
             Err(IdentityError::Overloaded) => {

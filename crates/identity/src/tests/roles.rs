@@ -1,14 +1,22 @@
 //! Roles: changes, and how they affect existing logins.
 
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
+};
+
 use staymesh_api::identity::v1::{
     FindUserRequest, SetUserRoleRequest, User, identity_admin_service_server::IdentityAdminService,
 };
-use staymesh_mesh::{Reason, auth::Role};
+use staymesh_mesh::{Problem, Reason, auth::Role};
 use staymesh_store::audit::{ActorRole, Gateway, Origin};
 use tonic::{Request, Status};
 use uuid::Uuid;
 
-use crate::testing::{PASSWORD, Replica, assert_reason, invalid_fields, replica, test_redis};
+use crate::{
+    clients::hotel::MockHotelClient,
+    testing::{FAILURES, LIVES, PASSWORD, Replica, assert_reason, invalid_fields, replica, test_redis},
+};
 
 const ADA: &str = "ada@example.com";
 
@@ -16,6 +24,55 @@ async fn set_role(replica: &Replica, user_id: &str, role: Role, hotels: &[i32]) 
     let request = SetUserRoleRequest { user_id: user_id.to_owned(), role: role.into(), hotel_ids: hotels.to_vec() };
     let answer = replica.admin.set_user_role(Request::new(request)).await?;
     Ok(answer.into_inner().user.unwrap())
+}
+
+/// A replica whose hotel service knows hotel 7 alone, and does not answer about hotel 500; and the number of its calls.
+fn with_one_hotel(pool: &sqlx::PgPool) -> (Replica, Arc<AtomicUsize>) {
+    let calls = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&calls);
+    let mut hotels = MockHotelClient::new();
+    hotels.expect_require_hotel().returning(move |id| {
+        counted.fetch_add(1, Ordering::SeqCst);
+        match id.get() {
+            7 => Ok(()),
+            500 => Err(Problem::from_dependency("hotel", &Status::unavailable("down"))),
+            _ => Err(Problem::new(Reason::HotelNotFound, "there is no such hotel").with("hotel_id", id)),
+        }
+    });
+    (Replica::with_hotels(pool, None, (FAILURES, LIVES), hotels), calls)
+}
+
+#[tokio::test]
+async fn staff_of_a_hotel_that_does_not_exist_are_refused_and_nothing_changes() {
+    let (database, _) = replica(None).await;
+    let (replica, calls) = with_one_hotel(database.pool());
+    let user = replica.sign_up(ADA).await.unwrap();
+    assert_reason(set_role(&replica, &user.user_id, Role::Staff, &[7, 8]).await, Reason::HotelNotFound);
+    assert_reason(set_role(&replica, &user.user_id, Role::Staff, &[7, 500]).await, Reason::DependencyUnavailable);
+    let found = FindUserRequest { email: ADA.to_owned() };
+    let found = replica.admin.find_user(Request::new(found)).await.unwrap().into_inner().user;
+    assert_eq!(found, Some(user.clone()));
+    // The account comes first, and other roles have no hotels to ask for.
+    let asked = calls.load(Ordering::SeqCst);
+    let nobody = Uuid::now_v7().to_string();
+    assert_reason(set_role(&replica, &nobody, Role::Staff, &[8]).await, Reason::UserNotFound);
+    set_role(&replica, &user.user_id, Role::Admin, &[]).await.unwrap();
+    assert_eq!(calls.load(Ordering::SeqCst), asked);
+}
+
+#[tokio::test]
+async fn hotels_that_staff_have_are_not_looked_up_again() {
+    let (database, all) = replica(None).await;
+    let user = all.sign_up(ADA).await.unwrap();
+    set_role(&all, &user.user_id, Role::Staff, &[7, 8, 500]).await.unwrap();
+    // Hotel 8 is deleted, and the service does not answer about 500.
+    let (replica, calls) = with_one_hotel(database.pool());
+    for hotels in [&[7, 8, 500][..], &[8, 500]] {
+        let changed = set_role(&replica, &user.user_id, Role::Staff, hotels).await.unwrap();
+        assert_eq!(changed.hotel_ids, hotels);
+    }
+    assert_eq!(calls.load(Ordering::SeqCst), 0);
+    assert_reason(set_role(&replica, &user.user_id, Role::Staff, &[9]).await, Reason::HotelNotFound);
 }
 
 #[tokio::test]

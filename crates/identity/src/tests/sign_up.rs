@@ -47,6 +47,45 @@ async fn sign_up_with_another_spelling_of_an_address_is_refused() {
 }
 
 #[tokio::test]
+async fn address_beyond_ascii_is_one_account_in_every_spelling() {
+    let (database, replica) = replica(None).await;
+    let user = replica.sign_up("Dörte@Bücher.example").await.unwrap();
+    assert_eq!(user.email, "dörte@xn--bcher-kva.example");
+    for same in ["dörte@bücher.example", "DO\u{308}RTE@XN--BCHER-KVA.example", " dörte@xn--bcher-kva.example "] {
+        assert_reason(replica.sign_up(same).await, Reason::EmailTaken);
+        replica.login(same, PASSWORD).await.unwrap();
+    }
+    assert_eq!(count(database.pool()).await, 1);
+}
+
+#[tokio::test]
+async fn what_is_no_single_address_is_refused() {
+    let (database, replica) = replica(None).await;
+    for text in ["a@b.example,c@d.example", "<a@b.example>", "a@.", "a\u{200b}@b.example", "\"a b\"@c.example"] {
+        assert_eq!(invalid_fields(&replica.sign_up(text).await.unwrap_err()), ["email"], "{text}");
+        assert_eq!(invalid_fields(&replica.login(text, PASSWORD).await.unwrap_err()), ["email"], "{text}");
+    }
+    assert_eq!(count(database.pool()).await, 0);
+}
+
+#[tokio::test]
+async fn every_wrong_field_of_a_sign_up_is_named() {
+    let (_database, replica) = replica(None).await;
+    let wrong = CreateUserRequest {
+        email: "a@.".to_owned(),
+        password: String::new(),
+        display_name: "\u{200b}".to_owned(),
+        request_id: "x".to_owned(),
+        language: "xx".to_owned(),
+    };
+    let refused = replica.create_user(wrong).await.unwrap_err();
+    assert_eq!(invalid_fields(&refused), ["email", "password", "display_name", "language", "request_id"]);
+    let wrong = CreateUserRequest { request_id: "x".to_owned(), ..request("ada@example.com", Uuid::new_v4()) };
+    let wrong = CreateUserRequest { password: "ada@example.com".to_owned(), ..wrong };
+    assert_eq!(invalid_fields(&replica.create_user(wrong).await.unwrap_err()), ["request_id", "password"]);
+}
+
+#[tokio::test]
 async fn concurrent_sign_ups_with_one_address_let_exactly_one_win() {
     let (database, replica) = replica(None).await;
     let other = Replica::over(database.pool(), None);

@@ -38,6 +38,7 @@ mod tests {
             "--service-client-id=staymesh-identity".to_owned(),
             "--service-client-secret=unused".to_owned(),
             "--reservation-url=http://127.0.0.1:1".to_owned(),
+            "--hotel-url=http://127.0.0.1:1".to_owned(),
             format!("--smtp-url=file://{mails}"),
             "--mail-from=booking@staymesh.example".to_owned(),
             "--public-url=https://booking.example".to_owned(),

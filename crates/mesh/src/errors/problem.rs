@@ -3,7 +3,7 @@
 use std::{collections::HashMap, fmt, sync::OnceLock, time::Duration};
 
 use staymesh_contract::{ERROR_DOMAIN, ErrorPages, Reason};
-use staymesh_domain::FieldError;
+use staymesh_domain::{FieldError, FieldErrors};
 use staymesh_store::StoreError;
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, FieldViolation, StatusExt};
@@ -123,6 +123,13 @@ impl Problem {
 impl From<FieldError> for Problem {
     fn from(error: FieldError) -> Self {
         Self::field(error.field, error.description)
+    }
+}
+
+/// `INVALID_FIELD` with every violation.
+impl From<FieldErrors> for Problem {
+    fn from(errors: FieldErrors) -> Self {
+        Self::fields(errors.into_iter().map(|error| (error.field, error.description)))
     }
 }
 

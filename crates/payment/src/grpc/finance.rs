@@ -22,7 +22,7 @@ impl<P: Psp> FinanceService for FinanceHandler<P> {
         request: Request<ListReconciliationCasesRequest>,
     ) -> Result<Response<ListReconciliationCasesResponse>, Status> {
         let request = request.into_inner();
-        let (filter, page) = request::cases::list(&request).map_err(PaymentError::from)?;
+        let (filter, page) = request::cases::list(&request)?;
         let (cases, next_page_token) = cases::list(&self.0.pool, filter, &page).await?;
         let cases = cases.into_iter().map(response).collect();
         Ok(Response::new(ListReconciliationCasesResponse { cases, next_page_token }))
@@ -37,8 +37,9 @@ impl<P: Psp> FinanceService for FinanceHandler<P> {
     }
 
     async fn assign_case(&self, request: Request<AssignCaseRequest>) -> Result<Response<AssignCaseResponse>, Status> {
-        let AssignCaseRequest { case_id: id, owner, etag } = request.into_inner();
-        let case = cases::assign(&self.0.pool, case_id(&id)?, &owner, &etag).await?;
+        let request = request.into_inner();
+        let (id, owner) = request::cases::assign(&request)?;
+        let case = cases::assign(&self.0.pool, id, &owner, &request.etag).await?;
         Ok(Response::new(AssignCaseResponse { reconciliation_case: Some(response(case)) }))
     }
 
@@ -47,8 +48,9 @@ impl<P: Psp> FinanceService for FinanceHandler<P> {
         request: Request<ResolveCaseRequest>,
     ) -> Result<Response<ResolveCaseResponse>, Status> {
         let caller = Caller::required(&request)?.subject.clone();
-        let ResolveCaseRequest { case_id: id, note, etag } = request.into_inner();
-        let case = cases::resolve(&self.0.pool, case_id(&id)?, &caller, &note, &etag).await?;
+        let request = request.into_inner();
+        let (id, note) = request::cases::resolve(&request)?;
+        let case = cases::resolve(&self.0.pool, id, &caller, &note, &request.etag).await?;
         Ok(Response::new(ResolveCaseResponse { reconciliation_case: Some(response(case)) }))
     }
 

@@ -13,7 +13,7 @@ use staymesh_psp::Psp;
 use tonic::{Request, Response, Status};
 
 use super::{request, response};
-use crate::{error::PaymentError, service::Payments};
+use crate::service::Payments;
 
 /// Handler of `PaymentAdminService`.
 pub(crate) struct PaymentAdminHandler<P>(pub(crate) Arc<Payments<P>>);
@@ -25,7 +25,7 @@ impl<P: Psp> PaymentAdminService for PaymentAdminHandler<P> {
         request: Request<ListPaymentsRequest>,
     ) -> Result<Response<ListPaymentsResponse>, Status> {
         Caller::required(&request)?.require_hotel_field(request.get_ref().hotel_id)?;
-        let (hotel_id, status, page) = request::payments::list(request.get_ref()).map_err(PaymentError::from)?;
+        let (hotel_id, status, page) = request::payments::list(request.get_ref())?;
         let (payments, next_page_token) = self.0.list(hotel_id, status, &page).await?;
         let refunds = self.0.refunds_of(&payments).await?;
         let payments = payments.into_iter().map(|payment| response::payments::payment(payment, &refunds)).collect();
@@ -36,7 +36,7 @@ impl<P: Psp> PaymentAdminService for PaymentAdminHandler<P> {
         &self,
         request: Request<RefundPaymentRequest>,
     ) -> Result<Response<RefundPaymentResponse>, Status> {
-        let wanted = request::payments::refund(request.get_ref()).map_err(PaymentError::from)?;
+        let wanted = request::payments::refund(request.get_ref())?;
         let payment = self.0.refund(wanted.payment_id, wanted.amount, wanted.goodwill, wanted.request_id).await?;
         let refunds = self.0.refunds_of(std::slice::from_ref(&payment)).await?;
         Ok(Response::new(RefundPaymentResponse { payment: Some(response::payments::payment(payment, &refunds)) }))
@@ -47,7 +47,7 @@ impl<P: Psp> PaymentAdminService for PaymentAdminHandler<P> {
         request: Request<ListPayOutsRequest>,
     ) -> Result<Response<ListPayOutsResponse>, Status> {
         Caller::required(&request)?.require_hotel_field(request.get_ref().hotel_id)?;
-        let (hotel_id, page) = request::payouts::list(request.get_ref()).map_err(PaymentError::from)?;
+        let (hotel_id, page) = request::payouts::list(request.get_ref())?;
         let (rows, next_page_token) = self.0.payouts(hotel_id, &page).await?;
         let pay_outs = rows.into_iter().map(response::payouts::payout).collect();
         Ok(Response::new(ListPayOutsResponse { pay_outs, next_page_token }))
@@ -58,7 +58,7 @@ impl<P: Psp> PaymentAdminService for PaymentAdminHandler<P> {
         request: Request<GetPayOutStatementRequest>,
     ) -> Result<Response<GetPayOutStatementResponse>, Status> {
         Caller::required(&request)?.require_hotel_field(request.get_ref().hotel_id)?;
-        let (hotel_id, payout_id, page) = request::payouts::statement(request.get_ref()).map_err(PaymentError::from)?;
+        let (hotel_id, payout_id, page) = request::payouts::statement(request.get_ref())?;
         let statement = self.0.statement(hotel_id, payout_id, &page).await?;
         Ok(Response::new(response::payouts::statement(statement)?))
     }
@@ -69,7 +69,7 @@ impl<P: Psp> PaymentAdminService for PaymentAdminHandler<P> {
     ) -> Result<Response<SetPayOutDestinationResponse>, Status> {
         let caller = Caller::required(&request)?;
         caller.require_hotel_field(request.get_ref().hotel_id)?;
-        let (hotel_id, destination) = request::payouts::destination(request.get_ref()).map_err(PaymentError::from)?;
+        let (hotel_id, destination) = request::payouts::destination(request.get_ref())?;
         let set = self.0.set_payout_destination(hotel_id, destination, &caller.subject).await?;
         Ok(Response::new(SetPayOutDestinationResponse {
             hotel_id: set.hotel_id.get(),

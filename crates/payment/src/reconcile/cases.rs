@@ -1,7 +1,7 @@
 //! Listing, assigning and resolving cases.
 
 use sqlx::PgPool;
-use staymesh_domain::{FieldError, Page};
+use staymesh_domain::{Page, Text};
 use uuid::Uuid;
 
 use super::{
@@ -9,10 +9,6 @@ use super::{
     store::cases,
 };
 use crate::{error::PaymentError, store::audit};
-
-/// Longest owner and longest note, in characters. The database has the same limits.
-const MAX_OWNER: usize = 200;
-const MAX_NOTE: usize = 2000;
 
 /// A page of cases, newest first, and the token of the next page.
 ///
@@ -34,10 +30,9 @@ pub async fn get(pool: &PgPool, case_id: Uuid) -> Result<Case, PaymentError> {
 /// Assigns an unresolved case to `owner`. Idempotent.
 ///
 /// # Errors
-/// [`PaymentError::CaseNotFound`], [`PaymentError::CaseResolved`], [`PaymentError::CaseChanged`] when `etag` is stale, and a
-/// field error when `owner` is not 1 to 200 characters.
-pub async fn assign(pool: &PgPool, case_id: Uuid, owner: &str, etag: &str) -> Result<Case, PaymentError> {
-    let owner = trimmed(owner, "owner", MAX_OWNER)?;
+/// [`PaymentError::CaseNotFound`], [`PaymentError::CaseResolved`], and [`PaymentError::CaseChanged`] when `etag` is stale.
+pub async fn assign(pool: &PgPool, case_id: Uuid, owner: &Text, etag: &str) -> Result<Case, PaymentError> {
+    let owner = owner.as_str();
     let mut transaction = pool.begin().await?;
     let case = cases::lock(&mut transaction, case_id).await?.ok_or(PaymentError::CaseNotFound)?;
     if case.state == State::Assigned && case.owner.as_deref() == Some(owner) {
@@ -58,9 +53,9 @@ pub async fn assign(pool: &PgPool, case_id: Uuid, owner: &str, etag: &str) -> Re
 /// Resolves an unresolved case with a note of `by` on what was done. Idempotent.
 ///
 /// # Errors
-/// As [`assign`], with a note of 1 to 2000 characters.
-pub async fn resolve(pool: &PgPool, case_id: Uuid, by: &str, note: &str, etag: &str) -> Result<Case, PaymentError> {
-    let note = trimmed(note, "note", MAX_NOTE)?;
+/// As [`assign`].
+pub async fn resolve(pool: &PgPool, case_id: Uuid, by: &str, note: &Text, etag: &str) -> Result<Case, PaymentError> {
+    let note = note.as_str();
     let mut transaction = pool.begin().await?;
     let case = cases::lock(&mut transaction, case_id).await?.ok_or(PaymentError::CaseNotFound)?;
     if case.resolution == Some(Resolution::Settled) && case.note == note {
@@ -81,10 +76,4 @@ pub async fn resolve(pool: &PgPool, case_id: Uuid, by: &str, note: &str, etag: &
 /// An empty etag skips the check: the last writer wins.
 fn require_current(case: &Case, etag: &str) -> Result<(), PaymentError> {
     if etag.is_empty() || etag == case.etag() { Ok(()) } else { Err(PaymentError::CaseChanged) }
-}
-
-fn trimmed<'a>(text: &'a str, field: &str, max: usize) -> Result<&'a str, FieldError> {
-    let text = text.trim();
-    let fits = (1..=max).contains(&text.chars().count()) && !text.contains('\0');
-    if fits { Ok(text) } else { Err(FieldError::new(field, format!("must be 1 to {max} characters"))) }
 }

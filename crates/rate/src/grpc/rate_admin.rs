@@ -50,8 +50,9 @@ impl RateAdminService for RateAdminHandler {
     ) -> Result<Response<SetRoomRateResponse>, Status> {
         require_staff(&request, request.get_ref().hotel_id)?;
         let request = request.into_inner();
-        let (hotel_id, room_type_id) = request::ids(request.hotel_id, request.room_type_id)?;
-        let (rate, etag) = request::rate(request.rate)?;
+        let rate = request::rate(request.rate);
+        let ((hotel_id, room_type_id), (rate, etag)) =
+            request::of_room_type(request.hotel_id, request.room_type_id, rate)?;
         let rate = self.rates.set_rate(hotel_id, room_type_id, &rate, &etag).await?;
         Ok(Response::new(SetRoomRateResponse { rate: Some(rate.into()) }))
     }
@@ -62,8 +63,9 @@ impl RateAdminService for RateAdminHandler {
     ) -> Result<Response<ListNightlyPricesResponse>, Status> {
         require_staff(&request, request.get_ref().hotel_id)?;
         let request = request.into_inner();
-        let (hotel_id, room_type_id) = request::ids(request.hotel_id, request.room_type_id)?;
-        let (range, page) = request::night_list(&request)?;
+        let list = request::night_list(&request);
+        let ((hotel_id, room_type_id), (range, page)) =
+            request::of_room_type(request.hotel_id, request.room_type_id, list)?;
         let nights = self.rates.list_nightly_prices(hotel_id, room_type_id, range, &page).await?;
         let (nights, next_page_token) = page.cut(nights, |(date, _)| *date);
         let nights = nights.into_iter().map(response::night).collect();
@@ -76,8 +78,9 @@ impl RateAdminService for RateAdminHandler {
     ) -> Result<Response<SetNightlyPricesResponse>, Status> {
         require_staff(&request, request.get_ref().hotel_id)?;
         let request = request.into_inner();
-        let (hotel_id, room_type_id) = request::ids(request.hotel_id, request.room_type_id)?;
-        let (nights, price) = request::nights(&request)?;
+        let nights = request::nights(&request);
+        let ((hotel_id, room_type_id), (nights, price)) =
+            request::of_room_type(request.hotel_id, request.room_type_id, nights)?;
         let count = i32::try_from(nights.len()).map_err(|error| Problem::internal(&error))?;
         self.rates.set_nightly_prices(hotel_id, room_type_id, &nights, price).await?;
         Ok(Response::new(SetNightlyPricesResponse { nights: count }))
@@ -92,8 +95,8 @@ impl RateAdminService for RateAdminHandler {
 
     async fn set_taxes(&self, request: Request<SetTaxesRequest>) -> Result<Response<SetTaxesResponse>, Status> {
         require_staff(&request, request.get_ref().hotel_id)?;
-        let hotel_id = request::id(request.get_ref().hotel_id)?;
-        let taxes = request::taxes(request.into_inner().taxes)?;
+        let request = request.into_inner();
+        let (hotel_id, taxes) = request::of_hotel(request.hotel_id, request::taxes(request.taxes))?;
         self.rates.set_taxes(hotel_id, &taxes).await?;
         Ok(Response::new(SetTaxesResponse { taxes: taxes.into_iter().map(Into::into).collect() }))
     }

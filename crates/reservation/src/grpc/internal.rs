@@ -6,24 +6,42 @@ use jiff::Timestamp;
 use staymesh_api::{
     options::v1::Role,
     reservation::v1::{self as proto, reservation_flow_service_server::ReservationFlowService},
+    r#type::v1 as types,
 };
-use staymesh_domain::IdError;
+use staymesh_domain::{FieldErrors, HotelId, IdError, Money, PaymentId, ReservationId, RoomTypeId};
 use staymesh_mesh::proto_types;
 use tonic::{Request, Response, Status};
 
-use super::{
-    request::{hotel_id, payment_id, refuse, reservation_id, room_type_id},
-    response,
-};
+use super::{request::refuse, response};
 use crate::{lifecycle::Command, service::BookingService, writer::Applied};
 
 /// Handles `ReservationFlowService`.
 pub(crate) struct InternalReservationHandler(pub(crate) Arc<BookingService>);
 
 impl InternalReservationHandler {
-    async fn apply(&self, id: &str, command: Command) -> Result<Applied, Status> {
-        Ok(self.0.on_payment(reservation_id(id)?, command, Timestamp::now()).await?)
+    async fn apply(&self, id: ReservationId, command: Command) -> Result<Applied, Status> {
+        Ok(self.0.on_payment(id, command, Timestamp::now()).await?)
     }
+}
+
+/// The reservation and the payment that a message is about.
+fn ids(errors: &mut FieldErrors, reservation_id: &str, payment_id: &str) -> Option<(ReservationId, PaymentId)> {
+    let reservation_id = errors.value(reservation_id.parse::<ReservationId>());
+    let payment_id = errors.value(payment_id.parse::<PaymentId>());
+    reservation_id.zip(payment_id)
+}
+
+/// The reservation, the payment and its amount.
+fn movement(
+    reservation_id: &str,
+    payment_id: &str,
+    amount: Option<&types::Money>,
+) -> Result<(ReservationId, PaymentId, Money), FieldErrors> {
+    let mut errors = FieldErrors::default();
+    let ids = ids(&mut errors, reservation_id, payment_id);
+    let amount = errors.value(proto_types::money_from(amount, "amount"));
+    let ((reservation_id, payment_id), amount) = errors.complete(ids.zip(amount))?;
+    Ok((reservation_id, payment_id, amount))
 }
 
 #[tonic::async_trait]
@@ -33,9 +51,8 @@ impl ReservationFlowService for InternalReservationHandler {
         request: Request<proto::ConfirmPaymentRequest>,
     ) -> Result<Response<proto::ConfirmPaymentResponse>, Status> {
         let request = request.into_inner();
-        let payment_id = payment_id(&request.payment_id)?;
-        let amount = proto_types::money_from(request.amount.as_ref(), "amount").map_err(refuse)?;
-        let id = reservation_id(&request.reservation_id)?;
+        let (id, payment_id, amount) =
+            movement(&request.reservation_id, &request.payment_id, request.amount.as_ref()).map_err(refuse)?;
         let applied = self.0.confirm_payment(id, payment_id, amount, Timestamp::now()).await?;
         Ok(Response::new(proto::ConfirmPaymentResponse {
             refund_required: applied.refund_required,
@@ -48,8 +65,10 @@ impl ReservationFlowService for InternalReservationHandler {
         request: Request<proto::RejectPaymentRequest>,
     ) -> Result<Response<proto::RejectPaymentResponse>, Status> {
         let request = request.into_inner();
-        payment_id(&request.payment_id)?;
-        let applied = self.apply(&request.reservation_id, Command::RejectPayment).await?;
+        let mut errors = FieldErrors::default();
+        let ids = ids(&mut errors, &request.reservation_id, &request.payment_id);
+        let (id, _) = errors.complete(ids).map_err(refuse)?;
+        let applied = self.apply(id, Command::RejectPayment).await?;
         let reservation = Some(response::reservation(applied.reservation, Role::Service));
         Ok(Response::new(proto::RejectPaymentResponse { reservation }))
     }
@@ -59,11 +78,9 @@ impl ReservationFlowService for InternalReservationHandler {
         request: Request<proto::ConfirmRefundRequest>,
     ) -> Result<Response<proto::ConfirmRefundResponse>, Status> {
         let request = request.into_inner();
-        let command = Command::ConfirmRefund {
-            payment_id: payment_id(&request.payment_id)?,
-            amount: proto_types::money_from(request.amount.as_ref(), "amount").map_err(refuse)?,
-        };
-        let applied = self.apply(&request.reservation_id, command).await?;
+        let (id, payment_id, amount) =
+            movement(&request.reservation_id, &request.payment_id, request.amount.as_ref()).map_err(refuse)?;
+        let applied = self.apply(id, Command::ConfirmRefund { payment_id, amount }).await?;
         let reservation = Some(response::reservation(applied.reservation, Role::Service));
         Ok(Response::new(proto::ConfirmRefundResponse { reservation }))
     }
@@ -73,11 +90,13 @@ impl ReservationFlowService for InternalReservationHandler {
         request: Request<proto::RetireInventoryRequest>,
     ) -> Result<Response<proto::RetireInventoryResponse>, Status> {
         let request = request.into_inner();
-        let hotel_id = hotel_id(request.hotel_id)?;
+        let mut errors = FieldErrors::default();
+        let hotel_id = errors.value(HotelId::try_from(request.hotel_id));
         let room_type_id = match request.room_type_id {
             0 => None,
-            id => Some(room_type_id(id)?),
+            id => errors.value(RoomTypeId::try_from(id)),
         };
+        let hotel_id = errors.complete(hotel_id).map_err(refuse)?;
         self.0.retire(hotel_id, room_type_id, Timestamp::now()).await?;
         Ok(Response::new(proto::RetireInventoryResponse {}))
     }

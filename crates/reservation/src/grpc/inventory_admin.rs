@@ -2,16 +2,18 @@
 
 use std::sync::Arc;
 
-use jiff::{Timestamp, ToSpan, civil::Date};
+use jiff::{
+    Timestamp, ToSpan,
+    civil::{Date, Weekday},
+};
 use staymesh_api::reservation::v1::{self as proto, inventory_admin_service_server::InventoryAdminService};
-use staymesh_domain::{DateRange, FieldError, Page, RoomTypeId, Weekdays, parse_date};
+use staymesh_domain::{
+    DateRange, FieldError, FieldErrors, HotelId, Page, RoomTypeId, Weekdays, format_date, parse_date,
+};
 use staymesh_mesh::{Caller, Problem};
 use tonic::{Request, Response, Status};
 
-use super::{
-    request::{hotel_id, refuse, room_type_id},
-    response,
-};
+use super::{request::refuse, response};
 use crate::{
     calendar::{HORIZON_DAYS, today},
     service::BookingService,
@@ -36,7 +38,8 @@ impl InventoryAdminService for InventoryAdminHandler {
     ) -> Result<Response<proto::SetInventoryResponse>, Status> {
         Caller::required(&request)?.require_hotel_field(request.get_ref().hotel_id)?;
         let message = request.into_inner();
-        let hotel_id = hotel_id(message.hotel_id)?;
+        let mut errors = FieldErrors::default();
+        let hotel_id = errors.value(HotelId::try_from(message.hotel_id));
         let change = proto::InventoryChange {
             room_type_id: message.room_type_id,
             from_date: message.from_date,
@@ -46,7 +49,8 @@ impl InventoryAdminService for InventoryAdminHandler {
             overbooking_percent: message.overbooking_percent,
             for_future_nights: message.for_future_nights,
         };
-        let change = inventory_change(&change, Timestamp::now()).map_err(refuse)?;
+        let change = inventory_change(&mut errors, &change, Timestamp::now());
+        let (hotel_id, change) = errors.complete(hotel_id.zip(change)).map_err(refuse)?;
         let nights = night_count(self.0.set_inventory(hotel_id, &[change]).await?)?;
         Ok(Response::new(proto::SetInventoryResponse { nights }))
     }
@@ -57,18 +61,7 @@ impl InventoryAdminService for InventoryAdminHandler {
     ) -> Result<Response<proto::BulkSetInventoryResponse>, Status> {
         Caller::required(&request)?.require_hotel_field(request.get_ref().hotel_id)?;
         let message = request.into_inner();
-        let hotel_id = hotel_id(message.hotel_id)?;
-        if message.changes.is_empty() || message.changes.len() > MAX_CHANGES {
-            return Err(refuse(FieldError::new("changes", "must be 1 to 100")));
-        }
-        let now = Timestamp::now();
-        let changes = message
-            .changes
-            .iter()
-            .enumerate()
-            .map(|(at, change)| inventory_change(change, now).map_err(|error| error.under(&format!("changes[{at}]"))))
-            .collect::<Result<Vec<_>, _>>()
-            .map_err(refuse)?;
+        let (hotel_id, changes) = bulk(&message, Timestamp::now()).map_err(refuse)?;
         let nights = night_count(self.0.set_inventory(hotel_id, &changes).await?)?;
         Ok(Response::new(proto::BulkSetInventoryResponse { nights }))
     }
@@ -79,18 +72,7 @@ impl InventoryAdminService for InventoryAdminHandler {
     ) -> Result<Response<proto::ListInventoryResponse>, Status> {
         Caller::required(&request)?.require_hotel_field(request.get_ref().hotel_id)?;
         let message = request.into_inner();
-        let hotel_id = hotel_id(message.hotel_id)?;
-        let room_type_id = room_type_id(message.room_type_id)?;
-        let nights = listed_nights(&message.from_date, &message.until_date).map_err(refuse)?;
-        let filters =
-            [hotel_id.to_string(), room_type_id.to_string(), nights.from().to_string(), nights.until().to_string()];
-        let page: Page<Date> =
-            Page::parse(message.page_size, &message.page_token, &filters.each_ref().map(String::as_str))
-                .map_err(|e| refuse(FieldError::from(e)))?;
-        // Page tokens are not signed: a forged one must not reach the database with a date outside the range.
-        if page.after.is_some_and(|after| !nights.contains(after)) {
-            return Err(refuse(FieldError::new("page_token", "is not one of this list")));
-        }
+        let (hotel_id, room_type_id, nights, page) = inventory_list(&message).map_err(refuse)?;
         let rows = self.0.list_inventory(hotel_id, room_type_id, nights, page.after, page.size.limit()).await?;
         let (rows, next_page_token) = page.cut(rows, |night| night.stay_date);
         let nights = rows.iter().map(response::inventory_night).collect();
@@ -98,39 +80,86 @@ impl InventoryAdminService for InventoryAdminHandler {
     }
 }
 
-/// Parses a change of inventory.
-fn inventory_change(message: &proto::InventoryChange, now: Timestamp) -> Result<InventoryChange, FieldError> {
-    let room_type_id = RoomTypeId::try_from(message.room_type_id)?;
-    let range =
-        DateRange::parse(&message.from_date, &message.until_date).map_err(|e| e.at("from_date", "until_date"))?;
-    require_sellable(range, now)?;
-    let percent = |percent| {
-        let percent = i16::try_from(percent).ok().filter(|percent| (0..=100).contains(percent));
-        percent.ok_or_else(|| FieldError::new("overbooking_percent", "must be 0 to 100"))
-    };
-    let overbooking_percent = message.overbooking_percent.map(percent).transpose()?;
-    if !(0..=MAX_INVENTORY).contains(&message.total_inventory) {
-        return Err(FieldError::new("total_inventory", "must be 0 to 10000"));
+/// Parses the changes of a bulk request.
+///
+/// # Errors
+/// Every invalid field.
+fn bulk(
+    message: &proto::BulkSetInventoryRequest,
+    now: Timestamp,
+) -> Result<(HotelId, Vec<InventoryChange>), FieldErrors> {
+    let mut errors = FieldErrors::default();
+    let hotel_id = errors.value(HotelId::try_from(message.hotel_id));
+    errors.holds((1..=MAX_CHANGES).contains(&message.changes.len()), "changes", format!("must be 1 to {MAX_CHANGES}"));
+    let mut changes = Vec::new();
+    for (at, change) in message.changes.iter().enumerate().take(MAX_CHANGES) {
+        let mut of_change = FieldErrors::default();
+        changes.extend(inventory_change(&mut of_change, change, now));
+        errors.extend_under(&format!("changes[{at}]"), of_change);
     }
-    Ok(InventoryChange {
-        room_type_id,
-        nights: range.on(weekdays(&message.weekdays)?),
+    errors.complete(hotel_id.map(|hotel_id| (hotel_id, changes)))
+}
+
+/// Parses a change of inventory.
+fn inventory_change(
+    errors: &mut FieldErrors,
+    message: &proto::InventoryChange,
+    now: Timestamp,
+) -> Option<InventoryChange> {
+    let room_type_id = errors.value(RoomTypeId::try_from(message.room_type_id));
+    let range = DateRange::collect(errors, &message.from_date, &message.until_date);
+    let range = range.filter(|range| require_sellable(errors, *range, now));
+    let weekdays = weekdays(errors, &message.weekdays);
+    errors.range("total_inventory", message.total_inventory, 0, MAX_INVENTORY);
+    let overbooking_percent = match message.overbooking_percent {
+        None => None,
+        Some(percent) => {
+            let valid = i16::try_from(percent).ok().filter(|percent| (0..=100).contains(percent));
+            errors.holds(valid.is_some(), "overbooking_percent", format!("must be from 0 to 100, not {percent}"));
+            valid
+        }
+    };
+    Some(InventoryChange {
+        room_type_id: room_type_id?,
+        nights: range?.on(weekdays?),
         total_inventory: message.total_inventory,
         overbooking_percent,
         for_future_nights: message.for_future_nights,
     })
 }
 
+/// Which nights to list, and which page of them.
+///
+/// # Errors
+/// Every invalid field.
+fn inventory_list(
+    message: &proto::ListInventoryRequest,
+) -> Result<(HotelId, RoomTypeId, DateRange, Page<Date>), FieldErrors> {
+    let mut errors = FieldErrors::default();
+    let hotel_id = errors.value(HotelId::try_from(message.hotel_id));
+    let room_type_id = errors.value(RoomTypeId::try_from(message.room_type_id));
+    let nights = listed_nights(&mut errors, &message.from_date, &message.until_date);
+    let (from, until) =
+        nights.map(|nights| (nights.from().to_string(), nights.until().to_string())).unwrap_or_default();
+    let filters = [&*message.hotel_id.to_string(), &*message.room_type_id.to_string(), &*from, &*until];
+    let page = Page::<Date>::collect(&mut errors, message.page_size, &message.page_token, &filters);
+    // Page tokens are not signed: a forged one must not reach the database with a date outside the range.
+    let after = page.as_ref().and_then(|page| page.after);
+    if let Some((nights, after)) = nights.zip(after) {
+        errors.holds(nights.contains(after), "page_token", "is not one of this list");
+    }
+    let ((hotel_id, room_type_id), (nights, page)) =
+        errors.complete(hotel_id.zip(room_type_id).zip(nights.zip(page)))?;
+    Ok((hotel_id, room_type_id, nights, page))
+}
+
 /// Refuses past nights, and nights so far ahead that they must be a mistake.
-fn require_sellable(nights: DateRange, now: Timestamp) -> Result<(), FieldError> {
+fn require_sellable(errors: &mut FieldErrors, nights: DateRange, now: Timestamp) -> bool {
     let today = today(now);
-    if nights.from() < today {
-        return Err(FieldError::new("from_date", "must not be in the past"));
-    }
-    if nights.until() > today.saturating_add(MAX_DAYS_AHEAD.days()) {
-        return Err(FieldError::new("until_date", format!("must be at most {MAX_DAYS_AHEAD} days from today")));
-    }
-    Ok(())
+    let (from, until) = (nights.from() >= today, nights.until() <= today.saturating_add(MAX_DAYS_AHEAD.days()));
+    errors.holds(from, "from_date", "must not be in the past");
+    errors.holds(until, "until_date", format!("must be at most {MAX_DAYS_AHEAD} days from today"));
+    from && until
 }
 
 /// The number of nights in a response. A request cannot name more than an `i32` counts.
@@ -138,28 +167,27 @@ fn night_count(nights: u64) -> Result<i32, Status> {
     i32::try_from(nights).map_err(|error| refuse(Problem::internal(&error)))
 }
 
-fn weekdays(days: &[i32]) -> Result<Weekdays, FieldError> {
-    if days.is_empty() {
-        return Ok(Weekdays::ALL);
-    }
-    let days = days
-        .iter()
-        .map(|day| {
-            i8::try_from(*day)
-                .ok()
-                .and_then(|day| jiff::civil::Weekday::from_monday_one_offset(day).ok())
-                .ok_or_else(|| FieldError::new("weekdays", "must be 1 (Monday) to 7 (Sunday)"))
-        })
-        .collect::<Result<Vec<_>, _>>()?;
-    Ok(Weekdays::new(days))
+fn weekdays(errors: &mut FieldErrors, days: &[i32]) -> Option<Weekdays> {
+    let weekday = |day: &i32| i8::try_from(*day).ok().and_then(|day| Weekday::from_monday_one_offset(day).ok());
+    let known: Option<Vec<_>> = days.iter().map(weekday).collect();
+    errors.holds(known.is_some(), "weekdays", "must be 1 (Monday) to 7 (Sunday)");
+    known.map(Weekdays::new)
 }
 
 /// The nights to list: from today up to the horizon by default.
-fn listed_nights(from: &str, until: &str) -> Result<DateRange, FieldError> {
-    let date = |text: &str, field: &str| parse_date(text).map_err(|error| FieldError::new(field, error.to_string()));
-    let from = if from.is_empty() { today(Timestamp::now()) } else { date(from, "from_date")? };
-    let until = if until.is_empty() { from.saturating_add(HORIZON_DAYS.days()) } else { date(until, "until_date")? };
-    DateRange::new(from, until).map_err(|e| e.at("from_date", "until_date"))
+fn listed_nights(errors: &mut FieldErrors, from: &str, until: &str) -> Option<DateRange> {
+    let today = today(Timestamp::now());
+    if !until.is_empty() {
+        let first = format_date(today);
+        return DateRange::collect(errors, if from.is_empty() { &first } else { from }, until);
+    }
+    let from = if from.is_empty() { Some(today) } else { date(errors, from) }?;
+    let range = DateRange::new(from, from.saturating_add(HORIZON_DAYS.days()));
+    errors.value(range.map_err(|error| error.at("from_date", "until_date")))
+}
+
+fn date(errors: &mut FieldErrors, from: &str) -> Option<Date> {
+    errors.value(parse_date(from).map_err(|error| FieldError::new("from_date", error.to_string())))
 }
 
 #[cfg(test)]
@@ -171,13 +199,16 @@ mod tests {
         let now: Timestamp = "2026-11-22T12:00:00Z".parse().expect("a time");
         let refused = |from: &str, until: &str| {
             let range = DateRange::parse(from, until).expect("a range");
-            require_sellable(range, now).map_err(|error| error.field)
+            let mut errors = FieldErrors::default();
+            let sellable = require_sellable(&mut errors, range, now);
+            assert_eq!(sellable, errors.is_empty());
+            errors.into_iter().map(|error| error.field).collect::<Vec<_>>()
         };
-        assert_eq!(refused("2026-11-22", "2026-11-23"), Ok(()));
-        assert_eq!(refused("2026-11-20", "2026-11-23"), Err("from_date".to_owned()));
-        assert_eq!(refused("2001-01-01", "2001-01-02"), Err("from_date".to_owned()));
-        assert_eq!(refused("2026-12-01", "2029-11-26"), Ok(()));
-        assert_eq!(refused("2026-12-01", "2029-11-27"), Err("until_date".to_owned()));
-        assert_eq!(refused("2150-01-01", "2150-01-02"), Err("until_date".to_owned()));
+        assert_eq!(refused("2026-11-22", "2026-11-23"), [""; 0]);
+        assert_eq!(refused("2026-11-20", "2026-11-23"), ["from_date"]);
+        assert_eq!(refused("2001-01-01", "2001-01-02"), ["from_date"]);
+        assert_eq!(refused("2026-12-01", "2029-11-26"), [""; 0]);
+        assert_eq!(refused("2026-12-01", "2029-11-27"), ["until_date"]);
+        assert_eq!(refused("2150-01-01", "2150-01-02"), ["until_date"]);
     }
 }

@@ -1,20 +1,22 @@
-//! Parses request messages into domain values. Errors name the field.
+//! Parses request messages into domain values. Every invalid field is reported, not only the first.
 
 use jiff::Timestamp;
 use staymesh_api::reservation::v1 as proto;
 use staymesh_domain::{
-    Email, FieldError, GuestCount, HotelId, IdError, PaymentId, ReservationId, RoomCount, RoomTypeId, StayDates,
+    Email, FieldError, FieldErrors, GuestCount, HotelId, IdError, ReservationId, RoomCount, RoomTypeId, StayDates, Text,
 };
 use staymesh_mesh::Problem;
 use tonic::{Request, Status as GrpcStatus};
 
 use crate::{
     model::{Guest, PaymentMode, Source, Status},
-    service::StayRequest,
+    service::{BookingRequest, StayRequest},
 };
 
 /// Metadata with the address of the caller, set by the edge. The edge removes it from incoming requests.
 const SOURCE_HEADER: &str = "x-staymesh-source";
+/// Most room types that a request may name.
+const MAX_ROOM_TYPES: usize = 100;
 
 /// Where a request comes from, as the edge saw it; `None` for calls from inside the mesh.
 pub(super) fn source<T>(request: &Request<T>) -> Option<Source> {
@@ -32,60 +34,76 @@ pub(super) fn reservation_id(text: &str) -> Result<ReservationId, GrpcStatus> {
     text.parse().map_err(|error: IdError| refuse(FieldError::from(error)))
 }
 
-/// Parses a payment id.
-pub(super) fn payment_id(text: &str) -> Result<PaymentId, GrpcStatus> {
-    text.parse().map_err(|error: IdError| refuse(FieldError::from(error)))
-}
-
-/// Validates a hotel id.
-pub(super) fn hotel_id(id: i32) -> Result<HotelId, GrpcStatus> {
-    HotelId::try_from(id).map_err(|error| refuse(FieldError::from(error)))
-}
-
-/// Validates a room type id.
-pub(super) fn room_type_id(id: i32) -> Result<RoomTypeId, GrpcStatus> {
-    RoomTypeId::try_from(id).map_err(|error| refuse(FieldError::from(error)))
-}
-
-/// Parses hotel, dates, rooms (default 1) and guests (default one per room); reports the first invalid field.
+/// Parses hotel, dates, rooms (default 1) and guests (default one per room).
 pub(super) fn stay_request(
+    errors: &mut FieldErrors,
     hotel_id: i32,
-    check_in: &str,
-    check_out: &str,
+    dates: (&str, &str),
     rooms: Option<i32>,
     guests: Option<i32>,
     now: Timestamp,
-) -> Result<StayRequest, FieldError> {
-    let hotel_id = HotelId::try_from(hotel_id)?;
-    let stay = stay(check_in, check_out, now)?;
-    let rooms = RoomCount::try_from(rooms.unwrap_or(1)).map_err(|e| e.at("rooms"))?;
-    let guests = GuestCount::try_from(guests.unwrap_or(rooms.get())).map_err(|e| e.at("guests"))?;
-    if guests.get() < rooms.get() {
-        return Err(FieldError::new("guests", "must be at least one for each room"));
+) -> Option<StayRequest> {
+    let hotel_id = errors.value(HotelId::try_from(hotel_id));
+    let stay = stay(errors, dates, now);
+    let rooms = room_count(errors, rooms);
+    let guests = match guests {
+        Some(guests) => errors.value(GuestCount::try_from(guests).map_err(|e| e.at("guests"))),
+        None => rooms.and_then(|rooms| errors.value(GuestCount::try_from(rooms.get()).map_err(|e| e.at("guests")))),
+    };
+    if let Some((rooms, guests)) = rooms.zip(guests) {
+        errors.holds(guests.get() >= rooms.get(), "guests", "must be at least one for each room");
     }
-    Ok(StayRequest { hotel_id, stay, rooms, guests })
+    Some(StayRequest { hotel_id: hotel_id?, stay: stay?, rooms: rooms?, guests: guests? })
 }
 
-/// Parses the dates of a stay that can be booked at `now`.
-pub(super) fn stay(check_in: &str, check_out: &str, now: Timestamp) -> Result<StayDates, FieldError> {
-    let stay = StayDates::parse(check_in, check_out)?;
-    stay.require_bookable(now)?;
-    Ok(stay)
+/// Parses the number of rooms, by default 1.
+pub(super) fn room_count(errors: &mut FieldErrors, rooms: Option<i32>) -> Option<RoomCount> {
+    errors.value(RoomCount::try_from(rooms.unwrap_or(1)).map_err(|e| e.at("rooms")))
+}
+
+/// Parses the dates of a stay, check-in and check-out, that can be booked at `now`.
+pub(super) fn stay(errors: &mut FieldErrors, dates: (&str, &str), now: Timestamp) -> Option<StayDates> {
+    let stay = StayDates::collect(errors, dates.0, dates.1)?;
+    errors.value(stay.require_bookable(now))?;
+    Some(stay)
+}
+
+/// Parses the room types that a search is restricted to.
+pub(super) fn room_type_ids(errors: &mut FieldErrors, ids: &[i32]) -> Vec<RoomTypeId> {
+    errors.holds(ids.len() <= MAX_ROOM_TYPES, "room_type_ids", format!("must be at most {MAX_ROOM_TYPES}"));
+    let ids = ids.iter().enumerate().take(MAX_ROOM_TYPES);
+    ids.filter_map(|(at, id)| errors.value(RoomTypeId::try_from(*id).map_err(|e| e.at(format!("room_type_ids[{at}]")))))
+        .collect()
+}
+
+/// Parses a booking.
+///
+/// # Errors
+/// Every invalid field.
+pub(super) fn booking(
+    message: proto::CreateReservationRequest,
+    source: Option<Source>,
+) -> Result<BookingRequest, FieldErrors> {
+    let mut errors = FieldErrors::default();
+    errors.holds(!message.offer_token.is_empty(), "offer_token", "is required");
+    let reservation_id = errors.value(message.reservation_id.parse::<ReservationId>());
+    let payment_mode = errors.value(payment_mode(message.payment_mode));
+    let guest = guest(&mut errors, message.primary_guest);
+    let ((reservation_id, payment_mode), guest) = errors.complete(reservation_id.zip(payment_mode).zip(guest))?;
+    Ok(BookingRequest { reservation_id, payment_mode, guest, offer_token: message.offer_token, source })
 }
 
 /// Validates the guest that a reservation is made for.
-pub(super) fn guest(guest: Option<proto::Guest>) -> Result<Guest, FieldError> {
-    let guest = guest.ok_or_else(|| FieldError::new("primary_guest", "is required"))?;
-    let full_name = guest.full_name.trim().to_owned();
-    if full_name.is_empty() || full_name.chars().count() > 200 || full_name.chars().any(char::is_control) {
-        return Err(FieldError::new("primary_guest.full_name", "must be 1 to 200 characters"));
-    }
-    let email = Email::contact(&guest.email).map_err(|error| error.at("primary_guest.email"))?;
-    Ok(Guest { full_name, email: email.into_string() })
+fn guest(errors: &mut FieldErrors, guest: Option<proto::Guest>) -> Option<Guest> {
+    let guest = errors.value(guest.ok_or_else(|| FieldError::new("primary_guest", "is required")))?;
+    let name = Text::line(&guest.full_name, 1..=200).map_err(|error| error.at("primary_guest.full_name"));
+    let email = Email::parse(&guest.email).map_err(|error| error.at("primary_guest.email"));
+    let (name, email) = (errors.value(name), errors.value(email));
+    Some(Guest { full_name: name?.into_string(), email: email?.as_written().to_owned() })
 }
 
 /// Parses who collects the money; the guest pays by default.
-pub(super) fn payment_mode(mode: i32) -> Result<PaymentMode, FieldError> {
+fn payment_mode(mode: i32) -> Result<PaymentMode, FieldError> {
     match proto::PaymentMode::try_from(mode) {
         Ok(proto::PaymentMode::Unspecified | proto::PaymentMode::GuestPays) => Ok(PaymentMode::GuestPays),
         Ok(proto::PaymentMode::PartnerCollects) => Ok(PaymentMode::PartnerCollects),

@@ -4,22 +4,19 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use staymesh_api::reservation::v1::{self as proto, reservation_service_server::ReservationService};
-use staymesh_domain::{FieldError, Page, RoomCount, RoomTypeId};
+use staymesh_domain::{FieldErrors, HotelId, Page, RoomTypeId};
 use staymesh_mesh::{Caller, proto_types};
 use tonic::{Request, Response, Status};
 
 use super::{
-    request::{self, hotel_id, refuse, reservation_id, room_type_id},
+    request::{self, refuse, reservation_id},
     response,
 };
 use crate::{
     error::ReservationError,
-    service::{BookingRequest, BookingService, list_scope},
+    service::{BookingService, list_scope},
     store::{ListFilter, ListPosition},
 };
-
-/// Most room types that a request may name.
-const MAX_ROOM_TYPES: usize = 100;
 
 /// Handles `ReservationService`.
 pub(crate) struct ReservationHandler(pub(crate) Arc<BookingService>);
@@ -31,24 +28,18 @@ impl ReservationService for ReservationHandler {
         request: Request<proto::GetAvailabilityRequest>,
     ) -> Result<Response<proto::GetAvailabilityResponse>, Status> {
         let message = request.into_inner();
-        let hotel_id = hotel_id(message.hotel_id)?;
-        let stay = request::stay(&message.check_in, &message.check_out, Timestamp::now()).map_err(refuse)?;
-        let rooms = RoomCount::try_from(message.rooms.unwrap_or(1)).map_err(|e| refuse(e.at("rooms")))?.get();
-        if message.room_type_ids.len() > MAX_ROOM_TYPES {
-            return Err(refuse(FieldError::new("room_type_ids", "must be at most 100")));
-        }
-        let room_type_ids = message
-            .room_type_ids
-            .iter()
-            .enumerate()
-            .map(|(at, id)| RoomTypeId::try_from(*id).map_err(|e| refuse(e.at(format!("room_type_ids[{at}]")))))
-            .collect::<Result<Vec<_>, Status>>()?;
+        let mut errors = FieldErrors::default();
+        let hotel_id = errors.value(HotelId::try_from(message.hotel_id));
+        let stay = request::stay(&mut errors, (&message.check_in, &message.check_out), Timestamp::now());
+        let rooms = request::room_count(&mut errors, message.rooms);
+        let room_type_ids = request::room_type_ids(&mut errors, &message.room_type_ids);
+        let ((hotel_id, stay), rooms) = errors.complete(hotel_id.zip(stay).zip(rooms)).map_err(refuse)?;
         let left = self.0.search(hotel_id, stay, &room_type_ids).await?;
         let room_types = left
             .into_iter()
             .map(|left| proto::RoomTypeAvailability {
                 room_type_id: left.room_type_id.get(),
-                available: left.rooms_left >= rooms,
+                available: left.rooms_left >= rooms.get(),
                 rooms_left: left.rooms_left,
             })
             .collect();
@@ -60,10 +51,11 @@ impl ReservationService for ReservationHandler {
         request: Request<proto::ListOffersRequest>,
     ) -> Result<Response<proto::ListOffersResponse>, Status> {
         let message = request.into_inner();
-        let now = Timestamp::now();
+        let mut errors = FieldErrors::default();
+        let (dates, now) = ((&*message.check_in, &*message.check_out), Timestamp::now());
         let (rooms, guests) = (message.rooms, message.guests);
-        let stay = request::stay_request(message.hotel_id, &message.check_in, &message.check_out, rooms, guests, now)
-            .map_err(refuse)?;
+        let stay = request::stay_request(&mut errors, message.hotel_id, dates, rooms, guests, now);
+        let stay = errors.complete(stay).map_err(refuse)?;
         let offers = self.0.offers(stay).await?;
         let offers = offers
             .into_iter()
@@ -84,11 +76,12 @@ impl ReservationService for ReservationHandler {
     ) -> Result<Response<proto::PrepareReservationResponse>, Status> {
         let caller = Caller::required(&request)?;
         let message = request.into_inner();
-        let now = Timestamp::now();
-        let room_type_id = room_type_id(message.room_type_id)?;
+        let mut errors = FieldErrors::default();
+        let (dates, now) = ((&*message.check_in, &*message.check_out), Timestamp::now());
         let (rooms, guests) = (message.rooms, message.guests);
-        let stay = request::stay_request(message.hotel_id, &message.check_in, &message.check_out, rooms, guests, now)
-            .map_err(refuse)?;
+        let room_type_id = errors.value(RoomTypeId::try_from(message.room_type_id));
+        let stay = request::stay_request(&mut errors, message.hotel_id, dates, rooms, guests, now);
+        let (room_type_id, stay) = errors.complete(room_type_id.zip(stay)).map_err(refuse)?;
         let form = self.0.prepare(caller.subject, stay, room_type_id, now).await?;
         let expires = form.offer.expires().map_err(ReservationError::from)?;
         Ok(Response::new(proto::PrepareReservationResponse {
@@ -106,16 +99,7 @@ impl ReservationService for ReservationHandler {
         let caller = Caller::required(&request)?;
         let source = request::source(&request);
         let message = request.into_inner();
-        if message.offer_token.is_empty() {
-            return Err(refuse(FieldError::new("offer_token", "is required")));
-        }
-        let booking = BookingRequest {
-            reservation_id: reservation_id(&message.reservation_id)?,
-            payment_mode: request::payment_mode(message.payment_mode).map_err(refuse)?,
-            guest: request::guest(message.primary_guest).map_err(refuse)?,
-            offer_token: message.offer_token,
-            source,
-        };
+        let booking = request::booking(message, source).map_err(refuse)?;
         let booking = self.0.create(&caller, booking, Timestamp::now()).await?;
         let reservation = Some(response::reservation(booking, caller.role));
         Ok(Response::new(proto::CreateReservationResponse { reservation }))
@@ -139,16 +123,17 @@ impl ReservationService for ReservationHandler {
         let caller = Caller::required(&request)?;
         let message = request.into_inner();
         let (owner, scope) = list_scope(&caller, (message.hotel_id != 0).then_some(message.hotel_id))?;
-        let hotel_id = scope.map(hotel_id).transpose()?;
-        let status = request::status_filter(message.status).map_err(refuse)?;
+        let mut errors = FieldErrors::default();
+        let hotel_id = scope.and_then(|id| errors.value(HotelId::try_from(id)));
+        let status = errors.value(request::status_filter(message.status));
         let bound = [
             owner.clone().unwrap_or_default(),
             hotel_id.map(|id| id.to_string()).unwrap_or_default(),
             message.status.to_string(),
         ];
-        let page: Page<ListPosition> =
-            Page::parse(message.page_size, &message.page_token, &bound.each_ref().map(String::as_str))
-                .map_err(|e| refuse(FieldError::from(e)))?;
+        let bound = bound.each_ref().map(String::as_str);
+        let page = Page::<ListPosition>::collect(&mut errors, message.page_size, &message.page_token, &bound);
+        let (status, page) = errors.complete(status.zip(page)).map_err(refuse)?;
         let filter = ListFilter { owner, hotel_id, status };
         let rows = self.0.list(&filter, page.after, page.size.limit()).await?;
         let (rows, next_page_token) = page.cut(rows, ListPosition::of);

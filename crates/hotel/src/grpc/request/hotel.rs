@@ -2,12 +2,11 @@
 
 use prost_types::FieldMask;
 use staymesh_api::hotel::v1 as proto;
-use staymesh_domain::{Currency, is_country};
-use staymesh_mesh::Problem;
+use staymesh_domain::{Currency, FieldErrors, is_country};
 
 use super::{
     mask::Mask,
-    required,
+    masked, required,
     validate::{Validator, is_time_zone},
 };
 use crate::model::{Change, HotelFields, HotelPatch, Location};
@@ -31,13 +30,13 @@ const CHANGEABLE: &[&str] = &[
 /// A new hotel and its currency.
 ///
 /// # Errors
-/// `INVALID_FIELD` naming every invalid field.
-pub(in crate::grpc) fn new_hotel(hotel: Option<proto::Hotel>) -> Result<(HotelFields, Currency), Problem> {
-    let hotel = required("hotel", hotel)?;
+/// Every invalid field.
+pub(in crate::grpc) fn new_hotel(hotel: Option<proto::Hotel>) -> Result<(HotelFields, Currency), FieldErrors> {
+    let mut hotel = required("hotel", hotel)?;
     let mut validator = Validator::new("hotel", &Mask::ALL);
-    validate(&mut validator, &hotel);
+    validate(&mut validator, &mut hotel);
     let currency = validator.value("currency_code", hotel.currency_code.parse::<Currency>());
-    let currency = validator.finish_with(currency)?;
+    let currency = validator.finish(currency)?;
     let location = location(&hotel);
     let address = hotel.address.unwrap_or_default();
     let fields = HotelFields {
@@ -60,16 +59,15 @@ pub(in crate::grpc) fn new_hotel(hotel: Option<proto::Hotel>) -> Result<(HotelFi
 /// hotel is sent whole, and its currency, unless empty, must be the current one.
 ///
 /// # Errors
-/// `INVALID_FIELD` naming `update_mask` or every invalid field that the mask covers.
+/// `update_mask`, or every invalid field that the mask covers.
 pub(in crate::grpc) fn hotel_change(
     hotel: Option<proto::Hotel>,
     mask: Option<&FieldMask>,
-) -> Result<(Change<HotelPatch>, Option<String>), Problem> {
-    let mask = Mask::parse(mask, CHANGEABLE)?;
-    let hotel = required("hotel", hotel)?;
+) -> Result<(Change<HotelPatch>, Option<String>), FieldErrors> {
+    let (mut hotel, mask) = masked("hotel", hotel, mask, CHANGEABLE)?;
     let mut validator = Validator::new("hotel", &mask);
-    validate(&mut validator, &hotel);
-    validator.finish()?;
+    validate(&mut validator, &mut hotel);
+    validator.finish(Some(()))?;
     let location = location(&hotel);
     let address = hotel.address.unwrap_or_default();
     let patch = HotelPatch {
@@ -96,15 +94,14 @@ fn location(hotel: &proto::Hotel) -> Location {
     }
 }
 
-fn validate(validator: &mut Validator<'_>, hotel: &proto::Hotel) {
-    validator.line("display_name", &hotel.display_name, 1, 200);
-    validator.prose("description", &hotel.description, 5_000);
+fn validate(validator: &mut Validator<'_>, hotel: &mut proto::Hotel) {
+    validator.line("display_name", &mut hotel.display_name, 1, 200);
+    validator.prose("description", &mut hotel.description, 5_000);
     validator.require(hotel.address.is_some(), "address", "is required");
-    let empty = proto::Address::default();
-    let address = hotel.address.as_ref().unwrap_or(&empty);
-    validator.line("address.street", &address.street, 0, 200);
-    validator.line("address.city", &address.city, 1, 100);
-    validator.line("address.postal_code", &address.postal_code, 0, 20);
+    let address = hotel.address.get_or_insert_default();
+    validator.line("address.street", &mut address.street, 0, 200);
+    validator.line("address.city", &mut address.city, 1, 100);
+    validator.line("address.postal_code", &mut address.postal_code, 0, 20);
     let country = is_country(&address.country_code);
     validator.require(
         country,
@@ -120,6 +117,6 @@ fn validate(validator: &mut Validator<'_>, hotel: &proto::Hotel) {
     let zone = is_time_zone(&hotel.time_zone);
     validator.require(zone, "time_zone", "must be an IANA time zone such as Europe/Lisbon");
     validator.range("star_rating", hotel.star_rating, 0, 5);
-    validator.amenities(&hotel.amenities);
-    validator.photo_urls(&hotel.photo_urls);
+    validator.amenities(&mut hotel.amenities);
+    validator.photo_urls(&mut hotel.photo_urls);
 }

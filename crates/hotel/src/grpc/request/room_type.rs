@@ -2,9 +2,9 @@
 
 use prost_types::FieldMask;
 use staymesh_api::hotel::v1 as proto;
-use staymesh_mesh::Problem;
+use staymesh_domain::FieldErrors;
 
-use super::{mask::Mask, required, validate::Validator};
+use super::{mask::Mask, masked, required, validate::Validator};
 use crate::model::{Bed, Change, RoomTypeFields, RoomTypePatch};
 
 /// Paths that an update mask of a room type may name.
@@ -13,12 +13,12 @@ const CHANGEABLE: &[&str] = &["display_name", "description", "beds", "max_occupa
 /// A new room type.
 ///
 /// # Errors
-/// `INVALID_FIELD` naming every invalid field.
-pub(in crate::grpc) fn new_room_type(room_type: Option<proto::RoomType>) -> Result<RoomTypeFields, Problem> {
-    let room_type = required("room_type", room_type)?;
+/// Every invalid field.
+pub(in crate::grpc) fn new_room_type(room_type: Option<proto::RoomType>) -> Result<RoomTypeFields, FieldErrors> {
+    let mut room_type = required("room_type", room_type)?;
     let mut validator = Validator::new("room_type", &Mask::ALL);
-    validate(&mut validator, &room_type);
-    validator.finish()?;
+    validate(&mut validator, &mut room_type);
+    validator.finish(Some(()))?;
     Ok(RoomTypeFields {
         display_name: room_type.display_name,
         description: room_type.description,
@@ -32,16 +32,15 @@ pub(in crate::grpc) fn new_room_type(room_type: Option<proto::RoomType>) -> Resu
 /// An update of a room type.
 ///
 /// # Errors
-/// `INVALID_FIELD` naming `update_mask` or every invalid field that the mask covers.
+/// `update_mask`, or every invalid field that the mask covers.
 pub(in crate::grpc) fn room_type_change(
     room_type: Option<proto::RoomType>,
     mask: Option<&FieldMask>,
-) -> Result<Change<RoomTypePatch>, Problem> {
-    let mask = Mask::parse(mask, CHANGEABLE)?;
-    let room_type = required("room_type", room_type)?;
+) -> Result<Change<RoomTypePatch>, FieldErrors> {
+    let (mut room_type, mask) = masked("room_type", room_type, mask, CHANGEABLE)?;
     let mut validator = Validator::new("room_type", &mask);
-    validate(&mut validator, &room_type);
-    validator.finish()?;
+    validate(&mut validator, &mut room_type);
+    validator.finish(Some(()))?;
     let patch = RoomTypePatch {
         display_name: mask.pick("display_name", room_type.display_name),
         description: mask.pick("description", room_type.description),
@@ -57,16 +56,16 @@ fn beds(beds: &[proto::Bed]) -> Vec<Bed> {
     beds.iter().map(|bed| Bed { kind: bed.kind, count: bed.count }).collect()
 }
 
-fn validate(validator: &mut Validator<'_>, room_type: &proto::RoomType) {
-    validator.line("display_name", &room_type.display_name, 1, 200);
-    validator.prose("description", &room_type.description, 5_000);
+fn validate(validator: &mut Validator<'_>, room_type: &mut proto::RoomType) {
+    validator.line("display_name", &mut room_type.display_name, 1, 200);
+    validator.prose("description", &mut room_type.description, 5_000);
     validator.require(!room_type.beds.is_empty(), "beds", "is required; 1 to 10 entries");
-    validator.list("beds", &room_type.beds, 10, |validator, path, bed| {
+    validator.list("beds", &mut room_type.beds, 10, |validator, path, bed| {
         let known = bed.kind != 0 && proto::BedKind::try_from(bed.kind).is_ok();
         validator.require(known, &format!("{path}.kind"), "must be a kind of bed");
         validator.range(&format!("{path}.count"), bed.count, 1, 10);
     });
     validator.range("max_occupancy", room_type.max_occupancy, 1, 20);
-    validator.amenities(&room_type.amenities);
-    validator.photo_urls(&room_type.photo_urls);
+    validator.amenities(&mut room_type.amenities);
+    validator.photo_urls(&mut room_type.photo_urls);
 }

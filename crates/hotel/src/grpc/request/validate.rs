@@ -2,8 +2,7 @@
 
 use std::fmt::Display;
 
-use staymesh_domain::{FieldError, FieldErrors};
-use staymesh_mesh::Problem;
+use staymesh_domain::{FieldError, FieldErrors, Text, TextError};
 use url::Url;
 
 use super::mask::Mask;
@@ -36,18 +35,22 @@ impl<'a> Validator<'a> {
         result.map_err(|error| self.require(false, path, error.to_string())).ok()
     }
 
-    /// One line of text of `min` to `max` characters, without control characters or surrounding spaces.
-    pub(super) fn line(&mut self, path: &str, text: &str, min: usize, max: usize) {
-        self.length(path, text, min, max);
-        self.require(!text.chars().any(char::is_control), path, "must not contain control characters");
-        self.require(text.trim() == text, path, "must not begin or end with a space");
+    /// One line of text of `min` to `max` characters. Becomes its normal form.
+    pub(super) fn line(&mut self, path: &str, text: &mut String, min: usize, max: usize) {
+        let parsed = Text::line(text, min..=max);
+        self.normalize(path, text, parsed);
     }
 
-    /// Text of at most `max` characters, which may contain line breaks and tabs.
-    pub(super) fn prose(&mut self, path: &str, text: &str, max: usize) {
-        self.length(path, text, 0, max);
-        let allowed = |c: char| !c.is_control() || matches!(c, '\n' | '\r' | '\t');
-        self.require(text.chars().all(allowed), path, "must not contain control characters");
+    /// Text of at most `max` characters, which may contain line breaks and tabs. Becomes its normal form.
+    pub(super) fn prose(&mut self, path: &str, text: &mut String, max: usize) {
+        let parsed = Text::prose(text, 0..=max);
+        self.normalize(path, text, parsed);
+    }
+
+    fn normalize(&mut self, path: &str, text: &mut String, parsed: Result<Text, TextError>) {
+        if let Some(parsed) = self.value(path, parsed) {
+            *text = parsed.into_string();
+        }
     }
 
     /// A number from `min` to `max`.
@@ -59,58 +62,34 @@ impl<'a> Validator<'a> {
     pub(super) fn list<T>(
         &mut self,
         path: &str,
-        entries: &[T],
+        entries: &mut [T],
         max: usize,
-        mut entry: impl FnMut(&mut Self, &str, &T),
+        mut entry: impl FnMut(&mut Self, &str, &mut T),
     ) {
         self.require(entries.len() <= max, path, format!("must have at most {max} entries, not {}", entries.len()));
-        for (index, value) in entries.iter().enumerate().take(max) {
+        for (index, value) in entries.iter_mut().enumerate().take(max) {
             entry(self, &format!("{path}[{index}]"), value);
         }
     }
 
-    /// At most 100 amenities of 1 to 50 characters.
-    pub(super) fn amenities(&mut self, amenities: &[String]) {
+    /// At most 100 amenities of 1 to 50 characters. They become their normal forms.
+    pub(super) fn amenities(&mut self, amenities: &mut [String]) {
         self.list("amenities", amenities, 100, |validator, path, amenity| validator.line(path, amenity, 1, 50));
     }
 
     /// At most 50 https URLs of pictures.
-    pub(super) fn photo_urls(&mut self, urls: &[String]) {
+    pub(super) fn photo_urls(&mut self, urls: &mut [String]) {
         self.list("photo_urls", urls, 50, |validator, path, url| {
             validator.require(is_https(url), path, format!("must be an https URL of at most {MAX_URL} characters"));
         });
     }
 
-    /// Ends the validation.
+    /// Ends the validation with the values that were parsed in its course.
     ///
     /// # Errors
-    /// `INVALID_FIELD` with every violation.
-    pub(super) fn finish(self) -> Result<(), Problem> {
-        if self.violations.is_empty() {
-            return Ok(());
-        }
-        Err(Problem::fields(self.violations.into_iter().map(|error| (error.field, error.description))))
-    }
-
-    /// Ends the validation with a value that was parsed in its course.
-    ///
-    /// # Errors
-    /// `INVALID_FIELD` with every violation.
-    pub(super) fn finish_with<T>(self, parsed: Option<T>) -> Result<T, Problem> {
-        self.finish()?;
-        parsed.ok_or_else(|| Problem::internal(&"a field was neither parsed nor reported as a violation"))
-    }
-
-    fn length(&mut self, path: &str, text: &str, min: usize, max: usize) {
-        // Counting stops at max + 1: the text may be megabytes.
-        let length = text.chars().take(max + 1).count();
-        let fits = (min..=max).contains(&length);
-        let description = match (min, length) {
-            (0, _) => format!("must have at most {max} characters"),
-            (_, 0) => format!("is required; {min} to {max} characters"),
-            _ => format!("must have {min} to {max} characters"),
-        };
-        self.require(fits, path, description);
+    /// Every violation.
+    pub(super) fn finish<T>(self, parsed: Option<T>) -> Result<T, FieldErrors> {
+        self.violations.complete(parsed)
     }
 }
 
@@ -142,26 +121,25 @@ mod tests {
     }
 
     #[test]
-    fn line_counts_characters_not_bytes() {
-        assert!(violations(|validator| validator.line("city", &"é".repeat(100), 1, 100)).is_empty());
-        assert_eq!(
-            violations(|validator| validator.line("city", &"é".repeat(101), 1, 100)),
-            ["hotel.city: must have 1 to 100 characters"]
-        );
-        assert_eq!(
-            violations(|validator| validator.line("city", "", 1, 100)),
-            ["hotel.city: is required; 1 to 100 characters"]
-        );
+    fn texts_become_their_normal_form() {
+        let mut city = " Mu\u{308}nchen ".to_owned();
+        assert!(violations(|validator| validator.line("city", &mut city, 1, 100)).is_empty());
+        assert_eq!(city, "München");
+        let mut description = "two\nlines\n".to_owned();
+        assert!(violations(|validator| validator.prose("description", &mut description, 100)).is_empty());
+        assert_eq!(description, "two\nlines");
     }
 
     #[test]
-    fn line_and_prose_refuse_control_characters() {
-        for text in ["a\0b", "a\nb", "a\u{7f}", "\u{85}a\u{85}"] {
-            assert!(!violations(|validator| validator.line("city", text, 1, 100)).is_empty(), "{text:?}");
+    fn invisible_long_and_missing_texts_are_refused() {
+        let line = |text: &str| violations(|validator| validator.line("city", &mut text.to_owned(), 1, 100));
+        assert_eq!(line(&"é".repeat(101)), ["hotel.city: must have 1 to 100 characters"]);
+        assert_eq!(line(" "), ["hotel.city: is required; 1 to 100 characters"]);
+        assert_eq!(line("\u{200d}"), ["hotel.city: must have a visible character"]);
+        for text in ["a\0b", "a\nb", "a\u{7f}", "a\u{85}a", "\u{200b}", "a\u{202e}"] {
+            assert_eq!(line(text).len(), 1, "{text:?}");
         }
-        assert!(violations(|validator| validator.prose("description", "two\nlines\tand a tab", 100)).is_empty());
-        assert!(!violations(|validator| validator.prose("description", "nul\0", 100)).is_empty());
-        assert!(!violations(|validator| validator.line("city", " ", 1, 100)).is_empty());
+        assert!(!violations(|validator| validator.prose("description", &mut "nul\0".to_owned(), 100)).is_empty());
     }
 
     #[test]
@@ -187,8 +165,8 @@ mod tests {
 
     #[test]
     fn violations_are_bounded() {
-        let amenities = vec![String::new(); 1_000_000];
-        assert_eq!(violations(|validator| validator.amenities(&amenities)).len(), FieldErrors::MAX);
+        let mut amenities = vec![String::new(); 1_000_000];
+        assert_eq!(violations(|validator| validator.amenities(&mut amenities)).len(), FieldErrors::MAX);
     }
 
     #[test]
@@ -196,9 +174,9 @@ mod tests {
         let mask = prost_types::FieldMask { paths: vec!["city".into()] };
         let mask = Mask::parse(Some(&mask), &["city"]).unwrap();
         let mut validator = Validator::new("hotel", &mask);
-        validator.line("street", "\0", 1, 10);
+        validator.line("street", &mut "\0".to_owned(), 1, 10);
         assert!(validator.violations.is_empty());
-        validator.line("city", "\0", 1, 10);
+        validator.line("city", &mut "\0".to_owned(), 1, 10);
         assert_eq!(validator.violations.into_iter().count(), 1);
     }
 

@@ -9,7 +9,7 @@ use crate::testing::{encryption_key, test_redis};
 const START: Timestamp = Timestamp::UNIX_EPOCH;
 
 fn email(name: &str) -> Email {
-    Email::account(&format!("{name}@example.com")).unwrap()
+    Email::parse(&format!("{name}@example.com")).unwrap()
 }
 
 fn home() -> Source {

@@ -5,8 +5,6 @@ use staymesh_api::payment::v1 as proto;
 use staymesh_domain::{DateRangeError, FieldError, FieldErrors, Page, ReservationId, parse_date};
 use staymesh_mesh::{Problem, proto_types::money_from};
 
-use super::invalid;
-
 use crate::{
     model::{PartnerTerms, Settlement},
     service::InvoiceCursor,
@@ -25,10 +23,7 @@ pub(in crate::grpc) fn record(
         Some(terms) => terms_of(&mut errors, terms, "terms"),
         None => errors.value(Err(FieldError::new("terms", "is required"))),
     };
-    match (id, terms) {
-        (Some(id), Some(terms)) if errors.is_empty() => Ok((id, terms)),
-        _ => Err(invalid(errors)),
-    }
+    Ok(errors.complete(id.zip(terms))?)
 }
 
 /// The terms, or `None` after adding what is invalid to `errors`. Amounts of messages are never negative.
@@ -64,12 +59,8 @@ pub(in crate::grpc) fn settle(
     let id = errors.value(request.reservation_id.parse::<ReservationId>());
     let refund = errors.value(money_from(request.refund.as_ref(), "refund"));
     let terms = request.partner_sale.as_ref().and_then(|terms| terms_of(&mut errors, terms, "partner_sale"));
-    match (id, refund) {
-        (Some(id), Some(refund)) if errors.is_empty() => {
-            Ok((id, Settlement { refund, hold_expired: request.hold_expired }, terms))
-        }
-        _ => Err(invalid(errors)),
-    }
+    let (id, refund) = errors.complete(id.zip(refund))?;
+    Ok((id, Settlement { refund, hold_expired: request.hold_expired }, terms))
 }
 
 /// Selection of invoice lines.
@@ -90,13 +81,10 @@ pub(in crate::grpc) fn list(request: proto::ListPartnerSalesRequest) -> Result<I
     let from = errors.value(day(&request.from_date).map_err(|error| range(DateRangeError::From(error))));
     let until = errors.value(day(&request.until_date).map_err(|error| range(DateRangeError::Until(error))));
     let filters = [request.partner.as_str(), &request.from_date, &request.until_date];
-    let page = errors.value(Page::parse(request.page_size, &request.page_token, &filters));
-    let (Some(from), Some(until), Some(page)) = (from, until, page) else { return Err(invalid(errors)) };
-    let in_order = from.zip(until).is_none_or(|(from, until)| from < until);
+    let page = Page::collect(&mut errors, request.page_size, &request.page_token, &filters);
+    let in_order = from.flatten().zip(until.flatten()).is_none_or(|(from, until)| from < until);
     errors.holds(in_order, "until_date", "must be after from_date");
-    if !errors.is_empty() {
-        return Err(invalid(errors));
-    }
+    let ((from, until), page) = errors.complete(from.zip(until).zip(page))?;
     Ok(InvoiceQuery { partner: request.partner, days: (from, until), page })
 }
 

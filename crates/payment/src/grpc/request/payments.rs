@@ -6,7 +6,6 @@ use staymesh_domain::{FieldError, FieldErrors, HotelId, Money, Page, PaymentId, 
 use staymesh_mesh::{Problem, proto_types::money_from};
 use uuid::Uuid;
 
-use super::invalid;
 use crate::model::{Status, StatusFilter};
 
 /// Longest return URL, in characters.
@@ -17,20 +16,19 @@ pub(in crate::grpc) fn create(request: CreatePaymentRequest) -> Result<(Reservat
     let mut errors = FieldErrors::default();
     let id = errors.value(request.reservation_id.parse::<ReservationId>());
     errors.value(validate_return_url(&request.return_url));
-    match id {
-        Some(id) if errors.is_empty() => Ok((id, request.return_url)),
-        _ => Err(invalid(errors)),
-    }
+    Ok((errors.complete(id)?, request.return_url))
 }
 
 /// The hotel, the optional status filter and the page.
 pub(in crate::grpc) fn list(
     request: &ListPaymentsRequest,
-) -> Result<(HotelId, Option<StatusFilter>, Page<Uuid>), FieldError> {
-    let hotel_id = HotelId::try_from(request.hotel_id)?;
-    let status = status_filter(request.status)?;
-    let filters = [request.hotel_id.to_string(), request.status.to_string()];
-    let page = Page::parse(request.page_size, &request.page_token, &[&filters[0], &filters[1]])?;
+) -> Result<(HotelId, Option<StatusFilter>, Page<Uuid>), Problem> {
+    let mut errors = FieldErrors::default();
+    let hotel_id = errors.value(HotelId::try_from(request.hotel_id));
+    let status = errors.value(status_filter(request.status));
+    let filters = [&*request.hotel_id.to_string(), &*request.status.to_string()];
+    let page = Page::collect(&mut errors, request.page_size, &request.page_token, &filters);
+    let ((hotel_id, status), page) = errors.complete(hotel_id.zip(status).zip(page))?;
     Ok((hotel_id, status, page))
 }
 
@@ -47,13 +45,13 @@ pub(in crate::grpc) struct RefundInput {
 }
 
 /// A refund to request.
-pub(in crate::grpc) fn refund(request: &RefundPaymentRequest) -> Result<RefundInput, FieldError> {
-    let payment_id = request.payment_id.parse::<PaymentId>()?;
-    let amount = request.amount.as_ref().map(|amount| money_from(Some(amount), "amount")).transpose()?;
-    if amount.is_some_and(|amount| amount.minor() == 0) {
-        return Err(FieldError::new("amount.amount", "must be more than zero"));
-    }
-    let request_id = parse_request_id(&request.request_id)?;
+pub(in crate::grpc) fn refund(request: &RefundPaymentRequest) -> Result<RefundInput, Problem> {
+    let mut errors = FieldErrors::default();
+    let payment_id = errors.value(request.payment_id.parse::<PaymentId>());
+    let amount = request.amount.as_ref().and_then(|amount| errors.value(money_from(Some(amount), "amount")));
+    errors.holds(amount.is_none_or(|amount| amount.minor() > 0), "amount.amount", "must be more than zero");
+    let request_id = errors.value(parse_request_id(&request.request_id));
+    let (payment_id, request_id) = errors.complete(payment_id.zip(request_id))?;
     Ok(RefundInput { payment_id, amount, goodwill: request.goodwill, request_id })
 }
 

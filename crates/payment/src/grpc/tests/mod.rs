@@ -1,3 +1,4 @@
+mod invalid_fields;
 mod partner_sales;
 mod refunds;
 mod status_page;

@@ -21,30 +21,35 @@ pub(super) fn id<Id: TryFrom<i32, Error = IdError>>(value: i32) -> Result<Id, Pr
 
 /// The ids that name a room type.
 pub(super) fn ids(hotel_id: i32, room_type_id: i32) -> Result<(HotelId, RoomTypeId), Problem> {
+    let (ids, ()) = of_room_type(hotel_id, room_type_id, Ok(()))?;
+    Ok(ids)
+}
+
+/// A parsed message about a room type, and the ids that name that.
+///
+/// # Errors
+/// `INVALID_FIELD` naming every invalid field.
+pub(super) fn of_room_type<T>(
+    hotel_id: i32,
+    room_type_id: i32,
+    parsed: Result<T, FieldErrors>,
+) -> Result<((HotelId, RoomTypeId), T), Problem> {
     let mut errors = FieldErrors::default();
     let hotel_id = errors.value(HotelId::try_from(hotel_id));
     let room_type_id = errors.value(RoomTypeId::try_from(room_type_id));
-    finish_with(errors, hotel_id.zip(room_type_id))
+    let parsed = errors.all(parsed);
+    Ok(errors.complete(hotel_id.zip(room_type_id).zip(parsed))?)
 }
 
-/// Ends the validation.
+/// A parsed message about a hotel, and its id.
 ///
 /// # Errors
-/// `INVALID_FIELD` with every violation.
-fn finish(errors: FieldErrors) -> Result<(), Problem> {
-    if errors.is_empty() {
-        return Ok(());
-    }
-    Err(Problem::fields(errors.into_iter().map(|error| (error.field, error.description))))
-}
-
-/// Ends the validation with the values that were parsed in its course.
-///
-/// # Errors
-/// `INVALID_FIELD` with every violation.
-fn finish_with<T>(errors: FieldErrors, parsed: Option<T>) -> Result<T, Problem> {
-    finish(errors)?;
-    parsed.ok_or_else(|| Problem::internal(&"a field was neither parsed nor reported as a violation"))
+/// `INVALID_FIELD` naming every invalid field.
+pub(super) fn of_hotel<T>(hotel_id: i32, parsed: Result<T, FieldErrors>) -> Result<(HotelId, T), Problem> {
+    let mut errors = FieldErrors::default();
+    let hotel_id = errors.value(HotelId::try_from(hotel_id));
+    let parsed = errors.all(parsed);
+    Ok(errors.complete(hotel_id.zip(parsed))?)
 }
 
 /// A price, which must be more than zero: a stay that costs nothing cannot be paid.

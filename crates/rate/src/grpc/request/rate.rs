@@ -3,10 +3,9 @@
 use std::collections::HashSet;
 
 use staymesh_api::rate::v1 as proto;
-use staymesh_domain::FieldErrors;
-use staymesh_mesh::Problem;
+use staymesh_domain::{FieldError, FieldErrors};
 
-use super::{finish_with, price};
+use super::price;
 use crate::model::{CancellationPolicy, OccupancyRule, Rate};
 
 /// Most occupancy rules of a rate.
@@ -15,10 +14,13 @@ const MAX_RULES: usize = 20;
 /// The rate to set, and the etag it is based on.
 ///
 /// # Errors
-/// `INVALID_FIELD` naming every invalid field.
-pub(in crate::grpc) fn rate(rate: Option<proto::RoomRate>) -> Result<(Rate, String), Problem> {
-    let rate = rate.ok_or_else(|| Problem::field("rate", "is required"))?;
+/// Every invalid field.
+pub(in crate::grpc) fn rate(rate: Option<proto::RoomRate>) -> Result<(Rate, String), FieldErrors> {
     let mut errors = FieldErrors::default();
+    let Some(rate) = rate else {
+        errors.push(FieldError::new("rate", "is required"));
+        return Err(errors);
+    };
     let base_price = errors.value(price(rate.base_price.as_ref(), "rate.base_price"));
     let rules = rules(&mut errors, &rate.occupancy_rules);
     let policy = rate.cancellation_policy.unwrap_or_default();
@@ -29,7 +31,7 @@ pub(in crate::grpc) fn rate(rate: Option<proto::RoomRate>) -> Result<(Rate, Stri
     let field = "rate.cancellation_policy";
     errors.range(format!("{field}.free_until_hours_before"), policy.free_until_hours_before, 0, 8_760);
     errors.range(format!("{field}.late_penalty_percent"), policy.late_penalty_percent, 0, 100);
-    let base_price = finish_with(errors, base_price)?;
+    let base_price = errors.complete(base_price)?;
     Ok((Rate { base_price, rules, policy }, rate.etag))
 }
 

@@ -4,7 +4,6 @@ use staymesh_api::rate::v1 as proto;
 use staymesh_domain::{FieldErrors, HotelId, RoomCount, RoomTypeId, StayDates};
 use staymesh_mesh::Problem;
 
-use super::finish_with;
 use crate::model::RoomTypeDemand;
 
 /// Most room types of one request.
@@ -25,7 +24,7 @@ pub(in crate::grpc) struct StayRequest {
 pub(in crate::grpc) fn stay(request: proto::PriceStayRequest) -> Result<StayRequest, Problem> {
     let mut errors = FieldErrors::default();
     let hotel_id = errors.value(HotelId::try_from(request.hotel_id));
-    let dates = errors.value(StayDates::parse(&request.check_in, &request.check_out));
+    let dates = StayDates::collect(&mut errors, &request.check_in, &request.check_out);
     let rooms = errors.value(RoomCount::try_from(request.rooms));
     let types = request.room_types.len();
     errors.holds(
@@ -35,7 +34,7 @@ pub(in crate::grpc) fn stay(request: proto::PriceStayRequest) -> Result<StayRequ
     );
     let demands = request.room_types.into_iter().enumerate().take(MAX_ROOM_TYPES);
     let demands = demands.filter_map(|(index, entry)| demand(&mut errors, index, entry, dates)).collect();
-    let (hotel_id, (dates, rooms)) = finish_with(errors, hotel_id.zip(dates.zip(rooms)))?;
+    let (hotel_id, (dates, rooms)) = errors.complete(hotel_id.zip(dates.zip(rooms)))?;
     Ok(StayRequest { hotel_id, dates, rooms, demands })
 }
 

@@ -3,10 +3,9 @@
 use std::collections::HashSet;
 
 use staymesh_api::rate::v1 as proto;
-use staymesh_domain::FieldErrors;
-use staymesh_mesh::{Problem, proto_types::money_from};
+use staymesh_domain::{FieldErrors, Text};
+use staymesh_mesh::proto_types::money_from;
 
-use super::finish;
 use crate::model::{Tax, TaxKind};
 
 /// Most taxes of a hotel.
@@ -15,8 +14,8 @@ const MAX_TAXES: usize = 20;
 /// The taxes that replace those of a hotel.
 ///
 /// # Errors
-/// `INVALID_FIELD` naming every invalid field.
-pub(in crate::grpc) fn taxes(taxes: Vec<proto::Tax>) -> Result<Vec<Tax>, Problem> {
+/// Every invalid field.
+pub(in crate::grpc) fn taxes(taxes: Vec<proto::Tax>) -> Result<Vec<Tax>, FieldErrors> {
     let mut errors = FieldErrors::default();
     errors.holds(
         taxes.len() <= MAX_TAXES,
@@ -27,17 +26,14 @@ pub(in crate::grpc) fn taxes(taxes: Vec<proto::Tax>) -> Result<Vec<Tax>, Problem
     let mut parsed = Vec::new();
     for (index, tax) in taxes.into_iter().enumerate().take(MAX_TAXES) {
         let name = format!("taxes[{index}].display_name");
-        let (text, length) = (&tax.display_name, tax.display_name.chars().take(101).count());
-        errors.holds((1..=100).contains(&length), &name, "is required; 1 to 100 characters");
-        errors.holds(!text.chars().any(char::is_control), &name, "must not contain control characters");
-        errors.holds(text.trim() == text, &name, "must not begin or end with a space");
-        errors.holds(names.insert(text.clone()), name, "is the name of an earlier tax");
-        if let Some(kind) = tax_kind(&mut errors, index, tax.kind) {
-            parsed.push(Tax { display_name: tax.display_name, kind });
+        let text = errors.value(Text::line(&tax.display_name, 1..=100).map_err(|error| error.at(&name)));
+        let is_new = text.as_ref().is_none_or(|text| names.insert(text.key()));
+        errors.holds(is_new, name, "is the name of an earlier tax");
+        if let Some((text, kind)) = text.zip(tax_kind(&mut errors, index, tax.kind)) {
+            parsed.push(Tax { display_name: text.into_string(), kind });
         }
     }
-    finish(errors)?;
-    Ok(parsed)
+    errors.complete(Some(parsed))
 }
 
 fn tax_kind(errors: &mut FieldErrors, index: usize, kind: Option<proto::tax::Kind>) -> Option<TaxKind> {

@@ -1,0 +1,112 @@
+//! Requests with several wrong fields: each is named, in one response.
+
+use staymesh_api::payment::v1::{
+    self as proto, finance_service_server::FinanceService, payment_admin_service_server::PaymentAdminService,
+    payment_flow_service_server::PaymentFlowService, payment_service_server::PaymentService,
+};
+use staymesh_mesh::auth::Role;
+use tonic::Request;
+
+use super::{by, fields, payments};
+use crate::{
+    grpc::{FinanceHandler, InternalPaymentHandler, PaymentAdminHandler, PaymentHandler},
+    testing::{caller, database},
+};
+
+/// The fields that the answer to a request names.
+macro_rules! named {
+    ($call:expr) => {
+        fields(&$call.await.unwrap_err())
+    };
+}
+
+#[tokio::test]
+async fn every_wrong_field_of_a_request_of_staff_is_named() {
+    let database = database().await;
+    let admin = PaymentAdminHandler(payments(database.pool()));
+    let caller = caller("admin-1", Role::Admin, &[]);
+    let token = || "x".to_owned();
+    let list = proto::ListPaymentsRequest { hotel_id: -1, status: 99, page_size: -1, page_token: token() };
+    assert_eq!(named!(admin.list_payments(by(&caller, list))), ["hotel_id", "status", "page_size", "page_token"]);
+    let amount = Some(super::Money { currency_code: "EUR".into(), amount: "0.001".into() });
+    let refund =
+        proto::RefundPaymentRequest { payment_id: "x".into(), amount, request_id: "x".into(), goodwill: false };
+    assert_eq!(named!(admin.refund_payment(by(&caller, refund))), ["payment_id", "amount.amount", "request_id"]);
+    let payouts = proto::ListPayOutsRequest { hotel_id: -1, page_size: -1, page_token: token() };
+    assert_eq!(named!(admin.list_pay_outs(by(&caller, payouts))), ["hotel_id", "page_size", "page_token"]);
+    let statement =
+        proto::GetPayOutStatementRequest { hotel_id: -1, payout_id: "x".into(), page_size: -1, page_token: token() };
+    assert_eq!(
+        named!(admin.get_pay_out_statement(by(&caller, statement))),
+        ["hotel_id", "payout_id", "page_size", "page_token"]
+    );
+    let destination = proto::SetPayOutDestinationRequest { hotel_id: -1, destination: "a b".into() };
+    assert_eq!(named!(admin.set_pay_out_destination(by(&caller, destination))), ["hotel_id", "destination"]);
+    let sales = proto::ListPartnerSalesRequest {
+        partner: String::new(),
+        from_date: "x".into(),
+        until_date: "x".into(),
+        page_size: -1,
+        page_token: token(),
+    };
+    assert_eq!(
+        named!(admin.list_partner_sales(by(&caller, sales))),
+        ["partner", "from_date", "until_date", "page_size", "page_token"]
+    );
+}
+
+#[tokio::test]
+async fn every_wrong_field_of_a_request_of_guests_partners_and_services_is_named() {
+    let database = database().await;
+    let payments = payments(database.pool());
+    let (guest, partner) = (caller("guest-1", Role::Guest, &[]), caller("client:p", Role::Partner, &[]));
+    let handler = PaymentHandler(payments.clone());
+    let create = proto::CreatePaymentRequest { reservation_id: "x".into(), return_url: "javascript:alert(1)".into() };
+    assert_eq!(named!(handler.create_payment(by(&guest, create))), ["reservation_id", "return_url"]);
+    let lines = proto::ListInvoiceLinesRequest {
+        from_date: "x".into(),
+        until_date: "x".into(),
+        page_size: -1,
+        page_token: "x".into(),
+    };
+    assert_eq!(
+        named!(handler.list_invoice_lines(by(&partner, lines))),
+        ["from_date", "until_date", "page_size", "page_token"]
+    );
+    let flow = InternalPaymentHandler(payments);
+    let record = proto::RecordPartnerSaleRequest { reservation_id: "x".into(), terms: None };
+    assert_eq!(named!(flow.record_partner_sale(Request::new(record))), ["reservation_id", "terms"]);
+    let settle = proto::SettleCancellationRequest {
+        reservation_id: "x".into(),
+        refund: None,
+        partner_sale: None,
+        hold_expired: false,
+    };
+    assert_eq!(named!(flow.settle_cancellation(Request::new(settle))), ["reservation_id", "refund"]);
+}
+
+#[tokio::test]
+async fn every_wrong_field_of_a_request_about_cases_is_named() {
+    let database = database().await;
+    let finance = FinanceHandler(payments(database.pool()));
+    let admin = caller("admin-1", Role::Admin, &[]);
+    let list = proto::ListReconciliationCasesRequest {
+        state: 99,
+        class: 99,
+        day: "x".into(),
+        page_size: -1,
+        page_token: "x".into(),
+    };
+    assert_eq!(
+        named!(finance.list_reconciliation_cases(by(&admin, list))),
+        ["state", "class", "day", "page_size", "page_token"]
+    );
+    for text in ["", "  ", "a\0", "\u{200b}", "\u{200d}", "a\u{202e}", &"x".repeat(2001)] {
+        let (case_id, etag) = ("x".to_owned(), String::new());
+        let assign = proto::AssignCaseRequest { case_id, owner: text.to_owned(), etag };
+        assert_eq!(named!(finance.assign_case(by(&admin, assign))), ["case_id", "owner"], "{text:.9}");
+        let (case_id, etag) = ("x".to_owned(), String::new());
+        let resolve = proto::ResolveCaseRequest { case_id, note: text.to_owned(), etag };
+        assert_eq!(named!(finance.resolve_case(by(&admin, resolve))), ["case_id", "note"], "{text:.9}");
+    }
+}
