@@ -6,13 +6,15 @@ With `cargo xtask up` running, and Chromium installed:
     tests/browser/walk.py --to /tmp/pages              # every story but the last
     tests/browser/walk.py --to /tmp/pages hold         # one that takes as long as a hold: cargo xtask up --hold 20s
 
+What has no page, such as signing up, goes through the API; the links of mails are those of the mails that `up` wrote.
+
 Each step waits for the heading that must come, and leaves a screenshot to be looked at, in both colour schemes. What the
 browser complains of, such as a breach of the page's policy, ends the walk with status 1. With `--axe axe.min.js` (`npm pack
 axe-core`), a breach of WCAG 2.2 AA that axe-core finds on any page and in either scheme ends it, too. Not part of the tests:
 those need no browser.
 """
 
-import argparse, base64, contextlib, datetime, fcntl, json, os, pathlib, subprocess, tempfile, time, urllib.request, uuid
+import argparse, base64, contextlib, datetime, email, email.policy, fcntl, json, os, pathlib, subprocess, tempfile, time, urllib.parse, urllib.request, uuid
 
 LIMIT = 30  # seconds for anything to happen
 PHONE, DESK = (390, 844), (900, 900)
@@ -90,13 +92,32 @@ class Browser:
 
 
 class Guest:
-    """A new account, and its bookings through the API."""
+    """A new account, or an address without one, and its bookings through the API."""
 
-    def __init__(self, gateway):
-        self.gateway, self.token = gateway, None
-        account = {"email": f"guest-{uuid.uuid4().hex}@staymesh.example", "password": uuid.uuid4().hex}
-        self.call("POST", "/v1/users", account)
-        self.token = self.call("POST", "/v1/auth/login", account)["access_token"]
+    def __init__(self, gateway, mails, has_account=True):
+        self.gateway, self.mails, self.token = gateway, mails, None
+        self.address, self.password = f"guest-{uuid.uuid4().hex}@staymesh.example", uuid.uuid4().hex
+        if has_account:
+            self.call("POST", "/v1/users", {"email": self.address, "password": self.password, "language": "de"})
+            self.log_in()
+        else:
+            session = {"email": self.address, "language": "pt", "request_id": str(uuid.uuid4())}
+            self.token = self.call("POST", "/v1/auth/guestSessions", session)["access_token"]
+
+    def log_in(self):
+        self.token = self.call("POST", "/v1/auth/login", {"email": self.address, "password": self.password})["access_token"]
+
+    def link(self, path):
+        """What the mailed link to this page of the site has in its fragment. Waits for the mail."""
+        deadline = time.monotonic() + LIMIT
+        while time.monotonic() < deadline:
+            for file in self.mails.glob("*.eml"):
+                mail = email.message_from_bytes(file.read_bytes(), policy=email.policy.default)
+                words = mail.get_content().split() if mail["to"] == self.address else []
+                for word in (word for word in words if f"{path}#" in word):
+                    return dict(urllib.parse.parse_qsl(urllib.parse.urlsplit(word).fragment))
+            time.sleep(0.05)
+        exit(f"no mail with a link to {path}")
 
     def call(self, verb, path, body=None):
         request = urllib.request.Request(self.gateway + path, method=verb, data=None if body is None else json.dumps(body).encode())
@@ -116,7 +137,7 @@ class Guest:
         wish = {"hotel_id": hotel, "room_type_id": offer["room_type_id"], "guests": 2, **stay}
         form = self.call("POST", "/v1/reservations:prepare", wish)
         booking = {"reservation_id": form["reservation_id"], "offer_token": form["offer_token"]}
-        booking["primary_guest"] = {"full_name": "A guest", "email": "guest@staymesh.example"}
+        booking["primary_guest"] = {"full_name": "A guest", "email": self.address}
         self.call("POST", "/v1/reservations", booking)
         return self.call("POST", "/v1/payments", {"reservation_id": form["reservation_id"]})
 
@@ -127,10 +148,9 @@ class Guest:
 class Walk:
     """One story: where the browser is led, and what must be seen."""
 
-    def __init__(self, browser, gateway, folder, story, axe):
+    def __init__(self, browser, guest, folder, story, axe):
         self.browser, self.folder, self.story, self.step, self.axe = browser, folder, story, 0, axe
-        self.guest = Guest(gateway)
-        self.payment = self.guest.book()
+        self.guest, self.payment = guest, guest.book()
 
     def sees(self, heading, *texts, limit=LIMIT):
         deadline = time.monotonic() + limit
@@ -166,6 +186,61 @@ class Walk:
 
     def back(self):
         self.browser.press("a[rel=noreferrer]")
+
+
+def account(walk):
+    """An address is confirmed with the mailed link; a forgotten password is replaced, and the old one is refused."""
+    guest = walk.guest
+    assert not guest.call("GET", "/v1/users/me").get("email_verified_time")
+    guest.call("POST", "/v1/users:confirmEmail", {"token": guest.link("/account/confirm")["token"]})
+    assert guest.call("GET", "/v1/users/me")["email_verified_time"]
+    guest.call("POST", "/v1/users:requestPasswordReset", {"email": guest.address})
+    link, old, guest.password = guest.link("/account/reset"), guest.password, uuid.uuid4().hex
+    assert link["lang"] == "de", link
+    guest.call("POST", "/v1/users:resetPassword", {"token": link["token"], "new_password": guest.password})
+    guest.log_in()
+    try:
+        guest.call("POST", "/v1/auth/login", {"email": guest.address, "password": old})
+        exit("the old password is still valid")
+    except urllib.error.HTTPError as refusal:
+        assert refusal.code == 401, refusal
+    walk.status()
+    walk.sees("Waiting for your payment")
+
+
+def without_account(walk):
+    """A guest without an account books and pays in Portuguese."""
+    walk.browser.accepts("pt-BR, en;q=0.5")
+    walk.status()
+    walk.sees("À espera do seu pagamento")
+    walk.browser.press("a.pay")
+    walk.sees("Pagamento", "Número do cartão")
+    walk.card("4242 4242 4242 4242")
+    walk.sees("Pago")
+    walk.back()
+    walk.sees("Pago e confirmado")
+    walk.browser.accepts("en")
+
+
+def checkout(walk):
+    """The provider's page in the browser's language, and in one that the guest chooses and keeps."""
+    walk.browser.accepts("fr")
+    walk.browser.go(walk.payment["checkout_url"])
+    walk.sees("Paiement", "Temps restant")
+    for language, heading in (("es", "Pago"), ("pt", "Pagamento"), ("de", "Zahlung")):
+        walk.browser.press(f"nav a[lang={language}]")
+        walk.sees(heading)
+    walk.card("1234")
+    walk.sees("Zahlung", "Das ist keine Testkarte")
+    walk.card("4000 0000 0000 0069")
+    walk.sees("Abgelehnt: bitte noch einmal", "Sie ist abgelaufen", "4 Versuche")
+    walk.card("4000 0000 0000 3220")
+    walk.sees("Bei Ihrer Bank bestätigen")
+    walk.browser.press("button[value=approve]")
+    walk.sees("Bezahlt")
+    walk.browser.go(walk.payment["checkout_url"] + "x")
+    walk.sees("Paiement", "n’existe pas")
+    walk.browser.accepts("en")
 
 
 def paid(walk):
@@ -280,7 +355,8 @@ def hold(walk):
     walk.sees("Expired")
 
 
-STORIES = {story.__name__: story for story in (paid, refunded, reviewed, refused, cancelled, forged, languages, reading, hold)}
+STORIES = {story.__name__: story for story in (account, without_account, checkout, paid, refunded, reviewed, refused, cancelled,
+                                               forged, languages, reading, hold)}
 
 
 def main():
@@ -289,6 +365,7 @@ def main():
                          help=", ".join(STORIES))
     options.add_argument("--to", required=True, type=pathlib.Path, help="the folder for the screenshots")
     options.add_argument("--gateway", default="http://127.0.0.1:8080", help="the public gateway")
+    options.add_argument("--mails", type=pathlib.Path, default=pathlib.Path(".dev/run/mails"), help="the folder of mails")
     options.add_argument("--chromium", default="chromium", help="the browser")
     options.add_argument("--axe", type=pathlib.Path, help="axe.min.js of axe-core, to check each page with")
     given = options.parse_args()
@@ -300,7 +377,8 @@ def main():
         stack.callback(lambda: (browser.process.terminate(), browser.process.wait()))
         for name in given.stories:
             browser.size(PHONE)
-            STORIES[name](Walk(browser, given.gateway, given.to, name, axe))
+            guest = Guest(given.gateway, given.mails, has_account=name != "without_account")
+            STORIES[name](Walk(browser, guest, given.to, name, axe))
             # A page with the status of an error is one all the same: 402 for a card that was declined, 404, 410.
             complaints = [text for text in browser.complaints if not text.startswith("Failed to load resource")]
             assert not complaints, complaints

@@ -1,5 +1,6 @@
 //! Cross-service tests: every service as a process, with real stores, behind a real Envoy.
 
+mod attacks;
 mod audit;
 mod crash;
 mod money;

@@ -1,31 +1,67 @@
-//! The check of the logs that the tests left: no e-mail address, access token, link key or secret of a mesh is in them.
+//! The check of the logs that the tests left: no e-mail address, name, password, token, link key or secret of a mesh is in them.
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 use std::time::SystemTime;
 
 use anyhow::{Context, Result, bail};
-use staymesh_localmesh::ADMIN_EMAIL;
+use clap::Args;
+use staymesh_devenv::dev_dir;
+use staymesh_localmesh::{ADMIN_EMAIL, SERVICES};
 
 /// Texts that only a log with personal data or secrets has, and what they are: names and passwords that the tests use, the
-/// beginnings of headers and of links.
-const MARKERS: [(&str, &str); 7] = [
+/// beginnings of headers, of tokens and of links.
+const MARKERS: [(&str, &str); 16] = [
     ("A guest", "a name"),
+    ("Somebody else", "a name"),
+    ("Ada Lovelace", "a name"),
     ("correct horse", "a password"),
-    ("Bearer ", "an authorization header"),
-    ("eyJ", "an access token"),
-    ("?key=", "the key of a status page"),
+    ("a password of theirs", "a password"),
+    ("not the password", "a password"),
     ("\"password\"", "a password"),
+    ("Bearer ", "an authorization header"),
+    ("Basic ", "an authorization header"),
+    ("eyJ", "an access token"),
+    ("refresh_token=", "a refresh token"),
+    ("client_secret", "a client's secret"),
+    ("token=", "the token of a mailed link"),
+    ("?key=", "the key of a status page"),
+    ("&key=", "the key of a status page"),
     ("DETAIL:", "the row of a refused statement"),
 ];
+/// Logs of a mesh beside those of its services.
+const PARTS: [&str; 4] = ["access", "envoy", "postgres", "redis"];
 /// Findings to report; more add nothing.
 const MOST_FINDINGS: usize = 20;
+/// Shorter texts in a folder of secrets, such as a port, may be in a log by chance.
+const SHORTEST_SECRET: usize = 16;
+
+/// Flags of `cargo xtask logs`.
+#[derive(Debug, Args)]
+pub(crate) struct Options {
+    /// Folders of logs; without them those of the tests and of `cargo xtask up`
+    dirs: Vec<PathBuf>,
+}
+
+/// Runs the command.
+pub(crate) fn run(options: Options) -> Result<ExitCode> {
+    let dirs = if options.dirs.is_empty() { vec![dev_dir().join("test"), dev_dir().join("run")] } else { options.dirs };
+    println!("{}", check(&dirs, SystemTime::UNIX_EPOCH, &[])?);
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The names of the logs that a run of all tests leaves: of each service, of the edge and of the stores.
+pub(crate) fn of_all_parts() -> Vec<&'static str> {
+    SERVICES.into_iter().chain(PARTS).collect()
+}
 
 /// Checks the logs below `dirs` that were written since `since`. Yields a sentence with the count.
 ///
 /// # Errors
-/// If a log holds personal data or a secret, naming file and line but not the text; if there is no log.
-pub(crate) fn check(dirs: &[PathBuf], since: SystemTime) -> Result<String> {
+/// If a log holds personal data or a secret, naming file and line but not the text; if there is no log, or none of an
+/// `expected` name.
+pub(crate) fn check(dirs: &[PathBuf], since: SystemTime, expected: &[&str]) -> Result<String> {
     let mut logs = Vec::new();
     let mut secrets = Vec::new();
     for dir in dirs.iter().filter(|dir| dir.exists()) {
@@ -33,6 +69,11 @@ pub(crate) fn check(dirs: &[PathBuf], since: SystemTime) -> Result<String> {
     }
     if logs.is_empty() {
         bail!("the tests left no log");
+    }
+    if let Some(missing) =
+        expected.iter().find(|name| !logs.iter().any(|log| log.file_stem().is_some_and(|stem| stem == **name)))
+    {
+        bail!("the tests left no {missing}.log");
     }
     let mut findings = Vec::new();
     for log in &logs {
@@ -47,7 +88,7 @@ pub(crate) fn check(dirs: &[PathBuf], since: SystemTime) -> Result<String> {
         let shown = findings.iter().take(MOST_FINDINGS).cloned().collect::<Vec<_>>().join("\n  ");
         bail!("{} lines of the logs hold what must never be logged:\n  {shown}", findings.len());
     }
-    Ok(format!("{} logs, {} secrets looked for", logs.len(), secrets.len()))
+    Ok(format!("nothing private in {} logs; {} secrets looked for", logs.len(), secrets.len()))
 }
 
 /// Finds logs, and secrets that a mesh was started with.
@@ -76,7 +117,7 @@ fn private(line: &str, secrets: &[String]) -> Option<&'static str> {
     if let Some((_, what)) = MARKERS.iter().find(|(marker, _)| line.contains(marker)) {
         return Some(what);
     }
-    if secrets.iter().any(|secret| secret.len() >= 16 && line.contains(secret.as_str())) {
+    if secrets.iter().any(|secret| secret.len() >= SHORTEST_SECRET && line.contains(secret.as_str())) {
         return Some("a secret");
     }
     let address = |word: &str| {
@@ -98,7 +139,10 @@ fn is_address(word: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use staymesh_devenv::repository;
+
     use super::*;
+    use crate::source::rust_files;
 
     #[test]
     fn private_names_what_a_line_holds() {
@@ -128,12 +172,42 @@ mod tests {
         let dir = tempfile::tempdir()?;
         let logs = dir.path().join("mesh-0/logs");
         fs::create_dir_all(&logs)?;
-        assert!(check(&[dir.path().to_owned()], SystemTime::UNIX_EPOCH).is_err(), "no log");
-        fs::write(logs.join("hotel.log"), "started\n")?;
-        check(&[dir.path().to_owned()], SystemTime::UNIX_EPOCH)?;
-        fs::write(logs.join("identity.log"), "started\nmail to guest@mail.example\n")?;
-        let error = check(&[dir.path().to_owned()], SystemTime::UNIX_EPOCH).unwrap_err().to_string();
-        assert!(error.contains("identity.log:2 holds an e-mail address") && !error.contains("guest@"), "{error}");
+        let check = |expected: &[&str]| check(&[dir.path().to_owned()], SystemTime::UNIX_EPOCH, expected);
+        assert!(check(&[]).is_err(), "no log");
+        fs::write(logs.join("setup.log"), "started\n")?;
+        for part in of_all_parts() {
+            let missing = check(&of_all_parts()).unwrap_err().to_string();
+            assert_eq!(missing, format!("the tests left no {part}.log"));
+            fs::write(logs.join(part).with_extension("log"), "started\n")?;
+        }
+        check(&of_all_parts())?;
+        for part in of_all_parts() {
+            let log = logs.join(part).with_extension("log");
+            fs::write(&log, "started\nmail to guest@mail.example\n")?;
+            let error = check(&of_all_parts()).unwrap_err().to_string();
+            let expected = format!("{part}.log:2 holds an e-mail address");
+            assert!(error.contains(&expected) && !error.contains("guest@"), "{error}");
+            fs::write(&log, "started\n")?;
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn private_knows_every_name_and_password_of_the_tests() -> Result<()> {
+        let mut literals = 0;
+        for file in rust_files(&repository().join("tests"))? {
+            let source = fs::read_to_string(file)?;
+            for start in ["\"full_name\": \"", "full_name: \"", "\"password\": \"", "PASSWORD: &str = \""] {
+                for literal in source.split(start).skip(1).filter_map(|rest| rest.split('"').next()) {
+                    // Shorter ones are wrong on purpose, or are in logs by chance.
+                    if literal.trim().len() > 8 {
+                        literals += 1;
+                        assert!(private(literal, &[]).is_some(), "{literal} is not among the markers");
+                    }
+                }
+            }
+        }
+        assert!(literals > 3, "the tests have names and passwords");
         Ok(())
     }
 }

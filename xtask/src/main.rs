@@ -51,6 +51,8 @@ enum Command {
     Modules(modules::Options),
     /// Check that no failed conversion of a number or a date is replaced by a default
     Conversions,
+    /// Look for personal data and secrets in the logs of tests and of `cargo xtask up`
+    Logs(logs::Options),
     /// Check that every link and path in the documentation names something that exists
     Docs,
 }
@@ -77,6 +79,7 @@ fn run(cli: Cli) -> Result<ExitCode> {
         Command::Modules(options) => modules::run(&options),
         Command::Licences => print(licences::check()),
         Command::Conversions => print(conversions::check()),
+        Command::Logs(options) => logs::run(options),
         Command::Docs => print(docs::check()),
     }
 }

@@ -19,6 +19,7 @@
 mod account;
 mod envoy;
 pub mod install;
+pub mod kept_logs;
 pub mod port;
 mod postgres;
 pub mod process;

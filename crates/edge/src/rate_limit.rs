@@ -9,6 +9,12 @@ use crate::{
     jwt::{KEY_SET, SUBJECT_HEADER},
 };
 
+/// Health of the upstream, beside the contract: one answer, or a stream of changes.
+pub(crate) const HEALTH: &str = "grpc.health.v1.Health";
+/// Reflection services, beside the contract. Each describes the whole contract at every service, so one upstream is enough.
+pub(crate) const REFLECTION: [&str; 2] =
+    ["grpc.reflection.v1.ServerReflection", "grpc.reflection.v1alpha.ServerReflection"];
+
 /// Number of buckets that are kept of each kind; beyond it the least recently used one is evicted, and its caller starts with
 /// a full one. That is no amnesty: evicting one's own bucket takes a request from each of this many other addresses, more
 /// than any bucket holds, and an idle bucket is full again within seconds. [`SITE_FACTOR`] keeps the addresses of one IPv6
@@ -73,6 +79,7 @@ pub(crate) fn filter(config: &EdgeConfig, contract: &Contract) -> Result<Value, 
                 by_address("login", &[of(LOGIN)?], ADDRESS),
                 by_address("sign_up", &[of(SIGN_UP)?], ADDRESS),
                 by_address("token", &[at(&[contract.fixed_path(TOKEN)?, TOKEN, CLIENT_TOKEN])], ADDRESS),
+                by_address("stream", &[below(&[HEALTH, REFLECTION[0], REFLECTION[1]])], ADDRESS),
             ],
             // An entry without a value matches every value, with one bucket each.
             "descriptors": [
@@ -85,6 +92,7 @@ pub(crate) fn filter(config: &EdgeConfig, contract: &Contract) -> Result<Value, 
                 each("login", &tokens(addresses.logins_per_second, addresses.login_burst)),
                 each("sign_up", &tokens(addresses.sign_ups_per_second, addresses.sign_up_burst)),
                 each("token", &tokens(addresses.tokens_per_second, addresses.token_burst)),
+                each("stream", &tokens(addresses.streams_per_second, addresses.stream_burst)),
             ],
             "rate_limited_as_resource_exhausted": true,
         })),
@@ -109,6 +117,12 @@ fn by_address(kind: &str, headers: &[Value], v6_bits: u32) -> Value {
 fn at(paths: &[&str]) -> Value {
     let any = paths.iter().map(|path| path.replace('.', r"\.")).collect::<Vec<_>>().join("|");
     json!({"name": ":path", "string_match": {"safe_regex": {"regex": format!(r"({any})/?(\?.*)?")}}})
+}
+
+/// Any method of these services.
+fn below(services: &[&str]) -> Value {
+    let any = services.join("|").replace('.', r"\.");
+    json!({"name": ":path", "string_match": {"safe_regex": {"regex": format!(r"/({any})/.*")}}})
 }
 
 fn elsewhere(at: &Value) -> Value {

@@ -4,15 +4,16 @@ use serde_json::{Value, json};
 use staymesh_contract::{Binding, Contract, Method, Service};
 
 use crate::{
-    EdgeConfig, EdgeError, body, clusters, cors, envoy::seconds, listener_kind::ListenerKind, lua, rate_limit::WEBHOOK,
+    EdgeConfig, EdgeError, body, clusters, cors,
+    envoy::seconds,
+    listener_kind::ListenerKind,
+    lua,
+    rate_limit::{HEALTH, REFLECTION, WEBHOOK},
     rest_methods, template,
 };
 
-/// Reflection services, beside the contract. Each describes the whole contract at every service, so one upstream is enough.
-const REFLECTION: [&str; 2] = ["grpc.reflection.v1.ServerReflection", "grpc.reflection.v1alpha.ServerReflection"];
 /// Health of the upstream: one answer, or a stream of changes.
 const HEALTH_CHECK: &str = "/grpc.health.v1.Health/Check";
-const HEALTH: &str = "grpc.health.v1.Health";
 
 /// The service whose raw bodies are those of OAuth 2.0; all others are pages.
 const OAUTH: &str = "staymesh.identity.v1.OAuthService";

@@ -31,6 +31,13 @@ pub struct AddressLimits {
     /// Size of that token bucket.
     #[arg(long, env = "STAYMESH_EDGE_TOKEN_BURST", default_value_t = 50, value_parser = positive())]
     pub token_burst: u32,
+    /// Sustained health checks, health watches and reflection streams per second of one address. Each holds a place of
+    /// [`Shares::max_streams`] until the service has judged it, so the bucket is smaller than that share.
+    #[arg(long, env = "STAYMESH_EDGE_STREAMS_PER_SECOND", default_value_t = 5, value_parser = positive())]
+    pub streams_per_second: u32,
+    /// Size of that token bucket.
+    #[arg(long, env = "STAYMESH_EDGE_STREAM_BURST", default_value_t = 30, value_parser = positive())]
+    pub stream_burst: u32,
     /// Upper limit of a request body of a call about accounts, logins and tokens, in bytes.
     #[arg(long, env = "STAYMESH_EDGE_MAX_AUTH_BODY_BYTES", default_value_t = 8192, value_parser = positive())]
     pub max_auth_body_bytes: u32,

@@ -5,8 +5,10 @@
 //! |---|---|
 //! | bookings while replicas and PostgreSQL are killed | `soak/` |
 //! | payments while the payment provider fails | `storm/` |
+//! | requests that one address holds open while others call | `attack/` |
 //! | how the mesh is started and load is generated | the crate `staymesh-load` |
 
+mod attack;
 mod soak;
 mod storm;
 
@@ -29,6 +31,9 @@ enum Command {
     /// Book for ten minutes over two replicas while each is killed every 20 seconds and PostgreSQL once; then compare
     /// every answer with the database. Ends with status 0 if no acknowledged booking is lost and nothing is oversold
     Soak(soak::Options),
+    /// Hold 2,000 unfinished requests open from one address, in each form that the gateways offer, while other addresses
+    /// call. Ends with status 0 if none of them is refused and their latency is what it is without the attack
+    Attack(attack::Options),
 }
 
 #[tokio::main]
@@ -36,6 +41,7 @@ async fn main() -> ExitCode {
     let outcome = match Program::parse().command {
         Command::Storm(options) => storm::run(options).await,
         Command::Soak(options) => soak::run(options).await,
+        Command::Attack(options) => attack::run(options).await,
     };
     match outcome {
         Ok(code) => code,

@@ -1,4 +1,5 @@
-//! Load generators and mesh setup, shared by the benchmarks (`staymesh-bench`) and the fault tests (`staymesh-faults`).
+//! Load generators and mesh setup, shared by the benchmarks (`staymesh-bench`), the fault tests (`staymesh-faults`) and the
+//! tests across services.
 //!
 //! | to change | look in |
 //! |---|---|
@@ -9,7 +10,9 @@
 //! | the hotels and nights that a run sells | [`inventory`] |
 //! | the booking requests that are sent, with signed offers | [`booking`] |
 //! | the gRPC clients of guests who book and pay | [`guest_clients`] |
+//! | requests that one address holds open while others call | [`attack`] |
 
+pub mod attack;
 pub mod booking;
 mod caller;
 mod closed;

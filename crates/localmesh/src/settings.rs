@@ -25,8 +25,8 @@ pub(crate) fn of(service: &str, plan: &Plan) -> Result<Settings> {
             ("STAYMESH_REDIS_URL", plan.redis_url.clone()),
             // All callers of a local mesh share the loopback address.
             ("STAYMESH_MAX_CONCURRENCY_PER_SOURCE", "1024".to_owned()),
-            // No load balancer has to notice that a process of this machine stops.
-            ("STAYMESH_SHUTDOWN_DELAY", "0s".to_owned()),
+            // No load balancer has to notice that a process of this machine stops. The least that a duration may be.
+            ("STAYMESH_SHUTDOWN_DELAY", "1ms".to_owned()),
         ]);
     }
     if calls_others(service) {

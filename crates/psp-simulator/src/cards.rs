@@ -12,7 +12,7 @@ pub const TEST_CARD: &str = "4242 4242 4242 4242";
 pub struct TestCard {
     /// The number with spaces, as a guest types it.
     pub number: &'static str,
-    /// Its effect, as printed on the checkout page and in docs/SANDBOX.md.
+    /// Its effect, as printed on the checkout page and in docs/SANDBOX.md, for developers and thus in English.
     pub does: &'static str,
     pub(crate) effect: Effect,
 }
@@ -53,21 +53,6 @@ pub(crate) enum Decline {
     ProcessingError,
     /// The 3-D Secure challenge was not passed.
     AuthenticationFailed,
-}
-
-impl Decline {
-    /// The message on the checkout page.
-    pub(crate) const fn text(self) -> &'static str {
-        match self {
-            Self::Refused => "The bank refused this payment.",
-            Self::InsufficientFunds => "The card was declined: there is not enough money on it.",
-            Self::ExpiredCard => "The card was declined: it has expired.",
-            Self::LostCard => "The card was declined: it is reported as lost.",
-            Self::StolenCard => "The card was declined: it is reported as stolen.",
-            Self::ProcessingError => "The card was declined: the bank could not process it just now.",
-            Self::AuthenticationFailed => "The card was declined: the bank did not confirm that it is yours.",
-        }
-    }
 }
 
 const fn card(number: &'static str, does: &'static str, effect: Effect) -> TestCard {

@@ -7,7 +7,7 @@ use std::{
 };
 
 use anyhow::{Context, Result, ensure};
-use staymesh_devenv::{Component, Durability, dev_dir, install};
+use staymesh_devenv::{Component, Durability, dev_dir, install, kept_logs::keep_logs};
 use staymesh_localmesh::{LocalMesh, Options, Quiet};
 use tokio::sync::OnceCell;
 
@@ -122,7 +122,7 @@ fn start(settings: Vec<Setting>) -> Result<TestMesh> {
     })
 }
 
-/// An empty directory for this mesh alone. The kernel releases the lock with this value or process.
+/// An empty directory for this mesh alone; the logs of the mesh that had it before are kept. The kernel releases the lock with this value or process.
 fn slot() -> Result<(PathBuf, File)> {
     let parent = dev_dir().join("test");
     fs::create_dir_all(&parent).with_context(|| format!("making {}", parent.display()))?;
@@ -131,6 +131,7 @@ fn slot() -> Result<(PathBuf, File)> {
         if lock.try_lock().is_ok() {
             let dir = parent.join(format!("mesh-{slot}"));
             if dir.exists() {
+                keep_logs(&dir, "mesh")?;
                 fs::remove_dir_all(&dir).with_context(|| format!("emptying {}", dir.display()))?;
             }
             return Ok((dir, lock));

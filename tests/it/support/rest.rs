@@ -1,5 +1,7 @@
 //! A REST client of the gateways.
 
+use std::{net::IpAddr, time::Duration};
+
 use reqwest::{Client, Method, RequestBuilder, StatusCode, header::HeaderMap};
 use serde_json::Value;
 
@@ -23,10 +25,13 @@ pub(crate) struct Answer {
 
 impl Rest {
     pub(crate) fn new(base: &str) -> Self {
-        // The gateways speak plain HTTP here; reading the system's certificates takes longer than most tests.
-        let client = Client::builder().timeout(std::time::Duration::from_secs(30)).tls_certs_only([]);
-        let http = client.build().expect("a client");
-        Self { http, base: base.to_owned(), token: None }
+        Self { http: client(None), base: base.to_owned(), token: None }
+    }
+
+    /// The same gateway and token from 127.0.0.`host`. Tests share 127.0.0.1, so a test that uses up what one address may
+    /// use has an address of its own.
+    pub(crate) fn from_address(&self, host: u8) -> Self {
+        Self { http: client(Some(host)), ..self.clone() }
     }
 
     /// The same gateway, called from this address of this machine.
@@ -89,6 +94,13 @@ impl Rest {
         let request = self.http.request(method, self.url(path));
         if let Some(token) = &self.token { request.bearer_auth(token) } else { request }
     }
+}
+
+fn client(host: Option<u8>) -> Client {
+    let address = host.map(|host| IpAddr::from([127, 0, 0, host]));
+    // The gateways speak plain HTTP here; reading the system's certificates takes longer than most tests.
+    let client = Client::builder().local_address(address).timeout(Duration::from_secs(30)).tls_certs_only([]);
+    client.build().expect("a client")
 }
 
 impl Answer {

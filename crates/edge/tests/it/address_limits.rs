@@ -40,13 +40,18 @@ async fn address_bucket_counts_requests_of_all_its_tokens() -> Result<()> {
 #[case::login_by_grpc("/staymesh.identity.v1.AuthService/Login")]
 #[case::sign_up("/v1/users")]
 #[case::token("/v1/oauth/token")]
+#[case::health_check("/grpc.health.v1.Health/Check")]
+#[case::health_watch("/grpc.health.v1.Health/Watch")]
+#[case::reflection("/grpc.reflection.v1.ServerReflection/ServerReflectionInfo")]
+#[case::reflection_v1alpha("/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo")]
 #[tokio::test]
-async fn costly_methods_have_buckets_of_their_own(#[case] path: &str) -> Result<()> {
+async fn costly_methods_and_streams_have_buckets_of_their_own(#[case] path: &str) -> Result<()> {
     let edge = Edge::with(|config| {
         let limits = &mut config.addresses;
         (limits.logins_per_second, limits.login_burst) = (1, 5);
         (limits.sign_ups_per_second, limits.sign_up_burst) = (1, 5);
         (limits.tokens_per_second, limits.token_burst) = (1, 5);
+        (limits.streams_per_second, limits.stream_burst) = (1, 5);
     })
     .await?
     .with_keys()

@@ -11,7 +11,7 @@ use anyhow::{Context, Result, ensure};
 use clap::Parser;
 use reqwest::{Client, Method, RequestBuilder, StatusCode};
 use serde_json::Value;
-use staymesh_devenv::{Component, Envoy, EnvoyOptions, dev_dir, install, port::free_port};
+use staymesh_devenv::{Component, Envoy, EnvoyOptions, dev_dir, install, kept_logs::keep_logs, port::free_port};
 use staymesh_edge::{EdgeConfig, render};
 use tempfile::TempDir;
 use tokio::time::{Instant, sleep};
@@ -30,6 +30,14 @@ pub(crate) struct Edge {
     _envoy: Envoy,
     client: Client,
     dir: TempDir,
+}
+
+impl Drop for Edge {
+    fn drop(&mut self) {
+        if let Err(error) = keep_logs(self.dir.path(), "edge") {
+            eprintln!("{error:#}");
+        }
+    }
 }
 
 /// The default configuration of the command line.

@@ -6,22 +6,25 @@ use axum::{
 };
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
+use super::guest::Guest;
+
 const STYLE: &str = include_str!("style.css");
 
-pub(super) fn layout(title: &str, body: &Markup) -> Markup {
+pub(super) fn layout(guest: Guest, title: &str, body: &Markup) -> Markup {
+    let texts = guest.texts();
     html! {
         (DOCTYPE)
-        html lang="en" {
+        html lang=(guest.language.code()) {
             head {
                 meta charset="utf-8";
                 meta name="viewport" content="width=device-width, initial-scale=1";
                 meta name="robots" content="noindex";
-                title { (title) " - Simulated payments" }
+                title { (title) " - " (texts.brand) }
                 style { (PreEscaped(STYLE)) }
             }
             body {
                 main {
-                    p.brand { "Simulated payments" span { "test mode, no real money" } }
+                    p.brand { (texts.brand) span { (texts.test_mode) } }
                     h1 { (title) }
                     (body)
                 }
@@ -31,7 +34,7 @@ pub(super) fn layout(title: &str, body: &Markup) -> Markup {
 }
 
 pub(super) fn answer(status: StatusCode, page: &Markup) -> Response {
-    const HEADERS: [(HeaderName, HeaderValue); 4] = [
+    const HEADERS: [(HeaderName, HeaderValue); 5] = [
         (
             header::CONTENT_SECURITY_POLICY,
             HeaderValue::from_static(
@@ -41,6 +44,7 @@ pub(super) fn answer(status: StatusCode, page: &Markup) -> Response {
         // The address of the page entitles to pay.
         (header::REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
         (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
+        (header::VARY, HeaderValue::from_static("accept-language")),
         (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
     ];
     (status, HEADERS, Html(page.0.clone())).into_response()

@@ -1,6 +1,9 @@
-//! The hosted checkout page, as a guest sees it. `maud` escapes everything that is put in; no script is needed.
+//! The hosted checkout page, as a guest sees it, in five languages. `maud` escapes everything that is put in; no script is
+//! needed.
 
+mod guest;
 mod layout;
+mod texts;
 mod view;
 
 use axum::{
@@ -15,6 +18,7 @@ use maud::html;
 use url::{Url, form_urlencoded};
 
 use self::{
+    guest::Guest,
     layout::{answer, layout},
     view::View,
 };
@@ -45,40 +49,39 @@ pub(crate) fn router(provider: Provider, public_url: &Url) -> Router {
         .with_state(Pages { provider, base })
 }
 
-async fn show(State(pages): State<Pages>, Path(token): Path<String>) -> Response {
+async fn show(guest: Guest, State(pages): State<Pages>, Path(token): Path<String>) -> Response {
     match pages.provider.by_token(&token) {
         // Viewing an open page is no failure.
-        Ok(session) if session.status == SessionStatus::Open => pages.answer(StatusCode::OK, &session, None),
-        session => pages.respond(session),
+        Ok(session) if session.status == SessionStatus::Open => pages.answer(guest, StatusCode::OK, &session, None),
+        session => pages.respond(guest, session),
     }
 }
 
-async fn pay(State(pages): State<Pages>, Path(token): Path<String>, form: Bytes) -> Response {
+async fn pay(guest: Guest, State(pages): State<Pages>, Path(token): Path<String>, form: Bytes) -> Response {
     // Without a card number, as from a plain `curl -X POST`, the prefilled one is used.
     let number = field(&form, "card_number");
     let Some(effect) = cards::effect(number.as_deref().unwrap_or(TEST_CARD)) else {
         return match pages.provider.by_token(&token) {
             Ok(session) if session.status == SessionStatus::Open => {
-                let message = "This is not a test card. No real card is taken here.";
-                pages.answer(StatusCode::PAYMENT_REQUIRED, &session, Some(message))
+                pages.answer(guest, StatusCode::PAYMENT_REQUIRED, &session, Some(guest.texts().not_a_test_card))
             }
-            session => pages.respond(session),
+            session => pages.respond(guest, session),
         };
     };
     let session = pages.provider.use_card(&token, effect);
-    if effect == Effect::PaysWithoutAnswer && session.is_ok() { withheld() } else { pages.respond(session) }
+    if effect == Effect::PaysWithoutAnswer && session.is_ok() { withheld() } else { pages.respond(guest, session) }
 }
 
-async fn challenge(State(pages): State<Pages>, Path(token): Path<String>, form: Bytes) -> Response {
+async fn challenge(guest: Guest, State(pages): State<Pages>, Path(token): Path<String>, form: Bytes) -> Response {
     match decision(&form) {
-        Some(answer) => pages.respond(pages.provider.answer_challenge(&token, answer)),
-        None => undecided(),
+        Some(answer) => pages.respond(guest, pages.provider.answer_challenge(&token, answer)),
+        None => undecided(guest),
     }
 }
 
 /// Decides a review from the page, without an API key.
-async fn review(State(pages): State<Pages>, Path(token): Path<String>, form: Bytes) -> Response {
-    let Some(decision) = decision(&form) else { return undecided() };
+async fn review(guest: Guest, State(pages): State<Pages>, Path(token): Path<String>, form: Bytes) -> Response {
+    let Some(decision) = decision(&form) else { return undecided(guest) };
     let session = pages.provider.by_token(&token).and_then(|session| {
         match pages.provider.decide(&session.id, decision, Switches::default()) {
             // Decided differently by now, or never in review: the page shows the status.
@@ -86,32 +89,31 @@ async fn review(State(pages): State<Pages>, Path(token): Path<String>, form: Byt
             decided => decided,
         }
     });
-    pages.respond(session)
+    pages.respond(guest, session)
 }
 
-async fn give_up(State(pages): State<Pages>, Path(token): Path<String>) -> Response {
+async fn give_up(guest: Guest, State(pages): State<Pages>, Path(token): Path<String>) -> Response {
     let session = pages.provider.by_token(&token);
     pages.respond(
+        guest,
         session.and_then(|session| pages.provider.end(&session.id, SessionStatus::Failed, Switches::default())),
     )
 }
 
 impl Pages {
-    fn respond(&self, session: Result<Session, Refusal>) -> Response {
+    fn respond(&self, guest: Guest, session: Result<Session, Refusal>) -> Response {
         match session {
-            Ok(session) => self.answer(status_of(&session), &session, None),
-            Err(refusal) => refused(&refusal),
+            Ok(session) => self.answer(guest, status_of(&session), &session, None),
+            Err(refusal) => refused(guest, &refusal),
         }
     }
 
-    fn answer(&self, status: StatusCode, session: &Session, message: Option<&str>) -> Response {
-        match View::new(session, &self.base, message) {
-            Ok(view) => answer(status, &layout(view.title(), &view.body())),
+    fn answer(&self, guest: Guest, status: StatusCode, session: &Session, message: Option<&str>) -> Response {
+        match View::new(guest, session, &self.base, message) {
+            Ok(view) => answer(status, &layout(guest, view.title(), &view.body())),
             Err(error) => {
                 tracing::error!(session = session.id, error.cause = %error, "a session has no page");
-                let text = "This page cannot be displayed. Nothing was charged by this request.";
-                let body = html! { p.note.bad role="alert" { (text) } };
-                answer(StatusCode::INTERNAL_SERVER_ERROR, &layout("Checkout", &body))
+                failure(guest, StatusCode::INTERNAL_SERVER_ERROR, guest.texts().not_displayed)
             }
         }
     }
@@ -136,14 +138,18 @@ fn decision(form: &[u8]) -> Option<Decision> {
     Decision::parse(&field(form, "decision")?)
 }
 
-fn undecided() -> Response {
-    answer(StatusCode::BAD_REQUEST, &layout("Checkout", &html! { p.note.bad { "Choose to approve or to reject." } }))
+fn undecided(guest: Guest) -> Response {
+    failure(guest, StatusCode::BAD_REQUEST, guest.texts().undecided)
 }
 
-fn refused(refusal: &Refusal) -> Response {
-    let (status, text) = match refusal {
-        Refusal::NotFound(_) => (StatusCode::NOT_FOUND, "There is no such checkout page."),
-        _ => (StatusCode::SERVICE_UNAVAILABLE, "This does not work just now. Nothing was charged; try again."),
-    };
-    answer(status, &layout("Checkout", &html! { p.note.bad role="alert" { (text) } }))
+fn refused(guest: Guest, refusal: &Refusal) -> Response {
+    match refusal {
+        Refusal::NotFound(_) => failure(guest, StatusCode::NOT_FOUND, guest.texts().not_found),
+        _ => failure(guest, StatusCode::SERVICE_UNAVAILABLE, guest.texts().unavailable),
+    }
+}
+
+fn failure(guest: Guest, status: StatusCode, text: &str) -> Response {
+    let body = html! { p.note.bad role="alert" { (text) } };
+    answer(status, &layout(guest, guest.texts().title_checkout, &body))
 }

@@ -2,8 +2,12 @@
 
 use jiff::Timestamp;
 use maud::{Markup, html};
-use staymesh_domain::{Money, MoneyError};
+use staymesh_domain::{Language, Money, MoneyError};
 
+use super::{
+    guest::{Guest, in_language},
+    texts::{Texts, name},
+};
 use crate::{
     cards::{TEST_CARD, TEST_CARDS},
     model::{Session, SessionStatus},
@@ -12,6 +16,8 @@ use crate::{
 
 /// A session and the context of its page.
 pub(super) struct View<'a> {
+    guest: Guest,
+    texts: &'static Texts,
     session: &'a Session,
     amount: Money,
     expire_time: Timestamp,
@@ -33,56 +39,68 @@ pub(super) enum ViewError {
 impl<'a> View<'a> {
     /// # Errors
     /// When amount, currency or expiry of the session are invalid.
-    pub(super) fn new(session: &'a Session, base: &'a str, message: Option<&'a str>) -> Result<Self, ViewError> {
+    pub(super) fn new(
+        guest: Guest,
+        session: &'a Session,
+        base: &'a str,
+        message: Option<&'a str>,
+    ) -> Result<Self, ViewError> {
         let order = &session.order;
         let amount = Money::from_minor(order.amount_minor, order.currency.parse()?)?;
-        Ok(Self { session, amount, expire_time: Timestamp::from_second(order.expires_at)?, base, message })
+        let expire_time = Timestamp::from_second(order.expires_at)?;
+        Ok(Self { guest, texts: guest.texts(), session, amount, expire_time, base, message })
     }
 
     pub(super) fn title(&self) -> &'static str {
         match self.session.status {
-            SessionStatus::Open if self.session.challenge.is_some() => "Confirm with your bank",
-            SessionStatus::Open if self.session.declines.is_empty() => "Checkout",
-            SessionStatus::Open => "Declined: try again",
-            SessionStatus::InReview => "In review",
-            SessionStatus::Paid => "Paid",
-            SessionStatus::Failed => "Declined",
-            SessionStatus::Expired => "Expired",
+            SessionStatus::Open if self.session.challenge.is_some() => self.texts.title_challenge,
+            SessionStatus::Open if self.session.declines.is_empty() => self.texts.title_checkout,
+            SessionStatus::Open => self.texts.title_try_again,
+            SessionStatus::InReview => self.texts.title_review,
+            SessionStatus::Paid => self.texts.title_paid,
+            SessionStatus::Failed => self.texts.title_failed,
+            SessionStatus::Expired => self.texts.title_expired,
         }
     }
 
     pub(super) fn body(&self) -> Markup {
+        html! { (self.state()) (self.languages()) }
+    }
+
+    fn state(&self) -> Markup {
         match self.session.status {
             SessionStatus::Open if self.session.challenge.is_some() => self.challenge(),
             SessionStatus::Open => self.form(),
             SessionStatus::InReview => self.review(),
-            SessionStatus::Paid => self.result("ok", "Thank you, your payment has been received."),
-            SessionStatus::Failed => self.result("bad", "The payment was declined. Nothing was charged."),
-            SessionStatus::Expired => self.result("bad", "This page has expired. Nothing was charged."),
+            SessionStatus::Paid => self.result("ok", self.texts.paid),
+            SessionStatus::Failed => self.result("bad", self.texts.failed),
+            SessionStatus::Expired => self.result("bad", self.texts.expired),
         }
     }
 
     fn form(&self) -> Markup {
-        let declines = &self.session.declines;
+        let (declines, texts) = (&self.session.declines, self.texts);
+        let wrong = self.message.is_some() || !declines.is_empty();
         html! {
             (self.summary())
             @if let Some(why) = declines.last() {
-                p.note.bad role="alert" {
-                    (why.text()) " Nothing was charged. Try another card: "
-                    (tries_left(MAX_DECLINES.saturating_sub(declines.len())))
+                p #why .note.bad role="alert" {
+                    (texts.decline(*why)) " " (texts.try_another_card) " "
+                    (texts.tries_left(MAX_DECLINES.saturating_sub(declines.len())))
                 }
             }
-            @if let Some(message) = self.message { p.note.bad role="alert" { (message) } }
+            @if let Some(message) = self.message { p #wrong .note.bad role="alert" { (message) } }
             form method="post" action=(self.action("pay")) {
-                label for="card_number" { "Card number" }
+                label for="card_number" { (texts.card_number) }
                 input #card_number name="card_number" value=(TEST_CARD) inputmode="numeric" autocomplete="off"
-                    maxlength="23" required;
-                button.primary type="submit" { "Pay " (self.amount.to_string()) }
-                button type="submit" formaction=(self.action("decline")) formnovalidate { "Give up" }
+                    maxlength="23" required aria-invalid=[wrong.then_some("true")]
+                    aria-describedby=[wrong.then_some(if self.message.is_some() { "wrong" } else { "why" })];
+                button.primary type="submit" { (texts.pay.replace("{amount}", &self.amount.to_string())) }
+                button type="submit" formaction=(self.action("decline")) formnovalidate { (texts.give_up) }
             }
             details {
-                summary { "Test cards" }
-                table {
+                summary { (texts.test_cards) }
+                table lang=(Language::English.code()) {
                     thead { tr { th scope="col" { "Card" } th scope="col" { "What happens" } } }
                     tbody {
                         @for card in TEST_CARDS { tr { td { code { (card.number) } } td { (card.does) } } }
@@ -94,24 +112,21 @@ impl<'a> View<'a> {
 
     fn challenge(&self) -> Markup {
         html! {
-            p.note role="status" { "3-D Secure: your bank asks whether it is you who pays. Nothing has been charged yet." }
+            p.note role="status" { (self.texts.challenge) }
             (self.summary())
-            (self.choice("challenge", "Yes, it is me", "No, reject"))
+            (self.choice("challenge", self.texts.it_is_me, self.texts.it_is_not_me))
         }
     }
 
     fn review(&self) -> Markup {
         html! {
-            p.note role="status" {
-                "The payment is being reviewed. That may take a while. You need not wait here, and must not pay again: "
-                "the merchant is notified of the decision."
-            }
+            p.note role="status" { (self.texts.review) }
             (self.summary())
-            a.button.primary href=(self.page()) { "Look again" }
+            a.button.primary href=(self.guest.address(&self.page())) { (self.texts.look_again) }
             (self.back(false))
             details {
-                summary { "Test mode: decide as the reviewer" }
-                (self.choice("review", "Approve", "Reject"))
+                summary { (self.texts.decide) }
+                (self.choice("review", self.texts.approve, self.texts.reject))
             }
         }
     }
@@ -136,7 +151,7 @@ impl<'a> View<'a> {
     fn back(&self, primary: bool) -> Markup {
         html! {
             @if let Some(url) = &self.session.order.return_url {
-                a.button.primary[primary] href=(url) rel="noreferrer" { "Back to the merchant" }
+                a.button.primary[primary] href=(url) rel="noreferrer" { (self.texts.back) }
             }
         }
     }
@@ -146,9 +161,26 @@ impl<'a> View<'a> {
         html! {
             p.amount { (self.amount.to_string()) }
             dl {
-                @if let Some(description) = &order.description { dt { "For" } dd { (description) } }
-                dt { "Reference" } dd { code { (order.reference) } }
-                @if self.session.status == SessionStatus::Open { dt { "Pay before" } dd { (self.expire_time.strftime("%Y-%m-%d %H:%M UTC").to_string()) } }
+                @if let Some(description) = &order.description { dt { (self.texts.purpose) } dd { (description) } }
+                dt { (self.texts.reference) } dd { code { (order.reference) } }
+                @if self.session.status == SessionStatus::Open { dt { (self.texts.time_left) } dd { (self.time_left(Timestamp::now())) } }
+            }
+        }
+    }
+
+    /// `14 min (2030-05-01 12:45 UTC)`: the provider does not know the guest's zone, and minutes need none.
+    fn time_left(&self, now: Timestamp) -> String {
+        let minutes = (self.expire_time.as_second() - now.as_second()).max(0) / 60;
+        format!("{minutes} min ({})", self.expire_time.strftime("%Y-%m-%d %H:%M UTC"))
+    }
+
+    fn languages(&self) -> Markup {
+        html! {
+            nav aria-label=(self.texts.languages) {
+                @for language in Language::ALL {
+                    a href=(in_language(&self.page(), language)) lang=(language.code()) hreflang=(language.code())
+                        aria-current=[(language == self.guest.language).then_some("page")] { (name(language)) }
+                }
             }
         }
     }
@@ -158,10 +190,6 @@ impl<'a> View<'a> {
     }
 
     fn action(&self, verb: &str) -> String {
-        format!("{}/{verb}", self.page())
+        self.guest.address(&format!("{}/{verb}", self.page()))
     }
-}
-
-fn tries_left(count: usize) -> String {
-    if count == 1 { "one try is left.".to_owned() } else { format!("{count} tries are left.") }
 }

@@ -71,6 +71,37 @@ async fn declined_card_then_good_card_pays() {
 }
 
 #[rstest]
+#[case("pt", "Pagamento", "Recusado: tente de novo", "está fora de validade")]
+#[case("de", "Zahlung", "Abgelehnt: bitte noch einmal", "Sie ist abgelaufen")]
+#[case("es", "Pago", "Rechazado: inténtelo de nuevo", "está caducada")]
+#[case("fr", "Paiement", "Refusé : réessayez", "elle est expirée")]
+#[case("en", "Checkout", "Declined: try again", "it has expired")]
+#[tokio::test]
+async fn page_is_in_the_language_of_the_browser_and_keeps_a_chosen_one(
+    #[case] code: &str,
+    #[case] title: &str,
+    #[case] declined: &str,
+    #[case] why: &str,
+) {
+    let simulator = start(None).await;
+    let session = simulator.create("k", &order()).await;
+    let (url, path) = (session["url"].as_str().unwrap(), path_of(&session));
+    let get = |url: String, accepted: &str| simulator.http.get(url).header("accept-language", accepted).send();
+    let page = get(url.to_owned(), &format!("xx, {code};q=0.8")).await.unwrap().text().await.unwrap();
+    assert!(page.contains(&format!("<html lang=\"{code}\">")) && page.contains(&format!("<h1>{title}</h1>")), "{page}");
+    let page = get(format!("{url}?language={code}"), "de").await.unwrap().text().await.unwrap();
+    assert!(page.contains(&format!("<h1>{title}</h1>")), "{page}");
+    let (_, next) = page.split_once(" action=\"").unwrap();
+    let (next, _) = next.split_once('"').unwrap();
+    assert_eq!(next, format!("{path}/pay?language={code}"));
+    let request = simulator.http.post(format!("{url}/pay?language={code}")).form(&[("card_number", EXPIRED)]);
+    let page = request.send().await.unwrap().text().await.unwrap();
+    assert!(page.contains(&format!("<h1>{declined}</h1>")) && page.contains(why), "{page}");
+    let page = get(format!("{url}x?language={code}"), "de").await.unwrap().text().await.unwrap();
+    assert!(page.contains(&format!("<html lang=\"{code}\">")), "{page}");
+}
+
+#[rstest]
 #[case::passed(CHALLENGED, "approve", StatusCode::OK, "paid")]
 #[case::not_passed(CHALLENGED, "reject", StatusCode::PAYMENT_REQUIRED, "open")]
 #[case::passed_in_vain("4000 0084 0000 1629", "approve", StatusCode::PAYMENT_REQUIRED, "open")]

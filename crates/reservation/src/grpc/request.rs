@@ -124,3 +124,16 @@ pub(super) fn status_filter(status: i32) -> Result<Option<Status>, FieldError> {
         Err(_) => Err(FieldError::new("status", "is not a known value")),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn source_is_the_address_that_the_edge_names() {
+        let mut request = Request::new(());
+        assert_eq!(source(&request), None, "a call from inside the mesh");
+        request.metadata_mut().insert("x-staymesh-source", tonic::metadata::MetadataValue::from_static("192.0.2.7"));
+        assert_eq!(source(&request).as_ref().map(Source::as_str), Some("192.0.2.7"));
+    }
+}
