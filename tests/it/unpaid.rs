@@ -1,7 +1,5 @@
 //! Unpaid holds under the default limits (S2): accounts that cost nothing cannot hold a hotel, and honest guests book.
 
-use std::net::{IpAddr, Ipv4Addr};
-
 use reqwest::Client;
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -18,7 +16,7 @@ struct Guest {
 
 impl Guest {
     async fn sign_up(world: &World<'_>, host: u8) -> Self {
-        let public = world.public.from_address(IpAddr::V4(Ipv4Addr::new(127, 0, 0, host)));
+        let public = world.public.from_address(host);
         let email = format!("{}@staymesh.example", Uuid::new_v4().simple());
         public.post("/v1/users", json!({ "email": email, "password": PASSWORD })).await.ok();
         let rest = public.with_token(&log_in(&public, &email).await);

@@ -34,12 +34,6 @@ impl Rest {
         Self { http: client(Some(host)), ..self.clone() }
     }
 
-    /// The same gateway, called from this address of this machine.
-    pub(crate) fn from_address(&self, address: std::net::IpAddr) -> Self {
-        let client = Client::builder().timeout(std::time::Duration::from_secs(30)).tls_certs_only([]);
-        Self { http: client.local_address(address).build().expect("a client"), ..self.clone() }
-    }
-
     /// The same gateway, with a token.
     pub(crate) fn with_token(&self, token: &str) -> Self {
         Self { token: Some(token.to_owned()), ..self.clone() }
