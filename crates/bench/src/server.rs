@@ -14,7 +14,7 @@ use staymesh_api::{
 use staymesh_devenv::{port::free_port, wait};
 use staymesh_load::REQUEST_TIMEOUT;
 use staymesh_mesh::{
-    auth::{AccessTable, Revocations},
+    auth::{AccessTable, Revocations, RoleGateways},
     coalesce::CoalescingStream,
     config::ServerConfig,
     server::{LayerConfig, ServerSpec, serve},
@@ -141,6 +141,7 @@ async fn serve_routes(routes: Routes, rig: &Rig, stop: CancellationToken) -> Res
         probes: vec![],
         layers: LayerConfig {
             access: AccessTable::read(DESCRIPTOR_SET).context("the contract")?,
+            role_gateways: RoleGateways::read(DESCRIPTOR_SET).context("the contract")?,
             verifier: rig.callers.verifier(),
             revocations: Revocations::of_this_process(),
             max_concurrency: config.max_concurrency,

@@ -47,6 +47,8 @@ reasons! {
     TokenRevoked = "TOKEN_REVOKED", Unauthenticated;
     /// The role of the caller does not allow this call, or not for this hotel.
     AccessDenied = "ACCESS_DENIED", PermissionDenied;
+    /// The token is of a role that calls the other gateway.
+    WrongGateway = "WRONG_GATEWAY", PermissionDenied;
     /// The request id was used before, with other content.
     RequestIdReused = "REQUEST_ID_REUSED", FailedPrecondition;
     /// The resource has changed since the etag was read.

@@ -22,7 +22,7 @@ use staymesh_api::{
 };
 use staymesh_mesh::{
     Caller, Problem, Reason,
-    auth::{Revocations, TokenVerifier},
+    auth::{Revocations, RoleGateways, TokenVerifier},
     config::AuthConfig,
     redis::Redis,
 };
@@ -41,6 +41,7 @@ use crate::{
     grpc::{AuthHandler, IdentityAdminHandler, MailRecipientHandler, RevocationHandler, UserHandler},
     service::{
         Dependencies, Services, SourceLimits,
+        admission::Admission,
         keyring::Keyring,
         passwords::{Argon2Passwords, Passwords, Requester},
         source_limit::{Limited, SourceLimit},
@@ -68,6 +69,10 @@ pub(crate) fn encryption_key_text() -> SecretString {
 
 pub(crate) fn encryption_key() -> EncryptionKey {
     EncryptionKey::from_base64(&encryption_key_text()).unwrap()
+}
+
+pub(crate) fn admission() -> Admission {
+    Admission::new(RoleGateways::read(staymesh_api::DESCRIPTOR_SET).unwrap())
 }
 
 pub(crate) fn auth_config() -> AuthConfig {
@@ -196,6 +201,7 @@ impl Replica {
             tokens: Tokens::new(keyring.clone(), &auth_config()),
             keyring: keyring.clone(),
             revocations: revocations.clone(),
+            admission: admission(),
             lives,
             limits: SourceLimits {
                 mail_requests: limit(Limited::MailRequests, 20),

@@ -52,6 +52,22 @@ async fn client_is_registered_gets_tokens_and_is_deleted() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn service_client_gets_tokens_at_the_internal_gateway_only() {
+    let world = World::shared().await;
+    let wanted = with(&partner(), &json!({ "role": "ROLE_SERVICE" }));
+    let made = world.admin.post("/v1/clients", wanted.clone()).await.ok();
+    let mut credentials = json!({
+        "grant_type": "client_credentials", "client_id": wanted["client_id"], "client_secret": made["client_secret"],
+    });
+    world.admin.post("/v1/oauth/token", credentials.clone()).await.ok();
+    let outside = world.public.post("/v1/oauth/token", credentials.clone()).await.refused(401, "BAD_CREDENTIALS");
+    credentials["client_secret"] = json!("wrong");
+    let wrong = world.public.post("/v1/oauth/token", credentials).await.refused(401, "BAD_CREDENTIALS");
+    assert_eq!(outside.body["message"], wrong.body["message"]);
+    assert_eq!(outside.detail("ErrorInfo"), wrong.detail("ErrorInfo"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn repeated_client_registration_returns_same_secret() {
     let world = World::shared().await;
     let wanted = with(&partner(), &json!({ "request_id": Uuid::new_v4() }));

@@ -71,7 +71,7 @@ impl<'a> World<'a> {
         let (email, user_id) = self.sign_up().await;
         let role = json!({ "role": "ROLE_STAFF", "hotel_ids": hotel_ids });
         self.admin.post(&format!("/v1/users/{user_id}:setRole"), role).await.ok();
-        self.admin.with_token(&log_in(&self.public, &email, PASSWORD).await)
+        self.admin.with_token(&log_in(&Rest::new(self.mesh.internal_url()), &email, PASSWORD).await)
     }
 
     /// A new partner on the public gateway.

@@ -2,15 +2,18 @@
 
 use jiff::Timestamp;
 use secrecy::SecretString;
-use staymesh_api::identity::v1::{
-    ChangePasswordRequest, CreateClientRequest, CreateGuestSessionRequest, CreateUserRequest, IssueClientTokenRequest,
-    ListClientsRequest, LoginRequest, ResetPasswordRequest, ResolveMailRecipientRequest, RevokeClientSecretRequest,
-    RotateClientSecretRequest, SetUserRoleRequest,
+use staymesh_api::{
+    identity::v1::{
+        ChangePasswordRequest, CreateClientRequest, CreateGuestSessionRequest, CreateUserRequest,
+        IssueClientTokenRequest, ListClientsRequest, LoginRequest, ResetPasswordRequest, ResolveMailRecipientRequest,
+        RevokeClientSecretRequest, RotateClientSecretRequest, SetUserRoleRequest,
+    },
+    options::v1::Gateway,
 };
 use staymesh_domain::{
     Email, FieldError, FieldErrors, HotelId, Language, Page, PageError, UserId, parse_optional_request_id,
 };
-use staymesh_mesh::auth::Role;
+use staymesh_mesh::{auth::Role, gateway};
 use tonic::Request;
 use uuid::Uuid;
 
@@ -126,6 +129,11 @@ fn renamed(field: &str, error: FieldError) -> FieldError {
 pub(super) fn source<T>(request: &Request<T>) -> Source {
     let source = request.metadata().get(SOURCE_HEADER).and_then(|value| value.to_str().ok());
     source.map(Source::parse).unwrap_or_default()
+}
+
+/// The gateway by which a request entered.
+pub(super) fn entered<T>(request: &Request<T>) -> Gateway {
+    gateway::entered(request.metadata().as_ref())
 }
 
 /// Address and password of a login.

@@ -133,7 +133,7 @@ impl OutboxReceiver {
     async fn account_of(&self, email: &str) -> Result<Option<Account>, Delivery> {
         let Ok(email) = Email::parse(email) else { return Ok(None) };
         match users::credentials(&self.pool, &email).await.map_err(|error| postponed(&error.into()))? {
-            Some((user_id, _)) => self.account(user_id).await,
+            Some(credentials) => self.account(credentials.user_id).await,
             None => Ok(None),
         }
     }

@@ -4,12 +4,14 @@ use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
 use sqlx::{PgConnection, PgPool};
+use staymesh_api::options::v1::Gateway;
 use staymesh_domain::Page;
-use staymesh_mesh::auth::{Claims, Revocations};
+use staymesh_mesh::auth::Revocations;
 use staymesh_store::{ResultExt, idempotency::require_same};
 use uuid::Uuid;
 
 use super::{
+    admission::Admission,
     critical_tasks::CriticalTasks,
     revoke::revoke,
     tokens::{Subject, Tokens},
@@ -40,6 +42,7 @@ pub(crate) struct ClientService {
     pub(crate) key: EncryptionKey,
     pub(crate) tokens: Tokens,
     pub(crate) revocations: Revocations,
+    pub(crate) admission: Admission,
     pub(crate) lives: Lives,
     pub(crate) critical: CriticalTasks,
 }
@@ -134,11 +137,16 @@ impl ClientService {
     }
 
     /// Issues a token to the client with this secret. Reads the database each time, so a deleted client or an ended secret
-    /// gets none.
+    /// gets none. The right secret at a gateway that does not accept the client's role is refused like a wrong one.
     ///
     /// # Errors
     /// [`IdentityError::BadCredentials`].
-    pub(crate) async fn issue(&self, client_id: &str, secret: &SecretString) -> Result<ClientToken, IdentityError> {
+    pub(crate) async fn issue(
+        &self,
+        client_id: &str,
+        secret: &SecretString,
+        entered: Gateway,
+    ) -> Result<ClientToken, IdentityError> {
         if !is_client_id(client_id) {
             return Err(IdentityError::BadCredentials);
         }
@@ -150,7 +158,7 @@ impl ClientService {
         let subject = Subject {
             id: subject_of(client_id),
             session: session_of(client_id, secret_id),
-            role: Claims::role_from_name(&role).ok_or_else(|| IdentityError::defect("an unknown role"))?,
+            role: self.admission.role(&role, entered)?.ok_or(IdentityError::BadCredentials)?,
             hotel_ids: HotelIds::default(),
             email_verified: false,
         };

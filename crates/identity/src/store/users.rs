@@ -52,16 +52,23 @@ pub(crate) async fn get(executor: impl PgExecutor<'_>, user_id: UserId) -> sqlx:
     .await
 }
 
-/// Id and password hash of the account with this address; never a guest checkout.
-pub(crate) async fn credentials(pool: &PgPool, email: &Email) -> sqlx::Result<Option<(UserId, String)>> {
-    let row: Option<(Uuid, String)> = sqlx::query_as(
-        "select user_id, password_hash from user_account
-             where email = $1 and deleted_time is null and checkout_email is null",
+/// What a login is checked against.
+pub(crate) struct Credentials {
+    pub(crate) user_id: UserId,
+    pub(crate) hash: String,
+    pub(crate) role: String,
+}
+
+/// Id, password hash and role of the account with this address; never a guest checkout.
+pub(crate) async fn credentials(pool: &PgPool, email: &Email) -> sqlx::Result<Option<Credentials>> {
+    let row: Option<(Uuid, String, String)> = sqlx::query_as(
+        "select user_id, password_hash, role from user_account
+              where email = $1 and deleted_time is null and checkout_email is null",
     )
     .bind(email.as_str())
     .fetch_optional(pool)
     .await?;
-    Ok(row.map(|(user_id, hash)| (UserId::from(user_id), hash)))
+    Ok(row.map(|(user_id, hash, role)| Credentials { user_id: user_id.into(), hash, role }))
 }
 
 /// Id and password hash of the account that a request created; `None` for a guest checkout.

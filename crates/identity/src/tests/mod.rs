@@ -3,6 +3,7 @@
 mod client_secrets;
 mod clients;
 mod database;
+mod gateways;
 mod guests;
 mod keys;
 mod logins;

@@ -11,12 +11,14 @@ use tower::ServiceBuilder;
 use tower_http::catch_panic::CatchPanicLayer;
 
 use super::{authorize, deadline, limit, malformed, panic, source, trace};
-use crate::auth::{AccessTable, Revocations, TokenVerifier};
+use crate::auth::{AccessTable, Revocations, RoleGateways, TokenVerifier};
 
 /// Settings and dependencies of the layers.
 pub struct LayerConfig {
     /// The access rule of every method.
     pub access: AccessTable,
+    /// The gateway of every role.
+    pub role_gateways: RoleGateways,
     /// Verifies access tokens.
     pub verifier: TokenVerifier,
     /// Revoked sessions.
@@ -38,6 +40,7 @@ pub fn server_stack(services: Router, config: LayerConfig) -> Router {
     let sources = Arc::new(source::Sources::new(config.max_concurrency_per_source, config.max_streams_per_source));
     let authorize = Arc::new(authorize::Authorize {
         access: config.access,
+        role_gateways: config.role_gateways,
         verifier: config.verifier,
         revocations: config.revocations,
     });

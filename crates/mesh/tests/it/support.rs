@@ -17,7 +17,7 @@ use staymesh_api::{
 };
 use staymesh_mesh::{
     Caller,
-    auth::{AccessTable, Claims, KeySource, Revocations, TokenVerifier},
+    auth::{AccessTable, Claims, KeySource, Revocations, RoleGateways, TokenVerifier},
     config::{AuthConfig, ServerConfig},
     context::RequestContext,
     server::{LayerConfig, ServerSpec, serve},
@@ -223,6 +223,7 @@ impl TestServer {
             probes: vec![],
             layers: LayerConfig {
                 access: AccessTable::read(DESCRIPTOR_SET).expect("the contract"),
+                role_gateways: RoleGateways::read(DESCRIPTOR_SET).expect("the contract"),
                 verifier: TokenVerifier::new(signer.clone(), &auth_config()),
                 revocations,
                 max_concurrency: config.max_concurrency,
