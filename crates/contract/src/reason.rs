@@ -95,6 +95,12 @@ reasons! {
     ClientExists = "CLIENT_EXISTS", AlreadyExists;
     /// There is no such client.
     ClientNotFound = "CLIENT_NOT_FOUND", NotFound;
+    /// The request has issued a secret before, which is not shown again.
+    ClientSecretExists = "CLIENT_SECRET_EXISTS", AlreadyExists;
+    /// The client would have no valid secret, or more than two.
+    ClientSecretLimit = "CLIENT_SECRET_LIMIT", FailedPrecondition;
+    /// The client never had a secret with this id.
+    ClientSecretNotFound = "CLIENT_SECRET_NOT_FOUND", NotFound;
 
     // Hotel
     /// There is no such hotel.

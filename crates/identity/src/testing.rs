@@ -55,6 +55,7 @@ pub(crate) const LIVES: Lives = Lives {
     client: Duration::from_hours(1),
     refresh: Duration::from_hours(24 * 30),
     grace: Duration::from_secs(10),
+    secret_overlap: Duration::from_hours(24),
 };
 /// Failed logins admitted per window.
 pub(crate) const FAILURES: u8 = 3;
@@ -108,6 +109,8 @@ pub(crate) struct WatchedPasswords {
     inner: Argon2Passwords,
     verified: Mutex<Vec<String>>,
     pub(crate) full: AtomicBool,
+    /// A verification ends only while nothing holds this for writing.
+    pub(crate) gate: tokio::sync::RwLock<()>,
 }
 
 impl WatchedPasswords {
@@ -115,7 +118,7 @@ impl WatchedPasswords {
         let config =
             PasswordConfig { argon2_memory_kib: 64, argon2_iterations: 1, argon2_parallel: 4, argon2_queue: 1000 };
         let inner = Argon2Passwords::new(&config).unwrap();
-        Self { inner, verified: Mutex::default(), full: AtomicBool::new(false) }
+        Self { inner, verified: Mutex::default(), full: AtomicBool::new(false), gate: tokio::sync::RwLock::default() }
     }
 
     /// The argon2 parameters of each verification since the last call.
@@ -142,7 +145,9 @@ impl Passwords for WatchedPasswords {
     ) -> Result<bool, IdentityError> {
         let parameters = phc.split('$').take(4).collect::<Vec<_>>().join("$");
         self.verified.lock().unwrap().push(parameters);
-        self.inner.verify_for(requester, password, phc).await
+        let valid = self.inner.verify_for(requester, password, phc).await;
+        drop(self.gate.read().await);
+        valid
     }
 
     fn decoy_hash(&self) -> String {

@@ -121,6 +121,8 @@ const ROUTES: &[Route] = &[
     ("POST", "/v1/clients", Gate::Internal, ADMINS),
     ("GET", "/v1/clients", Gate::Internal, ADMINS),
     ("DELETE", "/v1/clients/{client_id}", Gate::Internal, ADMINS),
+    ("POST", "/v1/clients/{client_id}:rotateSecret", Gate::Internal, ADMINS),
+    ("POST", "/v1/clients/{client_id}:revokeSecret", Gate::Internal, ADMINS),
 ];
 
 /// The path with unknown ids, so that a call that is accepted by mistake changes nothing.

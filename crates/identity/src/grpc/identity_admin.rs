@@ -4,6 +4,7 @@ use secrecy::ExposeSecret;
 use staymesh_api::identity::v1::{
     Client, CreateClientRequest, CreateClientResponse, DeleteClientRequest, DeleteClientResponse, FindUserRequest,
     FindUserResponse, ListAuditRecordsRequest, ListAuditRecordsResponse, ListClientsRequest, ListClientsResponse,
+    RevokeClientSecretRequest, RevokeClientSecretResponse, RotateClientSecretRequest, RotateClientSecretResponse,
     SetUserRoleRequest, SetUserRoleResponse, identity_admin_service_server::IdentityAdminService,
 };
 use staymesh_mesh::{audit, audit_query};
@@ -62,6 +63,25 @@ impl IdentityAdminService for IdentityAdminHandler {
             clients: clients.into_iter().map(Client::try_from).collect::<Result<_, _>>()?,
             next_page_token,
         }))
+    }
+
+    async fn rotate_client_secret(
+        &self,
+        request: Request<RotateClientSecretRequest>,
+    ) -> Result<Response<RotateClientSecretResponse>, Status> {
+        let rotation = request::secret_rotation(request.into_inner())?;
+        let (client, secret) = self.clients.rotate_secret(rotation).await?;
+        let client_secret = secret.expose_secret().to_owned();
+        Ok(response::secret(RotateClientSecretResponse { client: Some(client.try_into()?), client_secret }))
+    }
+
+    async fn revoke_client_secret(
+        &self,
+        request: Request<RevokeClientSecretRequest>,
+    ) -> Result<Response<RevokeClientSecretResponse>, Status> {
+        let (client_id, secret_id) = request::revoked_secret(request.into_inner())?;
+        let client = self.clients.revoke_secret(&client_id, secret_id).await?;
+        Ok(Response::new(RevokeClientSecretResponse { client: Some(client.try_into()?) }))
     }
 
     async fn delete_client(

@@ -6,7 +6,7 @@ use staymesh_api::{
     identity::v1::{
         ChangePasswordRequest, CreateClientRequest, CreateGuestSessionRequest, CreateUserRequest,
         IssueClientTokenRequest, ListClientsRequest, LoginRequest, ResetPasswordRequest, ResolveMailRecipientRequest,
-        SetUserRoleRequest,
+        RevokeClientSecretRequest, RotateClientSecretRequest, SetUserRoleRequest,
     },
     options::v1::Gateway,
 };
@@ -20,7 +20,8 @@ use uuid::Uuid;
 use crate::{
     error::IdentityError,
     model::{
-        ClientKey, GuestCheckout, HotelIds, Registration, RoleAssignment, SignUp, is_client_id, parse_display_name,
+        ClientKey, GuestCheckout, HotelIds, Registration, RoleAssignment, SecretRotation, SignUp, is_client_id,
+        parse_display_name,
     },
     service::{passwords, throttle::Source},
 };
@@ -29,6 +30,8 @@ use crate::{
 const SOURCE_HEADER: &str = "x-staymesh-source";
 /// A second in the year 9892, later than any registration.
 const MAX_SECOND: i64 = 250_000_000_000;
+/// Longest time for which a client may have two secrets.
+const LONGEST_OVERLAP_SECONDS: i32 = 30 * 24 * 60 * 60;
 /// Most hotels of one member of staff.
 const MAX_HOTELS: usize = 100;
 
@@ -201,6 +204,30 @@ pub(super) fn registration(request: CreateClientRequest) -> Result<Registration,
         (Ok(new), Some(request_id)) => Ok(Registration { request_id, ..new }),
         (parsed, _) => Err(IdentityError::Fields(parsed.err().into_iter().flatten().chain(errors).collect())),
     }
+}
+
+/// A rotation of a client's secret.
+pub(super) fn secret_rotation(request: RotateClientSecretRequest) -> Result<SecretRotation, IdentityError> {
+    let mut errors = FieldErrors::default();
+    let client_id = errors.value(non_empty("client_id", request.client_id));
+    let overlap_seconds = request.overlap_seconds;
+    let within = overlap_seconds.is_none_or(|seconds| (0..=LONGEST_OVERLAP_SECONDS).contains(&seconds));
+    errors.holds(within, "overlap_seconds", "must be 0 to 2592000 (30 days)");
+    let request_id = errors.value(parse_optional_request_id(&request.request_id));
+    match client_id.zip(request_id) {
+        Some((client_id, request_id)) if errors.is_empty() => {
+            Ok(SecretRotation { client_id, overlap_seconds, request_id })
+        }
+        _ => Err(errors.into()),
+    }
+}
+
+/// Client and id of a secret to revoke.
+pub(super) fn revoked_secret(request: RevokeClientSecretRequest) -> Result<(String, Uuid), IdentityError> {
+    let mut errors = FieldErrors::default();
+    let client_id = errors.value(non_empty("client_id", request.client_id));
+    let secret_id = Uuid::try_parse(&request.secret_id).map_err(|_| FieldError::new("secret_id", "must be a UUID"));
+    client_id.zip(errors.value(secret_id)).ok_or_else(|| errors.into())
 }
 
 /// Which page of the clients.

@@ -15,7 +15,7 @@ use tonic::{Response, metadata::MetadataValue};
 
 use crate::{
     error::IdentityError,
-    model::{Account, Client, PublicKey},
+    model::{Account, Client, ClientSecret, PublicKey},
     service::{
         clients::ClientToken,
         keyring::Keyring,
@@ -53,7 +53,19 @@ impl TryFrom<Client> for proto::Client {
             display_name: client.display_name,
             role: role(&client.role)?,
             create_time: Some(timestamp(client.create_time)),
+            secrets: client.secrets.into_iter().map(Into::into).collect(),
         })
+    }
+}
+
+impl From<ClientSecret> for proto::ClientSecret {
+    fn from(secret: ClientSecret) -> Self {
+        Self {
+            secret_id: secret.secret_id.to_string(),
+            create_time: Some(timestamp(secret.create_time)),
+            expire_time: secret.expire_time.map(|time| timestamp(time.to_jiff())),
+            last_use_date: secret.last_use_date.map(|date| date.to_jiff().to_string()).unwrap_or_default(),
+        }
     }
 }
 

@@ -62,7 +62,7 @@ impl GuestService {
             Err(IdentityError::RequestIdReused) => self.created_before(&checkout).await?,
             created => created?,
         };
-        self.logins.open(user_id, Gateway::Public).await
+        self.logins.open(user_id, None, Gateway::Public).await
     }
 
     async fn create(&self, checkout: &GuestCheckout) -> Result<UserId, IdentityError> {

@@ -88,7 +88,7 @@ impl LoginService {
         };
         let user_id = user_id.filter(|_| valid).ok_or(IdentityError::BadCredentials)?;
         self.throttle.succeeded(email, source).await;
-        self.open(user_id, entered).await
+        self.open(user_id, Some(&hash), entered).await
     }
 
     /// Checks that tokens can be signed, before a caller makes changes that lead to a login.
@@ -119,15 +119,29 @@ impl LoginService {
         Ok(AccessToken { token: self.sign(account, role, login_id).await?, life: self.lives.access })
     }
 
-    /// Opens a login of an account whose owner has proved to be it.
+    /// Opens a login of an account whose owner has proved to be it, with the password of this hash if there is one. A
+    /// password that was replaced while it was verified opens none: its replacement has ended all logins, and this one would
+    /// outlive it.
     ///
     /// # Errors
-    /// [`IdentityError::BadCredentials`] when there is no such account any more, or the gateway does not accept its role.
-    pub(super) async fn open(&self, user_id: UserId, entered: Gateway) -> Result<LoginTokens, IdentityError> {
+    /// [`IdentityError::BadCredentials`] when there is no such account any more, it has another password, or the gateway does
+    /// not accept its role.
+    pub(super) async fn open(
+        &self,
+        user_id: UserId,
+        password: Option<&str>,
+        entered: Gateway,
+    ) -> Result<LoginTokens, IdentityError> {
         let login_id = Uuid::now_v7();
         let mut transaction = self.pool.begin().await?;
-        let account =
-            account_with_locked_role(&mut transaction, user_id).await?.ok_or(IdentityError::BadCredentials)?;
+        let locked = match password {
+            Some(hash) => users::lock_role_with_password(&mut transaction, user_id, hash).await?,
+            None => users::lock_role(&mut transaction, user_id).await?,
+        };
+        if !locked {
+            return Err(IdentityError::BadCredentials);
+        }
+        let account = users::get(&mut *transaction, user_id).await?.ok_or(IdentityError::BadCredentials)?;
         let role = self.admission.role(&account.role, entered)?.ok_or(IdentityError::BadCredentials)?;
         store::insert(&mut transaction, login_id, user_id, self.lives.access, self.lives.refresh).await?;
         let refresh = random_secret()?;
@@ -172,7 +186,10 @@ impl LoginService {
         let role = self.admission.role(&account.role, entered)?.ok_or(IdentityError::RefreshTokenInvalid)?;
         let Some(login_id) = store::use_token(&mut transaction, token).await? else {
             if let Some(login_id) = store::repeated(&mut transaction, token, next, self.lives.grace).await? {
-                store::extend(&mut transaction, login_id, self.lives.access, self.lives.refresh).await?;
+                // It may have been revoked since.
+                if !store::extend(&mut transaction, login_id, self.lives.access, self.lives.refresh).await? {
+                    return Err(IdentityError::RefreshTokenInvalid);
+                }
                 transaction.commit().await?;
                 return self.issue(&account, role, login_id, successor).await;
             }

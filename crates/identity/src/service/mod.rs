@@ -2,6 +2,7 @@
 
 pub(crate) mod accounts;
 pub(crate) mod admission;
+mod client_secrets;
 pub(crate) mod clients;
 pub(crate) mod critical_tasks;
 pub(crate) mod guests;

@@ -90,6 +90,29 @@ pub(crate) async fn lock_role(connection: &mut PgConnection, user_id: UserId) ->
     Ok(found.fetch_optional(connection).await?.is_some())
 }
 
+/// As [`lock_role`], of an account that still has this password hash. Returns `false` if it has another one by now.
+pub(crate) async fn lock_role_with_password(
+    connection: &mut PgConnection,
+    user_id: UserId,
+    hash: &str,
+) -> sqlx::Result<bool> {
+    let found = sqlx::query(
+        "select from user_account where user_id = $1 and deleted_time is null and password_hash = $2 for share",
+    )
+    .bind(user_id.as_uuid())
+    .bind(hash);
+    Ok(found.fetch_optional(connection).await?.is_some())
+}
+
+/// Whether an account has this password hash.
+pub(crate) async fn has_password(connection: &mut PgConnection, user_id: UserId, hash: &str) -> sqlx::Result<bool> {
+    let found =
+        sqlx::query("select from user_account where user_id = $1 and deleted_time is null and password_hash = $2")
+            .bind(user_id.as_uuid())
+            .bind(hash);
+    Ok(found.fetch_optional(connection).await?.is_some())
+}
+
 /// Locks an account against logins and changes by others until the transaction ends. Returns `false` if there is no such
 /// account.
 pub(crate) async fn lock(connection: &mut PgConnection, user_id: UserId) -> sqlx::Result<bool> {
