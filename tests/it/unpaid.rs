@@ -16,7 +16,7 @@ struct Guest {
 
 impl Guest {
     async fn sign_up(world: &World<'_>, host: u8) -> Self {
-        let public = world.public.from_address(host);
+        let public = world.public.at_address(host);
         let email = format!("{}@staymesh.example", Uuid::new_v4().simple());
         public.post("/v1/users", json!({ "email": email, "password": PASSWORD })).await.ok();
         let rest = public.with_token(&log_in(&public, &email).await);

@@ -80,8 +80,9 @@ const WITHOUT_DEFAULT: &[&str] = &[
     "check_out",
     "date",
 ];
-/// Types that a cast must not have as its target. Clippy refuses those casts to the other types that can change a value.
-const NARROW: &[&str] = &["i8", "i16", "i32", "i64", "isize", "u8", "u16", "u32", "f32", "f64"];
+/// Types that a cast must not have as its target. Clippy refuses those casts to the other types that can change a value;
+/// floating-point numbers hold neither money nor dates.
+const NARROW: &[&str] = &["i8", "i16", "i32", "i64", "isize", "u8", "u16", "u32"];
 /// Methods of `Option` and `Result` whose closure may hold the conversion.
 const CHAINS: &[&str] = &["and_then", "map", "filter_map", "or_else"];
 

@@ -30,7 +30,7 @@ impl Rest {
 
     /// The same gateway and token from 127.0.0.`host`. Tests share 127.0.0.1, so a test that uses up what one address may
     /// use has an address of its own.
-    pub(crate) fn from_address(&self, host: u8) -> Self {
+    pub(crate) fn at_address(&self, host: u8) -> Self {
         Self { http: client(Some(host)), ..self.clone() }
     }
 

@@ -1,7 +1,7 @@
 //! Requests about the credit of partners and their payments.
 
 use staymesh_api::payment::v1 as proto;
-use staymesh_domain::{FieldErrors, Money, Page, parse_request_id};
+use staymesh_domain::{FieldErrors, Money, Page, Text, parse_request_id};
 use staymesh_mesh::{Problem, proto_types::money_from};
 use uuid::Uuid;
 
@@ -14,11 +14,7 @@ const MAX_REFERENCE: usize = 200;
 
 /// Whether this can be the subject of a partner's token.
 pub(super) fn partner_fits(partner: &str) -> bool {
-    fits(partner, MAX_PARTNER)
-}
-
-fn fits(text: &str, most: usize) -> bool {
-    (1..=most).contains(&text.chars().count()) && !text.contains('\0')
+    (1..=MAX_PARTNER).contains(&partner.chars().count()) && !partner.contains('\0')
 }
 
 fn check_partner(errors: &mut FieldErrors, partner: &str) {
@@ -46,11 +42,11 @@ pub(in crate::grpc) fn payment(request: proto::RecordPartnerPaymentRequest) -> R
     check_partner(&mut errors, &request.partner);
     let amount = errors.value(money_from(request.amount.as_ref(), "amount"));
     errors.holds(amount.is_none_or(|amount| amount.minor() > 0), "amount.amount", "must be more than zero");
-    let reference = request.reference.trim().to_owned();
-    errors.holds(fits(&reference, MAX_REFERENCE), "reference", format!("must have 1 to {MAX_REFERENCE} characters"));
+    let reference = Text::line(&request.reference, 1..=MAX_REFERENCE).map_err(|error| error.at("reference"));
+    let reference = errors.value(reference);
     let request_id = errors.value(parse_request_id(&request.request_id));
-    let (amount, request_id) = errors.complete(amount.zip(request_id))?;
-    let (partner, keep_credit) = (request.partner, request.keep_credit);
+    let ((amount, reference), request_id) = errors.complete(amount.zip(reference).zip(request_id))?;
+    let (partner, reference, keep_credit) = (request.partner, reference.into_string(), request.keep_credit);
     Ok(NewPartnerPayment { request_id, partner, amount, reference, keep_credit })
 }
 

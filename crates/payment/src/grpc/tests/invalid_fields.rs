@@ -111,3 +111,19 @@ async fn every_wrong_field_of_a_request_about_cases_is_named() {
         assert_eq!(named!(finance.resolve_case(by(&admin, resolve))), ["case_id", "note"], "{text:.9}");
     }
 }
+
+#[tokio::test]
+async fn every_wrong_field_of_a_request_about_credit_is_named() {
+    let database = database().await;
+    let finance = FinanceHandler(payments(database.pool()));
+    let admin = caller("admin-1", Role::Admin, &[]);
+    let (partner, request_id) = (String::new(), "x".to_owned());
+    let (amount, reference) = (None, "a\u{202e}b".to_owned());
+    let record = proto::RecordPartnerPaymentRequest { partner, amount, reference, request_id, keep_credit: false };
+    assert_eq!(
+        named!(finance.record_partner_payment(by(&admin, record))),
+        ["partner", "amount", "reference", "request_id"]
+    );
+    let set = proto::SetPartnerCreditLimitRequest { partner: String::new(), limit: None, etag: String::new() };
+    assert_eq!(named!(finance.set_partner_credit_limit(by(&admin, set))), ["partner", "limit"]);
+}
