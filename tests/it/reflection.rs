@@ -222,6 +222,29 @@ async fn grpc_error_carries_its_details() {
     let bad = refused.get_details_bad_request().expect("has BadRequest");
     assert_eq!(bad.field_violations[0].field, "check_in");
     assert!(refused.get_details_request_info().is_some_and(|info| !info.request_id.is_empty()));
+    assert_helpful(&refused, "INVALID_FIELD", "false");
+}
+
+/// Asserts what every error carries beside its reason: whether to repeat, the page, and the request id.
+#[track_caller]
+fn assert_helpful(refused: &Status, reason: &str, retryable: &str) {
+    let info = refused.get_details_error_info().expect("has ErrorInfo");
+    assert_eq!((info.reason.as_str(), info.metadata["retryable"].as_str()), (reason, retryable));
+    let help = refused.get_details_help().expect("has Help");
+    assert!(help.links[0].url.ends_with(&format!("/docs/errors/{reason}.md")), "{}", help.links[0].url);
+    assert!(refused.metadata().get("x-request-id").is_some_and(|id| !id.is_empty()), "{refused:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn grpc_errors_of_the_edge_and_of_services_say_whether_to_repeat_and_link_their_page() {
+    let world = World::shared().await;
+    for url in [world.mesh.public_url(), world.mesh.internal_url()] {
+        let client = Generic::meets(url).await;
+        let me = client.call("staymesh.identity.v1.UserService/GetCurrentUser", json!({})).await;
+        assert_helpful(&me.expect_err("the edge sees no token"), "UNAUTHENTICATED", "false");
+        let hotel = client.call("staymesh.hotel.v1.HotelService/GetHotel", json!({ "hotel_id": i32::MAX })).await;
+        assert_helpful(&hotel.expect_err("there is no such hotel"), "HOTEL_NOT_FOUND", "false");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

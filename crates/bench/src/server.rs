@@ -68,6 +68,7 @@ impl Server {
                 writer: writer(rig.database.connect_lanes(lanes)?, lanes),
                 hotels: Box::new(StubClients),
                 rates: Box::new(StubClients),
+                payments: Arc::new(StubClients),
                 offers: OfferSigner::new(&rig.keys),
                 hold: HOLD,
                 // A few callers make all bookings.
@@ -125,6 +126,7 @@ async fn serve_routes(routes: Routes, rig: &Rig, stop: CancellationToken) -> Res
         ops_listen: free()?,
         max_concurrency: MAX_CONCURRENCY,
         max_concurrency_per_source: MAX_CONCURRENCY,
+        max_concurrency_per_client: MAX_CONCURRENCY,
         max_streams_per_source: 16,
         max_deadline: REQUEST_TIMEOUT,
         error_pages_url: None,
@@ -146,6 +148,7 @@ async fn serve_routes(routes: Routes, rig: &Rig, stop: CancellationToken) -> Res
             revocations: Revocations::of_this_process(),
             max_concurrency: config.max_concurrency,
             max_concurrency_per_source: config.max_concurrency_per_source,
+            max_concurrency_per_client: config.max_concurrency_per_client,
             max_streams_per_source: config.max_streams_per_source,
             max_deadline: config.max_deadline,
         },

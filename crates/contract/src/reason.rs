@@ -165,6 +165,10 @@ reasons! {
     ReservationNotPayable = "RESERVATION_NOT_PAYABLE", FailedPrecondition;
     /// The refund exceeds what is left of the payment.
     RefundExceedsPayment = "REFUND_EXCEEDS_PAYMENT", FailedPrecondition;
+    /// The sale would make a partner who collects owe more than its credit limit.
+    PartnerCreditExceeded = "PARTNER_CREDIT_EXCEEDED", FailedPrecondition;
+    /// The payment of a partner is more than it owes.
+    PartnerPaymentExceedsDebt = "PARTNER_PAYMENT_EXCEEDS_DEBT", FailedPrecondition;
     /// The payment provider is unavailable; try again after `RetryInfo`.
     PspUnavailable = "PSP_UNAVAILABLE", Unavailable;
     /// There is no such reconciliation case.

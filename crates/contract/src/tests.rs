@@ -10,7 +10,7 @@ use crate::{
 };
 
 /// Methods whose changes write audit records (`staymesh_store::audit`). Each is tested in its service's crate.
-const AUDITED: [&str; 25] = [
+const AUDITED: [&str; 27] = [
     "hotel.v1.HotelAdminService/CreateHotel",
     "hotel.v1.HotelAdminService/CreateRoom",
     "hotel.v1.HotelAdminService/CreateRoomType",
@@ -26,8 +26,10 @@ const AUDITED: [&str; 25] = [
     "identity.v1.IdentityAdminService/RotateClientSecret",
     "identity.v1.IdentityAdminService/SetUserRole",
     "payment.v1.FinanceService/AssignCase",
+    "payment.v1.FinanceService/RecordPartnerPayment",
     "payment.v1.FinanceService/ReplayCase",
     "payment.v1.FinanceService/ResolveCase",
+    "payment.v1.FinanceService/SetPartnerCreditLimit",
     "payment.v1.PaymentAdminService/RefundPayment",
     "payment.v1.PaymentAdminService/SetPayOutDestination",
     "rate.v1.RateAdminService/SetNightlyPrices",

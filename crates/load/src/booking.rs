@@ -102,8 +102,8 @@ pub fn price(room_type_id: i32, stay: StayDates) -> Result<StayPrice, MoneyError
         taxes: vec![TaxAmount { display_name: TAX_NAME.into(), amount: money(TAX_MINOR)? }],
         total: money(TOTAL_MINOR)?,
         cancellation_policy: Some(CancellationPolicy {
-            free_until_hours_before: FREE_UNTIL_HOURS_BEFORE,
-            late_penalty_percent: LATE_PENALTY_PERCENT,
+            free_until_hours_before: Some(FREE_UNTIL_HOURS_BEFORE),
+            late_penalty_percent: Some(LATE_PENALTY_PERCENT),
         }),
     })
 }

@@ -161,6 +161,7 @@ impl Node {
                 revocations: self.revocations.clone(),
                 max_concurrency: config.max_concurrency,
                 max_concurrency_per_source: config.max_concurrency_per_source,
+                max_concurrency_per_client: config.max_concurrency_per_client,
                 max_streams_per_source: config.max_streams_per_source,
                 max_deadline: config.max_deadline,
             },

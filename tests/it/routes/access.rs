@@ -66,6 +66,7 @@ const ROUTES: &[Route] = &[
     ("POST", "/v1/payments", Gate::Public, BOOKERS),
     ("GET", "/v1/payments/{payment_id}", Gate::Public, READERS),
     ("GET", "/v1/invoiceLines", Gate::Public, Some(&[Partner])),
+    ("GET", "/v1/creditLimits", Gate::Public, Some(&[Partner])),
     ("POST", "/v1/webhooks/psp", Gate::Public, None),
     ("GET", "/v1/statusPages/{reservation_id}", Gate::Public, None),
 
@@ -99,6 +100,10 @@ const ROUTES: &[Route] = &[
     ("POST", "/v1/reconciliationCases/{case_id}:assign", Gate::Internal, ADMINS),
     ("POST", "/v1/reconciliationCases/{case_id}:resolve", Gate::Internal, ADMINS),
     ("POST", "/v1/reconciliationCases/{case_id}:replay", Gate::Internal, ADMINS),
+    ("GET", "/v1/partnerCreditLimits", Gate::Internal, ADMINS),
+    ("PUT", "/v1/partnerCreditLimits", Gate::Internal, ADMINS),
+    ("GET", "/v1/partnerPayments", Gate::Internal, ADMINS),
+    ("POST", "/v1/partnerPayments", Gate::Internal, ADMINS),
     ("GET", "/v1/auditRecords/identity", Gate::Internal, ADMINS),
     ("GET", "/v1/auditRecords/hotel", Gate::Internal, ADMINS),
     ("GET", "/v1/auditRecords/rate", Gate::Internal, ADMINS),

@@ -22,7 +22,7 @@ async fn guest_signs_up_logs_in_and_reads_own_account() {
     let user = world.public.post("/v1/users", account.clone()).await.ok();
     let expected = json!({
         "user_id": user["user_id"], "email": account["email"], "display_name": "A guest", "role": "ROLE_GUEST",
-        "hotel_ids": [], "create_time": user["create_time"], "language": "en",
+        "hotel_ids": [], "create_time": user["create_time"], "language": "en", "without_account": false,
     });
     assert_eq!(user, expected);
     assert_just_now(&user["create_time"]);

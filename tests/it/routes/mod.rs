@@ -8,6 +8,7 @@ mod accounts;
 mod clients;
 mod deletion;
 mod finance;
+mod guests;
 mod hotels;
 mod internal;
 mod invalid_fields;

@@ -74,7 +74,8 @@ async fn every_wrong_field_of_a_request_of_guests_partners_and_services_is_named
         ["from_date", "until_date", "page_size", "page_token"]
     );
     let flow = InternalPaymentHandler(payments);
-    let record = proto::RecordPartnerSaleRequest { reservation_id: "x".into(), terms: None };
+    let record =
+        proto::RecordPartnerSaleRequest { reservation_id: "x".into(), terms: None, enforce_credit_limit: false };
     assert_eq!(named!(flow.record_partner_sale(Request::new(record))), ["reservation_id", "terms"]);
     let settle = proto::SettleCancellationRequest {
         reservation_id: "x".into(),
