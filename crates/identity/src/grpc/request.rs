@@ -200,7 +200,7 @@ pub(super) fn registration(request: CreateClientRequest) -> Result<Registration,
     let role = request.role();
     let mut errors = FieldErrors::default();
     let request_id = errors.value(parse_optional_request_id(&request.request_id));
-    match (Registration::parse(request.client_id, request.display_name, role), request_id) {
+    match (Registration::parse(request.client_id, &request.display_name, role), request_id) {
         (Ok(new), Some(request_id)) => Ok(Registration { request_id, ..new }),
         (parsed, _) => Err(IdentityError::Fields(parsed.err().into_iter().flatten().chain(errors).collect())),
     }

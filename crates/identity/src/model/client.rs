@@ -64,12 +64,12 @@ impl Registration {
     ///
     /// # Errors
     /// Every invalid field: `client_id`, `display_name`, `role`.
-    pub(crate) fn parse(client_id: String, display_name: String, role: Role) -> Result<Self, Vec<FieldError>> {
+    pub(crate) fn parse(client_id: String, display_name: &str, role: Role) -> Result<Self, Vec<FieldError>> {
         let mut errors = Vec::new();
         if !is_client_id(&client_id) {
             errors.push(FieldError::new("client_id", "must be 3 to 64 characters of a-z, 0-9 and '-'"));
         }
-        let display_name = parse_display_name(&display_name).map_err(|error| errors.push(error));
+        let display_name = parse_display_name(display_name).map_err(|error| errors.push(error));
         let role = match role {
             Role::Partner | Role::Service => Claims::role_name(role),
             _ => None,
@@ -123,7 +123,7 @@ mod tests {
         #[case] role: Role,
         #[case] invalid: &[&str],
     ) {
-        let fields = match Registration::parse(id.to_owned(), name.to_owned(), role) {
+        let fields = match Registration::parse(id.to_owned(), name, role) {
             Ok(_) => Vec::new(),
             Err(errors) => errors.into_iter().map(|error| error.field).collect(),
         };

@@ -172,9 +172,11 @@ impl OwnershipService {
     /// [`IdentityError::LoginThrottled`], as for a login.
     pub(crate) async fn delete(&self, user_id: UserId, password: String, source: Source) -> Result<(), IdentityError> {
         let account = users::get(&self.pool, user_id).await?.ok_or(IdentityError::UserNotFound)?;
-        let proved = match account.guest_checkout {
-            true => None,
-            false => Some(self.prove_password(user_id, &passwords::parse_given(password)?, source).await?.1),
+        let proved = if account.guest_checkout {
+            None
+        } else {
+            let (_, hash) = self.prove_password(user_id, &passwords::parse_given(password)?, source).await?;
+            Some(hash)
         };
         let service = self.clone();
         let work = async move {
