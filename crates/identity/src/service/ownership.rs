@@ -175,7 +175,8 @@ impl OwnershipService {
         let proved = if account.guest_checkout {
             None
         } else {
-            Some(self.prove_password(user_id, &passwords::parse_given(password)?, source).await?.1)
+            let (_, hash) = self.prove_password(user_id, &passwords::parse_given(password)?, source).await?;
+            Some(hash)
         };
         let service = self.clone();
         let work = async move {
