@@ -14,7 +14,10 @@ async fn changes_by_staff_and_admins_are_listed_with_actor_request_and_gateway()
     let world = World::shared().await;
     let hotel = world.hotel(5).await;
     let staff = world.staff(&[hotel.hotel_id]).await;
-    let rate = json!({ "base_price": { "currency_code": "EUR", "amount": "110.00" } });
+    let rate = json!({
+        "base_price": { "currency_code": "EUR", "amount": "110.00" },
+        "cancellation_policy": { "free_until_hours_before": 0, "late_penalty_percent": 0 },
+    });
     let answer = staff.put(&hotel.path("rate"), rate).await;
     let request_id = answer.header("x-request-id").to_owned();
     answer.ok();

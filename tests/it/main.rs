@@ -11,3 +11,4 @@ mod replay;
 mod routes;
 mod smoke;
 mod support;
+mod unpaid;

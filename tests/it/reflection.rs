@@ -7,6 +7,8 @@ use prost::Message;
 use prost_reflect::{DescriptorPool, DeserializeOptions, DynamicMessage, MessageDescriptor, SerializeOptions};
 use prost_types::{FileDescriptorProto, FileDescriptorSet};
 use serde_json::{Value, json};
+use staymesh_api::options::v1::Gateway;
+use staymesh_contract::Contract;
 use tonic::{
     Code, Request, Status, Streaming,
     client::Grpc,
@@ -40,6 +42,13 @@ impl Reflection {
         self.questions.unbounded_send(question).expect("the stream is open");
         let answer = self.answers.message().await.expect("the stream is open").expect("an answer");
         answer.message_response.expect("says something")
+    }
+
+    /// The code with which a question ends the stream; `None` when it is answered.
+    async fn refusal(mut self, question: MessageRequest) -> Option<Code> {
+        let question = ServerReflectionRequest { host: String::new(), message_request: Some(question) };
+        self.questions.unbounded_send(question).expect("the stream is open");
+        self.answers.message().await.err().map(|status| status.code())
     }
 
     async fn services(&mut self) -> Vec<String> {
@@ -213,19 +222,59 @@ async fn grpc_error_carries_its_details() {
     let bad = refused.get_details_bad_request().expect("has BadRequest");
     assert_eq!(bad.field_violations[0].field, "check_in");
     assert!(refused.get_details_request_info().is_some_and(|info| !info.request_id.is_empty()));
+    assert_helpful(&refused, "INVALID_FIELD", "false");
+}
+
+/// Asserts what every error carries beside its reason: whether to repeat, the page, and the request id.
+#[track_caller]
+fn assert_helpful(refused: &Status, reason: &str, retryable: &str) {
+    let info = refused.get_details_error_info().expect("has ErrorInfo");
+    assert_eq!((info.reason.as_str(), info.metadata["retryable"].as_str()), (reason, retryable));
+    let help = refused.get_details_help().expect("has Help");
+    assert!(help.links[0].url.ends_with(&format!("/docs/errors/{reason}.md")), "{}", help.links[0].url);
+    assert!(refused.metadata().get("x-request-id").is_some_and(|id| !id.is_empty()), "{refused:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn reflection_serves_whole_contract_through_both_gateways() {
+async fn grpc_errors_of_the_edge_and_of_services_say_whether_to_repeat_and_link_their_page() {
     let world = World::shared().await;
-    let shipped = DescriptorPool::decode(staymesh_api::DESCRIPTOR_SET).expect("the contract");
-    let ours: BTreeSet<_> = shipped.services().map(|service| service.full_name().to_owned()).collect();
     for url in [world.mesh.public_url(), world.mesh.internal_url()] {
         let client = Generic::meets(url).await;
-        let reflected: BTreeSet<_> = client.contract.services().map(|service| service.full_name().to_owned()).collect();
-        assert!(reflected.is_superset(&ours), "{reflected:?}");
-        assert!(reflected.contains("grpc.health.v1.Health"));
+        let me = client.call("staymesh.identity.v1.UserService/GetCurrentUser", json!({})).await;
+        assert_helpful(&me.expect_err("the edge sees no token"), "UNAUTHENTICATED", "false");
+        let hotel = client.call("staymesh.hotel.v1.HotelService/GetHotel", json!({ "hotel_id": i32::MAX })).await;
+        assert_helpful(&hotel.expect_err("there is no such hotel"), "HOTEL_NOT_FOUND", "false");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn reflection_describes_what_the_gateway_serves_and_nothing_else() {
+    let world = World::shared().await;
+    let contract = Contract::read(staymesh_api::DESCRIPTOR_SET).expect("the contract");
+    let service = world.mesh.service_url("hotel").expect("an address");
+    let mut hidden = 0;
+    for (url, served) in [
+        (world.mesh.public_url(), &[Gateway::Public][..]),
+        (world.mesh.internal_url(), &[Gateway::Public, Gateway::Internal]),
+        (&service, &[Gateway::Public, Gateway::Internal, Gateway::Mesh]),
+    ] {
+        let channel = Channel::from_shared(url.to_owned()).expect("an address").connect().await.expect("connects");
+        let mut reflection = Reflection::of(channel.clone()).await;
+        let listed = BTreeSet::from_iter(reflection.services().await);
+        assert!(listed.contains("grpc.health.v1.Health"), "{listed:?}");
+        let listed: BTreeSet<_> = listed.into_iter().filter(|name| name.starts_with("staymesh.")).collect();
+        let (seen, other): (Vec<_>, Vec<_>) = contract.services.iter().partition(|s| served.contains(&s.gateway));
+        assert_eq!(listed, seen.into_iter().map(|service| service.name.clone()).collect(), "{url}");
+        let described = reflection.contract().await;
+        for service in other {
+            assert!(described.get_service_by_name(&service.name).is_none(), "{url}: {}", service.name);
+            let question = MessageRequest::FileContainingSymbol(service.name.clone());
+            let refusal = Reflection::of(channel.clone()).await.refusal(question).await;
+            assert_eq!(refusal, Some(Code::NotFound), "{url}: {}", service.name);
+            hidden += 1;
+        }
+    }
+    assert!(hidden > 10, "only {hidden} services are hidden");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,7 +1,8 @@
 """Stock OAuth 2.0 clients against a running mesh: Authlib and requests-oauthlib, with no code of our own between.
 
-Usage: clients.py BASE_URL, with CLIENT_ID, CLIENT_SECRET, REFRESH_TOKEN and REFRESH_TOKEN_2 in the environment. Ends with
-status 0 if every library gets, uses, refreshes and revokes tokens, and sees errors as errors.
+Usage: clients.py BASE_URL, with CLIENT_ID, CLIENT_SECRET, REFRESH_TOKEN and REFRESH_TOKEN_2 in the environment; during a
+rotation also with FORMER_SECRET, which is valid, and ENDED_SECRET, which is revoked. Ends with status 0 if every library
+gets, uses, refreshes and revokes tokens, and sees errors as errors.
 """
 
 import os
@@ -43,12 +44,17 @@ def authlib_client(base, server, client_id, secret):
         token = session.fetch_token(server["token_endpoint"], grant_type="client_credentials", timeout=TIMEOUT)
         assert token["token_type"] == "Bearer" and token["expires_in"] > 0, "token"
         use(session, base)
-        wrong = Authlib(client_id, "wrong", token_endpoint_auth_method=method)
-        try:
-            wrong.fetch_token(server["token_endpoint"], grant_type="client_credentials", timeout=TIMEOUT)
-            raise AssertionError("a wrong secret got a token")
-        except OAuthError as error:
-            assert error.error == "invalid_client", error
+        authlib_refused(server, client_id, "wrong", method)
+
+
+def authlib_refused(server, client_id, secret, method):
+    wrong = Authlib(client_id, secret, token_endpoint_auth_method=method)
+    try:
+        wrong.fetch_token(server["token_endpoint"], grant_type="client_credentials", timeout=TIMEOUT)
+    except OAuthError as error:
+        assert error.error == "invalid_client", error
+    else:
+        raise AssertionError("a wrong secret got a token")
 
 
 def authlib_person(base, server, refresh_token):
@@ -72,12 +78,28 @@ def requests_oauthlib_client(base, server, client_id, secret):
         session = RequestsOauthlib(client=BackendApplicationClient(client_id=client_id))
         session.fetch_token(server["token_endpoint"], timeout=TIMEOUT, **given)
         use(session, base)
+    requests_oauthlib_refused(server, client_id, "wrong")
+
+
+def requests_oauthlib_refused(server, client_id, secret):
     session = RequestsOauthlib(client=BackendApplicationClient(client_id=client_id))
     try:
-        session.fetch_token(server["token_endpoint"], auth=HTTPBasicAuth(client_id, "wrong"), timeout=TIMEOUT)
-        raise AssertionError("a wrong secret got a token")
+        session.fetch_token(server["token_endpoint"], auth=HTTPBasicAuth(client_id, secret), timeout=TIMEOUT)
     except InvalidClientError:
         pass
+    else:
+        raise AssertionError("a wrong secret got a token")
+
+
+def rotation(base, server, client_id):
+    """Both secrets of a rotation are valid, and a revoked one is not."""
+    if former := os.environ.get("FORMER_SECRET"):
+        authlib_client(base, server, client_id, former)
+        requests_oauthlib_client(base, server, client_id, former)
+    if ended := os.environ.get("ENDED_SECRET"):
+        for method in ("client_secret_basic", "client_secret_post"):
+            authlib_refused(server, client_id, ended, method)
+        requests_oauthlib_refused(server, client_id, ended)
 
 
 def requests_oauthlib_person(base, server, refresh_token):
@@ -97,9 +119,10 @@ def main():
     server = metadata(base)
     authlib_client(base, server, client_id, secret)
     requests_oauthlib_client(base, server, client_id, secret)
+    rotation(base, server, client_id)
     authlib_person(base, server, os.environ["REFRESH_TOKEN"])
     requests_oauthlib_person(base, server, os.environ["REFRESH_TOKEN_2"])
-    print("Authlib and requests-oauthlib: tokens, use, refresh, revocation, logout, errors")
+    print("Authlib and requests-oauthlib: tokens, use, refresh, revocation, rotation, logout, errors")
 
 
 if __name__ == "__main__":

@@ -1,12 +1,13 @@
-//! Stubs of the hotel and rate clients, in this process and without a database: neither service is measured.
+//! Stubs of the hotel, rate and payment clients, in this process and without a database: none of these services is measured.
 
 use jiff::tz::TimeZone;
 use staymesh_domain::{HotelId, Money, RoomCount, RoomTypeId, StayDates};
 use staymesh_mesh::Problem;
 use staymesh_reservation::{
-    HotelClient, RateClient, RoomTypeDemand, RoomTypeInfo, RoomTypePrice,
+    Cancelled, HotelClient, PaymentClient, RateClient, RoomTypeDemand, RoomTypeInfo, RoomTypePrice, SoldByPartner,
     quote::{Night, Quote},
 };
+use tonic::Status;
 
 /// Answers every request: room types for four guests at 100 EUR per night.
 pub(crate) struct StubClients;
@@ -27,6 +28,17 @@ impl HotelClient for StubClients {
 
     async fn time_zone(&self, _: HotelId) -> Result<TimeZone, Problem> {
         Ok(TimeZone::UTC)
+    }
+}
+
+#[tonic::async_trait]
+impl PaymentClient for StubClients {
+    async fn record_partner_sale(&self, _: SoldByPartner) -> Result<(), Status> {
+        Ok(())
+    }
+
+    async fn settle_cancellation(&self, _: Cancelled) -> Result<(), Status> {
+        Ok(())
     }
 }
 

@@ -6,7 +6,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::Reason;
 
-/// Where the pages of `docs/errors` are published: the base address to which `/` and a reason are appended.
+/// What an address may contain in place of the reason.
+const REASON: &str = "{reason}";
+
+/// Where the pages of `docs/errors` are published: an address with `{reason}`, or a base address to which `/` and the reason
+/// are appended.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ErrorPages(Arc<str>);
 
@@ -16,6 +20,9 @@ impl ErrorPages {
 
     /// The address of the page of a reason: `https://docs.example/errors/INVALID_FIELD`.
     pub fn of(&self, reason: Reason) -> String {
+        if self.0.contains(REASON) {
+            return self.0.replace(REASON, reason.as_str());
+        }
         format!("{}/{}", self.0, reason.as_str())
     }
 }
@@ -37,6 +44,12 @@ impl fmt::Display for ErrorPages {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn page_address_has_the_reason_in_its_place() {
+        let Ok(pages) = "https://code.example/docs/errors/{reason}.md".parse::<ErrorPages>();
+        assert_eq!(pages.of(Reason::InvalidField), "https://code.example/docs/errors/INVALID_FIELD.md");
+    }
 
     #[test]
     fn page_address_has_one_slash_before_the_reason() {

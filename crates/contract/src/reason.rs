@@ -47,6 +47,8 @@ reasons! {
     TokenRevoked = "TOKEN_REVOKED", Unauthenticated;
     /// The role of the caller does not allow this call, or not for this hotel.
     AccessDenied = "ACCESS_DENIED", PermissionDenied;
+    /// The token is of a role that calls the other gateway.
+    WrongGateway = "WRONG_GATEWAY", PermissionDenied;
     /// The request id was used before, with other content.
     RequestIdReused = "REQUEST_ID_REUSED", FailedPrecondition;
     /// The resource has changed since the etag was read.
@@ -93,6 +95,12 @@ reasons! {
     ClientExists = "CLIENT_EXISTS", AlreadyExists;
     /// There is no such client.
     ClientNotFound = "CLIENT_NOT_FOUND", NotFound;
+    /// The request has issued a secret before, which is not shown again.
+    ClientSecretExists = "CLIENT_SECRET_EXISTS", AlreadyExists;
+    /// The client would have no valid secret, or more than two.
+    ClientSecretLimit = "CLIENT_SECRET_LIMIT", FailedPrecondition;
+    /// The client never had a secret with this id.
+    ClientSecretNotFound = "CLIENT_SECRET_NOT_FOUND", NotFound;
 
     // Hotel
     /// There is no such hotel.
@@ -157,6 +165,10 @@ reasons! {
     ReservationNotPayable = "RESERVATION_NOT_PAYABLE", FailedPrecondition;
     /// The refund exceeds what is left of the payment.
     RefundExceedsPayment = "REFUND_EXCEEDS_PAYMENT", FailedPrecondition;
+    /// The sale would make a partner who collects owe more than its credit limit.
+    PartnerCreditExceeded = "PARTNER_CREDIT_EXCEEDED", FailedPrecondition;
+    /// The payment of a partner is more than it owes.
+    PartnerPaymentExceedsDebt = "PARTNER_PAYMENT_EXCEEDS_DEBT", FailedPrecondition;
     /// The payment provider is unavailable; try again after `RetryInfo`.
     PspUnavailable = "PSP_UNAVAILABLE", Unavailable;
     /// There is no such reconciliation case.

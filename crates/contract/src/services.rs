@@ -27,6 +27,14 @@ pub enum ContractError {
     /// A method does not exist, or does not have exactly one REST path without variables.
     #[error("no method {0} with one fixed REST path")]
     NoFixedPath(String),
+    /// A file that the callers at a gateway see has a service that the gateway does not serve.
+    #[error("{service} is in {file}, which callers at another gateway see: move it to a file of its own")]
+    MixedFile {
+        /// The file.
+        file: String,
+        /// Full name of the service.
+        service: String,
+    },
 }
 
 /// Every service in a `staymesh` package of the contract.
@@ -123,13 +131,17 @@ fn read_service(
     let name = service.full_name().to_owned();
     let upstream = service.package_name().split('.').nth(1).ok_or_else(|| ContractError::Package(name.clone()))?;
     let upstream = upstream.to_owned();
-    let options = service.options();
-    let gateway = match extension(pool, &options, "staymesh.options.v1.gateway").and_then(|v| v.as_enum_number()) {
-        Some(number) => Gateway::try_from(number).map_err(|_| ContractError::Gateway(name.clone()))?,
-        None => Gateway::Unspecified,
-    };
+    let gateway = gateway_of(pool, service)?;
     let methods = service.methods().map(|m| read_method(pool, access, &name, &m)).collect::<Result<_, _>>()?;
     Ok(Service { name, upstream, gateway, methods })
+}
+
+/// The gateway of a service; `Unspecified` if the contract does not say.
+pub(crate) fn gateway_of(pool: &DescriptorPool, service: &ServiceDescriptor) -> Result<Gateway, ContractError> {
+    match extension(pool, &service.options(), "staymesh.options.v1.gateway").and_then(|value| value.as_enum_number()) {
+        Some(number) => Gateway::try_from(number).map_err(|_| ContractError::Gateway(service.full_name().to_owned())),
+        None => Ok(Gateway::Unspecified),
+    }
 }
 
 fn read_method(

@@ -1,5 +1,7 @@
 //! The contract as a whole: which changes are audited, and what the documentation says of gateways.
 
+use std::collections::BTreeSet;
+
 use staymesh_api::options::v1::Role;
 
 use crate::{
@@ -8,7 +10,7 @@ use crate::{
 };
 
 /// Methods whose changes write audit records (`staymesh_store::audit`). Each is tested in its service's crate.
-const AUDITED: [&str; 23] = [
+const AUDITED: [&str; 27] = [
     "hotel.v1.HotelAdminService/CreateHotel",
     "hotel.v1.HotelAdminService/CreateRoom",
     "hotel.v1.HotelAdminService/CreateRoomType",
@@ -20,10 +22,14 @@ const AUDITED: [&str; 23] = [
     "hotel.v1.HotelAdminService/UpdateRoomType",
     "identity.v1.IdentityAdminService/CreateClient",
     "identity.v1.IdentityAdminService/DeleteClient",
+    "identity.v1.IdentityAdminService/RevokeClientSecret",
+    "identity.v1.IdentityAdminService/RotateClientSecret",
     "identity.v1.IdentityAdminService/SetUserRole",
     "payment.v1.FinanceService/AssignCase",
+    "payment.v1.FinanceService/RecordPartnerPayment",
     "payment.v1.FinanceService/ReplayCase",
     "payment.v1.FinanceService/ResolveCase",
+    "payment.v1.FinanceService/SetPartnerCreditLimit",
     "payment.v1.PaymentAdminService/RefundPayment",
     "payment.v1.PaymentAdminService/SetPayOutDestination",
     "rate.v1.RateAdminService/SetNightlyPrices",
@@ -100,4 +106,44 @@ fn documented_gateways_are_those_of_the_contract() {
         let name = service.name.rsplit('.').next().unwrap_or_default();
         assert!(listed.contains(&format!("`{name}`")), "docs/API-DESIGN.md lacks {name} in the row of its gateway");
     }
+}
+
+/// Names between back-quotes that are written as methods are: `CreateHotel`.
+fn methods_named(text: &str) -> BTreeSet<&str> {
+    let is_method = |name: &&str| {
+        name.starts_with(|c: char| c.is_ascii_uppercase())
+            && name.contains(|c: char| c.is_ascii_lowercase())
+            && name.chars().all(|c| c.is_ascii_alphabetic())
+    };
+    text.split('`').skip(1).step_by(2).filter(is_method).collect()
+}
+
+#[test]
+fn documented_idempotency_names_every_mutating_method_and_no_other() {
+    let page = include_str!("../../../docs/API-DESIGN.md");
+    let (_, section) = page.split_once("\n## Idempotency\n").expect("the section");
+    let (section, _) = section.split_once("\n## ").expect("the next section");
+    // Of a row, the first cell is the methods that it is about.
+    let first_cells = section.lines().filter_map(|line| line.strip_prefix('|')?.split('|').next());
+    let mails = section.lines().skip_while(|line| !line.starts_with("Account mails:"));
+    let documented: BTreeSet<_> = first_cells.chain(mails).flat_map(methods_named).collect();
+
+    let contract = Contract::read(staymesh_api::DESCRIPTOR_SET).expect("the contract can be read");
+    let access = AccessTable::read(staymesh_api::DESCRIPTOR_SET).expect("the contract can be read");
+    let exposed: BTreeSet<_> = contract.exposed_services().map(|service| service.name.as_str()).collect();
+    let (mut required, mut allowed) = (BTreeSet::new(), BTreeSet::new());
+    for (path, _) in access.iter() {
+        let (service, method) = path.trim_start_matches('/').split_once('/').expect("a path of a method");
+        if READS.iter().any(|verb| method.starts_with(verb)) {
+            continue;
+        }
+        allowed.insert(method);
+        // The last row is about the services that no gateway exposes.
+        if exposed.contains(service) {
+            required.insert(method);
+        }
+    }
+    let missing: Vec<_> = required.difference(&documented).collect();
+    let unknown: Vec<_> = documented.difference(&allowed).collect();
+    assert!(missing.is_empty() && unknown.is_empty(), "missing: {missing:?}; unknown: {unknown:?}");
 }

@@ -19,6 +19,7 @@
 //! assert_eq!(check(1, "2027-03-01", "2027-03-02", "1.234").unwrap_err().field, "price.amount");
 //! ```
 
+mod check_in;
 mod country;
 mod counts;
 mod date;
@@ -36,6 +37,7 @@ mod reservation_id;
 mod stay_dates;
 mod text;
 
+pub use check_in::{DateOutOfRange, check_in_ends, check_in_ends_anywhere, time_zone};
 pub use country::is_country;
 pub use counts::{CountError, GuestCount, RoomCount, metric_count};
 pub use date::{DateError, format_date, parse_date};

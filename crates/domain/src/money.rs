@@ -40,17 +40,20 @@ impl MoneyError {
 
 /// A currency of ISO 4217 with minor units. Precious metals, funds and test codes are not included.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Currency(iso_currency::Currency);
+pub struct Currency {
+    iso: iso_currency::Currency,
+    decimals: u16,
+}
 
 impl Currency {
     /// The ISO 4217 code, three capital letters.
     pub fn code(self) -> &'static str {
-        self.0.code()
+        self.iso.code()
     }
 
     /// Number of decimals (the exponent of ISO 4217): 2 for EUR, 0 for JPY, 3 for KWD.
     pub fn decimals(self) -> u32 {
-        self.0.exponent().map_or(0, u32::from)
+        self.decimals.into()
     }
 }
 
@@ -59,8 +62,8 @@ impl FromStr for Currency {
 
     fn from_str(code: &str) -> Result<Self, MoneyError> {
         iso_currency::Currency::from_code(code)
-            .filter(|currency| currency.exponent().is_some() && !currency.is_fund() && !currency.is_special())
-            .map(Self)
+            .filter(|currency| !currency.is_fund() && !currency.is_special())
+            .and_then(|iso| Some(Self { iso, decimals: iso.exponent()? }))
             .ok_or(MoneyError::Currency)
     }
 }

@@ -40,7 +40,7 @@ pub struct EdgeConfig {
     /// Origins whose pages may call the public gateway (CORS), comma-separated: `https://booking.example`. None by default.
     #[arg(long, env = "STAYMESH_EDGE_CORS_ORIGINS", value_delimiter = ',')]
     pub cors_origins: Vec<Origin>,
-    /// Base address of the published error pages, for `google.rpc.Help` in errors: `https://docs.example/errors`.
+    /// Where the error pages are published, which errors link to: `https://docs.example/errors`, or with `{reason}` in it.
     #[arg(long, env = "STAYMESH_ERROR_PAGES_URL")]
     pub error_pages_url: Option<ErrorPages>,
     #[command(flatten)]

@@ -36,11 +36,13 @@ const MACHINE_FACTOR: u32 = 10;
 pub(crate) const WEBHOOK: &str = "/staymesh.payment.v1.PspWebhookService/ReceivePspEvent";
 
 /// Methods that cost much and need no token, each with buckets of its own by address.
-const LOGIN: &str = "/staymesh.identity.v1.AuthService/Login";
+const LOGIN: [&str; 2] =
+    ["/staymesh.identity.v1.AuthService/Login", "/staymesh.identity.v1.AuthService/OpenGuestAccess"];
 const TOKEN: &str = "/staymesh.identity.v1.OAuthService/IssueToken";
 /// The same over gRPC.
 const CLIENT_TOKEN: &str = "/staymesh.identity.v1.AuthService/IssueClientToken";
-const SIGN_UP: &str = "/staymesh.identity.v1.UserService/CreateUser";
+const SIGN_UP: [&str; 2] =
+    ["/staymesh.identity.v1.UserService/CreateUser", "/staymesh.identity.v1.AuthService/CreateGuestSession"];
 
 /// Buckets per account or client with a token, per address for requests without one, and per address for all its requests,
 /// whatever token they carry. A request takes a token from each bucket that it has. Each Envoy counts separately.
@@ -51,7 +53,9 @@ pub(crate) fn filter(config: &EdgeConfig, contract: &Contract) -> Result<Value, 
     let webhook = at(&[contract.fixed_path(WEBHOOK)?, WEBHOOK]);
     let not_machines = [elsewhere(&key_set), elsewhere(&webhook)];
     let unknown = [without_subject(), elsewhere(&key_set), elsewhere(&webhook)];
-    let of = |method| Ok::<_, EdgeError>(at(&[contract.fixed_path(method)?, method]));
+    let of = |[one, other]: [&'static str; 2]| {
+        Ok::<_, EdgeError>(at(&[contract.fixed_path(one)?, one, contract.fixed_path(other)?, other]))
+    };
     let all = tokens(addresses.address_requests_per_second, addresses.address_burst);
     let site = tokens(
         addresses.address_requests_per_second.saturating_mul(SITE_FACTOR),

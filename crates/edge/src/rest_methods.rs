@@ -29,10 +29,7 @@ pub(crate) fn routes(contract: &Contract, kind: ListenerKind) -> Vec<Value> {
             }
         }
     }
-    // `/v1/reservations/{id}:markNoShow` before `/v1/reservations/{id}`, which matches it as well.
-    let mut paths: Vec<(String, Vec<&str>)> = here.into_iter().collect();
-    paths.sort_by_key(|(path, _)| std::cmp::Reverse(path.len()));
-    elsewhere.into_iter().chain(paths.iter().map(|(path, verbs)| not_allowed(path, verbs))).collect()
+    elsewhere.into_iter().chain(here.iter().map(|(path, verbs)| not_allowed(path, verbs))).collect()
 }
 
 /// A REST form of the other gateway: without 405, so that the transcoder selects the route that refuses it.

@@ -24,7 +24,8 @@ fn expression(template: &str) -> String {
     result
 }
 
-/// Escapes literals and expands `*` (one segment) and `**` (any path).
+/// Escapes literals and expands `*` (one segment) and `**` (any path). A segment ends at a colon as well: an id has none,
+/// and `/v1/payments/{payment_id}` must not take the path of `/v1/payments/{payment_id}:refund`.
 fn pattern(text: &str) -> String {
     let mut result = String::new();
     let mut rest = text;
@@ -35,7 +36,7 @@ fn pattern(text: &str) -> String {
             continue;
         }
         match first {
-            '*' => result.push_str("[^/]+"),
+            '*' => result.push_str("[^/:]+"),
             c if c.is_ascii_alphanumeric() || matches!(c, '/' | '_' | '-' | ':') => result.push(c),
             c => result.extend(['\\', c]),
         }
@@ -52,11 +53,11 @@ mod tests {
 
     #[rstest]
     #[case("/v1/hotels", "/v1/hotels")]
-    #[case("/v1/hotels/{hotel_id}", "/v1/hotels/[^/]+")]
-    #[case("/v1/payments/{payment_id}:refund", "/v1/payments/[^/]+:refund")]
+    #[case("/v1/hotels/{hotel_id}", "/v1/hotels/[^/:]+")]
+    #[case("/v1/payments/{payment_id}:refund", "/v1/payments/[^/:]+:refund")]
     #[case("/v1/reservations:prepare", "/v1/reservations:prepare")]
     #[case("/.well-known/jwks.json", r"/\.well-known/jwks\.json")]
-    #[case("/v1/{name=hotels/*/rooms/*}", "/v1/hotels/[^/]+/rooms/[^/]+")]
+    #[case("/v1/{name=hotels/*/rooms/*}", "/v1/hotels/[^/:]+/rooms/[^/:]+")]
     #[case("/v1/{path=**}:read", "/v1/.*:read")]
     fn expression_of_template(#[case] template: &str, #[case] expected: &str) {
         assert_eq!(expression(template), expected);

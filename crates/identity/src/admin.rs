@@ -81,8 +81,7 @@ pub async fn register_client(
     role: Role,
     secret: &SecretString,
 ) -> Result<(), IdentityError> {
-    let new =
-        Registration::parse(client_id.to_owned(), display_name.to_owned(), role).map_err(IdentityError::Fields)?;
+    let new = Registration::parse(client_id.to_owned(), display_name, role).map_err(IdentityError::Fields)?;
     if secret.expose_secret().len() < MIN_SECRET {
         return Err(FieldError::new("client_secret", "must be random and have at least 32 characters").into());
     }

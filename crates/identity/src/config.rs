@@ -85,6 +85,10 @@ pub struct Config {
     /// Life of a client's access token, whole seconds from 1s to 1h.
     #[arg(long, env = "STAYMESH_IDENTITY_CLIENT_TOKEN_LIFE", default_value = "1h", value_parser = token_life)]
     pub client_token_life: Duration,
+    /// Hours for which the former secret of a client stays valid after a rotation that does not say, 1 to 720 (30 days).
+    #[arg(long, env = "STAYMESH_IDENTITY_SECRET_OVERLAP_HOURS", default_value_t = 24,
+        value_parser = clap::value_parser!(u16).range(1..=720))]
+    pub secret_overlap_hours: u16,
     /// Life of a refresh token in days, 1 to 365.
     #[arg(long, env = "STAYMESH_IDENTITY_REFRESH_TOKEN_DAYS", default_value_t = 30,
         value_parser = clap::value_parser!(u16).range(1..=365))]
@@ -117,11 +121,12 @@ impl Config {
             client: self.client_token_life,
             refresh: Duration::from_hours(24 * u64::from(self.refresh_token_days)),
             grace: Duration::from_secs(self.refresh_grace_seconds.into()),
+            secret_overlap: Duration::from_hours(self.secret_overlap_hours.into()),
         }
     }
 }
 
-/// Lives of tokens.
+/// Lives of tokens and secrets.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Lives {
     pub(crate) access: Duration,
@@ -129,6 +134,8 @@ pub(crate) struct Lives {
     pub(crate) refresh: Duration,
     /// For how long a repeat of a used refresh token gets the same successor.
     pub(crate) grace: Duration,
+    /// For how long the former secret of a client stays valid by default.
+    pub(crate) secret_overlap: Duration,
 }
 
 /// Parses a token life: whole seconds, the resolution of `exp`.
@@ -177,6 +184,9 @@ mod tests {
         assert_eq!(lives.client.as_secs(), 3600);
         assert_eq!(lives.refresh.as_secs(), 30 * 86_400);
         assert_eq!((lives.grace.as_secs(), config.source_failures, config.guest_sessions), (10, 100, 100));
+        assert_eq!(lives.secret_overlap.as_secs(), 86_400);
+        assert!(parse(&["--secret-overlap-hours", "720"]).is_ok());
+        assert!(parse(&["--secret-overlap-hours", "0"]).is_err() && parse(&["--secret-overlap-hours", "721"]).is_err());
         assert!(parse(&["--refresh-grace-seconds", "61"]).is_err());
         assert_eq!(format!("{:?}", config.passwords), format!("{:?}", PasswordConfig::default()));
     }

@@ -40,6 +40,15 @@ pub enum IdentityError {
     /// No client with this id was ever registered.
     #[error("there is no such client")]
     ClientNotFound,
+    /// The request has issued a secret of a client before, which is not shown again.
+    #[error("this request has issued a secret, which is not shown again; rotate with another request id")]
+    SecretExists,
+    /// The client would have no valid secret, or more than two; the text says which.
+    #[error("{0}")]
+    SecretLimit(&'static str),
+    /// The client never had a secret with this id.
+    #[error("the client has no such secret")]
+    SecretNotFound,
     /// The queue of password hashes is full.
     #[error("too many logins and sign-ups are in progress; try again")]
     Overloaded,
@@ -120,6 +129,9 @@ impl From<IdentityError> for Problem {
             IdentityError::UserNotFound => Reason::UserNotFound,
             IdentityError::ClientExists => Reason::ClientExists,
             IdentityError::ClientNotFound => Reason::ClientNotFound,
+            IdentityError::SecretExists => Reason::ClientSecretExists,
+            IdentityError::SecretLimit(_) => Reason::ClientSecretLimit,
+            IdentityError::SecretNotFound => Reason::ClientSecretNotFound,
         };
         Self::new(reason, error.to_string())
     }

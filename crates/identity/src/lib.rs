@@ -49,7 +49,7 @@ use std::sync::Arc;
 
 use staymesh_mail::Mailer;
 use staymesh_mesh::{
-    auth::TokenVerifier,
+    auth::{RoleGateways, TokenVerifier},
     node::{Node, NodeError},
 };
 use staymesh_store::outbox::{RelayOptions, Wake};
@@ -60,6 +60,7 @@ use crate::{
     mails::OutboxReceiver,
     service::{
         Dependencies, Services, SourceLimits,
+        admission::Admission,
         keyring::Keyring,
         passwords::Argon2Passwords,
         source_limit::{Limited, SourceLimit},
@@ -88,6 +89,8 @@ pub async fn serve(config: Config, stop: CancellationToken) -> Result<(), NodeEr
     let keyring = Keyring::new(node.pool.clone(), key.clone());
     let throttle =
         Throttle::new(node.redis.clone(), &key, config.login_failures).with_source_limit(config.source_failures);
+    let role_gateways = RoleGateways::read(staymesh_api::DESCRIPTOR_SET)
+        .map_err(|error| NodeError::Config(format!("the contract: {error}")))?;
     let limit = |limited, most| SourceLimit::new(limited, most, node.redis.clone(), &key);
     let limits = SourceLimits {
         mail_requests: limit(Limited::MailRequests, MAIL_REQUESTS),
@@ -104,6 +107,7 @@ pub async fn serve(config: Config, stop: CancellationToken) -> Result<(), NodeEr
         tokens: Tokens::new(keyring.clone(), &config.node.auth),
         keyring: keyring.clone(),
         revocations: node.revocations.clone(),
+        admission: Admission::new(role_gateways),
         lives: config.lives(),
         limits,
         wake: wake.clone(),

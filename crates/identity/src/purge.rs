@@ -1,4 +1,5 @@
-//! Background task that deletes expired logins, tokens and keys, and guest checkouts that nothing gives access to.
+//! Background task that deletes expired logins, tokens, keys and secrets of clients, and guest checkouts that nothing gives
+//! access to.
 
 use std::time::Duration;
 
@@ -8,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     events::{self, ForgetOwner},
-    store::{guest_keys, guests, mail_tokens, purge as store},
+    store::{client_secrets, guest_keys, guests, mail_tokens, purge as store},
 };
 
 const INTERVAL: Duration = Duration::from_mins(10);
@@ -35,6 +36,7 @@ pub(crate) async fn once(pool: &PgPool) -> Result<(), StoreError> {
     while mail_tokens::purge(pool, BATCH).await? > 0 {}
     while guest_keys::purge(pool, BATCH).await? > 0 {}
     while guest_checkouts(pool).await? > 0 {}
+    client_secrets::purge_expired(pool).await?;
     store::signing_keys(pool).await?;
     Ok(())
 }

@@ -22,7 +22,7 @@ use staymesh_api::{
 };
 use staymesh_mesh::{
     Caller, Problem, Reason,
-    auth::{Revocations, TokenVerifier},
+    auth::{Revocations, RoleGateways, TokenVerifier},
     config::AuthConfig,
     redis::Redis,
 };
@@ -41,6 +41,7 @@ use crate::{
     grpc::{AuthHandler, IdentityAdminHandler, MailRecipientHandler, RevocationHandler, UserHandler},
     service::{
         Dependencies, Services, SourceLimits,
+        admission::Admission,
         keyring::Keyring,
         passwords::{Argon2Passwords, Passwords, Requester},
         source_limit::{Limited, SourceLimit},
@@ -54,6 +55,7 @@ pub(crate) const LIVES: Lives = Lives {
     client: Duration::from_hours(1),
     refresh: Duration::from_hours(24 * 30),
     grace: Duration::from_secs(10),
+    secret_overlap: Duration::from_hours(24),
 };
 /// Failed logins admitted per window.
 pub(crate) const FAILURES: u8 = 3;
@@ -67,6 +69,10 @@ pub(crate) fn encryption_key_text() -> SecretString {
 
 pub(crate) fn encryption_key() -> EncryptionKey {
     EncryptionKey::from_base64(&encryption_key_text()).unwrap()
+}
+
+pub(crate) fn admission() -> Admission {
+    Admission::new(RoleGateways::read(staymesh_api::DESCRIPTOR_SET).unwrap())
 }
 
 pub(crate) fn auth_config() -> AuthConfig {
@@ -103,6 +109,8 @@ pub(crate) struct WatchedPasswords {
     inner: Argon2Passwords,
     verified: Mutex<Vec<String>>,
     pub(crate) full: AtomicBool,
+    /// A verification ends only while nothing holds this for writing.
+    pub(crate) gate: tokio::sync::RwLock<()>,
 }
 
 impl WatchedPasswords {
@@ -110,7 +118,7 @@ impl WatchedPasswords {
         let config =
             PasswordConfig { argon2_memory_kib: 64, argon2_iterations: 1, argon2_parallel: 4, argon2_queue: 1000 };
         let inner = Argon2Passwords::new(&config).unwrap();
-        Self { inner, verified: Mutex::default(), full: AtomicBool::new(false) }
+        Self { inner, verified: Mutex::default(), full: AtomicBool::new(false), gate: tokio::sync::RwLock::default() }
     }
 
     /// The argon2 parameters of each verification since the last call.
@@ -137,7 +145,9 @@ impl Passwords for WatchedPasswords {
     ) -> Result<bool, IdentityError> {
         let parameters = phc.split('$').take(4).collect::<Vec<_>>().join("$");
         self.verified.lock().unwrap().push(parameters);
-        self.inner.verify_for(requester, password, phc).await
+        let valid = self.inner.verify_for(requester, password, phc).await;
+        drop(self.gate.read().await);
+        valid
     }
 
     fn decoy_hash(&self) -> String {
@@ -191,6 +201,7 @@ impl Replica {
             tokens: Tokens::new(keyring.clone(), &auth_config()),
             keyring: keyring.clone(),
             revocations: revocations.clone(),
+            admission: admission(),
             lives,
             limits: SourceLimits {
                 mail_requests: limit(Limited::MailRequests, 20),

@@ -19,6 +19,8 @@ pub enum Account {
     TaxPayable(HotelId),
     /// Liability: refunds that guests have not received yet.
     Refunds,
+    /// Asset: the chain's bank account, as far as partners have paid to it.
+    Bank,
 }
 
 impl Account {
@@ -32,6 +34,7 @@ impl Account {
             Self::CommissionRevenue => "COMMISSION_REVENUE",
             Self::TaxPayable(_) => "TAX_PAYABLE",
             Self::Refunds => "REFUNDS",
+            Self::Bank => "BANK",
         }
     }
 

@@ -20,6 +20,8 @@ pub enum Kind {
     PartnerSale,
     /// A partner is credited for a cancelled reservation. The source is the reservation.
     PartnerCredit,
+    /// A partner paid to the chain's bank account. The source is the partner payment.
+    PartnerPaid,
     /// A hotel was paid. The source is the payout.
     Payout,
 }
@@ -34,6 +36,7 @@ impl Kind {
             Self::RefundPaid => "REFUND_PAID",
             Self::PartnerSale => "PARTNER_SALE",
             Self::PartnerCredit => "PARTNER_CREDIT",
+            Self::PartnerPaid => "PARTNER_PAID",
             Self::Payout => "PAY_OUT",
         }
     }
@@ -161,6 +164,19 @@ pub fn payout(payout_id: Uuid, hotel: HotelId, amount: Money) -> Posting {
     }
 }
 
+/// The partner paid `amount` of what it owes to the chain's bank account.
+pub fn partner_paid(partner_payment_id: Uuid, partner: &str, amount: Money) -> Posting {
+    let partner = Account::PartnerReceivable(partner.to_owned());
+    let lines = [(Account::Bank, amount.minor()), (partner, -amount.minor())];
+    Posting {
+        kind: Kind::PartnerPaid,
+        source_id: partner_payment_id,
+        reservation_id: None,
+        currency: amount.currency(),
+        lines: lines_of(lines),
+    }
+}
+
 /// The lines that are not zero.
 fn lines_of(lines: impl IntoIterator<Item = (Account, i64)>) -> Vec<Line> {
     lines.into_iter().filter(|(_, minor)| *minor != 0).map(|(account, minor)| Line { account, minor }).collect()
@@ -223,6 +239,9 @@ mod tests {
         assert_eq!(lines(&credit).last(), Some(&("PARTNER_RECEIVABLE", -100)));
         let paid = payout(Uuid::now_v7(), sold.reservation_id.hotel_id(), eur(81));
         assert_eq!((lines(&paid), paid.reservation_id), (vec![("HOTEL_PAYABLE", 81), ("PSP_CLEARING", -81)], None));
+        let paid = partner_paid(Uuid::now_v7(), "client:x", eur(40));
+        assert_eq!((lines(&paid), paid.reservation_id), (vec![("BANK", 40), ("PARTNER_RECEIVABLE", -40)], None));
+        assert_eq!(paid.lines[1].account, sale.lines[0].account, "it reduces what the sale made the partner owe");
     }
 
     proptest! {
@@ -243,7 +262,7 @@ mod tests {
             let refunds = [sold.refund(none, first), sold.refund(first, rest)].map(Option::unwrap);
             let mut postings = vec![
                 sold.sale(payment), sold.charge(payment), refund_paid(refund, sold.reservation_id, total),
-                sold.partner_sale("p"), payout(refund, sold.reservation_id.hotel_id(), total),
+                sold.partner_sale("p"), payout(refund, sold.reservation_id.hotel_id(), total), partner_paid(refund, "p", total),
             ];
             postings.extend(refunds.iter().flat_map(|part| [part.refund_owed(refund), part.partner_credit("p")]));
             for posting in &postings {

@@ -26,7 +26,8 @@ pub const CURRENCY: &str = "EUR";
 /// Price of a stay with taxes, in minor units (cents).
 pub const TOTAL_MINOR: i64 = SUBTOTAL_MINOR + TAX_MINOR;
 /// Price of a stay without taxes, in minor units (cents).
-const SUBTOTAL_MINOR: i64 = NIGHT_MINOR * NIGHTS as i64;
+const SUBTOTAL_MINOR: i64 = 3 * NIGHT_MINOR;
+const _: () = assert!(NIGHTS == 3, "the subtotal is that of as many nights");
 /// Price of a night, in minor units (cents).
 const NIGHT_MINOR: i64 = 12_900;
 /// Taxes of a stay, in minor units (cents).
@@ -102,8 +103,8 @@ pub fn price(room_type_id: i32, stay: StayDates) -> Result<StayPrice, MoneyError
         taxes: vec![TaxAmount { display_name: TAX_NAME.into(), amount: money(TAX_MINOR)? }],
         total: money(TOTAL_MINOR)?,
         cancellation_policy: Some(CancellationPolicy {
-            free_until_hours_before: FREE_UNTIL_HOURS_BEFORE,
-            late_penalty_percent: LATE_PENALTY_PERCENT,
+            free_until_hours_before: Some(FREE_UNTIL_HOURS_BEFORE),
+            late_penalty_percent: Some(LATE_PENALTY_PERCENT),
         }),
     })
 }

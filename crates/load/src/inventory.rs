@@ -40,6 +40,7 @@ pub async fn put_on_sale(pool: &PgPool, requests: &[StayRequest], rooms: i32) ->
             total_inventory: rooms,
             overbooking_percent: Some(OVERBOOKING_PERCENT),
             for_future_nights: false,
+            etag: String::new(),
         };
         store.set_inventory(HotelId::try_from(request.hotel_id)?, &[change]).await?;
     }

@@ -4,6 +4,7 @@ use std::{net::SocketAddr, path::Path};
 
 use anyhow::Result;
 use base64::{Engine, prelude::BASE64_STANDARD};
+use staymesh_devenv::repository;
 
 use crate::{
     plan::Plan,
@@ -23,8 +24,10 @@ pub(crate) fn of(service: &str, plan: &Plan) -> Result<Settings> {
             ("STAYMESH_DATABASE_URL", database.clone()),
             ("STAYMESH_TOKEN_ISSUER", issuer(plan)),
             ("STAYMESH_REDIS_URL", plan.redis_url.clone()),
+            ("STAYMESH_ERROR_PAGES_URL", error_pages()),
             // All callers of a local mesh share the loopback address.
             ("STAYMESH_MAX_CONCURRENCY_PER_SOURCE", "1024".to_owned()),
+            ("STAYMESH_MAX_CONCURRENCY_PER_CLIENT", "1024".to_owned()),
             // No load balancer has to notice that a process of this machine stops. The least that a duration may be.
             ("STAYMESH_SHUTDOWN_DELAY", "1ms".to_owned()),
         ]);
@@ -49,6 +52,11 @@ fn issuer(plan: &Plan) -> String {
     format!("http://{}", plan.public)
 }
 
+/// Where errors link to: the pages in the repository.
+fn error_pages() -> String {
+    format!("file://{}/docs/errors/{{reason}}.md", repository().display())
+}
+
 /// Settings of this service alone.
 fn own(service: &str, plan: &Plan) -> Result<Settings> {
     Ok(match service {
@@ -57,10 +65,16 @@ fn own(service: &str, plan: &Plan) -> Result<Settings> {
             own.push(("STAYMESH_IDENTITY_KEY_ENCRYPTION_KEY", key(plan, "key-encryption-key")?));
             own
         }
-        "reservation" => vec![("STAYMESH_OFFER_KEYS", format!("local:{}", key(plan, "offer-key")?))],
+        "reservation" => {
+            let mut own = mails(plan);
+            own.push(("STAYMESH_OFFER_KEYS", format!("local:{}", key(plan, "offer-key")?)));
+            own
+        }
         "payment" => vec![
             ("STAYMESH_PUBLIC_URL", format!("http://{}", plan.public)),
             ("STAYMESH_STATUS_LINK_KEYS", key(plan, "status-link-key")?),
+            // Enough for load tests and replays.
+            ("STAYMESH_PARTNER_CREDIT_DEFAULT", "EUR=1000000000,USD=1000000000,JPY=100000000000".to_owned()),
             ("STAYMESH_PSP", "simulator".to_owned()),
             ("STAYMESH_PSP_URL", plan.url(PROVIDER)?),
             ("STAYMESH_PSP_API_KEY", plan.secrets.get("psp-api-key")?),
@@ -103,6 +117,7 @@ pub(crate) fn of_edge(plan: &Plan, dir: &Path, admin: SocketAddr, logs: &Path) -
     let address = |service| plan.address(service).map(|(listen, _)| listen.to_string());
     let mut settings = vec![
         ("STAYMESH_TOKEN_ISSUER", issuer(plan)),
+        ("STAYMESH_ERROR_PAGES_URL", error_pages()),
         ("STAYMESH_EDGE_PUBLIC_LISTEN", plan.public.to_string()),
         ("STAYMESH_EDGE_INTERNAL_LISTEN", plan.internal.to_string()),
         ("STAYMESH_EDGE_ADMIN_LISTEN", admin.to_string()),

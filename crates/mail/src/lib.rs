@@ -9,11 +9,13 @@
 mod config;
 mod error;
 mod folder;
+mod greeting;
 mod mail;
 mod mailer;
 mod smtp;
 
 pub use config::{MailConfig, MailConfigError, Site};
 pub use error::MailError;
+pub use greeting::greeting;
 pub use mail::Mail;
 pub use mailer::Mailer;

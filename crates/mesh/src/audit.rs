@@ -1,24 +1,24 @@
 //! Audit records at the boundary of a service: the origin of a request, and the list that administrators read.
 
-use http::HeaderMap;
 use jiff::Timestamp;
 use prost_types::{ListValue, Struct, Value, value::Kind};
 use serde_json::Value as Json;
 use sqlx::PgPool;
-use staymesh_api::{audit::v1 as proto, options::v1::Role};
+use staymesh_api::{
+    audit::v1 as proto,
+    options::v1::{Gateway as Entered, Role},
+};
 use staymesh_domain::{FieldError, FieldErrors, Page};
 use staymesh_store::audit::{self, ActorRole, AuditFilter, AuditKey, AuditRecord, Gateway, Origin};
 
 use crate::{auth::Caller, context::RequestContext, errors::Problem, proto_types::timestamp};
 
-/// The header in which the edge names the gateway that accepted a request.
-pub const GATEWAY_HEADER: &str = "x-staymesh-gateway";
 /// Longest filter, in characters.
 const MAX_FILTER: usize = 200;
 
 /// The origin of a request to the gRPC path; `None` for callers whose changes are not recorded, because they act on their
 /// own data.
-pub(crate) fn origin(caller: &Caller, path: &str, headers: &HeaderMap) -> Option<Origin> {
+pub(crate) fn origin(caller: &Caller, path: &str, entered: Entered) -> Option<Origin> {
     let role = match caller.role {
         Role::Admin => ActorRole::Admin,
         Role::Staff => ActorRole::Staff,
@@ -30,7 +30,11 @@ pub(crate) fn origin(caller: &Caller, path: &str, headers: &HeaderMap) -> Option
         actor: caller.subject.clone(),
         method: path.trim_start_matches('/').to_owned(),
         request_id: RequestContext::current().map_or_else(String::new, |context| context.request_id.to_string()),
-        gateway: Gateway::from_header(headers.get(GATEWAY_HEADER).and_then(|value| value.to_str().ok())),
+        gateway: match entered {
+            Entered::Internal => Gateway::Internal,
+            Entered::Mesh => Gateway::Mesh,
+            Entered::Public | Entered::Unspecified => Gateway::Public,
+        },
     })
 }
 
@@ -167,15 +171,13 @@ mod tests {
             email_verified: false,
             session: "s".into(),
         };
-        let mut headers = HeaderMap::new();
-        headers.insert(GATEWAY_HEADER, "internal".parse().expect("a header"));
-        let of = |role| origin(&caller(role), "/staymesh.x.v1.X/Do", &headers);
+        let of = |role| origin(&caller(role), "/staymesh.x.v1.X/Do", Entered::Internal);
         let admin = of(Role::Admin).expect("is recorded");
         assert_eq!((admin.role, &*admin.actor, &*admin.method), (ActorRole::Admin, "an-account", "staymesh.x.v1.X/Do"));
         assert_eq!(admin.gateway, Gateway::Internal);
         assert!(of(Role::Staff).is_some() && of(Role::Service).is_some());
         assert_eq!((of(Role::Guest), of(Role::Partner)), (None, None));
-        let direct = origin(&caller(Role::Service), "/m", &HeaderMap::new()).expect("is recorded");
+        let direct = origin(&caller(Role::Service), "/m", Entered::Mesh).expect("is recorded");
         assert_eq!(direct.gateway, Gateway::Mesh);
     }
 

@@ -23,13 +23,16 @@ pub struct ServerConfig {
     /// Limit of requests in progress of one address, as the edge reports it; beyond it `RATE_LIMITED`.
     #[arg(long, env = "STAYMESH_MAX_CONCURRENCY_PER_SOURCE", default_value_t = 64)]
     pub max_concurrency_per_source: usize,
+    /// Limit of requests in progress of one client whose token the edge has verified, whatever its address.
+    #[arg(long, env = "STAYMESH_MAX_CONCURRENCY_PER_CLIENT", default_value_t = 256)]
+    pub max_concurrency_per_client: usize,
     /// Limit of health checks, health watches and reflection streams of one address.
     #[arg(long, env = "STAYMESH_MAX_STREAMS_PER_SOURCE", default_value_t = 16)]
     pub max_streams_per_source: usize,
     /// Upper limit of a request's deadline, whatever the caller sets.
     #[arg(long, env = "STAYMESH_MAX_DEADLINE", default_value = "15s", value_parser = parse_duration)]
     pub max_deadline: Duration,
-    /// Base address of the published error pages, which errors link to: `https://docs.example/errors`.
+    /// Where the error pages are published, which errors link to: `https://docs.example/errors`, or with `{reason}` in it.
     #[arg(long, env = "STAYMESH_ERROR_PAGES_URL")]
     pub error_pages_url: Option<ErrorPages>,
     /// How long new requests are still accepted after SIGTERM, while the service reports that it is not ready: the time in

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | how is it configured? | [`config`] |
 //! | who calls, and may they? | [`auth`] |
+//! | by which gateway did a request enter? | [`gateway`] |
 //! | how does an error leave the service? | [`errors`] |
 //! | who changed what? | [`audit`] |
 //! | which layers does a request pass before its handler? | [`server`] |
@@ -23,6 +24,7 @@ pub mod config;
 pub mod context;
 pub mod errors;
 pub mod fault;
+pub mod gateway;
 pub mod health;
 pub mod node;
 pub mod ops;

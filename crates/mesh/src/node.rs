@@ -10,7 +10,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tonic::service::Routes;
 
 use crate::{
-    auth::{AccessTable, RemoteKeys, RemoteRevocations, Revocations, TokenVerifier},
+    auth::{AccessTable, RemoteKeys, RemoteRevocations, Revocations, RoleGateways, TokenVerifier},
     client::{ClientError, Mesh},
     config::{ClientConfig, NodeConfig},
     errors::link_error_pages,
@@ -146,8 +146,9 @@ impl Node {
         migrator: &'static Migrator,
     ) -> Result<(), NodeError> {
         let config = &self.config.server;
-        let access = AccessTable::read(staymesh_api::DESCRIPTOR_SET)
-            .map_err(|error| NodeError::Config(format!("the contract: {error}")))?;
+        let unreadable = |error| NodeError::Config(format!("the contract: {error}"));
+        let access = AccessTable::read(staymesh_api::DESCRIPTOR_SET).map_err(unreadable)?;
+        let role_gateways = RoleGateways::read(staymesh_api::DESCRIPTOR_SET).map_err(unreadable)?;
         let spec = ServerSpec {
             name: self.name,
             routes,
@@ -155,10 +156,12 @@ impl Node {
             probes: vec![database_probe(self.probe_pool.clone(), migrator)],
             layers: LayerConfig {
                 access,
+                role_gateways,
                 verifier,
                 revocations: self.revocations.clone(),
                 max_concurrency: config.max_concurrency,
                 max_concurrency_per_source: config.max_concurrency_per_source,
+                max_concurrency_per_client: config.max_concurrency_per_client,
                 max_streams_per_source: config.max_streams_per_source,
                 max_deadline: config.max_deadline,
             },

@@ -25,9 +25,15 @@ const PURGE_BATCH: u16 = 1000;
 impl Node {
     /// Relays the events of this service's outbox to `receiver`, and maintains the outbox, until the service stops.
     pub fn relay_outbox(&self, receiver: impl Deliver, wake: Wake, options: RelayOptions) {
+        self.relay_kinds(receiver, wake, options);
+        self.spawn(maintain(self.pool.clone(), self.stop.clone()));
+    }
+
+    /// Relays further kinds of events of this service's outbox to another receiver, beside [`Self::relay_outbox`], until the
+    /// service stops. The kinds of both ([`RelayOptions::kinds`]) must be disjoint.
+    pub fn relay_kinds(&self, receiver: impl Deliver, wake: Wake, options: RelayOptions) {
         let relay = Relay::new(self.pool.clone(), Traced(receiver), wake, options);
         self.spawn(relay.run(self.stop.clone()));
-        self.spawn(maintain(self.pool.clone(), self.stop.clone()));
     }
 }
 

@@ -7,7 +7,7 @@ use staymesh_mesh::config::{ClientConfig, NodeConfig};
 use staymesh_psp::PspConfig;
 use staymesh_store::parse_duration;
 
-use crate::status_links::LinkConfig;
+use crate::{model::DefaultCredit, status_links::LinkConfig};
 
 /// Settings of the payment service.
 #[derive(Args, Clone, Debug)]
@@ -31,6 +31,11 @@ pub struct Config {
     /// payments that are created from now on.
     #[arg(long, env = "STAYMESH_COMMISSION_BASIS_POINTS", default_value_t = 1500, value_parser = clap::value_parser!(u16).range(0..=10_000))]
     pub commission_basis_points: u16,
+    /// What a partner who collects may owe unless an administrator has set its limit: `EUR=50000.00,USD=50000.00`, in major
+    /// units of each currency. Zero, which is also the default of a currency that is not listed: a partner sells nothing
+    /// in it until a limit is set, or it has paid in advance.
+    #[arg(long, env = "STAYMESH_PARTNER_CREDIT_DEFAULT", default_value = "")]
+    pub partner_credit_default: DefaultCredit,
     #[command(flatten)]
     #[expect(missing_docs)]
     pub psp: PspConfig,

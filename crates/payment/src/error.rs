@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use staymesh_domain::{FieldError, MoneyError};
+use staymesh_domain::{FieldError, Money, MoneyError};
 use staymesh_mesh::{Problem, Reason};
 use staymesh_psp::{PspError, signature::SignatureError};
 use staymesh_store::{StoreError, idempotency::IdempotencyError};
@@ -40,6 +40,25 @@ pub enum PaymentError {
     /// The partner sale of the reservation has other terms.
     #[error("the sale of this reservation was recorded with other terms")]
     SaleDiffers,
+    /// The sale would make the partner owe more than its credit limit.
+    #[error("the partner owes {} of at most {}, and this sale of {} would exceed that; pay first", used, limit, asked)]
+    CreditExceeded {
+        /// The most that the partner may owe.
+        limit: Money,
+        /// What it owed when the sale was decided.
+        used: Money,
+        /// The amount of the sale.
+        asked: Money,
+    },
+    /// A partner's payment is more than it owes, and was not to be kept as credit.
+    #[error("the payment is more than the partner owes, which is {owed}; set keep_credit to keep the rest as credit")]
+    PaymentExceedsDebt {
+        /// What the partner owes; negative if it has paid in advance.
+        owed: Money,
+    },
+    /// The etag of a credit limit is outdated.
+    #[error("the credit limit has changed since this etag was read; read it again")]
+    CreditLimitChanged,
     /// The provider did not answer, or its outcome is unknown. Retry.
     #[error("the payment provider does not answer; retry")]
     PspUnavailable,
@@ -121,13 +140,21 @@ impl From<PaymentError> for Problem {
             }
             PaymentError::RequestIdReused => Self::new(Reason::RequestIdReused, message),
             PaymentError::SaleDiffers => Self::new(Reason::ReservationIdReused, message),
+            PaymentError::CreditExceeded { limit, used, asked } => Self::new(Reason::PartnerCreditExceeded, message)
+                .with("currency_code", limit.currency().code())
+                .with("limit", limit.amount())
+                .with("used", used.amount())
+                .with("asked", asked.amount()),
+            PaymentError::PaymentExceedsDebt { owed } => Self::new(Reason::PartnerPaymentExceedsDebt, message)
+                .with("currency_code", owed.currency().code())
+                .with("owed", owed.amount()),
             PaymentError::PspUnavailable => {
                 Self::new(Reason::PspUnavailable, message).retry_after(Duration::from_secs(2))
             }
             PaymentError::PspRefused(error) => Self::internal(&error),
             PaymentError::CaseNotFound => Self::new(Reason::CaseNotFound, message),
             PaymentError::CaseResolved => Self::new(Reason::CaseResolved, message),
-            PaymentError::CaseChanged => Self::new(Reason::EtagMismatch, message),
+            PaymentError::CaseChanged | PaymentError::CreditLimitChanged => Self::new(Reason::EtagMismatch, message),
             PaymentError::NoReplay => Self::new(Reason::NoReplay, message),
             PaymentError::Signature(SignatureError::Invalid) => Self::new(Reason::WebhookSignatureInvalid, message),
             PaymentError::Signature(SignatureError::WrongTime) => Self::new(Reason::WebhookTooOld, message),

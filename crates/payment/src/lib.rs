@@ -42,6 +42,7 @@ use staymesh_api::payment::v1::{
 use staymesh_mesh::{Node, context::RequestContext, node::NodeError};
 use staymesh_psp::AnyPsp;
 use staymesh_store::outbox::{RelayOptions, Wake};
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
 
@@ -50,7 +51,7 @@ pub use config::Config;
 use grpc::{
     FinanceHandler, InternalPaymentHandler, PaymentAdminHandler, PaymentHandler, StatusPageHandler, WebhookHandler,
 };
-use service::{OutboxDispatcher, PAYOUT_CONCURRENCY, Payments, REFUND_CONCURRENCY};
+use service::{OutboxDispatcher, PARTNER_SALES_AT_ONCE, PAYOUT_CONCURRENCY, Payments, REFUND_CONCURRENCY};
 use status_links::StatusLinks;
 use status_page::StatusPages;
 
@@ -83,6 +84,8 @@ pub async fn serve(config: Config, stop: CancellationToken) -> Result<(), NodeEr
         check_after: config.payment_check_after,
         page_margin: config.payment_page_margin,
         commission_basis_points: config.commission_basis_points,
+        default_credit: config.partner_credit_default,
+        partner_sales: Arc::new(Semaphore::new(PARTNER_SALES_AT_ONCE)),
     });
     let concurrency = 2 * REFUND_CONCURRENCY + PAYOUT_CONCURRENCY;
     let options = RelayOptions { concurrency, max_attempts: MAX_ATTEMPTS, ..RelayOptions::default() };

@@ -155,6 +155,9 @@ pub(crate) fn service<P>(pool: &PgPool, reservations: impl ReservationClient, ps
         check_after: minute,
         page_margin: minute,
         commission_basis_points,
+        // 1,000,000.00 EUR.
+        default_credit: "EUR=1000000".parse().unwrap(),
+        partner_sales: std::sync::Arc::new(tokio::sync::Semaphore::new(4)),
     }
 }
 

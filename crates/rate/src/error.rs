@@ -17,10 +17,6 @@ pub(crate) enum RateError {
     /// The etag in the request is not that of the current version.
     #[error("the rate has changed since this etag was read; read it again")]
     EtagMismatch,
-    /// Every price is in bounds, but their sum exceeds [`Money::MAX_MINOR`](staymesh_domain::Money::MAX_MINOR). `index`
-    /// is the position of the room type in the request.
-    #[error("the stay costs more than an amount of money can hold")]
-    StayTooExpensive { index: usize },
     /// Another service refused the call or is unavailable.
     #[error(transparent)]
     Dependency(Box<Problem>),
@@ -59,7 +55,6 @@ impl From<RateError> for Problem {
                 Self::new(Reason::CurrencyMismatch, message).with("field", field).with("currency_code", expected)
             }
             E::EtagMismatch => Self::new(Reason::EtagMismatch, message),
-            E::StayTooExpensive { index } => Self::field(format!("room_types[{index}]"), message),
             E::Dependency(problem) => *problem,
             E::Store(error) => error.into(),
             E::StoredAmount(_) | E::StoredTax => Self::internal(&message),

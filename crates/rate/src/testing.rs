@@ -85,7 +85,10 @@ pub(crate) fn rate(base_price: &str) -> proto::RoomRate {
     proto::RoomRate {
         base_price: euros(base_price),
         occupancy_rules: vec![proto::OccupancyRule { sold_percent: 80, price_change_percent: 25 }],
-        cancellation_policy: Some(proto::CancellationPolicy { free_until_hours_before: 48, late_penalty_percent: 50 }),
+        cancellation_policy: Some(proto::CancellationPolicy {
+            free_until_hours_before: Some(48),
+            late_penalty_percent: Some(50),
+        }),
         ..Default::default()
     }
 }
@@ -111,12 +114,13 @@ impl Fixture {
             until_date: until.into(),
             weekdays: vec![],
             price,
+            etag: String::new(),
         };
         Ok(self.admin.set_nightly_prices(staff(request)).await?.into_inner().nights)
     }
 
     pub(crate) async fn set_taxes(&self, taxes: Vec<proto::Tax>) -> Result<Vec<proto::Tax>, Status> {
-        let request = SetTaxesRequest { hotel_id: HOTEL, taxes };
+        let request = SetTaxesRequest { hotel_id: HOTEL, taxes, etag: String::new() };
         Ok(self.admin.set_taxes(staff(request)).await?.into_inner().taxes)
     }
 

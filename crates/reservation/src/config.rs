@@ -5,6 +5,7 @@ use std::{str::FromStr, time::Duration};
 use base64::{Engine, prelude::BASE64_STANDARD};
 use clap::Args;
 use secrecy::SecretSlice;
+use staymesh_mail::MailConfig;
 use staymesh_mesh::config::{ClientConfig, NodeConfig};
 use staymesh_store::parse_duration;
 
@@ -17,6 +18,9 @@ pub struct Config {
     #[command(flatten)]
     #[expect(missing_docs)]
     pub client: ClientConfig,
+    #[command(flatten)]
+    #[expect(missing_docs)]
+    pub mail: MailConfig,
     /// Base URL of the hotel service.
     #[arg(long, env = "STAYMESH_HOTEL_URL")]
     pub hotel_url: String,
@@ -40,7 +44,8 @@ pub struct Config {
     /// rooms for three weeks.
     #[arg(long, env = "STAYMESH_GUEST_UNPAID_ROOM_NIGHTS", default_value_t = 210)]
     pub guest_unpaid_room_nights: u32,
-    /// Most room nights that a partner's client may hold unpaid, for guests who pay; 0 is no limit.
+    /// Most room nights that a partner's client may hold unpaid, for guests who pay and in sales that the payment service has
+    /// not decided yet; 0 is no limit.
     #[arg(long, env = "STAYMESH_PARTNER_UNPAID_ROOM_NIGHTS", default_value_t = 5000)]
     pub partner_unpaid_room_nights: u32,
     /// Most room nights that all guests behind one source address may hold unpaid; 0 is no limit. Many guests may share an

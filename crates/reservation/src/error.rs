@@ -99,6 +99,9 @@ pub enum ReservationError {
     /// noticed.
     #[error("fewer rooms than are reserved already")]
     BelowReserved(Option<BelowReserved>),
+    /// The etag in the request is not that of the current inventory.
+    #[error("the inventory has changed since this etag was read; read it again")]
+    EtagMismatch,
     /// Nights from today on are reserved, so the inventory cannot be retired.
     #[error("nights from today on are reserved")]
     HasFutureReservations,
@@ -162,6 +165,7 @@ impl From<ReservationError> for Problem {
             E::Offer(OfferError::Expired) => Self::new(Reason::OfferExpired, text),
             E::Offer(OfferError::Tampered) => Self::new(Reason::OfferTampered, text),
             E::BelowReserved(night) => below_reserved(night, text),
+            E::EtagMismatch => Self::new(Reason::EtagMismatch, text),
             E::HasFutureReservations => Self::new(Reason::HasFutureReservations, text),
             E::PartnersOnly => Self::new(Reason::AccessDenied, text),
             E::Field(error) => error.into(),
@@ -291,9 +295,9 @@ impl From<UnpaidLimit> for Problem {
 
 /// Whole seconds from now until `end`, rounded up so that a retry is never too early; 1 s when it has passed.
 fn seconds_until(end: Timestamp) -> Duration {
-    // A negative duration does not convert: the hold has expired meanwhile.
-    let wait = Duration::try_from(end.duration_since(Timestamp::now())).map_or(0, |wait| wait.as_secs());
-    Duration::from_secs(wait + 1)
+    // A negative duration: the hold has expired meanwhile.
+    let wait = end.duration_since(Timestamp::now()).as_secs().max(0);
+    Duration::from_secs(wait.unsigned_abs() + 1)
 }
 
 impl From<ReservationError> for GrpcStatus {

@@ -1,13 +1,16 @@
-//! Outbox events that this service publishes to the payment service: their kinds and payloads.
+//! Outbox events of this service: what it publishes to the payment service, and mails to guests.
 //!
-//! The aggregate of every event is the reservation, so events of one reservation are delivered in order. Payloads are
-//! persisted JSON: a field may be added, never renamed.
+//! The aggregate of every event is the reservation, so events of one reservation are delivered in order. Mails have an
+//! aggregate of their own ([`mail_aggregate`]), so that money does not wait for a mail server. Payloads are persisted JSON:
+//! a field may be added, never renamed.
 
 use serde::{Deserialize, Serialize};
-use staymesh_domain::{Money, MoneyError, ReservationId, StayDates, format_date};
+use staymesh_domain::{Money, MoneyError, ReservationId, StayDates, UserId, format_date};
+use uuid::Uuid;
 
 use crate::{
-    model::{CancellationReason, NewReservation, PaymentMode, Reservation},
+    lifecycle::Change,
+    model::{CancellationReason, NewReservation, PaymentMode, Reservation, Status},
     quote::Quote,
 };
 
@@ -16,9 +19,16 @@ pub(crate) const SOLD_BY_PARTNER: &str = "reservation.sold_by_partner";
 /// Kind of [`Cancelled`].
 pub(crate) const CANCELLED: &str = "reservation.cancelled";
 
+/// How the kinds of mails begin.
+pub(crate) const MAILS: &str = "mail.";
+/// Kind: mail the confirmation of a booking. Payload: [`BookingMail`].
+pub(crate) const BOOKING_CONFIRMED: &str = "mail.booking_confirmed";
+/// Kind: mail the cancellation of a paid booking. Payload: [`BookingMail`].
+pub(crate) const BOOKING_CANCELLED: &str = "mail.booking_cancelled";
+
 /// What a partner who collects owes for a reservation. Amounts are decimal strings in `currency` (ISO 4217).
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Terms {
+pub struct Terms {
     /// The partner's subject, `client:ID`.
     pub(crate) partner: String,
     pub(crate) currency: String,
@@ -47,10 +57,14 @@ impl Terms {
 }
 
 /// Payload: a partner who collects made a reservation.
-#[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct SoldByPartner {
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SoldByPartner {
     pub(crate) reservation_id: ReservationId,
     pub(crate) terms: Terms,
+    /// Whether the partner's credit limit decides whether the reservation stands. Absent for no: earlier releases confirmed
+    /// the reservation when they created it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) limited: bool,
 }
 
 impl SoldByPartner {
@@ -60,13 +74,26 @@ impl SoldByPartner {
     /// When the taxes do not add up within the range of [`Money`].
     pub(crate) fn of(order: &NewReservation) -> Result<Option<Self>, MoneyError> {
         let terms = Terms::of(order.payment_mode, &order.owner, &order.quote, order.stay)?;
-        Ok(terms.map(|terms| Self { reservation_id: order.id, terms }))
+        let limited = order.hold_expire_time.is_some();
+        Ok(terms.map(|terms| Self { reservation_id: order.id, terms, limited }))
+    }
+
+    /// The event of a reservation that awaits its decision or was refused, once more; `None` otherwise.
+    ///
+    /// # Errors
+    /// As [`Self::of`].
+    pub(crate) fn undecided(booking: &Reservation) -> Result<Option<Self>, MoneyError> {
+        if !matches!(booking.status, Status::PendingPayment | Status::Rejected) {
+            return Ok(None);
+        }
+        let terms = Terms::of(booking.payment_mode, &booking.owner, &booking.quote, booking.stay)?;
+        Ok(terms.map(|terms| Self { reservation_id: booking.id, terms, limited: true }))
     }
 }
 
 /// Payload: a reservation ended by cancellation, no-show or an expired hold.
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct Cancelled {
+pub struct Cancelled {
     pub(crate) reservation_id: ReservationId,
     pub(crate) refund_currency: String,
     /// What the payment service gives back in all of the money it has or will receive, as a decimal string.
@@ -99,4 +126,37 @@ impl Cancelled {
             partner_sale: Terms::of(booking.payment_mode, &booking.owner, &booking.quote, booking.stay)?,
         })
     }
+}
+
+/// Payload: a mail to the guest who booked. It holds no personal data: address and text are looked up when it is sent.
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct BookingMail {
+    pub(crate) reservation_id: ReservationId,
+    /// What is paid back of a cancelled booking, as a decimal string in the currency of its price.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) refund_amount: Option<String>,
+}
+
+impl BookingMail {
+    /// The mail that a change of a reservation causes, with its kind. A guest gets one when the booking is paid for, and when
+    /// a paid one is cancelled. Partners write to their customers themselves; an unpaid hold is no booking yet.
+    pub(crate) fn of(before: &Reservation, change: &Change) -> Option<(&'static str, Self)> {
+        before.owner.parse::<UserId>().ok()?;
+        let reservation_id = before.id;
+        match change.status {
+            Status::Paid => Some((BOOKING_CONFIRMED, Self { reservation_id, refund_amount: None })),
+            Status::Cancelled if before.status == Status::Paid => {
+                let requested = change.cancellation_reason == Some(CancellationReason::Requested);
+                let refund_amount = Some(change.settle?.amount());
+                requested.then_some((BOOKING_CANCELLED, Self { reservation_id, refund_amount }))
+            }
+            _ => None,
+        }
+    }
+}
+
+/// The aggregate of mails about a reservation: its id with every bit inverted, which is the id of no reservation, because
+/// the version of a UUID differs.
+pub(crate) fn mail_aggregate(id: ReservationId) -> Uuid {
+    Uuid::from_u128(!id.as_uuid().as_u128())
 }

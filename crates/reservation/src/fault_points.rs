@@ -25,11 +25,14 @@ pub(crate) const SALE_PUBLISHED: Step = Step("partner.sale_told");
 /// Call that reports the end of a partner's reservation to the payment service.
 pub(crate) const PARTNER_CANCELLATION_PUBLISHED: Step = Step("partner.settle_told");
 
+/// Commit of the decision on a partner's sale: the status, and the rooms if it is refused.
+const SALE_DECIDED: Step = Step("partner.sale_decided");
+
 /// Steps of the expiry of a hold.
 pub const HOLD: &[Step] = &[HOLDS_ENDED];
 
 /// Steps of a sale whose money a partner collects.
-pub const PARTNER: &[Step] = &[SALE_PUBLISHED, PARTNER_CANCELLATION_PUBLISHED];
+pub const PARTNER: &[Step] = &[SALE_PUBLISHED, SALE_DECIDED, PARTNER_CANCELLATION_PUBLISHED];
 
 /// Steps of a reservation that its guest pays.
 pub const ALL: &[Step] =
@@ -41,6 +44,7 @@ pub(crate) fn written(first: Option<&Command>) -> Step {
         Some(Command::ConfirmPayment { .. } | Command::RefusePayment { .. }) => PAYMENT_CONFIRMED,
         Some(Command::RejectPayment) => PAYMENT_REJECTED,
         Some(Command::ConfirmRefund { .. }) => REFUND_CONFIRMED,
+        Some(Command::ConfirmSale | Command::RefuseSale) => SALE_DECIDED,
         Some(Command::Cancel | Command::MarkNoShow | Command::Expire) | None => CANCEL_WRITTEN,
     }
 }

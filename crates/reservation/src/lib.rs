@@ -14,6 +14,7 @@
 //! | the expiry of unpaid holds | [`expiry`] |
 //! | personal data of deleted accounts | `forgotten` |
 //! | events for the payment service | `events`, `payment_events` |
+//! | mails to guests | `events`, `mails/` |
 //! | calls of other services | `clients/` |
 //! | SQL | `store/`, and `store.rs` of each job |
 //! | request and response messages | `grpc/` |
@@ -32,6 +33,7 @@ pub mod fault_points;
 mod forgotten;
 mod grpc;
 pub mod lifecycle;
+mod mails;
 mod model;
 mod night;
 pub mod offer_token;
@@ -60,14 +62,16 @@ use staymesh_api::{
         reservation_service_server::{ReservationServiceServer, SERVICE_NAME as RESERVATION},
     },
 };
+use staymesh_mail::{MailConfigError, Mailer};
 use staymesh_mesh::{Node, config::NodeConfig, node::NodeError};
-use staymesh_store::outbox::{RelayOptions, Wake};
+use staymesh_store::outbox::{Kinds, RelayOptions, Wake};
 use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
 
-pub use clients::{HotelClient, RateClient, RoomTypeDemand, RoomTypeInfo, RoomTypePrice};
+pub use clients::{HotelClient, PaymentClient, RateClient, RoomTypeDemand, RoomTypeInfo, RoomTypePrice};
 pub use config::{Config, OfferKeys};
 pub use error::{ReservationError, UnpaidLimit};
+pub use events::{Cancelled, SoldByPartner, Terms};
 pub use model::{CancellationReason, Guest, HoldLimits, NewReservation, PaymentMode, Reservation, Source, Status};
 pub use service::{BookingService, Dependencies, UnpaidLimits};
 pub use writer::{Applied, ChangeOrder, Created, Writer};
@@ -86,9 +90,18 @@ pub async fn serve(config: Config, stop: CancellationToken) -> Result<(), NodeEr
     let hotels = clients::GrpcHotelClient::new(HotelServiceClient::new(mesh.channel("hotel", &config.hotel_url)?));
     let rates = clients::GrpcRateClient::new(PricingServiceClient::new(mesh.channel("rate", &config.rate_url)?));
     let payments = PaymentFlowServiceClient::new(mesh.channel("payment", &config.payment_url)?);
-    let payments = clients::GrpcPaymentClient::new(payments);
+    let payments: Arc<dyn PaymentClient> = Arc::new(clients::GrpcPaymentClient::new(payments));
 
     let store = store::Store::new(node.pool.clone());
+    let invalid = |error: MailConfigError| NodeError::Config(error.to_string());
+    let identity = mesh.channel("identity", &config.client.identity_url)?;
+    let mails = mails::MailSender {
+        store: store.clone(),
+        recipients: Box::new(clients::GrpcRecipientClient::new(identity)),
+        names: Box::new(clients::GrpcStayNameClient::new(mesh.channel("hotel", &config.hotel_url)?)),
+        mailer: Mailer::new(&config.mail).map_err(invalid)?,
+        site: config.mail.site().map_err(invalid)?,
+    };
     let wake = Wake::default();
     let connections = node.connect(&Writer::connections(&config.node.store, config.writer_lanes))?;
     let (writer, lanes) = Writer::new(&store::Store::new(connections), config.writer_lanes);
@@ -100,6 +113,7 @@ pub async fn serve(config: Config, stop: CancellationToken) -> Result<(), NodeEr
         writer,
         hotels: Box::new(hotels),
         rates: Box::new(rates),
+        payments: payments.clone(),
         offers: offer_token::OfferSigner::new(&config.offer_keys),
         hold: config.hold,
         unpaid: unpaid_limits(&config),
@@ -108,8 +122,10 @@ pub async fn serve(config: Config, stop: CancellationToken) -> Result<(), NodeEr
 
     node.spawn(forgotten::run(store.clone(), node.stop.clone()));
     node.spawn(expiry::run(store, wake.clone(), node.stop.clone()));
-    let publisher = payment_events::PaymentEventPublisher::new(Box::new(payments));
-    node.relay_outbox(publisher, wake, RelayOptions::default());
+    let publisher = payment_events::PaymentEventPublisher::new(payments, service.clone());
+    let kinds = Kinds::Without(events::MAILS);
+    node.relay_outbox(publisher, wake, RelayOptions { kinds, ..RelayOptions::default() });
+    node.relay_kinds(mails, Wake::default(), mails::relay_options());
 
     node.serve(verifier, routes(service), vec![RESERVATION, ADMIN, INVENTORY, FLOW], &MIGRATOR).await
 }

@@ -1,7 +1,11 @@
 //! Publishes reservation events to the payment service: the outbox relay's delivery target.
 //!
-//! Delivery is at-least-once and in order per reservation; the payment service dedupes.
+//! Delivery is at-least-once and in order per reservation; the payment service dedupes. The answer to a partner's sale is
+//! applied to its reservation before the event counts as delivered.
 
+use std::sync::Arc;
+
+use jiff::Timestamp;
 use staymesh_mesh::{Problem, Reason};
 use staymesh_store::outbox::{Deliver, Delivery, OutboxEvent};
 use tonic::{Code, Status};
@@ -10,20 +14,24 @@ use crate::{
     clients::PaymentClient,
     events::{CANCELLED, Cancelled, SOLD_BY_PARTNER, SoldByPartner},
     fault_points,
+    service::BookingService,
 };
 
 /// Delivers outbox events to the payment service.
 pub(crate) struct PaymentEventPublisher {
-    payments: Box<dyn PaymentClient>,
+    payments: Arc<dyn PaymentClient>,
+    bookings: Arc<BookingService>,
 }
 
 impl PaymentEventPublisher {
-    pub(crate) fn new(payments: Box<dyn PaymentClient>) -> Self {
-        Self { payments }
+    /// A publisher that applies decisions on sales through `bookings`.
+    pub(crate) fn new(payments: Arc<dyn PaymentClient>, bookings: Arc<BookingService>) -> Self {
+        Self { payments, bookings }
     }
 
+    /// Has a sale decided. A refusal is a decision: the event is delivered.
     async fn publish_sale(&self, sale: SoldByPartner) -> Result<(), Status> {
-        fault_points::SALE_PUBLISHED.around(self.payments.record_partner_sale(sale)).await
+        self.bookings.decide_sale(sale, Timestamp::now()).await.map(drop)
     }
 
     async fn publish_cancellation(&self, cancelled: Cancelled) -> Result<(), Status> {
@@ -36,15 +44,14 @@ impl PaymentEventPublisher {
 
 impl Deliver for PaymentEventPublisher {
     async fn deliver(&self, event: &OutboxEvent) -> Delivery {
-        let unreadable = |error| Delivery::DeadLetter(format!("the payload cannot be read: {error}"));
         let delivered = match event.kind.as_str() {
-            SOLD_BY_PARTNER => match event.payload() {
+            SOLD_BY_PARTNER => match event.read() {
                 Ok(sale) => self.publish_sale(sale).await,
-                Err(error) => return unreadable(error),
+                Err(unreadable) => return unreadable,
             },
-            CANCELLED => match event.payload() {
+            CANCELLED => match event.read() {
                 Ok(cancelled) => self.publish_cancellation(cancelled).await,
-                Err(error) => return unreadable(error),
+                Err(unreadable) => return unreadable,
             },
             other => return Delivery::DeadLetter(format!("unknown event kind {other}")),
         };

@@ -96,15 +96,22 @@ impl Quote {
         Money::sum(self.currency(), self.taxes.iter().map(|tax| tax.amount))
     }
 
+    /// Until when a cancellation of a stay is free.
+    ///
+    /// # Errors
+    /// When the check-in date is at the end of the calendar.
+    pub fn free_until(&self, stay: StayDates) -> Result<Timestamp, DateOutOfRange> {
+        let free = SignedDuration::from_hours(self.free_until_hours_before.into());
+        calendar::midnight_utc(stay.check_in())?.checked_sub(free).map_err(|_| DateOutOfRange)
+    }
+
     /// What is refunded of the paid total when the reservation is cancelled at `now`: all of it until
     /// `free_until_hours_before` the check-in date, [`Self::late_refund`] after that.
     ///
     /// # Errors
     /// When the check-in date is at the end of the calendar.
     pub fn refund(&self, stay: StayDates, now: Timestamp) -> Result<Money, QuoteError> {
-        let free = SignedDuration::from_hours(self.free_until_hours_before.into());
-        let free_until = calendar::midnight_utc(stay.check_in())?.checked_sub(free).map_err(|_| DateOutOfRange)?;
-        if now <= free_until {
+        if now <= self.free_until(stay)? {
             return Ok(self.total);
         }
         Ok(self.late_refund()?)

@@ -35,15 +35,22 @@ impl World {
     }
 
     /// Puts nights on sale, creating their partitions, also in the past.
-    pub(crate) async fn sell(&self, hotel: i32, from: Date, nights: i32, rooms: i32) -> Result<u64, ReservationError> {
+    pub(crate) async fn sell(
+        &self,
+        hotel: i32,
+        from: Date,
+        nights: i32,
+        rooms: i32,
+    ) -> Result<usize, ReservationError> {
         let change = InventoryChange {
             room_type_id: room_type(),
             nights: DateRange::new(from, from.saturating_add(nights.days())).expect("a range"),
             total_inventory: rooms,
             overbooking_percent: Some(10),
             for_future_nights: false,
+            etag: String::new(),
         };
-        self.store.set_inventory(hotel_id(hotel), &[change]).await
+        Ok(self.store.set_inventory(hotel_id(hotel), &[change]).await?.nights)
     }
 
     pub(crate) async fn book(

@@ -124,7 +124,7 @@ impl Administrator {
         let hotel = Some(hotel(sample));
         let made = self.hotels.create_hotel(CreateHotelRequest { hotel, request_id }).await?.into_inner();
         let hotel_id = made.hotel.context("no hotel in the answer")?.hotel_id;
-        self.rates.set_taxes(SetTaxesRequest { hotel_id, taxes: taxes(sample) }).await?;
+        self.rates.set_taxes(SetTaxesRequest { hotel_id, taxes: taxes(sample), etag: String::new() }).await?;
         for (at, kind) in (1u128..).zip(&ROOM_TYPES) {
             self.add_room_type(hotel_id, number * 1000 + at * 100, sample, kind).await?;
         }
@@ -164,7 +164,7 @@ impl Administrator {
                 room_type_id,
                 from_date: today().to_string(),
                 until_date: today().saturating_add(NIGHTS.days()).to_string(),
-                total_inventory: rooms,
+                total_inventory: Some(rooms),
                 for_future_nights: true,
                 ..SetInventoryRequest::default()
             })
@@ -179,7 +179,10 @@ impl Administrator {
                 OccupancyRule { sold_percent: 60, price_change_percent: 15 },
                 OccupancyRule { sold_percent: 85, price_change_percent: 40 },
             ],
-            cancellation_policy: Some(CancellationPolicy { free_until_hours_before: 48, late_penalty_percent: 50 }),
+            cancellation_policy: Some(CancellationPolicy {
+                free_until_hours_before: Some(48),
+                late_penalty_percent: Some(50),
+            }),
             ..RoomRate::default()
         };
         self.rates.set_room_rate(SetRoomRateRequest { hotel_id, room_type_id, rate: Some(rate) }).await?;
@@ -192,6 +195,7 @@ impl Administrator {
                 // Friday and Saturday.
                 weekdays: vec![5, 6],
                 price: Some(money(sample, price * 5 / 4)),
+                etag: String::new(),
             })
             .await?;
         Ok(())

@@ -44,6 +44,16 @@ impl TestMesh {
     ///
     /// If it does not start.
     pub async fn start(settings: Vec<Setting>) -> Result<Self> {
+        tokio::task::spawn_blocking(|| start([relaxed_limits(), settings].concat())).await?
+    }
+
+    /// Starts a private mesh with the default limits of unpaid holds, which a test of them needs.
+    ///
+    /// # Errors
+    ///
+    /// If it does not start.
+    pub async fn with_default_unpaid_limits() -> Result<Self> {
+        let settings = relaxed_limits().into_iter().filter(|(service, ..)| *service != "reservation").collect();
         tokio::task::spawn_blocking(|| start(settings)).await?
     }
 
@@ -73,24 +83,26 @@ impl TestMesh {
     }
 }
 
-fn start(mut settings: Vec<Setting>) -> Result<TestMesh> {
+/// All callers of a test share one address, sign up without confirming it, and sell out small hotels; the limits of that
+/// have their own tests.
+fn relaxed_limits() -> Vec<Setting> {
+    [
+        ("edge", "STAYMESH_EDGE_REQUESTS_PER_SECOND", "100000"),
+        ("edge", "STAYMESH_EDGE_BURST", "100000"),
+        ("edge", "STAYMESH_EDGE_WEBHOOKS_PER_SECOND", "100000"),
+        ("edge", "STAYMESH_EDGE_WEBHOOK_BURST", "100000"),
+        ("reservation", "STAYMESH_SOURCE_UNPAID_ROOM_NIGHTS", "0"),
+        ("reservation", "STAYMESH_UNCONFIRMED_UNPAID_ROOM_NIGHTS", "210"),
+        ("reservation", "STAYMESH_UNPAID_SHARE", "0"),
+    ]
+    .map(|(service, name, value)| (service, name, value.to_owned()))
+    .into()
+}
+
+fn start(settings: Vec<Setting>) -> Result<TestMesh> {
     install::install(&dev_dir(), &[Component::Postgres, Component::Redis, Component::Envoy], &|_| {})?;
     let (dir, lock) = slot()?;
     let (binary, dev_binary) = (binary("STAYMESH_BIN", "staymesh")?, binary("STAYMESH_DEV_BIN", "staymesh-dev")?);
-    // All callers of a test share one address, sign up without confirming it, and sell out small hotels; the limits of
-    // that have their own tests.
-    settings.splice(
-        0..0,
-        [
-            ("edge", "STAYMESH_EDGE_REQUESTS_PER_SECOND", "100000".to_owned()),
-            ("edge", "STAYMESH_EDGE_BURST", "100000".to_owned()),
-            ("reservation", "STAYMESH_SOURCE_UNPAID_ROOM_NIGHTS", "0".to_owned()),
-            ("reservation", "STAYMESH_UNCONFIRMED_UNPAID_ROOM_NIGHTS", "210".to_owned()),
-            ("reservation", "STAYMESH_UNPAID_SHARE", "0".to_owned()),
-            ("edge", "STAYMESH_EDGE_WEBHOOKS_PER_SECOND", "100000".to_owned()),
-            ("edge", "STAYMESH_EDGE_WEBHOOK_BURST", "100000".to_owned()),
-        ],
-    );
     let options = Options {
         dir,
         binary,

@@ -24,8 +24,8 @@ async fn owners_log_in_beside_80_connections_that_guess_and_the_guesses_are_limi
     const CONNECTIONS: usize = 80;
     const LOGINS: usize = 19;
     let world = World::shared().await;
-    let attacker = world.public.from_address(69);
-    let owner = world.public.from_address(70);
+    let attacker = world.public.at_address(69);
+    let owner = world.public.at_address(70);
     let account = email();
     let sign_up = json!({ "email": account, "password": PASSWORD });
     owner.post("/v1/users", sign_up).await.ok();
@@ -50,7 +50,7 @@ async fn owners_log_in_beside_80_connections_that_guess_and_the_guesses_are_limi
             log_in(&owner, &account).await.ok();
         }
     });
-    if let futures::future::Either::Left((_, rest)) = select(owners, Box::pin(attack)).await {
+    if let futures::future::Either::Left(((), rest)) = select(owners, Box::pin(attack)).await {
         rest.await;
     }
     // Counters reset every 15 minutes, which may have been just now.
@@ -64,10 +64,10 @@ async fn owners_log_in_beside_80_connections_that_guess_and_the_guesses_are_limi
 async fn login_bodies_of_a_mebibyte_are_refused_while_others_log_in() {
     const BODIES: usize = 150;
     let world = World::shared().await;
-    let attacker = world.public.from_address(71);
+    let attacker = world.public.at_address(71);
     let body = json!({ "email": "x".repeat(1 << 20), "password": PASSWORD });
     let attack = join_all((0..BODIES).map(|_| attacker.post("/v1/auth/login", body.clone())));
-    let other = world.public.from_address(72);
+    let other = world.public.at_address(72);
     let others = async {
         for _ in 0..20 {
             other.post("/v1/auth/login", json!({})).await.violating(&["email", "password"]);

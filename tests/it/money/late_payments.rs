@@ -13,11 +13,12 @@ use crate::support::{
 /// Long enough to open a checkout page on a busy machine.
 const HOLD: &str = "10s";
 
-/// Books as a partner-collected sale, so that the rooms are sold at once.
+/// Books as a partner-collected sale, so that the rooms are taken at once. The sale is decided as soon as the payment
+/// service answers.
 pub(super) async fn sell_to_a_partner(world: &World<'_>, partner: &Rest, sale: &Sale) {
     let mut order = world.prepare(partner, sale.hotel, &sale.stay, 1).await;
     order["payment_mode"] = json!("PAYMENT_MODE_PARTNER_COLLECTS");
-    assert_eq!(partner.post("/v1/reservations", order).await.ok()["status"], "RESERVATION_STATUS_PAID");
+    partner.post("/v1/reservations", order).await.ok();
 }
 
 async fn await_expired(world: &World<'_>, sale: &Sale) {

@@ -2,6 +2,7 @@
 
 mod check;
 mod checkout_pages;
+mod credit;
 mod dead_letters;
 mod faults;
 mod late_payments;

@@ -12,10 +12,16 @@ pub(super) fn euros(amount: &str) -> Value {
     json!({ "currency_code": "EUR", "amount": amount })
 }
 
-/// Sells two nights for 220.00 EUR with taxes. Returns the id.
-pub(super) async fn sell(world: &World<'_>, partner: &Rest, hotel: HotelFixture, stay: &Stay) -> String {
+/// An order of two nights for 220.00 EUR with taxes, whose money the partner collects.
+pub(super) async fn order(world: &World<'_>, partner: &Rest, hotel: HotelFixture, stay: &Stay) -> Value {
     let mut order = world.prepare(partner, hotel, stay, 1).await;
     order["payment_mode"] = json!("PAYMENT_MODE_PARTNER_COLLECTS");
+    order
+}
+
+/// Sells an [`order`]. Returns the id.
+pub(super) async fn sell(world: &World<'_>, partner: &Rest, hotel: HotelFixture, stay: &Stay) -> String {
+    let order = order(world, partner, hotel, stay).await;
     for _ in 0..2 {
         assert_eq!(partner.post("/v1/reservations", order.clone()).await.ok()["status"], "RESERVATION_STATUS_PAID");
     }
@@ -121,13 +127,27 @@ async fn partner_sale_events_are_delivered_after_payment_outage() {
     let (partner, hotel) = (world.partner().await, world.hotel_with_penalty(30).await);
     operate(&mesh, |local| local.service("payment")?.signal(Signal::STOP));
     let stay = Stay::ahead(30, 2);
-    let (kept, ended) = (sell(&world, &partner, hotel, &stay).await, sell(&world, &partner, hotel, &stay).await);
+    let hold = async || {
+        let order = order(&world, &partner, hotel, &stay).await;
+        let held = partner.post("/v1/reservations", order.clone()).await.ok();
+        assert_eq!(
+            held["status"], "RESERVATION_STATUS_PENDING_PAYMENT",
+            "the rooms are held, and the sale not decided"
+        );
+        order["reservation_id"].as_str().expect("an id").to_owned()
+    };
+    let (kept, ended) = (hold().await, hold().await);
     partner.delete(&format!("/v1/reservations/{ended}")).await.ok();
     operate(&mesh, |local| local.service("payment")?.signal(Signal::CONT));
 
     let name = name_of(&world, &kept).await;
     await_line(&world, &name, &ended, |line| line["owed_amount"] == euros("0.00")).await;
     await_line(&world, &name, &kept, |line| line["owed_amount"] == euros("220.00")).await;
+    eventually("the sale is confirmed", async || {
+        let kept = partner.get(&format!("/v1/reservations/{kept}")).await.ok();
+        (kept["status"] == "RESERVATION_STATUS_PAID").then_some(())
+    })
+    .await;
     let ledger = database(&mesh, "payment").await;
     assert_eq!(balances(&ledger, &ended).await, []);
     assert_no_dead_letters(&mesh).await;

@@ -66,6 +66,7 @@ const ROUTES: &[Route] = &[
     ("POST", "/v1/payments", Gate::Public, BOOKERS),
     ("GET", "/v1/payments/{payment_id}", Gate::Public, READERS),
     ("GET", "/v1/invoiceLines", Gate::Public, Some(&[Partner])),
+    ("GET", "/v1/creditLimits", Gate::Public, Some(&[Partner])),
     ("POST", "/v1/webhooks/psp", Gate::Public, None),
     ("GET", "/v1/statusPages/{reservation_id}", Gate::Public, None),
 
@@ -99,6 +100,10 @@ const ROUTES: &[Route] = &[
     ("POST", "/v1/reconciliationCases/{case_id}:assign", Gate::Internal, ADMINS),
     ("POST", "/v1/reconciliationCases/{case_id}:resolve", Gate::Internal, ADMINS),
     ("POST", "/v1/reconciliationCases/{case_id}:replay", Gate::Internal, ADMINS),
+    ("GET", "/v1/partnerCreditLimits", Gate::Internal, ADMINS),
+    ("PUT", "/v1/partnerCreditLimits", Gate::Internal, ADMINS),
+    ("GET", "/v1/partnerPayments", Gate::Internal, ADMINS),
+    ("POST", "/v1/partnerPayments", Gate::Internal, ADMINS),
     ("GET", "/v1/auditRecords/identity", Gate::Internal, ADMINS),
     ("GET", "/v1/auditRecords/hotel", Gate::Internal, ADMINS),
     ("GET", "/v1/auditRecords/rate", Gate::Internal, ADMINS),
@@ -116,6 +121,8 @@ const ROUTES: &[Route] = &[
     ("POST", "/v1/clients", Gate::Internal, ADMINS),
     ("GET", "/v1/clients", Gate::Internal, ADMINS),
     ("DELETE", "/v1/clients/{client_id}", Gate::Internal, ADMINS),
+    ("POST", "/v1/clients/{client_id}:rotateSecret", Gate::Internal, ADMINS),
+    ("POST", "/v1/clients/{client_id}:revokeSecret", Gate::Internal, ADMINS),
 ];
 
 /// The path with unknown ids, so that a call that is accepted by mistake changes nothing.
@@ -157,8 +164,19 @@ async fn service_token(world: &World<'_>) -> String {
     let credentials = json!({
         "grant_type": "client_credentials", "client_id": client_id, "client_secret": made["client_secret"],
     });
-    let token = world.public.post("/v1/oauth/token", credentials).await.ok();
+    let token = world.admin.post("/v1/oauth/token", credentials).await.ok();
     token["access_token"].as_str().expect("a token").to_owned()
+}
+
+/// A token of each role.
+async fn tokens(world: &World<'_>) -> BTreeMap<Role, String> {
+    BTreeMap::from([
+        (Guest, world.guest().await.token().to_owned()),
+        (Partner, world.partner().await.token().to_owned()),
+        (Staff, world.staff(&[world.hotel(1).await.hotel_id]).await.token().to_owned()),
+        (Admin, world.admin.token().to_owned()),
+        (Service, service_token(world).await),
+    ])
 }
 
 #[test]
@@ -214,13 +232,7 @@ async fn protected_route_refuses_missing_and_invalid_tokens() {
 #[tokio::test(flavor = "multi_thread")]
 async fn protected_route_refuses_wrong_role_before_validation() {
     let world = World::shared().await;
-    let tokens = BTreeMap::from([
-        (Guest, world.guest().await.token().to_owned()),
-        (Partner, world.partner().await.token().to_owned()),
-        (Staff, world.staff(&[world.hotel(1).await.hotel_id]).await.token().to_owned()),
-        (Admin, world.admin.token().to_owned()),
-        (Service, service_token(&world).await),
-    ]);
+    let tokens = tokens(&world).await;
     let mut refusals = 0;
     for route @ (.., who) in ROUTES.iter().copied() {
         let Some(allowed) = who else { continue };
@@ -244,6 +256,44 @@ async fn public_gateway_serves_no_internal_route_to_any_role() {
     for route in ROUTES.iter().copied().filter(|(.., gate, _)| *gate == Gate::Internal) {
         for door in [&world.public, &guest, &admin] {
             knock(door, route).await.refused(403, "INTERNAL_ROUTE");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn token_is_refused_by_the_gateway_of_other_roles_on_every_route() {
+    let world = World::shared().await;
+    let mut refusals = 0;
+    for (role, token) in tokens(&world).await {
+        let own = if matches!(role, Guest | Partner) { Gate::Public } else { Gate::Internal };
+        let name = if own == Gate::Public { "public" } else { "internal" };
+        for (gate, door) in doors(&world, &token).into_iter().filter(|(gate, _)| *gate != own) {
+            let allowed = |who: Option<&[Role]>| who.is_none_or(|roles| roles.contains(&role));
+            for route in ROUTES.iter().copied().filter(|route| served(*route, gate) && allowed(route.3)) {
+                let answer = knock(&door, route).await;
+                refusals += 1;
+                // The errors of pages are pages, without the reason.
+                if route.1.starts_with("/v1/statusPages/") {
+                    assert_eq!(answer.status, 403);
+                    continue;
+                }
+                assert_eq!(answer.reason(), Some("WRONG_GATEWAY"), "{role:?} {route:?}: {}", answer.body);
+                let answer = answer.refused(403, "WRONG_GATEWAY");
+                assert_eq!(answer.detail("ErrorInfo")["metadata"]["gateway"], name, "{route:?}");
+            }
+        }
+    }
+    assert!(refusals > 80, "only {refusals} refusals");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn caller_cannot_name_the_gateway() {
+    let world = World::shared().await;
+    let admin = world.public.with_token(world.admin.token());
+    for name in ["internal", "mesh", ""] {
+        for header in ["x-staymesh-gateway", "X-Staymesh-Gateway"] {
+            let posing = admin.request(Method::GET, "/v1/users/me").header(header, name);
+            Answer::to(posing).await.refused(403, "WRONG_GATEWAY");
         }
     }
 }

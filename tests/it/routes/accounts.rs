@@ -22,7 +22,7 @@ async fn guest_signs_up_logs_in_and_reads_own_account() {
     let user = world.public.post("/v1/users", account.clone()).await.ok();
     let expected = json!({
         "user_id": user["user_id"], "email": account["email"], "display_name": "A guest", "role": "ROLE_GUEST",
-        "hotel_ids": [], "create_time": user["create_time"], "language": "en",
+        "hotel_ids": [], "create_time": user["create_time"], "language": "en", "without_account": false,
     });
     assert_eq!(user, expected);
     assert_just_now(&user["create_time"]);
@@ -100,7 +100,8 @@ async fn set_role_by_admin_revokes_tokens_of_account() {
     let renewal = json!({ "refresh_token": tokens["refresh_token"] });
     world.public.post("/v1/auth/refresh", renewal).await.refused(401, "REFRESH_TOKEN_INVALID");
 
-    let tokens = world.public.post("/v1/auth/login", login(&account)).await.ok();
+    world.public.post("/v1/auth/login", login(&account)).await.refused(401, "BAD_CREDENTIALS");
+    let tokens = world.admin.post("/v1/auth/login", login(&account)).await.ok();
     let staff = world.admin.with_token(tokens["access_token"].as_str().expect("a token"));
     let taxes = format!("/v1/hotels/{}/taxes", hotel.hotel_id);
     staff.get(&taxes).await.ok();

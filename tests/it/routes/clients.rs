@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::{all_pages, assert_just_now, with};
-use crate::support::World;
+use crate::support::{Answer, World};
 
 fn partner() -> Value {
     json!({
@@ -17,7 +17,16 @@ async fn client_is_registered_gets_tokens_and_is_deleted() {
     let world = World::shared().await;
     let wanted = partner();
     let made = world.admin.post("/v1/clients", wanted.clone()).await.ok();
-    let client = with(&wanted, &json!({ "create_time": made["client"]["create_time"] }));
+    let client = with(
+        &wanted,
+        &json!({
+            "create_time": made["client"]["create_time"],
+            "secrets": [{
+                "secret_id": made["client"]["secrets"][0]["secret_id"], "create_time": made["client"]["create_time"],
+                "last_use_date": "",
+            }],
+        }),
+    );
     assert_eq!(made, json!({ "client": client, "client_secret": made["client_secret"] }));
     assert_just_now(&client["create_time"]);
     assert!(made["client_secret"].as_str().is_some_and(|secret| secret.len() >= 32));
@@ -43,6 +52,22 @@ async fn client_is_registered_gets_tokens_and_is_deleted() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn service_client_gets_tokens_at_the_internal_gateway_only() {
+    let world = World::shared().await;
+    let wanted = with(&partner(), &json!({ "role": "ROLE_SERVICE" }));
+    let made = world.admin.post("/v1/clients", wanted.clone()).await.ok();
+    let mut credentials = json!({
+        "grant_type": "client_credentials", "client_id": wanted["client_id"], "client_secret": made["client_secret"],
+    });
+    world.admin.post("/v1/oauth/token", credentials.clone()).await.ok();
+    let outside = world.public.post("/v1/oauth/token", credentials.clone()).await.refused(401, "BAD_CREDENTIALS");
+    credentials["client_secret"] = json!("wrong");
+    let wrong = world.public.post("/v1/oauth/token", credentials).await.refused(401, "BAD_CREDENTIALS");
+    assert_eq!(outside.body["message"], wrong.body["message"]);
+    assert_eq!(outside.detail("ErrorInfo"), wrong.detail("ErrorInfo"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn repeated_client_registration_returns_same_secret() {
     let world = World::shared().await;
     let wanted = with(&partner(), &json!({ "request_id": Uuid::new_v4() }));
@@ -53,6 +78,57 @@ async fn repeated_client_registration_returns_same_secret() {
     let another = with(&wanted, &json!({ "request_id": Uuid::new_v4() }));
     world.admin.post("/v1/clients", another).await.refused(409, "CLIENT_EXISTS");
     world.admin.post("/v1/clients", with(&wanted, &json!({ "request_id": "7" }))).await.violating(&["request_id"]);
+}
+
+/// Requests a token with this secret.
+async fn token(world: &World<'_>, client_id: &Value, secret: &Value) -> Answer {
+    let credentials = json!({ "grant_type": "client_credentials", "client_id": client_id, "client_secret": secret });
+    world.public.post("/v1/oauth/token", credentials).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn client_changes_its_secret_without_an_interruption() {
+    let world = World::shared().await;
+    let made = world.admin.post("/v1/clients", partner()).await.ok();
+    let (id, former) = (&made["client"]["client_id"], &made["client_secret"]);
+    let path = format!("/v1/clients/{}", id.as_str().expect("an id"));
+    let rotation = json!({ "overlap_seconds": 3600, "request_id": Uuid::new_v4() });
+    let answer = world.admin.post(&format!("{path}:rotateSecret"), rotation.clone()).await;
+    assert_eq!(answer.header("cache-control"), "no-store");
+    let rotated = answer.ok();
+    assert_eq!(world.admin.post(&format!("{path}:rotateSecret"), rotation.clone()).await.ok(), rotated);
+    let secrets = rotated["client"]["secrets"].as_array().expect("secrets");
+    assert_eq!(secrets.len(), 2, "{rotated}");
+    assert!(secrets[0]["expire_time"].is_null() && secrets[1]["expire_time"].is_string(), "{rotated}");
+    world.admin.post(&format!("{path}:rotateSecret"), json!({})).await.refused(400, "CLIENT_SECRET_LIMIT");
+    let other = with(&rotation, &json!({ "overlap_seconds": 0 }));
+    world.admin.post(&format!("{path}:rotateSecret"), other).await.refused(400, "REQUEST_ID_REUSED");
+
+    let mut programs = Vec::new();
+    for secret in [former, &rotated["client_secret"]] {
+        let issued = token(&world, id, secret).await.ok();
+        programs.push(world.public.with_token(issued["access_token"].as_str().expect("a token")));
+    }
+    for program in &programs {
+        program.get("/v1/reservations").await.ok();
+    }
+    let revocation = json!({ "secret_id": secrets[1]["secret_id"] });
+    let left = world.admin.post(&format!("{path}:revokeSecret"), revocation.clone()).await.ok();
+    assert_eq!(left["secrets"].as_array().map(Vec::len), Some(1), "{left}");
+    world.admin.post(&format!("{path}:revokeSecret"), revocation).await.ok();
+    programs[0].get("/v1/reservations").await.refused(401, "TOKEN_REVOKED");
+    programs[1].get("/v1/reservations").await.ok();
+    token(&world, id, former).await.refused(401, "BAD_CREDENTIALS");
+
+    let last = json!({ "secret_id": secrets[0]["secret_id"] });
+    world.admin.post(&format!("{path}:revokeSecret"), last).await.refused(400, "CLIENT_SECRET_LIMIT");
+    let unknown = json!({ "secret_id": Uuid::new_v4() });
+    world.admin.post(&format!("{path}:revokeSecret"), unknown).await.refused(404, "CLIENT_SECRET_NOT_FOUND");
+    // Neither the client itself nor the public gateway rotates secrets.
+    programs[1].post(&format!("{path}:rotateSecret"), json!({})).await.refused(403, "INTERNAL_ROUTE");
+    let of_client = format!("object_type=client&object_id={}", id.as_str().unwrap_or_default());
+    let records = world.admin.get(&format!("/v1/auditRecords/identity?{of_client}")).await.ok();
+    assert_eq!(records["audit_records"].as_array().map(Vec::len), Some(3));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -45,7 +45,10 @@ async fn hotel_is_deleted_only_after_last_active_reservation_is_cancelled() {
     assert_eq!(left["room_types"][0]["available"], false, "{left}");
     let reopened = with(&inventory, &json!({ "total_inventory": 5 }));
     staff.put(&hotel.path("inventory"), reopened).await.refused(404, "ROOM_TYPE_NOT_FOUND");
-    let rate = json!({ "base_price": { "currency_code": "EUR", "amount": "1.00" } });
+    let rate = json!({
+        "base_price": { "currency_code": "EUR", "amount": "1.00" },
+        "cancellation_policy": { "free_until_hours_before": 0, "late_penalty_percent": 0 },
+    });
     staff.put(&hotel.path("rate"), rate).await.refused(404, "HOTEL_NOT_FOUND");
 
     // Past reservations stay readable.
@@ -69,7 +72,10 @@ async fn deleting_room_type_keeps_the_hotel() {
         json!({ "display_name": "Suite", "beds": [{ "kind": "BED_KIND_KING", "count": 1 }], "max_occupancy": 2 });
     let made = staff.post(&types, suite).await.ok();
     let suite = crate::support::HotelFixture { room_type_id: made["room_type_id"].as_i64().expect("an id"), ..hotel };
-    let rate = json!({ "base_price": { "currency_code": "EUR", "amount": "300.00" } });
+    let rate = json!({
+        "base_price": { "currency_code": "EUR", "amount": "300.00" },
+        "cancellation_policy": { "free_until_hours_before": 0, "late_penalty_percent": 0 },
+    });
     staff.put(&suite.path("rate"), rate).await.ok();
     world.set_inventory(suite, 0, 60, 2).await;
     world.book(&guest, hotel, &Stay::ahead(30, 1)).await;

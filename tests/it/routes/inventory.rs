@@ -21,8 +21,11 @@ async fn staff_sets_inventory_of_single_nights() {
     let staff = world.staff(&[hotel.hotel_id]).await;
     let path = hotel.path("inventory");
     let some = with(&ten_nights(), &json!({ "overbooking_percent": 0 }));
+    let old = with(&ten_nights(), &json!({ "etag": staff.get(&path).await.ok()["etag"] }));
     for _ in 0..2 {
-        assert_eq!(staff.put(&path, some.clone()).await.ok(), json!({ "nights": 10 }), "repeating changes nothing");
+        let set = staff.put(&path, some.clone()).await.ok();
+        let etag = staff.get(&path).await.ok()["etag"].clone();
+        assert_eq!(set, json!({ "nights": 10, "etag": etag }), "repeating changes nothing");
     }
     let expected: Vec<_> = (18..32)
         .map(|day| {
@@ -40,6 +43,7 @@ async fn staff_sets_inventory_of_single_nights() {
     let sold: Vec<_> =
         nights(&world, hotel, 23, 27).await.iter().map(|night| night["total_reserved"].clone()).collect();
     assert_eq!(sold, [0, 1, 1, 0]);
+    staff.put(&path, old).await.refused(409, "ETAG_MISMATCH");
     let below = with(&ten_nights(), &json!({ "total_inventory": 0 }));
     let refused = staff.put(&path, below).await.refused(400, "INVENTORY_BELOW_RESERVED");
     let metadata = refused.detail("ErrorInfo")["metadata"].clone();
@@ -57,7 +61,7 @@ async fn set_inventory_by_weekday_and_list_starts_today() {
     let week = json!({
         "from_date": in_days(20), "until_date": in_days(34), "weekdays": [6, 7], "total_inventory": 1,
     });
-    assert_eq!(world.admin.put(&path, week).await.ok(), json!({ "nights": 4 }));
+    assert_eq!(world.admin.put(&path, week).await.ok()["nights"], 4);
     let few = nights(&world, hotel, 20, 34).await.iter().filter(|night| night["total_inventory"] == 1).count();
     assert_eq!(few, 4);
     let first = world.admin.get(&format!("{path}?page_size=1")).await.ok();
@@ -74,7 +78,9 @@ async fn set_inventory_applies_several_changes_atomically() {
     let change = with(&ten_nights(), &json!({ "room_type_id": hotel.room_type_id }));
     let later = with(&change, &json!({ "from_date": in_days(29), "until_date": in_days(31), "total_inventory": 9 }));
     let both = world.admin.post(&bulk, json!({ "changes": [change, later] })).await.ok();
-    assert_eq!(both, json!({ "nights": 12 }));
+    let etag = world.admin.get(&hotel.path("inventory")).await.ok()["etag"].clone();
+    let etags = json!([{ "room_type_id": hotel.room_type_id, "etag": etag }]);
+    assert_eq!(both, json!({ "nights": 12, "etags": etags }));
     let totals = async || -> Vec<_> {
         nights(&world, hotel, 28, 32).await.iter().map(|night| night["total_inventory"].clone()).collect()
     };
@@ -86,6 +92,8 @@ async fn set_inventory_applies_several_changes_atomically() {
     let post = async |changes: Value| world.admin.post(&bulk, json!({ "changes": changes })).await;
     post(json!([closed, unknown])).await.refused(404, "ROOM_TYPE_NOT_FOUND");
     post(json!([closed, wrong])).await.violating(&["changes[1].total_inventory"]);
+    let old = with(&closed, &json!({ "etag": "1" }));
+    post(json!([closed, old])).await.refused(409, "ETAG_MISMATCH");
     post(json!([])).await.violating(&["changes"]);
     post(json!(vec![closed; 101])).await.violating(&["changes"]);
     assert_eq!(totals().await, [7, 9, 9, 5]);
@@ -106,6 +114,7 @@ async fn set_inventory_refuses_invalid_values() {
         (json!({ "from_date": in_days(-2) }), "from_date"),
         (json!({ "from_date": "2001-01-01", "until_date": "2001-01-02" }), "from_date"),
         (json!({ "from_date": "2150-01-01", "until_date": "2150-01-02" }), "until_date"),
+        (json!({ "total_inventory": null }), "total_inventory"),
         (json!({ "total_inventory": -1 }), "total_inventory"),
         (json!({ "total_inventory": 10_001 }), "total_inventory"),
         (json!({ "overbooking_percent": -1 }), "overbooking_percent"),

@@ -11,14 +11,21 @@ use uuid::Uuid;
 use crate::support::{Answer, World};
 
 /// Registers a partner; its id and secret.
-async fn partner(world: &World<'_>) -> (String, String) {
+pub(super) async fn partner(world: &World<'_>) -> (String, String) {
     let id = format!("partner-{}", Uuid::new_v4().simple());
     let made = world.admin.post("/v1/clients", json!({ "client_id": id, "role": "ROLE_PARTNER" })).await.ok();
     (id, made["client_secret"].as_str().expect("a secret").to_owned())
 }
 
+/// Rotates the secret of a client; the new one.
+async fn rotated(world: &World<'_>, client_id: &str) -> String {
+    let path = format!("/v1/clients/{client_id}:rotateSecret");
+    let rotated = world.admin.post(&path, json!({ "request_id": Uuid::new_v4() })).await.ok();
+    rotated["client_secret"].as_str().expect("a secret").to_owned()
+}
+
 /// A refresh token of a new login of a new account.
-async fn refresh_token(world: &World<'_>) -> String {
+pub(super) async fn refresh_token(world: &World<'_>) -> String {
     let (email, password) = (format!("{}@example.com", Uuid::new_v4().simple()), format!("Pw {}", Uuid::new_v4()));
     world
         .public
@@ -54,7 +61,13 @@ async fn stock_libraries_get_use_refresh_and_revoke_tokens() {
     install::install(&dev_dir(), &[Component::OAuthLibraries], &|line| eprintln!("{line}")).expect("installs");
     let libraries: PathBuf = install::oauth_libraries(&dev_dir()).expect("installed");
     let world = World::shared().await;
-    let (client_id, secret) = partner(&world).await;
+    let (client_id, ended) = partner(&world).await;
+    let former = rotated(&world, &client_id).await;
+    let listed = world.admin.get("/v1/clients?page_size=500").await.ok();
+    let client = listed["clients"].as_array().into_iter().flatten().find(|row| row["client_id"] == client_id.as_str());
+    let revocation = json!({ "secret_id": client.expect("listed")["secrets"][1]["secret_id"] });
+    world.admin.post(&format!("/v1/clients/{client_id}:revokeSecret"), revocation).await.ok();
+    let secret = rotated(&world, &client_id).await;
     let output = Command::new("python3")
         .arg(repository().join("tests/oauth/clients.py"))
         .arg(world.public.url(""))
@@ -62,6 +75,8 @@ async fn stock_libraries_get_use_refresh_and_revoke_tokens() {
         .env("PYTHONDONTWRITEBYTECODE", "1")
         .env("CLIENT_ID", client_id)
         .env("CLIENT_SECRET", secret)
+        .env("FORMER_SECRET", former)
+        .env("ENDED_SECRET", ended)
         .env("REFRESH_TOKEN", refresh_token(&world).await)
         .env("REFRESH_TOKEN_2", refresh_token(&world).await)
         .kill_on_drop(true)

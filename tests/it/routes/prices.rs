@@ -60,7 +60,13 @@ async fn set_rate_refuses_invalid_values() {
         (json!({ "base_price": euros("1.005") }), &["rate.base_price.amount"]),
         (json!({ "base_price": euros("1e3") }), &["rate.base_price.amount"]),
         (json!({ "base_price": euros(&"9".repeat(30)) }), &["rate.base_price.amount"]),
+        (json!({ "base_price": euros("99999999999.99") }), &["rate.base_price.amount"]),
         (json!({ "base_price": { "amount": "1.00" } }), &["rate.base_price.currency_code"]),
+        (json!({ "cancellation_policy": null }), &["rate.cancellation_policy"]),
+        (
+            json!({ "cancellation_policy": { "free_until_hours_before": 48 } }),
+            &["rate.cancellation_policy.late_penalty_percent"],
+        ),
         (
             policy(-1, 101),
             &["rate.cancellation_policy.free_until_hours_before", "rate.cancellation_policy.late_penalty_percent"],
@@ -96,11 +102,13 @@ async fn nightly_price_overrides_rate_until_removed() {
     let hotel = world.hotel(10).await;
     let staff = world.staff(&[hotel.hotel_id]).await;
     let (path, set) = (hotel.path("nightlyPrices"), hotel.path("nightlyPrices:set"));
-    assert_eq!(staff.get(&path).await.ok(), json!({ "nights": [], "next_page_token": "" }));
+    let none = staff.get(&path).await.ok();
+    assert_eq!(none, json!({ "nights": [], "next_page_token": "", "etag": none["etag"] }));
     let dear = json!({ "from_date": in_days(20), "until_date": in_days(25), "price": euros("199.9") });
     for _ in 0..2 {
-        assert_eq!(staff.post(&set, dear.clone()).await.ok(), json!({ "nights": 5 }));
+        assert_eq!(staff.post(&set, dear.clone()).await.ok()["nights"], 5);
     }
+    staff.post(&set, with(&dear, &json!({ "etag": none["etag"] }))).await.refused(409, "ETAG_MISMATCH");
     let night = |day: i32| json!({ "stay_date": in_days(day), "price": euros("199.90") });
     for page_size in [2, 5] {
         let listed = all_pages(&staff, &format!("{path}?"), "nights", page_size).await;
@@ -109,7 +117,8 @@ async fn nightly_price_overrides_rate_until_removed() {
     let some = format!("{path}?from_date={}&until_date={}", in_days(21), in_days(23));
     assert_eq!(all_pages(&staff, &some, "nights", 1).await, [night(21), night(22)]);
     let back = json!({ "from_date": in_days(21), "until_date": in_days(25) });
-    assert_eq!(staff.post(&set, back).await.ok(), json!({ "nights": 4 }));
+    let etag = staff.get(&path).await.ok()["etag"].clone();
+    assert_eq!(staff.post(&set, with(&back, &json!({ "etag": etag }))).await.ok()["nights"], 4);
     assert_eq!(all_pages(&staff, &format!("{path}?"), "nights", 5).await, [night(20)]);
 
     let cases = [
@@ -134,12 +143,15 @@ async fn set_taxes_replaces_whole_list() {
     let hotel = world.hotel(10).await;
     let staff = world.staff(&[hotel.hotel_id]).await;
     let path = format!("/v1/hotels/{}/taxes", hotel.hotel_id);
-    assert_eq!(staff.get(&path).await.ok(), json!({ "taxes": [] }));
+    let none = staff.get(&path).await.ok();
+    assert_eq!(none, json!({ "taxes": [], "etag": none["etag"] }));
     let vat = json!({ "display_name": "VAT", "basis_points": 600 });
     let city = json!({ "display_name": "City tax", "per_room_night": euros("2.00") });
     let both = json!({ "taxes": [vat, city] });
-    assert_eq!(staff.put(&path, both.clone()).await.ok(), both);
-    assert_eq!(staff.get(&path).await.ok(), both);
+    let set = staff.put(&path, with(&both, &json!({ "etag": none["etag"] }))).await.ok();
+    assert_eq!(set, with(&both, &json!({ "etag": set["etag"] })));
+    assert_eq!(staff.get(&path).await.ok(), set);
+    staff.put(&path, none).await.refused(409, "ETAG_MISMATCH");
 
     let cases: &[(Value, &[&str])] = &[
         (json!([{}]), &["taxes[0].display_name", "taxes[0]"]),
@@ -156,8 +168,8 @@ async fn set_taxes_replaces_whole_list() {
     let dollars = json!({ "display_name": "x", "per_room_night": { "currency_code": "USD", "amount": "1.00" } });
     staff.put(&path, json!({ "taxes": [dollars] })).await.refused(400, "CURRENCY_MISMATCH");
     staff.put(&path, json!({ "taxes": [with(&city, &vat)] })).await.unreadable("taxes[0]");
-    assert_eq!(staff.get(&path).await.ok(), both);
+    assert_eq!(staff.get(&path).await.ok(), set);
     let unknown = format!("/v1/hotels/{NOBODYS_ID}/taxes");
     world.admin.put(&unknown, both).await.refused(404, "HOTEL_NOT_FOUND");
-    assert_eq!(staff.put(&path, json!({})).await.ok(), json!({ "taxes": [] }));
+    assert_eq!(staff.put(&path, json!({})).await.ok()["taxes"], json!([]));
 }

@@ -40,6 +40,7 @@ async fn wrong_method_on_path_of_the_contract_is_not_allowed() {
         (Method::OPTIONS, "/v1/hotels"),
         (Method::TRACE, "/v1/hotels"),
         (Method::GET, "/v1/auth/login"),
+        (Method::GET, "/v1/reservations:prepare"),
     ];
     for (verb, path) in cases {
         for gateway in [&world.public, &guest, &world.admin] {

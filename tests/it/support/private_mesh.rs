@@ -24,8 +24,17 @@ pub(crate) struct PrivateMesh {
 
 impl PrivateMesh {
     pub(crate) async fn start(settings: Vec<Setting>) -> Self {
+        Self::started_by(TestMesh::start(settings)).await
+    }
+
+    /// A mesh with the default limits of unpaid holds.
+    pub(crate) async fn with_default_unpaid_limits() -> Self {
+        Self::started_by(TestMesh::with_default_unpaid_limits()).await
+    }
+
+    async fn started_by<E: std::fmt::Debug>(start: impl Future<Output = Result<TestMesh, E>>) -> Self {
         let permit = PERMITS.acquire().await.expect("never closed");
-        Self { mesh: TestMesh::start(settings).await.expect("the mesh starts"), _permit: permit }
+        Self { mesh: start.await.expect("the mesh starts"), _permit: permit }
     }
 }
 

@@ -30,7 +30,7 @@ impl Rest {
 
     /// The same gateway and token from 127.0.0.`host`. Tests share 127.0.0.1, so a test that uses up what one address may
     /// use has an address of its own.
-    pub(crate) fn from_address(&self, host: u8) -> Self {
+    pub(crate) fn at_address(&self, host: u8) -> Self {
         Self { http: client(Some(host)), ..self.clone() }
     }
 
@@ -127,9 +127,11 @@ impl Answer {
         assert!(self.body["code"].as_i64().is_some_and(|code| (1..=16).contains(&code)), "{}", self.body);
         assert!(self.body["message"].as_str().is_some_and(|message| !message.is_empty()), "{}", self.body);
         assert_eq!(self.detail("ErrorInfo")["domain"], "staymesh", "{}", self.body);
-        // The edge's own errors have the id in the header alone.
-        let named = &self.detail("RequestInfo")["request_id"];
-        assert!(named.is_null() || named == self.header("x-request-id"), "{}", self.body);
+        let retryable = &self.detail("ErrorInfo")["metadata"]["retryable"];
+        assert!(retryable == "true" || retryable == "false", "{}", self.body);
+        assert_eq!(self.detail("RequestInfo")["request_id"], self.header("x-request-id"), "{}", self.body);
+        let page = self.detail("Help")["links"][0]["url"].as_str().unwrap_or_default();
+        assert!(page.ends_with(&format!("/docs/errors/{reason}.md")), "{}", self.body);
         self
     }
 

@@ -71,7 +71,7 @@ impl<'a> World<'a> {
         let (email, user_id) = self.sign_up().await;
         let role = json!({ "role": "ROLE_STAFF", "hotel_ids": hotel_ids });
         self.admin.post(&format!("/v1/users/{user_id}:setRole"), role).await.ok();
-        self.admin.with_token(&log_in(&self.public, &email, PASSWORD).await)
+        self.admin.with_token(&log_in(&Rest::new(self.mesh.internal_url()), &email, PASSWORD).await)
     }
 
     /// A new partner on the public gateway.
@@ -99,7 +99,10 @@ impl<'a> World<'a> {
         let room_type = self.admin.post(&path, sample_room_type()).await.ok();
         let room_type_id = room_type["room_type_id"].as_i64().expect("an id");
         let fixture = HotelFixture { hotel_id, room_type_id };
-        let rate = json!({ "base_price": { "currency_code": "EUR", "amount": "100.00" } });
+        let rate = json!({
+            "base_price": { "currency_code": "EUR", "amount": "100.00" },
+            "cancellation_policy": { "free_until_hours_before": 0, "late_penalty_percent": 0 },
+        });
         self.admin.put(&fixture.path("rate"), rate).await.ok();
         let today = Stay::begun(1).check_in;
         let nights = json!({ "from_date": today, "until_date": in_days(400), "total_inventory": rooms });

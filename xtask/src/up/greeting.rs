@@ -11,7 +11,7 @@ const WALK: &str = include_str!("walk.sh");
 /// The addresses and keys that the documentation refers to, and what to try.
 pub(super) fn text(mesh: &LocalMesh) -> Result<String> {
     Ok(format!(
-        "\nStaymesh runs.\n\n  public         {}\n  internal       {}\n{}\n  administrator  {ADMIN_EMAIL}, password {}\n  \
+        "\nStaymesh runs.\n\n  public         {}\n  internal       {}\n{}\n  administrator  {ADMIN_EMAIL}, password {}; logs in at the internal gateway\n  \
          provider key   {}\n  logs           {}\n  mails          {}\n\nTry it: paste this into another shell, or run \
          `cargo xtask up --smoke`.\n\n{}\nCtrl-C stops everything.\n",
         mesh.public_url(),

@@ -14,7 +14,7 @@ mod characters;
 
 pub(crate) use characters::is_visible;
 
-use std::ops::RangeInclusive;
+use std::{fmt, ops::RangeInclusive};
 
 use unicode_normalization::UnicodeNormalization;
 
@@ -53,7 +53,10 @@ impl TextError {
 }
 
 /// A text in NFC without surrounding white space: empty, or with a visible character.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+///
+/// It may be the name of a person: `Debug` shows its length alone and there is no `Display`, so that it cannot reach a log
+/// by accident.
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Text(String);
 
 impl Text {
@@ -103,6 +106,12 @@ impl Text {
     /// The text, without copying it.
     pub fn into_string(self) -> String {
         self.0
+    }
+}
+
+impl fmt::Debug for Text {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Text({} characters)", self.0.chars().count())
     }
 }
 

@@ -74,6 +74,11 @@ fn prose_takes_line_breaks_and_tabs() {
 }
 
 #[test]
+fn debug_hides_the_text() {
+    assert_eq!(format!("{:?}", Text::line("Ada", 1..=20)), "Ok(Text(3 characters))");
+}
+
+#[test]
 fn message_names_the_character_and_never_repeats_the_text() {
     let error = Text::line("secret\u{202e}", 1..=20).unwrap_err();
     assert_eq!(error.at("name").to_string(), "name: must not contain the invisible character U+202E");

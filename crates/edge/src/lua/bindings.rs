@@ -186,7 +186,7 @@ fn pattern(template: &str) -> String {
     let mut rest = template;
     while let Some(start) = rest.find('{') {
         escape(&rest[..start], &mut result);
-        result.push_str("([^/]+)");
+        result.push_str("([^/:]+)");
         let end = rest[start..].find('}').map_or(rest.len(), |at| start + at + 1);
         rest = rest.get(end..).unwrap_or_default();
     }
@@ -216,7 +216,7 @@ mod tests {
 
     #[rstest]
     #[case("/v1/hotels", "^/v1/hotels/?$")]
-    #[case("/v1/payments/{payment_id}:refund", "^/v1/payments/([^/]+)%:refund/?$")]
+    #[case("/v1/payments/{payment_id}:refund", "^/v1/payments/([^/:]+)%:refund/?$")]
     #[case("/.well-known/jwks.json", "^/%.well%-known/jwks%.json/?$")]
     fn pattern_of_template(#[case] template: &str, #[case] expected: &str) {
         assert_eq!(pattern(template), expected);

@@ -39,6 +39,8 @@ async fn address_bucket_counts_requests_of_all_its_tokens() -> Result<()> {
 #[case::login_with_slash("/v1/auth/login/")]
 #[case::login_by_grpc("/staymesh.identity.v1.AuthService/Login")]
 #[case::sign_up("/v1/users")]
+#[case::guest_checkout("/v1/auth/guestSessions")]
+#[case::guest_key("/v1/auth/guestAccess")]
 #[case::token("/v1/oauth/token")]
 #[case::health_check("/grpc.health.v1.Health/Check")]
 #[case::health_watch("/grpc.health.v1.Health/Watch")]

@@ -65,6 +65,21 @@ async fn wrong_method_names_those_of_the_path_on_this_gateway(
 }
 
 #[tokio::test]
+async fn custom_method_in_the_path_is_not_read_as_part_of_an_id() -> Result<()> {
+    let edge = Edge::start().await?;
+    let path = "/v1/reservations/0190a6f0-0000-8000-8000-000000000001:markNoShow";
+    let answer = edge.internal(Method::GET, path).send().await?;
+    assert_eq!(answer.status(), 405);
+    assert_eq!(answer.headers()["allow"], "POST");
+    // Not a path of this gateway, or of none.
+    for request in [edge.public(Method::GET, path), edge.internal(Method::GET, "/v1/hotels/7:close")] {
+        let (status, reason, _) = error(request).await?;
+        assert_eq!((status, reason.as_str()), (404, "ROUTE_NOT_FOUND"));
+    }
+    Ok(())
+}
+
+#[tokio::test]
 async fn http_1_0_is_served_with_and_without_host() -> Result<()> {
     let edge = Edge::start().await?;
     for (path, host) in [("/healthz", ""), ("/v1/hotels/7", ""), ("/v1/hotels/7", "host: booking.example\r\n")] {

@@ -56,6 +56,21 @@ async fn internal_headers_from_callers_are_removed() -> Result<()> {
 }
 
 #[tokio::test]
+async fn services_get_the_name_of_the_gateway_once_whatever_callers_send() -> Result<()> {
+    let edge = Edge::start().await?;
+    for (request, name) in
+        [(edge.get("/v1/hotels/7"), "public"), (edge.internal(Method::GET, "/v1/hotels/7"), "internal")]
+    {
+        let forged = request.header("x-staymesh-gateway", "internal").header("X-Staymesh-Gateway", "mesh");
+        assert_eq!(forged.send().await?.status(), StatusCode::OK);
+        let headers = edge.upstream.last_headers(GET_HOTEL).unwrap_or_default();
+        let names: Vec<_> = headers.get_all("x-staymesh-gateway").iter().collect();
+        assert_eq!(names, [name]);
+    }
+    Ok(())
+}
+
+#[tokio::test]
 async fn services_get_the_source_address_that_the_edge_has_seen() -> Result<()> {
     let edge = Edge::with(|config| config.trusted_hops = 1).await?;
     let from = |request: reqwest::RequestBuilder| {

@@ -136,10 +136,21 @@ impl EncryptionKey {
     /// Derives the secret of the client that a request registers. Deterministic, and indistinguishable from a random
     /// secret without this key.
     pub(crate) fn client_secret(&self, client_id: &str, request_id: Uuid) -> SecretString {
+        self.secret_of_request(client_id, request_id, "")
+    }
+
+    /// Derives the secret that a request for a rotation issues, as [`Self::client_secret`]. Another one even for the same
+    /// request id.
+    pub(crate) fn rotated_secret(&self, client_id: &str, request_id: Uuid) -> SecretString {
+        self.secret_of_request(client_id, request_id, "/rotated")
+    }
+
+    fn secret_of_request(&self, client_id: &str, request_id: Uuid, purpose: &str) -> SecretString {
         let mut context = hmac::Context::with_key(&self.secrets);
-        // The request id has a fixed length, so the concatenation is unambiguous.
+        // The request id has a fixed length and a client id has no slash, so the concatenation is unambiguous.
         context.update(request_id.as_bytes());
         context.update(client_id.as_bytes());
+        context.update(purpose.as_bytes());
         URL_SAFE_NO_PAD.encode(context.sign()).into()
     }
 
@@ -244,7 +255,8 @@ mod tests {
             secret(1, "partner", other),
             secret(1, "partne", one),
             secret(2, "partner", one),
+            key(1).rotated_secret("partner", one).expose_secret().to_owned(),
         ];
-        assert_eq!(HashSet::from(all).len(), 4);
+        assert_eq!(HashSet::from(all).len(), 5);
     }
 }

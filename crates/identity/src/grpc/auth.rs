@@ -42,9 +42,9 @@ impl AuthHandler {
 #[tonic::async_trait]
 impl AuthService for AuthHandler {
     async fn login(&self, request: Request<LoginRequest>) -> Result<Response<LoginResponse>, Status> {
-        let source = request::source(&request);
+        let (source, entered) = (request::source(&request), request::entered(&request));
         let (email, password) = request::credentials(request.into_inner())?;
-        let tokens = self.logins.log_in(&email, &password, source).await?;
+        let tokens = self.logins.log_in(&email, &password, source, entered).await?;
         Ok(response::secret(LoginResponse { tokens: Some(response::tokens(&tokens)?) }))
     }
 
@@ -72,8 +72,9 @@ impl AuthService for AuthHandler {
         &self,
         request: Request<RefreshTokensRequest>,
     ) -> Result<Response<RefreshTokensResponse>, Status> {
+        let entered = request::entered(&request);
         let token = request::required("refresh_token", request.into_inner().refresh_token)?;
-        let tokens = self.logins.refresh(&token.into()).await?;
+        let tokens = self.logins.refresh(&token.into(), entered).await?;
         Ok(response::secret(RefreshTokensResponse { tokens: Some(response::tokens(&tokens)?) }))
     }
 
@@ -97,8 +98,9 @@ impl AuthService for AuthHandler {
         &self,
         request: Request<IssueClientTokenRequest>,
     ) -> Result<Response<IssueClientTokenResponse>, Status> {
+        let entered = request::entered(&request);
         let (client_id, secret) = request::client_credentials(request.into_inner())?;
-        let token = self.clients.issue(&client_id, &secret).await?;
+        let token = self.clients.issue(&client_id, &secret, entered).await?;
         Ok(response::secret(response::client_token(&token)?))
     }
 

@@ -2,8 +2,9 @@
 
 use secrecy::ExposeSecret;
 use staymesh_api::identity::v1::{
-    CreateClientRequest, CreateClientResponse, DeleteClientRequest, DeleteClientResponse, FindUserRequest,
+    Client, CreateClientRequest, CreateClientResponse, DeleteClientRequest, DeleteClientResponse, FindUserRequest,
     FindUserResponse, ListAuditRecordsRequest, ListAuditRecordsResponse, ListClientsRequest, ListClientsResponse,
+    RevokeClientSecretRequest, RevokeClientSecretResponse, RotateClientSecretRequest, RotateClientSecretResponse,
     SetUserRoleRequest, SetUserRoleResponse, identity_admin_service_server::IdentityAdminService,
 };
 use staymesh_mesh::{audit, audit_query};
@@ -30,7 +31,7 @@ impl IdentityAdminService for IdentityAdminHandler {
     async fn find_user(&self, request: Request<FindUserRequest>) -> Result<Response<FindUserResponse>, Status> {
         let email = request::email(&request.into_inner().email)?;
         let account = self.accounts.find(&email).await?;
-        Ok(Response::new(FindUserResponse { user: Some(account.into()) }))
+        Ok(Response::new(FindUserResponse { user: Some(account.try_into()?) }))
     }
 
     async fn set_user_role(
@@ -39,7 +40,7 @@ impl IdentityAdminService for IdentityAdminHandler {
     ) -> Result<Response<SetUserRoleResponse>, Status> {
         let (user_id, assignment) = request::role_assignment(&request.into_inner())?;
         let account = self.roles.set(user_id, assignment).await?;
-        Ok(Response::new(SetUserRoleResponse { user: Some(account.into()) }))
+        Ok(Response::new(SetUserRoleResponse { user: Some(account.try_into()?) }))
     }
 
     async fn create_client(
@@ -49,7 +50,7 @@ impl IdentityAdminService for IdentityAdminHandler {
         let new = request::registration(request.into_inner())?;
         let (client, secret) = self.clients.create(&new).await?;
         let client_secret = secret.expose_secret().to_owned();
-        Ok(response::secret(CreateClientResponse { client: Some(client.into()), client_secret }))
+        Ok(response::secret(CreateClientResponse { client: Some(client.try_into()?), client_secret }))
     }
 
     async fn list_clients(
@@ -59,9 +60,28 @@ impl IdentityAdminService for IdentityAdminHandler {
         let page = request::client_page(&request.into_inner())?;
         let (clients, next_page_token) = self.clients.list(&page).await?;
         Ok(Response::new(ListClientsResponse {
-            clients: clients.into_iter().map(Into::into).collect(),
+            clients: clients.into_iter().map(Client::try_from).collect::<Result<_, _>>()?,
             next_page_token,
         }))
+    }
+
+    async fn rotate_client_secret(
+        &self,
+        request: Request<RotateClientSecretRequest>,
+    ) -> Result<Response<RotateClientSecretResponse>, Status> {
+        let rotation = request::secret_rotation(request.into_inner())?;
+        let (client, secret) = self.clients.rotate_secret(rotation).await?;
+        let client_secret = secret.expose_secret().to_owned();
+        Ok(response::secret(RotateClientSecretResponse { client: Some(client.try_into()?), client_secret }))
+    }
+
+    async fn revoke_client_secret(
+        &self,
+        request: Request<RevokeClientSecretRequest>,
+    ) -> Result<Response<RevokeClientSecretResponse>, Status> {
+        let (client_id, secret_id) = request::revoked_secret(request.into_inner())?;
+        let client = self.clients.revoke_secret(&client_id, secret_id).await?;
+        Ok(Response::new(RevokeClientSecretResponse { client: Some(client.try_into()?) }))
     }
 
     async fn delete_client(

@@ -11,7 +11,7 @@ use tonic::{Request, Response, Status};
 
 use super::{
     oauth_request::{Basic, Grant, Parameters},
-    response,
+    request, response,
 };
 use crate::service::{Services, clients::ClientService, logins::LoginService};
 
@@ -35,13 +35,14 @@ impl OAuthHandler {
 #[tonic::async_trait]
 impl OAuthService for OAuthHandler {
     async fn issue_token(&self, request: Request<IssueTokenRequest>) -> Result<Response<IssueTokenResponse>, Status> {
+        let entered = request::entered(&request);
         let basic = Basic::of(request.metadata())?;
         let parameters = Parameters::parse(request.into_inner().body)?;
         let answer = match Grant::parse(parameters, basic)? {
             Grant::ClientCredentials { client_id, secret } => {
-                response::token_json(&self.clients.issue(&client_id, &secret).await?)?
+                response::token_json(&self.clients.issue(&client_id, &secret, entered).await?)?
             }
-            Grant::RefreshToken(token) => response::login_json(&self.logins.refresh(&token).await?)?,
+            Grant::RefreshToken(token) => response::login_json(&self.logins.refresh(&token, entered).await?)?,
         };
         Ok(Response::new(IssueTokenResponse { body: Some(json_body(answer)) }))
     }

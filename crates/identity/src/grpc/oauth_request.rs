@@ -218,6 +218,12 @@ mod tests {
         for form in ["grant_type=client_credentials", "grant_type=client_credentials&client_id=partner-1&scope="] {
             assert_eq!(credentials(FORM, form, basic("partner-1:s%2Be%20c").unwrap()), expected);
         }
+        // As URLEncoder of Java writes it, and byte_serialize of Rust's crate url.
+        for (encoded, secret) in [("s%2Be+c%3A%25%2F%7E*", "s+e c:%/~*"), ("caf%C3%A9+%26%3D", "café &=")] {
+            let given = basic(&format!("partner-1:{encoded}")).unwrap();
+            let form = "grant_type=client_credentials";
+            assert_eq!(credentials(FORM, form, given), ("partner-1".to_owned(), secret.to_owned()));
+        }
     }
 
     #[test]

@@ -2,21 +2,26 @@
 
 use jiff::Timestamp;
 use secrecy::SecretString;
-use staymesh_api::identity::v1::{
-    ChangePasswordRequest, CreateClientRequest, CreateGuestSessionRequest, CreateUserRequest, IssueClientTokenRequest,
-    ListClientsRequest, LoginRequest, ResetPasswordRequest, ResolveMailRecipientRequest, SetUserRoleRequest,
+use staymesh_api::{
+    identity::v1::{
+        ChangePasswordRequest, CreateClientRequest, CreateGuestSessionRequest, CreateUserRequest,
+        IssueClientTokenRequest, ListClientsRequest, LoginRequest, ResetPasswordRequest, ResolveMailRecipientRequest,
+        RevokeClientSecretRequest, RotateClientSecretRequest, SetUserRoleRequest,
+    },
+    options::v1::Gateway,
 };
 use staymesh_domain::{
     Email, FieldError, FieldErrors, HotelId, Language, Page, PageError, UserId, parse_optional_request_id,
 };
-use staymesh_mesh::auth::Role;
+use staymesh_mesh::{auth::Role, gateway};
 use tonic::Request;
 use uuid::Uuid;
 
 use crate::{
     error::IdentityError,
     model::{
-        ClientKey, GuestCheckout, HotelIds, Registration, RoleAssignment, SignUp, is_client_id, parse_display_name,
+        ClientKey, GuestCheckout, HotelIds, Registration, RoleAssignment, SecretRotation, SignUp, is_client_id,
+        parse_display_name,
     },
     service::{passwords, throttle::Source},
 };
@@ -25,6 +30,8 @@ use crate::{
 const SOURCE_HEADER: &str = "x-staymesh-source";
 /// A second in the year 9892, later than any registration.
 const MAX_SECOND: i64 = 250_000_000_000;
+/// Longest time for which a client may have two secrets.
+const LONGEST_OVERLAP_SECONDS: i32 = 30 * 24 * 60 * 60;
 /// Most hotels of one member of staff.
 const MAX_HOTELS: usize = 100;
 
@@ -124,6 +131,11 @@ pub(super) fn source<T>(request: &Request<T>) -> Source {
     source.map(Source::parse).unwrap_or_default()
 }
 
+/// The gateway by which a request entered.
+pub(super) fn entered<T>(request: &Request<T>) -> Gateway {
+    gateway::entered(request.metadata().as_ref())
+}
+
 /// Address and password of a login.
 pub(super) fn credentials(request: LoginRequest) -> Result<(Email, SecretString), IdentityError> {
     let mut errors = FieldErrors::default();
@@ -188,10 +200,34 @@ pub(super) fn registration(request: CreateClientRequest) -> Result<Registration,
     let role = request.role();
     let mut errors = FieldErrors::default();
     let request_id = errors.value(parse_optional_request_id(&request.request_id));
-    match (Registration::parse(request.client_id, request.display_name, role), request_id) {
+    match (Registration::parse(request.client_id, &request.display_name, role), request_id) {
         (Ok(new), Some(request_id)) => Ok(Registration { request_id, ..new }),
         (parsed, _) => Err(IdentityError::Fields(parsed.err().into_iter().flatten().chain(errors).collect())),
     }
+}
+
+/// A rotation of a client's secret.
+pub(super) fn secret_rotation(request: RotateClientSecretRequest) -> Result<SecretRotation, IdentityError> {
+    let mut errors = FieldErrors::default();
+    let client_id = errors.value(non_empty("client_id", request.client_id));
+    let overlap_seconds = request.overlap_seconds;
+    let within = overlap_seconds.is_none_or(|seconds| (0..=LONGEST_OVERLAP_SECONDS).contains(&seconds));
+    errors.holds(within, "overlap_seconds", "must be 0 to 2592000 (30 days)");
+    let request_id = errors.value(parse_optional_request_id(&request.request_id));
+    match client_id.zip(request_id) {
+        Some((client_id, request_id)) if errors.is_empty() => {
+            Ok(SecretRotation { client_id, overlap_seconds, request_id })
+        }
+        _ => Err(errors.into()),
+    }
+}
+
+/// Client and id of a secret to revoke.
+pub(super) fn revoked_secret(request: RevokeClientSecretRequest) -> Result<(String, Uuid), IdentityError> {
+    let mut errors = FieldErrors::default();
+    let client_id = errors.value(non_empty("client_id", request.client_id));
+    let secret_id = Uuid::try_parse(&request.secret_id).map_err(|_| FieldError::new("secret_id", "must be a UUID"));
+    client_id.zip(errors.value(secret_id)).ok_or_else(|| errors.into())
 }
 
 /// Which page of the clients.

@@ -8,14 +8,14 @@ use staymesh_api::identity::v1::{
     self as proto, GetAuthorizationServerMetadataResponse, IssueClientTokenResponse, JsonWebKey,
 };
 use staymesh_mesh::{
-    auth::{Claims, KeySource, Role},
+    auth::{Claims, KeySource},
     proto_types::timestamp,
 };
 use tonic::{Response, metadata::MetadataValue};
 
 use crate::{
     error::IdentityError,
-    model::{Account, Client, PublicKey},
+    model::{Account, Client, ClientSecret, PublicKey},
     service::{
         clients::ClientToken,
         keyring::Keyring,
@@ -26,29 +26,45 @@ use crate::{
 /// Token type of RFC 6750.
 const TOKEN_TYPE: &str = "Bearer";
 
-impl From<Account> for proto::User {
-    fn from(account: Account) -> Self {
-        Self {
+impl TryFrom<Account> for proto::User {
+    type Error = IdentityError;
+
+    fn try_from(account: Account) -> Result<Self, IdentityError> {
+        Ok(Self {
             user_id: account.user_id.to_string(),
             email: account.email,
             display_name: account.display_name,
-            role: role(&account.role),
+            role: role(&account.role)?,
             hotel_ids: account.hotel_ids.to_numbers(),
             create_time: Some(timestamp(account.create_time)),
             email_verified_time: account.email_verified_time.map(|time| timestamp(time.to_jiff())),
             language: account.language.code().to_owned(),
             without_account: account.guest_checkout,
-        }
+        })
     }
 }
 
-impl From<Client> for proto::Client {
-    fn from(client: Client) -> Self {
-        Self {
+impl TryFrom<Client> for proto::Client {
+    type Error = IdentityError;
+
+    fn try_from(client: Client) -> Result<Self, IdentityError> {
+        Ok(Self {
             client_id: client.id,
             display_name: client.display_name,
-            role: role(&client.role),
+            role: role(&client.role)?,
             create_time: Some(timestamp(client.create_time)),
+            secrets: client.secrets.into_iter().map(Into::into).collect(),
+        })
+    }
+}
+
+impl From<ClientSecret> for proto::ClientSecret {
+    fn from(secret: ClientSecret) -> Self {
+        Self {
+            secret_id: secret.secret_id.to_string(),
+            create_time: Some(timestamp(secret.create_time)),
+            expire_time: secret.expire_time.map(|time| timestamp(time.to_jiff())),
+            last_use_date: secret.last_use_date.map(|date| date.to_jiff().to_string()).unwrap_or_default(),
         }
     }
 }
@@ -115,8 +131,8 @@ pub(super) fn client_token(token: &ClientToken) -> Result<IssueClientTokenRespon
 }
 
 /// The contract's number of a stored role.
-fn role(name: &str) -> i32 {
-    Claims::role_from_name(name).unwrap_or(Role::Unspecified).into()
+fn role(name: &str) -> Result<i32, IdentityError> {
+    Claims::role_from_name(name).map(i32::from).ok_or_else(|| IdentityError::defect("an unknown role"))
 }
 
 /// Whole seconds. Lives are at most one hour.

@@ -35,7 +35,7 @@ impl UserService for UserHandler {
         let source = request::source(&request);
         let sign_up = request::sign_up(request.into_inner())?;
         let account = self.accounts.sign_up(sign_up, source).await?;
-        Ok(Response::new(CreateUserResponse { user: Some(account.into()) }))
+        Ok(Response::new(CreateUserResponse { user: Some(account.try_into()?) }))
     }
 
     async fn get_current_user(
@@ -43,7 +43,7 @@ impl UserService for UserHandler {
         request: Request<GetCurrentUserRequest>,
     ) -> Result<Response<GetCurrentUserResponse>, Status> {
         let account = self.accounts.get(own_id(&request)?).await?;
-        Ok(Response::new(GetCurrentUserResponse { user: Some(account.into()) }))
+        Ok(Response::new(GetCurrentUserResponse { user: Some(account.try_into()?) }))
     }
 
     async fn confirm_email(

@@ -6,7 +6,6 @@
 mod texts;
 
 use secrecy::{ExposeSecret, SecretString};
-use serde::de::DeserializeOwned;
 use sqlx::PgPool;
 use staymesh_domain::{Email, Language, UserId};
 use staymesh_mail::{Mail, Mailer, Site};
@@ -50,13 +49,13 @@ impl OutboxReceiver {
         let user_id = UserId::from(event.aggregate_id);
         match event.kind.as_str() {
             events::CONFIRM_EMAIL => {
-                let token: NewToken = payload(event)?;
+                let token: NewToken = event.read()?;
                 let due = |account: &Account| account.email_verified_time.is_none() && !account.guest_checkout;
                 let account = self.account(user_id).await?.filter(due);
                 self.send_link(account, TokenPurpose::ConfirmEmail, token.token_id).await
             }
             events::RESET_REQUESTED => {
-                let request: ResetRequested = payload(event)?;
+                let request: ResetRequested = event.read()?;
                 let account = self.account_of(&self.open(&request.email)?).await?;
                 self.send_link(account, TokenPurpose::ResetPassword, request.token_id).await
             }
@@ -68,14 +67,14 @@ impl OutboxReceiver {
                 None => Ok(Delivery::Done),
             },
             events::ACCOUNT_DELETED => {
-                let deleted: AccountDeleted = payload(event)?;
+                let deleted: AccountDeleted = event.read()?;
                 let language: Language =
                     deleted.language.parse().map_err(|_| Delivery::DeadLetter("an unknown language".to_owned()))?;
                 let text = Text::account_deleted(language);
                 self.send(format!("account-deleted-{}", event.event_id), self.open(&deleted.email)?, text).await
             }
             events::FORGET_OWNER => {
-                let ForgetOwner { user_id } = payload(event)?;
+                let ForgetOwner { user_id } = event.read()?;
                 let forgotten = self.reservations.forget_owner(user_id).await;
                 Ok(forgotten.map_or_else(|status| after(&status), |()| Delivery::Done))
             }
@@ -133,7 +132,7 @@ impl OutboxReceiver {
     async fn account_of(&self, email: &str) -> Result<Option<Account>, Delivery> {
         let Ok(email) = Email::parse(email) else { return Ok(None) };
         match users::credentials(&self.pool, &email).await.map_err(|error| postponed(&error.into()))? {
-            Some((user_id, _)) => self.account(user_id).await,
+            Some(credentials) => self.account(credentials.user_id).await,
             None => Ok(None),
         }
     }
@@ -141,10 +140,6 @@ impl OutboxReceiver {
     fn open(&self, email: &events::SealedEmail) -> Result<String, Delivery> {
         email.open(&self.key).map_err(|error| Delivery::DeadLetter(error.to_string()))
     }
-}
-
-fn payload<T: DeserializeOwned>(event: &OutboxEvent) -> Result<T, Delivery> {
-    event.payload().map_err(|error| Delivery::DeadLetter(format!("the payload cannot be read: {error}")))
 }
 
 /// What the relay does when the database failed.

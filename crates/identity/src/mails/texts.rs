@@ -1,6 +1,7 @@
 //! Texts of mails to owners of accounts, in every language.
 
 use staymesh_domain::Language;
+use staymesh_mail::greeting;
 
 /// Subject and body of a mail.
 pub(super) struct Text {
@@ -152,16 +153,6 @@ impl Text {
     fn without_link(language: Language, parts: &Parts) -> Self {
         let body = format!("{}\n\n{}\n\n{}\n", greeting(language), parts.first, parts.last);
         Self { subject: parts.subject.to_owned(), body }
-    }
-}
-
-fn greeting(language: Language) -> &'static str {
-    match language {
-        Language::English => "Hello,",
-        Language::Portuguese => "Olá,",
-        Language::German => "Guten Tag,",
-        Language::Spanish => "Hola:",
-        Language::French => "Bonjour,",
     }
 }
 

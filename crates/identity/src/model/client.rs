@@ -21,6 +21,31 @@ pub(crate) struct Client {
     pub(crate) role: String,
     #[sqlx(try_from = "jiff_sqlx::Timestamp")]
     pub(crate) create_time: Timestamp,
+    /// The valid secrets, newest first.
+    #[sqlx(skip)]
+    pub(crate) secrets: Vec<ClientSecret>,
+}
+
+/// What is known of a secret of a client; the secret itself is not.
+#[derive(Clone, Debug, PartialEq, Eq, FromRow)]
+pub(crate) struct ClientSecret {
+    pub(crate) secret_id: Uuid,
+    #[sqlx(try_from = "jiff_sqlx::Timestamp")]
+    pub(crate) create_time: Timestamp,
+    /// When a former secret stops being valid; `None` for the newest.
+    pub(crate) expire_time: Option<jiff_sqlx::Timestamp>,
+    /// The latest day (UTC) of a token issued for it.
+    pub(crate) last_use_date: Option<jiff_sqlx::Date>,
+}
+
+/// A request for another secret, whose fields are valid.
+#[derive(Clone, Debug)]
+pub(crate) struct SecretRotation {
+    pub(crate) client_id: String,
+    /// Seconds for which the former secret stays valid, 0 to 30 days; `None` for the default.
+    pub(crate) overlap_seconds: Option<i32>,
+    /// Makes retries idempotent; `None` if the caller sent none.
+    pub(crate) request_id: Option<Uuid>,
 }
 
 /// A registration whose fields are valid.
@@ -39,12 +64,12 @@ impl Registration {
     ///
     /// # Errors
     /// Every invalid field: `client_id`, `display_name`, `role`.
-    pub(crate) fn parse(client_id: String, display_name: String, role: Role) -> Result<Self, Vec<FieldError>> {
+    pub(crate) fn parse(client_id: String, display_name: &str, role: Role) -> Result<Self, Vec<FieldError>> {
         let mut errors = Vec::new();
         if !is_client_id(&client_id) {
             errors.push(FieldError::new("client_id", "must be 3 to 64 characters of a-z, 0-9 and '-'"));
         }
-        let display_name = parse_display_name(&display_name).map_err(|error| errors.push(error));
+        let display_name = parse_display_name(display_name).map_err(|error| errors.push(error));
         let role = match role {
             Role::Partner | Role::Service => Claims::role_name(role),
             _ => None,
@@ -66,9 +91,15 @@ pub(crate) fn is_client_id(text: &str) -> bool {
     (3..=64).contains(&text.len()) && text.bytes().all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'-'))
 }
 
-/// Subject and session of a client's tokens.
+/// Subject of a client's tokens.
 pub(crate) fn subject_of(client_id: &str) -> String {
     format!("client:{client_id}")
+}
+
+/// Session of the tokens that are issued for a secret of a client. Each secret is a session of its own, so that revoking
+/// the secret revokes its tokens.
+pub(crate) fn session_of(client_id: &str, secret_id: Uuid) -> String {
+    format!("client:{client_id}:{secret_id}")
 }
 
 #[cfg(test)]
@@ -92,7 +123,7 @@ mod tests {
         #[case] role: Role,
         #[case] invalid: &[&str],
     ) {
-        let fields = match Registration::parse(id.to_owned(), name.to_owned(), role) {
+        let fields = match Registration::parse(id.to_owned(), name, role) {
             Ok(_) => Vec::new(),
             Err(errors) => errors.into_iter().map(|error| error.field).collect(),
         };

@@ -6,7 +6,9 @@ mod public_key;
 mod token_purpose;
 
 pub(crate) use account::{Account, GuestCheckout, HotelIds, MailRecipient, RoleAssignment, SignUp};
-pub(crate) use client::{Client, ClientKey, Registration, is_client_id, subject_of};
+pub(crate) use client::{
+    Client, ClientKey, ClientSecret, Registration, SecretRotation, is_client_id, session_of, subject_of,
+};
 pub(crate) use public_key::PublicKey;
 pub(crate) use token_purpose::TokenPurpose;
 

@@ -129,8 +129,8 @@ impl AccountService {
     /// # Errors
     /// [`IdentityError::UserNotFound`].
     pub(crate) async fn find(&self, email: &Email) -> Result<Account, IdentityError> {
-        let (user_id, _) = users::credentials(&self.pool, email).await?.ok_or(IdentityError::UserNotFound)?;
-        self.get(user_id).await
+        let credentials = users::credentials(&self.pool, email).await?.ok_or(IdentityError::UserNotFound)?;
+        self.get(credentials.user_id).await
     }
 
     /// Sets the role of an account. If it changes, all logins of the account end, so that no older token carries the

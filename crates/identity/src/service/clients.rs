@@ -3,12 +3,15 @@
 use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
-use sqlx::PgPool;
+use sqlx::{PgConnection, PgPool};
+use staymesh_api::options::v1::Gateway;
 use staymesh_domain::Page;
-use staymesh_mesh::auth::{Claims, Revocations};
+use staymesh_mesh::auth::Revocations;
 use staymesh_store::{ResultExt, idempotency::require_same};
+use uuid::Uuid;
 
 use super::{
+    admission::Admission,
     critical_tasks::CriticalTasks,
     revoke::revoke,
     tokens::{Subject, Tokens},
@@ -17,8 +20,12 @@ use crate::{
     config::Lives,
     crypto::{EncryptionKey, SecretHash, random_secret},
     error::IdentityError,
-    model::{Client, ClientKey, HotelIds, Registration, is_client_id, subject_of},
-    store::{audit::CLIENT, clients as store},
+    model::{Client, ClientKey, HotelIds, Registration, is_client_id, session_of, subject_of},
+    store::{
+        audit::CLIENT,
+        client_secrets::{self, Credential},
+        clients as store,
+    },
 };
 
 /// A client's access token.
@@ -35,6 +42,7 @@ pub(crate) struct ClientService {
     pub(crate) key: EncryptionKey,
     pub(crate) tokens: Tokens,
     pub(crate) revocations: Revocations,
+    pub(crate) admission: Admission,
     pub(crate) lives: Lives,
     pub(crate) critical: CriticalTasks,
 }
@@ -69,6 +77,7 @@ impl ClientService {
         let mut transaction = self.pool.begin().await?;
         let client = store::insert(&mut transaction, new, secret).await?;
         CLIENT.created(&client.id).record(&mut transaction).await?;
+        let client = with_secrets(&mut transaction, client).await?;
         transaction.commit().await?;
         Ok(client)
     }
@@ -82,10 +91,11 @@ impl ClientService {
         let same_content =
             (&row.id, &row.display_name, row.role.as_str()) == (&new.client_id, &new.display_name, new.role);
         let created = require_same(created, same_content)?;
-        // Refused if deleted, older than a day, or with another secret: one set by an operator, or one derived with a
-        // former encryption key.
+        // Refused if deleted, older than a day, or with another newest secret: one of a rotation, one set by an operator, or
+        // one derived with a former encryption key.
         if created.repeatable && secret.matches(&created.secret_hash) {
-            return Ok(created.client);
+            let mut connection = self.pool.acquire().await?;
+            return Ok(with_secrets(&mut connection, created.client).await?);
         }
         Err(IdentityError::ClientExists)
     }
@@ -93,10 +103,13 @@ impl ClientService {
     /// A page of the clients, newest first, and the token of the next page.
     pub(crate) async fn list(&self, page: &Page<ClientKey>) -> Result<(Vec<Client>, String), IdentityError> {
         let clients = store::list(&self.pool, page.after.as_ref(), page.size.limit()).await?;
-        Ok(page.cut(clients, |client| (client.create_time, client.id.clone())))
+        let (mut clients, next_page_token) = page.cut(clients, |client| (client.create_time, client.id.clone()));
+        let mut connection = self.pool.acquire().await?;
+        read_secrets(&mut connection, &mut clients).await?;
+        Ok((clients, next_page_token))
     }
 
-    /// Deletes a client and revokes its tokens. Idempotent.
+    /// Deletes a client and revokes its secrets and tokens. Idempotent.
     ///
     /// # Errors
     /// [`IdentityError::ClientNotFound`].
@@ -111,40 +124,80 @@ impl ClientService {
             if !store::delete(&mut transaction, &client_id).await? {
                 return Err(IdentityError::ClientNotFound);
             }
+            let revoked = client_secrets::revoke_all(&mut transaction, &client_id).await?;
             watched.record(&mut transaction).await?;
             transaction.commit().await?;
-            revoke(&revocations, &[subject_of(&client_id)]).await;
+            let mut ended = sessions(&client_id, &revoked);
+            // Tokens of the release before name the client alone.
+            ended.push(subject_of(&client_id));
+            revoke(&revocations, &ended).await;
             Ok(())
         };
         self.critical.run(delete).await
     }
 
-    /// Issues a token to the client with this secret. Reads the database each time, so a deleted client gets none.
+    /// Issues a token to the client with this secret. Reads the database each time, so a deleted client or an ended secret
+    /// gets none. The right secret at a gateway that does not accept the client's role is refused like a wrong one.
     ///
     /// # Errors
     /// [`IdentityError::BadCredentials`].
-    pub(crate) async fn issue(&self, client_id: &str, secret: &SecretString) -> Result<ClientToken, IdentityError> {
+    pub(crate) async fn issue(
+        &self,
+        client_id: &str,
+        secret: &SecretString,
+        entered: Gateway,
+    ) -> Result<ClientToken, IdentityError> {
         if !is_client_id(client_id) {
             return Err(IdentityError::BadCredentials);
         }
         let given = SecretHash::of(secret.expose_secret());
-        let role = match store::credentials(&self.pool, client_id).await? {
-            Some((role, stored)) if given.matches(&stored) => role,
-            _ => return Err(IdentityError::BadCredentials),
-        };
+        let valid = client_secrets::credentials(&self.pool, client_id).await?;
+        // One hash of what is given, compared with at most two: a second secret does not double the work of a guess.
+        let matching = valid.into_iter().find(|secret| given.matches(&secret.secret_hash));
+        let Credential { role, secret_id, used_today, .. } = matching.ok_or(IdentityError::BadCredentials)?;
         let subject = Subject {
             id: subject_of(client_id),
-            session: subject_of(client_id),
-            role: Claims::role_from_name(&role).ok_or_else(|| IdentityError::defect("an unknown role"))?,
+            session: session_of(client_id, secret_id),
+            role: self.admission.role(&role, entered)?.ok_or(IdentityError::BadCredentials)?,
             hotel_ids: HotelIds::default(),
             email_verified: false,
         };
         let access = self.tokens.sign(subject, self.lives.client).await?;
+        if !used_today {
+            let pool = self.pool.clone();
+            let mark = async move { Ok(client_secrets::mark_used(&pool, secret_id).await?) };
+            self.critical.start("the last use of a client's secret was not recorded", mark);
+        }
         Ok(ClientToken { access, life: self.lives.client })
     }
 }
 
-/// Registers a client with a secret chosen by the operator, or updates the registration with this id.
+/// The client with its valid secrets.
+pub(super) async fn with_secrets(connection: &mut PgConnection, client: Client) -> sqlx::Result<Client> {
+    let mut clients = [client];
+    read_secrets(connection, &mut clients).await?;
+    let [client] = clients;
+    Ok(client)
+}
+
+/// Reads the valid secrets of clients.
+async fn read_secrets(connection: &mut PgConnection, clients: &mut [Client]) -> sqlx::Result<()> {
+    let ids: Vec<&str> = clients.iter().map(|client| client.id.as_str()).collect();
+    for (client_id, secret) in client_secrets::valid(connection, &ids).await? {
+        if let Some(client) = clients.iter_mut().find(|client| client.id == client_id) {
+            client.secrets.push(secret);
+        }
+    }
+    Ok(())
+}
+
+/// The sessions of the tokens that were issued for these secrets of a client.
+pub(super) fn sessions(client_id: &str, secret_ids: &[Uuid]) -> Vec<String> {
+    secret_ids.iter().map(|secret_id| session_of(client_id, *secret_id)).collect()
+}
+
+/// Registers a client with a secret chosen by the operator, or updates the registration with this id. The secret is then the
+/// only one of the client; tokens issued for others stay valid until they expire.
 ///
 /// # Errors
 /// [`IdentityError::ClientExists`] when the id belongs to a deleted client.

@@ -52,6 +52,24 @@ impl CriticalTasks {
         self.tasks.spawn(work.in_current_span()).await.map_err(IdentityError::defect)?
     }
 
+    /// Spawns `work` and returns at once; drops it if the limit is reached. For work whose loss does no harm. A failure is
+    /// logged with this text.
+    pub(crate) fn start(
+        &self,
+        failure: &'static str,
+        work: impl Future<Output = Result<(), IdentityError>> + Send + 'static,
+    ) {
+        let Ok(permit) = Arc::clone(&self.permits).try_acquire_owned() else { return };
+        let timeout = self.timeout;
+        let work = async move {
+            if let Err(error) = bounded(timeout, work).await {
+                tracing::warn!(error.cause = %error, "{failure}");
+            }
+            drop(permit);
+        };
+        self.tasks.spawn(work.in_current_span());
+    }
+
     /// Waits, once `stop` is cancelled, for the tasks whose requests were dropped.
     pub(crate) async fn drain(self, stop: CancellationToken) {
         stop.cancelled().await;

@@ -8,6 +8,7 @@ use std::time::Duration;
 use jiff::{Timestamp, ToSpan};
 use secrecy::{ExposeSecret, SecretString};
 use sqlx::PgPool;
+use staymesh_api::options::v1::Gateway;
 use staymesh_domain::{FieldError, UserId};
 use staymesh_store::ResultExt;
 use uuid::Uuid;
@@ -61,7 +62,7 @@ impl GuestService {
             Err(IdentityError::RequestIdReused) => self.created_before(&checkout).await?,
             created => created?,
         };
-        self.logins.open(user_id).await
+        self.logins.open(user_id, None, Gateway::Public).await
     }
 
     async fn create(&self, checkout: &GuestCheckout) -> Result<UserId, IdentityError> {

@@ -4,11 +4,13 @@ use std::{sync::Arc, time::Duration};
 
 use secrecy::{ExposeSecret, SecretString};
 use sqlx::{PgConnection, PgPool};
+use staymesh_api::options::v1::Gateway;
 use staymesh_domain::{Email, UserId};
-use staymesh_mesh::auth::{Claims, Revocations};
+use staymesh_mesh::auth::{Revocations, Role};
 use uuid::Uuid;
 
 use super::{
+    admission::Admission,
     critical_tasks::CriticalTasks,
     passwords::{Passwords, Requester},
     revoke::revoke,
@@ -47,13 +49,15 @@ pub(crate) struct LoginService {
     pub(crate) key: EncryptionKey,
     pub(crate) tokens: Tokens,
     pub(crate) revocations: Revocations,
+    pub(crate) admission: Admission,
     pub(crate) lives: Lives,
     pub(crate) critical: CriticalTasks,
 }
 
 impl LoginService {
-    /// Opens a login. Response and timing do not disclose whether the address or the password was wrong: for an address
-    /// without an account a decoy hash is verified.
+    /// Opens a login. Response and timing do not disclose whether the address, the password or the gateway was wrong: for
+    /// an address without an account a decoy hash is verified, and the right password at the wrong gateway counts as a
+    /// failed login.
     ///
     /// # Errors
     /// [`IdentityError::BadCredentials`], [`IdentityError::LoginThrottled`] and [`IdentityError::Overloaded`].
@@ -62,12 +66,16 @@ impl LoginService {
         email: &Email,
         password: &SecretString,
         source: Source,
+        entered: Gateway,
     ) -> Result<LoginTokens, IdentityError> {
         // Failures of this service come first, so that they do not count as failed logins of the address.
         self.passwords.ensure_capacity()?;
         self.tokens.ensure_ready().await?;
         let (user_id, hash) = match users::credentials(&self.pool, email).await? {
-            Some((user_id, hash)) => (Some(user_id), hash),
+            Some(found) => {
+                let admitted = self.admission.role(&found.role, entered)?.is_some();
+                (admitted.then_some(found.user_id), found.hash)
+            }
             None => (None, self.passwords.decoy_hash()),
         };
         let known = self.throttle.admit(email, source).await?;
@@ -80,7 +88,7 @@ impl LoginService {
         };
         let user_id = user_id.filter(|_| valid).ok_or(IdentityError::BadCredentials)?;
         self.throttle.succeeded(email, source).await;
-        self.open(user_id).await
+        self.open(user_id, Some(&hash), entered).await
     }
 
     /// Checks that tokens can be signed, before a caller makes changes that lead to a login.
@@ -102,37 +110,57 @@ impl LoginService {
         Ok(login_id)
     }
 
-    /// The access token of a login.
-    pub(super) async fn access(&self, account: &Account, login_id: Uuid) -> Result<AccessToken, IdentityError> {
-        Ok(AccessToken { token: self.sign(account, login_id).await?, life: self.lives.access })
-    }
-
-    /// Opens a login of an account whose owner has proved to be it.
+    /// The access token of a guest's login.
     ///
     /// # Errors
-    /// [`IdentityError::BadCredentials`] when there is no such account any more.
-    pub(super) async fn open(&self, user_id: UserId) -> Result<LoginTokens, IdentityError> {
+    /// [`IdentityError::BadCredentials`] when the account is no guest's any more.
+    pub(super) async fn access(&self, account: &Account, login_id: Uuid) -> Result<AccessToken, IdentityError> {
+        let role = self.admission.role(&account.role, Gateway::Public)?.ok_or(IdentityError::BadCredentials)?;
+        Ok(AccessToken { token: self.sign(account, role, login_id).await?, life: self.lives.access })
+    }
+
+    /// Opens a login of an account whose owner has proved to be it, with the password of this hash if there is one. A
+    /// password that was replaced while it was verified opens none: its replacement has ended all logins, and this one would
+    /// outlive it.
+    ///
+    /// # Errors
+    /// [`IdentityError::BadCredentials`] when there is no such account any more, it has another password, or the gateway does
+    /// not accept its role.
+    pub(super) async fn open(
+        &self,
+        user_id: UserId,
+        password: Option<&str>,
+        entered: Gateway,
+    ) -> Result<LoginTokens, IdentityError> {
         let login_id = Uuid::now_v7();
         let mut transaction = self.pool.begin().await?;
-        let account =
-            account_with_locked_role(&mut transaction, user_id).await?.ok_or(IdentityError::BadCredentials)?;
+        let locked = match password {
+            Some(hash) => users::lock_role_with_password(&mut transaction, user_id, hash).await?,
+            None => users::lock_role(&mut transaction, user_id).await?,
+        };
+        if !locked {
+            return Err(IdentityError::BadCredentials);
+        }
+        let account = users::get(&mut *transaction, user_id).await?.ok_or(IdentityError::BadCredentials)?;
+        let role = self.admission.role(&account.role, entered)?.ok_or(IdentityError::BadCredentials)?;
         store::insert(&mut transaction, login_id, user_id, self.lives.access, self.lives.refresh).await?;
         let refresh = random_secret()?;
         let hash = SecretHash::of(refresh.expose_secret());
         store::insert_token(&mut transaction, login_id, hash, self.lives.refresh).await?;
         transaction.commit().await?;
-        self.issue(&account, login_id, refresh).await
+        self.issue(&account, role, login_id, refresh).await
     }
 
     /// Exchanges a refresh token for new tokens (refresh token rotation with reuse detection, RFC 9700, section 4.14.2).
     /// One statement marks the token as used, so exactly one of several uses issues its successor. A repeat within the
     /// grace (10 s) gets the same successor, as long as that is unused: two tabs that refresh at once, or a retry after a
     /// lost response. A thief who repeats a token so gets no token but the owner's, and their next two uses of it reveal the
-    /// theft. Any other use ends the login, because the token may have been stolen.
+    /// theft. Any other use ends the login, because the token may have been stolen. At a gateway that does not accept the
+    /// role of the account nothing changes, and the token stays valid.
     ///
     /// # Errors
     /// [`IdentityError::RefreshTokenInvalid`].
-    pub(crate) async fn refresh(&self, token: &SecretString) -> Result<LoginTokens, IdentityError> {
+    pub(crate) async fn refresh(&self, token: &SecretString, entered: Gateway) -> Result<LoginTokens, IdentityError> {
         if token.expose_secret().len() != SECRET_LENGTH {
             return Err(IdentityError::RefreshTokenInvalid);
         }
@@ -140,21 +168,30 @@ impl LoginService {
         let token = SecretHash::of(token.expose_secret());
         self.tokens.ensure_ready().await?;
         let logins = self.clone();
-        self.critical.run(Box::pin(async move { logins.rotate(token, successor).await })).await
+        self.critical.run(Box::pin(async move { logins.rotate(token, successor, entered).await })).await
     }
 
-    async fn rotate(&self, token: SecretHash, successor: SecretString) -> Result<LoginTokens, IdentityError> {
+    async fn rotate(
+        &self,
+        token: SecretHash,
+        successor: SecretString,
+        entered: Gateway,
+    ) -> Result<LoginTokens, IdentityError> {
         let next = SecretHash::of(successor.expose_secret());
         let mut transaction = self.pool.begin().await?;
         let owner = store::owner_of_token(&mut transaction, token).await?;
         let user_id = owner.ok_or(IdentityError::RefreshTokenInvalid)?;
         let account =
             account_with_locked_role(&mut transaction, user_id).await?.ok_or(IdentityError::RefreshTokenInvalid)?;
+        let role = self.admission.role(&account.role, entered)?.ok_or(IdentityError::RefreshTokenInvalid)?;
         let Some(login_id) = store::use_token(&mut transaction, token).await? else {
             if let Some(login_id) = store::repeated(&mut transaction, token, next, self.lives.grace).await? {
-                store::extend(&mut transaction, login_id, self.lives.access, self.lives.refresh).await?;
+                // It may have been revoked since.
+                if !store::extend(&mut transaction, login_id, self.lives.access, self.lives.refresh).await? {
+                    return Err(IdentityError::RefreshTokenInvalid);
+                }
                 transaction.commit().await?;
-                return self.issue(&account, login_id, successor).await;
+                return self.issue(&account, role, login_id, successor).await;
             }
             let reused = store::revoke_reused(&mut transaction, token).await?;
             transaction.commit().await?;
@@ -169,7 +206,7 @@ impl LoginService {
         }
         store::insert_token(&mut transaction, login_id, next, self.lives.refresh).await?;
         transaction.commit().await?;
-        self.issue(&account, login_id, successor).await
+        self.issue(&account, role, login_id, successor).await
     }
 
     /// Ends a login. Idempotent.
@@ -198,18 +235,19 @@ impl LoginService {
     async fn issue(
         &self,
         account: &Account,
+        role: Role,
         login_id: Uuid,
         refresh: SecretString,
     ) -> Result<LoginTokens, IdentityError> {
-        let access = self.sign(account, login_id).await?;
+        let access = self.sign(account, role, login_id).await?;
         Ok(LoginTokens { access, access_life: self.lives.access, refresh })
     }
 
-    async fn sign(&self, account: &Account, login_id: Uuid) -> Result<SecretString, IdentityError> {
+    async fn sign(&self, account: &Account, role: Role, login_id: Uuid) -> Result<SecretString, IdentityError> {
         let subject = Subject {
             id: account.user_id.to_string(),
             session: login_id.to_string(),
-            role: Claims::role_from_name(&account.role).ok_or_else(|| IdentityError::defect("an unknown role"))?,
+            role,
             hotel_ids: account.hotel_ids.clone(),
             email_verified: account.email_verified_time.is_some(),
         };
@@ -236,7 +274,7 @@ mod tests {
     use super::*;
     use crate::{
         service::{keyring::Keyring, passwords::MockPasswords},
-        testing::{LIVES, auth_config, encryption_key},
+        testing::{LIVES, admission, auth_config, encryption_key},
     };
 
     /// Logins whose database refuses connections.
@@ -253,6 +291,7 @@ mod tests {
             key: encryption_key(),
             tokens: Tokens::new(keyring, &auth_config()),
             revocations: Revocations::of_this_process(),
+            admission: admission(),
             lives: LIVES,
             critical: CriticalTasks::default(),
         }
@@ -266,7 +305,7 @@ mod tests {
         let (logins, email) = (logins(passwords), Email::parse("ada@example.com").unwrap());
         for _ in 0..2 {
             assert!(matches!(
-                logins.log_in(&email, &"password".into(), Source::default()).await,
+                logins.log_in(&email, &"password".into(), Source::default(), Gateway::Public).await,
                 Err(IdentityError::Overloaded)
             ));
         }
@@ -281,7 +320,7 @@ mod tests {
         let (logins, email) = (logins(passwords), Email::parse("ada@example.com").unwrap());
         for _ in 0..2 {
             assert!(matches!(
-                logins.log_in(&email, &"password".into(), Source::default()).await,
+                logins.log_in(&email, &"password".into(), Source::default(), Gateway::Public).await,
                 Err(IdentityError::Store(_))
             ));
         }
@@ -292,7 +331,10 @@ mod tests {
     async fn malformed_refresh_token_is_refused_without_a_query() {
         let logins = logins(MockPasswords::new());
         for token in ["x".to_owned(), "x".repeat(100_000)] {
-            assert!(matches!(logins.refresh(&token.into()).await, Err(IdentityError::RefreshTokenInvalid)));
+            assert!(matches!(
+                logins.refresh(&token.into(), Gateway::Public).await,
+                Err(IdentityError::RefreshTokenInvalid)
+            ));
         }
     }
 }

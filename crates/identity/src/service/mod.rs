@@ -1,6 +1,8 @@
 //! Rules of identity: signing up, logging in, client credentials, and what they stand on.
 
 pub(crate) mod accounts;
+pub(crate) mod admission;
+mod client_secrets;
 pub(crate) mod clients;
 pub(crate) mod critical_tasks;
 pub(crate) mod guests;
@@ -24,6 +26,7 @@ use staymesh_store::outbox::Wake;
 
 use crate::{clients::hotel::HotelClient, config::Lives, crypto::EncryptionKey};
 use accounts::AccountService;
+use admission::Admission;
 use clients::ClientService;
 use critical_tasks::CriticalTasks;
 use guests::GuestService;
@@ -46,6 +49,7 @@ pub(crate) struct Dependencies {
     pub(crate) tokens: Tokens,
     pub(crate) keyring: Keyring,
     pub(crate) revocations: Revocations,
+    pub(crate) admission: Admission,
     pub(crate) lives: Lives,
     pub(crate) limits: SourceLimits,
     pub(crate) wake: Wake,
@@ -81,8 +85,20 @@ pub(crate) struct Services {
 impl Services {
     /// Wires the services up. They share one limit of [`CriticalTasks`].
     pub(crate) fn new(dependencies: Dependencies) -> Self {
-        let Dependencies { pool, passwords, throttle, key, tokens, keyring, revocations, lives, limits, wake, hotels } =
-            dependencies;
+        let Dependencies {
+            pool,
+            passwords,
+            throttle,
+            key,
+            tokens,
+            keyring,
+            revocations,
+            admission,
+            lives,
+            limits,
+            wake,
+            hotels,
+        } = dependencies;
         let critical = CriticalTasks::default();
         let issuer = tokens.issuer().to_owned();
         let accounts = AccountService {
@@ -100,6 +116,7 @@ impl Services {
             key: key.clone(),
             tokens: tokens.clone(),
             revocations: revocations.clone(),
+            admission: admission.clone(),
             lives,
             critical: critical.clone(),
         };
@@ -125,7 +142,7 @@ impl Services {
             },
             logins,
             revoked: RevokedInStore(pool.clone()),
-            clients: ClientService { pool, key, tokens, revocations, lives, critical: critical.clone() },
+            clients: ClientService { pool, key, tokens, revocations, admission, lives, critical: critical.clone() },
             keyring,
             issuer,
             critical,

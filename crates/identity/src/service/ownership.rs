@@ -172,12 +172,21 @@ impl OwnershipService {
     /// [`IdentityError::LoginThrottled`], as for a login.
     pub(crate) async fn delete(&self, user_id: UserId, password: String, source: Source) -> Result<(), IdentityError> {
         let account = users::get(&self.pool, user_id).await?.ok_or(IdentityError::UserNotFound)?;
-        if !account.guest_checkout {
-            self.prove_password(user_id, &passwords::parse_given(password)?, source).await?;
-        }
+        let proved = if account.guest_checkout {
+            None
+        } else {
+            let (_, hash) = self.prove_password(user_id, &passwords::parse_given(password)?, source).await?;
+            Some(hash)
+        };
         let service = self.clone();
         let work = async move {
             let mut transaction = service.lock(user_id).await?.ok_or(IdentityError::UserNotFound)?;
+            // A password that was replaced while it was verified deletes nothing.
+            if let Some(hash) = proved
+                && !users::has_password(&mut transaction, user_id, &hash).await?
+            {
+                return Err(IdentityError::BadCredentials);
+            }
             let account = users::get(&mut *transaction, user_id).await?.ok_or(IdentityError::UserNotFound)?;
             // Nobody has proved the address of a guest checkout, so it gets no mail that its bookings do not explain.
             if !account.guest_checkout {

@@ -12,9 +12,19 @@ pub(crate) const USER: ObjectType = ObjectType {
                from user_account u where user_id = $1::uuid",
 };
 
-/// A client, by its id.
+/// A client, by its id, with the ids of its valid and revoked secrets.
 pub(crate) const CLIENT: ObjectType = ObjectType {
     name: "client",
-    snapshot: "select jsonb_build_object('display_name', display_name, 'role', role, 'deleted', deleted_at is not null)
-               from client where client_id = $1",
+    snapshot: "select jsonb_build_object('display_name', display_name, 'role', role, 'deleted', deleted_at is not null,
+                   'secrets', (
+                       select coalesce(jsonb_agg(jsonb_build_object('secret_id', secret_id, 'expire_time', expires_at)
+                                                 order by created_at, secret_id), '[]')
+                       from client_secret s
+                       where s.client_id = c.client_id and ended_at is null and (expires_at is null or expires_at > now())
+                   ),
+                   'revoked_secrets', (
+                       select coalesce(jsonb_agg(secret_id order by revoked_at, secret_id), '[]') from client_secret s
+                       where s.client_id = c.client_id and revoked_at is not null
+                   ))
+               from client c where client_id = $1",
 };

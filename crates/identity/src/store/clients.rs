@@ -1,4 +1,4 @@
-//! Table `client`.
+//! Table `client`. Its column `secret_hash` is the newest secret; a trigger keeps `client_secret` in step with it.
 
 use jiff_sqlx::ToSqlx;
 use sqlx::{PgConnection, PgPool};
@@ -19,7 +19,7 @@ pub(crate) struct CreatedClient {
     pub(crate) repeatable: bool,
 }
 
-/// Inserts a client.
+/// Inserts a client with its first secret.
 ///
 /// # Errors
 /// Violates `client_pkey` if the id is or was in use, and `client_request_id_key` if the request has registered a client.
@@ -70,12 +70,33 @@ pub(crate) async fn upsert(pool: &PgPool, new: &Registration, secret: SecretHash
     .map(|result| result.rows_affected() == 1)
 }
 
-/// Role and hash of the secret of a client that is not deleted.
-pub(crate) async fn credentials(pool: &PgPool, client_id: &str) -> sqlx::Result<Option<(String, Vec<u8>)>> {
-    sqlx::query_as("select role, secret_hash from client where client_id = $1 and deleted_at is null")
+/// Locks a client that is not deleted until the transaction ends. Returns `false` if there is none.
+pub(crate) async fn lock(connection: &mut PgConnection, client_id: &str) -> sqlx::Result<bool> {
+    sqlx::query("select from client where client_id = $1 and deleted_at is null for update")
         .bind(client_id)
-        .fetch_optional(pool)
+        .execute(connection)
         .await
+        .map(|result| result.rows_affected() == 1)
+}
+
+/// A client, deleted or not. The secrets are not read.
+pub(crate) async fn get(connection: &mut PgConnection, client_id: &str) -> sqlx::Result<Client> {
+    sqlx::query_as("select client_id, display_name, role, created_at as create_time from client where client_id = $1")
+        .bind(client_id)
+        .fetch_one(connection)
+        .await
+}
+
+/// Sets the newest secret in the column that the release before reads.
+pub(crate) async fn follow_newest_secret(connection: &mut PgConnection, client_id: &str) -> sqlx::Result<()> {
+    sqlx::query(
+        "update client c set secret_hash = s.secret_hash from client_secret s
+         where c.client_id = $1 and s.client_id = $1 and s.ended_at is null and s.expires_at is null",
+    )
+    .bind(client_id)
+    .execute(connection)
+    .await
+    .map(drop)
 }
 
 /// Clients that are not deleted, newest first, after the one with this time and id.

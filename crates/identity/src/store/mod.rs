@@ -1,6 +1,7 @@
 //! SQL of the identity database, one module per table or pair of tables that are written together.
 
 pub(crate) mod audit;
+pub(crate) mod client_secrets;
 pub(crate) mod clients;
 pub(crate) mod guest_keys;
 pub(crate) mod guests;

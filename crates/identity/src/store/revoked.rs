@@ -1,4 +1,4 @@
-//! Logins and clients that ended although access tokens of theirs may not have expired.
+//! Logins and secrets of clients that ended although access tokens of theirs may not have expired.
 
 use std::time::Duration;
 
@@ -24,4 +24,17 @@ pub(crate) async fn clients(pool: &PgPool, remembered: Duration) -> sqlx::Result
         .bind(seconds(remembered)?)
         .fetch_all(pool)
         .await
+}
+
+/// Client and id of each secret that was revoked within `remembered`, by itself or with its client.
+pub(crate) async fn secrets(pool: &PgPool, remembered: Duration) -> sqlx::Result<Vec<(String, Uuid)>> {
+    sqlx::query_as(
+        "select client_id, secret_id from client_secret where revoked_at > now() - make_interval(secs => $1::bigint)
+         union
+         select client_id, secret_id from client_secret join client using (client_id)
+         where deleted_at > now() - make_interval(secs => $1::bigint)",
+    )
+    .bind(seconds(remembered)?)
+    .fetch_all(pool)
+    .await
 }

@@ -52,16 +52,23 @@ pub(crate) async fn get(executor: impl PgExecutor<'_>, user_id: UserId) -> sqlx:
     .await
 }
 
-/// Id and password hash of the account with this address; never a guest checkout.
-pub(crate) async fn credentials(pool: &PgPool, email: &Email) -> sqlx::Result<Option<(UserId, String)>> {
-    let row: Option<(Uuid, String)> = sqlx::query_as(
-        "select user_id, password_hash from user_account
-             where email = $1 and deleted_time is null and checkout_email is null",
+/// What a login is checked against.
+pub(crate) struct Credentials {
+    pub(crate) user_id: UserId,
+    pub(crate) hash: String,
+    pub(crate) role: String,
+}
+
+/// Id, password hash and role of the account with this address; never a guest checkout.
+pub(crate) async fn credentials(pool: &PgPool, email: &Email) -> sqlx::Result<Option<Credentials>> {
+    let row: Option<(Uuid, String, String)> = sqlx::query_as(
+        "select user_id, password_hash, role from user_account
+              where email = $1 and deleted_time is null and checkout_email is null",
     )
     .bind(email.as_str())
     .fetch_optional(pool)
     .await?;
-    Ok(row.map(|(user_id, hash)| (UserId::from(user_id), hash)))
+    Ok(row.map(|(user_id, hash, role)| Credentials { user_id: user_id.into(), hash, role }))
 }
 
 /// Id and password hash of the account that a request created; `None` for a guest checkout.
@@ -80,6 +87,29 @@ pub(crate) async fn of_request(pool: &PgPool, request_id: Uuid) -> sqlx::Result<
 pub(crate) async fn lock_role(connection: &mut PgConnection, user_id: UserId) -> sqlx::Result<bool> {
     let found = sqlx::query("select from user_account where user_id = $1 and deleted_time is null for share")
         .bind(user_id.as_uuid());
+    Ok(found.fetch_optional(connection).await?.is_some())
+}
+
+/// As [`lock_role`], of an account that still has this password hash. Returns `false` if it has another one by now.
+pub(crate) async fn lock_role_with_password(
+    connection: &mut PgConnection,
+    user_id: UserId,
+    hash: &str,
+) -> sqlx::Result<bool> {
+    let found = sqlx::query(
+        "select from user_account where user_id = $1 and deleted_time is null and password_hash = $2 for share",
+    )
+    .bind(user_id.as_uuid())
+    .bind(hash);
+    Ok(found.fetch_optional(connection).await?.is_some())
+}
+
+/// Whether an account has this password hash.
+pub(crate) async fn has_password(connection: &mut PgConnection, user_id: UserId, hash: &str) -> sqlx::Result<bool> {
+    let found =
+        sqlx::query("select from user_account where user_id = $1 and deleted_time is null and password_hash = $2")
+            .bind(user_id.as_uuid())
+            .bind(hash);
     Ok(found.fetch_optional(connection).await?.is_some())
 }
 

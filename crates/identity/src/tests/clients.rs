@@ -14,7 +14,7 @@ use uuid::Uuid;
 use crate::testing::{Replica, assert_reason, invalid_fields, replica, test_redis};
 use crate::{admin, error::IdentityError};
 
-async fn create(replica: &Replica, id: &str) -> Result<CreateClientResponse, Status> {
+pub(super) async fn create(replica: &Replica, id: &str) -> Result<CreateClientResponse, Status> {
     send(replica, registration(id, "")).await
 }
 
@@ -31,7 +31,7 @@ async fn send(replica: &Replica, request: CreateClientRequest) -> Result<CreateC
     Ok(replica.admin.create_client(Request::new(request)).await?.into_inner())
 }
 
-async fn issue(replica: &Replica, id: &str, secret: &str) -> Result<IssueClientTokenResponse, Status> {
+pub(super) async fn issue(replica: &Replica, id: &str, secret: &str) -> Result<IssueClientTokenResponse, Status> {
     let request = IssueClientTokenRequest {
         grant_type: "client_credentials".to_owned(),
         client_id: id.to_owned(),
@@ -40,12 +40,12 @@ async fn issue(replica: &Replica, id: &str, secret: &str) -> Result<IssueClientT
     Ok(replica.auth.issue_client_token(Request::new(request)).await?.into_inner())
 }
 
-async fn delete(replica: &Replica, id: &str) -> Result<(), Status> {
+pub(super) async fn delete(replica: &Replica, id: &str) -> Result<(), Status> {
     let request = DeleteClientRequest { client_id: id.to_owned() };
     replica.admin.delete_client(Request::new(request)).await.map(drop)
 }
 
-async fn list(replica: &Replica, page_size: i32, page_token: &str) -> Result<(Vec<Client>, String), Status> {
+pub(super) async fn list(replica: &Replica, page_size: i32, page_token: &str) -> Result<(Vec<Client>, String), Status> {
     let request = ListClientsRequest { page_size, page_token: page_token.to_owned() };
     let page = replica.admin.list_clients(Request::new(request)).await?.into_inner();
     Ok((page.clients, page.next_page_token))
@@ -65,7 +65,8 @@ async fn client_gets_tokens_until_it_is_deleted_and_its_id_is_never_reused() {
     assert_eq!((token.token_type.as_str(), token.expires_in), ("Bearer", 3600));
     let caller = replica.caller(&token.access_token).await;
     assert_eq!((caller.subject.as_str(), caller.role), ("client:partner-1", Role::Partner));
-    assert_eq!(caller.session, "client:partner-1");
+    let secret_id = &created.client.unwrap().secrets[0].secret_id;
+    assert_eq!(caller.session, format!("client:partner-1:{secret_id}"));
     assert!(!replica.revocations.is_revoked(&caller.session));
 
     for _ in 0..2 {
@@ -101,8 +102,8 @@ async fn create_client_retries_with_one_request_id_get_the_same_secret() {
     for answer in answers {
         assert_eq!(answer.unwrap(), first);
     }
-    issue(&replica, "partner-1", &first.client_secret).await.unwrap();
     assert_eq!(list(&replica, 0, "").await.unwrap().0, [first.client.clone().unwrap()]);
+    issue(&replica, "partner-1", &first.client_secret).await.unwrap();
 
     let second = send(&replica, registration("partner-2", &other)).await.unwrap();
     assert_ne!(second.client_secret, first.client_secret);

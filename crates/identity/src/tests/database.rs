@@ -17,6 +17,7 @@ async fn constraints_refuse_invalid_rows_by_name() {
     replica.sign_up("ada@example.com").await.unwrap();
     let tokens = replica.login("ada@example.com", PASSWORD).await.unwrap();
     replica.refresh(&tokens.refresh_token).await.unwrap();
+    sqlx::query("insert into client values ('partner', '', 'partner', sha256(''))").execute(pool).await.unwrap();
     for (sql, constraint) in [
         ("update user_account set email = 'Ada@example.com'", "user_account_email_is_normal"),
         ("update user_account set email = 'a b@example.com'", "user_account_email_is_normal"),
@@ -59,6 +60,23 @@ async fn constraints_refuse_invalid_rows_by_name() {
         ("insert into client values ('AB', '', 'partner', sha256(''))", "client_id_is_well_formed"),
         ("insert into client values ('abc', '', 'admin', sha256(''))", "client_role_is_known"),
         ("insert into client values ('abc', '', 'partner', 'plain')", "client_secret_hash_is_sha256"),
+        ("update client_secret set secret_hash = 'plain'", "client_secret_hash_is_sha256"),
+        ("update client_secret set ended_at = now()", "client_secret_ended_has_no_hash"),
+        ("update client_secret set revoked_at = now()", "client_secret_revoked_has_ended"),
+        ("update client_secret set request_overlap_seconds = 2592001", "client_secret_overlap_within_30_days"),
+        (
+            "insert into client_secret (client_id, secret_hash) values ('nobody', sha256('x'))",
+            "client_secret_client_fkey",
+        ),
+        (
+            "insert into client_secret (client_id, secret_hash) values ('partner', sha256('x'))",
+            "client_secret_newest_key",
+        ),
+        (
+            "insert into client_secret (client_id, secret_hash, expires_at)
+             select 'partner', sha256('x'), now() from generate_series(1, 2)",
+            "client_secret_former_key",
+        ),
         (
             "insert into signing_key select 'x', x, y, sealed_private_key from signing_key",
             "signing_key_id_is_a_thumbprint",
@@ -112,4 +130,14 @@ async fn revocation_of_a_login_cannot_be_undone() {
     sqlx::query(revoke).execute(database.pool()).await.unwrap();
     let undo = "update login set revoked_at = null, revoke_reason = null";
     assert_eq!(refused_by(database.pool(), undo).await, "login_revocation_is_final");
+}
+
+#[tokio::test]
+async fn ended_secret_of_a_client_stays_ended() {
+    let (database, _replica) = replica(None).await;
+    let pool = database.pool();
+    sqlx::query("insert into client values ('partner', '', 'partner', sha256(''))").execute(pool).await.unwrap();
+    sqlx::query("update client_secret set ended_at = now(), secret_hash = null").execute(pool).await.unwrap();
+    let undo = "update client_secret set ended_at = null, secret_hash = sha256('')";
+    assert_eq!(refused_by(pool, undo).await, "client_secret_end_is_final");
 }

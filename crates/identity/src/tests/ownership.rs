@@ -21,12 +21,12 @@ use crate::{
     testing::{PASSWORD, Replica, as_caller, assert_reason, encryption_key, invalid_fields, replica},
 };
 
-const ADA: &str = "ada@example.com";
-const NEW: &str = "staple of the battery";
+pub(super) const ADA: &str = "ada@example.com";
+pub(super) const NEW: &str = "staple of the battery";
 
-struct World {
-    database: TestDatabase,
-    replica: Box<Replica>,
+pub(super) struct World {
+    pub(super) database: TestDatabase,
+    pub(super) replica: Box<Replica>,
     folder: TempDir,
 }
 
@@ -36,14 +36,14 @@ impl World {
         Self { database, replica, folder: tempfile::tempdir().unwrap() }
     }
 
-    async fn with_ada() -> Self {
+    pub(super) async fn with_ada() -> Self {
         let world = Self::new().await;
         world.replica.sign_up(ADA).await.unwrap();
         world
     }
 
     /// Delivers every event, and returns the mails whose name begins so.
-    async fn mails(&self, kind: &str) -> Vec<String> {
+    pub(super) async fn mails(&self, kind: &str) -> Vec<String> {
         let config = MailConfig {
             smtp_url: format!("file://{}", self.folder.path().display()).into(),
             mail_from: "Staymesh <booking@staymesh.example>".into(),
@@ -74,7 +74,7 @@ impl World {
     }
 
     /// The token in the only mail of this kind.
-    async fn token(&self, kind: &str) -> String {
+    pub(super) async fn token(&self, kind: &str) -> String {
         let mails = self.mails(kind).await;
         assert_eq!(mails.len(), 1, "{kind}");
         let (_, rest) = mails[0].split_once("#token=").expect("a link");
@@ -86,27 +86,27 @@ impl World {
         self.replica.users.confirm_email(request).await.map(drop)
     }
 
-    async fn request_reset(&self, email: &str) -> Result<(), Status> {
+    pub(super) async fn request_reset(&self, email: &str) -> Result<(), Status> {
         let request = Request::new(RequestPasswordResetRequest { email: email.to_owned() });
         self.replica.users.request_password_reset(request).await.map(drop)
     }
 
-    async fn reset(&self, token: &str) -> Result<(), Status> {
+    pub(super) async fn reset(&self, token: &str) -> Result<(), Status> {
         self.reset_to(token, NEW).await
     }
 
-    async fn reset_to(&self, token: &str, new: &str) -> Result<(), Status> {
+    pub(super) async fn reset_to(&self, token: &str, new: &str) -> Result<(), Status> {
         let request = ResetPasswordRequest { token: token.to_owned(), new_password: new.to_owned() };
         self.replica.users.reset_password(Request::new(request)).await.map(drop)
     }
 
-    async fn change(&self, access: &str, current: &str, new: &str) -> Result<(), Status> {
+    pub(super) async fn change(&self, access: &str, current: &str, new: &str) -> Result<(), Status> {
         let caller = self.replica.caller(access).await;
         let request = ChangePasswordRequest { current_password: current.to_owned(), new_password: new.to_owned() };
         self.replica.users.change_password(as_caller(request, &caller)).await.map(drop)
     }
 
-    async fn delete(&self, access: &str, password: &str) -> Result<(), Status> {
+    pub(super) async fn delete(&self, access: &str, password: &str) -> Result<(), Status> {
         let caller = self.replica.caller(access).await;
         let request = DeleteCurrentUserRequest { password: password.to_owned() };
         self.replica.users.delete_current_user(as_caller(request, &caller)).await.map(drop)

@@ -61,7 +61,10 @@ impl Caller {
     /// # Errors
     /// `ACCESS_DENIED`.
     pub fn require_hotel_field(&self, hotel_id: i32) -> Result<(), Problem> {
-        let allowed = HotelId::try_from(hotel_id).map_or(self.role == Role::Admin, |id| self.works_for(id));
+        let allowed = match HotelId::try_from(hotel_id) {
+            Ok(id) => self.works_for(id),
+            Err(_) => self.role == Role::Admin,
+        };
         if allowed { Ok(()) } else { Err(denied(hotel_id)) }
     }
 

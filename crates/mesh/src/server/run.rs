@@ -2,7 +2,6 @@
 
 use std::{net::SocketAddr, path::Path, time::Duration};
 
-use axum::Router;
 use futures::TryStreamExt as _;
 use prometheus::Registry;
 use tokio::net::TcpListener;
@@ -12,7 +11,10 @@ use tonic::{
     transport::{Certificate, Identity, Server, ServerTlsConfig, server::TcpIncoming},
 };
 
-use super::stack::{LayerConfig, server_stack};
+use super::{
+    reflection::{ReflectionError, add_reflection},
+    stack::{LayerConfig, server_stack},
+};
 use crate::{
     coalesce::CoalescingStream,
     config::ServerConfig,
@@ -60,7 +62,7 @@ pub enum ServeError {
     Transport(#[from] tonic::transport::Error),
     /// Reflection cannot be built from the contract.
     #[error("reflection: {0}")]
-    Reflection(#[from] tonic_reflection::server::Error),
+    Reflection(#[from] ReflectionError),
 }
 
 /// Serves until `stop`, then ends in this order:
@@ -87,12 +89,7 @@ pub async fn serve(config: &ServerConfig, spec: ServerSpec, stop: CancellationTo
     let watching = tokio::spawn(health::watch(reporter, names, spec.probes, obstacles.clone(), stop.clone()));
     let ops_server = tokio::spawn(ops::serve(ops_listener, ops::OpsState { registry: spec.registry, obstacles }));
 
-    let services: Router = spec
-        .routes
-        .add_service(health_service)
-        .add_service(reflection_v1()?)
-        .add_service(reflection_v1alpha()?)
-        .into_axum_router();
+    let services = add_reflection(spec.routes.add_service(health_service).into_axum_router())?;
     let mut builder = Server::builder()
         .http2_keepalive_interval(Some(Duration::from_secs(30)))
         .http2_keepalive_timeout(Some(Duration::from_secs(10)))
@@ -127,26 +124,6 @@ pub async fn serve(config: &ServerConfig, spec: ServerSpec, stop: CancellationTo
 
 async fn listen(address: SocketAddr) -> Result<TcpListener, ServeError> {
     TcpListener::bind(address).await.map_err(|source| ServeError::Listen { address, source })
-}
-
-fn reflection_v1() -> Result<
-    tonic_reflection::server::v1::ServerReflectionServer<impl tonic_reflection::server::v1::ServerReflection>,
-    tonic_reflection::server::Error,
-> {
-    reflection().build_v1()
-}
-
-fn reflection_v1alpha() -> Result<
-    tonic_reflection::server::v1alpha::ServerReflectionServer<impl tonic_reflection::server::v1alpha::ServerReflection>,
-    tonic_reflection::server::Error,
-> {
-    reflection().build_v1alpha()
-}
-
-fn reflection() -> tonic_reflection::server::Builder<'static> {
-    tonic_reflection::server::Builder::configure()
-        .register_encoded_file_descriptor_set(staymesh_api::DESCRIPTOR_SET)
-        .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
 }
 
 fn tls(config: &ServerConfig) -> Result<Option<ServerTlsConfig>, ServeError> {

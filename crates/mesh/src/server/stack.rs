@@ -11,12 +11,14 @@ use tower::ServiceBuilder;
 use tower_http::catch_panic::CatchPanicLayer;
 
 use super::{authorize, deadline, limit, malformed, panic, source, trace};
-use crate::auth::{AccessTable, Revocations, TokenVerifier};
+use crate::auth::{AccessTable, Revocations, RoleGateways, TokenVerifier};
 
 /// Settings and dependencies of the layers.
 pub struct LayerConfig {
     /// The access rule of every method.
     pub access: AccessTable,
+    /// The gateway of every role.
+    pub role_gateways: RoleGateways,
     /// Verifies access tokens.
     pub verifier: TokenVerifier,
     /// Revoked sessions.
@@ -25,6 +27,8 @@ pub struct LayerConfig {
     pub max_concurrency: usize,
     /// Limit of requests in progress of one address.
     pub max_concurrency_per_source: usize,
+    /// Limit of requests in progress of one client, whose token the edge has verified.
+    pub max_concurrency_per_client: usize,
     /// Limit of health watches and reflection streams of one address.
     pub max_streams_per_source: usize,
     /// Upper limit of a request's deadline.
@@ -35,9 +39,14 @@ pub struct LayerConfig {
 pub fn server_stack(services: Router, config: LayerConfig) -> Router {
     // Each request clones the state of every layer, so each state is one `Arc`.
     let limit = Arc::new(Semaphore::new(config.max_concurrency));
-    let sources = Arc::new(source::Sources::new(config.max_concurrency_per_source, config.max_streams_per_source));
+    let sources = Arc::new(source::Sources::new(
+        config.max_concurrency_per_source,
+        config.max_concurrency_per_client,
+        config.max_streams_per_source,
+    ));
     let authorize = Arc::new(authorize::Authorize {
         access: config.access,
+        role_gateways: config.role_gateways,
         verifier: config.verifier,
         revocations: config.revocations,
     });

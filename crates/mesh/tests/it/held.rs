@@ -36,7 +36,19 @@ async fn watch(channel: &Channel, source: &str) -> Result<Streaming<HealthCheckR
 }
 
 async fn price(server: &TestServer, channel: &Channel, source: &str, hotel_id: i32) -> Result<(), Status> {
+    price_as(server, channel, source, "", hotel_id).await
+}
+
+/// As the subject whose token the edge has verified.
+async fn price_as(
+    server: &TestServer,
+    channel: &Channel,
+    source: &str,
+    subject: &str,
+    hotel_id: i32,
+) -> Result<(), Status> {
     let mut request = from(source, ask(hotel_id));
+    request.metadata_mut().insert("x-staymesh-subject", subject.parse().expect("a header"));
     let token = format!("Bearer {}", server.signer.token("service", |_| {}));
     request.metadata_mut().insert("authorization", token.parse().expect("a header"));
     PricingServiceClient::new(channel.clone()).price_stay(request).await.map(drop)
@@ -94,6 +106,37 @@ async fn requests_in_progress_of_one_address_are_limited() {
     };
     assert_eq!(Problem::reason_of(&refused), Some(Reason::RateLimited));
     price(&server, &channel, "2001:db8:0:1::1", RETURNS_DEADLINE).await.expect("another network");
+}
+
+#[tokio::test]
+async fn client_has_a_share_of_its_own_at_an_address_that_others_have_filled() {
+    let server = TestServer::start(|c| {
+        c.max_concurrency_per_source = 1;
+        c.max_concurrency_per_client = 2;
+    })
+    .await;
+    let server = Arc::new(server);
+    let channel = server.channel().await;
+    let call = |subject: &'static str, hotel_id| {
+        let (server, channel) = (server.clone(), channel.clone());
+        async move { price_as(&server, &channel, "192.0.2.1", subject, hotel_id).await }
+    };
+    let mut slow = JoinSet::new();
+    slow.spawn(call("0192f0c1-7a2b-7c3d-9e4f-5a6b7c8d9e0f", SLEEPS));
+    for _ in 0..2 {
+        slow.spawn(call("client:one", SLEEPS));
+    }
+    for full in ["", "client:one"] {
+        let started = Instant::now();
+        let refused = loop {
+            assert!(started.elapsed() < GIVE_UP, "the limit of {full:?} is never reached");
+            if let Err(status) = call(full, RETURNS_DEADLINE).await {
+                break status;
+            }
+        };
+        assert_eq!(Problem::reason_of(&refused), Some(Reason::RateLimited), "{full:?}");
+    }
+    call("client:two", RETURNS_DEADLINE).await.expect("another client");
 }
 
 #[rstest]

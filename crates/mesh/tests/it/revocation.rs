@@ -18,6 +18,7 @@ use staymesh_mesh::{
     redis::Redis,
 };
 use tempfile::TempDir;
+use tokio::task::JoinSet;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tonic::{Code, Request, transport::Channel};
 
@@ -155,16 +156,46 @@ async fn revoked_token_is_never_admitted_beside_load() {
     println!("{} requests a second beside {asked} with the revoked token", calls.into_inner() / 2);
 }
 
+/// Calls of eight guests until it is stopped. All are admitted.
+struct Load {
+    stop: Arc<AtomicBool>,
+    calls: JoinSet<()>,
+}
+
+impl Load {
+    fn start(scene: &Scene) -> Self {
+        let (stop, mut calls) = (Arc::<AtomicBool>::default(), JoinSet::new());
+        for n in 0..8 {
+            let (stop, channel) = (stop.clone(), scene.channel.clone());
+            let token = scene.token("guest", &format!("guest-{n}"));
+            calls.spawn(async move {
+                while !stop.load(Ordering::Relaxed) {
+                    assert_eq!(ask(&channel, &token).await, Answered::Admitted);
+                }
+            });
+        }
+        Self { stop, calls }
+    }
+
+    async fn end(self) {
+        self.stop.store(true, Ordering::Relaxed);
+        self.calls.join_all().await;
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
-async fn revocation_is_known_when_it_is_answered_with_redis_slow_stopped_resumed_or_full() {
+async fn revocation_is_known_when_it_is_answered_beside_load_with_redis_slow_stopped_resumed_or_full() {
     let mut scene = Scene::start().await;
+    let load = Load::start(&scene);
     let others = scene.token("staff", "other");
     scene.eventually(&others, Answered::Admitted).await;
     let end = async |scene: &Scene, session: &str| {
         let token = scene.token("staff", session);
         scene.eventually(&token, Answered::Admitted).await;
         let published = scene.revoke(session).await;
-        assert_eq!(scene.ask(&token).await, Answered::Revoked, "{session}");
+        for _ in 0..50 {
+            assert_eq!(scene.ask(&token).await, Answered::Revoked, "{session}");
+        }
         assert_eq!(scene.ask(&others).await, Answered::Admitted, "{session}");
         published
     };
@@ -191,6 +222,7 @@ async fn revocation_is_known_when_it_is_answered_with_redis_slow_stopped_resumed
         tokio::task::yield_now().await;
     }
     end(&scene, "resumed").await;
+    load.end().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

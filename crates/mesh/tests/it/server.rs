@@ -54,6 +54,27 @@ async fn access_rule_admits_the_role_only() {
     Client::service(&server).await.call(RETURNS_DEADLINE, |_| {}).await.expect("a service may");
 }
 
+#[tokio::test]
+async fn role_is_refused_at_the_gateway_of_other_roles() {
+    let server = TestServer::start(|_| {}).await;
+    let service = Client::service(&server).await;
+    let at = |gateways: &'static [&'static str]| {
+        move |request: &mut Request<()>| {
+            for gateway in gateways {
+                request.metadata_mut().append("x-staymesh-gateway", gateway.parse().expect("a header"));
+            }
+        }
+    };
+    for outside in [&["public"][..], &["mesh"], &[""], &["internal", "public"], &["internal", "internal"]] {
+        let refused = service.call(RETURNS_DEADLINE, at(outside)).await.expect_err("the public gateway");
+        assert_eq!((refused.code(), reason(&refused)), (Code::PermissionDenied, Reason::WrongGateway), "{outside:?}");
+        let info = refused.get_details_error_info().expect("has ErrorInfo");
+        assert_eq!(info.metadata["gateway"], "internal");
+    }
+    service.call(RETURNS_DEADLINE, at(&["internal"])).await.expect("its own gateway");
+    service.call(RETURNS_DEADLINE, at(&[])).await.expect("a call between services");
+}
+
 #[rstest]
 #[case::expired(|c: &mut Claims| c.exp = c.iat - 60)]
 #[case::other_issuer(|c: &mut Claims| c.iss = "https://elsewhere".into())]

@@ -17,7 +17,7 @@ use staymesh_api::{
 };
 use staymesh_mesh::{
     Caller,
-    auth::{AccessTable, Claims, KeySource, Revocations, TokenVerifier},
+    auth::{AccessTable, Claims, KeySource, Revocations, RoleGateways, TokenVerifier},
     config::{AuthConfig, ServerConfig},
     context::RequestContext,
     server::{LayerConfig, ServerSpec, serve},
@@ -204,6 +204,7 @@ impl TestServer {
             ops_listen: free(),
             max_concurrency: 64,
             max_concurrency_per_source: 64,
+            max_concurrency_per_client: 64,
             max_streams_per_source: 16,
             max_deadline: Duration::from_secs(5),
             error_pages_url: None,
@@ -223,10 +224,12 @@ impl TestServer {
             probes: vec![],
             layers: LayerConfig {
                 access: AccessTable::read(DESCRIPTOR_SET).expect("the contract"),
+                role_gateways: RoleGateways::read(DESCRIPTOR_SET).expect("the contract"),
                 verifier: TokenVerifier::new(signer.clone(), &auth_config()),
                 revocations,
                 max_concurrency: config.max_concurrency,
                 max_concurrency_per_source: config.max_concurrency_per_source,
+                max_concurrency_per_client: config.max_concurrency_per_client,
                 max_streams_per_source: config.max_streams_per_source,
                 max_deadline: config.max_deadline,
             },

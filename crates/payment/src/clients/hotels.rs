@@ -1,10 +1,10 @@
-//! Client of the hotel service: hotel existence and display names.
+//! Client of the hotel service: hotel existence, time zones and display names.
 
 use jiff::tz::TimeZone;
 use staymesh_api::hotel::v1::{
     Address, GetHotelRequest, GetRoomTypeRequest, Hotel, RoomType, hotel_service_client::HotelServiceClient,
 };
-use staymesh_domain::{HotelId, RoomTypeId};
+use staymesh_domain::{HotelId, RoomTypeId, time_zone};
 use staymesh_mesh::{
     Problem,
     client::{MeshChannel, RetryBudget, retry},
@@ -35,6 +35,12 @@ pub trait HotelClient: Send + Sync + 'static {
     /// `HOTEL_NOT_FOUND` if it never existed or is deleted; `DEPENDENCY_UNAVAILABLE` if the hotel service does not answer.
     async fn require_hotel(&self, id: HotelId) -> Result<(), Problem>;
 
+    /// The time zone of a hotel.
+    ///
+    /// # Errors
+    /// `HOTEL_NOT_FOUND`, that the hotel service is unavailable, or that it knows a zone which this release does not.
+    async fn time_zone(&self, id: HotelId) -> Result<TimeZone, Problem>;
+
     /// The display names of a hotel and one of its room types. `None` if either is deleted or the hotel service does not
     /// answer: callers show the stay without names rather than fail.
     async fn stay_names(&self, id: HotelId, room_type_id: RoomTypeId) -> Option<StayNames>;
@@ -63,6 +69,18 @@ impl HotelClient for GrpcHotelClient {
             async move { hotels.get_hotel(request).await }
         });
         response.await.map(drop).map_err(|status| Problem::from_dependency("hotel", &status))
+    }
+
+    async fn time_zone(&self, id: HotelId) -> Result<TimeZone, Problem> {
+        let request = GetHotelRequest { hotel_id: id.get() };
+        let response = retry(&self.budget, || {
+            let (mut hotels, request) = (self.hotels.clone(), request);
+            async move { hotels.get_hotel(request).await }
+        });
+        let response = response.await.map_err(|status| Problem::from_dependency("hotel", &status))?;
+        let name = response.into_inner().hotel.map(|hotel| hotel.time_zone);
+        let zone = name.as_deref().and_then(time_zone);
+        zone.ok_or_else(|| Problem::internal(&"the hotel service sent no time zone that is known"))
     }
 
     async fn stay_names(&self, id: HotelId, room_type_id: RoomTypeId) -> Option<StayNames> {

@@ -1,7 +1,7 @@
 //! Client of the reservation service: reads reservations and reports what happened to their money.
 
 use jiff::Timestamp;
-use staymesh_api::rate::v1::StayPrice;
+use staymesh_api::rate::v1::{CancellationPolicy, StayPrice};
 use staymesh_api::reservation::v1::{
     self as proto, ConfirmPaymentRequest, ConfirmRefundRequest, GetReservationRequest, RejectPaymentRequest,
     reservation_flow_service_client::ReservationFlowServiceClient,
@@ -121,9 +121,9 @@ fn booking(reservation: &proto::Reservation) -> Result<Booking, Problem> {
     let held = reservation.hold_expire_time;
     Ok(Booking {
         owner: reservation.owner.clone(),
-        status: status(reservation.status()),
+        status: status(reservation.status()).ok_or_else(|| missing("status"))?,
         cancellation: cancellation(reservation.cancellation_reason()),
-        payment_mode: payment_mode(reservation.payment_mode()),
+        payment_mode: payment_mode(reservation.payment_mode()).ok_or_else(|| missing("payment_mode"))?,
         total,
         taxes: taxes(price, total)?,
         room_type_id: RoomTypeId::try_from(reservation.room_type_id).map_err(|error| internal(&error))?,
@@ -134,10 +134,18 @@ fn booking(reservation: &proto::Reservation) -> Result<Booking, Problem> {
         create_time: instant(created.seconds, created.nanos)?,
         update_time: instant(updated.seconds, updated.nanos)?,
         hold_expire_time: held.map(|time| instant(time.seconds, time.nanos)).transpose()?,
-        terms: price.cancellation_policy.map(|policy| CancellationTerms {
-            free_until_hours_before: policy.free_until_hours_before,
-            late_penalty_percent: policy.late_penalty_percent,
-        }),
+        terms: price.cancellation_policy.as_ref().map(terms).transpose()?,
+    })
+}
+
+fn terms(policy: &CancellationPolicy) -> Result<CancellationTerms, Problem> {
+    Ok(CancellationTerms {
+        free_until_hours_before: policy
+            .free_until_hours_before
+            .ok_or_else(|| missing("cancellation_policy.free_until_hours_before"))?,
+        late_penalty_percent: policy
+            .late_penalty_percent
+            .ok_or_else(|| missing("cancellation_policy.late_penalty_percent"))?,
     })
 }
 
@@ -152,14 +160,14 @@ fn missing(field: &str) -> Problem {
     Problem::internal(&format!("reservation service: the response has no {field}"))
 }
 
-const fn status(status: proto::ReservationStatus) -> ReservationStatus {
+const fn status(status: proto::ReservationStatus) -> Option<ReservationStatus> {
     match status {
-        proto::ReservationStatus::Unspecified => ReservationStatus::Unknown,
-        proto::ReservationStatus::PendingPayment => ReservationStatus::PendingPayment,
-        proto::ReservationStatus::Paid => ReservationStatus::Paid,
-        proto::ReservationStatus::Refunded => ReservationStatus::Refunded,
-        proto::ReservationStatus::Cancelled => ReservationStatus::Cancelled,
-        proto::ReservationStatus::Rejected => ReservationStatus::Rejected,
+        proto::ReservationStatus::Unspecified => None,
+        proto::ReservationStatus::PendingPayment => Some(ReservationStatus::PendingPayment),
+        proto::ReservationStatus::Paid => Some(ReservationStatus::Paid),
+        proto::ReservationStatus::Refunded => Some(ReservationStatus::Refunded),
+        proto::ReservationStatus::Cancelled => Some(ReservationStatus::Cancelled),
+        proto::ReservationStatus::Rejected => Some(ReservationStatus::Rejected),
     }
 }
 
@@ -172,10 +180,11 @@ const fn cancellation(reason: proto::CancellationReason) -> Option<CancellationR
     }
 }
 
-/// A reservation without a mode is from before partners could collect: its guest pays.
-const fn payment_mode(mode: proto::PaymentMode) -> PaymentMode {
+/// Who collects decides where the money goes, so there is no default.
+const fn payment_mode(mode: proto::PaymentMode) -> Option<PaymentMode> {
     match mode {
-        proto::PaymentMode::PartnerCollects => PaymentMode::PartnerCollects,
-        proto::PaymentMode::Unspecified | proto::PaymentMode::GuestPays => PaymentMode::GuestPays,
+        proto::PaymentMode::Unspecified => None,
+        proto::PaymentMode::PartnerCollects => Some(PaymentMode::PartnerCollects),
+        proto::PaymentMode::GuestPays => Some(PaymentMode::GuestPays),
     }
 }

@@ -1,15 +1,21 @@
-//! The handlers of `FinanceService`: cases of the reconciliation.
+//! The handlers of `FinanceService`: cases of the reconciliation, and the credit and payments of partners.
 
 use staymesh_api::payment::v1::{
     AssignCaseRequest, AssignCaseResponse, GetReconciliationCaseRequest, GetReconciliationCaseResponse,
-    ListReconciliationCasesRequest, ListReconciliationCasesResponse, ReplayCaseRequest, ReplayCaseResponse,
-    ResolveCaseRequest, ResolveCaseResponse, finance_service_server::FinanceService,
+    ListPartnerCreditLimitsRequest, ListPartnerCreditLimitsResponse, ListPartnerPaymentsRequest,
+    ListPartnerPaymentsResponse, ListReconciliationCasesRequest, ListReconciliationCasesResponse,
+    RecordPartnerPaymentRequest, RecordPartnerPaymentResponse, ReplayCaseRequest, ReplayCaseResponse,
+    ResolveCaseRequest, ResolveCaseResponse, SetPartnerCreditLimitRequest, SetPartnerCreditLimitResponse,
+    finance_service_server::FinanceService,
 };
 use staymesh_mesh::Caller;
 use staymesh_psp::Psp;
 use tonic::{Request, Response, Status};
 
-use super::{request, response::cases::case as response};
+use super::{
+    request,
+    response::{cases::case as response, partner_credit},
+};
 use crate::{error::PaymentError, reconcile::cases};
 
 /// Handler of `FinanceService`.
@@ -57,6 +63,47 @@ impl<P: Psp> FinanceService for FinanceHandler<P> {
     async fn replay_case(&self, request: Request<ReplayCaseRequest>) -> Result<Response<ReplayCaseResponse>, Status> {
         let case = self.0.replay_case(case_id(&request.get_ref().case_id)?).await?;
         Ok(Response::new(ReplayCaseResponse { reconciliation_case: Some(response(case)) }))
+    }
+
+    async fn list_partner_credit_limits(
+        &self,
+        request: Request<ListPartnerCreditLimitsRequest>,
+    ) -> Result<Response<ListPartnerCreditLimitsResponse>, Status> {
+        let partner = request::partner_credit::list(request.into_inner())?;
+        let credit_limits = partner_credit::credit_limits(self.0.credit_limits(&partner).await?)?;
+        Ok(Response::new(ListPartnerCreditLimitsResponse { credit_limits }))
+    }
+
+    async fn set_partner_credit_limit(
+        &self,
+        request: Request<SetPartnerCreditLimitRequest>,
+    ) -> Result<Response<SetPartnerCreditLimitResponse>, Status> {
+        let (partner, limit) = request::partner_credit::set(request.get_ref())?;
+        let credit = self.0.set_credit_limit(partner, limit, &request.get_ref().etag).await?;
+        let credit_limit = Some(partner_credit::credit_limit(credit)?);
+        Ok(Response::new(SetPartnerCreditLimitResponse { credit_limit }))
+    }
+
+    async fn record_partner_payment(
+        &self,
+        request: Request<RecordPartnerPaymentRequest>,
+    ) -> Result<Response<RecordPartnerPaymentResponse>, Status> {
+        let new = request::partner_credit::payment(request.into_inner())?;
+        let (payment, credit) = self.0.record_partner_payment(&new).await?;
+        Ok(Response::new(RecordPartnerPaymentResponse {
+            partner_payment: Some(partner_credit::payment(payment)),
+            credit_limit: Some(partner_credit::credit_limit(credit)?),
+        }))
+    }
+
+    async fn list_partner_payments(
+        &self,
+        request: Request<ListPartnerPaymentsRequest>,
+    ) -> Result<Response<ListPartnerPaymentsResponse>, Status> {
+        let (partner, page) = request::partner_credit::payments(request.into_inner())?;
+        let (payments, next_page_token) = self.0.list_partner_payments(&partner, &page).await?;
+        let partner_payments = payments.into_iter().map(partner_credit::payment).collect();
+        Ok(Response::new(ListPartnerPaymentsResponse { partner_payments, next_page_token }))
     }
 }
 

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use staymesh_api::payment::v1::{
     self as proto, CreatePaymentRequest, CreatePaymentResponse, GetPaymentRequest, GetPaymentResponse,
-    ListInvoiceLinesRequest, ListInvoiceLinesResponse, payment_service_server::PaymentService,
+    ListCreditLimitsRequest, ListCreditLimitsResponse, ListInvoiceLinesRequest, ListInvoiceLinesResponse,
+    payment_service_server::PaymentService,
 };
 use staymesh_domain::{FieldError, PaymentId};
 use staymesh_mesh::Caller;
@@ -35,6 +36,15 @@ impl<P: Psp> PaymentService for PaymentHandler<P> {
             request.get_ref().payment_id.parse().map_err(|error| PaymentError::Field(FieldError::from(error)))?;
         let payment = self.0.get(&caller, id).await?;
         Ok(Response::new(GetPaymentResponse { payment: Some(self.render(&caller, payment).await?) }))
+    }
+
+    async fn list_credit_limits(
+        &self,
+        request: Request<ListCreditLimitsRequest>,
+    ) -> Result<Response<ListCreditLimitsResponse>, Status> {
+        let caller = Caller::required(&request)?;
+        let credit_limits = response::partner_credit::credit_limits(self.0.credit_limits(&caller.subject).await?)?;
+        Ok(Response::new(ListCreditLimitsResponse { credit_limits }))
     }
 
     async fn list_invoice_lines(

@@ -21,8 +21,8 @@ impl<P: Psp> PaymentFlowService for InternalPaymentHandler<P> {
         &self,
         request: Request<RecordPartnerSaleRequest>,
     ) -> Result<Response<RecordPartnerSaleResponse>, Status> {
-        let (id, terms) = request::partner_sales::record(request.get_ref())?;
-        let sale = self.0.record_partner_sale(id, &terms).await?;
+        let (id, terms, limited) = request::partner_sales::record(request.get_ref())?;
+        let sale = self.0.record_partner_sale(id, &terms, limited).await?;
         Ok(Response::new(RecordPartnerSaleResponse { sale: Some(response::partner_sales::partner_sale(sale)?) }))
     }
 

@@ -44,7 +44,7 @@ impl<P: Psp> StatusPageService for StatusPageHandler<P> {
         let preferred = preferred.and_then(Language::preferred).unwrap_or_default();
         let GetStatusPageRequest { reservation_id, key, language } = request.into_inner();
         // A language that is not there is no reason to show no page.
-        let language = language.parse().unwrap_or(preferred);
+        let language = Language::preferred(&language).unwrap_or(preferred);
         // An invalid id gets the same answer as an invalid key.
         let id = reservation_id.parse().map_err(|_| PaymentError::NotFound)?;
         let data = self.pages.render(id, &key, language).await?.into_bytes();

@@ -16,8 +16,6 @@ pub enum ReservationStatus {
     Cancelled,
     /// The payment failed; the rooms are released.
     Rejected,
-    /// A status that this release does not know.
-    Unknown,
 }
 
 impl ReservationStatus {
@@ -29,7 +27,6 @@ impl ReservationStatus {
             Self::Refunded => "REFUNDED",
             Self::Cancelled => "CANCELLED",
             Self::Rejected => "REJECTED",
-            Self::Unknown => "UNSPECIFIED",
         }
     }
 }

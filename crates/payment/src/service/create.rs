@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use staymesh_domain::{Money, PaymentId, ReservationId};
+use staymesh_domain::{DateOutOfRange, HotelId, PaymentId, ReservationId, check_in_ends, check_in_ends_anywhere};
 use staymesh_ledger::Split;
-use staymesh_mesh::{Caller, Problem};
+use staymesh_mesh::{Caller, Problem, Reason};
 use staymesh_psp::{CheckoutOrder, CheckoutStatus, Psp, PspError};
 
 use super::{Payments, checkout};
@@ -28,8 +28,8 @@ impl<P: Psp> Payments<P> {
     ///
     /// # Errors
     /// - [`PaymentError::ReservationNotFound`]: no such reservation, or the caller did not create it.
-    /// - [`PaymentError::NotPayable`]: the reservation does not wait for a payment.
-    /// - [`PaymentError::HoldExpired`]: the hold has expired, or expires too soon to pay.
+    /// - [`PaymentError::NotPayable`]: the reservation does not wait for a payment, or check-in has ended at the hotel.
+    /// - [`PaymentError::HoldExpired`]: the hold has expired, or the hold or check-in ends too soon to pay.
     /// - [`PaymentError::PspUnavailable`]: the provider does not answer; retry.
     /// - [`PaymentError::Dependency`], [`PaymentError::Store`]: another service or the database failed.
     pub async fn create(
@@ -40,7 +40,7 @@ impl<P: Psp> Payments<P> {
     ) -> Result<Payment, PaymentError> {
         let booking = self.reservations.get(reservation_id).await?;
         let booking = booking.filter(|b| b.owner == caller.subject).ok_or(PaymentError::ReservationNotFound)?;
-        let new = self.new_payment(booking, reservation_id, return_url)?;
+        let new = self.new_payment(booking, reservation_id, return_url).await?;
         fault_points::TERMS_SAVED.around(payment_events::save(&self.pool, &new)).await?;
         let payment = fault_points::ORDER_SAVED.around(payments::open(&self.pool, &new)).await?;
         match payment.status {
@@ -50,14 +50,22 @@ impl<P: Psp> Payments<P> {
         }
     }
 
-    fn new_payment(
+    async fn new_payment(
         &self,
         booking: Booking,
         reservation_id: ReservationId,
         return_url: String,
     ) -> Result<NewPayment, PaymentError> {
         let now = Timestamp::now();
-        let (amount, expire_time) = payable(&booking, now, self.page_margin)?;
+        let hold_end = payable(&booking)?;
+        let amount = booking.total;
+        // A payment after the end of check-in would have to be refunded.
+        let end = match self.check_in_end(&booking, reservation_id.hotel_id(), hold_end).await? {
+            Some(end) if end <= now => return Err(PaymentError::NotPayable("check-in has ended at the hotel")),
+            Some(end) => end.min(hold_end),
+            None => hold_end,
+        };
+        let expire_time = page_end(booking.create_time, end, now, self.page_margin).ok_or(PaymentError::HoldExpired)?;
         let split = Split::with_commission(amount, booking.taxes, self.commission_basis_points)
             .ok_or_else(|| Problem::internal(&"the taxes of the reservation exceed its price"))?;
         let check_after = SignedDuration::try_from(self.check_after).map_err(|error| Problem::internal(&error))?;
@@ -72,6 +80,28 @@ impl<P: Psp> Payments<P> {
             expire_time,
             next_check_time: now.checked_add(check_after).map_err(|error| Problem::internal(&error))?,
         })
+    }
+
+    /// When check-in ends at the hotel; `None` if that is after `hold_end` in every time zone. The hotel's time zone is
+    /// read only if it decides.
+    async fn check_in_end(
+        &self,
+        booking: &Booking,
+        hotel_id: HotelId,
+        hold_end: Timestamp,
+    ) -> Result<Option<Timestamp>, PaymentError> {
+        let out_of_range = |error: DateOutOfRange| Problem::internal(&error);
+        let (first, _) = check_in_ends_anywhere(booking.check_in).map_err(out_of_range)?;
+        if hold_end <= first {
+            return Ok(None);
+        }
+        match self.hotels.time_zone(hotel_id).await {
+            Ok(zone) => Ok(Some(check_in_ends(booking.check_in, zone).map_err(out_of_range)?)),
+            Err(problem) if problem.reason() == Reason::HotelNotFound => {
+                Err(PaymentError::NotPayable("the hotel was deleted and takes no guests"))
+            }
+            Err(problem) => Err(problem.into()),
+        }
     }
 
     async fn open_page(&self, payment: Payment) -> Result<Payment, PaymentError> {
@@ -125,8 +155,8 @@ impl<P: Psp> Payments<P> {
     }
 }
 
-/// The amount to be paid and the end of the checkout page, if the reservation waits for a payment.
-fn payable(booking: &Booking, now: Timestamp, margin: Duration) -> Result<(Money, Timestamp), PaymentError> {
+/// The end of the hold, if the reservation waits for a payment.
+fn payable(booking: &Booking) -> Result<Timestamp, PaymentError> {
     if booking.cancellation == Some(CancellationReason::HoldExpired) {
         return Err(PaymentError::HoldExpired);
     }
@@ -140,9 +170,7 @@ fn payable(booking: &Booking, now: Timestamp, margin: Duration) -> Result<(Money
         return Err(PaymentError::NotPayable("there is nothing to be paid"));
     }
     // Without an end of the hold there is no end for the checkout page.
-    let hold_end = booking.hold_expire_time.ok_or(PaymentError::NotPayable("the reservation holds no rooms"))?;
-    let expire_time = page_end(booking.create_time, hold_end, now, margin).ok_or(PaymentError::HoldExpired)?;
-    Ok((booking.total, expire_time))
+    booking.hold_expire_time.ok_or(PaymentError::NotPayable("the reservation holds no rooms"))
 }
 
 /// When a checkout page opened now closes: `margin` before the hold expires, so that a payment in the last second is

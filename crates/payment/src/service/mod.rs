@@ -2,13 +2,15 @@
 //!
 //! Every step is persisted before the next one begins, and every step is idempotent: the order, the provider's answer, and
 //! an outbox event for whatever another service or the provider must do. Every change of money is one transaction with
-//! its ledger postings: [`checkout`] (paid), `refunds::request` and `refunds::succeed`, [`partner_sales`], [`payouts`].
+//! its ledger postings: [`checkout`] (paid), `refunds::request` and `refunds::succeed`, [`partner_sales`],
+//! [`partner_credit`], [`payouts`].
 
 mod cancellation;
 pub(crate) mod checkout;
 mod create;
 mod events;
 mod outbox;
+mod partner_credit;
 mod partner_sales;
 mod payouts;
 mod refunds;
@@ -26,6 +28,7 @@ use staymesh_domain::{HotelId, Page, PaymentId};
 use staymesh_mesh::Caller;
 use staymesh_psp::Psp;
 use staymesh_store::outbox::Wake;
+use tokio::sync::Semaphore;
 use uuid::Uuid;
 
 pub use outbox::{OutboxDispatcher, PAYOUT_CONCURRENCY, REFUND_CONCURRENCY};
@@ -35,10 +38,14 @@ pub use payouts::Statement;
 use crate::{
     clients::{hotels::HotelClient, reservations::ReservationClient},
     error::PaymentError,
-    model::{Payment, Refund, StatusFilter},
+    model::{DefaultCredit, Payment, Refund, StatusFilter},
     status_links::StatusLinks,
     store::{payments, refunds as refund_rows},
 };
+
+/// Partner sales that a replica decides at once. The sales of one partner wait for each other; without a limit, a burst of
+/// them would wait with all of the database connections, and payments of guests for those.
+pub const PARTNER_SALES_AT_ONCE: usize = 4;
 
 /// The payment rules with everything they depend on.
 pub struct Payments<P> {
@@ -60,6 +67,10 @@ pub struct Payments<P> {
     pub page_margin: Duration,
     /// Commission in basis points of the price before taxes; 0 to 10,000.
     pub commission_basis_points: u16,
+    /// The credit limit of partners for whom no administrator has set one.
+    pub default_credit: DefaultCredit,
+    /// Partner sales that are decided at once; see [`PARTNER_SALES_AT_ONCE`].
+    pub partner_sales: Arc<Semaphore>,
 }
 
 impl<P: Psp> Payments<P> {

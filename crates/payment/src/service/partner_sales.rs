@@ -1,11 +1,14 @@
 //! Sales whose money a partner collects: the partner owes the amount, and a cancellation credits what its policy refunds.
 //!
-//! Only the ledger changes; no money moves here.
+//! Only the ledger changes; no money moves here. The credit limit of the partner decides whether a sale is recorded: under
+//! a lock on its credit, what the ledger says it owes and the sale together are at most the limit. Only a sale adds to the
+//! debt, and every sale holds the lock, so the decision is exact however many are made at once.
 
 use jiff::civil::Date;
 use sqlx::PgConnection;
 use staymesh_domain::{FieldError, Money, Page, ReservationId};
 use staymesh_ledger::{self as ledger, Split};
+use staymesh_mesh::Problem;
 use staymesh_psp::Psp;
 use uuid::Uuid;
 
@@ -13,36 +16,46 @@ use super::Payments;
 use crate::{
     error::PaymentError,
     fault_points,
-    model::{PartnerSale, PartnerTerms},
-    store::partner_sales,
+    model::{CreditRefusal, PartnerSale, PartnerTerms},
+    store::{partner_credit, partner_sales},
 };
+
+/// Whether the sale of a reservation was recorded. Both are final.
+type Decision = Result<PartnerSale, CreditRefusal>;
 
 /// Cursor of an invoice: the day of departure and the reservation id of the last line of a page.
 pub type InvoiceCursor = (Date, Uuid);
 
 impl<P: Psp> Payments<P> {
-    /// Records what a partner owes for a reservation. Idempotent by reservation.
+    /// Records what a partner owes for a reservation, if it is within its credit limit. Idempotent by reservation: a sale
+    /// that was refused stays refused. Without `limited` the sale is recorded above the limit as well: the reservation is
+    /// confirmed already, as earlier releases did it.
     ///
     /// # Errors
-    /// [`PaymentError::SaleDiffers`] if the sale was recorded with other terms; [`PaymentError::Field`] if the taxes exceed
-    /// the amount; [`PaymentError::Store`] if the database fails.
+    /// [`PaymentError::CreditExceeded`] if the credit limit refuses the sale; [`PaymentError::SaleDiffers`] if the sale was
+    /// recorded with other terms; [`PaymentError::Field`] if the taxes exceed the amount; [`PaymentError::Store`] if the
+    /// database fails.
     pub async fn record_partner_sale(
         &self,
         id: ReservationId,
         terms: &PartnerTerms,
+        limited: bool,
     ) -> Result<PartnerSale, PaymentError> {
+        // Never closed. The wait ends with the deadline of the request.
+        let _turn = self.partner_sales.acquire().await.map_err(|closed| Problem::internal(&closed))?;
         let mut transaction = self.pool.begin().await?;
-        let sale = self.record(&mut transaction, id, terms).await?;
+        let decision = self.record(&mut transaction, id, terms, limited).await?;
         fault_points::PARTNER_SALE_RECORDED.around(transaction.commit()).await?;
-        Ok(sale)
+        decision.map_err(|CreditRefusal { limit, used, asked }| PaymentError::CreditExceeded { limit, used, asked })
     }
 
     /// Credits the partner `refund` after the reservation was cancelled, at most the amount of the sale. Idempotent: a
-    /// sale is credited once. If `terms` are given, records the sale first unless it is recorded. `None` if no partner
-    /// collects for this reservation.
+    /// sale is credited once. If `terms` are given, records the sale first unless it is recorded or was refused. `None` if
+    /// no partner collects for this reservation, or its sale was refused.
     ///
     /// # Errors
-    /// As [`Self::record_partner_sale`], and [`PaymentError::Field`] if `refund` is negative or in another currency.
+    /// As [`Self::record_partner_sale`] without a limit, and [`PaymentError::Field`] if `refund` is negative or in another
+    /// currency.
     pub async fn settle_partner_sale(
         &self,
         id: ReservationId,
@@ -51,7 +64,7 @@ impl<P: Psp> Payments<P> {
     ) -> Result<Option<PartnerSale>, PaymentError> {
         let mut transaction = self.pool.begin().await?;
         let sale = match terms {
-            Some(terms) => Some(self.record(&mut transaction, id, terms).await?),
+            Some(terms) => self.record(&mut transaction, id, terms, false).await?.ok(),
             None => partner_sales::lock(&mut transaction, id).await?,
         };
         let Some(sale) = sale else { return Ok(None) };
@@ -75,25 +88,57 @@ impl<P: Psp> Payments<P> {
         Ok(page.cut(rows, |sale| (sale.terms.check_out, sale.reservation_id.as_uuid())))
     }
 
-    /// Inserts the sale or finds it, and locks it.
+    /// Decides the sale, or finds how it was decided. A sale is locked.
     async fn record(
         &self,
         connection: &mut PgConnection,
         id: ReservationId,
         terms: &PartnerTerms,
-    ) -> Result<PartnerSale, PaymentError> {
+        limited: bool,
+    ) -> Result<Decision, PaymentError> {
         let split = Split::with_commission(terms.amount, terms.taxes, self.commission_basis_points);
         let split = split.ok_or_else(|| FieldError::new("terms.taxes.amount", "must not exceed the amount"))?;
+        if let Some(known) = known(connection, id, terms).await? {
+            return Ok(known);
+        }
+        let currency = terms.amount.currency();
+        let credit = partner_credit::lock(connection, &terms.partner, currency, &self.default_credit).await?;
+        // A concurrent request may have decided it while this one waited for the lock.
+        if let Some(known) = known(connection, id, terms).await? {
+            return Ok(known);
+        }
+        if limited && !credit.admits(terms.amount) {
+            let refusal = CreditRefusal { asked: terms.amount, limit: credit.limit, used: credit.used };
+            partner_credit::refuse(connection, id, &terms.partner, &refusal).await?;
+            tracing::warn!(reservation_id = %id, partner = terms.partner, "partner sale refused by the credit limit");
+            return Ok(Err(refusal));
+        }
         let inserted = partner_sales::insert(connection, id, terms, split).await?;
         let sale = partner_sales::lock(connection, id).await?.ok_or(PaymentError::ReservationNotFound)?;
-        if inserted {
-            ledger::post(connection, &sale.sold().partner_sale(&terms.partner)).await?;
-            tracing::info!(reservation_id = %id, "partner sale recorded");
-        } else if sale.terms != *terms {
-            return Err(PaymentError::SaleDiffers);
+        if !inserted {
+            return same(sale, terms).map(Ok);
         }
-        Ok(sale)
+        ledger::post(connection, &sale.sold().partner_sale(&terms.partner)).await?;
+        tracing::info!(reservation_id = %id, "partner sale recorded");
+        Ok(Ok(sale))
     }
+}
+
+/// How the sale of a reservation was decided; `None` if it was not. A sale is locked.
+async fn known(
+    connection: &mut PgConnection,
+    id: ReservationId,
+    terms: &PartnerTerms,
+) -> Result<Option<Decision>, PaymentError> {
+    if let Some(sale) = partner_sales::lock(connection, id).await? {
+        return same(sale, terms).map(|sale| Some(Ok(sale)));
+    }
+    Ok(partner_credit::refusal(connection, id).await?.map(Err))
+}
+
+/// The sale, if it was made on these terms.
+fn same(sale: PartnerSale, terms: &PartnerTerms) -> Result<PartnerSale, PaymentError> {
+    if sale.terms == *terms { Ok(sale) } else { Err(PaymentError::SaleDiffers) }
 }
 
 /// Credits a sale that is locked, unless it has been credited.

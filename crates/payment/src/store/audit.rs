@@ -1,5 +1,6 @@
 //! What audit records show of payments, destinations and reconciliation cases.
 
+use staymesh_domain::Currency;
 use staymesh_store::audit::ObjectType;
 
 /// A payment with its refunds, by its id. Without the owner and the addresses of pages.
@@ -26,3 +27,23 @@ pub(crate) const RECONCILIATION_CASE: ObjectType = ObjectType {
                                          'replayed_at', replayed_at)
                from reconciliation_case where case_id = $1::uuid",
 };
+
+/// The credit limit of a partner in a currency, by its [`credit_id`].
+pub(crate) const PARTNER_CREDIT_LIMIT: ObjectType = ObjectType {
+    name: "partner_credit_limit",
+    snapshot: "select jsonb_build_object('limit_minor', limit_minor, 'version', version) from partner_credit
+               where currency = right($1, 3) and partner = left($1, -4)",
+};
+
+/// A payment of a partner, by its id.
+pub(crate) const PARTNER_PAYMENT: ObjectType = ObjectType {
+    name: "partner_payment",
+    snapshot: "select jsonb_build_object('partner', partner, 'amount_minor', amount_minor, 'currency', currency,
+                                         'reference', reference, 'keep_credit', keep_credit)
+               from partner_payment where partner_payment_id = $1::uuid",
+};
+
+/// The id of a partner's credit limit in audit records: `client:ID/EUR`.
+pub(crate) fn credit_id(partner: &str, currency: Currency) -> String {
+    format!("{partner}/{}", currency.code())
+}

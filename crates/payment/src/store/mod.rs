@@ -2,6 +2,7 @@
 
 pub(crate) mod audit;
 pub mod events;
+pub mod partner_credit;
 pub mod partner_sales;
 pub mod payment_events;
 pub mod payments;

@@ -78,7 +78,8 @@ pub async fn lock_payable(connection: &mut PgConnection, account_id: i64) -> Res
 }
 
 /// The entries of the account $1 for stays with a check-out before $2 that no payout has settled. Excludes entries
-/// without a reservation (such as payouts themselves) and those whose check-out is unknown.
+/// without a reservation (such as payouts themselves), those whose check-out is unknown, and those of a payment that the
+/// reservation service has not accepted yet: it may have arrived too late for the stay, and then all of it goes back.
 macro_rules! due {
     () => {
         "due as materialized (
@@ -92,7 +93,15 @@ macro_rules! due {
                      select check_out from partner_sale where reservation_id = t.reservation_id) sold) stay
              where e.account_id = $1 and stay.check_out < $2
                  and not exists (
-                     select from pay_out_line l where l.transaction_id = e.transaction_id and l.line = e.line))"
+                     select from pay_out_line l where l.transaction_id = e.transaction_id and l.line = e.line)
+                 and not exists (
+                     select from payment_order p join outbox o on o.aggregate_id = p.payment_id
+                     where p.reservation_id = t.reservation_id and o.kind = 'payment.paid'
+                         and o.delivered_at is null and o.parked_at is null)
+                 and not exists (
+                     select from payment_order p join outbox o on o.aggregate_id = p.payment_id
+                     where p.reservation_id = t.reservation_id and o.kind = 'payment.paid'
+                         and o.delivered_at is null and o.parked_at is not null))"
     };
 }
 

@@ -127,9 +127,12 @@ impl Movement {
         if self.amount.signum() != sign {
             return None;
         }
-        let own = if kind == MovementKind::Charge { source.amount_captured } else { None };
-        let amount =
-            if source.currency == self.currency { self.amount.checked_abs()? } else { own.unwrap_or(source.amount) };
+        let amount = match kind {
+            _ if source.currency == self.currency => self.amount.checked_abs()?,
+            // Less may have been captured than was authorized.
+            MovementKind::Charge => source.amount_captured?,
+            _ => source.amount,
+        };
         let metadata = source.metadata.unwrap_or_default();
         let reference = match kind {
             MovementKind::Charge => metadata.payment_id().map(|id| id.to_string()),

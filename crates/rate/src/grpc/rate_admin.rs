@@ -66,10 +66,10 @@ impl RateAdminService for RateAdminHandler {
         let list = request::night_list(&request);
         let ((hotel_id, room_type_id), (range, page)) =
             request::of_room_type(request.hotel_id, request.room_type_id, list)?;
-        let nights = self.rates.list_nightly_prices(hotel_id, room_type_id, range, &page).await?;
+        let (nights, etag) = self.rates.list_nightly_prices(hotel_id, room_type_id, range, &page).await?;
         let (nights, next_page_token) = page.cut(nights, |(date, _)| *date);
         let nights = nights.into_iter().map(response::night).collect();
-        Ok(Response::new(ListNightlyPricesResponse { nights, next_page_token }))
+        Ok(Response::new(ListNightlyPricesResponse { nights, next_page_token, etag }))
     }
 
     async fn set_nightly_prices(
@@ -82,23 +82,23 @@ impl RateAdminService for RateAdminHandler {
         let ((hotel_id, room_type_id), (nights, price)) =
             request::of_room_type(request.hotel_id, request.room_type_id, nights)?;
         let count = i32::try_from(nights.len()).map_err(|error| Problem::internal(&error))?;
-        self.rates.set_nightly_prices(hotel_id, room_type_id, &nights, price).await?;
-        Ok(Response::new(SetNightlyPricesResponse { nights: count }))
+        let etag = self.rates.set_nightly_prices(hotel_id, room_type_id, &nights, price, &request.etag).await?;
+        Ok(Response::new(SetNightlyPricesResponse { nights: count, etag }))
     }
 
     async fn get_taxes(&self, request: Request<GetTaxesRequest>) -> Result<Response<GetTaxesResponse>, Status> {
         require_staff(&request, request.get_ref().hotel_id)?;
         let hotel_id = request::id(request.get_ref().hotel_id)?;
-        let taxes = self.rates.get_taxes(hotel_id).await?;
-        Ok(Response::new(GetTaxesResponse { taxes: taxes.into_iter().map(Into::into).collect() }))
+        let (taxes, etag) = self.rates.get_taxes(hotel_id).await?;
+        Ok(Response::new(GetTaxesResponse { taxes: taxes.into_iter().map(Into::into).collect(), etag }))
     }
 
     async fn set_taxes(&self, request: Request<SetTaxesRequest>) -> Result<Response<SetTaxesResponse>, Status> {
         require_staff(&request, request.get_ref().hotel_id)?;
-        let request = request.into_inner();
-        let (hotel_id, taxes) = request::of_hotel(request.hotel_id, request::taxes(request.taxes))?;
-        self.rates.set_taxes(hotel_id, &taxes).await?;
-        Ok(Response::new(SetTaxesResponse { taxes: taxes.into_iter().map(Into::into).collect() }))
+        let SetTaxesRequest { hotel_id, taxes, etag } = request.into_inner();
+        let (hotel_id, taxes) = request::of_hotel(hotel_id, request::taxes(taxes))?;
+        let etag = self.rates.set_taxes(hotel_id, &taxes, &etag).await?;
+        Ok(Response::new(SetTaxesResponse { taxes: taxes.into_iter().map(Into::into).collect(), etag }))
     }
 
     async fn list_audit_records(

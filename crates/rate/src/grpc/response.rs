@@ -29,8 +29,8 @@ impl From<OccupancyRule> for proto::OccupancyRule {
 impl From<CancellationPolicy> for proto::CancellationPolicy {
     fn from(policy: CancellationPolicy) -> Self {
         Self {
-            free_until_hours_before: policy.free_until_hours_before,
-            late_penalty_percent: policy.late_penalty_percent,
+            free_until_hours_before: Some(policy.free_until_hours_before),
+            late_penalty_percent: Some(policy.late_penalty_percent),
         }
     }
 }

@@ -61,12 +61,32 @@ async fn price_stay_leaves_out_room_types_with_a_total_of_zero() {
 }
 
 #[tokio::test]
-async fn price_stay_beyond_the_largest_amount_names_the_room_type() {
+async fn price_stay_beyond_the_largest_amount_leaves_that_room_type_out() {
     let fixture = fixture().await;
-    fixture.set_rate(1, rate("1")).await.unwrap();
-    fixture.set_rate(2, rate("9999999999999.99")).await.unwrap();
-    let refused = fixture.price(vec![demand(1, &[0; 3]), demand(2, &[0; 3])]).await.unwrap_err();
-    assert_eq!(fields(&refused), ["room_types[1]"]);
+    for room_type_id in [1, 2] {
+        fixture.set_rate(room_type_id, rate("1")).await.unwrap();
+    }
+    // A price from before the limit.
+    for sql in [
+        "alter table room_rate drop constraint room_rate_base_price_in_offers",
+        "update room_rate set base_price_minor = 999999999999999 where room_type_id = 2",
+    ] {
+        sqlx::query(sql).execute(fixture.database.pool()).await.unwrap();
+    }
+    let prices = fixture.price(vec![demand(1, &[0; 3]), demand(2, &[0; 3])]).await.unwrap();
+    assert_eq!(prices.iter().map(|price| price.room_type_id).collect::<Vec<_>>(), [1]);
+}
+
+#[tokio::test]
+async fn prices_and_fees_above_the_limit_are_refused() {
+    let fixture = fixture().await;
+    fixture.set_rate(1, rate("200000000.00")).await.unwrap();
+    let refused = fixture.set_rate(1, rate("200000000.01")).await.unwrap_err();
+    assert_eq!(fields(&refused), ["rate.base_price.amount"]);
+    let refused = fixture.set_nights(1, "2027-03-01", "2027-03-02", euros("200000000.01")).await.unwrap_err();
+    assert_eq!(fields(&refused), ["price.amount"]);
+    let refused = fixture.set_taxes(vec![fee("City", euros("200000000.01"))]).await.unwrap_err();
+    assert_eq!(fields(&refused), ["taxes[0].per_room_night.amount"]);
 }
 
 #[tokio::test]
@@ -119,7 +139,10 @@ async fn set_room_rate_reports_every_invalid_field_and_changes_nothing() {
     let wrong = proto::RoomRate {
         base_price: euros("-1"),
         occupancy_rules: vec![rule(0, 401), rule(50, 1), rule(50, -91)],
-        cancellation_policy: Some(proto::CancellationPolicy { free_until_hours_before: -1, late_penalty_percent: 101 }),
+        cancellation_policy: Some(proto::CancellationPolicy {
+            free_until_hours_before: Some(-1),
+            late_penalty_percent: Some(101),
+        }),
         ..Default::default()
     };
     let refused = fixture.set_rate(1, wrong).await.unwrap_err();
@@ -140,6 +163,15 @@ async fn set_room_rate_reports_every_invalid_field_and_changes_nothing() {
     }
     let missing = proto::RoomRate { base_price: None, ..rate("1") };
     assert_eq!(fields(&fixture.set_rate(1, missing).await.unwrap_err()), ["rate.base_price"]);
+    // No policy, or half of one, is no free cancellation.
+    let field = "rate.cancellation_policy";
+    let half = proto::CancellationPolicy { free_until_hours_before: Some(48), late_penalty_percent: None };
+    for (cancellation_policy, field) in
+        [(None, field.to_owned()), (Some(half), format!("{field}.late_penalty_percent"))]
+    {
+        let refused = fixture.set_rate(1, proto::RoomRate { cancellation_policy, ..rate("1") }).await.unwrap_err();
+        assert_eq!(fields(&refused), [field]);
+    }
     let many = proto::RoomRate { occupancy_rules: (1..=21).map(|sold| rule(sold, 1)).collect(), ..rate("1") };
     assert_eq!(fields(&fixture.set_rate(1, many).await.unwrap_err()), ["rate.occupancy_rules"]);
     let request = SetRoomRateRequest { hotel_id: HOTEL, room_type_id: 0, rate: Some(rate("1")) };
@@ -158,7 +190,7 @@ async fn admin_calls_authorize_before_they_validate() {
     let request = SetNightlyPricesRequest { hotel_id: HOTEL, ..Default::default() };
     let refused = fixture.admin.set_nightly_prices(staff_of(HOTEL + 1, request)).await.unwrap_err();
     assert_eq!(reason(&refused), Reason::AccessDenied);
-    let request = SetTaxesRequest { hotel_id: HOTEL, taxes: vec![proto::Tax::default(); 30] };
+    let request = SetTaxesRequest { hotel_id: HOTEL, taxes: vec![proto::Tax::default(); 30], etag: String::new() };
     let refused = fixture.admin.set_taxes(staff_of(HOTEL + 1, request)).await.unwrap_err();
     assert_eq!(reason(&refused), Reason::AccessDenied);
     let request = GetTaxesRequest { hotel_id: HOTEL };
@@ -196,6 +228,7 @@ async fn nightly_prices_are_set_by_weekday_listed_and_cleared() {
         until_date: "2027-03-15".into(),
         weekdays: vec![6, 7],
         price,
+        etag: String::new(),
     };
     let refused = fixture.admin.set_nightly_prices(staff(weekends(euros("200")))).await.unwrap_err();
     assert_eq!(reason(&refused), Reason::RateNotFound);
@@ -243,6 +276,7 @@ async fn set_nightly_prices_reports_the_invalid_field_and_changes_nothing() {
         until_date: until.into(),
         weekdays: weekdays.to_vec(),
         price,
+        etag: String::new(),
     };
     for (request, expected) in [
         (nights("", "2027-03-02", &[], euros("1")), "from_date"),
@@ -302,4 +336,49 @@ async fn set_taxes_replaces_all_taxes() {
     assert_eq!(get().await, both);
     fixture.set_taxes(vec![]).await.unwrap();
     assert!(get().await.is_empty());
+}
+
+#[tokio::test]
+async fn set_taxes_with_an_old_etag_is_refused() {
+    let fixture = fixture().await;
+    let set = async |taxes: Vec<proto::Tax>, etag: &str| {
+        let request = SetTaxesRequest { hotel_id: HOTEL, taxes, etag: etag.to_owned() };
+        fixture.admin.set_taxes(staff(request)).await.map(|answer| answer.into_inner().etag)
+    };
+    let read = fixture.admin.get_taxes(staff(GetTaxesRequest { hotel_id: HOTEL })).await.unwrap().into_inner();
+    let first = set(vec![percentage("VAT", 600)], &read.etag).await.unwrap();
+    assert_ne!(first, read.etag);
+    // The second editor started from the same version.
+    let refused = set(vec![percentage("City", 100)], &read.etag).await.unwrap_err();
+    assert_eq!(reason(&refused), Reason::EtagMismatch);
+    // Equal taxes keep the etag; without one, any version is replaced.
+    assert_eq!(set(vec![percentage("VAT", 600)], &first).await.unwrap(), first);
+    assert_ne!(set(vec![], "").await.unwrap(), first);
+}
+
+#[tokio::test]
+async fn set_nightly_prices_with_an_old_etag_is_refused() {
+    let fixture = fixture().await;
+    fixture.set_rate(1, rate("100")).await.unwrap();
+    let set = async |price: Option<Money>, etag: &str| {
+        let request = SetNightlyPricesRequest {
+            hotel_id: HOTEL,
+            room_type_id: 1,
+            from_date: "2027-03-01".into(),
+            until_date: "2027-03-03".into(),
+            weekdays: vec![],
+            price,
+            etag: etag.to_owned(),
+        };
+        fixture.admin.set_nightly_prices(staff(request)).await.map(|answer| answer.into_inner().etag)
+    };
+    let request = ListNightlyPricesRequest { hotel_id: HOTEL, room_type_id: 1, ..Default::default() };
+    let read = fixture.admin.list_nightly_prices(staff(request)).await.unwrap().into_inner().etag;
+    let first = set(euros("90"), &read).await.unwrap();
+    assert_ne!(first, read);
+    for price in [euros("80"), None] {
+        assert_eq!(reason(&set(price, &read).await.unwrap_err()), Reason::EtagMismatch);
+    }
+    assert_eq!(set(euros("90"), &first).await.unwrap(), first);
+    assert_ne!(set(None, "").await.unwrap(), first);
 }

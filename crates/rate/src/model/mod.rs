@@ -4,6 +4,6 @@ mod price;
 mod rate;
 mod tax;
 
-pub(crate) use price::{RoomTypeDemand, RoomTypePrice, StayPrice};
+pub(crate) use price::{MAX_PRICE_MINOR, RoomTypeDemand, RoomTypePrice, StayPrice};
 pub(crate) use rate::{CancellationPolicy, OccupancyRule, Prices, Rate, RoomRate};
 pub(crate) use tax::{Tax, TaxAmount, TaxKind};

@@ -5,6 +5,13 @@ use staymesh_domain::{Money, RoomTypeId};
 
 use super::{rate::CancellationPolicy, tax::TaxAmount};
 
+/// Largest price of a room and night, and largest fee for one, in minor units: 200,000,000.00, also in currencies whose
+/// unit is small, such as IDR.
+///
+/// The longest stay in the most rooms, 90 nights and 50 rooms, is then a tenth of [`Money::MAX_MINOR`]: occupancy rules
+/// and taxes may raise it elevenfold before it cannot be computed.
+pub(crate) const MAX_PRICE_MINOR: i64 = 20_000_000_000;
+
 /// A room type to price, and how well it sells.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct RoomTypeDemand {

@@ -50,7 +50,7 @@ pub(crate) struct OccupancyRule {
 }
 
 /// What a guest pays when cancelling.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct CancellationPolicy {
     /// Cancelling is free until this many hours before 00:00 UTC of the check-in date; 0 to 8,760.
     pub(crate) free_until_hours_before: i32,

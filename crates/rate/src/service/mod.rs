@@ -7,7 +7,7 @@ mod stays;
 mod taxes;
 
 use sqlx::PgPool;
-use staymesh_domain::{Currency, Money};
+use staymesh_domain::{Currency, HotelId, Money, RoomTypeId};
 
 use crate::{clients::hotel::HotelClient, error::RateError};
 
@@ -38,6 +38,24 @@ fn require_currency(amount: Money, expected: Currency, field: impl FnOnce() -> S
         return Ok(());
     }
     Err(RateError::CurrencyMismatch { field: field(), expected })
+}
+
+/// The etag of a version of the nightly prices of a room type.
+fn nights_etag(room_type_id: RoomTypeId, version: i64) -> String {
+    format!("n{:x}-{version:x}", room_type_id.get())
+}
+
+/// The etag of a version of the taxes of a hotel.
+fn tax_etag(hotel_id: HotelId, version: i64) -> String {
+    format!("t{:x}-{version:x}", hotel_id.get())
+}
+
+/// Optimistic concurrency control: an empty etag accepts any version.
+///
+/// # Errors
+/// [`RateError::EtagMismatch`].
+fn require_etag(given: &str, current: &str) -> Result<(), RateError> {
+    if given.is_empty() || given == current { Ok(()) } else { Err(RateError::EtagMismatch) }
 }
 
 /// The error for a foreign key violation on `hotel_currency`: the hotel service returned another currency than it did

@@ -14,27 +14,33 @@ use crate::{
     model::{Prices, RoomTypeDemand, RoomTypePrice, StayPrice, Tax, TaxAmount, TaxKind},
 };
 
-/// Prices a stay in each of `demands`, in their order. Room types without an entry in `prices`, and those that are not
-/// [for sale](is_for_sale), are left out.
+/// Prices a stay in each of `demands`, in their order. Room types without an entry in `prices`, those that are not
+/// [for sale](is_for_sale), and those whose price exceeds [`Money::MAX_MINOR`] are left out; `on_out_of_range` gets the
+/// last.
 ///
 /// # Errors
-/// [`RateError::StayTooExpensive`] with the index of the room type; [`RateError::StoredAmount`] when prices and taxes are
-/// in different currencies.
+/// [`RateError::StoredAmount`] when prices and taxes are in different currencies.
 pub(super) fn price_room_types(
     prices: &HashMap<RoomTypeId, Prices>,
     taxes: &[Tax],
     stay: StayDates,
     rooms: RoomCount,
     demands: &[RoomTypeDemand],
+    mut on_out_of_range: impl FnMut(RoomTypeId),
 ) -> Result<Vec<RoomTypePrice>, RateError> {
     let mut offers = Vec::with_capacity(demands.len());
-    for (index, demand) in demands.iter().enumerate() {
+    for demand in demands {
         let Some(prices) = prices.get(&demand.room_type_id) else { continue };
         let nights = stay.nights().zip(demand.sold_percent.iter().copied());
-        let price = price_stay(prices, taxes, nights, rooms).map_err(|error| match error {
-            MoneyError::TooLarge => RateError::StayTooExpensive { index },
-            other => RateError::StoredAmount(other),
-        })?;
+        let price = match price_stay(prices, taxes, nights, rooms) {
+            Ok(price) => price,
+            // Such a price must not take the other room types off sale.
+            Err(MoneyError::TooLarge) => {
+                on_out_of_range(demand.room_type_id);
+                continue;
+            }
+            Err(other) => return Err(RateError::StoredAmount(other)),
+        };
         if is_for_sale(&price) {
             offers.push(RoomTypePrice { room_type_id: demand.room_type_id, price, policy: prices.rate.policy });
         }

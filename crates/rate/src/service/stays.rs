@@ -11,10 +11,11 @@ use crate::{
 
 impl RateService {
     /// Prices a stay in several room types of a hotel, in the order of `demands`. Room types that have no rate, or in
-    /// which the stay would cost nothing, are left out. Two statements, whatever the number of room types and nights.
+    /// which the stay would cost nothing or more than an amount can hold, are left out; the last are logged. Two
+    /// statements, whatever the number of room types and nights.
     ///
     /// # Errors
-    /// [`RateError::StayTooExpensive`]; [`RateError::StoredAmount`] when stored amounts are invalid.
+    /// [`RateError::StoredAmount`] when stored amounts are invalid.
     pub(crate) async fn price_stay(
         &self,
         hotel_id: HotelId,
@@ -27,6 +28,8 @@ impl RateService {
             store::stay::prices(&self.pool, hotel_id, &room_type_ids, stay),
             store::tax::list(&self.pool, hotel_id),
         )?;
-        price_room_types(&prices, &taxes, stay, rooms, demands)
+        price_room_types(&prices, &taxes, stay, rooms, demands, |room_type_id| {
+            tracing::error!(%hotel_id, %room_type_id, "price out of range: room type left out of the offers");
+        })
     }
 }

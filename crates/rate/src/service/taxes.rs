@@ -3,7 +3,7 @@
 use staymesh_domain::HotelId;
 use staymesh_store::ResultExt;
 
-use super::{RateService, currency_changed, require_currency};
+use super::{RateService, currency_changed, require_currency, require_etag, tax_etag};
 use crate::{
     error::RateError,
     model::{Tax, TaxKind},
@@ -11,17 +11,20 @@ use crate::{
 };
 
 impl RateService {
-    /// The taxes of a hotel, in the order of the bill.
-    pub(crate) async fn get_taxes(&self, hotel_id: HotelId) -> Result<Vec<Tax>, RateError> {
-        store::tax::list(&self.pool, hotel_id).await
+    /// The taxes of a hotel, in the order of the bill, and their etag.
+    pub(crate) async fn get_taxes(&self, hotel_id: HotelId) -> Result<(Vec<Tax>, String), RateError> {
+        // One snapshot, so that the etag belongs to these taxes.
+        let mut tx = self.pool.begin_with("begin isolation level repeatable read read only").await?;
+        let version = store::tax::version(&mut tx, hotel_id).await?;
+        Ok((store::tax::list(&mut *tx, hotel_id).await?, tax_etag(hotel_id, version)))
     }
 
-    /// Replaces all taxes of a hotel.
+    /// Replaces all taxes of a hotel and returns their etag. Taxes equal to the current ones keep it.
     ///
     /// # Errors
-    /// [`RateError::CurrencyMismatch`], and [`RateError::Dependency`] when the hotel does not exist or the hotel service
-    /// is unavailable.
-    pub(crate) async fn set_taxes(&self, hotel_id: HotelId, taxes: &[Tax]) -> Result<(), RateError> {
+    /// [`RateError::CurrencyMismatch`], [`RateError::EtagMismatch`], and [`RateError::Dependency`] when the hotel does not
+    /// exist or the hotel service is unavailable.
+    pub(crate) async fn set_taxes(&self, hotel_id: HotelId, taxes: &[Tax], given: &str) -> Result<String, RateError> {
         let currency = self.hotels.currency(hotel_id).await?;
         for (index, tax) in taxes.iter().enumerate() {
             if let TaxKind::PerRoomNight(amount) = tax.kind {
@@ -31,13 +34,18 @@ impl RateService {
         let mut tx = self.pool.begin().await?;
         store::hotel_currency::insert_if_absent(&mut tx, hotel_id, currency).await?;
         // The lock serializes concurrent replacements, so that the result is one of them and not a mixture.
-        store::tax::lock(&mut tx, hotel_id).await?;
+        let current = tax_etag(hotel_id, store::tax::lock(&mut tx, hotel_id).await?);
+        require_etag(given, &current)?;
+        if store::tax::list(&mut *tx, hotel_id).await? == taxes {
+            return Ok(current);
+        }
         let watched = store::audit::TAXES.before(&mut tx, &hotel_id).await?;
         store::tax::replace(&mut tx, hotel_id, taxes)
             .await
             .on_constraint("tax_hotel_currency_fkey", |_| currency_changed("taxes".to_owned(), currency))?;
+        let version = store::tax::next_version(&mut tx, hotel_id).await?;
         watched.record(&mut tx).await?;
         tx.commit().await?;
-        Ok(())
+        Ok(tax_etag(hotel_id, version))
     }
 }

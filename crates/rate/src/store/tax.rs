@@ -1,6 +1,6 @@
 //! Table `tax`: taxes and fees of hotels.
 
-use sqlx::{FromRow, PgConnection, PgPool};
+use sqlx::{FromRow, PgConnection, PgExecutor};
 use staymesh_domain::{HotelId, Money};
 
 use super::stored_money;
@@ -18,13 +18,13 @@ struct Row {
 }
 
 /// The taxes of a hotel, in the order of the bill.
-pub(crate) async fn list(pool: &PgPool, hotel_id: HotelId) -> Result<Vec<Tax>, RateError> {
+pub(crate) async fn list(executor: impl PgExecutor<'_>, hotel_id: HotelId) -> Result<Vec<Tax>, RateError> {
     let rows: Vec<Row> = sqlx::query_as(
         "select display_name, basis_points, per_room_night_minor, currency_code from tax
          where hotel_id = $1 order by position",
     )
     .bind(hotel_id.get())
-    .fetch_all(pool)
+    .fetch_all(executor)
     .await?;
     rows.into_iter().map(Row::tax).collect()
 }
@@ -42,13 +42,31 @@ impl Row {
     }
 }
 
-/// Locks the taxes of a hotel that has a row in `hotel_currency`, until the transaction ends.
-pub(crate) async fn lock(connection: &mut PgConnection, hotel_id: HotelId) -> Result<(), sqlx::Error> {
-    sqlx::query("select from hotel_currency where hotel_id = $1 for no key update")
+/// Locks the taxes of a hotel that has a row in `hotel_currency`, until the transaction ends. Yields their version.
+pub(crate) async fn lock(connection: &mut PgConnection, hotel_id: HotelId) -> Result<i64, sqlx::Error> {
+    sqlx::query_scalar("select tax_version from hotel_currency where hotel_id = $1 for no key update")
         .bind(hotel_id.get())
-        .execute(connection)
+        .fetch_one(connection)
         .await
-        .map(drop)
+}
+
+/// Adds one to the version of the taxes, which are locked.
+pub(crate) async fn next_version(connection: &mut PgConnection, hotel_id: HotelId) -> Result<i64, sqlx::Error> {
+    sqlx::query_scalar(
+        "update hotel_currency set tax_version = tax_version + 1 where hotel_id = $1 returning tax_version",
+    )
+    .bind(hotel_id.get())
+    .fetch_one(connection)
+    .await
+}
+
+/// The version of the taxes of a hotel; 0 before the first.
+pub(crate) async fn version(connection: &mut PgConnection, hotel_id: HotelId) -> Result<i64, sqlx::Error> {
+    let version = sqlx::query_scalar("select tax_version from hotel_currency where hotel_id = $1")
+        .bind(hotel_id.get())
+        .fetch_optional(connection)
+        .await?;
+    Ok(version.unwrap_or_default())
 }
 
 /// Replaces all taxes of a hotel, which are locked.

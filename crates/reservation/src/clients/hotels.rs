@@ -4,13 +4,11 @@ use jiff::tz::TimeZone;
 use staymesh_api::hotel::v1::{
     GetHotelRequest, GetRoomTypeRequest, ListRoomTypesRequest, RoomType, hotel_service_client::HotelServiceClient,
 };
-use staymesh_domain::{HotelId, RoomTypeId};
+use staymesh_domain::{HotelId, RoomTypeId, time_zone};
 use staymesh_mesh::{
     Problem,
     client::{MeshChannel, RetryBudget, retry},
 };
-
-use crate::calendar;
 
 /// Most room types of a hotel that are read; a hotel cannot have more.
 const MAX_ROOM_TYPES: i32 = 500;
@@ -108,7 +106,7 @@ impl HotelClient for GrpcHotelClient {
         .await
         .map_err(|status| Problem::from_dependency("hotel", &status))?;
         let name = response.into_inner().hotel.map(|hotel| hotel.time_zone);
-        let zone = name.as_deref().and_then(calendar::time_zone);
+        let zone = name.as_deref().and_then(time_zone);
         zone.ok_or_else(|| Problem::internal(&"the hotel service sent no time zone that is known"))
     }
 }

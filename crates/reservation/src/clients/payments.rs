@@ -13,12 +13,13 @@ use tonic::Status;
 use crate::events::{Cancelled, SoldByPartner, Terms};
 
 /// Reports reservation events to the payment service. Both calls are idempotent per reservation.
+#[cfg_attr(test, mockall::automock)]
 #[tonic::async_trait]
-pub(crate) trait PaymentClient: Send + Sync {
-    /// Records what a partner who collects owes for a reservation.
+pub trait PaymentClient: Send + Sync {
+    /// Records what a partner who collects owes for a reservation, if it is within the partner's credit limit.
     ///
     /// # Errors
-    /// The status of the call, which says whether a retry can help.
+    /// The status of the call: `PARTNER_CREDIT_EXCEEDED`, which is final, or a failure.
     async fn record_partner_sale(&self, sale: SoldByPartner) -> Result<(), Status>;
 
     /// Closes the checkout page of an ended reservation, and refunds or credits what its policy gives back.
@@ -43,7 +44,8 @@ impl GrpcPaymentClient {
 impl PaymentClient for GrpcPaymentClient {
     async fn record_partner_sale(&self, sale: SoldByPartner) -> Result<(), Status> {
         let reservation_id = sale.reservation_id.to_string();
-        let request = RecordPartnerSaleRequest { reservation_id, terms: Some(sale.terms.into()) };
+        let terms = Some(sale.terms.into());
+        let request = RecordPartnerSaleRequest { reservation_id, terms, enforce_credit_limit: sale.limited };
         self.client.clone().record_partner_sale(request).await?;
         Ok(())
     }

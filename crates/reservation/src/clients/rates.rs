@@ -130,8 +130,8 @@ fn price_from(price: StayPrice, rooms: RoomCount) -> Result<RoomTypePrice, Quote
         subtotal: amount(price.subtotal.as_ref(), "subtotal")?,
         taxes,
         total: amount(price.total.as_ref(), "total")?,
-        free_until_hours_before: policy.free_until_hours_before,
-        late_penalty_percent: policy.late_penalty_percent,
+        free_until_hours_before: policy.free_until_hours_before.ok_or(QuoteError::CancellationPolicy)?,
+        late_penalty_percent: policy.late_penalty_percent.ok_or(QuoteError::CancellationPolicy)?,
     };
     quote.require_sums(rooms)?;
     Ok(RoomTypePrice { room_type_id, quote })
@@ -157,7 +157,10 @@ mod tests {
             subtotal: Some(euros("100.00")),
             taxes: vec![],
             total: Some(euros("100.00")),
-            cancellation_policy: Some(CancellationPolicy { free_until_hours_before: 48, late_penalty_percent: 30 }),
+            cancellation_policy: Some(CancellationPolicy {
+                free_until_hours_before: Some(48),
+                late_penalty_percent: Some(30),
+            }),
         }
     }
 
@@ -179,8 +182,11 @@ mod tests {
 
     #[test]
     fn price_without_cancellation_policy_is_an_error() {
-        let price = StayPrice { cancellation_policy: None, ..price() };
-        assert!(matches!(read(price, 1), Err(QuoteError::CancellationPolicy)));
+        let without_penalty = CancellationPolicy { free_until_hours_before: Some(48), late_penalty_percent: None };
+        for cancellation_policy in [None, Some(without_penalty)] {
+            let price = StayPrice { cancellation_policy, ..price() };
+            assert!(matches!(read(price, 1), Err(QuoteError::CancellationPolicy)));
+        }
     }
 
     #[test]

@@ -110,3 +110,24 @@ impl ReservationFlowService for InternalReservationHandler {
         Ok(Response::new(proto::ForgetOwnerResponse {}))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fields(errors: FieldErrors) -> Vec<String> {
+        errors.into_iter().map(|error| error.field).collect()
+    }
+
+    #[test]
+    fn every_wrong_field_of_a_payment_is_named() {
+        let amount = types::Money { currency_code: "EUR".to_owned(), amount: "-1".to_owned() };
+        let refused = movement("x", "y", Some(&amount)).expect_err("refused");
+        assert_eq!(fields(refused), ["reservation_id", "payment_id", "amount.amount"]);
+        let refused = movement("x", "y", None).expect_err("refused");
+        assert_eq!(fields(refused), ["reservation_id", "payment_id", "amount"]);
+        let mut errors = FieldErrors::default();
+        assert_eq!(ids(&mut errors, "x", "y"), None);
+        assert_eq!(fields(errors), ["reservation_id", "payment_id"]);
+    }
+}

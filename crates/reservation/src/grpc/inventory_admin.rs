@@ -48,11 +48,14 @@ impl InventoryAdminService for InventoryAdminHandler {
             total_inventory: message.total_inventory,
             overbooking_percent: message.overbooking_percent,
             for_future_nights: message.for_future_nights,
+            etag: message.etag,
         };
         let change = inventory_change(&mut errors, &change, Timestamp::now());
         let (hotel_id, change) = errors.complete(hotel_id.zip(change)).map_err(refuse)?;
-        let nights = night_count(self.0.set_inventory(hotel_id, &[change]).await?)?;
-        Ok(Response::new(proto::SetInventoryResponse { nights }))
+        let set = self.0.set_inventory(hotel_id, &[change]).await?;
+        let nights = night_count(set.nights)?;
+        let etag = set.etags.into_iter().map(|(_, etag)| etag).collect();
+        Ok(Response::new(proto::SetInventoryResponse { nights, etag }))
     }
 
     async fn bulk_set_inventory(
@@ -62,8 +65,10 @@ impl InventoryAdminService for InventoryAdminHandler {
         Caller::required(&request)?.require_hotel_field(request.get_ref().hotel_id)?;
         let message = request.into_inner();
         let (hotel_id, changes) = bulk(&message, Timestamp::now()).map_err(refuse)?;
-        let nights = night_count(self.0.set_inventory(hotel_id, &changes).await?)?;
-        Ok(Response::new(proto::BulkSetInventoryResponse { nights }))
+        let set = self.0.set_inventory(hotel_id, &changes).await?;
+        let etag = |(id, etag): (RoomTypeId, String)| proto::InventoryEtag { room_type_id: id.get(), etag };
+        let nights = night_count(set.nights)?;
+        Ok(Response::new(proto::BulkSetInventoryResponse { nights, etags: set.etags.into_iter().map(etag).collect() }))
     }
 
     async fn list_inventory(
@@ -73,10 +78,10 @@ impl InventoryAdminService for InventoryAdminHandler {
         Caller::required(&request)?.require_hotel_field(request.get_ref().hotel_id)?;
         let message = request.into_inner();
         let (hotel_id, room_type_id, nights, page) = inventory_list(&message).map_err(refuse)?;
-        let rows = self.0.list_inventory(hotel_id, room_type_id, nights, page.after, page.size.limit()).await?;
+        let (rows, etag) = self.0.list_inventory(hotel_id, room_type_id, nights, page.after, page.size.limit()).await?;
         let (rows, next_page_token) = page.cut(rows, |night| night.stay_date);
         let nights = rows.iter().map(response::inventory_night).collect();
-        Ok(Response::new(proto::ListInventoryResponse { nights, next_page_token }))
+        Ok(Response::new(proto::ListInventoryResponse { nights, next_page_token, etag }))
     }
 }
 
@@ -110,7 +115,11 @@ fn inventory_change(
     let range = DateRange::collect(errors, &message.from_date, &message.until_date);
     let range = range.filter(|range| require_sellable(errors, *range, now));
     let weekdays = weekdays(errors, &message.weekdays);
-    errors.range("total_inventory", message.total_inventory, 0, MAX_INVENTORY);
+    // No default: a request without it would close the nights.
+    errors.holds(message.total_inventory.is_some(), "total_inventory", "is required");
+    if let Some(rooms) = message.total_inventory {
+        errors.range("total_inventory", rooms, 0, MAX_INVENTORY);
+    }
     let overbooking_percent = match message.overbooking_percent {
         None => None,
         Some(percent) => {
@@ -122,9 +131,10 @@ fn inventory_change(
     Some(InventoryChange {
         room_type_id: room_type_id?,
         nights: range?.on(weekdays?),
-        total_inventory: message.total_inventory,
+        total_inventory: message.total_inventory?,
         overbooking_percent,
         for_future_nights: message.for_future_nights,
+        etag: message.etag.clone(),
     })
 }
 
@@ -163,7 +173,7 @@ fn require_sellable(errors: &mut FieldErrors, nights: DateRange, now: Timestamp)
 }
 
 /// The number of nights in a response. A request cannot name more than an `i32` counts.
-fn night_count(nights: u64) -> Result<i32, Status> {
+fn night_count(nights: usize) -> Result<i32, Status> {
     i32::try_from(nights).map_err(|error| refuse(Problem::internal(&error)))
 }
 

@@ -57,8 +57,8 @@ pub(super) fn price(room_type_id: RoomTypeId, quote: Quote) -> rate::StayPrice {
             .collect(),
         total: Some(proto_types::money(quote.total)),
         cancellation_policy: Some(rate::CancellationPolicy {
-            free_until_hours_before: quote.free_until_hours_before,
-            late_penalty_percent: quote.late_penalty_percent,
+            free_until_hours_before: Some(quote.free_until_hours_before),
+            late_penalty_percent: Some(quote.late_penalty_percent),
         }),
     }
 }

@@ -20,7 +20,7 @@ use staymesh_domain::{Money, PaymentId, StayDates};
 use crate::{
     calendar::{DateOutOfRange, begins, day_after, today},
     error::ReservationError,
-    model::{CancellationReason, Reservation, Status},
+    model::{CancellationReason, PaymentMode, Reservation, Status},
 };
 
 pub use transitions::{Condition, TRANSITIONS, Transition};
@@ -48,6 +48,10 @@ pub enum Command {
         /// The amount paid.
         amount: Money,
     },
+    /// The payment service recorded the sale of a partner who collects.
+    ConfirmSale,
+    /// The payment service refused the sale, because the partner would owe more than its credit limit.
+    RefuseSale,
     /// The payment service reports that the payment was finally rejected.
     RejectPayment,
     /// The payment service refunded money of it.
@@ -122,6 +126,8 @@ pub fn decide(booking: &Reservation, command: &Command, now: Timestamp) -> Resul
         Command::Expire => Ok(expire(booking, now)),
         Command::ConfirmPayment { payment_id, amount } => confirm_payment(booking, *payment_id, *amount),
         Command::RefusePayment { payment_id, amount } => refuse_payment(booking, *payment_id, *amount),
+        Command::ConfirmSale => decide_sale(booking, Status::Paid, Rooms::Keep),
+        Command::RefuseSale => decide_sale(booking, Status::Rejected, Rooms::Release),
         Command::RejectPayment => Ok(reject_payment(booking)),
         Command::ConfirmRefund { payment_id, amount } => confirm_refund(booking, *payment_id, *amount),
     }
@@ -199,9 +205,27 @@ fn expire(booking: &Reservation, now: Timestamp) -> Decision {
         cancellation_reason: Some(CancellationReason::HoldExpired),
         // Closes the checkout page and refunds nothing. A payment that was made in time but is confirmed late takes the
         // rooms again; only when they are sold is it refunded, in response to `ConfirmPayment`.
-        settle: Some(Money::zero(booking.quote.currency())),
+        // The sale of a partner who collects is not revived: if it was recorded meanwhile, it is credited in full.
+        settle: Some(match booking.payment_mode {
+            PaymentMode::GuestPays => Money::zero(booking.quote.currency()),
+            PaymentMode::PartnerCollects => booking.quote.total,
+        }),
         ..Change::to(Status::Cancelled, Rooms::Release)
     })
+}
+
+/// The payment service has decided the sale of a partner who collects. If the reservation has ended meanwhile, its
+/// cancellation credits the sale.
+///
+/// # Errors
+/// [`ReservationError::IllegalTransition`] if the guest pays, or a confirmed reservation would be rejected.
+fn decide_sale(booking: &Reservation, to: Status, rooms: Rooms) -> Result<Decision, ReservationError> {
+    let refused_late = to == Status::Rejected && booking.status == Status::Paid;
+    match booking.status {
+        _ if booking.payment_mode == PaymentMode::GuestPays || refused_late => Err(illegal(booking, to)),
+        Status::PendingPayment => Ok(Decision::Change(Change::to(to, rooms))),
+        _ => Ok(Decision::Nothing),
+    }
 }
 
 fn confirm_payment(booking: &Reservation, payment_id: PaymentId, amount: Money) -> Result<Decision, ReservationError> {
@@ -210,6 +234,8 @@ fn confirm_payment(booking: &Reservation, payment_id: PaymentId, amount: Money) 
     }
     let paid = |rooms| Ok(Decision::Change(Change { payment_id: Some(payment_id), ..Change::to(Status::Paid, rooms) }));
     match (booking.status, booking.payment_id) {
+        // A partner collects: no payment pays for it.
+        _ if booking.payment_mode == PaymentMode::PartnerCollects => Ok(Decision::RefundPayment { note: None }),
         // Also when the hold has expired but the expiry job has not released the rooms yet.
         (Status::PendingPayment, _) => paid(Rooms::Keep),
         // A repeat. Any refund was settled with the cancellation.
@@ -221,7 +247,7 @@ fn confirm_payment(booking: &Reservation, payment_id: PaymentId, amount: Money) 
             paid(Rooms::Retake)
         }
         (Status::Cancelled, None) => Ok(Decision::RefundPayment { note: Some(payment_id) }),
-        // Paid by another payment, collected by the partner, or rejected.
+        // Paid by another payment, or rejected.
         _ => Ok(Decision::RefundPayment { note: None }),
     }
 }
@@ -244,7 +270,7 @@ fn refuse_payment(booking: &Reservation, payment_id: PaymentId, amount: Money) -
 }
 
 fn reject_payment(booking: &Reservation) -> Decision {
-    if booking.status == Status::PendingPayment {
+    if booking.status == Status::PendingPayment && booking.payment_mode == PaymentMode::GuestPays {
         return Decision::Change(Change::to(Status::Rejected, Rooms::Release));
     }
     Decision::Nothing

@@ -41,6 +41,17 @@ fn booking(mode: PaymentMode) -> Reservation {
     }
 }
 
+/// A reservation of a partner who collects whose sale is not decided yet.
+fn undecided() -> Reservation {
+    let hold_expire_time = Some(now() + SignedDuration::from_mins(15));
+    Reservation {
+        status: Status::PendingPayment,
+        hold_expire_time,
+        paid_time: None,
+        ..booking(PaymentMode::PartnerCollects)
+    }
+}
+
 fn euros(minor: i64) -> Money {
     Money::from_minor(minor, "EUR".parse().expect("a currency")).expect("an amount")
 }
@@ -79,6 +90,8 @@ fn commands() -> impl Strategy<Value = Command> {
         Just(Command::MarkNoShow),
         Just(Command::Expire),
         Just(Command::RejectPayment),
+        Just(Command::ConfirmSale),
+        Just(Command::RefuseSale),
         payment.clone().prop_map(|payment_id| Command::ConfirmPayment { payment_id, amount: euros(TOTAL) }),
         payment.clone().prop_map(|payment_id| Command::RefusePayment { payment_id, amount: euros(TOTAL) }),
         (payment, 1..=TOTAL)
@@ -110,11 +123,13 @@ fn pay(booking: &mut Reservation) -> PaymentId {
 proptest! {
     #[test]
     fn any_commands_make_only_legal_transitions_and_release_rooms_once(
-        partner in any::<bool>(),
+        start in prop::sample::select(vec![
+            booking(PaymentMode::GuestPays), booking(PaymentMode::PartnerCollects), undecided(),
+        ]),
         steps in prop::collection::vec((commands(), moments(), any::<bool>()), 0..30),
     ) {
-        let mode = if partner { PaymentMode::PartnerCollects } else { PaymentMode::GuestPays };
-        let mut booking = booking(mode);
+        let mut booking = start;
+        let partner = booking.payment_mode == PaymentMode::PartnerCollects;
         let mut holds = true;
         for (command, moment, free) in steps {
             let before = booking.clone();
@@ -144,6 +159,8 @@ proptest! {
             prop_assert!(was != no_show || is == no_show);
             // A reservation without a payment is never confirmed.
             prop_assert!(booking.status != Status::Paid || partner || booking.payment_id.is_some());
+            // No payment pays for a reservation whose money a partner collects.
+            prop_assert!(!partner || booking.payment_id.is_none());
         }
     }
 
@@ -162,6 +179,41 @@ proptest! {
             prop_assert!(!matches!(decision, Decision::Change(_)), "{:?} {:?}", command, decision);
         }
         prop_assert_eq!(booking.status, status);
+    }
+}
+
+#[test]
+fn partner_sale_is_confirmed_or_refused_once() {
+    for (first, status, rooms) in
+        [(Command::ConfirmSale, Status::Paid, Rooms::Keep), (Command::RefuseSale, Status::Rejected, Rooms::Release)]
+    {
+        let mut booking = undecided();
+        let decision = decide(&booking, &first, now()).expect("decides");
+        let Decision::Change(change) = &decision else { panic!("{decision:?}") };
+        assert_eq!((change.status, change.rooms, change.settle), (status, rooms, None));
+        carry_out(&mut booking, decision, true);
+        assert_eq!(decide(&booking, &first, now()).expect("decides"), Decision::Nothing, "a repeat");
+    }
+    let sold = booking(PaymentMode::PartnerCollects);
+    let refused = decide(&sold, &Command::RefuseSale, now());
+    assert!(matches!(refused, Err(ReservationError::IllegalTransition { .. })), "what is confirmed is not taken back");
+    for command in [Command::ConfirmSale, Command::RefuseSale] {
+        let guests = decide(&booking(PaymentMode::GuestPays), &command, now());
+        assert!(matches!(guests, Err(ReservationError::IllegalTransition { .. })));
+    }
+}
+
+#[test]
+fn partner_sale_that_ended_before_its_decision_is_credited_in_full() {
+    for end in [Command::Cancel, Command::Expire] {
+        let mut booking = undecided();
+        let decision = decide(&booking, &end, now() + SignedDuration::from_mins(15)).expect("decides");
+        let Decision::Change(change) = &decision else { panic!("{decision:?}") };
+        assert_eq!((change.rooms, change.settle), (Rooms::Release, Some(euros(TOTAL))));
+        carry_out(&mut booking, decision, true);
+        for late in [Command::ConfirmSale, Command::RefuseSale] {
+            assert_eq!(decide(&booking, &late, now()).expect("decides"), Decision::Nothing, "its rooms are sold again");
+        }
     }
 }
 

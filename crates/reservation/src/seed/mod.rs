@@ -48,8 +48,10 @@ impl Seed {
     /// The batches, as first and last hotel id.
     fn batches(&self) -> impl Iterator<Item = (i32, i32)> + use<> {
         let hotels = i32::from(self.hotels.max(1));
-        // At least one hotel per batch, at most all of them.
-        let step = i32::try_from(BATCH / self.nights_of_hotel().max(1)).map_or(hotels, |step| step.clamp(1, hotels));
+        // As many hotels as fit into a batch, at least one.
+        let nights = self.nights_of_hotel();
+        let fitting = |step: &i32| u64::from(step.unsigned_abs()) * nights <= BATCH;
+        let step = (1..=hotels).take_while(fitting).last().unwrap_or(1);
         let last = i32::from(self.hotels);
         (0..).map(move |n| n * step + 1).take_while(move |first| *first <= last).map(move |first| {
             let until = (first + step - 1).min(last);

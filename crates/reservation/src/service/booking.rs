@@ -27,10 +27,12 @@ pub(crate) struct BookingRequest {
 }
 
 impl BookingService {
-    /// Creates a reservation. Idempotent by its id: a repeat yields the same reservation, even after the offer expired.
+    /// Creates a reservation. Idempotent by its id: a repeat yields the same reservation, even after the offer expired. If a
+    /// partner collects, its credit decides whether the reservation stands; a repeat also completes a decision that is
+    /// missing.
     ///
     /// # Errors
-    /// An offer that is invalid or expired, and as [`crate::Writer::book`].
+    /// An offer that is invalid or expired, as [`crate::Writer::book`], and `PARTNER_CREDIT_EXCEEDED`.
     pub(crate) async fn create(
         &self,
         caller: &Caller,
@@ -40,6 +42,7 @@ impl BookingService {
         if request.payment_mode == PaymentMode::PartnerCollects && caller.role != Role::Partner {
             return Err(ReservationError::PartnersOnly);
         }
+        let partner_collects = request.payment_mode == PaymentMode::PartnerCollects;
         let offer = self.offers.verify(&request.offer_token)?;
         if offer.reservation_id != request.reservation_id || offer.owner != caller.subject {
             return Err(OfferError::Tampered.into());
@@ -47,18 +50,21 @@ impl BookingService {
         let unexpired = offer.require_unexpired(now);
         let new = self.new_reservation(caller, offer, request, now)?;
         if let Err(expired) = unexpired {
-            return self.known_or(&new, expired.into()).await;
+            return self.decided(self.known_or(&new, expired.into()).await?, now).await;
         }
-        match self.writer.book(new).await? {
+        let reservation = match self.writer.book(new).await? {
             Created::New(reservation) => {
-                if reservation.payment_mode == PaymentMode::PartnerCollects {
-                    self.wake.wake();
-                }
                 tracing::info!(reservation_id = %reservation.id, status = reservation.status.as_str(), "reservation created");
-                Ok(reservation)
+                reservation
             }
-            Created::Repeat(reservation) => Ok(reservation),
+            Created::Repeat(reservation) => reservation,
+        };
+        let reservation = self.decided(reservation, now).await;
+        if partner_collects {
+            // After the decision, which the relay then only confirms.
+            self.wake.wake();
         }
+        reservation
     }
 
     /// The reservation that an earlier request with the same id and content created; `error` when there is none.
@@ -78,10 +84,6 @@ impl BookingService {
         now: Timestamp,
     ) -> Result<NewReservation, ReservationError> {
         let content_hash = content_hash(&offer, &request);
-        let hold = match request.payment_mode {
-            PaymentMode::GuestPays => Some(now + self.hold),
-            PaymentMode::PartnerCollects => None,
-        };
         Ok(NewReservation {
             id: offer.reservation_id,
             owner: offer.owner,
@@ -94,8 +96,9 @@ impl BookingService {
             payment_mode: request.payment_mode,
             quote: offer.quote,
             content_hash,
-            hold_expire_time: hold,
-            limits: Box::new(self.unpaid.of(caller, request.source)),
+            // Until the guest has paid, or the payment service has decided the partner's sale.
+            hold_expire_time: Some(now + self.hold),
+            limits: Box::new(self.unpaid.of(caller, request.source, request.payment_mode)),
             trace_parent: telemetry::trace_parent(),
         })
     }
@@ -177,7 +180,12 @@ impl BookingService {
         Ok(applied)
     }
 
-    async fn change(&self, id: ReservationId, command: Command, now: Timestamp) -> Result<Applied, ReservationError> {
+    pub(super) async fn change(
+        &self,
+        id: ReservationId,
+        command: Command,
+        now: Timestamp,
+    ) -> Result<Applied, ReservationError> {
         // Payment results are in the history of the reservation and in the ledger; they need no audit record.
         let origin = match command {
             Command::Cancel | Command::MarkNoShow => Origin::current(),

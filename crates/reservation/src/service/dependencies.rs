@@ -1,12 +1,12 @@
 //! The reservation rules as a value: what they are made of. Their methods are in the other files of this folder.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use staymesh_store::outbox::Wake;
 
 use super::unpaid::UnpaidLimits;
 use crate::{
-    clients::{HotelClient, RateClient},
+    clients::{HotelClient, PaymentClient, RateClient},
     offer_token::OfferSigner,
     store::Store,
     writer::Writer,
@@ -18,6 +18,7 @@ pub struct BookingService {
     pub(super) writer: Writer,
     pub(super) hotels: Box<dyn HotelClient>,
     pub(super) rates: Box<dyn RateClient>,
+    pub(super) payments: Arc<dyn PaymentClient>,
     pub(super) offers: OfferSigner,
     pub(super) hold: Duration,
     pub(super) unpaid: UnpaidLimits,
@@ -34,6 +35,8 @@ pub struct Dependencies {
     pub hotels: Box<dyn HotelClient>,
     /// The rate service.
     pub rates: Box<dyn RateClient>,
+    /// The payment service, which decides the sales of partners who collect.
+    pub payments: Arc<dyn PaymentClient>,
     /// Signs and verifies offer tokens.
     pub offers: OfferSigner,
     /// How long an unpaid reservation holds its rooms.
@@ -47,7 +50,7 @@ pub struct Dependencies {
 impl BookingService {
     /// The rules over these dependencies.
     pub fn new(dependencies: Dependencies) -> Self {
-        let Dependencies { store, writer, hotels, rates, offers, hold, unpaid, wake } = dependencies;
-        Self { store, writer, hotels, rates, offers, hold, unpaid, wake }
+        let Dependencies { store, writer, hotels, rates, payments, offers, hold, unpaid, wake } = dependencies;
+        Self { store, writer, hotels, rates, payments, offers, hold, unpaid, wake }
     }
 }

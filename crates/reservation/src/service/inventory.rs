@@ -8,7 +8,7 @@ use super::BookingService;
 use crate::{
     calendar::today,
     error::ReservationError,
-    store::{InventoryChange, InventoryNight},
+    store::{InventoryChange, InventoryNight, InventorySet},
 };
 
 impl BookingService {
@@ -17,15 +17,15 @@ impl BookingService {
         self.store.pool()
     }
 
-    /// Sets the inventory of nights, all or nothing. Every room type must belong to the hotel. Yields the nights named.
+    /// Sets the inventory of nights, all or nothing. Every room type must belong to the hotel.
     ///
     /// # Errors
-    /// [`ReservationError::BelowReserved`], unknown room types, and when the hotel service or the database fails.
+    /// [`ReservationError::BelowReserved`], [`ReservationError::EtagMismatch`], unknown room types, and when the hotel service or the database fails.
     pub(crate) async fn set_inventory(
         &self,
         hotel_id: HotelId,
         changes: &[InventoryChange],
-    ) -> Result<u64, ReservationError> {
+    ) -> Result<InventorySet, ReservationError> {
         let mut checked = Vec::new();
         for change in changes {
             if !checked.contains(&change.room_type_id) {
@@ -36,7 +36,7 @@ impl BookingService {
         self.store.set_inventory(hotel_id, changes).await
     }
 
-    /// The inventory, night by night, after `after`.
+    /// The inventory, night by night, after `after`, and its etag.
     ///
     /// # Errors
     /// When the database fails.
@@ -47,8 +47,10 @@ impl BookingService {
         nights: DateRange,
         after: Option<Date>,
         limit: i64,
-    ) -> Result<Vec<InventoryNight>, ReservationError> {
-        self.store.list_inventory(hotel_id, room_type_id, nights, after, limit).await
+    ) -> Result<(Vec<InventoryNight>, String), ReservationError> {
+        // The etag first: a change between the two reads makes the etag old instead of the nights.
+        let etag = self.store.inventory_etag(hotel_id, room_type_id).await?;
+        Ok((self.store.list_inventory(hotel_id, room_type_id, nights, after, limit).await?, etag))
     }
 
     /// Takes a hotel, or one room type, off sale from today on.

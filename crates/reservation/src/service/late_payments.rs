@@ -2,17 +2,11 @@
 //! hold: they are refunded in full, whatever the status of the reservation says.
 
 use jiff::Timestamp;
-use staymesh_domain::{Money, PaymentId, ReservationId};
+use staymesh_domain::{Money, PaymentId, ReservationId, check_in_ends, check_in_ends_anywhere};
 use staymesh_mesh::Reason;
 
 use super::BookingService;
-use crate::{
-    calendar::{check_in_ends, check_in_ends_anywhere},
-    error::ReservationError,
-    lifecycle::Command,
-    model::Reservation,
-    writer::Applied,
-};
+use crate::{error::ReservationError, lifecycle::Command, model::Reservation, writer::Applied};
 
 impl BookingService {
     /// Applies the payment of a reservation. Idempotent by payment. Once check-in can no longer happen at the hotel, the

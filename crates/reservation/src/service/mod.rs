@@ -6,6 +6,7 @@ mod inventory;
 mod late_payments;
 mod offers;
 mod owners;
+mod partner_sales;
 mod unpaid;
 
 pub(crate) use booking::{BookingRequest, list_scope};

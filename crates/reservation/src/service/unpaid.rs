@@ -8,7 +8,7 @@
 
 use staymesh_mesh::{Caller, auth::Role};
 
-use crate::model::{HoldLimits, Source};
+use crate::model::{HoldLimits, PaymentMode, Source};
 
 /// The limits of unpaid holds. 0 is no limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,7 +17,7 @@ pub struct UnpaidLimits {
     pub unconfirmed: u32,
     /// Most room nights of a guest whose e-mail address is confirmed, and of hotel staff.
     pub guest: u32,
-    /// Most room nights of a partner, for guests who pay.
+    /// Most room nights of a partner, for guests who pay and in sales that are not decided yet.
     pub partner: u32,
     /// Most room nights of all guests behind one source address.
     pub source: u32,
@@ -32,8 +32,9 @@ impl UnpaidLimits {
     }
 
     /// The limits of a booking by `caller` from `source`. Partners book for many guests from few addresses, so their
-    /// source has no limit of its own.
-    pub(super) fn of(self, caller: &Caller, source: Option<Source>) -> HoldLimits {
+    /// source has no limit of its own. A partner who collects may sell the whole of a night: its credit is the limit of
+    /// what it sells, and its holds last only until its sale is decided.
+    pub(super) fn of(self, caller: &Caller, source: Option<Source>, mode: PaymentMode) -> HoldLimits {
         let positive = |limit: u32| (limit > 0).then_some(i64::from(limit));
         let unconfirmed = caller.role == Role::Guest && !caller.email_verified;
         let account = match caller.role {
@@ -46,7 +47,7 @@ impl UnpaidLimits {
             account: positive(account),
             unconfirmed,
             source: source.zip(by_source),
-            share: (self.share > 0).then_some(i32::from(self.share.min(100))),
+            share: (self.share > 0 && mode == PaymentMode::GuestPays).then_some(i32::from(self.share.min(100))),
         }
     }
 }

@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     error::ReservationError,
-    events::{CANCELLED, Cancelled},
+    events::{BookingMail, CANCELLED, Cancelled},
     lifecycle::Change,
     model::{CancellationReason, Reservation},
     night::Night,
@@ -139,6 +139,24 @@ impl Transaction {
     /// When the database fails.
     pub(crate) async fn enqueue_cancelled(&mut self, events: &[NewEvent<Cancelled>]) -> Result<(), ReservationError> {
         Ok(outbox::enqueue_all(&mut self.0, CANCELLED, events).await?)
+    }
+
+    /// Enqueues mails to guests, each with its kind; sent after the commit.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub(crate) async fn enqueue_mails(
+        &mut self,
+        mails: Vec<(&'static str, NewEvent<BookingMail>)>,
+    ) -> Result<(), ReservationError> {
+        let mut by_kind: BTreeMap<&str, Vec<_>> = BTreeMap::new();
+        for (kind, mail) in mails {
+            by_kind.entry(kind).or_default().push(mail);
+        }
+        for (kind, mails) in by_kind {
+            outbox::enqueue_all(&mut self.0, kind, &mails).await?;
+        }
+        Ok(())
     }
 }
 

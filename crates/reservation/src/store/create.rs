@@ -177,7 +177,7 @@ fn bind_limits<'a>(
         room_nights.push(added);
         limits.push(limit);
     }
-    // The smallest share. Bookings that are refused by it are decided one by one.
+    // The smallest share. Bookings that are refused by it are decided one by one. Without a share no night is bound.
     let share = limited.iter().filter_map(|order| share(order)).min().unwrap_or_default();
     let source = |order: &&'a NewReservation| {
         let source = order.hold_expire_time.and(order.limits.source.as_ref());

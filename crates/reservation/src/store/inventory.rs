@@ -1,6 +1,6 @@
 //! Inventory: what staff put on sale, and the plans that the daily job extends it by.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::civil::Date;
 use jiff_sqlx::ToSqlx;
@@ -11,6 +11,7 @@ use staymesh_store::{Cause, ResultExt, StoreError};
 use super::{
     Store,
     audit::{HOTEL_INVENTORY, INVENTORY},
+    inventory_version,
 };
 use crate::error::{BelowReserved, ReservationError};
 
@@ -31,6 +32,22 @@ pub struct InventoryChange {
     pub overbooking_percent: Option<i16>,
     /// Whether the daily job applies it to nights that come within the horizon.
     pub for_future_nights: bool,
+    /// The [`inventory_etag`] that it is based on; empty accepts any version.
+    pub etag: String,
+}
+
+/// What a change of inventory did.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InventorySet {
+    /// Nights that the changes name.
+    pub nights: usize,
+    /// The etag of the inventory of each of the room types after the change, in ascending order of id.
+    pub etags: Vec<(RoomTypeId, String)>,
+}
+
+/// The etag of a version of the inventory of a room type.
+fn inventory_etag(room_type_id: RoomTypeId, version: i64) -> String {
+    format!("i{:x}-{version:x}", room_type_id.get())
 }
 
 /// The inventory of one night.
@@ -52,11 +69,16 @@ pub struct InventoryNight {
 pub type PlanKey = (i32, i32);
 
 impl Store {
-    /// Sets the inventory of nights, all or nothing. Yields how many nights the changes name.
+    /// Sets the inventory of nights, all or nothing. A change without effect keeps the version.
     ///
     /// # Errors
-    /// [`ReservationError::BelowReserved`] when a night would have fewer rooms than are reserved.
-    pub async fn set_inventory(&self, hotel_id: HotelId, changes: &[InventoryChange]) -> Result<u64, ReservationError> {
+    /// [`ReservationError::EtagMismatch`], and [`ReservationError::BelowReserved`] when a night would have fewer rooms than
+    /// are reserved.
+    pub async fn set_inventory(
+        &self,
+        hotel_id: HotelId,
+        changes: &[InventoryChange],
+    ) -> Result<InventorySet, ReservationError> {
         for change in changes {
             self.ensure_partitions(change.nights.from(), change.nights.until()).await?;
         }
@@ -66,24 +88,50 @@ impl Store {
             .bind(hotel_id.get())
             .execute(&mut *transaction)
             .await?;
+        let room_types: BTreeSet<_> = changes.iter().map(|change| change.room_type_id).collect();
+        let versions = inventory_version::list(&mut transaction, hotel_id, &room_types).await?;
+        require_etags(changes, &versions)?;
         lock_nights(&mut transaction, hotel_id, changes).await?;
-        let room_types: BTreeSet<_> = changes.iter().map(|change| change.room_type_id.get()).collect();
         let mut watched = Vec::new();
-        for room_type_id in room_types {
+        for room_type_id in &room_types {
             watched.push(INVENTORY.before(&mut transaction, &format!("{hotel_id}/{room_type_id}")).await?);
         }
         let mut nights = 0;
+        let mut updated = BTreeSet::new();
         for change in changes {
-            nights += set_nights(&mut transaction, hotel_id, change).await?;
+            nights += change.nights.dates().count();
+            let mut rows = set_nights(&mut transaction, hotel_id, change).await?;
             if change.for_future_nights {
-                set_plan(&mut transaction, hotel_id, change).await?;
+                rows += set_plan(&mut transaction, hotel_id, change).await?;
+            }
+            if rows > 0 {
+                updated.insert(change.room_type_id);
             }
         }
+        inventory_version::increment(&mut transaction, hotel_id, &updated).await?;
+        let versions = inventory_version::list(&mut transaction, hotel_id, &room_types).await?;
         for watched in watched {
             watched.record(&mut transaction).await?;
         }
         transaction.commit().await?;
-        Ok(nights)
+        Ok(InventorySet {
+            nights,
+            etags: versions.into_iter().map(|(id, version)| (id, inventory_etag(id, version))).collect(),
+        })
+    }
+
+    /// The etag of the inventory of a room type.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn inventory_etag(
+        &self,
+        hotel_id: HotelId,
+        room_type_id: RoomTypeId,
+    ) -> Result<String, ReservationError> {
+        let mut connection = self.pool.acquire().await?;
+        let version = inventory_version::get(&mut connection, hotel_id, room_type_id).await?;
+        Ok(inventory_etag(room_type_id, version))
     }
 
     /// The inventory of up to `limit` nights after `after`, in date order.
@@ -156,11 +204,16 @@ impl Store {
                  where hotel_id = $1 and ($2::integer is null or room_type_id = $2) and stay_date >= $3
                      and total_inventory > 0
                  order by room_type_id, stay_date for no key update
+             ), closed as (
+                 update room_type_inventory i set total_inventory = 0, version = version + 1
+                 from night
+                 where i.hotel_id = $1 and i.room_type_id = night.room_type_id and i.stay_date = night.stay_date
+                     and i.stay_date >= $3
+                 returning i.room_type_id
              )
-             update room_type_inventory i set total_inventory = 0, version = version + 1
-             from night
-             where i.hotel_id = $1 and i.room_type_id = night.room_type_id and i.stay_date = night.stay_date
-                 and i.stay_date >= $3",
+             insert into inventory_version as v (hotel_id, room_type_id, version)
+             select distinct $1, room_type_id, 1 from closed
+             on conflict on constraint inventory_version_pkey do update set version = v.version + 1",
         )
         .bind(hotel_id.get())
         .bind(room_type)
@@ -260,6 +313,16 @@ fn row_count(rows: i64) -> Result<u64, ReservationError> {
         .map_err(|_| StoreError::Unexpected(Cause { sqlstate: None, summary: "a count is negative".into() }).into())
 }
 
+/// Optimistic concurrency control: each change that names an etag must name that of the version.
+fn require_etags(changes: &[InventoryChange], versions: &BTreeMap<RoomTypeId, i64>) -> Result<(), ReservationError> {
+    let current = changes.iter().all(|change| {
+        let version = versions.get(&change.room_type_id);
+        change.etag.is_empty() || version.is_some_and(|v| change.etag == inventory_etag(change.room_type_id, *v))
+    });
+    if current { Ok(()) } else { Err(ReservationError::EtagMismatch) }
+}
+
+/// Sets the nights of a change. Yields how many of them changed.
 async fn set_nights(
     transaction: &mut PgConnection,
     hotel_id: HotelId,
@@ -284,8 +347,9 @@ async fn set_nights(
          order by night
          on conflict (hotel_id, room_type_id, stay_date) do update
          set total_inventory = excluded.total_inventory, overbooking_percent = coalesce($6, i.overbooking_percent),
-             version = i.version + (case when (i.total_inventory, i.overbooking_percent)
-                 is distinct from (excluded.total_inventory, coalesce($6, i.overbooking_percent)) then 1 else 0 end)",
+             version = i.version + 1
+         where (i.total_inventory, i.overbooking_percent)
+             is distinct from (excluded.total_inventory, coalesce($6, i.overbooking_percent))",
     )
     .bind(hotel_id.get())
     .bind(change.room_type_id.get())
@@ -328,17 +392,21 @@ async fn first_below_reserved(
     Ok(night.map(|(date, reserved, asked)| BelowReserved { stay_date: date.to_jiff(), reserved, asked }))
 }
 
+/// Makes a change the plan of its room type. Yields 1 if that changed the plan, or else 0.
 async fn set_plan(
     transaction: &mut PgConnection,
     hotel_id: HotelId,
     change: &InventoryChange,
-) -> Result<(), ReservationError> {
-    sqlx::query(
+) -> Result<u64, ReservationError> {
+    let done = sqlx::query(
         "insert into inventory_plan as p (hotel_id, room_type_id, total_inventory, overbooking_percent, next_date)
          values ($1, $2, $3, coalesce($4, $6), $5)
          on conflict (hotel_id, room_type_id) do update
          set total_inventory = excluded.total_inventory, overbooking_percent = coalesce($4, p.overbooking_percent),
-             next_date = greatest(p.next_date, excluded.next_date)",
+             next_date = greatest(p.next_date, excluded.next_date)
+         where (p.total_inventory, p.overbooking_percent)
+                 is distinct from (excluded.total_inventory, coalesce($4, p.overbooking_percent))
+             or p.next_date < excluded.next_date",
     )
     .bind(hotel_id.get())
     .bind(change.room_type_id.get())
@@ -348,7 +416,7 @@ async fn set_plan(
     .bind(DEFAULT_OVERBOOKING)
     .execute(transaction)
     .await?;
-    Ok(())
+    Ok(done.rows_affected())
 }
 
 /// Locks the existing nights in key order, as bookings do, before the changes update them in request order.

@@ -63,7 +63,7 @@ impl World {
         StayDates::new(self.first.saturating_add(from.days()), self.first.saturating_add(until.days())).expect("a stay")
     }
 
-    async fn set_inventory(&self, from: i32, until: i32, rooms: i32, percent: i16) -> Result<u64, ReservationError> {
+    async fn set_inventory(&self, from: i32, until: i32, rooms: i32, percent: i16) -> Result<usize, ReservationError> {
         let stay = self.nights(from, until);
         let change = InventoryChange {
             room_type_id: self.room_type,
@@ -71,8 +71,9 @@ impl World {
             total_inventory: rooms,
             overbooking_percent: Some(percent),
             for_future_nights: false,
+            etag: String::new(),
         };
-        self.store.set_inventory(self.hotel, &[change]).await
+        Ok(self.store.set_inventory(self.hotel, &[change]).await?.nights)
     }
 
     fn order(&self, from: i32, until: i32, rooms: i32) -> NewReservation {

@@ -44,6 +44,7 @@ pub(crate) async fn apply_all(
         }
     }
     transaction.enqueue_cancelled(&plan.events()?).await?;
+    transaction.enqueue_mails(plan.mails()).await?;
     fault_points::written(orders.first().map(|order| &order.command)).around(transaction.commit()).await?;
     Ok(plan.outcomes(&mut written))
 }

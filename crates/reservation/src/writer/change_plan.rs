@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use crate::{
     error::ReservationError,
-    events::Cancelled,
+    events::{BookingMail, Cancelled, mail_aggregate},
     lifecycle::{Change, Command, Decision, Rooms, decide},
     model::Reservation,
     night::{Night, nights_of},
@@ -128,6 +128,18 @@ impl<'a> ChangePlan<'a> {
             cancelled_event(booking, change, order.trace_parent.clone())
         });
         events.collect()
+    }
+
+    /// The mails to enqueue, each with its kind.
+    pub(crate) fn mails(&self) -> Vec<(&'static str, NewEvent<BookingMail>)> {
+        let orders = self.orders.iter().zip(&self.judged);
+        let mails = orders.filter_map(|(order, judged)| {
+            let Ok((booking, Decision::Change(change))) = judged else { return None };
+            let (kind, payload) = BookingMail::of(booking, change)?;
+            let (aggregate_id, trace_parent) = (mail_aggregate(booking.id), order.trace_parent.clone());
+            Some((kind, NewEvent { aggregate_id, payload, trace_parent }))
+        });
+        mails.collect()
     }
 
     /// The changes to record for auditors: their origin, and the reservation before.

@@ -34,6 +34,7 @@ impl World {
             total_inventory: rooms,
             overbooking_percent: Some(10),
             for_future_nights: false,
+            etag: String::new(),
         };
         let world = Self { database, stay };
         for hotel in [hotel(7), hotel(8)] {

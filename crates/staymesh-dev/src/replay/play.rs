@@ -9,11 +9,13 @@ use staymesh_api::{
     rate::v1::SetNightlyPricesRequest,
     reservation::v1::{
         CancelReservationRequest, CreateReservationRequest, Guest, PaymentMode, PrepareReservationRequest,
-        PrepareReservationResponse, ReservationStatus, reservation_service_client::ReservationServiceClient,
+        PrepareReservationResponse, Reservation, ReservationStatus,
+        reservation_service_client::ReservationServiceClient,
     },
 };
 use staymesh_domain::Money;
 use staymesh_mesh::proto_types;
+use tonic::Status;
 
 use super::{
     admin::{Administrator, patiently},
@@ -83,8 +85,16 @@ impl Player<'_> {
             primary_guest: Some(Guest { full_name: format!("Guest {}", row.number), email: email_of(row.number) }),
             payment_mode: PaymentMode::PartnerCollects.into(),
         };
-        let made = patiently(async || self.partner.clone().create_reservation(request.clone()).await).await;
-        let made = made.context("booking")?.reservation.context("no reservation in the answer")?;
+        let made = patiently(async || {
+            let answer = self.partner.clone().create_reservation(request.clone()).await?;
+            let made = answer.get_ref().reservation.as_ref();
+            match made.map(Reservation::status) {
+                // The payment service has not decided the sale yet; a repeat asks again.
+                Some(ReservationStatus::PendingPayment) => Err(Status::unavailable("the sale is not decided yet")),
+                _ => Ok(answer),
+            }
+        });
+        let made = made.await.context("booking")?.reservation.context("no reservation in the answer")?;
         ensure!(made.status() == ReservationStatus::Paid, "booked, but {:?}", made.status());
         let booked = Booked { reservation_id: made.reservation_id, cancelled: false, earlier: false };
         self.booked.insert(row.number, booked);
@@ -104,6 +114,7 @@ impl Player<'_> {
             until_date: self.shift.there(row.stay.check_out()).to_string(),
             weekdays: Vec::new(),
             price: Some(proto_types::money(row.price)),
+            etag: String::new(),
         };
         patiently(async || self.admin.rates.clone().set_nightly_prices(request.clone()).await).await?;
         self.prices.extend(nights.into_iter().map(|night| (night, row.price)));

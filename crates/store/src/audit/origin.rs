@@ -48,15 +48,6 @@ impl Gateway {
             Self::Mesh => "mesh",
         }
     }
-
-    /// The gateway that the edge names in its header; without one, the call did not come through the edge.
-    pub fn from_header(value: Option<&str>) -> Self {
-        match value {
-            Some("public") => Self::Public,
-            Some("internal") => Self::Internal,
-            _ => Self::Mesh,
-        }
-    }
 }
 
 /// The origin of a change: who calls which method, in which request.

@@ -6,6 +6,7 @@ use sqlx::types::Json;
 use sqlx::{FromRow, PgPool};
 use uuid::Uuid;
 
+use super::delivery::Kinds;
 use super::event::OutboxEvent;
 use crate::{Cause, StoreError};
 
@@ -23,7 +24,7 @@ struct ClaimedRow {
     attempts: i32,
 }
 
-/// Claims up to `limit` due events with a lease: no other relay claims them before the lease expires.
+/// Claims up to `limit` due events of these kinds with a lease: no other relay claims them before the lease expires.
 ///
 /// The claim counts as an attempt, so that an event that crashes its relay also runs out of attempts. Events are claimed
 /// in the order in which they became due: new events in the order in which they were written, and events that are retried
@@ -31,13 +32,24 @@ struct ClaimedRow {
 ///
 /// "First undelivered event of its aggregate" is a subquery instead of an anti-join: it remains one index probe per
 /// candidate when the planner's statistics do not know of a sudden backlog yet.
-pub(super) async fn claim(pool: &PgPool, limit: usize, lease: Duration) -> Result<Vec<OutboxEvent>, StoreError> {
+pub(super) async fn claim(
+    pool: &PgPool,
+    limit: usize,
+    lease: Duration,
+    kinds: Kinds,
+) -> Result<Vec<OutboxEvent>, StoreError> {
     let limit = i64::try_from(limit).map_err(|_| StoreError::Unexpected(Cause::new("the limit is no bigint")))?;
+    let (prefix, with_prefix) = match kinds {
+        Kinds::All => ("", true),
+        Kinds::With(prefix) => (prefix, true),
+        Kinds::Without(prefix) => (prefix, false),
+    };
     let rows: Vec<ClaimedRow> = sqlx::query_as(
         "with due as (
              select event_id
              from outbox candidate
              where delivered_at is null and parked_at is null and next_attempt_at <= now()
+                 and starts_with(kind, $3) = $4
                  and event_id = (
                      select event_id
                      from outbox
@@ -55,6 +67,8 @@ pub(super) async fn claim(pool: &PgPool, limit: usize, lease: Duration) -> Resul
     )
     .bind(limit)
     .bind(lease.as_secs_f64())
+    .bind(prefix)
+    .bind(with_prefix)
     .fetch_all(pool)
     .await?;
     Ok(rows.into_iter().map(OutboxEvent::from).collect())

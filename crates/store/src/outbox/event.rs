@@ -10,6 +10,7 @@ use sqlx::PgConnection;
 use sqlx::types::Json;
 use uuid::Uuid;
 
+use super::delivery::Delivery;
 use crate::{Cause, StoreError};
 
 /// Writes an event within the caller's transaction and returns its number. Call [`super::Wake::wake`] after the commit.
@@ -103,6 +104,14 @@ impl OutboxEvent {
     /// When its form is not that of `T`: writer and receiver disagree, and another attempt cannot help.
     pub fn payload<T: DeserializeOwned>(&self) -> Result<T, serde_json::Error> {
         T::deserialize(&self.payload)
+    }
+
+    /// As [`Self::payload`], with what the relay does when it cannot be read: a dead letter.
+    ///
+    /// # Errors
+    /// [`Delivery::DeadLetter`].
+    pub fn read<T: DeserializeOwned>(&self) -> Result<T, Delivery> {
+        self.payload().map_err(|error| Delivery::DeadLetter(format!("the payload cannot be read: {error}")))
     }
 
     /// Time since the event was written, by this process's clock; zero if that clock is behind the server's.

@@ -21,16 +21,18 @@
 
 mod backoff;
 mod claim;
+mod delivery;
 mod event;
 mod operate;
 mod relay;
 
+pub use delivery::{Delivery, Kinds};
 pub use event::{NewEvent, OutboxEvent, enqueue, enqueue_all};
 pub use operate::{
     DeadLetter, DeadLetterFilter, OutboxStats, dead_letters, existing, has_outbox, purge_delivered, replay, stats,
     visit_dead_letters,
 };
-pub use relay::{Deliver, Delivery, Relay, RelayOptions, Wake};
+pub use relay::{Deliver, Relay, RelayOptions, Wake};
 
 /// The outbox table with its constraints and indexes, as every service's migration has it.
 pub const SCHEMA: &str = include_str!("schema.sql");

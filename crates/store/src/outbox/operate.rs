@@ -151,8 +151,8 @@ pub async fn visit_dead_letters(
 ) -> Result<u64, StoreError> {
     let (mut visited, mut after) = (0, 0);
     loop {
-        // What does not fit into a u16 is more than a batch.
-        let limit = u16::try_from(most - visited).map_or(BATCH, |rest| rest.min(BATCH));
+        let rest = (most - visited).min(BATCH.into());
+        let limit = u16::try_from(rest).map_err(|error| sqlx::Error::Encode(error.into()))?;
         let batch = dead_letters(pool, filter, after, limit).await?;
         let Some(last) = batch.last() else { return Ok(visited) };
         after = last.event_id;

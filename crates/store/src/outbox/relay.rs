@@ -10,22 +10,10 @@ use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::{Instrument, error, info_span, warn};
 
+use super::delivery::{Delivery, Kinds};
 use super::event::OutboxEvent;
 use super::{backoff, claim};
 use crate::{StoreError, bounded};
-
-/// Outcome of one delivery attempt. Reasons are stored and logged, so they must not contain personal data.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Delivery {
-    /// The receiver has processed the event, in this attempt or in an earlier one.
-    Done,
-    /// The attempt failed; retry with backoff, up to [`RelayOptions::max_attempts`] attempts in total.
-    Retry(String),
-    /// The receiver is unavailable, which says nothing about the event: retry without limit. Does not count as an attempt.
-    Unavailable(String),
-    /// The receiver refused the event permanently: make it a dead letter.
-    DeadLetter(String),
-}
 
 /// Calls the receiver of the events of one outbox.
 pub trait Deliver: Send + Sync + 'static {
@@ -37,6 +25,8 @@ pub trait Deliver: Send + Sync + 'static {
 /// Limits and timing of a relay.
 #[derive(Debug, Clone)]
 pub struct RelayOptions {
+    /// What it delivers.
+    pub kinds: Kinds,
     /// Most deliveries in flight from this relay, and most events per claim.
     pub concurrency: usize,
     /// Deadline of one call of the receiver.
@@ -61,6 +51,7 @@ pub struct RelayOptions {
 impl Default for RelayOptions {
     fn default() -> Self {
         Self {
+            kinds: Kinds::All,
             concurrency: 8,
             deliver_timeout: Duration::from_secs(10),
             store_timeout: Duration::from_secs(10),
@@ -136,7 +127,8 @@ impl<D: Deliver> Relay<D> {
         if limit == 0 {
             return;
         }
-        match bounded(self.options.store_timeout, claim::claim(&self.pool, limit, self.options.lease())).await {
+        let claimed = claim::claim(&self.pool, limit, self.options.lease(), self.options.kinds);
+        match bounded(self.options.store_timeout, claimed).await {
             Ok(events) => events.into_iter().for_each(|event| {
                 let span = info_span!("outbox delivery", event_id = event.event_id, kind = %event.kind, attempt = event.attempt);
                 let attempt =

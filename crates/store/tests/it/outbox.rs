@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde_json::json;
 use sqlx::PgPool;
 use staymesh_store::outbox::{
-    DeadLetterFilter, Deliver, Delivery, OutboxEvent, Relay, RelayOptions, SCHEMA, Wake, dead_letters, enqueue,
+    DeadLetterFilter, Deliver, Delivery, Kinds, OutboxEvent, Relay, RelayOptions, SCHEMA, Wake, dead_letters, enqueue,
     purge_delivered, replay, stats,
 };
 use tokio_util::sync::{CancellationToken, DropGuard};
@@ -73,6 +73,26 @@ pub(crate) async fn depth(pool: &PgPool) -> i64 {
 fn documented_table_equals_schema() {
     let readme = include_str!("../../../../migrations/README.md");
     assert!(readme.contains(&format!("```sql\n{SCHEMA}```")), "migrations/README.md and SCHEMA differ");
+}
+
+#[tokio::test]
+async fn relays_of_disjoint_kinds_do_not_delay_each_other() {
+    let database = database(&[SCHEMA]).await;
+    let pool = database.pool();
+    for _ in 0..20 {
+        write(pool, Uuid::new_v4(), "mail.confirmed").await;
+    }
+    let (mail, other) =
+        (write(pool, Uuid::new_v4(), "mail.cancelled").await, write(pool, Uuid::new_v4(), "paid").await);
+    let unavailable = Receiver::new(|_: &OutboxEvent| Delivery::Unavailable("down".to_owned()));
+    let done = Receiver::new(|_: &OutboxEvent| Delivery::Done);
+    let mails = RelayOptions { kinds: Kinds::With("mail."), concurrency: 1, ..quick() };
+    let others = RelayOptions { kinds: Kinds::Without("mail."), concurrency: 1, ..quick() };
+    let _relays = [start(pool, Shared(unavailable.clone()), mails), start(pool, Shared(done.clone()), others)];
+    until("other kinds are delivered", async || depth(pool).await == 21 && unavailable.count() > 1).await;
+    let seen = done.seen.lock().unwrap().clone();
+    assert_eq!(seen.iter().map(|(_, event)| *event).collect::<Vec<_>>(), [other]);
+    assert!(unavailable.seen.lock().unwrap().iter().all(|(_, event)| *event <= mail));
 }
 
 #[tokio::test]

@@ -40,7 +40,7 @@ async fn crash_during_partner_sale_posts_debt_and_credit_once() {
 async fn die_at(shop: &Shop<'_>, service: &str, step: Step, point: &str) {
     let started = Instant::now();
     let cancels = match step.0 {
-        "partner.sale_recorded" | "partner.sale_told" => false,
+        "partner.sale_recorded" | "partner.sale_told" | "partner.sale_decided" => false,
         "partner.sale_settled" | "partner.settle_told" => true,
         other => panic!("no scenario leads through {other}"),
     };
@@ -58,8 +58,11 @@ async fn die_at(shop: &Shop<'_>, service: &str, step: Step, point: &str) {
 }
 
 async fn assert_owed_once(shop: &Shop<'_>, id: &str, cancelled: bool, what: &str) {
-    let (postings, history): (_, &[&str]) =
-        if cancelled { (SETTLED, &["paid", "cancelled"]) } else { (SOLD, &["paid"]) };
+    let (postings, history): (_, &[&str]) = if cancelled {
+        (SETTLED, &["pending_payment", "paid", "cancelled"])
+    } else {
+        (SOLD, &["pending_payment", "paid"])
+    };
     let posted = async || -> Vec<String> {
         sqlx::query_scalar("select kind from ledger_transaction where reservation_id = $1::uuid order by kind")
             .bind(id)

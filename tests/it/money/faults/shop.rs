@@ -106,11 +106,15 @@ impl<'a> Shop<'a> {
         self.world.book(&self.guest, self.hotel, &self.stay).await
     }
 
-    /// Books a room for [`PRICE`] as a partner-collected sale. Returns the id.
+    /// Books a room for [`PRICE`] as a partner-collected sale, with retries until it is decided. Returns the id.
     pub(super) async fn sell(&self) -> String {
         let mut order = self.world.prepare(&self.partner, self.hotel, &self.stay, 1).await;
         order["payment_mode"] = json!("PAYMENT_MODE_PARTNER_COLLECTS");
-        let sold = self.partner.post_until_answered("/v1/reservations", order).await;
+        let sold = eventually("the sale is decided", async || {
+            let sold = self.partner.post_until_answered("/v1/reservations", order.clone()).await;
+            (sold["status"] != "RESERVATION_STATUS_PENDING_PAYMENT").then_some(sold)
+        })
+        .await;
         assert_eq!(sold["status"], "RESERVATION_STATUS_PAID");
         sold["reservation_id"].as_str().expect("an id").to_owned()
     }

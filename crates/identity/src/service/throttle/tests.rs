@@ -66,7 +66,7 @@ async fn throttle_with_redis_counts_across_replicas_under_pseudonyms() {
     let keys = server.command("KEYS *");
     assert!(keys.contains("identity:login-attempts:"), "{keys}");
     assert!(!keys.contains("carol") && !keys.contains("example"), "{keys}");
-    let key = keys.lines().find(|line| line.starts_with("identity:")).unwrap().trim();
+    let key = keys.lines().find(|line| line.starts_with("identity:login-attempts:")).unwrap().trim();
     let ttl = server.command(&format!("TTL {key}"));
     let ttl: i64 = ttl.lines().next().unwrap().trim_start_matches(':').parse().unwrap();
     assert!((1..=900).contains(&ttl), "{ttl}");

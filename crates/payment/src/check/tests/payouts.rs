@@ -38,7 +38,7 @@ async fn partner_sells(pool: &PgPool, hotel_id: i32, credited: Option<i64>) {
     let id = ReservationId::generate(hotel(hotel_id), Timestamp::now());
     let (partner, check_out) = ("client:a".to_owned(), date(2030, 5, 4));
     let terms = PartnerTerms { partner, amount: eur(10_000), taxes: eur(700), check_out };
-    service.record_partner_sale(id, &terms).await.unwrap();
+    service.record_partner_sale(id, &terms, true).await.unwrap();
     if let Some(minor) = credited {
         service.settle_partner_sale(id, eur(minor), None).await.unwrap();
     }

@@ -5,31 +5,30 @@ use staymesh_api::payment::v1 as proto;
 use staymesh_domain::{DateRangeError, FieldError, FieldErrors, Page, ReservationId, parse_date};
 use staymesh_mesh::{Problem, proto_types::money_from};
 
+use super::partner_credit::{MAX_PARTNER, partner_fits};
 use crate::{
     model::{PartnerTerms, Settlement},
     service::InvoiceCursor,
 };
 
-/// Longest subject of a partner's token, in characters.
-const MAX_PARTNER: usize = 200;
-
-/// The reservation and the terms of its sale.
+/// The reservation, the terms of its sale, and whether the credit limit decides.
 pub(in crate::grpc) fn record(
     request: &proto::RecordPartnerSaleRequest,
-) -> Result<(ReservationId, PartnerTerms), Problem> {
+) -> Result<(ReservationId, PartnerTerms, bool), Problem> {
     let mut errors = FieldErrors::default();
     let id = errors.value(request.reservation_id.parse::<ReservationId>());
     let terms = match &request.terms {
         Some(terms) => terms_of(&mut errors, terms, "terms"),
         None => errors.value(Err(FieldError::new("terms", "is required"))),
     };
-    Ok(errors.complete(id.zip(terms))?)
+    let (id, terms) = errors.complete(id.zip(terms))?;
+    Ok((id, terms, request.enforce_credit_limit))
 }
 
 /// The terms, or `None` after adding what is invalid to `errors`. Amounts of messages are never negative.
 fn terms_of(errors: &mut FieldErrors, terms: &proto::PartnerSaleTerms, field: &str) -> Option<PartnerTerms> {
     let at = |name: &str| format!("{field}.{name}");
-    let partner_fits = (1..=MAX_PARTNER).contains(&terms.partner.chars().count()) && !terms.partner.contains('\0');
+    let partner_fits = partner_fits(&terms.partner);
     errors.holds(partner_fits, at("partner"), format!("must have 1 to {MAX_PARTNER} characters"));
     let amount = errors.value(money_from(terms.amount.as_ref(), &at("amount")));
     let taxes = errors.value(money_from(terms.taxes.as_ref(), &at("taxes")));
@@ -75,8 +74,7 @@ pub(in crate::grpc) struct InvoiceQuery {
 /// The selection of a list request.
 pub(in crate::grpc) fn list(request: proto::ListPartnerSalesRequest) -> Result<InvoiceQuery, Problem> {
     let mut errors = FieldErrors::default();
-    let partner_fits = (1..=MAX_PARTNER).contains(&request.partner.chars().count()) && !request.partner.contains('\0');
-    errors.holds(partner_fits, "partner", format!("must have 1 to {MAX_PARTNER} characters"));
+    errors.holds(partner_fits(&request.partner), "partner", format!("must have 1 to {MAX_PARTNER} characters"));
     let range = |error: DateRangeError| error.at("from_date", "until_date");
     let from = errors.value(day(&request.from_date).map_err(|error| range(DateRangeError::From(error))));
     let until = errors.value(day(&request.until_date).map_err(|error| range(DateRangeError::Until(error))));

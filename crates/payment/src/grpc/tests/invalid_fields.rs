@@ -74,7 +74,8 @@ async fn every_wrong_field_of_a_request_of_guests_partners_and_services_is_named
         ["from_date", "until_date", "page_size", "page_token"]
     );
     let flow = InternalPaymentHandler(payments);
-    let record = proto::RecordPartnerSaleRequest { reservation_id: "x".into(), terms: None };
+    let record =
+        proto::RecordPartnerSaleRequest { reservation_id: "x".into(), terms: None, enforce_credit_limit: false };
     assert_eq!(named!(flow.record_partner_sale(Request::new(record))), ["reservation_id", "terms"]);
     let settle = proto::SettleCancellationRequest {
         reservation_id: "x".into(),
@@ -109,4 +110,20 @@ async fn every_wrong_field_of_a_request_about_cases_is_named() {
         let resolve = proto::ResolveCaseRequest { case_id, note: text.to_owned(), etag };
         assert_eq!(named!(finance.resolve_case(by(&admin, resolve))), ["case_id", "note"], "{text:.9}");
     }
+}
+
+#[tokio::test]
+async fn every_wrong_field_of_a_request_about_credit_is_named() {
+    let database = database().await;
+    let finance = FinanceHandler(payments(database.pool()));
+    let admin = caller("admin-1", Role::Admin, &[]);
+    let (partner, request_id) = (String::new(), "x".to_owned());
+    let (amount, reference) = (None, "a\u{202e}b".to_owned());
+    let record = proto::RecordPartnerPaymentRequest { partner, amount, reference, request_id, keep_credit: false };
+    assert_eq!(
+        named!(finance.record_partner_payment(by(&admin, record))),
+        ["partner", "amount", "reference", "request_id"]
+    );
+    let set = proto::SetPartnerCreditLimitRequest { partner: String::new(), limit: None, etag: String::new() };
+    assert_eq!(named!(finance.set_partner_credit_limit(by(&admin, set))), ["partner", "limit"]);
 }

@@ -26,7 +26,11 @@ fn euros(amount: &str) -> Option<Money> {
 fn sale(partner: &str, day: u8) -> RecordPartnerSaleRequest {
     let check_out = format!("2030-05-{day:02}");
     let terms = PartnerSaleTerms { partner: partner.into(), amount: euros("100.00"), taxes: euros("7.00"), check_out };
-    RecordPartnerSaleRequest { reservation_id: reservation_id().to_string(), terms: Some(terms) }
+    RecordPartnerSaleRequest {
+        reservation_id: reservation_id().to_string(),
+        terms: Some(terms),
+        enforce_credit_limit: true,
+    }
 }
 
 #[tokio::test]

@@ -55,12 +55,12 @@ impl TryFrom<Row> for Pair {
 
     fn try_from(row: Row) -> Result<Self, StoreError> {
         let kind = Subject::from_name(&row.kind).ok_or_else(|| sqlx::Error::Decode("kind".into()))?;
-        let there = match (row.psp_id, row.there_minor, row.there_currency, row.psp_day) {
-            (Some(psp_id), Some(minor), Some(currency), Some(day)) => Some(AtProvider {
+        let there = match (row.psp_id, row.copies, row.there_minor, row.there_currency, row.psp_day) {
+            (Some(psp_id), Some(copies), Some(minor), Some(currency), Some(day)) => Some(AtProvider {
                 psp_id,
                 session: row.session.unwrap_or_default(),
                 note: row.note.unwrap_or_default(),
-                copies: row.copies.unwrap_or(1),
+                copies,
                 is_another: row.is_another,
                 sum: (minor, currency),
                 day: day.to_jiff(),

@@ -1,4 +1,6 @@
 use crate::model::{CancellationReason, PaymentMode, ReservationStatus};
+use std::sync::Arc;
+
 use futures::future::join_all;
 use jiff::{SignedDuration, Timestamp};
 use rstest::rstest;
@@ -6,10 +8,11 @@ use staymesh_mesh::{Problem, Reason, auth::Role};
 use staymesh_psp::{Checkout, CheckoutOrder, CheckoutStatus, PspError};
 
 use crate::{
-    clients::reservations::MockReservationClient,
+    clients::{hotels::MockHotelClient, reservations::MockReservationClient},
     error::PaymentError,
     model::Booking,
     model::Status,
+    service::Payments,
     store::payments,
     testing::{MockPsp, booking, caller, database, eur, now, outbox, reservation_id, service, session_of},
 };
@@ -140,6 +143,80 @@ async fn create_for_reservation_that_is_not_payable_makes_no_call(
     let error = service.create(&caller("guest-1", Role::Guest, &[]), id, String::new()).await.unwrap_err();
     assert_eq!(Problem::from(error).reason(), reason);
     assert!(payments::of_reservation(database.pool(), id).await.unwrap().is_empty(), "nothing is written");
+}
+
+/// A hotel service whose hotels are in this time zone, or deleted.
+fn hotels(zone: Option<&'static str>) -> Arc<MockHotelClient> {
+    let mut hotels = MockHotelClient::new();
+    hotels.expect_time_zone().returning(move |_| {
+        let zone = zone.map(|name| staymesh_domain::time_zone(name).unwrap());
+        zone.ok_or_else(|| Problem::new(Reason::HotelNotFound, "no such hotel"))
+    });
+    Arc::new(hotels)
+}
+
+/// The name of the time zone in which it is this hour now, 0 to 23. The database has one for every whole hour.
+fn zone_at(hour: i8) -> &'static str {
+    const ZONES: [&str; 24] = [
+        "Etc/GMT+11",
+        "Etc/GMT+10",
+        "Etc/GMT+9",
+        "Etc/GMT+8",
+        "Etc/GMT+7",
+        "Etc/GMT+6",
+        "Etc/GMT+5",
+        "Etc/GMT+4",
+        "Etc/GMT+3",
+        "Etc/GMT+2",
+        "Etc/GMT+1",
+        "Etc/GMT",
+        "Etc/GMT-1",
+        "Etc/GMT-2",
+        "Etc/GMT-3",
+        "Etc/GMT-4",
+        "Etc/GMT-5",
+        "Etc/GMT-6",
+        "Etc/GMT-7",
+        "Etc/GMT-8",
+        "Etc/GMT-9",
+        "Etc/GMT-10",
+        "Etc/GMT-11",
+        "Etc/GMT-12",
+    ];
+    let now = Timestamp::now();
+    let hour_in = |name: &str| now.to_zoned(staymesh_domain::time_zone(name).unwrap()).hour();
+    ZONES.into_iter().find(|name| hour_in(name) == hour).unwrap()
+}
+
+#[tokio::test]
+async fn create_after_the_end_of_check_in_at_the_hotel_opens_no_page() {
+    // The guest of last night, where it is five in the morning.
+    let zone = zone_at(5);
+    let today = Timestamp::now().to_zoned(staymesh_domain::time_zone(zone).unwrap()).date();
+    let last_night = move || Some(Booking { check_in: today.yesterday().unwrap(), ..booking() });
+    for zone in [Some(zone), None] {
+        let database = database().await;
+        let service = Payments { hotels: hotels(zone), ..service(database.pool(), finds(last_night), MockPsp::new()) };
+        let (guest, id) = (caller("guest-1", Role::Guest, &[]), reservation_id());
+        let error = service.create(&guest, id, String::new()).await.unwrap_err();
+        assert_eq!(Problem::from(error).reason(), Reason::ReservationNotPayable);
+        assert!(payments::of_reservation(database.pool(), id).await.unwrap().is_empty(), "nothing is written");
+    }
+}
+
+#[tokio::test]
+async fn page_of_a_stay_that_begins_tonight_closes_before_the_hold() {
+    // Two in the morning: guests of last night arrive until four.
+    let zone = zone_at(2);
+    let today = Timestamp::now().to_zoned(staymesh_domain::time_zone(zone).unwrap()).date();
+    let held_long = move || {
+        let hold_expire_time = Some(Timestamp::now() + SignedDuration::from_hours(20));
+        Some(Booking { check_in: today.yesterday().unwrap(), hold_expire_time, ..booking() })
+    };
+    let database = database().await;
+    let service = Payments { hotels: hotels(Some(zone)), ..service(database.pool(), finds(held_long), opens()) };
+    let payment = service.create(&caller("guest-1", Role::Guest, &[]), reservation_id(), String::new()).await.unwrap();
+    assert!(payment.expire_time < Timestamp::now() + SignedDuration::from_hours(2), "{}", payment.expire_time);
 }
 
 #[tokio::test]

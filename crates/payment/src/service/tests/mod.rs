@@ -6,6 +6,8 @@ mod destinations;
 mod guards;
 mod ledger;
 mod partner;
+mod partner_credit;
+mod partner_credit_steps;
 mod payouts;
 mod penalty;
 mod relay;

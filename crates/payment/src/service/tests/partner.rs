@@ -57,7 +57,7 @@ async fn concurrent_records_of_partner_sale_post_it_once() {
     let database = database().await;
     let (pool, id) = (database.pool(), reservation_id());
     let (payments, terms) = (on(pool), terms());
-    let recorded = join_all((0..5).map(|_| payments.record_partner_sale(id, &terms))).await;
+    let recorded = join_all((0..5).map(|_| payments.record_partner_sale(id, &terms, true))).await;
     let sales: Vec<PartnerSale> = recorded.into_iter().map(Result::unwrap).collect();
     assert!(sales.iter().all(|sale| *sale == sales[0]));
     let sale = &sales[0];
@@ -66,7 +66,7 @@ async fn concurrent_records_of_partner_sale_post_it_once() {
     assert_eq!(posted(pool, id).await, the_sale());
     // The commission is fixed by the first record: a later configuration does not change the sale.
     let reconfigured = Payments { commission_basis_points: 2_000, ..on(pool) };
-    assert_eq!(reconfigured.record_partner_sale(id, &terms).await.unwrap(), *sale);
+    assert_eq!(reconfigured.record_partner_sale(id, &terms, true).await.unwrap(), *sale);
 }
 
 #[rstest]
@@ -79,11 +79,11 @@ async fn partner_sale_with_other_terms_is_refused(#[case] other: PartnerTerms) {
     let database = database().await;
     let (pool, id) = (database.pool(), reservation_id());
     let (payments, terms) = (on(pool), terms());
-    let sale = payments.record_partner_sale(id, &terms).await.unwrap();
-    assert!(matches!(payments.record_partner_sale(id, &other).await, Err(PaymentError::SaleDiffers)));
+    let sale = payments.record_partner_sale(id, &terms, true).await.unwrap();
+    assert!(matches!(payments.record_partner_sale(id, &other, true).await, Err(PaymentError::SaleDiffers)));
     let settled = payments.settle_partner_sale(id, eur(10_000), Some(&other)).await;
     assert!(matches!(settled, Err(PaymentError::SaleDiffers)));
-    assert_eq!(payments.record_partner_sale(id, &terms).await.unwrap(), sale);
+    assert_eq!(payments.record_partner_sale(id, &terms, true).await.unwrap(), sale);
     assert_eq!(posted(pool, id).await, the_sale());
 }
 
@@ -100,7 +100,7 @@ async fn cancellation_credits_refund_of_policy_once(
     let database = database().await;
     let (pool, id) = (database.pool(), reservation_id());
     let (payments, terms) = (on(pool), terms());
-    payments.record_partner_sale(id, &terms).await.unwrap();
+    payments.record_partner_sale(id, &terms, true).await.unwrap();
     let refund = eur(policy);
     let ends = join_all((0..4).map(|_| payments.settle_partner_sale(id, refund, Some(&terms)))).await;
     for end in ends {
@@ -128,7 +128,7 @@ async fn cancellation_without_refund_posts_no_credit() {
     let database = database().await;
     let (pool, id) = (database.pool(), reservation_id());
     let payments = on(pool);
-    payments.record_partner_sale(id, &terms()).await.unwrap();
+    payments.record_partner_sale(id, &terms(), true).await.unwrap();
     let sale = payments.settle_partner_sale(id, eur(0), None).await.unwrap().unwrap();
     assert_eq!((sale.credited, sale.cancel_time.is_some()), (eur(0), true));
     assert_eq!(posted(pool, id).await, the_sale());
@@ -142,7 +142,7 @@ async fn cancellation_before_record_posts_sale_and_credit() {
     let ended = payments.settle_partner_sale(id, eur(10_000), Some(&terms)).await.unwrap().unwrap();
     assert_eq!((ended.credited, ended.owed().unwrap()), (eur(10_000), eur(0)));
     // The event of the sale was a dead letter and is redelivered.
-    assert_eq!(payments.record_partner_sale(id, &terms).await.unwrap(), ended);
+    assert_eq!(payments.record_partner_sale(id, &terms, true).await.unwrap(), ended);
     let sums: Vec<(String, i64)> = sqlx::query_as(
         "select account.kind, sum(amount_minor)::bigint from ledger_entry
          join ledger_account account using (account_id) group by 1 having sum(amount_minor) <> 0",
@@ -159,7 +159,7 @@ async fn settlement_without_sale_is_none_and_in_other_currency_is_refused() {
     let (pool, id) = (database.pool(), reservation_id());
     let payments = on(pool);
     assert_eq!(payments.settle_partner_sale(id, eur(10_000), None).await.unwrap(), None);
-    payments.record_partner_sale(id, &terms()).await.unwrap();
+    payments.record_partner_sale(id, &terms(), true).await.unwrap();
     let dollars = staymesh_domain::Money::parse("USD", "100.00").unwrap();
     let Err(PaymentError::Field(error)) = payments.settle_partner_sale(id, dollars, None).await else {
         panic!("a field is named")
@@ -185,7 +185,7 @@ async fn change_of_recorded_partner_sale_is_rejected(#[case] sql: &str, #[case] 
     let database = database().await;
     let (pool, id) = (database.pool(), reservation_id());
     let payments = on(pool);
-    payments.record_partner_sale(id, &terms()).await.unwrap();
+    payments.record_partner_sale(id, &terms(), true).await.unwrap();
     payments.settle_partner_sale(id, eur(4_000), None).await.unwrap();
     let error = StoreError::from(sqlx::query(AssertSqlSafe(sql)).execute(pool).await.unwrap_err());
     assert_eq!(error.constraint(), Some(constraint));
@@ -195,7 +195,7 @@ async fn change_of_recorded_partner_sale_is_rejected(#[case] sql: &str, #[case] 
 async fn credit_above_sale_or_without_cancellation_is_rejected() {
     let database = database().await;
     let pool = database.pool();
-    on(pool).record_partner_sale(reservation_id(), &terms()).await.unwrap();
+    on(pool).record_partner_sale(reservation_id(), &terms(), true).await.unwrap();
     for (sql, constraint) in [
         ("update partner_sale set credited_minor = 10001, cancelled_at = now()", "partner_sale_credit_within_amount"),
         ("update partner_sale set credited_minor = -1, cancelled_at = now()", "partner_sale_credit_within_amount"),

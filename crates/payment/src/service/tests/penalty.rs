@@ -110,6 +110,8 @@ enum Step {
     Pay,
     /// An administrator refunds so many cents, with or without goodwill.
     Refund(i64, bool),
+    /// The hold expires; the rooms are sold again, or a late payment retakes them.
+    Expire(bool),
     /// A cancellation or a no-show with this penalty in percent.
     End(i64),
     /// The event of the end is delivered again.
@@ -121,6 +123,7 @@ fn any_step() -> impl Strategy<Value = Step> {
     prop_oneof![
         3 => Just(Step::Pay),
         4 => (cents, any::<bool>()).prop_map(|(cents, goodwill)| Step::Refund(cents, goodwill)),
+        1 => any::<bool>().prop_map(Step::Expire),
         2 => prop_oneof![Just(50), 0..=100_i64].prop_map(Step::End),
         1 => Just(Step::Repeat),
     ]
@@ -130,6 +133,8 @@ fn any_step() -> impl Strategy<Value = Step> {
 #[derive(Debug, Default)]
 struct Model {
     paid: bool,
+    /// Whether the hold expired before the payment, and if so, whether the rooms are sold again.
+    expired: Option<bool>,
     /// What the end of the reservation gives back in all.
     due: Option<i64>,
     refunded: i64,
@@ -147,7 +152,8 @@ impl Model {
     }
 }
 
-/// A reservation with its payment, and those reservations that have ended: a payment for one of them must be refunded.
+/// A reservation with its payment, and those reservations that have ended for good: a payment for one of them must be
+/// refunded.
 struct Case<'a> {
     pool: &'a PgPool,
     service: Payments<MockPsp>,
@@ -163,8 +169,9 @@ impl Case<'_> {
                 receive_event(self.pool, &self.payment, "checkout.paid").await;
                 // The reservation service learns of the payment before the reservation ends.
                 prop_assert_eq!(quiet(self.pool).await, Vec::<String>::new());
-                if !self.model.paid && self.model.due.is_some() {
-                    // Nothing was paid when the reservation ended, so there is no penalty: everything goes back.
+                if !self.model.paid && (self.model.due.is_some() || self.model.expired == Some(true)) {
+                    // Nothing was paid when the reservation ended, or its rooms are gone, so there is no penalty:
+                    // everything goes back.
                     self.model.refunded = AMOUNT;
                 }
                 self.model.paid = true;
@@ -177,6 +184,13 @@ impl Case<'_> {
                     *(if goodwill { &mut self.model.goodwill } else { &mut self.model.refunded }) += cents;
                 }
             }
+            Step::Expire(sold) if !self.model.paid && self.model.due.is_none() && self.model.expired.is_none() => {
+                self.model.expired = Some(sold);
+                if sold {
+                    self.ended.lock().unwrap().insert(self.payment.reservation_id);
+                }
+                self.expire().await;
+            }
             Step::End(penalty) if self.model.due.is_none() => {
                 let due = if self.model.paid { AMOUNT - AMOUNT * penalty / 100 } else { AMOUNT };
                 self.ended.lock().unwrap().insert(self.payment.reservation_id);
@@ -184,7 +198,10 @@ impl Case<'_> {
                 self.model.refunded += self.model.limit();
                 self.settle(due).await;
             }
-            Step::Repeat | Step::End(_) => {
+            Step::Repeat | Step::End(_) | Step::Expire(_) => {
+                if self.model.expired.is_some() {
+                    self.expire().await;
+                }
                 if let Some(due) = self.model.due {
                     self.settle(due).await;
                 }
@@ -197,6 +214,11 @@ impl Case<'_> {
 
     async fn settle(&self, due: i64) {
         self.service.settle_cancellation(self.payment.reservation_id, gives_back(due)).await.unwrap();
+    }
+
+    async fn expire(&self) {
+        let expired = Settlement { refund: eur(0), hold_expired: true };
+        self.service.settle_cancellation(self.payment.reservation_id, expired).await.unwrap();
     }
 
     /// All refunds arrive: penalty and refunds are what was paid, at the provider and for each recipient.

@@ -14,6 +14,8 @@ use staymesh_api::r#type::v1 as types;
 use staymesh_domain::{FieldError, FieldErrors, HotelId, IdError, Money, RoomTypeId};
 use staymesh_mesh::{Problem, proto_types::money_from};
 
+use crate::model::MAX_PRICE_MINOR;
+
 /// An id, which must be positive. Errors name the id type's own field.
 pub(super) fn id<Id: TryFrom<i32, Error = IdError>>(value: i32) -> Result<Id, Problem> {
     Ok(Id::try_from(value).map_err(FieldError::from)?)
@@ -55,8 +57,17 @@ pub(super) fn of_hotel<T>(hotel_id: i32, parsed: Result<T, FieldErrors>) -> Resu
 /// A price, which must be more than zero: a stay that costs nothing cannot be paid.
 fn price(amount: Option<&types::Money>, field: &str) -> Result<Money, FieldError> {
     let price = money_from(amount, field)?;
-    if price.minor() > 0 {
-        return Ok(price);
+    if price.minor() <= 0 {
+        return Err(FieldError::new(format!("{field}.amount"), "must be more than zero"));
     }
-    Err(FieldError::new(format!("{field}.amount"), "must be more than zero"))
+    within_offers(price, field)
+}
+
+/// Requires an amount for a room and night with which every offer can be computed.
+fn within_offers(amount: Money, field: &str) -> Result<Money, FieldError> {
+    if amount.minor() <= MAX_PRICE_MINOR {
+        return Ok(amount);
+    }
+    let most = Money::from_minor(MAX_PRICE_MINOR, amount.currency()).map_err(|error| error.at(field))?.amount();
+    Err(FieldError::new(format!("{field}.amount"), format!("must be at most {most}")))
 }

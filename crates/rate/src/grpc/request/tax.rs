@@ -6,6 +6,7 @@ use staymesh_api::rate::v1 as proto;
 use staymesh_domain::{FieldErrors, Text};
 use staymesh_mesh::proto_types::money_from;
 
+use super::within_offers;
 use crate::model::{Tax, TaxKind};
 
 /// Most taxes of a hotel.
@@ -43,7 +44,8 @@ fn tax_kind(errors: &mut FieldErrors, index: usize, kind: Option<proto::tax::Kin
             Some(TaxKind::BasisPoints(points))
         }
         Some(proto::tax::Kind::PerRoomNight(amount)) => {
-            let amount = money_from(Some(&amount), &format!("taxes[{index}].per_room_night"));
+            let field = format!("taxes[{index}].per_room_night");
+            let amount = money_from(Some(&amount), &field).and_then(|amount| within_offers(amount, &field));
             errors.value(amount).map(TaxKind::PerRoomNight)
         }
         None => {

@@ -18,7 +18,11 @@ fn rule(sold_percent: i32, price_change_percent: i32) -> OccupancyRule {
 }
 
 fn rate(base: i64, rules: Vec<OccupancyRule>) -> Prices {
-    let rate = Rate { base_price: euros(base), rules, policy: CancellationPolicy::default() };
+    let rate = Rate {
+        base_price: euros(base),
+        rules,
+        policy: CancellationPolicy { free_until_hours_before: 0, late_penalty_percent: 0 },
+    };
     Prices { rate, nightly: HashMap::new() }
 }
 
@@ -169,4 +173,15 @@ proptest! {
         let priced = price_stay(&rate(base, rules), &taxes, nights(&sold), rooms(count));
         prop_assert!(matches!(priced, Ok(_) | Err(MoneyError::TooLarge)));
     }
+}
+
+#[test]
+fn most_expensive_stay_within_the_limits_can_be_computed() {
+    let prices = rate(crate::model::MAX_PRICE_MINOR, vec![rule(1, 400)]);
+    let nights = || nights(&[100; 90]);
+    let taxes = vec![tax(TaxKind::BasisPoints(10_000)); 20];
+    let price = price_stay(&prices, &taxes, nights(), rooms(50)).unwrap();
+    assert_eq!(price.total.minor(), 945_000_000_000_000);
+    let fees = vec![tax(TaxKind::PerRoomNight(euros(crate::model::MAX_PRICE_MINOR))); 20];
+    assert!(price_stay(&prices, &fees, nights(), rooms(50)).is_ok());
 }

@@ -8,8 +8,7 @@ use staymesh_mesh::{Problem, Reason};
 use staymesh_store::outbox::Wake;
 
 use crate::{
-    calendar,
-    clients::{MockHotelClient, MockRateClient},
+    clients::{MockHotelClient, MockPaymentClient, MockRateClient},
     lifecycle::Command,
     model::{NewReservation, Status},
     offer_token::OfferSigner,
@@ -37,6 +36,7 @@ async fn held(hotels: MockHotelClient) -> (World, BookingService, NewReservation
         writer,
         hotels: Box::new(hotels),
         rates: Box::new(MockRateClient::new()),
+        payments: std::sync::Arc::new(MockPaymentClient::new()),
         offers: OfferSigner::new(&keys),
         hold: Duration::from_mins(15),
         unpaid: UnpaidLimits::unlimited(),
@@ -47,7 +47,7 @@ async fn held(hotels: MockHotelClient) -> (World, BookingService, NewReservation
 
 fn at(zone: &'static str) -> MockHotelClient {
     let mut hotels = MockHotelClient::new();
-    hotels.expect_time_zone().returning(move |_| Ok(calendar::time_zone(zone).expect("a zone")));
+    hotels.expect_time_zone().returning(move |_| Ok(staymesh_domain::time_zone(zone).expect("a zone")));
     hotels
 }
 

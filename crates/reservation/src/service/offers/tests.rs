@@ -10,7 +10,7 @@ use staymesh_testkit::TestDatabase;
 use super::*;
 use crate::{
     MIGRATOR, calendar,
-    clients::{MockHotelClient, MockRateClient, RoomTypePrice},
+    clients::{MockHotelClient, MockPaymentClient, MockRateClient, RoomTypePrice},
     offer_token::OfferSigner,
     quote::{QuoteError, tests::quote},
     service::{Dependencies, UnpaidLimits},
@@ -71,6 +71,7 @@ async fn service(hotels: MockHotelClient, rates: MockRateClient) -> (BookingServ
             total_inventory,
             overbooking_percent: Some(0),
             for_future_nights: false,
+            etag: String::new(),
         })
         .collect();
     store.set_inventory(hotel_id, &changes).await.expect("inventory");
@@ -81,6 +82,7 @@ async fn service(hotels: MockHotelClient, rates: MockRateClient) -> (BookingServ
         writer,
         hotels: Box::new(hotels),
         rates: Box::new(rates),
+        payments: std::sync::Arc::new(MockPaymentClient::new()),
         offers: OfferSigner::new(&keys),
         hold: std::time::Duration::from_mins(15),
         unpaid: UnpaidLimits::unlimited(),

@@ -13,7 +13,7 @@ use tonic_types::StatusExt;
 use super::*;
 use crate::{
     calendar,
-    clients::{MockHotelClient, MockRateClient},
+    clients::{MockHotelClient, MockPaymentClient, MockRateClient},
     error::ReservationError,
     expiry::release_expired,
     model::{Guest, PaymentMode, Reservation},
@@ -36,11 +36,14 @@ fn replica(world: &World, unpaid: UnpaidLimits) -> BookingService {
     for lane in lanes {
         tokio::spawn(lane);
     }
+    let mut payments = MockPaymentClient::new();
+    payments.expect_record_partner_sale().returning(|_| Ok(()));
     BookingService::new(Dependencies {
         store: world.store.clone(),
         writer,
         hotels: Box::new(MockHotelClient::new()),
         rates: Box::new(MockRateClient::new()),
+        payments: std::sync::Arc::new(payments),
         offers: OfferSigner::new(&keys),
         hold: HOLD,
         unpaid,

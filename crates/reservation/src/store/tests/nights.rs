@@ -38,6 +38,7 @@ async fn absent_overbooking_leaves_nights_and_plan_and_new_nights_get_that_of_th
             total_inventory: 10,
             overbooking_percent: percent,
             for_future_nights,
+            etag: String::new(),
         };
         world.store.set_inventory(world.hotel, &[change]).await.expect("inventory");
     };
@@ -58,6 +59,36 @@ async fn absent_overbooking_leaves_nights_and_plan_and_new_nights_get_that_of_th
 }
 
 #[tokio::test]
+async fn set_inventory_with_an_old_etag_is_refused_and_bookings_keep_the_etag() {
+    let world = World::with_rooms(10).await;
+    let stay = world.nights(0, 10);
+    let set = async |rooms: i32, for_future_nights: bool, etag: &str| {
+        let change = InventoryChange {
+            room_type_id: world.room_type,
+            nights: DateRange::new(stay.check_in(), stay.check_out()).expect("a range"),
+            total_inventory: rooms,
+            overbooking_percent: Some(10),
+            for_future_nights,
+            etag: etag.to_owned(),
+        };
+        let mut set = world.store.set_inventory(world.hotel, &[change]).await?;
+        set.etags.pop().map(|(_, etag)| etag).ok_or(ReservationError::NotFound)
+    };
+    let read = world.store.inventory_etag(world.hotel, world.room_type).await.expect("reads");
+    world.book(&world.order(3, 4, 5)).await.expect("booked");
+    // The same values again, and the booking, keep the etag.
+    assert_eq!(set(10, false, &read).await.expect("set"), read);
+    let first = set(9, false, &read).await.expect("set");
+    assert_ne!(first, read);
+    // The second editor started from the same version.
+    assert!(matches!(set(8, false, &read).await, Err(ReservationError::EtagMismatch)));
+    assert_eq!(world.count("select min(total_inventory)::bigint from room_type_inventory").await, 9);
+    let planned = set(9, true, &first).await.expect("set");
+    assert_ne!(planned, first, "the plan is part of it");
+    assert_eq!(set(9, true, "").await.expect("an empty etag accepts any version"), planned);
+}
+
+#[tokio::test]
 async fn extend_fills_two_years_once_and_never_shrinks() {
     let world = World::with_rooms(10).await;
     let stay = world.nights(0, 2);
@@ -67,6 +98,7 @@ async fn extend_fills_two_years_once_and_never_shrinks() {
         total_inventory: 10,
         overbooking_percent: Some(10),
         for_future_nights: true,
+        etag: String::new(),
     };
     world.store.set_inventory(world.hotel, &[change]).await.expect("inventory");
     let now = Timestamp::now();
@@ -92,6 +124,7 @@ async fn bulk_inventory_changes_and_bookings_do_not_deadlock() {
             total_inventory: 1000,
             overbooking_percent: Some(10),
             for_future_nights: true,
+            etag: String::new(),
         }
     };
     let changes = [change(6, 10), change(0, 3)];

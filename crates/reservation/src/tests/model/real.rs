@@ -157,7 +157,7 @@ impl Real {
         let hotel: HotelId = hotel_id(PLACES[settings[0].place].0);
         let changes: Vec<_> = settings.iter().map(change).collect();
         let done = self.world.store.set_inventory(hotel, &changes).await;
-        done.map_or_else(refused, |nights| Answer::Set { nights })
+        done.map_or_else(refused, |set| Answer::Set { nights: set.nights })
     }
 
     fn order(&self, case: &Case, slot: usize, variant: Variant, now: Timestamp) -> NewReservation {
@@ -190,6 +190,7 @@ fn change(setting: &Setting) -> InventoryChange {
         total_inventory: setting.total,
         overbooking_percent: Some(setting.percent),
         for_future_nights: false,
+        etag: String::new(),
     }
 }
 

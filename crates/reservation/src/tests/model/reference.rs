@@ -48,7 +48,7 @@ pub(super) enum Answer {
     },
     Swept(usize),
     Set {
-        nights: u64,
+        nights: usize,
     },
     BelowReserved,
     Retired,

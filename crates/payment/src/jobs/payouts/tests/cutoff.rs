@@ -1,6 +1,9 @@
 use jiff::civil::date;
+use serde_json::json;
+use staymesh_store::outbox;
 
-use super::super::default_cutoff;
+use super::{Found, everything, make_payouts, send_to, sold};
+use crate::{jobs::payouts::default_cutoff, testing::database};
 
 #[test]
 fn default_cutoff_is_yesterday_in_utc() {
@@ -8,4 +11,25 @@ fn default_cutoff_is_yesterday_in_utc() {
     assert_eq!(cutoff("2030-03-01T00:00:00Z"), date(2030, 2, 28));
     assert_eq!(cutoff("2030-03-01T23:59:59Z"), date(2030, 2, 28));
     assert_eq!(cutoff("2030-03-02T03:00:00+04:00"), date(2030, 2, 28), "by UTC");
+}
+
+#[tokio::test]
+async fn payment_that_the_reservation_has_not_accepted_is_not_paid_out() {
+    let database = database().await;
+    let pool = database.pool();
+    let payment = sold(pool).await;
+    send_to(pool, 7, "acct_7").await;
+    let mut connection = pool.acquire().await.unwrap();
+    let id = payment.payment_id.as_uuid();
+    outbox::enqueue(&mut connection, id, "payment.paid", &json!({}), None).await.unwrap();
+    // Under way, and then given up: staff decide on a dead letter.
+    for state in ["update outbox set parked_at = null", "update outbox set parked_at = now()"] {
+        sqlx::query(state).execute(&mut *connection).await.unwrap();
+        let found = make_payouts(pool, &everything()).await;
+        assert!(!found.iter().any(|found| matches!(found, Found::Paid { .. })), "{state}: {found:?}");
+    }
+    let delivered = "update outbox set delivered_at = now(), parked_at = null";
+    sqlx::query(delivered).execute(&mut *connection).await.unwrap();
+    let found = make_payouts(pool, &everything()).await;
+    assert!(matches!(found.as_slice(), [Found::Paid { .. }]), "{found:?}");
 }

@@ -80,7 +80,7 @@ async fn partner_sale_and_its_credit_are_settled_by_payout() {
     let sell = async |check_out| {
         let partner = "client:acme".to_owned();
         let terms = PartnerTerms { partner, amount: eur(10_000), taxes: eur(700), check_out };
-        service.record_partner_sale(reservation_id(), &terms).await.unwrap().reservation_id
+        service.record_partner_sale(reservation_id(), &terms, true).await.unwrap().reservation_id
     };
     sell(AFTER).await;
     let over = sell(date(2030, 5, 4)).await;

@@ -1,0 +1,209 @@
+//! Texts of mails about bookings, in every language.
+
+use staymesh_domain::{Language, Money};
+use staymesh_mail::greeting;
+
+use super::dates::{date, minute, money};
+use crate::{calendar::DateOutOfRange, clients::StayNames, model::Reservation};
+
+/// Subject and body of a mail.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Text {
+    pub(super) subject: String,
+    pub(super) body: String,
+}
+
+/// What a text is about.
+pub(super) struct Booking<'a> {
+    pub(super) reservation: &'a Reservation,
+    pub(super) names: &'a StayNames,
+    /// Address of the booking on the website.
+    pub(super) link: &'a str,
+    /// Whether the link opens the booking without a login.
+    pub(super) keyed: bool,
+}
+
+/// The words of one language. `{}` stands for what differs between bookings.
+struct Words {
+    confirmed_subject: &'static str,
+    confirmed: &'static str,
+    cancelled_subject: &'static str,
+    cancelled: &'static str,
+    /// Hotel, arrival, departure, rooms, guests, price, number.
+    labels: [&'static str; 7],
+    free_until: &'static str,
+    free: &'static str,
+    kept: &'static str,
+    kept_now: &'static str,
+    refund: &'static str,
+    no_refund: &'static str,
+    open: &'static str,
+    see: &'static str,
+    private: &'static str,
+}
+
+const ENGLISH: Words = Words {
+    confirmed_subject: "Your booking is confirmed: {}",
+    confirmed: "Your payment has arrived and your booking is confirmed.",
+    cancelled_subject: "Your booking is cancelled: {}",
+    cancelled: "Your booking is cancelled.",
+    labels: ["Hotel", "Arrival", "Departure", "Rooms", "Guests", "Price with taxes", "Booking number"],
+    free_until: "You can cancel free of charge until {} (local time at the hotel).",
+    free: "You can cancel free of charge.",
+    kept: "If you cancel later, {} % of the price is kept.",
+    kept_now: "If you cancel, {} % of the price is kept.",
+    refund: "We pay {} back to the card or account you paid with.",
+    no_refund: "By the terms of this booking nothing is paid back.",
+    open: "See or cancel your booking here:",
+    see: "See your booking here:",
+    private: "Whoever has this link has access to your booking. Please do not pass it on.",
+};
+const PORTUGUESE: Words = Words {
+    confirmed_subject: "A sua reserva está confirmada: {}",
+    confirmed: "O seu pagamento chegou e a sua reserva está confirmada.",
+    cancelled_subject: "A sua reserva foi cancelada: {}",
+    cancelled: "A sua reserva foi cancelada.",
+    labels: ["Hotel", "Chegada", "Partida", "Quartos", "Hóspedes", "Preço com impostos", "Número da reserva"],
+    free_until: "Pode cancelar gratuitamente até {} (hora local do hotel).",
+    free: "Pode cancelar gratuitamente.",
+    kept: "Se cancelar mais tarde, são retidos {} % do preço.",
+    kept_now: "Se cancelar, são retidos {} % do preço.",
+    refund: "Devolvemos {} para o cartão ou a conta com que pagou.",
+    no_refund: "Segundo as condições desta reserva, nada é devolvido.",
+    open: "Veja ou cancele a sua reserva aqui:",
+    see: "Veja a sua reserva aqui:",
+    private: "Quem tiver esta ligação tem acesso à sua reserva. Não a partilhe.",
+};
+const GERMAN: Words = Words {
+    confirmed_subject: "Ihre Buchung ist bestätigt: {}",
+    confirmed: "Ihre Zahlung ist eingegangen und Ihre Buchung ist bestätigt.",
+    cancelled_subject: "Ihre Buchung ist storniert: {}",
+    cancelled: "Ihre Buchung ist storniert.",
+    labels: ["Hotel", "Anreise", "Abreise", "Zimmer", "Gäste", "Preis mit Steuern", "Buchungsnummer"],
+    free_until: "Sie können bis {} (Ortszeit des Hotels) kostenlos stornieren.",
+    free: "Sie können kostenlos stornieren.",
+    kept: "Bei einer späteren Stornierung werden {} % des Preises einbehalten.",
+    kept_now: "Bei einer Stornierung werden {} % des Preises einbehalten.",
+    refund: "Wir zahlen {} auf die Karte oder das Konto zurück, mit dem Sie bezahlt haben.",
+    no_refund: "Nach den Bedingungen dieser Buchung wird nichts zurückgezahlt.",
+    open: "Hier sehen oder stornieren Sie Ihre Buchung:",
+    see: "Hier sehen Sie Ihre Buchung:",
+    private: "Wer diesen Link hat, hat Zugriff auf Ihre Buchung. Bitte geben Sie ihn nicht weiter.",
+};
+const SPANISH: Words = Words {
+    confirmed_subject: "Su reserva está confirmada: {}",
+    confirmed: "Su pago ha llegado y su reserva está confirmada.",
+    cancelled_subject: "Su reserva está cancelada: {}",
+    cancelled: "Su reserva está cancelada.",
+    labels: ["Hotel", "Llegada", "Salida", "Habitaciones", "Huéspedes", "Precio con impuestos", "Número de reserva"],
+    free_until: "Puede cancelar gratis hasta el {} (hora local del hotel).",
+    free: "Puede cancelar gratis.",
+    kept: "Si cancela más tarde, se retiene el {} % del precio.",
+    kept_now: "Si cancela, se retiene el {} % del precio.",
+    refund: "Le devolvemos {} a la tarjeta o la cuenta con la que pagó.",
+    no_refund: "Según las condiciones de esta reserva, no se devuelve nada.",
+    open: "Vea o cancele su reserva aquí:",
+    see: "Vea su reserva aquí:",
+    private: "Quien tenga este enlace tiene acceso a su reserva. No lo comparta.",
+};
+const FRENCH: Words = Words {
+    confirmed_subject: "Votre réservation est confirmée : {}",
+    confirmed: "Votre paiement est arrivé et votre réservation est confirmée.",
+    cancelled_subject: "Votre réservation est annulée : {}",
+    cancelled: "Votre réservation est annulée.",
+    labels: ["Hôtel", "Arrivée", "Départ", "Chambres", "Voyageurs", "Prix taxes comprises", "Numéro de réservation"],
+    free_until: "Vous pouvez annuler sans frais jusqu'au {} (heure locale de l'hôtel).",
+    free: "Vous pouvez annuler sans frais.",
+    kept: "Si vous annulez plus tard, {} % du prix est retenu.",
+    kept_now: "Si vous annulez, {} % du prix est retenu.",
+    refund: "Nous remboursons {} sur la carte ou le compte qui a servi au paiement.",
+    no_refund: "Selon les conditions de cette réservation, rien n'est remboursé.",
+    open: "Consultez ou annulez votre réservation ici :",
+    see: "Consultez votre réservation ici :",
+    private: "Toute personne qui a ce lien a accès à votre réservation. Ne le transmettez pas.",
+};
+
+const fn words(language: Language) -> &'static Words {
+    match language {
+        Language::English => &ENGLISH,
+        Language::Portuguese => &PORTUGUESE,
+        Language::German => &GERMAN,
+        Language::Spanish => &SPANISH,
+        Language::French => &FRENCH,
+    }
+}
+
+impl Text {
+    /// A booking that is paid for.
+    ///
+    /// # Errors
+    /// When the check-in date is at the end of the calendar.
+    pub(super) fn confirmed(language: Language, booking: &Booking<'_>) -> Result<Self, DateOutOfRange> {
+        let words = words(language);
+        let terms = terms(language, booking)?;
+        let parts = Parts { first: words.confirmed, terms: &terms, link: words.open };
+        let subject = filled(words.confirmed_subject, &booking.names.hotel);
+        Ok(Self { subject, body: body(language, booking, &parts) })
+    }
+
+    /// A paid booking that was cancelled, and what is paid back.
+    pub(super) fn cancelled(language: Language, booking: &Booking<'_>, refund: Money) -> Self {
+        let words = words(language);
+        let paid_back = match refund.minor() {
+            0 => words.no_refund.to_owned(),
+            _ => filled(words.refund, &money(language, refund)),
+        };
+        let parts = Parts { first: words.cancelled, terms: &paid_back, link: words.see };
+        Self { subject: filled(words.cancelled_subject, &booking.names.hotel), body: body(language, booking, &parts) }
+    }
+}
+
+/// What differs between mails: what happened, what that means for the money, and what the link is for.
+struct Parts<'a> {
+    first: &'a str,
+    terms: &'a str,
+    link: &'a str,
+}
+
+/// The terms of cancelling. They do not depend on the time of sending, so that every attempt sends the same text.
+fn terms(language: Language, booking: &Booking<'_>) -> Result<String, DateOutOfRange> {
+    let words = words(language);
+    let quote = &booking.reservation.quote;
+    if quote.late_penalty_percent == 0 {
+        return Ok(words.free.to_owned());
+    }
+    let free_until = quote.free_until(booking.reservation.stay)?;
+    let penalty = quote.late_penalty_percent.to_string();
+    if free_until <= booking.reservation.paid_time.unwrap_or(booking.reservation.create_time) {
+        return Ok(filled(words.kept_now, &penalty));
+    }
+    let free_until = filled(words.free_until, &minute(language, free_until, &booking.names.zone));
+    Ok(format!("{free_until} {}", filled(words.kept, &penalty)))
+}
+
+fn body(language: Language, booking: &Booking<'_>, parts: &Parts<'_>) -> String {
+    let (words, reservation) = (words(language), booking.reservation);
+    let [hotel, arrival, departure, rooms, guests, price, number] = words.labels;
+    let lines = [
+        (hotel, booking.names.hotel.clone()),
+        (arrival, date(language, reservation.stay.check_in())),
+        (departure, date(language, reservation.stay.check_out())),
+        (rooms, format!("{} × {}", reservation.rooms.get(), booking.names.room_type)),
+        (guests, reservation.guests.get().to_string()),
+        (price, money(language, reservation.quote.total)),
+        (number, reservation.id.to_string()),
+    ];
+    let colon = if language == Language::French { " :" } else { ":" };
+    let lines = lines.map(|(label, value)| format!("{label}{colon} {value}")).join("\n");
+    let private = if booking.keyed { format!("\n\n{}", words.private) } else { String::new() };
+    let Parts { first, terms, link } = parts;
+    let greeting = greeting(language);
+    format!("{greeting}\n\n{first}\n\n{lines}\n\n{terms}\n\n{link}\n\n{}{private}\n", booking.link)
+}
+
+fn filled(words: &str, text: &str) -> String {
+    words.replacen("{}", text, 1)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,109 @@
+//! Texts of mails about bookings: what each says, in every language.
+
+use std::collections::HashSet;
+
+use jiff::{SignedDuration, Timestamp};
+use staymesh_domain::time_zone;
+
+use super::*;
+use crate::{
+    quote::tests::euros,
+    testing::{order_of_rooms, reservation_of},
+};
+
+const LINK: &str = "https://booking.example/booking#reservation=x&key=y&lang=en";
+
+fn names() -> StayNames {
+    let zone = time_zone("Asia/Tokyo").expect("a zone");
+    StayNames { hotel: "Hotel Sol, Lisboa".into(), room_type: "Double room".into(), zone }
+}
+
+/// Two rooms from 1 to 3 January 2030, booked at this time.
+fn reservation(booked: &str) -> Reservation {
+    let booked: Timestamp = booked.parse().expect("a time");
+    Reservation { paid_time: Some(booked), ..reservation_of(&order_of_rooms(2, booked), booked) }
+}
+
+fn confirmed(language: Language, reservation: &Reservation) -> Text {
+    let booking = Booking { reservation, names: &names(), link: LINK, keyed: true };
+    Text::confirmed(language, &booking).expect("in range")
+}
+
+fn cancelled(language: Language, refund_minor: i64) -> Text {
+    let reservation = reservation("2029-06-01T12:00:00Z");
+    let booking = Booking { reservation: &reservation, names: &names(), link: LINK, keyed: true };
+    Text::cancelled(language, &booking, euros(refund_minor))
+}
+
+#[test]
+fn confirmation_states_stay_price_terms_and_link() {
+    let reservation = reservation("2029-06-01T12:00:00Z");
+    let text = confirmed(Language::English, &reservation);
+    assert_eq!(text.subject, "Your booking is confirmed: Hotel Sol, Lisboa");
+    let body = format!(
+        "Hello,\n\n\
+         Your payment has arrived and your booking is confirmed.\n\n\
+         Hotel: Hotel Sol, Lisboa\n\
+         Arrival: Tuesday, 1 January 2030\n\
+         Departure: Thursday, 3 January 2030\n\
+         Rooms: 2 × Double room\n\
+         Guests: 1\n\
+         Price with taxes: 100.00 EUR\n\
+         Booking number: {}\n\n\
+         You can cancel free of charge until Sunday, 30 December 2029, 09:00 (local time at the hotel). If you cancel later, \
+         30 % of the price is kept.\n\n\
+         See or cancel your booking here:\n\n\
+         {LINK}\n\n\
+         Whoever has this link has access to your booking. Please do not pass it on.\n",
+        reservation.id
+    );
+    assert_eq!(text.body, body);
+}
+
+#[test]
+fn confirmation_of_a_late_booking_offers_no_free_cancellation() {
+    let body = confirmed(Language::English, &reservation("2029-12-30T00:00:00Z")).body;
+    assert!(body.contains("If you cancel, 30 % of the price is kept.") && !body.contains("free of charge"), "{body}");
+    let before = "2029-12-30T00:00:00Z".parse::<Timestamp>().expect("a time") - SignedDuration::from_secs(1);
+    let body = confirmed(Language::English, &reservation(&before.to_string())).body;
+    assert!(body.contains("free of charge until"), "{body}");
+}
+
+#[test]
+fn confirmation_without_a_penalty_promises_free_cancellation() {
+    let mut free = reservation("2029-06-01T12:00:00Z");
+    free.quote.late_penalty_percent = 0;
+    let body = confirmed(Language::German, &free).body;
+    assert!(body.contains("Sie können kostenlos stornieren.\n"), "{body}");
+}
+
+#[test]
+fn cancellation_states_what_is_paid_back() {
+    let text = cancelled(Language::French, 7_050);
+    assert_eq!(text.subject, "Votre réservation est annulée : Hotel Sol, Lisboa");
+    assert!(text.body.contains("Nous remboursons 70,50 EUR sur la carte"), "{}", text.body);
+    assert!(text.body.contains("Arrivée : mardi 1er janvier 2030\n"), "{}", text.body);
+    let nothing = cancelled(Language::English, 0).body;
+    assert!(nothing.contains("By the terms of this booking nothing is paid back."), "{nothing}");
+}
+
+#[test]
+fn texts_differ_between_languages_and_leave_no_gap_unfilled() {
+    let reservation = reservation("2029-06-01T12:00:00Z");
+    for of in [confirmed as fn(Language, &Reservation) -> Text, |language, _: &Reservation| cancelled(language, 1)] {
+        let all = Language::ALL.map(|language| of(language, &reservation));
+        assert_eq!(all.iter().map(|text| &text.subject).collect::<HashSet<_>>().len(), 5);
+        for text in all {
+            assert!(!text.subject.contains("{}") && !text.body.contains("{}"), "{}", text.body);
+            assert!(text.body.lines().any(|line| line == LINK), "{}", text.body);
+        }
+    }
+}
+
+#[test]
+fn link_that_needs_a_login_is_not_called_secret() {
+    let reservation = reservation("2029-06-01T12:00:00Z");
+    let booking = Booking { reservation: &reservation, names: &names(), link: LINK, keyed: false };
+    let body = Text::confirmed(Language::English, &booking).expect("in range").body;
+    assert!(body.ends_with(&format!("{LINK}\n")), "{body}");
+}
