@@ -12,19 +12,20 @@ use staymesh_localmesh::{ADMIN_EMAIL, SERVICES};
 
 /// Texts that only a log with personal data or secrets has, and what they are: names and passwords that the tests use, the
 /// beginnings of headers, of tokens and of links.
-const MARKERS: [(&str, &str); 16] = [
+const MARKERS: [(&str, &str); 17] = [
     ("A guest", "a name"),
     ("Somebody else", "a name"),
     ("Ada Lovelace", "a name"),
     ("correct horse", "a password"),
     ("a password of theirs", "a password"),
     ("not the password", "a password"),
-    ("\"password\"", "a password"),
+    ("\"password\":", "a password"),
     ("Bearer ", "an authorization header"),
     ("Basic ", "an authorization header"),
     ("eyJ", "an access token"),
     ("refresh_token=", "a refresh token"),
-    ("client_secret", "a client's secret"),
+    ("client_secret=", "a client's secret"),
+    ("\"client_secret\":", "a client's secret"),
     ("token=", "the token of a mailed link"),
     ("?key=", "the key of a status page"),
     ("&key=", "the key of a status page"),
@@ -32,6 +33,8 @@ const MARKERS: [(&str, &str); 16] = [
 ];
 /// Logs of a mesh beside those of its services.
 const PARTS: [&str; 4] = ["access", "envoy", "postgres", "redis"];
+/// Host of addresses that tests of the store raise as errors in the database on purpose.
+const RAISED: &str = "@example.test";
 /// Findings to report; more add nothing.
 const MOST_FINDINGS: usize = 20;
 /// Shorter texts in a folder of secrets, such as a port, may be in a log by chance.
@@ -122,7 +125,7 @@ fn private(line: &str, secrets: &[String]) -> Option<&'static str> {
     }
     let address = |word: &str| {
         let word = word.trim_matches(|c: char| !c.is_alphanumeric());
-        word != ADMIN_EMAIL && is_address(word)
+        word != ADMIN_EMAIL && !word.ends_with(RAISED) && is_address(word)
     };
     line.split(|c: char| !(c.is_alphanumeric() || "@.-_+".contains(c))).any(address).then_some("an e-mail address")
 }
@@ -162,6 +165,8 @@ mod tests {
             r#"{"path":"/v1/statusPages/1","request_id":"b8f8"}"#,
             "ERROR:  duplicate key value violates unique constraint \"user_email\"",
             "cluster@1.2 was updated",
+            "ERROR:  new row for relation \"client_secret\" violates check constraint \"client_secret_hash_is_sha256\"",
+            "ERROR:  no room for hidden@example.test",
         ] {
             assert_eq!(private(line, &secrets), None, "{line}");
         }

@@ -272,6 +272,8 @@ impl Postgres {
             ("log_timezone", "UTC".to_owned()),
             // The DETAIL of a refused statement holds the values of the row: names and e-mail addresses of guests.
             ("log_error_verbosity", "terse".to_owned()),
+            // So do statements with values instead of parameters, as people and tests type them.
+            ("log_min_error_statement", "panic".to_owned()),
             ("log_parameter_max_length", "0".to_owned()),
             ("log_parameter_max_length_on_error", "0".to_owned()),
         ];

@@ -148,8 +148,6 @@ fn log_holds_no_values_of_refused_rows() -> Result<()> {
     for constraint in ["guest_email", "guest_age", "stay_guest", "null value in column"] {
         assert!(log.contains(constraint), "{constraint} is not in {log}");
     }
-    let details: Vec<&str> =
-        log.lines().filter(|line| !line.contains("STATEMENT:") && line.contains("private@")).collect();
-    assert!(details.is_empty() && !log.contains("DETAIL:"), "{details:?}");
+    assert!(!log.contains("private@") && !log.contains("DETAIL:"), "{log}");
     Ok(())
 }
