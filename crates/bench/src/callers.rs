@@ -20,6 +20,7 @@ const TOKEN_LIFETIME: i64 = 24 * 3600;
 /// Guests with tokens as the identity service issues them: signed with ES256.
 pub(crate) struct Callers {
     pub(crate) all: Vec<Caller>,
+    key: EncodingKey,
     public_key: JsonWebKey,
 }
 
@@ -28,7 +29,7 @@ impl Callers {
     pub(crate) fn new(count: usize) -> Result<Self> {
         let pem = KeyPair::generate()?.serialize_pem();
         let key = EncodingKey::from_ec_pem(pem.as_bytes())?;
-        let all = (0..count).map(|_| caller(&key)).collect::<Result<_>>()?;
+        let all = (0..count).map(|_| caller(&key, "guest", uuid::Uuid::now_v7().to_string())).collect::<Result<_>>()?;
         let jwk = serde_json::to_value(Jwk::from_encoding_key(&key, Algorithm::ES256)?)?;
         let coordinate = |name: &str| jwk[name].as_str().map(str::to_owned).context("a key without its coordinates");
         let public_key = JsonWebKey {
@@ -40,7 +41,12 @@ impl Callers {
             alg: "ES256".into(),
             r#use: "sig".into(),
         };
-        Ok(Self { all, public_key })
+        Ok(Self { all, key, public_key })
+    }
+
+    /// A member of staff with a token of this session.
+    pub(crate) fn staff(&self, session: &str) -> Result<Caller> {
+        caller(&self.key, "staff", session.to_owned())
     }
 
     /// The token verifier of a service, with this key instead of identity's.
@@ -50,17 +56,17 @@ impl Callers {
     }
 }
 
-fn caller(key: &EncodingKey) -> Result<Caller> {
+fn caller(key: &EncodingKey, role: &str, session: String) -> Result<Caller> {
     let subject = uuid::Uuid::now_v7().to_string();
     let now = Timestamp::now().as_second();
     let claims = Claims {
         iss: ISSUER.into(),
         aud: AUDIENCE.into(),
         sub: subject.clone(),
-        role: "guest".into(),
-        hotel_ids: vec![],
+        role: role.into(),
+        hotel_ids: if role == "staff" { vec![1] } else { vec![] },
         email_verified: true,
-        sid: uuid::Uuid::now_v7().to_string(),
+        sid: session,
         iat: now,
         exp: now + TOKEN_LIFETIME,
     };

@@ -17,6 +17,8 @@
 //! | a large against a small database | `scale` |
 //! | bookings during hold expiry and archiving | `upkeep` |
 //! | payments from booking to confirmation | `payments/` |
+//! | a revoked token beside full load | `revocation` |
+//! | REST reads through the edge, of two builds in turns | `rest` |
 
 mod batch;
 mod booking;
@@ -31,6 +33,8 @@ mod pgbench;
 mod phase;
 mod reads;
 mod report;
+mod rest;
+mod revocation;
 mod rig;
 mod scale;
 mod server;
@@ -71,6 +75,11 @@ enum Command {
     Upkeep(upkeep::Options),
     /// Book and pay through all services and the simulated payment provider, until the reservation is confirmed
     Payments(payments::Options),
+    /// Send a revoked token beside 10,000 requests per second, with Redis healthy, slow, full, stopped and resumed. Ends with
+    /// status 0 if it is never answered and the rate is reached
+    Revocation(revocation::Options),
+    /// Read over REST through the edge at a fixed rate, with this build and an earlier one in turns
+    Rest(rest::Options),
 }
 
 #[tokio::main]
@@ -82,6 +91,8 @@ async fn main() -> ExitCode {
         Command::Scale(options) => scale::run(options).await,
         Command::Upkeep(options) => upkeep::run(options).await,
         Command::Payments(options) => payments::run(options).await,
+        Command::Revocation(options) => revocation::run(options).await,
+        Command::Rest(options) => rest::run(options).await,
     };
     match outcome {
         Ok(code) => code,

@@ -4,6 +4,7 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use anyhow::{Context, Result};
 use hyper_util::rt::TokioIo;
+use prometheus::Registry;
 use sqlx::PgPool;
 use staymesh_api::{
     DESCRIPTOR_SET,
@@ -14,7 +15,7 @@ use staymesh_api::{
 use staymesh_devenv::{port::free_port, wait};
 use staymesh_load::REQUEST_TIMEOUT;
 use staymesh_mesh::{
-    auth::{AccessTable, Revocations},
+    auth::{AccessTable, Revocations, TokenVerifier},
     coalesce::CoalescingStream,
     config::ServerConfig,
     server::{LayerConfig, ServerSpec, serve},
@@ -75,7 +76,20 @@ impl Server {
                 wake: Wake::default(),
             }))),
         };
-        serve_routes(routes, rig, stop).await
+        serve_routes(routes, rig.callers.verifier(), Revocations::of_this_process(), rig.registry.clone(), stop).await
+    }
+
+    /// Serves `routes` with these revoked sessions.
+    ///
+    /// # Errors
+    /// When the server does not become ready.
+    pub(crate) async fn serve(
+        routes: Routes,
+        verifier: TokenVerifier,
+        revocations: Revocations,
+        registry: Registry,
+    ) -> Result<Self> {
+        serve_routes(routes, verifier, revocations, registry, CancellationToken::new()).await
     }
 
     /// A client on each of `connections` connections.
@@ -118,7 +132,13 @@ fn writer(pool: PgPool, lanes: usize) -> Writer {
     writer
 }
 
-async fn serve_routes(routes: Routes, rig: &Rig, stop: CancellationToken) -> Result<Server> {
+async fn serve_routes(
+    routes: Routes,
+    verifier: TokenVerifier,
+    revocations: Revocations,
+    registry: Registry,
+    stop: CancellationToken,
+) -> Result<Server> {
     let free = || anyhow::Ok(SocketAddr::from(([127, 0, 0, 1], free_port()?)));
     let config = ServerConfig {
         listen: free()?,
@@ -141,14 +161,14 @@ async fn serve_routes(routes: Routes, rig: &Rig, stop: CancellationToken) -> Res
         probes: vec![],
         layers: LayerConfig {
             access: AccessTable::read(DESCRIPTOR_SET).context("the contract")?,
-            verifier: rig.callers.verifier(),
-            revocations: Revocations::of_this_process(),
+            verifier,
+            revocations,
             max_concurrency: config.max_concurrency,
             max_concurrency_per_source: config.max_concurrency_per_source,
             max_streams_per_source: config.max_streams_per_source,
             max_deadline: config.max_deadline,
         },
-        registry: rig.registry.clone(),
+        registry,
     };
     let (address, operations) = (config.listen, config.ops_listen);
     let stopping = stop.clone();

@@ -1,6 +1,7 @@
 //! A durable mesh of real processes on loopback, for runs that need more than one service.
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
@@ -17,6 +18,9 @@ use crate::Caller;
 
 /// Builds the binaries that a run starts.
 const BUILD: &str = "cargo build --release --workspace --bin staymesh --bin staymesh-dev";
+
+/// Meshes that this process has started, which have a directory each.
+static STARTED: AtomicUsize = AtomicUsize::new(0);
 
 /// A setting: service, environment variable, value.
 pub type Setting = (&'static str, &'static str, String);
@@ -63,7 +67,8 @@ pub fn start(binaries: Binaries, mut settings: Vec<Setting>) -> Result<(LocalMes
     install::install(&dev_dir(), &[Component::Postgres, Component::Redis, Component::Envoy], &|line| {
         eprintln!("{line}");
     })?;
-    let dir = run_dir::of_this_process("bench");
+    let number = STARTED.fetch_add(1, Ordering::Relaxed);
+    let dir = run_dir::of_this_process("bench").join(format!("mesh-{number}"));
     let options = Options {
         dir: dir.clone(),
         binary: binaries.staymesh,
