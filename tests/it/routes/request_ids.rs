@@ -100,10 +100,10 @@ async fn cases(world: &World<'_>) -> BTreeMap<&'static str, Case> {
         (
             "CreateUser",
             Case::new(
-                json!({ "email": email(), "password": "Correct horse 7", "display_name": "Ada", "language": "pt" }),
+                json!({ "email": email(), "password": "correct horse 7", "display_name": "Ada", "language": "pt" }),
                 [
                     ("email", json!(email())),
-                    ("password", json!("Correct horse 8")),
+                    ("password", json!("correct horse 8")),
                     ("display_name", json!("Bea")),
                     ("language", json!("de")),
                 ],

@@ -129,7 +129,12 @@ impl Answer {
         assert_eq!(self.detail("ErrorInfo")["domain"], "staymesh", "{}", self.body);
         let retryable = &self.detail("ErrorInfo")["metadata"]["retryable"];
         assert!(retryable == "true" || retryable == "false", "{}", self.body);
-        assert_eq!(self.detail("RequestInfo")["request_id"], self.header("x-request-id"), "{}", self.body);
+        let request_id = &self.detail("RequestInfo")["request_id"];
+        match self.headers.get("x-request-id") {
+            Some(id) => assert_eq!(request_id, id.to_str().expect("text"), "{}", self.body),
+            // The edge refuses headers that are too large, and paths that it does not accept, before it assigns an id.
+            None => assert!(matches!(status, 400 | 431) && request_id.is_null(), "{}", self.body),
+        }
         let page = self.detail("Help")["links"][0]["url"].as_str().unwrap_or_default();
         assert!(page.ends_with(&format!("/docs/errors/{reason}.md")), "{}", self.body);
         self
