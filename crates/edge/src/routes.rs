@@ -15,6 +15,9 @@ use crate::{
 /// Health of the upstream: one answer, or a stream of changes.
 const HEALTH_CHECK: &str = "/grpc.health.v1.Health/Check";
 
+/// How the paths of all REST forms begin, but for the few that standards give.
+const REST: &str = "/v1/";
+
 /// The service whose raw bodies are those of OAuth 2.0; all others are pages.
 const OAUTH: &str = "staymesh.identity.v1.OAuthService";
 /// Header with the caller's address, for limits by source. Callers cannot set it.
@@ -43,6 +46,12 @@ pub(crate) fn route_config(config: &EdgeConfig, contract: &Contract, kind: Liste
     }
     routes.extend(rest_methods::routes(contract, kind));
     routes.extend(infrastructure(config, kind));
+    // The transcoder would read the unknown verb of `/v1/hotels/7:close` as a part of the id.
+    routes.push(json!({
+        "match": {"prefix": REST},
+        "metadata": lua::no_method(),
+        "direct_response": {"status": 404},
+    }));
     // Services without a gateway, and unknown paths.
     routes.push(json!({"match": {"prefix": "/"}, "direct_response": {"status": 404}}));
     Ok(json!({

@@ -48,6 +48,11 @@ pub(crate) fn allow(verbs: &str) -> Value {
     json!({"filter_metadata": {FILTER: {"allow": verbs}}})
 }
 
+/// Route metadata: no method has this path.
+pub(crate) fn no_method() -> Value {
+    json!({"filter_metadata": {FILTER: {"no_method": true}}})
+}
+
 /// Route metadata: the response is the value of this field.
 pub(crate) fn response_body(field: &str) -> Value {
     json!({"filter_metadata": {FILTER: {"response_body": field}}})

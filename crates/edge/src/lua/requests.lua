@@ -52,6 +52,11 @@ function envoy_on_request(handle)
     handle:respond({[":status"] = "405", ["allow"] = allow}, "this path allows " .. allow)
     return
   end
+  if metadata:get("no_method") then
+    handle:streamInfo():dynamicMetadata():set(FILTER, GRPC_CODE, UNIMPLEMENTED)
+    handle:respond({[":status"] = "404"}, "")
+    return
+  end
   local key = metadata:get("binding")
   if key == nil then return end
   if handle:headers():get(":method") == "HEAD" then handle:streamInfo():dynamicMetadata():set(FILTER, "head", true) end

@@ -134,19 +134,16 @@ fn booking(reservation: &proto::Reservation) -> Result<Booking, Problem> {
         create_time: instant(created.seconds, created.nanos)?,
         update_time: instant(updated.seconds, updated.nanos)?,
         hold_expire_time: held.map(|time| instant(time.seconds, time.nanos)).transpose()?,
-        terms: price.cancellation_policy.as_ref().map(terms).transpose()?,
+        terms: price.cancellation_policy.as_ref().map(terms),
     })
 }
 
-fn terms(policy: &CancellationPolicy) -> Result<CancellationTerms, Problem> {
-    Ok(CancellationTerms {
-        free_until_hours_before: policy
-            .free_until_hours_before
-            .ok_or_else(|| missing("cancellation_policy.free_until_hours_before"))?,
-        late_penalty_percent: policy
-            .late_penalty_percent
-            .ok_or_else(|| missing("cancellation_policy.late_penalty_percent"))?,
-    })
+/// A reservation service of the release before does not send zeros.
+fn terms(policy: &CancellationPolicy) -> CancellationTerms {
+    CancellationTerms {
+        free_until_hours_before: policy.free_until_hours_before.unwrap_or(0),
+        late_penalty_percent: policy.late_penalty_percent.unwrap_or(0),
+    }
 }
 
 /// The sum of all taxes and fees of a price.

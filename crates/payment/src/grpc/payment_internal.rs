@@ -32,7 +32,12 @@ impl<P: Psp> PaymentFlowService for InternalPaymentHandler<P> {
     ) -> Result<Response<SettleCancellationResponse>, Status> {
         let (id, settlement, terms) = request::partner_sales::settle(request.get_ref())?;
         // A reservation has either a partner sale or a payment; settling both is idempotent.
-        let sale = self.0.settle_partner_sale(id, settlement.refund, terms.as_ref()).await?;
+        // A hold that expired was never confirmed as sold: all of it goes back, although its event settles nothing.
+        let credit = match &terms {
+            Some(terms) if settlement.hold_expired => terms.amount,
+            _ => settlement.refund,
+        };
+        let sale = self.0.settle_partner_sale(id, credit, terms.as_ref()).await?;
         let payment = self.0.settle_cancellation(id, settlement).await?;
         let refunds = self.0.refunds_of(payment.as_slice()).await?;
         Ok(Response::new(SettleCancellationResponse {

@@ -130,8 +130,9 @@ fn price_from(price: StayPrice, rooms: RoomCount) -> Result<RoomTypePrice, Quote
         subtotal: amount(price.subtotal.as_ref(), "subtotal")?,
         taxes,
         total: amount(price.total.as_ref(), "total")?,
-        free_until_hours_before: policy.free_until_hours_before.ok_or(QuoteError::CancellationPolicy)?,
-        late_penalty_percent: policy.late_penalty_percent.ok_or(QuoteError::CancellationPolicy)?,
+        // A rate service of the release before does not send zeros.
+        free_until_hours_before: policy.free_until_hours_before.unwrap_or(0),
+        late_penalty_percent: policy.late_penalty_percent.unwrap_or(0),
     };
     quote.require_sums(rooms)?;
     Ok(RoomTypePrice { room_type_id, quote })
@@ -182,11 +183,15 @@ mod tests {
 
     #[test]
     fn price_without_cancellation_policy_is_an_error() {
-        let without_penalty = CancellationPolicy { free_until_hours_before: Some(48), late_penalty_percent: None };
-        for cancellation_policy in [None, Some(without_penalty)] {
-            let price = StayPrice { cancellation_policy, ..price() };
-            assert!(matches!(read(price, 1), Err(QuoteError::CancellationPolicy)));
-        }
+        let price = StayPrice { cancellation_policy: None, ..price() };
+        assert!(matches!(read(price, 1), Err(QuoteError::CancellationPolicy)));
+    }
+
+    #[test]
+    fn zeros_of_a_policy_that_the_release_before_does_not_send_are_read() {
+        let zeros = CancellationPolicy { free_until_hours_before: None, late_penalty_percent: None };
+        let price = read(StayPrice { cancellation_policy: Some(zeros), ..price() }, 1).unwrap();
+        assert_eq!((price.quote.free_until_hours_before, price.quote.late_penalty_percent), (0, 0));
     }
 
     #[test]

@@ -100,7 +100,13 @@ async fn sweep_skips_stuck_holds_and_retries_them_later() {
     sweeper.sweep(&stop).await.expect("sweeps");
     assert_eq!(world.count(CANCELLED).await, 3);
     sweeper.stuck.since = Instant::now().checked_sub(RETRY_STUCK_AFTER).expect("the machine runs for longer");
-    sweeper.sweep(&stop).await.expect("sweeps");
+    // A statement that the database does not finish in time is left to the next sweep.
+    for _ in 0..5 {
+        sweeper.sweep(&stop).await.expect("sweeps");
+        if world.count(CANCELLED).await == 4 {
+            break;
+        }
+    }
     assert_eq!((world.count(CANCELLED).await, world.count(RESERVED).await), (4, 0));
     assert!(sweeper.stuck.skipped.is_empty());
 }

@@ -129,10 +129,11 @@ fn after_store(error: &ReservationError) -> Delivery {
 fn after(service: &str, status: &GrpcStatus) -> Delivery {
     let reason = format!("{service}: {:?}", status.code());
     match status.code() {
-        Code::Unavailable | Code::DeadlineExceeded | Code::Cancelled | Code::Unauthenticated => {
+        // Unimplemented: the service is of the release before.
+        Code::Unavailable | Code::DeadlineExceeded | Code::Cancelled | Code::Unauthenticated | Code::Unimplemented => {
             Delivery::Unavailable(reason)
         }
-        Code::InvalidArgument | Code::Unimplemented => Delivery::DeadLetter(reason),
+        Code::InvalidArgument => Delivery::DeadLetter(reason),
         _ => Delivery::Retry(reason),
     }
 }

@@ -193,13 +193,11 @@ impl Store {
             Some(room_type) => INVENTORY.before(&mut transaction, &format!("{hotel_id}/{room_type}")).await?,
             None => HOTEL_INVENTORY.before(&mut transaction, &hotel_id).await?,
         };
-        sqlx::query("delete from inventory_plan where hotel_id = $1 and ($2::integer is null or room_type_id = $2)")
-            .bind(hotel_id.get())
-            .bind(room_type)
-            .execute(&mut *transaction)
-            .await?;
         sqlx::query(
-            "with night as materialized (
+            "with plan as (
+                 delete from inventory_plan where hotel_id = $1 and ($2::integer is null or room_type_id = $2)
+                 returning room_type_id
+             ), night as materialized (
                  select room_type_id, stay_date from room_type_inventory
                  where hotel_id = $1 and ($2::integer is null or room_type_id = $2) and stay_date >= $3
                      and total_inventory > 0
@@ -212,7 +210,7 @@ impl Store {
                  returning i.room_type_id
              )
              insert into inventory_version as v (hotel_id, room_type_id, version)
-             select distinct $1, room_type_id, 1 from closed
+             select $1, room_type_id, 1 from (select room_type_id from closed union select room_type_id from plan) changed
              on conflict on constraint inventory_version_pkey do update set version = v.version + 1",
         )
         .bind(hotel_id.get())

@@ -81,6 +81,23 @@ async fn partner_sale_is_recorded_and_credited_idempotently_and_other_terms_are_
 }
 
 #[tokio::test]
+async fn partner_sale_whose_hold_expired_is_credited_in_full() {
+    let database = database().await;
+    let payments = payments(database.pool());
+    let request = sale("client:acme", 4);
+    InternalPaymentHandler(payments.clone()).record_partner_sale(Request::new(request.clone())).await.unwrap();
+    let settle = SettleCancellationRequest {
+        reservation_id: request.reservation_id,
+        refund: euros("0.00"),
+        partner_sale: request.terms,
+        hold_expired: true,
+    };
+    let answer = InternalPaymentHandler(payments).settle_cancellation(Request::new(settle)).await.unwrap();
+    let ended = answer.into_inner().partner_sale.unwrap();
+    assert_eq!((ended.credited_amount, ended.owed_amount), (euros("100.00"), euros("0.00")));
+}
+
+#[tokio::test]
 async fn invalid_terms_of_a_sale_are_all_named() {
     let database = database().await;
     let payments = payments(database.pool());

@@ -176,12 +176,10 @@ proptest! {
 }
 
 #[test]
-fn most_expensive_stay_within_the_limits_can_be_computed() {
+fn dearest_stay_that_rules_and_taxes_raise_tenfold_can_be_computed() {
     let prices = rate(crate::model::MAX_PRICE_MINOR, vec![rule(1, 400)]);
-    let nights = || nights(&[100; 90]);
-    let taxes = vec![tax(TaxKind::BasisPoints(10_000)); 20];
-    let price = price_stay(&prices, &taxes, nights(), rooms(50)).unwrap();
-    assert_eq!(price.total.minor(), 945_000_000_000_000);
-    let fees = vec![tax(TaxKind::PerRoomNight(euros(crate::model::MAX_PRICE_MINOR))); 20];
-    assert!(price_stay(&prices, &fees, nights(), rooms(50)).is_ok());
+    let price = |taxes: &[Tax]| price_stay(&prices, taxes, nights(&[100; 90]), rooms(50));
+    let doubled = tax(TaxKind::BasisPoints(10_000));
+    assert_eq!(price(std::slice::from_ref(&doubled)).unwrap().total.minor(), 900_000_000_000_000);
+    assert_eq!(price(&[doubled.clone(), doubled]).unwrap_err(), MoneyError::TooLarge);
 }

@@ -252,6 +252,10 @@ impl Model {
         if amount != TOTAL {
             return Answer::AmountMismatch;
         }
+        // A partner collects: no payment pays for it.
+        if booking.partner_collects {
+            return booking.applied(true);
+        }
         let row = &booking.row;
         let free = self.refusal(booking.place, booking.nights.clone(), booking.rooms).is_none();
         let expired = row.status == Status::Cancelled && row.reason == Some(HoldExpired) && row.payment.is_none();
@@ -276,7 +280,7 @@ impl Model {
 
     fn reject(&mut self, slot: usize) -> Answer {
         let Some(booking) = self.bookings.get_mut(&slot) else { return Answer::NotFound };
-        if booking.row.status == Status::PendingPayment {
+        if booking.row.status == Status::PendingPayment && !booking.partner_collects {
             booking.go(Status::Rejected);
         }
         booking.applied(false)

@@ -8,17 +8,8 @@
 -- Marks and indexes are made in one transaction, so that no duplicate is created between them. It locks the tables
 -- against writes, by staff alone, for about 3 s for each million of rows; reads go on.
 
--- The form in which texts are compared: without the invisible characters that texts may have (joiners, directional marks,
--- variation selectors), in NFKC, in small letters. The same as `Text::key` of the services.
-create function text_key(value text) returns text language sql immutable strict parallel safe as $$
-    select normalize(lower(normalize(regexp_replace(value,
-        '[\u200C-\u200F\u061C\u180B-\u180D\u180F\uFE00-\uFE0F\U000E0100-\U000E01EF]', '', 'g'), NFKC)
-        collate "und-x-icu"), NFKC)
-$$;
-
 lock table room_type, room in share row exclusive mode;
 
-alter table room_type add column duplicate boolean not null default false;
 update room_type set duplicate = true from (
     select room_type_id, row_number() over (partition by hotel_id, text_key(display_name) order by room_type_id) as place
     from room_type where live
@@ -27,7 +18,6 @@ where placed.room_type_id = room_type.room_type_id and placed.place > 1;
 create unique index room_type_display_name_text_key on room_type (hotel_id, text_key(display_name))
     where live and not duplicate;
 
-alter table room add column duplicate boolean not null default false;
 update room set duplicate = true from (
     select room_id, row_number() over (partition by hotel_id, text_key(room_number) order by room_id) as place
     from room where live
@@ -53,6 +43,3 @@ end $$;
 create trigger room_duplicate_until_renamed before update of room_number on room
     for each row when (old.duplicate and new.room_number is distinct from old.room_number)
     execute function room_duplicate_until_renamed();
-
--- Hotels of a city, found by the same comparison; hotel_city_idx serves releases of before.
-create index hotel_city_key_idx on hotel (text_key(city), hotel_id) where live;
