@@ -12,7 +12,7 @@ use staymesh_localmesh::{ADMIN_EMAIL, SERVICES};
 
 /// Texts that only a log with personal data or secrets has, and what they are: names and passwords that the tests use, the
 /// beginnings of headers, of tokens and of links.
-const MARKERS: [(&str, &str); 18] = [
+const MARKERS: [(&str, &str); 23] = [
     ("A guest", "a name"),
     ("Somebody else", "a name"),
     ("Ada Lovelace", "a name"),
@@ -21,12 +21,17 @@ const MARKERS: [(&str, &str); 18] = [
     ("a password of theirs", "a password"),
     ("not the password", "a password"),
     ("\"password\":", "a password"),
+    ("password: \"", "a password"),
     ("Bearer ", "an authorization header"),
     ("Basic ", "an authorization header"),
     ("eyJ", "an access token"),
     ("refresh_token=", "a refresh token"),
+    ("\"refresh_token\":", "a refresh token"),
+    ("refresh_token: \"", "a refresh token"),
+    ("\"guest_key\":", "the key of a booking link"),
     ("client_secret=", "a client's secret"),
     ("\"client_secret\":", "a client's secret"),
+    ("client_secret: \"", "a client's secret"),
     ("token=", "the token of a mailed link"),
     ("?key=", "the key of a status page"),
     ("&key=", "the key of a status page"),
@@ -118,6 +123,8 @@ fn collect(dir: &Path, since: SystemTime, logs: &mut Vec<PathBuf>, secrets: &mut
 
 /// What a line holds that must not be logged, if anything.
 fn private(line: &str, secrets: &[String]) -> Option<&'static str> {
+    // As JSON in a text of JSON, and as in an address of the web.
+    let line = &line.replace('\\', "").replace("%40", "@");
     if let Some((_, what)) = MARKERS.iter().find(|(marker, _)| line.contains(marker)) {
         return Some(what);
     }
@@ -159,6 +166,9 @@ mod tests {
             ("GET /v1/statusPages/1?key=abc", "the key of a status page"),
             ("key 0123456789abcdef0123", "a secret"),
             ("DETAIL:  Failing row contains (1)", "the row of a refused statement"),
+            (r#"{"message":"{\"password\":\"x\"}"}"#, "a password"),
+            ("Login { password: \"x\" }", "a password"),
+            ("GET /v1/users?email=guest%40mail.example", "an e-mail address"),
         ] {
             assert_eq!(private(line, &secrets), Some(what), "{line}");
         }

@@ -98,7 +98,10 @@ impl Email {
 fn local_part(text: &str) -> Result<String, EmailError> {
     let text: String = text.nfc().collect();
     let visible = |c: char| c.is_ascii() || is_visible(c) || is_combining_mark(c);
-    let is_atoms = EmailAddress::is_valid_local_part(&text) && !text.contains('"');
+    // Small letters may need more bytes.
+    let small: String = text.to_lowercase().nfc().collect();
+    let is_atoms =
+        [&text, &small].into_iter().all(|text| EmailAddress::is_valid_local_part(text)) && !text.contains('"');
     if is_atoms && is_nfkc(&text) && text.chars().all(visible) { Ok(text) } else { Err(EmailError::Form) }
 }
 

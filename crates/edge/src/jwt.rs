@@ -5,7 +5,8 @@ use staymesh_contract::{Binding, Contract, Method, Service};
 
 use crate::{EdgeConfig, EdgeError, clusters, envoy::typed, listener_kind::ListenerKind, rest_methods, template};
 
-/// Header with the `sub` of the verified token, for the access log and rate limits. Callers cannot set it.
+/// Header with the `sub` of the verified token, for the access log, rate limits, and the shares of clients in the services.
+/// Callers cannot set it.
 pub(crate) const SUBJECT_HEADER: &str = "x-staymesh-subject";
 
 /// The method that returns identity's key set.

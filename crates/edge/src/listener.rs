@@ -12,7 +12,7 @@ use crate::{
     routes::route_config,
 };
 
-/// Names the gateway to the services, which write it into audit records.
+/// Names the gateway to the services, which admit roles by it and write it into audit records.
 const GATEWAY_HEADER: &str = "x-staymesh-gateway";
 
 pub(crate) fn listener(config: &EdgeConfig, contract: &Contract, kind: ListenerKind) -> Result<Value, EdgeError> {

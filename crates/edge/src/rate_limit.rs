@@ -11,7 +11,8 @@ use crate::{
 
 /// Health of the upstream, beside the contract: one answer, or a stream of changes.
 pub(crate) const HEALTH: &str = "grpc.health.v1.Health";
-/// Reflection services, beside the contract. Each describes the whole contract at every service, so one upstream is enough.
+/// Reflection services, beside the contract. Each describes what the gateway serves at every service, so one upstream is
+/// enough.
 pub(crate) const REFLECTION: [&str; 2] =
     ["grpc.reflection.v1.ServerReflection", "grpc.reflection.v1alpha.ServerReflection"];
 

@@ -139,3 +139,10 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn local_part_whose_small_letters_are_too_long_is_refused() {
+    // Each letter has two bytes, and three as a small one.
+    assert_eq!(Email::parse(&format!("{}@org.example", "\u{23A}".repeat(32))), Err(EmailError::Form));
+    assert!(Email::parse(&format!("{}@org.example", "\u{23A}".repeat(21))).is_ok());
+}

@@ -95,7 +95,9 @@ async fn page_error_is_in_the_language_of_the_link_or_else_of_the_browser() -> R
 #[tokio::test]
 async fn page_error_of_the_edge_is_a_page() -> Result<()> {
     let edge = Edge::start().await?;
-    let answer = edge.get("/v1/statusPages/7?key=%zz&fbclid=x").header("accept-language", "fr").send().await?;
-    assert_eq!(header(&answer, "content-type"), "text/html; charset=utf-8", "{:?}", answer.status());
+    let answer = edge.get("/v1/statusPages/7?key=%ff&fbclid=x").header("accept-language", "fr").send().await?;
+    assert_eq!(answer.status(), 400);
+    assert_eq!(header(&answer, "content-type"), "text/html; charset=utf-8");
+    assert_eq!(header(&answer, "content-language"), "fr");
     Ok(())
 }

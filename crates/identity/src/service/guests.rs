@@ -85,11 +85,10 @@ impl GuestService {
     /// # Errors
     /// [`IdentityError::MailTokenInvalid`], and [`IdentityError::LoginThrottled`] for a source with too many of those.
     pub(crate) async fn open(&self, key: &SecretString, source: Source) -> Result<AccessToken, IdentityError> {
-        self.failures.admit(source).await?;
         let opened = self.exchange(key).await;
-        // Only keys that are not valid count.
-        if !matches!(opened, Err(IdentityError::MailTokenInvalid)) {
-            self.failures.take_back(source).await;
+        // Only keys that are not valid count: nobody guesses 256 bits, and a source is shared by guests with valid ones.
+        if matches!(opened, Err(IdentityError::MailTokenInvalid)) {
+            self.failures.admit(source).await?;
         }
         opened
     }

@@ -79,23 +79,11 @@ impl SourceLimit {
             Some(redis) => redis.count(&requests).await.ok(),
             None => None,
         };
-        if shared.unwrap_or_else(|| self.count_locally(&requests, |count| count.saturating_add(1))) <= self.most {
+        if shared.unwrap_or_else(|| self.count_locally(&requests)) <= self.most {
             return Ok(());
         }
         let rest = WINDOW_SECONDS - now.rem_euclid(WINDOW_SECONDS);
         Err(IdentityError::LoginThrottled(Duration::from_secs(rest.unsigned_abs())))
-    }
-
-    /// Takes back a request that was admitted and is not to count.
-    pub(crate) async fn take_back(&self, source: Source) {
-        let requests = self.requests(source, Timestamp::now().as_second());
-        let shared = match &self.redis {
-            Some(redis) => redis.take_back(&requests).await.ok(),
-            None => None,
-        };
-        if shared.is_none() {
-            self.count_locally(&requests, |count| count.saturating_sub(1));
-        }
     }
 
     fn requests(&self, source: Source, second: i64) -> Requests {
@@ -103,13 +91,13 @@ impl SourceLimit {
         Requests { limited: self.limited, pseudonym, window: second.div_euclid(WINDOW_SECONDS) }
     }
 
-    fn count_locally(&self, requests: &Requests, change: impl FnOnce(u32) -> u32) -> u32 {
+    fn count_locally(&self, requests: &Requests) -> u32 {
         let slot = usize::from(u16::from_be_bytes([requests.pseudonym[0], requests.pseudonym[1]])) % SLOTS;
         let mut local = self.local.lock().unwrap_or_else(PoisonError::into_inner);
         if local.0 != requests.window {
             *local = (requests.window, vec![0; SLOTS]);
         }
-        local.1[slot] = change(local.1[slot]);
+        local.1[slot] = local.1[slot].saturating_add(1);
         local.1[slot]
     }
 }
@@ -128,14 +116,5 @@ mod tests {
         }
         assert!(matches!(limit.admit(one).await, Err(IdentityError::LoginThrottled(_))));
         limit.admit(other).await.unwrap();
-    }
-
-    #[tokio::test]
-    async fn request_that_is_taken_back_does_not_count() {
-        let limit = SourceLimit::new(Limited::GuestKeys, 1, None, &encryption_key());
-        for _ in 0..10 {
-            limit.admit(Source::default()).await.unwrap();
-            limit.take_back(Source::default()).await;
-        }
     }
 }

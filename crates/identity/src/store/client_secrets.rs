@@ -161,19 +161,18 @@ pub(crate) async fn revoke(connection: &mut PgConnection, client_id: &str, secre
     .map(|result| result.rows_affected() == 1)
 }
 
-/// Revokes the secrets of a client that have not ended. Returns the ids of all revoked ones.
+/// Revokes the secrets of a client that have not ended, and those that ended so recently that a token issued for one may
+/// be alive: a token of a client lives for at most an hour. Returns their ids.
 pub(crate) async fn revoke_all(connection: &mut PgConnection, client_id: &str) -> sqlx::Result<Vec<Uuid>> {
-    sqlx::query(
-        "update client_secret set ended_at = now(), revoked_at = now(), secret_hash = null
-         where client_id = $1 and ended_at is null",
+    sqlx::query_scalar(
+        "update client_secret
+         set ended_at = coalesce(ended_at, now()), revoked_at = coalesce(revoked_at, now()), secret_hash = null
+         where client_id = $1 and (ended_at is null or ended_at > now() - interval '65 minutes')
+         returning secret_id",
     )
     .bind(client_id)
-    .execute(&mut *connection)
-    .await?;
-    sqlx::query_scalar("select secret_id from client_secret where client_id = $1 and revoked_at is not null")
-        .bind(client_id)
-        .fetch_all(connection)
-        .await
+    .fetch_all(connection)
+    .await
 }
 
 /// Makes the former secret of a client the newest if there is no newest one.

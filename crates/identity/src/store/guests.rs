@@ -46,7 +46,8 @@ pub(crate) async fn of_request(
     let row: Option<Uuid> = sqlx::query_scalar(
         "select user_id from user_account
          where request_id = $1 and checkout_email = $2 and language = $3
-             and created_at > now() - make_interval(secs => $4::bigint)",
+             and created_at > now() - make_interval(secs => $4::bigint)
+             and not exists (select from login where login.user_id = user_account.user_id and revoked_at is not null)",
     )
     .bind(request_id)
     .bind(email.as_str())
