@@ -23,7 +23,7 @@ async fn token_of_dismissed_staff_is_never_answered_beside_900_calls_of_five_new
     let set_role = format!("/v1/users/{}:setRole", user["user_id"].as_str().expect("an id"));
     let role = json!({ "role": "ROLE_STAFF", "hotel_ids": [hotel.hotel_id] });
     world.admin.post(&set_role, role).await.ok();
-    let tokens = world.public.post("/v1/auth/login", account).await.ok();
+    let tokens = world.admin.post("/v1/auth/login", account).await.ok();
     let staff = world.admin.with_token(tokens["access_token"].as_str().expect("a token"));
     let paths = [
         format!("/v1/hotels/{}/taxes", hotel.hotel_id),
