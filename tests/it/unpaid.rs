@@ -66,7 +66,9 @@ async fn attack(world: &World<'_>, hotel: HotelFixture, stay: &Stay) -> Vec<Gues
     for _ in 0..3 {
         let attacker = Guest::sign_up(world, 66).await;
         for rooms in [50, 25, 10, 5, 5, 2, 2, 1, 1] {
-            attacker.hold(world, hotel, stay, rooms).await;
+            if i64::from(rooms) <= rooms_left(world, hotel, stay).await {
+                attacker.hold(world, hotel, stay, rooms).await;
+            }
         }
         attackers.push(attacker);
     }

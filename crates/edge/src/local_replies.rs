@@ -53,7 +53,7 @@ const REPLIES: [LocalReply; 15] = [
         "only the internal gateway serves this",
     ),
     LocalReply::new(
-        "response.code == 404 && response.code_details.contains('transcode')",
+        "response.code == 404 && (response.code_details.contains('transcode') || response.code_details == 'lua_response')",
         Reason::RouteNotFound,
         "%LOCAL_REPLY_BODY%",
     ),

@@ -54,7 +54,7 @@ function envoy_on_request(handle)
   end
   if metadata:get("no_method") then
     handle:streamInfo():dynamicMetadata():set(FILTER, GRPC_CODE, UNIMPLEMENTED)
-    handle:respond({[":status"] = "404"}, "")
+    handle:respond({[":status"] = "404"}, "there is no method at " .. handle:headers():get(":path"):match("^[^?]*"))
     return
   end
   local key = metadata:get("binding")
