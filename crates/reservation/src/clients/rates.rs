@@ -191,7 +191,7 @@ mod tests {
     fn zeros_of_a_policy_that_the_release_before_does_not_send_are_read() {
         let zeros = CancellationPolicy { free_until_hours_before: None, late_penalty_percent: None };
         let price = read(StayPrice { cancellation_policy: Some(zeros), ..price() }, 1).unwrap();
-        assert_eq!((price.quote.free_until_hours_before, price.quote.late_penalty_percent), (0, 0));
+        assert_eq!((price.free_until_hours_before, price.late_penalty_percent), (0, 0));
     }
 
     #[test]
