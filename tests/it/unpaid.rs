@@ -3,7 +3,7 @@
 use serde_json::json;
 use uuid::Uuid;
 
-use crate::support::{HotelFixture, PrivateMesh, Rest, Stay, World, eventually};
+use crate::support::{GOOD_CARD, HotelFixture, PrivateMesh, Provider, Rest, Stay, World, eventually};
 
 const PASSWORD: &str = "correct horse battery";
 
@@ -96,12 +96,25 @@ async fn new_accounts_of_one_address_hold_no_hotel_and_a_family_books_ten_rooms(
     family.confirm(&world).await;
     assert_eq!(family.hold(&world, hotel, &Stay::ahead(40, 14), 10).await, None);
 
-    small_house(&world).await;
+    small_house(&world, &family).await;
 }
 
-/// Of a small house at most half is held unpaid.
-async fn small_house(world: &World<'_>) {
+/// Of a small house at most half is held unpaid, and who pays makes room: nearly all of it can be booked.
+async fn small_house(world: &World<'_>, family: &Guest) {
     let (inn, night) = (world.hotel(10).await, Stay::ahead(60, 1));
     attack(world, inn, &night).await;
     assert_eq!(rooms_left(world, inn, &night).await, 6, "11 with overbooking, of which five are held unpaid");
+
+    let free = Stay::ahead(70, 1);
+    assert_eq!(family.hold(world, inn, &free, 10).await.as_deref(), Some("TOO_MANY_ROOMS_HELD_UNPAID"));
+    let provider = Provider::of(world.mesh).await;
+    for _ in 0..2 {
+        let order = world.prepare(&family.rest, inn, &free, 5).await;
+        let booked = family.rest.post("/v1/reservations", order).await.ok();
+        let reservation_id = booked["reservation_id"].as_str().expect("an id");
+        let payment = family.rest.post("/v1/payments", json!({ "reservation_id": reservation_id })).await.ok();
+        assert_eq!(provider.use_card(&payment, GOOD_CARD).await, 200);
+        world.await_status(&family.rest, reservation_id, "PAID").await;
+    }
+    assert_eq!(rooms_left(world, inn, &free).await, 1);
 }

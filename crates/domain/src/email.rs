@@ -2,8 +2,8 @@
 //!
 //! One type for all services: the address of an account, and the address of a guest. What a local part may be, RFC 5322
 //! and RFC 6531 say and the crate `email_address` decides, which `lettre` asks as well before it sends; what a domain may
-//! be, IDNA says (UTS #46) and the crate `idna` decides. Quoted local parts and addresses in brackets are refused: nobody
-//! is reached that way, and many programs read them as something else. Whether mail is delivered is not checked.
+//! be, IDNA says (UTS #46) and the crate `idna` decides. Quoted local parts and addresses in brackets are refused:
+//! hardly any mailbox has one, and many programs read them as something else. Whether mail is delivered is not checked.
 
 use std::{
     fmt,

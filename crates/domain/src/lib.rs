@@ -36,6 +36,7 @@ mod request_id;
 mod reservation_id;
 mod stay_dates;
 mod text;
+mod written_date;
 
 pub use check_in::{DateOutOfRange, check_in_ends, check_in_ends_anywhere, time_zone};
 pub use country::is_country;

@@ -86,7 +86,7 @@ impl GuestService {
     /// [`IdentityError::MailTokenInvalid`], and [`IdentityError::LoginThrottled`] for a source with too many of those.
     pub(crate) async fn open(&self, key: &SecretString, source: Source) -> Result<AccessToken, IdentityError> {
         let opened = self.exchange(key).await;
-        // Only keys that are not valid count: nobody guesses 256 bits, and a source is shared by guests with valid ones.
+        // Only invalid keys count: 256 bits cannot be guessed, and guests with valid keys may share the source.
         if matches!(opened, Err(IdentityError::MailTokenInvalid)) {
             self.failures.admit(source).await?;
         }

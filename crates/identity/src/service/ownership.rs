@@ -188,7 +188,7 @@ impl OwnershipService {
                 return Err(IdentityError::BadCredentials);
             }
             let account = users::get(&mut *transaction, user_id).await?.ok_or(IdentityError::UserNotFound)?;
-            // Nobody has proved the address of a guest checkout, so it gets no mail that its bookings do not explain.
+            // The address of a guest checkout may be unverified, so it gets no mail that its bookings do not explain.
             if !account.guest_checkout {
                 let farewell = AccountDeleted {
                     email: SealedEmail::seal(&service.key, &account.email)?,

@@ -266,7 +266,7 @@ async fn guest_without_an_account_is_deleted_without_a_password_and_without_a_ma
     assert!(!kept.contains(ADA));
     let kinds: Vec<String> =
         sqlx::query_scalar("select kind from outbox order by event_id").fetch_all(database.pool()).await.unwrap();
-    assert_eq!(kinds, ["mail.confirm_email", FORGET_OWNER], "no farewell to an address that nobody proved");
+    assert_eq!(kinds, ["mail.confirm_email", FORGET_OWNER], "no farewell to an unverified address");
     let account = replica.sign_up("bob@example.com").await.unwrap();
     let delete = DeleteCurrentUserRequest { password: String::new() };
     let refused = replica.users.delete_current_user(as_caller(delete, &crate::testing::guest(&account.user_id))).await;

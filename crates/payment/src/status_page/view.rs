@@ -224,7 +224,7 @@ mod tests {
                     assert!(page.contains(text), "{text} {state:?} {booking:?}");
                 }
                 assert!(page.contains(&payment.reservation_id.to_string()));
-                assert_eq!(page.contains("Wed, 1 May 2030"), booking != B::Unknown);
+                assert_eq!(page.contains("Wednesday, 1 May 2030"), booking != B::Unknown);
                 for secret in [payment.owner.as_str(), "cs_1", "http-equiv", "hotel.example"] {
                     assert!(!page.contains(secret), "{secret} {state:?} {booking:?}");
                 }

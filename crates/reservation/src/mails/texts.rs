@@ -3,7 +3,7 @@
 use staymesh_domain::{Language, Money};
 use staymesh_mail::greeting;
 
-use super::dates::{date, minute, money};
+use super::written::{minute, money};
 use crate::{calendar::DateOutOfRange, clients::StayNames, model::Reservation};
 
 /// Subject and body of a mail.
@@ -186,8 +186,8 @@ fn body(language: Language, booking: &Booking<'_>, parts: &Parts<'_>) -> String 
     let [hotel, arrival, departure, rooms, guests, price, number] = words.labels;
     let lines = [
         (hotel, booking.names.hotel.clone()),
-        (arrival, date(language, reservation.stay.check_in())),
-        (departure, date(language, reservation.stay.check_out())),
+        (arrival, language.date(reservation.stay.check_in())),
+        (departure, language.date(reservation.stay.check_out())),
         (rooms, format!("{} × {}", reservation.rooms.get(), booking.names.room_type)),
         (guests, reservation.guests.get().to_string()),
         (price, money(language, reservation.quote.total)),

@@ -24,5 +24,5 @@ messages! {
     ArrivedKnown LookUpFails RefundSentAndPending RefundPending RefundSent HoldEnding HeldUntil
     MinuteLeft MinutesLeft NextConfirmed NextUnpaid FreeUntil FreeUntilHours FreeAlways PenaltyAfter
     YourBooking PayNow YourStay Hotel Address Room Arrival Departure Guests Price Booking Terms OneRoom Rooms
-    AsOf RefreshNow Updating Languages DateFormat DateShort
+    AsOf RefreshNow Updating Languages
 }

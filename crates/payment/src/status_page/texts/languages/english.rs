@@ -2,13 +2,6 @@
 
 use super::super::message::{COUNT, Message};
 
-/// Weekdays, from Monday.
-pub(crate) const WEEKDAYS: [&str; 7] = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
-
-/// Months, from January.
-pub(crate) const MONTHS: [&str; 12] =
-    ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
-
 /// Every message and its text.
 pub(crate) const TEXTS: [(Message, &str); COUNT] = [
     (Message::TitleWaiting, "Waiting for your payment"),
@@ -130,6 +123,4 @@ pub(crate) const TEXTS: [(Message, &str); COUNT] = [
     (Message::RefreshNow, "Refresh now"),
     (Message::Updating, "Changes appear here by themselves."),
     (Message::Languages, "Languages"),
-    (Message::DateFormat, "{weekday}, {date}"),
-    (Message::DateShort, "{day} {month} {year}"),
 ];

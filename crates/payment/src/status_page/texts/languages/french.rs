@@ -2,25 +2,6 @@
 
 use super::super::message::{COUNT, Message};
 
-/// Weekdays, from Monday.
-pub(crate) const WEEKDAYS: [&str; 7] = ["lun.", "mar.", "mer.", "jeu.", "ven.", "sam.", "dim."];
-
-/// Months, from January.
-pub(crate) const MONTHS: [&str; 12] = [
-    "janvier",
-    "février",
-    "mars",
-    "avril",
-    "mai",
-    "juin",
-    "juillet",
-    "août",
-    "septembre",
-    "octobre",
-    "novembre",
-    "décembre",
-];
-
 /// Every message and its text.
 pub(crate) const TEXTS: [(Message, &str); COUNT] = [
     (Message::TitleWaiting, "En attente de votre paiement"),
@@ -151,6 +132,4 @@ pub(crate) const TEXTS: [(Message, &str); COUNT] = [
     (Message::RefreshNow, "Actualiser maintenant"),
     (Message::Updating, "Les changements apparaissent ici automatiquement."),
     (Message::Languages, "Langues"),
-    (Message::DateFormat, "{weekday} {date}"),
-    (Message::DateShort, "{day} {month} {year}"),
 ];

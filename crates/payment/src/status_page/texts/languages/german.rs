@@ -2,25 +2,6 @@
 
 use super::super::message::{COUNT, Message};
 
-/// Weekdays, from Monday.
-pub(crate) const WEEKDAYS: [&str; 7] = ["Mo", "Di", "Mi", "Do", "Fr", "Sa", "So"];
-
-/// Months, from January.
-pub(crate) const MONTHS: [&str; 12] = [
-    "Januar",
-    "Februar",
-    "März",
-    "April",
-    "Mai",
-    "Juni",
-    "Juli",
-    "August",
-    "September",
-    "Oktober",
-    "November",
-    "Dezember",
-];
-
 /// Every message and its text.
 pub(crate) const TEXTS: [(Message, &str); COUNT] = [
     (Message::TitleWaiting, "Wir warten auf Ihre Zahlung"),
@@ -151,6 +132,4 @@ pub(crate) const TEXTS: [(Message, &str); COUNT] = [
     (Message::RefreshNow, "Jetzt aktualisieren"),
     (Message::Updating, "Änderungen erscheinen hier von selbst."),
     (Message::Languages, "Sprachen"),
-    (Message::DateFormat, "{weekday}, {date}"),
-    (Message::DateShort, "{day}. {month} {year}"),
 ];

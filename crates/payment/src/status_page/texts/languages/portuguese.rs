@@ -2,25 +2,6 @@
 
 use super::super::message::{COUNT, Message};
 
-/// Weekdays, from Monday.
-pub(crate) const WEEKDAYS: [&str; 7] = ["seg.", "ter.", "qua.", "qui.", "sex.", "sáb.", "dom."];
-
-/// Months, from January.
-pub(crate) const MONTHS: [&str; 12] = [
-    "janeiro",
-    "fevereiro",
-    "março",
-    "abril",
-    "maio",
-    "junho",
-    "julho",
-    "agosto",
-    "setembro",
-    "outubro",
-    "novembro",
-    "dezembro",
-];
-
 /// Every message and its text.
 pub(crate) const TEXTS: [(Message, &str); COUNT] = [
     (Message::TitleWaiting, "À espera do seu pagamento"),
@@ -145,6 +126,4 @@ pub(crate) const TEXTS: [(Message, &str); COUNT] = [
     (Message::RefreshNow, "Atualizar agora"),
     (Message::Updating, "As alterações aparecem aqui automaticamente."),
     (Message::Languages, "Idiomas"),
-    (Message::DateFormat, "{weekday}, {date}"),
-    (Message::DateShort, "{day} de {month} de {year}"),
 ];

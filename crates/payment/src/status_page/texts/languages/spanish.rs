@@ -2,25 +2,6 @@
 
 use super::super::message::{COUNT, Message};
 
-/// Weekdays, from Monday.
-pub(crate) const WEEKDAYS: [&str; 7] = ["lun.", "mar.", "mié.", "jue.", "vie.", "sáb.", "dom."];
-
-/// Months, from January.
-pub(crate) const MONTHS: [&str; 12] = [
-    "enero",
-    "febrero",
-    "marzo",
-    "abril",
-    "mayo",
-    "junio",
-    "julio",
-    "agosto",
-    "septiembre",
-    "octubre",
-    "noviembre",
-    "diciembre",
-];
-
 /// Every message and its text.
 pub(crate) const TEXTS: [(Message, &str); COUNT] = [
     (Message::TitleWaiting, "A la espera de su pago"),
@@ -148,6 +129,4 @@ pub(crate) const TEXTS: [(Message, &str); COUNT] = [
     (Message::RefreshNow, "Actualizar ahora"),
     (Message::Updating, "Los cambios aparecen aquí automáticamente."),
     (Message::Languages, "Idiomas"),
-    (Message::DateFormat, "{weekday}, {date}"),
-    (Message::DateShort, "{day} de {month} de {year}"),
 ];
