@@ -65,7 +65,7 @@ impl MailSender {
         if !confirmed && event.kind != BOOKING_CANCELLED {
             return Err(Delivery::DeadLetter(format!("unknown event kind {}", event.kind)));
         }
-        // Cancelled before the confirmation was sent: the mail of the cancellation follows.
+        // It ended before the confirmation was sent: a cancellation has a mail of its own, a no-show has none.
         if confirmed && booking.status != Status::Paid {
             return Ok(Delivery::Done);
         }
