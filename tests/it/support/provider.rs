@@ -9,7 +9,7 @@ use sqlx::PgPool;
 use staymesh_testkit::TestMesh;
 use uuid::Uuid;
 
-use super::{Answer, Rest, database, eventually};
+use super::{Answer, Rest, database, eventually, rest};
 
 /// Test cards: success, manual review, final decline, decline with another attempt, and 3-D Secure.
 pub(crate) const GOOD_CARD: &str = "4242 4242 4242 4242";
@@ -44,7 +44,7 @@ impl Provider {
         // A separate statement: the mesh stays locked until its end.
         let secret = mesh.local().secret("psp-webhook-secret").expect("a secret");
         Self {
-            http: Client::builder().timeout(std::time::Duration::from_secs(30)).build().expect("a client"),
+            http: rest::client(None),
             webhook: format!("{}/v1/webhooks/psp", mesh.public_url()),
             secret,
             pool: database(mesh, "payment").await,

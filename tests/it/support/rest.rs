@@ -90,11 +90,13 @@ impl Rest {
     }
 }
 
-fn client(host: Option<u8>) -> Client {
+/// An HTTP client for the gateways that connects from 127.0.0.`host`.
+pub(super) fn client(host: Option<u8>) -> Client {
     let address = host.map(|host| IpAddr::from([127, 0, 0, host]));
     // The gateways speak plain HTTP here; reading the system's certificates takes longer than most tests.
     let client = Client::builder().local_address(address).timeout(Duration::from_secs(30)).tls_certs_only([]);
-    client.build().expect("a client")
+    // A gateway closes a connection that was idle for a minute, at the worst while a request is on its way.
+    client.pool_idle_timeout(Duration::from_secs(30)).build().expect("a client")
 }
 
 impl Answer {

@@ -18,7 +18,7 @@ use staymesh_testkit::TestMesh;
 use tokio::net::TcpListener;
 use uuid::Uuid;
 
-use super::{Answer, eventually, signature};
+use super::{Answer, eventually, rest, signature};
 
 type Fields = BTreeMap<String, String>;
 type Reply = (u16, Value);
@@ -53,7 +53,7 @@ impl Stripe {
         tokio::spawn(async move { axum::serve(listener, router).await });
         let secret = mesh.local().secret("psp-webhook-secret").expect("a secret");
         let webhook = format!("{}/v1/webhooks/psp", mesh.public_url());
-        let http = Client::builder().timeout(std::time::Duration::from_secs(30)).build().expect("a client");
+        let http = rest::client(None);
         Self { url, book, http, webhook, secret }
     }
 
