@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{Stay, World};
+use crate::support::{Stay, World, policy};
 
 async fn records(world: &World<'_>, service: &str, query: &str) -> Vec<Value> {
     let page = world.admin.get(&format!("/v1/auditRecords/{service}?{query}")).await.ok();
@@ -16,7 +16,7 @@ async fn changes_by_staff_and_admins_are_listed_with_actor_request_and_gateway()
     let staff = world.staff(&[hotel.hotel_id]).await;
     let rate = json!({
         "base_price": { "currency_code": "EUR", "amount": "110.00" },
-        "cancellation_policy": { "free_until_hours_before": 0, "late_penalty_percent": 0 },
+        "cancellation_policy": policy(0, 0),
     });
     let answer = staff.put(&hotel.path("rate"), rate).await;
     let request_id = answer.header("x-request-id").to_owned();

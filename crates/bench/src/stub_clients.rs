@@ -1,7 +1,10 @@
 //! Stubs of the hotel, rate and payment clients, in this process and without a database: none of these services is measured.
 
-use jiff::tz::TimeZone;
-use staymesh_domain::{HotelId, Money, RoomCount, RoomTypeId, StayDates};
+use jiff::Timestamp;
+use staymesh_domain::{
+    CancellationPolicy, Exceptions, HotelId, HotelTime, Money, Penalty, PenaltyBase, RoomCount, RoomTypeId, Stay,
+    StayDates, Tier, Until,
+};
 use staymesh_mesh::Problem;
 use staymesh_reservation::{
     Cancelled, HotelClient, PaymentClient, RateClient, RoomTypeDemand, RoomTypeInfo, RoomTypePrice, SoldByPartner,
@@ -26,8 +29,9 @@ impl HotelClient for StubClients {
         Ok(RoomTypeInfo { room_type_id, display_name: "A room".into(), max_occupancy: 4 })
     }
 
-    async fn time_zone(&self, _: HotelId) -> Result<TimeZone, Problem> {
-        Ok(TimeZone::UTC)
+    async fn hotel_time(&self, _: HotelId) -> Result<HotelTime, Problem> {
+        let (check_in, rollover) = (HotelTime::DEFAULT_CHECK_IN_TIME, HotelTime::DEFAULT_DAY_ROLLOVER);
+        HotelTime::new("Etc/UTC", check_in, rollover).map_err(|error| Problem::internal(&error))
     }
 }
 
@@ -49,12 +53,23 @@ impl RateClient for StubClients {
         _: HotelId,
         stay: StayDates,
         rooms: RoomCount,
+        time: HotelTime,
         demand: Vec<RoomTypeDemand>,
     ) -> Result<Vec<RoomTypePrice>, Problem> {
         let internal = |error| Problem::internal(&error);
         let night = "EUR".parse().and_then(|euro| Money::from_minor(NIGHT_CENTS, euro)).map_err(internal)?;
         let one_room = night.checked_mul(stay.night_count()).map_err(internal)?;
         let total = one_room.checked_mul(rooms.get()).map_err(internal)?;
+        let policy = CancellationPolicy {
+            tiers: vec![Tier { until: Until::Always, penalty: Penalty::None }],
+            no_show: None,
+            same_day_until: None,
+            base: PenaltyBase::WithTaxes,
+            exceptions: Exceptions::default(),
+            non_refundable: vec![],
+        };
+        let of = Stay { dates: stay, time: &time, rooms, nights: &[total], zero: Money::zero(total.currency()) };
+        let terms = policy.resolve(&of, Timestamp::now()).map_err(|error| Problem::internal(&error))?;
         let price = |demand: &RoomTypeDemand| RoomTypePrice {
             room_type_id: demand.room_type_id,
             quote: Quote {
@@ -62,8 +77,7 @@ impl RateClient for StubClients {
                 subtotal: total,
                 taxes: vec![],
                 total,
-                free_until_hours_before: 0,
-                late_penalty_percent: 0,
+                terms: terms.clone(),
             },
         };
         Ok(demand.iter().map(price).collect())

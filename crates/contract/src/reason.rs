@@ -123,6 +123,8 @@ reasons! {
     RateNotFound = "RATE_NOT_FOUND", NotFound;
     /// The amount is not in the currency of the hotel.
     CurrencyMismatch = "CURRENCY_MISMATCH", FailedPrecondition;
+    /// A later cancellation would be cheaper than an earlier one.
+    PolicyNotMonotone = "POLICY_NOT_MONOTONE", InvalidArgument;
 
     // Reservation
     /// A night of the stay has too few rooms left.

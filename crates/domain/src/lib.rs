@@ -19,7 +19,7 @@
 //! assert_eq!(check(1, "2027-03-01", "2027-03-02", "1.234").unwrap_err().field, "price.amount");
 //! ```
 
-mod check_in;
+mod cancellation;
 mod country;
 mod counts;
 mod date;
@@ -28,8 +28,10 @@ mod duration;
 mod email;
 mod field_error;
 mod field_errors;
+mod hotel_time;
 mod ids;
 mod language;
+mod local_time;
 mod money;
 mod page;
 mod request_id;
@@ -38,7 +40,10 @@ mod stay_dates;
 mod text;
 mod written_date;
 
-pub use check_in::{DateOutOfRange, check_in_ends, check_in_ends_anywhere, time_zone};
+pub use cancellation::{
+    Anchor, CancellationPolicy, CancellationTerms, Deadline, Exceptions, FreeUntil, Grace, Penalty, PenaltyBase,
+    PolicyError, ResolveError, Stay, Tier, Until,
+};
 pub use country::is_country;
 pub use counts::{CountError, GuestCount, RoomCount, metric_count};
 pub use date::{DateError, format_date, parse_date};
@@ -47,8 +52,10 @@ pub use duration::parse_duration;
 pub use email::{Email, EmailError};
 pub use field_error::FieldError;
 pub use field_errors::FieldErrors;
+pub use hotel_time::{DateOutOfRange, HotelTime, HotelTimeError, time_zone};
 pub use ids::{HotelId, IdError, PaymentId, RoomId, RoomTypeId, UserId};
 pub use language::{Language, LanguageError};
+pub use local_time::{LocalTimeError, format_local_time, parse_local_time};
 pub use money::{Currency, Money, MoneyError};
 pub use page::{Page, PageError, PageSize};
 pub use request_id::{parse_optional_request_id, parse_request_id};

@@ -1,10 +1,9 @@
 //! Stays: the nights from check-in (inclusive) to check-out (exclusive).
 
 use jiff::civil::Date;
-use jiff::tz::{Offset, TimeZone};
 use jiff::{Timestamp, ToSpan};
 
-use crate::{DateError, FieldError, FieldErrors, format_date, parse_date};
+use crate::{DateError, FieldError, FieldErrors, HotelTime, format_date, parse_date};
 
 /// Why a stay is invalid. Every variant belongs to the field `check_in` or `check_out`.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -21,7 +20,7 @@ pub enum StayDatesError {
     /// More than [`StayDates::MAX_NIGHTS`].
     #[error("must be at most {} nights after check_in", StayDates::MAX_NIGHTS)]
     TooLong,
-    /// The check-in date has ended in every time zone.
+    /// The check-in date has ended at the hotel.
     #[error("must not be in the past")]
     Past,
     /// The check-out is later than hotels have rooms on sale.
@@ -118,19 +117,28 @@ impl StayDates {
         self.check_in < other.check_out && other.check_in < self.check_out
     }
 
-    /// Requires that the stay is neither in the past nor beyond the sales period.
-    ///
-    /// The hotel's own date is not known here, so the check-in date must not have ended in UTC-12, the last time zone: a guest
-    /// who walks in at night in Honolulu can still book today. The sales period counts from the date in UTC.
+    /// Requires that the stay is neither in the past nor beyond the sales period of a hotel whose date is `today`.
     ///
     /// # Errors
     /// [`StayDatesError::Past`] or [`StayDatesError::TooFarAhead`].
-    pub fn require_bookable(self, now: Timestamp) -> Result<(), StayDatesError> {
-        let last_place_on_earth = TimeZone::fixed(Offset::constant(-12));
-        if self.check_in < now.to_zoned(last_place_on_earth).date() {
+    pub fn require_bookable(self, today: Date) -> Result<(), StayDatesError> {
+        self.require_between(today, today)
+    }
+
+    /// Requires that the stay can be booked at `now` at some hotel; [`Self::require_bookable`] decides for one.
+    ///
+    /// # Errors
+    /// [`StayDatesError::Past`] or [`StayDatesError::TooFarAhead`].
+    pub fn require_bookable_anywhere(self, now: Timestamp) -> Result<(), StayDatesError> {
+        let (first, last) = HotelTime::today_anywhere(now);
+        self.require_between(first, last)
+    }
+
+    fn require_between(self, first: Date, last: Date) -> Result<(), StayDatesError> {
+        if self.check_in < first {
             return Err(StayDatesError::Past);
         }
-        if days_between(now.to_zoned(TimeZone::UTC).date(), self.check_out) > Self::MAX_DAYS_AHEAD {
+        if days_between(last, self.check_out) > Self::MAX_DAYS_AHEAD {
             return Err(StayDatesError::TooFarAhead);
         }
         Ok(())
@@ -189,15 +197,24 @@ mod tests {
     }
 
     #[test]
-    fn require_bookable_ends_today_in_the_last_time_zone() {
+    fn stay_is_bookable_from_today_at_the_hotel_to_the_end_of_the_sales_period() {
+        let tonight = stay("2027-03-01", "2027-03-02");
+        assert_eq!(tonight.require_bookable(date(2027, 3, 1)), Ok(()));
+        assert_eq!(tonight.require_bookable(date(2027, 3, 2)), Err(StayDatesError::Past));
+        assert_eq!(tonight.require_bookable(date(2025, 3, 1)), Ok(()));
+        assert_eq!(tonight.require_bookable(date(2025, 2, 28)), Err(StayDatesError::TooFarAhead));
+    }
+
+    #[test]
+    fn stay_is_past_anywhere_when_the_last_business_day_has_ended() {
         let tonight = stay("2027-03-01", "2027-03-02");
         let at = |text: &str| text.parse::<Timestamp>().unwrap();
-        assert_eq!(tonight.require_bookable(at("2027-03-02T11:59:59Z")), Ok(()));
-        assert_eq!(tonight.require_bookable(at("2027-03-02T12:00:00Z")), Err(StayDatesError::Past));
-        assert_eq!(tonight.require_bookable(at("2025-03-01T00:00:00Z")), Ok(()));
-        assert_eq!(tonight.require_bookable(at("2025-02-28T23:59:59Z")), Err(StayDatesError::TooFarAhead));
-        assert_eq!(tonight.require_bookable(Timestamp::MAX), Err(StayDatesError::Past));
-        assert_eq!(tonight.require_bookable(Timestamp::MIN), Err(StayDatesError::TooFarAhead));
+        assert_eq!(tonight.require_bookable_anywhere(at("2027-03-02T17:59:59Z")), Ok(()));
+        assert_eq!(tonight.require_bookable_anywhere(at("2027-03-02T18:00:00Z")), Err(StayDatesError::Past));
+        assert_eq!(tonight.require_bookable_anywhere(at("2025-02-28T10:00:00Z")), Ok(()));
+        assert_eq!(tonight.require_bookable_anywhere(at("2025-02-28T09:59:59Z")), Err(StayDatesError::TooFarAhead));
+        assert_eq!(tonight.require_bookable_anywhere(Timestamp::MAX), Err(StayDatesError::Past));
+        assert_eq!(tonight.require_bookable_anywhere(Timestamp::MIN), Err(StayDatesError::TooFarAhead));
     }
 
     fn any_stay() -> impl Strategy<Value = StayDates> {

@@ -104,6 +104,8 @@ pub(crate) fn hotel() -> proto::Hotel {
         }),
         location: Some(proto::GeoPoint { latitude: 38.571_432_1, longitude: -7.913_502_3 }),
         time_zone: "Europe/Lisbon".into(),
+        check_in_time: "14:00".into(),
+        day_rollover: "04:00".into(),
         currency_code: "EUR".into(),
         star_rating: 4,
         amenities: vec!["pool".into(), "garden".into()],

@@ -4,11 +4,14 @@
 use anyhow::Result;
 use jiff::Timestamp;
 use staymesh_api::{
-    rate::v1::{CancellationPolicy, NightPrice, StayPrice, TaxAmount},
+    rate::v1::{NightPrice, StayPrice, TaxAmount},
     reservation::v1::{CreateReservationRequest, Guest},
 };
-use staymesh_domain::{GuestCount, HotelId, Money, MoneyError, ReservationId, RoomCount, RoomTypeId, StayDates};
-use staymesh_mesh::proto_types;
+use staymesh_domain::{
+    Anchor, CancellationPolicy, CancellationTerms, Exceptions, GuestCount, HotelId, HotelTime, Money, MoneyError,
+    Penalty, PenaltyBase, ReservationId, RoomCount, RoomTypeId, Stay, StayDates, Tier, Until,
+};
+use staymesh_mesh::{cancellation_types::cancellation_terms, proto_types};
 use staymesh_reservation::{
     offer_token::{Offer, OfferSigner},
     quote::{Night, Quote, TaxLine},
@@ -34,10 +37,8 @@ const NIGHT_MINOR: i64 = 12_900;
 const TAX_MINOR: i64 = 2_709;
 /// Name of the tax.
 const TAX_NAME: &str = "City tax";
-/// Cancellation is free until this many hours before check-in.
+/// Cancellation is free until this many hours before the day of arrival; later, the whole price is kept.
 const FREE_UNTIL_HOURS_BEFORE: i32 = 48;
-/// Penalty of a later cancellation, in per cent of the total.
-const LATE_PENALTY_PERCENT: i32 = 100;
 
 /// A room type and the dates to book it for. One room, two guests.
 #[derive(Clone, Copy, Debug)]
@@ -90,8 +91,8 @@ pub fn prepare(
 /// The price of a stay as the API returns it.
 ///
 /// # Errors
-/// When the constants are no valid amounts, which they are.
-pub fn price(room_type_id: i32, stay: StayDates) -> Result<StayPrice, MoneyError> {
+/// When the constants are no valid amounts, which they are, or the dates are at the end of the calendar.
+pub fn price(room_type_id: i32, stay: StayDates) -> Result<StayPrice> {
     let money = |minor| euros(minor).map(|amount| Some(proto_types::money(amount)));
     Ok(StayPrice {
         room_type_id,
@@ -102,23 +103,39 @@ pub fn price(room_type_id: i32, stay: StayDates) -> Result<StayPrice, MoneyError
         subtotal: money(SUBTOTAL_MINOR)?,
         taxes: vec![TaxAmount { display_name: TAX_NAME.into(), amount: money(TAX_MINOR)? }],
         total: money(TOTAL_MINOR)?,
-        cancellation_policy: Some(CancellationPolicy {
-            free_until_hours_before: Some(FREE_UNTIL_HOURS_BEFORE),
-            late_penalty_percent: Some(LATE_PENALTY_PERCENT),
-        }),
+        cancellation_terms: Some(cancellation_terms(&terms(stay)?)),
     })
 }
 
-fn quote(stay: StayDates) -> Result<Quote, MoneyError> {
+fn quote(stay: StayDates) -> Result<Quote> {
     let price = euros(NIGHT_MINOR)?;
     Ok(Quote {
         nights: stay.nights().map(|date| Night { date, price }).collect(),
         subtotal: euros(SUBTOTAL_MINOR)?,
         taxes: vec![TaxLine { name: TAX_NAME.into(), amount: euros(TAX_MINOR)? }],
         total: euros(TOTAL_MINOR)?,
-        free_until_hours_before: FREE_UNTIL_HOURS_BEFORE,
-        late_penalty_percent: LATE_PENALTY_PERCENT,
+        terms: terms(stay)?,
     })
+}
+
+/// The terms of a stay at a hotel in Greenwich, offered long before.
+fn terms(stay: StayDates) -> Result<CancellationTerms> {
+    let free = Until::HoursBefore { hours: FREE_UNTIL_HOURS_BEFORE, anchor: Anchor::StartOfDay };
+    let policy = CancellationPolicy {
+        tiers: vec![
+            Tier { until: free, penalty: Penalty::None },
+            Tier { until: Until::Always, penalty: Penalty::Full },
+        ],
+        no_show: None,
+        same_day_until: None,
+        base: PenaltyBase::WithTaxes,
+        exceptions: Exceptions::default(),
+        non_refundable: vec![],
+    };
+    let time = HotelTime::new("Etc/UTC", HotelTime::DEFAULT_CHECK_IN_TIME, HotelTime::DEFAULT_DAY_ROLLOVER)?;
+    let (total, zero) = (euros(TOTAL_MINOR)?, euros(0)?);
+    let of = Stay { dates: stay, time: &time, rooms: RoomCount::ONE, nights: &[total], zero };
+    Ok(policy.resolve(&of, Timestamp::UNIX_EPOCH)?)
 }
 
 fn euros(minor: i64) -> Result<Money, MoneyError> {

@@ -10,7 +10,7 @@
 //! | which layers does a request pass before its handler? | [`server`] |
 //! | how does one service call another? | [`client`] |
 //! | how are small writes combined? | [`coalesce`] |
-//! | how do shared messages convert to domain types? | [`proto_types`] |
+//! | how do shared messages convert to domain types? | [`proto_types`], [`cancellation_types`] |
 //! | what do operators see? | [`telemetry`], [`ops`], [`health`] |
 //! | how does it stop? | [`shutdown`] |
 //! | how do tests crash it between two steps? | [`fault`] |
@@ -18,6 +18,7 @@
 
 pub mod audit;
 pub mod auth;
+pub mod cancellation_types;
 pub mod client;
 pub mod coalesce;
 pub mod config;

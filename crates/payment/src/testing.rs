@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use crate::model::{CancellationTerms, PaymentMode, ReservationStatus};
+use crate::model::{PaymentMode, ReservationStatus};
 use base64::{Engine, prelude::BASE64_STANDARD};
 use hmac::{Hmac, KeyInit, Mac};
 use jiff::{SignedDuration, Timestamp, civil::date};
 use sha2::Sha256;
 use sqlx::PgPool;
-use staymesh_domain::{HotelId, Money, PaymentId, ReservationId};
+use staymesh_domain::{CancellationTerms, Deadline, HotelId, Money, PaymentId, ReservationId};
 use staymesh_ledger::Split;
 use staymesh_mesh::{Caller, auth::Role};
 use staymesh_psp::{
@@ -184,7 +184,23 @@ pub(crate) fn booking() -> Booking {
         create_time: Timestamp::now(),
         update_time: Timestamp::now(),
         hold_expire_time: Some(Timestamp::now() + SignedDuration::from_mins(15)),
-        terms: Some(CancellationTerms { free_until_hours_before: 48, late_penalty_percent: 30 }),
+        terms: Some(terms()),
+    }
+}
+
+/// Free until two days before 1 May 2030, then 30.00 are kept.
+pub(crate) fn terms() -> CancellationTerms {
+    let at = |text: &str| text.parse::<Timestamp>().unwrap();
+    CancellationTerms {
+        deadlines: vec![
+            Deadline { until: Some(at("2030-04-29T00:00:00Z")), penalty: eur(0) },
+            Deadline { until: None, penalty: eur(3_000) },
+        ],
+        grace: None,
+        cancel_before: at("2030-05-02T00:00:00Z"),
+        no_show: eur(3_000),
+        no_show_from: at("2030-05-02T00:00:00Z"),
+        no_show_until: at("2030-05-06T00:00:00Z"),
     }
 }
 

@@ -1,6 +1,6 @@
 //! [`RateError`], and the table that maps it to gRPC reasons and metadata.
 
-use staymesh_domain::{Currency, HotelId, MoneyError, RoomTypeId};
+use staymesh_domain::{Currency, FieldErrors, HotelId, MoneyError, ResolveError, RoomTypeId};
 use staymesh_mesh::{Problem, Reason};
 use staymesh_store::StoreError;
 use tonic::Status;
@@ -26,6 +26,15 @@ pub(crate) enum RateError {
     /// A stored amount is not valid money, or amounts of one hotel have different currencies.
     #[error("a stored amount is invalid: {0}")]
     StoredAmount(MoneyError),
+    /// A later cancellation would be cheaper than an earlier one, in these fields.
+    #[error("a later cancellation must not be cheaper than an earlier one")]
+    PolicyNotMonotone(FieldErrors),
+    /// A stored cancellation policy cannot be read.
+    #[error("a stored cancellation policy is invalid")]
+    StoredPolicy,
+    /// The terms of a stay cannot be computed.
+    #[error("the cancellation terms of a stay cannot be computed: {0}")]
+    Terms(#[from] ResolveError),
     /// A stored tax is neither a percentage nor an amount.
     #[error("a stored tax has neither basis points nor an amount with a currency")]
     StoredTax,
@@ -57,7 +66,13 @@ impl From<RateError> for Problem {
             E::EtagMismatch => Self::new(Reason::EtagMismatch, message),
             E::Dependency(problem) => *problem,
             E::Store(error) => error.into(),
-            E::StoredAmount(_) | E::StoredTax => Self::internal(&message),
+            E::PolicyNotMonotone(errors) => {
+                let (fields, texts): (Vec<_>, Vec<_>) =
+                    errors.into_iter().map(|error| (error.field.clone(), error.to_string())).unzip();
+                let message = format!("{message}: {}", texts.join("; "));
+                Self::new(Reason::PolicyNotMonotone, message).with("fields", fields.join(","))
+            }
+            E::StoredAmount(_) | E::StoredPolicy | E::StoredTax | E::Terms(_) => Self::internal(&message),
         }
     }
 }

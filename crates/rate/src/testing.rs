@@ -9,14 +9,14 @@ use staymesh_api::{
     },
     r#type::v1::Money,
 };
-use staymesh_domain::{Currency, HotelId};
+use staymesh_domain::{Currency, HotelId, HotelTime};
 use staymesh_mesh::{Caller, Problem, Reason, auth::Role};
 use staymesh_testkit::TestDatabase;
 use tonic::{Request, Status};
 
 use crate::{
     MIGRATOR,
-    clients::hotel::MockHotelClient,
+    clients::hotel::{HotelFacts, MockHotelClient},
     grpc::{PricingHandler, RateAdminHandler},
     service::RateService,
 };
@@ -45,10 +45,11 @@ pub(crate) async fn fixture_with(hotels: MockHotelClient) -> Fixture {
 /// A hotel service that has [`HOTEL`] alone, in the currency that `code` returns at the time of the call.
 pub(crate) fn hotels(code: impl Fn() -> &'static str + Send + Sync + 'static) -> MockHotelClient {
     let mut hotels = MockHotelClient::new();
-    hotels.expect_currency().returning(move |hotel_id| {
+    hotels.expect_hotel().returning(move |hotel_id| {
         let currency: Currency = code().parse().unwrap();
+        let facts = HotelFacts { currency, check_in_time: HotelTime::DEFAULT_CHECK_IN_TIME };
         let exists = hotel_id.get() == HOTEL;
-        exists.then_some(currency).ok_or_else(|| Problem::new(Reason::HotelNotFound, "no such hotel"))
+        exists.then_some(facts).ok_or_else(|| Problem::new(Reason::HotelNotFound, "no such hotel"))
     });
     hotels.expect_require_room_type().returning(|hotel_id, room_type_id| {
         let exists = hotel_id.get() == HOTEL && room_type_id.get() < 100;
@@ -85,12 +86,30 @@ pub(crate) fn rate(base_price: &str) -> proto::RoomRate {
     proto::RoomRate {
         base_price: euros(base_price),
         occupancy_rules: vec![proto::OccupancyRule { sold_percent: 80, price_change_percent: 25 }],
-        cancellation_policy: Some(proto::CancellationPolicy {
-            free_until_hours_before: Some(48),
-            late_penalty_percent: Some(50),
-        }),
+        cancellation_policy: Some(policy(vec![free_until_days_before(2, "18:00"), always(5_000)])),
         ..Default::default()
     }
+}
+
+/// A policy of these tiers.
+pub(crate) fn policy(tiers: Vec<proto::CancellationTier>) -> proto::CancellationPolicy {
+    proto::CancellationPolicy { tiers, penalty_base: proto::PenaltyBase::WithTaxes.into(), ..Default::default() }
+}
+
+/// A penalty of so many basis points.
+pub(crate) fn share(basis_points: i32) -> proto::Penalty {
+    proto::Penalty { kind: Some(proto::penalty::Kind::BasisPoints(basis_points)) }
+}
+
+/// A tier that is free until a time of a day before arrival.
+pub(crate) fn free_until_days_before(days: i32, at: &str) -> proto::CancellationTier {
+    let deadline = proto::cancellation_tier::Deadline::DaysBefore(proto::DaysBefore { days, at: at.into() });
+    proto::CancellationTier { deadline: Some(deadline), penalty: Some(share(0)) }
+}
+
+/// The last tier, with a penalty of so many basis points.
+pub(crate) fn always(basis_points: i32) -> proto::CancellationTier {
+    proto::CancellationTier { deadline: None, penalty: Some(share(basis_points)) }
 }
 
 impl Fixture {
@@ -132,9 +151,15 @@ impl Fixture {
             check_out: "2027-03-04".into(),
             rooms: 2,
             room_types: demand,
+            hotel_time: Some(lisbon()),
         };
         Ok(self.pricing.price_stay(Request::new(request)).await?.into_inner().prices)
     }
+}
+
+/// The calendar of [`HOTEL`].
+pub(crate) fn lisbon() -> proto::HotelTime {
+    proto::HotelTime { time_zone: "Europe/Lisbon".into(), check_in_time: "15:00".into(), day_rollover: "00:00".into() }
 }
 
 pub(crate) fn demand(room_type_id: i32, sold_percent: &[i32]) -> RoomTypeDemand {

@@ -1,8 +1,7 @@
-//! Calendar rules that sales, cancellations, no-shows and the jobs share.
+//! Calendar rules that the jobs and reads over many hotels share.
 //!
-//! A date begins and ends at different instants in different places. Until a hotel's own time zone is used, every rule
-//! takes the last place where a date begins, UTC-12 ("anywhere on earth"): a night is past only when it is past
-//! everywhere.
+//! A hotel's days are in its own time zone, see [`HotelTime`]. Where the hotel is not known, a night is past only when its
+//! business day has ended at every hotel.
 
 use jiff::{
     Timestamp, ToSpan,
@@ -10,6 +9,7 @@ use jiff::{
     tz::{Offset, TimeZone},
 };
 pub use staymesh_domain::DateOutOfRange;
+use staymesh_domain::HotelTime;
 
 /// How far ahead nights are on sale, in days from [`today`]: two years and a day for the date line.
 pub const HORIZON_DAYS: i64 = 731;
@@ -17,16 +17,31 @@ pub const HORIZON_DAYS: i64 = 731;
 /// The zone where a date begins last.
 const LAST_ZONE: Offset = Offset::constant(-12);
 
-/// The date in UTC-12 at `now`. Nights before it are past everywhere on earth.
+/// The date of the business day of the hotel whose days end last, at `now`. Nights before it are past at every hotel.
 pub fn today(now: Timestamp) -> Date {
-    now.to_zoned(TimeZone::fixed(LAST_ZONE)).date()
+    HotelTime::today_anywhere(now).0
 }
 
-/// The instant at which `date` begins in UTC-12: the first instant whose [`today`] is `date`.
+/// The first instant whose [`today`] is `date`: 06:00 in UTC-12.
 ///
 /// # Errors
 /// [`DateOutOfRange`] for the last days of year 9999.
-pub fn begins(date: Date) -> Result<Timestamp, DateOutOfRange> {
+#[cfg(test)]
+pub(crate) fn begins(date: Date) -> Result<Timestamp, DateOutOfRange> {
+    midnight(date, TimeZone::fixed(Offset::constant(-18)))
+}
+
+/// The date in UTC-12 at `now`.
+#[cfg(test)]
+pub(crate) fn today_last_zone(now: Timestamp) -> Date {
+    now.to_zoned(TimeZone::fixed(LAST_ZONE)).date()
+}
+
+/// The instant at which `date` begins in UTC-12.
+///
+/// # Errors
+/// [`DateOutOfRange`] for the last days of year 9999.
+pub fn midnight_last_zone(date: Date) -> Result<Timestamp, DateOutOfRange> {
     midnight(date, TimeZone::fixed(LAST_ZONE))
 }
 
@@ -57,17 +72,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn today_changes_at_the_instant_the_date_begins_in_utc_minus_12() {
+    fn today_changes_when_the_last_hotel_ends_its_business_day() {
         let day = date(2030, 1, 2);
-        let start = begins(day).expect("in range");
-        assert_eq!(start.to_string(), "2030-01-02T12:00:00Z");
-        assert_eq!(today(start), day);
+        let start: Timestamp = "2030-01-02T18:00:00Z".parse().expect("a time");
+        assert_eq!(begins(day), Ok(start));
+        assert_eq!(today(start), day, "06:00 in UTC-12");
         assert_eq!(today(start - SignedDuration::from_nanos(1)), date(2030, 1, 1));
+        assert_eq!(midnight_last_zone(day).expect("in range").to_string(), "2030-01-02T12:00:00Z");
     }
 
     #[test]
     fn dates_at_the_end_of_the_calendar_are_errors() {
-        assert_eq!(begins(Date::MAX), Err(DateOutOfRange));
+        assert_eq!(midnight_last_zone(Date::MAX), Err(DateOutOfRange));
         assert_eq!(day_after(Date::MAX), Err(DateOutOfRange));
         assert!(midnight_utc(date(2030, 1, 1)).is_ok());
     }

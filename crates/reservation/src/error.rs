@@ -1,6 +1,6 @@
 //! The error of the reservation rules, and the one table from it to what callers see (code, reason, metadata).
 
-use std::{ops::Range, time::Duration};
+use std::time::Duration;
 
 use jiff::{Timestamp, civil::Date};
 use staymesh_domain::{FieldError, MoneyError};
@@ -72,7 +72,7 @@ pub enum ReservationError {
         /// The status it was to get.
         to: Status,
     },
-    /// The check-in date has passed: a paid stay can no longer be cancelled.
+    /// The day of arrival has ended at the hotel: a paid stay can no longer be cancelled.
     #[error("the stay has begun and cannot be cancelled")]
     StayHasBegun,
     /// Only a paid reservation can become a no-show.
@@ -83,11 +83,13 @@ pub enum ReservationError {
         /// Why it was cancelled, if it was.
         reason: Option<CancellationReason>,
     },
-    /// Before the check-in date, or after the check-out date.
-    #[error("a no-show can be reported from {} until {}", window.start, window.end)]
+    /// Before the day of arrival has ended, or too long after the check-out date.
+    #[error("a no-show can be reported from {from} until {until}")]
     NoShowOutOfTime {
-        /// When a no-show may be reported.
-        window: Range<Timestamp>,
+        /// From when on a no-show may be reported.
+        from: Timestamp,
+        /// Until when, inclusive.
+        until: Timestamp,
     },
     /// The amount is not what the reservation costs, or more than was paid.
     #[error("the amount is not what the reservation costs")]
@@ -158,8 +160,8 @@ impl From<ReservationError> for Problem {
             }
             E::StayHasBegun => Self::new(Reason::IllegalTransition, text),
             E::NotEligibleForNoShow { status, reason } => not_eligible_for_no_show(status, reason, text),
-            E::NoShowOutOfTime { window } => {
-                Self::new(Reason::NoShowOutOfTime, text).with("from_time", window.start).with("until_time", window.end)
+            E::NoShowOutOfTime { from, until } => {
+                Self::new(Reason::NoShowOutOfTime, text).with("from_time", from).with("until_time", until)
             }
             E::AmountMismatch => Self::new(Reason::AmountMismatch, text),
             E::Offer(OfferError::Expired) => Self::new(Reason::OfferExpired, text),

@@ -52,7 +52,7 @@ pub enum OfferError {
 }
 
 impl Offer {
-    /// An offer that can be booked for [`OFFER_LIFE`] from `now` on.
+    /// An offer that can be booked for [`OFFER_LIFE`] from `now` on, but not when the day of arrival has ended at the hotel.
     #[expect(clippy::too_many_arguments, reason = "each is a claim of the token")]
     pub fn new(
         reservation_id: ReservationId,
@@ -66,7 +66,7 @@ impl Offer {
     ) -> Self {
         Self {
             aud: AUDIENCE.to_owned(),
-            exp: (now + OFFER_LIFE).as_second(),
+            exp: (now + OFFER_LIFE).min(quote.terms.cancel_before).as_second(),
             reservation_id,
             owner,
             room_type_id,
@@ -201,7 +201,7 @@ mod tests {
         assert_eq!(offer.require_unexpired(end), Err(OfferError::Expired));
     }
 
-    /// Claims as releases before this one have signed them.
+    /// Claims as releases before have signed them: with the two numbers of the cancellation policy alone.
     const CLAIMS: &str = concat!(
         r#"{"aud":"staymesh-offer","exp":1890777600,"reservation_id":"ID","owner":"user:7","room_type_id":3,"#,
         r#""check_in":"2030-01-01","check_out":"2030-01-02","rooms":1,"guests":2,"quote":{"currency":"EUR","#,
@@ -210,10 +210,30 @@ mod tests {
     );
 
     #[test]
-    fn claims_read_and_write_byte_for_byte() {
+    fn claims_of_the_release_before_can_be_booked() {
         let claims = CLAIMS.replace("ID", &offer().reservation_id.to_string());
         let read: Offer = serde_json::from_str(&claims).expect("reads");
         assert_eq!((read.rooms.get(), read.guests.get(), read.quote.total.minor()), (1, 2, 100));
-        assert_eq!(serde_json::to_string(&read).expect("writes"), claims);
+        assert_eq!(read.quote.terms.no_show.minor(), 30);
+    }
+
+    #[test]
+    fn claims_start_byte_for_byte_as_the_release_before_reads_them() {
+        let claims = CLAIMS.replace("ID", &offer().reservation_id.to_string());
+        let read: Offer = serde_json::from_str(&claims).expect("reads");
+        let written = serde_json::to_string(&read).expect("writes");
+        let known = claims.strip_suffix("}}").expect("two objects end");
+        assert!(written.starts_with(&format!(r#"{known},"cancellation":"#)), "{written}");
+        assert_eq!(serde_json::from_str::<Offer>(&written).expect("reads"), read);
+    }
+
+    #[test]
+    fn offer_expires_at_the_latest_when_the_day_of_arrival_ends() {
+        let late: Timestamp = "2030-01-01T23:50:00Z".parse().expect("a time");
+        let id = ReservationId::generate(HotelId::try_from(7).expect("an id"), late);
+        let stay = StayDates::parse("2030-01-01", "2030-01-02").expect("a stay");
+        let (room_type, guests) = (RoomTypeId::try_from(3).expect("an id"), GuestCount::try_from(2).expect("a count"));
+        let offer = Offer::new(id, "me".into(), room_type, stay, RoomCount::ONE, guests, quote(100), late);
+        assert_eq!(offer.expires().expect("in range").to_string(), "2030-01-02T00:00:00Z");
     }
 }

@@ -1,15 +1,17 @@
-//! The price of a stay as it is signed into an offer and stored with the reservation.
-//!
-//! In memory all amounts are [`Money`]. The JSON form, in offer tokens and in `reservation.price`, names the currency
-//! once and writes minor units; it is persisted, so it must not change ([`QuoteRecord`]).
+//! The price of a stay as it is signed into an offer and stored with the reservation, with the terms of its cancellation.
 
-use jiff::{SignedDuration, Timestamp, civil::Date};
-use serde::{Deserialize, Serialize, Serializer, ser::Error, ser::SerializeStruct};
-use staymesh_domain::{Currency, Money, MoneyError, RoomCount, StayDates};
+mod record;
+mod two_numbers;
 
-use crate::calendar::{self, DateOutOfRange};
+use jiff::{Timestamp, civil::Date};
+use serde::Deserialize;
+use staymesh_domain::{CancellationTerms, Currency, Money, MoneyError, RoomCount};
 
-/// Price, taxes and cancellation policy of a stay. All amounts have one currency.
+use crate::calendar::DateOutOfRange;
+
+pub(crate) use record::QuoteRecord;
+
+/// Price, taxes and cancellation terms of a stay. All amounts have one currency.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "QuoteRecord")]
 pub struct Quote {
@@ -21,10 +23,8 @@ pub struct Quote {
     pub taxes: Vec<TaxLine>,
     /// What is to be paid: the subtotal and the taxes.
     pub total: Money,
-    /// Cancellation is free until this many hours before 00:00 UTC of the check-in date, 0 to 8760.
-    pub free_until_hours_before: i32,
-    /// Share of the total that is kept after that, in percent, 0 to 100.
-    pub late_penalty_percent: i32,
+    /// What a cancellation or a no-show keeps of the total, and when.
+    pub terms: CancellationTerms,
 }
 
 /// The price of one night in one room.
@@ -57,9 +57,12 @@ pub enum QuoteError {
     /// The room type id is not valid.
     #[error("the room type id is not valid")]
     RoomType,
-    /// The cancellation policy is missing.
-    #[error("the cancellation policy is missing")]
-    CancellationPolicy,
+    /// The nights are none, or no stay.
+    #[error("the nights are not those of a stay")]
+    Nights,
+    /// The cancellation terms are missing or contradict themselves.
+    #[error("the cancellation terms cannot be used")]
+    CancellationTerms,
     /// The parts do not add up to the total.
     #[error("nights and taxes do not add up to the total")]
     Sum,
@@ -96,117 +99,33 @@ impl Quote {
         Money::sum(self.currency(), self.taxes.iter().map(|tax| tax.amount))
     }
 
-    /// Until when a cancellation of a stay is free.
+    /// Checks that there is a penalty at every time and that none is negative or above the total.
     ///
     /// # Errors
-    /// When the check-in date is at the end of the calendar.
-    pub fn free_until(&self, stay: StayDates) -> Result<Timestamp, DateOutOfRange> {
-        let free = SignedDuration::from_hours(self.free_until_hours_before.into());
-        calendar::midnight_utc(stay.check_in())?.checked_sub(free).map_err(|_| DateOutOfRange)
+    /// [`QuoteError::CancellationTerms`].
+    pub fn require_penalties(&self) -> Result<(), QuoteError> {
+        let penalties = self.terms.deadlines.iter().map(|deadline| deadline.penalty).chain([self.terms.no_show]);
+        let all = 0..=self.total.minor();
+        let fit = penalties.into_iter().all(|of| of.currency() == self.currency() && all.contains(&of.minor()));
+        let ends = self.terms.deadlines.last().is_some_and(|last| last.until.is_none());
+        if fit && ends { Ok(()) } else { Err(QuoteError::CancellationTerms) }
     }
 
-    /// What is refunded of the paid total when the reservation is cancelled at `now`: all of it until
-    /// `free_until_hours_before` the check-in date, [`Self::late_refund`] after that.
+    /// What is refunded of the paid total when a reservation made at `booked` is cancelled at `now`: what the terms do not
+    /// keep.
     ///
     /// # Errors
-    /// When the check-in date is at the end of the calendar.
-    pub fn refund(&self, stay: StayDates, now: Timestamp) -> Result<Money, QuoteError> {
-        if now <= self.free_until(stay)? {
-            return Ok(self.total);
-        }
-        Ok(self.late_refund()?)
+    /// When the currencies differ.
+    pub fn refund(&self, booked: Timestamp, now: Timestamp) -> Result<Money, MoneyError> {
+        self.total.checked_sub(self.terms.penalty_at(booked, now))
     }
 
-    /// What is refunded after the free period, and after a no-show: the total less the penalty. The penalty is rounded
-    /// half to even.
+    /// What is refunded of the paid total after a no-show.
     ///
     /// # Errors
-    /// When the penalty is out of range.
-    pub fn late_refund(&self) -> Result<Money, MoneyError> {
-        self.total.checked_sub(self.total.percent_basis_points(self.late_penalty_percent * 100)?)
-    }
-}
-
-/// The persisted JSON form: one currency code (ISO 4217) and amounts in its minor units.
-///
-/// [`Quote`] writes the same fields in the same order without building this value first.
-#[derive(Debug, Deserialize)]
-pub(crate) struct QuoteRecord {
-    currency: String,
-    nights: Vec<NightRecord>,
-    subtotal_minor: i64,
-    taxes: Vec<TaxRecord>,
-    total_minor: i64,
-    free_until_hours_before: i32,
-    late_penalty_percent: i32,
-}
-
-#[derive(Debug, Deserialize)]
-struct NightRecord {
-    /// `yyyy-mm-dd`.
-    date: Date,
-    minor: i64,
-}
-
-#[derive(Debug, Deserialize)]
-struct TaxRecord {
-    name: String,
-    minor: i64,
-}
-
-impl TryFrom<QuoteRecord> for Quote {
-    type Error = QuoteError;
-
-    fn try_from(record: QuoteRecord) -> Result<Self, QuoteError> {
-        let currency: Currency = record.currency.parse()?;
-        let money = |minor| Money::from_minor(minor, currency);
-        let nights = record.nights.into_iter().map(|night| Ok(Night { date: night.date, price: money(night.minor)? }));
-        let taxes = record.taxes.into_iter().map(|tax| Ok(TaxLine { amount: money(tax.minor)?, name: tax.name }));
-        Ok(Self {
-            nights: nights.collect::<Result<_, MoneyError>>()?,
-            subtotal: money(record.subtotal_minor)?,
-            taxes: taxes.collect::<Result<_, MoneyError>>()?,
-            total: money(record.total_minor)?,
-            free_until_hours_before: record.free_until_hours_before,
-            late_penalty_percent: record.late_penalty_percent,
-        })
-    }
-}
-
-impl Serialize for Quote {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        // The JSON form has one currency: amounts in another would change their meaning unnoticed.
-        let amounts = self.nights.iter().map(|night| night.price).chain(self.taxes.iter().map(|tax| tax.amount));
-        if amounts.chain([self.subtotal]).any(|amount| amount.currency() != self.currency()) {
-            return Err(S::Error::custom(MoneyError::CurrencyMismatch));
-        }
-        let mut record = serializer.serialize_struct("Quote", 7)?;
-        record.serialize_field("currency", self.currency().code())?;
-        record.serialize_field("nights", &self.nights)?;
-        record.serialize_field("subtotal_minor", &self.subtotal.minor())?;
-        record.serialize_field("taxes", &self.taxes)?;
-        record.serialize_field("total_minor", &self.total.minor())?;
-        record.serialize_field("free_until_hours_before", &self.free_until_hours_before)?;
-        record.serialize_field("late_penalty_percent", &self.late_penalty_percent)?;
-        record.end()
-    }
-}
-
-impl Serialize for Night {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut record = serializer.serialize_struct("Night", 2)?;
-        record.serialize_field("date", &self.date)?;
-        record.serialize_field("minor", &self.price.minor())?;
-        record.end()
-    }
-}
-
-impl Serialize for TaxLine {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut record = serializer.serialize_struct("TaxLine", 2)?;
-        record.serialize_field("name", &self.name)?;
-        record.serialize_field("minor", &self.amount.minor())?;
-        record.end()
+    /// When the currencies differ.
+    pub fn no_show_refund(&self) -> Result<Money, MoneyError> {
+        self.total.checked_sub(self.terms.no_show)
     }
 }
 

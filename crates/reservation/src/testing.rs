@@ -12,7 +12,7 @@ use crate::{
     error::ReservationError,
     lifecycle::Command,
     model::{Guest, NewReservation, PaymentMode, Reservation, Status},
-    quote::tests::quote,
+    quote::tests::{quote, quote_for},
     store::{InventoryChange, Store},
     writer::{Created, apply, book_each},
 };
@@ -70,7 +70,7 @@ impl World {
             guests: GuestCount::ONE,
             guest: Guest { full_name: "A guest".into(), email: "guest@example.com".into() },
             payment_mode: mode,
-            quote: quote(TOTAL),
+            quote: quote_for(StayDates::new(from, from.saturating_add(nights.days())).expect("a stay"), TOTAL, 30),
             content_hash: [7; 32],
             hold_expire_time: (mode == PaymentMode::GuestPays).then(|| now + SignedDuration::from_mins(15)),
             limits: Box::default(),

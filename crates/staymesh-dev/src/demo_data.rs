@@ -10,7 +10,8 @@ use staymesh_api::{
         RoomType, hotel_admin_service_client::HotelAdminServiceClient,
     },
     rate::v1::{
-        CancellationPolicy, OccupancyRule, RoomRate, SetNightlyPricesRequest, SetRoomRateRequest, SetTaxesRequest, Tax,
+        CancellationPolicy, CancellationTier, DaysBefore, OccupancyRule, Penalty, RoomRate, SetNightlyPricesRequest,
+        SetRoomRateRequest, SetTaxesRequest, Tax, cancellation_tier::Deadline, penalty,
         rate_admin_service_client::RateAdminServiceClient, tax::Kind,
     },
     reservation::v1::{SetInventoryRequest, inventory_admin_service_client::InventoryAdminServiceClient},
@@ -179,10 +180,7 @@ impl Administrator {
                 OccupancyRule { sold_percent: 60, price_change_percent: 15 },
                 OccupancyRule { sold_percent: 85, price_change_percent: 40 },
             ],
-            cancellation_policy: Some(CancellationPolicy {
-                free_until_hours_before: Some(48),
-                late_penalty_percent: Some(50),
-            }),
+            cancellation_policy: Some(policy()),
             ..RoomRate::default()
         };
         self.rates.set_room_rate(SetRoomRateRequest { hotel_id, room_type_id, rate: Some(rate) }).await?;
@@ -232,6 +230,24 @@ fn taxes(sample: &Sample) -> Vec<Tax> {
 /// A whole amount in the hotel's currency.
 fn money(sample: &Sample, amount: u32) -> Money {
     Money { currency_code: sample.currency.to_owned(), amount: amount.to_string() }
+}
+
+/// Free until 18:00 two days before, then a quarter, from 18:00 of the day before on a half; who does not come pays all.
+fn policy() -> CancellationPolicy {
+    let share = |basis_points| Some(Penalty { kind: Some(penalty::Kind::BasisPoints(basis_points)) });
+    let until = |days, penalty| CancellationTier {
+        deadline: Some(Deadline::DaysBefore(DaysBefore { days, at: "18:00".to_owned() })),
+        penalty,
+    };
+    CancellationPolicy {
+        tiers: vec![
+            until(2, share(0)),
+            until(1, share(2_500)),
+            CancellationTier { deadline: None, penalty: share(5_000) },
+        ],
+        no_show_penalty: share(10_000),
+        ..CancellationPolicy::default()
+    }
 }
 
 fn today() -> Date {

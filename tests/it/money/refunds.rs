@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::Sale;
-use crate::support::{Answer, Books, Provider, Stay, World, await_payment};
+use crate::support::{Answer, Books, Provider, Stay, World, await_payment, policy};
 
 fn euros(amount: &str) -> Value {
     json!({ "currency_code": "EUR", "amount": amount })
@@ -23,7 +23,7 @@ async fn cancellation_refunds_amount_of_policy(#[case] days: i32, #[case] penalt
     let hotel = world.hotel(5).await;
     let rate = json!({
         "base_price": euros("100.00"),
-        "cancellation_policy": { "free_until_hours_before": 48, "late_penalty_percent": penalty },
+        "cancellation_policy": policy(48, penalty),
     });
     world.admin.put(&hotel.path("rate"), rate).await.ok();
     let sale = Sale::open_at(&world, hotel, Stay::ahead(days, 3)).await.pay(&world, &provider).await;
@@ -122,7 +122,7 @@ async fn cancel_after_partial_refund_keeps_penalty(#[case] before: &str, #[case]
     let hotel = world.hotel(5).await;
     let rate = json!({
         "base_price": euros("100.00"),
-        "cancellation_policy": { "free_until_hours_before": 48, "late_penalty_percent": 50 },
+        "cancellation_policy": policy(48, 50),
     });
     world.admin.put(&hotel.path("rate"), rate).await.ok();
     let sale = Sale::open_at(&world, hotel, Stay::ahead(1, 3)).await.pay(&world, &provider).await;

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::with;
-use crate::support::{Stay, World, in_days};
+use crate::support::{Stay, World, in_days, policy};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn hotel_is_deleted_only_after_last_active_reservation_is_cancelled() {
@@ -47,7 +47,7 @@ async fn hotel_is_deleted_only_after_last_active_reservation_is_cancelled() {
     staff.put(&hotel.path("inventory"), reopened).await.refused(404, "ROOM_TYPE_NOT_FOUND");
     let rate = json!({
         "base_price": { "currency_code": "EUR", "amount": "1.00" },
-        "cancellation_policy": { "free_until_hours_before": 0, "late_penalty_percent": 0 },
+        "cancellation_policy": policy(0, 0),
     });
     staff.put(&hotel.path("rate"), rate).await.refused(404, "HOTEL_NOT_FOUND");
 
@@ -74,7 +74,7 @@ async fn deleting_room_type_keeps_the_hotel() {
     let suite = crate::support::HotelFixture { room_type_id: made["room_type_id"].as_i64().expect("an id"), ..hotel };
     let rate = json!({
         "base_price": { "currency_code": "EUR", "amount": "300.00" },
-        "cancellation_policy": { "free_until_hours_before": 0, "late_penalty_percent": 0 },
+        "cancellation_policy": policy(0, 0),
     });
     staff.put(&suite.path("rate"), rate).await.ok();
     world.set_inventory(suite, 0, 60, 2).await;

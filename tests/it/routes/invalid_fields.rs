@@ -4,7 +4,7 @@
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::support::{Rest, World};
+use crate::support::{Rest, World, policy};
 
 /// Sends a request, and asserts that exactly these fields are refused, in this order.
 async fn assert_named(caller: &Rest, method: Method, path: &str, body: Value, fields: &[&str]) {
@@ -64,10 +64,11 @@ async fn every_wrong_field_of_prices_is_named() {
     let (get, put, post) = (Method::GET, Method::PUT, Method::POST);
     let rate = json!({
         "base_price": { "currency_code": "EUR", "amount": "0" },
-        "cancellation_policy": { "free_until_hours_before": -1, "late_penalty_percent": 101 },
+        "cancellation_policy": policy(-1, 101),
     });
-    let policy = "rate.cancellation_policy";
-    let (free, late) = (format!("{policy}.free_until_hours_before"), format!("{policy}.late_penalty_percent"));
+    let field = "rate.cancellation_policy";
+    let (free, late) =
+        (format!("{field}.tiers[0].hours_before.hours"), format!("{field}.tiers[1].penalty.basis_points"));
     let fields = ["hotel_id", "room_type_id", "rate.base_price.amount", &free, &late];
     assert_named(&world.admin, put.clone(), "/v1/hotels/0/roomTypes/0/rate", rate, &fields).await;
     let path = "/v1/hotels/0/roomTypes/0/nightlyPrices";

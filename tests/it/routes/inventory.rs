@@ -65,7 +65,7 @@ async fn set_inventory_by_weekday_and_list_starts_today() {
     let few = nights(&world, hotel, 20, 34).await.iter().filter(|night| night["total_inventory"] == 1).count();
     assert_eq!(few, 4);
     let first = world.admin.get(&format!("{path}?page_size=1")).await.ok();
-    // Today at UTC-12, the last time zone.
+    // Today at the hotel whose day ends last.
     let date = first["nights"][0]["stay_date"].as_str().expect("a date");
     assert!([in_days(-1), in_days(0)].contains(&date.to_owned()), "{date}");
 }

@@ -104,7 +104,7 @@ async fn mark_no_show_is_refused_before_day_of_check_in() {
     let [from, until] = ["from_time", "until_time"].map(|name| window[name].as_str().expect("a text").to_owned());
     assert_eq!(from, format!("{}T12:00:00Z", stay.check_in));
     let [from, until] = [from, until].map(|time| time.parse::<Timestamp>().expect("a time"));
-    assert_eq!(until.duration_since(from), SignedDuration::from_hours(48), "a night, and the day after it");
+    assert_eq!(until.duration_since(from), SignedDuration::from_hours(72), "a night, and 48 hours after it");
     assert_eq!(partner.get(&path_of(&booked)).await.ok(), booked);
     assert_eq!(taken(&world, hotel, &stay).await, [2]);
 }

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{NOBODYS_ID, all_pages, with};
-use crate::support::{HotelFixture, Stay, World, in_days};
+use crate::support::{HotelFixture, Stay, World, in_days, policy};
 
 fn euros(amount: &str) -> Value {
     json!({ "currency_code": "EUR", "amount": amount })
@@ -13,7 +13,7 @@ fn rate() -> Value {
     json!({
         "base_price": euros("120.50"),
         "occupancy_rules": [{ "sold_percent": 50, "price_change_percent": 20 }],
-        "cancellation_policy": { "free_until_hours_before": 48, "late_penalty_percent": 30 },
+        "cancellation_policy": policy(48, 30),
     })
 }
 
@@ -51,7 +51,7 @@ async fn set_rate_refuses_invalid_values() {
     let hotel = world.hotel(1).await;
     let path = hotel.path("rate");
     let before = world.admin.get(&path).await.ok();
-    let policy = |hours: i32, percent: i32| json!({ "cancellation_policy": { "free_until_hours_before": hours, "late_penalty_percent": percent } });
+    let wrong = json!({ "cancellation_policy": policy(-1, 101) });
     let rule = |sold: i32, change: i32| json!({ "sold_percent": sold, "price_change_percent": change });
     let cases: &[(Value, &[&str])] = &[
         (json!({ "base_price": null }), &["rate.base_price"]),
@@ -63,13 +63,13 @@ async fn set_rate_refuses_invalid_values() {
         (json!({ "base_price": euros("99999999999.99") }), &["rate.base_price.amount"]),
         (json!({ "base_price": { "amount": "1.00" } }), &["rate.base_price.currency_code"]),
         (json!({ "cancellation_policy": null }), &["rate.cancellation_policy"]),
+        (json!({ "cancellation_policy": {} }), &["rate.cancellation_policy.tiers"]),
         (
-            json!({ "cancellation_policy": { "free_until_hours_before": 48 } }),
-            &["rate.cancellation_policy.late_penalty_percent"],
-        ),
-        (
-            policy(-1, 101),
-            &["rate.cancellation_policy.free_until_hours_before", "rate.cancellation_policy.late_penalty_percent"],
+            wrong,
+            &[
+                "rate.cancellation_policy.tiers[0].hours_before.hours",
+                "rate.cancellation_policy.tiers[1].penalty.basis_points",
+            ],
         ),
         (
             json!({ "occupancy_rules": [rule(0, 401)] }),

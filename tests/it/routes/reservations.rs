@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::{all_pages, assert_just_now, with};
-use crate::support::{HotelFixture, Rest, Stay, World};
+use crate::support::{HotelFixture, Rest, Stay, World, terms};
 
 const PENDING: &str = "RESERVATION_STATUS_PENDING_PAYMENT";
 const CANCELLED: &str = "RESERVATION_STATUS_CANCELLED";
@@ -34,7 +34,7 @@ async fn reservation_is_created_read_and_cancelled() {
     let nights: Vec<_> = booked["price"]["nights"].as_array().expect("nights").clone();
     let price = json!({
         "room_type_id": hotel.room_type_id, "nights": nights, "subtotal": euros("600.00"), "taxes": [],
-        "total": euros("600.00"), "cancellation_policy": { "free_until_hours_before": 0, "late_penalty_percent": 0 },
+        "total": euros("600.00"), "cancellation_terms": terms(0, ["0.00", "0.00"], &stay.check_in, &stay.check_out),
     });
     let expected = json!({
         "reservation_id": order["reservation_id"], "hotel_id": hotel.hotel_id, "room_type_id": hotel.room_type_id,

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{NOBODYS_ID, with};
-use crate::support::{HotelFixture, Rest, Stay, World, in_days};
+use crate::support::{HotelFixture, Rest, Stay, World, in_days, policy, terms};
 
 fn euros(amount: &str) -> Value {
     json!({ "currency_code": "EUR", "amount": amount })
@@ -35,7 +35,7 @@ fn price(hotel: HotelFixture, stay: &Stay) -> Value {
             { "display_name": "City tax", "amount": euros("8.00") },
         ],
         "total": euros("538.00"),
-        "cancellation_policy": { "free_until_hours_before": 48, "late_penalty_percent": 50 },
+        "cancellation_terms": terms(48, ["0.00", "269.00"], &stay.check_in, &stay.check_out),
     })
 }
 
@@ -43,7 +43,7 @@ async fn priced_hotel(world: &World<'_>) -> HotelFixture {
     let hotel = world.hotel(10).await;
     let rate = json!({
         "base_price": euros("100.00"),
-        "cancellation_policy": { "free_until_hours_before": 48, "late_penalty_percent": 50 },
+        "cancellation_policy": policy(48, 50),
     });
     world.admin.put(&hotel.path("rate"), rate).await.ok();
     let dearer = json!({ "from_date": in_days(31), "until_date": in_days(32), "price": euros("150") });

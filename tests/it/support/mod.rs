@@ -17,4 +17,4 @@ pub(crate) use provider::{
 };
 pub(crate) use rest::{Answer, Rest};
 pub(crate) use stripe::Stripe;
-pub(crate) use world::{HotelFixture, Stay, World, in_days};
+pub(crate) use world::{HotelFixture, Stay, World, in_days, policy, terms};

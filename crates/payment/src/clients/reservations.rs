@@ -1,7 +1,7 @@
 //! Client of the reservation service: reads reservations and reports what happened to their money.
 
 use jiff::Timestamp;
-use staymesh_api::rate::v1::{CancellationPolicy, StayPrice};
+use staymesh_api::rate::v1::StayPrice;
 use staymesh_api::reservation::v1::{
     self as proto, ConfirmPaymentRequest, ConfirmRefundRequest, GetReservationRequest, RejectPaymentRequest,
     reservation_flow_service_client::ReservationFlowServiceClient,
@@ -10,12 +10,13 @@ use staymesh_api::reservation::v1::{
 use staymesh_domain::{Money, PaymentId, ReservationId, RoomTypeId, parse_date};
 use staymesh_mesh::{
     Problem, Reason,
+    cancellation_types::cancellation_terms_from,
     client::{MeshChannel, RetryBudget, retry},
     proto_types::{money, money_from},
 };
 use tonic::Status;
 
-use crate::model::{Booking, CancellationReason, CancellationTerms, PaymentMode, ReservationStatus};
+use crate::model::{Booking, CancellationReason, PaymentMode, ReservationStatus};
 
 /// The reservation service. Every call is idempotent.
 #[cfg_attr(test, mockall::automock)]
@@ -119,6 +120,7 @@ fn booking(reservation: &proto::Reservation) -> Result<Booking, Problem> {
     let created = reservation.create_time.ok_or_else(|| missing("create_time"))?;
     let updated = reservation.update_time.ok_or_else(|| missing("update_time"))?;
     let held = reservation.hold_expire_time;
+    let terms = price.cancellation_terms.as_ref().map(|terms| cancellation_terms_from(terms, total.currency()));
     Ok(Booking {
         owner: reservation.owner.clone(),
         status: status(reservation.status()).ok_or_else(|| missing("status"))?,
@@ -134,16 +136,8 @@ fn booking(reservation: &proto::Reservation) -> Result<Booking, Problem> {
         create_time: instant(created.seconds, created.nanos)?,
         update_time: instant(updated.seconds, updated.nanos)?,
         hold_expire_time: held.map(|time| instant(time.seconds, time.nanos)).transpose()?,
-        terms: price.cancellation_policy.as_ref().map(terms),
+        terms: terms.transpose().map_err(|error| internal(&error))?,
     })
-}
-
-/// A reservation service of the release before does not send zeros.
-fn terms(policy: &CancellationPolicy) -> CancellationTerms {
-    CancellationTerms {
-        free_until_hours_before: policy.free_until_hours_before.unwrap_or(0),
-        late_penalty_percent: policy.late_penalty_percent.unwrap_or(0),
-    }
 }
 
 /// The sum of all taxes and fees of a price.

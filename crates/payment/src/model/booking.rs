@@ -1,7 +1,7 @@
 //! A reservation as the reservation service reports it, reduced to what payments depend on.
 
 use jiff::{Timestamp, civil::Date};
-use staymesh_domain::{Money, RoomTypeId};
+use staymesh_domain::{CancellationTerms, Money, RoomTypeId};
 
 /// The status of a reservation. Its transitions belong to the reservation service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -92,15 +92,6 @@ pub struct Booking {
     pub update_time: Timestamp,
     /// When the hold on unpaid rooms expires; `None` if it holds none.
     pub hold_expire_time: Option<Timestamp>,
-    /// The cancellation policy signed into the offer; `None` if the response has none.
+    /// The cancellation terms signed into the offer; `None` if the response has none.
     pub terms: Option<CancellationTerms>,
-}
-
-/// The refund terms of a cancellation.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct CancellationTerms {
-    /// Full refund until this many hours before the check-in date begins.
-    pub free_until_hours_before: i32,
-    /// Percentage of the total that is kept afterwards, 0 to 100.
-    pub late_penalty_percent: i32,
 }

@@ -8,7 +8,7 @@ mod partner_sale;
 mod payment;
 mod refund;
 
-pub use booking::{Booking, CancellationReason, CancellationTerms, PaymentMode, ReservationStatus, Settlement};
+pub use booking::{Booking, CancellationReason, PaymentMode, ReservationStatus, Settlement};
 pub use partner_credit::{CreditLimit, CreditRefusal, DefaultCredit, NewPartnerPayment, PartnerPayment};
 pub use partner_sale::{PartnerSale, PartnerTerms};
 pub use payment::{NewPayment, Payment, Status, StatusFilter};

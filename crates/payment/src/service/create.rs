@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use staymesh_domain::{DateOutOfRange, HotelId, PaymentId, ReservationId, check_in_ends, check_in_ends_anywhere};
+use staymesh_domain::{DateOutOfRange, HotelId, HotelTime, PaymentId, ReservationId};
 use staymesh_ledger::Split;
 use staymesh_mesh::{Caller, Problem, Reason};
 use staymesh_psp::{CheckoutOrder, CheckoutStatus, Psp, PspError};
@@ -82,8 +82,8 @@ impl<P: Psp> Payments<P> {
         })
     }
 
-    /// When check-in ends at the hotel; `None` if that is after `hold_end` in every time zone. The hotel's time zone is
-    /// read only if it decides.
+    /// When check-in ends at the hotel, with its business day; `None` if that is after `hold_end` at every hotel. The
+    /// hotel's calendar is read only if it decides.
     async fn check_in_end(
         &self,
         booking: &Booking,
@@ -91,12 +91,12 @@ impl<P: Psp> Payments<P> {
         hold_end: Timestamp,
     ) -> Result<Option<Timestamp>, PaymentError> {
         let out_of_range = |error: DateOutOfRange| Problem::internal(&error);
-        let (first, _) = check_in_ends_anywhere(booking.check_in).map_err(out_of_range)?;
+        let (first, _) = HotelTime::day_ends_anywhere(booking.check_in).map_err(out_of_range)?;
         if hold_end <= first {
             return Ok(None);
         }
-        match self.hotels.time_zone(hotel_id).await {
-            Ok(zone) => Ok(Some(check_in_ends(booking.check_in, zone).map_err(out_of_range)?)),
+        match self.hotels.hotel_time(hotel_id).await {
+            Ok(time) => Ok(Some(time.day_ends(booking.check_in).map_err(out_of_range)?)),
             Err(problem) if problem.reason() == Reason::HotelNotFound => {
                 Err(PaymentError::NotPayable("the hotel was deleted and takes no guests"))
             }

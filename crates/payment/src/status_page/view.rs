@@ -7,12 +7,12 @@ use base64::{Engine, prelude::BASE64_STANDARD};
 use jiff::{Timestamp, civil::Date};
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 use sha2::{Digest, Sha256};
-use staymesh_domain::Language;
+use staymesh_domain::{CancellationTerms, Deadline, Language};
 
 use super::texts::{Message, PageText, Tone, Words};
 use crate::{
     clients::hotels::StayNames,
-    model::{Booking, CancellationTerms, Payment},
+    model::{Booking, Payment},
 };
 
 const STYLE: &str = include_str!("style.css");
@@ -99,7 +99,7 @@ impl View<'_> {
                     dt { (say(Message::Guests)) } dd { (booking.guests) }
                 }
                 dt { (say(Message::Price)) } dd { (self.payment.amount) }
-                @if let Some(terms) = self.booking.and_then(|booking| booking.terms) {
+                @if let Some(terms) = self.booking.and_then(|booking| booking.terms.as_ref()) {
                     dt { (say(Message::Terms)) } dd { (self.terms(terms)) }
                 }
                 dt { (say(Message::Booking)) } dd { code { (self.payment.reservation_id) } }
@@ -120,16 +120,19 @@ impl View<'_> {
     }
 
     /// The terms as the offer had them.
-    fn terms(&self, terms: CancellationTerms) -> String {
-        if terms.late_penalty_percent == 0 {
-            return self.words.say(Message::FreeAlways).to_owned();
-        }
-        let free = match terms.free_until_hours_before {
-            0 => self.words.say(Message::FreeUntil).to_owned(),
-            hours => self.words.fill(Message::FreeUntilHours, &[("hours", &hours)]),
+    fn terms(&self, terms: &CancellationTerms) -> String {
+        let only = terms.deadlines.len() == 1;
+        let sentence = |Deadline { until, penalty }: &Deadline| {
+            let until = until.map(|until| self.words.time(until, self.now));
+            match (until, penalty.minor()) {
+                (None, 0) => self.words.say(Message::FreeAlways).to_owned(),
+                (None, _) if only => self.words.fill(Message::PenaltyAlways, &[("amount", penalty)]),
+                (None, _) => self.words.fill(Message::PenaltyAfter, &[("amount", penalty)]),
+                (Some(until), 0) => self.words.fill(Message::FreeUntil, &[("until", &until)]),
+                (Some(until), _) => self.words.fill(Message::PenaltyUntil, &[("until", &until), ("amount", penalty)]),
+            }
         };
-        let after = self.words.fill(Message::PenaltyAfter, &[("percent", &terms.late_penalty_percent)]);
-        format!("{free} {after}")
+        terms.deadlines.iter().map(sentence).collect::<Vec<_>>().join(" ")
     }
 
     fn as_of(&self) -> Markup {
@@ -270,11 +273,7 @@ mod tests {
     #[test]
     fn page_shows_terms_of_cancelling_and_what_can_still_be_done() {
         let page = html_of(&payment(P::Paid), B::Paid, Some(&names("one")));
-        assert!(
-            page.contains(
-                "Free until 48 hours before the day of arrival begins. After that, 30 % of the price is kept."
-            )
-        );
+        assert!(page.contains("Free until 29 April 2030, 12:00 (Pacific/Auckland). After that, 30.00 EUR is kept."));
         assert!(page.contains("To change or cancel the booking, use the site where you booked."), "{page}");
     }
 

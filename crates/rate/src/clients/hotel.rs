@@ -1,21 +1,30 @@
 //! Client of the hotel service, which owns hotels, their currencies and their room types.
 
+use jiff::civil::Time;
 use staymesh_api::hotel::v1::{GetHotelRequest, GetRoomTypeRequest, hotel_service_client::HotelServiceClient};
-use staymesh_domain::{Currency, HotelId, RoomTypeId};
+use staymesh_domain::{Currency, HotelId, RoomTypeId, parse_local_time};
 use staymesh_mesh::{
     Problem,
     client::{MeshChannel, RetryBudget, retry},
 };
 
+/// The part of a hotel that rates need.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct HotelFacts {
+    pub(crate) currency: Currency,
+    /// When rooms are ready on the day of arrival, by the hotel's clocks.
+    pub(crate) check_in_time: Time,
+}
+
 /// Calls of the hotel service that the rate service needs.
 #[cfg_attr(test, mockall::automock)]
 #[tonic::async_trait]
 pub(crate) trait HotelClient: Send + Sync + 'static {
-    /// The currency of a hotel.
+    /// The currency and the check-in time of a hotel.
     ///
     /// # Errors
     /// `HOTEL_NOT_FOUND`; `DEPENDENCY_UNAVAILABLE` when the hotel service does not respond.
-    async fn currency(&self, hotel_id: HotelId) -> Result<Currency, Problem>;
+    async fn hotel(&self, hotel_id: HotelId) -> Result<HotelFacts, Problem>;
 
     /// Checks that a hotel has a room type.
     ///
@@ -40,7 +49,7 @@ impl GrpcHotelClient {
 // Each attempt below owns its client: a future that borrowed it could not be sent between threads.
 #[tonic::async_trait]
 impl HotelClient for GrpcHotelClient {
-    async fn currency(&self, hotel_id: HotelId) -> Result<Currency, Problem> {
+    async fn hotel(&self, hotel_id: HotelId) -> Result<HotelFacts, Problem> {
         let request = GetHotelRequest { hotel_id: hotel_id.get() };
         let client = self.client.clone();
         let call = move || {
@@ -50,7 +59,9 @@ impl HotelClient for GrpcHotelClient {
         let response = retry(&self.budget, call).await.map_err(|status| Problem::from_dependency("hotel", &status))?;
         let invalid = |error: &str| Problem::internal(&format!("hotel service, GetHotel({hotel_id}): {error}"));
         let hotel = response.into_inner().hotel.ok_or_else(|| invalid("the response has no hotel"))?;
-        hotel.currency_code.parse::<Currency>().map_err(|error| invalid(&error.to_string()))
+        let currency = hotel.currency_code.parse::<Currency>().map_err(|error| invalid(&error.to_string()))?;
+        let check_in_time = parse_local_time(&hotel.check_in_time).map_err(|error| invalid(&error.to_string()))?;
+        Ok(HotelFacts { currency, check_in_time })
     }
 
     async fn require_room_type(&self, hotel_id: HotelId, room_type_id: RoomTypeId) -> Result<(), Problem> {

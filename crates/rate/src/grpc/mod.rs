@@ -1,5 +1,6 @@
 //! gRPC: parses requests into domain values, calls the service, and renders responses. No rules.
 
+mod policy;
 mod pricing;
 mod rate_admin;
 mod request;

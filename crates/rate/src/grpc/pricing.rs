@@ -23,7 +23,7 @@ impl PricingHandler {
 impl PricingService for PricingHandler {
     async fn price_stay(&self, request: Request<PriceStayRequest>) -> Result<Response<PriceStayResponse>, Status> {
         let stay = request::stay(request.into_inner())?;
-        let prices = self.rates.price_stay(stay.hotel_id, stay.dates, stay.rooms, &stay.demands).await?;
+        let prices = self.rates.price_stay(stay.hotel_id, stay.dates, stay.rooms, &stay.time, &stay.demands).await?;
         Ok(Response::new(PriceStayResponse { prices: prices.into_iter().map(Into::into).collect() }))
     }
 }

@@ -3,9 +3,10 @@
 use jiff::civil::Date;
 use staymesh_api::rate::v1 as proto;
 use staymesh_domain::{Money, format_date};
-use staymesh_mesh::proto_types::money;
+use staymesh_mesh::{cancellation_types::cancellation_terms, proto_types::money};
 
-use crate::model::{CancellationPolicy, OccupancyRule, RoomRate, RoomTypePrice, Tax, TaxAmount, TaxKind};
+use super::policy;
+use crate::model::{OccupancyRule, RoomRate, RoomTypePrice, Tax, TaxAmount, TaxKind};
 
 impl From<RoomRate> for proto::RoomRate {
     fn from(rate: RoomRate) -> Self {
@@ -15,7 +16,7 @@ impl From<RoomRate> for proto::RoomRate {
             room_type_id: rate.room_type_id.get(),
             base_price: Some(money(rate.rate.base_price)),
             occupancy_rules: rate.rate.rules.into_iter().map(Into::into).collect(),
-            cancellation_policy: Some(rate.rate.policy.into()),
+            cancellation_policy: Some(policy::message(rate.rate.policy)),
         }
     }
 }
@@ -23,15 +24,6 @@ impl From<RoomRate> for proto::RoomRate {
 impl From<OccupancyRule> for proto::OccupancyRule {
     fn from(rule: OccupancyRule) -> Self {
         Self { sold_percent: rule.sold_percent, price_change_percent: rule.price_change_percent }
-    }
-}
-
-impl From<CancellationPolicy> for proto::CancellationPolicy {
-    fn from(policy: CancellationPolicy) -> Self {
-        Self {
-            free_until_hours_before: Some(policy.free_until_hours_before),
-            late_penalty_percent: Some(policy.late_penalty_percent),
-        }
     }
 }
 
@@ -60,7 +52,7 @@ impl From<RoomTypePrice> for proto::StayPrice {
             subtotal: Some(money(price.subtotal)),
             taxes: price.taxes.into_iter().map(Into::into).collect(),
             total: Some(money(price.total)),
-            cancellation_policy: Some(priced.policy.into()),
+            cancellation_terms: Some(cancellation_terms(&priced.terms)),
         }
     }
 }

@@ -11,7 +11,12 @@ use staymesh_domain::Page;
 use staymesh_mesh::Reason;
 use tonic::Request;
 
-use crate::testing::{Fixture, HOTEL, demand, euros, fee, fields, fixture, percentage, rate, reason, staff, staff_of};
+use crate::testing::{
+    Fixture, HOTEL, always, demand, euros, fee, fields, fixture, free_until_days_before, lisbon, percentage, policy,
+    rate, reason, staff, staff_of,
+};
+
+mod policies;
 
 #[tokio::test]
 async fn price_stay_returns_nights_taxes_and_total_per_room_type() {
@@ -37,7 +42,8 @@ async fn price_stay_returns_nights_taxes_and_total_per_room_type() {
     let taxes: Vec<_> = first.taxes.iter().map(|tax| (&*tax.display_name, amount(&tax.amount))).collect();
     assert_eq!(taxes, [("VAT", "46.50".to_owned()), ("City", "12.00".to_owned())]);
     assert_eq!(amount(&first.total), "833.50");
-    assert_eq!(first.cancellation_policy, rate("1").cancellation_policy);
+    let terms = first.cancellation_terms.as_ref().unwrap();
+    assert_eq!(terms.deadlines.last().unwrap().penalty, euros("416.75"), "half of it");
     // 80.10 plus 25 % is 100.125, rounded half to even.
     assert_eq!(amount(&prices[0].nights[2].price), "100.12");
 }
@@ -98,6 +104,7 @@ async fn price_stay_reports_the_invalid_field() {
         check_out: check_out.into(),
         rooms,
         room_types,
+        hotel_time: Some(lisbon()),
     };
     let one = || vec![demand(1, &[0])];
     for (request, expected) in [
@@ -113,6 +120,7 @@ async fn price_stay_reports_the_invalid_field() {
         (stay("2027-03-01", "2027-03-02", 1, vec![demand(1, &[0, 0])]), "room_types[0].sold_percent"),
         (stay("2027-03-01", "2027-03-02", 1, vec![demand(1, &[-1])]), "room_types[0].sold_percent[0]"),
         (PriceStayRequest { hotel_id: 0, ..stay("2027-03-01", "2027-03-02", 1, one()) }, "hotel_id"),
+        (PriceStayRequest { hotel_time: None, ..stay("2027-03-01", "2027-03-02", 1, one()) }, "hotel_time.time_zone"),
     ] {
         let refused = fixture.pricing.price_stay(Request::new(request)).await.unwrap_err();
         assert_eq!(fields(&refused), [expected]);
@@ -140,8 +148,8 @@ async fn set_room_rate_reports_every_invalid_field_and_changes_nothing() {
         base_price: euros("-1"),
         occupancy_rules: vec![rule(0, 401), rule(50, 1), rule(50, -91)],
         cancellation_policy: Some(proto::CancellationPolicy {
-            free_until_hours_before: Some(-1),
-            late_penalty_percent: Some(101),
+            free_hours_after_booking: 2,
+            ..policy(vec![free_until_days_before(-1, "18:00"), always(10_001)])
         }),
         ..Default::default()
     };
@@ -154,8 +162,9 @@ async fn set_room_rate_reports_every_invalid_field_and_changes_nothing() {
             "rate.occupancy_rules[0].price_change_percent",
             "rate.occupancy_rules[2].sold_percent",
             "rate.occupancy_rules[2].price_change_percent",
-            "rate.cancellation_policy.free_until_hours_before",
-            "rate.cancellation_policy.late_penalty_percent",
+            "rate.cancellation_policy.tiers[0].days_before.days",
+            "rate.cancellation_policy.tiers[1].penalty.basis_points",
+            "rate.cancellation_policy.free_hours_after_booking",
         ]
     );
     for nothing in ["0", "0.00"] {
@@ -163,15 +172,9 @@ async fn set_room_rate_reports_every_invalid_field_and_changes_nothing() {
     }
     let missing = proto::RoomRate { base_price: None, ..rate("1") };
     assert_eq!(fields(&fixture.set_rate(1, missing).await.unwrap_err()), ["rate.base_price"]);
-    // No policy, or half of one, is no free cancellation.
-    let field = "rate.cancellation_policy";
-    let half = proto::CancellationPolicy { free_until_hours_before: Some(48), late_penalty_percent: None };
-    for (cancellation_policy, field) in
-        [(None, field.to_owned()), (Some(half), format!("{field}.late_penalty_percent"))]
-    {
-        let refused = fixture.set_rate(1, proto::RoomRate { cancellation_policy, ..rate("1") }).await.unwrap_err();
-        assert_eq!(fields(&refused), [field]);
-    }
+    // No policy is no free cancellation.
+    let refused = fixture.set_rate(1, proto::RoomRate { cancellation_policy: None, ..rate("1") }).await.unwrap_err();
+    assert_eq!(fields(&refused), ["rate.cancellation_policy"]);
     let many = proto::RoomRate { occupancy_rules: (1..=21).map(|sold| rule(sold, 1)).collect(), ..rate("1") };
     assert_eq!(fields(&fixture.set_rate(1, many).await.unwrap_err()), ["rate.occupancy_rules"]);
     let request = SetRoomRateRequest { hotel_id: HOTEL, room_type_id: 0, rate: Some(rate("1")) };

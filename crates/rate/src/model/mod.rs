@@ -5,5 +5,5 @@ mod rate;
 mod tax;
 
 pub(crate) use price::{MAX_PRICE_MINOR, RoomTypeDemand, RoomTypePrice, StayPrice};
-pub(crate) use rate::{CancellationPolicy, OccupancyRule, Prices, Rate, RoomRate};
+pub(crate) use rate::{OccupancyRule, Prices, Rate, RoomRate};
 pub(crate) use tax::{Tax, TaxAmount, TaxKind};

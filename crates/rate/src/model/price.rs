@@ -1,9 +1,9 @@
 //! Prices of stays.
 
 use jiff::civil::Date;
-use staymesh_domain::{Money, RoomTypeId};
+use staymesh_domain::{CancellationTerms, Money, RoomTypeId};
 
-use super::{rate::CancellationPolicy, tax::TaxAmount};
+use super::tax::TaxAmount;
 
 /// Largest price of a room and night, and largest fee for one, in minor units: 200,000,000.00, also in currencies whose
 /// unit is small, such as IDR.
@@ -20,12 +20,12 @@ pub(crate) struct RoomTypeDemand {
     pub(crate) sold_percent: Vec<i32>,
 }
 
-/// The price of a stay in one room type, with the policy it is sold under.
+/// The price of a stay in one room type, with the terms it is sold under.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct RoomTypePrice {
     pub(crate) room_type_id: RoomTypeId,
     pub(crate) price: StayPrice,
-    pub(crate) policy: CancellationPolicy,
+    pub(crate) terms: CancellationTerms,
 }
 
 /// What a stay costs. Its lines add up: `total` is `subtotal` plus all taxes.

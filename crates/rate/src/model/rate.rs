@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use jiff::civil::Date;
-use staymesh_domain::{HotelId, Money, RoomTypeId};
+use staymesh_domain::{CancellationPolicy, HotelId, Money, Penalty, RoomTypeId};
 
 /// How a room type is priced in nights without a nightly price.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -12,7 +12,21 @@ pub(crate) struct Rate {
     pub(crate) base_price: Money,
     /// Price changes by occupancy: ascending by threshold, each threshold once, at most 20.
     pub(crate) rules: Vec<OccupancyRule>,
+    /// What is kept on cancellation.
     pub(crate) policy: CancellationPolicy,
+}
+
+impl Rate {
+    /// The fixed penalties of the policy, with the fields that state them.
+    pub(crate) fn fixed_penalties(&self) -> impl Iterator<Item = (String, Money)> {
+        let tiers = self.policy.tiers.iter().enumerate();
+        let tiers = tiers.map(|(i, tier)| (format!("tiers[{i}].penalty"), tier.penalty));
+        let no_show = self.policy.no_show.map(|penalty| ("no_show_penalty".to_owned(), penalty));
+        tiers.chain(no_show).filter_map(|(field, penalty)| match penalty {
+            Penalty::Fixed(amount) => Some((format!("rate.cancellation_policy.{field}.fixed"), amount)),
+            _ => None,
+        })
+    }
 }
 
 /// A version of the rate of a room type.
@@ -47,13 +61,4 @@ pub(crate) struct OccupancyRule {
     pub(crate) sold_percent: i32,
     /// Change of the price, -90 to 400 per cent.
     pub(crate) price_change_percent: i32,
-}
-
-/// What a guest pays when cancelling.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct CancellationPolicy {
-    /// Cancelling is free until this many hours before 00:00 UTC of the check-in date; 0 to 8,760.
-    pub(crate) free_until_hours_before: i32,
-    /// Share of the total that is kept when cancelling later, 0 to 100 per cent.
-    pub(crate) late_penalty_percent: i32,
 }

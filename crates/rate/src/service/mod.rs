@@ -1,6 +1,7 @@
 //! Rules of rates: what staff may set, and what a stay costs.
 
 mod nights;
+mod paid_nights;
 mod pricing;
 mod rates;
 mod stays;

@@ -6,33 +6,47 @@
 
 use std::collections::HashMap;
 
+use jiff::Timestamp;
 use jiff::civil::Date;
-use staymesh_domain::{Money, MoneyError, RoomCount, RoomTypeId, StayDates};
+use staymesh_domain::{CancellationTerms, HotelTime, Money, MoneyError, RoomCount, RoomTypeId, Stay, StayDates};
 
+use super::paid_nights::paid_nights;
 use crate::{
     error::RateError,
     model::{Prices, RoomTypeDemand, RoomTypePrice, StayPrice, Tax, TaxAmount, TaxKind},
 };
+
+/// What a price is made for.
+pub(super) struct StayTerms<'a> {
+    /// The nights.
+    pub(super) dates: StayDates,
+    /// The number of rooms.
+    pub(super) rooms: RoomCount,
+    /// The calendar of the hotel.
+    pub(super) time: &'a HotelTime,
+    /// When the price is made.
+    pub(super) now: Timestamp,
+}
 
 /// Prices a stay in each of `demands`, in their order. Room types without an entry in `prices`, those that are not
 /// [for sale](is_for_sale), and those whose price exceeds [`Money::MAX_MINOR`] are left out; `on_out_of_range` gets the
 /// last.
 ///
 /// # Errors
-/// [`RateError::StoredAmount`] when prices and taxes are in different currencies.
+/// [`RateError::StoredAmount`] when prices and taxes are in different currencies, [`RateError::Terms`] when a deadline is
+/// outside the calendar.
 pub(super) fn price_room_types(
     prices: &HashMap<RoomTypeId, Prices>,
     taxes: &[Tax],
-    stay: StayDates,
-    rooms: RoomCount,
+    stay: &StayTerms<'_>,
     demands: &[RoomTypeDemand],
     mut on_out_of_range: impl FnMut(RoomTypeId),
 ) -> Result<Vec<RoomTypePrice>, RateError> {
     let mut offers = Vec::with_capacity(demands.len());
     for demand in demands {
         let Some(prices) = prices.get(&demand.room_type_id) else { continue };
-        let nights = stay.nights().zip(demand.sold_percent.iter().copied());
-        let price = match price_stay(prices, taxes, nights, rooms) {
+        let nights = stay.dates.nights().zip(demand.sold_percent.iter().copied());
+        let price = match price_stay(prices, taxes, nights, stay.rooms) {
             Ok(price) => price,
             // Such a price must not take the other room types off sale.
             Err(MoneyError::TooLarge) => {
@@ -42,10 +56,25 @@ pub(super) fn price_room_types(
             Err(other) => return Err(RateError::StoredAmount(other)),
         };
         if is_for_sale(&price) {
-            offers.push(RoomTypePrice { room_type_id: demand.room_type_id, price, policy: prices.rate.policy });
+            let terms = terms(prices, &price, taxes, stay)?;
+            offers.push(RoomTypePrice { room_type_id: demand.room_type_id, price, terms });
         }
     }
     Ok(offers)
+}
+
+/// The policy of the rate, resolved for this stay at this price.
+fn terms(
+    prices: &Prices,
+    price: &StayPrice,
+    taxes: &[Tax],
+    stay: &StayTerms<'_>,
+) -> Result<CancellationTerms, RateError> {
+    let policy = &prices.rate.policy;
+    let nights = paid_nights(price, taxes, stay.rooms, policy.base).map_err(RateError::StoredAmount)?;
+    let zero = Money::zero(price.total.currency());
+    let of = Stay { dates: stay.dates, time: stay.time, rooms: stay.rooms, nights: &nights, zero };
+    Ok(policy.resolve(&of, stay.now)?)
 }
 
 /// Whether a stay can be sold at this price. A stay that costs nothing cannot be paid; an occupancy rule of -90 per cent

@@ -5,6 +5,7 @@ use staymesh_store::ResultExt;
 
 use super::{RateService, currency_changed, require_currency};
 use crate::{
+    clients::hotel::HotelFacts,
     error::RateError,
     model::{Rate, RoomRate},
     store,
@@ -22,7 +23,7 @@ impl RateService {
     /// Inserts or replaces the rate of a room type. A rate equal to the current one keeps the version and its etag.
     ///
     /// # Errors
-    /// [`RateError::CurrencyMismatch`], [`RateError::EtagMismatch`], and [`RateError::Dependency`] when the hotel or room
+    /// [`RateError::CurrencyMismatch`], [`RateError::PolicyNotMonotone`], [`RateError::EtagMismatch`], and [`RateError::Dependency`] when the hotel or room
     /// type does not exist or the hotel service is unavailable.
     pub(crate) async fn set_rate(
         &self,
@@ -31,13 +32,17 @@ impl RateService {
         rate: &Rate,
         etag: &str,
     ) -> Result<RoomRate, RateError> {
-        let (currency, room_type) =
-            tokio::join!(self.hotels.currency(hotel_id), self.hotels.require_room_type(hotel_id, room_type_id));
+        let (hotel, room_type) =
+            tokio::join!(self.hotels.hotel(hotel_id), self.hotels.require_room_type(hotel_id, room_type_id));
         // Both calls are awaited: a missing hotel is reported as HOTEL_NOT_FOUND, whichever call fails first.
-        let currency = currency?;
+        let HotelFacts { currency, check_in_time } = hotel?;
         room_type?;
         let base_price = || "rate.base_price".to_owned();
         require_currency(rate.base_price, currency, base_price)?;
+        for (field, amount) in rate.fixed_penalties() {
+            require_currency(amount, currency, || field)?;
+        }
+        rate.policy.require_monotone(check_in_time).map_err(RateError::PolicyNotMonotone)?;
 
         let mut tx = self.pool.begin().await?;
         store::hotel_currency::insert_if_absent(&mut tx, hotel_id, currency).await?;

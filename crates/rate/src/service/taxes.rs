@@ -25,7 +25,7 @@ impl RateService {
     /// [`RateError::CurrencyMismatch`], [`RateError::EtagMismatch`], and [`RateError::Dependency`] when the hotel does not
     /// exist or the hotel service is unavailable.
     pub(crate) async fn set_taxes(&self, hotel_id: HotelId, taxes: &[Tax], given: &str) -> Result<String, RateError> {
-        let currency = self.hotels.currency(hotel_id).await?;
+        let currency = self.hotels.hotel(hotel_id).await?.currency;
         for (index, tax) in taxes.iter().enumerate() {
             if let TaxKind::PerRoomNight(amount) = tax.kind {
                 require_currency(amount, currency, || format!("taxes[{index}].per_room_night"))?;

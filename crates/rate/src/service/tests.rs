@@ -53,7 +53,7 @@ async fn second_currency_of_a_hotel_is_refused_by_foreign_keys() {
 async fn set_rate_and_taxes_fail_while_the_hotel_service_is_unavailable() {
     let mut unavailable = MockHotelClient::new();
     let problem = || Problem::new(Reason::DependencyUnavailable, "unavailable");
-    unavailable.expect_currency().returning(move |_| Err(problem()));
+    unavailable.expect_hotel().returning(move |_| Err(problem()));
     unavailable.expect_require_room_type().returning(move |_, _| Err(problem()));
     let fixture = fixture_with(unavailable).await;
     assert_eq!(reason(&fixture.set_rate(1, rate("1")).await.unwrap_err()), Reason::DependencyUnavailable);

@@ -3,9 +3,11 @@
 pub(crate) mod audit;
 pub(crate) mod hotel_currency;
 pub(crate) mod nightly_price;
+mod policy_record;
 pub(crate) mod room_rate;
 pub(crate) mod stay;
 pub(crate) mod tax;
+mod two_numbers;
 
 use staymesh_domain::Money;
 

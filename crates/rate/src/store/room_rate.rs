@@ -1,12 +1,16 @@
 //! Tables `room_rate` and `occupancy_rule`: how room types are priced.
 
-use sqlx::{FromRow, PgConnection, PgPool};
+use sqlx::{FromRow, PgConnection, PgPool, types::Json};
 use staymesh_domain::{HotelId, RoomTypeId};
 
-use super::stored_money;
+use super::{
+    policy_record::{PolicyColumns, PolicyRecord},
+    stored_money,
+    two_numbers::TwoNumbers,
+};
 use crate::{
     error::RateError,
-    model::{CancellationPolicy, OccupancyRule, Rate, RoomRate},
+    model::{OccupancyRule, Rate, RoomRate},
 };
 
 #[derive(FromRow)]
@@ -17,8 +21,8 @@ struct Row {
     room_type_id: RoomTypeId,
     currency_code: String,
     base_price_minor: i64,
-    free_until_hours_before: i32,
-    late_penalty_percent: i32,
+    #[sqlx(flatten)]
+    policy: PolicyColumns,
     version: i64,
 }
 
@@ -31,7 +35,8 @@ pub(crate) async fn get(pool: &PgPool, hotel_id: HotelId, room_type_id: RoomType
     let mut tx = pool.begin_with("begin isolation level repeatable read read only").await?;
     let row: Option<Row> = sqlx::query_as(
         "select hotel_id, room_type_id, currency_code, base_price_minor, free_until_hours_before,
-                late_penalty_percent, version
+                late_penalty_percent, version,
+                case when cancellation_policy_version = version then cancellation_policy end as cancellation_policy
          from room_rate where hotel_id = $1 and room_type_id = $2",
     )
     .bind(hotel_id.get())
@@ -49,7 +54,8 @@ pub(crate) async fn lock(
 ) -> Result<Option<RoomRate>, RateError> {
     let row: Option<Row> = sqlx::query_as(
         "select hotel_id, room_type_id, currency_code, base_price_minor, free_until_hours_before,
-                late_penalty_percent, version
+                late_penalty_percent, version,
+                case when cancellation_policy_version = version then cancellation_policy end as cancellation_policy
          from room_rate where hotel_id = $1 and room_type_id = $2 for no key update",
     )
     .bind(hotel_id.get())
@@ -74,11 +80,8 @@ async fn with_rules(connection: &mut PgConnection, row: Row) -> Result<RoomRate,
     let rules = rules
         .into_iter()
         .map(|(sold_percent, price_change_percent)| OccupancyRule { sold_percent, price_change_percent });
-    let policy = CancellationPolicy {
-        free_until_hours_before: row.free_until_hours_before,
-        late_penalty_percent: row.late_penalty_percent,
-    };
     let base_price = stored_money(row.base_price_minor, &row.currency_code)?;
+    let policy = row.policy.policy(base_price.currency())?;
     Ok(RoomRate {
         hotel_id: row.hotel_id,
         room_type_id: row.room_type_id,
@@ -94,17 +97,19 @@ pub(crate) async fn insert_if_absent(
     room_type_id: RoomTypeId,
     rate: &Rate,
 ) -> Result<bool, sqlx::Error> {
+    let numbers = TwoNumbers::of(&rate.policy);
     let inserted = sqlx::query(
         "insert into room_rate (hotel_id, room_type_id, currency_code, base_price_minor, free_until_hours_before,
-                                late_penalty_percent)
-         values ($1, $2, $3, $4, $5, $6) on conflict on constraint room_rate_pkey do nothing",
+                                late_penalty_percent, cancellation_policy, cancellation_policy_version, version)
+         values ($1, $2, $3, $4, $5, $6, $7, 1, 1) on conflict on constraint room_rate_pkey do nothing",
     )
     .bind(hotel_id.get())
     .bind(room_type_id.get())
     .bind(rate.base_price.currency().code())
     .bind(rate.base_price.minor())
-    .bind(rate.policy.free_until_hours_before)
-    .bind(rate.policy.late_penalty_percent)
+    .bind(numbers.free_until_hours_before)
+    .bind(numbers.late_penalty_percent)
+    .bind(Json(PolicyRecord::from(&rate.policy)))
     .execute(&mut *connection)
     .await?
     .rows_affected()
@@ -122,16 +127,19 @@ pub(crate) async fn update(
     room_type_id: RoomTypeId,
     rate: &Rate,
 ) -> Result<(), RateError> {
+    let numbers = TwoNumbers::of(&rate.policy);
     sqlx::query(
         "update room_rate set base_price_minor = $3, free_until_hours_before = $4, late_penalty_percent = $5,
+                              cancellation_policy = $6, cancellation_policy_version = version + 1,
                               version = version + 1, update_time = now()
          where hotel_id = $1 and room_type_id = $2",
     )
     .bind(hotel_id.get())
     .bind(room_type_id.get())
     .bind(rate.base_price.minor())
-    .bind(rate.policy.free_until_hours_before)
-    .bind(rate.policy.late_penalty_percent)
+    .bind(numbers.free_until_hours_before)
+    .bind(numbers.late_penalty_percent)
+    .bind(Json(PolicyRecord::from(&rate.policy)))
     .execute(&mut *connection)
     .await?;
     sqlx::query("delete from occupancy_rule where hotel_id = $1 and room_type_id = $2")

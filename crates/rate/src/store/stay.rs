@@ -6,10 +6,10 @@ use jiff_sqlx::ToSqlx;
 use sqlx::{FromRow, PgPool};
 use staymesh_domain::{HotelId, RoomTypeId, StayDates};
 
-use super::stored_money;
+use super::{policy_record::PolicyColumns, stored_money};
 use crate::{
     error::RateError,
-    model::{CancellationPolicy, OccupancyRule, Prices, Rate},
+    model::{OccupancyRule, Prices, Rate},
 };
 
 #[derive(FromRow)]
@@ -18,8 +18,8 @@ struct Row {
     room_type_id: RoomTypeId,
     currency_code: String,
     base_price_minor: i64,
-    free_until_hours_before: i32,
-    late_penalty_percent: i32,
+    #[sqlx(flatten)]
+    policy: PolicyColumns,
     sold_percents: Vec<i32>,
     price_change_percents: Vec<i32>,
     stay_dates: Vec<jiff_sqlx::Date>,
@@ -35,6 +35,7 @@ pub(crate) async fn prices(
 ) -> Result<HashMap<RoomTypeId, Prices>, RateError> {
     let rows: Vec<Row> = sqlx::query_as(
         "select room_type_id, currency_code, base_price_minor, free_until_hours_before, late_penalty_percent,
+                case when cancellation_policy_version = version then cancellation_policy end as cancellation_policy,
                 sold_percents, price_change_percents, stay_dates, price_minors
          from room_rate
          cross join lateral (
@@ -65,7 +66,7 @@ pub(crate) async fn prices(
 
 impl Row {
     /// # Errors
-    /// [`RateError::StoredAmount`].
+    /// [`RateError::StoredAmount`] or [`RateError::StoredPolicy`].
     fn prices(self) -> Result<Prices, RateError> {
         let rules = self.sold_percents.into_iter().zip(self.price_change_percents);
         let rules =
@@ -74,11 +75,8 @@ impl Row {
         let nightly = nights
             .map(|(date, minor)| Ok((date.to_jiff(), stored_money(minor, &self.currency_code)?)))
             .collect::<Result<_, RateError>>()?;
-        let policy = CancellationPolicy {
-            free_until_hours_before: self.free_until_hours_before,
-            late_penalty_percent: self.late_penalty_percent,
-        };
         let base_price = stored_money(self.base_price_minor, &self.currency_code)?;
+        let policy = self.policy.policy(base_price.currency())?;
         Ok(Prices { rate: Rate { base_price, rules: rules.collect(), policy }, nightly })
     }
 }

@@ -12,7 +12,7 @@ use staymesh_domain::PaymentId;
 
 use super::*;
 use crate::{
-    calendar::{begins, today},
+    calendar::today,
     lifecycle::Command,
     model::PaymentMode,
     testing::{World, pay, total},
@@ -48,7 +48,7 @@ async fn world() -> World {
     }
     world.book(HOTEL, first(), 2, PaymentMode::PartnerCollects).await.expect("booked");
     let missed = world.book(HOTEL, first(), 2, PaymentMode::PartnerCollects).await.expect("booked");
-    world.apply_at(missed.id, &Command::MarkNoShow, begins(first()).expect("in range")).await.expect("no-show");
+    world.apply_at(missed.id, &Command::MarkNoShow, missed.quote.terms.no_show_from).await.expect("no-show");
     world
 }
 

@@ -1,10 +1,9 @@
-//! Client of the hotel service: which room types a hotel has.
+//! Client of the hotel service: which room types a hotel has, and its calendar.
 
-use jiff::tz::TimeZone;
 use staymesh_api::hotel::v1::{
     GetHotelRequest, GetRoomTypeRequest, ListRoomTypesRequest, RoomType, hotel_service_client::HotelServiceClient,
 };
-use staymesh_domain::{HotelId, RoomTypeId, time_zone};
+use staymesh_domain::{HotelId, HotelTime, RoomTypeId};
 use staymesh_mesh::{
     Problem,
     client::{MeshChannel, RetryBudget, retry},
@@ -52,11 +51,11 @@ pub trait HotelClient: Send + Sync {
     /// `HOTEL_NOT_FOUND`, `ROOM_TYPE_NOT_FOUND`, or that the hotel service is unavailable.
     async fn room_type(&self, hotel_id: HotelId, room_type_id: RoomTypeId) -> Result<RoomTypeInfo, Problem>;
 
-    /// The time zone of a hotel.
+    /// The calendar of a hotel.
     ///
     /// # Errors
     /// `HOTEL_NOT_FOUND`, that the hotel service is unavailable, or that it knows a zone which this release does not.
-    async fn time_zone(&self, hotel_id: HotelId) -> Result<TimeZone, Problem>;
+    async fn hotel_time(&self, hotel_id: HotelId) -> Result<HotelTime, Problem>;
 }
 
 /// [`HotelClient`] over gRPC. Reads are retried within a retry budget.
@@ -97,7 +96,7 @@ impl HotelClient for GrpcHotelClient {
         room_type.ok_or_else(|| Problem::internal(&"the hotel service sent no room type"))?.try_into()
     }
 
-    async fn time_zone(&self, hotel_id: HotelId) -> Result<TimeZone, Problem> {
+    async fn hotel_time(&self, hotel_id: HotelId) -> Result<HotelTime, Problem> {
         let request = GetHotelRequest { hotel_id: hotel_id.get() };
         let response = retry(&self.budget, || {
             let (mut client, request) = (self.client.clone(), request);
@@ -105,8 +104,8 @@ impl HotelClient for GrpcHotelClient {
         })
         .await
         .map_err(|status| Problem::from_dependency("hotel", &status))?;
-        let name = response.into_inner().hotel.map(|hotel| hotel.time_zone);
-        let zone = name.as_deref().and_then(time_zone);
-        zone.ok_or_else(|| Problem::internal(&"the hotel service sent no time zone that is known"))
+        let hotel = response.into_inner().hotel.ok_or_else(|| Problem::internal(&"the hotel service sent no hotel"))?;
+        HotelTime::parse(&hotel.time_zone, &hotel.check_in_time, &hotel.day_rollover)
+            .map_err(|error| Problem::internal(&format!("the hotel service sent {}: {error}", error.field())))
     }
 }

@@ -4,9 +4,10 @@ use staymesh_api::{
     rate::v1::{self as proto, PriceStayRequest, StayPrice, pricing_service_client::PricingServiceClient},
     r#type::v1::Money as ProtoMoney,
 };
-use staymesh_domain::{HotelId, Money, RoomCount, RoomTypeId, StayDates, parse_date};
+use staymesh_domain::{HotelId, HotelTime, Money, RoomCount, RoomTypeId, StayDates, format_local_time, parse_date};
 use staymesh_mesh::{
     Problem,
+    cancellation_types::cancellation_terms_from,
     client::{MeshChannel, RetryBudget, retry},
     proto_types,
 };
@@ -30,7 +31,7 @@ pub struct RoomTypeDemand {
 pub struct RoomTypePrice {
     /// The room type.
     pub room_type_id: RoomTypeId,
-    /// Price, taxes and cancellation policy of the whole stay.
+    /// Price, taxes and cancellation terms of the whole stay.
     pub quote: Quote,
 }
 
@@ -38,16 +39,17 @@ pub struct RoomTypePrice {
 #[cfg_attr(test, mockall::automock)]
 #[tonic::async_trait]
 pub trait RateClient: Send + Sync {
-    /// What a stay costs in each of the room types; those without a rate are absent.
+    /// What a stay costs in each of the room types of a hotel whose calendar is `time`; those without a rate are absent.
     ///
     /// # Errors
     /// When the rate service is unavailable, and INTERNAL when a price cannot be used: parts that do not add up, mixed
-    /// currencies, no cancellation policy.
+    /// currencies, no usable cancellation terms.
     async fn price(
         &self,
         hotel_id: HotelId,
         stay: StayDates,
         rooms: RoomCount,
+        time: HotelTime,
         demand: Vec<RoomTypeDemand>,
     ) -> Result<Vec<RoomTypePrice>, Problem>;
 }
@@ -71,6 +73,7 @@ impl RateClient for GrpcRateClient {
         hotel_id: HotelId,
         stay: StayDates,
         rooms: RoomCount,
+        time: HotelTime,
         demand: Vec<RoomTypeDemand>,
     ) -> Result<Vec<RoomTypePrice>, Problem> {
         let request = PriceStayRequest {
@@ -78,6 +81,11 @@ impl RateClient for GrpcRateClient {
             check_in: stay.check_in().to_string(),
             check_out: stay.check_out().to_string(),
             rooms: rooms.get(),
+            hotel_time: Some(proto::HotelTime {
+                time_zone: time.zone_name().to_owned(),
+                check_in_time: format_local_time(time.check_in_time()),
+                day_rollover: format_local_time(time.day_rollover()),
+            }),
             room_types: demand
                 .into_iter()
                 .map(|demand| proto::RoomTypeDemand {
@@ -124,25 +132,24 @@ fn price_from(price: StayPrice, rooms: RoomCount) -> Result<RoomTypePrice, Quote
         .into_iter()
         .map(|tax| Ok(TaxLine { amount: amount(tax.amount.as_ref(), "tax")?, name: tax.display_name }))
         .collect::<Result<Vec<_>, QuoteError>>()?;
-    let policy = price.cancellation_policy.ok_or(QuoteError::CancellationPolicy)?;
+    let terms = price.cancellation_terms.ok_or(QuoteError::CancellationTerms)?;
+    let terms = cancellation_terms_from(&terms, total.currency()).map_err(|_| QuoteError::CancellationTerms)?;
     let quote = Quote {
         nights,
         subtotal: amount(price.subtotal.as_ref(), "subtotal")?,
         taxes,
         total: amount(price.total.as_ref(), "total")?,
-        // A rate service of the release before does not send zeros.
-        free_until_hours_before: policy.free_until_hours_before.unwrap_or(0),
-        late_penalty_percent: policy.late_penalty_percent.unwrap_or(0),
+        terms,
     };
     quote.require_sums(rooms)?;
+    quote.require_penalties()?;
     Ok(RoomTypePrice { room_type_id, quote })
 }
 
 #[cfg(test)]
 mod tests {
-    use staymesh_api::rate::v1::{CancellationPolicy, NightPrice};
-
-    use staymesh_mesh::Reason;
+    use staymesh_api::rate::v1::NightPrice;
+    use staymesh_mesh::{Reason, cancellation_types::cancellation_terms};
 
     use super::*;
     use crate::quote::tests::quote;
@@ -158,10 +165,7 @@ mod tests {
             subtotal: Some(euros("100.00")),
             taxes: vec![],
             total: Some(euros("100.00")),
-            cancellation_policy: Some(CancellationPolicy {
-                free_until_hours_before: Some(48),
-                late_penalty_percent: Some(30),
-            }),
+            cancellation_terms: Some(cancellation_terms(&quote(10_000).terms)),
         }
     }
 
@@ -182,16 +186,15 @@ mod tests {
     }
 
     #[test]
-    fn price_without_cancellation_policy_is_an_error() {
-        let price = StayPrice { cancellation_policy: None, ..price() };
-        assert!(matches!(read(price, 1), Err(QuoteError::CancellationPolicy)));
-    }
-
-    #[test]
-    fn zeros_of_a_policy_that_the_release_before_does_not_send_are_read() {
-        let zeros = CancellationPolicy { free_until_hours_before: None, late_penalty_percent: None };
-        let price = read(StayPrice { cancellation_policy: Some(zeros), ..price() }, 1).unwrap();
-        assert_eq!((price.free_until_hours_before, price.late_penalty_percent), (0, 0));
+    fn price_without_usable_cancellation_terms_is_an_error() {
+        let none = StayPrice { cancellation_terms: None, ..price() };
+        assert!(matches!(read(none, 1), Err(QuoteError::CancellationTerms)));
+        // A penalty above the total.
+        let more = Some(cancellation_terms(&quote(50_000).terms));
+        assert!(matches!(
+            read(StayPrice { cancellation_terms: more, ..price() }, 1),
+            Err(QuoteError::CancellationTerms)
+        ));
     }
 
     #[test]

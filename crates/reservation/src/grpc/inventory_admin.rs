@@ -50,8 +50,11 @@ impl InventoryAdminService for InventoryAdminHandler {
             for_future_nights: message.for_future_nights,
             etag: message.etag,
         };
-        let change = inventory_change(&mut errors, &change, Timestamp::now());
+        let now = Timestamp::now();
+        let change = inventory_change(&mut errors, &change, now);
         let (hotel_id, change) = errors.complete(hotel_id.zip(change)).map_err(refuse)?;
+        let past = self.0.past_changes(hotel_id, std::slice::from_ref(&change), now).await?;
+        refuse_past(past.iter().map(|_| "from_date".to_owned())).map_err(refuse)?;
         let set = self.0.set_inventory(hotel_id, &[change]).await?;
         let nights = night_count(set.nights)?;
         let etag = set.etags.into_iter().map(|(_, etag)| etag).collect();
@@ -64,7 +67,10 @@ impl InventoryAdminService for InventoryAdminHandler {
     ) -> Result<Response<proto::BulkSetInventoryResponse>, Status> {
         Caller::required(&request)?.require_hotel_field(request.get_ref().hotel_id)?;
         let message = request.into_inner();
-        let (hotel_id, changes) = bulk(&message, Timestamp::now()).map_err(refuse)?;
+        let now = Timestamp::now();
+        let (hotel_id, changes) = bulk(&message, now).map_err(refuse)?;
+        let past = self.0.past_changes(hotel_id, &changes, now).await?;
+        refuse_past(past.iter().map(|at| format!("changes[{at}].from_date"))).map_err(refuse)?;
         let set = self.0.set_inventory(hotel_id, &changes).await?;
         let etag = |(id, etag): (RoomTypeId, String)| proto::InventoryEtag { room_type_id: id.get(), etag };
         let nights = night_count(set.nights)?;
@@ -163,7 +169,14 @@ fn inventory_list(
     Ok((hotel_id, room_type_id, nights, page))
 }
 
-/// Refuses past nights, and nights so far ahead that they must be a mistake.
+/// Refuses changes that begin before today at the hotel, in these fields.
+fn refuse_past(fields: impl Iterator<Item = String>) -> Result<(), FieldErrors> {
+    let mut errors = FieldErrors::default();
+    fields.for_each(|field| errors.holds(false, field, "must not be in the past"));
+    errors.into_result()
+}
+
+/// Refuses nights that are past at every hotel, and nights so far ahead that they must be a mistake.
 fn require_sellable(errors: &mut FieldErrors, nights: DateRange, now: Timestamp) -> bool {
     let today = today(now);
     let (from, until) = (nights.from() >= today, nights.until() <= today.saturating_add(MAX_DAYS_AHEAD.days()));

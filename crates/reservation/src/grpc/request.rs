@@ -61,10 +61,10 @@ pub(super) fn room_count(errors: &mut FieldErrors, rooms: Option<i32>) -> Option
     errors.value(RoomCount::try_from(rooms.unwrap_or(1)).map_err(|e| e.at("rooms")))
 }
 
-/// Parses the dates of a stay, check-in and check-out, that can be booked at `now`.
+/// Parses the dates of a stay, check-in and check-out, that can be booked at `now` at some hotel.
 pub(super) fn stay(errors: &mut FieldErrors, dates: (&str, &str), now: Timestamp) -> Option<StayDates> {
     let stay = StayDates::collect(errors, dates.0, dates.1)?;
-    errors.value(stay.require_bookable(now))?;
+    errors.value(stay.require_bookable_anywhere(now))?;
     Some(stay)
 }
 

@@ -29,12 +29,13 @@ impl ReservationService for ReservationHandler {
     ) -> Result<Response<proto::GetAvailabilityResponse>, Status> {
         let message = request.into_inner();
         let mut errors = FieldErrors::default();
+        let now = Timestamp::now();
         let hotel_id = errors.value(HotelId::try_from(message.hotel_id));
-        let stay = request::stay(&mut errors, (&message.check_in, &message.check_out), Timestamp::now());
+        let stay = request::stay(&mut errors, (&message.check_in, &message.check_out), now);
         let rooms = request::room_count(&mut errors, message.rooms);
         let room_type_ids = request::room_type_ids(&mut errors, &message.room_type_ids);
         let ((hotel_id, stay), rooms) = errors.complete(hotel_id.zip(stay).zip(rooms)).map_err(refuse)?;
-        let left = self.0.search(hotel_id, stay, &room_type_ids).await?;
+        let left = self.0.search(hotel_id, stay, &room_type_ids, now).await?;
         let room_types = left
             .into_iter()
             .map(|left| proto::RoomTypeAvailability {
@@ -56,7 +57,7 @@ impl ReservationService for ReservationHandler {
         let (rooms, guests) = (message.rooms, message.guests);
         let stay = request::stay_request(&mut errors, message.hotel_id, dates, rooms, guests, now);
         let stay = errors.complete(stay).map_err(refuse)?;
-        let offers = self.0.offers(stay).await?;
+        let offers = self.0.offers(stay, now).await?;
         let offers = offers
             .into_iter()
             .map(|line| proto::Offer {

@@ -2,7 +2,10 @@
 
 use staymesh_api::{options::v1::Role, rate::v1 as rate, reservation::v1 as proto};
 use staymesh_domain::{RoomTypeId, format_date};
-use staymesh_mesh::proto_types;
+use staymesh_mesh::{
+    cancellation_types::{cancellation_terms, cancellation_terms_of_booking},
+    proto_types,
+};
 
 use crate::{
     model::{CancellationReason, PaymentMode, Reservation, Status},
@@ -28,7 +31,10 @@ pub(super) fn reservation(booking: Reservation, reader: Role) -> proto::Reservat
             PaymentMode::PartnerCollects => proto::PaymentMode::PartnerCollects,
         }
         .into(),
-        price: Some(price(booking.room_type_id, booking.quote)),
+        price: Some(rate::StayPrice {
+            cancellation_terms: Some(cancellation_terms_of_booking(&booking.quote.terms, booking.create_time)),
+            ..price(booking.room_type_id, booking.quote)
+        }),
         primary_guest: Some(proto::Guest { full_name: booking.guest.full_name, email: booking.guest.email }),
         hold_expire_time: booking.hold_expire_time.filter(|_| pending).map(proto_types::timestamp),
         create_time: Some(proto_types::timestamp(booking.create_time)),
@@ -56,10 +62,7 @@ pub(super) fn price(room_type_id: RoomTypeId, quote: Quote) -> rate::StayPrice {
             .map(|tax| rate::TaxAmount { display_name: tax.name, amount: Some(proto_types::money(tax.amount)) })
             .collect(),
         total: Some(proto_types::money(quote.total)),
-        cancellation_policy: Some(rate::CancellationPolicy {
-            free_until_hours_before: Some(quote.free_until_hours_before),
-            late_penalty_percent: Some(quote.late_penalty_percent),
-        }),
+        cancellation_terms: Some(cancellation_terms(&quote.terms)),
     }
 }
 

@@ -12,13 +12,10 @@
 
 mod transitions;
 
-use std::ops::Range;
-
 use jiff::Timestamp;
-use staymesh_domain::{Money, PaymentId, StayDates};
+use staymesh_domain::{Money, PaymentId};
 
 use crate::{
-    calendar::{DateOutOfRange, begins, day_after, today},
     error::ReservationError,
     model::{CancellationReason, PaymentMode, Reservation, Status},
 };
@@ -134,7 +131,7 @@ pub fn decide(booking: &Reservation, command: &Command, now: Timestamp) -> Resul
 }
 
 fn cancel(booking: &Reservation, now: Timestamp) -> Result<Decision, ReservationError> {
-    if booking.status == Status::Paid && has_begun(booking, now) {
+    if booking.status == Status::Paid && now >= booking.quote.terms.cancel_before {
         return Err(ReservationError::StayHasBegun);
     }
     let settle = match booking.status {
@@ -147,7 +144,7 @@ fn cancel(booking: &Reservation, now: Timestamp) -> Result<Decision, Reservation
         // Closes the checkout page. A payment that arrives all the same is refunded in full.
         Status::PendingPayment => Some(booking.quote.total),
         // Refunded to the guest, or credited to the partner.
-        Status::Paid => Some(booking.quote.refund(booking.stay, now)?),
+        Status::Paid => Some(booking.quote.refund(booking.create_time, now)?),
     };
     let rooms = if booking.status.holds_rooms() { Rooms::Release } else { Rooms::Keep };
     Ok(Decision::Change(Change {
@@ -157,24 +154,9 @@ fn cancel(booking: &Reservation, now: Timestamp) -> Result<Decision, Reservation
     }))
 }
 
-/// Whether the check-in date is past everywhere on earth.
-fn has_begun(booking: &Reservation, now: Timestamp) -> bool {
-    today(now) > booking.stay.check_in()
-}
-
-/// When a no-show may be reported: from the beginning of the check-in date to the end of the check-out date, both in
-/// UTC-12.
-///
-/// Hotels are paid out for a stay from the second day (UTC) after the check-out date, so the event has at least half a
-/// day to reach the payment service: the refund is never part of a payout.
-///
-/// # Errors
-/// [`DateOutOfRange`] at the end of year 9999.
-pub fn no_show_window(stay: StayDates) -> Result<Range<Timestamp>, DateOutOfRange> {
-    Ok(begins(stay.check_in())?..begins(day_after(stay.check_out())?)?)
-}
-
-/// A no-show is charged as the latest of late cancellations is.
+/// A no-show is charged by its own penalty. It may be reported in the window of the terms, by default from the end of the day
+/// of arrival to 48 hours after 00:00 of the check-out date, at the hotel. Hotels are paid out for a stay only after that, so the refund
+/// is never part of a payout.
 fn mark_no_show(booking: &Reservation, now: Timestamp) -> Result<Decision, ReservationError> {
     if booking.cancellation_reason == Some(CancellationReason::NoShow) {
         return Ok(Decision::Nothing);
@@ -185,13 +167,13 @@ fn mark_no_show(booking: &Reservation, now: Timestamp) -> Result<Decision, Reser
             reason: booking.cancellation_reason,
         });
     }
-    let window = no_show_window(booking.stay)?;
-    if !window.contains(&now) {
-        return Err(ReservationError::NoShowOutOfTime { window });
+    let terms = &booking.quote.terms;
+    if !terms.accepts_no_show(now) {
+        return Err(ReservationError::NoShowOutOfTime { from: terms.no_show_from, until: terms.no_show_until });
     }
     Ok(Decision::Change(Change {
         cancellation_reason: Some(CancellationReason::NoShow),
-        settle: Some(booking.quote.late_refund()?),
+        settle: Some(booking.quote.no_show_refund()?),
         ..Change::to(Status::Cancelled, Rooms::Release)
     }))
 }

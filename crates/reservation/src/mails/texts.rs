@@ -1,10 +1,10 @@
 //! Texts of mails about bookings, in every language.
 
-use staymesh_domain::{Language, Money};
+use staymesh_domain::{Deadline, Language, Money};
 use staymesh_mail::greeting;
 
 use super::written::{minute, money};
-use crate::{calendar::DateOutOfRange, clients::StayNames, model::Reservation};
+use crate::{clients::StayNames, model::Reservation};
 
 /// Subject and body of a mail.
 #[derive(Debug, PartialEq, Eq)]
@@ -33,6 +33,7 @@ struct Words {
     labels: [&'static str; 7],
     free_until: &'static str,
     free: &'static str,
+    kept_until: &'static str,
     kept: &'static str,
     kept_now: &'static str,
     refund: &'static str,
@@ -50,8 +51,9 @@ const ENGLISH: Words = Words {
     labels: ["Hotel", "Arrival", "Departure", "Rooms", "Guests", "Price with taxes", "Booking number"],
     free_until: "You can cancel free of charge until {} (local time at the hotel).",
     free: "You can cancel free of charge.",
-    kept: "If you cancel later, {} % of the price is kept.",
-    kept_now: "If you cancel, {} % of the price is kept.",
+    kept_until: "If you cancel by {}, {} is kept.",
+    kept: "If you cancel later, {} is kept.",
+    kept_now: "If you cancel, {} is kept.",
     refund: "We pay {} back to the card or account you paid with.",
     no_refund: "By the terms of this booking nothing is paid back.",
     open: "See or cancel your booking here:",
@@ -66,8 +68,9 @@ const PORTUGUESE: Words = Words {
     labels: ["Hotel", "Chegada", "Partida", "Quartos", "Hóspedes", "Preço com impostos", "Número da reserva"],
     free_until: "Pode cancelar gratuitamente até {} (hora local do hotel).",
     free: "Pode cancelar gratuitamente.",
-    kept: "Se cancelar mais tarde, são retidos {} % do preço.",
-    kept_now: "Se cancelar, são retidos {} % do preço.",
+    kept_until: "Se cancelar até {}, são retidos {}.",
+    kept: "Se cancelar mais tarde, são retidos {}.",
+    kept_now: "Se cancelar, são retidos {}.",
     refund: "Devolvemos {} para o cartão ou a conta com que pagou.",
     no_refund: "Segundo as condições desta reserva, nada é devolvido.",
     open: "Veja ou cancele a sua reserva aqui:",
@@ -82,8 +85,9 @@ const GERMAN: Words = Words {
     labels: ["Hotel", "Anreise", "Abreise", "Zimmer", "Gäste", "Preis mit Steuern", "Buchungsnummer"],
     free_until: "Sie können bis {} (Ortszeit des Hotels) kostenlos stornieren.",
     free: "Sie können kostenlos stornieren.",
-    kept: "Bei einer späteren Stornierung werden {} % des Preises einbehalten.",
-    kept_now: "Bei einer Stornierung werden {} % des Preises einbehalten.",
+    kept_until: "Bei einer Stornierung bis {} werden {} einbehalten.",
+    kept: "Bei einer späteren Stornierung werden {} einbehalten.",
+    kept_now: "Bei einer Stornierung werden {} einbehalten.",
     refund: "Wir zahlen {} auf die Karte oder das Konto zurück, mit dem Sie bezahlt haben.",
     no_refund: "Nach den Bedingungen dieser Buchung wird nichts zurückgezahlt.",
     open: "Hier sehen oder stornieren Sie Ihre Buchung:",
@@ -98,8 +102,9 @@ const SPANISH: Words = Words {
     labels: ["Hotel", "Llegada", "Salida", "Habitaciones", "Huéspedes", "Precio con impuestos", "Número de reserva"],
     free_until: "Puede cancelar gratis hasta el {} (hora local del hotel).",
     free: "Puede cancelar gratis.",
-    kept: "Si cancela más tarde, se retiene el {} % del precio.",
-    kept_now: "Si cancela, se retiene el {} % del precio.",
+    kept_until: "Si cancela hasta el {}, se retienen {}.",
+    kept: "Si cancela más tarde, se retienen {}.",
+    kept_now: "Si cancela, se retienen {}.",
     refund: "Le devolvemos {} a la tarjeta o la cuenta con la que pagó.",
     no_refund: "Según las condiciones de esta reserva, no se devuelve nada.",
     open: "Vea o cancele su reserva aquí:",
@@ -114,8 +119,9 @@ const FRENCH: Words = Words {
     labels: ["Hôtel", "Arrivée", "Départ", "Chambres", "Voyageurs", "Prix taxes comprises", "Numéro de réservation"],
     free_until: "Vous pouvez annuler sans frais jusqu'au {} (heure locale de l'hôtel).",
     free: "Vous pouvez annuler sans frais.",
-    kept: "Si vous annulez plus tard, {} % du prix est retenu.",
-    kept_now: "Si vous annulez, {} % du prix est retenu.",
+    kept_until: "Si vous annulez jusqu'au {}, {} sont retenus.",
+    kept: "Si vous annulez plus tard, {} sont retenus.",
+    kept_now: "Si vous annulez, {} sont retenus.",
     refund: "Nous remboursons {} sur la carte ou le compte qui a servi au paiement.",
     no_refund: "Selon les conditions de cette réservation, rien n'est remboursé.",
     open: "Consultez ou annulez votre réservation ici :",
@@ -135,15 +141,12 @@ const fn words(language: Language) -> &'static Words {
 
 impl Text {
     /// A booking that is paid for.
-    ///
-    /// # Errors
-    /// When the check-in date is at the end of the calendar.
-    pub(super) fn confirmed(language: Language, booking: &Booking<'_>) -> Result<Self, DateOutOfRange> {
+    pub(super) fn confirmed(language: Language, booking: &Booking<'_>) -> Self {
         let words = words(language);
-        let terms = terms(language, booking)?;
+        let terms = terms(language, booking);
         let parts = Parts { first: words.confirmed, terms: &terms, link: words.open };
         let subject = filled(words.confirmed_subject, &booking.names.hotel);
-        Ok(Self { subject, body: body(language, booking, &parts) })
+        Self { subject, body: body(language, booking, &parts) }
     }
 
     /// A paid booking that was cancelled, and what is paid back.
@@ -166,19 +169,23 @@ struct Parts<'a> {
 }
 
 /// The terms of cancelling. They do not depend on the time of sending, so that every attempt sends the same text.
-fn terms(language: Language, booking: &Booking<'_>) -> Result<String, DateOutOfRange> {
-    let words = words(language);
-    let quote = &booking.reservation.quote;
-    if quote.late_penalty_percent == 0 {
-        return Ok(words.free.to_owned());
-    }
-    let free_until = quote.free_until(booking.reservation.stay)?;
-    let penalty = quote.late_penalty_percent.to_string();
-    if free_until <= booking.reservation.paid_time.unwrap_or(booking.reservation.create_time) {
-        return Ok(filled(words.kept_now, &penalty));
-    }
-    let free_until = filled(words.free_until, &minute(language, free_until, &booking.names.zone));
-    Ok(format!("{free_until} {}", filled(words.kept, &penalty)))
+fn terms(language: Language, booking: &Booking<'_>) -> String {
+    let (words, reservation) = (words(language), booking.reservation);
+    let since = reservation.paid_time.unwrap_or(reservation.create_time);
+    let mut deadlines = reservation.quote.terms.deadlines_of(reservation.create_time);
+    deadlines.retain(|deadline| deadline.until.is_none_or(|until| since < until));
+    let only = deadlines.len() == 1;
+    let sentence = |deadline: &Deadline| {
+        let kept = money(language, deadline.penalty);
+        let until = deadline.until.map(|until| minute(language, until, &booking.names.zone));
+        match (until, deadline.penalty.minor()) {
+            (None, 0) => words.free.to_owned(),
+            (None, _) => filled(if only { words.kept_now } else { words.kept }, &kept),
+            (Some(until), 0) => filled(words.free_until, &until),
+            (Some(until), _) => filled(&filled(words.kept_until, &until), &kept),
+        }
+    };
+    deadlines.iter().map(sentence).collect::<Vec<_>>().join(" ")
 }
 
 fn body(language: Language, booking: &Booking<'_>, parts: &Parts<'_>) -> String {

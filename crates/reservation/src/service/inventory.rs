@@ -2,7 +2,7 @@
 
 use jiff::{Timestamp, civil::Date};
 use sqlx::PgPool;
-use staymesh_domain::{DateRange, HotelId, RoomTypeId};
+use staymesh_domain::{DateRange, HotelId, HotelTime, RoomTypeId};
 
 use super::BookingService;
 use crate::{
@@ -15,6 +15,25 @@ impl BookingService {
     /// The database, for the audit records.
     pub(crate) fn pool(&self) -> &PgPool {
         self.store.pool()
+    }
+
+    /// The positions of changes that begin before today at the hotel. Its calendar is read only if it decides.
+    ///
+    /// # Errors
+    /// When the hotel service fails, and `HOTEL_NOT_FOUND`.
+    pub(crate) async fn past_changes(
+        &self,
+        hotel_id: HotelId,
+        changes: &[InventoryChange],
+        now: Timestamp,
+    ) -> Result<Vec<usize>, ReservationError> {
+        let (_, latest) = HotelTime::today_anywhere(now);
+        if changes.iter().all(|change| latest <= change.nights.from()) {
+            return Ok(vec![]);
+        }
+        let today = self.hotels.hotel_time(hotel_id).await?.today(now)?;
+        let past = changes.iter().enumerate().filter(|(_, change)| change.nights.from() < today);
+        Ok(past.map(|(at, _)| at).collect())
     }
 
     /// Sets the inventory of nights, all or nothing. Every room type must belong to the hotel.

@@ -2,7 +2,7 @@
 //! hold: they are refunded in full, whatever the status of the reservation says.
 
 use jiff::Timestamp;
-use staymesh_domain::{Money, PaymentId, ReservationId, check_in_ends, check_in_ends_anywhere};
+use staymesh_domain::{HotelTime, Money, PaymentId, ReservationId};
 use staymesh_mesh::Reason;
 
 use super::BookingService;
@@ -32,15 +32,16 @@ impl BookingService {
         self.on_payment(id, command, now).await
     }
 
-    /// Whether check-in can no longer happen at the hotel. The hotel's time zone is read only if it decides.
+    /// Whether check-in can no longer happen at the hotel: the business day of the check-in date has ended there. The hotel's
+    /// calendar is read only if it decides.
     async fn is_too_late_to_check_in(&self, booking: &Reservation, now: Timestamp) -> Result<bool, ReservationError> {
         let check_in = booking.stay.check_in();
-        let (first, last) = check_in_ends_anywhere(check_in)?;
+        let (first, last) = HotelTime::day_ends_anywhere(check_in)?;
         if now < first || now >= last {
             return Ok(now >= last);
         }
-        match self.hotels.time_zone(booking.id.hotel_id()).await {
-            Ok(zone) => Ok(now >= check_in_ends(check_in, zone)?),
+        match self.hotels.hotel_time(booking.id.hotel_id()).await {
+            Ok(time) => Ok(now >= time.day_ends(check_in)?),
             // A hotel that was deleted takes no guests.
             Err(problem) if problem.reason() == Reason::HotelNotFound => Ok(true),
             Err(problem) => Err(problem.into()),

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use staymesh_domain::{GuestCount, HotelId, ReservationId, RoomCount, RoomTypeId, StayDates};
+use staymesh_domain::{FieldError, GuestCount, HotelId, HotelTime, ReservationId, RoomCount, RoomTypeId, StayDates};
 use staymesh_mesh::Problem;
 
 use super::BookingService;
@@ -53,16 +53,21 @@ pub(crate) struct OrderForm {
 
 impl BookingService {
     /// What is left of each room type, for guests. The hotel service is called only when nothing is on sale, to find out
-    /// whether the hotel exists.
+    /// whether the hotel exists, and when the hotel's calendar decides whether the stay is in the past.
     ///
     /// # Errors
-    /// `HOTEL_NOT_FOUND`, and when the hotel service or the database fails.
+    /// `HOTEL_NOT_FOUND`, a violation of `check_in`, and when the hotel service or the database fails.
     pub(crate) async fn search(
         &self,
         hotel_id: HotelId,
         stay: StayDates,
         room_types: &[RoomTypeId],
+        now: Timestamp,
     ) -> Result<Vec<Availability>, ReservationError> {
+        let (_, latest) = HotelTime::today_anywhere(now);
+        if stay.check_in() < latest {
+            require_bookable(&self.hotels.hotel_time(hotel_id).await?, stay, now)?;
+        }
         let left = self.availability(hotel_id, stay, room_types).await?;
         if left.iter().all(|left| left.sold_percent.is_empty()) {
             self.hotels.room_types(hotel_id).await?;
@@ -93,12 +98,19 @@ impl BookingService {
     /// The room types that have the rooms, fit the guests and have a rate, cheapest first.
     ///
     /// # Errors
-    /// When the hotel or rate service or the database fails, or a price cannot be used.
-    pub(crate) async fn offers(&self, request: StayRequest) -> Result<Vec<OfferLine>, ReservationError> {
-        let (room_types, left) = tokio::join!(
+    /// A violation of `check_in` if the stay is in the past at the hotel, and when the hotel or rate service or the database fails, or a price cannot be used.
+    pub(crate) async fn offers(
+        &self,
+        request: StayRequest,
+        now: Timestamp,
+    ) -> Result<Vec<OfferLine>, ReservationError> {
+        let (time, room_types, left) = tokio::join!(
+            self.hotels.hotel_time(request.hotel_id),
             self.hotels.room_types(request.hotel_id),
             self.availability(request.hotel_id, request.stay, &[])
         );
+        let time = time?;
+        require_bookable(&time, request.stay, now)?;
         let mut room_types: BTreeMap<RoomTypeId, RoomTypeInfo> =
             room_types?.into_iter().map(|info| (info.room_type_id, info)).collect();
         let fitting: Vec<Availability> = left?
@@ -109,7 +121,7 @@ impl BookingService {
         let mut prices = Vec::with_capacity(fitting.len());
         for batch in fitting.chunks(PRICE_BATCH) {
             let demand = batch.iter().map(demand).collect();
-            prices.extend(self.rates.price(request.hotel_id, request.stay, request.rooms, demand).await?);
+            prices.extend(self.rates.price(request.hotel_id, request.stay, request.rooms, time.clone(), demand).await?);
         }
         let left: BTreeMap<RoomTypeId, i32> = fitting.iter().map(|a| (a.room_type_id, a.rooms_left)).collect();
         let mut lines = Vec::new();
@@ -127,7 +139,8 @@ impl BookingService {
     /// An order form: a new reservation id and a signed price.
     ///
     /// # Errors
-    /// [`ReservationError::TooManyGuests`], [`ReservationError::NotOnSale`], [`ReservationError::SoldOut`], and when the
+    /// A violation of `check_in` if the stay is in the past at the hotel, [`ReservationError::TooManyGuests`],
+    /// [`ReservationError::NotOnSale`], [`ReservationError::SoldOut`], and when the
     /// hotel or rate service or the database fails.
     pub(crate) async fn prepare(
         &self,
@@ -137,10 +150,13 @@ impl BookingService {
         now: Timestamp,
     ) -> Result<OrderForm, ReservationError> {
         let ids = [room_type_id];
-        let (room_type, left) = tokio::join!(
+        let (time, room_type, left) = tokio::join!(
+            self.hotels.hotel_time(request.hotel_id),
             self.hotels.room_type(request.hotel_id, room_type_id),
             self.availability(request.hotel_id, request.stay, &ids)
         );
+        let time = time?;
+        require_bookable(&time, request.stay, now)?;
         let room_type = room_type?;
         if !fits(&room_type, request) {
             return Err(ReservationError::TooManyGuests {
@@ -156,7 +172,8 @@ impl BookingService {
         if left.rooms_left < request.rooms.get() {
             return Err(self.sold_out(request, room_type_id).await?);
         }
-        let prices = self.rates.price(request.hotel_id, request.stay, request.rooms, vec![demand(&left)]).await?;
+        let demand = vec![demand(&left)];
+        let prices = self.rates.price(request.hotel_id, request.stay, request.rooms, time, demand).await?;
         let quote = prices.into_iter().next().ok_or(ReservationError::NotOnSale)?.quote;
         let id = ReservationId::generate(request.hotel_id, now);
         let offer = Offer::new(id, owner, room_type_id, request.stay, request.rooms, request.guests, quote, now);
@@ -180,6 +197,14 @@ impl BookingService {
         };
         Ok(ReservationError::SoldOut { stay_date, rooms_left, hold_expire_time })
     }
+}
+
+/// Requires that the stay is neither in the past at the hotel nor beyond its sales period.
+///
+/// # Errors
+/// A violation of `check_in` or `check_out`.
+fn require_bookable(time: &HotelTime, stay: StayDates, now: Timestamp) -> Result<(), ReservationError> {
+    Ok(stay.require_bookable(time.today(now)?).map_err(FieldError::from)?)
 }
 
 fn fits(room_type: &RoomTypeInfo, request: StayRequest) -> bool {

@@ -25,7 +25,7 @@ use crate::{
     extend,
     lifecycle::Command,
     model::{Guest, NewReservation, PaymentMode, Reservation, Status},
-    quote::{Night, Quote},
+    quote::{Quote, tests::quote_for},
     writer::{Applied, ChangeOrder, Created, apply, apply_all, book_all, book_each},
 };
 
@@ -87,7 +87,7 @@ impl World {
             guests: GuestCount::ONE,
             guest: Guest { full_name: "A guest".into(), email: "guest@example.com".into() },
             payment_mode: PaymentMode::GuestPays,
-            quote: quote(),
+            quote: quote_of(stay),
             content_hash: [7; 32],
             hold_expire_time: Some(Timestamp::now() + SignedDuration::from_mins(15)),
             limits: Box::default(),
@@ -118,15 +118,9 @@ impl World {
     }
 }
 
-fn quote() -> Quote {
-    Quote {
-        nights: vec![Night { date: jiff::civil::date(2030, 1, 1), price: total() }],
-        subtotal: total(),
-        taxes: vec![],
-        total: total(),
-        free_until_hours_before: 0,
-        late_penalty_percent: 0,
-    }
+/// A quote that is always free to cancel.
+fn quote_of(stay: StayDates) -> Quote {
+    quote_for(stay, TOTAL, 0)
 }
 
 fn total() -> Money {

@@ -15,7 +15,10 @@ use staymesh_api::{
         identity_admin_service_client::IdentityAdminServiceClient,
     },
     options::v1::Role,
-    rate::v1::{CancellationPolicy, RoomRate, SetRoomRateRequest, rate_admin_service_client::RateAdminServiceClient},
+    rate::v1::{
+        CancellationPolicy, CancellationTier, Penalty, RoomRate, SetRoomRateRequest, penalty::Kind,
+        rate_admin_service_client::RateAdminServiceClient,
+    },
     reservation::v1::{
         InventoryNight, ListInventoryRequest, ListReservationsRequest, Reservation, SetInventoryRequest,
         inventory_admin_service_client::InventoryAdminServiceClient,
@@ -106,8 +109,9 @@ impl Administrator {
         let (hotel_id, room_type_id) = ids;
         // A placeholder rate: each night is priced by its booking before it is sold.
         let base_price = lane.bookings.first().map(|row| proto_types::money(row.price));
-        let cancellation_policy =
-            Some(CancellationPolicy { free_until_hours_before: Some(0), late_penalty_percent: Some(0) });
+        let nothing = Penalty { kind: Some(Kind::BasisPoints(0)) };
+        let free = CancellationTier { deadline: None, penalty: Some(nothing) };
+        let cancellation_policy = Some(CancellationPolicy { tiers: vec![free], ..CancellationPolicy::default() });
         let rate = Some(RoomRate { base_price, cancellation_policy, ..RoomRate::default() });
         let request = SetRoomRateRequest { hotel_id, room_type_id, rate };
         patiently(async || self.rates.clone().set_room_rate(request.clone()).await)

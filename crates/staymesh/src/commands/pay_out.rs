@@ -23,7 +23,7 @@ use super::{patient, status::Findings};
 /// Pays hotels for stays that are over.
 #[derive(Args)]
 pub(crate) struct PayOut {
-    /// Pay for stays whose check-out date is before this, yyyy-mm-dd; yesterday, UTC, when not given. A future date pays
+    /// Pay for stays whose check-out date is before this, yyyy-mm-dd; two days ago, UTC, when not given. A future date pays
     /// for stays that are not over
     #[arg(long, value_parser = date)]
     until: Option<Date>,

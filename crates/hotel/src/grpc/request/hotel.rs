@@ -2,7 +2,7 @@
 
 use prost_types::FieldMask;
 use staymesh_api::hotel::v1 as proto;
-use staymesh_domain::{Currency, FieldErrors, is_country};
+use staymesh_domain::{Currency, FieldErrors, HotelTime, format_local_time, is_country, parse_local_time};
 
 use super::{
     mask::Mask,
@@ -22,6 +22,8 @@ const CHANGEABLE: &[&str] = &[
     "address.country_code",
     "location",
     "time_zone",
+    "check_in_time",
+    "day_rollover",
     "star_rating",
     "amenities",
     "photo_urls",
@@ -48,6 +50,8 @@ pub(in crate::grpc) fn new_hotel(hotel: Option<proto::Hotel>) -> Result<(HotelFi
         country_code: address.country_code,
         location,
         time_zone: hotel.time_zone,
+        check_in_time: hotel.check_in_time,
+        day_rollover: hotel.day_rollover,
         star_rating: hotel.star_rating,
         amenities: hotel.amenities,
         photo_urls: hotel.photo_urls,
@@ -79,6 +83,8 @@ pub(in crate::grpc) fn hotel_change(
         country_code: mask.pick("address.country_code", address.country_code),
         location: mask.pick("location", location),
         time_zone: mask.pick("time_zone", hotel.time_zone),
+        check_in_time: mask.pick("check_in_time", hotel.check_in_time),
+        day_rollover: mask.pick("day_rollover", hotel.day_rollover),
         star_rating: mask.pick("star_rating", hotel.star_rating),
         amenities: mask.pick("amenities", hotel.amenities),
         photo_urls: mask.pick("photo_urls", hotel.photo_urls),
@@ -116,7 +122,21 @@ fn validate(validator: &mut Validator<'_>, hotel: &mut proto::Hotel) {
     }
     let zone = is_time_zone(&hotel.time_zone);
     validator.require(zone, "time_zone", "must be an IANA time zone such as Europe/Lisbon");
+    validate_times(validator, hotel);
     validator.range("star_rating", hotel.star_rating, 0, 5);
     validator.amenities(&mut hotel.amenities);
     validator.photo_urls(&mut hotel.photo_urls);
+}
+
+/// The times of the hotel's day; one that is not sent becomes its default.
+fn validate_times(validator: &mut Validator<'_>, hotel: &mut proto::Hotel) {
+    if hotel.check_in_time.is_empty() {
+        hotel.check_in_time = format_local_time(HotelTime::DEFAULT_CHECK_IN_TIME);
+    }
+    if hotel.day_rollover.is_empty() {
+        hotel.day_rollover = format_local_time(HotelTime::DEFAULT_DAY_ROLLOVER);
+    }
+    validator.value("check_in_time", parse_local_time(&hotel.check_in_time));
+    let early = parse_local_time(&hotel.day_rollover).is_ok_and(|time| time <= HotelTime::LATEST_DAY_ROLLOVER);
+    validator.require(early, "day_rollover", "must be a time from 00:00 to 06:00, such as 04:00");
 }

@@ -92,9 +92,11 @@ pub struct Progress<'a> {
     pub found: Option<&'a Found>,
 }
 
-/// The default of [`Options::until`]: yesterday, UTC. It leaves a full day after the check-out for complaints.
+/// The default of [`Options::until`]: two days ago, UTC. A no-show can be reported until 48 hours after 00:00 of the
+/// check-out date at the hotel, which is noon (UTC) of the second day after it at the latest; the payout of the third day is
+/// then at least half a day later.
 pub fn default_cutoff(now: Timestamp) -> Date {
-    now.to_zoned(TimeZone::UTC).date().saturating_sub(1.day())
+    now.to_zoned(TimeZone::UTC).date().saturating_sub(2.days())
 }
 
 /// Makes payouts. Each hotel is committed on its own: an error does not undo earlier ones.

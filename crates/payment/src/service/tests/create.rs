@@ -145,12 +145,12 @@ async fn create_for_reservation_that_is_not_payable_makes_no_call(
     assert!(payments::of_reservation(database.pool(), id).await.unwrap().is_empty(), "nothing is written");
 }
 
-/// A hotel service whose hotels are in this time zone, or deleted.
+/// A hotel service whose hotels are in this time zone with days that end at 04:00, or deleted.
 fn hotels(zone: Option<&'static str>) -> Arc<MockHotelClient> {
     let mut hotels = MockHotelClient::new();
-    hotels.expect_time_zone().returning(move |_| {
-        let zone = zone.map(|name| staymesh_domain::time_zone(name).unwrap());
-        zone.ok_or_else(|| Problem::new(Reason::HotelNotFound, "no such hotel"))
+    hotels.expect_hotel_time().returning(move |_| {
+        let time = zone.map(|name| staymesh_domain::HotelTime::parse(name, "15:00", "04:00").unwrap());
+        time.ok_or_else(|| Problem::new(Reason::HotelNotFound, "no such hotel"))
     });
     Arc::new(hotels)
 }

@@ -22,7 +22,7 @@ messages! {
     CheckoutClosing InReview InReviewCancelled RoomsReleased IfPaidLate BookingClosing FreeBookAgain HoldEndedBookAgain
     CancelledNothingCharged PaidRefundUndetermined PaidNothingBack Paid NoPaymentYetKnown InReviewKnown EndedKnown
     ArrivedKnown LookUpFails RefundSentAndPending RefundPending RefundSent HoldEnding HeldUntil
-    MinuteLeft MinutesLeft NextConfirmed NextUnpaid FreeUntil FreeUntilHours FreeAlways PenaltyAfter
+    MinuteLeft MinutesLeft NextConfirmed NextUnpaid FreeUntil FreeAlways PenaltyUntil PenaltyAfter PenaltyAlways
     YourBooking PayNow YourStay Hotel Address Room Arrival Departure Guests Price Booking Terms OneRoom Rooms
     AsOf RefreshNow Updating Languages
 }

@@ -1,6 +1,7 @@
 //! Parses requests into domain values. Every invalid field is reported, not only the first.
 
 mod night;
+mod policy;
 mod rate;
 mod stay;
 mod tax;

@@ -5,8 +5,8 @@ use std::collections::HashSet;
 use staymesh_api::rate::v1 as proto;
 use staymesh_domain::{FieldError, FieldErrors};
 
-use super::price;
-use crate::model::{CancellationPolicy, OccupancyRule, Rate};
+use super::{policy::policy, price};
+use crate::model::{OccupancyRule, Rate};
 
 /// Most occupancy rules of a rate.
 const MAX_RULES: usize = 20;
@@ -23,29 +23,9 @@ pub(in crate::grpc) fn rate(rate: Option<proto::RoomRate>) -> Result<(Rate, Stri
     };
     let base_price = errors.value(price(rate.base_price.as_ref(), "rate.base_price"));
     let rules = rules(&mut errors, &rate.occupancy_rules);
-    let policy = policy(&mut errors, rate.cancellation_policy);
+    let policy = policy(&mut errors, "rate.cancellation_policy", rate.cancellation_policy);
     let (base_price, policy) = errors.complete(base_price.zip(policy))?;
     Ok((Rate { base_price, rules, policy }, rate.etag))
-}
-
-/// The cancellation policy. It has no default: whether a guest gets the money back is for the hotel to say.
-fn policy(errors: &mut FieldErrors, policy: Option<proto::CancellationPolicy>) -> Option<CancellationPolicy> {
-    let field = "rate.cancellation_policy";
-    errors.holds(policy.is_some(), field, "is required");
-    let policy = policy?;
-    let mut required = |name: &str, value: Option<i32>, most: i32| {
-        let field = format!("{field}.{name}");
-        errors.holds(value.is_some(), &field, "is required");
-        let value = value?;
-        errors.range(field, value, 0, most);
-        Some(value)
-    };
-    let free_until_hours_before = required("free_until_hours_before", policy.free_until_hours_before, 8_760);
-    let late_penalty_percent = required("late_penalty_percent", policy.late_penalty_percent, 100);
-    Some(CancellationPolicy {
-        free_until_hours_before: free_until_hours_before?,
-        late_penalty_percent: late_penalty_percent?,
-    })
 }
 
 /// The occupancy rules, in ascending order of threshold.

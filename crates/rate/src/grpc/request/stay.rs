@@ -1,7 +1,7 @@
 //! Stays in requests.
 
 use staymesh_api::rate::v1 as proto;
-use staymesh_domain::{FieldErrors, HotelId, RoomCount, RoomTypeId, StayDates};
+use staymesh_domain::{FieldError, FieldErrors, HotelId, HotelTime, RoomCount, RoomTypeId, StayDates};
 use staymesh_mesh::Problem;
 
 use crate::model::RoomTypeDemand;
@@ -14,6 +14,7 @@ pub(in crate::grpc) struct StayRequest {
     pub(in crate::grpc) hotel_id: HotelId,
     pub(in crate::grpc) dates: StayDates,
     pub(in crate::grpc) rooms: RoomCount,
+    pub(in crate::grpc) time: HotelTime,
     pub(in crate::grpc) demands: Vec<RoomTypeDemand>,
 }
 
@@ -26,6 +27,7 @@ pub(in crate::grpc) fn stay(request: proto::PriceStayRequest) -> Result<StayRequ
     let hotel_id = errors.value(HotelId::try_from(request.hotel_id));
     let dates = StayDates::collect(&mut errors, &request.check_in, &request.check_out);
     let rooms = errors.value(RoomCount::try_from(request.rooms));
+    let time = errors.value(hotel_time(request.hotel_time.unwrap_or_default()));
     let types = request.room_types.len();
     errors.holds(
         (1..=MAX_ROOM_TYPES).contains(&types),
@@ -34,8 +36,13 @@ pub(in crate::grpc) fn stay(request: proto::PriceStayRequest) -> Result<StayRequ
     );
     let demands = request.room_types.into_iter().enumerate().take(MAX_ROOM_TYPES);
     let demands = demands.filter_map(|(index, entry)| demand(&mut errors, index, entry, dates)).collect();
-    let (hotel_id, (dates, rooms)) = errors.complete(hotel_id.zip(dates.zip(rooms)))?;
-    Ok(StayRequest { hotel_id, dates, rooms, demands })
+    let ((hotel_id, time), (dates, rooms)) = errors.complete(hotel_id.zip(time).zip(dates.zip(rooms)))?;
+    Ok(StayRequest { hotel_id, dates, rooms, time, demands })
+}
+
+fn hotel_time(time: proto::HotelTime) -> Result<HotelTime, FieldError> {
+    HotelTime::parse(&time.time_zone, &time.check_in_time, &time.day_rollover)
+        .map_err(|error| FieldError::new(format!("hotel_time.{}", error.field()), error.to_string()))
 }
 
 /// One entry of `room_types`; `None` if its id is invalid.

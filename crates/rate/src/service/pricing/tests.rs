@@ -1,9 +1,9 @@
 use jiff::{ToSpan, civil::date};
 use proptest::prelude::*;
-use staymesh_domain::Currency;
+use staymesh_domain::{CancellationPolicy, Currency, Exceptions, Penalty, PenaltyBase, Tier, Until};
 
 use super::*;
-use crate::model::{CancellationPolicy, OccupancyRule, Rate};
+use crate::model::{OccupancyRule, Rate};
 
 fn eur() -> Currency {
     "EUR".parse().unwrap()
@@ -21,7 +21,14 @@ fn rate(base: i64, rules: Vec<OccupancyRule>) -> Prices {
     let rate = Rate {
         base_price: euros(base),
         rules,
-        policy: CancellationPolicy { free_until_hours_before: 0, late_penalty_percent: 0 },
+        policy: CancellationPolicy {
+            tiers: vec![Tier { until: Until::Always, penalty: Penalty::None }],
+            no_show: None,
+            same_day_until: None,
+            base: PenaltyBase::WithTaxes,
+            exceptions: Exceptions::default(),
+            non_refundable: vec![],
+        },
     };
     Prices { rate, nightly: HashMap::new() }
 }

@@ -3,12 +3,12 @@
 use std::collections::HashSet;
 
 use jiff::{SignedDuration, Timestamp};
-use staymesh_domain::time_zone;
+use staymesh_domain::{Deadline, Grace, time_zone};
 
 use super::*;
 use crate::{
-    quote::tests::euros,
-    testing::{order_of_rooms, reservation_of},
+    quote::tests::{euros, quote_for},
+    testing::{TOTAL, order_of_rooms, reservation_of},
 };
 
 const LINK: &str = "https://booking.example/booking#reservation=x&key=y&lang=en";
@@ -26,7 +26,7 @@ fn reservation(booked: &str) -> Reservation {
 
 fn confirmed(language: Language, reservation: &Reservation) -> Text {
     let booking = Booking { reservation, names: &names(), link: LINK, keyed: true };
-    Text::confirmed(language, &booking).expect("in range")
+    Text::confirmed(language, &booking)
 }
 
 fn cancelled(language: Language, refund_minor: i64) -> Text {
@@ -51,7 +51,7 @@ fn confirmation_states_stay_price_terms_and_link() {
          Price with taxes: 100.00 EUR\n\
          Booking number: {}\n\n\
          You can cancel free of charge until Sunday, 30 December 2029, 09:00 (local time at the hotel). If you cancel later, \
-         30 % of the price is kept.\n\n\
+         30.00 EUR is kept.\n\n\
          See or cancel your booking here:\n\n\
          {LINK}\n\n\
          Whoever has this link has access to your booking. Please do not pass it on.\n",
@@ -63,7 +63,7 @@ fn confirmation_states_stay_price_terms_and_link() {
 #[test]
 fn confirmation_of_a_late_booking_offers_no_free_cancellation() {
     let body = confirmed(Language::English, &reservation("2029-12-30T00:00:00Z")).body;
-    assert!(body.contains("If you cancel, 30 % of the price is kept.") && !body.contains("free of charge"), "{body}");
+    assert!(body.contains("If you cancel, 30.00 EUR is kept.") && !body.contains("free of charge"), "{body}");
     let before = "2029-12-30T00:00:00Z".parse::<Timestamp>().expect("a time") - SignedDuration::from_secs(1);
     let body = confirmed(Language::English, &reservation(&before.to_string())).body;
     assert!(body.contains("free of charge until"), "{body}");
@@ -72,9 +72,27 @@ fn confirmation_of_a_late_booking_offers_no_free_cancellation() {
 #[test]
 fn confirmation_without_a_penalty_promises_free_cancellation() {
     let mut free = reservation("2029-06-01T12:00:00Z");
-    free.quote.late_penalty_percent = 0;
+    free.quote = quote_for(free.stay, TOTAL, 0);
     let body = confirmed(Language::German, &free).body;
     assert!(body.contains("Sie können kostenlos stornieren.\n"), "{body}");
+}
+
+#[test]
+fn confirmation_states_every_deadline_with_its_penalty_and_the_grace_period_first() {
+    let mut tiers = reservation("2029-06-01T12:00:00Z");
+    let terms = &mut tiers.quote.terms;
+    terms
+        .deadlines
+        .insert(1, Deadline { until: Some("2029-12-31T15:00:00Z".parse().expect("a time")), penalty: euros(1_000) });
+    let body = confirmed(Language::English, &tiers).body;
+    let expected = "until Sunday, 30 December 2029, 09:00 (local time at the hotel). If you cancel by Tuesday, 1 January 2030, \
+                    00:00, 10.00 EUR is kept. If you cancel later, 30.00 EUR is kept.\n";
+    assert!(body.contains(expected), "{body}");
+    let terms = &mut tiers.quote.terms;
+    terms.deadlines.drain(..2);
+    terms.grace = Some(Grace { hours: 24, booked_before: "2029-12-30T00:00:00Z".parse().expect("a time") });
+    let body = confirmed(Language::English, &tiers).body;
+    assert!(body.contains("free of charge until Saturday, 2 June 2029, 21:00"), "{body}");
 }
 
 #[test]
@@ -104,6 +122,6 @@ fn texts_differ_between_languages_and_leave_no_gap_unfilled() {
 fn link_that_needs_a_login_is_not_called_secret() {
     let reservation = reservation("2029-06-01T12:00:00Z");
     let booking = Booking { reservation: &reservation, names: &names(), link: LINK, keyed: false };
-    let body = Text::confirmed(Language::English, &booking).expect("in range").body;
+    let body = Text::confirmed(Language::English, &booking).body;
     assert!(body.ends_with(&format!("{LINK}\n")), "{body}");
 }

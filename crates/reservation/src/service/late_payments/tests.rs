@@ -45,18 +45,21 @@ async fn held(hotels: MockHotelClient) -> (World, BookingService, NewReservation
     (world, service, order)
 }
 
+/// A hotel in this zone, whose days end at 04:00.
 fn at(zone: &'static str) -> MockHotelClient {
     let mut hotels = MockHotelClient::new();
-    hotels.expect_time_zone().returning(move |_| Ok(staymesh_domain::time_zone(zone).expect("a zone")));
+    hotels
+        .expect_hotel_time()
+        .returning(move |_| Ok(staymesh_domain::HotelTime::parse(zone, "15:00", "04:00").expect("a calendar")));
     hotels
 }
 
 #[rstest]
-#[case::before_it_ends_anywhere(MockHotelClient::new(), "2030-01-02T03:59:59+14:00", true)]
+#[case::before_it_ends_anywhere(MockHotelClient::new(), "2030-01-01T23:59:59+14:00", true)]
 #[case::in_auckland_in_time(at("Pacific/Auckland"), "2030-01-02T03:59:59+13:00", true)]
 #[case::in_auckland_next_morning(at("Pacific/Auckland"), "2030-01-02T10:50:00+13:00", false)]
 #[case::in_honolulu_at_the_same_time(at("Pacific/Honolulu"), "2030-01-02T10:50:00+13:00", true)]
-#[case::after_it_ended_everywhere(MockHotelClient::new(), "2030-01-02T16:00:00Z", false)]
+#[case::after_it_ended_everywhere(MockHotelClient::new(), "2030-01-02T18:00:00Z", false)]
 #[tokio::test]
 async fn payment_is_accepted_until_check_in_ends_at_the_hotel(
     #[case] hotels: MockHotelClient,
@@ -90,7 +93,7 @@ async fn payment_for_a_deleted_hotel_is_refunded_and_an_outage_is_retried() {
     let now: Timestamp = "2030-01-02T00:00:00Z".parse().expect("a time");
     for (reason, refunded) in [(Reason::HotelNotFound, true), (Reason::DependencyUnavailable, false)] {
         let mut hotels = MockHotelClient::new();
-        hotels.expect_time_zone().returning(move |_| Err(Problem::new(reason, "no")));
+        hotels.expect_hotel_time().returning(move |_| Err(Problem::new(reason, "no")));
         let (_world, service, order) = held(hotels).await;
         let applied = service.confirm_payment(order.id, PaymentId::new(), total(), now).await;
         assert_eq!(applied.is_ok_and(|applied| applied.refund_required), refunded, "{reason:?}");

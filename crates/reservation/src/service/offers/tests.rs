@@ -56,6 +56,13 @@ fn price(room_type_id: RoomTypeId, minor: i64) -> RoomTypePrice {
     RoomTypePrice { room_type_id, quote: quote(minor) }
 }
 
+/// A hotel in this zone, whose days end at midnight.
+fn hotel_in(zone: &'static str) -> MockHotelClient {
+    let mut hotels = MockHotelClient::new();
+    hotels.expect_hotel_time().returning(move |_| Ok(HotelTime::parse(zone, "15:00", "00:00").expect("a calendar")));
+    hotels
+}
+
 /// A service with room types 1 to 3, of which 3 is sold out, and a request for one night.
 async fn service(hotels: MockHotelClient, rates: MockRateClient) -> (BookingService, StayRequest, TestDatabase) {
     let database = TestDatabase::new("reservation", &MIGRATOR).await.expect("a database");
@@ -95,7 +102,7 @@ async fn service(hotels: MockHotelClient, rates: MockRateClient) -> (BookingServ
 
 #[tokio::test]
 async fn offers_list_free_fitting_priced_room_types_cheapest_first() {
-    let mut hotels = MockHotelClient::new();
+    let mut hotels = hotel_in("Europe/Lisbon");
     // Type 4 has no inventory.
     hotels
         .expect_room_types()
@@ -103,11 +110,11 @@ async fn offers_list_free_fitting_priced_room_types_cheapest_first() {
     let mut rates = MockRateClient::new();
     rates
         .expect_price()
-        .withf(|_, _, _, demand| demand.iter().map(|d| d.room_type_id).eq([id(1), id(2)]))
+        .withf(|_, _, _, _, demand| demand.iter().map(|d| d.room_type_id).eq([id(1), id(2)]))
         .once()
-        .returning(|_, _, _, _| Ok(vec![price(id(1), 9_000), price(id(2), 8_000)]));
+        .returning(|_, _, _, _, _| Ok(vec![price(id(1), 9_000), price(id(2), 8_000)]));
     let (service, request, _database) = service(hotels, rates).await;
-    let offers = service.offers(request).await.expect("offers");
+    let offers = service.offers(request, Timestamp::now()).await.expect("offers");
     let shown: Vec<_> =
         offers.iter().map(|o| (o.room_type.room_type_id, o.quote.total.minor(), o.rooms_left)).collect();
     assert_eq!(shown, [(id(2), 8000, 5), (id(1), 9000, 5)]);
@@ -115,18 +122,18 @@ async fn offers_list_free_fitting_priced_room_types_cheapest_first() {
 
 #[tokio::test]
 async fn offers_without_fitting_room_type_call_no_rate_service() {
-    let mut hotels = MockHotelClient::new();
+    let mut hotels = hotel_in("Europe/Lisbon");
     hotels.expect_room_types().returning(|_| Ok(vec![room_type(1, 1)]));
     let (service, request, _database) = service(hotels, MockRateClient::new()).await;
-    assert!(service.offers(request).await.expect("offers").is_empty());
+    assert!(service.offers(request, Timestamp::now()).await.expect("offers").is_empty());
 }
 
 #[tokio::test]
 async fn prepare_signs_the_offer_for_its_caller_and_holds_no_rooms() {
-    let mut hotels = MockHotelClient::new();
+    let mut hotels = hotel_in("Europe/Lisbon");
     hotels.expect_room_type().returning(|_, room_type_id| Ok(room_type(room_type_id.get(), 2)));
     let mut rates = MockRateClient::new();
-    rates.expect_price().returning(|_, _, _, demand| Ok(vec![price(demand[0].room_type_id, 9_000)]));
+    rates.expect_price().returning(|_, _, _, _, demand| Ok(vec![price(demand[0].room_type_id, 9_000)]));
     let (service, request, _database) = service(hotels, rates).await;
     let form = service.prepare("me".into(), request, id(1), Timestamp::now()).await.expect("a form");
     let read = service.offers.verify(&form.token).expect("ours");
@@ -145,26 +152,79 @@ async fn prepare_signs_the_offer_for_its_caller_and_holds_no_rooms() {
 
 #[tokio::test]
 async fn offers_with_invalid_price_fail_internally_and_with_rate_outage_name_the_dependency() {
-    let mut hotels = MockHotelClient::new();
+    let mut hotels = hotel_in("Europe/Lisbon");
     hotels.expect_room_types().returning(|_| Ok(vec![room_type(1, 2)]));
     let mut rates = MockRateClient::new();
-    rates.expect_price().once().returning(|_, _, _, _| Err(ReservationError::from(QuoteError::Sum).into()));
-    rates.expect_price().returning(|_, _, _, _| {
+    rates.expect_price().once().returning(|_, _, _, _, _| Err(ReservationError::from(QuoteError::Sum).into()));
+    rates.expect_price().returning(|_, _, _, _, _| {
         Err(Problem::from_dependency("rate", &tonic::Status::unavailable("connection refused")))
     });
     let (service, request, _database) = service(hotels, rates).await;
     let reason = |error| Problem::from(error).reason();
-    assert_eq!(service.offers(request).await.map(|_| ()).map_err(reason), Err(Reason::Internal));
-    assert_eq!(service.offers(request).await.map(|_| ()).map_err(reason), Err(Reason::DependencyUnavailable));
+    assert_eq!(service.offers(request, Timestamp::now()).await.map(|_| ()).map_err(reason), Err(Reason::Internal));
+    assert_eq!(
+        service.offers(request, Timestamp::now()).await.map(|_| ()).map_err(reason),
+        Err(Reason::DependencyUnavailable)
+    );
 }
 
 #[tokio::test]
 async fn search_calls_the_hotel_service_only_when_nothing_is_on_sale() {
-    let mut hotels = MockHotelClient::new();
+    let mut hotels = hotel_in("Europe/Lisbon");
     hotels.expect_room_types().once().returning(|_| Err(Problem::new(Reason::HotelNotFound, "there is no such hotel")));
     let (service, request, _database) = service(hotels, MockRateClient::new()).await;
-    assert_eq!(service.search(request.hotel_id, request.stay, &[]).await.expect("known").len(), 3);
+    assert_eq!(service.search(request.hotel_id, request.stay, &[], Timestamp::now()).await.expect("known").len(), 3);
     let unknown = HotelId::try_from(8).expect("an id");
-    let refused = service.search(unknown, request.stay, &[]).await.map_err(|error| Problem::from(error).reason());
+    let refused = service
+        .search(unknown, request.stay, &[], Timestamp::now())
+        .await
+        .map_err(|error| Problem::from(error).reason());
     assert_eq!(refused, Err(Reason::HotelNotFound));
+}
+
+#[rstest::rstest]
+// 10:50 in Auckland: the night of the date before is over there, though not in UTC.
+#[case::over_at_the_hotel("Pacific/Auckland", "2030-01-01T21:50:00Z", false)]
+#[case::not_over_in_honolulu("Pacific/Honolulu", "2030-01-01T21:50:00Z", true)]
+#[case::until_midnight("Europe/Lisbon", "2030-01-01T23:59:59Z", true)]
+#[case::from_midnight_on("Europe/Lisbon", "2030-01-02T00:00:00Z", false)]
+#[tokio::test]
+async fn stay_is_offered_until_its_first_day_ends_at_the_hotel(
+    #[case] zone: &'static str,
+    #[case] now: &str,
+    #[case] offered: bool,
+) {
+    let now: Timestamp = now.parse().expect("a time");
+    let mut hotels = hotel_in(zone);
+    hotels.expect_room_types().returning(|_| Ok(vec![]));
+    hotels.expect_room_type().returning(|_, room_type_id| Ok(room_type(room_type_id.get(), 2)));
+    let (service, request, _database) = service(hotels, MockRateClient::new()).await;
+    let stay = StayDates::parse("2030-01-01", "2030-01-02").expect("a stay");
+    let request = StayRequest { stay, ..request };
+    let past =
+        |refused: ReservationError| matches!(refused, ReservationError::Field(field) if field.field == "check_in");
+    assert_eq!(service.offers(request, now).await.map_or_else(|e| !past(e), |_| true), offered);
+    let searched = service.search(request.hotel_id, stay, &[], now).await;
+    assert_eq!(searched.map_or_else(|e| !past(e), |_| true), offered);
+    let prepared = service.prepare("me".into(), request, id(1), now).await.map(drop).expect_err("not on sale");
+    assert_eq!(!past(prepared), offered);
+}
+
+#[rstest::rstest]
+#[case::over_in_auckland("Pacific/Auckland", &[0])]
+#[case::not_over_in_honolulu("Pacific/Honolulu", &[])]
+#[tokio::test]
+async fn inventory_can_be_set_from_today_at_the_hotel(#[case] zone: &'static str, #[case] past: &[usize]) {
+    let now: Timestamp = "2030-01-01T21:50:00Z".parse().expect("a time");
+    let (service, request, _database) = service(hotel_in(zone), MockRateClient::new()).await;
+    let change = |from: jiff::civil::Date| InventoryChange {
+        room_type_id: id(1),
+        nights: DateRange::new(from, from.saturating_add(1.day())).expect("a range"),
+        total_inventory: 1,
+        overbooking_percent: None,
+        for_future_nights: false,
+        etag: String::new(),
+    };
+    let changes = [change(date(2030, 1, 1)), change(date(2030, 1, 2))];
+    assert_eq!(service.past_changes(request.hotel_id, &changes, now).await.expect("known"), past);
 }

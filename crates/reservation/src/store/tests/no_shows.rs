@@ -9,7 +9,7 @@ impl World {
     /// A paid reservation with a late penalty of 30 %.
     async fn paid(&self, from: i32, until: i32, rooms: i32) -> NewReservation {
         let mut order = self.order(from, until, rooms);
-        order.quote.late_penalty_percent = 30;
+        order.quote = quote_for(order.stay, TOTAL, 30);
         self.book(&order).await.expect("booked");
         let pay = Command::ConfirmPayment { payment_id: PaymentId::new(), amount: total() };
         self.apply(order.id, pay, Timestamp::now()).await.expect("paid");
@@ -27,9 +27,14 @@ impl World {
     }
 }
 
-/// When the check-in date begins in UTC-12: noon UTC.
-fn check_in(order: &NewReservation) -> Timestamp {
-    calendar::begins(order.stay.check_in()).expect("in range")
+/// When the day of arrival ends, as a no-show.
+fn missed(order: &NewReservation) -> Timestamp {
+    order.quote.terms.no_show_from
+}
+
+/// The last instant at which the booking can be cancelled.
+fn last_moment(order: &NewReservation) -> Timestamp {
+    order.quote.terms.cancel_before - SignedDuration::from_micros(1)
 }
 
 #[tokio::test]
@@ -39,7 +44,7 @@ async fn repeated_no_show_releases_rooms_and_publishes_the_refund_once() {
     assert_eq!(world.reserved().await[..5], [2, 2, 3, 1, 0]);
     let reports = (0..20).map(|_| {
         let (world, order) = (world.clone(), order.clone());
-        tokio::spawn(async move { world.apply(order.id, Command::MarkNoShow, check_in(&order)).await })
+        tokio::spawn(async move { world.apply(order.id, Command::MarkNoShow, missed(&order)).await })
     });
     for outcome in join_all(reports).await {
         let booking = outcome.expect("no panic").expect("no-show").reservation;
@@ -66,12 +71,10 @@ async fn concurrent_cancel_and_no_show_apply_exactly_one() {
         for command in
             if n % 2 == 0 { [Command::Cancel, Command::MarkNoShow] } else { [Command::MarkNoShow, Command::Cancel] }
         {
-            let (world, order) = (world.clone(), order.clone());
-            races.push((
-                order.id,
-                command.clone(),
-                tokio::spawn(async move { world.apply(order.id, command, check_in(&order)).await }),
-            ));
+            let (world, id) = (world.clone(), order.id);
+            // The clocks of two replicas, either side of the end of the day of arrival.
+            let at = if command == Command::Cancel { last_moment(&order) } else { missed(&order) };
+            races.push((order.id, command.clone(), tokio::spawn(async move { world.apply(id, command, at).await })));
         }
     }
     for (id, command, race) in races {
@@ -96,8 +99,8 @@ async fn refused_no_show_changes_nothing() {
     let world = World::with_rooms(10).await;
     let (paid, held) = (world.paid(0, 2, 1).await, world.order(0, 2, 1));
     world.book(&held).await.expect("booked");
-    let late = calendar::begins(paid.stay.check_out().saturating_add(1.day())).expect("in range");
-    for (order, moment) in [(&paid, Timestamp::now()), (&paid, late), (&held, check_in(&held))] {
+    let late = paid.quote.terms.no_show_until + SignedDuration::from_micros(1);
+    for (order, moment) in [(&paid, Timestamp::now()), (&paid, late), (&held, missed(&held))] {
         let refused = world.apply(order.id, Command::MarkNoShow, moment).await.expect_err("refused");
         assert!(
             matches!(refused, ReservationError::NoShowOutOfTime { .. } | ReservationError::NotEligibleForNoShow { .. }),
@@ -105,7 +108,7 @@ async fn refused_no_show_changes_nothing() {
         );
     }
     let unknown = ReservationId::generate(world.hotel, Timestamp::now());
-    let refused = world.apply(unknown, Command::MarkNoShow, check_in(&paid)).await;
+    let refused = world.apply(unknown, Command::MarkNoShow, missed(&paid)).await;
     assert!(matches!(refused, Err(ReservationError::NotFound)));
     assert_eq!(world.reserved().await[..2], [2, 2]);
     assert_eq!(world.refunds().await, <[String; 0]>::default());
@@ -114,11 +117,11 @@ async fn refused_no_show_changes_nothing() {
 #[tokio::test]
 async fn database_accepts_no_show_only_from_paid_and_keeps_it_final() {
     let world = World::with_rooms(10).await;
-    let (missed, cancelled, paid) = (world.paid(0, 1, 1).await, world.paid(0, 1, 1).await, world.paid(0, 1, 1).await);
+    let (absent, cancelled, paid) = (world.paid(0, 1, 1).await, world.paid(0, 1, 1).await, world.paid(0, 1, 1).await);
     let held = world.order(0, 1, 1);
     world.book(&held).await.expect("booked");
-    world.apply(missed.id, Command::MarkNoShow, check_in(&missed)).await.expect("no-show");
-    world.apply(cancelled.id, Command::Cancel, check_in(&cancelled)).await.expect("cancelled");
+    world.apply(absent.id, Command::MarkNoShow, missed(&absent)).await.expect("no-show");
+    world.apply(cancelled.id, Command::Cancel, last_moment(&cancelled)).await.expect("cancelled");
     let refused = async |order: &NewReservation, set: &str| {
         let sql = format!("update reservation set {set} where reservation_id = $1");
         let outcome = sqlx::query(AssertSqlSafe(sql)).bind(order.id.as_uuid()).execute(world.pool()).await;
@@ -130,14 +133,14 @@ async fn database_accepts_no_show_only_from_paid_and_keeps_it_final() {
         (&cancelled, "cancellation_reason = 'no_show'", "reservation_no_show_is_final"),
         (&held, no_show, "reservation_no_show_is_final"),
         (&paid, "cancellation_reason = 'no_show'", "reservation_no_show_is_final"),
-        (&missed, "cancellation_reason = 'requested'", "reservation_no_show_is_final"),
-        (&missed, "cancellation_reason = 'hold_expired'", "reservation_no_show_is_final"),
-        (&missed, "status = 'paid', cancellation_reason = null", "reservation_legal_transition"),
+        (&absent, "cancellation_reason = 'requested'", "reservation_no_show_is_final"),
+        (&absent, "cancellation_reason = 'hold_expired'", "reservation_no_show_is_final"),
+        (&absent, "status = 'paid', cancellation_reason = null", "reservation_legal_transition"),
         (&paid, "status = 'cancelled', cancellation_reason = 'late'", "reservation_cancellation_has_a_reason"),
         (&paid, "status = 'cancelled'", "reservation_cancellation_has_a_reason"),
     ] {
         assert_eq!(refused(order, set).await.as_deref(), Some(constraint), "{set}");
     }
     let refund = "update reservation set status = 'refunded', refunded_minor = 1 where reservation_id = $1";
-    sqlx::query(refund).bind(missed.id.as_uuid()).execute(world.pool()).await.expect("its money goes back");
+    sqlx::query(refund).bind(absent.id.as_uuid()).execute(world.pool()).await.expect("its money goes back");
 }

@@ -118,7 +118,7 @@ async fn reach(world: &World, steps: &[Step]) -> Reservation {
             Step::Reject => (Command::RejectPayment, Timestamp::now()),
             Step::Cancel => (Command::Cancel, Timestamp::now()),
             Step::Expire => (Command::Expire, Timestamp::now() + SignedDuration::from_mins(16)),
-            Step::NoShow => (Command::MarkNoShow, calendar::begins(booking.stay.check_in()).expect("in range")),
+            Step::NoShow => (Command::MarkNoShow, booking.quote.terms.no_show_from),
             Step::Refund => (Command::ConfirmRefund { payment_id, amount: total() }, Timestamp::now()),
         };
         booking = world.apply(booking.id, command, now).await.expect("a legal command").reservation;

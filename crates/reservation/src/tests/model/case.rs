@@ -25,8 +25,8 @@ pub(super) fn date(night: usize) -> Date {
     FIRST_NIGHT.saturating_add(i64::try_from(night).expect("few nights").days())
 }
 
-/// When the date of a night begins in UTC-12: noon UTC.
-pub(super) fn noon(night: usize) -> Timestamp {
+/// When the date of a night begins at the hotel, in Greenwich.
+pub(super) fn midnight(night: usize) -> Timestamp {
     date(night).at(12, 0, 0, 0).to_zoned(jiff::tz::TimeZone::UTC).expect("a time").timestamp()
 }
 
@@ -110,7 +110,7 @@ pub(super) enum Op {
         room_type: Option<i32>,
     },
     Wait(SignedDuration),
-    /// Waits until this long after the check-in date begins in UTC-12.
+    /// Waits until this long after the check-in date begins at the hotel.
     Arrive(usize, SignedDuration),
 }
 
@@ -170,7 +170,7 @@ impl Case {
         for op in &self.ops {
             match op {
                 Op::Wait(time) => now += *time,
-                Op::Arrive(slot, time) => now = now.max(noon(self.requests[*slot].0.first) + *time),
+                Op::Arrive(slot, time) => now = now.max(midnight(self.requests[*slot].0.first) + *time),
                 op => {
                     now += SignedDuration::from_secs(1);
                     timed.push(Timed { op: op.clone(), now });

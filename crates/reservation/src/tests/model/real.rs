@@ -20,7 +20,7 @@ use crate::{
     expiry::release_expired,
     lifecycle::Command,
     model::{Guest, NewReservation, PaymentMode},
-    quote::tests::quote,
+    quote::tests::quote_for,
     store::{HoldCursor, InventoryChange},
     testing::{World, hotel_id},
     writer::{ChangeOrder, Created, Writer},
@@ -164,16 +164,17 @@ impl Real {
         let request = case.request(slot, variant);
         let nights = request.nights();
         let content = u8::from(variant == Variant::Other);
+        let stay = StayDates::new(date(nights.start), date(nights.end)).expect("a stay");
         NewReservation {
             id: self.ids[slot],
             owner: if variant == Variant::Stranger { "a stranger" } else { "me" }.into(),
             room_type_id: room_type_id(PLACES[request.place(slot)].1),
-            stay: StayDates::new(date(nights.start), date(nights.end)).expect("a stay"),
+            stay,
             rooms: RoomCount::try_from(request.rooms).expect("a count"),
             guests: GuestCount::ONE,
             guest: Guest { full_name: "A guest".into(), email: "guest@example.com".into() },
             payment_mode: if request.partner_collects { PaymentMode::PartnerCollects } else { PaymentMode::GuestPays },
-            quote: quote(TOTAL),
+            quote: quote_for(stay, TOTAL, 30),
             content_hash: [content; 32],
             hold_expire_time: (!request.partner_collects).then(|| now + HOLD),
             limits: Box::default(),
@@ -206,7 +207,7 @@ fn refused(error: ReservationError) -> Answer {
         E::NotFound => Answer::NotFound,
         E::StayHasBegun => Answer::StayHasBegun,
         E::NotEligibleForNoShow { status, reason } => Answer::NotEligibleForNoShow { status, reason },
-        E::NoShowOutOfTime { window } => Answer::NoShowOutOfTime { from: window.start, until: window.end },
+        E::NoShowOutOfTime { from, until } => Answer::NoShowOutOfTime { from, until },
         E::IllegalTransition { from, to } => Answer::Illegal { from, to },
         E::AmountMismatch => Answer::AmountMismatch,
         E::BelowReserved(_) => Answer::BelowReserved,

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::{SignedDuration, Timestamp};
 
 use super::{
-    case::{Case, HOLD, NIGHTS, Op, PLACES, Setting, TOTAL, Timed, Variant, date, noon},
+    case::{Case, HOLD, NIGHTS, Op, PLACES, Setting, TOTAL, Timed, Variant, date, midnight},
     rows::{BookingRow, Rows},
 };
 use crate::model::{
@@ -207,12 +207,12 @@ impl Model {
 
     fn cancel(&mut self, slot: usize, now: Timestamp) -> Answer {
         let Some(booking) = self.bookings.get_mut(&slot) else { return Answer::NotFound };
-        let midnight = date(booking.nights.start).to_zoned(jiff::tz::TimeZone::UTC).expect("a time").timestamp();
+        let arrival = midnight(booking.nights.start);
         match (booking.row.status, booking.row.reason) {
-            // The check-in date is past everywhere on earth, also in UTC-12.
-            (Status::Paid, _) if now >= midnight + SignedDuration::from_hours(36) => return Answer::StayHasBegun,
+            // The check-in date is past at the hotel.
+            (Status::Paid, _) if now >= midnight(booking.nights.start + 1) => return Answer::StayHasBegun,
             (Status::Paid, _) => {
-                let free = now <= midnight - SignedDuration::from_hours(48);
+                let free = now <= arrival - SignedDuration::from_hours(48);
                 booking.refunds.push(if free { TOTAL } else { TOTAL * 70 / 100 });
                 booking.go(Status::Cancelled);
             }
@@ -236,9 +236,9 @@ impl Model {
             (Status::Paid, _) => {}
             (status, reason) => return Answer::NotEligibleForNoShow { status, reason },
         }
-        // The check-in date has begun, and the check-out date has not ended.
-        let (from, until) = (noon(booking.nights.start), noon(booking.nights.end + 1));
-        if now < from || until <= now {
+        // The check-in date has ended, and not more than two days have passed since the check-out date began.
+        let (from, until) = (midnight(booking.nights.start + 1), midnight(booking.nights.end + 2));
+        if now < from || until < now {
             return Answer::NoShowOutOfTime { from, until };
         }
         booking.refunds.push(TOTAL * 70 / 100);
@@ -332,8 +332,8 @@ impl Model {
 
     fn retire(&mut self, hotel: i32, room_type: Option<i32>, now: Timestamp) -> Answer {
         let before = self.inventory.clone();
-        // Nights whose date has passed in UTC-12 are past.
-        let today = (now - SignedDuration::from_hours(12)).to_zoned(jiff::tz::TimeZone::UTC).date();
+        // Nights whose date has passed at 06:00 in UTC-12 are past.
+        let today = (now - SignedDuration::from_hours(18)).to_zoned(jiff::tz::TimeZone::UTC).date();
         for (place, (of_hotel, of_type)) in PLACES.into_iter().enumerate() {
             for night in (0..NIGHTS).filter(|night| date(*night) >= today) {
                 let wanted = of_hotel == hotel && room_type.is_none_or(|room_type| room_type == of_type);

@@ -6,11 +6,11 @@ use super::{Found, everything, make_payouts, send_to, sold};
 use crate::{jobs::payouts::default_cutoff, testing::database};
 
 #[test]
-fn default_cutoff_is_yesterday_in_utc() {
+fn default_cutoff_is_two_days_ago_in_utc() {
     let cutoff = |time: &str| default_cutoff(time.parse().unwrap());
-    assert_eq!(cutoff("2030-03-01T00:00:00Z"), date(2030, 2, 28));
-    assert_eq!(cutoff("2030-03-01T23:59:59Z"), date(2030, 2, 28));
-    assert_eq!(cutoff("2030-03-02T03:00:00+04:00"), date(2030, 2, 28), "by UTC");
+    assert_eq!(cutoff("2030-03-01T00:00:00Z"), date(2030, 2, 27));
+    assert_eq!(cutoff("2030-03-01T23:59:59Z"), date(2030, 2, 27));
+    assert_eq!(cutoff("2030-03-02T03:00:00+04:00"), date(2030, 2, 27), "by UTC");
 }
 
 #[tokio::test]

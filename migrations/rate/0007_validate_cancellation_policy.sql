@@ -1,0 +1,2 @@
+alter table room_rate validate constraint room_rate_cancellation_policy_versioned;
+alter table room_rate validate constraint room_rate_cancellation_policy_size;
