@@ -76,10 +76,7 @@ impl ReservationClient for GrpcReservationClient {
         });
         let response = response.await;
         match response {
-            Ok(response) => match response.into_inner().reservation {
-                Some(reservation) => booking(&reservation).map(Some),
-                None => Err(missing("reservation")),
-            },
+            Ok(response) => booking(response.get_ref()).map(Some),
             Err(status) if Problem::reason_of(&status) == Some(Reason::ReservationNotFound) => Ok(None),
             Err(status) => Err(Problem::from_dependency("reservation", &status)),
         }

@@ -93,8 +93,7 @@ impl HotelClient for GrpcHotelClient {
         })
         .await
         .map_err(|status| Problem::from_dependency("hotel", &status))?;
-        let room_type = response.into_inner().room_type;
-        room_type.ok_or_else(|| Problem::internal(&"the hotel service sent no room type"))?.try_into()
+        response.into_inner().try_into()
     }
 
     async fn time_zone(&self, hotel_id: HotelId) -> Result<TimeZone, Problem> {
@@ -105,8 +104,7 @@ impl HotelClient for GrpcHotelClient {
         })
         .await
         .map_err(|status| Problem::from_dependency("hotel", &status))?;
-        let name = response.into_inner().hotel.map(|hotel| hotel.time_zone);
-        let zone = name.as_deref().and_then(time_zone);
+        let zone = time_zone(&response.into_inner().time_zone);
         zone.ok_or_else(|| Problem::internal(&"the hotel service sent no time zone that is known"))
     }
 }

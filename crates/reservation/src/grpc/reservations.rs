@@ -95,25 +95,23 @@ impl ReservationService for ReservationHandler {
     async fn create_reservation(
         &self,
         request: Request<proto::CreateReservationRequest>,
-    ) -> Result<Response<proto::CreateReservationResponse>, Status> {
+    ) -> Result<Response<proto::Reservation>, Status> {
         let caller = Caller::required(&request)?;
         let source = request::source(&request);
         let message = request.into_inner();
         let booking = request::booking(message, source).map_err(refuse)?;
         let booking = self.0.create(&caller, booking, Timestamp::now()).await?;
-        let reservation = Some(response::reservation(booking, caller.role));
-        Ok(Response::new(proto::CreateReservationResponse { reservation }))
+        Ok(Response::new(response::reservation(booking, caller.role)))
     }
 
     async fn get_reservation(
         &self,
         request: Request<proto::GetReservationRequest>,
-    ) -> Result<Response<proto::GetReservationResponse>, Status> {
+    ) -> Result<Response<proto::Reservation>, Status> {
         let caller = Caller::required(&request)?;
         let id = reservation_id(&request.into_inner().reservation_id)?;
         let booking = self.0.get(&caller, id).await?;
-        let reservation = Some(response::reservation(booking, caller.role));
-        Ok(Response::new(proto::GetReservationResponse { reservation }))
+        Ok(Response::new(response::reservation(booking, caller.role)))
     }
 
     async fn list_reservations(
@@ -144,11 +142,10 @@ impl ReservationService for ReservationHandler {
     async fn cancel_reservation(
         &self,
         request: Request<proto::CancelReservationRequest>,
-    ) -> Result<Response<proto::CancelReservationResponse>, Status> {
+    ) -> Result<Response<proto::Reservation>, Status> {
         let caller = Caller::required(&request)?;
         let id = reservation_id(&request.into_inner().reservation_id)?;
         let booking = self.0.cancel(&caller, id, Timestamp::now()).await?;
-        let reservation = Some(response::reservation(booking, caller.role));
-        Ok(Response::new(proto::CancelReservationResponse { reservation }))
+        Ok(Response::new(response::reservation(booking, caller.role)))
     }
 }

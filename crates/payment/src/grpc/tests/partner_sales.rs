@@ -45,7 +45,7 @@ async fn partner_sale_is_recorded_and_credited_idempotently_and_other_terms_are_
             .await
             .unwrap()
             .into_inner();
-        recorded.push(answer.sale.unwrap());
+        recorded.push(answer);
     }
     assert_eq!(recorded[0], recorded[1]);
     let made = &recorded[0];
