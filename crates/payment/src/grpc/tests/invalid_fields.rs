@@ -93,14 +93,14 @@ async fn every_wrong_field_of_a_request_about_cases_is_named() {
     let admin = caller("admin-1", Role::Admin, &[]);
     let list = proto::ListReconciliationCasesRequest {
         state: 99,
-        class: 99,
+        kind: 99,
         day: "x".into(),
         page_size: -1,
         page_token: "x".into(),
     };
     assert_eq!(
         named!(finance.list_reconciliation_cases(by(&admin, list))),
-        ["state", "class", "day", "page_size", "page_token"]
+        ["state", "kind", "day", "page_size", "page_token"]
     );
     for text in ["", "  ", "a\0", "\u{200b}", "\u{200d}", "a\u{202e}", &"x".repeat(2001)] {
         let (case_id, etag) = ("x".to_owned(), String::new());
