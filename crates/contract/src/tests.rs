@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use prost_reflect::{DescriptorPool, Kind};
 use staymesh_api::options::v1::Role;
 
 use crate::{
@@ -105,6 +106,22 @@ fn documented_gateways_are_those_of_the_contract() {
         let listed = page.lines().find(|line| line.starts_with(&row)).expect("a row for the gateway");
         let name = service.name.rsplit('.').next().unwrap_or_default();
         assert!(listed.contains(&format!("`{name}`")), "docs/API-DESIGN.md lacks {name} in the row of its gateway");
+    }
+}
+
+#[test]
+fn roles_of_access_rules_are_the_public_roles_and_are_in_no_message() {
+    let pool = DescriptorPool::decode(staymesh_api::DESCRIPTOR_SET).expect("the contract can be read");
+    let values = |name| {
+        let roles = pool.get_enum_by_name(name).expect("the enum");
+        roles.values().map(|value| (value.name().to_owned(), value.number())).collect::<Vec<_>>()
+    };
+    assert_eq!(values("staymesh.options.v1.Role"), values("staymesh.identity.v1.Role"));
+    for message in pool.all_messages().filter(|message| message.full_name() != "staymesh.options.v1.Access") {
+        for field in message.fields() {
+            let internal = matches!(field.kind(), Kind::Enum(of) if of.full_name() == "staymesh.options.v1.Role");
+            assert!(!internal, "{} has the role of access rules", field.full_name());
+        }
     }
 }
 
