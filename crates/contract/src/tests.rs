@@ -32,7 +32,7 @@ const AUDITED: [&str; 27] = [
     "payment.v1.FinanceService/ResolveCase",
     "payment.v1.FinanceService/SetPartnerCreditLimit",
     "payment.v1.PaymentAdminService/RefundPayment",
-    "payment.v1.PaymentAdminService/SetPayOutDestination",
+    "payment.v1.PaymentAdminService/SetPayoutDestination",
     "rate.v1.RateAdminService/SetNightlyPrices",
     "rate.v1.RateAdminService/SetRoomRate",
     "rate.v1.RateAdminService/SetTaxes",

@@ -14,8 +14,8 @@ pub(crate) const PAYMENT: ObjectType = ObjectType {
 };
 
 /// The destination of a hotel's payouts, by the id of the hotel.
-pub(crate) const PAY_OUT_DESTINATION: ObjectType = ObjectType {
-    name: "pay_out_destination",
+pub(crate) const PAYOUT_DESTINATION: ObjectType = ObjectType {
+    name: "payout_destination",
     snapshot: "select jsonb_build_object('destination', destination) from hotel_destination
                where hotel_id = $1::integer",
 };

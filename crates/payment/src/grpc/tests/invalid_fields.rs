@@ -32,16 +32,14 @@ async fn every_wrong_field_of_a_request_of_staff_is_named() {
     let refund =
         proto::RefundPaymentRequest { payment_id: "x".into(), amount, request_id: "x".into(), goodwill: false };
     assert_eq!(named!(admin.refund_payment(by(&caller, refund))), ["payment_id", "amount.amount", "request_id"]);
-    let payouts = proto::ListPayOutsRequest { hotel_id: -1, page_size: -1, page_token: token() };
-    assert_eq!(named!(admin.list_pay_outs(by(&caller, payouts))), ["hotel_id", "page_size", "page_token"]);
-    let statement =
-        proto::GetPayOutStatementRequest { hotel_id: -1, payout_id: "x".into(), page_size: -1, page_token: token() };
-    assert_eq!(
-        named!(admin.get_pay_out_statement(by(&caller, statement))),
-        ["hotel_id", "payout_id", "page_size", "page_token"]
-    );
-    let destination = proto::SetPayOutDestinationRequest { hotel_id: -1, destination: "a b".into() };
-    assert_eq!(named!(admin.set_pay_out_destination(by(&caller, destination))), ["hotel_id", "destination"]);
+    let payouts = proto::ListPayoutsRequest { hotel_id: -1, page_size: -1, page_token: token() };
+    assert_eq!(named!(admin.list_payouts(by(&caller, payouts))), ["hotel_id", "page_size", "page_token"]);
+    let payout = proto::GetPayoutRequest { payout_id: "x".into() };
+    assert_eq!(named!(admin.get_payout(by(&caller, payout))), ["payout_id"]);
+    let lines = proto::ListPayoutLinesRequest { payout_id: "x".into(), page_size: -1, page_token: token() };
+    assert_eq!(named!(admin.list_payout_lines(by(&caller, lines))), ["payout_id", "page_size", "page_token"]);
+    let destination = proto::SetPayoutDestinationRequest { hotel_id: -1, destination: "a b".into() };
+    assert_eq!(named!(admin.set_payout_destination(by(&caller, destination))), ["hotel_id", "destination"]);
     let sales = proto::ListPartnerSalesRequest {
         partner: String::new(),
         from_date: "x".into(),
