@@ -52,7 +52,7 @@ impl<P: Psp> PaymentService for PaymentHandler<P> {
         request: Request<ListInvoiceLinesRequest>,
     ) -> Result<Response<ListInvoiceLinesResponse>, Status> {
         let caller = Caller::required(&request)?;
-        let query = request::partner_sales::own(caller.subject, request.into_inner())?;
+        let query = request::partner_sales::own(caller.subject, request.get_ref())?;
         let (sales, next_page_token) = self.0.list_partner_sales(&query.partner, query.days, &query.page).await?;
         let sales = sales.into_iter().map(response::partner_sales::partner_sale).collect::<Result<_, _>>()?;
         Ok(Response::new(ListInvoiceLinesResponse { sales, next_page_token }))

@@ -41,7 +41,7 @@ async fn every_wrong_field_of_a_request_of_staff_is_named() {
     let destination = proto::SetPayoutDestinationRequest { hotel_id: -1, destination: "a b".into() };
     assert_eq!(named!(admin.set_payout_destination(by(&caller, destination))), ["hotel_id", "destination"]);
     let sales = proto::ListPartnerSalesRequest {
-        partner: String::new(),
+        client_id: String::new(),
         from_date: "x".into(),
         until_date: "x".into(),
         page_size: -1,
@@ -49,7 +49,7 @@ async fn every_wrong_field_of_a_request_of_staff_is_named() {
     };
     assert_eq!(
         named!(admin.list_partner_sales(by(&caller, sales))),
-        ["partner", "from_date", "until_date", "page_size", "page_token"]
+        ["client_id", "from_date", "until_date", "page_size", "page_token"]
     );
 }
 
@@ -115,13 +115,13 @@ async fn every_wrong_field_of_a_request_about_credit_is_named() {
     let database = database().await;
     let finance = FinanceHandler(payments(database.pool()));
     let admin = caller("admin-1", Role::Admin, &[]);
-    let (partner, request_id) = (String::new(), "x".to_owned());
+    let (client_id, request_id) = (String::new(), "x".to_owned());
     let (amount, reference) = (None, "a\u{202e}b".to_owned());
-    let record = proto::RecordPartnerPaymentRequest { partner, amount, reference, request_id, keep_credit: false };
+    let record = proto::RecordPartnerPaymentRequest { client_id, amount, reference, request_id, keep_credit: false };
     assert_eq!(
         named!(finance.record_partner_payment(by(&admin, record))),
-        ["partner", "amount", "reference", "request_id"]
+        ["client_id", "amount", "reference", "request_id"]
     );
-    let set = proto::SetPartnerCreditLimitRequest { partner: String::new(), limit: None, etag: String::new() };
-    assert_eq!(named!(finance.set_partner_credit_limit(by(&admin, set))), ["partner", "limit"]);
+    let set = proto::SetPartnerCreditLimitRequest { client_id: String::new(), limit: None, etag: String::new() };
+    assert_eq!(named!(finance.set_partner_credit_limit(by(&admin, set))), ["client_id", "limit"]);
 }

@@ -234,10 +234,10 @@ async fn limit_and_payment_write_one_audit_record_each() {
             .await
             .unwrap();
     let objects: Vec<_> = records.iter().map(|(object, id, ..)| (object.as_str(), id.as_str())).collect();
-    let limit = ("partner_credit_limit", "client:acme/EUR");
+    let limit = ("partner_credit_limit", "acme/EUR");
     let (paid, _) = payments.record_partner_payment(&request).await.unwrap();
     assert_eq!(objects, [limit, ("partner_payment", &paid.partner_payment_id.to_string()), limit]);
-    assert_eq!(records[1].3["amount_minor"], json!(4_000));
+    assert_eq!((&records[1].3["amount_minor"], &records[1].3["client_id"]), (&json!(4_000), &json!("acme")));
     assert_eq!(
         (&records[2].2, &records[2].3["limit_minor"]),
         (&Some(json!({ "limit_minor": 500, "version": 1 })), &json!(600))
