@@ -177,6 +177,8 @@ reasons! {
     CaseResolved = "CASE_RESOLVED", FailedPrecondition;
     /// The reconciliation case has no action that can be replayed.
     NoReplay = "NO_REPLAY", FailedPrecondition;
+    /// The webhook is of a payment provider that is unknown or not configured.
+    WebhookNotFound = "WEBHOOK_NOT_FOUND", NotFound;
     /// The signature of the event is missing or wrong.
     WebhookSignatureInvalid = "WEBHOOK_SIGNATURE_INVALID", Unauthenticated;
     /// The event was signed too long ago.

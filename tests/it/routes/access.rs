@@ -67,7 +67,7 @@ const ROUTES: &[Route] = &[
     ("GET", "/v1/payments/{payment_id}", Gate::Public, READERS),
     ("GET", "/v1/invoiceLines", Gate::Public, Some(&[Partner])),
     ("GET", "/v1/creditLimits", Gate::Public, Some(&[Partner])),
-    ("POST", "/v1/webhooks/psp", Gate::Public, None),
+    ("POST", "/v1/webhooks/{provider}", Gate::Public, None),
     ("GET", "/v1/statusPages/{reservation_id}", Gate::Public, None),
 
     ("POST", "/v1/hotels", Gate::Internal, ADMINS),
@@ -138,6 +138,7 @@ fn filled(path: &str, hotel_id: i64) -> String {
         .replace("{case_id}", "01a20117-0523-7099-9a32-f298361210ff")
         .replace("{user_id}", "01a20117-0523-7099-9a32-f298361210ff")
         .replace("{client_id}", "nobody")
+        .replace("{provider}", "simulator")
 }
 
 async fn knock(door: &Rest, (verb, path, ..): Route) -> Answer {

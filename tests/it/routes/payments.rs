@@ -171,10 +171,13 @@ async fn webhook_refuses_event_with_invalid_signature() {
     let signatures =
         [None, Some(String::new()), Some("nonsense".to_owned()), Some(format!("t={now},v1={}", "0".repeat(64)))];
     for signature in signatures {
-        let mut request = world.public.request(Method::POST, "/v1/webhooks/psp").json(&event);
+        let mut request = world.public.request(Method::POST, "/v1/webhooks/simulator").json(&event);
         if let Some(signature) = signature {
             request = request.header("psp-signature", signature);
         }
         Answer::to(request).await.refused(401, "WEBHOOK_SIGNATURE_INVALID");
+    }
+    for other in ["psp", "stripe"] {
+        world.public.post(&format!("/v1/webhooks/{other}"), event.clone()).await.refused(404, "WEBHOOK_NOT_FOUND");
     }
 }
