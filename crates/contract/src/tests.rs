@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use prost_reflect::{DescriptorPool, Kind};
+use prost_reflect::{DescriptorPool, Kind, MessageDescriptor};
 use staymesh_api::options::v1::Role;
 
 use crate::{
@@ -123,6 +123,30 @@ fn roles_of_access_rules_are_the_public_roles_and_are_in_no_message() {
             assert!(!internal, "{} has the role of access rules", field.full_name());
         }
     }
+}
+
+/// Lists without pages, each with its reason.
+const WITHOUT_PAGES: [(&str, &str); 1] =
+    [("identity.v1.RevocationService/ListRevocations", "services of the mesh replace the whole set within a lease")];
+
+#[test]
+fn every_list_method_has_pages() {
+    let pool = DescriptorPool::decode(staymesh_api::DESCRIPTOR_SET).expect("the contract can be read");
+    let (mut with, mut without) = (0, Vec::new());
+    for method in pool.services().flat_map(|service| service.methods().collect::<Vec<_>>()) {
+        let path = format!("{}/{}", method.parent_service().full_name(), method.name());
+        let Some(path) = path.strip_prefix("staymesh.").filter(|_| method.name().starts_with("List")) else { continue };
+        let has = |message: &MessageDescriptor, name, kind| {
+            message.get_field_by_name(name).is_some_and(|field| field.kind() == kind)
+        };
+        let (input, output) = (method.input(), method.output());
+        let paged = has(&input, "page_size", Kind::Int32)
+            && has(&input, "page_token", Kind::String)
+            && has(&output, "next_page_token", Kind::String);
+        if paged { with += 1 } else { without.push(path.to_owned()) }
+    }
+    assert!(with > 15, "only {with} lists");
+    assert_eq!(without, WITHOUT_PAGES.map(|(path, _)| path), "a list without pages cannot be given any later");
 }
 
 /// Names between back-quotes that are written as methods are: `CreateHotel`.

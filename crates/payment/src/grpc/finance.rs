@@ -69,9 +69,10 @@ impl<P: Psp> FinanceService for FinanceHandler<P> {
         &self,
         request: Request<ListPartnerCreditLimitsRequest>,
     ) -> Result<Response<ListPartnerCreditLimitsResponse>, Status> {
-        let partner = request::partner_credit::list(request.get_ref())?;
-        let credit_limits = partner_credit::credit_limits(self.0.credit_limits(&partner).await?)?;
-        Ok(Response::new(ListPartnerCreditLimitsResponse { credit_limits }))
+        let (partner, page) = request::partner_credit::list(request.get_ref())?;
+        let (credits, next_page_token) = self.0.credit_limits(&partner, &page).await?;
+        let credit_limits = partner_credit::credit_limits(credits)?;
+        Ok(Response::new(ListPartnerCreditLimitsResponse { credit_limits, next_page_token }))
     }
 
     async fn set_partner_credit_limit(

@@ -43,8 +43,10 @@ impl<P: Psp> PaymentService for PaymentHandler<P> {
         request: Request<ListCreditLimitsRequest>,
     ) -> Result<Response<ListCreditLimitsResponse>, Status> {
         let caller = Caller::required(&request)?;
-        let credit_limits = response::partner_credit::credit_limits(self.0.credit_limits(&caller.subject).await?)?;
-        Ok(Response::new(ListCreditLimitsResponse { credit_limits }))
+        let page = request::partner_credit::own(&caller.subject, request.get_ref())?;
+        let (credits, next_page_token) = self.0.credit_limits(&caller.subject, &page).await?;
+        let credit_limits = response::partner_credit::credit_limits(credits)?;
+        Ok(Response::new(ListCreditLimitsResponse { credit_limits, next_page_token }))
     }
 
     async fn list_invoice_lines(

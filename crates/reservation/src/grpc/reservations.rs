@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     error::ReservationError,
-    service::{BookingService, list_scope},
+    service::{BookingService, list_scope, page_of},
     store::{ListFilter, ListPosition},
 };
 
@@ -55,8 +55,9 @@ impl ReservationService for ReservationHandler {
         let (dates, now) = ((&*message.check_in, &*message.check_out), Timestamp::now());
         let (rooms, guests) = (message.rooms, message.guests);
         let stay = request::stay_request(&mut errors, message.hotel_id, dates, rooms, guests, now);
-        let stay = errors.complete(stay).map_err(refuse)?;
-        let offers = self.0.offers(stay).await?;
+        let page = request::offer_page(&mut errors, &message);
+        let (stay, page) = errors.complete(stay.zip(page)).map_err(refuse)?;
+        let (offers, next_page_token) = page_of(&page, self.0.offers(stay).await?);
         let offers = offers
             .into_iter()
             .map(|line| proto::Offer {
@@ -67,7 +68,7 @@ impl ReservationService for ReservationHandler {
                 rooms_left: line.rooms_left,
             })
             .collect();
-        Ok(Response::new(proto::ListOffersResponse { offers }))
+        Ok(Response::new(proto::ListOffersResponse { offers, next_page_token }))
     }
 
     async fn prepare_reservation(

@@ -1,7 +1,7 @@
 //! Requests about the credit of partners and their payments.
 
 use staymesh_api::payment::v1 as proto;
-use staymesh_domain::{ClientId, FieldErrors, Money, Page, Text, parse_request_id};
+use staymesh_domain::{ClientId, Currency, FieldErrors, Money, Page, Text, parse_request_id};
 use staymesh_mesh::{Problem, proto_types::money_from};
 use uuid::Uuid;
 
@@ -15,11 +15,29 @@ pub(super) fn partner(errors: &mut FieldErrors, client_id: &str) -> Option<Strin
     errors.value(client_id.parse::<ClientId>()).map(|id| id.subject())
 }
 
-/// The partner whose credit is read.
-pub(in crate::grpc) fn list(request: &proto::ListPartnerCreditLimitsRequest) -> Result<String, Problem> {
+/// The partner whose credit is read, and the page.
+pub(in crate::grpc) fn list(
+    request: &proto::ListPartnerCreditLimitsRequest,
+) -> Result<(String, Page<String>), Problem> {
     let mut errors = FieldErrors::default();
     let partner = partner(&mut errors, &request.client_id);
-    Ok(errors.complete(partner)?)
+    let page = currencies(&mut errors, request.page_size, &request.page_token, &request.client_id);
+    Ok(errors.complete(partner.zip(page))?)
+}
+
+/// The page of the caller's own credit.
+pub(in crate::grpc) fn own(subject: &str, request: &proto::ListCreditLimitsRequest) -> Result<Page<String>, Problem> {
+    let mut errors = FieldErrors::default();
+    let page = currencies(&mut errors, request.page_size, &request.page_token, subject);
+    Ok(errors.complete(page)?)
+}
+
+/// A page of currencies by code. Page tokens are not signed: a forged code must not reach the database.
+fn currencies(errors: &mut FieldErrors, page_size: i32, page_token: &str, partner: &str) -> Option<Page<String>> {
+    let page = Page::<String>::collect(errors, page_size, page_token, &[partner])?;
+    let known = page.after.as_ref().is_none_or(|code| code.parse::<Currency>().is_ok());
+    errors.holds(known, "page_token", "is not one of this list");
+    known.then_some(page)
 }
 
 /// The partner and its new limit.

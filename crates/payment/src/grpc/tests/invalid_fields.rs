@@ -4,6 +4,7 @@ use staymesh_api::payment::v1::{
     self as proto, finance_service_server::FinanceService, payment_admin_service_server::PaymentAdminService,
     payment_flow_service_server::PaymentFlowService, payment_service_server::PaymentService,
 };
+use staymesh_domain::Page;
 use staymesh_mesh::auth::Role;
 use tonic::Request;
 
@@ -124,4 +125,12 @@ async fn every_wrong_field_of_a_request_about_credit_is_named() {
     );
     let set = proto::SetPartnerCreditLimitRequest { client_id: String::new(), limit: None, etag: String::new() };
     assert_eq!(named!(finance.set_partner_credit_limit(by(&admin, set))), ["client_id", "limit"]);
+    let list = proto::ListPartnerCreditLimitsRequest { client_id: "A".into(), page_size: -1, page_token: "x".into() };
+    assert_eq!(named!(finance.list_partner_credit_limits(by(&admin, list))), ["client_id", "page_size", "page_token"]);
+    // A page token is not signed: what it names is checked as well.
+    let payments = PaymentHandler(payments(database.pool()));
+    let forged = Page::<String>::parse(1, "", &["client:acme"]).unwrap().cut(vec!["\0"; 2], |text| (*text).to_owned()).1;
+    let own = proto::ListCreditLimitsRequest { page_size: 1, page_token: forged };
+    let acme = caller("client:acme", Role::Partner, &[]);
+    assert_eq!(named!(payments.list_credit_limits(by(&acme, own))), ["page_token"]);
 }
