@@ -92,3 +92,19 @@ fn cancellation_reason(reason: Option<CancellationReason>) -> proto::Cancellatio
         Some(CancellationReason::NoShow) => proto::CancellationReason::NoShow,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_in_the_metadata_of_errors_are_those_of_the_contract() {
+        for each in Status::ALL {
+            assert_eq!(status(each).as_str_name(), format!("RESERVATION_STATUS_{}", each.name()));
+        }
+        for each in CancellationReason::ALL {
+            let shown = cancellation_reason(Some(each)).as_str_name();
+            assert_eq!(shown, format!("CANCELLATION_REASON_{}", each.name()));
+        }
+    }
+}
