@@ -66,6 +66,7 @@ const ROUTES: &[Route] = &[
     ("POST", "/v1/reservations/{reservation_id}:cancel", Gate::Public, READERS),
     ("POST", "/v1/payments", Gate::Public, BOOKERS),
     ("GET", "/v1/payments/{payment_id}", Gate::Public, READERS),
+    ("GET", "/v1/payments/{payment_id}/statusLink", Gate::Public, BOOKERS),
     ("GET", "/v1/invoiceLines", Gate::Public, Some(&[Partner])),
     ("GET", "/v1/creditLimits", Gate::Public, Some(&[Partner])),
     ("POST", "/v1/webhooks/{provider}", Gate::Public, None),
