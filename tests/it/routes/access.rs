@@ -61,7 +61,7 @@ const ROUTES: &[Route] = &[
     ("POST", "/v1/reservations:prepare", Gate::Public, BOOKERS),
     ("POST", "/v1/reservations", Gate::Public, BOOKERS),
     ("GET", "/v1/reservations", Gate::Public, READERS),
-    ("GET", "/v1/reservations/{reservation_id}", Gate::Public, Some(&[Guest, Partner, Staff, Admin, Service])),
+    ("GET", "/v1/reservations/{reservation_id}", Gate::Public, READERS),
     ("DELETE", "/v1/reservations/{reservation_id}", Gate::Public, READERS),
     ("POST", "/v1/reservations/{reservation_id}:cancel", Gate::Public, READERS),
     ("POST", "/v1/payments", Gate::Public, BOOKERS),

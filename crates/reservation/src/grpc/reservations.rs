@@ -102,7 +102,7 @@ impl ReservationService for ReservationHandler {
         let message = request.into_inner();
         let booking = request::booking(message, source).map_err(refuse)?;
         let booking = self.0.create(&caller, booking, Timestamp::now()).await?;
-        let reservation = Some(response::reservation(booking, caller.role));
+        let reservation = Some(response::reservation(booking));
         Ok(Response::new(proto::CreateReservationResponse { reservation }))
     }
 
@@ -113,7 +113,7 @@ impl ReservationService for ReservationHandler {
         let caller = Caller::required(&request)?;
         let id = reservation_id(&request.into_inner().reservation_id)?;
         let booking = self.0.get(&caller, id).await?;
-        let reservation = Some(response::reservation(booking, caller.role));
+        let reservation = Some(response::reservation(booking));
         Ok(Response::new(proto::GetReservationResponse { reservation }))
     }
 
@@ -138,7 +138,7 @@ impl ReservationService for ReservationHandler {
         let filter = ListFilter { owner, hotel_id, status };
         let rows = self.0.list(&filter, page.after, page.size.limit()).await?;
         let (rows, next_page_token) = page.cut(rows, ListPosition::of);
-        let reservations = rows.into_iter().map(|booking| response::reservation(booking, caller.role)).collect();
+        let reservations = rows.into_iter().map(response::reservation).collect();
         Ok(Response::new(proto::ListReservationsResponse { reservations, next_page_token }))
     }
 
@@ -149,7 +149,7 @@ impl ReservationService for ReservationHandler {
         let caller = Caller::required(&request)?;
         let id = reservation_id(&request.into_inner().reservation_id)?;
         let booking = self.0.cancel(&caller, id, Timestamp::now()).await?;
-        let reservation = Some(response::reservation(booking, caller.role));
+        let reservation = Some(response::reservation(booking));
         Ok(Response::new(proto::CancelReservationResponse { reservation }))
     }
 }

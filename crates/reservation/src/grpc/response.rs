@@ -1,6 +1,6 @@
 //! Builds response messages from domain values.
 
-use staymesh_api::{options::v1::Role, rate::v1 as rate, reservation::v1 as proto};
+use staymesh_api::{rate::v1 as rate, reservation::v1 as proto};
 use staymesh_domain::{RoomTypeId, format_date};
 use staymesh_mesh::proto_types;
 
@@ -10,8 +10,8 @@ use crate::{
     store::InventoryNight,
 };
 
-/// A reservation. Only other services see its owner.
-pub(super) fn reservation(booking: Reservation, reader: Role) -> proto::Reservation {
+/// A reservation.
+pub(super) fn reservation(booking: Reservation) -> proto::Reservation {
     let pending = booking.status == Status::PendingPayment;
     proto::Reservation {
         reservation_id: booking.id.to_string(),
@@ -33,7 +33,6 @@ pub(super) fn reservation(booking: Reservation, reader: Role) -> proto::Reservat
         hold_expire_time: booking.hold_expire_time.filter(|_| pending).map(proto_types::timestamp),
         create_time: Some(proto_types::timestamp(booking.create_time)),
         update_time: Some(proto_types::timestamp(booking.update_time)),
-        owner: if reader == Role::Service { booking.owner } else { String::new() },
     }
 }
 
