@@ -29,8 +29,8 @@ impl FromStr for ClientId {
     /// # Errors
     /// A violation of `client_id`.
     fn from_str(text: &str) -> Result<Self, FieldError> {
-        let valid = (3..=64).contains(&text.len())
-            && text.bytes().all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'-'));
+        let valid =
+            (3..=64).contains(&text.len()) && text.bytes().all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'-'));
         let error = || FieldError::new("client_id", "must be 3 to 64 characters of a-z, 0-9 and '-'");
         valid.then(|| Self(text.to_owned())).ok_or_else(error)
     }

@@ -51,8 +51,11 @@ async fn hotel_without_payouts_has_empty_list_and_unknown_payout_is_not_found() 
         reader.get(&format!("{path}?page_size=-1")).await.violating(&["page_size"]);
         reader.get(&format!("{path}?page_token=x")).await.violating(&["page_token"]);
         for lines in ["", "/lines"] {
-            let unknown: Value =
-                reader.get(&format!("/v1/payouts/{}{lines}", Uuid::now_v7())).await.refused(404, "PAYOUT_NOT_FOUND").body;
+            let unknown: Value = reader
+                .get(&format!("/v1/payouts/{}{lines}", Uuid::now_v7()))
+                .await
+                .refused(404, "PAYOUT_NOT_FOUND")
+                .body;
             assert_eq!(unknown["message"], "the payout does not exist");
             for wrong in ["mine", "01a20117052370999a32f298361210ff"] {
                 reader.get(&format!("/v1/payouts/{wrong}{lines}")).await.violating(&["payout_id"]);

@@ -104,8 +104,10 @@ fn both(subject: Subject, provider: &AtProvider, recorded: &Recorded) -> Vec<Fin
     }
     let mut findings = Vec::new();
     if provider.copies > 1 {
-        findings
-            .push(found(CaseKind::Duplicate, format!("the settlement files have the {name} {} times", provider.copies)));
+        findings.push(found(
+            CaseKind::Duplicate,
+            format!("the settlement files have the {name} {} times", provider.copies),
+        ));
     }
     match &recorded.posted {
         None if moved(recorded) => {

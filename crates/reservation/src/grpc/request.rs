@@ -3,8 +3,8 @@
 use jiff::Timestamp;
 use staymesh_api::reservation::v1 as proto;
 use staymesh_domain::{
-    Email, FieldError, FieldErrors, GuestCount, HotelId, IdError, Page, ReservationId, RoomCount, RoomTypeId, StayDates,
-    Text,
+    Email, FieldError, FieldErrors, GuestCount, HotelId, IdError, Page, ReservationId, RoomCount, RoomTypeId,
+    StayDates, Text,
 };
 use staymesh_mesh::Problem;
 use tonic::{Request, Status as GrpcStatus};

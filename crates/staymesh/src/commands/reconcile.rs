@@ -80,7 +80,8 @@ fn date(text: &str) -> Result<Date, String> {
 
 fn kind(text: &str) -> Result<CaseKind, String> {
     let names = || CaseKind::ALL.iter().map(|kind| kind.as_str()).collect::<Vec<_>>().join(", ");
-    CaseKind::from_name(&text.to_ascii_uppercase().replace('-', "_")).ok_or_else(|| format!("must be one of {}", names()))
+    CaseKind::from_name(&text.to_ascii_uppercase().replace('-', "_"))
+        .ok_or_else(|| format!("must be one of {}", names()))
 }
 
 impl Reconcile {

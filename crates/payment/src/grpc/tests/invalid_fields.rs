@@ -129,7 +129,8 @@ async fn every_wrong_field_of_a_request_about_credit_is_named() {
     assert_eq!(named!(finance.list_partner_credit_limits(by(&admin, list))), ["client_id", "page_size", "page_token"]);
     // A page token is not signed: what it names is checked as well.
     let payments = PaymentHandler(payments(database.pool()));
-    let forged = Page::<String>::parse(1, "", &["client:acme"]).unwrap().cut(vec!["\0"; 2], |text| (*text).to_owned()).1;
+    let forged =
+        Page::<String>::parse(1, "", &["client:acme"]).unwrap().cut(vec!["\0"; 2], |text| (*text).to_owned()).1;
     let own = proto::ListCreditLimitsRequest { page_size: 1, page_token: forged };
     let acme = caller("client:acme", Role::Partner, &[]);
     assert_eq!(named!(payments.list_credit_limits(by(&acme, own))), ["page_token"]);

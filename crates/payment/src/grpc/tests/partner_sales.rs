@@ -169,9 +169,7 @@ async fn list_partner_sales_filters_by_check_out() {
     let database = database().await;
     let payments = payments(database.pool());
     let mut made = Vec::new();
-    for (partner, day) in
-        [("acme", 9), ("acme", 4), ("other", 5), ("acme", 4), ("acme", 6)]
-    {
+    for (partner, day) in [("acme", 9), ("acme", 4), ("other", 5), ("acme", 4), ("acme", 6)] {
         let request = sale(partner, day);
         InternalPaymentHandler(payments.clone()).record_partner_sale(Request::new(request.clone())).await.unwrap();
         made.push((partner, day, request.reservation_id));

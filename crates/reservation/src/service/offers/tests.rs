@@ -135,7 +135,10 @@ fn pages_of_offers_have_each_room_type_once_cheapest_first_also_at_equal_prices(
         }
     }
     assert_eq!(seen, [4, 1, 2, 3, 5]);
-    assert!(Page::<(i64, i32)>::parse(2, &page_of(&Page::parse(1, "", &["search"]).expect("a page"), offers()).1, &[]).is_err());
+    assert!(
+        Page::<(i64, i32)>::parse(2, &page_of(&Page::parse(1, "", &["search"]).expect("a page"), offers()).1, &[])
+            .is_err()
+    );
 }
 
 #[tokio::test]
