@@ -234,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn each_difference_has_its_class() {
+    fn each_difference_has_its_kind() {
         let charge = |there, here| found(Subject::Charge, there, here);
         let one = charge(None, Some(here()));
         assert_eq!(brief(&one), [(CaseKind::MissingAtPsp, OURS, date(2026, 2, 1), None)]);

@@ -219,7 +219,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn class_accepts_any_case_and_separator() {
+    fn kind_accepts_any_case_and_separator() {
         for text in ["MISSING_AT_PSP", "missing-at-psp", "missing_at_psp"] {
             assert_eq!(kind(text), Ok(CaseKind::MissingAtPsp));
         }

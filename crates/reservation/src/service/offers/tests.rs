@@ -121,7 +121,7 @@ fn pages_of_offers_have_each_room_type_once_cheapest_first_also_at_equal_prices(
             rooms_left: 1,
             quote: quote(minor),
         };
-        [(4, 8_000), (1, 9_000), (2, 9_000), (3, 9_000), (5, 9_001)].map(line).into()
+        Vec::from([(4, 8_000), (1, 9_000), (2, 9_000), (3, 9_000), (5, 9_001)].map(line))
     };
     let (mut seen, mut token) = (Vec::new(), String::new());
     loop {
