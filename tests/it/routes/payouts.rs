@@ -1,4 +1,5 @@
-//! `/v1/hotels/{hotel_id}/payouts`, `/v1/payouts/{payout_id}` and the payout account of a hotel. Transfers and statements are tested in `money`.
+//! `/v1/hotels/{hotel_id}/payouts`, `/v1/payouts/{payout_id}` and the payout account of a hotel. Transfers and statements are
+//! tested in `money`.
 
 use serde_json::{Value, json};
 use uuid::Uuid;

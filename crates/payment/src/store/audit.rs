@@ -38,7 +38,8 @@ pub(crate) const PARTNER_CREDIT_LIMIT: ObjectType = ObjectType {
 /// A payment of a partner, by its id.
 pub(crate) const PARTNER_PAYMENT: ObjectType = ObjectType {
     name: "partner_payment",
-    snapshot: "select jsonb_build_object('client_id', substr(partner, length('client:') + 1), 'amount_minor', amount_minor, 'currency', currency,
+    snapshot: "select jsonb_build_object('client_id', substr(partner, length('client:') + 1),
+                                         'amount_minor', amount_minor, 'currency', currency,
                                          'reference', reference, 'keep_credit', keep_credit)
                from partner_payment where partner_payment_id = $1::uuid",
 };

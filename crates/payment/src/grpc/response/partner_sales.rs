@@ -13,8 +13,8 @@ use crate::model::PartnerSale;
 /// A line of a partner's invoice.
 ///
 /// # Errors
-/// An internal error if the owed amount cannot be computed, which the constraints of the database exclude, or the partner is no
-/// client.
+/// An internal error if the owed amount cannot be computed, which the constraints of the database exclude, or the
+/// partner is no client.
 pub(in crate::grpc) fn partner_sale(sale: PartnerSale) -> Result<proto::PartnerSale, Problem> {
     let owed = sale.owed().map_err(|error| Problem::internal(&error))?;
     Ok(proto::PartnerSale {
