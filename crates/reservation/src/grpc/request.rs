@@ -3,7 +3,8 @@
 use jiff::Timestamp;
 use staymesh_api::reservation::v1 as proto;
 use staymesh_domain::{
-    Email, FieldError, FieldErrors, GuestCount, HotelId, IdError, ReservationId, RoomCount, RoomTypeId, StayDates, Text,
+    Email, FieldError, FieldErrors, GuestCount, HotelId, IdError, Page, ReservationId, RoomCount, RoomTypeId,
+    StayDates, Text,
 };
 use staymesh_mesh::Problem;
 use tonic::{Request, Status as GrpcStatus};
@@ -54,6 +55,13 @@ pub(super) fn stay_request(
         errors.holds(guests.get() >= rooms.get(), "guests", "must be at least one for each room");
     }
     Some(StayRequest { hotel_id: hotel_id?, stay: stay?, rooms: rooms?, guests: guests? })
+}
+
+/// Parses the page of a search: everything else in it is a filter.
+pub(super) fn offer_page(errors: &mut FieldErrors, search: &proto::ListOffersRequest) -> Option<Page<(i64, i32)>> {
+    let proto::ListOffersRequest { hotel_id, check_in, check_out, rooms, guests, page_size, page_token } = search;
+    let counts = format!("{hotel_id} {rooms:?} {guests:?}");
+    Page::collect(errors, *page_size, page_token, &[&counts, check_in, check_out])
 }
 
 /// Parses the number of rooms, by default 1.

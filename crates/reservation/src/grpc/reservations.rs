@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     error::ReservationError,
-    service::{BookingService, list_scope},
+    service::{BookingService, list_scope, page_of},
     store::{ListFilter, ListPosition},
 };
 
@@ -55,8 +55,9 @@ impl ReservationService for ReservationHandler {
         let (dates, now) = ((&*message.check_in, &*message.check_out), Timestamp::now());
         let (rooms, guests) = (message.rooms, message.guests);
         let stay = request::stay_request(&mut errors, message.hotel_id, dates, rooms, guests, now);
-        let stay = errors.complete(stay).map_err(refuse)?;
-        let offers = self.0.offers(stay).await?;
+        let page = request::offer_page(&mut errors, &message);
+        let (stay, page) = errors.complete(stay.zip(page)).map_err(refuse)?;
+        let (offers, next_page_token) = page_of(&page, self.0.offers(stay).await?);
         let offers = offers
             .into_iter()
             .map(|line| proto::Offer {
@@ -67,7 +68,7 @@ impl ReservationService for ReservationHandler {
                 rooms_left: line.rooms_left,
             })
             .collect();
-        Ok(Response::new(proto::ListOffersResponse { offers }))
+        Ok(Response::new(proto::ListOffersResponse { offers, next_page_token }))
     }
 
     async fn prepare_reservation(
@@ -101,7 +102,7 @@ impl ReservationService for ReservationHandler {
         let message = request.into_inner();
         let booking = request::booking(message, source).map_err(refuse)?;
         let booking = self.0.create(&caller, booking, Timestamp::now()).await?;
-        Ok(Response::new(response::reservation(booking, caller.role)))
+        Ok(Response::new(response::reservation(booking)))
     }
 
     async fn get_reservation(
@@ -111,7 +112,7 @@ impl ReservationService for ReservationHandler {
         let caller = Caller::required(&request)?;
         let id = reservation_id(&request.into_inner().reservation_id)?;
         let booking = self.0.get(&caller, id).await?;
-        Ok(Response::new(response::reservation(booking, caller.role)))
+        Ok(Response::new(response::reservation(booking)))
     }
 
     async fn list_reservations(
@@ -135,7 +136,7 @@ impl ReservationService for ReservationHandler {
         let filter = ListFilter { owner, hotel_id, status };
         let rows = self.0.list(&filter, page.after, page.size.limit()).await?;
         let (rows, next_page_token) = page.cut(rows, ListPosition::of);
-        let reservations = rows.into_iter().map(|booking| response::reservation(booking, caller.role)).collect();
+        let reservations = rows.into_iter().map(response::reservation).collect();
         Ok(Response::new(proto::ListReservationsResponse { reservations, next_page_token }))
     }
 
@@ -146,6 +147,6 @@ impl ReservationService for ReservationHandler {
         let caller = Caller::required(&request)?;
         let id = reservation_id(&request.into_inner().reservation_id)?;
         let booking = self.0.cancel(&caller, id, Timestamp::now()).await?;
-        Ok(Response::new(response::reservation(booking, caller.role)))
+        Ok(Response::new(response::reservation(booking)))
     }
 }

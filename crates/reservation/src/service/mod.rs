@@ -11,5 +11,5 @@ mod unpaid;
 
 pub(crate) use booking::{BookingRequest, list_scope};
 pub use dependencies::{BookingService, Dependencies};
-pub(crate) use offers::StayRequest;
+pub(crate) use offers::{StayRequest, page_of};
 pub use unpaid::UnpaidLimits;
