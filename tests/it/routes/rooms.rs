@@ -100,6 +100,16 @@ async fn create_room_type_and_room_name_every_invalid_field() {
         (json!({ "max_occupancy": 0 }), &["room_type.max_occupancy"]),
         (json!({ "max_occupancy": 21 }), &["room_type.max_occupancy"]),
         (json!({ "max_occupancy": -1 }), &["room_type.max_occupancy"]),
+        (
+            json!({ "max_adults": 3, "base_occupancy": 0, "max_children": 3, "max_infants": -1, "max_extra_beds": 21 }),
+            &[
+                "room_type.max_adults",
+                "room_type.base_occupancy",
+                "room_type.max_children",
+                "room_type.max_infants",
+                "room_type.max_extra_beds",
+            ],
+        ),
         (json!({ "photo_urls": ["javascript:alert(1)"] }), &["room_type.photo_urls[0]"]),
     ];
     for (change, fields) in cases {
