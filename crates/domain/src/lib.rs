@@ -53,7 +53,8 @@ pub use language::{Language, LanguageError};
 pub use money::{Currency, Money, MoneyError};
 pub use page::{Page, PageError, PageSize};
 pub use party::{
-    AgeBand, AgeBandError, AgeBands, ChildRules, Heads, Misfit, Occupancy, OccupancyError, Party, PartyFormatError,
+    AgeBand, AgeBandError, AgeBands, ChildRules, Heads, Misfit, Occupancy, OccupancyError, Parties, PartiesError,
+    Party, PartyFormatError,
 };
 pub use request_id::{parse_optional_request_id, parse_request_id};
 pub use reservation_id::{RESERVATION_HOTEL_ID_CHECK, RESERVATION_HOTEL_ID_FUNCTION, ReservationId};
