@@ -1,7 +1,7 @@
 //! The parties of one booking.
 
 use super::Party;
-use crate::{CountError, FieldError, GuestCount, RoomCount};
+use crate::{FieldError, GuestCount, RoomCount};
 
 /// Who sleeps in the rooms of one booking: one party for each room.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,10 +15,10 @@ pub struct Parties {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PartiesError {
     /// No rooms, or too many.
-    #[error("must be for 1 to {} rooms, not {0}", RoomCount::MAX)]
-    Rooms(usize),
+    #[error("must be for 1 to {} rooms", RoomCount::MAX)]
+    Rooms,
     /// Too many guests in all rooms together.
-    #[error("must be for at most {} guests in all rooms together, not {0}", GuestCount::MAX)]
+    #[error("must be for at most {} guests in all rooms together, not {}", GuestCount::MAX, .0)]
     Guests(i32),
 }
 
@@ -30,16 +30,18 @@ impl PartiesError {
 }
 
 impl Parties {
-    /// The parties of 1 to [`RoomCount::MAX`] rooms, with at most [`GuestCount::MAX`] guests.
+    /// [`RoomCount::MAX`] as a length.
+    pub const MAX: usize = 50;
+
+    /// The parties of 1 to [`Self::MAX`] rooms, with at most [`GuestCount::MAX`] guests.
     ///
     /// # Errors
     /// See [`PartiesError`].
     pub fn new(parties: Vec<Party>) -> Result<Self, PartiesError> {
-        let count =
-            |parties: &[Party]| i32::try_from(parties.len()).ok().and_then(|count| RoomCount::try_from(count).ok());
-        let rooms = count(&parties).ok_or(PartiesError::Rooms(parties.len()))?;
-        let guests = parties.iter().map(Party::guests).sum();
-        let guests = GuestCount::try_from(guests).map_err(|_: CountError| PartiesError::Guests(guests))?;
+        let rooms = i32::try_from(parties.len()).map_err(|_| PartiesError::Rooms)?;
+        let rooms = RoomCount::try_from(rooms).map_err(|_| PartiesError::Rooms)?;
+        let guests: i32 = parties.iter().map(Party::guests).sum();
+        let guests = GuestCount::try_from(guests).map_err(|_| PartiesError::Guests(guests))?;
         Ok(Self { parties, rooms, guests })
     }
 
@@ -81,9 +83,9 @@ mod tests {
 
     #[test]
     fn parties_are_for_1_to_50_rooms_and_at_most_200_guests() {
-        assert_eq!(parties(0, "1"), Err(PartiesError::Rooms(0)));
-        assert!(parties(50, "4").is_ok());
-        assert_eq!(parties(51, "1"), Err(PartiesError::Rooms(51)));
+        assert_eq!(parties(0, "1"), Err(PartiesError::Rooms));
+        assert!(parties(Parties::MAX, "4").is_ok());
+        assert_eq!(parties(Parties::MAX + 1, "1"), Err(PartiesError::Rooms));
         assert_eq!(parties(50, "4-1"), Err(PartiesError::Guests(250)));
         assert_eq!(parties(51, "1").unwrap_err().at("occupancies").field, "occupancies");
     }

@@ -18,8 +18,6 @@ use crate::{
 const SOURCE_HEADER: &str = "x-staymesh-source";
 /// Most room types that a request may name.
 const MAX_ROOM_TYPES: usize = 100;
-/// Most rooms of a booking; [`RoomCount::MAX`] as a length.
-const MAX_ROOMS: usize = 50;
 
 /// Where a request comes from, as the edge saw it; `None` for calls from inside the mesh.
 pub(super) fn source<T>(request: &Request<T>) -> Option<Source> {
@@ -54,13 +52,13 @@ pub(super) fn stay_request(
 /// Parses who sleeps in each room, such as `2-9,4`; by default one adult in one room.
 fn parties(errors: &mut FieldErrors, occupancies: &[String]) -> Option<Parties> {
     let alone = ["1".to_owned()];
-    let occupancies = if occupancies.is_empty() { &alone } else { occupancies };
+    let occupancies = if occupancies.is_empty() { &alone[..] } else { occupancies };
     let parse = |(room, occupancy): (usize, &String)| {
         let party = occupancy.parse::<Party>();
         errors.value(party.map_err(|error| FieldError::new(format!("occupancies[{room}]"), error.to_string())))
     };
     // One more than there may be, so that too many are noticed and a million are not parsed.
-    let read: Vec<_> = occupancies.iter().enumerate().take(MAX_ROOMS + 1).map(parse).collect();
+    let read: Vec<_> = occupancies.iter().enumerate().take(Parties::MAX + 1).map(parse).collect();
     let parties = read.into_iter().collect::<Option<Vec<_>>>()?;
     errors.value(Parties::new(parties).map_err(|error| error.at("occupancies")))
 }
@@ -77,13 +75,13 @@ pub(super) fn adults_over_rooms(errors: &mut FieldErrors, rooms: Option<i32>, gu
         errors.holds(guests.get() >= rooms.get(), "guests", "must be at least one for each room");
     }
     let (rooms, guests) = (rooms?.get(), guests?.get());
+    if guests < rooms {
+        return None;
+    }
     let adults = |room: i32| guests / rooms + i32::from(room < guests % rooms);
     let parties = (0..rooms).map(|room| Party::new(adults(room), vec![])).collect::<Result<Vec<_>, _>>();
-    let parties =
-        errors
-            .value(parties.map_err(|_| {
-                FieldError::new("guests", format!("must be at most {} for each room", Party::MAX_ADULTS))
-            }))?;
+    let too_many = || FieldError::new("guests", format!("must be at most {} for each room", Party::MAX_ADULTS));
+    let parties = errors.value(parties.map_err(|_| too_many()))?;
     errors.value(Parties::new(parties).map_err(|error| error.at("rooms")))
 }
 
@@ -168,13 +166,13 @@ mod tests {
     fn occupancies_are_one_party_for_each_room_and_one_adult_by_default() {
         assert_eq!(read(&[]), (Some("1".to_owned()), vec![]));
         assert_eq!(read(&["2-9,4", "1", "2-0"]), (Some("2-9,4 1 2-0".to_owned()), vec![]));
-        assert_eq!(read(&["1"; MAX_ROOMS]).1, [""; 0]);
+        assert_eq!(read(&["1"; Parties::MAX]).1, [""; 0]);
     }
 
     #[test]
     fn every_wrong_occupancy_is_named() {
         assert_eq!(read(&["2", "two", "0", "2-18"]).1, ["occupancies[1]", "occupancies[2]", "occupancies[3]"]);
-        assert_eq!(read(&["1"; MAX_ROOMS + 1]).1, ["occupancies"]);
+        assert_eq!(read(&["1"; Parties::MAX + 1]).1, ["occupancies"]);
         assert_eq!(read(&["5"; 41]).1, ["occupancies"], "205 guests");
     }
 

@@ -129,8 +129,8 @@ impl BookingService {
         let mut room_types: BTreeMap<RoomTypeId, RoomTypeInfo> =
             infos.iter().map(|info| (info.room_type_id, info.clone())).collect();
         let unsuitable = unsuitable(infos, &rules, &request.parties);
-        for misfit in &unsuitable {
-            room_types.remove(&misfit.room_type.room_type_id);
+        for unsuitable in &unsuitable {
+            room_types.remove(&unsuitable.room_type.room_type_id);
         }
         let children_priced_as_adults =
             request.parties.as_slice().iter().any(|party| rules.prices_children_as_adults(party));
@@ -139,7 +139,7 @@ impl BookingService {
             .into_iter()
             .filter(|left| left.rooms_left >= rooms.get() && room_types.contains_key(&left.room_type_id))
             .collect();
-        let lines = self.priced(request, fitting, room_types).await?;
+        let lines = self.priced(request, &fitting, room_types).await?;
         Ok(Offers { lines, unsuitable, children_priced_as_adults })
     }
 
@@ -147,7 +147,7 @@ impl BookingService {
     async fn priced(
         &self,
         request: &StayRequest,
-        fitting: Vec<Availability>,
+        fitting: &[Availability],
         mut room_types: BTreeMap<RoomTypeId, RoomTypeInfo>,
     ) -> Result<Vec<OfferLine>, ReservationError> {
         let mut prices = Vec::with_capacity(fitting.len());
