@@ -6,7 +6,7 @@ use crate::{FieldError, GuestCount, RoomCount};
 /// Who sleeps in the rooms of one booking: one party for each room.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Parties {
-    parties: Vec<Party>,
+    of_rooms: Vec<Party>,
     rooms: RoomCount,
     guests: GuestCount,
 }
@@ -42,12 +42,12 @@ impl Parties {
         let rooms = RoomCount::try_from(rooms).map_err(|_| PartiesError::Rooms)?;
         let guests: i32 = parties.iter().map(Party::guests).sum();
         let guests = GuestCount::try_from(guests).map_err(|_| PartiesError::Guests(guests))?;
-        Ok(Self { parties, rooms, guests })
+        Ok(Self { of_rooms: parties, rooms, guests })
     }
 
     /// One party for each room, in the order of the request.
     pub fn as_slice(&self) -> &[Party] {
-        &self.parties
+        &self.of_rooms
     }
 
     /// The number of rooms.
@@ -62,7 +62,7 @@ impl Parties {
 
     /// Whether each party is one adult, who fits every room of every hotel.
     pub fn fit_everywhere(&self) -> bool {
-        self.parties.iter().all(|party| party.guests() == 1)
+        self.of_rooms.iter().all(|party| party.guests() == 1)
     }
 }
 
