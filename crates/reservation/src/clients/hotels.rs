@@ -38,7 +38,7 @@ impl TryFrom<RoomType> for RoomTypeInfo {
     }
 }
 
-/// The occupancy of a room type. A hotel service of the release before sends max_occupancy alone: places for adults.
+/// The occupancy of a room type. A hotel service of the release before sends `max_occupancy` alone: places for adults.
 fn occupancy(room_type: &RoomType) -> Occupancy {
     let of_adults = Occupancy::of_adults(room_type.max_occupancy);
     let max_adults = room_type.max_adults.unwrap_or(of_adults.max_adults);
