@@ -2,8 +2,8 @@
 
 use jiff::Timestamp;
 use staymesh_domain::{
-    CancellationPolicy, Exceptions, HotelId, HotelTime, Money, Penalty, PenaltyBase, RoomCount, RoomTypeId, Stay,
-    StayDates, Tier, Until,
+    CancellationPolicy, ChildRules, Exceptions, HotelId, HotelTime, Money, Occupancy, Penalty, PenaltyBase, RoomCount,
+    RoomTypeId, Stay, StayDates, Tier, Until,
 };
 use staymesh_mesh::Problem;
 use staymesh_reservation::{
@@ -26,7 +26,11 @@ impl HotelClient for StubClients {
     }
 
     async fn room_type(&self, _: HotelId, room_type_id: RoomTypeId) -> Result<RoomTypeInfo, Problem> {
-        Ok(RoomTypeInfo { room_type_id, display_name: "A room".into(), max_occupancy: 4 })
+        Ok(RoomTypeInfo { room_type_id, display_name: "A room".into(), occupancy: Occupancy::of_adults(4) })
+    }
+
+    async fn child_rules(&self, _: HotelId) -> Result<ChildRules, Problem> {
+        Ok(ChildRules::default())
     }
 
     async fn hotel_time(&self, _: HotelId) -> Result<HotelTime, Problem> {

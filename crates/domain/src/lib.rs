@@ -20,6 +20,7 @@
 //! ```
 
 mod cancellation;
+mod client_id;
 mod country;
 mod counts;
 mod date;
@@ -34,6 +35,7 @@ mod language;
 mod local_time;
 mod money;
 mod page;
+mod party;
 mod request_id;
 mod reservation_id;
 mod stay_dates;
@@ -44,6 +46,7 @@ pub use cancellation::{
     Anchor, CancellationPolicy, CancellationTerms, Deadline, Exceptions, FreeUntil, Grace, Penalty, PenaltyBase,
     PolicyError, ResolveError, Stay, Tier, Until,
 };
+pub use client_id::ClientId;
 pub use country::is_country;
 pub use counts::{CountError, GuestCount, RoomCount, metric_count};
 pub use date::{DateError, format_date, parse_date};
@@ -58,6 +61,10 @@ pub use language::{Language, LanguageError};
 pub use local_time::{LocalTimeError, format_local_time, parse_local_time};
 pub use money::{Currency, Money, MoneyError};
 pub use page::{Page, PageError, PageSize};
+pub use party::{
+    AgeBand, AgeBandError, AgeBands, ChildRules, Heads, Misfit, Occupancy, OccupancyError, Parties, PartiesError,
+    Party, PartyFormatError,
+};
 pub use request_id::{parse_optional_request_id, parse_request_id};
 pub use reservation_id::{RESERVATION_HOTEL_ID_CHECK, RESERVATION_HOTEL_ID_FUNCTION, ReservationId};
 pub use stay_dates::{StayDates, StayDatesError};

@@ -78,7 +78,7 @@ impl HotelClient for GrpcHotelClient {
             async move { hotels.get_hotel(request).await }
         });
         let response = response.await.map_err(|status| Problem::from_dependency("hotel", &status))?;
-        let hotel = response.into_inner().hotel.ok_or_else(|| Problem::internal(&"the hotel service sent no hotel"))?;
+        let hotel = response.into_inner();
         HotelTime::parse(&hotel.time_zone, &hotel.check_in_time, &hotel.day_rollover)
             .map_err(|error| Problem::internal(&format!("the hotel service sent {}: {error}", error.field())))
     }
@@ -90,8 +90,8 @@ impl HotelClient for GrpcHotelClient {
             hotels.get_hotel(GetHotelRequest { hotel_id }),
             room_types.get_room_type(GetRoomTypeRequest { hotel_id, room_type_id }),
         );
-        let Hotel { display_name: hotel, address, time_zone, .. } = hotel.ok()?.into_inner().hotel?;
-        let RoomType { display_name: room_type, .. } = room_type.ok()?.into_inner().room_type?;
+        let Hotel { display_name: hotel, address, time_zone, .. } = hotel.ok()?.into_inner();
+        let RoomType { display_name: room_type, .. } = room_type.ok()?.into_inner();
         let address = address.unwrap_or_default();
         let line = one_line(&address);
         Some(StayNames { hotel, city: address.city, room_type, address: line, time_zone: known_zone(&time_zone) })

@@ -58,7 +58,7 @@ impl HotelClient for GrpcHotelClient {
         };
         let response = retry(&self.budget, call).await.map_err(|status| Problem::from_dependency("hotel", &status))?;
         let invalid = |error: &str| Problem::internal(&format!("hotel service, GetHotel({hotel_id}): {error}"));
-        let hotel = response.into_inner().hotel.ok_or_else(|| invalid("the response has no hotel"))?;
+        let hotel = response.into_inner();
         let currency = hotel.currency_code.parse::<Currency>().map_err(|error| invalid(&error.to_string()))?;
         let check_in_time = parse_local_time(&hotel.check_in_time).map_err(|error| invalid(&error.to_string()))?;
         Ok(HotelFacts { currency, check_in_time })

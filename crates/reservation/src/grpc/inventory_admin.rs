@@ -40,18 +40,8 @@ impl InventoryAdminService for InventoryAdminHandler {
         let message = request.into_inner();
         let mut errors = FieldErrors::default();
         let hotel_id = errors.value(HotelId::try_from(message.hotel_id));
-        let change = proto::InventoryChange {
-            room_type_id: message.room_type_id,
-            from_date: message.from_date,
-            until_date: message.until_date,
-            weekdays: message.weekdays,
-            total_inventory: message.total_inventory,
-            overbooking_percent: message.overbooking_percent,
-            for_future_nights: message.for_future_nights,
-            etag: message.etag,
-        };
         let now = Timestamp::now();
-        let change = inventory_change(&mut errors, &change, now);
+        let change = inventory_change(&mut errors, &message, now);
         let (hotel_id, change) = errors.complete(hotel_id.zip(change)).map_err(refuse)?;
         let past = self.0.past_changes(hotel_id, std::slice::from_ref(&change), now).await?;
         refuse_past(past.iter().map(|_| "from_date".to_owned())).map_err(refuse)?;
@@ -105,6 +95,8 @@ fn bulk(
     let mut changes = Vec::new();
     for (at, change) in message.changes.iter().enumerate().take(MAX_CHANGES) {
         let mut of_change = FieldErrors::default();
+        let same = change.hotel_id == 0 || change.hotel_id == message.hotel_id;
+        of_change.holds(same, "hotel_id", "must be that of the request, or not set");
         changes.extend(inventory_change(&mut of_change, change, now));
         errors.extend_under(&format!("changes[{at}]"), of_change);
     }
@@ -114,7 +106,7 @@ fn bulk(
 /// Parses a change of inventory.
 fn inventory_change(
     errors: &mut FieldErrors,
-    message: &proto::InventoryChange,
+    message: &proto::SetInventoryRequest,
     now: Timestamp,
 ) -> Option<InventoryChange> {
     let room_type_id = errors.value(RoomTypeId::try_from(message.room_type_id));

@@ -76,7 +76,7 @@ async fn policy_with_every_form_of_tier_is_returned_as_it_was_set() {
     let set = fixture.set_rate(1, with(wanted.clone())).await.unwrap();
     assert_eq!(set.cancellation_policy, Some(wanted.clone()));
     let request = GetRoomRateRequest { hotel_id: HOTEL, room_type_id: 1 };
-    let read = fixture.admin.get_room_rate(staff(request)).await.unwrap().into_inner().rate.unwrap();
+    let read = fixture.admin.get_room_rate(staff(request)).await.unwrap().into_inner();
     assert_eq!(read.cancellation_policy, Some(wanted));
 }
 
@@ -189,7 +189,7 @@ async fn rate_that_the_release_before_sets_has_the_policy_of_its_two_numbers() {
     let expected = [(seconds("2099-02-28T00:00:00Z"), "0.00"), (None, "60.00")];
     assert_eq!(kept(&terms(&fixture).await), expected);
     let request = GetRoomRateRequest { hotel_id: HOTEL, room_type_id: 1 };
-    let read = fixture.admin.get_room_rate(staff(request)).await.unwrap().into_inner().rate.unwrap();
+    let read = fixture.admin.get_room_rate(staff(request)).await.unwrap().into_inner();
     let tiers = vec![hours_before(24, proto::Anchor::StartOfDay, share(0)), always(3_000)];
     assert_eq!(read.cancellation_policy, Some(policy(tiers)));
     fixture.set_rate(1, read).await.unwrap();
