@@ -13,6 +13,7 @@ fn wanted() -> Value {
         "location": { "latitude": 41.15, "longitude": -8.61 }, "time_zone": "Europe/Lisbon", "currency_code": "EUR",
         "star_rating": 4, "amenities": ["pool"], "photo_urls": ["https://images.example.com/1.jpg"],
         "age_bands": [{ "code": "CHILD", "min_age": 0, "max_age": 11 }], "min_child_age": 3,
+        "check_in_time": "14:00", "day_rollover": "04:00",
     })
 }
 
@@ -63,6 +64,7 @@ async fn create_hotel_names_every_invalid_field_at_once() {
         (json!({ "address": null }), &["hotel.address", "hotel.address.city", "hotel.address.country_code"]),
         (json!({ "address": { "city": "Porto", "country_code": "pt" } }), &["hotel.address.country_code"]),
         (json!({ "time_zone": "Mars/Base" }), &["hotel.time_zone"]),
+        (json!({ "check_in_time": "3 pm", "day_rollover": "06:01" }), &["hotel.check_in_time", "hotel.day_rollover"]),
         (json!({ "currency_code": "EURO" }), &["hotel.currency_code"]),
         (json!({ "star_rating": -1 }), &["hotel.star_rating"]),
         (

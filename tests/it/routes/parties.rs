@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{HotelFixture, Stay, World};
+use crate::support::{HotelFixture, Stay, World, policy};
 
 /// A hotel with bands INFANT 0-2 and CHILD 3-11, and a family room with a price and five rooms on sale: base 2, at most 4,
 /// of them 3 adults, 2 places for children, 1 cot.
@@ -21,7 +21,7 @@ async fn family_hotel(world: &World<'_>) -> (HotelFixture, HotelFixture) {
     let family = HotelFixture { room_type_id: made["room_type_id"].as_i64().expect("an id"), ..hotel };
     let rate = json!({
         "base_price": { "currency_code": "EUR", "amount": "200.00" },
-        "cancellation_policy": { "free_until_hours_before": 0, "late_penalty_percent": 0 },
+        "cancellation_policy": policy(0, 0),
     });
     world.admin.put(&family.path("rate"), rate).await.ok();
     world.set_inventory(family, 0, 40, 5).await;
