@@ -163,7 +163,7 @@ impl BookingService {
             .into_iter()
             .filter(|left| left.rooms_left >= rooms.get() && room_types.contains_key(&left.room_type_id))
             .collect();
-        let lines = self.priced(request, &fitting, room_types).await?;
+        let lines = self.priced(request, &time, &fitting, room_types).await?;
         Ok(Offers { lines, unsuitable, children_priced_as_adults })
     }
 
@@ -171,9 +171,11 @@ impl BookingService {
     async fn priced(
         &self,
         request: &StayRequest,
+        time: &HotelTime,
         fitting: &[Availability],
         mut room_types: BTreeMap<RoomTypeId, RoomTypeInfo>,
     ) -> Result<Vec<OfferLine>, ReservationError> {
+        let rooms = request.parties.rooms();
         let mut prices = Vec::with_capacity(fitting.len());
         for batch in fitting.chunks(PRICE_BATCH) {
             let demand = batch.iter().map(demand).collect();
