@@ -320,7 +320,7 @@ fn no_show_is_refused_before_and_after_the_window_of_the_terms() {
         match decide(&booking, &Command::MarkNoShow, moment) {
             Ok(Decision::Change(_)) if allowed => {}
             Err(ReservationError::NoShowOutOfTime { from: f, until: u }) if !allowed => {
-                assert_eq!((f, u), (from, until))
+                assert_eq!((f, u), (from, until));
             }
             other => panic!("{moment}: {other:?}"),
         }

@@ -70,13 +70,12 @@ impl TryFrom<QuoteRecord> for Quote {
         let nights = nights.collect::<Result<Vec<_>, MoneyError>>()?;
         let taxes = record.taxes.into_iter().map(|tax| Ok(TaxLine { amount: money(tax.minor)?, name: tax.name }));
         let total = money(record.total_minor)?;
-        let terms = match record.cancellation {
-            Some(terms) => terms.terms(currency)?,
-            None => {
-                let (free_until_hours_before, late_penalty_percent) =
-                    (record.free_until_hours_before, record.late_penalty_percent);
-                TwoNumbers { free_until_hours_before, late_penalty_percent }.terms(stay(&nights)?, total)?
-            }
+        let terms = if let Some(terms) = record.cancellation {
+            terms.terms(currency)?
+        } else {
+            let (free_until_hours_before, late_penalty_percent) =
+                (record.free_until_hours_before, record.late_penalty_percent);
+            TwoNumbers { free_until_hours_before, late_penalty_percent }.terms(stay(&nights)?, total)?
         };
         let quote = Self {
             nights,

@@ -31,7 +31,7 @@ const TRANSACTION_DEADLINE: Duration = Duration::from_secs(8);
 
 /// An order in a lane's queue.
 pub(super) enum Job {
-    Book(QueuedOrder<NewReservation, Created>),
+    Book(Box<QueuedOrder<NewReservation, Created>>),
     Change(QueuedOrder<ChangeOrder, Applied>),
 }
 
@@ -65,7 +65,7 @@ pub(super) async fn run(store: Store, mut queue: mpsc::Receiver<Job>) {
         let (mut book, mut change) = (Vec::new(), Vec::new());
         for job in jobs.drain(..) {
             match job {
-                Job::Book(order) => book.push(order),
+                Job::Book(order) => book.push(*order),
                 Job::Change(order) => change.push(order),
             }
         }

@@ -63,7 +63,7 @@ impl Writer {
     /// [`ReservationError::SoldOut`], [`ReservationError::NotOnSale`], [`ReservationError::IdReused`], when the database
     /// fails, and OVERLOADED when the lane's queue is full or the service stops: then it was not begun.
     pub async fn book(&self, order: NewReservation) -> Result<Created, ReservationError> {
-        self.submit(order.id, order, Job::Book).await
+        self.submit(order.id, order, |order| Job::Book(Box::new(order))).await
     }
 
     /// Applies a command to a reservation. Idempotent.
