@@ -110,12 +110,25 @@ impl Contract {
     /// # Errors
     /// [`ContractError::NoFixedPath`] otherwise.
     pub fn fixed_path(&self, grpc_path: &str) -> Result<&str, ContractError> {
-        let method = self.services.iter().flat_map(|s| &s.methods).find(|m| m.path == grpc_path);
-        match method.map(|m| m.bindings.as_slice()) {
-            Some([binding]) if !binding.template.contains(['{', '*']) => Ok(&binding.template),
-            _ => Err(ContractError::NoFixedPath(grpc_path.to_owned())),
-        }
+        self.template(grpc_path).filter(|template| !template.contains(['{', '*'])).ok_or_else(|| no_path(grpc_path))
     }
+
+    /// The path template of a method that has exactly one.
+    ///
+    /// # Errors
+    /// [`ContractError::NoFixedPath`] otherwise.
+    pub fn only_template(&self, grpc_path: &str) -> Result<&str, ContractError> {
+        self.template(grpc_path).ok_or_else(|| no_path(grpc_path))
+    }
+
+    fn template(&self, grpc_path: &str) -> Option<&str> {
+        let method = self.services.iter().flat_map(|s| &s.methods).find(|m| m.path == grpc_path)?;
+        if let [binding] = method.bindings.as_slice() { Some(&binding.template) } else { None }
+    }
+}
+
+fn no_path(grpc_path: &str) -> ContractError {
+    ContractError::NoFixedPath(grpc_path.to_owned())
 }
 
 fn read_service(

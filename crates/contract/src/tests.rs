@@ -32,7 +32,7 @@ const AUDITED: [&str; 27] = [
     "payment.v1.FinanceService/ResolveCase",
     "payment.v1.FinanceService/SetPartnerCreditLimit",
     "payment.v1.PaymentAdminService/RefundPayment",
-    "payment.v1.PaymentAdminService/SetPayOutDestination",
+    "payment.v1.PaymentAdminService/SetPayoutDestination",
     "rate.v1.RateAdminService/SetNightlyPrices",
     "rate.v1.RateAdminService/SetRoomRate",
     "rate.v1.RateAdminService/SetTaxes",
@@ -111,6 +111,46 @@ fn documented_gateways_are_those_of_the_contract() {
         let name = service.name.rsplit('.').next().unwrap_or_default();
         assert!(listed.contains(&format!("`{name}`")), "docs/API-DESIGN.md lacks {name} in the row of its gateway");
     }
+}
+
+#[test]
+fn roles_of_access_rules_are_the_public_roles_and_are_in_no_message() {
+    let pool = DescriptorPool::decode(staymesh_api::DESCRIPTOR_SET).expect("the contract can be read");
+    let values = |name| {
+        let roles = pool.get_enum_by_name(name).expect("the enum");
+        roles.values().map(|value| (value.name().to_owned(), value.number())).collect::<Vec<_>>()
+    };
+    assert_eq!(values("staymesh.options.v1.Role"), values("staymesh.identity.v1.Role"));
+    for message in pool.all_messages().filter(|message| message.full_name() != "staymesh.options.v1.Access") {
+        for field in message.fields() {
+            let internal = matches!(field.kind(), Kind::Enum(of) if of.full_name() == "staymesh.options.v1.Role");
+            assert!(!internal, "{} has the role of access rules", field.full_name());
+        }
+    }
+}
+
+/// Lists without pages, each with its reason.
+const WITHOUT_PAGES: [(&str, &str); 1] =
+    [("identity.v1.RevocationService/ListRevocations", "services of the mesh replace the whole set within a lease")];
+
+#[test]
+fn every_list_method_has_pages() {
+    let pool = DescriptorPool::decode(staymesh_api::DESCRIPTOR_SET).expect("the contract can be read");
+    let (mut with, mut without) = (0, Vec::new());
+    for method in pool.services().flat_map(|service| service.methods().collect::<Vec<_>>()) {
+        let path = format!("{}/{}", method.parent_service().full_name(), method.name());
+        let Some(path) = path.strip_prefix("staymesh.").filter(|_| method.name().starts_with("List")) else { continue };
+        let has = |message: &MessageDescriptor, name, kind| {
+            message.get_field_by_name(name).is_some_and(|field| field.kind() == kind)
+        };
+        let (input, output) = (method.input(), method.output());
+        let paged = has(&input, "page_size", Kind::Int32)
+            && has(&input, "page_token", Kind::String)
+            && has(&output, "next_page_token", Kind::String);
+        if paged { with += 1 } else { without.push(path.to_owned()) }
+    }
+    assert!(with > 15, "only {with} lists");
+    assert_eq!(without, WITHOUT_PAGES.map(|(path, _)| path), "a list without pages cannot be given any later");
 }
 
 /// Names between back-quotes that are written as methods are: `CreateHotel`.

@@ -108,8 +108,14 @@ pub(crate) fn hotel() -> proto::Hotel {
         star_rating: 4,
         amenities: vec!["pool".into(), "garden".into()],
         photo_urls: vec!["https://images.example.com/casa/1.jpg".into()],
+        age_bands: vec![age_band("INFANT", 0, 2), age_band("CHILD", 3, 11)],
+        min_child_age: 1,
         ..Default::default()
     }
+}
+
+pub(crate) fn age_band(code: &str, min_age: i32, max_age: i32) -> proto::AgeBand {
+    proto::AgeBand { code: code.into(), min_age, max_age }
 }
 
 pub(crate) fn room_type(display_name: &str) -> proto::RoomType {

@@ -132,7 +132,7 @@ async fn path_variables_cannot_be_overridden() -> Result<()> {
 async fn webhook_body_passes_unchanged() -> Result<()> {
     let edge = Edge::start().await?;
     let body: &[u8] = b"{ \"id\" :\t\"evt_1\",\r\n\"unknown_field\": 1.50, \"\\u00fc\": \"\xc3\xbc\" }  ";
-    let send = edge.public(Method::POST, "/v1/webhooks/psp");
+    let send = edge.public(Method::POST, "/v1/webhooks/simulator");
     let answer = send
         .header("content-type", "application/json; charset=utf-8")
         .header("psp-signature", "t=1,v1=00ff")

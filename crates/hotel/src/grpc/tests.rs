@@ -1,4 +1,5 @@
 mod invalid_fields;
+mod occupancy;
 mod texts;
 
 use prost_types::FieldMask;

@@ -6,7 +6,7 @@ use std::sync::{
 };
 
 use staymesh_api::identity::v1::{
-    FindUserRequest, SetUserRoleRequest, User, identity_admin_service_server::IdentityAdminService,
+    FindUserRequest, Role as UserRole, SetUserRoleRequest, User, identity_admin_service_server::IdentityAdminService,
 };
 use staymesh_mesh::{Problem, Reason, auth::Role};
 use staymesh_store::audit::{ActorRole, Gateway, Origin};
@@ -84,7 +84,7 @@ async fn set_role_revokes_existing_logins() {
     let session = replica.caller(&before.access_token).await.session;
 
     let changed = set_role(&replica, &user.user_id, Role::Staff, &[9, 7]).await.unwrap();
-    assert_eq!((changed.role(), changed.hotel_ids), (Role::Staff, vec![7, 9]));
+    assert_eq!((changed.role(), changed.hotel_ids), (UserRole::Staff, vec![7, 9]));
     assert!(replica.revocations.is_revoked(&session));
     assert_reason(replica.refresh(&before.refresh_token).await, Reason::RefreshTokenInvalid);
 
@@ -156,7 +156,7 @@ async fn set_role_to_guest_deletes_the_hotels_of_staff() {
     let user = replica.sign_up(ADA).await.unwrap();
     set_role(&replica, &user.user_id, Role::Staff, &[7]).await.unwrap();
     let guest = set_role(&replica, &user.user_id, Role::Guest, &[]).await.unwrap();
-    assert_eq!((guest.role(), guest.hotel_ids), (Role::Guest, vec![]));
+    assert_eq!((guest.role(), guest.hotel_ids), (UserRole::Guest, vec![]));
     let left: i64 = sqlx::query_scalar("select count(*) from staff_hotel").fetch_one(database.pool()).await.unwrap();
     assert_eq!(left, 0);
 }

@@ -1,7 +1,6 @@
 //! Sign-up: validation, uniqueness, idempotency.
 
-use staymesh_api::identity::v1::{CreateUserRequest, GetCurrentUserRequest, user_service_server::UserService};
-use staymesh_api::options::v1::Role;
+use staymesh_api::identity::v1::{CreateUserRequest, GetCurrentUserRequest, Role, user_service_server::UserService};
 use staymesh_mesh::Reason;
 use uuid::Uuid;
 

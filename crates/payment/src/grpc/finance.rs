@@ -65,9 +65,10 @@ impl<P: Psp> FinanceService for FinanceHandler<P> {
         &self,
         request: Request<ListPartnerCreditLimitsRequest>,
     ) -> Result<Response<ListPartnerCreditLimitsResponse>, Status> {
-        let partner = request::partner_credit::list(request.into_inner())?;
-        let credit_limits = partner_credit::credit_limits(self.0.credit_limits(&partner).await?)?;
-        Ok(Response::new(ListPartnerCreditLimitsResponse { credit_limits }))
+        let (partner, page) = request::partner_credit::list(request.get_ref())?;
+        let (credits, next_page_token) = self.0.credit_limits(&partner, &page).await?;
+        let credit_limits = partner_credit::credit_limits(credits)?;
+        Ok(Response::new(ListPartnerCreditLimitsResponse { credit_limits, next_page_token }))
     }
 
     async fn set_partner_credit_limit(
@@ -75,7 +76,7 @@ impl<P: Psp> FinanceService for FinanceHandler<P> {
         request: Request<SetPartnerCreditLimitRequest>,
     ) -> Result<Response<PartnerCreditLimit>, Status> {
         let (partner, limit) = request::partner_credit::set(request.get_ref())?;
-        let credit = self.0.set_credit_limit(partner, limit, &request.get_ref().etag).await?;
+        let credit = self.0.set_credit_limit(&partner, limit, &request.get_ref().etag).await?;
         Ok(Response::new(partner_credit::credit_limit(credit)?))
     }
 
@@ -83,10 +84,10 @@ impl<P: Psp> FinanceService for FinanceHandler<P> {
         &self,
         request: Request<RecordPartnerPaymentRequest>,
     ) -> Result<Response<RecordPartnerPaymentResponse>, Status> {
-        let new = request::partner_credit::payment(request.into_inner())?;
+        let new = request::partner_credit::payment(request.get_ref())?;
         let (payment, credit) = self.0.record_partner_payment(&new).await?;
         Ok(Response::new(RecordPartnerPaymentResponse {
-            partner_payment: Some(partner_credit::payment(payment)),
+            partner_payment: Some(partner_credit::payment(payment)?),
             credit_limit: Some(partner_credit::credit_limit(credit)?),
         }))
     }
@@ -95,9 +96,9 @@ impl<P: Psp> FinanceService for FinanceHandler<P> {
         &self,
         request: Request<ListPartnerPaymentsRequest>,
     ) -> Result<Response<ListPartnerPaymentsResponse>, Status> {
-        let (partner, page) = request::partner_credit::payments(request.into_inner())?;
+        let (partner, page) = request::partner_credit::payments(request.get_ref())?;
         let (payments, next_page_token) = self.0.list_partner_payments(&partner, &page).await?;
-        let partner_payments = payments.into_iter().map(partner_credit::payment).collect();
+        let partner_payments = payments.into_iter().map(partner_credit::payment).collect::<Result<_, _>>()?;
         Ok(Response::new(ListPartnerPaymentsResponse { partner_payments, next_page_token }))
     }
 }

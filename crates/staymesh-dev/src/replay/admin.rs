@@ -11,10 +11,9 @@ use staymesh_api::{
         hotel_admin_service_client::HotelAdminServiceClient,
     },
     identity::v1::{
-        CreateClientRequest, DeleteClientRequest, ListClientsRequest,
+        CreateClientRequest, DeleteClientRequest, ListClientsRequest, Role,
         identity_admin_service_client::IdentityAdminServiceClient,
     },
-    options::v1::Role,
     rate::v1::{CancellationPolicy, RoomRate, SetRoomRateRequest, rate_admin_service_client::RateAdminServiceClient},
     reservation::v1::{
         InventoryNight, ListInventoryRequest, ListReservationsRequest, Reservation, SetInventoryRequest,
