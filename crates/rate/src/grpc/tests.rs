@@ -120,7 +120,7 @@ async fn price_stay_reports_the_invalid_field() {
         (stay("2027-03-01", "2027-03-02", 1, vec![demand(1, &[0, 0])]), "room_types[0].sold_percent"),
         (stay("2027-03-01", "2027-03-02", 1, vec![demand(1, &[-1])]), "room_types[0].sold_percent[0]"),
         (PriceStayRequest { hotel_id: 0, ..stay("2027-03-01", "2027-03-02", 1, one()) }, "hotel_id"),
-        (PriceStayRequest { hotel_time: None, ..stay("2027-03-01", "2027-03-02", 1, one()) }, "hotel_time.time_zone"),
+        (PriceStayRequest { hotel_time: None, ..stay("2027-03-01", "2027-03-02", 1, one()) }, "hotel_time"),
     ] {
         let refused = fixture.pricing.price_stay(Request::new(request)).await.unwrap_err();
         assert_eq!(fields(&refused), [expected]);

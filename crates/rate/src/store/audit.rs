@@ -6,7 +6,7 @@ use staymesh_store::audit::ObjectType;
 /// The rate of a room type, with its occupancy rules.
 pub(crate) const RATE: ObjectType = ObjectType {
     name: "rate",
-    snapshot: "select to_jsonb(r) - array['create_time', 'update_time']
+    snapshot: "select to_jsonb(r) - array['create_time', 'update_time', 'cancellation_policy_version']
                       || jsonb_build_object('occupancy_rules', coalesce((
                           select jsonb_agg(jsonb_build_object('sold_percent', sold_percent,
                                                               'price_change_percent', price_change_percent)

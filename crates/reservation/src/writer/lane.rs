@@ -32,7 +32,7 @@ const TRANSACTION_DEADLINE: Duration = Duration::from_secs(8);
 /// An order in a lane's queue.
 pub(super) enum Job {
     Book(Box<QueuedOrder<NewReservation, Created>>),
-    Change(QueuedOrder<ChangeOrder, Applied>),
+    Change(Box<QueuedOrder<ChangeOrder, Applied>>),
 }
 
 /// An order and where its result is sent.
@@ -66,7 +66,7 @@ pub(super) async fn run(store: Store, mut queue: mpsc::Receiver<Job>) {
         for job in jobs.drain(..) {
             match job {
                 Job::Book(order) => book.push(*order),
-                Job::Change(order) => change.push(order),
+                Job::Change(order) => change.push(*order),
             }
         }
         // Changes first: they may release rooms for the bookings.

@@ -72,7 +72,7 @@ impl Writer {
     /// What [`crate::lifecycle::decide`] refuses, [`ReservationError::NotFound`], when the database fails, and OVERLOADED
     /// when the lane's queue is full or the service stops: then it was not begun.
     pub async fn change(&self, order: ChangeOrder) -> Result<Applied, ReservationError> {
-        self.submit(order.id, order, Job::Change).await
+        self.submit(order.id, order, |order| Job::Change(Box::new(order))).await
     }
 
     /// Queues an order in the lane of its hotel and waits for the result.

@@ -267,9 +267,9 @@ proptest! {
         for hour in 0..(170 * 24) {
             let kept = terms.penalty_at(booked, booked + SignedDuration::from_hours(hour)).minor();
             prop_assert!(before <= kept && kept <= total);
-            let listed = terms.deadlines_of(booked).into_iter();
+            let mut listed = terms.deadlines_of(booked).into_iter();
             let now = booked + SignedDuration::from_hours(hour);
-            let listed = listed.filter(|deadline| deadline.until.is_none_or(|until| now <= until)).next().unwrap();
+            let listed = listed.find(|deadline| deadline.until.is_none_or(|until| now <= until)).unwrap();
             prop_assert_eq!(listed.penalty.minor(), kept, "the list says the same");
             before = kept;
         }

@@ -20,7 +20,7 @@ pub(super) fn policy(
 ) -> Option<CancellationPolicy> {
     errors.holds(policy.is_some(), field, "is required");
     let mut own = FieldErrors::default();
-    let policy = read(&mut own, policy?);
+    let policy = read(&mut own, &policy?);
     // What cannot be read is not judged by the rules that hold between fields.
     if own.is_empty()
         && let Err(broken) = policy.validate()
@@ -32,7 +32,7 @@ pub(super) fn policy(
     valid.then_some(policy)
 }
 
-fn read(errors: &mut FieldErrors, policy: proto::CancellationPolicy) -> CancellationPolicy {
+fn read(errors: &mut FieldErrors, policy: &proto::CancellationPolicy) -> CancellationPolicy {
     let base = match policy.penalty_base() {
         proto::PenaltyBase::WithoutTaxes => PenaltyBase::WithoutTaxes,
         proto::PenaltyBase::Unspecified | proto::PenaltyBase::WithTaxes => PenaltyBase::WithTaxes,

@@ -27,7 +27,7 @@ pub(in crate::grpc) fn stay(request: proto::PriceStayRequest) -> Result<StayRequ
     let hotel_id = errors.value(HotelId::try_from(request.hotel_id));
     let dates = StayDates::collect(&mut errors, &request.check_in, &request.check_out);
     let rooms = errors.value(RoomCount::try_from(request.rooms));
-    let time = errors.value(hotel_time(request.hotel_time.unwrap_or_default()));
+    let time = errors.value(hotel_time(request.hotel_time.as_ref()));
     let types = request.room_types.len();
     errors.holds(
         (1..=MAX_ROOM_TYPES).contains(&types),
@@ -40,7 +40,8 @@ pub(in crate::grpc) fn stay(request: proto::PriceStayRequest) -> Result<StayRequ
     Ok(StayRequest { hotel_id, dates, rooms, time, demands })
 }
 
-fn hotel_time(time: proto::HotelTime) -> Result<HotelTime, FieldError> {
+fn hotel_time(time: Option<&proto::HotelTime>) -> Result<HotelTime, FieldError> {
+    let time = time.ok_or_else(|| FieldError::new("hotel_time", "is required"))?;
     HotelTime::parse(&time.time_zone, &time.check_in_time, &time.day_rollover)
         .map_err(|error| FieldError::new(format!("hotel_time.{}", error.field()), error.to_string()))
 }

@@ -52,6 +52,7 @@ fn kept(terms: &proto::CancellationTerms) -> Vec<(Option<i64>, &str)> {
     terms.deadlines.iter().map(|of| (kept(of), of.penalty.as_ref().unwrap().amount.as_str())).collect()
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "deadlines are optional in the contract")]
 fn seconds(text: &str) -> Option<i64> {
     Some(text.parse::<jiff::Timestamp>().unwrap().as_second())
 }
