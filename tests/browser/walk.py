@@ -132,7 +132,7 @@ class Guest:
         first = datetime.date.today() + datetime.timedelta(days=30)
         stay = {"check_in": str(first), "check_out": str(first + datetime.timedelta(days=3))}
         hotel = self.call("GET", "/v1/hotels")["hotels"][0]["hotel_id"]
-        query = f"check_in={stay['check_in']}&check_out={stay['check_out']}&guests=2"
+        query = f"check_in={stay['check_in']}&check_out={stay['check_out']}&occupancies=2"
         offer = self.call("GET", f"/v1/hotels/{hotel}/offers?{query}")["offers"][0]
         wish = {"hotel_id": hotel, "room_type_id": offer["room_type_id"], "guests": 2, **stay}
         form = self.call("POST", "/v1/reservations:prepare", wish)

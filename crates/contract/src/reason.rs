@@ -129,7 +129,13 @@ reasons! {
     RoomSoldOut = "ROOM_SOLD_OUT", FailedPrecondition;
     /// The room type is not for sale in a night of the stay, or has no rate.
     NotOnSale = "NOT_ON_SALE", FailedPrecondition;
-    /// More guests than the rooms accommodate.
+    /// A child is younger than the hotel accepts.
+    ChildTooYoung = "CHILD_TOO_YOUNG", FailedPrecondition;
+    /// More adults than a room sleeps.
+    TooManyAdults = "TOO_MANY_ADULTS", FailedPrecondition;
+    /// More children than a room has places for beside its adults.
+    TooManyChildren = "TOO_MANY_CHILDREN", FailedPrecondition;
+    /// More guests than a room sleeps.
     TooManyGuests = "TOO_MANY_GUESTS", FailedPrecondition;
     /// The account holds too many unpaid rooms; pay, cancel, or try again after `RetryInfo`.
     TooManyUnpaidRooms = "TOO_MANY_UNPAID_ROOMS", ResourceExhausted;

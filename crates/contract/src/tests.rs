@@ -1,8 +1,8 @@
-//! The contract as a whole: which changes are audited, and what the documentation says of gateways.
+//! The contract as a whole: which changes are audited, what methods return, and what the documentation says of gateways.
 
 use std::collections::BTreeSet;
 
-use prost_reflect::{DescriptorPool, Kind, MessageDescriptor};
+use prost_reflect::{DescriptorPool, Kind, MessageDescriptor, MethodDescriptor, Value};
 use staymesh_api::options::v1::Role;
 
 use crate::{
@@ -60,6 +60,10 @@ const EXEMPT: [(&str, &str); 12] = [
     ("reservation.v1.ReservationFlowService/ForgetOwner", "an account that its owner deleted"),
     ("reservation.v1.ReservationFlowService/RejectPayment", "an event of the flow; the reservation's history has it"),
 ];
+
+/// Answers with one message and nothing else that are no wrapper of a resource, each with its reason. `docs/API-DESIGN.md`,
+/// "Conventions", has the rule.
+const ONE_MESSAGE: [(&str, &str); 0] = [];
 
 /// Verbs of methods that only read.
 const READS: [&str; 3] = ["Get", "List", "Find"];
@@ -187,4 +191,49 @@ fn documented_idempotency_names_every_mutating_method_and_no_other() {
     let missing: Vec<_> = required.difference(&documented).collect();
     let unknown: Vec<_> = documented.difference(&allowed).collect();
     assert!(missing.is_empty() && unknown.is_empty(), "missing: {missing:?}; unknown: {unknown:?}");
+}
+
+fn methods() -> Vec<MethodDescriptor> {
+    let pool = DescriptorPool::decode(staymesh_api::DESCRIPTOR_SET).expect("the contract can be read");
+    let ours = pool.services().filter(|service| service.package_name().starts_with("staymesh."));
+    ours.flat_map(|service| service.methods().collect::<Vec<_>>()).collect()
+}
+
+/// Whether a message consists of one other message: `{"hotel": {..}}`. A list is no wrapper: its message can grow a page
+/// token.
+fn wraps(message: &MessageDescriptor) -> bool {
+    let fields: Vec<_> = message.fields().collect();
+    matches!(fields.as_slice(), [field] if !field.is_list() && !field.is_map() && matches!(field.kind(), Kind::Message(_)))
+}
+
+#[test]
+fn methods_return_the_resource_and_no_wrapper_of_it() {
+    let mut found: Vec<_> = methods()
+        .iter()
+        .map(MethodDescriptor::output)
+        .filter(|output| output.package_name().starts_with("staymesh.") && wraps(output))
+        .map(|output| output.full_name().to_owned())
+        .collect();
+    found.sort_unstable();
+    assert_eq!(found, ONE_MESSAGE.map(|(name, _)| name), "return the message itself (AIP-131, 133, 134)");
+}
+
+#[test]
+fn no_rest_form_takes_its_answer_out_of_a_field() {
+    let mut forms = 0;
+    for method in methods() {
+        let options = method.options();
+        let http = method.parent_pool().get_extension_by_name("google.api.http").expect("the option is imported");
+        let Some(rule) = options.get_extension(&http).as_message().filter(|_| options.has_extension(&http)).cloned()
+        else {
+            continue;
+        };
+        let more = rule.get_field_by_name("additional_bindings").expect("HttpRule has it").into_owned();
+        let more = more.as_list().into_iter().flatten().filter_map(Value::as_message).cloned();
+        for rule in more.chain([rule]) {
+            forms += 1;
+            assert!(!rule.has_field_by_name("response_body"), "Envoy cannot do it: {}", method.full_name());
+        }
+    }
+    assert!(forms > 50, "{forms} forms");
 }

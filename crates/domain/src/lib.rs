@@ -33,6 +33,7 @@ mod ids;
 mod language;
 mod money;
 mod page;
+mod party;
 mod request_id;
 mod reservation_id;
 mod stay_dates;
@@ -53,6 +54,10 @@ pub use ids::{HotelId, IdError, PaymentId, RoomId, RoomTypeId, UserId};
 pub use language::{Language, LanguageError};
 pub use money::{Currency, Money, MoneyError};
 pub use page::{Page, PageError, PageSize};
+pub use party::{
+    AgeBand, AgeBandError, AgeBands, ChildRules, Heads, Misfit, Occupancy, OccupancyError, Parties, PartiesError,
+    Party, PartyFormatError,
+};
 pub use request_id::{parse_optional_request_id, parse_request_id};
 pub use reservation_id::{RESERVATION_HOTEL_ID_CHECK, RESERVATION_HOTEL_ID_FUNCTION, ReservationId};
 pub use stay_dates::{StayDates, StayDatesError};

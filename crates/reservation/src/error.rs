@@ -10,6 +10,7 @@ use tonic::Status as GrpcStatus;
 
 use crate::{
     calendar::DateOutOfRange,
+    fit::RoomMisfit,
     model::{CancellationReason, Status},
     offer_token::OfferError,
     quote::QuoteError,
@@ -31,16 +32,9 @@ pub enum ReservationError {
     /// A night has no inventory, or the room type no rate.
     #[error("not for sale for this stay")]
     NotOnSale,
-    /// More guests than the rooms may sleep.
-    #[error("{guests} guests do not fit into {rooms} rooms for {max_occupancy} each")]
-    TooManyGuests {
-        /// Guests requested.
-        guests: i32,
-        /// Rooms requested.
-        rooms: i32,
-        /// Guests who may sleep in one room.
-        max_occupancy: i32,
-    },
+    /// A party does not fit its room.
+    #[error(transparent)]
+    Misfit(#[from] RoomMisfit),
     /// An account, or a source address, holds too many room nights unpaid.
     #[error(transparent)]
     Unpaid(#[from] UnpaidLimit),
@@ -144,9 +138,7 @@ impl From<ReservationError> for Problem {
         match error {
             E::SoldOut { stay_date, rooms_left, hold_expire_time } => sold_out(stay_date, rooms_left, hold_expire_time),
             E::NotOnSale => Self::new(Reason::NotOnSale, text),
-            E::TooManyGuests { max_occupancy, .. } => {
-                Self::new(Reason::TooManyGuests, text).with("max_occupancy", max_occupancy)
-            }
+            E::Misfit(misfit) => misfit.into(),
             E::Unpaid(limit) => limit.into(),
             E::UnpaidShare { stay_date, limit, held, wanted, hold_expire_time } => {
                 unpaid_share(stay_date, [limit, held, wanted], hold_expire_time)

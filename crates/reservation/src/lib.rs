@@ -9,6 +9,7 @@
 //! | the statuses of a reservation and their transitions | [`lifecycle`] |
 //! | what is signed into an offer | [`offer_token`], [`quote`] |
 //! | which date is today, and when a date begins | [`calendar`] |
+//! | whether parties fit their rooms | `fit` |
 //! | the rules of offering and booking | `service/` |
 //! | how bookings are batched into transactions | `writer/` |
 //! | the expiry of unpaid holds | [`expiry`] |
@@ -30,6 +31,7 @@ mod events;
 pub mod expiry;
 pub mod extend;
 pub mod fault_points;
+mod fit;
 mod forgotten;
 mod grpc;
 pub mod lifecycle;
@@ -72,6 +74,7 @@ pub use clients::{HotelClient, PaymentClient, RateClient, RoomTypeDemand, RoomTy
 pub use config::{Config, OfferKeys};
 pub use error::{ReservationError, UnpaidLimit};
 pub use events::{Cancelled, SoldByPartner, Terms};
+pub use fit::RoomMisfit;
 pub use model::{CancellationReason, Guest, HoldLimits, NewReservation, PaymentMode, Reservation, Source, Status};
 pub use service::{BookingService, Dependencies, UnpaidLimits};
 pub use writer::{Applied, ChangeOrder, Created, Writer};

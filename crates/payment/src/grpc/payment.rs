@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use staymesh_api::payment::v1::{
-    self as proto, CreatePaymentRequest, CreatePaymentResponse, GetPaymentRequest, GetPaymentResponse,
-    GetStatusLinkRequest, ListCreditLimitsRequest, ListCreditLimitsResponse, ListInvoiceLinesRequest,
-    ListInvoiceLinesResponse, StatusLink, payment_service_server::PaymentService,
+    self as proto, CreatePaymentRequest, GetPaymentRequest, GetStatusLinkRequest, ListCreditLimitsRequest,
+    ListCreditLimitsResponse, ListInvoiceLinesRequest, ListInvoiceLinesResponse, StatusLink,
+    payment_service_server::PaymentService,
 };
 use staymesh_domain::{FieldError, PaymentId};
 use staymesh_mesh::Caller;
@@ -20,20 +20,17 @@ pub(crate) struct PaymentHandler<P>(pub(crate) Arc<Payments<P>>);
 
 #[tonic::async_trait]
 impl<P: Psp> PaymentService for PaymentHandler<P> {
-    async fn create_payment(
-        &self,
-        request: Request<CreatePaymentRequest>,
-    ) -> Result<Response<CreatePaymentResponse>, Status> {
+    async fn create_payment(&self, request: Request<CreatePaymentRequest>) -> Result<Response<proto::Payment>, Status> {
         let caller = Caller::required(&request)?;
         let (id, return_url) = request::payments::create(request.into_inner())?;
         let payment = self.0.create(&caller, id, return_url).await?;
-        Ok(Response::new(CreatePaymentResponse { payment: Some(self.render(payment).await?) }))
+        Ok(Response::new(self.render(payment).await?))
     }
 
-    async fn get_payment(&self, request: Request<GetPaymentRequest>) -> Result<Response<GetPaymentResponse>, Status> {
+    async fn get_payment(&self, request: Request<GetPaymentRequest>) -> Result<Response<proto::Payment>, Status> {
         let caller = Caller::required(&request)?;
         let payment = self.0.get(&caller, payment_id(&request.get_ref().payment_id)?).await?;
-        Ok(Response::new(GetPaymentResponse { payment: Some(self.render(payment).await?) }))
+        Ok(Response::new(self.render(payment).await?))
     }
 
     async fn get_status_link(&self, request: Request<GetStatusLinkRequest>) -> Result<Response<StatusLink>, Status> {

@@ -5,9 +5,8 @@ use std::sync::Arc;
 use staymesh_api::payment::v1::{
     GetPayoutRequest, ListAuditRecordsRequest, ListAuditRecordsResponse, ListPartnerSalesRequest,
     ListPartnerSalesResponse, ListPaymentsRequest, ListPaymentsResponse, ListPayoutLinesRequest,
-    ListPayoutLinesResponse, ListPayoutsRequest, ListPayoutsResponse, Payout, RefundPaymentRequest,
-    RefundPaymentResponse, SetPayoutDestinationRequest, SetPayoutDestinationResponse,
-    payment_admin_service_server::PaymentAdminService,
+    ListPayoutLinesResponse, ListPayoutsRequest, ListPayoutsResponse, Payment, Payout, RefundPaymentRequest,
+    SetPayoutDestinationRequest, SetPayoutDestinationResponse, payment_admin_service_server::PaymentAdminService,
 };
 use staymesh_mesh::{Caller, audit, audit_query, proto_types::timestamp};
 use staymesh_psp::Psp;
@@ -33,14 +32,11 @@ impl<P: Psp> PaymentAdminService for PaymentAdminHandler<P> {
         Ok(Response::new(ListPaymentsResponse { payments, next_page_token }))
     }
 
-    async fn refund_payment(
-        &self,
-        request: Request<RefundPaymentRequest>,
-    ) -> Result<Response<RefundPaymentResponse>, Status> {
+    async fn refund_payment(&self, request: Request<RefundPaymentRequest>) -> Result<Response<Payment>, Status> {
         let wanted = request::payments::refund(request.get_ref())?;
         let payment = self.0.refund(wanted.payment_id, wanted.amount, wanted.goodwill, wanted.request_id).await?;
         let refunds = self.0.refunds_of(std::slice::from_ref(&payment)).await?;
-        Ok(Response::new(RefundPaymentResponse { payment: Some(response::payments::payment(payment, &refunds)) }))
+        Ok(Response::new(response::payments::payment(payment, &refunds)))
     }
 
     async fn list_payouts(

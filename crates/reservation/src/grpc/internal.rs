@@ -75,26 +75,24 @@ impl ReservationFlowService for InternalReservationHandler {
     async fn reject_payment(
         &self,
         request: Request<proto::RejectPaymentRequest>,
-    ) -> Result<Response<proto::RejectPaymentResponse>, Status> {
+    ) -> Result<Response<proto::Reservation>, Status> {
         let request = request.into_inner();
         let mut errors = FieldErrors::default();
         let ids = ids(&mut errors, &request.reservation_id, &request.payment_id);
         let (id, _) = errors.complete(ids).map_err(refuse)?;
         let applied = self.apply(id, Command::RejectPayment).await?;
-        let reservation = Some(response::reservation(applied.reservation));
-        Ok(Response::new(proto::RejectPaymentResponse { reservation }))
+        Ok(Response::new(response::reservation(applied.reservation)))
     }
 
     async fn confirm_refund(
         &self,
         request: Request<proto::ConfirmRefundRequest>,
-    ) -> Result<Response<proto::ConfirmRefundResponse>, Status> {
+    ) -> Result<Response<proto::Reservation>, Status> {
         let request = request.into_inner();
         let (id, payment_id, amount) =
             movement(&request.reservation_id, &request.payment_id, request.amount.as_ref()).map_err(refuse)?;
         let applied = self.apply(id, Command::ConfirmRefund { payment_id, amount }).await?;
-        let reservation = Some(response::reservation(applied.reservation));
-        Ok(Response::new(proto::ConfirmRefundResponse { reservation }))
+        Ok(Response::new(response::reservation(applied.reservation)))
     }
 
     async fn retire_inventory(

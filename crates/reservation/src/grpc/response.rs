@@ -5,10 +5,30 @@ use staymesh_domain::{RoomTypeId, format_date};
 use staymesh_mesh::proto_types;
 
 use crate::{
+    fit::RoomMisfit,
     model::{CancellationReason, PaymentMode, Reservation, Status},
     quote::Quote,
+    service::Unsuitable,
     store::InventoryNight,
 };
+
+/// The rules that parties break.
+pub(super) fn misfits(misfits: &[RoomMisfit]) -> Vec<proto::Misfit> {
+    let misfit = |misfit: &RoomMisfit| {
+        let (reason, actual, limit) = misfit.parts();
+        proto::Misfit { room: misfit.room, reason: reason.as_str().to_owned(), actual, limit }
+    };
+    misfits.iter().map(misfit).collect()
+}
+
+/// A room type that parties do not fit.
+pub(super) fn unsuitable(unsuitable: Unsuitable) -> proto::UnsuitableRoomType {
+    proto::UnsuitableRoomType {
+        room_type_id: unsuitable.room_type.room_type_id.get(),
+        misfits: misfits(&unsuitable.misfits),
+        display_name: unsuitable.room_type.display_name,
+    }
+}
 
 /// A reservation.
 pub(super) fn reservation(booking: Reservation) -> proto::Reservation {

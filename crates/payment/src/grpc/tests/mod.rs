@@ -171,7 +171,7 @@ async fn get_payment_is_limited_to_owner_hotel_staff_and_administrators(
     let request = GetPaymentRequest { payment_id: payment.payment_id.to_string() };
     match PaymentHandler(payments(database.pool())).get_payment(by(&caller(subject, role, hotels), request)).await {
         Ok(answer) => {
-            let shown = answer.into_inner().payment.unwrap();
+            let shown = answer.into_inner();
             assert!(sees);
             assert_eq!(shown.status(), PaymentStatus::Pending);
             assert_eq!(Some(shown.checkout_url), payment.checkout_url);
@@ -194,7 +194,7 @@ async fn get_payment_returns_checkout_url_only_while_pending() {
             .get_payment(by(&caller("guest-1", Role::Guest, &[]), request))
             .await
             .unwrap();
-        let shown = answer.into_inner().payment.unwrap();
+        let shown = answer.into_inner();
         // 40.00 of 100.00 are refunded.
         let name = if status == Status::Refunded { "PARTIALLY_REFUNDED" } else { status.as_str() };
         assert_eq!(shown.status().as_str_name(), format!("PAYMENT_STATUS_{name}"));
@@ -231,7 +231,7 @@ async fn create_payment_with_return_url_refused_by_provider_names_the_field_and_
     };
     assert_eq!(fields(&create("https://shop.example/?x").await.unwrap_err()), ["return_url"]);
     assert_eq!((open().await, outbox(database.pool()).await), (0, vec![]));
-    let paid = create("https://shop.example/").await.unwrap().into_inner().payment.unwrap();
+    let paid = create("https://shop.example/").await.unwrap().into_inner();
     assert_eq!((open().await, paid.checkout_url.as_str()), (1, "https://psp.example/p"));
 }
 

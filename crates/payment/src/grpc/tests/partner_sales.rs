@@ -51,7 +51,7 @@ async fn partner_sale_is_recorded_and_credited_idempotently_and_other_terms_are_
             .await
             .unwrap()
             .into_inner();
-        recorded.push(answer.sale.unwrap());
+        recorded.push(answer);
     }
     assert_eq!(recorded[0], recorded[1]);
     let made = &recorded[0];
@@ -118,7 +118,7 @@ async fn sale_of_a_release_that_names_the_partner_by_its_subject_is_the_same_sal
     assert_eq!(fields(&record(account).await.unwrap_err()), ["terms.client_id"]);
     let sold = record(before).await.unwrap().into_inner();
     assert_eq!(record(now.terms.clone().unwrap()).await.unwrap().into_inner(), sold);
-    assert_eq!(sold.sale.unwrap().client_id, "acme");
+    assert_eq!(sold.client_id, "acme");
 }
 
 #[tokio::test]
