@@ -8,14 +8,14 @@ use staymesh_domain::time_zone;
 use super::*;
 use crate::{
     quote::tests::euros,
-    testing::{order_of_rooms, reservation_of},
+    testing::{order_of_rooms, reservation_of, room_type},
 };
 
 const LINK: &str = "https://booking.example/booking#reservation=x&key=y&lang=en";
 
 fn names() -> StayNames {
     let zone = time_zone("Asia/Tokyo").expect("a zone");
-    StayNames { hotel: "Hotel Sol, Lisboa".into(), room_type: "Double room".into(), zone }
+    StayNames { hotel: "Hotel Sol, Lisboa".into(), room_types: [(room_type(), "Double room".into())].into(), zone }
 }
 
 /// Two rooms from 1 to 3 January 2030, booked at this time.
