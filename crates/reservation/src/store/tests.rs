@@ -6,6 +6,7 @@ mod holds;
 mod nights;
 mod no_shows;
 mod partner_sales;
+mod rooms;
 mod states;
 
 use std::sync::Arc;
