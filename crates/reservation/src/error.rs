@@ -10,6 +10,7 @@ use tonic::Status as GrpcStatus;
 
 use crate::{
     calendar::DateOutOfRange,
+    fit::RoomMisfit,
     model::{CancellationReason, Status},
     offer_token::OfferError,
     quote::QuoteError,
@@ -34,16 +35,9 @@ pub enum ReservationError {
     /// A night has no inventory, or the room type no rate.
     #[error("not for sale for this stay")]
     NotOnSale,
-    /// More guests than the rooms may sleep.
-    #[error("{guests} guests do not fit into {rooms} rooms for {max_occupancy} each")]
-    TooManyGuests {
-        /// Guests requested.
-        guests: i32,
-        /// Rooms requested.
-        rooms: i32,
-        /// Guests who may sleep in one room.
-        max_occupancy: i32,
-    },
+    /// A party does not fit its room.
+    #[error(transparent)]
+    Misfit(#[from] RoomMisfit),
     /// An account, or a source address, holds too many room nights unpaid.
     #[error(transparent)]
     Unpaid(#[from] UnpaidLimit),
@@ -152,9 +146,7 @@ impl From<ReservationError> for Problem {
                 sold_out(room, stay_date, rooms_left, hold_expire_time)
             }
             E::NotOnSale => Self::new(Reason::NotOnSale, text),
-            E::TooManyGuests { max_occupancy, .. } => {
-                Self::new(Reason::TooManyGuests, text).with("max_occupancy", max_occupancy)
-            }
+            E::Misfit(misfit) => misfit.into(),
             E::Unpaid(limit) => limit.into(),
             E::UnpaidShare { stay_date, limit, held, wanted, hold_expire_time } => {
                 unpaid_share(stay_date, [limit, held, wanted], hold_expire_time)
@@ -162,7 +154,7 @@ impl From<ReservationError> for Problem {
             E::IdReused => Self::new(Reason::ReservationIdReused, text),
             E::NotFound => Self::new(Reason::ReservationNotFound, text),
             E::IllegalTransition { from, to } => {
-                Self::new(Reason::IllegalTransition, text).with("from", from.as_str()).with("to", to.as_str())
+                Self::new(Reason::IllegalTransition, text).with("from", from.name()).with("to", to.name())
             }
             E::StayHasBegun => Self::new(Reason::IllegalTransition, text),
             E::NotEligibleForNoShow { status, reason } => not_eligible_for_no_show(status, reason, text),
@@ -189,9 +181,9 @@ impl From<ReservationError> for Problem {
 /// The illegal transition to a no-show, with why the reservation was cancelled instead.
 fn not_eligible_for_no_show(status: Status, reason: Option<CancellationReason>, text: String) -> Problem {
     let problem = Problem::new(Reason::IllegalTransition, text);
-    let problem = problem.with("from", status.as_str()).with("to", Status::Cancelled.as_str());
+    let problem = problem.with("from", status.name()).with("to", Status::Cancelled.name());
     match reason {
-        Some(reason) => problem.with("cancellation_reason", reason.as_str()),
+        Some(reason) => problem.with("cancellation_reason", reason.name()),
         None => problem,
     }
 }
@@ -226,7 +218,7 @@ fn sold_out(
     };
     let mut problem = Problem::new(Reason::RoomSoldOut, text).with("stay_date", date);
     if let Some(ShortRoom { index, room_type_id }) = room {
-        problem = problem.with("room_index", index).with("room_type_id", room_type_id);
+        problem = problem.with("room", index).with("room_type_id", room_type_id);
     }
     if let Some(left) = rooms_left {
         problem = problem.with("rooms_left", left);

@@ -10,6 +10,7 @@
 //! | what is signed into an offer | [`offer_token`], [`quote`] |
 //! | the rooms of a reservation, their nights and refunds | `room_line` |
 //! | which date is today, and when a date begins | [`calendar`] |
+//! | whether parties fit their rooms | `fit` |
 //! | the rules of offering and booking | `service/` |
 //! | how bookings are batched into transactions | `writer/` |
 //! | the expiry of unpaid holds | [`expiry`] |
@@ -32,6 +33,7 @@ mod events;
 pub mod expiry;
 pub mod extend;
 pub mod fault_points;
+mod fit;
 mod forgotten;
 mod grpc;
 pub mod lifecycle;
@@ -75,6 +77,7 @@ pub use clients::{HotelClient, PaymentClient, RateClient, RoomTypeDemand, RoomTy
 pub use config::{Config, OfferKeys};
 pub use error::{ReservationError, ShortRoom, UnpaidLimit};
 pub use events::{Cancelled, SoldByPartner, Terms};
+pub use fit::RoomMisfit;
 pub use model::{CancellationReason, Guest, HoldLimits, NewReservation, PaymentMode, Reservation, Source, Status};
 pub use room_line::{RoomLine, RoomLinesError, RoomLinesSum};
 pub use service::{BookingService, Dependencies, UnpaidLimits};

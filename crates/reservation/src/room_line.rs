@@ -146,7 +146,7 @@ pub(crate) fn room_nights(lines: &[RoomLine]) -> i64 {
 
 /// Adults and children in all rooms together.
 pub(crate) fn guest_count(lines: &[RoomLine]) -> i32 {
-    lines.iter().map(|line| line.party.adults() + line.party.child_ages().iter().map(|_| 1).sum::<i32>()).sum()
+    lines.iter().map(|line| line.party.guests()).sum()
 }
 
 /// The index of the first line that does not get its room when `rooms_left` of the night are left for all.

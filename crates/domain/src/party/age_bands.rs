@@ -1,10 +1,12 @@
 //! Age bands of a hotel: which children count as infants, as children, or as adults.
 
+use serde::{Deserialize, Serialize};
+
 use super::Party;
 use crate::FieldErrors;
 
-/// One age band: the ages from the end of the band before it to `max_age`.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// One age band: the ages from the end of the band before it to `max_age`. Stored as JSON.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AgeBand {
     /// Name of the band for prices and charges, such as `INFANT` or `JUNIOR`: 1 to 16 of `A-Z`, `0-9` and `_`, first a
     /// letter; unique in the hotel. Children of the band [`AgeBands::INFANT`] sleep in cots.
@@ -74,7 +76,8 @@ impl AgeBands {
     pub fn new(bands: Vec<AgeBand>) -> Result<Self, FieldErrors> {
         let mut errors = FieldErrors::default();
         errors.holds(bands.len() <= Self::MAX, "age_bands", format!("must have at most {} entries", Self::MAX));
-        for (i, band) in bands.iter().enumerate() {
+        // Bands beyond the most there may be are not judged: a hostile request may have a million.
+        for (i, band) in bands.iter().enumerate().take(Self::MAX) {
             for error in violations(&bands[..i], band) {
                 errors.holds(false, format!("age_bands[{i}].{}", error.field()), error.to_string());
             }

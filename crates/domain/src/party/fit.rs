@@ -2,9 +2,17 @@
 
 use super::{Heads, Occupancy};
 
-/// A rule of a room type or hotel that a party breaks.
+/// A rule of a hotel or a room type that a party breaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Misfit {
+    /// A child younger than the hotel accepts.
+    #[error("a child of {age}, but the hotel accepts children from {min_child_age} years")]
+    ChildTooYoung {
+        /// Age of the youngest child, in years.
+        age: i32,
+        /// The youngest age that the hotel accepts, in years.
+        min_child_age: i32,
+    },
     /// More adults than the room sleeps.
     #[error("{adults} adults, but the room sleeps {max_adults}")]
     TooManyAdults {
@@ -60,7 +68,8 @@ mod tests {
     use super::super::{AgeBand, AgeBands, Party};
     use super::*;
 
-    const ROOM: Occupancy = Occupancy { base: 2, max_occupancy: 4, max_adults: 3, max_children: 2, max_infants: 1 };
+    const ROOM: Occupancy =
+        Occupancy { base: 2, max_occupancy: 4, max_adults: 3, max_children: 2, max_infants: 1, max_extra_beds: 2 };
 
     fn bands() -> AgeBands {
         let band = |code: &str, min_age, max_age| AgeBand { code: code.to_owned(), min_age, max_age };

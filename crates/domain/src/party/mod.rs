@@ -1,15 +1,20 @@
 //! Parties: who sleeps in a room, and whether they fit into a room type.
 //!
 //! A request names, for each room, the adults and the ages of the children. The hotel's [`AgeBands`] say which children
-//! count as infants, as children, or as adults; the room type's [`Occupancy`] says how many of each it sleeps.
+//! count as infants, as children, or as adults; the room type's [`Occupancy`] says how many of each it sleeps. Together with
+//! the youngest age that the hotel accepts they are its [`ChildRules`].
 
 mod age_bands;
+mod child_rules;
 mod fit;
 mod occupancy;
+mod parties;
 
 pub use age_bands::{AgeBand, AgeBandError, AgeBands, Heads};
+pub use child_rules::ChildRules;
 pub use fit::Misfit;
 pub use occupancy::{Occupancy, OccupancyError};
+pub use parties::{Parties, PartiesError};
 
 use std::fmt;
 use std::str::FromStr;
@@ -28,7 +33,12 @@ pub struct Party {
 
 /// A text that is no [`Party`].
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("must be adults and ages of children such as 2 or 2-9,4")]
+#[error(
+    "must be adults and ages of children, such as 2 or 2-9,4: 1 to {} adults and at most {} children of 0 to {} years",
+    Party::MAX_ADULTS,
+    Party::MAX_CHILDREN,
+    Party::MAX_CHILD_AGE
+)]
 pub struct PartyFormatError;
 
 impl Party {
@@ -59,6 +69,11 @@ impl Party {
     /// The number of adults.
     pub const fn adults(&self) -> i32 {
         self.adults
+    }
+
+    /// The number of people, children included.
+    pub fn guests(&self) -> i32 {
+        self.child_ages.iter().fold(self.adults, |guests, _| guests + 1)
     }
 
     /// The ages of the children on the day of check-in, in years, in the order in which they were given.

@@ -15,6 +15,8 @@ pub struct Occupancy {
     pub max_children: i32,
     /// Cots: further infants count as children.
     pub max_infants: i32,
+    /// The most extra beds that the hotel puts in, within `max_occupancy`.
+    pub max_extra_beds: i32,
 }
 
 /// An [`Occupancy`] that contradicts itself, with all violations.
@@ -26,10 +28,23 @@ impl Occupancy {
     /// The most people in one room.
     pub const MAX: i32 = 20;
 
-    /// This occupancy, if it is possible.
+    /// The occupancy of a room for so many guests of any age: each place is an adult's, and the base price is for all.
+    pub const fn of_adults(guests: i32) -> Self {
+        Self {
+            base: guests,
+            max_occupancy: guests,
+            max_adults: guests,
+            max_children: 0,
+            max_infants: 0,
+            max_extra_beds: 0,
+        }
+    }
+
+    /// This occupancy, if it is possible. More guests than the beds are for is possible, because sofas exist.
     ///
     /// # Errors
-    /// Violations of `base_occupancy`, `max_occupancy`, `max_adults`, `max_children` and `max_infants`.
+    /// Violations of `base_occupancy`, `max_occupancy`, `max_adults`, `max_children`, `max_infants` and
+    /// `max_extra_beds`.
     pub fn validated(self) -> Result<Self, OccupancyError> {
         let mut errors = FieldErrors::default();
         errors.range("max_occupancy", self.max_occupancy, 1, Self::MAX);
@@ -38,6 +53,7 @@ impl Occupancy {
         errors.range("base_occupancy", self.base, 1, self.max_adults.clamp(1, in_room));
         errors.range("max_children", self.max_children, 0, in_room);
         errors.range("max_infants", self.max_infants, 0, Self::MAX);
+        errors.range("max_extra_beds", self.max_extra_beds, 0, Self::MAX);
         errors.into_result().map_err(OccupancyError)?;
         Ok(self)
     }
@@ -49,17 +65,30 @@ mod tests {
 
     #[test]
     fn impossible_occupancy_names_every_wrong_field() {
-        let occupancy = Occupancy { base: 4, max_occupancy: 2, max_adults: 3, max_children: -1, max_infants: 21 };
+        let occupancy = Occupancy {
+            base: 4,
+            max_occupancy: 2,
+            max_adults: 3,
+            max_children: -1,
+            max_infants: 21,
+            max_extra_beds: -1,
+        };
         let OccupancyError(errors) = occupancy.validated().unwrap_err();
         let fields: Vec<_> = errors.into_iter().map(|error| error.field).collect();
-        assert_eq!(fields, ["max_adults", "base_occupancy", "max_children", "max_infants"]);
+        assert_eq!(fields, ["max_adults", "base_occupancy", "max_children", "max_infants", "max_extra_beds"]);
     }
 
     #[test]
     fn occupancy_at_its_limits_is_possible() {
-        let single = Occupancy { base: 1, max_occupancy: 1, max_adults: 1, max_children: 0, max_infants: 0 };
+        let single = Occupancy::of_adults(1);
         assert_eq!(single.validated(), Ok(single));
-        let hall = Occupancy { base: 20, max_occupancy: 20, max_adults: 20, max_children: 20, max_infants: 20 };
+        let hall = Occupancy { max_children: 20, max_infants: 20, max_extra_beds: 20, ..Occupancy::of_adults(20) };
         assert_eq!(hall.validated(), Ok(hall));
+    }
+
+    #[test]
+    fn more_guests_than_beds_and_cots_are_possible() {
+        let with_sofa = Occupancy { base: 2, max_adults: 2, max_children: 2, ..Occupancy::of_adults(4) };
+        assert_eq!(with_sofa.validated(), Ok(with_sofa));
     }
 }

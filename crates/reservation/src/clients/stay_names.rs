@@ -48,11 +48,10 @@ impl StayNameClient for GrpcStayNameClient {
         let hotel = hotels.get_hotel(GetHotelRequest { hotel_id: hotel_id.get() });
         let room_types = room_types.into_iter().map(|id| async move {
             let request = GetRoomTypeRequest { hotel_id: hotel_id.get(), room_type_id: id.get() };
-            let room_type = self.0.clone().get_room_type(request).await?.into_inner().room_type;
-            Ok::<_, Status>((id, room_type.ok_or_else(|| missing("room type"))?.display_name))
+            Ok::<_, Status>((id, self.0.clone().get_room_type(request).await?.into_inner().display_name))
         });
         let (hotel, room_types) = tokio::try_join!(hotel, try_join_all(room_types))?;
-        let hotel = hotel.into_inner().hotel.ok_or_else(|| missing("hotel"))?;
+        let hotel = hotel.into_inner();
         let city = hotel.address.map(|address| address.city).ok_or_else(|| missing("address"))?;
         Ok(StayNames {
             hotel: format!("{}, {city}", hotel.display_name),
