@@ -148,7 +148,7 @@ class Guest:
         first = datetime.date.today() + datetime.timedelta(days=30)
         stay = {"check_in": str(first), "check_out": str(first + datetime.timedelta(days=3))}
         hotel = self.call("GET", "/v1/hotels")["hotels"][0]["hotel_id"]
-        query = f"check_in={stay['check_in']}&check_out={stay['check_out']}&guests=2"
+        query = f"check_in={stay['check_in']}&check_out={stay['check_out']}&occupancies=2"
         offer = self.call("GET", f"/v1/hotels/{hotel}/offers?{query}")["offers"][0]
         wish = {"hotel_id": hotel, "room_type_id": offer["room_type_id"], "guests": 2, **stay}
         form = self.call("POST", "/v1/reservations:prepare", wish)
@@ -167,6 +167,7 @@ class Walk:
     def __init__(self, browser, guest, folder, story, axe):
         self.browser, self.folder, self.story, self.step, self.axe = browser, folder, story, 0, axe
         self.guest, self.payment = guest, guest.book()
+        self.link = guest.call("GET", f"/v1/payments/{self.payment['payment_id']}/statusLink")["url"]
 
     def sees(self, heading, *texts, limit=LIMIT):
         deadline = time.monotonic() + limit
@@ -188,7 +189,7 @@ class Walk:
         print(f"{name}\n    " + " | ".join(line for line in self.browser.text().splitlines() if line.strip()))
 
     def status(self):
-        self.browser.go(self.payment["status_url"])
+        self.browser.go(self.link)
 
     def checkout(self):
         self.status()
@@ -338,9 +339,9 @@ def cancelled(walk):
 
 def forged(walk):
     """An address that nobody gave out, and a real one with what networks add to links."""
-    walk.browser.go(walk.payment["status_url"][:-1])
+    walk.browser.go(walk.link[:-1])
     walk.sees("Not found", "There is no such page.")
-    walk.browser.go(walk.payment["status_url"] + "&fbclid=x")
+    walk.browser.go(walk.link + "&fbclid=x")
     walk.sees("Waiting for your payment")
 
 
@@ -357,7 +358,7 @@ def languages(walk):
     ):
         walk.browser.press(f"nav a[lang={language}]")
         walk.sees(heading)
-    walk.browser.go(walk.payment["status_url"][:-1])
+    walk.browser.go(walk.link[:-1])
     walk.sees("Nicht gefunden")
     walk.browser.accepts("en")
 

@@ -133,7 +133,7 @@ pub(crate) fn viewer(
                 hotel_id: want.hotel_id,
                 check_in: want.stay.check_in().to_string(),
                 check_out: want.stay.check_out().to_string(),
-                rooms: Some(1),
+                occupancies: vec![],
                 room_type_ids: vec![],
             });
             request.set_timeout(REQUEST_TIMEOUT);

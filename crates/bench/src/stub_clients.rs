@@ -1,7 +1,7 @@
 //! Stubs of the hotel, rate and payment clients, in this process and without a database: none of these services is measured.
 
 use jiff::tz::TimeZone;
-use staymesh_domain::{HotelId, Money, RoomCount, RoomTypeId, StayDates};
+use staymesh_domain::{ChildRules, HotelId, Money, Occupancy, RoomCount, RoomTypeId, StayDates};
 use staymesh_mesh::Problem;
 use staymesh_reservation::{
     Cancelled, HotelClient, PaymentClient, RateClient, RoomTypeDemand, RoomTypeInfo, RoomTypePrice, SoldByPartner,
@@ -23,7 +23,11 @@ impl HotelClient for StubClients {
     }
 
     async fn room_type(&self, _: HotelId, room_type_id: RoomTypeId) -> Result<RoomTypeInfo, Problem> {
-        Ok(RoomTypeInfo { room_type_id, display_name: "A room".into(), max_occupancy: 4 })
+        Ok(RoomTypeInfo { room_type_id, display_name: "A room".into(), occupancy: Occupancy::of_adults(4) })
+    }
+
+    async fn child_rules(&self, _: HotelId) -> Result<ChildRules, Problem> {
+        Ok(ChildRules::default())
     }
 
     async fn time_zone(&self, _: HotelId) -> Result<TimeZone, Problem> {

@@ -20,6 +20,7 @@
 //! ```
 
 mod check_in;
+mod client_id;
 mod country;
 mod counts;
 mod date;
@@ -32,6 +33,7 @@ mod ids;
 mod language;
 mod money;
 mod page;
+mod party;
 mod request_id;
 mod reservation_id;
 mod stay_dates;
@@ -39,6 +41,7 @@ mod text;
 mod written_date;
 
 pub use check_in::{DateOutOfRange, check_in_ends, check_in_ends_anywhere, time_zone};
+pub use client_id::ClientId;
 pub use country::is_country;
 pub use counts::{CountError, GuestCount, RoomCount, metric_count};
 pub use date::{DateError, format_date, parse_date};
@@ -51,6 +54,10 @@ pub use ids::{HotelId, IdError, PaymentId, RoomId, RoomTypeId, UserId};
 pub use language::{Language, LanguageError};
 pub use money::{Currency, Money, MoneyError};
 pub use page::{Page, PageError, PageSize};
+pub use party::{
+    AgeBand, AgeBandError, AgeBands, ChildRules, Heads, Misfit, Occupancy, OccupancyError, Parties, PartiesError,
+    Party, PartyFormatError,
+};
 pub use request_id::{parse_optional_request_id, parse_request_id};
 pub use reservation_id::{RESERVATION_HOTEL_ID_CHECK, RESERVATION_HOTEL_ID_FUNCTION, ReservationId};
 pub use stay_dates::{StayDates, StayDatesError};

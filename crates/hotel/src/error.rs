@@ -1,6 +1,6 @@
 //! [`HotelError`], and the table that maps it to gRPC reasons and metadata.
 
-use staymesh_domain::{HotelId, RoomId, RoomTypeId};
+use staymesh_domain::{FieldErrors, HotelId, OccupancyError, RoomId, RoomTypeId};
 use staymesh_mesh::{Problem, Reason};
 use staymesh_store::{StoreError, idempotency::IdempotencyError};
 use tonic::Status;
@@ -35,6 +35,9 @@ pub(crate) enum HotelError {
     /// The currency of a hotel is immutable; the text is the ISO 4217 code it has.
     #[error("cannot change; it is {0}")]
     CurrencyFixed(String),
+    /// The numbers of a room type's occupancy do not fit each other.
+    #[error(transparent)]
+    Occupancy(#[from] OccupancyError),
     /// Another service refused the call or is unavailable.
     #[error(transparent)]
     Dependency(Box<Problem>),
@@ -82,6 +85,11 @@ impl From<HotelError> for Problem {
             E::EtagMismatch => Self::new(Reason::EtagMismatch, message),
             E::RequestIdReused => Self::new(Reason::RequestIdReused, message),
             E::CurrencyFixed(_) => Self::field("hotel.currency_code", message),
+            E::Occupancy(OccupancyError(errors)) => {
+                let mut fields = FieldErrors::default();
+                fields.extend_under("room_type", errors);
+                fields.into()
+            }
             E::Dependency(problem) => *problem,
             E::Store(error) => error.into(),
         }

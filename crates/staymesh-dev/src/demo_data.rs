@@ -6,8 +6,8 @@ use jiff::{Timestamp, ToSpan, civil::Date, tz::TimeZone};
 use secrecy::SecretString;
 use staymesh_api::{
     hotel::v1::{
-        Address, Bed, BedKind, CreateHotelRequest, CreateRoomRequest, CreateRoomTypeRequest, GeoPoint, Hotel, Room,
-        RoomType, hotel_admin_service_client::HotelAdminServiceClient,
+        Address, AgeBand, Bed, BedKind, CreateHotelRequest, CreateRoomRequest, CreateRoomTypeRequest, GeoPoint, Hotel,
+        Room, RoomType, hotel_admin_service_client::HotelAdminServiceClient,
     },
     rate::v1::{
         CancellationPolicy, OccupancyRule, RoomRate, SetNightlyPricesRequest, SetRoomRateRequest, SetTaxesRequest, Tax,
@@ -84,11 +84,32 @@ const HOTELS: [Sample; 3] = [
     },
 ];
 
-/// Name, beds, guests, rooms for sale, price in per cent of the double.
-const ROOM_TYPES: [(&str, BedKind, i32, i32, u32); 3] = [
-    ("Single", BedKind::Single, 1, 10, 70),
-    ("Double", BedKind::Queen, 2, 40, 100),
-    ("Family suite", BedKind::King, 4, 8, 190),
+struct SampleRoomType {
+    name: &'static str,
+    bed: BedKind,
+    /// Adults, whom the base price is for.
+    adults: i32,
+    /// Children in places of their own, on the sofa.
+    children: i32,
+    cots: i32,
+    /// Rooms for sale.
+    rooms: i32,
+    /// Price in per cent of the double.
+    percent: u32,
+}
+
+const ROOM_TYPES: [SampleRoomType; 3] = [
+    SampleRoomType { name: "Single", bed: BedKind::Single, adults: 1, children: 0, cots: 0, rooms: 10, percent: 70 },
+    SampleRoomType { name: "Double", bed: BedKind::Queen, adults: 2, children: 0, cots: 1, rooms: 40, percent: 100 },
+    SampleRoomType {
+        name: "Family suite",
+        bed: BedKind::King,
+        adults: 2,
+        children: 2,
+        cots: 1,
+        rooms: 8,
+        percent: 190,
+    },
 ];
 
 /// Nights on sale from today, as the daily job keeps it.
@@ -123,7 +144,7 @@ impl Administrator {
         let request_id = request_id(number * 1000);
         let hotel = Some(hotel(sample));
         let made = self.hotels.create_hotel(CreateHotelRequest { hotel, request_id }).await?.into_inner();
-        let hotel_id = made.hotel.context("no hotel in the answer")?.hotel_id;
+        let hotel_id = made.hotel_id;
         self.rates.set_taxes(SetTaxesRequest { hotel_id, taxes: taxes(sample), etag: String::new() }).await?;
         for (at, kind) in (1u128..).zip(&ROOM_TYPES) {
             self.add_room_type(hotel_id, number * 1000 + at * 100, sample, kind).await?;
@@ -136,19 +157,25 @@ impl Administrator {
         hotel_id: i32,
         number: u128,
         sample: &Sample,
-        &(name, bed, guests, rooms, percent): &(&str, BedKind, i32, i32, u32),
+        kind: &SampleRoomType,
     ) -> Result<()> {
+        let SampleRoomType { name, bed, adults, children, cots, rooms, percent } = *kind;
+        let sofa = (children > 0).then_some(BedKind::Sofa);
         let room_type = RoomType {
             display_name: name.to_owned(),
             description: format!("{name} in {}", sample.name),
-            beds: vec![Bed { kind: bed.into(), count: guests.min(2) }],
-            max_occupancy: guests,
+            beds: [Some(bed), sofa].into_iter().flatten().map(|kind| Bed { kind: kind.into(), count: 1 }).collect(),
+            base_occupancy: Some(adults),
+            max_occupancy: adults + children,
+            max_adults: Some(adults),
+            max_children: children,
+            max_infants: cots,
             amenities: vec!["wifi".to_owned(), "desk".to_owned()],
             ..RoomType::default()
         };
         let request = CreateRoomTypeRequest { hotel_id, room_type: Some(room_type), request_id: request_id(number) };
         let made = self.hotels.create_room_type(request).await?.into_inner();
-        let room_type_id = made.room_type.context("no room type in the answer")?.room_type_id;
+        let room_type_id = made.room_type_id;
         let room = Room {
             room_type_id,
             room_number: format!("{}01", number / 100 % 10),
@@ -217,6 +244,10 @@ fn hotel(sample: &Sample) -> Hotel {
         currency_code: sample.currency.to_owned(),
         star_rating: sample.stars,
         amenities: vec!["breakfast".to_owned(), "pool".to_owned()],
+        age_bands: vec![
+            AgeBand { code: "INFANT".to_owned(), min_age: 0, max_age: 2 },
+            AgeBand { code: "CHILD".to_owned(), min_age: 3, max_age: 11 },
+        ],
         ..Hotel::default()
     }
 }

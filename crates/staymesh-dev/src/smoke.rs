@@ -71,7 +71,7 @@ impl Guest {
         let hotel_id = hotel["hotel_id"].as_i64().context("there are no hotels; load the demo data first")?;
         println!("found      {} in {}", hotel["display_name"], hotel["address"]["city"]);
         let (check_in, check_out) = nights();
-        let path = format!("/v1/hotels/{hotel_id}/offers?check_in={check_in}&check_out={check_out}&rooms=1&guests=2");
+        let path = format!("/v1/hotels/{hotel_id}/offers?check_in={check_in}&check_out={check_out}&occupancies=2");
         let offers = self.call(Method::GET, &path, None).await?;
         let offer = offers["offers"].as_array().and_then(|list| list.first()).context("there are no offers")?;
         println!("offered    {} for {}", offer["display_name"], offer["price"]["total"]["amount"]);

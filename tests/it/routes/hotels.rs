@@ -12,6 +12,7 @@ fn wanted() -> Value {
         "address": { "street": "Rua 1", "city": "Porto", "postal_code": "4000", "country_code": "PT" },
         "location": { "latitude": 41.15, "longitude": -8.61 }, "time_zone": "Europe/Lisbon", "currency_code": "EUR",
         "star_rating": 4, "amenities": ["pool"], "photo_urls": ["https://images.example.com/1.jpg"],
+        "age_bands": [{ "code": "CHILD", "min_age": 0, "max_age": 11 }], "min_child_age": 3,
     })
 }
 

@@ -18,11 +18,11 @@ async fn every_wrong_field_of_a_booking_is_named() {
     let guest = world.guest().await;
     let (get, post) = (Method::GET, Method::POST);
     let dates = "check_in=x&check_out=2030-02-30";
-    let search = format!("/v1/hotels/0/availability?{dates}&rooms=0&room_type_ids=1&room_type_ids=0");
-    let fields = ["hotel_id", "check_in", "check_out", "rooms", "room_type_ids[1]"];
+    let search = format!("/v1/hotels/0/availability?{dates}&occupancies=2-18&room_type_ids=1&room_type_ids=0");
+    let fields = ["hotel_id", "check_in", "check_out", "occupancies[0]", "room_type_ids[1]"];
     assert_named(&world.public, get.clone(), &search, Value::Null, &fields).await;
-    let offers = format!("/v1/hotels/0/offers?{dates}&rooms=51&guests=201");
-    let fields = ["hotel_id", "check_in", "check_out", "rooms", "guests"];
+    let offers = format!("/v1/hotels/0/offers?{dates}&occupancies=x&occupancies=0");
+    let fields = ["hotel_id", "check_in", "check_out", "occupancies[0]", "occupancies[1]"];
     assert_named(&world.public, get.clone(), &offers, Value::Null, &fields).await;
     let order = json!({
         "hotel_id": 0, "room_type_id": 0, "check_in": "2001-01-01", "check_out": "2001-01-02", "rooms": 3, "guests": 2,

@@ -17,6 +17,7 @@ mod logins;
 mod no_shows;
 mod oauth;
 mod oauth_clients;
+mod parties;
 mod payments;
 mod payouts;
 mod prices;

@@ -160,7 +160,8 @@ fn hotel_case() -> Case {
             "display_name": "Mar Azul", "description": "By the sea", "time_zone": "Europe/Lisbon",
             "currency_code": "EUR", "star_rating": 4, "amenities": ["pool"], "photo_urls": ["https://a.example/1.jpg"],
             "address": { "street": "Rua 1", "city": "Lisboa", "postal_code": "1000", "country_code": "PT" },
-            "location": { "latitude": 38.7, "longitude": -9.1 }, "etag": "a",
+            "location": { "latitude": 38.7, "longitude": -9.1 }, "etag": "a", "min_child_age": 1,
+            "age_bands": [{ "code": "CHILD", "max_age": 11 }],
         } }),
         [
             ("hotel.display_name", json!("Mar Verde")),
@@ -177,6 +178,8 @@ fn hotel_case() -> Case {
             ("hotel.location.latitude", json!(38.8)),
             ("hotel.location.longitude", json!(-9.2)),
             ("hotel.etag", json!("b")),
+            ("hotel.min_child_age", json!(2)),
+            ("hotel.age_bands", json!([{ "code": "CHILD", "max_age": 12 }])),
         ],
     )
 }
@@ -185,14 +188,20 @@ fn room_type_case(hotel_id: i64, other: i64) -> Case {
     Case::new(
         json!({ "hotel_id": hotel_id, "room_type": {
             "display_name": "Suite", "description": "Large", "beds": [{ "kind": "BED_KIND_KING", "count": 1 }],
-            "max_occupancy": 2, "amenities": ["balcony"], "photo_urls": ["https://a.example/1.jpg"], "etag": "a",
+            "max_occupancy": 4, "amenities": ["balcony"], "photo_urls": ["https://a.example/1.jpg"], "etag": "a",
+            "base_occupancy": 1, "max_adults": 2, "max_children": 1, "max_infants": 1, "max_extra_beds": 1,
         } }),
         [
             ("hotel_id", json!(other)),
             ("room_type.display_name", json!("Junior suite")),
             ("room_type.description", json!("Larger")),
             ("room_type.beds", json!([{ "kind": "BED_KIND_KING", "count": 2 }])),
+            ("room_type.base_occupancy", json!(2)),
             ("room_type.max_occupancy", json!(3)),
+            ("room_type.max_adults", json!(3)),
+            ("room_type.max_children", json!(2)),
+            ("room_type.max_infants", json!(2)),
+            ("room_type.max_extra_beds", json!(2)),
             ("room_type.amenities", json!([])),
             ("room_type.photo_urls", json!(["https://a.example/2.jpg"])),
             ("room_type.etag", json!("b")),

@@ -9,7 +9,8 @@ use crate::support::World;
 fn double() -> Value {
     json!({
         "display_name": "Double, sea view", "description": "Two beds.",
-        "beds": [{ "kind": "BED_KIND_SINGLE", "count": 2 }], "max_occupancy": 3,
+        "beds": [{ "kind": "BED_KIND_SINGLE", "count": 2 }], "base_occupancy": 1, "max_occupancy": 3, "max_adults": 2,
+        "max_children": 1, "max_infants": 1, "max_extra_beds": 1,
         "amenities": ["balcony"], "photo_urls": ["https://images.example.com/2.jpg"],
     })
 }
@@ -97,9 +98,19 @@ async fn create_room_type_and_room_name_every_invalid_field() {
         (json!({ "display_name": null }), &["room_type.display_name"]),
         (json!({ "beds": [] }), &["room_type.beds"]),
         (json!({ "beds": [{ "count": 11 }] }), &["room_type.beds[0].kind", "room_type.beds[0].count"]),
-        (json!({ "max_occupancy": 0 }), &["room_type.max_occupancy"]),
+        (json!({ "max_occupancy": 0, "max_adults": null }), &["room_type.max_occupancy"]),
         (json!({ "max_occupancy": 21 }), &["room_type.max_occupancy"]),
-        (json!({ "max_occupancy": -1 }), &["room_type.max_occupancy"]),
+        (json!({ "max_occupancy": -1, "max_adults": 1 }), &["room_type.max_occupancy"]),
+        (
+            json!({ "max_adults": 4, "base_occupancy": 0, "max_children": 4, "max_infants": -1, "max_extra_beds": 21 }),
+            &[
+                "room_type.max_adults",
+                "room_type.base_occupancy",
+                "room_type.max_children",
+                "room_type.max_infants",
+                "room_type.max_extra_beds",
+            ],
+        ),
         (json!({ "photo_urls": ["javascript:alert(1)"] }), &["room_type.photo_urls[0]"]),
     ];
     for (change, fields) in cases {

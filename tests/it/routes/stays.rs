@@ -61,26 +61,26 @@ async fn availability_offer_and_order_form_agree_on_price() {
     let world = World::shared().await;
     let hotel = priced_hotel(&world).await;
     let stay = Stay::ahead(30, 2);
-    let found = world.public.get(&search(hotel.hotel_id, "availability", &stay, "&rooms=2")).await.ok();
+    let found =
+        world.public.get(&search(hotel.hotel_id, "availability", &stay, "&occupancies=1&occupancies=1")).await.ok();
     let left = |available: bool, rooms: i32| {
         json!({ "room_types": [
-            { "room_type_id": hotel.room_type_id, "available": available, "rooms_left": rooms },
+            { "room_type_id": hotel.room_type_id, "available": available, "rooms_left": rooms, "misfits": [] },
         ] })
     };
     assert_eq!(found, left(true, 11), "ten rooms and one to overbook");
-    let found = world.public.get(&search(hotel.hotel_id, "availability", &stay, "&rooms=12")).await.ok();
+    let found =
+        world.public.get(&search(hotel.hotel_id, "availability", &stay, &"&occupancies=2".repeat(12))).await.ok();
     assert_eq!(found, left(false, 11));
 
-    let offers = world.public.get(&search(hotel.hotel_id, "offers", &stay, "&rooms=2&guests=3")).await.ok();
+    let offers = world.public.get(&search(hotel.hotel_id, "offers", &stay, "&occupancies=2&occupancies=1")).await.ok();
     let expected = json!({ "offers": [{
         "room_type_id": hotel.room_type_id, "display_name": "Double", "max_occupancy": 2, "rooms_left": 11,
-        "price": price(hotel, &stay),
-    }] });
+        "price": price(hotel, &stay), "children_priced_as_adults": false,
+    }], "next_page_token": "", "unsuitable": [] });
     assert_eq!(offers, expected);
-    for nothing in ["&rooms=12", "&rooms=2&guests=5"] {
-        let offers = world.public.get(&search(hotel.hotel_id, "offers", &stay, nothing)).await.ok();
-        assert_eq!(offers, json!({ "offers": [] }), "{nothing}");
-    }
+    let twelve = search(hotel.hotel_id, "offers", &stay, &"&occupancies=2".repeat(12));
+    assert_eq!(world.public.get(&twelve).await.ok(), json!({ "offers": [], "next_page_token": "", "unsuitable": [] }));
 
     let guest = world.guest().await;
     let wish = with(&wish(hotel), &json!({ "rooms": 2, "guests": 3 }));
@@ -148,21 +148,28 @@ async fn rooms_and_guests_outside_bounds_are_refused() {
         // Fewer than rooms.
         ("rooms=3&guests", "2", "guests"),
     ] {
-        let more = format!("&{name}={number}");
-        world.public.get(&search(hotel.hotel_id, "offers", &stay, &more)).await.violating(&[field]);
-        if name == "rooms" {
-            world.public.get(&search(hotel.hotel_id, "availability", &stay, &more)).await.violating(&[field]);
-        }
         let number: i64 = number.parse().expect("a number");
         let counts = if name.contains('=') { json!({ "rooms": 3, "guests": number }) } else { json!({ name: number }) };
         guest.post("/v1/reservations:prepare", with(&wish(hotel), &counts)).await.violating(&[field]);
     }
-    for no_number in ["two", "1.5", "2147483648", "1e9"] {
-        let more = format!("&rooms={no_number}");
-        world.public.get(&search(hotel.hotel_id, "offers", &stay, &more)).await.unreadable("rooms");
+    let fifty_one = "&occupancies=1".repeat(51);
+    for (more, field) in [
+        ("&occupancies=0", "occupancies[0]"),
+        ("&occupancies=", "occupancies[0]"),
+        ("&occupancies=two", "occupancies[0]"),
+        ("&occupancies=2&occupancies=-1", "occupancies[1]"),
+        ("&occupancies=2&occupancies=21", "occupancies[1]"),
+        ("&occupancies=2-18", "occupancies[0]"),
+        ("&occupancies=2147483647", "occupancies[0]"),
+        (&fifty_one, "occupancies"),
+        (&"&occupancies=20".repeat(11), "occupancies"),
+    ] {
+        for what in ["offers", "availability"] {
+            world.public.get(&search(hotel.hotel_id, what, &stay, more)).await.violating(&[field]);
+        }
     }
     let crowd = with(&wish(hotel), &json!({ "guests": 3 }));
-    guest.post("/v1/reservations:prepare", crowd).await.refused(400, "TOO_MANY_GUESTS");
+    guest.post("/v1/reservations:prepare", crowd).await.refused(400, "TOO_MANY_ADULTS");
     assert_eq!(guest.get("/v1/reservations").await.ok(), json!({ "reservations": [], "next_page_token": "" }));
 }
 
@@ -190,8 +197,8 @@ async fn unknown_hotel_and_room_type_are_not_found() {
     let both = types(&format!("&room_type_ids={}&room_type_ids={}", hotel.room_type_id, other.room_type_id));
     let found = world.public.get(&both).await.ok();
     let expected = json!({ "room_types": [
-        { "room_type_id": hotel.room_type_id, "available": true, "rooms_left": 1 },
-        { "room_type_id": other.room_type_id, "available": false, "rooms_left": 0 },
+        { "room_type_id": hotel.room_type_id, "available": true, "rooms_left": 1, "misfits": [] },
+        { "room_type_id": other.room_type_id, "available": false, "rooms_left": 0, "misfits": [] },
     ] });
     assert_eq!(found, expected);
     world.public.get(&types("&room_type_ids=0")).await.violating(&["room_type_ids[0]"]);

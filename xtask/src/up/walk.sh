@@ -8,8 +8,8 @@
   T=$(post /v1/auth/login '{"email":"'$MAIL'","password":"correct horse battery"}' | get access_token)
   # find a hotel and ask what it offers
   H=$(curl -sS "$S/v1/hotels" | get hotels.0.hotel_id)
-  curl -sS "$S/v1/hotels/$H/offers?check_in=$IN&check_out=$OUT&guests=2"
-  R=$(curl -sS "$S/v1/hotels/$H/offers?check_in=$IN&check_out=$OUT&guests=2" | get offers.0.room_type_id)
+  curl -sS "$S/v1/hotels/$H/offers?check_in=$IN&check_out=$OUT&occupancies=2"
+  R=$(curl -sS "$S/v1/hotels/$H/offers?check_in=$IN&check_out=$OUT&occupancies=2" | get offers.0.room_type_id)
   # the order form, and the booking
   FORM=$(post /v1/reservations:prepare '{"hotel_id":'$H',"room_type_id":'$R',"check_in":"'$IN'","check_out":"'$OUT'","guests":2}')
   ID=$(echo "$FORM" | get reservation_id)
@@ -17,7 +17,8 @@
   # pay: open the page in a browser and press Pay, or let curl do it
   PAYMENT=$(post /v1/payments '{"reservation_id":"'$ID'"}')
   PAGE=$(echo "$PAYMENT" | get checkout_url); echo "$PAGE"
-  echo "$PAYMENT" | get status_url     # the guest's page: look at it before and after
+  PAY=$(echo "$PAYMENT" | get payment_id)
+  curl -sS "$S/v1/payments/$PAY/statusLink" -H "authorization: Bearer $T" | get url   # the guest's page: look at it before and after
   curl -sS -o /dev/null -X POST "$PAGE/pay"; sleep 2
   curl -sS "$S/v1/reservations/$ID" -H "authorization: Bearer $T" | get status      # RESERVATION_STATUS_PAID
   # cancel, and see the money go back

@@ -130,7 +130,7 @@ async fn query_has_one_reading_and_its_errors_name_what_there_is() -> Result<()>
     let offers = "/v1/hotels/7/offers?check_in=2030-01-01&check_out=2030-01-02";
     let (.., message) = error(edge.get(&format!("{offers}&adults=2"))).await?;
     assert!(message.starts_with("adults: unknown query parameter; there are "), "{message}");
-    assert!(message.contains("check_in") && message.contains("guests"), "{message}");
+    assert!(message.contains("check_in") && message.contains("occupancies"), "{message}");
     for (path, expected) in [
         ("/v1/hotels?page_size=1&page_size=2", "page_size: given more than once"),
         ("/v1/hotels?page_size=1&pageSize=2", "page_size: given more than once"),

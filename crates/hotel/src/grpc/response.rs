@@ -2,6 +2,7 @@
 
 use prost::Message;
 use staymesh_api::hotel::v1 as proto;
+use staymesh_domain::AgeBand;
 use staymesh_mesh::{Problem, proto_types::timestamp};
 
 use crate::{
@@ -49,11 +50,17 @@ impl From<Hotel> for proto::Hotel {
             star_rating: fields.star_rating,
             amenities: fields.amenities,
             photo_urls: fields.photo_urls,
+            age_bands: fields.age_bands.into_iter().map(age_band).collect(),
+            min_child_age: fields.min_child_age,
             etag,
             create_time: Some(timestamp(hotel.times.create_time)),
             update_time: Some(timestamp(hotel.times.update_time)),
         }
     }
+}
+
+fn age_band(band: AgeBand) -> proto::AgeBand {
+    proto::AgeBand { code: band.code, min_age: band.min_age, max_age: band.max_age }
 }
 
 impl From<RoomType> for proto::RoomType {
@@ -66,7 +73,12 @@ impl From<RoomType> for proto::RoomType {
             display_name: fields.display_name,
             description: fields.description,
             beds: fields.beds.into_iter().map(|bed| proto::Bed { kind: bed.kind, count: bed.count }).collect(),
+            base_occupancy: Some(fields.base_occupancy),
             max_occupancy: fields.max_occupancy,
+            max_adults: Some(fields.max_adults),
+            max_children: fields.max_children,
+            max_infants: fields.max_infants,
+            max_extra_beds: fields.max_extra_beds,
             amenities: fields.amenities,
             photo_urls: fields.photo_urls,
             etag,

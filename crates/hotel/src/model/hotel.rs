@@ -1,7 +1,7 @@
 //! Hotels.
 
 use sqlx::FromRow;
-use staymesh_domain::HotelId;
+use staymesh_domain::{AgeBand, HotelId};
 
 use super::{
     patch::apply_patch,
@@ -47,6 +47,11 @@ pub(crate) struct HotelFields {
     pub(crate) star_rating: i32,
     pub(crate) amenities: Vec<String>,
     pub(crate) photo_urls: Vec<String>,
+    /// Valid as `AgeBands`.
+    #[sqlx(json)]
+    pub(crate) age_bands: Vec<AgeBand>,
+    /// In years, 0 to 18; 0 for children of every age.
+    pub(crate) min_child_age: i32,
 }
 
 /// A point on earth (WGS 84), or none: both coordinates are set, or neither.
@@ -72,6 +77,8 @@ pub(crate) struct HotelPatch {
     pub(crate) star_rating: Option<i32>,
     pub(crate) amenities: Option<Vec<String>>,
     pub(crate) photo_urls: Option<Vec<String>>,
+    pub(crate) age_bands: Option<Vec<AgeBand>>,
+    pub(crate) min_child_age: Option<i32>,
 }
 
 impl HotelFields {
@@ -80,7 +87,7 @@ impl HotelFields {
     pub(crate) fn patched(mut self, patch: HotelPatch) -> Self {
         apply_patch!(patch => self;
             display_name, description, street, city, postal_code, country_code, location, time_zone, star_rating,
-            amenities, photo_urls,
+            amenities, photo_urls, age_bands, min_child_age,
         );
         self
     }

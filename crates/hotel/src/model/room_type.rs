@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use sqlx::FromRow;
-use staymesh_domain::{HotelId, RoomTypeId};
+use staymesh_domain::{HotelId, Occupancy, RoomTypeId};
 
 use super::{
     patch::apply_patch,
@@ -38,8 +38,12 @@ pub(crate) struct RoomTypeFields {
     pub(crate) description: String,
     #[sqlx(json)]
     pub(crate) beds: Vec<Bed>,
-    /// Guests, 1 to 20.
+    pub(crate) base_occupancy: i32,
     pub(crate) max_occupancy: i32,
+    pub(crate) max_adults: i32,
+    pub(crate) max_children: i32,
+    pub(crate) max_infants: i32,
+    pub(crate) max_extra_beds: i32,
     pub(crate) amenities: Vec<String>,
     pub(crate) photo_urls: Vec<String>,
 }
@@ -59,7 +63,12 @@ pub(crate) struct RoomTypePatch {
     pub(crate) display_name: Option<String>,
     pub(crate) description: Option<String>,
     pub(crate) beds: Option<Vec<Bed>>,
+    pub(crate) base_occupancy: Option<i32>,
     pub(crate) max_occupancy: Option<i32>,
+    pub(crate) max_adults: Option<i32>,
+    pub(crate) max_children: Option<i32>,
+    pub(crate) max_infants: Option<i32>,
+    pub(crate) max_extra_beds: Option<i32>,
     pub(crate) amenities: Option<Vec<String>>,
     pub(crate) photo_urls: Option<Vec<String>>,
 }
@@ -68,7 +77,22 @@ impl RoomTypeFields {
     /// These fields after `patch`.
     #[must_use]
     pub(crate) fn patched(mut self, patch: RoomTypePatch) -> Self {
-        apply_patch!(patch => self; display_name, description, beds, max_occupancy, amenities, photo_urls);
+        apply_patch!(patch => self;
+            display_name, description, beds, base_occupancy, max_occupancy, max_adults, max_children, max_infants,
+            max_extra_beds, amenities, photo_urls,
+        );
         self
+    }
+
+    /// How many people one room sleeps.
+    pub(crate) const fn occupancy(&self) -> Occupancy {
+        Occupancy {
+            base: self.base_occupancy,
+            max_occupancy: self.max_occupancy,
+            max_adults: self.max_adults,
+            max_children: self.max_children,
+            max_infants: self.max_infants,
+            max_extra_beds: self.max_extra_beds,
+        }
     }
 }

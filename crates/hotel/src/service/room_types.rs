@@ -64,7 +64,8 @@ impl CatalogService {
     /// Updates a room type. A patch that changes nothing keeps the version and its etag.
     ///
     /// # Errors
-    /// [`HotelError::RoomTypeNotFound`], [`HotelError::EtagMismatch`] and [`HotelError::RoomTypeNameTaken`].
+    /// [`HotelError::RoomTypeNotFound`], [`HotelError::EtagMismatch`], [`HotelError::RoomTypeNameTaken`], and
+    /// [`HotelError::Occupancy`] when the new numbers of the occupancy do not fit the others.
     pub(crate) async fn update_room_type(
         &self,
         hotel_id: HotelId,
@@ -78,6 +79,7 @@ impl CatalogService {
         if fields == room_type.fields {
             return Ok(room_type);
         }
+        fields.occupancy().validated()?;
         let watched = store::audit::ROOM_TYPE.before(&mut tx, &room_type_id).await?;
         let room_type = store::room_type::update(&mut tx, &room_type, &fields).await?;
         watched.record(&mut tx).await?;

@@ -1,6 +1,6 @@
 //! Table `hotel`.
 
-use sqlx::{PgConnection, PgPool};
+use sqlx::{PgConnection, PgPool, types::Json};
 use staymesh_domain::{Currency, HotelId, Page};
 
 use crate::{
@@ -11,7 +11,8 @@ use crate::{
 macro_rules! columns {
     () => {
         "hotel_id, display_name, description, street, city, postal_code, country_code, latitude, longitude, time_zone, \
-         currency_code, star_rating, amenities, photo_urls, version, create_time, update_time"
+         currency_code, star_rating, amenities, photo_urls, age_bands, min_child_age, version, create_time, \
+         update_time"
     };
 }
 
@@ -68,8 +69,8 @@ pub(crate) async fn insert(
 ) -> Result<Hotel, HotelError> {
     let sql = concat!(
         "insert into hotel (display_name, description, street, city, postal_code, country_code, latitude, longitude,",
-        " time_zone, star_rating, amenities, photo_urls, currency_code)",
-        " values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) returning ",
+        " time_zone, star_rating, amenities, photo_urls, age_bands, min_child_age, currency_code)",
+        " values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15) returning ",
         columns!(),
     );
     Ok(bind(sqlx::query_as(sql), fields).bind(currency.code()).fetch_one(connection).await?)
@@ -96,7 +97,8 @@ pub(crate) async fn update(
     let sql = concat!(
         "update hotel set display_name = $1, description = $2, street = $3, city = $4, postal_code = $5,",
         " country_code = $6, latitude = $7, longitude = $8, time_zone = $9, star_rating = $10, amenities = $11,",
-        " photo_urls = $12, version = version + 1, update_time = now() where hotel_id = $13 returning ",
+        " photo_urls = $12, age_bands = $13, min_child_age = $14, version = version + 1, update_time = now()",
+        " where hotel_id = $15 returning ",
         columns!(),
     );
     Ok(bind(sqlx::query_as(sql), fields).bind(hotel_id.get()).fetch_one(connection).await?)
@@ -144,4 +146,6 @@ fn bind<'q>(query: Query<'q>, fields: &'q HotelFields) -> Query<'q> {
         .bind(fields.star_rating)
         .bind(&fields.amenities)
         .bind(&fields.photo_urls)
+        .bind(Json(&fields.age_bands))
+        .bind(fields.min_child_age)
 }

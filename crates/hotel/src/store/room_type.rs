@@ -10,10 +10,13 @@ use crate::{
     model::{RoomType, RoomTypeFields, RowState},
 };
 
+// Room types that the release before has written have neither base_occupancy nor max_adults; see migration 0008.
 macro_rules! columns {
     () => {
-        "hotel_id, room_type_id, display_name, description, beds, max_occupancy, amenities, photo_urls, version, \
-         create_time, update_time"
+        "hotel_id, room_type_id, display_name, description, beds, \
+         coalesce(base_occupancy, max_adults, max_occupancy) as base_occupancy, max_occupancy, \
+         coalesce(max_adults, max_occupancy) as max_adults, max_children, max_infants, max_extra_beds, \
+         amenities, photo_urls, version, create_time, update_time"
     };
 }
 
@@ -63,8 +66,9 @@ pub(crate) async fn insert(
     fields: &RoomTypeFields,
 ) -> Result<RoomType, HotelError> {
     let sql = concat!(
-        "insert into room_type (display_name, description, beds, max_occupancy, amenities, photo_urls, hotel_id)",
-        " values ($1, $2, $3, $4, $5, $6, $7) returning ",
+        "insert into room_type (display_name, description, beds, base_occupancy, max_occupancy, max_adults,",
+        " max_children, max_infants, max_extra_beds, amenities, photo_urls, hotel_id)",
+        " values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) returning ",
         columns!(),
     );
     map_constraints(bind(sqlx::query_as(sql), fields).bind(hotel_id.get()).fetch_one(connection).await, hotel_id, None)
@@ -102,8 +106,9 @@ pub(crate) async fn update(
     fields: &RoomTypeFields,
 ) -> Result<RoomType, HotelError> {
     let sql = concat!(
-        "update room_type set display_name = $1, description = $2, beds = $3, max_occupancy = $4, amenities = $5,",
-        " photo_urls = $6, version = version + 1, update_time = now() where room_type_id = $7 returning ",
+        "update room_type set display_name = $1, description = $2, beds = $3, base_occupancy = $4, max_occupancy = $5,",
+        " max_adults = $6, max_children = $7, max_infants = $8, max_extra_beds = $9, amenities = $10,",
+        " photo_urls = $11, version = version + 1, update_time = now() where room_type_id = $12 returning ",
         columns!(),
     );
     let updated = bind(sqlx::query_as(sql), fields).bind(room_type.id.get()).fetch_one(connection).await;
@@ -162,7 +167,12 @@ fn bind<'q>(query: Query<'q>, fields: &'q RoomTypeFields) -> Query<'q> {
         .bind(&fields.display_name)
         .bind(&fields.description)
         .bind(Json(&fields.beds))
+        .bind(fields.base_occupancy)
         .bind(fields.max_occupancy)
+        .bind(fields.max_adults)
+        .bind(fields.max_children)
+        .bind(fields.max_infants)
+        .bind(fields.max_extra_beds)
         .bind(&fields.amenities)
         .bind(&fields.photo_urls)
 }

@@ -1,10 +1,11 @@
-//! Client of the hotel service: which room types a hotel has.
+//! Client of the hotel service: which room types a hotel has, whom they sleep, and what the hotel says about children.
 
 use jiff::tz::TimeZone;
 use staymesh_api::hotel::v1::{
-    GetHotelRequest, GetRoomTypeRequest, ListRoomTypesRequest, RoomType, hotel_service_client::HotelServiceClient,
+    self as proto, GetHotelRequest, GetRoomTypeRequest, Hotel, ListRoomTypesRequest, RoomType,
+    hotel_service_client::HotelServiceClient,
 };
-use staymesh_domain::{HotelId, RoomTypeId, time_zone};
+use staymesh_domain::{AgeBand, AgeBands, ChildRules, HotelId, Occupancy, RoomTypeId, time_zone};
 use staymesh_mesh::{
     Problem,
     client::{MeshChannel, RetryBudget, retry},
@@ -20,20 +21,43 @@ pub struct RoomTypeInfo {
     pub room_type_id: RoomTypeId,
     /// Name shown to guests.
     pub display_name: String,
-    /// Guests who may sleep in one room, at least 1.
-    pub max_occupancy: i32,
+    /// Whom one room sleeps.
+    pub occupancy: Occupancy,
 }
 
 impl TryFrom<RoomType> for RoomTypeInfo {
     type Error = Problem;
 
     fn try_from(room_type: RoomType) -> Result<Self, Problem> {
+        let internal = |error| Problem::internal(&error);
         Ok(Self {
-            room_type_id: RoomTypeId::try_from(room_type.room_type_id).map_err(|error| Problem::internal(&error))?,
+            occupancy: occupancy(&room_type).validated().map_err(|error| Problem::internal(&error))?,
+            room_type_id: RoomTypeId::try_from(room_type.room_type_id).map_err(internal)?,
             display_name: room_type.display_name,
-            max_occupancy: room_type.max_occupancy,
         })
     }
+}
+
+/// The occupancy of a room type. A hotel service of the release before sends `max_occupancy` alone: places for adults.
+fn occupancy(room_type: &RoomType) -> Occupancy {
+    let of_adults = Occupancy::of_adults(room_type.max_occupancy);
+    let max_adults = room_type.max_adults.unwrap_or(of_adults.max_adults);
+    Occupancy {
+        base: room_type.base_occupancy.unwrap_or(max_adults),
+        max_occupancy: room_type.max_occupancy,
+        max_adults,
+        max_children: room_type.max_children,
+        max_infants: room_type.max_infants,
+        max_extra_beds: room_type.max_extra_beds,
+    }
+}
+
+/// What a hotel says about children.
+fn child_rules(hotel: Hotel) -> Result<ChildRules, Problem> {
+    let band = |band: proto::AgeBand| AgeBand { code: band.code, min_age: band.min_age, max_age: band.max_age };
+    let age_bands = AgeBands::new(hotel.age_bands.into_iter().map(band).collect());
+    let age_bands = age_bands.map_err(|_| Problem::internal(&"the hotel service sent age bands that are not valid"))?;
+    Ok(ChildRules { age_bands, min_child_age: hotel.min_child_age })
 }
 
 /// Reads hotels and room types from the hotel service.
@@ -52,6 +76,12 @@ pub trait HotelClient: Send + Sync {
     /// `HOTEL_NOT_FOUND`, `ROOM_TYPE_NOT_FOUND`, or that the hotel service is unavailable.
     async fn room_type(&self, hotel_id: HotelId, room_type_id: RoomTypeId) -> Result<RoomTypeInfo, Problem>;
 
+    /// What a hotel says about children.
+    ///
+    /// # Errors
+    /// `HOTEL_NOT_FOUND`, that the hotel service is unavailable, or that its age bands are not valid.
+    async fn child_rules(&self, hotel_id: HotelId) -> Result<ChildRules, Problem>;
+
     /// The time zone of a hotel.
     ///
     /// # Errors
@@ -68,6 +98,17 @@ pub(crate) struct GrpcHotelClient {
 impl GrpcHotelClient {
     pub(crate) fn new(client: HotelServiceClient<MeshChannel>) -> Self {
         Self { client, budget: RetryBudget::default() }
+    }
+
+    async fn hotel(&self, hotel_id: HotelId) -> Result<Hotel, Problem> {
+        let request = GetHotelRequest { hotel_id: hotel_id.get() };
+        let response = retry(&self.budget, || {
+            let (mut client, request) = (self.client.clone(), request);
+            async move { client.get_hotel(request).await }
+        })
+        .await
+        .map_err(|status| Problem::from_dependency("hotel", &status))?;
+        Ok(response.into_inner())
     }
 }
 
@@ -93,20 +134,41 @@ impl HotelClient for GrpcHotelClient {
         })
         .await
         .map_err(|status| Problem::from_dependency("hotel", &status))?;
-        let room_type = response.into_inner().room_type;
-        room_type.ok_or_else(|| Problem::internal(&"the hotel service sent no room type"))?.try_into()
+        response.into_inner().try_into()
+    }
+
+    async fn child_rules(&self, hotel_id: HotelId) -> Result<ChildRules, Problem> {
+        child_rules(self.hotel(hotel_id).await?)
     }
 
     async fn time_zone(&self, hotel_id: HotelId) -> Result<TimeZone, Problem> {
-        let request = GetHotelRequest { hotel_id: hotel_id.get() };
-        let response = retry(&self.budget, || {
-            let (mut client, request) = (self.client.clone(), request);
-            async move { client.get_hotel(request).await }
-        })
-        .await
-        .map_err(|status| Problem::from_dependency("hotel", &status))?;
-        let name = response.into_inner().hotel.map(|hotel| hotel.time_zone);
-        let zone = name.as_deref().and_then(time_zone);
+        let zone = time_zone(&self.hotel(hotel_id).await?.time_zone);
         zone.ok_or_else(|| Problem::internal(&"the hotel service sent no time zone that is known"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use staymesh_mesh::Reason;
+
+    use super::*;
+
+    #[test]
+    fn room_type_of_the_release_before_sleeps_adults_alone() {
+        let room_type = RoomType { room_type_id: 1, max_occupancy: 3, ..RoomType::default() };
+        let info = RoomTypeInfo::try_from(room_type.clone()).unwrap();
+        assert_eq!(info.occupancy, Occupancy::of_adults(3));
+        let for_a_family = RoomType { max_adults: Some(2), max_children: 1, ..room_type };
+        let info = RoomTypeInfo::try_from(for_a_family).unwrap();
+        assert_eq!((info.occupancy.base, info.occupancy.max_adults, info.occupancy.max_children), (2, 2, 1));
+    }
+
+    #[test]
+    fn impossible_occupancy_and_age_bands_are_internal_errors() {
+        let room_type = RoomType { room_type_id: 1, max_occupancy: 0, ..RoomType::default() };
+        assert_eq!(RoomTypeInfo::try_from(room_type).unwrap_err().reason(), Reason::Internal);
+        let bands = vec![proto::AgeBand { code: "CHILD".into(), min_age: 1, max_age: 11 }];
+        let hotel = Hotel { age_bands: bands, ..Hotel::default() };
+        assert_eq!(child_rules(hotel).unwrap_err().reason(), Reason::Internal);
     }
 }

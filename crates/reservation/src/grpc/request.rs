@@ -3,7 +3,8 @@
 use jiff::Timestamp;
 use staymesh_api::reservation::v1 as proto;
 use staymesh_domain::{
-    Email, FieldError, FieldErrors, GuestCount, HotelId, IdError, ReservationId, RoomCount, RoomTypeId, StayDates, Text,
+    Email, FieldError, FieldErrors, GuestCount, HotelId, IdError, Page, Parties, Party, ReservationId, RoomCount,
+    RoomTypeId, StayDates, Text,
 };
 use staymesh_mesh::Problem;
 use tonic::{Request, Status as GrpcStatus};
@@ -34,18 +35,38 @@ pub(super) fn reservation_id(text: &str) -> Result<ReservationId, GrpcStatus> {
     text.parse().map_err(|error: IdError| refuse(FieldError::from(error)))
 }
 
-/// Parses hotel, dates, rooms (default 1) and guests (default one per room).
+/// Parses hotel, dates and occupancies.
 pub(super) fn stay_request(
     errors: &mut FieldErrors,
     hotel_id: i32,
     dates: (&str, &str),
-    rooms: Option<i32>,
-    guests: Option<i32>,
+    occupancies: &[String],
     now: Timestamp,
 ) -> Option<StayRequest> {
     let hotel_id = errors.value(HotelId::try_from(hotel_id));
     let stay = stay(errors, dates, now);
-    let rooms = room_count(errors, rooms);
+    let parties = parties(errors, occupancies);
+    Some(StayRequest { hotel_id: hotel_id?, stay: stay?, parties: parties? })
+}
+
+/// Parses who sleeps in each room, such as `2-9,4`; by default one adult in one room.
+fn parties(errors: &mut FieldErrors, occupancies: &[String]) -> Option<Parties> {
+    let alone = ["1".to_owned()];
+    let occupancies = if occupancies.is_empty() { &alone[..] } else { occupancies };
+    let parse = |(room, occupancy): (usize, &String)| {
+        let party = occupancy.parse::<Party>();
+        errors.value(party.map_err(|error| FieldError::new(format!("occupancies[{room}]"), error.to_string())))
+    };
+    // One more than there may be, so that too many are noticed and a million are not parsed.
+    let read: Vec<_> = occupancies.iter().enumerate().take(Parties::MAX + 1).map(parse).collect();
+    let parties = read.into_iter().collect::<Option<Vec<_>>>()?;
+    errors.value(Parties::new(parties).map_err(|error| error.at("occupancies")))
+}
+
+/// Parses rooms (default 1) and guests (default one per room), who are adults and spread over the rooms as evenly as
+/// possible.
+pub(super) fn adults_over_rooms(errors: &mut FieldErrors, rooms: Option<i32>, guests: Option<i32>) -> Option<Parties> {
+    let rooms = errors.value(RoomCount::try_from(rooms.unwrap_or(1)).map_err(|e| e.at("rooms")));
     let guests = match guests {
         Some(guests) => errors.value(GuestCount::try_from(guests).map_err(|e| e.at("guests"))),
         None => rooms.and_then(|rooms| errors.value(GuestCount::try_from(rooms.get()).map_err(|e| e.at("guests")))),
@@ -53,12 +74,22 @@ pub(super) fn stay_request(
     if let Some((rooms, guests)) = rooms.zip(guests) {
         errors.holds(guests.get() >= rooms.get(), "guests", "must be at least one for each room");
     }
-    Some(StayRequest { hotel_id: hotel_id?, stay: stay?, rooms: rooms?, guests: guests? })
+    let (rooms, guests) = (rooms?.get(), guests?.get());
+    if guests < rooms {
+        return None;
+    }
+    let adults = |room: i32| guests / rooms + i32::from(room < guests % rooms);
+    let parties = (0..rooms).map(|room| Party::new(adults(room), vec![])).collect::<Result<Vec<_>, _>>();
+    let too_many = || FieldError::new("guests", format!("must be at most {} for each room", Party::MAX_ADULTS));
+    let parties = errors.value(parties.map_err(|_| too_many()))?;
+    errors.value(Parties::new(parties).map_err(|error| error.at("rooms")))
 }
 
-/// Parses the number of rooms, by default 1.
-pub(super) fn room_count(errors: &mut FieldErrors, rooms: Option<i32>) -> Option<RoomCount> {
-    errors.value(RoomCount::try_from(rooms.unwrap_or(1)).map_err(|e| e.at("rooms")))
+/// Parses the page of a search: everything else in it is a filter.
+pub(super) fn offer_page(errors: &mut FieldErrors, search: &proto::ListOffersRequest) -> Option<Page<(i64, i32)>> {
+    let proto::ListOffersRequest { hotel_id, check_in, check_out, occupancies, page_size, page_token } = search;
+    let filters = format!("{hotel_id} {occupancies:?}");
+    Page::collect(errors, *page_size, page_token, &[&filters, check_in, check_out])
 }
 
 /// Parses the dates of a stay, check-in and check-out, that can be booked at `now`.
@@ -128,6 +159,44 @@ pub(super) fn status_filter(status: i32) -> Result<Option<Status>, FieldError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn read(occupancies: &[&str]) -> (Option<String>, Vec<String>) {
+        let mut errors = FieldErrors::default();
+        let occupancies: Vec<_> = occupancies.iter().map(ToString::to_string).collect();
+        let parties = parties(&mut errors, &occupancies);
+        let shown =
+            parties.map(|parties| parties.as_slice().iter().map(ToString::to_string).collect::<Vec<_>>().join(" "));
+        (shown, errors.into_iter().map(|error| error.field).collect())
+    }
+
+    #[test]
+    fn occupancies_are_one_party_for_each_room_and_one_adult_by_default() {
+        assert_eq!(read(&[]), (Some("1".to_owned()), vec![]));
+        assert_eq!(read(&["2-9,4", "1", "2-0"]), (Some("2-9,4 1 2-0".to_owned()), vec![]));
+        assert_eq!(read(&["1"; Parties::MAX]).1, [""; 0]);
+    }
+
+    #[test]
+    fn every_wrong_occupancy_is_named() {
+        assert_eq!(read(&["2", "two", "0", "2-18"]).1, ["occupancies[1]", "occupancies[2]", "occupancies[3]"]);
+        assert_eq!(read(&["1"; Parties::MAX + 1]).1, ["occupancies"]);
+        assert_eq!(read(&["5"; 41]).1, ["occupancies"], "205 guests");
+    }
+
+    #[test]
+    fn guests_are_spread_over_the_rooms_as_evenly_as_possible() {
+        let spread = |rooms, guests| {
+            let mut errors = FieldErrors::default();
+            let parties = adults_over_rooms(&mut errors, rooms, guests);
+            let adults = parties.map(|parties| parties.as_slice().iter().map(Party::adults).collect::<Vec<_>>());
+            (adults.unwrap_or_default(), errors.into_iter().map(|error| error.field).collect::<Vec<_>>())
+        };
+        assert_eq!(spread(None, None).0, [1]);
+        assert_eq!(spread(Some(3), Some(7)).0, [3, 2, 2]);
+        assert_eq!(spread(Some(3), Some(2)).1, ["guests"]);
+        assert_eq!(spread(Some(1), Some(21)).1, ["guests"]);
+        assert_eq!(spread(Some(0), Some(201)).1, ["rooms", "guests"]);
+    }
 
     #[test]
     fn source_is_the_address_that_the_edge_names() {

@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     error::ReservationError,
-    service::{BookingService, list_scope},
+    service::{BookingService, Offers, StayRequest, list_scope, page_of},
     store::{ListFilter, ListPosition},
 };
 
@@ -29,18 +29,22 @@ impl ReservationService for ReservationHandler {
     ) -> Result<Response<proto::GetAvailabilityResponse>, Status> {
         let message = request.into_inner();
         let mut errors = FieldErrors::default();
-        let hotel_id = errors.value(HotelId::try_from(message.hotel_id));
-        let stay = request::stay(&mut errors, (&message.check_in, &message.check_out), Timestamp::now());
-        let rooms = request::room_count(&mut errors, message.rooms);
+        let (dates, now) = ((&*message.check_in, &*message.check_out), Timestamp::now());
+        let stay = request::stay_request(&mut errors, message.hotel_id, dates, &message.occupancies, now);
         let room_type_ids = request::room_type_ids(&mut errors, &message.room_type_ids);
-        let ((hotel_id, stay), rooms) = errors.complete(hotel_id.zip(stay).zip(rooms)).map_err(refuse)?;
-        let left = self.0.search(hotel_id, stay, &room_type_ids).await?;
+        let stay = errors.complete(stay).map_err(refuse)?;
+        let rooms = stay.parties.rooms().get();
+        let (left, mut misfits) = self.0.search(&stay, &room_type_ids).await?;
         let room_types = left
             .into_iter()
-            .map(|left| proto::RoomTypeAvailability {
-                room_type_id: left.room_type_id.get(),
-                available: left.rooms_left >= rooms.get(),
-                rooms_left: left.rooms_left,
+            .map(|left| {
+                let misfits = misfits.remove(&left.room_type_id).unwrap_or_default();
+                proto::RoomTypeAvailability {
+                    room_type_id: left.room_type_id.get(),
+                    available: left.rooms_left >= rooms && misfits.is_empty(),
+                    rooms_left: left.rooms_left,
+                    misfits: response::misfits(&misfits),
+                }
             })
             .collect();
         Ok(Response::new(proto::GetAvailabilityResponse { room_types }))
@@ -53,21 +57,24 @@ impl ReservationService for ReservationHandler {
         let message = request.into_inner();
         let mut errors = FieldErrors::default();
         let (dates, now) = ((&*message.check_in, &*message.check_out), Timestamp::now());
-        let (rooms, guests) = (message.rooms, message.guests);
-        let stay = request::stay_request(&mut errors, message.hotel_id, dates, rooms, guests, now);
-        let stay = errors.complete(stay).map_err(refuse)?;
-        let offers = self.0.offers(stay).await?;
-        let offers = offers
+        let stay = request::stay_request(&mut errors, message.hotel_id, dates, &message.occupancies, now);
+        let page = request::offer_page(&mut errors, &message);
+        let (stay, page) = errors.complete(stay.zip(page)).map_err(refuse)?;
+        let Offers { lines, unsuitable, children_priced_as_adults } = self.0.offers(&stay).await?;
+        let (lines, next_page_token) = page_of(&page, lines);
+        let offers = lines
             .into_iter()
             .map(|line| proto::Offer {
                 room_type_id: line.room_type.room_type_id.get(),
                 price: Some(response::price(line.room_type.room_type_id, line.quote)),
                 display_name: line.room_type.display_name,
-                max_occupancy: line.room_type.max_occupancy,
+                max_occupancy: line.room_type.occupancy.max_occupancy,
                 rooms_left: line.rooms_left,
+                children_priced_as_adults,
             })
             .collect();
-        Ok(Response::new(proto::ListOffersResponse { offers }))
+        let unsuitable = unsuitable.into_iter().map(response::unsuitable).collect();
+        Ok(Response::new(proto::ListOffersResponse { offers, next_page_token, unsuitable }))
     }
 
     async fn prepare_reservation(
@@ -78,11 +85,14 @@ impl ReservationService for ReservationHandler {
         let message = request.into_inner();
         let mut errors = FieldErrors::default();
         let (dates, now) = ((&*message.check_in, &*message.check_out), Timestamp::now());
-        let (rooms, guests) = (message.rooms, message.guests);
         let room_type_id = errors.value(RoomTypeId::try_from(message.room_type_id));
-        let stay = request::stay_request(&mut errors, message.hotel_id, dates, rooms, guests, now);
+        let hotel_id = errors.value(HotelId::try_from(message.hotel_id));
+        let stay = request::stay(&mut errors, dates, now);
+        let parties = request::adults_over_rooms(&mut errors, message.rooms, message.guests);
+        let stay = hotel_id.zip(stay).zip(parties);
+        let stay = stay.map(|((hotel_id, stay), parties)| StayRequest { hotel_id, stay, parties });
         let (room_type_id, stay) = errors.complete(room_type_id.zip(stay)).map_err(refuse)?;
-        let form = self.0.prepare(caller.subject, stay, room_type_id, now).await?;
+        let form = self.0.prepare(caller.subject, &stay, room_type_id, now).await?;
         let expires = form.offer.expires().map_err(ReservationError::from)?;
         Ok(Response::new(proto::PrepareReservationResponse {
             reservation_id: form.offer.reservation_id.to_string(),
@@ -95,25 +105,23 @@ impl ReservationService for ReservationHandler {
     async fn create_reservation(
         &self,
         request: Request<proto::CreateReservationRequest>,
-    ) -> Result<Response<proto::CreateReservationResponse>, Status> {
+    ) -> Result<Response<proto::Reservation>, Status> {
         let caller = Caller::required(&request)?;
         let source = request::source(&request);
         let message = request.into_inner();
         let booking = request::booking(message, source).map_err(refuse)?;
         let booking = self.0.create(&caller, booking, Timestamp::now()).await?;
-        let reservation = Some(response::reservation(booking, caller.role));
-        Ok(Response::new(proto::CreateReservationResponse { reservation }))
+        Ok(Response::new(response::reservation(booking)))
     }
 
     async fn get_reservation(
         &self,
         request: Request<proto::GetReservationRequest>,
-    ) -> Result<Response<proto::GetReservationResponse>, Status> {
+    ) -> Result<Response<proto::Reservation>, Status> {
         let caller = Caller::required(&request)?;
         let id = reservation_id(&request.into_inner().reservation_id)?;
         let booking = self.0.get(&caller, id).await?;
-        let reservation = Some(response::reservation(booking, caller.role));
-        Ok(Response::new(proto::GetReservationResponse { reservation }))
+        Ok(Response::new(response::reservation(booking)))
     }
 
     async fn list_reservations(
@@ -137,18 +145,17 @@ impl ReservationService for ReservationHandler {
         let filter = ListFilter { owner, hotel_id, status };
         let rows = self.0.list(&filter, page.after, page.size.limit()).await?;
         let (rows, next_page_token) = page.cut(rows, ListPosition::of);
-        let reservations = rows.into_iter().map(|booking| response::reservation(booking, caller.role)).collect();
+        let reservations = rows.into_iter().map(response::reservation).collect();
         Ok(Response::new(proto::ListReservationsResponse { reservations, next_page_token }))
     }
 
     async fn cancel_reservation(
         &self,
         request: Request<proto::CancelReservationRequest>,
-    ) -> Result<Response<proto::CancelReservationResponse>, Status> {
+    ) -> Result<Response<proto::Reservation>, Status> {
         let caller = Caller::required(&request)?;
         let id = reservation_id(&request.into_inner().reservation_id)?;
         let booking = self.0.cancel(&caller, id, Timestamp::now()).await?;
-        let reservation = Some(response::reservation(booking, caller.role));
-        Ok(Response::new(proto::CancelReservationResponse { reservation }))
+        Ok(Response::new(response::reservation(booking)))
     }
 }

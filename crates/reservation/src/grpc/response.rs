@@ -1,26 +1,47 @@
 //! Builds response messages from domain values.
 
-use staymesh_api::{options::v1::Role, rate::v1 as rate, reservation::v1 as proto};
+use staymesh_api::{rate::v1 as rate, reservation::v1 as proto};
 use staymesh_domain::{RoomTypeId, format_date};
 use staymesh_mesh::proto_types;
 
 use crate::{
+    fit::RoomMisfit,
     model::{CancellationReason, PaymentMode, Reservation, Status},
     quote::Quote,
+    service::Unsuitable,
     store::InventoryNight,
 };
 
-/// A reservation. Only other services see its owner.
-pub(super) fn reservation(booking: Reservation, reader: Role) -> proto::Reservation {
+/// The rules that parties break.
+pub(super) fn misfits(misfits: &[RoomMisfit]) -> Vec<proto::Misfit> {
+    let misfit = |misfit: &RoomMisfit| {
+        let (reason, actual, limit) = misfit.parts();
+        proto::Misfit { room: misfit.room, reason: reason.as_str().to_owned(), actual, limit }
+    };
+    misfits.iter().map(misfit).collect()
+}
+
+/// A room type that parties do not fit.
+pub(super) fn unsuitable(unsuitable: Unsuitable) -> proto::UnsuitableRoomType {
+    proto::UnsuitableRoomType {
+        room_type_id: unsuitable.room_type.room_type_id.get(),
+        misfits: misfits(&unsuitable.misfits),
+        display_name: unsuitable.room_type.display_name,
+    }
+}
+
+/// A reservation.
+pub(super) fn reservation(booking: Reservation) -> proto::Reservation {
     let pending = booking.status == Status::PendingPayment;
+    let room_type_id = booking.lines.first().map(|line| line.room_type_id);
     proto::Reservation {
         reservation_id: booking.id.to_string(),
         hotel_id: booking.id.hotel_id().get(),
-        room_type_id: booking.room_type_id.get(),
+        room_type_id: room_type_id.map_or(0, RoomTypeId::get),
         check_in: booking.stay.check_in().to_string(),
         check_out: booking.stay.check_out().to_string(),
-        rooms: booking.rooms.get(),
-        guests: booking.guests.get(),
+        rooms: booking.lines.iter().map(|_| 1).sum(),
+        guests: booking.guest_count(),
         status: status(booking.status).into(),
         cancellation_reason: cancellation_reason(booking.cancellation_reason).into(),
         payment_mode: match booking.payment_mode {
@@ -28,12 +49,11 @@ pub(super) fn reservation(booking: Reservation, reader: Role) -> proto::Reservat
             PaymentMode::PartnerCollects => proto::PaymentMode::PartnerCollects,
         }
         .into(),
-        price: Some(price(booking.room_type_id, booking.quote)),
+        price: room_type_id.map(|id| price(id, booking.quote)),
         primary_guest: Some(proto::Guest { full_name: booking.guest.full_name, email: booking.guest.email }),
         hold_expire_time: booking.hold_expire_time.filter(|_| pending).map(proto_types::timestamp),
         create_time: Some(proto_types::timestamp(booking.create_time)),
         update_time: Some(proto_types::timestamp(booking.update_time)),
-        owner: if reader == Role::Service { booking.owner } else { String::new() },
     }
 }
 
@@ -90,5 +110,21 @@ fn cancellation_reason(reason: Option<CancellationReason>) -> proto::Cancellatio
         Some(CancellationReason::Requested) => proto::CancellationReason::Requested,
         Some(CancellationReason::HoldExpired) => proto::CancellationReason::HoldExpired,
         Some(CancellationReason::NoShow) => proto::CancellationReason::NoShow,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_in_the_metadata_of_errors_are_those_of_the_contract() {
+        for each in Status::ALL {
+            assert_eq!(status(each).as_str_name(), format!("RESERVATION_STATUS_{}", each.name()));
+        }
+        for each in CancellationReason::ALL {
+            let shown = cancellation_reason(Some(each)).as_str_name();
+            assert_eq!(shown, format!("CANCELLATION_REASON_{}", each.name()));
+        }
     }
 }

@@ -12,6 +12,7 @@ use crate::{
     lifecycle::Command,
     model::{Guest, NewReservation, PaymentMode, Reservation, Source},
     offer_token::{Offer, OfferError},
+    room_line::{RoomLine, RoomLinesSum},
     store::{ListFilter, ListPosition},
     writer::{Applied, ChangeOrder, Created},
 };
@@ -84,17 +85,19 @@ impl BookingService {
         now: Timestamp,
     ) -> Result<NewReservation, ReservationError> {
         let content_hash = content_hash(&offer, &request);
+        // The token is signed, but a leaked key must not get an impossible stay into the database.
+        let stay = StayDates::new(offer.check_in, offer.check_out).map_err(|_| OfferError::Tampered)?;
+        let (room_type_id, rooms, guests) = (offer.room_type_id, offer.rooms, offer.guests);
+        let lines = RoomLine::of_one_type(room_type_id, stay, rooms, guests, &offer.quote)?;
+        let RoomLinesSum { stay, quote } = RoomLine::sum(&lines)?;
         Ok(NewReservation {
             id: offer.reservation_id,
             owner: offer.owner,
-            room_type_id: offer.room_type_id,
-            // The token is signed, but a leaked key must not get an impossible stay into the database.
-            stay: StayDates::new(offer.check_in, offer.check_out).map_err(|_| OfferError::Tampered)?,
-            rooms: offer.rooms,
-            guests: offer.guests,
+            lines,
+            stay,
             guest: request.guest,
             payment_mode: request.payment_mode,
-            quote: offer.quote,
+            quote,
             content_hash,
             // Until the guest has paid, or the payment service has decided the partner's sale.
             hold_expire_time: Some(now + self.hold),
@@ -108,9 +111,17 @@ impl BookingService {
     /// # Errors
     /// [`ReservationError::NotFound`], also when the caller may not see it.
     pub(crate) async fn get(&self, caller: &Caller, id: ReservationId) -> Result<Reservation, ReservationError> {
-        let reservation = self.store.get(id).await?.ok_or(ReservationError::NotFound)?;
+        let reservation = self.find(id).await?;
         require_access(caller, &reservation)?;
         Ok(reservation)
+    }
+
+    /// A reservation, for other services: they authorize by its owner.
+    ///
+    /// # Errors
+    /// [`ReservationError::NotFound`], and when the database fails.
+    pub(crate) async fn find(&self, id: ReservationId) -> Result<Reservation, ReservationError> {
+        self.store.get(id).await?.ok_or(ReservationError::NotFound)
     }
 
     /// Reservations after this position, the latest created first.
@@ -220,8 +231,7 @@ fn require_access(caller: &Caller, booking: &Reservation) -> Result<(), Reservat
     let may = match caller.role {
         Role::Guest | Role::Partner => booking.owner == caller.subject,
         Role::Staff | Role::Admin => caller.works_for(booking.id.hotel_id()),
-        Role::Service => true,
-        Role::Unspecified => false,
+        Role::Service | Role::Unspecified => false,
     };
     if may { Ok(()) } else { Err(ReservationError::NotFound) }
 }

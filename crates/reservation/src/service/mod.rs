@@ -6,10 +6,11 @@ mod inventory;
 mod late_payments;
 mod offers;
 mod owners;
+mod parties;
 mod partner_sales;
 mod unpaid;
 
 pub(crate) use booking::{BookingRequest, list_scope};
 pub use dependencies::{BookingService, Dependencies};
-pub(crate) use offers::StayRequest;
+pub(crate) use offers::{Offers, StayRequest, Unsuitable, page_of};
 pub use unpaid::UnpaidLimits;

@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use staymesh_domain::{GuestCount, HotelId, ReservationId, RoomCount, RoomTypeId, StayDates};
+use staymesh_domain::{ChildRules, HotelId, Page, Parties, ReservationId, RoomTypeId, StayDates};
 use staymesh_mesh::Problem;
 
 use super::BookingService;
 use crate::{
     clients::{RoomTypeDemand, RoomTypeInfo},
-    error::ReservationError,
+    error::{ReservationError, ShortRoom},
+    fit::{RoomMisfit, misfits},
     offer_token::Offer,
     quote::Quote,
     store::NightLeft,
@@ -19,13 +20,12 @@ use crate::{
 const PRICE_BATCH: usize = 100;
 
 /// A stay that a caller searches for.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct StayRequest {
     pub(crate) hotel_id: HotelId,
     pub(crate) stay: StayDates,
-    pub(crate) rooms: RoomCount,
-    /// Guests in all rooms together, at least one per room.
-    pub(crate) guests: GuestCount,
+    /// Who sleeps in each room.
+    pub(crate) parties: Parties,
 }
 
 /// What is left of a room type for a stay.
@@ -45,6 +45,37 @@ pub(crate) struct OfferLine {
     pub(crate) quote: Quote,
 }
 
+impl OfferLine {
+    /// The place among the offers of a search: total in minor units, then room type.
+    pub(crate) fn position(&self) -> (i64, i32) {
+        (self.quote.total.minor(), self.room_type.room_type_id.get())
+    }
+}
+
+/// The offers of a page, and the token of the next page. The search is done anew for each page: prices depend on what is left.
+pub(crate) fn page_of(page: &Page<(i64, i32)>, mut offers: Vec<OfferLine>) -> (Vec<OfferLine>, String) {
+    offers.retain(|line| page.after.is_none_or(|after| line.position() > after));
+    page.cut(offers, OfferLine::position)
+}
+
+/// A room type that the parties do not fit.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Unsuitable {
+    pub(crate) room_type: RoomTypeInfo,
+    /// At least one.
+    pub(crate) misfits: Vec<RoomMisfit>,
+}
+
+/// What a hotel has for a stay.
+pub(crate) struct Offers {
+    /// The cheapest first.
+    pub(crate) lines: Vec<OfferLine>,
+    /// By id.
+    pub(crate) unsuitable: Vec<Unsuitable>,
+    /// Whether a child is counted and priced as an adult for want of age bands.
+    pub(crate) children_priced_as_adults: bool,
+}
+
 /// A prepared booking: the offer and its signed token.
 pub(crate) struct OrderForm {
     pub(crate) offer: Offer,
@@ -52,22 +83,29 @@ pub(crate) struct OrderForm {
 }
 
 impl BookingService {
-    /// What is left of each room type, for guests. The hotel service is called only when nothing is on sale, to find out
-    /// whether the hotel exists.
+    /// What is left of each room type, for guests, and the room types that the parties do not fit. The hotel service is
+    /// called when nothing is on sale, to find out whether the hotel exists, and when rooms are left that the parties may not
+    /// fit.
     ///
     /// # Errors
     /// `HOTEL_NOT_FOUND`, and when the hotel service or the database fails.
     pub(crate) async fn search(
         &self,
-        hotel_id: HotelId,
-        stay: StayDates,
+        request: &StayRequest,
         room_types: &[RoomTypeId],
-    ) -> Result<Vec<Availability>, ReservationError> {
-        let left = self.availability(hotel_id, stay, room_types).await?;
+    ) -> Result<(Vec<Availability>, BTreeMap<RoomTypeId, Vec<RoomMisfit>>), ReservationError> {
+        let hotel_id = request.hotel_id;
+        let left = self.availability(hotel_id, request.stay, room_types).await?;
         if left.iter().all(|left| left.sold_percent.is_empty()) {
             self.hotels.room_types(hotel_id).await?;
         }
-        Ok(left)
+        let rooms = request.parties.rooms().get();
+        if request.parties.fit_everywhere() || left.iter().all(|left| left.rooms_left < rooms) {
+            return Ok((left, BTreeMap::new()));
+        }
+        let (infos, rules) = tokio::try_join!(self.hotels.room_types(hotel_id), self.hotels.child_rules(hotel_id))?;
+        let unsuitable = unsuitable(infos, &rules, &request.parties);
+        Ok((left, unsuitable.into_iter().map(|each| (each.room_type.room_type_id, each.misfits)).collect()))
     }
 
     /// What is left of each room type; of all of the hotel when `room_types` is empty. A requested room type without
@@ -90,26 +128,45 @@ impl BookingService {
         Ok(by_room_type.into_iter().map(|(id, nights)| summarize(id, &nights, stay)).collect())
     }
 
-    /// The room types that have the rooms, fit the guests and have a rate, cheapest first.
+    /// The room types that have the rooms, fit the parties and have a rate, cheapest first; and those that do not fit.
     ///
     /// # Errors
     /// When the hotel or rate service or the database fails, or a price cannot be used.
-    pub(crate) async fn offers(&self, request: StayRequest) -> Result<Vec<OfferLine>, ReservationError> {
-        let (room_types, left) = tokio::join!(
+    pub(crate) async fn offers(&self, request: &StayRequest) -> Result<Offers, ReservationError> {
+        let (infos, rules, left) = tokio::join!(
             self.hotels.room_types(request.hotel_id),
+            self.hotels.child_rules(request.hotel_id),
             self.availability(request.hotel_id, request.stay, &[])
         );
+        let (infos, rules, left) = (infos?, rules?, left?);
         let mut room_types: BTreeMap<RoomTypeId, RoomTypeInfo> =
-            room_types?.into_iter().map(|info| (info.room_type_id, info)).collect();
-        let fitting: Vec<Availability> = left?
+            infos.iter().map(|info| (info.room_type_id, info.clone())).collect();
+        let unsuitable = unsuitable(infos, &rules, &request.parties);
+        for unsuitable in &unsuitable {
+            room_types.remove(&unsuitable.room_type.room_type_id);
+        }
+        let children_priced_as_adults =
+            request.parties.as_slice().iter().any(|party| rules.prices_children_as_adults(party));
+        let rooms = request.parties.rooms();
+        let fitting: Vec<Availability> = left
             .into_iter()
-            .filter(|left| left.rooms_left >= request.rooms.get())
-            .filter(|left| room_types.get(&left.room_type_id).is_some_and(|info| fits(info, request)))
+            .filter(|left| left.rooms_left >= rooms.get() && room_types.contains_key(&left.room_type_id))
             .collect();
+        let lines = self.priced(request, &fitting, room_types).await?;
+        Ok(Offers { lines, unsuitable, children_priced_as_adults })
+    }
+
+    /// The room types with their prices, cheapest first; those without a rate are left out.
+    async fn priced(
+        &self,
+        request: &StayRequest,
+        fitting: &[Availability],
+        mut room_types: BTreeMap<RoomTypeId, RoomTypeInfo>,
+    ) -> Result<Vec<OfferLine>, ReservationError> {
         let mut prices = Vec::with_capacity(fitting.len());
         for batch in fitting.chunks(PRICE_BATCH) {
             let demand = batch.iter().map(demand).collect();
-            prices.extend(self.rates.price(request.hotel_id, request.stay, request.rooms, demand).await?);
+            prices.extend(self.rates.price(request.hotel_id, request.stay, request.parties.rooms(), demand).await?);
         }
         let left: BTreeMap<RoomTypeId, i32> = fitting.iter().map(|a| (a.room_type_id, a.rooms_left)).collect();
         let mut lines = Vec::new();
@@ -120,46 +177,41 @@ impl BookingService {
                 lines.push(OfferLine { room_type, rooms_left: *rooms_left, quote: price.quote });
             }
         }
-        lines.sort_by_key(|line| (line.quote.total.minor(), line.room_type.room_type_id));
+        lines.sort_by_key(OfferLine::position);
         Ok(lines)
     }
 
     /// An order form: a new reservation id and a signed price.
     ///
     /// # Errors
-    /// [`ReservationError::TooManyGuests`], [`ReservationError::NotOnSale`], [`ReservationError::SoldOut`], and when the
+    /// [`ReservationError::Misfit`], [`ReservationError::NotOnSale`], [`ReservationError::SoldOut`], and when the
     /// hotel or rate service or the database fails.
     pub(crate) async fn prepare(
         &self,
         owner: String,
-        request: StayRequest,
+        request: &StayRequest,
         room_type_id: RoomTypeId,
         now: Timestamp,
     ) -> Result<OrderForm, ReservationError> {
         let ids = [room_type_id];
-        let (room_type, left) = tokio::join!(
-            self.hotels.room_type(request.hotel_id, room_type_id),
+        let parties: Vec<_> = request.parties.as_slice().iter().map(|party| (room_type_id, party)).collect();
+        let (fit, left) = tokio::join!(
+            self.require_parties_fit(request.hotel_id, &parties),
             self.availability(request.hotel_id, request.stay, &ids)
         );
-        let room_type = room_type?;
-        if !fits(&room_type, request) {
-            return Err(ReservationError::TooManyGuests {
-                guests: request.guests.get(),
-                rooms: request.rooms.get(),
-                max_occupancy: room_type.max_occupancy,
-            });
-        }
+        fit?;
+        let (rooms, guests) = (request.parties.rooms(), request.parties.guests());
         let left = left?.into_iter().next().ok_or(ReservationError::NotOnSale)?;
         if i32::try_from(left.sold_percent.len()) != Ok(request.stay.night_count()) {
             return Err(ReservationError::NotOnSale);
         }
-        if left.rooms_left < request.rooms.get() {
+        if left.rooms_left < rooms.get() {
             return Err(self.sold_out(request, room_type_id).await?);
         }
-        let prices = self.rates.price(request.hotel_id, request.stay, request.rooms, vec![demand(&left)]).await?;
+        let prices = self.rates.price(request.hotel_id, request.stay, rooms, vec![demand(&left)]).await?;
         let quote = prices.into_iter().next().ok_or(ReservationError::NotOnSale)?.quote;
         let id = ReservationId::generate(request.hotel_id, now);
-        let offer = Offer::new(id, owner, room_type_id, request.stay, request.rooms, request.guests, quote, now);
+        let offer = Offer::new(id, owner, room_type_id, request.stay, rooms, guests, quote, now);
         let token = self.offers.sign(&offer).map_err(|error| Problem::internal(&error))?;
         Ok(OrderForm { offer, token })
     }
@@ -167,23 +219,31 @@ impl BookingService {
     /// The error of a sold-out stay, with the first short night and when the earliest unpaid hold on it expires.
     async fn sold_out(
         &self,
-        request: StayRequest,
+        request: &StayRequest,
         room_type_id: RoomTypeId,
     ) -> Result<ReservationError, ReservationError> {
         let nights = self.store.nights_left(request.hotel_id, request.stay, &[room_type_id]).await?;
-        let short = nights.into_iter().find(|night| night.rooms_left < request.rooms.get());
+        let short = nights.into_iter().find(|night| night.rooms_left < request.parties.rooms().get());
         let rooms_left = short.as_ref().map(|night| night.rooms_left.max(0));
         let stay_date = short.map(|night| night.stay_date);
         let hold_expire_time = match stay_date {
             Some(date) => self.store.earliest_hold(request.hotel_id, room_type_id, date).await?,
             None => None,
         };
-        Ok(ReservationError::SoldOut { stay_date, rooms_left, hold_expire_time })
+        let room = Some(ShortRoom { index: usize::try_from(rooms_left.unwrap_or(0)).unwrap_or(0), room_type_id });
+        Ok(ReservationError::SoldOut { room, stay_date, rooms_left, hold_expire_time })
     }
 }
 
-fn fits(room_type: &RoomTypeInfo, request: StayRequest) -> bool {
-    request.guests.get() <= room_type.max_occupancy.saturating_mul(request.rooms.get())
+/// The room types that a party does not fit, by id.
+fn unsuitable(mut infos: Vec<RoomTypeInfo>, rules: &ChildRules, parties: &Parties) -> Vec<Unsuitable> {
+    infos.sort_by_key(|info| info.room_type_id);
+    let judged = infos.into_iter().map(|room_type| {
+        let rooms = parties.as_slice().iter().map(|party| (&room_type.occupancy, party));
+        let misfits = misfits(rules, rooms);
+        Unsuitable { room_type, misfits }
+    });
+    judged.filter(|judged| !judged.misfits.is_empty()).collect()
 }
 
 fn demand(left: &Availability) -> RoomTypeDemand {

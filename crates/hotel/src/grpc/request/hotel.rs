@@ -2,7 +2,7 @@
 
 use prost_types::FieldMask;
 use staymesh_api::hotel::v1 as proto;
-use staymesh_domain::{Currency, FieldErrors, is_country};
+use staymesh_domain::{AgeBand, AgeBands, ChildRules, Currency, FieldErrors, is_country};
 
 use super::{
     mask::Mask,
@@ -25,6 +25,8 @@ const CHANGEABLE: &[&str] = &[
     "star_rating",
     "amenities",
     "photo_urls",
+    "age_bands",
+    "min_child_age",
 ];
 
 /// A new hotel and its currency.
@@ -51,6 +53,8 @@ pub(in crate::grpc) fn new_hotel(hotel: Option<proto::Hotel>) -> Result<(HotelFi
         star_rating: hotel.star_rating,
         amenities: hotel.amenities,
         photo_urls: hotel.photo_urls,
+        age_bands: age_bands(hotel.age_bands),
+        min_child_age: hotel.min_child_age,
     };
     Ok((fields, currency))
 }
@@ -82,6 +86,8 @@ pub(in crate::grpc) fn hotel_change(
         star_rating: mask.pick("star_rating", hotel.star_rating),
         amenities: mask.pick("amenities", hotel.amenities),
         photo_urls: mask.pick("photo_urls", hotel.photo_urls),
+        age_bands: mask.pick("age_bands", age_bands(hotel.age_bands)),
+        min_child_age: mask.pick("min_child_age", hotel.min_child_age),
     };
     let currency_code = (mask == Mask::ALL && !hotel.currency_code.is_empty()).then_some(hotel.currency_code);
     Ok((Change { patch, etag: hotel.etag }, currency_code))
@@ -92,6 +98,11 @@ fn location(hotel: &proto::Hotel) -> Location {
         latitude: hotel.location.map(|point| point.latitude),
         longitude: hotel.location.map(|point| point.longitude),
     }
+}
+
+fn age_bands(bands: Vec<proto::AgeBand>) -> Vec<AgeBand> {
+    let band = |band: proto::AgeBand| AgeBand { code: band.code, min_age: band.min_age, max_age: band.max_age };
+    bands.into_iter().map(band).collect()
 }
 
 fn validate(validator: &mut Validator<'_>, hotel: &mut proto::Hotel) {
@@ -119,4 +130,6 @@ fn validate(validator: &mut Validator<'_>, hotel: &mut proto::Hotel) {
     validator.range("star_rating", hotel.star_rating, 0, 5);
     validator.amenities(&mut hotel.amenities);
     validator.photo_urls(&mut hotel.photo_urls);
+    validator.all(AgeBands::new(age_bands(hotel.age_bands.clone())));
+    validator.range("min_child_age", hotel.min_child_age, 0, ChildRules::ADULTS_ONLY);
 }

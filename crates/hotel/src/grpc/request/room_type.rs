@@ -2,13 +2,25 @@
 
 use prost_types::FieldMask;
 use staymesh_api::hotel::v1 as proto;
-use staymesh_domain::FieldErrors;
+use staymesh_domain::{FieldErrors, Occupancy};
 
 use super::{mask::Mask, masked, required, validate::Validator};
 use crate::model::{Bed, Change, RoomTypeFields, RoomTypePatch};
 
 /// Paths that an update mask of a room type may name.
-const CHANGEABLE: &[&str] = &["display_name", "description", "beds", "max_occupancy", "amenities", "photo_urls"];
+const CHANGEABLE: &[&str] = &[
+    "display_name",
+    "description",
+    "beds",
+    "base_occupancy",
+    "max_occupancy",
+    "max_adults",
+    "max_children",
+    "max_infants",
+    "max_extra_beds",
+    "amenities",
+    "photo_urls",
+];
 
 /// A new room type.
 ///
@@ -18,18 +30,26 @@ pub(in crate::grpc) fn new_room_type(room_type: Option<proto::RoomType>) -> Resu
     let mut room_type = required("room_type", room_type)?;
     let mut validator = Validator::new("room_type", &Mask::ALL);
     validate(&mut validator, &mut room_type);
+    validator.all(occupancy(&room_type).validated().map_err(|error| error.0));
     validator.finish(Some(()))?;
+    let occupancy = occupancy(&room_type);
     Ok(RoomTypeFields {
         display_name: room_type.display_name,
         description: room_type.description,
         beds: beds(&room_type.beds),
-        max_occupancy: room_type.max_occupancy,
+        base_occupancy: occupancy.base,
+        max_occupancy: occupancy.max_occupancy,
+        max_adults: occupancy.max_adults,
+        max_children: occupancy.max_children,
+        max_infants: occupancy.max_infants,
+        max_extra_beds: occupancy.max_extra_beds,
         amenities: room_type.amenities,
         photo_urls: room_type.photo_urls,
     })
 }
 
-/// An update of a room type.
+/// An update of a room type. A mask may name some of the numbers of its occupancy, which are then only checked one by one:
+/// whether they fit the others, [`RoomTypeFields::occupancy`] tells after the patch.
 ///
 /// # Errors
 /// `update_mask`, or every invalid field that the mask covers.
@@ -40,12 +60,23 @@ pub(in crate::grpc) fn room_type_change(
     let (mut room_type, mask) = masked("room_type", room_type, mask, CHANGEABLE)?;
     let mut validator = Validator::new("room_type", &mask);
     validate(&mut validator, &mut room_type);
+    let occupancy = occupancy(&room_type);
+    if mask == Mask::ALL {
+        validator.all(occupancy.validated().map_err(|error| error.0));
+    } else {
+        validate_each(&mut validator, &room_type);
+    }
     validator.finish(Some(()))?;
     let patch = RoomTypePatch {
         display_name: mask.pick("display_name", room_type.display_name),
         description: mask.pick("description", room_type.description),
         beds: mask.pick("beds", beds(&room_type.beds)),
-        max_occupancy: mask.pick("max_occupancy", room_type.max_occupancy),
+        base_occupancy: mask.pick("base_occupancy", occupancy.base),
+        max_occupancy: mask.pick("max_occupancy", occupancy.max_occupancy),
+        max_adults: mask.pick("max_adults", occupancy.max_adults),
+        max_children: mask.pick("max_children", occupancy.max_children),
+        max_infants: mask.pick("max_infants", occupancy.max_infants),
+        max_extra_beds: mask.pick("max_extra_beds", occupancy.max_extra_beds),
         amenities: mask.pick("amenities", room_type.amenities),
         photo_urls: mask.pick("photo_urls", room_type.photo_urls),
     };
@@ -54,6 +85,37 @@ pub(in crate::grpc) fn room_type_change(
 
 fn beds(beds: &[proto::Bed]) -> Vec<Bed> {
     beds.iter().map(|bed| Bed { kind: bed.kind, count: bed.count }).collect()
+}
+
+/// The occupancy, with the defaults of a room type that is sent whole. A default of an invalid number is valid, so that the
+/// caller is told of the invalid one alone.
+fn occupancy(room_type: &proto::RoomType) -> Occupancy {
+    let places = room_type.max_occupancy.clamp(1, Occupancy::MAX);
+    let max_adults = room_type.max_adults.unwrap_or(places);
+    Occupancy {
+        base: room_type.base_occupancy.unwrap_or(max_adults.clamp(1, places)),
+        max_occupancy: room_type.max_occupancy,
+        max_adults,
+        max_children: room_type.max_children,
+        max_infants: room_type.max_infants,
+        max_extra_beds: room_type.max_extra_beds,
+    }
+}
+
+/// Validates each number of the occupancy without the others.
+fn validate_each(validator: &mut Validator<'_>, room_type: &proto::RoomType) {
+    let places = [
+        ("base_occupancy", room_type.base_occupancy),
+        ("max_occupancy", Some(room_type.max_occupancy)),
+        ("max_adults", room_type.max_adults),
+    ];
+    for (path, number) in places {
+        validator.require(number.is_some(), path, "is required when the mask names it");
+        number.into_iter().for_each(|number| validator.range(path, number, 1, Occupancy::MAX));
+    }
+    validator.range("max_children", room_type.max_children, 0, Occupancy::MAX);
+    validator.range("max_infants", room_type.max_infants, 0, Occupancy::MAX);
+    validator.range("max_extra_beds", room_type.max_extra_beds, 0, Occupancy::MAX);
 }
 
 fn validate(validator: &mut Validator<'_>, room_type: &mut proto::RoomType) {
@@ -65,7 +127,6 @@ fn validate(validator: &mut Validator<'_>, room_type: &mut proto::RoomType) {
         validator.require(known, &format!("{path}.kind"), "must be a kind of bed");
         validator.range(&format!("{path}.count"), bed.count, 1, 10);
     });
-    validator.range("max_occupancy", room_type.max_occupancy, 1, 20);
     validator.amenities(&mut room_type.amenities);
     validator.photo_urls(&mut room_type.photo_urls);
 }

@@ -30,6 +30,13 @@ impl<'a> Validator<'a> {
         }
     }
 
+    /// Records every violation of a part of the message, whose errors name the fields as paths of the message.
+    pub(super) fn all<T>(&mut self, result: Result<T, FieldErrors>) {
+        if let Err(errors) = result {
+            errors.into_iter().for_each(|error| self.require(false, &error.field, error.description));
+        }
+    }
+
     /// The parsed value of the field at `path`; an error is recorded as a violation and becomes `None`.
     pub(super) fn value<T>(&mut self, path: &str, result: Result<T, impl Display>) -> Option<T> {
         result.map_err(|error| self.require(false, path, error.to_string())).ok()

@@ -46,9 +46,12 @@ async fn every_wrong_field_of_a_read_is_named() {
 async fn every_wrong_field_of_a_create_is_named() {
     let handler = fixture().await.admin;
     let request_id = || "x".to_owned();
-    let hotel = Some(proto::Hotel { display_name: String::new(), star_rating: 6, ..hotel() });
+    let hotel = Some(proto::Hotel { display_name: String::new(), star_rating: 6, min_child_age: 19, ..hotel() });
     let create = proto::CreateHotelRequest { hotel, request_id: request_id() };
-    assert_eq!(named!(handler.create_hotel(admin(create))), ["request_id", "hotel.display_name", "hotel.star_rating"]);
+    assert_eq!(
+        named!(handler.create_hotel(admin(create))),
+        ["request_id", "hotel.display_name", "hotel.star_rating", "hotel.min_child_age"]
+    );
     let room_type = Some(proto::RoomType { max_occupancy: 0, ..room_type("\u{200d}") });
     let create = proto::CreateRoomTypeRequest { hotel_id: 0, room_type, request_id: request_id() };
     assert_eq!(
