@@ -238,7 +238,7 @@ def without_account(walk):
     assert guest.follow(link)["status"] == "RESERVATION_STATUS_PAID"
     assert guest.call("GET", "/v1/users/me")["email_verified_time"], "who opens the link has the address"
     # The page again, at the address that the key gives access to.
-    walk.payment = guest.call("GET", f"/v1/payments/{walk.payment['payment_id']}")
+    walk.link = guest.call("GET", f"/v1/payments/{walk.payment['payment_id']}/statusLink")["url"]
     walk.status()
     walk.sees("Pago e confirmado")
     guest.cancel(walk.payment)
