@@ -76,13 +76,13 @@ impl RateClient for StubClients {
         let terms = policy.resolve(&of, Timestamp::now()).map_err(|error| Problem::internal(&error))?;
         let price = |demand: &RoomTypeDemand| RoomTypePrice {
             room_type_id: demand.room_type_id,
-            quote: Quote {
-                nights: stay.nights().map(|date| Night { date, price: night }).collect(),
-                subtotal: total,
-                taxes: vec![],
+            quote: Quote::new(
+                stay.nights().map(|date| Night { date, price: night }).collect(),
                 total,
-                terms: terms.clone(),
-            },
+                vec![],
+                total,
+                terms.clone(),
+            ),
         };
         Ok(demand.iter().map(price).collect())
     }

@@ -109,13 +109,9 @@ pub fn price(room_type_id: i32, stay: StayDates) -> Result<StayPrice> {
 
 fn quote(stay: StayDates) -> Result<Quote> {
     let price = euros(NIGHT_MINOR)?;
-    Ok(Quote {
-        nights: stay.nights().map(|date| Night { date, price }).collect(),
-        subtotal: euros(SUBTOTAL_MINOR)?,
-        taxes: vec![TaxLine { name: TAX_NAME.into(), amount: euros(TAX_MINOR)? }],
-        total: euros(TOTAL_MINOR)?,
-        terms: terms(stay)?,
-    })
+    let nights = stay.nights().map(|date| Night { date, price }).collect();
+    let taxes = vec![TaxLine { name: TAX_NAME.into(), amount: euros(TAX_MINOR)? }];
+    Ok(Quote::new(nights, euros(SUBTOTAL_MINOR)?, taxes, euros(TOTAL_MINOR)?, terms(stay)?))
 }
 
 /// The terms of a stay at a hotel in Greenwich, offered long before.

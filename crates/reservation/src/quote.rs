@@ -1,6 +1,7 @@
 //! The price of a stay as it is signed into an offer and stored with the reservation, with the terms of its cancellation.
 
 mod record;
+mod rooms;
 mod two_numbers;
 
 use jiff::{Timestamp, civil::Date};
@@ -10,6 +11,7 @@ use staymesh_domain::{CancellationTerms, Currency, Money, MoneyError, RoomCount}
 use crate::calendar::DateOutOfRange;
 
 pub(crate) use record::QuoteRecord;
+use two_numbers::TwoNumbers;
 
 /// Price, taxes and cancellation terms of a stay. All amounts have one currency.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -25,6 +27,8 @@ pub struct Quote {
     pub total: Money,
     /// What a cancellation or a no-show keeps of the total, and when.
     pub terms: CancellationTerms,
+    /// The form in which releases before wrote the terms, if they did; they are computed from it and the total.
+    pub(crate) two_numbers: Option<TwoNumbers>,
 }
 
 /// The price of one night in one room.
@@ -75,6 +79,17 @@ pub enum QuoteError {
 }
 
 impl Quote {
+    /// The price of a stay; nothing is checked.
+    pub const fn new(
+        nights: Vec<Night>,
+        subtotal: Money,
+        taxes: Vec<TaxLine>,
+        total: Money,
+        terms: CancellationTerms,
+    ) -> Self {
+        Self { nights, subtotal, taxes, total, terms, two_numbers: None }
+    }
+
     /// The currency of all amounts.
     pub const fn currency(&self) -> Currency {
         self.total.currency()
@@ -89,6 +104,11 @@ impl Quote {
         let subtotal = Money::sum(self.currency(), nights)?.checked_mul(rooms.get())?;
         let total = subtotal.checked_add(self.tax()?)?;
         if subtotal == self.subtotal && total == self.total { Ok(()) } else { Err(QuoteError::Sum) }
+    }
+
+    /// Whether the terms are those of `other` in the form of releases before, which rounds the penalty of all rooms together.
+    pub(crate) fn rounds_with(&self, other: &Self) -> bool {
+        self.two_numbers.is_some() && self.two_numbers == other.two_numbers
     }
 
     /// The sum of all taxes and fees.

@@ -2,7 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::Money;
+use crate::{Money, MoneyError};
 
 /// What a cancellation keeps until an instant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,8 +45,7 @@ impl CancellationTerms {
         if self.grace_ends(booked).is_some_and(|end| now <= end) {
             return Money::zero(self.no_show.currency());
         }
-        let counts = |deadline: &&Deadline| deadline.until.is_none_or(|until| now <= until);
-        self.deadlines.iter().find(counts).map_or(self.no_show, |deadline| deadline.penalty)
+        self.tier_penalty(Some(now))
     }
 
     /// The deadlines of a booking made at `booked`: its grace period is the first, and replaces those that end within it.
@@ -81,10 +80,77 @@ impl CancellationTerms {
         (self.no_show_from..=self.no_show_until).contains(&now)
     }
 
+    /// The terms of each of several rooms with these totals, whose terms together are these: every amount is split in
+    /// proportion to the totals, to the minor unit, so that none exceeds its total and all add up.
+    ///
+    /// # Errors
+    /// [`MoneyError::TooLarge`].
+    pub fn split(&self, totals: &[Money]) -> Result<Vec<Self>, MoneyError> {
+        let no_shows = spread(self.no_show, totals)?;
+        let mut rooms: Vec<Self> =
+            no_shows.into_iter().map(|no_show| Self { no_show, deadlines: Vec::new(), ..self.clone() }).collect();
+        for deadline in &self.deadlines {
+            for (room, penalty) in rooms.iter_mut().zip(spread(deadline.penalty, totals)?) {
+                room.deadlines.push(Deadline { penalty, ..*deadline });
+            }
+        }
+        Ok(rooms)
+    }
+
+    /// What these terms and `other` keep together: at every time the sum, a grace period only if both have one.
+    ///
+    /// # Errors
+    /// [`MoneyError::CurrencyMismatch`] or [`MoneyError::TooLarge`].
+    pub fn together(&self, other: &Self) -> Result<Self, MoneyError> {
+        let mut ends: Vec<Timestamp> =
+            self.deadlines.iter().chain(&other.deadlines).filter_map(|deadline| deadline.until).collect();
+        ends.sort_unstable();
+        ends.dedup();
+        let ends = ends.into_iter().map(Some).chain([None]);
+        let deadlines = ends.map(|until| {
+            let penalty = self.tier_penalty(until).checked_add(other.tier_penalty(until))?;
+            Ok(Deadline { until, penalty })
+        });
+        let grace = self.grace.zip(other.grace).map(|(one, two)| Grace {
+            hours: one.hours.min(two.hours),
+            booked_before: one.booked_before.min(two.booked_before),
+        });
+        Ok(Self {
+            deadlines: deadlines.collect::<Result<_, MoneyError>>()?,
+            grace,
+            cancel_before: self.cancel_before.min(other.cancel_before),
+            no_show: self.no_show.checked_add(other.no_show)?,
+            no_show_from: self.no_show_from.max(other.no_show_from),
+            no_show_until: self.no_show_until.min(other.no_show_until),
+        })
+    }
+
+    /// What the deadlines keep at an instant, or after all of them.
+    fn tier_penalty(&self, now: Option<Timestamp>) -> Money {
+        let counts = |deadline: &&Deadline| deadline.until.is_none_or(|until| now.is_some_and(|now| now <= until));
+        self.deadlines.iter().find(counts).map_or(self.no_show, |deadline| deadline.penalty)
+    }
+
     fn grace_ends(&self, booked: Timestamp) -> Option<Timestamp> {
         let grace = self.grace.filter(|grace| booked < grace.booked_before)?;
         booked.checked_add(SignedDuration::from_hours(grace.hours.into())).ok()
     }
+}
+
+/// The parts of `amount` in proportion to `weights`: differences of sums that are rounded down, so that they add up. Without
+/// any weight, the first part is all.
+fn spread(amount: Money, weights: &[Money]) -> Result<Vec<Money>, MoneyError> {
+    let total: i128 = weights.iter().map(|weight| i128::from(weight.minor())).sum();
+    let (mut weighed, mut given) = (0_i128, 0_i64);
+    let mut parts = Vec::with_capacity(weights.len());
+    for weight in weights {
+        weighed += i128::from(weight.minor());
+        let share = (i128::from(amount.minor()) * weighed).checked_div(total);
+        let until = share.map_or(Ok(amount.minor()), i64::try_from).map_err(|_| MoneyError::TooLarge)?;
+        parts.push(Money::from_minor(until - given, amount.currency())?);
+        given = until;
+    }
+    Ok(parts)
 }
 
 /// How long a booking can be cancelled for nothing.

@@ -134,13 +134,8 @@ fn price_from(price: StayPrice, rooms: RoomCount) -> Result<RoomTypePrice, Quote
         .collect::<Result<Vec<_>, QuoteError>>()?;
     let terms = price.cancellation_terms.ok_or(QuoteError::CancellationTerms)?;
     let terms = cancellation_terms_from(&terms, total.currency()).map_err(|_| QuoteError::CancellationTerms)?;
-    let quote = Quote {
-        nights,
-        subtotal: amount(price.subtotal.as_ref(), "subtotal")?,
-        taxes,
-        total: amount(price.total.as_ref(), "total")?,
-        terms,
-    };
+    let subtotal = amount(price.subtotal.as_ref(), "subtotal")?;
+    let quote = Quote::new(nights, subtotal, taxes, amount(price.total.as_ref(), "total")?, terms);
     quote.require_sums(rooms)?;
     quote.require_penalties()?;
     Ok(RoomTypePrice { room_type_id, quote })

@@ -18,6 +18,7 @@ use staymesh_domain::{Money, PaymentId};
 use crate::{
     error::ReservationError,
     model::{CancellationReason, PaymentMode, Reservation, Status},
+    room_line::RoomLine,
 };
 
 pub use transitions::{Condition, TRANSITIONS, Transition};
@@ -144,7 +145,7 @@ fn cancel(booking: &Reservation, now: Timestamp) -> Result<Decision, Reservation
         // Closes the checkout page. A payment that arrives all the same is refunded in full.
         Status::PendingPayment => Some(booking.quote.total),
         // Refunded to the guest, or credited to the partner.
-        Status::Paid => Some(booking.quote.refund(booking.create_time, now)?),
+        Status::Paid => Some(RoomLine::refund(&booking.lines, booking.create_time, now)?),
     };
     let rooms = if booking.status.holds_rooms() { Rooms::Release } else { Rooms::Keep };
     Ok(Decision::Change(Change {
@@ -173,7 +174,7 @@ fn mark_no_show(booking: &Reservation, now: Timestamp) -> Result<Decision, Reser
     }
     Ok(Decision::Change(Change {
         cancellation_reason: Some(CancellationReason::NoShow),
-        settle: Some(booking.quote.no_show_refund()?),
+        settle: Some(RoomLine::no_show_refund(&booking.lines)?),
         ..Change::to(Status::Cancelled, Rooms::Release)
     }))
 }

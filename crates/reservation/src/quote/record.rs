@@ -70,12 +70,13 @@ impl TryFrom<QuoteRecord> for Quote {
         let nights = nights.collect::<Result<Vec<_>, MoneyError>>()?;
         let taxes = record.taxes.into_iter().map(|tax| Ok(TaxLine { amount: money(tax.minor)?, name: tax.name }));
         let total = money(record.total_minor)?;
-        let terms = if let Some(terms) = record.cancellation {
-            terms.terms(currency)?
+        let (terms, two_numbers) = if let Some(terms) = record.cancellation {
+            (terms.terms(currency)?, None)
         } else {
             let (free_until_hours_before, late_penalty_percent) =
                 (record.free_until_hours_before, record.late_penalty_percent);
-            TwoNumbers { free_until_hours_before, late_penalty_percent }.terms(stay(&nights)?, total)?
+            let numbers = TwoNumbers { free_until_hours_before, late_penalty_percent };
+            (numbers.terms(stay(&nights)?, total)?, Some(numbers))
         };
         let quote = Self {
             nights,
@@ -83,6 +84,7 @@ impl TryFrom<QuoteRecord> for Quote {
             taxes: taxes.collect::<Result<_, MoneyError>>()?,
             total,
             terms,
+            two_numbers,
         };
         quote.require_penalties()?;
         Ok(quote)
@@ -99,10 +101,14 @@ impl TryFrom<&Quote> for QuoteRecord {
         };
         let nights = quote.nights.iter().map(|night| Ok(NightRecord { date: night.date, minor: minor(night.price)? }));
         let taxes = quote.taxes.iter().map(|tax| Ok(TaxRecord { name: tax.name.clone(), minor: minor(tax.amount)? }));
-        let numbers = TwoNumbers::of(&quote.terms, stay(&quote.nights)?, quote.total)?;
-        let terms = &quote.terms;
-        let deadlines = terms.deadlines.iter();
-        let deadlines = deadlines.map(|of| Ok(DeadlineRecord { until: of.until, minor: minor(of.penalty)? }));
+        let cancellation = match quote.two_numbers {
+            Some(_) => None,
+            None => Some(TermsRecord::new(&quote.terms, minor)?),
+        };
+        let numbers = match quote.two_numbers {
+            Some(numbers) => numbers,
+            None => TwoNumbers::of(&quote.terms, stay(&quote.nights)?, quote.total)?,
+        };
         Ok(Self {
             currency: quote.currency().code().to_owned(),
             nights: nights.collect::<Result<_, MoneyError>>()?,
@@ -111,19 +117,25 @@ impl TryFrom<&Quote> for QuoteRecord {
             total_minor: quote.total.minor(),
             free_until_hours_before: numbers.free_until_hours_before,
             late_penalty_percent: numbers.late_penalty_percent,
-            cancellation: Some(TermsRecord {
-                deadlines: deadlines.collect::<Result<_, MoneyError>>()?,
-                grace: terms.grace.map(|Grace { hours, booked_before }| GraceRecord { hours, booked_before }),
-                cancel_before: terms.cancel_before,
-                no_show_minor: minor(terms.no_show)?,
-                no_show_from: terms.no_show_from,
-                no_show_until: terms.no_show_until,
-            }),
+            cancellation,
         })
     }
 }
 
 impl TermsRecord {
+    fn new(terms: &CancellationTerms, minor: impl Fn(Money) -> Result<i64, MoneyError>) -> Result<Self, MoneyError> {
+        let deadlines = terms.deadlines.iter();
+        let deadlines = deadlines.map(|of| Ok(DeadlineRecord { until: of.until, minor: minor(of.penalty)? }));
+        Ok(Self {
+            deadlines: deadlines.collect::<Result<_, MoneyError>>()?,
+            grace: terms.grace.map(|Grace { hours, booked_before }| GraceRecord { hours, booked_before }),
+            cancel_before: terms.cancel_before,
+            no_show_minor: minor(terms.no_show)?,
+            no_show_from: terms.no_show_from,
+            no_show_until: terms.no_show_until,
+        })
+    }
+
     fn terms(self, currency: Currency) -> Result<CancellationTerms, MoneyError> {
         let money = |minor| Money::from_minor(minor, currency);
         let deadlines = self.deadlines.into_iter();
@@ -146,7 +158,7 @@ impl Serialize for Quote {
 }
 
 /// The stay that the nights are of.
-fn stay(nights: &[Night]) -> Result<StayDates, QuoteError> {
+pub(super) fn stay(nights: &[Night]) -> Result<StayDates, QuoteError> {
     let (first, last) = nights.first().zip(nights.last()).ok_or(QuoteError::Nights)?;
     StayDates::new(first.date, day_after(last.date)?).map_err(|_| QuoteError::Nights)
 }

@@ -10,7 +10,7 @@ use crate::calendar::{DateOutOfRange, day_after, midnight_last_zone, midnight_ut
 
 /// The fields `free_until_hours_before` and `late_penalty_percent`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct TwoNumbers {
+pub(crate) struct TwoNumbers {
     /// Cancellation is free until so many hours before 00:00 UTC of the check-in date; negative after it.
     pub(super) free_until_hours_before: i32,
     /// Share of the total that is kept after that, in percent, 0 to 100.

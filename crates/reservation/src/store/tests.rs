@@ -6,6 +6,7 @@ mod holds;
 mod nights;
 mod no_shows;
 mod partner_sales;
+mod rooms;
 mod states;
 
 use std::sync::Arc;
@@ -13,9 +14,7 @@ use std::sync::Arc;
 use futures::future::join_all;
 use jiff::{SignedDuration, Timestamp, ToSpan, civil::Date};
 use sqlx::PgPool;
-use staymesh_domain::{
-    DateRange, GuestCount, HotelId, Money, PaymentId, ReservationId, RoomCount, RoomTypeId, StayDates,
-};
+use staymesh_domain::{DateRange, HotelId, Money, PaymentId, ReservationId, RoomTypeId, StayDates};
 use staymesh_testkit::TestDatabase;
 
 use super::*;
@@ -24,8 +23,9 @@ use crate::{
     error::ReservationError,
     extend,
     lifecycle::Command,
-    model::{Guest, NewReservation, PaymentMode, Reservation, Status},
+    model::{NewReservation, PaymentMode, Reservation, Status},
     quote::{Quote, tests::quote_for},
+    testing::{lines, order_of},
     writer::{Applied, ChangeOrder, Created, apply, apply_all, book_all, book_each},
 };
 
@@ -78,21 +78,7 @@ impl World {
 
     fn order(&self, from: i32, until: i32, rooms: i32) -> NewReservation {
         let stay = self.nights(from, until);
-        NewReservation {
-            id: ReservationId::generate(self.hotel, Timestamp::now()),
-            owner: "me".into(),
-            room_type_id: self.room_type,
-            stay,
-            rooms: RoomCount::try_from(rooms).expect("rooms"),
-            guests: GuestCount::ONE,
-            guest: Guest { full_name: "A guest".into(), email: "guest@example.com".into() },
-            payment_mode: PaymentMode::GuestPays,
-            quote: quote_of(stay),
-            content_hash: [7; 32],
-            hold_expire_time: Some(Timestamp::now() + SignedDuration::from_mins(15)),
-            limits: Box::default(),
-            trace_parent: None,
-        }
+        order_of(lines(self.room_type, stay, rooms, &quote_for(stay, TOTAL, 0)), Timestamp::now())
     }
 
     async fn book(&self, order: &NewReservation) -> Result<Reservation, ReservationError> {

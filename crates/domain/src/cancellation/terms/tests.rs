@@ -275,4 +275,42 @@ proptest! {
         }
         prop_assert!(before <= terms.no_show.minor());
     }
+
+    #[test]
+    fn terms_of_rooms_keep_together_what_the_terms_of_all_keep_and_never_more_than_a_room_costs(
+        totals in prop::collection::vec(0..1_000_000_i64, 1..=20),
+        shares in prop::collection::vec(0..=100_i64, 3),
+    ) {
+        let total: i64 = totals.iter().sum();
+        let mut kept: Vec<_> = shares.iter().map(|share| total * share / 100).collect();
+        kept.sort_unstable();
+        let stay = stay("2027-10-15", "2027-10-16");
+        let mut whole = terms(&six_tiers(), "Europe/Lisbon", stay, &[usd(total)]);
+        whole.deadlines = vec![
+            Deadline { until: Some(at("2027-10-08T17:00:00Z")), penalty: usd(kept[0]) },
+            Deadline { until: None, penalty: usd(kept[1]) },
+        ];
+        whole.no_show = usd(kept[2]);
+        let totals: Vec<_> = totals.into_iter().map(usd).collect();
+        let rooms = whole.split(&totals).unwrap();
+        for (room, total) in rooms.iter().zip(&totals) {
+            let penalties = room.deadlines.iter().map(|deadline| deadline.penalty).chain([room.no_show]);
+            prop_assert!(penalties.into_iter().all(|penalty| (0..=total.minor()).contains(&penalty.minor())));
+        }
+        let (first, others) = rooms.split_first().unwrap();
+        let together = others.iter().try_fold(first.clone(), |sum, room| sum.together(room)).unwrap();
+        prop_assert_eq!(together, whole);
+    }
+}
+
+#[test]
+fn rooms_that_begin_on_different_days_keep_together_what_each_keeps() {
+    let policy = policy(vec![days(1, 18, Penalty::None), always(Penalty::Full)]);
+    let one = terms(&policy, "Europe/Lisbon", stay("2027-02-12", "2027-02-13"), &[usd(10_000)]);
+    let two = terms(&policy, "Europe/Lisbon", stay("2027-02-14", "2027-02-15"), &[usd(20_000)]);
+    let both = one.together(&two).unwrap();
+    let kept: Vec<_> = both.deadlines.iter().map(|d| (d.until, d.penalty.minor())).collect();
+    let expected = [(Some(at("2027-02-11T18:00:00Z")), 0), (Some(at("2027-02-13T18:00:00Z")), 10_000), (None, 30_000)];
+    assert_eq!(kept, expected);
+    assert_eq!(both.cancel_before, one.cancel_before);
 }
