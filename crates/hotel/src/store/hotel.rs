@@ -71,7 +71,7 @@ pub(crate) async fn insert(
         "insert into hotel (display_name, description, street, city, postal_code, country_code, latitude, longitude,",
         " time_zone, check_in_time, day_rollover, star_rating, amenities, photo_urls, age_bands, min_child_age,",
         " currency_code)",
-        " values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15) returning ",
+        " values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17) returning ",
         columns!(),
     );
     Ok(bind(sqlx::query_as(sql), fields).bind(currency.code()).fetch_one(connection).await?)
