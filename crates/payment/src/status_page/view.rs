@@ -273,7 +273,7 @@ mod tests {
     #[test]
     fn page_shows_terms_of_cancelling_and_what_can_still_be_done() {
         let page = html_of(&payment(P::Paid), B::Paid, Some(&names("one")));
-        assert!(page.contains("Free until 29 April 2030, 12:00 (Pacific/Auckland). After that, 30.00 EUR is kept."));
+        assert!(page.contains("Free until 29 April 2030, 12:00 (Pacific/Auckland). After that, EUR 30.00 is kept."));
         assert!(page.contains("To change or cancel the booking, use the site where you booked."), "{page}");
     }
 

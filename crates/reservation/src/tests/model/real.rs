@@ -171,7 +171,7 @@ impl Real {
             payment_mode: if request.partner_collects { PaymentMode::PartnerCollects } else { PaymentMode::GuestPays },
             content_hash: [content; 32],
             hold_expire_time: (!request.partner_collects).then(|| now + HOLD),
-            ..order_of(lines(room_type_id, stay, request.rooms, &quote(TOTAL)), now)
+            ..order_of(lines(room_type_id, stay, request.rooms, &quote_for(stay, TOTAL, 30)), now)
         }
     }
 }
