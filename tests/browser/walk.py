@@ -151,6 +151,7 @@ class Walk:
     def __init__(self, browser, guest, folder, story, axe):
         self.browser, self.folder, self.story, self.step, self.axe = browser, folder, story, 0, axe
         self.guest, self.payment = guest, guest.book()
+        self.link = guest.call("GET", f"/v1/payments/{self.payment['payment_id']}/statusLink")["url"]
 
     def sees(self, heading, *texts, limit=LIMIT):
         deadline = time.monotonic() + limit
@@ -172,7 +173,7 @@ class Walk:
         print(f"{name}\n    " + " | ".join(line for line in self.browser.text().splitlines() if line.strip()))
 
     def status(self):
-        self.browser.go(self.payment["status_url"])
+        self.browser.go(self.link)
 
     def checkout(self):
         self.status()
@@ -311,9 +312,9 @@ def cancelled(walk):
 
 def forged(walk):
     """An address that nobody gave out, and a real one with what networks add to links."""
-    walk.browser.go(walk.payment["status_url"][:-1])
+    walk.browser.go(walk.link[:-1])
     walk.sees("Not found", "There is no such page.")
-    walk.browser.go(walk.payment["status_url"] + "&fbclid=x")
+    walk.browser.go(walk.link + "&fbclid=x")
     walk.sees("Waiting for your payment")
 
 
@@ -330,7 +331,7 @@ def languages(walk):
     ):
         walk.browser.press(f"nav a[lang={language}]")
         walk.sees(heading)
-    walk.browser.go(walk.payment["status_url"][:-1])
+    walk.browser.go(walk.link[:-1])
     walk.sees("Nicht gefunden")
     walk.browser.accepts("en")
 

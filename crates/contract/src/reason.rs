@@ -165,8 +165,8 @@ reasons! {
     // Payment
     /// There is no such payment, or it belongs to another account.
     PaymentNotFound = "PAYMENT_NOT_FOUND", NotFound;
-    /// The hotel has no such payout.
-    PayOutNotFound = "PAY_OUT_NOT_FOUND", NotFound;
+    /// The payout does not exist, or belongs to a hotel that the caller may not see.
+    PayoutNotFound = "PAYOUT_NOT_FOUND", NotFound;
     /// The reservation does not wait for a payment.
     ReservationNotPayable = "RESERVATION_NOT_PAYABLE", FailedPrecondition;
     /// The refund exceeds what is left of the payment.
@@ -183,6 +183,8 @@ reasons! {
     CaseResolved = "CASE_RESOLVED", FailedPrecondition;
     /// The reconciliation case has no action that can be replayed.
     NoReplay = "NO_REPLAY", FailedPrecondition;
+    /// The webhook is of a payment provider that is unknown or not configured.
+    WebhookNotFound = "WEBHOOK_NOT_FOUND", NotFound;
     /// The signature of the event is missing or wrong.
     WebhookSignatureInvalid = "WEBHOOK_SIGNATURE_INVALID", Unauthenticated;
     /// The event was signed too long ago.

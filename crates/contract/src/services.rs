@@ -21,9 +21,6 @@ pub enum ContractError {
     /// The option `gateway` of a service holds a number that the enum does not define.
     #[error("the gateway of {0} is not a value of staymesh.options.v1.Gateway")]
     Gateway(String),
-    /// `response_body` names one of several fields, or none. Unwrapping an answer would lose the others.
-    #[error("response_body of {0}, whose response does not have exactly one field")]
-    ResponseBody(String),
     /// A method does not exist, or does not have exactly one REST path without variables.
     #[error("no method {0} with one fixed REST path")]
     NoFixedPath(String),
@@ -66,9 +63,7 @@ pub struct Method {
     pub anonymous: bool,
     /// Its REST forms; empty if it has none.
     pub bindings: Vec<Binding>,
-    /// The response field that is the whole response body in REST (`response_body` of `google.api.http`).
-    pub response_body: Option<String>,
-    /// Whether that field is a `google.api.HttpBody`, such as an HTML page, instead of JSON.
+    /// Whether it returns a raw body (`google.api.HttpBody`), such as an HTML page, instead of JSON.
     pub raw: bool,
 }
 
@@ -115,12 +110,25 @@ impl Contract {
     /// # Errors
     /// [`ContractError::NoFixedPath`] otherwise.
     pub fn fixed_path(&self, grpc_path: &str) -> Result<&str, ContractError> {
-        let method = self.services.iter().flat_map(|s| &s.methods).find(|m| m.path == grpc_path);
-        match method.map(|m| m.bindings.as_slice()) {
-            Some([binding]) if !binding.template.contains(['{', '*']) => Ok(&binding.template),
-            _ => Err(ContractError::NoFixedPath(grpc_path.to_owned())),
-        }
+        self.template(grpc_path).filter(|template| !template.contains(['{', '*'])).ok_or_else(|| no_path(grpc_path))
     }
+
+    /// The path template of a method that has exactly one.
+    ///
+    /// # Errors
+    /// [`ContractError::NoFixedPath`] otherwise.
+    pub fn only_template(&self, grpc_path: &str) -> Result<&str, ContractError> {
+        self.template(grpc_path).ok_or_else(|| no_path(grpc_path))
+    }
+
+    fn template(&self, grpc_path: &str) -> Option<&str> {
+        let method = self.services.iter().flat_map(|s| &s.methods).find(|m| m.path == grpc_path)?;
+        if let [binding] = method.bindings.as_slice() { Some(&binding.template) } else { None }
+    }
+}
+
+fn no_path(grpc_path: &str) -> ContractError {
+    ContractError::NoFixedPath(grpc_path.to_owned())
 }
 
 fn read_service(
@@ -132,7 +140,7 @@ fn read_service(
     let upstream = service.package_name().split('.').nth(1).ok_or_else(|| ContractError::Package(name.clone()))?;
     let upstream = upstream.to_owned();
     let gateway = gateway_of(pool, service)?;
-    let methods = service.methods().map(|m| read_method(pool, access, &name, &m)).collect::<Result<_, _>>()?;
+    let methods = service.methods().map(|m| read_method(pool, access, &name, &m)).collect();
     Ok(Service { name, upstream, gateway, methods })
 }
 
@@ -144,27 +152,16 @@ pub(crate) fn gateway_of(pool: &DescriptorPool, service: &ServiceDescriptor) -> 
     }
 }
 
-fn read_method(
-    pool: &DescriptorPool,
-    access: &AccessTable,
-    service: &str,
-    method: &MethodDescriptor,
-) -> Result<Method, ContractError> {
+fn read_method(pool: &DescriptorPool, access: &AccessTable, service: &str, method: &MethodDescriptor) -> Method {
     let path = format!("/{service}/{}", method.name());
     let options = method.options();
     let rule = extension(pool, &options, "google.api.http").and_then(|value| value.as_message().cloned());
-    let response_body = rule.as_ref().and_then(|rule| text(rule, "response_body")).filter(|field| !field.is_empty());
-    if response_body.is_some() && method.output().fields().len() != 1 {
-        return Err(ContractError::ResponseBody(path));
-    }
-    let answer = response_body.as_ref().and_then(|field| method.output().get_field_by_name(field));
-    Ok(Method {
-        raw: answer.is_some_and(|field| is_raw(&field.kind())),
+    Method {
+        raw: is_raw(&method.output()),
         anonymous: access.rule(&path) == Some(&Rule::Anonymous),
         bindings: rule.as_ref().map(|rule| bindings(rule, &method.input())).unwrap_or_default(),
-        response_body,
         path,
-    })
+    }
 }
 
 /// The binding of an HTTP rule and its `additional_bindings`.
@@ -204,15 +201,14 @@ fn body(rule: &DynamicMessage, input: &MessageDescriptor) -> Option<MessageDescr
         return Some(input.clone());
     }
     match input.get_field_by_name(&name)?.kind() {
-        kind if is_raw(&kind) => None,
-        Kind::Message(message) => Some(message),
+        Kind::Message(message) if !is_raw(&message) => Some(message),
         _ => None,
     }
 }
 
-/// Whether a field is a raw body (`google.api.HttpBody`).
-pub fn is_raw(kind: &Kind) -> bool {
-    matches!(kind, Kind::Message(message) if message.full_name() == "google.api.HttpBody")
+/// Whether a message is a raw body (`google.api.HttpBody`).
+pub fn is_raw(message: &MessageDescriptor) -> bool {
+    message.full_name() == "google.api.HttpBody"
 }
 
 fn text(message: &DynamicMessage, field: &str) -> Option<String> {
@@ -243,10 +239,9 @@ mod tests {
     }
 
     #[test]
-    fn read_finds_access_rest_binding_and_response_body_of_methods() {
+    fn read_finds_access_rest_binding_and_raw_body_of_methods() {
         let get = method("/staymesh.hotel.v1.HotelService/GetHotel");
         assert!(get.anonymous);
-        assert_eq!(get.response_body.as_deref(), Some("hotel"));
         assert!(!get.raw);
         assert_eq!((get.bindings[0].verb, get.bindings[0].template.as_str()), ("GET", "/v1/hotels/{hotel_id}"));
 

@@ -1,7 +1,8 @@
-//! The contract as a whole: which changes are audited, and what the documentation says of gateways.
+//! The contract as a whole: which changes are audited, what methods return, and what the documentation says of gateways.
 
 use std::collections::BTreeSet;
 
+use prost_reflect::{DescriptorPool, Kind, MessageDescriptor, MethodDescriptor, Value};
 use staymesh_api::options::v1::Role;
 
 use crate::{
@@ -31,7 +32,7 @@ const AUDITED: [&str; 27] = [
     "payment.v1.FinanceService/ResolveCase",
     "payment.v1.FinanceService/SetPartnerCreditLimit",
     "payment.v1.PaymentAdminService/RefundPayment",
-    "payment.v1.PaymentAdminService/SetPayOutDestination",
+    "payment.v1.PaymentAdminService/SetPayoutDestination",
     "rate.v1.RateAdminService/SetNightlyPrices",
     "rate.v1.RateAdminService/SetRoomRate",
     "rate.v1.RateAdminService/SetTaxes",
@@ -59,6 +60,10 @@ const EXEMPT: [(&str, &str); 12] = [
     ("reservation.v1.ReservationFlowService/ForgetOwner", "an account that its owner deleted"),
     ("reservation.v1.ReservationFlowService/RejectPayment", "an event of the flow; the reservation's history has it"),
 ];
+
+/// Answers with one message and nothing else that are no wrapper of a resource, each with its reason. `docs/API-DESIGN.md`,
+/// "Conventions", has the rule.
+const ONE_MESSAGE: [(&str, &str); 0] = [];
 
 /// Verbs of methods that only read.
 const READS: [&str; 3] = ["Get", "List", "Find"];
@@ -108,6 +113,46 @@ fn documented_gateways_are_those_of_the_contract() {
     }
 }
 
+#[test]
+fn roles_of_access_rules_are_the_public_roles_and_are_in_no_message() {
+    let pool = DescriptorPool::decode(staymesh_api::DESCRIPTOR_SET).expect("the contract can be read");
+    let values = |name| {
+        let roles = pool.get_enum_by_name(name).expect("the enum");
+        roles.values().map(|value| (value.name().to_owned(), value.number())).collect::<Vec<_>>()
+    };
+    assert_eq!(values("staymesh.options.v1.Role"), values("staymesh.identity.v1.Role"));
+    for message in pool.all_messages().filter(|message| message.full_name() != "staymesh.options.v1.Access") {
+        for field in message.fields() {
+            let internal = matches!(field.kind(), Kind::Enum(of) if of.full_name() == "staymesh.options.v1.Role");
+            assert!(!internal, "{} has the role of access rules", field.full_name());
+        }
+    }
+}
+
+/// Lists without pages, each with its reason.
+const WITHOUT_PAGES: [(&str, &str); 1] =
+    [("identity.v1.RevocationService/ListRevocations", "services of the mesh replace the whole set within a lease")];
+
+#[test]
+fn every_list_method_has_pages() {
+    let pool = DescriptorPool::decode(staymesh_api::DESCRIPTOR_SET).expect("the contract can be read");
+    let (mut with, mut without) = (0, Vec::new());
+    for method in pool.services().flat_map(|service| service.methods().collect::<Vec<_>>()) {
+        let path = format!("{}/{}", method.parent_service().full_name(), method.name());
+        let Some(path) = path.strip_prefix("staymesh.").filter(|_| method.name().starts_with("List")) else { continue };
+        let has = |message: &MessageDescriptor, name, kind| {
+            message.get_field_by_name(name).is_some_and(|field| field.kind() == kind)
+        };
+        let (input, output) = (method.input(), method.output());
+        let paged = has(&input, "page_size", Kind::Int32)
+            && has(&input, "page_token", Kind::String)
+            && has(&output, "next_page_token", Kind::String);
+        if paged { with += 1 } else { without.push(path.to_owned()) }
+    }
+    assert!(with > 15, "only {with} lists");
+    assert_eq!(without, WITHOUT_PAGES.map(|(path, _)| path), "a list without pages cannot be given any later");
+}
+
 /// Names between back-quotes that are written as methods are: `CreateHotel`.
 fn methods_named(text: &str) -> BTreeSet<&str> {
     let is_method = |name: &&str| {
@@ -146,4 +191,49 @@ fn documented_idempotency_names_every_mutating_method_and_no_other() {
     let missing: Vec<_> = required.difference(&documented).collect();
     let unknown: Vec<_> = documented.difference(&allowed).collect();
     assert!(missing.is_empty() && unknown.is_empty(), "missing: {missing:?}; unknown: {unknown:?}");
+}
+
+fn methods() -> Vec<MethodDescriptor> {
+    let pool = DescriptorPool::decode(staymesh_api::DESCRIPTOR_SET).expect("the contract can be read");
+    let ours = pool.services().filter(|service| service.package_name().starts_with("staymesh."));
+    ours.flat_map(|service| service.methods().collect::<Vec<_>>()).collect()
+}
+
+/// Whether a message consists of one other message: `{"hotel": {..}}`. A list is no wrapper: its message can grow a page
+/// token.
+fn wraps(message: &MessageDescriptor) -> bool {
+    let fields: Vec<_> = message.fields().collect();
+    matches!(fields.as_slice(), [field] if !field.is_list() && !field.is_map() && matches!(field.kind(), Kind::Message(_)))
+}
+
+#[test]
+fn methods_return_the_resource_and_no_wrapper_of_it() {
+    let mut found: Vec<_> = methods()
+        .iter()
+        .map(MethodDescriptor::output)
+        .filter(|output| output.package_name().starts_with("staymesh.") && wraps(output))
+        .map(|output| output.full_name().to_owned())
+        .collect();
+    found.sort_unstable();
+    assert_eq!(found, ONE_MESSAGE.map(|(name, _)| name), "return the message itself (AIP-131, 133, 134)");
+}
+
+#[test]
+fn no_rest_form_takes_its_answer_out_of_a_field() {
+    let mut forms = 0;
+    for method in methods() {
+        let options = method.options();
+        let http = method.parent_pool().get_extension_by_name("google.api.http").expect("the option is imported");
+        let Some(rule) = options.get_extension(&http).as_message().filter(|_| options.has_extension(&http)).cloned()
+        else {
+            continue;
+        };
+        let more = rule.get_field_by_name("additional_bindings").expect("HttpRule has it").into_owned();
+        let more = more.as_list().into_iter().flatten().filter_map(Value::as_message).cloned();
+        for rule in more.chain([rule]) {
+            forms += 1;
+            assert!(!rule.has_field_by_name("response_body"), "Envoy cannot do it: {}", method.full_name());
+        }
+    }
+    assert!(forms > 50, "{forms} forms");
 }

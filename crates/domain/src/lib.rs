@@ -20,6 +20,7 @@
 //! ```
 
 mod check_in;
+mod client_id;
 mod country;
 mod counts;
 mod date;
@@ -40,6 +41,7 @@ mod text;
 mod written_date;
 
 pub use check_in::{DateOutOfRange, check_in_ends, check_in_ends_anywhere, time_zone};
+pub use client_id::ClientId;
 pub use country::is_country;
 pub use counts::{CountError, GuestCount, RoomCount, metric_count};
 pub use date::{DateError, format_date, parse_date};

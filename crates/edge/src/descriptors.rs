@@ -1,12 +1,10 @@
 //! The descriptor set in the form that Envoy's transcoder supports.
 
 use prost_reflect::{DescriptorPool, DynamicMessage, Kind, ReflectMessage, Value, prost::Message};
-use staymesh_contract::is_raw;
 
 use crate::EdgeError;
 
-/// The contract without `response_body` of JSON responses, which Envoy 1.40 supports for `HttpBody` only; the Lua filter
-/// unwraps those responses instead (see [`crate::lua`]), and with a `HEAD` form beside each `GET`. Comments are removed, too.
+/// The contract with a `HEAD` form beside each `GET`, and without comments.
 pub(crate) fn for_envoy(descriptor_set: &[u8]) -> Result<Vec<u8>, EdgeError> {
     let pool = DescriptorPool::decode(descriptor_set)?;
     let set_type = pool
@@ -20,17 +18,11 @@ pub(crate) fn for_envoy(descriptor_set: &[u8]) -> Result<Vec<u8>, EdgeError> {
         file.clear_field_by_name("source_code_info");
         for_each(file, "service", &mut |service| {
             for_each(service, "method", &mut |method| {
-                let answer = text(method, "output_type");
-                let answer = pool.get_message_by_name(answer.trim_start_matches('.'));
                 let Some(Value::Message(options)) = method.get_field_by_name_mut("options") else { return };
                 if !options.has_extension(&http) {
                     return;
                 }
                 if let Value::Message(rule) = options.get_extension_mut(&http) {
-                    let field = answer.and_then(|answer| answer.get_field_by_name(&text(rule, "response_body")));
-                    if !field.is_some_and(|field| is_raw(&field.kind())) {
-                        rule.clear_field_by_name("response_body");
-                    }
                     add_head(rule);
                 }
             });
@@ -53,9 +45,6 @@ fn add_head(rule: &mut DynamicMessage) {
         custom.set_field_by_name("path", Value::String(path));
         let mut head = DynamicMessage::new(rule.descriptor());
         head.set_field_by_name("custom", Value::Message(custom));
-        if rule.has_field_by_name("response_body") {
-            head.set_field_by_name("response_body", Value::String(text(rule, "response_body")));
-        }
         Value::Message(head)
     });
     let heads: Vec<Value> = heads.collect();
@@ -87,21 +76,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn for_envoy_removes_response_body_of_json_responses_only() {
+    fn for_envoy_changes_nothing_that_the_edge_reads_from_the_contract() {
         let before = Contract::read(staymesh_api::DESCRIPTOR_SET).expect("the contract can be read");
-        let stripped = for_envoy(staymesh_api::DESCRIPTOR_SET).expect("it can be stripped");
-        let mut after = Contract::read(&stripped).expect("it can be read again");
-        let methods = |contract: &Contract, raw| {
-            let all = contract.services.iter().flat_map(|s| &s.methods).filter(move |m| m.response_body.is_some());
-            all.filter(|m| m.raw == raw).count()
-        };
-        assert!(methods(&before, false) > 0 && methods(&before, true) > 0);
-        assert_eq!((methods(&after, false), methods(&after, true)), (0, methods(&before, true)));
-        for (old, new) in before.services.iter().zip(&mut after.services) {
-            for (old, new) in old.methods.iter().zip(&mut new.methods) {
-                new.response_body.clone_from(&old.response_body);
-            }
-        }
+        let changed = for_envoy(staymesh_api::DESCRIPTOR_SET).expect("it can be changed");
+        assert!(changed.len() < staymesh_api::DESCRIPTOR_SET.len(), "comments are removed");
+        let after = Contract::read(&changed).expect("it can be read again");
         assert_eq!(format!("{before:?}"), format!("{after:?}"));
     }
 }

@@ -7,6 +7,7 @@ use crate::{
     EdgeConfig, EdgeError, Limits,
     envoy::typed,
     jwt::{KEY_SET, SUBJECT_HEADER},
+    template,
 };
 
 /// Health of the upstream, beside the contract: one answer, or a stream of changes.
@@ -51,7 +52,7 @@ pub(crate) fn filter(config: &EdgeConfig, contract: &Contract) -> Result<Value, 
     let limits = &config.limits;
     let addresses = &config.addresses;
     let key_set = at(&[contract.fixed_path(KEY_SET)?]);
-    let webhook = at(&[contract.fixed_path(WEBHOOK)?, WEBHOOK]);
+    let webhook = at(&[contract.only_template(WEBHOOK)?, WEBHOOK]);
     let not_machines = [elsewhere(&key_set), elsewhere(&webhook)];
     let unknown = [without_subject(), elsewhere(&key_set), elsewhere(&webhook)];
     let of = |[one, other]: [&'static str; 2]| {
@@ -118,9 +119,9 @@ fn by_address(kind: &str, headers: &[Value], v6_bits: u32) -> Value {
     ]})
 }
 
-/// One of these paths, whatever query follows it. The transcoder ignores a trailing slash.
-fn at(paths: &[&str]) -> Value {
-    let any = paths.iter().map(|path| path.replace('.', r"\.")).collect::<Vec<_>>().join("|");
+/// A path of one of these templates, whatever query follows it. The transcoder ignores a trailing slash.
+fn at(templates: &[&str]) -> Value {
+    let any = templates.iter().map(|template| template::expression(template)).collect::<Vec<_>>().join("|");
     json!({"name": ":path", "string_match": {"safe_regex": {"regex": format!(r"({any})/?(\?.*)?")}}})
 }
 

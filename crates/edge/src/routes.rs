@@ -36,7 +36,7 @@ pub(crate) fn route_config(config: &EdgeConfig, contract: &Contract, kind: Liste
         }
         let bindings = service.methods.iter().flat_map(|method| &method.bindings);
         routes.extend(bindings.filter_map(|binding| rest_metadata_route(config, kind, service, binding)));
-        routes.extend(service.methods.iter().filter_map(|method| response_body_route(config, kind, service, method)));
+        routes.extend(service.methods.iter().filter_map(|method| raw_route(config, kind, service, method)));
         routes.extend(service.methods.iter().filter_map(|method| provider_route(config, kind, method)));
         let route = json!({
             "match": {"prefix": prefix(&service.name)},
@@ -69,17 +69,14 @@ pub(crate) fn route_config(config: &EdgeConfig, contract: &Contract, kind: Liste
     }))
 }
 
-/// The route of a method with `response_body`: its metadata gives the Lua filter the field to unwrap, or makes its errors
-/// pages, too.
-fn response_body_route(config: &EdgeConfig, kind: ListenerKind, service: &Service, method: &Method) -> Option<Value> {
-    let field = method.response_body.as_ref()?;
+/// The route of a method that returns a raw body: its metadata tells the Lua filter which form its errors have.
+fn raw_route(config: &EdgeConfig, kind: ListenerKind, service: &Service, method: &Method) -> Option<Value> {
+    if !method.raw {
+        return None;
+    }
     let route = json!({
         "match": {"path": method.path},
-        "metadata": match method.raw {
-            true if service.name == OAUTH => lua::oauth(),
-            true => lua::page(),
-            false => lua::response_body(field),
-        },
+        "metadata": if service.name == OAUTH { lua::oauth() } else { lua::page() },
         "route": action(config, &clusters::of_service(kind, &service.upstream)),
     });
     Some(sized(service, route))

@@ -10,7 +10,7 @@ pub(crate) fn any_of<'a>(templates: impl IntoIterator<Item = &'a str>) -> Option
 }
 
 /// The expression of one template: literals escaped, a variable as one segment or as its own pattern.
-fn expression(template: &str) -> String {
+pub(crate) fn expression(template: &str) -> String {
     let mut result = String::new();
     let mut rest = template;
     while let Some(start) = rest.find('{') {

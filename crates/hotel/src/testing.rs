@@ -42,7 +42,7 @@ pub(crate) async fn fixture_with(reservations: MockReservationClient) -> Fixture
 impl Fixture {
     pub(crate) async fn create_hotel(&self, hotel: proto::Hotel) -> Result<proto::Hotel, Status> {
         let request = CreateHotelRequest { hotel: Some(hotel), request_id: String::new() };
-        Ok(self.admin.create_hotel(admin(request)).await?.into_inner().hotel.unwrap())
+        Ok(self.admin.create_hotel(admin(request)).await?.into_inner())
     }
 
     pub(crate) async fn create_room_type(
@@ -51,24 +51,24 @@ impl Fixture {
         room_type: proto::RoomType,
     ) -> Result<proto::RoomType, Status> {
         let request = CreateRoomTypeRequest { hotel_id, room_type: Some(room_type), request_id: String::new() };
-        Ok(self.admin.create_room_type(staff(&[hotel_id], request)).await?.into_inner().room_type.unwrap())
+        Ok(self.admin.create_room_type(staff(&[hotel_id], request)).await?.into_inner())
     }
 
     pub(crate) async fn create_room(&self, hotel_id: i32, room: proto::Room) -> Result<proto::Room, Status> {
         let request = CreateRoomRequest { hotel_id, room: Some(room), request_id: String::new() };
-        Ok(self.admin.create_room(staff(&[hotel_id], request)).await?.into_inner().room.unwrap())
+        Ok(self.admin.create_room(staff(&[hotel_id], request)).await?.into_inner())
     }
 
     pub(crate) async fn get_hotel(&self, hotel_id: i32) -> Result<proto::Hotel, Status> {
         let answer = self.hotels.get_hotel(Request::new(GetHotelRequest { hotel_id })).await?;
-        Ok(answer.into_inner().hotel.unwrap())
+        Ok(answer.into_inner())
     }
 
     pub(crate) async fn update_hotel(&self, hotel: proto::Hotel, mask: &[&str]) -> Result<proto::Hotel, Status> {
         let update_mask = FieldMask { paths: mask.iter().map(ToString::to_string).collect() };
         let hotel_id = hotel.hotel_id;
         let request = UpdateHotelRequest { hotel_id, hotel: Some(hotel), update_mask: Some(update_mask) };
-        Ok(self.admin.update_hotel(staff(&[hotel_id], request)).await?.into_inner().hotel.unwrap())
+        Ok(self.admin.update_hotel(staff(&[hotel_id], request)).await?.into_inner())
     }
 }
 

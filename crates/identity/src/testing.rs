@@ -237,7 +237,7 @@ impl Replica {
 
     pub(crate) async fn create_user(&self, request: CreateUserRequest) -> Result<User, Status> {
         let answer = self.users.create_user(Request::new(request)).await?;
-        Ok(answer.into_inner().user.expect("an account"))
+        Ok(answer.into_inner())
     }
 
     pub(crate) async fn login(&self, email: &str, password: &str) -> Result<ProtoTokens, Status> {
@@ -249,13 +249,13 @@ impl Replica {
         let mut request = Request::new(LoginRequest { email: email.to_owned(), password: password.to_owned() });
         request.metadata_mut().insert("x-staymesh-source", source.parse().expect("a header"));
         let answer = self.auth.login(request).await?;
-        Ok(answer.into_inner().tokens.expect("tokens"))
+        Ok(answer.into_inner())
     }
 
     pub(crate) async fn refresh(&self, token: &str) -> Result<ProtoTokens, Status> {
         let request = RefreshTokensRequest { refresh_token: token.to_owned() };
         let answer = self.auth.refresh_tokens(Request::new(request)).await?;
-        Ok(answer.into_inner().tokens.expect("tokens"))
+        Ok(answer.into_inner())
     }
 
     /// The caller that an access token identifies.

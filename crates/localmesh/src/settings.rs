@@ -85,7 +85,7 @@ fn own(service: &str, plan: &Plan) -> Result<Settings> {
             ("STAYMESH_PSP_SIMULATOR_STATE", text(&plan.provider_journal())),
             ("STAYMESH_PSP_API_KEY", plan.secrets.get("psp-api-key")?),
             ("STAYMESH_PSP_WEBHOOK_SECRET", plan.secrets.get("psp-webhook-secret")?),
-            ("STAYMESH_PSP_WEBHOOK_URL", format!("http://{}/v1/webhooks/psp", plan.public)),
+            ("STAYMESH_PSP_WEBHOOK_URL", format!("http://{}/v1/webhooks/simulator", plan.public)),
         ],
         _ => Settings::new(),
     })

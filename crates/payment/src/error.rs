@@ -19,8 +19,11 @@ pub enum PaymentError {
     /// The reservation does not exist, or the caller did not create it.
     #[error("there is no such reservation")]
     ReservationNotFound,
+    /// The webhook of a provider that is unknown or not configured.
+    #[error("this address receives no events; the payment provider is another one")]
+    WebhookNotFound,
     /// The payout does not exist, or belongs to another hotel.
-    #[error("the hotel has no such payout")]
+    #[error("the payout does not exist")]
     PayoutNotFound,
     /// The reservation does not wait for a payment. Holds the explanation for the caller.
     #[error("{0}")]
@@ -132,7 +135,8 @@ impl From<PaymentError> for Problem {
             PaymentError::Field(error) => error.into(),
             PaymentError::NotFound => Self::new(Reason::PaymentNotFound, message),
             PaymentError::ReservationNotFound => Self::new(Reason::ReservationNotFound, message),
-            PaymentError::PayoutNotFound => Self::new(Reason::PayOutNotFound, message),
+            PaymentError::WebhookNotFound => Self::new(Reason::WebhookNotFound, message),
+            PaymentError::PayoutNotFound => Self::new(Reason::PayoutNotFound, message),
             PaymentError::NotPayable(_) => Self::new(Reason::ReservationNotPayable, message),
             PaymentError::HoldExpired => Self::new(Reason::HoldExpired, message),
             PaymentError::RefundExceedsPayment | PaymentError::RefundExceedsPolicy => {

@@ -47,13 +47,13 @@ pub(crate) const PARTNER_SALE_RECORDED: Step = Step("partner.sale_recorded");
 pub(crate) const PARTNER_SALE_SETTLED: Step = Step("partner.sale_settled");
 
 /// Commits a payout with its lines, its transfer and the outbox. Step of the payout job, not of the service.
-pub(crate) const PAYOUT_REQUESTED: Step = Step("pay_out.requested");
+pub(crate) const PAYOUT_REQUESTED: Step = Step("payout.requested");
 /// The provider makes the transfer.
-pub(crate) const MONEY_TRANSFERRED: Step = Step("pay_out.transferred");
+pub(crate) const MONEY_TRANSFERRED: Step = Step("payout.transferred");
 /// Commits the provider's response to a transfer, with its postings.
-pub(crate) const TRANSFER_SAVED: Step = Step("pay_out.saved");
+pub(crate) const TRANSFER_SAVED: Step = Step("payout.saved");
 /// Commits a transfer event.
-pub(crate) const TRANSFER_EVENT_TAKEN: Step = Step("pay_out.event_taken");
+pub(crate) const TRANSFER_EVENT_TAKEN: Step = Step("payout.event_taken");
 
 /// Every step of a partner sale.
 pub const PARTNER: &[Step] = &[PARTNER_SALE_RECORDED, PARTNER_SALE_SETTLED];

@@ -4,7 +4,7 @@ use sqlx::PgPool;
 use staymesh_store::StoreError;
 use uuid::Uuid;
 
-pub use crate::reconcile::model::{Case, CaseFilter, Class, Resolution, State, Sum};
+pub use crate::reconcile::model::{Case, CaseFilter, CaseKind, Resolution, State, Sum};
 use crate::reconcile::store;
 
 /// At most `limit` reconciliation cases, newest first, after the one given.

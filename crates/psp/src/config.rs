@@ -59,7 +59,16 @@ impl PspConfig {
 
 #[cfg(test)]
 mod tests {
+    use super::*;
     use crate::testing::{config, parse};
+
+    #[test]
+    fn provider_has_the_same_name_in_settings_and_in_its_webhook() {
+        for provider in Provider::value_variants() {
+            let name = provider.to_possible_value().map(|value| value.get_name().to_owned());
+            assert_eq!(name.as_deref(), Some(provider.name()));
+        }
+    }
 
     #[test]
     fn provider_has_no_default() {

@@ -20,6 +20,14 @@ pub const fn longest_settlement_pause(timeout: Duration) -> Duration {
 }
 
 impl Provider {
+    /// The name in settings and in the address of the provider's webhook.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Simulator => "simulator",
+            Self::Stripe => "stripe",
+        }
+    }
+
     /// The name, in lower case, of the header with the signature of an event; see [`crate::signature`]. Both providers
     /// sign alike.
     pub const fn signature_header(self) -> &'static str {

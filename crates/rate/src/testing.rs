@@ -96,7 +96,7 @@ pub(crate) fn rate(base_price: &str) -> proto::RoomRate {
 impl Fixture {
     pub(crate) async fn set_rate(&self, room_type_id: i32, rate: proto::RoomRate) -> Result<proto::RoomRate, Status> {
         let request = SetRoomRateRequest { hotel_id: HOTEL, room_type_id, rate: Some(rate) };
-        Ok(self.admin.set_room_rate(staff(request)).await?.into_inner().rate.unwrap())
+        Ok(self.admin.set_room_rate(staff(request)).await?.into_inner())
     }
 
     /// Sets, or clears, the nights from one date to another.

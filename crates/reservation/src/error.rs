@@ -146,7 +146,7 @@ impl From<ReservationError> for Problem {
             E::IdReused => Self::new(Reason::ReservationIdReused, text),
             E::NotFound => Self::new(Reason::ReservationNotFound, text),
             E::IllegalTransition { from, to } => {
-                Self::new(Reason::IllegalTransition, text).with("from", from.as_str()).with("to", to.as_str())
+                Self::new(Reason::IllegalTransition, text).with("from", from.name()).with("to", to.name())
             }
             E::StayHasBegun => Self::new(Reason::IllegalTransition, text),
             E::NotEligibleForNoShow { status, reason } => not_eligible_for_no_show(status, reason, text),
@@ -172,9 +172,9 @@ impl From<ReservationError> for Problem {
 /// The illegal transition to a no-show, with why the reservation was cancelled instead.
 fn not_eligible_for_no_show(status: Status, reason: Option<CancellationReason>, text: String) -> Problem {
     let problem = Problem::new(Reason::IllegalTransition, text);
-    let problem = problem.with("from", status.as_str()).with("to", Status::Cancelled.as_str());
+    let problem = problem.with("from", status.name()).with("to", Status::Cancelled.name());
     match reason {
-        Some(reason) => problem.with("cancellation_reason", reason.as_str()),
+        Some(reason) => problem.with("cancellation_reason", reason.name()),
         None => problem,
     }
 }

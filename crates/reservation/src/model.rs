@@ -37,6 +37,17 @@ impl Status {
         }
     }
 
+    /// The name in the metadata of errors: that of the contract without its prefix.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::PendingPayment => "PENDING_PAYMENT",
+            Self::Paid => "PAID",
+            Self::Refunded => "REFUNDED",
+            Self::Cancelled => "CANCELLED",
+            Self::Rejected => "REJECTED",
+        }
+    }
+
     /// The status with this [`Self::as_str`].
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|status| status.as_str() == name)
@@ -60,7 +71,8 @@ pub enum CancellationReason {
 }
 
 impl CancellationReason {
-    const ALL: [Self; 3] = [Self::Requested, Self::HoldExpired, Self::NoShow];
+    /// Every reason.
+    pub const ALL: [Self; 3] = [Self::Requested, Self::HoldExpired, Self::NoShow];
 
     /// The text in column `reservation.cancellation_reason`.
     pub const fn as_str(self) -> &'static str {
@@ -68,6 +80,15 @@ impl CancellationReason {
             Self::Requested => "requested",
             Self::HoldExpired => "hold_expired",
             Self::NoShow => "no_show",
+        }
+    }
+
+    /// The name in the metadata of errors: that of the contract without its prefix.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Requested => "REQUESTED",
+            Self::HoldExpired => "HOLD_EXPIRED",
+            Self::NoShow => "NO_SHOW",
         }
     }
 

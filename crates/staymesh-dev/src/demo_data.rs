@@ -144,7 +144,7 @@ impl Administrator {
         let request_id = request_id(number * 1000);
         let hotel = Some(hotel(sample));
         let made = self.hotels.create_hotel(CreateHotelRequest { hotel, request_id }).await?.into_inner();
-        let hotel_id = made.hotel.context("no hotel in the answer")?.hotel_id;
+        let hotel_id = made.hotel_id;
         self.rates.set_taxes(SetTaxesRequest { hotel_id, taxes: taxes(sample), etag: String::new() }).await?;
         for (at, kind) in (1u128..).zip(&ROOM_TYPES) {
             self.add_room_type(hotel_id, number * 1000 + at * 100, sample, kind).await?;
@@ -175,7 +175,7 @@ impl Administrator {
         };
         let request = CreateRoomTypeRequest { hotel_id, room_type: Some(room_type), request_id: request_id(number) };
         let made = self.hotels.create_room_type(request).await?.into_inner();
-        let room_type_id = made.room_type.context("no room type in the answer")?.room_type_id;
+        let room_type_id = made.room_type_id;
         let room = Room {
             room_type_id,
             room_number: format!("{}01", number / 100 % 10),

@@ -75,8 +75,7 @@ impl Credentials {
         let (token, seconds) = match self {
             Self::Account { email, password } => {
                 let request = LoginRequest { email: email.clone(), password: password.expose_secret().to_owned() };
-                let answer = auth.login(request).await.context("logging in")?.into_inner();
-                let tokens = answer.tokens.context("identity sent no tokens")?;
+                let tokens = auth.login(request).await.context("logging in")?.into_inner();
                 (tokens.access_token, tokens.expires_in)
             }
             Self::Client { id, secret } => {

@@ -16,13 +16,13 @@ async fn credit(partner: &Rest) -> Value {
     limits.find(|credit| credit["limit"]["currency_code"] == "EUR").expect("a limit in euros")
 }
 
-/// Limits what the partner may owe. Returns its subject.
+/// Limits what the partner may owe. Returns its client id.
 async fn limit(world: &World<'_>, partner: &Rest, amount: &str) -> String {
     let before = credit(partner).await;
-    let wanted = json!({ "partner": before["partner"], "limit": euros(amount), "etag": before["etag"] });
+    let wanted = json!({ "client_id": before["client_id"], "limit": euros(amount), "etag": before["etag"] });
     let set = world.admin.put("/v1/partnerCreditLimits", wanted).await.ok();
-    assert_eq!((&set["limit"], &set["partner"]), (&euros(amount), &before["partner"]));
-    before["partner"].as_str().expect("a subject").to_owned()
+    assert_eq!((&set["limit"], &set["client_id"]), (&euros(amount), &before["client_id"]));
+    before["client_id"].as_str().expect("an id").to_owned()
 }
 
 /// The rooms of the first night that are held or sold.
@@ -65,7 +65,7 @@ async fn sale_beyond_credit_limit_is_refused_until_partner_has_paid_or_cancelled
     // The partner pays, and goes on with a new offer.
     let request_id = Uuid::new_v4();
     let transfer =
-        json!({ "partner": name, "amount": euros("220.00"), "reference": "transfer 1", "request_id": request_id });
+        json!({ "client_id": name, "amount": euros("220.00"), "reference": "transfer 1", "request_id": request_id });
     let first = world.admin.post("/v1/partnerPayments", transfer.clone()).await.ok();
     assert_eq!(world.admin.post("/v1/partnerPayments", transfer.clone()).await.ok(), first);
     assert_eq!(first["credit_limit"]["left_amount"], euros("300.00"));
@@ -74,7 +74,7 @@ async fn sale_beyond_credit_limit_is_refused_until_partner_has_paid_or_cancelled
     world.admin.post("/v1/partnerPayments", other.clone()).await.refused(400, "REQUEST_ID_REUSED");
     other["request_id"] = json!(Uuid::new_v4());
     world.admin.post("/v1/partnerPayments", other).await.refused(400, "PARTNER_PAYMENT_EXCEEDS_DEBT");
-    let listed = world.admin.get(&format!("/v1/partnerPayments?partner={name}")).await.ok();
+    let listed = world.admin.get(&format!("/v1/partnerPayments?client_id={name}")).await.ok();
     assert_eq!(listed["partner_payments"], json!([first["partner_payment"]]));
     let second = sell(&world, &partner, hotel, &stay).await;
 
@@ -124,18 +124,18 @@ async fn credit_limits_are_set_by_administrators_and_read_by_their_partner_only(
     let name = limit(&world, &partner, "1.00").await;
     assert_ne!(credit(&other).await["limit"], euros("1.00"), "a limit is of one client");
     world.guest().await.get("/v1/creditLimits").await.refused(403, "ACCESS_DENIED");
-    let wanted = json!({ "partner": name, "limit": euros("2.00"), "etag": "0" });
+    let wanted = json!({ "client_id": name, "limit": euros("2.00"), "etag": "0" });
     world.admin.put("/v1/partnerCreditLimits", wanted.clone()).await.refused(409, "ETAG_MISMATCH");
-    let answer = world.admin.get(&format!("/v1/partnerCreditLimits?partner={name}")).await.ok();
+    let answer = world.admin.get(&format!("/v1/partnerCreditLimits?client_id={name}")).await.ok();
     assert_eq!(answer["credit_limits"][0], credit(&partner).await);
     for (body, fields) in [
-        (json!({}), &["partner", "limit"][..]),
-        (json!({ "partner": name, "limit": { "currency_code": "EUR", "amount": "-1" } }), &["limit.amount"]),
-        (json!({ "partner": name, "limit": { "currency_code": "XXX", "amount": "1" } }), &["limit.currency_code"]),
+        (json!({}), &["client_id", "limit"][..]),
+        (json!({ "client_id": name, "limit": { "currency_code": "EUR", "amount": "-1" } }), &["limit.amount"]),
+        (json!({ "client_id": name, "limit": { "currency_code": "XXX", "amount": "1" } }), &["limit.currency_code"]),
     ] {
         world.admin.put("/v1/partnerCreditLimits", body).await.violating(fields);
     }
-    let nothing = json!({ "partner": name, "amount": euros("0.00") });
+    let nothing = json!({ "client_id": name, "amount": euros("0.00") });
     let invalid = world.admin.post("/v1/partnerPayments", nothing).await;
     invalid.violating(&["amount.amount", "reference", "request_id"]);
     let records = world.admin.get(&format!("/v1/auditRecords/payment?object_id={name}/EUR")).await.ok();

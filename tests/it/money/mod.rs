@@ -25,6 +25,15 @@ struct Sale {
     stay: Stay,
     reservation_id: String,
     payment: Value,
+    /// Address of the status page.
+    status_url: String,
+}
+
+/// The address of the status page of a payment.
+async fn status_link(guest: &Rest, payment: &Value) -> String {
+    let id = payment["payment_id"].as_str().expect("an id");
+    let link = guest.get(&format!("/v1/payments/{id}/statusLink")).await.ok();
+    link["url"].as_str().expect("an address").to_owned()
 }
 
 impl Sale {
@@ -39,7 +48,8 @@ impl Sale {
         let payment = open_payment(&guest, &booked).await;
         assert_eq!(payment["status"], "PAYMENT_STATUS_PENDING");
         let reservation_id = booked["reservation_id"].as_str().expect("an id").to_owned();
-        Self { guest, hotel, stay, reservation_id, payment }
+        let status_url = status_link(&guest, &payment).await;
+        Self { guest, hotel, stay, reservation_id, payment, status_url }
     }
 
     /// A sale that is paid on the provider's checkout page.

@@ -167,10 +167,10 @@ async fn concurrent_no_show_and_cancellation_end_reservation_once() {
 }
 
 /// Runs the payout job for this hotel with a cut-off after its stays, and returns its output.
-fn pay_out(world: &World<'_>, hotel: HotelFixture, stay: &Stay) -> String {
+fn pay_hotel(world: &World<'_>, hotel: HotelFixture, stay: &Stay) -> String {
     let check_out: Date = stay.check_out.parse().expect("a date");
     let (until, hotel) = (check_out.saturating_add(1.day()).to_string(), hotel.hotel_id.to_string());
-    let (well, lines) = job(world, "payment", &["pay-out", "--until", &until, "--hotel", &hotel]);
+    let (well, lines) = job(world, "payment", &["payout", "--until", &until, "--hotel", &hotel]);
     assert!(well, "{lines:?}");
     lines.join("\n")
 }
@@ -181,21 +181,21 @@ async fn payout_pays_kept_penalty_and_late_no_show_reduces_next_payout() {
     let provider = Provider::of(world.mesh).await;
     let (early, late) = join(paid(&world, &provider, 30), paid(&world, &provider, 30)).await;
     for sale in [&early, &late] {
-        let path = format!("/v1/hotels/{}/payOutDestination", sale.hotel.hotel_id);
+        let path = format!("/v1/hotels/{}/payoutDestination", sale.hotel.hotel_id);
         world.admin.put(&path, json!({ "destination": "acct_hotel" })).await.ok();
     }
     report(&world.admin, &early.reservation_id).await.ok();
     early.await_all_delivered(&world).await;
-    assert!(pay_out(&world, early.hotel, &early.stay).contains("EUR 76.50, 2 lines"));
+    assert!(pay_hotel(&world, early.hotel, &early.stay).contains("EUR 76.50, 2 lines"));
 
     // The job paid before the regular cut-off: the overpayment is deducted from the next payout.
-    assert!(pay_out(&world, late.hotel, &late.stay).contains("EUR 255.00, 1 lines"));
+    assert!(pay_hotel(&world, late.hotel, &late.stay).contains("EUR 255.00, 1 lines"));
     report(&world.admin, &late.reservation_id).await.ok();
     late.await_status(&world, "REFUNDED").await;
     late.await_all_delivered(&world).await;
-    assert!(pay_out(&world, late.hotel, &late.stay).contains("EUR -178.50 is carried forward"));
+    assert!(pay_hotel(&world, late.hotel, &late.stay).contains("EUR -178.50 is carried forward"));
     let next = Sale::open_at(&world, late.hotel, late.stay.clone()).await.pay(&world, &provider).await;
-    assert!(pay_out(&world, late.hotel, &next.stay).contains("EUR 76.50, 2 lines"));
+    assert!(pay_hotel(&world, late.hotel, &next.stay).contains("EUR 76.50, 2 lines"));
 }
 
 #[test]

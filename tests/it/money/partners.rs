@@ -30,7 +30,7 @@ pub(super) async fn sell(world: &World<'_>, partner: &Rest, hotel: HotelFixture,
 
 /// The lines of a partner's invoice.
 async fn invoice(world: &World<'_>, name: &str) -> Vec<Value> {
-    let answer = world.admin.get(&format!("/v1/partnerSales?partner={name}")).await.ok();
+    let answer = world.admin.get(&format!("/v1/partnerSales?client_id={name}")).await.ok();
     answer["sales"].as_array().expect("a list").clone()
 }
 
@@ -60,8 +60,9 @@ pub(super) async fn balances(pool: &PgPool, id: &str) -> Vec<(String, i64)> {
     .expect("the ledger")
 }
 
+/// Client id of the partner that made a booking.
 pub(super) async fn name_of(world: &World<'_>, id: &str) -> String {
-    sqlx::query_scalar("select owner from reservation where reservation_id = $1::uuid")
+    sqlx::query_scalar("select substr(owner, length('client:') + 1) from reservation where reservation_id = $1::uuid")
         .bind(id)
         .fetch_one(&database(world.mesh, "reservation").await)
         .await
@@ -103,7 +104,7 @@ async fn partner_sale_is_posted_as_owed_and_credited_on_cancellation() {
         let name = name_of(&world, &id).await;
         let line = await_line(&world, &name, &id, |_| true).await;
         let expected = json!({
-            "reservation_id": id, "hotel_id": hotel.hotel_id, "partner": name, "check_out": stay.check_out,
+            "reservation_id": id, "hotel_id": hotel.hotel_id, "client_id": name, "check_out": stay.check_out,
             "amount": euros("220.00"), "taxes": euros("20.00"), "commission": euros("30.00"),
             "credited_amount": euros("0.00"), "owed_amount": euros("220.00"),
             "create_time": line["create_time"],

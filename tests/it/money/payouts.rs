@@ -43,13 +43,13 @@ impl Due {
     }
 
     fn path(&self) -> String {
-        format!("/v1/hotels/{}/payOuts", self.hotel().hotel_id)
+        format!("/v1/hotels/{}/payouts", self.hotel().hotel_id)
     }
 
     /// Runs the job for this hotel, and returns its output.
     fn job(&self, world: &World<'_>, until: &str, more: &[&str]) -> String {
         let hotel = self.hotel().hotel_id.to_string();
-        let args = [&["pay-out", "--until", until, "--hotel", &hotel], more].concat();
+        let args = [&["payout", "--until", until, "--hotel", &hotel], more].concat();
         let (well, lines) = job(world, "payment", &args);
         let printed = lines.join("\n");
         assert!(well, "{printed}");
@@ -57,17 +57,17 @@ impl Due {
     }
 
     async fn send_to(&self, world: &World<'_>, destination: &str) {
-        let path = format!("/v1/hotels/{}/payOutDestination", self.hotel().hotel_id);
+        let path = format!("/v1/hotels/{}/payoutDestination", self.hotel().hotel_id);
         world.admin.put(&path, json!({ "destination": destination })).await.ok();
     }
 
     /// Waits until the only payout of the hotel has this status, and returns it.
-    async fn await_pay_out(&self, status: &str) -> Value {
-        let wanted = format!("PAY_OUT_STATUS_{status}");
-        eventually(&format!("the pay-out is {status}"), async || {
+    async fn await_payout(&self, status: &str) -> Value {
+        let wanted = format!("PAYOUT_STATUS_{status}");
+        eventually(&format!("the payout is {status}"), async || {
             let page = self.staff.get(&self.path()).await.ok();
-            let [pay_out] = page["pay_outs"].as_array().expect("a list").as_slice() else { panic!("{page}") };
-            (pay_out["status"] == wanted.as_str()).then(|| pay_out.clone())
+            let [payout] = page["payouts"].as_array().expect("a list").as_slice() else { panic!("{page}") };
+            (payout["status"] == wanted.as_str()).then(|| payout.clone())
         })
         .await
     }
@@ -105,9 +105,9 @@ async fn payout_after_check_out_pays_hotel_and_lists_its_sales() {
     assert!(due.job(&world, &due.until, &[]).contains("EUR 255.00 waits"));
     due.send_to(&world, "acct_hotel").await;
     let last_day = due.sale.stay.check_out.clone();
-    assert!(due.job(&world, &last_day, &[]).contains("0 pay-outs"), "the guest is still there");
+    assert!(due.job(&world, &last_day, &[]).contains("0 payouts"), "the guest is still there");
     assert!(due.job(&world, &due.until, &["--dry-run"]).contains("EUR 255.00, 1 lines"));
-    assert_eq!(due.staff.get(&due.path()).await.ok()["pay_outs"], json!([]));
+    assert_eq!(due.staff.get(&due.path()).await.ok()["payouts"], json!([]));
 
     let printed = std::thread::scope(|scope| {
         let runs: Vec<_> = (0..3).map(|_| scope.spawn(|| due.job(&world, &due.until, &[]))).collect();
@@ -115,14 +115,14 @@ async fn payout_after_check_out_pays_hotel_and_lists_its_sales() {
     });
     assert_eq!(printed.matches("EUR 255.00, 1 lines").count(), 1, "{printed}");
 
-    let pay_out = due.await_pay_out("PAID").await;
-    let id = pay_out["payout_id"].as_str().expect("an id");
+    let payout = due.await_payout("PAID").await;
+    let id = payout["payout_id"].as_str().expect("an id");
     let expected = json!({
         "payout_id": id, "hotel_id": due.hotel().hotel_id, "amount": euros("255.00"), "failure": "",
-        "status": "PAY_OUT_STATUS_PAID", "cutoff_date": due.until, "line_count": 1,
-        "create_time": pay_out["create_time"], "end_time": pay_out["end_time"],
+        "status": "PAYOUT_STATUS_PAID", "cutoff_date": due.until, "line_count": 1,
+        "create_time": payout["create_time"], "end_time": payout["end_time"],
     });
-    assert_eq!(pay_out, expected);
+    assert_eq!(payout, expected);
     assert_eq!(due.owed(&provider).await, 0);
     let psp_transfer: String =
         sqlx::query_scalar("select psp_transfer from pay_out_transfer where payout_id = $1::uuid")
@@ -137,15 +137,18 @@ async fn payout_after_check_out_pays_hotel_and_lists_its_sales() {
     let all = shares("330.00", "0.00", "30.00", "45.00", "255.00");
     let line = json!({
         "number": 1, "reservation_id": due.sale.reservation_id, "check_out": due.sale.stay.check_out,
-        "kind": "PAY_OUT_LINE_KIND_SALE", "shares": all,
+        "kind": "PAYOUT_LINE_KIND_SALE", "shares": all,
     });
-    let statement = due.staff.get(&format!("{}/{id}", due.path())).await.ok();
-    let expected = json!({ "pay_out": pay_out, "totals": all, "lines": [line], "next_page_token": "" });
-    assert_eq!(statement, expected);
-    let foreign = format!("/v1/hotels/{}/payOuts/{id}", due.hotel().hotel_id + 1);
-    world.admin.get(&foreign).await.refused(404, "PAY_OUT_NOT_FOUND");
+    let path = format!("/v1/payouts/{id}");
+    assert_eq!(due.staff.get(&path).await.ok(), payout);
+    let lines = due.staff.get(&format!("{path}/lines")).await.ok();
+    assert_eq!(lines, json!({ "lines": [line], "next_page_token": "", "totals": all }));
+    let foreign = world.staff(&[world.hotel(1).await.hotel_id]).await;
+    for path in [path.clone(), format!("{path}/lines")] {
+        foreign.get(&path).await.refused(404, "PAYOUT_NOT_FOUND");
+    }
 
-    let (well, csv) = job(&world, "payment", &["pay-out-statement", "--payout", id, "--csv", "-"]);
+    let (well, csv) = job(&world, "payment", &["payout-statement", "--payout", id, "--csv", "-"]);
     assert!(well, "{csv:?}");
     let (booking, check_out) = (&due.sale.reservation_id, &due.sale.stay.check_out);
     assert_eq!(
@@ -153,7 +156,7 @@ async fn payout_after_check_out_pays_hotel_and_lists_its_sales() {
         [
             "reservation,check_out,kind,currency,gross,refunds,tax,commission,net".to_owned(),
             format!("{booking},{check_out},SALE,EUR,330.00,0.00,30.00,45.00,255.00"),
-            format!("pay-out {id},,TOTAL,EUR,330.00,0.00,30.00,45.00,255.00"),
+            format!("payout {id},,TOTAL,EUR,330.00,0.00,30.00,45.00,255.00"),
         ]
     );
 
@@ -171,13 +174,13 @@ async fn failed_payout_is_paid_again_on_retry() {
     let due = Due::new(&world, &provider).await;
     due.send_to(&world, "fail").await;
     due.job(&world, &due.until, &[]);
-    let failed = due.await_pay_out("FAILED").await;
+    let failed = due.await_payout("FAILED").await;
     assert_eq!(failed["failure"], "the payment provider could not pay to the destination");
     assert_eq!(due.owed(&provider).await, 25_500);
-    assert!(due.job(&world, &due.until, &[]).contains("0 pay-outs, 0 asked for again"));
+    assert!(due.job(&world, &due.until, &[]).contains("0 payouts, 0 asked for again"));
     due.send_to(&world, "acct_hotel").await;
-    assert!(due.job(&world, &due.until, &["--retry-failed"]).contains("0 pay-outs, 1 asked for again"));
-    let paid = due.await_pay_out("PAID").await;
+    assert!(due.job(&world, &due.until, &["--retry-failed"]).contains("0 payouts, 1 asked for again"));
+    let paid = due.await_payout("PAID").await;
     assert_eq!((&paid["payout_id"], &paid["failure"]), (&failed["payout_id"], &json!("")));
     assert_eq!(due.owed(&provider).await, 0);
 }

@@ -56,7 +56,7 @@ async fn open_cases(world: &World<'_>) -> Vec<Value> {
     open
 }
 
-/// Class and payment of each case; the amount where the case has no payment.
+/// Kind and payment of each case; the amount where the case has no payment.
 fn brief(cases: &[Value]) -> BTreeSet<(String, String)> {
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let brief = cases.iter().map(|case| {
@@ -64,7 +64,7 @@ fn brief(cases: &[Value]) -> BTreeSet<(String, String)> {
             none if none.is_empty() => text(&case["found_amount"]["amount"]),
             payment => payment,
         };
-        (text(&case["class"]).trim_start_matches("CASE_CLASS_").to_owned(), about)
+        (text(&case["kind"]).trim_start_matches("CASE_KIND_").to_owned(), about)
     });
     brief.collect()
 }
@@ -119,17 +119,17 @@ async fn reconciliation_opens_one_case_for_each_injected_mismatch() {
         ("DUPLICATE", twice.payment_id()),
         ("STATUS", unpaid.payment_id()),
     ];
-    let expected = expected.map(|(class, about)| (class.to_owned(), about.to_owned()));
+    let expected = expected.map(|(kind, about)| (kind.to_owned(), about.to_owned()));
     assert_eq!((brief(&first), first.len()), (BTreeSet::from(expected), 6), "{first:#?}");
-    for class in ["MISSING_AT_PSP", "MISSING_HERE", "AMOUNT", "CURRENCY", "DUPLICATE", "STATUS"] {
-        assert!(said.contains(&format!("{class}: 1 not resolved")), "{said}");
+    for kind in ["MISSING_AT_PSP", "MISSING_HERE", "AMOUNT", "CURRENCY", "DUPLICATE", "STATUS"] {
+        assert!(said.contains(&format!("{kind}: 1 not resolved")), "{said}");
     }
-    let of = |class: &str| first.iter().find(|case| case["class"] == format!("CASE_CLASS_{class}")).expect("a case");
+    let of = |kind: &str| first.iter().find(|case| case["kind"] == format!("CASE_KIND_{kind}")).expect("a case");
     assert_eq!(of("AMOUNT")["expected_amount"]["amount"], "300.00");
     assert_eq!(of("AMOUNT")["found_amount"]["amount"], "300.01");
     assert_eq!(of("CURRENCY")["found_amount"]["currency_code"], "USD");
-    let replayable: Vec<&Value> = first.iter().filter(|case| case["can_replay"] == true).map(|c| &c["class"]).collect();
-    assert_eq!(replayable, ["CASE_CLASS_STATUS"]);
+    let replayable: Vec<&Value> = first.iter().filter(|case| case["can_replay"] == true).map(|c| &c["kind"]).collect();
+    assert_eq!(replayable, ["CASE_KIND_STATUS"]);
 
     // A second run finds the same cases.
     let assign = format!("/v1/reconciliationCases/{}:assign", of("AMOUNT")["case_id"].as_str().expect("an id"));
@@ -139,7 +139,7 @@ async fn reconciliation_opens_one_case_for_each_injected_mismatch() {
     assert_eq!(ids(&open_cases(&world).await), ids(&first));
     let (status, listed) = job(&world, "list", &["list-cases", "--state", "assigned", "--json"]).await;
     assert_eq!((status, listed.lines().count()), (0, 1), "{listed}");
-    assert_eq!(serde_json::from_str::<Value>(&listed).expect("JSON")["class"], "AMOUNT");
+    assert_eq!(serde_json::from_str::<Value>(&listed).expect("JSON")["kind"], "AMOUNT");
 
     // The provider contradicts its own file: the provider is queried, and the file is not applied.
     let replay = format!("/v1/reconciliationCases/{}:replay", of("STATUS")["case_id"].as_str().expect("an id"));

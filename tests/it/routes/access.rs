@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use prost_reflect::{DescriptorPool, MethodDescriptor, Value as Proto};
+use prost_reflect::{DescriptorPool, DynamicMessage, MethodDescriptor, Value as Proto};
 use reqwest::Method;
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -61,13 +61,15 @@ const ROUTES: &[Route] = &[
     ("POST", "/v1/reservations:prepare", Gate::Public, BOOKERS),
     ("POST", "/v1/reservations", Gate::Public, BOOKERS),
     ("GET", "/v1/reservations", Gate::Public, READERS),
-    ("GET", "/v1/reservations/{reservation_id}", Gate::Public, Some(&[Guest, Partner, Staff, Admin, Service])),
+    ("GET", "/v1/reservations/{reservation_id}", Gate::Public, READERS),
     ("DELETE", "/v1/reservations/{reservation_id}", Gate::Public, READERS),
+    ("POST", "/v1/reservations/{reservation_id}:cancel", Gate::Public, READERS),
     ("POST", "/v1/payments", Gate::Public, BOOKERS),
     ("GET", "/v1/payments/{payment_id}", Gate::Public, READERS),
+    ("GET", "/v1/payments/{payment_id}/statusLink", Gate::Public, BOOKERS),
     ("GET", "/v1/invoiceLines", Gate::Public, Some(&[Partner])),
     ("GET", "/v1/creditLimits", Gate::Public, Some(&[Partner])),
-    ("POST", "/v1/webhooks/psp", Gate::Public, None),
+    ("POST", "/v1/webhooks/{provider}", Gate::Public, None),
     ("GET", "/v1/statusPages/{reservation_id}", Gate::Public, None),
 
     ("POST", "/v1/hotels", Gate::Internal, ADMINS),
@@ -92,9 +94,10 @@ const ROUTES: &[Route] = &[
     ("GET", "/v1/hotels/{hotel_id}/payments", Gate::Internal, HOUSE),
     ("POST", "/v1/payments/{payment_id}:refund", Gate::Internal, ADMINS),
     ("GET", "/v1/partnerSales", Gate::Internal, ADMINS),
-    ("GET", "/v1/hotels/{hotel_id}/payOuts", Gate::Internal, HOUSE),
-    ("GET", "/v1/hotels/{hotel_id}/payOuts/{payout_id}", Gate::Internal, HOUSE),
-    ("PUT", "/v1/hotels/{hotel_id}/payOutDestination", Gate::Internal, ADMINS),
+    ("GET", "/v1/hotels/{hotel_id}/payouts", Gate::Internal, HOUSE),
+    ("GET", "/v1/payouts/{payout_id}", Gate::Internal, HOUSE),
+    ("GET", "/v1/payouts/{payout_id}/lines", Gate::Internal, HOUSE),
+    ("PUT", "/v1/hotels/{hotel_id}/payoutDestination", Gate::Internal, ADMINS),
     ("GET", "/v1/reconciliationCases", Gate::Internal, ADMINS),
     ("GET", "/v1/reconciliationCases/{case_id}", Gate::Internal, ADMINS),
     ("POST", "/v1/reconciliationCases/{case_id}:assign", Gate::Internal, ADMINS),
@@ -137,6 +140,7 @@ fn filled(path: &str, hotel_id: i64) -> String {
         .replace("{case_id}", "01a20117-0523-7099-9a32-f298361210ff")
         .replace("{user_id}", "01a20117-0523-7099-9a32-f298361210ff")
         .replace("{client_id}", "nobody")
+        .replace("{provider}", "simulator")
 }
 
 async fn knock(door: &Rest, (verb, path, ..): Route) -> Answer {
@@ -183,18 +187,24 @@ async fn tokens(world: &World<'_>) -> BTreeMap<Role, String> {
 fn access_table_has_every_route_of_the_contract() {
     let pool = DescriptorPool::decode(staymesh_api::DESCRIPTOR_SET).expect("the contract");
     let contract: BTreeSet<_> =
-        pool.services().flat_map(|s| s.methods().collect::<Vec<_>>()).filter_map(|method| route(&method)).collect();
+        pool.services().flat_map(|s| s.methods().collect::<Vec<_>>()).flat_map(|method| routes(&method)).collect();
     let table: BTreeSet<_> = ROUTES.iter().map(|(verb, path, ..)| ((*verb).to_owned(), (*path).to_owned())).collect();
     assert_eq!(contract, table);
     assert_eq!(table.len(), ROUTES.len(), "a route is in the table twice");
 }
 
-/// HTTP method and path of a method.
-fn route(method: &MethodDescriptor) -> Option<(String, String)> {
-    let http = method.parent_pool().get_extension_by_name("google.api.http")?;
+/// HTTP method and path of each binding of a method.
+fn routes(method: &MethodDescriptor) -> Vec<(String, String)> {
+    let http = method.parent_pool().get_extension_by_name("google.api.http").expect("the option");
     let options = method.options();
     let rule = options.get_extension(&http);
-    let Proto::Message(rule) = rule.as_ref() else { return None };
+    let Proto::Message(rule) = rule.as_ref() else { return Vec::new() };
+    let more = rule.get_field_by_name("additional_bindings");
+    let more = more.iter().filter_map(|bindings| bindings.as_list()).flatten().filter_map(Proto::as_message);
+    std::iter::once(rule).chain(more).filter_map(route).collect()
+}
+
+fn route(rule: &DynamicMessage) -> Option<(String, String)> {
     ["get", "put", "post", "delete", "patch"].into_iter().find_map(|verb| {
         let path = rule.get_field_by_name(verb)?.as_str()?.to_owned();
         (!path.is_empty()).then(|| (verb.to_uppercase(), path))

@@ -35,7 +35,7 @@ async fn admin_reads_assigns_resolves_and_replays_cases() {
     let path = |id: &str| format!("/v1/reconciliationCases/{id}");
     let case = world.admin.get(&path(&amount)).await.ok();
     let expected = json!({
-        "case_id": amount, "day": DAY, "class": "CASE_CLASS_AMOUNT", "subject": "CASE_SUBJECT_CHARGE",
+        "case_id": amount, "day": DAY, "kind": "CASE_KIND_AMOUNT", "subject": "CASE_SUBJECT_CHARGE",
         "subject_id": amount, "psp_id": "cs_1", "payment_id": amount, "reservation_id": "",
         "expected_amount": { "currency_code": "EUR", "amount": "1.00" },
         "found_amount": { "currency_code": "EUR", "amount": "1.01" }, "detail": "an amount",
@@ -55,7 +55,7 @@ async fn admin_reads_assigns_resolves_and_replays_cases() {
     for page_size in [1, 2] {
         assert_eq!(ids(all_pages(&world.admin, &list, "cases", page_size).await), [amount.as_str(), &wallet]);
     }
-    let wallets = format!("{list}&class=CASE_CLASS_WALLET&state=CASE_STATE_OPEN");
+    let wallets = format!("{list}&kind=CASE_KIND_WALLET&state=CASE_STATE_OPEN");
     assert_eq!(ids(all_pages(&world.admin, &wallets, "cases", 5).await), [wallet.as_str()]);
 
     let assign = format!("{}:assign", path(&amount));
@@ -115,7 +115,7 @@ async fn unknown_case_and_invalid_request_are_refused() {
     for (query, field) in [("day=yesterday", "day"), ("page_size=-1", "page_size"), ("page_token=x", "page_token")] {
         world.admin.get(&format!("{list}?{query}")).await.violating(&[field]);
     }
-    for (query, field) in [("state=9", "state"), ("class=ODD", "class")] {
+    for (query, field) in [("state=9", "state"), ("kind=ODD", "kind")] {
         world.admin.get(&format!("{list}?{query}")).await.unreadable(field);
     }
 }

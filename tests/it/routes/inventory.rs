@@ -76,7 +76,8 @@ async fn set_inventory_applies_several_changes_atomically() {
     let hotel = world.hotel(5).await;
     let bulk = format!("/v1/hotels/{}/inventory:bulkSet", hotel.hotel_id);
     let change = with(&ten_nights(), &json!({ "room_type_id": hotel.room_type_id }));
-    let later = with(&change, &json!({ "from_date": in_days(29), "until_date": in_days(31), "total_inventory": 9 }));
+    let later = json!({ "from_date": in_days(29), "until_date": in_days(31), "total_inventory": 9 });
+    let later = with(&change, &with(&later, &json!({ "hotel_id": hotel.hotel_id })));
     let both = world.admin.post(&bulk, json!({ "changes": [change, later] })).await.ok();
     let etag = world.admin.get(&hotel.path("inventory")).await.ok()["etag"].clone();
     let etags = json!([{ "room_type_id": hotel.room_type_id, "etag": etag }]);
@@ -92,6 +93,8 @@ async fn set_inventory_applies_several_changes_atomically() {
     let post = async |changes: Value| world.admin.post(&bulk, json!({ "changes": changes })).await;
     post(json!([closed, unknown])).await.refused(404, "ROOM_TYPE_NOT_FOUND");
     post(json!([closed, wrong])).await.violating(&["changes[1].total_inventory"]);
+    let foreign = with(&closed, &json!({ "hotel_id": NOBODYS_ID }));
+    post(json!([closed, foreign])).await.violating(&["changes[1].hotel_id"]);
     let old = with(&closed, &json!({ "etag": "1" }));
     post(json!([closed, old])).await.refused(409, "ETAG_MISMATCH");
     post(json!([])).await.violating(&["changes"]);

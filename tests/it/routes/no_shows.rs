@@ -120,14 +120,14 @@ async fn mark_no_show_is_refused_for_unpaid_and_ended_reservations() {
         refused.detail("ErrorInfo")["metadata"].clone()
     };
     let unpaid = world.book(&guest, hotel, &stay).await;
-    assert_eq!(metadata(&unpaid).await, json!({ "from": "pending_payment", "to": "cancelled", "retryable": "false" }));
+    assert_eq!(metadata(&unpaid).await, json!({ "from": "PENDING_PAYMENT", "to": "CANCELLED", "retryable": "false" }));
     assert_eq!(guest.get(&path_of(&unpaid)).await.ok(), unpaid);
 
     let cancelled = sold(&world, &partner, hotel, &stay).await;
     let cancelled = partner.delete(&path_of(&cancelled)).await.ok();
     assert_eq!(cancelled["cancellation_reason"], "CANCELLATION_REASON_REQUESTED");
     let expected =
-        json!({ "from": "cancelled", "to": "cancelled", "cancellation_reason": "requested", "retryable": "false" });
+        json!({ "from": "CANCELLED", "to": "CANCELLED", "cancellation_reason": "REQUESTED", "retryable": "false" });
     assert_eq!(metadata(&cancelled).await, expected);
     assert_eq!(partner.get(&path_of(&cancelled)).await.ok(), cancelled);
     assert_eq!(taken(&world, hotel, &stay).await, [1; 2], "the unpaid one is still held");

@@ -48,29 +48,34 @@ async fn payment_is_created_once_and_read_by_payer_and_staff() {
         "status": "PAYMENT_STATUS_PENDING", "checkout_url": payment["checkout_url"],
         "expire_time": payment["expire_time"], "refunded_amount": euros("0.00"), "refunds": [],
         "create_time": payment["create_time"], "update_time": payment["update_time"], "in_review": false,
-        "status_url": payment["status_url"],
     });
     assert_eq!(payment, expected);
     assert_just_now(&payment["create_time"]);
     assert!(payment["checkout_url"].as_str().is_some_and(|url| url.starts_with("http://127.0.0.1:")));
     assert_eq!(open(&guest, &booked).await["payment_id"], payment["payment_id"], "asking again gets the same one");
     let booking = booked["reservation_id"].as_str().expect("an id");
-    let page = payment["status_url"].as_str().expect("an address");
+    let link = format!("{}/statusLink", path_of(&payment));
+    let page = guest.get(&link).await.ok();
+    let page = page["url"].as_str().expect("an address");
     assert!(page.starts_with(&world.public.url(&format!("/v1/statusPages/{booking}?key="))), "{page}");
 
     let staff = world.staff(&[hotel.hotel_id]).await;
     let foreign_staff = world.staff(&[world.hotel(1).await.hotel_id]).await;
     let path = path_of(&payment);
-    for (reader, page) in [(&guest, page), (&staff, ""), (&world.admin, "")] {
-        let read = reader.get(&path).await.ok();
-        assert_eq!((&read["payment_id"], &read["status_url"]), (&payment["payment_id"], &json!(page)));
+    for reader in [&guest, &staff, &world.admin] {
+        assert_eq!(reader.get(&path).await.ok(), payment, "no field depends on the reader");
     }
+    staff.get(&link).await.refused(403, "ACCESS_DENIED");
     let unknown = format!("/v1/payments/{}", Uuid::now_v7());
     for nosy in [&stranger, &foreign_staff, &world.partner().await] {
         let refused = nosy.get(&path).await.refused(404, "PAYMENT_NOT_FOUND");
         let nothing = nosy.get(&unknown).await.refused(404, "PAYMENT_NOT_FOUND");
         assert_eq!(refused.body["message"], nothing.body["message"]);
     }
+    for stranger in [&stranger, &world.partner().await] {
+        stranger.get(&link).await.refused(404, "PAYMENT_NOT_FOUND");
+    }
+    guest.get("/v1/payments/mine/statusLink").await.violating(&["payment_id"]);
     guest.get("/v1/payments/mine").await.violating(&["payment_id"]);
 }
 
@@ -171,10 +176,13 @@ async fn webhook_refuses_event_with_invalid_signature() {
     let signatures =
         [None, Some(String::new()), Some("nonsense".to_owned()), Some(format!("t={now},v1={}", "0".repeat(64)))];
     for signature in signatures {
-        let mut request = world.public.request(Method::POST, "/v1/webhooks/psp").json(&event);
+        let mut request = world.public.request(Method::POST, "/v1/webhooks/simulator").json(&event);
         if let Some(signature) = signature {
             request = request.header("psp-signature", signature);
         }
         Answer::to(request).await.refused(401, "WEBHOOK_SIGNATURE_INVALID");
+    }
+    for other in ["psp", "stripe"] {
+        world.public.post(&format!("/v1/webhooks/{other}"), event.clone()).await.refused(404, "WEBHOOK_NOT_FOUND");
     }
 }

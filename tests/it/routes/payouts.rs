@@ -1,4 +1,5 @@
-//! `/v1/hotels/{hotel_id}/payOuts` and the payout account of a hotel. Transfers and statements are tested in `money`.
+//! `/v1/hotels/{hotel_id}/payouts`, `/v1/payouts/{payout_id}` and the payout account of a hotel. Transfers and statements are
+//! tested in `money`.
 
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -10,7 +11,7 @@ use crate::support::World;
 async fn admin_sets_payout_account_of_hotel() {
     let world = World::shared().await;
     let hotel = world.hotel(1).await;
-    let path = format!("/v1/hotels/{}/payOutDestination", hotel.hotel_id);
+    let path = format!("/v1/hotels/{}/payoutDestination", hotel.hotel_id);
     let body = |destination: &str| json!({ "destination": destination });
     let set = world.admin.put(&path, body("acct_1MTfjCQ9PRzxEwkZ")).await.ok();
     let expected = json!({
@@ -28,12 +29,12 @@ async fn admin_sets_payout_account_of_hotel() {
     }
     world.admin.put(&path, json!({})).await.violating(&["destination"]);
     for unknown in ["0", "-1"] {
-        let path = format!("/v1/hotels/{unknown}/payOutDestination");
+        let path = format!("/v1/hotels/{unknown}/payoutDestination");
         world.admin.put(&path, body("acct_1")).await.violating(&["hotel_id"]);
     }
 
     // The account must not be stored for a hotel that is created later.
-    let nowhere = format!("/v1/hotels/{NOBODYS_ID}/payOutDestination");
+    let nowhere = format!("/v1/hotels/{NOBODYS_ID}/payoutDestination");
     world.admin.put(&nowhere, body("acct_1")).await.refused(404, "HOTEL_NOT_FOUND");
     world.admin.delete(&format!("/v1/hotels/{}", hotel.hotel_id)).await.ok();
     assert_eq!(world.admin.put(&path, body("acct_2")).await.ok()["destination"], "acct_2", "a late repeat");
@@ -41,24 +42,31 @@ async fn admin_sets_payout_account_of_hotel() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn hotel_without_payouts_has_empty_list_and_no_statement() {
+async fn hotel_without_payouts_has_empty_list_and_unknown_payout_is_not_found() {
     let world = World::shared().await;
     let hotel = world.hotel(1).await;
     let staff = world.staff(&[hotel.hotel_id]).await;
-    let path = format!("/v1/hotels/{}/payOuts", hotel.hotel_id);
+    let path = format!("/v1/hotels/{}/payouts", hotel.hotel_id);
     for reader in [&staff, &world.admin] {
-        assert_eq!(reader.get(&path).await.ok(), json!({ "pay_outs": [], "next_page_token": "" }));
+        assert_eq!(reader.get(&path).await.ok(), json!({ "payouts": [], "next_page_token": "" }));
         reader.get(&format!("{path}?page_size=-1")).await.violating(&["page_size"]);
         reader.get(&format!("{path}?page_token=x")).await.violating(&["page_token"]);
-        let unknown: Value =
-            reader.get(&format!("{path}/{}", Uuid::now_v7())).await.refused(404, "PAY_OUT_NOT_FOUND").body;
-        assert_eq!(unknown["message"], "the hotel has no such payout");
-        for wrong in ["mine", "01a20117052370999a32f298361210ff"] {
-            reader.get(&format!("{path}/{wrong}")).await.violating(&["payout_id"]);
+        for lines in ["", "/lines"] {
+            let unknown: Value = reader
+                .get(&format!("/v1/payouts/{}{lines}", Uuid::now_v7()))
+                .await
+                .refused(404, "PAYOUT_NOT_FOUND")
+                .body;
+            assert_eq!(unknown["message"], "the payout does not exist");
+            for wrong in ["mine", "01a20117052370999a32f298361210ff"] {
+                reader.get(&format!("/v1/payouts/{wrong}{lines}")).await.violating(&["payout_id"]);
+            }
         }
+        let lines = format!("/v1/payouts/{}/lines", Uuid::now_v7());
+        reader.get(&format!("{lines}?page_size=-1&page_token=x")).await.violating(&["page_size", "page_token"]);
     }
-    let nowhere = format!("/v1/hotels/{NOBODYS_ID}/payOuts");
+    let nowhere = format!("/v1/hotels/{NOBODYS_ID}/payouts");
     staff.get(&nowhere).await.refused(403, "ACCESS_DENIED");
-    assert_eq!(world.admin.get(&nowhere).await.ok()["pay_outs"], json!([]));
-    world.admin.get("/v1/hotels/0/payOuts").await.violating(&["hotel_id"]);
+    assert_eq!(world.admin.get(&nowhere).await.ok()["payouts"], json!([]));
+    world.admin.get("/v1/hotels/0/payouts").await.violating(&["hotel_id"]);
 }

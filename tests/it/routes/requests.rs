@@ -177,7 +177,7 @@ async fn oversized_request_is_refused() {
     let guest = world.guest().await;
     let five_megabytes = json!({ "email": "x".repeat(5_000_000), "password": "x" }).to_string();
     for caller in [&world.public, &guest, &world.admin] {
-        for path in ["/v1/auth/login", "/v1/users", "/v1/webhooks/psp"] {
+        for path in ["/v1/auth/login", "/v1/users", "/v1/webhooks/simulator"] {
             send(caller, path, five_megabytes.clone()).await.refused(413, "REQUEST_TOO_LARGE");
         }
     }

@@ -69,6 +69,7 @@ async fn reservation_is_created_read_and_cancelled() {
     assert_eq!(cancelled, with(&booked, &news));
     for _ in 0..3 {
         assert_eq!(guest.delete(&path).await.ok(), cancelled, "cancelling again gets the same answer");
+        assert_eq!(guest.post(&format!("{path}:cancel"), json!({})).await.ok(), cancelled);
     }
     assert_eq!(guest.get(&path).await.ok(), cancelled, "the reservation stays readable");
     assert_eq!(reserved(&world, hotel, &stay).await, [0, 0], "the rooms came back once");

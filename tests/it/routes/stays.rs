@@ -77,10 +77,10 @@ async fn availability_offer_and_order_form_agree_on_price() {
     let expected = json!({ "offers": [{
         "room_type_id": hotel.room_type_id, "display_name": "Double", "max_occupancy": 2, "rooms_left": 11,
         "price": price(hotel, &stay), "children_priced_as_adults": false,
-    }], "unsuitable": [] });
+    }], "next_page_token": "", "unsuitable": [] });
     assert_eq!(offers, expected);
     let twelve = search(hotel.hotel_id, "offers", &stay, &"&occupancies=2".repeat(12));
-    assert_eq!(world.public.get(&twelve).await.ok(), json!({ "offers": [], "unsuitable": [] }));
+    assert_eq!(world.public.get(&twelve).await.ok(), json!({ "offers": [], "next_page_token": "", "unsuitable": [] }));
 
     let guest = world.guest().await;
     let wish = with(&wish(hotel), &json!({ "rooms": 2, "guests": 3 }));

@@ -45,7 +45,7 @@ impl Provider {
         let secret = mesh.local().secret("psp-webhook-secret").expect("a secret");
         Self {
             http: rest::client(None),
-            webhook: format!("{}/v1/webhooks/psp", mesh.public_url()),
+            webhook: format!("{}/v1/webhooks/simulator", mesh.public_url()),
             secret,
             pool: database(mesh, "payment").await,
         }

@@ -52,7 +52,7 @@ impl Stripe {
         let router = Router::new().fallback(answer).with_state(book.clone());
         tokio::spawn(async move { axum::serve(listener, router).await });
         let secret = mesh.local().secret("psp-webhook-secret").expect("a secret");
-        let webhook = format!("{}/v1/webhooks/psp", mesh.public_url());
+        let webhook = format!("{}/v1/webhooks/stripe", mesh.public_url());
         let http = rest::client(None);
         Self { url, book, http, webhook, secret }
     }

@@ -17,7 +17,8 @@
   # pay: open the page in a browser and press Pay, or let curl do it
   PAYMENT=$(post /v1/payments '{"reservation_id":"'$ID'"}')
   PAGE=$(echo "$PAYMENT" | get checkout_url); echo "$PAGE"
-  echo "$PAYMENT" | get status_url     # the guest's page: look at it before and after
+  PAY=$(echo "$PAYMENT" | get payment_id)
+  curl -sS "$S/v1/payments/$PAY/statusLink" -H "authorization: Bearer $T" | get url   # the guest's page: look at it before and after
   curl -sS -o /dev/null -X POST "$PAGE/pay"; sleep 2
   curl -sS "$S/v1/reservations/$ID" -H "authorization: Bearer $T" | get status      # RESERVATION_STATUS_PAID
   # cancel, and see the money go back

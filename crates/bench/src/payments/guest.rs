@@ -60,7 +60,7 @@ async fn pay(clients: &GuestClients, guest: usize) -> Result<()> {
         .await
         .map_err(|status| summary(&status))
         .context("opening the checkout page")?;
-    let page = opened.into_inner().payment.context("no payment")?.checkout_url;
+    let page = opened.into_inner().checkout_url;
     let answer = clients.pages.post(format!("{page}/pay")).form(&CARD).send().await?;
     ensure!(answer.status().is_success(), "the checkout page returned {}", answer.status().as_u16());
 
@@ -72,11 +72,11 @@ async fn pay(clients: &GuestClients, guest: usize) -> Result<()> {
             .await
             .map_err(|status| summary(&status))
             .context("polling the reservation")?;
-        let status = reservation.into_inner().reservation.map(|reservation| reservation.status());
-        if status == Some(ReservationStatus::Paid) {
+        let status = reservation.into_inner().status();
+        if status == ReservationStatus::Paid {
             return Ok(());
         }
-        ensure!(status == Some(ReservationStatus::PendingPayment), "the reservation became {status:?}");
+        ensure!(status == ReservationStatus::PendingPayment, "the reservation became {status:?}");
         ensure!(paid.elapsed() < CONFIRMATION_TIMEOUT, "the reservation was not confirmed in time");
         sleep(POLL_INTERVAL).await;
     }

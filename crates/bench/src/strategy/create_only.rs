@@ -9,7 +9,7 @@ pub(crate) trait Create: Send + Sync + 'static {
     async fn create(
         &self,
         request: Request<proto::CreateReservationRequest>,
-    ) -> Result<Response<proto::CreateReservationResponse>, Status>;
+    ) -> Result<Response<proto::Reservation>, Status>;
 }
 
 /// Serves `CreateReservation` with its handler; every other RPC is `UNIMPLEMENTED`.
@@ -24,7 +24,7 @@ impl<C: Create> ReservationService for CreateOnly<C> {
     async fn create_reservation(
         &self,
         request: Request<proto::CreateReservationRequest>,
-    ) -> Result<Response<proto::CreateReservationResponse>, Status> {
+    ) -> Result<Response<proto::Reservation>, Status> {
         self.0.create(request).await
     }
 
@@ -52,7 +52,7 @@ impl<C: Create> ReservationService for CreateOnly<C> {
     async fn get_reservation(
         &self,
         _: Request<proto::GetReservationRequest>,
-    ) -> Result<Response<proto::GetReservationResponse>, Status> {
+    ) -> Result<Response<proto::Reservation>, Status> {
         Err(unimplemented())
     }
 
@@ -66,7 +66,7 @@ impl<C: Create> ReservationService for CreateOnly<C> {
     async fn cancel_reservation(
         &self,
         _: Request<proto::CancelReservationRequest>,
-    ) -> Result<Response<proto::CancelReservationResponse>, Status> {
+    ) -> Result<Response<proto::Reservation>, Status> {
         Err(unimplemented())
     }
 }

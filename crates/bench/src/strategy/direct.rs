@@ -6,9 +6,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 use sqlx::PgPool;
-use staymesh_api::reservation::v1::{
-    CreateReservationRequest, CreateReservationResponse, Reservation, ReservationStatus,
-};
+use staymesh_api::reservation::v1::{CreateReservationRequest, Reservation, ReservationStatus};
 use staymesh_domain::StayDates;
 use staymesh_load::booking;
 use staymesh_mesh::{Caller, Problem, proto_types};
@@ -43,10 +41,7 @@ pub(crate) struct Direct<T> {
 
 #[tonic::async_trait]
 impl<T: Transaction> Create for Direct<T> {
-    async fn create(
-        &self,
-        request: Request<CreateReservationRequest>,
-    ) -> Result<Response<CreateReservationResponse>, Status> {
+    async fn create(&self, request: Request<CreateReservationRequest>) -> Result<Response<Reservation>, Status> {
         let caller = Caller::required(&request)?;
         let new = self.new_row(&caller, request.into_inner())?;
         let create_time = self.book(&new).await.map_err(Problem::from)?;
@@ -54,8 +49,7 @@ impl<T: Transaction> Create for Direct<T> {
             .map_err(|error| Status::invalid_argument(error.to_string()))?;
         let price =
             booking::price(new.offer.room_type_id.get(), stay).map_err(|error| Status::internal(error.to_string()))?;
-        let reservation = Some(Reservation { price: Some(price), ..response(new, create_time) });
-        Ok(Response::new(CreateReservationResponse { reservation }))
+        Ok(Response::new(Reservation { price: Some(price), ..response(new, create_time) }))
     }
 }
 

@@ -1,5 +1,5 @@
-//! The Lua filter, for what the transcoder does not do: read requests strictly, refuse wrong HTTP methods, unwrap responses,
-//! set `Retry-After` and `grpc-status`, and turn errors of page requests into HTML.
+//! The Lua filter, for what the transcoder does not do: read requests strictly, refuse wrong HTTP methods, set `Retry-After` and
+//! `grpc-status`, and turn errors of page requests into HTML.
 
 mod bindings;
 mod pages;
@@ -51,11 +51,6 @@ pub(crate) fn allow(verbs: &str) -> Value {
 /// Route metadata: no method has this path.
 pub(crate) fn no_method() -> Value {
     json!({"filter_metadata": {FILTER: {"no_method": true}}})
-}
-
-/// Route metadata: the response is the value of this field.
-pub(crate) fn response_body(field: &str) -> Value {
-    json!({"filter_metadata": {FILTER: {"response_body": field}}})
 }
 
 /// Route metadata: errors have the members of RFC 6749 as well.

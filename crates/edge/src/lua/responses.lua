@@ -1,16 +1,3 @@
--- Unwraps responses with response_body, which Envoy 1.40 does not support for JSON: it writes {"hotel":{...}} instead of
--- {...}. The field is the only one of its message and the JSON has no spaces, so prefix and suffix are known exactly.
-local function unwrap(handle)
-  local field = handle:metadata():get("response_body")
-  if field == nil then return end
-  local body = handle:body()
-  if body == nil then return end
-  local text = body:getBytes(0, body:length())
-  local prefix = '{"' .. field .. '":'
-  if text:sub(1, #prefix) ~= prefix then return end
-  handle:headers():replace("content-length", tostring(body:setBytes(text:sub(#prefix + 1, -2))))
-end
-
 -- Copies the code and google.rpc.RetryInfo of a service's error to headers: grpc-status, which the transcoder drops from
 -- errors only, and Retry-After, which HTTP clients expect.
 local function add_headers(handle, status)
@@ -82,10 +69,7 @@ end
 local function finish_json(handle)
   local status = handle:headers():get(":status")
   if handle:metadata():get("oauth") then as_oauth(handle, status) end
-  if status == "200" then
-    unwrap(handle)
-    return
-  end
+  if status == "200" then return end
   add_headers(handle, status)
   if is_page(handle) then replace_with_page(handle, status) end
 end

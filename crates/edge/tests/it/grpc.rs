@@ -1,11 +1,11 @@
 //! gRPC and gRPC-Web through the edge.
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use prost::Message;
 use reqwest::{Method, StatusCode};
 use staymesh_api::{
     hotel::v1::{
-        DeleteHotelRequest, GetHotelRequest, GetHotelResponse, hotel_admin_service_client::HotelAdminServiceClient,
+        DeleteHotelRequest, GetHotelRequest, Hotel, hotel_admin_service_client::HotelAdminServiceClient,
         hotel_service_client::HotelServiceClient,
     },
     identity::v1::{LoginRequest, auth_service_client::AuthServiceClient},
@@ -39,7 +39,7 @@ async fn grpc_passes_with_error_details() -> Result<()> {
     let edge = Edge::start().await?.with_keys().await?;
     let channel = edge.public_channel().await?;
     let mut hotels = HotelServiceClient::new(channel.clone());
-    let hotel = hotels.get_hotel(GetHotelRequest { hotel_id: 7 }).await?.into_inner().hotel.context("a hotel")?;
+    let hotel = hotels.get_hotel(GetHotelRequest { hotel_id: 7 }).await?.into_inner();
     assert_eq!(hotel.hotel_id, 7);
     let missing = hotels.get_hotel(GetHotelRequest { hotel_id: 404 }).await;
     assert_eq!(failure(missing), Some((Code::NotFound, Some(Reason::HotelNotFound))));
@@ -128,7 +128,7 @@ async fn grpc_web_passes() -> Result<()> {
     assert_eq!(answer.headers()["content-type"], "application/grpc-web+proto");
     let body = answer.bytes().await?;
     let length = u32::from_be_bytes(body[1..5].try_into()?) as usize;
-    let hotel = GetHotelResponse::decode(&body[5..5 + length])?.hotel.context("a hotel")?;
+    let hotel = Hotel::decode(&body[5..5 + length])?;
     assert_eq!(hotel.hotel_id, 7);
     let trailers = String::from_utf8(body[5 + length + 5..].to_vec())?;
     assert!(trailers.contains("grpc-status:0"), "{trailers}");

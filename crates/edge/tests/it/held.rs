@@ -37,7 +37,7 @@ fn forms(edge: &Edge, http: &Client) -> Vec<RequestBuilder> {
         post(LOGIN).header("content-type", "application/grpc").header("te", "trailers").body(unfinished("")),
         post(LOGIN).header("content-type", "application/grpc-web+proto").body(unfinished("\0")),
         post("/v1/auth/login").body(unfinished("{")),
-        post("/v1/webhooks/psp").body(unfinished("{")),
+        post("/v1/webhooks/simulator").body(unfinished("{")),
     ]
 }
 
@@ -77,7 +77,7 @@ async fn unfinished_requests_take_no_place_at_a_service() -> Result<()> {
     in_progress(&edge, 4 * HELD).await?;
     let login = edge.public(Method::POST, "/v1/auth/login").body("{\"email\": \"a\"}").send().await?;
     assert_eq!(login.status(), StatusCode::OK);
-    let event = edge.public(Method::POST, "/v1/webhooks/psp").body("{}").send().await?;
+    let event = edge.public(Method::POST, "/v1/webhooks/simulator").body("{}").send().await?;
     assert_eq!(event.status(), StatusCode::OK);
     assert_eq!(edge.internal(Method::GET, "/v1/hotels/7").send().await?.status(), StatusCode::OK);
     assert!(held.try_join_next().is_none(), "all are still held");
@@ -119,7 +119,7 @@ async fn full_public_gateway_answers_overloaded_and_leaves_the_other_shares() ->
     assert_eq!((status, reason.as_str()), (503, "OVERLOADED"));
 
     assert_eq!(edge.internal(Method::GET, "/v1/hotels/7").send().await?.status(), StatusCode::OK);
-    let event = edge.public(Method::POST, "/v1/webhooks/psp").body("{}").send().await?;
+    let event = edge.public(Method::POST, "/v1/webhooks/simulator").body("{}").send().await?;
     assert_eq!(event.status(), StatusCode::OK);
     let channel = Channel::from_shared(format!("http://{}", edge.config.public_listen))?.connect().await?;
     HealthClient::new(channel).check(HealthCheckRequest::default()).await?;

@@ -60,7 +60,7 @@ async fn requests_without_token_share_the_bucket_of_their_address() -> Result<()
     }
     assert!(refused >= 12, "{refused}");
     // The bucket for machines is not affected.
-    let event = edge.public(Method::POST, "/v1/webhooks/psp").body("{}").send().await?;
+    let event = edge.public(Method::POST, "/v1/webhooks/simulator").body("{}").send().await?;
     assert_eq!(event.status(), StatusCode::OK);
     assert_eq!(edge.get("/.well-known/jwks.json").send().await?.status(), StatusCode::OK);
     Ok(())
@@ -75,14 +75,14 @@ async fn provider_events_have_separate_buckets() -> Result<()> {
     .await?
     .with_keys()
     .await?;
-    let event = || edge.public(Method::POST, "/v1/webhooks/psp").body("{}");
+    let event = || edge.public(Method::POST, "/v1/webhooks/simulator").body("{}");
     let mut refused = Vec::new();
     for i in 0..30 {
         // Token, query and forwarded address do not select another bucket.
         let request = match i % 3 {
             0 => event().bearer_auth(edge.keys.token(&format!("caller-{i}"))?),
             1 => event().header("x-forwarded-for", format!("10.0.0.{i}")),
-            _ => edge.public(Method::POST, &format!("/v1/webhooks/psp?x={i}")).body("{}"),
+            _ => edge.public(Method::POST, &format!("/v1/webhooks/simulator?x={i}")).body("{}"),
         };
         let answer = request.send().await?;
         if answer.status() == StatusCode::TOO_MANY_REQUESTS {
@@ -108,17 +108,17 @@ async fn large_body_is_refused() -> Result<()> {
     let token = edge.keys.token("ada")?;
     let login = edge.public(Method::POST, "/v1/auth/login").body(format!("{{\"email\": \"{}\"}}", large()));
     let prepare = edge.public(Method::POST, "/v1/reservations:prepare").bearer_auth(&token).body(large());
-    let event = edge.public(Method::POST, "/v1/webhooks/psp").body(large());
+    let event = edge.public(Method::POST, "/v1/webhooks/simulator").body(large());
     // Without content-length the size is not known in advance.
     let pieces = (0..80).map(|_| Ok::<_, Infallible>(Frame::data(Bytes::from("x".repeat(65_536)))));
     let chunked = Body::wrap(StreamBody::new(tokio_stream::iter(pieces)));
-    let chunked = edge.public(Method::POST, "/v1/webhooks/psp").body(chunked);
+    let chunked = edge.public(Method::POST, "/v1/webhooks/simulator").body(chunked);
     for request in [login, prepare, event, chunked] {
         let (status, reason, _) = error(request).await?;
         assert_eq!((status, reason.as_str()), (413, "REQUEST_TOO_LARGE"));
     }
     // A body just below the limit is accepted.
-    let fits = edge.public(Method::POST, "/v1/webhooks/psp").body("x".repeat(1024 * 1024 - 1)).send().await?;
+    let fits = edge.public(Method::POST, "/v1/webhooks/simulator").body("x".repeat(1024 * 1024 - 1)).send().await?;
     assert_eq!(fits.status(), StatusCode::OK);
     Ok(())
 }

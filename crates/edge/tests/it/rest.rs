@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 use crate::{edge::Edge, errors::error};
 
 #[tokio::test]
-async fn response_is_the_unwrapped_resource() -> Result<()> {
-    let edge = Edge::start().await?;
+async fn response_is_the_resource_itself() -> Result<()> {
+    let edge = Edge::start().await?.with_keys().await?;
     let answer = edge.get("/v1/hotels/7").send().await?;
     assert_eq!(answer.status(), StatusCode::OK);
     let length = answer.content_length();
@@ -20,14 +20,16 @@ async fn response_is_the_unwrapped_resource() -> Result<()> {
     assert_eq!(hotel["description"], "}}{\\ ü");
     assert_eq!(hotel["star_rating"], 0, "defaults are printed");
 
-    // A list response is not unwrapped.
+    // A list is a message of its own.
     let list: Value = edge.get("/v1/hotels").send().await?.json().await?;
     assert_eq!(list["hotels"][0]["hotel_id"], 1);
     assert_eq!(list["next_page_token"], "");
 
-    // An empty response has nothing to unwrap.
-    let empty = edge.get("/v1/hotels/7/roomTypes/1").send().await?;
-    assert_eq!(empty.text().await?, "{}");
+    // A resource of defaults only has them all; an empty response is an empty object.
+    let defaults: Value = edge.get("/v1/hotels/7/roomTypes/1").send().await?.json().await?;
+    assert_eq!((&defaults["room_type_id"], &defaults["beds"]), (&json!(0), &json!([])));
+    let logout = edge.public(Method::POST, "/v1/auth/logout").bearer_auth(edge.keys.token("ada")?).json(&json!({}));
+    assert_eq!(logout.send().await?.text().await?, "{}");
     Ok(())
 }
 
@@ -130,7 +132,7 @@ async fn path_variables_cannot_be_overridden() -> Result<()> {
 async fn webhook_body_passes_unchanged() -> Result<()> {
     let edge = Edge::start().await?;
     let body: &[u8] = b"{ \"id\" :\t\"evt_1\",\r\n\"unknown_field\": 1.50, \"\\u00fc\": \"\xc3\xbc\" }  ";
-    let send = edge.public(Method::POST, "/v1/webhooks/psp");
+    let send = edge.public(Method::POST, "/v1/webhooks/simulator");
     let answer = send
         .header("content-type", "application/json; charset=utf-8")
         .header("psp-signature", "t=1,v1=00ff")

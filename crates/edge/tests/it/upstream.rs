@@ -117,7 +117,7 @@ fn other<T>() -> Answer<T> {
 
 #[tonic::async_trait]
 impl HotelService for Upstream {
-    async fn get_hotel(&self, request: Request<GetHotelRequest>) -> Answer<GetHotelResponse> {
+    async fn get_hotel(&self, request: Request<GetHotelRequest>) -> Answer<Hotel> {
         match request.into_inner().hotel_id {
             409 => Err(Problem::new(Reason::EmailTaken, "taken").into()),
             412 => Err(Problem::new(Reason::HoldExpired, "too late").into()),
@@ -125,7 +125,7 @@ impl HotelService for Upstream {
             429 => Err(Problem::new(Reason::LoginThrottled, "later").retry_after(Duration::from_secs(42)).into()),
             503 => Err(Problem::new(Reason::Overloaded, "busy").retry_after(Duration::from_millis(1500)).into()),
             504 => pending().await,
-            hotel_id => Ok(Response::new(GetHotelResponse { hotel: Some(hotel(hotel_id)) })),
+            hotel_id => Ok(Response::new(hotel(hotel_id))),
         }
     }
 
@@ -133,15 +133,15 @@ impl HotelService for Upstream {
         Ok(Response::new(ListHotelsResponse { hotels: vec![hotel(1)], ..ListHotelsResponse::default() }))
     }
 
-    async fn get_room_type(&self, _: Request<GetRoomTypeRequest>) -> Answer<GetRoomTypeResponse> {
-        Ok(Response::new(GetRoomTypeResponse { room_type: None }))
+    async fn get_room_type(&self, _: Request<GetRoomTypeRequest>) -> Answer<RoomType> {
+        Ok(Response::new(RoomType::default()))
     }
 
     async fn list_room_types(&self, _: Request<ListRoomTypesRequest>) -> Answer<ListRoomTypesResponse> {
         other()
     }
 
-    async fn get_room(&self, _: Request<GetRoomRequest>) -> Answer<GetRoomResponse> {
+    async fn get_room(&self, _: Request<GetRoomRequest>) -> Answer<Room> {
         other()
     }
 
@@ -152,27 +152,26 @@ impl HotelService for Upstream {
 
 #[tonic::async_trait]
 impl HotelAdminService for Upstream {
-    async fn create_hotel(&self, request: Request<CreateHotelRequest>) -> Answer<CreateHotelResponse> {
-        Ok(Response::new(CreateHotelResponse { hotel: request.into_inner().hotel }))
+    async fn create_hotel(&self, request: Request<CreateHotelRequest>) -> Answer<Hotel> {
+        Ok(Response::new(request.into_inner().hotel.unwrap_or_default()))
     }
 
     /// The description in the response is the received mask.
-    async fn update_hotel(&self, request: Request<UpdateHotelRequest>) -> Answer<UpdateHotelResponse> {
+    async fn update_hotel(&self, request: Request<UpdateHotelRequest>) -> Answer<Hotel> {
         let UpdateHotelRequest { hotel_id, hotel, update_mask } = request.into_inner();
         let description = update_mask.unwrap_or_default().paths.join("|");
-        let hotel = hotel.map(|hotel| Hotel { hotel_id, description, ..hotel });
-        Ok(Response::new(UpdateHotelResponse { hotel }))
+        Ok(Response::new(Hotel { hotel_id, description, ..hotel.unwrap_or_default() }))
     }
 
     async fn delete_hotel(&self, _: Request<DeleteHotelRequest>) -> Answer<DeleteHotelResponse> {
         Ok(Response::new(DeleteHotelResponse {}))
     }
 
-    async fn create_room_type(&self, _: Request<CreateRoomTypeRequest>) -> Answer<CreateRoomTypeResponse> {
+    async fn create_room_type(&self, _: Request<CreateRoomTypeRequest>) -> Answer<RoomType> {
         other()
     }
 
-    async fn update_room_type(&self, _: Request<UpdateRoomTypeRequest>) -> Answer<UpdateRoomTypeResponse> {
+    async fn update_room_type(&self, _: Request<UpdateRoomTypeRequest>) -> Answer<RoomType> {
         other()
     }
 
@@ -180,11 +179,11 @@ impl HotelAdminService for Upstream {
         other()
     }
 
-    async fn create_room(&self, _: Request<CreateRoomRequest>) -> Answer<CreateRoomResponse> {
+    async fn create_room(&self, _: Request<CreateRoomRequest>) -> Answer<Room> {
         other()
     }
 
-    async fn update_room(&self, _: Request<UpdateRoomRequest>) -> Answer<UpdateRoomResponse> {
+    async fn update_room(&self, _: Request<UpdateRoomRequest>) -> Answer<Room> {
         other()
     }
 
@@ -202,20 +201,20 @@ impl HotelAdminService for Upstream {
 
 #[tonic::async_trait]
 impl AuthService for Upstream {
-    async fn login(&self, request: Request<LoginRequest>) -> Answer<LoginResponse> {
+    async fn login(&self, request: Request<LoginRequest>) -> Answer<Tokens> {
         let access_token = request.into_inner().email;
-        Ok(Response::new(LoginResponse { tokens: Some(Tokens { access_token, ..Tokens::default() }) }))
+        Ok(Response::new(Tokens { access_token, ..Tokens::default() }))
     }
 
-    async fn create_guest_session(&self, _: Request<CreateGuestSessionRequest>) -> Answer<CreateGuestSessionResponse> {
+    async fn create_guest_session(&self, _: Request<CreateGuestSessionRequest>) -> Answer<Tokens> {
         other()
     }
 
-    async fn open_guest_access(&self, _: Request<OpenGuestAccessRequest>) -> Answer<OpenGuestAccessResponse> {
+    async fn open_guest_access(&self, _: Request<OpenGuestAccessRequest>) -> Answer<AccessToken> {
         other()
     }
 
-    async fn refresh_tokens(&self, _: Request<RefreshTokensRequest>) -> Answer<RefreshTokensResponse> {
+    async fn refresh_tokens(&self, _: Request<RefreshTokensRequest>) -> Answer<Tokens> {
         other()
     }
 
@@ -249,12 +248,12 @@ impl PspWebhookService for Upstream {
 #[tonic::async_trait]
 impl StatusPageService for Upstream {
     /// A page if the key is "right"; other keys select the error.
-    async fn get_status_page(&self, request: Request<GetStatusPageRequest>) -> Answer<GetStatusPageResponse> {
+    async fn get_status_page(&self, request: Request<GetStatusPageRequest>) -> Answer<HttpBody> {
         match request.into_inner().key.as_str() {
             "right" => {
                 let data = "<!DOCTYPE html><p>{\"ü\"}</p>".as_bytes().to_vec();
                 let page = HttpBody { content_type: "text/html; charset=utf-8".into(), data, extensions: vec![] };
-                let mut response = Response::new(GetStatusPageResponse { page: Some(page) });
+                let mut response = Response::new(page);
                 response.metadata_mut().insert("content-security-policy", "default-src 'self'".parse().expect("ASCII"));
                 Ok(response)
             }
@@ -288,22 +287,20 @@ impl ReservationService for Upstream {
         Ok(Response::new(PrepareReservationResponse::default()))
     }
 
-    async fn create_reservation(&self, _: Request<CreateReservationRequest>) -> Answer<CreateReservationResponse> {
+    async fn create_reservation(&self, _: Request<CreateReservationRequest>) -> Answer<Reservation> {
         other()
     }
 
-    async fn get_reservation(&self, request: Request<GetReservationRequest>) -> Answer<GetReservationResponse> {
+    async fn get_reservation(&self, request: Request<GetReservationRequest>) -> Answer<Reservation> {
         let reservation_id = request.into_inner().reservation_id;
-        Ok(Response::new(GetReservationResponse {
-            reservation: Some(Reservation { reservation_id, ..Reservation::default() }),
-        }))
+        Ok(Response::new(Reservation { reservation_id, ..Reservation::default() }))
     }
 
     async fn list_reservations(&self, _: Request<ListReservationsRequest>) -> Answer<ListReservationsResponse> {
         Ok(Response::new(ListReservationsResponse::default()))
     }
 
-    async fn cancel_reservation(&self, _: Request<CancelReservationRequest>) -> Answer<CancelReservationResponse> {
+    async fn cancel_reservation(&self, _: Request<CancelReservationRequest>) -> Answer<Reservation> {
         other()
     }
 }

@@ -197,27 +197,23 @@ impl Client {
         };
         let Ok(id) = reservation_id.parse::<Uuid>() else { return };
         let request = CancelReservationRequest { reservation_id };
-        let call = async |mut client: ReservationServiceClient<Channel>, request| {
-            client.cancel_reservation(request).await.map(|answer| answer.map(|cancelled| cancelled.reservation))
-        };
+        let call =
+            async |mut client: ReservationServiceClient<Channel>, request| client.cancel_reservation(request).await;
         let counters = self.shared.counters.clone();
         match self.send(&request, call).await.map(|answered| answered.answer) {
-            Some(Ok(Some(booking))) if booking.status() == ReservationStatus::Cancelled => {
+            Some(Ok(booking)) if booking.status() == ReservationStatus::Cancelled => {
                 self.acknowledgements.record(id, Acknowledgement::Cancelled);
                 counters.succeeded(&counters.cancelled);
             }
             None => self.acknowledgements.record(id, Acknowledgement::HeldOrCancelled),
-            Some(Ok(other)) => counters.fault(format!("{id} was cancelled as {:?}", other.map(|b| b.status))),
+            Some(Ok(other)) => counters.fault(format!("{id} was cancelled as {:?}", other.status())),
             Some(Err(status)) => counters.fault(format!("{id} was not cancelled: {}", describe(&status))),
         }
     }
 
     async fn create(&mut self, order: &CreateReservationRequest) -> Option<Answered<Reservation>> {
-        let call = async |mut client: ReservationServiceClient<Channel>, request| {
-            let answer = client.create_reservation(request).await?.into_inner();
-            let booked = answer.reservation.ok_or_else(|| Status::data_loss("an answer without a reservation"))?;
-            Ok(Response::new(booked))
-        };
+        let call =
+            async |mut client: ReservationServiceClient<Channel>, request| client.create_reservation(request).await;
         self.send(order, call).await
     }
 

@@ -125,7 +125,7 @@ impl Shared {
         let message = CreatePaymentRequest { reservation_id: reservation_id.to_owned(), return_url: String::new() };
         let open = |request, mut client: Payments| async move { client.create_payment(request).await }.boxed();
         let payment = match self.retry(guest, &message, payments, open).await? {
-            Ok(opened) => opened.payment.context("no payment")?,
+            Ok(opened) => opened,
             Err(status) => {
                 let reason = Problem::reason_of(&status);
                 let late = matches!(reason, Some(Reason::HoldExpired | Reason::ReservationNotPayable));
@@ -174,7 +174,7 @@ impl Shared {
         loop {
             let found =
                 self.retry(guest, &message, reservations, get).await?.context("the reservation cannot be read")?;
-            let status = found.reservation.context("no reservation")?.status();
+            let status = found.status();
             if status != ReservationStatus::PendingPayment {
                 return Ok(status);
             }

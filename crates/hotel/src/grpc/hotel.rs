@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use staymesh_api::hotel::v1::{
-    GetHotelRequest, GetHotelResponse, GetRoomRequest, GetRoomResponse, GetRoomTypeRequest, GetRoomTypeResponse,
-    ListHotelsRequest, ListHotelsResponse, ListRoomTypesRequest, ListRoomTypesResponse, ListRoomsRequest,
-    ListRoomsResponse, hotel_service_server::HotelService,
+    GetHotelRequest, GetRoomRequest, GetRoomTypeRequest, Hotel, ListHotelsRequest, ListHotelsResponse,
+    ListRoomTypesRequest, ListRoomTypesResponse, ListRoomsRequest, ListRoomsResponse, Room, RoomType,
+    hotel_service_server::HotelService,
 };
 use tonic::{Request, Response, Status};
 
@@ -25,10 +25,10 @@ impl HotelHandler {
 
 #[tonic::async_trait]
 impl HotelService for HotelHandler {
-    async fn get_hotel(&self, request: Request<GetHotelRequest>) -> Result<Response<GetHotelResponse>, Status> {
+    async fn get_hotel(&self, request: Request<GetHotelRequest>) -> Result<Response<Hotel>, Status> {
         let hotel_id = request::id(request.into_inner().hotel_id)?;
         let hotel = self.catalog.get_hotel(hotel_id).await?;
-        Ok(Response::new(GetHotelResponse { hotel: Some(hotel.into()) }))
+        Ok(Response::new(hotel.into()))
     }
 
     async fn list_hotels(&self, request: Request<ListHotelsRequest>) -> Result<Response<ListHotelsResponse>, Status> {
@@ -39,14 +39,11 @@ impl HotelService for HotelHandler {
         Ok(Response::new(ListHotelsResponse { hotels, next_page_token }))
     }
 
-    async fn get_room_type(
-        &self,
-        request: Request<GetRoomTypeRequest>,
-    ) -> Result<Response<GetRoomTypeResponse>, Status> {
+    async fn get_room_type(&self, request: Request<GetRoomTypeRequest>) -> Result<Response<RoomType>, Status> {
         let request = request.into_inner();
         let (hotel_id, room_type_id) = request::ids(request.hotel_id, request.room_type_id)?;
         let room_type = self.catalog.get_room_type(hotel_id, room_type_id).await?;
-        Ok(Response::new(GetRoomTypeResponse { room_type: Some(room_type.into()) }))
+        Ok(Response::new(room_type.into()))
     }
 
     async fn list_room_types(
@@ -61,11 +58,11 @@ impl HotelService for HotelHandler {
         Ok(Response::new(ListRoomTypesResponse { room_types, next_page_token }))
     }
 
-    async fn get_room(&self, request: Request<GetRoomRequest>) -> Result<Response<GetRoomResponse>, Status> {
+    async fn get_room(&self, request: Request<GetRoomRequest>) -> Result<Response<Room>, Status> {
         let request = request.into_inner();
         let (hotel_id, room_id) = request::ids(request.hotel_id, request.room_id)?;
         let room = self.catalog.get_room(hotel_id, room_id).await?;
-        Ok(Response::new(GetRoomResponse { room: Some(room.into()) }))
+        Ok(Response::new(room.into()))
     }
 
     async fn list_rooms(&self, request: Request<ListRoomsRequest>) -> Result<Response<ListRoomsResponse>, Status> {

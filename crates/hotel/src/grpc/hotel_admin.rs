@@ -3,11 +3,9 @@
 use std::sync::Arc;
 
 use staymesh_api::hotel::v1::{
-    self as proto, CreateHotelRequest, CreateHotelResponse, CreateRoomRequest, CreateRoomResponse,
-    CreateRoomTypeRequest, CreateRoomTypeResponse, DeleteHotelRequest, DeleteHotelResponse, DeleteRoomRequest,
-    DeleteRoomResponse, DeleteRoomTypeRequest, DeleteRoomTypeResponse, UpdateHotelRequest, UpdateHotelResponse,
-    UpdateRoomRequest, UpdateRoomResponse, UpdateRoomTypeRequest, UpdateRoomTypeResponse,
-    hotel_admin_service_server::HotelAdminService,
+    self as proto, CreateHotelRequest, CreateRoomRequest, CreateRoomTypeRequest, DeleteHotelRequest,
+    DeleteHotelResponse, DeleteRoomRequest, DeleteRoomResponse, DeleteRoomTypeRequest, DeleteRoomTypeResponse,
+    UpdateHotelRequest, UpdateRoomRequest, UpdateRoomTypeRequest, hotel_admin_service_server::HotelAdminService,
 };
 use staymesh_mesh::{Caller, Problem, audit, audit_query};
 use tonic::{Request, Response, Status};
@@ -35,10 +33,7 @@ fn require_staff<T>(request: &Request<T>, hotel_id: i32) -> Result<Caller, Probl
 
 #[tonic::async_trait]
 impl HotelAdminService for HotelAdminHandler {
-    async fn create_hotel(
-        &self,
-        request: Request<CreateHotelRequest>,
-    ) -> Result<Response<CreateHotelResponse>, Status> {
+    async fn create_hotel(&self, request: Request<CreateHotelRequest>) -> Result<Response<proto::Hotel>, Status> {
         let caller = Caller::required(&request)?;
         let mut request = request.into_inner();
         let request_id = std::mem::take(&mut request.request_id);
@@ -46,19 +41,16 @@ impl HotelAdminService for HotelAdminHandler {
         let (key, (fields, currency)) = request::create(&caller, &request_id, ("CreateHotel", &request), fields)?;
         let create = Create { key, encode: response::encode::<_, proto::Hotel> };
         let hotel = self.catalog.create_hotel(&fields, currency, create).await?;
-        Ok(Response::new(CreateHotelResponse { hotel: Some(response::created(hotel)?) }))
+        Ok(Response::new(response::created(hotel)?))
     }
 
-    async fn update_hotel(
-        &self,
-        request: Request<UpdateHotelRequest>,
-    ) -> Result<Response<UpdateHotelResponse>, Status> {
+    async fn update_hotel(&self, request: Request<UpdateHotelRequest>) -> Result<Response<proto::Hotel>, Status> {
         require_staff(&request, request.get_ref().hotel_id)?;
         let request = request.into_inner();
         let change = request::hotel_change(request.hotel, request.update_mask.as_ref());
         let (hotel_id, (change, currency_code)) = request::of(request.hotel_id, change).map_err(Problem::from)?;
         let hotel = self.catalog.update_hotel(hotel_id, change, currency_code.as_deref()).await?;
-        Ok(Response::new(UpdateHotelResponse { hotel: Some(hotel.into()) }))
+        Ok(Response::new(hotel.into()))
     }
 
     async fn delete_hotel(
@@ -74,7 +66,7 @@ impl HotelAdminService for HotelAdminHandler {
     async fn create_room_type(
         &self,
         request: Request<CreateRoomTypeRequest>,
-    ) -> Result<Response<CreateRoomTypeResponse>, Status> {
+    ) -> Result<Response<proto::RoomType>, Status> {
         let caller = require_staff(&request, request.get_ref().hotel_id)?;
         let mut request = request.into_inner();
         let request_id = std::mem::take(&mut request.request_id);
@@ -82,13 +74,13 @@ impl HotelAdminService for HotelAdminHandler {
         let (key, (hotel_id, fields)) = request::create(&caller, &request_id, ("CreateRoomType", &request), fields)?;
         let create = Create { key, encode: response::encode::<_, proto::RoomType> };
         let room_type = self.catalog.create_room_type(hotel_id, &fields, create).await?;
-        Ok(Response::new(CreateRoomTypeResponse { room_type: Some(response::created(room_type)?) }))
+        Ok(Response::new(response::created(room_type)?))
     }
 
     async fn update_room_type(
         &self,
         request: Request<UpdateRoomTypeRequest>,
-    ) -> Result<Response<UpdateRoomTypeResponse>, Status> {
+    ) -> Result<Response<proto::RoomType>, Status> {
         require_staff(&request, request.get_ref().hotel_id)?;
         let request = request.into_inner();
         let change = request::of(
@@ -97,7 +89,7 @@ impl HotelAdminService for HotelAdminHandler {
         );
         let (hotel_id, (room_type_id, change)) = request::of(request.hotel_id, change).map_err(Problem::from)?;
         let room_type = self.catalog.update_room_type(hotel_id, room_type_id, change).await?;
-        Ok(Response::new(UpdateRoomTypeResponse { room_type: Some(room_type.into()) }))
+        Ok(Response::new(room_type.into()))
     }
 
     async fn delete_room_type(
@@ -111,7 +103,7 @@ impl HotelAdminService for HotelAdminHandler {
         Ok(Response::new(DeleteRoomTypeResponse {}))
     }
 
-    async fn create_room(&self, request: Request<CreateRoomRequest>) -> Result<Response<CreateRoomResponse>, Status> {
+    async fn create_room(&self, request: Request<CreateRoomRequest>) -> Result<Response<proto::Room>, Status> {
         let caller = require_staff(&request, request.get_ref().hotel_id)?;
         let mut request = request.into_inner();
         let request_id = std::mem::take(&mut request.request_id);
@@ -119,16 +111,16 @@ impl HotelAdminService for HotelAdminHandler {
         let (key, (hotel_id, fields)) = request::create(&caller, &request_id, ("CreateRoom", &request), fields)?;
         let create = Create { key, encode: response::encode::<_, proto::Room> };
         let room = self.catalog.create_room(hotel_id, &fields, create).await?;
-        Ok(Response::new(CreateRoomResponse { room: Some(response::created(room)?) }))
+        Ok(Response::new(response::created(room)?))
     }
 
-    async fn update_room(&self, request: Request<UpdateRoomRequest>) -> Result<Response<UpdateRoomResponse>, Status> {
+    async fn update_room(&self, request: Request<UpdateRoomRequest>) -> Result<Response<proto::Room>, Status> {
         require_staff(&request, request.get_ref().hotel_id)?;
         let request = request.into_inner();
         let change = request::of(request.room_id, request::room_change(request.room, request.update_mask.as_ref()));
         let (hotel_id, (room_id, change)) = request::of(request.hotel_id, change).map_err(Problem::from)?;
         let room = self.catalog.update_room(hotel_id, room_id, change).await?;
-        Ok(Response::new(UpdateRoomResponse { room: Some(room.into()) }))
+        Ok(Response::new(room.into()))
     }
 
     async fn delete_room(&self, request: Request<DeleteRoomRequest>) -> Result<Response<DeleteRoomResponse>, Status> {

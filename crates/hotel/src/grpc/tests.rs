@@ -34,12 +34,12 @@ async fn created_resources_are_returned_by_get() {
     let room_type_id = double.room_type_id;
     let request = GetRoomTypeRequest { hotel_id, room_type_id };
     let read = fixture.hotels.get_room_type(Request::new(request)).await.unwrap().into_inner();
-    assert_eq!(read.room_type, Some(double));
+    assert_eq!(read, double);
 
     let first = fixture.create_room(hotel_id, room(room_type_id, "101")).await.unwrap();
     let request = GetRoomRequest { hotel_id, room_id: first.room_id };
     let read = fixture.hotels.get_room(Request::new(request)).await.unwrap().into_inner();
-    assert_eq!(read.room, Some(first));
+    assert_eq!(read, first);
 }
 
 #[tokio::test]
@@ -226,7 +226,7 @@ async fn update_room_type_and_room_enforce_unique_names_and_references() {
     assert_eq!(reason(&refused), Reason::RoomTypeNameTaken);
     let larger = update(proto::RoomType { max_occupancy: 3, ..double.clone() });
     let larger = fixture.admin.update_room_type(staff(&[hotel_id], larger)).await.unwrap().into_inner();
-    assert_eq!(larger.room_type.unwrap().max_occupancy, 3);
+    assert_eq!(larger.max_occupancy, 3);
 
     let first = fixture.create_room(hotel_id, room(double.room_type_id, "101")).await.unwrap();
     let refused = fixture.create_room(hotel_id, room(suite.room_type_id, "101")).await.unwrap_err();
@@ -238,7 +238,7 @@ async fn update_room_type_and_room_enforce_unique_names_and_references() {
         update_mask: Some(FieldMask { paths: vec!["roomTypeId".into()] }),
     };
     let moved = fixture.admin.update_room(staff(&[hotel_id], update(room(suite.room_type_id, "")))).await.unwrap();
-    let moved = moved.into_inner().room.unwrap();
+    let moved = moved.into_inner();
     assert_eq!((moved.room_type_id, &*moved.room_number), (suite.room_type_id, "101"));
     let refused = fixture.admin.update_room(staff(&[hotel_id], update(room(999, "")))).await.unwrap_err();
     assert_eq!(reason(&refused), Reason::RoomTypeNotFound);

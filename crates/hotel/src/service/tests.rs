@@ -80,14 +80,13 @@ async fn create_hotel_retries_with_one_request_id_create_once_and_get_the_first_
     let id = uuid::Uuid::new_v4().to_string();
     let request = |hotel| CreateHotelRequest { hotel: Some(hotel), request_id: id.clone() };
     let creates = (0..50).map(|_| fixture.admin.create_hotel(admin(request(hotel()))));
-    let answers: Vec<_> =
-        join_all(creates).await.into_iter().map(|answer| answer.unwrap().into_inner().hotel.unwrap()).collect();
+    let answers: Vec<_> = join_all(creates).await.into_iter().map(|answer| answer.unwrap().into_inner()).collect();
     assert!(answers.iter().all(|answer| *answer == answers[0]));
     assert_eq!(count(&fixture, "select count(*) from hotel").await, 1);
 
     // The first response is replayed even after an update of the hotel.
     fixture.update_hotel(proto::Hotel { star_rating: 1, ..answers[0].clone() }, &["star_rating"]).await.unwrap();
-    let again = fixture.admin.create_hotel(admin(request(hotel()))).await.unwrap().into_inner().hotel.unwrap();
+    let again = fixture.admin.create_hotel(admin(request(hotel()))).await.unwrap().into_inner();
     assert_eq!(again, answers[0]);
 
     let other = request(proto::Hotel { star_rating: 1, ..hotel() });
@@ -258,7 +257,7 @@ async fn every_change_by_staff_writes_one_audit_record() {
     };
     let changes = async {
         let request = CreateHotelRequest { hotel: Some(hotel()), request_id: uuid::Uuid::new_v4().to_string() };
-        let made = fixture.admin.create_hotel(admin(request.clone())).await.unwrap().into_inner().hotel.unwrap();
+        let made = fixture.admin.create_hotel(admin(request.clone())).await.unwrap().into_inner();
         // A repeat with the request id.
         fixture.admin.create_hotel(admin(request)).await.unwrap();
         let hotel_id = made.hotel_id;

@@ -1,10 +1,9 @@
 //! `AuthService`: logins of people, tokens of clients, and the published key set.
 
 use staymesh_api::identity::v1::{
-    CreateGuestSessionRequest, CreateGuestSessionResponse, GetKeySetRequest, GetKeySetResponse,
-    IssueClientTokenRequest, IssueClientTokenResponse, LoginRequest, LoginResponse, LogoutEverywhereRequest,
-    LogoutEverywhereResponse, LogoutRequest, LogoutResponse, OpenGuestAccessRequest, OpenGuestAccessResponse,
-    RefreshTokensRequest, RefreshTokensResponse, auth_service_server::AuthService,
+    AccessToken, CreateGuestSessionRequest, GetKeySetRequest, GetKeySetResponse, IssueClientTokenRequest,
+    IssueClientTokenResponse, LoginRequest, LogoutEverywhereRequest, LogoutEverywhereResponse, LogoutRequest,
+    LogoutResponse, OpenGuestAccessRequest, RefreshTokensRequest, Tokens, auth_service_server::AuthService,
 };
 use staymesh_mesh::Caller;
 use tonic::{Request, Response, Status};
@@ -41,41 +40,38 @@ impl AuthHandler {
 
 #[tonic::async_trait]
 impl AuthService for AuthHandler {
-    async fn login(&self, request: Request<LoginRequest>) -> Result<Response<LoginResponse>, Status> {
+    async fn login(&self, request: Request<LoginRequest>) -> Result<Response<Tokens>, Status> {
         let (source, entered) = (request::source(&request), request::entered(&request));
         let (email, password) = request::credentials(request.into_inner())?;
         let tokens = self.logins.log_in(&email, &password, source, entered).await?;
-        Ok(response::secret(LoginResponse { tokens: Some(response::tokens(&tokens)?) }))
+        Ok(response::secret(response::tokens(&tokens)?))
     }
 
     async fn create_guest_session(
         &self,
         request: Request<CreateGuestSessionRequest>,
-    ) -> Result<Response<CreateGuestSessionResponse>, Status> {
+    ) -> Result<Response<Tokens>, Status> {
         let source = request::source(&request);
         let checkout = request::guest_checkout(&request.into_inner())?;
         let tokens = self.guests.check_out(checkout, source).await?;
-        Ok(response::secret(CreateGuestSessionResponse { tokens: Some(response::tokens(&tokens)?) }))
+        Ok(response::secret(response::tokens(&tokens)?))
     }
 
     async fn open_guest_access(
         &self,
         request: Request<OpenGuestAccessRequest>,
-    ) -> Result<Response<OpenGuestAccessResponse>, Status> {
+    ) -> Result<Response<AccessToken>, Status> {
         let source = request::source(&request);
         let key = request::required("key", request.into_inner().key)?;
         let token = self.guests.open(&key.into(), source).await?;
-        Ok(response::secret(OpenGuestAccessResponse { token: Some(response::access_token(&token)?) }))
+        Ok(response::secret(response::access_token(&token)?))
     }
 
-    async fn refresh_tokens(
-        &self,
-        request: Request<RefreshTokensRequest>,
-    ) -> Result<Response<RefreshTokensResponse>, Status> {
+    async fn refresh_tokens(&self, request: Request<RefreshTokensRequest>) -> Result<Response<Tokens>, Status> {
         let entered = request::entered(&request);
         let token = request::required("refresh_token", request.into_inner().refresh_token)?;
         let tokens = self.logins.refresh(&token.into(), entered).await?;
-        Ok(response::secret(RefreshTokensResponse { tokens: Some(response::tokens(&tokens)?) }))
+        Ok(response::secret(response::tokens(&tokens)?))
     }
 
     async fn logout(&self, request: Request<LogoutRequest>) -> Result<Response<LogoutResponse>, Status> {

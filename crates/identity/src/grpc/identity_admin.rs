@@ -3,9 +3,9 @@
 use secrecy::ExposeSecret;
 use staymesh_api::identity::v1::{
     Client, CreateClientRequest, CreateClientResponse, DeleteClientRequest, DeleteClientResponse, FindUserRequest,
-    FindUserResponse, ListAuditRecordsRequest, ListAuditRecordsResponse, ListClientsRequest, ListClientsResponse,
-    RevokeClientSecretRequest, RevokeClientSecretResponse, RotateClientSecretRequest, RotateClientSecretResponse,
-    SetUserRoleRequest, SetUserRoleResponse, identity_admin_service_server::IdentityAdminService,
+    ListAuditRecordsRequest, ListAuditRecordsResponse, ListClientsRequest, ListClientsResponse,
+    RevokeClientSecretRequest, RotateClientSecretRequest, RotateClientSecretResponse, SetUserRoleRequest, User,
+    identity_admin_service_server::IdentityAdminService,
 };
 use staymesh_mesh::{audit, audit_query};
 use tonic::{Request, Response, Status};
@@ -28,19 +28,16 @@ impl IdentityAdminHandler {
 
 #[tonic::async_trait]
 impl IdentityAdminService for IdentityAdminHandler {
-    async fn find_user(&self, request: Request<FindUserRequest>) -> Result<Response<FindUserResponse>, Status> {
+    async fn find_user(&self, request: Request<FindUserRequest>) -> Result<Response<User>, Status> {
         let email = request::email(&request.into_inner().email)?;
         let account = self.accounts.find(&email).await?;
-        Ok(Response::new(FindUserResponse { user: Some(account.try_into()?) }))
+        Ok(Response::new(account.try_into()?))
     }
 
-    async fn set_user_role(
-        &self,
-        request: Request<SetUserRoleRequest>,
-    ) -> Result<Response<SetUserRoleResponse>, Status> {
+    async fn set_user_role(&self, request: Request<SetUserRoleRequest>) -> Result<Response<User>, Status> {
         let (user_id, assignment) = request::role_assignment(&request.into_inner())?;
         let account = self.roles.set(user_id, assignment).await?;
-        Ok(Response::new(SetUserRoleResponse { user: Some(account.try_into()?) }))
+        Ok(Response::new(account.try_into()?))
     }
 
     async fn create_client(
@@ -78,10 +75,10 @@ impl IdentityAdminService for IdentityAdminHandler {
     async fn revoke_client_secret(
         &self,
         request: Request<RevokeClientSecretRequest>,
-    ) -> Result<Response<RevokeClientSecretResponse>, Status> {
+    ) -> Result<Response<Client>, Status> {
         let (client_id, secret_id) = request::revoked_secret(request.into_inner())?;
         let client = self.clients.revoke_secret(&client_id, secret_id).await?;
-        Ok(Response::new(RevokeClientSecretResponse { client: Some(client.try_into()?) }))
+        Ok(Response::new(client.try_into()?))
     }
 
     async fn delete_client(

@@ -8,6 +8,7 @@ mod oauth_request;
 mod request;
 mod response;
 mod revocation;
+mod role;
 mod user;
 
 pub(crate) use auth::AuthHandler;

@@ -4,7 +4,7 @@ use staymesh_api::{
     google::api::HttpBody,
     identity::v1::{
         GetAuthorizationServerMetadataRequest, GetAuthorizationServerMetadataResponse, IssueTokenRequest,
-        IssueTokenResponse, RevokeTokenRequest, RevokeTokenResponse, o_auth_service_server::OAuthService,
+        RevokeTokenRequest, o_auth_service_server::OAuthService,
     },
 };
 use tonic::{Request, Response, Status};
@@ -34,7 +34,7 @@ impl OAuthHandler {
 
 #[tonic::async_trait]
 impl OAuthService for OAuthHandler {
-    async fn issue_token(&self, request: Request<IssueTokenRequest>) -> Result<Response<IssueTokenResponse>, Status> {
+    async fn issue_token(&self, request: Request<IssueTokenRequest>) -> Result<Response<HttpBody>, Status> {
         let entered = request::entered(&request);
         let basic = Basic::of(request.metadata())?;
         let parameters = Parameters::parse(request.into_inner().body)?;
@@ -44,16 +44,13 @@ impl OAuthService for OAuthHandler {
             }
             Grant::RefreshToken(token) => response::login_json(&self.logins.refresh(&token, entered).await?)?,
         };
-        Ok(Response::new(IssueTokenResponse { body: Some(json_body(answer)) }))
+        Ok(Response::new(json_body(answer)))
     }
 
-    async fn revoke_token(
-        &self,
-        request: Request<RevokeTokenRequest>,
-    ) -> Result<Response<RevokeTokenResponse>, Status> {
+    async fn revoke_token(&self, request: Request<RevokeTokenRequest>) -> Result<Response<HttpBody>, Status> {
         let token = Parameters::parse(request.into_inner().body)?.refresh_token_to_revoke()?;
         self.logins.revoke_refresh_token(&token).await?;
-        Ok(Response::new(RevokeTokenResponse { body: Some(json_body("{}".to_owned())) }))
+        Ok(Response::new(json_body("{}".to_owned())))
     }
 
     async fn get_authorization_server_metadata(

@@ -15,6 +15,7 @@ use tonic::{Response, metadata::MetadataValue};
 
 use crate::{
     error::IdentityError,
+    grpc::role,
     model::{Account, Client, ClientSecret, PublicKey},
     service::{
         clients::ClientToken,
@@ -34,7 +35,7 @@ impl TryFrom<Account> for proto::User {
             user_id: account.user_id.to_string(),
             email: account.email,
             display_name: account.display_name,
-            role: role(&account.role)?,
+            role: role_number(&account.role)?,
             hotel_ids: account.hotel_ids.to_numbers(),
             create_time: Some(timestamp(account.create_time)),
             email_verified_time: account.email_verified_time.map(|time| timestamp(time.to_jiff())),
@@ -51,7 +52,7 @@ impl TryFrom<Client> for proto::Client {
         Ok(Self {
             client_id: client.id,
             display_name: client.display_name,
-            role: role(&client.role)?,
+            role: role_number(&client.role)?,
             create_time: Some(timestamp(client.create_time)),
             secrets: client.secrets.into_iter().map(Into::into).collect(),
         })
@@ -131,8 +132,10 @@ pub(super) fn client_token(token: &ClientToken) -> Result<IssueClientTokenRespon
 }
 
 /// The contract's number of a stored role.
-fn role(name: &str) -> Result<i32, IdentityError> {
-    Claims::role_from_name(name).map(i32::from).ok_or_else(|| IdentityError::defect("an unknown role"))
+fn role_number(name: &str) -> Result<i32, IdentityError> {
+    Claims::role_from_name(name)
+        .map(|role| role::show(role).into())
+        .ok_or_else(|| IdentityError::defect("an unknown role"))
 }
 
 /// Whole seconds. Lives are at most one hour.

@@ -2,10 +2,9 @@
 
 use staymesh_api::identity::v1::{
     ChangePasswordRequest, ChangePasswordResponse, ConfirmEmailRequest, ConfirmEmailResponse, CreateUserRequest,
-    CreateUserResponse, DeleteCurrentUserRequest, DeleteCurrentUserResponse, GetCurrentUserRequest,
-    GetCurrentUserResponse, RequestEmailConfirmationRequest, RequestEmailConfirmationResponse,
-    RequestPasswordResetRequest, RequestPasswordResetResponse, ResetPasswordRequest, ResetPasswordResponse,
-    user_service_server::UserService,
+    DeleteCurrentUserRequest, DeleteCurrentUserResponse, GetCurrentUserRequest, RequestEmailConfirmationRequest,
+    RequestEmailConfirmationResponse, RequestPasswordResetRequest, RequestPasswordResetResponse, ResetPasswordRequest,
+    ResetPasswordResponse, User, user_service_server::UserService,
 };
 use staymesh_domain::UserId;
 use staymesh_mesh::Caller;
@@ -31,19 +30,16 @@ impl UserHandler {
 
 #[tonic::async_trait]
 impl UserService for UserHandler {
-    async fn create_user(&self, request: Request<CreateUserRequest>) -> Result<Response<CreateUserResponse>, Status> {
+    async fn create_user(&self, request: Request<CreateUserRequest>) -> Result<Response<User>, Status> {
         let source = request::source(&request);
         let sign_up = request::sign_up(request.into_inner())?;
         let account = self.accounts.sign_up(sign_up, source).await?;
-        Ok(Response::new(CreateUserResponse { user: Some(account.try_into()?) }))
+        Ok(Response::new(account.try_into()?))
     }
 
-    async fn get_current_user(
-        &self,
-        request: Request<GetCurrentUserRequest>,
-    ) -> Result<Response<GetCurrentUserResponse>, Status> {
+    async fn get_current_user(&self, request: Request<GetCurrentUserRequest>) -> Result<Response<User>, Status> {
         let account = self.accounts.get(own_id(&request)?).await?;
-        Ok(Response::new(GetCurrentUserResponse { user: Some(account.try_into()?) }))
+        Ok(Response::new(account.try_into()?))
     }
 
     async fn confirm_email(

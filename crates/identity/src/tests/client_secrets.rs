@@ -33,7 +33,7 @@ async fn rotate(replica: &Replica, request: RotateClientSecretRequest) -> Result
 async fn revoke(replica: &Replica, client_id: &str, secret_id: &str) -> Result<Client, Status> {
     let request = RevokeClientSecretRequest { client_id: client_id.to_owned(), secret_id: secret_id.to_owned() };
     let answer = replica.admin.revoke_client_secret(Request::new(request)).await?;
-    Ok(answer.into_inner().client.expect("a client"))
+    Ok(answer.into_inner())
 }
 
 /// The session of a token for this secret.

@@ -20,12 +20,12 @@ fn at<T>(gateway: &str, message: T) -> Request<T> {
 
 async fn login(replica: &Replica, gateway: &str, password: &str) -> Result<Tokens, Status> {
     let request = LoginRequest { email: ADA.to_owned(), password: password.to_owned() };
-    Ok(replica.auth.login(at(gateway, request)).await?.into_inner().tokens.expect("tokens"))
+    Ok(replica.auth.login(at(gateway, request)).await?.into_inner())
 }
 
 async fn refresh(replica: &Replica, gateway: &str, token: &str) -> Result<Tokens, Status> {
     let request = RefreshTokensRequest { refresh_token: token.to_owned() };
-    Ok(replica.auth.refresh_tokens(at(gateway, request)).await?.into_inner().tokens.expect("tokens"))
+    Ok(replica.auth.refresh_tokens(at(gateway, request)).await?.into_inner())
 }
 
 async fn set_role(replica: &Replica, user_id: &str, role: Role) {

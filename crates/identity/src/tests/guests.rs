@@ -25,7 +25,7 @@ fn checkout(request_id: &str) -> CreateGuestSessionRequest {
 }
 
 async fn begin(replica: &Replica, request: CreateGuestSessionRequest) -> Result<Tokens, Status> {
-    Ok(replica.auth.create_guest_session(Request::new(request)).await?.into_inner().tokens.unwrap())
+    Ok(replica.auth.create_guest_session(Request::new(request)).await?.into_inner())
 }
 
 /// A guest checkout and its caller.
@@ -37,7 +37,7 @@ async fn guest(replica: &Replica) -> (Tokens, Caller) {
 
 async fn user(replica: &Replica, caller: &Caller) -> Result<User, Status> {
     let request = as_caller(GetCurrentUserRequest {}, caller);
-    Ok(replica.users.get_current_user(request).await?.into_inner().user.unwrap())
+    Ok(replica.users.get_current_user(request).await?.into_inner())
 }
 
 async fn recipient(
@@ -62,7 +62,7 @@ async fn key(replica: &Replica, caller: &Caller) -> String {
 
 async fn open(replica: &Replica, key: &str) -> Result<AccessToken, Status> {
     let request = OpenGuestAccessRequest { key: key.to_owned() };
-    Ok(replica.auth.open_guest_access(Request::new(request)).await?.into_inner().token.unwrap())
+    Ok(replica.auth.open_guest_access(Request::new(request)).await?.into_inner())
 }
 
 #[tokio::test]

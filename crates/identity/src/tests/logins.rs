@@ -187,7 +187,7 @@ async fn answers_with_tokens_are_not_to_be_cached() {
     let (_database, replica, _) = with_ada().await;
     let request = LoginRequest { email: ADA.to_owned(), password: PASSWORD.to_owned() };
     let login = replica.auth.login(Request::new(request)).await.unwrap();
-    let refresh_token = login.get_ref().tokens.clone().unwrap().refresh_token;
+    let refresh_token = login.get_ref().refresh_token.clone();
     let refreshed = replica.auth.refresh_tokens(Request::new(RefreshTokensRequest { refresh_token })).await.unwrap();
     let client = CreateClientRequest {
         client_id: "partner".to_owned(),

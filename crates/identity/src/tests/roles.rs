@@ -6,7 +6,7 @@ use std::sync::{
 };
 
 use staymesh_api::identity::v1::{
-    FindUserRequest, SetUserRoleRequest, User, identity_admin_service_server::IdentityAdminService,
+    FindUserRequest, Role as UserRole, SetUserRoleRequest, User, identity_admin_service_server::IdentityAdminService,
 };
 use staymesh_mesh::{Problem, Reason, auth::Role};
 use staymesh_store::audit::{ActorRole, Gateway, Origin};
@@ -23,7 +23,7 @@ const ADA: &str = "ada@example.com";
 async fn set_role(replica: &Replica, user_id: &str, role: Role, hotels: &[i32]) -> Result<User, Status> {
     let request = SetUserRoleRequest { user_id: user_id.to_owned(), role: role.into(), hotel_ids: hotels.to_vec() };
     let answer = replica.admin.set_user_role(Request::new(request)).await?;
-    Ok(answer.into_inner().user.unwrap())
+    Ok(answer.into_inner())
 }
 
 /// A replica whose hotel service knows hotel 7 alone, and does not answer about hotel 500; and the number of its calls.
@@ -50,8 +50,8 @@ async fn staff_of_a_hotel_that_does_not_exist_are_refused_and_nothing_changes() 
     assert_reason(set_role(&replica, &user.user_id, Role::Staff, &[7, 8]).await, Reason::HotelNotFound);
     assert_reason(set_role(&replica, &user.user_id, Role::Staff, &[7, 500]).await, Reason::DependencyUnavailable);
     let found = FindUserRequest { email: ADA.to_owned() };
-    let found = replica.admin.find_user(Request::new(found)).await.unwrap().into_inner().user;
-    assert_eq!(found, Some(user.clone()));
+    let found = replica.admin.find_user(Request::new(found)).await.unwrap().into_inner();
+    assert_eq!(found, user);
     // The account comes first, and other roles have no hotels to ask for.
     let asked = calls.load(Ordering::SeqCst);
     let nobody = Uuid::now_v7().to_string();
@@ -84,7 +84,7 @@ async fn set_role_revokes_existing_logins() {
     let session = replica.caller(&before.access_token).await.session;
 
     let changed = set_role(&replica, &user.user_id, Role::Staff, &[9, 7]).await.unwrap();
-    assert_eq!((changed.role(), changed.hotel_ids), (Role::Staff, vec![7, 9]));
+    assert_eq!((changed.role(), changed.hotel_ids), (UserRole::Staff, vec![7, 9]));
     assert!(replica.revocations.is_revoked(&session));
     assert_reason(replica.refresh(&before.refresh_token).await, Reason::RefreshTokenInvalid);
 
@@ -156,7 +156,7 @@ async fn set_role_to_guest_deletes_the_hotels_of_staff() {
     let user = replica.sign_up(ADA).await.unwrap();
     set_role(&replica, &user.user_id, Role::Staff, &[7]).await.unwrap();
     let guest = set_role(&replica, &user.user_id, Role::Guest, &[]).await.unwrap();
-    assert_eq!((guest.role(), guest.hotel_ids), (Role::Guest, vec![]));
+    assert_eq!((guest.role(), guest.hotel_ids), (UserRole::Guest, vec![]));
     let left: i64 = sqlx::query_scalar("select count(*) from staff_hotel").fetch_one(database.pool()).await.unwrap();
     assert_eq!(left, 0);
 }
@@ -174,7 +174,7 @@ async fn set_role_and_find_user_report_invalid_fields_and_unknown_accounts() {
 
     let find = |email: &str| FindUserRequest { email: email.to_owned() };
     let found = replica.admin.find_user(Request::new(find("Ada@Example.com"))).await.unwrap().into_inner();
-    assert_eq!(found.user, Some(user));
+    assert_eq!(found, user);
     assert_reason(replica.admin.find_user(Request::new(find("bob@example.com"))).await, Reason::UserNotFound);
     assert_reason(replica.admin.find_user(Request::new(find("?"))).await, Reason::InvalidField);
 }

@@ -1,7 +1,6 @@
 //! Sign-up: validation, uniqueness, idempotency.
 
-use staymesh_api::identity::v1::{CreateUserRequest, GetCurrentUserRequest, user_service_server::UserService};
-use staymesh_api::options::v1::Role;
+use staymesh_api::identity::v1::{CreateUserRequest, GetCurrentUserRequest, Role, user_service_server::UserService};
 use staymesh_mesh::Reason;
 use uuid::Uuid;
 
@@ -30,7 +29,7 @@ async fn sign_up_creates_a_guest_with_a_hashed_password() {
     assert_eq!(Uuid::try_parse(&user.user_id).unwrap().get_version_num(), 7);
 
     let request = as_caller(GetCurrentUserRequest {}, &guest(&user.user_id));
-    let seen = replica.users.get_current_user(request).await.unwrap().into_inner().user.unwrap();
+    let seen = replica.users.get_current_user(request).await.unwrap().into_inner();
     assert_eq!(seen, user);
 
     let hash: String =

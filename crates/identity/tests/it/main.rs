@@ -90,14 +90,14 @@ mod tests {
             request_id: String::new(),
             language: String::new(),
         };
-        let user = users.create_user(sign_up).await.unwrap().into_inner().user.unwrap();
+        let user = users.create_user(sign_up).await.unwrap().into_inner();
         let login = LoginRequest { email: user.email.clone(), password: PASSWORD.to_owned() };
-        let tokens = auth.login(login).await.unwrap().into_inner().tokens.unwrap();
+        let tokens = auth.login(login).await.unwrap().into_inner();
         assert_eq!(auth.get_key_set(GetKeySetRequest {}).await.unwrap().into_inner().keys.len(), 1);
 
         let token = &tokens.access_token;
         let seen = users.get_current_user(bearer(GetCurrentUserRequest {}, token)).await.unwrap().into_inner();
-        assert_eq!(seen.user.as_ref(), Some(&user));
+        assert_eq!(seen, user);
         assert_reason(users.get_current_user(GetCurrentUserRequest {}).await, Reason::Unauthenticated);
         // Authorization comes before validation: the invalid address is not reported.
         let find = FindUserRequest { email: "nonsense".to_owned() };

@@ -27,7 +27,7 @@ pub(super) const EMPTY_MESSAGE: &[u8] = b"\0\0\0\0\0";
 pub(super) const LIST_SERVICES: &[u8] = b"\0\0\0\0\x03\x3a\x01*";
 pub(super) const WATCH: &str = "/grpc.health.v1.Health/Watch";
 pub(super) const REFLECTION: &str = "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo";
-pub(super) const EVENTS: &str = "/v1/webhooks/psp";
+pub(super) const EVENTS: &str = "/v1/webhooks/simulator";
 
 /// A POST request that stays in progress.
 #[derive(Clone, Copy, Debug)]

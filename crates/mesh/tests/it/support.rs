@@ -145,28 +145,28 @@ impl AuthService for Identity {
         Ok(Response::new(identity::GetKeySetResponse { keys: vec![self.0.public.clone()] }))
     }
 
-    async fn login(&self, _: Request<identity::LoginRequest>) -> Result<Response<identity::LoginResponse>, Status> {
+    async fn login(&self, _: Request<identity::LoginRequest>) -> Result<Response<identity::Tokens>, Status> {
         Err(Status::unimplemented(""))
     }
 
     async fn create_guest_session(
         &self,
         _: Request<identity::CreateGuestSessionRequest>,
-    ) -> Result<Response<identity::CreateGuestSessionResponse>, Status> {
+    ) -> Result<Response<identity::Tokens>, Status> {
         Err(Status::unimplemented(""))
     }
 
     async fn open_guest_access(
         &self,
         _: Request<identity::OpenGuestAccessRequest>,
-    ) -> Result<Response<identity::OpenGuestAccessResponse>, Status> {
+    ) -> Result<Response<identity::AccessToken>, Status> {
         Err(Status::unimplemented(""))
     }
 
     async fn refresh_tokens(
         &self,
         _: Request<identity::RefreshTokensRequest>,
-    ) -> Result<Response<identity::RefreshTokensResponse>, Status> {
+    ) -> Result<Response<identity::Tokens>, Status> {
         Err(Status::unimplemented(""))
     }
 

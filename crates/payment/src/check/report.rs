@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, fmt};
 
 use serde::Serialize;
 
-/// A kind of violation. The names in reports write `pay_out`, which readers of reports depend on.
+/// A kind of violation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
@@ -29,22 +29,22 @@ pub enum Kind {
     /// The credit of a partner sale exceeds it.
     PartnerCreditAboveSale,
     /// A payout is not the sum of its lines, or does not have the number of lines that it declares.
-    #[serde(rename = "pay_out_differs")]
+    #[serde(rename = "payout_differs")]
     PayoutDiffers,
     /// A payout settles an entry that is not due to its hotel.
-    #[serde(rename = "pay_out_not_earned")]
+    #[serde(rename = "payout_not_earned")]
     PayoutNotEarned,
     /// A payout settles an entry that another line settles, too.
-    #[serde(rename = "pay_out_settles_twice")]
+    #[serde(rename = "payout_settles_twice")]
     PayoutSettlesTwice,
     /// More than one transfer of a payout is open or paid.
-    #[serde(rename = "pay_out_paid_twice")]
+    #[serde(rename = "payout_paid_twice")]
     PayoutPaidTwice,
     /// A payout has no transfer, or an attempt number is missing.
-    #[serde(rename = "pay_out_not_asked_for")]
+    #[serde(rename = "payout_not_asked_for")]
     PayoutNotAskedFor,
     /// A paid payout is posted differently, or an unpaid one is posted.
-    #[serde(rename = "pay_out_posting_differs")]
+    #[serde(rename = "payout_posting_differs")]
     PayoutPostingDiffers,
     /// What a hotel is owed is not the sum of unsettled entries and unpaid payouts.
     PayableDiffers,
@@ -88,12 +88,12 @@ impl Kind {
             Self::PartnerSaleDiffers => "partner_sale_differs",
             Self::PartnerCreditDiffers => "partner_credit_differs",
             Self::PartnerCreditAboveSale => "partner_credit_above_sale",
-            Self::PayoutDiffers => "pay_out_differs",
-            Self::PayoutNotEarned => "pay_out_not_earned",
-            Self::PayoutSettlesTwice => "pay_out_settles_twice",
-            Self::PayoutPaidTwice => "pay_out_paid_twice",
-            Self::PayoutNotAskedFor => "pay_out_not_asked_for",
-            Self::PayoutPostingDiffers => "pay_out_posting_differs",
+            Self::PayoutDiffers => "payout_differs",
+            Self::PayoutNotEarned => "payout_not_earned",
+            Self::PayoutSettlesTwice => "payout_settles_twice",
+            Self::PayoutPaidTwice => "payout_paid_twice",
+            Self::PayoutNotAskedFor => "payout_not_asked_for",
+            Self::PayoutPostingDiffers => "payout_posting_differs",
             Self::PayableDiffers => "payable_differs",
             Self::WalletDiffers => "wallet_differs",
         }
@@ -148,7 +148,7 @@ pub struct Report {
     /// Partner sales checked.
     pub partner_sales: u64,
     /// Payouts checked.
-    #[serde(rename = "pay_outs")]
+    #[serde(rename = "payouts")]
     pub payouts: u64,
     /// Accounts checked.
     pub accounts: u64,

@@ -78,8 +78,7 @@ impl HotelClient for GrpcHotelClient {
             async move { hotels.get_hotel(request).await }
         });
         let response = response.await.map_err(|status| Problem::from_dependency("hotel", &status))?;
-        let name = response.into_inner().hotel.map(|hotel| hotel.time_zone);
-        let zone = name.as_deref().and_then(time_zone);
+        let zone = time_zone(&response.into_inner().time_zone);
         zone.ok_or_else(|| Problem::internal(&"the hotel service sent no time zone that is known"))
     }
 
@@ -90,8 +89,8 @@ impl HotelClient for GrpcHotelClient {
             hotels.get_hotel(GetHotelRequest { hotel_id }),
             room_types.get_room_type(GetRoomTypeRequest { hotel_id, room_type_id }),
         );
-        let Hotel { display_name: hotel, address, time_zone, .. } = hotel.ok()?.into_inner().hotel?;
-        let RoomType { display_name: room_type, .. } = room_type.ok()?.into_inner().room_type?;
+        let Hotel { display_name: hotel, address, time_zone, .. } = hotel.ok()?.into_inner();
+        let RoomType { display_name: room_type, .. } = room_type.ok()?.into_inner();
         let address = address.unwrap_or_default();
         let line = one_line(&address);
         Some(StayNames { hotel, city: address.city, room_type, address: line, time_zone: zone(&time_zone) })

@@ -3,9 +3,8 @@
 use jiff::Timestamp;
 use staymesh_api::rate::v1::{CancellationPolicy, StayPrice};
 use staymesh_api::reservation::v1::{
-    self as proto, ConfirmPaymentRequest, ConfirmRefundRequest, GetReservationRequest, RejectPaymentRequest,
+    self as proto, ConfirmPaymentRequest, ConfirmRefundRequest, GetOwnedReservationRequest, RejectPaymentRequest,
     reservation_flow_service_client::ReservationFlowServiceClient,
-    reservation_service_client::ReservationServiceClient,
 };
 use staymesh_domain::{Money, PaymentId, ReservationId, RoomTypeId, parse_date};
 use staymesh_mesh::{
@@ -50,36 +49,28 @@ pub trait ReservationClient: Send + Sync + 'static {
 /// [`ReservationClient`] over gRPC. Clones share the channel and the retry budget.
 #[derive(Clone)]
 pub struct GrpcReservationClient {
-    reservations: ReservationServiceClient<MeshChannel>,
-    internal: ReservationFlowServiceClient<MeshChannel>,
+    client: ReservationFlowServiceClient<MeshChannel>,
     budget: RetryBudget,
 }
 
 impl GrpcReservationClient {
     /// A client on this channel, with a retry budget of its own.
     pub fn new(channel: MeshChannel) -> Self {
-        Self {
-            reservations: ReservationServiceClient::new(channel.clone()),
-            internal: ReservationFlowServiceClient::new(channel),
-            budget: RetryBudget::default(),
-        }
+        Self { client: ReservationFlowServiceClient::new(channel), budget: RetryBudget::default() }
     }
 }
 
 #[tonic::async_trait]
 impl ReservationClient for GrpcReservationClient {
     async fn get(&self, id: ReservationId) -> Result<Option<Booking>, Problem> {
-        let request = GetReservationRequest { reservation_id: id.to_string() };
+        let request = GetOwnedReservationRequest { reservation_id: id.to_string() };
         let response = retry(&self.budget, || {
-            let (mut reservations, request) = (self.reservations.clone(), request.clone());
-            async move { reservations.get_reservation(request).await }
+            let (mut client, request) = (self.client.clone(), request.clone());
+            async move { client.get_owned_reservation(request).await }
         });
         let response = response.await;
         match response {
-            Ok(response) => match response.into_inner().reservation {
-                Some(reservation) => booking(&reservation).map(Some),
-                None => Err(missing("reservation")),
-            },
+            Ok(response) => booking(response.into_inner()).map(Some),
             Err(status) if Problem::reason_of(&status) == Some(Reason::ReservationNotFound) => Ok(None),
             Err(status) => Err(Problem::from_dependency("reservation", &status)),
         }
@@ -91,12 +82,12 @@ impl ReservationClient for GrpcReservationClient {
             payment_id: payment.to_string(),
             amount: Some(money(amount)),
         };
-        Ok(self.internal.clone().confirm_payment(request).await?.into_inner().refund_required)
+        Ok(self.client.clone().confirm_payment(request).await?.into_inner().refund_required)
     }
 
     async fn reject_payment(&self, id: ReservationId, payment: PaymentId) -> Result<(), Status> {
         let request = RejectPaymentRequest { reservation_id: id.to_string(), payment_id: payment.to_string() };
-        self.internal.clone().reject_payment(request).await.map(drop)
+        self.client.clone().reject_payment(request).await.map(drop)
     }
 
     async fn confirm_refund(&self, id: ReservationId, payment: PaymentId, amount: Money) -> Result<(), Status> {
@@ -105,12 +96,13 @@ impl ReservationClient for GrpcReservationClient {
             payment_id: payment.to_string(),
             amount: Some(money(amount)),
         };
-        self.internal.clone().confirm_refund(request).await.map(drop)
+        self.client.clone().confirm_refund(request).await.map(drop)
     }
 }
 
 /// Reads a reservation from the wire. Whatever the rules depend on must be present and valid.
-fn booking(reservation: &proto::Reservation) -> Result<Booking, Problem> {
+fn booking(owned: proto::OwnedReservation) -> Result<Booking, Problem> {
+    let reservation = owned.reservation.ok_or_else(|| missing("reservation"))?;
     let internal = |error: &dyn std::fmt::Display| Problem::internal(&format!("reservation service: {error}"));
     let price = reservation.price.as_ref().ok_or_else(|| missing("price"))?;
     let total = money_from(price.total.as_ref(), "price.total").map_err(|error| internal(&error))?;
@@ -120,7 +112,7 @@ fn booking(reservation: &proto::Reservation) -> Result<Booking, Problem> {
     let updated = reservation.update_time.ok_or_else(|| missing("update_time"))?;
     let held = reservation.hold_expire_time;
     Ok(Booking {
-        owner: reservation.owner.clone(),
+        owner: owned.owner,
         status: status(reservation.status()).ok_or_else(|| missing("status"))?,
         cancellation: cancellation(reservation.cancellation_reason()),
         payment_mode: payment_mode(reservation.payment_mode()).ok_or_else(|| missing("payment_mode"))?,

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use staymesh_api::payment::v1::{
-    self as proto, CreatePaymentRequest, CreatePaymentResponse, GetPaymentRequest, GetPaymentResponse,
-    ListCreditLimitsRequest, ListCreditLimitsResponse, ListInvoiceLinesRequest, ListInvoiceLinesResponse,
+    self as proto, CreatePaymentRequest, GetPaymentRequest, GetStatusLinkRequest, ListCreditLimitsRequest,
+    ListCreditLimitsResponse, ListInvoiceLinesRequest, ListInvoiceLinesResponse, StatusLink,
     payment_service_server::PaymentService,
 };
 use staymesh_domain::{FieldError, PaymentId};
@@ -20,22 +20,23 @@ pub(crate) struct PaymentHandler<P>(pub(crate) Arc<Payments<P>>);
 
 #[tonic::async_trait]
 impl<P: Psp> PaymentService for PaymentHandler<P> {
-    async fn create_payment(
-        &self,
-        request: Request<CreatePaymentRequest>,
-    ) -> Result<Response<CreatePaymentResponse>, Status> {
+    async fn create_payment(&self, request: Request<CreatePaymentRequest>) -> Result<Response<proto::Payment>, Status> {
         let caller = Caller::required(&request)?;
         let (id, return_url) = request::payments::create(request.into_inner())?;
         let payment = self.0.create(&caller, id, return_url).await?;
-        Ok(Response::new(CreatePaymentResponse { payment: Some(self.render(&caller, payment).await?) }))
+        Ok(Response::new(self.render(payment).await?))
     }
 
-    async fn get_payment(&self, request: Request<GetPaymentRequest>) -> Result<Response<GetPaymentResponse>, Status> {
+    async fn get_payment(&self, request: Request<GetPaymentRequest>) -> Result<Response<proto::Payment>, Status> {
         let caller = Caller::required(&request)?;
-        let id: PaymentId =
-            request.get_ref().payment_id.parse().map_err(|error| PaymentError::Field(FieldError::from(error)))?;
-        let payment = self.0.get(&caller, id).await?;
-        Ok(Response::new(GetPaymentResponse { payment: Some(self.render(&caller, payment).await?) }))
+        let payment = self.0.get(&caller, payment_id(&request.get_ref().payment_id)?).await?;
+        Ok(Response::new(self.render(payment).await?))
+    }
+
+    async fn get_status_link(&self, request: Request<GetStatusLinkRequest>) -> Result<Response<StatusLink>, Status> {
+        let caller = Caller::required(&request)?;
+        let payment = self.0.get(&caller, payment_id(&request.get_ref().payment_id)?).await?;
+        Ok(Response::new(StatusLink { url: self.0.links.url(payment.reservation_id) }))
     }
 
     async fn list_credit_limits(
@@ -43,8 +44,10 @@ impl<P: Psp> PaymentService for PaymentHandler<P> {
         request: Request<ListCreditLimitsRequest>,
     ) -> Result<Response<ListCreditLimitsResponse>, Status> {
         let caller = Caller::required(&request)?;
-        let credit_limits = response::partner_credit::credit_limits(self.0.credit_limits(&caller.subject).await?)?;
-        Ok(Response::new(ListCreditLimitsResponse { credit_limits }))
+        let page = request::partner_credit::own(&caller.subject, request.get_ref())?;
+        let (credits, next_page_token) = self.0.credit_limits(&caller.subject, &page).await?;
+        let credit_limits = response::partner_credit::credit_limits(credits)?;
+        Ok(Response::new(ListCreditLimitsResponse { credit_limits, next_page_token }))
     }
 
     async fn list_invoice_lines(
@@ -52,7 +55,7 @@ impl<P: Psp> PaymentService for PaymentHandler<P> {
         request: Request<ListInvoiceLinesRequest>,
     ) -> Result<Response<ListInvoiceLinesResponse>, Status> {
         let caller = Caller::required(&request)?;
-        let query = request::partner_sales::own(caller.subject, request.into_inner())?;
+        let query = request::partner_sales::own(caller.subject, request.get_ref())?;
         let (sales, next_page_token) = self.0.list_partner_sales(&query.partner, query.days, &query.page).await?;
         let sales = sales.into_iter().map(response::partner_sales::partner_sale).collect::<Result<_, _>>()?;
         Ok(Response::new(ListInvoiceLinesResponse { sales, next_page_token }))
@@ -60,11 +63,13 @@ impl<P: Psp> PaymentService for PaymentHandler<P> {
 }
 
 impl<P: Psp> PaymentHandler<P> {
-    /// The payment with its refunds, and with the link to its status page if the caller owns it.
-    async fn render(&self, caller: &Caller, payment: Payment) -> Result<proto::Payment, PaymentError> {
-        let (id, own) = (payment.reservation_id, payment.owner == caller.subject);
-        let status_url = if own { self.0.links.url(id) } else { String::new() };
+    /// The payment with its refunds.
+    async fn render(&self, payment: Payment) -> Result<proto::Payment, PaymentError> {
         let refunds = self.0.refunds_of(std::slice::from_ref(&payment)).await?;
-        Ok(proto::Payment { status_url, ..response::payments::payment(payment, &refunds) })
+        Ok(response::payments::payment(payment, &refunds))
     }
+}
+
+fn payment_id(text: &str) -> Result<PaymentId, PaymentError> {
+    text.parse().map_err(|error| PaymentError::Field(FieldError::from(error)))
 }

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use staymesh_api::payment::v1::{
-    GetPayOutStatementRequest, GetPayOutStatementResponse, ListAuditRecordsRequest, ListAuditRecordsResponse,
-    ListPartnerSalesRequest, ListPartnerSalesResponse, ListPayOutsRequest, ListPayOutsResponse, ListPaymentsRequest,
-    ListPaymentsResponse, RefundPaymentRequest, RefundPaymentResponse, SetPayOutDestinationRequest,
-    SetPayOutDestinationResponse, payment_admin_service_server::PaymentAdminService,
+    GetPayoutRequest, ListAuditRecordsRequest, ListAuditRecordsResponse, ListPartnerSalesRequest,
+    ListPartnerSalesResponse, ListPaymentsRequest, ListPaymentsResponse, ListPayoutLinesRequest,
+    ListPayoutLinesResponse, ListPayoutsRequest, ListPayoutsResponse, Payment, Payout, RefundPaymentRequest,
+    SetPayoutDestinationRequest, SetPayoutDestinationResponse, payment_admin_service_server::PaymentAdminService,
 };
 use staymesh_mesh::{Caller, audit, audit_query, proto_types::timestamp};
 use staymesh_psp::Psp;
@@ -32,46 +32,50 @@ impl<P: Psp> PaymentAdminService for PaymentAdminHandler<P> {
         Ok(Response::new(ListPaymentsResponse { payments, next_page_token }))
     }
 
-    async fn refund_payment(
-        &self,
-        request: Request<RefundPaymentRequest>,
-    ) -> Result<Response<RefundPaymentResponse>, Status> {
+    async fn refund_payment(&self, request: Request<RefundPaymentRequest>) -> Result<Response<Payment>, Status> {
         let wanted = request::payments::refund(request.get_ref())?;
         let payment = self.0.refund(wanted.payment_id, wanted.amount, wanted.goodwill, wanted.request_id).await?;
         let refunds = self.0.refunds_of(std::slice::from_ref(&payment)).await?;
-        Ok(Response::new(RefundPaymentResponse { payment: Some(response::payments::payment(payment, &refunds)) }))
+        Ok(Response::new(response::payments::payment(payment, &refunds)))
     }
 
-    async fn list_pay_outs(
+    async fn list_payouts(
         &self,
-        request: Request<ListPayOutsRequest>,
-    ) -> Result<Response<ListPayOutsResponse>, Status> {
+        request: Request<ListPayoutsRequest>,
+    ) -> Result<Response<ListPayoutsResponse>, Status> {
         Caller::required(&request)?.require_hotel_field(request.get_ref().hotel_id)?;
         let (hotel_id, page) = request::payouts::list(request.get_ref())?;
         let (rows, next_page_token) = self.0.payouts(hotel_id, &page).await?;
-        let pay_outs = rows.into_iter().map(response::payouts::payout).collect();
-        Ok(Response::new(ListPayOutsResponse { pay_outs, next_page_token }))
+        let payouts = rows.into_iter().map(response::payouts::payout).collect();
+        Ok(Response::new(ListPayoutsResponse { payouts, next_page_token }))
     }
 
-    async fn get_pay_out_statement(
-        &self,
-        request: Request<GetPayOutStatementRequest>,
-    ) -> Result<Response<GetPayOutStatementResponse>, Status> {
-        Caller::required(&request)?.require_hotel_field(request.get_ref().hotel_id)?;
-        let (hotel_id, payout_id, page) = request::payouts::statement(request.get_ref())?;
-        let statement = self.0.statement(hotel_id, payout_id, &page).await?;
-        Ok(Response::new(response::payouts::statement(statement)?))
+    async fn get_payout(&self, request: Request<GetPayoutRequest>) -> Result<Response<Payout>, Status> {
+        let caller = Caller::required(&request)?;
+        let payout_id = request::payouts::id(request.get_ref())?;
+        let payout = self.0.payout(&caller, payout_id).await?;
+        Ok(Response::new(response::payouts::payout(payout)))
     }
 
-    async fn set_pay_out_destination(
+    async fn list_payout_lines(
         &self,
-        request: Request<SetPayOutDestinationRequest>,
-    ) -> Result<Response<SetPayOutDestinationResponse>, Status> {
+        request: Request<ListPayoutLinesRequest>,
+    ) -> Result<Response<ListPayoutLinesResponse>, Status> {
+        let caller = Caller::required(&request)?;
+        let (payout_id, page) = request::payouts::lines(request.get_ref())?;
+        let statement = self.0.payout_lines(&caller, payout_id, &page).await?;
+        Ok(Response::new(response::payouts::lines(statement)?))
+    }
+
+    async fn set_payout_destination(
+        &self,
+        request: Request<SetPayoutDestinationRequest>,
+    ) -> Result<Response<SetPayoutDestinationResponse>, Status> {
         let caller = Caller::required(&request)?;
         caller.require_hotel_field(request.get_ref().hotel_id)?;
         let (hotel_id, destination) = request::payouts::destination(request.get_ref())?;
         let set = self.0.set_payout_destination(hotel_id, destination, &caller.subject).await?;
-        Ok(Response::new(SetPayOutDestinationResponse {
+        Ok(Response::new(SetPayoutDestinationResponse {
             hotel_id: set.hotel_id.get(),
             destination: set.destination,
             update_time: Some(timestamp(set.update_time)),

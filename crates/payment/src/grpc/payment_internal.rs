@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use staymesh_api::payment::v1::{
-    RecordPartnerSaleRequest, RecordPartnerSaleResponse, SettleCancellationRequest, SettleCancellationResponse,
+    PartnerSale, RecordPartnerSaleRequest, SettleCancellationRequest, SettleCancellationResponse,
     payment_flow_service_server::PaymentFlowService,
 };
 use staymesh_psp::Psp;
@@ -20,10 +20,10 @@ impl<P: Psp> PaymentFlowService for InternalPaymentHandler<P> {
     async fn record_partner_sale(
         &self,
         request: Request<RecordPartnerSaleRequest>,
-    ) -> Result<Response<RecordPartnerSaleResponse>, Status> {
+    ) -> Result<Response<PartnerSale>, Status> {
         let (id, terms, limited) = request::partner_sales::record(request.get_ref())?;
         let sale = self.0.record_partner_sale(id, &terms, limited).await?;
-        Ok(Response::new(RecordPartnerSaleResponse { sale: Some(response::partner_sales::partner_sale(sale)?) }))
+        Ok(Response::new(response::partner_sales::partner_sale(sale)?))
     }
 
     async fn settle_cancellation(

@@ -2,7 +2,7 @@
 
 use staymesh_api::{
     google::api::HttpBody,
-    payment::v1::{GetStatusPageRequest, GetStatusPageResponse, status_page_service_server::StatusPageService},
+    payment::v1::{GetStatusPageRequest, status_page_service_server::StatusPageService},
 };
 use staymesh_domain::Language;
 use staymesh_psp::Psp;
@@ -36,10 +36,7 @@ impl<P> StatusPageHandler<P> {
 
 #[tonic::async_trait]
 impl<P: Psp> StatusPageService for StatusPageHandler<P> {
-    async fn get_status_page(
-        &self,
-        request: Request<GetStatusPageRequest>,
-    ) -> Result<Response<GetStatusPageResponse>, Status> {
+    async fn get_status_page(&self, request: Request<GetStatusPageRequest>) -> Result<Response<HttpBody>, Status> {
         let preferred = request.metadata().get("accept-language").and_then(|languages| languages.to_str().ok());
         let preferred = preferred.and_then(Language::preferred).unwrap_or_default();
         let GetStatusPageRequest { reservation_id, key, language } = request.into_inner();
@@ -49,7 +46,7 @@ impl<P: Psp> StatusPageService for StatusPageHandler<P> {
         let id = reservation_id.parse().map_err(|_| PaymentError::NotFound)?;
         let data = self.pages.render(id, &key, language).await?.into_bytes();
         let page = HttpBody { content_type: "text/html; charset=utf-8".to_owned(), data, extensions: Vec::new() };
-        let mut response = Response::new(GetStatusPageResponse { page: Some(page) });
+        let mut response = Response::new(page);
         let headers = response.metadata_mut();
         headers.insert("content-security-policy", self.policy.clone());
         for (name, value) in [

@@ -31,6 +31,9 @@ impl<P: Psp> PspWebhookService for WebhookHandler<P> {
         &self,
         request: Request<ReceivePspEventRequest>,
     ) -> Result<Response<ReceivePspEventResponse>, Status> {
+        if request.get_ref().provider != self.provider.name() {
+            return Err(PaymentError::WebhookNotFound.into());
+        }
         let header = request.metadata().get(self.provider.signature_header());
         let header = header.and_then(|value| value.to_str().ok()).unwrap_or_default();
         let body = request.get_ref().body.as_ref().map_or(&[][..], |body| &body.data);

@@ -59,7 +59,7 @@ impl StatementWriter {
     /// # Errors
     /// As [`Self::add`].
     pub fn finish(mut self, payout: &Payout) -> Result<Vec<u8>, CsvError> {
-        self.write([&format!("pay-out {}", payout.payout_id), "", "TOTAL"], self.totals)?;
+        self.write([&format!("payout {}", payout.payout_id), "", "TOTAL"], self.totals)?;
         self.file.into_inner().map_err(|error| csv::Error::from(error.into_error()).into())
     }
 

@@ -3,13 +3,13 @@
 use jiff::civil::Date;
 use uuid::Uuid;
 
-use super::model::{Class, Finding, Replay, Subject, Sum};
+use super::model::{CaseKind, Finding, Replay, Subject, Sum};
 
 /// A movement of money, as either side has it. At least one side is present.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pair {
     /// A charge, a refund, a transfer, or another movement, which is never [`Self::recorded`].
-    pub kind: Subject,
+    pub subject: Subject,
     /// The provider's side.
     pub provider: Option<AtProvider>,
     /// The recorded side.
@@ -55,17 +55,17 @@ pub struct Recorded {
 /// The findings of a pair; none if both sides agree.
 pub fn classify(pair: &Pair) -> Vec<Finding> {
     match (&pair.provider, &pair.recorded) {
-        (Some(provider), None) => vec![missing_here(pair.kind, provider)],
-        (None, Some(recorded)) => missing_at_provider(pair.kind, recorded).into_iter().collect(),
-        (Some(provider), Some(recorded)) => both(pair.kind, provider, recorded),
+        (Some(provider), None) => vec![missing_here(pair.subject, provider)],
+        (None, Some(recorded)) => missing_at_provider(pair.subject, recorded).into_iter().collect(),
+        (Some(provider), Some(recorded)) => both(pair.subject, provider, recorded),
         (None, None) => Vec::new(),
     }
 }
 
-fn missing_here(kind: Subject, provider: &AtProvider) -> Finding {
+fn missing_here(subject: Subject, provider: &AtProvider) -> Finding {
     Finding {
-        class: Class::MissingHere,
-        subject: kind,
+        kind: CaseKind::MissingHere,
+        subject,
         subject_id: provider.psp_id.clone(),
         day: provider.day,
         psp_id: Some(provider.psp_id.clone()),
@@ -74,53 +74,55 @@ fn missing_here(kind: Subject, provider: &AtProvider) -> Finding {
         reservation_id: None,
         expected: None,
         found: Some(provider.sum.clone()),
-        detail: match kind {
+        detail: match subject {
             Subject::Other => format!("the provider moved money that the ledger does not book: {}", provider.note),
-            _ => format!("the provider has a {} that is unknown here", name(kind)),
+            _ => format!("the provider has a {} that is unknown here", name(subject)),
         },
         replay: None,
     }
 }
 
-fn missing_at_provider(kind: Subject, recorded: &Recorded) -> Option<Finding> {
+fn missing_at_provider(subject: Subject, recorded: &Recorded) -> Option<Finding> {
     // Without a posting neither side has moved money.
     let (sum, day) = recorded.posted.clone()?;
-    let detail = format!("the ledger has a {} that is in no settlement file", name(kind));
-    let finding = about(kind, recorded, day, Class::MissingAtPsp, detail);
+    let detail = format!("the ledger has a {} that is in no settlement file", name(subject));
+    let finding = about(subject, recorded, day, CaseKind::MissingAtPsp, detail);
     Some(Finding { expected: Some(sum), psp_id: recorded.psp_id.clone(), ..finding })
 }
 
-fn both(kind: Subject, provider: &AtProvider, recorded: &Recorded) -> Vec<Finding> {
-    let found = |class, detail: String| Finding {
+fn both(subject: Subject, provider: &AtProvider, recorded: &Recorded) -> Vec<Finding> {
+    let found = |kind, detail: String| Finding {
         psp_id: Some(provider.psp_id.clone()),
         expected: recorded.posted.as_ref().map(|(sum, _)| sum.clone()),
         found: Some(provider.sum.clone()),
-        ..about(kind, recorded, provider.day, class, detail)
+        ..about(subject, recorded, provider.day, kind, detail)
     };
-    let name = name(kind);
+    let name = name(subject);
     if provider.is_another {
         let detail = format!("the provider has a second {name} for the same of ours");
-        return vec![Finding { subject_id: provider.psp_id.clone(), ..found(Class::Duplicate, detail) }];
+        return vec![Finding { subject_id: provider.psp_id.clone(), ..found(CaseKind::Duplicate, detail) }];
     }
     let mut findings = Vec::new();
     if provider.copies > 1 {
-        findings
-            .push(found(Class::Duplicate, format!("the settlement files have the {name} {} times", provider.copies)));
+        findings.push(found(
+            CaseKind::Duplicate,
+            format!("the settlement files have the {name} {} times", provider.copies),
+        ));
     }
     match &recorded.posted {
         None if moved(recorded) => {
             let detail = format!("the {name} is {} here, but not in the ledger; post what is missing", recorded.status);
-            findings.push(found(Class::Status, detail));
+            findings.push(found(CaseKind::Status, detail));
         }
         None => {
             let detail = format!("the provider moved the money of a {name} that is {} here", recorded.status);
-            findings.push(Finding { replay: replay(kind, provider, recorded), ..found(Class::Status, detail) });
+            findings.push(Finding { replay: replay(subject, provider, recorded), ..found(CaseKind::Status, detail) });
         }
         Some((sum, _)) if sum.1 != provider.sum.1 => {
-            findings.push(found(Class::Currency, format!("the currencies of the {name} differ")));
+            findings.push(found(CaseKind::Currency, format!("the currencies of the {name} differ")));
         }
         Some((sum, _)) if sum.0 != provider.sum.0 => {
-            findings.push(found(Class::Amount, format!("the amounts of the {name} differ")));
+            findings.push(found(CaseKind::Amount, format!("the amounts of the {name} differ")));
         }
         Some(_) => {}
     }
@@ -133,8 +135,8 @@ fn moved(recorded: &Recorded) -> bool {
 }
 
 /// The step that may resolve the difference: requests with the same idempotency key return what the provider has.
-fn replay(kind: Subject, provider: &AtProvider, recorded: &Recorded) -> Option<Replay> {
-    match kind {
+fn replay(subject: Subject, provider: &AtProvider, recorded: &Recorded) -> Option<Replay> {
+    match subject {
         // If both sessions are known they must be equal, and one must be known.
         Subject::Charge => match (&recorded.psp_id, provider.session.as_str()) {
             (own, "") => own.is_some(),
@@ -148,10 +150,10 @@ fn replay(kind: Subject, provider: &AtProvider, recorded: &Recorded) -> Option<R
     }
 }
 
-fn about(kind: Subject, recorded: &Recorded, day: Date, class: Class, detail: String) -> Finding {
+fn about(subject: Subject, recorded: &Recorded, day: Date, kind: CaseKind, detail: String) -> Finding {
     Finding {
-        class,
-        subject: kind,
+        kind,
+        subject,
         subject_id: recorded.source_id.to_string(),
         day,
         psp_id: None,
@@ -165,8 +167,8 @@ fn about(kind: Subject, recorded: &Recorded, day: Date, class: Class, detail: St
     }
 }
 
-const fn name(kind: Subject) -> &'static str {
-    match kind {
+const fn name(subject: Subject) -> &'static str {
+    match subject {
         Subject::Refund => "refund",
         Subject::Transfer => "transfer",
         _ => "charge",
@@ -206,13 +208,13 @@ mod tests {
         }
     }
 
-    fn found(kind: Subject, there: Option<AtProvider>, here: Option<Recorded>) -> Vec<Finding> {
-        classify(&Pair { kind, provider: there, recorded: here })
+    fn found(subject: Subject, there: Option<AtProvider>, here: Option<Recorded>) -> Vec<Finding> {
+        classify(&Pair { subject, provider: there, recorded: here })
     }
 
-    /// The class, subject, day and replay of each.
-    fn brief(findings: &[Finding]) -> Vec<(Class, &str, Date, Option<Replay>)> {
-        findings.iter().map(|f| (f.class, f.subject_id.as_str(), f.day, f.replay)).collect()
+    /// The kind, subject, day and replay of each.
+    fn brief(findings: &[Finding]) -> Vec<(CaseKind, &str, Date, Option<Replay>)> {
+        findings.iter().map(|f| (f.kind, f.subject_id.as_str(), f.day, f.replay)).collect()
     }
 
     const OURS: &str = "00000000-0000-0000-0000-000000000007";
@@ -220,37 +222,37 @@ mod tests {
 
     #[test]
     fn what_both_say_is_no_difference_whatever_its_days() {
-        for kind in [Subject::Charge, Subject::Refund, Subject::Transfer] {
-            assert_eq!(found(kind, Some(there()), Some(here())), []);
+        for subject in [Subject::Charge, Subject::Refund, Subject::Transfer] {
+            assert_eq!(found(subject, Some(there()), Some(here())), []);
             assert_eq!(
-                found(kind, None, Some(Recorded { posted: None, ..here() })),
+                found(subject, None, Some(Recorded { posted: None, ..here() })),
                 [],
                 "no side says that money moved"
             );
-            assert_eq!(found(kind, None, None), []);
+            assert_eq!(found(subject, None, None), []);
         }
     }
 
     #[test]
-    fn each_difference_has_its_class() {
+    fn each_difference_has_its_kind() {
         let charge = |there, here| found(Subject::Charge, there, here);
         let one = charge(None, Some(here()));
-        assert_eq!(brief(&one), [(Class::MissingAtPsp, OURS, date(2026, 2, 1), None)]);
+        assert_eq!(brief(&one), [(CaseKind::MissingAtPsp, OURS, date(2026, 2, 1), None)]);
         assert_eq!((one[0].expected.clone(), one[0].found.clone()), (Some(eur(500)), None));
         let one = charge(Some(there()), None);
-        assert_eq!(brief(&one), [(Class::MissingHere, "cs_1", FILE, None)]);
+        assert_eq!(brief(&one), [(CaseKind::MissingHere, "cs_1", FILE, None)]);
         assert_eq!((one[0].expected.clone(), one[0].found.clone()), (None, Some(eur(500))));
         let one = charge(Some(AtProvider { sum: eur(501), ..there() }), Some(here()));
-        assert_eq!(brief(&one), [(Class::Amount, OURS, FILE, None)]);
+        assert_eq!(brief(&one), [(CaseKind::Amount, OURS, FILE, None)]);
         assert_eq!((one[0].expected.clone(), one[0].found.clone()), (Some(eur(500)), Some(eur(501))));
         let one = charge(Some(AtProvider { sum: (500, "USD".into()), ..there() }), Some(here()));
-        assert_eq!(brief(&one), [(Class::Currency, OURS, FILE, None)]);
+        assert_eq!(brief(&one), [(CaseKind::Currency, OURS, FILE, None)]);
         let one = charge(Some(AtProvider { copies: 2, ..there() }), Some(here()));
-        assert_eq!(brief(&one), [(Class::Duplicate, OURS, FILE, None)]);
+        assert_eq!(brief(&one), [(CaseKind::Duplicate, OURS, FILE, None)]);
         let one = charge(Some(AtProvider { psp_id: "cs_2".into(), is_another: true, ..there() }), Some(here()));
-        assert_eq!(brief(&one), [(Class::Duplicate, "cs_2", FILE, None)], "its own subject: money came twice");
+        assert_eq!(brief(&one), [(CaseKind::Duplicate, "cs_2", FILE, None)], "its own subject: money came twice");
         let one = charge(Some(there()), Some(Recorded { posted: None, status: "EXPIRED".into(), ..here() }));
-        assert_eq!(brief(&one), [(Class::Status, OURS, FILE, Some(Replay::Checkout))]);
+        assert_eq!(brief(&one), [(CaseKind::Status, OURS, FILE, Some(Replay::Checkout))]);
         assert!(one[0].detail.contains("EXPIRED"));
     }
 
@@ -258,7 +260,7 @@ mod tests {
     fn what_is_booked_nowhere_says_what_it_is() {
         let note = "adjustment (dispute) of du_1, money out".to_owned();
         let one = found(Subject::Other, Some(AtProvider { psp_id: "txn_1".into(), note, ..there() }), None);
-        assert_eq!(brief(&one), [(Class::MissingHere, "txn_1", FILE, None)]);
+        assert_eq!(brief(&one), [(CaseKind::MissingHere, "txn_1", FILE, None)]);
         assert!(one[0].detail.ends_with("book: adjustment (dispute) of du_1, money out"), "{}", one[0].detail);
     }
 
@@ -266,19 +268,19 @@ mod tests {
     fn amounts_of_other_currencies_are_not_compared_and_a_duplicate_hides_nothing() {
         let both =
             found(Subject::Charge, Some(AtProvider { copies: 3, sum: (1, "USD".into()), ..there() }), Some(here()));
-        assert_eq!(both.iter().map(|f| f.class).collect::<Vec<_>>(), [Class::Duplicate, Class::Currency]);
+        assert_eq!(both.iter().map(|f| f.kind).collect::<Vec<_>>(), [CaseKind::Duplicate, CaseKind::Currency]);
     }
 
     #[test]
     fn what_is_written_down_as_moved_and_not_posted_is_to_be_posted_and_not_asked_for() {
-        for (kind, status) in [
+        for (subject, status) in [
             (Subject::Charge, "PAID"),
             (Subject::Charge, "REFUNDING"),
             (Subject::Charge, "REFUNDED"),
             (Subject::Refund, "SUCCEEDED"),
         ] {
-            let one = found(kind, Some(there()), Some(Recorded { posted: None, status: status.into(), ..here() }));
-            assert_eq!(brief(&one), [(Class::Status, OURS, FILE, None)]);
+            let one = found(subject, Some(there()), Some(Recorded { posted: None, status: status.into(), ..here() }));
+            assert_eq!(brief(&one), [(CaseKind::Status, OURS, FILE, None)]);
             assert!(one[0].detail.contains(status) && one[0].detail.contains("not in the ledger"), "{}", one[0].detail);
         }
     }
@@ -291,7 +293,7 @@ mod tests {
             status: "EXPIRED".into(),
             ..here()
         };
-        let replay = |kind, here| found(kind, Some(there()), Some(here))[0].replay;
+        let replay = |subject, here| found(subject, Some(there()), Some(here))[0].replay;
         assert_eq!(replay(Subject::Charge, open(None)), Some(Replay::Checkout), "its answer was lost");
         assert_eq!(replay(Subject::Charge, open(Some("cs_9"))), None, "paid in another session");
         let without_session =

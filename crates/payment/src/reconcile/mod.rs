@@ -1,7 +1,7 @@
 //! Reconciliation: compares the provider's settlement file of a day, the ledger, the wallets and the reservations.
 //!
 //! - A *finding* is a difference that a run found.
-//! - A *case* is a finding that finance follows up. There is one for each class and subject. A run opens it, and resolves
+//! - A *case* is a finding that finance follows up. There is one for each kind and subject. A run opens it, and resolves
 //!   it once the difference is gone; otherwise an administrator resolves it with a note ([`cases`]).
 //! - A *replay* repeats the step that failed, such as fetching a checkout or redelivering a dead letter. An administrator
 //!   requests it (`Payments::replay_case`); nothing is corrected automatically.

@@ -29,7 +29,7 @@ macro_rules! named {
 
 named! {
     /// The kind of difference.
-    Class {
+    CaseKind {
         /// Posted in the ledger, without a settlement line.
         MissingAtPsp = "MISSING_AT_PSP",
         /// A settlement line without a posting or a known id.
@@ -123,7 +123,7 @@ pub type Sum = (i64, String);
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finding {
     /// The kind of difference.
-    pub class: Class,
+    pub kind: CaseKind,
     /// What it is about.
     pub subject: Subject,
     /// Our id of the subject if there is one, otherwise the provider's.
@@ -153,8 +153,8 @@ pub struct Finding {
 pub struct CaseFilter {
     /// The state.
     pub state: Option<State>,
-    /// The class.
-    pub class: Option<Class>,
+    /// The kind.
+    pub kind: Option<CaseKind>,
     /// The day of the finding, in UTC.
     pub day: Option<Date>,
 }
@@ -223,7 +223,7 @@ mod tests {
                 assert_eq!($name::from_name("nothing"), None);
             };
         }
-        same!(Class, "reconciliation_case_class_is_known");
+        same!(CaseKind, "reconciliation_case_class_is_known");
         same!(Subject, "reconciliation_case_subject_is_known");
         same!(State, "reconciliation_case_state_is_known");
         same!(Resolution, "reconciliation_case_resolution_is_known");

@@ -12,7 +12,7 @@ use uuid::Uuid;
 use super::{
     MAX_FINDINGS, Options, Progress, ReconcileError,
     classify::classify,
-    model::{Class, Finding, Replay, Subject},
+    model::{CaseKind, Finding, Replay, Subject},
     reservations::contradiction,
     store::{
         cases, lines,
@@ -38,8 +38,8 @@ const CONCURRENCY: usize = 8;
 pub struct Summary {
     /// Its counters.
     pub counts: Counts,
-    /// The number of unresolved cases of each class, of any day.
-    pub unresolved: Vec<(Class, i64)>,
+    /// The number of unresolved cases of each kind, of any day.
+    pub unresolved: Vec<(CaseKind, i64)>,
 }
 
 /// Reconciles a day. Idempotent: it may be stopped at any point, repeated, and run concurrently.
@@ -204,7 +204,7 @@ pub(crate) async fn judge(connection: &mut PgConnection, scope: Scope) -> Result
 
 pub(crate) fn wallet_finding(wallet: WalletMismatch, day: Date) -> Finding {
     Finding {
-        class: Class::Wallet,
+        kind: CaseKind::Wallet,
         subject: Subject::Wallet,
         subject_id: wallet.account_id.to_string(),
         day,
@@ -223,7 +223,7 @@ fn reservation_finding(payment: &ComparablePayment, contradiction: Option<String
     let dead_letter = || payment.has_dead_letter.then(|| "an event of the payment is a dead letter".to_owned());
     let detail = contradiction.or_else(dead_letter)?;
     Some(Finding {
-        class: Class::Reservation,
+        kind: CaseKind::Reservation,
         subject: Subject::Payment,
         subject_id: payment.payment_id.to_string(),
         day: payment.day,

@@ -20,13 +20,20 @@ use crate::{
 };
 
 impl<P: Psp> Payments<P> {
-    /// The credit of a partner in each currency, by currency code.
+    /// A page of the credit of a partner in each currency, by currency code, and the token of the next page, which is empty on
+    /// the last.
     ///
     /// # Errors
     /// [`PaymentError::Store`] if the database fails.
-    pub async fn credit_limits(&self, partner: &str) -> Result<Vec<CreditLimit>, PaymentError> {
+    pub async fn credit_limits(
+        &self,
+        partner: &str,
+        page: &Page<String>,
+    ) -> Result<(Vec<CreditLimit>, String), PaymentError> {
         let mut connection = self.pool.acquire().await?;
-        Ok(partner_credit::all(&mut connection, partner, &self.default_credit).await?)
+        let (after, limit) = (page.after.as_deref(), page.size.limit());
+        let rows = partner_credit::list(&mut connection, partner, &self.default_credit, after, limit).await?;
+        Ok(page.cut(rows, |credit| credit.limit.currency().code().to_owned()))
     }
 
     /// Sets the credit limit of a partner in the currency of `limit`. Idempotent. A limit below what the partner owes

@@ -1,9 +1,9 @@
 //! Payouts: transfers at the provider, and what hoteliers read.
 
 use sqlx::PgConnection;
-use staymesh_domain::{HotelId, Page};
+use staymesh_domain::{Currency, HotelId, Page};
 use staymesh_ledger::{self as ledger, postings};
-use staymesh_mesh::Problem;
+use staymesh_mesh::{Caller, Problem};
 use staymesh_psp::{Psp, PspError, TransferOrder, TransferOutcome, event::TransferData};
 use staymesh_store::outbox::OutboxEvent;
 use uuid::Uuid;
@@ -16,10 +16,10 @@ use crate::{
     store::{audit, events::Outcome, payouts, statements, transfers},
 };
 
-/// A payout with a page of its statement.
+/// A page of the statement of a payout.
 pub struct Statement {
-    /// The payout.
-    pub payout: Payout,
+    /// The currency of the payout.
+    pub currency: Currency,
     /// The lines of this page.
     pub lines: Vec<StatementLine>,
     /// The sum of all lines.
@@ -38,23 +38,31 @@ impl<P: Psp> Payments<P> {
         Ok(page.cut(rows, |payout| payout.payout_id))
     }
 
-    /// A payout of this hotel, with a page of its lines.
+    /// A payout of a hotel that the caller works for.
     ///
     /// # Errors
-    /// [`PaymentError::PayoutNotFound`] when the hotel has no such payout.
-    pub async fn statement(
+    /// [`PaymentError::PayoutNotFound`] when the caller may see no such payout, and failures of the database.
+    pub async fn payout(&self, caller: &Caller, payout_id: Uuid) -> Result<Payout, PaymentError> {
+        let payout = payouts::find(&self.pool, payout_id).await?;
+        payout.filter(|payout| caller.works_for(payout.hotel_id)).ok_or(PaymentError::PayoutNotFound)
+    }
+
+    /// A page of the lines of a payout, with the totals of all of them.
+    ///
+    /// # Errors
+    /// As [`Self::payout`].
+    pub async fn payout_lines(
         &self,
-        hotel_id: HotelId,
+        caller: &Caller,
         payout_id: Uuid,
         page: &Page<i32>,
     ) -> Result<Statement, PaymentError> {
-        let payout = payouts::find(&self.pool, payout_id).await?;
-        let payout = payout.filter(|payout| payout.hotel_id == hotel_id).ok_or(PaymentError::PayoutNotFound)?;
+        let currency = self.payout(caller, payout_id).await?.amount.currency();
         let rows =
             statements::lines(&self.pool, payout_id, page.after.unwrap_or(FIRST_LINE - 1), page.size.limit()).await?;
         let totals = statements::totals(&self.pool, payout_id).await?;
         let (lines, next_page_token) = page.cut(rows, |line| line.number);
-        Ok(Statement { payout, lines, totals, next_page_token })
+        Ok(Statement { currency, lines, totals, next_page_token })
     }
 
     /// Sets the destination of a hotel's payouts, for transfers that are requested from now on.
@@ -75,7 +83,7 @@ impl<P: Psp> Payments<P> {
             self.hotels.require_hotel(hotel_id).await?;
         }
         let mut transaction = self.pool.begin().await?;
-        let watched = audit::PAY_OUT_DESTINATION.before(&mut transaction, &hotel_id).await?;
+        let watched = audit::PAYOUT_DESTINATION.before(&mut transaction, &hotel_id).await?;
         let set = payouts::set_destination(&mut *transaction, hotel_id, destination, by).await?;
         watched.record(&mut transaction).await?;
         transaction.commit().await?;

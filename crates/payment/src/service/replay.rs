@@ -100,7 +100,7 @@ impl<P: Psp> Payments<P> {
         // Other findings of the same subject have cases of their own; the next run judges them.
         let known = &case.finding;
         findings.retain(|found| {
-            (found.class, found.subject, &found.subject_id) == (known.class, known.subject, &known.subject_id)
+            (found.kind, found.subject, &found.subject_id) == (known.kind, known.subject, &known.subject_id)
         });
         store::cases::record(&mut transaction, &findings).await?;
         store::cases::resolve_gone(&mut transaction, now, Some(case.case_id)).await?;

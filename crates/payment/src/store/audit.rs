@@ -1,6 +1,6 @@
 //! What audit records show of payments, destinations and reconciliation cases.
 
-use staymesh_domain::Currency;
+use staymesh_domain::{ClientId, Currency};
 use staymesh_store::audit::ObjectType;
 
 /// A payment with its refunds, by its id. Without the owner and the addresses of pages.
@@ -14,8 +14,8 @@ pub(crate) const PAYMENT: ObjectType = ObjectType {
 };
 
 /// The destination of a hotel's payouts, by the id of the hotel.
-pub(crate) const PAY_OUT_DESTINATION: ObjectType = ObjectType {
-    name: "pay_out_destination",
+pub(crate) const PAYOUT_DESTINATION: ObjectType = ObjectType {
+    name: "payout_destination",
     snapshot: "select jsonb_build_object('destination', destination) from hotel_destination
                where hotel_id = $1::integer",
 };
@@ -32,18 +32,19 @@ pub(crate) const RECONCILIATION_CASE: ObjectType = ObjectType {
 pub(crate) const PARTNER_CREDIT_LIMIT: ObjectType = ObjectType {
     name: "partner_credit_limit",
     snapshot: "select jsonb_build_object('limit_minor', limit_minor, 'version', version) from partner_credit
-               where currency = right($1, 3) and partner = left($1, -4)",
+               where currency = right($1, 3) and partner = 'client:' || left($1, -4)",
 };
 
 /// A payment of a partner, by its id.
 pub(crate) const PARTNER_PAYMENT: ObjectType = ObjectType {
     name: "partner_payment",
-    snapshot: "select jsonb_build_object('partner', partner, 'amount_minor', amount_minor, 'currency', currency,
+    snapshot: "select jsonb_build_object('client_id', substr(partner, length('client:') + 1),
+                                         'amount_minor', amount_minor, 'currency', currency,
                                          'reference', reference, 'keep_credit', keep_credit)
                from partner_payment where partner_payment_id = $1::uuid",
 };
 
-/// The id of a partner's credit limit in audit records: `client:ID/EUR`.
+/// The id of a partner's credit limit in audit records, from its subject: `acme/EUR`.
 pub(crate) fn credit_id(partner: &str, currency: Currency) -> String {
-    format!("{partner}/{}", currency.code())
+    format!("{}/{}", ClientId::in_subject(partner).unwrap_or(partner), currency.code())
 }

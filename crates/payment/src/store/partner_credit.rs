@@ -65,14 +65,17 @@ async fn limit_of(
     })
 }
 
-/// The credit of a partner in each currency that has a limit or a debt, or a default, by currency code. Not locked.
+/// The credit of a partner in each currency after this code that has a limit or a debt, or a default, by currency code.
+/// Not locked.
 ///
 /// # Errors
 /// If the database fails.
-pub async fn all(
+pub async fn list(
     connection: &mut PgConnection,
     partner: &str,
     default: &DefaultCredit,
+    after: Option<&str>,
+    limit: i64,
 ) -> Result<Vec<CreditLimit>, StoreError> {
     let rows: Vec<(String, Option<i64>, i32)> = sqlx::query_as(
         "select currency, limit_minor, coalesce(version, 0)
@@ -81,10 +84,13 @@ pub async fn all(
                where kind = 'PARTNER_RECEIVABLE' and hotel_id is null and partner = $1
                union select unnest($2::text[])) known
          left join (select * from partner_credit where partner = $1) credit using (currency)
-         order by currency",
+         where $3::text is null or currency > $3
+         order by currency limit $4",
     )
     .bind(partner)
     .bind(default.currencies().map(Currency::code).collect::<Vec<_>>())
+    .bind(after)
+    .bind(limit)
     .fetch_all(&mut *connection)
     .await?;
     let mut limits = Vec::with_capacity(rows.len());

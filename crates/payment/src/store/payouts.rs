@@ -1,4 +1,8 @@
 //! Payouts and the hotels' destinations.
+//!
+//! Everything but the database says *payout*: the tables `pay_out`, `pay_out_line` and `pay_out_transfer`, their constraints
+//! and the posting kind `PAY_OUT` keep their names, because a rename would break the release before this one, which runs
+//! on the same database during a rolling upgrade.
 
 use jiff::civil::Date;
 use jiff_sqlx::ToSqlx;

@@ -49,8 +49,7 @@ impl HotelClient for GrpcHotelClient {
         };
         let response = retry(&self.budget, call).await.map_err(|status| Problem::from_dependency("hotel", &status))?;
         let invalid = |error: &str| Problem::internal(&format!("hotel service, GetHotel({hotel_id}): {error}"));
-        let hotel = response.into_inner().hotel.ok_or_else(|| invalid("the response has no hotel"))?;
-        hotel.currency_code.parse::<Currency>().map_err(|error| invalid(&error.to_string()))
+        response.into_inner().currency_code.parse::<Currency>().map_err(|error| invalid(&error.to_string()))
     }
 
     async fn require_room_type(&self, hotel_id: HotelId, room_type_id: RoomTypeId) -> Result<(), Problem> {

@@ -3,10 +3,9 @@
 use std::sync::Arc;
 
 use staymesh_api::rate::v1::{
-    GetRoomRateRequest, GetRoomRateResponse, GetTaxesRequest, GetTaxesResponse, ListAuditRecordsRequest,
-    ListAuditRecordsResponse, ListNightlyPricesRequest, ListNightlyPricesResponse, SetNightlyPricesRequest,
-    SetNightlyPricesResponse, SetRoomRateRequest, SetRoomRateResponse, SetTaxesRequest, SetTaxesResponse,
-    rate_admin_service_server::RateAdminService,
+    GetRoomRateRequest, GetTaxesRequest, GetTaxesResponse, ListAuditRecordsRequest, ListAuditRecordsResponse,
+    ListNightlyPricesRequest, ListNightlyPricesResponse, RoomRate, SetNightlyPricesRequest, SetNightlyPricesResponse,
+    SetRoomRateRequest, SetTaxesRequest, SetTaxesResponse, rate_admin_service_server::RateAdminService,
 };
 use staymesh_mesh::{Caller, Problem, audit, audit_query};
 use tonic::{Request, Response, Status};
@@ -33,28 +32,22 @@ fn require_staff<T>(request: &Request<T>, hotel_id: i32) -> Result<(), Problem> 
 
 #[tonic::async_trait]
 impl RateAdminService for RateAdminHandler {
-    async fn get_room_rate(
-        &self,
-        request: Request<GetRoomRateRequest>,
-    ) -> Result<Response<GetRoomRateResponse>, Status> {
+    async fn get_room_rate(&self, request: Request<GetRoomRateRequest>) -> Result<Response<RoomRate>, Status> {
         require_staff(&request, request.get_ref().hotel_id)?;
         let request = request.into_inner();
         let (hotel_id, room_type_id) = request::ids(request.hotel_id, request.room_type_id)?;
         let rate = self.rates.get_rate(hotel_id, room_type_id).await?;
-        Ok(Response::new(GetRoomRateResponse { rate: Some(rate.into()) }))
+        Ok(Response::new(rate.into()))
     }
 
-    async fn set_room_rate(
-        &self,
-        request: Request<SetRoomRateRequest>,
-    ) -> Result<Response<SetRoomRateResponse>, Status> {
+    async fn set_room_rate(&self, request: Request<SetRoomRateRequest>) -> Result<Response<RoomRate>, Status> {
         require_staff(&request, request.get_ref().hotel_id)?;
         let request = request.into_inner();
         let rate = request::rate(request.rate);
         let ((hotel_id, room_type_id), (rate, etag)) =
             request::of_room_type(request.hotel_id, request.room_type_id, rate)?;
         let rate = self.rates.set_rate(hotel_id, room_type_id, &rate, &etag).await?;
-        Ok(Response::new(SetRoomRateResponse { rate: Some(rate.into()) }))
+        Ok(Response::new(rate.into()))
     }
 
     async fn list_nightly_prices(

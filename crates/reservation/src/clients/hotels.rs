@@ -108,7 +108,7 @@ impl GrpcHotelClient {
         })
         .await
         .map_err(|status| Problem::from_dependency("hotel", &status))?;
-        response.into_inner().hotel.ok_or_else(|| Problem::internal(&"the hotel service sent no hotel"))
+        Ok(response.into_inner())
     }
 }
 
@@ -134,8 +134,7 @@ impl HotelClient for GrpcHotelClient {
         })
         .await
         .map_err(|status| Problem::from_dependency("hotel", &status))?;
-        let room_type = response.into_inner().room_type;
-        room_type.ok_or_else(|| Problem::internal(&"the hotel service sent no room type"))?.try_into()
+        response.into_inner().try_into()
     }
 
     async fn child_rules(&self, hotel_id: HotelId) -> Result<ChildRules, Problem> {

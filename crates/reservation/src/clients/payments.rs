@@ -7,6 +7,7 @@ use staymesh_api::{
     },
     r#type::v1::Money as ProtoMoney,
 };
+use staymesh_domain::ClientId;
 use staymesh_mesh::client::MeshChannel;
 use tonic::Status;
 
@@ -66,6 +67,8 @@ impl From<Terms> for PartnerSaleTerms {
     fn from(terms: Terms) -> Self {
         let money = |amount| Some(ProtoMoney { currency_code: terms.currency.clone(), amount });
         Self {
+            client_id: ClientId::in_subject(&terms.partner).unwrap_or_default().to_owned(),
+            // For the release before this one, which does not read `client_id`.
             partner: terms.partner,
             amount: money(terms.amount),
             taxes: money(terms.taxes),

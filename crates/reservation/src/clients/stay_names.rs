@@ -46,12 +46,11 @@ impl StayNameClient for GrpcStayNameClient {
         let (hotel_id, room_type_id) = (hotel_id.get(), room_type_id.get());
         let room_type = room_types.get_room_type(GetRoomTypeRequest { hotel_id, room_type_id });
         let (hotel, room_type) = tokio::try_join!(hotel, room_type)?;
-        let hotel = hotel.into_inner().hotel.ok_or_else(|| missing("hotel"))?;
-        let room_type = room_type.into_inner().room_type.ok_or_else(|| missing("room type"))?;
+        let hotel = hotel.into_inner();
         let city = hotel.address.map(|address| address.city).ok_or_else(|| missing("address"))?;
         Ok(StayNames {
             hotel: format!("{}, {city}", hotel.display_name),
-            room_type: room_type.display_name,
+            room_type: room_type.into_inner().display_name,
             zone: time_zone(&hotel.time_zone).ok_or_else(|| missing("known time zone"))?,
         })
     }

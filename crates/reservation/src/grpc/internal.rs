@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use staymesh_api::{
-    options::v1::Role,
     reservation::v1::{self as proto, reservation_flow_service_server::ReservationFlowService},
     r#type::v1 as types,
 };
@@ -12,7 +11,10 @@ use staymesh_domain::{FieldErrors, HotelId, IdError, Money, PaymentId, Reservati
 use staymesh_mesh::proto_types;
 use tonic::{Request, Response, Status};
 
-use super::{request::refuse, response};
+use super::{
+    request::{refuse, reservation_id},
+    response,
+};
 use crate::{lifecycle::Command, service::BookingService, writer::Applied};
 
 /// Handles `ReservationFlowService`.
@@ -46,6 +48,16 @@ fn movement(
 
 #[tonic::async_trait]
 impl ReservationFlowService for InternalReservationHandler {
+    async fn get_owned_reservation(
+        &self,
+        request: Request<proto::GetOwnedReservationRequest>,
+    ) -> Result<Response<proto::OwnedReservation>, Status> {
+        let id = reservation_id(&request.get_ref().reservation_id)?;
+        let booking = self.0.find(id).await?;
+        let owner = booking.owner.clone();
+        Ok(Response::new(proto::OwnedReservation { reservation: Some(response::reservation(booking)), owner }))
+    }
+
     async fn confirm_payment(
         &self,
         request: Request<proto::ConfirmPaymentRequest>,
@@ -56,33 +68,31 @@ impl ReservationFlowService for InternalReservationHandler {
         let applied = self.0.confirm_payment(id, payment_id, amount, Timestamp::now()).await?;
         Ok(Response::new(proto::ConfirmPaymentResponse {
             refund_required: applied.refund_required,
-            reservation: Some(response::reservation(applied.reservation, Role::Service)),
+            reservation: Some(response::reservation(applied.reservation)),
         }))
     }
 
     async fn reject_payment(
         &self,
         request: Request<proto::RejectPaymentRequest>,
-    ) -> Result<Response<proto::RejectPaymentResponse>, Status> {
+    ) -> Result<Response<proto::Reservation>, Status> {
         let request = request.into_inner();
         let mut errors = FieldErrors::default();
         let ids = ids(&mut errors, &request.reservation_id, &request.payment_id);
         let (id, _) = errors.complete(ids).map_err(refuse)?;
         let applied = self.apply(id, Command::RejectPayment).await?;
-        let reservation = Some(response::reservation(applied.reservation, Role::Service));
-        Ok(Response::new(proto::RejectPaymentResponse { reservation }))
+        Ok(Response::new(response::reservation(applied.reservation)))
     }
 
     async fn confirm_refund(
         &self,
         request: Request<proto::ConfirmRefundRequest>,
-    ) -> Result<Response<proto::ConfirmRefundResponse>, Status> {
+    ) -> Result<Response<proto::Reservation>, Status> {
         let request = request.into_inner();
         let (id, payment_id, amount) =
             movement(&request.reservation_id, &request.payment_id, request.amount.as_ref()).map_err(refuse)?;
         let applied = self.apply(id, Command::ConfirmRefund { payment_id, amount }).await?;
-        let reservation = Some(response::reservation(applied.reservation, Role::Service));
-        Ok(Response::new(proto::ConfirmRefundResponse { reservation }))
+        Ok(Response::new(response::reservation(applied.reservation)))
     }
 
     async fn retire_inventory(

@@ -40,17 +40,7 @@ impl InventoryAdminService for InventoryAdminHandler {
         let message = request.into_inner();
         let mut errors = FieldErrors::default();
         let hotel_id = errors.value(HotelId::try_from(message.hotel_id));
-        let change = proto::InventoryChange {
-            room_type_id: message.room_type_id,
-            from_date: message.from_date,
-            until_date: message.until_date,
-            weekdays: message.weekdays,
-            total_inventory: message.total_inventory,
-            overbooking_percent: message.overbooking_percent,
-            for_future_nights: message.for_future_nights,
-            etag: message.etag,
-        };
-        let change = inventory_change(&mut errors, &change, Timestamp::now());
+        let change = inventory_change(&mut errors, &message, Timestamp::now());
         let (hotel_id, change) = errors.complete(hotel_id.zip(change)).map_err(refuse)?;
         let set = self.0.set_inventory(hotel_id, &[change]).await?;
         let nights = night_count(set.nights)?;
@@ -99,6 +89,8 @@ fn bulk(
     let mut changes = Vec::new();
     for (at, change) in message.changes.iter().enumerate().take(MAX_CHANGES) {
         let mut of_change = FieldErrors::default();
+        let same = change.hotel_id == 0 || change.hotel_id == message.hotel_id;
+        of_change.holds(same, "hotel_id", "must be that of the request, or not set");
         changes.extend(inventory_change(&mut of_change, change, now));
         errors.extend_under(&format!("changes[{at}]"), of_change);
     }
@@ -108,7 +100,7 @@ fn bulk(
 /// Parses a change of inventory.
 fn inventory_change(
     errors: &mut FieldErrors,
-    message: &proto::InventoryChange,
+    message: &proto::SetInventoryRequest,
     now: Timestamp,
 ) -> Option<InventoryChange> {
     let room_type_id = errors.value(RoomTypeId::try_from(message.room_type_id));

@@ -3,8 +3,8 @@
 use jiff::Timestamp;
 use staymesh_api::reservation::v1 as proto;
 use staymesh_domain::{
-    Email, FieldError, FieldErrors, GuestCount, HotelId, IdError, Parties, Party, ReservationId, RoomCount, RoomTypeId,
-    StayDates, Text,
+    Email, FieldError, FieldErrors, GuestCount, HotelId, IdError, Page, Parties, Party, ReservationId, RoomCount,
+    RoomTypeId, StayDates, Text,
 };
 use staymesh_mesh::Problem;
 use tonic::{Request, Status as GrpcStatus};
@@ -83,6 +83,13 @@ pub(super) fn adults_over_rooms(errors: &mut FieldErrors, rooms: Option<i32>, gu
     let too_many = || FieldError::new("guests", format!("must be at most {} for each room", Party::MAX_ADULTS));
     let parties = errors.value(parties.map_err(|_| too_many()))?;
     errors.value(Parties::new(parties).map_err(|error| error.at("rooms")))
+}
+
+/// Parses the page of a search: everything else in it is a filter.
+pub(super) fn offer_page(errors: &mut FieldErrors, search: &proto::ListOffersRequest) -> Option<Page<(i64, i32)>> {
+    let proto::ListOffersRequest { hotel_id, check_in, check_out, occupancies, page_size, page_token } = search;
+    let filters = format!("{hotel_id} {occupancies:?}");
+    Page::collect(errors, *page_size, page_token, &[&filters, check_in, check_out])
 }
 
 /// Parses the dates of a stay, check-in and check-out, that can be booked at `now`.

@@ -18,12 +18,11 @@ impl ReservationAdminService for ReservationAdminHandler {
     async fn mark_no_show(
         &self,
         request: Request<proto::MarkNoShowRequest>,
-    ) -> Result<Response<proto::MarkNoShowResponse>, Status> {
+    ) -> Result<Response<proto::Reservation>, Status> {
         let caller = Caller::required(&request)?;
         let id = reservation_id(&request.into_inner().reservation_id)?;
         let booking = self.0.mark_no_show(&caller, id, Timestamp::now()).await?;
-        let reservation = Some(response::reservation(booking, caller.role));
-        Ok(Response::new(proto::MarkNoShowResponse { reservation }))
+        Ok(Response::new(response::reservation(booking)))
     }
 
     async fn list_audit_records(

@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     error::ReservationError,
-    service::{BookingService, Offers, StayRequest, list_scope},
+    service::{BookingService, Offers, StayRequest, list_scope, page_of},
     store::{ListFilter, ListPosition},
 };
 
@@ -58,8 +58,10 @@ impl ReservationService for ReservationHandler {
         let mut errors = FieldErrors::default();
         let (dates, now) = ((&*message.check_in, &*message.check_out), Timestamp::now());
         let stay = request::stay_request(&mut errors, message.hotel_id, dates, &message.occupancies, now);
-        let stay = errors.complete(stay).map_err(refuse)?;
+        let page = request::offer_page(&mut errors, &message);
+        let (stay, page) = errors.complete(stay.zip(page)).map_err(refuse)?;
         let Offers { lines, unsuitable, children_priced_as_adults } = self.0.offers(&stay).await?;
+        let (lines, next_page_token) = page_of(&page, lines);
         let offers = lines
             .into_iter()
             .map(|line| proto::Offer {
@@ -72,7 +74,7 @@ impl ReservationService for ReservationHandler {
             })
             .collect();
         let unsuitable = unsuitable.into_iter().map(response::unsuitable).collect();
-        Ok(Response::new(proto::ListOffersResponse { offers, unsuitable }))
+        Ok(Response::new(proto::ListOffersResponse { offers, next_page_token, unsuitable }))
     }
 
     async fn prepare_reservation(
@@ -103,25 +105,23 @@ impl ReservationService for ReservationHandler {
     async fn create_reservation(
         &self,
         request: Request<proto::CreateReservationRequest>,
-    ) -> Result<Response<proto::CreateReservationResponse>, Status> {
+    ) -> Result<Response<proto::Reservation>, Status> {
         let caller = Caller::required(&request)?;
         let source = request::source(&request);
         let message = request.into_inner();
         let booking = request::booking(message, source).map_err(refuse)?;
         let booking = self.0.create(&caller, booking, Timestamp::now()).await?;
-        let reservation = Some(response::reservation(booking, caller.role));
-        Ok(Response::new(proto::CreateReservationResponse { reservation }))
+        Ok(Response::new(response::reservation(booking)))
     }
 
     async fn get_reservation(
         &self,
         request: Request<proto::GetReservationRequest>,
-    ) -> Result<Response<proto::GetReservationResponse>, Status> {
+    ) -> Result<Response<proto::Reservation>, Status> {
         let caller = Caller::required(&request)?;
         let id = reservation_id(&request.into_inner().reservation_id)?;
         let booking = self.0.get(&caller, id).await?;
-        let reservation = Some(response::reservation(booking, caller.role));
-        Ok(Response::new(proto::GetReservationResponse { reservation }))
+        Ok(Response::new(response::reservation(booking)))
     }
 
     async fn list_reservations(
@@ -145,18 +145,17 @@ impl ReservationService for ReservationHandler {
         let filter = ListFilter { owner, hotel_id, status };
         let rows = self.0.list(&filter, page.after, page.size.limit()).await?;
         let (rows, next_page_token) = page.cut(rows, ListPosition::of);
-        let reservations = rows.into_iter().map(|booking| response::reservation(booking, caller.role)).collect();
+        let reservations = rows.into_iter().map(response::reservation).collect();
         Ok(Response::new(proto::ListReservationsResponse { reservations, next_page_token }))
     }
 
     async fn cancel_reservation(
         &self,
         request: Request<proto::CancelReservationRequest>,
-    ) -> Result<Response<proto::CancelReservationResponse>, Status> {
+    ) -> Result<Response<proto::Reservation>, Status> {
         let caller = Caller::required(&request)?;
         let id = reservation_id(&request.into_inner().reservation_id)?;
         let booking = self.0.cancel(&caller, id, Timestamp::now()).await?;
-        let reservation = Some(response::reservation(booking, caller.role));
-        Ok(Response::new(proto::CancelReservationResponse { reservation }))
+        Ok(Response::new(response::reservation(booking)))
     }
 }

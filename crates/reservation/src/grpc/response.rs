@@ -1,6 +1,6 @@
 //! Builds response messages from domain values.
 
-use staymesh_api::{options::v1::Role, rate::v1 as rate, reservation::v1 as proto};
+use staymesh_api::{rate::v1 as rate, reservation::v1 as proto};
 use staymesh_domain::{RoomTypeId, format_date};
 use staymesh_mesh::proto_types;
 
@@ -30,8 +30,8 @@ pub(super) fn unsuitable(unsuitable: Unsuitable) -> proto::UnsuitableRoomType {
     }
 }
 
-/// A reservation. Only other services see its owner.
-pub(super) fn reservation(booking: Reservation, reader: Role) -> proto::Reservation {
+/// A reservation.
+pub(super) fn reservation(booking: Reservation) -> proto::Reservation {
     let pending = booking.status == Status::PendingPayment;
     proto::Reservation {
         reservation_id: booking.id.to_string(),
@@ -53,7 +53,6 @@ pub(super) fn reservation(booking: Reservation, reader: Role) -> proto::Reservat
         hold_expire_time: booking.hold_expire_time.filter(|_| pending).map(proto_types::timestamp),
         create_time: Some(proto_types::timestamp(booking.create_time)),
         update_time: Some(proto_types::timestamp(booking.update_time)),
-        owner: if reader == Role::Service { booking.owner } else { String::new() },
     }
 }
 
@@ -110,5 +109,21 @@ fn cancellation_reason(reason: Option<CancellationReason>) -> proto::Cancellatio
         Some(CancellationReason::Requested) => proto::CancellationReason::Requested,
         Some(CancellationReason::HoldExpired) => proto::CancellationReason::HoldExpired,
         Some(CancellationReason::NoShow) => proto::CancellationReason::NoShow,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_in_the_metadata_of_errors_are_those_of_the_contract() {
+        for each in Status::ALL {
+            assert_eq!(status(each).as_str_name(), format!("RESERVATION_STATUS_{}", each.name()));
+        }
+        for each in CancellationReason::ALL {
+            let shown = cancellation_reason(Some(each)).as_str_name();
+            assert_eq!(shown, format!("CANCELLATION_REASON_{}", each.name()));
+        }
     }
 }

@@ -12,5 +12,5 @@ mod unpaid;
 
 pub(crate) use booking::{BookingRequest, list_scope};
 pub use dependencies::{BookingService, Dependencies};
-pub(crate) use offers::{Offers, StayRequest, Unsuitable};
+pub(crate) use offers::{Offers, StayRequest, Unsuitable, page_of};
 pub use unpaid::UnpaidLimits;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use staymesh_domain::{ChildRules, HotelId, Parties, ReservationId, RoomTypeId, StayDates};
+use staymesh_domain::{ChildRules, HotelId, Page, Parties, ReservationId, RoomTypeId, StayDates};
 use staymesh_mesh::Problem;
 
 use super::BookingService;
@@ -43,6 +43,19 @@ pub(crate) struct OfferLine {
     pub(crate) room_type: RoomTypeInfo,
     pub(crate) rooms_left: i32,
     pub(crate) quote: Quote,
+}
+
+impl OfferLine {
+    /// The place among the offers of a search: total in minor units, then room type.
+    pub(crate) fn position(&self) -> (i64, i32) {
+        (self.quote.total.minor(), self.room_type.room_type_id.get())
+    }
+}
+
+/// The offers of a page, and the token of the next page. The search is done anew for each page: prices depend on what is left.
+pub(crate) fn page_of(page: &Page<(i64, i32)>, mut offers: Vec<OfferLine>) -> (Vec<OfferLine>, String) {
+    offers.retain(|line| page.after.is_none_or(|after| line.position() > after));
+    page.cut(offers, OfferLine::position)
 }
 
 /// A room type that the parties do not fit.
@@ -164,7 +177,7 @@ impl BookingService {
                 lines.push(OfferLine { room_type, rooms_left: *rooms_left, quote: price.quote });
             }
         }
-        lines.sort_by_key(|line| (line.quote.total.minor(), line.room_type.room_type_id));
+        lines.sort_by_key(OfferLine::position);
         Ok(lines)
     }
 

@@ -11,10 +11,9 @@ use staymesh_api::{
         hotel_admin_service_client::HotelAdminServiceClient,
     },
     identity::v1::{
-        CreateClientRequest, DeleteClientRequest, ListClientsRequest,
+        CreateClientRequest, DeleteClientRequest, ListClientsRequest, Role,
         identity_admin_service_client::IdentityAdminServiceClient,
     },
-    options::v1::Role,
     rate::v1::{CancellationPolicy, RoomRate, SetRoomRateRequest, rate_admin_service_client::RateAdminServiceClient},
     reservation::v1::{
         InventoryNight, ListInventoryRequest, ListReservationsRequest, Reservation, SetInventoryRequest,
@@ -83,7 +82,7 @@ impl Administrator {
         };
         let request = CreateHotelRequest { hotel: Some(hotel), request_id: run.request_id(&["hotel", name]) };
         let made = patiently(async || self.hotels.clone().create_hotel(request.clone()).await).await;
-        Ok(made.with_context(|| format!("making hotel {name}"))?.hotel.context("no hotel in the answer")?.hotel_id)
+        Ok(made.with_context(|| format!("making hotel {name}"))?.hotel_id)
     }
 
     /// Creates a room type. Idempotent per run.
@@ -97,8 +96,7 @@ impl Administrator {
         let request_id = run.request_id(&["room type", &lane.hotel, &lane.room_type]);
         let request = CreateRoomTypeRequest { hotel_id, room_type: Some(room_type), request_id };
         let made = patiently(async || self.hotels.clone().create_room_type(request.clone()).await).await;
-        let made = made.with_context(|| format!("making room type {}", lane.room_type))?;
-        Ok(made.room_type.context("no room type in the answer")?.room_type_id)
+        Ok(made.with_context(|| format!("making room type {}", lane.room_type))?.room_type_id)
     }
 
     /// Puts the rooms of a room type on sale, without overbooking.

@@ -9,8 +9,7 @@ use staymesh_api::{
     rate::v1::SetNightlyPricesRequest,
     reservation::v1::{
         CancelReservationRequest, CreateReservationRequest, Guest, PaymentMode, PrepareReservationRequest,
-        PrepareReservationResponse, Reservation, ReservationStatus,
-        reservation_service_client::ReservationServiceClient,
+        PrepareReservationResponse, ReservationStatus, reservation_service_client::ReservationServiceClient,
     },
 };
 use staymesh_domain::Money;
@@ -87,14 +86,13 @@ impl Player<'_> {
         };
         let made = patiently(async || {
             let answer = self.partner.clone().create_reservation(request.clone()).await?;
-            let made = answer.get_ref().reservation.as_ref();
-            match made.map(Reservation::status) {
+            match answer.get_ref().status() {
                 // The payment service has not decided the sale yet; a repeat asks again.
-                Some(ReservationStatus::PendingPayment) => Err(Status::unavailable("the sale is not decided yet")),
+                ReservationStatus::PendingPayment => Err(Status::unavailable("the sale is not decided yet")),
                 _ => Ok(answer),
             }
         });
-        let made = made.await.context("booking")?.reservation.context("no reservation in the answer")?;
+        let made = made.await.context("booking")?;
         ensure!(made.status() == ReservationStatus::Paid, "booked, but {:?}", made.status());
         let booked = Booked { reservation_id: made.reservation_id, cancelled: false, earlier: false };
         self.booked.insert(row.number, booked);
@@ -150,7 +148,7 @@ impl Player<'_> {
         let client = if booked.earlier { &self.admin.reservations } else { &self.partner };
         let request = CancelReservationRequest { reservation_id: booked.reservation_id.clone() };
         let answer = patiently(async || client.clone().cancel_reservation(request.clone()).await).await;
-        let status = answer.context("cancelling")?.reservation.context("no reservation in the answer")?.status();
+        let status = answer.context("cancelling")?.status();
         ensure!(
             matches!(status, ReservationStatus::Cancelled | ReservationStatus::Refunded),
             "cancelled, but {status:?}"

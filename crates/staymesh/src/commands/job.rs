@@ -15,7 +15,7 @@ use staymesh_store::{StoreConfig, parse_duration};
 
 use super::{
     dead_letters::{ListDeadLetters, ReplayDeadLetters},
-    pay_out::{PayOut, PayOutStatement},
+    payout::{Payout, PayoutStatement},
     post_missing::PostMissing,
     reconcile::{ListCases, Reconcile},
 };
@@ -30,9 +30,9 @@ pub(crate) enum Job {
     ArchiveInventory(ArchiveInventory),
     /// Pay hotels for stays that are over, taxes and commission kept; run it daily. Reads the payment database. Safe to
     /// stop, to repeat and to run twice at once
-    PayOut(PayOut),
+    Payout(Payout),
     /// Write the lines of a payout as a CSV file. Uses the payment database
-    PayOutStatement(PayOutStatement),
+    PayoutStatement(PayoutStatement),
     /// Post missing ledger entries of payments and refunds from releases without the ledger; once after the upgrade. Uses
     /// the payment database. Idempotent; may be interrupted and run concurrently
     PostMissing(PostMissing),
@@ -78,8 +78,8 @@ impl Job {
         match self {
             Self::ExtendInventory(job) => job.run().await,
             Self::ArchiveInventory(job) => job.run().await,
-            Self::PayOut(job) => job.run().await,
-            Self::PayOutStatement(job) => job.run().await,
+            Self::Payout(job) => job.run().await,
+            Self::PayoutStatement(job) => job.run().await,
             Self::PostMissing(job) => job.run().await,
             Self::ListDeadLetters(job) => job.run().await,
             Self::ReplayDeadLetters(job) => job.run().await,

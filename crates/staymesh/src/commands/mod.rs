@@ -6,7 +6,7 @@ pub(crate) mod edge;
 pub(crate) mod identity;
 pub(crate) mod job;
 pub(crate) mod migrate;
-pub(crate) mod pay_out;
+pub(crate) mod payout;
 mod post_missing;
 pub(crate) mod reconcile;
 pub(crate) mod serve;

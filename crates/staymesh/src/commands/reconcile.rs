@@ -12,7 +12,7 @@ use staymesh_domain::{Currency, Money, parse_date};
 use staymesh_mesh::{client::Mesh, config::ClientConfig};
 use staymesh_payment::{
     clients::reservations::GrpcReservationClient,
-    operator::{self, Case, CaseFilter, Class, Resolution, State, Sum},
+    operator::{self, Case, CaseFilter, CaseKind, Resolution, State, Sum},
     reconcile::{self, Options, Progress, Summary, yesterday},
 };
 use staymesh_psp::{AnyPsp, PspConfig, provider::longest_settlement_pause};
@@ -54,9 +54,9 @@ pub(crate) struct ListCases {
     /// Only cases in this state
     #[arg(long, value_enum)]
     state: Option<StateName>,
-    /// Only cases of this class, for example `MISSING_AT_PSP`
-    #[arg(long, value_parser = class)]
-    class: Option<Class>,
+    /// Only cases of this kind, for example `MISSING_AT_PSP`
+    #[arg(long, value_parser = kind)]
+    kind: Option<CaseKind>,
     /// Only cases of this day, yyyy-mm-dd
     #[arg(long, value_parser = date)]
     day: Option<Date>,
@@ -78,9 +78,10 @@ fn date(text: &str) -> Result<Date, String> {
     parse_date(text).map_err(|error| error.to_string())
 }
 
-fn class(text: &str) -> Result<Class, String> {
-    let names = || Class::ALL.iter().map(|class| class.as_str()).collect::<Vec<_>>().join(", ");
-    Class::from_name(&text.to_ascii_uppercase().replace('-', "_")).ok_or_else(|| format!("must be one of {}", names()))
+fn kind(text: &str) -> Result<CaseKind, String> {
+    let names = || CaseKind::ALL.iter().map(|kind| kind.as_str()).collect::<Vec<_>>().join(", ");
+    CaseKind::from_name(&text.to_ascii_uppercase().replace('-', "_"))
+        .ok_or_else(|| format!("must be one of {}", names()))
 }
 
 impl Reconcile {
@@ -96,8 +97,8 @@ impl Reconcile {
             counts.opened,
             counts.closed,
         );
-        for (class, count) in &summary.unresolved {
-            println!("{}: {count} not resolved", class.as_str());
+        for (kind, count) in &summary.unresolved {
+            println!("{}: {count} not resolved", kind.as_str());
         }
         let unresolved: i64 = summary.unresolved.iter().map(|(_, count)| count).sum();
         if unresolved > 0 {
@@ -148,7 +149,7 @@ impl ListCases {
             StateName::Assigned => State::Assigned,
             StateName::Resolved => State::Resolved,
         });
-        let filter = CaseFilter { state, class: self.class, day: self.day };
+        let filter = CaseFilter { state, kind: self.kind, day: self.day };
         let (mut after, mut count) = (None, 0);
         loop {
             let page = operator::list_cases(&pool, filter, after, PAGE).await.context("reading the cases")?;
@@ -173,7 +174,7 @@ fn as_json(case: &Case) -> Value {
     let finding = &case.finding;
     let sum = |sum: &Option<Sum>| sum.as_ref().map(|(minor, code)| json!({ "minor": minor, "currency_code": code }));
     json!({
-        "case_id": case.case_id, "day": finding.day, "class": finding.class.as_str(),
+        "case_id": case.case_id, "day": finding.day, "kind": finding.kind.as_str(),
         "subject": finding.subject.as_str(), "subject_id": finding.subject_id, "psp_id": finding.psp_id,
         "payment_id": finding.payment_id, "reservation_id": finding.reservation_id,
         "expected": sum(&finding.expected), "found": sum(&finding.found), "detail": finding.detail,
@@ -187,13 +188,13 @@ fn table(cases: &[Case]) -> Table {
     let mut table = Table::new();
     table
         .load_style(presets::ASCII_MARKDOWN)
-        .set_header(["case", "day", "class", "about", "here", "found", "state", "replay", "detail"]);
+        .set_header(["case", "day", "kind", "about", "here", "found", "state", "replay", "detail"]);
     for case in cases {
         let finding = &case.finding;
         table.add_row([
             case.case_id.to_string(),
             finding.day.to_string(),
-            finding.class.as_str().to_owned(),
+            finding.kind.as_str().to_owned(),
             format!("{} {}", finding.subject.as_str(), finding.subject_id),
             amount(finding.expected.as_ref()),
             amount(finding.found.as_ref()),
@@ -218,11 +219,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn class_accepts_any_case_and_separator() {
+    fn kind_accepts_any_case_and_separator() {
         for text in ["MISSING_AT_PSP", "missing-at-psp", "missing_at_psp"] {
-            assert_eq!(class(text), Ok(Class::MissingAtPsp));
+            assert_eq!(kind(text), Ok(CaseKind::MissingAtPsp));
         }
-        assert!(class("all").unwrap_err().contains("MISSING_HERE, AMOUNT"));
+        assert!(kind("all").unwrap_err().contains("MISSING_HERE, AMOUNT"));
     }
 
     #[test]

@@ -30,12 +30,12 @@ pub(super) async fn die_at(shop: &mut Shop<'_>, step: &str, point: &str) {
     owe(shop, point).await;
 
     // The transfer event and the transfer query must each suffice without the other, where one can be disabled.
-    let events = !matches!(step, "pay_out.transferred" | "pay_out.saved");
+    let events = !matches!(step, "payout.transferred" | "payout.saved");
     let events_before = transfer_events(shop).await;
     if !events {
         operate(shop.mesh(), |local| restart(local, "psp-simulator", &DEAF));
     }
-    if step == "pay_out.requested" {
+    if step == "payout.requested" {
         assert_eq!(job(shop, point), Some(Signal::KILL.as_raw()), "{point}");
         assert_eq!(job(shop, ""), None, "{point}");
     } else {
@@ -65,7 +65,7 @@ pub(super) async fn owe(shop: &mut Shop<'_>, what: &str) {
 /// Switches to a new hotel with a payout account.
 pub(super) async fn open_an_account(shop: &mut Shop<'_>) {
     shop.move_to_another_hotel().await;
-    let path = format!("/v1/hotels/{}/payOutDestination", shop.hotel_id());
+    let path = format!("/v1/hotels/{}/payoutDestination", shop.hotel_id());
     shop.world.admin.put(&path, json!({ "destination": "acct_hotel" })).await.ok();
 }
 
@@ -73,7 +73,7 @@ pub(super) async fn open_an_account(shop: &mut Shop<'_>) {
 pub(super) fn job(shop: &Shop<'_>, fault: &str) -> Option<i32> {
     let (hotel, until) = (shop.hotel_id().to_string(), in_days(LATER_DAYS));
     let status = operate(shop.mesh(), |local| {
-        let launch = local.job("payment", &["pay-out", "--until", &until, "--hotel", &hotel])?;
+        let launch = local.job("payment", &["payout", "--until", &until, "--hotel", &hotel])?;
         let mut process = launch.env("STAYMESH_FAULT", fault).spawn()?;
         wait_until("the job is done", JOB_LIMIT, || process.exit_status())
     });
@@ -112,7 +112,7 @@ pub(super) async fn assert_books_paid_once(shop: &Shop<'_>, what: &str) -> Strin
         .bind(shop.hotel_id())
         .fetch_all(shop.payments())
         .await
-        .expect("the pay-outs")
+        .expect("the payouts")
     };
     eventually(&format!("{what}: the hotel is paid"), async || {
         transfers().await.iter().any(|(_, status, _)| status == "PAID").then_some(())

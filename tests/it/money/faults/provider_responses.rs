@@ -177,7 +177,7 @@ impl Wire<'_> {
     }
 
     /// Pays out one sale of a new hotel while the response to the transfer is faulty.
-    async fn pay_out(&self, links: &[Link], what: &str) {
+    async fn pay_hotel(&self, links: &[Link], what: &str) {
         let shop = self.shop;
         self.link.set(links[0]);
         assert_eq!(payout::job(shop, ""), None, "{what}");
@@ -226,7 +226,7 @@ async fn lost_late_or_repeated_transfer_response_pays_hotel_once() {
             }
             let wire = Wire { shop: &shop, link: Proxy::start(provider).expect("a link"), events };
             wire.restart(&[]);
-            wire.pay_out(links, &what).await;
+            wire.pay_hotel(links, &what).await;
         }
     }
     super::assert_clean(&shop).await;

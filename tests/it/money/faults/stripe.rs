@@ -44,7 +44,7 @@ fn scenario_through(step: Step) -> Option<Scenario> {
         "pay_in.page_closed" => Some(Scenario::Left),
         "pay_in.overdue_closed" => Some(Scenario::Overdue),
         "refund.paid_back" | "refund.saved" => Some(Scenario::Cancelled),
-        "pay_out.transferred" | "pay_out.saved" => Some(Scenario::PaidOut),
+        "payout.transferred" | "payout.saved" => Some(Scenario::PaidOut),
         _ => None,
     }
 }

@@ -32,14 +32,14 @@ fn numbers(room_type: &proto::RoomType) -> (Option<i32>, i32, Option<i32>, i32, 
 
 async fn read(fixture: &Fixture, hotel_id: i32, room_type_id: i32) -> proto::RoomType {
     let request = Request::new(GetRoomTypeRequest { hotel_id, room_type_id });
-    fixture.hotels.get_room_type(request).await.unwrap().into_inner().room_type.unwrap()
+    fixture.hotels.get_room_type(request).await.unwrap().into_inner()
 }
 
 async fn update(fixture: &Fixture, room_type: proto::RoomType, mask: &[&str]) -> Result<proto::RoomType, Status> {
     let (hotel_id, room_type_id) = (room_type.hotel_id, room_type.room_type_id);
     let update_mask = Some(FieldMask { paths: mask.iter().map(ToString::to_string).collect() });
     let request = UpdateRoomTypeRequest { hotel_id, room_type_id, room_type: Some(room_type), update_mask };
-    Ok(fixture.admin.update_room_type(staff(&[hotel_id], request)).await?.into_inner().room_type.unwrap())
+    Ok(fixture.admin.update_room_type(staff(&[hotel_id], request)).await?.into_inner())
 }
 
 #[tokio::test]

@@ -35,7 +35,7 @@ async fn room_number_is_unique_without_case_and_form() {
     let refused = fixture.admin.update_room(rename(other.room_id, "12a")).await.unwrap_err();
     assert_eq!(reason(&refused), Reason::RoomNumberTaken);
     // Its own number in another case is free.
-    let renamed = fixture.admin.update_room(rename(first.room_id, "12a")).await.unwrap().into_inner().room.unwrap();
+    let renamed = fixture.admin.update_room(rename(first.room_id, "12a")).await.unwrap().into_inner();
     assert_eq!(renamed.room_number, "12a");
 }
 

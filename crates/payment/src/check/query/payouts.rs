@@ -58,29 +58,29 @@ pub(super) const PAYOUTS: &str = ranked!(
          from line full join posted using (payout_id, currency, of_booking, account, hotel_id)
          where coalesce(line.minor, 0) <> coalesce(posted.minor, 0)
      ), wrong (kind, id, detail) as (
-         select 'pay_out_differs', payout_id, case
+         select 'payout_differs', payout_id, case
                  when said is null then lines || ' lines and ' || transfers || ' transfers of a payout that does not exist'
                  else 'declares ' || said || ' lines and ' || amount_minor || ', but has ' || lines || ' and ' || minor || ' '
                      || currency end
          from judged
          where (said, amount_minor::numeric, 1, said::bigint) is distinct from (lines, minor, first, last)
          union all
-         select 'pay_out_not_earned', payout_id, string_agg(why, '; ' order by number)
+         select 'payout_not_earned', payout_id, string_agg(why, '; ' order by number)
          from unearned where why is not null group by payout_id
          union all
-         select 'pay_out_settles_twice', settled.payout_id,
+         select 'payout_settles_twice', settled.payout_id,
              count(*) || ' of its entries are settled by other lines, too, the first by ' || min(other.payout_id::text)
          from settled join pay_out_line other on (other.transaction_id, other.line) = (settled.transaction_id, settled.line)
              and (other.payout_id, other.number) <> (settled.payout_id, settled.number)
          group by settled.payout_id
          union all
-         select 'pay_out_paid_twice', payout_id, alive || ' transfers are open or paid' from judged where alive > 1
+         select 'payout_paid_twice', payout_id, alive || ' transfers are open or paid' from judged where alive > 1
          union all
-         select 'pay_out_not_asked_for', payout_id, transfers || ' transfers, of which the last is number '
+         select 'payout_not_asked_for', payout_id, transfers || ' transfers, of which the last is number '
              || coalesce(last_attempt, 0)
          from judged where said is not null and transfers is distinct from coalesce(last_attempt, -1)
          union all
-         select 'pay_out_posting_differs', payout_id, string_agg(detail, '; ' order by detail)
+         select 'payout_posting_differs', payout_id, string_agg(detail, '; ' order by detail)
          from differing group by payout_id
      )"
 );

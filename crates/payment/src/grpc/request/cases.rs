@@ -6,8 +6,8 @@ use staymesh_mesh::Problem;
 use uuid::Uuid;
 
 use crate::{
-    grpc::response::cases::{class, state},
-    reconcile::model::{CaseFilter, Class, State},
+    grpc::response::cases::{kind, state},
+    reconcile::model::{CaseFilter, CaseKind, State},
 };
 
 /// Longest owner and longest note, in characters. The database has the same limits.
@@ -35,20 +35,20 @@ pub(in crate::grpc) fn resolve(request: &proto::ResolveCaseRequest) -> Result<(U
     Ok(errors.complete(id.zip(note))?)
 }
 
-/// The filter and the page of a list request. An unspecified state or class, and an empty day, do not filter.
+/// The filter and the page of a list request. An unspecified state or kind, and an empty day, do not filter.
 pub(in crate::grpc) fn list(request: &ListReconciliationCasesRequest) -> Result<(CaseFilter, Page<Uuid>), Problem> {
     let mut errors = FieldErrors::default();
     let wanted = proto::CaseState::try_from(request.state).ok();
     errors.holds(wanted.is_some(), "state", "is not a known state");
     let state = State::ALL.iter().copied().find(|known| Some(state(*known)) == wanted);
-    let wanted = proto::CaseClass::try_from(request.class).ok();
-    errors.holds(wanted.is_some(), "class", "is not a known class");
-    let class = Class::ALL.iter().copied().find(|known| Some(class(*known)) == wanted);
+    let wanted = proto::CaseKind::try_from(request.kind).ok();
+    errors.holds(wanted.is_some(), "kind", "is not a known kind");
+    let kind = CaseKind::ALL.iter().copied().find(|known| Some(kind(*known)) == wanted);
     let day = match request.day.as_str() {
         "" => None,
         day => errors.value(parse_date(day).map_err(|error| FieldError::new("day", error.to_string()))),
     };
-    let filters = [&*request.state.to_string(), &*request.class.to_string(), &*request.day];
+    let filters = [&*request.state.to_string(), &*request.kind.to_string(), &*request.day];
     let page = Page::collect(&mut errors, request.page_size, &request.page_token, &filters);
-    Ok((CaseFilter { state, class, day }, errors.complete(page)?))
+    Ok((CaseFilter { state, kind, day }, errors.complete(page)?))
 }

@@ -9,7 +9,7 @@ use uuid::Uuid;
 const MAX_DESTINATION: usize = 200;
 
 /// The hotel and the page.
-pub(in crate::grpc) fn list(request: &proto::ListPayOutsRequest) -> Result<(HotelId, Page<Uuid>), Problem> {
+pub(in crate::grpc) fn list(request: &proto::ListPayoutsRequest) -> Result<(HotelId, Page<Uuid>), Problem> {
     let mut errors = FieldErrors::default();
     let hotel_id = errors.value(HotelId::try_from(request.hotel_id));
     let filters = [&*request.hotel_id.to_string()];
@@ -17,23 +17,30 @@ pub(in crate::grpc) fn list(request: &proto::ListPayOutsRequest) -> Result<(Hote
     Ok(errors.complete(hotel_id.zip(page))?)
 }
 
-/// The hotel, the payout and the page of its lines.
-pub(in crate::grpc) fn statement(
-    request: &proto::GetPayOutStatementRequest,
-) -> Result<(HotelId, Uuid, Page<i32>), Problem> {
+/// The id of a payout.
+pub(in crate::grpc) fn id(request: &proto::GetPayoutRequest) -> Result<Uuid, Problem> {
     let mut errors = FieldErrors::default();
-    let hotel_id = errors.value(HotelId::try_from(request.hotel_id));
-    // Only the hyphenated notation: braces, URNs and bare digits are rejected, so that a payout has one name.
-    let payout_id = Uuid::try_parse(&request.payout_id).ok().filter(|_| request.payout_id.len() == 36);
-    let payout_id = errors.value(payout_id.ok_or_else(|| FieldError::new("payout_id", "must be a UUID")));
+    let payout_id = errors.value(parse_id(&request.payout_id));
+    Ok(errors.complete(payout_id)?)
+}
+
+/// The payout and the page of its lines.
+pub(in crate::grpc) fn lines(request: &proto::ListPayoutLinesRequest) -> Result<(Uuid, Page<i32>), Problem> {
+    let mut errors = FieldErrors::default();
+    let payout_id = errors.value(parse_id(&request.payout_id));
     let filters = [&*payout_id.unwrap_or_default().to_string()];
     let page = Page::collect(&mut errors, request.page_size, &request.page_token, &filters);
-    let ((hotel_id, payout_id), page) = errors.complete(hotel_id.zip(payout_id).zip(page))?;
-    Ok((hotel_id, payout_id, page))
+    Ok(errors.complete(payout_id.zip(page))?)
+}
+
+/// Only the hyphenated notation: braces, URNs and bare digits are rejected, so that a payout has one name.
+fn parse_id(text: &str) -> Result<Uuid, FieldError> {
+    let payout_id = Uuid::try_parse(text).ok().filter(|_| text.len() == 36);
+    payout_id.ok_or_else(|| FieldError::new("payout_id", "must be a UUID"))
 }
 
 /// The hotel and its account at the payment provider.
-pub(in crate::grpc) fn destination(request: &proto::SetPayOutDestinationRequest) -> Result<(HotelId, &str), Problem> {
+pub(in crate::grpc) fn destination(request: &proto::SetPayoutDestinationRequest) -> Result<(HotelId, &str), Problem> {
     let mut errors = FieldErrors::default();
     let hotel_id = errors.value(HotelId::try_from(request.hotel_id));
     let text = request.destination.as_str();

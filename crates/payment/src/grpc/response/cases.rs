@@ -5,7 +5,7 @@ use staymesh_domain::{Currency, Money};
 use staymesh_mesh::proto_types::{money, timestamp};
 use uuid::Uuid;
 
-use crate::reconcile::model::{Case, Class, Resolution, State, Subject, Sum};
+use crate::reconcile::model::{Case, CaseKind, Resolution, State, Subject, Sum};
 
 /// A case.
 pub(in crate::grpc) fn case(case: Case) -> proto::ReconciliationCase {
@@ -15,7 +15,7 @@ pub(in crate::grpc) fn case(case: Case) -> proto::ReconciliationCase {
     proto::ReconciliationCase {
         case_id: case.case_id.to_string(),
         day: finding.day.to_string(),
-        class: class(finding.class).into(),
+        kind: kind(finding.kind).into(),
         subject: subject(finding.subject).into(),
         subject_id: finding.subject_id,
         psp_id: finding.psp_id.unwrap_or_default(),
@@ -44,16 +44,16 @@ fn amount((minor, code): Sum) -> ProtoMoney {
     known.map_or_else(|| ProtoMoney { currency_code: code, amount: minor.to_string() }, money)
 }
 
-pub(in crate::grpc) const fn class(class: Class) -> proto::CaseClass {
-    match class {
-        Class::MissingAtPsp => proto::CaseClass::MissingAtPsp,
-        Class::MissingHere => proto::CaseClass::MissingHere,
-        Class::Amount => proto::CaseClass::Amount,
-        Class::Currency => proto::CaseClass::Currency,
-        Class::Duplicate => proto::CaseClass::Duplicate,
-        Class::Status => proto::CaseClass::Status,
-        Class::Wallet => proto::CaseClass::Wallet,
-        Class::Reservation => proto::CaseClass::Reservation,
+pub(in crate::grpc) const fn kind(kind: CaseKind) -> proto::CaseKind {
+    match kind {
+        CaseKind::MissingAtPsp => proto::CaseKind::MissingAtPsp,
+        CaseKind::MissingHere => proto::CaseKind::MissingHere,
+        CaseKind::Amount => proto::CaseKind::Amount,
+        CaseKind::Currency => proto::CaseKind::Currency,
+        CaseKind::Duplicate => proto::CaseKind::Duplicate,
+        CaseKind::Status => proto::CaseKind::Status,
+        CaseKind::Wallet => proto::CaseKind::Wallet,
+        CaseKind::Reservation => proto::CaseKind::Reservation,
     }
 }
 

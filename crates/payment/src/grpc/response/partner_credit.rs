@@ -1,6 +1,7 @@
 //! The credit of partners and their payments.
 
 use staymesh_api::payment::v1 as proto;
+use staymesh_domain::ClientId;
 use staymesh_mesh::{
     Problem,
     proto_types::{money, timestamp},
@@ -8,15 +9,23 @@ use staymesh_mesh::{
 
 use crate::model::{CreditLimit, PartnerPayment};
 
+/// The client id of a partner that rules and tables name by its subject.
+///
+/// # Errors
+/// An internal error if it is the subject of an account, which may not collect.
+pub(super) fn client_id(partner: &str) -> Result<String, Problem> {
+    ClientId::in_subject(partner).map(str::to_owned).ok_or_else(|| Problem::internal(&"a partner that is no client"))
+}
+
 /// The credit of a partner in one currency.
 ///
 /// # Errors
-/// An internal error if what is left is out of range.
+/// An internal error if what is left is out of range, or the partner is no client.
 pub(in crate::grpc) fn credit_limit(credit: CreditLimit) -> Result<proto::PartnerCreditLimit, Problem> {
     let left = credit.left().map_err(|error| Problem::internal(&error))?;
     Ok(proto::PartnerCreditLimit {
         etag: credit.etag(),
-        partner: credit.partner,
+        client_id: client_id(&credit.partner)?,
         limit: Some(money(credit.limit)),
         used_amount: Some(money(credit.used)),
         left_amount: Some(money(left)),
@@ -33,14 +42,17 @@ pub(in crate::grpc) fn credit_limits(credits: Vec<CreditLimit>) -> Result<Vec<pr
 }
 
 /// A payment of a partner.
-pub(in crate::grpc) fn payment(payment: PartnerPayment) -> proto::PartnerPayment {
+///
+/// # Errors
+/// An internal error if the partner is no client.
+pub(in crate::grpc) fn payment(payment: PartnerPayment) -> Result<proto::PartnerPayment, Problem> {
     let PartnerPayment { partner_payment_id, request, create_time } = payment;
-    proto::PartnerPayment {
+    Ok(proto::PartnerPayment {
         partner_payment_id: partner_payment_id.to_string(),
-        partner: request.partner,
+        client_id: client_id(&request.partner)?,
         amount: Some(money(request.amount)),
         reference: request.reference,
         keep_credit: request.keep_credit,
         create_time: Some(timestamp(create_time)),
-    }
+    })
 }

@@ -7,12 +7,14 @@ use staymesh_mesh::{
     proto_types::{money, timestamp},
 };
 
+use super::partner_credit;
 use crate::model::PartnerSale;
 
 /// A line of a partner's invoice.
 ///
 /// # Errors
-/// An internal error if the owed amount cannot be computed, which the constraints of the database exclude.
+/// An internal error if the owed amount cannot be computed, which the constraints of the database exclude, or the
+/// partner is no client.
 pub(in crate::grpc) fn partner_sale(sale: PartnerSale) -> Result<proto::PartnerSale, Problem> {
     let owed = sale.owed().map_err(|error| Problem::internal(&error))?;
     Ok(proto::PartnerSale {
@@ -20,7 +22,7 @@ pub(in crate::grpc) fn partner_sale(sale: PartnerSale) -> Result<proto::PartnerS
         hotel_id: sale.reservation_id.hotel_id().get(),
         commission: Some(money(sale.commission())),
         owed_amount: Some(money(owed)),
-        partner: sale.terms.partner,
+        client_id: partner_credit::client_id(&sale.terms.partner)?,
         amount: Some(money(sale.terms.amount)),
         taxes: Some(money(sale.terms.taxes)),
         credited_amount: Some(money(sale.credited)),

@@ -5,8 +5,7 @@ use staymesh_mesh::proto_types::{money, timestamp};
 
 use crate::model::{Payment, Refund, RefundReason, Status};
 
-/// A payment with those of `refunds` that are its own. The link to its status page is left empty: it is for the owner
-/// alone.
+/// A payment with those of `refunds` that are its own.
 pub(in crate::grpc) fn payment(payment: Payment, refunds: &[Refund]) -> proto::Payment {
     let pending = payment.status == Status::Pending;
     let own = refunds.iter().filter(|refund| refund.payment_id == payment.payment_id);
@@ -21,7 +20,6 @@ pub(in crate::grpc) fn payment(payment: Payment, refunds: &[Refund]) -> proto::P
         create_time: Some(timestamp(payment.create_time)),
         in_review: pending && payment.in_review_since.is_some(),
         update_time: Some(timestamp(payment.update_time)),
-        status_url: String::new(),
         refunds: own.map(refund).collect(),
     }
 }

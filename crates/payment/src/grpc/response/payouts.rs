@@ -1,4 +1,4 @@
-//! Payouts and their statements.
+//! Payouts and their lines.
 
 use staymesh_api::payment::v1 as proto;
 use staymesh_domain::{Currency, Money, format_date};
@@ -13,15 +13,15 @@ use crate::{
 };
 
 /// A payout with the state of its latest transfer.
-pub(in crate::grpc) fn payout(payout: Payout) -> proto::PayOut {
-    proto::PayOut {
+pub(in crate::grpc) fn payout(payout: Payout) -> proto::Payout {
+    proto::Payout {
         payout_id: payout.payout_id.to_string(),
         hotel_id: payout.hotel_id.get(),
         amount: Some(money(payout.amount)),
         status: match payout.status {
-            TransferStatus::Requested => proto::PayOutStatus::Requested,
-            TransferStatus::Paid => proto::PayOutStatus::Paid,
-            TransferStatus::Failed => proto::PayOutStatus::Failed,
+            TransferStatus::Requested => proto::PayoutStatus::Requested,
+            TransferStatus::Paid => proto::PayoutStatus::Paid,
+            TransferStatus::Failed => proto::PayoutStatus::Failed,
         }
         .into(),
         failure: payout.failure.unwrap_or_default(),
@@ -32,28 +32,27 @@ pub(in crate::grpc) fn payout(payout: Payout) -> proto::PayOut {
     }
 }
 
-/// A page of a statement, with the totals of all lines.
+/// A page of lines, with the totals of all lines.
 ///
 /// # Errors
 /// An internal error if a share is out of the range of an amount, which the constraints of the database exclude.
-pub(in crate::grpc) fn statement(statement: Statement) -> Result<proto::GetPayOutStatementResponse, Problem> {
-    let currency = statement.payout.amount.currency();
+pub(in crate::grpc) fn lines(statement: Statement) -> Result<proto::ListPayoutLinesResponse, Problem> {
+    let currency = statement.currency;
     let lines: Result<_, Problem> = statement.lines.iter().map(|each| line(each, currency)).collect();
-    Ok(proto::GetPayOutStatementResponse {
-        totals: Some(shares(statement.totals, currency)?),
+    Ok(proto::ListPayoutLinesResponse {
         lines: lines?,
-        pay_out: Some(payout(statement.payout)),
         next_page_token: statement.next_page_token,
+        totals: Some(shares(statement.totals, currency)?),
     })
 }
 
-fn line(line: &StatementLine, currency: Currency) -> Result<proto::PayOutLine, Problem> {
+fn line(line: &StatementLine, currency: Currency) -> Result<proto::PayoutLine, Problem> {
     let kind = match line.kind {
-        LineKind::Sale => proto::PayOutLineKind::Sale,
-        LineKind::Refund => proto::PayOutLineKind::Refund,
-        LineKind::Correction => proto::PayOutLineKind::Correction,
+        LineKind::Sale => proto::PayoutLineKind::Sale,
+        LineKind::Refund => proto::PayoutLineKind::Refund,
+        LineKind::Correction => proto::PayoutLineKind::Correction,
     };
-    Ok(proto::PayOutLine {
+    Ok(proto::PayoutLine {
         number: line.number,
         reservation_id: line.reservation_id.to_string(),
         check_out: format_date(line.check_out),
@@ -62,9 +61,9 @@ fn line(line: &StatementLine, currency: Currency) -> Result<proto::PayOutLine, P
     })
 }
 
-fn shares(shares: Shares, currency: Currency) -> Result<proto::PayOutShares, Problem> {
+fn shares(shares: Shares, currency: Currency) -> Result<proto::PayoutShares, Problem> {
     let amount = |minor| Money::from_minor(minor, currency).map(money).map_err(|error| Problem::internal(&error));
-    Ok(proto::PayOutShares {
+    Ok(proto::PayoutShares {
         gross: Some(amount(shares.gross)?),
         refunds: Some(amount(shares.refunds)?),
         tax: Some(amount(shares.tax)?),

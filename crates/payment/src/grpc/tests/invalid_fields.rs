@@ -4,6 +4,7 @@ use staymesh_api::payment::v1::{
     self as proto, finance_service_server::FinanceService, payment_admin_service_server::PaymentAdminService,
     payment_flow_service_server::PaymentFlowService, payment_service_server::PaymentService,
 };
+use staymesh_domain::Page;
 use staymesh_mesh::auth::Role;
 use tonic::Request;
 
@@ -32,18 +33,16 @@ async fn every_wrong_field_of_a_request_of_staff_is_named() {
     let refund =
         proto::RefundPaymentRequest { payment_id: "x".into(), amount, request_id: "x".into(), goodwill: false };
     assert_eq!(named!(admin.refund_payment(by(&caller, refund))), ["payment_id", "amount.amount", "request_id"]);
-    let payouts = proto::ListPayOutsRequest { hotel_id: -1, page_size: -1, page_token: token() };
-    assert_eq!(named!(admin.list_pay_outs(by(&caller, payouts))), ["hotel_id", "page_size", "page_token"]);
-    let statement =
-        proto::GetPayOutStatementRequest { hotel_id: -1, payout_id: "x".into(), page_size: -1, page_token: token() };
-    assert_eq!(
-        named!(admin.get_pay_out_statement(by(&caller, statement))),
-        ["hotel_id", "payout_id", "page_size", "page_token"]
-    );
-    let destination = proto::SetPayOutDestinationRequest { hotel_id: -1, destination: "a b".into() };
-    assert_eq!(named!(admin.set_pay_out_destination(by(&caller, destination))), ["hotel_id", "destination"]);
+    let payouts = proto::ListPayoutsRequest { hotel_id: -1, page_size: -1, page_token: token() };
+    assert_eq!(named!(admin.list_payouts(by(&caller, payouts))), ["hotel_id", "page_size", "page_token"]);
+    let payout = proto::GetPayoutRequest { payout_id: "x".into() };
+    assert_eq!(named!(admin.get_payout(by(&caller, payout))), ["payout_id"]);
+    let lines = proto::ListPayoutLinesRequest { payout_id: "x".into(), page_size: -1, page_token: token() };
+    assert_eq!(named!(admin.list_payout_lines(by(&caller, lines))), ["payout_id", "page_size", "page_token"]);
+    let destination = proto::SetPayoutDestinationRequest { hotel_id: -1, destination: "a b".into() };
+    assert_eq!(named!(admin.set_payout_destination(by(&caller, destination))), ["hotel_id", "destination"]);
     let sales = proto::ListPartnerSalesRequest {
-        partner: String::new(),
+        client_id: String::new(),
         from_date: "x".into(),
         until_date: "x".into(),
         page_size: -1,
@@ -51,7 +50,7 @@ async fn every_wrong_field_of_a_request_of_staff_is_named() {
     };
     assert_eq!(
         named!(admin.list_partner_sales(by(&caller, sales))),
-        ["partner", "from_date", "until_date", "page_size", "page_token"]
+        ["client_id", "from_date", "until_date", "page_size", "page_token"]
     );
 }
 
@@ -93,14 +92,14 @@ async fn every_wrong_field_of_a_request_about_cases_is_named() {
     let admin = caller("admin-1", Role::Admin, &[]);
     let list = proto::ListReconciliationCasesRequest {
         state: 99,
-        class: 99,
+        kind: 99,
         day: "x".into(),
         page_size: -1,
         page_token: "x".into(),
     };
     assert_eq!(
         named!(finance.list_reconciliation_cases(by(&admin, list))),
-        ["state", "class", "day", "page_size", "page_token"]
+        ["state", "kind", "day", "page_size", "page_token"]
     );
     for text in ["", "  ", "a\0", "\u{200b}", "\u{200d}", "a\u{202e}", &"x".repeat(2001)] {
         let (case_id, etag) = ("x".to_owned(), String::new());
@@ -117,13 +116,22 @@ async fn every_wrong_field_of_a_request_about_credit_is_named() {
     let database = database().await;
     let finance = FinanceHandler(payments(database.pool()));
     let admin = caller("admin-1", Role::Admin, &[]);
-    let (partner, request_id) = (String::new(), "x".to_owned());
+    let (client_id, request_id) = (String::new(), "x".to_owned());
     let (amount, reference) = (None, "a\u{202e}b".to_owned());
-    let record = proto::RecordPartnerPaymentRequest { partner, amount, reference, request_id, keep_credit: false };
+    let record = proto::RecordPartnerPaymentRequest { client_id, amount, reference, request_id, keep_credit: false };
     assert_eq!(
         named!(finance.record_partner_payment(by(&admin, record))),
-        ["partner", "amount", "reference", "request_id"]
+        ["client_id", "amount", "reference", "request_id"]
     );
-    let set = proto::SetPartnerCreditLimitRequest { partner: String::new(), limit: None, etag: String::new() };
-    assert_eq!(named!(finance.set_partner_credit_limit(by(&admin, set))), ["partner", "limit"]);
+    let set = proto::SetPartnerCreditLimitRequest { client_id: String::new(), limit: None, etag: String::new() };
+    assert_eq!(named!(finance.set_partner_credit_limit(by(&admin, set))), ["client_id", "limit"]);
+    let list = proto::ListPartnerCreditLimitsRequest { client_id: "A".into(), page_size: -1, page_token: "x".into() };
+    assert_eq!(named!(finance.list_partner_credit_limits(by(&admin, list))), ["client_id", "page_size", "page_token"]);
+    // A page token is not signed: what it names is checked as well.
+    let payments = PaymentHandler(payments(database.pool()));
+    let forged =
+        Page::<String>::parse(1, "", &["client:acme"]).unwrap().cut(vec!["\0"; 2], |text| (*text).to_owned()).1;
+    let own = proto::ListCreditLimitsRequest { page_size: 1, page_token: forged };
+    let acme = caller("client:acme", Role::Partner, &[]);
+    assert_eq!(named!(payments.list_credit_limits(by(&acme, own))), ["page_token"]);
 }

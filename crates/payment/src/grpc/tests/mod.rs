@@ -51,7 +51,7 @@ fn by<T>(caller: &Caller, message: T) -> Request<T> {
 
 fn signed(header: Option<&str>, body: &[u8]) -> Request<ReceivePspEventRequest> {
     let body = HttpBody { content_type: "application/json".into(), data: body.to_vec(), extensions: vec![] };
-    let mut request = Request::new(ReceivePspEventRequest { body: Some(body) });
+    let mut request = Request::new(ReceivePspEventRequest { body: Some(body), provider: "simulator".into() });
     if let Some(header) = header {
         request.metadata_mut().insert("psp-signature", header.parse().unwrap());
     }
@@ -98,12 +98,29 @@ async fn webhook_reads_only_the_signature_header_of_its_provider() {
         (Provider::Stripe, "psp-signature", false),
     ] {
         let mut request = signed(None, body);
+        provider.name().clone_into(&mut request.get_mut().provider);
         request.metadata_mut().insert(header, signature.parse().unwrap());
         let webhook = WebhookHandler { provider, ..webhook(database.pool()) };
         let refused = webhook.receive_psp_event(request).await.err();
         let reason = refused.as_ref().and_then(Problem::reason_of);
         assert_eq!(reason, (!taken).then_some(Reason::WebhookSignatureInvalid), "{provider:?} {header}");
     }
+}
+
+#[tokio::test]
+async fn event_at_the_webhook_of_another_provider_is_refused_and_not_stored() {
+    let database = database().await;
+    let payment = open(database.pool()).await;
+    let body = paid(&payment);
+    let header = sign(NEW, Timestamp::now().as_second(), &body);
+    for other in ["stripe", "psp", "Simulator", "simulator ", ""] {
+        let mut request = signed(Some(&header), &body);
+        other.clone_into(&mut request.get_mut().provider);
+        let error = webhook(database.pool()).receive_psp_event(request).await.unwrap_err();
+        assert_eq!(Problem::reason_of(&error), Some(Reason::WebhookNotFound), "{other}");
+    }
+    let stored: i64 = sqlx::query_scalar("select count(*) from psp_event").fetch_one(database.pool()).await.unwrap();
+    assert_eq!((stored, now(database.pool(), payment.payment_id).await), (0, payment));
 }
 
 #[tokio::test]
@@ -129,7 +146,7 @@ async fn event_with_invalid_signature_or_age_is_refused() {
     let header = sign(NEW, Timestamp::now().as_second(), &huge);
     let error = webhook(database.pool()).receive_psp_event(signed(Some(&header), &huge)).await.unwrap_err();
     assert_eq!(Problem::reason_of(&error), Some(Reason::RequestTooLarge));
-    let bare = Request::new(ReceivePspEventRequest { body: None });
+    let bare = Request::new(ReceivePspEventRequest { body: None, provider: "simulator".into() });
     let error = webhook(database.pool()).receive_psp_event(bare).await.unwrap_err();
     assert_eq!(Problem::reason_of(&error), Some(Reason::WebhookSignatureInvalid));
     assert_eq!(now(database.pool(), payment.payment_id).await, payment);
@@ -154,7 +171,7 @@ async fn get_payment_is_limited_to_owner_hotel_staff_and_administrators(
     let request = GetPaymentRequest { payment_id: payment.payment_id.to_string() };
     match PaymentHandler(payments(database.pool())).get_payment(by(&caller(subject, role, hotels), request)).await {
         Ok(answer) => {
-            let shown = answer.into_inner().payment.unwrap();
+            let shown = answer.into_inner();
             assert!(sees);
             assert_eq!(shown.status(), PaymentStatus::Pending);
             assert_eq!(Some(shown.checkout_url), payment.checkout_url);
@@ -177,7 +194,7 @@ async fn get_payment_returns_checkout_url_only_while_pending() {
             .get_payment(by(&caller("guest-1", Role::Guest, &[]), request))
             .await
             .unwrap();
-        let shown = answer.into_inner().payment.unwrap();
+        let shown = answer.into_inner();
         // 40.00 of 100.00 are refunded.
         let name = if status == Status::Refunded { "PARTIALLY_REFUNDED" } else { status.as_str() };
         assert_eq!(shown.status().as_str_name(), format!("PAYMENT_STATUS_{name}"));
@@ -214,7 +231,7 @@ async fn create_payment_with_return_url_refused_by_provider_names_the_field_and_
     };
     assert_eq!(fields(&create("https://shop.example/?x").await.unwrap_err()), ["return_url"]);
     assert_eq!((open().await, outbox(database.pool()).await), (0, vec![]));
-    let paid = create("https://shop.example/").await.unwrap().into_inner().payment.unwrap();
+    let paid = create("https://shop.example/").await.unwrap().into_inner();
     assert_eq!((open().await, paid.checkout_url.as_str()), (1, "https://psp.example/p"));
 }
 

@@ -23,9 +23,15 @@ fn euros(amount: &str) -> Option<Money> {
 }
 
 /// Leaving on this day of May 2030.
-fn sale(partner: &str, day: u8) -> RecordPartnerSaleRequest {
+fn sale(client_id: &str, day: u8) -> RecordPartnerSaleRequest {
     let check_out = format!("2030-05-{day:02}");
-    let terms = PartnerSaleTerms { partner: partner.into(), amount: euros("100.00"), taxes: euros("7.00"), check_out };
+    let terms = PartnerSaleTerms {
+        client_id: client_id.into(),
+        amount: euros("100.00"),
+        taxes: euros("7.00"),
+        check_out,
+        ..PartnerSaleTerms::default()
+    };
     RecordPartnerSaleRequest {
         reservation_id: reservation_id().to_string(),
         terms: Some(terms),
@@ -37,7 +43,7 @@ fn sale(partner: &str, day: u8) -> RecordPartnerSaleRequest {
 async fn partner_sale_is_recorded_and_credited_idempotently_and_other_terms_are_refused() {
     let database = database().await;
     let payments = payments(database.pool());
-    let request = sale("client:acme", 4);
+    let request = sale("acme", 4);
     let mut recorded = Vec::new();
     for _ in 0..2 {
         let answer = InternalPaymentHandler(payments.clone())
@@ -45,12 +51,12 @@ async fn partner_sale_is_recorded_and_credited_idempotently_and_other_terms_are_
             .await
             .unwrap()
             .into_inner();
-        recorded.push(answer.sale.unwrap());
+        recorded.push(answer);
     }
     assert_eq!(recorded[0], recorded[1]);
     let made = &recorded[0];
     assert_eq!((made.reservation_id.as_str(), made.hotel_id), (request.reservation_id.as_str(), 7));
-    assert_eq!((made.partner.as_str(), made.check_out.as_str()), ("client:acme", "2030-05-04"));
+    assert_eq!((made.client_id.as_str(), made.check_out.as_str()), ("acme", "2030-05-04"));
     assert_eq!((made.amount.clone(), made.taxes.clone()), (euros("100.00"), euros("7.00")));
     assert_eq!((made.commission.clone(), made.credited_amount.clone()), (euros("13.95"), euros("0.00")));
     assert_eq!((made.owed_amount.clone(), made.cancel_time), (euros("100.00"), None));
@@ -84,7 +90,7 @@ async fn partner_sale_is_recorded_and_credited_idempotently_and_other_terms_are_
 async fn partner_sale_whose_hold_expired_is_credited_in_full() {
     let database = database().await;
     let payments = payments(database.pool());
-    let request = sale("client:acme", 4);
+    let request = sale("acme", 4);
     InternalPaymentHandler(payments.clone()).record_partner_sale(Request::new(request.clone())).await.unwrap();
     let settle = SettleCancellationRequest {
         reservation_id: request.reservation_id,
@@ -98,18 +104,36 @@ async fn partner_sale_whose_hold_expired_is_credited_in_full() {
 }
 
 #[tokio::test]
+async fn sale_of_a_release_that_names_the_partner_by_its_subject_is_the_same_sale() {
+    let database = database().await;
+    let payments = payments(database.pool());
+    let now = sale("acme", 4);
+    let terms = now.terms.clone().unwrap();
+    let before = PartnerSaleTerms { partner: "client:acme".into(), client_id: String::new(), ..terms.clone() };
+    let account = PartnerSaleTerms { partner: "acme".into(), client_id: String::new(), ..terms };
+    let record = async |terms| {
+        let request = RecordPartnerSaleRequest { terms: Some(terms), ..now.clone() };
+        InternalPaymentHandler(payments.clone()).record_partner_sale(Request::new(request)).await
+    };
+    assert_eq!(fields(&record(account).await.unwrap_err()), ["terms.client_id"]);
+    let sold = record(before).await.unwrap().into_inner();
+    assert_eq!(record(now.terms.clone().unwrap()).await.unwrap().into_inner(), sold);
+    assert_eq!(sold.client_id, "acme");
+}
+
+#[tokio::test]
 async fn invalid_terms_of_a_sale_are_all_named() {
     let database = database().await;
     let payments = payments(database.pool());
     let dollars = money("USD", "1.00");
-    let good = sale("client:acme", 4).terms.unwrap();
+    let good = sale("acme", 4).terms.unwrap();
     let long = "p".repeat(201);
     for (terms, wrong) in [
         (None, vec!["terms"]),
-        (Some(PartnerSaleTerms::default()), vec!["terms.partner", "terms.amount", "terms.taxes", "terms.check_out"]),
+        (Some(PartnerSaleTerms::default()), vec!["terms.client_id", "terms.amount", "terms.taxes", "terms.check_out"]),
         (
-            Some(PartnerSaleTerms { partner: long, check_out: "2030-02-30".into(), ..good.clone() }),
-            vec!["terms.partner", "terms.check_out"],
+            Some(PartnerSaleTerms { client_id: long, check_out: "2030-02-30".into(), ..good.clone() }),
+            vec!["terms.client_id", "terms.check_out"],
         ),
         (
             Some(PartnerSaleTerms { amount: euros("0"), ..good.clone() }),
@@ -120,7 +144,7 @@ async fn invalid_terms_of_a_sale_are_all_named() {
         (Some(PartnerSaleTerms { taxes: euros("100.01"), ..good.clone() }), vec!["terms.taxes.amount"]),
         (Some(PartnerSaleTerms { taxes: dollars, ..good.clone() }), vec!["terms.taxes.currency_code"]),
     ] {
-        let request = RecordPartnerSaleRequest { terms, ..sale("client:acme", 4) };
+        let request = RecordPartnerSaleRequest { terms, ..sale("acme", 4) };
         assert_eq!(
             fields(
                 &InternalPaymentHandler(payments.clone()).record_partner_sale(Request::new(request)).await.unwrap_err()
@@ -145,9 +169,7 @@ async fn list_partner_sales_filters_by_check_out() {
     let database = database().await;
     let payments = payments(database.pool());
     let mut made = Vec::new();
-    for (partner, day) in
-        [("client:acme", 9), ("client:acme", 4), ("client:other", 5), ("client:acme", 4), ("client:acme", 6)]
-    {
+    for (partner, day) in [("acme", 9), ("acme", 4), ("other", 5), ("acme", 4), ("acme", 6)] {
         let request = sale(partner, day);
         InternalPaymentHandler(payments.clone()).record_partner_sale(Request::new(request.clone())).await.unwrap();
         made.push((partner, day, request.reservation_id));
@@ -160,19 +182,19 @@ async fn list_partner_sales_filters_by_check_out() {
     let ask = async |partner: &str, from: &str, until: &str, page_token: String| {
         let (from_date, until_date) = (from.to_owned(), until.to_owned());
         let request =
-            ListPartnerSalesRequest { partner: partner.into(), from_date, until_date, page_size: 1, page_token };
+            ListPartnerSalesRequest { client_id: partner.into(), from_date, until_date, page_size: 1, page_token };
         PaymentAdminHandler(payments.clone())
             .list_partner_sales(Request::new(request))
             .await
             .map(tonic::Response::into_inner)
     };
     for (partner, from, until, days) in [
-        ("client:acme", "", "", 1..32),
-        ("client:acme", "2030-05-04", "2030-05-09", 4..9),
-        ("client:acme", "2030-05-05", "", 5..32),
-        ("client:acme", "", "2030-05-06", 1..6),
-        ("client:other", "", "", 1..32),
-        ("client:unknown", "", "", 1..32),
+        ("acme", "", "", 1..32),
+        ("acme", "2030-05-04", "2030-05-09", 4..9),
+        ("acme", "2030-05-05", "", 5..32),
+        ("acme", "", "2030-05-06", 1..6),
+        ("other", "", "", 1..32),
+        ("unknown", "", "", 1..32),
     ] {
         let (mut seen, mut token) = (Vec::new(), String::new());
         loop {
@@ -186,12 +208,12 @@ async fn list_partner_sales_filters_by_check_out() {
         }
         assert_eq!(seen, expected(partner, days), "{partner} {from} {until}");
     }
-    let token = ask("client:acme", "", "", String::new()).await.unwrap().next_page_token;
-    assert_eq!(fields(&ask("client:other", "", "", token).await.unwrap_err()), ["page_token"]);
+    let token = ask("acme", "", "", String::new()).await.unwrap().next_page_token;
+    assert_eq!(fields(&ask("other", "", "", token).await.unwrap_err()), ["page_token"]);
     for (partner, from, until, wrong) in [
-        ("", "today", "2030-5-1", vec!["partner", "from_date", "until_date"]),
-        ("client:acme", "2030-05-04", "2030-05-04", vec!["until_date"]),
-        ("client:acme", "2030-05-04", "2030-05-03", vec!["until_date"]),
+        ("", "today", "2030-5-1", vec!["client_id", "from_date", "until_date"]),
+        ("acme", "2030-05-04", "2030-05-04", vec!["until_date"]),
+        ("acme", "2030-05-04", "2030-05-03", vec!["until_date"]),
     ] {
         assert_eq!(fields(&ask(partner, from, until, String::new()).await.unwrap_err()), wrong);
     }
@@ -202,10 +224,10 @@ async fn list_invoice_lines_returns_only_lines_of_the_caller() {
     let database = database().await;
     let payments = payments(database.pool());
     let mut own = Vec::new();
-    for (partner, day) in [("client:acme", 9), ("client:other", 5), ("client:acme", 4)] {
+    for (partner, day) in [("acme", 9), ("other", 5), ("acme", 4)] {
         let request = sale(partner, day);
         InternalPaymentHandler(payments.clone()).record_partner_sale(Request::new(request.clone())).await.unwrap();
-        if partner == "client:acme" {
+        if partner == "acme" {
             own.insert(0, request.reservation_id);
         }
     }

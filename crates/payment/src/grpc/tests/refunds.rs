@@ -27,7 +27,7 @@ async fn payment_lists_its_refunds_and_is_refunded_only_in_full() {
         let amount = Some(Money { currency_code: "EUR".into(), amount: amount.into() });
         let (payment_id, request_id) = (paid.payment_id.to_string(), uuid::Uuid::now_v7().to_string());
         let request = RefundPaymentRequest { payment_id, amount, request_id, goodwill };
-        admin.refund_payment(by(&caller_admin, request)).await.unwrap().into_inner().payment.unwrap()
+        admin.refund_payment(by(&caller_admin, request)).await.unwrap().into_inner()
     };
     let listed = async |status: PaymentStatus| {
         let request =

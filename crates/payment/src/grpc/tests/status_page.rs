@@ -41,7 +41,7 @@ fn asked(id: &str, key: &str) -> Request<GetStatusPageRequest> {
 
 async fn read(pages: &StatusPageHandler<MockPsp>, id: ReservationId) -> String {
     let answer = pages.get_status_page(asked(&id.to_string(), &key_of(id))).await.unwrap();
-    String::from_utf8(answer.into_inner().page.unwrap().data).unwrap()
+    String::from_utf8(answer.into_inner().data).unwrap()
 }
 
 #[tokio::test]
@@ -55,7 +55,7 @@ async fn status_page_requires_the_key_of_a_reservation_with_a_payment() {
         assert_eq!(headers[name], value);
     }
     assert!(headers["content-security-policy"].to_str().unwrap().contains("style-src 'sha256-"));
-    let page = answer.into_inner().page.unwrap();
+    let page = answer.into_inner();
     assert_eq!(page.content_type, "text/html; charset=utf-8");
     let html = String::from_utf8(page.data).unwrap();
     assert!(html.contains("Waiting for your payment") && html.contains("Alfama, Lisbon"), "{html}");
@@ -92,7 +92,7 @@ async fn status_page_is_in_the_language_of_the_link_or_else_of_the_browser() {
         if let Some(header) = header {
             request.metadata_mut().insert("accept-language", header.parse().unwrap());
         }
-        let page = pages.get_status_page(request).await.unwrap().into_inner().page.unwrap();
+        let page = pages.get_status_page(request).await.unwrap().into_inner();
         let html = String::from_utf8(page.data).unwrap();
         assert!(html.contains(&format!(">{title}</h1>")), "{language:?} {header:?}: {html}");
     }

@@ -6,12 +6,13 @@ use sqlx::{FromRow, PgConnection, PgExecutor};
 use staymesh_store::StoreError;
 use uuid::Uuid;
 
-use crate::reconcile::model::{Case, CaseFilter, Class, Finding, Replay, Resolution, State, Subject};
+use crate::reconcile::model::{Case, CaseFilter, CaseKind, Finding, Replay, Resolution, State, Subject};
 
 #[derive(FromRow)]
 struct Row {
     case_id: Uuid,
     day: jiff_sqlx::Date,
+    // The column of the kind: renaming it would break the release before this one during a rolling upgrade.
     class: String,
     subject_kind: String,
     subject_id: String,
@@ -55,7 +56,7 @@ impl TryFrom<Row> for Case {
         Ok(Self {
             case_id: row.case_id,
             finding: Finding {
-                class: Class::from_name(&row.class).ok_or_else(|| broken("class"))?,
+                kind: CaseKind::from_name(&row.class).ok_or_else(|| broken("class"))?,
                 subject: Subject::from_name(&row.subject_kind).ok_or_else(|| broken("subject_kind"))?,
                 subject_id: row.subject_id,
                 day: row.day.to_jiff(),
@@ -100,7 +101,7 @@ pub async fn list(
          order by case_id desc limit $5"
     ))
     .bind(filter.state.map(State::as_str))
-    .bind(filter.class.map(Class::as_str))
+    .bind(filter.kind.map(CaseKind::as_str))
     .bind(filter.day.map(ToSqlx::to_sqlx))
     .bind(after)
     .bind(limit)
@@ -174,7 +175,7 @@ pub async fn record(connection: &mut PgConnection, findings: &[Finding]) -> Resu
     )
     .bind(findings.iter().map(|_| Uuid::now_v7()).collect::<Vec<_>>())
     .bind(findings.iter().map(|finding| finding.day.to_sqlx()).collect::<Vec<_>>())
-    .bind(texts(|finding| finding.class.as_str()))
+    .bind(texts(|finding| finding.kind.as_str()))
     .bind(texts(|finding| finding.subject.as_str()))
     .bind(texts(|finding| &finding.subject_id))
     .bind(names(|finding| finding.psp_id.as_deref()))
@@ -213,17 +214,17 @@ pub async fn resolve_gone(
     Ok(done.rows_affected())
 }
 
-/// The number of unresolved cases of each class.
+/// The number of unresolved cases of each kind.
 ///
 /// # Errors
 /// When the database is unavailable.
-pub async fn unresolved(executor: impl PgExecutor<'_>) -> Result<Vec<(Class, i64)>, StoreError> {
+pub async fn unresolved(executor: impl PgExecutor<'_>) -> Result<Vec<(CaseKind, i64)>, StoreError> {
     let rows: Vec<(String, i64)> = sqlx::query_as(
         "select class, count(*) from reconciliation_case where state <> 'RESOLVED' group by class order by class",
     )
     .fetch_all(executor)
     .await?;
-    let known = |(name, count): (String, i64)| Class::from_name(&name).map(|class| (class, count));
+    let known = |(name, count): (String, i64)| CaseKind::from_name(&name).map(|kind| (kind, count));
     rows.into_iter().map(|row| known(row).ok_or_else(|| sqlx::Error::Decode("class".into()).into())).collect()
 }
 

@@ -54,7 +54,7 @@ impl TryFrom<Row> for Pair {
     type Error = StoreError;
 
     fn try_from(row: Row) -> Result<Self, StoreError> {
-        let kind = Subject::from_name(&row.kind).ok_or_else(|| sqlx::Error::Decode("kind".into()))?;
+        let subject = Subject::from_name(&row.kind).ok_or_else(|| sqlx::Error::Decode("kind".into()))?;
         let there = match (row.psp_id, row.copies, row.there_minor, row.there_currency, row.psp_day) {
             (Some(psp_id), Some(copies), Some(minor), Some(currency), Some(day)) => Some(AtProvider {
                 psp_id,
@@ -82,7 +82,7 @@ impl TryFrom<Row> for Pair {
             }),
             _ => None,
         };
-        Ok(Self { kind, provider: there, recorded: here })
+        Ok(Self { subject, provider: there, recorded: here })
     }
 }
 

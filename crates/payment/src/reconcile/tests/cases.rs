@@ -70,12 +70,12 @@ async fn list_filters_by_state_class_and_day_newest_first() {
         } else {
             list(pool, filter, &staymesh_domain::Page::parse(1, &token, &[]).unwrap()).await.unwrap().0
         };
-        first.into_iter().chain(more).map(|case| case.finding.class).collect::<Vec<_>>()
+        first.into_iter().chain(more).map(|case| case.finding.kind).collect::<Vec<_>>()
     };
     let any = CaseFilter::default();
-    assert_eq!(shown(any).await, [Class::Amount, Class::MissingAtPsp]);
-    assert_eq!(shown(CaseFilter { state: Some(State::Assigned), ..any }).await, [Class::MissingAtPsp]);
-    assert_eq!(shown(CaseFilter { class: Some(Class::Amount), ..any }).await, [Class::Amount]);
+    assert_eq!(shown(any).await, [CaseKind::Amount, CaseKind::MissingAtPsp]);
+    assert_eq!(shown(CaseFilter { state: Some(State::Assigned), ..any }).await, [CaseKind::MissingAtPsp]);
+    assert_eq!(shown(CaseFilter { kind: Some(CaseKind::Amount), ..any }).await, [CaseKind::Amount]);
     assert_eq!(shown(CaseFilter { day: Some(yesterday()), ..any }).await, []);
     assert_eq!(shown(CaseFilter { day: Some(today()), ..any }).await.len(), 2);
 }

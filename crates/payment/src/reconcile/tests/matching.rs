@@ -81,14 +81,14 @@ async fn each_difference_opens_one_case_which_closes_when_it_is_gone() {
     let first = run(pool, &files, &reservations(), options(), |_| {}).await.unwrap();
     let id = |payment: &Payment| payment.payment_id.to_string();
     let expected = [
-        (Class::MissingAtPsp, Subject::Charge, id(&missing)),
-        (Class::MissingHere, Subject::Charge, "cs_extra".to_owned()),
-        (Class::Amount, Subject::Charge, id(&amount)),
-        (Class::Currency, Subject::Charge, id(&currency)),
-        (Class::Duplicate, Subject::Charge, id(&twice)),
-        (Class::Status, Subject::Charge, id(&unpaid)),
-        (Class::Wallet, Subject::Wallet, account),
-        (Class::Reservation, Subject::Payment, id(&cancelled)),
+        (CaseKind::MissingAtPsp, Subject::Charge, id(&missing)),
+        (CaseKind::MissingHere, Subject::Charge, "cs_extra".to_owned()),
+        (CaseKind::Amount, Subject::Charge, id(&amount)),
+        (CaseKind::Currency, Subject::Charge, id(&currency)),
+        (CaseKind::Duplicate, Subject::Charge, id(&twice)),
+        (CaseKind::Status, Subject::Charge, id(&unpaid)),
+        (CaseKind::Wallet, Subject::Wallet, account),
+        (CaseKind::Reservation, Subject::Payment, id(&cancelled)),
     ];
     assert_eq!(open_cases(pool).await, expected);
     assert_eq!((first.counts.lines, first.counts.found, first.counts.opened, first.counts.closed), (9, 8, 8, 0));
@@ -137,10 +137,10 @@ async fn refund_lines_are_matched_by_refund_id() {
     files.set(today(), &[charge(&payment), back(&payment, done, 1001), back(&payment, asked, 2000), by_hand]);
     run_today(pool, &files).await;
     let expected = [
-        (Class::MissingAtPsp, Subject::Refund, lost.to_string()),
-        (Class::MissingHere, Subject::Refund, "re_by_hand".to_owned()),
-        (Class::Amount, Subject::Refund, done.to_string()),
-        (Class::Status, Subject::Refund, asked.to_string()),
+        (CaseKind::MissingAtPsp, Subject::Refund, lost.to_string()),
+        (CaseKind::MissingHere, Subject::Refund, "re_by_hand".to_owned()),
+        (CaseKind::Amount, Subject::Refund, done.to_string()),
+        (CaseKind::Status, Subject::Refund, asked.to_string()),
     ];
     assert_eq!(open_cases(pool).await, expected);
     let cases = listed(pool).await;
@@ -156,7 +156,7 @@ async fn line_of_the_previous_day_matches_posting() {
     let [late, lost] = [paid(pool).await, paid(pool).await];
     files.set(yesterday(), &[of_yesterday(charge(&late))]);
     run_today(pool, &files).await;
-    let missing = [(Class::MissingAtPsp, Subject::Charge, lost.payment_id.to_string())];
+    let missing = [(CaseKind::MissingAtPsp, Subject::Charge, lost.payment_id.to_string())];
     assert_eq!(open_cases(pool).await, missing, "the previous day is read, too, once");
     // The file of a completed day is not read again; its stored lines still match.
     files.set(yesterday(), &[]);
@@ -198,13 +198,13 @@ async fn second_paid_session_of_a_payment_is_a_duplicate() {
     // The line of the payment's own session matches although it comes later in the file.
     files.set(today(), &[second, charge(&payment)]);
     run_today(pool, &files).await;
-    assert_eq!(open_cases(pool).await, [(Class::Duplicate, Subject::Charge, "cs_2".to_owned())]);
+    assert_eq!(open_cases(pool).await, [(CaseKind::Duplicate, Subject::Charge, "cs_2".to_owned())]);
     // Also if the two lines are in the files of different days.
     files.set(today(), &[charge(&payment)]);
     files.set(yesterday(), &[of_yesterday(charge(&payment))]);
     run_with(pool, &files, Options { day: yesterday(), partial: false, ..options() }).await.unwrap();
     run_today(pool, &files).await;
-    assert_eq!(open_cases(pool).await, [(Class::Duplicate, Subject::Charge, payment.payment_id.to_string())]);
+    assert_eq!(open_cases(pool).await, [(CaseKind::Duplicate, Subject::Charge, payment.payment_id.to_string())]);
 }
 
 #[tokio::test]

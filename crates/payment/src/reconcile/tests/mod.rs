@@ -22,7 +22,7 @@ use staymesh_testkit::{TestDatabase, clear_of_midnight};
 
 use super::{
     Options, ReconcileError, Summary,
-    model::{Case, CaseFilter, Class, Subject},
+    model::{Case, CaseFilter, CaseKind, Subject},
     run, store,
 };
 use crate::{
@@ -97,14 +97,14 @@ async fn run_today(pool: &PgPool, files: &Files) -> Summary {
 
 async fn listed(pool: &PgPool) -> Vec<Case> {
     let mut cases = store::cases::list(pool, CaseFilter::default(), None, 100).await.unwrap();
-    cases.sort_by_key(|case| (case.finding.class, case.finding.subject_id.clone()));
+    cases.sort_by_key(|case| (case.finding.kind, case.finding.subject_id.clone()));
     cases
 }
 
-/// Class and subject of the unresolved cases, in that order.
-async fn open_cases(pool: &PgPool) -> Vec<(Class, Subject, String)> {
+/// CaseKind and subject of the unresolved cases, in that order.
+async fn open_cases(pool: &PgPool) -> Vec<(CaseKind, Subject, String)> {
     let open = listed(pool).await.into_iter().filter(|case| case.resolution.is_none());
-    open.map(|case| (case.finding.class, case.finding.subject, case.finding.subject_id)).collect()
+    open.map(|case| (case.finding.kind, case.finding.subject, case.finding.subject_id)).collect()
 }
 
 /// A paid payment of EUR 100.00.

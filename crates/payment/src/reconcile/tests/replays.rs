@@ -33,7 +33,7 @@ async fn replay_of_charge_without_event_fetches_checkout_and_marks_payment_paid(
     files.set(today(), &[charge(&payment)]);
     run(pool, &files, &all(ReservationStatus::Cancelled), options(), |_| {}).await.unwrap();
     let case = only_case(pool).await;
-    assert!(case.can_replay() && case.finding.class == Class::Status);
+    assert!(case.can_replay() && case.finding.kind == CaseKind::Status);
 
     let mut unavailable = MockPsp::new();
     unavailable
@@ -113,7 +113,7 @@ async fn transfer_is_matched_by_its_id_and_replay_requests_it_again() {
     files.set(today(), &[charge(&sale), line.clone()]);
     run_today(pool, &files).await;
     let case = only_case(pool).await;
-    assert_eq!((case.finding.class, case.finding.subject_id.clone()), (Class::Status, transfer_id.to_string()));
+    assert_eq!((case.finding.kind, case.finding.subject_id.clone()), (CaseKind::Status, transfer_id.to_string()));
     let mut psp = MockPsp::new();
     psp.expect_transfer().times(1).returning(move |order| {
         assert_eq!((order.transfer_id, order.amount.minor()), (transfer_id, 7905));
@@ -125,11 +125,11 @@ async fn transfer_is_matched_by_its_id_and_replay_requests_it_again() {
 
     files.set(today(), &[charge(&sale), SettlementLine { amount_minor: 7904, ..line }]);
     run_today(pool, &files).await;
-    let amount = (Class::Amount, Subject::Transfer, transfer_id.to_string());
+    let amount = (CaseKind::Amount, Subject::Transfer, transfer_id.to_string());
     assert_eq!(open_cases(pool).await, [amount]);
     files.set(today(), &[charge(&sale)]);
     run_today(pool, &files).await;
-    let missing = (Class::MissingAtPsp, Subject::Transfer, transfer_id.to_string());
+    let missing = (CaseKind::MissingAtPsp, Subject::Transfer, transfer_id.to_string());
     assert_eq!(open_cases(pool).await, [missing]);
 }
 
@@ -143,7 +143,7 @@ async fn replay_of_dead_letter_delivers_it_and_the_next_run_closes_the_case() {
     sqlx::query("update outbox set parked_at = now()").execute(pool).await.unwrap();
     run_today(pool, &files).await;
     let case = only_case(pool).await;
-    assert!(case.can_replay() && case.finding.class == Class::Reservation);
+    assert!(case.can_replay() && case.finding.kind == CaseKind::Reservation);
     let sent = with(pool, MockPsp::new()).replay_case(case.case_id).await.unwrap();
     assert!(sent.resolution.is_none());
     assert_eq!(outbox(pool).await, ["payment.paid"]);
@@ -161,7 +161,7 @@ async fn replay_of_wallet_case_sums_the_wallet_again() {
     sqlx::query("insert into wallet select min(account_id), 77, '4' from ledger_account").execute(pool).await.unwrap();
     run_today(pool, &files).await;
     let case = only_case(pool).await;
-    assert_eq!(case.finding.class, Class::Wallet);
+    assert_eq!(case.finding.kind, CaseKind::Wallet);
     let gone = with(pool, MockPsp::new()).replay_case(case.case_id).await.unwrap();
     assert_eq!(gone.resolution, Some(Resolution::Gone));
     wallets::fold(pool).await.unwrap();

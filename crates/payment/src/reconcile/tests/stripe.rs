@@ -110,10 +110,10 @@ async fn run_over_stripe_transactions_finds_exactly_the_differences() {
     assert_eq!((seen.counts.lines, seen.counts.found), (5, 4), "{seen:?}");
     let id = |payment: &Payment| payment.payment_id.to_string();
     let expected = [
-        (Class::MissingAtPsp, Subject::Charge, id(&missing)),
-        (Class::MissingHere, Subject::Other, "txn_dispute".to_owned()),
-        (Class::Amount, Subject::Charge, id(&amount)),
-        (Class::Status, Subject::Charge, id(&unconfirmed)),
+        (CaseKind::MissingAtPsp, Subject::Charge, id(&missing)),
+        (CaseKind::MissingHere, Subject::Other, "txn_dispute".to_owned()),
+        (CaseKind::Amount, Subject::Charge, id(&amount)),
+        (CaseKind::Status, Subject::Charge, id(&unconfirmed)),
     ];
     assert_eq!(open_cases(pool).await, expected);
     let cases = listed(pool).await;

@@ -21,7 +21,7 @@ async fn unposted_payment_opens_a_case_that_closes_after_backfill() {
     files.set(today(), &[charge(&of_today)]);
 
     run_today(pool, &files).await;
-    assert_eq!(open_cases(pool).await, [(Class::Status, Subject::Charge, of_today.payment_id.to_string())]);
+    assert_eq!(open_cases(pool).await, [(CaseKind::Status, Subject::Charge, of_today.payment_id.to_string())]);
     let case = &listed(pool).await[0].finding;
     assert_eq!(
         (case.detail.as_str(), case.replay),

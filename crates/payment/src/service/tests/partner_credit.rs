@@ -5,7 +5,7 @@ use jiff::civil::date;
 use rstest::rstest;
 use serde_json::{Value, json};
 use sqlx::{AssertSqlSafe, PgPool};
-use staymesh_domain::Money;
+use staymesh_domain::{Money, Page};
 use staymesh_ledger::wallets;
 use staymesh_store::{
     StoreError,
@@ -47,7 +47,7 @@ pub(super) fn payment(minor: i64, keep_credit: bool) -> NewPartnerPayment {
 }
 
 pub(super) async fn euros_of(payments: &Payments<MockPsp>, partner: &str) -> CreditLimit {
-    let limits = payments.credit_limits(partner).await.unwrap();
+    let (limits, _) = payments.credit_limits(partner, &Page::parse(0, "", &[]).unwrap()).await.unwrap();
     limits.into_iter().find(|limit| limit.limit.currency().code() == "EUR").unwrap()
 }
 
@@ -135,8 +135,12 @@ async fn default_credit_holds_until_a_limit_is_set_and_is_zero_in_other_currenci
     let set = payments.set_credit_limit(ACME, yen, &credit.etag()).await.unwrap();
     assert_eq!((set.limit, set.is_default), (yen, false));
     payments.record_partner_sale(reservation_id(), &terms_of(ACME, yen), true).await.unwrap();
-    let codes: Vec<_> = payments.credit_limits(ACME).await.unwrap().iter().map(|of| of.limit.to_string()).collect();
-    assert_eq!(codes, ["EUR 1000000.00", "JPY 1"]);
+    let page = async |token: &str| {
+        let (limits, next) = payments.credit_limits(ACME, &Page::parse(1, token, &[ACME]).unwrap()).await.unwrap();
+        (limits.iter().map(|of| of.limit.to_string()).collect::<Vec<_>>(), next)
+    };
+    let (first, token) = page("").await;
+    assert_eq!((first, page(&token).await), (vec!["EUR 1000000.00".into()], (vec!["JPY 1".into()], String::new())));
 }
 
 #[tokio::test]
@@ -234,10 +238,10 @@ async fn limit_and_payment_write_one_audit_record_each() {
             .await
             .unwrap();
     let objects: Vec<_> = records.iter().map(|(object, id, ..)| (object.as_str(), id.as_str())).collect();
-    let limit = ("partner_credit_limit", "client:acme/EUR");
+    let limit = ("partner_credit_limit", "acme/EUR");
     let (paid, _) = payments.record_partner_payment(&request).await.unwrap();
     assert_eq!(objects, [limit, ("partner_payment", &paid.partner_payment_id.to_string()), limit]);
-    assert_eq!(records[1].3["amount_minor"], json!(4_000));
+    assert_eq!((&records[1].3["amount_minor"], &records[1].3["client_id"]), (&json!(4_000), &json!("acme")));
     assert_eq!(
         (&records[2].2, &records[2].3["limit_minor"]),
         (&Some(json!({ "limit_minor": 500, "version": 1 })), &json!(600))

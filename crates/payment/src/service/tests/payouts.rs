@@ -4,6 +4,8 @@ use futures::future::join_all;
 use rstest::rstest;
 use serde_json::{Value, json};
 use sqlx::PgPool;
+use staymesh_domain::Page;
+use staymesh_mesh::auth::Role;
 use staymesh_psp::{Provider, PspError, TransferOrder, TransferOutcome, Transferred};
 use uuid::Uuid;
 
@@ -17,7 +19,7 @@ use crate::{
     },
     payouts::{Payout, TransferStatus},
     store::payouts,
-    testing::{MockPsp, database, eur, service, simulator},
+    testing::{MockPsp, caller, database, eur, service, simulator},
 };
 
 fn done(outcome: TransferOutcome) -> Transferred {
@@ -208,4 +210,26 @@ async fn transfer_at_simulator_ends_by_destination(#[case] destination: &str, #[
     assert_eq!(found(pool, id).await.status, expected);
     let left = if expected == TransferStatus::Paid { 0 } else { 7905 };
     assert_eq!(owed(pool, 7).await, left);
+}
+
+#[tokio::test]
+async fn payout_and_its_lines_are_shown_to_staff_of_its_hotel_and_admins_only() {
+    let database = database().await;
+    let pool = database.pool();
+    sold(pool).await;
+    requested(pool).await;
+    let (id,): (Uuid,) = sqlx::query_as("select payout_id from pay_out").fetch_one(pool).await.unwrap();
+    let payments = service(pool, MockReservationClient::new(), MockPsp::new());
+    let page = Page::parse(1, "", &[]).unwrap();
+    for (role, hotels) in [(Role::Admin, &[][..]), (Role::Staff, &[6, 7])] {
+        let caller = caller("reader", role, hotels);
+        let found = payments.payout(&caller, id).await.unwrap();
+        let lines = payments.payout_lines(&caller, id, &page).await.unwrap();
+        assert_eq!((found.payout_id, found.lines, lines.lines.len()), (id, 1, 1));
+    }
+    let of_another_hotel = caller("reader", Role::Staff, &[8]);
+    let refused = payments.payout(&of_another_hotel, id).await;
+    assert!(matches!(refused, Err(PaymentError::PayoutNotFound)));
+    let refused = payments.payout_lines(&of_another_hotel, id, &page).await;
+    assert!(matches!(refused, Err(PaymentError::PayoutNotFound)));
 }

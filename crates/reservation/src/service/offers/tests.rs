@@ -127,6 +127,34 @@ async fn offers_list_free_fitting_priced_room_types_cheapest_first() {
     assert!(offers.unsuitable.is_empty() && !offers.children_priced_as_adults);
 }
 
+#[test]
+fn pages_of_offers_have_each_room_type_once_cheapest_first_also_at_equal_prices() {
+    let offers = || {
+        let line = |(room_type_id, minor): (i32, i64)| OfferLine {
+            room_type: room_type(room_type_id, 2),
+            rooms_left: 1,
+            quote: quote(minor),
+        };
+        Vec::from([(4, 8_000), (1, 9_000), (2, 9_000), (3, 9_000), (5, 9_001)].map(line))
+    };
+    let (mut seen, mut token) = (Vec::new(), String::new());
+    loop {
+        let page = Page::parse(2, &token, &["search"]).expect("a page");
+        let (lines, next) = page_of(&page, offers());
+        assert!((1..=2).contains(&lines.len()));
+        seen.extend(lines.iter().map(|line| line.room_type.room_type_id.get()));
+        token = next;
+        if token.is_empty() {
+            break;
+        }
+    }
+    assert_eq!(seen, [4, 1, 2, 3, 5]);
+    assert!(
+        Page::<(i64, i32)>::parse(2, &page_of(&Page::parse(1, "", &["search"]).expect("a page"), offers()).1, &[])
+            .is_err()
+    );
+}
+
 #[tokio::test]
 async fn offers_without_fitting_room_type_say_why_and_call_no_rate_service() {
     // Type 3 is sold out, and its misfit is known all the same.

@@ -179,7 +179,7 @@ async fn statement_csv_totals_equal_the_sum_of_lines() {
     let booking = first.reservation_id.to_string();
     assert_eq!(rows[2], [&booking, "2030-05-04", "SALE", "EUR", "100.00", "0.00", "7.00", "13.95", "79.05"]);
     assert_eq!(rows[3], [&booking, "2030-05-04", "REFUND", "EUR", "0.00", "50.00", "-3.50", "-6.97", "-39.53"]);
-    let total = format!("pay-out {id}");
+    let total = format!("payout {id}");
     assert_eq!(rows[4], [total.as_str(), "", "TOTAL", "EUR", "400.00", "50.00", "15.84", "50.12", "284.04"]);
     assert_eq!(rows.len(), 5);
     let made = payouts::find(pool, id).await.unwrap().unwrap();

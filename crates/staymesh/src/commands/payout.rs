@@ -1,4 +1,4 @@
-//! `staymesh job pay-out` and `staymesh job pay-out-statement`.
+//! `staymesh job payout` and `staymesh job payout-statement`.
 
 use std::{
     fs,
@@ -22,7 +22,7 @@ use super::{patient, status::Findings};
 
 /// Pays hotels for stays that are over.
 #[derive(Args)]
-pub(crate) struct PayOut {
+pub(crate) struct Payout {
     /// Pay for stays whose check-out date is before this, yyyy-mm-dd; yesterday, UTC, when not given. A future date pays
     /// for stays that are not over
     #[arg(long, value_parser = date)]
@@ -42,7 +42,7 @@ pub(crate) struct PayOut {
 
 /// Writes the lines of a payout as CSV.
 #[derive(Args)]
-pub(crate) struct PayOutStatement {
+pub(crate) struct PayoutStatement {
     /// The id of the payout
     #[arg(long)]
     payout: Uuid,
@@ -62,7 +62,7 @@ fn hotel(text: &str) -> Result<HotelId, String> {
     HotelId::try_from(number).map_err(|error| error.to_string())
 }
 
-impl PayOut {
+impl Payout {
     pub(crate) async fn run(self) -> Result<()> {
         let pool = staymesh_store::connect(&patient(self.store))?;
         let until = self.until.unwrap_or_else(|| job::default_cutoff(Timestamp::now()));
@@ -86,11 +86,11 @@ impl PayOut {
         bar.finish_and_clear();
         let Counts { paid, retried, waiting, carried, refused } = counts;
         println!(
-            "{paid} pay-outs, {retried} asked for again, {waiting} wait for a destination, {carried} carried forward, \
+            "{paid} payouts, {retried} asked for again, {waiting} wait for a destination, {carried} carried forward, \
              {refused} refused"
         );
         if refused > 0 {
-            return Err(Findings(format!("{refused} pay-outs were refused by the database")).into());
+            return Err(Findings(format!("{refused} payouts were refused by the database")).into());
         }
         Ok(())
     }
@@ -112,7 +112,7 @@ impl Counts {
             Found::Paid { payout_id, hotel_id, amount, lines } => {
                 self.paid += 1;
                 let id = payout_id.map_or_else(|| "none yet".to_owned(), |id| id.to_string());
-                format!("hotel {hotel_id}: {amount}, {lines} lines, pay-out {id}")
+                format!("hotel {hotel_id}: {amount}, {lines} lines, payout {id}")
             }
             Found::Waiting { hotel_id, amount } => {
                 self.waiting += 1;
@@ -124,7 +124,7 @@ impl Counts {
             }
             Found::Retried { payout_id } => {
                 self.retried += 1;
-                format!("pay-out {payout_id} is asked for again")
+                format!("payout {payout_id} is asked for again")
             }
             Found::Refused { hotel_id, constraint } => {
                 self.refused += 1;
@@ -134,7 +134,7 @@ impl Counts {
     }
 }
 
-impl PayOutStatement {
+impl PayoutStatement {
     pub(crate) async fn run(self) -> Result<()> {
         let pool = staymesh_store::connect(&patient(self.store))?;
         let file = statements::csv(&pool, self.payout).await.context("reading the statement")?;
