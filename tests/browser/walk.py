@@ -1,22 +1,24 @@
 #!/usr/bin/env python3
 """Walks bookings in a real browser: the guest's status page and the provider's pages, as a guest sees them.
 
-With `cargo xtask up` running, and Chromium installed:
+With `cargo xtask up` running, and Chromium installed (`apt-get install chromium`):
 
     tests/browser/walk.py --to /tmp/pages              # every story but the last
-    tests/browser/walk.py --to /tmp/pages hold         # one that takes as long as a hold: cargo xtask up --hold 20s
+    tests/browser/walk.py --to /tmp/pages hold         # the last, with the short hold of: cargo xtask up --hold 30s
 
-What has no page, such as signing up, goes through the API; the links of mails are those of the mails that `up` wrote.
+What has no page, such as signing up, goes through the API; the links of mails are those of the mails that `up` wrote. Links to
+the website, which is not part of this repository, are followed as the website does: with what they have in their fragment.
 
 Each step waits for the heading that must come, and leaves a screenshot to be looked at, in both colour schemes. What the
-browser complains of, such as a breach of the page's policy, ends the walk with status 1. With `--axe axe.min.js` (`npm pack
-axe-core`), a breach of WCAG 2.2 AA that axe-core finds on any page and in either scheme ends it, too. Not part of the tests:
-those need no browser.
+browser complains of, such as a breach of the page's policy, ends the walk with status 1. With `--axe package/axe.min.js`
+(`npm pack axe-core && tar xf axe-core-*.tgz`), a breach of WCAG 2.2 AA that axe-core finds on any page and in either scheme
+ends it, too. Not part of the tests: those need no browser.
 """
 
-import argparse, base64, contextlib, datetime, email, email.policy, fcntl, json, os, pathlib, subprocess, tempfile, time, urllib.parse, urllib.request, uuid
+import argparse, base64, contextlib, datetime, email, email.policy, fcntl, json, os, pathlib, subprocess, tempfile, time, urllib.error, urllib.parse, urllib.request, uuid
 
 LIMIT = 30  # seconds for anything to happen
+LONGEST_HOLD = 120  # seconds that the story of a hold waits for its end
 PHONE, DESK = (390, 844), (900, 900)
 AXE = """axe.run(document, {runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice']}).then(result =>
     JSON.stringify(result.violations.map(rule => rule.impact + ' ' + rule.id + ': ' +
@@ -107,17 +109,31 @@ class Guest:
     def log_in(self):
         self.token = self.call("POST", "/v1/auth/login", {"email": self.address, "password": self.password})["access_token"]
 
-    def link(self, path):
-        """What the mailed link to this page of the site has in its fragment. Waits for the mail."""
+    def link(self, path, kind=""):
+        """What the link to this page of the site has in its fragment, in a mail of this kind. Waits for the mail."""
         deadline = time.monotonic() + LIMIT
         while time.monotonic() < deadline:
-            for file in self.mails.glob("*.eml"):
+            for file in self.mails.glob(f"{kind}*.eml"):
                 mail = email.message_from_bytes(file.read_bytes(), policy=email.policy.default)
                 words = mail.get_content().split() if mail["to"] == self.address else []
                 for word in (word for word in words if f"{path}#" in word):
                     return dict(urllib.parse.parse_qsl(urllib.parse.urlsplit(word).fragment))
             time.sleep(0.05)
-        exit(f"no mail with a link to {path}")
+        exit(f"no mail {kind} with a link to {path}")
+
+    def follow(self, link):
+        """Exchanges the key of a booking's link, as the website does; no other access is left."""
+        self.token = None
+        self.token = self.call("POST", "/v1/auth/guestAccess", {"key": link["key"]})["access_token"]
+        return self.call("GET", f"/v1/reservations/{link['reservation']}")
+
+    def refused(self, verb, path, body=None):
+        """The HTTP status with which a request is refused."""
+        try:
+            self.call(verb, path, body)
+        except urllib.error.HTTPError as refusal:
+            return refusal.code
+        exit(f"{verb} {path} was not refused")
 
     def call(self, verb, path, body=None):
         request = urllib.request.Request(self.gateway + path, method=verb, data=None if body is None else json.dumps(body).encode())
@@ -200,17 +216,13 @@ def account(walk):
     assert link["lang"] == "de", link
     guest.call("POST", "/v1/users:resetPassword", {"token": link["token"], "new_password": guest.password})
     guest.log_in()
-    try:
-        guest.call("POST", "/v1/auth/login", {"email": guest.address, "password": old})
-        exit("the old password is still valid")
-    except urllib.error.HTTPError as refusal:
-        assert refusal.code == 401, refusal
+    assert guest.refused("POST", "/v1/auth/login", {"email": guest.address, "password": old}) == 401
     walk.status()
     walk.sees("Waiting for your payment")
 
 
 def without_account(walk):
-    """A guest without an account books and pays in Portuguese."""
+    """A guest without an account books and pays in Portuguese, comes back with the mailed link, and cancels."""
     walk.browser.accepts("pt-BR, en;q=0.5")
     walk.status()
     walk.sees("À espera do seu pagamento")
@@ -220,6 +232,21 @@ def without_account(walk):
     walk.sees("Pago")
     walk.back()
     walk.sees("Pago e confirmado")
+    booked, guest = walk.payment["reservation_id"], walk.guest
+    link = guest.link("/booking", "booking-confirmed")
+    assert (link["reservation"], link["lang"]) == (booked, "pt"), link
+    assert guest.follow(link)["status"] == "RESERVATION_STATUS_PAID"
+    assert guest.call("GET", "/v1/users/me")["email_verified_time"], "who opens the link has the address"
+    # The page again, at the address that the key gives access to.
+    walk.link = guest.call("GET", f"/v1/payments/{walk.payment['payment_id']}/statusLink")["url"]
+    walk.status()
+    walk.sees("Pago e confirmado")
+    guest.cancel(walk.payment)
+    walk.status()
+    walk.sees("Cancelada", "foi-lhe devolvido")
+    assert guest.follow(guest.link("/booking", "booking-cancelled"))["reservation_id"] == booked
+    guest.call("POST", "/v1/auth/logoutEverywhere", {})
+    assert guest.refused("POST", "/v1/auth/guestAccess", {"key": link["key"]}) == 400
     walk.browser.accepts("en")
 
 
@@ -348,12 +375,23 @@ def reading(walk):
 
 
 def hold(walk):
-    """Nobody pays, and the hold ends."""
-    walk.checkout()
+    """Nobody pays, and the hold ends while the guest reads the page; in German, too."""
+    booked = walk.guest.call("GET", f"/v1/reservations/{walk.payment['reservation_id']}")
+    end = datetime.datetime.fromisoformat(booked["hold_expire_time"])
+    left = (end - datetime.datetime.now(datetime.timezone.utc)).total_seconds()
+    if left > LONGEST_HOLD:
+        exit(f"the hold lasts {left:.0f} s more: start with cargo xtask up --hold 30s")
     walk.status()
-    walk.sees("The hold has ended", "Nothing was charged", limit=1000)
+    walk.sees("Waiting for your payment", "The rooms are held for you until")
+    walk.browser.ask("window.kept = true")
+    walk.sees("The hold has ended", "Nothing was charged", limit=left + LIMIT)
+    assert walk.browser.ask("window.kept"), "the page was loaded again"
     walk.browser.go(walk.payment["checkout_url"])
     walk.sees("Expired")
+    walk.browser.accepts("de")
+    walk.status()
+    walk.sees("Die Vormerkung ist abgelaufen")
+    walk.browser.accepts("en")
 
 
 STORIES = {story.__name__: story for story in (account, without_account, checkout, paid, refunded, reviewed, refused, cancelled,
@@ -376,14 +414,19 @@ def main():
         profile = stack.enter_context(tempfile.TemporaryDirectory(ignore_cleanup_errors=True))
         browser = Browser(given.chromium, profile)
         stack.callback(lambda: (browser.process.terminate(), browser.process.wait()))
+        steps = 0
         for name in given.stories:
             browser.size(PHONE)
             guest = Guest(given.gateway, given.mails, has_account=name != "without_account")
-            STORIES[name](Walk(browser, guest, given.to, name, axe))
+            walk = Walk(browser, guest, given.to, name, axe)
+            STORIES[name](walk)
+            steps += walk.step
             # A page with the status of an error is one all the same: 402 for a card that was declined, 404, 410.
             complaints = [text for text in browser.complaints if not text.startswith("Failed to load resource")]
             assert not complaints, complaints
             browser.complaints.clear()
+        checked = ", and axe-core found nothing" if axe else ""
+        print(f"{len(given.stories)} stories, {steps} steps, each in two colour schemes{checked}")
 
 
 if __name__ == "__main__":

@@ -164,7 +164,7 @@ impl Database {
     /// Deletes all bookings and forces a checkpoint, so that each phase starts from the same state.
     pub(crate) async fn reset(&self) -> Result<()> {
         for statement in [
-            "truncate reservation, reservation_transition, outbox",
+            "truncate reservation, reservation_room, reservation_revision, reservation_transition, outbox",
             "update room_type_inventory set total_reserved = 0 where total_reserved <> 0",
             "vacuum room_type_inventory",
             "checkpoint",

@@ -64,12 +64,12 @@ fn booking(load: Load, world: World) -> String {
     format!(
         "{place}begin;
 insert into reservation (hotel_id, reservation_id, owner, room_type_id, check_in, check_out, rooms, guests, guest_name,
-    guest_email, payment_mode, status, currency, total_minor, price, content_hash, hold_expire_time)
+    guest_email, payment_mode, status, currency, total_minor, price, content_hash, hold_expire_time, revision)
 select :hotel::integer, (overlay(overlay(left(r, 28) placing '8' from 15) placing '8' from 20)
         || lpad(to_hex(:hotel::integer), 8, '0'))::uuid, 'pgbench', :room::integer, date '{first}' + :day::integer,
     date '{first}' + :day::integer + {NIGHTS},
     1, 2, 'A guest', 'guest@staymesh.example', 'guest_pays', 'pending_payment', 'EUR', 45000, '{{}}',
-    sha256(r::bytea), now() + interval '15 minutes'
+    sha256(r::bytea), now() + interval '15 minutes', 1
 from (select gen_random_uuid()::text) r (r);
 update room_type_inventory set total_reserved = total_reserved + 1, version = version + 1
 where hotel_id = :hotel::integer and room_type_id = :room::integer and stay_date >= date '{first}' + :day::integer

@@ -3,7 +3,7 @@
 use std::{ops::Range, time::Duration};
 
 use jiff::{Timestamp, civil::Date};
-use staymesh_domain::{FieldError, MoneyError};
+use staymesh_domain::{FieldError, MoneyError, RoomTypeId};
 use staymesh_mesh::{Problem, Reason};
 use staymesh_store::StoreError;
 use tonic::Status as GrpcStatus;
@@ -14,6 +14,7 @@ use crate::{
     model::{CancellationReason, Status},
     offer_token::OfferError,
     quote::QuoteError,
+    room_line::RoomLinesError,
 };
 
 /// Why a request was refused or failed.
@@ -22,6 +23,8 @@ pub enum ReservationError {
     /// A night has too few rooms left.
     #[error("sold out")]
     SoldOut {
+        /// The first room of the booking that gets none; `None` when it is not known.
+        room: Option<ShortRoom>,
         /// The first such night; `None` when only the database's CHECK noticed.
         stay_date: Option<Date>,
         /// Rooms left in that night, if known.
@@ -108,6 +111,9 @@ pub enum ReservationError {
     /// A price of the rate service, or a stored one, cannot be used.
     #[error("price: {0}")]
     Quote(#[from] QuoteError),
+    /// Rooms that cannot be one reservation.
+    #[error("rooms: {0}")]
+    Lines(#[from] RoomLinesError),
     /// A date at the end of the calendar.
     #[error(transparent)]
     Date(#[from] DateOutOfRange),
@@ -136,7 +142,9 @@ impl From<ReservationError> for Problem {
         use ReservationError as E;
         let text = error.to_string();
         match error {
-            E::SoldOut { stay_date, rooms_left, hold_expire_time } => sold_out(stay_date, rooms_left, hold_expire_time),
+            E::SoldOut { room, stay_date, rooms_left, hold_expire_time } => {
+                sold_out(room, stay_date, rooms_left, hold_expire_time)
+            }
             E::NotOnSale => Self::new(Reason::NotOnSale, text),
             E::Misfit(misfit) => misfit.into(),
             E::Unpaid(limit) => limit.into(),
@@ -162,6 +170,7 @@ impl From<ReservationError> for Problem {
             E::PartnersOnly => Self::new(Reason::AccessDenied, text),
             E::Field(error) => error.into(),
             E::Quote(error) => Self::internal(&error),
+            E::Lines(error) => Self::internal(&error),
             E::Date(error) => Self::internal(&error),
             E::Other(problem) => problem,
             E::Store(error) => error.into(),
@@ -179,8 +188,22 @@ fn not_eligible_for_no_show(status: Status, reason: Option<CancellationReason>, 
     }
 }
 
-/// "Sold out", with the night, the rooms left in it, and when its earliest unpaid hold expires.
-fn sold_out(stay_date: Option<Date>, rooms_left: Option<i32>, hold_expire_time: Option<Timestamp>) -> Problem {
+/// A room of a booking that gets none in a night.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ShortRoom {
+    /// Its index in the booking, from 0.
+    pub index: usize,
+    /// Its room type.
+    pub room_type_id: RoomTypeId,
+}
+
+/// "Sold out", with the room, the night, the rooms left in it, and when its earliest unpaid hold expires.
+fn sold_out(
+    room: Option<ShortRoom>,
+    stay_date: Option<Date>,
+    rooms_left: Option<i32>,
+    hold_expire_time: Option<Timestamp>,
+) -> Problem {
     let Some(date) = stay_date else {
         return Problem::new(Reason::RoomSoldOut, "sold out");
     };
@@ -194,6 +217,9 @@ fn sold_out(stay_date: Option<Date>, rooms_left: Option<i32>, hold_expire_time: 
         None => text,
     };
     let mut problem = Problem::new(Reason::RoomSoldOut, text).with("stay_date", date);
+    if let Some(ShortRoom { index, room_type_id }) = room {
+        problem = problem.with("room", index).with("room_type_id", room_type_id);
+    }
     if let Some(left) = rooms_left {
         problem = problem.with("rooms_left", left);
     }

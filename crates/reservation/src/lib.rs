@@ -8,6 +8,7 @@
 //! |---|---|
 //! | the statuses of a reservation and their transitions | [`lifecycle`] |
 //! | what is signed into an offer | [`offer_token`], [`quote`] |
+//! | the rooms of a reservation, their nights and refunds | `room_line` |
 //! | which date is today, and when a date begins | [`calendar`] |
 //! | whether parties fit their rooms | `fit` |
 //! | the rules of offering and booking | `service/` |
@@ -19,10 +20,11 @@
 //! | calls of other services | `clients/` |
 //! | SQL | `store/`, and `store.rs` of each job |
 //! | request and response messages | `grpc/` |
-//! | jobs and tools of an operator | [`check`], [`extend`], [`archive`], [`seed`] |
+//! | jobs and tools of an operator | [`carry_over`], [`check`], [`extend`], [`archive`], [`seed`] |
 
 pub mod archive;
 pub mod calendar;
+pub mod carry_over;
 pub mod check;
 mod clients;
 mod config;
@@ -41,6 +43,7 @@ mod night;
 pub mod offer_token;
 mod payment_events;
 pub mod quote;
+mod room_line;
 pub mod seed;
 mod service;
 pub mod store;
@@ -72,10 +75,11 @@ use tonic::service::Routes;
 
 pub use clients::{HotelClient, PaymentClient, RateClient, RoomTypeDemand, RoomTypeInfo, RoomTypePrice};
 pub use config::{Config, OfferKeys};
-pub use error::{ReservationError, UnpaidLimit};
+pub use error::{ReservationError, ShortRoom, UnpaidLimit};
 pub use events::{Cancelled, SoldByPartner, Terms};
 pub use fit::RoomMisfit;
 pub use model::{CancellationReason, Guest, HoldLimits, NewReservation, PaymentMode, Reservation, Source, Status};
+pub use room_line::{RoomLine, RoomLinesError, RoomLinesSum};
 pub use service::{BookingService, Dependencies, UnpaidLimits};
 pub use writer::{Applied, ChangeOrder, Created, Writer};
 

@@ -1,11 +1,18 @@
 //! A reservation in the domain's terms: its status, its guest, its price and its times.
 
-use std::net::{IpAddr, Ipv6Addr};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::{IpAddr, Ipv6Addr},
+};
 
 use jiff::Timestamp;
-use staymesh_domain::{GuestCount, PaymentId, ReservationId, RoomCount, RoomTypeId, StayDates};
+use staymesh_domain::{PaymentId, ReservationId, RoomTypeId, StayDates};
 
-use crate::quote::Quote;
+use crate::{
+    night::Night,
+    quote::Quote,
+    room_line::{self, RoomLine},
+};
 
 /// The status of a reservation. [`crate::lifecycle::TRANSITIONS`] lists the legal transitions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -144,19 +151,15 @@ pub struct NewReservation {
     pub id: ReservationId,
     /// Subject of the account that books: `user:ID` or `client:ID`.
     pub owner: String,
-    /// The room type.
-    pub room_type_id: RoomTypeId,
-    /// The nights of the stay.
+    /// Its rooms, at least one.
+    pub lines: Vec<RoomLine>,
+    /// From the first check-in of a room to the last check-out.
     pub stay: StayDates,
-    /// Rooms of the type, in every night.
-    pub rooms: RoomCount,
-    /// Guests in all rooms together.
-    pub guests: GuestCount,
     /// The person the rooms are held for.
     pub guest: Guest,
     /// Who collects the money.
     pub payment_mode: PaymentMode,
-    /// The price that was signed into the offer.
+    /// The prices of the rooms together, as signed into the offer.
     pub quote: Quote,
     /// SHA-256 of the request's content: a repeat with the same id must have the same.
     pub content_hash: [u8; 32],
@@ -171,7 +174,12 @@ pub struct NewReservation {
 impl NewReservation {
     /// Rooms times nights: what it holds.
     pub fn room_nights(&self) -> i64 {
-        i64::from(self.rooms.get()) * i64::from(self.stay.night_count())
+        room_line::room_nights(&self.lines)
+    }
+
+    /// The rooms it needs in each night, in key order.
+    pub(crate) fn nights(&self) -> BTreeMap<Night, i32> {
+        room_line::nights_of(self.id.hotel_id().get(), &self.lines)
     }
 }
 
@@ -225,19 +233,15 @@ pub struct Reservation {
     pub id: ReservationId,
     /// Subject of the account that booked.
     pub owner: String,
-    /// The room type.
-    pub room_type_id: RoomTypeId,
-    /// The nights of the stay.
+    /// Its rooms, at least one.
+    pub lines: Vec<RoomLine>,
+    /// From the first check-in of a room to the last check-out.
     pub stay: StayDates,
-    /// Rooms of the type, in every night.
-    pub rooms: RoomCount,
-    /// Guests in all rooms together.
-    pub guests: GuestCount,
     /// The person the rooms are held for.
     pub guest: Guest,
     /// Who collects the money.
     pub payment_mode: PaymentMode,
-    /// The price that was signed into the offer.
+    /// The prices of the rooms together, as signed into the offer.
     pub quote: Quote,
     /// SHA-256 of the content of the request that created it.
     pub content_hash: Vec<u8>,
@@ -255,6 +259,23 @@ pub struct Reservation {
     pub create_time: Timestamp,
     /// When its status last changed.
     pub update_time: Timestamp,
+}
+
+impl Reservation {
+    /// Adults and children in all rooms together.
+    pub(crate) fn guest_count(&self) -> i32 {
+        room_line::guest_count(&self.lines)
+    }
+
+    /// The types of its rooms.
+    pub(crate) fn room_types(&self) -> BTreeSet<RoomTypeId> {
+        self.lines.iter().map(|line| line.room_type_id).collect()
+    }
+
+    /// The rooms it has in each night while it holds rooms, in key order.
+    pub(crate) fn nights(&self) -> BTreeMap<Night, i32> {
+        room_line::nights_of(self.id.hotel_id().get(), &self.lines)
+    }
 }
 
 #[cfg(test)]

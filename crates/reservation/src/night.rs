@@ -1,7 +1,6 @@
 //! Keys of inventory nights: the rows that bookings lock and count.
 
 use jiff::{Span, civil::Date};
-use staymesh_domain::{ReservationId, RoomTypeId, StayDates};
 
 /// The key of a row of `room_type_inventory`: hotel id, room type id, and the date as days since 1970-01-01.
 ///
@@ -20,21 +19,9 @@ pub(crate) fn date_of(day: i32) -> Option<Date> {
     EPOCH.checked_add(Span::new().try_days(day).ok()?).ok()
 }
 
-/// The nights of a reservation, in date order.
-pub(crate) fn nights_of(
-    id: ReservationId,
-    room_type_id: RoomTypeId,
-    stay: StayDates,
-) -> impl Iterator<Item = Night> + use<> {
-    let (hotel_id, room_type_id) = (id.hotel_id().get(), room_type_id.get());
-    (day_of(stay.check_in())..day_of(stay.check_out())).map(move |day| (hotel_id, room_type_id, day))
-}
-
 #[cfg(test)]
 mod tests {
-    use jiff::Timestamp;
     use proptest::prelude::*;
-    use staymesh_domain::HotelId;
 
     use super::*;
 
@@ -50,14 +37,5 @@ mod tests {
         assert_eq!(date_of(day_of(Date::MIN)), Some(Date::MIN));
         assert_eq!(date_of(day_of(Date::MAX)), Some(Date::MAX));
         assert_eq!(date_of(i32::MAX), None);
-    }
-
-    #[test]
-    fn nights_of_a_stay_exclude_the_check_out_date() {
-        let id = ReservationId::generate(HotelId::try_from(7).expect("an id"), Timestamp::UNIX_EPOCH);
-        let stay = StayDates::parse("2030-01-02", "2030-01-04").expect("a stay");
-        let first = day_of(stay.check_in());
-        let nights: Vec<_> = nights_of(id, RoomTypeId::try_from(3).expect("an id"), stay).collect();
-        assert_eq!(nights, [(7, 3, first), (7, 3, first + 1)]);
     }
 }

@@ -9,6 +9,8 @@ use staymesh_domain::{Currency, Money, MoneyError, RoomCount, StayDates};
 
 use crate::calendar::{self, DateOutOfRange};
 
+mod rooms;
+
 /// Price, taxes and cancellation policy of a stay. All amounts have one currency.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "QuoteRecord")]
@@ -86,6 +88,12 @@ impl Quote {
         let subtotal = Money::sum(self.currency(), nights)?.checked_mul(rooms.get())?;
         let total = subtotal.checked_add(self.tax()?)?;
         if subtotal == self.subtotal && total == self.total { Ok(()) } else { Err(QuoteError::Sum) }
+    }
+
+    /// Whether the cancellation policy is that of `other`.
+    pub(crate) fn has_policy_of(&self, other: &Self) -> bool {
+        (self.free_until_hours_before, self.late_penalty_percent)
+            == (other.free_until_hours_before, other.late_penalty_percent)
     }
 
     /// The sum of all taxes and fees.

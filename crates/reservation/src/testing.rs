@@ -12,7 +12,8 @@ use crate::{
     error::ReservationError,
     lifecycle::Command,
     model::{Guest, NewReservation, PaymentMode, Reservation, Status},
-    quote::tests::quote,
+    quote::{Quote, tests::quote},
+    room_line::{RoomLine, RoomLinesSum},
     store::{InventoryChange, Store},
     writer::{Created, apply, book_each},
 };
@@ -61,20 +62,12 @@ impl World {
         mode: PaymentMode,
     ) -> Result<Reservation, ReservationError> {
         let now = Timestamp::now();
+        let stay = StayDates::new(from, from.saturating_add(nights.days())).expect("a stay");
         let order = NewReservation {
             id: ReservationId::generate(hotel_id(hotel), now),
-            owner: "me".into(),
-            room_type_id: room_type(),
-            stay: StayDates::new(from, from.saturating_add(nights.days())).expect("a stay"),
-            rooms: RoomCount::ONE,
-            guests: GuestCount::ONE,
-            guest: Guest { full_name: "A guest".into(), email: "guest@example.com".into() },
             payment_mode: mode,
-            quote: quote(TOTAL),
-            content_hash: [7; 32],
             hold_expire_time: (mode == PaymentMode::GuestPays).then(|| now + SignedDuration::from_mins(15)),
-            limits: Box::default(),
-            trace_parent: None,
+            ..order_of(lines(room_type(), stay, 1, &quote(TOTAL)), now)
         };
         match book_each(&self.store, std::slice::from_ref(&order)).await?.pop().expect("an outcome")? {
             Created::New(booking) | Created::Repeat(booking) => Ok(booking),
@@ -123,22 +116,47 @@ pub(crate) fn total() -> Money {
     Money::from_minor(TOTAL, "EUR".parse().expect("a currency")).expect("an amount")
 }
 
-/// An unsaved order of two nights in hotel 7 that a guest pays, with a hold of 15 minutes from `now`.
-pub(crate) fn order_of_rooms(rooms: i32, now: Timestamp) -> NewReservation {
+/// Lines of rooms of one type with one guest each, whose price together is `quote`.
+pub(crate) fn lines(room_type_id: RoomTypeId, stay: StayDates, rooms: i32, quote: &Quote) -> Vec<RoomLine> {
+    let guests = GuestCount::try_from(rooms).expect("a count");
+    RoomLine::of_one_type(room_type_id, stay, RoomCount::try_from(rooms).expect("a count"), guests, quote)
+        .expect("lines")
+}
+
+/// An unsaved order of these rooms in hotel 7 that a guest pays, with a hold of 15 minutes from `now`.
+pub(crate) fn order_of(lines: Vec<RoomLine>, now: Timestamp) -> NewReservation {
+    let RoomLinesSum { stay, quote } = RoomLine::sum(&lines).expect("a booking");
     NewReservation {
         id: ReservationId::generate(hotel_id(7), now),
         owner: "me".into(),
-        room_type_id: room_type(),
-        stay: StayDates::parse("2030-01-01", "2030-01-03").expect("a stay"),
-        rooms: RoomCount::try_from(rooms).expect("a count"),
-        guests: GuestCount::ONE,
+        lines,
+        stay,
         guest: Guest { full_name: "A guest".into(), email: "guest@example.com".into() },
         payment_mode: PaymentMode::GuestPays,
-        quote: quote(TOTAL),
+        quote,
         content_hash: [7; 32],
         hold_expire_time: Some(now + SignedDuration::from_mins(15)),
         limits: Box::default(),
         trace_parent: None,
+    }
+}
+
+/// [`order_of`] rooms of one type for two nights.
+pub(crate) fn order_of_rooms(rooms: i32, now: Timestamp) -> NewReservation {
+    let stay = StayDates::parse("2030-01-01", "2030-01-03").expect("a stay");
+    order_of(lines(room_type(), stay, rooms, &quote(TOTAL)), now)
+}
+
+impl NewReservation {
+    /// The order with this price and policy in equal shares for its rooms.
+    pub(crate) fn priced(mut self, quote: Quote) -> Self {
+        let rooms = i32::try_from(self.lines.len()).expect("few");
+        let shares = quote.split(RoomCount::try_from(rooms).expect("a count")).expect("shares");
+        for (line, share) in self.lines.iter_mut().zip(shares) {
+            line.quote = share;
+        }
+        self.quote = quote;
+        self
     }
 }
 
@@ -147,10 +165,8 @@ pub(crate) fn reservation_of(order: &NewReservation, now: Timestamp) -> Reservat
     Reservation {
         id: order.id,
         owner: order.owner.clone(),
-        room_type_id: order.room_type_id,
+        lines: order.lines.clone(),
         stay: order.stay,
-        rooms: order.rooms,
-        guests: order.guests,
         guest: order.guest.clone(),
         payment_mode: order.payment_mode,
         quote: order.quote.clone(),

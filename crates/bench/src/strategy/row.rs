@@ -27,13 +27,14 @@ impl NewRow {
         self.offer.reservation_id.hotel_id().get()
     }
 
-    /// Inserts the row and returns its creation time; `None` if a reservation with this id exists.
+    /// Inserts the row, without the lines that only the writer writes, and returns its creation time; `None` if a reservation with this id exists.
     pub(super) async fn insert(&self, transaction: &mut PgConnection) -> Result<Option<Timestamp>, Refusal> {
         let created: Option<jiff_sqlx::Timestamp> = sqlx::query_scalar(
             "insert into reservation (hotel_id, reservation_id, owner, room_type_id, check_in, check_out, rooms, guests,
                  guest_name, guest_email, payment_mode, status, currency, total_minor, price, content_hash,
-                 hold_expire_time)
-             values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 'guest_pays', 'pending_payment', $11, $12, $13, $14, $15)
+                 hold_expire_time, revision)
+             values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 'guest_pays', 'pending_payment', $11, $12, $13, $14, $15,
+                 1)
              on conflict (hotel_id, reservation_id) do nothing
              returning create_time",
         )

@@ -67,7 +67,7 @@ impl<P: Psp> FinanceService for FinanceHandler<P> {
     ) -> Result<Response<ListPartnerCreditLimitsResponse>, Status> {
         let (partner, page) = request::partner_credit::list(request.get_ref())?;
         let (credits, next_page_token) = self.0.credit_limits(&partner, &page).await?;
-        let credit_limits = partner_credit::credit_limits(credits)?;
+        let credit_limits = partner_credit::credit_limits(&credits)?;
         Ok(Response::new(ListPartnerCreditLimitsResponse { credit_limits, next_page_token }))
     }
 
@@ -77,7 +77,7 @@ impl<P: Psp> FinanceService for FinanceHandler<P> {
     ) -> Result<Response<PartnerCreditLimit>, Status> {
         let (partner, limit) = request::partner_credit::set(request.get_ref())?;
         let credit = self.0.set_credit_limit(&partner, limit, &request.get_ref().etag).await?;
-        Ok(Response::new(partner_credit::credit_limit(credit)?))
+        Ok(Response::new(partner_credit::credit_limit(&credit)?))
     }
 
     async fn record_partner_payment(
@@ -88,7 +88,7 @@ impl<P: Psp> FinanceService for FinanceHandler<P> {
         let (payment, credit) = self.0.record_partner_payment(&new).await?;
         Ok(Response::new(RecordPartnerPaymentResponse {
             partner_payment: Some(partner_credit::payment(payment)?),
-            credit_limit: Some(partner_credit::credit_limit(credit)?),
+            credit_limit: Some(partner_credit::credit_limit(&credit)?),
         }))
     }
 

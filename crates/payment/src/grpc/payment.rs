@@ -46,7 +46,7 @@ impl<P: Psp> PaymentService for PaymentHandler<P> {
         let caller = Caller::required(&request)?;
         let page = request::partner_credit::own(&caller.subject, request.get_ref())?;
         let (credits, next_page_token) = self.0.credit_limits(&caller.subject, &page).await?;
-        let credit_limits = response::partner_credit::credit_limits(credits)?;
+        let credit_limits = response::partner_credit::credit_limits(&credits)?;
         Ok(Response::new(ListCreditLimitsResponse { credit_limits, next_page_token }))
     }
 
@@ -57,7 +57,7 @@ impl<P: Psp> PaymentService for PaymentHandler<P> {
         let caller = Caller::required(&request)?;
         let query = request::partner_sales::own(caller.subject, request.get_ref())?;
         let (sales, next_page_token) = self.0.list_partner_sales(&query.partner, query.days, &query.page).await?;
-        let sales = sales.into_iter().map(response::partner_sales::partner_sale).collect::<Result<_, _>>()?;
+        let sales = sales.iter().map(response::partner_sales::partner_sale).collect::<Result<_, _>>()?;
         Ok(Response::new(ListInvoiceLinesResponse { sales, next_page_token }))
     }
 }

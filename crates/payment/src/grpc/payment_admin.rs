@@ -88,7 +88,7 @@ impl<P: Psp> PaymentAdminService for PaymentAdminHandler<P> {
     ) -> Result<Response<ListPartnerSalesResponse>, Status> {
         let query = request::partner_sales::list(request.into_inner())?;
         let (sales, next_page_token) = self.0.list_partner_sales(&query.partner, query.days, &query.page).await?;
-        let sales = sales.into_iter().map(response::partner_sales::partner_sale).collect::<Result<_, _>>()?;
+        let sales = sales.iter().map(response::partner_sales::partner_sale).collect::<Result<_, _>>()?;
         Ok(Response::new(ListPartnerSalesResponse { sales, next_page_token }))
     }
 

@@ -23,7 +23,7 @@ impl<P: Psp> PaymentFlowService for InternalPaymentHandler<P> {
     ) -> Result<Response<PartnerSale>, Status> {
         let (id, terms, limited) = request::partner_sales::record(request.get_ref())?;
         let sale = self.0.record_partner_sale(id, &terms, limited).await?;
-        Ok(Response::new(response::partner_sales::partner_sale(sale)?))
+        Ok(Response::new(response::partner_sales::partner_sale(&sale)?))
     }
 
     async fn settle_cancellation(
@@ -42,7 +42,7 @@ impl<P: Psp> PaymentFlowService for InternalPaymentHandler<P> {
         let refunds = self.0.refunds_of(payment.as_slice()).await?;
         Ok(Response::new(SettleCancellationResponse {
             payment: payment.map(|payment| response::payments::payment(payment, &refunds)),
-            partner_sale: sale.map(response::partner_sales::partner_sale).transpose()?,
+            partner_sale: sale.as_ref().map(response::partner_sales::partner_sale).transpose()?,
         }))
     }
 }

@@ -1,8 +1,11 @@
 //! The invariant checker: reads a whole reservation database and reports every row that breaks an invariant.
 //!
-//! - `total_reserved` of every night is the sum of the rooms of its active reservations, and no reserved night is missing.
+//! - `total_reserved` of every night is the number of live lines over it of active reservations, and no reserved night is
+//!   missing.
 //! - No night is reserved beyond its overbooking limit.
 //! - Every reservation has a legal history that ends in its status.
+//! - The lines of every reservation are what its latest revision agreed, live as long as it holds rooms, and cost what it
+//!   costs. Its revisions have no gap.
 //! - No unpaid hold outlives its expiry by more than a bound.
 //!
 //! It is read-only and may run while the service takes bookings: it checks a few hotels at a time, each time in one
@@ -10,6 +13,7 @@
 //! being archived, are not checked; the histories of their reservations are.
 
 mod report;
+mod rooms;
 mod store;
 #[cfg(test)]
 mod tests;
@@ -99,6 +103,14 @@ async fn check_hotels(pool: &PgPool, range: Range, options: &Options, report: &m
     report.count(Kind::IllegalHistory, histories.illegal);
     if histories.illegal > 0 {
         let found = store::list_histories(&mut snapshot, range, options.listed).await?;
+        report.list(found, options.listed);
+    }
+
+    let wrong = rooms::count(&mut snapshot, range).await?;
+    report.count(Kind::RoomsDiffer, wrong.rooms);
+    report.count(Kind::IllegalRevision, wrong.revisions);
+    if wrong.rooms + wrong.revisions > 0 {
+        let found = rooms::list(&mut snapshot, range, options.listed).await?;
         report.list(found, options.listed);
     }
     snapshot.commit().await?;

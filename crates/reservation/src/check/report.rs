@@ -12,20 +12,32 @@ use uuid::Uuid;
 pub enum Kind {
     /// A reserved night has no inventory, and is not archived.
     NightMissing,
-    /// `total_reserved` of a night is not the sum of the rooms of its active reservations.
+    /// `total_reserved` of a night is not the number of live lines over it of active reservations.
     ReservedDiffers,
     /// A night is reserved beyond its overbooking limit, or below zero.
     Overbooked,
     /// The history of a reservation has an illegal transition, or does not end in its status.
     IllegalHistory,
+    /// The lines of a reservation are not what its latest revision agreed, have another status than it, or do not add up to
+    /// its price.
+    RoomsDiffer,
+    /// The revisions of a reservation have a gap, or the latest is not the one that it has.
+    IllegalRevision,
     /// An unpaid hold outlived its expiry by more than the bound.
     HoldOverdue,
 }
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 5] =
-        [Self::NightMissing, Self::ReservedDiffers, Self::Overbooked, Self::IllegalHistory, Self::HoldOverdue];
+    pub const ALL: [Self; 7] = [
+        Self::NightMissing,
+        Self::ReservedDiffers,
+        Self::Overbooked,
+        Self::IllegalHistory,
+        Self::RoomsDiffer,
+        Self::IllegalRevision,
+        Self::HoldOverdue,
+    ];
 
     /// Its name in the JSON report.
     pub const fn as_str(self) -> &'static str {
@@ -34,6 +46,8 @@ impl Kind {
             Self::ReservedDiffers => "reserved_differs",
             Self::Overbooked => "overbooked",
             Self::IllegalHistory => "illegal_history",
+            Self::RoomsDiffer => "rooms_differ",
+            Self::IllegalRevision => "illegal_revision",
             Self::HoldOverdue => "hold_overdue",
         }
     }

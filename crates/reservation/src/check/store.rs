@@ -48,11 +48,13 @@ macro_rules! nights {
     ($select:literal) => {
         concat!(
             "with booked as (
-                 select hotel_id, room_type_id, check_in + n as stay_date,
-                     coalesce(sum(rooms) filter (where status in ('pending_payment', 'paid')), 0) as rooms
-                 from reservation, generate_series(0, check_out - check_in - 1) n
-                 where hotel_id > $1 and hotel_id <= $2 and check_out > coalesce($3, '-infinity'::date)
-                     and check_in + n >= coalesce($3, '-infinity'::date)
+                 select l.hotel_id, l.room_type_id, l.check_in + n as stay_date,
+                     count(*) filter (where l.status = 'live' and r.status in ('pending_payment', 'paid')) as rooms
+                 from reservation_room l
+                 join reservation r on r.hotel_id = l.hotel_id and r.reservation_id = l.reservation_id
+                 cross join generate_series(0, l.check_out - l.check_in - 1) n
+                 where l.hotel_id > $1 and l.hotel_id <= $2 and l.check_out > coalesce($3, '-infinity'::date)
+                     and l.check_in + n >= coalesce($3, '-infinity'::date)
                  group by 1, 2, 3
              ), inventory as (
                  select * from room_type_inventory
@@ -279,17 +281,17 @@ pub(super) async fn overdue_holds(
     Ok((count, found.collect()))
 }
 
-fn of_booking(kind: Kind, (hotel_id, id, detail): (i32, Uuid, String)) -> Violation {
+pub(super) fn of_booking(kind: Kind, (hotel_id, id, detail): (i32, Uuid, String)) -> Violation {
     Violation { kind, hotel_id, room_type_id: None, stay_date: None, reservation_id: Some(id), detail }
 }
 
 /// A count of rows, which is never negative.
-fn unsigned(count: i64) -> Result<u64, StoreError> {
+pub(super) fn unsigned(count: i64) -> Result<u64, StoreError> {
     u64::try_from(count).map_err(|_| unexpected("a count is negative"))
 }
 
 /// A limit of rows: at least one, because the first row carries the count.
-fn listed(limit: usize) -> Result<i64, StoreError> {
+pub(super) fn listed(limit: usize) -> Result<i64, StoreError> {
     i64::try_from(limit.max(1)).map_err(|_| unexpected("a limit is too large"))
 }
 

@@ -134,7 +134,9 @@ async fn check_of_legal_reservations_is_clean() {
 )]
 #[case(
     "update reservation set cancellation_reason = 'no_show'
-        where status = 'cancelled' and paid_at is null and cancellation_reason = 'requested'",
+        where status = 'cancelled' and paid_at is null and cancellation_reason = 'requested';
+        update reservation_room l set status = 'no_show' from reservation r
+        where r.reservation_id = l.reservation_id and r.cancellation_reason = 'no_show'",
     Kind::IllegalHistory,
     1,
     "a no-show that was never paid"
@@ -144,6 +146,97 @@ async fn check_of_legal_reservations_is_clean() {
     Kind::IllegalHistory,
     1,
     "a history without a booking"
+)]
+#[case("delete from reservation_room where reservation_id = (OF 'rejected')", Kind::RoomsDiffer, 1, "no rooms")]
+#[case(
+    "insert into reservation_room select hotel_id, reservation_id, 2, room_type_id, rate_plan, check_in, check_out, adults,
+        child_ages, guest_name, 0, price || '{\"total_minor\": 0}', status, revision
+        from reservation_room where reservation_id = (OF 'rejected')",
+    Kind::RoomsDiffer,
+    1,
+    "2 rooms, but 1 were agreed"
+)]
+#[case(
+    "insert into reservation_room select hotel_id, gen_random_uuid(), 1, room_type_id, rate_plan, check_in, check_out,
+        adults, child_ages, guest_name, total_minor, price, status, revision
+        from reservation_room where reservation_id = (OF 'rejected')",
+    Kind::RoomsDiffer,
+    1,
+    "rooms without a booking"
+)]
+#[case(
+    "update reservation_room set room_position = 2 where reservation_id = (OF 'rejected')",
+    Kind::RoomsDiffer,
+    1,
+    "its rooms have a gap"
+)]
+#[case(
+    "update reservation_room set check_out = check_out + 1 where reservation_id = (OF 'rejected')",
+    Kind::RoomsDiffer,
+    1,
+    "rooms from "
+)]
+#[case(
+    "update reservation_room set status = 'live' where reservation_id = (OF 'rejected')",
+    Kind::RoomsDiffer,
+    1,
+    "a room is live, but the booking is rejected"
+)]
+#[case(
+    "update reservation_room set status = 'no_show' where reservation_id = (OF 'rejected')",
+    Kind::RoomsDiffer,
+    1,
+    "a room is no_show, but the booking is rejected"
+)]
+#[case(
+    "update reservation_room set total_minor = 1 where reservation_id = (OF 'rejected')",
+    Kind::RoomsDiffer,
+    1,
+    "rooms cost 1 EUR, but the booking 10000 EUR"
+)]
+#[case(
+    "update reservation_room set price = price || '{\"total_minor\": 1}' where reservation_id = (OF 'rejected')",
+    Kind::RoomsDiffer,
+    1,
+    "rooms cost 10000 EUR, but the booking 10000 EUR"
+)]
+#[case(
+    "update reservation_room set adults = 2 where reservation_id = (OF 'rejected')",
+    Kind::RoomsDiffer,
+    1,
+    "rooms differ from what was agreed"
+)]
+#[case(
+    "delete from reservation_revision where reservation_id = (OF 'rejected')",
+    Kind::IllegalRevision,
+    1,
+    "no revision"
+)]
+#[case(
+    "update reservation_revision set revision = 2 where reservation_id = (OF 'rejected');
+        update reservation set revision = 2 where status = 'rejected'",
+    Kind::IllegalRevision,
+    1,
+    "its revisions have a gap"
+)]
+#[case(
+    "update reservation set revision = null where status = 'rejected'",
+    Kind::IllegalRevision,
+    1,
+    "has revision none after 1 revisions"
+)]
+#[case(
+    "update reservation_revision set total_minor = 1 where reservation_id = (OF 'rejected')",
+    Kind::IllegalRevision,
+    1,
+    "was agreed for 1 EUR, but costs 10000 EUR"
+)]
+#[case(
+    "insert into reservation_revision select hotel_id, gen_random_uuid(), 1, document, content_hash, currency, total_minor,
+        actor, reason, create_time from reservation_revision where reservation_id = (OF 'rejected')",
+    Kind::IllegalRevision,
+    1,
+    "a revision without a booking"
 )]
 #[case(
     "update reservation set hold_expire_time = now() - interval '61 s' where status = 'pending_payment'",

@@ -12,7 +12,6 @@ use crate::{
     fault_points,
     lifecycle::{Change, Command, Decision, decide},
     model::Reservation,
-    night::nights_of,
     store::{Delta, HoldCursor, LockedHold, Store, Transaction},
     writer::{apply, cancelled_event},
 };
@@ -117,8 +116,8 @@ async fn write(transaction: &mut Transaction, changes: &[(Reservation, Change)])
     }
     let mut released = Delta::new();
     for (booking, _) in changes {
-        for night in nights_of(booking.id, booking.room_type_id, booking.stay) {
-            *released.entry(night).or_default() -= booking.rooms.get();
+        for (night, rooms) in booking.nights() {
+            *released.entry(night).or_default() -= rooms;
         }
     }
     transaction.lock_nights(released.keys().copied()).await?;

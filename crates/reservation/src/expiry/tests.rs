@@ -31,10 +31,10 @@ const CANCELLED: &str = "select count(*) from reservation where status = 'cancel
 const RESERVED: &str = "select sum(total_reserved) from room_type_inventory";
 
 /// Damage that makes a hold stuck, and what the error says.
-const WRONG: [(&str, &str); 4] = [
-    ("update reservation set price = '{}' where reservation_id = 'ID'", "column \"price\" does not decode"),
+const WRONG: [(&str, &str); 5] = [
+    ("update reservation_room set price = '{}' where reservation_id = 'ID'", "column \"lines\" does not decode"),
     (
-        "update reservation set price = jsonb_set(price, '{currency}', '\"XXQ\"') where reservation_id = 'ID'",
+        "update reservation_room set price = jsonb_set(price, '{currency}', '\"XXQ\"') where reservation_id = 'ID'",
         "currency",
     ),
     // A wrong count: releasing the room would make it negative.
@@ -42,7 +42,8 @@ const WRONG: [(&str, &str); 4] = [
         "update room_type_inventory set total_reserved = 0 where stay_date = (select check_in from reservation where reservation_id = 'ID')",
         "room_type_inventory_not_overbooked",
     ),
-    ("update reservation set rooms = 0 where reservation_id = 'ID'", "rooms"),
+    ("update reservation_room set check_out = check_in where reservation_id = 'ID'", "check_in"),
+    ("delete from reservation_room where reservation_id = 'ID'", "at least one room"),
 ];
 
 #[tokio::test]
@@ -51,7 +52,7 @@ async fn stuck_hold_does_not_keep_others_from_expiring() {
         for bad in 0..3 {
             let (world, holds) = expired_holds(3).await;
             let id = holds[bad].id.as_uuid();
-            world.tamper("alter table reservation drop constraint reservation_rooms_in_bounds").await;
+            world.tamper("alter table reservation_room drop constraint reservation_room_has_nights").await;
             world.tamper(&wrong.replace("ID", &id.to_string())).await;
             let done = release(&world, HoldCursor::START, 500, &BTreeSet::new()).await;
             assert_eq!(done.expired, 2, "{wrong}: {done:?}");
@@ -68,7 +69,9 @@ async fn stuck_hold_does_not_keep_others_from_expiring() {
 async fn release_continues_behind_any_number_of_stuck_holds() {
     let (world, holds) = expired_holds(8).await;
     let six: Vec<_> = holds[..6].iter().map(|hold| format!("'{}'", hold.id)).collect();
-    world.tamper(&format!("update reservation set price = '{{}}' where reservation_id in ({})", six.join(", "))).await;
+    world
+        .tamper(&format!("update reservation_room set price = '{{}}' where reservation_id in ({})", six.join(", ")))
+        .await;
     let (mut place, mut ended, mut stuck) = (Some(HoldCursor::START), 0, BTreeSet::new());
     for _ in 0..5 {
         let Some(from) = place else { break };
@@ -87,7 +90,7 @@ async fn release_continues_behind_any_number_of_stuck_holds() {
 #[tokio::test]
 async fn sweep_skips_stuck_holds_and_retries_them_later() {
     let (world, holds) = expired_holds(4).await;
-    let price = format!("update reservation set price = '{{}}' where reservation_id = '{}'", holds[0].id);
+    let price = format!("update reservation_room set price = '{{}}' where reservation_id = '{}'", holds[0].id);
     world.tamper(&price).await;
     let stop = CancellationToken::new();
     let mut sweeper = Sweeper { store: world.store.clone(), wake: Wake::default(), stuck: StuckHolds::new() };
@@ -96,7 +99,7 @@ async fn sweep_skips_stuck_holds_and_retries_them_later() {
     assert_eq!(sweeper.stuck.skipped, BTreeSet::from([holds[0].id.as_uuid()]));
     // The damage is repaired: the hold expires with the next retry, and not before.
     let right = holds[1].id;
-    world.tamper(&format!("update reservation set price = (select price from reservation where reservation_id = '{right}') where reservation_id = '{}'", holds[0].id)).await;
+    world.tamper(&format!("update reservation_room set price = (select price from reservation_room where reservation_id = '{right}') where reservation_id = '{}'", holds[0].id)).await;
     sweeper.sweep(&stop).await.expect("sweeps");
     assert_eq!(world.count(CANCELLED).await, 3);
     sweeper.stuck.since = Instant::now().checked_sub(RETRY_STUCK_AFTER).expect("the machine runs for longer");

@@ -33,14 +33,15 @@ pub(super) fn unsuitable(unsuitable: Unsuitable) -> proto::UnsuitableRoomType {
 /// A reservation.
 pub(super) fn reservation(booking: Reservation) -> proto::Reservation {
     let pending = booking.status == Status::PendingPayment;
+    let room_type_id = booking.lines.first().map(|line| line.room_type_id);
     proto::Reservation {
         reservation_id: booking.id.to_string(),
         hotel_id: booking.id.hotel_id().get(),
-        room_type_id: booking.room_type_id.get(),
+        room_type_id: room_type_id.map_or(0, RoomTypeId::get),
         check_in: booking.stay.check_in().to_string(),
         check_out: booking.stay.check_out().to_string(),
-        rooms: booking.rooms.get(),
-        guests: booking.guests.get(),
+        rooms: booking.lines.iter().map(|_| 1).sum(),
+        guests: booking.guest_count(),
         status: status(booking.status).into(),
         cancellation_reason: cancellation_reason(booking.cancellation_reason).into(),
         payment_mode: match booking.payment_mode {
@@ -48,7 +49,7 @@ pub(super) fn reservation(booking: Reservation) -> proto::Reservation {
             PaymentMode::PartnerCollects => proto::PaymentMode::PartnerCollects,
         }
         .into(),
-        price: Some(price(booking.room_type_id, booking.quote)),
+        price: room_type_id.map(|id| price(id, booking.quote)),
         primary_guest: Some(proto::Guest { full_name: booking.guest.full_name, email: booking.guest.email }),
         hold_expire_time: booking.hold_expire_time.filter(|_| pending).map(proto_types::timestamp),
         create_time: Some(proto_types::timestamp(booking.create_time)),

@@ -21,6 +21,7 @@ use crate::{
     calendar::{DateOutOfRange, begins, day_after, today},
     error::ReservationError,
     model::{CancellationReason, PaymentMode, Reservation, Status},
+    room_line::RoomLine,
 };
 
 pub use transitions::{Condition, TRANSITIONS, Transition};
@@ -147,7 +148,7 @@ fn cancel(booking: &Reservation, now: Timestamp) -> Result<Decision, Reservation
         // Closes the checkout page. A payment that arrives all the same is refunded in full.
         Status::PendingPayment => Some(booking.quote.total),
         // Refunded to the guest, or credited to the partner.
-        Status::Paid => Some(booking.quote.refund(booking.stay, now)?),
+        Status::Paid => Some(RoomLine::refund(&booking.lines, now)?),
     };
     let rooms = if booking.status.holds_rooms() { Rooms::Release } else { Rooms::Keep };
     Ok(Decision::Change(Change {
@@ -191,7 +192,7 @@ fn mark_no_show(booking: &Reservation, now: Timestamp) -> Result<Decision, Reser
     }
     Ok(Decision::Change(Change {
         cancellation_reason: Some(CancellationReason::NoShow),
-        settle: Some(booking.quote.late_refund()?),
+        settle: Some(RoomLine::late_refund(&booking.lines)?),
         ..Change::to(Status::Cancelled, Rooms::Release)
     }))
 }

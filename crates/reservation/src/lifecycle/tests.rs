@@ -3,12 +3,13 @@
 use jiff::SignedDuration;
 use proptest::prelude::*;
 use rstest::rstest;
-use staymesh_domain::{GuestCount, HotelId, ReservationId, RoomCount, RoomTypeId, StayDates};
+use staymesh_domain::StayDates;
 
 use super::*;
 use crate::{
-    model::{Guest, PaymentMode},
+    model::PaymentMode,
     quote::tests::quote,
+    testing::{lines, order_of, reservation_of, room_type},
 };
 
 const TOTAL: i64 = 10_000;
@@ -18,26 +19,14 @@ fn now() -> Timestamp {
 }
 
 fn booking(mode: PaymentMode) -> Reservation {
-    let hotel = HotelId::try_from(7).expect("an id");
     let held = mode == PaymentMode::GuestPays;
+    let stay = StayDates::parse("2030-01-01", "2030-01-02").expect("a stay");
     Reservation {
-        id: ReservationId::generate(hotel, now()),
-        owner: "me".into(),
-        room_type_id: RoomTypeId::try_from(3).expect("an id"),
-        stay: StayDates::parse("2030-01-01", "2030-01-02").expect("a stay"),
-        rooms: RoomCount::ONE,
-        guests: GuestCount::ONE,
-        guest: Guest { full_name: "G".into(), email: "g@example.com".into() },
         payment_mode: mode,
-        quote: quote(TOTAL),
-        content_hash: vec![0; 32],
         status: if held { Status::PendingPayment } else { Status::Paid },
-        cancellation_reason: None,
         hold_expire_time: held.then(|| now() + SignedDuration::from_mins(15)),
-        payment_id: None,
         paid_time: (!held).then(now),
-        create_time: now(),
-        update_time: now(),
+        ..reservation_of(&order_of(lines(room_type(), stay, 1, &quote(TOTAL)), now()), now())
     }
 }
 

@@ -85,7 +85,7 @@ impl MailSender {
     }
 
     async fn text(&self, booking: &Reservation, mail: &BookingMail, to: &Recipient) -> Result<Text, Delivery> {
-        let names = self.names.names(booking.id.hotel_id(), booking.room_type_id).await;
+        let names = self.names.names(booking.id.hotel_id(), booking.room_types()).await;
         let names = names.map_err(|status| after("hotel", &status))?;
         let link = self.link(booking, to);
         let booking = Booking { reservation: booking, names: &names, link: &link, keyed: to.key.is_some() };

@@ -20,7 +20,7 @@ use crate::{
     clients::{MockRecipientClient, MockStayNameClient, StayNames},
     lifecycle::Command,
     model::PaymentMode,
-    testing::{World, pay},
+    testing::{World, pay, room_type},
 };
 
 /// Delivers with `sender`, but reports the first delivery as failed, as if the process had died before it was recorded.
@@ -49,7 +49,11 @@ fn names() -> MockStayNameClient {
     let mut names = MockStayNameClient::new();
     names.expect_names().returning(|_, _| {
         let zone = time_zone("Europe/Lisbon").expect("a zone");
-        Ok(StayNames { hotel: "Hotel Sol, Lisboa".into(), room_type: "Double room".into(), zone })
+        Ok(StayNames {
+            hotel: "Hotel Sol, Lisboa".into(),
+            room_types: [(room_type(), "Double room".into())].into(),
+            zone,
+        })
     });
     names
 }

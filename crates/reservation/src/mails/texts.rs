@@ -1,6 +1,6 @@
 //! Texts of mails about bookings, in every language.
 
-use staymesh_domain::{Language, Money};
+use staymesh_domain::{Language, Money, RoomTypeId};
 use staymesh_mail::greeting;
 
 use super::written::{minute, money};
@@ -188,8 +188,8 @@ fn body(language: Language, booking: &Booking<'_>, parts: &Parts<'_>) -> String 
         (hotel, booking.names.hotel.clone()),
         (arrival, language.date(reservation.stay.check_in())),
         (departure, language.date(reservation.stay.check_out())),
-        (rooms, format!("{} × {}", reservation.rooms.get(), booking.names.room_type)),
-        (guests, reservation.guests.get().to_string()),
+        (rooms, room_names(booking)),
+        (guests, reservation.guest_count().to_string()),
         (price, money(language, reservation.quote.total)),
         (number, reservation.id.to_string()),
     ];
@@ -199,6 +199,20 @@ fn body(language: Language, booking: &Booking<'_>, parts: &Parts<'_>) -> String 
     let Parts { first, terms, link } = parts;
     let greeting = greeting(language);
     format!("{greeting}\n\n{first}\n\n{lines}\n\n{terms}\n\n{link}\n\n{}{private}\n", booking.link)
+}
+
+/// The rooms by type, in the order of the booking: `2 × Double room, 1 × Single room`.
+fn room_names(booking: &Booking<'_>) -> String {
+    let mut counts: Vec<(RoomTypeId, i32)> = Vec::new();
+    for line in &booking.reservation.lines {
+        match counts.iter_mut().find(|(room_type, _)| *room_type == line.room_type_id) {
+            Some((_, count)) => *count += 1,
+            None => counts.push((line.room_type_id, 1)),
+        }
+    }
+    let name = |room_type| booking.names.room_types.get(room_type).map_or("", String::as_str);
+    let names: Vec<_> = counts.iter().map(|(room_type, count)| format!("{count} × {}", name(room_type))).collect();
+    names.join(", ")
 }
 
 fn filled(words: &str, text: &str) -> String {

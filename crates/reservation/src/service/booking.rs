@@ -12,6 +12,7 @@ use crate::{
     lifecycle::Command,
     model::{Guest, NewReservation, PaymentMode, Reservation, Source},
     offer_token::{Offer, OfferError},
+    room_line::{RoomLine, RoomLinesSum},
     store::{ListFilter, ListPosition},
     writer::{Applied, ChangeOrder, Created},
 };
@@ -84,17 +85,19 @@ impl BookingService {
         now: Timestamp,
     ) -> Result<NewReservation, ReservationError> {
         let content_hash = content_hash(&offer, &request);
+        // The token is signed, but a leaked key must not get an impossible stay into the database.
+        let stay = StayDates::new(offer.check_in, offer.check_out).map_err(|_| OfferError::Tampered)?;
+        let (room_type_id, rooms, guests) = (offer.room_type_id, offer.rooms, offer.guests);
+        let lines = RoomLine::of_one_type(room_type_id, stay, rooms, guests, &offer.quote)?;
+        let RoomLinesSum { stay, quote } = RoomLine::sum(&lines)?;
         Ok(NewReservation {
             id: offer.reservation_id,
             owner: offer.owner,
-            room_type_id: offer.room_type_id,
-            // The token is signed, but a leaked key must not get an impossible stay into the database.
-            stay: StayDates::new(offer.check_in, offer.check_out).map_err(|_| OfferError::Tampered)?,
-            rooms: offer.rooms,
-            guests: offer.guests,
+            lines,
+            stay,
             guest: request.guest,
             payment_mode: request.payment_mode,
-            quote: offer.quote,
+            quote,
             content_hash,
             // Until the guest has paid, or the payment service has decided the partner's sale.
             hold_expire_time: Some(now + self.hold),

@@ -9,7 +9,7 @@ use staymesh_mesh::Problem;
 use super::BookingService;
 use crate::{
     clients::{RoomTypeDemand, RoomTypeInfo},
-    error::ReservationError,
+    error::{ReservationError, ShortRoom},
     fit::{RoomMisfit, misfits},
     offer_token::Offer,
     quote::Quote,
@@ -230,7 +230,8 @@ impl BookingService {
             Some(date) => self.store.earliest_hold(request.hotel_id, room_type_id, date).await?,
             None => None,
         };
-        Ok(ReservationError::SoldOut { stay_date, rooms_left, hold_expire_time })
+        let room = Some(ShortRoom { index: usize::try_from(rooms_left.unwrap_or(0)).unwrap_or(0), room_type_id });
+        Ok(ReservationError::SoldOut { room, stay_date, rooms_left, hold_expire_time })
     }
 }
 

@@ -11,6 +11,7 @@ use uuid::Uuid;
 
 use super::{
     Transaction,
+    lines::reservation_columns,
     nights::Columns,
     rows::{ReservationRow, by_id},
 };
@@ -34,11 +35,13 @@ impl Transaction {
         &mut self,
         ids: impl Iterator<Item = ReservationId>,
     ) -> Result<BTreeMap<Uuid, Reservation>, ReservationError> {
-        let rows: Vec<ReservationRow> = sqlx::query_as(
-            "select r.* from unnest($1::uuid[]) id
+        let rows: Vec<ReservationRow> = sqlx::query_as(concat!(
+            "select ",
+            reservation_columns!(),
+            " from unnest($1::uuid[]) id
              join reservation r on r.hotel_id = reservation_hotel_id(id) and r.reservation_id = id
-             order by r.hotel_id, r.reservation_id for no key update of r",
-        )
+             order by r.hotel_id, r.reservation_id for no key update of r"
+        ))
         .bind(ids.map(ReservationId::as_uuid).collect::<Vec<_>>())
         .fetch_all(&mut *self.0)
         .await?;
@@ -85,7 +88,7 @@ impl Transaction {
         }
         let column =
             |of: fn(&Change) -> Option<&'static str>| changes.iter().map(|(_, change)| of(change)).collect::<Vec<_>>();
-        let rows: Vec<ReservationRow> = sqlx::query_as(
+        let rows: Vec<ReservationRow> = sqlx::query_as(concat!(
             "update reservation r set status = c.status, cancellation_reason = c.reason,
                  payment_id = coalesce(c.payment_id, r.payment_id),
                  paid_at = case when c.status = 'paid' then now() else r.paid_at end,
@@ -95,8 +98,9 @@ impl Transaction {
              from unnest($1::uuid[], $2::text[], $3::text[], $4::uuid[], $5::bigint[])
                  c (id, status, reason, payment_id, refunded_minor)
              where r.hotel_id = reservation_hotel_id(c.id) and r.reservation_id = c.id
-             returning r.*",
-        )
+             returning ",
+            reservation_columns!()
+        ))
         .bind(changes.iter().map(|(booking, _)| booking.id.as_uuid()).collect::<Vec<_>>())
         .bind(column(|change| Some(change.status.as_str())))
         .bind(column(|change| change.cancellation_reason.map(CancellationReason::as_str)))
@@ -121,11 +125,12 @@ impl Transaction {
             return Ok(BTreeMap::new());
         }
         let (bookings, payments): (Vec<Uuid>, Vec<Uuid>) = notes.iter().copied().unzip();
-        let rows: Vec<ReservationRow> = sqlx::query_as(
+        let rows: Vec<ReservationRow> = sqlx::query_as(concat!(
             "update reservation r set payment_id = n.payment_id from unnest($1::uuid[], $2::uuid[]) n (id, payment_id)
              where r.hotel_id = reservation_hotel_id(n.id) and r.reservation_id = n.id and r.payment_id is null
-             returning r.*",
-        )
+             returning ",
+            reservation_columns!()
+        ))
         .bind(bookings)
         .bind(payments)
         .fetch_all(&mut *self.0)

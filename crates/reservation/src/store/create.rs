@@ -1,5 +1,5 @@
-//! Creates reservations: one statement that takes the rooms, inserts the reservations and enqueues the events of partner
-//! sales, all or nothing.
+//! Creates reservations: one statement that takes the rooms, inserts the reservations with their lines and first revisions,
+//! and enqueues the events of partner sales, all or nothing.
 
 use std::collections::BTreeMap;
 
@@ -11,6 +11,7 @@ use uuid::Uuid;
 use super::{
     Store, Transaction,
     hold_limits::{added, added_to_nights, is_refusal, share},
+    lines::{Document, LineColumns, reservation_columns},
     nights::Columns,
     rows::{ReservationRow, by_id},
 };
@@ -18,7 +19,8 @@ use crate::{
     error::ReservationError,
     events::{SOLD_BY_PARTNER, SoldByPartner},
     model::{NewReservation, Reservation},
-    night::{Night, day_of, nights_of},
+    night::{Night, day_of},
+    room_line::{STANDARD_PLAN, guest_count},
 };
 
 /// The creation time of each reservation, by id.
@@ -63,6 +65,7 @@ impl Transaction {
             Err(error) if error.constraint() == Some(ID_IS_UNIQUE) => Ok(None),
             created => created
                 .on_constraint(NOT_OVERBOOKED, |_| ReservationError::SoldOut {
+                    room: None,
                     stay_date: None,
                     rooms_left: None,
                     hold_expire_time: None,
@@ -79,10 +82,12 @@ impl Transaction {
         &mut self,
         orders: &[NewReservation],
     ) -> Result<BTreeMap<Uuid, Reservation>, ReservationError> {
-        let rows: Vec<ReservationRow> = sqlx::query_as(
-            "select r.* from unnest($1::uuid[]) id
-             join reservation r on r.hotel_id = reservation_hotel_id(id) and r.reservation_id = id",
-        )
+        let rows: Vec<ReservationRow> = sqlx::query_as(concat!(
+            "select ",
+            reservation_columns!(),
+            " from unnest($1::uuid[]) id
+             join reservation r on r.hotel_id = reservation_hotel_id(id) and r.reservation_id = id"
+        ))
         .bind(orders.iter().map(|order| order.id.as_uuid()).collect::<Vec<_>>())
         .fetch_all(&mut *self.0)
         .await?;
@@ -107,7 +112,7 @@ async fn create(
     let limited = if limited { orders } else { &[] };
     let bound = |text| -> Result<Statement<'_>, StoreError> {
         let statement = bind_nights(bind_bookings(sqlx::query_as(text), orders), orders)?;
-        Ok(bind_limits(statement, orders, limited))
+        Ok(bind_lines(bind_limits(statement, orders, limited), orders))
     };
     let statement = if sales.ids.is_empty() { bound(CREATE)? } else { sales.bind(bound(CREATE_AND_ENQUEUE)?) };
     let rows: Vec<(Uuid, jiff_sqlx::Timestamp)> = statement.fetch_all(database).await?;
@@ -123,11 +128,11 @@ fn bind_bookings<'a>(statement: Statement<'a>, orders: &[&'a NewReservation]) ->
     statement
         .bind(orders.iter().map(|order| order.id.as_uuid()).collect::<Vec<_>>())
         .bind(texts(|order| &order.owner))
-        .bind(ints(&|order| order.room_type_id.get()))
+        .bind(ints(&|order| order.lines.first().map_or(0, |line| line.room_type_id.get())))
         .bind(ints(&|order| day_of(order.stay.check_in())))
         .bind(ints(&|order| day_of(order.stay.check_out())))
-        .bind(ints(&|order| order.rooms.get()))
-        .bind(ints(&|order| order.guests.get()))
+        .bind(ints(&|order| order.lines.iter().map(|_| 1).sum()))
+        .bind(ints(&|order| guest_count(&order.lines)))
         .bind(texts(|order| &order.guest.full_name))
         .bind(texts(|order| &order.guest.email))
         .bind(texts(|order| order.payment_mode.as_str()))
@@ -138,12 +143,29 @@ fn bind_bookings<'a>(statement: Statement<'a>, orders: &[&'a NewReservation]) ->
         .bind(orders.iter().map(|order| order.hold_expire_time.map(Timestamp::as_microsecond)).collect::<Vec<_>>())
 }
 
+/// Binds the lines as one array per column, and the document of each reservation's first revision.
+fn bind_lines<'a>(statement: Statement<'a>, orders: &[&'a NewReservation]) -> Statement<'a> {
+    let lines = LineColumns::of(orders);
+    statement
+        .bind(lines.reservations)
+        .bind(lines.positions)
+        .bind(lines.room_types)
+        .bind(lines.check_ins)
+        .bind(lines.check_outs)
+        .bind(lines.adults)
+        .bind(lines.child_ages)
+        .bind(lines.totals)
+        .bind(lines.prices)
+        .bind(orders.iter().map(|order| sqlx::types::Json(Document::of(order))).collect::<Vec<_>>())
+        .bind(STANDARD_PLAN)
+}
+
 /// Binds the rooms taken in each night, as one array per column in key order.
 fn bind_nights<'a>(statement: Statement<'a>, orders: &[&NewReservation]) -> Result<Statement<'a>, StoreError> {
     let mut rooms: BTreeMap<Night, i32> = BTreeMap::new();
     for order in orders {
-        for night in nights_of(order.id, order.room_type_id, order.stay) {
-            *rooms.entry(night).or_default() += order.rooms.get();
+        for (night, more) in order.nights() {
+            *rooms.entry(night).or_default() += more;
         }
     }
     let taken: Vec<i32> = rooms.values().copied().collect();
@@ -229,6 +251,7 @@ fn unexpected(summary: &str) -> StoreError {
 /// The statement. Nights are locked in key order and before anything is written, so that a refusal costs little.
 /// Limits of unpaid holds are decided when the nights are locked and before anything is inserted.
 /// Reservations are inserted in id order: concurrent inserts of the same ids wait for each other and must not deadlock.
+/// Their lines and first revisions follow when all of them are inserted.
 ///
 /// `$events` is a further CTE, which may read `booked`.
 macro_rules! create_statement {
@@ -251,12 +274,12 @@ macro_rules! create_statement {
 ), booked as (
     insert into reservation (hotel_id, reservation_id, owner, room_type_id, check_in, check_out, rooms, guests,
         guest_name, guest_email, payment_mode, status, currency, total_minor, price, content_hash, hold_expire_time,
-        paid_at, source)
+        paid_at, source, revision)
     select reservation_hotel_id(id), id, owner, room_type_id, date '1970-01-01' + check_in,
         date '1970-01-01' + check_out, rooms, guests, guest_name, guest_email, payment_mode,
         case when hold is null then 'paid' else 'pending_payment' end, currency, total_minor, price, content_hash,
         timestamptz 'epoch' + hold * interval '1 microsecond', case when hold is null then now() end,
-        source
+        source, 1
     from unnest($1::uuid[], $2::text[], $3::integer[], $4::integer[], $5::integer[], $6::integer[], $7::integer[],
         $8::text[], $9::text[], $10::text[], $11::text[], $12::bigint[], $13::jsonb[], $14::bytea[], $15::bigint[], $23::text[])
         o (id, owner, room_type_id, check_in, check_out, rooms, guests, guest_name, guest_email, payment_mode, currency,
@@ -264,6 +287,20 @@ macro_rules! create_statement {
     where (select admit_reservations($22, (select count(*) from taken), $24, $25, $26, $27, $28, $29, $30, $31))
     order by id
     returning reservation_id, create_time
+), room as (
+    insert into reservation_room (hotel_id, reservation_id, room_position, room_type_id, rate_plan, check_in, check_out,
+        adults, child_ages, total_minor, price, status, revision)
+    select reservation_hotel_id(id), id, room_position, room_type_id, $42, date '1970-01-01' + check_in,
+        date '1970-01-01' + check_out, adults, child_ages::smallint[], total_minor, price, 'live', 1
+    from unnest($32::uuid[], $33::integer[], $34::integer[], $35::integer[], $36::integer[], $37::integer[], $38::text[],
+        $39::bigint[], $40::jsonb[])
+        l (id, room_position, room_type_id, check_in, check_out, adults, child_ages, total_minor, price)
+), revised as (
+    insert into reservation_revision (hotel_id, reservation_id, revision, document, content_hash, currency, total_minor,
+        actor, reason)
+    select reservation_hotel_id(id), id, 1, document, content_hash, currency, total_minor, owner, 'created'
+    from unnest($1::uuid[], $2::text[], $11::text[], $12::bigint[], $14::bytea[], $41::jsonb[])
+        d (id, owner, currency, total_minor, content_hash, document)
 )",
             $events,
             "
@@ -279,8 +316,8 @@ const CREATE: &str = create_statement!("");
 const CREATE_AND_ENQUEUE: &str = create_statement!(
     ", enqueued as (
     insert into outbox (aggregate_id, kind, payload, trace_parent)
-    select reservation_id, $32, payload, trace_parent
-    from unnest($33::uuid[], $34::jsonb[], $35::text[]) s (reservation_id, payload, trace_parent)
+    select reservation_id, $43, payload, trace_parent
+    from unnest($44::uuid[], $45::jsonb[], $46::text[]) s (reservation_id, payload, trace_parent)
     join booked using (reservation_id)
     order by reservation_id
 )"

@@ -9,11 +9,7 @@ use jiff::Timestamp;
 use staymesh_store::StoreError;
 
 use super::{Transaction, nights::Columns};
-use crate::{
-    error::ReservationError,
-    model::NewReservation,
-    night::{Night, nights_of},
-};
+use crate::{error::ReservationError, model::NewReservation, night::Night};
 
 /// A holder of unpaid rooms, as functions of the database name it: `a` and the account, or `s` and the source.
 pub(crate) type Holder = String;
@@ -58,8 +54,8 @@ pub(super) fn added(orders: &[&NewReservation]) -> BTreeMap<Holder, (i64, i64)> 
 pub(super) fn added_to_nights(orders: &[&NewReservation]) -> BTreeMap<Night, i32> {
     let mut rooms: BTreeMap<Night, i32> = BTreeMap::new();
     for order in orders.iter().filter(|order| share(order).is_some()) {
-        for night in nights_of(order.id, order.room_type_id, order.stay) {
-            *rooms.entry(night).or_default() += order.rooms.get();
+        for (night, more) in order.nights() {
+            *rooms.entry(night).or_default() += more;
         }
     }
     rooms

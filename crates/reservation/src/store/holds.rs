@@ -8,14 +8,14 @@ use sqlx::{FromRow, Row, postgres::PgRow};
 use staymesh_domain::{HotelId, RoomTypeId};
 use uuid::Uuid;
 
-use super::{Store, Transaction, nights::Columns, rows::ReservationRow};
+use super::{Store, Transaction, lines::reservation_columns, nights::Columns, rows::ReservationRow};
 use crate::{
     error::ReservationError,
     model::Reservation,
     night::{Night, day_of},
 };
 
-/// Most unpaid holds of a room type that are scanned for one on a night. All of them may be for other nights, and a
+/// Most unpaid holds of a hotel that are scanned for one on a night. All of them may be for other nights, and a
 /// refusal must not wait for tens of thousands of rows: 48,000 took 90 ms.
 const SCAN_LIMIT: i64 = 1_000;
 
@@ -52,7 +52,7 @@ impl LockedHold {
 
 impl Store {
     /// When the earliest unpaid hold on each of the nights expires, after which a retry may succeed. Absent are nights
-    /// without a hold, and those whose hold is not among the first [`SCAN_LIMIT`] of the room type.
+    /// without a hold, and those whose hold is not among the first [`SCAN_LIMIT`] of the hotel.
     ///
     /// # Errors
     /// When the database fails.
@@ -70,12 +70,17 @@ impl Store {
              cross join lateral (
                  select hold_expire_time
                  from (
-                     select hold_expire_time, check_in, check_out from reservation r
-                     where r.hotel_id = wanted.hotel_id and r.room_type_id = wanted.room_type_id
-                         and r.status = 'pending_payment' and r.hold_expire_time > now()
+                     select hotel_id, reservation_id, hold_expire_time from reservation r
+                     where r.hotel_id = wanted.hotel_id and r.status = 'pending_payment' and r.hold_expire_time > now()
                      order by hold_expire_time limit $4
                  ) r
-                 where check_in <= date '1970-01-01' + wanted.day and check_out > date '1970-01-01' + wanted.day
+                 where exists (
+                     select from reservation_room l
+                     where l.hotel_id = r.hotel_id and l.reservation_id = r.reservation_id
+                         and l.room_type_id = wanted.room_type_id and l.status = 'live'
+                         and l.check_in <= date '1970-01-01' + wanted.day
+                         and l.check_out > date '1970-01-01' + wanted.day
+                 )
                  order by hold_expire_time limit 1
              ) hold",
         )
@@ -115,11 +120,13 @@ impl Transaction {
         from: HoldCursor,
         limit: i64,
     ) -> Result<Vec<LockedHold>, ReservationError> {
-        let rows = sqlx::query(
-            "select * from reservation
+        let rows = sqlx::query(concat!(
+            "select ",
+            reservation_columns!(),
+            " from reservation r
              where status = 'pending_payment' and hold_expire_time <= $1 and (hold_expire_time, reservation_id) > ($2, $3)
-             order by hold_expire_time, reservation_id limit $4 for no key update skip locked",
-        )
+             order by hold_expire_time, reservation_id limit $4 for no key update of r skip locked"
+        ))
         .bind(now.to_sqlx())
         .bind(from.0.to_sqlx())
         .bind(from.1)

@@ -14,6 +14,7 @@ mod holds;
 mod inventory;
 mod inventory_change;
 mod inventory_version;
+mod lines;
 mod nights;
 mod pool;
 mod read;

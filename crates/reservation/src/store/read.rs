@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use staymesh_domain::{HotelId, ReservationId};
 use uuid::Uuid;
 
-use super::{Store, rows::ReservationRow};
+use super::{Store, lines::reservation_columns, rows::ReservationRow};
 use crate::{
     error::ReservationError,
     model::{Reservation, Status},
@@ -38,18 +38,34 @@ impl ListPosition {
     }
 }
 
+/// A page of the reservations that fulfil a condition.
+macro_rules! listed {
+    ($condition:literal) => {
+        concat!(
+            "select ",
+            reservation_columns!(),
+            " from reservation r where ",
+            $condition,
+            " order by create_time desc, reservation_id desc limit $6"
+        )
+    };
+}
+
 impl Store {
     /// One reservation; `None` when it does not exist.
     ///
     /// # Errors
     /// When the database fails.
     pub async fn get(&self, id: ReservationId) -> Result<Option<Reservation>, ReservationError> {
-        let row: Option<ReservationRow> =
-            sqlx::query_as("select * from reservation where hotel_id = $1 and reservation_id = $2")
-                .bind(id.hotel_id().get())
-                .bind(id.as_uuid())
-                .fetch_optional(&self.pool)
-                .await?;
+        let row: Option<ReservationRow> = sqlx::query_as(concat!(
+            "select ",
+            reservation_columns!(),
+            " from reservation r where hotel_id = $1 and reservation_id = $2"
+        ))
+        .bind(id.hotel_id().get())
+        .bind(id.as_uuid())
+        .fetch_optional(&self.pool)
+        .await?;
         Ok(row.map(Reservation::try_from).transpose()?)
     }
 
@@ -65,15 +81,15 @@ impl Store {
     ) -> Result<Vec<Reservation>, ReservationError> {
         // Two statements rather than one with "or": each has its index.
         let sql = if filter.owner.is_some() {
-            "select * from reservation
-             where owner = $1 and ($2::integer is null or hotel_id = $2) and ($3::text is null or status = $3)
-                 and ($4::timestamptz is null or (create_time, reservation_id) < ($4, $5))
-             order by create_time desc, reservation_id desc limit $6"
+            listed!(
+                "owner = $1 and ($2::integer is null or hotel_id = $2) and ($3::text is null or status = $3)
+                 and ($4::timestamptz is null or (create_time, reservation_id) < ($4, $5))"
+            )
         } else {
-            "select * from reservation
-             where ($1::text is null or owner = $1) and hotel_id = $2 and ($3::text is null or status = $3)
-                 and ($4::timestamptz is null or (create_time, reservation_id) < ($4, $5))
-             order by create_time desc, reservation_id desc limit $6"
+            listed!(
+                "($1::text is null or owner = $1) and hotel_id = $2 and ($3::text is null or status = $3)
+                 and ($4::timestamptz is null or (create_time, reservation_id) < ($4, $5))"
+            )
         };
         let rows: Vec<ReservationRow> = sqlx::query_as(sql)
             .bind(&filter.owner)

@@ -1,34 +1,31 @@
-//! Rows of the reservation table, and their conversion to reservations.
+//! Rows of the reservation table with their lines, and their conversion to reservations.
 
 use std::collections::BTreeMap;
 
-use jiff_sqlx::{Date, Timestamp};
+use jiff_sqlx::Timestamp;
 use sqlx::{FromRow, types::Json};
-use staymesh_domain::{GuestCount, PaymentId, ReservationId, RoomCount, RoomTypeId, StayDates};
+use staymesh_domain::{PaymentId, ReservationId};
 use staymesh_store::{Cause, StoreError};
 use uuid::Uuid;
 
+use super::lines::LineRecord;
 use crate::{
     model::{CancellationReason, Guest, PaymentMode, Reservation, Status},
-    quote::{Quote, QuoteRecord},
+    room_line::{RoomLine, RoomLinesSum},
 };
 
-/// A row as every statement selects it: `select *`.
+/// A row as every statement selects it, see [`super::lines::reservation_columns`]. The columns of its rooms, dates and price
+/// are for the release before; the lines are what counts.
 #[derive(FromRow)]
 pub(super) struct ReservationRow {
     reservation_id: Uuid,
     owner: String,
-    room_type_id: i32,
-    check_in: Date,
-    check_out: Date,
-    rooms: i16,
-    guests: i16,
     guest_name: String,
     guest_email: String,
     payment_mode: String,
     status: String,
     cancellation_reason: Option<String>,
-    price: Json<QuoteRecord>,
+    lines: Option<Json<Vec<LineRecord>>>,
     content_hash: Vec<u8>,
     hold_expire_time: Option<Timestamp>,
     payment_id: Option<Uuid>,
@@ -42,16 +39,18 @@ impl TryFrom<ReservationRow> for Reservation {
     type Error = StoreError;
 
     fn try_from(row: ReservationRow) -> Result<Self, StoreError> {
+        let lines = row.lines.map(|lines| lines.0).unwrap_or_default().into_iter().map(RoomLine::try_from);
+        let lines = lines.collect::<Result<Vec<_>, _>>().map_err(|error| unusable(&format!("lines: {error}")))?;
+        let sum = RoomLine::sum(&lines).map_err(|error| unusable(&format!("lines: {error}")))?;
+        let RoomLinesSum { stay, quote } = sum;
         Ok(Self {
             id: ReservationId::try_from(row.reservation_id).map_err(|_| corrupt("reservation_id"))?,
             owner: row.owner,
-            room_type_id: RoomTypeId::try_from(row.room_type_id).map_err(|_| corrupt("room_type_id"))?,
-            stay: StayDates::new(row.check_in.to_jiff(), row.check_out.to_jiff()).map_err(|_| corrupt("check_in"))?,
-            rooms: RoomCount::try_from(i32::from(row.rooms)).map_err(|_| corrupt("rooms"))?,
-            guests: GuestCount::try_from(i32::from(row.guests)).map_err(|_| corrupt("guests"))?,
+            lines,
+            stay,
             guest: Guest { full_name: row.guest_name, email: row.guest_email },
             payment_mode: PaymentMode::from_name(&row.payment_mode).ok_or_else(|| corrupt("payment_mode"))?,
-            quote: Quote::try_from(row.price.0).map_err(|error| unusable(&format!("price: {error}")))?,
+            quote,
             content_hash: row.content_hash,
             status: Status::from_name(&row.status).ok_or_else(|| corrupt("status"))?,
             cancellation_reason: row

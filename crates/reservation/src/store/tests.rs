@@ -6,6 +6,7 @@ mod holds;
 mod nights;
 mod no_shows;
 mod partner_sales;
+mod rooms;
 mod states;
 
 use std::sync::Arc;
@@ -13,9 +14,7 @@ use std::sync::Arc;
 use futures::future::join_all;
 use jiff::{SignedDuration, Timestamp, ToSpan, civil::Date};
 use sqlx::PgPool;
-use staymesh_domain::{
-    DateRange, GuestCount, HotelId, Money, PaymentId, ReservationId, RoomCount, RoomTypeId, StayDates,
-};
+use staymesh_domain::{DateRange, HotelId, Money, PaymentId, ReservationId, RoomTypeId, StayDates};
 use staymesh_testkit::TestDatabase;
 
 use super::*;
@@ -24,8 +23,9 @@ use crate::{
     error::ReservationError,
     extend,
     lifecycle::Command,
-    model::{Guest, NewReservation, PaymentMode, Reservation, Status},
+    model::{NewReservation, PaymentMode, Reservation, Status},
     quote::{Night, Quote},
+    testing::{lines, order_of},
     writer::{Applied, ChangeOrder, Created, apply, apply_all, book_all, book_each},
 };
 
@@ -77,22 +77,8 @@ impl World {
     }
 
     fn order(&self, from: i32, until: i32, rooms: i32) -> NewReservation {
-        let stay = self.nights(from, until);
-        NewReservation {
-            id: ReservationId::generate(self.hotel, Timestamp::now()),
-            owner: "me".into(),
-            room_type_id: self.room_type,
-            stay,
-            rooms: RoomCount::try_from(rooms).expect("rooms"),
-            guests: GuestCount::ONE,
-            guest: Guest { full_name: "A guest".into(), email: "guest@example.com".into() },
-            payment_mode: PaymentMode::GuestPays,
-            quote: quote(),
-            content_hash: [7; 32],
-            hold_expire_time: Some(Timestamp::now() + SignedDuration::from_mins(15)),
-            limits: Box::default(),
-            trace_parent: None,
-        }
+        let lines = lines(self.room_type, self.nights(from, until), rooms, &quote());
+        order_of(lines, Timestamp::now())
     }
 
     async fn book(&self, order: &NewReservation) -> Result<Reservation, ReservationError> {

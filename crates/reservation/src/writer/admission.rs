@@ -5,40 +5,19 @@ use std::collections::{BTreeMap, HashMap};
 use uuid::Uuid;
 
 use super::hold_limits::{Holds, Refusal};
-use crate::{
-    model::NewReservation,
-    night::{Night, day_of},
-};
+use crate::{model::NewReservation, night::Night};
 
 /// The rooms that one booking needs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Demand {
     id: Uuid,
-    hotel_id: i32,
-    room_type_id: i32,
-    /// The check-in date, as days since 1970-01-01.
-    first: i32,
-    /// The check-out date, exclusive.
-    end: i32,
-    rooms: i32,
+    /// The rooms in each night, in key order.
+    rooms: BTreeMap<Night, i32>,
 }
 
 impl Demand {
-    pub(super) fn of(order: &NewReservation) -> Self {
-        Self {
-            id: order.id.as_uuid(),
-            hotel_id: order.id.hotel_id().get(),
-            room_type_id: order.room_type_id.get(),
-            first: day_of(order.stay.check_in()),
-            end: day_of(order.stay.check_out()),
-            rooms: order.rooms.get(),
-        }
-    }
-
-    /// The nights it needs, in date order.
-    pub(super) fn nights(&self) -> impl Iterator<Item = Night> + use<> {
-        let (hotel_id, room_type_id) = (self.hotel_id, self.room_type_id);
-        (self.first..self.end).map(move |day| (hotel_id, room_type_id, day))
+    fn of(order: &NewReservation) -> Self {
+        Self { id: order.id.as_uuid(), rooms: order.nights() }
     }
 }
 
@@ -84,9 +63,9 @@ fn decide(
         };
         if verdict == Verdict::Admitted {
             admitted.insert(demand.id, at);
-            for night in demand.nights() {
-                if let Some(rooms) = left.get_mut(&night) {
-                    *rooms -= demand.rooms;
+            for (night, rooms) in &demand.rooms {
+                if let Some(left) = left.get_mut(night) {
+                    *left -= rooms;
                 }
             }
         }
@@ -97,10 +76,10 @@ fn decide(
 
 fn judge(demand: &Demand, left: &BTreeMap<Night, i32>) -> Verdict {
     let mut short = None;
-    for night in demand.nights() {
-        match left.get(&night) {
+    for (night, rooms) in &demand.rooms {
+        match left.get(night) {
             None => return Verdict::NotOnSale,
-            Some(rooms) if *rooms < demand.rooms => short = short.or(Some((night, *rooms))),
+            Some(left) if left < rooms => short = short.or(Some((*night, *left))),
             Some(_) => {}
         }
     }
@@ -118,11 +97,32 @@ mod tests {
     }
 
     fn demand(id: u128, first: i32, nights: i32, rooms: i32) -> Demand {
-        Demand { id: Uuid::from_u128(id), hotel_id: 1, room_type_id: 1, first, end: first + nights, rooms }
+        Demand { id: Uuid::from_u128(id), rooms: (first..first + nights).map(|day| ((1, 1, day), rooms)).collect() }
+    }
+
+    /// As [`demand`], and as many rooms of another type in its last night.
+    fn mixed_demand(id: u128, first: i32, nights: i32, rooms: i32) -> Demand {
+        let mut demand = demand(id, first, nights, rooms);
+        demand.rooms.insert((1, 2, first + nights - 1), rooms);
+        demand
     }
 
     fn inventory(rooms: &[i32]) -> BTreeMap<Night, i32> {
         (0..).zip(rooms).map(|(day, rooms)| ((1, 1, day), *rooms)).collect()
+    }
+
+    /// [`inventory`] of two room types.
+    fn inventories(rooms: &[i32]) -> BTreeMap<Night, i32> {
+        let of_second = (0..).zip(rooms).map(|(day, rooms)| ((1, 2, day), *rooms));
+        inventory(rooms).into_iter().chain(of_second).collect()
+    }
+
+    #[test]
+    fn booking_whose_second_room_is_sold_out_takes_nothing_and_names_the_night() {
+        let mut left = inventories(&[1, 1]);
+        left.insert((1, 2, 1), 0);
+        let verdicts = admit(&[mixed_demand(1, 0, 2, 1), demand(2, 0, 2, 1)], &mut left);
+        assert_eq!(verdicts, [Verdict::SoldOut((1, 2, 1), 0), Verdict::Admitted]);
     }
 
     #[test]
@@ -148,17 +148,20 @@ mod tests {
         #[test]
         fn batch_decides_as_single_bookings_in_order_and_never_oversells(
             rooms in prop::collection::vec(0..6i32, 6),
-            requests in prop::collection::vec((0..8u128, 0..5i32, 1..4i32, 1..4i32), 0..40),
+            requests in prop::collection::vec((0..8u128, 0..5i32, 1..4i32, 1..4i32, any::<bool>()), 0..40),
         ) {
-            let demands: Vec<_> = requests.iter().map(|&(id, first, nights, n)| demand(id, first, nights, n)).collect();
-            let mut together = inventory(&rooms);
+            let demand_of = |&(id, first, nights, n, mixed)| {
+                if mixed { mixed_demand(id, first, nights, n) } else { demand(id, first, nights, n) }
+            };
+            let demands: Vec<_> = requests.iter().map(demand_of).collect();
+            let mut together = inventories(&rooms);
             let verdicts = admit(&demands, &mut together);
             prop_assert!(together.values().all(|left| *left >= 0));
 
-            let mut alone = inventory(&rooms);
+            let mut alone = inventories(&rooms);
             let mut known = Vec::new();
             for (demand, verdict) in demands.iter().zip(&verdicts) {
-                let individually = if known.contains(&demand.id) { None } else { admit(&[*demand], &mut alone).pop() };
+                let individually = if known.contains(&demand.id) { None } else { admit(std::slice::from_ref(demand), &mut alone).pop() };
                 match individually {
                     None => prop_assert!(matches!(verdict, Verdict::RepeatOf(_))),
                     Some(other) => {

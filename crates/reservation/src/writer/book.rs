@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use staymesh_mesh::Problem;
 
 use super::{
-    admission::{Demand, Verdict, admit},
+    admission::{Verdict, admit},
     hold_limits::{Holds, Refusal},
     outcome::{Admitted, Created, Outcome, created, outcomes},
 };
@@ -55,7 +55,7 @@ pub(crate) async fn book_each(store: &Store, orders: &[NewReservation]) -> Resul
 /// One attempt. `None`: one of the bookings was created concurrently, and nothing was written.
 async fn attempt(store: &Store, orders: &[NewReservation]) -> Result<Option<Vec<Outcome>>, ReservationError> {
     let mut transaction = store.begin().await?;
-    let wanted: BTreeSet<Night> = orders.iter().flat_map(|order| Demand::of(order).nights()).collect();
+    let wanted: BTreeSet<Night> = orders.iter().flat_map(|order| order.nights().into_keys()).collect();
     let mut left = transaction.lock_nights(wanted).await?;
     let known = transaction.existing(orders).await?;
     let fresh: Vec<_> = orders.iter().filter(|order| !known.contains_key(&order.id.as_uuid())).collect();
@@ -83,6 +83,6 @@ async fn lock_holds(transaction: &mut Transaction, orders: &[&NewReservation]) -
         return Ok(Holds { holders, ..Holds::default() });
     };
     let limited = orders.iter().filter(|order| share(order).is_some());
-    let nights: BTreeSet<Night> = limited.flat_map(|order| Demand::of(order).nights()).collect();
+    let nights: BTreeSet<Night> = limited.flat_map(|order| order.nights().into_keys()).collect();
     Ok(Holds { holders, nights: transaction.night_shares(nights, percent).await? })
 }

@@ -12,7 +12,7 @@ use crate::{
     events::{BookingMail, Cancelled, mail_aggregate},
     lifecycle::{Change, Command, Decision, Rooms, decide},
     model::Reservation,
-    night::{Night, nights_of},
+    night::Night,
     store::Delta,
 };
 
@@ -74,7 +74,7 @@ impl<'a> ChangePlan<'a> {
     pub(crate) fn nights(&self) -> BTreeSet<Night> {
         self.planned()
             .filter(|(_, change)| change.rooms != Rooms::Keep)
-            .flat_map(|(booking, _)| nights_of(booking.id, booking.room_type_id, booking.stay))
+            .flat_map(|(booking, _)| booking.nights().into_keys())
             .collect()
     }
 
@@ -83,21 +83,22 @@ impl<'a> ChangePlan<'a> {
     pub(crate) fn settle_rooms(&mut self, mut left: BTreeMap<Night, i32>) {
         for (booking, decision) in self.judged.iter_mut().flatten() {
             let Decision::Change(change) = decision else { continue };
-            let rooms = match change.rooms {
+            let sign = match change.rooms {
                 Rooms::Keep => continue,
-                Rooms::Release => -booking.rooms.get(),
-                Rooms::Retake => booking.rooms.get(),
+                Rooms::Release => -1,
+                Rooms::Retake => 1,
             };
-            let nights = || nights_of(booking.id, booking.room_type_id, booking.stay);
-            if rooms > 0 && nights().any(|night| left.get(&night).is_none_or(|left| *left < rooms)) {
+            let nights = booking.nights();
+            let short = |(night, rooms): (&Night, &i32)| left.get(night).is_none_or(|left| left < rooms);
+            if sign > 0 && nights.iter().any(short) {
                 *decision = Decision::RefundPayment { note: change.payment_id };
                 continue;
             }
-            for night in nights() {
+            for (night, rooms) in nights {
                 // A past night may be in the archive, where rooms are no longer counted.
                 if let Some(left) = left.get_mut(&night) {
-                    *left -= rooms;
-                    *self.delta.entry(night).or_default() += rooms;
+                    *left -= sign * rooms;
+                    *self.delta.entry(night).or_default() += sign * rooms;
                 }
             }
         }

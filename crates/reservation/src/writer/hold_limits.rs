@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use crate::{
     error::UnpaidLimit,
     model::NewReservation,
-    night::{Night, nights_of},
+    night::Night,
     store::{Held, Holder, NightShare, holders, share},
 };
 
@@ -59,10 +59,9 @@ impl Holds {
 
     fn over_share(&self, order: &NewReservation) -> Option<Refusal> {
         share(order)?;
-        let rooms = i64::from(order.rooms.get());
-        nights_of(order.id, order.room_type_id, order.stay).find_map(|night| {
+        order.nights().into_iter().find_map(|(night, rooms)| {
             let of_night = self.nights.get(&night)?;
-            (of_night.held + rooms > of_night.limit).then_some(Refusal::Share(night, *of_night))
+            (of_night.held + i64::from(rooms) > of_night.limit).then_some(Refusal::Share(night, *of_night))
         })
     }
 
@@ -71,9 +70,9 @@ impl Holds {
         for (holder, _) in holders(order) {
             self.holders.entry(holder).or_default().push((expires, order.room_nights()));
         }
-        for night in nights_of(order.id, order.room_type_id, order.stay) {
+        for (night, rooms) in order.nights() {
             if let Some(of_night) = self.nights.get_mut(&night) {
-                of_night.held += i64::from(order.rooms.get());
+                of_night.held += i64::from(rooms);
             }
         }
     }

@@ -8,9 +8,10 @@ use uuid::Uuid;
 use super::{admission::Verdict, hold_limits::Refusal};
 use crate::{
     calendar::DateOutOfRange,
-    error::ReservationError,
+    error::{ReservationError, ShortRoom},
     model::{NewReservation, Reservation, Status},
     night::{Night, date_of},
+    room_line::short_line,
     store::CreateTimes,
 };
 
@@ -55,6 +56,7 @@ pub(super) fn outcomes(orders: &[NewReservation], admitted: &Admitted) -> Vec<Ou
             }
             Some(Verdict::RepeatOf(_)) => repeat(order, booked.get(&id).ok_or(ReservationError::NotFound)?),
             Some(Verdict::SoldOut(night, rooms_left)) => Err(ReservationError::SoldOut {
+                room: short_room(order, *night, *rooms_left),
                 stay_date: date_of(night.2),
                 rooms_left: Some(*rooms_left),
                 hold_expire_time: admitted.holds.get(night).copied(),
@@ -64,13 +66,19 @@ pub(super) fn outcomes(orders: &[NewReservation], admitted: &Admitted) -> Vec<Ou
                 stay_date: date_of(night.2),
                 limit: share.limit,
                 held: share.held,
-                wanted: order.rooms.get().into(),
+                wanted: order.nights().get(night).copied().map_or(0, i64::from),
                 hold_expire_time: admitted.holds.get(night).copied(),
             }),
             Some(Verdict::NotOnSale) | None => Err(ReservationError::NotOnSale),
         }
     };
     orders.iter().map(&mut outcome).collect()
+}
+
+/// The first room that gets none of the `rooms_left` of a night.
+fn short_room(order: &NewReservation, night: Night, rooms_left: i32) -> Option<ShortRoom> {
+    let index = short_line(&order.lines, night, rooms_left)?;
+    Some(ShortRoom { index, room_type_id: order.lines.get(index)?.room_type_id })
 }
 
 /// A request whose id exists: idempotent if content and account are the same.
@@ -88,10 +96,8 @@ pub(super) fn created(order: &NewReservation, times: &CreateTimes) -> Result<Res
     Ok(Reservation {
         id: order.id,
         owner: order.owner.clone(),
-        room_type_id: order.room_type_id,
+        lines: order.lines.clone(),
         stay: order.stay,
-        rooms: order.rooms,
-        guests: order.guests,
         guest: order.guest.clone(),
         payment_mode: order.payment_mode,
         quote: order.quote.clone(),

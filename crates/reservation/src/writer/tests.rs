@@ -1,8 +1,8 @@
 //! The writer on a real database: full queues, disconnected callers, two replicas.
 
 use futures::future::join_all;
-use jiff::{SignedDuration, Timestamp, ToSpan};
-use staymesh_domain::{DateRange, GuestCount, HotelId, PaymentId, ReservationId, RoomCount, RoomTypeId, StayDates};
+use jiff::{Timestamp, ToSpan};
+use staymesh_domain::{DateRange, HotelId, PaymentId, ReservationId, RoomTypeId, StayDates};
 use staymesh_mesh::{Problem, Reason, context::RequestContext};
 use staymesh_store::StoreConfig;
 use staymesh_testkit::TestDatabase;
@@ -13,9 +13,10 @@ use crate::{
     MIGRATOR, calendar,
     error::ReservationError,
     lifecycle::Command,
-    model::{Guest, NewReservation, PaymentMode},
+    model::NewReservation,
     quote::tests::quote,
     store::{InventoryChange, Store},
+    testing::{lines, order_of, room_type},
 };
 
 struct World {
@@ -67,20 +68,10 @@ impl World {
     }
 
     fn order_in(&self, hotel: HotelId) -> NewReservation {
+        let now = Timestamp::now();
         NewReservation {
-            id: ReservationId::generate(hotel, Timestamp::now()),
-            owner: "me".into(),
-            room_type_id: RoomTypeId::try_from(3).expect("an id"),
-            stay: self.stay,
-            rooms: RoomCount::ONE,
-            guests: GuestCount::ONE,
-            guest: Guest { full_name: "A guest".into(), email: "guest@example.com".into() },
-            payment_mode: PaymentMode::GuestPays,
-            quote: quote(100),
-            content_hash: [7; 32],
-            hold_expire_time: Some(Timestamp::now() + SignedDuration::from_mins(15)),
-            limits: Box::default(),
-            trace_parent: None,
+            id: ReservationId::generate(hotel, now),
+            ..order_of(lines(room_type(), self.stay, 1, &quote(100)), now)
         }
     }
 

@@ -4,9 +4,12 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use clap::{Args, ValueEnum};
+use staymesh_reservation::carry_over;
 use staymesh_store::{StoreConfig, migrate, parse_duration};
 
-/// Brings the database of one service up to date.
+use super::patient;
+
+/// Brings the database of one service up to date: its migrations, and what they leave to be carried over in batches.
 #[derive(Args)]
 pub(crate) struct Migrate {
     /// Whose database the URL is
@@ -38,6 +41,14 @@ impl Migrate {
         };
         let created = migrate::ensure_database(&self.store).await.context("making the database")?;
         migrate::run(&self.store, migrator, self.patience).await.context("migrating")?;
+        if matches!(self.service, Database::Reservation) {
+            let pool = staymesh_store::connect(&patient(self.store.clone()))?;
+            let carried = carry_over::run(&pool, |_| {}).await.context("carrying over reservations")?;
+            pool.close().await;
+            if carried > 0 {
+                println!("{carried} reservations carried over");
+            }
+        }
         println!("{}", if created { "made and migrated" } else { "up to date" });
         Ok(())
     }

@@ -21,7 +21,7 @@ pub(super) fn client_id(partner: &str) -> Result<String, Problem> {
 ///
 /// # Errors
 /// An internal error if what is left is out of range, or the partner is no client.
-pub(in crate::grpc) fn credit_limit(credit: CreditLimit) -> Result<proto::PartnerCreditLimit, Problem> {
+pub(in crate::grpc) fn credit_limit(credit: &CreditLimit) -> Result<proto::PartnerCreditLimit, Problem> {
     let left = credit.left().map_err(|error| Problem::internal(&error))?;
     Ok(proto::PartnerCreditLimit {
         etag: credit.etag(),
@@ -37,8 +37,8 @@ pub(in crate::grpc) fn credit_limit(credit: CreditLimit) -> Result<proto::Partne
 ///
 /// # Errors
 /// As [`credit_limit`].
-pub(in crate::grpc) fn credit_limits(credits: Vec<CreditLimit>) -> Result<Vec<proto::PartnerCreditLimit>, Problem> {
-    credits.into_iter().map(credit_limit).collect()
+pub(in crate::grpc) fn credit_limits(credits: &[CreditLimit]) -> Result<Vec<proto::PartnerCreditLimit>, Problem> {
+    credits.iter().map(credit_limit).collect()
 }
 
 /// A payment of a partner.

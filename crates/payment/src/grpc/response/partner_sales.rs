@@ -15,7 +15,7 @@ use crate::model::PartnerSale;
 /// # Errors
 /// An internal error if the owed amount cannot be computed, which the constraints of the database exclude, or the
 /// partner is no client.
-pub(in crate::grpc) fn partner_sale(sale: PartnerSale) -> Result<proto::PartnerSale, Problem> {
+pub(in crate::grpc) fn partner_sale(sale: &PartnerSale) -> Result<proto::PartnerSale, Problem> {
     let owed = sale.owed().map_err(|error| Problem::internal(&error))?;
     Ok(proto::PartnerSale {
         reservation_id: sale.reservation_id.to_string(),

@@ -101,7 +101,7 @@ async fn listed(pool: &PgPool) -> Vec<Case> {
     cases
 }
 
-/// CaseKind and subject of the unresolved cases, in that order.
+/// Kind and subject of the unresolved cases, in that order.
 async fn open_cases(pool: &PgPool) -> Vec<(CaseKind, Subject, String)> {
     let open = listed(pool).await.into_iter().filter(|case| case.resolution.is_none());
     open.map(|case| (case.finding.kind, case.finding.subject, case.finding.subject_id)).collect()

@@ -89,6 +89,6 @@ async fn set_destination_and_refund_write_one_audit_record_each() {
             .fetch_all(pool)
             .await
             .unwrap();
-    let expected = [("payout_destination", "1001".to_owned()), ("payment", paid.payment_id.to_string())];
+    let expected = [("payment", paid.payment_id.to_string()), ("payout_destination", "1001".to_owned())];
     assert_eq!(seen, expected.map(|(object, id)| (object.to_owned(), id)));
 }

@@ -84,6 +84,20 @@ async fn expired_hold_does_not_limit_refunds_of_a_payment_that_revives_it() {
 }
 
 #[tokio::test]
+async fn refundable_is_what_was_paid_and_is_left_whatever_the_price_is() {
+    let database = database().await;
+    for status in Status::ALL {
+        let left = match status {
+            Status::Pending | Status::Failed | Status::Expired => 0,
+            Status::Paid => 10_000,
+            Status::Refunding | Status::Refunded => 6_000,
+        };
+        let payment = in_status(database.pool(), status).await;
+        assert_eq!((payment.amount, payment.refundable().unwrap()), (eur(10_000), eur(left)), "{status:?}");
+    }
+}
+
+#[tokio::test]
 async fn refund_request_id_is_compared_with_the_whole_request() {
     let database = database().await;
     let paid = in_status(database.pool(), Status::Paid).await;

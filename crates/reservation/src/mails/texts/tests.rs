@@ -8,14 +8,15 @@ use staymesh_domain::time_zone;
 use super::*;
 use crate::{
     quote::tests::euros,
-    testing::{order_of_rooms, reservation_of},
+    room_line::RoomLine,
+    testing::{order_of_rooms, reservation_of, room_type},
 };
 
 const LINK: &str = "https://booking.example/booking#reservation=x&key=y&lang=en";
 
 fn names() -> StayNames {
     let zone = time_zone("Asia/Tokyo").expect("a zone");
-    StayNames { hotel: "Hotel Sol, Lisboa".into(), room_type: "Double room".into(), zone }
+    StayNames { hotel: "Hotel Sol, Lisboa".into(), room_types: [(room_type(), "Double room".into())].into(), zone }
 }
 
 /// Two rooms from 1 to 3 January 2030, booked at this time.
@@ -47,7 +48,7 @@ fn confirmation_states_stay_price_terms_and_link() {
          Arrival: Tuesday, 1 January 2030\n\
          Departure: Thursday, 3 January 2030\n\
          Rooms: 2 × Double room\n\
-         Guests: 1\n\
+         Guests: 2\n\
          Price with taxes: 100.00 EUR\n\
          Booking number: {}\n\n\
          You can cancel free of charge until Sunday, 30 December 2029, 09:00 (local time at the hotel). If you cancel later, \
@@ -58,6 +59,20 @@ fn confirmation_states_stay_price_terms_and_link() {
         reservation.id
     );
     assert_eq!(text.body, body);
+}
+
+#[test]
+fn confirmation_of_different_rooms_counts_each_type() {
+    let mut mixed = reservation("2029-06-01T12:00:00Z");
+    let single = RoomTypeId::try_from(9).expect("an id");
+    let mut lines = vec![RoomLine { room_type_id: single, ..mixed.lines[0].clone() }];
+    lines.append(&mut mixed.lines);
+    mixed.lines = lines;
+    let mut names = names();
+    names.room_types.insert(single, "Single room".into());
+    let booking = Booking { reservation: &mixed, names: &names, link: LINK, keyed: true };
+    let body = Text::confirmed(Language::English, &booking).expect("in range").body;
+    assert!(body.contains("Rooms: 1 × Single room, 2 × Double room\nGuests: 3\n"), "{body}");
 }
 
 #[test]

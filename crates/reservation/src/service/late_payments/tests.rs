@@ -12,8 +12,9 @@ use crate::{
     lifecycle::Command,
     model::{NewReservation, Status},
     offer_token::OfferSigner,
+    quote::tests::quote,
     service::{BookingService, Dependencies, UnpaidLimits},
-    testing::{World, order_of_rooms, total},
+    testing::{TOTAL, World, lines, order_of, room_type, total},
     writer::{Writer, apply},
 };
 
@@ -26,10 +27,8 @@ async fn held(hotels: MockHotelClient) -> (World, BookingService, NewReservation
     for lane in lanes {
         tokio::spawn(lane);
     }
-    let order = NewReservation {
-        stay: StayDates::parse("2030-01-01", "2030-01-02").expect("a stay"),
-        ..order_of_rooms(1, Timestamp::now())
-    };
+    let stay = StayDates::parse("2030-01-01", "2030-01-02").expect("a stay");
+    let order = order_of(lines(room_type(), stay, 1, &quote(TOTAL)), Timestamp::now());
     writer.book(order.clone()).await.expect("booked");
     let service = BookingService::new(Dependencies {
         store: world.store.clone(),

@@ -8,8 +8,7 @@ use crate::model::CancellationReason;
 impl World {
     /// A paid reservation with a late penalty of 30 %.
     async fn paid(&self, from: i32, until: i32, rooms: i32) -> NewReservation {
-        let mut order = self.order(from, until, rooms);
-        order.quote.late_penalty_percent = 30;
+        let order = self.order(from, until, rooms).priced(Quote { late_penalty_percent: 30, ..quote() });
         self.book(&order).await.expect("booked");
         let pay = Command::ConfirmPayment { payment_id: PaymentId::new(), amount: total() };
         self.apply(order.id, pay, Timestamp::now()).await.expect("paid");

@@ -12,13 +12,13 @@ use crate::quote::{TaxLine, tests::euros};
 /// A booking of 300.00 with 20.00 of taxes in it.
 fn by_partner(world: &World, rooms: i32) -> NewReservation {
     let tax = |minor| TaxLine { name: "tax".into(), amount: euros(minor) };
+    let price = Quote { subtotal: euros(TOTAL - 2_000), taxes: vec![tax(1_500), tax(500)], ..quote() };
     NewReservation {
         owner: "client:acme".into(),
         payment_mode: PaymentMode::PartnerCollects,
         hold_expire_time: None,
-        quote: Quote { subtotal: euros(TOTAL - 2_000), taxes: vec![tax(1_500), tax(500)], ..quote() },
         trace_parent: Some("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01".into()),
-        ..world.order(0, 2, rooms)
+        ..world.order(0, 2, rooms).priced(price)
     }
 }
 
@@ -88,8 +88,9 @@ async fn partner_sale_is_published_once_by_both_write_paths() {
 #[tokio::test]
 async fn partner_cancellation_is_published_after_the_sale_with_its_terms(#[case] command: Command) {
     let world = World::with_rooms(10).await;
-    let mut order = by_partner(&world, 1);
-    order.quote.late_penalty_percent = 30;
+    let order = by_partner(&world, 1);
+    let price = Quote { late_penalty_percent: 30, ..order.quote.clone() };
+    let order = order.priced(price);
     world.book(&order).await.expect("booked");
     for _ in 0..2 {
         let now = calendar::begins(order.stay.check_in()).expect("in range");

@@ -135,6 +135,12 @@ async fn database_refuses_changed_terms_and_deletes() {
         "update reservation set total_minor = 1",
         "update reservation set check_out = check_out + 1",
         "delete from reservation",
+        "update reservation_room set adults = 2",
+        "update reservation_room set total_minor = 1",
+        "update reservation_room set check_out = check_out + 1",
+        "delete from reservation_room",
+        "update reservation_revision set reason = 'none'",
+        "delete from reservation_revision",
     ] {
         assert!(sqlx::query(sql).execute(world.pool()).await.is_err(), "{sql}");
     }

@@ -5,9 +5,7 @@ use std::{collections::BTreeSet, sync::Arc};
 use futures::future::join_all;
 use jiff::Timestamp;
 use sqlx::PgPool;
-use staymesh_domain::{
-    DateRange, GuestCount, HotelId, Money, PaymentId, ReservationId, RoomCount, RoomTypeId, StayDates,
-};
+use staymesh_domain::{DateRange, HotelId, Money, PaymentId, ReservationId, RoomTypeId, StayDates};
 
 use super::{
     case::{Case, HOLD, NIGHTS, Op, PLACES, SLOTS, Setting, TOTAL, Timed, Variant, date, hotel, start},
@@ -19,10 +17,10 @@ use crate::{
     error::ReservationError,
     expiry::release_expired,
     lifecycle::Command,
-    model::{Guest, NewReservation, PaymentMode},
+    model::{NewReservation, PaymentMode},
     quote::tests::quote,
     store::{HoldCursor, InventoryChange},
-    testing::{World, hotel_id},
+    testing::{World, hotel_id, lines, order_of},
     writer::{ChangeOrder, Created, Writer},
 };
 
@@ -61,7 +59,8 @@ impl Real {
     pub(super) async fn begin(&mut self, case: &Case) {
         self.world
             .tamper(
-                "delete from reservation_transition; delete from reservation; delete from outbox;
+                "delete from reservation_transition; delete from reservation_room; delete from reservation_revision;
+                 delete from reservation; delete from outbox;
                  delete from room_type_inventory",
             )
             .await;
@@ -164,20 +163,15 @@ impl Real {
         let request = case.request(slot, variant);
         let nights = request.nights();
         let content = u8::from(variant == Variant::Other);
+        let stay = StayDates::new(date(nights.start), date(nights.end)).expect("a stay");
+        let room_type_id = room_type_id(PLACES[request.place(slot)].1);
         NewReservation {
             id: self.ids[slot],
             owner: if variant == Variant::Stranger { "a stranger" } else { "me" }.into(),
-            room_type_id: room_type_id(PLACES[request.place(slot)].1),
-            stay: StayDates::new(date(nights.start), date(nights.end)).expect("a stay"),
-            rooms: RoomCount::try_from(request.rooms).expect("a count"),
-            guests: GuestCount::ONE,
-            guest: Guest { full_name: "A guest".into(), email: "guest@example.com".into() },
             payment_mode: if request.partner_collects { PaymentMode::PartnerCollects } else { PaymentMode::GuestPays },
-            quote: quote(TOTAL),
             content_hash: [content; 32],
             hold_expire_time: (!request.partner_collects).then(|| now + HOLD),
-            limits: Box::default(),
-            trace_parent: None,
+            ..order_of(lines(room_type_id, stay, request.rooms, &quote(TOTAL)), now)
         }
     }
 }

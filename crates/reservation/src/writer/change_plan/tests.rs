@@ -42,7 +42,7 @@ fn by_id(bookings: &[&Reservation]) -> BTreeMap<Uuid, Reservation> {
 
 /// So many rooms left in every night of the reservation.
 fn left(booking: &Reservation, rooms: i32) -> BTreeMap<Night, i32> {
-    nights_of(booking.id, booking.room_type_id, booking.stay).map(|night| (night, rooms)).collect()
+    booking.nights().into_keys().map(|night| (night, rooms)).collect()
 }
 
 #[test]

@@ -1,0 +1,123 @@
+//! The checker's SQL of lines and revisions: whether the rooms of every reservation are what its latest revision agreed, and
+//! add up to it. Counts and lists share the same text, so that they cannot disagree.
+
+use sqlx::PgConnection;
+use staymesh_store::StoreError;
+use uuid::Uuid;
+
+use super::{
+    report::{Kind, Violation},
+    store::{Range, listed, of_booking, unsigned},
+};
+
+/// Every reservation of the hotels in (`$1`, `$2`], and what is wrong with its lines and with its revisions; both are null
+/// when nothing is. Lines are compared with a revision only when the revisions are right.
+macro_rules! rooms {
+    ($select:literal) => {
+        concat!(
+            "with line as (
+                 select hotel_id, reservation_id, count(*) as lines, max(room_position) as last,
+                     min(check_in) as first_day, max(check_out) as last_day, sum(total_minor) as total,
+                     bool_and(total_minor = (price ->> 'total_minor')::bigint) as priced,
+                     min(price ->> 'currency') as least_currency, max(price ->> 'currency') as most_currency,
+                     min(status) as least_status, max(status) as most_status,
+                     jsonb_agg(jsonb_build_object('room_type_id', room_type_id, 'rate_plan', rate_plan,
+                         'check_in', check_in, 'check_out', check_out, 'adults', adults, 'child_ages', child_ages,
+                         'price', price) order by room_position) as terms
+                 from reservation_room where hotel_id > $1 and hotel_id <= $2 group by 1, 2
+             ), revisions as (
+                 select hotel_id, reservation_id, count(*) as steps, max(revision) as latest
+                 from reservation_revision where hotel_id > $1 and hotel_id <= $2 group by 1, 2
+             ), agreed as (
+                 select v.hotel_id, v.reservation_id, v.steps, v.latest, d.document -> 'rooms' as rooms, d.currency,
+                     d.total_minor
+                 from revisions v
+                 join reservation_revision d on d.hotel_id = v.hotel_id and d.reservation_id = v.reservation_id
+                     and d.revision = v.latest
+             ), found as (
+                 select hotel_id, reservation_id, r.status, r.revision, r.check_in, r.check_out, r.total_minor, r.currency,
+                     status_of_rooms(r.status, r.cancellation_reason) as room_status,
+                     line.lines, line.last, line.first_day, line.last_day, line.total, line.priced, line.least_currency,
+                     line.most_currency, line.least_status, line.most_status, line.terms,
+                     agreed.steps, agreed.latest, agreed.rooms, agreed.currency as agreed_currency,
+                     agreed.total_minor as agreed_total
+                 from (select * from reservation where hotel_id > $1 and hotel_id <= $2) r
+                 full join line using (hotel_id, reservation_id)
+                 full join agreed using (hotel_id, reservation_id)
+             ), judged as (
+                 select hotel_id, reservation_id, case
+                     when status is null then case when steps is not null then 'a revision without a booking' end
+                     when steps is null then 'no revision'
+                     when latest <> steps then 'its revisions have a gap'
+                     when revision is distinct from latest
+                         then 'has revision ' || coalesce(revision::text, 'none') || ' after ' || latest || ' revisions'
+                     when agreed_currency <> currency or agreed_total <> total_minor
+                         then 'was agreed for ' || agreed_total || ' ' || agreed_currency || ', but costs '
+                             || total_minor || ' ' || currency
+                 end as wrong_revision, case
+                     when status is null then case when lines is not null then 'rooms without a booking' end
+                     when lines is null then 'no rooms'
+                     when last <> lines then 'its rooms have a gap'
+                     when lines <> jsonb_array_length(rooms)
+                         then lines || ' rooms, but ' || jsonb_array_length(rooms) || ' were agreed'
+                     when (first_day, last_day) <> (check_in, check_out)
+                         then 'rooms from ' || first_day || ' to ' || last_day || ', but the booking is from ' || check_in
+                             || ' to ' || check_out
+                     when least_status <> room_status or most_status <> room_status
+                         then 'a room is ' || case when least_status <> room_status then least_status else most_status end
+                             || ', but the booking is ' || status
+                     when total <> total_minor or not priced or least_currency <> currency or most_currency <> currency
+                         then 'rooms cost ' || total || ' ' || least_currency || ', but the booking ' || total_minor || ' '
+                             || currency
+                     when terms <> rooms then 'rooms differ from what was agreed'
+                 end as wrong_rooms
+                 from found
+             )
+             select ",
+            $select
+        )
+    };
+}
+
+/// Numbers of reservations with wrong lines and wrong revisions.
+pub(super) struct RoomCounts {
+    pub(super) rooms: u64,
+    pub(super) revisions: u64,
+}
+
+/// Counts violations.
+pub(super) async fn count(snapshot: &mut PgConnection, range: Range) -> Result<RoomCounts, StoreError> {
+    let (rooms, revisions): (i64, i64) =
+        sqlx::query_as(rooms!("count(wrong_rooms), count(wrong_revision) from judged"))
+            .bind(range.after)
+            .bind(range.until)
+            .fetch_one(snapshot)
+            .await?;
+    Ok(RoomCounts { rooms: unsigned(rooms)?, revisions: unsigned(revisions)? })
+}
+
+/// Lists the first `limit` violations of each kind.
+pub(super) async fn list(
+    snapshot: &mut PgConnection,
+    range: Range,
+    limit: usize,
+) -> Result<Vec<Violation>, StoreError> {
+    let mut found = Vec::new();
+    for kind in [Kind::RoomsDiffer, Kind::IllegalRevision] {
+        let rows: Vec<(i32, Uuid, String)> = sqlx::query_as(rooms!(
+            "hotel_id, reservation_id, wrong
+             from judged cross join lateral (
+                 select case $3 when 'rooms_differ' then wrong_rooms else wrong_revision end as wrong
+             ) of_kind
+             where wrong is not null order by hotel_id, reservation_id limit $4"
+        ))
+        .bind(range.after)
+        .bind(range.until)
+        .bind(kind.as_str())
+        .bind(listed(limit)?)
+        .fetch_all(&mut *snapshot)
+        .await?;
+        found.extend(rows.into_iter().map(|row| of_booking(kind, row)));
+    }
+    Ok(found)
+}

@@ -1,0 +1,160 @@
+//! The lines of a reservation, one for each room: its room type, its dates, who sleeps in it, and its price.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use staymesh_domain::{GuestCount, Money, MoneyError, Party, RoomCount, RoomTypeId, StayDates};
+
+use crate::{
+    night::{Night, day_of},
+    quote::{Quote, QuoteError},
+};
+
+/// The rate plan of every line, until hotels have more than one.
+pub(crate) const STANDARD_PLAN: &str = "STANDARD";
+
+/// One room of a reservation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RoomLine {
+    /// The room type.
+    pub room_type_id: RoomTypeId,
+    /// Its nights, within the dates of the reservation.
+    pub stay: StayDates,
+    /// Who sleeps in it.
+    pub party: Party,
+    /// Its price, taxes and cancellation policy, as signed into the offer.
+    pub quote: Quote,
+}
+
+/// Lines that cannot be one reservation.
+#[derive(Debug, thiserror::Error)]
+pub enum RoomLinesError {
+    /// There is no line.
+    #[error("a reservation has at least one room")]
+    Empty,
+    /// From the first check-in to the last check-out are too many nights.
+    #[error("the rooms' dates are too far apart")]
+    TooLong,
+    /// Guests per room beyond what a room can sleep.
+    #[error("too many guests for the rooms")]
+    TooManyGuests,
+    /// The prices have different currencies, or their sum is out of range.
+    #[error(transparent)]
+    Money(#[from] MoneyError),
+}
+
+/// What lines add up to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RoomLinesSum {
+    /// From the first check-in to the last check-out.
+    pub stay: StayDates,
+    /// The prices together, see [`Quote::together`].
+    pub quote: Quote,
+}
+
+impl RoomLine {
+    /// The lines of `rooms` rooms of one type for the same dates, whose price together is `quote`. Guests are spread as
+    /// evenly as possible, as adults; the first rooms get one more.
+    ///
+    /// # Errors
+    /// [`RoomLinesError::TooManyGuests`] and [`RoomLinesError::Money`].
+    pub fn of_one_type(
+        room_type_id: RoomTypeId,
+        stay: StayDates,
+        rooms: RoomCount,
+        guests: GuestCount,
+        quote: &Quote,
+    ) -> Result<Vec<Self>, RoomLinesError> {
+        let (rooms, guests, quotes) = (rooms.get(), guests.get(), quote.split(rooms)?);
+        let line = |(room, quote): (i32, Quote)| {
+            let adults = (guests / rooms + i32::from(room < guests % rooms)).max(1);
+            let party = Party::new(adults, Vec::new()).map_err(|_| RoomLinesError::TooManyGuests)?;
+            Ok(Self { room_type_id, stay, party, quote })
+        };
+        (0..rooms).zip(quotes).map(line).collect()
+    }
+
+    /// What lines add up to.
+    ///
+    /// # Errors
+    /// See [`RoomLinesError`].
+    pub fn sum(lines: &[Self]) -> Result<RoomLinesSum, RoomLinesError> {
+        let (first, others) = lines.split_first().ok_or(RoomLinesError::Empty)?;
+        let check_in = lines.iter().map(|line| line.stay.check_in()).min().ok_or(RoomLinesError::Empty)?;
+        let check_out = lines.iter().map(|line| line.stay.check_out()).max().ok_or(RoomLinesError::Empty)?;
+        Ok(RoomLinesSum {
+            stay: StayDates::new(check_in, check_out).map_err(|_| RoomLinesError::TooLong)?,
+            quote: Quote::together(&first.quote, others.iter().map(|line| &line.quote))?,
+        })
+    }
+
+    /// What is refunded of lines that are cancelled at `now`. Rooms with the same dates and cancellation policy are rounded
+    /// together, so that a booking of equal rooms is refunded as its price says.
+    ///
+    /// # Errors
+    /// When a sum or a date is out of range.
+    pub(crate) fn refund(lines: &[Self], now: Timestamp) -> Result<Money, QuoteError> {
+        Self::refund_by(lines, |stay, quote| quote.refund(stay, now))
+    }
+
+    /// As [`Self::refund`], after the free period and after a no-show.
+    ///
+    /// # Errors
+    /// As [`Self::refund`].
+    pub(crate) fn late_refund(lines: &[Self]) -> Result<Money, QuoteError> {
+        Self::refund_by(lines, |_, quote| Ok(quote.late_refund()?))
+    }
+
+    fn refund_by(
+        lines: &[Self],
+        refund: impl Fn(StayDates, &Quote) -> Result<Money, QuoteError>,
+    ) -> Result<Money, QuoteError> {
+        let mut groups: Vec<(StayDates, Quote)> = Vec::new();
+        for line in lines {
+            let same = |(stay, quote): &&mut (StayDates, Quote)| *stay == line.stay && quote.has_policy_of(&line.quote);
+            match groups.iter_mut().find(same) {
+                Some((_, quote)) => *quote = Quote::together(quote, [&line.quote])?,
+                None => groups.push((line.stay, line.quote.clone())),
+            }
+        }
+        let mut refunds = groups.iter().map(|(stay, quote)| refund(*stay, quote));
+        let first = refunds.next().ok_or(QuoteError::Sum)??;
+        refunds.try_fold(first, |sum, refund| Ok(sum.checked_add(refund?)?))
+    }
+
+    /// The nights of the line, as days since 1970-01-01.
+    fn days(&self) -> std::ops::Range<i32> {
+        day_of(self.stay.check_in())..day_of(self.stay.check_out())
+    }
+}
+
+/// The rooms that lines need in each night, in key order: two rooms of one type are one night with two rooms.
+pub(crate) fn nights_of(hotel_id: i32, lines: &[RoomLine]) -> BTreeMap<Night, i32> {
+    let mut rooms = BTreeMap::new();
+    for line in lines {
+        for day in line.days() {
+            *rooms.entry((hotel_id, line.room_type_id.get(), day)).or_default() += 1;
+        }
+    }
+    rooms
+}
+
+/// Rooms times nights, over all lines.
+pub(crate) fn room_nights(lines: &[RoomLine]) -> i64 {
+    lines.iter().map(|line| i64::from(line.stay.night_count())).sum()
+}
+
+/// Adults and children in all rooms together.
+pub(crate) fn guest_count(lines: &[RoomLine]) -> i32 {
+    lines.iter().map(|line| line.party.guests()).sum()
+}
+
+/// The index of the first line that does not get its room when `rooms_left` of the night are left for all.
+pub(crate) fn short_line(lines: &[RoomLine], (_, room_type_id, day): Night, rooms_left: i32) -> Option<usize> {
+    let over = |line: &RoomLine| line.room_type_id.get() == room_type_id && line.days().contains(&day);
+    let mut wanting = lines.iter().enumerate().filter(|(_, line)| over(line));
+    wanting.nth(usize::try_from(rooms_left).unwrap_or(0)).map(|(at, _)| at)
+}
+
+#[cfg(test)]
+mod tests;

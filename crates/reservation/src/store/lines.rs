@@ -1,0 +1,125 @@
+//! Lines of reservations as the database keeps them: how statements read them, and what a new reservation writes.
+
+use jiff::civil::Date;
+use serde::{Deserialize, Serialize};
+use staymesh_domain::{Party, RoomTypeId, StayDates};
+use uuid::Uuid;
+
+use crate::{
+    model::NewReservation,
+    night::day_of,
+    quote::{Quote, QuoteRecord},
+    room_line::{RoomLine, STANDARD_PLAN},
+};
+
+/// All columns of reservation `r`, and its lines in their order as `lines`.
+macro_rules! reservation_columns {
+    () => {
+        "r.*, (select json_agg(l order by l.room_position) from reservation_room l
+               where l.hotel_id = r.hotel_id and l.reservation_id = r.reservation_id) as lines"
+    };
+}
+pub(super) use reservation_columns;
+
+/// A line as [`reservation_columns`] reads it.
+#[derive(Deserialize)]
+pub(super) struct LineRecord {
+    room_type_id: i32,
+    check_in: Date,
+    check_out: Date,
+    adults: i32,
+    child_ages: Vec<i32>,
+    price: QuoteRecord,
+}
+
+/// Why a stored line cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum LineError {
+    #[error("{0} does not fit")]
+    Column(&'static str),
+    #[error("price: {0}")]
+    Price(#[from] crate::quote::QuoteError),
+}
+
+impl TryFrom<LineRecord> for RoomLine {
+    type Error = LineError;
+
+    fn try_from(line: LineRecord) -> Result<Self, LineError> {
+        Ok(Self {
+            room_type_id: RoomTypeId::try_from(line.room_type_id).map_err(|_| LineError::Column("room_type_id"))?,
+            stay: StayDates::new(line.check_in, line.check_out).map_err(|_| LineError::Column("check_in"))?,
+            party: Party::new(line.adults, line.child_ages).map_err(|_| LineError::Column("adults"))?,
+            quote: Quote::try_from(line.price)?,
+        })
+    }
+}
+
+/// The document of a revision: all that was agreed, without personal data, because revisions are never erased. It is
+/// persisted; a field may be added, never renamed.
+#[derive(Serialize)]
+pub(super) struct Document<'a> {
+    payment_mode: &'static str,
+    rooms: Vec<DocumentRoom<'a>>,
+}
+
+#[derive(Serialize)]
+struct DocumentRoom<'a> {
+    room_type_id: i32,
+    rate_plan: &'static str,
+    check_in: Date,
+    check_out: Date,
+    adults: i32,
+    child_ages: &'a [i32],
+    price: &'a Quote,
+}
+
+impl<'a> Document<'a> {
+    pub(super) fn of(order: &'a NewReservation) -> Self {
+        let room = |line: &'a RoomLine| DocumentRoom {
+            room_type_id: line.room_type_id.get(),
+            rate_plan: STANDARD_PLAN,
+            check_in: line.stay.check_in(),
+            check_out: line.stay.check_out(),
+            adults: line.party.adults(),
+            child_ages: line.party.child_ages(),
+            price: &line.quote,
+        };
+        Self { payment_mode: order.payment_mode.as_str(), rooms: order.lines.iter().map(room).collect() }
+    }
+}
+
+/// The lines of new reservations as one array per column. Ages of children are written as PostgreSQL writes arrays,
+/// because arrays of arrays must not differ in length.
+#[derive(Default)]
+pub(super) struct LineColumns<'a> {
+    pub(super) reservations: Vec<Uuid>,
+    pub(super) positions: Vec<i32>,
+    pub(super) room_types: Vec<i32>,
+    pub(super) check_ins: Vec<i32>,
+    pub(super) check_outs: Vec<i32>,
+    pub(super) adults: Vec<i32>,
+    pub(super) child_ages: Vec<String>,
+    pub(super) totals: Vec<i64>,
+    pub(super) prices: Vec<sqlx::types::Json<&'a Quote>>,
+}
+
+impl<'a> LineColumns<'a> {
+    pub(super) fn of(orders: &[&'a NewReservation]) -> Self {
+        let mut columns = Self::default();
+        for order in orders {
+            for (position, line) in (1..).zip(&order.lines) {
+                columns.reservations.push(order.id.as_uuid());
+                columns.positions.push(position);
+                columns.room_types.push(line.room_type_id.get());
+                columns.check_ins.push(day_of(line.stay.check_in()));
+                columns.check_outs.push(day_of(line.stay.check_out()));
+                columns.adults.push(line.party.adults());
+                let ages: Vec<_> = line.party.child_ages().iter().map(ToString::to_string).collect();
+                columns.child_ages.push(format!("{{{}}}", ages.join(",")));
+                columns.totals.push(line.quote.total.minor());
+                columns.prices.push(sqlx::types::Json(&line.quote));
+            }
+        }
+        columns
+    }
+}
