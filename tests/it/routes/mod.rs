@@ -5,6 +5,7 @@
 
 mod access;
 mod accounts;
+mod bindings;
 mod clients;
 mod deletion;
 mod finance;
