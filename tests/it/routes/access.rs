@@ -1,8 +1,7 @@
 //! Access control: roles by route and gateway.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-use prost_reflect::{DescriptorPool, DynamicMessage, MethodDescriptor, Value as Proto};
 use reqwest::Method;
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -11,7 +10,7 @@ use super::NOBODYS_ID;
 use crate::support::{Answer, Rest, World};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Role {
+pub(super) enum Role {
     Guest,
     Partner,
     Staff,
@@ -22,14 +21,14 @@ enum Role {
 use Role::{Admin, Guest, Partner, Service, Staff};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Gate {
+pub(super) enum Gate {
     Public,
     Internal,
 }
 
 /// A route, its gateway and the roles that may call it; no roles means a public route. The internal gateway serves the
 /// public routes as well.
-type Route = (&'static str, &'static str, Gate, Option<&'static [Role]>);
+pub(super) type Route = (&'static str, &'static str, Gate, Option<&'static [Role]>);
 
 const PEOPLE: Option<&[Role]> = Some(&[Guest, Staff, Admin]);
 const BOOKERS: Option<&[Role]> = Some(&[Guest, Partner]);
@@ -38,7 +37,7 @@ const HOUSE: Option<&[Role]> = Some(&[Staff, Admin]);
 const ADMINS: Option<&[Role]> = Some(&[Admin]);
 
 #[rustfmt::skip]
-const ROUTES: &[Route] = &[
+pub(super) const ROUTES: &[Route] = &[
     ("GET", "/v1/hotels", Gate::Public, None),
     ("GET", "/v1/hotels/{hotel_id}", Gate::Public, None),
     ("GET", "/v1/hotels/{hotel_id}/roomTypes", Gate::Public, None),
@@ -181,34 +180,6 @@ async fn tokens(world: &World<'_>) -> BTreeMap<Role, String> {
         (Admin, world.admin.token().to_owned()),
         (Service, service_token(world).await),
     ])
-}
-
-#[test]
-fn access_table_has_every_route_of_the_contract() {
-    let pool = DescriptorPool::decode(staymesh_api::DESCRIPTOR_SET).expect("the contract");
-    let contract: BTreeSet<_> =
-        pool.services().flat_map(|s| s.methods().collect::<Vec<_>>()).flat_map(|method| routes(&method)).collect();
-    let table: BTreeSet<_> = ROUTES.iter().map(|(verb, path, ..)| ((*verb).to_owned(), (*path).to_owned())).collect();
-    assert_eq!(contract, table);
-    assert_eq!(table.len(), ROUTES.len(), "a route is in the table twice");
-}
-
-/// HTTP method and path of each binding of a method.
-fn routes(method: &MethodDescriptor) -> Vec<(String, String)> {
-    let http = method.parent_pool().get_extension_by_name("google.api.http").expect("the option");
-    let options = method.options();
-    let rule = options.get_extension(&http);
-    let Proto::Message(rule) = rule.as_ref() else { return Vec::new() };
-    let more = rule.get_field_by_name("additional_bindings");
-    let more = more.iter().filter_map(|bindings| bindings.as_list()).flatten().filter_map(Proto::as_message);
-    std::iter::once(rule).chain(more).filter_map(route).collect()
-}
-
-fn route(rule: &DynamicMessage) -> Option<(String, String)> {
-    ["get", "put", "post", "delete", "patch"].into_iter().find_map(|verb| {
-        let path = rule.get_field_by_name(verb)?.as_str()?.to_owned();
-        (!path.is_empty()).then(|| (verb.to_uppercase(), path))
-    })
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -5,6 +5,7 @@
 
 mod access;
 mod accounts;
+mod bindings;
 mod clients;
 mod deletion;
 mod finance;
@@ -25,6 +26,7 @@ mod request_ids;
 mod requests;
 mod reservations;
 mod rooms;
+mod several_rooms;
 mod stays;
 mod texts;
 

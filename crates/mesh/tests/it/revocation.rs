@@ -135,25 +135,22 @@ async fn revoked_token_is_never_admitted_beside_load() {
     scene.eventually(&revoked, Answered::Admitted).await;
     assert!(scene.revoke("dismissed").await);
 
-    let (calls, until) = (AtomicU64::new(0), Instant::now() + Duration::from_secs(2));
+    let (calls, ended) = (AtomicU64::new(0), AtomicBool::new(false));
     let load = async |n: usize| {
         let token = scene.token("guest", &format!("guest-{n}"));
-        while Instant::now() < until {
+        while !ended.load(Ordering::Relaxed) {
             assert_eq!(ask(&scene.channel, &token).await, Answered::Admitted);
             calls.fetch_add(1, Ordering::Relaxed);
         }
     };
     let attack = async {
-        let mut asked = 0;
-        while Instant::now() < until {
+        for asked in 0..50 {
             assert_eq!(scene.ask(&revoked).await, Answered::Revoked, "after {asked} calls");
-            asked += 1;
         }
-        asked
+        ended.store(true, Ordering::Relaxed);
     };
-    let (_, asked) = tokio::join!(futures::future::join_all((0..200).map(load)), attack);
-    assert!(asked > 10, "{asked}");
-    println!("{} requests a second beside {asked} with the revoked token", calls.into_inner() / 2);
+    tokio::join!(futures::future::join_all((0..200).map(load)), attack);
+    assert!(calls.into_inner() >= 200, "every guest was admitted at least once");
 }
 
 /// Calls of eight guests until it is stopped. All are admitted.

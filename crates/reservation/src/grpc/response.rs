@@ -1,5 +1,6 @@
 //! Builds response messages from domain values.
 
+use jiff::Timestamp;
 use staymesh_api::{rate::v1 as rate, reservation::v1 as proto};
 use staymesh_domain::{RoomTypeId, format_date};
 use staymesh_mesh::{
@@ -8,9 +9,11 @@ use staymesh_mesh::{
 };
 
 use crate::{
+    error::ReservationError,
     fit::RoomMisfit,
     model::{CancellationReason, PaymentMode, Reservation, Status},
     quote::Quote,
+    room_line::{RoomLine, STANDARD_PLAN},
     service::Unsuitable,
     store::InventoryNight,
 };
@@ -36,15 +39,12 @@ pub(super) fn unsuitable(unsuitable: Unsuitable) -> proto::UnsuitableRoomType {
 /// A reservation.
 pub(super) fn reservation(booking: Reservation) -> proto::Reservation {
     let pending = booking.status == Status::PendingPayment;
-    let room_type_id = booking.lines.first().map(|line| line.room_type_id);
+    let room_status = room_status(&booking);
     proto::Reservation {
         reservation_id: booking.id.to_string(),
         hotel_id: booking.id.hotel_id().get(),
-        room_type_id: room_type_id.map_or(0, RoomTypeId::get),
         check_in: booking.stay.check_in().to_string(),
         check_out: booking.stay.check_out().to_string(),
-        rooms: booking.lines.iter().map(|_| 1).sum(),
-        guests: booking.guest_count(),
         status: status(booking.status).into(),
         cancellation_reason: cancellation_reason(booking.cancellation_reason).into(),
         payment_mode: match booking.payment_mode {
@@ -52,21 +52,75 @@ pub(super) fn reservation(booking: Reservation) -> proto::Reservation {
             PaymentMode::PartnerCollects => proto::PaymentMode::PartnerCollects,
         }
         .into(),
-        price: room_type_id.map(|id| rate::StayPrice {
+        price: price_together(&booking.lines).ok().map(|price| rate::StayPrice {
             cancellation_terms: Some(cancellation_terms_of_booking(&booking.quote.terms, booking.create_time)),
-            ..price(id, booking.quote)
+            ..price
         }),
         primary_guest: Some(proto::Guest { full_name: booking.guest.full_name, email: booking.guest.email }),
         hold_expire_time: booking.hold_expire_time.filter(|_| pending).map(proto_types::timestamp),
         create_time: Some(proto_types::timestamp(booking.create_time)),
         update_time: Some(proto_types::timestamp(booking.update_time)),
+        rooms: booking.lines.iter().map(|line| room(line, booking.create_time, room_status)).collect(),
+        revision: booking.revision,
+        etag: booking.version.to_string(),
     }
 }
 
-/// The price of a stay in a room type.
+/// A room of a reservation.
+fn room(line: &RoomLine, booked: Timestamp, status: proto::ReservationRoomStatus) -> proto::ReservationRoom {
+    proto::ReservationRoom {
+        room_type_id: line.room_type_id.get(),
+        rate_plan: STANDARD_PLAN.to_owned(),
+        check_in: format_date(line.stay.check_in()),
+        check_out: format_date(line.stay.check_out()),
+        adults: line.party.adults(),
+        child_ages: line.party.child_ages().to_vec(),
+        price: Some(rate::StayPrice {
+            cancellation_terms: Some(cancellation_terms_of_booking(&line.quote.terms, booked)),
+            ..price(line.room_type_id, line.quote.clone())
+        }),
+        status: status.into(),
+    }
+}
+
+/// The status of all rooms of a reservation.
+fn room_status(booking: &Reservation) -> proto::ReservationRoomStatus {
+    match booking.cancellation_reason {
+        _ if booking.status.holds_rooms() => proto::ReservationRoomStatus::Live,
+        Some(CancellationReason::NoShow) => proto::ReservationRoomStatus::NoShow,
+        _ => proto::ReservationRoomStatus::Cancelled,
+    }
+}
+
+/// The prices of rooms together: subtotals, taxes by name and totals add up. What the rooms do not have in common is left
+/// out: the room type, the nights of one room. The cancellation terms keep what those of the rooms keep together.
+///
+/// # Errors
+/// When there is no room or a sum is out of range, which offers and stored lines rule out.
+pub(super) fn price_together(lines: &[RoomLine]) -> Result<rate::StayPrice, ReservationError> {
+    let quote = RoomLine::sum(lines)?.quote;
+    let same =
+        |of: fn(&RoomLine, &RoomLine) -> bool| lines.iter().all(|line| lines.first().is_some_and(|one| of(one, line)));
+    let room_type_id = lines.first().map_or(0, |line| line.room_type_id.get());
+    let mut price = stay_price(room_type_id, quote);
+    if !same(|one, other| one.room_type_id == other.room_type_id) {
+        price.room_type_id = 0;
+    }
+    if !same(|one, other| one.quote.nights == other.quote.nights) {
+        price.nights.clear();
+    }
+    Ok(price)
+}
+
+/// The price of one room.
 pub(super) fn price(room_type_id: RoomTypeId, quote: Quote) -> rate::StayPrice {
+    stay_price(room_type_id.get(), quote)
+}
+
+/// The price of a stay in a room type.
+fn stay_price(room_type_id: i32, quote: Quote) -> rate::StayPrice {
     rate::StayPrice {
-        room_type_id: room_type_id.get(),
+        room_type_id,
         nights: quote
             .nights
             .into_iter()

@@ -111,7 +111,9 @@ fn validate_each(validator: &mut Validator<'_>, room_type: &proto::RoomType) {
     ];
     for (path, number) in places {
         validator.require(number.is_some(), path, "is required when the mask names it");
-        number.into_iter().for_each(|number| validator.range(path, number, 1, Occupancy::MAX));
+        if let Some(number) = number {
+            validator.range(path, number, 1, Occupancy::MAX);
+        }
     }
     validator.range("max_children", room_type.max_children, 0, Occupancy::MAX);
     validator.range("max_infants", room_type.max_infants, 0, Occupancy::MAX);

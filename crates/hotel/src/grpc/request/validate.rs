@@ -33,7 +33,9 @@ impl<'a> Validator<'a> {
     /// Records every violation of a part of the message, whose errors name the fields as paths of the message.
     pub(super) fn all<T>(&mut self, result: Result<T, FieldErrors>) {
         if let Err(errors) = result {
-            errors.into_iter().for_each(|error| self.require(false, &error.field, error.description));
+            for error in errors {
+                self.require(false, &error.field, error.description);
+            }
         }
     }
 
