@@ -172,7 +172,7 @@ pub(crate) fn short_room(
     let over =
         |(room_type_id, stay): (RoomTypeId, StayDates)| room_type_id.get() == room_type && days(stay).contains(&day);
     let mut wanting = rooms.into_iter().enumerate().filter(|(_, room)| over(*room));
-    let (index, (room_type_id, _)) = wanting.nth(usize::try_from(rooms_left).unwrap_or(0))?;
+    let (index, (room_type_id, _)) = wanting.nth(usize::try_from(rooms_left.max(0)).ok()?)?;
     Some(ShortRoom { index, room_type_id })
 }
 

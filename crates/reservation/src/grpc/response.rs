@@ -9,7 +9,6 @@ use staymesh_mesh::{
 };
 
 use crate::{
-    error::ReservationError,
     fit::RoomMisfit,
     model::{CancellationReason, PaymentMode, Reservation, Status},
     quote::Quote,
@@ -52,9 +51,9 @@ pub(super) fn reservation(booking: Reservation) -> proto::Reservation {
             PaymentMode::PartnerCollects => proto::PaymentMode::PartnerCollects,
         }
         .into(),
-        price: price_together(&booking.lines).ok().map(|price| rate::StayPrice {
+        price: Some(rate::StayPrice {
             cancellation_terms: Some(cancellation_terms_of_booking(&booking.quote.terms, booking.create_time)),
-            ..price
+            ..price_together(&booking.lines, booking.quote)
         }),
         primary_guest: Some(proto::Guest { full_name: booking.guest.full_name, email: booking.guest.email }),
         hold_expire_time: booking.hold_expire_time.filter(|_| pending).map(proto_types::timestamp),
@@ -93,12 +92,9 @@ fn room_status(booking: &Reservation) -> proto::ReservationRoomStatus {
 }
 
 /// The prices of rooms together: subtotals, taxes by name and totals add up. What the rooms do not have in common is left
-/// out: the room type, the nights of one room. The cancellation terms keep what those of the rooms keep together.
-///
-/// # Errors
-/// When there is no room or a sum is out of range, which offers and stored lines rule out.
-pub(super) fn price_together(lines: &[RoomLine]) -> Result<rate::StayPrice, ReservationError> {
-    let quote = RoomLine::sum(lines)?.quote;
+/// out: the room type, the nights of one room. The cancellation terms keep what those of the rooms keep together. `quote` is
+/// their sum.
+pub(super) fn price_together(lines: &[RoomLine], quote: Quote) -> rate::StayPrice {
     let same =
         |of: fn(&RoomLine, &RoomLine) -> bool| lines.iter().all(|line| lines.first().is_some_and(|one| of(one, line)));
     let room_type_id = lines.first().map_or(0, |line| line.room_type_id.get());
@@ -109,7 +105,7 @@ pub(super) fn price_together(lines: &[RoomLine]) -> Result<rate::StayPrice, Rese
     if !same(|one, other| one.quote.nights == other.quote.nights) {
         price.nights.clear();
     }
-    Ok(price)
+    price
 }
 
 /// The price of one room.

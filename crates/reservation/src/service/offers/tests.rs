@@ -198,13 +198,14 @@ async fn offers_without_fitting_room_type_say_why_and_call_no_rate_service() {
 async fn offers_name_rooms_that_price_children_as_adults() {
     let mut rates = MockRateClient::new();
     rates.expect_price().returning(|_, _, rooms, _, _| {
-        assert_eq!(rooms.get(), 2, "one room for each party");
+        assert_eq!(rooms.get(), 1, "each room is priced by itself, as in a booking");
         Ok(vec![price(id(1), 9_000)])
     });
     let (service, request, _database) = service(hotels(vec![room_type(1, 2)]), rates).await;
     let request = StayRequest { parties: parties(&["2", "1-7"]), ..request };
     let offers = service.offers(&request, Timestamp::now()).await.expect("offers");
-    assert_eq!((offers.lines.len(), offers.children_priced_as_adults), (1, true));
+    let totals: Vec<_> = offers.lines.iter().map(|line| line.quote.total.minor()).collect();
+    assert_eq!((totals, offers.children_priced_as_adults), (vec![18_000], true), "one room for each party");
 }
 
 #[tokio::test]
