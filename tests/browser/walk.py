@@ -150,7 +150,7 @@ class Guest:
         hotel = self.call("GET", "/v1/hotels")["hotels"][0]["hotel_id"]
         query = f"check_in={stay['check_in']}&check_out={stay['check_out']}&occupancies=2"
         offer = self.call("GET", f"/v1/hotels/{hotel}/offers?{query}")["offers"][0]
-        wish = {"hotel_id": hotel, "room_type_id": offer["room_type_id"], "guests": 2, **stay}
+        wish = {"hotel_id": hotel, "rooms": [{"room_type_id": offer["room_type_id"], "adults": 2}], **stay}
         form = self.call("POST", "/v1/reservations:prepare", wish)
         booking = {"reservation_id": form["reservation_id"], "offer_token": form["offer_token"]}
         booking["primary_guest"] = {"full_name": "A guest", "email": self.address}

@@ -178,7 +178,7 @@ async fn client_with_reflection_only_books_a_room() {
     assert_eq!(offer["room_type_id"], hotel.room_type_id);
 
     let mut wish = nights;
-    wish["room_type_id"] = offer["room_type_id"].clone();
+    wish["rooms"] = json!([{ "room_type_id": offer["room_type_id"], "adults": 1 }]);
     let prepare = "staymesh.reservation.v1.ReservationService/PrepareReservation";
     let refused = client.call(prepare, wish.clone()).await.expect_err("the caller has no token");
     assert_eq!(refused.code(), Code::Unauthenticated);
@@ -211,7 +211,7 @@ async fn grpc_error_carries_its_details() {
     let world = World::shared().await;
     let mut client = Generic::meets(world.mesh.public_url()).await;
     client.token = Some(world.guest().await.token().to_owned());
-    let wish = json!({ "hotel_id": 1, "room_type_id": 1, "check_in": "soon", "check_out": "later", "rooms": 0 });
+    let wish = json!({ "hotel_id": 1, "check_in": "soon", "check_out": "later", "rooms": [] });
     let prepare = "staymesh.reservation.v1.ReservationService/PrepareReservation";
     let refused = client.call(prepare, wish).await.expect_err("no date");
     let info = refused.get_details_error_info().expect("has ErrorInfo");

@@ -5,7 +5,7 @@ use std::{process::ExitCode, sync::Arc};
 use anyhow::Result;
 use clap::Args;
 use futures::{FutureExt, future::BoxFuture};
-use staymesh_api::reservation::v1::{GetAvailabilityRequest, PrepareReservationRequest};
+use staymesh_api::reservation::v1::{GetAvailabilityRequest, PrepareReservationRequest, RoomRequest};
 use staymesh_load::{Outcome, REQUEST_TIMEOUT, Tally, open};
 use tonic::Request;
 
@@ -153,11 +153,9 @@ fn preparer(rig: &Rig, clients: &Clients) -> impl Fn(usize) -> BoxFuture<'static
             let Ok(want) = world.stay_request(Load::Spread) else { return Outcome::Error("no calendar".into()) };
             let request = callers[at % callers.len()].request(PrepareReservationRequest {
                 hotel_id: want.hotel_id,
-                room_type_id: want.room_type_id,
                 check_in: want.stay.check_in().to_string(),
                 check_out: want.stay.check_out().to_string(),
-                rooms: Some(1),
-                guests: Some(2),
+                rooms: vec![RoomRequest { room_type_id: want.room_type_id, adults: 2, ..RoomRequest::default() }],
             });
             Outcome::of(&client.prepare_reservation(request).await)
         }

@@ -1,15 +1,16 @@
 //! Booking requests that are ready to be sent: their offers are signed beforehand, as `PrepareReservation` would sign
 //! them, so that signing is no part of a measurement.
 
-use anyhow::Result;
+use anyhow::{Result, anyhow};
 use jiff::Timestamp;
 use staymesh_api::{
     rate::v1::{CancellationPolicy, NightPrice, StayPrice, TaxAmount},
     reservation::v1::{CreateReservationRequest, Guest},
 };
-use staymesh_domain::{GuestCount, HotelId, Money, MoneyError, ReservationId, RoomCount, RoomTypeId, StayDates};
+use staymesh_domain::{HotelId, Money, MoneyError, Party, ReservationId, RoomTypeId, StayDates};
 use staymesh_mesh::proto_types;
 use staymesh_reservation::{
+    RoomLine,
     offer_token::{Offer, OfferSigner},
     quote::{Night, Quote, TaxLine},
 };
@@ -75,9 +76,9 @@ pub fn prepare(
     let id = ReservationId::generate(HotelId::try_from(stay_request.hotel_id)?, now);
     let owner = callers[caller].subject.clone();
     let room_type_id = RoomTypeId::try_from(stay_request.room_type_id)?;
-    let guests = GuestCount::try_from(GUESTS)?;
-    let quote = quote(stay_request.stay)?;
-    let offer = Offer::new(id, owner, room_type_id, stay_request.stay, RoomCount::ONE, guests, quote, now);
+    let party = Party::new(GUESTS, Vec::new()).map_err(|_| anyhow!("the guests are no party"))?;
+    let line = RoomLine { room_type_id, stay: stay_request.stay, party, quote: quote(stay_request.stay)? };
+    let offer = Offer::new(id, owner, vec![line], now);
     let message = CreateReservationRequest {
         reservation_id: id.to_string(),
         offer_token: signer.sign(&offer)?,

@@ -3,7 +3,7 @@
 use std::{ops::Range, time::Duration};
 
 use jiff::{Timestamp, civil::Date};
-use staymesh_domain::{FieldError, MoneyError, RoomTypeId};
+use staymesh_domain::{FieldError, MoneyError};
 use staymesh_mesh::{Problem, Reason};
 use staymesh_store::StoreError;
 use tonic::Status as GrpcStatus;
@@ -14,7 +14,7 @@ use crate::{
     model::{CancellationReason, Status},
     offer_token::OfferError,
     quote::QuoteError,
-    room_line::RoomLinesError,
+    room_line::{RoomLinesError, ShortRoom},
 };
 
 /// Why a request was refused or failed.
@@ -186,15 +186,6 @@ fn not_eligible_for_no_show(status: Status, reason: Option<CancellationReason>, 
         Some(reason) => problem.with("cancellation_reason", reason.name()),
         None => problem,
     }
-}
-
-/// A room of a booking that gets none in a night.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ShortRoom {
-    /// Its index in the booking, from 0.
-    pub index: usize,
-    /// Its room type.
-    pub room_type_id: RoomTypeId,
 }
 
 /// "Sold out", with the room, the night, the rooms left in it, and when its earliest unpaid hold expires.

@@ -75,11 +75,11 @@ use tonic::service::Routes;
 
 pub use clients::{HotelClient, PaymentClient, RateClient, RoomTypeDemand, RoomTypeInfo, RoomTypePrice};
 pub use config::{Config, OfferKeys};
-pub use error::{ReservationError, ShortRoom, UnpaidLimit};
+pub use error::{ReservationError, UnpaidLimit};
 pub use events::{Cancelled, SoldByPartner, Terms};
 pub use fit::RoomMisfit;
 pub use model::{CancellationReason, Guest, HoldLimits, NewReservation, PaymentMode, Reservation, Source, Status};
-pub use room_line::{RoomLine, RoomLinesError, RoomLinesSum};
+pub use room_line::{RoomLine, RoomLinesError, RoomLinesSum, ShortRoom};
 pub use service::{BookingService, Dependencies, UnpaidLimits};
 pub use writer::{Applied, ChangeOrder, Created, Writer};
 

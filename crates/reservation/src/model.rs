@@ -179,7 +179,7 @@ impl NewReservation {
 
     /// The rooms it needs in each night, in key order.
     pub(crate) fn nights(&self) -> BTreeMap<Night, i32> {
-        room_line::nights_of(self.id.hotel_id().get(), &self.lines)
+        room_line::nights_of(self.id.hotel_id().get(), self.lines.iter().map(RoomLine::room))
     }
 }
 
@@ -245,6 +245,10 @@ pub struct Reservation {
     pub quote: Quote,
     /// SHA-256 of the content of the request that created it.
     pub content_hash: Vec<u8>,
+    /// The latest revision, from 1.
+    pub revision: i32,
+    /// Counts its statuses and revisions, for its etag.
+    pub version: i32,
     /// The status.
     pub status: Status,
     /// Why it was cancelled; `None` unless it was.
@@ -274,7 +278,7 @@ impl Reservation {
 
     /// The rooms it has in each night while it holds rooms, in key order.
     pub(crate) fn nights(&self) -> BTreeMap<Night, i32> {
-        room_line::nights_of(self.id.hotel_id().get(), &self.lines)
+        room_line::nights_of(self.id.hotel_id().get(), self.lines.iter().map(RoomLine::room))
     }
 }
 

@@ -3,22 +3,26 @@
 //! A token is a JSON Web Token (RFC 7519) signed with HMAC-SHA256 by keys that only this service has. It is bound to the
 //! reservation id and to the caller it was prepared for, and expires after 15 minutes.
 
+mod claims;
+
 use jiff::{SignedDuration, Timestamp};
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, decode, decode_header, encode};
 use secrecy::ExposeSecret;
 use serde::{Deserialize, Serialize};
-use staymesh_domain::{GuestCount, ReservationId, RoomCount, RoomTypeId, StayDates};
+use staymesh_domain::ReservationId;
 
-use crate::{config::OfferKeys, quote::Quote};
+use crate::{config::OfferKeys, room_line::RoomLine};
+use claims::{Claims, SignedClaims};
 
 /// How long an offer can be booked.
 pub const OFFER_LIFE: SignedDuration = SignedDuration::from_mins(15);
-/// Longest token that is decoded, in bytes: 90 nights and 20 taxes stay well below.
-const MAX_TOKEN: usize = 32 * 1024;
+/// Longest token, in bytes: nine rooms of different types for 90 nights stay well below.
+pub const MAX_TOKEN: usize = 64 * 1024;
 const AUDIENCE: &str = "staymesh-offer";
 
 /// The claims of an offer token.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "Claims", into = "SignedClaims")]
 pub struct Offer {
     aud: String,
     exp: i64,
@@ -26,18 +30,10 @@ pub struct Offer {
     pub reservation_id: ReservationId,
     /// Subject of the account it was prepared for.
     pub owner: String,
-    /// The room type.
-    pub room_type_id: RoomTypeId,
-    /// The check-in date, the first night.
-    pub check_in: jiff::civil::Date,
-    /// The check-out date.
-    pub check_out: jiff::civil::Date,
-    /// Rooms.
-    pub rooms: RoomCount,
-    /// Guests in all rooms together.
-    pub guests: GuestCount,
-    /// The price.
-    pub quote: Quote,
+    /// The rooms, at least one, each with its price.
+    pub lines: Vec<RoomLine>,
+    /// Whether the release before signed it, for rooms of one type.
+    pub(crate) of_release_before: bool,
 }
 
 /// Why an offer token is refused.
@@ -53,29 +49,9 @@ pub enum OfferError {
 
 impl Offer {
     /// An offer that can be booked for [`OFFER_LIFE`] from `now` on.
-    #[expect(clippy::too_many_arguments, reason = "each is a claim of the token")]
-    pub fn new(
-        reservation_id: ReservationId,
-        owner: String,
-        room_type_id: RoomTypeId,
-        stay: StayDates,
-        rooms: RoomCount,
-        guests: GuestCount,
-        quote: Quote,
-        now: Timestamp,
-    ) -> Self {
-        Self {
-            aud: AUDIENCE.to_owned(),
-            exp: (now + OFFER_LIFE).as_second(),
-            reservation_id,
-            owner,
-            room_type_id,
-            check_in: stay.check_in(),
-            check_out: stay.check_out(),
-            rooms,
-            guests,
-            quote,
-        }
+    pub fn new(reservation_id: ReservationId, owner: String, lines: Vec<RoomLine>, now: Timestamp) -> Self {
+        let (aud, exp) = (AUDIENCE.to_owned(), (now + OFFER_LIFE).as_second());
+        Self { aud, exp, reservation_id, owner, lines, of_release_before: false }
     }
 
     /// When it expires.
@@ -151,7 +127,7 @@ impl OfferSigner {
 #[cfg(test)]
 mod tests {
     use base64::{Engine, prelude::BASE64_STANDARD};
-    use staymesh_domain::HotelId;
+    use staymesh_domain::{HotelId, RoomTypeId, StayDates};
 
     use super::*;
     use crate::quote::tests::quote;
@@ -162,20 +138,27 @@ mod tests {
         OfferSigner::new(&text.join(",").parse().expect("keys"))
     }
 
+    fn room(room_type: i32, party: &str, total: i64) -> RoomLine {
+        RoomLine {
+            room_type_id: RoomTypeId::try_from(room_type).expect("an id"),
+            stay: StayDates::parse("2030-01-01", "2030-01-02").expect("a stay"),
+            party: party.parse().expect("a party"),
+            quote: quote(total),
+        }
+    }
+
+    /// Two rooms of one type with one price, and one of another.
     fn offer() -> Offer {
         let now: Timestamp = "2029-12-01T00:00:00Z".parse().expect("a time");
         let id = ReservationId::generate(HotelId::try_from(7).expect("an id"), now);
-        let stay = StayDates::parse("2030-01-01", "2030-01-02").expect("a stay");
-        let room_type = RoomTypeId::try_from(3).expect("an id");
-        let guests = GuestCount::try_from(2).expect("a count");
-        Offer::new(id, "me".into(), room_type, stay, RoomCount::ONE, guests, quote(100), now)
+        Offer::new(id, "me".into(), vec![room(3, "2-9,4", 100), room(5, "1", 200), room(3, "2", 100)], now)
     }
 
     #[test]
     fn token_of_previous_key_verifies_after_key_rotation() {
         let token = signer(&[("a", 1)]).sign(&offer()).expect("signs");
         let read = signer(&[("b", 2), ("a", 1)]).verify(&token).expect("verifies");
-        assert_eq!(read.quote, offer().quote);
+        assert_eq!(read.lines, offer().lines);
     }
 
     #[test]
@@ -201,19 +184,43 @@ mod tests {
         assert_eq!(offer.require_unexpired(end), Err(OfferError::Expired));
     }
 
-    /// Claims as releases before this one have signed them.
-    const CLAIMS: &str = concat!(
+    /// Claims as the release before signed them.
+    const OF_RELEASE_BEFORE: &str = concat!(
         r#"{"aud":"staymesh-offer","exp":1890777600,"reservation_id":"ID","owner":"user:7","room_type_id":3,"#,
-        r#""check_in":"2030-01-01","check_out":"2030-01-02","rooms":1,"guests":2,"quote":{"currency":"EUR","#,
-        r#""nights":[{"date":"2030-01-01","minor":100}],"subtotal_minor":100,"taxes":[],"total_minor":100,"#,
+        r#""check_in":"2030-01-01","check_out":"2030-01-02","rooms":2,"guests":3,"quote":{"currency":"EUR","#,
+        r#""nights":[{"date":"2030-01-01","minor":50}],"subtotal_minor":100,"taxes":[],"total_minor":100,"#,
         r#""free_until_hours_before":48,"late_penalty_percent":30}}"#
+    );
+
+    #[test]
+    fn claims_of_the_release_before_are_as_many_rooms_of_their_type() {
+        let claims = OF_RELEASE_BEFORE.replace("ID", &offer().reservation_id.to_string());
+        let read: Offer = serde_json::from_str(&claims).expect("reads");
+        let shown: Vec<_> = read
+            .lines
+            .iter()
+            .map(|line| (line.room_type_id.get(), line.party.adults(), line.quote.total.minor()))
+            .collect();
+        assert_eq!(shown, [(3, 2, 50), (3, 1, 50)]);
+        assert!(read.of_release_before && !offer().of_release_before);
+    }
+
+    /// Claims as this release signs them.
+    const CLAIMS: &str = concat!(
+        r#"{"aud":"staymesh-offer","exp":1890777600,"reservation_id":"ID","owner":"user:7","rooms":["#,
+        r#"{"room_type_id":3,"check_in":"2030-01-01","check_out":"2030-01-02","adults":2,"child_ages":[9],"price":0},"#,
+        r#"{"room_type_id":3,"check_in":"2030-01-01","check_out":"2030-01-02","adults":1,"price":0}],"prices":["#,
+        r#"{"currency":"EUR","nights":[{"date":"2030-01-01","minor":100}],"subtotal_minor":100,"taxes":[],"#,
+        r#""total_minor":100,"free_until_hours_before":48,"late_penalty_percent":30}]}"#
     );
 
     #[test]
     fn claims_read_and_write_byte_for_byte() {
         let claims = CLAIMS.replace("ID", &offer().reservation_id.to_string());
         let read: Offer = serde_json::from_str(&claims).expect("reads");
-        assert_eq!((read.rooms.get(), read.guests.get(), read.quote.total.minor()), (1, 2, 100));
+        assert_eq!(read.lines.iter().map(|line| line.party.to_string()).collect::<Vec<_>>(), ["2-9", "1"]);
         assert_eq!(serde_json::to_string(&read).expect("writes"), claims);
+        let beyond = claims.replace(r#""price":0}]"#, r#""price":1}]"#);
+        assert!(serde_json::from_str::<Offer>(&beyond).is_err(), "a room without a price");
     }
 }

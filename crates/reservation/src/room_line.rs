@@ -122,21 +122,38 @@ impl RoomLine {
         refunds.try_fold(first, |sum, refund| Ok(sum.checked_add(refund?)?))
     }
 
-    /// The nights of the line, as days since 1970-01-01.
-    fn days(&self) -> std::ops::Range<i32> {
-        day_of(self.stay.check_in())..day_of(self.stay.check_out())
+    /// Its room type and its dates.
+    pub(crate) fn room(&self) -> (RoomTypeId, StayDates) {
+        (self.room_type_id, self.stay)
     }
 }
 
-/// The rooms that lines need in each night, in key order: two rooms of one type are one night with two rooms.
-pub(crate) fn nights_of(hotel_id: i32, lines: &[RoomLine]) -> BTreeMap<Night, i32> {
-    let mut rooms = BTreeMap::new();
-    for line in lines {
-        for day in line.days() {
-            *rooms.entry((hotel_id, line.room_type_id.get(), day)).or_default() += 1;
+/// A room of a booking that gets none in a night.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ShortRoom {
+    /// Its index in the booking, from 0.
+    pub index: usize,
+    /// Its room type.
+    pub room_type_id: RoomTypeId,
+}
+
+/// The rooms that each night needs, in key order: two rooms of one type are one night with two rooms.
+pub(crate) fn nights_of(
+    hotel_id: i32,
+    rooms: impl IntoIterator<Item = (RoomTypeId, StayDates)>,
+) -> BTreeMap<Night, i32> {
+    let mut nights = BTreeMap::new();
+    for (room_type_id, stay) in rooms {
+        for day in days(stay) {
+            *nights.entry((hotel_id, room_type_id.get(), day)).or_default() += 1;
         }
     }
-    rooms
+    nights
+}
+
+/// The nights of a stay, as days since 1970-01-01.
+fn days(stay: StayDates) -> std::ops::Range<i32> {
+    day_of(stay.check_in())..day_of(stay.check_out())
 }
 
 /// Rooms times nights, over all lines.
@@ -149,11 +166,17 @@ pub(crate) fn guest_count(lines: &[RoomLine]) -> i32 {
     lines.iter().map(|line| line.party.guests()).sum()
 }
 
-/// The index of the first line that does not get its room when `rooms_left` of the night are left for all.
-pub(crate) fn short_line(lines: &[RoomLine], (_, room_type_id, day): Night, rooms_left: i32) -> Option<usize> {
-    let over = |line: &RoomLine| line.room_type_id.get() == room_type_id && line.days().contains(&day);
-    let mut wanting = lines.iter().enumerate().filter(|(_, line)| over(line));
-    wanting.nth(usize::try_from(rooms_left).unwrap_or(0)).map(|(at, _)| at)
+/// The first room, by its index, that gets none when `rooms_left` of the night are left for all.
+pub(crate) fn short_room(
+    rooms: impl IntoIterator<Item = (RoomTypeId, StayDates)>,
+    (_, room_type, day): Night,
+    rooms_left: i32,
+) -> Option<ShortRoom> {
+    let over =
+        |(room_type_id, stay): (RoomTypeId, StayDates)| room_type_id.get() == room_type && days(stay).contains(&day);
+    let mut wanting = rooms.into_iter().enumerate().filter(|(_, room)| over(*room));
+    let (index, (room_type_id, _)) = wanting.nth(usize::try_from(rooms_left.max(0)).ok()?)?;
+    Some(ShortRoom { index, room_type_id })
 }
 
 #[cfg(test)]

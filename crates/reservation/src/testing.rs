@@ -171,6 +171,8 @@ pub(crate) fn reservation_of(order: &NewReservation, now: Timestamp) -> Reservat
         payment_mode: order.payment_mode,
         quote: order.quote.clone(),
         content_hash: order.content_hash.to_vec(),
+        revision: 1,
+        version: 1,
         status: Status::PendingPayment,
         cancellation_reason: None,
         hold_expire_time: order.hold_expire_time,

@@ -76,8 +76,8 @@ impl Guest {
         let offer = offers["offers"].as_array().and_then(|list| list.first()).context("there are no offers")?;
         println!("offered    {} for {}", offer["display_name"], offer["price"]["total"]["amount"]);
         let stay = json!({
-            "hotel_id": hotel_id, "room_type_id": offer["room_type_id"],
-            "check_in": check_in, "check_out": check_out, "rooms": 1, "guests": 2,
+            "hotel_id": hotel_id, "check_in": check_in, "check_out": check_out,
+            "rooms": [{ "room_type_id": offer["room_type_id"], "adults": 2 }],
         });
         let form = self.call(Method::POST, "/v1/reservations:prepare", Some(stay)).await?;
         let order = Order {

@@ -4,7 +4,9 @@ use std::{net::TcpStream, time::Duration};
 
 use futures::future::join_all;
 use serde_json::Value;
-use staymesh_api::reservation::v1::{PrepareReservationRequest, reservation_service_client::ReservationServiceClient};
+use staymesh_api::reservation::v1::{
+    PrepareReservationRequest, RoomRequest, reservation_service_client::ReservationServiceClient,
+};
 use staymesh_devenv::Signal;
 use tokio::time::Instant;
 use tonic::{Code, Request, transport::Endpoint};
@@ -44,11 +46,13 @@ async fn frozen_rate(mesh: &PrivateMesh, scene: &Scene<'_>) {
     let mut client = ReservationServiceClient::new(endpoint.connect().await.expect("connects"));
     let mut request = Request::new(PrepareReservationRequest {
         hotel_id: i32::try_from(scene.hotel.hotel_id).expect("an id"),
-        room_type_id: i32::try_from(scene.hotel.room_type_id).expect("an id"),
         check_in: scene.stay.check_in.clone(),
         check_out: scene.stay.check_out.clone(),
-        rooms: None,
-        guests: None,
+        rooms: vec![RoomRequest {
+            room_type_id: i32::try_from(scene.hotel.room_type_id).expect("an id"),
+            adults: 1,
+            ..RoomRequest::default()
+        }],
     });
     request
         .metadata_mut()

@@ -37,7 +37,7 @@ impl<'a> Scene<'a> {
     /// Requests an order form, which needs identity's keys and the hotel, rate and reservation services.
     async fn prepare(&self) -> Answer {
         let wish = json!({
-            "hotel_id": self.hotel.hotel_id, "room_type_id": self.hotel.room_type_id,
+            "hotel_id": self.hotel.hotel_id, "rooms": self.hotel.rooms(1),
             "check_in": self.stay.check_in, "check_out": self.stay.check_out,
         });
         within_deadline("prepare", self.guest.post("/v1/reservations:prepare", wish)).await.0

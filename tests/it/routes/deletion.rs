@@ -35,8 +35,7 @@ async fn hotel_is_deleted_only_after_last_active_reservation_is_cancelled() {
     world.public.get(&room_type).await.refused(404, "ROOM_TYPE_NOT_FOUND");
     guest.post("/v1/reservations", form.clone()).await.refused(400, "ROOM_SOLD_OUT");
     let wish = json!({
-        "hotel_id": hotel.hotel_id, "room_type_id": hotel.room_type_id,
-        "check_in": stay.check_in, "check_out": stay.check_out,
+        "hotel_id": hotel.hotel_id, "rooms": hotel.rooms(1), "check_in": stay.check_in, "check_out": stay.check_out,
     });
     guest.post("/v1/reservations:prepare", wish).await.refused(404, "ROOM_TYPE_NOT_FOUND");
     let nights = format!("check_in={}&check_out={}", stay.check_in, stay.check_out);

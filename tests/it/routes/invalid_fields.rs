@@ -25,9 +25,10 @@ async fn every_wrong_field_of_a_booking_is_named() {
     let fields = ["hotel_id", "check_in", "check_out", "occupancies[0]", "occupancies[1]"];
     assert_named(&world.public, get.clone(), &offers, Value::Null, &fields).await;
     let order = json!({
-        "hotel_id": 0, "room_type_id": 0, "check_in": "2001-01-01", "check_out": "2001-01-02", "rooms": 3, "guests": 2,
+        "hotel_id": 0, "check_in": "2001-01-01", "check_out": "2001-01-02",
+        "rooms": [{ "room_type_id": 0, "adults": 0, "child_ages": [18] }],
     });
-    let fields = ["room_type_id", "hotel_id", "check_in", "guests"];
+    let fields = ["hotel_id", "check_in", "rooms[0].room_type_id", "rooms[0].adults", "rooms[0].child_ages[0]"];
     assert_named(&guest, post.clone(), "/v1/reservations:prepare", order, &fields).await;
     let booking = json!({
         "reservation_id": "x", "payment_mode": 9,

@@ -26,6 +26,7 @@ mod request_ids;
 mod requests;
 mod reservations;
 mod rooms;
+mod several_rooms;
 mod stays;
 mod texts;
 

@@ -141,8 +141,8 @@ async fn lower_occupancy_changes_offers_at_once_and_no_booking() {
     let guest = world.guest().await;
     let stay = Stay::ahead(30, 2);
     let wish = json!({
-        "hotel_id": hotel.hotel_id, "room_type_id": hotel.room_type_id, "check_in": stay.check_in,
-        "check_out": stay.check_out, "rooms": 1, "guests": 2,
+        "hotel_id": hotel.hotel_id, "check_in": stay.check_in, "check_out": stay.check_out,
+        "rooms": [{ "room_type_id": hotel.room_type_id, "adults": 2 }],
     });
     let order = async || {
         let form = guest.post("/v1/reservations:prepare", wish.clone()).await.ok();
@@ -165,5 +165,5 @@ async fn lower_occupancy_changes_offers_at_once_and_no_booking() {
     assert_eq!((&told["room"], &told["adults"], &told["max_adults"]), (&json!("0"), &json!("2"), &json!("1")));
     guest.post("/v1/reservations", signed).await.ok();
     let id = booked["reservation_id"].as_str().expect("an id");
-    assert_eq!(guest.get(&format!("/v1/reservations/{id}")).await.ok()["guests"], 2);
+    assert_eq!(guest.get(&format!("/v1/reservations/{id}")).await.ok()["rooms"][0]["adults"], 2);
 }

@@ -15,7 +15,7 @@ fn path_of(order: &Value) -> String {
     format!("/v1/reservations/{}", order["reservation_id"].as_str().expect("an id"))
 }
 
-async fn reserved(world: &World<'_>, hotel: HotelFixture, stay: &Stay) -> Vec<i64> {
+pub(super) async fn reserved(world: &World<'_>, hotel: HotelFixture, stay: &Stay) -> Vec<i64> {
     let query = format!("?from_date={}&until_date={}", stay.check_in, stay.check_out);
     let nights = world.admin.get(&(hotel.path("inventory") + &query)).await.ok();
     let nights = nights["nights"].as_array().expect("nights").iter();
@@ -36,9 +36,22 @@ async fn reservation_is_created_read_and_cancelled() {
         "room_type_id": hotel.room_type_id, "nights": nights, "subtotal": euros("600.00"), "taxes": [],
         "total": euros("600.00"), "cancellation_policy": { "free_until_hours_before": 0, "late_penalty_percent": 0 },
     });
+    let of_room = json!({
+        "room_type_id": hotel.room_type_id, "nights": booked["rooms"][0]["price"]["nights"], "subtotal": euros("200.00"),
+        "taxes": [], "total": euros("200.00"),
+        "cancellation_policy": { "free_until_hours_before": 0, "late_penalty_percent": 0 },
+    });
+    let room = |status: &str| {
+        json!({
+            "room_type_id": hotel.room_type_id, "rate_plan": "STANDARD", "check_in": stay.check_in,
+            "check_out": stay.check_out, "adults": 1, "child_ages": [], "price": of_room,
+            "status": format!("RESERVATION_ROOM_STATUS_{status}"),
+        })
+    };
     let expected = json!({
-        "reservation_id": order["reservation_id"], "hotel_id": hotel.hotel_id, "room_type_id": hotel.room_type_id,
-        "check_in": stay.check_in, "check_out": stay.check_out, "rooms": 3, "guests": 3,
+        "reservation_id": order["reservation_id"], "hotel_id": hotel.hotel_id,
+        "check_in": stay.check_in, "check_out": stay.check_out, "rooms": [room("LIVE"), room("LIVE"), room("LIVE")],
+        "revision": 1, "etag": "1",
         "primary_guest": order["primary_guest"], "status": PENDING,
         "cancellation_reason": "CANCELLATION_REASON_UNSPECIFIED", "payment_mode": "PAYMENT_MODE_GUEST_PAYS",
         "price": price, "hold_expire_time": booked["hold_expire_time"], "create_time": booked["create_time"],
@@ -64,7 +77,8 @@ async fn reservation_is_created_read_and_cancelled() {
     let cancelled = guest.delete(&path).await.ok();
     let news = json!({
         "status": CANCELLED, "cancellation_reason": "CANCELLATION_REASON_REQUESTED", "hold_expire_time": null,
-        "update_time": cancelled["update_time"],
+        "update_time": cancelled["update_time"], "etag": "2",
+        "rooms": [room("CANCELLED"), room("CANCELLED"), room("CANCELLED")],
     });
     assert_eq!(cancelled, with(&booked, &news));
     for _ in 0..3 {

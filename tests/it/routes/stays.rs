@@ -16,8 +16,7 @@ fn search(hotel_id: i64, what: &str, stay: &Stay, more: &str) -> String {
 fn wish(hotel: HotelFixture) -> Value {
     let stay = Stay::ahead(30, 2);
     json!({
-        "hotel_id": hotel.hotel_id, "room_type_id": hotel.room_type_id,
-        "check_in": stay.check_in, "check_out": stay.check_out, "rooms": 1,
+        "hotel_id": hotel.hotel_id, "check_in": stay.check_in, "check_out": stay.check_out, "rooms": hotel.rooms(1),
     })
 }
 
@@ -83,13 +82,19 @@ async fn availability_offer_and_order_form_agree_on_price() {
     assert_eq!(world.public.get(&twelve).await.ok(), json!({ "offers": [], "next_page_token": "", "unsuitable": [] }));
 
     let guest = world.guest().await;
-    let wish = with(&wish(hotel), &json!({ "rooms": 2, "guests": 3 }));
+    let rooms = json!([
+        { "room_type_id": hotel.room_type_id, "adults": 1, "child_ages": [7] },
+        { "room_type_id": hotel.room_type_id, "adults": 1 },
+    ]);
+    let wish = with(&wish(hotel), &json!({ "rooms": rooms }));
     let form = guest.post("/v1/reservations:prepare", wish.clone()).await.ok();
     let expected = json!({
         "reservation_id": form["reservation_id"], "offer_token": form["offer_token"],
-        "offer_expire_time": form["offer_expire_time"], "price": price(hotel, &stay),
+        "offer_expire_time": form["offer_expire_time"], "price": price(hotel, &stay), "room_prices": form["room_prices"],
     });
     assert_eq!(form, expected);
+    let totals: Vec<_> = form["room_prices"].as_array().expect("prices").iter().map(|price| &price["total"]).collect();
+    assert_eq!(totals, [&euros("269.00"), &euros("269.00")]);
     let expires: jiff::Timestamp = form["offer_expire_time"].as_str().expect("a text").parse().expect("a time");
     let minutes = expires.duration_since(jiff::Timestamp::now()).as_mins();
     assert!((13..=15).contains(&minutes), "{expires}");
@@ -136,21 +141,18 @@ async fn rooms_and_guests_outside_bounds_are_refused() {
     let hotel = world.hotel(100).await;
     let guest = world.guest().await;
     let stay = Stay::ahead(30, 2);
-    for (name, number, field) in [
-        ("rooms", "0", "rooms"),
-        ("rooms", "-1", "rooms"),
-        ("rooms", "51", "rooms"),
-        ("rooms", "10000", "rooms"),
-        ("rooms", "2147483647", "rooms"),
-        ("guests", "0", "guests"),
-        ("guests", "-1", "guests"),
-        ("guests", "201", "guests"),
-        // Fewer than rooms.
-        ("rooms=3&guests", "2", "guests"),
+    let room =
+        |adults: i32, ages: &[i32]| json!({ "room_type_id": hotel.room_type_id, "adults": adults, "child_ages": ages });
+    for (rooms, fields) in [
+        (json!([]), &["rooms"][..]),
+        (hotel.rooms(10), &["rooms"]),
+        (json!([room(0, &[]), room(1, &[4, 18])]), &["rooms[0].adults", "rooms[1].child_ages[1]"]),
+        (json!([room(21, &[])]), &["rooms[0].adults"]),
+        (json!([room(1, &[1; 11])]), &["rooms[0].child_ages"]),
+        (json!([with(&room(1, &[]), &json!({ "check_in": in_days(29) }))]), &["rooms[0].check_in"]),
+        (json!([with(&room(1, &[]), &json!({ "check_out": in_days(33) }))]), &["rooms[0].check_out"]),
     ] {
-        let number: i64 = number.parse().expect("a number");
-        let counts = if name.contains('=') { json!({ "rooms": 3, "guests": number }) } else { json!({ name: number }) };
-        guest.post("/v1/reservations:prepare", with(&wish(hotel), &counts)).await.violating(&[field]);
+        guest.post("/v1/reservations:prepare", with(&wish(hotel), &json!({ "rooms": rooms }))).await.violating(fields);
     }
     let fifty_one = "&occupancies=1".repeat(51);
     for (more, field) in [
@@ -168,7 +170,7 @@ async fn rooms_and_guests_outside_bounds_are_refused() {
             world.public.get(&search(hotel.hotel_id, what, &stay, more)).await.violating(&[field]);
         }
     }
-    let crowd = with(&wish(hotel), &json!({ "guests": 3 }));
+    let crowd = with(&wish(hotel), &json!({ "rooms": [room(1, &[]), room(2, &[3])] }));
     guest.post("/v1/reservations:prepare", crowd).await.refused(400, "TOO_MANY_ADULTS");
     assert_eq!(guest.get("/v1/reservations").await.ok(), json!({ "reservations": [], "next_page_token": "" }));
 }
@@ -187,11 +189,16 @@ async fn unknown_hotel_and_room_type_are_not_found() {
         world.public.get(&path(i64::MAX)).await.unreadable("hotel_id");
     }
     for room_type_id in [other.room_type_id, NOBODYS_ID.into()] {
-        let wish = with(&wish(hotel), &json!({ "room_type_id": room_type_id }));
+        let rooms = json!([{ "room_type_id": room_type_id, "adults": 1 }]);
+        let wish = with(&wish(hotel), &json!({ "rooms": rooms }));
         guest.post("/v1/reservations:prepare", wish).await.refused(404, "ROOM_TYPE_NOT_FOUND");
     }
-    for field in ["room_type_id", "hotel_id"] {
-        guest.post("/v1/reservations:prepare", with(&wish(hotel), &json!({ field: null }))).await.violating(&[field]);
+    for (change, field) in [
+        (json!({ "rooms": [{ "adults": 1 }] }), "rooms[0].room_type_id"),
+        (json!({ "rooms": null }), "rooms"),
+        (json!({ "hotel_id": null }), "hotel_id"),
+    ] {
+        guest.post("/v1/reservations:prepare", with(&wish(hotel), &change)).await.violating(&[field]);
     }
     let types = |more: &str| search(hotel.hotel_id, "availability", &stay, more);
     let both = types(&format!("&room_type_ids={}&room_type_ids={}", hotel.room_type_id, other.room_type_id));
@@ -225,7 +232,7 @@ async fn room_type_without_price_or_rooms_is_not_offered() {
     prepare(hotel, json!({ "check_in": beyond.check_in, "check_out": beyond.check_out }))
         .await
         .refused(400, "NOT_ON_SALE");
-    prepare(hotel, json!({ "rooms": 2 })).await.refused(400, "ROOM_SOLD_OUT");
+    prepare(hotel, json!({ "rooms": hotel.rooms(2) })).await.refused(400, "ROOM_SOLD_OUT");
     let offered = async |guest: &Rest| guest.get(&search(hotel.hotel_id, "offers", &Stay::ahead(30, 2), "")).await.ok();
     let offers = offered(&guest).await;
     assert_eq!(offers["offers"].as_array().map(Vec::len), Some(1), "{offers}");

@@ -27,6 +27,13 @@ pub(crate) struct HotelFixture {
     pub(crate) room_type_id: i64,
 }
 
+impl HotelFixture {
+    /// Rooms for an order form, with one adult each.
+    pub(crate) fn rooms(self, rooms: i32) -> Value {
+        (0..rooms).map(|_| json!({ "room_type_id": self.room_type_id, "adults": 1 })).collect()
+    }
+}
+
 /// Nights that are on sale.
 #[derive(Clone, Debug)]
 pub(crate) struct Stay {
@@ -132,8 +139,8 @@ impl<'a> World<'a> {
     /// An order form of this caller: the body to book with.
     pub(crate) async fn prepare(&self, caller: &Rest, hotel: HotelFixture, stay: &Stay, rooms: i32) -> Value {
         let stay_request = json!({
-            "hotel_id": hotel.hotel_id, "room_type_id": hotel.room_type_id,
-            "check_in": stay.check_in, "check_out": stay.check_out, "rooms": rooms,
+            "hotel_id": hotel.hotel_id, "check_in": stay.check_in, "check_out": stay.check_out,
+            "rooms": hotel.rooms(rooms),
         });
         let form = caller.post_until_answered("/v1/reservations:prepare", stay_request).await;
         json!({

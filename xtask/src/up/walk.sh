@@ -11,7 +11,7 @@
   curl -sS "$S/v1/hotels/$H/offers?check_in=$IN&check_out=$OUT&occupancies=2"
   R=$(curl -sS "$S/v1/hotels/$H/offers?check_in=$IN&check_out=$OUT&occupancies=2" | get offers.0.room_type_id)
   # the order form, and the booking
-  FORM=$(post /v1/reservations:prepare '{"hotel_id":'$H',"room_type_id":'$R',"check_in":"'$IN'","check_out":"'$OUT'","guests":2}')
+  FORM=$(post /v1/reservations:prepare '{"hotel_id":'$H',"check_in":"'$IN'","check_out":"'$OUT'","rooms":[{"room_type_id":'$R',"adults":2}]}')
   ID=$(echo "$FORM" | get reservation_id)
   post /v1/reservations '{"reservation_id":"'$ID'","offer_token":"'$(echo "$FORM" | get offer_token)'","primary_guest":{"full_name":"A guest","email":"'$MAIL'"}}'
   # pay: open the page in a browser and press Pay, or let curl do it

@@ -7,7 +7,6 @@ use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 use sqlx::PgPool;
 use staymesh_api::reservation::v1::{CreateReservationRequest, Reservation, ReservationStatus};
-use staymesh_domain::StayDates;
 use staymesh_load::booking;
 use staymesh_mesh::{Caller, Problem, proto_types};
 use staymesh_reservation::{ReservationError, offer_token::OfferSigner};
@@ -45,10 +44,9 @@ impl<T: Transaction> Create for Direct<T> {
         let caller = Caller::required(&request)?;
         let new = self.new_row(&caller, request.into_inner())?;
         let create_time = self.book(&new).await.map_err(Problem::from)?;
-        let stay = StayDates::new(new.offer.check_in, new.offer.check_out)
-            .map_err(|error| Status::invalid_argument(error.to_string()))?;
-        let price =
-            booking::price(new.offer.room_type_id.get(), stay).map_err(|error| Status::internal(error.to_string()))?;
+        let room = new.room();
+        let price = booking::price(room.room_type_id.get(), room.stay);
+        let price = price.map_err(|error| Status::internal(error.to_string()))?;
         Ok(Response::new(Reservation { price: Some(price), ..response(new, create_time) }))
     }
 }
@@ -86,15 +84,12 @@ impl<T: Transaction> Direct<T> {
 }
 
 fn response(new: NewRow, create_time: Timestamp) -> Reservation {
-    let offer = new.offer;
+    let (stay, offer) = (new.room().stay, &new.offer);
     Reservation {
         reservation_id: offer.reservation_id.to_string(),
         hotel_id: offer.reservation_id.hotel_id().get(),
-        room_type_id: offer.room_type_id.get(),
-        check_in: offer.check_in.to_string(),
-        check_out: offer.check_out.to_string(),
-        rooms: offer.rooms.get(),
-        guests: offer.guests.get(),
+        check_in: stay.check_in().to_string(),
+        check_out: stay.check_out().to_string(),
         status: ReservationStatus::PendingPayment.into(),
         primary_guest: Some(new.guest),
         hold_expire_time: Some(proto_types::timestamp(new.hold_expire_time)),

@@ -29,7 +29,7 @@ impl Transaction for Optimistic {
         if nights.len() as u64 != NewRow::NIGHTS {
             return Err(Refusal::NotOnSale);
         }
-        if nights.iter().any(|night| night.rooms_left < new.offer.rooms.get()) {
+        if nights.iter().any(|night| night.rooms_left < 1) {
             return Err(Refusal::SoldOut);
         }
         let mut transaction = pool.begin().await?;
@@ -43,10 +43,10 @@ impl Transaction for Optimistic {
                  and i.version = seen.version",
         )
         .bind(new.hotel_id())
-        .bind(new.offer.room_type_id.get())
+        .bind(new.room().room_type_id.get())
         .bind(dates)
         .bind(versions)
-        .bind(new.offer.rooms.get())
+        .bind(1)
         .execute(&mut *transaction)
         .await
         .on_constraint(row::NOT_OVERBOOKED, row::sold_out)?;
@@ -71,9 +71,9 @@ async fn read(pool: &PgPool, new: &NewRow) -> Result<Vec<Night>, Refusal> {
          order by stay_date",
     )
     .bind(new.hotel_id())
-    .bind(new.offer.room_type_id.get())
-    .bind(new.offer.check_in.to_sqlx())
-    .bind(new.offer.check_out.to_sqlx())
+    .bind(new.room().room_type_id.get())
+    .bind(new.room().stay.check_in().to_sqlx())
+    .bind(new.room().stay.check_out().to_sqlx())
     .fetch_all(pool)
     .await?)
 }

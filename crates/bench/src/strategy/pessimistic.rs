@@ -23,15 +23,15 @@ impl Transaction for Pessimistic {
              order by stay_date for update",
         )
         .bind(new.hotel_id())
-        .bind(new.offer.room_type_id.get())
-        .bind(new.offer.check_in.to_sqlx())
-        .bind(new.offer.check_out.to_sqlx())
+        .bind(new.room().room_type_id.get())
+        .bind(new.room().stay.check_in().to_sqlx())
+        .bind(new.room().stay.check_out().to_sqlx())
         .fetch_all(&mut *transaction)
         .await?;
         if rooms_left.len() as u64 != NewRow::NIGHTS {
             return Err(Refusal::NotOnSale);
         }
-        if rooms_left.iter().any(|left| *left < new.offer.rooms.get()) {
+        if rooms_left.iter().any(|left| *left < 1) {
             return Err(Refusal::SoldOut);
         }
         sqlx::query(
@@ -39,10 +39,10 @@ impl Transaction for Pessimistic {
              where hotel_id = $1 and room_type_id = $2 and stay_date >= $3 and stay_date < $4",
         )
         .bind(new.hotel_id())
-        .bind(new.offer.room_type_id.get())
-        .bind(new.offer.check_in.to_sqlx())
-        .bind(new.offer.check_out.to_sqlx())
-        .bind(new.offer.rooms.get())
+        .bind(new.room().room_type_id.get())
+        .bind(new.room().stay.check_in().to_sqlx())
+        .bind(new.room().stay.check_out().to_sqlx())
+        .bind(1)
         .execute(&mut *transaction)
         .await
         .on_constraint(row::NOT_OVERBOOKED, row::sold_out)?;

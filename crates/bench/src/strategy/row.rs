@@ -5,7 +5,7 @@ use jiff_sqlx::ToSqlx;
 use sqlx::{PgConnection, PgPool, types::Json};
 use staymesh_api::reservation::v1::Guest;
 use staymesh_load::booking;
-use staymesh_reservation::offer_token::Offer;
+use staymesh_reservation::{RoomLine, offer_token::Offer};
 use staymesh_store::StoreError;
 
 use super::refusal::Refusal;
@@ -27,6 +27,11 @@ impl NewRow {
         self.offer.reservation_id.hotel_id().get()
     }
 
+    /// The only room of every booking.
+    pub(super) fn room(&self) -> &RoomLine {
+        &self.offer.lines[0]
+    }
+
     /// Inserts the row, without the lines that only the writer writes, and returns its creation time; `None` if a reservation with this id exists.
     pub(super) async fn insert(&self, transaction: &mut PgConnection) -> Result<Option<Timestamp>, Refusal> {
         let created: Option<jiff_sqlx::Timestamp> = sqlx::query_scalar(
@@ -41,16 +46,16 @@ impl NewRow {
         .bind(self.hotel_id())
         .bind(self.offer.reservation_id.as_uuid())
         .bind(&self.offer.owner)
-        .bind(self.offer.room_type_id.get())
-        .bind(self.offer.check_in.to_sqlx())
-        .bind(self.offer.check_out.to_sqlx())
-        .bind(self.offer.rooms.get())
-        .bind(self.offer.guests.get())
+        .bind(self.room().room_type_id.get())
+        .bind(self.room().stay.check_in().to_sqlx())
+        .bind(self.room().stay.check_out().to_sqlx())
+        .bind(1)
+        .bind(self.room().party.adults())
         .bind(&self.guest.full_name)
         .bind(&self.guest.email)
         .bind(booking::CURRENCY)
         .bind(booking::TOTAL_MINOR)
-        .bind(Json(&self.offer.quote))
+        .bind(Json(&self.room().quote))
         .bind(self.content_hash.as_slice())
         .bind(self.hold_expire_time.to_sqlx())
         .fetch_optional(transaction)

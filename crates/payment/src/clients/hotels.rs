@@ -1,8 +1,11 @@
 //! Client of the hotel service: hotel existence, time zones and display names.
 
+use std::collections::BTreeMap;
+
+use futures::future::join_all;
 use jiff::tz::TimeZone;
 use staymesh_api::hotel::v1::{
-    Address, GetHotelRequest, GetRoomTypeRequest, Hotel, RoomType, hotel_service_client::HotelServiceClient,
+    Address, GetHotelRequest, GetRoomTypeRequest, Hotel, hotel_service_client::HotelServiceClient,
 };
 use staymesh_domain::{HotelId, RoomTypeId, time_zone};
 use staymesh_mesh::{
@@ -17,8 +20,8 @@ pub struct StayNames {
     pub hotel: String,
     /// The city of the hotel's address; may be empty.
     pub city: String,
-    /// The room type's display name.
-    pub room_type: String,
+    /// The display name of each room type.
+    pub room_types: BTreeMap<RoomTypeId, String>,
     /// The hotel's postal address in one line; may be empty.
     pub address: String,
     /// The hotel's time zone; `None` if this release does not know it.
@@ -41,9 +44,9 @@ pub trait HotelClient: Send + Sync + 'static {
     /// `HOTEL_NOT_FOUND`, that the hotel service is unavailable, or that it knows a zone which this release does not.
     async fn time_zone(&self, id: HotelId) -> Result<TimeZone, Problem>;
 
-    /// The display names of a hotel and one of its room types. `None` if either is deleted or the hotel service does not
+    /// The display names of a hotel and some of its room types. `None` if one is deleted or the hotel service does not
     /// answer: callers show the stay without names rather than fail.
-    async fn stay_names(&self, id: HotelId, room_type_id: RoomTypeId) -> Option<StayNames>;
+    async fn stay_names(&self, id: HotelId, room_types: Vec<RoomTypeId>) -> Option<StayNames>;
 }
 
 /// [`HotelClient`] over gRPC. Clones share the channel and the retry budget.
@@ -82,18 +85,19 @@ impl HotelClient for GrpcHotelClient {
         zone.ok_or_else(|| Problem::internal(&"the hotel service sent no time zone that is known"))
     }
 
-    async fn stay_names(&self, id: HotelId, room_type_id: RoomTypeId) -> Option<StayNames> {
-        let (mut hotels, mut room_types) = (self.hotels.clone(), self.hotels.clone());
-        let (hotel_id, room_type_id) = (id.get(), room_type_id.get());
-        let (hotel, room_type) = tokio::join!(
-            hotels.get_hotel(GetHotelRequest { hotel_id }),
-            room_types.get_room_type(GetRoomTypeRequest { hotel_id, room_type_id }),
-        );
+    async fn stay_names(&self, id: HotelId, room_types: Vec<RoomTypeId>) -> Option<StayNames> {
+        let (mut hotels, hotel_id) = (self.hotels.clone(), id.get());
+        let room_types = room_types.into_iter().map(|id| async move {
+            let request = GetRoomTypeRequest { hotel_id, room_type_id: id.get() };
+            let room_type = self.hotels.clone().get_room_type(request).await.ok()?.into_inner();
+            Some((id, room_type.display_name))
+        });
+        let (hotel, room_types) = tokio::join!(hotels.get_hotel(GetHotelRequest { hotel_id }), join_all(room_types));
         let Hotel { display_name: hotel, address, time_zone, .. } = hotel.ok()?.into_inner();
-        let RoomType { display_name: room_type, .. } = room_type.ok()?.into_inner();
+        let room_types = room_types.into_iter().collect::<Option<_>>()?;
         let address = address.unwrap_or_default();
         let line = one_line(&address);
-        Some(StayNames { hotel, city: address.city, room_type, address: line, time_zone: zone(&time_zone) })
+        Some(StayNames { hotel, city: address.city, room_types, address: line, time_zone: zone(&time_zone) })
     }
 }
 

@@ -6,7 +6,7 @@ use staymesh_api::reservation::v1::{
     self as proto, ConfirmPaymentRequest, ConfirmRefundRequest, GetOwnedReservationRequest, RejectPaymentRequest,
     reservation_flow_service_client::ReservationFlowServiceClient,
 };
-use staymesh_domain::{Money, PaymentId, ReservationId, RoomTypeId, parse_date};
+use staymesh_domain::{IdError, Money, PaymentId, ReservationId, RoomTypeId, parse_date};
 use staymesh_mesh::{
     Problem, Reason,
     client::{MeshChannel, RetryBudget, retry},
@@ -118,9 +118,8 @@ fn booking(owned: proto::OwnedReservation) -> Result<Booking, Problem> {
         payment_mode: payment_mode(reservation.payment_mode()).ok_or_else(|| missing("payment_mode"))?,
         total,
         taxes: taxes(price, total)?,
-        room_type_id: RoomTypeId::try_from(reservation.room_type_id).map_err(|error| internal(&error))?,
-        rooms: reservation.rooms,
-        guests: reservation.guests,
+        rooms: rooms(&reservation.rooms).map_err(|error| internal(&error))?,
+        guests: reservation.rooms.iter().map(|room| room.adults + room.child_ages.iter().map(|_| 1).sum::<i32>()).sum(),
         check_in: date(&reservation.check_in)?,
         check_out: date(&reservation.check_out)?,
         create_time: instant(created.seconds, created.nanos)?,
@@ -128,6 +127,19 @@ fn booking(owned: proto::OwnedReservation) -> Result<Booking, Problem> {
         hold_expire_time: held.map(|time| instant(time.seconds, time.nanos)).transpose()?,
         terms: price.cancellation_policy.as_ref().map(terms),
     })
+}
+
+/// The rooms by type, in the order of the booking.
+fn rooms(rooms: &[proto::ReservationRoom]) -> Result<Vec<(RoomTypeId, i32)>, IdError> {
+    let mut counts: Vec<(RoomTypeId, i32)> = Vec::new();
+    for room in rooms {
+        let id = RoomTypeId::try_from(room.room_type_id)?;
+        match counts.iter_mut().find(|(known, _)| *known == id) {
+            Some((_, count)) => *count += 1,
+            None => counts.push((id, 1)),
+        }
+    }
+    Ok(counts)
 }
 
 /// A reservation service of the release before does not send zeros.

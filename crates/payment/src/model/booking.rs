@@ -76,10 +76,8 @@ pub struct Booking {
     pub total: Money,
     /// Taxes and fees contained in the total, in the same currency.
     pub taxes: Money,
-    /// The booked room type.
-    pub room_type_id: RoomTypeId,
-    /// Number of rooms.
-    pub rooms: i32,
+    /// The booked room types in the order of the booking, each with its number of rooms.
+    pub rooms: Vec<(RoomTypeId, i32)>,
     /// Number of guests over all rooms.
     pub guests: i32,
     /// First night.

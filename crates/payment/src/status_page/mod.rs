@@ -44,7 +44,10 @@ impl<P: Psp> StatusPages<P> {
         // Read after the reservation: a reservation that is paid then always comes with its paid payment.
         let payment = payments::leading(&self.payments.pool, id).await?.ok_or(PaymentError::NotFound)?;
         let names = match &booking {
-            Some(booking) => self.hotels.stay_names(id.hotel_id(), booking.room_type_id).await,
+            Some(booking) => {
+                let types = booking.rooms.iter().map(|(room_type, _)| *room_type).collect();
+                self.hotels.stay_names(id.hotel_id(), types).await
+            }
             None => None,
         };
         let now = Timestamp::now();

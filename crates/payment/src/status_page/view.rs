@@ -7,7 +7,7 @@ use base64::{Engine, prelude::BASE64_STANDARD};
 use jiff::{Timestamp, civil::Date};
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 use sha2::{Digest, Sha256};
-use staymesh_domain::Language;
+use staymesh_domain::{Language, RoomTypeId};
 
 use super::texts::{Message, PageText, Tone, Words};
 use crate::{
@@ -93,7 +93,7 @@ impl View<'_> {
                     @if !names.address.is_empty() { dt { (say(Message::Address)) } dd { (names.address) } }
                 }
                 @if let Some(booking) = self.booking {
-                    dt { (say(Message::Room)) } dd { (self.rooms(booking.rooms)) }
+                    dt { (say(Message::Room)) } dd { (self.rooms(&booking.rooms)) }
                     dt { (say(Message::Arrival)) } dd { (self.date(booking.check_in)) }
                     dt { (say(Message::Departure)) } dd { (self.date(booking.check_out)) }
                     dt { (say(Message::Guests)) } dd { (booking.guests) }
@@ -107,9 +107,15 @@ impl View<'_> {
         }
     }
 
-    fn rooms(&self, count: i32) -> String {
+    fn rooms(&self, rooms: &[(RoomTypeId, i32)]) -> String {
+        let count: i32 = rooms.iter().map(|(_, count)| count).sum();
         match self.names {
-            Some(names) => format!("{count} × {}", names.room_type),
+            Some(names) => {
+                let name = |room_type| names.room_types.get(room_type).map_or("", String::as_str);
+                let rooms: Vec<_> =
+                    rooms.iter().map(|(room_type, count)| format!("{count} × {}", name(room_type))).collect();
+                rooms.join(", ")
+            }
             None if count == 1 => self.words.say(Message::OneRoom).to_owned(),
             None => self.words.fill(Message::Rooms, &[("count", &count)]),
         }
@@ -209,7 +215,7 @@ mod tests {
             hotel: format!("Hotel {text}"),
             city: format!("City {text}"),
             address: format!("Street {text}"),
-            room_type: format!("Double {text}"),
+            room_types: [(3.try_into().unwrap(), format!("Double {text}"))].into(),
             time_zone: TimeZone::get("Pacific/Auckland").ok(),
         }
     }

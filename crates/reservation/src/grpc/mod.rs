@@ -8,6 +8,7 @@ mod request;
 mod reservation_admin;
 mod reservations;
 mod response;
+mod rooms_request;
 
 pub(crate) use internal::InternalReservationHandler;
 pub(crate) use inventory_admin::InventoryAdminHandler;

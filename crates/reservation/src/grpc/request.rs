@@ -3,8 +3,7 @@
 use jiff::Timestamp;
 use staymesh_api::reservation::v1 as proto;
 use staymesh_domain::{
-    Email, FieldError, FieldErrors, GuestCount, HotelId, IdError, Page, Parties, Party, ReservationId, RoomCount,
-    RoomTypeId, StayDates, Text,
+    Email, FieldError, FieldErrors, HotelId, IdError, Page, Parties, Party, ReservationId, RoomTypeId, StayDates, Text,
 };
 use staymesh_mesh::Problem;
 use tonic::{Request, Status as GrpcStatus};
@@ -61,28 +60,6 @@ fn parties(errors: &mut FieldErrors, occupancies: &[String]) -> Option<Parties> 
     let read: Vec<_> = occupancies.iter().enumerate().take(Parties::MAX + 1).map(parse).collect();
     let parties = read.into_iter().collect::<Option<Vec<_>>>()?;
     errors.value(Parties::new(parties).map_err(|error| error.at("occupancies")))
-}
-
-/// Parses rooms (default 1) and guests (default one per room), who are adults and spread over the rooms as evenly as
-/// possible.
-pub(super) fn adults_over_rooms(errors: &mut FieldErrors, rooms: Option<i32>, guests: Option<i32>) -> Option<Parties> {
-    let rooms = errors.value(RoomCount::try_from(rooms.unwrap_or(1)).map_err(|e| e.at("rooms")));
-    let guests = match guests {
-        Some(guests) => errors.value(GuestCount::try_from(guests).map_err(|e| e.at("guests"))),
-        None => rooms.and_then(|rooms| errors.value(GuestCount::try_from(rooms.get()).map_err(|e| e.at("guests")))),
-    };
-    if let Some((rooms, guests)) = rooms.zip(guests) {
-        errors.holds(guests.get() >= rooms.get(), "guests", "must be at least one for each room");
-    }
-    let (rooms, guests) = (rooms?.get(), guests?.get());
-    if guests < rooms {
-        return None;
-    }
-    let adults = |room: i32| guests / rooms + i32::from(room < guests % rooms);
-    let parties = (0..rooms).map(|room| Party::new(adults(room), vec![])).collect::<Result<Vec<_>, _>>();
-    let too_many = || FieldError::new("guests", format!("must be at most {} for each room", Party::MAX_ADULTS));
-    let parties = errors.value(parties.map_err(|_| too_many()))?;
-    errors.value(Parties::new(parties).map_err(|error| error.at("rooms")))
 }
 
 /// Parses the page of a search: everything else in it is a filter.
@@ -181,21 +158,6 @@ mod tests {
         assert_eq!(read(&["2", "two", "0", "2-18"]).1, ["occupancies[1]", "occupancies[2]", "occupancies[3]"]);
         assert_eq!(read(&["1"; Parties::MAX + 1]).1, ["occupancies"]);
         assert_eq!(read(&["5"; 41]).1, ["occupancies"], "205 guests");
-    }
-
-    #[test]
-    fn guests_are_spread_over_the_rooms_as_evenly_as_possible() {
-        let spread = |rooms, guests| {
-            let mut errors = FieldErrors::default();
-            let parties = adults_over_rooms(&mut errors, rooms, guests);
-            let adults = parties.map(|parties| parties.as_slice().iter().map(Party::adults).collect::<Vec<_>>());
-            (adults.unwrap_or_default(), errors.into_iter().map(|error| error.field).collect::<Vec<_>>())
-        };
-        assert_eq!(spread(None, None).0, [1]);
-        assert_eq!(spread(Some(3), Some(7)).0, [3, 2, 2]);
-        assert_eq!(spread(Some(3), Some(2)).1, ["guests"]);
-        assert_eq!(spread(Some(1), Some(21)).1, ["guests"]);
-        assert_eq!(spread(Some(0), Some(201)).1, ["rooms", "guests"]);
     }
 
     #[test]

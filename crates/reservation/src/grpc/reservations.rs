@@ -4,17 +4,18 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use staymesh_api::reservation::v1::{self as proto, reservation_service_server::ReservationService};
-use staymesh_domain::{FieldErrors, HotelId, Page, RoomTypeId};
+use staymesh_domain::{FieldErrors, HotelId, Page};
 use staymesh_mesh::{Caller, proto_types};
 use tonic::{Request, Response, Status};
 
 use super::{
     request::{self, refuse, reservation_id},
-    response,
+    response, rooms_request,
 };
 use crate::{
     error::ReservationError,
-    service::{BookingService, Offers, StayRequest, list_scope, page_of},
+    room_line::RoomLine,
+    service::{BookingService, Offers, list_scope, page_of},
     store::{ListFilter, ListPosition},
 };
 
@@ -84,21 +85,20 @@ impl ReservationService for ReservationHandler {
         let caller = Caller::required(&request)?;
         let message = request.into_inner();
         let mut errors = FieldErrors::default();
-        let (dates, now) = ((&*message.check_in, &*message.check_out), Timestamp::now());
-        let room_type_id = errors.value(RoomTypeId::try_from(message.room_type_id));
-        let hotel_id = errors.value(HotelId::try_from(message.hotel_id));
-        let stay = request::stay(&mut errors, dates, now);
-        let parties = request::adults_over_rooms(&mut errors, message.rooms, message.guests);
-        let stay = hotel_id.zip(stay).zip(parties);
-        let stay = stay.map(|((hotel_id, stay), parties)| StayRequest { hotel_id, stay, parties });
-        let (room_type_id, stay) = errors.complete(room_type_id.zip(stay)).map_err(refuse)?;
-        let form = self.0.prepare(caller.subject, &stay, room_type_id, now).await?;
+        let now = Timestamp::now();
+        let rooms = rooms_request::rooms_request(&mut errors, &message, caller.role, now);
+        let rooms = errors.complete(rooms).map_err(refuse)?;
+        let form = self.0.prepare(caller.subject, rooms, now).await?;
         let expires = form.offer.expires().map_err(ReservationError::from)?;
+        let sum = RoomLine::sum(&form.offer.lines).map_err(ReservationError::from)?;
+        let price = response::price_together(&form.offer.lines, sum.quote);
+        let prices = form.offer.lines.into_iter().map(|line| response::price(line.room_type_id, line.quote));
         Ok(Response::new(proto::PrepareReservationResponse {
             reservation_id: form.offer.reservation_id.to_string(),
             offer_token: form.token,
             offer_expire_time: Some(proto_types::timestamp(expires)),
-            price: Some(response::price(room_type_id, form.offer.quote)),
+            price: Some(price),
+            room_prices: prices.collect(),
         }))
     }
 

@@ -8,6 +8,7 @@ use crate::{
     fit::RoomMisfit,
     model::{CancellationReason, PaymentMode, Reservation, Status},
     quote::Quote,
+    room_line::{RoomLine, STANDARD_PLAN},
     service::Unsuitable,
     store::InventoryNight,
 };
@@ -33,15 +34,12 @@ pub(super) fn unsuitable(unsuitable: Unsuitable) -> proto::UnsuitableRoomType {
 /// A reservation.
 pub(super) fn reservation(booking: Reservation) -> proto::Reservation {
     let pending = booking.status == Status::PendingPayment;
-    let room_type_id = booking.lines.first().map(|line| line.room_type_id);
+    let room_status = room_status(&booking);
     proto::Reservation {
         reservation_id: booking.id.to_string(),
         hotel_id: booking.id.hotel_id().get(),
-        room_type_id: room_type_id.map_or(0, RoomTypeId::get),
         check_in: booking.stay.check_in().to_string(),
         check_out: booking.stay.check_out().to_string(),
-        rooms: booking.lines.iter().map(|_| 1).sum(),
-        guests: booking.guest_count(),
         status: status(booking.status).into(),
         cancellation_reason: cancellation_reason(booking.cancellation_reason).into(),
         payment_mode: match booking.payment_mode {
@@ -49,18 +47,68 @@ pub(super) fn reservation(booking: Reservation) -> proto::Reservation {
             PaymentMode::PartnerCollects => proto::PaymentMode::PartnerCollects,
         }
         .into(),
-        price: room_type_id.map(|id| price(id, booking.quote)),
+        price: Some(price_together(&booking.lines, booking.quote)),
         primary_guest: Some(proto::Guest { full_name: booking.guest.full_name, email: booking.guest.email }),
         hold_expire_time: booking.hold_expire_time.filter(|_| pending).map(proto_types::timestamp),
         create_time: Some(proto_types::timestamp(booking.create_time)),
         update_time: Some(proto_types::timestamp(booking.update_time)),
+        rooms: booking.lines.iter().map(|line| room(line, room_status)).collect(),
+        revision: booking.revision,
+        etag: booking.version.to_string(),
     }
 }
 
-/// The price of a stay in a room type.
+/// A room of a reservation.
+fn room(line: &RoomLine, status: proto::ReservationRoomStatus) -> proto::ReservationRoom {
+    proto::ReservationRoom {
+        room_type_id: line.room_type_id.get(),
+        rate_plan: STANDARD_PLAN.to_owned(),
+        check_in: format_date(line.stay.check_in()),
+        check_out: format_date(line.stay.check_out()),
+        adults: line.party.adults(),
+        child_ages: line.party.child_ages().to_vec(),
+        price: Some(price(line.room_type_id, line.quote.clone())),
+        status: status.into(),
+    }
+}
+
+/// The status of all rooms of a reservation.
+fn room_status(booking: &Reservation) -> proto::ReservationRoomStatus {
+    match booking.cancellation_reason {
+        _ if booking.status.holds_rooms() => proto::ReservationRoomStatus::Live,
+        Some(CancellationReason::NoShow) => proto::ReservationRoomStatus::NoShow,
+        _ => proto::ReservationRoomStatus::Cancelled,
+    }
+}
+
+/// The prices of rooms together: subtotals, taxes by name and totals add up. What the rooms do not have in common is left
+/// out: the room type, the nights of one room, the cancellation policy. `quote` is their sum.
+pub(super) fn price_together(lines: &[RoomLine], quote: Quote) -> rate::StayPrice {
+    let same =
+        |of: fn(&RoomLine, &RoomLine) -> bool| lines.iter().all(|line| lines.first().is_some_and(|one| of(one, line)));
+    let room_type_id = lines.first().map_or(0, |line| line.room_type_id.get());
+    let mut price = stay_price(room_type_id, quote);
+    if !same(|one, other| one.room_type_id == other.room_type_id) {
+        price.room_type_id = 0;
+    }
+    if !same(|one, other| one.quote.nights == other.quote.nights) {
+        price.nights.clear();
+    }
+    if !same(|one, other| one.quote.has_policy_of(&other.quote)) {
+        price.cancellation_policy = None;
+    }
+    price
+}
+
+/// The price of one room.
 pub(super) fn price(room_type_id: RoomTypeId, quote: Quote) -> rate::StayPrice {
+    stay_price(room_type_id.get(), quote)
+}
+
+/// The price of a stay in a room type.
+fn stay_price(room_type_id: i32, quote: Quote) -> rate::StayPrice {
     rate::StayPrice {
-        room_type_id: room_type_id.get(),
+        room_type_id,
         nights: quote
             .nights
             .into_iter()

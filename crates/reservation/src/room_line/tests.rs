@@ -25,7 +25,7 @@ fn mixed() -> Vec<RoomLine> {
 #[test]
 fn nights_of_lines_are_in_key_order_and_two_rooms_of_one_type_are_one_night() {
     let first = day_of(jiff::civil::date(2030, 1, 1));
-    let nights: Vec<_> = nights_of(7, &mixed()).into_iter().collect();
+    let nights: Vec<_> = nights_of(7, mixed().iter().map(RoomLine::room)).into_iter().collect();
     let expected = [((7, 3, first + 1), 1), ((7, 3, first + 2), 1), ((7, 5, first), 1), ((7, 5, first + 1), 2)];
     assert_eq!(nights, expected);
     assert_eq!(room_nights(&mixed()), 5);
@@ -35,10 +35,11 @@ fn nights_of_lines_are_in_key_order_and_two_rooms_of_one_type_are_one_night() {
 #[test]
 fn short_line_is_the_first_that_gets_no_room_in_the_night() {
     let second = day_of(jiff::civil::date(2030, 1, 2));
-    assert_eq!(short_line(&mixed(), (7, 5, second), 1), Some(2));
-    assert_eq!(short_line(&mixed(), (7, 5, second), 0), Some(0));
-    assert_eq!(short_line(&mixed(), (7, 3, second), 0), Some(1));
-    assert_eq!(short_line(&mixed(), (7, 5, second), -1), Some(0), "overbooked by staff");
+    let short = |night, left| short_room(mixed().iter().map(RoomLine::room), night, left).map(|room| room.index);
+    assert_eq!(short((7, 5, second), 1), Some(2));
+    assert_eq!(short((7, 5, second), 0), Some(0));
+    assert_eq!(short((7, 3, second), 0), Some(1));
+    assert_eq!(short((7, 5, second), -1), Some(0), "overbooked by staff");
 }
 
 #[test]

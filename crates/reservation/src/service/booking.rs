@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
-use staymesh_domain::{ReservationId, StayDates};
+use staymesh_domain::ReservationId;
 use staymesh_mesh::{Caller, Problem, auth::Role, telemetry};
 use staymesh_store::audit::Origin;
 
@@ -12,7 +12,7 @@ use crate::{
     lifecycle::Command,
     model::{Guest, NewReservation, PaymentMode, Reservation, Source},
     offer_token::{Offer, OfferError},
-    room_line::{RoomLine, RoomLinesSum},
+    room_line::{RoomLine, RoomLinesSum, guest_count},
     store::{ListFilter, ListPosition},
     writer::{Applied, ChangeOrder, Created},
 };
@@ -84,16 +84,14 @@ impl BookingService {
         request: BookingRequest,
         now: Timestamp,
     ) -> Result<NewReservation, ReservationError> {
-        let content_hash = content_hash(&offer, &request);
         // The token is signed, but a leaked key must not get an impossible stay into the database.
-        let stay = StayDates::new(offer.check_in, offer.check_out).map_err(|_| OfferError::Tampered)?;
-        let (room_type_id, rooms, guests) = (offer.room_type_id, offer.rooms, offer.guests);
-        let lines = RoomLine::of_one_type(room_type_id, stay, rooms, guests, &offer.quote)?;
-        let RoomLinesSum { stay, quote } = RoomLine::sum(&lines)?;
+        let sum = RoomLine::sum(&offer.lines).map_err(|_| OfferError::Tampered)?;
+        let content_hash = content_hash(&offer, &sum, &request);
+        let RoomLinesSum { stay, quote } = sum;
         Ok(NewReservation {
             id: offer.reservation_id,
             owner: offer.owner,
-            lines,
+            lines: offer.lines,
             stay,
             guest: request.guest,
             payment_mode: request.payment_mode,
@@ -238,7 +236,7 @@ fn require_access(caller: &Caller, booking: &Reservation) -> Result<(), Reservat
 
 /// SHA-256 of the request's content. The token itself is not part of it, because a price can be signed twice; its claims
 /// are. The hash is stored: it must not change between releases.
-fn content_hash(offer: &Offer, request: &BookingRequest) -> [u8; 32] {
+fn content_hash(offer: &Offer, sum: &RoomLinesSum, request: &BookingRequest) -> [u8; 32] {
     let mut hash = Sha256::new();
     let mut add = |part: &[u8]| {
         // The length distinguishes ("ab", "c") from ("a", "bc").
@@ -246,13 +244,24 @@ fn content_hash(offer: &Offer, request: &BookingRequest) -> [u8; 32] {
         hash.update(part);
     };
     add(offer.owner.as_bytes());
-    add(&offer.room_type_id.get().to_be_bytes());
-    add(offer.check_in.to_string().as_bytes());
-    add(offer.check_out.to_string().as_bytes());
-    add(&offer.rooms.get().to_be_bytes());
-    add(&offer.guests.get().to_be_bytes());
-    add(offer.quote.currency().code().as_bytes());
-    add(&offer.quote.total.minor().to_be_bytes());
+    if let (true, Some(first)) = (offer.of_release_before, offer.lines.first()) {
+        add(&first.room_type_id.get().to_be_bytes());
+        add(first.stay.check_in().to_string().as_bytes());
+        add(first.stay.check_out().to_string().as_bytes());
+        add(&offer.lines.iter().map(|_| 1).sum::<i32>().to_be_bytes());
+        add(&guest_count(&offer.lines).to_be_bytes());
+    } else {
+        add(b"rooms");
+        for line in &offer.lines {
+            add(&line.room_type_id.get().to_be_bytes());
+            add(line.stay.check_in().to_string().as_bytes());
+            add(line.stay.check_out().to_string().as_bytes());
+            add(line.party.to_string().as_bytes());
+            add(&line.quote.total.minor().to_be_bytes());
+        }
+    }
+    add(sum.quote.currency().code().as_bytes());
+    add(&sum.quote.total.minor().to_be_bytes());
     add(request.guest.full_name.as_bytes());
     add(request.guest.email.as_bytes());
     add(request.payment_mode.as_str().as_bytes());
@@ -261,20 +270,23 @@ fn content_hash(offer: &Offer, request: &BookingRequest) -> [u8; 32] {
 
 #[cfg(test)]
 mod tests {
-    use staymesh_domain::{GuestCount, HotelId, RoomCount, RoomTypeId};
+    use staymesh_domain::{HotelId, StayDates};
 
     use super::*;
-    use crate::quote::tests::quote;
+    use crate::{
+        quote::tests::quote,
+        testing::{lines, room_type},
+    };
 
-    /// A hash that was stored by an earlier release: a repeat of that request must still be recognized.
-    #[test]
-    fn content_hash_equals_the_stored_hash_of_earlier_releases() {
+    fn hashed(adults: &str, of_release_before: bool) -> String {
         let now: Timestamp = "2029-12-01T00:00:00Z".parse().expect("a time");
         let id = ReservationId::generate(HotelId::try_from(7).expect("an id"), now);
         let stay = StayDates::parse("2030-01-01", "2030-01-02").expect("a stay");
-        let room_type = RoomTypeId::try_from(3).expect("an id");
-        let guests = GuestCount::try_from(2).expect("a count");
-        let offer = Offer::new(id, "user:7".into(), room_type, stay, RoomCount::ONE, guests, quote(10_001), now);
+        let mut lines = lines(room_type(), stay, 1, &quote(10_001));
+        lines[0].party = adults.parse().expect("a party");
+        let mut offer = Offer::new(id, "user:7".into(), lines, now);
+        offer.of_release_before = of_release_before;
+        let sum = RoomLine::sum(&offer.lines).expect("a sum");
         let request = BookingRequest {
             reservation_id: id,
             offer_token: String::new(),
@@ -282,7 +294,19 @@ mod tests {
             payment_mode: PaymentMode::GuestPays,
             source: None,
         };
-        let hex = content_hash(&offer, &request).map(|byte| format!("{byte:02x}")).concat();
-        assert_eq!(hex, "b601d61dd2996f62aaac612531ecd5490999d8ee3d14f4b93f575a9d61b9439f");
+        content_hash(&offer, &sum, &request).map(|byte| format!("{byte:02x}")).concat()
+    }
+
+    /// A hash that was stored by an earlier release: a repeat of that request must still be recognized.
+    #[test]
+    fn content_hash_of_an_old_offer_equals_the_stored_hash_of_earlier_releases() {
+        assert_eq!(hashed("2", true), "b601d61dd2996f62aaac612531ecd5490999d8ee3d14f4b93f575a9d61b9439f");
+    }
+
+    #[test]
+    fn content_hash_differs_by_the_party_of_a_room() {
+        assert_eq!(hashed("2-9", false), hashed("2-9", false));
+        assert_ne!(hashed("2-9", false), hashed("2-8", false));
+        assert_ne!(hashed("2", false), hashed("2", true));
     }
 }

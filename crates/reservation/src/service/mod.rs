@@ -8,9 +8,11 @@ mod offers;
 mod owners;
 mod parties;
 mod partner_sales;
+mod prepare;
 mod unpaid;
 
 pub(crate) use booking::{BookingRequest, list_scope};
 pub use dependencies::{BookingService, Dependencies};
 pub(crate) use offers::{Offers, StayRequest, Unsuitable, page_of};
+pub(crate) use prepare::{RoomRequest, RoomsRequest};
 pub use unpaid::UnpaidLimits;

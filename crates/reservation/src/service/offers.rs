@@ -1,17 +1,14 @@
-//! Availability, offers and order forms. Nothing here writes or holds rooms.
+//! Availability and offers. Nothing here writes or holds rooms.
 
 use std::collections::BTreeMap;
 
-use jiff::Timestamp;
-use staymesh_domain::{ChildRules, HotelId, Page, Parties, ReservationId, RoomTypeId, StayDates};
-use staymesh_mesh::Problem;
+use staymesh_domain::{ChildRules, HotelId, Page, Parties, RoomCount, RoomTypeId, StayDates};
 
 use super::BookingService;
 use crate::{
     clients::{RoomTypeDemand, RoomTypeInfo},
-    error::{ReservationError, ShortRoom},
+    error::ReservationError,
     fit::{RoomMisfit, misfits},
-    offer_token::Offer,
     quote::Quote,
     store::NightLeft,
 };
@@ -74,12 +71,6 @@ pub(crate) struct Offers {
     pub(crate) unsuitable: Vec<Unsuitable>,
     /// Whether a child is counted and priced as an adult for want of age bands.
     pub(crate) children_priced_as_adults: bool,
-}
-
-/// A prepared booking: the offer and its signed token.
-pub(crate) struct OrderForm {
-    pub(crate) offer: Offer,
-    pub(crate) token: String,
 }
 
 impl BookingService {
@@ -166,7 +157,7 @@ impl BookingService {
         let mut prices = Vec::with_capacity(fitting.len());
         for batch in fitting.chunks(PRICE_BATCH) {
             let demand = batch.iter().map(demand).collect();
-            prices.extend(self.rates.price(request.hotel_id, request.stay, request.parties.rooms(), demand).await?);
+            prices.extend(self.rates.price(request.hotel_id, request.stay, RoomCount::ONE, demand).await?);
         }
         let left: BTreeMap<RoomTypeId, i32> = fitting.iter().map(|a| (a.room_type_id, a.rooms_left)).collect();
         let mut lines = Vec::new();
@@ -174,64 +165,14 @@ impl BookingService {
             if let (Some(room_type), Some(rooms_left)) =
                 (room_types.remove(&price.room_type_id), left.get(&price.room_type_id))
             {
-                lines.push(OfferLine { room_type, rooms_left: *rooms_left, quote: price.quote });
+                // Each room is priced by itself, as in a booking.
+                let others = (1..request.parties.rooms().get()).map(|_| &price.quote);
+                let quote = Quote::together(&price.quote, others)?;
+                lines.push(OfferLine { room_type, rooms_left: *rooms_left, quote });
             }
         }
         lines.sort_by_key(OfferLine::position);
         Ok(lines)
-    }
-
-    /// An order form: a new reservation id and a signed price.
-    ///
-    /// # Errors
-    /// [`ReservationError::Misfit`], [`ReservationError::NotOnSale`], [`ReservationError::SoldOut`], and when the
-    /// hotel or rate service or the database fails.
-    pub(crate) async fn prepare(
-        &self,
-        owner: String,
-        request: &StayRequest,
-        room_type_id: RoomTypeId,
-        now: Timestamp,
-    ) -> Result<OrderForm, ReservationError> {
-        let ids = [room_type_id];
-        let parties: Vec<_> = request.parties.as_slice().iter().map(|party| (room_type_id, party)).collect();
-        let (fit, left) = tokio::join!(
-            self.require_parties_fit(request.hotel_id, &parties),
-            self.availability(request.hotel_id, request.stay, &ids)
-        );
-        fit?;
-        let (rooms, guests) = (request.parties.rooms(), request.parties.guests());
-        let left = left?.into_iter().next().ok_or(ReservationError::NotOnSale)?;
-        if i32::try_from(left.sold_percent.len()) != Ok(request.stay.night_count()) {
-            return Err(ReservationError::NotOnSale);
-        }
-        if left.rooms_left < rooms.get() {
-            return Err(self.sold_out(request, room_type_id).await?);
-        }
-        let prices = self.rates.price(request.hotel_id, request.stay, rooms, vec![demand(&left)]).await?;
-        let quote = prices.into_iter().next().ok_or(ReservationError::NotOnSale)?.quote;
-        let id = ReservationId::generate(request.hotel_id, now);
-        let offer = Offer::new(id, owner, room_type_id, request.stay, rooms, guests, quote, now);
-        let token = self.offers.sign(&offer).map_err(|error| Problem::internal(&error))?;
-        Ok(OrderForm { offer, token })
-    }
-
-    /// The error of a sold-out stay, with the first short night and when the earliest unpaid hold on it expires.
-    async fn sold_out(
-        &self,
-        request: &StayRequest,
-        room_type_id: RoomTypeId,
-    ) -> Result<ReservationError, ReservationError> {
-        let nights = self.store.nights_left(request.hotel_id, request.stay, &[room_type_id]).await?;
-        let short = nights.into_iter().find(|night| night.rooms_left < request.parties.rooms().get());
-        let rooms_left = short.as_ref().map(|night| night.rooms_left.max(0));
-        let stay_date = short.map(|night| night.stay_date);
-        let hold_expire_time = match stay_date {
-            Some(date) => self.store.earliest_hold(request.hotel_id, room_type_id, date).await?,
-            None => None,
-        };
-        let room = Some(ShortRoom { index: usize::try_from(rooms_left.unwrap_or(0)).unwrap_or(0), room_type_id });
-        Ok(ReservationError::SoldOut { room, stay_date, rooms_left, hold_expire_time })
     }
 }
 
@@ -246,11 +187,11 @@ fn unsuitable(mut infos: Vec<RoomTypeInfo>, rules: &ChildRules, parties: &Partie
     judged.filter(|judged| !judged.misfits.is_empty()).collect()
 }
 
-fn demand(left: &Availability) -> RoomTypeDemand {
+pub(super) fn demand(left: &Availability) -> RoomTypeDemand {
     RoomTypeDemand { room_type_id: left.room_type_id, sold_percent: left.sold_percent.clone() }
 }
 
-fn summarize(room_type_id: RoomTypeId, nights: &[NightLeft], stay: StayDates) -> Availability {
+pub(super) fn summarize(room_type_id: RoomTypeId, nights: &[NightLeft], stay: StayDates) -> Availability {
     let complete = i32::try_from(nights.len()) == Ok(stay.night_count());
     let fewest = nights.iter().map(|night| night.rooms_left).min().unwrap_or(0);
     Availability {

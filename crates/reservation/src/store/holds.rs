@@ -2,18 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use jiff::{Timestamp, civil::Date};
+use jiff::Timestamp;
 use jiff_sqlx::ToSqlx;
 use sqlx::{FromRow, Row, postgres::PgRow};
-use staymesh_domain::{HotelId, RoomTypeId};
 use uuid::Uuid;
 
 use super::{Store, Transaction, lines::reservation_columns, nights::Columns, rows::ReservationRow};
-use crate::{
-    error::ReservationError,
-    model::Reservation,
-    night::{Night, day_of},
-};
+use crate::{error::ReservationError, model::Reservation, night::Night};
 
 /// Most unpaid holds of a hotel that are scanned for one on a night. All of them may be for other nights, and a
 /// refusal must not wait for tens of thousands of rows: 48,000 took 90 ms.
@@ -91,20 +86,6 @@ impl Store {
         .fetch_all(&self.pool)
         .await?;
         Ok(rows.into_iter().map(|(hotel, room, day, end)| ((hotel, room, day), end.to_jiff())).collect())
-    }
-
-    /// [`Self::earliest_holds`] of one night.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub(crate) async fn earliest_hold(
-        &self,
-        hotel_id: HotelId,
-        room_type_id: RoomTypeId,
-        date: Date,
-    ) -> Result<Option<Timestamp>, ReservationError> {
-        let night = (hotel_id.get(), room_type_id.get(), day_of(date));
-        Ok(self.earliest_holds(BTreeSet::from([night])).await?.remove(&night))
     }
 }
 

@@ -24,6 +24,8 @@ pub(super) struct ReservationRow {
     guest_email: String,
     payment_mode: String,
     status: String,
+    revision: Option<i32>,
+    version: i32,
     cancellation_reason: Option<String>,
     lines: Option<Json<Vec<LineRecord>>>,
     content_hash: Vec<u8>,
@@ -52,6 +54,8 @@ impl TryFrom<ReservationRow> for Reservation {
             payment_mode: PaymentMode::from_name(&row.payment_mode).ok_or_else(|| corrupt("payment_mode"))?,
             quote,
             content_hash: row.content_hash,
+            revision: row.revision.ok_or_else(|| corrupt("revision"))?,
+            version: row.version,
             status: Status::from_name(&row.status).ok_or_else(|| corrupt("status"))?,
             cancellation_reason: row
                 .cancellation_reason

@@ -8,10 +8,10 @@ use uuid::Uuid;
 use super::{admission::Verdict, hold_limits::Refusal};
 use crate::{
     calendar::DateOutOfRange,
-    error::{ReservationError, ShortRoom},
+    error::ReservationError,
     model::{NewReservation, Reservation, Status},
     night::{Night, date_of},
-    room_line::short_line,
+    room_line::{RoomLine, short_room},
     store::CreateTimes,
 };
 
@@ -56,7 +56,7 @@ pub(super) fn outcomes(orders: &[NewReservation], admitted: &Admitted) -> Vec<Ou
             }
             Some(Verdict::RepeatOf(_)) => repeat(order, booked.get(&id).ok_or(ReservationError::NotFound)?),
             Some(Verdict::SoldOut(night, rooms_left)) => Err(ReservationError::SoldOut {
-                room: short_room(order, *night, *rooms_left),
+                room: short_room(order.lines.iter().map(RoomLine::room), *night, *rooms_left),
                 stay_date: date_of(night.2),
                 rooms_left: Some(*rooms_left),
                 hold_expire_time: admitted.holds.get(night).copied(),
@@ -73,12 +73,6 @@ pub(super) fn outcomes(orders: &[NewReservation], admitted: &Admitted) -> Vec<Ou
         }
     };
     orders.iter().map(&mut outcome).collect()
-}
-
-/// The first room that gets none of the `rooms_left` of a night.
-fn short_room(order: &NewReservation, night: Night, rooms_left: i32) -> Option<ShortRoom> {
-    let index = short_line(&order.lines, night, rooms_left)?;
-    Some(ShortRoom { index, room_type_id: order.lines.get(index)?.room_type_id })
 }
 
 /// A request whose id exists: idempotent if content and account are the same.
@@ -102,6 +96,8 @@ pub(super) fn created(order: &NewReservation, times: &CreateTimes) -> Result<Res
         payment_mode: order.payment_mode,
         quote: order.quote.clone(),
         content_hash: order.content_hash.to_vec(),
+        revision: 1,
+        version: 1,
         status: if held { Status::PendingPayment } else { Status::Paid },
         cancellation_reason: None,
         hold_expire_time: order.hold_expire_time.map(microseconds).transpose()?,

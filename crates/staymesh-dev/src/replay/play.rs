@@ -9,7 +9,8 @@ use staymesh_api::{
     rate::v1::SetNightlyPricesRequest,
     reservation::v1::{
         CancelReservationRequest, CreateReservationRequest, Guest, PaymentMode, PrepareReservationRequest,
-        PrepareReservationResponse, ReservationStatus, reservation_service_client::ReservationServiceClient,
+        PrepareReservationResponse, ReservationStatus, RoomRequest,
+        reservation_service_client::ReservationServiceClient,
     },
 };
 use staymesh_domain::Money;
@@ -122,11 +123,9 @@ impl Player<'_> {
     async fn prepare(&self, row: &Row) -> Result<PrepareReservationResponse> {
         let request = PrepareReservationRequest {
             hotel_id: self.hotel_id,
-            room_type_id: self.room_type_id,
             check_in: self.shift.there(row.stay.check_in()).to_string(),
             check_out: self.shift.there(row.stay.check_out()).to_string(),
-            rooms: Some(1),
-            guests: Some(row.guests),
+            rooms: vec![RoomRequest { room_type_id: self.room_type_id, adults: row.guests, ..RoomRequest::default() }],
         };
         let form = patiently(async || self.partner.clone().prepare_reservation(request.clone()).await).await?;
         let offered = form.price.as_ref().and_then(|price| price.total.as_ref());

@@ -39,11 +39,13 @@ impl Sold {
         let total = reservation.price.context("no price")?.total;
         let total: Money = proto_types::money_from(total.as_ref(), "total").map_err(|e| anyhow::anyhow!("{e}"))?;
         ensure!(total.currency().code() == CURRENCY, "not in {CURRENCY}");
+        let room_type_id = reservation.rooms.first().context("no rooms")?.room_type_id;
+        ensure!(reservation.rooms.iter().all(|room| room.room_type_id == room_type_id), "rooms of several types");
         Ok(Self {
             number: reservation.primary_guest.and_then(|guest| number_of(&guest.email)),
-            room_type_id: reservation.room_type_id,
+            room_type_id,
             stay: StayDates::new(parse_date(&reservation.check_in)?, parse_date(&reservation.check_out)?)?,
-            rooms: reservation.rooms,
+            rooms: i32::try_from(reservation.rooms.len())?,
             status,
             total_minor: total.minor(),
             reservation_id: reservation.reservation_id,

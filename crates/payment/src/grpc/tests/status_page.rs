@@ -23,7 +23,7 @@ fn pages(pool: &PgPool, booking: Option<Booking>) -> StatusPageHandler<MockPsp> 
             hotel: "Alfama".into(),
             city: "Lisbon".into(),
             address: "Rua do Sol 1, Lisbon, PT".into(),
-            room_type: "Double".into(),
+            room_types: [(3.try_into().unwrap(), "Double".into())].into(),
             time_zone: None,
         })
     });

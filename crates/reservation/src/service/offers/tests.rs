@@ -1,19 +1,20 @@
 //! Offers and order forms, with mocked clients and a real database.
 
 use base64::{Engine, prelude::BASE64_STANDARD};
-use jiff::{ToSpan, civil::date};
-use staymesh_domain::{AgeBand, AgeBands, DateRange, Misfit, Occupancy};
-use staymesh_mesh::Reason;
+use jiff::{Timestamp, ToSpan, civil::date};
+use staymesh_domain::{AgeBand, AgeBands, DateRange, Misfit, Occupancy, Party};
+use staymesh_mesh::{Problem, Reason};
 use staymesh_store::outbox::Wake;
 use staymesh_testkit::TestDatabase;
 
 use super::*;
 use crate::{
     MIGRATOR, calendar,
-    clients::{MockHotelClient, MockPaymentClient, MockRateClient, RoomTypePrice},
+    clients::{MockHotelClient, MockPaymentClient, MockRateClient, RoomTypeDemand, RoomTypePrice},
     offer_token::OfferSigner,
     quote::{QuoteError, tests::quote},
-    service::{Dependencies, UnpaidLimits},
+    room_line::ShortRoom,
+    service::{Dependencies, RoomRequest, RoomsRequest, UnpaidLimits},
     store::{InventoryChange, Store},
     writer::Writer,
 };
@@ -109,6 +110,20 @@ async fn service(hotels: MockHotelClient, rates: MockRateClient) -> (BookingServ
     (service, request, database)
 }
 
+fn now() -> Timestamp {
+    Timestamp::now()
+}
+
+/// Rooms of these types with so many adults each, for the dates of the request.
+fn rooms(request: &StayRequest, rooms: &[(i32, i32)]) -> RoomsRequest {
+    let room = |(room_type, adults): &(i32, i32)| RoomRequest {
+        room_type_id: id(*room_type),
+        stay: request.stay,
+        party: Party::new(*adults, vec![]).expect("a party"),
+    };
+    RoomsRequest { hotel_id: request.hotel_id, stay: request.stay, rooms: rooms.iter().map(room).collect() }
+}
+
 #[tokio::test]
 async fn offers_list_free_fitting_priced_room_types_cheapest_first() {
     // Type 4 has no inventory.
@@ -176,13 +191,14 @@ async fn offers_without_fitting_room_type_say_why_and_call_no_rate_service() {
 async fn offers_name_rooms_that_price_children_as_adults() {
     let mut rates = MockRateClient::new();
     rates.expect_price().returning(|_, _, rooms, _| {
-        assert_eq!(rooms.get(), 2, "one room for each party");
+        assert_eq!(rooms.get(), 1, "each room is priced by itself, as in a booking");
         Ok(vec![price(id(1), 9_000)])
     });
     let (service, request, _database) = service(hotels(vec![room_type(1, 2)]), rates).await;
     let request = StayRequest { parties: parties(&["2", "1-7"]), ..request };
     let offers = service.offers(&request).await.expect("offers");
-    assert_eq!((offers.lines.len(), offers.children_priced_as_adults), (1, true));
+    let totals: Vec<_> = offers.lines.iter().map(|line| line.quote.total.minor()).collect();
+    assert_eq!((totals, offers.children_priced_as_adults), (vec![18_000], true), "one room for each party");
 }
 
 #[tokio::test]
@@ -190,20 +206,28 @@ async fn prepare_signs_the_offer_for_its_caller_and_holds_no_rooms() {
     let mut hotels = hotels(vec![]);
     hotels.expect_room_type().returning(|_, room_type_id| Ok(room_type(room_type_id.get(), 2)));
     let mut rates = MockRateClient::new();
-    rates.expect_price().returning(|_, _, _, demand| Ok(vec![price(demand[0].room_type_id, 9_000)]));
+    let priced = |demand: Vec<RoomTypeDemand>| demand.iter().map(|of| price(of.room_type_id, 9_000)).collect();
+    rates.expect_price().returning(move |_, _, _, demand| Ok(priced(demand)));
     let (service, request, _database) = service(hotels, rates).await;
-    let form = service.prepare("me".into(), &request, id(1), Timestamp::now()).await.expect("a form");
+    let form = service.prepare("me".into(), rooms(&request, &[(1, 2), (2, 1), (1, 1)]), now()).await.expect("a form");
     let read = service.offers.verify(&form.token).expect("ours");
-    assert_eq!((read.owner.as_str(), read.quote.total.minor()), ("me", 9000));
+    let shown: Vec<_> = read
+        .lines
+        .iter()
+        .map(|line| (line.room_type_id.get(), line.party.adults(), line.quote.total.minor()))
+        .collect();
+    assert_eq!((read.owner.as_str(), shown), ("me", vec![(1, 2, 9_000), (2, 1, 9_000), (1, 1, 9_000)]));
     let left = service.availability(request.hotel_id, request.stay, &[id(1)]).await.expect("read");
     assert_eq!(left[0].rooms_left, 5);
 
-    let sold_out = service.prepare("me".into(), &request, id(3), Timestamp::now()).await;
-    assert!(matches!(sold_out, Err(ReservationError::SoldOut { .. })));
-    let not_on_sale = service.prepare("me".into(), &request, id(4), Timestamp::now()).await;
+    let sold_out = service.prepare("me".into(), rooms(&request, &[(1, 1), (3, 1)]), now()).await;
+    let Err(ReservationError::SoldOut { room, rooms_left, .. }) = sold_out else { panic!("sold out") };
+    assert_eq!((room, rooms_left), (Some(ShortRoom { index: 1, room_type_id: id(3) }), Some(0)));
+    let six = service.prepare("me".into(), rooms(&request, &[(1, 1); 6]), now()).await;
+    assert!(matches!(six, Err(ReservationError::SoldOut { room: Some(ShortRoom { index: 5, .. }), .. })), "of five");
+    let not_on_sale = service.prepare("me".into(), rooms(&request, &[(1, 1), (4, 1)]), now()).await;
     assert!(matches!(not_on_sale, Err(ReservationError::NotOnSale)));
-    let crowd = StayRequest { parties: parties(&["2", "3"]), ..request };
-    let crowded = service.prepare("me".into(), &crowd, id(1), Timestamp::now()).await;
+    let crowded = service.prepare("me".into(), rooms(&request, &[(1, 2), (1, 3)]), now()).await;
     let Err(ReservationError::Misfit(misfit)) = crowded else { panic!("three fit into a room for two") };
     assert_eq!(misfit, RoomMisfit { room: 1, misfit: Misfit::TooManyAdults { adults: 3, max_adults: 2 } });
 }

@@ -12,7 +12,7 @@ use base64::{Engine, prelude::BASE64_STANDARD};
 use jiff::{SignedDuration, Timestamp, ToSpan, civil::Date};
 use rstest::rstest;
 use serde_json::{Value, json};
-use staymesh_domain::{GuestCount, ReservationId, RoomCount, StayDates};
+use staymesh_domain::{ReservationId, StayDates};
 use staymesh_mesh::{Caller, Problem, Reason, auth::Role};
 use staymesh_store::outbox::Wake;
 use tonic::Status as GrpcStatus;
@@ -28,7 +28,7 @@ use crate::{
     offer_token::{Offer, OfferSigner},
     quote::tests::quote,
     service::{BookingRequest, BookingService, Dependencies, UnpaidLimits},
-    testing::{TOTAL, World, hotel_id, room_type},
+    testing::{TOTAL, World, hotel_id, lines, room_type},
     writer::{Writer, apply},
 };
 
@@ -99,8 +99,7 @@ impl Shop {
     fn order(&self) -> impl Fn() -> BookingRequest {
         let (id, now) = (ReservationId::generate(hotel_id(HOTEL), Timestamp::now()), Timestamp::now());
         let stay = StayDates::new(night(), night().saturating_add(1.days())).expect("a stay");
-        let (rooms, guests) = (RoomCount::try_from(2).expect("two"), GuestCount::try_from(2).expect("two"));
-        let offer = Offer::new(id, partner().subject, room_type(), stay, rooms, guests, quote(TOTAL), now);
+        let offer = Offer::new(id, partner().subject, lines(room_type(), stay, 2, &quote(TOTAL)), now);
         let offer_token = self.service.offers.sign(&offer).expect("signed");
         move || BookingRequest {
             reservation_id: id,

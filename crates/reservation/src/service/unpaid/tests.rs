@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, time::Duration};
 use base64::{Engine, prelude::BASE64_STANDARD};
 use futures::future::join_all;
 use jiff::{Timestamp, ToSpan, civil::Date};
-use staymesh_domain::{GuestCount, PaymentId, ReservationId, RoomCount, StayDates};
+use staymesh_domain::{PaymentId, ReservationId, StayDates};
 use staymesh_mesh::{Caller, Problem, Reason};
 use staymesh_store::outbox::Wake;
 use tonic_types::StatusExt;
@@ -21,7 +21,7 @@ use crate::{
     quote::tests::quote,
     service::{BookingRequest, BookingService, Dependencies},
     store::HoldCursor,
-    testing::{World, hotel_id, pay, room_type},
+    testing::{World, hotel_id, lines, pay, room_type},
     writer::Writer,
 };
 
@@ -93,9 +93,7 @@ fn order(service: &BookingService, caller: &Caller, want: Want) -> BookingReques
     let (reservation_id, now) = (ReservationId::generate(hotel_id(want.hotel), Timestamp::now()), Timestamp::now());
     let stay = StayDates::new(first(), first().saturating_add(want.nights.days())).expect("a stay");
     let owner = caller.subject.clone();
-    let guests = GuestCount::try_from(want.rooms).expect("a count");
-    let rooms = RoomCount::try_from(want.rooms).expect("a count");
-    let offer = Offer::new(reservation_id, owner, room_type(), stay, rooms, guests, quote(10_000), now);
+    let offer = Offer::new(reservation_id, owner, lines(room_type(), stay, want.rooms, &quote(10_000)), now);
     BookingRequest {
         reservation_id,
         offer_token: service.offers.sign(&offer).expect("signed"),
@@ -171,10 +169,7 @@ async fn hold_that_is_older_than_any_hold_of_now_still_counts() {
     longer.unpaid = NONE;
     let id = ReservationId::generate(hotel_id(HOTEL), long_ago);
     let stay = StayDates::new(first(), first().saturating_add(1.day())).expect("a stay");
-    let five = RoomCount::try_from(5).expect("a count");
-    let five_guests = GuestCount::try_from(5).expect("a count");
-    let offer =
-        Offer::new(id, partner.subject.clone(), room_type(), stay, five, five_guests, quote(10_000), Timestamp::now());
+    let offer = Offer::new(id, partner.subject.clone(), lines(room_type(), stay, 5, &quote(10_000)), Timestamp::now());
     let offer_token = longer.offers.sign(&offer).expect("signed");
     let old = BookingRequest { reservation_id: id, offer_token, ..held };
     longer.create(&partner, old, Timestamp::now()).await.expect("booked");

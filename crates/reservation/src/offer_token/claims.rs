@@ -1,0 +1,111 @@
+//! The persisted form of an offer's claims: rooms name their price by its index, because many have the same one.
+
+use jiff::civil::Date;
+use serde::{Deserialize, Serialize};
+use staymesh_domain::{GuestCount, Party, ReservationId, RoomCount, RoomTypeId, StayDates};
+
+use super::Offer;
+use crate::{quote::Quote, room_line::RoomLine};
+
+/// Claims of either release.
+#[derive(Deserialize)]
+#[serde(untagged)]
+pub(super) enum Claims {
+    Lines(SignedClaims),
+    OneType(OneTypeClaims),
+}
+
+/// Claims as this release signs them.
+#[derive(Serialize, Deserialize)]
+pub(super) struct SignedClaims {
+    aud: String,
+    exp: i64,
+    reservation_id: ReservationId,
+    owner: String,
+    rooms: Vec<RoomClaims>,
+    prices: Vec<Quote>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct RoomClaims {
+    room_type_id: RoomTypeId,
+    check_in: Date,
+    check_out: Date,
+    adults: i32,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    child_ages: Vec<i32>,
+    /// Index into `prices`.
+    price: usize,
+}
+
+/// Claims as the release before signed them: rooms of one type, for the same dates.
+#[derive(Deserialize)]
+pub(super) struct OneTypeClaims {
+    aud: String,
+    exp: i64,
+    reservation_id: ReservationId,
+    owner: String,
+    room_type_id: RoomTypeId,
+    check_in: Date,
+    check_out: Date,
+    rooms: RoomCount,
+    guests: GuestCount,
+    quote: Quote,
+}
+
+/// Claims that are signed but cannot be an offer, which this service does not sign.
+#[derive(Debug, thiserror::Error)]
+#[error("the claims are no offer")]
+pub(super) struct ClaimsError;
+
+impl TryFrom<Claims> for Offer {
+    type Error = ClaimsError;
+
+    fn try_from(claims: Claims) -> Result<Self, ClaimsError> {
+        match claims {
+            Claims::Lines(claims) => {
+                let line = |room: RoomClaims| {
+                    Ok(RoomLine {
+                        room_type_id: room.room_type_id,
+                        stay: StayDates::new(room.check_in, room.check_out).map_err(|_| ClaimsError)?,
+                        party: Party::new(room.adults, room.child_ages).map_err(|_| ClaimsError)?,
+                        quote: claims.prices.get(room.price).ok_or(ClaimsError)?.clone(),
+                    })
+                };
+                let lines = claims.rooms.into_iter().map(line).collect::<Result<_, _>>()?;
+                let SignedClaims { aud, exp, reservation_id, owner, .. } = claims;
+                Ok(Self { aud, exp, reservation_id, owner, lines, of_release_before: false })
+            }
+            Claims::OneType(claims) => {
+                let stay = StayDates::new(claims.check_in, claims.check_out).map_err(|_| ClaimsError)?;
+                let (room_type_id, rooms, guests) = (claims.room_type_id, claims.rooms, claims.guests);
+                let lines = RoomLine::of_one_type(room_type_id, stay, rooms, guests, &claims.quote);
+                let OneTypeClaims { aud, exp, reservation_id, owner, .. } = claims;
+                let lines = lines.map_err(|_| ClaimsError)?;
+                Ok(Self { aud, exp, reservation_id, owner, lines, of_release_before: true })
+            }
+        }
+    }
+}
+
+impl From<Offer> for SignedClaims {
+    fn from(offer: Offer) -> Self {
+        let mut prices: Vec<Quote> = Vec::new();
+        let rooms = offer.lines.into_iter().map(|line| {
+            let price = prices.iter().position(|known| *known == line.quote).unwrap_or(prices.len());
+            if price == prices.len() {
+                prices.push(line.quote);
+            }
+            RoomClaims {
+                room_type_id: line.room_type_id,
+                check_in: line.stay.check_in(),
+                check_out: line.stay.check_out(),
+                adults: line.party.adults(),
+                child_ages: line.party.child_ages().to_vec(),
+                price,
+            }
+        });
+        let rooms = rooms.collect();
+        Self { aud: offer.aud, exp: offer.exp, reservation_id: offer.reservation_id, owner: offer.owner, rooms, prices }
+    }
+}
