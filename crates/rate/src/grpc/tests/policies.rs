@@ -125,7 +125,7 @@ async fn policy_that_makes_a_later_cancellation_cheaper_is_refused() {
     let refused = fixture.set_rate(1, with(wrong)).await.unwrap_err();
     assert_eq!(reason(&refused), Reason::PolicyNotMonotone);
     let info = tonic_types::StatusExt::get_details_error_info(&refused).unwrap();
-    assert_eq!(info.metadata["fields"], "tiers[1],tiers[1].penalty,no_show_penalty");
+    assert_eq!(info.metadata["fields"], "tiers[1],tiers[1].penalty,tiers[2].penalty,no_show_penalty");
 }
 
 #[tokio::test]
