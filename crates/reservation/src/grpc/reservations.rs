@@ -111,7 +111,7 @@ impl ReservationService for ReservationHandler {
         let message = request.into_inner();
         let booking = request::booking(message, source).map_err(refuse)?;
         let booking = self.0.create(&caller, booking, Timestamp::now()).await?;
-        Ok(Response::new(response::reservation(booking)))
+        Ok(Response::new(response::reservation(booking)?))
     }
 
     async fn get_reservation(
@@ -121,7 +121,7 @@ impl ReservationService for ReservationHandler {
         let caller = Caller::required(&request)?;
         let id = reservation_id(&request.into_inner().reservation_id)?;
         let booking = self.0.get(&caller, id).await?;
-        Ok(Response::new(response::reservation(booking)))
+        Ok(Response::new(response::reservation(booking)?))
     }
 
     async fn list_reservations(
@@ -145,7 +145,7 @@ impl ReservationService for ReservationHandler {
         let filter = ListFilter { owner, hotel_id, status };
         let rows = self.0.list(&filter, page.after, page.size.limit()).await?;
         let (rows, next_page_token) = page.cut(rows, ListPosition::of);
-        let reservations = rows.into_iter().map(response::reservation).collect();
+        let reservations = rows.into_iter().map(response::reservation).collect::<Result<_, _>>()?;
         Ok(Response::new(proto::ListReservationsResponse { reservations, next_page_token }))
     }
 
@@ -156,6 +156,6 @@ impl ReservationService for ReservationHandler {
         let caller = Caller::required(&request)?;
         let id = reservation_id(&request.into_inner().reservation_id)?;
         let booking = self.0.cancel(&caller, id, Timestamp::now()).await?;
-        Ok(Response::new(response::reservation(booking)))
+        Ok(Response::new(response::reservation(booking)?))
     }
 }
