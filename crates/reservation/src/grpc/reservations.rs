@@ -144,8 +144,10 @@ impl ReservationService for ReservationHandler {
         let (status, page) = errors.complete(status.zip(page)).map_err(refuse)?;
         let filter = ListFilter { owner, hotel_id, status };
         let rows = self.0.list(&filter, page.after, page.size.limit()).await?;
-        let (rows, next_page_token) = page.cut(rows, ListPosition::of);
-        let reservations = rows.into_iter().map(response::reservation).collect();
+        let rows: Vec<_> = rows.into_iter().map(|row| (ListPosition::of(&row), response::reservation(row))).collect();
+        let most = response::fitting(rows.iter().map(|(_, reservation)| reservation));
+        let (rows, next_page_token) = page.cut_to(most, rows, |(position, _)| *position);
+        let reservations = rows.into_iter().map(|(_, reservation)| reservation).collect();
         Ok(Response::new(proto::ListReservationsResponse { reservations, next_page_token }))
     }
 
