@@ -62,6 +62,9 @@ pub(crate) fn require_fit<'a>(
 
 #[cfg(test)]
 mod tests {
+    use rstest::rstest;
+    use tonic_types::StatusExt;
+
     use super::*;
 
     #[test]
@@ -84,5 +87,22 @@ mod tests {
         assert_eq!(refused.to_string(), "room 1: 3 adults, but the room sleeps 2");
         assert_eq!(Problem::from(refused).reason(), Reason::TooManyAdults);
         assert_eq!(require_fit(&rules, rooms().take(1)), Ok(()));
+    }
+    #[rstest]
+    #[case(Misfit::ChildTooYoung { age: 5, min_child_age: 6 }, "CHILD_TOO_YOUNG", ["age", "min_child_age"])]
+    #[case(Misfit::TooManyAdults { adults: 5, max_adults: 6 }, "TOO_MANY_ADULTS", ["adults", "max_adults"])]
+    #[case(Misfit::TooManyChildren { children: 5, places: 6 }, "TOO_MANY_CHILDREN", ["children", "places"])]
+    #[case(Misfit::TooManyGuests { guests: 5, max_occupancy: 6 }, "TOO_MANY_GUESTS", ["guests", "max_occupancy"])]
+    fn refusal_names_the_room_the_number_and_its_limit(
+        #[case] misfit: Misfit,
+        #[case] reason: &str,
+        #[case] names: [&str; 2],
+    ) {
+        let status = tonic::Status::from(Problem::from(RoomMisfit { room: 1, misfit }));
+        assert_eq!(status.code(), tonic::Code::FailedPrecondition);
+        let info = status.get_details_error_info().unwrap();
+        assert_eq!(info.reason, reason);
+        let told = ["room", names[0], names[1]].map(|name| info.metadata.get(name).map(String::as_str));
+        assert_eq!(told, [Some("1"), Some("5"), Some("6")]);
     }
 }

@@ -36,8 +36,9 @@ async fn set_hotel(world: &World<'_>, hotel: HotelFixture, field: &str, value: V
 /// What a hotel answers to a search for these parties, one for each room.
 async fn search(world: &World<'_>, hotel: HotelFixture, what: &str, parties: &[&str]) -> Value {
     let Stay { check_in, check_out } = Stay::ahead(30, 2);
-    let rooms: String = parties.iter().map(|party| format!("&occupancies={party}")).collect();
-    let path = format!("/v1/hotels/{}/{what}?check_in={check_in}&check_out={check_out}{rooms}", hotel.hotel_id);
+    let rooms = parties.join("&occupancies=");
+    let path =
+        format!("/v1/hotels/{}/{what}?check_in={check_in}&check_out={check_out}&occupancies={rooms}", hotel.hotel_id);
     world.public.get(&path).await.ok()
 }
 
