@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::reservations::reserved;
-use crate::support::{HotelFixture, Stay, World, in_days};
+use crate::support::{HotelFixture, Stay, World, in_days, policy};
 
 /// Another room type of the hotel, with one room, for two guests at 150.00 EUR a night.
 async fn suite(world: &World<'_>, hotel: HotelFixture) -> HotelFixture {
@@ -14,7 +14,7 @@ async fn suite(world: &World<'_>, hotel: HotelFixture) -> HotelFixture {
     let suite = HotelFixture { room_type_id: made["room_type_id"].as_i64().expect("an id"), ..hotel };
     let rate = json!({
         "base_price": { "currency_code": "EUR", "amount": "150.00" },
-        "cancellation_policy": { "free_until_hours_before": 0, "late_penalty_percent": 0 },
+        "cancellation_policy": policy(0, 0),
     });
     world.admin.put(&suite.path("rate"), rate).await.ok();
     world.set_inventory(suite, 0, 60, 1).await;
