@@ -133,9 +133,15 @@ impl<K: Serialize + DeserializeOwned> Page<K> {
 
     /// Truncates rows fetched with [`PageSize::limit`] to the page and returns them with the `next_page_token`, which is
     /// empty on the last page.
-    pub fn cut<T>(&self, mut rows: Vec<T>, key: impl Fn(&T) -> K) -> (Vec<T>, String) {
-        let more = rows.len() > self.size.get();
-        rows.truncate(self.size.get());
+    pub fn cut<T>(&self, rows: Vec<T>, key: impl Fn(&T) -> K) -> (Vec<T>, String) {
+        self.cut_to(usize::MAX, rows, key)
+    }
+
+    /// As [`Self::cut`], with at most `most` rows, but one in any case: for rows that differ much in length.
+    pub fn cut_to<T>(&self, most: usize, mut rows: Vec<T>, key: impl Fn(&T) -> K) -> (Vec<T>, String) {
+        let size = self.size.get().min(most.max(1));
+        let more = rows.len() > size;
+        rows.truncate(size);
         let token = match rows.last() {
             Some(last) if more => encode(&key(last), self.filters),
             _ => String::new(),
@@ -207,6 +213,16 @@ mod tests {
         let page: Page<i32> = Page::parse(3, "", &[]).unwrap();
         assert_eq!(page.cut(vec![1, 2, 3], |id| *id), (vec![1, 2, 3], String::new()));
         assert_eq!(page.cut(vec![], |id| *id), (vec![], String::new()));
+    }
+
+    #[test]
+    fn page_of_long_rows_is_shorter_and_continues_after_the_last_one_shown() {
+        let page: Page<i32> = Page::parse(3, "", &[]).unwrap();
+        for (most, shown) in [(0, 1), (1, 1), (2, 2), (3, 3), (9, 3)] {
+            let (rows, token) = page.cut_to(most, vec![1, 2, 3, 4], |id| *id);
+            assert_eq!((rows.len(), Page::parse(3, &token, &[]).unwrap().after), (shown, rows.last().copied()));
+        }
+        assert_eq!(page.cut_to(2, vec![1, 2], |id| *id), (vec![1, 2], String::new()));
     }
 
     #[test]

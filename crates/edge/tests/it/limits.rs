@@ -78,11 +78,11 @@ async fn provider_events_have_separate_buckets() -> Result<()> {
     let event = || edge.public(Method::POST, "/v1/webhooks/simulator").body("{}");
     let mut refused = Vec::new();
     for i in 0..30 {
-        // Token, query and forwarded address do not select another bucket.
+        // Token, query, name of the provider and forwarded address do not select another bucket.
         let request = match i % 3 {
             0 => event().bearer_auth(edge.keys.token(&format!("caller-{i}"))?),
             1 => event().header("x-forwarded-for", format!("10.0.0.{i}")),
-            _ => edge.public(Method::POST, &format!("/v1/webhooks/simulator?x={i}")).body("{}"),
+            _ => edge.public(Method::POST, &format!("/v1/webhooks/provider-{i}?x={i}")).body("{}"),
         };
         let answer = request.send().await?;
         if answer.status() == StatusCode::TOO_MANY_REQUESTS {

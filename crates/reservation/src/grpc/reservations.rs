@@ -144,8 +144,11 @@ impl ReservationService for ReservationHandler {
         let (status, page) = errors.complete(status.zip(page)).map_err(refuse)?;
         let filter = ListFilter { owner, hotel_id, status };
         let rows = self.0.list(&filter, page.after, page.size.limit()).await?;
-        let (rows, next_page_token) = page.cut(rows, ListPosition::of);
-        let reservations = rows.into_iter().map(response::reservation).collect::<Result<_, _>>()?;
+        let shown = |row| Ok::<_, ReservationError>((ListPosition::of(&row), response::reservation(row)?));
+        let rows = rows.into_iter().map(shown).collect::<Result<Vec<_>, _>>()?;
+        let most = response::fitting(rows.iter().map(|(_, reservation)| reservation));
+        let (rows, next_page_token) = page.cut_to(most, rows, |(position, _)| *position);
+        let reservations = rows.into_iter().map(|(_, reservation)| reservation).collect();
         Ok(Response::new(proto::ListReservationsResponse { reservations, next_page_token }))
     }
 

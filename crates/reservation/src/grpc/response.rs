@@ -1,6 +1,7 @@
 //! Builds response messages from domain values.
 
 use jiff::Timestamp;
+use prost::Message;
 use staymesh_api::{rate::v1 as rate, reservation::v1 as proto};
 use staymesh_domain::{CancellationTerms, RoomTypeId, format_date};
 use staymesh_mesh::{
@@ -17,6 +18,20 @@ use crate::{
     service::Unsuitable,
     store::InventoryNight,
 };
+
+/// Longest page of reservations, in bytes of the wire. As JSON it is up to five times as long, which is below the limit of the
+/// edge (8 MiB): fifty rooms with ninety priced nights each make a reservation of 150 KB.
+const MAX_PAGE: usize = 1 << 20;
+
+/// How many of the reservations, from the first on, fit on one page.
+pub(super) fn fitting<'a>(reservations: impl Iterator<Item = &'a proto::Reservation>) -> usize {
+    let mut length = 0;
+    let fits = |reservation: &&proto::Reservation| {
+        length += reservation.encoded_len();
+        length <= MAX_PAGE
+    };
+    reservations.take_while(fits).count()
+}
 
 /// The rules that parties break.
 pub(super) fn misfits(misfits: &[RoomMisfit]) -> Vec<proto::Misfit> {
@@ -180,7 +195,31 @@ fn cancellation_reason(reason: Option<CancellationReason>) -> proto::Cancellatio
 
 #[cfg(test)]
 mod tests {
+    use jiff::{Timestamp, ToSpan};
+    use staymesh_domain::StayDates;
+
     use super::*;
+    use crate::{
+        quote::{Night, tests::quote},
+        testing::{lines, order_of, reservation_of, room_type},
+    };
+
+    fn message(rooms: i32, nights: i32) -> proto::Reservation {
+        let now = Timestamp::UNIX_EPOCH;
+        let first = jiff::civil::date(2030, 1, 1);
+        let stay = StayDates::new(first, first.saturating_add(nights.days())).expect("a stay");
+        let mut price = quote(9_000);
+        price.nights = stay.nights().map(|date| Night { date, price: price.total }).collect();
+        reservation(reservation_of(&order_of(lines(room_type(), stay, rooms, &price), now), now))
+    }
+
+    #[test]
+    fn page_fits_five_hundred_short_reservations_but_only_some_of_fifty_rooms_and_ninety_nights() {
+        assert_eq!(fitting(std::iter::repeat_n(&message(1, 7), 500)), 500);
+        let long = message(50, 90);
+        let some = fitting(std::iter::repeat_n(&long, 500));
+        assert!((5..20).contains(&some) && some * long.encoded_len() <= MAX_PAGE, "{some}");
+    }
 
     #[test]
     fn names_in_the_metadata_of_errors_are_those_of_the_contract() {

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use staymesh_api::reservation::v1 as proto;
-use staymesh_domain::{FieldErrors, HotelId, Parties, Party, RoomTypeId, StayDates};
+use staymesh_domain::{FieldErrors, HotelId, Parties, Party, RoomTypeId, StayDates, StayDatesError, parse_date};
 use staymesh_mesh::auth::Role;
 
 use super::request::stay;
@@ -47,13 +47,26 @@ fn room_request(
     let room_type_id = errors.value(room_type_id);
     let party = Party::new(room.adults, room.child_ages.clone());
     let party = party.map_err(|wrong| errors.extend_under(at, wrong)).ok();
-    let stay = room_stay(errors, at, room, stay?);
+    let stay = room_stay(errors, at, room, stay);
     Some(RoomRequest { room_type_id: room_type_id?, stay: stay?, party: party? })
 }
 
-/// The dates of a room: its own, which must be within those of the booking, or those of the booking.
-fn room_stay(errors: &mut FieldErrors, at: &str, room: &proto::RoomRequest, whole: StayDates) -> Option<StayDates> {
+/// The dates of a room: its own, which must be within those of the booking, or those of the booking. When those of the booking
+/// are invalid, its own are judged by their form alone.
+fn room_stay(
+    errors: &mut FieldErrors,
+    at: &str,
+    room: &proto::RoomRequest,
+    whole: Option<StayDates>,
+) -> Option<StayDates> {
     let mut own = FieldErrors::default();
+    let Some(whole) = whole else {
+        let parse = |date: &Option<String>| date.as_deref().map(parse_date).transpose();
+        own.value(parse(&room.check_in).map_err(StayDatesError::CheckIn));
+        own.value(parse(&room.check_out).map_err(StayDatesError::CheckOut));
+        errors.extend_under(at, own);
+        return None;
+    };
     let (check_in, check_out) = (whole.check_in().to_string(), whole.check_out().to_string());
     let check_in = room.check_in.as_ref().unwrap_or(&check_in);
     let check_out = room.check_out.as_ref().unwrap_or(&check_out);
@@ -98,6 +111,13 @@ mod tests {
             assert_eq!(parsed(&wish(vec![room(1, [None, None]); most + 1]), role), Err(vec!["rooms".to_owned()]));
         }
         assert_eq!(parsed(&wish(vec![]), Role::Partner), Err(vec!["rooms".to_owned()]));
+    }
+
+    #[test]
+    fn dates_of_a_room_are_judged_when_those_of_the_booking_are_invalid() {
+        let message = wish(vec![room(1, [Some("tomorrow"), None]), room(1, [Some("2030-01-02"), Some("2030-02-30")])]);
+        let refused = parsed(&proto::PrepareReservationRequest { check_in: "x".into(), ..message }, Role::Guest);
+        assert_eq!(refused, Err(["check_in", "rooms[0].check_in", "rooms[1].check_out"].map(str::to_owned).to_vec()));
     }
 
     #[test]

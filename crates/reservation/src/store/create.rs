@@ -20,6 +20,7 @@ use crate::{
     events::{SOLD_BY_PARTNER, SoldByPartner},
     model::{NewReservation, Reservation},
     night::{Night, day_of},
+    quote::Quote,
     room_line::{STANDARD_PLAN, guest_count},
 };
 
@@ -138,9 +139,17 @@ fn bind_bookings<'a>(statement: Statement<'a>, orders: &[&'a NewReservation]) ->
         .bind(texts(|order| order.payment_mode.as_str()))
         .bind(texts(|order| order.quote.currency().code()))
         .bind(orders.iter().map(|order| order.quote.total.minor()).collect::<Vec<_>>())
-        .bind(orders.iter().map(|order| sqlx::types::Json(&order.quote)).collect::<Vec<_>>())
+        .bind(orders.iter().map(|order| sqlx::types::Json(price_for_release_before(order))).collect::<Vec<_>>())
         .bind(orders.iter().map(|order| order.content_hash.as_slice()).collect::<Vec<_>>())
         .bind(orders.iter().map(|order| order.hold_expire_time.map(Timestamp::as_microsecond)).collect::<Vec<_>>())
+}
+
+/// The price in column `reservation.price`, which the release before reads. It takes all rooms for rooms of the first one's
+/// type and dates, and would give back nights that the others do not have. So there is none for such rooms: that release
+/// cannot read their reservation, and leaves it to this one.
+fn price_for_release_before(order: &NewReservation) -> Option<&Quote> {
+    let (first, others) = order.lines.split_first()?;
+    others.iter().all(|line| line.room() == first.room()).then_some(&order.quote)
 }
 
 /// Binds the lines as one array per column, and the document of each reservation's first revision.

@@ -47,7 +47,8 @@ impl LockedHold {
 
 impl Store {
     /// When the earliest unpaid hold on each of the nights expires, after which a retry may succeed. Absent are nights
-    /// without a hold, and those whose hold is not among the first [`SCAN_LIMIT`] of the hotel.
+    /// without a hold, and those whose hold is not among the first [`SCAN_LIMIT`] of the hotel, which are read once for all
+    /// nights.
     ///
     /// # Errors
     /// When the database fails.
@@ -60,24 +61,36 @@ impl Store {
         }
         let nights: Columns = nights.into_iter().collect();
         let rows: Vec<(i32, i32, i32, jiff_sqlx::Timestamp)> = sqlx::query_as(
-            "select wanted.hotel_id, wanted.room_type_id, wanted.day, hold.hold_expire_time
-             from unnest($1::integer[], $2::integer[], $3::integer[]) wanted (hotel_id, room_type_id, day)
-             cross join lateral (
-                 select hold_expire_time
-                 from (
-                     select hotel_id, reservation_id, hold_expire_time from reservation r
-                     where r.hotel_id = wanted.hotel_id and r.status = 'pending_payment' and r.hold_expire_time > now()
-                     order by hold_expire_time limit $4
-                 ) r
-                 where exists (
-                     select from reservation_room l
-                     where l.hotel_id = r.hotel_id and l.reservation_id = r.reservation_id
-                         and l.room_type_id = wanted.room_type_id and l.status = 'live'
-                         and l.check_in <= date '1970-01-01' + wanted.day
-                         and l.check_out > date '1970-01-01' + wanted.day
-                 )
-                 order by hold_expire_time limit 1
-             ) hold",
+            "with wanted as materialized (
+                 select * from unnest($1::integer[], $2::integer[], $3::integer[]) w (hotel_id, room_type_id, day)
+             ), hold as materialized (
+                 select h.* from (
+                     select hotel_id, date '1970-01-01' + min(day) as first, date '1970-01-01' + max(day) as last
+                     from wanted group by 1
+                 ) hotel
+                 cross join lateral (
+                     select * from reservation r
+                     where r.hotel_id = hotel.hotel_id and r.status = 'pending_payment' and r.hold_expire_time > now()
+                     order by r.hold_expire_time limit $4
+                 ) h
+                 where h.check_in <= hotel.last and h.check_out > hotel.first
+             ), line as materialized (
+                 select l.hotel_id, l.room_type_id, l.check_in - date '1970-01-01' as first,
+                     l.check_out - date '1970-01-01' as last, min(hold.hold_expire_time) as hold_expire_time
+                 from hold
+                 -- Each by its key, whatever the planner expects of the number of holds.
+                 cross join lateral (
+                     select * from reservation_room room
+                     where room.hotel_id = hold.hotel_id and room.reservation_id = hold.reservation_id
+                         and room.status = 'live' offset 0
+                 ) l
+                 group by 1, 2, 3, 4
+             )
+             select wanted.hotel_id, wanted.room_type_id, wanted.day, min(line.hold_expire_time)
+             from wanted
+             join line on line.hotel_id = wanted.hotel_id and line.room_type_id = wanted.room_type_id
+                 and line.first <= wanted.day and line.last > wanted.day
+             group by 1, 2, 3",
         )
         .bind(nights.hotels)
         .bind(nights.room_types)

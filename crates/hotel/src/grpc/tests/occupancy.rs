@@ -122,6 +122,18 @@ async fn room_type_of_the_release_before_takes_as_many_adults_as_its_max_occupan
 }
 
 #[tokio::test]
+async fn release_before_lowers_the_max_occupancy_of_a_room_type_and_the_numbers_within_it_follow() {
+    let fixture = fixture().await;
+    let hotel_id = fixture.create_hotel(hotel()).await.unwrap().hotel_id;
+    let made = fixture.create_room_type(hotel_id, family("Family")).await.unwrap();
+    let change = "update room_type set max_occupancy = $2 where room_type_id = $1";
+    for (max_occupancy, expected) in [(3, (Some(2), 3, Some(3), 2, 1, 2)), (1, (Some(1), 1, Some(1), 1, 1, 2))] {
+        sqlx::query(change).bind(made.room_type_id).bind(max_occupancy).execute(fixture.database.pool()).await.unwrap();
+        assert_eq!(numbers(&read(&fixture, hotel_id, made.room_type_id).await), expected);
+    }
+}
+
+#[tokio::test]
 async fn age_bands_are_kept_and_their_change_makes_a_new_etag() {
     let fixture = fixture().await;
     let made = fixture.create_hotel(hotel()).await.unwrap();

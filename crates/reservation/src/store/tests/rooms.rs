@@ -1,8 +1,11 @@
 //! Bookings of several rooms: all of them or none, in any order and at the same time.
 
+use std::collections::BTreeSet;
+
 use super::*;
 use crate::{
     check::{self, Options},
+    night::day_of,
     room_line::{RoomLine, ShortRoom},
 };
 
@@ -124,4 +127,56 @@ async fn lines_of_one_booking_sum_to_its_price_in_one_currency() {
     order.lines[1].quote =
         Quote { total: Money::zero("USD".parse().expect("a currency")), ..order.lines[1].quote.clone() };
     assert!(RoomLine::sum(&order.lines).is_err(), "two currencies");
+}
+
+/// A replica of the release before may end a reservation during an upgrade. It reads the number of
+/// rooms, one type and one pair of dates, and would release two doubles for a double and a suite; without a price it fails.
+#[tokio::test]
+async fn booking_of_different_rooms_has_no_price_that_the_release_before_can_read() {
+    let world = World::with_two_types(10).await;
+    let double = world.room_type;
+    let mixed = world.rooms(&[(double, 0, 2), (suite(), 0, 2)]);
+    let other_dates = world.rooms(&[(double, 0, 2), (double, 0, 1)]);
+    let equal = world.rooms(&[(double, 0, 2), (double, 0, 2)]);
+    for (order, readable) in [(&mixed, false), (&other_dates, false), (&equal, true)] {
+        world.book(order).await.expect("booked");
+        let price: serde_json::Value = sqlx::query_scalar("select price from reservation where reservation_id = $1")
+            .bind(order.id.as_uuid())
+            .fetch_one(world.pool())
+            .await
+            .expect("a price");
+        assert_eq!(serde_json::from_value::<Quote>(price).ok(), readable.then(|| order.quote.clone()));
+        let read = world.store.get(order.id).await.expect("read").expect("it exists");
+        assert_eq!((read.lines, read.quote), (order.lines.clone(), order.quote.clone()));
+    }
+    world.is_clean().await;
+}
+
+#[tokio::test]
+async fn unpaid_rooms_and_earliest_holds_of_a_night_are_those_of_the_lines_over_it() {
+    let world = World::with_two_types(10).await;
+    let double = world.room_type;
+    for rooms in [&[(double, 0, 2), (suite(), 1, 3)][..], &[(double, 1, 2), (double, 3, 6)], &[(suite(), 9, 10)]] {
+        world.book(&world.rooms(rooms)).await.expect("booked");
+    }
+    // All that is reserved is held unpaid, whether nights are asked for one by one or together.
+    let one_by_one = "select count(*) from room_type_inventory i
+        cross join lateral unpaid_rooms(array[i.hotel_id], array[i.room_type_id], array[i.stay_date - date '1970-01-01']) u
+        where u.rooms <> i.total_reserved";
+    let together = "select sum(u.rooms)::bigint from (
+            select array_agg(hotel_id) as hotels, array_agg(room_type_id) as types,
+                array_agg(stay_date - date '1970-01-01') as days
+            from room_type_inventory
+        ) n, unpaid_rooms(n.hotels, n.types, n.days) u";
+    assert_eq!((world.count(one_by_one).await, world.count(together).await), (0, 9));
+
+    let first = day_of(world.nights(0, 1).check_in());
+    let nights = |room_type: RoomTypeId, days: &[i32]| {
+        days.iter().map(|day| (world.hotel.get(), room_type.get(), first + day)).collect::<BTreeSet<_>>()
+    };
+    let all: Vec<i32> = (0..10).collect();
+    let wanted = &nights(double, &all) | &nights(suite(), &all);
+    let held = &nights(double, &[0, 1, 3, 4, 5]) | &nights(suite(), &[1, 2, 9]);
+    let found = world.store.earliest_holds(wanted).await.expect("read");
+    assert_eq!(found.into_keys().collect::<BTreeSet<_>>(), held);
 }
