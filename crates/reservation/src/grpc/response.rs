@@ -210,7 +210,7 @@ mod tests {
         let stay = StayDates::new(first, first.saturating_add(nights.days())).expect("a stay");
         let mut price = quote(9_000);
         price.nights = stay.nights().map(|date| Night { date, price: price.total }).collect();
-        reservation(reservation_of(&order_of(lines(room_type(), stay, rooms, &price), now), now))
+        reservation(reservation_of(&order_of(lines(room_type(), stay, rooms, &price), now), now)).expect("sums")
     }
 
     #[test]
