@@ -27,7 +27,7 @@ pub(super) fn date(night: usize) -> Date {
 
 /// When the date of a night begins at the hotel, in Greenwich.
 pub(super) fn midnight(night: usize) -> Timestamp {
-    date(night).at(12, 0, 0, 0).to_zoned(jiff::tz::TimeZone::UTC).expect("a time").timestamp()
+    date(night).at(0, 0, 0, 0).to_zoned(jiff::tz::TimeZone::UTC).expect("a time").timestamp()
 }
 
 /// The content of a booking request.
