@@ -6,11 +6,11 @@ use std::{
 };
 
 use jiff::Timestamp;
-use staymesh_domain::{PaymentId, ReservationId, RoomTypeId, StayDates};
+use staymesh_domain::{CancellationTerms, Deadline, PaymentId, ReservationId, RoomTypeId, StayDates};
 
 use crate::{
     night::Night,
-    quote::Quote,
+    quote::{Quote, QuoteError},
     room_line::{self, RoomLine},
 };
 
@@ -269,6 +269,24 @@ impl Reservation {
     /// Adults and children in all rooms together.
     pub(crate) fn guest_count(&self) -> i32 {
         room_line::guest_count(&self.lines)
+    }
+
+    /// What a cancellation keeps of all rooms, earliest deadline first; each room has its own grace period.
+    ///
+    /// # Errors
+    /// When a sum is out of range.
+    pub(crate) fn deadlines(&self) -> Result<Vec<Deadline>, QuoteError> {
+        let mut graces = self.lines.windows(2).map(|pair| pair.iter().map(|line| line.quote.terms.grace));
+        if graces.all(|mut pair| pair.next() == pair.next()) {
+            return Ok(self.quote.terms.deadlines_of(self.create_time));
+        }
+        let of_room = |line: &RoomLine| {
+            let terms = line.quote.terms.clone();
+            CancellationTerms { deadlines: terms.deadlines_of(self.create_time), grace: None, ..terms }
+        };
+        let (first, others) = self.lines.split_first().ok_or(QuoteError::Sum)?;
+        let sum = others.iter().try_fold(of_room(first), |sum, line| sum.together(&of_room(line)))?;
+        Ok(sum.deadlines)
     }
 
     /// The types of its rooms.

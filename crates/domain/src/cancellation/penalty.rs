@@ -42,7 +42,7 @@ impl Penalty {
         }
     }
 
-    /// Whether this penalty keeps less than `before` at every price: a tier that would be cheaper than the one before it.
+    /// Whether this penalty keeps less than `before` at every price: a tier that would be cheaper than an earlier one.
     pub(super) fn falls_below(self, before: Self) -> bool {
         match (before, self) {
             (Self::None, _) | (_, Self::Full) => false,

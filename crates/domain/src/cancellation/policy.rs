@@ -90,7 +90,7 @@ pub enum PolicyError {
     #[error("must be later than the deadline of the tier before")]
     DeadlineOrder,
     /// A later cancellation would be cheaper.
-    #[error("must not keep less than the tier before")]
+    #[error("must not keep less than a tier before")]
     FallingPenalty,
 }
 
@@ -150,15 +150,20 @@ impl CancellationPolicy {
             if let (Some(earlier), Some(later)) = (minutes(before.until), minutes(tier.until)) {
                 errors.holds(later < earlier, format!("tiers[{i}]"), PolicyError::DeadlineOrder.to_string());
             }
-            let falls = tier.penalty.falls_below(before.penalty);
+            // Penalties of another kind may stand between two that can be compared.
+            let falls = falls_below_any(tier.penalty, &self.tiers[..i]);
             errors.holds(!falls, format!("tiers[{i}].penalty"), PolicyError::FallingPenalty.to_string());
         }
-        if let (Some(no_show), Some(last)) = (self.no_show, self.tiers.last()) {
-            let falls = no_show.falls_below(last.penalty);
+        if let Some(no_show) = self.no_show {
+            let falls = falls_below_any(no_show, &self.tiers);
             errors.holds(!falls, "no_show_penalty", PolicyError::FallingPenalty.to_string());
         }
         errors.into_result()
     }
+}
+
+fn falls_below_any(penalty: Penalty, before: &[Tier]) -> bool {
+    before.iter().any(|tier| penalty.falls_below(tier.penalty))
 }
 
 fn check_until(errors: &mut FieldErrors, tier: usize, until: Until) {

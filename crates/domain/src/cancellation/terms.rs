@@ -97,7 +97,8 @@ impl CancellationTerms {
         Ok(rooms)
     }
 
-    /// What these terms and `other` keep together: at every time the sum, a grace period only if both have one.
+    /// What these terms and `other` keep together: at every time the sum, a grace period only if both have one. The stay has
+    /// begun when the first one has; nobody has come when the last one has not, until the window of the last one ends.
     ///
     /// # Errors
     /// [`MoneyError::CurrencyMismatch`] or [`MoneyError::TooLarge`].
@@ -121,7 +122,7 @@ impl CancellationTerms {
             cancel_before: self.cancel_before.min(other.cancel_before),
             no_show: self.no_show.checked_add(other.no_show)?,
             no_show_from: self.no_show_from.max(other.no_show_from),
-            no_show_until: self.no_show_until.min(other.no_show_until),
+            no_show_until: self.no_show_until.max(other.no_show_until),
         })
     }
 

@@ -55,7 +55,7 @@ impl ReservationFlowService for InternalReservationHandler {
         let id = reservation_id(&request.get_ref().reservation_id)?;
         let booking = self.0.find(id).await?;
         let owner = booking.owner.clone();
-        Ok(Response::new(proto::OwnedReservation { reservation: Some(response::reservation(booking)), owner }))
+        Ok(Response::new(proto::OwnedReservation { reservation: Some(response::reservation(booking)?), owner }))
     }
 
     async fn confirm_payment(
@@ -68,7 +68,7 @@ impl ReservationFlowService for InternalReservationHandler {
         let applied = self.0.confirm_payment(id, payment_id, amount, Timestamp::now()).await?;
         Ok(Response::new(proto::ConfirmPaymentResponse {
             refund_required: applied.refund_required,
-            reservation: Some(response::reservation(applied.reservation)),
+            reservation: Some(response::reservation(applied.reservation)?),
         }))
     }
 
@@ -81,7 +81,7 @@ impl ReservationFlowService for InternalReservationHandler {
         let ids = ids(&mut errors, &request.reservation_id, &request.payment_id);
         let (id, _) = errors.complete(ids).map_err(refuse)?;
         let applied = self.apply(id, Command::RejectPayment).await?;
-        Ok(Response::new(response::reservation(applied.reservation)))
+        Ok(Response::new(response::reservation(applied.reservation)?))
     }
 
     async fn confirm_refund(
@@ -92,7 +92,7 @@ impl ReservationFlowService for InternalReservationHandler {
         let (id, payment_id, amount) =
             movement(&request.reservation_id, &request.payment_id, request.amount.as_ref()).map_err(refuse)?;
         let applied = self.apply(id, Command::ConfirmRefund { payment_id, amount }).await?;
-        Ok(Response::new(response::reservation(applied.reservation)))
+        Ok(Response::new(response::reservation(applied.reservation)?))
     }
 
     async fn retire_inventory(

@@ -22,7 +22,7 @@ impl ReservationAdminService for ReservationAdminHandler {
         let caller = Caller::required(&request)?;
         let id = reservation_id(&request.into_inner().reservation_id)?;
         let booking = self.0.mark_no_show(&caller, id, Timestamp::now()).await?;
-        Ok(Response::new(response::reservation(booking)))
+        Ok(Response::new(response::reservation(booking)?))
     }
 
     async fn list_audit_records(

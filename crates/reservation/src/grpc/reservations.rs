@@ -111,7 +111,7 @@ impl ReservationService for ReservationHandler {
         let message = request.into_inner();
         let booking = request::booking(message, source).map_err(refuse)?;
         let booking = self.0.create(&caller, booking, Timestamp::now()).await?;
-        Ok(Response::new(response::reservation(booking)))
+        Ok(Response::new(response::reservation(booking)?))
     }
 
     async fn get_reservation(
@@ -121,7 +121,7 @@ impl ReservationService for ReservationHandler {
         let caller = Caller::required(&request)?;
         let id = reservation_id(&request.into_inner().reservation_id)?;
         let booking = self.0.get(&caller, id).await?;
-        Ok(Response::new(response::reservation(booking)))
+        Ok(Response::new(response::reservation(booking)?))
     }
 
     async fn list_reservations(
@@ -144,7 +144,8 @@ impl ReservationService for ReservationHandler {
         let (status, page) = errors.complete(status.zip(page)).map_err(refuse)?;
         let filter = ListFilter { owner, hotel_id, status };
         let rows = self.0.list(&filter, page.after, page.size.limit()).await?;
-        let rows: Vec<_> = rows.into_iter().map(|row| (ListPosition::of(&row), response::reservation(row))).collect();
+        let shown = |row| Ok::<_, ReservationError>((ListPosition::of(&row), response::reservation(row)?));
+        let rows = rows.into_iter().map(shown).collect::<Result<Vec<_>, _>>()?;
         let most = response::fitting(rows.iter().map(|(_, reservation)| reservation));
         let (rows, next_page_token) = page.cut_to(most, rows, |(position, _)| *position);
         let reservations = rows.into_iter().map(|(_, reservation)| reservation).collect();
@@ -158,6 +159,6 @@ impl ReservationService for ReservationHandler {
         let caller = Caller::required(&request)?;
         let id = reservation_id(&request.into_inner().reservation_id)?;
         let booking = self.0.cancel(&caller, id, Timestamp::now()).await?;
-        Ok(Response::new(response::reservation(booking)))
+        Ok(Response::new(response::reservation(booking)?))
     }
 }

@@ -3,13 +3,14 @@
 use jiff::Timestamp;
 use prost::Message;
 use staymesh_api::{rate::v1 as rate, reservation::v1 as proto};
-use staymesh_domain::{RoomTypeId, format_date};
+use staymesh_domain::{CancellationTerms, RoomTypeId, format_date};
 use staymesh_mesh::{
     cancellation_types::{cancellation_terms, cancellation_terms_of_booking},
     proto_types,
 };
 
 use crate::{
+    error::ReservationError,
     fit::RoomMisfit,
     model::{CancellationReason, PaymentMode, Reservation, Status},
     quote::Quote,
@@ -51,10 +52,14 @@ pub(super) fn unsuitable(unsuitable: Unsuitable) -> proto::UnsuitableRoomType {
 }
 
 /// A reservation.
-pub(super) fn reservation(booking: Reservation) -> proto::Reservation {
+///
+/// # Errors
+/// When amounts of its rooms cannot be added up.
+pub(super) fn reservation(booking: Reservation) -> Result<proto::Reservation, ReservationError> {
     let pending = booking.status == Status::PendingPayment;
     let room_status = room_status(&booking);
-    proto::Reservation {
+    let terms = terms_together(&booking)?;
+    Ok(proto::Reservation {
         reservation_id: booking.id.to_string(),
         hotel_id: booking.id.hotel_id().get(),
         check_in: booking.stay.check_in().to_string(),
@@ -67,7 +72,7 @@ pub(super) fn reservation(booking: Reservation) -> proto::Reservation {
         }
         .into(),
         price: Some(rate::StayPrice {
-            cancellation_terms: Some(cancellation_terms_of_booking(&booking.quote.terms, booking.create_time)),
+            cancellation_terms: Some(terms),
             ..price_together(&booking.lines, booking.quote)
         }),
         primary_guest: Some(proto::Guest { full_name: booking.guest.full_name, email: booking.guest.email }),
@@ -77,7 +82,14 @@ pub(super) fn reservation(booking: Reservation) -> proto::Reservation {
         rooms: booking.lines.iter().map(|line| room(line, booking.create_time, room_status)).collect(),
         revision: booking.revision,
         etag: booking.version.to_string(),
-    }
+    })
+}
+
+/// The terms of all rooms together, whose grace periods are in the deadlines.
+fn terms_together(booking: &Reservation) -> Result<rate::CancellationTerms, ReservationError> {
+    let terms = &booking.quote.terms;
+    let deadlines = CancellationTerms { deadlines: booking.deadlines()?, grace: None, ..terms.clone() };
+    Ok(rate::CancellationTerms { refundable: terms.is_refundable(), ..cancellation_terms(&deadlines) })
 }
 
 /// A room of a reservation.

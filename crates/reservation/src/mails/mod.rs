@@ -90,7 +90,7 @@ impl MailSender {
         let link = self.link(booking, to);
         let booking = Booking { reservation: booking, names: &names, link: &link, keyed: to.key.is_some() };
         let Some(amount) = &mail.refund_amount else {
-            return Ok(Text::confirmed(to.language, &booking));
+            return Text::confirmed(to.language, &booking).map_err(|error| Delivery::DeadLetter(error.to_string()));
         };
         let refund = Money::parse(booking.reservation.quote.currency().code(), amount);
         let refund = refund.map_err(|_| Delivery::DeadLetter("the refund cannot be read".to_owned()))?;

@@ -4,7 +4,7 @@ use staymesh_domain::{Deadline, Language, Money, RoomTypeId};
 use staymesh_mail::greeting;
 
 use super::written::{minute, money};
-use crate::{clients::StayNames, model::Reservation};
+use crate::{clients::StayNames, model::Reservation, quote::QuoteError};
 
 /// Subject and body of a mail.
 #[derive(Debug, PartialEq, Eq)]
@@ -141,12 +141,15 @@ const fn words(language: Language) -> &'static Words {
 
 impl Text {
     /// A booking that is paid for.
-    pub(super) fn confirmed(language: Language, booking: &Booking<'_>) -> Self {
+    ///
+    /// # Errors
+    /// When amounts of its rooms cannot be added up.
+    pub(super) fn confirmed(language: Language, booking: &Booking<'_>) -> Result<Self, QuoteError> {
         let words = words(language);
-        let terms = terms(language, booking);
+        let terms = terms(language, booking)?;
         let parts = Parts { first: words.confirmed, terms: &terms, link: words.open };
         let subject = filled(words.confirmed_subject, &booking.names.hotel);
-        Self { subject, body: body(language, booking, &parts) }
+        Ok(Self { subject, body: body(language, booking, &parts) })
     }
 
     /// A paid booking that was cancelled, and what is paid back.
@@ -169,10 +172,10 @@ struct Parts<'a> {
 }
 
 /// The terms of cancelling. They do not depend on the time of sending, so that every attempt sends the same text.
-fn terms(language: Language, booking: &Booking<'_>) -> String {
+fn terms(language: Language, booking: &Booking<'_>) -> Result<String, QuoteError> {
     let (words, reservation) = (words(language), booking.reservation);
     let since = reservation.paid_time.unwrap_or(reservation.create_time);
-    let mut deadlines = reservation.quote.terms.deadlines_of(reservation.create_time);
+    let mut deadlines = reservation.deadlines()?;
     deadlines.retain(|deadline| deadline.until.is_none_or(|until| since < until));
     let only = deadlines.len() == 1;
     let sentence = |deadline: &Deadline| {
@@ -185,7 +188,7 @@ fn terms(language: Language, booking: &Booking<'_>) -> String {
             (Some(until), _) => filled(&filled(words.kept_until, &until), &kept),
         }
     };
-    deadlines.iter().map(sentence).collect::<Vec<_>>().join(" ")
+    Ok(deadlines.iter().map(sentence).collect::<Vec<_>>().join(" "))
 }
 
 fn body(language: Language, booking: &Booking<'_>, parts: &Parts<'_>) -> String {

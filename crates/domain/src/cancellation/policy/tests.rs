@@ -71,6 +71,10 @@ fn policy_with_rising_penalties_is_accepted() {
 #[case::free_after_a_penalty(vec![days(1, 18, Penalty::Nights(1)), always(Penalty::None)], "tiers[1].penalty")]
 #[case::falling_share(vec![days(1, 18, Penalty::Percent(5_000)), always(Penalty::Percent(4_999))], "tiers[1].penalty")]
 #[case::less_than_all(vec![days(1, 18, Penalty::Full), always(Penalty::Nights(30))], "tiers[1].penalty")]
+#[case::less_than_a_tier_further_up(
+    vec![days(3, 18, Penalty::Percent(5_000)), days(1, 18, Penalty::Nights(1)), always(Penalty::Percent(3_000))],
+    "tiers[2].penalty"
+)]
 #[case::share_of_nothing(vec![always(Penalty::Percent(0))], "tiers[0].penalty.basis_points")]
 #[case::more_than_all(vec![always(Penalty::Percent(10_001))], "tiers[0].penalty.basis_points")]
 #[case::no_night(vec![always(Penalty::Nights(0))], "tiers[0].penalty.nights")]
@@ -96,5 +100,12 @@ fn policy_with_several_faults_names_all_fields() {
 fn no_show_is_never_cheaper_than_the_last_tier() {
     let policy =
         CancellationPolicy { no_show: Some(Penalty::Percent(5_000)), ..policy(vec![always(Penalty::Percent(8_000))]) };
+    assert_eq!(violations(&policy), [("no_show_penalty".to_owned(), PolicyError::FallingPenalty.to_string())]);
+}
+
+#[test]
+fn no_show_is_never_cheaper_than_a_tier_of_its_kind_before_the_last() {
+    let tiers = vec![days(1, 18, Penalty::Percent(5_000)), always(Penalty::Nights(1))];
+    let policy = CancellationPolicy { no_show: Some(Penalty::Percent(3_000)), ..policy(tiers) };
     assert_eq!(violations(&policy), [("no_show_penalty".to_owned(), PolicyError::FallingPenalty.to_string())]);
 }

@@ -314,3 +314,16 @@ fn rooms_that_begin_on_different_days_keep_together_what_each_keeps() {
     assert_eq!(kept, expected);
     assert_eq!(both.cancel_before, one.cancel_before);
 }
+
+#[test]
+fn no_show_of_rooms_whose_dates_are_apart_can_be_reported_after_the_last_day_of_arrival() {
+    let policy = policy(vec![always(Penalty::Full)]);
+    let one = terms(&policy, "Europe/Lisbon", stay("2027-02-12", "2027-02-13"), &[usd(10_000)]);
+    let two = terms(&policy, "Europe/Lisbon", stay("2027-02-20", "2027-02-21"), &[usd(20_000)]);
+    for both in [one.together(&two).unwrap(), two.together(&one).unwrap()] {
+        assert!(!both.accepts_no_show(at("2027-02-20T23:59:59Z")));
+        assert!(both.accepts_no_show(at("2027-02-21T00:00:00Z")));
+        assert!(both.accepts_no_show(at("2027-02-23T00:00:00Z")), "48 hours after the last check-out");
+        assert!(!both.accepts_no_show(at("2027-02-23T00:00:01Z")));
+    }
+}

@@ -21,17 +21,13 @@ pub(super) fn policy(
     errors.holds(policy.is_some(), field, "is required");
     let mut own = FieldErrors::default();
     let policy = read(&mut own, &policy?);
-    // What cannot be read is not judged by the rules that hold between fields.
-    if own.is_empty()
-        && let Err(broken) = policy.validate()
-    {
-        own = broken;
-    }
+    own.all(policy.validate());
     let valid = own.is_empty();
     errors.extend_under(field, own);
     valid.then_some(policy)
 }
 
+/// What cannot be read is stated by a value that is valid there, so that the caller is told of every other fault as well.
 fn read(errors: &mut FieldErrors, policy: &proto::CancellationPolicy) -> CancellationPolicy {
     let base = match policy.penalty_base() {
         proto::PenaltyBase::WithoutTaxes => PenaltyBase::WithoutTaxes,
@@ -40,7 +36,7 @@ fn read(errors: &mut FieldErrors, policy: &proto::CancellationPolicy) -> Cancell
     let known = proto::PenaltyBase::try_from(policy.penalty_base).is_ok();
     errors.holds(known, "penalty_base", "must be a known value");
     let tiers = policy.tiers.iter().enumerate().take(MAX_ENTRIES);
-    let tiers = tiers.filter_map(|(i, of)| tier(errors, &format!("tiers[{i}]"), of)).collect();
+    let tiers = tiers.map(|(i, of)| tier(errors, &format!("tiers[{i}]"), of)).collect();
     let no_show = policy.no_show_penalty.as_ref().and_then(|of| penalty(errors, "no_show_penalty", of));
     let ranges = policy.non_refundable.iter().enumerate().take(MAX_ENTRIES);
     let non_refundable = ranges
@@ -68,13 +64,13 @@ fn read(errors: &mut FieldErrors, policy: &proto::CancellationPolicy) -> Cancell
     }
 }
 
-fn tier(errors: &mut FieldErrors, field: &str, tier: &proto::CancellationTier) -> Option<Tier> {
+fn tier(errors: &mut FieldErrors, field: &str, tier: &proto::CancellationTier) -> Tier {
     let until = match &tier.deadline {
-        None => Some(Until::Always),
+        None => Until::Always,
         Some(Deadline::DaysBefore(before)) => {
             let at = if before.at.is_empty() { "00:00" } else { &before.at };
             let at = local_time(errors, &format!("{field}.days_before.at"), at);
-            at.map(|at| Until::DaysBefore { days: before.days, at })
+            Until::DaysBefore { days: before.days, at: at.unwrap_or_default() }
         }
         Some(Deadline::HoursBefore(before)) => {
             let anchor = match before.anchor() {
@@ -84,13 +80,13 @@ fn tier(errors: &mut FieldErrors, field: &str, tier: &proto::CancellationTier) -
             };
             let name = format!("{field}.hours_before.anchor");
             errors.holds(anchor.is_some(), name, "must be ANCHOR_ARRIVAL_TIME or ANCHOR_START_OF_DAY");
-            anchor.map(|anchor| Until::HoursBefore { hours: before.hours, anchor })
+            Until::HoursBefore { hours: before.hours, anchor: anchor.unwrap_or(Anchor::StartOfDay) }
         }
     };
     let name = format!("{field}.penalty");
     errors.holds(tier.penalty.is_some(), &name, "is required");
-    let penalty = penalty(errors, &name, tier.penalty.as_ref()?);
-    until.zip(penalty).map(|(until, penalty)| Tier { until, penalty })
+    let penalty = tier.penalty.as_ref().and_then(|of| penalty(errors, &name, of));
+    Tier { until, penalty: penalty.unwrap_or(Penalty::None) }
 }
 
 fn local_time(errors: &mut FieldErrors, field: &str, text: &str) -> Option<Time> {

@@ -125,7 +125,7 @@ async fn policy_that_makes_a_later_cancellation_cheaper_is_refused() {
     let refused = fixture.set_rate(1, with(wrong)).await.unwrap_err();
     assert_eq!(reason(&refused), Reason::PolicyNotMonotone);
     let info = tonic_types::StatusExt::get_details_error_info(&refused).unwrap();
-    assert_eq!(info.metadata["fields"], "tiers[1],tiers[1].penalty,no_show_penalty");
+    assert_eq!(info.metadata["fields"], "tiers[1],tiers[1].penalty,tiers[2].penalty,no_show_penalty");
 }
 
 #[tokio::test]
@@ -137,9 +137,10 @@ async fn policy_that_cannot_be_read_names_every_field() {
         non_refundable: vec![proto::NightRange { from_date: "2027-06-10".into(), until_date: "2027-06-10".into() }],
         penalty_base: 9,
         same_day_until: "24:00".into(),
+        free_hours_after_booking: 2,
         ..policy(vec![
-            free_until_days_before(1, "25:00"),
-            hours_before(24, unknown, nights(1)),
+            free_until_days_before(367, "25:00"),
+            hours_before(24, unknown, nights(0)),
             proto::CancellationTier { deadline: None, penalty: None },
         ])
     };
@@ -152,6 +153,9 @@ async fn policy_that_cannot_be_read_names_every_field() {
         "no_show_penalty",
         "non_refundable[0].until_date",
         "same_day_until",
+        "tiers[0].days_before.days",
+        "tiers[1].penalty.nights",
+        "free_hours_after_booking",
     ];
     assert_eq!(fields(&refused), expected.map(|field| format!("rate.cancellation_policy.{field}")));
     let empty = fixture.set_rate(1, with(policy(vec![]))).await.unwrap_err();

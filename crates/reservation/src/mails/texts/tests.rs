@@ -27,7 +27,7 @@ fn reservation(booked: &str) -> Reservation {
 
 fn confirmed(language: Language, reservation: &Reservation) -> Text {
     let booking = Booking { reservation, names: &names(), link: LINK, keyed: true };
-    Text::confirmed(language, &booking)
+    Text::confirmed(language, &booking).expect("sums")
 }
 
 fn cancelled(language: Language, refund_minor: i64) -> Text {
@@ -71,7 +71,7 @@ fn confirmation_of_different_rooms_counts_each_type() {
     let mut names = names();
     names.room_types.insert(single, "Single room".into());
     let booking = Booking { reservation: &mixed, names: &names, link: LINK, keyed: true };
-    let body = Text::confirmed(Language::English, &booking).body;
+    let body = Text::confirmed(Language::English, &booking).expect("sums").body;
     assert!(body.contains("Rooms: 1 × Single room, 2 × Double room\nGuests: 3\n"), "{body}");
 }
 
@@ -110,6 +110,25 @@ fn confirmation_states_every_deadline_with_its_penalty_and_the_grace_period_firs
     assert!(body.contains("free of charge until Saturday, 2 June 2029, 21:00"), "{body}");
 }
 
+/// The refund is that of each room by its own terms, so the deadlines of all must say so, too.
+#[test]
+fn confirmation_of_rooms_of_which_one_has_a_grace_period_states_it_for_this_one() {
+    let mut mixed = reservation("2029-06-01T12:00:00Z");
+    for (line, late) in mixed.lines.iter_mut().zip([100, 50]) {
+        line.quote = quote_for(line.stay, 10_000, late);
+        line.quote.terms.deadlines.remove(0);
+    }
+    mixed.lines[0].quote.terms.grace =
+        Some(Grace { hours: 24, booked_before: "2029-12-30T00:00:00Z".parse().expect("a time") });
+    mixed.quote = RoomLine::sum(&mixed.lines).expect("one booking").quote;
+    let body = confirmed(Language::English, &mixed).body;
+    let expected =
+        "If you cancel by Saturday, 2 June 2029, 21:00, 50.00 EUR is kept. If you cancel later, 150.00 EUR is kept.\n";
+    assert!(body.contains(expected), "{body}");
+    let refund = RoomLine::refund(&mixed.lines, mixed.create_time, mixed.create_time).expect("in range");
+    assert_eq!(refund, euros(15_000));
+}
+
 #[test]
 fn cancellation_states_what_is_paid_back() {
     let text = cancelled(Language::French, 7_050);
@@ -137,6 +156,6 @@ fn texts_differ_between_languages_and_leave_no_gap_unfilled() {
 fn link_that_needs_a_login_is_not_called_secret() {
     let reservation = reservation("2029-06-01T12:00:00Z");
     let booking = Booking { reservation: &reservation, names: &names(), link: LINK, keyed: false };
-    let body = Text::confirmed(Language::English, &booking).body;
+    let body = Text::confirmed(Language::English, &booking).expect("sums").body;
     assert!(body.ends_with(&format!("{LINK}\n")), "{body}");
 }
