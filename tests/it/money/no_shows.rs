@@ -128,7 +128,7 @@ async fn race(house: &Rest, owner: &Rest, reservation_id: &str) -> Value {
     } else {
         assert_eq!(reason, REQUESTED);
         let refused = reported.refused(400, "ILLEGAL_TRANSITION");
-        assert_eq!(refused.detail("ErrorInfo")["metadata"]["cancellation_reason"], "requested");
+        assert_eq!(refused.detail("ErrorInfo")["metadata"]["cancellation_reason"], "REQUESTED");
     }
     reason
 }

@@ -211,7 +211,7 @@ mod tests {
 
     #[test]
     fn inventory_of_past_or_far_future_nights_is_refused() {
-        let now: Timestamp = "2026-11-22T12:00:00Z".parse().expect("a time");
+        let now: Timestamp = "2026-11-22T18:00:00Z".parse().expect("a time");
         let refused = |from: &str, until: &str| {
             let range = DateRange::parse(from, until).expect("a range");
             let mut errors = FieldErrors::default();
