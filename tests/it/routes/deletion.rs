@@ -37,7 +37,7 @@ async fn hotel_is_deleted_only_after_last_active_reservation_is_cancelled() {
     let wish = json!({
         "hotel_id": hotel.hotel_id, "rooms": hotel.rooms(1), "check_in": stay.check_in, "check_out": stay.check_out,
     });
-    guest.post("/v1/reservations:prepare", wish).await.refused(404, "ROOM_TYPE_NOT_FOUND");
+    guest.post("/v1/reservations:prepare", wish).await.refused(404, "HOTEL_NOT_FOUND");
     let nights = format!("check_in={}&check_out={}", stay.check_in, stay.check_out);
     world.public.get(&format!("{path}/offers?{nights}")).await.refused(404, "HOTEL_NOT_FOUND");
     let left = world.public.get(&format!("{path}/availability?{nights}")).await.ok();

@@ -42,10 +42,14 @@ async fn staff_marks_no_show_and_guest_sees_it() {
         let booked = sold(&world, &partner, hotel, &stay).await;
         assert_eq!(taken(&world, hotel, &stay).await, [2; 3]);
         let ended = house.post(&report(&booked), json!({})).await.ok();
+        let rooms = booked["rooms"].as_array().expect("rooms").iter();
+        let missed = json!({ "status": "RESERVATION_ROOM_STATUS_NO_SHOW" });
         let news = json!({
             "status": "RESERVATION_STATUS_CANCELLED", "cancellation_reason": NO_SHOW,
-            "update_time": ended["update_time"],
+            "rooms": rooms.map(|room| with(room, &missed)).collect::<Vec<_>>(),
+            "update_time": ended["update_time"], "etag": ended["etag"],
         });
+        assert_ne!(ended["etag"], booked["etag"]);
         assert_eq!(ended, with(&booked, &news));
         assert_just_now(&ended["update_time"]);
         assert_eq!(taken(&world, hotel, &stay).await, [0; 3], "the rooms can be sold again at once");

@@ -25,7 +25,14 @@ async fn staff_sets_rate_and_reads_it_back() {
     let path = hotel.path("rate");
     let before = staff.get(&path).await.ok();
     let set = staff.put(&path, rate()).await.ok();
-    let given = json!({ "hotel_id": hotel.hotel_id, "room_type_id": hotel.room_type_id, "etag": set["etag"] });
+    let defaults = json!({
+        "free_hours_after_booking": 0, "free_weeks_before": 0, "non_refundable": [],
+        "penalty_base": "PENALTY_BASE_WITH_TAXES",
+    });
+    let given = json!({
+        "hotel_id": hotel.hotel_id, "room_type_id": hotel.room_type_id, "etag": set["etag"],
+        "cancellation_policy": with(&policy(48, 30), &defaults),
+    });
     assert_eq!(set, with(&rate(), &given));
     assert_eq!(staff.get(&path).await.ok(), set);
     assert_ne!(set["etag"], before["etag"]);
