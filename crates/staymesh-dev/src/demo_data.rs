@@ -2,7 +2,7 @@
 
 use anyhow::{Context, Result};
 use clap::Args;
-use jiff::{Timestamp, ToSpan, civil::Date, tz::TimeZone};
+use jiff::{Timestamp, ToSpan, civil::Date};
 use secrecy::SecretString;
 use staymesh_api::{
     hotel::v1::{
@@ -17,6 +17,7 @@ use staymesh_api::{
     reservation::v1::{SetInventoryRequest, inventory_admin_service_client::InventoryAdminServiceClient},
     r#type::v1::Money,
 };
+use staymesh_domain::time_zone;
 use uuid::Uuid;
 
 use crate::gateway::{Authorized, Credentials, connect};
@@ -186,12 +187,13 @@ impl Administrator {
         let request = CreateRoomRequest { hotel_id, room: Some(room), request_id: request_id(number + 1) };
         self.hotels.create_room(request).await?;
         self.set_prices(hotel_id, room_type_id, sample, sample.price * percent / 100).await?;
+        let today = today(sample)?;
         self.inventory
             .set_inventory(SetInventoryRequest {
                 hotel_id,
                 room_type_id,
-                from_date: today().to_string(),
-                until_date: today().saturating_add(NIGHTS.days()).to_string(),
+                from_date: today.to_string(),
+                until_date: today.saturating_add(NIGHTS.days()).to_string(),
                 total_inventory: Some(rooms),
                 for_future_nights: true,
                 ..SetInventoryRequest::default()
@@ -211,12 +213,13 @@ impl Administrator {
             ..RoomRate::default()
         };
         self.rates.set_room_rate(SetRoomRateRequest { hotel_id, room_type_id, rate: Some(rate) }).await?;
+        let today = today(sample)?;
         self.rates
             .set_nightly_prices(SetNightlyPricesRequest {
                 hotel_id,
                 room_type_id,
-                from_date: today().to_string(),
-                until_date: today().saturating_add(NIGHTS.days()).to_string(),
+                from_date: today.to_string(),
+                until_date: today.saturating_add(NIGHTS.days()).to_string(),
                 // Friday and Saturday.
                 weekdays: vec![5, 6],
                 price: Some(money(sample, price * 5 / 4)),
@@ -281,8 +284,10 @@ fn policy() -> CancellationPolicy {
     }
 }
 
-fn today() -> Date {
-    Timestamp::now().to_zoned(TimeZone::UTC).date()
+/// The date at the hotel, where it may be tomorrow already: nights that are over there cannot be sold.
+fn today(sample: &Sample) -> Result<Date> {
+    let zone = time_zone(sample.time_zone).with_context(|| format!("unknown time zone: {}", sample.time_zone))?;
+    Ok(Timestamp::now().to_zoned(zone).date())
 }
 
 /// The same id for the same thing, in every run.

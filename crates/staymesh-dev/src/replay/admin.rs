@@ -34,6 +34,8 @@ use crate::gateway::{Authorized, Bearer, Credentials};
 /// Longest time that a call is retried.
 const PATIENCE: Duration = Duration::from_mins(2);
 const PAGE: i32 = 500;
+/// The time zone of the hotels.
+pub(super) const TIME_ZONE: &str = "Europe/Lisbon";
 
 /// Retries an idempotent call while a service restarts or the edge limits the rate.
 pub(super) async fn patiently<T, Call>(call: impl FnMut() -> Call) -> Result<T, Status>
@@ -79,7 +81,7 @@ impl Administrator {
             display_name: name.to_owned(),
             description: "Made to play a recording of bookings.".to_owned(),
             address: Some(Address { city: "Replay".to_owned(), country_code: "PT".to_owned(), ..Address::default() }),
-            time_zone: "Europe/Lisbon".to_owned(),
+            time_zone: TIME_ZONE.to_owned(),
             currency_code: CURRENCY.to_owned(),
             ..Hotel::default()
         };

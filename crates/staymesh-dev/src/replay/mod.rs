@@ -19,9 +19,10 @@ use anyhow::{Context, Result, bail, ensure};
 use clap::Args;
 use futures::{StreamExt, TryStreamExt, stream};
 use indicatif::{HumanCount, ProgressBar, ProgressStyle};
-use jiff::{Timestamp, civil::Date, tz::TimeZone};
+use jiff::{Timestamp, civil::Date};
 use secrecy::SecretString;
 use staymesh_api::reservation::v1::reservation_service_client::ReservationServiceClient;
+use staymesh_domain::time_zone;
 
 use crate::gateway::{Credentials, connect};
 use admin::Administrator;
@@ -108,7 +109,7 @@ impl Replay {
         }
         let plan = Plan::make(recording.rows)?;
         // Fails before the first write.
-        let fresh = plan.shift(today())?;
+        let fresh = plan.shift(today()?)?;
 
         let internal = connect(&self.internal_url).await?;
         let account = Credentials::Account { email: self.email.clone(), password: self.password.clone() };
@@ -179,7 +180,7 @@ impl Stage {
 
     /// Replays the remaining events.
     async fn play(&self, public_url: &str, partners: &str, shift: Shift, booked: HashMap<u64, Sold>) -> Result<()> {
-        let today = today();
+        let today = today()?;
         let late = self.plan.bookings().filter(|row| !booked.contains_key(&row.number));
         let late = late.filter(|row| shift.there(row.stay.check_in()) < today).count();
         ensure!(late == 0, "{late} bookings are still to be made for nights that are over: choose another --run");
@@ -249,6 +250,8 @@ impl Stage {
     }
 }
 
-fn today() -> Date {
-    Timestamp::now().to_zoned(TimeZone::UTC).date()
+/// The date at the hotels.
+fn today() -> Result<Date> {
+    let zone = time_zone(admin::TIME_ZONE).with_context(|| format!("unknown time zone: {}", admin::TIME_ZONE))?;
+    Ok(Timestamp::now().to_zoned(zone).date())
 }
