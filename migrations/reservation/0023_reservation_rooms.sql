@@ -260,6 +260,9 @@ $$
     from held h
 $$;
 
+-- The rooms of nights in unexpired holds. The dates of a reservation are from the first check-in of its rooms to the
+-- last check-out: rooms are looked up only for holds whose dates contain one of the nights. With 10,000 holds in a hotel,
+-- looking up the rooms of all took 68 ms, while the nights are locked.
 create or replace function unpaid_rooms(hotels integer[], room_types integer[], days integer[])
     returns table (hotel_id integer, room_type_id integer, day integer, rooms bigint)
     language sql stable
@@ -268,14 +271,25 @@ $$
     with night as materialized (
         select * from unnest(hotels, room_types, days) n (hotel_id, room_type_id, day)
     ), hold as materialized (
-        select r.hotel_id, r.reservation_id, r.revision, r.room_type_id, r.check_in, r.check_out, r.rooms
-        from (select distinct hotel_id from night) t
-        join reservation r on r.hotel_id = t.hotel_id and r.status = 'pending_payment' and r.hold_expire_time > now()
+        select h.*
+        from (select n.hotel_id, date '1970-01-01' + min(n.day) as first, date '1970-01-01' + max(n.day) as last
+            from night n group by 1) t
+        -- By hotel, whatever the planner expects of the number of holds; so are their rooms by key.
+        cross join lateral (
+            select r.hotel_id, r.reservation_id, r.revision, r.room_type_id, r.check_in, r.check_out, r.rooms
+            from reservation r
+            where r.hotel_id = t.hotel_id and r.status = 'pending_payment' and r.hold_expire_time > now()
+                and r.check_in <= t.last and r.check_out > t.first
+            offset 0
+        ) h
     ), line as (
         select l.hotel_id, l.room_type_id, l.check_in, l.check_out, 1 as rooms
         from hold
-        join reservation_room l on l.hotel_id = hold.hotel_id and l.reservation_id = hold.reservation_id
-            and l.status = 'live'
+        cross join lateral (
+            select * from reservation_room room
+            where room.hotel_id = hold.hotel_id and room.reservation_id = hold.reservation_id and room.status = 'live'
+            offset 0
+        ) l
         union all
         select hold.hotel_id, hold.room_type_id, hold.check_in, hold.check_out, hold.rooms
         from hold where hold.revision is null

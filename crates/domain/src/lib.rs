@@ -38,6 +38,7 @@ mod page;
 mod party;
 mod request_id;
 mod reservation_id;
+mod spread;
 mod stay_dates;
 mod text;
 mod written_date;

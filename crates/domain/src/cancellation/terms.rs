@@ -86,19 +86,19 @@ impl CancellationTerms {
     /// # Errors
     /// [`MoneyError::TooLarge`].
     pub fn split(&self, totals: &[Money]) -> Result<Vec<Self>, MoneyError> {
-        let no_shows = spread(self.no_show, totals)?;
+        let no_shows = self.no_show.spread(totals)?;
         let mut rooms: Vec<Self> =
             no_shows.into_iter().map(|no_show| Self { no_show, deadlines: Vec::new(), ..self.clone() }).collect();
         for deadline in &self.deadlines {
-            for (room, penalty) in rooms.iter_mut().zip(spread(deadline.penalty, totals)?) {
+            for (room, penalty) in rooms.iter_mut().zip(deadline.penalty.spread(totals)?) {
                 room.deadlines.push(Deadline { penalty, ..*deadline });
             }
         }
         Ok(rooms)
     }
 
-    /// What these terms and `other` keep together: at every time the sum, a grace period only if both have one. The stay has
-    /// begun when the first one has; nobody has come when the last one has not, until the window of the last one ends.
+    /// What these terms and `other` keep together: at every time the sum, a grace period only if both have one. The stay
+    /// begins with the first of the two; the window for reporting a no-show opens and closes with the last one.
     ///
     /// # Errors
     /// [`MoneyError::CurrencyMismatch`] or [`MoneyError::TooLarge`].
@@ -136,22 +136,6 @@ impl CancellationTerms {
         let grace = self.grace.filter(|grace| booked < grace.booked_before)?;
         booked.checked_add(SignedDuration::from_hours(grace.hours.into())).ok()
     }
-}
-
-/// The parts of `amount` in proportion to `weights`: differences of sums that are rounded down, so that they add up. Without
-/// any weight, the first part is all.
-fn spread(amount: Money, weights: &[Money]) -> Result<Vec<Money>, MoneyError> {
-    let total: i128 = weights.iter().map(|weight| i128::from(weight.minor())).sum();
-    let (mut weighed, mut given) = (0_i128, 0_i64);
-    let mut parts = Vec::with_capacity(weights.len());
-    for weight in weights {
-        weighed += i128::from(weight.minor());
-        let share = (i128::from(amount.minor()) * weighed).checked_div(total);
-        let until = share.map_or(Ok(amount.minor()), i64::try_from).map_err(|_| MoneyError::TooLarge)?;
-        parts.push(Money::from_minor(until - given, amount.currency())?);
-        given = until;
-    }
-    Ok(parts)
 }
 
 /// How long a booking can be cancelled for nothing.

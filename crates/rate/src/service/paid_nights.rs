@@ -23,7 +23,7 @@ pub(super) fn paid_nights(
     let mut paid = nights.clone();
     for (tax, charged) in taxes.iter().zip(&price.taxes) {
         let shares = match tax.kind {
-            TaxKind::BasisPoints(_) => spread(charged.amount, &nights)?,
+            TaxKind::BasisPoints(_) => charged.amount.spread(&nights)?,
             TaxKind::PerRoomNight(amount) => vec![amount.checked_mul(rooms.get())?; nights.len()],
         };
         for (paid, share) in paid.iter_mut().zip(shares) {
@@ -31,22 +31,6 @@ pub(super) fn paid_nights(
         }
     }
     Ok(paid)
-}
-
-/// The parts of `amount` in proportion to `weights`, which are not negative. They add up to `amount`: each is the
-/// difference of two sums that are rounded down, so that no cent is lost. Without any weight, the first has all.
-fn spread(amount: Money, weights: &[Money]) -> Result<Vec<Money>, MoneyError> {
-    let total: i128 = weights.iter().map(|weight| i128::from(weight.minor())).sum();
-    let (mut weighed, mut given) = (0_i128, 0_i64);
-    let mut parts = Vec::with_capacity(weights.len());
-    for weight in weights {
-        weighed += i128::from(weight.minor());
-        let share = (i128::from(amount.minor()) * weighed).checked_div(total);
-        let until = share.map_or(Ok(amount.minor()), i64::try_from).map_err(|_| MoneyError::TooLarge)?;
-        parts.push(Money::from_minor(until - given, amount.currency())?);
-        given = until;
-    }
-    Ok(parts)
 }
 
 #[cfg(test)]
@@ -59,13 +43,6 @@ mod tests {
 
     fn usd(minor: i64) -> Money {
         Money::from_minor(minor, "USD".parse().unwrap()).unwrap()
-    }
-
-    #[test]
-    fn tax_is_spread_over_the_nights_without_losing_a_cent() {
-        let nights = [usd(100), usd(100), usd(100)];
-        assert_eq!(spread(usd(100), &nights).unwrap(), [usd(33), usd(33), usd(34)]);
-        assert_eq!(spread(usd(7), &[usd(0), usd(0)]).unwrap(), [usd(7), usd(0)]);
     }
 
     proptest! {

@@ -175,25 +175,11 @@ fn read(number: u64, columns: Columns, window: Window) -> Result<Result<Row, Lef
 }
 
 fn arrival(columns: &Columns) -> Result<Date> {
-    const MONTHS: [&str; 12] = [
-        "January",
-        "February",
-        "March",
-        "April",
-        "May",
-        "June",
-        "July",
-        "August",
-        "September",
-        "October",
-        "November",
-        "December",
-    ];
-    let named = (1..).zip(MONTHS).find(|(_, name)| *name == columns.arrival_date_month);
-    let (month, _) = named.with_context(|| format!("{:?} is no month", columns.arrival_date_month))?;
-    let (year, day) = (columns.arrival_date_year, columns.arrival_date_day_of_month);
+    let (year, month, day) =
+        (columns.arrival_date_year, &columns.arrival_date_month, columns.arrival_date_day_of_month);
     ensure!((1900..=2199).contains(&year), "the year of arrival must be from 1900 to 2199");
-    Ok(Date::new(year, month, day)?)
+    let text = format!("{year}-{month}-{day}");
+    Date::strptime("%Y-%B-%d", &text).with_context(|| format!("{text:?} is no date"))
 }
 
 /// The day of the cancellation, if there was one; never before the booking.
@@ -284,7 +270,7 @@ mod tests {
 
     #[rstest]
     #[case("Hill,0,2016,March,32,0,1,2,0,0,A,NULL,80,Check-Out,2016-03-02\n", "row 1")]
-    #[case("Hill,0,2016,Mars,1,0,1,2,0,0,A,NULL,80,Check-Out,2016-03-02\n", "is no month")]
+    #[case("Hill,0,2016,Mars,1,0,1,2,0,0,A,NULL,80,Check-Out,2016-03-02\n", "is no date")]
     #[case("Hill,0,30000,March,1,0,1,2,0,0,A,NULL,80,Check-Out,2016-03-02\n", "year")]
     #[case("Hill,-1,2016,March,1,0,1,2,0,0,A,NULL,80,Check-Out,2016-03-02\n", "lead_time")]
     #[case("Hill,0,2016,March,1,0,1,2,0,0,A,NULL,80.123,Check-Out,2016-03-02\n", "at most 2 decimals")]

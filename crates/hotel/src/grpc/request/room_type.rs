@@ -87,8 +87,8 @@ fn beds(beds: &[proto::Bed]) -> Vec<Bed> {
     beds.iter().map(|bed| Bed { kind: bed.kind, count: bed.count }).collect()
 }
 
-/// The occupancy, with the defaults of a room type that is sent whole. A default of an invalid number is valid, so that the
-/// caller is told of the invalid one alone.
+/// The occupancy, with the defaults of a room type that is sent whole. The default that follows from an
+/// invalid number is valid, so that validation names the invalid one alone.
 fn occupancy(room_type: &proto::RoomType) -> Occupancy {
     let places = room_type.max_occupancy.clamp(1, Occupancy::MAX);
     let max_adults = room_type.max_adults.unwrap_or(places);

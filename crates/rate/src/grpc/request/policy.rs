@@ -27,7 +27,8 @@ pub(super) fn policy(
     valid.then_some(policy)
 }
 
-/// What cannot be read is stated by a value that is valid there, so that the caller is told of every other fault as well.
+/// Parses the policy. A field that cannot be parsed gets a valid value in its place, so that validation names every other
+/// wrong field as well.
 fn read(errors: &mut FieldErrors, policy: &proto::CancellationPolicy) -> CancellationPolicy {
     let base = match policy.penalty_base() {
         proto::PenaltyBase::WithoutTaxes => PenaltyBase::WithoutTaxes,
