@@ -375,7 +375,7 @@ def reading(walk):
 
 
 def hold(walk):
-    """Nobody pays, and the hold ends while the guest reads the page; in German, too."""
+    """The hold expires without payment while the guest reads the page; in German, too."""
     booked = walk.guest.call("GET", f"/v1/reservations/{walk.payment['reservation_id']}")
     end = datetime.datetime.fromisoformat(booked["hold_expire_time"])
     left = (end - datetime.datetime.now(datetime.timezone.utc)).total_seconds()

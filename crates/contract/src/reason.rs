@@ -155,7 +155,7 @@ reasons! {
     OfferTampered = "OFFER_TAMPERED", InvalidArgument;
     /// The reservation cannot change from its status to the requested one.
     IllegalTransition = "ILLEGAL_TRANSITION", FailedPrecondition;
-    /// Too early or too late for a no-show: 12:00 UTC of the check-in date to 12:00 UTC of the day after check-out.
+    /// Too early or too late for a no-show: before `no_show_from` or after `no_show_until` of the cancellation terms.
     NoShowOutOfTime = "NO_SHOW_OUT_OF_TIME", FailedPrecondition;
     /// The hold has expired; the rooms are free again.
     HoldExpired = "HOLD_EXPIRED", FailedPrecondition;

@@ -21,9 +21,9 @@ pub enum ContractError {
     /// The option `gateway` of a service holds a number that the enum does not define.
     #[error("the gateway of {0} is not a value of staymesh.options.v1.Gateway")]
     Gateway(String),
-    /// A method does not exist, or does not have exactly one REST path without variables.
-    #[error("no method {0} with one fixed REST path")]
-    NoFixedPath(String),
+    /// A method does not exist, does not have exactly one REST path, or the path has variables where none may be.
+    #[error("no method {0} with exactly one REST path of the required form")]
+    NoSinglePath(String),
     /// A file that the callers at a gateway see has a service that the gateway does not serve.
     #[error("{service} is in {file}, which callers at another gateway see: move it to a file of its own")]
     MixedFile {
@@ -108,7 +108,7 @@ impl Contract {
     /// The REST path of a method that has exactly one, without variables.
     ///
     /// # Errors
-    /// [`ContractError::NoFixedPath`] otherwise.
+    /// [`ContractError::NoSinglePath`] otherwise.
     pub fn fixed_path(&self, grpc_path: &str) -> Result<&str, ContractError> {
         self.template(grpc_path).filter(|template| !template.contains(['{', '*'])).ok_or_else(|| no_path(grpc_path))
     }
@@ -116,7 +116,7 @@ impl Contract {
     /// The path template of a method that has exactly one.
     ///
     /// # Errors
-    /// [`ContractError::NoFixedPath`] otherwise.
+    /// [`ContractError::NoSinglePath`] otherwise.
     pub fn only_template(&self, grpc_path: &str) -> Result<&str, ContractError> {
         self.template(grpc_path).ok_or_else(|| no_path(grpc_path))
     }
@@ -128,7 +128,7 @@ impl Contract {
 }
 
 fn no_path(grpc_path: &str) -> ContractError {
-    ContractError::NoFixedPath(grpc_path.to_owned())
+    ContractError::NoSinglePath(grpc_path.to_owned())
 }
 
 fn read_service(

@@ -22,7 +22,7 @@ pub enum PaymentError {
     /// The webhook of a provider that is unknown or not configured.
     #[error("this address receives no events; the payment provider is another one")]
     WebhookNotFound,
-    /// The payout does not exist, or belongs to another hotel.
+    /// The payout does not exist, or belongs to a hotel that the caller may not see.
     #[error("the payout does not exist")]
     PayoutNotFound,
     /// The reservation does not wait for a payment. Holds the explanation for the caller.

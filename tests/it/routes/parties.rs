@@ -106,7 +106,7 @@ async fn every_room_of_an_offer_has_its_own_party() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn child_below_the_minimum_age_is_offered_nothing_and_told_the_limit() {
+async fn child_below_minimum_age_gets_no_offer_and_misfit_has_limit() {
     let world = World::shared().await;
     let (hotel, family) = family_hotel(&world).await;
     set_hotel(&world, hotel, "min_child_age", json!(6)).await;
@@ -124,7 +124,7 @@ async fn child_below_the_minimum_age_is_offered_nothing_and_told_the_limit() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn hotel_without_age_bands_counts_children_as_adults_and_says_so() {
+async fn hotel_without_age_bands_counts_children_as_adults_and_flags_offer() {
     let world = World::shared().await;
     let hotel = world.hotel(5).await;
     let offers = search(&world, hotel, "offers", &["1-3"]).await;
@@ -162,8 +162,11 @@ async fn lower_occupancy_changes_offers_at_once_and_no_booking() {
     let offers = search(&world, hotel, "offers", &["2"]).await;
     assert_eq!(offers["offers"], json!([]), "{offers}");
     let refused = guest.post("/v1/reservations:prepare", wish.clone()).await.refused(400, "TOO_MANY_ADULTS");
-    let told = &refused.detail("ErrorInfo")["metadata"];
-    assert_eq!((&told["room"], &told["adults"], &told["max_adults"]), (&json!("0"), &json!("2"), &json!("1")));
+    let metadata = &refused.detail("ErrorInfo")["metadata"];
+    assert_eq!(
+        (&metadata["room"], &metadata["adults"], &metadata["max_adults"]),
+        (&json!("0"), &json!("2"), &json!("1"))
+    );
     guest.post("/v1/reservations", signed).await.ok();
     let id = booked["reservation_id"].as_str().expect("an id");
     assert_eq!(guest.get(&format!("/v1/reservations/{id}")).await.ok()["rooms"][0]["adults"], 2);

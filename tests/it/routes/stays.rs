@@ -154,6 +154,8 @@ async fn rooms_and_guests_outside_bounds_are_refused() {
     ] {
         guest.post("/v1/reservations:prepare", with(&wish(hotel), &json!({ "rooms": rooms }))).await.violating(fields);
     }
+    let more_than_fifty = with(&wish(hotel), &json!({ "rooms": hotel.rooms(51) }));
+    world.partner().await.post("/v1/reservations:prepare", more_than_fifty).await.violating(&["rooms"]);
     let fifty_one = "&occupancies=1".repeat(51);
     for (more, field) in [
         ("&occupancies=0", "occupancies[0]"),

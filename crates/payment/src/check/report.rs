@@ -29,22 +29,16 @@ pub enum Kind {
     /// The credit of a partner sale exceeds it.
     PartnerCreditAboveSale,
     /// A payout is not the sum of its lines, or does not have the number of lines that it declares.
-    #[serde(rename = "payout_differs")]
     PayoutDiffers,
     /// A payout settles an entry that is not due to its hotel.
-    #[serde(rename = "payout_not_earned")]
     PayoutNotEarned,
     /// A payout settles an entry that another line settles, too.
-    #[serde(rename = "payout_settles_twice")]
     PayoutSettlesTwice,
     /// More than one transfer of a payout is open or paid.
-    #[serde(rename = "payout_paid_twice")]
     PayoutPaidTwice,
     /// A payout has no transfer, or an attempt number is missing.
-    #[serde(rename = "payout_not_asked_for")]
     PayoutNotAskedFor,
     /// A paid payout is posted differently, or an unpaid one is posted.
-    #[serde(rename = "payout_posting_differs")]
     PayoutPostingDiffers,
     /// What a hotel is owed is not the sum of unsettled entries and unpaid payouts.
     PayableDiffers,
@@ -148,7 +142,6 @@ pub struct Report {
     /// Partner sales checked.
     pub partner_sales: u64,
     /// Payouts checked.
-    #[serde(rename = "payouts")]
     pub payouts: u64,
     /// Accounts checked.
     pub accounts: u64,

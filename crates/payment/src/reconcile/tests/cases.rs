@@ -54,7 +54,7 @@ async fn resolved_case_stays_settled_and_stale_etag_is_refused() {
 }
 
 #[tokio::test]
-async fn list_filters_by_state_class_and_day_newest_first() {
+async fn list_filters_by_state_kind_and_day_newest_first() {
     let database = database().await;
     let pool = database.pool();
     let (case, files) = one_case(pool).await;
