@@ -80,19 +80,21 @@ impl CancellationTerms {
         (self.no_show_from..=self.no_show_until).contains(&now)
     }
 
-    /// The terms of each of several rooms with these totals, whose terms together are these: every amount is split in
-    /// proportion to the totals, to the minor unit, so that none exceeds its total and all add up.
+    /// The terms of each of several rooms with these totals, whose terms together are these. Amounts are split to the minor
+    /// unit and add up; the penalty of a room is at most its total, and falls only where that of all rooms falls.
     ///
     /// # Errors
-    /// [`MoneyError::TooLarge`].
+    /// [`MoneyError::CurrencyMismatch`] or [`MoneyError::TooLarge`].
     pub fn split(&self, totals: &[Money]) -> Result<Vec<Self>, MoneyError> {
-        let no_shows = self.no_show.spread(totals)?;
-        let mut rooms: Vec<Self> =
-            no_shows.into_iter().map(|no_show| Self { no_show, deadlines: Vec::new(), ..self.clone() }).collect();
+        let mut rooms = vec![Self { deadlines: Vec::new(), ..self.clone() }; totals.len()];
+        let mut shares = Shares::of(Money::zero(self.no_show.currency()), totals);
         for deadline in &self.deadlines {
-            for (room, penalty) in rooms.iter_mut().zip(deadline.penalty.spread(totals)?) {
-                room.deadlines.push(Deadline { penalty, ..*deadline });
+            for (room, penalty) in rooms.iter_mut().zip(shares.change_to(deadline.penalty)?) {
+                room.deadlines.push(Deadline { penalty: *penalty, ..*deadline });
             }
+        }
+        for (room, no_show) in rooms.iter_mut().zip(shares.change_to(self.no_show)?) {
+            room.no_show = *no_show;
         }
         Ok(rooms)
     }
@@ -135,6 +137,33 @@ impl CancellationTerms {
     fn grace_ends(&self, booked: Timestamp) -> Option<Timestamp> {
         let grace = self.grace.filter(|grace| booked < grace.booked_before)?;
         booked.checked_add(SignedDuration::from_hours(grace.hours.into())).ok()
+    }
+}
+
+/// The shares that rooms have in a penalty that changes. Only the change is split, in proportion to what is left of the
+/// totals, or if the penalty falls, to what is kept: a split of the whole penalty can give a room less of a higher one.
+struct Shares {
+    amount: Money,
+    /// What is kept of each room.
+    kept: Vec<Money>,
+    /// The rest of the total of each room.
+    left: Vec<Money>,
+}
+
+impl Shares {
+    fn of(zero: Money, totals: &[Money]) -> Self {
+        Self { amount: zero, kept: vec![zero; totals.len()], left: totals.to_vec() }
+    }
+
+    fn change_to(&mut self, amount: Money) -> Result<&[Money], MoneyError> {
+        let change = amount.checked_sub(self.amount)?;
+        let parts = change.spread(if change.is_negative() { &self.kept } else { &self.left })?;
+        for ((kept, left), part) in self.kept.iter_mut().zip(&mut self.left).zip(parts) {
+            *kept = kept.checked_add(part)?;
+            *left = left.checked_sub(part)?;
+        }
+        self.amount = amount;
+        Ok(&self.kept)
     }
 }
 

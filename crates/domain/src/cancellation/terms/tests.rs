@@ -278,29 +278,58 @@ proptest! {
 
     #[test]
     fn terms_of_rooms_keep_together_what_the_terms_of_all_keep_and_never_more_than_a_room_costs(
-        totals in prop::collection::vec(0..1_000_000_i64, 1..=20),
-        shares in prop::collection::vec(0..=100_i64, 3),
+        totals in prop::collection::vec(prop_oneof![0..10_i64, 0..1_000_000_i64], 1..=20),
+        shares in prop::collection::vec(0..=100_i64, 2..=5),
+        rising in prop::bool::weighted(0.9),
     ) {
         let total: i64 = totals.iter().sum();
         let mut kept: Vec<_> = shares.iter().map(|share| total * share / 100).collect();
-        kept.sort_unstable();
-        let stay = stay("2027-10-15", "2027-10-16");
-        let mut whole = terms(&six_tiers(), "Europe/Lisbon", stay, &[usd(total)]);
-        whole.deadlines = vec![
-            Deadline { until: Some(at("2027-10-08T17:00:00Z")), penalty: usd(kept[0]) },
-            Deadline { until: None, penalty: usd(kept[1]) },
-        ];
-        whole.no_show = usd(kept[2]);
+        if rising {
+            kept.sort_unstable();
+        }
+        let whole = terms_that_keep(&kept);
         let totals: Vec<_> = totals.into_iter().map(usd).collect();
         let rooms = whole.split(&totals).unwrap();
         for (room, total) in rooms.iter().zip(&totals) {
-            let penalties = room.deadlines.iter().map(|deadline| deadline.penalty).chain([room.no_show]);
-            prop_assert!(penalties.into_iter().all(|penalty| (0..=total.minor()).contains(&penalty.minor())));
+            let penalties = kept_by(room);
+            prop_assert!(penalties.iter().all(|penalty| (0..=total.minor()).contains(penalty)));
+            prop_assert!(!rising || penalties.is_sorted(), "{:?}", penalties);
         }
         let (first, others) = rooms.split_first().unwrap();
         let together = others.iter().try_fold(first.clone(), |sum, room| sum.together(room)).unwrap();
         prop_assert_eq!(together, whole);
     }
+}
+
+/// Terms with these penalties, a day apart, the last of which is for a no-show.
+fn terms_that_keep(penalties: &[i64]) -> CancellationTerms {
+    let whole = terms(&six_tiers(), "Europe/Lisbon", stay("2027-10-15", "2027-10-16"), &[usd(1)]);
+    let (no_show, tiers) = penalties.split_last().unwrap();
+    let untils = (0..).map(|day| at("2027-10-08T17:00:00Z") + SignedDuration::from_hours(24 * day));
+    let deadlines = tiers.iter().zip(untils);
+    let mut deadlines: Vec<_> =
+        deadlines.map(|(penalty, until)| Deadline { until: Some(until), penalty: usd(*penalty) }).collect();
+    deadlines.last_mut().unwrap().until = None;
+    CancellationTerms { deadlines, no_show: usd(*no_show), ..whole }
+}
+
+/// What the deadlines and a no-show keep, in minor units.
+fn kept_by(terms: &CancellationTerms) -> Vec<i64> {
+    terms.deadlines.iter().map(|deadline| deadline.penalty.minor()).chain([terms.no_show.minor()]).collect()
+}
+
+#[test]
+fn split_of_a_rising_penalty_never_lowers_that_of_a_room() {
+    let rooms = terms_that_keep(&[2, 3, 3]).split(&[usd(1); 5]).unwrap();
+    let kept: Vec<_> = rooms.iter().map(kept_by).collect();
+    assert_eq!(kept, [[0, 0, 0], [0, 0, 0], [1, 1, 1], [0, 1, 1], [1, 1, 1]]);
+}
+
+#[test]
+fn split_of_a_no_show_cheaper_than_the_last_tier_keeps_at_most_what_each_room_costs() {
+    let rooms = terms_that_keep(&[5, 5, 3]).split(&[usd(1); 5]).unwrap();
+    let kept: Vec<_> = rooms.iter().map(kept_by).collect();
+    assert_eq!(kept, [[1, 1, 1], [1, 1, 1], [1, 1, 0], [1, 1, 1], [1, 1, 0]]);
 }
 
 #[test]
