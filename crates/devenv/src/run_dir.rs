@@ -17,7 +17,9 @@ pub fn of_this_process(kind: &str) -> PathBuf {
     let runs = dev_dir().join(kind);
     remove_dead(&runs);
     let own = runs.join(std::process::id().to_string());
-    if OWN.lock().unwrap_or_else(PoisonError::into_inner).insert(own.clone()) {
+    // Locked until the directory is removed: another caller would create files in it.
+    let mut own_dirs = OWN.lock().unwrap_or_else(PoisonError::into_inner);
+    if own_dirs.insert(own.clone()) {
         let _ = fs::remove_dir_all(&own);
     }
     own
