@@ -2,7 +2,8 @@
 //! second phase of `staymesh migrate`, after the migrations, while either release serves.
 //!
 //! A batch is one transaction. The reservations that have no lines are found by their own state, so a run may be stopped
-//! anywhere, and the next one continues; reservations that a release before creates meanwhile get their lines by a trigger.
+//! anywhere, runs may be concurrent, and the next one continues; reservations that a release before creates meanwhile get
+//! their lines by a trigger. Until it is carried over, a reservation is read with the lines that it will get.
 
 use sqlx::PgPool;
 use staymesh_store::{Cause, StoreError};
@@ -15,15 +16,21 @@ const BATCH: i32 = 500;
 ///
 /// # Errors
 /// When the database fails. Committed batches stay.
-pub async fn run(pool: &PgPool, mut progress: impl FnMut(u64)) -> Result<u64, StoreError> {
+pub async fn run(pool: &PgPool, progress: impl FnMut(u64)) -> Result<u64, StoreError> {
+    run_in_batches(pool, BATCH, progress).await
+}
+
+/// [`run`] with batches of up to `batch` reservations.
+async fn run_in_batches(pool: &PgPool, batch: i32, mut progress: impl FnMut(u64)) -> Result<u64, StoreError> {
     let mut all = 0;
     loop {
-        let carried: i32 = sqlx::query_scalar("select carry_over_rooms($1)")
-            .bind(BATCH)
-            .fetch_one(pool)
-            .await
-            .map_err(StoreError::from)?;
+        let carried: i32 = sqlx::query_scalar("select carry_over_rooms($1)").bind(batch).fetch_one(pool).await?;
         if carried == 0 {
+            // A concurrent run carried over the batch that this one waited for; more may remain.
+            let remain = "select exists (select from reservation where revision is null)";
+            if sqlx::query_scalar(remain).fetch_one(pool).await? {
+                continue;
+            }
             return Ok(all);
         }
         all += u64::try_from(carried)

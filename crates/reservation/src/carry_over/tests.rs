@@ -1,13 +1,19 @@
 //! A database of the release before is carried over: nothing is lost, and the check is clean.
 
+use std::collections::BTreeSet;
+
+use futures::future::join_all;
 use jiff::{SignedDuration, Timestamp, ToSpan, civil::Date};
 use jiff_sqlx::ToSqlx;
 use staymesh_domain::{PaymentId, RoomCount, StayDates};
+use staymesh_store::StoreError;
 
-use super::run;
+use super::{run, run_in_batches};
 use crate::{
     calendar::today,
     check::{self, Kind, Options, Report},
+    error::ReservationError,
+    expiry::release_expired,
     lifecycle::Command,
     model::{PaymentMode, Status},
     quote::{
@@ -15,6 +21,7 @@ use crate::{
         tests::{euros, quote_before},
     },
     room_line::RoomLine,
+    store::HoldCursor,
     testing::{World, hotel_id, lines, order_of, room_type},
     writer::book_each,
 };
@@ -160,4 +167,78 @@ async fn unpaid_limits_count_holds_that_are_not_carried_over_yet() {
     run(world.pool(), |_| {}).await.expect("carried over");
     assert_eq!((world.count(held).await, world.count(rooms).await), (6, 3));
     assert_eq!(world.book(HOTEL, first(), 1, PaymentMode::GuestPays).await.expect("booked").lines.len(), 1);
+}
+
+#[tokio::test]
+async fn reservations_are_read_listed_and_ended_before_they_are_carried_over() {
+    let world = release_before().await;
+    let filter = crate::store::ListFilter { owner: None, hotel_id: Some(hotel_id(HOTEL)), status: None };
+    let before = world.store.list(&filter, None, 10).await.expect("listed");
+    assert_eq!(before.len(), 5);
+    for booking in &before {
+        let read = world.store.get(booking.id).await.expect("read").expect("it exists");
+        assert_eq!((&read.lines, &read.quote, read.revision), (&booking.lines, &price(), 1));
+    }
+
+    let of = |status| before.iter().find(|booking| booking.status == status).expect("one in this status").id;
+    let cancelled = world.apply_at(of(Status::Paid), &Command::Cancel, Timestamp::now()).await.expect("cancelled");
+    assert_eq!((cancelled.status, cancelled.lines.len()), (Status::Cancelled, 3));
+    let late = Timestamp::now() + SignedDuration::from_mins(16);
+    let released = release_expired(&world.store, late, HoldCursor::START, 10, &BTreeSet::new()).await;
+    let released = released.expect("released");
+    assert_eq!((released.expired, released.stuck.len()), (1, 0), "{:?}", released.stuck);
+    let reserved = "select sum(total_reserved)::bigint from room_type_inventory";
+    assert_eq!(world.count(reserved).await, 0, "all nights are released");
+    assert_eq!(world.count("select count(*) from reservation_room").await, 0);
+
+    let ended = world.store.list(&filter, None, 10).await.expect("listed");
+    assert_eq!(run(world.pool(), |_| {}).await.expect("carried over"), 5);
+    assert!(check(&world).await.is_clean(), "{:?}", check(&world).await.listed);
+    for booking in &ended {
+        let carried = world.store.get(booking.id).await.expect("read").expect("it exists");
+        assert_eq!((carried.lines, carried.quote, carried.status), (booking.lines.clone(), price(), booking.status));
+    }
+}
+
+/// The lock waits for the carry-over, whose lines its own snapshot does not have.
+#[tokio::test]
+async fn cancellation_that_waits_for_a_carry_over_succeeds() {
+    let world = release_before().await;
+    let id: uuid::Uuid = sqlx::query_scalar("select reservation_id from reservation where status = 'paid'")
+        .fetch_one(world.pool())
+        .await
+        .expect("the paid one");
+    let id = staymesh_domain::ReservationId::try_from(id).expect("an id");
+    let mut carrying = world.pool().begin().await.expect("a transaction");
+    sqlx::query("select carry_over_rooms(10)").execute(&mut *carrying).await.expect("carried over");
+    let carried = async {
+        tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+        carrying.commit().await.expect("committed");
+    };
+    let (cancelled, ()) = tokio::join!(world.apply_at(id, &Command::Cancel, Timestamp::now()), carried);
+    let cancelled = cancelled.expect("cancelled");
+    assert_eq!((cancelled.status, cancelled.lines.len()), (Status::Cancelled, 3));
+    assert!(check(&world).await.is_clean(), "{:?}", check(&world).await.listed);
+}
+
+#[tokio::test]
+async fn reservation_with_a_revision_and_without_lines_is_an_error() {
+    let world = release_before().await;
+    world.tamper("update reservation set revision = 1").await;
+    let filter = crate::store::ListFilter { owner: None, hotel_id: Some(hotel_id(HOTEL)), status: None };
+    let read = world.store.list(&filter, None, 10).await;
+    assert!(matches!(read, Err(ReservationError::Store(StoreError::Unexpected(_)))), "{read:?}");
+}
+
+#[tokio::test]
+async fn concurrent_runs_end_when_no_reservation_remains() {
+    let world = release_before().await;
+    let remaining = "select count(*) from reservation where revision is null";
+    let carried = join_all((0..3).map(async |_| {
+        let carried = run_in_batches(world.pool(), 2, |_| {}).await.expect("carried over");
+        assert_eq!(world.count(remaining).await, 0);
+        carried
+    }));
+    assert_eq!(carried.await.into_iter().sum::<u64>(), 5);
+    assert!(check(&world).await.is_clean(), "{:?}", check(&world).await.listed);
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use sqlx::{FromRow, postgres::PgRow};
 use staymesh_domain::{Money, PaymentId, ReservationId};
 use staymesh_store::{
     ResultExt,
@@ -13,7 +14,7 @@ use super::{
     Transaction,
     lines::reservation_columns,
     nights::Columns,
-    rows::{ReservationRow, by_id},
+    rows::{ReservationRow, by_id, some_were_carried_over},
 };
 use crate::{
     error::ReservationError,
@@ -35,17 +36,24 @@ impl Transaction {
         &mut self,
         ids: impl Iterator<Item = ReservationId>,
     ) -> Result<BTreeMap<Uuid, Reservation>, ReservationError> {
-        let rows: Vec<ReservationRow> = sqlx::query_as(concat!(
+        let ids: Vec<Uuid> = ids.map(ReservationId::as_uuid).collect();
+        let mut rows = self.lock_rows(&ids).await?;
+        if some_were_carried_over(&rows)? {
+            rows = self.lock_rows(&ids).await?;
+        }
+        let rows = rows.iter().map(ReservationRow::from_row).collect::<Result<_, sqlx::Error>>()?;
+        Ok(by_id(rows)?)
+    }
+
+    async fn lock_rows(&mut self, ids: &[Uuid]) -> Result<Vec<PgRow>, ReservationError> {
+        let rows = sqlx::query(concat!(
             "select ",
             reservation_columns!(),
             " from unnest($1::uuid[]) id
              join reservation r on r.hotel_id = reservation_hotel_id(id) and r.reservation_id = id
              order by r.hotel_id, r.reservation_id for no key update of r"
-        ))
-        .bind(ids.map(ReservationId::as_uuid).collect::<Vec<_>>())
-        .fetch_all(&mut *self.0)
-        .await?;
-        Ok(by_id(rows)?)
+        ));
+        Ok(rows.bind(ids).fetch_all(&mut *self.0).await?)
     }
 
     /// Adds to the rooms reserved in nights that are locked.

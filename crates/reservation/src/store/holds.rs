@@ -7,7 +7,12 @@ use jiff_sqlx::ToSqlx;
 use sqlx::{FromRow, Row, postgres::PgRow};
 use uuid::Uuid;
 
-use super::{Store, Transaction, lines::reservation_columns, nights::Columns, rows::ReservationRow};
+use super::{
+    Store, Transaction,
+    lines::reservation_columns,
+    nights::Columns,
+    rows::{ReservationRow, some_were_carried_over},
+};
 use crate::{error::ReservationError, model::Reservation, night::Night};
 
 /// Most unpaid holds of a hotel that are scanned for one on a night. All of them may be for other nights, and a
@@ -114,20 +119,28 @@ impl Transaction {
         from: HoldCursor,
         limit: i64,
     ) -> Result<Vec<LockedHold>, ReservationError> {
+        let mut rows = self.lock_expired_rows(now, from, limit).await?;
+        if some_were_carried_over(&rows)? {
+            rows = self.lock_expired_rows(now, from, limit).await?;
+        }
+        rows.into_iter().map(|row| Ok(LockedHold { cursor: cursor_of(&row)?, row })).collect()
+    }
+
+    async fn lock_expired_rows(
+        &mut self,
+        now: Timestamp,
+        from: HoldCursor,
+        limit: i64,
+    ) -> Result<Vec<PgRow>, ReservationError> {
         let rows = sqlx::query(concat!(
             "select ",
             reservation_columns!(),
             " from reservation r
              where status = 'pending_payment' and hold_expire_time <= $1 and (hold_expire_time, reservation_id) > ($2, $3)
              order by hold_expire_time, reservation_id limit $4 for no key update of r skip locked"
-        ))
-        .bind(now.to_sqlx())
-        .bind(from.0.to_sqlx())
-        .bind(from.1)
-        .bind(limit)
-        .fetch_all(&mut *self.0)
-        .await?;
-        rows.into_iter().map(|row| Ok(LockedHold { cursor: cursor_of(&row)?, row })).collect()
+        ));
+        let rows = rows.bind(now.to_sqlx()).bind(from.0.to_sqlx()).bind(from.1).bind(limit);
+        Ok(rows.fetch_all(&mut *self.0).await?)
     }
 }
 

@@ -2,21 +2,24 @@
 
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
-use staymesh_domain::{Party, RoomTypeId, StayDates};
+use staymesh_domain::{GuestCount, Party, RoomCount, RoomTypeId, StayDates};
 use uuid::Uuid;
 
 use crate::{
     model::NewReservation,
     night::day_of,
     quote::{Quote, QuoteRecord},
-    room_line::{RoomLine, STANDARD_PLAN},
+    room_line::{RoomLine, RoomLinesError, STANDARD_PLAN},
 };
 
-/// All columns of reservation `r`, and its lines in their order as `lines`.
+/// All columns of reservation `r`, its lines in their order as `lines`, and what they are made of as `before` while it is not
+/// carried over, see [`crate::carry_over`].
 macro_rules! reservation_columns {
     () => {
         "r.*, (select json_agg(l order by l.room_position) from reservation_room l
-               where l.hotel_id = r.hotel_id and l.reservation_id = r.reservation_id) as lines"
+               where l.hotel_id = r.hotel_id and l.reservation_id = r.reservation_id) as lines,
+         case when r.revision is null then json_build_object('room_type_id', r.room_type_id, 'check_in', r.check_in,
+             'check_out', r.check_out, 'rooms', r.rooms, 'guests', r.guests, 'price', r.price) end as before"
     };
 }
 pub(super) use reservation_columns;
@@ -32,6 +35,17 @@ pub(super) struct LineRecord {
     price: QuoteRecord,
 }
 
+/// The rooms of a reservation that is not carried over yet: equal rooms, and their price together.
+#[derive(Deserialize)]
+pub(super) struct EqualRoomsRecord {
+    room_type_id: i32,
+    check_in: Date,
+    check_out: Date,
+    rooms: i32,
+    guests: i32,
+    price: QuoteRecord,
+}
+
 /// Why a stored line cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum LineError {
@@ -39,6 +53,19 @@ pub(super) enum LineError {
     Column(&'static str),
     #[error("price: {0}")]
     Price(#[from] crate::quote::QuoteError),
+    #[error(transparent)]
+    Rooms(#[from] RoomLinesError),
+}
+
+impl EqualRoomsRecord {
+    /// The lines that the database's function `write_first_revisions` will write.
+    pub(super) fn lines(self) -> Result<Vec<RoomLine>, LineError> {
+        let room_type_id = RoomTypeId::try_from(self.room_type_id).map_err(|_| LineError::Column("room_type_id"))?;
+        let stay = StayDates::new(self.check_in, self.check_out).map_err(|_| LineError::Column("check_in"))?;
+        let rooms = RoomCount::try_from(self.rooms).map_err(|_| LineError::Column("rooms"))?;
+        let guests = GuestCount::try_from(self.guests).map_err(|_| LineError::Column("guests"))?;
+        Ok(RoomLine::of_one_type(room_type_id, stay, rooms, guests, &Quote::try_from(self.price)?)?)
+    }
 }
 
 impl TryFrom<LineRecord> for RoomLine {

@@ -3,19 +3,19 @@
 use std::collections::BTreeMap;
 
 use jiff_sqlx::Timestamp;
-use sqlx::{FromRow, types::Json};
+use sqlx::{FromRow, Row, ValueRef, postgres::PgRow, types::Json};
 use staymesh_domain::{PaymentId, ReservationId};
 use staymesh_store::{Cause, StoreError};
 use uuid::Uuid;
 
-use super::lines::LineRecord;
+use super::lines::{EqualRoomsRecord, LineError, LineRecord};
 use crate::{
     model::{CancellationReason, Guest, PaymentMode, Reservation, Status},
-    room_line::{RoomLine, RoomLinesSum},
+    room_line::{RoomLine, RoomLinesError, RoomLinesSum},
 };
 
 /// A row as every statement selects it, see [`super::lines::reservation_columns`]. The columns of its rooms, dates and price
-/// are for the release before; the lines are what counts.
+/// are for the release before; the lines are what counts, once it is carried over.
 #[derive(FromRow)]
 pub(super) struct ReservationRow {
     reservation_id: Uuid,
@@ -28,6 +28,7 @@ pub(super) struct ReservationRow {
     version: i32,
     cancellation_reason: Option<String>,
     lines: Option<Json<Vec<LineRecord>>>,
+    before: Option<Json<EqualRoomsRecord>>,
     content_hash: Vec<u8>,
     hold_expire_time: Option<Timestamp>,
     payment_id: Option<Uuid>,
@@ -37,12 +38,30 @@ pub(super) struct ReservationRow {
     update_time: Timestamp,
 }
 
+/// The lines of a row and its revision. A row that is not carried over has neither: it gets the lines of its columns.
+fn lines_of(
+    lines: Option<Vec<LineRecord>>,
+    before: Option<EqualRoomsRecord>,
+    revision: Option<i32>,
+) -> Result<(Vec<RoomLine>, i32), LineError> {
+    match (lines, before, revision) {
+        (Some(lines), _, Some(revision)) => {
+            let lines = lines.into_iter().map(RoomLine::try_from);
+            Ok((lines.collect::<Result<_, _>>()?, revision))
+        }
+        (None, Some(before), None) => Ok((before.lines()?, 1)),
+        (None, ..) => Err(RoomLinesError::Empty.into()),
+        (Some(_), _, None) => Err(LineError::Column("revision")),
+    }
+}
+
 impl TryFrom<ReservationRow> for Reservation {
     type Error = StoreError;
 
     fn try_from(row: ReservationRow) -> Result<Self, StoreError> {
-        let lines = row.lines.map(|lines| lines.0).unwrap_or_default().into_iter().map(RoomLine::try_from);
-        let lines = lines.collect::<Result<Vec<_>, _>>().map_err(|error| unusable(&format!("lines: {error}")))?;
+        let (lines, before) = (row.lines.map(|lines| lines.0), row.before.map(|before| before.0));
+        let lines = lines_of(lines, before, row.revision);
+        let (lines, revision) = lines.map_err(|error| unusable(&format!("lines: {error}")))?;
         let sum = RoomLine::sum(&lines).map_err(|error| unusable(&format!("lines: {error}")))?;
         let RoomLinesSum { stay, quote } = sum;
         Ok(Self {
@@ -54,7 +73,7 @@ impl TryFrom<ReservationRow> for Reservation {
             payment_mode: PaymentMode::from_name(&row.payment_mode).ok_or_else(|| corrupt("payment_mode"))?,
             quote,
             content_hash: row.content_hash,
-            revision: row.revision.ok_or_else(|| corrupt("revision"))?,
+            revision,
             version: row.version,
             status: Status::from_name(&row.status).ok_or_else(|| corrupt("status"))?,
             cancellation_reason: row
@@ -68,6 +87,20 @@ impl TryFrom<ReservationRow> for Reservation {
             update_time: row.update_time.to_jiff(),
         })
     }
+}
+
+/// Whether one of the rows, which a statement has locked, is newer than its lines: its lock waited for a carry-over that the
+/// statement's snapshot does not have. The same statement repeated reads the lines.
+///
+/// # Errors
+/// When a column is missing.
+pub(super) fn some_were_carried_over(rows: &[PgRow]) -> Result<bool, sqlx::Error> {
+    for row in rows {
+        if row.try_get_raw("lines")?.is_null() && !row.try_get_raw("revision")?.is_null() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// Rows as reservations, by id.
