@@ -153,6 +153,11 @@ fn days(stay: StayDates) -> std::ops::Range<i32> {
     day_of(stay.check_in())..day_of(stay.check_out())
 }
 
+/// The rooms of a booking, one for each line.
+pub(crate) fn room_count(lines: &[RoomLine]) -> i32 {
+    lines.iter().map(|_| 1).sum()
+}
+
 /// Rooms times nights, over all lines.
 pub(crate) fn room_nights(lines: &[RoomLine]) -> i64 {
     lines.iter().map(|line| i64::from(line.stay.night_count())).sum()

@@ -12,7 +12,7 @@ use crate::{
     lifecycle::Command,
     model::{Guest, NewReservation, PaymentMode, Reservation, Source},
     offer_token::{Offer, OfferError},
-    room_line::{RoomLine, RoomLinesSum, guest_count},
+    room_line::{RoomLine, RoomLinesSum, guest_count, room_count},
     store::{ListFilter, ListPosition},
     writer::{Applied, ChangeOrder, Created},
 };
@@ -248,7 +248,7 @@ fn content_hash(offer: &Offer, sum: &RoomLinesSum, request: &BookingRequest) -> 
         add(&first.room_type_id.get().to_be_bytes());
         add(first.stay.check_in().to_string().as_bytes());
         add(first.stay.check_out().to_string().as_bytes());
-        add(&offer.lines.iter().map(|_| 1).sum::<i32>().to_be_bytes());
+        add(&room_count(&offer.lines).to_be_bytes());
         add(&guest_count(&offer.lines).to_be_bytes());
     } else {
         add(b"rooms");

@@ -13,6 +13,7 @@ use super::{
     hold_limits::{added, added_to_nights, is_refusal, share},
     lines::{Document, LineColumns, reservation_columns},
     nights::Columns,
+    prices::WrittenPrices,
     rows::{ReservationRow, by_id},
 };
 use crate::{
@@ -20,8 +21,7 @@ use crate::{
     events::{SOLD_BY_PARTNER, SoldByPartner},
     model::{NewReservation, Reservation},
     night::{Night, day_of},
-    quote::Quote,
-    room_line::{STANDARD_PLAN, guest_count},
+    room_line::{STANDARD_PLAN, guest_count, room_count},
 };
 
 /// The creation time of each reservation, by id.
@@ -111,9 +111,11 @@ async fn create(
     }
     let sales = Sales::of(orders)?;
     let limited = if limited { orders } else { &[] };
+    let prices = orders.iter().map(|order| WrittenPrices::of(order)).collect::<Result<Vec<_>, _>>();
+    let prices = prices.map_err(|error| unexpected(&format!("a price cannot be serialized: {error}")))?;
     let bound = |text| -> Result<Statement<'_>, StoreError> {
-        let statement = bind_nights(bind_bookings(sqlx::query_as(text), orders), orders)?;
-        Ok(bind_lines(bind_limits(statement, orders, limited), orders))
+        let statement = bind_nights(bind_bookings(sqlx::query_as(text), orders, &prices)?, orders)?;
+        Ok(bind_lines(bind_limits(statement, orders, limited), orders, &prices))
     };
     let statement = if sales.ids.is_empty() { bound(CREATE)? } else { sales.bind(bound(CREATE_AND_ENQUEUE)?) };
     let rows: Vec<(Uuid, jiff_sqlx::Timestamp)> = statement.fetch_all(database).await?;
@@ -123,38 +125,42 @@ async fn create(
 type Statement<'a> = QueryAs<'a, Postgres, (Uuid, jiff_sqlx::Timestamp), sqlx::postgres::PgArguments>;
 
 /// Binds the reservations as one array per column. Times are bound as microseconds since 1970, which are exact.
-fn bind_bookings<'a>(statement: Statement<'a>, orders: &[&'a NewReservation]) -> Statement<'a> {
+fn bind_bookings<'a>(
+    statement: Statement<'a>,
+    orders: &[&'a NewReservation],
+    prices: &'a [WrittenPrices],
+) -> Result<Statement<'a>, StoreError> {
+    let room_type = |order: &&NewReservation| Some(order.lines.first()?.room_type_id.get());
+    let room_types: Option<Vec<_>> = orders.iter().map(room_type).collect();
+    let room_types = room_types.ok_or_else(|| unexpected("a reservation has no rooms"))?;
     let ints = |of: &dyn Fn(&NewReservation) -> i32| orders.iter().map(|order| of(order)).collect::<Vec<_>>();
     let texts = |of: fn(&NewReservation) -> &str| orders.iter().map(|order| of(order)).collect::<Vec<_>>();
-    statement
+    Ok(statement
         .bind(orders.iter().map(|order| order.id.as_uuid()).collect::<Vec<_>>())
         .bind(texts(|order| &order.owner))
-        .bind(ints(&|order| order.lines.first().map_or(0, |line| line.room_type_id.get())))
+        .bind(room_types)
         .bind(ints(&|order| day_of(order.stay.check_in())))
         .bind(ints(&|order| day_of(order.stay.check_out())))
-        .bind(ints(&|order| order.lines.iter().map(|_| 1).sum()))
+        .bind(ints(&|order| room_count(&order.lines)))
         .bind(ints(&|order| guest_count(&order.lines)))
         .bind(texts(|order| &order.guest.full_name))
         .bind(texts(|order| &order.guest.email))
         .bind(texts(|order| order.payment_mode.as_str()))
         .bind(texts(|order| order.quote.currency().code()))
         .bind(orders.iter().map(|order| order.quote.total.minor()).collect::<Vec<_>>())
-        .bind(orders.iter().map(|order| sqlx::types::Json(price_for_release_before(order))).collect::<Vec<_>>())
+        .bind(prices.iter().map(WrittenPrices::for_release_before).collect::<Vec<_>>())
         .bind(orders.iter().map(|order| order.content_hash.as_slice()).collect::<Vec<_>>())
-        .bind(orders.iter().map(|order| order.hold_expire_time.map(Timestamp::as_microsecond)).collect::<Vec<_>>())
-}
-
-/// The price in column `reservation.price`, which the release before reads. It takes all rooms for rooms of the first one's
-/// type and dates, and would give back nights that the others do not have. So there is none for such rooms: that release
-/// cannot read their reservation, and leaves it to this one.
-fn price_for_release_before(order: &NewReservation) -> Option<&Quote> {
-    let (first, others) = order.lines.split_first()?;
-    others.iter().all(|line| line.room() == first.room()).then_some(&order.quote)
+        .bind(orders.iter().map(|order| order.hold_expire_time.map(Timestamp::as_microsecond)).collect::<Vec<_>>()))
 }
 
 /// Binds the lines as one array per column, and the document of each reservation's first revision.
-fn bind_lines<'a>(statement: Statement<'a>, orders: &[&'a NewReservation]) -> Statement<'a> {
-    let lines = LineColumns::of(orders);
+fn bind_lines<'a>(
+    statement: Statement<'a>,
+    orders: &[&'a NewReservation],
+    prices: &'a [WrittenPrices],
+) -> Statement<'a> {
+    let lines = LineColumns::of(orders, prices);
+    let documents = orders.iter().zip(prices).map(|(order, prices)| sqlx::types::Json(Document::of(order, prices)));
     statement
         .bind(lines.reservations)
         .bind(lines.positions)
@@ -165,7 +171,7 @@ fn bind_lines<'a>(statement: Statement<'a>, orders: &[&'a NewReservation]) -> St
         .bind(lines.child_ages)
         .bind(lines.totals)
         .bind(lines.prices)
-        .bind(orders.iter().map(|order| sqlx::types::Json(Document::of(order))).collect::<Vec<_>>())
+        .bind(documents.collect::<Vec<_>>())
         .bind(STANDARD_PLAN)
 }
 

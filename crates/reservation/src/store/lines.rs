@@ -2,9 +2,12 @@
 
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use sqlx::types::Json;
 use staymesh_domain::{GuestCount, Party, RoomCount, RoomTypeId, StayDates};
 use uuid::Uuid;
 
+use super::prices::WrittenPrices;
 use crate::{
     model::NewReservation,
     night::day_of,
@@ -97,21 +100,22 @@ struct DocumentRoom<'a> {
     check_out: Date,
     adults: i32,
     child_ages: &'a [i32],
-    price: &'a Quote,
+    price: &'a RawValue,
 }
 
 impl<'a> Document<'a> {
-    pub(super) fn of(order: &'a NewReservation) -> Self {
-        let room = |line: &'a RoomLine| DocumentRoom {
+    pub(super) fn of(order: &'a NewReservation, prices: &'a WrittenPrices) -> Self {
+        let room = |(line, price): (&'a RoomLine, &'a RawValue)| DocumentRoom {
             room_type_id: line.room_type_id.get(),
             rate_plan: STANDARD_PLAN,
             check_in: line.stay.check_in(),
             check_out: line.stay.check_out(),
             adults: line.party.adults(),
             child_ages: line.party.child_ages(),
-            price: &line.quote,
+            price,
         };
-        Self { payment_mode: order.payment_mode.as_str(), rooms: order.lines.iter().map(room).collect() }
+        let rooms = order.lines.iter().zip(prices.of_rooms.iter().map(AsRef::as_ref)).map(room).collect();
+        Self { payment_mode: order.payment_mode.as_str(), rooms }
     }
 }
 
@@ -127,14 +131,14 @@ pub(super) struct LineColumns<'a> {
     pub(super) adults: Vec<i32>,
     pub(super) child_ages: Vec<String>,
     pub(super) totals: Vec<i64>,
-    pub(super) prices: Vec<sqlx::types::Json<&'a Quote>>,
+    pub(super) prices: Vec<Json<&'a RawValue>>,
 }
 
 impl<'a> LineColumns<'a> {
-    pub(super) fn of(orders: &[&'a NewReservation]) -> Self {
+    pub(super) fn of(orders: &[&NewReservation], prices: &'a [WrittenPrices]) -> Self {
         let mut columns = Self::default();
-        for order in orders {
-            for (position, line) in (1..).zip(&order.lines) {
+        for (order, prices) in orders.iter().zip(prices) {
+            for ((position, line), price) in (1..).zip(&order.lines).zip(&prices.of_rooms) {
                 columns.reservations.push(order.id.as_uuid());
                 columns.positions.push(position);
                 columns.room_types.push(line.room_type_id.get());
@@ -144,7 +148,7 @@ impl<'a> LineColumns<'a> {
                 let ages: Vec<_> = line.party.child_ages().iter().map(ToString::to_string).collect();
                 columns.child_ages.push(format!("{{{}}}", ages.join(",")));
                 columns.totals.push(line.quote.total.minor());
-                columns.prices.push(sqlx::types::Json(&line.quote));
+                columns.prices.push(Json(price));
             }
         }
         columns

@@ -17,6 +17,7 @@ mod inventory_version;
 mod lines;
 mod nights;
 mod pool;
+mod prices;
 mod read;
 mod rows;
 
