@@ -4,22 +4,22 @@ use std::str::FromStr;
 
 use crate::FieldError;
 
-/// What the subject of a client's token begins with.
-const SUBJECT_PREFIX: &str = "client:";
-
 /// The id of an OAuth 2.0 client, such as a partner: 3 to 64 characters of `a-z`, `0-9` and `-`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClientId(String);
 
 impl ClientId {
+    /// What the subject of a client's token begins with; subjects of accounts do not.
+    pub const SUBJECT_PREFIX: &'static str = "client:";
+
     /// The subject of the client's tokens, `client:` and the id. It names the client in databases.
     pub fn subject(&self) -> String {
-        format!("{SUBJECT_PREFIX}{}", self.0)
+        format!("{}{}", Self::SUBJECT_PREFIX, self.0)
     }
 
     /// The client id within a subject; `None` if it is the subject of an account.
     pub fn in_subject(subject: &str) -> Option<&str> {
-        subject.strip_prefix(SUBJECT_PREFIX)
+        subject.strip_prefix(Self::SUBJECT_PREFIX)
     }
 }
 

@@ -9,6 +9,7 @@ use base64::{Engine, prelude::BASE64_STANDARD};
 use sqlx::PgPool;
 use staymesh_api::identity::v1::{IssueClientTokenRequest, auth_service_client::AuthServiceClient};
 use staymesh_devenv::{Component, Durability, dev_dir, install, run_dir};
+use staymesh_domain::ClientId;
 use staymesh_localmesh::{LocalMesh, Options, Progress};
 use staymesh_reservation::OfferKeys;
 use staymesh_store::StoreConfig;
@@ -104,7 +105,7 @@ pub async fn partners(mesh: LocalMesh, name: &'static str, count: usize) -> Resu
     let mut identity = AuthServiceClient::new(Endpoint::new(mesh.service_url("identity")?)?.connect().await?);
     let mut callers = Vec::with_capacity(partners.len());
     for (client_secret, client_id) in partners {
-        let subject = format!("client:{client_id}");
+        let subject = format!("{}{client_id}", ClientId::SUBJECT_PREFIX);
         let request = IssueClientTokenRequest { grant_type: "client_credentials".into(), client_id, client_secret };
         let token = identity.issue_client_token(request).await?.into_inner();
         callers.push(Caller { subject, bearer: format!("Bearer {}", token.access_token).parse()? });

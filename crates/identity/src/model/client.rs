@@ -93,13 +93,13 @@ pub(crate) fn is_client_id(text: &str) -> bool {
 
 /// Subject of a client's tokens.
 pub(crate) fn subject_of(client_id: &str) -> String {
-    format!("client:{client_id}")
+    format!("{}{client_id}", ClientId::SUBJECT_PREFIX)
 }
 
 /// Session of the tokens that are issued for a secret of a client. Each secret is a session of its own, so that revoking
 /// the secret revokes its tokens.
 pub(crate) fn session_of(client_id: &str, secret_id: Uuid) -> String {
-    format!("client:{client_id}:{secret_id}")
+    format!("{}:{secret_id}", subject_of(client_id))
 }
 
 #[cfg(test)]

@@ -99,7 +99,7 @@ impl Authorize {
             }
             // Fails open for guests, who reach their own data alone, for the rest of the token's life at most.
             Standing::Unknown if caller.role == Role::Guest => Ok(caller),
-            // Fails closed for everybody who decides on the data of others.
+            // Fails closed for roles that decide on the data of others.
             Standing::Unknown => {
                 Err(Problem::new(Reason::DependencyUnavailable, "whether the token is revoked is unknown; try again")
                     .with("dependency", "identity")

@@ -22,6 +22,7 @@ use axum::{
     response::Response,
 };
 use http_body_util::BodyExt;
+use staymesh_domain::ClientId;
 
 use super::refusal::{is_infrastructure, refuse};
 use crate::errors::{Problem, Reason};
@@ -31,8 +32,6 @@ const ADDRESS: &str = "x-staymesh-source";
 
 /// Header with the `sub` of the token that the edge has verified. The edge sets it and removes it from incoming requests.
 const SUBJECT: &str = "x-staymesh-subject";
-/// Beginning of the `sub` of clients.
-const CLIENT: &str = "client:";
 /// Longest `sub` of a client, in bytes, that has a share of its own.
 const MAX_SUBJECT: usize = 200;
 
@@ -99,7 +98,7 @@ pub(super) async fn layer(State(sources): State<Arc<Sources>>, request: Request,
 /// The client whose token the edge has verified.
 fn client(headers: &HeaderMap) -> Option<&str> {
     let subject = headers.get(SUBJECT)?.to_str().ok()?;
-    (subject.starts_with(CLIENT) && subject.len() <= MAX_SUBJECT).then_some(subject)
+    (ClientId::in_subject(subject).is_some() && subject.len() <= MAX_SUBJECT).then_some(subject)
 }
 
 /// The address, or the /64 network of an IPv6 address, which is the least that one customer has. What is no address counts as
