@@ -162,7 +162,7 @@ pub(super) fn client_credentials(request: IssueClientTokenRequest) -> Result<(St
 pub(super) fn role_assignment(request: &SetUserRoleRequest) -> Result<(UserId, RoleAssignment), IdentityError> {
     let mut errors = FieldErrors::default();
     let user_id = errors.value(request.user_id.parse::<UserId>());
-    let assignment = assignment(&mut errors, role::parse(request.role()), &request.hotel_ids);
+    let assignment = assignment(&mut errors, role::from_proto(request.role()), &request.hotel_ids);
     user_id.zip(assignment).ok_or_else(|| errors.into())
 }
 
@@ -198,7 +198,7 @@ fn assignment(errors: &mut FieldErrors, role: Role, numbers: &[i32]) -> Option<R
 
 /// A client to register.
 pub(super) fn registration(request: CreateClientRequest) -> Result<Registration, IdentityError> {
-    let role = role::parse(request.role());
+    let role = role::from_proto(request.role());
     let mut errors = FieldErrors::default();
     let request_id = errors.value(parse_optional_request_id(&request.request_id));
     match (Registration::parse(request.client_id, &request.display_name, role), request_id) {

@@ -134,7 +134,7 @@ pub(super) fn client_token(token: &ClientToken) -> Result<IssueClientTokenRespon
 /// The contract's number of a stored role.
 fn role_number(name: &str) -> Result<i32, IdentityError> {
     Claims::role_from_name(name)
-        .map(|role| role::show(role).into())
+        .map(|role| role::to_proto(role).into())
         .ok_or_else(|| IdentityError::defect("an unknown role"))
 }
 

@@ -4,7 +4,7 @@ use staymesh_api::identity::v1 as proto;
 use staymesh_mesh::auth::Role;
 
 /// The role of an access rule with the name of a role of the contract.
-pub(super) const fn parse(role: proto::Role) -> Role {
+pub(super) const fn from_proto(role: proto::Role) -> Role {
     match role {
         proto::Role::Unspecified => Role::Unspecified,
         proto::Role::Guest => Role::Guest,
@@ -16,7 +16,7 @@ pub(super) const fn parse(role: proto::Role) -> Role {
 }
 
 /// The role of the contract with the name of a role of an access rule.
-pub(super) const fn show(role: Role) -> proto::Role {
+pub(super) const fn to_proto(role: Role) -> proto::Role {
     match role {
         Role::Unspecified => proto::Role::Unspecified,
         Role::Guest => proto::Role::Guest,
