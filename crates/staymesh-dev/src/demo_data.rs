@@ -2,7 +2,7 @@
 
 use anyhow::{Context, Result};
 use clap::Args;
-use jiff::{Timestamp, ToSpan, civil::Date};
+use jiff::ToSpan;
 use secrecy::SecretString;
 use staymesh_api::{
     hotel::v1::{
@@ -17,10 +17,12 @@ use staymesh_api::{
     reservation::v1::{SetInventoryRequest, inventory_admin_service_client::InventoryAdminServiceClient},
     r#type::v1::Money,
 };
-use staymesh_domain::time_zone;
 use uuid::Uuid;
 
-use crate::gateway::{Authorized, Credentials, connect};
+use crate::{
+    gateway::{Authorized, Credentials, connect},
+    today::today_in,
+};
 
 /// Loads a small data set.
 #[derive(Args)]
@@ -187,7 +189,7 @@ impl Administrator {
         let request = CreateRoomRequest { hotel_id, room: Some(room), request_id: request_id(number + 1) };
         self.hotels.create_room(request).await?;
         self.set_prices(hotel_id, room_type_id, sample, sample.price * percent / 100).await?;
-        let today = today(sample)?;
+        let today = today_in(sample.time_zone)?;
         self.inventory
             .set_inventory(SetInventoryRequest {
                 hotel_id,
@@ -213,7 +215,7 @@ impl Administrator {
             ..RoomRate::default()
         };
         self.rates.set_room_rate(SetRoomRateRequest { hotel_id, room_type_id, rate: Some(rate) }).await?;
-        let today = today(sample)?;
+        let today = today_in(sample.time_zone)?;
         self.rates
             .set_nightly_prices(SetNightlyPricesRequest {
                 hotel_id,
@@ -266,7 +268,7 @@ fn money(sample: &Sample, amount: u32) -> Money {
     Money { currency_code: sample.currency.to_owned(), amount: amount.to_string() }
 }
 
-/// Free until 18:00 two days before, then a quarter, from 18:00 of the day before on a half; who does not come pays all.
+/// Free until 18:00 two days before, then a quarter, from 18:00 of the day before on a half; a no-show pays all.
 fn policy() -> CancellationPolicy {
     let share = |basis_points| Some(Penalty { kind: Some(penalty::Kind::BasisPoints(basis_points)) });
     let until = |days, penalty| CancellationTier {
@@ -282,12 +284,6 @@ fn policy() -> CancellationPolicy {
         no_show_penalty: share(10_000),
         ..CancellationPolicy::default()
     }
-}
-
-/// The date at the hotel, where it may be tomorrow already: nights that are over there cannot be sold.
-fn today(sample: &Sample) -> Result<Date> {
-    let zone = time_zone(sample.time_zone).with_context(|| format!("unknown time zone: {}", sample.time_zone))?;
-    Ok(Timestamp::now().to_zoned(zone).date())
 }
 
 /// The same id for the same thing, in every run.

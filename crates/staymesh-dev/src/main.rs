@@ -15,6 +15,7 @@ mod psp_simulator;
 mod replay;
 mod seed;
 mod smoke;
+mod today;
 
 use std::process::ExitCode;
 

@@ -19,12 +19,14 @@ use anyhow::{Context, Result, bail, ensure};
 use clap::Args;
 use futures::{StreamExt, TryStreamExt, stream};
 use indicatif::{HumanCount, ProgressBar, ProgressStyle};
-use jiff::{Timestamp, civil::Date};
+use jiff::civil::Date;
 use secrecy::SecretString;
 use staymesh_api::reservation::v1::reservation_service_client::ReservationServiceClient;
-use staymesh_domain::time_zone;
 
-use crate::gateway::{Credentials, connect};
+use crate::{
+    gateway::{Credentials, connect},
+    today::today_in,
+};
 use admin::Administrator;
 use compare::{Answers, Comparison};
 use plan::{Plan, Shift};
@@ -109,7 +111,7 @@ impl Replay {
         }
         let plan = Plan::make(recording.rows)?;
         // Fails before the first write.
-        let fresh = plan.shift(today()?)?;
+        let fresh = plan.shift(today_in(admin::TIME_ZONE)?)?;
 
         let internal = connect(&self.internal_url).await?;
         let account = Credentials::Account { email: self.email.clone(), password: self.password.clone() };
@@ -180,7 +182,7 @@ impl Stage {
 
     /// Replays the remaining events.
     async fn play(&self, public_url: &str, partners: &str, shift: Shift, booked: HashMap<u64, Sold>) -> Result<()> {
-        let today = today()?;
+        let today = today_in(admin::TIME_ZONE)?;
         let late = self.plan.bookings().filter(|row| !booked.contains_key(&row.number));
         let late = late.filter(|row| shift.there(row.stay.check_in()) < today).count();
         ensure!(late == 0, "{late} bookings are still to be made for nights that are over: choose another --run");
@@ -248,10 +250,4 @@ impl Stage {
         let room_type_id = self.room_types.get(&(lane.hotel.clone(), lane.room_type.clone()));
         Ok((*hotel_id, *room_type_id.context("a room type that was not made")?))
     }
-}
-
-/// The date at the hotels.
-fn today() -> Result<Date> {
-    let zone = time_zone(admin::TIME_ZONE).with_context(|| format!("unknown time zone: {}", admin::TIME_ZONE))?;
-    Ok(Timestamp::now().to_zoned(zone).date())
 }
