@@ -201,8 +201,8 @@ async fn update_hotel_changes_and_validates_masked_fields_only() {
 #[tokio::test]
 async fn times_of_the_day_that_are_not_sent_are_the_defaults() {
     let fixture = fixture().await;
-    let unsaid = proto::Hotel { check_in_time: String::new(), day_rollover: String::new(), ..hotel() };
-    let made = fixture.create_hotel(unsaid).await.unwrap();
+    let defaults = proto::Hotel { check_in_time: String::new(), day_rollover: String::new(), ..hotel() };
+    let made = fixture.create_hotel(defaults).await.unwrap();
     assert_eq!((made.check_in_time.as_str(), made.day_rollover.as_str()), ("15:00", "00:00"));
     let change = proto::Hotel { hotel_id: made.hotel_id, day_rollover: "06:00".into(), ..Default::default() };
     let changed = fixture.update_hotel(change, &["day_rollover"]).await.unwrap();

@@ -30,9 +30,9 @@ pub(in crate::grpc) fn new_room_type(room_type: Option<proto::RoomType>) -> Resu
     let mut room_type = required("room_type", room_type)?;
     let mut validator = Validator::new("room_type", &Mask::ALL);
     validate(&mut validator, &mut room_type);
-    validator.all(occupancy(&room_type).validated().map_err(|error| error.0));
-    validator.finish(Some(()))?;
     let occupancy = occupancy(&room_type);
+    validator.all(occupancy.validated().map_err(|error| error.0));
+    validator.finish(Some(()))?;
     Ok(RoomTypeFields {
         display_name: room_type.display_name,
         description: room_type.description,
@@ -48,8 +48,8 @@ pub(in crate::grpc) fn new_room_type(room_type: Option<proto::RoomType>) -> Resu
     })
 }
 
-/// An update of a room type. A mask may name some of the numbers of its occupancy, which are then only checked one by one:
-/// whether they fit the others, [`RoomTypeFields::occupancy`] tells after the patch.
+/// An update of a room type. A mask may name some of the numbers of its occupancy, which are then only checked one by
+/// one: the service validates them together after the patch ([`Occupancy::validated`]).
 ///
 /// # Errors
 /// `update_mask`, or every invalid field that the mask covers.

@@ -139,8 +139,8 @@ async fn age_bands_are_kept_and_their_change_makes_a_new_etag() {
     let made = fixture.create_hotel(hotel()).await.unwrap();
     assert_eq!((&made.age_bands, made.min_child_age), (&hotel().age_bands, 1));
     let age_bands = vec![age_band("CHILD", 0, 5), age_band("TEEN", 6, 17)];
-    let news = proto::Hotel { age_bands: age_bands.clone(), min_child_age: 6, ..made.clone() };
-    let changed = fixture.update_hotel(news, &["age_bands", "min_child_age"]).await.unwrap();
+    let change = proto::Hotel { age_bands: age_bands.clone(), min_child_age: 6, ..made.clone() };
+    let changed = fixture.update_hotel(change, &["age_bands", "min_child_age"]).await.unwrap();
     assert_eq!((&changed.age_bands, changed.min_child_age), (&age_bands, 6));
     assert_ne!(changed.etag, made.etag);
     let none = proto::Hotel { age_bands: vec![], ..changed };
