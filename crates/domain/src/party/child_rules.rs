@@ -1,8 +1,8 @@
-//! What a hotel says about children.
+//! Rules of a hotel for children.
 
 use super::{AgeBands, Misfit, Occupancy, Party};
 
-/// What a hotel says about children: how they are counted, and the youngest that it accepts.
+/// Rules of a hotel for children: how they are counted, and the youngest that it accepts.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ChildRules {
     /// Which children count as infants, as children, or as adults.

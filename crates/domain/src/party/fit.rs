@@ -112,12 +112,27 @@ mod tests {
         }
 
         #[test]
-        fn party_that_fits_has_a_bed_for_everybody(adults in 1..=4, ages in prop::collection::vec(0..=12, 0..=5)) {
-            let heads = bands().count(&Party::new(adults, ages).unwrap());
-            if ROOM.misfits(heads).is_empty() {
-                let in_beds = heads.adults + heads.children + (heads.infants - ROOM.max_infants).max(0);
-                prop_assert!(in_beds <= ROOM.max_occupancy && heads.adults <= ROOM.max_adults);
-            }
+        fn party_fits_exactly_if_places_can_be_assigned_to_all(
+            max_adults in 1..=4, max_children in 0..=3, max_infants in 0..=2, max_occupancy in 1..=5,
+            adults in 1..=4, ages in prop::collection::vec(0..=13, 0..=4),
+        ) {
+            let room = Occupancy { max_occupancy, max_adults, max_children, max_infants, ..ROOM };
+            let fits = room.misfits(bands().count(&Party::new(adults, ages.clone()).unwrap())).is_empty();
+            let people: Vec<_> = (0..adults).map(|_| 18).chain(ages).collect();
+            prop_assert_eq!(fits, can_assign(&people, room));
         }
+    }
+
+    /// Whether people of these ages all get a place of those that are free: tries every kind of place for each.
+    fn can_assign(ages: &[i32], free: Occupancy) -> bool {
+        let Some((age, others)) = ages.split_first() else { return true };
+        let Occupancy { max_occupancy, max_adults, max_children, max_infants, .. } = free;
+        let bed = Occupancy { max_occupancy: max_occupancy - 1, ..free };
+        let adult_place = Occupancy { max_adults: max_adults - 1, ..bed };
+        let child_place = Occupancy { max_children: max_children - 1, ..bed };
+        let cot = Occupancy { max_infants: max_infants - 1, ..free };
+        max_occupancy > 0 && max_adults > 0 && can_assign(others, adult_place)
+            || max_occupancy > 0 && max_children > 0 && *age <= 11 && can_assign(others, child_place)
+            || max_infants > 0 && *age <= 2 && can_assign(others, cot)
     }
 }
