@@ -2,8 +2,8 @@
 
 use jiff::Timestamp;
 use staymesh_domain::{
-    CancellationPolicy, ChildRules, Exceptions, HotelId, HotelTime, Money, Occupancy, Penalty, PenaltyBase, RoomCount,
-    RoomTypeId, Stay, StayDates, Tier, Until,
+    CancellationPolicy, ChildRules, HotelId, HotelTime, Money, Occupancy, Penalty, RoomCount, RoomTypeId, Stay,
+    StayDates, Tier, Until,
 };
 use staymesh_mesh::Problem;
 use staymesh_reservation::{
@@ -64,14 +64,7 @@ impl RateClient for StubClients {
         let night = "EUR".parse().and_then(|euro| Money::from_minor(NIGHT_CENTS, euro)).map_err(internal)?;
         let one_room = night.checked_mul(stay.night_count()).map_err(internal)?;
         let total = one_room.checked_mul(rooms.get()).map_err(internal)?;
-        let policy = CancellationPolicy {
-            tiers: vec![Tier { until: Until::Always, penalty: Penalty::None }],
-            no_show: None,
-            same_day_until: None,
-            base: PenaltyBase::WithTaxes,
-            exceptions: Exceptions::default(),
-            non_refundable: vec![],
-        };
+        let policy = CancellationPolicy::of_tiers(vec![Tier { until: Until::Always, penalty: Penalty::None }]);
         let of = Stay { dates: stay, time: &time, rooms, nights: &[total], zero: Money::zero(total.currency()) };
         let terms = policy.resolve(&of, Timestamp::now()).map_err(|error| Problem::internal(&error))?;
         let price = |demand: &RoomTypeDemand| RoomTypePrice {

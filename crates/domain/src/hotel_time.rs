@@ -58,9 +58,9 @@ pub struct HotelTime {
 }
 
 impl HotelTime {
-    /// When rooms are ready on the day of arrival, if the hotel says nothing else.
+    /// When rooms are ready on the day of arrival, by default.
     pub const DEFAULT_CHECK_IN_TIME: Time = Time::constant(15, 0, 0, 0);
-    /// The end of a hotel's business day, if the hotel says nothing else.
+    /// The end of a hotel's business day, by default.
     pub const DEFAULT_DAY_ROLLOVER: Time = Time::midnight();
     /// The latest end of a hotel's business day.
     pub const LATEST_DAY_ROLLOVER: Time = Time::constant(6, 0, 0, 0);
@@ -91,11 +91,6 @@ impl HotelTime {
     /// The IANA name of the hotel's time zone.
     pub const fn zone_name(&self) -> &'static str {
         self.name
-    }
-
-    /// The hotel's time zone.
-    pub const fn zone(&self) -> &TimeZone {
-        &self.zone
     }
 
     /// When rooms are ready on the day of arrival, by the hotel's clocks.

@@ -45,7 +45,7 @@ mod written_date;
 
 pub use cancellation::{
     Anchor, CancellationPolicy, CancellationTerms, Deadline, Exceptions, FreeUntil, Grace, Penalty, PenaltyBase,
-    PolicyError, ResolveError, Stay, Tier, Until,
+    ResolveError, Stay, Tier, Until,
 };
 pub use client_id::ClientId;
 pub use country::is_country;
@@ -63,8 +63,8 @@ pub use local_time::{LocalTimeError, format_local_time, parse_local_time};
 pub use money::{Currency, Money, MoneyError};
 pub use page::{Page, PageError, PageSize};
 pub use party::{
-    AgeBand, AgeBandError, AgeBands, ChildRules, Heads, Misfit, Occupancy, OccupancyError, Parties, PartiesError,
-    Party, PartyFormatError,
+    AgeBand, AgeBands, ChildRules, Heads, Misfit, Occupancy, OccupancyError, Parties, PartiesError, Party,
+    PartyFormatError,
 };
 pub use request_id::{parse_optional_request_id, parse_request_id};
 pub use reservation_id::{RESERVATION_HOTEL_ID_CHECK, RESERVATION_HOTEL_ID_FUNCTION, ReservationId};

@@ -8,8 +8,8 @@ use staymesh_api::{
     reservation::v1::{CreateReservationRequest, Guest},
 };
 use staymesh_domain::{
-    Anchor, CancellationPolicy, CancellationTerms, Exceptions, HotelId, HotelTime, Money, MoneyError, Party, Penalty,
-    PenaltyBase, ReservationId, RoomCount, RoomTypeId, Stay, StayDates, Tier, Until,
+    Anchor, CancellationPolicy, CancellationTerms, HotelId, HotelTime, Money, MoneyError, Party, Penalty,
+    ReservationId, RoomCount, RoomTypeId, Stay, StayDates, Tier, Until,
 };
 use staymesh_mesh::{cancellation_types::cancellation_terms, proto_types};
 use staymesh_reservation::{
@@ -118,17 +118,10 @@ fn quote(stay: StayDates) -> Result<Quote> {
 /// The terms of a stay at a hotel in Greenwich, offered long before.
 fn terms(stay: StayDates) -> Result<CancellationTerms> {
     let free = Until::HoursBefore { hours: FREE_UNTIL_HOURS_BEFORE, anchor: Anchor::StartOfDay };
-    let policy = CancellationPolicy {
-        tiers: vec![
-            Tier { until: free, penalty: Penalty::None },
-            Tier { until: Until::Always, penalty: Penalty::Full },
-        ],
-        no_show: None,
-        same_day_until: None,
-        base: PenaltyBase::WithTaxes,
-        exceptions: Exceptions::default(),
-        non_refundable: vec![],
-    };
+    let policy = CancellationPolicy::of_tiers(vec![
+        Tier { until: free, penalty: Penalty::None },
+        Tier { until: Until::Always, penalty: Penalty::Full },
+    ]);
     let time = HotelTime::new("Etc/UTC", HotelTime::DEFAULT_CHECK_IN_TIME, HotelTime::DEFAULT_DAY_ROLLOVER)?;
     let (total, zero) = (euros(TOTAL_MINOR)?, euros(0)?);
     let of = Stay { dates: stay, time: &time, rooms: RoomCount::ONE, nights: &[total], zero };

@@ -11,6 +11,6 @@ mod resolve;
 mod terms;
 
 pub use penalty::Penalty;
-pub use policy::{Anchor, CancellationPolicy, Exceptions, PenaltyBase, PolicyError, Tier, Until};
+pub use policy::{Anchor, CancellationPolicy, Exceptions, PenaltyBase, Tier, Until};
 pub use resolve::{ResolveError, Stay};
 pub use terms::{CancellationTerms, Deadline, FreeUntil, Grace};

@@ -19,7 +19,7 @@ pub enum Penalty {
 
 impl Penalty {
     /// All of an amount, in basis points.
-    pub(super) const ALL: i32 = 10_000;
+    pub const ALL: i32 = 10_000;
 
     /// The amount that is kept of a stay of `rooms` rooms with these prices of its nights, each for all rooms, in date order.
     /// Shares are rounded to the minor unit, half to even; what is refunded is the rest, so that both add up to what was
@@ -42,7 +42,8 @@ impl Penalty {
         }
     }
 
-    /// Whether this penalty keeps less than `before` at every price: a tier that would be cheaper than an earlier one.
+    /// Whether this penalty never keeps more than `before`, whatever the price, and can keep less: a later tier must
+    /// not.
     pub(super) fn falls_below(self, before: Self) -> bool {
         match (before, self) {
             (Self::None, _) | (_, Self::Full) => false,

@@ -85,7 +85,7 @@ pub struct CancellationPolicy {
 
 /// Why a later cancellation could be cheaper than an earlier one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum PolicyError {
+enum PolicyError {
     /// A deadline that is not after the one before it.
     #[error("must be later than the deadline of the tier before")]
     DeadlineOrder,
@@ -105,6 +105,18 @@ impl CancellationPolicy {
     pub const NO_GRACE_HOURS: i32 = 48;
     /// The most ranges of non-refundable nights.
     pub const MAX_NON_REFUNDABLE: usize = 100;
+
+    /// A policy of these tiers: with taxes, without exceptions, no-shows as the last tier.
+    pub fn of_tiers(tiers: Vec<Tier>) -> Self {
+        Self {
+            tiers,
+            no_show: None,
+            same_day_until: None,
+            base: PenaltyBase::WithTaxes,
+            exceptions: Exceptions::default(),
+            non_refundable: Vec::new(),
+        }
+    }
 
     /// Requires that the policy can be carried out.
     ///
@@ -141,7 +153,7 @@ impl CancellationPolicy {
     /// `check_in_time` is the hotel's, for the order of deadlines that are counted from it.
     ///
     /// # Errors
-    /// Every `tiers[i]`, `tiers[i].penalty` and `no_show_penalty` that breaks the order; see [`PolicyError`].
+    /// Violations of `tiers[i]` (deadline), `tiers[i].penalty` and `no_show_penalty`.
     pub fn require_monotone(&self, check_in_time: Time) -> Result<(), FieldErrors> {
         let mut errors = FieldErrors::default();
         for (i, pair) in self.tiers.windows(2).enumerate() {

@@ -34,13 +34,7 @@ pub enum ResolveError {
     Date(#[from] DateOutOfRange),
     /// Amounts that cannot be combined.
     #[error("a penalty {0}")]
-    Money(MoneyError),
-}
-
-impl From<MoneyError> for ResolveError {
-    fn from(error: MoneyError) -> Self {
-        Self::Money(error)
-    }
+    Money(#[from] MoneyError),
 }
 
 impl CancellationPolicy {

@@ -19,7 +19,7 @@ pub struct AgeBand {
 
 /// Why age bands are invalid; each belongs to the band at an index.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum AgeBandError {
+enum AgeBandError {
     /// Not a code.
     #[error("must be 1 to 16 of A-Z, 0-9 and _, beginning with a letter")]
     Code,
@@ -72,7 +72,7 @@ impl AgeBands {
     /// The bands, youngest first.
     ///
     /// # Errors
-    /// Violations of `age_bands` and of `age_bands[i].code`, `.min_age` and `.max_age`; see [`AgeBandError`].
+    /// Violations of `age_bands` and of `age_bands[i].code`, `.min_age` and `.max_age`.
     pub fn new(bands: Vec<AgeBand>) -> Result<Self, FieldErrors> {
         let mut errors = FieldErrors::default();
         errors.holds(bands.len() <= Self::MAX, "age_bands", format!("must have at most {} entries", Self::MAX));
@@ -177,7 +177,9 @@ mod tests {
 
     proptest! {
         #[test]
-        fn everybody_is_counted_once(adults in 1..=20, ages in prop::collection::vec(0..=17, 0..=10), cut in 0..=10, end in 11..=17) {
+        fn person_of_any_age_is_counted_once(
+            adults in 1..=20, ages in prop::collection::vec(0..=17, 0..=10), cut in 0..=10, end in 11..=17,
+        ) {
             let bands = AgeBands::new(vec![band("INFANT", 0, cut), band("CHILD", cut + 1, end)]).unwrap();
             let party = Party::new(adults, ages.clone()).unwrap();
             let heads = bands.count(&party);

@@ -10,7 +10,7 @@ mod fit;
 mod occupancy;
 mod parties;
 
-pub use age_bands::{AgeBand, AgeBandError, AgeBands, Heads};
+pub use age_bands::{AgeBand, AgeBands, Heads};
 pub use child_rules::ChildRules;
 pub use fit::Misfit;
 pub use occupancy::{Occupancy, OccupancyError};

@@ -44,7 +44,7 @@ fn penalty(penalty: Penalty) -> proto::Penalty {
     let kind = match penalty {
         Penalty::None => Kind::BasisPoints(0),
         Penalty::Percent(basis_points) => Kind::BasisPoints(basis_points),
-        Penalty::Full => Kind::BasisPoints(10_000),
+        Penalty::Full => Kind::BasisPoints(Penalty::ALL),
         Penalty::Nights(nights) => Kind::Nights(nights),
         Penalty::Fixed(amount) => Kind::Fixed(money(amount)),
     };

@@ -6,7 +6,8 @@ use staymesh_domain::{Anchor, CancellationPolicy, Exceptions, Penalty, PenaltyBa
 /// The columns `free_until_hours_before` and `late_penalty_percent`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct TwoNumbers {
-    /// Free until so many hours before 00:00 of the check-in date, 0 to 8,760.
+    /// Free until so many hours before 00:00 of the check-in date, 0 to 8,760: at the hotel, but in UTC for the release
+    /// before.
     pub(super) free_until_hours_before: i32,
     /// Share of the total that is kept after that, 0 to 100 per cent.
     pub(super) late_penalty_percent: i32,
@@ -27,18 +28,12 @@ impl TwoNumbers {
             penalty: Penalty::None,
         };
         let always = Tier { until: Until::Always, penalty: last };
-        CancellationPolicy {
-            tiers: if last == Penalty::None { vec![always] } else { vec![free, always] },
-            no_show: None,
-            same_day_until: None,
-            base: PenaltyBase::WithTaxes,
-            exceptions: Exceptions::default(),
-            non_refundable: Vec::new(),
-        }
+        CancellationPolicy::of_tiers(if last == Penalty::None { vec![always] } else { vec![free, always] })
     }
 
-    /// The numbers under which the release before sells while both serve: exactly the policy if they can state it, or else
-    /// terms that never keep more than the policy does.
+    /// The numbers under which the release before sells while both serve: the policy if they can state it, or else terms
+    /// that never keep more than the policy does, but for the zone: that release counts from 00:00 UTC, up to 12 hours
+    /// earlier than at a hotel west of Greenwich.
     pub(super) fn of(policy: &CancellationPolicy) -> Self {
         let free = policy.tiers.iter().rev().find(|tier| tier.penalty == Penalty::None);
         let plain = policy.base == PenaltyBase::WithTaxes && policy.exceptions == Exceptions::default();
@@ -88,8 +83,7 @@ mod tests {
     fn policy_of_many_tiers_is_sold_by_the_release_before_in_favour_of_the_guest() {
         let days = |days, hour, penalty| Tier { until: Until::DaysBefore { days, at: time(hour, 0, 0, 0) }, penalty };
         let always = |penalty| Tier { until: Until::Always, penalty };
-        let base = TwoNumbers { free_until_hours_before: 0, late_penalty_percent: 0 }.policy();
-        let of = |tiers| TwoNumbers::of(&CancellationPolicy { tiers, ..base.clone() });
+        let of = |tiers| TwoNumbers::of(&CancellationPolicy::of_tiers(tiers));
         let numbers = |free_until_hours_before, late_penalty_percent| TwoNumbers {
             free_until_hours_before,
             late_penalty_percent,
@@ -100,8 +94,10 @@ mod tests {
         assert_eq!(of(vec![always(Penalty::Full)]), numbers(8_760, 100), "never free");
         let rising = vec![days(7, 0, Penalty::None), days(2, 0, Penalty::Percent(2_000)), always(Penalty::Full)];
         assert_eq!(of(rising), numbers(168, 20), "the first penalty");
-        let without_taxes =
-            CancellationPolicy { tiers: vec![always(Penalty::Full)], base: PenaltyBase::WithoutTaxes, ..base.clone() };
+        let without_taxes = CancellationPolicy {
+            base: PenaltyBase::WithoutTaxes,
+            ..CancellationPolicy::of_tiers(vec![always(Penalty::Full)])
+        };
         assert_eq!(TwoNumbers::of(&without_taxes), numbers(8_760, 0));
     }
 

@@ -1,10 +1,7 @@
 //! Refunds of a quote, and its persisted JSON form.
 
 use jiff::civil::date;
-use staymesh_domain::{
-    Anchor, CancellationPolicy, Deadline, Exceptions, Grace, HotelTime, Penalty, PenaltyBase, Stay, StayDates, Tier,
-    Until,
-};
+use staymesh_domain::{Anchor, CancellationPolicy, Deadline, Grace, HotelTime, Penalty, Stay, StayDates, Tier, Until};
 
 use super::*;
 
@@ -46,14 +43,10 @@ pub(crate) fn terms(first: Money, last: Money) -> CancellationTerms {
 pub(crate) fn quote_for(stay: StayDates, total_minor: i64, late_percent: i32) -> Quote {
     let free = Until::HoursBefore { hours: 48, anchor: Anchor::StartOfDay };
     let late = if late_percent == 0 { Penalty::None } else { Penalty::Percent(late_percent * 100) };
-    let policy = CancellationPolicy {
-        tiers: vec![Tier { until: free, penalty: Penalty::None }, Tier { until: Until::Always, penalty: late }],
-        no_show: None,
-        same_day_until: None,
-        base: PenaltyBase::WithTaxes,
-        exceptions: Exceptions::default(),
-        non_refundable: vec![],
-    };
+    let policy = CancellationPolicy::of_tiers(vec![
+        Tier { until: free, penalty: Penalty::None },
+        Tier { until: Until::Always, penalty: late },
+    ]);
     let time = HotelTime::parse("Etc/UTC", "15:00", "00:00").expect("a calendar");
     let (nights, zero) = ([euros(total_minor)], euros(0));
     let of = Stay { dates: stay, time: &time, rooms: RoomCount::ONE, nights: &nights, zero };

@@ -20,17 +20,6 @@ fn always(penalty: Penalty) -> Tier {
     Tier { until: Until::Always, penalty }
 }
 
-fn policy(tiers: Vec<Tier>) -> CancellationPolicy {
-    CancellationPolicy {
-        tiers,
-        no_show: None,
-        same_day_until: None,
-        base: PenaltyBase::WithTaxes,
-        exceptions: Exceptions::default(),
-        non_refundable: Vec::new(),
-    }
-}
-
 fn listed(result: Result<(), FieldErrors>) -> Vec<(String, String)> {
     let errors = result.err().unwrap_or_default();
     errors.into_iter().map(|error| (error.field, error.description)).collect()
@@ -52,7 +41,10 @@ fn policy_with_rising_penalties_is_accepted() {
         days(0, 18, Penalty::Percent(5_000)),
         always(Penalty::Percent(8_000)),
     ];
-    assert_eq!(violations(&CancellationPolicy { no_show: Some(Penalty::Full), ..policy(tiers) }), []);
+    assert_eq!(
+        violations(&CancellationPolicy { no_show: Some(Penalty::Full), ..CancellationPolicy::of_tiers(tiers) }),
+        []
+    );
 }
 
 #[rstest]
@@ -81,7 +73,7 @@ fn policy_with_rising_penalties_is_accepted() {
 #[case::no_amount(vec![always(Penalty::Fixed(usd(0)))], "tiers[0].penalty.fixed")]
 #[case::after_arrival(vec![hours(-1, Anchor::StartOfDay, Penalty::None), always(Penalty::Full)], "tiers[0].hours_before.hours")]
 fn policy_with_a_fault_names_its_field(#[case] tiers: Vec<Tier>, #[case] field: &str) {
-    let fields: Vec<_> = violations(&policy(tiers)).into_iter().map(|(field, _)| field).collect();
+    let fields: Vec<_> = violations(&CancellationPolicy::of_tiers(tiers)).into_iter().map(|(field, _)| field).collect();
     assert_eq!(fields, [field]);
 }
 
@@ -90,7 +82,7 @@ fn policy_with_several_faults_names_all_fields() {
     let policy = CancellationPolicy {
         no_show: Some(Penalty::None),
         exceptions: Exceptions { free_hours_after_booking: 2, free_weeks_before: 1 },
-        ..policy(vec![always(Penalty::Full)])
+        ..CancellationPolicy::of_tiers(vec![always(Penalty::Full)])
     };
     let fields: Vec<_> = violations(&policy).into_iter().map(|(field, _)| field).collect();
     assert_eq!(fields, ["free_hours_after_booking", "free_weeks_before", "no_show_penalty"]);
@@ -98,14 +90,16 @@ fn policy_with_several_faults_names_all_fields() {
 
 #[test]
 fn no_show_is_never_cheaper_than_the_last_tier() {
-    let policy =
-        CancellationPolicy { no_show: Some(Penalty::Percent(5_000)), ..policy(vec![always(Penalty::Percent(8_000))]) };
+    let policy = CancellationPolicy {
+        no_show: Some(Penalty::Percent(5_000)),
+        ..CancellationPolicy::of_tiers(vec![always(Penalty::Percent(8_000))])
+    };
     assert_eq!(violations(&policy), [("no_show_penalty".to_owned(), PolicyError::FallingPenalty.to_string())]);
 }
 
 #[test]
 fn no_show_is_never_cheaper_than_a_tier_of_its_kind_before_the_last() {
     let tiers = vec![days(1, 18, Penalty::Percent(5_000)), always(Penalty::Nights(1))];
-    let policy = CancellationPolicy { no_show: Some(Penalty::Percent(3_000)), ..policy(tiers) };
+    let policy = CancellationPolicy { no_show: Some(Penalty::Percent(3_000)), ..CancellationPolicy::of_tiers(tiers) };
     assert_eq!(violations(&policy), [("no_show_penalty".to_owned(), PolicyError::FallingPenalty.to_string())]);
 }

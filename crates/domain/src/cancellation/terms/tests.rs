@@ -1,7 +1,7 @@
 use jiff::civil::{date, time};
 use proptest::prelude::*;
 
-use super::super::{Anchor, CancellationPolicy, Exceptions, Penalty, PenaltyBase, Stay, Tier, Until};
+use super::super::{Anchor, CancellationPolicy, Exceptions, Penalty, Stay, Tier, Until};
 use super::*;
 use crate::{DateRange, HotelTime, RoomCount, StayDates};
 
@@ -19,17 +19,6 @@ fn days(days: i32, hour: i8, penalty: Penalty) -> Tier {
 
 fn always(penalty: Penalty) -> Tier {
     Tier { until: Until::Always, penalty }
-}
-
-fn policy(tiers: Vec<Tier>) -> CancellationPolicy {
-    CancellationPolicy {
-        tiers,
-        no_show: None,
-        same_day_until: None,
-        base: PenaltyBase::WithTaxes,
-        exceptions: Exceptions::default(),
-        non_refundable: Vec::new(),
-    }
 }
 
 /// The terms of a stay in one room in `zone` with check-in time 15:00, offered at `now`.
@@ -64,7 +53,7 @@ fn six_tiers() -> CancellationPolicy {
         days(0, 18, Penalty::Percent(5_000)),
         always(Penalty::Percent(8_000)),
     ];
-    CancellationPolicy { no_show: Some(Penalty::Full), ..policy(tiers) }
+    CancellationPolicy { no_show: Some(Penalty::Full), ..CancellationPolicy::of_tiers(tiers) }
 }
 
 #[test]
@@ -97,7 +86,9 @@ fn hours_before_are_elapsed_time_where_clocks_change() {
     let hours =
         |hours| Tier { until: Until::HoursBefore { hours, anchor: Anchor::ArrivalTime }, penalty: Penalty::None };
     let dates = stay("2027-03-29", "2027-03-30");
-    let terms_of = |tier| terms(&policy(vec![tier, always(Penalty::Full)]), "Europe/Berlin", dates, &[usd(10_000)]);
+    let terms_of = |tier| {
+        terms(&CancellationPolicy::of_tiers(vec![tier, always(Penalty::Full)]), "Europe/Berlin", dates, &[usd(10_000)])
+    };
     // 27 March 14:00 and 15:00 at the hotel, both before its clocks change.
     assert_eq!(terms_of(hours(48)).deadlines[0].until, Some(at("2027-03-27T13:00:00Z")));
     assert_eq!(terms_of(days(2, 15, Penalty::None)).deadlines[0].until, Some(at("2027-03-27T14:00:00Z")));
@@ -106,7 +97,7 @@ fn hours_before_are_elapsed_time_where_clocks_change() {
 #[test]
 fn free_until_24_hours_before_the_day_is_the_hotels_day() {
     let tier = Tier { until: Until::HoursBefore { hours: 24, anchor: Anchor::StartOfDay }, penalty: Penalty::None };
-    let policy = policy(vec![tier, always(Penalty::Full)]);
+    let policy = CancellationPolicy::of_tiers(vec![tier, always(Penalty::Full)]);
     let terms = terms(&policy, "America/Los_Angeles", stay("2027-02-12", "2027-02-13"), &[usd(10_000)]);
     assert_eq!(terms.deadlines[0].until, Some(at("2027-02-11T08:00:00Z")), "00:00 of 11 February in Los Angeles");
 }
@@ -114,7 +105,7 @@ fn free_until_24_hours_before_the_day_is_the_hotels_day() {
 #[test]
 fn grace_beats_every_tier_until_its_last_instant() {
     let grace = Exceptions { free_hours_after_booking: 4, free_weeks_before: 0 };
-    let policy = CancellationPolicy { exceptions: grace, ..policy(vec![always(Penalty::Full)]) };
+    let policy = CancellationPolicy { exceptions: grace, ..CancellationPolicy::of_tiers(vec![always(Penalty::Full)]) };
     let terms = terms(&policy, "Europe/Lisbon", stay("2027-02-12", "2027-02-13"), &[usd(10_000)]);
     let booked = at("2027-02-02T10:00:00Z");
     assert_eq!(terms.penalty_at(booked, at("2027-02-02T13:59:59Z")), usd(0));
@@ -131,7 +122,7 @@ fn grace_beats_every_tier_until_its_last_instant() {
 #[test]
 fn far_ahead_a_non_refundable_stay_is_free() {
     let weeks = Exceptions { free_hours_after_booking: 0, free_weeks_before: 4 };
-    let policy = CancellationPolicy { exceptions: weeks, ..policy(vec![always(Penalty::Full)]) };
+    let policy = CancellationPolicy { exceptions: weeks, ..CancellationPolicy::of_tiers(vec![always(Penalty::Full)]) };
     let terms = terms(&policy, "Europe/Lisbon", stay("2027-02-12", "2027-02-13"), &[usd(10_000)]);
     let until = at("2027-01-15T15:00:00Z");
     assert_eq!(terms.penalty_at(until, until), usd(0));
@@ -147,7 +138,7 @@ fn far_ahead_tiers_that_end_earlier_do_not_count() {
     let weeks = Exceptions { free_hours_after_booking: 0, free_weeks_before: 4 };
     let tiers = vec![days(60, 18, Penalty::None), days(40, 18, Penalty::Nights(1)), days(7, 18, Penalty::Nights(2))];
     let tiers = tiers.into_iter().chain([always(Penalty::Full)]).collect();
-    let policy = CancellationPolicy { exceptions: weeks, ..policy(tiers) };
+    let policy = CancellationPolicy { exceptions: weeks, ..CancellationPolicy::of_tiers(tiers) };
     let terms = terms(&policy, "Europe/Lisbon", stay("2027-02-12", "2027-02-15"), &[usd(10_000); 3]);
     let kept: Vec<_> = terms.deadlines.iter().map(|d| (d.until, d.penalty.minor())).collect();
     let expected = [(Some(at("2027-01-15T15:00:00Z")), 0), (Some(at("2027-02-05T18:00:00Z")), 20_000), (None, 30_000)];
@@ -158,7 +149,7 @@ fn far_ahead_tiers_that_end_earlier_do_not_count() {
 fn stay_that_touches_a_non_refundable_night_is_kept_in_full() {
     let event = DateRange::new(date(2027, 6, 10), date(2027, 6, 12)).unwrap();
     let free = vec![days(1, 18, Penalty::None), always(Penalty::Nights(1))];
-    let policy = CancellationPolicy { non_refundable: vec![event], ..policy(free) };
+    let policy = CancellationPolicy { non_refundable: vec![event], ..CancellationPolicy::of_tiers(free) };
     let kept = |check_in, check_out| {
         let nights = [usd(10_000), usd(10_000)];
         let terms = terms(&policy, "Europe/Lisbon", stay(check_in, check_out), &nights);
@@ -170,7 +161,7 @@ fn stay_that_touches_a_non_refundable_night_is_kept_in_full() {
 
 #[test]
 fn booked_after_all_free_deadlines_is_not_refundable() {
-    let policy = policy(vec![days(1, 18, Penalty::None), always(Penalty::Nights(1))]);
+    let policy = CancellationPolicy::of_tiers(vec![days(1, 18, Penalty::None), always(Penalty::Nights(1))]);
     let offered = |now| terms_at(now, &policy, "Europe/Lisbon", stay("2027-02-12", "2027-02-13"), &[usd(10_000)]);
     assert!(offered("2027-02-11T18:00:00Z").is_refundable());
     let late = offered("2027-02-11T18:00:01Z");
@@ -181,7 +172,7 @@ fn booked_after_all_free_deadlines_is_not_refundable() {
 #[test]
 fn hours_before_that_exceed_the_lead_time_leave_nothing_free() {
     let tier = Tier { until: Until::HoursBefore { hours: 72, anchor: Anchor::ArrivalTime }, penalty: Penalty::None };
-    let policy = policy(vec![tier, always(Penalty::Full)]);
+    let policy = CancellationPolicy::of_tiers(vec![tier, always(Penalty::Full)]);
     let dates = stay("2027-02-12", "2027-02-13");
     let terms = terms_at("2027-02-10T12:00:00Z", &policy, "Europe/Lisbon", dates, &[usd(10_000)]);
     assert!(!terms.is_refundable());
@@ -211,7 +202,8 @@ fn cancellation_ends_and_no_show_begins_when_the_day_of_arrival_ends() {
     let time = HotelTime::parse("Europe/Lisbon", "15:00", "04:00").unwrap();
     let dates = stay("2027-07-01", "2027-07-02");
     let stay = Stay { dates, time: &time, rooms: RoomCount::ONE, nights: &[usd(1)], zero: usd(0) };
-    let terms = policy(vec![always(Penalty::Full)]).resolve(&stay, at("2027-01-01T00:00:00Z")).unwrap();
+    let terms =
+        CancellationPolicy::of_tiers(vec![always(Penalty::Full)]).resolve(&stay, at("2027-01-01T00:00:00Z")).unwrap();
     assert_eq!(terms.cancel_before, at("2027-07-02T03:00:00Z"), "04:00 in Lisbon");
     assert_eq!(terms.no_show_from, terms.cancel_before);
 }
@@ -226,7 +218,7 @@ fn deadlines_that_a_clock_change_brings_out_of_order_are_left_out() {
         always(Penalty::Full),
     ];
     let dates = stay("2027-03-29", "2027-03-31");
-    let terms = terms(&policy(tiers), "Europe/Berlin", dates, &[usd(10_000); 2]);
+    let terms = terms(&CancellationPolicy::of_tiers(tiers), "Europe/Berlin", dates, &[usd(10_000); 2]);
     let kept: Vec<_> = terms.deadlines.iter().map(|d| (d.until, d.penalty.minor())).collect();
     assert_eq!(kept, [(Some(at("2027-03-27T22:30:00Z")), 0), (None, 20_000)]);
 }
@@ -255,7 +247,7 @@ proptest! {
             if i == last { always(*penalty) } else { days(days_before, 18, *penalty) }
         });
         let exceptions = Exceptions { free_hours_after_booking: grace, free_weeks_before: weeks };
-        let policy = CancellationPolicy { exceptions, ..policy(tiers.collect()) };
+        let policy = CancellationPolicy { exceptions, ..CancellationPolicy::of_tiers(tiers.collect()) };
         prop_assume!(policy.require_monotone(time(15, 0, 0, 0)).is_ok());
         let nights: Vec<_> = prices.iter().copied().map(usd).collect();
         let check_in = date(2027, 10, 30);
@@ -334,7 +326,7 @@ fn split_of_a_no_show_cheaper_than_the_last_tier_keeps_at_most_what_each_room_co
 
 #[test]
 fn rooms_that_begin_on_different_days_keep_together_what_each_keeps() {
-    let policy = policy(vec![days(1, 18, Penalty::None), always(Penalty::Full)]);
+    let policy = CancellationPolicy::of_tiers(vec![days(1, 18, Penalty::None), always(Penalty::Full)]);
     let one = terms(&policy, "Europe/Lisbon", stay("2027-02-12", "2027-02-13"), &[usd(10_000)]);
     let two = terms(&policy, "Europe/Lisbon", stay("2027-02-14", "2027-02-15"), &[usd(20_000)]);
     let both = one.together(&two).unwrap();
@@ -346,7 +338,7 @@ fn rooms_that_begin_on_different_days_keep_together_what_each_keeps() {
 
 #[test]
 fn no_show_of_rooms_whose_dates_are_apart_can_be_reported_after_the_last_day_of_arrival() {
-    let policy = policy(vec![always(Penalty::Full)]);
+    let policy = CancellationPolicy::of_tiers(vec![always(Penalty::Full)]);
     let one = terms(&policy, "Europe/Lisbon", stay("2027-02-12", "2027-02-13"), &[usd(10_000)]);
     let two = terms(&policy, "Europe/Lisbon", stay("2027-02-20", "2027-02-21"), &[usd(20_000)]);
     for both in [one.together(&two).unwrap(), two.together(&one).unwrap()] {

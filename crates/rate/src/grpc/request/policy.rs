@@ -12,7 +12,7 @@ use super::price;
 /// Most entries that are read; the policy says how many are allowed.
 const MAX_ENTRIES: usize = CancellationPolicy::MAX_NON_REFUNDABLE + 1;
 
-/// The cancellation policy. It has no default: whether a guest gets the money back is for the hotel to say.
+/// The cancellation policy. Required: a default would decide refunds for the hotel.
 pub(super) fn policy(
     errors: &mut FieldErrors,
     field: &str,
@@ -101,7 +101,7 @@ fn penalty(errors: &mut FieldErrors, field: &str, penalty: &proto::Penalty) -> O
             None
         }
         Some(Kind::BasisPoints(0)) => Some(Penalty::None),
-        Some(Kind::BasisPoints(10_000)) => Some(Penalty::Full),
+        Some(Kind::BasisPoints(Penalty::ALL)) => Some(Penalty::Full),
         Some(Kind::BasisPoints(basis_points)) => Some(Penalty::Percent(*basis_points)),
         Some(Kind::Nights(nights)) => Some(Penalty::Nights(*nights)),
         Some(Kind::Fixed(amount)) => errors.value(price(Some(amount), &format!("{field}.fixed"))).map(Penalty::Fixed),

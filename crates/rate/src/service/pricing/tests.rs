@@ -1,6 +1,6 @@
 use jiff::{ToSpan, civil::date};
 use proptest::prelude::*;
-use staymesh_domain::{CancellationPolicy, Currency, Exceptions, Penalty, PenaltyBase, Tier, Until};
+use staymesh_domain::{CancellationPolicy, Currency, Penalty, Tier, Until};
 
 use super::*;
 use crate::model::{OccupancyRule, Rate};
@@ -21,14 +21,7 @@ fn rate(base: i64, rules: Vec<OccupancyRule>) -> Prices {
     let rate = Rate {
         base_price: euros(base),
         rules,
-        policy: CancellationPolicy {
-            tiers: vec![Tier { until: Until::Always, penalty: Penalty::None }],
-            no_show: None,
-            same_day_until: None,
-            base: PenaltyBase::WithTaxes,
-            exceptions: Exceptions::default(),
-            non_refundable: vec![],
-        },
+        policy: CancellationPolicy::of_tiers(vec![Tier { until: Until::Always, penalty: Penalty::None }]),
     };
     Prices { rate, nightly: HashMap::new() }
 }
