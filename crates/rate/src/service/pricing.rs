@@ -16,8 +16,8 @@ use crate::{
     model::{Prices, RoomTypeDemand, RoomTypePrice, StayPrice, Tax, TaxAmount, TaxKind},
 };
 
-/// What a price is made for.
-pub(super) struct StayTerms<'a> {
+/// The stay that is priced: nights, rooms, calendar of the hotel, time of the price.
+pub(super) struct PricedStay<'a> {
     /// The nights.
     pub(super) dates: StayDates,
     /// The number of rooms.
@@ -38,7 +38,7 @@ pub(super) struct StayTerms<'a> {
 pub(super) fn price_room_types(
     prices: &HashMap<RoomTypeId, Prices>,
     taxes: &[Tax],
-    stay: &StayTerms<'_>,
+    stay: &PricedStay<'_>,
     demands: &[RoomTypeDemand],
     mut on_out_of_range: impl FnMut(RoomTypeId),
 ) -> Result<Vec<RoomTypePrice>, RateError> {
@@ -68,7 +68,7 @@ fn terms(
     prices: &Prices,
     price: &StayPrice,
     taxes: &[Tax],
-    stay: &StayTerms<'_>,
+    stay: &PricedStay<'_>,
 ) -> Result<CancellationTerms, RateError> {
     let policy = &prices.rate.policy;
     let nights = paid_nights(price, taxes, stay.rooms, policy.base).map_err(RateError::StoredAmount)?;

@@ -23,8 +23,8 @@ impl RateService {
     /// Inserts or replaces the rate of a room type. A rate equal to the current one keeps the version and its etag.
     ///
     /// # Errors
-    /// [`RateError::CurrencyMismatch`], [`RateError::PolicyNotMonotone`], [`RateError::EtagMismatch`], and [`RateError::Dependency`] when the hotel or room
-    /// type does not exist or the hotel service is unavailable.
+    /// [`RateError::CurrencyMismatch`], [`RateError::PolicyNotMonotone`], [`RateError::EtagMismatch`], and
+    /// [`RateError::Dependency`] when the hotel or room type does not exist or the hotel service is unavailable.
     pub(crate) async fn set_rate(
         &self,
         hotel_id: HotelId,

@@ -10,6 +10,16 @@ use staymesh_domain::{
 use super::two_numbers::TwoNumbers;
 use crate::error::RateError;
 
+/// The columns of `room_rate` that [`PolicyColumns`] reads. A policy that belongs to an earlier version of the rate is
+/// left out: the release before has set the two numbers since.
+macro_rules! policy_columns {
+    () => {
+        "free_until_hours_before, late_penalty_percent, \
+         case when cancellation_policy_version = version then cancellation_policy end as cancellation_policy"
+    };
+}
+pub(super) use policy_columns;
+
 /// The columns of `room_rate` that state the policy.
 #[derive(Debug, FromRow)]
 pub(super) struct PolicyColumns {

@@ -4,7 +4,7 @@ use sqlx::{FromRow, PgConnection, PgPool, types::Json};
 use staymesh_domain::{HotelId, RoomTypeId};
 
 use super::{
-    policy_record::{PolicyColumns, PolicyRecord},
+    policy_record::{PolicyColumns, PolicyRecord, policy_columns},
     stored_money,
     two_numbers::TwoNumbers,
 };
@@ -33,12 +33,11 @@ struct Row {
 pub(crate) async fn get(pool: &PgPool, hotel_id: HotelId, room_type_id: RoomTypeId) -> Result<RoomRate, RateError> {
     // One snapshot, so that the rules belong to this version of the rate.
     let mut tx = pool.begin_with("begin isolation level repeatable read read only").await?;
-    let row: Option<Row> = sqlx::query_as(
-        "select hotel_id, room_type_id, currency_code, base_price_minor, free_until_hours_before,
-                late_penalty_percent, version,
-                case when cancellation_policy_version = version then cancellation_policy end as cancellation_policy
-         from room_rate where hotel_id = $1 and room_type_id = $2",
-    )
+    let row: Option<Row> = sqlx::query_as(concat!(
+        "select hotel_id, room_type_id, currency_code, base_price_minor, version, ",
+        policy_columns!(),
+        " from room_rate where hotel_id = $1 and room_type_id = $2",
+    ))
     .bind(hotel_id.get())
     .bind(room_type_id.get())
     .fetch_optional(&mut *tx)
@@ -52,12 +51,11 @@ pub(crate) async fn lock(
     hotel_id: HotelId,
     room_type_id: RoomTypeId,
 ) -> Result<Option<RoomRate>, RateError> {
-    let row: Option<Row> = sqlx::query_as(
-        "select hotel_id, room_type_id, currency_code, base_price_minor, free_until_hours_before,
-                late_penalty_percent, version,
-                case when cancellation_policy_version = version then cancellation_policy end as cancellation_policy
-         from room_rate where hotel_id = $1 and room_type_id = $2 for no key update",
-    )
+    let row: Option<Row> = sqlx::query_as(concat!(
+        "select hotel_id, room_type_id, currency_code, base_price_minor, version, ",
+        policy_columns!(),
+        " from room_rate where hotel_id = $1 and room_type_id = $2 for no key update",
+    ))
     .bind(hotel_id.get())
     .bind(room_type_id.get())
     .fetch_optional(&mut *connection)

@@ -6,7 +6,10 @@ use jiff_sqlx::ToSqlx;
 use sqlx::{FromRow, PgPool};
 use staymesh_domain::{HotelId, RoomTypeId, StayDates};
 
-use super::{policy_record::PolicyColumns, stored_money};
+use super::{
+    policy_record::{PolicyColumns, policy_columns},
+    stored_money,
+};
 use crate::{
     error::RateError,
     model::{OccupancyRule, Prices, Rate},
@@ -33,10 +36,10 @@ pub(crate) async fn prices(
     room_type_ids: &[RoomTypeId],
     stay: StayDates,
 ) -> Result<HashMap<RoomTypeId, Prices>, RateError> {
-    let rows: Vec<Row> = sqlx::query_as(
-        "select room_type_id, currency_code, base_price_minor, free_until_hours_before, late_penalty_percent,
-                case when cancellation_policy_version = version then cancellation_policy end as cancellation_policy,
-                sold_percents, price_change_percents, stay_dates, price_minors
+    let rows: Vec<Row> = sqlx::query_as(concat!(
+        "select room_type_id, currency_code, base_price_minor, ",
+        policy_columns!(),
+        ", sold_percents, price_change_percents, stay_dates, price_minors
          from room_rate
          cross join lateral (
              select coalesce(array_agg(sold_percent order by sold_percent), '{}') as sold_percents,
@@ -54,7 +57,7 @@ pub(crate) async fn prices(
                and stay_date >= $3 and stay_date < $4
          ) as nights
          where hotel_id = $1 and room_type_id = any ($2)",
-    )
+    ))
     .bind(hotel_id.get())
     .bind(room_type_ids.iter().map(|id| id.get()).collect::<Vec<_>>())
     .bind(stay.check_in().to_sqlx())
