@@ -23,9 +23,10 @@ pub enum ReservationError {
     /// A night has too few rooms left.
     #[error("sold out")]
     SoldOut {
-        /// The first room of the booking that gets none; `None` when it is not known.
+        /// A room that gets none: of the short types the one with the lowest id, its first short night, and the first room
+        /// by index that gets none in it; `None` when it is not known.
         room: Option<ShortRoom>,
-        /// The first such night; `None` when only the database's CHECK noticed.
+        /// That night; `None` when only the database's CHECK noticed.
         stay_date: Option<Date>,
         /// Rooms left in that night, if known.
         rooms_left: Option<i32>,

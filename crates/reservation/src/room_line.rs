@@ -125,7 +125,8 @@ impl RoomLine {
     }
 }
 
-/// A room of a booking that gets none in a night.
+/// A room of a booking that gets none: of the short types the one with the lowest id, its first short night, and the first
+/// room by index that gets none in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ShortRoom {
     /// Its index in the booking, from 0.
@@ -148,6 +149,28 @@ pub(crate) fn nights_of(
     nights
 }
 
+/// Why a booking does not get its rooms.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Shortage {
+    /// A night was never put on sale.
+    NotOnSale,
+    /// The first short night in key order, and the rooms left in it.
+    SoldOut(Night, i32),
+}
+
+/// What is missing in the rooms that are left for those that each night needs; `None` when nothing is.
+pub(crate) fn shortage(needs: &BTreeMap<Night, i32>, left: &BTreeMap<Night, i32>) -> Option<Shortage> {
+    let mut short = None;
+    for (night, rooms) in needs {
+        match left.get(night) {
+            None => return Some(Shortage::NotOnSale),
+            Some(left) if left < rooms => short = short.or(Some(Shortage::SoldOut(*night, (*left).max(0)))),
+            Some(_) => {}
+        }
+    }
+    short
+}
+
 /// The nights of a stay, as days since 1970-01-01.
 fn days(stay: StayDates) -> std::ops::Range<i32> {
     day_of(stay.check_in())..day_of(stay.check_out())
@@ -168,7 +191,7 @@ pub(crate) fn guest_count(lines: &[RoomLine]) -> i32 {
     lines.iter().map(|line| line.party.guests()).sum()
 }
 
-/// The first room, by its index, that gets none when `rooms_left` of the night are left for all.
+/// The first room, by its index, that gets none when `rooms_left` of the night, see [`Shortage::SoldOut`], are left for all.
 pub(crate) fn short_room(
     rooms: impl IntoIterator<Item = (RoomTypeId, StayDates)>,
     (_, room_type, day): Night,

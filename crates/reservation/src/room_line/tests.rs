@@ -31,6 +31,16 @@ fn nights_of_lines_are_in_key_order_and_two_rooms_of_one_type_are_one_night() {
     assert_eq!(room_nights(&mixed()), 5);
 }
 
+#[test]
+fn sum_of_two_currencies_is_refused() {
+    let mut lines = mixed();
+    let dollars = Money::from_minor(30_000, "USD".parse().expect("a currency")).expect("an amount");
+    lines[1].quote.total = dollars;
+    let refused = RoomLine::sum(&lines);
+    let mismatch = matches!(refused, Err(RoomLinesError::Price(QuoteError::Money(MoneyError::CurrencyMismatch))));
+    assert!(mismatch, "{refused:?}");
+}
+
 /// PARTNER-SPEC 7, rule 7: the refusal says which room is short.
 #[test]
 fn short_line_is_the_first_that_gets_no_room_in_the_night() {
@@ -40,6 +50,24 @@ fn short_line_is_the_first_that_gets_no_room_in_the_night() {
     assert_eq!(short((7, 5, second), 0), Some(0));
     assert_eq!(short((7, 3, second), 0), Some(1));
     assert_eq!(short((7, 5, second), -1), Some(0), "overbooked by staff");
+}
+
+#[test]
+fn shortage_is_the_first_short_night_of_the_lowest_type_and_a_night_not_on_sale_comes_before_it() {
+    let first = day_of(jiff::civil::date(2030, 1, 1));
+    let needs = nights_of(7, mixed().iter().map(RoomLine::room));
+    let mut left = BTreeMap::from([((7, 3, first + 1), 1), ((7, 3, first + 2), 1), ((7, 5, first), 1)]);
+    left.insert((7, 5, first + 1), 2);
+    assert_eq!(shortage(&needs, &left), None);
+    // The double comes first in the booking and is short a night earlier; the single has the lower id.
+    left.insert((7, 5, first), 0);
+    left.insert((7, 3, first + 2), -1);
+    let night = (7, 3, first + 2);
+    assert_eq!(shortage(&needs, &left), Some(Shortage::SoldOut(night, 0)));
+    let room = short_room(mixed().iter().map(RoomLine::room), night, 0).expect("a room");
+    assert_eq!((room.index, room.room_type_id.get()), (1, 3));
+    left.remove(&(7, 5, first + 1));
+    assert_eq!(shortage(&needs, &left), Some(Shortage::NotOnSale));
 }
 
 #[test]

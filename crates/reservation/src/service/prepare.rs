@@ -15,7 +15,7 @@ use crate::{
     night::{Night, date_of, day_of},
     offer_token::{MAX_TOKEN, Offer},
     quote::Quote,
-    room_line::{RoomLine, nights_of, short_room},
+    room_line::{RoomLine, Shortage, nights_of, short_room, shortage},
     store::NightLeft,
 };
 
@@ -132,17 +132,16 @@ impl BookingService {
         let hotel_id = request.hotel_id;
         let key = |night: &NightLeft| (hotel_id.get(), night.room_type_id.get(), day_of(night.stay_date));
         let left: BTreeMap<Night, i32> = left.iter().map(|night| (key(night), night.rooms_left)).collect();
-        for (night, rooms) in nights_of(hotel_id.get(), request.rooms.iter().map(RoomRequest::room)) {
-            let rooms_left = left.get(&night).copied().ok_or(ReservationError::NotOnSale)?.max(0);
-            if rooms_left >= rooms {
-                continue;
-            }
-            let room = short_room(request.rooms.iter().map(RoomRequest::room), night, rooms_left);
-            let (stay_date, rooms_left) = (date_of(night.2), Some(rooms_left));
-            let hold_expire_time = self.store.earliest_holds(BTreeSet::from([night])).await?.remove(&night);
-            return Err(ReservationError::SoldOut { room, stay_date, rooms_left, hold_expire_time });
-        }
-        Ok(())
+        let rooms = || request.rooms.iter().map(RoomRequest::room);
+        let (night, rooms_left) = match shortage(&nights_of(hotel_id.get(), rooms()), &left) {
+            None => return Ok(()),
+            Some(Shortage::NotOnSale) => return Err(ReservationError::NotOnSale),
+            Some(Shortage::SoldOut(night, rooms_left)) => (night, rooms_left),
+        };
+        let room = short_room(rooms(), night, rooms_left);
+        let (stay_date, rooms_left) = (date_of(night.2), Some(rooms_left));
+        let hold_expire_time = self.store.earliest_holds(BTreeSet::from([night])).await?.remove(&night);
+        Err(ReservationError::SoldOut { room, stay_date, rooms_left, hold_expire_time })
     }
 }
 

@@ -5,7 +5,11 @@ use std::collections::{BTreeMap, HashMap};
 use uuid::Uuid;
 
 use super::hold_limits::{Holds, Refusal};
-use crate::{model::NewReservation, night::Night};
+use crate::{
+    model::NewReservation,
+    night::Night,
+    room_line::{Shortage, shortage},
+};
 
 /// The rooms that one booking needs.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -57,9 +61,10 @@ fn decide(
             verdicts.push(Verdict::RepeatOf(*first));
             continue;
         }
-        let verdict = match judge(demand, left) {
-            Verdict::Admitted => hold(at).map_or(Verdict::Admitted, Verdict::Unpaid),
-            refused => refused,
+        let verdict = match shortage(&demand.rooms, left) {
+            None => hold(at).map_or(Verdict::Admitted, Verdict::Unpaid),
+            Some(Shortage::NotOnSale) => Verdict::NotOnSale,
+            Some(Shortage::SoldOut(night, rooms_left)) => Verdict::SoldOut(night, rooms_left),
         };
         if verdict == Verdict::Admitted {
             admitted.insert(demand.id, at);
@@ -72,18 +77,6 @@ fn decide(
         verdicts.push(verdict);
     }
     verdicts
-}
-
-fn judge(demand: &Demand, left: &BTreeMap<Night, i32>) -> Verdict {
-    let mut short = None;
-    for (night, rooms) in &demand.rooms {
-        match left.get(night) {
-            None => return Verdict::NotOnSale,
-            Some(left) if left < rooms => short = short.or(Some((*night, *left))),
-            Some(_) => {}
-        }
-    }
-    short.map_or(Verdict::Admitted, |(night, rooms)| Verdict::SoldOut(night, rooms.max(0)))
 }
 
 #[cfg(test)]
@@ -161,7 +154,11 @@ mod tests {
             let mut alone = inventories(&rooms);
             let mut known = Vec::new();
             for (demand, verdict) in demands.iter().zip(&verdicts) {
-                let individually = if known.contains(&demand.id) { None } else { admit(std::slice::from_ref(demand), &mut alone).pop() };
+                let individually = if known.contains(&demand.id) {
+                    None
+                } else {
+                    admit(std::slice::from_ref(demand), &mut alone).pop()
+                };
                 match individually {
                     None => prop_assert!(matches!(verdict, Verdict::RepeatOf(_))),
                     Some(other) => {
