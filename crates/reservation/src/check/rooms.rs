@@ -11,7 +11,7 @@ use super::{
 };
 
 /// Every reservation of the hotels in (`$1`, `$2`], and what is wrong with its lines and with its revisions; both are null
-/// when nothing is. Lines are compared with a revision only when the revisions are right.
+/// when nothing is. Lines are compared with the latest revision if there is one.
 macro_rules! rooms {
     ($select:literal) => {
         concat!(
@@ -66,9 +66,10 @@ macro_rules! rooms {
                      when least_status <> room_status or most_status <> room_status
                          then 'a room is ' || case when least_status <> room_status then least_status else most_status end
                              || ', but the booking is ' || status
-                     when total <> total_minor or not priced or least_currency <> currency or most_currency <> currency
+                     when total <> total_minor or least_currency <> currency or most_currency <> currency
                          then 'rooms cost ' || total || ' ' || least_currency || ', but the booking ' || total_minor || ' '
                              || currency
+                     when not priced then 'the price of a room is not its total'
                      when terms <> rooms then 'rooms differ from what was agreed'
                  end as wrong_rooms
                  from found

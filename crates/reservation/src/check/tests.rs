@@ -198,7 +198,7 @@ async fn check_of_legal_reservations_is_clean() {
     "update reservation_room set price = price || '{\"total_minor\": 1}' where reservation_id = (OF 'rejected')",
     Kind::RoomsDiffer,
     1,
-    "rooms cost 10000 EUR, but the booking 10000 EUR"
+    "the price of a room is not its total"
 )]
 #[case(
     "update reservation_room set adults = 2 where reservation_id = (OF 'rejected')",

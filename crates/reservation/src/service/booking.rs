@@ -279,11 +279,15 @@ mod tests {
     };
 
     fn hashed(adults: &str, of_release_before: bool) -> String {
-        let now: Timestamp = "2029-12-01T00:00:00Z".parse().expect("a time");
-        let id = ReservationId::generate(HotelId::try_from(7).expect("an id"), now);
         let stay = StayDates::parse("2030-01-01", "2030-01-02").expect("a stay");
         let mut lines = lines(room_type(), stay, 1, &quote(10_001));
         lines[0].party = adults.parse().expect("a party");
+        hashed_lines(lines, of_release_before)
+    }
+
+    fn hashed_lines(lines: Vec<RoomLine>, of_release_before: bool) -> String {
+        let now: Timestamp = "2029-12-01T00:00:00Z".parse().expect("a time");
+        let id = ReservationId::generate(HotelId::try_from(7).expect("an id"), now);
         let mut offer = Offer::new(id, "user:7".into(), lines, now);
         offer.of_release_before = of_release_before;
         let sum = RoomLine::sum(&offer.lines).expect("a sum");
@@ -301,6 +305,17 @@ mod tests {
     #[test]
     fn content_hash_of_an_old_offer_equals_the_stored_hash_of_earlier_releases() {
         assert_eq!(hashed("2", true), "b601d61dd2996f62aaac612531ecd5490999d8ee3d14f4b93f575a9d61b9439f");
+    }
+
+    /// The form of rooms is stored, too: it must not change.
+    #[test]
+    fn content_hash_of_rooms_equals_the_stored_hash() {
+        let stay = StayDates::parse("2030-01-01", "2030-01-02").expect("a stay");
+        let mut rooms = lines(room_type(), stay, 2, &quote(10_001));
+        rooms[0].party = "2-9,4".parse().expect("a party");
+        rooms[1].room_type_id = 5.try_into().expect("an id");
+        rooms[1].stay = StayDates::parse("2030-01-01", "2030-01-03").expect("a stay");
+        assert_eq!(hashed_lines(rooms, false), "631a8c6973ce784afabb6d1fa4633e23dff7d4771c8926f98d1d7023c0b281d2");
     }
 
     #[test]
