@@ -7,7 +7,7 @@ use staymesh_domain::{
 };
 use staymesh_mesh::Problem;
 use staymesh_reservation::{
-    Cancelled, HotelClient, PaymentClient, RateClient, RoomTypeDemand, RoomTypeInfo, RoomTypePrice, SoldByPartner,
+    Cancelled, HotelClient, HotelInfo, PaymentClient, RateClient, RoomTypeDemand, RoomTypeInfo, RoomTypePrice, SoldByPartner,
     quote::{Night, Quote},
 };
 use tonic::Status;
@@ -29,8 +29,8 @@ impl HotelClient for StubClients {
         Ok(RoomTypeInfo { room_type_id, display_name: "A room".into(), occupancy: Occupancy::of_adults(4) })
     }
 
-    async fn child_rules(&self, _: HotelId) -> Result<ChildRules, Problem> {
-        Ok(ChildRules::default())
+    async fn hotel(&self, hotel_id: HotelId) -> Result<HotelInfo, Problem> {
+        Ok(HotelInfo { time: self.hotel_time(hotel_id).await?, child_rules: ChildRules::default() })
     }
 
     async fn hotel_time(&self, _: HotelId) -> Result<HotelTime, Problem> {
@@ -56,16 +56,15 @@ impl RateClient for StubClients {
         &self,
         _: HotelId,
         stay: StayDates,
-        rooms: RoomCount,
         time: HotelTime,
         demand: Vec<RoomTypeDemand>,
     ) -> Result<Vec<RoomTypePrice>, Problem> {
         let internal = |error| Problem::internal(&error);
         let night = "EUR".parse().and_then(|euro| Money::from_minor(NIGHT_CENTS, euro)).map_err(internal)?;
-        let one_room = night.checked_mul(stay.night_count()).map_err(internal)?;
-        let total = one_room.checked_mul(rooms.get()).map_err(internal)?;
+        let total = night.checked_mul(stay.night_count()).map_err(internal)?;
         let policy = CancellationPolicy::of_tiers(vec![Tier { until: Until::Always, penalty: Penalty::None }]);
-        let of = Stay { dates: stay, time: &time, rooms, nights: &[total], zero: Money::zero(total.currency()) };
+        let zero = Money::zero(total.currency());
+        let of = Stay { dates: stay, time: &time, rooms: RoomCount::ONE, nights: &[total], zero };
         let terms = policy.resolve(&of, Timestamp::now()).map_err(|error| Problem::internal(&error))?;
         let price = |demand: &RoomTypeDemand| RoomTypePrice {
             room_type_id: demand.room_type_id,

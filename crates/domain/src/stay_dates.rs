@@ -45,7 +45,7 @@ impl From<StayDatesError> for FieldError {
 }
 
 /// The half-open range of nights `[check_in, check_out)`, 1 to [`Self::MAX_NIGHTS`] nights.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct StayDates {
     check_in: Date,
     check_out: Date,

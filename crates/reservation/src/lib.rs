@@ -73,7 +73,7 @@ use staymesh_store::outbox::{Kinds, RelayOptions, Wake};
 use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
 
-pub use clients::{HotelClient, PaymentClient, RateClient, RoomTypeDemand, RoomTypeInfo, RoomTypePrice};
+pub use clients::{HotelClient, HotelInfo, PaymentClient, RateClient, RoomTypeDemand, RoomTypeInfo, RoomTypePrice};
 pub use config::{Config, OfferKeys};
 pub use error::{ReservationError, UnpaidLimit};
 pub use events::{Cancelled, SoldByPartner, Terms};

@@ -276,8 +276,8 @@ impl Reservation {
     /// # Errors
     /// When a sum is out of range.
     pub(crate) fn deadlines(&self) -> Result<Vec<Deadline>, QuoteError> {
-        let mut graces = self.lines.windows(2).map(|pair| pair.iter().map(|line| line.quote.terms.grace));
-        if graces.all(|mut pair| pair.next() == pair.next()) {
+        let graces: Vec<_> = self.lines.iter().map(|line| line.quote.terms.grace).collect();
+        if graces.windows(2).all(|pair| pair[0] == pair[1]) {
             return Ok(self.quote.terms.deadlines_of(self.create_time));
         }
         let of_room = |line: &RoomLine| {

@@ -1,5 +1,4 @@
-//! Client of the hotel service: which room types a hotel has, whom they sleep, what the hotel says about children, and its
-//! calendar.
+//! Client of the hotel service: which room types a hotel has, their occupancy, its rules for children and its calendar.
 
 use staymesh_api::hotel::v1::{
     self as proto, GetHotelRequest, GetRoomTypeRequest, Hotel, ListRoomTypesRequest, RoomType,
@@ -52,12 +51,27 @@ fn occupancy(room_type: &RoomType) -> Occupancy {
     }
 }
 
-/// What a hotel says about children.
+/// The part of a hotel that booking needs.
+#[derive(Clone, Debug, PartialEq)]
+pub struct HotelInfo {
+    /// Its calendar.
+    pub time: HotelTime,
+    /// Its rules for children.
+    pub child_rules: ChildRules,
+}
+
+/// The rules of a hotel for children.
 fn child_rules(hotel: Hotel) -> Result<ChildRules, Problem> {
     let band = |band: proto::AgeBand| AgeBand { code: band.code, min_age: band.min_age, max_age: band.max_age };
     let age_bands = AgeBands::new(hotel.age_bands.into_iter().map(band).collect());
     let age_bands = age_bands.map_err(|_| Problem::internal(&"the hotel service sent age bands that are not valid"))?;
     Ok(ChildRules { age_bands, min_child_age: hotel.min_child_age })
+}
+
+/// The calendar of a hotel.
+fn hotel_time(hotel: &Hotel) -> Result<HotelTime, Problem> {
+    HotelTime::parse(&hotel.time_zone, &hotel.check_in_time, &hotel.day_rollover)
+        .map_err(|error| Problem::internal(&format!("the hotel service sent {}: {error}", error.field())))
 }
 
 /// Reads hotels and room types from the hotel service.
@@ -76,13 +90,13 @@ pub trait HotelClient: Send + Sync {
     /// `HOTEL_NOT_FOUND`, `ROOM_TYPE_NOT_FOUND`, or that the hotel service is unavailable.
     async fn room_type(&self, hotel_id: HotelId, room_type_id: RoomTypeId) -> Result<RoomTypeInfo, Problem>;
 
-    /// What a hotel says about children.
+    /// A hotel.
     ///
     /// # Errors
-    /// `HOTEL_NOT_FOUND`, that the hotel service is unavailable, or that its age bands are not valid.
-    async fn child_rules(&self, hotel_id: HotelId) -> Result<ChildRules, Problem>;
+    /// As [`Self::hotel_time`], and that its age bands are not valid.
+    async fn hotel(&self, hotel_id: HotelId) -> Result<HotelInfo, Problem>;
 
-    /// The calendar of a hotel.
+    /// The calendar of a hotel, whatever else of it is not valid.
     ///
     /// # Errors
     /// `HOTEL_NOT_FOUND`, that the hotel service is unavailable, or that it knows a zone which this release does not.
@@ -100,7 +114,7 @@ impl GrpcHotelClient {
         Self { client, budget: RetryBudget::default() }
     }
 
-    async fn hotel(&self, hotel_id: HotelId) -> Result<Hotel, Problem> {
+    async fn get_hotel(&self, hotel_id: HotelId) -> Result<Hotel, Problem> {
         let request = GetHotelRequest { hotel_id: hotel_id.get() };
         let response = retry(&self.budget, || {
             let (mut client, request) = (self.client.clone(), request);
@@ -137,14 +151,13 @@ impl HotelClient for GrpcHotelClient {
         response.into_inner().try_into()
     }
 
-    async fn child_rules(&self, hotel_id: HotelId) -> Result<ChildRules, Problem> {
-        child_rules(self.hotel(hotel_id).await?)
+    async fn hotel(&self, hotel_id: HotelId) -> Result<HotelInfo, Problem> {
+        let hotel = self.get_hotel(hotel_id).await?;
+        Ok(HotelInfo { time: hotel_time(&hotel)?, child_rules: child_rules(hotel)? })
     }
 
     async fn hotel_time(&self, hotel_id: HotelId) -> Result<HotelTime, Problem> {
-        let hotel = self.hotel(hotel_id).await?;
-        HotelTime::parse(&hotel.time_zone, &hotel.check_in_time, &hotel.day_rollover)
-            .map_err(|error| Problem::internal(&format!("the hotel service sent {}: {error}", error.field())))
+        hotel_time(&self.get_hotel(hotel_id).await?)
     }
 }
 

@@ -39,7 +39,8 @@ pub struct RoomTypePrice {
 #[cfg_attr(test, mockall::automock)]
 #[tonic::async_trait]
 pub trait RateClient: Send + Sync {
-    /// What a stay costs in each of the room types of a hotel whose calendar is `time`; those without a rate are absent.
+    /// What a stay in one room of each of the room types costs, of a hotel whose calendar is `time`; those without a rate
+    /// are absent.
     ///
     /// # Errors
     /// When the rate service is unavailable, and INTERNAL when a price cannot be used: parts that do not add up, mixed
@@ -48,7 +49,6 @@ pub trait RateClient: Send + Sync {
         &self,
         hotel_id: HotelId,
         stay: StayDates,
-        rooms: RoomCount,
         time: HotelTime,
         demand: Vec<RoomTypeDemand>,
     ) -> Result<Vec<RoomTypePrice>, Problem>;
@@ -72,7 +72,6 @@ impl RateClient for GrpcRateClient {
         &self,
         hotel_id: HotelId,
         stay: StayDates,
-        rooms: RoomCount,
         time: HotelTime,
         demand: Vec<RoomTypeDemand>,
     ) -> Result<Vec<RoomTypePrice>, Problem> {
@@ -80,7 +79,7 @@ impl RateClient for GrpcRateClient {
             hotel_id: hotel_id.get(),
             check_in: stay.check_in().to_string(),
             check_out: stay.check_out().to_string(),
-            rooms: rooms.get(),
+            rooms: RoomCount::ONE.get(),
             hotel_time: Some(proto::HotelTime {
                 time_zone: time.zone_name().to_owned(),
                 check_in_time: format_local_time(time.check_in_time()),
@@ -104,13 +103,13 @@ impl RateClient for GrpcRateClient {
             .into_inner()
             .prices
             .into_iter()
-            .map(|price| price_from(price, rooms).map_err(|error| ReservationError::from(error).into()))
+            .map(|price| price_from(price).map_err(|error| ReservationError::from(error).into()))
             .collect()
     }
 }
 
-/// A price of the rate service, checked: one currency, nothing negative, parts that add up to the total.
-fn price_from(price: StayPrice, rooms: RoomCount) -> Result<RoomTypePrice, QuoteError> {
+/// A price of one room from the rate service, checked: one currency, nothing negative, parts that add up to the total.
+fn price_from(price: StayPrice) -> Result<RoomTypePrice, QuoteError> {
     let room_type_id = RoomTypeId::try_from(price.room_type_id).map_err(|_| QuoteError::RoomType)?;
     let total = proto_types::money_from(price.total.as_ref(), "total").map_err(|_| QuoteError::Amount("total"))?;
     let amount = |money: Option<&ProtoMoney>, what: &'static str| -> Result<Money, QuoteError> {
@@ -136,7 +135,7 @@ fn price_from(price: StayPrice, rooms: RoomCount) -> Result<RoomTypePrice, Quote
     let terms = cancellation_terms_from(&terms, total.currency()).map_err(|_| QuoteError::CancellationTerms)?;
     let subtotal = amount(price.subtotal.as_ref(), "subtotal")?;
     let quote = Quote::new(nights, subtotal, taxes, amount(price.total.as_ref(), "total")?, terms);
-    quote.require_sums(rooms)?;
+    quote.require_sums(RoomCount::ONE)?;
     quote.require_penalties()?;
     Ok(RoomTypePrice { room_type_id, quote })
 }
@@ -164,30 +163,31 @@ mod tests {
         }
     }
 
-    fn read(price: StayPrice, rooms: i32) -> Result<Quote, QuoteError> {
-        price_from(price, RoomCount::try_from(rooms).expect("a count")).map(|price| price.quote)
+    fn read(price: StayPrice) -> Result<Quote, QuoteError> {
+        price_from(price).map(|price| price.quote)
     }
 
     #[test]
     fn price_whose_parts_do_not_add_up_is_an_error() {
-        assert_eq!(read(price(), 1).expect("adds up"), quote(10_000));
-        assert!(matches!(read(price(), 2), Err(QuoteError::Sum)));
+        assert_eq!(read(price()).expect("adds up"), quote(10_000));
+        let two_rooms = StayPrice { subtotal: Some(euros("200.00")), total: Some(euros("200.00")), ..price() };
+        assert!(matches!(read(two_rooms), Err(QuoteError::Sum)));
         let cents_short = StayPrice { total: Some(euros("99.99")), ..price() };
-        let error = read(cents_short, 1).expect_err("a cent is missing");
+        let error = read(cents_short).expect_err("a cent is missing");
         assert!(matches!(error, QuoteError::Sum));
         assert_eq!(Problem::from(ReservationError::from(error)).reason(), Reason::Internal);
         let dollars = Some(ProtoMoney { currency_code: "USD".into(), amount: "100.00".into() });
-        assert!(matches!(read(StayPrice { total: dollars, ..price() }, 1), Err(QuoteError::Amount("night"))));
+        assert!(matches!(read(StayPrice { total: dollars, ..price() }), Err(QuoteError::Amount("night"))));
     }
 
     #[test]
     fn price_without_usable_cancellation_terms_is_an_error() {
         let none = StayPrice { cancellation_terms: None, ..price() };
-        assert!(matches!(read(none, 1), Err(QuoteError::CancellationTerms)));
+        assert!(matches!(read(none), Err(QuoteError::CancellationTerms)));
         // A penalty above the total.
         let more = Some(cancellation_terms(&quote(50_000).terms));
         assert!(matches!(
-            read(StayPrice { cancellation_terms: more, ..price() }, 1),
+            read(StayPrice { cancellation_terms: more, ..price() }),
             Err(QuoteError::CancellationTerms)
         ));
     }
@@ -195,6 +195,6 @@ mod tests {
     #[test]
     fn price_with_malformed_night_date_is_an_error() {
         let nights = vec![NightPrice { stay_date: "01.01.2030".into(), price: Some(euros("100.00")) }];
-        assert!(matches!(read(StayPrice { nights, ..price() }, 1), Err(QuoteError::NightDate)));
+        assert!(matches!(read(StayPrice { nights, ..price() }), Err(QuoteError::NightDate)));
     }
 }

@@ -90,8 +90,7 @@ impl ReservationService for ReservationHandler {
         let rooms = errors.complete(rooms).map_err(refuse)?;
         let form = self.0.prepare(caller.subject, rooms, now).await?;
         let expires = form.offer.expires().map_err(ReservationError::from)?;
-        let sum = RoomLine::sum(&form.offer.lines).map_err(ReservationError::from)?;
-        let price = response::price_together(&form.offer.lines, sum.quote);
+        let price = response::price_together(&form.offer.lines, form.sum.quote);
         let prices = form.offer.lines.into_iter().map(|line| response::price(line.room_type_id, line.quote));
         Ok(Response::new(proto::PrepareReservationResponse {
             reservation_id: form.offer.reservation_id.to_string(),

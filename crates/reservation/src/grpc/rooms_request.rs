@@ -11,7 +11,7 @@ use crate::service::{RoomRequest, RoomsRequest};
 /// Most rooms of one booking by a guest; more is a group.
 const MAX_ROOMS_OF_GUESTS: usize = 9;
 /// Most rooms of one booking by a partner.
-const MAX_ROOMS_OF_PARTNERS: usize = 50;
+const MAX_ROOMS_OF_PARTNERS: usize = Parties::MAX;
 
 /// Parses the rooms of an order form. Each has the dates of the request unless it has its own.
 pub(super) fn rooms_request(

@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use staymesh_domain::{ChildRules, FieldError, HotelId, HotelTime, Page, Parties, RoomCount, RoomTypeId, StayDates};
+use staymesh_domain::{ChildRules, FieldError, HotelId, HotelTime, Page, Parties, RoomTypeId, StayDates};
 
 use super::BookingService;
 use crate::{
-    clients::{RoomTypeDemand, RoomTypeInfo},
+    clients::{HotelInfo, RoomTypeDemand, RoomTypeInfo},
     error::ReservationError,
     fit::{RoomMisfit, misfits},
     quote::Quote,
@@ -89,8 +89,11 @@ impl BookingService {
     ) -> Result<(Vec<Availability>, BTreeMap<RoomTypeId, Vec<RoomMisfit>>), ReservationError> {
         let hotel_id = request.hotel_id;
         let (_, latest) = HotelTime::today_anywhere(now);
+        let mut hotel = None;
         if request.stay.check_in() < latest {
-            require_bookable(&self.hotels.hotel_time(hotel_id).await?, request.stay, now)?;
+            let known = self.hotels.hotel(hotel_id).await?;
+            require_bookable(&known.time, request.stay, now)?;
+            hotel = Some(known);
         }
         let left = self.availability(hotel_id, request.stay, room_types).await?;
         if left.iter().all(|left| left.sold_percent.is_empty()) {
@@ -100,8 +103,14 @@ impl BookingService {
         if request.parties.fit_everywhere() || left.iter().all(|left| left.rooms_left < rooms) {
             return Ok((left, BTreeMap::new()));
         }
-        let (infos, rules) = tokio::try_join!(self.hotels.room_types(hotel_id), self.hotels.child_rules(hotel_id))?;
-        let unsuitable = unsuitable(infos, &rules, &request.parties);
+        let hotel = async {
+            match hotel {
+                Some(known) => Ok(known),
+                None => self.hotels.hotel(hotel_id).await,
+            }
+        };
+        let (infos, hotel) = tokio::try_join!(self.hotels.room_types(hotel_id), hotel)?;
+        let unsuitable = unsuitable(infos, &hotel.child_rules, &request.parties);
         Ok((left, unsuitable.into_iter().map(|each| (each.room_type.room_type_id, each.misfits)).collect()))
     }
 
@@ -131,15 +140,14 @@ impl BookingService {
     /// A violation of `check_in` if the stay is in the past at the hotel, and when the hotel or rate service or the database
     /// fails, or a price cannot be used.
     pub(crate) async fn offers(&self, request: &StayRequest, now: Timestamp) -> Result<Offers, ReservationError> {
-        let (time, infos, rules, left) = tokio::join!(
-            self.hotels.hotel_time(request.hotel_id),
+        let (hotel, infos, left) = tokio::join!(
+            self.hotels.hotel(request.hotel_id),
             self.hotels.room_types(request.hotel_id),
-            self.hotels.child_rules(request.hotel_id),
             self.availability(request.hotel_id, request.stay, &[])
         );
-        let time = time?;
+        let HotelInfo { time, child_rules: rules } = hotel?;
         require_bookable(&time, request.stay, now)?;
-        let (infos, rules, left) = (infos?, rules?, left?);
+        let (infos, left) = (infos?, left?);
         let mut room_types: BTreeMap<RoomTypeId, RoomTypeInfo> =
             infos.iter().map(|info| (info.room_type_id, info.clone())).collect();
         let unsuitable = unsuitable(infos, &rules, &request.parties);
@@ -168,7 +176,7 @@ impl BookingService {
         let mut prices = Vec::with_capacity(fitting.len());
         for batch in fitting.chunks(PRICE_BATCH) {
             let demand = batch.iter().map(demand).collect();
-            let prices_of = self.rates.price(request.hotel_id, request.stay, RoomCount::ONE, time.clone(), demand);
+            let prices_of = self.rates.price(request.hotel_id, request.stay, time.clone(), demand);
             prices.extend(prices_of.await?);
         }
         let left: BTreeMap<RoomTypeId, i32> = fitting.iter().map(|a| (a.room_type_id, a.rooms_left)).collect();

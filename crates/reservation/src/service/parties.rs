@@ -3,33 +3,41 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use futures::future::try_join_all;
-use staymesh_domain::{HotelId, Party, RoomTypeId};
+use staymesh_domain::{ChildRules, HotelId, RoomTypeId};
 use staymesh_mesh::Problem;
 
-use super::BookingService;
-use crate::{clients::RoomTypeInfo, error::ReservationError, fit::require_fit};
+use super::{BookingService, RoomRequest};
+use crate::{clients::RoomTypeInfo, error::ReservationError, fit};
 
 impl BookingService {
-    /// Checks that every party fits its room, and returns the room types, each once.
+    /// The room types of a hotel with these ids.
     ///
     /// # Errors
-    /// [`ReservationError::Misfit`] with the first room whose party does not fit, `HOTEL_NOT_FOUND`, `ROOM_TYPE_NOT_FOUND`,
-    /// and when the hotel service fails.
-    pub(crate) async fn require_parties_fit<'a>(
+    /// `HOTEL_NOT_FOUND`, `ROOM_TYPE_NOT_FOUND`, and when the hotel service fails.
+    pub(super) async fn room_types(
         &self,
         hotel_id: HotelId,
-        rooms: &[(RoomTypeId, &'a Party)],
+        ids: &BTreeSet<RoomTypeId>,
     ) -> Result<BTreeMap<RoomTypeId, RoomTypeInfo>, ReservationError> {
-        let ids: BTreeSet<RoomTypeId> = rooms.iter().map(|(room_type_id, _)| *room_type_id).collect();
-        let room_types = try_join_all(ids.into_iter().map(|id| self.hotels.room_type(hotel_id, id)));
-        let (room_types, rules) = tokio::join!(room_types, self.hotels.child_rules(hotel_id));
-        let room_types: BTreeMap<_, _> = room_types?.into_iter().map(|info| (info.room_type_id, info)).collect();
-        let occupied = |(id, party): &(RoomTypeId, &'a Party)| {
-            let room_type =
-                room_types.get(id).ok_or_else(|| Problem::internal(&"the hotel service sent another room type"));
-            room_type.map(|room_type| (&room_type.occupancy, *party))
-        };
-        require_fit(&rules?, rooms.iter().map(occupied).collect::<Result<Vec<_>, _>>()?)?;
-        Ok(room_types)
+        let room_types = try_join_all(ids.iter().map(|id| self.hotels.room_type(hotel_id, *id))).await?;
+        Ok(room_types.into_iter().map(|info| (info.room_type_id, info)).collect())
     }
+}
+
+/// Checks that every party fits its room.
+///
+/// # Errors
+/// [`ReservationError::Misfit`] with the first room whose party does not fit, and when a room type is missing.
+pub(super) fn require_parties_fit(
+    rules: &ChildRules,
+    room_types: &BTreeMap<RoomTypeId, RoomTypeInfo>,
+    rooms: &[RoomRequest],
+) -> Result<(), ReservationError> {
+    let occupied = |room: &'_ RoomRequest| {
+        let room_type = room_types.get(&room.room_type_id);
+        room_type.ok_or_else(|| Problem::internal(&"the hotel service sent another room type"))
+    };
+    let occupancies = rooms.iter().map(occupied).collect::<Result<Vec<_>, _>>()?;
+    let parties = rooms.iter().map(|room| &room.party);
+    Ok(fit::require_fit(rules, occupancies.into_iter().map(|room_type| &room_type.occupancy).zip(parties))?)
 }

@@ -1,25 +1,31 @@
-//! Order forms: the rooms that are asked for, each with its signed price. Nothing here writes or holds rooms.
+//! Order forms: the requested rooms, each with its signed price. Nothing here writes or holds rooms.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use jiff::{Timestamp, civil::Date};
-use staymesh_domain::{HotelId, HotelTime, Party, ReservationId, RoomCount, RoomTypeId, StayDates};
+use futures::future::try_join_all;
+use jiff::Timestamp;
+use staymesh_domain::{HotelId, HotelTime, Party, ReservationId, RoomTypeId, StayDates};
 use staymesh_mesh::Problem;
 
 use super::{
     BookingService,
     offers::{demand, require_bookable, summarize},
+    parties::require_parties_fit,
 };
 use crate::{
+    clients::{HotelInfo, RoomTypeDemand},
     error::ReservationError,
     night::{Night, date_of, day_of},
     offer_token::{MAX_TOKEN, Offer},
     quote::Quote,
-    room_line::{RoomLine, Shortage, nights_of, short_room, shortage},
+    room_line::{RoomLine, RoomLinesSum, Shortage, nights_of, short_room, shortage},
     store::NightLeft,
 };
 
-/// A room that a caller asks for.
+/// Most calls of the rate service at a time for one order form: one for each pair of dates.
+const CONCURRENT_CALLS: usize = 8;
+
+/// A requested room.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct RoomRequest {
     pub(crate) room_type_id: RoomTypeId,
@@ -43,9 +49,10 @@ pub(crate) struct RoomsRequest {
     pub(crate) rooms: Vec<RoomRequest>,
 }
 
-/// A prepared booking: the offer and its signed token.
+/// A prepared booking: the offer, what its rooms add up to, and its signed token.
 pub(crate) struct OrderForm {
     pub(crate) offer: Offer,
+    pub(crate) sum: RoomLinesSum,
     pub(crate) token: String,
 }
 
@@ -64,29 +71,27 @@ impl BookingService {
         now: Timestamp,
     ) -> Result<OrderForm, ReservationError> {
         let types: BTreeSet<RoomTypeId> = request.rooms.iter().map(|room| room.room_type_id).collect();
-        let types: Vec<RoomTypeId> = types.into_iter().collect();
-        let parties: Vec<_> = request.rooms.iter().map(|room| (room.room_type_id, &room.party)).collect();
-        let (time, fit, left) = tokio::join!(
-            self.hotels.hotel_time(request.hotel_id),
-            self.require_parties_fit(request.hotel_id, &parties),
-            self.store.nights_left(request.hotel_id, request.stay, &types)
+        let ids: Vec<RoomTypeId> = types.iter().copied().collect();
+        let (hotel, room_types, left) = tokio::join!(
+            self.hotels.hotel(request.hotel_id),
+            self.room_types(request.hotel_id, &types),
+            self.store.nights_left(request.hotel_id, request.stay, &ids)
         );
-        let time = time?;
+        let HotelInfo { time, child_rules } = hotel?;
         for room in &request.rooms {
             require_bookable(&time, room.stay, now)?;
         }
-        fit?;
+        require_parties_fit(&child_rules, &room_types?, &request.rooms)?;
         let left = left?;
         self.require_rooms(&request, &left).await?;
         let prices = self.room_prices(&request, &time, &left).await?;
-        let price = |room: &RoomRequest| prices.get(&key_of(room)).cloned().ok_or(ReservationError::NotOnSale);
-        let line = |room: &RoomRequest| {
-            let (room_type_id, stay, party) = (room.room_type_id, room.stay, room.party.clone());
-            Ok::<_, ReservationError>(RoomLine { room_type_id, stay, party, quote: price(room)? })
+        let line = |RoomRequest { room_type_id, stay, party }| {
+            let quote = prices.get(&(stay, room_type_id)).cloned().ok_or(ReservationError::NotOnSale)?;
+            Ok(RoomLine { room_type_id, stay, party, quote })
         };
-        let lines = request.rooms.iter().map(line).collect::<Result<Vec<_>, _>>()?;
+        let lines = request.rooms.into_iter().map(line).collect::<Result<Vec<_>, ReservationError>>()?;
         // Rooms with prices in two currencies are refused before they are signed.
-        RoomLine::sum(&lines)?;
+        let sum = RoomLine::sum(&lines)?;
         let id = ReservationId::generate(request.hotel_id, now);
         let offer = Offer::new(id, owner, lines, now);
         let token = self.offers.sign(&offer).map_err(|error| Problem::internal(&error))?;
@@ -94,35 +99,29 @@ impl BookingService {
             let text = "are too many different rooms and nights for one booking";
             return Err(staymesh_domain::FieldError::new("rooms", text).into());
         }
-        Ok(OrderForm { offer, token })
+        Ok(OrderForm { offer, sum, token })
     }
 
-    /// The price of one room of each type and dates that are asked for.
+    /// The price of one room of each requested type and dates.
     async fn room_prices(
         &self,
         request: &RoomsRequest,
         time: &HotelTime,
         left: &[NightLeft],
-    ) -> Result<BTreeMap<(Date, Date, RoomTypeId), Quote>, ReservationError> {
-        let mut types: BTreeMap<(Date, Date), BTreeSet<RoomTypeId>> = BTreeMap::new();
+    ) -> Result<BTreeMap<(StayDates, RoomTypeId), Quote>, ReservationError> {
+        let mut types: BTreeMap<StayDates, BTreeSet<RoomTypeId>> = BTreeMap::new();
         for room in &request.rooms {
-            types.entry((room.stay.check_in(), room.stay.check_out())).or_default().insert(room.room_type_id);
+            types.entry(room.stay).or_default().insert(room.room_type_id);
         }
+        let stays: Vec<_> = types.into_iter().collect();
         let mut prices = BTreeMap::new();
-        for ((check_in, check_out), types) in types {
-            let stay = StayDates::new(check_in, check_out).map_err(staymesh_domain::FieldError::from)?;
-            let mut demands = Vec::with_capacity(types.len());
-            for room_type_id in types {
-                let nights = left.iter().filter(|night| night.room_type_id == room_type_id);
-                let nights = nights.filter(|night| stay.nights().any(|date| date == night.stay_date));
-                let nights: Vec<NightLeft> = nights.cloned().collect();
-                if i32::try_from(nights.len()) != Ok(stay.night_count()) {
-                    return Err(ReservationError::NotOnSale);
-                }
-                demands.push(demand(&summarize(room_type_id, &nights, stay)));
-            }
-            let found = self.rates.price(request.hotel_id, stay, RoomCount::ONE, time.clone(), demands).await?;
-            prices.extend(found.into_iter().map(|price| ((check_in, check_out, price.room_type_id), price.quote)));
+        for stays in stays.chunks(CONCURRENT_CALLS) {
+            let calls = stays.iter().map(async |(stay, types)| {
+                let demands = demands(*stay, types, left)?;
+                let found = self.rates.price(request.hotel_id, *stay, time.clone(), demands).await?;
+                Ok::<_, ReservationError>(found.into_iter().map(|price| ((*stay, price.room_type_id), price.quote)))
+            });
+            prices.extend(try_join_all(calls).await?.into_iter().flatten());
         }
         Ok(prices)
     }
@@ -145,6 +144,23 @@ impl BookingService {
     }
 }
 
-fn key_of(room: &RoomRequest) -> (Date, Date, RoomTypeId) {
-    (room.stay.check_in(), room.stay.check_out(), room.room_type_id)
+/// How much of each room type is sold in the nights of a stay.
+///
+/// # Errors
+/// [`ReservationError::NotOnSale`] if a night has no inventory.
+fn demands(
+    stay: StayDates,
+    types: &BTreeSet<RoomTypeId>,
+    left: &[NightLeft],
+) -> Result<Vec<RoomTypeDemand>, ReservationError> {
+    let of_type = |room_type_id: &RoomTypeId| {
+        let nights = left.iter().filter(|night| night.room_type_id == *room_type_id);
+        let nights = nights.filter(|night| stay.nights().any(|date| date == night.stay_date));
+        let nights: Vec<NightLeft> = nights.cloned().collect();
+        if i32::try_from(nights.len()) != Ok(stay.night_count()) {
+            return Err(ReservationError::NotOnSale);
+        }
+        Ok(demand(&summarize(*room_type_id, &nights, stay)))
+    };
+    types.iter().map(of_type).collect()
 }

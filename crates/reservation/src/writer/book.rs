@@ -66,7 +66,7 @@ async fn attempt(store: &Store, orders: &[NewReservation]) -> Result<Option<Vec<
     let Some(times) = transaction.create_all(&admitted).await? else { return Ok(None) };
     transaction.commit().await?;
     let short = verdicts.iter().filter_map(|verdict| match verdict {
-        Verdict::SoldOut(night, _) | Verdict::Unpaid(Refusal::Share(night, _)) => Some(*night),
+        Verdict::SoldOut(night, _) | Verdict::Unpaid(Refusal::Share(night, ..)) => Some(*night),
         _ => None,
     });
     // Advice for the refused callers; a failure must not fail bookings that are committed.

@@ -25,8 +25,8 @@ pub(super) struct Holds {
 pub(super) enum Refusal {
     /// An account or a source would hold more than its limit.
     RoomNights(UnpaidLimit),
-    /// More of this night than its share would be held unpaid.
-    Share(Night, NightShare),
+    /// More of this night than its share would be held unpaid, with so many rooms that are wanted.
+    Share(Night, NightShare, i32),
 }
 
 impl Holds {
@@ -61,7 +61,7 @@ impl Holds {
         share(order)?;
         order.nights().into_iter().find_map(|(night, rooms)| {
             let of_night = self.nights.get(&night)?;
-            (of_night.held + i64::from(rooms) > of_night.limit).then_some(Refusal::Share(night, *of_night))
+            (of_night.held + i64::from(rooms) > of_night.limit).then_some(Refusal::Share(night, *of_night, rooms))
         })
     }
 

@@ -62,11 +62,11 @@ pub(super) fn outcomes(orders: &[NewReservation], admitted: &Admitted) -> Vec<Ou
                 hold_expire_time: admitted.holds.get(night).copied(),
             }),
             Some(Verdict::Unpaid(Refusal::RoomNights(limit))) => Err(ReservationError::Unpaid(*limit)),
-            Some(Verdict::Unpaid(Refusal::Share(night, share))) => Err(ReservationError::UnpaidShare {
+            Some(Verdict::Unpaid(Refusal::Share(night, share, wanted))) => Err(ReservationError::UnpaidShare {
                 stay_date: date_of(night.2),
                 limit: share.limit,
                 held: share.held,
-                wanted: order.nights().get(night).copied().map_or(0, i64::from),
+                wanted: i64::from(*wanted),
                 hold_expire_time: admitted.holds.get(night).copied(),
             }),
             Some(Verdict::NotOnSale) | None => Err(ReservationError::NotOnSale),
