@@ -12,6 +12,7 @@ use crate::{
     night::Night,
     quote::{Quote, QuoteError},
     room_line::{self, RoomLine},
+    rooms_change::{PlacedRoom, RoomsChange},
 };
 
 /// The status of a reservation. [`crate::lifecycle::TRANSITIONS`] lists the legal transitions.
@@ -177,6 +178,11 @@ impl NewReservation {
         room_line::room_nights(&self.lines)
     }
 
+    /// The position of each of its rooms.
+    pub(crate) fn positions(&self) -> Vec<i32> {
+        (1..).zip(&self.lines).map(|(position, _)| position).collect()
+    }
+
     /// The rooms it needs in each night, in key order.
     pub(crate) fn nights(&self) -> BTreeMap<Night, i32> {
         room_line::nights_of(self.id.hotel_id().get(), self.lines.iter().map(RoomLine::room))
@@ -233,8 +239,12 @@ pub struct Reservation {
     pub id: ReservationId,
     /// Subject of the account that booked.
     pub owner: String,
-    /// Its rooms, at least one.
+    /// Its rooms, at least one, without those that changes dropped.
     pub lines: Vec<RoomLine>,
+    /// The position of each of [`Self::lines`] in the reservation, from 1, ascending.
+    pub positions: Vec<i32>,
+    /// The rooms that changes dropped.
+    pub dropped: Vec<PlacedRoom>,
     /// From the first check-in of a room to the last check-out.
     pub stay: StayDates,
     /// The person the rooms are held for.
@@ -243,6 +253,12 @@ pub struct Reservation {
     pub payment_mode: PaymentMode,
     /// The prices of the rooms together, as signed into the offer.
     pub quote: Quote,
+    /// What changes keep of dropped rooms and nights.
+    pub retained: Money,
+    /// What the first revision costs, which the first payment pays.
+    pub first_total: Money,
+    /// The change that waits for the payment of its difference.
+    pub pending: Option<PendingChange>,
     /// SHA-256 of the content of the request that created it.
     pub content_hash: Vec<u8>,
     /// The latest revision, from 1.
@@ -265,7 +281,34 @@ pub struct Reservation {
     pub update_time: Timestamp,
 }
 
+/// A change that waits for the payment of its difference. It holds the nights that it adds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PendingChange {
+    /// The revision that it will make.
+    pub revision: i32,
+    /// What it makes of the rooms, and its money.
+    pub change: RoomsChange,
+    /// The rooms that it holds in each night, in key order.
+    pub(crate) held: BTreeMap<Night, i32>,
+    /// When it is dropped unless it was paid.
+    pub expire_time: Timestamp,
+}
+
 impl Reservation {
+    /// Its rooms with their positions.
+    pub(crate) fn placed(&self) -> Vec<PlacedRoom> {
+        let rooms = self.positions.iter().zip(&self.lines);
+        rooms.map(|(position, line)| PlacedRoom { position: *position, line: line.clone() }).collect()
+    }
+
+    /// What it costs: the price of its rooms, and what changes keep of dropped ones.
+    ///
+    /// # Errors
+    /// When the sum is out of range.
+    pub(crate) fn agreed_total(&self) -> Result<Money, QuoteError> {
+        Ok(self.quote.total.checked_add(self.retained)?)
+    }
+
     /// Adults and children in all rooms together.
     pub(crate) fn guest_count(&self) -> i32 {
         room_line::guest_count(&self.lines)

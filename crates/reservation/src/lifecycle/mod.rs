@@ -212,7 +212,8 @@ fn decide_sale(booking: &Reservation, to: Status, rooms: Rooms) -> Result<Decisi
 }
 
 fn confirm_payment(booking: &Reservation, payment_id: PaymentId, amount: Money) -> Result<Decision, ReservationError> {
-    if amount != booking.quote.total {
+    // What the first revision costs: payments of changes are confirmed with theirs.
+    if amount != booking.first_total {
         return Err(ReservationError::AmountMismatch);
     }
     let paid = |rooms| Ok(Decision::Change(Change { payment_id: Some(payment_id), ..Change::to(Status::Paid, rooms) }));
@@ -260,13 +261,17 @@ fn reject_payment(booking: &Reservation) -> Decision {
 }
 
 fn confirm_refund(booking: &Reservation, payment_id: PaymentId, amount: Money) -> Result<Decision, ReservationError> {
-    let total = booking.quote.total;
-    if amount.currency() != total.currency() || amount.minor() < 1 || amount.minor() > total.minor() {
+    let total = booking.first_total;
+    if amount.currency() != total.currency() || amount.minor() < 1 {
         return Err(ReservationError::AmountMismatch);
     }
     if booking.payment_id != Some(payment_id) {
-        // Refund of a payment that did not pay for this reservation: nothing changes here.
+        // Refund of a payment that did not pay for this reservation, or paid for a change: nothing changes here.
         return Ok(Decision::Nothing);
+    }
+    // A reservation that changed has several payments, which are refunded together.
+    if amount.minor() > total.minor() && booking.revision == 1 {
+        return Err(ReservationError::AmountMismatch);
     }
     match booking.status {
         Status::Cancelled => Ok(Decision::Change(Change {

@@ -1,6 +1,7 @@
 //! The rules of offering and booking, in domain terms. SQL is in `store/`, proto messages are in `grpc/` and `clients/`.
 
 mod booking;
+mod changes;
 mod dependencies;
 mod inventory;
 mod late_payments;
@@ -12,6 +13,7 @@ mod prepare;
 mod unpaid;
 
 pub(crate) use booking::{BookingRequest, list_scope};
+pub(crate) use changes::{ChangeForm, ChangeRequest, DatesChange, RoomChangeRequest, may_reprice};
 pub use dependencies::{BookingService, Dependencies};
 pub(crate) use offers::{Offers, StayRequest, Unsuitable, page_of};
 pub(crate) use prepare::{RoomRequest, RoomsRequest};

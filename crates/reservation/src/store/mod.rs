@@ -16,9 +16,12 @@ mod inventory_change;
 mod inventory_version;
 mod lines;
 mod nights;
+mod pending;
 mod pool;
 mod prices;
 mod read;
+mod revise;
+mod revisions;
 mod rows;
 
 pub use availability::NightLeft;
@@ -32,6 +35,8 @@ pub use inventory_change::InventoryChange;
 pub use pool::Store;
 pub(crate) use pool::Transaction;
 pub use read::{ListFilter, ListPosition};
+pub(crate) use revise::{ChangeState, NewChange, RevisedRooms};
+pub use revisions::Revision;
 
 #[cfg(test)]
 mod tests;

@@ -19,6 +19,7 @@ mod lane;
 mod metrics;
 mod outcome;
 mod queue;
+mod revise;
 
 #[cfg(test)]
 pub(crate) use book::{book_all, book_each};
@@ -30,6 +31,8 @@ pub(crate) use change_plan::cancelled_event;
 pub use change_plan::{Applied, ChangeOrder};
 pub use outcome::Created;
 pub use queue::Writer;
+pub(crate) use revise::{RevisionCommand, RevisionOutcome, require_changeable, revise};
+pub use revise::{Revised, RevisionOrder};
 
 #[cfg(test)]
 mod tests;
