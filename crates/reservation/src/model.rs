@@ -6,7 +6,7 @@ use std::{
 };
 
 use jiff::Timestamp;
-use staymesh_domain::{CancellationTerms, Deadline, PaymentId, ReservationId, RoomTypeId, StayDates};
+use staymesh_domain::{CancellationTerms, Deadline, Money, PaymentId, ReservationId, RoomTypeId, StayDates};
 
 use crate::{
     night::Night,
@@ -301,12 +301,13 @@ impl Reservation {
         rooms.map(|(position, line)| PlacedRoom { position: *position, line: line.clone() }).collect()
     }
 
-    /// What it costs: the price of its rooms, and what changes keep of dropped ones.
-    ///
-    /// # Errors
-    /// When the sum is out of range.
-    pub(crate) fn agreed_total(&self) -> Result<Money, QuoteError> {
-        Ok(self.quote.total.checked_add(self.retained)?)
+    /// Its opaque version: new with every change of status and every revision.
+    pub(crate) fn etag(&self) -> String {
+        match self.revision {
+            // As releases before wrote it.
+            1 => self.version.to_string(),
+            revision => format!("{}.{revision}", self.version),
+        }
     }
 
     /// Adults and children in all rooms together.

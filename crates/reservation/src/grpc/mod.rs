@@ -2,6 +2,7 @@
 //!
 //! Every handler authorizes its caller before it validates the request.
 
+mod changes;
 mod internal;
 mod inventory_admin;
 mod request;

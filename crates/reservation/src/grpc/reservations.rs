@@ -9,6 +9,7 @@ use staymesh_mesh::{Caller, proto_types};
 use tonic::{Request, Response, Status};
 
 use super::{
+    changes,
     request::{self, refuse, reservation_id},
     response, rooms_request,
 };
@@ -155,8 +156,38 @@ impl ReservationService for ReservationHandler {
         request: Request<proto::CancelReservationRequest>,
     ) -> Result<Response<proto::Reservation>, Status> {
         let caller = Caller::required(&request)?;
-        let id = reservation_id(&request.into_inner().reservation_id)?;
+        let message = request.into_inner();
+        let id = reservation_id(&message.reservation_id)?;
+        if !message.rooms.is_empty() {
+            let rooms = changes::cancelled_rooms(&message.rooms).map_err(refuse)?;
+            let booking = self.0.cancel_rooms(&caller, id, rooms, Timestamp::now()).await?;
+            return Ok(Response::new(response::reservation(booking)?));
+        }
         let booking = self.0.cancel(&caller, id, Timestamp::now()).await?;
         Ok(Response::new(response::reservation(booking)?))
+    }
+
+    async fn quote_change(
+        &self,
+        request: Request<proto::QuoteChangeRequest>,
+    ) -> Result<Response<proto::ChangeQuote>, Status> {
+        let caller = Caller::required(&request)?;
+        Ok(Response::new(changes::quote(&self.0, &caller, request.into_inner()).await?))
+    }
+
+    async fn apply_change(
+        &self,
+        request: Request<proto::ApplyChangeRequest>,
+    ) -> Result<Response<proto::Reservation>, Status> {
+        let caller = Caller::required(&request)?;
+        Ok(Response::new(changes::apply(&self.0, &caller, request.into_inner()).await?))
+    }
+
+    async fn list_reservation_revisions(
+        &self,
+        request: Request<proto::ListReservationRevisionsRequest>,
+    ) -> Result<Response<proto::ListReservationRevisionsResponse>, Status> {
+        let caller = Caller::required(&request)?;
+        Ok(Response::new(changes::revisions(&self.0, &caller, &request.into_inner()).await?))
     }
 }

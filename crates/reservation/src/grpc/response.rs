@@ -12,9 +12,10 @@ use staymesh_mesh::{
 use crate::{
     error::ReservationError,
     fit::RoomMisfit,
-    model::{CancellationReason, PaymentMode, Reservation, Status},
+    model::{CancellationReason, PaymentMode, PendingChange, Reservation, Status},
     quote::Quote,
     room_line::{RoomLine, STANDARD_PLAN},
+    rooms_change::PlacedRoom,
     service::Unsuitable,
     store::InventoryNight,
 };
@@ -23,14 +24,14 @@ use crate::{
 /// edge (8 MiB): fifty rooms with ninety priced nights each make a reservation of 150 KB.
 const MAX_PAGE: usize = 1 << 20;
 
-/// How many of the reservations, from the first on, fit on one page.
-pub(super) fn fitting<'a>(reservations: impl Iterator<Item = &'a proto::Reservation>) -> usize {
+/// How many of the reservations, or of the revisions of one, fit on one page, from the first on.
+pub(super) fn fitting<'a, M: Message + 'a>(rows: impl Iterator<Item = &'a M>) -> usize {
     let mut length = 0;
-    let fits = |reservation: &&proto::Reservation| {
-        length += reservation.encoded_len();
+    let fits = |row: &&M| {
+        length += row.encoded_len();
         length <= MAX_PAGE
     };
-    reservations.take_while(fits).count()
+    rows.take_while(fits).count()
 }
 
 /// The rules that parties break.
@@ -57,8 +58,10 @@ pub(super) fn unsuitable(unsuitable: Unsuitable) -> proto::UnsuitableRoomType {
 /// When amounts of its rooms cannot be added up.
 pub(super) fn reservation(booking: Reservation) -> Result<proto::Reservation, ReservationError> {
     let pending = booking.status == Status::PendingPayment;
-    let room_status = room_status(&booking);
     let terms = terms_together(&booking)?;
+    let etag = booking.etag();
+    let rooms = rooms(&booking);
+    let retained = Some(booking.retained).filter(|retained| retained.minor() > 0);
     Ok(proto::Reservation {
         reservation_id: booking.id.to_string(),
         hotel_id: booking.id.hotel_id().get(),
@@ -79,9 +82,11 @@ pub(super) fn reservation(booking: Reservation) -> Result<proto::Reservation, Re
         hold_expire_time: booking.hold_expire_time.filter(|_| pending).map(proto_types::timestamp),
         create_time: Some(proto_types::timestamp(booking.create_time)),
         update_time: Some(proto_types::timestamp(booking.update_time)),
-        rooms: booking.lines.iter().map(|line| room(line, booking.create_time, room_status)).collect(),
+        rooms,
         revision: booking.revision,
-        etag: booking.version.to_string(),
+        etag,
+        retained: retained.map(proto_types::money),
+        pending_change: booking.pending.as_ref().map(pending_change),
     })
 }
 
@@ -92,8 +97,40 @@ fn terms_together(booking: &Reservation) -> Result<rate::CancellationTerms, Rese
     Ok(rate::CancellationTerms { refundable: terms.is_refundable(), ..cancellation_terms(&deadlines) })
 }
 
+/// The rooms of a reservation by their positions, also those that changes dropped.
+fn rooms(booking: &Reservation) -> Vec<proto::ReservationRoom> {
+    let (status, booked) = (room_status(booking), booking.create_time);
+    let live = booking.positions.iter().zip(&booking.lines);
+    let live = live.map(|(position, line)| placed_room(*position, line, booked, status));
+    let dropped = booking.dropped.iter();
+    let dropped = dropped
+        .map(|PlacedRoom { position, line }| placed_room(*position, line, booked, proto::ReservationRoomStatus::Cancelled));
+    let mut rooms: Vec<_> = live.chain(dropped).collect();
+    rooms.sort_by_key(|room| room.position);
+    rooms
+}
+
+/// A change that waits for its payment.
+pub(super) fn pending_change(pending: &PendingChange) -> proto::PendingChange {
+    proto::PendingChange {
+        revision: pending.revision,
+        due: Some(proto_types::money(pending.change.balance)),
+        expire_time: Some(proto_types::timestamp(pending.expire_time)),
+    }
+}
+
+/// A room at its position.
+pub(super) fn placed_room(
+    position: i32,
+    line: &RoomLine,
+    booked: Timestamp,
+    status: proto::ReservationRoomStatus,
+) -> proto::ReservationRoom {
+    proto::ReservationRoom { position, ..room(line, booked, status) }
+}
+
 /// A room of a reservation.
-fn room(line: &RoomLine, booked: Timestamp, status: proto::ReservationRoomStatus) -> proto::ReservationRoom {
+pub(super) fn room(line: &RoomLine, booked: Timestamp, status: proto::ReservationRoomStatus) -> proto::ReservationRoom {
     proto::ReservationRoom {
         room_type_id: line.room_type_id.get(),
         rate_plan: STANDARD_PLAN.to_owned(),
@@ -106,6 +143,7 @@ fn room(line: &RoomLine, booked: Timestamp, status: proto::ReservationRoomStatus
             ..price(line.room_type_id, line.quote.clone())
         }),
         status: status.into(),
+        position: 0,
     }
 }
 

@@ -12,7 +12,7 @@ use staymesh_domain::{Money, MoneyError};
 
 use crate::{night::Night, quote::QuoteError, room_line::RoomLine};
 
-pub(crate) use pricing::{BookedRoom, PricedRoom, Reprice, TodayPrices, kept_nights};
+pub(crate) use pricing::{BookedRoom, Reprice, TodayPrices, kept_nights};
 pub(crate) use record::ChangeRecord;
 
 /// A room with its position in the reservation.

@@ -19,6 +19,7 @@ use crate::{
     offer_token::OfferError,
     room_line::{RoomLine, RoomLinesSum},
     service::BookingService,
+    store::Revision,
     writer::{Revised, RevisionCommand, RevisionOrder, RevisionOutcome},
 };
 
@@ -169,6 +170,19 @@ impl BookingService {
             }
             Err(status) => Err(status),
         }
+    }
+
+    /// Up to `limit` revisions of a reservation after this one, in order. The caller may see the reservation.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub(crate) async fn revisions(
+        &self,
+        id: ReservationId,
+        after: i32,
+        limit: i64,
+    ) -> Result<Vec<Revision>, ReservationError> {
+        self.store.revisions(id, after, limit).await
     }
 
     async fn revise(

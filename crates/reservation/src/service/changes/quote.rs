@@ -2,10 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use futures::future::try_join_all;
 use jiff::Timestamp;
 use staymesh_domain::{FieldError, HotelTime, Money, RoomTypeId, StayDates};
-use staymesh_mesh::{Caller, Problem, auth::Role};
+use staymesh_mesh::{Caller, Problem};
 
 use super::{ChangeRequest, targets::Targets};
 use crate::{
@@ -21,7 +20,6 @@ use crate::{
         BookingService,
         offers::require_bookable,
         parties::require_parties_fit,
-        prepare::{CONCURRENT_CALLS, MAX_ROOMS_OF_GUESTS, MAX_ROOMS_OF_PARTNERS, demands},
     },
     store::NightLeft,
     writer::require_changeable,
@@ -57,8 +55,7 @@ impl BookingService {
         now: Timestamp,
     ) -> Result<ChangeForm, ReservationError> {
         require_changeable(&booking, now)?;
-        let most = if caller.role == Role::Guest { MAX_ROOMS_OF_GUESTS } else { MAX_ROOMS_OF_PARTNERS };
-        let targets = Targets::of(&booking, request, most).map_err(Problem::from)?;
+        let targets = Targets::of(&booking, request).map_err(Problem::from)?;
         let prices = self.today(&booking, &targets, now).await?;
         let change = priced(&booking, targets, &prices, request.reprice, now)?;
         let after = change.applied_to(&booking.placed())?;
@@ -103,7 +100,8 @@ impl BookingService {
         for room in &rooms {
             require_bookable(&time, room.stay, now)?;
         }
-        require_parties_fit(&child_rules, &room_types?, &rooms)?;
+        let parties = rooms.iter().map(|room| (room.room_type_id, &room.party));
+        require_parties_fit(&child_rules, &room_types?, parties)?;
         let left = left?;
         require_rooms(booking, targets, &left)?;
         self.prices(booking, targets, &time, &left).await
@@ -126,17 +124,7 @@ impl BookingService {
                 types.entry(kept).or_default().insert(room.room_type_id);
             }
         }
-        let stays: Vec<_> = types.into_iter().collect();
-        let mut prices = Prices::new();
-        for stays in stays.chunks(CONCURRENT_CALLS) {
-            let calls = stays.iter().map(async |(stay, types)| {
-                let demands = demands(*stay, types, left)?;
-                let found = self.rates.price(booking.id.hotel_id(), *stay, time.clone(), demands).await?;
-                Ok::<_, ReservationError>(found.into_iter().map(|price| ((*stay, price.room_type_id), price.quote)))
-            });
-            prices.extend(try_join_all(calls).await?.into_iter().flatten());
-        }
-        Ok(prices)
+        self.room_prices(booking.id.hotel_id(), types, time, left).await
     }
 }
 
@@ -162,10 +150,10 @@ fn priced(
             kept: kept.map(|kept| price(kept, room.room_type_id)).transpose()?,
         };
         let terms = (room.room_type_id, room.stay, &room.party);
-        let priced = BookedRoom { line: &line, booked }.priced(terms, &today, reprice, now)?;
-        penalty = penalty.checked_add(priced.penalty)?;
+        let after = BookedRoom { line: &line, booked }.priced(terms, &today, reprice, now)?;
+        penalty = penalty.checked_add(after.penalty)?;
         let (room_type_id, stay, party) = (room.room_type_id, room.stay, room.party);
-        rooms.push(PlacedRoom { position, line: RoomLine { room_type_id, stay, party, quote: priced.quote } });
+        rooms.push(PlacedRoom { position, line: RoomLine { room_type_id, stay, party, quote: after.quote } });
     }
     for (position, room) in targets.added {
         let (room_type_id, stay, party) = (room.room_type_id, room.stay, room.party);

@@ -24,6 +24,8 @@ pub(crate) struct ChangeRequest {
     /// Positions of rooms to drop.
     pub(crate) dropped: BTreeSet<i32>,
     pub(crate) reprice: Reprice,
+    /// Most rooms that the caller may have in a reservation.
+    pub(crate) most_rooms: usize,
 }
 
 /// New dates.
@@ -74,11 +76,11 @@ impl DatesChange {
 }
 
 impl Targets {
-    /// What a request makes of the rooms of a reservation, of which at most `most` may be left.
+    /// What a request makes of the rooms of a reservation.
     ///
     /// # Errors
     /// Every wrong field.
-    pub(super) fn of(booking: &Reservation, request: &ChangeRequest, most: usize) -> Result<Self, FieldErrors> {
+    pub(super) fn of(booking: &Reservation, request: &ChangeRequest) -> Result<Self, FieldErrors> {
         let mut errors = FieldErrors::default();
         let mut targets = Self::default();
         require_known(&mut errors, booking, request);
@@ -97,6 +99,7 @@ impl Targets {
                 targets.added.push((next, RoomRequest { room_type_id, stay, party }));
             }
         }
+        let most = request.most_rooms;
         let left = targets.kept.len() + targets.changed.len() + targets.added.len();
         errors.holds(next <= MAX_POSITION && left <= most, "rooms", format!("must not be more than {most} in all"));
         let errors_before = !errors.is_empty();
