@@ -17,6 +17,8 @@ use crate::{
     writer::{Created, apply, book_each},
 };
 
+mod races;
+
 const HOTEL: i32 = 7;
 
 fn first() -> Date {
