@@ -40,8 +40,8 @@ macro_rules! rooms {
                      sum(penalty_minor) filter (where status = 'applied') as penalties
                  from reservation_change where hotel_id > $1 and hotel_id <= $2 group by 1, 2
              ), agreed as (
-                 select v.hotel_id, v.reservation_id, v.steps, v.latest, v.first_total, d.document -> 'rooms' as rooms,
-                     d.currency, d.total_minor, coalesce(d.retained_minor, 0) as retained, c.pending,
+                 select v.hotel_id, v.reservation_id, v.steps, v.latest, v.first_total,
+                     (d.document -> 'rooms')::jsonb as rooms, d.currency, d.total_minor, coalesce(d.retained_minor, 0) as retained, c.pending,
                      coalesce(c.ended, 0) as ended, coalesce(c.penalties, 0) as penalties
                  from revisions v
                  join reservation_revision d on d.hotel_id = v.hotel_id and d.reservation_id = v.reservation_id

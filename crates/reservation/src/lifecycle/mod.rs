@@ -262,16 +262,14 @@ fn reject_payment(booking: &Reservation) -> Decision {
 
 fn confirm_refund(booking: &Reservation, payment_id: PaymentId, amount: Money) -> Result<Decision, ReservationError> {
     let total = booking.first_total;
-    if amount.currency() != total.currency() || amount.minor() < 1 {
+    // A reservation that changed has several payments, which are refunded together.
+    let is_too_much = amount.minor() > total.minor() && booking.revision == 1;
+    if amount.currency() != total.currency() || amount.minor() < 1 || is_too_much {
         return Err(ReservationError::AmountMismatch);
     }
     if booking.payment_id != Some(payment_id) {
         // Refund of a payment that did not pay for this reservation, or paid for a change: nothing changes here.
         return Ok(Decision::Nothing);
-    }
-    // A reservation that changed has several payments, which are refunded together.
-    if amount.minor() > total.minor() && booking.revision == 1 {
-        return Err(ReservationError::AmountMismatch);
     }
     match booking.status {
         Status::Cancelled => Ok(Decision::Change(Change {

@@ -56,10 +56,10 @@ impl Transaction {
         Ok(rows.bind(ids).fetch_all(&mut *self.0).await?)
     }
 
-    /// Adds to the rooms reserved in nights that are locked. The CHECK decides on the result.
+    /// Adds to the rooms reserved in nights that are locked.
     ///
     /// # Errors
-    /// [`ReservationError::SoldOut`], and when the database fails.
+    /// When the CHECK refuses or the database fails.
     pub(crate) async fn add_reserved(&mut self, delta: &Delta) -> Result<(), ReservationError> {
         if delta.is_empty() {
             return Ok(());
@@ -79,13 +79,7 @@ impl Transaction {
         .bind(first)
         .bind(last)
         .execute(&mut *self.0)
-        .await
-        .on_constraint(super::create::NOT_OVERBOOKED, |_| ReservationError::SoldOut {
-            room: None,
-            stay_date: None,
-            rooms_left: None,
-            hold_expire_time: None,
-        })?;
+        .await?;
         Ok(())
     }
 

@@ -14,6 +14,7 @@ use uuid::Uuid;
 
 use super::{
     Transaction,
+    create::NOT_OVERBOOKED,
     lines::{Document, LineColumns},
     pending::held,
     prices::written_prices,
@@ -99,6 +100,24 @@ impl Transaction {
         Ok(found.map(state))
     }
 
+    /// Adds the difference of a change to nights that are locked. The CHECK decides on the result.
+    ///
+    /// # Errors
+    /// [`ReservationError::SoldOut`], and when the database fails.
+    pub(crate) async fn swap_reserved(&mut self, delta: &super::Delta) -> Result<(), ReservationError> {
+        match self.add_reserved(delta).await {
+            Err(ReservationError::Store(error)) if error.constraint() == Some(NOT_OVERBOOKED) => {
+                Err(ReservationError::SoldOut {
+                    room: None,
+                    stay_date: None,
+                    rooms_left: None,
+                    hold_expire_time: None,
+                })
+            }
+            added => added,
+        }
+    }
+
     /// Inserts a change of a reservation that is locked.
     ///
     /// # Errors
@@ -176,17 +195,18 @@ impl Transaction {
         let sum = RoomLine::sum(&lines)?;
         self.write_reservation(booking.id, revision, &lines, &sum, rooms.retained).await?;
         let document = Document::new(booking.payment_mode, lines.iter().zip(prices.iter().map(AsRef::as_ref)));
+        let document = serde_json::to_string(&document).map_err(|_| unwritable())?;
         sqlx::query(
             "insert into reservation_revision (hotel_id, reservation_id, revision, document, content_hash, currency,
                  total_minor, retained_minor, actor, reason)
-             select c.hotel_id, c.reservation_id, c.revision, $4, c.content_hash, c.currency, $5, nullif($6, 0), c.actor,
+             select c.hotel_id, c.reservation_id, c.revision, $4::json, c.content_hash, c.currency, $5, nullif($6, 0), c.actor,
                  c.reason
              from reservation_change c where c.hotel_id = $1 and c.reservation_id = $2 and c.revision = $3",
         )
         .bind(booking.id.hotel_id().get())
         .bind(booking.id.as_uuid())
         .bind(revision)
-        .bind(Json(document))
+        .bind(document)
         .bind(sum.quote.total.checked_add(rooms.retained)?.minor())
         .bind(rooms.retained.minor())
         .execute(&mut *self.0)
@@ -217,9 +237,9 @@ impl Transaction {
              insert into reservation_room (hotel_id, reservation_id, room_position, room_type_id, rate_plan, check_in,
                  check_out, adults, child_ages, total_minor, price, status, revision)
              select $1, $2, room_position, room_type_id, $5, date '1970-01-01' + check_in, date '1970-01-01' + check_out,
-                 adults, child_ages::smallint[], total_minor, price, 'live', $3
+                 adults, child_ages::smallint[], total_minor, price::json, 'live', $3
              from unnest($6::integer[], $7::integer[], $8::integer[], $9::integer[], $10::integer[], $11::text[],
-                 $12::bigint[], $13::jsonb[])
+                 $12::bigint[], $13::text[])
                  l (room_position, room_type_id, check_in, check_out, adults, child_ages, total_minor, price)
              on conflict on constraint reservation_room_pkey do update set room_type_id = excluded.room_type_id,
                  rate_plan = excluded.rate_plan, check_in = excluded.check_in, check_out = excluded.check_out,

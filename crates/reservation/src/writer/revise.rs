@@ -261,7 +261,7 @@ impl Revising<'_> {
         }
         let counted = |(night, _): &(&Night, &i32)| left.contains_key(night);
         let counted = delta.iter().filter(counted).map(|(night, rooms)| (*night, *rooms)).collect();
-        self.transaction.add_reserved(&counted).await
+        self.transaction.swap_reserved(&counted).await
     }
 
     /// The refusal of a change: the rooms that the reservation has in the night are left for it, too.
