@@ -163,6 +163,11 @@ impl BookingService {
                 let command = RevisionCommand::Confirm { revision, payment: None };
                 Ok(Ok(self.revise(id, command, PAYMENT.to_owned(), now).await?.reservation))
             }
+            // The end of the change was recorded already: nothing is owed for it.
+            Err(status) if Problem::reason_of(&status) == Some(Reason::ChangeNotPending) => {
+                let command = RevisionCommand::Drop { revision };
+                Ok(Ok(self.revise(id, command, PAYMENT.to_owned(), now).await?.reservation))
+            }
             Err(status) if Problem::reason_of(&status) == Some(Reason::PartnerCreditExceeded) => {
                 self.revise(id, RevisionCommand::Drop { revision }, PAYMENT.to_owned(), now).await?;
                 tracing::info!(reservation_id = %id, revision, "change of a partner refused");
