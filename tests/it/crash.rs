@@ -107,7 +107,7 @@ impl Load {
 
     async fn cancel(&self, id: &str) -> Reservation {
         let call = |mut client: ReservationServiceClient<Channel>| {
-            let request = self.request(CancelReservationRequest { reservation_id: id.to_owned() });
+            let request = self.request(CancelReservationRequest { reservation_id: id.to_owned(), rooms: vec![] });
             async move { client.cancel_reservation(request).await }
         };
         self.answer(call).await.expect("cancelled")
