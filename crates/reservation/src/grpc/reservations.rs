@@ -14,7 +14,6 @@ use super::{
 };
 use crate::{
     error::ReservationError,
-    room_line::RoomLine,
     service::{BookingService, Offers, list_scope, page_of},
     store::{ListFilter, ListPosition},
 };
