@@ -25,7 +25,7 @@ create table stop_sell_ahead (
 -- room back on sale while another lasts. An exclusion constraint would force staff to merge them.
 create table out_of_order (
     hotel_id        integer     not null,
-    -- The request_id of the request that created it.
+    -- The request_id of the request that created it; first in the key, so that its use in another hotel is found.
     out_of_order_id uuid        not null,
     room_id         integer     not null,
     -- The type of the room when the block was created.
@@ -38,7 +38,7 @@ create table out_of_order (
     kind            text        not null,
     reason          text        not null,
     create_time     timestamptz not null default now(),
-    constraint out_of_order_pkey primary key (hotel_id, out_of_order_id),
+    constraint out_of_order_pkey primary key (out_of_order_id, hotel_id),
     constraint out_of_order_ids_positive check (hotel_id > 0 and room_id > 0 and room_type_id > 0),
     constraint out_of_order_has_nights check (until_date > from_date),
     constraint out_of_order_ends_within check (end_date between from_date and until_date),

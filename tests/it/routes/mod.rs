@@ -18,6 +18,7 @@ mod logins;
 mod no_shows;
 mod oauth;
 mod oauth_clients;
+mod out_of_order;
 mod parties;
 mod payments;
 mod payouts;
@@ -28,6 +29,7 @@ mod reservations;
 mod rooms;
 mod several_rooms;
 mod stays;
+mod stop_sell;
 mod texts;
 
 use jiff::{SignedDuration, Timestamp};

@@ -275,7 +275,8 @@ async fn check_reports_exactly_the_planted_violations(
     let found = report.listed.first().expect("one");
     assert_eq!((found.kind, found.hotel_id), (kind, HOTEL));
     assert!(found.detail.starts_with(detail), "{found}");
-    let is_night = matches!(kind, Kind::NightMissing | Kind::ReservedDiffers | Kind::Overbooked);
+    let is_night =
+        matches!(kind, Kind::NightMissing | Kind::ReservedDiffers | Kind::Overbooked | Kind::OutOfOrderDiffers);
     assert_eq!((found.room_type_id, found.stay_date.is_some()), (is_night.then_some(3), is_night));
     assert_eq!(found.reservation_id.is_none(), is_night);
 }

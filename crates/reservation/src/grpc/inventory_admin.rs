@@ -96,7 +96,7 @@ impl InventoryAdminService for InventoryAdminHandler {
         let now = Timestamp::now();
         let (hotel_id, block) = out_of_order::new_block(request.get_ref(), now).map_err(refuse)?;
         let block = self.0.create_out_of_order(hotel_id, block, now).await?;
-        Ok(Response::new(out_of_order::message(hotel_id, block)))
+        Ok(Response::new(out_of_order::message(block)))
     }
 
     async fn list_out_of_order(
@@ -107,7 +107,7 @@ impl InventoryAdminService for InventoryAdminHandler {
         let (hotel_id, filter, page) = out_of_order::list(request.get_ref()).map_err(refuse)?;
         let rows = self.0.list_out_of_order(hotel_id, &filter, page.after, page.size.limit()).await?;
         let (rows, next_page_token) = page.cut(rows, |block| (block.from, block.id));
-        let out_of_order = rows.into_iter().map(|block| out_of_order::message(hotel_id, block)).collect();
+        let out_of_order = rows.into_iter().map(out_of_order::message).collect();
         Ok(Response::new(proto::ListOutOfOrderResponse { out_of_order, next_page_token }))
     }
 
@@ -118,7 +118,7 @@ impl InventoryAdminService for InventoryAdminHandler {
         Caller::required(&request)?.require_hotel_field(request.get_ref().hotel_id)?;
         let (hotel_id, id, end) = out_of_order::end(request.get_ref()).map_err(refuse)?;
         let block = self.0.end_out_of_order(hotel_id, id, end, Timestamp::now()).await?;
-        Ok(Response::new(out_of_order::message(hotel_id, block)))
+        Ok(Response::new(out_of_order::message(block)))
     }
 
     async fn list_relocations_due(

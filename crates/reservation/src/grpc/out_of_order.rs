@@ -11,6 +11,9 @@ use uuid::Uuid;
 use super::nights_request::{listed_nights, require_sellable};
 use crate::store::{NewOutOfOrder, OutOfOrder, OutOfOrderFilter, OutOfOrderKind};
 
+/// A page of blocks, by first night and id.
+type BlockPage = Page<(Date, Uuid)>;
+
 /// The field of the resource in a request to create it.
 const RESOURCE: &str = "out_of_order";
 
@@ -58,7 +61,7 @@ fn kind(kind: i32) -> Result<OutOfOrderKind, FieldError> {
 /// Every invalid field.
 pub(super) fn list(
     message: &proto::ListOutOfOrderRequest,
-) -> Result<(HotelId, OutOfOrderFilter, Page<(Date, Uuid)>), FieldErrors> {
+) -> Result<(HotelId, OutOfOrderFilter, BlockPage), FieldErrors> {
     let mut errors = FieldErrors::default();
     let hotel_id = errors.value(HotelId::try_from(message.hotel_id));
     let nights = listed_nights(&mut errors, &message.from_date, &message.until_date);
@@ -68,7 +71,7 @@ pub(super) fn list(
     };
     let filters = nights.map(|nights| format!("{} {} {}", message.hotel_id, nights.from(), nights.until()));
     let filters = [RESOURCE, &filters.unwrap_or_default(), &message.room_id.to_string()];
-    let page = Page::<(Date, Uuid)>::collect(&mut errors, message.page_size, &message.page_token, &filters);
+    let page = BlockPage::collect(&mut errors, message.page_size, &message.page_token, &filters);
     // Page tokens are not signed: a forged one must not reach the database with a date that no block has.
     if let Some((from, _)) = page.as_ref().and_then(|page| page.after) {
         errors.holds(parse_date(&format_date(from)).is_ok(), "page_token", "is not one of this list");
@@ -95,9 +98,9 @@ pub(super) fn end(message: &proto::EndOutOfOrderRequest) -> Result<(HotelId, Uui
 }
 
 /// A block of a room.
-pub(super) fn message(hotel_id: HotelId, block: OutOfOrder) -> proto::OutOfOrder {
+pub(super) fn message(block: OutOfOrder) -> proto::OutOfOrder {
     proto::OutOfOrder {
-        hotel_id: hotel_id.get(),
+        hotel_id: block.hotel_id.get(),
         out_of_order_id: block.id.to_string(),
         room_id: block.room_id.get(),
         room_type_id: block.room_type_id.get(),

@@ -24,14 +24,14 @@ impl BookingService {
         now: Timestamp,
     ) -> Result<OutOfOrder, ReservationError> {
         // First: the room of a repeated request may be deleted, and its first night past.
-        if let Some(known) = self.store.out_of_order(hotel_id, new.id).await? {
-            return same(known, &new);
+        if let Some(known) = self.store.out_of_order(new.id).await? {
+            return same(known, hotel_id, &new);
         }
         if !self.past_nights(hotel_id, &[new.nights], now).await?.is_empty() {
             return Err(FieldError::new("out_of_order.from_date", "must not be in the past").into());
         }
         let room_type_id = self.hotels.room_type_of(hotel_id, new.room_id).await?;
-        same(self.store.create_out_of_order(hotel_id, &new, room_type_id).await?, &new)
+        same(self.store.create_out_of_order(hotel_id, &new, room_type_id).await?, hotel_id, &new)
     }
 
     /// Ends a block of a room, today at the hotel by default.
@@ -70,9 +70,12 @@ impl BookingService {
 }
 
 /// The block, if it is what the request creates.
-fn same(block: OutOfOrder, new: &NewOutOfOrder) -> Result<OutOfOrder, ReservationError> {
-    if block.is_from(new) {
+fn same(block: OutOfOrder, hotel_id: HotelId, new: &NewOutOfOrder) -> Result<OutOfOrder, ReservationError> {
+    if block.is_from(hotel_id, new) {
         return Ok(block);
     }
     Err(Problem::new(Reason::RequestIdReused, "the request id was used before with other content").into())
 }
+
+#[cfg(test)]
+mod tests;

@@ -59,7 +59,10 @@ pub struct NewOutOfOrder {
 /// A block of a room from `from` until the day before `until`, or before `end` if it was ended earlier.
 #[derive(Clone, Debug, PartialEq, Eq, FromRow)]
 pub struct OutOfOrder {
-    /// Its id, unique in its hotel.
+    /// The hotel.
+    #[sqlx(try_from = "i32")]
+    pub hotel_id: HotelId,
+    /// Its id.
     #[sqlx(rename = "out_of_order_id")]
     pub id: Uuid,
     /// The room.
@@ -88,10 +91,10 @@ pub struct OutOfOrder {
 }
 
 impl OutOfOrder {
-    /// Whether it is what this request creates.
-    pub(crate) fn is_from(&self, new: &NewOutOfOrder) -> bool {
-        let of_request = (new.room_id, new.nights.from(), new.nights.until(), new.kind, &new.reason);
-        (self.room_id, self.from, self.until, self.kind, &self.reason) == of_request
+    /// Whether it is what this request creates in the hotel.
+    pub(crate) fn is_from(&self, hotel_id: HotelId, new: &NewOutOfOrder) -> bool {
+        let of_request = (hotel_id, new.room_id, new.nights.from(), new.nights.until(), new.kind, &new.reason);
+        (self.hotel_id, self.room_id, self.from, self.until, self.kind, &self.reason) == of_request
     }
 
     /// The first day on which the room is not blocked.
@@ -111,7 +114,7 @@ pub struct OutOfOrderFilter {
 
 macro_rules! columns {
     () => {
-        "out_of_order_id, room_id, room_type_id, from_date, until_date, end_date, kind, reason, create_time"
+        "hotel_id, out_of_order_id, room_id, room_type_id, from_date, until_date, end_date, kind, reason, create_time"
     };
 }
 
@@ -130,7 +133,7 @@ impl From<Row> for OutOfOrder {
 
 impl Store {
     /// Creates a block of a room, which has this type, and lowers the limit of sale of its nights. If a block with its id
-    /// exists, yields that.
+    /// exists, in whatever hotel, yields that.
     ///
     /// # Errors
     /// When the database fails.
@@ -142,7 +145,7 @@ impl Store {
     ) -> Result<OutOfOrder, ReservationError> {
         let mut transaction = self.pool.begin().await?;
         inventory_version::lock_hotel(&mut transaction, hotel_id).await?;
-        if let Some(known) = find(&mut transaction, hotel_id, new.id).await? {
+        if let Some(known) = find(&mut transaction, new.id).await? {
             return Ok(known);
         }
         let watched = OUT_OF_ORDER.created(&format!("{hotel_id}/{}", new.id));
@@ -169,12 +172,12 @@ impl Store {
         Ok(block)
     }
 
-    /// A block.
+    /// The block with this id, of whatever hotel.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn out_of_order(&self, hotel_id: HotelId, id: Uuid) -> Result<Option<OutOfOrder>, ReservationError> {
-        find(&mut *self.pool.acquire().await?, hotel_id, id).await
+    pub async fn out_of_order(&self, id: Uuid) -> Result<Option<OutOfOrder>, ReservationError> {
+        find(&mut *self.pool.acquire().await?, id).await
     }
 
     /// Ends a block on `end`, but not before it begins nor later than it ends already, and raises the limit of sale of the
@@ -190,7 +193,8 @@ impl Store {
     ) -> Result<OutOfOrder, ReservationError> {
         let mut transaction = self.pool.begin().await?;
         inventory_version::lock_hotel(&mut transaction, hotel_id).await?;
-        let known = find(&mut transaction, hotel_id, id).await?.ok_or(ReservationError::OutOfOrderNotFound)?;
+        let known = find(&mut transaction, id).await?.filter(|block| block.hotel_id == hotel_id);
+        let known = known.ok_or(ReservationError::OutOfOrderNotFound)?;
         let end = end.max(known.from);
         if end >= known.ends() {
             return Ok(known);
@@ -242,20 +246,9 @@ impl Store {
     }
 }
 
-async fn find(
-    connection: &mut PgConnection,
-    hotel_id: HotelId,
-    id: Uuid,
-) -> Result<Option<OutOfOrder>, ReservationError> {
-    let row: Option<Row> = sqlx::query_as(concat!(
-        "select ",
-        columns!(),
-        " from out_of_order where hotel_id = $1 and out_of_order_id = $2"
-    ))
-    .bind(hotel_id.get())
-    .bind(id)
-    .fetch_optional(connection)
-    .await?;
+async fn find(connection: &mut PgConnection, id: Uuid) -> Result<Option<OutOfOrder>, ReservationError> {
+    let select = concat!("select ", columns!(), " from out_of_order where out_of_order_id = $1");
+    let row: Option<Row> = sqlx::query_as(select).bind(id).fetch_optional(connection).await?;
     Ok(row.map(OutOfOrder::from))
 }
 
