@@ -1,6 +1,7 @@
 //! Rooms out of order: PARTNER-SPEC 10, rules 1 to 3, its examples 1 and 2, and its edge cases.
 
 use staymesh_domain::RoomId;
+use staymesh_store::audit::{ActorRole, Gateway, Origin};
 use uuid::Uuid;
 
 use super::*;
@@ -204,6 +205,40 @@ async fn blocks_are_listed_by_first_night_in_pages_and_those_of_other_nights_roo
     let other = HotelId::try_from(8).expect("an id");
     let filter = OutOfOrderFilter { nights, room_id: None };
     assert_eq!(world.store.list_out_of_order(other, &filter, None, 9).await.expect("read"), []);
+}
+
+#[tokio::test]
+async fn block_and_its_end_are_audited_once_and_change_the_etag_of_the_inventory() {
+    let world = World::with_rooms(10).await;
+    let origin = Origin {
+        role: ActorRole::Staff,
+        actor: "user:1".into(),
+        method: "a/B".into(),
+        request_id: "r".into(),
+        gateway: Gateway::Internal,
+    };
+    let etag = async || world.store.inventory_etag(world.hotel, world.room_type).await.expect("read");
+    let mut etags = vec![etag().await];
+    let changes = async {
+        for _ in 0..2 {
+            world.create(&world.block(1, 201, 0, 4)).await;
+        }
+        etags.push(etag().await);
+        for _ in 0..2 {
+            world.end(1, 2).await;
+        }
+        etags.push(etag().await);
+    };
+    Origin::scope(Some(origin), changes).await;
+    assert!(etags.is_sorted() && etags.windows(2).all(|pair| pair[0] != pair[1]), "{etags:?}");
+    let records: Vec<(String, Option<serde_json::Value>, Option<serde_json::Value>)> =
+        sqlx::query_as("select object_type, before, after from audit_record order by audit_id")
+            .fetch_all(world.pool())
+            .await
+            .expect("rows");
+    let [(kind, None, Some(created)), (_, Some(_), Some(ended))] = records.as_slice() else { panic!("{records:?}") };
+    assert_eq!((kind.as_str(), &created["room_id"], &created["reason"]), ("out_of_order", &201.into(), &"leak".into()));
+    assert_eq!(ended["end_date"], serde_json::json!(world.nights(2, 3).check_in().to_string()));
 }
 
 #[tokio::test]
