@@ -1,4 +1,4 @@
-//! Stubs of the hotel, rate and payment clients, in this process and without a database: none of these services is measured.
+//! Stubs of the hotel, rate and payment clients, in this process and without a database: none of these is measured.
 
 use jiff::Timestamp;
 use staymesh_domain::{
@@ -7,7 +7,8 @@ use staymesh_domain::{
 };
 use staymesh_mesh::Problem;
 use staymesh_reservation::{
-    Cancelled, HotelClient, HotelInfo, PaymentClient, RateClient, RoomTypeDemand, RoomTypeInfo, RoomTypePrice, SoldByPartner,
+    Cancelled, HotelClient, HotelInfo, PaymentClient, RateClient, RoomTypeDemand, RoomTypeInfo, RoomTypePrice,
+    SoldByPartner,
     quote::{Night, Quote},
 };
 use tonic::Status;

@@ -166,9 +166,9 @@ impl From<ReservationError> for Problem {
             E::IdReused => Self::new(Reason::ReservationIdReused, text),
             E::ReferenceTaken(first) => Self::new(Reason::ClientReferenceTaken, text).with("reservation_id", first),
             E::NotFound => Self::new(Reason::ReservationNotFound, text),
-            E::IllegalTransition { from, to } => {
-                Self::new(Reason::IllegalTransition, text).with("from", from.name()).with("to", to.name())
-            }
+            E::IllegalTransition { from, to } => Self::new(Reason::IllegalTransition, text)
+                .with("from", from.contract_name())
+                .with("to", to.contract_name()),
             E::StayHasBegun => Self::new(Reason::IllegalTransition, text),
             E::CancelTermsChanged { refund } => {
                 let problem = Self::new(Reason::CancelTermsChanged, text).with("refund_amount", refund.amount());
@@ -198,9 +198,9 @@ impl From<ReservationError> for Problem {
 /// The illegal transition to a no-show, with why the reservation was cancelled instead.
 fn not_eligible_for_no_show(status: Status, reason: Option<CancellationReason>, text: String) -> Problem {
     let problem = Problem::new(Reason::IllegalTransition, text);
-    let problem = problem.with("from", status.name()).with("to", Status::Cancelled.name());
+    let problem = problem.with("from", status.contract_name()).with("to", Status::Cancelled.contract_name());
     match reason {
-        Some(reason) => problem.with("cancellation_reason", reason.name()),
+        Some(reason) => problem.with("cancellation_reason", reason.contract_name()),
         None => problem,
     }
 }

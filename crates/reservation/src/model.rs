@@ -45,7 +45,7 @@ impl Status {
     }
 
     /// The name in the metadata of errors: that of the contract without its prefix.
-    pub const fn name(self) -> &'static str {
+    pub const fn contract_name(self) -> &'static str {
         match self {
             Self::PendingPayment => "PENDING_PAYMENT",
             Self::Paid => "PAID",
@@ -91,7 +91,7 @@ impl CancellationReason {
     }
 
     /// The name in the metadata of errors: that of the contract without its prefix.
-    pub const fn name(self) -> &'static str {
+    pub const fn contract_name(self) -> &'static str {
         match self {
             Self::Requested => "REQUESTED",
             Self::HoldExpired => "HOLD_EXPIRED",

@@ -243,11 +243,11 @@ mod tests {
     #[test]
     fn names_in_the_metadata_of_errors_are_those_of_the_contract() {
         for each in Status::ALL {
-            assert_eq!(status(each).as_str_name(), format!("RESERVATION_STATUS_{}", each.name()));
+            assert_eq!(status(each).as_str_name(), format!("RESERVATION_STATUS_{}", each.contract_name()));
         }
         for each in CancellationReason::ALL {
             let shown = cancellation_reason(Some(each)).as_str_name();
-            assert_eq!(shown, format!("CANCELLATION_REASON_{}", each.name()));
+            assert_eq!(shown, format!("CANCELLATION_REASON_{}", each.contract_name()));
         }
     }
 }
