@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use staymesh_domain::{CancellationTerms, Deadline, GuestCount, Money, MoneyError, Party, RoomCount, RoomTypeId, StayDates};
+use staymesh_domain::{
+    CancellationTerms, Deadline, GuestCount, Money, MoneyError, Party, RoomCount, RoomTypeId, StayDates,
+};
 
 use crate::{
     night::{Night, day_of},

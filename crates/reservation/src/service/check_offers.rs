@@ -107,11 +107,8 @@ impl BookingService {
 
 /// The rooms of lines as they were asked for.
 pub(super) fn rooms_of(lines: &[RoomLine], hotel_id: HotelId, sum: &RoomLinesSum) -> RoomsRequest {
-    let room = |line: &RoomLine| RoomRequest {
-        room_type_id: line.room_type_id,
-        stay: line.stay,
-        party: line.party.clone(),
-    };
+    let room =
+        |line: &RoomLine| RoomRequest { room_type_id: line.room_type_id, stay: line.stay, party: line.party.clone() };
     RoomsRequest { hotel_id, stay: sum.stay, rooms: lines.iter().map(room).collect() }
 }
 

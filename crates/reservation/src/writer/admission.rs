@@ -169,7 +169,8 @@ mod tests {
             ..demand(id, 0, nights, 1)
         };
         let mut left = inventory(&[3, 0]);
-        let verdicts = admit(&[of(1, 2, "me"), of(2, 1, "me"), of(3, 1, "me"), of(4, 1, "you"), of(2, 1, "me")], &mut left);
+        let verdicts =
+            admit(&[of(1, 2, "me"), of(2, 1, "me"), of(3, 1, "me"), of(4, 1, "you"), of(2, 1, "me")], &mut left);
         let expected = [
             Verdict::SoldOut((1, 1, 1), 0),
             Verdict::Admitted,

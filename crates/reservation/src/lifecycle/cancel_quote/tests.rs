@@ -118,12 +118,13 @@ fn terms_of_releases_before_are_quoted_as_they_are_rounded_together() {
 
 /// Rooms whose deadlines keep rising shares of their totals, some with a grace period of a day.
 fn rooms() -> impl Strategy<Value = Vec<(i64, Vec<Deadline>, Option<Grace>)>> {
-    let room = (1..50_000i64, 0..=100i64, 0..=100i64, 0..=100i64, any::<bool>()).prop_map(|(total, a, b, c, graced)| {
-        let mut shares = [a, b, c].map(|share| total * share / 100);
-        shares.sort_unstable();
-        let grace = graced.then(|| Grace { hours: 24, booked_before: at("2029-12-30T00:00:00Z") });
-        (total, tiers(shares), grace)
-    });
+    let room =
+        (1..50_000i64, 0..=100i64, 0..=100i64, 0..=100i64, any::<bool>()).prop_map(|(total, a, b, c, graced)| {
+            let mut shares = [a, b, c].map(|share| total * share / 100);
+            shares.sort_unstable();
+            let grace = graced.then(|| Grace { hours: 24, booked_before: at("2029-12-30T00:00:00Z") });
+            (total, tiers(shares), grace)
+        });
     prop::collection::vec(room, 1..4)
 }
 

@@ -5,72 +5,41 @@ use std::sync::{
     atomic::{AtomicI64, Ordering},
 };
 
-use base64::{Engine, prelude::BASE64_STANDARD};
 use jiff::{SignedDuration, ToSpan};
-use staymesh_domain::{ChildRules, HotelTime, Occupancy, ReservationId, StayDates};
+use staymesh_domain::{ReservationId, RoomTypeId, StayDates};
 use staymesh_mesh::auth::Role;
-use staymesh_store::outbox::Wake;
+use staymesh_testkit::TestDatabase;
 
 use super::*;
 use crate::{
-    calendar,
-    clients::{HotelInfo, MockHotelClient, MockPaymentClient, MockRateClient, RoomTypeInfo, RoomTypePrice},
-    offer_token::OfferSigner,
+    clients::MockRateClient,
     quote::tests::quote,
-    service::{Dependencies, UnpaidLimits},
-    testing::{World, hotel_id, lines, room_type},
-    writer::Writer,
+    service::testing::{hotel_in, price, room_type, service},
+    testing::{hotel_id, lines},
 };
 
-const HOTEL: i32 = 7;
-
-/// A hotel with rooms for a night in 30 days, and a rate service that can be told the price.
+/// A hotel with five rooms for a night, and a rate service that can be told the price.
 struct Shop {
-    world: World,
     service: BookingService,
+    stay: StayDates,
     price: Arc<AtomicI64>,
+    database: TestDatabase,
 }
 
 /// A price for which the rate service is unavailable.
 const UNAVAILABLE: i64 = -1;
 
-async fn shop(rooms: i32) -> Shop {
-    let world = World::new().await;
-    world.sell(HOTEL, stay().check_in(), 1, rooms).await.expect("inventory");
-    let mut hotels = MockHotelClient::new();
-    let time = || HotelTime::parse("Etc/UTC", "15:00", "00:00").expect("a calendar");
-    hotels.expect_hotel().returning(move |_| Ok(HotelInfo { time: time(), child_rules: ChildRules::default() }));
-    hotels.expect_room_type().returning(|_, room_type_id| {
-        Ok(RoomTypeInfo { room_type_id, display_name: "a type".into(), occupancy: Occupancy::of_adults(2) })
-    });
-    let price = Arc::new(AtomicI64::new(10_000));
-    let (mut rates, minor) = (MockRateClient::new(), price.clone());
+async fn shop() -> Shop {
+    let mut hotels = hotel_in("Etc/UTC");
+    hotels.expect_room_type().returning(|_, room_type_id| Ok(room_type(room_type_id.get(), 2)));
+    let told = Arc::new(AtomicI64::new(10_000));
+    let (mut rates, minor) = (MockRateClient::new(), told.clone());
     rates.expect_price().returning(move |_, _, _, demand| match minor.load(Ordering::Relaxed) {
         UNAVAILABLE => Err(Problem::new(Reason::DependencyUnavailable, "gone")),
-        minor => Ok(demand
-            .iter()
-            .map(|of| RoomTypePrice { room_type_id: of.room_type_id, quote: quote(minor) })
-            .collect()),
+        minor => Ok(demand.iter().map(|of| price(of.room_type_id, minor)).collect()),
     });
-    let keys = format!("k:{}", BASE64_STANDARD.encode([1; 32])).parse().expect("keys");
-    let (writer, _) = Writer::new(&world.store, 1);
-    let service = BookingService::new(Dependencies {
-        store: world.store.clone(),
-        writer,
-        hotels: Box::new(hotels),
-        rates: Box::new(rates),
-        payments: Arc::new(MockPaymentClient::new()),
-        offers: OfferSigner::new(&keys),
-        hold: std::time::Duration::from_mins(15),
-        unpaid: UnpaidLimits::unlimited(),
-        wake: Wake::default(),
-    });
-    Shop { world, service, price }
-}
-
-fn stay() -> StayDates {
-    let first = calendar::today(Timestamp::now()).saturating_add(30.days());
-    StayDates::new(first, first.saturating_add(1.days())).expect("a stay")
+    let (service, request, database) = service(hotels, rates).await;
+    Shop { service, stay: request.stay, price: told, database }
 }
 
 fn caller() -> Caller {
@@ -82,8 +51,9 @@ impl Shop {
     /// The token of rooms at this price each, offered so many minutes ago.
     fn token(&self, owner: &str, stay: StayDates, prices: &[i64], minutes: i64) -> (ReservationId, String) {
         let then = Timestamp::now() - SignedDuration::from_mins(minutes);
-        let id = ReservationId::generate(hotel_id(HOTEL), then);
-        let rooms = prices.iter().flat_map(|price| lines(room_type(), stay, 1, &quote(*price))).collect();
+        let id = ReservationId::generate(hotel_id(7), then);
+        let room = RoomTypeId::try_from(1).expect("an id");
+        let rooms = prices.iter().flat_map(|price| lines(room, stay, 1, &quote(*price))).collect();
         let offer = Offer::new(id, owner.into(), rooms, then);
         (id, self.service.offers.sign(&offer).expect("signed"))
     }
@@ -111,19 +81,25 @@ fn shown(check: &OfferCheck) -> String {
 
 #[tokio::test]
 async fn each_token_is_checked_by_itself_and_a_bad_one_does_not_spoil_the_others() {
-    let shop = shop(2).await;
+    let shop = shop().await;
     let past = StayDates::parse("2020-01-01", "2020-01-02").expect("a stay");
-    let (id, valid) = shop.token("client:acme", stay(), &[10_000, 10_000], 0);
-    let (_, expired) = shop.token("client:acme", stay(), &[10_000], 600);
-    let (_, dearer) = shop.token("client:acme", stay(), &[10_000, 9_000], 0);
-    let (_, cheaper) = shop.token("client:acme", stay(), &[11_000], 0);
-    let (_, three) = shop.token("client:acme", stay(), &[10_000; 3], 0);
-    let (_, foreign) = shop.token("client:other", stay(), &[10_000], 0);
+    let (id, valid) = shop.token("client:acme", shop.stay, &[10_000, 10_000], 0);
+    let (_, expired) = shop.token("client:acme", shop.stay, &[10_000], 600);
+    let (_, dearer) = shop.token("client:acme", shop.stay, &[10_000, 9_000], 0);
+    let (_, cheaper) = shop.token("client:acme", shop.stay, &[11_000], 0);
+    let (_, many) = shop.token("client:acme", shop.stay, &[10_000; 6], 0);
+    let (_, foreign) = shop.token("client:other", shop.stay, &[10_000], 0);
     let (_, over) = shop.token("client:acme", past, &[10_000], 0);
-    let tokens = [&*valid, "nonsense", &expired, &dearer, &cheaper, &three, &foreign, &over];
+    let tokens = [&*valid, "nonsense", &expired, &dearer, &cheaper, &many, &foreign, &over];
     let checks = shop.check(&tokens).await.expect("checked");
     let expected = [
-        "[] 20000", "tampered", "[] 10000", "[1] 20000", "[0] 10000", "room Some(2), Some(2) left", "tampered",
+        "[] 20000",
+        "tampered",
+        "[] 10000",
+        "[1] 20000",
+        "[0] 10000",
+        "room Some(5), Some(5) left",
+        "tampered",
         "INVALID_FIELD",
     ];
     assert_eq!(checks.iter().map(shown).collect::<Vec<_>>(), expected);
@@ -133,15 +109,19 @@ async fn each_token_is_checked_by_itself_and_a_bad_one_does_not_spoil_the_others
     let fresh = shop.service.offers.verify(&form.token).expect("ours");
     assert_eq!((fresh.reservation_id, &*fresh.owner), (id, "client:acme"), "the answer of a booking may be lost");
     assert_eq!(fresh.require_unexpired(Timestamp::now()), Ok(()));
-    assert_eq!(shop.world.count("select sum(total_reserved)::bigint from room_type_inventory").await, 0);
+    let held: i64 = sqlx::query_scalar("select sum(total_reserved)::bigint from room_type_inventory")
+        .fetch_one(shop.database.pool())
+        .await
+        .expect("a sum");
+    assert_eq!(held, 0);
 }
 
 #[tokio::test]
 async fn room_without_inventory_is_not_for_sale_and_an_outage_fails_the_call() {
-    let shop = shop(2).await;
-    let later = StayDates::new(stay().check_out(), stay().check_out().saturating_add(1.days())).expect("a stay");
+    let shop = shop().await;
+    let later = StayDates::new(shop.stay.check_out(), shop.stay.check_out().saturating_add(1.days())).expect("a stay");
     let (_, unsold) = shop.token("client:acme", later, &[10_000], 0);
-    let (_, valid) = shop.token("client:acme", stay(), &[10_000], 0);
+    let (_, valid) = shop.token("client:acme", shop.stay, &[10_000], 0);
     let checks = shop.check(&[&unsold, &valid]).await.expect("checked");
     assert_eq!(checks.iter().map(shown).collect::<Vec<_>>(), ["not for sale for this stay", "[] 10000"]);
     shop.price.store(UNAVAILABLE, Ordering::Relaxed);
