@@ -25,7 +25,7 @@ pub(super) fn offer_check(check: OfferCheck) -> Result<proto::OfferCheck, Reserv
         OfferCheck::Read(read) => *read,
     };
     let result = match result {
-        CheckResult::Available(form, changed) => available(form, changed)?,
+        CheckResult::Available(form, changed) => available(*form, changed)?,
         CheckResult::SoldOut(error) => sold_out(error)?,
         CheckResult::Invalid(reason) => invalid(reason),
     };

@@ -102,7 +102,7 @@ pub(super) fn booking(
     let client_reference = client_reference(&mut errors, message.client_reference.as_deref());
     let ((reservation_id, payment_mode), guest) = errors.complete(reservation_id.zip(payment_mode).zip(guest))?;
     let offer_token = message.offer_token;
-    Ok(BookingRequest { reservation_id, payment_mode, guest, client_reference, offer_token, source })
+    Ok(BookingRequest { reservation_id, offer_token, guest, payment_mode, client_reference, source })
 }
 
 /// Parses the caller's own reference of a reservation.

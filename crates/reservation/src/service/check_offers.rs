@@ -39,7 +39,7 @@ pub(crate) struct ReadOffer {
 pub(crate) enum CheckResult {
     /// Rooms are left. With a new token for today's prices, and the rooms by index whose price or terms differ from the
     /// signed ones.
-    Available(OrderForm, Vec<usize>),
+    Available(Box<OrderForm>, Vec<usize>),
     /// [`ReservationError::SoldOut`] or [`ReservationError::NotOnSale`].
     SoldOut(ReservationError),
     /// The stay can no longer be booked, whatever is left: the reason of its refusal.
@@ -87,7 +87,7 @@ impl BookingService {
                 let pairs = offer.lines.iter().zip(&form.offer.lines).enumerate();
                 let changed = pairs.filter(|(_, (old, new))| !old.quote.offers_same(&new.quote)).map(|(at, _)| at);
                 let changed = changed.collect();
-                Ok(CheckResult::Available(form, changed))
+                Ok(CheckResult::Available(Box::new(form), changed))
             }
             Err(error @ (ReservationError::SoldOut { .. } | ReservationError::NotOnSale)) => {
                 Ok(CheckResult::SoldOut(error))

@@ -110,8 +110,8 @@ impl Transaction {
         &mut self,
         orders: &[&NewReservation],
     ) -> Result<ClientReferences, ReservationError> {
-        let referenced = orders.iter().filter_map(|order| Some((&*order.owner, order.client_reference.as_deref()?)));
-        let (owners, references): (Vec<&str>, Vec<&str>) = referenced.unzip();
+        let pairs = orders.iter().filter_map(|order| Some((&*order.owner, order.client_reference.as_deref()?)));
+        let (owners, references): (Vec<&str>, Vec<&str>) = pairs.unzip();
         if owners.is_empty() {
             return Ok(ClientReferences::new());
         }
