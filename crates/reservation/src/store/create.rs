@@ -152,7 +152,7 @@ async fn create(
     let prices = prices.map_err(|error| unexpected(&format!("a price cannot be serialized: {error}")))?;
     let bound = |text| -> Result<Statement<'_>, StoreError> {
         let statement = bind_nights(bind_bookings(sqlx::query_as(text), orders, &prices)?, orders)?;
-        Ok(bind_lines(bind_limits(statement, orders, limited), orders, &prices))
+        bind_lines(bind_limits(statement, orders, limited), orders, &prices)
     };
     let statement = if sales.ids.is_empty() { bound(CREATE)? } else { sales.bind(bound(CREATE_AND_ENQUEUE)?) };
     let rows: Vec<(Uuid, jiff_sqlx::Timestamp)> = statement.fetch_all(database).await?;
@@ -195,10 +195,13 @@ fn bind_lines<'a>(
     statement: Statement<'a>,
     orders: &[&'a NewReservation],
     prices: &'a [WrittenPrices],
-) -> Statement<'a> {
+) -> Result<Statement<'a>, StoreError> {
     let lines = LineColumns::of(orders, prices);
-    let documents = orders.iter().zip(prices).map(|(order, prices)| sqlx::types::Json(Document::of(order, prices)));
-    statement
+    let documents =
+        orders.iter().zip(prices).map(|(order, prices)| serde_json::to_string(&Document::of(order, prices)));
+    let documents = documents.collect::<Result<Vec<_>, _>>();
+    let documents = documents.map_err(|error| unexpected(&format!("terms cannot be serialized: {error}")))?;
+    Ok(statement
         .bind(lines.reservations)
         .bind(lines.positions)
         .bind(lines.room_types)
@@ -208,9 +211,9 @@ fn bind_lines<'a>(
         .bind(lines.child_ages)
         .bind(lines.totals)
         .bind(lines.prices)
-        .bind(documents.collect::<Vec<_>>())
+        .bind(documents)
         .bind(STANDARD_PLAN)
-        .bind(orders.iter().map(|order| order.client_reference.as_deref()).collect::<Vec<_>>())
+        .bind(orders.iter().map(|order| order.client_reference.as_deref()).collect::<Vec<_>>()))
 }
 
 /// Binds the rooms taken in each night, as one array per column in key order.
@@ -344,15 +347,15 @@ macro_rules! create_statement {
     insert into reservation_room (hotel_id, reservation_id, room_position, room_type_id, rate_plan, check_in, check_out,
         adults, child_ages, total_minor, price, status, revision)
     select reservation_hotel_id(id), id, room_position, room_type_id, $42, date '1970-01-01' + check_in,
-        date '1970-01-01' + check_out, adults, child_ages::smallint[], total_minor, price, 'live', 1
+        date '1970-01-01' + check_out, adults, child_ages::smallint[], total_minor, price::json, 'live', 1
     from unnest($32::uuid[], $33::integer[], $34::integer[], $35::integer[], $36::integer[], $37::integer[], $38::text[],
-        $39::bigint[], $40::jsonb[])
+        $39::bigint[], $40::text[])
         l (id, room_position, room_type_id, check_in, check_out, adults, child_ages, total_minor, price)
 ), revised as (
     insert into reservation_revision (hotel_id, reservation_id, revision, document, content_hash, currency, total_minor,
         actor, reason)
-    select reservation_hotel_id(id), id, 1, document, content_hash, currency, total_minor, owner, 'created'
-    from unnest($1::uuid[], $2::text[], $11::text[], $12::bigint[], $14::bytea[], $41::jsonb[])
+    select reservation_hotel_id(id), id, 1, document::json, content_hash, currency, total_minor, owner, 'created'
+    from unnest($1::uuid[], $2::text[], $11::text[], $12::bigint[], $14::bytea[], $41::text[])
         d (id, owner, currency, total_minor, content_hash, document)
 )",
             $events,
