@@ -5,6 +5,7 @@
 mod internal;
 mod inventory_admin;
 mod nights_request;
+mod offer_check;
 mod out_of_order;
 mod relocations;
 mod request;
