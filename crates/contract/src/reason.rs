@@ -131,6 +131,10 @@ reasons! {
     RoomSoldOut = "ROOM_SOLD_OUT", FailedPrecondition;
     /// The room type is not for sale in a night of the stay, or has no rate.
     NotOnSale = "NOT_ON_SALE", FailedPrecondition;
+    /// Staff have closed a night of the stay.
+    StopSell = "STOP_SELL", FailedPrecondition;
+    /// The hotel has no such block of a room that is out of order.
+    OutOfOrderNotFound = "OUT_OF_ORDER_NOT_FOUND", NotFound;
     /// A child is younger than the hotel accepts.
     ChildTooYoung = "CHILD_TOO_YOUNG", FailedPrecondition;
     /// More adults than a room sleeps.
@@ -153,6 +157,8 @@ reasons! {
     ChangePending = "CHANGE_PENDING", FailedPrecondition;
     /// The reservation is not paid for, has ended, or its stay has begun, so that it cannot be changed.
     ReservationNotChangeable = "RESERVATION_NOT_CHANGEABLE", FailedPrecondition;
+    /// The account has another reservation with this client reference.
+    ClientReferenceTaken = "CLIENT_REFERENCE_TAKEN", AlreadyExists;
     /// There is no such reservation, or it belongs to another account.
     ReservationNotFound = "RESERVATION_NOT_FOUND", NotFound;
     /// The offer token has expired; prepare again.
@@ -161,6 +167,8 @@ reasons! {
     OfferTampered = "OFFER_TAMPERED", InvalidArgument;
     /// The reservation cannot change from its status to the requested one.
     IllegalTransition = "ILLEGAL_TRANSITION", FailedPrecondition;
+    /// The cancellation would refund another amount than expected.
+    CancelTermsChanged = "CANCEL_TERMS_CHANGED", FailedPrecondition;
     /// Too early or too late for a no-show: before `no_show_from` or after `no_show_until` of the cancellation terms.
     NoShowOutOfTime = "NO_SHOW_OUT_OF_TIME", FailedPrecondition;
     /// The hold has expired; the rooms are free again.

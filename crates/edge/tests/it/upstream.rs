@@ -300,7 +300,30 @@ impl ReservationService for Upstream {
         Ok(Response::new(ListReservationsResponse::default()))
     }
 
+    async fn check_offers(&self, _: Request<CheckOffersRequest>) -> Answer<CheckOffersResponse> {
+        other()
+    }
+
+    async fn get_cancel_quote(&self, _: Request<GetCancelQuoteRequest>) -> Answer<CancelQuote> {
+        other()
+    }
+
     async fn cancel_reservation(&self, _: Request<CancelReservationRequest>) -> Answer<Reservation> {
+        other()
+    }
+
+    async fn quote_change(&self, _: Request<QuoteChangeRequest>) -> Answer<ChangeQuote> {
+        other()
+    }
+
+    async fn apply_change(&self, _: Request<ApplyChangeRequest>) -> Answer<Reservation> {
+        other()
+    }
+
+    async fn list_reservation_revisions(
+        &self,
+        _: Request<ListReservationRevisionsRequest>,
+    ) -> Answer<ListReservationRevisionsResponse> {
         other()
     }
 }

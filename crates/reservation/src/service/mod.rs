@@ -2,10 +2,12 @@
 
 mod booking;
 mod changes;
+mod check_offers;
 mod dependencies;
 mod inventory;
 mod late_payments;
 mod offers;
+mod out_of_order;
 mod owners;
 mod parties;
 mod partner_sales;
@@ -16,7 +18,8 @@ mod unpaid;
 
 pub(crate) use booking::{BookingRequest, list_scope};
 pub(crate) use changes::{ChangeForm, ChangeRequest, DatesChange, RoomChangeRequest, may_reprice};
+pub(crate) use check_offers::{CheckResult, OfferCheck, ReadOffer};
 pub use dependencies::{BookingService, Dependencies};
 pub(crate) use offers::{Offers, StayRequest, Unsuitable, page_of};
-pub(crate) use prepare::{RoomRequest, RoomsRequest};
+pub(crate) use prepare::{OrderForm, RoomRequest, RoomsRequest};
 pub use unpaid::UnpaidLimits;

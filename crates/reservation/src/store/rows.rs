@@ -38,6 +38,7 @@ pub(super) struct ReservationRow {
     total_minor: i64,
     retained_minor: Option<i64>,
     content_hash: Vec<u8>,
+    client_reference: Option<String>,
     hold_expire_time: Option<Timestamp>,
     payment_id: Option<Uuid>,
     #[sqlx(rename = "paid_at")]
@@ -113,6 +114,7 @@ impl TryFrom<ReservationRow> for Reservation {
             first_total: money(row.total_minor, "total_minor")?,
             pending: pending.transpose().map_err(|error| unusable(&format!("pending: {error}")))?,
             content_hash: row.content_hash,
+            client_reference: row.client_reference,
             revision,
             version: row.version,
             status: Status::from_name(&row.status).ok_or_else(|| corrupt("status"))?,

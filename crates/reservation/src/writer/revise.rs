@@ -58,7 +58,12 @@ pub(crate) enum RevisionCommand {
         expire_time: Timestamp,
     },
     /// Cancel rooms by their positions. Those that were dropped before are no error.
-    CancelRooms { positions: BTreeSet<i32>, content_hash: [u8; 32] },
+    CancelRooms {
+        positions: BTreeSet<i32>,
+        content_hash: [u8; 32],
+        /// The refund that the caller expects; another one refuses.
+        expected_refund: Option<Money>,
+    },
     /// The difference of a pending change is paid, or owed by the partner who collects.
     Confirm { revision: i32, payment: Option<(PaymentId, Money)> },
     /// Give up a pending change.
@@ -101,8 +106,8 @@ pub(crate) async fn revise(store: &Store, order: &RevisionOrder) -> Result<Revis
     let mut revision = Revising { transaction, order, booking };
     let outcome = match &order.command {
         RevisionCommand::Apply { .. } => revision.apply().await?,
-        RevisionCommand::CancelRooms { positions, content_hash } => {
-            revision.cancel_rooms(positions, content_hash).await?
+        RevisionCommand::CancelRooms { positions, content_hash, expected_refund } => {
+            revision.cancel_rooms(positions, content_hash, *expected_refund).await?
         }
         RevisionCommand::Confirm { revision: number, payment } => revision.confirm(*number, *payment).await?,
         RevisionCommand::Drop { revision: number } => revision.give_up(*number).await?,
@@ -150,6 +155,7 @@ impl Revising<'_> {
         &mut self,
         positions: &BTreeSet<i32>,
         content_hash: &[u8; 32],
+        expected_refund: Option<Money>,
     ) -> Result<RevisionOutcome, ReservationError> {
         let (cancelled, kept): (Vec<_>, Vec<_>) =
             self.booking.placed().into_iter().partition(|room| positions.contains(&room.position));
@@ -171,6 +177,10 @@ impl Revising<'_> {
         let penalty = Money::sum(self.booking.quote.currency(), penalties)?;
         let kept = kept.iter().map(|room| room.position).collect();
         let change = RoomsChange::new(&self.booking.placed(), kept, Vec::new(), penalty)?;
+        let refund = Money::zero(penalty.currency()).checked_sub(change.balance)?;
+        if expected_refund.is_some_and(|expected| expected != refund) {
+            return Err(ReservationError::CancelTermsChanged { refund });
+        }
         let new = NewChange {
             revision: next_revision(&self.booking)?,
             change: &change,
@@ -257,6 +267,10 @@ impl Revising<'_> {
         match shortage(&growth(delta), &left) {
             None => {}
             Some(Shortage::NotOnSale) => return Err(ReservationError::NotOnSale),
+            Some(Shortage::StopSell(night)) => {
+                let room = short_room(after.iter().map(|room| room.line.room()), night, self.has(night));
+                return Err(ReservationError::StopSell { room, stay_date: date_of(night.2) });
+            }
             Some(Shortage::SoldOut(night, rooms_left)) => return Err(self.sold_out(night, rooms_left, after)),
         }
         let counted = |(night, _): &(&Night, &i32)| left.contains_key(night);
@@ -264,12 +278,16 @@ impl Revising<'_> {
         self.transaction.swap_reserved(&counted).await
     }
 
+    /// The rooms that the reservation has in a night.
+    fn has(&self, night: Night) -> i32 {
+        self.booking.nights().get(&night).copied().unwrap_or_default()
+    }
+
     /// The refusal of a change: the rooms that the reservation has in the night are left for it, too.
     fn sold_out(&self, night: Night, rooms_left: i32, after: &[PlacedRoom]) -> ReservationError {
-        let has = self.booking.nights().get(&night).copied().unwrap_or_default();
         let rooms = after.iter().map(|room| room.line.room());
         ReservationError::SoldOut {
-            room: short_room(rooms, night, rooms_left.saturating_add(has)),
+            room: short_room(rooms, night, rooms_left.saturating_add(self.has(night))),
             stay_date: date_of(night.2),
             rooms_left: Some(rooms_left),
             hold_expire_time: None,

@@ -41,7 +41,7 @@ async fn changed() -> World {
     let pay = Command::ConfirmPayment { payment_id: PaymentId::new(), amount: booking.first_total };
     let booking = apply(&world.store, id, &pay, now).await.expect("paid").reservation;
     let late = booking.quote.terms.cancel_before - jiff::SignedDuration::from_hours(1);
-    let cancel = RevisionCommand::CancelRooms { positions: BTreeSet::from([3]), content_hash: [1; 32] };
+    let cancel = RevisionCommand::CancelRooms { positions: BTreeSet::from([3]), content_hash: [1; 32], expected_refund: None };
     let booking = change(&world, id, cancel, late).await;
     let longer = vec![PlacedRoom { position: 2, line: line(3, 49_500) }];
     let longer = RoomsChange::new(&booking.placed(), vec![1], longer, euros(0)).expect("a change");

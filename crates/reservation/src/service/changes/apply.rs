@@ -14,7 +14,6 @@ use crate::{
     error::ReservationError,
     events::{ChangeSoldByPartner, Terms},
     fault_points,
-    lifecycle::Command,
     model::{PaymentMode, Reservation},
     offer_token::OfferError,
     room_line::{RoomLine, RoomLinesSum},
@@ -74,6 +73,7 @@ impl BookingService {
         caller: &Caller,
         id: ReservationId,
         positions: BTreeSet<i32>,
+        expected_refund: Option<Money>,
         now: Timestamp,
     ) -> Result<Reservation, ReservationError> {
         let booking = self.get(caller, id).await?;
@@ -85,10 +85,10 @@ impl BookingService {
         }
         let listed: Vec<String> = positions.iter().map(ToString::to_string).collect();
         let content_hash = hash(&[b"cancel_rooms", caller.subject.as_bytes(), listed.join(",").as_bytes()]);
-        let command = RevisionCommand::CancelRooms { positions, content_hash };
+        let command = RevisionCommand::CancelRooms { positions, content_hash, expected_refund };
         let revised = self.revise(id, command, caller.subject.clone(), now).await?;
         match revised.outcome {
-            RevisionOutcome::CancelsAll => Ok(self.change(id, Command::Cancel, now).await?.reservation),
+            RevisionOutcome::CancelsAll => self.cancel(caller, id, expected_refund, now).await,
             _ => Ok(revised.reservation),
         }
     }

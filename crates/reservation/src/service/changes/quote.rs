@@ -11,7 +11,7 @@ use crate::{
     clients::HotelInfo,
     error::ReservationError,
     model::Reservation,
-    night::{Night, date_of, day_of},
+    night::{Night, NightSale, date_of, day_of},
     offer_token::{MAX_TOKEN, change::QuotedChange},
     quote::Quote,
     room_line::{RoomLine, RoomLinesSum, Shortage, short_room, shortage},
@@ -171,7 +171,7 @@ fn priced(
 fn require_rooms(booking: &Reservation, targets: &Targets, left: &[NightLeft]) -> Result<(), ReservationError> {
     let hotel_id = booking.id.hotel_id().get();
     let key = |night: &NightLeft| (hotel_id, night.room_type_id.get(), day_of(night.stay_date));
-    let left: BTreeMap<Night, i32> = left.iter().map(|night| (key(night), night.rooms_left)).collect();
+    let left: BTreeMap<Night, NightSale> = left.iter().map(|night| (key(night), night.sale())).collect();
     let placed = |position, room_type_id, stay, line: &RoomLine| PlacedRoom {
         position,
         line: RoomLine { room_type_id, stay, ..line.clone() },
@@ -186,14 +186,20 @@ fn require_rooms(booking: &Reservation, targets: &Targets, left: &[NightLeft]) -
         after.extend(added.map(|(position, room)| placed(*position, room.room_type_id, room.stay, &any.line)));
     }
     after.sort_by_key(|room| room.position);
+    let has = |night: Night| booking.nights().get(&night).copied().unwrap_or_default();
+    let short = |night: Night, rooms_left: i32| {
+        short_room(after.iter().map(|room| room.line.room()), night, rooms_left.saturating_add(has(night)))
+    };
     match shortage(&growth(&delta(hotel_id, &booked, &after)), &left) {
         None => Ok(()),
         Some(Shortage::NotOnSale) => Err(ReservationError::NotOnSale),
+        Some(Shortage::StopSell(night)) => {
+            let room = short(night, 0);
+            Err(ReservationError::StopSell { room, stay_date: date_of(night.2) })
+        }
         Some(Shortage::SoldOut(night, rooms_left)) => {
-            let has = booking.nights().get(&night).copied().unwrap_or_default();
-            let rooms = after.iter().map(|room| room.line.room());
             Err(ReservationError::SoldOut {
-                room: short_room(rooms, night, rooms_left.saturating_add(has)),
+                room: short(night, rooms_left),
                 stay_date: date_of(night.2),
                 rooms_left: Some(rooms_left),
                 hold_expire_time: None,

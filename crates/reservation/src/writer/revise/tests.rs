@@ -143,7 +143,7 @@ async fn cancelled_room_keeps_its_penalty_and_the_others_stand() {
     let late = booking.quote.terms.cancel_before - SignedDuration::from_hours(1);
     let cancel = |positions: &[i32]| {
         let positions = positions.iter().copied().collect();
-        command(booking.id, RevisionCommand::CancelRooms { positions, content_hash: [2; 32] }, late)
+        command(booking.id, RevisionCommand::CancelRooms { positions, content_hash: [2; 32], expected_refund: None }, late)
     };
     let after = revise(&world.store, &cancel(&[3])).await.expect("cancelled").reservation;
     assert_eq!((after.status, after.revision, after.positions), (Status::Paid, 2, vec![1, 2]));
@@ -231,7 +231,7 @@ async fn dropped_change_gives_back_what_it_held_and_uses_up_its_number(#[case] e
             apply(&world.store, booking.id, &Command::Cancel, now).await.expect("cancelled");
         }
         End::LosesARoom => {
-            let cancel = RevisionCommand::CancelRooms { positions: [1].into(), content_hash: [3; 32] };
+            let cancel = RevisionCommand::CancelRooms { positions: [1].into(), content_hash: [3; 32], expected_refund: None };
             run(&world.store, booking.id, cancel).await.expect("cancelled");
         }
     }

@@ -65,7 +65,7 @@ async fn carry_out(world: &World, id: ReservationId, act: Act) {
             allowed(apply(&world.store, id, &Command::Cancel, Timestamp::now()).await);
         }
         Act::CancelRoom(position) => {
-            let cancel = RevisionCommand::CancelRooms { positions: [position].into(), content_hash: [4; 32] };
+            let cancel = RevisionCommand::CancelRooms { positions: [position].into(), content_hash: [4; 32], expected_refund: None };
             allowed(run(&world.store, id, cancel).await);
         }
         Act::Move(from, nights) | Act::MoveAndPay(from, nights) | Act::MoveInVain(from, nights) => {
