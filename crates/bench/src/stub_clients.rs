@@ -7,7 +7,8 @@ use staymesh_domain::{
 };
 use staymesh_mesh::Problem;
 use staymesh_reservation::{
-    Cancelled, HotelClient, HotelInfo, PaymentClient, RateClient, RoomTypeDemand, RoomTypeInfo, RoomTypePrice, SoldByPartner,
+    Cancelled, HotelClient, HotelInfo, PaymentClient, RateClient, RoomTypeDemand, RoomTypeInfo, RoomTypePrice,
+    SoldByPartner,
     quote::{Night, Quote},
 };
 use tonic::Status;

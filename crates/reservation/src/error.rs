@@ -15,6 +15,7 @@ use crate::{
     offer_token::OfferError,
     quote::QuoteError,
     room_line::{RoomLinesError, ShortRoom},
+    room_status::RoomStatus,
 };
 
 /// Why a request was refused or failed.
@@ -73,6 +74,29 @@ pub enum ReservationError {
     /// The day of arrival has ended at the hotel: a paid stay can no longer be cancelled.
     #[error("the stay has begun and cannot be cancelled")]
     StayHasBegun,
+    /// Guests of the reservation have checked in.
+    #[error("guests of the reservation have checked in")]
+    CheckedIn,
+    /// The transition of a room is illegal.
+    #[error("a room that is {} cannot become {}", from.as_str(), to.as_str())]
+    IllegalRoomTransition {
+        /// Its place in the reservation, from 0.
+        room: usize,
+        /// The status it has.
+        from: RoomStatus,
+        /// The status it was to get.
+        to: RoomStatus,
+    },
+    /// The hotel's today is not a day on which the room can be checked in, or its check-in can be undone.
+    #[error("possible from {from} until the day before {until}, and it is {today} at the hotel")]
+    CheckInOutOfTime {
+        /// The first date.
+        from: Date,
+        /// The date after the last.
+        until: Date,
+        /// The hotel's today.
+        today: Date,
+    },
     /// Only a paid reservation can become a no-show.
     #[error("a reservation that is {} cannot become a no-show", status.as_str())]
     NotEligibleForNoShow {
@@ -159,7 +183,15 @@ impl From<ReservationError> for Problem {
             E::IllegalTransition { from, to } => {
                 Self::new(Reason::IllegalTransition, text).with("from", from.name()).with("to", to.name())
             }
-            E::StayHasBegun => Self::new(Reason::IllegalTransition, text),
+            E::StayHasBegun | E::CheckedIn => Self::new(Reason::IllegalTransition, text),
+            E::IllegalRoomTransition { room, from, to } => Self::new(Reason::IllegalTransition, text)
+                .with("room", room)
+                .with("from", from.name())
+                .with("to", to.name()),
+            E::CheckInOutOfTime { from, until, today } => Self::new(Reason::CheckInOutOfTime, text)
+                .with("from_date", from)
+                .with("until_date", until)
+                .with("today", today),
             E::NotEligibleForNoShow { status, reason } => not_eligible_for_no_show(status, reason, text),
             E::NoShowOutOfTime { from, until } => {
                 Self::new(Reason::NoShowOutOfTime, text).with("from_time", from).with("until_time", until)

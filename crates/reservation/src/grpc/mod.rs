@@ -2,14 +2,17 @@
 //!
 //! Every handler authorizes its caller before it validates the request.
 
+mod front_desk;
 mod internal;
 mod inventory_admin;
+mod list_request;
 mod request;
 mod reservation_admin;
 mod reservations;
 mod response;
 mod rooms_request;
 
+pub(crate) use front_desk::FrontDeskHandler;
 pub(crate) use internal::InternalReservationHandler;
 pub(crate) use inventory_admin::InventoryAdminHandler;
 pub(crate) use reservation_admin::ReservationAdminHandler;

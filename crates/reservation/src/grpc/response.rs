@@ -5,6 +5,7 @@ use prost::Message;
 use staymesh_api::{rate::v1 as rate, reservation::v1 as proto};
 use staymesh_domain::{CancellationTerms, RoomTypeId, format_date};
 use staymesh_mesh::{
+    Problem,
     cancellation_types::{cancellation_terms, cancellation_terms_of_booking},
     proto_types,
 };
@@ -15,8 +16,9 @@ use crate::{
     model::{CancellationReason, PaymentMode, Reservation, Status},
     quote::Quote,
     room_line::{RoomLine, STANDARD_PLAN},
+    room_status::RoomStatus,
     service::Unsuitable,
-    store::InventoryNight,
+    store::{DeskRoom, InventoryNight},
 };
 
 /// Longest page of reservations, in bytes of the wire. As JSON it is up to five times as long, which is below the limit of the
@@ -66,11 +68,7 @@ pub(super) fn reservation(booking: Reservation) -> Result<proto::Reservation, Re
         check_out: booking.stay.check_out().to_string(),
         status: status(booking.status).into(),
         cancellation_reason: cancellation_reason(booking.cancellation_reason).into(),
-        payment_mode: match booking.payment_mode {
-            PaymentMode::GuestPays => proto::PaymentMode::GuestPays,
-            PaymentMode::PartnerCollects => proto::PaymentMode::PartnerCollects,
-        }
-        .into(),
+        payment_mode: payment_mode(booking.payment_mode).into(),
         price: Some(rate::StayPrice {
             cancellation_terms: Some(terms),
             ..price_together(&booking.lines, booking.quote)
@@ -93,7 +91,7 @@ fn terms_together(booking: &Reservation) -> Result<rate::CancellationTerms, Rese
 }
 
 /// A room of a reservation.
-fn room(line: &RoomLine, booked: Timestamp, status: proto::ReservationRoomStatus) -> proto::ReservationRoom {
+fn room(line: &RoomLine, booked: Timestamp, of_booking: proto::ReservationRoomStatus) -> proto::ReservationRoom {
     proto::ReservationRoom {
         room_type_id: line.room_type_id.get(),
         rate_plan: STANDARD_PLAN.to_owned(),
@@ -105,11 +103,22 @@ fn room(line: &RoomLine, booked: Timestamp, status: proto::ReservationRoomStatus
             cancellation_terms: Some(cancellation_terms_of_booking(&line.quote.terms, booked)),
             ..price(line.room_type_id, line.quote.clone())
         }),
-        status: status.into(),
+        status: if line.status.has_arrived() { line_status(line.status) } else { of_booking }.into(),
     }
 }
 
-/// The status of all rooms of a reservation.
+/// The status of a room.
+pub(super) fn line_status(status: RoomStatus) -> proto::ReservationRoomStatus {
+    match status {
+        RoomStatus::Live => proto::ReservationRoomStatus::Live,
+        RoomStatus::InHouse => proto::ReservationRoomStatus::InHouse,
+        RoomStatus::Completed => proto::ReservationRoomStatus::Completed,
+        RoomStatus::Cancelled => proto::ReservationRoomStatus::Cancelled,
+        RoomStatus::NoShow => proto::ReservationRoomStatus::NoShow,
+    }
+}
+
+/// The status of the rooms of a reservation whose guests have not arrived.
 fn room_status(booking: &Reservation) -> proto::ReservationRoomStatus {
     match booking.cancellation_reason {
         _ if booking.status.holds_rooms() => proto::ReservationRoomStatus::Live,
@@ -174,6 +183,31 @@ pub(super) fn inventory_night(night: &InventoryNight) -> proto::InventoryNight {
     }
 }
 
+/// A room, as the front desk sees it.
+pub(super) fn desk_room(room: DeskRoom) -> Result<proto::DeskRoom, ReservationError> {
+    Ok(proto::DeskRoom {
+        reservation_id: room.reservation_id.to_string(),
+        room: i32::try_from(room.room).map_err(|error| Problem::internal(&error))?,
+        guest_name: room.guest_name,
+        room_type_id: room.room_type_id.get(),
+        check_in: format_date(room.stay.check_in()),
+        check_out: format_date(room.stay.check_out()),
+        adults: room.party.adults(),
+        child_ages: room.party.child_ages().to_vec(),
+        status: line_status(room.status).into(),
+        reservation_status: status(room.reservation_status).into(),
+        payment_mode: payment_mode(room.payment_mode).into(),
+        balance_due: Some(proto_types::money(room.balance_due)),
+    })
+}
+
+fn payment_mode(mode: PaymentMode) -> proto::PaymentMode {
+    match mode {
+        PaymentMode::GuestPays => proto::PaymentMode::GuestPays,
+        PaymentMode::PartnerCollects => proto::PaymentMode::PartnerCollects,
+    }
+}
+
 fn status(status: Status) -> proto::ReservationStatus {
     match status {
         Status::PendingPayment => proto::ReservationStatus::PendingPayment,
@@ -223,6 +257,9 @@ mod tests {
 
     #[test]
     fn names_in_the_metadata_of_errors_are_those_of_the_contract() {
+        for each in RoomStatus::ALL {
+            assert_eq!(line_status(each).as_str_name(), format!("RESERVATION_ROOM_STATUS_{}", each.name()));
+        }
         for each in Status::ALL {
             assert_eq!(status(each).as_str_name(), format!("RESERVATION_STATUS_{}", each.name()));
         }

@@ -2,6 +2,7 @@
 
 mod booking;
 mod dependencies;
+mod desk;
 mod inventory;
 mod late_payments;
 mod offers;
@@ -13,6 +14,8 @@ mod unpaid;
 
 pub(crate) use booking::{BookingRequest, list_scope};
 pub use dependencies::{BookingService, Dependencies};
+#[cfg(test)]
+pub(crate) use desk::step_rooms;
 pub(crate) use offers::{Offers, StayRequest, Unsuitable, page_of};
 pub(crate) use prepare::{RoomRequest, RoomsRequest};
 pub use unpaid::UnpaidLimits;

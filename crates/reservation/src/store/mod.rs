@@ -7,7 +7,9 @@
 mod audit;
 mod availability;
 mod change;
+mod changed;
 mod create;
+mod desk;
 mod forgotten;
 mod hold_limits;
 mod holds;
@@ -19,11 +21,14 @@ mod nights;
 mod pool;
 mod prices;
 mod read;
+mod room_status;
 mod rows;
 
 pub use availability::NightLeft;
 pub(crate) use change::Delta;
+pub use changed::{ChangeHorizon, ChangePosition, ChangeScope};
 pub(crate) use create::CreateTimes;
+pub use desk::{DeskList, DeskPosition, DeskRoom};
 pub(crate) use hold_limits::{Held, Holder, NightShare, holders, share};
 pub use holds::HoldCursor;
 pub(crate) use holds::LockedHold;
@@ -31,7 +36,8 @@ pub use inventory::{InventoryNight, InventorySet, PlanKey};
 pub use inventory_change::InventoryChange;
 pub use pool::Store;
 pub(crate) use pool::Transaction;
-pub use read::{ListFilter, ListPosition};
+pub use read::{ListFilter, ListPosition, StayFilter};
+pub(crate) use room_status::SYSTEM;
 
 #[cfg(test)]
 mod tests;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use jiff_sqlx::Timestamp;
-use sqlx::{FromRow, Row, ValueRef, postgres::PgRow, types::Json};
+use sqlx::{FromRow, Row, postgres::PgRow, types::Json};
 use staymesh_domain::{PaymentId, ReservationId};
 use staymesh_store::{Cause, StoreError};
 use uuid::Uuid;
@@ -89,14 +89,14 @@ impl TryFrom<ReservationRow> for Reservation {
     }
 }
 
-/// Whether one of the rows, which a statement has locked, is newer than its lines: its lock waited for a carry-over that the
-/// statement's snapshot does not have. The same statement repeated reads the lines.
+/// Whether one of the rows, which a statement has locked, is newer than its lines: its lock waited for a change that the
+/// statement's snapshot does not have, such as a carry-over or a check-in. The same statement repeated reads the lines.
 ///
 /// # Errors
 /// When a column is missing.
-pub(super) fn some_were_carried_over(rows: &[PgRow]) -> Result<bool, sqlx::Error> {
+pub(super) fn some_are_newer_than_lines(rows: &[PgRow]) -> Result<bool, sqlx::Error> {
     for row in rows {
-        if row.try_get_raw("lines")?.is_null() && !row.try_get_raw("revision")?.is_null() {
+        if row.try_get("is_newer")? {
             return Ok(true);
         }
     }
