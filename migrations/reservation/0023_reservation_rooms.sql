@@ -1,10 +1,12 @@
 -- Lines of a reservation, one for each room, and its revisions.
 --
--- A release before this one writes neither: the triggers at the end do it for its bookings, and follow the statuses that
--- either release writes. Bookings that exist are carried over by `staymesh migrate` after its migrations, in batches.
+-- A release before this one writes neither: the triggers at the end do it for its bookings, and follow the statuses
+-- that either release writes. Bookings that exist are carried over by `staymesh migrate` after its migrations, in
+-- batches.
 --
--- Neither table has a foreign key to the reservation: reservations are never deleted, lines are written by the statement
--- that writes theirs, and two keys cost 26 µs of the 57 µs that a booking took. `staymesh check` finds rows without one.
+-- Neither table has a foreign key to the reservation: reservations are never deleted, lines are written by the
+-- statement that writes theirs, and two keys cost 26 µs of the 57 µs that a booking took. `staymesh check` finds rows
+-- without one.
 
 -- The latest revision; null until the reservation has its lines.
 alter table reservation add column revision integer;
@@ -195,7 +197,8 @@ declare
     hotels integer[];
     ids    uuid[];
 begin
-    select array_agg(hotel_id order by hotel_id, reservation_id), array_agg(reservation_id order by hotel_id, reservation_id)
+    select array_agg(hotel_id order by hotel_id, reservation_id),
+        array_agg(reservation_id order by hotel_id, reservation_id)
     into hotels, ids
     from (
         select hotel_id, reservation_id from reservation where revision is null
@@ -261,8 +264,8 @@ $$
 $$;
 
 -- The rooms of nights in unexpired holds. The dates of a reservation are from the first check-in of its rooms to the
--- last check-out: rooms are looked up only for holds whose dates contain one of the nights. With 10,000 holds in a hotel,
--- looking up the rooms of all took 68 ms, while the nights are locked.
+-- last check-out: rooms are looked up only for holds whose dates contain one of the nights. With 10,000 holds in a
+-- hotel, looking up the rooms of all took 68 ms, while the nights are locked.
 create or replace function unpaid_rooms(hotels integer[], room_types integer[], days integer[])
     returns table (hotel_id integer, room_type_id integer, day integer, rooms bigint)
     language sql stable
@@ -300,6 +303,7 @@ $$
     )
     select n.hotel_id, n.room_type_id, n.day, coalesce(sum(h.rooms), 0)::bigint
     from night n
-    left join held h on h.hotel_id = n.hotel_id and h.room_type_id = n.room_type_id and h.first <= n.day and h.last > n.day
+    left join held h on h.hotel_id = n.hotel_id and h.room_type_id = n.room_type_id
+        and h.first <= n.day and h.last > n.day
     group by 1, 2, 3
 $$;

@@ -1,4 +1,4 @@
-//! Stubs of the hotel, rate and payment clients, in this process and without a database: none of these services is measured.
+//! Stubs of the hotel, rate and payment clients, in this process and without a database: none of these is measured.
 
 use jiff::Timestamp;
 use staymesh_domain::{

@@ -46,8 +46,8 @@ pub(crate) async fn once(store: &Store, now: Timestamp) -> Result<usize, Reserva
         let before = completed;
         for booking in bookings.values() {
             let is_due =
-                |(_, line): &(usize, &RoomLine)| line.status == RoomStatus::InHouse && line.stay.check_out() < today;
-            let rooms: Vec<_> = booking.lines.iter().enumerate().filter(is_due).map(|(room, _)| room).collect();
+                |(_, line): &(i32, &RoomLine)| line.status == RoomStatus::InHouse && line.stay.check_out() < today;
+            let rooms: Vec<_> = booking.placed_lines().filter(is_due).map(|(position, _)| position).collect();
             if !rooms.is_empty() {
                 transaction.set_room_status(booking, &rooms, RoomStatus::Completed, today, SYSTEM).await?;
                 completed += rooms.len();

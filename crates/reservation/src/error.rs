@@ -80,8 +80,8 @@ pub enum ReservationError {
     /// The transition of a room is illegal.
     #[error("a room that is {} cannot become {}", from.as_str(), to.as_str())]
     IllegalRoomTransition {
-        /// Its place in the reservation, from 0.
-        room: usize,
+        /// Its position in the reservation, from 1.
+        position: i32,
         /// The status it has.
         from: RoomStatus,
         /// The status it was to get.
@@ -180,14 +180,14 @@ impl From<ReservationError> for Problem {
             }
             E::IdReused => Self::new(Reason::ReservationIdReused, text),
             E::NotFound => Self::new(Reason::ReservationNotFound, text),
-            E::IllegalTransition { from, to } => {
-                Self::new(Reason::IllegalTransition, text).with("from", from.name()).with("to", to.name())
-            }
+            E::IllegalTransition { from, to } => Self::new(Reason::IllegalTransition, text)
+                .with("from", from.contract_name())
+                .with("to", to.contract_name()),
             E::StayHasBegun | E::CheckedIn => Self::new(Reason::IllegalTransition, text),
-            E::IllegalRoomTransition { room, from, to } => Self::new(Reason::IllegalTransition, text)
-                .with("room", room)
-                .with("from", from.name())
-                .with("to", to.name()),
+            E::IllegalRoomTransition { position, from, to } => Self::new(Reason::IllegalTransition, text)
+                .with("position", position)
+                .with("from", from.contract_name())
+                .with("to", to.contract_name()),
             E::CheckInOutOfTime { from, until, today } => Self::new(Reason::CheckInOutOfTime, text)
                 .with("from_date", from)
                 .with("until_date", until)
@@ -216,9 +216,9 @@ impl From<ReservationError> for Problem {
 /// The illegal transition to a no-show, with why the reservation was cancelled instead.
 fn not_eligible_for_no_show(status: Status, reason: Option<CancellationReason>, text: String) -> Problem {
     let problem = Problem::new(Reason::IllegalTransition, text);
-    let problem = problem.with("from", status.name()).with("to", Status::Cancelled.name());
+    let problem = problem.with("from", status.contract_name()).with("to", Status::Cancelled.contract_name());
     match reason {
-        Some(reason) => problem.with("cancellation_reason", reason.name()),
+        Some(reason) => problem.with("cancellation_reason", reason.contract_name()),
         None => problem,
     }
 }

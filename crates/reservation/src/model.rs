@@ -45,7 +45,7 @@ impl Status {
     }
 
     /// The name in the metadata of errors: that of the contract without its prefix.
-    pub const fn name(self) -> &'static str {
+    pub const fn contract_name(self) -> &'static str {
         match self {
             Self::PendingPayment => "PENDING_PAYMENT",
             Self::Paid => "PAID",
@@ -91,7 +91,7 @@ impl CancellationReason {
     }
 
     /// The name in the metadata of errors: that of the contract without its prefix.
-    pub const fn name(self) -> &'static str {
+    pub const fn contract_name(self) -> &'static str {
         match self {
             Self::Requested => "REQUESTED",
             Self::HoldExpired => "HOLD_EXPIRED",
@@ -287,6 +287,11 @@ impl Reservation {
         let (first, others) = self.lines.split_first().ok_or(QuoteError::Sum)?;
         let sum = others.iter().try_fold(of_room(first), |sum, line| sum.together(&of_room(line)))?;
         Ok(sum.deadlines)
+    }
+
+    /// Its rooms with their positions, from 1.
+    pub(crate) fn placed_lines(&self) -> impl Iterator<Item = (i32, &RoomLine)> {
+        (1..).zip(&self.lines)
     }
 
     /// The types of its rooms.

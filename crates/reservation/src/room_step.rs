@@ -1,6 +1,6 @@
 //! Check-in, its undoing, and check-out: which rooms of a reservation change their status. Pure; no I/O.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::civil::Date;
 use staymesh_domain::FieldError;
@@ -35,8 +35,8 @@ impl RoomStep {
     }
 }
 
-/// The rooms of a reservation, by their places from 0, whose status the step changes on date `today` of the hotel. `rooms` are
-/// those that the request names; empty for all for which the step is possible. `arrivals` has the date of the latest check-in of
+/// The positions of the rooms whose status the step changes on date `today` of the hotel. `positions` are those that the request
+/// names; empty for all for which the step is possible. `arrivals` has the date of the latest check-in of
 /// each room. Rooms that are where the step leads are left out: a repeat changes nothing.
 ///
 /// # Errors
@@ -45,27 +45,27 @@ impl RoomStep {
 pub(crate) fn changed_rooms(
     booking: &Reservation,
     step: RoomStep,
-    rooms: &[usize],
+    positions: &[i32],
     today: Date,
-    arrivals: &BTreeMap<usize, Date>,
-) -> Result<Vec<usize>, ReservationError> {
+    arrivals: &BTreeMap<i32, Date>,
+) -> Result<Vec<i32>, ReservationError> {
     if booking.status != Status::Paid {
         return Err(ReservationError::IllegalTransition { from: booking.status, to: Status::Paid });
     }
-    let judge = |room: usize| {
-        let line = booking.lines.get(room).ok_or_else(|| unknown(booking))?;
-        judge(line, room, step, today, arrivals.get(&room).copied())
+    let rooms: BTreeMap<i32, &RoomLine> = booking.placed_lines().collect();
+    let judge = |position: i32| {
+        let line = rooms.get(&position).ok_or_else(unknown)?;
+        judge(line, position, step, today, arrivals.get(&position).copied())
     };
-    if !rooms.is_empty() {
-        let judged = rooms.iter().map(|room| Ok(judge(*room)?.then_some(*room)));
-        let mut changed: Vec<_> = judged.collect::<Result<Vec<_>, ReservationError>>()?.into_iter().flatten().collect();
-        changed.sort_unstable();
-        changed.dedup();
-        return Ok(changed);
+    if !positions.is_empty() {
+        let named: BTreeSet<i32> = positions.iter().copied().collect();
+        let judged = named.into_iter().map(|position| Ok(judge(position)?.then_some(position)));
+        return Ok(judged.collect::<Result<Vec<_>, ReservationError>>()?.into_iter().flatten().collect());
     }
-    let judged: Vec<_> = (0..booking.lines.len()).map(|room| (room, judge(room))).collect();
+    let judged: Vec<_> = rooms.keys().map(|position| (*position, judge(*position))).collect();
     if judged.iter().any(|(_, judged)| judged.is_ok()) {
-        return Ok(judged.into_iter().filter(|(_, judged)| matches!(judged, Ok(true))).map(|(room, _)| room).collect());
+        let changed = judged.into_iter().filter(|(_, judged)| matches!(judged, Ok(true)));
+        return Ok(changed.map(|(position, _)| position).collect());
     }
     // Of the reasons the one that says when it is possible.
     let mut errors = judged.into_iter().filter_map(|(_, judged)| judged.err()).collect::<Vec<_>>();
@@ -76,7 +76,7 @@ pub(crate) fn changed_rooms(
 /// Whether the step changes a room.
 fn judge(
     line: &RoomLine,
-    room: usize,
+    position: i32,
     step: RoomStep,
     today: Date,
     arrival: Option<Date>,
@@ -86,13 +86,13 @@ fn judge(
         return Ok(false);
     }
     if line.status != from {
-        return Err(ReservationError::IllegalRoomTransition { room, from: line.status, to });
+        return Err(ReservationError::IllegalRoomTransition { position, from: line.status, to });
     }
     let (from, until) = match (step, arrival) {
         (RoomStep::CheckIn, _) => (line.stay.check_in(), line.stay.check_out()),
         (RoomStep::UndoCheckIn, Some(arrival)) => (arrival, day_after(arrival)?),
         (RoomStep::UndoCheckIn, None) => {
-            return Err(ReservationError::IllegalRoomTransition { room, from: line.status, to });
+            return Err(ReservationError::IllegalRoomTransition { position, from: line.status, to });
         }
         (RoomStep::CheckOut, _) => return Ok(true),
     };
@@ -103,9 +103,8 @@ fn judge(
     }
 }
 
-fn unknown(booking: &Reservation) -> ReservationError {
-    FieldError::new("rooms", format!("must be places of rooms, from 0 to {}", booking.lines.len().saturating_sub(1)))
-        .into()
+fn unknown() -> ReservationError {
+    FieldError::new("positions", "must be positions of rooms of the reservation").into()
 }
 
 #[cfg(test)]

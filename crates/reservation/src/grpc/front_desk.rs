@@ -13,7 +13,6 @@ use super::{
     response,
 };
 use crate::{
-    error::ReservationError,
     room_step::RoomStep,
     service::BookingService,
     store::{DeskList, DeskPosition},
@@ -62,7 +61,7 @@ impl FrontDeskHandler {
         let after = page.after.map(|(_, position)| position);
         let rooms = self.0.desk_rooms(list, hotel_id, date, after, page.size.limit()).await?;
         let (rooms, next_page_token) = page.cut(rooms, |room| (date, DeskPosition::of(room)));
-        let rooms = rooms.into_iter().map(response::desk_room).collect::<Result<_, ReservationError>>()?;
+        let rooms = rooms.into_iter().map(response::desk_room).collect();
         Ok(RoomsOfDate { rooms, next_page_token, date: date.to_string() })
     }
 
@@ -71,26 +70,15 @@ impl FrontDeskHandler {
         caller: &Caller,
         step: RoomStep,
         id: &str,
-        rooms: &[i32],
+        positions: &[i32],
     ) -> Result<proto::Reservation, Status> {
         let id = reservation_id(id)?;
         let mut errors = FieldErrors::default();
-        let rooms = places(&mut errors, rooms);
-        let rooms = errors.complete(rooms).map_err(refuse)?;
-        let booking = self.0.step_rooms(caller, id, step, &rooms, Timestamp::now()).await?;
+        errors.holds(positions.len() <= MAX_ROOMS, "positions", format!("must be at most {MAX_ROOMS}"));
+        errors.into_result().map_err(refuse)?;
+        let booking = self.0.step_rooms(caller, id, step, positions, Timestamp::now()).await?;
         Ok(response::reservation(booking)?)
     }
-}
-
-/// Parses the places of rooms in a reservation, from 0.
-fn places(errors: &mut FieldErrors, rooms: &[i32]) -> Option<Vec<usize>> {
-    errors.holds(rooms.len() <= MAX_ROOMS, "rooms", format!("must be at most {MAX_ROOMS}"));
-    let rooms = rooms.iter().enumerate().take(MAX_ROOMS);
-    let place = |(at, room): (usize, &i32)| {
-        let place = usize::try_from(*room).map_err(|_| FieldError::new(format!("rooms[{at}]"), "must not be negative"));
-        errors.value(place)
-    };
-    rooms.map(place).collect()
 }
 
 /// Answers a request for a list of a date.
@@ -114,7 +102,7 @@ macro_rules! step_of_rooms {
     ($self:ident, $request:ident, $step:expr) => {{
         let caller = Caller::required(&$request)?;
         let message = $request.into_inner();
-        Ok(Response::new($self.step(&caller, $step, &message.reservation_id, &message.rooms).await?))
+        Ok(Response::new($self.step(&caller, $step, &message.reservation_id, &message.positions).await?))
     }};
 }
 

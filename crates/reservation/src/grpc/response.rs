@@ -5,7 +5,6 @@ use prost::Message;
 use staymesh_api::{rate::v1 as rate, reservation::v1 as proto};
 use staymesh_domain::{CancellationTerms, RoomTypeId, format_date};
 use staymesh_mesh::{
-    Problem,
     cancellation_types::{cancellation_terms, cancellation_terms_of_booking},
     proto_types,
 };
@@ -59,8 +58,9 @@ pub(super) fn unsuitable(unsuitable: Unsuitable) -> proto::UnsuitableRoomType {
 /// When amounts of its rooms cannot be added up.
 pub(super) fn reservation(booking: Reservation) -> Result<proto::Reservation, ReservationError> {
     let pending = booking.status == Status::PendingPayment;
-    let room_status = room_status(&booking);
+    let room_status = RoomStatus::of_booking(booking.status, booking.cancellation_reason);
     let terms = terms_together(&booking)?;
+    let rooms = booking.placed_lines().map(|placed| room(placed, booking.create_time, room_status)).collect();
     Ok(proto::Reservation {
         reservation_id: booking.id.to_string(),
         hotel_id: booking.id.hotel_id().get(),
@@ -77,7 +77,7 @@ pub(super) fn reservation(booking: Reservation) -> Result<proto::Reservation, Re
         hold_expire_time: booking.hold_expire_time.filter(|_| pending).map(proto_types::timestamp),
         create_time: Some(proto_types::timestamp(booking.create_time)),
         update_time: Some(proto_types::timestamp(booking.update_time)),
-        rooms: booking.lines.iter().map(|line| room(line, booking.create_time, room_status)).collect(),
+        rooms,
         revision: booking.revision,
         etag: booking.version.to_string(),
     })
@@ -91,8 +91,9 @@ fn terms_together(booking: &Reservation) -> Result<rate::CancellationTerms, Rese
 }
 
 /// A room of a reservation.
-fn room(line: &RoomLine, booked: Timestamp, of_booking: proto::ReservationRoomStatus) -> proto::ReservationRoom {
+fn room((position, line): (i32, &RoomLine), booked: Timestamp, of_booking: RoomStatus) -> proto::ReservationRoom {
     proto::ReservationRoom {
+        position,
         room_type_id: line.room_type_id.get(),
         rate_plan: STANDARD_PLAN.to_owned(),
         check_in: format_date(line.stay.check_in()),
@@ -103,7 +104,7 @@ fn room(line: &RoomLine, booked: Timestamp, of_booking: proto::ReservationRoomSt
             cancellation_terms: Some(cancellation_terms_of_booking(&line.quote.terms, booked)),
             ..price(line.room_type_id, line.quote.clone())
         }),
-        status: if line.status.has_arrived() { line_status(line.status) } else { of_booking }.into(),
+        status: line_status(if line.status.has_arrived() { line.status } else { of_booking }).into(),
     }
 }
 
@@ -115,15 +116,6 @@ pub(super) fn line_status(status: RoomStatus) -> proto::ReservationRoomStatus {
         RoomStatus::Completed => proto::ReservationRoomStatus::Completed,
         RoomStatus::Cancelled => proto::ReservationRoomStatus::Cancelled,
         RoomStatus::NoShow => proto::ReservationRoomStatus::NoShow,
-    }
-}
-
-/// The status of the rooms of a reservation whose guests have not arrived.
-fn room_status(booking: &Reservation) -> proto::ReservationRoomStatus {
-    match booking.cancellation_reason {
-        _ if booking.status.holds_rooms() => proto::ReservationRoomStatus::Live,
-        Some(CancellationReason::NoShow) => proto::ReservationRoomStatus::NoShow,
-        _ => proto::ReservationRoomStatus::Cancelled,
     }
 }
 
@@ -184,10 +176,10 @@ pub(super) fn inventory_night(night: &InventoryNight) -> proto::InventoryNight {
 }
 
 /// A room, as the front desk sees it.
-pub(super) fn desk_room(room: DeskRoom) -> Result<proto::DeskRoom, ReservationError> {
-    Ok(proto::DeskRoom {
+pub(super) fn desk_room(room: DeskRoom) -> proto::DeskRoom {
+    proto::DeskRoom {
         reservation_id: room.reservation_id.to_string(),
-        room: i32::try_from(room.room).map_err(|error| Problem::internal(&error))?,
+        position: room.position,
         guest_name: room.guest_name,
         room_type_id: room.room_type_id.get(),
         check_in: format_date(room.stay.check_in()),
@@ -198,7 +190,7 @@ pub(super) fn desk_room(room: DeskRoom) -> Result<proto::DeskRoom, ReservationEr
         reservation_status: status(room.reservation_status).into(),
         payment_mode: payment_mode(room.payment_mode).into(),
         balance_due: Some(proto_types::money(room.balance_due)),
-    })
+    }
 }
 
 fn payment_mode(mode: PaymentMode) -> proto::PaymentMode {
@@ -258,14 +250,14 @@ mod tests {
     #[test]
     fn names_in_the_metadata_of_errors_are_those_of_the_contract() {
         for each in RoomStatus::ALL {
-            assert_eq!(line_status(each).as_str_name(), format!("RESERVATION_ROOM_STATUS_{}", each.name()));
+            assert_eq!(line_status(each).as_str_name(), format!("RESERVATION_ROOM_STATUS_{}", each.contract_name()));
         }
         for each in Status::ALL {
-            assert_eq!(status(each).as_str_name(), format!("RESERVATION_STATUS_{}", each.name()));
+            assert_eq!(status(each).as_str_name(), format!("RESERVATION_STATUS_{}", each.contract_name()));
         }
         for each in CancellationReason::ALL {
             let shown = cancellation_reason(Some(each)).as_str_name();
-            assert_eq!(shown, format!("CANCELLATION_REASON_{}", each.name()));
+            assert_eq!(shown, format!("CANCELLATION_REASON_{}", each.contract_name()));
         }
     }
 }

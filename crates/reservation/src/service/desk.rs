@@ -36,7 +36,7 @@ impl BookingService {
         self.store.desk_rooms(list, hotel_id, date, after, limit).await
     }
 
-    /// Checks rooms in or out, by their places from 0; all for which it is possible if there are none. Idempotent.
+    /// Checks rooms in or out, by their positions; all for which it is possible if there are none. Idempotent.
     ///
     /// # Errors
     /// [`ReservationError::NotFound`], also for staff of other hotels, and as [`changed_rooms`].
@@ -45,12 +45,12 @@ impl BookingService {
         caller: &Caller,
         id: ReservationId,
         step: RoomStep,
-        rooms: &[usize],
+        positions: &[i32],
         now: Timestamp,
     ) -> Result<Reservation, ReservationError> {
         self.get(caller, id).await?;
         let today = self.hotel_today(id.hotel_id(), now).await?;
-        let changed = step_rooms(&self.store, id, step, rooms, today, &caller.subject).await?;
+        let changed = step_rooms(&self.store, id, step, positions, today, &caller.subject).await?;
         if changed > 0 {
             tracing::info!(reservation_id = %id, step = ?step, rooms = changed, by = caller.subject, "rooms changed at the desk");
         }
@@ -67,7 +67,7 @@ pub(crate) async fn step_rooms(
     store: &Store,
     id: ReservationId,
     step: RoomStep,
-    rooms: &[usize],
+    positions: &[i32],
     today: Date,
     actor: &str,
 ) -> Result<usize, ReservationError> {
@@ -75,7 +75,7 @@ pub(crate) async fn step_rooms(
     let mut locked = transaction.lock_reservations(std::iter::once(id)).await?;
     let booking = locked.remove(&id.as_uuid()).ok_or(ReservationError::NotFound)?;
     let arrivals = transaction.arrivals(id).await?;
-    let changed = changed_rooms(&booking, step, rooms, today, &arrivals)?;
+    let changed = changed_rooms(&booking, step, positions, today, &arrivals)?;
     if changed.is_empty() {
         return Ok(0);
     }

@@ -39,7 +39,8 @@ impl BookingService {
     /// Sets the inventory of nights, all or nothing. Every room type must belong to the hotel.
     ///
     /// # Errors
-    /// [`ReservationError::BelowReserved`], [`ReservationError::EtagMismatch`], unknown room types, and when the hotel service or the database fails.
+    /// [`ReservationError::BelowReserved`], [`ReservationError::EtagMismatch`], unknown room types, and when the hotel
+    /// service or the database fails.
     pub(crate) async fn set_inventory(
         &self,
         hotel_id: HotelId,
@@ -85,3 +86,6 @@ impl BookingService {
         self.store.retire(hotel_id, room_type_id, today(now)).await
     }
 }
+
+#[cfg(test)]
+mod tests;

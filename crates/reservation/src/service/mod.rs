@@ -10,6 +10,8 @@ mod owners;
 mod parties;
 mod partner_sales;
 mod prepare;
+#[cfg(test)]
+mod testing;
 mod unpaid;
 
 pub(crate) use booking::{BookingRequest, list_scope};

@@ -23,7 +23,9 @@ use crate::{
     store::NightLeft,
 };
 
-/// Most calls of the rate service at a time for one order form: one for each pair of dates.
+/// Most calls of the rate service that are open at a time for one order form, which needs one for each different pair of
+/// dates, at most one for each room. They run in windows: the next calls start when all of a window have answered, so that
+/// one request of 50 rooms takes no more of the rate service than this.
 const CONCURRENT_CALLS: usize = 8;
 
 /// A requested room.
@@ -82,7 +84,8 @@ impl BookingService {
         for room in &request.rooms {
             require_bookable(&time, room.stay, now)?;
         }
-        require_parties_fit(&child_rules, &room_types?, &request.rooms)?;
+        let parties = request.rooms.iter().map(|room| (room.room_type_id, &room.party));
+        require_parties_fit(&child_rules, &room_types?, parties)?;
         let left = left?;
         self.require_rooms(&request, &left).await?;
         let prices = self.room_prices(&request, &time, &left).await?;
@@ -165,3 +168,6 @@ fn demands(
     };
     types.iter().map(of_type).collect()
 }
+
+#[cfg(test)]
+mod tests;

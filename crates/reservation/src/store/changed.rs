@@ -35,6 +35,12 @@ impl ChangeHorizon {
         ChangePosition { transaction: self.oldest, reservation_id: Uuid::nil() }
     }
 
+    /// Whether every transaction that had begun at the time of `earlier` has ended.
+    #[cfg(test)]
+    pub(crate) fn has_passed(self, earlier: Self) -> bool {
+        self.oldest >= earlier.next
+    }
+
     /// Whether this database has handed out the position. It has not after it was restored to an earlier state.
     pub fn has(self, position: ChangePosition) -> bool {
         position.transaction <= self.next

@@ -7,10 +7,7 @@ use sqlx::FromRow;
 use staymesh_domain::{HotelId, Money, Party, ReservationId, RoomTypeId, StayDates};
 use uuid::Uuid;
 
-use super::{
-    Store,
-    room_status::{place, position, unexpected},
-};
+use super::{Store, room_status::unexpected};
 use crate::{
     error::ReservationError,
     model::{PaymentMode, Status},
@@ -33,8 +30,8 @@ pub enum DeskList {
 pub struct DeskRoom {
     /// The reservation.
     pub reservation_id: ReservationId,
-    /// Its place in the reservation, from 0.
-    pub room: usize,
+    /// Its position in the reservation, from 1.
+    pub position: i32,
     /// Who sleeps there.
     pub guest_name: String,
     /// The room type.
@@ -55,19 +52,19 @@ pub struct DeskRoom {
 
 /// Position of a room in a list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct DeskPosition(Uuid, usize);
+pub struct DeskPosition(Uuid, i32);
 
 impl DeskPosition {
     /// The position of this room.
     pub fn of(room: &DeskRoom) -> Self {
-        Self(room.reservation_id.as_uuid(), room.room)
+        Self(room.reservation_id.as_uuid(), room.position)
     }
 }
 
 #[derive(FromRow)]
 struct DeskRow {
     reservation_id: Uuid,
-    room_position: i16,
+    room_position: i32,
     guest_name: String,
     room_type_id: i32,
     check_in: jiff_sqlx::Date,
@@ -90,7 +87,7 @@ impl TryFrom<DeskRow> for DeskRoom {
         let currency = row.currency.parse().map_err(|_| wrong("currency"))?;
         Ok(Self {
             reservation_id: ReservationId::try_from(row.reservation_id).map_err(|_| wrong("reservation_id"))?,
-            room: place(row.room_position)?,
+            position: row.room_position,
             guest_name: row.guest_name,
             room_type_id: RoomTypeId::try_from(row.room_type_id).map_err(|_| wrong("room_type_id"))?,
             stay: StayDates::new(row.check_in.to_jiff(), row.check_out.to_jiff()).map_err(|_| wrong("check_in"))?,
@@ -117,7 +114,7 @@ macro_rules! rooms {
                  where hotel_id = $1 and status = 'pending_payment' and hold_expire_time > now()
                      and check_in between $2 - 90 and $2 and check_out >= $2
              )
-             select r.reservation_id, l.room_position, coalesce(l.guest_name, r.guest_name) as guest_name, l.room_type_id,
+             select r.reservation_id, l.room_position::integer, coalesce(l.guest_name, r.guest_name) as guest_name, l.room_type_id,
                  l.check_in, l.check_out, l.adults, l.child_ages, l.status, r.status as reservation_status,
                  r.payment_mode, r.currency,
                  case when r.status = 'pending_payment' and r.payment_mode = 'guest_pays' then l.total_minor else 0 end
@@ -126,7 +123,7 @@ macro_rules! rooms {
              join reservation_room l on l.hotel_id = r.hotel_id and l.reservation_id = r.reservation_id
              where (",
             $condition,
-            ") and ($3::uuid is null or (r.reservation_id, l.room_position) > ($3, $4))
+            ") and ($3::uuid is null or (r.reservation_id, l.room_position) > ($3, $4::integer))
              order by r.reservation_id, l.room_position limit $5"
         )
     };
@@ -167,7 +164,7 @@ impl Store {
             .bind(hotel_id.get())
             .bind(date.to_sqlx())
             .bind(after.map(|after| after.0))
-            .bind(after.map(|after| position(after.1)).transpose()?)
+            .bind(after.map(|after| after.1))
             .bind(limit)
             .fetch_all(&self.pool)
             .await?;

@@ -19,13 +19,13 @@ use crate::{error::ReservationError, model::Reservation, room_status::RoomStatus
 pub(crate) const SYSTEM: &str = "system";
 
 impl Transaction {
-    /// The business date of the latest check-in of each room, by its place from 0.
+    /// The business date of the latest check-in of each room, by its position.
     ///
     /// # Errors
     /// When the database fails.
-    pub(crate) async fn arrivals(&mut self, id: ReservationId) -> Result<BTreeMap<usize, Date>, ReservationError> {
-        let rows: Vec<(i16, jiff_sqlx::Date)> = sqlx::query_as(
-            "select distinct on (room_position) room_position, business_date from room_status_change
+    pub(crate) async fn arrivals(&mut self, id: ReservationId) -> Result<BTreeMap<i32, Date>, ReservationError> {
+        let rows: Vec<(i32, jiff_sqlx::Date)> = sqlx::query_as(
+            "select distinct on (room_position) room_position::integer, business_date from room_status_change
              where hotel_id = $1 and reservation_id = $2 and status = 'in_house'
              order by room_position, change_id desc",
         )
@@ -33,10 +33,10 @@ impl Transaction {
         .bind(id.as_uuid())
         .fetch_all(&mut *self.0)
         .await?;
-        rows.into_iter().map(|(position, date)| Ok((place(position)?, date.to_jiff()))).collect()
+        Ok(rows.into_iter().map(|(position, date)| (position, date.to_jiff())).collect())
     }
 
-    /// Sets the status of rooms of a reservation that is locked, by their places from 0, on a business date of the hotel, and
+    /// Sets the status of rooms of a reservation that is locked, by their positions, on a business date of the hotel, and
     /// moves the reservation to the end of the changes. Recorded for auditors if the request has an origin.
     ///
     /// # Errors
@@ -44,12 +44,11 @@ impl Transaction {
     pub(crate) async fn set_room_status(
         &mut self,
         booking: &Reservation,
-        rooms: &[usize],
+        positions: &[i32],
         status: RoomStatus,
         today: Date,
         actor: &str,
     ) -> Result<(), ReservationError> {
-        let positions = rooms.iter().map(|room| position(*room)).collect::<Result<Vec<_>, _>>()?;
         let written = sqlx::query(
             "with room as (
                  update reservation_room set status = $4
@@ -63,23 +62,22 @@ impl Transaction {
         )
         .bind(booking.id.hotel_id().get())
         .bind(booking.id.as_uuid())
-        .bind(&positions)
+        .bind(positions)
         .bind(status.as_str())
         .bind(today.to_sqlx())
         .bind(actor)
         .execute(&mut *self.0)
         .await?;
-        if usize::try_from(written.rows_affected()) != Ok(rooms.len()) {
+        if usize::try_from(written.rows_affected()) != Ok(positions.len()) {
             return Err(unexpected("a reservation has no such room").into());
         }
         if let Some(origin) = Origin::current() {
-            let before: Vec<_> = booking.lines.iter().map(|line| line.status.as_str()).collect();
-            let mut after = before.clone();
-            for (room, shown) in after.iter_mut().enumerate() {
-                if rooms.contains(&room) {
-                    *shown = status.as_str();
-                }
-            }
+            let before: BTreeMap<_, _> =
+                booking.placed_lines().map(|(position, line)| (position, line.status.as_str())).collect();
+            let changed = |(position, shown): (&i32, &&'static str)| {
+                (*position, if positions.contains(position) { status.as_str() } else { *shown })
+            };
+            let after: BTreeMap<_, _> = before.iter().map(changed).collect();
             let (before, after) = (json!({ "rooms": before }), json!({ "rooms": after }));
             let object = ("reservation", &*booking.id.to_string());
             audit::insert(&mut self.0, &origin, object, Some(&before), Some(&after)).await?;
@@ -107,18 +105,7 @@ impl Transaction {
     }
 }
 
-/// The place of a room from 0, of its position from 1.
-pub(super) fn place(position: i16) -> Result<usize, ReservationError> {
-    let place = usize::try_from(position).ok().and_then(|position| position.checked_sub(1));
-    place.ok_or_else(|| unexpected("room_position does not fit").into())
-}
-
-/// The position of a room from 1, of its place from 0.
-pub(super) fn position(room: usize) -> Result<i16, ReservationError> {
-    let position = i16::try_from(room).ok().and_then(|room| room.checked_add(1));
-    position.ok_or_else(|| unexpected("a reservation has too many rooms").into())
-}
-
+/// What the constraints of the tables rule out.
 pub(super) fn unexpected(summary: &str) -> StoreError {
     StoreError::Unexpected(Cause { sqlstate: None, summary: summary.to_owned() })
 }

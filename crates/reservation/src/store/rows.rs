@@ -12,6 +12,7 @@ use super::lines::{EqualRoomsRecord, LineError, LineRecord};
 use crate::{
     model::{CancellationReason, Guest, PaymentMode, Reservation, Status},
     room_line::{RoomLine, RoomLinesError, RoomLinesSum},
+    room_status::RoomStatus,
 };
 
 /// A row as every statement selects it, see [`super::lines::reservation_columns`]. The columns of its rooms, dates and price
@@ -61,7 +62,15 @@ impl TryFrom<ReservationRow> for Reservation {
     fn try_from(row: ReservationRow) -> Result<Self, StoreError> {
         let (lines, before) = (row.lines.map(|lines| lines.0), row.before.map(|before| before.0));
         let lines = lines_of(lines, before, row.revision);
-        let (lines, revision) = lines.map_err(|error| unusable(&format!("lines: {error}")))?;
+        let (mut lines, revision) = lines.map_err(|error| unusable(&format!("lines: {error}")))?;
+        let status = Status::from_name(&row.status).ok_or_else(|| corrupt("status"))?;
+        let reason = row
+            .cancellation_reason
+            .map(|name| CancellationReason::from_name(&name).ok_or_else(|| corrupt("cancellation_reason")));
+        let cancellation_reason = reason.transpose()?;
+        if row.revision.is_none() {
+            lines.iter_mut().for_each(|line| line.status = RoomStatus::of_booking(status, cancellation_reason));
+        }
         let sum = RoomLine::sum(&lines).map_err(|error| unusable(&format!("lines: {error}")))?;
         let RoomLinesSum { stay, quote } = sum;
         Ok(Self {
@@ -75,11 +84,8 @@ impl TryFrom<ReservationRow> for Reservation {
             content_hash: row.content_hash,
             revision,
             version: row.version,
-            status: Status::from_name(&row.status).ok_or_else(|| corrupt("status"))?,
-            cancellation_reason: row
-                .cancellation_reason
-                .map(|name| CancellationReason::from_name(&name).ok_or_else(|| corrupt("cancellation_reason")))
-                .transpose()?,
+            status,
+            cancellation_reason,
             hold_expire_time: row.hold_expire_time.map(Timestamp::to_jiff),
             payment_id: row.payment_id.map(PaymentId::from),
             paid_time: row.paid_time.map(Timestamp::to_jiff),

@@ -1,9 +1,14 @@
 //! Following the changes of reservations: transactions that commit in another order than they began are not missed.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
+
+use tokio::time::{Instant, sleep};
 
 use super::*;
 use crate::store::{ChangePosition, ChangeScope};
+
+/// Longer than a transaction of any test runs.
+const DEADLINE: Duration = Duration::from_mins(1);
 
 impl World {
     /// Reads all changes after `cursor`, a few at a time, into `seen`, and moves the cursor.
@@ -25,6 +30,29 @@ impl World {
         }
     }
 
+    /// Follows until so many reservations were seen. Transactions of other tests, which run on the same server, hold the
+    /// horizon back for as long as they run.
+    async fn follow_until(&self, cursor: &mut ChangePosition, count: usize) -> BTreeMap<ReservationId, Status> {
+        let mut seen = BTreeMap::new();
+        let started = Instant::now();
+        while seen.len() < count {
+            assert!(started.elapsed() < DEADLINE, "saw {} of {count}", seen.len());
+            self.follow(cursor, &mut seen).await;
+            sleep(Duration::from_millis(10)).await;
+        }
+        seen
+    }
+
+    /// Waits until everything that was committed is below the horizon.
+    async fn settle(&self) {
+        let horizon = self.store.change_horizon().await.expect("a horizon");
+        let started = Instant::now();
+        while !self.store.change_horizon().await.expect("a horizon").has_passed(horizon) {
+            assert!(started.elapsed() < DEADLINE, "a transaction runs for too long");
+            sleep(Duration::from_millis(10)).await;
+        }
+    }
+
     async fn cursor(&self) -> ChangePosition {
         self.store.change_horizon().await.expect("a horizon").position()
     }
@@ -35,6 +63,7 @@ async fn change_that_commits_late_is_read_after_one_that_began_later() {
     let world = World::with_rooms(10).await;
     let (early, late) = (world.order(0, 1, 1), world.order(0, 1, 1));
     world.book(&early).await.expect("booked");
+    world.settle().await;
     let mut cursor = world.cursor().await;
     let mut seen = BTreeMap::new();
 
@@ -45,7 +74,7 @@ async fn change_that_commits_late_is_read_after_one_that_began_later() {
     world.book(&late).await.expect("booked");
     assert_eq!(world.follow(&mut cursor, &mut seen).await, 0, "nothing is read beyond a transaction that runs");
     open.commit().await.expect("committed");
-    assert_eq!(world.follow(&mut cursor, &mut seen).await, 2);
+    let seen = world.follow_until(&mut cursor, 2).await;
     assert_eq!(seen.into_keys().collect::<std::collections::BTreeSet<_>>(), [early.id, late.id].into());
     assert_eq!(world.follow(&mut cursor, &mut BTreeMap::new()).await, 0, "each once");
 }
@@ -83,6 +112,7 @@ async fn follower_of_concurrent_changes_ends_with_the_last_status_of_each() {
             _ = world.follow(&mut cursor, &mut seen) => {}
         }
     }
+    world.settle().await;
     world.follow(&mut cursor, &mut seen).await;
     let filter = ListFilter { hotel_id: Some(world.hotel), ..Default::default() };
     let all = world.store.list(&filter, None, 100).await.expect("a list");
@@ -98,6 +128,7 @@ async fn partner_follows_its_own_changes_and_guests_have_no_index() {
     let cursor = world.cursor().await;
     world.book(&sold).await.expect("booked");
     world.book(&world.order(0, 1, 1)).await.expect("booked");
+    world.settle().await;
     let horizon = world.store.change_horizon().await.expect("a horizon");
     for (owner, hotel, found) in [
         ("client:shop", None, vec![sold.id]),

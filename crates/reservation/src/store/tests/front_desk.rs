@@ -28,18 +28,18 @@ impl World {
     }
 
     /// The ids in a list of a date, read two rooms at a time.
-    async fn listed(&self, list: DeskList, day: i32) -> Vec<(ReservationId, usize)> {
+    async fn listed(&self, list: DeskList, day: i32) -> Vec<(ReservationId, i32)> {
         let (mut found, mut after) = (Vec::new(), None);
         loop {
             let page = self.store.desk_rooms(list, self.hotel, self.day(day), after, 2).await.expect("a page");
             let Some(last) = page.last() else { return found };
             after = Some(DeskPosition::of(last));
-            found.extend(page.iter().map(|room| (room.reservation_id, room.room)));
+            found.extend(page.iter().map(|room| (room.reservation_id, room.position)));
         }
     }
 }
 
-fn sorted(mut rooms: Vec<(ReservationId, usize)>) -> Vec<(ReservationId, usize)> {
+fn sorted(mut rooms: Vec<(ReservationId, i32)>) -> Vec<(ReservationId, i32)> {
     rooms.sort();
     rooms
 }
@@ -56,7 +56,8 @@ async fn lists_of_a_date_have_arrivals_guests_in_house_and_departures() {
     world.apply(ended.id, Command::Cancel, Timestamp::now()).await.expect("cancelled");
     world.step(over.id, RoomStep::CheckIn, 0).await.expect("in");
 
-    let rooms = |order: &NewReservation| (0..order.lines.len()).map(|room| (order.id, room)).collect::<Vec<_>>();
+    let rooms =
+        |order: &NewReservation| (1..).zip(&order.lines).map(|(position, _)| (order.id, position)).collect::<Vec<_>>();
     let arrivals = sorted([rooms(&today), rooms(&late), rooms(&held)].concat());
     assert_eq!(world.listed(DeskList::Arrivals, 2).await, arrivals, "over pages of two");
     assert_eq!(world.listed(DeskList::InHouse, 2).await, []);
