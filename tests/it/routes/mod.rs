@@ -9,6 +9,7 @@ mod bindings;
 mod clients;
 mod deletion;
 mod finance;
+mod front_desk;
 mod guests;
 mod hotels;
 mod internal;
