@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// Methods whose changes write audit records (`staymesh_store::audit`). Each is tested in its service's crate.
-const AUDITED: [&str; 27] = [
+const AUDITED: [&str; 30] = [
     "hotel.v1.HotelAdminService/CreateHotel",
     "hotel.v1.HotelAdminService/CreateRoom",
     "hotel.v1.HotelAdminService/CreateRoomType",

@@ -33,8 +33,10 @@ async fn day_at_the_desk_goes_from_arrival_to_departure() {
     let hotel = world.hotel_with_penalty(30).await;
     let (partner, desk) = (world.partner().await, world.staff(&[hotel.hotel_id]).await);
     let stay = Stay::begun(2);
-    let (first, second) =
-        (sold(&world, &partner, hotel, &stay, "Guest One").await, sold(&world, &partner, hotel, &stay, "Guest Two").await);
+    let (first, second) = (
+        sold(&world, &partner, hotel, &stay, "Guest One").await,
+        sold(&world, &partner, hotel, &stay, "Guest Two").await,
+    );
     let tomorrow = sold(&world, &partner, hotel, &Stay::ahead(5, 1), "Guest Three").await;
     let of = |booked: &Value, status: &str| (booked["reservation_id"].clone(), json!(status));
 
@@ -120,9 +122,13 @@ async fn list_filters_by_dates_and_follows_changes() {
     eventually("both changes are read", async || {
         let page = desk.get(&format!("{list}&changed_since={cursor}")).await.ok();
         cursor = page["change_cursor"].as_str().expect("a cursor").to_owned();
-        seen.extend(page["reservations"].as_array().expect("a list").iter().map(|row| {
-            (row["reservation_id"].clone(), row["status"].clone())
-        }));
+        seen.extend(
+            page["reservations"]
+                .as_array()
+                .expect("a list")
+                .iter()
+                .map(|row| (row["reservation_id"].clone(), row["status"].clone())),
+        );
         let has = |id: &Value, status: &str| seen.iter().any(|(seen, now)| seen == id && now == status);
         (has(&first["reservation_id"], "RESERVATION_STATUS_CANCELLED")
             && has(&second["reservation_id"], "RESERVATION_STATUS_PAID"))
@@ -131,7 +137,9 @@ async fn list_filters_by_dates_and_follows_changes() {
     .await;
 
     desk.get(&format!("{list}&changed_since=x")).await.violating(&["changed_since"]);
-    desk.get(&format!("{list}&changed_since={cursor}&status=RESERVATION_STATUS_PAID")).await.violating(&["changed_since"]);
+    desk.get(&format!("{list}&changed_since={cursor}&status=RESERVATION_STATUS_PAID"))
+        .await
+        .violating(&["changed_since"]);
     desk.get(&format!("{list}&check_in_from={}", near.check_in)).await.violating(&["check_in_until"]);
     partner.get(&format!("/v1/reservations?changed_since={cursor}")).await.violating(&["changed_since"]);
     let guest = world.guest().await;

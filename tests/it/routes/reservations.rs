@@ -50,7 +50,7 @@ async fn reservation_is_created_read_and_cancelled() {
     };
     let expected = json!({
         "reservation_id": order["reservation_id"], "hotel_id": hotel.hotel_id,
-        "check_in": stay.check_in, "check_out": stay.check_out, "rooms": [1, 2, 3].map(|position| room("LIVE", position)),
+        "check_in": stay.check_in, "check_out": stay.check_out, "rooms": [room("LIVE", 1), room("LIVE", 2), room("LIVE", 3)],
         "revision": 1, "etag": "1",
         "primary_guest": order["primary_guest"], "status": PENDING,
         "cancellation_reason": "CANCELLATION_REASON_UNSPECIFIED", "payment_mode": "PAYMENT_MODE_GUEST_PAYS",
@@ -81,7 +81,7 @@ async fn reservation_is_created_read_and_cancelled() {
     let news = json!({
         "status": CANCELLED, "cancellation_reason": "CANCELLATION_REASON_REQUESTED", "hold_expire_time": null,
         "update_time": cancelled["update_time"], "etag": "2",
-        "rooms": [1, 2, 3].map(|position| room("CANCELLED", position)),
+        "rooms": [room("CANCELLED", 1), room("CANCELLED", 2), room("CANCELLED", 3)],
     });
     assert_eq!(cancelled, with(&booked, &news));
     for _ in 0..3 {

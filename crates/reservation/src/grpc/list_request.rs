@@ -55,12 +55,12 @@ impl Changes {
 ///
 /// # Errors
 /// That the caller may not read the list, or every invalid field.
-pub(super) fn list(caller: &Caller, message: proto::ListReservationsRequest) -> Result<ListRequest, GrpcStatus> {
+pub(super) fn list(caller: &Caller, message: &proto::ListReservationsRequest) -> Result<ListRequest, GrpcStatus> {
     let (owner, scope) = list_scope(caller, (message.hotel_id != 0).then_some(message.hotel_id))?;
     let mut errors = FieldErrors::default();
     let hotel_id = scope.and_then(|id| errors.value(HotelId::try_from(id)));
     let status = errors.value(status_filter(message.status));
-    let stays = stays(&mut errors, &message);
+    let stays = stays(&mut errors, message);
     errors.holds(stays.is_none() || message.hotel_id != 0, "hotel_id", "is required with dates");
     let created_from = errors.value(optional_time(message.create_time_from, "create_time_from")).flatten();
     let created_until = errors.value(optional_time(message.create_time_until, "create_time_until")).flatten();

@@ -27,7 +27,7 @@ impl ReservationHandler {
     async fn list(
         &self,
         caller: &Caller,
-        message: proto::ListReservationsRequest,
+        message: &proto::ListReservationsRequest,
     ) -> Result<Response<proto::ListReservationsResponse>, Status> {
         let ListRequest { filter, page, changes } = list_request::list(caller, message)?;
         let mut change_cursor = String::new();
@@ -173,7 +173,7 @@ impl ReservationService for ReservationHandler {
         let caller = Caller::required(&request)?;
         let message = request.into_inner();
         if message.changed_since.is_empty() {
-            self.list(&caller, message).await
+            self.list(&caller, &message).await
         } else {
             self.list_changed(&caller, &message).await
         }

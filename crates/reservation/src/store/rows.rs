@@ -69,7 +69,9 @@ impl TryFrom<ReservationRow> for Reservation {
             .map(|name| CancellationReason::from_name(&name).ok_or_else(|| corrupt("cancellation_reason")));
         let cancellation_reason = reason.transpose()?;
         if row.revision.is_none() {
-            lines.iter_mut().for_each(|line| line.status = RoomStatus::of_booking(status, cancellation_reason));
+            for line in &mut lines {
+                line.status = RoomStatus::of_booking(status, cancellation_reason);
+            }
         }
         let sum = RoomLine::sum(&lines).map_err(|error| unusable(&format!("lines: {error}")))?;
         let RoomLinesSum { stay, quote } = sum;

@@ -106,7 +106,9 @@ async fn follower_of_concurrent_changes_ends_with_the_last_status_of_each() {
     loop {
         tokio::select! {
             done = &mut writers => {
-                done.into_iter().for_each(|task| task.expect("no panic"));
+                for task in done {
+                    task.expect("no panic");
+                }
                 break;
             }
             _ = world.follow(&mut cursor, &mut seen) => {}

@@ -32,8 +32,8 @@ impl World {
         let (mut found, mut after) = (Vec::new(), None);
         loop {
             let page = self.store.desk_rooms(list, self.hotel, self.day(day), after, 2).await.expect("a page");
-            let Some(last) = page.last() else { return found };
-            after = Some(DeskPosition::of(last));
+            let Some(end) = page.last() else { return found };
+            after = Some(DeskPosition::of(end));
             found.extend(page.iter().map(|room| (room.reservation_id, room.position)));
         }
     }
