@@ -6,7 +6,7 @@ use staymesh_domain::{DateRangeError, FieldError, FieldErrors, HotelId, Page, pa
 use staymesh_mesh::{Caller, Problem, auth::Role, proto_types::optional_time};
 use tonic::Status as GrpcStatus;
 
-use super::request::{refuse, status_filter};
+use super::request::{client_reference, refuse, status_filter};
 use crate::{
     service::list_scope,
     store::{ChangePosition, ChangeScope, ListFilter, ListPosition, StayFilter},
@@ -60,6 +60,9 @@ pub(super) fn list(caller: &Caller, message: &proto::ListReservationsRequest) ->
     let mut errors = FieldErrors::default();
     let hotel_id = scope.and_then(|id| errors.value(HotelId::try_from(id)));
     let status = errors.value(status_filter(message.status));
+    let client_reference = client_reference(&mut errors, message.client_reference.as_deref());
+    let for_owner = message.client_reference.is_none() || owner.is_some();
+    errors.holds(for_owner, "client_reference", "is a filter for the account that made the reservation");
     let stays = stays(&mut errors, message);
     errors.holds(stays.is_none() || message.hotel_id != 0, "hotel_id", "is required with dates");
     let created_from = errors.value(optional_time(message.create_time_from, "create_time_from")).flatten();
@@ -72,13 +75,14 @@ pub(super) fn list(caller: &Caller, message: &proto::ListReservationsRequest) ->
         format!("{stays:?}"),
         time(created_from),
         time(created_until),
+        client_reference.clone().unwrap_or_default(),
     ];
     let bound = bound.each_ref().map(String::as_str);
     let page = Page::<ListPosition>::collect(&mut errors, message.page_size, &message.page_token, &bound);
     let (status, page) = errors.complete(status.zip(page)).map_err(refuse)?;
     let changes = Changes::of(owner.as_ref(), hotel_id, caller.role);
     Ok(ListRequest {
-        filter: ListFilter { owner, hotel_id, status, stays, created_from, created_until },
+        filter: ListFilter { owner, hotel_id, status, client_reference, stays, created_from, created_until },
         page,
         changes,
     })

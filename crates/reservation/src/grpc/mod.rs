@@ -6,6 +6,7 @@ mod front_desk;
 mod internal;
 mod inventory_admin;
 mod list_request;
+mod offer_check;
 mod request;
 mod reservation_admin;
 mod reservations;

@@ -4,12 +4,13 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use staymesh_api::reservation::v1::{self as proto, reservation_service_server::ReservationService};
-use staymesh_domain::FieldErrors;
+use staymesh_domain::{FieldErrors, ReservationId};
 use staymesh_mesh::{Caller, proto_types};
 use tonic::{Request, Response, Status};
 
 use super::{
     list_request::{self, ListRequest},
+    offer_check,
     request::{self, refuse, reservation_id},
     response, rooms_request,
 };
@@ -144,6 +145,17 @@ impl ReservationService for ReservationHandler {
         }))
     }
 
+    async fn check_offers(
+        &self,
+        request: Request<proto::CheckOffersRequest>,
+    ) -> Result<Response<proto::CheckOffersResponse>, Status> {
+        let caller = Caller::required(&request)?;
+        let tokens = request::offer_tokens(request.into_inner().offer_tokens).map_err(refuse)?;
+        let checks = self.0.check_offers(&caller, &tokens, Timestamp::now()).await?;
+        let checks = checks.into_iter().map(offer_check::offer_check).collect::<Result<_, _>>()?;
+        Ok(Response::new(proto::CheckOffersResponse { checks }))
+    }
+
     async fn create_reservation(
         &self,
         request: Request<proto::CreateReservationRequest>,
@@ -179,13 +191,27 @@ impl ReservationService for ReservationHandler {
         }
     }
 
+    async fn get_cancel_quote(
+        &self,
+        request: Request<proto::GetCancelQuoteRequest>,
+    ) -> Result<Response<proto::CancelQuote>, Status> {
+        let caller = Caller::required(&request)?;
+        let id = reservation_id(&request.into_inner().reservation_id)?;
+        let quote = self.0.cancel_quote(&caller, id, Timestamp::now()).await?;
+        Ok(Response::new(response::cancel_quote(&quote)?))
+    }
+
     async fn cancel_reservation(
         &self,
         request: Request<proto::CancelReservationRequest>,
     ) -> Result<Response<proto::Reservation>, Status> {
         let caller = Caller::required(&request)?;
-        let id = reservation_id(&request.into_inner().reservation_id)?;
-        let booking = self.0.cancel(&caller, id, Timestamp::now()).await?;
+        let message = request.into_inner();
+        let mut errors = FieldErrors::default();
+        let id = errors.value(message.reservation_id.parse::<ReservationId>());
+        let expected_refund = errors.value(request::expected_refund(message.expected_refund.as_ref()));
+        let (id, expected_refund) = errors.complete(id.zip(expected_refund)).map_err(refuse)?;
+        let booking = self.0.cancel(&caller, id, expected_refund, Timestamp::now()).await?;
         Ok(Response::new(response::reservation(booking)?))
     }
 }

@@ -27,7 +27,7 @@ mod rows;
 pub use availability::NightLeft;
 pub(crate) use change::Delta;
 pub use changed::{ChangeHorizon, ChangePosition, ChangeScope};
-pub(crate) use create::CreateTimes;
+pub(crate) use create::{ClientReferences, CreateTimes};
 pub use desk::{DeskList, DeskPosition, DeskRoom};
 pub(crate) use hold_limits::{Held, Holder, NightShare, holders, share};
 pub use holds::HoldCursor;

@@ -22,6 +22,8 @@ pub struct ListFilter {
     pub hotel_id: Option<HotelId>,
     /// Only reservations in this status.
     pub status: Option<Status>,
+    /// Only the owner's reservation with this client reference; only with an owner.
+    pub client_reference: Option<String>,
     /// Only reservations with these dates.
     pub stays: Option<StayFilter>,
     /// Only reservations created from then on.
@@ -64,9 +66,11 @@ macro_rules! listed {
             $table,
             " r where ",
             $condition,
-            " and ($3::text is null or status = $3)
+            " and ($2::integer is null or hotel_id = $2) and ($3::text is null or status = $3)
                  and ($4::timestamptz is null or (create_time, reservation_id) < ($4, $5))
                  and ($7::timestamptz is null or create_time >= $7) and ($8::timestamptz is null or create_time < $8)
+                 and ($9::date is null or check_in >= $9) and ($10::date is null or check_in < $10)
+                 and ($11::date is null or check_out >= $11) and ($12::date is null or check_out < $12)
              order by create_time desc, reservation_id desc limit $6"
         )
     };
@@ -83,7 +87,7 @@ const BY_STAY: &str = listed!(
       where hotel_id = $2 and status = 'pending_payment'
           and check_in >= $9 and check_in < $10 and check_out >= $11 and check_out < $12
       offset 0)",
-    "($1::text is null or owner = $1)"
+    "($1::text is null or owner = $1) and $13::text is null"
 );
 
 impl Store {
@@ -115,20 +119,11 @@ impl Store {
         limit: i64,
     ) -> Result<Vec<Reservation>, ReservationError> {
         // A statement for each index rather than one with "or".
-        let sql = match (&filter.stays, &filter.owner) {
-            (Some(_), _) => BY_STAY,
-            (None, Some(_)) => {
-                listed!(
-                    "reservation",
-                    "owner = $1 and ($2::integer is null or hotel_id = $2)
-                     and num_nonnulls($9::date, $10::date, $11::date, $12::date) = 0"
-                )
-            }
-            (None, None) => listed!(
-                "reservation",
-                "$1::text is null and hotel_id = $2
-                 and num_nonnulls($9::date, $10::date, $11::date, $12::date) = 0"
-            ),
+        let sql = match (&filter.client_reference, &filter.stays, &filter.owner) {
+            (Some(_), ..) => listed!("reservation", "owner = $1 and client_reference = $13"),
+            (None, Some(_), _) => BY_STAY,
+            (None, None, Some(_)) => listed!("reservation", "owner = $1 and $13::text is null"),
+            (None, None, None) => listed!("reservation", "$1::text is null and $13::text is null and hotel_id = $2"),
         };
         let rows = sqlx::query_as::<_, ReservationRow>(sql)
             .bind(&filter.owner)
@@ -144,7 +139,8 @@ impl Store {
             .bind(date(|stays| stays.check_in.0))
             .bind(date(|stays| stays.check_in.1))
             .bind(date(|stays| stays.check_out.0))
-            .bind(date(|stays| stays.check_out.1));
+            .bind(date(|stays| stays.check_out.1))
+            .bind(filter.client_reference.as_deref());
         let rows = rows.fetch_all(&self.pool).await?;
         rows.into_iter().map(|row| Ok(row.try_into()?)).collect()
     }
