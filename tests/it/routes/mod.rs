@@ -20,6 +20,7 @@ mod logins;
 mod no_shows;
 mod oauth;
 mod oauth_clients;
+mod out_of_order;
 mod parties;
 mod payments;
 mod payouts;
@@ -30,6 +31,7 @@ mod reservations;
 mod rooms;
 mod several_rooms;
 mod stays;
+mod stop_sell;
 mod texts;
 
 use jiff::{SignedDuration, Timestamp};

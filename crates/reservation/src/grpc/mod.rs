@@ -6,12 +6,16 @@ mod front_desk;
 mod internal;
 mod inventory_admin;
 mod list_request;
+mod nights_request;
 mod offer_check;
+mod out_of_order;
+mod relocations;
 mod request;
 mod reservation_admin;
 mod reservations;
 mod response;
 mod rooms_request;
+mod stop_sell;
 
 pub(crate) use front_desk::FrontDeskHandler;
 pub(crate) use internal::InternalReservationHandler;
