@@ -23,8 +23,10 @@ macro_rules! rooms {
                      sum(total_minor) filter (where dropped_revision is null) as total,
                      bool_and(total_minor = (price ->> 'total_minor')::bigint) as priced,
                      min(price ->> 'currency') as least_currency, max(price ->> 'currency') as most_currency,
-                     min(status) filter (where dropped_revision is null) as least_status,
-                     max(status) filter (where dropped_revision is null) as most_status,
+                     min(case when holds_room(status) then 'live' else status end)
+                         filter (where dropped_revision is null) as least_status,
+                     max(case when holds_room(status) then 'live' else status end)
+                         filter (where dropped_revision is null) as most_status,
                      bool_or(dropped_revision is not null and status <> 'cancelled') as dropped_lives,
                      jsonb_agg(jsonb_build_object('room_type_id', room_type_id, 'rate_plan', rate_plan,
                          'check_in', check_in, 'check_out', check_out, 'adults', adults, 'child_ages', child_ages,

@@ -15,6 +15,8 @@ use super::{
 };
 use crate::{
     error::ReservationError,
+    room_line::RoomLine,
+    room_status::RoomStatus,
     rooms_change::{PlacedRoom, Reprice},
     service::{BookingService, ChangeForm, ChangeRequest, DatesChange, RoomChangeRequest, may_reprice},
     store::Revision,
@@ -153,10 +155,7 @@ fn quoted(form: ChangeForm) -> Result<proto::ChangeQuote, ReservationError> {
     let (due, refund) =
         if change.balance.is_negative() { (zero, zero.checked_sub(change.balance)?) } else { (change.balance, zero) };
     let lines: Vec<_> = after.iter().map(|room| room.line.clone()).collect();
-    let live = proto::ReservationRoomStatus::Live;
-    let room = |PlacedRoom { position, line }: &PlacedRoom| {
-        response::placed_room(*position, line, booking.create_time, live)
-    };
+    let room = |placed: &PlacedRoom| response::room(placed.placed(), booking.create_time, RoomStatus::Live);
     Ok(proto::ChangeQuote {
         reservation_id: booking.id.to_string(),
         base_revision: quoted.revision,
@@ -173,7 +172,6 @@ fn quoted(form: ChangeForm) -> Result<proto::ChangeQuote, ReservationError> {
 
 /// A revision of a reservation made at `booked`.
 fn shown(revision: Revision, booked: Timestamp) -> proto::ReservationRevision {
-    let unspecified = proto::ReservationRoomStatus::Unspecified;
     proto::ReservationRevision {
         revision: revision.revision,
         create_time: Some(proto_types::timestamp(revision.create_time)),
@@ -186,8 +184,14 @@ fn shown(revision: Revision, booked: Timestamp) -> proto::ReservationRevision {
             _ => proto::RevisionReason::Unspecified,
         }
         .into(),
-        rooms: revision.lines.iter().map(|line| response::room(line, booked, unspecified)).collect(),
+        rooms: revision.lines.iter().map(|line| agreed(line, booked)).collect(),
         total: Some(proto_types::money(revision.total)),
         retained: Some(proto_types::money(revision.retained)),
     }
+}
+
+/// A room as agreed: a revision knows neither its position nor its status.
+fn agreed(line: &RoomLine, booked: Timestamp) -> proto::ReservationRoom {
+    let status = proto::ReservationRoomStatus::Unspecified.into();
+    proto::ReservationRoom { status, ..response::room((0, line), booked, RoomStatus::Live) }
 }

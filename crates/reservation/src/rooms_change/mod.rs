@@ -51,6 +51,13 @@ pub enum RoomsChangeError {
     Quote(#[from] QuoteError),
 }
 
+impl PlacedRoom {
+    /// The position and the room.
+    pub(crate) const fn placed(&self) -> (i32, &RoomLine) {
+        (self.position, &self.line)
+    }
+}
+
 impl RoomsChange {
     /// The change of a reservation with the rooms `booked`. Its balance is the price of all rooms afterwards, with the
     /// penalty, less the price before.

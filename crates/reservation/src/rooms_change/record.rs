@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use staymesh_domain::{Currency, Money, Party, RoomTypeId, StayDates};
 
 use super::{PlacedRoom, RoomsChange};
-use crate::{quote::Quote, room_line::RoomLine};
+use crate::{quote::Quote, room_line::RoomLine, room_status::RoomStatus};
 
 /// The JSON object.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -49,6 +49,7 @@ impl TryFrom<ChangeRecord> for RoomsChange {
                 stay: StayDates::new(room.check_in, room.check_out).map_err(|_| RecordError)?,
                 party: Party::new(room.adults, room.child_ages).map_err(|_| RecordError)?,
                 quote: record.prices.get(room.price).ok_or(RecordError)?.clone(),
+                status: RoomStatus::Live,
             };
             Ok(PlacedRoom { position: room.position, line })
         };

@@ -44,7 +44,7 @@ fn quote(from: i32, nights: &[i64], early: i32, late: i32) -> Quote {
 
 fn line(from: i32, quote: Quote) -> RoomLine {
     let nights = i32::try_from(quote.nights.len()).expect("few");
-    RoomLine { room_type_id: room_type(), stay: stay(from, nights), party: "2".parse().expect("a party"), quote }
+    RoomLine { room_type_id: room_type(), stay: stay(from, nights), party: "2".parse().expect("a party"), quote, status: crate::room_status::RoomStatus::Live }
 }
 
 /// The room `before` with the dates of `whole`, and its type and party unless they are `other`.

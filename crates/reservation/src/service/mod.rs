@@ -4,6 +4,7 @@ mod booking;
 mod changes;
 mod check_offers;
 mod dependencies;
+mod desk;
 mod inventory;
 mod late_payments;
 mod offers;
@@ -20,6 +21,8 @@ pub(crate) use booking::{BookingRequest, list_scope};
 pub(crate) use changes::{ChangeForm, ChangeRequest, DatesChange, RoomChangeRequest, may_reprice};
 pub(crate) use check_offers::{CheckResult, OfferCheck, ReadOffer};
 pub use dependencies::{BookingService, Dependencies};
+#[cfg(test)]
+pub(crate) use desk::step_rooms;
 pub(crate) use offers::{Offers, StayRequest, Unsuitable, page_of};
 pub(crate) use prepare::{OrderForm, RoomRequest, RoomsRequest};
 pub use unpaid::UnpaidLimits;

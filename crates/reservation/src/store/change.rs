@@ -14,7 +14,7 @@ use super::{
     Transaction,
     lines::{locked_columns, reservation_columns},
     nights::{Columns, limit_of_sale},
-    rows::{ReservationRow, by_id, some_are_stale},
+    rows::{ReservationRow, by_id, some_are_newer_than_lines},
 };
 use crate::{
     error::ReservationError,
@@ -38,7 +38,7 @@ impl Transaction {
     ) -> Result<BTreeMap<Uuid, Reservation>, ReservationError> {
         let ids: Vec<Uuid> = ids.map(ReservationId::as_uuid).collect();
         let mut rows = self.lock_rows(&ids).await?;
-        if some_are_stale(&rows)? {
+        if some_are_newer_than_lines(&rows)? {
             rows = self.lock_rows(&ids).await?;
         }
         let rows = rows.iter().map(ReservationRow::from_row).collect::<Result<_, sqlx::Error>>()?;

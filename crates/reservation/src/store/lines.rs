@@ -12,6 +12,7 @@ use crate::{
     night::day_of,
     quote::{Quote, QuoteRecord},
     room_line::{RoomLine, RoomLinesError, STANDARD_PLAN},
+    room_status::RoomStatus,
 };
 
 /// All columns of reservation `r`, its lines in their order as `lines`, its pending change as `pending`, and what lines are
@@ -29,15 +30,13 @@ macro_rules! reservation_columns {
 }
 pub(super) use reservation_columns;
 
-/// [`reservation_columns`] of a statement that locks `r`, with what its snapshot has of the row: see
-/// [`super::rows::some_are_stale`].
+/// [`reservation_columns`] of a statement that locks `r`, with `is_newer`: the lock waited for a change that the statement's
+/// snapshot does not have. The row is then as the change left it, and its lines are as they were before.
 macro_rules! locked_columns {
     () => {
         concat!(
-            super::lines::reservation_columns!(),
-            ", (select row (s.revision, s.pending_revision) is not distinct from row (r.revision, r.pending_revision)
-                from reservation s
-                where s.hotel_id = r.hotel_id and s.reservation_id = r.reservation_id) as is_current"
+            crate::store::lines::reservation_columns!(),
+            ", r.change_xid is not null and not pg_visible_in_snapshot(r.change_xid, pg_current_snapshot()) as is_newer"
         )
     };
 }
@@ -58,6 +57,9 @@ pub(super) struct LineRecord {
     adults: i32,
     child_ages: Vec<i32>,
     price: QuoteRecord,
+    /// Absent in documents, which have what was agreed.
+    #[serde(default)]
+    status: Option<String>,
 }
 
 /// The rooms of a reservation that is not carried over yet: equal rooms, and their price together.
@@ -102,6 +104,10 @@ impl TryFrom<LineRecord> for RoomLine {
             stay: StayDates::new(line.check_in, line.check_out).map_err(|_| LineError::Column("check_in"))?,
             party: Party::new(line.adults, line.child_ages).map_err(|_| LineError::Column("adults"))?,
             quote: Quote::try_from(line.price)?,
+            status: match line.status {
+                Some(status) => RoomStatus::from_name(&status).ok_or(LineError::Column("status"))?,
+                None => RoomStatus::Live,
+            },
         })
     }
 }

@@ -19,7 +19,7 @@ use crate::{
 fn line(nights: i32, minor: i64) -> RoomLine {
     let stay = staymesh_domain::StayDates::new(first(), first().saturating_add(nights.days())).expect("a stay");
     let party = "1".parse().expect("a party");
-    RoomLine { room_type_id: room_type(), stay, party, quote: quote_for(stay, minor, 50) }
+    RoomLine { room_type_id: room_type(), stay, party, quote: quote_for(stay, minor, 50), status: crate::room_status::RoomStatus::Live }
 }
 
 async fn change(world: &World, id: ReservationId, command: RevisionCommand, now: Timestamp) -> Reservation {

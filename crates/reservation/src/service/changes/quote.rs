@@ -15,6 +15,7 @@ use crate::{
     offer_token::{MAX_TOKEN, change::QuotedChange},
     quote::Quote,
     room_line::{RoomLine, RoomLinesSum, Shortage, short_room, shortage},
+    room_status::RoomStatus,
     rooms_change::{BookedRoom, PlacedRoom, Reprice, RoomsChange, TodayPrices, delta, growth, kept_nights},
     service::{
         BookingService,
@@ -153,13 +154,13 @@ fn priced(
         let after = BookedRoom { line: &line, booked }.priced(terms, &today, reprice, now)?;
         penalty = penalty.checked_add(after.penalty)?;
         let (room_type_id, stay, party) = (room.room_type_id, room.stay, room.party);
-        rooms.push(PlacedRoom { position, line: RoomLine { room_type_id, stay, party, quote: after.quote } });
+        rooms.push(PlacedRoom { position, line: RoomLine { room_type_id, stay, party, quote: after.quote, status: RoomStatus::Live } });
     }
     for (position, room) in targets.added {
         let (room_type_id, stay, party) = (room.room_type_id, room.stay, room.party);
         let quote = price(stay, room_type_id)?;
         let terms = quote.terms.clone().with_grace_resolved(booked);
-        rooms.push(PlacedRoom { position, line: RoomLine { room_type_id, stay, party, quote: Quote { terms, ..quote } } });
+        rooms.push(PlacedRoom { position, line: RoomLine { room_type_id, stay, party, quote: Quote { terms, ..quote }, status: RoomStatus::Live } });
     }
     Ok(RoomsChange::new(&booking.placed(), targets.kept, rooms, penalty)?)
 }

@@ -34,7 +34,7 @@ fn stay(from: i32, nights: i32) -> StayDates {
 /// arrival.
 fn line(from: i32, nights: i32, minor: i64, late: i32) -> RoomLine {
     let stay = stay(from, nights);
-    RoomLine { room_type_id: room_type(), stay, party: "1".parse().expect("a party"), quote: quote_for(stay, minor, late) }
+    RoomLine { room_type_id: room_type(), stay, party: "1".parse().expect("a party"), quote: quote_for(stay, minor, late), status: crate::room_status::RoomStatus::Live }
 }
 
 fn placed(position: i32, line: RoomLine) -> PlacedRoom {

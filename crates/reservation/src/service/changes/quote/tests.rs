@@ -110,7 +110,7 @@ async fn booked(world: &World, mode: PaymentMode, owner: &str) -> Reservation {
     let now = Timestamp::now();
     let stay = stay(0, 3);
     let party = "2".parse().expect("a party");
-    let line = RoomLine { room_type_id: room_type(), stay, party, quote: priced(stay, &[100, 100, 120]) };
+    let line = RoomLine { room_type_id: room_type(), stay, party, quote: priced(stay, &[100, 100, 120]), status: crate::room_status::RoomStatus::Live };
     let order = order_of(vec![line], now);
     let order = NewReservation {
         id: ReservationId::generate(hotel_id(HOTEL), now),
