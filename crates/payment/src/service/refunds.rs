@@ -146,6 +146,7 @@ pub(super) async fn request(
 /// that it expects no more of it. Idempotent: nothing is left after an earlier call, or if an administrator refunded it.
 pub(super) async fn refuse(connection: &mut PgConnection, payment: &Payment) -> Result<(), PaymentError> {
     let id = payment.payment_id;
+    payments::note_refusal(connection, id).await?;
     let refundable = payment.refundable()?;
     if refundable.minor() > 0 {
         let (reason, request_id) = (RefundReason::RoomsGone, id.as_uuid());

@@ -310,6 +310,18 @@ pub async fn note_decline(connection: &mut PgConnection, id: PaymentId) -> Resul
     Ok(noted.rows_affected() == 1)
 }
 
+/// Notes that the reservation service does not accept a locked payment, so that all of it goes back. Idempotent.
+///
+/// # Errors
+/// If the database fails.
+pub async fn note_refusal(connection: &mut PgConnection, id: PaymentId) -> Result<(), StoreError> {
+    sqlx::query("update payment_order set refused_at = now() where payment_id = $1 and refused_at is null")
+        .bind(id.as_uuid())
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
 /// Notes that the reservation of a locked payment has ended. Idempotent.
 ///
 /// # Errors
