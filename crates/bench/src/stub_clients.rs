@@ -1,13 +1,14 @@
-//! Stubs of the hotel, rate and payment clients, in this process and without a database: none of these services is measured.
+//! Stubs of the hotel, rate and payment clients, in this process and without a database: none of these is measured.
 
 use jiff::Timestamp;
 use staymesh_domain::{
-    CancellationPolicy, ChildRules, HotelId, HotelTime, Money, Occupancy, Penalty, RoomCount, RoomTypeId, Stay,
+    CancellationPolicy, ChildRules, HotelId, HotelTime, Money, Occupancy, Penalty, RoomCount, RoomId, RoomTypeId, Stay,
     StayDates, Tier, Until,
 };
 use staymesh_mesh::Problem;
 use staymesh_reservation::{
-    Cancelled, HotelClient, HotelInfo, PaymentClient, RateClient, RoomTypeDemand, RoomTypeInfo, RoomTypePrice, SoldByPartner,
+    Cancelled, HotelClient, HotelInfo, PaymentClient, RateClient, RoomTypeDemand, RoomTypeInfo, RoomTypePrice,
+    SoldByPartner,
     quote::{Night, Quote},
 };
 use tonic::Status;
@@ -27,6 +28,10 @@ impl HotelClient for StubClients {
 
     async fn room_type(&self, _: HotelId, room_type_id: RoomTypeId) -> Result<RoomTypeInfo, Problem> {
         Ok(RoomTypeInfo { room_type_id, display_name: "A room".into(), occupancy: Occupancy::of_adults(4) })
+    }
+
+    async fn room_type_of(&self, _: HotelId, _: RoomId) -> Result<RoomTypeId, Problem> {
+        RoomTypeId::try_from(1).map_err(|error| Problem::internal(&error))
     }
 
     async fn hotel(&self, hotel_id: HotelId) -> Result<HotelInfo, Problem> {

@@ -131,6 +131,10 @@ reasons! {
     RoomSoldOut = "ROOM_SOLD_OUT", FailedPrecondition;
     /// The room type is not for sale in a night of the stay, or has no rate.
     NotOnSale = "NOT_ON_SALE", FailedPrecondition;
+    /// Staff have closed a night of the stay.
+    StopSell = "STOP_SELL", FailedPrecondition;
+    /// The hotel has no such block of a room that is out of order.
+    OutOfOrderNotFound = "OUT_OF_ORDER_NOT_FOUND", NotFound;
     /// A child is younger than the hotel accepts.
     ChildTooYoung = "CHILD_TOO_YOUNG", FailedPrecondition;
     /// More adults than a room sleeps.
@@ -147,6 +151,8 @@ reasons! {
     TooManyRoomsHeldUnpaid = "TOO_MANY_ROOMS_HELD_UNPAID", ResourceExhausted;
     /// The reservation id was used before with other content, or by another account.
     ReservationIdReused = "RESERVATION_ID_REUSED", FailedPrecondition;
+    /// The account has another reservation with this client reference.
+    ClientReferenceTaken = "CLIENT_REFERENCE_TAKEN", AlreadyExists;
     /// There is no such reservation, or it belongs to another account.
     ReservationNotFound = "RESERVATION_NOT_FOUND", NotFound;
     /// The offer token has expired; prepare again.
@@ -155,6 +161,8 @@ reasons! {
     OfferTampered = "OFFER_TAMPERED", InvalidArgument;
     /// The reservation cannot change from its status to the requested one.
     IllegalTransition = "ILLEGAL_TRANSITION", FailedPrecondition;
+    /// The cancellation would refund another amount than expected.
+    CancelTermsChanged = "CANCEL_TERMS_CHANGED", FailedPrecondition;
     /// Too early or too late for a no-show: before `no_show_from` or after `no_show_until` of the cancellation terms.
     NoShowOutOfTime = "NO_SHOW_OUT_OF_TIME", FailedPrecondition;
     /// The hold has expired; the rooms are free again.

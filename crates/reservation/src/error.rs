@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use jiff::{Timestamp, civil::Date};
-use staymesh_domain::{FieldError, MoneyError};
+use staymesh_domain::{FieldError, Money, MoneyError, ReservationId};
 use staymesh_mesh::{Problem, Reason};
 use staymesh_store::StoreError;
 use tonic::Status as GrpcStatus;
@@ -33,6 +33,14 @@ pub enum ReservationError {
         /// When the earliest unpaid hold on that night expires, after which a retry may succeed.
         hold_expire_time: Option<Timestamp>,
     },
+    /// Staff have closed a night.
+    #[error("closed by the hotel")]
+    StopSell {
+        /// The first room by index that has the night; `None` when it is not known.
+        room: Option<ShortRoom>,
+        /// The first closed night, of those of the room type with the lowest id; `None` outside the calendar.
+        stay_date: Option<Date>,
+    },
     /// A night has no inventory, or the room type no rate.
     #[error("not for sale for this stay")]
     NotOnSale,
@@ -59,6 +67,9 @@ pub enum ReservationError {
     /// A reservation with this id exists with other content, or for another account.
     #[error("the reservation id was used before for something else")]
     IdReused,
+    /// The owner has this other reservation with the same client reference.
+    #[error("another reservation has this client_reference: {0}")]
+    ReferenceTaken(ReservationId),
     /// It does not exist, or the caller may not see it.
     #[error("no such reservation")]
     NotFound,
@@ -73,6 +84,12 @@ pub enum ReservationError {
     /// The day of arrival has ended at the hotel: a paid stay can no longer be cancelled.
     #[error("the stay has begun and cannot be cancelled")]
     StayHasBegun,
+    /// A cancellation would not refund what the caller expects.
+    #[error("the refund is {} {} and not as expected; read the cancel quote again", refund.currency().code(), refund.amount())]
+    CancelTermsChanged {
+        /// What would be refunded now.
+        refund: Money,
+    },
     /// Only a paid reservation can become a no-show.
     #[error("a reservation that is {} cannot become a no-show", status.as_str())]
     NotEligibleForNoShow {
@@ -102,6 +119,9 @@ pub enum ReservationError {
     /// The etag in the request is not that of the current inventory.
     #[error("the inventory has changed since this etag was read; read it again")]
     EtagMismatch,
+    /// The hotel has no block of a room with this id.
+    #[error("no such block of a room")]
+    OutOfOrderNotFound,
     /// Nights from today on are reserved, so the inventory cannot be retired.
     #[error("nights from today on are reserved")]
     HasFutureReservations,
@@ -148,6 +168,7 @@ impl From<ReservationError> for Problem {
             E::SoldOut { room, stay_date, rooms_left, hold_expire_time } => {
                 sold_out(room, stay_date, rooms_left, hold_expire_time)
             }
+            E::StopSell { room, stay_date } => stop_sell(room, stay_date),
             E::NotOnSale => Self::new(Reason::NotOnSale, text),
             E::Misfit(misfit) => misfit.into(),
             E::Unpaid(limit) => limit.into(),
@@ -155,11 +176,16 @@ impl From<ReservationError> for Problem {
                 unpaid_share(stay_date, [limit, held, wanted], hold_expire_time)
             }
             E::IdReused => Self::new(Reason::ReservationIdReused, text),
+            E::ReferenceTaken(first) => Self::new(Reason::ClientReferenceTaken, text).with("reservation_id", first),
             E::NotFound => Self::new(Reason::ReservationNotFound, text),
-            E::IllegalTransition { from, to } => {
-                Self::new(Reason::IllegalTransition, text).with("from", from.name()).with("to", to.name())
-            }
+            E::IllegalTransition { from, to } => Self::new(Reason::IllegalTransition, text)
+                .with("from", from.contract_name())
+                .with("to", to.contract_name()),
             E::StayHasBegun => Self::new(Reason::IllegalTransition, text),
+            E::CancelTermsChanged { refund } => {
+                let problem = Self::new(Reason::CancelTermsChanged, text).with("refund_amount", refund.amount());
+                problem.with("refund_currency", refund.currency().code())
+            }
             E::NotEligibleForNoShow { status, reason } => not_eligible_for_no_show(status, reason, text),
             E::NoShowOutOfTime { from, until } => {
                 Self::new(Reason::NoShowOutOfTime, text).with("from_time", from).with("until_time", until)
@@ -169,6 +195,7 @@ impl From<ReservationError> for Problem {
             E::Offer(OfferError::Tampered) => Self::new(Reason::OfferTampered, text),
             E::BelowReserved(night) => below_reserved(night, text),
             E::EtagMismatch => Self::new(Reason::EtagMismatch, text),
+            E::OutOfOrderNotFound => Self::new(Reason::OutOfOrderNotFound, text),
             E::HasFutureReservations => Self::new(Reason::HasFutureReservations, text),
             E::PartnersOnly => Self::new(Reason::AccessDenied, text),
             E::Field(error) => error.into(),
@@ -184,9 +211,9 @@ impl From<ReservationError> for Problem {
 /// The illegal transition to a no-show, with why the reservation was cancelled instead.
 fn not_eligible_for_no_show(status: Status, reason: Option<CancellationReason>, text: String) -> Problem {
     let problem = Problem::new(Reason::IllegalTransition, text);
-    let problem = problem.with("from", status.name()).with("to", Status::Cancelled.name());
+    let problem = problem.with("from", status.contract_name()).with("to", Status::Cancelled.contract_name());
     match reason {
-        Some(reason) => problem.with("cancellation_reason", reason.name()),
+        Some(reason) => problem.with("cancellation_reason", reason.contract_name()),
         None => problem,
     }
 }
@@ -210,14 +237,28 @@ fn sold_out(
         Some(wait) => format!("{text}; a room is held unpaid, try again in {} s", wait.as_secs()),
         None => text,
     };
-    let mut problem = Problem::new(Reason::RoomSoldOut, text).with("stay_date", date);
-    if let Some(ShortRoom { index, room_type_id }) = room {
-        problem = problem.with("room", index).with("room_type_id", room_type_id);
-    }
+    let mut problem = of_room(Problem::new(Reason::RoomSoldOut, text).with("stay_date", date), room);
     if let Some(left) = rooms_left {
         problem = problem.with("rooms_left", left);
     }
     retry_at(problem, hold_expire_time)
+}
+
+/// "Closed", with the room and the night.
+fn stop_sell(room: Option<ShortRoom>, stay_date: Option<Date>) -> Problem {
+    let problem = match stay_date {
+        Some(date) => Problem::new(Reason::StopSell, format!("closed by the hotel on {date}")).with("stay_date", date),
+        None => Problem::new(Reason::StopSell, "closed by the hotel"),
+    };
+    of_room(problem, room)
+}
+
+/// The problem with the room that it is about, if that is known.
+fn of_room(problem: Problem, room: Option<ShortRoom>) -> Problem {
+    match room {
+        Some(ShortRoom { index, room_type_id }) => problem.with("room", index).with("room_type_id", room_type_id),
+        None => problem,
+    }
 }
 
 /// A night in which more rooms are reserved than a change of the inventory gives it.

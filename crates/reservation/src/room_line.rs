@@ -3,10 +3,12 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use staymesh_domain::{GuestCount, Money, MoneyError, Party, RoomCount, RoomTypeId, StayDates};
+use staymesh_domain::{
+    CancellationTerms, Deadline, GuestCount, Money, MoneyError, Party, RoomCount, RoomTypeId, StayDates,
+};
 
 use crate::{
-    night::{Night, day_of},
+    night::{Night, NightSale, day_of},
     quote::{Quote, QuoteError},
 };
 
@@ -154,26 +156,53 @@ pub(crate) fn nights_of(
 pub(crate) enum Shortage {
     /// A night was never put on sale.
     NotOnSale,
+    /// The first night in key order that is closed.
+    StopSell(Night),
     /// The first short night in key order, and the rooms left in it.
     SoldOut(Night, i32),
 }
 
-/// What is missing in the rooms that are left for those that each night needs; `None` when nothing is.
-pub(crate) fn shortage(needs: &BTreeMap<Night, i32>, left: &BTreeMap<Night, i32>) -> Option<Shortage> {
-    let mut short = None;
+/// What is missing in what can be sold for the rooms that each night needs; `None` when nothing is. A closed night is named
+/// before one that is short.
+pub(crate) fn shortage(needs: &BTreeMap<Night, i32>, left: &BTreeMap<Night, NightSale>) -> Option<Shortage> {
+    let (mut closed, mut short) = (None, None);
     for (night, rooms) in needs {
         match left.get(night) {
             None => return Some(Shortage::NotOnSale),
-            Some(left) if left < rooms => short = short.or(Some(Shortage::SoldOut(*night, (*left).max(0)))),
-            Some(_) => {}
+            Some(sale) if sale.sells(*rooms) => {}
+            Some(sale) if sale.stop_sell => closed = closed.or(Some(Shortage::StopSell(*night))),
+            Some(sale) => short = short.or(Some(Shortage::SoldOut(*night, sale.rooms_left.max(0)))),
         }
     }
-    short
+    closed.or(short)
 }
 
 /// The nights of a stay, as days since 1970-01-01.
 fn days(stay: StayDates) -> std::ops::Range<i32> {
     day_of(stay.check_in())..day_of(stay.check_out())
+}
+
+/// What a cancellation keeps of lines booked at `booked`, earliest deadline first; each line has its own grace period.
+/// `together` are the terms of all of them.
+///
+/// # Errors
+/// When a sum is out of range.
+pub(crate) fn deadlines(
+    lines: &[RoomLine],
+    together: &CancellationTerms,
+    booked: Timestamp,
+) -> Result<Vec<Deadline>, QuoteError> {
+    let graces: Vec<_> = lines.iter().map(|line| line.quote.terms.grace).collect();
+    if graces.windows(2).all(|pair| pair[0] == pair[1]) {
+        return Ok(together.deadlines_of(booked));
+    }
+    let of_room = |line: &RoomLine| {
+        let terms = line.quote.terms.clone();
+        CancellationTerms { deadlines: terms.deadlines_of(booked), grace: None, ..terms }
+    };
+    let (first, others) = lines.split_first().ok_or(QuoteError::Sum)?;
+    let sum = others.iter().try_fold(of_room(first), |sum, line| sum.together(&of_room(line)))?;
+    Ok(sum.deadlines)
 }
 
 /// The rooms of a booking, one for each line.

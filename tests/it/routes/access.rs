@@ -58,9 +58,11 @@ pub(super) const ROUTES: &[Route] = &[
     ("GET", "/.well-known/oauth-authorization-server", Gate::Public, None),
     ("GET", "/.well-known/jwks.json", Gate::Public, None),
     ("POST", "/v1/reservations:prepare", Gate::Public, BOOKERS),
+    ("POST", "/v1/offers:check", Gate::Public, BOOKERS),
     ("POST", "/v1/reservations", Gate::Public, BOOKERS),
     ("GET", "/v1/reservations", Gate::Public, READERS),
     ("GET", "/v1/reservations/{reservation_id}", Gate::Public, READERS),
+    ("GET", "/v1/reservations/{reservation_id}:cancelQuote", Gate::Public, READERS),
     ("DELETE", "/v1/reservations/{reservation_id}", Gate::Public, READERS),
     ("POST", "/v1/reservations/{reservation_id}:cancel", Gate::Public, READERS),
     ("POST", "/v1/payments", Gate::Public, BOOKERS),
@@ -89,6 +91,11 @@ pub(super) const ROUTES: &[Route] = &[
     ("GET", "/v1/hotels/{hotel_id}/roomTypes/{room_type_id}/inventory", Gate::Internal, HOUSE),
     ("PUT", "/v1/hotels/{hotel_id}/roomTypes/{room_type_id}/inventory", Gate::Internal, HOUSE),
     ("POST", "/v1/hotels/{hotel_id}/inventory:bulkSet", Gate::Internal, HOUSE),
+    ("PUT", "/v1/hotels/{hotel_id}/stopSell", Gate::Internal, HOUSE),
+    ("POST", "/v1/hotels/{hotel_id}/outOfOrder", Gate::Internal, HOUSE),
+    ("GET", "/v1/hotels/{hotel_id}/outOfOrder", Gate::Internal, HOUSE),
+    ("POST", "/v1/hotels/{hotel_id}/outOfOrder/{out_of_order_id}:end", Gate::Internal, HOUSE),
+    ("GET", "/v1/hotels/{hotel_id}/relocationsDue", Gate::Internal, HOUSE),
     ("POST", "/v1/reservations/{reservation_id}:markNoShow", Gate::Internal, HOUSE),
     ("GET", "/v1/hotels/{hotel_id}/payments", Gate::Internal, HOUSE),
     ("POST", "/v1/payments/{payment_id}:refund", Gate::Internal, ADMINS),
@@ -134,6 +141,7 @@ fn filled(path: &str, hotel_id: i64) -> String {
         .replace("{room_type_id}", &nothing)
         .replace("{room_id}", &nothing)
         .replace("{reservation_id}", "01a20117-0477-8fc8-b07f-612c77359400")
+        .replace("{out_of_order_id}", "01a20117-0523-7099-9a32-f298361210ff")
         .replace("{payment_id}", "01a20117-0523-7099-9a32-f298361210ff")
         .replace("{payout_id}", "01a20117-0523-7099-9a32-f298361210ff")
         .replace("{case_id}", "01a20117-0523-7099-9a32-f298361210ff")

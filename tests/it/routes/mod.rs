@@ -6,6 +6,7 @@
 mod access;
 mod accounts;
 mod bindings;
+mod bookings;
 mod clients;
 mod deletion;
 mod finance;
@@ -18,6 +19,7 @@ mod logins;
 mod no_shows;
 mod oauth;
 mod oauth_clients;
+mod out_of_order;
 mod parties;
 mod payments;
 mod payouts;
@@ -28,6 +30,7 @@ mod reservations;
 mod rooms;
 mod several_rooms;
 mod stays;
+mod stop_sell;
 mod texts;
 
 use jiff::{SignedDuration, Timestamp};

@@ -186,10 +186,7 @@ mod tests {
         assert!(matches!(read(none), Err(QuoteError::CancellationTerms)));
         // A penalty above the total.
         let more = Some(cancellation_terms(&quote(50_000).terms));
-        assert!(matches!(
-            read(StayPrice { cancellation_terms: more, ..price() }),
-            Err(QuoteError::CancellationTerms)
-        ));
+        assert!(matches!(read(StayPrice { cancellation_terms: more, ..price() }), Err(QuoteError::CancellationTerms)));
     }
 
     #[test]

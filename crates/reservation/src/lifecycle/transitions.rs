@@ -68,18 +68,13 @@ mod tests {
 
     use super::*;
 
-    /// The contract's name of a status.
-    fn contract_name(status: Status) -> String {
-        status.as_str().to_uppercase()
-    }
-
     fn table() -> BTreeSet<(String, String)> {
-        TRANSITIONS.iter().map(|t| (contract_name(t.from), contract_name(t.to))).collect()
+        TRANSITIONS.iter().map(|t| (t.from.contract_name().into(), t.to.contract_name().into())).collect()
     }
 
     /// The transitions in lines of the form `A -> B | C   remark`, whatever stands before `A` and whichever arrow.
     fn arrows(text: &str) -> BTreeSet<(String, String)> {
-        let is_status = |word: &str| Status::ALL.iter().any(|status| contract_name(*status) == word);
+        let is_status = |word: &str| Status::ALL.iter().any(|status| status.contract_name() == word);
         let mut found = BTreeSet::new();
         for line in text.lines() {
             let Some((from, to)) = line.split_once("-->").or_else(|| line.split_once("->")) else { continue };

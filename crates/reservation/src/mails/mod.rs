@@ -5,8 +5,8 @@
 //! mailbox recognises the copy. The address, the language and the key of the link come from identity at that moment, and
 //! are not stored here; a guest who was deleted in the meantime gets no mail.
 
+mod format;
 mod texts;
-mod written;
 
 use std::time::Duration;
 

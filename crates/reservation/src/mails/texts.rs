@@ -3,7 +3,7 @@
 use staymesh_domain::{Deadline, Language, Money, RoomTypeId};
 use staymesh_mail::greeting;
 
-use super::written::{minute, money};
+use super::format::{minute, money};
 use crate::{clients::StayNames, model::Reservation, quote::QuoteError};
 
 /// Subject and body of a mail.

@@ -3,14 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use futures::future::try_join_all;
-use staymesh_domain::{ChildRules, HotelId, RoomTypeId};
+use staymesh_domain::{ChildRules, HotelId, Party, RoomTypeId};
 use staymesh_mesh::Problem;
 
-use super::{BookingService, RoomRequest};
+use super::BookingService;
 use crate::{clients::RoomTypeInfo, error::ReservationError, fit};
 
 impl BookingService {
-    /// The room types of a hotel with these ids.
+    /// The room types of a hotel with these ids, at most 50. All are read at the same time.
     ///
     /// # Errors
     /// `HOTEL_NOT_FOUND`, `ROOM_TYPE_NOT_FOUND`, and when the hotel service fails.
@@ -28,16 +28,16 @@ impl BookingService {
 ///
 /// # Errors
 /// [`ReservationError::Misfit`] with the first room whose party does not fit, and when a room type is missing.
-pub(super) fn require_parties_fit(
+pub(super) fn require_parties_fit<'a>(
     rules: &ChildRules,
-    room_types: &BTreeMap<RoomTypeId, RoomTypeInfo>,
-    rooms: &[RoomRequest],
+    room_types: &'a BTreeMap<RoomTypeId, RoomTypeInfo>,
+    rooms: impl IntoIterator<Item = (RoomTypeId, &'a Party)>,
 ) -> Result<(), ReservationError> {
-    let occupied = |room: &'_ RoomRequest| {
-        let room_type = room_types.get(&room.room_type_id);
-        room_type.ok_or_else(|| Problem::internal(&"the hotel service sent another room type"))
+    let occupied = |(room_type_id, party)| {
+        let room_type = room_types.get(&room_type_id);
+        let room_type = room_type.ok_or_else(|| Problem::internal(&"the hotel service sent another room type"))?;
+        Ok::<_, ReservationError>((&room_type.occupancy, party))
     };
-    let occupancies = rooms.iter().map(occupied).collect::<Result<Vec<_>, _>>()?;
-    let parties = rooms.iter().map(|room| &room.party);
-    Ok(fit::require_fit(rules, occupancies.into_iter().map(|room_type| &room_type.occupancy).zip(parties))?)
+    let occupied = rooms.into_iter().map(occupied).collect::<Result<Vec<_>, _>>()?;
+    Ok(fit::require_fit(rules, occupied)?)
 }

@@ -15,14 +15,16 @@ use super::{
 use crate::{
     clients::{HotelInfo, RoomTypeDemand},
     error::ReservationError,
-    night::{Night, date_of, day_of},
+    night::{Night, NightSale, date_of, day_of},
     offer_token::{MAX_TOKEN, Offer},
     quote::Quote,
     room_line::{RoomLine, RoomLinesSum, Shortage, nights_of, short_room, shortage},
     store::NightLeft,
 };
 
-/// Most calls of the rate service at a time for one order form: one for each pair of dates.
+/// Most calls of the rate service that are open at a time for one order form, which needs one for each different pair of
+/// dates, at most one for each room. They run in windows: the next calls start when all of a window have answered, so that
+/// one request of 50 rooms takes no more of the rate service than this.
 const CONCURRENT_CALLS: usize = 8;
 
 /// A requested room.
@@ -61,11 +63,22 @@ impl BookingService {
     ///
     /// # Errors
     /// A violation of `check_in` if a room's stay is in the past at the hotel, [`ReservationError::Misfit`],
-    /// [`ReservationError::NotOnSale`], [`ReservationError::SoldOut`],
+    /// [`ReservationError::NotOnSale`], [`ReservationError::StopSell`], [`ReservationError::SoldOut`],
     /// [`ReservationError::Field`] when the offer would be too long, and when the hotel or rate service or the database
     /// fails.
     pub(crate) async fn prepare(
         &self,
+        owner: String,
+        request: RoomsRequest,
+        now: Timestamp,
+    ) -> Result<OrderForm, ReservationError> {
+        self.order_form(ReservationId::generate(request.hotel_id, now), owner, request, now).await
+    }
+
+    /// As [`Self::prepare`], for this reservation id.
+    pub(super) async fn order_form(
+        &self,
+        id: ReservationId,
         owner: String,
         request: RoomsRequest,
         now: Timestamp,
@@ -81,7 +94,8 @@ impl BookingService {
         for room in &request.rooms {
             require_bookable(&time, room.stay, now)?;
         }
-        require_parties_fit(&child_rules, &room_types?, &request.rooms)?;
+        let parties = request.rooms.iter().map(|room| (room.room_type_id, &room.party));
+        require_parties_fit(&child_rules, &room_types?, parties)?;
         let left = left?;
         self.require_rooms(&request, &left).await?;
         let prices = self.room_prices(&request, &time, &left).await?;
@@ -92,7 +106,6 @@ impl BookingService {
         let lines = request.rooms.into_iter().map(line).collect::<Result<Vec<_>, ReservationError>>()?;
         // Rooms with prices in two currencies are refused before they are signed.
         let sum = RoomLine::sum(&lines)?;
-        let id = ReservationId::generate(request.hotel_id, now);
         let offer = Offer::new(id, owner, lines, now);
         let token = self.offers.sign(&offer).map_err(|error| Problem::internal(&error))?;
         if token.len() > MAX_TOKEN {
@@ -130,11 +143,15 @@ impl BookingService {
     async fn require_rooms(&self, request: &RoomsRequest, left: &[NightLeft]) -> Result<(), ReservationError> {
         let hotel_id = request.hotel_id;
         let key = |night: &NightLeft| (hotel_id.get(), night.room_type_id.get(), day_of(night.stay_date));
-        let left: BTreeMap<Night, i32> = left.iter().map(|night| (key(night), night.rooms_left)).collect();
+        let left: BTreeMap<Night, NightSale> = left.iter().map(|night| (key(night), night.sale())).collect();
         let rooms = || request.rooms.iter().map(RoomRequest::room);
         let (night, rooms_left) = match shortage(&nights_of(hotel_id.get(), rooms()), &left) {
             None => return Ok(()),
             Some(Shortage::NotOnSale) => return Err(ReservationError::NotOnSale),
+            Some(Shortage::StopSell(night)) => {
+                let room = short_room(rooms(), night, 0);
+                return Err(ReservationError::StopSell { room, stay_date: date_of(night.2) });
+            }
             Some(Shortage::SoldOut(night, rooms_left)) => (night, rooms_left),
         };
         let room = short_room(rooms(), night, rooms_left);
@@ -164,3 +181,6 @@ fn demands(
     };
     types.iter().map(of_type).collect()
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,27 +1,15 @@
-//! Offers and order forms, with mocked clients and a real database.
+//! Offers, with mocked clients and a real database.
 
-use base64::{Engine, prelude::BASE64_STANDARD};
-use jiff::{Timestamp, ToSpan, civil::date};
-use staymesh_domain::{AgeBand, AgeBands, DateRange, Misfit, Occupancy, Party};
+use jiff::civil::date;
+use staymesh_domain::{AgeBand, AgeBands, Misfit, Occupancy};
 use staymesh_mesh::{Problem, Reason};
-use staymesh_store::outbox::Wake;
-use staymesh_testkit::TestDatabase;
 
 use super::*;
 use crate::{
-    MIGRATOR, calendar,
-    clients::{MockHotelClient, MockPaymentClient, MockRateClient, RoomTypeDemand, RoomTypePrice},
-    offer_token::OfferSigner,
+    clients::{MockHotelClient, MockRateClient},
     quote::{QuoteError, tests::quote},
-    room_line::ShortRoom,
-    service::{Dependencies, RoomRequest, RoomsRequest, UnpaidLimits},
-    store::{InventoryChange, Store},
-    writer::Writer,
+    service::testing::{hotel_in, hotel_info, id, parties, price, room_type, rooms, service},
 };
-
-fn id(id: i32) -> RoomTypeId {
-    RoomTypeId::try_from(id).expect("an id")
-}
 
 fn night(day: i8, total: i32, reserved: i32, left: i32) -> NightLeft {
     NightLeft {
@@ -30,7 +18,17 @@ fn night(day: i8, total: i32, reserved: i32, left: i32) -> NightLeft {
         total_inventory: total,
         total_reserved: reserved,
         rooms_left: left,
+        stop_sell: false,
     }
+}
+
+#[test]
+fn stay_over_a_closed_night_has_no_rooms_left_and_names_the_night() {
+    let stay = StayDates::parse("2030-01-01", "2030-01-03").expect("a stay");
+    let nights = [night(1, 10, 2, 9), NightLeft { stop_sell: true, ..night(2, 10, 1, 10) }];
+    let summary = summarize(id(3), &nights, stay);
+    assert_eq!((summary.rooms_left, summary.stop_sell), (0, vec![date(2030, 1, 2)]));
+    assert_eq!(summary.sold_percent, [20, 10], "prices do not depend on it");
 }
 
 #[test]
@@ -48,87 +46,12 @@ fn night_with_inventory_0_counts_as_fully_sold() {
     assert_eq!(sold_percent(&night(1, 0, 0, 0)), 100);
 }
 
-fn room_type(room_type: i32, max_occupancy: i32) -> RoomTypeInfo {
-    RoomTypeInfo {
-        room_type_id: id(room_type),
-        display_name: format!("type {room_type}"),
-        occupancy: Occupancy::of_adults(max_occupancy),
-    }
-}
-
-/// One night without taxes, in cents.
-fn price(room_type_id: RoomTypeId, minor: i64) -> RoomTypePrice {
-    RoomTypePrice { room_type_id, quote: quote(minor) }
-}
-
-/// A client of the hotel service whose hotel is in this zone, with days that end at midnight.
-fn hotel_in(zone: &'static str) -> MockHotelClient {
-    let mut hotels = MockHotelClient::new();
-    hotels.expect_hotel_time().returning(move |_| Ok(HotelTime::parse(zone, "15:00", "00:00").expect("a calendar")));
-    hotels
-}
-
-fn parties(occupancies: &[&str]) -> Parties {
-    let parties = occupancies.iter().map(|occupancy| occupancy.parse().expect("a party"));
-    Parties::new(parties.collect()).expect("parties")
-}
-
-/// A client of the hotel service that knows these room types, and whose hotel says nothing about children.
+/// A client of the hotel service that knows these room types. A call reads the hotel once.
 fn hotels(room_types: Vec<RoomTypeInfo>) -> MockHotelClient {
-    let mut hotels = hotel_in("Europe/Lisbon");
-    hotels.expect_child_rules().returning(|_| Ok(ChildRules::default()));
+    let mut hotels = MockHotelClient::new();
+    hotels.expect_hotel().once().returning(|_| Ok(hotel_info("Europe/Lisbon", ChildRules::default())));
     hotels.expect_room_types().returning(move |_| Ok(room_types.clone()));
     hotels
-}
-
-/// A service with room types 1 to 3, of which 3 is sold out, and a request for one night.
-async fn service(hotels: MockHotelClient, rates: MockRateClient) -> (BookingService, StayRequest, TestDatabase) {
-    let database = TestDatabase::new("reservation", &MIGRATOR).await.expect("a database");
-    let store = Store::new(database.pool().clone());
-    let check_in = calendar::today(Timestamp::now()).saturating_add(30.days());
-    let stay = StayDates::new(check_in, check_in.saturating_add(1.days())).expect("a stay");
-    let hotel_id = HotelId::try_from(7).expect("an id");
-    let changes: Vec<_> = [(1, 5), (2, 5), (3, 0)]
-        .into_iter()
-        .map(|(room_type, total_inventory)| InventoryChange {
-            room_type_id: id(room_type),
-            nights: DateRange::new(stay.check_in(), stay.check_out()).expect("a range"),
-            total_inventory,
-            overbooking_percent: Some(0),
-            for_future_nights: false,
-            etag: String::new(),
-        })
-        .collect();
-    store.set_inventory(hotel_id, &changes).await.expect("inventory");
-    let keys = format!("k:{}", BASE64_STANDARD.encode([1; 32])).parse().expect("keys");
-    let (writer, _) = Writer::new(&store, 1);
-    let service = BookingService::new(Dependencies {
-        store,
-        writer,
-        hotels: Box::new(hotels),
-        rates: Box::new(rates),
-        payments: std::sync::Arc::new(MockPaymentClient::new()),
-        offers: OfferSigner::new(&keys),
-        hold: std::time::Duration::from_mins(15),
-        unpaid: UnpaidLimits::unlimited(),
-        wake: Wake::default(),
-    });
-    let request = StayRequest { hotel_id, stay, parties: parties(&["2"]) };
-    (service, request, database)
-}
-
-fn now() -> Timestamp {
-    Timestamp::now()
-}
-
-/// Rooms of these types with so many adults each, for the dates of the request.
-fn rooms(request: &StayRequest, rooms: &[(i32, i32)]) -> RoomsRequest {
-    let room = |(room_type, adults): &(i32, i32)| RoomRequest {
-        room_type_id: id(*room_type),
-        stay: request.stay,
-        party: Party::new(*adults, vec![]).expect("a party"),
-    };
-    RoomsRequest { hotel_id: request.hotel_id, stay: request.stay, rooms: rooms.iter().map(room).collect() }
 }
 
 #[tokio::test]
@@ -138,9 +61,9 @@ async fn offers_list_free_fitting_priced_room_types_cheapest_first() {
     let mut rates = MockRateClient::new();
     rates
         .expect_price()
-        .withf(|_, _, _, _, demand| demand.iter().map(|d| d.room_type_id).eq([id(1), id(2)]))
+        .withf(|_, _, _, demand| demand.iter().map(|d| d.room_type_id).eq([id(1), id(2)]))
         .once()
-        .returning(|_, _, _, _, _| Ok(vec![price(id(1), 9_000), price(id(2), 8_000)]));
+        .returning(|_, _, _, _| Ok(vec![price(id(1), 9_000), price(id(2), 8_000)]));
     let (service, request, _database) = service(hotels, rates).await;
     let offers = service.offers(&request, Timestamp::now()).await.expect("offers");
     let shown: Vec<_> =
@@ -197,10 +120,7 @@ async fn offers_without_fitting_room_type_say_why_and_call_no_rate_service() {
 #[tokio::test]
 async fn offers_name_rooms_that_price_children_as_adults() {
     let mut rates = MockRateClient::new();
-    rates.expect_price().returning(|_, _, rooms, _, _| {
-        assert_eq!(rooms.get(), 1, "each room is priced by itself, as in a booking");
-        Ok(vec![price(id(1), 9_000)])
-    });
+    rates.expect_price().returning(|_, _, _, _| Ok(vec![price(id(1), 9_000)]));
     let (service, request, _database) = service(hotels(vec![room_type(1, 2)]), rates).await;
     let request = StayRequest { parties: parties(&["2", "1-7"]), ..request };
     let offers = service.offers(&request, Timestamp::now()).await.expect("offers");
@@ -209,63 +129,12 @@ async fn offers_name_rooms_that_price_children_as_adults() {
 }
 
 #[tokio::test]
-async fn prepare_signs_the_offer_for_its_caller_and_holds_no_rooms() {
-    let mut hotels = hotels(vec![]);
-    hotels.expect_room_type().returning(|_, room_type_id| Ok(room_type(room_type_id.get(), 2)));
-    let mut rates = MockRateClient::new();
-    let priced = |demand: Vec<RoomTypeDemand>| demand.iter().map(|of| price(of.room_type_id, 9_000)).collect();
-    rates.expect_price().returning(move |_, _, _, _, demand| Ok(priced(demand)));
-    let (service, request, _database) = service(hotels, rates).await;
-    let form = service.prepare("me".into(), rooms(&request, &[(1, 2), (2, 1), (1, 1)]), now()).await.expect("a form");
-    let read = service.offers.verify(&form.token).expect("ours");
-    let shown: Vec<_> = read
-        .lines
-        .iter()
-        .map(|line| (line.room_type_id.get(), line.party.adults(), line.quote.total.minor()))
-        .collect();
-    assert_eq!((read.owner.as_str(), shown), ("me", vec![(1, 2, 9_000), (2, 1, 9_000), (1, 1, 9_000)]));
-    let left = service.availability(request.hotel_id, request.stay, &[id(1)]).await.expect("read");
-    assert_eq!(left[0].rooms_left, 5);
-
-    let sold_out = service.prepare("me".into(), rooms(&request, &[(1, 1), (3, 1)]), now()).await;
-    let Err(ReservationError::SoldOut { room, rooms_left, .. }) = sold_out else { panic!("sold out") };
-    assert_eq!((room, rooms_left), (Some(ShortRoom { index: 1, room_type_id: id(3) }), Some(0)));
-    let six = service.prepare("me".into(), rooms(&request, &[(1, 1); 6]), now()).await;
-    assert!(matches!(six, Err(ReservationError::SoldOut { room: Some(ShortRoom { index: 5, .. }), .. })), "of five");
-    let not_on_sale = service.prepare("me".into(), rooms(&request, &[(1, 1), (4, 1)]), now()).await;
-    assert!(matches!(not_on_sale, Err(ReservationError::NotOnSale)));
-    let crowded = service.prepare("me".into(), rooms(&request, &[(1, 2), (1, 3)]), now()).await;
-    let Err(ReservationError::Misfit(misfit)) = crowded else { panic!("three fit into a room for two") };
-    assert_eq!(misfit, RoomMisfit { room: 1, misfit: Misfit::TooManyAdults { adults: 3, max_adults: 2 } });
-}
-
-#[tokio::test]
-async fn each_party_of_a_booking_is_judged_by_its_own_room_type() {
-    let mut hotels = hotels(vec![]);
-    hotels
-        .expect_room_type()
-        .times(6)
-        .returning(|_, room_type_id| Ok(room_type(room_type_id.get(), room_type_id.get())));
-    let (service, request, _database) = service(hotels, MockRateClient::new()).await;
-    let fit = async |rooms: &[(i32, &str)]| {
-        let parties = parties(&rooms.iter().map(|(_, party)| *party).collect::<Vec<_>>());
-        let rooms: Vec<_> = rooms.iter().map(|(number, _)| id(*number)).zip(parties.as_slice()).collect();
-        service.require_parties_fit(request.hotel_id, &rooms).await
-    };
-    let room_types = fit(&[(2, "2"), (1, "1"), (2, "1-9")]).await.expect("all fit");
-    assert_eq!(room_types.into_keys().collect::<Vec<_>>(), [id(1), id(2)], "each room type is read once");
-    for (rooms, room) in [([(2, "2"), (1, "2")], 1), ([(1, "2"), (2, "2")], 0)] {
-        let Err(ReservationError::Misfit(misfit)) = fit(&rooms).await else { panic!("two fit into a room for one") };
-        assert_eq!(misfit, RoomMisfit { room, misfit: Misfit::TooManyAdults { adults: 2, max_adults: 1 } });
-    }
-}
-
-#[tokio::test]
 async fn offers_with_invalid_price_fail_internally_and_with_rate_outage_name_the_dependency() {
-    let hotels = hotels(vec![room_type(1, 2)]);
+    let mut hotels = hotel_in("Europe/Lisbon");
+    hotels.expect_room_types().returning(|_| Ok(vec![room_type(1, 2)]));
     let mut rates = MockRateClient::new();
-    rates.expect_price().once().returning(|_, _, _, _, _| Err(ReservationError::from(QuoteError::Sum).into()));
-    rates.expect_price().returning(|_, _, _, _, _| {
+    rates.expect_price().once().returning(|_, _, _, _| Err(ReservationError::from(QuoteError::Sum).into()));
+    rates.expect_price().returning(|_, _, _, _| {
         Err(Problem::from_dependency("rate", &tonic::Status::unavailable("connection refused")))
     });
     let (service, request, _database) = service(hotels, rates).await;
@@ -292,10 +161,10 @@ async fn search_of_single_adults_calls_the_hotel_service_only_when_nothing_is_on
 
 #[tokio::test]
 async fn search_judges_parties_when_rooms_are_left() {
-    let mut hotels = hotel_in("Europe/Lisbon");
+    let mut hotels = MockHotelClient::new();
     let bands = vec![AgeBand { code: "CHILD".into(), min_age: 0, max_age: 11 }];
     let rules = ChildRules { age_bands: AgeBands::new(bands).expect("bands"), min_child_age: 6 };
-    hotels.expect_child_rules().once().returning(move |_| Ok(rules.clone()));
+    hotels.expect_hotel().once().returning(move |_| Ok(hotel_info("Europe/Lisbon", rules.clone())));
     let family = Occupancy { max_adults: 2, base: 2, max_children: 1, ..Occupancy::of_adults(3) };
     let family = RoomTypeInfo { occupancy: family, ..room_type(2, 3) };
     hotels.expect_room_types().once().returning(move |_| Ok(vec![room_type(1, 2), family.clone()]));
@@ -324,7 +193,6 @@ async fn stay_is_offered_until_its_first_day_ends_at_the_hotel(
 ) {
     let now: Timestamp = now.parse().expect("a time");
     let mut hotels = hotel_in(zone);
-    hotels.expect_child_rules().returning(|_| Ok(ChildRules::default()));
     hotels.expect_room_types().returning(|_| Ok(vec![room_type(1, 2)]));
     hotels.expect_room_type().returning(|_, room_type_id| Ok(room_type(room_type_id.get(), 2)));
     let (service, request, _database) = service(hotels, MockRateClient::new()).await;
@@ -338,23 +206,4 @@ async fn stay_is_offered_until_its_first_day_ends_at_the_hotel(
     let prepared =
         service.prepare("me".into(), rooms(&request, &[(1, 2)]), now).await.map(drop).expect_err("not on sale");
     assert_eq!(!past(prepared), offered);
-}
-
-#[rstest::rstest]
-#[case::over_in_auckland("Pacific/Auckland", &[0])]
-#[case::not_over_in_honolulu("Pacific/Honolulu", &[])]
-#[tokio::test]
-async fn inventory_can_be_set_from_today_at_the_hotel(#[case] zone: &'static str, #[case] past: &[usize]) {
-    let now: Timestamp = "2030-01-01T21:50:00Z".parse().expect("a time");
-    let (service, request, _database) = service(hotel_in(zone), MockRateClient::new()).await;
-    let change = |from: jiff::civil::Date| InventoryChange {
-        room_type_id: id(1),
-        nights: DateRange::new(from, from.saturating_add(1.day())).expect("a range"),
-        total_inventory: 1,
-        overbooking_percent: None,
-        for_future_nights: false,
-        etag: String::new(),
-    };
-    let changes = [change(date(2030, 1, 1)), change(date(2030, 1, 2))];
-    assert_eq!(service.past_changes(request.hotel_id, &changes, now).await.expect("known"), past);
 }

@@ -1,4 +1,4 @@
-//! Times and amounts as people write them, in every language.
+//! Formats times and amounts for mails, in every language.
 
 use jiff::{Timestamp, tz::TimeZone};
 use staymesh_domain::{Language, Money};
