@@ -51,11 +51,8 @@ impl<P: Psp> Payments<P> {
             }
         }
         let wanted = RefundRequest { reason: RefundReason::Requested, request_id, amount, goodwill };
-        let limit = if goodwill {
-            payment.refundable()?
-        } else {
-            policy_left(&mut transaction, payment, &standings).await?
-        };
+        let limit =
+            if goodwill { payment.refundable()? } else { policy_left(&mut transaction, payment, &standings).await? };
         let watched = audit::PAYMENT.before(&mut transaction, &id).await?;
         request(&mut transaction, payment, &wanted, limit).await?;
         watched.record(&mut transaction).await?;
@@ -86,10 +83,7 @@ pub(super) fn require_currency(amount: Money, payment: &Payment, field: &str) ->
 }
 
 /// The payments of a reservation with what their refunds were for, newest first, locked until the end of the transaction.
-pub(super) async fn standings(
-    connection: &mut PgConnection,
-    id: ReservationId,
-) -> Result<Vec<Standing>, PaymentError> {
+pub(super) async fn standings(connection: &mut PgConnection, id: ReservationId) -> Result<Vec<Standing>, PaymentError> {
     let payments = payments::lock_all(connection, id).await?;
     let ids: Vec<PaymentId> = payments.iter().map(|payment| payment.payment_id).collect();
     let refunds = refunds::standings(connection, &ids).await?;

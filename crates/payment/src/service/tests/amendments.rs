@@ -80,7 +80,8 @@ async fn amendment_posts_the_difference_once_and_changes_the_invoice_line() {
 }
 
 fn first_page() -> staymesh_domain::Page<crate::service::InvoiceCursor> {
-    staymesh_domain::Page::collect(&mut staymesh_domain::FieldErrors::default(), 0, "", &["client:acme", "", ""]).unwrap()
+    staymesh_domain::Page::collect(&mut staymesh_domain::FieldErrors::default(), 0, "", &["client:acme", "", ""])
+        .unwrap()
 }
 
 #[tokio::test]
@@ -141,7 +142,11 @@ async fn applied_change_that_costs_less_lowers_the_sale_and_late_messages_change
 #[case::never_applied(false, 35_200, 30_000)]
 #[case::in_full(false, 35_200, 35_200)]
 #[tokio::test]
-async fn cancellation_credits_the_sale_as_it_was_agreed(#[case] applied: bool, #[case] agreed: i64, #[case] refund: i64) {
+async fn cancellation_credits_the_sale_as_it_was_agreed(
+    #[case] applied: bool,
+    #[case] agreed: i64,
+    #[case] refund: i64,
+) {
     let database = database().await;
     let (pool, id) = (database.pool(), reservation_id());
     let payments = on(pool);

@@ -14,7 +14,8 @@ use crate::{
     clients::reservations::MockReservationClient,
     error::PaymentError,
     model::{
-        Booking, ChangeSettlement, NewPayment, Payment, PaymentMode, PendingChange, RefundReason, ReservationStatus, Status,
+        Booking, ChangeSettlement, NewPayment, Payment, PaymentMode, PendingChange, RefundReason, ReservationStatus,
+        Status,
     },
     service::Payments,
     store::{payments, refunds},

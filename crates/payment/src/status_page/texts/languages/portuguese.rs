@@ -117,18 +117,9 @@ pub(crate) const TEXTS: [(Message, &str); COUNT] = [
         Message::ChangeWaiting,
         "Aguardamos o pagamento de {amount} pela sua alteração. Até lá, a sua reserva fica como está.",
     ),
-    (
-        Message::ChangeReceived,
-        "O seu pagamento de {amount} pela alteração chegou. Estamos a fazer a alteração.",
-    ),
-    (
-        Message::ChangeApplied,
-        "O seu pagamento de {amount} pela alteração chegou, e a alteração está feita.",
-    ),
-    (
-        Message::ChangeNotApplied,
-        "A alteração não foi paga e, por isso, não é feita. A sua reserva fica como estava.",
-    ),
+    (Message::ChangeReceived, "O seu pagamento de {amount} pela alteração chegou. Estamos a fazer a alteração."),
+    (Message::ChangeApplied, "O seu pagamento de {amount} pela alteração chegou, e a alteração está feita."),
+    (Message::ChangeNotApplied, "A alteração não foi paga e, por isso, não é feita. A sua reserva fica como estava."),
     (
         Message::ChangePaidTooLate,
         "O seu pagamento de {amount} pela alteração chegou tarde demais. A alteração não é feita, e todo esse dinheiro lhe é devolvido.",

@@ -120,18 +120,9 @@ pub(crate) const TEXTS: [(Message, &str); COUNT] = [
         Message::ChangeWaiting,
         "Esperamos el pago de {amount} por su cambio. Hasta entonces, su reserva queda como está.",
     ),
-    (
-        Message::ChangeReceived,
-        "Su pago de {amount} por el cambio ha llegado. Estamos haciendo el cambio.",
-    ),
-    (
-        Message::ChangeApplied,
-        "Su pago de {amount} por el cambio ha llegado, y el cambio está hecho.",
-    ),
-    (
-        Message::ChangeNotApplied,
-        "El cambio no se pagó y por eso no se hace. Su reserva queda como estaba.",
-    ),
+    (Message::ChangeReceived, "Su pago de {amount} por el cambio ha llegado. Estamos haciendo el cambio."),
+    (Message::ChangeApplied, "Su pago de {amount} por el cambio ha llegado, y el cambio está hecho."),
+    (Message::ChangeNotApplied, "El cambio no se pagó y por eso no se hace. Su reserva queda como estaba."),
     (
         Message::ChangePaidTooLate,
         "Su pago de {amount} por el cambio llegó demasiado tarde. El cambio no se hace, y le devolvemos todo ese dinero.",
