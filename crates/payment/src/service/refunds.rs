@@ -15,7 +15,7 @@ use crate::{
     error::PaymentError,
     fault_points,
     model::{Payment, Refund, RefundReason, RefundRequest, Standing, Status, kept_back},
-    store::{audit, cancellations, payments, refunds},
+    store::{audit, cancellations, payment_notes, payments, refunds},
 };
 
 impl<P: Psp> Payments<P> {
@@ -140,7 +140,7 @@ pub(super) async fn request(
 /// that it expects no more of it. Idempotent: nothing is left after an earlier call, or if an administrator refunded it.
 pub(super) async fn refuse(connection: &mut PgConnection, payment: &Payment) -> Result<(), PaymentError> {
     let id = payment.payment_id;
-    payments::note_refusal(connection, id).await?;
+    payment_notes::note_refusal(connection, id).await?;
     let refundable = payment.refundable()?;
     if refundable.minor() > 0 {
         let (reason, request_id) = (RefundReason::RoomsGone, id.as_uuid());
@@ -174,7 +174,7 @@ async fn policy_left(
 /// Notes that the reservation of a payment that is locked has ended, and returns the payment. Refunds that succeeded
 /// before are reported to the reservation service now; pending ones when they succeed.
 pub(super) async fn reservation_ended(connection: &mut PgConnection, id: PaymentId) -> Result<Payment, PaymentError> {
-    payments::note_end(connection, id).await?;
+    payment_notes::note_end(connection, id).await?;
     report_if_complete(connection, id).await
 }
 
