@@ -107,9 +107,31 @@ create trigger cancellation_settlement_is_kept before delete or truncate on canc
 
 alter table payment_order
     add column revision integer not null default 1,
+    -- When the reservation service did not accept the payment, so that all of it goes back; null while it pays for it.
+    add column refused_at timestamptz,
     add constraint payment_order_revision_is_positive check (revision > 0) not valid,
     -- The trigger below checks it by revision.
     drop constraint payment_order_event_fkey;
+
+-- What the foreign key checked, for the terms of the payment's revision. Terms are never changed or deleted.
+create function payment_order_has_terms() returns trigger language plpgsql as $$
+begin
+    if new.revision = 1 and not exists (
+            select from payment_event e where e.reservation_id = new.reservation_id
+                and (e.hotel_id, e.owner, e.amount_minor, e.currency)
+                    = (new.hotel_id, new.owner, new.amount_minor, new.currency))
+        or new.revision <> 1 and not exists (
+            select from payment_change c where c.reservation_id = new.reservation_id and c.revision = new.revision
+                and (c.hotel_id, c.owner, c.amount_minor, c.currency)
+                    = (new.hotel_id, new.owner, new.amount_minor, new.currency)) then
+        raise exception 'a payment has the terms of its revision'
+            using errcode = 'foreign_key_violation', constraint = 'payment_order_event_fkey';
+    end if;
+    return null;
+end
+$$;
+create trigger payment_order_has_terms after insert on payment_order
+    for each row execute function payment_order_has_terms();
 
 create or replace function payment_order_guard() returns trigger language plpgsql as $$
 begin
@@ -121,17 +143,6 @@ begin
         if new.status <> 'PENDING' then
             raise exception 'a payment begins unpaid'
                 using errcode = 'check_violation', constraint = 'payment_order_legal_transition';
-        end if;
-        if new.revision = 1 and not exists (
-                select from payment_event e where e.reservation_id = new.reservation_id
-                    and (e.hotel_id, e.owner, e.amount_minor, e.currency)
-                        = (new.hotel_id, new.owner, new.amount_minor, new.currency))
-            or new.revision <> 1 and not exists (
-                select from payment_change c where c.reservation_id = new.reservation_id and c.revision = new.revision
-                    and (c.hotel_id, c.owner, c.amount_minor, c.currency)
-                        = (new.hotel_id, new.owner, new.amount_minor, new.currency)) then
-            raise exception 'a payment has the terms of its revision'
-                using errcode = 'foreign_key_violation', constraint = 'payment_order_event_fkey';
         end if;
         return new;
     end if;

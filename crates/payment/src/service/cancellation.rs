@@ -10,7 +10,7 @@ use crate::{
     error::PaymentError,
     fault_points,
     model::{Payment, RefundReason, RefundRequest, Settlement, Standing, Status, kept_back, newest_first},
-    store::{cancellations, payments, refunds as refund_rows},
+    store::{cancellations, payment_notes, payments, refunds as refund_rows},
 };
 
 impl<P: Psp> Payments<P> {
@@ -104,7 +104,7 @@ async fn note_refund_due(connection: &mut PgConnection, payment: &Payment, due: 
         minor if minor > payment.amount.minor() => payment.amount,
         _ => due,
     };
-    Ok(payments::note_refund_due(connection, payment.payment_id, due).await?)
+    Ok(payment_notes::note_refund_due(connection, payment.payment_id, due).await?)
 }
 
 async fn request_share(connection: &mut PgConnection, payment: &Payment, share: Money) -> Result<(), PaymentError> {

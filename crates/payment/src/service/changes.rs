@@ -71,7 +71,11 @@ impl<P: Psp> Payments<P> {
     }
 
     /// The check-out date of the stay after the change, from which on the hotel is paid; `None` if it was dropped.
-    async fn check_out_after(&self, id: ReservationId, change: &ChangeSettlement) -> Result<Option<Date>, PaymentError> {
+    async fn check_out_after(
+        &self,
+        id: ReservationId,
+        change: &ChangeSettlement,
+    ) -> Result<Option<Date>, PaymentError> {
         match &change.sale {
             _ if change.dropped => Ok(None),
             Some(terms) => Ok(Some(terms.check_out)),
@@ -91,9 +95,8 @@ async fn give_back(
 ) -> Result<Money, PaymentError> {
     let none = Money::zero(change.refund.currency());
     if change.dropped {
-        let own = |standing: &&Standing| {
-            standing.payment.revision == change.revision && standing.payment.status.has_money()
-        };
+        let own =
+            |standing: &&Standing| standing.payment.revision == change.revision && standing.payment.status.has_money();
         for standing in standings.iter().filter(own) {
             refunds::refuse(connection, &standing.payment).await?;
         }

@@ -98,8 +98,7 @@ impl<P: Psp> Payments<P> {
         let split = Split::with_commission(amount, taxes, self.commission_basis_points)
             .ok_or_else(|| Problem::internal(&"the taxes of the reservation exceed its price"))?;
         let check_after = SignedDuration::try_from(self.check_after).map_err(|error| Problem::internal(&error))?;
-        let next_check_time =
-            Timestamp::now().checked_add(check_after).map_err(|error| Problem::internal(&error))?;
+        let next_check_time = Timestamp::now().checked_add(check_after).map_err(|error| Problem::internal(&error))?;
         Ok(NewPayment {
             payment_id: PaymentId::new(),
             reservation_id,

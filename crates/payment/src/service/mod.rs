@@ -21,7 +21,7 @@ mod sweep;
 mod webhook;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use std::{sync::Arc, time::Duration};
 

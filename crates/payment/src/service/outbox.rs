@@ -108,7 +108,8 @@ impl<P: Psp> Payments<P> {
         }
         let mut transaction = self.pool.begin().await?;
         let standings = refunds::standings(&mut transaction, payment.reservation_id).await?;
-        let refused = standings.iter().find(|standing| standing.payment.payment_id == id).ok_or_else(no_such_payment)?;
+        let refused =
+            standings.iter().find(|standing| standing.payment.payment_id == id).ok_or_else(no_such_payment)?;
         refunds::refuse(&mut transaction, &refused.payment).await?;
         if let Some(due) = cancellations::refund(&mut transaction, payment.reservation_id).await? {
             // The end of the reservation may have taken its refund from this payment, which does not count any more.

@@ -15,7 +15,7 @@ use crate::{
     error::PaymentError,
     fault_points,
     model::{Payment, Refund, RefundReason, RefundRequest, Standing, Status, kept_back},
-    store::{audit, cancellations, payments, refunds},
+    store::{audit, cancellations, payment_notes, payments, refunds},
 };
 
 impl<P: Psp> Payments<P> {
@@ -51,11 +51,8 @@ impl<P: Psp> Payments<P> {
             }
         }
         let wanted = RefundRequest { reason: RefundReason::Requested, request_id, amount, goodwill };
-        let limit = if goodwill {
-            payment.refundable()?
-        } else {
-            policy_left(&mut transaction, payment, &standings).await?
-        };
+        let limit =
+            if goodwill { payment.refundable()? } else { policy_left(&mut transaction, payment, &standings).await? };
         let watched = audit::PAYMENT.before(&mut transaction, &id).await?;
         request(&mut transaction, payment, &wanted, limit).await?;
         watched.record(&mut transaction).await?;
@@ -86,10 +83,7 @@ pub(super) fn require_currency(amount: Money, payment: &Payment, field: &str) ->
 }
 
 /// The payments of a reservation with what their refunds were for, newest first, locked until the end of the transaction.
-pub(super) async fn standings(
-    connection: &mut PgConnection,
-    id: ReservationId,
-) -> Result<Vec<Standing>, PaymentError> {
+pub(super) async fn standings(connection: &mut PgConnection, id: ReservationId) -> Result<Vec<Standing>, PaymentError> {
     let payments = payments::lock_all(connection, id).await?;
     let ids: Vec<PaymentId> = payments.iter().map(|payment| payment.payment_id).collect();
     let refunds = refunds::standings(connection, &ids).await?;
@@ -146,6 +140,7 @@ pub(super) async fn request(
 /// that it expects no more of it. Idempotent: nothing is left after an earlier call, or if an administrator refunded it.
 pub(super) async fn refuse(connection: &mut PgConnection, payment: &Payment) -> Result<(), PaymentError> {
     let id = payment.payment_id;
+    payment_notes::note_refusal(connection, id).await?;
     let refundable = payment.refundable()?;
     if refundable.minor() > 0 {
         let (reason, request_id) = (RefundReason::RoomsGone, id.as_uuid());
@@ -179,7 +174,7 @@ async fn policy_left(
 /// Notes that the reservation of a payment that is locked has ended, and returns the payment. Refunds that succeeded
 /// before are reported to the reservation service now; pending ones when they succeed.
 pub(super) async fn reservation_ended(connection: &mut PgConnection, id: PaymentId) -> Result<Payment, PaymentError> {
-    payments::note_end(connection, id).await?;
+    payment_notes::note_end(connection, id).await?;
     report_if_complete(connection, id).await
 }
 

@@ -8,6 +8,7 @@ pub mod partner_credit;
 pub mod partner_sale_changes;
 pub mod partner_sales;
 pub mod payment_events;
+pub mod payment_notes;
 pub mod payments;
 pub mod payouts;
 pub mod refunds;

@@ -82,9 +82,9 @@ pub async fn lock_payable(connection: &mut PgConnection, account_id: i64) -> Res
 }
 
 /// The entries of the account $1 for stays with a check-out before $2 that no payout has settled; the latest change of the
-/// reservation says when its stay ends. Excludes entries
-/// without a reservation (such as payouts themselves), those whose check-out is unknown, and those of a payment that the
-/// reservation service has not accepted yet: it may have arrived too late for the stay, and then all of it goes back.
+/// reservation says when its stay ends. Excludes entries without a reservation (such as payouts themselves), those whose
+/// check-out is unknown, and those of a payment that the reservation service has not accepted yet: it may have arrived too
+/// late for the stay, and then all of it goes back.
 macro_rules! due {
     () => {
         "due as materialized (

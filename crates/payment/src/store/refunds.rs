@@ -93,7 +93,7 @@ pub async fn sum_without_goodwill(connection: &mut PgConnection, payment_id: Pay
     Ok(sqlx::query_scalar(sum).bind(payment_id.as_uuid()).fetch_one(connection).await?)
 }
 
-/// Of each of these payments with a refund: the sum of the refunds that count toward what the end of the reservation gives
+/// Of each of these payments: the sum of the refunds that count toward what the end of the reservation gives
 /// back, in minor units, and whether all of it goes back because it was not accepted.
 ///
 /// # Errors
@@ -103,10 +103,10 @@ pub async fn standings(
     payments: &[PaymentId],
 ) -> Result<Vec<(Uuid, i64, bool)>, StoreError> {
     let rows = sqlx::query_as(
-        "select payment_id, coalesce(sum(amount_minor) filter (
-                 where reason in ('REQUESTED', 'CANCELLATION') and not goodwill and revision is null), 0)::bigint,
-             bool_or(reason = 'ROOMS_GONE')
-         from refund where payment_id = any($1) group by payment_id",
+        "select payment_id, coalesce(sum(refund.amount_minor) filter (
+                 where reason in ('REQUESTED', 'CANCELLATION') and not goodwill and refund.revision is null), 0)::bigint,
+             refused_at is not null or coalesce(bool_or(reason = 'ROOMS_GONE'), false)
+         from payment_order left join refund using (payment_id) where payment_id = any($1) group by payment_id",
     );
     Ok(rows.bind(payments.iter().map(|id| id.as_uuid()).collect::<Vec<_>>()).fetch_all(connection).await?)
 }

@@ -215,7 +215,8 @@ async fn page_of_a_stay_that_begins_tonight_closes_before_the_hold() {
     };
     let database = database().await;
     let service = Payments { hotels: hotels(Some(zone)), ..service(database.pool(), finds(held_long), opens()) };
-    let payment = service.create(&caller("guest-1", Role::Guest, &[]), reservation_id(), 1, String::new()).await.unwrap();
+    let payment =
+        service.create(&caller("guest-1", Role::Guest, &[]), reservation_id(), 1, String::new()).await.unwrap();
     assert!(payment.expire_time < Timestamp::now() + SignedDuration::from_hours(2), "{}", payment.expire_time);
 }
 
