@@ -15,8 +15,8 @@ use crate::{
     offer_token::OfferError,
     quote::QuoteError,
     room_line::{RoomLinesError, ShortRoom},
-    rooms_change::RoomsChangeError,
     room_status::RoomStatus,
+    rooms_change::RoomsChangeError,
 };
 
 /// Why a request was refused or failed.
@@ -244,9 +244,9 @@ impl From<ReservationError> for Problem {
                 Self::new(Reason::NoShowOutOfTime, text).with("from_time", from).with("until_time", until)
             }
             E::NotChangeable(why) => not_changeable(why, text),
-            E::RevisionMismatch { base, current } => Self::new(Reason::RevisionMismatch, text)
-                .with("base_revision", base)
-                .with("current_revision", current),
+            E::RevisionMismatch { base, current } => {
+                Self::new(Reason::RevisionMismatch, text).with("base_revision", base).with("current_revision", current)
+            }
             E::ChangePending => Self::new(Reason::ChangePending, text),
             E::RequestIdReused => Self::new(Reason::RequestIdReused, text),
             E::RoomsChange(error) => Self::internal(&error),

@@ -47,9 +47,9 @@ pub mod offer_token;
 mod payment_events;
 pub mod quote;
 mod room_line;
-mod rooms_change;
 mod room_status;
 mod room_step;
+mod rooms_change;
 pub mod seed;
 mod service;
 pub mod store;
@@ -83,14 +83,14 @@ use tonic::service::Routes;
 pub use clients::{HotelClient, HotelInfo, PaymentClient, RateClient, RoomTypeDemand, RoomTypeInfo, RoomTypePrice};
 pub use config::{Config, OfferKeys};
 pub use error::{ReservationError, UnpaidLimit};
-pub use events::{Cancelled, SoldByPartner, Terms};
+pub use events::{Cancelled, ChangeSettled, ChangeSoldByPartner, SoldByPartner, Terms};
 pub use fit::RoomMisfit;
 pub use model::{
     CancellationReason, Guest, HoldLimits, NewReservation, PaymentMode, PendingChange, Reservation, Source, Status,
 };
 pub use room_line::{RoomLine, RoomLinesError, RoomLinesSum, ShortRoom};
-pub use rooms_change::{PlacedRoom, RoomsChange, RoomsChangeError};
 pub use room_status::RoomStatus;
+pub use rooms_change::{PlacedRoom, RoomsChange, RoomsChangeError};
 pub use service::{BookingService, Dependencies, UnpaidLimits};
 pub use writer::{Applied, ChangeOrder, Created, Revised, RevisionOrder, Writer};
 

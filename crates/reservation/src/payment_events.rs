@@ -13,8 +13,8 @@ use tonic::{Code, Status};
 use crate::{
     clients::PaymentClient,
     events::{
-        CANCELLED, CHANGE_APPLIED, CHANGE_DROPPED, CHANGE_SOLD_BY_PARTNER, Cancelled, ChangeSettled, ChangeSoldByPartner,
-        SOLD_BY_PARTNER, SoldByPartner,
+        CANCELLED, CHANGE_APPLIED, CHANGE_DROPPED, CHANGE_SOLD_BY_PARTNER, Cancelled, ChangeSettled,
+        ChangeSoldByPartner, SOLD_BY_PARTNER, SoldByPartner,
     },
     fault_points,
     service::BookingService,

@@ -58,7 +58,8 @@ mod tests {
     }
 
     fn terms(deadlines: &[(Option<&str>, i64)]) -> CancellationTerms {
-        let deadline = |(until, minor): &(Option<&str>, i64)| Deadline { until: until.map(time), penalty: euros(*minor) };
+        let deadline =
+            |(until, minor): &(Option<&str>, i64)| Deadline { until: until.map(time), penalty: euros(*minor) };
         CancellationTerms {
             deadlines: deadlines.iter().map(deadline).collect(),
             grace: None,
@@ -71,7 +72,8 @@ mod tests {
 
     #[test]
     fn part_of_a_price_keeps_its_share_of_every_penalty() {
-        let half = terms(&[(Some("2030-01-01T00:00:00Z"), 0), (None, 5_000)]).in_proportion(euros(3_333), euros(10_000));
+        let half =
+            terms(&[(Some("2030-01-01T00:00:00Z"), 0), (None, 5_000)]).in_proportion(euros(3_333), euros(10_000));
         let kept: Vec<_> = half.unwrap().deadlines.iter().map(|deadline| deadline.penalty.minor()).collect();
         assert_eq!(kept, [0, 1_666], "half to even");
         let of_nothing = terms(&[(None, 0)]).in_proportion(euros(100), euros(0)).unwrap();

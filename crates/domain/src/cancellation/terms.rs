@@ -130,9 +130,8 @@ impl CancellationTerms {
         ends.sort_unstable();
         ends.dedup();
         let ends = ends.into_iter().map(Some).chain([None]);
-        let deadline = |until| {
-            Ok(Deadline { until, penalty: penalty(self.tier_penalty(until), other.tier_penalty(until))? })
-        };
+        let deadline =
+            |until| Ok(Deadline { until, penalty: penalty(self.tier_penalty(until), other.tier_penalty(until))? });
         ends.map(deadline).collect()
     }
 

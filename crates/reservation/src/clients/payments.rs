@@ -3,8 +3,7 @@
 use staymesh_api::{
     payment::v1::{
         AmendPartnerSaleRequest, PartnerSaleTerms, RecordPartnerSaleRequest, SettleCancellationRequest,
-        SettleChangeRequest,
-        payment_flow_service_client::PaymentFlowServiceClient,
+        SettleChangeRequest, payment_flow_service_client::PaymentFlowServiceClient,
     },
     r#type::v1::Money as ProtoMoney,
 };

@@ -213,8 +213,7 @@ impl ReservationService for ReservationHandler {
         let id = errors.value(message.reservation_id.parse::<ReservationId>());
         let rooms = errors.value(changes::cancelled_rooms(&message.rooms));
         let expected_refund = errors.value(request::expected_refund(message.expected_refund.as_ref()));
-        let ((id, expected_refund), rooms) =
-            errors.complete(id.zip(expected_refund).zip(rooms)).map_err(refuse)?;
+        let ((id, expected_refund), rooms) = errors.complete(id.zip(expected_refund).zip(rooms)).map_err(refuse)?;
         if !rooms.is_empty() {
             let booking = self.0.cancel_rooms(&caller, id, rooms, expected_refund, Timestamp::now()).await?;
             return Ok(Response::new(response::reservation(booking)?));

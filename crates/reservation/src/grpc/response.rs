@@ -116,7 +116,8 @@ fn terms_together(booking: &Reservation) -> Result<rate::CancellationTerms, Rese
 fn rooms(booking: &Reservation) -> Vec<proto::ReservationRoom> {
     let status = RoomStatus::of_booking(booking.status, booking.cancellation_reason);
     let live = booking.placed_lines().map(|placed| room(placed, booking.create_time, status));
-    let dropped = booking.dropped.iter().map(|dropped| room(dropped.placed(), booking.create_time, RoomStatus::Cancelled));
+    let dropped =
+        booking.dropped.iter().map(|dropped| room(dropped.placed(), booking.create_time, RoomStatus::Cancelled));
     let mut rooms: Vec<_> = live.chain(dropped).collect();
     rooms.sort_by_key(|room| room.position);
     rooms

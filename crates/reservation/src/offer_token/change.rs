@@ -91,12 +91,7 @@ mod tests {
     use staymesh_domain::HotelId;
 
     use super::*;
-    use crate::{
-        offer_token::Offer,
-        quote::tests::euros,
-        rooms_change::PlacedRoom,
-        testing::order_of_rooms,
-    };
+    use crate::{offer_token::Offer, quote::tests::euros, rooms_change::PlacedRoom, testing::order_of_rooms};
 
     fn signer() -> OfferSigner {
         OfferSigner::new(&format!("a:{}", BASE64_STANDARD.encode([1; 32])).parse().expect("keys"))

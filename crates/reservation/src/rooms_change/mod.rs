@@ -72,9 +72,8 @@ impl RoomsChange {
     ) -> Result<Self, RoomsChangeError> {
         let change = Self { kept, rooms, penalty, balance: Money::zero(penalty.currency()) };
         let after = change.applied_to(booked)?;
-        let total = |rooms: &[PlacedRoom]| {
-            Money::sum(penalty.currency(), rooms.iter().map(|room| room.line.quote.total))
-        };
+        let total =
+            |rooms: &[PlacedRoom]| Money::sum(penalty.currency(), rooms.iter().map(|room| room.line.quote.total));
         let balance = total(&after)?.checked_add(penalty)?.checked_sub(total(booked)?)?;
         Ok(Self { balance, ..change })
     }
@@ -96,7 +95,8 @@ impl RoomsChange {
 /// The rooms to add to each night, negative for those that are released, when `before` becomes `after`. Nights that stay
 /// equal are absent.
 pub(crate) fn delta(hotel_id: i32, before: &[PlacedRoom], after: &[PlacedRoom]) -> BTreeMap<Night, i32> {
-    let nights = |rooms: &[PlacedRoom]| crate::room_line::nights_of(hotel_id, rooms.iter().map(|room| room.line.room()));
+    let nights =
+        |rooms: &[PlacedRoom]| crate::room_line::nights_of(hotel_id, rooms.iter().map(|room| room.line.room()));
     let mut delta = nights(after);
     for (night, rooms) in nights(before) {
         *delta.entry(night).or_default() -= rooms;

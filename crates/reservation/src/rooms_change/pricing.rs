@@ -126,9 +126,7 @@ fn part_of(quote: &Quote, stay: StayDates) -> Result<Quote, QuoteError> {
         0 => (count(&nights)?, count(&quote.nights)?),
         _ => (subtotal, quote.subtotal),
     };
-    let share = |tax: &TaxLine| {
-        Ok(TaxLine { name: tax.name.clone(), amount: tax.amount.in_proportion(part, whole)? })
-    };
+    let share = |tax: &TaxLine| Ok(TaxLine { name: tax.name.clone(), amount: tax.amount.in_proportion(part, whole)? });
     let taxes = quote.taxes.iter().map(share).collect::<Result<Vec<_>, MoneyError>>()?;
     summed(Quote { nights, subtotal, taxes, ..quote.clone() })
 }

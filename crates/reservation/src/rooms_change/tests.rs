@@ -33,7 +33,8 @@ fn times() -> [Timestamp; 2] {
 /// per cent before.
 fn quote(from: i32, nights: &[i64], early: i32, late: i32) -> Quote {
     let dates = stay(from, i32::try_from(nights.len()).expect("few")).nights();
-    let nights: Vec<_> = dates.zip(nights).map(|(date, price)| PricedNight { date, price: euros(price * 100) }).collect();
+    let nights: Vec<_> =
+        dates.zip(nights).map(|(date, price)| PricedNight { date, price: euros(price * 100) }).collect();
     let subtotal = Money::sum(euros(0).currency(), nights.iter().map(|night| night.price)).expect("a sum");
     let tax = subtotal.percent_basis_points(1_000).expect("a tax");
     let total = subtotal.checked_add(tax).expect("a total");
@@ -44,11 +45,24 @@ fn quote(from: i32, nights: &[i64], early: i32, late: i32) -> Quote {
 
 fn line(from: i32, quote: Quote) -> RoomLine {
     let nights = i32::try_from(quote.nights.len()).expect("few");
-    RoomLine { room_type_id: room_type(), stay: stay(from, nights), party: "2".parse().expect("a party"), quote, status: crate::room_status::RoomStatus::Live }
+    RoomLine {
+        room_type_id: room_type(),
+        stay: stay(from, nights),
+        party: "2".parse().expect("a party"),
+        quote,
+        status: crate::room_status::RoomStatus::Live,
+    }
 }
 
 /// The room `before` with the dates of `whole`, and its type and party unless they are `other`.
-fn priced(before: &RoomLine, whole: Quote, kept: Option<Quote>, other: bool, reprice: Reprice, now: Timestamp) -> pricing::PricedRoom {
+fn priced(
+    before: &RoomLine,
+    whole: Quote,
+    kept: Option<Quote>,
+    other: bool,
+    reprice: Reprice,
+    now: Timestamp,
+) -> pricing::PricedRoom {
     let after = line((whole.nights[0].date - FIRST).get_days(), whole.clone());
     let party = if other { "3" } else { "2" }.parse().expect("a party");
     let booked = BookedRoom { line: before, booked: Timestamp::UNIX_EPOCH };
@@ -122,7 +136,8 @@ fn difference_to_a_cheaper_room_is_given_up_by_the_terms_unless_staff_reprice() 
 #[test]
 fn room_that_would_be_missing_or_twice_there_is_no_change() {
     let booked = [PlacedRoom { position: 1, line: line(0, quote(0, &[100], 0, 50)) }];
-    let change = |kept: &[i32], rooms: &[PlacedRoom]| RoomsChange::new(&booked, kept.to_vec(), rooms.to_vec(), euros(0));
+    let change =
+        |kept: &[i32], rooms: &[PlacedRoom]| RoomsChange::new(&booked, kept.to_vec(), rooms.to_vec(), euros(0));
     assert!(change(&[1], &[]).is_ok());
     for (kept, rooms) in [(&[2][..], &[][..]), (&[], &[]), (&[1], &booked[..])] {
         assert!(matches!(change(kept, rooms), Err(RoomsChangeError::Rooms)), "{kept:?}");

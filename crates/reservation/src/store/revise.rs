@@ -107,12 +107,7 @@ impl Transaction {
     pub(crate) async fn swap_reserved(&mut self, delta: &super::Delta) -> Result<(), ReservationError> {
         match self.add_reserved(delta).await {
             Err(ReservationError::Store(error)) if error.constraint() == Some(NOT_OVERBOOKED) => {
-                Err(ReservationError::SoldOut {
-                    room: None,
-                    stay_date: None,
-                    rooms_left: None,
-                    hold_expire_time: None,
-                })
+                Err(ReservationError::SoldOut { room: None, stay_date: None, rooms_left: None, hold_expire_time: None })
             }
             added => added,
         }

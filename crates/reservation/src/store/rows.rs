@@ -15,8 +15,8 @@ use super::{
 use crate::{
     model::{CancellationReason, Guest, PaymentMode, Reservation, Status},
     room_line::{RoomLine, RoomLinesError, RoomLinesSum},
-    rooms_change::PlacedRoom,
     room_status::RoomStatus,
+    rooms_change::PlacedRoom,
 };
 
 /// A row as every statement selects it, see [`super::lines::reservation_columns`]. The columns of its rooms, dates and price

@@ -94,9 +94,11 @@ impl<'a> ChangePlan<'a> {
         for (order, judged) in self.orders.iter().zip(&self.judged) {
             let Ok((booking, Decision::Change(Change { rooms: Rooms::Release, .. }))) = judged else { continue };
             let (aggregate_id, trace_parent) = (booking.id.as_uuid(), order.trace_parent.clone());
-            events.extend(
-                ChangeSettled::dropped(booking)?.map(|payload| NewEvent { aggregate_id, payload, trace_parent }),
-            );
+            events.extend(ChangeSettled::dropped(booking)?.map(|payload| NewEvent {
+                aggregate_id,
+                payload,
+                trace_parent,
+            }));
         }
         Ok(events)
     }

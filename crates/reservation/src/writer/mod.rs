@@ -31,8 +31,8 @@ pub(crate) use change_plan::cancelled_event;
 pub use change_plan::{Applied, ChangeOrder};
 pub use outcome::Created;
 pub use queue::Writer;
-pub(crate) use revise::{RevisionCommand, RevisionOutcome, require_changeable, revise};
 pub use revise::{Revised, RevisionOrder};
+pub(crate) use revise::{RevisionCommand, RevisionOutcome, require_changeable, revise};
 
 #[cfg(test)]
 mod tests;

@@ -171,9 +171,9 @@ impl Revising<'_> {
             self.reread().await?;
         }
         require_changeable(&self.booking, self.order.now)?;
-        let penalties = cancelled.iter().map(|room| {
-            BookedRoom { line: &room.line, booked: self.booking.create_time }.penalty(self.order.now)
-        });
+        let penalties = cancelled
+            .iter()
+            .map(|room| BookedRoom { line: &room.line, booked: self.booking.create_time }.penalty(self.order.now));
         let penalty = Money::sum(self.booking.quote.currency(), penalties)?;
         let kept = kept.iter().map(|room| room.position).collect();
         let change = RoomsChange::new(&self.booking.placed(), kept, Vec::new(), penalty)?;

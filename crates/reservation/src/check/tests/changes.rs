@@ -8,10 +8,10 @@ use uuid::Uuid;
 use super::*;
 use crate::{
     model::Reservation,
-    rooms_change::{PlacedRoom, RoomsChange},
-    testing::{hotel_id, order_of, room_type},
     quote::tests::{euros, quote_for},
     room_line::RoomLine,
+    rooms_change::{PlacedRoom, RoomsChange},
+    testing::{hotel_id, order_of, room_type},
     writer::{Created, RevisionCommand, RevisionOrder, apply, book_each, revise},
 };
 
@@ -19,7 +19,13 @@ use crate::{
 fn line(nights: i32, minor: i64) -> RoomLine {
     let stay = staymesh_domain::StayDates::new(first(), first().saturating_add(nights.days())).expect("a stay");
     let party = "1".parse().expect("a party");
-    RoomLine { room_type_id: room_type(), stay, party, quote: quote_for(stay, minor, 50), status: crate::room_status::RoomStatus::Live }
+    RoomLine {
+        room_type_id: room_type(),
+        stay,
+        party,
+        quote: quote_for(stay, minor, 50),
+        status: crate::room_status::RoomStatus::Live,
+    }
 }
 
 async fn change(world: &World, id: ReservationId, command: RevisionCommand, now: Timestamp) -> Reservation {
@@ -41,7 +47,8 @@ async fn changed() -> World {
     let pay = Command::ConfirmPayment { payment_id: PaymentId::new(), amount: booking.first_total };
     let booking = apply(&world.store, id, &pay, now).await.expect("paid").reservation;
     let late = booking.quote.terms.cancel_before - jiff::SignedDuration::from_hours(1);
-    let cancel = RevisionCommand::CancelRooms { positions: BTreeSet::from([3]), content_hash: [1; 32], expected_refund: None };
+    let cancel =
+        RevisionCommand::CancelRooms { positions: BTreeSet::from([3]), content_hash: [1; 32], expected_refund: None };
     let booking = change(&world, id, cancel, late).await;
     let longer = vec![PlacedRoom { position: 2, line: line(3, 49_500) }];
     let longer = RoomsChange::new(&booking.placed(), vec![1], longer, euros(0)).expect("a change");
@@ -52,14 +59,26 @@ async fn changed() -> World {
 }
 
 #[rstest]
-#[case("update room_type_inventory set total_reserved = 0 where stay_date = FIRST + 2", Kind::ReservedDiffers, "0 reserved, but")]
+#[case(
+    "update room_type_inventory set total_reserved = 0 where stay_date = FIRST + 2",
+    Kind::ReservedDiffers,
+    "0 reserved, but"
+)]
 #[case("update reservation_change set held = '[]' where status = 'pending'", Kind::ReservedDiffers, "1 reserved, but")]
 #[case("update reservation_room set status = 'live' where room_position = 3", Kind::ReservedDiffers, "2 reserved, but")]
 #[case("update reservation set retained_minor = 1", Kind::IllegalRevision, "keeps 1, but its changes keep 24750")]
 #[case("update reservation_change set penalty_minor = 5 where revision = 2", Kind::IllegalRevision, "keeps 24750, but")]
-#[case("update reservation set pending_revision = null", Kind::IllegalRevision, "waits for change none, but pending is 3")]
+#[case(
+    "update reservation set pending_revision = null",
+    Kind::IllegalRevision,
+    "waits for change none, but pending is 3"
+)]
 #[case("delete from reservation_change where revision = 2", Kind::IllegalRevision, "has 0 changes after 2 revisions")]
-#[case("update reservation_revision set total_minor = 1 where revision = 1", Kind::IllegalRevision, "was agreed for 1 EUR")]
+#[case(
+    "update reservation_revision set total_minor = 1 where revision = 1",
+    Kind::IllegalRevision,
+    "was agreed for 1 EUR"
+)]
 #[case("update reservation_revision set total_minor = 1 where revision = 2", Kind::RoomsDiffer, "rooms cost 66000 EUR")]
 #[tokio::test]
 async fn damage_of_a_changed_reservation_is_found(#[case] sql: &str, #[case] kind: Kind, #[case] detail: &str) {

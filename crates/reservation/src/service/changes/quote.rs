@@ -17,11 +17,7 @@ use crate::{
     room_line::{RoomLine, RoomLinesSum, Shortage, short_room, shortage},
     room_status::RoomStatus,
     rooms_change::{BookedRoom, PlacedRoom, Reprice, RoomsChange, TodayPrices, delta, growth, kept_nights},
-    service::{
-        BookingService,
-        offers::require_bookable,
-        parties::require_parties_fit,
-    },
+    service::{BookingService, offers::require_bookable, parties::require_parties_fit},
     store::NightLeft,
     writer::require_changeable,
 };
@@ -154,13 +150,19 @@ fn priced(
         let after = BookedRoom { line: &line, booked }.priced(terms, &today, reprice, now)?;
         penalty = penalty.checked_add(after.penalty)?;
         let (room_type_id, stay, party) = (room.room_type_id, room.stay, room.party);
-        rooms.push(PlacedRoom { position, line: RoomLine { room_type_id, stay, party, quote: after.quote, status: RoomStatus::Live } });
+        rooms.push(PlacedRoom {
+            position,
+            line: RoomLine { room_type_id, stay, party, quote: after.quote, status: RoomStatus::Live },
+        });
     }
     for (position, room) in targets.added {
         let (room_type_id, stay, party) = (room.room_type_id, room.stay, room.party);
         let quote = price(stay, room_type_id)?;
         let terms = quote.terms.clone().with_grace_resolved(booked);
-        rooms.push(PlacedRoom { position, line: RoomLine { room_type_id, stay, party, quote: Quote { terms, ..quote }, status: RoomStatus::Live } });
+        rooms.push(PlacedRoom {
+            position,
+            line: RoomLine { room_type_id, stay, party, quote: Quote { terms, ..quote }, status: RoomStatus::Live },
+        });
     }
     Ok(RoomsChange::new(&booking.placed(), targets.kept, rooms, penalty)?)
 }
@@ -198,14 +200,12 @@ fn require_rooms(booking: &Reservation, targets: &Targets, left: &[NightLeft]) -
             let room = short(night, 0);
             Err(ReservationError::StopSell { room, stay_date: date_of(night.2) })
         }
-        Some(Shortage::SoldOut(night, rooms_left)) => {
-            Err(ReservationError::SoldOut {
-                room: short(night, rooms_left),
-                stay_date: date_of(night.2),
-                rooms_left: Some(rooms_left),
-                hold_expire_time: None,
-            })
-        }
+        Some(Shortage::SoldOut(night, rooms_left)) => Err(ReservationError::SoldOut {
+            room: short(night, rooms_left),
+            stay_date: date_of(night.2),
+            rooms_left: Some(rooms_left),
+            hold_expire_time: None,
+        }),
     }
 }
 

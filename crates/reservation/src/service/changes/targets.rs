@@ -65,7 +65,9 @@ impl DatesChange {
         let check_out = self.check_out.unwrap_or(before.check_out());
         let stay = StayDates::new(check_in, check_out);
         let name = |field| if at.is_empty() { field } else { format!("{at}.{field}") };
-        errors.value(stay.map_err(|error| staymesh_domain::FieldError::new(name("check_out".to_owned()), error.to_string())))
+        errors.value(
+            stay.map_err(|error| staymesh_domain::FieldError::new(name("check_out".to_owned()), error.to_string())),
+        )
     }
 
     const fn or(self, other: Self) -> Self {

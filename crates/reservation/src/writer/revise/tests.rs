@@ -34,7 +34,13 @@ fn stay(from: i32, nights: i32) -> StayDates {
 /// arrival.
 fn line(from: i32, nights: i32, minor: i64, late: i32) -> RoomLine {
     let stay = stay(from, nights);
-    RoomLine { room_type_id: room_type(), stay, party: "1".parse().expect("a party"), quote: quote_for(stay, minor, late), status: crate::room_status::RoomStatus::Live }
+    RoomLine {
+        room_type_id: room_type(),
+        stay,
+        party: "1".parse().expect("a party"),
+        quote: quote_for(stay, minor, late),
+        status: crate::room_status::RoomStatus::Live,
+    }
 }
 
 fn placed(position: i32, line: RoomLine) -> PlacedRoom {
@@ -51,7 +57,8 @@ async fn hotel(rooms: i32) -> World {
 /// A paid reservation of these rooms.
 async fn paid(world: &World, lines: Vec<RoomLine>) -> Reservation {
     let order = order(lines);
-    let booked = book_each(&world.store, std::slice::from_ref(&order)).await.expect("booked").pop().expect("an outcome");
+    let booked =
+        book_each(&world.store, std::slice::from_ref(&order)).await.expect("booked").pop().expect("an outcome");
     let (Created::New(booking) | Created::Repeat(booking)) = booked.expect("rooms");
     let pay = Command::ConfirmPayment { payment_id: PaymentId::new(), amount: booking.first_total };
     apply(&world.store, booking.id, &pay, Timestamp::now()).await.expect("paid").reservation
@@ -143,7 +150,11 @@ async fn cancelled_room_keeps_its_penalty_and_the_others_stand() {
     let late = booking.quote.terms.cancel_before - SignedDuration::from_hours(1);
     let cancel = |positions: &[i32]| {
         let positions = positions.iter().copied().collect();
-        command(booking.id, RevisionCommand::CancelRooms { positions, content_hash: [2; 32], expected_refund: None }, late)
+        command(
+            booking.id,
+            RevisionCommand::CancelRooms { positions, content_hash: [2; 32], expected_refund: None },
+            late,
+        )
     };
     let after = revise(&world.store, &cancel(&[3])).await.expect("cancelled").reservation;
     assert_eq!((after.status, after.revision, after.positions), (Status::Paid, 2, vec![1, 2]));
@@ -231,7 +242,8 @@ async fn dropped_change_gives_back_what_it_held_and_uses_up_its_number(#[case] e
             apply(&world.store, booking.id, &Command::Cancel, now).await.expect("cancelled");
         }
         End::LosesARoom => {
-            let cancel = RevisionCommand::CancelRooms { positions: [1].into(), content_hash: [3; 32], expected_refund: None };
+            let cancel =
+                RevisionCommand::CancelRooms { positions: [1].into(), content_hash: [3; 32], expected_refund: None };
             run(&world.store, booking.id, cancel).await.expect("cancelled");
         }
     }

@@ -14,7 +14,10 @@ use crate::{
     lifecycle::Command,
     model::{NewReservation, PaymentMode},
     offer_token::{OfferError, OfferSigner},
-    quote::{Night as PricedNight, TaxLine, tests::{euros, quote_for}},
+    quote::{
+        Night as PricedNight, TaxLine,
+        tests::{euros, quote_for},
+    },
     rooms_change::Reprice,
     service::{
         Dependencies, UnpaidLimits,
@@ -110,7 +113,13 @@ async fn booked(world: &World, mode: PaymentMode, owner: &str) -> Reservation {
     let now = Timestamp::now();
     let stay = stay(0, 3);
     let party = "2".parse().expect("a party");
-    let line = RoomLine { room_type_id: room_type(), stay, party, quote: priced(stay, &[100, 100, 120]), status: crate::room_status::RoomStatus::Live };
+    let line = RoomLine {
+        room_type_id: room_type(),
+        stay,
+        party,
+        quote: priced(stay, &[100, 100, 120]),
+        status: crate::room_status::RoomStatus::Live,
+    };
     let order = order_of(vec![line], now);
     let order = NewReservation {
         id: ReservationId::generate(hotel_id(HOTEL), now),
@@ -133,7 +142,12 @@ fn longer() -> ChangeRequest {
     ChangeRequest { dates, rooms: vec![], dropped: BTreeSet::new(), reprice: Reprice::Changed, most_rooms: 9 }
 }
 
-async fn quote(service: &BookingService, caller: &Caller, booking: &Reservation, request: &ChangeRequest) -> ChangeForm {
+async fn quote(
+    service: &BookingService,
+    caller: &Caller,
+    booking: &Reservation,
+    request: &ChangeRequest,
+) -> ChangeForm {
     service.quote_change(caller, booking.clone(), request, Timestamp::now()).await.expect("a quote")
 }
 
@@ -184,10 +198,8 @@ async fn night_that_is_gone_is_refused_with_its_date_and_a_shorter_stay_is_refun
     let refused = service.quote_change(&guest, booking.clone(), &longer(), Timestamp::now()).await;
     let Err(ReservationError::SoldOut { stay_date, .. }) = refused.map(|_| ()) else { panic!("sold out") };
     assert_eq!(stay_date, Some(stay(3, 1).check_in()));
-    let shorter = ChangeRequest {
-        dates: DatesChange { check_in: None, check_out: Some(stay(0, 2).check_out()) },
-        ..longer()
-    };
+    let shorter =
+        ChangeRequest { dates: DatesChange { check_in: None, check_out: Some(stay(0, 2).check_out()) }, ..longer() };
     let form = quote(&service, &guest, &booking, &shorter).await;
     assert_eq!((form.quoted.change.balance, form.quoted.change.penalty), (euros(-13_200), euros(0)));
     let after = service.apply_change(&guest, booking.id, &form.token, Uuid::new_v4(), Timestamp::now()).await;

@@ -3,11 +3,7 @@
 use std::sync::Arc;
 
 use futures::future::join_all;
-use proptest::{
-    prelude::*,
-    strategy::ValueTree,
-    test_runner::TestRunner,
-};
+use proptest::{prelude::*, strategy::ValueTree, test_runner::TestRunner};
 
 use super::*;
 
@@ -65,7 +61,11 @@ async fn carry_out(world: &World, id: ReservationId, act: Act) {
             allowed(apply(&world.store, id, &Command::Cancel, Timestamp::now()).await);
         }
         Act::CancelRoom(position) => {
-            let cancel = RevisionCommand::CancelRooms { positions: [position].into(), content_hash: [4; 32], expected_refund: None };
+            let cancel = RevisionCommand::CancelRooms {
+                positions: [position].into(),
+                content_hash: [4; 32],
+                expected_refund: None,
+            };
             allowed(run(&world.store, id, cancel).await);
         }
         Act::Move(from, nights) | Act::MoveAndPay(from, nights) | Act::MoveInVain(from, nights) => {
@@ -128,7 +128,9 @@ async fn payment_against_expiry_of_a_change_has_one_winner() {
     let mut applied = 0;
     for _ in 0..20 {
         let booking = paid(&world, vec![line(0, 1, 10_000, 30)]).await;
-        run(&world.store, booking.id, replace(&booking, vec![placed(1, line(1, 1, 15_000, 30))], 0)).await.expect("held");
+        run(&world.store, booking.id, replace(&booking, vec![placed(1, line(1, 1, 15_000, 30))], 0))
+            .await
+            .expect("held");
         let confirm = RevisionCommand::Confirm { revision: 2, payment: Some((PaymentId::new(), euros(5_000))) };
         let later = Timestamp::now() + SignedDuration::from_mins(16);
         let expire = drop_expired(&world.store, later, 10);
@@ -157,12 +159,19 @@ async fn change_and_its_reverse_restore_the_inventory() {
     let rooms = prop::collection::vec((0..10i32, 1..6i32), 1..3);
     for _ in 0..15 {
         let mut rooms = || rooms.new_tree(&mut runner).expect("rooms").current();
-        let booking = paid(&world, rooms().iter().map(|(from, nights)| line(*from, *nights, 10_000, 30)).collect()).await;
+        let booking =
+            paid(&world, rooms().iter().map(|(from, nights)| line(*from, *nights, 10_000, 30)).collect()).await;
         let before = reserved(&world, 0, 20).await;
         let placed_at = |first: i32, rooms: &[(i32, i32)], total: i64| -> Vec<PlacedRoom> {
-            let share = |at: i64| total / i64::try_from(rooms.len()).expect("few") + i64::from(at < total % i64::try_from(rooms.len()).expect("few"));
+            let share = |at: i64| {
+                total / i64::try_from(rooms.len()).expect("few")
+                    + i64::from(at < total % i64::try_from(rooms.len()).expect("few"))
+            };
             let rooms = rooms.iter().zip(0i64..);
-            (first..).zip(rooms).map(|(at, ((from, nights), n))| placed(at, line(*from, *nights, share(n), 30))).collect()
+            (first..)
+                .zip(rooms)
+                .map(|(at, ((from, nights), n))| placed(at, line(*from, *nights, share(n), 30)))
+                .collect()
         };
         let total = booking.quote.total.minor();
         let next = i32::try_from(booking.positions.len()).expect("few") + 1;
