@@ -7,7 +7,7 @@ use super::{Payments, checkout, refunds};
 use crate::{
     error::PaymentError,
     fault_points,
-    model::{Payment, RefundReason, RefundRequest, Settlement, Status},
+    model::{Payment, RefundReason, Settlement, Status},
     store::{payments, refunds as refund_rows},
 };
 
@@ -58,18 +58,16 @@ impl<P: Psp> Payments<P> {
     }
 
     async fn refund_cancelled(&self, payment: &Payment, settlement: Settlement) -> Result<Payment, PaymentError> {
-        let (id, reason) = (payment.payment_id, RefundReason::Cancellation);
+        let id = payment.payment_id;
         let mut transaction = self.pool.begin().await?;
         let locked = payments::lock(&mut transaction, id).await?.ok_or(PaymentError::NotFound)?;
-        let due = if settlement.refund.minor() > locked.amount.minor() { locked.amount } else { settlement.refund };
-        if !settlement.hold_expired {
+        let given = refunds::given(&mut transaction, &locked).await?;
+        let made = refund_rows::find_by_request(&mut transaction, RefundReason::Cancellation, id.as_uuid()).await?;
+        let settled = locked.settle(settlement, given, made.is_some())?;
+        if let Some(due) = settled.refund_due {
             payments::note_refund_due(&mut transaction, id, due).await?;
         }
-        let amount = refunds::left_of(&mut transaction, &locked, due).await?;
-        // A payment is cancelled once, so its id serves as the request id.
-        let made = refund_rows::find_by_request(&mut transaction, reason, id.as_uuid()).await?;
-        if made.is_none() && amount.minor() > 0 {
-            let request = RefundRequest { reason, request_id: id.as_uuid(), amount: Some(amount), goodwill: false };
+        if let Some(request) = settled.refund {
             refunds::request(&mut transaction, &locked, &request).await?;
         }
         let payment = refunds::reservation_ended(&mut transaction, id).await?;

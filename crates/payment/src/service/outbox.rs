@@ -20,7 +20,7 @@ use super::{
 use crate::{
     error::PaymentError,
     fault_points,
-    model::{Payment, Refund, RefundReason, RefundRequest, Status},
+    model::{Payment, Refund, Status},
     payouts::TRANSFER_REQUESTED,
     store::{payments, refunds as refund_rows},
 };
@@ -108,10 +108,7 @@ impl<P: Psp> Payments<P> {
         }
         let mut transaction = self.pool.begin().await?;
         let locked = payments::lock(&mut transaction, id).await?.ok_or_else(no_such_payment)?;
-        // Nothing is refundable if this is a repeat, or if an administrator refunded first.
-        if locked.refundable().map_err(PaymentError::from)?.minor() > 0 {
-            let (reason, request_id) = (RefundReason::RoomsGone, id.as_uuid());
-            let request = RefundRequest { reason, request_id, amount: None, goodwill: false };
+        if let Some(request) = locked.send_back().map_err(PaymentError::from)? {
             refunds::request(&mut transaction, &locked, &request).await?;
         }
         refunds::reservation_ended(&mut transaction, id).await?;

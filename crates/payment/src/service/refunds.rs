@@ -14,7 +14,7 @@ use super::{
 use crate::{
     error::PaymentError,
     fault_points,
-    model::{Payment, Refund, RefundReason, RefundRequest, Status},
+    model::{Notice, Payment, Refund, RefundReason, RefundRefusal, RefundRequest},
     store::{audit, payments, refunds},
 };
 
@@ -90,18 +90,14 @@ pub(super) async fn request(
     if let Some(made) = refunds::find_by_request(connection, reason, request_id).await? {
         return Ok(idempotency::require_same((), wanted.made(&made, payment.payment_id))?);
     }
-    let refundable = payment.refundable()?;
-    let limit = match (reason, payment.refund_due) {
-        (RefundReason::Requested, Some(due)) if !wanted.goodwill => left_of(connection, payment, due).await?,
-        _ => refundable,
+    let limit = match payment.policy_of(wanted) {
+        Some(due) => payment.left_of(due, given(connection, payment).await?)?,
+        None => payment.refundable()?,
     };
-    let amount = wanted.amount.unwrap_or(limit);
-    if amount.minor() > refundable.minor() || refundable.minor() <= 0 {
-        return Err(PaymentError::RefundExceedsPayment);
-    }
-    if amount.minor() > limit.minor() || amount.minor() <= 0 {
-        return Err(PaymentError::RefundExceedsPolicy);
-    }
+    let amount = payment.refund_amount(wanted, limit).map_err(|refusal| match refusal {
+        RefundRefusal::ExceedsPayment => PaymentError::RefundExceedsPayment,
+        RefundRefusal::ExceedsPolicy => PaymentError::RefundExceedsPolicy,
+    })?;
     let inserted = refunds::insert(connection, payment.payment_id, wanted, amount).await;
     let refund_id = inserted.on_constraints(|name| match name {
         // The second one refuses a refund of a payment that has not been paid.
@@ -120,18 +116,10 @@ pub(super) async fn request(
     Ok(())
 }
 
-/// What is left of `due`, the amount that the end of a reservation gives back in all, after the refunds of its locked
-/// payment: zero if they reach it, and at most what is refundable. Goodwill is not counted: it is given on top.
-pub(super) async fn left_of(
-    connection: &mut PgConnection,
-    payment: &Payment,
-    due: Money,
-) -> Result<Money, PaymentError> {
-    let given = refunds::sum_without_goodwill(connection, payment.payment_id).await?;
-    let left = due.checked_sub(Money::from_minor(given, due.currency())?)?;
-    let refundable = payment.refundable()?;
-    let left = if left.minor() > refundable.minor() { refundable } else { left };
-    Ok(if left.is_negative() { Money::zero(due.currency()) } else { left })
+/// The sum of the refunds of a locked payment without goodwill, which is given on top of what a policy gives back.
+pub(super) async fn given(connection: &mut PgConnection, payment: &Payment) -> Result<Money, PaymentError> {
+    let sum = refunds::sum_without_goodwill(connection, payment.payment_id).await?;
+    Ok(Money::from_minor(sum, payment.amount.currency())?)
 }
 
 /// Notes that the reservation of a payment that is locked has ended, and returns the payment. Refunds that succeeded
@@ -157,13 +145,11 @@ pub(super) async fn succeed(
     Ok(true)
 }
 
-/// Reports the refunded amount to the reservation service once all requested refunds have succeeded and the reservation
-/// has ended. While refunds are pending, a partial sum would look like the final one; while the reservation stands, a
-/// refund by an administrator does not cancel it.
+/// Reports the refunded amount to the reservation service as soon as [`Payment::reports_refunds`].
 async fn report_if_complete(connection: &mut PgConnection, id: PaymentId) -> Result<Payment, PaymentError> {
     let payment = payments::find(&mut *connection, id).await?.ok_or(PaymentError::NotFound)?;
-    if payment.status == Status::Refunded && payment.reservation_ended {
-        events::enqueue(connection, id, events::REFUNDED, &events::Empty {}).await?;
+    if payment.reports_refunds() {
+        events::enqueue(connection, id, events::kind_of(Notice::Refunded), &events::Empty {}).await?;
     }
     Ok(payment)
 }
