@@ -121,7 +121,7 @@ impl Payment {
     /// # Errors
     /// If the sum is out of range.
     pub fn with_refund(self, amount: Money) -> Result<Self, MoneyError> {
-        Ok(Self { refund_requested: self.refund_requested.checked_add(amount)?, status: Status::Refunding, ..self })
+        Ok(Self { status: Status::Refunding, refund_requested: self.refund_requested.checked_add(amount)?, ..self })
     }
 
     /// This payment after a requested refund succeeds: what the trigger `refund_add_up` makes of it.
@@ -131,6 +131,6 @@ impl Payment {
     pub fn with_refund_succeeded(self, amount: Money) -> Result<Self, MoneyError> {
         let refunded = self.refunded.checked_add(amount)?;
         let status = if refunded == self.refund_requested { Status::Refunded } else { self.status };
-        Ok(Self { refunded, status, ..self })
+        Ok(Self { status, refunded, ..self })
     }
 }

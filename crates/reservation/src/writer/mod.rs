@@ -26,9 +26,9 @@ pub(crate) use book::{book_all, book_each};
 pub(crate) use change::apply_all;
 
 pub(crate) use change::apply;
-pub(crate) use change_plan::cancelled_event;
+pub(crate) use change_plan::{ChangePlan, cancelled_event};
 pub use change_plan::{Applied, ChangeOrder};
-pub use outcome::Created;
+pub use outcome::{Created, booked};
 pub use queue::Writer;
 
 #[cfg(test)]
