@@ -7,6 +7,7 @@ mod components;
 mod contract;
 mod conversions;
 mod docs;
+mod failures;
 mod licences;
 mod logs;
 mod modules;

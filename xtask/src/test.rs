@@ -11,8 +11,9 @@ use staymesh_devenv::{
     Component, Durability, Postgres, PostgresOptions, Redis, dev_dir, install, kept_logs::FOLDER_VARIABLE, run_dir,
 };
 
+use crate::failures::failures;
 use crate::steps::Steps;
-use crate::tools::{BUILD, BUILD_TESTS, Binaries, cargo, run as run_tool};
+use crate::tools::{BUILD, BUILD_TESTS, Binaries, cargo, run as run_tool, run_logged, target_dir};
 use crate::{checks, components, logs};
 
 /// Flags of `cargo xtask test`.
@@ -130,5 +131,10 @@ fn run_tests(stores: &Stores, cargo_args: &[String]) -> Result<()> {
         .env("STAYMESH_TEST_ENVOY", install::envoy(&dev_dir())?)
         .env("STAYMESH_BIN", &binaries.staymesh)
         .env("STAYMESH_DEV_BIN", &binaries.staymesh_dev);
-    run_tool(tests)
+    let output = target_dir().join("test-output.txt");
+    let tested = run_logged(tests, &output);
+    for failure in failures(&String::from_utf8_lossy(&fs::read(&output)?)) {
+        eprintln!("\nFAILED {failure}");
+    }
+    tested
 }

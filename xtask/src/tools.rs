@@ -2,7 +2,9 @@
 
 use std::env;
 use std::ffi::OsStr;
-use std::path::PathBuf;
+use std::fs::File;
+use std::io;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::sleep;
@@ -29,10 +31,24 @@ pub(crate) fn interrupted() -> bool {
 
 /// Runs a program in the repository to its end, its output going where ours goes.
 pub(crate) fn run(launch: Launch) -> Result<()> {
+    run_while(launch, || Ok(()))
+}
+
+/// As [`run`], with the output written to the file `log` as well, which is replaced.
+pub(crate) fn run_logged(launch: Launch, log: &Path) -> Result<()> {
+    let opened = File::create(log).and_then(|_| File::open(log));
+    let mut written = opened.with_context(|| format!("opening {}", log.display()))?;
+    run_while(launch.log(log), || Ok(io::copy(&mut written, &mut io::stderr()).map(drop)?))
+}
+
+/// Runs a program to its end; `look` is called while it runs and once after it has ended.
+fn run_while(launch: Launch, mut look: impl FnMut() -> Result<()>) -> Result<()> {
     let mut process = launch.dir(repository()).spawn()?;
     loop {
-        if let Some(status) = process.exit_status()? {
-            ensure!(status.success(), "{} failed ({status}){}", process.name(), process.log_tail());
+        let ended = process.exit_status()?;
+        look()?;
+        if let Some(status) = ended {
+            ensure!(status.success(), "{} failed ({status})", process.name());
             return Ok(());
         }
         if interrupted() {

@@ -1,5 +1,7 @@
 //! Three hotels with room types, rooms, prices and two years of inventory, made as an administrator would make them.
 
+use std::time::Duration;
+
 use anyhow::{Context, Result};
 use clap::Args;
 use jiff::ToSpan;
@@ -17,6 +19,8 @@ use staymesh_api::{
     reservation::v1::{SetInventoryRequest, inventory_admin_service_client::InventoryAdminServiceClient},
     r#type::v1::Money,
 };
+use tokio::time::sleep;
+use tonic::{Code, Status};
 use uuid::Uuid;
 
 use crate::{
@@ -116,6 +120,11 @@ const ROOM_TYPES: [SampleRoomType; 3] = [
     },
 ];
 
+/// Attempts to add a hotel while a service is unavailable, as services are that start on a busy machine.
+const ATTEMPTS: u32 = 10;
+/// Interval between them.
+const INTERVAL: Duration = Duration::from_secs(1);
+
 /// Nights on sale from today, as the daily job keeps it.
 const NIGHTS: i64 = 731;
 
@@ -129,7 +138,8 @@ impl DemoData {
             inventory: InventoryAdminServiceClient::with_interceptor(channel, bearer),
         };
         for (number, sample) in (1u128..).zip(&HOTELS) {
-            let hotel_id = admin.add_hotel(number, sample).await.with_context(|| format!("adding {}", sample.name))?;
+            let hotel_id =
+                admin.add_hotel_patiently(number, sample).await.with_context(|| format!("adding {}", sample.name))?;
             println!("hotel {hotel_id}: {}, {}", sample.name, sample.city);
         }
         Ok(())
@@ -143,6 +153,17 @@ struct Administrator {
 }
 
 impl Administrator {
+    /// Adds a hotel, with up to [`ATTEMPTS`] attempts.
+    async fn add_hotel_patiently(&mut self, number: u128, sample: &Sample) -> Result<i32> {
+        for _ in 1..ATTEMPTS {
+            match self.add_hotel(number, sample).await {
+                Err(error) if is_unavailable(&error) => sleep(INTERVAL).await,
+                added => return added,
+            }
+        }
+        self.add_hotel(number, sample).await
+    }
+
     /// Adds a hotel with everything in it. The request ids are the same every time, so that repeating it adds nothing.
     async fn add_hotel(&mut self, number: u128, sample: &Sample) -> Result<i32> {
         let request_id = request_id(number * 1000);
@@ -230,6 +251,10 @@ impl Administrator {
             .await?;
         Ok(())
     }
+}
+
+fn is_unavailable(error: &anyhow::Error) -> bool {
+    error.downcast_ref::<Status>().is_some_and(|status| status.code() == Code::Unavailable)
 }
 
 fn hotel(sample: &Sample) -> Hotel {

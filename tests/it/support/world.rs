@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use jiff::{Timestamp, ToSpan, civil::Date, tz::TimeZone};
+use reqwest::Method;
 use serde_json::{Value, json};
 use staymesh_localmesh::ADMIN_EMAIL;
 use staymesh_testkit::TestMesh;
@@ -77,19 +78,26 @@ impl<'a> World<'a> {
     pub(crate) async fn staff(&self, hotel_ids: &[i64]) -> Rest {
         let (email, user_id) = self.sign_up().await;
         let role = json!({ "role": "ROLE_STAFF", "hotel_ids": hotel_ids });
-        self.admin.post(&format!("/v1/users/{user_id}:setRole"), role).await.ok();
+        self.set_up(Method::POST, &format!("/v1/users/{user_id}:setRole"), role).await;
         self.admin.with_token(&log_in(&Rest::new(self.mesh.internal_url()), &email, PASSWORD).await)
     }
 
     /// A new partner on the public gateway.
     pub(crate) async fn partner(&self) -> Rest {
         let client_id = format!("partner-{}", Uuid::new_v4().simple());
-        let made = self.admin.post("/v1/clients", json!({ "client_id": client_id, "role": "ROLE_PARTNER" })).await.ok();
+        let client = json!({ "client_id": client_id, "role": "ROLE_PARTNER" });
+        let made = self.set_up(Method::POST, "/v1/clients", client).await;
         let credentials = json!({
             "grant_type": "client_credentials", "client_id": client_id, "client_secret": made["client_secret"],
         });
         let token = self.public.post("/v1/oauth/token", credentials).await.ok();
         self.public.with_token(token["access_token"].as_str().expect("a token"))
+    }
+
+    /// Sends a request as the administrator, and retries it while the response is 503: on a busy machine a service may not
+    /// know for a moment whether a token is revoked, and then refuses administrators.
+    async fn set_up(&self, method: Method, path: &str, body: Value) -> Value {
+        self.admin.call_until_answered(method, path, Some(body)).await.ok()
     }
 
     async fn sign_up(&self) -> (String, String) {
@@ -100,20 +108,20 @@ impl<'a> World<'a> {
 
     /// A new hotel with `rooms` for sale in every night of the next 400 days, overbooked by 10 %.
     pub(crate) async fn hotel(&self, rooms: i32) -> HotelFixture {
-        let hotel = self.admin.post("/v1/hotels", sample_hotel()).await.ok();
+        let hotel = self.set_up(Method::POST, "/v1/hotels", sample_hotel()).await;
         let hotel_id = hotel["hotel_id"].as_i64().expect("an id");
         let path = format!("/v1/hotels/{hotel_id}/roomTypes");
-        let room_type = self.admin.post(&path, sample_room_type()).await.ok();
+        let room_type = self.set_up(Method::POST, &path, sample_room_type()).await;
         let room_type_id = room_type["room_type_id"].as_i64().expect("an id");
         let fixture = HotelFixture { hotel_id, room_type_id };
         let rate = json!({
             "base_price": { "currency_code": "EUR", "amount": "100.00" },
             "cancellation_policy": policy(0, 0),
         });
-        self.admin.put(&fixture.path("rate"), rate).await.ok();
+        self.set_up(Method::PUT, &fixture.path("rate"), rate).await;
         let today = Stay::begun(1).check_in;
         let nights = json!({ "from_date": today, "until_date": in_days(400), "total_inventory": rooms });
-        self.admin.put(&fixture.path("inventory"), nights).await.ok();
+        self.set_up(Method::PUT, &fixture.path("inventory"), nights).await;
         fixture
     }
 
@@ -124,16 +132,16 @@ impl<'a> World<'a> {
             "base_price": { "currency_code": "EUR", "amount": "100.00" },
             "cancellation_policy": policy(48, percent),
         });
-        self.admin.put(&hotel.path("rate"), rate).await.ok();
+        self.set_up(Method::PUT, &hotel.path("rate"), rate).await;
         let taxes = json!({ "taxes": [{ "display_name": "VAT", "basis_points": 1_000 }] });
-        self.admin.put(&format!("/v1/hotels/{}/taxes", hotel.hotel_id), taxes).await.ok();
+        self.set_up(Method::PUT, &format!("/v1/hotels/{}/taxes", hotel.hotel_id), taxes).await;
         hotel
     }
 
     /// Sets the inventory of the nights in the half-open range `[from, until)`, in days from today.
     pub(crate) async fn set_inventory(&self, hotel: HotelFixture, from: i32, until: i32, rooms: i32) {
         let inventory = json!({ "from_date": in_days(from), "until_date": in_days(until), "total_inventory": rooms });
-        self.admin.put(&hotel.path("inventory"), inventory).await.ok();
+        self.set_up(Method::PUT, &hotel.path("inventory"), inventory).await;
     }
 
     /// An order form of this caller: the body to book with.
@@ -160,7 +168,7 @@ impl<'a> World<'a> {
         let wanted = format!("RESERVATION_STATUS_{status}");
         let path = format!("/v1/reservations/{reservation_id}");
         eventually(&format!("{reservation_id} is {status}"), async || {
-            let now = caller.get(&path).await.ok();
+            let now = caller.call_until_answered(Method::GET, &path, None).await.ok();
             (now["status"] == wanted.as_str()).then_some(now)
         })
         .await

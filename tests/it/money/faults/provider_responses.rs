@@ -90,9 +90,17 @@ impl Wire<'_> {
     async fn open(&self, links: &[Link], what: &str) {
         let booked = self.shop.book().await;
         let id = booked["reservation_id"].as_str().expect("an id");
+        let opened = || !self.shop.checkouts(id).is_empty();
         self.link.set(links[0]);
-        self.shop.ask_for_page(&booked, self.simulate()).await.refused(503, "PSP_UNAVAILABLE");
-        Self::assert_executed(links, what, || !self.shop.checkouts(id).is_empty()).await;
+        // On a busy machine the service gives up before the provider has begun, which then drops the request, or it does not
+        // come to ask because another service is late.
+        eventually(what, async || {
+            let answer = self.shop.ask_for_page(&booked, self.simulate()).await;
+            assert_eq!(answer.status, 503, "{what}: {}", answer.body);
+            (answer.reason() == Some("PSP_UNAVAILABLE") && (opened() || !Self::arrives(links))).then_some(())
+        })
+        .await;
+        assert_eq!(opened(), Self::arrives(links), "{what}");
         self.mend(links);
         let sale = self.shop.open(&booked, self.simulate()).await;
         self.shop.use_good_card(&sale).await;
@@ -124,8 +132,8 @@ impl Wire<'_> {
     /// Many concurrent copies of the same guest request.
     async fn open_twice(&self) {
         let booked = self.shop.book().await;
-        let answers = join_all((0..5).map(|_| self.shop.ask_for_page(&booked, self.simulate()))).await;
-        let pages: Vec<Value> = answers.into_iter().map(|answer| answer.ok()["checkout_url"].clone()).collect();
+        let sales = join_all((0..5).map(|_| self.shop.open(&booked, self.simulate()))).await;
+        let pages: Vec<Value> = sales.into_iter().map(|sale| sale.payment["checkout_url"].clone()).collect();
         assert!(pages.iter().all(|page| *page == pages[0]), "{pages:?}");
         let sale = self.shop.open(&booked, self.simulate()).await;
         self.shop.use_good_card(&sale).await;
@@ -148,7 +156,7 @@ impl Wire<'_> {
             .fetch_one(self.shop.payments())
             .await
             .expect("the outbox");
-            (attempts == 2).then_some(())
+            (attempts >= 2).then_some(())
         })
         .await;
         self.link.set(Link::Healthy);

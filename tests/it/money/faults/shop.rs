@@ -86,10 +86,11 @@ impl<'a> Shop<'a> {
             .expect("the outbox");
     }
 
-    /// The provider's journal, oldest entry first.
+    /// The provider's journal, oldest entry first. A line that the provider is still writing is left out.
     pub(super) fn journal(&self) -> Vec<Value> {
         let journal = fs::read_to_string(self.mesh().local().provider_journal()).expect("the journal");
-        journal.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect()
+        let lines = journal.split_inclusive('\n').filter(|line| line.ends_with('\n'));
+        lines.map(|line| serde_json::from_str(line).expect("JSON")).collect()
     }
 
     /// The checkouts of a booking at the provider: the last journal entry of each.
