@@ -26,8 +26,8 @@ pub(crate) use book::{book_all, book_each};
 pub(crate) use change::apply_all;
 
 pub(crate) use change::apply;
-pub(crate) use change_plan::{ChangePlan, cancelled_event};
 pub use change_plan::{Applied, ChangeOrder};
+pub(crate) use change_plan::{ChangePlan, cancelled_event};
 pub use outcome::{Created, booked};
 pub use queue::Writer;
 
