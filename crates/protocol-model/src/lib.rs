@@ -9,7 +9,7 @@
 //! decisions of [`staymesh_payment::model`] say what messages do to a payment. What is modelled is what surrounds them:
 //! clock, people, provider, outboxes, network. A database transaction is one step.
 //!
-//! Changes of a booking (`SettleChange`, revisions) are not part of it.
+//! Not part of it: changes of a booking (`SettleChange`, revisions), partners who collect, refunds by administrators.
 
 mod booking;
 mod clock;

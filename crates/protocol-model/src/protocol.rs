@@ -29,7 +29,7 @@ pub struct Bounds {
 
 impl Bounds {
     /// Explored by `cargo test`.
-    pub const SMALL: Self = Self { asks: 1, faults: 1 };
+    pub const SMALL: Self = Self { asks: 2, faults: 1 };
     /// Explored by the command.
     pub const LARGE: Self = Self { asks: 2, faults: 2 };
 }
