@@ -27,8 +27,9 @@ create table reservation_room (
     -- Who sleeps there; null for the guest of the reservation.
     guest_name     text,
     total_minor    bigint     not null,
-    -- Nights, taxes and policy of this room as they were signed into the offer.
-    price          jsonb      not null,
+    -- Nights, taxes and policy of this room as they were signed into the offer. No statement looks into it where it
+    -- must be quick, and json takes less than half the time of jsonb to write.
+    price          json       not null,
     -- A live line counts in total_reserved of its nights.
     status         text       not null,
     -- The revision that wrote its terms.
@@ -54,7 +55,7 @@ create table reservation_revision (
     reservation_id uuid        not null,
     revision       integer     not null,
     -- The payment mode, and of each room its terms and price.
-    document       jsonb       not null,
+    document       json        not null,
     -- SHA-256 of the request that made it: tells a repeat from another request.
     content_hash   bytea       not null,
     currency       text        not null,
@@ -117,10 +118,10 @@ create trigger reservation_room_terms_are_fixed before update on reservation_roo
     for each row
     when (new.revision <= old.revision
         and (old.room_type_id, old.rate_plan, old.check_in, old.check_out, old.adults, old.child_ages, old.total_minor,
-            old.price, old.revision)
+            old.price::text, old.revision)
         is distinct from
             (new.room_type_id, new.rate_plan, new.check_in, new.check_out, new.adults, new.child_ages, new.total_minor,
-            new.price, new.revision))
+            new.price::text, new.revision))
     execute function refuse_room_change();
 create trigger reservation_room_is_never_deleted before delete on reservation_room
     for each row execute function refuse_room_change();
@@ -165,7 +166,7 @@ $$
         adults, child_ages, total_minor, price, status, revision)
     select r.hotel_id, r.reservation_id, n, r.room_type_id, 'STANDARD', r.check_in, r.check_out,
         greatest(r.guests / r.rooms + (n <= r.guests % r.rooms)::integer, 1), '{}', (p.price ->> 'total_minor')::bigint,
-        p.price, status_of_rooms(r.status, r.cancellation_reason), 1
+        p.price::json, status_of_rooms(r.status, r.cancellation_reason), 1
     from unnest(hotels, ids) wanted (hotel_id, reservation_id)
     join reservation r using (hotel_id, reservation_id)
     cross join generate_series(1, r.rooms) n
@@ -178,7 +179,7 @@ $$
                 'check_in', l.check_in, 'check_out', l.check_out, 'adults', l.adults, 'child_ages', l.child_ages,
                 'price', l.price) order by l.room_position)
             from reservation_room l where l.hotel_id = r.hotel_id and l.reservation_id = r.reservation_id
-        )), r.content_hash, r.currency, r.total_minor, r.owner, 'created', r.create_time
+        ))::json, r.content_hash, r.currency, r.total_minor, r.owner, 'created', r.create_time
     from unnest(hotels, ids) wanted (hotel_id, reservation_id)
     join reservation r using (hotel_id, reservation_id);
 

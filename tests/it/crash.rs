@@ -107,7 +107,8 @@ impl Load {
 
     async fn cancel(&self, id: &str) -> Reservation {
         let call = |mut client: ReservationServiceClient<Channel>| {
-            let request = self.request(CancelReservationRequest { reservation_id: id.to_owned() });
+            let request =
+                self.request(CancelReservationRequest { reservation_id: id.to_owned(), expected_refund: None });
             async move { client.cancel_reservation(request).await }
         };
         self.answer(call).await.expect("cancelled")
@@ -181,7 +182,7 @@ async fn orders(
             reservation_id: form["reservation_id"].as_str().expect("an id").to_owned(),
             offer_token: form["offer_token"].as_str().expect("a token").to_owned(),
             primary_guest: Some(Guest { full_name: "A guest".into(), email: "guest@staymesh.example".into() }),
-            payment_mode: 0,
+            ..CreateReservationRequest::default()
         }));
     }
     orders

@@ -46,7 +46,7 @@ fn order(form: &Value) -> CreateReservationRequest {
         reservation_id: text("reservation_id"),
         offer_token: text("offer_token"),
         primary_guest: Some(Guest { full_name: "A guest".into(), email: "guest@staymesh.example".into() }),
-        payment_mode: 0,
+        ..CreateReservationRequest::default()
     }
 }
 

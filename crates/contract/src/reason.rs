@@ -147,6 +147,8 @@ reasons! {
     TooManyRoomsHeldUnpaid = "TOO_MANY_ROOMS_HELD_UNPAID", ResourceExhausted;
     /// The reservation id was used before with other content, or by another account.
     ReservationIdReused = "RESERVATION_ID_REUSED", FailedPrecondition;
+    /// The account has another reservation with this client reference.
+    ClientReferenceTaken = "CLIENT_REFERENCE_TAKEN", AlreadyExists;
     /// There is no such reservation, or it belongs to another account.
     ReservationNotFound = "RESERVATION_NOT_FOUND", NotFound;
     /// The offer token has expired; prepare again.
@@ -155,6 +157,8 @@ reasons! {
     OfferTampered = "OFFER_TAMPERED", InvalidArgument;
     /// The reservation cannot change from its status to the requested one.
     IllegalTransition = "ILLEGAL_TRANSITION", FailedPrecondition;
+    /// The cancellation would refund another amount than expected.
+    CancelTermsChanged = "CANCEL_TERMS_CHANGED", FailedPrecondition;
     /// Too early or too late for a no-show: before `no_show_from` or after `no_show_until` of the cancellation terms.
     NoShowOutOfTime = "NO_SHOW_OUT_OF_TIME", FailedPrecondition;
     /// The hold has expired; the rooms are free again.

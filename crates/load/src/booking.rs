@@ -84,7 +84,7 @@ pub fn prepare(
         reservation_id: id.to_string(),
         offer_token: signer.sign(&offer)?,
         primary_guest: Some(Guest { full_name: "A Guest".into(), email: "guest@bench.example".into() }),
-        payment_mode: 0,
+        ..CreateReservationRequest::default()
     };
     Ok(BookingRequest { id: id.as_uuid(), message, caller })
 }

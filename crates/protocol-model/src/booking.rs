@@ -37,6 +37,7 @@ pub(crate) fn booked() -> Result<Reservation> {
         payment_mode: PaymentMode::GuestPays,
         quote,
         content_hash: [0; 32],
+        client_reference: None,
         hold_expire_time: Some(clock::hold_end()),
         limits: Box::default(),
         trace_parent: None,

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use jiff::{Timestamp, civil::Date};
-use staymesh_domain::{FieldError, MoneyError};
+use staymesh_domain::{FieldError, Money, MoneyError, ReservationId};
 use staymesh_mesh::{Problem, Reason};
 use staymesh_store::StoreError;
 use tonic::Status as GrpcStatus;
@@ -59,6 +59,9 @@ pub enum ReservationError {
     /// A reservation with this id exists with other content, or for another account.
     #[error("the reservation id was used before for something else")]
     IdReused,
+    /// The owner has this other reservation with the same client reference.
+    #[error("another reservation has this client_reference: {0}")]
+    ReferenceTaken(ReservationId),
     /// It does not exist, or the caller may not see it.
     #[error("no such reservation")]
     NotFound,
@@ -73,6 +76,12 @@ pub enum ReservationError {
     /// The day of arrival has ended at the hotel: a paid stay can no longer be cancelled.
     #[error("the stay has begun and cannot be cancelled")]
     StayHasBegun,
+    /// A cancellation would not refund what the caller expects.
+    #[error("the refund is {} {} and not as expected; read the cancel quote again", refund.currency().code(), refund.amount())]
+    CancelTermsChanged {
+        /// What would be refunded now.
+        refund: Money,
+    },
     /// Only a paid reservation can become a no-show.
     #[error("a reservation that is {} cannot become a no-show", status.as_str())]
     NotEligibleForNoShow {
@@ -155,11 +164,16 @@ impl From<ReservationError> for Problem {
                 unpaid_share(stay_date, [limit, held, wanted], hold_expire_time)
             }
             E::IdReused => Self::new(Reason::ReservationIdReused, text),
+            E::ReferenceTaken(first) => Self::new(Reason::ClientReferenceTaken, text).with("reservation_id", first),
             E::NotFound => Self::new(Reason::ReservationNotFound, text),
             E::IllegalTransition { from, to } => Self::new(Reason::IllegalTransition, text)
                 .with("from", from.contract_name())
                 .with("to", to.contract_name()),
             E::StayHasBegun => Self::new(Reason::IllegalTransition, text),
+            E::CancelTermsChanged { refund } => {
+                let problem = Self::new(Reason::CancelTermsChanged, text).with("refund_amount", refund.amount());
+                problem.with("refund_currency", refund.currency().code())
+            }
             E::NotEligibleForNoShow { status, reason } => not_eligible_for_no_show(status, reason, text),
             E::NoShowOutOfTime { from, until } => {
                 Self::new(Reason::NoShowOutOfTime, text).with("from_time", from).with("until_time", until)

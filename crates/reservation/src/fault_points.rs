@@ -45,6 +45,8 @@ pub(crate) fn written(first: Option<&Command>) -> Step {
         Some(Command::RejectPayment) => PAYMENT_REJECTED,
         Some(Command::ConfirmRefund { .. }) => REFUND_CONFIRMED,
         Some(Command::ConfirmSale | Command::RefuseSale) => SALE_DECIDED,
-        Some(Command::Cancel | Command::MarkNoShow | Command::Expire) | None => CANCEL_WRITTEN,
+        Some(Command::Cancel | Command::CancelExpecting(_) | Command::MarkNoShow | Command::Expire) | None => {
+            CANCEL_WRITTEN
+        }
     }
 }

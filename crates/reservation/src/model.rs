@@ -6,7 +6,7 @@ use std::{
 };
 
 use jiff::Timestamp;
-use staymesh_domain::{CancellationTerms, Deadline, PaymentId, ReservationId, RoomTypeId, StayDates};
+use staymesh_domain::{Deadline, PaymentId, ReservationId, RoomTypeId, StayDates};
 
 use crate::{
     night::Night,
@@ -163,6 +163,8 @@ pub struct NewReservation {
     pub quote: Quote,
     /// SHA-256 of the request's content: a repeat with the same id must have the same.
     pub content_hash: [u8; 32],
+    /// The owner's own reference, 3 to 64 printable characters, unique among its reservations.
+    pub client_reference: Option<String>,
     /// When the unpaid hold expires; `None` when the partner collects.
     pub hold_expire_time: Option<Timestamp>,
     /// The limits of unpaid holds that it is subject to.
@@ -245,6 +247,8 @@ pub struct Reservation {
     pub quote: Quote,
     /// SHA-256 of the content of the request that created it.
     pub content_hash: Vec<u8>,
+    /// The owner's own reference, unique among its reservations.
+    pub client_reference: Option<String>,
     /// The latest revision, from 1.
     pub revision: i32,
     /// Counts its statuses and revisions, for its etag.
@@ -276,17 +280,7 @@ impl Reservation {
     /// # Errors
     /// When a sum is out of range.
     pub(crate) fn deadlines(&self) -> Result<Vec<Deadline>, QuoteError> {
-        let graces: Vec<_> = self.lines.iter().map(|line| line.quote.terms.grace).collect();
-        if graces.windows(2).all(|pair| pair[0] == pair[1]) {
-            return Ok(self.quote.terms.deadlines_of(self.create_time));
-        }
-        let of_room = |line: &RoomLine| {
-            let terms = line.quote.terms.clone();
-            CancellationTerms { deadlines: terms.deadlines_of(self.create_time), grace: None, ..terms }
-        };
-        let (first, others) = self.lines.split_first().ok_or(QuoteError::Sum)?;
-        let sum = others.iter().try_fold(of_room(first), |sum, line| sum.together(&of_room(line)))?;
-        Ok(sum.deadlines)
+        room_line::deadlines(&self.lines, &self.quote.terms, self.create_time)
     }
 
     /// The types of its rooms.

@@ -106,6 +106,12 @@ impl Quote {
         if subtotal == self.subtotal && total == self.total { Ok(()) } else { Err(QuoteError::Sum) }
     }
 
+    /// Whether a guest is offered the same: the same price and the same cancellation terms.
+    pub(crate) fn offers_same(&self, other: &Self) -> bool {
+        let of = |quote: &Self| (quote.nights.clone(), quote.taxes.clone(), quote.total, quote.terms.clone());
+        of(self) == of(other)
+    }
+
     /// Whether the terms are those of `other` in the form of releases before, which rounds the penalty of all rooms together.
     pub(crate) fn rounds_with(&self, other: &Self) -> bool {
         self.two_numbers.is_some() && self.two_numbers == other.two_numbers

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use staymesh_domain::{GuestCount, Money, MoneyError, Party, RoomCount, RoomTypeId, StayDates};
+use staymesh_domain::{
+    CancellationTerms, Deadline, GuestCount, Money, MoneyError, Party, RoomCount, RoomTypeId, StayDates,
+};
 
 use crate::{
     night::{Night, day_of},
@@ -174,6 +176,29 @@ pub(crate) fn shortage(needs: &BTreeMap<Night, i32>, left: &BTreeMap<Night, i32>
 /// The nights of a stay, as days since 1970-01-01.
 fn days(stay: StayDates) -> std::ops::Range<i32> {
     day_of(stay.check_in())..day_of(stay.check_out())
+}
+
+/// What a cancellation keeps of lines booked at `booked`, earliest deadline first; each line has its own grace period.
+/// `together` are the terms of all of them.
+///
+/// # Errors
+/// When a sum is out of range.
+pub(crate) fn deadlines(
+    lines: &[RoomLine],
+    together: &CancellationTerms,
+    booked: Timestamp,
+) -> Result<Vec<Deadline>, QuoteError> {
+    let graces: Vec<_> = lines.iter().map(|line| line.quote.terms.grace).collect();
+    if graces.windows(2).all(|pair| pair[0] == pair[1]) {
+        return Ok(together.deadlines_of(booked));
+    }
+    let of_room = |line: &RoomLine| {
+        let terms = line.quote.terms.clone();
+        CancellationTerms { deadlines: terms.deadlines_of(booked), grace: None, ..terms }
+    };
+    let (first, others) = lines.split_first().ok_or(QuoteError::Sum)?;
+    let sum = others.iter().try_fold(of_room(first), |sum, line| sum.together(&of_room(line)))?;
+    Ok(sum.deadlines)
 }
 
 /// The rooms of a booking, one for each line.

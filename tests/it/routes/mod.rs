@@ -6,6 +6,7 @@
 mod access;
 mod accounts;
 mod bindings;
+mod bookings;
 mod clients;
 mod deletion;
 mod finance;

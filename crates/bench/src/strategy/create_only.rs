@@ -63,6 +63,20 @@ impl<C: Create> ReservationService for CreateOnly<C> {
         Err(unimplemented())
     }
 
+    async fn check_offers(
+        &self,
+        _: Request<proto::CheckOffersRequest>,
+    ) -> Result<Response<proto::CheckOffersResponse>, Status> {
+        Err(unimplemented())
+    }
+
+    async fn get_cancel_quote(
+        &self,
+        _: Request<proto::GetCancelQuoteRequest>,
+    ) -> Result<Response<proto::CancelQuote>, Status> {
+        Err(unimplemented())
+    }
+
     async fn cancel_reservation(
         &self,
         _: Request<proto::CancelReservationRequest>,

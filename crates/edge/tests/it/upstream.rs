@@ -300,6 +300,14 @@ impl ReservationService for Upstream {
         Ok(Response::new(ListReservationsResponse::default()))
     }
 
+    async fn check_offers(&self, _: Request<CheckOffersRequest>) -> Answer<CheckOffersResponse> {
+        other()
+    }
+
+    async fn get_cancel_quote(&self, _: Request<GetCancelQuoteRequest>) -> Answer<CancelQuote> {
+        other()
+    }
+
     async fn cancel_reservation(&self, _: Request<CancelReservationRequest>) -> Answer<Reservation> {
         other()
     }

@@ -29,7 +29,7 @@ macro_rules! rooms {
                  select hotel_id, reservation_id, count(*) as steps, max(revision) as latest
                  from reservation_revision where hotel_id > $1 and hotel_id <= $2 group by 1, 2
              ), agreed as (
-                 select v.hotel_id, v.reservation_id, v.steps, v.latest, d.document -> 'rooms' as rooms, d.currency,
+                 select v.hotel_id, v.reservation_id, v.steps, v.latest, (d.document -> 'rooms')::jsonb as rooms, d.currency,
                      d.total_minor
                  from revisions v
                  join reservation_revision d on d.hotel_id = v.hotel_id and d.reservation_id = v.reservation_id

@@ -150,7 +150,7 @@ async fn check_of_legal_reservations_is_clean() {
 #[case("delete from reservation_room where reservation_id = (OF 'rejected')", Kind::RoomsDiffer, 1, "no rooms")]
 #[case(
     "insert into reservation_room select hotel_id, reservation_id, 2, room_type_id, rate_plan, check_in, check_out, adults,
-        child_ages, guest_name, 0, price || '{\"total_minor\": 0}', status, revision
+        child_ages, guest_name, 0, price::jsonb || '{\"total_minor\": 0}', status, revision
         from reservation_room where reservation_id = (OF 'rejected')",
     Kind::RoomsDiffer,
     1,
@@ -195,7 +195,7 @@ async fn check_of_legal_reservations_is_clean() {
     "rooms cost 1 EUR, but the booking 10000 EUR"
 )]
 #[case(
-    "update reservation_room set price = price || '{\"total_minor\": 1}' where reservation_id = (OF 'rejected')",
+    "update reservation_room set price = price::jsonb || '{\"total_minor\": 1}' where reservation_id = (OF 'rejected')",
     Kind::RoomsDiffer,
     1,
     "the price of a room is not its total"

@@ -34,7 +34,7 @@ const RESERVED: &str = "select sum(total_reserved) from room_type_inventory";
 const WRONG: [(&str, &str); 5] = [
     ("update reservation_room set price = '{}' where reservation_id = 'ID'", "column \"lines\" does not decode"),
     (
-        "update reservation_room set price = jsonb_set(price, '{currency}', '\"XXQ\"') where reservation_id = 'ID'",
+        "update reservation_room set price = jsonb_set(price::jsonb, '{currency}', '\"XXQ\"') where reservation_id = 'ID'",
         "currency",
     ),
     // A wrong count: releasing the room would make it negative.

@@ -4,6 +4,7 @@
 
 mod internal;
 mod inventory_admin;
+mod offer_check;
 mod request;
 mod reservation_admin;
 mod reservations;

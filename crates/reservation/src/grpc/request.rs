@@ -1,11 +1,11 @@
 //! Parses request messages into domain values. Every invalid field is reported, not only the first.
 
 use jiff::Timestamp;
-use staymesh_api::reservation::v1 as proto;
+use staymesh_api::{reservation::v1 as proto, r#type::v1::Money};
 use staymesh_domain::{
     Email, FieldError, FieldErrors, HotelId, IdError, Page, Parties, Party, ReservationId, RoomTypeId, StayDates, Text,
 };
-use staymesh_mesh::Problem;
+use staymesh_mesh::{Problem, proto_types};
 use tonic::{Request, Status as GrpcStatus};
 
 use crate::{
@@ -17,6 +17,8 @@ use crate::{
 const SOURCE_HEADER: &str = "x-staymesh-source";
 /// Most room types that a request may name.
 const MAX_ROOM_TYPES: usize = 100;
+/// Most offer tokens of one check.
+const MAX_OFFER_TOKENS: usize = 20;
 
 /// Where a request comes from, as the edge saw it; `None` for calls from inside the mesh.
 pub(super) fn source<T>(request: &Request<T>) -> Option<Source> {
@@ -97,8 +99,35 @@ pub(super) fn booking(
     let reservation_id = errors.value(message.reservation_id.parse::<ReservationId>());
     let payment_mode = errors.value(payment_mode(message.payment_mode));
     let guest = guest(&mut errors, message.primary_guest);
+    let client_reference = client_reference(&mut errors, message.client_reference.as_deref());
     let ((reservation_id, payment_mode), guest) = errors.complete(reservation_id.zip(payment_mode).zip(guest))?;
-    Ok(BookingRequest { reservation_id, payment_mode, guest, offer_token: message.offer_token, source })
+    let offer_token = message.offer_token;
+    Ok(BookingRequest { reservation_id, offer_token, guest, payment_mode, client_reference, source })
+}
+
+/// Parses the caller's own reference of a reservation.
+pub(super) fn client_reference(errors: &mut FieldErrors, reference: Option<&str>) -> Option<String> {
+    let reference = Text::line(reference?, 3..=64).map_err(|error| error.at("client_reference"));
+    errors.value(reference).map(Text::into_string)
+}
+
+/// Checks the number of the offer tokens of a request.
+///
+/// # Errors
+/// A violation of `offer_tokens`.
+pub(super) fn offer_tokens(tokens: Vec<String>) -> Result<Vec<String>, FieldError> {
+    if (1..=MAX_OFFER_TOKENS).contains(&tokens.len()) {
+        return Ok(tokens);
+    }
+    Err(FieldError::new("offer_tokens", format!("must be 1 to {MAX_OFFER_TOKENS}")))
+}
+
+/// Parses the refund that the caller of a cancellation expects; `None` cancels whatever is refunded.
+///
+/// # Errors
+/// A violation of a part of `expected_refund`.
+pub(super) fn expected_refund(refund: Option<&Money>) -> Result<Option<staymesh_domain::Money>, FieldError> {
+    refund.map(|refund| proto_types::money_from(Some(refund), "expected_refund")).transpose()
 }
 
 /// Validates the guest that a reservation is made for.

@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use staymesh_api::reservation::v1::{self as proto, reservation_service_server::ReservationService};
-use staymesh_domain::{FieldErrors, HotelId, Page};
+use staymesh_domain::{FieldErrors, HotelId, Page, ReservationId};
 use staymesh_mesh::{Caller, proto_types};
 use tonic::{Request, Response, Status};
 
 use super::{
+    offer_check,
     request::{self, refuse, reservation_id},
     response, rooms_request,
 };
@@ -100,6 +101,17 @@ impl ReservationService for ReservationHandler {
         }))
     }
 
+    async fn check_offers(
+        &self,
+        request: Request<proto::CheckOffersRequest>,
+    ) -> Result<Response<proto::CheckOffersResponse>, Status> {
+        let caller = Caller::required(&request)?;
+        let tokens = request::offer_tokens(request.into_inner().offer_tokens).map_err(refuse)?;
+        let checks = self.0.check_offers(&caller, &tokens, Timestamp::now()).await?;
+        let checks = checks.into_iter().map(offer_check::offer_check).collect::<Result<_, _>>()?;
+        Ok(Response::new(proto::CheckOffersResponse { checks }))
+    }
+
     async fn create_reservation(
         &self,
         request: Request<proto::CreateReservationRequest>,
@@ -132,15 +144,19 @@ impl ReservationService for ReservationHandler {
         let mut errors = FieldErrors::default();
         let hotel_id = scope.and_then(|id| errors.value(HotelId::try_from(id)));
         let status = errors.value(request::status_filter(message.status));
+        let client_reference = request::client_reference(&mut errors, message.client_reference.as_deref());
+        let for_owner = message.client_reference.is_none() || owner.is_some();
+        errors.holds(for_owner, "client_reference", "is a filter for the account that made the reservation");
         let bound = [
             owner.clone().unwrap_or_default(),
             hotel_id.map(|id| id.to_string()).unwrap_or_default(),
             message.status.to_string(),
+            client_reference.clone().unwrap_or_default(),
         ];
         let bound = bound.each_ref().map(String::as_str);
         let page = Page::<ListPosition>::collect(&mut errors, message.page_size, &message.page_token, &bound);
         let (status, page) = errors.complete(status.zip(page)).map_err(refuse)?;
-        let filter = ListFilter { owner, hotel_id, status };
+        let filter = ListFilter { owner, hotel_id, status, client_reference };
         let rows = self.0.list(&filter, page.after, page.size.limit()).await?;
         let shown = |row| Ok::<_, ReservationError>((ListPosition::of(&row), response::reservation(row)?));
         let rows = rows.into_iter().map(shown).collect::<Result<Vec<_>, _>>()?;
@@ -150,13 +166,27 @@ impl ReservationService for ReservationHandler {
         Ok(Response::new(proto::ListReservationsResponse { reservations, next_page_token }))
     }
 
+    async fn get_cancel_quote(
+        &self,
+        request: Request<proto::GetCancelQuoteRequest>,
+    ) -> Result<Response<proto::CancelQuote>, Status> {
+        let caller = Caller::required(&request)?;
+        let id = reservation_id(&request.into_inner().reservation_id)?;
+        let quote = self.0.cancel_quote(&caller, id, Timestamp::now()).await?;
+        Ok(Response::new(response::cancel_quote(&quote)?))
+    }
+
     async fn cancel_reservation(
         &self,
         request: Request<proto::CancelReservationRequest>,
     ) -> Result<Response<proto::Reservation>, Status> {
         let caller = Caller::required(&request)?;
-        let id = reservation_id(&request.into_inner().reservation_id)?;
-        let booking = self.0.cancel(&caller, id, Timestamp::now()).await?;
+        let message = request.into_inner();
+        let mut errors = FieldErrors::default();
+        let id = errors.value(message.reservation_id.parse::<ReservationId>());
+        let expected_refund = errors.value(request::expected_refund(message.expected_refund.as_ref()));
+        let (id, expected_refund) = errors.complete(id.zip(expected_refund)).map_err(refuse)?;
+        let booking = self.0.cancel(&caller, id, expected_refund, Timestamp::now()).await?;
         Ok(Response::new(response::reservation(booking)?))
     }
 }

@@ -5,6 +5,7 @@ use prost::Message;
 use staymesh_api::{rate::v1 as rate, reservation::v1 as proto};
 use staymesh_domain::{CancellationTerms, RoomTypeId, format_date};
 use staymesh_mesh::{
+    Problem,
     cancellation_types::{cancellation_terms, cancellation_terms_of_booking},
     proto_types,
 };
@@ -12,6 +13,7 @@ use staymesh_mesh::{
 use crate::{
     error::ReservationError,
     fit::RoomMisfit,
+    lifecycle::CancelQuote,
     model::{CancellationReason, PaymentMode, Reservation, Status},
     quote::Quote,
     room_line::{RoomLine, STANDARD_PLAN},
@@ -82,6 +84,23 @@ pub(super) fn reservation(booking: Reservation) -> Result<proto::Reservation, Re
         rooms: booking.lines.iter().map(|line| room(line, booking.create_time, room_status)).collect(),
         revision: booking.revision,
         etag: booking.version.to_string(),
+        client_reference: booking.client_reference,
+    })
+}
+
+/// A cancel quote.
+///
+/// # Errors
+/// When the index of the deadline is out of range, which no terms reach.
+pub(super) fn cancel_quote(quote: &CancelQuote) -> Result<proto::CancelQuote, ReservationError> {
+    let tier = quote.tier.map(i32::try_from).transpose().map_err(|error| Problem::internal(&error))?;
+    Ok(proto::CancelQuote {
+        kept: Some(proto_types::money(quote.kept)),
+        refund: Some(proto_types::money(quote.refund)),
+        tier,
+        next_deadline: quote.next.map(|(end, _)| proto_types::timestamp(end)),
+        next_kept: quote.next.map(|(_, kept)| proto_types::money(kept)),
+        valid_until: Some(proto_types::timestamp(quote.valid_until)),
     })
 }
 

@@ -11,6 +11,7 @@
 //! says what they then do. The database refuses every other transition by itself.
 
 mod after;
+mod cancel_quote;
 mod transitions;
 
 use jiff::Timestamp;
@@ -22,6 +23,7 @@ use crate::{
     room_line::RoomLine,
 };
 
+pub use cancel_quote::CancelQuote;
 pub use transitions::{Condition, TRANSITIONS, Transition};
 
 /// A command on a reservation.
@@ -29,6 +31,8 @@ pub use transitions::{Condition, TRANSITIONS, Transition};
 pub enum Command {
     /// The guest, the partner or hotel staff cancel it.
     Cancel,
+    /// As [`Self::Cancel`], but only if exactly this is refunded.
+    CancelExpecting(Money),
     /// Hotel staff report that the guests never arrived.
     MarkNoShow,
     /// The expiry job found its hold expired.
@@ -120,7 +124,8 @@ impl Change {
 /// When the transition is illegal, outside its time window, or the amount is not the reservation's total.
 pub fn decide(booking: &Reservation, command: &Command, now: Timestamp) -> Result<Decision, ReservationError> {
     match command {
-        Command::Cancel => cancel(booking, now),
+        Command::Cancel => cancel(booking, None, now),
+        Command::CancelExpecting(refund) => cancel(booking, Some(*refund), now),
         Command::MarkNoShow => mark_no_show(booking, now),
         Command::Expire => Ok(expire(booking, now)),
         Command::ConfirmPayment { payment_id, amount } => confirm_payment(booking, *payment_id, *amount),
@@ -132,22 +137,31 @@ pub fn decide(booking: &Reservation, command: &Command, now: Timestamp) -> Resul
     }
 }
 
-fn cancel(booking: &Reservation, now: Timestamp) -> Result<Decision, ReservationError> {
+/// A cancellation, if it refunds what is `expected`, which is nothing of what is not paid. A repeat expects nothing.
+fn cancel(booking: &Reservation, expected: Option<Money>, now: Timestamp) -> Result<Decision, ReservationError> {
     if booking.status == Status::Paid && now >= booking.quote.terms.cancel_before {
         return Err(ReservationError::StayHasBegun);
     }
-    let settle = match booking.status {
+    let unpaid = Money::zero(booking.quote.currency());
+    let (refund, settle) = match booking.status {
         // Cancelled after its hold expired: a late payment must no longer take the rooms again.
         Status::Cancelled if booking.cancellation_reason == Some(CancellationReason::HoldExpired) => {
-            Some(booking.quote.total)
+            (unpaid, booking.quote.total)
         }
         Status::Cancelled | Status::Refunded => return Ok(Decision::Nothing),
         Status::Rejected => return Err(illegal(booking, Status::Cancelled)),
         // Closes the checkout page. A payment that arrives all the same is refunded in full.
-        Status::PendingPayment => Some(booking.quote.total),
+        Status::PendingPayment => (unpaid, booking.quote.total),
         // Refunded to the guest, or credited to the partner.
-        Status::Paid => Some(RoomLine::refund(&booking.lines, booking.create_time, now)?),
+        Status::Paid => {
+            let refund = RoomLine::refund(&booking.lines, booking.create_time, now)?;
+            (refund, refund)
+        }
     };
+    if expected.is_some_and(|expected| expected != refund) {
+        return Err(ReservationError::CancelTermsChanged { refund });
+    }
+    let settle = Some(settle);
     let rooms = if booking.status.holds_rooms() { Rooms::Release } else { Rooms::Keep };
     Ok(Decision::Change(Change {
         cancellation_reason: Some(CancellationReason::Requested),

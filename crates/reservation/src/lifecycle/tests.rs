@@ -68,6 +68,7 @@ fn commands() -> impl Strategy<Value = Command> {
     let payment = prop_oneof![Just(1u128), Just(2)].prop_map(|n| PaymentId::from(uuid::Uuid::from_u128(n)));
     prop_oneof![
         Just(Command::Cancel),
+        prop_oneof![Just(0), Just(TOTAL), 0..=TOTAL].prop_map(|minor| Command::CancelExpecting(euros(minor))),
         Just(Command::MarkNoShow),
         Just(Command::Expire),
         Just(Command::RejectPayment),

@@ -2,14 +2,14 @@
 
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
-use staymesh_domain::ReservationId;
+use staymesh_domain::{Money, ReservationId};
 use staymesh_mesh::{Caller, Problem, auth::Role, telemetry};
 use staymesh_store::audit::Origin;
 
 use super::BookingService;
 use crate::{
     error::ReservationError,
-    lifecycle::Command,
+    lifecycle::{CancelQuote, Command},
     model::{Guest, NewReservation, PaymentMode, Reservation, Source},
     offer_token::{Offer, OfferError},
     room_line::{RoomLine, RoomLinesSum, guest_count, room_count},
@@ -23,6 +23,8 @@ pub(crate) struct BookingRequest {
     pub(crate) offer_token: String,
     pub(crate) guest: Guest,
     pub(crate) payment_mode: PaymentMode,
+    /// The caller's own reference, 3 to 64 printable characters.
+    pub(crate) client_reference: Option<String>,
     /// Where the request comes from; `None` when it did not come through the edge.
     pub(crate) source: Option<Source>,
 }
@@ -97,6 +99,7 @@ impl BookingService {
             payment_mode: request.payment_mode,
             quote,
             content_hash,
+            client_reference: request.client_reference,
             // Until the guest has paid, or the payment service has decided the partner's sale.
             hold_expire_time: Some(now + self.hold),
             limits: Box::new(self.unpaid.of(caller, request.source, request.payment_mode)),
@@ -138,16 +141,33 @@ impl BookingService {
     /// Cancels a reservation of the caller. Idempotent.
     ///
     /// # Errors
-    /// [`ReservationError::NotFound`], [`ReservationError::StayHasBegun`], [`ReservationError::IllegalTransition`].
+    /// [`ReservationError::NotFound`], [`ReservationError::StayHasBegun`], [`ReservationError::IllegalTransition`], and
+    /// [`ReservationError::CancelTermsChanged`] if another refund is expected.
     pub(crate) async fn cancel(
         &self,
         caller: &Caller,
         id: ReservationId,
+        expected_refund: Option<Money>,
         now: Timestamp,
     ) -> Result<Reservation, ReservationError> {
         // The owner of a reservation never changes, so the check stays valid.
         self.get(caller, id).await?;
-        Ok(self.change(id, Command::Cancel, now).await?.reservation)
+        let command = expected_refund.map_or(Command::Cancel, Command::CancelExpecting);
+        Ok(self.change(id, command, now).await?.reservation)
+    }
+
+    /// What cancelling a reservation of the caller keeps and refunds at `now`.
+    ///
+    /// # Errors
+    /// [`ReservationError::NotFound`], [`ReservationError::StayHasBegun`], [`ReservationError::IllegalTransition`].
+    pub(crate) async fn cancel_quote(
+        &self,
+        caller: &Caller,
+        id: ReservationId,
+        now: Timestamp,
+    ) -> Result<CancelQuote, ReservationError> {
+        let booking = self.get(caller, id).await?;
+        CancelQuote::of(&booking, &booking.lines, now)
     }
 
     /// Records a no-show. Only hotel staff may call this. Idempotent.
@@ -197,7 +217,7 @@ impl BookingService {
     ) -> Result<Applied, ReservationError> {
         // Payment results are in the history of the reservation and in the ledger; they need no audit record.
         let origin = match command {
-            Command::Cancel | Command::MarkNoShow => Origin::current(),
+            Command::Cancel | Command::CancelExpecting(_) | Command::MarkNoShow => Origin::current(),
             _ => None,
         };
         let order = ChangeOrder { id, command, now, trace_parent: telemetry::trace_parent(), origin };
@@ -265,6 +285,10 @@ fn content_hash(offer: &Offer, sum: &RoomLinesSum, request: &BookingRequest) -> 
     add(request.guest.full_name.as_bytes());
     add(request.guest.email.as_bytes());
     add(request.payment_mode.as_str().as_bytes());
+    if let Some(reference) = &request.client_reference {
+        add(b"client_reference");
+        add(reference.as_bytes());
+    }
     hash.finalize().into()
 }
 
@@ -296,6 +320,7 @@ mod tests {
             offer_token: String::new(),
             guest: Guest { full_name: "Ada Lovelace".into(), email: "ada@example.com".into() },
             payment_mode: PaymentMode::GuestPays,
+            client_reference: None,
             source: None,
         };
         content_hash(&offer, &sum, &request).map(|byte| format!("{byte:02x}")).concat()

@@ -1,6 +1,7 @@
 //! The rules of offering and booking, in domain terms. SQL is in `store/`, proto messages are in `grpc/` and `clients/`.
 
 mod booking;
+mod check_offers;
 mod dependencies;
 mod inventory;
 mod late_payments;
@@ -14,7 +15,8 @@ mod testing;
 mod unpaid;
 
 pub(crate) use booking::{BookingRequest, list_scope};
+pub(crate) use check_offers::{CheckResult, OfferCheck, ReadOffer};
 pub use dependencies::{BookingService, Dependencies};
 pub(crate) use offers::{Offers, StayRequest, Unsuitable, page_of};
-pub(crate) use prepare::{RoomRequest, RoomsRequest};
+pub(crate) use prepare::{OrderForm, RoomRequest, RoomsRequest};
 pub use unpaid::UnpaidLimits;

@@ -72,6 +72,17 @@ impl BookingService {
         request: RoomsRequest,
         now: Timestamp,
     ) -> Result<OrderForm, ReservationError> {
+        self.order_form(ReservationId::generate(request.hotel_id, now), owner, request, now).await
+    }
+
+    /// As [`Self::prepare`], for this reservation id.
+    pub(super) async fn order_form(
+        &self,
+        id: ReservationId,
+        owner: String,
+        request: RoomsRequest,
+        now: Timestamp,
+    ) -> Result<OrderForm, ReservationError> {
         let types: BTreeSet<RoomTypeId> = request.rooms.iter().map(|room| room.room_type_id).collect();
         let ids: Vec<RoomTypeId> = types.iter().copied().collect();
         let (hotel, room_types, left) = tokio::join!(
@@ -95,7 +106,6 @@ impl BookingService {
         let lines = request.rooms.into_iter().map(line).collect::<Result<Vec<_>, ReservationError>>()?;
         // Rooms with prices in two currencies are refused before they are signed.
         let sum = RoomLine::sum(&lines)?;
-        let id = ReservationId::generate(request.hotel_id, now);
         let offer = Offer::new(id, owner, lines, now);
         let token = self.offers.sign(&offer).map_err(|error| Problem::internal(&error))?;
         if token.len() > MAX_TOKEN {

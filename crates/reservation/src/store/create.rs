@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use sqlx::{PgExecutor, Postgres, query::QueryAs};
+use staymesh_domain::ReservationId;
 use staymesh_store::{Cause, ResultExt, StoreError};
 use uuid::Uuid;
 
@@ -27,16 +28,21 @@ use crate::{
 /// The creation time of each reservation, by id.
 pub(crate) type CreateTimes = BTreeMap<Uuid, Timestamp>;
 
+/// The reservation that each owner has with a client reference.
+pub(crate) type ClientReferences = BTreeMap<(String, String), ReservationId>;
+
 /// The CHECK that keeps a night within its overbooking limit. It has the final decision on every booking.
 const NOT_OVERBOOKED: &str = "room_type_inventory_not_overbooked";
 /// Raised when a night of a booking was never put on sale.
 const ON_SALE: &str = "room_type_inventory_on_sale";
 /// The reservation exists.
 const ID_IS_UNIQUE: &str = "reservation_pkey";
+/// The owner has a reservation with this client reference.
+const REFERENCE_IS_UNIQUE: &str = "reservation_client_reference_idx";
 
 impl Store {
     /// Creates all of the reservations in one statement with its own commit, or none. `None`: a night is sold out or not
-    /// on sale, too much would be held unpaid, or a reservation exists.
+    /// on sale, too much would be held unpaid, or a reservation or one with its client reference exists.
     ///
     /// # Errors
     /// When the database fails; then it is unknown whether they were created.
@@ -45,7 +51,7 @@ impl Store {
             Ok(times) => Ok(Some(times)),
             Err(error) if is_refusal(&error) => Ok(None),
             Err(error) => match error.constraint() {
-                Some(NOT_OVERBOOKED | ON_SALE | ID_IS_UNIQUE) => Ok(None),
+                Some(NOT_OVERBOOKED | ON_SALE | ID_IS_UNIQUE | REFERENCE_IS_UNIQUE) => Ok(None),
                 _ => Err(error.into()),
             },
         }
@@ -54,7 +60,8 @@ impl Store {
 
 impl Transaction {
     /// Creates all of the reservations, which must have distinct ids and be within the limits of unpaid holds, as read
-    /// under locks that are held. `None`: one of them exists, and the transaction must be rolled back.
+    /// under locks that are held. `None`: one of them, or one with its client reference, exists, and the transaction must be
+    /// rolled back.
     ///
     /// # Errors
     /// [`ReservationError::SoldOut`], and when the database fails.
@@ -63,7 +70,7 @@ impl Transaction {
         orders: &[&NewReservation],
     ) -> Result<Option<CreateTimes>, ReservationError> {
         match create(&mut *self.0, orders, false).await {
-            Err(error) if error.constraint() == Some(ID_IS_UNIQUE) => Ok(None),
+            Err(error) if matches!(error.constraint(), Some(ID_IS_UNIQUE | REFERENCE_IS_UNIQUE)) => Ok(None),
             created => created
                 .on_constraint(NOT_OVERBOOKED, |_| ReservationError::SoldOut {
                     room: None,
@@ -94,13 +101,43 @@ impl Transaction {
         .await?;
         Ok(by_id(rows)?)
     }
+
+    /// The reservations that the owners of new ones have with their client references. Costs no statement without a reference.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub(crate) async fn client_references(
+        &mut self,
+        orders: &[&NewReservation],
+    ) -> Result<ClientReferences, ReservationError> {
+        let pairs = orders.iter().filter_map(|order| Some((&*order.owner, order.client_reference.as_deref()?)));
+        let (owners, references): (Vec<&str>, Vec<&str>) = pairs.unzip();
+        if owners.is_empty() {
+            return Ok(ClientReferences::new());
+        }
+        let rows: Vec<(String, String, Uuid)> = sqlx::query_as(
+            "select r.owner, r.client_reference, r.reservation_id
+             from unnest($1::text[], $2::text[]) w (owner, client_reference)
+             join reservation r on r.owner = w.owner and r.client_reference = w.client_reference",
+        )
+        .bind(owners)
+        .bind(references)
+        .fetch_all(&mut *self.0)
+        .await?;
+        let known = |(owner, reference, id)| {
+            let id = ReservationId::try_from(id).map_err(|_| unexpected("a reservation id does not fit"))?;
+            Ok(((owner, reference), id))
+        };
+        rows.into_iter().map(known).collect()
+    }
 }
 
-/// Creates all of the reservations, which must have distinct ids, or none, within the limits of unpaid holds if `limited`.
+/// Creates all of the reservations, which must have distinct ids and client references, or none, within the limits of unpaid holds if `limited`.
 /// Yields the creation time of each.
 ///
 /// # Errors
-/// The constraint that refuses: [`NOT_OVERBOOKED`], [`ON_SALE`], [`ID_IS_UNIQUE`], or a limit of unpaid holds.
+/// The constraint that refuses: [`NOT_OVERBOOKED`], [`ON_SALE`], [`ID_IS_UNIQUE`], [`REFERENCE_IS_UNIQUE`], or a limit of
+/// unpaid holds.
 async fn create(
     database: impl PgExecutor<'_>,
     orders: &[&NewReservation],
@@ -115,7 +152,7 @@ async fn create(
     let prices = prices.map_err(|error| unexpected(&format!("a price cannot be serialized: {error}")))?;
     let bound = |text| -> Result<Statement<'_>, StoreError> {
         let statement = bind_nights(bind_bookings(sqlx::query_as(text), orders, &prices)?, orders)?;
-        Ok(bind_lines(bind_limits(statement, orders, limited), orders, &prices))
+        bind_lines(bind_limits(statement, orders, limited), orders, &prices)
     };
     let statement = if sales.ids.is_empty() { bound(CREATE)? } else { sales.bind(bound(CREATE_AND_ENQUEUE)?) };
     let rows: Vec<(Uuid, jiff_sqlx::Timestamp)> = statement.fetch_all(database).await?;
@@ -153,15 +190,18 @@ fn bind_bookings<'a>(
         .bind(orders.iter().map(|order| order.hold_expire_time.map(Timestamp::as_microsecond)).collect::<Vec<_>>()))
 }
 
-/// Binds the lines as one array per column, and the document of each reservation's first revision.
+/// Binds the lines as one array per column, and the document of each reservation's first revision and its client reference.
 fn bind_lines<'a>(
     statement: Statement<'a>,
     orders: &[&'a NewReservation],
     prices: &'a [WrittenPrices],
-) -> Statement<'a> {
+) -> Result<Statement<'a>, StoreError> {
     let lines = LineColumns::of(orders, prices);
-    let documents = orders.iter().zip(prices).map(|(order, prices)| sqlx::types::Json(Document::of(order, prices)));
-    statement
+    let documents =
+        orders.iter().zip(prices).map(|(order, prices)| serde_json::to_string(&Document::of(order, prices)));
+    let documents = documents.collect::<Result<Vec<_>, _>>();
+    let documents = documents.map_err(|error| unexpected(&format!("terms cannot be serialized: {error}")))?;
+    Ok(statement
         .bind(lines.reservations)
         .bind(lines.positions)
         .bind(lines.room_types)
@@ -171,8 +211,9 @@ fn bind_lines<'a>(
         .bind(lines.child_ages)
         .bind(lines.totals)
         .bind(lines.prices)
-        .bind(documents.collect::<Vec<_>>())
+        .bind(documents)
         .bind(STANDARD_PLAN)
+        .bind(orders.iter().map(|order| order.client_reference.as_deref()).collect::<Vec<_>>()))
 }
 
 /// Binds the rooms taken in each night, as one array per column in key order.
@@ -289,16 +330,16 @@ macro_rules! create_statement {
 ), booked as (
     insert into reservation (hotel_id, reservation_id, owner, room_type_id, check_in, check_out, rooms, guests,
         guest_name, guest_email, payment_mode, status, currency, total_minor, price, content_hash, hold_expire_time,
-        paid_at, source, revision)
+        paid_at, source, revision, client_reference)
     select reservation_hotel_id(id), id, owner, room_type_id, date '1970-01-01' + check_in,
         date '1970-01-01' + check_out, rooms, guests, guest_name, guest_email, payment_mode,
         case when hold is null then 'paid' else 'pending_payment' end, currency, total_minor, price, content_hash,
         timestamptz 'epoch' + hold * interval '1 microsecond', case when hold is null then now() end,
-        source, 1
+        source, 1, client_reference
     from unnest($1::uuid[], $2::text[], $3::integer[], $4::integer[], $5::integer[], $6::integer[], $7::integer[],
-        $8::text[], $9::text[], $10::text[], $11::text[], $12::bigint[], $13::jsonb[], $14::bytea[], $15::bigint[], $23::text[])
+        $8::text[], $9::text[], $10::text[], $11::text[], $12::bigint[], $13::jsonb[], $14::bytea[], $15::bigint[], $23::text[], $43::text[])
         o (id, owner, room_type_id, check_in, check_out, rooms, guests, guest_name, guest_email, payment_mode, currency,
-            total_minor, price, content_hash, hold, source)
+            total_minor, price, content_hash, hold, source, client_reference)
     where (select admit_reservations($22, (select count(*) from taken), $24, $25, $26, $27, $28, $29, $30, $31))
     order by id
     returning reservation_id, create_time
@@ -306,15 +347,15 @@ macro_rules! create_statement {
     insert into reservation_room (hotel_id, reservation_id, room_position, room_type_id, rate_plan, check_in, check_out,
         adults, child_ages, total_minor, price, status, revision)
     select reservation_hotel_id(id), id, room_position, room_type_id, $42, date '1970-01-01' + check_in,
-        date '1970-01-01' + check_out, adults, child_ages::smallint[], total_minor, price, 'live', 1
+        date '1970-01-01' + check_out, adults, child_ages::smallint[], total_minor, price::json, 'live', 1
     from unnest($32::uuid[], $33::integer[], $34::integer[], $35::integer[], $36::integer[], $37::integer[], $38::text[],
-        $39::bigint[], $40::jsonb[])
+        $39::bigint[], $40::text[])
         l (id, room_position, room_type_id, check_in, check_out, adults, child_ages, total_minor, price)
 ), revised as (
     insert into reservation_revision (hotel_id, reservation_id, revision, document, content_hash, currency, total_minor,
         actor, reason)
-    select reservation_hotel_id(id), id, 1, document, content_hash, currency, total_minor, owner, 'created'
-    from unnest($1::uuid[], $2::text[], $11::text[], $12::bigint[], $14::bytea[], $41::jsonb[])
+    select reservation_hotel_id(id), id, 1, document::json, content_hash, currency, total_minor, owner, 'created'
+    from unnest($1::uuid[], $2::text[], $11::text[], $12::bigint[], $14::bytea[], $41::text[])
         d (id, owner, currency, total_minor, content_hash, document)
 )",
             $events,
@@ -331,8 +372,8 @@ const CREATE: &str = create_statement!("");
 const CREATE_AND_ENQUEUE: &str = create_statement!(
     ", enqueued as (
     insert into outbox (aggregate_id, kind, payload, trace_parent)
-    select reservation_id, $43, payload, trace_parent
-    from unnest($44::uuid[], $45::jsonb[], $46::text[]) s (reservation_id, payload, trace_parent)
+    select reservation_id, $44, payload, trace_parent
+    from unnest($45::uuid[], $46::jsonb[], $47::text[]) s (reservation_id, payload, trace_parent)
     join booked using (reservation_id)
     order by reservation_id
 )"

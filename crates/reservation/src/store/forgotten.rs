@@ -33,7 +33,7 @@ impl Store {
         Ok(owners.bind(limit).fetch_all(&self.pool).await?)
     }
 
-    /// Erases the personal data of an owner's reservations that are over on `today`: the e-mail address, and the name
+    /// Erases the personal data of an owner's reservations that are over on `today`: the e-mail address, the client reference, and the name
     /// unless money was paid, because accounts of paid stays have to be kept. Returns the number of reservations erased.
     ///
     /// An expired hold may still be paid for, so it counts as over only after its stay.
@@ -44,7 +44,7 @@ impl Store {
         let mut transaction = self.pool.begin().await?;
         let erased = sqlx::query(
             "update reservation
-             set guest_email = $3,
+             set guest_email = $3, client_reference = null,
                  guest_name = case when paid_at is null then '-' else guest_name end
              where owner = $1 and guest_email <> $3
                  and (check_out < $2 or status in ('refunded', 'rejected')

@@ -3,7 +3,6 @@
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
-use sqlx::types::Json;
 use staymesh_domain::{GuestCount, Party, RoomCount, RoomTypeId, StayDates};
 use uuid::Uuid;
 
@@ -131,7 +130,7 @@ pub(super) struct LineColumns<'a> {
     pub(super) adults: Vec<i32>,
     pub(super) child_ages: Vec<String>,
     pub(super) totals: Vec<i64>,
-    pub(super) prices: Vec<Json<&'a RawValue>>,
+    pub(super) prices: Vec<&'a str>,
 }
 
 impl<'a> LineColumns<'a> {
@@ -148,7 +147,7 @@ impl<'a> LineColumns<'a> {
                 let ages: Vec<_> = line.party.child_ages().iter().map(ToString::to_string).collect();
                 columns.child_ages.push(format!("{{{}}}", ages.join(",")));
                 columns.totals.push(line.quote.total.minor());
-                columns.prices.push(Json(price));
+                columns.prices.push(price.get());
             }
         }
         columns

@@ -23,7 +23,7 @@ mod rows;
 
 pub use availability::NightLeft;
 pub(crate) use change::Delta;
-pub(crate) use create::CreateTimes;
+pub(crate) use create::{ClientReferences, CreateTimes};
 pub(crate) use hold_limits::{Held, Holder, NightShare, holders, share};
 pub use holds::HoldCursor;
 pub(crate) use holds::LockedHold;

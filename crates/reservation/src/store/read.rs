@@ -21,6 +21,8 @@ pub struct ListFilter {
     pub hotel_id: Option<HotelId>,
     /// Only reservations in this status.
     pub status: Option<Status>,
+    /// Only the owner's reservation with this client reference; only with an owner.
+    pub client_reference: Option<String>,
 }
 
 /// Position of a reservation in a list. An id's time is chosen by the client that prepared the order form, so lists are
@@ -79,16 +81,22 @@ impl Store {
         after: Option<ListPosition>,
         limit: i64,
     ) -> Result<Vec<Reservation>, ReservationError> {
-        // Two statements rather than one with "or": each has its index.
-        let sql = if filter.owner.is_some() {
+        // Statements of their own rather than one with "or": each has its index.
+        let sql = if filter.client_reference.is_some() {
+            listed!(
+                "owner = $1 and client_reference = $7 and ($2::integer is null or hotel_id = $2)
+                 and ($3::text is null or status = $3)
+                 and ($4::timestamptz is null or (create_time, reservation_id) < ($4, $5))"
+            )
+        } else if filter.owner.is_some() {
             listed!(
                 "owner = $1 and ($2::integer is null or hotel_id = $2) and ($3::text is null or status = $3)
-                 and ($4::timestamptz is null or (create_time, reservation_id) < ($4, $5))"
+                 and $7::text is null and ($4::timestamptz is null or (create_time, reservation_id) < ($4, $5))"
             )
         } else {
             listed!(
                 "($1::text is null or owner = $1) and hotel_id = $2 and ($3::text is null or status = $3)
-                 and ($4::timestamptz is null or (create_time, reservation_id) < ($4, $5))"
+                 and $7::text is null and ($4::timestamptz is null or (create_time, reservation_id) < ($4, $5))"
             )
         };
         let rows: Vec<ReservationRow> = sqlx::query_as(sql)
@@ -98,6 +106,7 @@ impl Store {
             .bind(after.map(|position| position.create_time.to_sqlx()))
             .bind(after.map(|position| position.reservation_id))
             .bind(limit)
+            .bind(filter.client_reference.as_deref())
             .fetch_all(&self.pool)
             .await?;
         rows.into_iter().map(|row| Ok(row.try_into()?)).collect()

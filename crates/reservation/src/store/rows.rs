@@ -30,6 +30,7 @@ pub(super) struct ReservationRow {
     lines: Option<Json<Vec<LineRecord>>>,
     before: Option<Json<EqualRoomsRecord>>,
     content_hash: Vec<u8>,
+    client_reference: Option<String>,
     hold_expire_time: Option<Timestamp>,
     payment_id: Option<Uuid>,
     #[sqlx(rename = "paid_at")]
@@ -73,6 +74,7 @@ impl TryFrom<ReservationRow> for Reservation {
             payment_mode: PaymentMode::from_name(&row.payment_mode).ok_or_else(|| corrupt("payment_mode"))?,
             quote,
             content_hash: row.content_hash,
+            client_reference: row.client_reference,
             revision,
             version: row.version,
             status: Status::from_name(&row.status).ok_or_else(|| corrupt("status"))?,

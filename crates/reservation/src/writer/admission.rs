@@ -2,26 +2,30 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use uuid::Uuid;
+use staymesh_domain::ReservationId;
 
 use super::hold_limits::{Holds, Refusal};
 use crate::{
     model::NewReservation,
     night::Night,
     room_line::{Shortage, shortage},
+    store::ClientReferences,
 };
 
 /// The rooms that one booking needs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Demand {
-    id: Uuid,
+    id: ReservationId,
     /// The rooms in each night, in key order.
     rooms: BTreeMap<Night, i32>,
+    /// Its owner and its client reference, if it has one.
+    reference: Option<(String, String)>,
 }
 
 impl Demand {
     fn of(order: &NewReservation) -> Self {
-        Self { id: order.id.as_uuid(), rooms: order.nights() }
+        let reference = order.client_reference.clone().map(|reference| (order.owner.clone(), reference));
+        Self { id: order.id, rooms: order.nights(), reference }
     }
 }
 
@@ -38,27 +42,40 @@ pub(super) enum Verdict {
     NotOnSale,
     /// An earlier booking of the batch, at this index, has the same id.
     RepeatOf(usize),
+    /// The owner has this other reservation with its client reference. It takes nothing.
+    ReferenceTaken(ReservationId),
 }
 
 /// Decides in order of arrival, as if each booking came alone. `left` has the rooms left in every night on sale, and is
-/// reduced by what is admitted; `holds` has what is held unpaid, and grows by it. A refused booking takes nothing, so it
+/// reduced by what is admitted; `holds` has what is held unpaid, and `references` the client references that are taken, and
+/// both grow by it. A refused booking takes nothing, so it
 /// does not affect the others.
-pub(super) fn admit(orders: &[&NewReservation], left: &mut BTreeMap<Night, i32>, holds: &mut Holds) -> Vec<Verdict> {
+pub(super) fn admit(
+    orders: &[&NewReservation],
+    left: &mut BTreeMap<Night, i32>,
+    references: &mut ClientReferences,
+    holds: &mut Holds,
+) -> Vec<Verdict> {
     let demands: Vec<_> = orders.iter().map(|order| Demand::of(order)).collect();
-    decide(&demands, left, |at| holds.refuse_or_add(orders[at]))
+    decide(&demands, left, references, |at| holds.refuse_or_add(orders[at]))
 }
 
 /// [`admit`], with the limits of unpaid holds as a function of the booking's index: it counts a booking or refuses it.
 fn decide(
     demands: &[Demand],
     left: &mut BTreeMap<Night, i32>,
+    references: &mut ClientReferences,
     mut hold: impl FnMut(usize) -> Option<Refusal>,
 ) -> Vec<Verdict> {
-    let mut admitted: HashMap<Uuid, usize> = HashMap::new();
+    let mut admitted: HashMap<ReservationId, usize> = HashMap::new();
     let mut verdicts = Vec::with_capacity(demands.len());
     for (at, demand) in demands.iter().enumerate() {
         if let Some(first) = admitted.get(&demand.id) {
             verdicts.push(Verdict::RepeatOf(*first));
+            continue;
+        }
+        if let Some(first) = demand.reference.as_ref().and_then(|reference| references.get(reference)) {
+            verdicts.push(Verdict::ReferenceTaken(*first));
             continue;
         }
         let verdict = match shortage(&demand.rooms, left) {
@@ -68,6 +85,7 @@ fn decide(
         };
         if verdict == Verdict::Admitted {
             admitted.insert(demand.id, at);
+            references.extend(demand.reference.clone().map(|reference| (reference, demand.id)));
             for (night, rooms) in &demand.rooms {
                 if let Some(left) = left.get_mut(night) {
                     *left -= rooms;
@@ -86,11 +104,18 @@ mod tests {
     use super::*;
 
     fn admit(demands: &[Demand], left: &mut BTreeMap<Night, i32>) -> Vec<Verdict> {
-        decide(demands, left, |_| None)
+        decide(demands, left, &mut ClientReferences::new(), |_| None)
+    }
+
+    /// The n-th of some reservation ids.
+    fn id_of(n: u128) -> ReservationId {
+        let id = 0x0192_f0c1_7a2b_8000_8000_0000_0000_0001 | n << 32;
+        ReservationId::try_from(uuid::Uuid::from_u128(id)).expect("an id")
     }
 
     fn demand(id: u128, first: i32, nights: i32, rooms: i32) -> Demand {
-        Demand { id: Uuid::from_u128(id), rooms: (first..first + nights).map(|day| ((1, 1, day), rooms)).collect() }
+        let rooms = (first..first + nights).map(|day| ((1, 1, day), rooms)).collect();
+        Demand { id: id_of(id), rooms, reference: None }
     }
 
     /// As [`demand`], and as many rooms of another type in its last night.
@@ -135,6 +160,25 @@ mod tests {
         let verdicts = admit(&[demand(1, 0, 2, 1), demand(1, 0, 2, 1), demand(2, 1, 2, 1)], &mut left);
         assert_eq!(verdicts, [Verdict::Admitted, Verdict::RepeatOf(0), Verdict::NotOnSale]);
         assert_eq!(left, inventory(&[1, 1]));
+    }
+
+    #[test]
+    fn second_booking_with_a_client_reference_names_the_first_unless_that_is_refused() {
+        let of = |id, nights, owner: &str| Demand {
+            reference: Some((owner.to_owned(), "X-17".to_owned())),
+            ..demand(id, 0, nights, 1)
+        };
+        let mut left = inventory(&[3, 0]);
+        let verdicts =
+            admit(&[of(1, 2, "me"), of(2, 1, "me"), of(3, 1, "me"), of(4, 1, "you"), of(2, 1, "me")], &mut left);
+        let expected = [
+            Verdict::SoldOut((1, 1, 1), 0),
+            Verdict::Admitted,
+            Verdict::ReferenceTaken(id_of(2)),
+            Verdict::Admitted,
+            Verdict::RepeatOf(1),
+        ];
+        assert_eq!((verdicts, left), (expected.to_vec(), inventory(&[1, 0])));
     }
 
     proptest! {

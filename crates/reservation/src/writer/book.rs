@@ -20,7 +20,7 @@ use crate::{
     store::{Store, Transaction, holders, share},
 };
 
-/// Creates all of the bookings in one statement, or none. `None`: at least one is sold out, not on sale, over a limit of unpaid holds, or exists;
+/// Creates all of the bookings in one statement, or none. `None`: at least one is sold out, not on sale, over a limit of unpaid holds, exists, or has a client reference that is taken;
 /// [`book_each`] finds out which.
 ///
 /// # Errors
@@ -39,10 +39,10 @@ pub(crate) async fn book_all(
 ///
 /// # Errors
 /// Of each booking: [`ReservationError::SoldOut`], [`ReservationError::NotOnSale`], [`ReservationError::Unpaid`],
-/// [`ReservationError::UnpaidShare`], [`ReservationError::IdReused`].
+/// [`ReservationError::UnpaidShare`], [`ReservationError::IdReused`], [`ReservationError::ReferenceTaken`].
 /// Of the whole batch, when the database fails; then it is unknown whether any was created.
 pub(crate) async fn book_each(store: &Store, orders: &[NewReservation]) -> Result<Vec<Outcome>, ReservationError> {
-    // A booking that another replica creates between the read and the insert is found by the next attempt's read, so
+    // A booking, or one with its reference, that another replica creates between the read and the insert is found by the next attempt's read, so
     // each attempt knows at least one more, and there are at most as many as bookings.
     for _ in 0..=orders.len() {
         if let Some(outcomes) = attempt(store, orders).await? {
@@ -60,7 +60,9 @@ async fn attempt(store: &Store, orders: &[NewReservation]) -> Result<Option<Vec<
     let known = transaction.existing(orders).await?;
     let fresh: Vec<_> = orders.iter().filter(|order| !known.contains_key(&order.id.as_uuid())).collect();
     let mut holds = lock_holds(&mut transaction, &fresh).await?;
-    let verdicts = admit(&fresh, &mut left, &mut holds);
+    // After the locks of the accounts: what they waited for is visible.
+    let mut references = transaction.client_references(&fresh).await?;
+    let verdicts = admit(&fresh, &mut left, &mut references, &mut holds);
     let admitted = fresh.into_iter().zip(&verdicts).filter(|(_, verdict)| **verdict == Verdict::Admitted);
     let admitted: Vec<_> = admitted.map(|(order, _)| order).collect();
     let Some(times) = transaction.create_all(&admitted).await? else { return Ok(None) };

@@ -84,6 +84,7 @@ impl Player<'_> {
             offer_token: form.offer_token,
             primary_guest: Some(Guest { full_name: format!("Guest {}", row.number), email: email_of(row.number) }),
             payment_mode: PaymentMode::PartnerCollects.into(),
+            ..CreateReservationRequest::default()
         };
         let made = patiently(async || {
             let answer = self.partner.clone().create_reservation(request.clone()).await?;
@@ -145,7 +146,7 @@ impl Player<'_> {
             return Ok(());
         }
         let client = if booked.earlier { &self.admin.reservations } else { &self.partner };
-        let request = CancelReservationRequest { reservation_id: booked.reservation_id.clone() };
+        let request = CancelReservationRequest { reservation_id: booked.reservation_id.clone(), expected_refund: None };
         let answer = patiently(async || client.clone().cancel_reservation(request.clone()).await).await;
         let status = answer.context("cancelling")?.status();
         ensure!(

@@ -106,6 +106,7 @@ impl Shop {
             offer_token: offer_token.clone(),
             guest: Guest { full_name: "A guest".into(), email: "guest@example.com".into() },
             payment_mode: PaymentMode::PartnerCollects,
+            client_reference: None,
             source: None,
         }
     }

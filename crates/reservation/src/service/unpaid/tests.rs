@@ -99,6 +99,7 @@ fn order(service: &BookingService, caller: &Caller, want: Want) -> BookingReques
         offer_token: service.offers.sign(&offer).expect("signed"),
         guest: Guest { full_name: "A guest".into(), email: "guest@example.com".into() },
         payment_mode: want.mode,
+        client_reference: None,
         source: want.source.map(|address| Source::of(address.into())),
     }
 }
@@ -138,7 +139,7 @@ async fn guest_limit_counts_unpaid_room_nights_until_paid_cancelled_or_expired()
     world.apply(two.id, &pay(PaymentId::new())).await.expect("paid");
     let again = book(&service, &ada(), rooms(2)).await.expect("two are paid for");
     assert_eq!(reason(book(&service, &ada(), ONE).await), Reason::TooManyUnpaidRooms);
-    service.cancel(&ada(), again.id, Timestamp::now()).await.expect("cancelled");
+    service.cancel(&ada(), again.id, None, Timestamp::now()).await.expect("cancelled");
     book(&service, &ada(), ONE).await.expect("two are given back");
     assert_eq!(reason(book(&service, &ada(), rooms(2)).await), Reason::TooManyUnpaidRooms);
 
@@ -250,7 +251,7 @@ async fn repeated_request_at_the_limit_gets_its_reservation() {
     let wanted = order(&service, &ada(), rooms(2));
     let create = async |guest: Guest| {
         let offer_token = wanted.offer_token.clone();
-        let request = BookingRequest { offer_token, guest, source: None, ..wanted };
+        let request = BookingRequest { offer_token, guest, client_reference: None, source: None, ..wanted };
         service.create(&ada(), request, Timestamp::now()).await
     };
     let answers = join_all((0..50).map(|_| create(wanted.guest.clone()))).await;

@@ -94,3 +94,72 @@ async fn created_reservation_equals_the_stored_row() {
     let kept = world.store.get(partner.id).await.expect("read").expect("is there");
     assert_eq!(format!("{answered:?}"), format!("{kept:?}"));
 }
+
+#[tokio::test]
+async fn client_reference_is_unique_for_its_owner_for_good_and_finds_the_reservation() {
+    let world = World::with_rooms(2).await;
+    let of = |owner: &str| NewReservation {
+        owner: owner.into(),
+        client_reference: Some("X-17".into()),
+        ..world.order(0, 2, 1)
+    };
+    let first = of("me");
+    world.book(&first).await.expect("booked");
+    world.apply(first.id, Command::Cancel, Timestamp::now()).await.expect("cancelled");
+    world.book(&of("you")).await.expect("another owner's reference");
+    world.book(&world.order(0, 2, 1)).await.expect("no reference");
+    // Also when rooms are sold out: the first one is the answer.
+    for night in [0, 5] {
+        let second = NewReservation { client_reference: Some("X-17".into()), ..world.order(night, 6, 1) };
+        let refused = world.book(&second).await.expect_err("taken");
+        assert!(matches!(refused, ReservationError::ReferenceTaken(id) if id == first.id), "{refused}");
+    }
+    assert_eq!(world.book(&first).await.expect("a repeat").status, Status::Cancelled);
+
+    let listed = async |owner: &str, reference: &str| {
+        let (owner, client_reference) = (Some(owner.to_owned()), Some(reference.to_owned()));
+        let filter = ListFilter { owner, hotel_id: None, status: None, client_reference };
+        let rows = world.store.list(&filter, None, 10).await.expect("listed");
+        rows.into_iter().map(|row| (row.id, row.client_reference)).collect::<Vec<_>>()
+    };
+    assert_eq!(listed("me", "X-17").await, [(first.id, Some("X-17".to_owned()))]);
+    assert_eq!(listed("me", "X-1").await, []);
+    assert_eq!(listed("they", "X-17").await, []);
+}
+
+#[tokio::test]
+async fn concurrent_bookings_with_one_client_reference_create_one_reservation() {
+    let world = Arc::new(World::with_rooms(100).await);
+    let racers = (0..60).map(|n| {
+        let order = NewReservation { client_reference: Some("X-17".into()), ..world.order(n % 5, 7, 1) };
+        let world = world.clone();
+        tokio::spawn(async move {
+            // Half of them as a replica whose batch is not refused yet, with a second booking beside.
+            if n % 2 == 0 {
+                return world.book(&order).await;
+            }
+            let both = [world.order(0, 1, 1), order];
+            if let Some(mut outcomes) = book_all(&world.store, &both).await? {
+                return match outcomes.pop().expect("an outcome")? {
+                    Created::New(booking) | Created::Repeat(booking) => Ok(booking),
+                };
+            }
+            world.book(&both[1]).await
+        })
+    });
+    let outcomes = join_all(racers).await.into_iter().map(|outcome| outcome.expect("no panic"));
+    let (mut made, mut named) = (Vec::new(), Vec::new());
+    for outcome in outcomes {
+        match outcome {
+            Ok(booking) => made.push(booking.id),
+            Err(ReservationError::ReferenceTaken(first)) => named.push(first),
+            Err(error) => panic!("{error}"),
+        }
+    }
+    assert_eq!((made.len(), named.len()), (1, 59));
+    assert!(named.iter().all(|first| *first == made[0]));
+    let sql = "select count(*) from reservation where client_reference = 'X-17'";
+    assert_eq!(world.count(sql).await, 1);
+    let taken: i32 = world.reserved().await[6..7].iter().sum();
+    assert_eq!(taken, 1, "refused ones took no rooms");
+}

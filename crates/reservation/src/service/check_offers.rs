@@ -1,0 +1,116 @@
+//! Checks of offer tokens, valid or expired, against today's rooms and prices. Nothing here writes or holds rooms.
+
+use futures::future::try_join_all;
+use jiff::Timestamp;
+use staymesh_domain::HotelId;
+use staymesh_mesh::{Caller, Problem, Reason};
+use tonic::Code;
+
+use super::{
+    BookingService,
+    prepare::{OrderForm, RoomRequest, RoomsRequest},
+};
+use crate::{
+    error::ReservationError,
+    offer_token::{Offer, OfferError},
+    room_line::{RoomLine, RoomLinesSum},
+};
+
+/// Most tokens that are checked at a time.
+const CONCURRENT_CHECKS: usize = 4;
+
+/// What became of the offer of a token.
+pub(crate) enum OfferCheck {
+    /// The token is not one of the caller.
+    Tampered,
+    /// It is the caller's.
+    Read(Box<ReadOffer>),
+}
+
+/// An offer of the caller, and what became of it.
+pub(crate) struct ReadOffer {
+    pub(crate) offer: Offer,
+    /// What its rooms add up to.
+    pub(crate) sum: RoomLinesSum,
+    pub(crate) result: CheckResult,
+}
+
+/// Whether an offer can still be booked, and how.
+pub(crate) enum CheckResult {
+    /// Rooms are left. With a new token for today's prices, and the rooms by index whose price or terms differ from the
+    /// signed ones.
+    Available(Box<OrderForm>, Vec<usize>),
+    /// [`ReservationError::SoldOut`] or [`ReservationError::NotOnSale`].
+    SoldOut(ReservationError),
+    /// The stay can no longer be booked, whatever is left: the reason of its refusal.
+    Invalid(Reason),
+}
+
+impl BookingService {
+    /// Checks offer tokens of the caller one by one, in their order.
+    ///
+    /// # Errors
+    /// When another service or the database fails.
+    pub(crate) async fn check_offers(
+        &self,
+        caller: &Caller,
+        tokens: &[String],
+        now: Timestamp,
+    ) -> Result<Vec<OfferCheck>, ReservationError> {
+        let mut checks = Vec::with_capacity(tokens.len());
+        for tokens in tokens.chunks(CONCURRENT_CHECKS) {
+            checks.extend(try_join_all(tokens.iter().map(|token| self.check_offer(caller, token, now))).await?);
+        }
+        Ok(checks)
+    }
+
+    async fn check_offer(&self, caller: &Caller, token: &str, now: Timestamp) -> Result<OfferCheck, ReservationError> {
+        let offer = match self.offers.verify(token) {
+            Ok(offer) if offer.owner == caller.subject => offer,
+            Ok(_) | Err(_) => return Ok(OfferCheck::Tampered),
+        };
+        let sum = RoomLine::sum(&offer.lines).map_err(|_| OfferError::Tampered)?;
+        let result = self.check_lines(&offer, &sum, now).await?;
+        Ok(OfferCheck::Read(Box::new(ReadOffer { offer, sum, result })))
+    }
+
+    /// Prepares the rooms once more, for the same reservation id: a booking whose answer was lost is not made twice.
+    async fn check_lines(
+        &self,
+        offer: &Offer,
+        sum: &RoomLinesSum,
+        now: Timestamp,
+    ) -> Result<CheckResult, ReservationError> {
+        let request = rooms_of(&offer.lines, offer.reservation_id.hotel_id(), sum);
+        match self.order_form(offer.reservation_id, offer.owner.clone(), request, now).await {
+            Ok(form) => {
+                let pairs = offer.lines.iter().zip(&form.offer.lines).enumerate();
+                let changed = pairs.filter(|(_, (old, new))| !old.quote.offers_same(&new.quote)).map(|(at, _)| at);
+                let changed = changed.collect();
+                Ok(CheckResult::Available(Box::new(form), changed))
+            }
+            Err(error @ (ReservationError::SoldOut { .. } | ReservationError::NotOnSale)) => {
+                Ok(CheckResult::SoldOut(error))
+            }
+            Err(error) => {
+                let problem = Problem::from(error);
+                match problem.reason().code() {
+                    Code::NotFound | Code::FailedPrecondition | Code::InvalidArgument => {
+                        Ok(CheckResult::Invalid(problem.reason()))
+                    }
+                    _ => Err(problem.into()),
+                }
+            }
+        }
+    }
+}
+
+/// The rooms of lines as they were asked for.
+pub(super) fn rooms_of(lines: &[RoomLine], hotel_id: HotelId, sum: &RoomLinesSum) -> RoomsRequest {
+    let room =
+        |line: &RoomLine| RoomRequest { room_type_id: line.room_type_id, stay: line.stay, party: line.party.clone() };
+    RoomsRequest { hotel_id, stay: sum.stay, rooms: lines.iter().map(room).collect() }
+}
+
+#[cfg(test)]
+mod tests;
