@@ -5,9 +5,12 @@ mod bookings;
 mod holds;
 mod nights;
 mod no_shows;
+mod out_of_order;
 mod partner_sales;
 mod rooms;
+mod sale_races;
 mod states;
+mod stop_sell;
 
 use std::sync::Arc;
 

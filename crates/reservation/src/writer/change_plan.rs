@@ -12,7 +12,7 @@ use crate::{
     events::{BookingMail, Cancelled, mail_aggregate},
     lifecycle::{Change, Command, Decision, Rooms, decide},
     model::Reservation,
-    night::Night,
+    night::{Night, NightSale},
     store::Delta,
 };
 
@@ -78,9 +78,9 @@ impl<'a> ChangePlan<'a> {
             .collect()
     }
 
-    /// Decides in order who gets rooms again. `left` has the rooms left in each night on sale. A payment for rooms that
-    /// are sold out becomes a refund in full.
-    pub(crate) fn settle_rooms(&mut self, mut left: BTreeMap<Night, i32>) {
+    /// Decides in order who gets rooms again. `left` has what can be sold of each night on sale. A payment for rooms that
+    /// are sold out, or in a closed night, becomes a refund in full.
+    pub(crate) fn settle_rooms(&mut self, mut left: BTreeMap<Night, NightSale>) {
         for (booking, decision) in self.judged.iter_mut().flatten() {
             let Decision::Change(change) = decision else { continue };
             let sign = match change.rooms {
@@ -89,15 +89,15 @@ impl<'a> ChangePlan<'a> {
                 Rooms::Retake => 1,
             };
             let nights = booking.nights();
-            let short = |(night, rooms): (&Night, &i32)| left.get(night).is_none_or(|left| left < rooms);
+            let short = |(night, rooms): (&Night, &i32)| left.get(night).is_none_or(|sale| !sale.sells(*rooms));
             if sign > 0 && nights.iter().any(short) {
                 *decision = Decision::RefundPayment { note: change.payment_id };
                 continue;
             }
             for (night, rooms) in nights {
                 // A past night may be in the archive, where rooms are no longer counted.
-                if let Some(left) = left.get_mut(&night) {
-                    *left -= sign * rooms;
+                if let Some(sale) = left.get_mut(&night) {
+                    sale.rooms_left -= sign * rooms;
                     *self.delta.entry(night).or_default() += sign * rooms;
                 }
             }
