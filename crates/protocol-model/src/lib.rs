@@ -20,6 +20,7 @@ mod protocol;
 mod provider;
 mod report;
 mod state;
+mod surroundings;
 #[cfg(test)]
 mod tests;
 

@@ -16,6 +16,7 @@ use crate::{
     properties,
     provider::{Page, ProviderEvent},
     state::{Booking, Call, Event, State},
+    surroundings::{ask, push, receive, sweep, take_fault, turn_page},
 };
 
 /// How much may happen.
@@ -133,12 +134,12 @@ impl Protocol {
             Step::Open(opening) => self.open(&mut state, opening)?,
             Step::Page(number, status) => turn_page(&mut state, number, status)?,
             Step::ProviderEvent { number, again } => {
-                let event = state.provider_events[number].clone();
+                let event = state.provider_events[number];
                 let arrives = !again || take_fault(&mut state);
                 if !again {
                     state.provider_events.remove(number);
                 }
-                arrives && receive(&mut state, &event)?
+                arrives && receive(&mut state, event)?
             }
             Step::LoseProviderEvent(number) => {
                 state.provider_events.remove(number);
@@ -161,24 +162,20 @@ impl Protocol {
             return Ok(false);
         }
         state.asking -= 1;
-        let number = match state.orders.iter().rposition(|order| order.payment.status != Status::Expired) {
-            Some(number) => number,
-            None => {
-                state.orders.push(payment::order(state.orders.len() + 1, self.booked.id)?);
-                state.orders.len() - 1
-            }
-        };
+        let open = state.orders.iter().rposition(|order| order.payment.status != Status::Expired);
+        let number = open.unwrap_or(state.orders.len());
+        if open.is_none() {
+            state.orders.push(payment::order(number + 1, self.booked.id)?);
+        }
         if state.orders[number].payment.status != Status::Pending || opening == Opening::OrderSaved {
             return Ok(true);
         }
         let known = state.pages.iter().position(|page| page.payment == number);
-        let page = match known.filter(|_| !self.has(Fault::PagesAreRepeated)) {
-            Some(page) => page,
-            None => {
-                state.pages.push(Page::new(number));
-                state.pages.len() - 1
-            }
-        };
+        let known = known.filter(|_| !self.has(Fault::PagesAreRepeated));
+        let page = known.unwrap_or(state.pages.len());
+        if known.is_none() {
+            state.pages.push(Page::new(number));
+        }
         if opening == Opening::Shown {
             state.orders[number].payment.psp_session = Some(String::new());
             state.orders[number].apply(state.pages[page].status);
@@ -280,83 +277,6 @@ impl Protocol {
             }
         }
     }
-}
-
-/// Whether one more fault may come; takes it.
-const fn take_fault(state: &mut State) -> bool {
-    let left = state.faults_left > 0;
-    state.faults_left = state.faults_left.saturating_sub(1);
-    left
-}
-
-/// The guest asks to pay. While the booking does not wait for it, the request is refused and changes nothing.
-fn ask(state: &mut State) -> bool {
-    let payable = state.booking.0.hold_expire_time.is_some_and(|end| state.moment.time() < end);
-    let asks = payable && state.asks_left > 0;
-    if asks {
-        state.asks_left -= 1;
-        state.asking += 1;
-    }
-    asks
-}
-
-/// A page changes at the provider, whose event is on its way. The guest acts on a page that was shown; the provider
-/// decides on a review, and closes an open page once its time is over.
-fn turn_page(state: &mut State, number: usize, status: CheckoutStatus) -> Result<bool> {
-    let overdue = state.moment > Moment::Held;
-    let page = state.pages.get_mut(number).context("a page")?;
-    let turns = match (page.status, status) {
-        (CheckoutStatus::Open, CheckoutStatus::Expired) => overdue,
-        (CheckoutStatus::Open, CheckoutStatus::Paid | CheckoutStatus::Failed | CheckoutStatus::InReview) => page.shown,
-        (CheckoutStatus::InReview, CheckoutStatus::Paid | CheckoutStatus::Failed) => true,
-        _ => false,
-    };
-    if !turns {
-        return Ok(false);
-    }
-    page.status = status;
-    if status == CheckoutStatus::Paid {
-        page.charged += crate::clock::TOTAL;
-    }
-    let payment = page.payment;
-    // The event that a payment is reviewed changes no status.
-    if status != CheckoutStatus::InReview {
-        push(state, ProviderEvent::Checkout { payment, status });
-    }
-    Ok(true)
-}
-
-/// Events have no order among each other.
-fn push(state: &mut State, event: ProviderEvent) {
-    state.provider_events.push(event);
-    state.provider_events.sort();
-}
-
-fn receive(state: &mut State, event: &ProviderEvent) -> Result<bool> {
-    match *event {
-        ProviderEvent::Checkout { payment, status } => {
-            state.orders[payment].payment.psp_session = Some(String::new());
-            state.orders[payment].apply(status);
-        }
-        ProviderEvent::RefundSucceeded { payment, refund } => state.orders[payment].refund_succeeded(refund)?,
-    }
-    Ok(true)
-}
-
-/// Asks for a pending payment, and closes its page once its time is over.
-fn sweep(state: &mut State, number: usize) -> bool {
-    let overdue = state.moment > Moment::Held;
-    let order = &mut state.orders[number];
-    let page = state.pages.iter_mut().find(|page| page.payment == number);
-    if order.payment.status != Status::Pending {
-        return false;
-    }
-    match page.filter(|_| order.payment.psp_session.is_some()) {
-        Some(page) if page.status != CheckoutStatus::Open => order.apply(page.status),
-        _ if overdue => close(order, &mut state.pages, number),
-        _ => return false,
-    }
-    true
 }
 
 impl Model for Protocol {

@@ -9,7 +9,7 @@ use std::{
 use staymesh_domain::Money;
 use staymesh_payment::model::{Notice, Payment, Refund, Status as PaymentStatus};
 use staymesh_psp::CheckoutStatus;
-use staymesh_reservation::{Reservation, Status, protocol::Settlement};
+use staymesh_reservation::{CancellationReason, Reservation, Status, protocol::Settlement};
 
 use crate::{
     clock::Moment,
@@ -53,7 +53,7 @@ impl Booking {
         let Reservation { status, cancellation_reason: reason, payment_id, hold_expire_time, .. } = *self.0;
         (
             status.as_str(),
-            reason.map(|reason| reason.as_str()),
+            reason.map(CancellationReason::as_str),
             payment_id,
             self.0.paid_time.is_some(),
             hold_expire_time,

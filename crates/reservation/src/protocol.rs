@@ -10,6 +10,7 @@ use crate::{
     error::ReservationError,
     lifecycle::Command,
     model::Reservation,
+    night::NightSale,
     writer::{Applied, ChangeOrder, ChangePlan},
 };
 
@@ -51,7 +52,8 @@ pub fn carry_out(
     let orders = [ChangeOrder { id, command, now, trace_parent: None, origin: None }];
     let bookings = BTreeMap::from([(id.as_uuid(), booking.clone())]);
     let mut plan = ChangePlan::new(&orders, &bookings);
-    plan.settle_rooms(plan.nights().into_iter().map(|night| (night, rooms_left)).collect());
+    let sale = NightSale { rooms_left, stop_sell: false };
+    plan.settle_rooms(plan.nights().into_iter().map(|night| (night, sale)).collect());
     let changed = plan.changes().into_iter().map(|(before, change)| change.after(before, now)).next();
     let noted = plan.notes().first().map(|(_, payment)| booking.with_note(PaymentId::from(*payment)));
     let mut written: BTreeMap<_, _> = changed.or(noted).map(|after| (id.as_uuid(), after)).into_iter().collect();
