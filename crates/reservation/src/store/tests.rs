@@ -2,6 +2,8 @@
 
 mod batches;
 mod bookings;
+mod changed;
+mod front_desk;
 mod holds;
 mod nights;
 mod no_shows;
