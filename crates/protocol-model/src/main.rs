@@ -23,8 +23,12 @@ fn main() -> anyhow::Result<ExitCode> {
     println!("{} states, {} steps deep, in {:.1?}", report.states, report.depth, report.duration);
     for (property, steps) in &report.violated {
         println!("violated: {property}");
-        steps.iter().for_each(|step| println!("  {step:?}"));
+        for step in steps {
+            println!("  {step:?}");
+        }
     }
-    report.missing.iter().for_each(|example| println!("never reached: {example}"));
+    for example in &report.missing {
+        println!("never reached: {example}");
+    }
     Ok(if report.holds() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
