@@ -6,7 +6,9 @@ use std::collections::VecDeque;
 use anyhow::{Context, Result, ensure};
 use staymesh_domain::{Money, PaymentId, ReservationId};
 use staymesh_ledger::Split;
-use staymesh_payment::model::{Notice, Payment, Refund, RefundReason, RefundRequest, Settlement, Status};
+use staymesh_payment::model::{
+    BOOKING, Notice, Payment, Refund, RefundReason, RefundRequest, Settlement, Standing, Status, shares_of_end,
+};
 use staymesh_psp::CheckoutStatus;
 use uuid::Uuid;
 
@@ -22,6 +24,7 @@ pub(crate) fn order(number: usize, reservation_id: ReservationId) -> Result<Orde
     let payment = Payment {
         payment_id: PaymentId::from(Uuid::from_u128(number.try_into()?)),
         reservation_id,
+        revision: BOOKING,
         owner: String::new(),
         amount,
         split: Split::new(amount, none, none).context("a split")?,
@@ -50,18 +53,12 @@ impl Order {
         self.outbox.extend(next.notice().map(Event::Tell));
     }
 
-    /// Settles the end of the reservation with a payment that has money.
-    fn settle(&mut self, settlement: Settlement) -> Result<()> {
-        let given = self.refunds.iter().filter(|refund| !refund.goodwill).map(|refund| refund.amount);
-        let given = Money::sum(self.payment.amount.currency(), given)?;
-        let repeated = self.refunds.iter().any(|refund| refund.reason == RefundReason::Cancellation);
-        let settled = self.payment.settle(settlement, given, repeated)?;
-        self.payment.refund_due = settled.refund_due.or(self.payment.refund_due);
-        if let Some(request) = settled.refund {
-            self.request(&request)?;
-        }
-        self.reservation_ended();
-        Ok(())
+    /// What the payment is worth at the end of its reservation.
+    fn standing(&self) -> Result<Standing> {
+        let counted = self.refunds.iter().filter(|refund| refund.reason == RefundReason::Cancellation);
+        let counted = Money::sum(self.payment.amount.currency(), counted.map(|refund| refund.amount))?;
+        let refused = self.refunds.iter().any(|refund| refund.reason == RefundReason::RoomsGone);
+        Ok(Standing { payment: self.payment.clone(), counted, refused })
     }
 
     /// Sends the money back, because the reservation service cannot use the payment.
@@ -75,7 +72,8 @@ impl Order {
 
     fn request(&mut self, wanted: &RefundRequest) -> Result<()> {
         let id = self.payment.payment_id;
-        if let Some(made) = self.refunds.iter().find(|refund| refund.reason == wanted.reason) {
+        let made = self.refunds.iter().find(|refund| refund.reason == wanted.reason);
+        if let Some(made) = made.filter(|_| wanted.reason == RefundReason::RoomsGone) {
             ensure!(wanted.made(made, id), "a repeated refund differs");
             return Ok(());
         }
@@ -141,8 +139,27 @@ pub(crate) fn settle(state: &mut State, settlement: Settlement) -> Result<()> {
         if order.payment.status == Status::Pending {
             close(order, &mut state.pages, number);
         }
-        if order.payment.status.has_money() {
-            order.settle(settlement)?;
+    }
+    let paid = state.orders.iter().any(|order| order.payment.status.has_money());
+    if paid && !settlement.hold_expired {
+        state.refund_due = Some(settlement.refund);
+        give_back(state, settlement.refund)?;
+    }
+    for order in state.orders.iter_mut().filter(|order| order.payment.status.has_money()) {
+        order.reservation_ended();
+    }
+    Ok(())
+}
+
+/// Requests what is left to give back of `due` from the payments, newest first.
+pub(crate) fn give_back(state: &mut State, due: Money) -> Result<()> {
+    let standings = state.orders.iter().rev().map(Order::standing).collect::<Result<Vec<_>>>()?;
+    for (standing, share, _) in shares_of_end(&standings, due)? {
+        let order = state.orders.iter_mut().find(|order| order.payment.payment_id == standing.payment.payment_id);
+        if share.minor() > 0 {
+            let (reason, request_id) = (RefundReason::Cancellation, Uuid::nil());
+            let request = RefundRequest { reason, request_id, amount: Some(share), goodwill: false };
+            order.context("an order")?.request(&request)?;
         }
     }
     Ok(())

@@ -12,7 +12,7 @@ use crate::{
     booking::{self, ROOMS, command, rooms_left},
     clock::Moment,
     faults::Fault,
-    payment::{self, close, settle},
+    payment::{self, close, give_back, settle},
     properties,
     provider::{Page, ProviderEvent},
     state::{Booking, Call, Event, State},
@@ -231,6 +231,9 @@ impl Protocol {
                     (Some(call), _) => {
                         if self.call(state, call)? && delivery == Delivery::Done {
                             state.orders[number].send_back()?;
+                            if let Some(due) = state.refund_due {
+                                give_back(state, due)?;
+                            }
                         }
                     }
                     (None, _) => {}
@@ -290,6 +293,7 @@ impl Model for Protocol {
             rooms: (1, 0),
             keeps: 0,
             retaken: false,
+            refund_due: None,
             asking: 0,
             asks_left: self.bounds.asks,
             orders: vec![],

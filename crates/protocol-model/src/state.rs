@@ -25,6 +25,8 @@ pub struct State {
     pub(crate) rooms: (i32, i32),
     /// What the booking says that is kept of the guest's money, in cents.
     pub(crate) keeps: i64,
+    /// What the end of the booking gives back, as the payment service noted it.
+    pub(crate) refund_due: Option<Money>,
     /// Whether a late payment took the room again.
     pub(crate) retaken: bool,
     /// Requests to pay that have read the booking as payable and not saved their order yet.

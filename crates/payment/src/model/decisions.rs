@@ -3,7 +3,7 @@
 
 use staymesh_domain::{Money, MoneyError};
 
-use super::{Payment, RefundReason, RefundRequest, Settlement, Status};
+use super::{Payment, RefundReason, RefundRequest, Standing, Status, kept_back, newest_first};
 
 /// What the reservation service is told about a payment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -28,13 +28,21 @@ impl Status {
     }
 }
 
-/// What the end of a reservation does to a payment that has money.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Settled {
-    /// What it gives back in all, to be noted; `None` if that is no limit of later refunds.
-    pub refund_due: Option<Money>,
-    /// The refund to request; `None` if nothing is left to be given back, or its cancellation requested one before.
-    pub refund: Option<RefundRequest>,
+/// What the payments of a reservation give back at its end, newest first, and what the others leave of `due`, the refund
+/// of the end in all: each payment that pays for it, its share and the rest.
+///
+/// # Errors
+/// If the amounts differ in currency or a sum is out of range.
+pub fn shares_of_end(standings: &[Standing], due: Money) -> Result<Vec<(&Standing, Money, Money)>, MoneyError> {
+    let paying: Vec<&Standing> = standings.iter().filter(|standing| standing.pays()).collect();
+    let refundable = paying.iter().map(|standing| standing.payment.refundable()).collect::<Result<Vec<_>, _>>()?;
+    let shares = newest_first(kept_back(due, standings)?, &refundable)?;
+    let given = paying.iter().zip(&shares).map(|(standing, share)| standing.counted.checked_add(*share));
+    let given = given.collect::<Result<Vec<_>, _>>()?;
+    let all = Money::sum(due.currency(), given.iter().copied())?;
+    let rest = |given: Money| due.checked_sub(all.checked_sub(given)?);
+    let of = paying.into_iter().zip(shares).zip(given);
+    of.map(|((standing, share), given)| Ok((standing, share, rest(given)?))).collect()
 }
 
 /// Why a refund is not made.
@@ -47,35 +55,6 @@ pub enum RefundRefusal {
 }
 
 impl Payment {
-    /// What the end of its reservation does to this payment, which has money. `given` is the sum of its refunds without
-    /// goodwill; `repeated` says whether its cancellation requested a refund before.
-    ///
-    /// # Errors
-    /// If the amounts differ in currency or a difference is out of range.
-    pub fn settle(&self, settlement: Settlement, given: Money, repeated: bool) -> Result<Settled, MoneyError> {
-        let due = if settlement.refund.minor() > self.amount.minor() { self.amount } else { settlement.refund };
-        let left = self.left_of(due, given)?;
-        // A payment is cancelled once, so its id serves as the request id.
-        let (reason, request_id) = (RefundReason::Cancellation, self.payment_id.as_uuid());
-        let request = RefundRequest { reason, request_id, amount: Some(left), goodwill: false };
-        Ok(Settled {
-            refund_due: (!settlement.hold_expired).then_some(due),
-            refund: (!repeated && left.minor() > 0).then_some(request),
-        })
-    }
-
-    /// What is left of `due`, the amount that the end of its reservation gives back in all, after `given`, the sum of its
-    /// refunds without goodwill: zero if they reach it, and at most what is refundable. Goodwill is given on top.
-    ///
-    /// # Errors
-    /// If the amounts differ in currency or a difference is out of range.
-    pub fn left_of(&self, due: Money, given: Money) -> Result<Money, MoneyError> {
-        let left = due.checked_sub(given)?;
-        let refundable = self.refundable()?;
-        let left = if left.minor() > refundable.minor() { refundable } else { left };
-        Ok(if left.is_negative() { Money::zero(due.currency()) } else { left })
-    }
-
     /// The refund of all that is refundable, when the reservation service cannot use this payment. `None` if nothing is:
     /// this is a repeat, or it was refunded otherwise first.
     ///
@@ -87,13 +66,7 @@ impl Payment {
         Ok((self.refundable()?.minor() > 0).then_some(request))
     }
 
-    /// The policy that limits a requested refund: what the end of the reservation gives back in all. `None` if it is
-    /// limited by the payment alone.
-    pub fn policy_of(&self, wanted: &RefundRequest) -> Option<Money> {
-        self.refund_due.filter(|_| wanted.reason == RefundReason::Requested && !wanted.goodwill)
-    }
-
-    /// The amount of a new refund, of which `limit` is left: by [`Self::policy_of`], or else [`Self::refundable`].
+    /// The amount of a new refund, of which `limit` is left.
     ///
     /// # Errors
     /// [`RefundRefusal`].
