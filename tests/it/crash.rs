@@ -107,8 +107,11 @@ impl Load {
 
     async fn cancel(&self, id: &str) -> Reservation {
         let call = |mut client: ReservationServiceClient<Channel>| {
-            let request =
-                self.request(CancelReservationRequest { reservation_id: id.to_owned(), expected_refund: None });
+            let request = self.request(CancelReservationRequest {
+                reservation_id: id.to_owned(),
+                expected_refund: None,
+                rooms: vec![],
+            });
             async move { client.cancel_reservation(request).await }
         };
         self.answer(call).await.expect("cancelled")

@@ -7,8 +7,8 @@ use staymesh_domain::{
 };
 use staymesh_mesh::Problem;
 use staymesh_reservation::{
-    Cancelled, HotelClient, HotelInfo, PaymentClient, RateClient, RoomTypeDemand, RoomTypeInfo, RoomTypePrice,
-    SoldByPartner,
+    Cancelled, ChangeSettled, ChangeSoldByPartner, HotelClient, HotelInfo, PaymentClient, RateClient, RoomTypeDemand,
+    RoomTypeInfo, RoomTypePrice, SoldByPartner,
     quote::{Night, Quote},
 };
 use tonic::Status;
@@ -51,6 +51,14 @@ impl PaymentClient for StubClients {
     }
 
     async fn settle_cancellation(&self, _: Cancelled) -> Result<(), Status> {
+        Ok(())
+    }
+
+    async fn amend_partner_sale(&self, _: ChangeSoldByPartner) -> Result<(), Status> {
+        Ok(())
+    }
+
+    async fn settle_change(&self, _: ChangeSettled) -> Result<(), Status> {
         Ok(())
     }
 }

@@ -151,6 +151,12 @@ reasons! {
     TooManyRoomsHeldUnpaid = "TOO_MANY_ROOMS_HELD_UNPAID", ResourceExhausted;
     /// The reservation id was used before with other content, or by another account.
     ReservationIdReused = "RESERVATION_ID_REUSED", FailedPrecondition;
+    /// The change is based on a revision that is not the latest one of the reservation.
+    RevisionMismatch = "REVISION_MISMATCH", Aborted;
+    /// A change of the reservation waits for the payment of its difference.
+    ChangePending = "CHANGE_PENDING", FailedPrecondition;
+    /// The reservation is not paid for, has ended, or its stay has begun, so that it cannot be changed.
+    ReservationNotChangeable = "RESERVATION_NOT_CHANGEABLE", FailedPrecondition;
     /// The account has another reservation with this client reference.
     ClientReferenceTaken = "CLIENT_REFERENCE_TAKEN", AlreadyExists;
     /// There is no such reservation, or it belongs to another account.

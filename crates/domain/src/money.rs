@@ -1,5 +1,6 @@
 //! Exact amounts of money: integer minor units with their currency, never floating point.
 
+use std::cmp::Ordering;
 use std::fmt;
 use std::str::FromStr;
 
@@ -200,6 +201,29 @@ impl Money {
         Self::from_minor(minor, self.currency)
     }
 
+    /// What this amount is of `part` if it is of `whole`: the amount times `part` / `whole`, rounded to the minor unit, half to
+    /// even. All of it if the whole is zero.
+    ///
+    /// # Errors
+    /// [`MoneyError::CurrencyMismatch`] or [`MoneyError::TooLarge`].
+    pub fn in_proportion(self, part: Self, whole: Self) -> Result<Self, MoneyError> {
+        if part.currency != whole.currency {
+            return Err(MoneyError::CurrencyMismatch);
+        }
+        let (product, whole) = (i128::from(self.minor) * i128::from(part.minor), i128::from(whole.minor));
+        let (Some(floor), Some(rest)) = (product.checked_div_euclid(whole), product.checked_rem_euclid(whole)) else {
+            return Ok(self);
+        };
+        let up = match (rest * 2).cmp(&whole.abs()) {
+            Ordering::Less => 0,
+            Ordering::Equal => floor.rem_euclid(2),
+            Ordering::Greater => 1,
+        };
+        let step = up * whole.signum();
+        let minor = i64::try_from(floor + step).map_err(|_| MoneyError::TooLarge)?;
+        Self::from_minor(minor, self.currency)
+    }
+
     /// The sum of many amounts of `currency`; zero without amounts.
     ///
     /// # Errors
@@ -283,6 +307,18 @@ mod tests {
         assert_eq!(Money::parse("XXX", "1").unwrap_err().at("base_price").field, "base_price.currency_code");
         let decimals = Money::parse("JPY", "1.5").unwrap_err().at("base_price");
         assert_eq!(decimals, FieldError::new("base_price.amount", "must have at most 0 decimals for JPY"));
+    }
+
+    #[test]
+    fn proportion_rounds_half_to_even_and_is_all_of_nothing() {
+        let of = |minor, part, whole| {
+            let euros = |minor| money("EUR", minor);
+            euros(minor).in_proportion(euros(part), euros(whole)).unwrap().minor()
+        };
+        assert_eq!([of(1_661, 1, 2), of(1_663, 1, 2), of(-5, 1, 2), of(-7, 1, 2)], [830, 832, -2, -4]);
+        assert_eq!([of(3_200, 32_000, 32_000), of(100, 1, 3), of(100, 2, 3), of(700, 0, 0)], [3_200, 33, 67, 700]);
+        let dollars = money("USD", 1);
+        assert_eq!(dollars.in_proportion(dollars, money("EUR", 1)), Err(MoneyError::CurrencyMismatch));
     }
 
     #[test]

@@ -16,6 +16,7 @@ use crate::{
     quote::QuoteError,
     room_line::{RoomLinesError, ShortRoom},
     room_status::RoomStatus,
+    rooms_change::RoomsChangeError,
 };
 
 /// Why a request was refused or failed.
@@ -130,6 +131,26 @@ pub enum ReservationError {
         /// Until when, inclusive.
         until: Timestamp,
     },
+    /// It is not paid for, has ended, or its stay has begun, so that what was agreed does not change.
+    #[error("{0}")]
+    NotChangeable(NotChangeable),
+    /// The change is based on another revision.
+    #[error("the change is based on revision {base}, and the reservation has revision {current}; quote it again")]
+    RevisionMismatch {
+        /// The revision that the change is based on.
+        base: i32,
+        /// The revision of the reservation.
+        current: i32,
+    },
+    /// A change of the reservation waits for its payment.
+    #[error("a change of the reservation waits for its payment; pay for it, or wait until it expires")]
+    ChangePending,
+    /// The request id was used before, for a change with other content.
+    #[error("the request id was used before with other content")]
+    RequestIdReused,
+    /// A change that does not fit the reservation.
+    #[error(transparent)]
+    RoomsChange(#[from] RoomsChangeError),
     /// The amount is not what the reservation costs, or more than was paid.
     #[error("the amount is not what the reservation costs")]
     AmountMismatch,
@@ -222,6 +243,13 @@ impl From<ReservationError> for Problem {
             E::NoShowOutOfTime { from, until } => {
                 Self::new(Reason::NoShowOutOfTime, text).with("from_time", from).with("until_time", until)
             }
+            E::NotChangeable(why) => not_changeable(why, text),
+            E::RevisionMismatch { base, current } => {
+                Self::new(Reason::RevisionMismatch, text).with("base_revision", base).with("current_revision", current)
+            }
+            E::ChangePending => Self::new(Reason::ChangePending, text),
+            E::RequestIdReused => Self::new(Reason::RequestIdReused, text),
+            E::RoomsChange(error) => Self::internal(&error),
             E::AmountMismatch => Self::new(Reason::AmountMismatch, text),
             E::Offer(OfferError::Expired) => Self::new(Reason::OfferExpired, text),
             E::Offer(OfferError::Tampered) => Self::new(Reason::OfferTampered, text),
@@ -238,6 +266,29 @@ impl From<ReservationError> for Problem {
             E::Store(error) => error.into(),
         }
     }
+}
+
+/// Why what was agreed about a reservation does not change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NotChangeable {
+    /// It is held unpaid, or the sale of its partner is not decided.
+    #[error("the reservation is not paid for; pay for it first, or release it and book anew")]
+    Unpaid,
+    /// It was cancelled or rejected.
+    #[error("the reservation has ended")]
+    Ended,
+    /// The day of arrival of one of its rooms has ended at the hotel.
+    #[error("the stay has begun")]
+    StayHasBegun,
+}
+
+fn not_changeable(why: NotChangeable, text: String) -> Problem {
+    let cause = match why {
+        NotChangeable::Unpaid => "UNPAID",
+        NotChangeable::Ended => "ENDED",
+        NotChangeable::StayHasBegun => "STAY_HAS_BEGUN",
+    };
+    Problem::new(Reason::ReservationNotChangeable, text).with("cause", cause)
 }
 
 /// The illegal transition to a no-show, with why the reservation was cancelled instead.

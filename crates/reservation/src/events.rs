@@ -11,13 +11,20 @@ use uuid::Uuid;
 use crate::{
     lifecycle::Change,
     model::{CancellationReason, NewReservation, PaymentMode, Reservation, Status},
-    quote::Quote,
+    quote::{Quote, QuoteError},
 };
 
 /// Kind of [`SoldByPartner`].
 pub(crate) const SOLD_BY_PARTNER: &str = "reservation.sold_by_partner";
 /// Kind of [`Cancelled`].
 pub(crate) const CANCELLED: &str = "reservation.cancelled";
+
+/// Kind of [`ChangeSettled`]: a change was applied.
+pub(crate) const CHANGE_APPLIED: &str = "change.applied";
+/// Kind of [`ChangeSettled`]: a change that waited for its payment was given up.
+pub(crate) const CHANGE_DROPPED: &str = "change.dropped";
+/// Kind of [`ChangeSoldByPartner`].
+pub(crate) const CHANGE_SOLD_BY_PARTNER: &str = "change.sold_by_partner";
 
 /// How the kinds of mails begin.
 pub(crate) const MAILS: &str = "mail.";
@@ -27,7 +34,7 @@ pub(crate) const BOOKING_CONFIRMED: &str = "mail.booking_confirmed";
 pub(crate) const BOOKING_CANCELLED: &str = "mail.booking_cancelled";
 
 /// What a partner who collects owes for a reservation. Amounts are decimal strings in `currency` (ISO 4217).
-#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Terms {
     /// The partner's subject, `client:ID`.
     pub(crate) partner: String,
@@ -53,6 +60,30 @@ impl Terms {
             taxes: quote.tax()?.amount(),
             check_out: format_date(stay.check_out()),
         }))
+    }
+
+    /// Of a reservation as it is: what changes keep of dropped rooms is owed, too. `None` when the guest pays.
+    ///
+    /// # Errors
+    /// When a sum is out of range.
+    pub(crate) fn of_reservation(booking: &Reservation) -> Result<Option<Self>, QuoteError> {
+        Self::after(booking, &booking.quote, booking.retained, booking.stay)
+    }
+
+    /// Of a reservation that costs `quote` for `stay`, of which `retained` is kept for dropped rooms; `None` when the guest
+    /// pays.
+    ///
+    /// # Errors
+    /// When a sum is out of range.
+    pub(crate) fn after(
+        booking: &Reservation,
+        quote: &Quote,
+        retained: Money,
+        stay: StayDates,
+    ) -> Result<Option<Self>, QuoteError> {
+        let amount = quote.total.checked_add(retained)?.amount();
+        let terms = Self::of(booking.payment_mode, &booking.owner, quote, stay)?;
+        Ok(terms.map(|terms| Self { amount, ..terms }))
     }
 }
 
@@ -112,20 +143,89 @@ impl Cancelled {
     /// The event of a reservation that ended for `reason` with `refund`.
     ///
     /// # Errors
-    /// When the taxes do not add up within the range of [`Money`].
+    /// When a sum is out of range.
     pub(crate) fn new(
         booking: &Reservation,
         reason: Option<CancellationReason>,
         refund: Money,
-    ) -> Result<Self, MoneyError> {
+    ) -> Result<Self, QuoteError> {
         Ok(Self {
             reservation_id: booking.id,
             refund_currency: refund.currency().code().to_owned(),
             refund_amount: refund.amount(),
             hold_expired: reason == Some(CancellationReason::HoldExpired),
-            partner_sale: Terms::of(booking.payment_mode, &booking.owner, &booking.quote, booking.stay)?,
+            partner_sale: Terms::of_reservation(booking)?,
         })
     }
+}
+
+/// Payload: a change was applied, or given up after it waited for its payment.
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ChangeSettled {
+    pub(crate) reservation_id: ReservationId,
+    /// The revision that the change made.
+    pub(crate) revision: i32,
+    pub(crate) refund_currency: String,
+    /// What the change gives back in all, as a decimal string; may be zero.
+    pub(crate) refund_amount: String,
+    /// Whether it was given up: what was paid for it is given back.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) dropped: bool,
+    /// The terms of the partner sale afterwards. Absent when the guest pays.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) partner_sale: Option<Terms>,
+}
+
+impl ChangeSettled {
+    /// The event of a change with this balance that made `revision`, after which the reservation costs `quote` for `stay`, of
+    /// which `retained` is kept for dropped rooms.
+    ///
+    /// # Errors
+    /// When a sum is out of range.
+    pub(crate) fn applied(
+        booking: &Reservation,
+        revision: i32,
+        balance: Money,
+        (quote, retained, stay): (&Quote, Money, StayDates),
+    ) -> Result<Self, QuoteError> {
+        let zero = Money::zero(balance.currency());
+        let refund = if balance.is_negative() { zero.checked_sub(balance)? } else { zero };
+        Ok(Self {
+            reservation_id: booking.id,
+            revision,
+            refund_currency: refund.currency().code().to_owned(),
+            refund_amount: refund.amount(),
+            dropped: false,
+            partner_sale: Terms::after(booking, quote, retained, stay)?,
+        })
+    }
+
+    /// The event that the pending change of a reservation was given up; `None` without one.
+    ///
+    /// # Errors
+    /// When a sum is out of range.
+    pub(crate) fn dropped(booking: &Reservation) -> Result<Option<Self>, QuoteError> {
+        let Some(pending) = &booking.pending else { return Ok(None) };
+        let refund = Money::zero(booking.quote.currency());
+        Ok(Some(Self {
+            reservation_id: booking.id,
+            revision: pending.revision,
+            refund_currency: refund.currency().code().to_owned(),
+            refund_amount: refund.amount(),
+            dropped: true,
+            partner_sale: Terms::of_reservation(booking)?,
+        }))
+    }
+}
+
+/// Payload: a partner who collects changed a reservation that costs more afterwards. Its credit decides.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ChangeSoldByPartner {
+    pub(crate) reservation_id: ReservationId,
+    /// The revision that the change will make.
+    pub(crate) revision: i32,
+    /// What the partner owes after the change.
+    pub(crate) terms: Terms,
 }
 
 /// Payload: a mail to the guest who booked. It holds no personal data: address and text are looked up when it is sent.

@@ -28,6 +28,25 @@ pub(crate) const PARTNER_CANCELLATION_PUBLISHED: Step = Step("partner.settle_tol
 /// Commit of the decision on a partner's sale: the status, and the rooms if it is refused.
 const SALE_DECIDED: Step = Step("partner.sale_decided");
 
+/// Commit of a change that is applied at once: the rooms, the revision and the outbox event.
+pub(crate) const CHANGE_APPLIED: Step = Step("change.applied");
+/// Commit of a change that waits for its payment: the rooms that it adds.
+pub(crate) const CHANGE_HELD: Step = Step("change.held");
+/// Commit of a change whose payment is confirmed: the rooms, the revision and the outbox event.
+pub(crate) const CHANGE_CONFIRMED: Step = Step("change.confirmed");
+/// Commit of a change that is given up: the rooms and the outbox event.
+pub(crate) const CHANGE_DROPPED: Step = Step("change.dropped");
+/// Call that reports a change to the payment service.
+pub(crate) const CHANGE_PUBLISHED: Step = Step("change.told");
+/// Call that asks the payment service for the decision on a partner's change.
+pub(crate) const CHANGE_SALE_PUBLISHED: Step = Step("change.sale_told");
+
+/// Steps of a change of what was agreed.
+pub const CHANGE: &[Step] = &[CHANGE_APPLIED, CHANGE_HELD, CHANGE_CONFIRMED, CHANGE_DROPPED, CHANGE_PUBLISHED];
+
+/// Steps of a change by a partner who collects.
+pub const PARTNER_CHANGE: &[Step] = &[CHANGE_SALE_PUBLISHED];
+
 /// Steps of the expiry of a hold.
 pub const HOLD: &[Step] = &[HOLDS_ENDED];
 

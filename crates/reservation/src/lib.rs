@@ -9,6 +9,7 @@
 //! | the statuses of a reservation and their transitions | [`lifecycle`] |
 //! | what is signed into an offer | [`offer_token`], [`quote`] |
 //! | the rooms of a reservation, their nights and refunds | `room_line` |
+//! | what a change of rooms costs, and its token | `rooms_change/`, [`offer_token`] |
 //! | arrivals and departures: the status of a room, its transitions | `room_status`, `room_step`, `departures` |
 //! | which date is today, and when a date begins | [`calendar`] |
 //! | whether parties fit their rooms | `fit` |
@@ -49,6 +50,7 @@ pub mod quote;
 mod room_line;
 mod room_status;
 mod room_step;
+mod rooms_change;
 pub mod seed;
 mod service;
 pub mod store;
@@ -82,13 +84,16 @@ use tonic::service::Routes;
 pub use clients::{HotelClient, HotelInfo, PaymentClient, RateClient, RoomTypeDemand, RoomTypeInfo, RoomTypePrice};
 pub use config::{Config, OfferKeys};
 pub use error::{ReservationError, UnpaidLimit};
-pub use events::{Cancelled, SoldByPartner, Terms};
+pub use events::{Cancelled, ChangeSettled, ChangeSoldByPartner, SoldByPartner, Terms};
 pub use fit::RoomMisfit;
-pub use model::{CancellationReason, Guest, HoldLimits, NewReservation, PaymentMode, Reservation, Source, Status};
+pub use model::{
+    CancellationReason, Guest, HoldLimits, NewReservation, PaymentMode, PendingChange, Reservation, Source, Status,
+};
 pub use room_line::{RoomLine, RoomLinesError, RoomLinesSum, ShortRoom};
 pub use room_status::RoomStatus;
+pub use rooms_change::{PlacedRoom, RoomsChange, RoomsChangeError};
 pub use service::{BookingService, Dependencies, UnpaidLimits};
-pub use writer::{Applied, ChangeOrder, Created, Writer};
+pub use writer::{Applied, ChangeOrder, Created, Revised, RevisionOrder, Writer};
 
 /// The migrations of the reservation database.
 pub static MIGRATOR: Migrator = sqlx::migrate!("../../migrations/reservation");

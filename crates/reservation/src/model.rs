@@ -6,12 +6,13 @@ use std::{
 };
 
 use jiff::Timestamp;
-use staymesh_domain::{Deadline, PaymentId, ReservationId, RoomTypeId, StayDates};
+use staymesh_domain::{Deadline, Money, PaymentId, ReservationId, RoomTypeId, StayDates};
 
 use crate::{
     night::Night,
     quote::{Quote, QuoteError},
     room_line::{self, RoomLine},
+    rooms_change::{PlacedRoom, RoomsChange},
 };
 
 /// The status of a reservation. [`crate::lifecycle::TRANSITIONS`] lists the legal transitions.
@@ -179,6 +180,11 @@ impl NewReservation {
         room_line::room_nights(&self.lines)
     }
 
+    /// The position of each of its rooms.
+    pub(crate) fn positions(&self) -> Vec<i32> {
+        (1..).zip(&self.lines).map(|(position, _)| position).collect()
+    }
+
     /// The rooms it needs in each night, in key order.
     pub(crate) fn nights(&self) -> BTreeMap<Night, i32> {
         room_line::nights_of(self.id.hotel_id().get(), self.lines.iter().map(RoomLine::room))
@@ -235,8 +241,12 @@ pub struct Reservation {
     pub id: ReservationId,
     /// Subject of the account that booked.
     pub owner: String,
-    /// Its rooms, at least one.
+    /// Its rooms, at least one, without those that changes dropped.
     pub lines: Vec<RoomLine>,
+    /// The position of each of [`Self::lines`] in the reservation, from 1, ascending.
+    pub positions: Vec<i32>,
+    /// The rooms that changes dropped.
+    pub dropped: Vec<PlacedRoom>,
     /// From the first check-in of a room to the last check-out.
     pub stay: StayDates,
     /// The person the rooms are held for.
@@ -245,6 +255,12 @@ pub struct Reservation {
     pub payment_mode: PaymentMode,
     /// The prices of the rooms together, as signed into the offer.
     pub quote: Quote,
+    /// What changes keep of dropped rooms and nights.
+    pub retained: Money,
+    /// What the first revision costs, which the first payment pays.
+    pub first_total: Money,
+    /// The change that waits for the payment of its difference.
+    pub pending: Option<PendingChange>,
     /// SHA-256 of the content of the request that created it.
     pub content_hash: Vec<u8>,
     /// The owner's own reference, unique among its reservations.
@@ -269,7 +285,35 @@ pub struct Reservation {
     pub update_time: Timestamp,
 }
 
+/// A change that waits for the payment of its difference. It holds the nights that it adds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PendingChange {
+    /// The revision that it will make.
+    pub revision: i32,
+    /// What it makes of the rooms, and its money.
+    pub change: RoomsChange,
+    /// The rooms that it holds in each night, in key order.
+    pub(crate) held: BTreeMap<Night, i32>,
+    /// When it is dropped unless it was paid.
+    pub expire_time: Timestamp,
+}
+
 impl Reservation {
+    /// Its rooms with their positions.
+    pub(crate) fn placed(&self) -> Vec<PlacedRoom> {
+        let rooms = self.positions.iter().zip(&self.lines);
+        rooms.map(|(position, line)| PlacedRoom { position: *position, line: line.clone() }).collect()
+    }
+
+    /// Its opaque version: new with every change of status and every revision.
+    pub(crate) fn etag(&self) -> String {
+        match self.revision {
+            // As releases before wrote it.
+            1 => self.version.to_string(),
+            revision => format!("{}.{revision}", self.version),
+        }
+    }
+
     /// Adults and children in all rooms together.
     pub(crate) fn guest_count(&self) -> i32 {
         room_line::guest_count(&self.lines)
@@ -283,9 +327,9 @@ impl Reservation {
         room_line::deadlines(&self.lines, &self.quote.terms, self.create_time)
     }
 
-    /// Its rooms with their positions, from 1.
+    /// Its rooms with their positions.
     pub(crate) fn placed_lines(&self) -> impl Iterator<Item = (i32, &RoomLine)> {
-        (1..).zip(&self.lines)
+        self.positions.iter().copied().zip(&self.lines)
     }
 
     /// The types of its rooms.

@@ -1,14 +1,16 @@
 //! Offer tokens: signed offers, so that the price, taxes and policy that a guest saw are the ones that are booked.
 //!
 //! A token is a JSON Web Token (RFC 7519) signed with HMAC-SHA256 by keys that only this service has. It is bound to the
-//! reservation id and to the caller it was prepared for, and expires after 15 minutes.
+//! reservation id and to the caller it was prepared for, and expires after 15 minutes. A change of a reservation is signed
+//! into a token of its own kind, see [`change`], with the same keys.
 
+pub(crate) mod change;
 mod claims;
 
 use jiff::{SignedDuration, Timestamp};
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, decode, decode_header, encode};
 use secrecy::ExposeSecret;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use staymesh_domain::ReservationId;
 
 use crate::{config::OfferKeys, room_line::RoomLine};
@@ -77,7 +79,6 @@ impl Offer {
 pub struct OfferSigner {
     signing: (String, EncodingKey),
     verifying: Vec<(String, DecodingKey)>,
-    validation: Validation,
 }
 
 impl OfferSigner {
@@ -87,10 +88,6 @@ impl OfferSigner {
     /// When there is no key; a parsed [`OfferKeys`] has at least one.
     pub fn new(keys: &OfferKeys) -> Self {
         let (id, key) = &keys.0[0];
-        let mut validation = Validation::new(Algorithm::HS256);
-        validation.set_audience(&[AUDIENCE]);
-        // Expiry is checked separately: a repeated request must get its reservation even after that.
-        validation.validate_exp = false;
         Self {
             signing: (id.clone(), EncodingKey::from_secret(key.expose_secret())),
             verifying: keys
@@ -98,7 +95,6 @@ impl OfferSigner {
                 .iter()
                 .map(|(id, key)| (id.clone(), DecodingKey::from_secret(key.expose_secret())))
                 .collect(),
-            validation,
         }
     }
 
@@ -107,8 +103,7 @@ impl OfferSigner {
     /// # Errors
     /// When the claims cannot be serialized, which is a defect.
     pub fn sign(&self, offer: &Offer) -> Result<String, jsonwebtoken::errors::Error> {
-        let header = Header { kid: Some(self.signing.0.clone()), ..Header::new(Algorithm::HS256) };
-        encode(&header, offer, &self.signing.1)
+        self.sign_claims(offer)
     }
 
     /// The offer of a token that this service signed, expired or not.
@@ -116,12 +111,26 @@ impl OfferSigner {
     /// # Errors
     /// [`OfferError::Tampered`].
     pub fn verify(&self, token: &str) -> Result<Offer, OfferError> {
+        self.verify_claims(token, AUDIENCE)
+    }
+
+    fn sign_claims(&self, claims: &impl Serialize) -> Result<String, jsonwebtoken::errors::Error> {
+        let header = Header { kid: Some(self.signing.0.clone()), ..Header::new(Algorithm::HS256) };
+        encode(&header, claims, &self.signing.1)
+    }
+
+    /// The claims of a token for this audience. Expiry is checked separately: a repeated request must get its reservation
+    /// even after that.
+    fn verify_claims<T: DeserializeOwned>(&self, token: &str, audience: &str) -> Result<T, OfferError> {
         if token.len() > MAX_TOKEN {
             return Err(OfferError::Tampered);
         }
         let kid = decode_header(token).ok().and_then(|header| header.kid).ok_or(OfferError::Tampered)?;
         let (_, key) = self.verifying.iter().find(|(id, _)| *id == kid).ok_or(OfferError::Tampered)?;
-        let data = decode::<Offer>(token, key, &self.validation).map_err(|_| OfferError::Tampered)?;
+        let mut validation = Validation::new(Algorithm::HS256);
+        validation.set_audience(&[audience]);
+        validation.validate_exp = false;
+        let data = decode::<T>(token, key, &validation).map_err(|_| OfferError::Tampered)?;
         Ok(data.claims)
     }
 }

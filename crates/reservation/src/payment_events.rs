@@ -12,7 +12,10 @@ use tonic::{Code, Status};
 
 use crate::{
     clients::PaymentClient,
-    events::{CANCELLED, Cancelled, SOLD_BY_PARTNER, SoldByPartner},
+    events::{
+        CANCELLED, CHANGE_APPLIED, CHANGE_DROPPED, CHANGE_SOLD_BY_PARTNER, Cancelled, ChangeSettled,
+        ChangeSoldByPartner, SOLD_BY_PARTNER, SoldByPartner,
+    },
     fault_points,
     service::BookingService,
 };
@@ -42,6 +45,17 @@ impl PaymentEventPublisher {
     }
 }
 
+impl PaymentEventPublisher {
+    /// Has a partner's change decided. A refusal is a decision: the event is delivered.
+    async fn publish_change_sale(&self, sale: ChangeSoldByPartner) -> Result<(), Status> {
+        self.bookings.decide_change(sale, Timestamp::now()).await.map(drop)
+    }
+
+    async fn publish_change(&self, change: ChangeSettled) -> Result<(), Status> {
+        fault_points::CHANGE_PUBLISHED.around(self.payments.settle_change(change)).await
+    }
+}
+
 impl Deliver for PaymentEventPublisher {
     async fn deliver(&self, event: &OutboxEvent) -> Delivery {
         let delivered = match event.kind.as_str() {
@@ -51,6 +65,14 @@ impl Deliver for PaymentEventPublisher {
             },
             CANCELLED => match event.read() {
                 Ok(cancelled) => self.publish_cancellation(cancelled).await,
+                Err(unreadable) => return unreadable,
+            },
+            CHANGE_SOLD_BY_PARTNER => match event.read() {
+                Ok(sale) => self.publish_change_sale(sale).await,
+                Err(unreadable) => return unreadable,
+            },
+            CHANGE_APPLIED | CHANGE_DROPPED => match event.read() {
+                Ok(change) => self.publish_change(change).await,
                 Err(unreadable) => return unreadable,
             },
             other => return Delivery::DeadLetter(format!("unknown event kind {other}")),

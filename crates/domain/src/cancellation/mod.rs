@@ -5,6 +5,7 @@
 //! go into the offer and the booking, and later changes of the policy, of the check-in time or of time zones do not move
 //! them.
 
+mod combine;
 mod penalty;
 mod policy;
 mod resolve;

@@ -105,27 +105,34 @@ impl CancellationTerms {
     /// # Errors
     /// [`MoneyError::CurrencyMismatch`] or [`MoneyError::TooLarge`].
     pub fn together(&self, other: &Self) -> Result<Self, MoneyError> {
-        let mut ends: Vec<Timestamp> =
-            self.deadlines.iter().chain(&other.deadlines).filter_map(|deadline| deadline.until).collect();
-        ends.sort_unstable();
-        ends.dedup();
-        let ends = ends.into_iter().map(Some).chain([None]);
-        let deadlines = ends.map(|until| {
-            let penalty = self.tier_penalty(until).checked_add(other.tier_penalty(until))?;
-            Ok(Deadline { until, penalty })
-        });
         let grace = self.grace.zip(other.grace).map(|(one, two)| Grace {
             hours: one.hours.min(two.hours),
             booked_before: one.booked_before.min(two.booked_before),
         });
         Ok(Self {
-            deadlines: deadlines.collect::<Result<_, MoneyError>>()?,
+            deadlines: self.merged(other, Money::checked_add)?,
             grace,
             cancel_before: self.cancel_before.min(other.cancel_before),
             no_show: self.no_show.checked_add(other.no_show)?,
             no_show_from: self.no_show_from.max(other.no_show_from),
             no_show_until: self.no_show_until.max(other.no_show_until),
         })
+    }
+
+    /// The deadlines of both terms, each with the penalty that is made of what both keep until then.
+    pub(super) fn merged(
+        &self,
+        other: &Self,
+        penalty: impl Fn(Money, Money) -> Result<Money, MoneyError>,
+    ) -> Result<Vec<Deadline>, MoneyError> {
+        let mut ends: Vec<Timestamp> =
+            self.deadlines.iter().chain(&other.deadlines).filter_map(|deadline| deadline.until).collect();
+        ends.sort_unstable();
+        ends.dedup();
+        let ends = ends.into_iter().map(Some).chain([None]);
+        let deadline =
+            |until| Ok(Deadline { until, penalty: penalty(self.tier_penalty(until), other.tier_penalty(until))? });
+        ends.map(deadline).collect()
     }
 
     /// What the deadlines keep at an instant, or after all of them.

@@ -311,4 +311,19 @@ impl ReservationService for Upstream {
     async fn cancel_reservation(&self, _: Request<CancelReservationRequest>) -> Answer<Reservation> {
         other()
     }
+
+    async fn quote_change(&self, _: Request<QuoteChangeRequest>) -> Answer<ChangeQuote> {
+        other()
+    }
+
+    async fn apply_change(&self, _: Request<ApplyChangeRequest>) -> Answer<Reservation> {
+        other()
+    }
+
+    async fn list_reservation_revisions(
+        &self,
+        _: Request<ListReservationRevisionsRequest>,
+    ) -> Answer<ListReservationRevisionsResponse> {
+        other()
+    }
 }

@@ -16,27 +16,43 @@ macro_rules! rooms {
     ($select:literal) => {
         concat!(
             "with line as (
-                 select hotel_id, reservation_id, count(*) as lines, max(room_position) as last,
-                     min(check_in) as first_day, max(check_out) as last_day, sum(total_minor) as total,
+                 select hotel_id, reservation_id, count(*) as rows, max(room_position) as last,
+                     count(*) filter (where dropped_revision is null) as lines,
+                     min(check_in) filter (where dropped_revision is null) as first_day,
+                     max(check_out) filter (where dropped_revision is null) as last_day,
+                     sum(total_minor) filter (where dropped_revision is null) as total,
                      bool_and(total_minor = (price ->> 'total_minor')::bigint) as priced,
                      min(price ->> 'currency') as least_currency, max(price ->> 'currency') as most_currency,
-                     min(case when holds_room(status) then 'live' else status end) as least_status,
-                     max(case when holds_room(status) then 'live' else status end) as most_status,
+                     min(case when holds_room(status) then 'live' else status end)
+                         filter (where dropped_revision is null) as least_status,
+                     max(case when holds_room(status) then 'live' else status end)
+                         filter (where dropped_revision is null) as most_status,
+                     bool_or(dropped_revision is not null and status <> 'cancelled') as dropped_lives,
                      jsonb_agg(jsonb_build_object('room_type_id', room_type_id, 'rate_plan', rate_plan,
                          'check_in', check_in, 'check_out', check_out, 'adults', adults, 'child_ages', child_ages,
-                         'price', price) order by room_position) as terms
+                         'price', price) order by room_position) filter (where dropped_revision is null) as terms
                  from reservation_room where hotel_id > $1 and hotel_id <= $2 group by 1, 2
              ), revisions as (
-                 select hotel_id, reservation_id, count(*) as steps, max(revision) as latest
+                 select hotel_id, reservation_id, count(*) as steps, max(revision) as latest,
+                     max(total_minor) filter (where revision = 1) as first_total
                  from reservation_revision where hotel_id > $1 and hotel_id <= $2 group by 1, 2
+             ), changes as (
+                 select hotel_id, reservation_id, max(revision) filter (where status = 'pending') as pending,
+                     count(*) filter (where status <> 'pending') as ended,
+                     sum(penalty_minor) filter (where status = 'applied') as penalties
+                 from reservation_change where hotel_id > $1 and hotel_id <= $2 group by 1, 2
              ), agreed as (
-                 select v.hotel_id, v.reservation_id, v.steps, v.latest, (d.document -> 'rooms')::jsonb as rooms, d.currency,
-                     d.total_minor
+                 select v.hotel_id, v.reservation_id, v.steps, v.latest, v.first_total,
+                     (d.document -> 'rooms')::jsonb as rooms, d.currency, d.total_minor, coalesce(d.retained_minor, 0) as retained, c.pending,
+                     coalesce(c.ended, 0) as ended, coalesce(c.penalties, 0) as penalties
                  from revisions v
                  join reservation_revision d on d.hotel_id = v.hotel_id and d.reservation_id = v.reservation_id
                      and d.revision = v.latest
+                 left join changes c on c.hotel_id = v.hotel_id and c.reservation_id = v.reservation_id
              ), found as (
                  select hotel_id, reservation_id, r.status, r.revision, r.check_in, r.check_out, r.total_minor, r.currency,
+                     r.pending_revision, coalesce(r.retained_minor, 0) as retained_minor, line.rows, line.dropped_lives,
+                     agreed.first_total, agreed.retained, agreed.pending, agreed.ended, agreed.penalties,
                      status_of_rooms(r.status, r.cancellation_reason) as room_status,
                      line.lines, line.last, line.first_day, line.last_day, line.total, line.priced, line.least_currency,
                      line.most_currency, line.least_status, line.most_status, line.terms,
@@ -45,6 +61,8 @@ macro_rules! rooms {
                  from (select * from reservation where hotel_id > $1 and hotel_id <= $2) r
                  full join line using (hotel_id, reservation_id)
                  full join agreed using (hotel_id, reservation_id)
+             ), priced_once as (
+                 select *, case when latest = 1 then total_minor else agreed_total end as price from found
              ), judged as (
                  select hotel_id, reservation_id, case
                      when status is null then case when steps is not null then 'a revision without a booking' end
@@ -52,13 +70,20 @@ macro_rules! rooms {
                      when latest <> steps then 'its revisions have a gap'
                      when revision is distinct from latest
                          then 'has revision ' || coalesce(revision::text, 'none') || ' after ' || latest || ' revisions'
-                     when agreed_currency <> currency or agreed_total <> total_minor
-                         then 'was agreed for ' || agreed_total || ' ' || agreed_currency || ', but costs '
+                     when agreed_currency <> currency or first_total <> total_minor
+                         then 'was agreed for ' || first_total || ' ' || agreed_currency || ', but costs '
                              || total_minor || ' ' || currency
+                     when ended <> latest - 1 then 'has ' || ended || ' changes after ' || latest || ' revisions'
+                     when pending_revision is distinct from pending
+                         then 'waits for change ' || coalesce(pending_revision::text, 'none') || ', but pending is '
+                             || coalesce(pending::text, 'none')
+                     when retained <> penalties or retained_minor <> penalties
+                         then 'keeps ' || retained_minor || ', but its changes keep ' || penalties
                  end as wrong_revision, case
                      when status is null then case when lines is not null then 'rooms without a booking' end
                      when lines is null then 'no rooms'
-                     when last <> lines then 'its rooms have a gap'
+                     when last <> rows then 'its rooms have a gap'
+                     when dropped_lives then 'a dropped room is not cancelled'
                      when lines <> jsonb_array_length(rooms)
                          then lines || ' rooms, but ' || jsonb_array_length(rooms) || ' were agreed'
                      when (first_day, last_day) <> (check_in, check_out)
@@ -67,13 +92,13 @@ macro_rules! rooms {
                      when least_status <> room_status or most_status <> room_status
                          then 'a room is ' || case when least_status <> room_status then least_status else most_status end
                              || ', but the booking is ' || status
-                     when total <> total_minor or least_currency <> currency or most_currency <> currency
-                         then 'rooms cost ' || total || ' ' || least_currency || ', but the booking ' || total_minor || ' '
-                             || currency
+                     when total + retained <> price or least_currency <> currency or most_currency <> currency
+                         then 'rooms cost ' || total || ' ' || least_currency || ', but the booking '
+                             || price - retained || ' ' || currency
                      when not priced then 'the price of a room is not its total'
                      when terms <> rooms then 'rooms differ from what was agreed'
                  end as wrong_rooms
-                 from found
+                 from priced_once
              )
              select ",
             $select

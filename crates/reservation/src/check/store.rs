@@ -44,6 +44,7 @@ macro_rules! hotels {
 }
 
 /// Every night of the hotels in (`$1`, `$2`] from `$3` on that has inventory or reservations, and which rules it breaks.
+/// Reserved are the live lines of active reservations, and what pending changes hold.
 macro_rules! nights {
     ($select:literal) => {
         concat!(
@@ -56,6 +57,16 @@ macro_rules! nights {
                  where l.hotel_id > $1 and l.hotel_id <= $2 and l.check_out > coalesce($3, '-infinity'::date)
                      and l.check_in + n >= coalesce($3, '-infinity'::date)
                  group by 1, 2, 3
+             ), held as (
+                 select c.hotel_id, (h ->> 0)::integer as room_type_id, date '1970-01-01' + (h ->> 1)::integer as stay_date,
+                     sum((h ->> 2)::integer) as rooms
+                 from reservation_change c cross join jsonb_array_elements(c.held) h
+                 where c.hotel_id > $1 and c.hotel_id <= $2 and c.status = 'pending'
+                     and date '1970-01-01' + (h ->> 1)::integer >= coalesce($3, '-infinity'::date)
+                 group by 1, 2, 3
+             ), taken as (
+                 select hotel_id, room_type_id, stay_date, sum(rooms)::bigint as rooms
+                 from (select * from booked union all select * from held) each group by 1, 2, 3
              ), inventory as (
                  select * from room_type_inventory
                  where hotel_id > $1 and hotel_id <= $2 and stay_date >= coalesce($3, '-infinity'::date)
@@ -73,7 +84,7 @@ macro_rules! nights {
                      total_reserved <> coalesce(rooms, 0) as differs,
                      total_reserved < 0 or total_reserved::bigint * 100
                          > total_inventory::bigint * (100 + overbooking_percent) as overbooked
-                 from inventory full join booked using (hotel_id, room_type_id, stay_date)
+                 from inventory full join taken using (hotel_id, room_type_id, stay_date)
                  left join blocked using (hotel_id, room_type_id, stay_date)
              )
              select ",

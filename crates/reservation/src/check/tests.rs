@@ -18,6 +18,8 @@ use crate::{
     testing::{World, pay, total},
 };
 
+mod changes;
+
 const HOTEL: i32 = 7;
 
 fn first() -> Date {

@@ -2,8 +2,8 @@
 
 use staymesh_api::{
     payment::v1::{
-        PartnerSaleTerms, RecordPartnerSaleRequest, SettleCancellationRequest,
-        payment_flow_service_client::PaymentFlowServiceClient,
+        AmendPartnerSaleRequest, PartnerSaleTerms, RecordPartnerSaleRequest, SettleCancellationRequest,
+        SettleChangeRequest, payment_flow_service_client::PaymentFlowServiceClient,
     },
     r#type::v1::Money as ProtoMoney,
 };
@@ -11,9 +11,9 @@ use staymesh_domain::ClientId;
 use staymesh_mesh::client::MeshChannel;
 use tonic::Status;
 
-use crate::events::{Cancelled, SoldByPartner, Terms};
+use crate::events::{Cancelled, ChangeSettled, ChangeSoldByPartner, SoldByPartner, Terms};
 
-/// Reports reservation events to the payment service. Both calls are idempotent per reservation.
+/// Reports reservation events to the payment service. The calls are idempotent per reservation, and those of changes per revision.
 #[cfg_attr(test, mockall::automock)]
 #[tonic::async_trait]
 pub trait PaymentClient: Send + Sync {
@@ -28,6 +28,18 @@ pub trait PaymentClient: Send + Sync {
     /// # Errors
     /// The status of the call, which says whether a retry can help.
     async fn settle_cancellation(&self, cancelled: Cancelled) -> Result<(), Status>;
+
+    /// Records what a partner who collects owes for a reservation after a change, if it is within the partner's credit limit.
+    ///
+    /// # Errors
+    /// The status of the call: `PARTNER_CREDIT_EXCEEDED`, which is final for the change, or a failure.
+    async fn amend_partner_sale(&self, sale: ChangeSoldByPartner) -> Result<(), Status>;
+
+    /// Gives back what a change gives back, or what was paid for one that was given up, and closes its checkout page.
+    ///
+    /// # Errors
+    /// The status of the call, which says whether a retry can help.
+    async fn settle_change(&self, change: ChangeSettled) -> Result<(), Status>;
 }
 
 /// [`PaymentClient`] over gRPC. It does not retry: the outbox relay does.
@@ -59,6 +71,29 @@ impl PaymentClient for GrpcPaymentClient {
             hold_expired: cancelled.hold_expired,
         };
         self.client.clone().settle_cancellation(request).await?;
+        Ok(())
+    }
+
+    async fn amend_partner_sale(&self, sale: ChangeSoldByPartner) -> Result<(), Status> {
+        let request = AmendPartnerSaleRequest {
+            reservation_id: sale.reservation_id.to_string(),
+            revision: sale.revision,
+            terms: Some(sale.terms.into()),
+            enforce_credit_limit: true,
+        };
+        self.client.clone().amend_partner_sale(request).await?;
+        Ok(())
+    }
+
+    async fn settle_change(&self, change: ChangeSettled) -> Result<(), Status> {
+        let request = SettleChangeRequest {
+            reservation_id: change.reservation_id.to_string(),
+            revision: change.revision,
+            refund: Some(ProtoMoney { currency_code: change.refund_currency, amount: change.refund_amount }),
+            partner_sale: change.partner_sale.map(PartnerSaleTerms::from),
+            dropped: change.dropped,
+        };
+        self.client.clone().settle_change(request).await?;
         Ok(())
     }
 }

@@ -4,6 +4,7 @@
 //! cannot be released is skipped, logged, counted in a metric, and retried later.
 
 mod batch;
+mod changes;
 
 use std::{collections::BTreeSet, time::Duration};
 
@@ -20,6 +21,7 @@ use crate::{
 };
 use batch::HoldBatch;
 pub(crate) use batch::release_expired;
+pub(crate) use changes::drop_expired;
 
 /// Pause between sweeps: how long an expired hold may stay when nothing is wrong.
 const SWEEP_INTERVAL: Duration = Duration::from_secs(1);
@@ -66,6 +68,11 @@ impl Sweeper {
                 self.stuck.add(id, error.as_ref());
             }
             cursor = next;
+        }
+        let dropped = bounded(BATCH_DEADLINE, drop_expired(&self.store, Timestamp::now(), BATCH)).await?;
+        if dropped > 0 {
+            tracing::info!(changes = dropped, "changes have expired unpaid");
+            self.wake.wake();
         }
         self.stuck.gauge.record(count, &[]);
         Ok(())

@@ -7,7 +7,7 @@ use staymesh_api::{
     reservation::v1::{self as proto, reservation_flow_service_server::ReservationFlowService},
     r#type::v1 as types,
 };
-use staymesh_domain::{FieldErrors, HotelId, IdError, Money, PaymentId, ReservationId, RoomTypeId};
+use staymesh_domain::{FieldError, FieldErrors, HotelId, IdError, Money, PaymentId, ReservationId, RoomTypeId};
 use staymesh_mesh::proto_types;
 use tonic::{Request, Response, Status};
 
@@ -33,6 +33,15 @@ fn ids(errors: &mut FieldErrors, reservation_id: &str, payment_id: &str) -> Opti
     reservation_id.zip(payment_id)
 }
 
+/// The change whose difference is paid; `None` if the booking itself is.
+fn change_revision(revision: i32) -> Result<Option<i32>, FieldError> {
+    match revision {
+        0 | 1 => Ok(None),
+        2.. => Ok(Some(revision)),
+        _ => Err(FieldError::new("revision", "must not be negative")),
+    }
+}
+
 /// The reservation, the payment and its amount.
 fn movement(
     reservation_id: &str,
@@ -55,11 +64,9 @@ impl ReservationFlowService for InternalReservationHandler {
         let id = reservation_id(&request.get_ref().reservation_id)?;
         let booking = self.0.find(id).await?;
         let owner = booking.owner.clone();
-        Ok(Response::new(proto::OwnedReservation {
-            reservation: Some(response::reservation(booking)?),
-            owner,
-            pending_change: None,
-        }))
+        let pending_change = booking.pending.as_ref().map(response::pending_change);
+        let reservation = Some(response::reservation(booking)?);
+        Ok(Response::new(proto::OwnedReservation { reservation, owner, pending_change }))
     }
 
     async fn confirm_payment(
@@ -69,6 +76,12 @@ impl ReservationFlowService for InternalReservationHandler {
         let request = request.into_inner();
         let (id, payment_id, amount) =
             movement(&request.reservation_id, &request.payment_id, request.amount.as_ref()).map_err(refuse)?;
+        if let Some(revision) = change_revision(request.revision).map_err(refuse)? {
+            let paid = (payment_id, amount);
+            let (booking, refund_required) = self.0.confirm_change(id, revision, paid, Timestamp::now()).await?;
+            let reservation = Some(response::reservation(booking)?);
+            return Ok(Response::new(proto::ConfirmPaymentResponse { refund_required, reservation }));
+        }
         let applied = self.0.confirm_payment(id, payment_id, amount, Timestamp::now()).await?;
         Ok(Response::new(proto::ConfirmPaymentResponse {
             refund_required: applied.refund_required,
@@ -83,7 +96,12 @@ impl ReservationFlowService for InternalReservationHandler {
         let request = request.into_inner();
         let mut errors = FieldErrors::default();
         let ids = ids(&mut errors, &request.reservation_id, &request.payment_id);
-        let (id, _) = errors.complete(ids).map_err(refuse)?;
+        let revision = errors.value(change_revision(request.revision));
+        let ((id, _), revision) = errors.complete(ids.zip(revision)).map_err(refuse)?;
+        if let Some(revision) = revision {
+            let booking = self.0.drop_change(id, revision, Timestamp::now()).await?;
+            return Ok(Response::new(response::reservation(booking)?));
+        }
         let applied = self.apply(id, Command::RejectPayment).await?;
         Ok(Response::new(response::reservation(applied.reservation)?))
     }

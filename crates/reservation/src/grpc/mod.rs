@@ -2,6 +2,7 @@
 //!
 //! Every handler authorizes its caller before it validates the request.
 
+mod changes;
 mod front_desk;
 mod internal;
 mod inventory_admin;

@@ -9,6 +9,7 @@ use staymesh_mesh::{Caller, proto_types};
 use tonic::{Request, Response, Status};
 
 use super::{
+    changes,
     list_request::{self, ListRequest},
     offer_check,
     request::{self, refuse, reservation_id},
@@ -210,9 +211,38 @@ impl ReservationService for ReservationHandler {
         let message = request.into_inner();
         let mut errors = FieldErrors::default();
         let id = errors.value(message.reservation_id.parse::<ReservationId>());
+        let rooms = errors.value(changes::cancelled_rooms(&message.rooms));
         let expected_refund = errors.value(request::expected_refund(message.expected_refund.as_ref()));
-        let (id, expected_refund) = errors.complete(id.zip(expected_refund)).map_err(refuse)?;
+        let ((id, expected_refund), rooms) = errors.complete(id.zip(expected_refund).zip(rooms)).map_err(refuse)?;
+        if !rooms.is_empty() {
+            let booking = self.0.cancel_rooms(&caller, id, rooms, expected_refund, Timestamp::now()).await?;
+            return Ok(Response::new(response::reservation(booking)?));
+        }
         let booking = self.0.cancel(&caller, id, expected_refund, Timestamp::now()).await?;
         Ok(Response::new(response::reservation(booking)?))
+    }
+
+    async fn quote_change(
+        &self,
+        request: Request<proto::QuoteChangeRequest>,
+    ) -> Result<Response<proto::ChangeQuote>, Status> {
+        let caller = Caller::required(&request)?;
+        Ok(Response::new(changes::quote(&self.0, &caller, request.into_inner()).await?))
+    }
+
+    async fn apply_change(
+        &self,
+        request: Request<proto::ApplyChangeRequest>,
+    ) -> Result<Response<proto::Reservation>, Status> {
+        let caller = Caller::required(&request)?;
+        Ok(Response::new(changes::apply(&self.0, &caller, request.into_inner()).await?))
+    }
+
+    async fn list_reservation_revisions(
+        &self,
+        request: Request<proto::ListReservationRevisionsRequest>,
+    ) -> Result<Response<proto::ListReservationRevisionsResponse>, Status> {
+        let caller = Caller::required(&request)?;
+        Ok(Response::new(changes::revisions(&self.0, &caller, &request.into_inner()).await?))
     }
 }

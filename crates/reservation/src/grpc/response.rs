@@ -14,7 +14,7 @@ use crate::{
     error::ReservationError,
     fit::RoomMisfit,
     lifecycle::CancelQuote,
-    model::{CancellationReason, PaymentMode, Reservation, Status},
+    model::{CancellationReason, PaymentMode, PendingChange, Reservation, Status},
     quote::Quote,
     room_line::{RoomLine, STANDARD_PLAN},
     room_status::RoomStatus,
@@ -26,14 +26,14 @@ use crate::{
 /// edge (8 MiB): fifty rooms with ninety priced nights each make a reservation of 150 KB.
 const MAX_PAGE: usize = 1 << 20;
 
-/// How many of the reservations, from the first on, fit on one page.
-pub(super) fn fitting<'a>(reservations: impl Iterator<Item = &'a proto::Reservation>) -> usize {
+/// How many of the reservations, or of the revisions of one, fit on one page, from the first on.
+pub(super) fn fitting<'a, M: Message + 'a>(rows: impl Iterator<Item = &'a M>) -> usize {
     let mut length = 0;
-    let fits = |reservation: &&proto::Reservation| {
-        length += reservation.encoded_len();
+    let fits = |row: &&M| {
+        length += row.encoded_len();
         length <= MAX_PAGE
     };
-    reservations.take_while(fits).count()
+    rows.take_while(fits).count()
 }
 
 /// The rules that parties break.
@@ -60,9 +60,10 @@ pub(super) fn unsuitable(unsuitable: Unsuitable) -> proto::UnsuitableRoomType {
 /// When amounts of its rooms cannot be added up.
 pub(super) fn reservation(booking: Reservation) -> Result<proto::Reservation, ReservationError> {
     let pending = booking.status == Status::PendingPayment;
-    let room_status = RoomStatus::of_booking(booking.status, booking.cancellation_reason);
     let terms = terms_together(&booking)?;
-    let rooms = booking.placed_lines().map(|placed| room(placed, booking.create_time, room_status)).collect();
+    let etag = booking.etag();
+    let rooms = rooms(&booking);
+    let retained = Some(booking.retained).filter(|retained| retained.minor() > 0);
     Ok(proto::Reservation {
         reservation_id: booking.id.to_string(),
         hotel_id: booking.id.hotel_id().get(),
@@ -81,7 +82,9 @@ pub(super) fn reservation(booking: Reservation) -> Result<proto::Reservation, Re
         update_time: Some(proto_types::timestamp(booking.update_time)),
         rooms,
         revision: booking.revision,
-        etag: booking.version.to_string(),
+        etag,
+        retained: retained.map(proto_types::money),
+        pending_change: booking.pending.as_ref().map(pending_change),
         client_reference: booking.client_reference,
     })
 }
@@ -109,8 +112,32 @@ fn terms_together(booking: &Reservation) -> Result<rate::CancellationTerms, Rese
     Ok(rate::CancellationTerms { refundable: terms.is_refundable(), ..cancellation_terms(&deadlines) })
 }
 
+/// The rooms of a reservation by their positions, also those that changes dropped.
+fn rooms(booking: &Reservation) -> Vec<proto::ReservationRoom> {
+    let status = RoomStatus::of_booking(booking.status, booking.cancellation_reason);
+    let live = booking.placed_lines().map(|placed| room(placed, booking.create_time, status));
+    let dropped =
+        booking.dropped.iter().map(|dropped| room(dropped.placed(), booking.create_time, RoomStatus::Cancelled));
+    let mut rooms: Vec<_> = live.chain(dropped).collect();
+    rooms.sort_by_key(|room| room.position);
+    rooms
+}
+
+/// A change that waits for its payment.
+pub(super) fn pending_change(pending: &PendingChange) -> proto::PendingChange {
+    proto::PendingChange {
+        revision: pending.revision,
+        due: Some(proto_types::money(pending.change.balance)),
+        expire_time: Some(proto_types::timestamp(pending.expire_time)),
+    }
+}
+
 /// A room of a reservation.
-fn room((position, line): (i32, &RoomLine), booked: Timestamp, of_booking: RoomStatus) -> proto::ReservationRoom {
+pub(super) fn room(
+    (position, line): (i32, &RoomLine),
+    booked: Timestamp,
+    of_booking: RoomStatus,
+) -> proto::ReservationRoom {
     proto::ReservationRoom {
         position,
         room_type_id: line.room_type_id.get(),

@@ -9,9 +9,9 @@ use super::request::stay;
 use crate::service::{RoomRequest, RoomsRequest};
 
 /// Most rooms of one booking by a guest; more is a group.
-const MAX_ROOMS_OF_GUESTS: usize = 9;
+pub(super) const MAX_ROOMS_OF_GUESTS: usize = 9;
 /// Most rooms of one booking by a partner.
-const MAX_ROOMS_OF_PARTNERS: usize = Parties::MAX;
+pub(super) const MAX_ROOMS_OF_PARTNERS: usize = Parties::MAX;
 
 /// Parses the rooms of an order form. Each has the dates of the request unless it has its own.
 pub(super) fn rooms_request(

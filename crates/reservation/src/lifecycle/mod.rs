@@ -229,7 +229,8 @@ fn decide_sale(booking: &Reservation, to: Status, rooms: Rooms) -> Result<Decisi
 }
 
 fn confirm_payment(booking: &Reservation, payment_id: PaymentId, amount: Money) -> Result<Decision, ReservationError> {
-    if amount != booking.quote.total {
+    // What the first revision costs: payments of changes are confirmed with theirs.
+    if amount != booking.first_total {
         return Err(ReservationError::AmountMismatch);
     }
     let paid = |rooms| Ok(Decision::Change(Change { payment_id: Some(payment_id), ..Change::to(Status::Paid, rooms) }));
@@ -277,12 +278,14 @@ fn reject_payment(booking: &Reservation) -> Decision {
 }
 
 fn confirm_refund(booking: &Reservation, payment_id: PaymentId, amount: Money) -> Result<Decision, ReservationError> {
-    let total = booking.quote.total;
-    if amount.currency() != total.currency() || amount.minor() < 1 || amount.minor() > total.minor() {
+    let total = booking.first_total;
+    // A reservation that changed has several payments, which are refunded together.
+    let is_too_much = amount.minor() > total.minor() && booking.revision == 1;
+    if amount.currency() != total.currency() || amount.minor() < 1 || is_too_much {
         return Err(ReservationError::AmountMismatch);
     }
     if booking.payment_id != Some(payment_id) {
-        // Refund of a payment that did not pay for this reservation: nothing changes here.
+        // Refund of a payment that did not pay for this reservation, or paid for a change: nothing changes here.
         return Ok(Decision::Nothing);
     }
     match booking.status {

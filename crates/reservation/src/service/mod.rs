@@ -1,6 +1,7 @@
 //! The rules of offering and booking, in domain terms. SQL is in `store/`, proto messages are in `grpc/` and `clients/`.
 
 mod booking;
+mod changes;
 mod check_offers;
 mod dependencies;
 mod desk;
@@ -17,6 +18,7 @@ mod testing;
 mod unpaid;
 
 pub(crate) use booking::{BookingRequest, list_scope};
+pub(crate) use changes::{ChangeForm, ChangeRequest, DatesChange, RoomChangeRequest, may_reprice};
 pub(crate) use check_offers::{CheckResult, OfferCheck, ReadOffer};
 pub use dependencies::{BookingService, Dependencies};
 #[cfg(test)]

@@ -99,7 +99,11 @@ impl BookingService {
         require_parties_fit(&child_rules, &room_types?, parties)?;
         let left = left?;
         self.require_rooms(&request, &left).await?;
-        let prices = self.room_prices(&request, &time, &left).await?;
+        let mut types: BTreeMap<StayDates, BTreeSet<RoomTypeId>> = BTreeMap::new();
+        for room in &request.rooms {
+            types.entry(room.stay).or_default().insert(room.room_type_id);
+        }
+        let prices = self.room_prices(request.hotel_id, types, &time, &left).await?;
         let line = |RoomRequest { room_type_id, stay, party }| {
             let quote = prices.get(&(stay, room_type_id)).cloned().ok_or(ReservationError::NotOnSale)?;
             Ok(RoomLine { room_type_id, stay, party, quote, status: RoomStatus::Live })
@@ -116,23 +120,23 @@ impl BookingService {
         Ok(OrderForm { offer, sum, token })
     }
 
-    /// The price of one room of each requested type and dates.
-    async fn room_prices(
+    /// The price of one room of each of the types for these dates. Those without a rate are absent.
+    ///
+    /// # Errors
+    /// [`ReservationError::NotOnSale`] if a night has no inventory, and when the rate service fails.
+    pub(super) async fn room_prices(
         &self,
-        request: &RoomsRequest,
+        hotel_id: HotelId,
+        types: BTreeMap<StayDates, BTreeSet<RoomTypeId>>,
         time: &HotelTime,
         left: &[NightLeft],
     ) -> Result<BTreeMap<(StayDates, RoomTypeId), Quote>, ReservationError> {
-        let mut types: BTreeMap<StayDates, BTreeSet<RoomTypeId>> = BTreeMap::new();
-        for room in &request.rooms {
-            types.entry(room.stay).or_default().insert(room.room_type_id);
-        }
         let stays: Vec<_> = types.into_iter().collect();
         let mut prices = BTreeMap::new();
         for stays in stays.chunks(CONCURRENT_CALLS) {
             let calls = stays.iter().map(async |(stay, types)| {
                 let demands = demands(*stay, types, left)?;
-                let found = self.rates.price(request.hotel_id, *stay, time.clone(), demands).await?;
+                let found = self.rates.price(hotel_id, *stay, time.clone(), demands).await?;
                 Ok::<_, ReservationError>(found.into_iter().map(|price| ((*stay, price.room_type_id), price.quote)))
             });
             prices.extend(try_join_all(calls).await?.into_iter().flatten());

@@ -66,6 +66,8 @@ impl Transaction {
             json!({
                 "status": reservation.status.as_str(),
                 "cancellation_reason": reservation.cancellation_reason.map(CancellationReason::as_str),
+                "revision": reservation.revision,
+                "pending_revision": reservation.pending.as_ref().map(|pending| pending.revision),
             })
         };
         let object = ("reservation", &*before.id.to_string());

@@ -32,7 +32,7 @@ pub(crate) type CreateTimes = BTreeMap<Uuid, Timestamp>;
 pub(crate) type ClientReferences = BTreeMap<(String, String), ReservationId>;
 
 /// The CHECK that keeps a night within its overbooking limit. It has the final decision on every booking.
-const NOT_OVERBOOKED: &str = "room_type_inventory_not_overbooked";
+pub(super) const NOT_OVERBOOKED: &str = "room_type_inventory_not_overbooked";
 /// Raised when a night of a booking was never put on sale, is closed, or has too few rooms up to its limit of sale.
 const ON_SALE: &str = "room_type_inventory_on_sale";
 /// The reservation exists.

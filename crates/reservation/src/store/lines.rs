@@ -8,19 +8,22 @@ use uuid::Uuid;
 
 use super::prices::WrittenPrices;
 use crate::{
-    model::NewReservation,
+    model::{NewReservation, PaymentMode},
     night::day_of,
     quote::{Quote, QuoteRecord},
     room_line::{RoomLine, RoomLinesError, STANDARD_PLAN},
     room_status::RoomStatus,
 };
 
-/// All columns of reservation `r`, its lines in their order as `lines`, and what they are made of as `before` while it is not
-/// carried over, see [`crate::carry_over`].
+/// All columns of reservation `r`, its lines in their order as `lines`, its pending change as `pending`, and what lines are
+/// made of as `before` while it is not carried over, see [`crate::carry_over`].
 macro_rules! reservation_columns {
     () => {
         "r.*, (select json_agg(l order by l.room_position) from reservation_room l
                where l.hotel_id = r.hotel_id and l.reservation_id = r.reservation_id) as lines,
+         case when r.pending_revision is not null then (select to_json(c) from reservation_change c
+               where c.hotel_id = r.hotel_id and c.reservation_id = r.reservation_id
+                   and c.revision = r.pending_revision) end as pending,
          case when r.revision is null then json_build_object('room_type_id', r.room_type_id, 'check_in', r.check_in,
              'check_out', r.check_out, 'rooms', r.rooms, 'guests', r.guests, 'price', r.price) end as before"
     };
@@ -39,16 +42,24 @@ macro_rules! locked_columns {
 }
 pub(super) use locked_columns;
 
-/// A line as [`reservation_columns`] reads it.
+/// A line as [`reservation_columns`] reads it, or a room in the document of a revision.
 #[derive(Deserialize)]
 pub(super) struct LineRecord {
+    /// Absent in documents, where the place says it.
+    #[serde(default)]
+    pub(super) room_position: i32,
+    /// The revision that dropped the room; `None` while it is part of the reservation.
+    #[serde(default)]
+    pub(super) dropped_revision: Option<i32>,
     room_type_id: i32,
     check_in: Date,
     check_out: Date,
     adults: i32,
     child_ages: Vec<i32>,
     price: QuoteRecord,
-    status: String,
+    /// Absent in documents, which have what was agreed.
+    #[serde(default)]
+    status: Option<String>,
 }
 
 /// The rooms of a reservation that is not carried over yet: equal rooms, and their price together.
@@ -93,7 +104,10 @@ impl TryFrom<LineRecord> for RoomLine {
             stay: StayDates::new(line.check_in, line.check_out).map_err(|_| LineError::Column("check_in"))?,
             party: Party::new(line.adults, line.child_ages).map_err(|_| LineError::Column("adults"))?,
             quote: Quote::try_from(line.price)?,
-            status: RoomStatus::from_name(&line.status).ok_or(LineError::Column("status"))?,
+            status: match line.status {
+                Some(status) => RoomStatus::from_name(&status).ok_or(LineError::Column("status"))?,
+                None => RoomStatus::Live,
+            },
         })
     }
 }
@@ -119,6 +133,11 @@ struct DocumentRoom<'a> {
 
 impl<'a> Document<'a> {
     pub(super) fn of(order: &'a NewReservation, prices: &'a WrittenPrices) -> Self {
+        Self::new(order.payment_mode, order.lines.iter().zip(prices.of_rooms.iter().map(AsRef::as_ref)))
+    }
+
+    /// The document of these rooms, each with its price as JSON.
+    pub(super) fn new(mode: PaymentMode, rooms: impl Iterator<Item = (&'a RoomLine, &'a RawValue)>) -> Self {
         let room = |(line, price): (&'a RoomLine, &'a RawValue)| DocumentRoom {
             room_type_id: line.room_type_id.get(),
             rate_plan: STANDARD_PLAN,
@@ -128,8 +147,7 @@ impl<'a> Document<'a> {
             child_ages: line.party.child_ages(),
             price,
         };
-        let rooms = order.lines.iter().zip(prices.of_rooms.iter().map(AsRef::as_ref)).map(room).collect();
-        Self { payment_mode: order.payment_mode.as_str(), rooms }
+        Self { payment_mode: mode.as_str(), rooms: rooms.map(room).collect() }
     }
 }
 
@@ -153,18 +171,23 @@ impl<'a> LineColumns<'a> {
         let mut columns = Self::default();
         for (order, prices) in orders.iter().zip(prices) {
             for ((position, line), price) in (1..).zip(&order.lines).zip(&prices.of_rooms) {
-                columns.reservations.push(order.id.as_uuid());
-                columns.positions.push(position);
-                columns.room_types.push(line.room_type_id.get());
-                columns.check_ins.push(day_of(line.stay.check_in()));
-                columns.check_outs.push(day_of(line.stay.check_out()));
-                columns.adults.push(line.party.adults());
-                let ages: Vec<_> = line.party.child_ages().iter().map(ToString::to_string).collect();
-                columns.child_ages.push(format!("{{{}}}", ages.join(",")));
-                columns.totals.push(line.quote.total.minor());
-                columns.prices.push(price.get());
+                columns.push(order.id.as_uuid(), position, line, price);
             }
         }
         columns
+    }
+
+    /// Adds a line, with its price as JSON.
+    pub(super) fn push(&mut self, reservation: Uuid, position: i32, line: &RoomLine, price: &'a RawValue) {
+        self.reservations.push(reservation);
+        self.positions.push(position);
+        self.room_types.push(line.room_type_id.get());
+        self.check_ins.push(day_of(line.stay.check_in()));
+        self.check_outs.push(day_of(line.stay.check_out()));
+        self.adults.push(line.party.adults());
+        let ages: Vec<_> = line.party.child_ages().iter().map(ToString::to_string).collect();
+        self.child_ages.push(format!("{{{}}}", ages.join(",")));
+        self.totals.push(line.quote.total.minor());
+        self.prices.push(price.get());
     }
 }

@@ -3,7 +3,7 @@
 use serde_json::value::{RawValue, to_raw_value};
 use sqlx::types::Json;
 
-use crate::{model::NewReservation, quote::Quote};
+use crate::{model::NewReservation, quote::Quote, room_line::RoomLine};
 
 /// The prices of a new reservation. Its row, its lines and the document of its revision have the same JSON: each distinct price
 /// is serialized once.
@@ -35,6 +35,17 @@ impl WrittenPrices {
     pub(super) fn for_release_before(&self) -> Json<Option<&RawValue>> {
         Json(self.of_equal_rooms.as_deref())
     }
+}
+
+/// The price of each room as JSON.
+///
+/// # Errors
+/// As [`WrittenPrices::of`].
+pub(super) fn written_prices<'a>(
+    rooms: impl Iterator<Item = &'a RoomLine>,
+) -> Result<Vec<Box<RawValue>>, serde_json::Error> {
+    let mut written = Vec::new();
+    rooms.map(|line| written_once(&mut written, &line.quote)).collect()
 }
 
 /// The price as JSON: serialized, unless it was before.

@@ -4,15 +4,19 @@ use std::collections::BTreeMap;
 
 use jiff_sqlx::Timestamp;
 use sqlx::{FromRow, Row, postgres::PgRow, types::Json};
-use staymesh_domain::{PaymentId, ReservationId};
+use staymesh_domain::{Money, PaymentId, ReservationId};
 use staymesh_store::{Cause, StoreError};
 use uuid::Uuid;
 
-use super::lines::{EqualRoomsRecord, LineError, LineRecord};
+use super::{
+    lines::{EqualRoomsRecord, LineError, LineRecord},
+    pending::PendingRecord,
+};
 use crate::{
     model::{CancellationReason, Guest, PaymentMode, Reservation, Status},
     room_line::{RoomLine, RoomLinesError, RoomLinesSum},
     room_status::RoomStatus,
+    rooms_change::PlacedRoom,
 };
 
 /// A row as every statement selects it, see [`super::lines::reservation_columns`]. The columns of its rooms, dates and price
@@ -30,6 +34,10 @@ pub(super) struct ReservationRow {
     cancellation_reason: Option<String>,
     lines: Option<Json<Vec<LineRecord>>>,
     before: Option<Json<EqualRoomsRecord>>,
+    pending: Option<Json<PendingRecord>>,
+    currency: String,
+    total_minor: i64,
+    retained_minor: Option<i64>,
     content_hash: Vec<u8>,
     client_reference: Option<String>,
     hold_expire_time: Option<Timestamp>,
@@ -40,18 +48,40 @@ pub(super) struct ReservationRow {
     update_time: Timestamp,
 }
 
+/// The rooms of a row.
+struct Rooms {
+    lines: Vec<RoomLine>,
+    positions: Vec<i32>,
+    dropped: Vec<PlacedRoom>,
+    revision: i32,
+}
+
 /// The lines of a row and its revision. A row that is not carried over has neither: it gets the lines of its columns.
-fn lines_of(
-    lines: Option<Vec<LineRecord>>,
+fn rooms_of(
+    records: Option<Vec<LineRecord>>,
     before: Option<EqualRoomsRecord>,
     revision: Option<i32>,
-) -> Result<(Vec<RoomLine>, i32), LineError> {
-    match (lines, before, revision) {
-        (Some(lines), _, Some(revision)) => {
-            let lines = lines.into_iter().map(RoomLine::try_from);
-            Ok((lines.collect::<Result<_, _>>()?, revision))
+) -> Result<Rooms, LineError> {
+    match (records, before, revision) {
+        (Some(records), _, Some(revision)) => {
+            let mut rooms = Rooms { lines: Vec::new(), positions: Vec::new(), dropped: Vec::new(), revision };
+            for record in records {
+                let (position, is_dropped) = (record.room_position, record.dropped_revision.is_some());
+                let line = RoomLine::try_from(record)?;
+                if is_dropped {
+                    rooms.dropped.push(PlacedRoom { position, line });
+                } else {
+                    rooms.lines.push(line);
+                    rooms.positions.push(position);
+                }
+            }
+            Ok(rooms)
         }
-        (None, Some(before), None) => Ok((before.lines()?, 1)),
+        (None, Some(before), None) => {
+            let lines = before.lines()?;
+            let positions = (1..).zip(&lines).map(|(position, _)| position).collect();
+            Ok(Rooms { lines, positions, dropped: Vec::new(), revision: 1 })
+        }
         (None, ..) => Err(RoomLinesError::Empty.into()),
         (Some(_), _, None) => Err(LineError::Column("revision")),
     }
@@ -62,8 +92,9 @@ impl TryFrom<ReservationRow> for Reservation {
 
     fn try_from(row: ReservationRow) -> Result<Self, StoreError> {
         let (lines, before) = (row.lines.map(|lines| lines.0), row.before.map(|before| before.0));
-        let lines = lines_of(lines, before, row.revision);
-        let (mut lines, revision) = lines.map_err(|error| unusable(&format!("lines: {error}")))?;
+        let rooms = rooms_of(lines, before, row.revision);
+        let Rooms { mut lines, positions, dropped, revision } =
+            rooms.map_err(|error| unusable(&format!("lines: {error}")))?;
         let status = Status::from_name(&row.status).ok_or_else(|| corrupt("status"))?;
         let reason = row
             .cancellation_reason
@@ -76,14 +107,23 @@ impl TryFrom<ReservationRow> for Reservation {
         }
         let sum = RoomLine::sum(&lines).map_err(|error| unusable(&format!("lines: {error}")))?;
         let RoomLinesSum { stay, quote } = sum;
+        let id = ReservationId::try_from(row.reservation_id).map_err(|_| corrupt("reservation_id"))?;
+        let currency = row.currency.parse().map_err(|_| corrupt("currency"))?;
+        let money = |minor, column| Money::from_minor(minor, currency).map_err(|_| corrupt(column));
+        let pending = row.pending.map(|pending| pending.0.read(id));
         Ok(Self {
-            id: ReservationId::try_from(row.reservation_id).map_err(|_| corrupt("reservation_id"))?,
+            id,
             owner: row.owner,
             lines,
+            positions,
+            dropped,
             stay,
             guest: Guest { full_name: row.guest_name, email: row.guest_email },
             payment_mode: PaymentMode::from_name(&row.payment_mode).ok_or_else(|| corrupt("payment_mode"))?,
             quote,
+            retained: row.retained_minor.map_or(Ok(Money::zero(currency)), |minor| money(minor, "retained_minor"))?,
+            first_total: money(row.total_minor, "total_minor")?,
+            pending: pending.transpose().map_err(|error| unusable(&format!("pending: {error}")))?,
             content_hash: row.content_hash,
             client_reference: row.client_reference,
             revision,

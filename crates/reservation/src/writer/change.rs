@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use staymesh_domain::ReservationId;
 
 use super::change_plan::{Applied, ChangeOrder, ChangePlan};
-use crate::{error::ReservationError, fault_points, lifecycle::Command, store::Store};
+use crate::{error::ReservationError, events::CHANGE_DROPPED, fault_points, lifecycle::Command, store::Store};
 
 /// Applies one command at `now`.
 ///
@@ -36,6 +36,9 @@ pub(crate) async fn apply_all(
     let left = transaction.lock_nights(plan.nights()).await?;
     plan.settle_rooms(left);
     transaction.add_reserved(plan.delta()).await?;
+    let dropped: Vec<_> = plan.dropped().map(|booking| booking.id.as_uuid()).collect();
+    transaction.drop_changes(&dropped).await?;
+    transaction.enqueue_change(CHANGE_DROPPED, &plan.dropped_events()?).await?;
     let mut written = transaction.write_changes(&plan.changes()).await?;
     written.extend(transaction.note_payments(&plan.notes()).await?);
     for (origin, before) in plan.audited() {

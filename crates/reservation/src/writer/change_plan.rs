@@ -3,16 +3,17 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
-use staymesh_domain::{MoneyError, ReservationId};
+use staymesh_domain::ReservationId;
 use staymesh_store::{audit::Origin, outbox::NewEvent};
 use uuid::Uuid;
 
 use crate::{
     error::ReservationError,
-    events::{BookingMail, Cancelled, mail_aggregate},
+    events::{BookingMail, Cancelled, ChangeSettled, mail_aggregate},
     lifecycle::{Change, Command, Decision, Rooms, decide},
     model::Reservation,
     night::{Night, NightSale},
+    quote::QuoteError,
     store::Delta,
 };
 
@@ -74,8 +75,32 @@ impl<'a> ChangePlan<'a> {
     pub(crate) fn nights(&self) -> BTreeSet<Night> {
         self.planned()
             .filter(|(_, change)| change.rooms != Rooms::Keep)
-            .flat_map(|(booking, _)| booking.nights().into_keys())
+            .flat_map(|(booking, change)| nights_of(booking, change).into_keys())
             .collect()
+    }
+
+    /// The reservations that end while a change of theirs waits for its payment.
+    pub(crate) fn dropped(&self) -> impl Iterator<Item = &Reservation> {
+        let ends = self.planned().filter(|(_, change)| change.rooms == Rooms::Release);
+        ends.map(|(booking, _)| booking).filter(|booking| booking.pending.is_some())
+    }
+
+    /// The events that the changes of [`Self::dropped`] are given up.
+    ///
+    /// # Errors
+    /// When a sum is out of range.
+    pub(crate) fn dropped_events(&self) -> Result<Vec<NewEvent<ChangeSettled>>, QuoteError> {
+        let mut events = Vec::new();
+        for (order, judged) in self.orders.iter().zip(&self.judged) {
+            let Ok((booking, Decision::Change(Change { rooms: Rooms::Release, .. }))) = judged else { continue };
+            let (aggregate_id, trace_parent) = (booking.id.as_uuid(), order.trace_parent.clone());
+            events.extend(ChangeSettled::dropped(booking)?.map(|payload| NewEvent {
+                aggregate_id,
+                payload,
+                trace_parent,
+            }));
+        }
+        Ok(events)
     }
 
     /// Decides in order who gets rooms again. `left` has what can be sold of each night on sale. A payment for rooms that
@@ -88,7 +113,7 @@ impl<'a> ChangePlan<'a> {
                 Rooms::Release => -1,
                 Rooms::Retake => 1,
             };
-            let nights = booking.nights();
+            let nights = nights_of(booking, change);
             let short = |(night, rooms): (&Night, &i32)| left.get(night).is_none_or(|sale| !sale.sells(*rooms));
             if sign > 0 && nights.iter().any(short) {
                 *decision = Decision::RefundPayment { note: change.payment_id };
@@ -121,8 +146,8 @@ impl<'a> ChangePlan<'a> {
     /// The events to enqueue.
     ///
     /// # Errors
-    /// When the taxes of a partner's reservation are out of range.
-    pub(crate) fn events(&self) -> Result<Vec<NewEvent<Cancelled>>, MoneyError> {
+    /// When a sum is out of range.
+    pub(crate) fn events(&self) -> Result<Vec<NewEvent<Cancelled>>, QuoteError> {
         let orders = self.orders.iter().zip(&self.judged);
         let events = orders.filter_map(|(order, judged)| {
             let Ok((booking, Decision::Change(change))) = judged else { return None };
@@ -173,15 +198,27 @@ fn judge(order: &ChangeOrder, bookings: &BTreeMap<Uuid, Reservation>) -> Judged 
     Ok((booking.clone(), decide(booking, &order.command, order.now)?))
 }
 
+/// The rooms that a change releases or retakes in each night: those of the reservation, and when it ends, those that its
+/// pending change holds.
+fn nights_of(booking: &Reservation, change: &Change) -> BTreeMap<Night, i32> {
+    let mut nights = booking.nights();
+    if let (Rooms::Release, Some(pending)) = (change.rooms, &booking.pending) {
+        for (night, rooms) in &pending.held {
+            *nights.entry(*night).or_default() += rooms;
+        }
+    }
+    nights
+}
+
 /// The event that a change ended a reservation; `None` when it publishes nothing.
 ///
 /// # Errors
-/// When the taxes of a partner's reservation are out of range.
+/// When a sum is out of range.
 pub(crate) fn cancelled_event(
     booking: &Reservation,
     change: &Change,
     trace_parent: Option<String>,
-) -> Option<Result<NewEvent<Cancelled>, MoneyError>> {
+) -> Option<Result<NewEvent<Cancelled>, QuoteError>> {
     let payload = Cancelled::new(booking, change.cancellation_reason, change.settle?);
     Some(payload.map(|payload| NewEvent { aggregate_id: booking.id.as_uuid(), payload, trace_parent }))
 }

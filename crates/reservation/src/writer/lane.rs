@@ -19,6 +19,7 @@ use super::{
     change_plan::{Applied, ChangeOrder},
     metrics::Metrics,
     outcome::Created,
+    revise::{Revised, RevisionOrder, revise},
 };
 use crate::{error::ReservationError, model::NewReservation, store::Store};
 
@@ -33,6 +34,7 @@ const TRANSACTION_DEADLINE: Duration = Duration::from_secs(8);
 pub(super) enum Job {
     Book(Box<QueuedOrder<NewReservation, Created>>),
     Change(Box<QueuedOrder<ChangeOrder, Applied>>),
+    Revise(Box<QueuedOrder<RevisionOrder, Revised>>),
 }
 
 /// An order and where its result is sent.
@@ -55,24 +57,30 @@ impl<O, R> QueuedOrder<O, R> {
 /// Serves the queue until all senders are dropped.
 pub(super) async fn run(store: Store, mut queue: mpsc::Receiver<Job>) {
     let mut bookings = Bookings { store: store.clone(), refused: false, metrics: Metrics::of("booking") };
-    let mut changes = Changes { store, metrics: Metrics::of("change") };
+    let mut changes = Changes { store: store.clone(), metrics: Metrics::of("change") };
+    let mut revisions = Revisions { store, metrics: Metrics::of("revision") };
     let mut jobs = Vec::new();
     let mut last = 0;
     // Waits for the first order, then takes what is queued: no timer, so an idle lane adds no delay.
     while queue.recv_many(&mut jobs, BATCH).await > 0 {
         coalesce(&mut queue, &mut jobs, last / 2).await;
         last = jobs.len();
-        let (mut book, mut change) = (Vec::new(), Vec::new());
+        let (mut book, mut change, mut revise) = (Vec::new(), Vec::new(), Vec::new());
         for job in jobs.drain(..) {
             match job {
                 Job::Book(order) => book.push(*order),
                 Job::Change(order) => change.push(*order),
+                Job::Revise(order) => revise.push(*order),
             }
         }
         // Changes first: they may release rooms for the bookings.
         while !change.is_empty() {
             let later = split_off_repeats(&mut change);
             write(&mut changes, std::mem::replace(&mut change, later)).await;
+        }
+        // Each in a transaction of its own: they are few, and one that waits for a lock must not fail the others.
+        for order in revise {
+            write(&mut revisions, vec![order]).await;
         }
         write(&mut bookings, book).await;
     }
@@ -180,6 +188,40 @@ impl Batch for Changes {
         orders: &[ChangeOrder],
     ) -> Result<Vec<Result<Applied, ReservationError>>, ReservationError> {
         apply_all(&self.store, orders).await
+    }
+}
+
+/// Changes of what was agreed.
+struct Revisions {
+    store: Store,
+    metrics: Metrics,
+}
+
+impl Batch for Revisions {
+    type Order = RevisionOrder;
+    type Output = Revised;
+
+    fn id(order: &RevisionOrder) -> ReservationId {
+        order.id
+    }
+
+    fn metrics(&self) -> &Metrics {
+        &self.metrics
+    }
+
+    /// A refusal is an outcome, and not repeated.
+    async fn attempt(
+        &mut self,
+        orders: &[RevisionOrder],
+    ) -> Result<Vec<Result<Revised, ReservationError>>, ReservationError> {
+        let mut outcomes = Vec::with_capacity(orders.len());
+        for order in orders {
+            match revise(&self.store, order).await {
+                Err(ReservationError::Store(error)) => return Err(error.into()),
+                outcome => outcomes.push(outcome),
+            }
+        }
+        Ok(outcomes)
     }
 }
 

@@ -19,6 +19,7 @@ mod lane;
 mod metrics;
 mod outcome;
 mod queue;
+mod revise;
 
 #[cfg(test)]
 pub(crate) use book::{book_all, book_each};
@@ -30,6 +31,8 @@ pub use change_plan::{Applied, ChangeOrder};
 pub(crate) use change_plan::{ChangePlan, cancelled_event};
 pub use outcome::{Created, booked};
 pub use queue::Writer;
+pub use revise::{Revised, RevisionOrder};
+pub(crate) use revise::{RevisionCommand, RevisionOutcome, require_changeable, revise};
 
 #[cfg(test)]
 mod tests;

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
+use staymesh_domain::Money;
 use uuid::Uuid;
 
 use super::{admission::Verdict, hold_limits::Refusal};
@@ -103,10 +104,15 @@ pub fn booked(order: &NewReservation, created: Timestamp) -> Result<Reservation,
         id: order.id,
         owner: order.owner.clone(),
         lines: order.lines.clone(),
+        positions: order.positions(),
+        dropped: Vec::new(),
         stay: order.stay,
         guest: order.guest.clone(),
         payment_mode: order.payment_mode,
         quote: order.quote.clone(),
+        retained: Money::zero(order.quote.currency()),
+        first_total: order.quote.total,
+        pending: None,
         content_hash: order.content_hash.to_vec(),
         client_reference: order.client_reference.clone(),
         revision: 1,

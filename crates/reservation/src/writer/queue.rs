@@ -11,6 +11,7 @@ use super::{
     change_plan::{Applied, ChangeOrder},
     lane::{self, Job, QueuedOrder},
     outcome::Created,
+    revise::{Revised, RevisionOrder},
 };
 use crate::{error::ReservationError, model::NewReservation, store::Store};
 
@@ -73,6 +74,15 @@ impl Writer {
     /// when the lane's queue is full or the service stops: then it was not begun.
     pub async fn change(&self, order: ChangeOrder) -> Result<Applied, ReservationError> {
         self.submit(order.id, order, |order| Job::Change(Box::new(order))).await
+    }
+
+    /// Changes what was agreed about a reservation. Idempotent.
+    ///
+    /// # Errors
+    /// What [`super::revise`] refuses, when the database fails, and OVERLOADED when the lane's queue is full or the service
+    /// stops: then it was not begun.
+    pub async fn revise(&self, order: RevisionOrder) -> Result<Revised, ReservationError> {
+        self.submit(order.id, order, |order| Job::Revise(Box::new(order))).await
     }
 
     /// Queues an order in the lane of its hotel and waits for the result.

@@ -1,0 +1,245 @@
+//! Applying changes. A partner who collects owes the difference: the payment service decides by its credit, as for a sale.
+
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+use sha2::{Digest, Sha256};
+use staymesh_domain::{Money, PaymentId, ReservationId};
+use staymesh_mesh::{Caller, Problem, Reason, auth::Role, telemetry};
+use staymesh_store::audit::Origin;
+use tonic::Status;
+use uuid::Uuid;
+
+use crate::{
+    error::ReservationError,
+    events::{ChangeSoldByPartner, Terms},
+    fault_points,
+    model::{PaymentMode, Reservation},
+    offer_token::OfferError,
+    room_line::{RoomLine, RoomLinesSum},
+    service::BookingService,
+    store::Revision,
+    writer::{Revised, RevisionCommand, RevisionOrder, RevisionOutcome},
+};
+
+impl BookingService {
+    /// Applies a quoted change of a reservation of the caller, or holds what it adds until it is paid. Idempotent by request
+    /// id, also after the quote has expired.
+    ///
+    /// # Errors
+    /// [`ReservationError::NotFound`], a token that is invalid or expired, as [`crate::Writer::revise`], and
+    /// `PARTNER_CREDIT_EXCEEDED`.
+    pub(crate) async fn apply_change(
+        &self,
+        caller: &Caller,
+        id: ReservationId,
+        token: &str,
+        request_id: Uuid,
+        now: Timestamp,
+    ) -> Result<Reservation, ReservationError> {
+        self.get(caller, id).await?;
+        let quoted = self.offers.verify_change(token)?;
+        if quoted.reservation_id != id || quoted.caller != caller.subject {
+            return Err(OfferError::Tampered.into());
+        }
+        let content_hash = hash(&[b"change", caller.subject.as_bytes(), id.as_uuid().as_bytes(), token.as_bytes()]);
+        if let Err(expired) = quoted.require_unexpired(now) {
+            // A repeat is answered; a change is not begun.
+            return match self.store.change_of_request(id, request_id).await? {
+                Some(first) if first == content_hash => self.find(id).await,
+                Some(_) => Err(ReservationError::RequestIdReused),
+                None => Err(expired.into()),
+            };
+        }
+        let command = RevisionCommand::Apply {
+            change: quoted.change,
+            base: quoted.revision,
+            request_id,
+            content_hash,
+            expire_time: now + self.hold,
+        };
+        let revised = self.revise(id, command, caller.subject.clone(), now).await?;
+        self.change_decided(revised.reservation, now).await
+    }
+
+    /// Cancels rooms of a reservation of the caller by their positions; the whole reservation if no room would be left.
+    /// Idempotent.
+    ///
+    /// # Errors
+    /// [`ReservationError::NotFound`], a violation of `rooms`, [`ReservationError::NotChangeable`], and as
+    /// [`Self::cancel`].
+    pub(crate) async fn cancel_rooms(
+        &self,
+        caller: &Caller,
+        id: ReservationId,
+        positions: BTreeSet<i32>,
+        expected_refund: Option<Money>,
+        now: Timestamp,
+    ) -> Result<Reservation, ReservationError> {
+        let booking = self.get(caller, id).await?;
+        let known: BTreeSet<i32> =
+            booking.positions.iter().copied().chain(booking.dropped.iter().map(|room| room.position)).collect();
+        if let Some(unknown) = positions.iter().find(|position| !known.contains(position)) {
+            let text = format!("{unknown} is no room of the reservation");
+            return Err(staymesh_domain::FieldError::new("rooms", text).into());
+        }
+        let listed: Vec<String> = positions.iter().map(ToString::to_string).collect();
+        let content_hash = hash(&[b"cancel_rooms", caller.subject.as_bytes(), listed.join(",").as_bytes()]);
+        let command = RevisionCommand::CancelRooms { positions, content_hash, expected_refund };
+        let revised = self.revise(id, command, caller.subject.clone(), now).await?;
+        match revised.outcome {
+            RevisionOutcome::CancelsAll => self.cancel(caller, id, expected_refund, now).await,
+            _ => Ok(revised.reservation),
+        }
+    }
+
+    /// Applies the payment of a change's difference. Idempotent by payment. Whether the payment must be refunded, because
+    /// the change was given up.
+    ///
+    /// # Errors
+    /// [`ReservationError::NotFound`], [`ReservationError::AmountMismatch`], and when the database fails.
+    pub(crate) async fn confirm_change(
+        &self,
+        id: ReservationId,
+        revision: i32,
+        (payment_id, amount): (PaymentId, Money),
+        now: Timestamp,
+    ) -> Result<(Reservation, bool), ReservationError> {
+        let command = RevisionCommand::Confirm { revision, payment: Some((payment_id, amount)) };
+        let revised = self.revise(id, command, PAYMENT.to_owned(), now).await?;
+        let refund_required = revised.outcome == RevisionOutcome::RefundPayment;
+        tracing::info!(reservation_id = %id, revision, refund_required, "payment of a change applied");
+        Ok((revised.reservation, refund_required))
+    }
+
+    /// Gives up a pending change, because its payment was refused for good. Idempotent.
+    ///
+    /// # Errors
+    /// [`ReservationError::NotFound`], and when the database fails.
+    pub(crate) async fn drop_change(
+        &self,
+        id: ReservationId,
+        revision: i32,
+        now: Timestamp,
+    ) -> Result<Reservation, ReservationError> {
+        let command = RevisionCommand::Drop { revision };
+        Ok(self.revise(id, command, PAYMENT.to_owned(), now).await?.reservation)
+    }
+
+    /// The reservation after the decision on its pending change, if a partner collects. While the payment service is
+    /// unavailable the change waits, and the relay completes it.
+    ///
+    /// # Errors
+    /// `PARTNER_CREDIT_EXCEEDED` if the change is refused; and when the database fails.
+    async fn change_decided(&self, booking: Reservation, now: Timestamp) -> Result<Reservation, ReservationError> {
+        let Some(sale) = undecided(&booking)? else { return Ok(booking) };
+        match self.decide_change(sale, now).await {
+            Ok(Ok(decided)) => Ok(decided),
+            Ok(Err(refused)) => Err(refused.into()),
+            Err(status) => {
+                tracing::warn!(reservation_id = %booking.id, rpc.code = ?status.code(), "change of a partner not decided yet");
+                Ok(booking)
+            }
+        }
+    }
+
+    /// Has the payment service decide a change of a partner who collects, and applies its decision: the reservation
+    /// afterwards, or the refusal. Idempotent; a change that does not wait any more is not asked for.
+    ///
+    /// # Errors
+    /// The status of the call or of the change, which says whether a retry can help.
+    pub(crate) async fn decide_change(
+        &self,
+        sale: ChangeSoldByPartner,
+        now: Timestamp,
+    ) -> Result<Result<Reservation, Problem>, Status> {
+        let (id, revision) = (sale.reservation_id, sale.revision);
+        let booking = self.find(id).await?;
+        if booking.pending.as_ref().is_none_or(|pending| pending.revision != revision) {
+            return Ok(Ok(booking));
+        }
+        match fault_points::CHANGE_SALE_PUBLISHED.around(self.payments.amend_partner_sale(sale)).await {
+            Ok(()) => {
+                let command = RevisionCommand::Confirm { revision, payment: None };
+                Ok(Ok(self.revise(id, command, PAYMENT.to_owned(), now).await?.reservation))
+            }
+            // The end of the change was recorded already: nothing is owed for it.
+            Err(status) if Problem::reason_of(&status) == Some(Reason::ChangeNotPending) => {
+                let command = RevisionCommand::Drop { revision };
+                Ok(Ok(self.revise(id, command, PAYMENT.to_owned(), now).await?.reservation))
+            }
+            Err(status) if Problem::reason_of(&status) == Some(Reason::PartnerCreditExceeded) => {
+                self.revise(id, RevisionCommand::Drop { revision }, PAYMENT.to_owned(), now).await?;
+                tracing::info!(reservation_id = %id, revision, "change of a partner refused");
+                Ok(Err(Problem::from_dependency("payment", &status)))
+            }
+            Err(status) => Err(status),
+        }
+    }
+
+    /// Up to `limit` revisions of a reservation after this one, in order. The caller may see the reservation.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub(crate) async fn revisions(
+        &self,
+        id: ReservationId,
+        after: i32,
+        limit: i64,
+    ) -> Result<Vec<Revision>, ReservationError> {
+        self.store.revisions(id, after, limit).await
+    }
+
+    async fn revise(
+        &self,
+        id: ReservationId,
+        command: RevisionCommand,
+        actor: String,
+        now: Timestamp,
+    ) -> Result<Revised, ReservationError> {
+        // Payment results are in the revisions and in the ledger; they need no audit record.
+        let origin = match command {
+            RevisionCommand::Apply { .. } | RevisionCommand::CancelRooms { .. } => Origin::current(),
+            RevisionCommand::Confirm { .. } | RevisionCommand::Drop { .. } => None,
+        };
+        let order = RevisionOrder { id, command, now, actor, trace_parent: telemetry::trace_parent(), origin };
+        let revised = self.writer.revise(order).await?;
+        if revised.outcome == RevisionOutcome::Changed {
+            self.wake.wake();
+        }
+        Ok(revised)
+    }
+}
+
+/// The actor of what the payment service decides.
+const PAYMENT: &str = "service:payment";
+
+/// The pending change of a partner who collects; `None` without one.
+fn undecided(booking: &Reservation) -> Result<Option<ChangeSoldByPartner>, ReservationError> {
+    let Some(pending) = &booking.pending else { return Ok(None) };
+    if booking.payment_mode == PaymentMode::GuestPays {
+        return Ok(None);
+    }
+    let after: Vec<RoomLine> =
+        pending.change.applied_to(&booking.placed())?.into_iter().map(|room| room.line).collect();
+    let RoomLinesSum { stay, quote } = RoomLine::sum(&after)?;
+    let retained = booking.retained.checked_add(pending.change.penalty)?;
+    let terms = Terms::after(booking, &quote, retained, stay)?;
+    Ok(terms.map(|terms| ChangeSoldByPartner { reservation_id: booking.id, revision: pending.revision, terms }))
+}
+
+/// Whether the caller may reprice a whole reservation.
+pub(crate) const fn may_reprice(caller: &Caller) -> bool {
+    matches!(caller.role, Role::Staff | Role::Admin)
+}
+
+/// SHA-256 of the parts of a request, each with its length.
+fn hash(parts: &[&[u8]]) -> [u8; 32] {
+    let mut hash = Sha256::new();
+    for part in parts {
+        // The length distinguishes ("ab", "c") from ("a", "bc").
+        hash.update((part.len() as u64).to_be_bytes());
+        hash.update(part);
+    }
+    hash.finalize().into()
+}
