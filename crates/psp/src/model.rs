@@ -7,7 +7,7 @@ use uuid::Uuid;
 use crate::PspError;
 
 /// The state of a checkout at the provider.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum CheckoutStatus {
     /// The page accepts payment.
     Open,

@@ -45,6 +45,7 @@ mod model;
 mod night;
 pub mod offer_token;
 mod payment_events;
+pub mod protocol;
 pub mod quote;
 mod room_line;
 mod room_status;

@@ -16,7 +16,7 @@ const LAYERS: &[&[&str]] = &[
     &["mesh", "ledger", "mail", "testkit"],
     &["identity", "hotel", "rate", "reservation", "payment", "search", "partner", "cdc", "edge"],
     &["staymesh", "staymesh-dev", "load"],
-    &["bench", "faults", "xtask", "tests"],
+    &["bench", "faults", "protocol-model", "xtask", "tests"],
 ];
 
 #[derive(Deserialize)]

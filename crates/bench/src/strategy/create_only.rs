@@ -104,25 +104,4 @@ impl<C: Create> ReservationService for CreateOnly<C> {
     ) -> Result<Response<proto::Reservation>, Status> {
         Err(unimplemented())
     }
-
-    async fn quote_change(
-        &self,
-        _: Request<proto::QuoteChangeRequest>,
-    ) -> Result<Response<proto::ChangeQuote>, Status> {
-        Err(unimplemented())
-    }
-
-    async fn apply_change(
-        &self,
-        _: Request<proto::ApplyChangeRequest>,
-    ) -> Result<Response<proto::Reservation>, Status> {
-        Err(unimplemented())
-    }
-
-    async fn list_reservation_revisions(
-        &self,
-        _: Request<proto::ListReservationRevisionsRequest>,
-    ) -> Result<Response<proto::ListReservationRevisionsResponse>, Status> {
-        Err(unimplemented())
-    }
 }

@@ -4,6 +4,7 @@
 
 mod booking;
 mod change;
+mod decisions;
 mod partner_credit;
 mod partner_sale;
 mod payment;
@@ -11,6 +12,7 @@ mod refund;
 
 pub use booking::{Booking, CancellationReason, PaymentMode, PendingChange, ReservationStatus, Settlement};
 pub use change::{ChangeSettlement, Standing, kept_back, newest_first};
+pub use decisions::{Notice, RefundRefusal, shares_of_end};
 pub use partner_credit::{CreditLimit, CreditRefusal, DefaultCredit, NewPartnerPayment, PartnerPayment};
 pub use partner_sale::{PartnerSale, PartnerTerms, SaleState};
 pub use payment::{BOOKING, NewPayment, Payment, Status, StatusFilter};

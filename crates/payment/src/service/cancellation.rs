@@ -9,7 +9,7 @@ use super::{Payments, checkout, refunds};
 use crate::{
     error::PaymentError,
     fault_points,
-    model::{Payment, RefundReason, RefundRequest, Settlement, Standing, Status, kept_back, newest_first},
+    model::{Payment, RefundReason, RefundRequest, Settlement, Standing, Status, shares_of_end},
     store::{cancellations, payment_notes, payments, refunds as refund_rows},
 };
 
@@ -81,18 +81,11 @@ pub(super) async fn give_back(
     standings: &[Standing],
     due: Money,
 ) -> Result<(), PaymentError> {
-    let paying: Vec<&Standing> = standings.iter().filter(|standing| standing.pays()).collect();
-    let refundable = paying.iter().map(|standing| standing.payment.refundable()).collect::<Result<Vec<_>, _>>()?;
-    let shares = newest_first(kept_back(due, standings)?, &refundable)?;
-    let given = paying.iter().zip(&shares).map(|(standing, share)| standing.counted.checked_add(*share));
-    let given = given.collect::<Result<Vec<_>, _>>()?;
-    let all = Money::sum(due.currency(), given.iter().copied())?;
-    for ((standing, share), given) in paying.into_iter().zip(&shares).zip(given) {
+    for (standing, share, rest) in shares_of_end(standings, due)? {
         // What the others leave of it: the release before limits the refunds of each payment by this.
-        let rest = due.checked_sub(all.checked_sub(given)?)?;
         note_refund_due(connection, &standing.payment, rest).await?;
         if share.minor() > 0 {
-            request_share(connection, &standing.payment, *share).await?;
+            request_share(connection, &standing.payment, share).await?;
         }
     }
     Ok(())

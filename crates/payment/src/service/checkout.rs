@@ -56,14 +56,8 @@ pub(crate) async fn apply(
         let sold = payment.sold();
         ledger::post_all(connection, &[sold.sale(id), sold.charge(id)]).await?;
     }
-    // An expired payment is not reported: the reservation's hold expires by itself.
-    let kind = match next {
-        Status::Paid => Some(events::PAID),
-        Status::Failed => Some(events::FAILED),
-        _ => None,
-    };
-    if let Some(kind) = kind {
-        events::enqueue(connection, id, kind, &events::Empty {}).await?;
+    if let Some(notice) = next.notice() {
+        events::enqueue(connection, id, events::kind_of(notice), &events::Empty {}).await?;
     }
     tracing::info!(payment_id = %id, from = payment.status.as_str(), to = next.as_str(), "payment status changed");
     Ok(true)

@@ -9,6 +9,8 @@ use staymesh_mesh::telemetry;
 use staymesh_store::{StoreError, outbox};
 use uuid::Uuid;
 
+use crate::model::Notice;
+
 /// To the reservation service: the payment has been paid.
 pub(super) const PAID: &str = "payment.paid";
 /// To the reservation service: the payment failed for good.
@@ -17,6 +19,15 @@ pub(super) const FAILED: &str = "payment.failed";
 pub(super) const REFUND: &str = "refund.requested";
 /// To the reservation service: every requested refund has succeeded.
 pub(super) const REFUNDED: &str = "payment.refunded";
+
+/// The kind of the event that tells a notice.
+pub(super) const fn kind_of(notice: Notice) -> &'static str {
+    match notice {
+        Notice::Paid => PAID,
+        Notice::Failed => FAILED,
+        Notice::Refunded => REFUNDED,
+    }
+}
 
 /// Payload of [`REFUND`]. The other kinds have an empty one: the payment itself says the rest.
 #[derive(Serialize, Deserialize)]

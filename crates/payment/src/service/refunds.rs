@@ -14,7 +14,7 @@ use super::{
 use crate::{
     error::PaymentError,
     fault_points,
-    model::{Payment, Refund, RefundReason, RefundRequest, Standing, Status, kept_back},
+    model::{Notice, Payment, Refund, RefundReason, RefundRefusal, RefundRequest, Standing, kept_back},
     store::{audit, cancellations, payment_notes, payments, refunds},
 };
 
@@ -110,14 +110,10 @@ pub(super) async fn request(
     if let Some(made) = refunds::find_by_request(connection, reason, request_id).await? {
         return Ok(idempotency::require_same((), wanted.made(&made, payment.payment_id))?);
     }
-    let refundable = payment.refundable()?;
-    let amount = wanted.amount.unwrap_or(limit);
-    if amount.minor() > refundable.minor() || refundable.minor() <= 0 {
-        return Err(PaymentError::RefundExceedsPayment);
-    }
-    if amount.minor() > limit.minor() || amount.minor() <= 0 {
-        return Err(PaymentError::RefundExceedsPolicy);
-    }
+    let amount = payment.refund_amount(wanted, limit).map_err(|refusal| match refusal {
+        RefundRefusal::ExceedsPayment => PaymentError::RefundExceedsPayment,
+        RefundRefusal::ExceedsPolicy => PaymentError::RefundExceedsPolicy,
+    })?;
     let inserted = refunds::insert(connection, payment.payment_id, wanted, amount).await;
     let refund_id = inserted.on_constraints(|name| match name {
         // The second one refuses a refund of a payment that has not been paid.
@@ -141,11 +137,8 @@ pub(super) async fn request(
 pub(super) async fn refuse(connection: &mut PgConnection, payment: &Payment) -> Result<(), PaymentError> {
     let id = payment.payment_id;
     payment_notes::note_refusal(connection, id).await?;
-    let refundable = payment.refundable()?;
-    if refundable.minor() > 0 {
-        let (reason, request_id) = (RefundReason::RoomsGone, id.as_uuid());
-        let wanted = RefundRequest { reason, request_id, amount: None, goodwill: false };
-        request(connection, payment, &wanted, refundable).await?;
+    if let Some(wanted) = payment.send_back()? {
+        request(connection, payment, &wanted, payment.refundable()?).await?;
     }
     reservation_ended(connection, id).await.map(drop)
 }
@@ -199,8 +192,8 @@ pub(super) async fn succeed(
 /// refund by an administrator does not cancel it.
 async fn report_if_complete(connection: &mut PgConnection, id: PaymentId) -> Result<Payment, PaymentError> {
     let payment = payments::find(&mut *connection, id).await?.ok_or(PaymentError::NotFound)?;
-    if payment.status == Status::Refunded && payment.reservation_ended {
-        events::enqueue(connection, id, events::REFUNDED, &events::Empty {}).await?;
+    if payment.reports_refunds() {
+        events::enqueue(connection, id, events::kind_of(Notice::Refunded), &events::Empty {}).await?;
     }
     Ok(payment)
 }

@@ -9,8 +9,8 @@ use uuid::Uuid;
 
 use super::{events, payments, refunds};
 use crate::{
-    model::{RefundReason, RefundRequest, Status},
-    testing::{database, in_status, new_payment, now, open, opened, reservation_id},
+    model::{Payment, RefundReason, RefundRequest, Status},
+    testing::{database, eur, in_status, new_payment, now, open, opened, reservation_id},
 };
 
 /// The constraint that rejects a statement about one payment; `None` if the statement succeeds.
@@ -20,7 +20,7 @@ async fn refused(pool: &PgPool, sql: &'static str, id: PaymentId) -> Option<Stri
 }
 
 async fn refund(pool: &PgPool, payment_id: PaymentId, amount_minor: i64) -> Result<Uuid, String> {
-    let amount = crate::testing::eur(amount_minor);
+    let amount = eur(amount_minor);
     let (reason, request_id) = (RefundReason::Requested, Uuid::now_v7());
     let request = RefundRequest { reason, request_id, amount: Some(amount), goodwill: false };
     let done = refunds::insert(&mut pool.acquire().await.unwrap(), payment_id, &request, amount).await;
@@ -138,20 +138,25 @@ async fn invalid_change_is_rejected_by_its_constraint(#[case] sql: &'static str,
 async fn payment_sums_and_status_follow_its_refunds() {
     let database = database().await;
     let pool = database.pool();
-    let id = in_status(pool, Status::Paid).await.payment_id;
+    let paid = in_status(pool, Status::Paid).await;
+    let id = paid.payment_id;
     let (first, second) = (refund(pool, id, 6000).await.unwrap(), refund(pool, id, 3000).await.unwrap());
     assert_eq!(refund(pool, id, 1001).await.unwrap_err(), "payment_order_refunds_within_payment");
-    let seen = async || {
-        let payment = now(pool, id).await;
-        (payment.status, payment.refund_requested.minor(), payment.refunded.minor())
-    };
+    let sums = |payment: &Payment| (payment.status, payment.refund_requested.minor(), payment.refunded.minor());
+    let seen = async || sums(&now(pool, id).await);
     assert_eq!(seen().await, (Status::Refunding, 9000, 0));
+    let decided = paid.with_refund(eur(6000)).and_then(|payment| payment.with_refund(eur(3000))).unwrap();
+    assert_eq!(sums(&decided), seen().await, "the trigger does what the decisions say");
     let mut connection = pool.acquire().await.unwrap();
     assert!(refunds::succeed(&mut connection, id, second, "re_2").await.unwrap());
     assert!(!refunds::succeed(&mut connection, id, second, "re_2").await.unwrap(), "only once");
     assert_eq!(seen().await, (Status::Refunding, 9000, 3000));
+    let decided = decided.with_refund_succeeded(eur(3000)).unwrap();
+    assert_eq!(sums(&decided), seen().await);
     assert!(refunds::succeed(&mut connection, id, first, "re_1").await.unwrap());
     assert_eq!(seen().await, (Status::Refunded, 9000, 9000));
+    let decided = decided.with_refund_succeeded(eur(6000)).unwrap();
+    assert_eq!(sums(&decided), seen().await);
     // The remainder may be refunded later.
     refund(pool, id, 1000).await.unwrap();
     assert_eq!(seen().await, (Status::Refunding, 10_000, 9000));

@@ -10,6 +10,7 @@
 //! [`TRANSITIONS`] is the table of these. Commands are idempotent and may arrive twice, late, or out of order; [`decide`]
 //! says what they then do. The database refuses every other transition by itself.
 
+mod after;
 mod cancel_quote;
 mod transitions;
 

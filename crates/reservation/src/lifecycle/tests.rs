@@ -50,7 +50,7 @@ fn carry_out(booking: &mut Reservation, decision: Decision, free: bool) -> Rooms
     let change = match decision {
         Decision::Nothing => return Rooms::Keep,
         Decision::RefundPayment { note } => {
-            booking.payment_id = booking.payment_id.or(note);
+            *booking = note.map_or_else(|| booking.clone(), |note| booking.with_note(note));
             return Rooms::Keep;
         }
         Decision::Change(change) if change.rooms == Rooms::Retake && !free => {
@@ -59,15 +59,7 @@ fn carry_out(booking: &mut Reservation, decision: Decision, free: bool) -> Rooms
         }
         Decision::Change(change) => change,
     };
-    booking.status = change.status;
-    booking.cancellation_reason = change.cancellation_reason;
-    booking.payment_id = change.payment_id.or(booking.payment_id);
-    if change.status == Status::Paid {
-        booking.paid_time = Some(now());
-    }
-    if change.status != Status::PendingPayment {
-        booking.hold_expire_time = None;
-    }
+    *booking = change.after(booking, now());
     change.rooms
 }
 

@@ -27,9 +27,9 @@ pub(crate) use book::{book_all, book_each};
 pub(crate) use change::apply_all;
 
 pub(crate) use change::apply;
-pub(crate) use change_plan::cancelled_event;
 pub use change_plan::{Applied, ChangeOrder};
-pub use outcome::Created;
+pub(crate) use change_plan::{ChangePlan, cancelled_event};
+pub use outcome::{Created, booked};
 pub use queue::Writer;
 pub use revise::{Revised, RevisionOrder};
 pub(crate) use revise::{RevisionCommand, RevisionOutcome, require_changeable, revise};

@@ -91,7 +91,14 @@ fn repeat(order: &NewReservation, known: &Reservation) -> Outcome {
 
 /// The reservation as its row was just inserted.
 pub(super) fn created(order: &NewReservation, times: &CreateTimes) -> Result<Reservation, ReservationError> {
-    let created = times.get(&order.id.as_uuid()).copied().ok_or(ReservationError::NotFound)?;
+    booked(order, times.get(&order.id.as_uuid()).copied().ok_or(ReservationError::NotFound)?)
+}
+
+/// The reservation that an order becomes when it is inserted at `created`.
+///
+/// # Errors
+/// When its hold ends at a time that the database cannot store.
+pub fn booked(order: &NewReservation, created: Timestamp) -> Result<Reservation, ReservationError> {
     let held = order.hold_expire_time.is_some();
     Ok(Reservation {
         id: order.id,

@@ -51,6 +51,32 @@ async fn late_payment_retakes_rooms_or_requires_refund() {
 }
 
 #[tokio::test]
+async fn statements_write_what_the_decision_makes_of_a_reservation() {
+    let world = World::with_rooms(10).await;
+    let (payment_id, later) = (PaymentId::new(), Timestamp::now() + SignedDuration::from_mins(16));
+    let confirm = |payment_id| Command::ConfirmPayment { payment_id, amount: total() };
+    let refund = Command::ConfirmRefund { payment_id, amount: total() };
+    for commands in [
+        vec![Command::Expire, confirm(payment_id), Command::Cancel, refund.clone()],
+        vec![Command::Cancel, confirm(payment_id), confirm(PaymentId::new()), refund],
+        vec![Command::RejectPayment],
+    ] {
+        let mut booking = world.book(&world.order(0, 2, 1)).await.expect("booked");
+        for command in commands {
+            let decided = crate::protocol::carry_out(&booking, command.clone(), later, 10).expect("decided");
+            let applied = world.apply(booking.id, command, later).await.expect("applied");
+            let rules = |booking: &Reservation| {
+                let (reason, held) = (booking.cancellation_reason, booking.hold_expire_time);
+                (booking.status, reason, booking.payment_id, booking.paid_time.is_some(), held)
+            };
+            assert_eq!(rules(&decided.reservation), rules(&applied.reservation));
+            assert_eq!(decided.refund_required, applied.refund_required);
+            booking = applied.reservation;
+        }
+    }
+}
+
+#[tokio::test]
 async fn trigger_accepts_exactly_the_transitions_of_the_table() {
     let world = World::with_rooms(100).await;
     // Each status as it is reached by commands; a cancelled one is reached in all ways that conditions distinguish.

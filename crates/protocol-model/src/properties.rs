@@ -1,0 +1,99 @@
+//! What holds in every state that can be reached.
+
+use stateright::Property;
+use staymesh_reservation::{CancellationReason, Status};
+
+use crate::{
+    booking::ROOMS,
+    clock::{NO_SHOW, PENALTY, TOTAL},
+    protocol::{Protocol, Step},
+    state::State,
+};
+
+/// Every property, and examples without which the others would prove little.
+pub(crate) fn all() -> Vec<Property<Protocol>> {
+    vec![
+        Property::always("when all is quiet, the money kept is what the booking says", |_, state: &State| {
+            !state.is_quiet() || kept(state) == owed(state)
+        }),
+        Property::always("never more is refunded than was charged", |_, state: &State| {
+            state.pages.iter().all(|page| page.refunded <= page.charged)
+        }),
+        Property::always("a payment is charged at most once", |_, state: &State| {
+            (0..state.orders.len()).all(|number| {
+                let pages = state.pages.iter().filter(|page| page.payment == number);
+                pages.map(|page| page.charged).sum::<i64>() <= TOTAL
+            })
+        }),
+        Property::always("rooms are held exactly while the booking is pending or paid", |_, state: &State| {
+            state.rooms.0 == i32::from(state.booking.0.status.holds_rooms())
+        }),
+        Property::always("no room is sold twice", |_, state: &State| state.rooms.0 + state.rooms.1 <= ROOMS),
+        Property::always("the money of a paid booking is not refunded", |_, state: &State| {
+            state.booking.0.status != Status::Paid || !refund_of_booking(state)
+        }),
+        Property::always("when all is quiet, the booking knows of its refund", |_, state: &State| {
+            !state.is_quiet() || refund_of_booking(state) == (state.booking.0.status == Status::Refunded)
+        }),
+        Property::always("no message is refused for good", |_, state: &State| !state.dead_letter),
+        Property::always("only a final state has no step", |protocol: &Protocol, state: &State| {
+            state.dead_letter || state.is_final() || has_step(protocol, state)
+        }),
+        Property::eventually("everything becomes quiet", |_, state: &State| state.is_final()),
+        Property::sometimes("a booking is paid for", |_, state: &State| {
+            state.is_final() && state.booking.0.status == Status::Paid
+        }),
+        Property::sometimes("a late payment takes the room again", |_, state: &State| {
+            state.is_final() && state.retaken && state.booking.0.status == Status::Paid
+        }),
+        Property::sometimes("a late payment goes back because the room is sold", |_, state: &State| {
+            let reason = state.booking.0.cancellation_reason;
+            state.is_final()
+                && state.rooms.1 == 1
+                && reason == Some(CancellationReason::HoldExpired)
+                && refunded(state) == TOTAL
+        }),
+        Property::sometimes("a cancellation keeps its penalty", |_, state: &State| {
+            state.is_final() && kept(state) == PENALTY
+        }),
+        Property::sometimes("a no-show keeps its penalty", |_, state: &State| {
+            state.is_final() && kept(state) == NO_SHOW
+        }),
+        Property::sometimes("a payment is rejected", |_, state: &State| {
+            state.is_final() && state.booking.0.status == Status::Rejected
+        }),
+    ]
+}
+
+/// What the provider charged and did not refund, in cents.
+fn kept(state: &State) -> i64 {
+    state.pages.iter().map(|page| page.charged).sum::<i64>() - refunded(state)
+}
+
+fn refunded(state: &State) -> i64 {
+    state.pages.iter().map(|page| page.refunded).sum()
+}
+
+/// What the booking says that is kept, in cents.
+fn owed(state: &State) -> i64 {
+    match state.booking.0.status {
+        Status::Paid => TOTAL,
+        Status::Cancelled | Status::Refunded => state.keeps,
+        Status::PendingPayment | Status::Rejected => 0,
+    }
+}
+
+/// Whether a refund of the payment that the booking knows has been requested.
+fn refund_of_booking(state: &State) -> bool {
+    let known = state.booking.0.payment_id;
+    let mut orders =
+        state.orders.iter().map(|order| &order.payment).filter(|payment| Some(payment.payment_id) == known);
+    orders.any(|payment| payment.refund_requested.minor() > 0)
+}
+
+fn has_step(protocol: &Protocol, state: &State) -> bool {
+    use stateright::Model;
+    let mut steps: Vec<Step> = Vec::new();
+    protocol.actions(state, &mut steps);
+    steps.into_iter().any(|step| protocol.next_state(state, step).is_some())
+}

@@ -1,0 +1,29 @@
+//! What a decision makes of a reservation. The store writes it by statements; a test compares the two.
+
+use jiff::Timestamp;
+use staymesh_domain::PaymentId;
+
+use super::Change;
+use crate::model::{Reservation, Status};
+
+impl Change {
+    /// The reservation after this change, written at `now`.
+    pub fn after(&self, before: &Reservation, now: Timestamp) -> Reservation {
+        Reservation {
+            status: self.status,
+            cancellation_reason: self.cancellation_reason,
+            payment_id: self.payment_id.or(before.payment_id),
+            paid_time: if self.status == Status::Paid { Some(now) } else { before.paid_time },
+            hold_expire_time: before.hold_expire_time.filter(|_| self.status == Status::PendingPayment),
+            update_time: now,
+            ..before.clone()
+        }
+    }
+}
+
+impl Reservation {
+    /// The reservation after a payment that cannot be used is noted. One that was noted before stays.
+    pub(crate) fn with_note(&self, payment_id: PaymentId) -> Self {
+        Self { payment_id: self.payment_id.or(Some(payment_id)), ..self.clone() }
+    }
+}
