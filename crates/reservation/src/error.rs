@@ -76,6 +76,9 @@ pub enum ReservationError {
     /// The day of arrival has ended at the hotel: a paid stay can no longer be cancelled.
     #[error("the stay has begun and cannot be cancelled")]
     StayHasBegun,
+    /// The hold has expired, so that its rooms are free for others.
+    #[error("the hold has expired; prepare the reservation again")]
+    HoldExpired,
     /// A cancellation would not refund what the caller expects.
     #[error("the refund is {} {} and not as expected; read the cancel quote again", refund.currency().code(), refund.amount())]
     CancelTermsChanged {
@@ -117,6 +120,9 @@ pub enum ReservationError {
     /// Only partners may collect the money themselves.
     #[error("only partners may collect the money themselves")]
     PartnersOnly,
+    /// The caller has no agreement on how long its rooms are held.
+    #[error("only partners with an agreement may choose how long their rooms are held")]
+    LongHoldsNotAgreed,
     /// A field of the request is invalid.
     #[error(transparent)]
     Field(#[from] FieldError),
@@ -170,6 +176,7 @@ impl From<ReservationError> for Problem {
                 .with("from", from.contract_name())
                 .with("to", to.contract_name()),
             E::StayHasBegun => Self::new(Reason::IllegalTransition, text),
+            E::HoldExpired => Self::new(Reason::HoldExpired, text),
             E::CancelTermsChanged { refund } => {
                 let problem = Self::new(Reason::CancelTermsChanged, text).with("refund_amount", refund.amount());
                 problem.with("refund_currency", refund.currency().code())
@@ -184,7 +191,7 @@ impl From<ReservationError> for Problem {
             E::BelowReserved(night) => below_reserved(night, text),
             E::EtagMismatch => Self::new(Reason::EtagMismatch, text),
             E::HasFutureReservations => Self::new(Reason::HasFutureReservations, text),
-            E::PartnersOnly => Self::new(Reason::AccessDenied, text),
+            E::PartnersOnly | E::LongHoldsNotAgreed => Self::new(Reason::AccessDenied, text),
             E::Field(error) => error.into(),
             E::Quote(error) => Self::internal(&error),
             E::Lines(error) => Self::internal(&error),

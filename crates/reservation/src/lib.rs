@@ -74,7 +74,7 @@ use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
 
 pub use clients::{HotelClient, HotelInfo, PaymentClient, RateClient, RoomTypeDemand, RoomTypeInfo, RoomTypePrice};
-pub use config::{Config, OfferKeys};
+pub use config::{Config, LongHolds, OfferKeys};
 pub use error::{ReservationError, UnpaidLimit};
 pub use events::{Cancelled, SoldByPartner, Terms};
 pub use fit::RoomMisfit;
@@ -124,6 +124,7 @@ pub async fn serve(config: Config, stop: CancellationToken) -> Result<(), NodeEr
         offers: offer_token::OfferSigner::new(&config.offer_keys),
         hold: config.hold,
         unpaid: unpaid_limits(&config),
+        long_holds: config.long_holds.clone(),
         wake: wake.clone(),
     }));
 

@@ -259,6 +259,8 @@ pub struct Reservation {
     pub cancellation_reason: Option<CancellationReason>,
     /// When the unpaid hold expires; `None` unless the status is `PendingPayment`.
     pub hold_expire_time: Option<Timestamp>,
+    /// Whether the hold was extended, which it is once at most.
+    pub hold_extended: bool,
     /// The payment that paid for it, or that arrived too late to.
     pub payment_id: Option<PaymentId>,
     /// When it became `Paid`; `None` when its payment arrived too late.

@@ -181,6 +181,7 @@ pub(crate) fn reservation_of(order: &NewReservation, now: Timestamp) -> Reservat
         status: Status::PendingPayment,
         cancellation_reason: None,
         hold_expire_time: order.hold_expire_time,
+        hold_extended: false,
         payment_id: None,
         paid_time: None,
         create_time: now,

@@ -1,5 +1,6 @@
 //! PARTNER-SPEC 7 over REST: finding a booking after a lost answer, price checks, and cancel quotes.
 
+use jiff::{Timestamp, Unit};
 use serde_json::{Value, json};
 
 use super::{reservations::reserved, with};
@@ -130,4 +131,52 @@ async fn cancel_refunds_what_the_quote_said_or_does_nothing() {
     partner.delete(&format!("{late}?{query}=165.00")).await.ok();
     let stranger = world.guest().await;
     stranger.get(&format!("{free}:cancelQuote")).await.refused(404, "RESERVATION_NOT_FOUND");
+}
+
+/// Rule 4.
+#[tokio::test(flavor = "multi_thread")]
+async fn hold_is_extended_once_released_or_resumed_by_its_holder() {
+    let world = World::shared().await;
+    let hotel = world.hotel(5).await;
+    let (guest, partner) = (world.guest().await, world.partner().await);
+    let stay = Stay::ahead(30, 2);
+    let time = |booking: &Value| -> Timestamp {
+        booking["hold_expire_time"].as_str().expect("a time").parse().expect("a time")
+    };
+    let held = world.book(&guest, hotel, &stay).await;
+    let path = path_of(&held);
+    let extended = guest.post(&format!("{path}:extend"), json!({})).await.ok();
+    // By the length of a hold, which is in whole seconds.
+    let length = time(&held).duration_since(created(&held)).round(Unit::Second).expect("a length");
+    assert_eq!(time(&extended), time(&held) + length);
+    assert_eq!(guest.post(&format!("{path}:extend"), json!({})).await.ok(), extended);
+    assert_eq!(guest.post(&format!("{path}:resume"), json!({})).await.ok(), extended, "the guest can still pay");
+    let collects = json!({ "payment_mode": "PAYMENT_MODE_PARTNER_COLLECTS" });
+    guest.post(&format!("{path}:resume"), collects.clone()).await.refused(403, "ACCESS_DENIED");
+    partner.post(&format!("{path}:release"), json!({})).await.refused(404, "RESERVATION_NOT_FOUND");
+
+    let released = guest.post(&format!("{path}:release"), json!({})).await.ok();
+    assert_eq!(released["status"], "RESERVATION_STATUS_CANCELLED");
+    assert_eq!(reserved(&world, hotel, &stay).await, [0, 0]);
+    assert_eq!(guest.post(&format!("{path}:release"), json!({})).await.ok(), released);
+    for verb in ["extend", "resume"] {
+        guest.post(&format!("{path}:{verb}"), json!({})).await.refused(400, "ILLEGAL_TRANSITION");
+    }
+
+    let path = path_of(&world.book(&partner, hotel, &stay).await);
+    let sold = partner.post(&format!("{path}:resume"), collects.clone()).await.ok();
+    let shown = (&sold["status"], &sold["payment_mode"]);
+    assert_eq!(shown, (&json!("RESERVATION_STATUS_PAID"), &collects["payment_mode"]));
+    assert_eq!(partner.post(&format!("{path}:resume"), collects).await.ok(), sold);
+    partner.post(&format!("{path}:release"), json!({})).await.refused(400, "ILLEGAL_TRANSITION");
+
+    let order = world.prepare(&partner, hotel, &stay, 1).await;
+    let long = with(&order, &json!({ "hold_minutes": 1441 }));
+    partner.post("/v1/reservations", long).await.violating(&["hold_minutes"]);
+    let day = with(&order, &json!({ "hold_minutes": 1440 }));
+    partner.post("/v1/reservations", day).await.refused(403, "ACCESS_DENIED");
+}
+
+fn created(booking: &Value) -> Timestamp {
+    booking["create_time"].as_str().expect("a time").parse().expect("a time")
 }

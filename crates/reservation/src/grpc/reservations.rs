@@ -166,6 +166,40 @@ impl ReservationService for ReservationHandler {
         Ok(Response::new(proto::ListReservationsResponse { reservations, next_page_token }))
     }
 
+    async fn resume_hold(
+        &self,
+        request: Request<proto::ResumeHoldRequest>,
+    ) -> Result<Response<proto::Reservation>, Status> {
+        let caller = Caller::required(&request)?;
+        let message = request.into_inner();
+        let mut errors = FieldErrors::default();
+        let id = errors.value(message.reservation_id.parse::<ReservationId>());
+        let mode = errors.value(request::payment_mode(message.payment_mode));
+        let (id, mode) = errors.complete(id.zip(mode)).map_err(refuse)?;
+        let booking = self.0.resume(&caller, id, mode, Timestamp::now()).await?;
+        Ok(Response::new(response::reservation(booking)?))
+    }
+
+    async fn release_hold(
+        &self,
+        request: Request<proto::ReleaseHoldRequest>,
+    ) -> Result<Response<proto::Reservation>, Status> {
+        let caller = Caller::required(&request)?;
+        let id = reservation_id(&request.into_inner().reservation_id)?;
+        let booking = self.0.release(&caller, id, Timestamp::now()).await?;
+        Ok(Response::new(response::reservation(booking)?))
+    }
+
+    async fn extend_hold(
+        &self,
+        request: Request<proto::ExtendHoldRequest>,
+    ) -> Result<Response<proto::Reservation>, Status> {
+        let caller = Caller::required(&request)?;
+        let id = reservation_id(&request.into_inner().reservation_id)?;
+        let booking = self.0.extend(&caller, id, Timestamp::now()).await?;
+        Ok(Response::new(response::reservation(booking)?))
+    }
+
     async fn get_cancel_quote(
         &self,
         request: Request<proto::GetCancelQuoteRequest>,

@@ -65,6 +65,12 @@ fn carry_out(booking: &mut Reservation, decision: Decision, free: bool) -> Rooms
     if change.status == Status::Paid {
         booking.paid_time = Some(now());
     }
+    if change.collect {
+        booking.payment_mode = PaymentMode::PartnerCollects;
+    }
+    if change.hold_expire_time.is_some() {
+        (booking.hold_expire_time, booking.hold_extended) = (change.hold_expire_time, true);
+    }
     if change.status != Status::PendingPayment {
         booking.hold_expire_time = None;
     }
@@ -77,6 +83,9 @@ fn commands() -> impl Strategy<Value = Command> {
     prop_oneof![
         Just(Command::Cancel),
         prop_oneof![Just(0), Just(TOTAL), 0..=TOTAL].prop_map(|minor| Command::CancelExpecting(euros(minor))),
+        Just(Command::Collect),
+        Just(Command::Release),
+        Just(Command::Extend(SignedDuration::from_mins(15))),
         Just(Command::MarkNoShow),
         Just(Command::Expire),
         Just(Command::RejectPayment),
@@ -119,7 +128,6 @@ proptest! {
         steps in prop::collection::vec((commands(), moments(), any::<bool>()), 0..30),
     ) {
         let mut booking = start;
-        let partner = booking.payment_mode == PaymentMode::PartnerCollects;
         let mut holds = true;
         for (command, moment, free) in steps {
             let before = booking.clone();
@@ -127,7 +135,7 @@ proptest! {
                 continue;
             };
             match carry_out(&mut booking, decision, free) {
-                Rooms::Keep => {}
+                Rooms::Keep | Rooms::KeepIfLeft => {}
                 Rooms::Release => {
                     prop_assert!(holds, "rooms released twice by {:?}", command);
                     holds = false;
@@ -147,6 +155,8 @@ proptest! {
             let no_show = Some(CancellationReason::NoShow);
             prop_assert!(is != no_show || was == no_show || before.status == Status::Paid);
             prop_assert!(was != no_show || is == no_show);
+            let partner = booking.payment_mode == PaymentMode::PartnerCollects;
+            prop_assert!(partner || before.payment_mode == PaymentMode::GuestPays, "a partner collects for good");
             // A reservation without a payment is never confirmed.
             prop_assert!(booking.status != Status::Paid || partner || booking.payment_id.is_some());
             // No payment pays for a reservation whose money a partner collects.

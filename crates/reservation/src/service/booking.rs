@@ -1,6 +1,6 @@
 //! Creating, reading and changing reservations.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest, Sha256};
 use staymesh_domain::{Money, ReservationId};
 use staymesh_mesh::{Caller, Problem, auth::Role, telemetry};
@@ -25,6 +25,8 @@ pub(crate) struct BookingRequest {
     pub(crate) payment_mode: PaymentMode,
     /// The caller's own reference, 3 to 64 printable characters.
     pub(crate) client_reference: Option<String>,
+    /// How long the rooms are held, up to a day; `None` for the default.
+    pub(crate) hold: Option<SignedDuration>,
     /// Where the request comes from; `None` when it did not come through the edge.
     pub(crate) source: Option<Source>,
 }
@@ -89,7 +91,10 @@ impl BookingService {
         // The token is signed, but a leaked key must not get an impossible stay into the database.
         let sum = RoomLine::sum(&offer.lines).map_err(|_| OfferError::Tampered)?;
         let content_hash = content_hash(&offer, &sum, &request);
+        let (hold, limits) = (self.hold_of(caller, &request)?, self.limits_of(caller, &request));
         let RoomLinesSum { stay, quote } = sum;
+        // A chosen time ends at the latest when the guests can no longer check in.
+        let hold_end = if request.hold.is_some() { (now + hold).min(quote.terms.cancel_before) } else { now + hold };
         Ok(NewReservation {
             id: offer.reservation_id,
             owner: offer.owner,
@@ -101,8 +106,8 @@ impl BookingService {
             content_hash,
             client_reference: request.client_reference,
             // Until the guest has paid, or the payment service has decided the partner's sale.
-            hold_expire_time: Some(now + self.hold),
-            limits: Box::new(self.unpaid.of(caller, request.source, request.payment_mode)),
+            hold_expire_time: Some(hold_end),
+            limits: Box::new(limits),
             trace_parent: telemetry::trace_parent(),
         })
     }
@@ -289,6 +294,10 @@ fn content_hash(offer: &Offer, sum: &RoomLinesSum, request: &BookingRequest) -> 
         add(b"client_reference");
         add(reference.as_bytes());
     }
+    if let Some(hold) = request.hold {
+        add(b"hold");
+        add(&hold.as_secs().to_be_bytes());
+    }
     hash.finalize().into()
 }
 
@@ -321,6 +330,7 @@ mod tests {
             guest: Guest { full_name: "Ada Lovelace".into(), email: "ada@example.com".into() },
             payment_mode: PaymentMode::GuestPays,
             client_reference: None,
+            hold: None,
             source: None,
         };
         content_hash(&offer, &sum, &request).map(|byte| format!("{byte:02x}")).concat()

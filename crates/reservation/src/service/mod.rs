@@ -3,6 +3,7 @@
 mod booking;
 mod check_offers;
 mod dependencies;
+mod holds;
 mod inventory;
 mod late_payments;
 mod offers;

@@ -32,6 +32,7 @@ pub(super) struct ReservationRow {
     content_hash: Vec<u8>,
     client_reference: Option<String>,
     hold_expire_time: Option<Timestamp>,
+    hold_extended: Option<bool>,
     payment_id: Option<Uuid>,
     #[sqlx(rename = "paid_at")]
     paid_time: Option<Timestamp>,
@@ -83,6 +84,7 @@ impl TryFrom<ReservationRow> for Reservation {
                 .map(|name| CancellationReason::from_name(&name).ok_or_else(|| corrupt("cancellation_reason")))
                 .transpose()?,
             hold_expire_time: row.hold_expire_time.map(Timestamp::to_jiff),
+            hold_extended: row.hold_extended == Some(true),
             payment_id: row.payment_id.map(PaymentId::from),
             paid_time: row.paid_time.map(Timestamp::to_jiff),
             create_time: row.create_time.to_jiff(),

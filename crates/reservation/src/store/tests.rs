@@ -2,6 +2,7 @@
 
 mod batches;
 mod bookings;
+mod hold_operations;
 mod holds;
 mod nights;
 mod no_shows;

@@ -9,10 +9,11 @@ use uuid::Uuid;
 
 use crate::{
     error::ReservationError,
-    events::{BookingMail, Cancelled, mail_aggregate},
+    events::{BookingMail, Cancelled, SoldByPartner, mail_aggregate},
     lifecycle::{Change, Command, Decision, Rooms, decide},
     model::Reservation,
-    night::Night,
+    night::{Night, date_of},
+    room_line::{RoomLine, short_room},
     store::Delta,
 };
 
@@ -70,7 +71,7 @@ impl<'a> ChangePlan<'a> {
         })
     }
 
-    /// Every night in which rooms are released or retaken.
+    /// Every night in which rooms are released or retaken, or must be left.
     pub(crate) fn nights(&self) -> BTreeSet<Night> {
         self.planned()
             .filter(|(_, change)| change.rooms != Rooms::Keep)
@@ -81,10 +82,17 @@ impl<'a> ChangePlan<'a> {
     /// Decides in order who gets rooms again. `left` has the rooms left in each night on sale. A payment for rooms that
     /// are sold out becomes a refund in full.
     pub(crate) fn settle_rooms(&mut self, mut left: BTreeMap<Night, i32>) {
-        for (booking, decision) in self.judged.iter_mut().flatten() {
+        for judged in &mut self.judged {
+            let Ok((booking, decision)) = judged else { continue };
             let Decision::Change(change) = decision else { continue };
             let sign = match change.rooms {
                 Rooms::Keep => continue,
+                Rooms::KeepIfLeft => {
+                    if let Some(error) = sold_out(booking, &left) {
+                        *judged = Err(error);
+                    }
+                    continue;
+                }
                 Rooms::Release => -1,
                 Rooms::Retake => 1,
             };
@@ -102,6 +110,44 @@ impl<'a> ChangePlan<'a> {
                 }
             }
         }
+    }
+
+    /// The holds that are extended.
+    pub(crate) fn extended(&self) -> Vec<Uuid> {
+        let extended = self.planned().filter(|(_, change)| change.hold_expire_time.is_some());
+        extended.map(|(booking, _)| booking.id.as_uuid()).collect()
+    }
+
+    /// Refuses to extend holds that have expired at `clock`: their rooms may be others' already, and their holders may hold
+    /// others instead.
+    pub(crate) fn refuse_expired(&mut self, clock: Timestamp) {
+        for judged in &mut self.judged {
+            if let Ok((booking, Decision::Change(Change { hold_expire_time: Some(_), .. }))) = judged
+                && booking.hold_expire_time.is_none_or(|end| end <= clock)
+            {
+                *judged = Err(ReservationError::HoldExpired);
+            }
+        }
+    }
+
+    /// The events of partners who collect from now on; `written` has their reservations.
+    ///
+    /// # Errors
+    /// When the taxes of a reservation are out of range.
+    pub(crate) fn sales(
+        &self,
+        written: &BTreeMap<Uuid, Reservation>,
+    ) -> Result<Vec<NewEvent<SoldByPartner>>, MoneyError> {
+        let mut sales = Vec::new();
+        for (order, judged) in self.orders.iter().zip(&self.judged) {
+            let Ok((before, Decision::Change(Change { collect: true, .. }))) = judged else { continue };
+            let Some(after) = written.get(&before.id.as_uuid()) else { continue };
+            if let Some(payload) = SoldByPartner::undecided(after)? {
+                let (aggregate_id, trace_parent) = (before.id.as_uuid(), order.trace_parent.clone());
+                sales.push(NewEvent { aggregate_id, payload, trace_parent });
+            }
+        }
+        Ok(sales)
     }
 
     /// Rooms to add to each night, after [`Self::settle_rooms`].
@@ -166,6 +212,14 @@ impl<'a> ChangePlan<'a> {
         };
         self.judged.into_iter().map(outcome).collect()
     }
+}
+
+/// That a night of the reservation has no room left, and which; `None` if each has one.
+fn sold_out(booking: &Reservation, left: &BTreeMap<Night, i32>) -> Option<ReservationError> {
+    let night = booking.nights().into_keys().find(|night| left.get(night).is_none_or(|left| *left < 1))?;
+    let room = short_room(booking.lines.iter().map(RoomLine::room), night, 0);
+    let stay_date = date_of(night.2);
+    Some(ReservationError::SoldOut { room, stay_date, rooms_left: Some(0), hold_expire_time: None })
 }
 
 fn judge(order: &ChangeOrder, bookings: &BTreeMap<Uuid, Reservation>) -> Judged {

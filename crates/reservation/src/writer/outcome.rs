@@ -103,6 +103,7 @@ pub(super) fn created(order: &NewReservation, times: &CreateTimes) -> Result<Res
         status: if held { Status::PendingPayment } else { Status::Paid },
         cancellation_reason: None,
         hold_expire_time: order.hold_expire_time.map(microseconds).transpose()?,
+        hold_extended: false,
         payment_id: None,
         paid_time: (!held).then_some(created),
         create_time: created,
