@@ -123,6 +123,15 @@ pub enum ReservationError {
     /// The caller has no agreement on how long its rooms are held.
     #[error("only partners with an agreement may choose how long their rooms are held")]
     LongHoldsNotAgreed,
+    /// The etag in the request is not that of the reservation.
+    #[error("the reservation has changed since this etag was read; read it again")]
+    ReservationChanged,
+    /// The reservation holds no rooms any more.
+    #[error("a reservation that is {} holds no rooms", status.as_str())]
+    Ended {
+        /// The status it has.
+        status: Status,
+    },
     /// A field of the request is invalid.
     #[error(transparent)]
     Field(#[from] FieldError),
@@ -175,6 +184,9 @@ impl From<ReservationError> for Problem {
             E::IllegalTransition { from, to } => Self::new(Reason::IllegalTransition, text)
                 .with("from", from.contract_name())
                 .with("to", to.contract_name()),
+            E::Ended { status } => {
+                Self::new(Reason::IllegalTransition, text).with("from", status.name()).with("to", status.name())
+            }
             E::StayHasBegun => Self::new(Reason::IllegalTransition, text),
             E::HoldExpired => Self::new(Reason::HoldExpired, text),
             E::CancelTermsChanged { refund } => {
@@ -189,7 +201,7 @@ impl From<ReservationError> for Problem {
             E::Offer(OfferError::Expired) => Self::new(Reason::OfferExpired, text),
             E::Offer(OfferError::Tampered) => Self::new(Reason::OfferTampered, text),
             E::BelowReserved(night) => below_reserved(night, text),
-            E::EtagMismatch => Self::new(Reason::EtagMismatch, text),
+            E::EtagMismatch | E::ReservationChanged => Self::new(Reason::EtagMismatch, text),
             E::HasFutureReservations => Self::new(Reason::HasFutureReservations, text),
             E::PartnersOnly | E::LongHoldsNotAgreed => Self::new(Reason::AccessDenied, text),
             E::Field(error) => error.into(),

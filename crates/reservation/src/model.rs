@@ -11,6 +11,7 @@ use staymesh_domain::{Deadline, PaymentId, ReservationId, RoomTypeId, StayDates}
 use crate::{
     night::Night,
     quote::{Quote, QuoteError},
+    room_guest::RoomGuest,
     room_line::{self, RoomLine},
 };
 
@@ -153,6 +154,8 @@ pub struct NewReservation {
     pub owner: String,
     /// Its rooms, at least one.
     pub lines: Vec<RoomLine>,
+    /// Who sleeps in each of them, where it was said; as many as lines.
+    pub room_guests: Vec<Option<RoomGuest>>,
     /// From the first check-in of a room to the last check-out.
     pub stay: StayDates,
     /// The person the rooms are held for.
@@ -237,6 +240,8 @@ pub struct Reservation {
     pub owner: String,
     /// Its rooms, at least one.
     pub lines: Vec<RoomLine>,
+    /// Who sleeps in each of them, where it was said; as many as lines.
+    pub room_guests: Vec<Option<RoomGuest>>,
     /// From the first check-in of a room to the last check-out.
     pub stay: StayDates,
     /// The person the rooms are held for.

@@ -132,6 +132,7 @@ pub(crate) fn order_of(lines: Vec<RoomLine>, now: Timestamp) -> NewReservation {
     NewReservation {
         id: ReservationId::generate(hotel_id(7), now),
         owner: "me".into(),
+        room_guests: vec![None; lines.len()],
         lines,
         stay,
         guest: Guest { full_name: "A guest".into(), email: "guest@example.com".into() },
@@ -170,6 +171,7 @@ pub(crate) fn reservation_of(order: &NewReservation, now: Timestamp) -> Reservat
         id: order.id,
         owner: order.owner.clone(),
         lines: order.lines.clone(),
+        room_guests: order.room_guests.clone(),
         stay: order.stay,
         guest: order.guest.clone(),
         payment_mode: order.payment_mode,

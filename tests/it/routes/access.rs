@@ -62,6 +62,7 @@ pub(super) const ROUTES: &[Route] = &[
     ("POST", "/v1/reservations", Gate::Public, BOOKERS),
     ("GET", "/v1/reservations", Gate::Public, READERS),
     ("GET", "/v1/reservations/{reservation_id}", Gate::Public, READERS),
+    ("POST", "/v1/reservations/{reservation_id}:updateGuests", Gate::Public, READERS),
     ("POST", "/v1/reservations/{reservation_id}:resume", Gate::Public, BOOKERS),
     ("POST", "/v1/reservations/{reservation_id}:release", Gate::Public, BOOKERS),
     ("POST", "/v1/reservations/{reservation_id}:extend", Gate::Public, BOOKERS),

@@ -180,3 +180,38 @@ async fn hold_is_extended_once_released_or_resumed_by_its_holder() {
 fn created(booking: &Value) -> Timestamp {
     booking["create_time"].as_str().expect("a time").parse().expect("a time")
 }
+
+/// Rules 11 and 18.
+#[tokio::test(flavor = "multi_thread")]
+async fn guests_and_wishes_of_rooms_are_booked_and_changed_free() {
+    let world = World::shared().await;
+    let hotel = world.hotel(5).await;
+    let guest = world.guest().await;
+    let stay = Stay::ahead(30, 2);
+    let of_room = json!({
+        "given_name": "A", "family_name": "Guest", "arrival_time": "01:30", "arrives_after_midnight": true,
+        "bed_preference": "BED_PREFERENCE_TWIN", "smoking_preference": "SMOKING_PREFERENCE_NON_SMOKING",
+        "special_request": "A quiet room,\nif there is one", "loyalty_id": "L-17",
+    });
+    let order = world.prepare(&guest, hotel, &stay, 2).await;
+    let booked = guest.post("/v1/reservations", with(&order, &json!({ "room_guests": [of_room, {}] }))).await.ok();
+    assert_eq!((&booked["rooms"][0]["guest"], &booked["rooms"][1]["guest"]), (&of_room, &Value::Null));
+    guest.post("/v1/reservations", order.clone()).await.refused(400, "RESERVATION_ID_REUSED");
+
+    let path = path_of(&booked);
+    let change = json!({ "room_guests": [{}, of_room], "etag": booked["etag"] });
+    let changed = guest.post(&format!("{path}:updateGuests"), change.clone()).await.ok();
+    assert_eq!((&changed["rooms"][0]["guest"], &changed["rooms"][1]["guest"]), (&Value::Null, &of_room));
+    assert_eq!((&changed["revision"], &changed["price"]), (&booked["revision"], &booked["price"]));
+    assert_ne!(changed["etag"], booked["etag"]);
+    assert_eq!(guest.post(&format!("{path}:updateGuests"), change).await.ok(), changed, "a repeat");
+    assert_eq!(guest.get(&path).await.ok(), changed);
+    let old = json!({ "room_guests": [{}, {}], "etag": booked["etag"] });
+    guest.post(&format!("{path}:updateGuests"), old).await.refused(400, "ETAG_MISMATCH");
+    let card = json!({ "room_guests": [{ "special_request": "4242 4242 4242 4242" }, {}] });
+    guest.post(&format!("{path}:updateGuests"), card).await.violating(&["room_guests[0].special_request"]);
+    let one = json!({ "room_guests": [of_room] });
+    guest.post(&format!("{path}:updateGuests"), one.clone()).await.violating(&["room_guests"]);
+    let order = world.prepare(&guest, hotel, &stay, 2).await;
+    guest.post("/v1/reservations", with(&order, &one)).await.violating(&["room_guests"]);
+}

@@ -304,6 +304,10 @@ impl ReservationService for Upstream {
         other()
     }
 
+    async fn update_room_guests(&self, _: Request<UpdateRoomGuestsRequest>) -> Answer<Reservation> {
+        other()
+    }
+
     async fn resume_hold(&self, _: Request<ResumeHoldRequest>) -> Answer<Reservation> {
         other()
     }

@@ -9,6 +9,7 @@ mod request;
 mod reservation_admin;
 mod reservations;
 mod response;
+mod room_guests;
 mod rooms_request;
 
 pub(crate) use internal::InternalReservationHandler;

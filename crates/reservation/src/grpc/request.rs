@@ -8,6 +8,7 @@ use staymesh_domain::{
 use staymesh_mesh::{Problem, proto_types};
 use tonic::{Request, Status as GrpcStatus};
 
+use super::room_guests::room_guests;
 use crate::{
     model::{Guest, PaymentMode, Source, Status},
     service::{BookingRequest, StayRequest},
@@ -102,10 +103,13 @@ pub(super) fn booking(
     let payment_mode = errors.value(payment_mode(message.payment_mode));
     let guest = guest(&mut errors, message.primary_guest);
     let client_reference = client_reference(&mut errors, message.client_reference.as_deref());
+    let room_guests = room_guests(&mut errors, &message.room_guests);
     let hold = message.hold_minutes.and_then(|minutes| hold(&mut errors, minutes, payment_mode));
-    let ((reservation_id, payment_mode), guest) = errors.complete(reservation_id.zip(payment_mode).zip(guest))?;
+    let rooms = guest.zip(room_guests);
+    let ((reservation_id, payment_mode), (guest, room_guests)) =
+        errors.complete(reservation_id.zip(payment_mode).zip(rooms))?;
     let offer_token = message.offer_token;
-    Ok(BookingRequest { reservation_id, offer_token, guest, payment_mode, client_reference, hold, source })
+    Ok(BookingRequest { reservation_id, offer_token, guest, payment_mode, client_reference, hold, room_guests, source })
 }
 
 /// Parses how long rooms are held.

@@ -11,11 +11,13 @@ use tonic::{Request, Response, Status};
 use super::{
     offer_check,
     request::{self, refuse, reservation_id},
-    response, rooms_request,
+    response,
+    room_guests::room_guests,
+    rooms_request,
 };
 use crate::{
     error::ReservationError,
-    service::{BookingService, Offers, list_scope, page_of},
+    service::{BookingService, Offers, RoomGuestsUpdate, list_scope, page_of},
     store::{ListFilter, ListPosition},
 };
 
@@ -197,6 +199,21 @@ impl ReservationService for ReservationHandler {
         let caller = Caller::required(&request)?;
         let id = reservation_id(&request.into_inner().reservation_id)?;
         let booking = self.0.extend(&caller, id, Timestamp::now()).await?;
+        Ok(Response::new(response::reservation(booking)?))
+    }
+
+    async fn update_room_guests(
+        &self,
+        request: Request<proto::UpdateRoomGuestsRequest>,
+    ) -> Result<Response<proto::Reservation>, Status> {
+        let caller = Caller::required(&request)?;
+        let message = request.into_inner();
+        let mut errors = FieldErrors::default();
+        let id = errors.value(message.reservation_id.parse::<ReservationId>());
+        let guests = room_guests(&mut errors, &message.room_guests);
+        let (id, guests) = errors.complete(id.zip(guests)).map_err(refuse)?;
+        let update = RoomGuestsUpdate { guests, etag: message.etag };
+        let booking = self.0.update_room_guests(&caller, id, update, Timestamp::now()).await?;
         Ok(Response::new(response::reservation(booking)?))
     }
 

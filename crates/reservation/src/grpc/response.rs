@@ -10,14 +10,16 @@ use staymesh_mesh::{
     proto_types,
 };
 
+use super::room_guests;
 use crate::{
     error::ReservationError,
     fit::RoomMisfit,
     lifecycle::CancelQuote,
     model::{CancellationReason, PaymentMode, Reservation, Status},
     quote::Quote,
+    room_guest::RoomGuest,
     room_line::{RoomLine, STANDARD_PLAN},
-    service::Unsuitable,
+    service::{Unsuitable, etag},
     store::InventoryNight,
 };
 
@@ -61,6 +63,12 @@ pub(super) fn reservation(booking: Reservation) -> Result<proto::Reservation, Re
     let pending = booking.status == Status::PendingPayment;
     let room_status = room_status(&booking);
     let terms = terms_together(&booking)?;
+    let etag = etag(&booking)?;
+    let room = |(line, guest): (&RoomLine, Option<RoomGuest>)| proto::ReservationRoom {
+        guest: guest.map(room_guests::shown),
+        ..room(line, booking.create_time, room_status)
+    };
+    let rooms = booking.lines.iter().zip(booking.room_guests).map(room).collect();
     Ok(proto::Reservation {
         reservation_id: booking.id.to_string(),
         hotel_id: booking.id.hotel_id().get(),
@@ -81,9 +89,9 @@ pub(super) fn reservation(booking: Reservation) -> Result<proto::Reservation, Re
         hold_expire_time: booking.hold_expire_time.filter(|_| pending).map(proto_types::timestamp),
         create_time: Some(proto_types::timestamp(booking.create_time)),
         update_time: Some(proto_types::timestamp(booking.update_time)),
-        rooms: booking.lines.iter().map(|line| room(line, booking.create_time, room_status)).collect(),
+        rooms,
         revision: booking.revision,
-        etag: booking.version.to_string(),
+        etag,
         client_reference: booking.client_reference,
     })
 }
@@ -125,6 +133,7 @@ fn room(line: &RoomLine, booked: Timestamp, status: proto::ReservationRoomStatus
             ..price(line.room_type_id, line.quote.clone())
         }),
         status: status.into(),
+        guest: None,
     }
 }
 

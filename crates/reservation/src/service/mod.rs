@@ -11,6 +11,7 @@ mod owners;
 mod parties;
 mod partner_sales;
 mod prepare;
+mod room_guests;
 #[cfg(test)]
 mod testing;
 mod unpaid;
@@ -20,4 +21,5 @@ pub(crate) use check_offers::{CheckResult, OfferCheck, ReadOffer};
 pub use dependencies::{BookingService, Dependencies};
 pub(crate) use offers::{Offers, StayRequest, Unsuitable, page_of};
 pub(crate) use prepare::{OrderForm, RoomRequest, RoomsRequest};
+pub(crate) use room_guests::{RoomGuestsUpdate, etag};
 pub use unpaid::UnpaidLimits;

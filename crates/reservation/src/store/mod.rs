@@ -19,6 +19,7 @@ mod nights;
 mod pool;
 mod prices;
 mod read;
+mod room_guests;
 mod rows;
 
 pub use availability::NightLeft;

@@ -11,6 +11,7 @@ use uuid::Uuid;
 use super::lines::{EqualRoomsRecord, LineError, LineRecord};
 use crate::{
     model::{CancellationReason, Guest, PaymentMode, Reservation, Status},
+    room_guest::RoomGuest,
     room_line::{RoomLine, RoomLinesError, RoomLinesSum},
 };
 
@@ -40,18 +41,26 @@ pub(super) struct ReservationRow {
     update_time: Timestamp,
 }
 
+/// Lines, with who sleeps in each.
+type Lines = (Vec<RoomLine>, Vec<Option<RoomGuest>>);
+
 /// The lines of a row and its revision. A row that is not carried over has neither: it gets the lines of its columns.
 fn lines_of(
     lines: Option<Vec<LineRecord>>,
     before: Option<EqualRoomsRecord>,
     revision: Option<i32>,
-) -> Result<(Vec<RoomLine>, i32), LineError> {
+) -> Result<(Lines, i32), LineError> {
     match (lines, before, revision) {
-        (Some(lines), _, Some(revision)) => {
-            let lines = lines.into_iter().map(RoomLine::try_from);
-            Ok((lines.collect::<Result<_, _>>()?, revision))
+        (Some(mut lines), _, Some(revision)) => {
+            let guests = lines.iter_mut().map(|line| line.guest.take()).collect();
+            let lines = lines.into_iter().map(RoomLine::try_from).collect::<Result<_, _>>()?;
+            Ok(((lines, guests), revision))
         }
-        (None, Some(before), None) => Ok((before.lines()?, 1)),
+        (None, Some(before), None) => {
+            let lines = before.lines()?;
+            let guests = vec![None; lines.len()];
+            Ok(((lines, guests), 1))
+        }
         (None, ..) => Err(RoomLinesError::Empty.into()),
         (Some(_), _, None) => Err(LineError::Column("revision")),
     }
@@ -63,13 +72,14 @@ impl TryFrom<ReservationRow> for Reservation {
     fn try_from(row: ReservationRow) -> Result<Self, StoreError> {
         let (lines, before) = (row.lines.map(|lines| lines.0), row.before.map(|before| before.0));
         let lines = lines_of(lines, before, row.revision);
-        let (lines, revision) = lines.map_err(|error| unusable(&format!("lines: {error}")))?;
+        let ((lines, room_guests), revision) = lines.map_err(|error| unusable(&format!("lines: {error}")))?;
         let sum = RoomLine::sum(&lines).map_err(|error| unusable(&format!("lines: {error}")))?;
         let RoomLinesSum { stay, quote } = sum;
         Ok(Self {
             id: ReservationId::try_from(row.reservation_id).map_err(|_| corrupt("reservation_id"))?,
             owner: row.owner,
             lines,
+            room_guests,
             stay,
             guest: Guest { full_name: row.guest_name, email: row.guest_email },
             payment_mode: PaymentMode::from_name(&row.payment_mode).ok_or_else(|| corrupt("payment_mode"))?,

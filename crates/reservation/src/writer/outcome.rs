@@ -92,6 +92,7 @@ pub(super) fn created(order: &NewReservation, times: &CreateTimes) -> Result<Res
         id: order.id,
         owner: order.owner.clone(),
         lines: order.lines.clone(),
+        room_guests: order.room_guests.clone(),
         stay: order.stay,
         guest: order.guest.clone(),
         payment_mode: order.payment_mode,

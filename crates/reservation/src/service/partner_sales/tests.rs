@@ -109,6 +109,7 @@ impl Shop {
             payment_mode: PaymentMode::PartnerCollects,
             client_reference: None,
             hold: None,
+            room_guests: vec![],
             source: None,
         }
     }

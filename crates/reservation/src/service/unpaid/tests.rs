@@ -102,6 +102,7 @@ fn order(service: &BookingService, caller: &Caller, want: Want) -> BookingReques
         payment_mode: want.mode,
         client_reference: None,
         hold: None,
+        room_guests: vec![],
         source: want.source.map(|address| Source::of(address.into())),
     }
 }
@@ -253,7 +254,8 @@ async fn repeated_request_at_the_limit_gets_its_reservation() {
     let wanted = order(&service, &ada(), rooms(2));
     let create = async |guest: Guest| {
         let offer_token = wanted.offer_token.clone();
-        let request = BookingRequest { offer_token, guest, client_reference: None, source: None, ..wanted };
+        let request =
+            BookingRequest { offer_token, guest, client_reference: None, room_guests: vec![], source: None, ..wanted };
         service.create(&ada(), request, Timestamp::now()).await
     };
     let answers = join_all((0..50).map(|_| create(wanted.guest.clone()))).await;

@@ -1,0 +1,31 @@
+//! The guests and wishes of rooms.
+
+use sqlx::types::Json;
+use staymesh_domain::ReservationId;
+
+use super::Transaction;
+use crate::{error::ReservationError, room_guest::RoomGuest};
+
+impl Transaction {
+    /// Replaces the guests of all rooms of a reservation that is locked, in the order of the rooms.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub(crate) async fn set_room_guests(
+        &mut self,
+        id: ReservationId,
+        guests: &[Option<RoomGuest>],
+    ) -> Result<(), ReservationError> {
+        sqlx::query(
+            "update reservation_room l set guest = g.guest
+             from unnest($3::jsonb[]) with ordinality g (guest, room_position)
+             where l.hotel_id = $1 and l.reservation_id = $2 and l.room_position = g.room_position",
+        )
+        .bind(id.hotel_id().get())
+        .bind(id.as_uuid())
+        .bind(guests.iter().map(|guest| guest.as_ref().map(Json)).collect::<Vec<_>>())
+        .execute(&mut *self.0)
+        .await?;
+        Ok(())
+    }
+}
