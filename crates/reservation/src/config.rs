@@ -99,7 +99,7 @@ impl FromStr for LongHolds {
             let (client, room_nights) = text.trim().split_once('=').ok_or_else(failed)?;
             let client: ClientId = client.parse().map_err(|_| failed())?;
             let quota: u32 = room_nights.parse().map_err(|_| failed())?;
-            Ok((format!("client:{client}"), i64::from(quota)))
+            Ok((client.subject(), i64::from(quota)))
         };
         let entries = text.split(',').filter(|text| !text.trim().is_empty());
         Ok(Self(entries.map(entry).collect::<Result<_, String>>()?))

@@ -184,9 +184,9 @@ impl From<ReservationError> for Problem {
             E::IllegalTransition { from, to } => Self::new(Reason::IllegalTransition, text)
                 .with("from", from.contract_name())
                 .with("to", to.contract_name()),
-            E::Ended { status } => {
-                Self::new(Reason::IllegalTransition, text).with("from", status.name()).with("to", status.name())
-            }
+            E::Ended { status } => Self::new(Reason::IllegalTransition, text)
+                .with("from", status.contract_name())
+                .with("to", status.contract_name()),
             E::StayHasBegun => Self::new(Reason::IllegalTransition, text),
             E::HoldExpired => Self::new(Reason::HoldExpired, text),
             E::CancelTermsChanged { refund } => {

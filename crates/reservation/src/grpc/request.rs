@@ -104,7 +104,7 @@ pub(super) fn booking(
     let guest = guest(&mut errors, message.primary_guest);
     let client_reference = client_reference(&mut errors, message.client_reference.as_deref());
     let room_guests = room_guests(&mut errors, &message.room_guests);
-    let hold = message.hold_minutes.and_then(|minutes| hold(&mut errors, minutes, payment_mode));
+    let hold = message.hold_minutes.map(|minutes| hold(&mut errors, minutes, payment_mode));
     let rooms = guest.zip(room_guests);
     let ((reservation_id, payment_mode), (guest, room_guests)) =
         errors.complete(reservation_id.zip(payment_mode).zip(rooms))?;
@@ -113,11 +113,11 @@ pub(super) fn booking(
 }
 
 /// Parses how long rooms are held.
-fn hold(errors: &mut FieldErrors, minutes: i32, mode: Option<PaymentMode>) -> Option<SignedDuration> {
+fn hold(errors: &mut FieldErrors, minutes: i32, mode: Option<PaymentMode>) -> SignedDuration {
     errors.range("hold_minutes", minutes, 1, MAX_HOLD_MINUTES);
     let held = mode != Some(PaymentMode::PartnerCollects);
     errors.holds(held, "hold_minutes", "is for rooms that are not sold yet: hold them, then resume the hold");
-    Some(SignedDuration::from_mins(minutes.into()))
+    SignedDuration::from_mins(minutes.into())
 }
 
 /// Parses the caller's own reference of a reservation.

@@ -76,8 +76,13 @@ pub(super) fn one_for_each(
 /// When a guest cannot be serialized, which is a defect.
 pub(crate) fn etag(booking: &Reservation) -> Result<String, ReservationError> {
     let hash = hash_of(&booking.room_guests).map_err(|error| Problem::internal(&error))?;
-    let said = hash.iter().flat_map(|hash| &hash[..6]).map(|byte| format!("{byte:02x}")).collect::<String>();
-    Ok(if said.is_empty() { booking.version.to_string() } else { format!("{}-{said}", booking.version) })
+    Ok(match hash {
+        None => booking.version.to_string(),
+        Some(hash) => {
+            let said: Vec<_> = hash.iter().take(6).map(|byte| format!("{byte:02x}")).collect();
+            format!("{}-{}", booking.version, said.concat())
+        }
+    })
 }
 
 #[cfg(test)]

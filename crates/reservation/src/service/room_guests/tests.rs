@@ -18,8 +18,8 @@ fn caller(subject: &str) -> Caller {
     Caller { subject: subject.into(), role: Role::Guest, hotel_ids: vec![], email_verified: true, session: "s".into() }
 }
 
-fn guest(family_name: &str) -> Option<RoomGuest> {
-    Some(RoomGuest { family_name: family_name.into(), ..RoomGuest::default() })
+fn guest(family_name: &str) -> RoomGuest {
+    RoomGuest { family_name: family_name.into(), ..RoomGuest::default() }
 }
 
 fn update(guests: &[Option<RoomGuest>], etag: &str) -> RoomGuestsUpdate {
@@ -36,7 +36,7 @@ async fn guests_change_free_until_the_day_of_arrival_ends_and_an_old_etag_is_ref
     let now = Timestamp::now();
     let order = NewReservation {
         id: ReservationId::generate(hotel_id(7), now),
-        room_guests: vec![guest("First"), None],
+        room_guests: vec![Some(guest("First")), None],
         ..order_of(lines(id(1), request.stay, 2, &quote_for(request.stay, 10_000, 30)), now)
     };
     let made = book_each(&service.store, std::slice::from_ref(&order)).await.expect("decided").pop();
@@ -50,7 +50,7 @@ async fn guests_change_free_until_the_day_of_arrival_ends_and_an_old_etag_is_ref
     };
 
     let old = etag(&booked).expect("an etag");
-    let both = [guest("First"), guest("Second")];
+    let both = [guest("First"), guest("Second")].map(Some);
     let changed = change(&both, &old, now).await.expect("changed");
     assert_eq!((changed.room_guests.as_slice(), changed.revision, changed.version), (&both[..], 1, 1));
     assert_eq!(read().await.room_guests, both);
@@ -83,7 +83,7 @@ async fn concurrent_changes_with_one_etag_have_one_winner() {
     made.expect("an outcome").expect("booked");
     let me = caller("me");
     let changes = (0..8).map(|n| {
-        let guests = [guest(&format!("Guest {n}"))];
+        let guests = [Some(guest(&format!("Guest {n}")))];
         service.update_room_guests(&me, order.id, update(&guests, "1"), now)
     });
     let outcomes = futures::future::join_all(changes).await;
