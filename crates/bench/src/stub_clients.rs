@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use staymesh_domain::{
-    CancellationPolicy, ChildRules, HotelId, HotelTime, Money, Occupancy, Penalty, RoomCount, RoomTypeId, Stay,
+    CancellationPolicy, ChildRules, HotelId, HotelTime, Money, Occupancy, Penalty, RoomCount, RoomId, RoomTypeId, Stay,
     StayDates, Tier, Until,
 };
 use staymesh_mesh::Problem;
@@ -28,6 +28,10 @@ impl HotelClient for StubClients {
 
     async fn room_type(&self, _: HotelId, room_type_id: RoomTypeId) -> Result<RoomTypeInfo, Problem> {
         Ok(RoomTypeInfo { room_type_id, display_name: "A room".into(), occupancy: Occupancy::of_adults(4) })
+    }
+
+    async fn room_type_of(&self, _: HotelId, _: RoomId) -> Result<RoomTypeId, Problem> {
+        RoomTypeId::try_from(1).map_err(|error| Problem::internal(&error))
     }
 
     async fn hotel(&self, hotel_id: HotelId) -> Result<HotelInfo, Problem> {

@@ -131,6 +131,10 @@ reasons! {
     RoomSoldOut = "ROOM_SOLD_OUT", FailedPrecondition;
     /// The room type is not for sale in a night of the stay, or has no rate.
     NotOnSale = "NOT_ON_SALE", FailedPrecondition;
+    /// Staff have closed a night of the stay.
+    StopSell = "STOP_SELL", FailedPrecondition;
+    /// The hotel has no such block of a room that is out of order.
+    OutOfOrderNotFound = "OUT_OF_ORDER_NOT_FOUND", NotFound;
     /// A child is younger than the hotel accepts.
     ChildTooYoung = "CHILD_TOO_YOUNG", FailedPrecondition;
     /// More adults than a room sleeps.

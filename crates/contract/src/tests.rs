@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// Methods whose changes write audit records (`staymesh_store::audit`). Each is tested in its service's crate.
-const AUDITED: [&str; 27] = [
+const AUDITED: [&str; 30] = [
     "hotel.v1.HotelAdminService/CreateHotel",
     "hotel.v1.HotelAdminService/CreateRoom",
     "hotel.v1.HotelAdminService/CreateRoomType",
@@ -37,7 +37,10 @@ const AUDITED: [&str; 27] = [
     "rate.v1.RateAdminService/SetRoomRate",
     "rate.v1.RateAdminService/SetTaxes",
     "reservation.v1.InventoryAdminService/BulkSetInventory",
+    "reservation.v1.InventoryAdminService/CreateOutOfOrder",
+    "reservation.v1.InventoryAdminService/EndOutOfOrder",
     "reservation.v1.InventoryAdminService/SetInventory",
+    "reservation.v1.InventoryAdminService/SetStopSell",
     "reservation.v1.ReservationAdminService/MarkNoShow",
 ];
 

@@ -33,6 +33,14 @@ pub enum ReservationError {
         /// When the earliest unpaid hold on that night expires, after which a retry may succeed.
         hold_expire_time: Option<Timestamp>,
     },
+    /// Staff have closed a night.
+    #[error("closed by the hotel")]
+    StopSell {
+        /// The first room by index that has the night; `None` when it is not known.
+        room: Option<ShortRoom>,
+        /// The first closed night, of those of the room type with the lowest id; `None` outside the calendar.
+        stay_date: Option<Date>,
+    },
     /// A night has no inventory, or the room type no rate.
     #[error("not for sale for this stay")]
     NotOnSale,
@@ -114,6 +122,9 @@ pub enum ReservationError {
     /// The etag in the request is not that of the current inventory.
     #[error("the inventory has changed since this etag was read; read it again")]
     EtagMismatch,
+    /// The hotel has no block of a room with this id.
+    #[error("no such block of a room")]
+    OutOfOrderNotFound,
     /// Nights from today on are reserved, so the inventory cannot be retired.
     #[error("nights from today on are reserved")]
     HasFutureReservations,
@@ -172,6 +183,7 @@ impl From<ReservationError> for Problem {
             E::SoldOut { room, stay_date, rooms_left, hold_expire_time } => {
                 sold_out(room, stay_date, rooms_left, hold_expire_time)
             }
+            E::StopSell { room, stay_date } => stop_sell(room, stay_date),
             E::NotOnSale => Self::new(Reason::NotOnSale, text),
             E::Misfit(misfit) => misfit.into(),
             E::Unpaid(limit) => limit.into(),
@@ -202,6 +214,7 @@ impl From<ReservationError> for Problem {
             E::Offer(OfferError::Tampered) => Self::new(Reason::OfferTampered, text),
             E::BelowReserved(night) => below_reserved(night, text),
             E::EtagMismatch | E::ReservationChanged => Self::new(Reason::EtagMismatch, text),
+            E::OutOfOrderNotFound => Self::new(Reason::OutOfOrderNotFound, text),
             E::HasFutureReservations => Self::new(Reason::HasFutureReservations, text),
             E::PartnersOnly | E::LongHoldsNotAgreed => Self::new(Reason::AccessDenied, text),
             E::Field(error) => error.into(),
@@ -243,14 +256,28 @@ fn sold_out(
         Some(wait) => format!("{text}; a room is held unpaid, try again in {} s", wait.as_secs()),
         None => text,
     };
-    let mut problem = Problem::new(Reason::RoomSoldOut, text).with("stay_date", date);
-    if let Some(ShortRoom { index, room_type_id }) = room {
-        problem = problem.with("room", index).with("room_type_id", room_type_id);
-    }
+    let mut problem = of_room(Problem::new(Reason::RoomSoldOut, text).with("stay_date", date), room);
     if let Some(left) = rooms_left {
         problem = problem.with("rooms_left", left);
     }
     retry_at(problem, hold_expire_time)
+}
+
+/// "Closed", with the room and the night.
+fn stop_sell(room: Option<ShortRoom>, stay_date: Option<Date>) -> Problem {
+    let problem = match stay_date {
+        Some(date) => Problem::new(Reason::StopSell, format!("closed by the hotel on {date}")).with("stay_date", date),
+        None => Problem::new(Reason::StopSell, "closed by the hotel"),
+    };
+    of_room(problem, room)
+}
+
+/// The problem with the room that it is about, if that is known.
+fn of_room(problem: Problem, room: Option<ShortRoom>) -> Problem {
+    match room {
+        Some(ShortRoom { index, room_type_id }) => problem.with("room", index).with("room_type_id", room_type_id),
+        None => problem,
+    }
 }
 
 /// A night in which more rooms are reserved than a change of the inventory gives it.

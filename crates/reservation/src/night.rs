@@ -7,6 +7,22 @@ use jiff::{Span, civil::Date};
 /// Keys order as the table's primary key does, which is the order in which rows are locked.
 pub(crate) type Night = (i32, i32, i32);
 
+/// What can still be sold of a night: the one rule by which `total_reserved` may grow. [`crate::store`] has it as SQL too.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct NightSale {
+    /// Rooms up to the limit of sale; negative when more are reserved.
+    pub(crate) rooms_left: i32,
+    /// Whether staff have closed the night.
+    pub(crate) stop_sell: bool,
+}
+
+impl NightSale {
+    /// Whether so many more rooms may be reserved.
+    pub(crate) const fn sells(self, rooms: i32) -> bool {
+        !self.stop_sell && rooms <= self.rooms_left
+    }
+}
+
 const EPOCH: Date = jiff::civil::date(1970, 1, 1);
 
 /// The date as days since 1970-01-01, negative before. Every date of the calendar fits.

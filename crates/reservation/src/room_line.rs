@@ -8,7 +8,7 @@ use staymesh_domain::{
 };
 
 use crate::{
-    night::{Night, day_of},
+    night::{Night, NightSale, day_of},
     quote::{Quote, QuoteError},
 };
 
@@ -156,21 +156,25 @@ pub(crate) fn nights_of(
 pub(crate) enum Shortage {
     /// A night was never put on sale.
     NotOnSale,
+    /// The first night in key order that is closed.
+    StopSell(Night),
     /// The first short night in key order, and the rooms left in it.
     SoldOut(Night, i32),
 }
 
-/// What is missing in the rooms that are left for those that each night needs; `None` when nothing is.
-pub(crate) fn shortage(needs: &BTreeMap<Night, i32>, left: &BTreeMap<Night, i32>) -> Option<Shortage> {
-    let mut short = None;
+/// What is missing in what can be sold for the rooms that each night needs; `None` when nothing is. A closed night is named
+/// before one that is short.
+pub(crate) fn shortage(needs: &BTreeMap<Night, i32>, left: &BTreeMap<Night, NightSale>) -> Option<Shortage> {
+    let (mut closed, mut short) = (None, None);
     for (night, rooms) in needs {
         match left.get(night) {
             None => return Some(Shortage::NotOnSale),
-            Some(left) if left < rooms => short = short.or(Some(Shortage::SoldOut(*night, (*left).max(0)))),
-            Some(_) => {}
+            Some(sale) if sale.sells(*rooms) => {}
+            Some(sale) if sale.stop_sell => closed = closed.or(Some(Shortage::StopSell(*night))),
+            Some(sale) => short = short.or(Some(Shortage::SoldOut(*night, sale.rooms_left.max(0)))),
         }
     }
-    short
+    closed.or(short)
 }
 
 /// The nights of a stay, as days since 1970-01-01.

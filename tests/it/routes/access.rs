@@ -95,6 +95,11 @@ pub(super) const ROUTES: &[Route] = &[
     ("GET", "/v1/hotels/{hotel_id}/roomTypes/{room_type_id}/inventory", Gate::Internal, HOUSE),
     ("PUT", "/v1/hotels/{hotel_id}/roomTypes/{room_type_id}/inventory", Gate::Internal, HOUSE),
     ("POST", "/v1/hotels/{hotel_id}/inventory:bulkSet", Gate::Internal, HOUSE),
+    ("PUT", "/v1/hotels/{hotel_id}/stopSell", Gate::Internal, HOUSE),
+    ("POST", "/v1/hotels/{hotel_id}/outOfOrder", Gate::Internal, HOUSE),
+    ("GET", "/v1/hotels/{hotel_id}/outOfOrder", Gate::Internal, HOUSE),
+    ("POST", "/v1/hotels/{hotel_id}/outOfOrder/{out_of_order_id}:end", Gate::Internal, HOUSE),
+    ("GET", "/v1/hotels/{hotel_id}/relocationsDue", Gate::Internal, HOUSE),
     ("POST", "/v1/reservations/{reservation_id}:markNoShow", Gate::Internal, HOUSE),
     ("GET", "/v1/hotels/{hotel_id}/payments", Gate::Internal, HOUSE),
     ("POST", "/v1/payments/{payment_id}:refund", Gate::Internal, ADMINS),
@@ -140,6 +145,7 @@ fn filled(path: &str, hotel_id: i64) -> String {
         .replace("{room_type_id}", &nothing)
         .replace("{room_id}", &nothing)
         .replace("{reservation_id}", "01a20117-0477-8fc8-b07f-612c77359400")
+        .replace("{out_of_order_id}", "01a20117-0523-7099-9a32-f298361210ff")
         .replace("{payment_id}", "01a20117-0523-7099-9a32-f298361210ff")
         .replace("{payout_id}", "01a20117-0523-7099-9a32-f298361210ff")
         .replace("{case_id}", "01a20117-0523-7099-9a32-f298361210ff")

@@ -54,6 +54,26 @@ async fn every_wrong_field_of_an_inventory_is_named() {
     let fields: Vec<_> = ["hotel_id"].into_iter().chain(of_changes.iter().map(String::as_str)).collect();
     let bulk = json!({ "changes": [change, change] });
     assert_named(&world.admin, Method::POST, "/v1/hotels/0/inventory:bulkSet", bulk, &fields).await;
+    let closing = json!({
+        "room_type_ids": [0], "from_date": "x", "until_date": "y", "weekdays": [8], "etags": [{ "room_type_id": 0 }],
+    });
+    let fields =
+        ["hotel_id", "room_type_ids[0]", "from_date", "until_date", "weekdays", "stop_sell", "etags[0].room_type_id"];
+    assert_named(&world.admin, Method::PUT, "/v1/hotels/0/stopSell", closing, &fields).await;
+    let block = json!({ "room_id": 0, "from_date": "x", "until_date": "y", "kind": 9, "reason": "" });
+    let of_block =
+        ["room_id", "from_date", "until_date", "kind", "reason"].map(|field| format!("out_of_order.{field}"));
+    let fields: Vec<_> = ["hotel_id", "request_id"].into_iter().chain(of_block.iter().map(String::as_str)).collect();
+    assert_named(&world.admin, Method::POST, "/v1/hotels/0/outOfOrder?request_id=x", block, &fields).await;
+    let end = json!({ "end_date": "x" });
+    let fields = ["hotel_id", "out_of_order_id", "end_date"];
+    assert_named(&world.admin, Method::POST, "/v1/hotels/0/outOfOrder/x:end", end, &fields).await;
+    let pages = "from_date=x&until_date=y&page_size=-1&page_token=z";
+    let fields = ["hotel_id", "from_date", "until_date", "page_size", "page_token"];
+    for list in ["outOfOrder", "relocationsDue"] {
+        let list = format!("/v1/hotels/0/{list}?{pages}");
+        assert_named(&world.admin, Method::GET, &list, Value::Null, &fields).await;
+    }
     let list = format!("{path}?from_date=x&until_date=y&page_size=-1&page_token=z");
     let fields = ["hotel_id", "room_type_id", "from_date", "until_date", "page_size", "page_token"];
     assert_named(&world.admin, Method::GET, &list, Value::Null, &fields).await;

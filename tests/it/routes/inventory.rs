@@ -32,7 +32,8 @@ async fn staff_sets_inventory_of_single_nights() {
             let (total, percent, version) = if (20..30).contains(&day) { (7, 0, 1) } else { (5, 10, 0) };
             json!({
                 "stay_date": in_days(day), "total_inventory": total, "total_reserved": 0,
-                "overbooking_percent": percent, "version": version,
+                "overbooking_percent": percent, "version": version, "stop_sell": false, "out_of_order": 0,
+                "relocations_due": 0,
             })
         })
         .collect();

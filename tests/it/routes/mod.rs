@@ -19,6 +19,7 @@ mod logins;
 mod no_shows;
 mod oauth;
 mod oauth_clients;
+mod out_of_order;
 mod parties;
 mod payments;
 mod payouts;
@@ -29,6 +30,7 @@ mod reservations;
 mod rooms;
 mod several_rooms;
 mod stays;
+mod stop_sell;
 mod texts;
 
 use jiff::{SignedDuration, Timestamp};

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::with;
-use crate::support::{Answer, Stay, World};
+use crate::support::{Answer, HotelFixture, Stay, World, in_days};
 
 /// Compared field by field in the crate of the payment service, which needs a payment or a debt for each:
 /// `refund_request_id_is_compared_with_the_whole_request` and
@@ -151,7 +151,27 @@ async fn cases(world: &World<'_>) -> BTreeMap<&'static str, Case> {
                 ],
             ),
         ),
+        ("CreateOutOfOrder", out_of_order_case(world, hotel, other).await),
     ])
+}
+
+async fn out_of_order_case(world: &World<'_>, hotel: HotelFixture, other: HotelFixture) -> Case {
+    let room = json!({ "room_type_id": hotel.room_type_id, "room_number": "204" });
+    let room = world.admin.post(&format!("/v1/hotels/{}/rooms", hotel.hotel_id), room).await.ok();
+    Case::new(
+        json!({ "hotel_id": hotel.hotel_id, "out_of_order": {
+            "room_id": room["room_id"], "from_date": in_days(40), "until_date": in_days(42),
+            "kind": "OUT_OF_ORDER_KIND_OUT_OF_ORDER", "reason": "leak",
+        } }),
+        [
+            ("hotel_id", json!(other.hotel_id)),
+            ("out_of_order.room_id", json!(1)),
+            ("out_of_order.from_date", json!(in_days(41))),
+            ("out_of_order.until_date", json!(in_days(43))),
+            ("out_of_order.kind", json!("OUT_OF_ORDER_KIND_OUT_OF_SERVICE")),
+            ("out_of_order.reason", json!("paint")),
+        ],
+    )
 }
 
 fn hotel_case() -> Case {

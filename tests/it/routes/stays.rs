@@ -64,7 +64,7 @@ async fn availability_offer_and_order_form_agree_on_price() {
         world.public.get(&search(hotel.hotel_id, "availability", &stay, "&occupancies=1&occupancies=1")).await.ok();
     let left = |available: bool, rooms: i32| {
         json!({ "room_types": [
-            { "room_type_id": hotel.room_type_id, "available": available, "rooms_left": rooms, "misfits": [] },
+            { "room_type_id": hotel.room_type_id, "available": available, "rooms_left": rooms, "misfits": [], "stop_sell_dates": [] },
         ] })
     };
     assert_eq!(found, left(true, 11), "ten rooms and one to overbook");
@@ -206,8 +206,8 @@ async fn unknown_hotel_and_room_type_are_not_found() {
     let both = types(&format!("&room_type_ids={}&room_type_ids={}", hotel.room_type_id, other.room_type_id));
     let found = world.public.get(&both).await.ok();
     let expected = json!({ "room_types": [
-        { "room_type_id": hotel.room_type_id, "available": true, "rooms_left": 1, "misfits": [] },
-        { "room_type_id": other.room_type_id, "available": false, "rooms_left": 0, "misfits": [] },
+        { "room_type_id": hotel.room_type_id, "available": true, "rooms_left": 1, "misfits": [], "stop_sell_dates": [] },
+        { "room_type_id": other.room_type_id, "available": false, "rooms_left": 0, "misfits": [], "stop_sell_dates": [] },
     ] });
     assert_eq!(found, expected);
     world.public.get(&types("&room_type_ids=0")).await.violating(&["room_type_ids[0]"]);

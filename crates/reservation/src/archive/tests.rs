@@ -261,8 +261,9 @@ async fn month_is_dropped_after_its_export() {
     let file = std::fs::read_to_string(folder.join("room_type_inventory_202002.csv")).expect("a file");
     let lines: Vec<_> = file.lines().collect();
     assert_eq!(lines.len(), 30);
-    assert_eq!(lines[0], "hotel_id,room_type_id,stay_date,total_inventory,total_reserved,overbooking_percent,version");
-    assert_eq!((lines[1], lines[29]), ("7,3,2020-02-01,1000,1,10,1", "7,3,2020-02-29,1000,1,10,1"));
+    let columns = "hotel_id,room_type_id,stay_date,total_inventory,total_reserved,overbooking_percent,version";
+    assert_eq!(lines[0], format!("{columns},stop_sell,out_of_order"));
+    assert_eq!((lines[1], lines[29]), ("7,3,2020-02-01,1000,1,10,1,f,0", "7,3,2020-02-29,1000,1,10,1,f,0"));
     assert_eq!(std::fs::read_dir(&folder).expect("a folder").count(), 3, "nothing unfinished");
     assert_eq!(archive_all(&world, &options).await.expect("again"), []);
     assert_clean(&world).await;

@@ -3,6 +3,7 @@
 //! - `total_reserved` of every night is the number of live lines over it of active reservations, and no reserved night is
 //!   missing.
 //! - No night is reserved beyond its overbooking limit.
+//! - `out_of_order` of every night is the number of rooms of its type that are blocked in it.
 //! - Every reservation has a legal history that ends in its status.
 //! - The lines of every reservation are what its latest revision agreed, live as long as it holds rooms, and cost what it
 //!   costs. Its revisions have no gap.
@@ -93,7 +94,8 @@ async fn check_hotels(pool: &PgPool, range: Range, options: &Options, report: &m
     report.count(Kind::NightMissing, nights.missing);
     report.count(Kind::ReservedDiffers, nights.differing);
     report.count(Kind::Overbooked, nights.overbooked);
-    if nights.missing + nights.differing + nights.overbooked > 0 {
+    report.count(Kind::OutOfOrderDiffers, nights.out_of_order);
+    if nights.missing + nights.differing + nights.overbooked + nights.out_of_order > 0 {
         let found = store::list_nights(&mut snapshot, range, hot_from, options.listed).await?;
         report.list(found, options.listed);
     }

@@ -16,6 +16,8 @@ pub enum Kind {
     ReservedDiffers,
     /// A night is reserved beyond its overbooking limit, or below zero.
     Overbooked,
+    /// `out_of_order` of a night is not the number of rooms that are blocked in it.
+    OutOfOrderDiffers,
     /// The history of a reservation has an illegal transition, or does not end in its status.
     IllegalHistory,
     /// The lines of a reservation are not what its latest revision agreed, have another status than it, or do not add up to
@@ -29,10 +31,11 @@ pub enum Kind {
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::NightMissing,
         Self::ReservedDiffers,
         Self::Overbooked,
+        Self::OutOfOrderDiffers,
         Self::IllegalHistory,
         Self::RoomsDiffer,
         Self::IllegalRevision,
@@ -45,6 +48,7 @@ impl Kind {
             Self::NightMissing => "night_missing",
             Self::ReservedDiffers => "reserved_differs",
             Self::Overbooked => "overbooked",
+            Self::OutOfOrderDiffers => "out_of_order_differs",
             Self::IllegalHistory => "illegal_history",
             Self::RoomsDiffer => "rooms_differ",
             Self::IllegalRevision => "illegal_revision",

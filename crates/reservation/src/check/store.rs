@@ -59,13 +59,22 @@ macro_rules! nights {
              ), inventory as (
                  select * from room_type_inventory
                  where hotel_id > $1 and hotel_id <= $2 and stay_date >= coalesce($3, '-infinity'::date)
+             ), blocked as (
+                 select b.hotel_id, b.room_type_id, b.from_date + n as stay_date, count(distinct b.room_id) as blocked
+                 from out_of_order b
+                 cross join generate_series(0, coalesce(b.end_date, b.until_date) - b.from_date - 1) n
+                 where b.hotel_id > $1 and b.hotel_id <= $2 and b.kind = 'out_of_order'
+                     and b.from_date + n >= coalesce($3, '-infinity'::date)
+                 group by 1, 2, 3
              ), night as (
                  select hotel_id, room_type_id, stay_date, total_inventory, total_reserved, overbooking_percent,
-                     coalesce(rooms, 0) as rooms, total_reserved is null as missing,
+                     out_of_order, coalesce(blocked, 0) as blocked, coalesce(rooms, 0) as rooms,
+                     total_reserved is null as missing, out_of_order <> coalesce(blocked, 0) as lost,
                      total_reserved <> coalesce(rooms, 0) as differs,
                      total_reserved < 0 or total_reserved::bigint * 100
                          > total_inventory::bigint * (100 + overbooking_percent) as overbooked
                  from inventory full join booked using (hotel_id, room_type_id, stay_date)
+                 left join blocked using (hotel_id, room_type_id, stay_date)
              )
              select ",
             $select
@@ -151,6 +160,7 @@ pub(super) struct NightCounts {
     pub(super) missing: u64,
     pub(super) differing: u64,
     pub(super) overbooked: u64,
+    pub(super) out_of_order: u64,
 }
 
 /// Counts nights and violations.
@@ -159,9 +169,9 @@ pub(super) async fn count_nights(
     range: Range,
     hot_from: Option<Date>,
 ) -> Result<NightCounts, StoreError> {
-    let (all, missing, differing, overbooked): (i64, i64, i64, i64) = sqlx::query_as(nights!(
+    let (all, missing, differing, overbooked, out_of_order): (i64, i64, i64, i64, i64) = sqlx::query_as(nights!(
         "count(*), count(*) filter (where missing), count(*) filter (where differs),
-             count(*) filter (where overbooked)
+             count(*) filter (where overbooked), count(*) filter (where lost)
          from night"
     ))
     .bind(range.after)
@@ -174,6 +184,7 @@ pub(super) async fn count_nights(
         missing: unsigned(missing)?,
         differing: unsigned(differing)?,
         overbooked: unsigned(overbooked)?,
+        out_of_order: unsigned(out_of_order)?,
     })
 }
 
@@ -185,16 +196,19 @@ pub(super) async fn list_nights(
     limit: usize,
 ) -> Result<Vec<Violation>, StoreError> {
     let mut found = Vec::new();
-    for kind in [Kind::NightMissing, Kind::ReservedDiffers, Kind::Overbooked] {
+    for kind in [Kind::NightMissing, Kind::ReservedDiffers, Kind::Overbooked, Kind::OutOfOrderDiffers] {
         let rows: Vec<NightRow> = sqlx::query_as(nights!(
             "hotel_id, room_type_id, stay_date, case
                  when missing then 'booked, but has no inventory'
                  when $4 = 'reserved_differs'
                      then total_reserved || ' reserved, but active bookings have ' || rooms || ' rooms'
+                 when $4 = 'out_of_order_differs'
+                     then out_of_order || ' out of order, but blocks have ' || blocked || ' rooms'
                  else total_reserved || ' reserved of ' || total_inventory || ' with ' || overbooking_percent
                      || ' % overbooking' end as detail
              from night
-             where case $4 when 'night_missing' then missing when 'reserved_differs' then differs else overbooked end
+             where case $4 when 'night_missing' then missing when 'reserved_differs' then differs
+                 when 'out_of_order_differs' then lost else overbooked end
              order by hotel_id, room_type_id, stay_date limit $5"
         ))
         .bind(range.after)

@@ -91,6 +91,20 @@ async fn check_of_legal_reservations_is_clean() {
     "4 reserved of 3 with 10 % overbooking"
 )]
 #[case(
+    "update room_type_inventory set out_of_order = 1 where stay_date = FIRST + 5",
+    Kind::OutOfOrderDiffers,
+    1,
+    "1 out of order, but blocks have 0 rooms"
+)]
+#[case(
+    "insert into out_of_order (hotel_id, out_of_order_id, room_id, room_type_id, from_date, until_date, end_date, kind, reason)
+        select 7, gen_random_uuid(), 1, 3, FIRST, FIRST + 9, FIRST + n, kind, 'leak'
+        from (values (2, 'out_of_order'), (1, 'out_of_order'), (3, 'out_of_service')) v (n, kind)",
+    Kind::OutOfOrderDiffers,
+    2,
+    "0 out of order, but blocks have 1 rooms"
+)]
+#[case(
     "delete from reservation_transition where reservation_id = (OF 'pending_payment')",
     Kind::IllegalHistory,
     1,
@@ -261,7 +275,8 @@ async fn check_reports_exactly_the_planted_violations(
     let found = report.listed.first().expect("one");
     assert_eq!((found.kind, found.hotel_id), (kind, HOTEL));
     assert!(found.detail.starts_with(detail), "{found}");
-    let is_night = matches!(kind, Kind::NightMissing | Kind::ReservedDiffers | Kind::Overbooked);
+    let is_night =
+        matches!(kind, Kind::NightMissing | Kind::ReservedDiffers | Kind::Overbooked | Kind::OutOfOrderDiffers);
     assert_eq!((found.room_type_id, found.stay_date.is_some()), (is_night.then_some(3), is_night));
     assert_eq!(found.reservation_id.is_none(), is_night);
 }

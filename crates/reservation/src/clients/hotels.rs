@@ -1,10 +1,10 @@
 //! Client of the hotel service: which room types a hotel has, their occupancy, its rules for children and its calendar.
 
 use staymesh_api::hotel::v1::{
-    self as proto, GetHotelRequest, GetRoomTypeRequest, Hotel, ListRoomTypesRequest, RoomType,
+    self as proto, GetHotelRequest, GetRoomRequest, GetRoomTypeRequest, Hotel, ListRoomTypesRequest, RoomType,
     hotel_service_client::HotelServiceClient,
 };
-use staymesh_domain::{AgeBand, AgeBands, ChildRules, HotelId, HotelTime, Occupancy, RoomTypeId};
+use staymesh_domain::{AgeBand, AgeBands, ChildRules, HotelId, HotelTime, Occupancy, RoomId, RoomTypeId};
 use staymesh_mesh::{
     Problem,
     client::{MeshChannel, RetryBudget, retry},
@@ -90,6 +90,12 @@ pub trait HotelClient: Send + Sync {
     /// `HOTEL_NOT_FOUND`, `ROOM_TYPE_NOT_FOUND`, or that the hotel service is unavailable.
     async fn room_type(&self, hotel_id: HotelId, room_type_id: RoomTypeId) -> Result<RoomTypeInfo, Problem>;
 
+    /// The type of a room.
+    ///
+    /// # Errors
+    /// `HOTEL_NOT_FOUND`, `ROOM_NOT_FOUND`, or that the hotel service is unavailable.
+    async fn room_type_of(&self, hotel_id: HotelId, room_id: RoomId) -> Result<RoomTypeId, Problem>;
+
     /// A hotel.
     ///
     /// # Errors
@@ -149,6 +155,17 @@ impl HotelClient for GrpcHotelClient {
         .await
         .map_err(|status| Problem::from_dependency("hotel", &status))?;
         response.into_inner().try_into()
+    }
+
+    async fn room_type_of(&self, hotel_id: HotelId, room_id: RoomId) -> Result<RoomTypeId, Problem> {
+        let request = GetRoomRequest { hotel_id: hotel_id.get(), room_id: room_id.get() };
+        let response = retry(&self.budget, || {
+            let (mut client, request) = (self.client.clone(), request);
+            async move { client.get_room(request).await }
+        })
+        .await
+        .map_err(|status| Problem::from_dependency("hotel", &status))?;
+        RoomTypeId::try_from(response.into_inner().room_type_id).map_err(|error| Problem::internal(&error))
     }
 
     async fn hotel(&self, hotel_id: HotelId) -> Result<HotelInfo, Problem> {

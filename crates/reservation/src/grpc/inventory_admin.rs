@@ -2,30 +2,24 @@
 
 use std::sync::Arc;
 
-use jiff::{
-    Timestamp, ToSpan,
-    civil::{Date, Weekday},
-};
+use jiff::{Timestamp, civil::Date};
 use staymesh_api::reservation::v1::{self as proto, inventory_admin_service_server::InventoryAdminService};
-use staymesh_domain::{
-    DateRange, FieldError, FieldErrors, HotelId, Page, RoomTypeId, Weekdays, format_date, parse_date,
-};
+use staymesh_domain::{DateRange, FieldErrors, HotelId, Page, RoomTypeId};
 use staymesh_mesh::{Caller, Problem};
 use tonic::{Request, Response, Status};
 
-use super::{request::refuse, response};
-use crate::{
-    calendar::{HORIZON_DAYS, today},
-    service::BookingService,
-    store::InventoryChange,
+use super::{
+    nights_request::{listed_nights, refuse_past, require_sellable, weekdays},
+    out_of_order, relocations,
+    request::refuse,
+    response, stop_sell,
 };
+use crate::{service::BookingService, store::InventoryChange};
 
 /// Most rooms on sale in one night.
 const MAX_INVENTORY: i32 = 10_000;
 /// Most changes of one bulk request.
 const MAX_CHANGES: usize = 100;
-/// How far ahead nights may be set, in days. Each month is a partition, and the daily job continues after the last.
-const MAX_DAYS_AHEAD: i64 = 1_100;
 
 /// Handles `InventoryAdminService`.
 pub(crate) struct InventoryAdminHandler(pub(crate) Arc<BookingService>);
@@ -43,7 +37,7 @@ impl InventoryAdminService for InventoryAdminHandler {
         let now = Timestamp::now();
         let change = inventory_change(&mut errors, &message, now);
         let (hotel_id, change) = errors.complete(hotel_id.zip(change)).map_err(refuse)?;
-        let past = self.0.past_changes(hotel_id, std::slice::from_ref(&change), now).await?;
+        let past = self.0.past_nights(hotel_id, &[change.nights], now).await?;
         refuse_past(past.iter().map(|_| "from_date".to_owned())).map_err(refuse)?;
         let set = self.0.set_inventory(hotel_id, &[change]).await?;
         let nights = night_count(set.nights)?;
@@ -59,12 +53,12 @@ impl InventoryAdminService for InventoryAdminHandler {
         let message = request.into_inner();
         let now = Timestamp::now();
         let (hotel_id, changes) = bulk(&message, now).map_err(refuse)?;
-        let past = self.0.past_changes(hotel_id, &changes, now).await?;
+        let nights: Vec<_> = changes.iter().map(|change| change.nights).collect();
+        let past = self.0.past_nights(hotel_id, &nights, now).await?;
         refuse_past(past.iter().map(|at| format!("changes[{at}].from_date"))).map_err(refuse)?;
         let set = self.0.set_inventory(hotel_id, &changes).await?;
-        let etag = |(id, etag): (RoomTypeId, String)| proto::InventoryEtag { room_type_id: id.get(), etag };
         let nights = night_count(set.nights)?;
-        Ok(Response::new(proto::BulkSetInventoryResponse { nights, etags: set.etags.into_iter().map(etag).collect() }))
+        Ok(Response::new(proto::BulkSetInventoryResponse { nights, etags: response::inventory_etags(set.etags) }))
     }
 
     async fn list_inventory(
@@ -78,6 +72,65 @@ impl InventoryAdminService for InventoryAdminHandler {
         let (rows, next_page_token) = page.cut(rows, |night| night.stay_date);
         let nights = rows.iter().map(response::inventory_night).collect();
         Ok(Response::new(proto::ListInventoryResponse { nights, next_page_token, etag }))
+    }
+
+    async fn set_stop_sell(
+        &self,
+        request: Request<proto::SetStopSellRequest>,
+    ) -> Result<Response<proto::SetStopSellResponse>, Status> {
+        Caller::required(&request)?.require_hotel_field(request.get_ref().hotel_id)?;
+        let now = Timestamp::now();
+        let (hotel_id, change) = stop_sell::change(request.get_ref(), now).map_err(refuse)?;
+        let past = self.0.past_nights(hotel_id, &[change.nights], now).await?;
+        refuse_past(past.iter().map(|_| "from_date".to_owned())).map_err(refuse)?;
+        let set = self.0.set_stop_sell(hotel_id, change).await?;
+        let (nights, etags) = (night_count(set.nights)?, response::inventory_etags(set.etags));
+        Ok(Response::new(proto::SetStopSellResponse { nights, etags }))
+    }
+
+    async fn create_out_of_order(
+        &self,
+        request: Request<proto::CreateOutOfOrderRequest>,
+    ) -> Result<Response<proto::OutOfOrder>, Status> {
+        Caller::required(&request)?.require_hotel_field(request.get_ref().hotel_id)?;
+        let now = Timestamp::now();
+        let (hotel_id, block) = out_of_order::new_block(request.get_ref(), now).map_err(refuse)?;
+        let block = self.0.create_out_of_order(hotel_id, block, now).await?;
+        Ok(Response::new(out_of_order::message(block)))
+    }
+
+    async fn list_out_of_order(
+        &self,
+        request: Request<proto::ListOutOfOrderRequest>,
+    ) -> Result<Response<proto::ListOutOfOrderResponse>, Status> {
+        Caller::required(&request)?.require_hotel_field(request.get_ref().hotel_id)?;
+        let (hotel_id, filter, page) = out_of_order::list(request.get_ref()).map_err(refuse)?;
+        let rows = self.0.list_out_of_order(hotel_id, &filter, page.after, page.size.limit()).await?;
+        let (rows, next_page_token) = page.cut(rows, |block| (block.from, block.id));
+        let out_of_order = rows.into_iter().map(out_of_order::message).collect();
+        Ok(Response::new(proto::ListOutOfOrderResponse { out_of_order, next_page_token }))
+    }
+
+    async fn end_out_of_order(
+        &self,
+        request: Request<proto::EndOutOfOrderRequest>,
+    ) -> Result<Response<proto::OutOfOrder>, Status> {
+        Caller::required(&request)?.require_hotel_field(request.get_ref().hotel_id)?;
+        let (hotel_id, id, end) = out_of_order::end(request.get_ref()).map_err(refuse)?;
+        let block = self.0.end_out_of_order(hotel_id, id, end, Timestamp::now()).await?;
+        Ok(Response::new(out_of_order::message(block)))
+    }
+
+    async fn list_relocations_due(
+        &self,
+        request: Request<proto::ListRelocationsDueRequest>,
+    ) -> Result<Response<proto::ListRelocationsDueResponse>, Status> {
+        Caller::required(&request)?.require_hotel_field(request.get_ref().hotel_id)?;
+        let (hotel_id, nights, page) = relocations::list(request.get_ref()).map_err(refuse)?;
+        let rows = self.0.list_relocations_due(hotel_id, nights, page.after, page.size.limit()).await?;
+        let (rows, next_page_token) = page.cut(rows, |due| (due.night.stay_date, due.room_type_id.get()));
+        let nights = rows.iter().map(relocations::message).collect();
+        Ok(Response::new(proto::ListRelocationsDueResponse { nights, next_page_token }))
     }
 }
 
@@ -161,69 +214,7 @@ fn inventory_list(
     Ok((hotel_id, room_type_id, nights, page))
 }
 
-/// Refuses changes that begin before today at the hotel, in these fields.
-fn refuse_past(fields: impl Iterator<Item = String>) -> Result<(), FieldErrors> {
-    let mut errors = FieldErrors::default();
-    fields.for_each(|field| errors.holds(false, field, "must not be in the past"));
-    errors.into_result()
-}
-
-/// Refuses nights that are past at every hotel, and nights so far ahead that they must be a mistake.
-fn require_sellable(errors: &mut FieldErrors, nights: DateRange, now: Timestamp) -> bool {
-    let today = today(now);
-    let (from, until) = (nights.from() >= today, nights.until() <= today.saturating_add(MAX_DAYS_AHEAD.days()));
-    errors.holds(from, "from_date", "must not be in the past");
-    errors.holds(until, "until_date", format!("must be at most {MAX_DAYS_AHEAD} days from today"));
-    from && until
-}
-
 /// The number of nights in a response. A request cannot name more than an `i32` counts.
 fn night_count(nights: usize) -> Result<i32, Status> {
     i32::try_from(nights).map_err(|error| refuse(Problem::internal(&error)))
-}
-
-fn weekdays(errors: &mut FieldErrors, days: &[i32]) -> Option<Weekdays> {
-    let weekday = |day: &i32| i8::try_from(*day).ok().and_then(|day| Weekday::from_monday_one_offset(day).ok());
-    let known: Option<Vec<_>> = days.iter().map(weekday).collect();
-    errors.holds(known.is_some(), "weekdays", "must be 1 (Monday) to 7 (Sunday)");
-    known.map(Weekdays::new)
-}
-
-/// The nights to list: from today up to the horizon by default.
-fn listed_nights(errors: &mut FieldErrors, from: &str, until: &str) -> Option<DateRange> {
-    let today = today(Timestamp::now());
-    if !until.is_empty() {
-        let first = format_date(today);
-        return DateRange::collect(errors, if from.is_empty() { &first } else { from }, until);
-    }
-    let from = if from.is_empty() { Some(today) } else { date(errors, from) }?;
-    let range = DateRange::new(from, from.saturating_add(HORIZON_DAYS.days()));
-    errors.value(range.map_err(|error| error.at("from_date", "until_date")))
-}
-
-fn date(errors: &mut FieldErrors, from: &str) -> Option<Date> {
-    errors.value(parse_date(from).map_err(|error| FieldError::new("from_date", error.to_string())))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn inventory_of_past_or_far_future_nights_is_refused() {
-        let now: Timestamp = "2026-11-22T18:00:00Z".parse().expect("a time");
-        let refused = |from: &str, until: &str| {
-            let range = DateRange::parse(from, until).expect("a range");
-            let mut errors = FieldErrors::default();
-            let sellable = require_sellable(&mut errors, range, now);
-            assert_eq!(sellable, errors.is_empty());
-            errors.into_iter().map(|error| error.field).collect::<Vec<_>>()
-        };
-        assert_eq!(refused("2026-11-22", "2026-11-23"), [""; 0]);
-        assert_eq!(refused("2026-11-20", "2026-11-23"), ["from_date"]);
-        assert_eq!(refused("2001-01-01", "2001-01-02"), ["from_date"]);
-        assert_eq!(refused("2026-12-01", "2029-11-26"), [""; 0]);
-        assert_eq!(refused("2026-12-01", "2029-11-27"), ["until_date"]);
-        assert_eq!(refused("2150-01-01", "2150-01-02"), ["until_date"]);
-    }
 }

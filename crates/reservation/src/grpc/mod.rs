@@ -4,13 +4,17 @@
 
 mod internal;
 mod inventory_admin;
+mod nights_request;
 mod offer_check;
+mod out_of_order;
+mod relocations;
 mod request;
 mod reservation_admin;
 mod reservations;
 mod response;
 mod room_guests;
 mod rooms_request;
+mod stop_sell;
 
 pub(crate) use internal::InternalReservationHandler;
 pub(crate) use inventory_admin::InventoryAdminHandler;

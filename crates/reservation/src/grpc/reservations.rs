@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use staymesh_api::reservation::v1::{self as proto, reservation_service_server::ReservationService};
-use staymesh_domain::{FieldErrors, HotelId, Page, ReservationId};
+use staymesh_domain::{FieldErrors, HotelId, Page, ReservationId, format_date};
 use staymesh_mesh::{Caller, proto_types};
 use tonic::{Request, Response, Status};
 
@@ -47,6 +47,7 @@ impl ReservationService for ReservationHandler {
                     available: left.rooms_left >= rooms && misfits.is_empty(),
                     rooms_left: left.rooms_left,
                     misfits: response::misfits(&misfits),
+                    stop_sell_dates: left.stop_sell.into_iter().map(format_date).collect(),
                 }
             })
             .collect();

@@ -199,7 +199,15 @@ pub(super) fn inventory_night(night: &InventoryNight) -> proto::InventoryNight {
         total_reserved: night.total_reserved,
         overbooking_percent: night.overbooking_percent.into(),
         version: night.version,
+        stop_sell: night.stop_sell,
+        out_of_order: night.out_of_order,
+        relocations_due: night.relocations_due(),
     }
+}
+
+/// The version of the inventory of each room type.
+pub(super) fn inventory_etags(etags: Vec<(RoomTypeId, String)>) -> Vec<proto::InventoryEtag> {
+    etags.into_iter().map(|(id, etag)| proto::InventoryEtag { room_type_id: id.get(), etag }).collect()
 }
 
 fn status(status: Status) -> proto::ReservationStatus {

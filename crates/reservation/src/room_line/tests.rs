@@ -56,16 +56,20 @@ fn short_line_is_the_first_that_gets_no_room_in_the_night() {
 fn shortage_is_the_first_short_night_of_the_lowest_type_and_a_night_not_on_sale_comes_before_it() {
     let first = day_of(jiff::civil::date(2030, 1, 1));
     let needs = nights_of(7, mixed().iter().map(RoomLine::room));
-    let mut left = BTreeMap::from([((7, 3, first + 1), 1), ((7, 3, first + 2), 1), ((7, 5, first), 1)]);
-    left.insert((7, 5, first + 1), 2);
+    let open = |rooms_left| NightSale { rooms_left, stop_sell: false };
+    let nights = [((7, 3, first + 1), 1), ((7, 3, first + 2), 1), ((7, 5, first), 1), ((7, 5, first + 1), 2)];
+    let mut left: BTreeMap<Night, NightSale> = nights.map(|(night, rooms)| (night, open(rooms))).into();
     assert_eq!(shortage(&needs, &left), None);
     // The double comes first in the booking and is short a night earlier; the single has the lower id.
-    left.insert((7, 5, first), 0);
-    left.insert((7, 3, first + 2), -1);
+    left.insert((7, 5, first), open(0));
+    left.insert((7, 3, first + 2), open(-1));
     let night = (7, 3, first + 2);
     assert_eq!(shortage(&needs, &left), Some(Shortage::SoldOut(night, 0)));
     let room = short_room(mixed().iter().map(RoomLine::room), night, 0).expect("a room");
     assert_eq!((room.index, room.room_type_id.get()), (1, 3));
+    // A closed night is named first, though it is of a higher type.
+    left.insert((7, 5, first + 1), NightSale { rooms_left: 2, stop_sell: true });
+    assert_eq!(shortage(&needs, &left), Some(Shortage::StopSell((7, 5, first + 1))));
     left.remove(&(7, 5, first + 1));
     assert_eq!(shortage(&needs, &left), Some(Shortage::NotOnSale));
 }

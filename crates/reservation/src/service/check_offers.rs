@@ -40,7 +40,7 @@ pub(crate) enum CheckResult {
     /// Rooms are left. With a new token for today's prices, and the rooms by index whose price or terms differ from the
     /// signed ones.
     Available(Box<OrderForm>, Vec<usize>),
-    /// [`ReservationError::SoldOut`] or [`ReservationError::NotOnSale`].
+    /// [`ReservationError::SoldOut`], [`ReservationError::StopSell`] or [`ReservationError::NotOnSale`].
     SoldOut(ReservationError),
     /// The stay can no longer be booked, whatever is left: the reason of its refusal.
     Invalid(Reason),
@@ -95,9 +95,11 @@ impl BookingService {
                 let changed = changed.collect();
                 Ok(CheckResult::Available(Box::new(form), changed))
             }
-            Err(error @ (ReservationError::SoldOut { .. } | ReservationError::NotOnSale)) => {
-                Ok(CheckResult::SoldOut(error))
-            }
+            Err(
+                error @ (ReservationError::SoldOut { .. }
+                | ReservationError::StopSell { .. }
+                | ReservationError::NotOnSale),
+            ) => Ok(CheckResult::SoldOut(error)),
             Err(error) => {
                 let problem = Problem::from(error);
                 match problem.reason().code() {

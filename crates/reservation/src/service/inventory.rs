@@ -1,5 +1,7 @@
 //! What hotel staff put on sale.
 
+use std::collections::BTreeSet;
+
 use jiff::{Timestamp, civil::Date};
 use sqlx::PgPool;
 use staymesh_domain::{DateRange, HotelId, HotelTime, RoomTypeId};
@@ -8,7 +10,7 @@ use super::BookingService;
 use crate::{
     calendar::today,
     error::ReservationError,
-    store::{InventoryChange, InventoryNight, InventorySet},
+    store::{InventoryChange, InventoryNight, InventorySet, RelocationsDue, StopSellChange},
 };
 
 impl BookingService {
@@ -17,22 +19,22 @@ impl BookingService {
         self.store.pool()
     }
 
-    /// The positions of changes that begin before today at the hotel. Its calendar is read only if it decides.
+    /// The positions of ranges that begin before today at the hotel. Its calendar is read only if it decides.
     ///
     /// # Errors
     /// When the hotel service fails, and `HOTEL_NOT_FOUND`.
-    pub(crate) async fn past_changes(
+    pub(crate) async fn past_nights(
         &self,
         hotel_id: HotelId,
-        changes: &[InventoryChange],
+        ranges: &[DateRange],
         now: Timestamp,
     ) -> Result<Vec<usize>, ReservationError> {
         let (_, latest) = HotelTime::today_anywhere(now);
-        if changes.iter().all(|change| latest <= change.nights.from()) {
+        if ranges.iter().all(|nights| latest <= nights.from()) {
             return Ok(vec![]);
         }
         let today = self.hotels.hotel_time(hotel_id).await?.today(now)?;
-        let past = changes.iter().enumerate().filter(|(_, change)| change.nights.from() < today);
+        let past = ranges.iter().enumerate().filter(|(_, nights)| nights.from() < today);
         Ok(past.map(|(at, _)| at).collect())
     }
 
@@ -54,6 +56,40 @@ impl BookingService {
             }
         }
         self.store.set_inventory(hotel_id, changes).await
+    }
+
+    /// Closes or reopens nights of room types of the hotel, or of all that it has if the change names none.
+    ///
+    /// # Errors
+    /// [`ReservationError::EtagMismatch`], unknown room types, and when the hotel service or the database fails.
+    pub(crate) async fn set_stop_sell(
+        &self,
+        hotel_id: HotelId,
+        mut change: StopSellChange,
+    ) -> Result<InventorySet, ReservationError> {
+        let known = self.hotels.room_types(hotel_id).await?;
+        let known: BTreeSet<RoomTypeId> = known.into_iter().map(|room_type| room_type.room_type_id).collect();
+        if change.room_types.is_empty() {
+            change.room_types = known;
+        } else if let Some(unknown) = change.room_types.difference(&known).next() {
+            // The refusal of the hotel service names it.
+            self.hotels.room_type(hotel_id, *unknown).await?;
+        }
+        self.store.set_stop_sell(hotel_id, &change).await
+    }
+
+    /// The nights with relocations due after `after`.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub(crate) async fn list_relocations_due(
+        &self,
+        hotel_id: HotelId,
+        nights: DateRange,
+        after: Option<(Date, i32)>,
+        limit: i64,
+    ) -> Result<Vec<RelocationsDue>, ReservationError> {
+        self.store.list_relocations_due(hotel_id, nights, after, limit).await
     }
 
     /// The inventory, night by night, after `after`, and its etag.

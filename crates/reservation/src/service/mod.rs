@@ -7,6 +7,7 @@ mod holds;
 mod inventory;
 mod late_payments;
 mod offers;
+mod out_of_order;
 mod owners;
 mod parties;
 mod partner_sales;

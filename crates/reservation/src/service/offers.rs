@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use jiff::Timestamp;
+use jiff::{Timestamp, civil::Date};
 use staymesh_domain::{ChildRules, FieldError, HotelId, HotelTime, Page, Parties, RoomTypeId, StayDates};
 
 use super::BookingService;
@@ -30,8 +30,10 @@ pub(crate) struct StayRequest {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Availability {
     pub(crate) room_type_id: RoomTypeId,
-    /// Rooms left in the night with the fewest; 0 when a night has no inventory.
+    /// Rooms left in the night with the fewest; 0 when a night has no inventory or is closed.
     pub(crate) rooms_left: i32,
+    /// The nights that staff have closed.
+    pub(crate) stop_sell: Vec<Date>,
     /// For each night with inventory, the share of its rooms that is sold or held, in percent.
     pub(crate) sold_percent: Vec<i32>,
 }
@@ -222,9 +224,11 @@ pub(super) fn demand(left: &Availability) -> RoomTypeDemand {
 pub(super) fn summarize(room_type_id: RoomTypeId, nights: &[NightLeft], stay: StayDates) -> Availability {
     let complete = i32::try_from(nights.len()) == Ok(stay.night_count());
     let fewest = nights.iter().map(|night| night.rooms_left).min().unwrap_or(0);
+    let stop_sell: Vec<_> = nights.iter().filter(|night| night.stop_sell).map(|night| night.stay_date).collect();
     Availability {
         room_type_id,
-        rooms_left: if complete { fewest.max(0) } else { 0 },
+        rooms_left: if complete && stop_sell.is_empty() { fewest.max(0) } else { 0 },
+        stop_sell,
         sold_percent: nights.iter().map(sold_percent).collect(),
     }
 }

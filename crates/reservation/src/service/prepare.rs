@@ -15,7 +15,7 @@ use super::{
 use crate::{
     clients::{HotelInfo, RoomTypeDemand},
     error::ReservationError,
-    night::{Night, date_of, day_of},
+    night::{Night, NightSale, date_of, day_of},
     offer_token::{MAX_TOKEN, Offer},
     quote::Quote,
     room_line::{RoomLine, RoomLinesSum, Shortage, nights_of, short_room, shortage},
@@ -63,7 +63,7 @@ impl BookingService {
     ///
     /// # Errors
     /// A violation of `check_in` if a room's stay is in the past at the hotel, [`ReservationError::Misfit`],
-    /// [`ReservationError::NotOnSale`], [`ReservationError::SoldOut`],
+    /// [`ReservationError::NotOnSale`], [`ReservationError::StopSell`], [`ReservationError::SoldOut`],
     /// [`ReservationError::Field`] when the offer would be too long, and when the hotel or rate service or the database
     /// fails.
     pub(crate) async fn prepare(
@@ -143,11 +143,15 @@ impl BookingService {
     async fn require_rooms(&self, request: &RoomsRequest, left: &[NightLeft]) -> Result<(), ReservationError> {
         let hotel_id = request.hotel_id;
         let key = |night: &NightLeft| (hotel_id.get(), night.room_type_id.get(), day_of(night.stay_date));
-        let left: BTreeMap<Night, i32> = left.iter().map(|night| (key(night), night.rooms_left)).collect();
+        let left: BTreeMap<Night, NightSale> = left.iter().map(|night| (key(night), night.sale())).collect();
         let rooms = || request.rooms.iter().map(RoomRequest::room);
         let (night, rooms_left) = match shortage(&nights_of(hotel_id.get(), rooms()), &left) {
             None => return Ok(()),
             Some(Shortage::NotOnSale) => return Err(ReservationError::NotOnSale),
+            Some(Shortage::StopSell(night)) => {
+                let room = short_room(rooms(), night, 0);
+                return Err(ReservationError::StopSell { room, stay_date: date_of(night.2) });
+            }
             Some(Shortage::SoldOut(night, rooms_left)) => (night, rooms_left),
         };
         let room = short_room(rooms(), night, rooms_left);

@@ -10,18 +10,35 @@ use crate::{
 };
 
 /// The inventory of a room type from yesterday on, by `HOTEL_ID/ROOM_TYPE_ID`: total and overbooking of each night, and
-/// the plan.
+/// `stop_sell` if it is closed, also before it has inventory; and the plan. The last of two values of a date is shown.
 pub(crate) const INVENTORY: ObjectType = ObjectType {
     name: "inventory",
     snapshot: "select nullif(jsonb_strip_nulls(jsonb_build_object('plan', (
                    select jsonb_build_array(total_inventory, overbooking_percent) from inventory_plan
                    where hotel_id = split_part($1, '/', 1)::integer and room_type_id = split_part($1, '/', 2)::integer
                ))) || coalesce((
-                   select jsonb_object_agg(stay_date, jsonb_build_array(total_inventory, overbooking_percent))
-                   from room_type_inventory
-                   where hotel_id = split_part($1, '/', 1)::integer and room_type_id = split_part($1, '/', 2)::integer
-                       and stay_date >= current_date - 1
+                   select jsonb_object_agg(stay_date, shown order by rank) from (
+                       select stay_date, '[\"stop_sell\"]'::jsonb as shown, 0 as rank
+                       from stop_sell_ahead
+                       where hotel_id = split_part($1, '/', 1)::integer
+                           and room_type_id = split_part($1, '/', 2)::integer and stay_date >= current_date - 1
+                       union all
+                       select stay_date, jsonb_build_array(total_inventory, overbooking_percent)
+                           || case when stop_sell then '[\"stop_sell\"]' else '[]' end::jsonb, 1
+                       from room_type_inventory
+                       where hotel_id = split_part($1, '/', 1)::integer
+                           and room_type_id = split_part($1, '/', 2)::integer and stay_date >= current_date - 1
+                   ) night
                ), '{}'), '{}')",
+};
+
+/// A block of a room, by `HOTEL_ID/OUT_OF_ORDER_ID`.
+pub(crate) const OUT_OF_ORDER: ObjectType = ObjectType {
+    name: "out_of_order",
+    snapshot: "select to_jsonb(block) from (
+                   select room_id, room_type_id, from_date, until_date, end_date, kind, reason from out_of_order
+                   where hotel_id = split_part($1, '/', 1)::integer and out_of_order_id = split_part($1, '/', 2)::uuid
+               ) block",
 };
 
 /// The inventory of a whole hotel, by its id: the nights on sale of each room type from yesterday on.

@@ -5,8 +5,8 @@ use jiff_sqlx::ToSqlx;
 use staymesh_domain::{HotelId, RoomTypeId, StayDates};
 use staymesh_store::{Cause, StoreError};
 
-use super::Store;
-use crate::error::ReservationError;
+use super::{Store, nights::limit_of_sale};
+use crate::{error::ReservationError, night::NightSale};
 
 /// The inventory of a room type in one night.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,8 +19,17 @@ pub struct NightLeft {
     pub total_inventory: i32,
     /// Rooms sold or held.
     pub total_reserved: i32,
-    /// Rooms that the CHECK would still let be reserved; negative when the inventory was reduced.
+    /// Rooms up to the limit of sale; negative when more are reserved.
     pub rooms_left: i32,
+    /// Whether staff have closed the night.
+    pub stop_sell: bool,
+}
+
+impl NightLeft {
+    /// What can still be sold of the night.
+    pub(crate) const fn sale(&self) -> NightSale {
+        NightSale { rooms_left: self.rooms_left, stop_sell: self.stop_sell }
+    }
 }
 
 impl Store {
@@ -35,14 +44,15 @@ impl Store {
         stay: StayDates,
         room_types: &[RoomTypeId],
     ) -> Result<Vec<NightLeft>, ReservationError> {
-        let rows: Vec<(i32, jiff_sqlx::Date, i32, i32, i32)> = sqlx::query_as(
-            "select room_type_id, stay_date, total_inventory, total_reserved,
-                 total_inventory * (100 + overbooking_percent) / 100 - total_reserved
-             from room_type_inventory
+        let rows: Vec<(i32, jiff_sqlx::Date, i32, i32, i32, bool)> = sqlx::query_as(concat!(
+            "select room_type_id, stay_date, total_inventory, total_reserved, ",
+            limit_of_sale!(),
+            " - total_reserved, stop_sell
+             from room_type_inventory i
              where hotel_id = $1 and stay_date >= $2 and stay_date < $3
                  and (cardinality($4::integer[]) = 0 or room_type_id = any($4))
              order by room_type_id, stay_date",
-        )
+        ))
         .bind(hotel_id.get())
         .bind(stay.check_in().to_sqlx())
         .bind(stay.check_out().to_sqlx())
@@ -50,13 +60,14 @@ impl Store {
         .fetch_all(&self.pool)
         .await?;
         rows.into_iter()
-            .map(|(room_type_id, date, total_inventory, total_reserved, rooms_left)| {
+            .map(|(room_type_id, date, total_inventory, total_reserved, rooms_left, stop_sell)| {
                 Ok(NightLeft {
                     room_type_id: RoomTypeId::try_from(room_type_id).map_err(|_| invalid_room_type())?,
                     stay_date: date.to_jiff(),
                     total_inventory,
                     total_reserved,
                     rooms_left,
+                    stop_sell,
                 })
             })
             .collect()

@@ -14,7 +14,7 @@ use uuid::Uuid;
 use super::{
     Transaction,
     lines::reservation_columns,
-    nights::Columns,
+    nights::{Columns, limit_of_sale},
     rows::{ReservationRow, by_id, some_were_carried_over},
 };
 use crate::{
@@ -60,19 +60,23 @@ impl Transaction {
     /// Adds to the rooms reserved in nights that are locked.
     ///
     /// # Errors
-    /// When the CHECK refuses or the database fails.
+    /// [`ReservationError::SoldOut`] when a night that gets more rooms does not sell them, which its caller should
+    /// have found out, and when the CHECK refuses or the database fails.
     pub(crate) async fn add_reserved(&mut self, delta: &Delta) -> Result<(), ReservationError> {
         if delta.is_empty() {
             return Ok(());
         }
         let nights: Columns = delta.keys().copied().collect();
         let (first, last) = nights.span();
-        sqlx::query(
+        let done = sqlx::query(concat!(
             "update room_type_inventory i set total_reserved = i.total_reserved + t.rooms, version = i.version + 1
              from unnest($1::integer[], $2::integer[], $3::integer[], $4::integer[]) t (hotel_id, room_type_id, day, rooms)
              where i.hotel_id = t.hotel_id and i.room_type_id = t.room_type_id and i.stay_date = date '1970-01-01' + t.day
-                 and i.stay_date between date '1970-01-01' + $5 and date '1970-01-01' + $6",
-        )
+                 and i.stay_date between date '1970-01-01' + $5 and date '1970-01-01' + $6
+                 and (t.rooms <= 0 or not i.stop_sell and i.total_reserved + t.rooms <= ",
+            limit_of_sale!(),
+            ")"
+        ))
         .bind(nights.hotels)
         .bind(nights.room_types)
         .bind(nights.days)
@@ -81,6 +85,16 @@ impl Transaction {
         .bind(last)
         .execute(&mut *self.0)
         .await?;
+        // A night that is released may be in the archive, where rooms are no longer counted.
+        let grows = delta.values().any(|rooms| *rooms > 0);
+        if grows && usize::try_from(done.rows_affected()) != Ok(delta.len()) {
+            return Err(ReservationError::SoldOut {
+                room: None,
+                stay_date: None,
+                rooms_left: None,
+                hold_expire_time: None,
+            });
+        }
         Ok(())
     }
 

@@ -13,7 +13,7 @@ use super::{
     Store, Transaction,
     hold_limits::{added, added_to_nights, is_refusal, share},
     lines::{Document, LineColumns, reservation_columns},
-    nights::Columns,
+    nights::{Columns, limit_of_sale},
     prices::WrittenPrices,
     rows::{ReservationRow, by_id},
 };
@@ -33,7 +33,7 @@ pub(crate) type ClientReferences = BTreeMap<(String, String), ReservationId>;
 
 /// The CHECK that keeps a night within its overbooking limit. It has the final decision on every booking.
 const NOT_OVERBOOKED: &str = "room_type_inventory_not_overbooked";
-/// Raised when a night of a booking was never put on sale.
+/// Raised when a night of a booking was never put on sale, is closed, or has too few rooms up to its limit of sale.
 const ON_SALE: &str = "room_type_inventory_on_sale";
 /// The reservation exists.
 const ID_IS_UNIQUE: &str = "reservation_pkey";
@@ -41,8 +41,8 @@ const ID_IS_UNIQUE: &str = "reservation_pkey";
 const REFERENCE_IS_UNIQUE: &str = "reservation_client_reference_idx";
 
 impl Store {
-    /// Creates all of the reservations in one statement with its own commit, or none. `None`: a night is sold out or not
-    /// on sale, too much would be held unpaid, or a reservation or one with its client reference exists.
+    /// Creates all of the reservations in one statement with its own commit, or none. `None`: a night is sold out, closed or
+    /// not on sale, too much would be held unpaid, or a reservation or one with its client reference exists.
     ///
     /// # Errors
     /// When the database fails; then it is unknown whether they were created.
@@ -306,7 +306,8 @@ fn unexpected(summary: &str) -> StoreError {
     StoreError::Unexpected(Cause { sqlstate: None, summary: summary.to_owned() })
 }
 
-/// The statement. Nights are locked in key order and before anything is written, so that a refusal costs little.
+/// The statement. Nights are locked in key order and before anything is written, so that a refusal costs little. Whether
+/// each sells the rooms is decided by the row as it is locked; the CHECK has the last word.
 /// Limits of unpaid holds are decided when the nights are locked and before anything is inserted.
 /// Reservations are inserted in id order: concurrent inserts of the same ids wait for each other and must not deadlock.
 /// Their lines and first revisions follow when all of them are inserted.
@@ -316,7 +317,10 @@ macro_rules! create_statement {
     ($events:literal) => {
         concat!(
             "with night as materialized (
-    select i.hotel_id, i.room_type_id, i.stay_date, t.rooms
+    select i.hotel_id, i.room_type_id, i.stay_date, t.rooms,
+        not i.stop_sell and i.total_reserved + t.rooms <= ",
+            limit_of_sale!(),
+            " as sells
     from unnest($16::integer[], $17::integer[], $18::integer[], $19::integer[]) t (hotel_id, room_type_id, day, rooms)
     join room_type_inventory i on i.hotel_id = t.hotel_id and i.room_type_id = t.room_type_id
         and i.stay_date = date '1970-01-01' + t.day
@@ -327,7 +331,7 @@ macro_rules! create_statement {
     update room_type_inventory i set total_reserved = i.total_reserved + night.rooms, version = i.version + 1
     from night
     where i.hotel_id = night.hotel_id and i.room_type_id = night.room_type_id and i.stay_date = night.stay_date
-        and i.stay_date between date '1970-01-01' + $20 and date '1970-01-01' + $21
+        and i.stay_date between date '1970-01-01' + $20 and date '1970-01-01' + $21 and night.sells
     returning 1
 ), booked as (
     insert into reservation (hotel_id, reservation_id, owner, room_type_id, check_in, check_out, rooms, guests,

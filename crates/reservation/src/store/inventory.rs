@@ -4,13 +4,14 @@ use std::collections::BTreeSet;
 
 use jiff::civil::Date;
 use jiff_sqlx::ToSqlx;
+use sqlx::FromRow;
 use staymesh_domain::{DateRange, HotelId, RoomTypeId};
 use staymesh_store::{Cause, ResultExt, StoreError};
 
 use super::{
     Store,
     audit::{HOTEL_INVENTORY, INVENTORY},
-    inventory_change::{InventoryChange, inventory_etag, lock_nights, require_etags, set_nights, set_plan},
+    inventory_change::{InventoryChange, inventory_etag, lock_nights, require_etags, set_nights, set_plan, span},
     inventory_version,
 };
 use crate::error::ReservationError;
@@ -25,9 +26,10 @@ pub struct InventorySet {
 }
 
 /// The inventory of one night.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, FromRow)]
 pub struct InventoryNight {
     /// The night.
+    #[sqlx(try_from = "jiff_sqlx::Date")]
     pub stay_date: Date,
     /// Rooms on sale.
     pub total_inventory: i32,
@@ -37,6 +39,17 @@ pub struct InventoryNight {
     pub overbooking_percent: i16,
     /// Number of changes.
     pub version: i32,
+    /// Whether staff have closed it.
+    pub stop_sell: bool,
+    /// Rooms that are out of order.
+    pub out_of_order: i32,
+}
+
+impl InventoryNight {
+    /// Guests who have to be moved: rooms reserved beyond those that can be used.
+    pub fn relocations_due(&self) -> i32 {
+        (self.total_reserved - (self.total_inventory - self.out_of_order).max(0)).max(0)
+    }
 }
 
 /// The key of an inventory plan: hotel id and room type id.
@@ -57,15 +70,13 @@ impl Store {
             self.ensure_partitions(change.nights.from(), change.nights.until()).await?;
         }
         let mut transaction = self.pool.begin().await?;
-        // One inventory change per hotel at a time, so that two of them cannot deadlock.
-        sqlx::query("select pg_advisory_xact_lock(hashtext('set_inventory'), $1)")
-            .bind(hotel_id.get())
-            .execute(&mut *transaction)
-            .await?;
+        inventory_version::lock_hotel(&mut transaction, hotel_id).await?;
         let room_types: BTreeSet<_> = changes.iter().map(|change| change.room_type_id).collect();
         let versions = inventory_version::list(&mut transaction, hotel_id, &room_types).await?;
-        require_etags(changes, &versions)?;
-        lock_nights(&mut transaction, hotel_id, changes).await?;
+        require_etags(changes.iter().map(|change| (change.room_type_id, &*change.etag)), &versions)?;
+        if let Some((from, until)) = span(changes) {
+            lock_nights(&mut transaction, hotel_id, &room_types, from, until).await?;
+        }
         let mut watched = Vec::new();
         for room_type_id in &room_types {
             watched.push(INVENTORY.before(&mut transaction, &format!("{hotel_id}/{room_type_id}")).await?);
@@ -120,8 +131,8 @@ impl Store {
         after: Option<Date>,
         limit: i64,
     ) -> Result<Vec<InventoryNight>, ReservationError> {
-        let rows: Vec<(jiff_sqlx::Date, i32, i32, i16, i32)> = sqlx::query_as(
-            "select stay_date, total_inventory, total_reserved, overbooking_percent, version
+        Ok(sqlx::query_as(
+            "select stay_date, total_inventory, total_reserved, overbooking_percent, version, stop_sell, out_of_order
              from room_type_inventory
              where hotel_id = $1 and room_type_id = $2 and stay_date >= $3 and stay_date < $4
                  and ($5::date is null or stay_date > $5)
@@ -134,17 +145,7 @@ impl Store {
         .bind(after.map(ToSqlx::to_sqlx))
         .bind(limit)
         .fetch_all(&self.pool)
-        .await?;
-        Ok(rows
-            .into_iter()
-            .map(|(date, total_inventory, total_reserved, overbooking_percent, version)| InventoryNight {
-                stay_date: date.to_jiff(),
-                total_inventory,
-                total_reserved,
-                overbooking_percent,
-                version,
-            })
-            .collect())
+        .await?)
     }
 
     /// Takes a hotel, or one room type, off sale from `today` on.
@@ -159,10 +160,7 @@ impl Store {
     ) -> Result<(), ReservationError> {
         let room_type = room_type_id.map(RoomTypeId::get);
         let mut transaction = self.pool.begin().await?;
-        sqlx::query("select pg_advisory_xact_lock(hashtext('set_inventory'), $1)")
-            .bind(hotel_id.get())
-            .execute(&mut *transaction)
-            .await?;
+        inventory_version::lock_hotel(&mut transaction, hotel_id).await?;
         let watched = match room_type {
             Some(room_type) => INVENTORY.before(&mut transaction, &format!("{hotel_id}/{room_type}")).await?,
             None => HOTEL_INVENTORY.before(&mut transaction, &hotel_id).await?,
@@ -249,17 +247,38 @@ impl Store {
         let (hotel_id, room_type_id) = after.unwrap_or((0, 0));
         self.ensure_partitions(today, horizon).await?;
         let mut transaction = self.pool.begin().await?;
+        // A statement of its own, so that the next one sees the closures and the blocks that were committed before.
+        sqlx::query(
+            "select pg_advisory_xact_lock(hashtext('set_inventory'), hotel_id) from (
+                 select distinct hotel_id from inventory_plan
+                 where (hotel_id, room_type_id) > ($1, $2) and (hotel_id, room_type_id) <= ($3, $4) and next_date < $5
+                 order by hotel_id
+             ) due",
+        )
+        .bind(hotel_id)
+        .bind(room_type_id)
+        .bind(last.0)
+        .bind(last.1)
+        .bind(horizon.to_sqlx())
+        .execute(&mut *transaction)
+        .await?;
         let new: i64 = sqlx::query_scalar(
             "with due as materialized (
                  select * from inventory_plan
                  where (hotel_id, room_type_id) > ($1, $2) and (hotel_id, room_type_id) <= ($3, $4) and next_date < $6
                  order by hotel_id, room_type_id for no key update
              ), new as (
-                 insert into room_type_inventory (hotel_id, room_type_id, stay_date, total_inventory, overbooking_percent)
-                 select hotel_id, room_type_id, night::date, total_inventory, overbooking_percent
+                 insert into room_type_inventory (hotel_id, room_type_id, stay_date, total_inventory, overbooking_percent,
+                     stop_sell, out_of_order)
+                 select hotel_id, room_type_id, night::date, total_inventory, overbooking_percent,
+                     (hotel_id, room_type_id, night::date) in (select a.* from stop_sell_ahead a),
+                     rooms_out_of_order(hotel_id, room_type_id, night::date)
                  from due, generate_series(greatest(next_date, $5), $6 - 1, interval '1 day') night
                  on conflict (hotel_id, room_type_id, stay_date) do nothing
                  returning 1
+             ), past as (
+                 delete from stop_sell_ahead a using due
+                 where a.hotel_id = due.hotel_id and a.room_type_id = due.room_type_id and a.stay_date < $5
              ), moved as (
                  update inventory_plan p set next_date = $6 from due
                  where p.hotel_id = due.hotel_id and p.room_type_id = due.room_type_id

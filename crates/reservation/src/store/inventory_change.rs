@@ -1,12 +1,14 @@
 //! A change of inventory by staff, and the statements that carry it out.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+use jiff::civil::Date;
 use jiff_sqlx::ToSqlx;
 use sqlx::PgConnection;
 use staymesh_domain::{DateRange, HotelId, RoomTypeId};
 use staymesh_store::ResultExt;
 
+use super::inventory_version;
 use crate::error::{BelowReserved, ReservationError};
 
 /// Overbooking of a night when neither its change nor the plan of its room type names one, in percent (R10).
@@ -34,38 +36,50 @@ pub struct InventoryChange {
 pub(super) fn inventory_etag(room_type_id: RoomTypeId, version: i64) -> String {
     format!("i{:x}-{version:x}", room_type_id.get())
 }
-/// Optimistic concurrency control: each change that names an etag must name that of the version.
-pub(super) fn require_etags(
-    changes: &[InventoryChange],
+
+/// From the first night that changes name to the day after the last; `None` without changes.
+pub(super) fn span(changes: &[InventoryChange]) -> Option<(Date, Date)> {
+    let from = changes.iter().map(|change| change.nights.from()).min()?;
+    Some((from, changes.iter().map(|change| change.nights.until()).max()?))
+}
+
+/// The weekdays of a range as `isodow` numbers them.
+pub(super) fn weekday_numbers(nights: DateRange) -> Vec<i32> {
+    let contains = |day: &i8| {
+        jiff::civil::Weekday::from_monday_one_offset(*day).is_ok_and(|weekday| nights.weekdays().contains(weekday))
+    };
+    (1..=7).filter(contains).map(i32::from).collect()
+}
+
+/// Optimistic concurrency control: each etag of a change, unless it is empty, must be that of the version.
+pub(super) fn require_etags<'a>(
+    etags: impl IntoIterator<Item = (RoomTypeId, &'a str)>,
     versions: &BTreeMap<RoomTypeId, i64>,
 ) -> Result<(), ReservationError> {
-    let current = changes.iter().all(|change| {
-        let version = versions.get(&change.room_type_id);
-        change.etag.is_empty() || version.is_some_and(|v| change.etag == inventory_etag(change.room_type_id, *v))
+    let current = etags.into_iter().all(|(room_type_id, etag)| {
+        let version = versions.get(&room_type_id);
+        etag.is_empty() || version.is_some_and(|version| etag == inventory_etag(room_type_id, *version))
     });
     if current { Ok(()) } else { Err(ReservationError::EtagMismatch) }
 }
 
-/// Sets the nights of a change. Yields how many of them changed.
+/// Sets the nights of a change; stop-sell and rooms out of order stay. Yields how many of them changed.
 pub(super) async fn set_nights(
     transaction: &mut PgConnection,
     hotel_id: HotelId,
     change: &InventoryChange,
 ) -> Result<u64, ReservationError> {
-    let weekdays: Vec<i32> = (1..=7)
-        .filter(|day| {
-            jiff::civil::Weekday::from_monday_one_offset(*day)
-                .is_ok_and(|weekday| change.nights.weekdays().contains(weekday))
-        })
-        .map(i32::from)
-        .collect();
+    let weekdays = weekday_numbers(change.nights);
     if let Some(night) = first_below_reserved(transaction, hotel_id, change, &weekdays).await? {
         return Err(ReservationError::BelowReserved(Some(night)));
     }
     let done = sqlx::query(
-        "insert into room_type_inventory as i (hotel_id, room_type_id, stay_date, total_inventory, overbooking_percent)
+        "insert into room_type_inventory as i (hotel_id, room_type_id, stay_date, total_inventory, overbooking_percent,
+             stop_sell, out_of_order)
          select $1, $2, night::date, $5, coalesce($6, (
-                 select overbooking_percent from inventory_plan where hotel_id = $1 and room_type_id = $2), $8)
+                 select overbooking_percent from inventory_plan where hotel_id = $1 and room_type_id = $2), $8),
+             night::date in (select stay_date from stop_sell_ahead where hotel_id = $1 and room_type_id = $2),
+             rooms_out_of_order($1, $2, night::date)
          from generate_series($3::date, $4::date - 1, interval '1 day') night
          where extract(isodow from night)::integer = any($7)
          order by night
@@ -143,22 +157,23 @@ pub(super) async fn set_plan(
     Ok(done.rows_affected())
 }
 
-/// Locks the existing nights in key order, as bookings do, before the changes update them in request order.
+/// Locks the existing nights in key order, as bookings do, before they are updated in another order.
 pub(super) async fn lock_nights(
     transaction: &mut PgConnection,
     hotel_id: HotelId,
-    changes: &[InventoryChange],
+    room_types: &BTreeSet<RoomTypeId>,
+    from: Date,
+    until: Date,
 ) -> Result<(), ReservationError> {
-    let room_types: Vec<i32> = changes.iter().map(|change| change.room_type_id.get()).collect();
     sqlx::query(
         "select from room_type_inventory
          where hotel_id = $1 and room_type_id = any($2) and stay_date >= $3 and stay_date < $4
          order by room_type_id, stay_date for no key update",
     )
     .bind(hotel_id.get())
-    .bind(room_types)
-    .bind(changes.iter().map(|change| change.nights.from()).min().map(ToSqlx::to_sqlx))
-    .bind(changes.iter().map(|change| change.nights.until()).max().map(ToSqlx::to_sqlx))
+    .bind(inventory_version::ids(room_types))
+    .bind(from.to_sqlx())
+    .bind(until.to_sqlx())
     .execute(transaction)
     .await?;
     Ok(())

@@ -7,6 +7,16 @@ use staymesh_domain::{HotelId, RoomTypeId};
 
 use crate::error::ReservationError;
 
+/// Locks changes of a hotel's inventory until the end of the transaction, before any row is locked: one change at a time,
+/// so that two of them cannot deadlock, and no night is created while its closure or its rooms out of order change.
+pub(super) async fn lock_hotel(connection: &mut PgConnection, hotel_id: HotelId) -> Result<(), ReservationError> {
+    sqlx::query("select pg_advisory_xact_lock(hashtext('set_inventory'), $1)")
+        .bind(hotel_id.get())
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
 /// The version of the inventory of a room type; 0 before the first change.
 pub(super) async fn get(
     connection: &mut PgConnection,
@@ -66,6 +76,7 @@ struct Row {
     version: i64,
 }
 
-fn ids(room_types: &BTreeSet<RoomTypeId>) -> Vec<i32> {
+/// The ids as parameters of a statement.
+pub(super) fn ids(room_types: &BTreeSet<RoomTypeId>) -> Vec<i32> {
     room_types.iter().map(|id| id.get()).collect()
 }

@@ -16,11 +16,14 @@ mod inventory_change;
 mod inventory_version;
 mod lines;
 mod nights;
+mod out_of_order;
 mod pool;
 mod prices;
 mod read;
+mod relocations;
 mod room_guests;
 mod rows;
+mod stop_sell;
 
 pub use availability::NightLeft;
 pub(crate) use change::Delta;
@@ -30,9 +33,12 @@ pub use holds::HoldCursor;
 pub(crate) use holds::LockedHold;
 pub use inventory::{InventoryNight, InventorySet, PlanKey};
 pub use inventory_change::InventoryChange;
+pub use out_of_order::{NewOutOfOrder, OutOfOrder, OutOfOrderFilter, OutOfOrderKind};
 pub use pool::Store;
 pub(crate) use pool::Transaction;
 pub use read::{ListFilter, ListPosition};
+pub use relocations::RelocationsDue;
+pub use stop_sell::StopSellChange;
 
 #[cfg(test)]
 mod tests;

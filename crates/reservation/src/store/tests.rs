@@ -6,9 +6,12 @@ mod hold_operations;
 mod holds;
 mod nights;
 mod no_shows;
+mod out_of_order;
 mod partner_sales;
 mod rooms;
+mod sale_races;
 mod states;
+mod stop_sell;
 
 use std::sync::Arc;
 

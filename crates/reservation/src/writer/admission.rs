@@ -7,7 +7,7 @@ use staymesh_domain::ReservationId;
 use super::hold_limits::{Holds, Refusal};
 use crate::{
     model::NewReservation,
-    night::Night,
+    night::{Night, NightSale},
     room_line::{Shortage, shortage},
     store::ClientReferences,
 };
@@ -36,6 +36,8 @@ pub(super) enum Verdict {
     Admitted,
     /// The first night with too few rooms left, and the rooms left in it. It takes nothing.
     SoldOut(Night, i32),
+    /// The first night that is closed. It takes nothing.
+    StopSell(Night),
     /// It exceeds a limit of unpaid holds. It takes nothing.
     Unpaid(Refusal),
     /// A night was never put on sale. It takes nothing.
@@ -46,13 +48,12 @@ pub(super) enum Verdict {
     ReferenceTaken(ReservationId),
 }
 
-/// Decides in order of arrival, as if each booking came alone. `left` has the rooms left in every night on sale, and is
+/// Decides in order of arrival, as if each booking came alone. `left` has what can be sold of every night on sale, and is
 /// reduced by what is admitted; `holds` has what is held unpaid, and `references` the client references that are taken, and
-/// both grow by it. A refused booking takes nothing, so it
-/// does not affect the others.
+/// both grow by it. A refused booking takes nothing, so it does not affect the others.
 pub(super) fn admit(
     orders: &[&NewReservation],
-    left: &mut BTreeMap<Night, i32>,
+    left: &mut BTreeMap<Night, NightSale>,
     references: &mut ClientReferences,
     holds: &mut Holds,
 ) -> Vec<Verdict> {
@@ -63,7 +64,7 @@ pub(super) fn admit(
 /// [`admit`], with the limits of unpaid holds as a function of the booking's index: it counts a booking or refuses it.
 fn decide(
     demands: &[Demand],
-    left: &mut BTreeMap<Night, i32>,
+    left: &mut BTreeMap<Night, NightSale>,
     references: &mut ClientReferences,
     mut hold: impl FnMut(usize) -> Option<Refusal>,
 ) -> Vec<Verdict> {
@@ -81,14 +82,15 @@ fn decide(
         let verdict = match shortage(&demand.rooms, left) {
             None => hold(at).map_or(Verdict::Admitted, Verdict::Unpaid),
             Some(Shortage::NotOnSale) => Verdict::NotOnSale,
+            Some(Shortage::StopSell(night)) => Verdict::StopSell(night),
             Some(Shortage::SoldOut(night, rooms_left)) => Verdict::SoldOut(night, rooms_left),
         };
         if verdict == Verdict::Admitted {
             admitted.insert(demand.id, at);
             references.extend(demand.reference.clone().map(|reference| (reference, demand.id)));
             for (night, rooms) in &demand.rooms {
-                if let Some(left) = left.get_mut(night) {
-                    *left -= rooms;
+                if let Some(sale) = left.get_mut(night) {
+                    sale.rooms_left -= rooms;
                 }
             }
         }
@@ -103,7 +105,7 @@ mod tests {
 
     use super::*;
 
-    fn admit(demands: &[Demand], left: &mut BTreeMap<Night, i32>) -> Vec<Verdict> {
+    fn admit(demands: &[Demand], left: &mut BTreeMap<Night, NightSale>) -> Vec<Verdict> {
         decide(demands, left, &mut ClientReferences::new(), |_| None)
     }
 
@@ -125,22 +127,34 @@ mod tests {
         demand
     }
 
-    fn inventory(rooms: &[i32]) -> BTreeMap<Night, i32> {
-        (0..).zip(rooms).map(|(day, rooms)| ((1, 1, day), *rooms)).collect()
+    fn open(rooms_left: i32) -> NightSale {
+        NightSale { rooms_left, stop_sell: false }
+    }
+
+    fn inventory(rooms: &[i32]) -> BTreeMap<Night, NightSale> {
+        (0..).zip(rooms).map(|(day, rooms)| ((1, 1, day), open(*rooms))).collect()
     }
 
     /// [`inventory`] of two room types.
-    fn inventories(rooms: &[i32]) -> BTreeMap<Night, i32> {
-        let of_second = (0..).zip(rooms).map(|(day, rooms)| ((1, 2, day), *rooms));
+    fn inventories(rooms: &[i32]) -> BTreeMap<Night, NightSale> {
+        let of_second = (0..).zip(rooms).map(|(day, rooms)| ((1, 2, day), open(*rooms)));
         inventory(rooms).into_iter().chain(of_second).collect()
     }
 
     #[test]
     fn booking_whose_second_room_is_sold_out_takes_nothing_and_names_the_night() {
         let mut left = inventories(&[1, 1]);
-        left.insert((1, 2, 1), 0);
+        left.insert((1, 2, 1), open(0));
         let verdicts = admit(&[mixed_demand(1, 0, 2, 1), demand(2, 0, 2, 1)], &mut left);
         assert_eq!(verdicts, [Verdict::SoldOut((1, 2, 1), 0), Verdict::Admitted]);
+    }
+
+    #[test]
+    fn closed_night_refuses_before_a_sold_out_one_and_other_nights_are_sold() {
+        let mut left = inventory(&[0, 5, 5]);
+        left.insert((1, 1, 1), NightSale { rooms_left: 5, stop_sell: true });
+        let verdicts = admit(&[demand(1, 0, 2, 1), demand(2, 1, 2, 1), demand(3, 2, 1, 5)], &mut left);
+        assert_eq!(verdicts, [Verdict::StopSell((1, 1, 1)), Verdict::StopSell((1, 1, 1)), Verdict::Admitted]);
     }
 
     #[test]
@@ -193,7 +207,7 @@ mod tests {
             let demands: Vec<_> = requests.iter().map(demand_of).collect();
             let mut together = inventories(&rooms);
             let verdicts = admit(&demands, &mut together);
-            prop_assert!(together.values().all(|left| *left >= 0));
+            prop_assert!(together.values().all(|sale| sale.rooms_left >= 0));
 
             let mut alone = inventories(&rooms);
             let mut known = Vec::new();

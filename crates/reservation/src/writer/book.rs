@@ -38,8 +38,9 @@ pub(crate) async fn book_all(
 /// booking. Those created before, alone or earlier in the batch, get the same outcome again.
 ///
 /// # Errors
-/// Of each booking: [`ReservationError::SoldOut`], [`ReservationError::NotOnSale`], [`ReservationError::Unpaid`],
-/// [`ReservationError::UnpaidShare`], [`ReservationError::IdReused`], [`ReservationError::ReferenceTaken`].
+/// Of each booking: [`ReservationError::SoldOut`], [`ReservationError::StopSell`], [`ReservationError::NotOnSale`],
+/// [`ReservationError::Unpaid`], [`ReservationError::UnpaidShare`], [`ReservationError::IdReused`],
+/// [`ReservationError::ReferenceTaken`].
 /// Of the whole batch, when the database fails; then it is unknown whether any was created.
 pub(crate) async fn book_each(store: &Store, orders: &[NewReservation]) -> Result<Vec<Outcome>, ReservationError> {
     // A booking, or one with its reference, that another replica creates between the read and the insert is found by the next attempt's read, so

@@ -12,7 +12,7 @@ use crate::{
     events::{BookingMail, Cancelled, SoldByPartner, mail_aggregate},
     lifecycle::{Change, Command, Decision, Rooms, decide},
     model::Reservation,
-    night::{Night, date_of},
+    night::{Night, NightSale, date_of},
     room_line::{RoomLine, short_room},
     store::Delta,
 };
@@ -79,9 +79,9 @@ impl<'a> ChangePlan<'a> {
             .collect()
     }
 
-    /// Decides in order who gets rooms again. `left` has the rooms left in each night on sale. A payment for rooms that
-    /// are sold out becomes a refund in full.
-    pub(crate) fn settle_rooms(&mut self, mut left: BTreeMap<Night, i32>) {
+    /// Decides in order who gets rooms again. `left` has what can be sold of each night on sale. A payment for rooms that
+    /// are sold out, or in a closed night, becomes a refund in full.
+    pub(crate) fn settle_rooms(&mut self, mut left: BTreeMap<Night, NightSale>) {
         for judged in &mut self.judged {
             let Ok((booking, decision)) = judged else { continue };
             let Decision::Change(change) = decision else { continue };
@@ -97,15 +97,15 @@ impl<'a> ChangePlan<'a> {
                 Rooms::Retake => 1,
             };
             let nights = booking.nights();
-            let short = |(night, rooms): (&Night, &i32)| left.get(night).is_none_or(|left| left < rooms);
+            let short = |(night, rooms): (&Night, &i32)| left.get(night).is_none_or(|sale| !sale.sells(*rooms));
             if sign > 0 && nights.iter().any(short) {
                 *decision = Decision::RefundPayment { note: change.payment_id };
                 continue;
             }
             for (night, rooms) in nights {
                 // A past night may be in the archive, where rooms are no longer counted.
-                if let Some(left) = left.get_mut(&night) {
-                    *left -= sign * rooms;
+                if let Some(sale) = left.get_mut(&night) {
+                    sale.rooms_left -= sign * rooms;
                     *self.delta.entry(night).or_default() += sign * rooms;
                 }
             }
@@ -214,11 +214,15 @@ impl<'a> ChangePlan<'a> {
     }
 }
 
-/// That a night of the reservation has no room left, and which; `None` if each has one.
-fn sold_out(booking: &Reservation, left: &BTreeMap<Night, i32>) -> Option<ReservationError> {
-    let night = booking.nights().into_keys().find(|night| left.get(night).is_none_or(|left| *left < 1))?;
+/// Why not one more room of each of the reservation's nights can be sold; `None` if it can.
+fn sold_out(booking: &Reservation, left: &BTreeMap<Night, NightSale>) -> Option<ReservationError> {
+    let one_more = |night: &Night| left.get(night).is_none_or(|sale| !sale.sells(1));
+    let night = booking.nights().into_keys().find(one_more)?;
     let room = short_room(booking.lines.iter().map(RoomLine::room), night, 0);
     let stay_date = date_of(night.2);
+    if left.get(&night).is_some_and(|sale| sale.stop_sell) {
+        return Some(ReservationError::StopSell { room, stay_date });
+    }
     Some(ReservationError::SoldOut { room, stay_date, rooms_left: Some(0), hold_expire_time: None })
 }
 

@@ -61,6 +61,10 @@ pub(super) fn outcomes(orders: &[NewReservation], admitted: &Admitted) -> Vec<Ou
                 rooms_left: Some(*rooms_left),
                 hold_expire_time: admitted.holds.get(night).copied(),
             }),
+            Some(Verdict::StopSell(night)) => Err(ReservationError::StopSell {
+                room: short_room(order.lines.iter().map(RoomLine::room), *night, 0),
+                stay_date: date_of(night.2),
+            }),
             Some(Verdict::ReferenceTaken(first)) => Err(ReservationError::ReferenceTaken(*first)),
             Some(Verdict::Unpaid(Refusal::RoomNights(limit))) => Err(ReservationError::Unpaid(*limit)),
             Some(Verdict::Unpaid(Refusal::Share(night, share, wanted))) => Err(ReservationError::UnpaidShare {

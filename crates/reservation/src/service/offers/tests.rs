@@ -18,7 +18,17 @@ fn night(day: i8, total: i32, reserved: i32, left: i32) -> NightLeft {
         total_inventory: total,
         total_reserved: reserved,
         rooms_left: left,
+        stop_sell: false,
     }
+}
+
+#[test]
+fn stay_over_a_closed_night_has_no_rooms_left_and_names_the_night() {
+    let stay = StayDates::parse("2030-01-01", "2030-01-03").expect("a stay");
+    let nights = [night(1, 10, 2, 9), NightLeft { stop_sell: true, ..night(2, 10, 1, 10) }];
+    let summary = summarize(id(3), &nights, stay);
+    assert_eq!((summary.rooms_left, summary.stop_sell), (0, vec![date(2030, 1, 2)]));
+    assert_eq!(summary.sold_percent, [20, 10], "prices do not depend on it");
 }
 
 #[test]

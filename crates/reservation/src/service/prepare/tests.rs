@@ -55,6 +55,21 @@ async fn prepare_signs_the_offer_for_its_caller_and_holds_no_rooms() {
 }
 
 #[tokio::test]
+async fn closed_night_is_refused_with_its_room_before_a_sold_out_one() {
+    let mut hotels = hotel_in("Europe/Lisbon");
+    hotels.expect_room_type().returning(|_, room_type_id| Ok(room_type(room_type_id.get(), 2)));
+    let (service, request, database) = service(hotels, MockRateClient::new()).await;
+    sqlx::query("update room_type_inventory set stop_sell = true where room_type_id = 2")
+        .execute(database.pool())
+        .await
+        .expect("closed");
+    let refused = service.prepare("me".into(), rooms(&request, &[(1, 1), (3, 1), (2, 1)]), now()).await;
+    let Err(ReservationError::StopSell { room, stay_date }) = refused else { panic!("closed") };
+    assert_eq!(room, Some(ShortRoom { index: 2, room_type_id: id(2) }));
+    assert_eq!(stay_date, Some(request.stay.check_in()));
+}
+
+#[tokio::test]
 async fn each_party_of_a_booking_is_judged_by_its_own_room_type() {
     let mut hotels = MockHotelClient::new();
     hotels.expect_hotel().times(3).returning(|_| Ok(hotel_info("Europe/Lisbon", ChildRules::default())));

@@ -41,8 +41,23 @@ fn by_id(bookings: &[&Reservation]) -> BTreeMap<Uuid, Reservation> {
 }
 
 /// So many rooms left in every night of the reservation.
-fn left(booking: &Reservation, rooms: i32) -> BTreeMap<Night, i32> {
-    booking.nights().into_keys().map(|night| (night, rooms)).collect()
+fn left(booking: &Reservation, rooms: i32) -> BTreeMap<Night, NightSale> {
+    let sale = NightSale { rooms_left: rooms, stop_sell: false };
+    booking.nights().into_keys().map(|night| (night, sale)).collect()
+}
+
+#[test]
+fn late_payment_for_a_closed_night_is_refunded_and_a_cancellation_releases_it() {
+    let (late, sold) = (expired(1), held(1));
+    let orders = [confirm(&late), order(&sold, Command::Cancel)];
+    let mut plan = ChangePlan::new(&orders, &by_id(&[&late, &sold]));
+    let mut nights = left(&late, 9);
+    for sale in nights.values_mut() {
+        sale.stop_sell = true;
+    }
+    plan.settle_rooms(nights);
+    assert_eq!(plan.delta().values().copied().collect::<Vec<_>>(), [-1, -1]);
+    assert_eq!(plan.notes().iter().map(|(booking, _)| *booking).collect::<Vec<_>>(), [late.id.as_uuid()]);
 }
 
 #[test]
