@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// Methods whose changes write audit records (`staymesh_store::audit`). Each is tested in its service's crate.
-const AUDITED: [&str; 30] = [
+const AUDITED: [&str; 33] = [
     "hotel.v1.HotelAdminService/CreateHotel",
     "hotel.v1.HotelAdminService/CreateRoom",
     "hotel.v1.HotelAdminService/CreateRoomType",
@@ -36,6 +36,9 @@ const AUDITED: [&str; 30] = [
     "rate.v1.RateAdminService/SetNightlyPrices",
     "rate.v1.RateAdminService/SetRoomRate",
     "rate.v1.RateAdminService/SetTaxes",
+    "reservation.v1.FrontDeskService/CheckIn",
+    "reservation.v1.FrontDeskService/CheckOut",
+    "reservation.v1.FrontDeskService/UndoCheckIn",
     "reservation.v1.InventoryAdminService/BulkSetInventory",
     "reservation.v1.InventoryAdminService/CreateOutOfOrder",
     "reservation.v1.InventoryAdminService/EndOutOfOrder",

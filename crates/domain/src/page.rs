@@ -131,6 +131,11 @@ impl<K: Serialize + DeserializeOwned> Page<K> {
         Some(Self { size, after, filters })
     }
 
+    /// A token that continues after `key`, also when there are no rows after it yet: for readers that follow a list as it grows.
+    pub fn token(key: &K, filters: &[&str]) -> String {
+        encode(key, hash(filters))
+    }
+
     /// Truncates rows fetched with [`PageSize::limit`] to the page and returns them with the `next_page_token`, which is
     /// empty on the last page.
     pub fn cut<T>(&self, rows: Vec<T>, key: impl Fn(&T) -> K) -> (Vec<T>, String) {

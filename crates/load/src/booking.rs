@@ -13,7 +13,7 @@ use staymesh_domain::{
 };
 use staymesh_mesh::{cancellation_types::cancellation_terms, proto_types};
 use staymesh_reservation::{
-    RoomLine,
+    RoomLine, RoomStatus,
     offer_token::{Offer, OfferSigner},
     quote::{Night, Quote, TaxLine},
 };
@@ -78,7 +78,8 @@ pub fn prepare(
     let owner = callers[caller].subject.clone();
     let room_type_id = RoomTypeId::try_from(stay_request.room_type_id)?;
     let party = Party::new(GUESTS, Vec::new()).map_err(|_| anyhow!("the guests are no party"))?;
-    let line = RoomLine { room_type_id, stay: stay_request.stay, party, quote: quote(stay_request.stay)? };
+    let quote = quote(stay_request.stay)?;
+    let line = RoomLine { room_type_id, stay: stay_request.stay, party, quote, status: RoomStatus::Live };
     let offer = Offer::new(id, owner, vec![line], now);
     let message = CreateReservationRequest {
         reservation_id: id.to_string(),

@@ -1,6 +1,5 @@
 //! Audit records at the boundary of a service: the origin of a request, and the list that administrators read.
 
-use jiff::Timestamp;
 use prost_types::{ListValue, Struct, Value, value::Kind};
 use serde_json::Value as Json;
 use sqlx::PgPool;
@@ -8,10 +7,15 @@ use staymesh_api::{
     audit::v1 as proto,
     options::v1::{Gateway as Entered, Role},
 };
-use staymesh_domain::{FieldError, FieldErrors, Page};
+use staymesh_domain::{FieldErrors, Page};
 use staymesh_store::audit::{self, ActorRole, AuditFilter, AuditKey, AuditRecord, Gateway, Origin};
 
-use crate::{auth::Caller, context::RequestContext, errors::Problem, proto_types::timestamp};
+use crate::{
+    auth::Caller,
+    context::RequestContext,
+    errors::Problem,
+    proto_types::{optional_time, timestamp},
+};
 
 /// Longest filter, in characters.
 const MAX_FILTER: usize = 200;
@@ -92,8 +96,8 @@ fn parse(query: AuditQuery) -> Result<(AuditFilter, Page<AuditKey>), Problem> {
         let fits = text.chars().count() <= MAX_FILTER && !text.contains('\0');
         errors.holds(fits, field, format!("must have at most {MAX_FILTER} characters, without NUL"));
     }
-    let from_time = errors.value(time("from_time", query.from_time)).flatten();
-    let until_time = errors.value(time("until_time", query.until_time)).flatten();
+    let from_time = errors.value(optional_time(query.from_time, "from_time")).flatten();
+    let until_time = errors.value(optional_time(query.until_time, "until_time")).flatten();
     let bounds = [from_time, until_time].map(|time| time.map_or_else(String::new, |time| time.to_string()));
     let filters = ["audit", &query.object_type, &query.object_id, &query.actor, &bounds[0], &bounds[1]];
     let page = Page::collect(&mut errors, query.page_size, &query.page_token, &filters);
@@ -104,14 +108,6 @@ fn parse(query: AuditQuery) -> Result<(AuditFilter, Page<AuditKey>), Problem> {
         }
         _ => Err(errors.into()),
     }
-}
-
-/// A time of a request, of the years 1 to 9999 as `google.protobuf.Timestamp` has it.
-fn time(field: &str, time: Option<prost_types::Timestamp>) -> Result<Option<Timestamp>, FieldError> {
-    let parse = |time: prost_types::Timestamp| {
-        Timestamp::new(time.seconds, time.nanos).map_err(|_| FieldError::new(field, "is not a time"))
-    };
-    time.map(parse).transpose()
 }
 
 fn message(record: AuditRecord) -> proto::AuditRecord {

@@ -11,6 +11,17 @@ pub fn timestamp(time: Timestamp) -> ProtoTimestamp {
     ProtoTimestamp { seconds: time.as_second(), nanos: time.subsec_nanosecond() }
 }
 
+/// A time of a request that may leave it out, of the years 1 to 9999 as `google.protobuf.Timestamp` has it.
+///
+/// # Errors
+/// A violation of `field` if it is no time.
+pub fn optional_time(time: Option<ProtoTimestamp>, field: &str) -> Result<Option<Timestamp>, FieldError> {
+    let parse = |time: ProtoTimestamp| {
+        Timestamp::new(time.seconds, time.nanos).map_err(|_| FieldError::new(field, "is not a time"))
+    };
+    time.map(parse).transpose()
+}
+
 /// An amount as `staymesh.type.v1.Money`: currency code and decimal text in major units.
 pub fn money(money: Money) -> proto::Money {
     proto::Money { currency_code: money.currency().code().to_owned(), amount: money.amount() }

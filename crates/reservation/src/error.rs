@@ -15,6 +15,7 @@ use crate::{
     offer_token::OfferError,
     quote::QuoteError,
     room_line::{RoomLinesError, ShortRoom},
+    room_status::RoomStatus,
 };
 
 /// Why a request was refused or failed.
@@ -87,6 +88,29 @@ pub enum ReservationError {
     /// The hold has expired, so that its rooms are free for others.
     #[error("the hold has expired; prepare the reservation again")]
     HoldExpired,
+    /// Guests of the reservation have checked in.
+    #[error("guests of the reservation have checked in")]
+    CheckedIn,
+    /// The transition of a room is illegal.
+    #[error("a room that is {} cannot become {}", from.as_str(), to.as_str())]
+    IllegalRoomTransition {
+        /// Its position in the reservation, from 1.
+        position: i32,
+        /// The status it has.
+        from: RoomStatus,
+        /// The status it was to get.
+        to: RoomStatus,
+    },
+    /// The hotel's today is not a day on which the room can be checked in, or its check-in can be undone.
+    #[error("possible from {from} until the day before {until}, and it is {today} at the hotel")]
+    CheckInOutOfTime {
+        /// The first date.
+        from: Date,
+        /// The date after the last.
+        until: Date,
+        /// The hotel's today.
+        today: Date,
+    },
     /// A cancellation would not refund what the caller expects.
     #[error("the refund is {} {} and not as expected; read the cancel quote again", refund.currency().code(), refund.amount())]
     CancelTermsChanged {
@@ -199,8 +223,16 @@ impl From<ReservationError> for Problem {
             E::Ended { status } => Self::new(Reason::IllegalTransition, text)
                 .with("from", status.contract_name())
                 .with("to", status.contract_name()),
-            E::StayHasBegun => Self::new(Reason::IllegalTransition, text),
             E::HoldExpired => Self::new(Reason::HoldExpired, text),
+            E::StayHasBegun | E::CheckedIn => Self::new(Reason::IllegalTransition, text),
+            E::IllegalRoomTransition { position, from, to } => Self::new(Reason::IllegalTransition, text)
+                .with("position", position)
+                .with("from", from.contract_name())
+                .with("to", to.contract_name()),
+            E::CheckInOutOfTime { from, until, today } => Self::new(Reason::CheckInOutOfTime, text)
+                .with("from_date", from)
+                .with("until_date", until)
+                .with("today", today),
             E::CancelTermsChanged { refund } => {
                 let problem = Self::new(Reason::CancelTermsChanged, text).with("refund_amount", refund.amount());
                 problem.with("refund_currency", refund.currency().code())

@@ -9,6 +9,7 @@
 //! | the statuses of a reservation and their transitions | [`lifecycle`] |
 //! | what is signed into an offer | [`offer_token`], [`quote`] |
 //! | the rooms of a reservation, their nights and refunds | `room_line` |
+//! | arrivals and departures: the status of a room, its transitions | `room_status`, `room_step`, `departures` |
 //! | which date is today, and when a date begins | [`calendar`] |
 //! | whether parties fit their rooms | `fit` |
 //! | the rules of offering and booking | `service/` |
@@ -28,6 +29,7 @@ pub mod carry_over;
 pub mod check;
 mod clients;
 mod config;
+mod departures;
 mod error;
 mod events;
 pub mod expiry;
@@ -45,6 +47,8 @@ mod payment_events;
 pub mod quote;
 mod room_guest;
 mod room_line;
+mod room_status;
+mod room_step;
 pub mod seed;
 mod service;
 pub mod store;
@@ -62,6 +66,7 @@ use staymesh_api::{
     payment::v1::payment_flow_service_client::PaymentFlowServiceClient,
     rate::v1::pricing_service_client::PricingServiceClient,
     reservation::v1::{
+        front_desk_service_server::{FrontDeskServiceServer, SERVICE_NAME as FRONT_DESK},
         inventory_admin_service_server::{InventoryAdminServiceServer, SERVICE_NAME as INVENTORY},
         reservation_admin_service_server::{ReservationAdminServiceServer, SERVICE_NAME as ADMIN},
         reservation_flow_service_server::{ReservationFlowServiceServer, SERVICE_NAME as FLOW},
@@ -82,6 +87,7 @@ pub use fit::RoomMisfit;
 pub use model::{CancellationReason, Guest, HoldLimits, NewReservation, PaymentMode, Reservation, Source, Status};
 pub use room_guest::{Beds, RoomGuest};
 pub use room_line::{RoomLine, RoomLinesError, RoomLinesSum, ShortRoom};
+pub use room_status::RoomStatus;
 pub use service::{BookingService, Dependencies, UnpaidLimits};
 pub use writer::{Applied, ChangeOrder, Created, Writer};
 
@@ -131,13 +137,14 @@ pub async fn serve(config: Config, stop: CancellationToken) -> Result<(), NodeEr
     }));
 
     node.spawn(forgotten::run(store.clone(), node.stop.clone()));
+    node.spawn(departures::run(store.clone(), node.stop.clone()));
     node.spawn(expiry::run(store, wake.clone(), node.stop.clone()));
     let publisher = payment_events::PaymentEventPublisher::new(payments, service.clone());
     let kinds = Kinds::Without(events::MAILS);
     node.relay_outbox(publisher, wake, RelayOptions { kinds, ..RelayOptions::default() });
     node.relay_kinds(mails, Wake::default(), mails::relay_options());
 
-    node.serve(verifier, routes(service), vec![RESERVATION, ADMIN, INVENTORY, FLOW], &MIGRATOR).await
+    node.serve(verifier, routes(service), vec![RESERVATION, ADMIN, INVENTORY, FRONT_DESK, FLOW], &MIGRATOR).await
 }
 
 const fn unpaid_limits(config: &Config) -> UnpaidLimits {
@@ -155,5 +162,6 @@ pub fn routes(service: Arc<BookingService>) -> Routes {
     Routes::new(ReservationServiceServer::new(grpc::ReservationHandler(service.clone())))
         .add_service(ReservationAdminServiceServer::new(grpc::ReservationAdminHandler(service.clone())))
         .add_service(InventoryAdminServiceServer::new(grpc::InventoryAdminHandler(service.clone())))
+        .add_service(FrontDeskServiceServer::new(grpc::FrontDeskHandler(service.clone())))
         .add_service(ReservationFlowServiceServer::new(grpc::InternalReservationHandler(service)))
 }

@@ -290,6 +290,11 @@ impl Reservation {
         room_line::deadlines(&self.lines, &self.quote.terms, self.create_time)
     }
 
+    /// Its rooms with their positions, from 1.
+    pub(crate) fn placed_lines(&self) -> impl Iterator<Item = (i32, &RoomLine)> {
+        (1..).zip(&self.lines)
+    }
+
     /// The types of its rooms.
     pub(crate) fn room_types(&self) -> BTreeSet<RoomTypeId> {
         self.lines.iter().map(|line| line.room_type_id).collect()

@@ -133,6 +133,7 @@ mod tests {
 
     use super::*;
     use crate::quote::tests::quote;
+    use crate::room_status::RoomStatus;
 
     fn signer(ids: &[(&str, u8)]) -> OfferSigner {
         let text: Vec<_> =
@@ -146,6 +147,7 @@ mod tests {
             stay: StayDates::parse("2030-01-01", "2030-01-02").expect("a stay"),
             party: party.parse().expect("a party"),
             quote: quote(total),
+            status: RoomStatus::Live,
         }
     }
 

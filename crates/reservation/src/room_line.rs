@@ -10,6 +10,7 @@ use staymesh_domain::{
 use crate::{
     night::{Night, NightSale, day_of},
     quote::{Quote, QuoteError},
+    room_status::RoomStatus,
 };
 
 /// The rate plan of every line, until hotels have more than one.
@@ -26,6 +27,8 @@ pub struct RoomLine {
     pub party: Party,
     /// Its price, taxes and cancellation policy, as signed into the offer.
     pub quote: Quote,
+    /// Its status; `Live` in an offer.
+    pub status: RoomStatus,
 }
 
 /// Lines that cannot be one reservation.
@@ -71,7 +74,7 @@ impl RoomLine {
         let line = |(room, quote): (i32, Quote)| {
             let adults = (guests / rooms + i32::from(room < guests % rooms)).max(1);
             let party = Party::new(adults, Vec::new()).map_err(|_| RoomLinesError::TooManyGuests)?;
-            Ok(Self { room_type_id, stay, party, quote })
+            Ok(Self { room_type_id, stay, party, quote, status: RoomStatus::Live })
         };
         (0..rooms).zip(quotes).map(line).collect()
     }

@@ -10,6 +10,7 @@ mod bookings;
 mod clients;
 mod deletion;
 mod finance;
+mod front_desk;
 mod guests;
 mod hotels;
 mod internal;

@@ -41,16 +41,16 @@ async fn reservation_is_created_read_and_cancelled() {
         "taxes": [], "total": euros("200.00"),
         "cancellation_terms": price["cancellation_terms"],
     });
-    let room = |status: &str| {
+    let room = |status: &str, position: i32| {
         json!({
-            "room_type_id": hotel.room_type_id, "rate_plan": "STANDARD", "check_in": stay.check_in,
+            "position": position, "room_type_id": hotel.room_type_id, "rate_plan": "STANDARD", "check_in": stay.check_in,
             "check_out": stay.check_out, "adults": 1, "child_ages": [], "price": of_room,
             "status": format!("RESERVATION_ROOM_STATUS_{status}"),
         })
     };
     let expected = json!({
         "reservation_id": order["reservation_id"], "hotel_id": hotel.hotel_id,
-        "check_in": stay.check_in, "check_out": stay.check_out, "rooms": [room("LIVE"), room("LIVE"), room("LIVE")],
+        "check_in": stay.check_in, "check_out": stay.check_out, "rooms": [room("LIVE", 1), room("LIVE", 2), room("LIVE", 3)],
         "revision": 1, "etag": "1",
         "primary_guest": order["primary_guest"], "status": PENDING,
         "cancellation_reason": "CANCELLATION_REASON_UNSPECIFIED", "payment_mode": "PAYMENT_MODE_GUEST_PAYS",
@@ -72,13 +72,16 @@ async fn reservation_is_created_read_and_cancelled() {
 
     let path = path_of(&order);
     assert_eq!(guest.get(&path).await.ok(), booked);
-    assert_eq!(guest.get("/v1/reservations").await.ok(), json!({ "reservations": [booked], "next_page_token": "" }));
+    assert_eq!(
+        guest.get("/v1/reservations").await.ok(),
+        json!({ "reservations": [booked], "next_page_token": "", "change_cursor": "" })
+    );
 
     let cancelled = guest.delete(&path).await.ok();
     let news = json!({
         "status": CANCELLED, "cancellation_reason": "CANCELLATION_REASON_REQUESTED", "hold_expire_time": null,
         "update_time": cancelled["update_time"], "etag": "2",
-        "rooms": [room("CANCELLED"), room("CANCELLED"), room("CANCELLED")],
+        "rooms": [room("CANCELLED", 1), room("CANCELLED", 2), room("CANCELLED", 3)],
     });
     assert_eq!(cancelled, with(&booked, &news));
     for _ in 0..3 {
@@ -109,7 +112,10 @@ async fn reservation_of_another_account_is_not_found() {
     }
     for nosy in [&stranger, &partner] {
         let mine = format!("/v1/reservations?hotel_id={}", hotel.hotel_id);
-        assert_eq!(nosy.get(&mine).await.ok(), json!({ "reservations": [], "next_page_token": "" }));
+        assert_eq!(
+            nosy.get(&mine).await.ok(),
+            json!({ "reservations": [], "next_page_token": "", "change_cursor": "" })
+        );
     }
     assert_eq!(guest.get(&path).await.ok(), booked);
     assert_eq!(reserved(&world, hotel, &stay).await, [1]);

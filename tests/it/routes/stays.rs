@@ -174,7 +174,10 @@ async fn rooms_and_guests_outside_bounds_are_refused() {
     }
     let crowd = with(&wish(hotel), &json!({ "rooms": [room(1, &[]), room(2, &[3])] }));
     guest.post("/v1/reservations:prepare", crowd).await.refused(400, "TOO_MANY_ADULTS");
-    assert_eq!(guest.get("/v1/reservations").await.ok(), json!({ "reservations": [], "next_page_token": "" }));
+    assert_eq!(
+        guest.get("/v1/reservations").await.ok(),
+        json!({ "reservations": [], "next_page_token": "", "change_cursor": "" })
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

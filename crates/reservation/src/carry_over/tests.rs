@@ -100,8 +100,7 @@ async fn carried_over_reservations_have_lines_that_add_up_and_the_check_is_clean
     assert!(after.is_clean(), "{:?}", after.listed);
 
     let shares = price().split(RoomCount::try_from(3).expect("rooms")).expect("in range");
-    let filter =
-        crate::store::ListFilter { owner: None, hotel_id: Some(hotel_id(HOTEL)), status: None, client_reference: None };
+    let filter = crate::store::ListFilter { hotel_id: Some(hotel_id(HOTEL)), ..Default::default() };
     for booking in world.store.list(&filter, None, 10).await.expect("listed") {
         let adults: Vec<_> = booking.lines.iter().map(|line| line.party.adults()).collect();
         assert_eq!(adults, [2, 2, 1]);
@@ -173,8 +172,7 @@ async fn unpaid_limits_count_holds_that_are_not_carried_over_yet() {
 #[tokio::test]
 async fn reservations_are_read_listed_and_ended_before_they_are_carried_over() {
     let world = release_before().await;
-    let filter =
-        crate::store::ListFilter { owner: None, hotel_id: Some(hotel_id(HOTEL)), status: None, client_reference: None };
+    let filter = crate::store::ListFilter { hotel_id: Some(hotel_id(HOTEL)), ..Default::default() };
     let before = world.store.list(&filter, None, 10).await.expect("listed");
     assert_eq!(before.len(), 5);
     for booking in &before {
@@ -227,8 +225,7 @@ async fn cancellation_that_waits_for_a_carry_over_succeeds() {
 async fn reservation_with_a_revision_and_without_lines_is_an_error() {
     let world = release_before().await;
     world.tamper("update reservation set revision = 1").await;
-    let filter =
-        crate::store::ListFilter { owner: None, hotel_id: Some(hotel_id(HOTEL)), status: None, client_reference: None };
+    let filter = crate::store::ListFilter { hotel_id: Some(hotel_id(HOTEL)), ..Default::default() };
     let read = world.store.list(&filter, None, 10).await;
     assert!(matches!(read, Err(ReservationError::Store(StoreError::Unexpected(_)))), "{read:?}");
 }

@@ -20,7 +20,8 @@ macro_rules! rooms {
                      min(check_in) as first_day, max(check_out) as last_day, sum(total_minor) as total,
                      bool_and(total_minor = (price ->> 'total_minor')::bigint) as priced,
                      min(price ->> 'currency') as least_currency, max(price ->> 'currency') as most_currency,
-                     min(status) as least_status, max(status) as most_status,
+                     min(case when holds_room(status) then 'live' else status end) as least_status,
+                     max(case when holds_room(status) then 'live' else status end) as most_status,
                      jsonb_agg(jsonb_build_object('room_type_id', room_type_id, 'rate_plan', rate_plan,
                          'check_in', check_in, 'check_out', check_out, 'adults', adults, 'child_ages', child_ages,
                          'price', price) order by room_position) as terms

@@ -49,7 +49,7 @@ macro_rules! nights {
         concat!(
             "with booked as (
                  select l.hotel_id, l.room_type_id, l.check_in + n as stay_date,
-                     count(*) filter (where l.status = 'live' and r.status in ('pending_payment', 'paid')) as rooms
+                     count(*) filter (where holds_room(l.status) and r.status in ('pending_payment', 'paid')) as rooms
                  from reservation_room l
                  join reservation r on r.hotel_id = l.hotel_id and r.reservation_id = l.reservation_id
                  cross join generate_series(0, l.check_out - l.check_in - 1) n

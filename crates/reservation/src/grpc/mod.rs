@@ -2,8 +2,10 @@
 //!
 //! Every handler authorizes its caller before it validates the request.
 
+mod front_desk;
 mod internal;
 mod inventory_admin;
+mod list_request;
 mod nights_request;
 mod offer_check;
 mod out_of_order;
@@ -16,6 +18,7 @@ mod room_guests;
 mod rooms_request;
 mod stop_sell;
 
+pub(crate) use front_desk::FrontDeskHandler;
 pub(crate) use internal::InternalReservationHandler;
 pub(crate) use inventory_admin::InventoryAdminHandler;
 pub(crate) use reservation_admin::ReservationAdminHandler;

@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use staymesh_api::reservation::v1::{self as proto, reservation_service_server::ReservationService};
-use staymesh_domain::{FieldErrors, HotelId, Page, ReservationId, format_date};
+use staymesh_domain::{FieldErrors, ReservationId, format_date};
 use staymesh_mesh::{Caller, proto_types};
 use tonic::{Request, Response, Status};
 
 use super::{
+    list_request::{self, ListRequest},
     offer_check,
     request::{self, refuse, reservation_id},
     response,
@@ -17,12 +18,55 @@ use super::{
 };
 use crate::{
     error::ReservationError,
-    service::{BookingService, Offers, RoomGuestsUpdate, list_scope, page_of},
-    store::{ListFilter, ListPosition},
+    service::{BookingService, Offers, RoomGuestsUpdate, page_of},
+    store::ListPosition,
 };
 
 /// Handles `ReservationService`.
 pub(crate) struct ReservationHandler(pub(crate) Arc<BookingService>);
+
+impl ReservationHandler {
+    /// A page of a list in the order of creation, with a cursor for later changes on the first one.
+    async fn list(
+        &self,
+        caller: &Caller,
+        message: &proto::ListReservationsRequest,
+    ) -> Result<Response<proto::ListReservationsResponse>, Status> {
+        let ListRequest { filter, page, changes } = list_request::list(caller, message)?;
+        let mut change_cursor = String::new();
+        if let (None, Some(changes)) = (page.after, changes) {
+            // Before the list: what it does not have yet follows.
+            change_cursor = changes.cursor(self.0.change_horizon().await?.position());
+        }
+        let rows = self.0.list(&filter, page.after, page.size.limit()).await?;
+        let shown = |row| Ok::<_, ReservationError>((ListPosition::of(&row), response::reservation(row)?));
+        let rows = rows.into_iter().map(shown).collect::<Result<Vec<_>, _>>()?;
+        let most = response::fitting(rows.iter().map(|(_, reservation)| reservation));
+        let (rows, next_page_token) = page.cut_to(most, rows, |(position, _)| *position);
+        let reservations = rows.into_iter().map(|(_, reservation)| reservation).collect();
+        Ok(Response::new(proto::ListReservationsResponse { reservations, next_page_token, change_cursor }))
+    }
+
+    /// The reservations that have changed since a cursor.
+    async fn list_changed(
+        &self,
+        caller: &Caller,
+        message: &proto::ListReservationsRequest,
+    ) -> Result<Response<proto::ListReservationsResponse>, Status> {
+        let (changes, page) = list_request::changed(caller, message)?;
+        let horizon = self.0.change_horizon().await?;
+        let after = page.after.filter(|after| horizon.has(*after)).ok_or_else(list_request::unknown_cursor)?;
+        let rows = self.0.changed_since(&changes.scope, after, horizon, page.size.limit()).await?;
+        let shown = |(position, row)| Ok::<_, ReservationError>((position, response::reservation(row)?));
+        let rows = rows.into_iter().map(shown).collect::<Result<Vec<_>, _>>()?;
+        let most = response::fitting(rows.iter().map(|(_, reservation)| reservation));
+        let (rows, _) = page.cut_to(most, rows, |(position, _)| *position);
+        let change_cursor = changes.cursor(rows.last().map_or(after, |(position, _)| *position));
+        let reservations = rows.into_iter().map(|(_, reservation)| reservation).collect();
+        let next_page_token = String::new();
+        Ok(Response::new(proto::ListReservationsResponse { reservations, next_page_token, change_cursor }))
+    }
+}
 
 #[tonic::async_trait]
 impl ReservationService for ReservationHandler {
@@ -143,30 +187,11 @@ impl ReservationService for ReservationHandler {
     ) -> Result<Response<proto::ListReservationsResponse>, Status> {
         let caller = Caller::required(&request)?;
         let message = request.into_inner();
-        let (owner, scope) = list_scope(&caller, (message.hotel_id != 0).then_some(message.hotel_id))?;
-        let mut errors = FieldErrors::default();
-        let hotel_id = scope.and_then(|id| errors.value(HotelId::try_from(id)));
-        let status = errors.value(request::status_filter(message.status));
-        let client_reference = request::client_reference(&mut errors, message.client_reference.as_deref());
-        let for_owner = message.client_reference.is_none() || owner.is_some();
-        errors.holds(for_owner, "client_reference", "is a filter for the account that made the reservation");
-        let bound = [
-            owner.clone().unwrap_or_default(),
-            hotel_id.map(|id| id.to_string()).unwrap_or_default(),
-            message.status.to_string(),
-            client_reference.clone().unwrap_or_default(),
-        ];
-        let bound = bound.each_ref().map(String::as_str);
-        let page = Page::<ListPosition>::collect(&mut errors, message.page_size, &message.page_token, &bound);
-        let (status, page) = errors.complete(status.zip(page)).map_err(refuse)?;
-        let filter = ListFilter { owner, hotel_id, status, client_reference };
-        let rows = self.0.list(&filter, page.after, page.size.limit()).await?;
-        let shown = |row| Ok::<_, ReservationError>((ListPosition::of(&row), response::reservation(row)?));
-        let rows = rows.into_iter().map(shown).collect::<Result<Vec<_>, _>>()?;
-        let most = response::fitting(rows.iter().map(|(_, reservation)| reservation));
-        let (rows, next_page_token) = page.cut_to(most, rows, |(position, _)| *position);
-        let reservations = rows.into_iter().map(|(_, reservation)| reservation).collect();
-        Ok(Response::new(proto::ListReservationsResponse { reservations, next_page_token }))
+        if message.changed_since.is_empty() {
+            self.list(&caller, &message).await
+        } else {
+            self.list_changed(&caller, &message).await
+        }
     }
 
     async fn resume_hold(

@@ -17,10 +17,10 @@ use crate::{
     lifecycle::CancelQuote,
     model::{CancellationReason, PaymentMode, Reservation, Status},
     quote::Quote,
-    room_guest::RoomGuest,
     room_line::{RoomLine, STANDARD_PLAN},
+    room_status::RoomStatus,
     service::{Unsuitable, etag},
-    store::InventoryNight,
+    store::{DeskRoom, InventoryNight},
 };
 
 /// Longest page of reservations, in bytes of the wire. As JSON it is up to five times as long, which is below the limit of the
@@ -61,14 +61,14 @@ pub(super) fn unsuitable(unsuitable: Unsuitable) -> proto::UnsuitableRoomType {
 /// When amounts of its rooms cannot be added up.
 pub(super) fn reservation(booking: Reservation) -> Result<proto::Reservation, ReservationError> {
     let pending = booking.status == Status::PendingPayment;
-    let room_status = room_status(&booking);
+    let room_status = RoomStatus::of_booking(booking.status, booking.cancellation_reason);
     let terms = terms_together(&booking)?;
     let etag = etag(&booking)?;
-    let room = |(line, guest): (&RoomLine, Option<RoomGuest>)| proto::ReservationRoom {
-        guest: guest.map(room_guests::shown),
-        ..room(line, booking.create_time, room_status)
-    };
-    let rooms = booking.lines.iter().zip(booking.room_guests).map(room).collect();
+    let rooms = booking.placed_lines().zip(&booking.room_guests).map(|(placed, guest)| proto::ReservationRoom {
+        guest: guest.clone().map(room_guests::shown),
+        ..room(placed, booking.create_time, room_status)
+    });
+    let rooms = rooms.collect();
     Ok(proto::Reservation {
         reservation_id: booking.id.to_string(),
         hotel_id: booking.id.hotel_id().get(),
@@ -76,11 +76,7 @@ pub(super) fn reservation(booking: Reservation) -> Result<proto::Reservation, Re
         check_out: booking.stay.check_out().to_string(),
         status: status(booking.status).into(),
         cancellation_reason: cancellation_reason(booking.cancellation_reason).into(),
-        payment_mode: match booking.payment_mode {
-            PaymentMode::GuestPays => proto::PaymentMode::GuestPays,
-            PaymentMode::PartnerCollects => proto::PaymentMode::PartnerCollects,
-        }
-        .into(),
+        payment_mode: payment_mode(booking.payment_mode).into(),
         price: Some(rate::StayPrice {
             cancellation_terms: Some(terms),
             ..price_together(&booking.lines, booking.quote)
@@ -120,8 +116,9 @@ fn terms_together(booking: &Reservation) -> Result<rate::CancellationTerms, Rese
 }
 
 /// A room of a reservation.
-fn room(line: &RoomLine, booked: Timestamp, status: proto::ReservationRoomStatus) -> proto::ReservationRoom {
+fn room((position, line): (i32, &RoomLine), booked: Timestamp, of_booking: RoomStatus) -> proto::ReservationRoom {
     proto::ReservationRoom {
+        position,
         room_type_id: line.room_type_id.get(),
         rate_plan: STANDARD_PLAN.to_owned(),
         check_in: format_date(line.stay.check_in()),
@@ -132,17 +129,19 @@ fn room(line: &RoomLine, booked: Timestamp, status: proto::ReservationRoomStatus
             cancellation_terms: Some(cancellation_terms_of_booking(&line.quote.terms, booked)),
             ..price(line.room_type_id, line.quote.clone())
         }),
-        status: status.into(),
+        status: line_status(if line.status.has_arrived() { line.status } else { of_booking }).into(),
         guest: None,
     }
 }
 
-/// The status of all rooms of a reservation.
-fn room_status(booking: &Reservation) -> proto::ReservationRoomStatus {
-    match booking.cancellation_reason {
-        _ if booking.status.holds_rooms() => proto::ReservationRoomStatus::Live,
-        Some(CancellationReason::NoShow) => proto::ReservationRoomStatus::NoShow,
-        _ => proto::ReservationRoomStatus::Cancelled,
+/// The status of a room.
+pub(super) fn line_status(status: RoomStatus) -> proto::ReservationRoomStatus {
+    match status {
+        RoomStatus::Live => proto::ReservationRoomStatus::Live,
+        RoomStatus::InHouse => proto::ReservationRoomStatus::InHouse,
+        RoomStatus::Completed => proto::ReservationRoomStatus::Completed,
+        RoomStatus::Cancelled => proto::ReservationRoomStatus::Cancelled,
+        RoomStatus::NoShow => proto::ReservationRoomStatus::NoShow,
     }
 }
 
@@ -205,6 +204,31 @@ pub(super) fn inventory_night(night: &InventoryNight) -> proto::InventoryNight {
     }
 }
 
+/// A room, as the front desk sees it.
+pub(super) fn desk_room(room: DeskRoom) -> proto::DeskRoom {
+    proto::DeskRoom {
+        reservation_id: room.reservation_id.to_string(),
+        position: room.position,
+        guest_name: room.guest_name,
+        room_type_id: room.room_type_id.get(),
+        check_in: format_date(room.stay.check_in()),
+        check_out: format_date(room.stay.check_out()),
+        adults: room.party.adults(),
+        child_ages: room.party.child_ages().to_vec(),
+        status: line_status(room.status).into(),
+        reservation_status: status(room.reservation_status).into(),
+        payment_mode: payment_mode(room.payment_mode).into(),
+        balance_due: Some(proto_types::money(room.balance_due)),
+    }
+}
+
+fn payment_mode(mode: PaymentMode) -> proto::PaymentMode {
+    match mode {
+        PaymentMode::GuestPays => proto::PaymentMode::GuestPays,
+        PaymentMode::PartnerCollects => proto::PaymentMode::PartnerCollects,
+    }
+}
+
 /// The version of the inventory of each room type.
 pub(super) fn inventory_etags(etags: Vec<(RoomTypeId, String)>) -> Vec<proto::InventoryEtag> {
     etags.into_iter().map(|(id, etag)| proto::InventoryEtag { room_type_id: id.get(), etag }).collect()
@@ -259,6 +283,9 @@ mod tests {
 
     #[test]
     fn names_in_the_metadata_of_errors_are_those_of_the_contract() {
+        for each in RoomStatus::ALL {
+            assert_eq!(line_status(each).as_str_name(), format!("RESERVATION_ROOM_STATUS_{}", each.contract_name()));
+        }
         for each in Status::ALL {
             assert_eq!(status(each).as_str_name(), format!("RESERVATION_STATUS_{}", each.contract_name()));
         }

@@ -166,6 +166,7 @@ pub fn decide(booking: &Reservation, command: &Command, now: Timestamp) -> Resul
 
 /// A cancellation, if it refunds what is `expected`, which is nothing of what is not paid. A repeat expects nothing.
 fn cancel(booking: &Reservation, expected: Option<Money>, now: Timestamp) -> Result<Decision, ReservationError> {
+    require_no_arrival(booking)?;
     if booking.status == Status::Paid && now >= booking.quote.terms.cancel_before {
         return Err(ReservationError::StayHasBegun);
     }
@@ -210,6 +211,7 @@ fn mark_no_show(booking: &Reservation, now: Timestamp) -> Result<Decision, Reser
             reason: booking.cancellation_reason,
         });
     }
+    require_no_arrival(booking)?;
     let terms = &booking.quote.terms;
     if !terms.accepts_no_show(now) {
         return Err(ReservationError::NoShowOutOfTime { from: terms.no_show_from, until: terms.no_show_until });
@@ -319,6 +321,12 @@ fn confirm_refund(booking: &Reservation, payment_id: PaymentId, amount: Money) -
         // An administrator's refund without a cancellation, or a repeat.
         _ => Ok(Decision::Nothing),
     }
+}
+
+/// A stay that guests have begun is neither cancelled nor a no-show.
+fn require_no_arrival(booking: &Reservation) -> Result<(), ReservationError> {
+    let arrived = booking.lines.iter().any(|line| line.status.has_arrived());
+    if arrived { Err(ReservationError::CheckedIn) } else { Ok(()) }
 }
 
 fn illegal(booking: &Reservation, to: Status) -> ReservationError {

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use staymesh_domain::{GuestCount, Party, ReservationId, RoomCount, RoomTypeId, StayDates};
 
 use super::Offer;
-use crate::{quote::Quote, room_line::RoomLine};
+use crate::{quote::Quote, room_line::RoomLine, room_status::RoomStatus};
 
 /// Claims of either release.
 #[derive(Deserialize)]
@@ -70,6 +70,7 @@ impl TryFrom<Claims> for Offer {
                         stay: StayDates::new(room.check_in, room.check_out).map_err(|_| ClaimsError)?,
                         party: Party::new(room.adults, room.child_ages).map_err(|_| ClaimsError)?,
                         quote: claims.prices.get(room.price).ok_or(ClaimsError)?.clone(),
+                        status: RoomStatus::Live,
                     })
                 };
                 let lines = claims.rooms.into_iter().map(line).collect::<Result<_, _>>()?;

@@ -9,6 +9,7 @@ fn line(room_type: i32, check_in: &str, check_out: &str, total: i64) -> RoomLine
         stay: StayDates::parse(check_in, check_out).expect("a stay"),
         party: Party::new(1, vec![]).expect("a party"),
         quote: quote(total),
+        status: RoomStatus::Live,
     }
 }
 

@@ -14,7 +14,7 @@ use crate::{
     offer_token::{Offer, OfferError},
     room_guest::{RoomGuest, hash_of},
     room_line::{RoomLine, RoomLinesSum, guest_count, room_count},
-    store::{ListFilter, ListPosition},
+    store::{ChangeHorizon, ChangePosition, ChangeScope, ListFilter, ListPosition},
     writer::{Applied, ChangeOrder, Created},
 };
 
@@ -149,6 +149,28 @@ impl BookingService {
         limit: i64,
     ) -> Result<Vec<Reservation>, ReservationError> {
         self.store.list(filter, after, limit).await
+    }
+
+    /// What can be read of the changes of reservations now.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub(crate) async fn change_horizon(&self) -> Result<ChangeHorizon, ReservationError> {
+        self.store.change_horizon().await
+    }
+
+    /// Up to `limit` reservations that changed after a position, each with the position of its latest change.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub(crate) async fn changed_since(
+        &self,
+        scope: &ChangeScope,
+        after: ChangePosition,
+        horizon: ChangeHorizon,
+        limit: i64,
+    ) -> Result<Vec<(ChangePosition, Reservation)>, ReservationError> {
+        self.store.changed_since(scope, after, horizon, limit).await
     }
 
     /// Cancels a reservation of the caller. Idempotent.

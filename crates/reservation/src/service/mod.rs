@@ -3,6 +3,7 @@
 mod booking;
 mod check_offers;
 mod dependencies;
+mod desk;
 mod holds;
 mod inventory;
 mod late_payments;
@@ -20,6 +21,8 @@ mod unpaid;
 pub(crate) use booking::{BookingRequest, list_scope};
 pub(crate) use check_offers::{CheckResult, OfferCheck, ReadOffer};
 pub use dependencies::{BookingService, Dependencies};
+#[cfg(test)]
+pub(crate) use desk::step_rooms;
 pub(crate) use offers::{Offers, StayRequest, Unsuitable, page_of};
 pub(crate) use prepare::{OrderForm, RoomRequest, RoomsRequest};
 pub(crate) use room_guests::{RoomGuestsUpdate, etag};

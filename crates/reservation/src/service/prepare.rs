@@ -19,6 +19,7 @@ use crate::{
     offer_token::{MAX_TOKEN, Offer},
     quote::Quote,
     room_line::{RoomLine, RoomLinesSum, Shortage, nights_of, short_room, shortage},
+    room_status::RoomStatus,
     store::NightLeft,
 };
 
@@ -101,7 +102,7 @@ impl BookingService {
         let prices = self.room_prices(&request, &time, &left).await?;
         let line = |RoomRequest { room_type_id, stay, party }| {
             let quote = prices.get(&(stay, room_type_id)).cloned().ok_or(ReservationError::NotOnSale)?;
-            Ok(RoomLine { room_type_id, stay, party, quote })
+            Ok(RoomLine { room_type_id, stay, party, quote, status: RoomStatus::Live })
         };
         let lines = request.rooms.into_iter().map(line).collect::<Result<Vec<_>, ReservationError>>()?;
         // Rooms with prices in two currencies are refused before they are signed.

@@ -13,9 +13,9 @@ use uuid::Uuid;
 
 use super::{
     Transaction,
-    lines::reservation_columns,
+    lines::{locked_columns, reservation_columns},
     nights::{Columns, limit_of_sale},
-    rows::{ReservationRow, by_id, some_were_carried_over},
+    rows::{ReservationRow, by_id, some_are_newer_than_lines},
 };
 use crate::{
     error::ReservationError,
@@ -39,7 +39,7 @@ impl Transaction {
     ) -> Result<BTreeMap<Uuid, Reservation>, ReservationError> {
         let ids: Vec<Uuid> = ids.map(ReservationId::as_uuid).collect();
         let mut rows = self.lock_rows(&ids).await?;
-        if some_were_carried_over(&rows)? {
+        if some_are_newer_than_lines(&rows)? {
             rows = self.lock_rows(&ids).await?;
         }
         let rows = rows.iter().map(ReservationRow::from_row).collect::<Result<_, sqlx::Error>>()?;
@@ -49,7 +49,7 @@ impl Transaction {
     async fn lock_rows(&mut self, ids: &[Uuid]) -> Result<Vec<PgRow>, ReservationError> {
         let rows = sqlx::query(concat!(
             "select ",
-            reservation_columns!(),
+            locked_columns!(),
             " from unnest($1::uuid[]) id
              join reservation r on r.hotel_id = reservation_hotel_id(id) and r.reservation_id = id
              order by r.hotel_id, r.reservation_id for no key update of r"

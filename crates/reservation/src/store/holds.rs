@@ -9,9 +9,9 @@ use uuid::Uuid;
 
 use super::{
     Store, Transaction,
-    lines::reservation_columns,
+    lines::locked_columns,
     nights::Columns,
-    rows::{ReservationRow, some_were_carried_over},
+    rows::{ReservationRow, some_are_newer_than_lines},
 };
 use crate::{error::ReservationError, model::Reservation, night::Night};
 
@@ -120,7 +120,7 @@ impl Transaction {
         limit: i64,
     ) -> Result<Vec<LockedHold>, ReservationError> {
         let mut rows = self.lock_expired_rows(now, from, limit).await?;
-        if some_were_carried_over(&rows)? {
+        if some_are_newer_than_lines(&rows)? {
             rows = self.lock_expired_rows(now, from, limit).await?;
         }
         rows.into_iter().map(|row| Ok(LockedHold { cursor: cursor_of(&row)?, row })).collect()
@@ -134,7 +134,7 @@ impl Transaction {
     ) -> Result<Vec<PgRow>, ReservationError> {
         let rows = sqlx::query(concat!(
             "select ",
-            reservation_columns!(),
+            locked_columns!(),
             " from reservation r
              where status = 'pending_payment' and hold_expire_time <= $1 and (hold_expire_time, reservation_id) > ($2, $3)
              order by hold_expire_time, reservation_id limit $4 for no key update of r skip locked"

@@ -14,6 +14,7 @@ use crate::{
     quote::{Quote, QuoteRecord},
     room_guest::RoomGuest,
     room_line::{RoomLine, RoomLinesError, STANDARD_PLAN},
+    room_status::RoomStatus,
 };
 
 /// All columns of reservation `r`, its lines in their order as `lines`, and what they are made of as `before` while it is not
@@ -28,6 +29,18 @@ macro_rules! reservation_columns {
 }
 pub(super) use reservation_columns;
 
+/// [`reservation_columns`] of a statement that locks `r`, with `is_newer`: the lock waited for a change that the statement's
+/// snapshot does not have. The row is then as the change left it, and its lines are as they were before.
+macro_rules! locked_columns {
+    () => {
+        concat!(
+            crate::store::lines::reservation_columns!(),
+            ", r.change_xid is not null and not pg_visible_in_snapshot(r.change_xid, pg_current_snapshot()) as is_newer"
+        )
+    };
+}
+pub(super) use locked_columns;
+
 /// A line as [`reservation_columns`] reads it.
 #[derive(Deserialize)]
 pub(super) struct LineRecord {
@@ -38,6 +51,7 @@ pub(super) struct LineRecord {
     child_ages: Vec<i32>,
     price: QuoteRecord,
     pub(super) guest: Option<RoomGuest>,
+    status: String,
 }
 
 /// The rooms of a reservation that is not carried over yet: equal rooms, and their price together.
@@ -82,6 +96,7 @@ impl TryFrom<LineRecord> for RoomLine {
             stay: StayDates::new(line.check_in, line.check_out).map_err(|_| LineError::Column("check_in"))?,
             party: Party::new(line.adults, line.child_ages).map_err(|_| LineError::Column("adults"))?,
             quote: Quote::try_from(line.price)?,
+            status: RoomStatus::from_name(&line.status).ok_or(LineError::Column("status"))?,
         })
     }
 }

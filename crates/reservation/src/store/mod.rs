@@ -7,7 +7,9 @@
 mod audit;
 mod availability;
 mod change;
+mod changed;
 mod create;
+mod desk;
 mod forgotten;
 mod hold_limits;
 mod holds;
@@ -22,12 +24,15 @@ mod prices;
 mod read;
 mod relocations;
 mod room_guests;
+mod room_status;
 mod rows;
 mod stop_sell;
 
 pub use availability::NightLeft;
 pub(crate) use change::Delta;
+pub use changed::{ChangeHorizon, ChangePosition, ChangeScope};
 pub(crate) use create::{ClientReferences, CreateTimes};
+pub use desk::{DeskList, DeskPosition, DeskRoom};
 pub(crate) use hold_limits::{Held, Holder, NightShare, holders, share};
 pub use holds::HoldCursor;
 pub(crate) use holds::LockedHold;
@@ -36,8 +41,9 @@ pub use inventory_change::InventoryChange;
 pub use out_of_order::{NewOutOfOrder, OutOfOrder, OutOfOrderFilter, OutOfOrderKind};
 pub use pool::Store;
 pub(crate) use pool::Transaction;
-pub use read::{ListFilter, ListPosition};
+pub use read::{ListFilter, ListPosition, StayFilter};
 pub use relocations::RelocationsDue;
+pub(crate) use room_status::SYSTEM;
 pub use stop_sell::StopSellChange;
 
 #[cfg(test)]

@@ -17,7 +17,11 @@ impl Transaction {
         guests: &[Option<RoomGuest>],
     ) -> Result<(), ReservationError> {
         sqlx::query(
-            "update reservation_room l set guest = g.guest
+            // The reservation changes with its rooms: see `change_xid`.
+            "with changed as (
+                 update reservation set guest_name = guest_name where hotel_id = $1 and reservation_id = $2
+             )
+             update reservation_room l set guest = g.guest
              from unnest($3::jsonb[]) with ordinality g (guest, room_position)
              where l.hotel_id = $1 and l.reservation_id = $2 and l.room_position = g.room_position",
         )

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use jiff_sqlx::Timestamp;
-use sqlx::{FromRow, Row, ValueRef, postgres::PgRow, types::Json};
+use sqlx::{FromRow, Row, postgres::PgRow, types::Json};
 use staymesh_domain::{PaymentId, ReservationId};
 use staymesh_store::{Cause, StoreError};
 use uuid::Uuid;
@@ -13,6 +13,7 @@ use crate::{
     model::{CancellationReason, Guest, PaymentMode, Reservation, Status},
     room_guest::RoomGuest,
     room_line::{RoomLine, RoomLinesError, RoomLinesSum},
+    room_status::RoomStatus,
 };
 
 /// A row as every statement selects it, see [`super::lines::reservation_columns`]. The columns of its rooms, dates and price
@@ -72,7 +73,17 @@ impl TryFrom<ReservationRow> for Reservation {
     fn try_from(row: ReservationRow) -> Result<Self, StoreError> {
         let (lines, before) = (row.lines.map(|lines| lines.0), row.before.map(|before| before.0));
         let lines = lines_of(lines, before, row.revision);
-        let ((lines, room_guests), revision) = lines.map_err(|error| unusable(&format!("lines: {error}")))?;
+        let ((mut lines, room_guests), revision) = lines.map_err(|error| unusable(&format!("lines: {error}")))?;
+        let status = Status::from_name(&row.status).ok_or_else(|| corrupt("status"))?;
+        let reason = row
+            .cancellation_reason
+            .map(|name| CancellationReason::from_name(&name).ok_or_else(|| corrupt("cancellation_reason")));
+        let cancellation_reason = reason.transpose()?;
+        if row.revision.is_none() {
+            for line in &mut lines {
+                line.status = RoomStatus::of_booking(status, cancellation_reason);
+            }
+        }
         let sum = RoomLine::sum(&lines).map_err(|error| unusable(&format!("lines: {error}")))?;
         let RoomLinesSum { stay, quote } = sum;
         Ok(Self {
@@ -88,11 +99,8 @@ impl TryFrom<ReservationRow> for Reservation {
             client_reference: row.client_reference,
             revision,
             version: row.version,
-            status: Status::from_name(&row.status).ok_or_else(|| corrupt("status"))?,
-            cancellation_reason: row
-                .cancellation_reason
-                .map(|name| CancellationReason::from_name(&name).ok_or_else(|| corrupt("cancellation_reason")))
-                .transpose()?,
+            status,
+            cancellation_reason,
             hold_expire_time: row.hold_expire_time.map(Timestamp::to_jiff),
             hold_extended: row.hold_extended == Some(true),
             payment_id: row.payment_id.map(PaymentId::from),
@@ -103,14 +111,14 @@ impl TryFrom<ReservationRow> for Reservation {
     }
 }
 
-/// Whether one of the rows, which a statement has locked, is newer than its lines: its lock waited for a carry-over that the
-/// statement's snapshot does not have. The same statement repeated reads the lines.
+/// Whether one of the rows, which a statement has locked, is newer than its lines: its lock waited for a change that the
+/// statement's snapshot does not have, such as a carry-over or a check-in. The same statement repeated reads the lines.
 ///
 /// # Errors
 /// When a column is missing.
-pub(super) fn some_were_carried_over(rows: &[PgRow]) -> Result<bool, sqlx::Error> {
+pub(super) fn some_are_newer_than_lines(rows: &[PgRow]) -> Result<bool, sqlx::Error> {
     for row in rows {
-        if row.try_get_raw("lines")?.is_null() && !row.try_get_raw("revision")?.is_null() {
+        if row.try_get("is_newer")? {
             return Ok(true);
         }
     }

@@ -2,6 +2,8 @@
 
 mod batches;
 mod bookings;
+mod changed;
+mod front_desk;
 mod hold_operations;
 mod holds;
 mod nights;

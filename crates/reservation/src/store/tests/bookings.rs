@@ -118,7 +118,7 @@ async fn client_reference_is_unique_for_its_owner_for_good_and_finds_the_reserva
 
     let listed = async |owner: &str, reference: &str| {
         let (owner, client_reference) = (Some(owner.to_owned()), Some(reference.to_owned()));
-        let filter = ListFilter { owner, hotel_id: None, status: None, client_reference };
+        let filter = ListFilter { owner, client_reference, ..Default::default() };
         let rows = world.store.list(&filter, None, 10).await.expect("listed");
         rows.into_iter().map(|row| (row.id, row.client_reference)).collect::<Vec<_>>()
     };

@@ -1,0 +1,149 @@
+//! `FrontDeskService`: arrivals and departures.
+
+use std::sync::Arc;
+
+use jiff::{Timestamp, civil::Date};
+use staymesh_api::reservation::v1::{self as proto, front_desk_service_server::FrontDeskService};
+use staymesh_domain::{FieldError, FieldErrors, HotelId, Page, parse_date};
+use staymesh_mesh::Caller;
+use tonic::{Request, Response, Status};
+
+use super::{
+    request::{refuse, reservation_id},
+    response,
+};
+use crate::{
+    room_step::RoomStep,
+    service::BookingService,
+    store::{DeskList, DeskPosition},
+};
+
+/// Most rooms that a request may name: no reservation has more.
+const MAX_ROOMS: usize = 50;
+
+/// Handles `FrontDeskService`.
+pub(crate) struct FrontDeskHandler(pub(crate) Arc<BookingService>);
+
+/// A request for a list of a date.
+struct ListOfDate<'a> {
+    hotel_id: i32,
+    date: &'a str,
+    page_size: i32,
+    page_token: &'a str,
+}
+
+/// A page of a list of a date.
+struct RoomsOfDate {
+    rooms: Vec<proto::DeskRoom>,
+    next_page_token: String,
+    date: String,
+}
+
+impl FrontDeskHandler {
+    async fn rooms(&self, caller: &Caller, list: DeskList, request: ListOfDate<'_>) -> Result<RoomsOfDate, Status> {
+        caller.require_hotel_field(request.hotel_id)?;
+        let now = Timestamp::now();
+        let mut errors = FieldErrors::default();
+        let hotel_id = errors.value(HotelId::try_from(request.hotel_id));
+        let date = match request.date {
+            "" => None,
+            text => errors.value(parse_date(text).map_err(|error| FieldError::new("date", error.to_string()))),
+        };
+        let bound = [format!("{list:?}"), request.hotel_id.to_string(), request.date.to_owned()];
+        let bound = bound.each_ref().map(String::as_str);
+        let page = Page::<(Date, DeskPosition)>::collect(&mut errors, request.page_size, request.page_token, &bound);
+        let (hotel_id, page) = errors.complete(hotel_id.zip(page)).map_err(refuse)?;
+        // A list that began today stays the list of that day.
+        let date = match date.or(page.after.map(|(date, _)| date)) {
+            Some(date) => date,
+            None => self.0.hotel_today(hotel_id, now).await?,
+        };
+        let after = page.after.map(|(_, position)| position);
+        let rooms = self.0.desk_rooms(list, hotel_id, date, after, page.size.limit()).await?;
+        let (rooms, next_page_token) = page.cut(rooms, |room| (date, DeskPosition::of(room)));
+        let rooms = rooms.into_iter().map(response::desk_room).collect();
+        Ok(RoomsOfDate { rooms, next_page_token, date: date.to_string() })
+    }
+
+    async fn step(
+        &self,
+        caller: &Caller,
+        step: RoomStep,
+        id: &str,
+        positions: &[i32],
+    ) -> Result<proto::Reservation, Status> {
+        let id = reservation_id(id)?;
+        let mut errors = FieldErrors::default();
+        errors.holds(positions.len() <= MAX_ROOMS, "positions", format!("must be at most {MAX_ROOMS}"));
+        errors.into_result().map_err(refuse)?;
+        let booking = self.0.step_rooms(caller, id, step, positions, Timestamp::now()).await?;
+        Ok(response::reservation(booking)?)
+    }
+}
+
+/// Answers a request for a list of a date.
+macro_rules! list_of_date {
+    ($self:ident, $request:ident, $list:expr, $answer:ident) => {{
+        let caller = Caller::required(&$request)?;
+        let message = $request.into_inner();
+        let request = ListOfDate {
+            hotel_id: message.hotel_id,
+            date: &message.date,
+            page_size: message.page_size,
+            page_token: &message.page_token,
+        };
+        let RoomsOfDate { rooms, next_page_token, date } = $self.rooms(&caller, $list, request).await?;
+        Ok(Response::new(proto::$answer { rooms, next_page_token, date }))
+    }};
+}
+
+/// Answers a request for a step of rooms.
+macro_rules! step_of_rooms {
+    ($self:ident, $request:ident, $step:expr) => {{
+        let caller = Caller::required(&$request)?;
+        let message = $request.into_inner();
+        Ok(Response::new($self.step(&caller, $step, &message.reservation_id, &message.positions).await?))
+    }};
+}
+
+#[tonic::async_trait]
+impl FrontDeskService for FrontDeskHandler {
+    async fn list_arrivals(
+        &self,
+        request: Request<proto::ListArrivalsRequest>,
+    ) -> Result<Response<proto::ListArrivalsResponse>, Status> {
+        list_of_date!(self, request, DeskList::Arrivals, ListArrivalsResponse)
+    }
+
+    async fn list_in_house(
+        &self,
+        request: Request<proto::ListInHouseRequest>,
+    ) -> Result<Response<proto::ListInHouseResponse>, Status> {
+        list_of_date!(self, request, DeskList::InHouse, ListInHouseResponse)
+    }
+
+    async fn list_departures(
+        &self,
+        request: Request<proto::ListDeparturesRequest>,
+    ) -> Result<Response<proto::ListDeparturesResponse>, Status> {
+        list_of_date!(self, request, DeskList::Departures, ListDeparturesResponse)
+    }
+
+    async fn check_in(&self, request: Request<proto::CheckInRequest>) -> Result<Response<proto::Reservation>, Status> {
+        step_of_rooms!(self, request, RoomStep::CheckIn)
+    }
+
+    async fn undo_check_in(
+        &self,
+        request: Request<proto::UndoCheckInRequest>,
+    ) -> Result<Response<proto::Reservation>, Status> {
+        step_of_rooms!(self, request, RoomStep::UndoCheckIn)
+    }
+
+    async fn check_out(
+        &self,
+        request: Request<proto::CheckOutRequest>,
+    ) -> Result<Response<proto::Reservation>, Status> {
+        step_of_rooms!(self, request, RoomStep::CheckOut)
+    }
+}

@@ -1,0 +1,1 @@
+alter table reservation_room validate constraint reservation_room_status_known;
