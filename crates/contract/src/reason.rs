@@ -181,6 +181,8 @@ reasons! {
     PayoutNotFound = "PAYOUT_NOT_FOUND", NotFound;
     /// The reservation does not wait for a payment.
     ReservationNotPayable = "RESERVATION_NOT_PAYABLE", FailedPrecondition;
+    /// The change of a reservation does not wait for a payment.
+    ChangeNotPending = "CHANGE_NOT_PENDING", FailedPrecondition;
     /// The refund exceeds what is left of the payment.
     RefundExceedsPayment = "REFUND_EXCEEDS_PAYMENT", FailedPrecondition;
     /// The sale would make a partner who collects owe more than its credit limit.

@@ -18,6 +18,8 @@ pub enum Kind {
     RefundPaid,
     /// A partner owes for a reservation. The source is the reservation.
     PartnerSale,
+    /// What a partner owes for a reservation changes. The source is the change.
+    PartnerChange,
     /// A partner is credited for a cancelled reservation. The source is the reservation.
     PartnerCredit,
     /// A partner paid to the chain's bank account. The source is the partner payment.
@@ -35,6 +37,7 @@ impl Kind {
             Self::RefundOwed => "REFUND_OWED",
             Self::RefundPaid => "REFUND_PAID",
             Self::PartnerSale => "PARTNER_SALE",
+            Self::PartnerChange => "PARTNER_CHANGE",
             Self::PartnerCredit => "PARTNER_CREDIT",
             Self::PartnerPaid => "PARTNER_PAID",
             Self::Payout => "PAY_OUT",
@@ -101,6 +104,12 @@ impl Sold {
     pub fn partner_sale(&self, partner: &str) -> Posting {
         let partner = Account::PartnerReceivable(partner.to_owned());
         self.owed_by(partner, Kind::PartnerSale, self.reservation_id.as_uuid())
+    }
+
+    /// The partner owes this more, or less where a share is negative, because the reservation changed.
+    pub fn partner_change(&self, partner: &str, change_id: Uuid) -> Posting {
+        let partner = Account::PartnerReceivable(partner.to_owned());
+        self.owed_by(partner, Kind::PartnerChange, change_id)
     }
 
     /// The partner is credited this after a cancellation.

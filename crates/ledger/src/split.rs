@@ -110,6 +110,21 @@ impl Split {
         )
     }
 
+    /// The difference of two splits, share by share, of which any may be negative. `None` if the currencies differ or a
+    /// difference is out of range.
+    pub fn checked_minus(&self, other: &Self) -> Option<Self> {
+        Self::from_shares(
+            self.hotel.checked_sub(other.hotel).ok()?,
+            self.tax.checked_sub(other.tax).ok()?,
+            self.commission.checked_sub(other.commission).ok()?,
+        )
+    }
+
+    /// Whether every share is zero.
+    pub const fn is_zero(&self) -> bool {
+        self.hotel.minor() == 0 && self.tax.minor() == 0 && self.commission.minor() == 0
+    }
+
     /// The shares that are reversed after refunds of `refunded` in total; see the module.
     fn reversed(&self, refunded: Money) -> Option<Self> {
         if refunded.currency() != self.currency() || !(0..=self.total.minor()).contains(&refunded.minor()) {

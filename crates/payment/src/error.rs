@@ -31,6 +31,9 @@ pub enum PaymentError {
     /// The hold has expired, or expires too soon to pay.
     #[error("the hold on the rooms has expired, or expires before it could be paid; book again")]
     HoldExpired,
+    /// The change of a reservation does not wait for money. Holds the explanation for the caller.
+    #[error("{0}")]
+    ChangeNotPending(&'static str),
     /// The refund exceeds what is refundable.
     #[error("the amount exceeds what is refundable of the payment")]
     RefundExceedsPayment,
@@ -139,6 +142,7 @@ impl From<PaymentError> for Problem {
             PaymentError::PayoutNotFound => Self::new(Reason::PayoutNotFound, message),
             PaymentError::NotPayable(_) => Self::new(Reason::ReservationNotPayable, message),
             PaymentError::HoldExpired => Self::new(Reason::HoldExpired, message),
+            PaymentError::ChangeNotPending(_) => Self::new(Reason::ChangeNotPending, message),
             PaymentError::RefundExceedsPayment | PaymentError::RefundExceedsPolicy => {
                 Self::new(Reason::RefundExceedsPayment, message)
             }

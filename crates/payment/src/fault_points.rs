@@ -28,6 +28,8 @@ pub(crate) const FAILURE_TOLD: Step = Step("pay_in.failure_told");
 
 /// Commits the refund of a cancellation, with its postings and the outbox.
 pub(crate) const REFUND_REQUESTED: Step = Step("refund.requested");
+/// Commits the settlement of a change, with its refunds, postings and the outbox.
+pub(crate) const CHANGE_SETTLED: Step = Step("change.settled");
 /// Commits a refund that an administrator requested.
 pub(crate) const REFUND_ORDERED: Step = Step("refund.ordered");
 /// Commits the refund of a payment whose rooms are no longer available.
@@ -43,6 +45,8 @@ pub(crate) const REFUND_TOLD: Step = Step("refund.reservation_told");
 
 /// Commits a partner sale, with its postings.
 pub(crate) const PARTNER_SALE_RECORDED: Step = Step("partner.sale_recorded");
+/// Commits a change of a partner sale, with its posting.
+pub(crate) const PARTNER_SALE_AMENDED: Step = Step("change.sale_amended");
 /// Commits the credit of a cancelled partner sale, with its postings.
 pub(crate) const PARTNER_SALE_SETTLED: Step = Step("partner.sale_settled");
 
@@ -60,6 +64,9 @@ pub const PARTNER: &[Step] = &[PARTNER_SALE_RECORDED, PARTNER_SALE_SETTLED];
 
 /// Every step that needs a provider which keeps checkout pages open beyond their end.
 pub const OVERDUE: &[Step] = &[OVERDUE_CLOSED];
+
+/// Every step of a change that is not a step of its payment or its refunds.
+pub const CHANGE: &[Step] = &[CHANGE_SETTLED, PARTNER_SALE_AMENDED];
 
 /// Every step of a payout.
 pub const PAYOUT: &[Step] = &[PAYOUT_REQUESTED, MONEY_TRANSFERRED, TRANSFER_SAVED, TRANSFER_EVENT_TAKEN];

@@ -26,8 +26,7 @@ use crate::{
     MIGRATOR,
     clients::hotels::MockHotelClient,
     clients::reservations::{MockReservationClient, ReservationClient},
-    model::Booking,
-    model::{NewPayment, Payment, RefundReason, Settlement, Status},
+    model::{BOOKING, Booking, NewPayment, Payment, RefundReason, Settlement, Status},
     service::Payments,
     status_links::{LinkConfig, StatusLinks},
     store::{payment_events, payments, refunds},
@@ -76,6 +75,7 @@ pub(crate) fn new_payment(reservation_id: ReservationId) -> NewPayment {
     NewPayment {
         payment_id: PaymentId::new(),
         reservation_id,
+        revision: BOOKING,
         owner: "guest-1".into(),
         amount: eur(10_000),
         split: Split::with_commission(eur(10_000), eur(700), 1500).unwrap(),
@@ -89,7 +89,7 @@ pub(crate) fn new_payment(reservation_id: ReservationId) -> NewPayment {
 /// Opens a payment without a checkout.
 pub(crate) async fn opened(pool: &PgPool, new: &NewPayment) -> Payment {
     payment_events::save(pool, new).await.unwrap();
-    payments::open(pool, new).await.unwrap()
+    payments::open(pool, new).await.unwrap().expect("no page of another revision is open")
 }
 
 /// Opens a payment with a checkout, whose session and URL are derived from the id of the payment.
@@ -183,6 +183,8 @@ pub(crate) fn booking() -> Booking {
         create_time: Timestamp::now(),
         update_time: Timestamp::now(),
         hold_expire_time: Some(Timestamp::now() + SignedDuration::from_mins(15)),
+        revision: BOOKING,
+        pending_change: None,
         terms: Some(terms()),
     }
 }

@@ -54,7 +54,8 @@ async fn pay(clients: &GuestClients, guest: usize) -> Result<()> {
         .map_err(|status| summary(&status))
         .context("booking")?;
 
-    let create = CreatePaymentRequest { reservation_id: reservation_id.clone(), return_url: String::new() };
+    let create =
+        CreatePaymentRequest { reservation_id: reservation_id.clone(), return_url: String::new(), revision: 0 };
     let opened = payments
         .create_payment(caller.request(create))
         .await

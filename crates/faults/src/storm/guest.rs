@@ -122,7 +122,8 @@ impl Shared {
     /// The address of the checkout page; `None` if the hold expired before it could be created.
     async fn open_page(&self, guest: usize, reservation_id: &str) -> Result<Option<String>> {
         let payments = &self.clients.payments(guest);
-        let message = CreatePaymentRequest { reservation_id: reservation_id.to_owned(), return_url: String::new() };
+        let message =
+            CreatePaymentRequest { reservation_id: reservation_id.to_owned(), return_url: String::new(), revision: 0 };
         let open = |request, mut client: Payments| async move { client.create_payment(request).await }.boxed();
         let payment = match self.retry(guest, &message, payments, open).await? {
             Ok(opened) => opened,

@@ -4,6 +4,8 @@
 //! - Every paid payment and every refund is posted with its own amount, split and reservation, and nothing else is posted
 //!   from that source.
 //! - The refunds of a payment do not exceed it.
+//! - What was paid for a reservation in all of its payments less what was refunded is what the ledger has of it at the
+//!   provider. What a change gave back is the sum of its refunds.
 //! - Partner sales and their credits are posted in the same way.
 //! - A payout is the sum of its lines. Each line settles an entry of the payable account of its hotel for a finished stay,
 //!   and no entry is settled twice. At most one of its transfers is open or paid. It is posted if and only if it is paid.

@@ -22,6 +22,10 @@ pub enum Kind {
     RefundAbovePayment,
     /// The refund totals of a payment are not the sums of its refunds.
     RefundSumsDiffer,
+    /// What was paid for a reservation less what was refunded is not what the ledger has of it at the provider.
+    ReservationMoneyDiffers,
+    /// The refunds of a change are not what its settlement gave back.
+    ChangeRefundDiffers,
     /// A partner sale is posted differently.
     PartnerSaleDiffers,
     /// The credit of a partner sale is posted differently.
@@ -48,7 +52,7 @@ pub enum Kind {
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 20] = [
         Self::TransactionUnbalanced,
         Self::TransactionNotWhole,
         Self::SourceMissing,
@@ -56,6 +60,8 @@ impl Kind {
         Self::RefundDiffers,
         Self::RefundAbovePayment,
         Self::RefundSumsDiffer,
+        Self::ReservationMoneyDiffers,
+        Self::ChangeRefundDiffers,
         Self::PartnerSaleDiffers,
         Self::PartnerCreditDiffers,
         Self::PartnerCreditAboveSale,
@@ -79,6 +85,8 @@ impl Kind {
             Self::RefundDiffers => "refund_differs",
             Self::RefundAbovePayment => "refund_above_payment",
             Self::RefundSumsDiffer => "refund_sums_differ",
+            Self::ReservationMoneyDiffers => "reservation_money_differs",
+            Self::ChangeRefundDiffers => "change_refund_differs",
             Self::PartnerSaleDiffers => "partner_sale_differs",
             Self::PartnerCreditDiffers => "partner_credit_differs",
             Self::PartnerCreditAboveSale => "partner_credit_above_sale",
@@ -102,7 +110,12 @@ impl Kind {
     const fn subject(self) -> &'static str {
         match self {
             Self::TransactionUnbalanced | Self::TransactionNotWhole | Self::SourceMissing => "transaction",
-            Self::PaymentDiffers | Self::RefundDiffers | Self::RefundAbovePayment | Self::RefundSumsDiffer => "payment",
+            Self::PaymentDiffers
+            | Self::RefundDiffers
+            | Self::RefundAbovePayment
+            | Self::RefundSumsDiffer
+            | Self::ReservationMoneyDiffers
+            | Self::ChangeRefundDiffers => "payment",
             Self::PartnerSaleDiffers | Self::PartnerCreditDiffers | Self::PartnerCreditAboveSale => "reservation",
             Self::PayoutDiffers
             | Self::PayoutNotEarned

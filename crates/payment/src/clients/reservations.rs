@@ -15,7 +15,7 @@ use staymesh_mesh::{
 };
 use tonic::Status;
 
-use crate::model::{Booking, CancellationReason, PaymentMode, ReservationStatus};
+use crate::model::{BOOKING, Booking, CancellationReason, PaymentMode, PendingChange, ReservationStatus};
 
 /// The reservation service. Every call is idempotent.
 #[cfg_attr(test, mockall::automock)]
@@ -28,19 +28,26 @@ pub trait ReservationClient: Send + Sync + 'static {
     /// required field or cannot be represented (amounts, dates, ids).
     async fn get(&self, id: ReservationId) -> Result<Option<Booking>, Problem>;
 
-    /// Reports that `amount` was paid. `true` if it must be refunded because the rooms are no longer available.
+    /// Reports that `amount` was paid for a revision. `true` if it must be refunded because the rooms are no longer
+    /// available, or the change is gone.
     ///
     /// # Errors
     /// The status of the call.
-    async fn confirm_payment(&self, id: ReservationId, payment: PaymentId, amount: Money) -> Result<bool, Status>;
+    async fn confirm_payment(
+        &self,
+        id: ReservationId,
+        payment: PaymentId,
+        amount: Money,
+        revision: i32,
+    ) -> Result<bool, Status>;
 
-    /// Reports that the payment failed for good.
+    /// Reports that the payment for a revision failed for good.
     ///
     /// # Errors
     /// The status of the call.
-    async fn reject_payment(&self, id: ReservationId, payment: PaymentId) -> Result<(), Status>;
+    async fn reject_payment(&self, id: ReservationId, payment: PaymentId, revision: i32) -> Result<(), Status>;
 
-    /// Reports that `amount`, the sum of all refunds of the payment, has been refunded.
+    /// Reports that `amount` has been refunded: the sum of all refunds of all payments that pay for the reservation.
     ///
     /// # Errors
     /// The status of the call.
@@ -77,17 +84,25 @@ impl ReservationClient for GrpcReservationClient {
         }
     }
 
-    async fn confirm_payment(&self, id: ReservationId, payment: PaymentId, amount: Money) -> Result<bool, Status> {
+    async fn confirm_payment(
+        &self,
+        id: ReservationId,
+        payment: PaymentId,
+        amount: Money,
+        revision: i32,
+    ) -> Result<bool, Status> {
         let request = ConfirmPaymentRequest {
             reservation_id: id.to_string(),
             payment_id: payment.to_string(),
             amount: Some(money(amount)),
+            revision,
         };
         Ok(self.client.clone().confirm_payment(request).await?.into_inner().refund_required)
     }
 
-    async fn reject_payment(&self, id: ReservationId, payment: PaymentId) -> Result<(), Status> {
-        let request = RejectPaymentRequest { reservation_id: id.to_string(), payment_id: payment.to_string() };
+    async fn reject_payment(&self, id: ReservationId, payment: PaymentId, revision: i32) -> Result<(), Status> {
+        let (reservation_id, payment_id) = (id.to_string(), payment.to_string());
+        let request = RejectPaymentRequest { reservation_id, payment_id, revision };
         self.client.clone().reject_payment(request).await.map(drop)
     }
 
@@ -127,8 +142,17 @@ fn booking(owned: proto::OwnedReservation) -> Result<Booking, Problem> {
         create_time: instant(created.seconds, created.nanos)?,
         update_time: instant(updated.seconds, updated.nanos)?,
         hold_expire_time: held.map(|time| instant(time.seconds, time.nanos)).transpose()?,
+        revision: reservation.revision.max(BOOKING),
+        pending_change: owned.pending_change.map(pending_change).transpose()?,
         terms: terms.transpose().map_err(|error| internal(&error))?,
     })
+}
+
+fn pending_change(change: proto::PendingChange) -> Result<PendingChange, Problem> {
+    let due = money_from(change.due.as_ref(), "pending_change.due").map_err(|error| Problem::internal(&error))?;
+    let end = change.expire_time.ok_or_else(|| missing("pending_change.expire_time"))?;
+    let expire_time = Timestamp::new(end.seconds, end.nanos).map_err(|error| Problem::internal(&error))?;
+    Ok(PendingChange { revision: change.revision, due, expire_time })
 }
 
 /// The rooms by type, in the order of the booking.

@@ -22,8 +22,8 @@ pub(crate) struct PaymentHandler<P>(pub(crate) Arc<Payments<P>>);
 impl<P: Psp> PaymentService for PaymentHandler<P> {
     async fn create_payment(&self, request: Request<CreatePaymentRequest>) -> Result<Response<proto::Payment>, Status> {
         let caller = Caller::required(&request)?;
-        let (id, return_url) = request::payments::create(request.into_inner())?;
-        let payment = self.0.create(&caller, id, return_url).await?;
+        let (id, revision, return_url) = request::payments::create(request.into_inner())?;
+        let payment = self.0.create(&caller, id, revision, return_url).await?;
         Ok(Response::new(self.render(payment).await?))
     }
 

@@ -1,9 +1,10 @@
-//! `PaymentFlowService`: the reservation service records partner sales and settles cancellations.
+//! `PaymentFlowService`: the reservation service records partner sales, and settles changes and cancellations.
 
 use std::sync::Arc;
 
 use staymesh_api::payment::v1::{
-    PartnerSale, RecordPartnerSaleRequest, SettleCancellationRequest, SettleCancellationResponse,
+    AmendPartnerSaleRequest, PartnerSale, RecordPartnerSaleRequest, SettleCancellationRequest,
+    SettleCancellationResponse, SettleChangeRequest, SettleChangeResponse,
     payment_flow_service_server::PaymentFlowService,
 };
 use staymesh_psp::Psp;
@@ -24,6 +25,28 @@ impl<P: Psp> PaymentFlowService for InternalPaymentHandler<P> {
         let (id, terms, limited) = request::partner_sales::record(request.get_ref())?;
         let sale = self.0.record_partner_sale(id, &terms, limited).await?;
         Ok(Response::new(response::partner_sales::partner_sale(&sale)?))
+    }
+
+    async fn amend_partner_sale(
+        &self,
+        request: Request<AmendPartnerSaleRequest>,
+    ) -> Result<Response<PartnerSale>, Status> {
+        let (id, revision, terms, limited) = request::changes::amend(request.get_ref())?;
+        let sale = self.0.amend_partner_sale(id, revision, &terms, limited).await?;
+        Ok(Response::new(response::partner_sales::partner_sale(&sale)?))
+    }
+
+    async fn settle_change(
+        &self,
+        request: Request<SettleChangeRequest>,
+    ) -> Result<Response<SettleChangeResponse>, Status> {
+        let (id, change) = request::changes::settle(request.get_ref())?;
+        let (payments, sale) = self.0.settle_change(id, &change).await?;
+        let refunds = self.0.refunds_of(&payments).await?;
+        Ok(Response::new(SettleChangeResponse {
+            payments: payments.into_iter().map(|payment| response::payments::payment(payment, &refunds)).collect(),
+            partner_sale: sale.as_ref().map(response::partner_sales::partner_sale).transpose()?,
+        }))
     }
 
     async fn settle_cancellation(

@@ -45,7 +45,8 @@ pub enum CancellationReason {
 /// What the end of a reservation means for its payment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Settlement {
-    /// What is given back of a payment in all, by the cancellation policy; the rest of it is the penalty. Not negative.
+    /// What the cancellation policy gives back in all payments together, not negative. What is kept of them, less what
+    /// changes gave back, is the penalty.
     pub refund: Money,
     /// Whether the hold expired. Then a late payment may revive the reservation, so `refund`, which is zero, is no limit
     /// of later refunds.
@@ -59,6 +60,17 @@ pub enum PaymentMode {
     GuestPays,
     /// The partner collects from the guest and owes the amount.
     PartnerCollects,
+}
+
+/// A change of a reservation that is applied when its difference is paid.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PendingChange {
+    /// The revision that the change makes, more than 1.
+    pub revision: i32,
+    /// What is to be paid.
+    pub due: Money,
+    /// When the change is dropped if it is not paid.
+    pub expire_time: Timestamp,
 }
 
 /// A reservation as payments see it.
@@ -90,6 +102,10 @@ pub struct Booking {
     pub update_time: Timestamp,
     /// When the hold on unpaid rooms expires; `None` if it holds none.
     pub hold_expire_time: Option<Timestamp>,
+    /// Number of the latest revision, from 1.
+    pub revision: i32,
+    /// The change that waits for its payment; `None` if there is none.
+    pub pending_change: Option<PendingChange>,
     /// The cancellation terms signed into the offer; `None` if the response has none.
     pub terms: Option<CancellationTerms>,
 }

@@ -3,13 +3,15 @@
 //! No I/O. Amounts are [`Money`](staymesh_domain::Money): minor units with their currency.
 
 mod booking;
+mod change;
 mod partner_credit;
 mod partner_sale;
 mod payment;
 mod refund;
 
-pub use booking::{Booking, CancellationReason, PaymentMode, ReservationStatus, Settlement};
+pub use booking::{Booking, CancellationReason, PaymentMode, PendingChange, ReservationStatus, Settlement};
+pub use change::{ChangeSettlement, Standing, kept_back, newest_first};
 pub use partner_credit::{CreditLimit, CreditRefusal, DefaultCredit, NewPartnerPayment, PartnerPayment};
-pub use partner_sale::{PartnerSale, PartnerTerms};
-pub use payment::{NewPayment, Payment, Status, StatusFilter};
+pub use partner_sale::{PartnerSale, PartnerTerms, SaleState};
+pub use payment::{BOOKING, NewPayment, Payment, Status, StatusFilter};
 pub use refund::{Refund, RefundReason, RefundRequest};

@@ -18,11 +18,22 @@ pub struct PartnerTerms {
     pub check_out: Date,
 }
 
+/// A sale at one point: its terms and their shares.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SaleState {
+    /// The terms of the whole sale.
+    pub terms: PartnerTerms,
+    /// The shares of the amount: hotel, taxes, commission.
+    pub split: Split,
+}
+
 /// A line of a partner's invoice.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PartnerSale {
     /// The reservation that was sold.
     pub reservation_id: ReservationId,
+    /// The revision of the reservation whose terms these are: 1, or that of the latest change of the sale.
+    pub revision: i32,
     /// The terms of the sale.
     pub terms: PartnerTerms,
     /// The shares of the amount: hotel, taxes, commission.

@@ -77,6 +77,9 @@ impl Status {
     }
 }
 
+/// The revision of the booking itself; changes have higher ones.
+pub const BOOKING: i32 = 1;
+
 /// A payment of a reservation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Payment {
@@ -84,6 +87,8 @@ pub struct Payment {
     pub payment_id: PaymentId,
     /// The reservation that is paid.
     pub reservation_id: ReservationId,
+    /// The revision that is paid for: 1 for the booking itself, otherwise a change with its difference.
+    pub revision: i32,
     /// Subject of the token that created the reservation.
     pub owner: String,
     /// The amount to be paid.
@@ -164,6 +169,7 @@ pub struct StatusFilter {
 pub struct NewPayment {
     pub payment_id: PaymentId,
     pub reservation_id: ReservationId,
+    pub revision: i32,
     pub owner: String,
     pub amount: Money,
     pub split: Split,

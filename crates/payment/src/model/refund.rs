@@ -13,21 +13,40 @@ pub enum RefundReason {
     RoomsGone,
     /// An administrator requested it.
     Requested,
+    /// A change of the reservation gives it back.
+    Change {
+        /// The revision that the change makes.
+        revision: i32,
+    },
 }
 
 impl RefundReason {
-    /// The value of the column `refund.reason`.
+    /// The value of the column `refund.reason`. The release before this one knows no change, and reads it as requested.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Cancellation => "CANCELLATION",
             Self::RoomsGone => "ROOMS_GONE",
-            Self::Requested => "REQUESTED",
+            Self::Requested | Self::Change { .. } => "REQUESTED",
         }
     }
 
-    /// The reason with this name; `None` if there is none.
-    pub fn from_name(name: &str) -> Option<Self> {
-        [Self::Cancellation, Self::RoomsGone, Self::Requested].into_iter().find(|reason| reason.as_str() == name)
+    /// The value of the column `refund.revision`.
+    pub const fn revision(self) -> Option<i32> {
+        match self {
+            Self::Change { revision } => Some(revision),
+            Self::Cancellation | Self::RoomsGone | Self::Requested => None,
+        }
+    }
+
+    /// The reason in these columns; `None` if there is none.
+    pub fn from_columns(name: &str, revision: Option<i32>) -> Option<Self> {
+        match (name, revision) {
+            ("CANCELLATION", None) => Some(Self::Cancellation),
+            ("ROOMS_GONE", None) => Some(Self::RoomsGone),
+            ("REQUESTED", None) => Some(Self::Requested),
+            ("REQUESTED", Some(revision)) => Some(Self::Change { revision }),
+            _ => None,
+        }
     }
 }
 
@@ -88,11 +107,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn reason_names_round_trip() {
-        for reason in [RefundReason::Cancellation, RefundReason::RoomsGone, RefundReason::Requested] {
-            assert_eq!(RefundReason::from_name(reason.as_str()), Some(reason));
+    fn reason_columns_round_trip() {
+        let change = RefundReason::Change { revision: 2 };
+        for reason in [RefundReason::Cancellation, RefundReason::RoomsGone, RefundReason::Requested, change] {
+            assert_eq!(RefundReason::from_columns(reason.as_str(), reason.revision()), Some(reason));
         }
-        assert_eq!(RefundReason::from_name("rooms_gone"), None);
+        assert_eq!(RefundReason::from_columns("rooms_gone", None), None);
+        assert_eq!(RefundReason::from_columns("CANCELLATION", Some(2)), None);
     }
 
     #[test]

@@ -100,7 +100,7 @@ impl LineKind {
     /// The kind of line for a ledger transaction of this kind.
     pub fn of_transaction(kind: &str) -> Self {
         match kind {
-            "SALE" | "PARTNER_SALE" => Self::Sale,
+            "SALE" | "PARTNER_SALE" | "PARTNER_CHANGE" => Self::Sale,
             "REFUND_OWED" | "PARTNER_CREDIT" => Self::Refund,
             _ => Self::Correction,
         }

@@ -11,7 +11,7 @@ use crate::{
     error::PaymentError,
     fault_points,
     model::{Payment, Status},
-    store::payments,
+    store::{payment_notes, payments},
 };
 
 impl<P: Psp> Payments<P> {
@@ -46,7 +46,7 @@ pub(crate) async fn apply(
 ) -> Result<bool, PaymentError> {
     let id = payment.payment_id;
     if report == CheckoutStatus::InReview && payment.status == Status::Pending {
-        return Ok(payments::note_review(connection, id).await?);
+        return Ok(payment_notes::note_review(connection, id).await?);
     }
     let Some(next) = payment.status.after_checkout(report) else {
         return Ok(false);

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use staymesh_domain::{DateOutOfRange, HotelId, HotelTime, PaymentId, ReservationId};
+use staymesh_domain::{DateOutOfRange, HotelId, HotelTime, Money, PaymentId, ReservationId};
 use staymesh_ledger::Split;
 use staymesh_mesh::{Caller, Problem, Reason};
 use staymesh_psp::{CheckoutOrder, CheckoutStatus, Psp, PspError};
@@ -12,7 +12,7 @@ use super::{Payments, checkout};
 use crate::{
     error::PaymentError,
     fault_points,
-    model::{Booking, CancellationReason, NewPayment, Payment, PaymentMode, ReservationStatus, Status},
+    model::{BOOKING, Booking, CancellationReason, NewPayment, Payment, PaymentMode, ReservationStatus, Status},
     store::{payment_events, payments},
 };
 
@@ -20,15 +20,18 @@ use crate::{
 const MIN_PAGE_TIME: Duration = Duration::from_secs(10);
 
 impl<P: Psp> Payments<P> {
-    /// Creates the payment of a reservation, or finds the open one, and returns it with its checkout page.
+    /// Creates the payment of a revision of a reservation, or finds the open one, and returns it with its checkout page:
+    /// of the booking itself, or of its pending change.
     ///
-    /// Idempotent by reservation: first the terms are saved, then the order, then the provider is called with the payment
+    /// Idempotent by reservation and revision: first the terms are saved, then the order, then the provider is called with the payment
     /// id as idempotency key. A retry after a crash or a lost response continues with the saved order. An empty
-    /// `return_url` stands for the status page.
+    /// `return_url` stands for the status page. A reservation has one open page at a time; one that is still open for
+    /// another revision is closed first, because that revision is not waiting any more.
     ///
     /// # Errors
     /// - [`PaymentError::ReservationNotFound`]: no such reservation, or the caller did not create it.
     /// - [`PaymentError::NotPayable`]: the reservation does not wait for a payment, or check-in has ended at the hotel.
+    /// - [`PaymentError::ChangeNotPending`]: the change of that revision does not wait for a payment, or ends too soon.
     /// - [`PaymentError::HoldExpired`]: the hold has expired, or the hold or check-in ends too soon to pay.
     /// - [`PaymentError::PspUnavailable`]: the provider does not answer; retry.
     /// - [`PaymentError::Dependency`], [`PaymentError::Store`]: another service or the database failed.
@@ -36,13 +39,18 @@ impl<P: Psp> Payments<P> {
         &self,
         caller: &Caller,
         reservation_id: ReservationId,
+        revision: i32,
         return_url: String,
     ) -> Result<Payment, PaymentError> {
         let booking = self.reservations.get(reservation_id).await?;
         let booking = booking.filter(|b| b.owner == caller.subject).ok_or(PaymentError::ReservationNotFound)?;
-        let new = self.new_payment(booking, reservation_id, return_url).await?;
+        let sale = match revision {
+            BOOKING => self.booking_to_pay(&booking, reservation_id.hotel_id()).await?,
+            _ => change_to_pay(&booking, revision, self.page_margin)?,
+        };
+        let new = self.new_payment(booking, reservation_id, sale, return_url)?;
         fault_points::TERMS_SAVED.around(payment_events::save(&self.pool, &new)).await?;
-        let payment = fault_points::ORDER_SAVED.around(payments::open(&self.pool, &new)).await?;
+        let payment = self.open_order(&new).await?;
         match payment.status {
             Status::Pending if payment.checkout_url.is_some() => Ok(payment),
             Status::Pending => self.open_page(payment).await,
@@ -50,35 +58,58 @@ impl<P: Psp> Payments<P> {
         }
     }
 
-    async fn new_payment(
-        &self,
-        booking: Booking,
-        reservation_id: ReservationId,
-        return_url: String,
-    ) -> Result<NewPayment, PaymentError> {
+    /// The order of these terms, which is open unless its revision was paid or refused.
+    async fn open_order(&self, new: &NewPayment) -> Result<Payment, PaymentError> {
+        let open = || fault_points::ORDER_SAVED.around(payments::open(&self.pool, new));
+        if let Some(payment) = open().await?.filter(|payment| payment.status != Status::Expired) {
+            return Ok(payment);
+        }
+        for other in payments::of_reservation(&self.pool, new.reservation_id).await? {
+            if other.status == Status::Pending && other.revision != new.revision {
+                self.close(other).await?;
+            }
+        }
+        // Another request may have opened a page meanwhile: the caller's retry finds it.
+        open().await?.ok_or(PaymentError::PspUnavailable)
+    }
+
+    /// What is to be paid for the booking itself.
+    async fn booking_to_pay(&self, booking: &Booking, hotel_id: HotelId) -> Result<ToPay, PaymentError> {
         let now = Timestamp::now();
-        let hold_end = payable(&booking)?;
-        let amount = booking.total;
+        let hold_end = payable(booking)?;
         // A payment after the end of check-in would have to be refunded.
-        let end = match self.check_in_end(&booking, reservation_id.hotel_id(), hold_end).await? {
+        let end = match self.check_in_end(booking, hotel_id, hold_end).await? {
             Some(end) if end <= now => return Err(PaymentError::NotPayable("check-in has ended at the hotel")),
             Some(end) => end.min(hold_end),
             None => hold_end,
         };
         let expire_time = page_end(booking.create_time, end, now, self.page_margin).ok_or(PaymentError::HoldExpired)?;
-        let split = Split::with_commission(amount, booking.taxes, self.commission_basis_points)
+        Ok(ToPay { revision: BOOKING, amount: booking.total, taxes: booking.taxes, expire_time })
+    }
+
+    fn new_payment(
+        &self,
+        booking: Booking,
+        reservation_id: ReservationId,
+        sale: ToPay,
+        return_url: String,
+    ) -> Result<NewPayment, PaymentError> {
+        let ToPay { revision, amount, taxes, expire_time } = sale;
+        let split = Split::with_commission(amount, taxes, self.commission_basis_points)
             .ok_or_else(|| Problem::internal(&"the taxes of the reservation exceed its price"))?;
         let check_after = SignedDuration::try_from(self.check_after).map_err(|error| Problem::internal(&error))?;
+        let next_check_time = Timestamp::now().checked_add(check_after).map_err(|error| Problem::internal(&error))?;
         Ok(NewPayment {
             payment_id: PaymentId::new(),
             reservation_id,
+            revision,
             owner: booking.owner,
             amount,
             split,
             check_out: booking.check_out,
             return_url: if return_url.is_empty() { self.links.after_payment(reservation_id) } else { return_url },
             expire_time,
-            next_check_time: now.checked_add(check_after).map_err(|error| Problem::internal(&error))?,
+            next_check_time,
         })
     }
 
@@ -153,6 +184,34 @@ impl<P: Psp> Payments<P> {
         }
         Ok(())
     }
+}
+
+/// What a payment is for, and when its page closes.
+struct ToPay {
+    revision: i32,
+    amount: Money,
+    taxes: Money,
+    expire_time: Timestamp,
+}
+
+/// What is to be paid for the pending change of a reservation. Its taxes are the share that they have of the whole price,
+/// rounded down to a minor unit.
+fn change_to_pay(booking: &Booking, revision: i32, margin: Duration) -> Result<ToPay, PaymentError> {
+    if booking.payment_mode == PaymentMode::PartnerCollects {
+        return Err(PaymentError::NotPayable("the partner collects the money for this reservation"));
+    }
+    let pending = booking.pending_change.filter(|change| {
+        change.revision == revision && change.due.minor() > 0 && booking.status == ReservationStatus::Paid
+    });
+    let change = pending.ok_or(PaymentError::ChangeNotPending("this change does not wait for a payment"))?;
+    let now = Timestamp::now();
+    let expire_time = page_end(now, change.expire_time, now, margin)
+        .ok_or(PaymentError::ChangeNotPending("the change expires before it could be paid; ask for it again"))?;
+    let (due, taxes, total) = (change.due, booking.taxes, booking.total);
+    let share = i128::from(due.minor()) * i128::from(taxes.minor()) / i128::from(total.minor().max(1));
+    let share = i64::try_from(share).map_err(|error| Problem::internal(&error))?;
+    let taxes = Money::from_minor(share, due.currency()).map_err(|error| Problem::internal(&error))?;
+    Ok(ToPay { revision, amount: due, taxes, expire_time })
 }
 
 /// The end of the hold, if the reservation waits for a payment.

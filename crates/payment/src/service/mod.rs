@@ -5,7 +5,9 @@
 //! its ledger postings: [`checkout`] (paid), `refunds::request` and `refunds::succeed`, [`partner_sales`],
 //! [`partner_credit`], [`payouts`].
 
+mod amendments;
 mod cancellation;
+mod changes;
 pub(crate) mod checkout;
 mod create;
 mod events;
@@ -19,7 +21,7 @@ mod sweep;
 mod webhook;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use std::{sync::Arc, time::Duration};
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use staymesh_domain::PaymentId;
+use staymesh_domain::{Money, PaymentId};
 use staymesh_mesh::{Problem, Reason};
 use staymesh_psp::{Psp, PspError, RefundOrder};
 use staymesh_store::{
@@ -13,16 +13,16 @@ use tokio::sync::Semaphore;
 use tonic::Code;
 
 use super::{
-    Payments,
+    Payments, cancellation,
     events::{self, RefundPayload},
     refunds,
 };
 use crate::{
     error::PaymentError,
     fault_points,
-    model::{Payment, Refund, RefundReason, RefundRequest, Status},
+    model::{BOOKING, Payment, Refund, Status},
     payouts::TRANSFER_REQUESTED,
-    store::{payments, refunds as refund_rows},
+    store::{cancellations, payments, refunds as refund_rows},
 };
 
 /// Concurrent refunds at the provider per replica. The relay has room for more deliveries than these, so that slow
@@ -101,27 +101,28 @@ impl<P: Psp> Payments<P> {
     /// is refundable.
     async fn report_paid(&self, payment: &Payment) -> Result<(), Failure> {
         let id = payment.payment_id;
-        let confirm = self.reservations.confirm_payment(payment.reservation_id, id, payment.amount);
+        let confirm = self.reservations.confirm_payment(payment.reservation_id, id, payment.amount, payment.revision);
         let refund_required = fault_points::PAYMENT_TOLD.around(confirm).await.map_err(|status| rejected(&status))?;
         if !refund_required {
             return Ok(());
         }
         let mut transaction = self.pool.begin().await?;
-        let locked = payments::lock(&mut transaction, id).await?.ok_or_else(no_such_payment)?;
-        // Nothing is refundable if this is a repeat, or if an administrator refunded first.
-        if locked.refundable().map_err(PaymentError::from)?.minor() > 0 {
-            let (reason, request_id) = (RefundReason::RoomsGone, id.as_uuid());
-            let request = RefundRequest { reason, request_id, amount: None, goodwill: false };
-            refunds::request(&mut transaction, &locked, &request).await?;
+        let standings = refunds::standings(&mut transaction, payment.reservation_id).await?;
+        let refused =
+            standings.iter().find(|standing| standing.payment.payment_id == id).ok_or_else(no_such_payment)?;
+        refunds::refuse(&mut transaction, &refused.payment).await?;
+        if let Some(due) = cancellations::refund(&mut transaction, payment.reservation_id).await? {
+            // The end of the reservation may have taken its refund from this payment, which does not count any more.
+            let standings = refunds::standings(&mut transaction, payment.reservation_id).await?;
+            cancellation::give_back(&mut transaction, &standings, due).await?;
         }
-        refunds::reservation_ended(&mut transaction, id).await?;
         fault_points::MONEY_SENT_BACK.around(transaction.commit()).await?;
         self.wake.wake();
         Ok(())
     }
 
     async fn report_failed(&self, payment: &Payment) -> Result<(), Failure> {
-        let reject = self.reservations.reject_payment(payment.reservation_id, payment.payment_id);
+        let reject = self.reservations.reject_payment(payment.reservation_id, payment.payment_id, payment.revision);
         match fault_points::FAILURE_TOLD.around(reject).await {
             // The reservation has ended otherwise, and no longer holds rooms for this payment.
             Err(status) if Problem::reason_of(&status) == Some(Reason::IllegalTransition) => Ok(()),
@@ -151,12 +152,32 @@ impl<P: Psp> Payments<P> {
         Ok(self.refund_succeeded(refund, &psp_refund).await?)
     }
 
-    /// Reports the sum of all refunds. If another refund was requested meanwhile, its own event reports the new sum.
+    /// Reports the sum of all refunds of the payments that pay for the reservation, under the id of the one that paid the
+    /// booking itself. If another refund was requested meanwhile, its own event reports the new sum. A refused payment of
+    /// a change says nothing about the reservation.
     async fn report_refunded(&self, payment: &Payment) -> Result<(), Failure> {
-        if payment.status != Status::Refunded {
+        let mut transaction = self.pool.begin().await?;
+        let standings = refunds::standings(&mut transaction, payment.reservation_id).await?;
+        transaction.commit().await?;
+        let own = standings.iter().find(|standing| standing.payment.payment_id == payment.payment_id);
+        let own = own.ok_or_else(no_such_payment)?;
+        // A refused payment of the booking counts alone: the reservation has no other, or did not accept it beside one.
+        let reported: Vec<&Payment> = match (own.refused, own.payment.revision) {
+            (true, BOOKING) => vec![&own.payment],
+            (true, _) => return Ok(()),
+            (false, _) => standings.iter().filter(|one| one.pays()).map(|one| &one.payment).collect(),
+        };
+        if reported.iter().any(|payment| payment.status == Status::Refunding) {
             return Ok(());
         }
-        let confirm = self.reservations.confirm_refund(payment.reservation_id, payment.payment_id, payment.refunded);
+        let amount = Money::sum(payment.amount.currency(), reported.iter().map(|payment| payment.refunded));
+        let amount = amount.map_err(PaymentError::from)?;
+        let booking = reported.iter().rev().find(|payment| payment.revision == BOOKING);
+        let id = booking.map_or(payment.payment_id, |booking| booking.payment_id);
+        if amount.minor() == 0 {
+            return Ok(());
+        }
+        let confirm = self.reservations.confirm_refund(payment.reservation_id, id, amount);
         fault_points::REFUND_TOLD.around(confirm).await.map_err(|status| rejected(&status))
     }
 }

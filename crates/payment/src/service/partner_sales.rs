@@ -1,8 +1,8 @@
 //! Sales whose money a partner collects: the partner owes the amount, and a cancellation credits what its policy refunds.
 //!
 //! Only the ledger changes; no money moves here. The credit limit of the partner decides whether a sale is recorded: under
-//! a lock on its credit, what the ledger says it owes and the sale together are at most the limit. Only a sale adds to the
-//! debt, and every sale holds the lock, so the decision is exact however many are made at once.
+//! a lock on its credit, what the ledger says it owes and the sale together are at most the limit. Only a sale and a change
+//! of one add to the debt, and both hold the lock, so the decision is exact however many are made at once.
 
 use jiff::civil::Date;
 use sqlx::PgConnection;
@@ -12,12 +12,12 @@ use staymesh_mesh::Problem;
 use staymesh_psp::Psp;
 use uuid::Uuid;
 
-use super::Payments;
+use super::{Payments, amendments};
 use crate::{
     error::PaymentError,
     fault_points,
-    model::{CreditRefusal, PartnerSale, PartnerTerms},
-    store::{partner_credit, partner_sales},
+    model::{BOOKING, CreditRefusal, PartnerSale, PartnerTerms},
+    store::{partner_credit, partner_sale_changes, partner_sales},
 };
 
 /// Whether the sale of a reservation was recorded. Both are final.
@@ -63,9 +63,13 @@ impl<P: Psp> Payments<P> {
         terms: Option<&PartnerTerms>,
     ) -> Result<Option<PartnerSale>, PaymentError> {
         let mut transaction = self.pool.begin().await?;
-        let sale = match terms {
-            Some(terms) => self.record(&mut transaction, id, terms, false).await?.ok(),
-            None => partner_sales::lock(&mut transaction, id).await?,
+        let sale = match (partner_sales::lock(&mut transaction, id).await?, terms) {
+            // It was changed: the terms of the reservation say whether the latest change was applied.
+            (Some(sale), terms) if sale.revision > BOOKING => {
+                Some(amendments::undo_unapplied(&mut transaction, sale, terms).await?)
+            }
+            (_, Some(terms)) => self.record(&mut transaction, id, terms, false).await?.ok(),
+            (sale, None) => sale,
         };
         let Some(sale) = sale else { return Ok(None) };
         let sale = credit(&mut transaction, sale, refund).await?;
@@ -89,7 +93,7 @@ impl<P: Psp> Payments<P> {
     }
 
     /// Decides the sale, or finds how it was decided. A sale is locked.
-    async fn record(
+    pub(super) async fn record(
         &self,
         connection: &mut PgConnection,
         id: ReservationId,
@@ -131,7 +135,16 @@ async fn known(
     terms: &PartnerTerms,
 ) -> Result<Option<Decision>, PaymentError> {
     if let Some(sale) = partner_sales::lock(connection, id).await? {
-        return same(sale, terms).map(|sale| Some(Ok(sale)));
+        // A changed sale is compared with the terms that it began with.
+        let first = match sale.revision {
+            BOOKING => None,
+            _ => partner_sale_changes::before(connection, &sale, None).await?,
+        };
+        return match first {
+            Some(first) if first.terms != *terms => Err(PaymentError::SaleDiffers),
+            Some(_) => Ok(Some(Ok(sale))),
+            None => same(sale, terms).map(|sale| Some(Ok(sale))),
+        };
     }
     Ok(partner_credit::refusal(connection, id).await?.map(Err))
 }

@@ -1,7 +1,7 @@
 //! Refunds: requested by an administrator, a cancellation or a payment that arrived too late; completed by the provider.
 
 use sqlx::PgConnection;
-use staymesh_domain::{FieldError, Money, PaymentId};
+use staymesh_domain::{FieldError, Money, PaymentId, ReservationId};
 use staymesh_ledger::{self as ledger, postings};
 use staymesh_psp::Psp;
 use staymesh_store::{ResultExt, idempotency};
@@ -14,8 +14,8 @@ use super::{
 use crate::{
     error::PaymentError,
     fault_points,
-    model::{Payment, Refund, RefundReason, RefundRequest, Status},
-    store::{audit, payments, refunds},
+    model::{Payment, Refund, RefundReason, RefundRequest, Standing, Status, kept_back},
+    store::{audit, cancellations, payment_notes, payments, refunds},
 };
 
 impl<P: Psp> Payments<P> {
@@ -39,16 +39,22 @@ impl<P: Psp> Payments<P> {
         request_id: Uuid,
     ) -> Result<Payment, PaymentError> {
         let mut transaction = self.pool.begin().await?;
-        let payment = payments::lock(&mut transaction, id).await?.ok_or(PaymentError::NotFound)?;
+        let found = payments::find(&mut *transaction, id).await?.ok_or(PaymentError::NotFound)?;
+        // All payments of the reservation: its policy is the limit of their refunds together.
+        let standings = standings(&mut transaction, found.reservation_id).await?;
+        let payment = standings.iter().map(|standing| &standing.payment).find(|payment| payment.payment_id == id);
+        let payment = payment.ok_or(PaymentError::NotFound)?;
         if let Some(amount) = amount {
-            require_currency(amount, &payment, "amount")?;
+            require_currency(amount, payment, "amount")?;
             if amount.minor() <= 0 {
                 return Err(FieldError::new("amount.amount", "must be more than zero").into());
             }
         }
         let wanted = RefundRequest { reason: RefundReason::Requested, request_id, amount, goodwill };
+        let limit =
+            if goodwill { payment.refundable()? } else { policy_left(&mut transaction, payment, &standings).await? };
         let watched = audit::PAYMENT.before(&mut transaction, &id).await?;
-        request(&mut transaction, &payment, &wanted).await?;
+        request(&mut transaction, payment, &wanted, limit).await?;
         watched.record(&mut transaction).await?;
         let payment = payments::find(&mut *transaction, id).await?.ok_or(PaymentError::NotFound)?;
         fault_points::REFUND_ORDERED.around(transaction.commit()).await?;
@@ -76,8 +82,21 @@ pub(super) fn require_currency(amount: Money, payment: &Payment, field: &str) ->
     Err(FieldError::new(format!("{field}.currency_code"), format!("must be {currency}")))
 }
 
-/// Requests a refund from a payment that is locked, or finds the refund that the same request made. Without an amount,
-/// refunds all that is refundable.
+/// The payments of a reservation with what their refunds were for, newest first, locked until the end of the transaction.
+pub(super) async fn standings(connection: &mut PgConnection, id: ReservationId) -> Result<Vec<Standing>, PaymentError> {
+    let payments = payments::lock_all(connection, id).await?;
+    let ids: Vec<PaymentId> = payments.iter().map(|payment| payment.payment_id).collect();
+    let refunds = refunds::standings(connection, &ids).await?;
+    let standing = |payment: Payment| {
+        let of = refunds.iter().find(|(id, ..)| *id == payment.payment_id.as_uuid());
+        let (counted, refused) = of.map_or((0, false), |(_, counted, refused)| (*counted, *refused));
+        Ok(Standing { counted: Money::from_minor(counted, payment.amount.currency())?, payment, refused })
+    };
+    payments.into_iter().map(standing).collect()
+}
+
+/// Requests a refund from a payment that is locked, or finds the refund that the same request made. At most `limit`, and
+/// all of it without an amount.
 ///
 /// Idempotent by reason and request id; a repeat with other content is refused. The constraint
 /// `payment_order_refunds_within_payment` guards the sum of all refunds.
@@ -85,16 +104,13 @@ pub(super) async fn request(
     connection: &mut PgConnection,
     payment: &Payment,
     wanted: &RefundRequest,
+    limit: Money,
 ) -> Result<(), PaymentError> {
     let (reason, request_id) = (wanted.reason, wanted.request_id);
     if let Some(made) = refunds::find_by_request(connection, reason, request_id).await? {
         return Ok(idempotency::require_same((), wanted.made(&made, payment.payment_id))?);
     }
     let refundable = payment.refundable()?;
-    let limit = match (reason, payment.refund_due) {
-        (RefundReason::Requested, Some(due)) if !wanted.goodwill => left_of(connection, payment, due).await?,
-        _ => refundable,
-    };
     let amount = wanted.amount.unwrap_or(limit);
     if amount.minor() > refundable.minor() || refundable.minor() <= 0 {
         return Err(PaymentError::RefundExceedsPayment);
@@ -120,24 +136,45 @@ pub(super) async fn request(
     Ok(())
 }
 
-/// What is left of `due`, the amount that the end of a reservation gives back in all, after the refunds of its locked
-/// payment: zero if they reach it, and at most what is refundable. Goodwill is not counted: it is given on top.
-pub(super) async fn left_of(
+/// Requests the refund of all that is left of a locked payment that the reservation service does not accept, and notes
+/// that it expects no more of it. Idempotent: nothing is left after an earlier call, or if an administrator refunded it.
+pub(super) async fn refuse(connection: &mut PgConnection, payment: &Payment) -> Result<(), PaymentError> {
+    let id = payment.payment_id;
+    payment_notes::note_refusal(connection, id).await?;
+    let refundable = payment.refundable()?;
+    if refundable.minor() > 0 {
+        let (reason, request_id) = (RefundReason::RoomsGone, id.as_uuid());
+        let wanted = RefundRequest { reason, request_id, amount: None, goodwill: false };
+        request(connection, payment, &wanted, refundable).await?;
+    }
+    reservation_ended(connection, id).await.map(drop)
+}
+
+/// What a locked payment may give back without goodwill: what is refundable, and if the reservation has ended, at most
+/// what is left of what its end gives back of all of its payments.
+async fn policy_left(
     connection: &mut PgConnection,
     payment: &Payment,
-    due: Money,
+    standings: &[Standing],
 ) -> Result<Money, PaymentError> {
-    let given = refunds::sum_without_goodwill(connection, payment.payment_id).await?;
-    let left = due.checked_sub(Money::from_minor(given, due.currency())?)?;
     let refundable = payment.refundable()?;
+    let left = match (cancellations::refund(connection, payment.reservation_id).await?, payment.refund_due) {
+        (Some(due), _) => kept_back(due, standings)?,
+        // An earlier release settled its end.
+        (None, Some(due)) => {
+            let given = refunds::sum_without_goodwill(connection, payment.payment_id).await?;
+            due.checked_sub(Money::from_minor(given, due.currency())?)?
+        }
+        (None, None) => refundable,
+    };
     let left = if left.minor() > refundable.minor() { refundable } else { left };
-    Ok(if left.is_negative() { Money::zero(due.currency()) } else { left })
+    Ok(if left.is_negative() { Money::zero(left.currency()) } else { left })
 }
 
 /// Notes that the reservation of a payment that is locked has ended, and returns the payment. Refunds that succeeded
 /// before are reported to the reservation service now; pending ones when they succeed.
 pub(super) async fn reservation_ended(connection: &mut PgConnection, id: PaymentId) -> Result<Payment, PaymentError> {
-    payments::note_end(connection, id).await?;
+    payment_notes::note_end(connection, id).await?;
     report_if_complete(connection, id).await
 }
 

@@ -16,7 +16,7 @@ use crate::{
     model::Payment,
     store::{
         events::{self, Outcome},
-        payments, refunds,
+        payment_notes, payments, refunds,
     },
 };
 
@@ -47,7 +47,7 @@ impl<P: Psp> Payments<P> {
                 checkout(&mut transaction, payment, data, *report).await?
             }
             (ProviderEvent::Declined(_), Some(payment)) => {
-                let news = payments::note_decline(&mut transaction, payment.payment_id).await?;
+                let news = payment_notes::note_decline(&mut transaction, payment.payment_id).await?;
                 if news { Outcome::Applied } else { Outcome::Unchanged }
             }
             (ProviderEvent::RefundSucceeded(_, data), Some(payment)) => {

@@ -1,9 +1,11 @@
 //! The status page: an HTML page on which a guest reads the state of booking and payment.
 //!
-//! [`StatusPages::render`] reads the payment, the reservation and the display names; [`stage`] reduces them to one value,
+//! [`StatusPages::render`] reads the payments, the reservation and the display names; [`stage`] reduces them to one value, [`change`] the latest
+//! change,
 //! `texts` turns it into the guest's language, and `view` into HTML. Links to the page are made and verified by
 //! [`StatusLinks`](crate::status_links::StatusLinks).
 
+pub mod change;
 pub mod stage;
 mod texts;
 mod view;
@@ -43,6 +45,7 @@ impl<P: Psp> StatusPages<P> {
         let booking = self.payments.reservations.get(id).await.ok().flatten();
         // Read after the reservation: a reservation that is paid then always comes with its paid payment.
         let payment = payments::leading(&self.payments.pool, id).await?.ok_or(PaymentError::NotFound)?;
+        let all = payments::of_reservation(&self.payments.pool, id).await?;
         let names = match &booking {
             Some(booking) => {
                 let types = booking.rooms.iter().map(|(room_type, _)| *room_type).collect();
@@ -51,10 +54,13 @@ impl<P: Psp> StatusPages<P> {
             None => None,
         };
         let now = Timestamp::now();
+        let change = change::change_stage(&all, booking.as_ref(), now);
+        let payment = change::with_changes(payment, &all)?;
         let stage = stage::stage(&payment, booking.as_ref(), now)?;
         let words = &Words::new(language, names.as_ref().and_then(|names| names.time_zone.clone()));
-        let text = &texts::text_of(&stage, &payment, words, now);
+        let text = &texts::text_of(&stage, &payment, change, words, now);
+        let change = change.map(|(payment, _)| payment);
         let (payment, booking, names) = (&payment, booking.as_ref(), names.as_ref());
-        Ok(View { text, payment, booking, names, words, key, now }.page().0)
+        Ok(View { text, payment, change, booking, names, words, key, now }.page().0)
     }
 }

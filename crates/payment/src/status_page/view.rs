@@ -36,6 +36,8 @@ pub fn content_security_policy() -> &'static str {
 pub(super) struct View<'a> {
     pub(super) text: &'a PageText,
     pub(super) payment: &'a Payment,
+    /// The payment of the latest change of a confirmed booking.
+    pub(super) change: Option<&'a Payment>,
     pub(super) booking: Option<&'a Booking>,
     pub(super) names: Option<&'a StayNames>,
     pub(super) words: &'a Words,
@@ -76,7 +78,7 @@ impl View<'_> {
     fn action(&self) -> Markup {
         html! {
             @if let Some(left) = &self.text.time_left { p.left { (left) } }
-            @if let Some(page) = self.payment.checkout_url.as_deref().filter(|_| self.text.payable) {
+            @if let Some(page) = self.change.unwrap_or(self.payment).checkout_url.as_deref().filter(|_| self.text.payable) {
                 a.pay href=(page) rel="noreferrer" { (self.words.say(Message::PayNow)) }
             }
             @if let Some(next) = self.text.next { p.next { (next) } }
@@ -98,7 +100,7 @@ impl View<'_> {
                     dt { (say(Message::Departure)) } dd { (self.date(booking.check_out)) }
                     dt { (say(Message::Guests)) } dd { (booking.guests) }
                 }
-                dt { (say(Message::Price)) } dd { (self.payment.amount) }
+                dt { (say(Message::Price)) } dd { (self.booking.map_or(self.payment.amount, |booking| booking.total)) }
                 @if let Some(terms) = self.booking.and_then(|booking| booking.terms.as_ref()) {
                     dt { (say(Message::Terms)) } dd { (self.terms(terms)) }
                 }
@@ -192,6 +194,7 @@ mod tests {
 
     use super::{
         super::{
+            change::ChangeStage,
             stage::{
                 stage,
                 tests::{BOOKINGS, BookingCase as B, NOW, PAYMENTS, PaymentCase as P, booking_in, payment},
@@ -209,8 +212,8 @@ mod tests {
         let booking = booking_in(booking);
         let words = &Words::new(language, names.and_then(|names| names.time_zone.clone()));
         let stage = stage(payment, booking.as_ref(), NOW).expect("a stage");
-        let text = &text_of(&stage, payment, words, NOW);
-        View { text, payment, booking: booking.as_ref(), names, words, key: "abc_-", now: NOW }.page().0
+        let text = &text_of(&stage, payment, None, words, NOW);
+        View { text, payment, change: None, booking: booking.as_ref(), names, words, key: "abc_-", now: NOW }.page().0
     }
 
     fn names(text: &str) -> StayNames {
@@ -259,6 +262,40 @@ mod tests {
     fn page_without_names_shows_room_count() {
         let page = html_of(&payment(P::Paid), B::Paid, None);
         assert!(page.contains("1 room") && !page.contains("<dt>Hotel</dt>"), "{page}");
+    }
+
+    #[test]
+    fn page_of_a_confirmed_booking_shows_the_change_and_links_its_payment_in_every_language() {
+        for language in Language::ALL {
+            let (paid, change) = (payment(P::Paid), Payment { revision: 2, ..payment(P::Open) });
+            let booking = booking_in(B::Paid);
+            let words = &Words::new(language, None);
+            let stage = stage(&paid, booking.as_ref(), NOW).expect("a stage");
+            for (of_change, linked) in [
+                (ChangeStage::Payable(change.expire_time), true),
+                (ChangeStage::Waiting, false),
+                (ChangeStage::Received, false),
+                (ChangeStage::Applied, false),
+                (ChangeStage::NotApplied, false),
+                (ChangeStage::PaidTooLate, false),
+            ] {
+                let text = &text_of(&stage, &paid, Some((&change, of_change)), words, NOW);
+                let view = View {
+                    text,
+                    payment: &paid,
+                    change: Some(&change),
+                    booking: booking.as_ref(),
+                    names: None,
+                    words,
+                    key: "abc_-",
+                    now: NOW,
+                };
+                let page = view.page().0;
+                let link = format!("href=\"{}\"", change.checkout_url.as_deref().unwrap());
+                assert_eq!(page.contains(&link), linked, "{language:?} {of_change:?}: {page}");
+                assert_eq!(text.paragraphs.len(), 2, "the booking and its change");
+            }
+        }
     }
 
     #[test]

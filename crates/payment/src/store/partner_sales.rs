@@ -13,6 +13,7 @@ use crate::model::{PartnerSale, PartnerTerms};
 #[derive(FromRow)]
 struct Row {
     reservation_id: Uuid,
+    revision: i32,
     partner: String,
     amount_minor: i64,
     currency: String,
@@ -26,8 +27,8 @@ struct Row {
 
 macro_rules! columns {
     () => {
-        "reservation_id, partner, amount_minor, currency, tax_minor, commission_minor, check_out, credited_minor, \
-         created_at, cancelled_at"
+        "reservation_id, revision, partner, amount_minor, currency, tax_minor, commission_minor, check_out, \
+         credited_minor, created_at, cancelled_at"
     };
 }
 
@@ -40,6 +41,7 @@ impl TryFrom<Row> for PartnerSale {
         let money = |minor| Money::from_minor(minor, currency).map_err(|_| broken("amount"));
         Ok(Self {
             reservation_id: ReservationId::try_from(row.reservation_id).map_err(|_| broken("reservation_id"))?,
+            revision: row.revision,
             terms: PartnerTerms {
                 partner: row.partner,
                 amount: money(row.amount_minor)?,

@@ -16,6 +16,7 @@ use crate::model::{NewPayment, Payment, Status, StatusFilter};
 struct Row {
     payment_id: Uuid,
     reservation_id: Uuid,
+    revision: i32,
     owner: String,
     amount_minor: i64,
     tax_minor: i64,
@@ -38,8 +39,8 @@ struct Row {
 
 macro_rules! columns {
     () => {
-        "payment_id, reservation_id, owner, amount_minor, tax_minor, commission_minor, currency, status, return_url, \
-         psp_session, checkout_url, expire_time, refund_requested_minor, refunded_minor, in_review_since, declined_at, \
+        "payment_id, reservation_id, revision, owner, amount_minor, tax_minor, commission_minor, currency, status, \
+         return_url, psp_session, checkout_url, expire_time, refund_requested_minor, refunded_minor, in_review_since, declined_at, \
          reservation_ended_at, refund_due_minor, created_at, status_changed_at"
     };
 }
@@ -54,6 +55,7 @@ impl TryFrom<Row> for Payment {
         Ok(Self {
             payment_id: row.payment_id.into(),
             reservation_id: ReservationId::try_from(row.reservation_id).map_err(|_| broken("reservation_id"))?,
+            revision: row.revision,
             owner: row.owner,
             amount: money(row.amount_minor)?,
             split: Split::new(money(row.amount_minor)?, money(row.tax_minor)?, money(row.commission_minor)?)
@@ -75,17 +77,20 @@ impl TryFrom<Row> for Payment {
     }
 }
 
-/// Inserts the payment unless the reservation has one that is not expired, and returns the one it has now. Idempotent.
+/// Inserts the payment unless its revision of the reservation has one that is not expired, and returns the one it has
+/// now. Idempotent. `None`, or an expired one, if the page of another revision of the reservation is open: a reservation
+/// has one open page at a time.
 ///
 /// # Errors
 /// If the database fails.
-pub async fn open(pool: &PgPool, new: &NewPayment) -> Result<Payment, StoreError> {
+pub async fn open(pool: &PgPool, new: &NewPayment) -> Result<Option<Payment>, StoreError> {
     sqlx::query(
         "insert into payment_order
              (payment_id, reservation_id, hotel_id, owner, amount_minor, currency, return_url, expire_time, next_check_at,
-              tax_minor, commission_minor, check_out)
-         select $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12
-         where not exists (select from payment_order where reservation_id = $2 and status <> 'EXPIRED')
+              tax_minor, commission_minor, check_out, revision)
+         select $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13
+         where not exists (
+             select from payment_order where reservation_id = $2 and revision = $13 and status <> 'EXPIRED')
          on conflict (reservation_id) where status = 'PENDING' do nothing",
     )
     .bind(new.payment_id.as_uuid())
@@ -100,17 +105,20 @@ pub async fn open(pool: &PgPool, new: &NewPayment) -> Result<Payment, StoreError
     .bind(new.split.tax().minor())
     .bind(new.split.commission().minor())
     .bind(new.check_out.to_sqlx())
+    .bind(new.revision)
     .execute(pool)
     .await?;
-    let row: Row = sqlx::query_as(concat!(
+    let row: Option<Row> = sqlx::query_as(concat!(
         "select ",
         columns!(),
-        " from payment_order where reservation_id = $1 order by status = 'EXPIRED', payment_id desc limit 1"
+        " from payment_order where reservation_id = $1 and revision = $2
+         order by status = 'EXPIRED', payment_id desc limit 1"
     ))
     .bind(new.reservation_id.as_uuid())
-    .fetch_one(pool)
+    .bind(new.revision)
+    .fetch_optional(pool)
     .await?;
-    row.try_into()
+    row.map(Payment::try_from).transpose()
 }
 
 /// Saves the checkout that the provider opened, in any status: the page may still be paid.
@@ -197,7 +205,24 @@ pub async fn of_reservation(pool: &PgPool, id: ReservationId) -> Result<Vec<Paym
     rows.into_iter().map(Payment::try_from).collect()
 }
 
-/// The payment that represents a reservation: the paid one, or else the newest, expired ones last.
+/// The payments of a reservation, newest first, locked until the end of the transaction in the order of their ids; at
+/// most 100.
+///
+/// # Errors
+/// If the database fails.
+pub async fn lock_all(connection: &mut PgConnection, id: ReservationId) -> Result<Vec<Payment>, StoreError> {
+    let rows: Vec<Row> = sqlx::query_as(concat!(
+        "select ",
+        columns!(),
+        " from payment_order where reservation_id = $1 order by payment_id limit 100 for update"
+    ))
+    .bind(id.as_uuid())
+    .fetch_all(connection)
+    .await?;
+    rows.into_iter().rev().map(Payment::try_from).collect()
+}
+
+/// The payment that represents a booking, without its changes: the paid one, or else the newest, expired ones last.
 ///
 /// # Errors
 /// If the database fails.
@@ -205,7 +230,7 @@ pub async fn leading(pool: &PgPool, id: ReservationId) -> Result<Option<Payment>
     let row: Option<Row> = sqlx::query_as(concat!(
         "select ",
         columns!(),
-        " from payment_order where reservation_id = $1
+        " from payment_order where reservation_id = $1 and revision = 1
          order by case status when 'PAID' then 0 when 'REFUNDING' then 1 when 'REFUNDED' then 1 when 'EXPIRED' then 3 else 2 end,
                   payment_id desc
          limit 1"
@@ -253,60 +278,6 @@ pub async fn set_status(connection: &mut PgConnection, id: PaymentId, to: Status
     sqlx::query("update payment_order set status = $2 where payment_id = $1")
         .bind(id.as_uuid())
         .bind(to.as_str())
-        .execute(connection)
-        .await?;
-    Ok(())
-}
-
-/// Notes that the provider reviews a locked payment; `false` if that is noted.
-///
-/// # Errors
-/// If the database fails.
-pub async fn note_review(connection: &mut PgConnection, id: PaymentId) -> Result<bool, StoreError> {
-    let noted = sqlx::query(
-        "update payment_order set in_review_since = now() where payment_id = $1 and in_review_since is null",
-    )
-    .bind(id.as_uuid())
-    .execute(connection)
-    .await?;
-    Ok(noted.rows_affected() == 1)
-}
-
-/// Notes that a card was declined for a locked payment; `false` if it is not pending any more.
-///
-/// # Errors
-/// If the database fails.
-pub async fn note_decline(connection: &mut PgConnection, id: PaymentId) -> Result<bool, StoreError> {
-    let noted =
-        sqlx::query("update payment_order set declined_at = now() where payment_id = $1 and status = 'PENDING'")
-            .bind(id.as_uuid())
-            .execute(connection)
-            .await?;
-    Ok(noted.rows_affected() == 1)
-}
-
-/// Notes that the reservation of a locked payment has ended. Idempotent.
-///
-/// # Errors
-/// If the database fails.
-pub async fn note_end(connection: &mut PgConnection, id: PaymentId) -> Result<(), StoreError> {
-    sqlx::query(
-        "update payment_order set reservation_ended_at = now() where payment_id = $1 and reservation_ended_at is null",
-    )
-    .bind(id.as_uuid())
-    .execute(connection)
-    .await?;
-    Ok(())
-}
-
-/// Notes what the end of the reservation of a locked payment gives back in all.
-///
-/// # Errors
-/// If the database fails, or a constraint refuses the amount.
-pub async fn note_refund_due(connection: &mut PgConnection, id: PaymentId, due: Money) -> Result<(), StoreError> {
-    sqlx::query("update payment_order set refund_due_minor = $2 where payment_id = $1")
-        .bind(id.as_uuid())
-        .bind(due.minor())
         .execute(connection)
         .await?;
     Ok(())

@@ -81,9 +81,10 @@ pub async fn lock_payable(connection: &mut PgConnection, account_id: i64) -> Res
     Ok(())
 }
 
-/// The entries of the account $1 for stays with a check-out before $2 that no payout has settled. Excludes entries
-/// without a reservation (such as payouts themselves), those whose check-out is unknown, and those of a payment that the
-/// reservation service has not accepted yet: it may have arrived too late for the stay, and then all of it goes back.
+/// The entries of the account $1 for stays with a check-out before $2 that no payout has settled; the latest change of the
+/// reservation says when its stay ends. Excludes entries without a reservation (such as payouts themselves), those whose
+/// check-out is unknown, and those of a payment that the reservation service has not accepted yet: it may have arrived too
+/// late for the stay, and then all of it goes back.
 macro_rules! due {
     () => {
         "due as materialized (
@@ -91,10 +92,14 @@ macro_rules! due {
              from ledger_entry e
              join ledger_transaction t on t.transaction_id = e.transaction_id
              cross join lateral (
-                 select max(check_out) as check_out from (
-                     select check_out from payment_order where reservation_id = t.reservation_id
-                     union all
-                     select check_out from partner_sale where reservation_id = t.reservation_id) sold) stay
+                 select coalesce(
+                     (select check_out from change_settlement
+                      where reservation_id = t.reservation_id and not dropped order by revision desc limit 1),
+                     (select max(check_out) from (
+                          select check_out from payment_order where reservation_id = t.reservation_id
+                          union all
+                          select check_out from partner_sale where reservation_id = t.reservation_id) sold)
+                 ) as check_out) stay
              where e.account_id = $1 and stay.check_out < $2
                  and not exists (
                      select from pay_out_line l where l.transaction_id = e.transaction_id and l.line = e.line)

@@ -15,6 +15,7 @@ struct Row {
     refund_id: Uuid,
     payment_id: Uuid,
     reason: String,
+    revision: Option<i32>,
     amount_minor: i64,
     currency: String,
     goodwill: bool,
@@ -26,7 +27,7 @@ struct Row {
 macro_rules! select {
     ($condition:literal) => {
         concat!(
-            "select refund_id, payment_id, reason, refund.amount_minor, currency, goodwill, requested_rest,
+            "select refund_id, payment_id, reason, refund.revision, refund.amount_minor, currency, goodwill, requested_rest,
                  refund.created_at, succeeded_at
              from refund join payment_order using (payment_id) where ",
             $condition
@@ -39,7 +40,7 @@ impl TryFrom<Row> for Refund {
 
     fn try_from(row: Row) -> Result<Self, StoreError> {
         let broken = |what: &str| StoreError::from(sqlx::Error::Decode(what.into()));
-        let reason = RefundReason::from_name(&row.reason).ok_or_else(|| broken("reason"))?;
+        let reason = RefundReason::from_columns(&row.reason, row.revision).ok_or_else(|| broken("reason"))?;
         let currency = row.currency.parse().map_err(|_| broken("currency"))?;
         Ok(Self {
             refund_id: row.refund_id,
@@ -66,8 +67,8 @@ pub async fn insert(
 ) -> Result<Uuid, StoreError> {
     let refund_id = Uuid::now_v7();
     sqlx::query(
-        "insert into refund (refund_id, payment_id, reason, request_id, amount_minor, goodwill, requested_rest)
-         values ($1, $2, $3, $4, $5, $6, $7)",
+        "insert into refund (refund_id, payment_id, reason, request_id, amount_minor, goodwill, requested_rest, revision)
+         values ($1, $2, $3, $4, $5, $6, $7, $8)",
     )
     .bind(refund_id)
     .bind(payment_id.as_uuid())
@@ -76,18 +77,38 @@ pub async fn insert(
     .bind(amount.minor())
     .bind(request.goodwill)
     .bind(request.amount.is_none())
+    .bind(request.reason.revision())
     .execute(connection)
     .await?;
     Ok(refund_id)
 }
 
-/// The sum of the refunds of a locked payment, in minor units, without goodwill.
+/// The sum of the refunds of a locked payment, in minor units, without goodwill and what changes gave back.
 ///
 /// # Errors
 /// If the database fails.
 pub async fn sum_without_goodwill(connection: &mut PgConnection, payment_id: PaymentId) -> Result<i64, StoreError> {
-    let sum = "select coalesce(sum(amount_minor), 0)::bigint from refund where payment_id = $1 and not goodwill";
+    let sum = "select coalesce(sum(amount_minor), 0)::bigint from refund where payment_id = $1 and not goodwill \
+        and revision is null";
     Ok(sqlx::query_scalar(sum).bind(payment_id.as_uuid()).fetch_one(connection).await?)
+}
+
+/// Of each of these payments: the sum of the refunds that count toward what the end of the reservation gives
+/// back, in minor units, and whether all of it goes back because it was not accepted.
+///
+/// # Errors
+/// If the database fails.
+pub async fn standings(
+    connection: &mut PgConnection,
+    payments: &[PaymentId],
+) -> Result<Vec<(Uuid, i64, bool)>, StoreError> {
+    let rows = sqlx::query_as(
+        "select payment_id, coalesce(sum(refund.amount_minor) filter (
+                 where reason in ('REQUESTED', 'CANCELLATION') and not goodwill and refund.revision is null), 0)::bigint,
+             refused_at is not null or coalesce(bool_or(reason = 'ROOMS_GONE'), false)
+         from payment_order left join refund using (payment_id) where payment_id = any($1) group by payment_id",
+    );
+    Ok(rows.bind(payments.iter().map(|id| id.as_uuid()).collect::<Vec<_>>()).fetch_all(connection).await?)
 }
 
 /// The refunds of each of these payments, newest first; at most [`MAX_LISTED`] of each.
@@ -96,11 +117,12 @@ pub async fn sum_without_goodwill(connection: &mut PgConnection, payment_id: Pay
 /// If the database fails.
 pub async fn of_payments(pool: &PgPool, payments: &[PaymentId]) -> Result<Vec<Refund>, StoreError> {
     let rows: Vec<Row> = sqlx::query_as(
-        "select refund_id, payment_id, reason, listed.amount_minor, currency, goodwill, requested_rest,
+        "select refund_id, payment_id, reason, listed.revision, listed.amount_minor, currency, goodwill, requested_rest,
              listed.created_at, succeeded_at
          from payment_order
          cross join lateral (
-             select refund_id, reason, amount_minor, goodwill, requested_rest, created_at, succeeded_at from refund
+             select refund_id, reason, revision, amount_minor, goodwill, requested_rest, created_at, succeeded_at
+             from refund
              where refund.payment_id = payment_order.payment_id order by created_at desc, refund_id desc limit $2
          ) listed
          where payment_id = any($1)

@@ -75,6 +75,23 @@ async fn transition_trigger_matches_status_can_become() {
     "update payment_order set amount_minor = 1 where payment_id = $1",
     "payment_order_terms_are_fixed"
 )]
+#[case::order_of_change_without_terms(
+    "insert into payment_order (payment_id, reservation_id, hotel_id, owner, amount_minor, currency, expire_time, next_check_at, revision) select gen_random_uuid(), reservation_id, hotel_id, owner, amount_minor, currency, expire_time, next_check_at, 2 from payment_order where payment_id = $1",
+    "payment_order_event_fkey"
+)]
+#[case::other_revision("update payment_order set revision = 2 where payment_id = $1", "payment_order_terms_are_fixed")]
+#[case::goodwill_of_a_change(
+    "insert into refund (refund_id, payment_id, reason, request_id, amount_minor, goodwill, revision) values ($1, $1, 'REQUESTED', $1, 5, true, 2)",
+    "refund_of_change_is_requested"
+)]
+#[case::dropped_change_gives_back(
+    "insert into change_settlement (reservation_id, revision, dropped, refund_minor, currency, given_minor) values ($1, 2, true, 1, 'EUR', 0)",
+    "change_settlement_dropped_changes_nothing"
+)]
+#[case::change_gives_back_more_than_it_should(
+    "insert into change_settlement (reservation_id, revision, dropped, refund_minor, currency, given_minor, check_out) values ($1, 2, false, 1, 'EUR', 2, now())",
+    "change_settlement_gives_at_most_refund"
+)]
 #[case::other_owner("update payment_order set owner = 'x' where payment_id = $1", "payment_order_terms_are_fixed")]
 #[case::other_session(
     "update payment_order set psp_session = 'x' where payment_id = $1",
@@ -187,6 +204,35 @@ async fn concurrent_opens_create_one_payment() {
         expire_time, next_check_at from payment_order where payment_id = $1";
     let constraint = refused(pool, second, opened[0].payment_id).await;
     assert_eq!(constraint.as_deref(), Some("payment_order_one_open_key"));
+}
+
+/// What the release before writes: it names its conflict targets without a revision.
+#[tokio::test]
+async fn inserts_of_the_release_before_are_idempotent_beside_changes() {
+    let database = database().await;
+    let pool = database.pool();
+    let booked = in_status(pool, Status::Paid).await;
+    let id = booked.reservation_id;
+    let split = staymesh_ledger::Split::new(booked.amount, booked.split.tax(), booked.split.commission()).unwrap();
+    let change = crate::model::NewPayment { revision: 2, split, ..new_payment(id) };
+    let of_change = opened(pool, &change).await;
+    assert_eq!(of_change.revision, 2);
+    for sql in [
+        "insert into payment_event (reservation_id, hotel_id, owner, amount_minor, currency)
+         select reservation_id, hotel_id, owner, amount_minor, currency from payment_order where payment_id = $1
+         on conflict (reservation_id) do nothing",
+        "insert into payment_order
+             (payment_id, reservation_id, hotel_id, owner, amount_minor, currency, return_url, expire_time, next_check_at,
+              tax_minor, commission_minor, check_out)
+         select gen_random_uuid(), reservation_id, hotel_id, owner, amount_minor, currency, return_url, expire_time,
+             next_check_at, tax_minor, commission_minor, check_out
+         from payment_order where payment_id = $1
+         on conflict (reservation_id) where status = 'PENDING' do nothing",
+    ] {
+        assert_eq!(refused(pool, sql, booked.payment_id).await, None, "{sql}");
+    }
+    let all = payments::of_reservation(pool, id).await.unwrap();
+    assert_eq!(all.iter().map(|payment| payment.revision).collect::<Vec<_>>(), [1, 2], "one open page at a time");
 }
 
 #[tokio::test]

@@ -55,7 +55,11 @@ impl ReservationFlowService for InternalReservationHandler {
         let id = reservation_id(&request.get_ref().reservation_id)?;
         let booking = self.0.find(id).await?;
         let owner = booking.owner.clone();
-        Ok(Response::new(proto::OwnedReservation { reservation: Some(response::reservation(booking)?), owner }))
+        Ok(Response::new(proto::OwnedReservation {
+            reservation: Some(response::reservation(booking)?),
+            owner,
+            pending_change: None,
+        }))
     }
 
     async fn confirm_payment(

@@ -28,6 +28,8 @@ pub(super) const TRANSACTIONS: &str = ranked!(
                  then not exists (select from refund where refund_id = source_id)
              when kind in ('PARTNER_SALE', 'PARTNER_CREDIT')
                  then not exists (select from partner_sale where reservation_id = source_id)
+             when kind = 'PARTNER_CHANGE'
+                 then not exists (select from partner_sale_change where change_id = source_id)
              when kind = 'PARTNER_PAID'
                  then not exists (select from partner_payment where partner_payment_id = source_id)
              when kind = 'PAY_OUT'

@@ -1,6 +1,7 @@
 //! Checks of partner sales against the ledger.
 
-/// Compares the expected postings of partner sales and their credits with the actual ones, line by line.
+/// Compares the expected postings of partner sales and their credits with the actual ones, line by line. A sale is the sum
+/// of its first posting and those of its changes.
 pub(super) const PARTNER_SALES: &str = ranked!(
     "with credited as (
          select *, div(tax_minor::numeric * credited_minor, amount_minor) as tax_back
@@ -21,12 +22,18 @@ pub(super) const PARTNER_SALES: &str = ranked!(
              ('PARTNER_CREDIT', 'HOTEL_PAYABLE', hotel_id, '', credited_minor - tax_back - commission_back),
              ('PARTNER_CREDIT', 'COMMISSION_REVENUE', 0, '', commission_back),
              ('PARTNER_CREDIT', 'TAX_PAYABLE', hotel_id, '', tax_back)) line
-     ), posted as (
-         select sale.reservation_id as sale_id, transaction.reservation_id as booking, entry.currency,
-             transaction.kind as posting, account.kind as account, coalesce(account.hotel_id, 0) as hotel_id,
-             coalesce(account.partner, '') as partner, sum(entry.amount_minor) as minor
+     ), source (sale_id, kind, source_id, posting) as (
+         select reservation_id, posting, reservation_id, posting
          from sale cross join unnest('{PARTNER_SALE,PARTNER_CREDIT}'::text[]) posting
-         join ledger_transaction transaction on (transaction.kind, transaction.source_id) = (posting, sale.reservation_id)
+         union all
+         select reservation_id, 'PARTNER_CHANGE', change_id, 'PARTNER_SALE'
+         from sale join partner_sale_change using (reservation_id)
+     ), posted as (
+         select sale_id, transaction.reservation_id as booking, entry.currency,
+             posting, account.kind as account, coalesce(account.hotel_id, 0) as hotel_id,
+             coalesce(account.partner, '') as partner, sum(entry.amount_minor) as minor
+         from source join ledger_transaction transaction
+             on (transaction.kind, transaction.source_id) = (source.kind, source.source_id)
          join ledger_entry entry using (transaction_id) join ledger_account account using (account_id)
          group by 1, 2, 3, 4, 5, 6, 7
      ), differing as (

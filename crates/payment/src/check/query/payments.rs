@@ -1,7 +1,8 @@
 //! Checks of payments and refunds against the ledger.
 
 /// Compares the expected postings of payments and refunds with the actual ones, line by line. The shares of a payment's
-/// refunds are compared in sum, because each refund is rounded so that the sum is exact.
+/// refunds are compared in sum, because each refund is rounded so that the sum is exact. And of each reservation, what was
+/// paid less what was refunded is what the ledger has at the provider, and what a change gave back are its refunds.
 pub(super) const PAYMENTS: &str = ranked!(
     "with refunded as (
          select payment_order.*, coalesce(asked, 0) as asked, coalesce(back, 0) as back,
@@ -54,6 +55,17 @@ pub(super) const PAYMENTS: &str = ranked!(
              || coalesce(posted.minor, 0) || ' and should be ' || coalesce(line.minor, 0) || ' ' || currency as detail
          from line full join posted using (payment_id, reservation_id, currency, source_id, posting, account, hotel_id)
          where coalesce(line.minor, 0) <> coalesce(posted.minor, 0)
+     ), reservation as (
+         -- Each reservation once, with its first payment.
+         select own.reservation_id, min(own.payment_id::text)::uuid as first_id, min(own.currency) as currency,
+             coalesce(sum(own.amount_minor) filter (where own.status in ('PAID', 'REFUNDING', 'REFUNDED')), 0) as paid,
+             coalesce(sum(refunds.back), 0) as back
+         from payment_order own left join lateral (
+             select sum(amount_minor) as back from refund
+             where refund.payment_id = own.payment_id and refund.status = 'SUCCEEDED') refunds on true
+         where own.reservation_id in (select reservation_id from payment)
+         group by own.reservation_id
+         having min(own.payment_id::text)::uuid between $1 and $2
      ), wrong (kind, id, detail) as (
          select case when posting in ('SALE', 'CHARGE') then 'payment_differs' else 'refund_differs' end,
              payment_id, string_agg(detail, '; ' order by detail)
@@ -65,5 +77,29 @@ pub(super) const PAYMENTS: &str = ranked!(
          select 'refund_sums_differ', payment_id, 'declares ' || refund_requested_minor || ' requested and ' || refunded_minor
              || ' refunded, but refunds have ' || asked || ' and ' || back || ' ' || currency
          from payment where (refund_requested_minor, refunded_minor) <> (asked, back)
+         union all
+         select 'reservation_money_differs', first_id, 'reservation ' || reservation_id || ': paid ' || paid || ' and refunded '
+             || back || ', but the ledger has ' || held || ' ' || currency
+         from reservation cross join lateral (
+             select coalesce(sum(entry.amount_minor), 0) as held
+             from ledger_transaction transaction join ledger_entry entry using (transaction_id)
+             join ledger_account account using (account_id)
+             where transaction.reservation_id = reservation.reservation_id and account.kind = 'PSP_CLEARING'
+                 and transaction.kind <> 'CORRECTION' and entry.currency = reservation.currency) ledger
+         where paid - back <> held
+         union all
+         select 'change_refund_differs', first_id, string_agg('revision ' || revision || ' gave back ' || coalesce(given, 0)
+             || ', but its refunds are ' || coalesce(made, 0) || ' ' || currency, '; ' order by revision)
+         from reservation cross join lateral (
+             select revision, given, made from (
+                 select revision, given_minor as given from change_settlement settled
+                 where settled.reservation_id = reservation.reservation_id) settled
+             full join (
+                 select refund.revision, sum(refund.amount_minor) as made
+                 from payment_order own join refund using (payment_id)
+                 where own.reservation_id = reservation.reservation_id and refund.revision is not null
+                 group by refund.revision) refunded using (revision)) change
+         where coalesce(given, 0) <> coalesce(made, 0)
+         group by first_id
      )"
 );

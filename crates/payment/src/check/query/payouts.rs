@@ -35,7 +35,14 @@ pub(super) const PAYOUTS: &str = ranked!(
                      where payment_order.reservation_id = transaction.reservation_id and check_out = settled.check_out
                      union all
                      select check_out from partner_sale
-                     where partner_sale.reservation_id = transaction.reservation_id and check_out = settled.check_out)
+                     where partner_sale.reservation_id = transaction.reservation_id and check_out = settled.check_out
+                     union all
+                     select check_out from change_settlement changed
+                     where changed.reservation_id = transaction.reservation_id and check_out = settled.check_out
+                     union all
+                     select before_check_out from partner_sale_change changed
+                     where changed.reservation_id = transaction.reservation_id
+                         and before_check_out = settled.check_out)
                      then ' is of a stay that does not end on ' || settled.check_out end as why
          from made join settled using (payout_id)
          left join ledger_entry entry on (entry.transaction_id, entry.line) = (settled.transaction_id, settled.line)

@@ -32,7 +32,7 @@ use super::{super::Kind, folded, only_found, tamper, world};
 )]
 #[case::another_booking(
     "update ledger_transaction set reservation_id = source_id where kind = 'CHARGE'",
-    &[(Kind::PaymentDiffers, 3)],
+    &[(Kind::PaymentDiffers, 3), (Kind::ReservationMoneyDiffers, 3)],
     "CHARGE GUEST_RECEIVABLE is "
 )]
 #[case::another_hotel(
@@ -42,12 +42,12 @@ use super::{super::Kind, folded, only_found, tamper, world};
 )]
 #[case::another_amount(
     "update payment_order set amount_minor = 10001 where status = 'PAID'",
-    &[(Kind::PaymentDiffers, 1)],
+    &[(Kind::PaymentDiffers, 1), (Kind::ReservationMoneyDiffers, 1)],
     "CHARGE GUEST_RECEIVABLE is -10000 and should be -10001 EUR"
 )]
 #[case::another_currency(
     "update payment_order set currency = 'JPY' where status = 'PAID'",
-    &[(Kind::PaymentDiffers, 1)],
+    &[(Kind::PaymentDiffers, 1), (Kind::ReservationMoneyDiffers, 1)],
     "CHARGE GUEST_RECEIVABLE is "
 )]
 #[case::other_split(
@@ -57,18 +57,18 @@ use super::{super::Kind, folded, only_found, tamper, world};
 )]
 #[case::not_paid(
     "update payment_order set status = 'FAILED' where status = 'PAID'",
-    &[(Kind::PaymentDiffers, 1)],
+    &[(Kind::PaymentDiffers, 1), (Kind::ReservationMoneyDiffers, 1)],
     "CHARGE GUEST_RECEIVABLE is -10000 and should be 0 EUR"
 )]
 #[case::paid_by_hand(
     "update payment_order set status = 'PAID' where status = 'PENDING'",
-    &[(Kind::PaymentDiffers, 1)],
+    &[(Kind::PaymentDiffers, 1), (Kind::ReservationMoneyDiffers, 1)],
     "CHARGE GUEST_RECEIVABLE is 0 and should be -10000 EUR"
 )]
 #[case::refunded_by_hand(
     "update refund set status = 'SUCCEEDED', succeeded_at = now() where amount_minor = 6667;
      update payment_order set refunded_minor = 10000, status = 'REFUNDED' where refund_requested_minor = 10000",
-    &[(Kind::RefundDiffers, 1)],
+    &[(Kind::RefundDiffers, 1), (Kind::ReservationMoneyDiffers, 1)],
     "REFUND_PAID PSP_CLEARING is 0 and should be -6667 EUR"
 )]
 #[case::missing_refund(

@@ -26,7 +26,7 @@ pub(in crate::grpc) fn record(
 }
 
 /// The terms, or `None` after adding what is invalid to `errors`. Amounts of messages are never negative.
-fn terms_of(errors: &mut FieldErrors, terms: &proto::PartnerSaleTerms, field: &str) -> Option<PartnerTerms> {
+pub(super) fn terms_of(errors: &mut FieldErrors, terms: &proto::PartnerSaleTerms, field: &str) -> Option<PartnerTerms> {
     let at = |name: &str| format!("{field}.{name}");
     let partner = errors.value(debtor(terms).map_err(|error| error.under(field)));
     let amount = errors.value(money_from(terms.amount.as_ref(), &at("amount")));

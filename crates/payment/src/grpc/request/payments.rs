@@ -6,17 +6,18 @@ use staymesh_domain::{FieldError, FieldErrors, HotelId, Money, Page, PaymentId, 
 use staymesh_mesh::{Problem, proto_types::money_from};
 use uuid::Uuid;
 
-use crate::model::{Status, StatusFilter};
+use crate::model::{BOOKING, Status, StatusFilter};
 
 /// Longest return URL, in characters.
 const MAX_RETURN_URL: usize = 2000;
 
-/// The reservation to pay and the return URL, which is empty or valid.
-pub(in crate::grpc) fn create(request: CreatePaymentRequest) -> Result<(ReservationId, String), Problem> {
+/// The reservation and its revision to pay, and the return URL, which is empty or valid.
+pub(in crate::grpc) fn create(request: CreatePaymentRequest) -> Result<(ReservationId, i32, String), Problem> {
     let mut errors = FieldErrors::default();
     let id = errors.value(request.reservation_id.parse::<ReservationId>());
     errors.value(validate_return_url(&request.return_url));
-    Ok((errors.complete(id)?, request.return_url))
+    errors.holds(request.revision >= 0, "revision", "must not be negative");
+    Ok((errors.complete(id)?, request.revision.max(BOOKING), request.return_url))
 }
 
 /// The hotel, the optional status filter and the page.

@@ -21,6 +21,7 @@ pub(in crate::grpc) fn payment(payment: Payment, refunds: &[Refund]) -> proto::P
         in_review: pending && payment.in_review_since.is_some(),
         update_time: Some(timestamp(payment.update_time)),
         refunds: own.map(refund).collect(),
+        revision: payment.revision,
     }
 }
 
@@ -30,6 +31,7 @@ fn refund(refund: &Refund) -> proto::Refund {
         RefundReason::Cancellation => proto::RefundReason::Cancellation,
         RefundReason::RoomsGone => proto::RefundReason::RoomsGone,
         RefundReason::Requested => proto::RefundReason::Requested,
+        RefundReason::Change { .. } => proto::RefundReason::Change,
     };
     proto::Refund {
         refund_id: refund.refund_id.to_string(),

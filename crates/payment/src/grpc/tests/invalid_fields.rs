@@ -60,7 +60,11 @@ async fn every_wrong_field_of_a_request_of_guests_partners_and_services_is_named
     let payments = payments(database.pool());
     let (guest, partner) = (caller("guest-1", Role::Guest, &[]), caller("client:p", Role::Partner, &[]));
     let handler = PaymentHandler(payments.clone());
-    let create = proto::CreatePaymentRequest { reservation_id: "x".into(), return_url: "javascript:alert(1)".into() };
+    let create = proto::CreatePaymentRequest {
+        reservation_id: "x".into(),
+        return_url: "javascript:alert(1)".into(),
+        revision: 0,
+    };
     assert_eq!(named!(handler.create_payment(by(&guest, create))), ["reservation_id", "return_url"]);
     let lines = proto::ListInvoiceLinesRequest {
         from_date: "x".into(),

@@ -222,7 +222,8 @@ async fn create_payment_with_return_url_refused_by_provider_names_the_field_and_
     let reservation_id = crate::testing::reservation_id().to_string();
     let guest = caller("guest-1", Role::Guest, &[]);
     let create = |return_url: &str| {
-        let create = CreatePaymentRequest { reservation_id: reservation_id.clone(), return_url: return_url.into() };
+        let create =
+            CreatePaymentRequest { reservation_id: reservation_id.clone(), return_url: return_url.into(), revision: 0 };
         handler.create_payment(by(&guest, create))
     };
     let open = async || -> i64 {
@@ -240,12 +241,17 @@ async fn invalid_fields_are_named_before_any_call() {
     let database = database().await;
     let payments = payments(database.pool());
     let guest = caller("guest-1", Role::Guest, &[]);
-    let create = CreatePaymentRequest { reservation_id: "x".into(), return_url: "javascript:alert(1)".into() };
+    let create =
+        CreatePaymentRequest { reservation_id: "x".into(), return_url: "javascript:alert(1)".into(), revision: 0 };
     assert_eq!(
         fields(&PaymentHandler(payments.clone()).create_payment(by(&guest, create)).await.unwrap_err()),
         ["reservation_id", "return_url"]
     );
-    let create = CreatePaymentRequest { reservation_id: uuid::Uuid::now_v7().to_string(), return_url: String::new() };
+    let create = CreatePaymentRequest {
+        reservation_id: uuid::Uuid::now_v7().to_string(),
+        return_url: String::new(),
+        revision: 0,
+    };
     assert_eq!(
         fields(&PaymentHandler(payments.clone()).create_payment(by(&guest, create)).await.unwrap_err()),
         ["reservation_id"]

@@ -113,7 +113,7 @@ async fn leading_payment_is_the_paid_one_or_else_the_newest() {
     let pool = database.pool();
     let first = in_status(pool, Status::Expired).await;
     let id = first.reservation_id;
-    let second = payments::open(pool, &new_payment(id)).await.unwrap();
+    let second = payments::open(pool, &new_payment(id)).await.unwrap().unwrap();
     assert_ne!(second.payment_id, first.payment_id);
     let leading = async || payments::leading(pool, id).await.unwrap().unwrap().payment_id;
     assert_eq!(leading().await, second.payment_id, "the other one is over");

@@ -28,9 +28,11 @@ pub struct ComparablePayment {
 struct Row {
     payment_id: Uuid,
     reservation_id: Uuid,
+    revision: i32,
     status: String,
     ended: bool,
     another_has_money: bool,
+    another_has_refunds: bool,
     day: jiff_sqlx::Date,
     parked: bool,
 }
@@ -48,11 +50,14 @@ pub async fn comparable(
     limit: i64,
 ) -> Result<Vec<ComparablePayment>, StoreError> {
     let rows: Vec<Row> = sqlx::query_as(
-        "select payment_id, reservation_id, status, reservation_ended_at is not null as ended,
+        "select payment_id, reservation_id, revision, status, reservation_ended_at is not null as ended,
              exists (select from payment_order other
                      where other.reservation_id = payment.reservation_id and other.payment_id <> payment.payment_id
                          and other.status in ('PAID', 'REFUNDING', 'REFUNDED')
                          and other.reservation_ended_at is null) as another_has_money,
+             exists (select from payment_order other
+                     where other.reservation_id = payment.reservation_id and other.payment_id <> payment.payment_id
+                         and other.refund_requested_minor > 0) as another_has_refunds,
              (status_changed_at at time zone 'UTC')::date as day,
              exists (select from outbox where aggregate_id = payment_id and parked_at is not null) as parked
          from payment_order payment
@@ -84,7 +89,9 @@ impl TryFrom<Row> for ComparablePayment {
             paid: Paid {
                 status: Status::from_name(&row.status).ok_or_else(|| broken("status"))?,
                 reservation_ended: row.ended,
+                revision: row.revision,
                 another_has_money: row.another_has_money,
+                another_has_refunds: row.another_has_refunds,
             },
             day: row.day.to_jiff(),
             has_dead_letter: row.parked,

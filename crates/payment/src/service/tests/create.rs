@@ -47,9 +47,9 @@ async fn create_is_idempotent_and_opens_one_checkout() {
     });
     let service = service(database.pool(), finds(|| Some(booking())), psp);
     let (guest, id) = (caller("guest-1", Role::Guest, &[]), reservation_id());
-    let first = service.create(&guest, id, "https://hotel.example/".into()).await.unwrap();
+    let first = service.create(&guest, id, 1, "https://hotel.example/".into()).await.unwrap();
     assert_eq!((first.status, first.checkout_url.as_deref()), (Status::Pending, Some("https://psp.example/p")));
-    let again = service.create(&guest, id, "https://elsewhere.example/".into()).await.unwrap();
+    let again = service.create(&guest, id, 1, "https://elsewhere.example/".into()).await.unwrap();
     assert_eq!(again, first);
 }
 
@@ -60,7 +60,7 @@ async fn create_without_return_url_uses_the_status_page() {
     psp.expect_create_checkout().times(1).returning(|order| Box::pin(async move { Ok(opened(&order)) }));
     let service = service(database.pool(), finds(|| Some(booking())), psp);
     let (guest, id) = (caller("guest-1", Role::Guest, &[]), reservation_id());
-    let payment = service.create(&guest, id, String::new()).await.unwrap();
+    let payment = service.create(&guest, id, 1, String::new()).await.unwrap();
     assert_eq!(payment.return_url, service.links.url(id));
 }
 
@@ -69,7 +69,7 @@ async fn concurrent_creates_share_one_payment() {
     let database = database().await;
     let service = service(database.pool(), finds(|| Some(booking())), opens());
     let (guest, id) = (caller("guest-1", Role::Guest, &[]), reservation_id());
-    let all = join_all((0..16).map(|_| service.create(&guest, id, String::new()))).await;
+    let all = join_all((0..16).map(|_| service.create(&guest, id, 1, String::new()))).await;
     let all: Vec<_> = all.into_iter().map(Result::unwrap).collect();
     assert!(all.iter().all(|payment| *payment == all[0]));
 }
@@ -91,11 +91,11 @@ async fn create_after_provider_failure_retries_the_same_order(#[case] failure: P
     });
     let service = service(database.pool(), finds(|| Some(booking())), psp);
     let (guest, id) = (caller("guest-1", Role::Guest, &[]), reservation_id());
-    let problem = Problem::from(service.create(&guest, id, "https://a.example/".into()).await.unwrap_err());
+    let problem = Problem::from(service.create(&guest, id, 1, "https://a.example/".into()).await.unwrap_err());
     assert_eq!(problem.reason(), Reason::PspUnavailable);
     let left = payments::of_reservation(database.pool(), id).await.unwrap();
     assert_eq!((left.len(), left[0].status, &left[0].checkout_url), (1, Status::Pending, &None), "it stays open");
-    let retried = service.create(&guest, id, "https://b.example/".into()).await.unwrap();
+    let retried = service.create(&guest, id, 1, "https://b.example/".into()).await.unwrap();
     assert_eq!(retried.payment_id, left[0].payment_id);
     let (first, second) = (orders.recv().unwrap(), orders.recv().unwrap());
     assert_eq!(first, second, "the same content, or the provider would refuse the idempotency key");
@@ -108,7 +108,7 @@ async fn create_refused_by_provider_is_an_internal_error() {
     psp.expect_create_checkout().returning(|_| Box::pin(async { Err(PspError::Refused("invalid_request".into())) }));
     let service = service(database.pool(), finds(|| Some(booking())), psp);
     let error =
-        service.create(&caller("guest-1", Role::Guest, &[]), reservation_id(), String::new()).await.unwrap_err();
+        service.create(&caller("guest-1", Role::Guest, &[]), reservation_id(), 1, String::new()).await.unwrap_err();
     assert_eq!(Problem::from(error).reason(), Reason::Internal);
 }
 
@@ -140,7 +140,7 @@ async fn create_for_reservation_that_is_not_payable_makes_no_call(
     let database = database().await;
     let service = service(database.pool(), finds(move || found.clone()), MockPsp::new());
     let id = reservation_id();
-    let error = service.create(&caller("guest-1", Role::Guest, &[]), id, String::new()).await.unwrap_err();
+    let error = service.create(&caller("guest-1", Role::Guest, &[]), id, 1, String::new()).await.unwrap_err();
     assert_eq!(Problem::from(error).reason(), reason);
     assert!(payments::of_reservation(database.pool(), id).await.unwrap().is_empty(), "nothing is written");
 }
@@ -198,7 +198,7 @@ async fn create_after_the_end_of_check_in_at_the_hotel_opens_no_page() {
         let database = database().await;
         let service = Payments { hotels: hotels(zone), ..service(database.pool(), finds(last_night), MockPsp::new()) };
         let (guest, id) = (caller("guest-1", Role::Guest, &[]), reservation_id());
-        let error = service.create(&guest, id, String::new()).await.unwrap_err();
+        let error = service.create(&guest, id, 1, String::new()).await.unwrap_err();
         assert_eq!(Problem::from(error).reason(), Reason::ReservationNotPayable);
         assert!(payments::of_reservation(database.pool(), id).await.unwrap().is_empty(), "nothing is written");
     }
@@ -215,7 +215,8 @@ async fn page_of_a_stay_that_begins_tonight_closes_before_the_hold() {
     };
     let database = database().await;
     let service = Payments { hotels: hotels(Some(zone)), ..service(database.pool(), finds(held_long), opens()) };
-    let payment = service.create(&caller("guest-1", Role::Guest, &[]), reservation_id(), String::new()).await.unwrap();
+    let payment =
+        service.create(&caller("guest-1", Role::Guest, &[]), reservation_id(), 1, String::new()).await.unwrap();
     assert!(payment.expire_time < Timestamp::now() + SignedDuration::from_hours(2), "{}", payment.expire_time);
 }
 
@@ -238,7 +239,7 @@ async fn create_closes_checkout_of_payment_that_ended_meanwhile() {
     });
     let service = service(database.pool(), finds(|| Some(booking())), psp);
     let id = reservation_id();
-    let error = service.create(&caller("guest-1", Role::Guest, &[]), id, String::new()).await.unwrap_err();
+    let error = service.create(&caller("guest-1", Role::Guest, &[]), id, 1, String::new()).await.unwrap_err();
     assert!(matches!(error, PaymentError::NotPayable(_)), "{error}");
     let left = payments::of_reservation(database.pool(), id).await.unwrap();
     assert!(left[0].psp_session.is_some(), "an event of money that still arrives must find its payment");
@@ -252,7 +253,7 @@ async fn create_of_checkout_that_is_already_paid_marks_payment_paid() {
         .returning(|order| Box::pin(async move { Ok(Checkout { status: CheckoutStatus::Paid, ..opened(&order) }) }));
     let service = service(database.pool(), finds(|| Some(booking())), psp);
     let id = reservation_id();
-    let error = service.create(&caller("guest-1", Role::Guest, &[]), id, String::new()).await.unwrap_err();
+    let error = service.create(&caller("guest-1", Role::Guest, &[]), id, 1, String::new()).await.unwrap_err();
     assert!(matches!(error, PaymentError::NotPayable(_)), "{error}");
     let payment = &payments::of_reservation(database.pool(), id).await.unwrap()[0];
     assert_eq!(now(database.pool(), payment.payment_id).await.status, Status::Paid);
@@ -270,5 +271,5 @@ async fn checkout_expires_one_minute_before_the_hold() {
         Box::pin(async move { Ok(opened(&order)) })
     });
     let service = service(database.pool(), finds(move || Some(found.clone())), psp);
-    service.create(&caller("guest-1", Role::Guest, &[]), reservation_id(), String::new()).await.unwrap();
+    service.create(&caller("guest-1", Role::Guest, &[]), reservation_id(), 1, String::new()).await.unwrap();
 }

@@ -86,7 +86,7 @@ async fn created(pool: &PgPool, found: Booking, basis_points: u16) -> Result<Pay
     });
     let mut service = service(pool, reservations, psp);
     service.commission_basis_points = basis_points;
-    let created = service.create(&caller("guest-1", Role::Guest, &[]), reservation_id(), String::new()).await;
+    let created = service.create(&caller("guest-1", Role::Guest, &[]), reservation_id(), 1, String::new()).await;
     created.map_err(|error| Problem::from(error).reason())
 }
 

@@ -1,6 +1,9 @@
 //! The payment service against a real database, with mocks of the provider and the reservation service.
 
+mod amendments;
 mod cancel;
+mod change_sums;
+pub(crate) mod changes;
 mod create;
 mod destinations;
 mod guards;

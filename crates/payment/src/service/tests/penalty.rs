@@ -271,7 +271,7 @@ fn reservations(ended: &Arc<Mutex<HashSet<ReservationId>>>) -> MockReservationCl
     let (mut reservations, ended) = (MockReservationClient::new(), ended.clone());
     reservations
         .expect_confirm_payment()
-        .returning(move |reservation, _, _| Ok(ended.lock().unwrap().contains(&reservation)));
+        .returning(move |reservation, _, _, _| Ok(ended.lock().unwrap().contains(&reservation)));
     reservations.expect_confirm_refund().returning(|_, _, _| Ok(()));
     reservations
 }

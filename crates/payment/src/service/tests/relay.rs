@@ -64,7 +64,7 @@ async fn payment_confirmation_is_retried_until_delivered() {
     let mut reservations = MockReservationClient::new();
     let mut attempts = 0;
     let expected = payment.clone();
-    reservations.expect_confirm_payment().times(3).returning(move |reservation, id, amount| {
+    reservations.expect_confirm_payment().times(3).returning(move |reservation, id, amount, _| {
         assert_eq!((reservation, id, amount), (expected.reservation_id, expected.payment_id, eur(10_000)));
         attempts += 1;
         match attempts {
@@ -86,7 +86,7 @@ async fn outage_beyond_max_attempts_makes_no_dead_letter() {
     apply_status(pool, &payment, CheckoutStatus::Paid).await;
     let mut reservations = MockReservationClient::new();
     let mut responses = (0..10).map(|_| Err(RpcStatus::unavailable("connection refused"))).chain([Ok(true)]);
-    reservations.expect_confirm_payment().times(11).returning(move |_, _, _| responses.next().unwrap());
+    reservations.expect_confirm_payment().times(11).returning(move |_, _, _, _| responses.next().unwrap());
     reservations.expect_confirm_refund().times(1).returning(|_, _, _| Ok(()));
     let mut psp = MockPsp::new();
     let outage = |number| match number % 3 {
@@ -118,7 +118,7 @@ async fn hanging_refunds_do_not_delay_payment_confirmation() {
     let (sender, confirmed) = tokio::sync::oneshot::channel();
     let mut sender = Some(sender);
     let mut reservations = MockReservationClient::new();
-    reservations.expect_confirm_payment().times(1).returning(move |_, _, _| {
+    reservations.expect_confirm_payment().times(1).returning(move |_, _, _, _| {
         sender.take().unwrap().send(()).unwrap();
         Ok(false)
     });
@@ -140,8 +140,8 @@ async fn late_payment_without_rooms_is_refunded_in_full(#[case] before: Checkout
     apply_status(pool, &payment, before).await;
     apply_status(pool, &payment, CheckoutStatus::Paid).await;
     let mut reservations = MockReservationClient::new();
-    reservations.expect_reject_payment().returning(|_, _| Ok(()));
-    reservations.expect_confirm_payment().times(1).returning(|_, _, _| Ok(true));
+    reservations.expect_reject_payment().returning(|_, _, _| Ok(()));
+    reservations.expect_confirm_payment().times(1).returning(|_, _, _, _| Ok(true));
     reservations.expect_confirm_refund().times(1).returning(|_, _, amount| {
         assert_eq!(amount, eur(10_000));
         Ok(())
@@ -173,7 +173,7 @@ async fn redelivered_payment_event_refunds_once() {
     let payment = open(pool).await;
     apply_status(pool, &payment, CheckoutStatus::Paid).await;
     let mut reservations = MockReservationClient::new();
-    reservations.expect_confirm_payment().times(2).returning(|_, _, _| Ok(true));
+    reservations.expect_confirm_payment().times(2).returning(|_, _, _, _| Ok(true));
     reservations.expect_confirm_refund().times(2).returning(|_, _, amount| {
         assert_eq!(amount, eur(10_000));
         Ok(())
@@ -204,7 +204,7 @@ async fn failed_payment_releases_rooms_or_finds_them_released() {
         reservations
             .expect_reject_payment()
             .times(1)
-            .returning(move |_, _| answer.map_or(Ok(()), |reason| Err(refused(reason))));
+            .returning(move |_, _, _| answer.map_or(Ok(()), |reason| Err(refused(reason))));
         let _relay = start(database.pool(), reservations, MockPsp::new());
         assert_eq!(quiet(database.pool()).await, Vec::<String>::new());
     }
@@ -218,7 +218,7 @@ async fn permanent_failure_becomes_dead_letter_with_its_error() {
     apply_status(pool, &mismatched, CheckoutStatus::Paid).await;
     let refunding = in_status(pool, Status::Paid).await;
     let mut reservations = MockReservationClient::new();
-    reservations.expect_confirm_payment().times(1).returning(|_, _, _| Err(refused(Reason::AmountMismatch)));
+    reservations.expect_confirm_payment().times(1).returning(|_, _, _, _| Err(refused(Reason::AmountMismatch)));
     let mut psp = MockPsp::new();
     psp.expect_refund().times(1).returning(|_| Box::pin(async { Err(PspError::Refused("not_paid".into())) }));
     let service = service(pool, MockReservationClient::new(), MockPsp::new());

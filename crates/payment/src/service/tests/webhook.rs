@@ -10,7 +10,7 @@ use crate::{
     error::PaymentError,
     model::{Payment, Status},
     service::Payments,
-    store::payments,
+    store::payment_notes,
     testing::{
         MockPsp, database, eur, in_status, new_payment, now, open, opened, outbox, reservation_id, service, session_of,
     },
@@ -157,7 +157,7 @@ async fn matching_refund_event_is_applied_once() {
     let database = database().await;
     let pool = database.pool();
     let payment = in_status(pool, Status::Refunding).await;
-    payments::note_end(&mut pool.acquire().await.unwrap(), payment.payment_id).await.unwrap();
+    payment_notes::note_end(&mut pool.acquire().await.unwrap(), payment.payment_id).await.unwrap();
     let payment = now(pool, payment.payment_id).await;
     // The refund that in_status makes carries the payment's id.
     let ours = json!(payment.payment_id);

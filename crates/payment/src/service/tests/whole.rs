@@ -28,7 +28,7 @@ async fn payment_without_events_is_confirmed_or_refunded(
     reservations.expect_get().returning(|_| Ok(Some(booking())));
     let asking = service(pool, reservations, psp.clone());
     let guest = caller("guest-1", Role::Guest, &[]);
-    let payment = asking.create(&guest, reservation_id(), "https://hotel.example/".into()).await.unwrap();
+    let payment = asking.create(&guest, reservation_id(), 1, "https://hotel.example/".into()).await.unwrap();
 
     let page = payment.checkout_url.unwrap();
     let paid = reqwest::Client::new().post(format!("{page}/pay")).send().await.unwrap();
@@ -38,7 +38,7 @@ async fn payment_without_events_is_confirmed_or_refunded(
     assert_eq!(now(pool, payment.payment_id).await.status, Status::Paid);
 
     let mut reservations = MockReservationClient::new();
-    reservations.expect_confirm_payment().times(1).returning(move |_, _, _| Ok(rooms_gone));
+    reservations.expect_confirm_payment().times(1).returning(move |_, _, _, _| Ok(rooms_gone));
     reservations.expect_confirm_refund().times(usize::from(rooms_gone)).returning(|_, _, amount| {
         assert_eq!(amount, eur(10_000));
         Ok(())
@@ -59,7 +59,7 @@ async fn checkout_of_cancelled_reservation_refuses_payment() {
     reservations.expect_get().returning(|_| Ok(Some(booking())));
     let service = service(database.pool(), reservations, psp);
     let id = reservation_id();
-    let payment = service.create(&caller("guest-1", Role::Guest, &[]), id, String::new()).await.unwrap();
+    let payment = service.create(&caller("guest-1", Role::Guest, &[]), id, 1, String::new()).await.unwrap();
     let settled = service.settle_cancellation(id, gives_back(10_000)).await.unwrap().unwrap();
     assert_eq!(settled.status, Status::Expired);
     let late = reqwest::Client::new().post(format!("{}/pay", payment.checkout_url.unwrap())).send().await.unwrap();

@@ -92,6 +92,7 @@ pub(in crate::status_page) fn payment(state: PaymentCase) -> Payment {
     Payment {
         payment_id,
         reservation_id: reservation_id(),
+        revision: 1,
         owner: "guest-1".into(),
         amount: eur(10_000),
         split: Split::new(eur(10_000), eur(700), eur(1_395)).expect("a split"),

@@ -23,6 +23,7 @@ messages! {
     CancelledNothingCharged PaidRefundUndetermined PaidNothingBack Paid NoPaymentYetKnown InReviewKnown EndedKnown
     ArrivedKnown LookUpFails RefundSentAndPending RefundPending RefundSent HoldEnding HeldUntil
     MinuteLeft MinutesLeft NextConfirmed NextUnpaid FreeUntil FreeAlways PenaltyUntil PenaltyAfter PenaltyAlways
+    ChangePayable ChangeWaiting ChangeReceived ChangeApplied ChangeNotApplied ChangePaidTooLate
     YourBooking PayNow YourStay Hotel Address Room Arrival Departure Guests Price Booking Terms OneRoom Rooms
     AsOf RefreshNow Updating Languages
 }

@@ -11,6 +11,7 @@ use std::fmt::Display;
 use jiff::{SignedDuration, Timestamp};
 
 pub(super) use self::{message::Message, words::Words};
+use super::change::ChangeStage;
 use super::stage::{CancellationRefund, ChargeState, Refunds, Rooms, Stage};
 use crate::model::Payment;
 
@@ -54,9 +55,20 @@ struct Writer<'a> {
     now: Timestamp,
 }
 
-/// The text of a stage.
-pub(super) fn text_of(stage: &Stage, payment: &Payment, words: &Words, now: Timestamp) -> PageText {
-    Writer { words, now }.text_of(stage, payment)
+/// The text of a stage, and of the latest change of a confirmed booking with its payment.
+pub(super) fn text_of(
+    stage: &Stage,
+    payment: &Payment,
+    change: Option<(&Payment, ChangeStage)>,
+    words: &Words,
+    now: Timestamp,
+) -> PageText {
+    let writer = Writer { words, now };
+    let text = writer.text_of(stage, payment);
+    match change {
+        Some((payment, change)) => writer.with_change(text, payment, change),
+        None => text,
+    }
 }
 
 impl PageText {
@@ -138,6 +150,28 @@ impl Writer<'_> {
             Stage::Inconsistent => {
                 self.page(M::TitleUnclear, Tone::Waiting, [M::Unclear, M::DoNotPayAgain]).refresh(LATER)
             }
+        }
+    }
+
+    /// The text of a confirmed booking with that of its latest change.
+    fn with_change(&self, text: PageText, payment: &Payment, change: ChangeStage) -> PageText {
+        use Message as M;
+        let message = match change {
+            ChangeStage::Payable(until) => {
+                let time = self.words.time(until, self.now);
+                let paragraph = self.words.fill(M::ChangePayable, &[("amount", &payment.amount), ("time", &time)]);
+                return PageText { payable: true, ..text.and(paragraph) }.refresh(SOON);
+            }
+            ChangeStage::Waiting => M::ChangeWaiting,
+            ChangeStage::Received => M::ChangeReceived,
+            ChangeStage::Applied => M::ChangeApplied,
+            ChangeStage::NotApplied => M::ChangeNotApplied,
+            ChangeStage::PaidTooLate => M::ChangePaidTooLate,
+        };
+        let text = text.and(self.with_amount(message, &payment.amount));
+        match change {
+            ChangeStage::Waiting | ChangeStage::Received => text.refresh(SOON),
+            _ => text,
         }
     }
 

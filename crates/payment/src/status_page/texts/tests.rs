@@ -11,7 +11,7 @@ use super::{
 fn render(state: P, booking: B) -> (PageText, String) {
     let payment = payment(state);
     let current = stage(&payment, booking_in(booking).as_ref(), NOW).expect("a stage");
-    let rendered = text_of(&current, &payment, &Words::new(Language::English, None), NOW);
+    let rendered = text_of(&current, &payment, None, &Words::new(Language::English, None), NOW);
     let text = format!("{} {}", rendered.title, rendered.paragraphs.join(" ")).to_lowercase();
     (rendered, text)
 }

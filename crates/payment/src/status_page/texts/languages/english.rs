@@ -106,6 +106,21 @@ pub(crate) const TEXTS: [(Message, &str); COUNT] = [
     (Message::PenaltyUntil, "Until {until}, {amount} is kept."),
     (Message::PenaltyAfter, "After that, {amount} is kept."),
     (Message::PenaltyAlways, "{amount} is kept."),
+    (
+        Message::ChangePayable,
+        "Your change costs {amount} more. Pay by {time} and we make it; until then your booking stays as it is.",
+    ),
+    (
+        Message::ChangeWaiting,
+        "We are waiting for the payment of {amount} for your change. Your booking stays as it is until then.",
+    ),
+    (Message::ChangeReceived, "Your payment of {amount} for the change has arrived. We are making the change."),
+    (Message::ChangeApplied, "Your payment of {amount} for the change has arrived, and the change is made."),
+    (Message::ChangeNotApplied, "The change was not paid for, so it is not made. Your booking stays as it was."),
+    (
+        Message::ChangePaidTooLate,
+        "Your payment of {amount} for the change came too late. The change is not made, and you get all of that money back.",
+    ),
     (Message::YourBooking, "Your booking"),
     (Message::PayNow, "Continue to the payment"),
     (Message::YourStay, "Your stay"),

@@ -115,6 +115,30 @@ pub(crate) const TEXTS: [(Message, &str); COUNT] = [
     (Message::PenaltyUntil, "Jusqu’au {until}, {amount} sont retenus."),
     (Message::PenaltyAfter, "Ensuite, {amount} sont retenus."),
     (Message::PenaltyAlways, "{amount} sont retenus."),
+    (
+        Message::ChangePayable,
+        "Votre modification coûte {amount} de plus. Payez avant {time} et nous l’effectuons ; d’ici là, votre réservation reste inchangée.",
+    ),
+    (
+        Message::ChangeWaiting,
+        "Nous attendons le paiement de {amount} pour votre modification. D’ici là, votre réservation reste inchangée.",
+    ),
+    (
+        Message::ChangeReceived,
+        "Votre paiement de {amount} pour la modification est arrivé. Nous effectuons la modification.",
+    ),
+    (
+        Message::ChangeApplied,
+        "Votre paiement de {amount} pour la modification est arrivé, et la modification est faite.",
+    ),
+    (
+        Message::ChangeNotApplied,
+        "La modification n’a pas été payée et n’est donc pas faite. Votre réservation reste comme elle était.",
+    ),
+    (
+        Message::ChangePaidTooLate,
+        "Votre paiement de {amount} pour la modification est arrivé trop tard. La modification n’est pas faite, et cet argent vous est entièrement remboursé.",
+    ),
     (Message::YourBooking, "Votre réservation"),
     (Message::PayNow, "Continuer vers le paiement"),
     (Message::YourStay, "Votre séjour"),

@@ -115,6 +115,30 @@ pub(crate) const TEXTS: [(Message, &str); COUNT] = [
     (Message::PenaltyUntil, "Bis {until} werden {amount} einbehalten."),
     (Message::PenaltyAfter, "Danach werden {amount} einbehalten."),
     (Message::PenaltyAlways, "{amount} werden einbehalten."),
+    (
+        Message::ChangePayable,
+        "Ihre Änderung kostet {amount} mehr. Bezahlen Sie bis {time}, dann nehmen wir sie vor; bis dahin bleibt Ihre Buchung, wie sie ist.",
+    ),
+    (
+        Message::ChangeWaiting,
+        "Wir warten auf die Zahlung von {amount} für Ihre Änderung. Bis dahin bleibt Ihre Buchung, wie sie ist.",
+    ),
+    (
+        Message::ChangeReceived,
+        "Ihre Zahlung von {amount} für die Änderung ist eingegangen. Wir nehmen die Änderung jetzt vor.",
+    ),
+    (
+        Message::ChangeApplied,
+        "Ihre Zahlung von {amount} für die Änderung ist eingegangen, und die Änderung ist vorgenommen.",
+    ),
+    (
+        Message::ChangeNotApplied,
+        "Die Änderung wurde nicht bezahlt und daher nicht vorgenommen. Ihre Buchung bleibt, wie sie war.",
+    ),
+    (
+        Message::ChangePaidTooLate,
+        "Ihre Zahlung von {amount} für die Änderung kam zu spät. Die Änderung wird nicht vorgenommen, und Sie erhalten dieses Geld vollständig zurück.",
+    ),
     (Message::YourBooking, "Ihre Buchung"),
     (Message::PayNow, "Weiter zur Zahlung"),
     (Message::YourStay, "Ihr Aufenthalt"),

@@ -109,6 +109,21 @@ pub(crate) const TEXTS: [(Message, &str); COUNT] = [
     (Message::PenaltyUntil, "Até {until}, são retidos {amount}."),
     (Message::PenaltyAfter, "Depois disso, são retidos {amount}."),
     (Message::PenaltyAlways, "São retidos {amount}."),
+    (
+        Message::ChangePayable,
+        "A sua alteração custa mais {amount}. Pague até {time} e fazemo-la; até lá, a sua reserva fica como está.",
+    ),
+    (
+        Message::ChangeWaiting,
+        "Aguardamos o pagamento de {amount} pela sua alteração. Até lá, a sua reserva fica como está.",
+    ),
+    (Message::ChangeReceived, "O seu pagamento de {amount} pela alteração chegou. Estamos a fazer a alteração."),
+    (Message::ChangeApplied, "O seu pagamento de {amount} pela alteração chegou, e a alteração está feita."),
+    (Message::ChangeNotApplied, "A alteração não foi paga e, por isso, não é feita. A sua reserva fica como estava."),
+    (
+        Message::ChangePaidTooLate,
+        "O seu pagamento de {amount} pela alteração chegou tarde demais. A alteração não é feita, e todo esse dinheiro lhe é devolvido.",
+    ),
     (Message::YourBooking, "A sua reserva"),
     (Message::PayNow, "Continuar para o pagamento"),
     (Message::YourStay, "A sua estadia"),

@@ -112,6 +112,21 @@ pub(crate) const TEXTS: [(Message, &str); COUNT] = [
     (Message::PenaltyUntil, "Hasta el {until} se retienen {amount}."),
     (Message::PenaltyAfter, "Después se retienen {amount}."),
     (Message::PenaltyAlways, "Se retienen {amount}."),
+    (
+        Message::ChangePayable,
+        "Su cambio cuesta {amount} más. Pague antes de {time} y lo haremos; hasta entonces, su reserva queda como está.",
+    ),
+    (
+        Message::ChangeWaiting,
+        "Esperamos el pago de {amount} por su cambio. Hasta entonces, su reserva queda como está.",
+    ),
+    (Message::ChangeReceived, "Su pago de {amount} por el cambio ha llegado. Estamos haciendo el cambio."),
+    (Message::ChangeApplied, "Su pago de {amount} por el cambio ha llegado, y el cambio está hecho."),
+    (Message::ChangeNotApplied, "El cambio no se pagó y por eso no se hace. Su reserva queda como estaba."),
+    (
+        Message::ChangePaidTooLate,
+        "Su pago de {amount} por el cambio llegó demasiado tarde. El cambio no se hace, y le devolvemos todo ese dinero.",
+    ),
     (Message::YourBooking, "Su reserva"),
     (Message::PayNow, "Continuar al pago"),
     (Message::YourStay, "Su estancia"),
