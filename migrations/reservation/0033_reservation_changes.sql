@@ -124,9 +124,14 @@ begin
         raise exception 'a reservation cannot begin as %', new.status
             using errcode = 'check_violation', constraint = 'reservation_legal_transition', table = 'reservation';
     end if;
-    if (old.reservation_id, old.owner, old.payment_mode, old.currency, old.total_minor, old.content_hash)
+    if (old.reservation_id, old.owner, old.currency, old.total_minor, old.content_hash)
         is distinct from
-       (new.reservation_id, new.owner, new.payment_mode, new.currency, new.total_minor, new.content_hash)
+       (new.reservation_id, new.owner, new.currency, new.total_minor, new.content_hash)
+        -- A partner who holds rooms may decide to collect while the reservation is unpaid.
+        or old.payment_mode <> new.payment_mode and not (
+            (old.payment_mode, new.payment_mode) = ('guest_pays', 'partner_collects')
+            and old.status = 'pending_payment' and new.status = 'pending_payment'
+        )
         or (new.revision > old.revision) is not true
         and (old.room_type_id, old.check_in, old.check_out, old.rooms) is distinct from
             (new.room_type_id, new.check_in, new.check_out, new.rooms)

@@ -21,7 +21,7 @@ use staymesh_mesh::{
     server::{LayerConfig, ServerSpec, serve},
 };
 use staymesh_reservation::{
-    BookingService, Dependencies, UnpaidLimits, Writer, offer_token::OfferSigner, store::Store,
+    BookingService, Dependencies, LongHolds, UnpaidLimits, Writer, offer_token::OfferSigner, store::Store,
 };
 use staymesh_store::outbox::Wake;
 use tokio::{net::TcpStream, task::JoinHandle};
@@ -74,6 +74,7 @@ impl Server {
                 hold: HOLD,
                 // A few callers make all bookings.
                 unpaid: UnpaidLimits::unlimited(),
+                long_holds: LongHolds::default(),
                 wake: Wake::default(),
             }))),
         };

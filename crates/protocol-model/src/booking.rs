@@ -32,6 +32,7 @@ pub(crate) fn booked() -> Result<Reservation> {
         id: ReservationId::generate(HotelId::try_from(1)?, clock::booked()),
         owner: String::new(),
         lines,
+        room_guests: vec![None],
         stay,
         guest: Guest { full_name: String::new(), email: String::new() },
         payment_mode: PaymentMode::GuestPays,

@@ -1,10 +1,11 @@
 //! Configuration of the reservation service, from flags and environment variables.
 
-use std::{str::FromStr, time::Duration};
+use std::{collections::BTreeMap, str::FromStr, time::Duration};
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use clap::Args;
 use secrecy::SecretSlice;
+use staymesh_domain::ClientId;
 use staymesh_mail::MailConfig;
 use staymesh_mesh::config::{ClientConfig, NodeConfig};
 use staymesh_store::parse_duration;
@@ -55,6 +56,10 @@ pub struct Config {
     /// Most of the rooms of a night that may be held unpaid, 1 to 100 percent of those on sale; 0 is no limit.
     #[arg(long, env = "STAYMESH_UNPAID_SHARE", default_value_t = 50, value_parser = clap::value_parser!(u8).range(0..=100))]
     pub unpaid_share: u8,
+    /// Partners that may choose how long their rooms are held unpaid, up to a day: `CLIENT_ID=ROOM_NIGHTS[,…]`, each with the
+    /// most room nights that it may hold unpaid when it does. Empty for none.
+    #[arg(long, env = "STAYMESH_LONG_HOLDS", default_value = "")]
+    pub long_holds: LongHolds,
     /// Lanes of the booking writer, 1 to 256. Each writes the bookings of a subset of hotels, one transaction at a time.
     #[arg(long, env = "STAYMESH_WRITER_LANES", default_value_t = 4)]
     pub writer_lanes: usize,
@@ -73,6 +78,34 @@ impl FromStr for OfferKeys {
     }
 }
 
+/// The partners that may choose how long their rooms are held, with the most room nights that each may hold then, by the
+/// subject of the account.
+#[derive(Clone, Debug, Default)]
+pub struct LongHolds(BTreeMap<String, i64>);
+
+impl LongHolds {
+    /// Most room nights that the account may hold unpaid; `None` if it may not choose how long.
+    pub(crate) fn quota(&self, subject: &str) -> Option<i64> {
+        self.0.get(subject).copied()
+    }
+}
+
+impl FromStr for LongHolds {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let entry = |text: &str| {
+            let failed = || format!("'{text}' is not CLIENT_ID=ROOM_NIGHTS");
+            let (client, room_nights) = text.trim().split_once('=').ok_or_else(failed)?;
+            let client: ClientId = client.parse().map_err(|_| failed())?;
+            let quota: u32 = room_nights.parse().map_err(|_| failed())?;
+            Ok((client.subject(), i64::from(quota)))
+        };
+        let entries = text.split(',').filter(|text| !text.trim().is_empty());
+        Ok(Self(entries.map(entry).collect::<Result<_, String>>()?))
+    }
+}
+
 fn parse_key(text: &str) -> Result<(String, SecretSlice<u8>), String> {
     // The messages must not contain the text: it is a secret.
     let (id, key) = text.trim().split_once(':').ok_or("an offer key is written ID:BASE64")?;
@@ -86,6 +119,16 @@ fn parse_key(text: &str) -> Result<(String, SecretSlice<u8>), String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn long_holds_are_read_by_client_and_a_wrong_entry_is_named() {
+        let holds: LongHolds = "acme=500, tours=0,".parse().expect("two partners");
+        assert_eq!(["client:acme", "client:tours", "client:x"].map(|who| holds.quota(who)), [Some(500), Some(0), None]);
+        assert!("".parse::<LongHolds>().expect("none").0.is_empty());
+        for text in ["acme", "acme=", "acme=-1", "=5", "a b=5"] {
+            assert!(text.parse::<LongHolds>().expect_err(text).contains(text.trim()));
+        }
+    }
 
     #[test]
     fn short_or_malformed_key_is_refused_without_being_printed() {

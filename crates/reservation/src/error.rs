@@ -86,6 +86,9 @@ pub enum ReservationError {
     /// The day of arrival has ended at the hotel: a paid stay can no longer be cancelled.
     #[error("the stay has begun and cannot be cancelled")]
     StayHasBegun,
+    /// The hold has expired, so that its rooms are free for others.
+    #[error("the hold has expired; prepare the reservation again")]
+    HoldExpired,
     /// Guests of the reservation have checked in.
     #[error("guests of the reservation have checked in")]
     CheckedIn,
@@ -173,6 +176,18 @@ pub enum ReservationError {
     /// Only partners may collect the money themselves.
     #[error("only partners may collect the money themselves")]
     PartnersOnly,
+    /// The caller has no agreement on how long its rooms are held.
+    #[error("only partners with an agreement may choose how long their rooms are held")]
+    LongHoldsNotAgreed,
+    /// The etag in the request is not that of the reservation.
+    #[error("the reservation has changed since this etag was read; read it again")]
+    ReservationChanged,
+    /// The reservation holds no rooms any more.
+    #[error("a reservation that is {} holds no rooms", status.as_str())]
+    Ended {
+        /// The status it has.
+        status: Status,
+    },
     /// A field of the request is invalid.
     #[error(transparent)]
     Field(#[from] FieldError),
@@ -226,6 +241,10 @@ impl From<ReservationError> for Problem {
             E::IllegalTransition { from, to } => Self::new(Reason::IllegalTransition, text)
                 .with("from", from.contract_name())
                 .with("to", to.contract_name()),
+            E::Ended { status } => Self::new(Reason::IllegalTransition, text)
+                .with("from", status.contract_name())
+                .with("to", status.contract_name()),
+            E::HoldExpired => Self::new(Reason::HoldExpired, text),
             E::StayHasBegun | E::CheckedIn => Self::new(Reason::IllegalTransition, text),
             E::IllegalRoomTransition { position, from, to } => Self::new(Reason::IllegalTransition, text)
                 .with("position", position)
@@ -254,10 +273,10 @@ impl From<ReservationError> for Problem {
             E::Offer(OfferError::Expired) => Self::new(Reason::OfferExpired, text),
             E::Offer(OfferError::Tampered) => Self::new(Reason::OfferTampered, text),
             E::BelowReserved(night) => below_reserved(night, text),
-            E::EtagMismatch => Self::new(Reason::EtagMismatch, text),
+            E::EtagMismatch | E::ReservationChanged => Self::new(Reason::EtagMismatch, text),
             E::OutOfOrderNotFound => Self::new(Reason::OutOfOrderNotFound, text),
             E::HasFutureReservations => Self::new(Reason::HasFutureReservations, text),
-            E::PartnersOnly => Self::new(Reason::AccessDenied, text),
+            E::PartnersOnly | E::LongHoldsNotAgreed => Self::new(Reason::AccessDenied, text),
             E::Field(error) => error.into(),
             E::Quote(error) => Self::internal(&error),
             E::Lines(error) => Self::internal(&error),

@@ -63,9 +63,15 @@ pub(crate) fn written(first: Option<&Command>) -> Step {
         Some(Command::ConfirmPayment { .. } | Command::RefusePayment { .. }) => PAYMENT_CONFIRMED,
         Some(Command::RejectPayment) => PAYMENT_REJECTED,
         Some(Command::ConfirmRefund { .. }) => REFUND_CONFIRMED,
-        Some(Command::ConfirmSale | Command::RefuseSale) => SALE_DECIDED,
-        Some(Command::Cancel | Command::CancelExpecting(_) | Command::MarkNoShow | Command::Expire) | None => {
-            CANCEL_WRITTEN
-        }
+        Some(Command::ConfirmSale | Command::RefuseSale | Command::Collect) => SALE_DECIDED,
+        Some(
+            Command::Cancel
+            | Command::CancelExpecting(_)
+            | Command::Release
+            | Command::Extend(_)
+            | Command::MarkNoShow
+            | Command::Expire,
+        )
+        | None => CANCEL_WRITTEN,
     }
 }

@@ -47,6 +47,7 @@ pub mod offer_token;
 mod payment_events;
 pub mod protocol;
 pub mod quote;
+mod room_guest;
 mod room_line;
 mod room_status;
 mod room_step;
@@ -82,13 +83,14 @@ use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
 
 pub use clients::{HotelClient, HotelInfo, PaymentClient, RateClient, RoomTypeDemand, RoomTypeInfo, RoomTypePrice};
-pub use config::{Config, OfferKeys};
+pub use config::{Config, LongHolds, OfferKeys};
 pub use error::{ReservationError, UnpaidLimit};
 pub use events::{Cancelled, ChangeSettled, ChangeSoldByPartner, SoldByPartner, Terms};
 pub use fit::RoomMisfit;
 pub use model::{
     CancellationReason, Guest, HoldLimits, NewReservation, PaymentMode, PendingChange, Reservation, Source, Status,
 };
+pub use room_guest::{Beds, RoomGuest};
 pub use room_line::{RoomLine, RoomLinesError, RoomLinesSum, ShortRoom};
 pub use room_status::RoomStatus;
 pub use rooms_change::{PlacedRoom, RoomsChange, RoomsChangeError};
@@ -136,6 +138,7 @@ pub async fn serve(config: Config, stop: CancellationToken) -> Result<(), NodeEr
         offers: offer_token::OfferSigner::new(&config.offer_keys),
         hold: config.hold,
         unpaid: unpaid_limits(&config),
+        long_holds: config.long_holds.clone(),
         wake: wake.clone(),
     }));
 

@@ -11,6 +11,7 @@ use staymesh_domain::{Deadline, Money, PaymentId, ReservationId, RoomTypeId, Sta
 use crate::{
     night::Night,
     quote::{Quote, QuoteError},
+    room_guest::RoomGuest,
     room_line::{self, RoomLine},
     rooms_change::{PlacedRoom, RoomsChange},
 };
@@ -154,6 +155,8 @@ pub struct NewReservation {
     pub owner: String,
     /// Its rooms, at least one.
     pub lines: Vec<RoomLine>,
+    /// Who sleeps in each of them, where it was said; as many as lines.
+    pub room_guests: Vec<Option<RoomGuest>>,
     /// From the first check-in of a room to the last check-out.
     pub stay: StayDates,
     /// The person the rooms are held for.
@@ -247,6 +250,8 @@ pub struct Reservation {
     pub positions: Vec<i32>,
     /// The rooms that changes dropped.
     pub dropped: Vec<PlacedRoom>,
+    /// Who sleeps in each of them, where it was said; as many as lines.
+    pub room_guests: Vec<Option<RoomGuest>>,
     /// From the first check-in of a room to the last check-out.
     pub stay: StayDates,
     /// The person the rooms are held for.
@@ -275,6 +280,8 @@ pub struct Reservation {
     pub cancellation_reason: Option<CancellationReason>,
     /// When the unpaid hold expires; `None` unless the status is `PendingPayment`.
     pub hold_expire_time: Option<Timestamp>,
+    /// Whether the hold was extended, which it is once at most.
+    pub hold_extended: bool,
     /// The payment that paid for it, or that arrived too late to.
     pub payment_id: Option<PaymentId>,
     /// When it became `Paid`; `None` when its payment arrived too late.
@@ -303,15 +310,6 @@ impl Reservation {
     pub(crate) fn placed(&self) -> Vec<PlacedRoom> {
         let rooms = self.positions.iter().zip(&self.lines);
         rooms.map(|(position, line)| PlacedRoom { position: *position, line: line.clone() }).collect()
-    }
-
-    /// Its opaque version: new with every change of status and every revision.
-    pub(crate) fn etag(&self) -> String {
-        match self.revision {
-            // As releases before wrote it.
-            1 => self.version.to_string(),
-            revision => format!("{}.{revision}", self.version),
-        }
     }
 
     /// Adults and children in all rooms together.

@@ -132,6 +132,7 @@ pub(crate) fn order_of(lines: Vec<RoomLine>, now: Timestamp) -> NewReservation {
     NewReservation {
         id: ReservationId::generate(hotel_id(7), now),
         owner: "me".into(),
+        room_guests: vec![None; lines.len()],
         lines,
         stay,
         guest: Guest { full_name: "A guest".into(), email: "guest@example.com".into() },
@@ -172,6 +173,7 @@ pub(crate) fn reservation_of(order: &NewReservation, now: Timestamp) -> Reservat
         lines: order.lines.clone(),
         positions: order.positions(),
         dropped: vec![],
+        room_guests: order.room_guests.clone(),
         stay: order.stay,
         guest: order.guest.clone(),
         payment_mode: order.payment_mode,
@@ -186,6 +188,7 @@ pub(crate) fn reservation_of(order: &NewReservation, now: Timestamp) -> Reservat
         status: Status::PendingPayment,
         cancellation_reason: None,
         hold_expire_time: order.hold_expire_time,
+        hold_extended: false,
         payment_id: None,
         paid_time: None,
         create_time: now,

@@ -1,5 +1,6 @@
 //! PARTNER-SPEC 7 over REST: finding a booking after a lost answer, price checks, and cancel quotes.
 
+use jiff::{Timestamp, Unit};
 use serde_json::{Value, json};
 
 use super::{reservations::reserved, with};
@@ -130,4 +131,87 @@ async fn cancel_refunds_what_the_quote_said_or_does_nothing() {
     partner.delete(&format!("{late}?{query}=165.00")).await.ok();
     let stranger = world.guest().await;
     stranger.get(&format!("{free}:cancelQuote")).await.refused(404, "RESERVATION_NOT_FOUND");
+}
+
+/// Rule 4.
+#[tokio::test(flavor = "multi_thread")]
+async fn hold_is_extended_once_released_or_resumed_by_its_holder() {
+    let world = World::shared().await;
+    let hotel = world.hotel(5).await;
+    let (guest, partner) = (world.guest().await, world.partner().await);
+    let stay = Stay::ahead(30, 2);
+    let time = |booking: &Value| -> Timestamp {
+        booking["hold_expire_time"].as_str().expect("a time").parse().expect("a time")
+    };
+    let held = world.book(&guest, hotel, &stay).await;
+    let path = path_of(&held);
+    let extended = guest.post(&format!("{path}:extend"), json!({})).await.ok();
+    // By the length of a hold, which is in whole seconds.
+    let length = time(&held).duration_since(created(&held)).round(Unit::Second).expect("a length");
+    assert_eq!(time(&extended), time(&held) + length);
+    assert_eq!(guest.post(&format!("{path}:extend"), json!({})).await.ok(), extended);
+    assert_eq!(guest.post(&format!("{path}:resume"), json!({})).await.ok(), extended, "the guest can still pay");
+    let collects = json!({ "payment_mode": "PAYMENT_MODE_PARTNER_COLLECTS" });
+    guest.post(&format!("{path}:resume"), collects.clone()).await.refused(403, "ACCESS_DENIED");
+    partner.post(&format!("{path}:release"), json!({})).await.refused(404, "RESERVATION_NOT_FOUND");
+
+    let released = guest.post(&format!("{path}:release"), json!({})).await.ok();
+    assert_eq!(released["status"], "RESERVATION_STATUS_CANCELLED");
+    assert_eq!(reserved(&world, hotel, &stay).await, [0, 0]);
+    assert_eq!(guest.post(&format!("{path}:release"), json!({})).await.ok(), released);
+    for verb in ["extend", "resume"] {
+        guest.post(&format!("{path}:{verb}"), json!({})).await.refused(400, "ILLEGAL_TRANSITION");
+    }
+
+    let path = path_of(&world.book(&partner, hotel, &stay).await);
+    let sold = partner.post(&format!("{path}:resume"), collects.clone()).await.ok();
+    let shown = (&sold["status"], &sold["payment_mode"]);
+    assert_eq!(shown, (&json!("RESERVATION_STATUS_PAID"), &collects["payment_mode"]));
+    assert_eq!(partner.post(&format!("{path}:resume"), collects).await.ok(), sold);
+    partner.post(&format!("{path}:release"), json!({})).await.refused(400, "ILLEGAL_TRANSITION");
+
+    let order = world.prepare(&partner, hotel, &stay, 1).await;
+    let long = with(&order, &json!({ "hold_minutes": 1441 }));
+    partner.post("/v1/reservations", long).await.violating(&["hold_minutes"]);
+    let day = with(&order, &json!({ "hold_minutes": 1440 }));
+    partner.post("/v1/reservations", day).await.refused(403, "ACCESS_DENIED");
+}
+
+fn created(booking: &Value) -> Timestamp {
+    booking["create_time"].as_str().expect("a time").parse().expect("a time")
+}
+
+/// Rules 11 and 18.
+#[tokio::test(flavor = "multi_thread")]
+async fn guests_and_wishes_of_rooms_are_booked_and_changed_free() {
+    let world = World::shared().await;
+    let hotel = world.hotel(5).await;
+    let guest = world.guest().await;
+    let stay = Stay::ahead(30, 2);
+    let of_room = json!({
+        "given_name": "A", "family_name": "Guest", "arrival_time": "01:30", "arrives_after_midnight": true,
+        "bed_preference": "BED_PREFERENCE_TWIN", "smoking_preference": "SMOKING_PREFERENCE_NON_SMOKING",
+        "special_request": "A quiet room,\nif there is one", "loyalty_id": "L-17",
+    });
+    let order = world.prepare(&guest, hotel, &stay, 2).await;
+    let booked = guest.post("/v1/reservations", with(&order, &json!({ "room_guests": [of_room, {}] }))).await.ok();
+    assert_eq!((&booked["rooms"][0]["guest"], &booked["rooms"][1]["guest"]), (&of_room, &Value::Null));
+    guest.post("/v1/reservations", order.clone()).await.refused(400, "RESERVATION_ID_REUSED");
+
+    let path = path_of(&booked);
+    let change = json!({ "room_guests": [{}, of_room], "etag": booked["etag"] });
+    let changed = guest.post(&format!("{path}:updateGuests"), change.clone()).await.ok();
+    assert_eq!((&changed["rooms"][0]["guest"], &changed["rooms"][1]["guest"]), (&Value::Null, &of_room));
+    assert_eq!((&changed["revision"], &changed["price"]), (&booked["revision"], &booked["price"]));
+    assert_ne!(changed["etag"], booked["etag"]);
+    assert_eq!(guest.post(&format!("{path}:updateGuests"), change).await.ok(), changed, "a repeat");
+    assert_eq!(guest.get(&path).await.ok(), changed);
+    let old = json!({ "room_guests": [{}, {}], "etag": booked["etag"] });
+    guest.post(&format!("{path}:updateGuests"), old).await.refused(400, "ETAG_MISMATCH");
+    let card = json!({ "room_guests": [{ "special_request": "4242 4242 4242 4242" }, {}] });
+    guest.post(&format!("{path}:updateGuests"), card).await.violating(&["room_guests[0].special_request"]);
+    let one = json!({ "room_guests": [of_room] });
+    guest.post(&format!("{path}:updateGuests"), one.clone()).await.violating(&["room_guests"]);
+    let order = world.prepare(&guest, hotel, &stay, 2).await;
+    guest.post("/v1/reservations", with(&order, &one)).await.violating(&["room_guests"]);
 }

@@ -70,6 +70,28 @@ impl<C: Create> ReservationService for CreateOnly<C> {
         Err(unimplemented())
     }
 
+    async fn update_room_guests(
+        &self,
+        _: Request<proto::UpdateRoomGuestsRequest>,
+    ) -> Result<Response<proto::Reservation>, Status> {
+        Err(unimplemented())
+    }
+
+    async fn resume_hold(&self, _: Request<proto::ResumeHoldRequest>) -> Result<Response<proto::Reservation>, Status> {
+        Err(unimplemented())
+    }
+
+    async fn release_hold(
+        &self,
+        _: Request<proto::ReleaseHoldRequest>,
+    ) -> Result<Response<proto::Reservation>, Status> {
+        Err(unimplemented())
+    }
+
+    async fn extend_hold(&self, _: Request<proto::ExtendHoldRequest>) -> Result<Response<proto::Reservation>, Status> {
+        Err(unimplemented())
+    }
+
     async fn get_cancel_quote(
         &self,
         _: Request<proto::GetCancelQuoteRequest>,

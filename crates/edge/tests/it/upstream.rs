@@ -304,6 +304,22 @@ impl ReservationService for Upstream {
         other()
     }
 
+    async fn update_room_guests(&self, _: Request<UpdateRoomGuestsRequest>) -> Answer<Reservation> {
+        other()
+    }
+
+    async fn resume_hold(&self, _: Request<ResumeHoldRequest>) -> Answer<Reservation> {
+        other()
+    }
+
+    async fn release_hold(&self, _: Request<ReleaseHoldRequest>) -> Answer<Reservation> {
+        other()
+    }
+
+    async fn extend_hold(&self, _: Request<ExtendHoldRequest>) -> Answer<Reservation> {
+        other()
+    }
+
     async fn get_cancel_quote(&self, _: Request<GetCancelQuoteRequest>) -> Answer<CancelQuote> {
         other()
     }

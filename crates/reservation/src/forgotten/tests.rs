@@ -51,6 +51,26 @@ async fn reservations_of_a_deleted_account_are_erased_when_they_are_over() {
 }
 
 #[tokio::test]
+async fn guests_of_rooms_and_the_client_reference_are_erased_with_the_reservation() {
+    let world = World::new().await;
+    let from = calendar::today(Timestamp::now()).saturating_add(3.days());
+    world.sell(7, from, 5, 10).await.expect("on sale");
+    let [ended, held] =
+        [world.book(7, from, 2, PaymentMode::GuestPays), world.book(7, from, 2, PaymentMode::GuestPays)];
+    let (ended, held) = (ended.await.expect("booked"), held.await.expect("booked"));
+    world.tamper(r#"update reservation_room set guest = '{"family_name":"Guest"}'"#).await;
+    world.tamper("update reservation set client_reference = reservation_id::text").await;
+    world.apply_at(ended.id, &Command::Cancel, Timestamp::now()).await.expect("cancelled");
+    world.store.insert_forgotten("me").await.expect("recorded");
+    assert_eq!(once(&world.store, Timestamp::now()).await.expect("erased"), 1);
+    let said = async |booking: &Reservation| {
+        let now = world.store.get(booking.id).await.expect("read").expect("is there");
+        (now.room_guests[0].is_some(), now.client_reference.is_some())
+    };
+    assert_eq!((said(&ended).await, said(&held).await), ((false, false), (true, true)));
+}
+
+#[tokio::test]
 async fn reservations_of_other_owners_are_not_erased() {
     let world = World::new().await;
     let from = calendar::today(Timestamp::now()).saturating_add(3.days());

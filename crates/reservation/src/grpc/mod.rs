@@ -15,6 +15,7 @@ mod request;
 mod reservation_admin;
 mod reservations;
 mod response;
+mod room_guests;
 mod rooms_request;
 mod stop_sell;
 

@@ -1,6 +1,6 @@
 //! Parses request messages into domain values. Every invalid field is reported, not only the first.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use staymesh_api::{reservation::v1 as proto, r#type::v1::Money};
 use staymesh_domain::{
     Email, FieldError, FieldErrors, HotelId, IdError, Page, Parties, Party, ReservationId, RoomTypeId, StayDates, Text,
@@ -8,6 +8,7 @@ use staymesh_domain::{
 use staymesh_mesh::{Problem, proto_types};
 use tonic::{Request, Status as GrpcStatus};
 
+use super::room_guests::room_guests;
 use crate::{
     model::{Guest, PaymentMode, Source, Status},
     service::{BookingRequest, StayRequest},
@@ -17,6 +18,8 @@ use crate::{
 const SOURCE_HEADER: &str = "x-staymesh-source";
 /// Most room types that a request may name.
 const MAX_ROOM_TYPES: usize = 100;
+/// Longest hold: a day.
+const MAX_HOLD_MINUTES: i32 = 24 * 60;
 /// Most offer tokens of one check.
 const MAX_OFFER_TOKENS: usize = 20;
 
@@ -100,9 +103,21 @@ pub(super) fn booking(
     let payment_mode = errors.value(payment_mode(message.payment_mode));
     let guest = guest(&mut errors, message.primary_guest);
     let client_reference = client_reference(&mut errors, message.client_reference.as_deref());
-    let ((reservation_id, payment_mode), guest) = errors.complete(reservation_id.zip(payment_mode).zip(guest))?;
+    let room_guests = room_guests(&mut errors, &message.room_guests);
+    let hold = message.hold_minutes.map(|minutes| hold(&mut errors, minutes, payment_mode));
+    let rooms = guest.zip(room_guests);
+    let ((reservation_id, payment_mode), (guest, room_guests)) =
+        errors.complete(reservation_id.zip(payment_mode).zip(rooms))?;
     let offer_token = message.offer_token;
-    Ok(BookingRequest { reservation_id, offer_token, guest, payment_mode, client_reference, source })
+    Ok(BookingRequest { reservation_id, offer_token, guest, payment_mode, client_reference, hold, room_guests, source })
+}
+
+/// Parses how long rooms are held.
+fn hold(errors: &mut FieldErrors, minutes: i32, mode: Option<PaymentMode>) -> SignedDuration {
+    errors.range("hold_minutes", minutes, 1, MAX_HOLD_MINUTES);
+    let held = mode != Some(PaymentMode::PartnerCollects);
+    errors.holds(held, "hold_minutes", "is for rooms that are not sold yet: hold them, then resume the hold");
+    SignedDuration::from_mins(minutes.into())
 }
 
 /// Parses the caller's own reference of a reservation.
@@ -140,7 +155,7 @@ fn guest(errors: &mut FieldErrors, guest: Option<proto::Guest>) -> Option<Guest>
 }
 
 /// Parses who collects the money; the guest pays by default.
-fn payment_mode(mode: i32) -> Result<PaymentMode, FieldError> {
+pub(super) fn payment_mode(mode: i32) -> Result<PaymentMode, FieldError> {
     match proto::PaymentMode::try_from(mode) {
         Ok(proto::PaymentMode::Unspecified | proto::PaymentMode::GuestPays) => Ok(PaymentMode::GuestPays),
         Ok(proto::PaymentMode::PartnerCollects) => Ok(PaymentMode::PartnerCollects),

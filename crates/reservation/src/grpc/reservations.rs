@@ -13,11 +13,13 @@ use super::{
     list_request::{self, ListRequest},
     offer_check,
     request::{self, refuse, reservation_id},
-    response, rooms_request,
+    response,
+    room_guests::room_guests,
+    rooms_request,
 };
 use crate::{
     error::ReservationError,
-    service::{BookingService, Offers, page_of},
+    service::{BookingService, Offers, RoomGuestsUpdate, page_of},
     store::ListPosition,
 };
 
@@ -191,6 +193,55 @@ impl ReservationService for ReservationHandler {
         } else {
             self.list_changed(&caller, &message).await
         }
+    }
+
+    async fn resume_hold(
+        &self,
+        request: Request<proto::ResumeHoldRequest>,
+    ) -> Result<Response<proto::Reservation>, Status> {
+        let caller = Caller::required(&request)?;
+        let message = request.into_inner();
+        let mut errors = FieldErrors::default();
+        let id = errors.value(message.reservation_id.parse::<ReservationId>());
+        let mode = errors.value(request::payment_mode(message.payment_mode));
+        let (id, mode) = errors.complete(id.zip(mode)).map_err(refuse)?;
+        let booking = self.0.resume(&caller, id, mode, Timestamp::now()).await?;
+        Ok(Response::new(response::reservation(booking)?))
+    }
+
+    async fn release_hold(
+        &self,
+        request: Request<proto::ReleaseHoldRequest>,
+    ) -> Result<Response<proto::Reservation>, Status> {
+        let caller = Caller::required(&request)?;
+        let id = reservation_id(&request.into_inner().reservation_id)?;
+        let booking = self.0.release(&caller, id, Timestamp::now()).await?;
+        Ok(Response::new(response::reservation(booking)?))
+    }
+
+    async fn extend_hold(
+        &self,
+        request: Request<proto::ExtendHoldRequest>,
+    ) -> Result<Response<proto::Reservation>, Status> {
+        let caller = Caller::required(&request)?;
+        let id = reservation_id(&request.into_inner().reservation_id)?;
+        let booking = self.0.extend(&caller, id, Timestamp::now()).await?;
+        Ok(Response::new(response::reservation(booking)?))
+    }
+
+    async fn update_room_guests(
+        &self,
+        request: Request<proto::UpdateRoomGuestsRequest>,
+    ) -> Result<Response<proto::Reservation>, Status> {
+        let caller = Caller::required(&request)?;
+        let message = request.into_inner();
+        let mut errors = FieldErrors::default();
+        let id = errors.value(message.reservation_id.parse::<ReservationId>());
+        let guests = room_guests(&mut errors, &message.room_guests);
+        let (id, guests) = errors.complete(id.zip(guests)).map_err(refuse)?;
+        let update = RoomGuestsUpdate { guests, etag: message.etag };
+        let booking = self.0.update_room_guests(&caller, id, update, Timestamp::now()).await?;
+        Ok(Response::new(response::reservation(booking)?))
     }
 
     async fn get_cancel_quote(

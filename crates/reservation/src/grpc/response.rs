@@ -10,6 +10,7 @@ use staymesh_mesh::{
     proto_types,
 };
 
+use super::room_guests;
 use crate::{
     error::ReservationError,
     fit::RoomMisfit,
@@ -18,7 +19,7 @@ use crate::{
     quote::Quote,
     room_line::{RoomLine, STANDARD_PLAN},
     room_status::RoomStatus,
-    service::Unsuitable,
+    service::{Unsuitable, etag},
     store::{DeskRoom, InventoryNight},
 };
 
@@ -61,7 +62,7 @@ pub(super) fn unsuitable(unsuitable: Unsuitable) -> proto::UnsuitableRoomType {
 pub(super) fn reservation(booking: Reservation) -> Result<proto::Reservation, ReservationError> {
     let pending = booking.status == Status::PendingPayment;
     let terms = terms_together(&booking)?;
-    let etag = booking.etag();
+    let etag = etag(&booking)?;
     let rooms = rooms(&booking);
     let retained = Some(booking.retained).filter(|retained| retained.minor() > 0);
     Ok(proto::Reservation {
@@ -115,7 +116,10 @@ fn terms_together(booking: &Reservation) -> Result<rate::CancellationTerms, Rese
 /// The rooms of a reservation by their positions, also those that changes dropped.
 fn rooms(booking: &Reservation) -> Vec<proto::ReservationRoom> {
     let status = RoomStatus::of_booking(booking.status, booking.cancellation_reason);
-    let live = booking.placed_lines().map(|placed| room(placed, booking.create_time, status));
+    let live = booking.placed_lines().zip(&booking.room_guests).map(|(placed, guest)| proto::ReservationRoom {
+        guest: guest.clone().map(room_guests::shown),
+        ..room(placed, booking.create_time, status)
+    });
     let dropped =
         booking.dropped.iter().map(|dropped| room(dropped.placed(), booking.create_time, RoomStatus::Cancelled));
     let mut rooms: Vec<_> = live.chain(dropped).collect();
@@ -151,6 +155,7 @@ pub(super) fn room(
             ..price(line.room_type_id, line.quote.clone())
         }),
         status: line_status(if line.status.has_arrived() { line.status } else { of_booking }).into(),
+        guest: None,
     }
 }
 

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use staymesh_domain::PaymentId;
 
 use super::Change;
-use crate::model::{Reservation, Status};
+use crate::model::{PaymentMode, Reservation, Status};
 
 impl Change {
     /// The reservation after this change, written at `now`.
@@ -14,7 +14,10 @@ impl Change {
             cancellation_reason: self.cancellation_reason,
             payment_id: self.payment_id.or(before.payment_id),
             paid_time: if self.status == Status::Paid { Some(now) } else { before.paid_time },
-            hold_expire_time: before.hold_expire_time.filter(|_| self.status == Status::PendingPayment),
+            payment_mode: if self.collect { PaymentMode::PartnerCollects } else { before.payment_mode },
+            hold_expire_time: (self.hold_expire_time.or(before.hold_expire_time))
+                .filter(|_| self.status == Status::PendingPayment),
+            hold_extended: before.hold_extended || self.hold_expire_time.is_some(),
             update_time: now,
             ..before.clone()
         }

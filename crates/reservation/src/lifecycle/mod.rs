@@ -12,9 +12,10 @@
 
 mod after;
 mod cancel_quote;
+mod hold;
 mod transitions;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use staymesh_domain::{Money, PaymentId};
 
 use crate::{
@@ -24,6 +25,7 @@ use crate::{
 };
 
 pub use cancel_quote::CancelQuote;
+pub(crate) use hold::require_payable;
 pub use transitions::{Condition, TRANSITIONS, Transition};
 
 /// A command on a reservation.
@@ -33,6 +35,12 @@ pub enum Command {
     Cancel,
     /// As [`Self::Cancel`], but only if exactly this is refunded.
     CancelExpecting(Money),
+    /// The partner who holds it unpaid collects the money.
+    Collect,
+    /// Who holds it unpaid gives it up.
+    Release,
+    /// The hold is to end so much later, once.
+    Extend(SignedDuration),
     /// Hotel staff report that the guests never arrived.
     MarkNoShow,
     /// The expiry job found its hold expired.
@@ -71,6 +79,8 @@ pub enum Command {
 pub enum Rooms {
     /// Nothing.
     Keep,
+    /// Nothing, if every night has a room left; else the change is refused as sold out.
+    KeepIfLeft,
     /// They are released.
     Release,
     /// They are reserved again, if every night still has enough.
@@ -109,12 +119,27 @@ pub struct Change {
     pub settle: Option<Money>,
     /// Whether the confirmed payment cannot be used and must be refunded in full.
     pub refund_payment: bool,
+    /// The partner collects from now on: its sale is published.
+    pub collect: bool,
+    /// The new end of the hold, which is extended.
+    pub hold_expire_time: Option<Timestamp>,
 }
 
 impl Change {
     fn to(status: Status, rooms: Rooms) -> Self {
         let (cancellation_reason, payment_id, refunded, settle) = (None, None, None, None);
-        Self { status, cancellation_reason, rooms, payment_id, refunded, settle, refund_payment: false }
+        let (refund_payment, collect, hold_expire_time) = (false, false, None);
+        Self {
+            status,
+            cancellation_reason,
+            rooms,
+            payment_id,
+            refunded,
+            settle,
+            refund_payment,
+            collect,
+            hold_expire_time,
+        }
     }
 }
 
@@ -126,6 +151,9 @@ pub fn decide(booking: &Reservation, command: &Command, now: Timestamp) -> Resul
     match command {
         Command::Cancel => cancel(booking, None, now),
         Command::CancelExpecting(refund) => cancel(booking, Some(*refund), now),
+        Command::Collect => hold::collect(booking, now),
+        Command::Release => hold::release(booking, now),
+        Command::Extend(by) => hold::extend(booking, *by, now),
         Command::MarkNoShow => mark_no_show(booking, now),
         Command::Expire => Ok(expire(booking, now)),
         Command::ConfirmPayment { payment_id, amount } => confirm_payment(booking, *payment_id, *amount),

@@ -69,6 +69,9 @@ fn commands() -> impl Strategy<Value = Command> {
     prop_oneof![
         Just(Command::Cancel),
         prop_oneof![Just(0), Just(TOTAL), 0..=TOTAL].prop_map(|minor| Command::CancelExpecting(euros(minor))),
+        Just(Command::Collect),
+        Just(Command::Release),
+        Just(Command::Extend(SignedDuration::from_mins(15))),
         Just(Command::MarkNoShow),
         Just(Command::Expire),
         Just(Command::RejectPayment),
@@ -111,7 +114,6 @@ proptest! {
         steps in prop::collection::vec((commands(), moments(), any::<bool>()), 0..30),
     ) {
         let mut booking = start;
-        let partner = booking.payment_mode == PaymentMode::PartnerCollects;
         let mut holds = true;
         for (command, moment, free) in steps {
             let before = booking.clone();
@@ -119,7 +121,7 @@ proptest! {
                 continue;
             };
             match carry_out(&mut booking, decision, free) {
-                Rooms::Keep => {}
+                Rooms::Keep | Rooms::KeepIfLeft => {}
                 Rooms::Release => {
                     prop_assert!(holds, "rooms released twice by {:?}", command);
                     holds = false;
@@ -139,6 +141,8 @@ proptest! {
             let no_show = Some(CancellationReason::NoShow);
             prop_assert!(is != no_show || was == no_show || before.status == Status::Paid);
             prop_assert!(was != no_show || is == no_show);
+            let partner = booking.payment_mode == PaymentMode::PartnerCollects;
+            prop_assert!(partner || before.payment_mode == PaymentMode::GuestPays, "a partner collects for good");
             // A reservation without a payment is never confirmed.
             prop_assert!(booking.status != Status::Paid || partner || booking.payment_id.is_some());
             // No payment pays for a reservation whose money a partner collects.

@@ -1,17 +1,18 @@
 //! Creating, reading and changing reservations.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest, Sha256};
 use staymesh_domain::{Money, ReservationId};
 use staymesh_mesh::{Caller, Problem, auth::Role, telemetry};
 use staymesh_store::audit::Origin;
 
-use super::BookingService;
+use super::{BookingService, room_guests::one_for_each};
 use crate::{
     error::ReservationError,
     lifecycle::{CancelQuote, Command},
     model::{Guest, NewReservation, PaymentMode, Reservation, Source},
     offer_token::{Offer, OfferError},
+    room_guest::{RoomGuest, hash_of},
     room_line::{RoomLine, RoomLinesSum, guest_count, room_count},
     store::{ChangeHorizon, ChangePosition, ChangeScope, ListFilter, ListPosition},
     writer::{Applied, ChangeOrder, Created},
@@ -25,6 +26,10 @@ pub(crate) struct BookingRequest {
     pub(crate) payment_mode: PaymentMode,
     /// The caller's own reference, 3 to 64 printable characters.
     pub(crate) client_reference: Option<String>,
+    /// How long the rooms are held, up to a day; `None` for the default.
+    pub(crate) hold: Option<SignedDuration>,
+    /// Who sleeps in each room; empty if nothing is said, else one for each.
+    pub(crate) room_guests: Vec<Option<RoomGuest>>,
     /// Where the request comes from; `None` when it did not come through the edge.
     pub(crate) source: Option<Source>,
 }
@@ -88,12 +93,20 @@ impl BookingService {
     ) -> Result<NewReservation, ReservationError> {
         // The token is signed, but a leaked key must not get an impossible stay into the database.
         let sum = RoomLine::sum(&offer.lines).map_err(|_| OfferError::Tampered)?;
-        let content_hash = content_hash(&offer, &sum, &request);
+        let content_hash = content_hash(&offer, &sum, &request).map_err(|error| Problem::internal(&error))?;
+        let (hold, limits) = (self.hold_of(caller, &request)?, self.limits_of(caller, &request));
+        let room_guests = match request.room_guests {
+            guests if guests.is_empty() => vec![None; offer.lines.len()],
+            guests => one_for_each(offer.lines.len(), guests)?,
+        };
         let RoomLinesSum { stay, quote } = sum;
+        // A chosen time ends at the latest when the guests can no longer check in.
+        let hold_end = if request.hold.is_some() { (now + hold).min(quote.terms.cancel_before) } else { now + hold };
         Ok(NewReservation {
             id: offer.reservation_id,
             owner: offer.owner,
             lines: offer.lines,
+            room_guests,
             stay,
             guest: request.guest,
             payment_mode: request.payment_mode,
@@ -101,8 +114,8 @@ impl BookingService {
             content_hash,
             client_reference: request.client_reference,
             // Until the guest has paid, or the payment service has decided the partner's sale.
-            hold_expire_time: Some(now + self.hold),
-            limits: Box::new(self.unpaid.of(caller, request.source, request.payment_mode)),
+            hold_expire_time: Some(hold_end),
+            limits: Box::new(limits),
             trace_parent: telemetry::trace_parent(),
         })
     }
@@ -278,7 +291,7 @@ fn require_access(caller: &Caller, booking: &Reservation) -> Result<(), Reservat
 
 /// SHA-256 of the request's content. The token itself is not part of it, because a price can be signed twice; its claims
 /// are. The hash is stored: it must not change between releases.
-fn content_hash(offer: &Offer, sum: &RoomLinesSum, request: &BookingRequest) -> [u8; 32] {
+fn content_hash(offer: &Offer, sum: &RoomLinesSum, request: &BookingRequest) -> Result<[u8; 32], serde_json::Error> {
     let mut hash = Sha256::new();
     let mut add = |part: &[u8]| {
         // The length distinguishes ("ab", "c") from ("a", "bc").
@@ -311,7 +324,15 @@ fn content_hash(offer: &Offer, sum: &RoomLinesSum, request: &BookingRequest) -> 
         add(b"client_reference");
         add(reference.as_bytes());
     }
-    hash.finalize().into()
+    if let Some(hold) = request.hold {
+        add(b"hold");
+        add(&hold.as_secs().to_be_bytes());
+    }
+    if let Some(guests) = hash_of(&request.room_guests)? {
+        add(b"room_guests");
+        add(&guests);
+    }
+    Ok(hash.finalize().into())
 }
 
 #[cfg(test)]
@@ -343,9 +364,11 @@ mod tests {
             guest: Guest { full_name: "Ada Lovelace".into(), email: "ada@example.com".into() },
             payment_mode: PaymentMode::GuestPays,
             client_reference: None,
+            hold: None,
+            room_guests: vec![],
             source: None,
         };
-        content_hash(&offer, &sum, &request).map(|byte| format!("{byte:02x}")).concat()
+        content_hash(&offer, &sum, &request).expect("a hash").map(|byte| format!("{byte:02x}")).concat()
     }
 
     /// A hash that was stored by an earlier release: a repeat of that request must still be recognized.

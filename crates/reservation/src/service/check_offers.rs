@@ -2,7 +2,7 @@
 
 use futures::future::try_join_all;
 use jiff::Timestamp;
-use staymesh_domain::HotelId;
+use staymesh_domain::{HotelId, ReservationId};
 use staymesh_mesh::{Caller, Problem, Reason};
 use tonic::Code;
 
@@ -40,7 +40,7 @@ pub(crate) enum CheckResult {
     /// Rooms are left. With a new token for today's prices, and the rooms by index whose price or terms differ from the
     /// signed ones.
     Available(Box<OrderForm>, Vec<usize>),
-    /// [`ReservationError::SoldOut`] or [`ReservationError::NotOnSale`].
+    /// [`ReservationError::SoldOut`], [`ReservationError::StopSell`] or [`ReservationError::NotOnSale`].
     SoldOut(ReservationError),
     /// The stay can no longer be booked, whatever is left: the reason of its refusal.
     Invalid(Reason),
@@ -70,28 +70,36 @@ impl BookingService {
             Ok(_) | Err(_) => return Ok(OfferCheck::Tampered),
         };
         let sum = RoomLine::sum(&offer.lines).map_err(|_| OfferError::Tampered)?;
-        let result = self.check_lines(&offer, &sum, now).await?;
+        let of = (offer.reservation_id, &*offer.owner);
+        let result = self.check_lines(of, &offer.lines, &sum, now).await?;
         Ok(OfferCheck::Read(Box::new(ReadOffer { offer, sum, result })))
     }
 
-    /// Prepares the rooms once more, for the same reservation id: a booking whose answer was lost is not made twice.
-    async fn check_lines(
+    /// Prepares rooms once more, for this reservation id and owner. For an offer it is the same id: a booking whose answer was
+    /// lost is not made twice.
+    ///
+    /// # Errors
+    /// When another service or the database fails.
+    pub(super) async fn check_lines(
         &self,
-        offer: &Offer,
+        (id, owner): (ReservationId, &str),
+        lines: &[RoomLine],
         sum: &RoomLinesSum,
         now: Timestamp,
     ) -> Result<CheckResult, ReservationError> {
-        let request = rooms_of(&offer.lines, offer.reservation_id.hotel_id(), sum);
-        match self.order_form(offer.reservation_id, offer.owner.clone(), request, now).await {
+        let request = rooms_of(lines, id.hotel_id(), sum);
+        match self.order_form(id, owner.to_owned(), request, now).await {
             Ok(form) => {
-                let pairs = offer.lines.iter().zip(&form.offer.lines).enumerate();
+                let pairs = lines.iter().zip(&form.offer.lines).enumerate();
                 let changed = pairs.filter(|(_, (old, new))| !old.quote.offers_same(&new.quote)).map(|(at, _)| at);
                 let changed = changed.collect();
                 Ok(CheckResult::Available(Box::new(form), changed))
             }
-            Err(error @ (ReservationError::SoldOut { .. } | ReservationError::NotOnSale)) => {
-                Ok(CheckResult::SoldOut(error))
-            }
+            Err(
+                error @ (ReservationError::SoldOut { .. }
+                | ReservationError::StopSell { .. }
+                | ReservationError::NotOnSale),
+            ) => Ok(CheckResult::SoldOut(error)),
             Err(error) => {
                 let problem = Problem::from(error);
                 match problem.reason().code() {
@@ -106,7 +114,7 @@ impl BookingService {
 }
 
 /// The rooms of lines as they were asked for.
-pub(super) fn rooms_of(lines: &[RoomLine], hotel_id: HotelId, sum: &RoomLinesSum) -> RoomsRequest {
+fn rooms_of(lines: &[RoomLine], hotel_id: HotelId, sum: &RoomLinesSum) -> RoomsRequest {
     let room =
         |line: &RoomLine| RoomRequest { room_type_id: line.room_type_id, stay: line.stay, party: line.party.clone() };
     RoomsRequest { hotel_id, stay: sum.stay, rooms: lines.iter().map(room).collect() }

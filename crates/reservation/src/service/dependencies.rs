@@ -6,6 +6,7 @@ use staymesh_store::outbox::Wake;
 
 use super::unpaid::UnpaidLimits;
 use crate::{
+    LongHolds,
     clients::{HotelClient, PaymentClient, RateClient},
     offer_token::OfferSigner,
     store::Store,
@@ -22,6 +23,7 @@ pub struct BookingService {
     pub(super) offers: OfferSigner,
     pub(super) hold: Duration,
     pub(super) unpaid: UnpaidLimits,
+    pub(super) long_holds: LongHolds,
     pub(super) wake: Wake,
 }
 
@@ -43,6 +45,8 @@ pub struct Dependencies {
     pub hold: Duration,
     /// The limits of unpaid holds.
     pub unpaid: UnpaidLimits,
+    /// The partners that may hold rooms for longer.
+    pub long_holds: LongHolds,
     /// Wakes the outbox relay.
     pub wake: Wake,
 }
@@ -50,7 +54,8 @@ pub struct Dependencies {
 impl BookingService {
     /// The rules over these dependencies.
     pub fn new(dependencies: Dependencies) -> Self {
-        let Dependencies { store, writer, hotels, rates, payments, offers, hold, unpaid, wake } = dependencies;
-        Self { store, writer, hotels, rates, payments, offers, hold, unpaid, wake }
+        let Dependencies { store, writer, hotels, rates, payments, offers, hold, unpaid, long_holds, wake } =
+            dependencies;
+        Self { store, writer, hotels, rates, payments, offers, hold, unpaid, long_holds, wake }
     }
 }

@@ -8,7 +8,7 @@ use staymesh_testkit::TestDatabase;
 
 use super::{BookingService, Dependencies, RoomRequest, RoomsRequest, UnpaidLimits, offers::StayRequest};
 use crate::{
-    MIGRATOR, calendar,
+    LongHolds, MIGRATOR, calendar,
     clients::{HotelInfo, MockHotelClient, MockPaymentClient, RateClient, RoomTypeInfo, RoomTypePrice},
     offer_token::OfferSigner,
     quote::tests::quote,
@@ -84,6 +84,7 @@ pub(super) async fn service(
         offers: OfferSigner::new(&keys),
         hold: std::time::Duration::from_mins(15),
         unpaid: UnpaidLimits::unlimited(),
+        long_holds: LongHolds::default(),
         wake: Wake::default(),
     });
     let request = StayRequest { hotel_id, stay, parties: parties(&["2"]) };

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
 use sqlx::{FromRow, postgres::PgRow};
 use staymesh_domain::{Money, PaymentId, ReservationId};
 use staymesh_store::{
@@ -18,7 +19,7 @@ use super::{
 };
 use crate::{
     error::ReservationError,
-    events::{BookingMail, CANCELLED, Cancelled},
+    events::{BookingMail, CANCELLED, Cancelled, SOLD_BY_PARTNER, SoldByPartner},
     lifecycle::Change,
     model::{CancellationReason, Reservation},
     night::Night,
@@ -115,10 +116,14 @@ impl Transaction {
                  payment_id = coalesce(c.payment_id, r.payment_id),
                  paid_at = case when c.status = 'paid' then now() else r.paid_at end,
                  refunded_minor = coalesce(c.refunded_minor, r.refunded_minor),
-                 hold_expire_time = case when c.status = 'pending_payment' then r.hold_expire_time end,
+                 hold_expire_time = case when c.status = 'pending_payment'
+                     then coalesce(timestamptz 'epoch' + c.hold * interval '1 microsecond', r.hold_expire_time) end,
+                 hold_extended = case when c.hold is null then r.hold_extended else true end,
+                 payment_mode = case when c.collect then 'partner_collects' else r.payment_mode end,
                  source = case when c.status = 'pending_payment' then r.source end
-             from unnest($1::uuid[], $2::text[], $3::text[], $4::uuid[], $5::bigint[])
-                 c (id, status, reason, payment_id, refunded_minor)
+             from unnest($1::uuid[], $2::text[], $3::text[], $4::uuid[], $5::bigint[], $6::boolean[],
+                     $7::bigint[])
+                 c (id, status, reason, payment_id, refunded_minor, collect, hold)
              where r.hotel_id = reservation_hotel_id(c.id) and r.reservation_id = c.id
              returning ",
             reservation_columns!()
@@ -128,6 +133,13 @@ impl Transaction {
         .bind(column(|change| change.cancellation_reason.map(CancellationReason::as_str)))
         .bind(changes.iter().map(|(_, change)| change.payment_id.map(PaymentId::as_uuid)).collect::<Vec<_>>())
         .bind(changes.iter().map(|(_, change)| change.refunded.map(Money::minor)).collect::<Vec<_>>())
+        .bind(changes.iter().map(|(_, change)| change.collect).collect::<Vec<_>>())
+        .bind(
+            changes
+                .iter()
+                .map(|(_, change)| change.hold_expire_time.map(Timestamp::as_microsecond))
+                .collect::<Vec<_>>(),
+        )
         .fetch_all(&mut *self.0)
         .await
         .on_constraint("reservation_legal_transition", |error| illegal(changes, error.into()))?;
@@ -158,6 +170,17 @@ impl Transaction {
         .fetch_all(&mut *self.0)
         .await?;
         Ok(by_id(rows)?)
+    }
+
+    /// Enqueues the events of partners who collect, delivered after the commit.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub(crate) async fn enqueue_sales(&mut self, events: &[NewEvent<SoldByPartner>]) -> Result<(), ReservationError> {
+        if events.is_empty() {
+            return Ok(());
+        }
+        Ok(outbox::enqueue_all(&mut self.0, SOLD_BY_PARTNER, events).await?)
     }
 
     /// Enqueues events for the payment service, delivered after the commit.

@@ -190,7 +190,8 @@ fn bind_bookings<'a>(
         .bind(orders.iter().map(|order| order.hold_expire_time.map(Timestamp::as_microsecond)).collect::<Vec<_>>()))
 }
 
-/// Binds the lines as one array per column, and the document of each reservation's first revision and its client reference.
+/// Binds the lines as one array per column, and the document of each reservation's first revision, its client reference and the
+/// guests of the lines.
 fn bind_lines<'a>(
     statement: Statement<'a>,
     orders: &[&'a NewReservation],
@@ -213,7 +214,8 @@ fn bind_lines<'a>(
         .bind(lines.prices)
         .bind(documents)
         .bind(STANDARD_PLAN)
-        .bind(orders.iter().map(|order| order.client_reference.as_deref()).collect::<Vec<_>>()))
+        .bind(orders.iter().map(|order| order.client_reference.as_deref()).collect::<Vec<_>>())
+        .bind(lines.guests))
 }
 
 /// Binds the rooms taken in each night, as one array per column in key order.
@@ -349,12 +351,12 @@ macro_rules! create_statement {
     returning reservation_id, create_time
 ), room as (
     insert into reservation_room (hotel_id, reservation_id, room_position, room_type_id, rate_plan, check_in, check_out,
-        adults, child_ages, total_minor, price, status, revision)
+        adults, child_ages, total_minor, price, status, revision, guest)
     select reservation_hotel_id(id), id, room_position, room_type_id, $42, date '1970-01-01' + check_in,
-        date '1970-01-01' + check_out, adults, child_ages::smallint[], total_minor, price::json, 'live', 1
+        date '1970-01-01' + check_out, adults, child_ages::smallint[], total_minor, price::json, 'live', 1, guest
     from unnest($32::uuid[], $33::integer[], $34::integer[], $35::integer[], $36::integer[], $37::integer[], $38::text[],
-        $39::bigint[], $40::text[])
-        l (id, room_position, room_type_id, check_in, check_out, adults, child_ages, total_minor, price)
+        $39::bigint[], $40::text[], $44::jsonb[])
+        l (id, room_position, room_type_id, check_in, check_out, adults, child_ages, total_minor, price, guest)
 ), revised as (
     insert into reservation_revision (hotel_id, reservation_id, revision, document, content_hash, currency, total_minor,
         actor, reason)
@@ -376,8 +378,8 @@ const CREATE: &str = create_statement!("");
 const CREATE_AND_ENQUEUE: &str = create_statement!(
     ", enqueued as (
     insert into outbox (aggregate_id, kind, payload, trace_parent)
-    select reservation_id, $44, payload, trace_parent
-    from unnest($45::uuid[], $46::jsonb[], $47::text[]) s (reservation_id, payload, trace_parent)
+    select reservation_id, $45, payload, trace_parent
+    from unnest($46::uuid[], $47::jsonb[], $48::text[]) s (reservation_id, payload, trace_parent)
     join booked using (reservation_id)
     order by reservation_id
 )"

@@ -33,7 +33,7 @@ impl Store {
         Ok(owners.bind(limit).fetch_all(&self.pool).await?)
     }
 
-    /// Erases the personal data of an owner's reservations that are over on `today`: the e-mail address, the client reference, and the name
+    /// Erases the personal data of an owner's reservations that are over on `today`: the e-mail address, the client reference, the guests of rooms, and the name
     /// unless money was paid, because accounts of paid stays have to be kept. Returns the number of reservations erased.
     ///
     /// An expired hold may still be paid for, so it counts as over only after its stay.
@@ -42,18 +42,26 @@ impl Store {
     /// When the database fails.
     pub(crate) async fn erase_guests(&self, owner: &str, today: Date) -> Result<u64, ReservationError> {
         let mut transaction = self.pool.begin().await?;
-        let erased = sqlx::query(
-            "update reservation
+        let erased: i64 = sqlx::query_scalar(
+            "with erased as (
+             update reservation
              set guest_email = $3, client_reference = null,
                  guest_name = case when paid_at is null then '-' else guest_name end
              where owner = $1 and guest_email <> $3
                  and (check_out < $2 or status in ('refunded', 'rejected')
-                      or (status = 'cancelled' and cancellation_reason <> 'hold_expired'))",
+                      or (status = 'cancelled' and cancellation_reason <> 'hold_expired'))
+             returning hotel_id, reservation_id
+             ), rooms as (
+             update reservation_room l set guest = null
+             from erased
+             where l.hotel_id = erased.hotel_id and l.reservation_id = erased.reservation_id and l.guest is not null
+             )
+             select count(*) from erased",
         )
         .bind(owner)
         .bind(today.to_sqlx())
         .bind(ERASED_EMAIL)
-        .execute(&mut *transaction)
+        .fetch_one(&mut *transaction)
         .await?;
         sqlx::query(
             "update forgotten_owner set erased_at = now()
@@ -65,6 +73,6 @@ impl Store {
         .execute(&mut *transaction)
         .await?;
         transaction.commit().await?;
-        Ok(erased.rows_affected())
+        Ok(erased.unsigned_abs())
     }
 }

@@ -3,10 +3,11 @@
 //! The function `admit_reservations` of the database decides. What is read here is for the bookings of a batch that are
 //! decided one by one, under the same locks.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use staymesh_store::StoreError;
+use uuid::Uuid;
 
 use super::{Transaction, nights::Columns};
 use crate::{error::ReservationError, model::NewReservation, night::Night};
@@ -85,6 +86,28 @@ impl Transaction {
             held.entry(holder).or_default().push((expires.to_jiff(), room_nights));
         }
         Ok(held)
+    }
+
+    /// Locks the holders of reservations that are locked, limited or not. Yields the time of the database's clock then: no
+    /// booking that is decided later counts a hold that has expired by it.
+    ///
+    /// # Errors
+    /// When the database fails, or a lock is not granted in time.
+    pub(crate) async fn lock_holders_of(&mut self, reservations: &[Uuid]) -> Result<Timestamp, ReservationError> {
+        let keys: Vec<Option<Holder>> = sqlx::query_scalar(
+            "select unnest(array['a' || r.owner, 's' || r.source])
+             from unnest($1::uuid[]) id
+             join reservation r on r.hotel_id = reservation_hotel_id(id) and r.reservation_id = id",
+        )
+        .bind(reservations)
+        .fetch_all(&mut *self.0)
+        .await?;
+        let keys: BTreeSet<Holder> = keys.into_iter().flatten().collect();
+        let keys: Vec<Holder> = keys.into_iter().collect();
+        sqlx::query("select lock_holders($1)").bind(keys).execute(&mut *self.0).await?;
+        let clock: jiff_sqlx::Timestamp =
+            sqlx::query_scalar("select clock_timestamp()").fetch_one(&mut *self.0).await?;
+        Ok(clock.to_jiff())
     }
 
     /// What is held unpaid of nights that are locked, and what may be with a share of `share` percent.

@@ -3,6 +3,7 @@
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
+use sqlx::types::Json;
 use staymesh_domain::{GuestCount, Party, RoomCount, RoomTypeId, StayDates};
 use uuid::Uuid;
 
@@ -11,6 +12,7 @@ use crate::{
     model::{NewReservation, PaymentMode},
     night::day_of,
     quote::{Quote, QuoteRecord},
+    room_guest::RoomGuest,
     room_line::{RoomLine, RoomLinesError, STANDARD_PLAN},
     room_status::RoomStatus,
 };
@@ -57,6 +59,9 @@ pub(super) struct LineRecord {
     adults: i32,
     child_ages: Vec<i32>,
     price: QuoteRecord,
+    /// Absent in documents, which have no personal data.
+    #[serde(default)]
+    pub(super) guest: Option<RoomGuest>,
     /// Absent in documents, which have what was agreed.
     #[serde(default)]
     status: Option<String>,
@@ -164,12 +169,14 @@ pub(super) struct LineColumns<'a> {
     pub(super) child_ages: Vec<String>,
     pub(super) totals: Vec<i64>,
     pub(super) prices: Vec<&'a str>,
+    pub(super) guests: Vec<Option<Json<&'a RoomGuest>>>,
 }
 
 impl<'a> LineColumns<'a> {
-    pub(super) fn of(orders: &[&NewReservation], prices: &'a [WrittenPrices]) -> Self {
+    pub(super) fn of(orders: &[&'a NewReservation], prices: &'a [WrittenPrices]) -> Self {
         let mut columns = Self::default();
         for (order, prices) in orders.iter().zip(prices) {
+            columns.guests.extend(order.room_guests.iter().map(|guest| guest.as_ref().map(Json)));
             for ((position, line), price) in (1..).zip(&order.lines).zip(&prices.of_rooms) {
                 columns.push(order.id.as_uuid(), position, line, price);
             }

@@ -26,6 +26,7 @@ mod read;
 mod relocations;
 mod revise;
 mod revisions;
+mod room_guests;
 mod room_status;
 mod rows;
 mod stop_sell;

@@ -14,6 +14,7 @@ use super::{
 };
 use crate::{
     model::{CancellationReason, Guest, PaymentMode, Reservation, Status},
+    room_guest::RoomGuest,
     room_line::{RoomLine, RoomLinesError, RoomLinesSum},
     room_status::RoomStatus,
     rooms_change::PlacedRoom,
@@ -41,6 +42,7 @@ pub(super) struct ReservationRow {
     content_hash: Vec<u8>,
     client_reference: Option<String>,
     hold_expire_time: Option<Timestamp>,
+    hold_extended: Option<bool>,
     payment_id: Option<Uuid>,
     #[sqlx(rename = "paid_at")]
     paid_time: Option<Timestamp>,
@@ -52,6 +54,7 @@ pub(super) struct ReservationRow {
 struct Rooms {
     lines: Vec<RoomLine>,
     positions: Vec<i32>,
+    guests: Vec<Option<RoomGuest>>,
     dropped: Vec<PlacedRoom>,
     revision: i32,
 }
@@ -64,15 +67,17 @@ fn rooms_of(
 ) -> Result<Rooms, LineError> {
     match (records, before, revision) {
         (Some(records), _, Some(revision)) => {
-            let mut rooms = Rooms { lines: Vec::new(), positions: Vec::new(), dropped: Vec::new(), revision };
-            for record in records {
+            let mut rooms = Rooms { lines: vec![], positions: vec![], guests: vec![], dropped: vec![], revision };
+            for mut record in records {
                 let (position, is_dropped) = (record.room_position, record.dropped_revision.is_some());
+                let guest = record.guest.take();
                 let line = RoomLine::try_from(record)?;
                 if is_dropped {
                     rooms.dropped.push(PlacedRoom { position, line });
                 } else {
                     rooms.lines.push(line);
                     rooms.positions.push(position);
+                    rooms.guests.push(guest);
                 }
             }
             Ok(rooms)
@@ -80,7 +85,8 @@ fn rooms_of(
         (None, Some(before), None) => {
             let lines = before.lines()?;
             let positions = (1..).zip(&lines).map(|(position, _)| position).collect();
-            Ok(Rooms { lines, positions, dropped: Vec::new(), revision: 1 })
+            let guests = vec![None; lines.len()];
+            Ok(Rooms { lines, positions, guests, dropped: vec![], revision: 1 })
         }
         (None, ..) => Err(RoomLinesError::Empty.into()),
         (Some(_), _, None) => Err(LineError::Column("revision")),
@@ -93,7 +99,7 @@ impl TryFrom<ReservationRow> for Reservation {
     fn try_from(row: ReservationRow) -> Result<Self, StoreError> {
         let (lines, before) = (row.lines.map(|lines| lines.0), row.before.map(|before| before.0));
         let rooms = rooms_of(lines, before, row.revision);
-        let Rooms { mut lines, positions, dropped, revision } =
+        let Rooms { mut lines, positions, guests: room_guests, dropped, revision } =
             rooms.map_err(|error| unusable(&format!("lines: {error}")))?;
         let status = Status::from_name(&row.status).ok_or_else(|| corrupt("status"))?;
         let reason = row
@@ -117,6 +123,7 @@ impl TryFrom<ReservationRow> for Reservation {
             lines,
             positions,
             dropped,
+            room_guests,
             stay,
             guest: Guest { full_name: row.guest_name, email: row.guest_email },
             payment_mode: PaymentMode::from_name(&row.payment_mode).ok_or_else(|| corrupt("payment_mode"))?,
@@ -131,6 +138,7 @@ impl TryFrom<ReservationRow> for Reservation {
             status,
             cancellation_reason,
             hold_expire_time: row.hold_expire_time.map(Timestamp::to_jiff),
+            hold_extended: row.hold_extended == Some(true),
             payment_id: row.payment_id.map(PaymentId::from),
             paid_time: row.paid_time.map(Timestamp::to_jiff),
             create_time: row.create_time.to_jiff(),

@@ -35,6 +35,10 @@ pub(crate) async fn apply_all(
     let mut plan = ChangePlan::new(orders, &bookings);
     let left = transaction.lock_nights(plan.nights()).await?;
     plan.settle_rooms(left);
+    let extended = plan.extended();
+    if !extended.is_empty() {
+        plan.refuse_expired(transaction.lock_holders_of(&extended).await?);
+    }
     transaction.add_reserved(plan.delta()).await?;
     let dropped: Vec<_> = plan.dropped().map(|booking| booking.id.as_uuid()).collect();
     transaction.drop_changes(&dropped).await?;
@@ -46,6 +50,7 @@ pub(crate) async fn apply_all(
             transaction.record_change(origin, before, after).await?;
         }
     }
+    transaction.enqueue_sales(&plan.sales(&written)?).await?;
     transaction.enqueue_cancelled(&plan.events()?).await?;
     transaction.enqueue_mails(plan.mails()).await?;
     fault_points::written(orders.first().map(|order| &order.command)).around(transaction.commit()).await?;

@@ -3,17 +3,18 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
-use staymesh_domain::ReservationId;
+use staymesh_domain::{MoneyError, ReservationId};
 use staymesh_store::{audit::Origin, outbox::NewEvent};
 use uuid::Uuid;
 
 use crate::{
     error::ReservationError,
-    events::{BookingMail, Cancelled, ChangeSettled, mail_aggregate},
+    events::{BookingMail, Cancelled, ChangeSettled, SoldByPartner, mail_aggregate},
     lifecycle::{Change, Command, Decision, Rooms, decide},
     model::Reservation,
-    night::{Night, NightSale},
+    night::{Night, NightSale, date_of},
     quote::QuoteError,
+    room_line::{RoomLine, short_room},
     store::Delta,
 };
 
@@ -71,7 +72,7 @@ impl<'a> ChangePlan<'a> {
         })
     }
 
-    /// Every night in which rooms are released or retaken.
+    /// Every night in which rooms are released or retaken, or must be left.
     pub(crate) fn nights(&self) -> BTreeSet<Night> {
         self.planned()
             .filter(|(_, change)| change.rooms != Rooms::Keep)
@@ -106,10 +107,17 @@ impl<'a> ChangePlan<'a> {
     /// Decides in order who gets rooms again. `left` has what can be sold of each night on sale. A payment for rooms that
     /// are sold out, or in a closed night, becomes a refund in full.
     pub(crate) fn settle_rooms(&mut self, mut left: BTreeMap<Night, NightSale>) {
-        for (booking, decision) in self.judged.iter_mut().flatten() {
+        for judged in &mut self.judged {
+            let Ok((booking, decision)) = judged else { continue };
             let Decision::Change(change) = decision else { continue };
             let sign = match change.rooms {
                 Rooms::Keep => continue,
+                Rooms::KeepIfLeft => {
+                    if let Some(error) = sold_out(booking, &left) {
+                        *judged = Err(error);
+                    }
+                    continue;
+                }
                 Rooms::Release => -1,
                 Rooms::Retake => 1,
             };
@@ -127,6 +135,44 @@ impl<'a> ChangePlan<'a> {
                 }
             }
         }
+    }
+
+    /// The holds that are extended.
+    pub(crate) fn extended(&self) -> Vec<Uuid> {
+        let extended = self.planned().filter(|(_, change)| change.hold_expire_time.is_some());
+        extended.map(|(booking, _)| booking.id.as_uuid()).collect()
+    }
+
+    /// Refuses to extend holds that have expired at `clock`: their rooms may be others' already, and their holders may hold
+    /// others instead.
+    pub(crate) fn refuse_expired(&mut self, clock: Timestamp) {
+        for judged in &mut self.judged {
+            if let Ok((booking, Decision::Change(Change { hold_expire_time: Some(_), .. }))) = judged
+                && booking.hold_expire_time.is_none_or(|end| end <= clock)
+            {
+                *judged = Err(ReservationError::HoldExpired);
+            }
+        }
+    }
+
+    /// The events of partners who collect from now on; `written` has their reservations.
+    ///
+    /// # Errors
+    /// When the taxes of a reservation are out of range.
+    pub(crate) fn sales(
+        &self,
+        written: &BTreeMap<Uuid, Reservation>,
+    ) -> Result<Vec<NewEvent<SoldByPartner>>, MoneyError> {
+        let mut sales = Vec::new();
+        for (order, judged) in self.orders.iter().zip(&self.judged) {
+            let Ok((before, Decision::Change(Change { collect: true, .. }))) = judged else { continue };
+            let Some(after) = written.get(&before.id.as_uuid()) else { continue };
+            if let Some(payload) = SoldByPartner::undecided(after)? {
+                let (aggregate_id, trace_parent) = (before.id.as_uuid(), order.trace_parent.clone());
+                sales.push(NewEvent { aggregate_id, payload, trace_parent });
+            }
+        }
+        Ok(sales)
     }
 
     /// Rooms to add to each night, after [`Self::settle_rooms`].
@@ -191,6 +237,18 @@ impl<'a> ChangePlan<'a> {
         };
         self.judged.into_iter().map(outcome).collect()
     }
+}
+
+/// Why not one more room of each of the reservation's nights can be sold; `None` if it can.
+fn sold_out(booking: &Reservation, left: &BTreeMap<Night, NightSale>) -> Option<ReservationError> {
+    let one_more = |night: &Night| left.get(night).is_none_or(|sale| !sale.sells(1));
+    let night = booking.nights().into_keys().find(one_more)?;
+    let room = short_room(booking.lines.iter().map(RoomLine::room), night, 0);
+    let stay_date = date_of(night.2);
+    if left.get(&night).is_some_and(|sale| sale.stop_sell) {
+        return Some(ReservationError::StopSell { room, stay_date });
+    }
+    Some(ReservationError::SoldOut { room, stay_date, rooms_left: Some(0), hold_expire_time: None })
 }
 
 fn judge(order: &ChangeOrder, bookings: &BTreeMap<Uuid, Reservation>) -> Judged {

@@ -8,6 +8,7 @@ use staymesh_mesh::{Problem, Reason};
 use staymesh_store::outbox::Wake;
 
 use crate::{
+    LongHolds,
     clients::{MockHotelClient, MockPaymentClient, MockRateClient},
     lifecycle::Command,
     model::{NewReservation, Status},
@@ -39,6 +40,7 @@ async fn held(hotels: MockHotelClient) -> (World, BookingService, NewReservation
         offers: OfferSigner::new(&keys),
         hold: Duration::from_mins(15),
         unpaid: UnpaidLimits::unlimited(),
+        long_holds: LongHolds::default(),
         wake: Wake::default(),
     });
     (world, service, order)

@@ -19,7 +19,7 @@ use tonic::Status as GrpcStatus;
 
 use super::SaleDecision;
 use crate::{
-    calendar,
+    LongHolds, calendar,
     clients::{MockHotelClient, MockPaymentClient, MockRateClient},
     error::ReservationError,
     events::SOLD_BY_PARTNER,
@@ -75,6 +75,7 @@ async fn shop(answer: u8) -> Shop {
         offers: OfferSigner::new(&keys),
         hold: HOLD,
         unpaid: UnpaidLimits { share: 1, ..UnpaidLimits::unlimited() },
+        long_holds: LongHolds::default(),
         wake: Wake::default(),
     });
     Shop { world, service, answer }
@@ -107,6 +108,8 @@ impl Shop {
             guest: Guest { full_name: "A guest".into(), email: "guest@example.com".into() },
             payment_mode: PaymentMode::PartnerCollects,
             client_reference: None,
+            hold: None,
+            room_guests: vec![],
             source: None,
         }
     }
@@ -227,4 +230,53 @@ async fn sale_recorded_after_the_hold_expired_is_credited_and_not_revived() {
             .expect("the next event");
     assert_eq!((kind.as_str(), &payload["refund_amount"]), ("reservation.cancelled", &json!("100.00")));
     assert_eq!(payload["partner_sale"]["partner"], "client:acme");
+}
+
+/// A hold that the partner made for a guest who would pay, and then sells itself.
+async fn hold(shop: &Shop) -> ReservationId {
+    let now = Timestamp::now();
+    let stay = StayDates::new(night(), night().saturating_add(1.days())).expect("a stay");
+    let order = crate::model::NewReservation {
+        id: ReservationId::generate(hotel_id(HOTEL), now),
+        owner: partner().subject,
+        ..crate::testing::order_of(lines(room_type(), stay, 1, &quote(TOTAL)), now)
+    };
+    let made = crate::writer::book_each(&shop.world.store, std::slice::from_ref(&order)).await.expect("decided").pop();
+    made.expect("an outcome").expect("booked");
+    order.id
+}
+
+#[tokio::test]
+async fn resumed_hold_of_a_partner_who_collects_is_decided_by_its_credit() {
+    let shop = shop(RECORDS).await;
+    let resume = async |id| shop.service.resume(&partner(), id, PaymentMode::PartnerCollects, Timestamp::now()).await;
+    let sold = hold(&shop).await;
+    for _ in 0..2 {
+        let resumed = resume(sold).await.expect("recorded");
+        assert_eq!((resumed.status, resumed.payment_mode), (Status::Paid, PaymentMode::PartnerCollects));
+    }
+    let refused = shop.service.resume(&partner(), sold, PaymentMode::GuestPays, Timestamp::now()).await;
+    assert_eq!(Problem::from(refused.expect_err("sold")).reason(), Reason::IllegalTransition);
+
+    shop.answer.store(REFUSES, Ordering::Relaxed);
+    let refused = hold(&shop).await;
+    for _ in 0..2 {
+        let error = resume(refused).await.expect_err("refused");
+        assert_eq!(Problem::from(error).reason(), Reason::PartnerCreditExceeded);
+    }
+    assert_eq!((shop.now(refused).await.status, shop.taken().await), (Status::Rejected, 1));
+    let guest = Caller { role: Role::Guest, ..partner() };
+    let error = shop.service.resume(&guest, sold, PaymentMode::PartnerCollects, Timestamp::now()).await;
+    assert_eq!(Problem::from(error.expect_err("no partner")).reason(), Reason::AccessDenied);
+}
+
+#[tokio::test]
+async fn resumed_hold_is_completed_by_the_relay_after_an_outage() {
+    let shop = shop(UNAVAILABLE).await;
+    let id = hold(&shop).await;
+    let resumed = shop.service.resume(&partner(), id, PaymentMode::PartnerCollects, Timestamp::now()).await;
+    assert_eq!(resumed.expect("undecided").status, Status::PendingPayment);
+    shop.answer.store(RECORDS, Ordering::Relaxed);
+    assert!(matches!(shop.deliver().await, Some(SaleDecision::Recorded(_))));
+    assert_eq!(shop.now(id).await.status, Status::Paid);
 }

@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, time::Duration};
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use futures::future::join_all;
-use jiff::{Timestamp, ToSpan, civil::Date};
+use jiff::{SignedDuration, Timestamp, ToSpan, civil::Date};
 use staymesh_domain::{PaymentId, ReservationId, StayDates};
 use staymesh_mesh::{Caller, Problem, Reason};
 use staymesh_store::outbox::Wake;
@@ -47,6 +47,7 @@ fn replica(world: &World, unpaid: UnpaidLimits) -> BookingService {
         offers: OfferSigner::new(&keys),
         hold: HOLD,
         unpaid,
+        long_holds: "acme=4".parse().expect("an agreement"),
         wake: Wake::default(),
     })
 }
@@ -100,6 +101,8 @@ fn order(service: &BookingService, caller: &Caller, want: Want) -> BookingReques
         guest: Guest { full_name: "A guest".into(), email: "guest@example.com".into() },
         payment_mode: want.mode,
         client_reference: None,
+        hold: None,
+        room_guests: vec![],
         source: want.source.map(|address| Source::of(address.into())),
     }
 }
@@ -251,7 +254,8 @@ async fn repeated_request_at_the_limit_gets_its_reservation() {
     let wanted = order(&service, &ada(), rooms(2));
     let create = async |guest: Guest| {
         let offer_token = wanted.offer_token.clone();
-        let request = BookingRequest { offer_token, guest, client_reference: None, source: None, ..wanted };
+        let request =
+            BookingRequest { offer_token, guest, client_reference: None, room_guests: vec![], source: None, ..wanted };
         service.create(&ada(), request, Timestamp::now()).await
     };
     let answers = join_all((0..50).map(|_| create(wanted.guest.clone()))).await;
@@ -362,4 +366,37 @@ async fn source_is_kept_only_while_the_hold_is_unpaid() {
     assert_eq!(world.count(kept).await, 1);
     world.apply(booked.id, &pay(PaymentId::new())).await.expect("paid");
     assert_eq!(world.count(kept).await, 0);
+}
+
+#[tokio::test]
+async fn partner_with_an_agreement_holds_rooms_for_a_day_within_its_quota() {
+    let world = world().await;
+    let service = replica(&world, UnpaidLimits { partner: 6, ..NONE });
+    let partner = caller("client:acme", Role::Partner);
+    let long = async |caller: &Caller, want: Want| {
+        let request = BookingRequest { hold: Some(SignedDuration::from_hours(24)), ..order(&service, caller, want) };
+        service.create(caller, request, Timestamp::now()).await
+    };
+    let held = long(&partner, rooms(3)).await.expect("three of four room nights");
+    let day = held.hold_expire_time.expect("a hold").duration_since(held.create_time);
+    assert!((day - SignedDuration::from_hours(24)).abs() < SignedDuration::from_mins(1), "{day}");
+    let Err(refused) = long(&partner, rooms(2)).await else { panic!("five of four") };
+    assert_eq!(reason(Err::<(), _>(refused)), Reason::TooManyUnpaidRooms);
+    book(&service, &partner, rooms(2)).await.expect("five of six, with the hold of everyone");
+    for caller in [caller("client:tours", Role::Partner), ada()] {
+        let refused = long(&caller, ONE).await;
+        assert_eq!(reason(refused), Reason::AccessDenied);
+    }
+}
+
+#[tokio::test]
+async fn concurrent_long_holds_are_within_the_quota_exactly() {
+    let world = world().await;
+    let service = replica(&world, NONE);
+    let partner = caller("client:acme", Role::Partner);
+    let requests = (0..20).map(|_| {
+        let request = BookingRequest { hold: Some(SignedDuration::from_hours(2)), ..order(&service, &partner, ONE) };
+        service.create(&partner, request, Timestamp::now())
+    });
+    assert_eq!(join_all(requests).await.iter().filter(|made| made.is_ok()).count(), 4);
 }

@@ -98,6 +98,7 @@ async fn service(payments: MockPaymentClient) -> (World, BookingService) {
         offers: OfferSigner::new(&format!("k:{key}").parse().expect("keys")),
         hold: std::time::Duration::from_mins(15),
         unpaid: UnpaidLimits::unlimited(),
+        long_holds: crate::config::LongHolds::default(),
         wake: Wake::default(),
     });
     (world, service)

@@ -1,0 +1,93 @@
+//! Soft changes: the guests and wishes of rooms. They cost nothing and make no revision.
+
+use jiff::Timestamp;
+use staymesh_domain::{FieldError, ReservationId};
+use staymesh_mesh::{Caller, Problem};
+
+use super::BookingService;
+use crate::{
+    error::ReservationError,
+    model::Reservation,
+    room_guest::{RoomGuest, hash_of},
+};
+
+/// Guests of rooms to be stored, and the etag of the reservation that they were read with, if any.
+pub(crate) struct RoomGuestsUpdate {
+    pub(crate) guests: Vec<Option<RoomGuest>>,
+    pub(crate) etag: String,
+}
+
+impl BookingService {
+    /// Replaces the guests of all rooms of a reservation of the caller. Idempotent.
+    ///
+    /// # Errors
+    /// [`ReservationError::NotFound`], [`ReservationError::Field`] unless there is one guest for each room,
+    /// [`ReservationError::ReservationChanged`] with another etag, [`ReservationError::StayHasBegun`], and
+    /// [`ReservationError::Ended`] when the rooms are released.
+    pub(crate) async fn update_room_guests(
+        &self,
+        caller: &Caller,
+        id: ReservationId,
+        update: RoomGuestsUpdate,
+        now: Timestamp,
+    ) -> Result<Reservation, ReservationError> {
+        self.get(caller, id).await?;
+        let mut transaction = self.store.begin().await?;
+        transaction.lock_reservations([id].into_iter()).await?;
+        // The rooms are not locked: a change that held the lock before is visible to a second statement only.
+        let mut locked = transaction.lock_reservations([id].into_iter()).await?;
+        let booking = locked.remove(&id.as_uuid()).ok_or(ReservationError::NotFound)?;
+        let guests = one_for_each(booking.lines.len(), update.guests)?;
+        if booking.room_guests == guests {
+            return Ok(booking);
+        }
+        if !booking.status.holds_rooms() {
+            return Err(ReservationError::Ended { status: booking.status });
+        }
+        if now >= booking.quote.terms.cancel_before {
+            return Err(ReservationError::StayHasBegun);
+        }
+        if !update.etag.is_empty() && update.etag != etag(&booking)? {
+            return Err(ReservationError::ReservationChanged);
+        }
+        transaction.set_room_guests(id, &booking.positions, &guests).await?;
+        transaction.commit().await?;
+        Ok(Reservation { room_guests: guests, ..booking })
+    }
+}
+
+/// The guests of so many rooms; of none when nothing is said.
+///
+/// # Errors
+/// A violation of `room_guests` unless there is one for each room.
+pub(super) fn one_for_each(
+    rooms: usize,
+    guests: Vec<Option<RoomGuest>>,
+) -> Result<Vec<Option<RoomGuest>>, ReservationError> {
+    if guests.len() == rooms {
+        return Ok(guests);
+    }
+    Err(FieldError::new("room_guests", format!("must be one for each of the {rooms} rooms")).into())
+}
+
+/// The etag of a reservation: new with every status, revision and change of guests.
+///
+/// # Errors
+/// When a guest cannot be serialized, which is a defect.
+pub(crate) fn etag(booking: &Reservation) -> Result<String, ReservationError> {
+    let agreed = match booking.revision {
+        1 => booking.version.to_string(),
+        revision => format!("{}.{revision}", booking.version),
+    };
+    let hash = hash_of(&booking.room_guests).map_err(|error| Problem::internal(&error))?;
+    Ok(match hash {
+        None => agreed,
+        Some(hash) => {
+            let said: Vec<_> = hash.iter().take(6).map(|byte| format!("{byte:02x}")).collect();
+            format!("{agreed}-{}", said.concat())
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests;
