@@ -129,8 +129,8 @@ async fn booked(world: &World, mode: PaymentMode, owner: &str) -> Reservation {
         hold_expire_time: (mode == PaymentMode::GuestPays).then(|| now + SignedDuration::from_mins(15)),
         ..order
     };
-    let made = book_each(&world.store, &[order]).await.expect("booked").pop().expect("an outcome").expect("rooms");
-    let (Created::New(booking) | Created::Repeat(booking)) = made;
+    let outcome = book_each(&world.store, &[order]).await.expect("booked").pop().expect("an outcome").expect("rooms");
+    let (Created::New(booking) | Created::Repeat(booking)) = outcome;
     if mode == PaymentMode::PartnerCollects {
         return booking;
     }
