@@ -1,17 +1,16 @@
 //! What holds in every state that can be reached.
 
-use stateright::Property;
+use stateright::{Model, Property};
 use staymesh_reservation::{CancellationReason, Status};
 
 use crate::{
     booking::ROOMS,
     clock::{NO_SHOW, PENALTY, TOTAL},
-    protocol::{Protocol, Step},
     state::State,
 };
 
 /// Every property, and examples without which the others would prove little.
-pub(crate) fn all() -> Vec<Property<Protocol>> {
+pub(crate) fn all<M: Model<State = State>>() -> Vec<Property<M>> {
     vec![
         Property::always("when all is quiet, the money kept is what the booking says", |_, state: &State| {
             !state.is_quiet() || kept(state) == owed(state)
@@ -36,8 +35,8 @@ pub(crate) fn all() -> Vec<Property<Protocol>> {
             !state.is_quiet() || refund_of_booking(state) == (state.booking.0.status == Status::Refunded)
         }),
         Property::always("no message is refused for good", |_, state: &State| !state.dead_letter),
-        Property::always("only a final state has no step", |protocol: &Protocol, state: &State| {
-            state.dead_letter || state.is_final() || has_step(protocol, state)
+        Property::always("only a final state has no step", |model: &M, state: &State| {
+            state.dead_letter || state.is_final() || has_step(model, state)
         }),
         Property::eventually("everything becomes quiet", |_, state: &State| state.is_final()),
         Property::sometimes("a booking is paid for", |_, state: &State| {
@@ -91,9 +90,8 @@ fn refund_of_booking(state: &State) -> bool {
     orders.any(|payment| payment.refund_requested.minor() > 0)
 }
 
-fn has_step(protocol: &Protocol, state: &State) -> bool {
-    use stateright::Model;
-    let mut steps: Vec<Step> = Vec::new();
-    protocol.actions(state, &mut steps);
-    steps.into_iter().any(|step| protocol.next_state(state, step).is_some())
+fn has_step<M: Model<State = State>>(model: &M, state: &State) -> bool {
+    let mut steps = Vec::new();
+    model.actions(state, &mut steps);
+    steps.into_iter().any(|step| model.next_state(state, step).is_some())
 }

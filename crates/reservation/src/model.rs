@@ -13,6 +13,7 @@ use crate::{
     quote::{Quote, QuoteError},
     room_guest::RoomGuest,
     room_line::{self, RoomLine},
+    room_status::RoomStatus,
     rooms_change::{PlacedRoom, RoomsChange},
 };
 
@@ -65,6 +66,16 @@ impl Status {
     /// Whether a reservation in this status counts in `room_type_inventory.total_reserved`.
     pub const fn holds_rooms(self) -> bool {
         matches!(self, Self::PendingPayment | Self::Paid)
+    }
+
+    /// The status of the rooms of a reservation in this status of which no guest has arrived. The database has the same
+    /// function, `status_of_rooms(text, text)`.
+    pub(crate) const fn of_rooms(self, reason: Option<CancellationReason>) -> RoomStatus {
+        match reason {
+            _ if self.holds_rooms() => RoomStatus::Live,
+            Some(CancellationReason::NoShow) => RoomStatus::NoShow,
+            _ => RoomStatus::Cancelled,
+        }
     }
 }
 

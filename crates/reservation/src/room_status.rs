@@ -9,8 +9,6 @@
 //! `CANCELLED` and `NO_SHOW` follow from the reservation. The trigger `reservation_room_legal_transition` refuses every other
 //! transition to or from `IN_HOUSE` and `COMPLETED`.
 
-use crate::model::{CancellationReason, Status};
-
 /// The status of a room.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum RoomStatus {
@@ -50,16 +48,6 @@ impl RoomStatus {
     /// The name in the contract, without its prefix.
     pub(crate) fn contract_name(self) -> String {
         self.as_str().to_uppercase()
-    }
-
-    /// The status of the rooms of a reservation of which no guest has arrived. The database has the same function,
-    /// `status_of_rooms(text, text)`.
-    pub(crate) const fn of_booking(status: Status, reason: Option<CancellationReason>) -> Self {
-        match reason {
-            _ if status.holds_rooms() => Self::Live,
-            Some(CancellationReason::NoShow) => Self::NoShow,
-            _ => Self::Cancelled,
-        }
     }
 
     /// Whether the room counts as reserved in its nights. The database has the same function, `holds_room(text)`.

@@ -115,7 +115,7 @@ fn terms_together(booking: &Reservation) -> Result<rate::CancellationTerms, Rese
 
 /// The rooms of a reservation by their positions, also those that changes dropped.
 fn rooms(booking: &Reservation) -> Vec<proto::ReservationRoom> {
-    let status = RoomStatus::of_booking(booking.status, booking.cancellation_reason);
+    let status = booking.status.of_rooms(booking.cancellation_reason);
     let live = booking.placed_lines().zip(&booking.room_guests).map(|(placed, guest)| proto::ReservationRoom {
         guest: guest.clone().map(room_guests::shown),
         ..room(placed, booking.create_time, status)

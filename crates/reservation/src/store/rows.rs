@@ -16,7 +16,6 @@ use crate::{
     model::{CancellationReason, Guest, PaymentMode, Reservation, Status},
     room_guest::RoomGuest,
     room_line::{RoomLine, RoomLinesError, RoomLinesSum},
-    room_status::RoomStatus,
     rooms_change::PlacedRoom,
 };
 
@@ -108,7 +107,7 @@ impl TryFrom<ReservationRow> for Reservation {
         let cancellation_reason = reason.transpose()?;
         if row.revision.is_none() {
             for line in &mut lines {
-                line.status = RoomStatus::of_booking(status, cancellation_reason);
+                line.status = status.of_rooms(cancellation_reason);
             }
         }
         let sum = RoomLine::sum(&lines).map_err(|error| unusable(&format!("lines: {error}")))?;
