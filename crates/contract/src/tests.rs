@@ -48,23 +48,30 @@ const AUDITED: [&str; 33] = [
 ];
 
 /// Methods for staff, administrators and services that change data of others with an audit record, and their own without.
-const AUDITED_FOR_OTHERS: [&str; 2] =
-    ["reservation.v1.ReservationFlowService/RetireInventory", "reservation.v1.ReservationService/CancelReservation"];
+const AUDITED_FOR_OTHERS: [&str; 4] = [
+    "reservation.v1.ReservationFlowService/RetireInventory",
+    "reservation.v1.ReservationService/ApplyChange",
+    "reservation.v1.ReservationService/CancelReservation",
+    "reservation.v1.ReservationService/UpdateRoomGuests",
+];
 
 /// Methods without audit records, each with its reason.
-const EXEMPT: [(&str, &str); 12] = [
+const EXEMPT: [(&str, &str); 15] = [
     ("identity.v1.AuthService/Logout", "a caller's own login"),
     ("identity.v1.AuthService/LogoutEverywhere", "a caller's own logins"),
     ("identity.v1.MailRecipientService/ResolveMailRecipient", "a key for a mail to its own guest"),
     ("identity.v1.UserService/ChangePassword", "a caller's own account"),
     ("identity.v1.UserService/RequestEmailConfirmation", "a caller's own account"),
+    ("payment.v1.PaymentFlowService/AmendPartnerSale", "an event of the flow; the ledger has it"),
     ("payment.v1.PaymentFlowService/RecordPartnerSale", "an event of the flow; the ledger has it"),
     ("payment.v1.PaymentFlowService/SettleCancellation", "an event of the flow; the ledger has it"),
+    ("payment.v1.PaymentFlowService/SettleChange", "an event of the flow; the ledger has it"),
     ("rate.v1.PricingService/PriceStay", "changes nothing"),
     ("reservation.v1.ReservationFlowService/ConfirmPayment", "an event of the flow; the reservation's history has it"),
     ("reservation.v1.ReservationFlowService/ConfirmRefund", "an event of the flow; the reservation's history has it"),
     ("reservation.v1.ReservationFlowService/ForgetOwner", "an account that its owner deleted"),
     ("reservation.v1.ReservationFlowService/RejectPayment", "an event of the flow; the reservation's history has it"),
+    ("reservation.v1.ReservationService/QuoteChange", "changes nothing"),
 ];
 
 /// Answers with one message and nothing else that are no wrapper of a resource, each with its reason. `docs/API-DESIGN.md`,

@@ -143,14 +143,14 @@ fn booking(owned: proto::OwnedReservation) -> Result<Booking, Problem> {
         update_time: instant(updated.seconds, updated.nanos)?,
         hold_expire_time: held.map(|time| instant(time.seconds, time.nanos)).transpose()?,
         revision: reservation.revision.max(BOOKING),
-        pending_change: owned.pending_change.map(pending_change).transpose()?,
+        pending_change: owned.pending_change.as_ref().map(pending_change).transpose()?,
         terms: terms.transpose().map_err(|error| internal(&error))?,
     })
 }
 
-fn pending_change(change: proto::PendingChange) -> Result<PendingChange, Problem> {
+fn pending_change(change: &proto::PendingChange) -> Result<PendingChange, Problem> {
     let due = money_from(change.due.as_ref(), "pending_change.due").map_err(|error| Problem::internal(&error))?;
-    let end = change.expire_time.ok_or_else(|| missing("pending_change.expire_time"))?;
+    let end = change.expire_time.as_ref().ok_or_else(|| missing("pending_change.expire_time"))?;
     let expire_time = Timestamp::new(end.seconds, end.nanos).map_err(|error| Problem::internal(&error))?;
     Ok(PendingChange { revision: change.revision, due, expire_time })
 }

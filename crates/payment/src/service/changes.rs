@@ -33,24 +33,23 @@ impl<P: Psp> Payments<P> {
         id: ReservationId,
         change: &ChangeSettlement,
     ) -> Result<(Vec<Payment>, Option<PartnerSale>), PaymentError> {
-        let check_out = match change_settlements::find(&self.pool, id, change.revision).await? {
-            Some(_) => None,
-            None => {
-                self.close_pages(id, change).await?;
-                self.check_out_after(id, change).await?
-            }
+        let is_settled = change_settlements::find(&self.pool, id, change.revision).await?.is_some();
+        let check_out = if is_settled {
+            None
+        } else {
+            self.close_pages(id, change).await?;
+            self.check_out_after(id, change).await?
         };
         let mut transaction = self.pool.begin().await?;
         let standings = refunds::standings(&mut transaction, id).await?;
         let sale = partner_sales::lock(&mut transaction, id).await?;
-        match change_settlements::find(&mut *transaction, id, change.revision).await? {
-            Some(known) => idempotency::require_same((), known == *change)?,
-            None => {
-                let given = give_back(&mut transaction, &standings, change).await?;
-                amendments::settle(self, &mut transaction, id, sale, change).await?;
-                change_settlements::insert(&mut *transaction, id, change, given, check_out).await?;
-                tracing::info!(reservation_id = %id, revision = change.revision, dropped = change.dropped, "change settled");
-            }
+        if let Some(known) = change_settlements::find(&mut *transaction, id, change.revision).await? {
+            idempotency::require_same((), known == *change)?;
+        } else {
+            let given = give_back(&mut transaction, &standings, change).await?;
+            amendments::settle(self, &mut transaction, id, sale, change).await?;
+            change_settlements::insert(&mut *transaction, id, change, given, check_out).await?;
+            tracing::info!(reservation_id = %id, revision = change.revision, dropped = change.dropped, "change settled");
         }
         let payments = payments::lock_all(&mut transaction, id).await?;
         let sale = partner_sales::lock(&mut transaction, id).await?;

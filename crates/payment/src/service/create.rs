@@ -48,7 +48,7 @@ impl<P: Psp> Payments<P> {
             BOOKING => self.booking_to_pay(&booking, reservation_id.hotel_id()).await?,
             _ => change_to_pay(&booking, revision, self.page_margin)?,
         };
-        let new = self.new_payment(booking, reservation_id, sale, return_url)?;
+        let new = self.new_payment(booking, reservation_id, &sale, return_url)?;
         fault_points::TERMS_SAVED.around(payment_events::save(&self.pool, &new)).await?;
         let payment = self.open_order(&new).await?;
         match payment.status {
@@ -91,10 +91,10 @@ impl<P: Psp> Payments<P> {
         &self,
         booking: Booking,
         reservation_id: ReservationId,
-        sale: ToPay,
+        sale: &ToPay,
         return_url: String,
     ) -> Result<NewPayment, PaymentError> {
-        let ToPay { revision, amount, taxes, expire_time } = sale;
+        let ToPay { revision, amount, taxes, expire_time } = *sale;
         let split = Split::with_commission(amount, taxes, self.commission_basis_points)
             .ok_or_else(|| Problem::internal(&"the taxes of the reservation exceed its price"))?;
         let check_after = SignedDuration::try_from(self.check_after).map_err(|error| Problem::internal(&error))?;

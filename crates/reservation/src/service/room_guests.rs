@@ -50,7 +50,7 @@ impl BookingService {
         if !update.etag.is_empty() && update.etag != etag(&booking)? {
             return Err(ReservationError::ReservationChanged);
         }
-        transaction.set_room_guests(id, &booking.positions, &guests).await?;
+        transaction.set_room_guests(&booking, &guests).await?;
         transaction.commit().await?;
         Ok(Reservation { room_guests: guests, ..booking })
     }

@@ -31,10 +31,17 @@ struct Row {
     revision: i32,
     status: String,
     ended: bool,
-    another_has_money: bool,
-    another_has_refunds: bool,
+    #[sqlx(flatten)]
+    others: Others,
     day: jiff_sqlx::Date,
     parked: bool,
+}
+
+/// The other payments of the reservation.
+#[derive(FromRow)]
+struct Others {
+    another_has_money: bool,
+    another_has_refunds: bool,
 }
 
 /// Payments that changed from `from` until before `until`, or have an unresolved case; after `after`, by id. Excludes
@@ -90,8 +97,8 @@ impl TryFrom<Row> for ComparablePayment {
                 status: Status::from_name(&row.status).ok_or_else(|| broken("status"))?,
                 reservation_ended: row.ended,
                 revision: row.revision,
-                another_has_money: row.another_has_money,
-                another_has_refunds: row.another_has_refunds,
+                another_has_money: row.others.another_has_money,
+                another_has_refunds: row.others.another_has_refunds,
             },
             day: row.day.to_jiff(),
             has_dead_letter: row.parked,

@@ -61,8 +61,8 @@ fn with(pool: &PgPool, booking: Booking, closes: CheckoutStatus) -> Payments<Moc
         Box::pin(async move { Ok(opened) })
     });
     psp.expect_expire_checkout().returning(move |session| {
-        let closed = Checkout { session, url: String::new(), status: closes, amount: eur(16_500) };
-        Box::pin(async move { Ok(closed) })
+        let ended = Checkout { session, url: String::new(), status: closes, amount: eur(16_500) };
+        Box::pin(async move { Ok(ended) })
     });
     service(pool, reservations, psp)
 }
