@@ -4,8 +4,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use serde_json::json;
 use staymesh_store::outbox::{
-    DeadLetterFilter, Deliver, Delivery, OutboxEvent, Relay, RelayOptions, SCHEMA, Wake, dead_letters,
+    DeadLetterFilter, Deliver, Delivery, OutboxEvent, Relay, RelayOptions, SCHEMA, Wake, dead_letters, enqueue,
 };
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
@@ -176,8 +177,12 @@ async fn claim_of_a_crashed_relay_is_taken_over_after_its_lease() {
     drop(relay);
 
     // An event that has crashed its relay at every attempt becomes a dead letter without another attempt.
-    let deadly = write(pool, Uuid::now_v7(), "deadly").await;
-    sqlx::query("update outbox set attempts = $1 where delivered_at is null").bind(4).execute(pool).await.unwrap();
+    // It is visible with its attempts only: the relay that was dropped may still look once.
+    let mut transaction = pool.begin().await.unwrap();
+    let deadly = enqueue(&mut transaction, Uuid::now_v7(), "deadly", &json!({}), None).await.unwrap();
+    let crash = "update outbox set attempts = $1 where event_id = $2";
+    sqlx::query(crash).bind(4).bind(deadly).execute(&mut *transaction).await.unwrap();
+    transaction.commit().await.unwrap();
     let _relay = start(pool, Shared(receiver.clone()), quick());
     until("dead letter", async || dead_letters(pool, &DeadLetterFilter::default(), 0, 1).await.unwrap().len() == 1)
         .await;
