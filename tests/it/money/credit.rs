@@ -10,14 +10,14 @@ use crate::support::{Answer, HotelFixture, Rest, Stay, World, database, eventual
 const PAID: &str = "RESERVATION_STATUS_PAID";
 
 /// The partner's own credit in euros.
-async fn credit(partner: &Rest) -> Value {
+pub(super) async fn credit(partner: &Rest) -> Value {
     let credit = partner.get("/v1/creditLimits").await.ok();
     let mut limits = credit["credit_limits"].as_array().expect("a list").clone().into_iter();
     limits.find(|credit| credit["limit"]["currency_code"] == "EUR").expect("a limit in euros")
 }
 
 /// Limits what the partner may owe. Returns its client id.
-async fn limit(world: &World<'_>, partner: &Rest, amount: &str) -> String {
+pub(super) async fn limit(world: &World<'_>, partner: &Rest, amount: &str) -> String {
     let before = credit(partner).await;
     let wanted = json!({ "client_id": before["client_id"], "limit": euros(amount), "etag": before["etag"] });
     let set = world.admin.put("/v1/partnerCreditLimits", wanted).await.ok();

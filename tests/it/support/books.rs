@@ -14,16 +14,22 @@ impl Books {
         Self { pool: database(mesh, "reservation").await }
     }
 
-    /// Asserts that `total_reserved` equals the sum of the active reservations for every hotel, room type and night; that no
-    /// night exceeds its overbooking limit; and that every reservation history has legal transitions only. Each assertion
-    /// is one statement, so it can run while bookings are written.
+    /// Asserts that `total_reserved` equals the rooms of the active reservations and what pending changes hold for every
+    /// hotel, room type and night; that no night exceeds its overbooking limit; and that every reservation history has
+    /// legal transitions only. Each assertion is one statement, so it can run while bookings are written.
     pub(crate) async fn assert_balanced(&self) {
         let wrong: Vec<(i32, i32, String, i64, i64)> = sqlx::query_as(
-            "with sold as (
-                 select hotel_id, room_type_id, check_in + n as stay_date, sum(rooms)::bigint as rooms
-                 from reservation, generate_series(0, check_out - check_in - 1) n
-                 where status in ('pending_payment', 'paid')
-                 group by 1, 2, 3)
+            "with taken as (
+                 select room.hotel_id, room.room_type_id, room.check_in + n as stay_date, 1 as rooms
+                 from reservation_room room join reservation using (hotel_id, reservation_id),
+                     generate_series(0, room.check_out - room.check_in - 1) n
+                 where reservation.status in ('pending_payment', 'paid') and holds_room(room.status)
+                 union all
+                 select hotel_id, (night ->> 0)::integer, date '1970-01-01' + (night ->> 1)::integer,
+                     (night ->> 2)::integer
+                 from reservation_change, jsonb_array_elements(held) night where status = 'pending'),
+             sold as (
+                 select hotel_id, room_type_id, stay_date, sum(rooms)::bigint as rooms from taken group by 1, 2, 3)
              select hotel_id, room_type_id, stay_date::text, coalesce(total_reserved, 0)::bigint, coalesce(rooms, 0)
              from room_type_inventory full join sold using (hotel_id, room_type_id, stay_date)
              where coalesce(total_reserved, 0) <> coalesce(rooms, 0)

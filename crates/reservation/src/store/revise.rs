@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use jiff_sqlx::ToSqlx;
 use serde::Serialize;
 use serde_json::value::RawValue;
-use sqlx::types::Json;
+use sqlx::{FromRow, types::Json};
 use staymesh_domain::{Money, PaymentId, ReservationId};
 use staymesh_store::{
     Cause, ResultExt, StoreError,
@@ -56,6 +56,18 @@ pub(crate) enum ChangeState {
     Dropped,
 }
 
+/// A request that changed a reservation.
+#[derive(Debug, FromRow)]
+pub(crate) struct KnownRequest {
+    /// Of its content.
+    pub(crate) content_hash: Vec<u8>,
+    /// Whether its change was given up.
+    pub(crate) dropped: bool,
+}
+
+const CHANGE_OF_REQUEST: &str = "select content_hash, status = 'dropped' as dropped from reservation_change
+     where hotel_id = $1 and reservation_id = $2 and request_id = $3";
+
 impl Transaction {
     /// As [`super::Store::change_of_request`], of a reservation that is locked.
     ///
@@ -65,11 +77,8 @@ impl Transaction {
         &mut self,
         id: ReservationId,
         request_id: Uuid,
-    ) -> Result<Option<Vec<u8>>, ReservationError> {
-        let found = sqlx::query_scalar(
-            "select content_hash from reservation_change
-             where hotel_id = $1 and reservation_id = $2 and request_id = $3",
-        );
+    ) -> Result<Option<KnownRequest>, ReservationError> {
+        let found = sqlx::query_as(CHANGE_OF_REQUEST);
         let found = found.bind(id.hotel_id().get()).bind(id.as_uuid()).bind(request_id);
         Ok(found.fetch_optional(&mut *self.0).await?)
     }
@@ -335,7 +344,7 @@ impl Transaction {
 }
 
 impl super::Store {
-    /// The content hash of the request with this id that changed the reservation; `None` if there was none.
+    /// The request with this id that changed the reservation; `None` if there was none.
     ///
     /// # Errors
     /// When the database fails.
@@ -343,11 +352,8 @@ impl super::Store {
         &self,
         id: ReservationId,
         request_id: Uuid,
-    ) -> Result<Option<Vec<u8>>, ReservationError> {
-        let found = sqlx::query_scalar(
-            "select content_hash from reservation_change
-             where hotel_id = $1 and reservation_id = $2 and request_id = $3",
-        );
+    ) -> Result<Option<KnownRequest>, ReservationError> {
+        let found = sqlx::query_as(CHANGE_OF_REQUEST);
         let found = found.bind(id.hotel_id().get()).bind(id.as_uuid()).bind(request_id);
         Ok(found.fetch_optional(&self.pool).await?)
     }

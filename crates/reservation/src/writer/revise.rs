@@ -129,14 +129,15 @@ impl Revising<'_> {
             return Ok(RevisionOutcome::Nothing);
         };
         if let Some(first) = self.transaction.change_of_request(self.order.id, *request_id).await? {
-            let repeat = require_same(RevisionOutcome::Nothing, first == content_hash);
-            return repeat.map_err(|error| match error {
+            require_same((), first.content_hash == content_hash).map_err(|error| match error {
                 IdempotencyError::Reused => ReservationError::RequestIdReused,
                 IdempotencyError::Store(error) => error.into(),
-            });
+            })?;
+            // A change that was given up has used up its revision: to answer with the reservation would look like success.
+            return if first.dropped { Err(self.outdated(*base)) } else { Ok(RevisionOutcome::Nothing) };
         }
         if self.booking.revision != *base {
-            return Err(ReservationError::RevisionMismatch { base: *base, current: self.booking.revision });
+            return Err(self.outdated(*base));
         }
         require_changeable(&self.booking, self.order.now)?;
         let new = NewChange {
@@ -149,6 +150,11 @@ impl Revising<'_> {
             reason: "changed",
         };
         if change.balance.minor() > 0 { self.hold(new, *expire_time).await } else { self.swap(new).await }
+    }
+
+    /// The refusal of a change that is based on the revision `base`.
+    const fn outdated(&self, base: i32) -> ReservationError {
+        ReservationError::RevisionMismatch { base, current: self.booking.revision }
     }
 
     async fn cancel_rooms(

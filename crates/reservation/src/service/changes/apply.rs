@@ -24,7 +24,7 @@ use crate::{
 
 impl BookingService {
     /// Applies a quoted change of a reservation of the caller, or holds what it adds until it is paid. Idempotent by request
-    /// id, also after the quote has expired.
+    /// id, also after the quote has expired; a repeat after the change was given up is refused like any outdated quote.
     ///
     /// # Errors
     /// [`ReservationError::NotFound`], a token that is invalid or expired, as [`crate::Writer::revise`], and
@@ -44,11 +44,11 @@ impl BookingService {
         }
         let content_hash = hash(&[b"change", caller.subject.as_bytes(), id.as_uuid().as_bytes(), token.as_bytes()]);
         if let Err(expired) = quoted.require_unexpired(now) {
-            // A repeat is answered; a change is not begun.
+            // A repeat is answered, unless its change was given up; a change is not begun.
             return match self.store.change_of_request(id, request_id).await? {
-                Some(first) if first == content_hash => self.find(id).await,
-                Some(_) => Err(ReservationError::RequestIdReused),
-                None => Err(expired.into()),
+                Some(first) if first.content_hash != content_hash => Err(ReservationError::RequestIdReused),
+                Some(first) if !first.dropped => self.find(id).await,
+                _ => Err(expired.into()),
             };
         }
         let command = RevisionCommand::Apply {

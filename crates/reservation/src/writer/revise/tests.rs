@@ -226,7 +226,8 @@ async fn dropped_change_gives_back_what_it_held_and_uses_up_its_number(#[case] e
     let world = hotel(2).await;
     let booking = paid(&world, vec![line(0, 1, 10_000, 30), line(1, 1, 10_000, 30)]).await;
     let rooms = vec![placed(1, line(0, 1, 10_000, 30)), placed(2, line(1, 2, 20_000, 30))];
-    run(&world.store, booking.id, replace(&booking, rooms, 0)).await.expect("held");
+    let held = replace(&booking, rooms, 0);
+    run(&world.store, booking.id, held.clone()).await.expect("held");
     assert_eq!(reserved(&world, 0, 3).await, [1, 1, 1]);
     let now = Timestamp::now();
     match end {
@@ -256,6 +257,8 @@ async fn dropped_change_gives_back_what_it_held_and_uses_up_its_number(#[case] e
     let late = RevisionCommand::Confirm { revision: 2, payment: Some((PaymentId::new(), euros(10_000))) };
     let late = run(&world.store, booking.id, late).await.expect("too late");
     assert_eq!(late.outcome, RevisionOutcome::RefundPayment);
+    let repeat = run(&world.store, booking.id, held).await;
+    assert!(matches!(repeat, Err(ReservationError::RevisionMismatch { base: 1, current }) if current == revisions));
     assert_clean(&world).await;
     let listed = world.store.revisions(booking.id, 0, 10).await.expect("revisions");
     assert_eq!(listed[1].reason, "change_dropped");
