@@ -87,10 +87,9 @@ fn delivery_of(status: &Status) -> Delivery {
     let reason = Problem::reason_of(status).map_or("no reason", Reason::as_str);
     let reason = format!("payment: {:?}, {reason}", status.code());
     match status.code() {
-        Code::InvalidArgument | Code::FailedPrecondition | Code::NotFound | Code::Unimplemented => {
-            Delivery::DeadLetter(reason)
-        }
-        Code::Unavailable | Code::DeadlineExceeded | Code::Cancelled | Code::Unauthenticated => {
+        Code::InvalidArgument | Code::FailedPrecondition | Code::NotFound => Delivery::DeadLetter(reason),
+        // Unimplemented: the service is of the release before.
+        Code::Unavailable | Code::DeadlineExceeded | Code::Cancelled | Code::Unauthenticated | Code::Unimplemented => {
             Delivery::Unavailable(reason)
         }
         _ => Delivery::Retry(reason),

@@ -72,24 +72,23 @@ pub(crate) fn hash_of(guests: &[Option<RoomGuest>]) -> Result<Option<[u8; 32]>, 
 /// Whether a text contains the number of a payment card: 13 to 19 digits, also in groups, that pass the check of Luhn (ISO/IEC
 /// 7812-1, annex B).
 pub(crate) fn has_card_number(text: &str) -> bool {
-    let (mut digits, mut separated) = (Vec::new(), false);
-    for c in text.chars().chain(['.']) {
-        match c.to_digit(10) {
-            Some(digit) => {
-                digits.push(digit);
-                separated = false;
-            }
-            None if matches!(c, ' ' | '-') && !separated && !digits.is_empty() => separated = true,
-            None => {
-                if (13..=19).contains(&digits.len()) && passes_luhn(&digits) {
-                    return true;
-                }
-                digits.clear();
-                separated = false;
-            }
-        }
-    }
-    false
+    let is_in_card = |c: char| c.is_ascii_digit() || c.is_whitespace() || matches!(c, '-' | '.' | '/');
+    text.split(|c| !is_in_card(c)).any(|part| {
+        let groups = part.split(|c: char| !c.is_ascii_digit()).filter(|group| !group.is_empty());
+        has_card_in(&groups.collect::<Vec<_>>())
+    })
+}
+
+/// Whether some of the groups of digits that follow each other are the number of a card: an expiry date, or the number of a
+/// room, may be beside it.
+fn has_card_in(groups: &[&str]) -> bool {
+    (0..groups.len()).any(|first| {
+        let mut digits = Vec::new();
+        groups[first..].iter().any(|group| {
+            digits.extend(group.chars().filter_map(|digit| digit.to_digit(10)));
+            (13..=19).contains(&digits.len()) && passes_luhn(&digits)
+        })
+    })
 }
 
 fn passes_luhn(digits: &[u32]) -> bool {
@@ -111,6 +110,11 @@ mod tests {
             "3782 822463 10005",
             "6304000000000000000",
             "4222222222222.",
+            "4242 4242 4242 4242 12/27 123",
+            "4242424242424242 123",
+            "room 12 4242 4242 4242 4242",
+            "4242.4242.4242.4242",
+            "4242  4242\n4242  4242",
         ] {
             assert!(has_card_number(text), "{text}");
         }

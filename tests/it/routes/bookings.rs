@@ -207,7 +207,7 @@ async fn guests_and_wishes_of_rooms_are_booked_and_changed_free() {
     assert_eq!(guest.post(&format!("{path}:updateGuests"), change).await.ok(), changed, "a repeat");
     assert_eq!(guest.get(&path).await.ok(), changed);
     let old = json!({ "room_guests": [{}, {}], "etag": booked["etag"] });
-    guest.post(&format!("{path}:updateGuests"), old).await.refused(400, "ETAG_MISMATCH");
+    guest.post(&format!("{path}:updateGuests"), old).await.refused(409, "ETAG_MISMATCH");
     let card = json!({ "room_guests": [{ "special_request": "4242 4242 4242 4242" }, {}] });
     guest.post(&format!("{path}:updateGuests"), card).await.violating(&["room_guests[0].special_request"]);
     let one = json!({ "room_guests": [of_room] });

@@ -12,8 +12,9 @@ use crate::support::{Answer, HotelFixture, Stay, World, in_days};
 
 /// Compared field by field in the crate of the payment service, which needs a payment or a debt for each:
 /// `refund_request_id_is_compared_with_the_whole_request` and
-/// `partner_payment_is_recorded_once_and_compared_with_the_whole_request`.
-const TESTED_ELSEWHERE: [&str; 2] = ["RecordPartnerPayment", "RefundPayment"];
+/// `partner_payment_is_recorded_once_and_compared_with_the_whole_request`; and in that of the reservation service, which needs
+/// a token: `second_change_of_one_revision_is_refused_and_a_repeat_of_the_first_is_not`.
+const TESTED_ELSEWHERE: [&str; 3] = ["ApplyChange", "RecordPartnerPayment", "RefundPayment"];
 
 /// `REQUIRED` and `OUTPUT_ONLY` of `google.api.FieldBehavior`.
 const REQUIRED: i32 = 2;
@@ -75,6 +76,9 @@ async fn reservation_id_with_any_field_altered_is_refused() {
         ("primary_guest.full_name", (json!("Another guest"), "RESERVATION_ID_REUSED")),
         ("primary_guest.email", (json!("another@staymesh.example"), "RESERVATION_ID_REUSED")),
         ("payment_mode", (json!("PAYMENT_MODE_PARTNER_COLLECTS"), "RESERVATION_ID_REUSED")),
+        ("client_reference", (json!("X-18"), "RESERVATION_ID_REUSED")),
+        ("hold_minutes", (json!(20), "RESERVATION_ID_REUSED")),
+        ("room_guests", (json!([{ "family_name": "Another" }]), "RESERVATION_ID_REUSED")),
     ]);
     let pool = DescriptorPool::decode(staymesh_api::DESCRIPTOR_SET).expect("the contract");
     let service = pool.get_service_by_name("staymesh.reservation.v1.ReservationService").expect("the service");

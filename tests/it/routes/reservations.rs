@@ -112,10 +112,8 @@ async fn reservation_of_another_account_is_not_found() {
     }
     for nosy in [&stranger, &partner] {
         let mine = format!("/v1/reservations?hotel_id={}", hotel.hotel_id);
-        assert_eq!(
-            nosy.get(&mine).await.ok(),
-            json!({ "reservations": [], "next_page_token": "", "change_cursor": "" })
-        );
+        let listed = nosy.get(&mine).await.ok();
+        assert_eq!((&listed["reservations"], &listed["next_page_token"]), (&json!([]), &json!("")));
     }
     assert_eq!(guest.get(&path).await.ok(), booked);
     assert_eq!(reserved(&world, hotel, &stay).await, [1]);

@@ -1,6 +1,6 @@
 //! Payments (`payment_order`).
 
-use std::time::Duration;
+use std::{cmp::Reverse, time::Duration};
 
 use jiff::Timestamp;
 use jiff_sqlx::ToSqlx;
@@ -189,7 +189,7 @@ pub async fn id_of_session(connection: &mut PgConnection, session: &str) -> Resu
     Ok(id.map(PaymentId::from))
 }
 
-/// The payments of a reservation, oldest first; at most 100.
+/// The payments of a reservation, oldest first; at most 100, those that ended without money last to be left out.
 ///
 /// # Errors
 /// If the database fails.
@@ -197,16 +197,19 @@ pub async fn of_reservation(pool: &PgPool, id: ReservationId) -> Result<Vec<Paym
     let rows: Vec<Row> = sqlx::query_as(concat!(
         "select ",
         columns!(),
-        " from payment_order where reservation_id = $1 order by payment_id limit 100"
+        " from payment_order where reservation_id = $1
+          order by status in ('EXPIRED', 'FAILED'), payment_id limit 100"
     ))
     .bind(id.as_uuid())
     .fetch_all(pool)
     .await?;
-    rows.into_iter().map(Payment::try_from).collect()
+    let mut payments = rows.into_iter().map(Payment::try_from).collect::<Result<Vec<_>, _>>()?;
+    payments.sort_by_key(|payment| payment.payment_id.as_uuid());
+    Ok(payments)
 }
 
-/// The payments of a reservation, newest first, locked until the end of the transaction in the order of their ids; at
-/// most 100.
+/// The payments of a reservation, newest first, locked until the end of the transaction in the order of their ids, those
+/// that ended without money after the others; at most 100.
 ///
 /// # Errors
 /// If the database fails.
@@ -214,12 +217,15 @@ pub async fn lock_all(connection: &mut PgConnection, id: ReservationId) -> Resul
     let rows: Vec<Row> = sqlx::query_as(concat!(
         "select ",
         columns!(),
-        " from payment_order where reservation_id = $1 order by payment_id limit 100 for update"
+        " from payment_order where reservation_id = $1
+          order by status in ('EXPIRED', 'FAILED'), payment_id limit 100 for update"
     ))
     .bind(id.as_uuid())
     .fetch_all(connection)
     .await?;
-    rows.into_iter().rev().map(Payment::try_from).collect()
+    let mut payments = rows.into_iter().map(Payment::try_from).collect::<Result<Vec<_>, _>>()?;
+    payments.sort_by_key(|payment| Reverse(payment.payment_id.as_uuid()));
+    Ok(payments)
 }
 
 /// The payment that represents a booking, without its changes: the paid one, or else the newest, expired ones last.

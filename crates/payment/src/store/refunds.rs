@@ -106,6 +106,10 @@ pub async fn standings(
         "select payment_id, coalesce(sum(refund.amount_minor) filter (
                  where reason in ('REQUESTED', 'CANCELLATION') and not goodwill and refund.revision is null), 0)::bigint,
              refused_at is not null or coalesce(bool_or(reason = 'ROOMS_GONE'), false)
+                 -- It came after its change was given up, and will be refused.
+                 or exists (select from change_settlement settled
+                            where settled.reservation_id = payment_order.reservation_id
+                                and settled.revision = payment_order.revision and settled.dropped)
          from payment_order left join refund using (payment_id) where payment_id = any($1) group by payment_id",
     );
     Ok(rows.bind(payments.iter().map(|id| id.as_uuid()).collect::<Vec<_>>()).fetch_all(connection).await?)

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use jiff::{Timestamp, civil::Date};
 use staymesh_api::reservation::v1::{self as proto, front_desk_service_server::FrontDeskService};
-use staymesh_domain::{FieldError, FieldErrors, HotelId, Page, parse_date};
+use staymesh_domain::{FieldError, FieldErrors, HotelId, Page, format_date, parse_date};
 use staymesh_mesh::Caller;
 use tonic::{Request, Response, Status};
 
@@ -52,6 +52,10 @@ impl FrontDeskHandler {
         let bound = [format!("{list:?}"), request.hotel_id.to_string(), request.date.to_owned()];
         let bound = bound.each_ref().map(String::as_str);
         let page = Page::<(Date, DeskPosition)>::collect(&mut errors, request.page_size, request.page_token, &bound);
+        let is_of_a_list = |page: &Page<(Date, DeskPosition)>| {
+            page.after.as_ref().is_none_or(|(date, _)| parse_date(&format_date(*date)).is_ok())
+        };
+        errors.holds(page.as_ref().is_none_or(is_of_a_list), "page_token", "is not one of this list");
         let (hotel_id, page) = errors.complete(hotel_id.zip(page)).map_err(refuse)?;
         // A list that began today stays the list of that day.
         let date = match date.or(page.after.map(|(date, _)| date)) {

@@ -3,6 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 use staymesh_domain::Money;
 
+use super::require_no_arrival;
 use crate::{
     error::ReservationError,
     model::{Reservation, Status},
@@ -31,13 +32,16 @@ impl CancelQuote {
     /// The quote at `now` of `lines`, which are rooms of `booking`.
     ///
     /// # Errors
-    /// [`ReservationError::StayHasBegun`], [`ReservationError::IllegalTransition`] if it cannot be cancelled, and when an
+    /// [`ReservationError::StayHasBegun`], [`ReservationError::CheckedIn`], [`ReservationError::IllegalTransition`] if it cannot be cancelled, and when an
     /// amount is out of range.
     pub fn of(booking: &Reservation, lines: &[RoomLine], now: Timestamp) -> Result<Self, ReservationError> {
         match booking.status {
             Status::PendingPayment => Ok(Self::unpaid(booking, now)),
             Status::Paid if now >= booking.quote.terms.cancel_before => Err(ReservationError::StayHasBegun),
-            Status::Paid => Self::paid(booking, lines, now),
+            Status::Paid => {
+                require_no_arrival(booking)?;
+                Self::paid(booking, lines, now)
+            }
             from => Err(ReservationError::IllegalTransition { from, to: Status::Cancelled }),
         }
     }

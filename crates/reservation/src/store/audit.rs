@@ -32,11 +32,11 @@ pub(crate) const INVENTORY: ObjectType = ObjectType {
                ), '{}'), '{}')",
 };
 
-/// A block of a room, by `HOTEL_ID/OUT_OF_ORDER_ID`.
+/// A block of a room, by `HOTEL_ID/OUT_OF_ORDER_ID`. Its reason is free text, which may name a guest, and stays out.
 pub(crate) const OUT_OF_ORDER: ObjectType = ObjectType {
     name: "out_of_order",
     snapshot: "select to_jsonb(block) from (
-                   select room_id, room_type_id, from_date, until_date, end_date, kind, reason from out_of_order
+                   select room_id, room_type_id, from_date, until_date, end_date, kind from out_of_order
                    where hotel_id = split_part($1, '/', 1)::integer and out_of_order_id = split_part($1, '/', 2)::uuid
                ) block",
 };

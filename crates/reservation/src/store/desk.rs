@@ -114,7 +114,9 @@ macro_rules! rooms {
                  where hotel_id = $1 and status = 'pending_payment' and hold_expire_time > now()
                      and check_in between $2 - 90 and $2 and check_out >= $2
              )
-             select r.reservation_id, l.room_position::integer, coalesce(l.guest_name, r.guest_name) as guest_name, l.room_type_id,
+             select r.reservation_id, l.room_position::integer, coalesce(
+                 nullif(concat_ws(' ', l.guest ->> 'given_name', l.guest ->> 'family_name'), ''), l.guest_name, r.guest_name
+             ) as guest_name, l.room_type_id,
                  l.check_in, l.check_out, l.adults, l.child_ages, l.status, r.status as reservation_status,
                  r.payment_mode, r.currency,
                  case when r.status = 'pending_payment' and r.payment_mode = 'guest_pays' then l.total_minor else 0 end

@@ -140,6 +140,7 @@ impl Revising<'_> {
             return Err(self.outdated(*base));
         }
         require_changeable(&self.booking, self.order.now)?;
+        require_no_arrival(&self.booking, change)?;
         let new = NewChange {
             revision: next_revision(&self.booking)?,
             change,
@@ -171,6 +172,10 @@ impl Revising<'_> {
         if kept.is_empty() {
             return Ok(RevisionOutcome::CancelsAll);
         }
+        // All nights at once, in key order: a change that is given up locks some of them, the cancellation the others.
+        let held = self.booking.pending.iter().flat_map(|pending| pending.held.keys().copied());
+        let nights: BTreeSet<Night> = self.booking.nights().into_keys().chain(held).collect();
+        self.transaction.lock_nights(nights.into_iter()).await?;
         // The change that waits for its payment is based on rooms that are cancelled now.
         if let Some(revision) = self.booking.pending.as_ref().map(|pending| pending.revision) {
             self.give_up(revision).await?;
@@ -183,6 +188,7 @@ impl Revising<'_> {
         let penalty = Money::sum(self.booking.quote.currency(), penalties)?;
         let kept = kept.iter().map(|room| room.position).collect();
         let change = RoomsChange::new(&self.booking.placed(), kept, Vec::new(), penalty)?;
+        require_no_arrival(&self.booking, &change)?;
         let refund = Money::zero(penalty.currency()).checked_sub(change.balance)?;
         if expected_refund.is_some_and(|expected| expected != refund) {
             return Err(ReservationError::CancelTermsChanged { refund });
@@ -211,6 +217,7 @@ impl Revising<'_> {
     /// Holds what a change adds until it is paid.
     async fn hold(&mut self, new: NewChange<'_>, expires: Timestamp) -> Result<RevisionOutcome, ReservationError> {
         let after = new.change.applied_to(&self.booking.placed())?;
+        let expires = expires.min(sum(&after)?.quote.terms.cancel_before).min(self.booking.quote.terms.cancel_before);
         let held = growth(&self.delta(&after));
         self.take(&held, &after).await?;
         let new = NewChange { pending: Some((&held, expires)), ..new };
@@ -243,6 +250,12 @@ impl Revising<'_> {
             return Ok(RevisionOutcome::RefundPayment);
         }
         let after = pending.change.applied_to(&self.booking.placed())?;
+        // A late payment buys a stay only while it can still begin, and guests have arrived with what they had.
+        let ends = sum(&after)?.quote.terms.cancel_before.min(self.booking.quote.terms.cancel_before);
+        let arrived = require_no_arrival(&self.booking, &pending.change).is_err();
+        if payment.is_some() && (arrived || self.order.now >= ends) {
+            return Ok(RevisionOutcome::RefundPayment);
+        }
         self.take(&release(&self.delta(&after)), &after).await?;
         self.transaction.mark_change_applied(self.order.id, revision, payment_id).await?;
         self.write(revision, &pending.change, &after).await?;
@@ -370,6 +383,16 @@ pub(crate) fn require_changeable(booking: &Reservation, now: Timestamp) -> Resul
         return refused(NotChangeable::StayHasBegun);
     }
     if booking.pending.is_some() { Err(ReservationError::ChangePending) } else { Ok(()) }
+}
+
+/// Requires that a change touches no room whose guests have arrived.
+///
+/// # Errors
+/// [`ReservationError::CheckedIn`].
+pub(crate) fn require_no_arrival(booking: &Reservation, change: &RoomsChange) -> Result<(), ReservationError> {
+    let mut rooms = booking.placed_lines();
+    let touched = rooms.any(|(position, line)| line.status.has_arrived() && !change.kept.contains(&position));
+    if touched { Err(ReservationError::CheckedIn) } else { Ok(()) }
 }
 
 /// The commit step of a command.

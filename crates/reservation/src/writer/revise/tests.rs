@@ -17,6 +17,7 @@ use crate::{
     writer::{Created, apply, book_each},
 };
 
+mod arrivals;
 mod races;
 
 const HOTEL: i32 = 7;
