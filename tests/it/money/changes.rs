@@ -26,7 +26,7 @@ async fn set_price(world: &World<'_>, hotel: HotelFixture, day: i32, amount: &st
 }
 
 /// Quotes a change. Returns the quote, and the request that applies it.
-async fn quote(caller: &Rest, id: &str, change: Value) -> (Value, Value) {
+pub(super) async fn quote(caller: &Rest, id: &str, change: Value) -> (Value, Value) {
     let quote = caller.post_until_answered(&format!("/v1/reservations/{id}:quoteChange"), change).await;
     let request = json!({ "change_token": quote["change_token"], "request_id": Uuid::new_v4() });
     (quote, request)
@@ -41,7 +41,7 @@ async fn apply(caller: &Rest, id: &str, request: &Value) -> Value {
 }
 
 /// The payment of a pending change.
-async fn open_difference(guest: &Rest, id: &str, revision: i32) -> Value {
+pub(super) async fn open_difference(guest: &Rest, id: &str, revision: i32) -> Value {
     let wish = json!({ "reservation_id": id, "revision": revision });
     let payment = guest.post_until_answered("/v1/payments", wish.clone()).await;
     assert_eq!(guest.post_until_answered("/v1/payments", wish).await["payment_id"], payment["payment_id"]);
@@ -50,7 +50,7 @@ async fn open_difference(guest: &Rest, id: &str, revision: i32) -> Value {
 }
 
 /// Waits until no change of the reservation is pending, and returns the reservation.
-async fn await_decided(caller: &Rest, id: &str) -> Value {
+pub(super) async fn await_decided(caller: &Rest, id: &str) -> Value {
     eventually(&format!("the change of {id} is decided"), async || {
         let now = caller.get(&format!("/v1/reservations/{id}")).await.ok();
         now["pending_change"].is_null().then_some(now)
@@ -81,7 +81,7 @@ fn revision(reason: &str, total: &str, retained: &str) -> (String, String, Strin
 }
 
 /// The rooms reserved in each of the nights from `from` until `until`, in days from today.
-async fn taken(world: &World<'_>, hotel: HotelFixture, from: i32, until: i32) -> Vec<i64> {
+pub(super) async fn taken(world: &World<'_>, hotel: HotelFixture, from: i32, until: i32) -> Vec<i64> {
     let query = format!("inventory?from_date={}&until_date={}", in_days(from), in_days(until));
     let nights = world.admin.get(&hotel.path(&query)).await.ok();
     let nights = nights["nights"].as_array().expect("nights").iter();
@@ -89,7 +89,7 @@ async fn taken(world: &World<'_>, hotel: HotelFixture, from: i32, until: i32) ->
 }
 
 /// A sale of three nights from tomorrow, in the last 48 hours before arrival, at a hotel with 10 % taxes that keeps 30 %.
-async fn sale(world: &World<'_>, provider: &Provider) -> Sale {
+pub(super) async fn sale(world: &World<'_>, provider: &Provider) -> Sale {
     Sale::open_at(world, world.hotel_with_penalty(30).await, Stay::ahead(1, 3)).await.pay(world, provider).await
 }
 

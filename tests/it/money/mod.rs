@@ -1,5 +1,6 @@
 //! Payments, refunds and payouts through the edge (R15, R18, P3, P4): every scenario ends in one consistent state.
 
+mod cancelled_changes;
 mod changes;
 mod check;
 mod checkout_pages;
