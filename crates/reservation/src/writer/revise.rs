@@ -175,7 +175,7 @@ impl Revising<'_> {
         // All nights at once, in key order: a change that is given up locks some of them, the cancellation the others.
         let held = self.booking.pending.iter().flat_map(|pending| pending.held.keys().copied());
         let nights: BTreeSet<Night> = self.booking.nights().into_keys().chain(held).collect();
-        self.transaction.lock_nights(nights.into_iter()).await?;
+        self.transaction.lock_nights(nights).await?;
         // The change that waits for its payment is based on rooms that are cancelled now.
         if let Some(revision) = self.booking.pending.as_ref().map(|pending| pending.revision) {
             self.give_up(revision).await?;

@@ -237,7 +237,8 @@ async fn block_and_its_end_are_audited_once_and_change_the_etag_of_the_inventory
             .await
             .expect("rows");
     let [(kind, None, Some(created)), (_, Some(_), Some(ended))] = records.as_slice() else { panic!("{records:?}") };
-    assert_eq!((kind.as_str(), &created["room_id"], &created["reason"]), ("out_of_order", &201.into(), &"leak".into()));
+    assert_eq!((kind.as_str(), &created["room_id"]), ("out_of_order", &201.into()));
+    assert!(!created.to_string().contains("leak"), "free text may name a guest: {created}");
     assert_eq!(ended["end_date"], serde_json::json!(world.nights(2, 3).check_in().to_string()));
 }
 
