@@ -77,7 +77,8 @@ async fn reservation_id_with_any_field_altered_is_refused() {
         ("primary_guest.email", (json!("another@staymesh.example"), "RESERVATION_ID_REUSED")),
         ("payment_mode", (json!("PAYMENT_MODE_PARTNER_COLLECTS"), "RESERVATION_ID_REUSED")),
         ("client_reference", (json!("X-18"), "RESERVATION_ID_REUSED")),
-        ("hold_minutes", (json!(20), "RESERVATION_ID_REUSED")),
+        // This partner has no agreement on long holds.
+        ("hold_minutes", (json!(20), "ACCESS_DENIED")),
         ("room_guests", (json!([{ "family_name": "Another" }]), "RESERVATION_ID_REUSED")),
     ]);
     let pool = DescriptorPool::decode(staymesh_api::DESCRIPTOR_SET).expect("the contract");
