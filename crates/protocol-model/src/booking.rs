@@ -69,7 +69,7 @@ pub(crate) const fn rooms_left(state: &State) -> i32 {
     ROOMS - state.rooms.0 - state.rooms.1
 }
 
-/// The command of a payment that is confirmed: once nobody can check in any more, it is refused.
+/// The command of a payment that is confirmed; after the end of check-in it is refused.
 pub(crate) fn confirm(state: &State, payment_id: PaymentId) -> Result<Command> {
     let amount = euros(TOTAL)?;
     Ok(if state.moment >= Moment::Arrived {

@@ -19,7 +19,7 @@ pub(crate) enum Moment {
     Expired,
     /// Cancellation has a penalty.
     Penalized,
-    /// The day of arrival is over: nobody can check in, and a no-show can be reported.
+    /// Check-in has ended, and a no-show can be reported.
     Arrived,
     /// A no-show can no longer be reported.
     Over,

@@ -1,5 +1,5 @@
-//! The payment service: its transactions on the orders of the booking. Amounts, statuses and what is told to whom are
-//! the decisions of [`staymesh_payment::model`].
+//! The payment service: its transactions on the orders of the booking. Amounts, statuses and messages are the
+//! decisions of [`staymesh_payment::model`].
 
 use std::collections::VecDeque;
 

@@ -116,7 +116,7 @@ pub(crate) enum Call {
 }
 
 impl State {
-    /// Whether nothing is on its way, and both sides wait for nobody.
+    /// Whether no message is in flight, and neither service waits for another step.
     pub(crate) fn is_quiet(&self) -> bool {
         let open = |page: &Page| page.shown && matches!(page.status, CheckoutStatus::Open | CheckoutStatus::InReview);
         let busy = |order: &Order| {

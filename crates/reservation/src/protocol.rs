@@ -29,7 +29,7 @@ pub struct Step {
     pub settlement: Option<Settlement>,
 }
 
-/// What the payment service is told of a reservation that ended.
+/// The message to the payment service about a reservation that ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Settlement {
     /// What it gives back in all.

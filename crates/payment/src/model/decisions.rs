@@ -5,7 +5,7 @@ use staymesh_domain::{Money, MoneyError};
 
 use super::{Payment, RefundReason, RefundRequest, Standing, Status, kept_back, newest_first};
 
-/// What the reservation service is told about a payment.
+/// A message to the reservation service about a payment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Notice {
     /// It has been paid.
@@ -17,8 +17,8 @@ pub enum Notice {
 }
 
 impl Status {
-    /// What the reservation service is told when the provider's report brings a payment into this status. An expired
-    /// payment is not reported: the reservation's hold expires by itself.
+    /// The message to the reservation service when the provider's report brings a payment into this status. An expired
+    /// payment has none: the reservation's hold expires by itself.
     pub const fn notice(self) -> Option<Notice> {
         match self {
             Self::Paid => Some(Notice::Paid),

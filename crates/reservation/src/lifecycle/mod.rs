@@ -12,6 +12,7 @@
 
 mod after;
 mod cancel_quote;
+mod changeable;
 mod hold;
 mod transitions;
 
@@ -25,6 +26,7 @@ use crate::{
 };
 
 pub use cancel_quote::CancelQuote;
+pub(crate) use changeable::{require_changeable, require_rooms_not_arrived};
 pub(crate) use hold::require_payable;
 pub use transitions::{Condition, TRANSITIONS, Transition};
 

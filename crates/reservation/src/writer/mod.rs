@@ -32,7 +32,7 @@ pub(crate) use change_plan::{ChangePlan, cancelled_event};
 pub use outcome::{Created, booked};
 pub use queue::Writer;
 pub use revise::{Revised, RevisionOrder};
-pub(crate) use revise::{RevisionCommand, RevisionOutcome, require_changeable, require_no_arrival, revise};
+pub(crate) use revise::{RevisionCommand, RevisionOutcome, revise};
 
 #[cfg(test)]
 mod tests;

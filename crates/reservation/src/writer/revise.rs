@@ -17,9 +17,10 @@ use staymesh_store::{
 use uuid::Uuid;
 
 use crate::{
-    error::{NotChangeable, ReservationError},
+    error::ReservationError,
     events::{CHANGE_APPLIED, CHANGE_DROPPED, CHANGE_SOLD_BY_PARTNER, ChangeSettled, ChangeSoldByPartner, Terms},
     fault_points,
+    lifecycle::{require_changeable, require_rooms_not_arrived},
     model::{PaymentMode, PendingChange, Reservation, Status},
     night::{Night, date_of},
     room_line::{RoomLine, RoomLinesSum, Shortage, short_room, shortage},
@@ -140,7 +141,7 @@ impl Revising<'_> {
             return Err(self.outdated(*base));
         }
         require_changeable(&self.booking, self.order.now)?;
-        require_no_arrival(&self.booking, change)?;
+        require_rooms_not_arrived(&self.booking, change)?;
         let new = NewChange {
             revision: next_revision(&self.booking)?,
             change,
@@ -188,7 +189,7 @@ impl Revising<'_> {
         let penalty = Money::sum(self.booking.quote.currency(), penalties)?;
         let kept = kept.iter().map(|room| room.position).collect();
         let change = RoomsChange::new(&self.booking.placed(), kept, Vec::new(), penalty)?;
-        require_no_arrival(&self.booking, &change)?;
+        require_rooms_not_arrived(&self.booking, &change)?;
         let refund = Money::zero(penalty.currency()).checked_sub(change.balance)?;
         if expected_refund.is_some_and(|expected| expected != refund) {
             return Err(ReservationError::CancelTermsChanged { refund });
@@ -252,7 +253,7 @@ impl Revising<'_> {
         let after = pending.change.applied_to(&self.booking.placed())?;
         // A late payment buys a stay only while it can still begin, and guests have arrived with what they had.
         let ends = sum(&after)?.quote.terms.cancel_before.min(self.booking.quote.terms.cancel_before);
-        let arrived = require_no_arrival(&self.booking, &pending.change).is_err();
+        let arrived = require_rooms_not_arrived(&self.booking, &pending.change).is_err();
         if payment.is_some() && (arrived || self.order.now >= ends) {
             return Ok(RevisionOutcome::RefundPayment);
         }
@@ -366,33 +367,6 @@ impl Revising<'_> {
         }
         Ok(Revised { reservation: self.booking, outcome })
     }
-}
-
-/// Requires that what was agreed about a reservation may change at `now`.
-///
-/// # Errors
-/// [`ReservationError::NotChangeable`] and [`ReservationError::ChangePending`].
-pub(crate) fn require_changeable(booking: &Reservation, now: Timestamp) -> Result<(), ReservationError> {
-    let refused = |why| Err(ReservationError::NotChangeable(why));
-    match booking.status {
-        Status::PendingPayment => return refused(NotChangeable::Unpaid),
-        Status::Paid => {}
-        Status::Cancelled | Status::Refunded | Status::Rejected => return refused(NotChangeable::Ended),
-    }
-    if now >= booking.quote.terms.cancel_before {
-        return refused(NotChangeable::StayHasBegun);
-    }
-    if booking.pending.is_some() { Err(ReservationError::ChangePending) } else { Ok(()) }
-}
-
-/// Requires that a change touches no room whose guests have arrived.
-///
-/// # Errors
-/// [`ReservationError::CheckedIn`].
-pub(crate) fn require_no_arrival(booking: &Reservation, change: &RoomsChange) -> Result<(), ReservationError> {
-    let mut rooms = booking.placed_lines();
-    let touched = rooms.any(|(position, line)| line.status.has_arrived() && !change.kept.contains(&position));
-    if touched { Err(ReservationError::CheckedIn) } else { Ok(()) }
 }
 
 /// The commit step of a command.

@@ -84,7 +84,7 @@ async fn create(service: &Payments<MockPsp>, id: ReservationId, revision: i32) -
 }
 
 /// The refunds of a payment in cents, by their reasons.
-async fn refunds_of(pool: &PgPool, payment: &Payment) -> Vec<(RefundReason, i64)> {
+pub(super) async fn refunds_of(pool: &PgPool, payment: &Payment) -> Vec<(RefundReason, i64)> {
     let made = refunds::of_payments(pool, &[payment.payment_id]).await.unwrap();
     made.into_iter().map(|refund| (refund.reason, refund.amount.minor())).collect()
 }

@@ -7,6 +7,7 @@ pub(crate) mod changes;
 mod create;
 mod destinations;
 mod guards;
+mod late_changes;
 mod ledger;
 mod partner;
 mod partner_credit;

@@ -10,6 +10,7 @@ use super::{ChangeRequest, targets::Targets};
 use crate::{
     clients::HotelInfo,
     error::ReservationError,
+    lifecycle::{require_changeable, require_rooms_not_arrived},
     model::Reservation,
     night::{Night, NightSale, date_of, day_of},
     offer_token::{MAX_TOKEN, change::QuotedChange},
@@ -19,7 +20,6 @@ use crate::{
     rooms_change::{BookedRoom, PlacedRoom, Reprice, RoomsChange, TodayPrices, delta, growth, kept_nights},
     service::{BookingService, offers::require_bookable, parties::require_parties_fit},
     store::NightLeft,
-    writer::{require_changeable, require_no_arrival},
 };
 
 /// A quoted change with its signed token.
@@ -55,7 +55,7 @@ impl BookingService {
         let targets = Targets::of(&booking, request).map_err(Problem::from)?;
         let prices = self.today(&booking, &targets, now).await?;
         let change = priced(&booking, targets, &prices, request.reprice, now)?;
-        require_no_arrival(&booking, &change)?;
+        require_rooms_not_arrived(&booking, &change)?;
         let after = change.applied_to(&booking.placed())?;
         let lines: Vec<RoomLine> = after.iter().map(|room| room.line.clone()).collect();
         // Rooms with prices in two currencies are refused before they are signed.

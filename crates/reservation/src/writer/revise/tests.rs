@@ -8,6 +8,7 @@ use super::*;
 use crate::{
     calendar::today,
     check,
+    error::NotChangeable,
     expiry::drop_expired,
     lifecycle::Command,
     model::NewReservation,

@@ -1,0 +1,54 @@
+//! Payments of changes that were given up, and orders that ended without money, beside those that pay.
+
+use super::{
+    changes::{applied, assert_clean, dropped, page, paid, refunds_of, settling},
+    relay::{quiet, start},
+};
+use crate::{
+    clients::reservations::MockReservationClient,
+    model::{RefundReason, Status},
+    testing::{MockPsp, database, eur, gives_back, now, receive_event, reservation_id},
+};
+
+/// A charge that comes after its change was given up will be refunded in full, so a later change takes nothing from it.
+#[tokio::test]
+async fn change_gives_back_from_what_pays_and_not_from_the_charge_of_a_dropped_change() {
+    let database = database().await;
+    let (pool, id) = (database.pool(), reservation_id());
+    let first = paid(pool, id, 1, 35_200).await;
+    sqlx::query("update outbox set delivered_at = now()").execute(pool).await.unwrap();
+    let change = page(pool, id, 2, 16_500).await;
+    let service = settling(pool);
+    service.settle_change(id, &dropped(2)).await.unwrap();
+    receive_event(pool, &change, "checkout.paid").await;
+    assert_eq!(now(pool, change.payment_id).await.status, Status::Paid);
+    service.settle_change(id, &applied(3, 5_000)).await.unwrap();
+    assert_eq!(refunds_of(pool, &first).await, [(RefundReason::Change { revision: 3 }, 5_000)]);
+
+    let mut reservations = MockReservationClient::new();
+    reservations.expect_confirm_payment().times(1).returning(|_, _, _, revision| Ok(revision == 2));
+    let mut psp = MockPsp::new();
+    psp.expect_refund().returning(|order| Box::pin(async move { Ok(format!("re_{}", order.refund_id)) }));
+    let _relay = start(pool, reservations, psp);
+    assert_eq!(quiet(pool).await, Vec::<String>::new());
+    assert_eq!(now(pool, change.payment_id).await.refunded, eur(16_500), "all of the charge");
+    assert_eq!(now(pool, first.payment_id).await.refunded, eur(5_000), "and what the change gave back");
+    assert_clean(pool).await;
+}
+
+#[tokio::test]
+async fn hundred_orders_that_ended_without_money_do_not_hide_the_paid_ones() {
+    let database = database().await;
+    let (pool, id) = (database.pool(), reservation_id());
+    let first = paid(pool, id, 1, 35_200).await;
+    for revision in 2..=101 {
+        let expired = page(pool, id, revision, 16_500).await;
+        receive_event(pool, &expired, "checkout.expired").await;
+    }
+    let last = paid(pool, id, 102, 16_500).await;
+    settling(pool).settle_cancellation(id, gives_back(51_700)).await.unwrap();
+    for payment in [first, last] {
+        assert_eq!(now(pool, payment.payment_id).await.refund_requested, payment.amount);
+    }
+    assert_clean(pool).await;
+}
