@@ -7,8 +7,8 @@ use staymesh_domain::{
 };
 use staymesh_mesh::Problem;
 use staymesh_reservation::{
-    Cancelled, ChangeSettled, ChangeSoldByPartner, HotelClient, HotelInfo, PaymentClient, RateClient, RoomTypeDemand,
-    RoomTypeInfo, RoomTypePrice, SoldByPartner,
+    Cancelled, ChangeSettled, ChangeSoldByPartner, HotelClient, HotelInfo, PaymentClient, RateClient, RoomInfo,
+    RoomTypeDemand, RoomTypeInfo, RoomTypePrice, SoldByPartner,
     quote::{Night, Quote},
 };
 use tonic::Status;
@@ -32,6 +32,14 @@ impl HotelClient for StubClients {
 
     async fn room_type_of(&self, _: HotelId, _: RoomId) -> Result<RoomTypeId, Problem> {
         RoomTypeId::try_from(1).map_err(|error| Problem::internal(&error))
+    }
+
+    async fn room(&self, _: HotelId, room_id: RoomId) -> Result<RoomInfo, Problem> {
+        Err(Problem::internal(&format!("room {room_id} is not requested")))
+    }
+
+    async fn rooms(&self, _: HotelId) -> Result<Vec<RoomInfo>, Problem> {
+        Ok(vec![])
     }
 
     async fn hotel(&self, hotel_id: HotelId) -> Result<HotelInfo, Problem> {

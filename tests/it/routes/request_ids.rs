@@ -157,6 +157,7 @@ async fn cases(world: &World<'_>) -> BTreeMap<&'static str, Case> {
             ),
         ),
         ("CreateOutOfOrder", out_of_order_case(world, hotel, other).await),
+        ("CreateReservationNote", note_case(world, hotel).await),
     ])
 }
 
@@ -175,7 +176,18 @@ async fn out_of_order_case(world: &World<'_>, hotel: HotelFixture, other: HotelF
             ("out_of_order.until_date", json!(in_days(43))),
             ("out_of_order.kind", json!("OUT_OF_ORDER_KIND_OUT_OF_SERVICE")),
             ("out_of_order.reason", json!("paint")),
+            ("force", json!(true)),
         ],
+    )
+}
+
+async fn note_case(world: &World<'_>, hotel: HotelFixture) -> Case {
+    let guest = world.guest().await;
+    let (first, second) =
+        (world.book(&guest, hotel, &Stay::ahead(30, 1)).await, world.book(&guest, hotel, &Stay::ahead(30, 1)).await);
+    Case::new(
+        json!({ "reservation_id": first["reservation_id"], "content": "Arrives late" }),
+        [("reservation_id", second["reservation_id"].clone()), ("content", json!("Arrives early"))],
     )
 }
 

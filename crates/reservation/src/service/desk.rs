@@ -1,15 +1,16 @@
-//! The front desk: arrivals and departures.
+//! The front desk: arrivals and departures, notes, and reservations that are found.
 
 use jiff::{Timestamp, civil::Date};
 use staymesh_domain::{HotelId, ReservationId};
 use staymesh_mesh::Caller;
+use uuid::Uuid;
 
 use super::BookingService;
 use crate::{
     error::ReservationError,
     model::Reservation,
     room_step::{RoomStep, changed_rooms},
-    store::{DeskList, DeskPosition, DeskRoom, Store},
+    store::{DeskList, DeskPosition, DeskRoom, FindFilter, ListPosition, Note, NotePosition, Store},
 };
 
 impl BookingService {
@@ -58,6 +59,52 @@ impl BookingService {
     }
 }
 
+impl BookingService {
+    /// Up to `limit` reservations of a hotel that are found, after a position, the latest created first.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub(crate) async fn find_reservations(
+        &self,
+        hotel_id: HotelId,
+        filter: &FindFilter,
+        after: Option<ListPosition>,
+        limit: i64,
+    ) -> Result<Vec<Reservation>, ReservationError> {
+        self.store.find_reservations(hotel_id, filter, after, limit).await
+    }
+
+    /// Adds a note to a reservation. Idempotent by its id.
+    ///
+    /// # Errors
+    /// [`ReservationError::NotFound`], also for staff of other hotels, and [`ReservationError::RequestIdReused`].
+    pub(crate) async fn add_note(
+        &self,
+        caller: &Caller,
+        id: ReservationId,
+        note_id: Uuid,
+        content: &str,
+    ) -> Result<Note, ReservationError> {
+        self.get(caller, id).await?;
+        self.store.add_note(id, note_id, content, &caller.subject).await
+    }
+
+    /// Up to `limit` notes of a reservation after a position, the newest first.
+    ///
+    /// # Errors
+    /// [`ReservationError::NotFound`], also for staff of other hotels.
+    pub(crate) async fn notes(
+        &self,
+        caller: &Caller,
+        id: ReservationId,
+        after: Option<NotePosition>,
+        limit: i64,
+    ) -> Result<Vec<Note>, ReservationError> {
+        self.get(caller, id).await?;
+        self.store.notes(id, after, limit).await
+    }
+}
+
 /// Checks rooms in or out on date `today` of the hotel, in one transaction. The lock of the reservation orders it with
 /// cancellations and no-shows. Yields the number of rooms that changed.
 ///
@@ -81,6 +128,12 @@ pub(crate) async fn step_rooms(
     }
     let (_, status) = step.statuses();
     transaction.set_room_status(&booking, &changed, status, today, actor).await?;
+    if step == RoomStep::CheckOut {
+        // The nights that guests who leave early do not stay.
+        for position in &changed {
+            transaction.free_room(id, *position, today).await?;
+        }
+    }
     transaction.commit().await?;
     Ok(changed.len())
 }
