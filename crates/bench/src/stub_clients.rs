@@ -43,7 +43,8 @@ impl HotelClient for StubClients {
     }
 
     async fn hotel(&self, hotel_id: HotelId) -> Result<HotelInfo, Problem> {
-        Ok(HotelInfo { time: self.hotel_time(hotel_id).await?, child_rules: ChildRules::default() })
+        let time = self.hotel_time(hotel_id).await?;
+        Ok(HotelInfo { time, child_rules: ChildRules::default(), room_required_at_check_in: false })
     }
 
     async fn hotel_time(&self, _: HotelId) -> Result<HotelTime, Problem> {

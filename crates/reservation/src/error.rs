@@ -124,6 +124,12 @@ pub enum ReservationError {
         /// The room.
         room_id: RoomId,
     },
+    /// The hotel checks in only guests who have a room of the hotel, and these have none for the night.
+    #[error("room {position} has no room of the hotel for the night, which this hotel requires at check-in")]
+    RoomNotAssigned {
+        /// The position of the room in the reservation, from 1.
+        position: i32,
+    },
     /// Guests cannot use the room of the hotel in one of the nights.
     #[error("the room is out of order or out of service in one of the nights")]
     RoomOutOfOrder {
@@ -270,6 +276,7 @@ impl From<ReservationError> for Problem {
                 .with("position", position)
                 .with("from", from.contract_name())
                 .with("to", to.contract_name()),
+            E::RoomNotAssigned { position } => Self::new(Reason::RoomNotAssigned, text).with("position", position),
             E::RoomAssigned { room_id } => Self::new(Reason::RoomAssigned, text).with("room_id", room_id),
             E::RoomOutOfOrder { room_id } => Self::new(Reason::RoomOutOfOrder, text).with("room_id", room_id),
             E::RoomOfOtherType { room_id, room_type_id } => {

@@ -86,6 +86,8 @@ pub struct HotelInfo {
     pub time: HotelTime,
     /// Its rules for children.
     pub child_rules: ChildRules,
+    /// Whether guests are checked in only after they have a room with a door.
+    pub room_required_at_check_in: bool,
 }
 
 /// The rules of a hotel for children.
@@ -243,7 +245,8 @@ impl HotelClient for GrpcHotelClient {
 
     async fn hotel(&self, hotel_id: HotelId) -> Result<HotelInfo, Problem> {
         let hotel = self.get_hotel(hotel_id).await?;
-        Ok(HotelInfo { time: hotel_time(&hotel)?, child_rules: child_rules(hotel)? })
+        let room_required_at_check_in = hotel.room_required_at_check_in;
+        Ok(HotelInfo { time: hotel_time(&hotel)?, room_required_at_check_in, child_rules: child_rules(hotel)? })
     }
 
     async fn hotel_time(&self, hotel_id: HotelId) -> Result<HotelTime, Problem> {

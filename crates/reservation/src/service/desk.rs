@@ -50,8 +50,9 @@ impl BookingService {
         now: Timestamp,
     ) -> Result<Reservation, ReservationError> {
         self.get(caller, id).await?;
-        let today = self.hotel_today(id.hotel_id(), now).await?;
-        let changed = step_rooms(&self.store, id, step, positions, today, &caller.subject).await?;
+        let hotel = self.hotels.hotel(id.hotel_id()).await?;
+        let (today, needs_room) = (hotel.time.today(now)?, hotel.room_required_at_check_in);
+        let changed = step_rooms(&self.store, id, (step, positions), today, &caller.subject, needs_room).await?;
         if changed > 0 {
             tracing::info!(reservation_id = %id, step = ?step, rooms = changed, by = caller.subject, "rooms changed at the desk");
         }
@@ -109,14 +110,15 @@ impl BookingService {
 /// cancellations and no-shows. Yields the number of rooms that changed.
 ///
 /// # Errors
-/// As [`changed_rooms`], and when the database fails.
+/// As [`changed_rooms`], [`ReservationError::RoomNotAssigned`] at check-in if each needs a room of the hotel for the night, and
+/// when the database fails.
 pub(crate) async fn step_rooms(
     store: &Store,
     id: ReservationId,
-    step: RoomStep,
-    positions: &[i32],
+    (step, positions): (RoomStep, &[i32]),
     today: Date,
     actor: &str,
+    needs_room: bool,
 ) -> Result<usize, ReservationError> {
     let mut transaction = store.begin().await?;
     let mut locked = transaction.lock_reservations(std::iter::once(id)).await?;
@@ -125,6 +127,15 @@ pub(crate) async fn step_rooms(
     let changed = changed_rooms(&booking, step, positions, today, &arrivals)?;
     if changed.is_empty() {
         return Ok(0);
+    }
+    if step == RoomStep::CheckIn && needs_room {
+        let has = transaction.assignments(id).await?;
+        let has_room = |position: i32| {
+            has.iter().any(|room| room.position == position && room.from <= today && today < room.until)
+        };
+        if let Some(position) = changed.iter().copied().find(|position| !has_room(*position)) {
+            return Err(ReservationError::RoomNotAssigned { position });
+        }
     }
     let (_, status) = step.statuses();
     transaction.set_room_status(&booking, &changed, status, today, actor).await?;

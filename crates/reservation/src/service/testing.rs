@@ -35,7 +35,8 @@ pub(super) fn price(room_type_id: RoomTypeId, minor: i64) -> RoomTypePrice {
 
 /// A hotel in this zone, with days that end at midnight.
 pub(crate) fn hotel_info(zone: &str, child_rules: ChildRules) -> HotelInfo {
-    HotelInfo { time: HotelTime::parse(zone, "15:00", "00:00").expect("a calendar"), child_rules }
+    let time = HotelTime::parse(zone, "15:00", "00:00").expect("a calendar");
+    HotelInfo { time, child_rules, room_required_at_check_in: false }
 }
 
 /// A client of the hotel service whose hotel is in this zone and has no rules for children.

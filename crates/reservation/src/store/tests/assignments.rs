@@ -149,7 +149,7 @@ async fn ended_reservation_frees_its_room_at_once_and_guests_in_house_move() {
     assert_eq!((world.assigned(cancelled.id).await, world.assigned(absent.id).await), (vec![], vec![]));
 
     assign(&staying, 1, 0).await.expect("free again");
-    step_rooms(&world.store, staying.id, RoomStep::CheckIn, &[], world.day(0), "staff").await.expect("in");
+    step_rooms(&world.store, staying.id, (RoomStep::CheckIn, &[]), world.day(0), "staff", false).await.expect("in");
     assign(&staying, 2, 2).await.expect("a move");
     assert_eq!(world.assigned(staying.id).await, [("9".to_owned(), 0, 2), ("10".to_owned(), 2, 4)]);
     let next = world.sold(2, 4, 1).await;

@@ -24,7 +24,7 @@ impl World {
     }
 
     async fn step(&self, id: ReservationId, step: RoomStep, day: i32) -> Result<usize, ReservationError> {
-        step_rooms(&self.store, id, step, &[], self.day(day), "staff").await
+        step_rooms(&self.store, id, (step, &[]), self.day(day), "staff", false).await
     }
 
     /// The ids in a list of a date, read two rooms at a time.

@@ -47,7 +47,7 @@ impl World {
     }
 
     async fn step_at_desk(&self, id: ReservationId, step: RoomStep, day: i32) {
-        step_rooms(&self.store, id, step, &[], self.day(day), "staff").await.expect("a step");
+        step_rooms(&self.store, id, (step, &[]), self.day(day), "staff", false).await.expect("a step");
     }
 }
 
@@ -230,4 +230,18 @@ async fn cancellations_changes_blocks_and_assignments_that_race_leave_no_room_wi
     let by_auto = world.desk().auto_assign(world.hotel, world.day(4)).await.expect("assigned");
     assert!(by_auto.assigned.iter().all(|room| room.room_id < room_id(4)));
     world.is_clean().await;
+}
+
+/// PARTNER-SPEC 10, rule 6.
+#[tokio::test]
+async fn hotel_that_requires_a_room_checks_in_only_guests_who_have_one_for_the_night() {
+    let world = World::with_rooms(50).await;
+    let guest = world.sold(0, 2, 1).await;
+    let check_in =
+        async || step_rooms(&world.store, guest.id, (RoomStep::CheckIn, &[]), world.day(0), "staff", true).await;
+    let refused = check_in().await.expect_err("no room");
+    assert!(matches!(refused, ReservationError::RoomNotAssigned { position: 1 }), "{refused:?}");
+    world.assign(&guest, 1, None, 0).await.expect("free");
+    assert_eq!(check_in().await.expect("in"), 1);
+    assert_eq!(check_in().await.expect("a repeat"), 0);
 }
