@@ -157,6 +157,15 @@ impl Serialize for Quote {
     }
 }
 
+/// The price as the release before reads it: two numbers instead of terms.
+pub(crate) struct ForReleaseBefore<'a>(pub(crate) &'a Quote);
+
+impl Serialize for ForReleaseBefore<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        QuoteRecord { cancellation: None, ..QuoteRecord::try_from(self.0).map_err(S::Error::custom)? }.serialize(serializer)
+    }
+}
+
 /// The stay that the nights are of.
 pub(super) fn stay(nights: &[Night]) -> Result<StayDates, QuoteError> {
     let (first, last) = nights.first().zip(nights.last()).ok_or(QuoteError::Nights)?;

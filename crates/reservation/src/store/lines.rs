@@ -118,7 +118,7 @@ impl TryFrom<LineRecord> for RoomLine {
 }
 
 /// The document of a revision: all that was agreed, without personal data, because revisions are never erased. It is
-/// persisted; a field may be added, never renamed.
+/// persisted; a field may be added, never renamed. The database's function `first_revision` makes it of lines.
 #[derive(Serialize)]
 pub(super) struct Document<'a> {
     payment_mode: &'static str,
@@ -137,10 +137,6 @@ struct DocumentRoom<'a> {
 }
 
 impl<'a> Document<'a> {
-    pub(super) fn of(order: &'a NewReservation, prices: &'a WrittenPrices) -> Self {
-        Self::new(order.payment_mode, order.lines.iter().zip(prices.of_rooms.iter().map(AsRef::as_ref)))
-    }
-
     /// The document of these rooms, each with its price as JSON.
     pub(super) fn new(mode: PaymentMode, rooms: impl Iterator<Item = (&'a RoomLine, &'a RawValue)>) -> Self {
         let room = |(line, price): (&'a RoomLine, &'a RawValue)| DocumentRoom {

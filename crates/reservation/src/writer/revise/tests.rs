@@ -308,3 +308,31 @@ async fn reservation_that_is_unpaid_or_ended_or_begun_is_not_changed() {
     let ended = replace(&paid, vec![placed(1, line(1, 2, 20_000, 30))], 0);
     assert_eq!(refused(run(&world.store, paid.id, ended).await), NotChangeable::Ended);
 }
+
+/// It has a row only since the first change, see migration 0072.
+#[tokio::test]
+async fn first_revision_reads_the_same_before_and_after_the_first_change() {
+    let world = hotel(5).await;
+    let booking = paid(&world, vec![line(0, 2, 20_000, 30), line(1, 2, 10_000, 30), line(2, 3, 30_000, 30)]).await;
+    let kept = "select count(*) from reservation_revision";
+    assert_eq!(world.count(kept).await, 0);
+    let before = world.store.revisions(booking.id, 0, 10).await.expect("revisions");
+    let [first] = before.as_slice() else { panic!("{before:?}") };
+    assert_eq!((&first.lines, first.total, first.retained), (&booking.lines, booking.first_total, euros(0)));
+    let created = (first.revision, first.create_time, first.actor.as_str(), first.reason.as_str());
+    assert_eq!(created, (1, booking.create_time, booking.owner.as_str(), "created"));
+
+    // The second room moves, the third is dropped, and a fourth is added.
+    let rooms = vec![placed(2, line(3, 2, 10_000, 30)), placed(4, line(0, 1, 5_000, 30))];
+    let change = RoomsChange::new(&booking.placed(), vec![1], rooms, euros(0)).expect("a change");
+    let expire_time = Timestamp::now() + SignedDuration::from_mins(15);
+    let (request_id, content_hash) = (Uuid::new_v4(), [1; 32]);
+    let change = RevisionCommand::Apply { change, base: 1, request_id, content_hash, expire_time };
+    run(&world.store, booking.id, change).await.expect("changed");
+    assert_eq!(world.count(kept).await, 2);
+    let after = world.store.revisions(booking.id, 0, 10).await.expect("revisions");
+    assert_eq!(after.iter().map(|revision| revision.lines.len()).collect::<Vec<_>>(), [3, 3]);
+    assert_eq!(format!("{:?}", after[0]), format!("{first:?}"));
+    assert_eq!(world.store.revisions(booking.id, 1, 10).await.expect("revisions").len(), 1);
+    assert_clean(&world).await;
+}
