@@ -1,5 +1,5 @@
-//! The persisted JSON form of a [`Quote`], in offer tokens and in `reservation.price`: one currency code (ISO 4217), amounts
-//! in its minor units, and instants. It must not change.
+//! The persisted JSON form of a [`Quote`], in offer tokens and prices of rooms: one currency code (ISO 4217), amounts in its
+//! minor units, and instants. It must not change. `reservation.price` has it without terms, see [`ForReleaseBefore`].
 
 use jiff::{Timestamp, civil::Date};
 use serde::{Deserialize, Serialize, Serializer, ser::Error};
