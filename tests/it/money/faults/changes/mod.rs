@@ -11,7 +11,9 @@ use staymesh_payment::fault_points as payment;
 use staymesh_reservation::fault_points as reservation;
 
 use super::{
-    assert_clean, restart, restart_after_death,
+    assert_clean,
+    outcome::await_outboxes,
+    restart, restart_after_death,
     shop::{Shop, settings},
 };
 use crate::support::{PrivateMesh, operate};
@@ -99,6 +101,7 @@ async fn die_at(shop: &Shop<'_>, Case { service, scenario, .. }: Case, point: &s
         operate(shop.mesh(), |local| restart(local, "payment", own));
     }
     let booked = scenario.book(shop).await;
+    await_outboxes(shop).await;
     let faulty = [own, &[("STAYMESH_FAULT", point)]].concat();
     operate(shop.mesh(), |local| restart(local, service, &faulty));
     let changes = async {

@@ -84,7 +84,7 @@ impl Scenario {
                 "change.told",
                 "change.settled",
             ],
-            Self::Shorter => &["change.applied", "change.told", "change.settled", "refund.reservation_told"],
+            Self::Shorter => &["change.applied", "change.told", "change.settled"],
             Self::Declined => {
                 &["change.held", "pay_in.failure_told", "change.dropped", "change.told", "change.settled"]
             }
