@@ -33,6 +33,7 @@ mod several_rooms;
 mod stays;
 mod stop_sell;
 mod texts;
+mod walk_ins;
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;

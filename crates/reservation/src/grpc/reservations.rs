@@ -5,7 +5,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use staymesh_api::reservation::v1::{self as proto, reservation_service_server::ReservationService};
 use staymesh_domain::{FieldErrors, ReservationId, format_date};
-use staymesh_mesh::{Caller, proto_types};
+use staymesh_mesh::{Caller, Problem, Reason, auth::Role, proto_types};
 use tonic::{Request, Response, Status};
 
 use super::{
@@ -111,17 +111,7 @@ impl ReservationService for ReservationHandler {
         let (stay, page) = errors.complete(stay.zip(page)).map_err(refuse)?;
         let Offers { lines, unsuitable, children_priced_as_adults } = self.0.offers(&stay, now).await?;
         let (lines, next_page_token) = page_of(&page, lines);
-        let offers = lines
-            .into_iter()
-            .map(|line| proto::Offer {
-                room_type_id: line.room_type.room_type_id.get(),
-                price: Some(response::price(line.room_type.room_type_id, line.quote)),
-                display_name: line.room_type.display_name,
-                max_occupancy: line.room_type.occupancy.max_occupancy,
-                rooms_left: line.rooms_left,
-                children_priced_as_adults,
-            })
-            .collect();
+        let offers = lines.into_iter().map(|line| response::offer(line, children_priced_as_adults)).collect();
         let unsuitable = unsuitable.into_iter().map(response::unsuitable).collect();
         Ok(Response::new(proto::ListOffersResponse { offers, next_page_token, unsuitable }))
     }
@@ -132,11 +122,14 @@ impl ReservationService for ReservationHandler {
     ) -> Result<Response<proto::PrepareReservationResponse>, Status> {
         let caller = Caller::required(&request)?;
         let message = request.into_inner();
+        if matches!(caller.role, Role::Staff | Role::Admin) {
+            caller.require_hotel_field(message.hotel_id)?;
+        }
         let mut errors = FieldErrors::default();
         let now = Timestamp::now();
         let rooms = rooms_request::rooms_request(&mut errors, &message, caller.role, now);
         let rooms = errors.complete(rooms).map_err(refuse)?;
-        let form = self.0.prepare(caller.subject, rooms, now).await?;
+        let form = self.0.prepare(&caller, rooms, now).await?;
         let expires = form.offer.expires().map_err(ReservationError::from)?;
         let price = response::price_together(&form.offer.lines, form.sum.quote);
         let prices = form.offer.lines.into_iter().map(|line| response::price(line.room_type_id, line.quote));
@@ -167,7 +160,7 @@ impl ReservationService for ReservationHandler {
         let caller = Caller::required(&request)?;
         let source = request::source(&request);
         let message = request.into_inner();
-        let booking = request::booking(message, source).map_err(refuse)?;
+        let booking = request::booking(message, caller.role, source).map_err(refuse)?;
         let booking = self.0.create(&caller, booking, Timestamp::now()).await?;
         Ok(Response::new(response::reservation(booking)?))
     }
@@ -260,11 +253,17 @@ impl ReservationService for ReservationHandler {
     ) -> Result<Response<proto::Reservation>, Status> {
         let caller = Caller::required(&request)?;
         let message = request.into_inner();
+        require_may_waive(&caller, &message)?;
         let mut errors = FieldErrors::default();
         let id = errors.value(message.reservation_id.parse::<ReservationId>());
         let rooms = errors.value(changes::cancelled_rooms(&message.rooms));
         let expected_refund = errors.value(request::expected_refund(message.expected_refund.as_ref()));
+        let waiver = request::waiver(&mut errors, &message);
         let ((id, expected_refund), rooms) = errors.complete(id.zip(expected_refund).zip(rooms)).map_err(refuse)?;
+        if let Some(waiver) = waiver {
+            let booking = self.0.cancel_waiving(&caller, id, waiver, expected_refund, Timestamp::now()).await?;
+            return Ok(Response::new(response::reservation(booking)?));
+        }
         if !rooms.is_empty() {
             let booking = self.0.cancel_rooms(&caller, id, rooms, expected_refund, Timestamp::now()).await?;
             return Ok(Response::new(response::reservation(booking)?));
@@ -296,4 +295,12 @@ impl ReservationService for ReservationHandler {
         let caller = Caller::required(&request)?;
         Ok(Response::new(changes::revisions(&self.0, &caller, &request.into_inner()).await?))
     }
+}
+
+/// Requires that the caller may keep less than the policy, if it asks for that.
+fn require_may_waive(caller: &Caller, message: &proto::CancelReservationRequest) -> Result<(), Problem> {
+    if message.waive.is_none() || matches!(caller.role, Role::Staff | Role::Admin) {
+        return Ok(());
+    }
+    Err(Problem::new(Reason::AccessDenied, "only staff of the hotel may keep less than the cancellation policy"))
 }

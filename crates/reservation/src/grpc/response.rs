@@ -19,7 +19,7 @@ use crate::{
     quote::Quote,
     room_line::{RoomLine, STANDARD_PLAN},
     room_status::RoomStatus,
-    service::{Unsuitable, etag},
+    service::{OfferLine, Unsuitable, etag},
     store::{DeskRoom, InventoryNight},
 };
 
@@ -52,6 +52,18 @@ pub(super) fn unsuitable(unsuitable: Unsuitable) -> proto::UnsuitableRoomType {
         room_type_id: unsuitable.room_type.room_type_id.get(),
         misfits: misfits(&unsuitable.misfits),
         display_name: unsuitable.room_type.display_name,
+    }
+}
+
+/// A room type that can be booked.
+pub(super) fn offer(line: OfferLine, children_priced_as_adults: bool) -> proto::Offer {
+    proto::Offer {
+        room_type_id: line.room_type.room_type_id.get(),
+        price: Some(price(line.room_type.room_type_id, line.quote)),
+        display_name: line.room_type.display_name,
+        max_occupancy: line.room_type.occupancy.max_occupancy,
+        rooms_left: line.rooms_left,
+        children_priced_as_adults,
     }
 }
 

@@ -6,11 +6,11 @@ use staymesh_domain::{Money, ReservationId};
 use staymesh_mesh::{Caller, Problem, auth::Role, telemetry};
 use staymesh_store::audit::Origin;
 
-use super::{BookingService, room_guests::one_for_each};
+use super::{BookingService, owners::booking_owner, room_guests::one_for_each};
 use crate::{
     error::ReservationError,
-    lifecycle::{CancelQuote, Command},
-    model::{Guest, NewReservation, PaymentMode, Reservation, Source},
+    lifecycle::{CancelQuote, Command, Waiver},
+    model::{Guest, NewReservation, PaymentMode, Reservation, Source, Status},
     offer_token::{Offer, OfferError},
     room_guest::{RoomGuest, hash_of},
     room_line::{RoomLine, RoomLinesSum, guest_count, room_count},
@@ -52,7 +52,8 @@ impl BookingService {
         }
         let partner_collects = request.payment_mode == PaymentMode::PartnerCollects;
         let offer = self.offers.verify(&request.offer_token)?;
-        if offer.reservation_id != request.reservation_id || offer.owner != caller.subject {
+        let owner = booking_owner(caller, offer.reservation_id.hotel_id());
+        if offer.reservation_id != request.reservation_id || owner.as_ref() != Some(&offer.owner) {
             return Err(OfferError::Tampered.into());
         }
         let unexpired = offer.require_unexpired(now);
@@ -117,6 +118,7 @@ impl BookingService {
             hold_expire_time: Some(hold_end),
             limits: Box::new(limits),
             trace_parent: telemetry::trace_parent(),
+            origin: Origin::current().map(Box::new),
         })
     }
 
@@ -191,6 +193,30 @@ impl BookingService {
         Ok(self.change(id, command, now).await?.reservation)
     }
 
+    /// Cancels a paid reservation of the caller's hotel and keeps less of it than its policy. Idempotent; a repeat is compared
+    /// with the whole waiver.
+    ///
+    /// # Errors
+    /// As [`Self::cancel`]; a violation of `waive.keep` if the policy keeps less or the reservation is not paid; and
+    /// [`ReservationError::IllegalTransition`] if it was cancelled otherwise.
+    pub(crate) async fn cancel_waiving(
+        &self,
+        caller: &Caller,
+        id: ReservationId,
+        waiver: Waiver,
+        expected_refund: Option<Money>,
+        now: Timestamp,
+    ) -> Result<Reservation, ReservationError> {
+        self.get(caller, id).await?;
+        let command = Command::CancelWaiving(waiver.clone(), expected_refund);
+        let applied = self.change(id, command, now).await?;
+        if !applied.wake && self.store.waiver(id).await?.as_ref() != Some(&waiver) {
+            let from = applied.reservation.status;
+            return Err(ReservationError::IllegalTransition { from, to: Status::Cancelled });
+        }
+        Ok(applied.reservation)
+    }
+
     /// What cancelling a reservation of the caller keeps and refunds at `now`.
     ///
     /// # Errors
@@ -252,7 +278,9 @@ impl BookingService {
     ) -> Result<Applied, ReservationError> {
         // Payment results are in the history of the reservation and in the ledger; they need no audit record.
         let origin = match command {
-            Command::Cancel | Command::CancelExpecting(_) | Command::MarkNoShow => Origin::current(),
+            Command::Cancel | Command::CancelExpecting(_) | Command::CancelWaiving(..) | Command::MarkNoShow => {
+                Origin::current()
+            }
             _ => None,
         };
         let order = ChangeOrder { id, command, now, trace_parent: telemetry::trace_parent(), origin };

@@ -5,11 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use futures::future::try_join_all;
 use jiff::Timestamp;
 use staymesh_domain::{HotelId, HotelTime, Party, ReservationId, RoomTypeId, StayDates};
-use staymesh_mesh::Problem;
+use staymesh_mesh::{Caller, Problem};
 
 use super::{
     BookingService,
     offers::{demand, require_bookable, summarize},
+    owners::booking_owner,
     parties::require_parties_fit,
 };
 use crate::{
@@ -69,10 +70,11 @@ impl BookingService {
     /// fails.
     pub(crate) async fn prepare(
         &self,
-        owner: String,
+        caller: &Caller,
         request: RoomsRequest,
         now: Timestamp,
     ) -> Result<OrderForm, ReservationError> {
+        let owner = booking_owner(caller, request.hotel_id).ok_or(ReservationError::NotFound)?;
         self.order_form(ReservationId::generate(request.hotel_id, now), owner, request, now).await
     }
 

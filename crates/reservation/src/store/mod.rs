@@ -31,6 +31,7 @@ mod room_status;
 mod rows;
 mod stop_sell;
 
+pub(crate) use audit::Waived;
 pub use availability::NightLeft;
 pub(crate) use change::Delta;
 pub use changed::{ChangeHorizon, ChangePosition, ChangeScope};

@@ -18,7 +18,10 @@ use uuid::Uuid;
 
 use crate::{
     error::ReservationError,
-    events::{CHANGE_APPLIED, CHANGE_DROPPED, CHANGE_SOLD_BY_PARTNER, ChangeSettled, ChangeSoldByPartner, Terms},
+    events::{
+        BOOKING_CHANGED, BookingMail, CHANGE_APPLIED, CHANGE_DROPPED, CHANGE_SOLD_BY_PARTNER, ChangeSettled,
+        ChangeSoldByPartner, Terms, mail_aggregate,
+    },
     fault_points,
     lifecycle::{require_changeable, require_rooms_not_arrived},
     model::{PaymentMode, PendingChange, Reservation, Status},
@@ -314,7 +317,7 @@ impl Revising<'_> {
         }
     }
 
-    /// Writes the revision that a change makes, whose row exists, and the event that it was applied.
+    /// Writes the revision that a change makes, whose row exists, the event that it was applied, and the mail about it.
     async fn write(
         &mut self,
         revision: i32,
@@ -327,7 +330,11 @@ impl Revising<'_> {
         let RoomLinesSum { stay, quote } = sum(after)?;
         let applied = ChangeSettled::applied(&self.booking, revision, change.balance, (&quote, retained, stay))?;
         let event = self.event(applied);
-        self.transaction.enqueue_change(CHANGE_APPLIED, &[event]).await
+        self.transaction.enqueue_change(CHANGE_APPLIED, &[event]).await?;
+        let mail = BookingMail::changed(&self.booking, revision, change.balance)?;
+        let aggregate_id = mail_aggregate(self.order.id);
+        let mails: Vec<_> = mail.into_iter().map(|payload| NewEvent { aggregate_id, ..self.event(payload) }).collect();
+        self.transaction.enqueue_change(BOOKING_CHANGED, &mails).await
     }
 
     /// The sale that a partner who collects owes more for; `None` if the guest pays.
