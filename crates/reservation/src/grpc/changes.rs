@@ -15,6 +15,7 @@ use super::{
 };
 use crate::{
     error::ReservationError,
+    model::Source,
     room_line::RoomLine,
     room_status::RoomStatus,
     rooms_change::{PlacedRoom, Reprice},
@@ -40,6 +41,7 @@ pub(super) async fn quote(
 pub(super) async fn apply(
     bookings: &BookingService,
     caller: &Caller,
+    source: Option<Source>,
     message: proto::ApplyChangeRequest,
 ) -> Result<proto::Reservation, Status> {
     let mut errors = FieldErrors::default();
@@ -47,7 +49,8 @@ pub(super) async fn apply(
     let request_id = errors.value(parse_request_id(&message.request_id));
     errors.holds(!message.change_token.is_empty(), "change_token", "is required");
     let (id, request_id) = errors.complete(id.zip(request_id)).map_err(refuse)?;
-    let booking = bookings.apply_change(caller, id, &message.change_token, request_id, Timestamp::now()).await?;
+    let (token, now) = (&message.change_token, Timestamp::now());
+    let booking = bookings.apply_change(caller, id, token, request_id, source, now).await?;
     Ok(response::reservation(booking)?)
 }
 

@@ -286,7 +286,8 @@ impl ReservationService for ReservationHandler {
         request: Request<proto::ApplyChangeRequest>,
     ) -> Result<Response<proto::Reservation>, Status> {
         let caller = Caller::required(&request)?;
-        Ok(Response::new(changes::apply(&self.0, &caller, request.into_inner()).await?))
+        let source = request::source(&request);
+        Ok(Response::new(changes::apply(&self.0, &caller, source, request.into_inner()).await?))
     }
 
     async fn list_reservation_revisions(

@@ -53,7 +53,8 @@ async fn changed() -> World {
     let longer = vec![PlacedRoom { position: 2, line: line(3, 49_500) }];
     let longer = RoomsChange::new(&booking.placed(), vec![1], longer, euros(0)).expect("a change");
     let (request_id, expire_time) = (Uuid::new_v4(), now + jiff::SignedDuration::from_mins(15));
-    let apply = RevisionCommand::Apply { change: longer, base: 2, request_id, content_hash: [2; 32], expire_time };
+    let (content_hash, limits) = ([2; 32], Box::default());
+    let apply = RevisionCommand::Apply { change: longer, base: 2, request_id, content_hash, expire_time, limits };
     assert!(change(&world, id, apply, now).await.pending.is_some());
     world
 }

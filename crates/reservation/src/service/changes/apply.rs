@@ -14,7 +14,7 @@ use crate::{
     error::ReservationError,
     events::{ChangeSoldByPartner, Terms},
     fault_points,
-    model::{PaymentMode, Reservation},
+    model::{PaymentMode, Reservation, Source},
     offer_token::OfferError,
     room_line::{RoomLine, RoomLinesSum},
     service::BookingService,
@@ -35,9 +35,10 @@ impl BookingService {
         id: ReservationId,
         token: &str,
         request_id: Uuid,
+        source: Option<Source>,
         now: Timestamp,
     ) -> Result<Reservation, ReservationError> {
-        self.get(caller, id).await?;
+        let booking = self.get(caller, id).await?;
         let quoted = self.offers.verify_change(token)?;
         if quoted.reservation_id != id || quoted.caller != caller.subject {
             return Err(OfferError::Tampered.into());
@@ -57,6 +58,7 @@ impl BookingService {
             request_id,
             content_hash,
             expire_time: now + self.hold,
+            limits: Box::new(self.unpaid.of_change(caller, source, &booking)),
         };
         let revised = self.revise(id, command, caller.subject.clone(), now).await?;
         self.change_decided(revised.reservation, now).await
