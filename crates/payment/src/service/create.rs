@@ -205,7 +205,7 @@ fn change_to_pay(booking: &Booking, revision: i32, margin: Duration) -> Result<T
     });
     let change = pending.ok_or(PaymentError::ChangeNotPending("this change does not wait for a payment"))?;
     let now = Timestamp::now();
-    let expire_time = page_end(now, change.expire_time, now, margin)
+    let expire_time = page_end(change.create_time, change.expire_time, now, margin)
         .ok_or(PaymentError::ChangeNotPending("the change expires before it could be paid; ask for it again"))?;
     let (due, taxes, total) = (change.due, booking.taxes, booking.total);
     let share = i128::from(due.minor()) * i128::from(taxes.minor()) / i128::from(total.minor().max(1));
