@@ -191,6 +191,23 @@ async fn applied_change_is_held_until_it_is_paid_and_a_repeat_gets_the_same_answ
     assert!(matches!(stranger, Err(ReservationError::NotFound)), "{stranger:?}");
 }
 
+/// A token must not outlive what it says is kept.
+#[tokio::test]
+async fn change_token_ends_at_the_next_deadline() {
+    let (world, service) = service(MockPaymentClient::new()).await;
+    let guest = caller(Role::Guest, "me");
+    let booking = booked(&world, PaymentMode::GuestPays, "me").await;
+    let deadlines = room_line::deadlines(&booking.lines, &booking.quote.terms, booking.create_time).expect("deadlines");
+    let next = deadlines.iter().find_map(|deadline| deadline.until).expect("a deadline");
+    let expires = async |now| {
+        service.quote_change(&guest, booking.clone(), &longer(), now).await.expect("a quote").quoted.expires
+    };
+    assert_eq!(expires(next - SignedDuration::from_mins(5)).await, next);
+    assert_eq!(expires(next - SignedDuration::from_mins(20)).await, next - SignedDuration::from_mins(5));
+    let after = next + SignedDuration::from_secs(1);
+    assert_eq!(expires(after).await, after + SignedDuration::from_mins(15));
+}
+
 #[tokio::test]
 async fn night_that_is_gone_is_refused_with_its_date_and_a_shorter_stay_is_refunded() {
     let (world, service) = service(MockPaymentClient::new()).await;
