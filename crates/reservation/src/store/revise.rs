@@ -368,6 +368,17 @@ impl super::Store {
         Ok(found.fetch_optional(&self.pool).await?)
     }
 
+    /// How many changes wait for a payment, and how many of them have expired at `now`.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub(crate) async fn pending_changes(&self, now: Timestamp) -> Result<(i64, i64), ReservationError> {
+        let counts = sqlx::query_as(
+            "select count(*), count(*) filter (where expire_time <= $1) from reservation_change where status = 'pending'",
+        );
+        Ok(counts.bind(now.to_sqlx()).fetch_one(&self.pool).await?)
+    }
+
     /// Up to `limit` reservations whose pending change has expired at `now`, the longest expired first.
     ///
     /// # Errors

@@ -81,6 +81,11 @@ async fn changed() -> World {
     "was agreed for 1 EUR"
 )]
 #[case("update reservation_revision set total_minor = 1 where revision = 2", Kind::RoomsDiffer, "rooms cost 66000 EUR")]
+#[case(
+    "update reservation_change set expire_time = now() - interval '61 s' where status = 'pending'",
+    Kind::HoldOverdue,
+    "the change 3 should have ended at"
+)]
 #[tokio::test]
 async fn damage_of_a_changed_reservation_is_found(#[case] sql: &str, #[case] kind: Kind, #[case] detail: &str) {
     let world = changed().await;
