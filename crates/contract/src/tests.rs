@@ -48,10 +48,11 @@ const AUDITED: [&str; 33] = [
 ];
 
 /// Methods for staff, administrators and services that change data of others with an audit record, and their own without.
-const AUDITED_FOR_OTHERS: [&str; 4] = [
+const AUDITED_FOR_OTHERS: [&str; 5] = [
     "reservation.v1.ReservationFlowService/RetireInventory",
     "reservation.v1.ReservationService/ApplyChange",
     "reservation.v1.ReservationService/CancelReservation",
+    "reservation.v1.ReservationService/CancelRooms",
     "reservation.v1.ReservationService/UpdateRoomGuests",
 ];
 

@@ -67,6 +67,7 @@ pub(crate) fn written(first: Option<&Command>) -> Step {
         Some(
             Command::Cancel
             | Command::CancelExpecting(_)
+            | Command::CancelRevision { .. }
             | Command::Release
             | Command::Extend(_)
             | Command::MarkNoShow

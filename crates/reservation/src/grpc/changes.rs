@@ -9,7 +9,7 @@ use staymesh_mesh::{Caller, auth::Role, proto_types};
 use tonic::Status;
 
 use super::{
-    request::{refuse, reservation_id},
+    request::{expected_refund, refuse, reservation_id},
     response,
     rooms_request::{MAX_ROOMS_OF_GUESTS, MAX_ROOMS_OF_PARTNERS},
 };
@@ -70,6 +70,22 @@ pub(super) async fn revisions(
     let most = response::fitting(rows.iter());
     let (revisions, next_page_token) = page.cut_to(most, rows, |revision| revision.revision);
     Ok(proto::ListReservationRevisionsResponse { revisions, next_page_token })
+}
+
+/// Cancels rooms.
+pub(super) async fn cancel_rooms(
+    bookings: &BookingService,
+    caller: &Caller,
+    message: &proto::CancelRoomsRequest,
+) -> Result<proto::Reservation, Status> {
+    let mut errors = FieldErrors::default();
+    let id = errors.value(message.reservation_id.parse());
+    let rooms = errors.value(cancelled_rooms(&message.rooms));
+    // Without rooms, all would be cancelled.
+    errors.holds(!message.rooms.is_empty(), "rooms", "names no room");
+    let refund = errors.value(expected_refund(message.expected_refund.as_ref()));
+    let ((id, rooms), refund) = errors.complete(id.zip(rooms).zip(refund)).map_err(refuse)?;
+    Ok(response::reservation(bookings.cancel_rooms(caller, id, rooms, refund, Timestamp::now()).await?)?)
 }
 
 /// Parses the positions of rooms to cancel.
