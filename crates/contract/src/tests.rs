@@ -50,10 +50,11 @@ const AUDITED: [&str; 35] = [
 ];
 
 /// Methods for staff, administrators and services that change data of others with an audit record, and their own without.
-const AUDITED_FOR_OTHERS: [&str; 5] = [
+const AUDITED_FOR_OTHERS: [&str; 6] = [
     "reservation.v1.ReservationFlowService/RetireInventory",
     "reservation.v1.ReservationService/ApplyChange",
     "reservation.v1.ReservationService/CancelReservation",
+    "reservation.v1.ReservationService/CancelRooms",
     "reservation.v1.ReservationService/CreateReservation",
     "reservation.v1.ReservationService/UpdateRoomGuests",
 ];

@@ -68,6 +68,7 @@ pub(crate) fn written(first: Option<&Command>) -> Step {
             Command::Cancel
             | Command::CancelExpecting(_)
             | Command::CancelWaiving(..)
+            | Command::CancelRevision { .. }
             | Command::Release
             | Command::Extend(_)
             | Command::MarkNoShow

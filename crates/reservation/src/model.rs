@@ -317,6 +317,8 @@ pub struct PendingChange {
     pub(crate) held: BTreeMap<Night, i32>,
     /// When it is dropped unless it was paid.
     pub expire_time: Timestamp,
+    /// When it was applied for.
+    pub create_time: Timestamp,
 }
 
 impl Reservation {

@@ -72,6 +72,7 @@ pub(super) const ROUTES: &[Route] = &[
     ("GET", "/v1/reservations/{reservation_id}:cancelQuote", Gate::Public, READERS),
     ("DELETE", "/v1/reservations/{reservation_id}", Gate::Public, READERS),
     ("POST", "/v1/reservations/{reservation_id}:cancel", Gate::Public, READERS),
+    ("POST", "/v1/reservations/{reservation_id}:cancelRooms", Gate::Public, READERS),
     ("POST", "/v1/payments", Gate::Public, READERS),
     ("GET", "/v1/payments/{payment_id}", Gate::Public, READERS),
     ("GET", "/v1/payments/{payment_id}/statusLink", Gate::Public, READERS),

@@ -239,8 +239,8 @@ fn change_to_pay(booking: &Booking, revision: i32) -> Result<ToPay, PaymentError
         change.revision == revision && change.due.minor() > 0 && booking.status == ReservationStatus::Paid
     });
     let change = pending.ok_or(PaymentError::ChangeNotPending("this change does not wait for a payment"))?;
-    let (start, end) = (Timestamp::now(), change.expire_time);
-    if end <= start {
+    let (start, end) = (change.create_time, change.expire_time);
+    if end <= Timestamp::now() {
         return Err(PaymentError::ChangeNotPending("the change has expired; ask for it again"));
     }
     let (due, taxes, total) = (change.due, booking.taxes, booking.total);

@@ -242,8 +242,12 @@ impl ReservationService for ReservationHandler {
         request: Request<proto::GetCancelQuoteRequest>,
     ) -> Result<Response<proto::CancelQuote>, Status> {
         let caller = Caller::required(&request)?;
-        let id = reservation_id(&request.into_inner().reservation_id)?;
-        let quote = self.0.cancel_quote(&caller, id, Timestamp::now()).await?;
+        let message = request.into_inner();
+        let mut errors = FieldErrors::default();
+        let id = errors.value(message.reservation_id.parse::<ReservationId>());
+        let rooms = errors.value(changes::cancelled_rooms(&message.rooms));
+        let (id, rooms) = errors.complete(id.zip(rooms)).map_err(refuse)?;
+        let quote = self.0.cancel_quote(&caller, id, &rooms, Timestamp::now()).await?;
         Ok(Response::new(response::cancel_quote(&quote)?))
     }
 
@@ -256,20 +260,23 @@ impl ReservationService for ReservationHandler {
         require_may_waive(&caller, &message)?;
         let mut errors = FieldErrors::default();
         let id = errors.value(message.reservation_id.parse::<ReservationId>());
-        let rooms = errors.value(changes::cancelled_rooms(&message.rooms));
         let expected_refund = errors.value(request::expected_refund(message.expected_refund.as_ref()));
         let waiver = request::waiver(&mut errors, &message);
-        let ((id, expected_refund), rooms) = errors.complete(id.zip(expected_refund).zip(rooms)).map_err(refuse)?;
+        let (id, expected_refund) = errors.complete(id.zip(expected_refund)).map_err(refuse)?;
         if let Some(waiver) = waiver {
             let booking = self.0.cancel_waiving(&caller, id, waiver, expected_refund, Timestamp::now()).await?;
             return Ok(Response::new(response::reservation(booking)?));
         }
-        if !rooms.is_empty() {
-            let booking = self.0.cancel_rooms(&caller, id, rooms, expected_refund, Timestamp::now()).await?;
-            return Ok(Response::new(response::reservation(booking)?));
-        }
         let booking = self.0.cancel(&caller, id, expected_refund, Timestamp::now()).await?;
         Ok(Response::new(response::reservation(booking)?))
+    }
+
+    async fn cancel_rooms(
+        &self,
+        request: Request<proto::CancelRoomsRequest>,
+    ) -> Result<Response<proto::Reservation>, Status> {
+        let caller = Caller::required(&request)?;
+        Ok(Response::new(changes::cancel_rooms(&self.0, &caller, &request.into_inner()).await?))
     }
 
     async fn quote_change(
@@ -285,7 +292,8 @@ impl ReservationService for ReservationHandler {
         request: Request<proto::ApplyChangeRequest>,
     ) -> Result<Response<proto::Reservation>, Status> {
         let caller = Caller::required(&request)?;
-        Ok(Response::new(changes::apply(&self.0, &caller, request.into_inner()).await?))
+        let source = request::source(&request);
+        Ok(Response::new(changes::apply(&self.0, &caller, source, request.into_inner()).await?))
     }
 
     async fn list_reservation_revisions(

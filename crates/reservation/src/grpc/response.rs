@@ -145,6 +145,7 @@ pub(super) fn pending_change(pending: &PendingChange) -> proto::PendingChange {
         revision: pending.revision,
         due: Some(proto_types::money(pending.change.balance)),
         expire_time: Some(proto_types::timestamp(pending.expire_time)),
+        create_time: Some(proto_types::timestamp(pending.create_time)),
     }
 }
 

@@ -41,6 +41,13 @@ pub enum Command {
     CancelExpecting(Money),
     /// Staff cancel it and keep less than its policy, if exactly this is refunded, where it is given.
     CancelWaiving(Waiver, Option<Money>),
+    /// As [`Self::Cancel`], but only if it still is this revision, and if exactly this is refunded when it is given.
+    CancelRevision {
+        /// The revision.
+        revision: i32,
+        /// The refund.
+        refund: Option<Money>,
+    },
     /// The partner who holds it unpaid collects the money.
     Collect,
     /// Who holds it unpaid gives it up.
@@ -158,6 +165,10 @@ pub fn decide(booking: &Reservation, command: &Command, now: Timestamp) -> Resul
         Command::Cancel => cancel(booking, None, None, now),
         Command::CancelExpecting(refund) => cancel(booking, None, Some(*refund), now),
         Command::CancelWaiving(waiver, expected) => cancel(booking, Some(waiver), *expected, now),
+        Command::CancelRevision { revision, .. } if *revision != booking.revision => {
+            Err(ReservationError::RevisionMismatch { base: *revision, current: booking.revision })
+        }
+        Command::CancelRevision { refund, .. } => cancel(booking, None, *refund, now),
         Command::Collect => hold::collect(booking, now),
         Command::Release => hold::release(booking, now),
         Command::Extend(by) => hold::extend(booking, *by, now),
@@ -180,7 +191,7 @@ fn cancel(
     expected: Option<Money>,
     now: Timestamp,
 ) -> Result<Decision, ReservationError> {
-    require_no_arrival(booking)?;
+    require_no_arrival(&booking.lines)?;
     if booking.status == Status::Paid && now >= booking.quote.terms.cancel_before {
         return Err(ReservationError::StayHasBegun);
     }
@@ -229,7 +240,7 @@ fn mark_no_show(booking: &Reservation, now: Timestamp) -> Result<Decision, Reser
             reason: booking.cancellation_reason,
         });
     }
-    require_no_arrival(booking)?;
+    require_no_arrival(&booking.lines)?;
     let terms = &booking.quote.terms;
     if !terms.accepts_no_show(now) {
         return Err(ReservationError::NoShowOutOfTime { from: terms.no_show_from, until: terms.no_show_until });
@@ -344,9 +355,9 @@ fn confirm_refund(booking: &Reservation, payment_id: PaymentId, amount: Money) -
     }
 }
 
-/// A stay that guests have begun is neither cancelled nor a no-show.
-fn require_no_arrival(booking: &Reservation) -> Result<(), ReservationError> {
-    let arrived = booking.lines.iter().any(|line| line.status.has_arrived());
+/// Rooms whose guests have arrived are neither cancelled nor a no-show.
+fn require_no_arrival(lines: &[RoomLine]) -> Result<(), ReservationError> {
+    let arrived = lines.iter().any(|line| line.status.has_arrived());
     if arrived { Err(ReservationError::CheckedIn) } else { Ok(()) }
 }
 

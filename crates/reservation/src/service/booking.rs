@@ -1,8 +1,10 @@
 //! Creating, reading and changing reservations.
 
+use std::collections::BTreeSet;
+
 use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest, Sha256};
-use staymesh_domain::{Money, ReservationId};
+use staymesh_domain::{FieldError, Money, ReservationId};
 use staymesh_mesh::{Caller, Problem, auth::Role, telemetry};
 use staymesh_store::audit::Origin;
 
@@ -217,18 +219,25 @@ impl BookingService {
         Ok(applied.reservation)
     }
 
-    /// What cancelling a reservation of the caller keeps and refunds at `now`.
+    /// What cancelling these rooms of a reservation of the caller keeps and refunds at `now`; all of them, if none is named.
     ///
     /// # Errors
-    /// [`ReservationError::NotFound`], [`ReservationError::StayHasBegun`], [`ReservationError::IllegalTransition`].
+    /// [`ReservationError::NotFound`], a violation of `rooms`, and as [`CancelQuote::of`].
     pub(crate) async fn cancel_quote(
         &self,
         caller: &Caller,
         id: ReservationId,
+        rooms: &BTreeSet<i32>,
         now: Timestamp,
     ) -> Result<CancelQuote, ReservationError> {
         let booking = self.get(caller, id).await?;
-        CancelQuote::of(&booking, &booking.lines, now)
+        if rooms.is_empty() {
+            return CancelQuote::of(&booking, &booking.lines, now);
+        }
+        require_rooms_of(&booking, rooms)?;
+        let cancelled = booking.placed_lines().filter(|(position, _)| rooms.contains(position));
+        let cancelled: Vec<RoomLine> = cancelled.map(|(_, line)| line.clone()).collect();
+        CancelQuote::of(&booking, &cancelled, now)
     }
 
     /// Records a no-show. Only hotel staff may call this. Idempotent.
@@ -278,7 +287,11 @@ impl BookingService {
     ) -> Result<Applied, ReservationError> {
         // Payment results are in the history of the reservation and in the ledger; they need no audit record.
         let origin = match command {
-            Command::Cancel | Command::CancelExpecting(_) | Command::CancelWaiving(..) | Command::MarkNoShow => {
+            Command::Cancel
+            | Command::CancelExpecting(_)
+            | Command::CancelRevision { .. }
+            | Command::CancelWaiving(..)
+            | Command::MarkNoShow => {
                 Origin::current()
             }
             _ => None,
@@ -304,6 +317,19 @@ pub(crate) fn list_scope(caller: &Caller, hotel_id: Option<i32>) -> Result<(Opti
             Ok((None, Some(hotel)))
         }
         _ => Ok((Some(caller.subject.clone()), hotel_id)),
+    }
+}
+
+/// Requires that these are positions of the reservation's rooms, also of dropped ones.
+///
+/// # Errors
+/// A violation of `rooms`.
+pub(super) fn require_rooms_of(booking: &Reservation, rooms: &BTreeSet<i32>) -> Result<(), ReservationError> {
+    let dropped = booking.dropped.iter().map(|room| room.position);
+    let known: BTreeSet<i32> = booking.positions.iter().copied().chain(dropped).collect();
+    match rooms.difference(&known).next() {
+        Some(unknown) => Err(FieldError::new("rooms", format!("{unknown} is no room of the reservation")).into()),
+        None => Ok(()),
     }
 }
 

@@ -8,7 +8,7 @@
 
 use staymesh_mesh::{Caller, auth::Role};
 
-use crate::model::{HoldLimits, PaymentMode, Source};
+use crate::model::{HoldLimits, PaymentMode, Reservation, Source};
 
 /// The limits of unpaid holds. 0 is no limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,6 +52,13 @@ impl UnpaidLimits {
             source: source.zip(by_source),
             share: (self.share > 0 && mode == PaymentMode::GuestPays).then_some(i32::from(self.share.min(100))),
         }
+    }
+
+    /// The limits of what a change of this reservation holds until it is paid. Staff who change it for its guest are not
+    /// limited by what the guest holds.
+    pub(super) fn of_change(self, caller: &Caller, source: Option<Source>, booking: &Reservation) -> HoldLimits {
+        let limits = self.of(caller, source, booking.payment_mode);
+        HoldLimits { account: limits.account.filter(|_| booking.owner == caller.subject), ..limits }
     }
 }
 

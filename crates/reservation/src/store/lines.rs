@@ -17,11 +17,17 @@ use crate::{
     room_status::RoomStatus,
 };
 
-/// All columns of reservation `r`, its lines in their order as `lines`, its pending change as `pending`, and what lines are
-/// made of as `before` while it is not carried over, see [`crate::carry_over`].
+/// The columns of reservation `r` by name, its lines in their order as `lines`, its pending change as `pending`, and what
+/// lines are made of as `before` while it is not carried over, see [`crate::carry_over`].
+///
+/// Not `r.*`: connections keep prepared statements, and PostgreSQL refuses one whose columns the migration of the next release
+/// changes.
 macro_rules! reservation_columns {
     () => {
-        "r.*, (select json_agg(l order by l.room_position) from reservation_room l
+        "r.reservation_id, r.owner, r.guest_name, r.guest_email, r.payment_mode, r.status, r.revision, r.version,
+         r.cancellation_reason, r.currency, r.total_minor, r.retained_minor, r.content_hash, r.client_reference,
+         r.hold_expire_time, r.hold_extended, r.payment_id, r.paid_at, r.create_time, r.update_time,
+         (select json_agg(l order by l.room_position) from reservation_room l
                where l.hotel_id = r.hotel_id and l.reservation_id = r.reservation_id) as lines,
          case when r.pending_revision is not null then (select to_json(c) from reservation_change c
                where c.hotel_id = r.hotel_id and c.reservation_id = r.reservation_id

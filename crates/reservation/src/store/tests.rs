@@ -10,6 +10,7 @@ mod nights;
 mod no_shows;
 mod out_of_order;
 mod partner_sales;
+mod plans;
 mod rooms;
 mod sale_races;
 mod states;

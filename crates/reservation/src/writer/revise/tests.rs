@@ -19,6 +19,7 @@ use crate::{
 };
 
 mod arrivals;
+mod limits;
 mod races;
 
 const HOTEL: i32 = 7;
@@ -85,6 +86,7 @@ fn replace(booking: &Reservation, rooms: Vec<PlacedRoom>, penalty: i64) -> Revis
         request_id: Uuid::new_v4(),
         content_hash: [1; 32],
         expire_time: Timestamp::now() + SignedDuration::from_mins(15),
+        limits: Box::default(),
     }
 }
 
@@ -280,8 +282,9 @@ async fn second_change_of_one_revision_is_refused_and_a_repeat_of_the_first_is_n
     assert!(matches!(lost, Err(ReservationError::RevisionMismatch { base: 1, current: 2 })), "{lost:?}");
     let repeat = run(&world.store, booking.id, won.clone()).await.expect("a repeat");
     assert_eq!((repeat.outcome, repeat.reservation.revision), (RevisionOutcome::Nothing, 2));
-    let RevisionCommand::Apply { change, base, request_id, expire_time, .. } = won else { panic!("a change") };
-    let other = RevisionCommand::Apply { change, base, request_id, expire_time, content_hash: [9; 32] };
+    let RevisionCommand::Apply { change, base, request_id, expire_time, limits, .. } = won else { panic!("a change") };
+    let content_hash = [9; 32];
+    let other = RevisionCommand::Apply { change, base, request_id, content_hash, expire_time, limits };
     let reused = run(&world.store, booking.id, other).await;
     assert!(matches!(reused, Err(ReservationError::RequestIdReused)), "{reused:?}");
     assert_clean(&world).await;
