@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// Methods whose changes write audit records (`staymesh_store::audit`). Each is tested in its service's crate.
-const AUDITED: [&str; 35] = [
+const AUDITED: [&str; 39] = [
     "hotel.v1.HotelAdminService/CreateHotel",
     "hotel.v1.HotelAdminService/CreateRoom",
     "hotel.v1.HotelAdminService/CreateRoomType",
@@ -38,8 +38,12 @@ const AUDITED: [&str; 35] = [
     "rate.v1.RateAdminService/SetNightlyPrices",
     "rate.v1.RateAdminService/SetRoomRate",
     "rate.v1.RateAdminService/SetTaxes",
+    "reservation.v1.FrontDeskService/AssignRoom",
+    "reservation.v1.FrontDeskService/AutoAssignRooms",
     "reservation.v1.FrontDeskService/CheckIn",
     "reservation.v1.FrontDeskService/CheckOut",
+    "reservation.v1.FrontDeskService/CreateReservationNote",
+    "reservation.v1.FrontDeskService/UnassignRoom",
     "reservation.v1.FrontDeskService/UndoCheckIn",
     "reservation.v1.InventoryAdminService/BulkSetInventory",
     "reservation.v1.InventoryAdminService/CreateOutOfOrder",

@@ -28,6 +28,7 @@ mod prices;
 mod request_ids;
 mod requests;
 mod reservations;
+mod room_assignments;
 mod rooms;
 mod several_rooms;
 mod stays;

@@ -267,6 +267,32 @@ async fn check_of_legal_reservations_is_clean() {
     "a revision without a booking"
 )]
 #[case(
+    "insert into room_assignment (hotel_id, reservation_id, room_position, from_date, until_date, room_id, room_number,
+        room_type_id) select hotel_id, reservation_id, 1, FIRST, FIRST + 1, 1, '1', 3
+        from reservation where status = 'rejected'",
+    Kind::AssignmentDiffers,
+    1,
+    "a room for guests who are not expected"
+)]
+#[case(
+    "insert into room_assignment (hotel_id, reservation_id, room_position, from_date, until_date, room_id, room_number,
+        room_type_id) select hotel_id, reservation_id, 1, FIRST + n, FIRST + n + 2, n + 1, '1', 3
+        from (OF 'paid' limit 1) r join reservation using (reservation_id), generate_series(0, 1) n",
+    Kind::AssignmentDiffers,
+    2,
+    "two rooms in one night"
+)]
+#[case(
+    "insert into room_assignment (hotel_id, reservation_id, room_position, from_date, until_date, room_id, room_number,
+        room_type_id) select hotel_id, reservation_id, 1, FIRST, FIRST + 2, 1, '1', 3
+        from (OF 'paid' limit 1) r join reservation using (reservation_id);
+        insert into out_of_order (hotel_id, out_of_order_id, room_id, room_type_id, from_date, until_date, kind, reason)
+        values (7, gen_random_uuid(), 1, 3, FIRST + 1, FIRST + 2, 'out_of_service', 'leak')",
+    Kind::AssignmentDiffers,
+    1,
+    "a room that is blocked"
+)]
+#[case(
     "update reservation set hold_expire_time = now() - interval '61 s' where status = 'pending_payment'",
     Kind::HoldOverdue,
     1,

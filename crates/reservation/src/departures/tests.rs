@@ -19,7 +19,10 @@ async fn rooms_complete_on_the_day_after_check_out_at_every_hotel() {
     world.sell(7, first, 5, 10).await.expect("inventory");
     let booking = world.book(7, first, 2, PaymentMode::GuestPays).await.expect("booked");
     world.apply(booking.id, &pay(PaymentId::new())).await.expect("paid");
-    assert_eq!(step_rooms(&world.store, booking.id, RoomStep::CheckIn, &[], first, "staff").await.expect("in"), 1);
+    assert_eq!(
+        step_rooms(&world.store, booking.id, (RoomStep::CheckIn, &[]), first, "staff", false).await.expect("in"),
+        1
+    );
 
     let day_after = begins(first.saturating_add(3.days())).expect("a time");
     let early = day_after - SignedDuration::from_nanos(1);

@@ -1,9 +1,10 @@
 //! Parses request messages into domain values. Every invalid field is reported, not only the first.
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::{SignedDuration, Timestamp, civil::Date};
 use staymesh_api::{reservation::v1 as proto, r#type::v1::Money};
 use staymesh_domain::{
     Email, FieldError, FieldErrors, HotelId, IdError, Page, Parties, Party, ReservationId, RoomTypeId, StayDates, Text,
+    parse_date,
 };
 use staymesh_mesh::{Problem, auth::Role, proto_types};
 use tonic::{Request, Status as GrpcStatus};
@@ -177,6 +178,19 @@ pub(super) fn payment_mode(mode: i32) -> Result<PaymentMode, FieldError> {
         Ok(proto::PaymentMode::PartnerCollects) => Ok(PaymentMode::PartnerCollects),
         Err(_) => Err(FieldError::new("payment_mode", "is not a known value")),
     }
+}
+
+/// Parses a date that may be left out.
+pub(super) fn date(errors: &mut FieldErrors, text: &str) -> Option<Date> {
+    date_at(errors, "date", text)
+}
+
+/// As [`date`], of this field.
+pub(super) fn date_at(errors: &mut FieldErrors, field: &str, text: &str) -> Option<Date> {
+    if text.is_empty() {
+        return None;
+    }
+    errors.value(parse_date(text).map_err(|error| FieldError::new(field, error.to_string())))
 }
 
 /// Parses the status that a list is restricted to; `None` lists all.

@@ -1,15 +1,16 @@
-//! The front desk: arrivals and departures.
+//! The front desk: arrivals and departures, notes, and reservations that are found.
 
 use jiff::{Timestamp, civil::Date};
 use staymesh_domain::{HotelId, ReservationId};
 use staymesh_mesh::Caller;
+use uuid::Uuid;
 
 use super::BookingService;
 use crate::{
     error::ReservationError,
     model::Reservation,
     room_step::{RoomStep, changed_rooms},
-    store::{DeskList, DeskPosition, DeskRoom, Store},
+    store::{DeskList, DeskPosition, DeskRoom, FindFilter, ListPosition, Note, NotePosition, Store},
 };
 
 impl BookingService {
@@ -49,8 +50,9 @@ impl BookingService {
         now: Timestamp,
     ) -> Result<Reservation, ReservationError> {
         self.get(caller, id).await?;
-        let today = self.hotel_today(id.hotel_id(), now).await?;
-        let changed = step_rooms(&self.store, id, step, positions, today, &caller.subject).await?;
+        let hotel = self.hotels.hotel(id.hotel_id()).await?;
+        let (today, needs_room) = (hotel.time.today(now)?, hotel.room_required_at_check_in);
+        let changed = step_rooms(&self.store, id, (step, positions), today, &caller.subject, needs_room).await?;
         if changed > 0 {
             tracing::info!(reservation_id = %id, step = ?step, rooms = changed, by = caller.subject, "rooms changed at the desk");
         }
@@ -58,18 +60,65 @@ impl BookingService {
     }
 }
 
+impl BookingService {
+    /// Up to `limit` reservations of a hotel that are found, after a position, the latest created first.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub(crate) async fn find_reservations(
+        &self,
+        hotel_id: HotelId,
+        filter: &FindFilter,
+        after: Option<ListPosition>,
+        limit: i64,
+    ) -> Result<Vec<Reservation>, ReservationError> {
+        self.store.find_reservations(hotel_id, filter, after, limit).await
+    }
+
+    /// Adds a note to a reservation. Idempotent by its id.
+    ///
+    /// # Errors
+    /// [`ReservationError::NotFound`], also for staff of other hotels, and [`ReservationError::RequestIdReused`].
+    pub(crate) async fn add_note(
+        &self,
+        caller: &Caller,
+        id: ReservationId,
+        note_id: Uuid,
+        content: &str,
+    ) -> Result<Note, ReservationError> {
+        self.get(caller, id).await?;
+        self.store.add_note(id, note_id, content, &caller.subject).await
+    }
+
+    /// Up to `limit` notes of a reservation after a position, the newest first.
+    ///
+    /// # Errors
+    /// [`ReservationError::NotFound`], also for staff of other hotels.
+    pub(crate) async fn notes(
+        &self,
+        caller: &Caller,
+        id: ReservationId,
+        after: Option<NotePosition>,
+        limit: i64,
+    ) -> Result<Vec<Note>, ReservationError> {
+        self.get(caller, id).await?;
+        self.store.notes(id, after, limit).await
+    }
+}
+
 /// Checks rooms in or out on date `today` of the hotel, in one transaction. The lock of the reservation orders it with
 /// cancellations and no-shows. Yields the number of rooms that changed.
 ///
 /// # Errors
-/// As [`changed_rooms`], and when the database fails.
+/// As [`changed_rooms`], [`ReservationError::RoomNotAssigned`] at check-in if each needs a room of the hotel for the night, and
+/// when the database fails.
 pub(crate) async fn step_rooms(
     store: &Store,
     id: ReservationId,
-    step: RoomStep,
-    positions: &[i32],
+    (step, positions): (RoomStep, &[i32]),
     today: Date,
     actor: &str,
+    needs_room: bool,
 ) -> Result<usize, ReservationError> {
     let mut transaction = store.begin().await?;
     let mut locked = transaction.lock_reservations(std::iter::once(id)).await?;
@@ -79,8 +128,23 @@ pub(crate) async fn step_rooms(
     if changed.is_empty() {
         return Ok(0);
     }
+    if step == RoomStep::CheckIn && needs_room {
+        let has = transaction.assignments(id).await?;
+        let has_room = |position: i32| {
+            has.iter().any(|room| room.position == position && room.from <= today && today < room.until)
+        };
+        if let Some(position) = changed.iter().copied().find(|position| !has_room(*position)) {
+            return Err(ReservationError::RoomNotAssigned { position });
+        }
+    }
     let (_, status) = step.statuses();
     transaction.set_room_status(&booking, &changed, status, today, actor).await?;
+    if step == RoomStep::CheckOut {
+        // The nights that guests who leave early do not stay.
+        for position in &changed {
+            transaction.free_room(id, *position, today).await?;
+        }
+    }
     transaction.commit().await?;
     Ok(changed.len())
 }

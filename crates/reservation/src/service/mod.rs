@@ -1,5 +1,6 @@
 //! The rules of offering and booking, in domain terms. SQL is in `store/`, proto messages are in `grpc/` and `clients/`.
 
+mod assignments;
 mod booking;
 mod changes;
 mod check_offers;
@@ -18,9 +19,10 @@ mod room_guests;
 #[cfg(test)]
 mod staff_tests;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 mod unpaid;
 
+pub(crate) use assignments::RoomOrder;
 pub(crate) use booking::{BookingRequest, list_scope};
 pub(crate) use changes::{ChangeForm, ChangeRequest, DatesChange, RoomChangeRequest, may_reprice};
 pub(crate) use check_offers::{Alternatives, CheckResult, OfferCheck, ReadOffer};

@@ -93,7 +93,7 @@ impl BookingService {
             self.room_types(request.hotel_id, &types),
             self.store.nights_left(request.hotel_id, request.stay, &ids)
         );
-        let HotelInfo { time, child_rules } = hotel?;
+        let HotelInfo { time, child_rules, .. } = hotel?;
         for room in &request.rooms {
             require_bookable(&time, room.stay, now)?;
         }

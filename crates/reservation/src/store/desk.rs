@@ -48,6 +48,8 @@ pub struct DeskRoom {
     pub payment_mode: PaymentMode,
     /// What is to be paid before check-in.
     pub balance_due: Money,
+    /// The number of the room of the hotel on the date, or in the last night before it.
+    pub room_number: Option<String>,
 }
 
 /// Position of a room in a list.
@@ -76,6 +78,7 @@ struct DeskRow {
     payment_mode: String,
     currency: String,
     due_minor: i64,
+    room_number: Option<String>,
 }
 
 impl TryFrom<DeskRow> for DeskRoom {
@@ -95,6 +98,7 @@ impl TryFrom<DeskRow> for DeskRoom {
             status: RoomStatus::from_name(&row.status).ok_or_else(|| wrong("status"))?,
             reservation_status: Status::from_name(&row.reservation_status).ok_or_else(|| wrong("status"))?,
             payment_mode: PaymentMode::from_name(&row.payment_mode).ok_or_else(|| wrong("payment_mode"))?,
+            room_number: row.room_number,
             balance_due: Money::from_minor(row.due_minor, currency)?,
         })
     }
@@ -120,7 +124,12 @@ macro_rules! rooms {
                  l.check_in, l.check_out, l.adults, l.child_ages, l.status, r.status as reservation_status,
                  r.payment_mode, r.currency,
                  case when r.status = 'pending_payment' and r.payment_mode = 'guest_pays' then l.total_minor else 0 end
-                     as due_minor
+                     as due_minor,
+                 (select a.room_number from room_assignment a
+                  where a.hotel_id = l.hotel_id and a.reservation_id = l.reservation_id
+                      and a.room_position = l.room_position and a.from_date <= $2
+                      and (a.until_date > $2 or a.until_date = l.check_out)
+                  order by a.from_date desc limit 1) as room_number
              from stay r
              join reservation_room l on l.hotel_id = r.hotel_id and l.reservation_id = r.reservation_id
              where (",

@@ -97,7 +97,7 @@ impl BookingService {
             self.room_types(hotel_id, &types),
             self.store.nights_left(hotel_id, stay, &ids)
         );
-        let HotelInfo { time, child_rules } = hotel?;
+        let HotelInfo { time, child_rules, .. } = hotel?;
         for room in &rooms {
             require_bookable(&time, room.stay, now)?;
         }

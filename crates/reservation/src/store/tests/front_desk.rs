@@ -11,7 +11,7 @@ use crate::{
 
 impl World {
     /// A paid reservation of rooms that can be cancelled for nothing.
-    async fn sold(&self, from: i32, until: i32, rooms: i32) -> NewReservation {
+    pub(super) async fn sold(&self, from: i32, until: i32, rooms: i32) -> NewReservation {
         let order = self.order(from, until, rooms);
         self.book(&order).await.expect("booked");
         let pay = Command::ConfirmPayment { payment_id: PaymentId::new(), amount: total() };
@@ -19,12 +19,12 @@ impl World {
         order
     }
 
-    fn day(&self, day: i32) -> Date {
+    pub(super) fn day(&self, day: i32) -> Date {
         self.first.saturating_add(day.days())
     }
 
     async fn step(&self, id: ReservationId, step: RoomStep, day: i32) -> Result<usize, ReservationError> {
-        step_rooms(&self.store, id, step, &[], self.day(day), "staff").await
+        step_rooms(&self.store, id, (step, &[]), self.day(day), "staff", false).await
     }
 
     /// The ids in a list of a date, read two rooms at a time.

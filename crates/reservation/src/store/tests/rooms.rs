@@ -49,7 +49,7 @@ impl World {
             .expect("rows")
     }
 
-    async fn is_clean(&self) {
+    pub(super) async fn is_clean(&self) {
         let report = check::run(self.pool(), &Options::default(), |_| {}).await.expect("checked");
         assert!(report.is_clean(), "{:?}", report.listed);
     }
