@@ -115,7 +115,7 @@ impl ReservationService for ReservationHandler {
             .into_iter()
             .map(|line| proto::Offer {
                 room_type_id: line.room_type.room_type_id.get(),
-                price: Some(response::price(line.room_type.room_type_id, line.quote)),
+                price: Some(response::price(line.room_type.room_type_id, &line.quote)),
                 display_name: line.room_type.display_name,
                 max_occupancy: line.room_type.occupancy.max_occupancy,
                 rooms_left: line.rooms_left,
@@ -138,8 +138,8 @@ impl ReservationService for ReservationHandler {
         let rooms = errors.complete(rooms).map_err(refuse)?;
         let form = self.0.prepare(caller.subject, rooms, now).await?;
         let expires = form.offer.expires().map_err(ReservationError::from)?;
-        let price = response::price_together(&form.offer.lines, form.sum.quote);
-        let prices = form.offer.lines.into_iter().map(|line| response::price(line.room_type_id, line.quote));
+        let price = response::price_together(&form.offer.lines, &form.sum.quote);
+        let prices = form.offer.lines.iter().map(|line| response::price(line.room_type_id, &line.quote));
         Ok(Response::new(proto::PrepareReservationResponse {
             reservation_id: form.offer.reservation_id.to_string(),
             offer_token: form.token,
