@@ -34,6 +34,11 @@ begin
     return new;
 end
 $$;
--- Whatever makes a second revision begins with the row of its change, under the lock of the reservation.
+-- A change begins with its row, under the lock of the reservation.
 create trigger reservation_change_keeps_first_revision before insert on reservation_change
+    for each row when (new.revision = 2) execute function keep_first_revision();
+-- What writes a second revision in another order keeps it, too. The name sorts before reservation_revision_is_gapless.
+create trigger reservation_room_keeps_first_revision before update on reservation_room
+    for each row when (old.revision = 1 and new.revision > 1) execute function keep_first_revision();
+create trigger reservation_revision_begins_with_first before insert on reservation_revision
     for each row when (new.revision = 2) execute function keep_first_revision();

@@ -227,7 +227,7 @@ async fn check_of_legal_reservations_is_clean() {
     "rooms differ from what was agreed"
 )]
 #[case(
-    "update reservation_room set room_type_id = 4 where reservation_id = (OF 'rejected')",
+    "update reservation set room_type_id = 4 where status = 'rejected'",
     Kind::RoomsDiffer,
     1,
     "rooms differ from what was agreed"

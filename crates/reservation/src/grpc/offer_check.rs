@@ -33,7 +33,7 @@ pub(super) fn offer_check(check: OfferCheck) -> Result<proto::OfferCheck, Reserv
     Ok(proto::OfferCheck {
         reservation_id: offer.reservation_id.to_string(),
         checked_expire_time: Some(proto_types::timestamp(offer.expires()?)),
-        old_price: Some(price_together(&offer.lines, sum.quote)),
+        old_price: Some(price_together(&offer.lines, &sum.quote)),
         ..result
     })
 }
@@ -44,8 +44,8 @@ fn available(form: OrderForm, changed: Vec<usize>) -> Result<proto::OfferCheck, 
         status: if changed.is_empty() { Unchanged } else { Changed }.into(),
         offer_token: form.token,
         offer_expire_time: Some(proto_types::timestamp(form.offer.expires()?)),
-        price: Some(price_together(&form.offer.lines, form.sum.quote)),
-        room_prices: form.offer.lines.into_iter().map(|line| price(line.room_type_id, line.quote)).collect(),
+        price: Some(price_together(&form.offer.lines, &form.sum.quote)),
+        room_prices: form.offer.lines.iter().map(|line| price(line.room_type_id, &line.quote)).collect(),
         changed_rooms: changed.into_iter().map(index).collect::<Result<_, _>>()?,
         ..proto::OfferCheck::default()
     })

@@ -151,7 +151,6 @@ pub(super) fn expected_refund(refund: Option<&Money>) -> Result<Option<staymesh_
 /// Parses what staff keep instead of the policy; `None` if that is not asked for.
 pub(super) fn waiver(errors: &mut FieldErrors, message: &proto::CancelReservationRequest) -> Option<Waiver> {
     let waiver = message.waive.as_ref()?;
-    errors.holds(message.rooms.is_empty(), "waive", "is for a cancellation of all rooms");
     let keep = errors.value(proto_types::money_from(waiver.keep.as_ref(), "waive.keep"));
     let negative = keep.is_some_and(|keep| keep.is_negative());
     errors.holds(!negative, "waive.keep.amount", "must not be negative");

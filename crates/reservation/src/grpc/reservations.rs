@@ -131,8 +131,8 @@ impl ReservationService for ReservationHandler {
         let rooms = errors.complete(rooms).map_err(refuse)?;
         let form = self.0.prepare(&caller, rooms, now).await?;
         let expires = form.offer.expires().map_err(ReservationError::from)?;
-        let price = response::price_together(&form.offer.lines, form.sum.quote);
-        let prices = form.offer.lines.into_iter().map(|line| response::price(line.room_type_id, line.quote));
+        let price = response::price_together(&form.offer.lines, &form.sum.quote);
+        let prices = form.offer.lines.iter().map(|line| response::price(line.room_type_id, &line.quote));
         Ok(Response::new(proto::PrepareReservationResponse {
             reservation_id: form.offer.reservation_id.to_string(),
             offer_token: form.token,

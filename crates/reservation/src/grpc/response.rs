@@ -87,7 +87,7 @@ pub(super) fn reservation(booking: Reservation) -> Result<proto::Reservation, Re
         payment_mode: payment_mode(booking.payment_mode).into(),
         price: Some(rate::StayPrice {
             cancellation_terms: Some(terms),
-            ..price_together(&booking.lines, booking.quote)
+            ..prices_together(&booking.lines, &booking.quote)
         }),
         primary_guest: Some(proto::Guest { full_name: booking.guest.full_name, email: booking.guest.email }),
         hold_expire_time: booking.hold_expire_time.filter(|_| pending).map(proto_types::timestamp),
@@ -165,7 +165,7 @@ pub(super) fn room(
         child_ages: line.party.child_ages().to_vec(),
         price: Some(rate::StayPrice {
             cancellation_terms: Some(cancellation_terms_of_booking(&line.quote.terms, booked)),
-            ..price(line.room_type_id, line.quote.clone())
+            ..stay_price(line.room_type_id.get(), &line.quote)
         }),
         status: line_status(if line.status.has_arrived() { line.status } else { of_booking }).into(),
         guest: None,
@@ -186,7 +186,13 @@ pub(super) fn line_status(status: RoomStatus) -> proto::ReservationRoomStatus {
 /// The prices of rooms together: subtotals, taxes by name and totals add up. What the rooms do not have in common is left
 /// out: the room type, the nights of one room. The cancellation terms keep what those of the rooms keep together. `quote` is
 /// their sum.
-pub(super) fn price_together(lines: &[RoomLine], quote: Quote) -> rate::StayPrice {
+pub(super) fn price_together(lines: &[RoomLine], quote: &Quote) -> rate::StayPrice {
+    let terms = cancellation_terms(&quote.terms);
+    rate::StayPrice { cancellation_terms: Some(terms), ..prices_together(lines, quote) }
+}
+
+/// [`price_together`] without the terms.
+fn prices_together(lines: &[RoomLine], quote: &Quote) -> rate::StayPrice {
     let same =
         |of: fn(&RoomLine, &RoomLine) -> bool| lines.iter().all(|line| lines.first().is_some_and(|one| of(one, line)));
     let room_type_id = lines.first().map_or(0, |line| line.room_type_id.get());
@@ -201,17 +207,18 @@ pub(super) fn price_together(lines: &[RoomLine], quote: Quote) -> rate::StayPric
 }
 
 /// The price of one room.
-pub(super) fn price(room_type_id: RoomTypeId, quote: Quote) -> rate::StayPrice {
-    stay_price(room_type_id.get(), quote)
+pub(super) fn price(room_type_id: RoomTypeId, quote: &Quote) -> rate::StayPrice {
+    let terms = cancellation_terms(&quote.terms);
+    rate::StayPrice { cancellation_terms: Some(terms), ..stay_price(room_type_id.get(), quote) }
 }
 
-/// The price of a stay in a room type.
-fn stay_price(room_type_id: i32, quote: Quote) -> rate::StayPrice {
+/// The price of a stay in a room type, without the terms.
+fn stay_price(room_type_id: i32, quote: &Quote) -> rate::StayPrice {
     rate::StayPrice {
         room_type_id,
         nights: quote
             .nights
-            .into_iter()
+            .iter()
             .map(|night| rate::NightPrice {
                 stay_date: format_date(night.date),
                 price: Some(proto_types::money(night.price)),
@@ -220,11 +227,11 @@ fn stay_price(room_type_id: i32, quote: Quote) -> rate::StayPrice {
         subtotal: Some(proto_types::money(quote.subtotal)),
         taxes: quote
             .taxes
-            .into_iter()
-            .map(|tax| rate::TaxAmount { display_name: tax.name, amount: Some(proto_types::money(tax.amount)) })
+            .iter()
+            .map(|tax| rate::TaxAmount { display_name: tax.name.clone(), amount: Some(proto_types::money(tax.amount)) })
             .collect(),
         total: Some(proto_types::money(quote.total)),
-        cancellation_terms: Some(cancellation_terms(&quote.terms)),
+        cancellation_terms: None,
     }
 }
 

@@ -162,7 +162,8 @@ pub(crate) struct ForReleaseBefore<'a>(pub(crate) &'a Quote);
 
 impl Serialize for ForReleaseBefore<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        QuoteRecord { cancellation: None, ..QuoteRecord::try_from(self.0).map_err(S::Error::custom)? }.serialize(serializer)
+        QuoteRecord { cancellation: None, ..QuoteRecord::try_from(self.0).map_err(S::Error::custom)? }
+            .serialize(serializer)
     }
 }
 
