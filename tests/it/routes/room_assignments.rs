@@ -51,6 +51,7 @@ async fn room_has_one_guest_in_a_night_moves_with_its_guests_and_is_taken_from_t
     let done = desk.post(&auto, json!({ "date": in_days(14) })).await.ok();
     assert_eq!(done["room_assignments"][0]["room_number"], "201");
     assert_eq!(done["unassigned"], json!([]));
+    desk.post(&auto, json!({ "date": in_days(-3) })).await.violating(&["date"]);
     let night = |day: i32| json!(in_days(day));
     assert_eq!(assigned(&desk, &overlapping).await, [[json!("201"), night(14), night(16)]]);
     let moved = json!({ "from_date": in_days(13) });

@@ -71,10 +71,11 @@ impl FrontDeskHandler {
         let hotel_id = errors.value(HotelId::try_from(request.hotel_id));
         let date = date(&mut errors, &request.date);
         let hotel_id = errors.complete(hotel_id).map_err(refuse)?;
-        let date = match date {
-            Some(date) => date,
-            None => self.0.hotel_today(hotel_id, Timestamp::now()).await?,
-        };
+        let today = self.0.hotel_today(hotel_id, Timestamp::now()).await?;
+        let date = date.unwrap_or(today);
+        let mut errors = FieldErrors::default();
+        errors.holds(date >= today, "date", "must not be in the past at the hotel");
+        errors.into_result().map_err(refuse)?;
         let done = self.0.auto_assign(hotel_id, date).await?;
         let unassigned =
             |(id, position): (ReservationId, i32)| proto::UnassignedRoom { reservation_id: id.to_string(), position };

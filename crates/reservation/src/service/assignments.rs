@@ -63,14 +63,13 @@ impl BookingService {
         let mut has = transaction.assignments(id).await?;
         has.retain(|known| known.position == position);
         let (from, until) = nights_to_assign(&booking, position, &has, order.from, today)?;
-        let same = has.iter().filter(|known| known.room_id == room.room_id);
-        if gaps(same.clone(), (from, until)).is_empty() {
-            return Ok(room.assigned_to(order.of, (from, until)));
+        let mut same = has.iter().filter(|known| known.room_id == room.room_id);
+        if let Some(known) = same.clone().find(|known| known.from <= from && until <= known.until) {
+            return Ok(known.clone());
         }
         transaction.require_in_order(hotel_id, room.room_id, (from, until)).await?;
         // One that ends there, or is to end later, goes on.
-        let goes_on = same.filter(|known| known.from < from && from <= known.until);
-        let begins = goes_on.map(|known| known.from).min().unwrap_or(from);
+        let begins = same.find(|known| known.from < from && from <= known.until).map_or(from, |known| known.from);
         let assignment = room.assigned_to(order.of, (begins, until));
         transaction.free_room(id, position, begins).await?;
         transaction.assign_rooms(std::slice::from_ref(&assignment)).await?;

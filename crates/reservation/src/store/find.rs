@@ -24,10 +24,14 @@ macro_rules! found {
             ")
              select ",
             reservation_columns!(),
-            " from reservation r
-             where hotel_id = $1 and reservation_id in (select reservation_id from found)
-                 and ($3::timestamptz is null or (create_time, reservation_id) < ($3, $4))
-             order by create_time desc, reservation_id desc limit $5"
+            // Each by its key, whatever the planner expects of the number that is found.
+            " from (select distinct reservation_id from found) id
+             cross join lateral (
+                 select * from reservation one
+                 where one.hotel_id = $1 and one.reservation_id = id.reservation_id
+                     and ($3::timestamptz is null or (one.create_time, one.reservation_id) < ($3, $4)) offset 0
+             ) r
+             order by r.create_time desc, r.reservation_id desc limit $5"
         )
     };
 }

@@ -1,8 +1,8 @@
 //! SQL, and nothing but SQL: the reservation database.
 //!
-//! Locks are always taken in one order, so that transactions cannot deadlock: existing reservations in the order of
-//! their keys, then nights in the order of their keys, then holders of unpaid rooms in the order of their keys, then new
-//! reservations in the order of their ids.
+//! Locks are always taken in one order, so that transactions cannot deadlock: changes of a hotel's inventory, assignments of
+//! its rooms, existing reservations in the order of their keys, then nights in the order of their keys, then holders of
+//! unpaid rooms in the order of their keys, then new reservations in the order of their ids.
 
 mod assignments;
 mod audit;

@@ -1,5 +1,6 @@
 //! Rooms follow what becomes of their guests: moves, changes, departures, blocks of rooms, and races with all of them.
 
+use staymesh_store::audit::{ActorRole, Gateway, Origin};
 use uuid::Uuid;
 
 use super::{
@@ -244,4 +245,48 @@ async fn hotel_that_requires_a_room_checks_in_only_guests_who_have_one_for_the_n
     world.assign(&guest, 1, None, 0).await.expect("free");
     assert_eq!(check_in().await.expect("in"), 1);
     assert_eq!(check_in().await.expect("a repeat"), 0);
+}
+
+#[tokio::test]
+async fn assignments_and_notes_are_audited_once_without_texts_and_move_the_reservation_among_the_changes() {
+    let world = World::with_rooms(50).await;
+    let (guest, other) = (world.sold(0, 2, 1).await, world.sold(0, 1, 1).await);
+    let position = async || -> String {
+        let sql = "select change_xid::text from reservation where reservation_id = $1";
+        sqlx::query_scalar(sql).bind(guest.id.as_uuid()).fetch_one(world.pool()).await.expect("a position")
+    };
+    let origin = Origin {
+        role: ActorRole::Staff,
+        actor: "user:1".into(),
+        method: "a/B".into(),
+        request_id: "r".into(),
+        gateway: Gateway::Internal,
+    };
+    let before = position().await;
+    let changes = async {
+        for _ in 0..2 {
+            world.assign(&guest, 1, None, 0).await.expect("free");
+            world.desk().auto_assign(world.hotel, world.day(0)).await.expect("assigned");
+            world.store.add_note(guest.id, Uuid::from_u128(1), "Likes the sea", "staff").await.expect("added");
+        }
+        world.desk().unassign_room(&world.staff(), (guest.id, 1), world.noon(0)).await.expect("freed");
+    };
+    Origin::scope(Some(origin), changes).await;
+    assert_ne!(position().await, before);
+    let records: Vec<(String, String, serde_json::Value)> =
+        sqlx::query_as("select object_type, object_id, after from audit_record order by audit_id")
+            .fetch_all(world.pool())
+            .await
+            .expect("rows");
+    let room =
+        |room_id: Option<i32>| serde_json::json!({ "position": 1, "room_id": room_id, "from_date": world.day(0) });
+    let note = serde_json::json!({ "note_id": Uuid::from_u128(1), "length": 13 });
+    let expected = [
+        ("room_assignment", guest.id, room(Some(1))),
+        ("room_assignment", other.id, room(Some(2))),
+        ("reservation_note", guest.id, note),
+        ("room_assignment", guest.id, room(None)),
+    ];
+    let expected = expected.map(|(kind, id, after)| (kind.to_owned(), id.to_string(), after));
+    assert_eq!(records, expected);
 }
