@@ -121,7 +121,7 @@ async fn take(
     let pending = payments::lock(connection, id).await?.ok_or(PaymentError::NotFound)?;
     checkout::apply(connection, &pending, CheckoutStatus::Paid).await?;
     watched.record(connection).await?;
-    Ok(payments::find(connection, id).await?.ok_or(PaymentError::NotFound)?)
+    payments::find(connection, id).await?.ok_or(PaymentError::NotFound)
 }
 
 /// The payment of this revision that was taken at the desk; `None` if there is none.

@@ -152,7 +152,7 @@ pub(super) fn expected_refund(refund: Option<&Money>) -> Result<Option<staymesh_
 pub(super) fn waiver(errors: &mut FieldErrors, message: &proto::CancelReservationRequest) -> Option<Waiver> {
     let waiver = message.waive.as_ref()?;
     let keep = errors.value(proto_types::money_from(waiver.keep.as_ref(), "waive.keep"));
-    let negative = keep.is_some_and(|keep| keep.is_negative());
+    let negative = keep.is_some_and(staymesh_domain::Money::is_negative);
     errors.holds(!negative, "waive.keep.amount", "must not be negative");
     let reason = errors.value(Text::line(&waiver.reason, 1..=200).map_err(|error| error.at("waive.reason")));
     Some(Waiver { keep: keep?, reason: reason?.into_string() })

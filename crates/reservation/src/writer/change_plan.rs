@@ -180,7 +180,7 @@ impl<'a> ChangePlan<'a> {
     /// # Errors
     /// When a sum is out of range.
     pub(crate) fn waived(&self) -> Result<Vec<Waived<'_>>, QuoteError> {
-        let mut waived = Vec::new();
+        let mut all = Vec::new();
         for (order, judged) in self.orders.iter().zip(&self.judged) {
             let (Command::CancelWaiving(waiver, _), Ok((booking, Decision::Change(_)))) = (&order.command, judged)
             else {
@@ -188,9 +188,9 @@ impl<'a> ChangePlan<'a> {
             };
             let refund = RoomLine::refund(&booking.lines, booking.create_time, order.now)?;
             let policy = booking.quote.total.checked_sub(refund)?;
-            waived.push(Waived { booking, waiver, policy, origin: order.origin.as_ref() });
+            all.push(Waived { booking, waiver, policy, origin: order.origin.as_ref() });
         }
-        Ok(waived)
+        Ok(all)
     }
 
     /// Rooms to add to each night, after [`Self::settle_rooms`].
