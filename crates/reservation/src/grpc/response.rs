@@ -59,7 +59,7 @@ pub(super) fn unsuitable(unsuitable: Unsuitable) -> proto::UnsuitableRoomType {
 pub(super) fn offer(line: OfferLine, children_priced_as_adults: bool) -> proto::Offer {
     proto::Offer {
         room_type_id: line.room_type.room_type_id.get(),
-        price: Some(price(line.room_type.room_type_id, line.quote)),
+        price: Some(price(line.room_type.room_type_id, &line.quote)),
         display_name: line.room_type.display_name,
         max_occupancy: line.room_type.occupancy.max_occupancy,
         rooms_left: line.rooms_left,
