@@ -245,6 +245,7 @@ pub(super) fn desk_room(room: DeskRoom) -> proto::DeskRoom {
         reservation_status: status(room.reservation_status).into(),
         payment_mode: payment_mode(room.payment_mode).into(),
         balance_due: Some(proto_types::money(room.balance_due)),
+        guest: room.guest.map(room_guests::shown),
     }
 }
 

@@ -24,7 +24,10 @@ pub(crate) use changes::{ChangeForm, ChangeRequest, DatesChange, RoomChangeReque
 pub(crate) use check_offers::{CheckResult, OfferCheck, ReadOffer};
 pub use dependencies::{BookingService, Dependencies};
 #[cfg(test)]
+#[cfg(test)]
 pub(crate) use desk::step_rooms;
+#[cfg(test)]
+pub(crate) use desk::step_rooms_of;
 pub(crate) use offers::{Offers, StayRequest, Unsuitable, page_of};
 pub(crate) use prepare::{OrderForm, RoomRequest, RoomsRequest};
 pub(crate) use room_guests::{RoomGuestsUpdate, etag};
