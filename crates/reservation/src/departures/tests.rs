@@ -8,7 +8,7 @@ use crate::{
     calendar::begins,
     model::PaymentMode,
     room_step::RoomStep,
-    service::step_rooms,
+    service::{StepOrder, step_rooms},
     testing::{World, pay},
 };
 
@@ -20,7 +20,7 @@ async fn rooms_complete_on_the_day_after_check_out_at_every_hotel() {
     let booking = world.book(7, first, 2, PaymentMode::GuestPays).await.expect("booked");
     world.apply(booking.id, &pay(PaymentId::new())).await.expect("paid");
     assert_eq!(
-        step_rooms(&world.store, booking.id, (RoomStep::CheckIn, &[]), first, "staff", false).await.expect("in"),
+        step_rooms(&world.store, booking.id, StepOrder::all(RoomStep::CheckIn), first, "staff").await.expect("in"),
         1
     );
 
@@ -43,7 +43,7 @@ async fn reservation_that_cannot_be_read_is_skipped_and_the_others_complete() {
     for _ in 0..3 {
         let booking = world.book(7, first, 2, PaymentMode::GuestPays).await.expect("booked");
         world.apply(booking.id, &pay(PaymentId::new())).await.expect("paid");
-        step_rooms(&world.store, booking.id, RoomStep::CheckIn, &[], first, "staff").await.expect("in");
+        step_rooms(&world.store, booking.id, StepOrder::all(RoomStep::CheckIn), first, "staff").await.expect("in");
         bookings.push(booking.id);
     }
     let damage = format!("update reservation_room set price = '{{}}' where reservation_id = '{}'", bookings[1]);

@@ -61,8 +61,11 @@ impl ReservationHandler {
         let shown = |(position, row)| Ok::<_, ReservationError>((position, response::reservation(row)?));
         let rows = rows.into_iter().map(shown).collect::<Result<Vec<_>, _>>()?;
         let most = response::fitting(rows.iter().map(|(_, reservation)| reservation));
-        let (rows, _) = page.cut_to(most, rows, |(position, _)| *position);
-        let change_cursor = changes.cursor(rows.last().map_or(after, |(position, _)| *position));
+        let (rows, more) = page.cut_to(most, rows, |(position, _)| *position);
+        // All up to the horizon is read, also the rows of others that are none of this list.
+        let end = if more.is_empty() { Some(horizon.position().max(after)) } else { None };
+        let last = end.or_else(|| rows.last().map(|(position, _)| *position));
+        let change_cursor = changes.cursor(last.unwrap_or(after));
         let reservations = rows.into_iter().map(|(_, reservation)| reservation).collect();
         let next_page_token = String::new();
         Ok(Response::new(proto::ListReservationsResponse { reservations, next_page_token, change_cursor }))

@@ -265,6 +265,7 @@ pub(super) fn desk_room(room: DeskRoom) -> proto::DeskRoom {
         payment_mode: payment_mode(room.payment_mode).into(),
         balance_due: Some(proto_types::money(room.balance_due)),
         room_number: room.room_number.unwrap_or_default(),
+        guest: room.guest.map(room_guests::shown),
     }
 }
 

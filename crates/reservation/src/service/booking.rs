@@ -291,9 +291,7 @@ impl BookingService {
             | Command::CancelExpecting(_)
             | Command::CancelRevision { .. }
             | Command::CancelWaiving(..)
-            | Command::MarkNoShow => {
-                Origin::current()
-            }
+            | Command::MarkNoShow => Origin::current(),
             _ => None,
         };
         let order = ChangeOrder { id, command, now, trace_parent: telemetry::trace_parent(), origin };

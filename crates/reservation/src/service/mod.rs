@@ -28,7 +28,7 @@ pub(crate) use changes::{ChangeForm, ChangeRequest, DatesChange, RoomChangeReque
 pub(crate) use check_offers::{Alternatives, CheckResult, OfferCheck, ReadOffer};
 pub use dependencies::{BookingService, Dependencies};
 #[cfg(test)]
-pub(crate) use desk::step_rooms;
+pub(crate) use desk::{StepOrder, step_rooms};
 pub(crate) use offers::{OfferLine, Offers, StayRequest, Unsuitable, page_of};
 pub(crate) use prepare::{OrderForm, RoomRequest, RoomsRequest};
 pub(crate) use room_guests::{RoomGuestsUpdate, etag};
