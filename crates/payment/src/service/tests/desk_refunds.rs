@@ -97,8 +97,9 @@ async fn difference_of_a_change_is_paid_at_the_desk_and_goes_back_before_older_p
     let database = database().await;
     let (pool, id) = (database.pool(), reservation_id());
     let first = paid(pool, id, 1, 35_200).await;
-    let expire_time = Timestamp::now() + SignedDuration::from_mins(15);
-    let pending_change = Some(PendingChange { revision: 2, due: eur(16_500), expire_time });
+    let create_time = Timestamp::now();
+    let expire_time = create_time + SignedDuration::from_mins(15);
+    let pending_change = Some(PendingChange { revision: 2, due: eur(16_500), create_time, expire_time });
     let (status, total, taxes) = (ReservationStatus::Paid, eur(35_200), eur(3_200));
     let changing = Booking { status, total, taxes, pending_change, hold_expire_time: None, ..booking() };
     let service = desk(pool, changing, CheckoutStatus::Expired);
