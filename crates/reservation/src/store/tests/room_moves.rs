@@ -41,6 +41,7 @@ impl World {
             request_id: Uuid::new_v4(),
             content_hash: [1; 32],
             expire_time: Timestamp::now() + SignedDuration::from_mins(15),
+            limits: Box::default(),
         };
         let (now, actor) = (Timestamp::now(), "staff".into());
         let order = RevisionOrder { id, command, now, actor, trace_parent: None, origin: None };

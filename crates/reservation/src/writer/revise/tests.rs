@@ -330,7 +330,8 @@ async fn first_revision_reads_the_same_before_and_after_the_first_change() {
     let change = RoomsChange::new(&booking.placed(), vec![1], rooms, euros(0)).expect("a change");
     let expire_time = Timestamp::now() + SignedDuration::from_mins(15);
     let (request_id, content_hash) = (Uuid::new_v4(), [1; 32]);
-    let change = RevisionCommand::Apply { change, base: 1, request_id, content_hash, expire_time };
+    let limits = Box::default();
+    let change = RevisionCommand::Apply { change, base: 1, request_id, content_hash, expire_time, limits };
     run(&world.store, booking.id, change).await.expect("changed");
     assert_eq!(world.count(kept).await, 2);
     let after = world.store.revisions(booking.id, 0, 10).await.expect("revisions");
