@@ -7,6 +7,7 @@
 //! - Every reservation has a legal history that ends in its status.
 //! - The lines of every reservation are what its latest revision agreed, live as long as it holds rooms, and cost what it
 //!   costs. Its revisions have no gap.
+//! - Rooms in the house and rooms of departed guests are what their last arrival or departure made them.
 //! - No unpaid hold outlives its expiry by more than a bound.
 //!
 //! It is read-only and may run while the service takes bookings: it checks a few hotels at a time, each time in one
