@@ -24,7 +24,7 @@ fn main() -> anyhow::Result<ExitCode> {
     for (property, steps) in &report.violated {
         println!("violated: {property}");
         for step in steps {
-            println!("  {step:?}");
+            println!("  {step}");
         }
     }
     for example in &report.missing {

@@ -11,14 +11,16 @@ use crate::{
     error::NotChangeable,
     expiry::drop_expired,
     lifecycle::Command,
-    model::NewReservation,
+    model::{NewReservation, Status},
     quote::tests::{euros, quote_for},
+    room_line::RoomLine,
     store::Store,
     testing::{World, hotel_id, order_of, room_type},
     writer::{Created, apply, book_each},
 };
 
 mod arrivals;
+mod plans;
 mod races;
 
 const HOTEL: i32 = 7;
