@@ -29,8 +29,19 @@ impl Delivery {
     pub(crate) const OF_ONE: [Self; 3] = [Self::Done, Self::AnswerLost, Self::Late];
     /// Of a message whose receiver calls the provider, too.
     pub(crate) const OF_MANY: [Self; 4] = [Self::Done, Self::AnswerLost, Self::Interrupted, Self::Late];
+
+    /// Those that can happen: all if one more fault may come, or else the first, which is [`Self::Done`].
+    pub(crate) fn possible(all: &[Self], faulty: bool) -> impl Iterator<Item = Self> + use<> {
+        let count = if faulty { all.len() } else { 1 };
+        all.to_vec().into_iter().take(count)
+    }
 }
 
 impl Opening {
     pub(crate) const ALL: [Self; 3] = [Self::Shown, Self::OrderSaved, Self::PageOpened];
+
+    /// Those that can happen: all if one more fault may come, or else the first, which is [`Self::Shown`].
+    pub(crate) fn possible(faulty: bool) -> impl Iterator<Item = Self> {
+        Self::ALL.into_iter().take(if faulty { Self::ALL.len() } else { 1 })
+    }
 }

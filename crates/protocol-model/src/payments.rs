@@ -62,15 +62,8 @@ impl Payments {
     pub(crate) fn turn_page(&mut self, number: usize, status: CheckoutStatus, now: Timestamp) -> Result<bool> {
         let page = self.pages.get_mut(number).context("a page")?;
         let payment = &self.orders[page.payment].payment;
-        let turns = match (page.status, status) {
-            (CheckoutStatus::Open, CheckoutStatus::Expired) => payment.expire_time <= now,
-            (CheckoutStatus::Open, CheckoutStatus::Paid | CheckoutStatus::Failed | CheckoutStatus::InReview) => {
-                page.shown
-            }
-            (CheckoutStatus::InReview, CheckoutStatus::Paid | CheckoutStatus::Failed) => true,
-            _ => false,
-        };
-        if !turns {
+        let early = status == CheckoutStatus::Expired && now < payment.expire_time;
+        if early || !page.next().contains(&status) {
             return Ok(false);
         }
         page.status = status;
@@ -190,13 +183,7 @@ impl Payments {
     }
 
     /// Settles a change that was applied or given up, once for its revision unless `forgetful`.
-    pub(crate) fn settle_change(
-        &mut self,
-        revision: i32,
-        refund: Money,
-        dropped: bool,
-        forgetful: bool,
-    ) -> Result<()> {
+    pub(crate) fn settle_change(&mut self, revision: i32, refund: Money, dropped: bool, forgetful: bool) -> Result<()> {
         if let Some(known) = self.settled.get(&revision).filter(|_| !forgetful) {
             ensure!(*known == (refund, dropped), "a repeated settlement differs");
             return Ok(());
@@ -209,7 +196,7 @@ impl Payments {
             }
         } else {
             let standings = self.standings()?;
-            for (standing, share) in shares_of_change(&standings, refund)? {
+            for (standing, share) in shares_of_change(&standings, revision, refund)? {
                 self.give_back_share(&standing.payment.payment_id, RefundReason::Change { revision }, share)?;
             }
         }

@@ -18,9 +18,7 @@ pub(crate) fn all<M: Model<State = State>>() -> Vec<Property<M>> {
         Property::always("never more is refunded than was charged", |_, state: &State| {
             state.payments.refunds_within_charges()
         }),
-        Property::always("a payment is charged at most once", |_, state: &State| {
-            state.payments.is_charged_once()
-        }),
+        Property::always("a payment is charged at most once", |_, state: &State| state.payments.is_charged_once()),
         Property::always("rooms are held exactly while the booking is pending or paid", |_, state: &State| {
             state.rooms.0 == i32::from(state.booking.0.status.holds_rooms())
         }),

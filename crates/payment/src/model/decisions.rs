@@ -45,13 +45,19 @@ pub fn shares_of_end(standings: &[Standing], due: Money) -> Result<Vec<(&Standin
     of.map(|((standing, share), given)| Ok((standing, share, rest(given)?))).collect()
 }
 
-/// What a change that gives back `refund` gets of each payment that pays for the reservation, newest first: together all of
-/// it, or all that is refundable.
+/// What the change that made `revision` and gives back `refund` gets of each payment that pays for the reservation, newest
+/// first: together all of it, or all that is refundable. The payment of a later change is none of them: that change may have
+/// been given up, and then its payment goes back by itself.
 ///
 /// # Errors
 /// If the amounts differ in currency or a sum is out of range.
-pub fn shares_of_change(standings: &[Standing], refund: Money) -> Result<Vec<(&Standing, Money)>, MoneyError> {
-    let paying: Vec<&Standing> = standings.iter().filter(|standing| standing.pays()).collect();
+pub fn shares_of_change(
+    standings: &[Standing],
+    revision: i32,
+    refund: Money,
+) -> Result<Vec<(&Standing, Money)>, MoneyError> {
+    let pays = |standing: &&Standing| standing.pays() && standing.payment.revision <= revision;
+    let paying: Vec<&Standing> = standings.iter().filter(pays).collect();
     let refundable = paying.iter().map(|standing| standing.payment.refundable()).collect::<Result<Vec<_>, _>>()?;
     let shares = newest_first(refund, &refundable)?;
     Ok(paying.into_iter().zip(shares).collect())

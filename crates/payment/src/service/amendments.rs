@@ -13,7 +13,9 @@ use super::Payments;
 use crate::{
     error::PaymentError,
     fault_points,
-    model::{AmendmentRefusal, ChangeSettlement, PartnerSale, PartnerTerms, SaleState, amends, settled_sale, was_applied},
+    model::{
+        AmendmentRefusal, ChangeSettlement, PartnerSale, PartnerTerms, SaleState, amends, settled_sale, was_applied,
+    },
     store::{
         change_settlements, partner_credit,
         partner_sale_changes::{self, Stage},
@@ -98,9 +100,7 @@ pub(super) async fn settle<P: Psp>(
         (None, _) => return Ok(()),
     };
     let (before, after) = match &settled.sale {
-        _ if settled.dropped => {
-            (partner_sale_changes::before(connection, &sale, Some(settled.revision)).await?, None)
-        }
+        _ if settled.dropped => (partner_sale_changes::before(connection, &sale, Some(settled.revision)).await?, None),
         Some(terms) => (None, Some(payments.sale_after(&sale, terms)?)),
         None => (None, None),
     };

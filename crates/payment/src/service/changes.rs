@@ -108,7 +108,7 @@ async fn give_back(
         let currency = other.payment.amount.currency();
         return Err(FieldError::new("refund.currency_code", format!("must be {currency}")).into());
     }
-    let shares = shares_of_change(standings, change.refund)?;
+    let shares = shares_of_change(standings, change.revision, change.refund)?;
     let given = Money::sum(none.currency(), shares.iter().map(|(_, share)| *share))?;
     if given != change.refund {
         tracing::warn!(revision = change.revision, "a change gives back more than is left of what was paid");

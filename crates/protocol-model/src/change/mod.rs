@@ -16,7 +16,7 @@ use std::sync::Arc;
 
 use anyhow::Result;
 use stateright::{Model, Property};
-use staymesh_psp::CheckoutStatus;
+use staymesh_payment::model::Status;
 use staymesh_reservation::Reservation;
 
 use crate::{
@@ -38,17 +38,20 @@ pub struct Bounds {
 }
 
 impl Bounds {
-    /// A change with a charge, while the other room is cancelled.
-    pub const CHARGE: Self = Self { changes: &[Kind::Dearer, Kind::DropRoom], refunds: &[], asks: 1, faults: 1 };
+    /// A change with a charge.
+    pub const CHARGE: Self = Self { changes: &[Kind::Dearer], refunds: &[], asks: 1, faults: 1 };
+    /// A change with a charge, while the other room is cancelled; only the order of events is arbitrary.
+    pub const CANCELLED_ROOM: Self =
+        Self { changes: &[Kind::Dearer, Kind::DropRoom], refunds: &[], asks: 1, faults: 0 };
     /// A change with a refund, while the other room is cancelled.
-    pub const REFUND: Self = Self { changes: &[Kind::Cheaper, Kind::DropRoom], refunds: &[], asks: 0, faults: 2 };
+    pub const REFUND: Self = Self { changes: &[Kind::Cheaper, Kind::DropRoom], refunds: &[], asks: 0, faults: 1 };
     /// Refunds of an administrator beside a change with a refund.
     pub const ADMINISTRATOR: Self =
-        Self { changes: &[Kind::Cheaper], refunds: &[Favour::ByPolicy, Favour::Goodwill], asks: 0, faults: 1 };
-    /// All changes, and two requests to pay.
+        Self { changes: &[Kind::Cheaper], refunds: &[Favour::ByPolicy, Favour::Goodwill], asks: 0, faults: 0 };
+    /// All changes, and two faults.
     pub const LARGE: Self =
-        Self { changes: &[Kind::Dearer, Kind::Cheaper, Kind::DropRoom], refunds: &[], asks: 2, faults: 2 };
-    /// All changes and all refunds.
+        Self { changes: &[Kind::Dearer, Kind::Cheaper, Kind::DropRoom], refunds: &[], asks: 1, faults: 2 };
+    /// Changes of the price and all refunds of an administrator.
     pub const LARGE_ADMINISTRATOR: Self = Self {
         changes: &[Kind::Dearer, Kind::Cheaper],
         refunds: &[Favour::ByPolicy, Favour::Goodwill],
@@ -87,23 +90,40 @@ impl Model for Changes {
     }
 
     fn actions(&self, state: &State, steps: &mut Vec<Step>) {
-        use CheckoutStatus::{Expired, Failed, InReview, Paid};
-        steps.extend([Step::Tick, Step::Cancel, Step::ReportNoShow, Step::DropExpired, Step::Ask]);
+        let faulty = state.faults_left > 0;
+        steps.push(Step::Tick);
+        if state.stands() {
+            steps.extend([Step::Cancel, Step::ReportNoShow]);
+            steps.extend(state.changes_left.iter().copied().map(Step::Change));
+        }
+        if state.booking.0.pending.is_some() {
+            steps.extend([Step::DropExpired, Step::Ask]);
+        }
         steps.extend([0, 2].map(Step::BookOther));
-        steps.extend(state.changes_left.iter().copied().map(Step::Change));
         steps.extend(state.refunds_left.iter().copied().map(Step::Refund));
-        steps.extend(Opening::ALL.map(Step::Open));
-        for number in 0..state.payments.pages.len() {
-            steps.extend([Paid, Failed, InReview, Expired].map(|status| Step::Page(number, status)));
+        if !state.asking.is_empty() {
+            steps.extend(Opening::possible(faulty).map(Step::Open));
+        }
+        for (number, page) in state.payments.pages.iter().enumerate() {
+            steps.extend(page.next().iter().map(|status| Step::Page(number, *status)));
         }
         for number in 0..state.payments.events.len() {
-            let event = |again| Step::ProviderEvent { number, again };
-            steps.extend([event(false), event(true), Step::LoseProviderEvent(number)]);
+            steps.push(Step::ProviderEvent { number, again: false });
+            if faulty {
+                steps.extend([Step::ProviderEvent { number, again: true }, Step::LoseProviderEvent(number)]);
+            }
         }
-        steps.extend(Delivery::OF_MANY.map(Step::Publish));
-        for number in 0..state.payments.orders.len() {
-            steps.push(Step::Sweep(number));
-            steps.extend(Delivery::OF_ONE.map(|delivery| Step::Deliver(number, delivery)));
+        if !state.outbox.is_empty() {
+            steps.extend(Delivery::possible(&Delivery::OF_MANY, faulty).map(Step::Publish));
+        }
+        for (number, order) in state.payments.orders.iter().enumerate() {
+            if order.payment.status == Status::Pending {
+                steps.push(Step::Sweep(number));
+            }
+            if !order.outbox.is_empty() {
+                let deliveries = Delivery::possible(&Delivery::OF_ONE, faulty);
+                steps.extend(deliveries.map(|delivery| Step::Deliver(number, delivery)));
+            }
         }
         steps.extend((0..state.late_calls.len()).map(Step::LateCall));
     }

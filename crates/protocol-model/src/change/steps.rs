@@ -262,9 +262,7 @@ impl Changes {
             Event::Tell(notice) => {
                 let call = match notice {
                     Notice::Paid => Some(Call::Confirm { payment: number }),
-                    Notice::Failed => {
-                        Some(Call::Reject { revision: state.payments.orders[number].payment.revision })
-                    }
+                    Notice::Failed => Some(Call::Reject { revision: state.payments.orders[number].payment.revision }),
                     Notice::Refunded => {
                         state.payments.report(number)?.map(|(payment, amount)| Call::ConfirmRefund { payment, amount })
                     }

@@ -1,3 +1,4 @@
 //! Tests of the booking engine as a whole.
 
 mod model;
+mod races;

@@ -246,9 +246,7 @@ impl RevisionPlan {
                 let pending = PendingChange { revision: *revision, change, held, expire_time: *expire_time };
                 Reservation { pending: Some(pending), ..booking.clone() }
             }
-            Self::GiveUp(pending) => {
-                Reservation { pending: None, revision: pending.revision, ..booking.clone() }
-            }
+            Self::GiveUp(pending) => Reservation { pending: None, revision: pending.revision, ..booking.clone() },
         }
     }
 }

@@ -18,7 +18,12 @@ async fn settled(world: &World) -> usize {
 }
 
 /// What is planned for a command, and what it did to the database.
-async fn compare(world: &World, booking: &Reservation, command: RevisionCommand, applied: &AppliedChanges) -> Reservation {
+async fn compare(
+    world: &World,
+    booking: &Reservation,
+    command: RevisionCommand,
+    applied: &AppliedChanges,
+) -> Reservation {
     let revise_it = match command.clone() {
         RevisionCommand::Apply { change, base, expire_time, .. } => Revise::Apply { change, base, expire_time },
         RevisionCommand::CancelRooms { positions, .. } => Revise::CancelRooms(positions),
