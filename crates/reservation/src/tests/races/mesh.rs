@@ -21,7 +21,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tonic::{
     Request, Status,
-    service::{interceptor::InterceptedService, interceptor::InterceptorLayer},
+    service::{InterceptorLayer, interceptor::InterceptedService},
     transport::{Channel, Endpoint, Server, server::TcpIncoming},
 };
 

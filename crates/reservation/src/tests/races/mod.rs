@@ -16,7 +16,10 @@ use std::collections::BTreeMap;
 
 use futures::future::join_all;
 use jiff::{Timestamp, ToSpan, civil::Date};
-use proptest::{strategy::ValueTree, test_runner::TestRunner};
+use proptest::{
+    strategy::{Strategy, ValueTree},
+    test_runner::TestRunner,
+};
 use staymesh_api::reservation::v1 as proto;
 use tokio_util::sync::CancellationToken;
 
