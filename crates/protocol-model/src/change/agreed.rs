@@ -21,7 +21,7 @@ use super::Kind;
 use crate::clock::{self, Moment, PENALTY, TOTAL, euros};
 
 /// What the change with a charge costs more, in cents.
-pub(super) const DEARER: i64 = 5_000;
+pub(crate) const DEARER: i64 = 5_000;
 /// What the change with a refund costs less, in cents.
 pub(super) const CHEAPER: i64 = 4_000;
 
@@ -112,8 +112,11 @@ pub(super) fn paid() -> Result<Reservation> {
     Ok(protocol::carry_out(&booked, pay, clock::booked(), |_| 0)?.reservation)
 }
 
-/// The rooms of a booking in each night: hotel, room type, day.
-pub(crate) fn nights(rooms: &[PlacedRoom]) -> BTreeMap<(i32, i32, i32), i32> {
+/// Rooms in each night: hotel, room type, day.
+pub(crate) type Nights = BTreeMap<(i32, i32, i32), i32>;
+
+/// The rooms of a booking in each night.
+pub(crate) fn nights(rooms: &[PlacedRoom]) -> Nights {
     let mut nights = BTreeMap::new();
     for PlacedRoom { line, .. } in rooms {
         *nights.entry(night_of(line)).or_default() += 1;
@@ -129,6 +132,33 @@ fn night_of(line: &RoomLine) -> (i32, i32, i32) {
 pub(crate) fn placed(booking: &Reservation) -> Vec<PlacedRoom> {
     let rooms = booking.positions.iter().zip(&booking.lines);
     rooms.map(|(position, line)| PlacedRoom { position: *position, line: line.clone() }).collect()
+}
+
+/// The rooms in each night that the revision of a booking and its pending change say: none once it ended.
+pub(crate) fn rooms_of(booking: &Reservation) -> Nights {
+    if !booking.status.holds_rooms() {
+        return Nights::new();
+    }
+    let before = placed(booking);
+    let mut rooms = nights(&before);
+    for (night, wanted) in pending_rooms(booking, &before) {
+        let held = rooms.entry(night).or_default();
+        *held = wanted.max(*held);
+    }
+    rooms
+}
+
+/// Whether `held` has the rooms of the booking and those that its pending change makes of them.
+pub(crate) fn holds_both(booking: &Reservation, held: &Nights) -> bool {
+    let covers = |wanted: Nights| wanted.iter().all(|(night, rooms)| held.get(night).is_some_and(|held| held >= rooms));
+    let before = placed(booking);
+    booking.pending.is_none() || covers(nights(&before)) && covers(pending_rooms(booking, &before))
+}
+
+fn pending_rooms(booking: &Reservation, rooms: &[PlacedRoom]) -> Nights {
+    let Some(pending) = &booking.pending else { return Nights::new() };
+    let kept = rooms.iter().filter(|room| pending.change.kept.contains(&room.position)).cloned();
+    nights(&kept.chain(pending.change.rooms.iter().cloned()).collect::<Vec<_>>())
 }
 
 /// The change of a booking. The one with a charge moves room 1 to the third night.

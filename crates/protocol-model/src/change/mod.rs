@@ -4,7 +4,7 @@
 //! Room 1 has the first night, room 2 the second; another guest may take any night that is free. [`Bounds`] says which changes
 //! may happen, each at most once and in any order.
 
-mod agreed;
+pub(crate) mod agreed;
 mod properties;
 mod state;
 mod steps;

@@ -1,16 +1,11 @@
 //! What holds in every state that can be reached.
 
-use std::collections::BTreeMap;
-
 use stateright::{Model, Property};
-use staymesh_reservation::{
-    Status,
-    protocol::{PlacedRoom, RoomsChange},
-};
+use staymesh_reservation::Status;
 
 use super::{
     Bounds, Kind, State,
-    agreed::{DEARER, nights, placed},
+    agreed::{self, DEARER, placed},
 };
 use crate::orders::Order;
 
@@ -61,18 +56,13 @@ fn money<M: Model<State = State>>() -> Vec<Property<M>> {
 fn rooms<M: Model<State = State>>() -> Vec<Property<M>> {
     vec![
         Property::always("rooms are those of the revision and what its pending change holds", |_, state: &State| {
-            state.rooms == agreed_rooms(state)
+            state.rooms == agreed::rooms_of(&state.booking.0)
         }),
         Property::always("no room is sold twice", |_, state: &State| {
             [0, 1, 2].into_iter().all(|night| state.left(State::night(night)) >= 0)
         }),
         Property::always("while a change waits, the old rooms and the new ones are held", |_, state: &State| {
-            let Some(pending) = &state.booking.0.pending else { return true };
-            let rooms = placed(&state.booking.0);
-            let covers = |wanted: BTreeMap<_, i32>| {
-                wanted.iter().all(|(night, rooms)| state.rooms.get(night).is_some_and(|held| held >= rooms))
-            };
-            covers(nights(&rooms)) && applied_to(&pending.change, &rooms).is_some_and(|after| covers(nights(&after)))
+            agreed::holds_both(&state.booking.0, &state.rooms)
         }),
         Property::always("the rooms are those before the change or those after it", |_, state: &State| {
             let first = placed(&state.booking.0).into_iter().find(|room| room.position == 1);
@@ -138,29 +128,6 @@ fn owed(state: &State) -> i64 {
     let (by_policy, goodwill) = state.favours;
     let given = state.end.unwrap_or_default().max(by_policy) + goodwill;
     (paid - given).max(0)
-}
-
-/// The rooms that the revision and its pending change say.
-fn agreed_rooms(state: &State) -> BTreeMap<(i32, i32, i32), i32> {
-    if !state.booking.0.status.holds_rooms() {
-        return BTreeMap::new();
-    }
-    let before = placed(&state.booking.0);
-    let mut rooms = nights(&before);
-    let pending = state.booking.0.pending.as_ref();
-    if let Some(after) = pending.and_then(|pending| applied_to(&pending.change, &before)) {
-        for (night, wanted) in nights(&after) {
-            let held = rooms.entry(night).or_default();
-            *held = wanted.max(*held);
-        }
-    }
-    rooms
-}
-
-fn applied_to(change: &RoomsChange, rooms: &[PlacedRoom]) -> Option<Vec<PlacedRoom>> {
-    let kept = rooms.iter().filter(|room| change.kept.contains(&room.position)).cloned();
-    let after: Vec<_> = kept.chain(change.rooms.iter().cloned()).collect();
-    (!after.is_empty()).then_some(after)
 }
 
 fn has_step<M: Model<State = State>>(model: &M, state: &State) -> bool {
