@@ -14,7 +14,7 @@ use super::{
 use crate::{
     error::PaymentError,
     fault_points,
-    model::{Notice, Payment, Refund, RefundReason, RefundRefusal, RefundRequest, Standing, kept_back},
+    model::{Notice, Payment, Refund, RefundReason, RefundRefusal, RefundRequest, Standing, left_by_policy},
     store::{audit, cancellations, payment_notes, payments, refunds},
 };
 
@@ -152,17 +152,13 @@ async fn policy_left(
     payment: &Payment,
     standings: &[Standing],
 ) -> Result<Money, PaymentError> {
-    let refundable = payment.refundable()?;
-    let left = match (cancellations::refund(connection, payment.reservation_id).await?, payment.refund_due) {
-        (Some(due), _) => kept_back(due, standings)?,
-        // An earlier release settled its end.
-        (None, Some(due)) => {
-            let given = refunds::sum_without_goodwill(connection, payment.payment_id).await?;
-            due.checked_sub(Money::from_minor(given, due.currency())?)?
-        }
-        (None, None) => refundable,
-    };
-    let left = if left.minor() > refundable.minor() { refundable } else { left };
+    let end = cancellations::refund(connection, payment.reservation_id).await?;
+    let limit = left_by_policy(payment, standings, end)?;
+    let (None, Some(due)) = (end, payment.refund_due) else { return Ok(limit) };
+    // An earlier release settled its end.
+    let given = refunds::sum_without_goodwill(connection, payment.payment_id).await?;
+    let left = due.checked_sub(Money::from_minor(given, due.currency())?)?;
+    let left = if left.minor() > limit.minor() { limit } else { left };
     Ok(if left.is_negative() { Money::zero(left.currency()) } else { left })
 }
 

@@ -63,7 +63,7 @@ async fn statements_write_what_the_decision_makes_of_a_reservation() {
     ] {
         let mut booking = world.book(&world.order(0, 2, 1)).await.expect("booked");
         for command in commands {
-            let decided = crate::protocol::carry_out(&booking, command.clone(), later, 10).expect("decided");
+            let decided = crate::protocol::carry_out(&booking, command.clone(), later, |_| 10).expect("decided");
             let applied = world.apply(booking.id, command, later).await.expect("applied");
             let rules = |booking: &Reservation| {
                 let (reason, held) = (booking.cancellation_reason, booking.hold_expire_time);

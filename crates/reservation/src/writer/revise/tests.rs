@@ -11,8 +11,9 @@ use crate::{
     error::NotChangeable,
     expiry::drop_expired,
     lifecycle::Command,
-    model::NewReservation,
+    model::{NewReservation, Status},
     quote::tests::{euros, quote_for},
+    room_line::RoomLine,
     store::Store,
     testing::{World, hotel_id, order_of, room_type},
     writer::{Created, apply, book_each},
@@ -20,6 +21,7 @@ use crate::{
 
 mod arrivals;
 mod limits;
+mod plans;
 mod races;
 
 const HOTEL: i32 = 7;
