@@ -7,7 +7,8 @@ use anyhow::{Context, Result, ensure};
 use staymesh_domain::{Money, PaymentId, ReservationId};
 use staymesh_ledger::Split;
 use staymesh_payment::model::{
-    BOOKING, Notice, Payment, Refund, RefundReason, RefundRequest, Settlement, Standing, Status, shares_of_end,
+    BOOKING, Notice, Payment, PaymentMethod, Refund, RefundReason, RefundRequest, Settlement, Standing, Status,
+    shares_of_end,
 };
 use staymesh_psp::CheckoutStatus;
 use uuid::Uuid;
@@ -28,6 +29,8 @@ pub(crate) fn order(number: usize, reservation_id: ReservationId) -> Result<Orde
         owner: String::new(),
         amount,
         split: Split::new(amount, none, none).context("a split")?,
+        method: PaymentMethod::Provider,
+        desk_reference: None,
         status: Status::Pending,
         return_url: String::new(),
         psp_session: None,
@@ -88,6 +91,7 @@ impl Order {
             amount,
             goodwill: wanted.goodwill,
             requested_rest: Some(wanted.amount.is_none()),
+            desk_reference: None,
             create_time: clock::booked(),
             succeed_time: None,
         });

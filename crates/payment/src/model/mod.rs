@@ -5,6 +5,7 @@
 mod booking;
 mod change;
 mod decisions;
+mod desk;
 mod partner_credit;
 mod partner_sale;
 mod payment;
@@ -13,6 +14,7 @@ mod refund;
 pub use booking::{Booking, CancellationReason, PaymentMode, PendingChange, ReservationStatus, Settlement};
 pub use change::{ChangeSettlement, Standing, kept_back, newest_first};
 pub use decisions::{Notice, RefundRefusal, shares_of_end};
+pub use desk::{DeskPayment, PaymentMethod};
 pub use partner_credit::{CreditLimit, CreditRefusal, DefaultCredit, NewPartnerPayment, PartnerPayment};
 pub use partner_sale::{PartnerSale, PartnerTerms, SaleState};
 pub use payment::{BOOKING, NewPayment, Payment, Status, StatusFilter};

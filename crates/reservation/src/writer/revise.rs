@@ -16,16 +16,20 @@ use staymesh_store::{
 };
 use uuid::Uuid;
 
+use super::{hold_limits::Holds, outcome::unpaid};
 use crate::{
     error::ReservationError,
-    events::{CHANGE_APPLIED, CHANGE_DROPPED, CHANGE_SOLD_BY_PARTNER, ChangeSettled, ChangeSoldByPartner, Terms},
+    events::{
+        BOOKING_CHANGED, BookingMail, CHANGE_APPLIED, CHANGE_DROPPED, CHANGE_SOLD_BY_PARTNER, ChangeSettled,
+        ChangeSoldByPartner, Terms, mail_aggregate,
+    },
     fault_points,
     lifecycle::{require_changeable, require_rooms_not_arrived},
-    model::{PaymentMode, PendingChange, Reservation, Status},
+    model::{HoldLimits, PaymentMode, PendingChange, Reservation, Status},
     night::{Night, date_of},
     room_line::{RoomLine, RoomLinesSum, Shortage, short_room, shortage},
     rooms_change::{BookedRoom, PlacedRoom, RoomsChange, delta, growth, release},
-    store::{ChangeState, NewChange, RevisedRooms, Store, Transaction},
+    store::{ChangeState, NewChange, Pending, RevisedRooms, Store, Transaction, holders_of},
 };
 
 /// A command on what was agreed about a reservation.
@@ -57,6 +61,8 @@ pub(crate) enum RevisionCommand {
         content_hash: [u8; 32],
         /// When it is dropped unless it was paid.
         expire_time: Timestamp,
+        /// Of what it holds until then.
+        limits: Box<HoldLimits>,
     },
     /// Cancel rooms by their positions. Those that were dropped before are no error.
     CancelRooms {
@@ -98,7 +104,7 @@ pub(crate) enum RevisionOutcome {
 /// # Errors
 /// [`ReservationError::NotFound`], [`ReservationError::NotChangeable`], [`ReservationError::RevisionMismatch`],
 /// [`ReservationError::ChangePending`], [`ReservationError::SoldOut`], [`ReservationError::NotOnSale`],
-/// [`ReservationError::RequestIdReused`], [`ReservationError::AmountMismatch`]; and when the database fails: then it is
+/// [`ReservationError::Unpaid`], [`ReservationError::UnpaidShare`], [`ReservationError::RequestIdReused`], [`ReservationError::AmountMismatch`]; and when the database fails: then it is
 /// unknown whether it was carried out.
 pub(crate) async fn revise(store: &Store, order: &RevisionOrder) -> Result<Revised, ReservationError> {
     let mut transaction = store.begin().await?;
@@ -126,7 +132,9 @@ struct Revising<'a> {
 
 impl Revising<'_> {
     async fn apply(&mut self) -> Result<RevisionOutcome, ReservationError> {
-        let RevisionCommand::Apply { change, base, request_id, content_hash, expire_time } = &self.order.command else {
+        let RevisionCommand::Apply { change, base, request_id, content_hash, expire_time, limits } =
+            &self.order.command
+        else {
             return Ok(RevisionOutcome::Nothing);
         };
         if let Some(first) = self.transaction.change_of_request(self.order.id, *request_id).await? {
@@ -151,7 +159,7 @@ impl Revising<'_> {
             actor: &self.order.actor,
             reason: "changed",
         };
-        if change.balance.minor() > 0 { self.hold(new, *expire_time).await } else { self.swap(new).await }
+        if change.balance.minor() > 0 { self.hold(new, *expire_time, limits).await } else { self.swap(new).await }
     }
 
     /// The refusal of a change that is based on the revision `base`.
@@ -215,19 +223,44 @@ impl Revising<'_> {
         Ok(RevisionOutcome::Changed)
     }
 
-    /// Holds what a change adds until it is paid.
-    async fn hold(&mut self, new: NewChange<'_>, expires: Timestamp) -> Result<RevisionOutcome, ReservationError> {
+    /// Holds what a change adds until it is paid, within the limits of unpaid holds.
+    async fn hold(
+        &mut self,
+        new: NewChange<'_>,
+        expires: Timestamp,
+        limits: &HoldLimits,
+    ) -> Result<RevisionOutcome, ReservationError> {
         let after = new.change.applied_to(&self.booking.placed())?;
         let expires = expires.min(sum(&after)?.quote.terms.cancel_before).min(self.booking.quote.terms.cancel_before);
         let held = growth(&self.delta(&after));
         self.take(&held, &after).await?;
-        let new = NewChange { pending: Some((&held, expires)), ..new };
+        self.require_within(limits, &held).await?;
+        let source = limits.source.as_ref().map(|(source, _)| source);
+        let new = NewChange { pending: Some(Pending { held: &held, expires, source }), ..new };
         self.transaction.insert_change(&self.booking, &new).await?;
         if let Some(sale) = self.sale_after(new.revision, new.change, &after)? {
             let event = self.event(sale);
             self.transaction.enqueue_change(CHANGE_SOLD_BY_PARTNER, &[event]).await?;
         }
         Ok(RevisionOutcome::Changed)
+    }
+
+    /// Locks the holders as new bookings do, after the nights, and counts what they hold.
+    async fn require_within(
+        &mut self,
+        limits: &HoldLimits,
+        nights: &BTreeMap<Night, i32>,
+    ) -> Result<(), ReservationError> {
+        let keys: Vec<_> = holders_of(&self.booking.owner, limits).map(|(holder, _)| holder).collect();
+        let holders = self.transaction.lock_holders(&keys).await?;
+        let nights_held = match limits.share {
+            Some(share) => self.transaction.night_shares(nights.keys().copied(), share).await?,
+            None => BTreeMap::new(),
+        };
+        let holds = Holds { holders, nights: nights_held };
+        holds
+            .refusal_of(&self.booking.owner, limits, nights)
+            .map_or(Ok(()), |refusal| Err(unpaid(refusal, &BTreeMap::new())))
     }
 
     async fn confirm(
@@ -314,7 +347,7 @@ impl Revising<'_> {
         }
     }
 
-    /// Writes the revision that a change makes, whose row exists, and the event that it was applied.
+    /// Writes the revision that a change makes, whose row exists, the event that it was applied, and the mail about it.
     async fn write(
         &mut self,
         revision: i32,
@@ -327,7 +360,11 @@ impl Revising<'_> {
         let RoomLinesSum { stay, quote } = sum(after)?;
         let applied = ChangeSettled::applied(&self.booking, revision, change.balance, (&quote, retained, stay))?;
         let event = self.event(applied);
-        self.transaction.enqueue_change(CHANGE_APPLIED, &[event]).await
+        self.transaction.enqueue_change(CHANGE_APPLIED, &[event]).await?;
+        let mail = BookingMail::changed(&self.booking, revision, change.balance)?;
+        let aggregate_id = mail_aggregate(self.order.id);
+        let mails: Vec<_> = mail.into_iter().map(|payload| NewEvent { aggregate_id, ..self.event(payload) }).collect();
+        self.transaction.enqueue_change(BOOKING_CHANGED, &mails).await
     }
 
     /// The sale that a partner who collects owes more for; `None` if the guest pays.
