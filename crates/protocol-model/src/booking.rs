@@ -42,6 +42,7 @@ pub(crate) fn booked() -> Result<Reservation> {
         hold_expire_time: Some(clock::hold_end()),
         limits: Box::default(),
         trace_parent: None,
+        origin: None,
     };
     Ok(protocol::booked(&order, clock::booked())?)
 }

@@ -9,7 +9,7 @@ use anyhow::{Context, Result, ensure};
 use jiff::Timestamp;
 use staymesh_domain::{Money, PaymentId, ReservationId};
 use staymesh_ledger::Split;
-use staymesh_payment::model::{Notice, Payment, Refund, RefundReason, RefundRequest, Status};
+use staymesh_payment::model::{Notice, Payment, PaymentMethod, Refund, RefundReason, RefundRequest, Status};
 use staymesh_psp::CheckoutStatus;
 use uuid::Uuid;
 
@@ -67,6 +67,8 @@ impl Order {
             owner: String::new(),
             amount,
             split: Split::new(amount, none, none).context("a split")?,
+            method: PaymentMethod::Provider,
+            desk_reference: None,
             status: Status::Pending,
             return_url: String::new(),
             psp_session: None,
@@ -130,6 +132,7 @@ impl Order {
             amount,
             goodwill: wanted.goodwill,
             requested_rest: Some(wanted.amount.is_none()),
+            desk_reference: None,
             create_time: clock::booked(),
             succeed_time: None,
         });

@@ -139,7 +139,7 @@ async fn change(
     let change_id = partner_sale_changes::record(connection, sale, revision, stage, after).await?;
     let difference = after.split.checked_minus(&sale.split).ok_or(PaymentError::SaleDiffers)?;
     if !difference.is_zero() {
-        let sold = ledger::Sold { reservation_id: sale.reservation_id, split: difference };
+        let sold = ledger::Sold { split: difference, ..sale.sold() };
         ledger::post(connection, &sold.partner_change(&sale.terms.partner, change_id)).await?;
     }
     tracing::info!(reservation_id = %sale.reservation_id, revision, "partner sale changed");

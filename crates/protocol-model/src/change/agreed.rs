@@ -97,6 +97,7 @@ pub(crate) fn order(payment_mode: PaymentMode) -> Result<NewReservation> {
         hold_expire_time: Some(clock::hold_end()),
         limits: Box::default(),
         trace_parent: None,
+        origin: None,
     })
 }
 

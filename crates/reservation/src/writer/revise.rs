@@ -16,16 +16,20 @@ use staymesh_store::{
 };
 use uuid::Uuid;
 
-use super::revision_plan::{NextRevision, RevisionOutcome, RevisionPlan, outdated};
+use super::{
+    hold_limits::Holds,
+    outcome::unpaid,
+    revision_plan::{NextRevision, RevisionOutcome, RevisionPlan, outdated},
+};
 use crate::{
     error::ReservationError,
-    events::{CHANGE_APPLIED, CHANGE_DROPPED, CHANGE_SOLD_BY_PARTNER},
+    events::{BOOKING_CHANGED, BookingMail, CHANGE_APPLIED, CHANGE_DROPPED, CHANGE_SOLD_BY_PARTNER, mail_aggregate},
     fault_points,
-    model::Reservation,
+    model::{HoldLimits, Reservation},
     night::{Night, date_of},
     room_line::{Shortage, short_room, shortage},
     rooms_change::{PlacedRoom, RoomsChange, growth},
-    store::{NewChange, RevisedRooms, Store, Transaction},
+    store::{NewChange, Pending, RevisedRooms, Store, Transaction, holders_of},
 };
 
 /// A command on what was agreed about a reservation.
@@ -57,6 +61,8 @@ pub(crate) enum RevisionCommand {
         content_hash: [u8; 32],
         /// When it is dropped unless it was paid.
         expire_time: Timestamp,
+        /// Of what it holds until then.
+        limits: Box<HoldLimits>,
     },
     /// Cancel rooms by their positions. Those that were dropped before are no error.
     CancelRooms {
@@ -85,8 +91,8 @@ pub struct Revised {
 /// # Errors
 /// [`ReservationError::NotFound`], [`ReservationError::NotChangeable`], [`ReservationError::RevisionMismatch`],
 /// [`ReservationError::ChangePending`], [`ReservationError::SoldOut`], [`ReservationError::NotOnSale`],
-/// [`ReservationError::RequestIdReused`], [`ReservationError::AmountMismatch`]; and when the database fails: then it is
-/// unknown whether it was carried out.
+/// [`ReservationError::Unpaid`], [`ReservationError::UnpaidShare`], [`ReservationError::RequestIdReused`],
+/// [`ReservationError::AmountMismatch`]; and when the database fails: then it is unknown whether it was carried out.
 pub(crate) async fn revise(store: &Store, order: &RevisionOrder) -> Result<Revised, ReservationError> {
     let mut transaction = store.begin().await?;
     let mut found = transaction.lock_reservations(std::iter::once(order.id)).await?;
@@ -116,11 +122,15 @@ struct Request<'a> {
     id: Option<Uuid>,
     content_hash: &'a [u8; 32],
     reason: &'static str,
+    /// Of what it holds until it is paid.
+    limits: Option<&'a HoldLimits>,
 }
 
 impl Revising<'_> {
     async fn apply(&mut self) -> Result<RevisionOutcome, ReservationError> {
-        let RevisionCommand::Apply { change, base, request_id, content_hash, expire_time } = &self.order.command else {
+        let RevisionCommand::Apply { change, base, request_id, content_hash, expire_time, limits } =
+            &self.order.command
+        else {
             return Ok(RevisionOutcome::Nothing);
         };
         if let Some(first) = self.transaction.change_of_request(self.order.id, *request_id).await? {
@@ -132,7 +142,7 @@ impl Revising<'_> {
             return if first.dropped { Err(outdated(&self.booking, *base)) } else { Ok(RevisionOutcome::Nothing) };
         }
         let plan = RevisionPlan::apply(&self.booking, change, *base, *expire_time, self.order.now)?;
-        let request = Request { id: Some(*request_id), content_hash, reason: "changed" };
+        let request = Request { id: Some(*request_id), content_hash, reason: "changed", limits: Some(limits.as_ref()) };
         self.carry_out(&plan, Some(&request)).await
     }
 
@@ -155,7 +165,8 @@ impl Revising<'_> {
             self.reread().await?;
         }
         let plan = RevisionPlan::cancel_rooms(&self.booking, positions, expected_refund, self.order.now)?;
-        self.carry_out(&plan, Some(&Request { id: None, content_hash, reason: "rooms_cancelled" })).await
+        let request = Request { id: None, content_hash, reason: "rooms_cancelled", limits: None };
+        self.carry_out(&plan, Some(&request)).await
     }
 
     async fn confirm(
@@ -193,7 +204,12 @@ impl Revising<'_> {
             }
             RevisionPlan::Hold(next, expires) => {
                 self.take(&delta, plan.rooms()).await?;
-                self.insert(next, Some((&delta, *expires)), request).await?;
+                let limits = request.and_then(|request| request.limits);
+                if let Some(limits) = limits {
+                    self.require_within(limits, &delta).await?;
+                }
+                let source = limits.and_then(|limits| limits.source.as_ref()).map(|(source, _)| source);
+                self.insert(next, Some(Pending { held: &delta, expires: *expires, source }), request).await?;
             }
             RevisionPlan::Confirm(next) => {
                 self.take(&delta, plan.rooms()).await?;
@@ -214,6 +230,7 @@ impl Revising<'_> {
             let event = self.event(settled);
             self.transaction.enqueue_change(kind, &[event]).await?;
         }
+        self.mail(plan).await?;
         if let Some(sale) = plan.sale(&self.booking)? {
             let event = self.event(sale);
             self.transaction.enqueue_change(CHANGE_SOLD_BY_PARTNER, &[event]).await?;
@@ -221,14 +238,41 @@ impl Revising<'_> {
         Ok(plan.outcome())
     }
 
+    /// Enqueues the mail about the revision that a plan makes.
+    async fn mail(&mut self, plan: &RevisionPlan) -> Result<(), ReservationError> {
+        let (RevisionPlan::Swap(next) | RevisionPlan::Confirm(next)) = plan else { return Ok(()) };
+        let mail = BookingMail::changed(&self.booking, next.revision, next.change.balance)?;
+        let aggregate_id = mail_aggregate(self.order.id);
+        let mails: Vec<_> = mail.into_iter().map(|payload| NewEvent { aggregate_id, ..self.event(payload) }).collect();
+        self.transaction.enqueue_change(BOOKING_CHANGED, &mails).await
+    }
+
+    /// Locks the holders as new bookings do, after the nights, and counts what they hold.
+    async fn require_within(
+        &mut self,
+        limits: &HoldLimits,
+        nights: &BTreeMap<Night, i32>,
+    ) -> Result<(), ReservationError> {
+        let keys: Vec<_> = holders_of(&self.booking.owner, limits).map(|(holder, _)| holder).collect();
+        let holders = self.transaction.lock_holders(&keys).await?;
+        let nights_held = match limits.share {
+            Some(share) => self.transaction.night_shares(nights.keys().copied(), share).await?,
+            None => BTreeMap::new(),
+        };
+        let holds = Holds { holders, nights: nights_held };
+        holds
+            .refusal_of(&self.booking.owner, limits, nights)
+            .map_or(Ok(()), |refusal| Err(unpaid(refusal, &BTreeMap::new())))
+    }
+
     /// Inserts a new change, with what it holds and until when if it waits for its payment.
     async fn insert(
         &mut self,
         next: &NextRevision,
-        pending: Option<(&BTreeMap<Night, i32>, Timestamp)>,
+        pending: Option<Pending<'_>>,
         request: Option<&Request<'_>>,
     ) -> Result<(), ReservationError> {
-        let Some(Request { id, content_hash, reason }) = request else { return Ok(()) };
+        let Some(Request { id, content_hash, reason, .. }) = request else { return Ok(()) };
         let new = NewChange {
             revision: next.revision,
             change: &next.change,

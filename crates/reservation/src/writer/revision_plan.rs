@@ -243,7 +243,8 @@ impl RevisionPlan {
             Self::Swap(next) | Self::Confirm(next) => next.made(booking, now),
             Self::Hold(NextRevision { revision, change, .. }, expire_time) => {
                 let (held, change) = (self.delta(booking), change.clone());
-                let pending = PendingChange { revision: *revision, change, held, expire_time: *expire_time };
+                let (revision, expire_time) = (*revision, *expire_time);
+                let pending = PendingChange { revision, change, held, expire_time, create_time: now };
                 Reservation { pending: Some(pending), ..booking.clone() }
             }
             Self::GiveUp(pending) => Reservation { pending: None, revision: pending.revision, ..booking.clone() },

@@ -53,7 +53,8 @@ async fn changed() -> World {
     let longer = vec![PlacedRoom { position: 2, line: line(3, 49_500) }];
     let longer = RoomsChange::new(&booking.placed(), vec![1], longer, euros(0)).expect("a change");
     let (request_id, expire_time) = (Uuid::new_v4(), now + jiff::SignedDuration::from_mins(15));
-    let apply = RevisionCommand::Apply { change: longer, base: 2, request_id, content_hash: [2; 32], expire_time };
+    let (content_hash, limits) = ([2; 32], Box::default());
+    let apply = RevisionCommand::Apply { change: longer, base: 2, request_id, content_hash, expire_time, limits };
     assert!(change(&world, id, apply, now).await.pending.is_some());
     world
 }
@@ -80,6 +81,11 @@ async fn changed() -> World {
     "was agreed for 1 EUR"
 )]
 #[case("update reservation_revision set total_minor = 1 where revision = 2", Kind::RoomsDiffer, "rooms cost 66000 EUR")]
+#[case(
+    "update reservation_change set expire_time = now() - interval '61 s' where status = 'pending'",
+    Kind::HoldOverdue,
+    "the change 3 should have ended at"
+)]
 #[tokio::test]
 async fn damage_of_a_changed_reservation_is_found(#[case] sql: &str, #[case] kind: Kind, #[case] detail: &str) {
     let world = changed().await;

@@ -193,6 +193,7 @@ impl Real {
             request_id: Uuid::new_v4(),
             content_hash: [1; 32],
             expire_time: self.now + HOLD,
+            limits: Box::default(),
         };
         self.revise(slot, command).await
     }
