@@ -4,6 +4,7 @@
 
 mod changes;
 mod front_desk;
+mod group_blocks;
 mod internal;
 mod inventory_admin;
 mod list_request;

@@ -3,6 +3,7 @@
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 use staymesh_domain::{GuestCount, Party, ReservationId, RoomCount, RoomTypeId, StayDates};
+use uuid::Uuid;
 
 use super::Offer;
 use crate::{quote::Quote, room_line::RoomLine, room_status::RoomStatus};
@@ -24,6 +25,8 @@ pub(super) struct SignedClaims {
     owner: String,
     rooms: Vec<RoomClaims>,
     prices: Vec<Quote>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    group_block: Option<Uuid>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -74,8 +77,8 @@ impl TryFrom<Claims> for Offer {
                     })
                 };
                 let lines = claims.rooms.into_iter().map(line).collect::<Result<_, _>>()?;
-                let SignedClaims { aud, exp, reservation_id, owner, .. } = claims;
-                Ok(Self { aud, exp, reservation_id, owner, lines, of_release_before: false })
+                let SignedClaims { aud, exp, reservation_id, owner, group_block, .. } = claims;
+                Ok(Self { aud, exp, reservation_id, owner, lines, of_release_before: false, group_block })
             }
             Claims::OneType(claims) => {
                 let stay = StayDates::new(claims.check_in, claims.check_out).map_err(|_| ClaimsError)?;
@@ -83,7 +86,7 @@ impl TryFrom<Claims> for Offer {
                 let lines = RoomLine::of_one_type(room_type_id, stay, rooms, guests, &claims.quote);
                 let OneTypeClaims { aud, exp, reservation_id, owner, .. } = claims;
                 let lines = lines.map_err(|_| ClaimsError)?;
-                Ok(Self { aud, exp, reservation_id, owner, lines, of_release_before: true })
+                Ok(Self { aud, exp, reservation_id, owner, lines, of_release_before: true, group_block: None })
             }
         }
     }
@@ -107,6 +110,7 @@ impl From<Offer> for SignedClaims {
             }
         });
         let rooms = rooms.collect();
-        Self { aud: offer.aud, exp: offer.exp, reservation_id: offer.reservation_id, owner: offer.owner, rooms, prices }
+        let Offer { aud, exp, reservation_id, owner, group_block, .. } = offer;
+        Self { aud, exp, reservation_id, owner, rooms, prices, group_block }
     }
 }

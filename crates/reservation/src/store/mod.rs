@@ -1,8 +1,8 @@
 //! SQL, and nothing but SQL: the reservation database.
 //!
 //! Locks are always taken in one order, so that transactions cannot deadlock: existing reservations in the order of
-//! their keys, then nights in the order of their keys, then holders of unpaid rooms in the order of their keys, then new
-//! reservations in the order of their ids.
+//! their keys, then a group block, then nights in the order of their keys, then holders of unpaid rooms in the order of their
+//! keys, then new reservations in the order of their ids.
 
 mod audit;
 mod availability;
@@ -11,6 +11,8 @@ mod changed;
 mod create;
 mod desk;
 mod forgotten;
+mod group_block_changes;
+mod group_blocks;
 mod hold_limits;
 mod holds;
 mod inventory;
@@ -36,6 +38,8 @@ pub(crate) use change::Delta;
 pub use changed::{ChangeHorizon, ChangePosition, ChangeScope};
 pub(crate) use create::{ClientReferences, CreateTimes};
 pub use desk::{DeskList, DeskPosition, DeskRoom};
+pub(crate) use group_block_changes::BlockChange;
+pub(crate) use group_blocks::BlockPosition;
 pub(crate) use hold_limits::{Held, Holder, NightShare, holders, share};
 pub use holds::HoldCursor;
 pub(crate) use holds::LockedHold;

@@ -4,6 +4,7 @@ mod batches;
 mod bookings;
 mod changed;
 mod front_desk;
+mod group_blocks;
 mod hold_operations;
 mod holds;
 mod nights;

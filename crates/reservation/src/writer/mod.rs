@@ -18,6 +18,7 @@ mod hold_limits;
 mod lane;
 mod metrics;
 mod outcome;
+mod pick_up;
 mod queue;
 mod revise;
 
@@ -30,6 +31,7 @@ pub(crate) use change::apply;
 pub use change_plan::{Applied, ChangeOrder};
 pub(crate) use change_plan::{ChangePlan, cancelled_event};
 pub use outcome::{Created, booked};
+pub(crate) use pick_up::pick_up;
 pub use queue::Writer;
 pub use revise::{Revised, RevisionOrder};
 pub(crate) use revise::{RevisionCommand, RevisionOutcome, revise};

@@ -82,7 +82,7 @@ pub(super) fn outcomes(orders: &[NewReservation], admitted: &Admitted) -> Vec<Ou
 }
 
 /// A request whose id exists: idempotent if content and account are the same.
-fn repeat(order: &NewReservation, known: &Reservation) -> Outcome {
+pub(super) fn repeat(order: &NewReservation, known: &Reservation) -> Outcome {
     if known.content_hash == order.content_hash && known.owner == order.owner {
         return Ok(Created::Repeat(known.clone()));
     }
