@@ -65,7 +65,7 @@ pub(super) fn new_block(
             status: status?,
             cutoff_date: cutoff_date?,
             cutoff_time: format_local_time(cutoff_time?),
-            rooms: rooms?,
+            rooms,
             content_hash: Sha256::digest(message.encode_to_vec()).into(),
         })
     };
@@ -92,12 +92,7 @@ fn status(status: i32) -> Result<BlockStatus, FieldError> {
 }
 
 /// Parses rooms by range, at least `least` in a night, into rooms by night.
-fn rooms(
-    errors: &mut FieldErrors,
-    ranges: &[proto::GroupBlockRooms],
-    least: i32,
-    now: Timestamp,
-) -> Option<RoomNights<i32>> {
+fn rooms(errors: &mut FieldErrors, ranges: &[proto::GroupBlockRooms], least: i32, now: Timestamp) -> RoomNights<i32> {
     let valid = (1..=MAX_RANGES).contains(&ranges.len());
     errors.holds(valid, "rooms", format!("must be 1 to {MAX_RANGES} entries"));
     let mut nights = RoomNights::new();
@@ -117,7 +112,7 @@ fn rooms(
         }
     }
     errors.holds(nights.len() <= MAX_NIGHTS, "rooms", format!("must be at most {MAX_NIGHTS} nights together"));
-    Some(nights)
+    nights
 }
 
 /// Parses the hotel and the id of a block.
@@ -147,7 +142,7 @@ pub(super) fn resize(
     let mut errors = FieldErrors::default();
     let key = key_of(&mut errors, message.hotel_id, &message.group_block_id);
     let rooms = rooms(&mut errors, &message.rooms, 0, now);
-    let ((hotel_id, id), rooms) = errors.complete(key.zip(rooms))?;
+    let (hotel_id, id) = errors.complete(key)?;
     Ok((hotel_id, id, rooms))
 }
 
@@ -251,7 +246,8 @@ mod tests {
         assert_eq!(rooms.into_values().collect::<Vec<_>>(), [0, 0]);
         let request = proto::ResizeGroupBlockRequest { hotel_id: 0, group_block_id: "x".into(), rooms: vec![] };
         assert_eq!(fields(resize(&request, now())), ["hotel_id", "group_block_id", "rooms"]);
-        let long = vec![range("2027-06-10", "2029-06-10", 1), range("2029-06-10", "2030-01-10", 1)];
+        let years = range("2027-06-10", "2029-06-10", 1);
+        let long = vec![proto::GroupBlockRooms { room_type_id: 4, ..years.clone() }, years];
         let request = proto::ResizeGroupBlockRequest { rooms: long, ..request };
         assert!(fields(resize(&request, now())).contains(&"rooms".to_owned()));
     }
