@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// Methods whose changes write audit records (`staymesh_store::audit`). Each is tested in its service's crate.
-const AUDITED: [&str; 37] = [
+const AUDITED: [&str; 43] = [
     "hotel.v1.HotelAdminService/CreateHotel",
     "hotel.v1.HotelAdminService/CreateRoom",
     "hotel.v1.HotelAdminService/CreateRoomType",
@@ -31,6 +31,8 @@ const AUDITED: [&str; 37] = [
     "payment.v1.FinanceService/ReplayCase",
     "payment.v1.FinanceService/ResolveCase",
     "payment.v1.FinanceService/SetPartnerCreditLimit",
+    "payment.v1.PaymentAdminService/RecordDeskPayment",
+    "payment.v1.PaymentAdminService/RecordDeskRefund",
     "payment.v1.PaymentAdminService/RefundPayment",
     "payment.v1.PaymentAdminService/SetPayoutDestination",
     "rate.v1.RateAdminService/SetNightlyPrices",
@@ -44,23 +46,29 @@ const AUDITED: [&str; 37] = [
     "reservation.v1.FrontDeskService/UnassignRoom",
     "reservation.v1.FrontDeskService/UndoCheckIn",
     "reservation.v1.InventoryAdminService/BulkSetInventory",
+    "reservation.v1.InventoryAdminService/CancelGroupBlock",
+    "reservation.v1.InventoryAdminService/ConfirmGroupBlock",
+    "reservation.v1.InventoryAdminService/CreateGroupBlock",
     "reservation.v1.InventoryAdminService/CreateOutOfOrder",
     "reservation.v1.InventoryAdminService/EndOutOfOrder",
+    "reservation.v1.InventoryAdminService/ResizeGroupBlock",
     "reservation.v1.InventoryAdminService/SetInventory",
     "reservation.v1.InventoryAdminService/SetStopSell",
     "reservation.v1.ReservationAdminService/MarkNoShow",
 ];
 
 /// Methods for staff, administrators and services that change data of others with an audit record, and their own without.
-const AUDITED_FOR_OTHERS: [&str; 4] = [
+const AUDITED_FOR_OTHERS: [&str; 6] = [
     "reservation.v1.ReservationFlowService/RetireInventory",
     "reservation.v1.ReservationService/ApplyChange",
     "reservation.v1.ReservationService/CancelReservation",
+    "reservation.v1.ReservationService/CancelRooms",
+    "reservation.v1.ReservationService/CreateReservation",
     "reservation.v1.ReservationService/UpdateRoomGuests",
 ];
 
 /// Methods without audit records, each with its reason.
-const EXEMPT: [(&str, &str); 15] = [
+const EXEMPT: [(&str, &str); 18] = [
     ("identity.v1.AuthService/Logout", "a caller's own login"),
     ("identity.v1.AuthService/LogoutEverywhere", "a caller's own logins"),
     ("identity.v1.MailRecipientService/ResolveMailRecipient", "a key for a mail to its own guest"),
@@ -70,11 +78,14 @@ const EXEMPT: [(&str, &str); 15] = [
     ("payment.v1.PaymentFlowService/RecordPartnerSale", "an event of the flow; the ledger has it"),
     ("payment.v1.PaymentFlowService/SettleCancellation", "an event of the flow; the ledger has it"),
     ("payment.v1.PaymentFlowService/SettleChange", "an event of the flow; the ledger has it"),
+    ("payment.v1.PaymentService/CreatePayment", "a page that asks for money; the payment itself is recorded"),
     ("rate.v1.PricingService/PriceStay", "changes nothing"),
     ("reservation.v1.ReservationFlowService/ConfirmPayment", "an event of the flow; the reservation's history has it"),
     ("reservation.v1.ReservationFlowService/ConfirmRefund", "an event of the flow; the reservation's history has it"),
     ("reservation.v1.ReservationFlowService/ForgetOwner", "an account that its owner deleted"),
     ("reservation.v1.ReservationFlowService/RejectPayment", "an event of the flow; the reservation's history has it"),
+    ("reservation.v1.ReservationService/CheckOffers", "changes nothing"),
+    ("reservation.v1.ReservationService/PrepareReservation", "changes nothing"),
     ("reservation.v1.ReservationService/QuoteChange", "changes nothing"),
 ];
 

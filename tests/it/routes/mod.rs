@@ -11,6 +11,7 @@ mod clients;
 mod deletion;
 mod finance;
 mod front_desk;
+mod group_blocks;
 mod guests;
 mod hotels;
 mod internal;
@@ -34,6 +35,7 @@ mod several_rooms;
 mod stays;
 mod stop_sell;
 mod texts;
+mod walk_ins;
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;

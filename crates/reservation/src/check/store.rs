@@ -44,7 +44,7 @@ macro_rules! hotels {
 }
 
 /// Every night of the hotels in (`$1`, `$2`] from `$3` on that has inventory or reservations, and which rules it breaks.
-/// Reserved are the live lines of active reservations, and what pending changes hold.
+/// Reserved are the live lines of active reservations, what pending changes hold, and what definite group blocks set aside.
 macro_rules! nights {
     ($select:literal) => {
         concat!(
@@ -64,9 +64,17 @@ macro_rules! nights {
                  where c.hotel_id > $1 and c.hotel_id <= $2 and c.status = 'pending'
                      and date '1970-01-01' + (h ->> 1)::integer >= coalesce($3, '-infinity'::date)
                  group by 1, 2, 3
+             ), set_aside as (
+                 select n.hotel_id, n.room_type_id, n.stay_date, sum(n.blocked - n.picked_up) as rooms
+                 from group_block b
+                 join group_block_night n on n.hotel_id = b.hotel_id and n.group_block_id = b.group_block_id
+                 where b.hotel_id > $1 and b.hotel_id <= $2 and b.status = 'definite' and b.released_at is null
+                     and n.stay_date >= coalesce($3, '-infinity'::date)
+                 group by 1, 2, 3
              ), taken as (
                  select hotel_id, room_type_id, stay_date, sum(rooms)::bigint as rooms
-                 from (select * from booked union all select * from held) each group by 1, 2, 3
+                 from (select * from booked union all select * from held union all select * from set_aside) each
+                 group by 1, 2, 3
              ), inventory as (
                  select * from room_type_inventory
                  where hotel_id > $1 and hotel_id <= $2 and stay_date >= coalesce($3, '-infinity'::date)
@@ -284,18 +292,22 @@ pub(super) async fn list_histories(
     Ok(rows.into_iter().map(|row| of_booking(Kind::IllegalHistory, row)).collect())
 }
 
-/// Number of holds that expired more than `bound` milliseconds ago, and the longest expired ones.
+/// Number of holds and pending changes that expired more than `bound` milliseconds ago, and the longest expired ones.
 pub(super) async fn overdue_holds(
     pool: &PgPool,
     bound: i64,
     limit: usize,
 ) -> Result<(u64, Vec<Violation>), StoreError> {
     let rows: Vec<(i32, Uuid, String, i64)> = sqlx::query_as(
-        "select hotel_id, reservation_id, 'should have ended at ' || to_json(hold_expire_time)::text,
-             count(*) over ()
-         from reservation
-         where status = 'pending_payment' and hold_expire_time < now() - $1 * interval '1 millisecond'
-         order by hold_expire_time limit $2",
+        "with overdue as (
+             select hotel_id, reservation_id, '' as what, hold_expire_time as ended from reservation
+             where status = 'pending_payment' and hold_expire_time < now() - $1 * interval '1 millisecond'
+             union all
+             select hotel_id, reservation_id, 'the change ' || revision || ' ', expire_time from reservation_change
+             where status = 'pending' and expire_time < now() - $1 * interval '1 millisecond'
+         )
+         select hotel_id, reservation_id, what || 'should have ended at ' || to_json(ended)::text, count(*) over ()
+         from overdue order by ended limit $2",
     )
     .bind(bound)
     .bind(listed(limit)?)

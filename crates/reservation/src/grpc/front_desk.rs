@@ -71,13 +71,13 @@ impl FrontDeskHandler {
         caller: &Caller,
         step: RoomStep,
         id: &str,
-        positions: &[i32],
+        (positions, etag): (&[i32], &str),
     ) -> Result<proto::Reservation, Status> {
         let id = reservation_id(id)?;
         let mut errors = FieldErrors::default();
         errors.holds(positions.len() <= MAX_ROOMS, "positions", format!("must be at most {MAX_ROOMS}"));
         errors.into_result().map_err(refuse)?;
-        let booking = self.0.step_rooms(caller, id, step, positions, Timestamp::now()).await?;
+        let booking = self.0.step_rooms(caller, id, step, (positions, etag), Timestamp::now()).await?;
         Ok(response::reservation(booking)?)
     }
 }
@@ -103,7 +103,8 @@ macro_rules! step_of_rooms {
     ($self:ident, $request:ident, $step:expr) => {{
         let caller = Caller::required(&$request)?;
         let message = $request.into_inner();
-        Ok(Response::new($self.step(&caller, $step, &message.reservation_id, &message.positions).await?))
+        let rooms = (message.positions.as_slice(), message.etag.as_str());
+        Ok(Response::new($self.step(&caller, $step, &message.reservation_id, rooms).await?))
     }};
 }
 

@@ -5,12 +5,15 @@ use staymesh_api::reservation::v1 as proto;
 use staymesh_domain::{FieldErrors, HotelId, Parties, Party, RoomTypeId, StayDates, StayDatesError, parse_date};
 use staymesh_mesh::auth::Role;
 
-use super::request::stay;
-use crate::service::{RoomRequest, RoomsRequest};
+use super::{group_blocks::code_of, request::stay};
+use crate::{
+    group_block::GroupBlockKey,
+    service::{RoomRequest, RoomsRequest},
+};
 
 /// Most rooms of one booking by a guest; more is a group.
 pub(super) const MAX_ROOMS_OF_GUESTS: usize = 9;
-/// Most rooms of one booking by a partner.
+/// Most rooms of one booking by a partner or staff.
 pub(super) const MAX_ROOMS_OF_PARTNERS: usize = Parties::MAX;
 
 /// Parses the rooms of an order form. Each has the dates of the request unless it has its own.
@@ -22,7 +25,7 @@ pub(super) fn rooms_request(
 ) -> Option<RoomsRequest> {
     let hotel_id = errors.value(HotelId::try_from(message.hotel_id));
     let stay = stay(errors, (&message.check_in, &message.check_out), now);
-    let most = if role == Role::Partner { MAX_ROOMS_OF_PARTNERS } else { MAX_ROOMS_OF_GUESTS };
+    let most = if role == Role::Guest { MAX_ROOMS_OF_GUESTS } else { MAX_ROOMS_OF_PARTNERS };
     let count = message.rooms.len();
     errors.holds((1..=most).contains(&count), "rooms", format!("must be 1 to {most} entries, not {count}"));
     let rooms = message.rooms.iter().enumerate().take(most);
@@ -33,7 +36,11 @@ pub(super) fn rooms_request(
         let parties = Parties::new(rooms.iter().map(|room| room.party.clone()).collect());
         errors.value(parties.map_err(|error| error.at("rooms")))?;
     }
-    Some(RoomsRequest { hotel_id: hotel_id?, stay: stay?, rooms })
+    let group_block = match message.group_block_code.as_str() {
+        "" => None,
+        code => Some(GroupBlockKey::Code(code_of(errors, "group_block_code", code)?)),
+    };
+    Some(RoomsRequest { hotel_id: hotel_id?, stay: stay?, rooms, group_block })
 }
 
 /// Parses one room, whose field is `at`, of a booking for `stay`.
@@ -84,7 +91,7 @@ mod tests {
 
     fn wish(rooms: Vec<proto::RoomRequest>) -> proto::PrepareReservationRequest {
         let (check_in, check_out) = ("2030-01-01".to_owned(), "2030-01-04".to_owned());
-        proto::PrepareReservationRequest { hotel_id: 7, check_in, check_out, rooms }
+        proto::PrepareReservationRequest { hotel_id: 7, check_in, check_out, rooms, group_block_code: String::new() }
     }
 
     fn parsed(message: &proto::PrepareReservationRequest, role: Role) -> Result<RoomsRequest, Vec<String>> {

@@ -5,7 +5,7 @@ use staymesh_domain::{HotelId, ReservationId};
 use staymesh_mesh::Caller;
 use uuid::Uuid;
 
-use super::BookingService;
+use super::{BookingService, etag};
 use crate::{
     error::ReservationError,
     model::Reservation,
@@ -37,22 +37,26 @@ impl BookingService {
         self.store.desk_rooms(list, hotel_id, date, after, limit).await
     }
 
-    /// Checks rooms in or out, by their positions; all for which it is possible if there are none. Idempotent.
+    /// Checks rooms in or out, by their positions; all for which it is possible if there are none. Idempotent. If an etag is
+    /// given, a step that changes something is of the reservation that has it.
     ///
     /// # Errors
-    /// [`ReservationError::NotFound`], also for staff of other hotels, and as [`changed_rooms`].
+    /// [`ReservationError::NotFound`], also for staff of other hotels, [`ReservationError::ReservationChanged`], and as
+    /// [`changed_rooms`].
     pub(crate) async fn step_rooms(
         &self,
         caller: &Caller,
         id: ReservationId,
         step: RoomStep,
-        positions: &[i32],
+        (positions, etag): (&[i32], &str),
         now: Timestamp,
     ) -> Result<Reservation, ReservationError> {
         self.get(caller, id).await?;
         let hotel = self.hotels.hotel(id.hotel_id()).await?;
-        let (today, needs_room) = (hotel.time.today(now)?, hotel.room_required_at_check_in);
-        let changed = step_rooms(&self.store, id, (step, positions), today, &caller.subject, needs_room).await?;
+        let today = hotel.time.today(now)?;
+        let needs_room = hotel.room_required_at_check_in;
+        let order = StepOrder { step, positions, etag, needs_room };
+        let changed = step_rooms(&self.store, id, order, today, &caller.subject).await?;
         if changed > 0 {
             tracing::info!(reservation_id = %id, step = ?step, rooms = changed, by = caller.subject, "rooms changed at the desk");
         }
@@ -106,29 +110,50 @@ impl BookingService {
     }
 }
 
+/// Rooms of a reservation that are to be checked in or out.
+pub(crate) struct StepOrder<'a> {
+    pub(crate) step: RoomStep,
+    /// Positions of the rooms; all for which it is possible if there are none.
+    pub(crate) positions: &'a [i32],
+    /// The etag of the reservation that was read; empty to change whatever there is.
+    pub(crate) etag: &'a str,
+    /// Whether a check-in needs a room of the hotel for the night.
+    pub(crate) needs_room: bool,
+}
+
+#[cfg(test)]
+impl StepOrder<'_> {
+    /// A step of all rooms for which it is possible, without a condition.
+    pub(crate) fn all(step: RoomStep) -> Self {
+        Self { step, positions: &[], etag: "", needs_room: false }
+    }
+}
+
 /// Checks rooms in or out on date `today` of the hotel, in one transaction. The lock of the reservation orders it with
 /// cancellations and no-shows. Yields the number of rooms that changed.
 ///
 /// # Errors
-/// As [`changed_rooms`], [`ReservationError::RoomNotAssigned`] at check-in if each needs a room of the hotel for the night, and
-/// when the database fails.
+/// As [`changed_rooms`], [`ReservationError::ReservationChanged`] unless the reservation has the etag, if one is given,
+/// [`ReservationError::RoomNotAssigned`] at check-in if each needs a room of the hotel for the night, and when the database fails.
 pub(crate) async fn step_rooms(
     store: &Store,
     id: ReservationId,
-    (step, positions): (RoomStep, &[i32]),
+    order: StepOrder<'_>,
     today: Date,
     actor: &str,
-    needs_room: bool,
 ) -> Result<usize, ReservationError> {
     let mut transaction = store.begin().await?;
     let mut locked = transaction.lock_reservations(std::iter::once(id)).await?;
     let booking = locked.remove(&id.as_uuid()).ok_or(ReservationError::NotFound)?;
     let arrivals = transaction.arrivals(id).await?;
-    let changed = changed_rooms(&booking, step, positions, today, &arrivals)?;
+    let changed = changed_rooms(&booking, order.step, order.positions, today, &arrivals)?;
     if changed.is_empty() {
         return Ok(0);
     }
-    if step == RoomStep::CheckIn && needs_room {
+    if !order.etag.is_empty() && order.etag != etag(&booking)? {
+        return Err(ReservationError::ReservationChanged);
+    }
+    if order.step == RoomStep::CheckIn && order.needs_room {
         let has = transaction.assignments(id).await?;
         let has_room = |position: i32| {
             has.iter().any(|room| room.position == position && room.from <= today && today < room.until)
@@ -137,9 +162,9 @@ pub(crate) async fn step_rooms(
             return Err(ReservationError::RoomNotAssigned { position });
         }
     }
-    let (_, status) = step.statuses();
+    let (_, status) = order.step.statuses();
     transaction.set_room_status(&booking, &changed, status, today, actor).await?;
-    if step == RoomStep::CheckOut {
+    if order.step == RoomStep::CheckOut {
         // The nights that guests who leave early do not stay.
         for position in &changed {
             transaction.free_room(id, *position, today).await?;

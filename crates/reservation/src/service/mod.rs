@@ -6,6 +6,7 @@ mod changes;
 mod check_offers;
 mod dependencies;
 mod desk;
+mod group_blocks;
 mod holds;
 mod inventory;
 mod late_payments;
@@ -17,17 +18,19 @@ mod partner_sales;
 mod prepare;
 mod room_guests;
 #[cfg(test)]
+mod staff_tests;
+#[cfg(test)]
 pub(crate) mod testing;
 mod unpaid;
 
 pub(crate) use assignments::RoomOrder;
 pub(crate) use booking::{BookingRequest, list_scope};
 pub(crate) use changes::{ChangeForm, ChangeRequest, DatesChange, RoomChangeRequest, may_reprice};
-pub(crate) use check_offers::{CheckResult, OfferCheck, ReadOffer};
+pub(crate) use check_offers::{Alternatives, CheckResult, OfferCheck, ReadOffer};
 pub use dependencies::{BookingService, Dependencies};
 #[cfg(test)]
-pub(crate) use desk::step_rooms;
-pub(crate) use offers::{Offers, StayRequest, Unsuitable, page_of};
+pub(crate) use desk::{StepOrder, step_rooms};
+pub(crate) use offers::{OfferLine, Offers, StayRequest, Unsuitable, page_of};
 pub(crate) use prepare::{OrderForm, RoomRequest, RoomsRequest};
 pub(crate) use room_guests::{RoomGuestsUpdate, etag};
 pub use unpaid::UnpaidLimits;

@@ -3,6 +3,7 @@
 use base64::{Engine, prelude::BASE64_STANDARD};
 use jiff::{Timestamp, ToSpan};
 use staymesh_domain::{ChildRules, DateRange, HotelId, HotelTime, Occupancy, Parties, Party, RoomTypeId, StayDates};
+use staymesh_mesh::{Caller, auth::Role};
 use staymesh_store::outbox::Wake;
 use staymesh_testkit::TestDatabase;
 
@@ -15,6 +16,18 @@ use crate::{
     store::{InventoryChange, Store},
     writer::Writer,
 };
+
+/// A guest with this subject.
+pub(super) fn guest(subject: &str) -> Caller {
+    let (subject, hotel_ids, session) = (subject.into(), vec![], "session".into());
+    Caller { subject, role: Role::Guest, hotel_ids, email_verified: true, session }
+}
+
+/// Staff of this hotel.
+pub(super) fn staff(hotel: i32) -> Caller {
+    let hotel_ids = vec![HotelId::try_from(hotel).expect("an id")];
+    Caller { role: Role::Staff, hotel_ids, ..guest("user:staff") }
+}
 
 pub(super) fn id(id: i32) -> RoomTypeId {
     RoomTypeId::try_from(id).expect("an id")
@@ -86,7 +99,12 @@ pub(super) fn rooms(request: &StayRequest, rooms: &[(i32, i32)]) -> RoomsRequest
         stay: request.stay,
         party: Party::new(*adults, vec![]).expect("a party"),
     };
-    RoomsRequest { hotel_id: request.hotel_id, stay: request.stay, rooms: rooms.iter().map(room).collect() }
+    RoomsRequest {
+        hotel_id: request.hotel_id,
+        stay: request.stay,
+        rooms: rooms.iter().map(room).collect(),
+        group_block: None,
+    }
 }
 
 /// A service over a store.

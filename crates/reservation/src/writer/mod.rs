@@ -18,8 +18,10 @@ mod hold_limits;
 mod lane;
 mod metrics;
 mod outcome;
+mod pick_up;
 mod queue;
 mod revise;
+mod revision_plan;
 
 #[cfg(test)]
 pub(crate) use book::{book_all, book_each};
@@ -30,9 +32,11 @@ pub(crate) use change::apply;
 pub use change_plan::{Applied, ChangeOrder};
 pub(crate) use change_plan::{ChangePlan, cancelled_event};
 pub use outcome::{Created, booked};
+pub(crate) use pick_up::pick_up;
 pub use queue::Writer;
 pub use revise::{Revised, RevisionOrder};
-pub(crate) use revise::{RevisionCommand, RevisionOutcome, revise};
+pub(crate) use revise::{RevisionCommand, revise};
+pub(crate) use revision_plan::{RevisionOutcome, RevisionPlan};
 
 #[cfg(test)]
 mod tests;

@@ -127,6 +127,7 @@ impl Player<'_> {
             check_in: self.shift.there(row.stay.check_in()).to_string(),
             check_out: self.shift.there(row.stay.check_out()).to_string(),
             rooms: vec![RoomRequest { room_type_id: self.room_type_id, adults: row.guests, ..RoomRequest::default() }],
+            ..PrepareReservationRequest::default()
         };
         let form = patiently(async || self.partner.clone().prepare_reservation(request.clone()).await).await?;
         let offered = form.price.as_ref().and_then(|price| price.total.as_ref());
@@ -146,11 +147,7 @@ impl Player<'_> {
             return Ok(());
         }
         let client = if booked.earlier { &self.admin.reservations } else { &self.partner };
-        let request = CancelReservationRequest {
-            reservation_id: booked.reservation_id.clone(),
-            expected_refund: None,
-            rooms: vec![],
-        };
+        let request = CancelReservationRequest { reservation_id: booked.reservation_id.clone(), ..Default::default() };
         let answer = patiently(async || client.clone().cancel_reservation(request.clone()).await).await;
         let status = answer.context("cancelling")?.status();
         ensure!(

@@ -15,7 +15,7 @@ use crate::{
     night::{Night, NightSale, date_of, day_of},
     offer_token::{MAX_TOKEN, change::QuotedChange},
     quote::Quote,
-    room_line::{RoomLine, RoomLinesSum, Shortage, short_room, shortage},
+    room_line::{self, RoomLine, RoomLinesSum, Shortage, short_room, shortage},
     room_status::RoomStatus,
     rooms_change::{BookedRoom, PlacedRoom, Reprice, RoomsChange, TodayPrices, delta, growth, kept_nights},
     service::{BookingService, offers::require_bookable, parties::require_parties_fit},
@@ -61,12 +61,15 @@ impl BookingService {
         // Rooms with prices in two currencies are refused before they are signed.
         let sum = RoomLine::sum(&lines)?;
         let ends = [sum.quote.terms.cancel_before, booking.quote.terms.cancel_before];
+        // After the next deadline, what is kept of dropped rooms and nights is another amount.
+        let deadlines = room_line::deadlines(&booking.lines, &booking.quote.terms, booking.create_time)?;
+        let next = deadlines.into_iter().filter_map(|deadline| deadline.until).filter(|until| now <= *until).min();
         let quoted = QuotedChange {
             reservation_id: booking.id,
             caller: caller.subject.clone(),
             revision: booking.revision,
             change,
-            expires: QuotedChange::expiry(now, ends),
+            expires: QuotedChange::expiry(now, ends.into_iter().chain(next)),
         };
         let token = self.offers.sign_change(&quoted).map_err(|error| Problem::internal(&error))?;
         if token.len() > MAX_TOKEN {

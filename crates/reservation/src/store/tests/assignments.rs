@@ -8,7 +8,7 @@ use crate::{
     clients::{MockHotelClient, MockRateClient, RoomInfo},
     room_step::RoomStep,
     service::{
-        BookingService, RoomOrder, step_rooms,
+        BookingService, RoomOrder, StepOrder, step_rooms,
         testing::{desk_service, hotel_info, room_type},
     },
     store::Assignment,
@@ -149,7 +149,7 @@ async fn ended_reservation_frees_its_room_at_once_and_guests_in_house_move() {
     assert_eq!((world.assigned(cancelled.id).await, world.assigned(absent.id).await), (vec![], vec![]));
 
     assign(&staying, 1, 0).await.expect("free again");
-    step_rooms(&world.store, staying.id, (RoomStep::CheckIn, &[]), world.day(0), "staff", false).await.expect("in");
+    step_rooms(&world.store, staying.id, StepOrder::all(RoomStep::CheckIn), world.day(0), "staff").await.expect("in");
     assign(&staying, 2, 2).await.expect("a move");
     assert_eq!(world.assigned(staying.id).await, [("9".to_owned(), 0, 2), ("10".to_owned(), 2, 4)]);
     let next = world.sold(2, 4, 1).await;

@@ -12,7 +12,7 @@ use crate::{
     room_line::RoomLine,
     room_step::RoomStep,
     rooms_change::{PlacedRoom, RoomsChange},
-    service::{RoomOrder, step_rooms},
+    service::{RoomOrder, StepOrder, step_rooms},
     store::Assignment,
     writer::{RevisionCommand, RevisionOrder, revise},
 };
@@ -41,6 +41,7 @@ impl World {
             request_id: Uuid::new_v4(),
             content_hash: [1; 32],
             expire_time: Timestamp::now() + SignedDuration::from_mins(15),
+            limits: Box::default(),
         };
         let (now, actor) = (Timestamp::now(), "staff".into());
         let order = RevisionOrder { id, command, now, actor, trace_parent: None, origin: None };
@@ -48,7 +49,7 @@ impl World {
     }
 
     async fn step_at_desk(&self, id: ReservationId, step: RoomStep, day: i32) {
-        step_rooms(&self.store, id, (step, &[]), self.day(day), "staff", false).await.expect("a step");
+        step_rooms(&self.store, id, StepOrder::all(step), self.day(day), "staff").await.expect("a step");
     }
 }
 
@@ -238,8 +239,16 @@ async fn cancellations_changes_blocks_and_assignments_that_race_leave_no_room_wi
 async fn hotel_that_requires_a_room_checks_in_only_guests_who_have_one_for_the_night() {
     let world = World::with_rooms(50).await;
     let guest = world.sold(0, 2, 1).await;
-    let check_in =
-        async || step_rooms(&world.store, guest.id, (RoomStep::CheckIn, &[]), world.day(0), "staff", true).await;
+    let check_in = async || {
+        step_rooms(
+            &world.store,
+            guest.id,
+            StepOrder { needs_room: true, ..StepOrder::all(RoomStep::CheckIn) },
+            world.day(0),
+            "staff",
+        )
+        .await
+    };
     let refused = check_in().await.expect_err("no room");
     assert!(matches!(refused, ReservationError::RoomNotAssigned { position: 1 }), "{refused:?}");
     world.assign(&guest, 1, None, 0).await.expect("free");

@@ -2,7 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp, ToSpan, civil::Date};
 use rstest::rstest;
-use staymesh_domain::StayDates;
+use staymesh_domain::{DateRange, StayDates};
 
 use super::*;
 use crate::{
@@ -11,14 +11,17 @@ use crate::{
     error::NotChangeable,
     expiry::drop_expired,
     lifecycle::Command,
-    model::NewReservation,
+    model::{NewReservation, Status},
     quote::tests::{euros, quote_for},
-    store::Store,
+    room_line::RoomLine,
+    store::{StopSellChange, Store},
     testing::{World, hotel_id, order_of, room_type},
     writer::{Created, apply, book_each},
 };
 
 mod arrivals;
+mod limits;
+mod plans;
 mod races;
 
 const HOTEL: i32 = 7;
@@ -85,6 +88,7 @@ fn replace(booking: &Reservation, rooms: Vec<PlacedRoom>, penalty: i64) -> Revis
         request_id: Uuid::new_v4(),
         content_hash: [1; 32],
         expire_time: Timestamp::now() + SignedDuration::from_mins(15),
+        limits: Box::default(),
     }
 }
 
@@ -140,6 +144,37 @@ async fn refused_swap_names_the_night_and_leaves_the_reservation_as_it_was() {
     let after = world.store.get(booking.id).await.expect("reads").expect("a reservation");
     assert_eq!((after.revision, after.version, after.stay), (1, booking.version, booking.stay));
     assert_eq!(reserved(&world, 11, 3).await, [1, 1, 1]);
+    assert_clean(&world).await;
+}
+
+/// PARTNER-SPEC 3, edge case: a closed night that the guest has is kept; one that a change adds refuses it.
+#[tokio::test]
+async fn stop_sell_refuses_a_change_by_the_nights_that_it_adds_and_not_by_those_that_it_keeps() {
+    let world = hotel(5).await;
+    let booking = paid(&world, vec![line(12, 2, 20_000, 30)]).await;
+    let close = async |from| {
+        let stay = stay(from, 1);
+        let change = StopSellChange {
+            room_types: BTreeSet::from([room_type()]),
+            nights: DateRange::new(stay.check_in(), stay.check_out()).expect("a range"),
+            stop_sell: true,
+            etags: BTreeMap::new(),
+        };
+        world.store.set_stop_sell(hotel_id(HOTEL), &change).await.expect("closed");
+    };
+    close(13).await;
+    let longer = run(&world.store, booking.id, replace(&booking, vec![placed(1, line(12, 3, 30_000, 30))], 0)).await;
+    longer.expect("held until it is paid");
+    let pay = RevisionCommand::Confirm { revision: 2, payment: Some((PaymentId::new(), euros(10_000))) };
+    let longer = run(&world.store, booking.id, pay).await.expect("paid").reservation;
+    assert_eq!((longer.revision, longer.stay), (2, stay(12, 3)));
+    close(15).await;
+    let refused = run(&world.store, booking.id, replace(&longer, vec![placed(1, line(12, 4, 30_000, 30))], 0)).await;
+    let Err(ReservationError::StopSell { stay_date, .. }) = refused else { panic!("{refused:?}") };
+    assert_eq!(stay_date, Some(stay(15, 1).check_in()));
+    let after = world.store.get(booking.id).await.expect("reads").expect("a reservation");
+    assert_eq!((after.revision, after.stay), (2, stay(12, 3)));
+    assert_eq!(reserved(&world, 12, 4).await, [1, 1, 1, 0]);
     assert_clean(&world).await;
 }
 
@@ -280,8 +315,9 @@ async fn second_change_of_one_revision_is_refused_and_a_repeat_of_the_first_is_n
     assert!(matches!(lost, Err(ReservationError::RevisionMismatch { base: 1, current: 2 })), "{lost:?}");
     let repeat = run(&world.store, booking.id, won.clone()).await.expect("a repeat");
     assert_eq!((repeat.outcome, repeat.reservation.revision), (RevisionOutcome::Nothing, 2));
-    let RevisionCommand::Apply { change, base, request_id, expire_time, .. } = won else { panic!("a change") };
-    let other = RevisionCommand::Apply { change, base, request_id, expire_time, content_hash: [9; 32] };
+    let RevisionCommand::Apply { change, base, request_id, expire_time, limits, .. } = won else { panic!("a change") };
+    let content_hash = [9; 32];
+    let other = RevisionCommand::Apply { change, base, request_id, content_hash, expire_time, limits };
     let reused = run(&world.store, booking.id, other).await;
     assert!(matches!(reused, Err(ReservationError::RequestIdReused)), "{reused:?}");
     assert_clean(&world).await;
@@ -307,4 +343,33 @@ async fn reservation_that_is_unpaid_or_ended_or_begun_is_not_changed() {
     apply(&world.store, paid.id, &Command::Cancel, Timestamp::now()).await.expect("cancelled");
     let ended = replace(&paid, vec![placed(1, line(1, 2, 20_000, 30))], 0);
     assert_eq!(refused(run(&world.store, paid.id, ended).await), NotChangeable::Ended);
+}
+
+/// It has a row only since the first change, see migration 0072.
+#[tokio::test]
+async fn first_revision_reads_the_same_before_and_after_the_first_change() {
+    let world = hotel(5).await;
+    let booking = paid(&world, vec![line(0, 2, 20_000, 30), line(1, 2, 10_000, 30), line(2, 3, 30_000, 30)]).await;
+    let kept = "select count(*) from reservation_revision";
+    assert_eq!(world.count(kept).await, 0);
+    let before = world.store.revisions(booking.id, 0, 10).await.expect("revisions");
+    let [first] = before.as_slice() else { panic!("{before:?}") };
+    assert_eq!((&first.lines, first.total, first.retained), (&booking.lines, booking.first_total, euros(0)));
+    let created = (first.revision, first.create_time, first.actor.as_str(), first.reason.as_str());
+    assert_eq!(created, (1, booking.create_time, booking.owner.as_str(), "created"));
+
+    // The second room moves, the third is dropped, and a fourth is added.
+    let rooms = vec![placed(2, line(3, 2, 10_000, 30)), placed(4, line(0, 1, 5_000, 30))];
+    let change = RoomsChange::new(&booking.placed(), vec![1], rooms, euros(0)).expect("a change");
+    let expire_time = Timestamp::now() + SignedDuration::from_mins(15);
+    let (request_id, content_hash) = (Uuid::new_v4(), [1; 32]);
+    let limits = Box::default();
+    let change = RevisionCommand::Apply { change, base: 1, request_id, content_hash, expire_time, limits };
+    run(&world.store, booking.id, change).await.expect("changed");
+    assert_eq!(world.count(kept).await, 2);
+    let after = world.store.revisions(booking.id, 0, 10).await.expect("revisions");
+    assert_eq!(after.iter().map(|revision| revision.lines.len()).collect::<Vec<_>>(), [3, 3]);
+    assert_eq!(format!("{:?}", after[0]), format!("{first:?}"));
+    assert_eq!(world.store.revisions(booking.id, 1, 10).await.expect("revisions").len(), 1);
+    assert_clean(&world).await;
 }
