@@ -1,6 +1,7 @@
 //! Group blocks: PARTNER-SPEC 7, rule 20 and example 5.
 
 use rstest::rstest;
+use staymesh_store::audit::{ActorRole, Gateway, Origin};
 use uuid::Uuid;
 
 use super::*;
@@ -241,6 +242,39 @@ async fn block_needs_nights_on_sale_and_a_code_of_its_own_and_a_repeat_creates_n
     let raw = raw.expect_err("more than are blocked");
     let constraint = raw.as_database_error().and_then(sqlx::error::DatabaseError::constraint);
     assert_eq!(constraint, Some("group_block_night_in_bounds"));
+}
+
+#[tokio::test]
+async fn creation_and_changes_of_a_block_are_audited_once_and_without_its_name() {
+    let world = World::with_rooms(10).await;
+    let origin = Origin {
+        role: ActorRole::Staff,
+        actor: "user:1".into(),
+        method: "a/B".into(),
+        request_id: "r".into(),
+        gateway: Gateway::Internal,
+    };
+    let changes = async {
+        for _ in 0..2 {
+            world.set_aside(BlockStatus::Definite, (0, 1), 5).await.expect("5 of 11");
+        }
+        for _ in 0..2 {
+            world.change_block(BlockChange::Resize(world.block_rooms(0, 1, 4))).await.expect("4 of 11");
+        }
+    };
+    Origin::scope(Some(origin), changes).await;
+    let records: Vec<(String, Option<serde_json::Value>, Option<serde_json::Value>)> =
+        sqlx::query_as("select object_type, before, after from audit_record order by audit_id")
+            .fetch_all(world.pool())
+            .await
+            .expect("rows");
+    let [(kind, None, Some(created)), (_, Some(_), Some(resized))] = records.as_slice() else { panic!("{records:?}") };
+    let night = format!("{} {}", world.room_type, world.first);
+    assert_eq!(
+        (kind.as_str(), &created["nights"][&night], &resized["nights"][&night]),
+        ("group_block", &5.into(), &4.into())
+    );
+    assert!(!created.to_string().contains("A fair"), "free text may name a guest: {created}");
 }
 
 /// Pick-ups before and after the cut-off, ordinary bookings, a smaller block and the release, all at once.
