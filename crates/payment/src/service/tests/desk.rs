@@ -140,7 +140,7 @@ async fn what_is_not_due_to_this_desk_is_refused_and_nothing_is_recorded(
 async fn payment_is_taken_until_the_business_day_of_check_in_ends() {
     let database = database().await;
     let (pool, id) = (database.pool(), reservation_id());
-    let utc = HotelTime::parse("UTC", "00:00", "00:00").unwrap();
+    let utc = HotelTime::parse("Etc/UTC", "15:00", "00:00").unwrap();
     let today = utc.today(Timestamp::now()).unwrap();
     for (check_in, expected) in
         [(today, Ok(Status::Paid)), (today.yesterday().unwrap(), Err(Reason::ReservationNotPayable))]

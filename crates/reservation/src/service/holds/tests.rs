@@ -24,6 +24,7 @@ fn caller() -> Caller {
 async fn resumed(rooms: i32, price_now: i64) -> (BookingService, HashMap<String, String>) {
     let mut hotels = hotel_in("Etc/UTC");
     hotels.expect_room_type().returning(|_, room_type_id| Ok(room_type(room_type_id.get(), 2)));
+    hotels.expect_room_types().returning(|_| Ok(vec![room_type(1, 2)]));
     let mut rates = MockRateClient::new();
     rates
         .expect_price()
