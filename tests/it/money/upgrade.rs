@@ -86,16 +86,26 @@ fn id(booked: &Value) -> String {
     booked["reservation_id"].as_str().expect("an id").to_owned()
 }
 
-/// Books, reads and lists until `stop`; the ids of the bookings, and the number of failures.
+/// Books, reads, lists and cancels; the id, and the number of failures.
+async fn come_and_go(guest: &Rest, hotel: HotelFixture) -> (String, u32) {
+    let (booked, failed) = book(guest, hotel, GUEST_PAYS).await;
+    let path = format!("/v1/reservations/{}", id(&booked));
+    let (read, unread) = answered(guest, Method::GET, &path, None).await;
+    assert_eq!(read["status"], "RESERVATION_STATUS_PENDING_PAYMENT");
+    let (listed, unlisted) = answered(guest, Method::GET, "/v1/reservations?page_size=5", None).await;
+    assert!(!listed["reservations"].as_array().expect("a list").is_empty());
+    let (ended, not_ended) = answered(guest, Method::DELETE, &path, None).await;
+    assert_eq!(ended["status"], "RESERVATION_STATUS_CANCELLED");
+    (id(&booked), failed + unread + unlisted + not_ended)
+}
+
+/// Guests come and go until `stop`; the ids of their bookings, and the number of failures.
 async fn serve(guest: &Rest, hotel: HotelFixture, stop: &AtomicBool) -> (Vec<String>, u32) {
     let (mut made, mut failures) = (Vec::new(), 0);
     while !stop.load(Ordering::Relaxed) {
-        let (booked, failed) = book(guest, hotel, GUEST_PAYS).await;
-        let (_, unread) = answered(guest, Method::GET, &format!("/v1/reservations/{}", id(&booked)), None).await;
-        let (listed, unlisted) = answered(guest, Method::GET, "/v1/reservations?page_size=5", None).await;
-        assert!(!listed["reservations"].as_array().expect("a list").is_empty());
-        made.push(id(&booked));
-        failures += failed + unread + unlisted;
+        let (id, failed) = come_and_go(guest, hotel).await;
+        made.push(id);
+        failures += failed;
     }
     (made, failures)
 }
@@ -177,10 +187,9 @@ async fn release_before_serves_while_it_is_migrated_and_the_new_one_goes_on_with
     println!("{} bookings while migrating; {failures} answers of INTERNAL", made.len());
     // It goes on without a failure.
     for _ in 0..20 {
-        let (booked, failed) = book(&guest, hotel, GUEST_PAYS).await;
-        let (_, unread) = answered(&guest, Method::GET, &format!("/v1/reservations/{}", id(&booked)), None).await;
-        assert_eq!(failed + unread, 0);
-        made.push(id(&booked));
+        let (id, failed) = come_and_go(&guest, hotel).await;
+        assert_eq!(failed, 0);
+        made.push(id);
     }
 
     operate(&mesh, |local| {
@@ -193,7 +202,7 @@ async fn release_before_serves_while_it_is_migrated_and_the_new_one_goes_on_with
         local.replace_edge()
     });
     for id in &made {
-        let kept = world.await_status(&guest, id, "PENDING_PAYMENT").await;
+        let kept = world.await_status(&guest, id, "CANCELLED").await;
         assert_eq!((&kept["price"]["total"], kept["rooms"].as_array().map(Vec::len)), (&euros("600.00"), Some(2)));
     }
     // The page that the release before opened is paid, a hold of it gets one, and what it sold is cancelled.

@@ -6,7 +6,7 @@ use reqwest::Method;
 use serde_json::json;
 use tokio::time::sleep;
 
-use super::scenario::Booked;
+use super::booked::{Booked, await_decided};
 use crate::{
     money::faults::{
         outcome::{assert_sums_to_zero, await_outboxes, balances},
@@ -101,24 +101,6 @@ async fn assert_one_booking(shop: &Shop<'_>, booked: &Booked, what: &str) -> boo
     let new = check_out == booked.changed.to_string();
     assert!(new || check_out == booked.check_out.to_string(), "{what}: {check_out}");
     new
-}
-
-/// Waits until no change of the booking is pending.
-pub(super) async fn await_decided(shop: &Shop<'_>, booked: &Booked) {
-    let id = &booked.sale.reservation_id;
-    eventually(&format!("the change of {id} is decided"), async || {
-        let decided: bool = sqlx::query_scalar(
-            "select pending_revision is null and exists (
-                 select from reservation_change change where change.reservation_id = reservation.reservation_id)
-             from reservation where reservation_id = $1::uuid",
-        )
-        .bind(id)
-        .fetch_one(&shop.books.pool)
-        .await
-        .expect("the booking");
-        decided.then_some(())
-    })
-    .await;
 }
 
 /// Waits until everything is delivered, and asserts that all agree on this end.

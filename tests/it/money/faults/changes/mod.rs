@@ -1,6 +1,7 @@
 //! The fault matrix of changes: the process is killed immediately before and after every step of a change with a charge and
 //! of a change with a refund. The guest has the old booking or the new one, never neither and never both, and pays once.
 
+mod booked;
 mod end;
 mod scenario;
 

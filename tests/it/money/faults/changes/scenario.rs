@@ -4,7 +4,10 @@ use jiff::{ToSpan, civil::Date};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use super::end::{Checkout, End, await_decided};
+use super::{
+    booked::{Booked, await_decided},
+    end::{Checkout, End},
+};
 use crate::{
     money::{
         changes::quote,
@@ -14,7 +17,7 @@ use crate::{
             shop::{PRICE, Sale, Shop},
         },
     },
-    support::{Answer, DECLINED_CARD, Rest},
+    support::{Answer, DECLINED_CARD},
 };
 
 /// The price of a night, in minor units.
@@ -43,16 +46,6 @@ pub(super) enum Scenario {
     PartnerShorter,
     /// A partner who collects adds a night beyond its credit limit.
     PartnerRefused,
-}
-
-/// A paid booking before it is changed.
-pub(super) struct Booked {
-    pub(super) caller: Rest,
-    /// The booking and its payment; no payment if a partner collects.
-    pub(super) sale: Sale,
-    pub(super) check_out: Date,
-    /// The check-out after the change.
-    pub(super) changed: Date,
 }
 
 impl Scenario {
