@@ -38,6 +38,7 @@ const AUDITED: [&str; 33] = [
     "rate.v1.RateAdminService/SetTaxes",
     "reservation.v1.FrontDeskService/CheckIn",
     "reservation.v1.FrontDeskService/CheckOut",
+    "reservation.v1.FrontDeskService/DepartEarly",
     "reservation.v1.FrontDeskService/UndoCheckIn",
     "reservation.v1.InventoryAdminService/BulkSetInventory",
     "reservation.v1.InventoryAdminService/CreateOutOfOrder",

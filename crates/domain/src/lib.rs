@@ -44,8 +44,8 @@ mod text;
 mod written_date;
 
 pub use cancellation::{
-    Anchor, CancellationPolicy, CancellationTerms, Deadline, Exceptions, FreeUntil, Grace, Penalty, PenaltyBase,
-    ResolveError, Stay, Tier, Until,
+    Anchor, CancellationPolicy, CancellationTerms, Deadline, EarlyDeparture, Exceptions, FreeUntil, Grace, Penalty,
+    PenaltyBase, ResolveError, Stay, Tier, Until,
 };
 pub use client_id::ClientId;
 pub use country::is_country;

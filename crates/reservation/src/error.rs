@@ -112,6 +112,16 @@ pub enum ReservationError {
         /// The hotel's today.
         today: Date,
     },
+    /// A room has no night that its guests could give back by leaving today.
+    #[error("no night is left: the stay is from {from} to {until}, and it is {today} at the hotel")]
+    EarlyDepartureOutOfTime {
+        /// The check-in date.
+        from: Date,
+        /// The check-out date.
+        until: Date,
+        /// The hotel's today.
+        today: Date,
+    },
     /// A cancellation would not refund what the caller expects.
     #[error("the refund is {} {} and not as expected; read the cancel quote again", refund.currency().code(), refund.amount())]
     CancelTermsChanged {
@@ -250,10 +260,12 @@ impl From<ReservationError> for Problem {
                 .with("position", position)
                 .with("from", from.contract_name())
                 .with("to", to.contract_name()),
-            E::CheckInOutOfTime { from, until, today } => Self::new(Reason::CheckInOutOfTime, text)
-                .with("from_date", from)
-                .with("until_date", until)
-                .with("today", today),
+            E::CheckInOutOfTime { from, until, today } | E::EarlyDepartureOutOfTime { from, until, today } => {
+                Self::new(Reason::CheckInOutOfTime, text)
+                    .with("from_date", from)
+                    .with("until_date", until)
+                    .with("today", today)
+            }
             E::CancelTermsChanged { refund } => {
                 let problem = Self::new(Reason::CancelTermsChanged, text).with("refund_amount", refund.amount());
                 problem.with("refund_currency", refund.currency().code())

@@ -109,6 +109,7 @@ pub(super) const ROUTES: &[Route] = &[
     ("GET", "/v1/hotels/{hotel_id}/departures", Gate::Internal, HOUSE),
     ("POST", "/v1/reservations/{reservation_id}:checkIn", Gate::Internal, HOUSE),
     ("POST", "/v1/reservations/{reservation_id}:undoCheckIn", Gate::Internal, HOUSE),
+    ("POST", "/v1/reservations/{reservation_id}:departEarly", Gate::Internal, HOUSE),
     ("POST", "/v1/reservations/{reservation_id}:checkOut", Gate::Internal, HOUSE),
     ("GET", "/v1/hotels/{hotel_id}/payments", Gate::Internal, HOUSE),
     ("POST", "/v1/payments/{payment_id}:refund", Gate::Internal, ADMINS),

@@ -181,6 +181,7 @@ fn shown(revision: Revision, booked: Timestamp) -> proto::ReservationRevision {
             "changed" => proto::RevisionReason::Changed,
             "rooms_cancelled" => proto::RevisionReason::RoomsCancelled,
             "change_dropped" => proto::RevisionReason::ChangeDropped,
+            "left_early" => proto::RevisionReason::LeftEarly,
             _ => proto::RevisionReason::Unspecified,
         }
         .into(),

@@ -94,6 +94,21 @@ impl BookedRoom<'_> {
         Ok(PricedRoom { quote: Quote { terms, ..quote }, penalty })
     }
 
+    /// The price of the room when its guests leave early, with only the nights of `slept`: of the others is kept what the
+    /// room's own rule for an early departure says.
+    ///
+    /// # Errors
+    /// When a sum is out of range.
+    pub(crate) fn left_early(&self, slept: StayDates) -> Result<PricedRoom, QuoteError> {
+        let before = &self.line.quote;
+        let quote = part_of(before, slept)?;
+        let left = before.nights.iter().filter(|night| night.date >= slept.check_out());
+        let left: Vec<Money> = left.map(|night| night.price).collect();
+        let penalty = before.terms.early_departure.kept(&left, before.total.checked_sub(quote.total)?)?;
+        let terms = before.terms.clone().with_grace_resolved(self.booked).in_proportion(quote.total, before.total)?;
+        Ok(PricedRoom { quote: Quote { terms, two_numbers: None, ..quote }, penalty })
+    }
+
     /// The terms of today, `of_today` for a stay that costs `today`, for one that costs `quote`. For `paid` of it, which was
     /// booked before, they keep at least what the terms of the booking keep.
     fn stricter(

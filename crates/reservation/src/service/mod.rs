@@ -23,6 +23,7 @@ pub(crate) use booking::{BookingRequest, list_scope};
 pub(crate) use changes::{ChangeForm, ChangeRequest, DatesChange, RoomChangeRequest, may_reprice};
 pub(crate) use check_offers::{CheckResult, OfferCheck, ReadOffer};
 pub use dependencies::{BookingService, Dependencies};
+pub(crate) use desk::DepartureRequest;
 #[cfg(test)]
 pub(crate) use desk::step_rooms;
 pub(crate) use offers::{Offers, StayRequest, Unsuitable, page_of};

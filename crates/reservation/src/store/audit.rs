@@ -1,6 +1,7 @@
 //! What audit records show of inventory and reservations.
 
 use serde_json::json;
+use staymesh_domain::{Money, ReservationId};
 use staymesh_store::audit::{self, ObjectType, Origin};
 
 use super::Transaction;
@@ -72,5 +73,22 @@ impl Transaction {
         };
         let object = ("reservation", &*before.id.to_string());
         Ok(audit::insert(&mut self.0, origin, object, Some(&shown(before)), Some(&shown(after))).await?)
+    }
+
+    /// Records that of a penalty of `due` only `kept` is kept, and why.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub(crate) async fn record_waiver(
+        &mut self,
+        origin: &Origin,
+        id: ReservationId,
+        due: Money,
+        (kept, reason): (Money, &str),
+    ) -> Result<(), ReservationError> {
+        let before = json!({ "penalty": due.amount(), "currency": due.currency().code() });
+        let after = json!({ "penalty": kept.amount(), "currency": kept.currency().code(), "waiver_reason": reason });
+        let object = ("reservation", &*id.to_string());
+        Ok(audit::insert(&mut self.0, origin, object, Some(&before), Some(&after)).await?)
     }
 }

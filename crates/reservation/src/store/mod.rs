@@ -46,7 +46,7 @@ pub use pool::Store;
 pub(crate) use pool::Transaction;
 pub use read::{ListFilter, ListPosition, StayFilter};
 pub use relocations::RelocationsDue;
-pub(crate) use revise::{ChangeState, NewChange, RevisedRooms};
+pub(crate) use revise::{ChangeState, KnownRequest, NewChange, RevisedRooms};
 pub use revisions::Revision;
 pub(crate) use room_status::SYSTEM;
 pub use stop_sell::StopSellChange;

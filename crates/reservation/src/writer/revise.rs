@@ -4,6 +4,8 @@
 //! that a sold-out night that the guest already has is no obstacle. If the change is to be paid, only what it adds is taken,
 //! and what it releases is given back when the payment is confirmed: until then the reservation is what it was.
 
+mod depart_early;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
@@ -17,6 +19,7 @@ use staymesh_store::{
 use uuid::Uuid;
 
 use crate::{
+    early_departure::EarlyDeparture,
     error::ReservationError,
     events::{CHANGE_APPLIED, CHANGE_DROPPED, CHANGE_SOLD_BY_PARTNER, ChangeSettled, ChangeSoldByPartner, Terms},
     fault_points,
@@ -25,7 +28,7 @@ use crate::{
     night::{Night, date_of},
     room_line::{RoomLine, RoomLinesSum, Shortage, short_room, shortage},
     rooms_change::{BookedRoom, PlacedRoom, RoomsChange, delta, growth, release},
-    store::{ChangeState, NewChange, RevisedRooms, Store, Transaction},
+    store::{ChangeState, KnownRequest, NewChange, RevisedRooms, Store, Transaction},
 };
 
 /// A command on what was agreed about a reservation.
@@ -61,6 +64,14 @@ pub(crate) enum RevisionCommand {
     /// Cancel rooms by their positions. Those that were dropped before are no error.
     CancelRooms {
         positions: BTreeSet<i32>,
+        content_hash: [u8; 32],
+        /// The refund that the caller expects; another one refuses.
+        expected_refund: Option<Money>,
+    },
+    /// Guests leave early: their nights go back on sale.
+    DepartEarly {
+        departure: EarlyDeparture,
+        request_id: Uuid,
         content_hash: [u8; 32],
         /// The refund that the caller expects; another one refuses.
         expected_refund: Option<Money>,
@@ -110,6 +121,7 @@ pub(crate) async fn revise(store: &Store, order: &RevisionOrder) -> Result<Revis
         RevisionCommand::CancelRooms { positions, content_hash, expected_refund } => {
             revision.cancel_rooms(positions, content_hash, *expected_refund).await?
         }
+        RevisionCommand::DepartEarly { .. } => revision.depart_early().await?,
         RevisionCommand::Confirm { revision: number, payment } => revision.confirm(*number, *payment).await?,
         RevisionCommand::Drop { revision: number } => revision.give_up(*number).await?,
     };
@@ -129,11 +141,7 @@ impl Revising<'_> {
         let RevisionCommand::Apply { change, base, request_id, content_hash, expire_time } = &self.order.command else {
             return Ok(RevisionOutcome::Nothing);
         };
-        if let Some(first) = self.transaction.change_of_request(self.order.id, *request_id).await? {
-            require_same((), first.content_hash == content_hash).map_err(|error| match error {
-                IdempotencyError::Reused => ReservationError::RequestIdReused,
-                IdempotencyError::Store(error) => error.into(),
-            })?;
+        if let Some(first) = self.repeated(*request_id, content_hash).await? {
             // A change that was given up has used up its revision: to answer with the reservation would look like success.
             return if first.dropped { Err(self.outdated(*base)) } else { Ok(RevisionOutcome::Nothing) };
         }
@@ -152,6 +160,16 @@ impl Revising<'_> {
             reason: "changed",
         };
         if change.balance.minor() > 0 { self.hold(new, *expire_time).await } else { self.swap(new).await }
+    }
+
+    /// The request with this id, if it changed the reservation before; compared with the whole request.
+    async fn repeated(&mut self, id: Uuid, content_hash: &[u8; 32]) -> Result<Option<KnownRequest>, ReservationError> {
+        let Some(first) = self.transaction.change_of_request(self.order.id, id).await? else { return Ok(None) };
+        require_same((), first.content_hash == content_hash).map_err(|error| match error {
+            IdempotencyError::Reused => ReservationError::RequestIdReused,
+            IdempotencyError::Store(error) => error.into(),
+        })?;
+        Ok(Some(first))
     }
 
     /// The refusal of a change that is based on the revision `base`.
@@ -173,15 +191,7 @@ impl Revising<'_> {
         if kept.is_empty() {
             return Ok(RevisionOutcome::CancelsAll);
         }
-        // All nights at once, in key order: a change that is given up locks some of them, the cancellation the others.
-        let held = self.booking.pending.iter().flat_map(|pending| pending.held.keys().copied());
-        let nights: BTreeSet<Night> = self.booking.nights().into_keys().chain(held).collect();
-        self.transaction.lock_nights(nights).await?;
-        // The change that waits for its payment is based on rooms that are cancelled now.
-        if let Some(revision) = self.booking.pending.as_ref().map(|pending| pending.revision) {
-            self.give_up(revision).await?;
-            self.reread().await?;
-        }
+        self.end_pending().await?;
         require_changeable(&self.booking, self.order.now)?;
         let penalties = cancelled
             .iter()
@@ -261,6 +271,19 @@ impl Revising<'_> {
         self.transaction.mark_change_applied(self.order.id, revision, payment_id).await?;
         self.write(revision, &pending.change, &after).await?;
         Ok(RevisionOutcome::Changed)
+    }
+
+    /// Gives up the change that waits for its payment: it is based on rooms or nights that are dropped now.
+    async fn end_pending(&mut self) -> Result<(), ReservationError> {
+        // All nights at once, in key order: a change that is given up locks some of them, what follows the others.
+        let held = self.booking.pending.iter().flat_map(|pending| pending.held.keys().copied());
+        let nights: BTreeSet<Night> = self.booking.nights().into_keys().chain(held).collect();
+        self.transaction.lock_nights(nights).await?;
+        if let Some(revision) = self.booking.pending.as_ref().map(|pending| pending.revision) {
+            self.give_up(revision).await?;
+            self.reread().await?;
+        }
+        Ok(())
     }
 
     async fn give_up(&mut self, revision: i32) -> Result<RevisionOutcome, ReservationError> {
@@ -373,7 +396,9 @@ impl Revising<'_> {
 const fn step(command: &RevisionCommand) -> Step {
     match command {
         RevisionCommand::Apply { change, .. } if change.balance.minor() > 0 => fault_points::CHANGE_HELD,
-        RevisionCommand::Apply { .. } | RevisionCommand::CancelRooms { .. } => fault_points::CHANGE_APPLIED,
+        RevisionCommand::Apply { .. } | RevisionCommand::CancelRooms { .. } | RevisionCommand::DepartEarly { .. } => {
+            fault_points::CHANGE_APPLIED
+        }
         RevisionCommand::Confirm { .. } => fault_points::CHANGE_CONFIRMED,
         RevisionCommand::Drop { .. } => fault_points::CHANGE_DROPPED,
     }

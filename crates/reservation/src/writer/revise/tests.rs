@@ -19,6 +19,7 @@ use crate::{
 };
 
 mod arrivals;
+mod departures;
 mod races;
 
 const HOTEL: i32 = 7;

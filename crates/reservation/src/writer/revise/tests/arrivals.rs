@@ -45,7 +45,7 @@ async fn payment_for_a_change_is_refunded_once_the_guests_have_arrived_or_the_st
     }
 }
 
-async fn arrive(world: &World, booking: &Reservation, position: i16) {
+pub(super) async fn arrive(world: &World, booking: &Reservation, position: i16) {
     sqlx::query("update reservation_room set status = 'in_house' where reservation_id = $1 and room_position = $2")
         .bind(booking.id.as_uuid())
         .bind(position)
