@@ -3,13 +3,19 @@
 use staymesh_domain::{EarlyDeparture as Rule, Penalty, PenaltyBase};
 
 use super::{arrivals::arrive, *};
-use crate::{early_departure::Waiver, room_status::RoomStatus};
+use crate::{early_departure::Waiver, quote::Night as PricedNight, room_status::RoomStatus};
 
-/// A room from night 10 to 14 at 400.00 whose guests are in the house; of nights not slept the first is kept.
-async fn in_house(world: &World) -> Reservation {
+/// A room from night 10 to 14 at 100.00 each; of nights not slept so much is kept.
+fn four_nights(penalty: Penalty) -> RoomLine {
     let mut line = line(10, 4, 40_000, 100);
-    line.quote.terms.early_departure = Rule { penalty: Penalty::Nights(1), base: PenaltyBase::WithTaxes };
-    let booking = paid(world, vec![line]).await;
+    line.quote.nights = line.stay.nights().map(|date| PricedNight { date, price: euros(10_000) }).collect();
+    line.quote.terms.early_departure = Rule { penalty, base: PenaltyBase::WithTaxes };
+    line
+}
+
+/// Its guests are in the house; the first of nights not slept is kept.
+async fn in_house(world: &World) -> Reservation {
+    let booking = paid(world, vec![four_nights(Penalty::Nights(1))]).await;
     arrive(world, &booking, 1).await;
     booking
 }
@@ -111,7 +117,7 @@ async fn departures_race_each_other_and_bookings_of_their_nights() {
 #[tokio::test]
 async fn departure_gives_up_a_change_that_waits_for_its_payment() {
     let world = hotel(1).await;
-    let booking = paid(&world, vec![line(10, 4, 40_000, 100)]).await;
+    let booking = paid(&world, vec![four_nights(Penalty::Full)]).await;
     run(&world.store, booking.id, replace(&booking, vec![placed(1, line(10, 5, 50_000, 100))], 0)).await.expect("held");
     arrive(&world, &booking, 1).await;
     assert_eq!(reserved(&world, 10, 5).await, [1, 1, 1, 1, 1]);
