@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// Methods whose changes write audit records (`staymesh_store::audit`). Each is tested in its service's crate.
-const AUDITED: [&str; 33] = [
+const AUDITED: [&str; 35] = [
     "hotel.v1.HotelAdminService/CreateHotel",
     "hotel.v1.HotelAdminService/CreateRoom",
     "hotel.v1.HotelAdminService/CreateRoomType",
@@ -46,6 +46,7 @@ const AUDITED: [&str; 33] = [
     "reservation.v1.InventoryAdminService/SetInventory",
     "reservation.v1.InventoryAdminService/SetStopSell",
     "reservation.v1.ReservationAdminService/MarkNoShow",
+    "reservation.v1.ReservationAdminService/UndoNoShow",
 ];
 
 /// Methods for staff, administrators and services that change data of others with an audit record, and their own without.

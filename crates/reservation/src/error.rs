@@ -136,6 +136,9 @@ pub enum ReservationError {
         /// Why it was cancelled, if it was.
         reason: Option<CancellationReason>,
     },
+    /// The penalty of a no-show is settled, or about to be: the business day of its report has ended.
+    #[error("the penalty of the no-show is settled: the day on which it was reported has ended at the hotel")]
+    NoShowSettled,
     /// Before the day of arrival has ended, or too long after the check-out date.
     #[error("a no-show can be reported from {from} until {until}")]
     NoShowOutOfTime {
@@ -271,6 +274,7 @@ impl From<ReservationError> for Problem {
                 problem.with("refund_currency", refund.currency().code())
             }
             E::NotEligibleForNoShow { status, reason } => not_eligible_for_no_show(status, reason, text),
+            E::NoShowSettled => Self::new(Reason::NoShowSettled, text),
             E::NoShowOutOfTime { from, until } => {
                 Self::new(Reason::NoShowOutOfTime, text).with("from_time", from).with("until_time", until)
             }

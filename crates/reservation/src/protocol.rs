@@ -49,7 +49,7 @@ pub fn carry_out(
     rooms_left: i32,
 ) -> Result<Step, ReservationError> {
     let id = booking.id;
-    let orders = [ChangeOrder { id, command, now, trace_parent: None, origin: None }];
+    let orders = [ChangeOrder { id, command, now, trace_parent: None, origin: None, day_ends: None }];
     let bookings = BTreeMap::from([(id.as_uuid(), booking.clone())]);
     let mut plan = ChangePlan::new(&orders, &bookings);
     let sale = NightSale { rooms_left, stop_sell: false };

@@ -94,11 +94,11 @@ async fn early_departure_credits_the_partner_and_audits_what_is_waived() {
     let line = await_line(&world, &name, &id, |line| line["owed_amount"] == euros("120.00")).await;
     assert_eq!(line["reservation_id"], id.as_str());
     let records = world.admin.get(&format!("/v1/auditRecords/reservation?object_id={id}")).await.ok();
-    let waived = records["audit_records"]
+    let found = records["audit_records"]
         .as_array()
         .expect("records")
         .iter()
         .find(|record| record.to_string().contains("HOTEL_AT_FAULT"));
-    let waived = waived.expect("an audit record").to_string();
-    assert!(waived.contains("110.00") && waived.contains("10.00"), "{waived}");
+    let record = found.expect("an audit record").to_string();
+    assert!(record.contains("110.00") && record.contains("10.00"), "{record}");
 }

@@ -104,6 +104,7 @@ pub(super) const ROUTES: &[Route] = &[
     ("POST", "/v1/hotels/{hotel_id}/outOfOrder/{out_of_order_id}:end", Gate::Internal, HOUSE),
     ("GET", "/v1/hotels/{hotel_id}/relocationsDue", Gate::Internal, HOUSE),
     ("POST", "/v1/reservations/{reservation_id}:markNoShow", Gate::Internal, HOUSE),
+    ("POST", "/v1/reservations/{reservation_id}:undoNoShow", Gate::Internal, HOUSE),
     ("GET", "/v1/hotels/{hotel_id}/arrivals", Gate::Internal, HOUSE),
     ("GET", "/v1/hotels/{hotel_id}/inHouse", Gate::Internal, HOUSE),
     ("GET", "/v1/hotels/{hotel_id}/departures", Gate::Internal, HOUSE),

@@ -4,7 +4,7 @@
 //! PENDING_PAYMENT -> PAID | REJECTED | CANCELLED
 //! PAID            -> CANCELLED
 //! CANCELLED       -> REFUNDED   a payment arrived and was refunded
-//! CANCELLED       -> PAID       a payment arrived after the hold expired, and the rooms were still free
+//! CANCELLED       -> PAID       a payment arrived after the hold expired, or a no-show is taken back, and the rooms were still free
 //! ```
 //!
 //! [`TRANSITIONS`] is the table of these. Commands are idempotent and may arrive twice, late, or out of order; [`decide`]
@@ -45,6 +45,8 @@ pub enum Command {
     Extend(SignedDuration),
     /// Hotel staff report that the guests never arrived.
     MarkNoShow,
+    /// Hotel staff take the report of a no-show back, before its penalty is settled.
+    UndoNoShow,
     /// The expiry job found its hold expired.
     Expire,
     /// The payment service received money for it.
@@ -85,8 +87,10 @@ pub enum Rooms {
     KeepIfLeft,
     /// They are released.
     Release,
-    /// They are reserved again, if every night still has enough.
+    /// They are reserved again, if every night still has enough; else the payment is refunded.
     Retake,
+    /// They are reserved again, if every night still has enough; else the change is refused as sold out.
+    RetakeIfLeft,
 }
 
 /// The outcome of a command.
@@ -157,6 +161,7 @@ pub fn decide(booking: &Reservation, command: &Command, now: Timestamp) -> Resul
         Command::Release => hold::release(booking, now),
         Command::Extend(by) => hold::extend(booking, *by, now),
         Command::MarkNoShow => mark_no_show(booking, now),
+        Command::UndoNoShow => undo_no_show(booking),
         Command::Expire => Ok(expire(booking, now)),
         Command::ConfirmPayment { payment_id, amount } => confirm_payment(booking, *payment_id, *amount),
         Command::RefusePayment { payment_id, amount } => refuse_payment(booking, *payment_id, *amount),
@@ -224,6 +229,17 @@ fn mark_no_show(booking: &Reservation, now: Timestamp) -> Result<Decision, Reser
         settle: Some(RoomLine::no_show_refund(&booking.lines)?),
         ..Change::to(Status::Cancelled, Rooms::Release)
     }))
+}
+
+/// A no-show is taken back: the reservation is what it was. The store refuses it once the settlement of the penalty is due.
+fn undo_no_show(booking: &Reservation) -> Result<Decision, ReservationError> {
+    let missed = booking.cancellation_reason == Some(CancellationReason::NoShow);
+    match booking.status {
+        Status::Paid => Ok(Decision::Nothing),
+        Status::Cancelled if missed => Ok(Decision::Change(Change::to(Status::Paid, Rooms::RetakeIfLeft))),
+        Status::Refunded if missed => Err(ReservationError::NoShowSettled),
+        _ => Err(illegal(booking, Status::Paid)),
+    }
 }
 
 fn expire(booking: &Reservation, now: Timestamp) -> Decision {

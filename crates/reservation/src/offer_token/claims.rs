@@ -12,7 +12,7 @@ use crate::{quote::Quote, room_line::RoomLine, room_status::RoomStatus};
 #[serde(untagged)]
 pub(super) enum Claims {
     Lines(SignedClaims),
-    OneType(OneTypeClaims),
+    OneType(Box<OneTypeClaims>),
 }
 
 /// Claims as this release signs them.
@@ -81,7 +81,7 @@ impl TryFrom<Claims> for Offer {
                 let stay = StayDates::new(claims.check_in, claims.check_out).map_err(|_| ClaimsError)?;
                 let (room_type_id, rooms, guests) = (claims.room_type_id, claims.rooms, claims.guests);
                 let lines = RoomLine::of_one_type(room_type_id, stay, rooms, guests, &claims.quote);
-                let OneTypeClaims { aud, exp, reservation_id, owner, .. } = claims;
+                let OneTypeClaims { aud, exp, reservation_id, owner, .. } = *claims;
                 let lines = lines.map_err(|_| ClaimsError)?;
                 Ok(Self { aud, exp, reservation_id, owner, lines, of_release_before: true })
             }

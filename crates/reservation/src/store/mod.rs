@@ -18,6 +18,7 @@ mod inventory_change;
 mod inventory_version;
 mod lines;
 mod nights;
+mod no_shows;
 mod out_of_order;
 mod pending;
 mod pool;
