@@ -26,7 +26,9 @@ use crate::{
 };
 
 pub use cancel_quote::CancelQuote;
-pub(crate) use changeable::{require_changeable, require_rooms_not_arrived};
+pub(crate) use changeable::{
+    is_of_stays_in_house, require_changeable, require_possible, require_rooms_not_arrived, require_standing,
+};
 pub(crate) use hold::require_payable;
 pub use transitions::{Condition, TRANSITIONS, Transition};
 

@@ -23,7 +23,7 @@ use crate::{
     error::ReservationError,
     events::{CHANGE_APPLIED, CHANGE_DROPPED, CHANGE_SOLD_BY_PARTNER, ChangeSettled, ChangeSoldByPartner, Terms},
     fault_points,
-    lifecycle::{require_changeable, require_rooms_not_arrived},
+    lifecycle::{is_of_stays_in_house, require_changeable, require_possible, require_rooms_not_arrived},
     model::{PaymentMode, PendingChange, Reservation, Status},
     night::{Night, date_of},
     room_line::{RoomLine, RoomLinesSum, Shortage, short_room, shortage},
@@ -148,8 +148,7 @@ impl Revising<'_> {
         if self.booking.revision != *base {
             return Err(self.outdated(*base));
         }
-        require_changeable(&self.booking, self.order.now)?;
-        require_rooms_not_arrived(&self.booking, change)?;
+        require_possible(&self.booking, change, self.order.now)?;
         let new = NewChange {
             revision: next_revision(&self.booking)?,
             change,
@@ -228,7 +227,11 @@ impl Revising<'_> {
     /// Holds what a change adds until it is paid.
     async fn hold(&mut self, new: NewChange<'_>, expires: Timestamp) -> Result<RevisionOutcome, ReservationError> {
         let after = new.change.applied_to(&self.booking.placed())?;
-        let expires = expires.min(sum(&after)?.quote.terms.cancel_before).min(self.booking.quote.terms.cancel_before);
+        let expires = if is_of_stays_in_house(&self.booking, new.change) {
+            expires
+        } else {
+            expires.min(sum(&after)?.quote.terms.cancel_before).min(self.booking.quote.terms.cancel_before)
+        };
         let held = growth(&self.delta(&after));
         self.take(&held, &after).await?;
         let new = NewChange { pending: Some((&held, expires)), ..new };
@@ -264,7 +267,8 @@ impl Revising<'_> {
         // A late payment buys a stay only while it can still begin, and guests have arrived with what they had.
         let ends = sum(&after)?.quote.terms.cancel_before.min(self.booking.quote.terms.cancel_before);
         let arrived = require_rooms_not_arrived(&self.booking, &pending.change).is_err();
-        if payment.is_some() && (arrived || self.order.now >= ends) {
+        let in_house = is_of_stays_in_house(&self.booking, &pending.change);
+        if payment.is_some() && !in_house && (arrived || self.order.now >= ends) {
             return Ok(RevisionOutcome::RefundPayment);
         }
         self.take(&release(&self.delta(&after)), &after).await?;
