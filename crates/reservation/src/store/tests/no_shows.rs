@@ -116,7 +116,7 @@ async fn refused_no_show_changes_nothing() {
 }
 
 #[tokio::test]
-async fn database_accepts_no_show_only_from_paid_and_keeps_it_final() {
+async fn database_accepts_no_show_only_from_paid_and_keeps_it_unless_it_is_paid_again() {
     let world = World::with_rooms(10).await;
     let (absent, cancelled, paid) = (world.paid(0, 1, 1).await, world.paid(0, 1, 1).await, world.paid(0, 1, 1).await);
     let held = world.order(0, 1, 1);
@@ -136,7 +136,8 @@ async fn database_accepts_no_show_only_from_paid_and_keeps_it_final() {
         (&paid, "cancellation_reason = 'no_show'", "reservation_no_show_is_final"),
         (&absent, "cancellation_reason = 'requested'", "reservation_no_show_is_final"),
         (&absent, "cancellation_reason = 'hold_expired'", "reservation_no_show_is_final"),
-        (&absent, "status = 'paid', cancellation_reason = null", "reservation_legal_transition"),
+        (&absent, "status = 'paid'", "reservation_cancellation_has_a_reason"),
+        (&cancelled, "status = 'paid', cancellation_reason = null", "reservation_legal_transition"),
         (&paid, "status = 'cancelled', cancellation_reason = 'late'", "reservation_cancellation_has_a_reason"),
         (&paid, "status = 'cancelled'", "reservation_cancellation_has_a_reason"),
     ] {
@@ -165,7 +166,8 @@ async fn no_show_that_is_taken_back_has_its_rooms_again_and_publishes_nothing() 
     assert_eq!((world.reserved().await[..3].to_vec(), world.refunds().await.len()), (vec![0; 3], 1));
     let after = world.apply(order.id, Command::UndoNoShow, missed(&order)).await.expect("undone").reservation;
     assert_eq!((after.status, after.cancellation_reason, after.paid_time), (Status::Paid, None, before.paid_time));
-    assert!(after.lines.iter().all(|line| line.status == crate::room_status::RoomStatus::Live));
+    let read = world.store.get(order.id).await.expect("read").expect("is there");
+    assert!(read.lines.iter().all(|line| line.status == crate::room_status::RoomStatus::Live));
     assert_eq!((world.reserved().await[..3].to_vec(), world.refunds().await), (vec![2; 3], vec![]));
     world.apply(order.id, Command::UndoNoShow, missed(&order)).await.expect("a repeat changes nothing");
     assert_eq!(world.reserved().await[..3], [2; 3]);
