@@ -14,6 +14,7 @@ mod after;
 mod cancel_quote;
 mod changeable;
 mod hold;
+mod no_show;
 mod transitions;
 
 use jiff::{SignedDuration, Timestamp};
@@ -162,8 +163,8 @@ pub fn decide(booking: &Reservation, command: &Command, now: Timestamp) -> Resul
         Command::Collect => hold::collect(booking, now),
         Command::Release => hold::release(booking, now),
         Command::Extend(by) => hold::extend(booking, *by, now),
-        Command::MarkNoShow => mark_no_show(booking, now),
-        Command::UndoNoShow => undo_no_show(booking),
+        Command::MarkNoShow => no_show::mark(booking, now),
+        Command::UndoNoShow => no_show::undo(booking),
         Command::Expire => Ok(expire(booking, now)),
         Command::ConfirmPayment { payment_id, amount } => confirm_payment(booking, *payment_id, *amount),
         Command::RefusePayment { payment_id, amount } => refuse_payment(booking, *payment_id, *amount),
@@ -206,42 +207,6 @@ fn cancel(booking: &Reservation, expected: Option<Money>, now: Timestamp) -> Res
         settle,
         ..Change::to(Status::Cancelled, rooms)
     }))
-}
-
-/// A no-show is charged by its own penalty. It may be reported in the window of the terms, by default from the end of the day
-/// of arrival to 48 hours after 00:00 of the check-out date, at the hotel. Hotels are paid out for a stay only after that, so the refund
-/// is never part of a payout.
-fn mark_no_show(booking: &Reservation, now: Timestamp) -> Result<Decision, ReservationError> {
-    if booking.cancellation_reason == Some(CancellationReason::NoShow) {
-        return Ok(Decision::Nothing);
-    }
-    if booking.status != Status::Paid {
-        return Err(ReservationError::NotEligibleForNoShow {
-            status: booking.status,
-            reason: booking.cancellation_reason,
-        });
-    }
-    require_no_arrival(booking)?;
-    let terms = &booking.quote.terms;
-    if !terms.accepts_no_show(now) {
-        return Err(ReservationError::NoShowOutOfTime { from: terms.no_show_from, until: terms.no_show_until });
-    }
-    Ok(Decision::Change(Change {
-        cancellation_reason: Some(CancellationReason::NoShow),
-        settle: Some(RoomLine::no_show_refund(&booking.lines)?),
-        ..Change::to(Status::Cancelled, Rooms::Release)
-    }))
-}
-
-/// A no-show is taken back: the reservation is what it was. The store refuses it once the settlement of the penalty is due.
-fn undo_no_show(booking: &Reservation) -> Result<Decision, ReservationError> {
-    let missed = booking.cancellation_reason == Some(CancellationReason::NoShow);
-    match booking.status {
-        Status::Paid => Ok(Decision::Nothing),
-        Status::Cancelled if missed => Ok(Decision::Change(Change::to(Status::Paid, Rooms::RetakeIfLeft))),
-        Status::Refunded if missed => Err(ReservationError::NoShowSettled),
-        _ => Err(illegal(booking, Status::Paid)),
-    }
 }
 
 fn expire(booking: &Reservation, now: Timestamp) -> Decision {
