@@ -1,4 +1,5 @@
 //! Settlements of no-shows: they wait in the outbox until the hotel's business day ends, and can be withdrawn until then.
+//! One that a relay has ever claimed has an attempt, or if the receiver was unavailable then, an error: it may have arrived.
 
 use std::collections::BTreeSet;
 
@@ -22,7 +23,7 @@ impl Transaction {
             "update outbox o
              set next_attempt_at = greatest(o.next_attempt_at, timestamptz 'epoch' + d.due * interval '1 microsecond')
              from unnest($1::uuid[], $2::bigint[]) d (id, due)
-             where o.aggregate_id = d.id and o.kind = $3 and o.attempts = 0 and o.delivered_at is null
+             where o.aggregate_id = d.id and o.kind = $3 and o.attempts = 0 and o.last_error is null and o.delivered_at is null
                  and o.parked_at is null",
         )
         .bind(ids)
@@ -41,7 +42,7 @@ impl Transaction {
     pub(crate) async fn lock_settlements(&mut self, ids: &[Uuid]) -> Result<BTreeSet<Uuid>, ReservationError> {
         let waiting: Vec<Uuid> = sqlx::query_scalar(
             "select aggregate_id from outbox
-             where aggregate_id = any($1) and kind = $2 and attempts = 0 and delivered_at is null and parked_at is null
+             where aggregate_id = any($1) and kind = $2 and attempts = 0 and last_error is null and delivered_at is null and parked_at is null
                  and next_attempt_at > clock_timestamp()
              order by event_id for update",
         )
@@ -61,7 +62,7 @@ impl Transaction {
             return Ok(());
         }
         sqlx::query(
-            "delete from outbox where aggregate_id = any($1) and kind = $2 and attempts = 0 and delivered_at is null
+            "delete from outbox where aggregate_id = any($1) and kind = $2 and attempts = 0 and last_error is null and delivered_at is null
                  and parked_at is null",
         )
         .bind(ids)
