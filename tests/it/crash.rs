@@ -107,11 +107,8 @@ impl Load {
 
     async fn cancel(&self, id: &str) -> Reservation {
         let call = |mut client: ReservationServiceClient<Channel>| {
-            let request = self.request(CancelReservationRequest {
-                reservation_id: id.to_owned(),
-                expected_refund: None,
-                rooms: vec![],
-            });
+            let request =
+                self.request(CancelReservationRequest { reservation_id: id.to_owned(), ..Default::default() });
             async move { client.cancel_reservation(request).await }
         };
         self.answer(call).await.expect("cancelled")

@@ -41,6 +41,10 @@ pub(crate) struct Options {
     /// Only these loads
     #[arg(long, value_enum, value_delimiter = ',', default_values_t = [Load::Spread, Load::Hot, Load::Sellout])]
     loads: Vec<Load>,
+    /// Rooms of each booking, 1 to 50. With more than one, only `writer` and `floor` are measured: the usual strategies and
+    /// pgbench book one room
+    #[arg(long, default_value_t = 1, value_parser = rooms)]
+    rooms: usize,
     /// Send this many requests per second in open loop instead; the latency of a request counts from its scheduled time
     #[arg(long)]
     rate: Option<f64>,
@@ -52,9 +56,17 @@ pub(crate) struct Options {
     lanes: usize,
 }
 
+fn rooms(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(rooms) if (1..=50).contains(&rooms) => Ok(rooms),
+        _ => Err("must be 1 to 50".to_owned()),
+    }
+}
+
 /// Runs it.
 pub(crate) async fn run(options: Options) -> Result<ExitCode> {
-    let rig = options.scale.start().await?;
+    let mut rig = options.scale.start().await?;
+    rig.world.rooms = options.rooms;
     // The database is stopped and removed even if the measurement fails.
     let rows = measure(&options, &rig).await;
     rig.database.close().await?;
@@ -64,11 +76,12 @@ pub(crate) async fn run(options: Options) -> Result<ExitCode> {
 async fn measure(options: &Options, rig: &Rig) -> Result<Vec<Row>> {
     let timing = options.timing()?;
     let mut servers = BTreeMap::new();
-    for strategy in &options.strategies {
+    let strategies = options.strategies();
+    for strategy in &strategies {
         servers.insert(*strategy, Server::start(*strategy, options.connections, options.lanes, rig).await?);
     }
     let loads = options.loads();
-    let bar = progress(u64::try_from(loads.len() * options.strategies.len())?, "");
+    let bar = progress(u64::try_from(loads.len() * strategies.len())?, "");
     let (mut rows, mut budgets) = (Vec::new(), Vec::new());
     for (load, clients) in loads {
         bar.set_message(format!("{} load, {clients} clients", load.name()));
@@ -93,7 +106,13 @@ async fn measure(options: &Options, rig: &Rig) -> Result<Vec<Row>> {
     }
     bar.finish_and_clear();
     let notes = [
-        format!("{} rows of inventory, {} connections, {} lanes", rig.world.rows(), options.connections, options.lanes),
+        format!(
+            "{} rows of inventory, {} connections, {} lanes, {} rooms in a booking",
+            rig.world.rows(),
+            options.connections,
+            options.lanes,
+            options.rooms
+        ),
         format!(
             "{} times {:.1} s for each, after {:.1} s of warm-up",
             timing.rounds,
@@ -117,9 +136,15 @@ impl Options {
         Ok(Timing { time, rounds, warm_up, rate: self.rate })
     }
 
+    /// The strategies to measure: those that book so many rooms.
+    fn strategies(&self) -> Vec<Strategy> {
+        self.strategies.iter().copied().filter(|strategy| self.rooms == 1 || !strategy.is_usual()).collect()
+    }
+
     /// Loads and numbers of clients that pgbench measures; none in open loop.
     fn raw(&self) -> impl Iterator<Item = (Load, usize)> {
-        let loads = self.loads.iter().filter(|load| **load != Load::Sellout && self.rate.is_none());
+        let measured = self.rate.is_none() && self.rooms == 1;
+        let loads = self.loads.iter().filter(move |load| **load != Load::Sellout && measured);
         loads.flat_map(|load| self.clients.iter().map(|clients| (*load, *clients)))
     }
 
@@ -131,8 +156,8 @@ impl Options {
 
     fn phases(&self, load: Load, clients: usize) -> Vec<Phase> {
         // The floor sells nothing, so it does not sell out.
-        let strategies = self.strategies.iter().filter(|is| load != Load::Sellout || **is != Strategy::Floor);
-        strategies.map(|strategy| Phase { load, clients, strategy: *strategy }).collect()
+        let strategies = self.strategies().into_iter().filter(|is| load != Load::Sellout || *is != Strategy::Floor);
+        strategies.map(|strategy| Phase { load, clients, strategy }).collect()
     }
 }
 

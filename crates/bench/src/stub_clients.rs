@@ -7,8 +7,8 @@ use staymesh_domain::{
 };
 use staymesh_mesh::Problem;
 use staymesh_reservation::{
-    Cancelled, ChangeSettled, ChangeSoldByPartner, HotelClient, HotelInfo, PaymentClient, RateClient, RoomTypeDemand,
-    RoomTypeInfo, RoomTypePrice, SoldByPartner,
+    Cancelled, ChangeSettled, ChangeSoldByPartner, HotelClient, HotelInfo, PaymentClient, RateClient, RoomInfo,
+    RoomTypeDemand, RoomTypeInfo, RoomTypePrice, SoldByPartner,
     quote::{Night, Quote},
 };
 use tonic::Status;
@@ -34,8 +34,17 @@ impl HotelClient for StubClients {
         RoomTypeId::try_from(1).map_err(|error| Problem::internal(&error))
     }
 
+    async fn room(&self, _: HotelId, room_id: RoomId) -> Result<RoomInfo, Problem> {
+        Err(Problem::internal(&format!("room {room_id} is not requested")))
+    }
+
+    async fn rooms(&self, _: HotelId) -> Result<Vec<RoomInfo>, Problem> {
+        Ok(vec![])
+    }
+
     async fn hotel(&self, hotel_id: HotelId) -> Result<HotelInfo, Problem> {
-        Ok(HotelInfo { time: self.hotel_time(hotel_id).await?, child_rules: ChildRules::default() })
+        let time = self.hotel_time(hotel_id).await?;
+        Ok(HotelInfo { time, child_rules: ChildRules::default(), room_required_at_check_in: false })
     }
 
     async fn hotel_time(&self, _: HotelId) -> Result<HotelTime, Problem> {

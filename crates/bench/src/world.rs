@@ -11,7 +11,7 @@ pub(crate) const HOT: (i32, i32) = (1_000_000, 100_000_000);
 pub(crate) const SCARCE: (i32, i32) = (1_000_001, 100_000_020);
 /// Rooms of the scarce room type; 10 % more may be sold.
 pub(crate) const SCARCE_ROOMS: i32 = 1_000;
-/// Reservations of one room that the scarce room type can take.
+/// Rooms that the scarce room type can sell.
 pub(crate) const SCARCE_CAPACITY: usize = 1_100;
 
 /// Hotels 1 to `hotels`, their room types and nights, for the spread load.
@@ -24,6 +24,8 @@ pub(crate) struct World {
     pub(crate) days: i32,
     /// The first night on sale.
     pub(crate) first: Date,
+    /// Rooms of one type in each booking.
+    pub(crate) rooms: usize,
 }
 
 /// The distribution of the stays that clients book.
@@ -54,9 +56,9 @@ impl std::fmt::Display for Load {
 }
 
 impl World {
-    /// A world of 20 room types per hotel and 730 nights per room type, starting today (UTC).
+    /// A world of 20 room types per hotel and 730 nights per room type, starting today (UTC). Bookings are of one room.
     pub(crate) fn new(hotels: i32) -> Self {
-        Self { hotels, room_types: 20, days: 730, first: Timestamp::now().to_zoned(TimeZone::UTC).date() }
+        Self { hotels, room_types: 20, days: 730, first: Timestamp::now().to_zoned(TimeZone::UTC).date(), rooms: 1 }
     }
 
     /// Rows of inventory.
@@ -82,6 +84,6 @@ impl World {
         };
         let check_in = self.first.checked_add(offset.days())?;
         let stay = StayDates::new(check_in, check_in.checked_add(NIGHTS.days())?)?;
-        Ok(StayRequest { hotel_id, room_type_id, stay })
+        Ok(StayRequest { hotel_id, room_type_id, stay, rooms: self.rooms })
     }
 }

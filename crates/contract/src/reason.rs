@@ -175,6 +175,14 @@ reasons! {
     NoShowSettled = "NO_SHOW_SETTLED", FailedPrecondition;
     /// Not a day on which the room can be checked in or left early, or its check-in can be undone.
     CheckInOutOfTime = "CHECK_IN_OUT_OF_TIME", FailedPrecondition;
+    /// The room of the hotel has other guests in one of the nights.
+    RoomAssigned = "ROOM_ASSIGNED", FailedPrecondition;
+    /// The hotel checks in only guests who have a room of the hotel.
+    RoomNotAssigned = "ROOM_NOT_ASSIGNED", FailedPrecondition;
+    /// Guests cannot use the room of the hotel in one of the nights.
+    RoomOutOfOrder = "ROOM_OUT_OF_ORDER", FailedPrecondition;
+    /// The room of the hotel is of another type than the booked one.
+    RoomOfOtherType = "ROOM_OF_OTHER_TYPE", FailedPrecondition;
     /// The hold has expired; the rooms are free again.
     HoldExpired = "HOLD_EXPIRED", FailedPrecondition;
     /// The new inventory is less than the rooms already reserved.

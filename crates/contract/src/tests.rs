@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// Methods whose changes write audit records (`staymesh_store::audit`). Each is tested in its service's crate.
-const AUDITED: [&str; 35] = [
+const AUDITED: [&str; 41] = [
     "hotel.v1.HotelAdminService/CreateHotel",
     "hotel.v1.HotelAdminService/CreateRoom",
     "hotel.v1.HotelAdminService/CreateRoomType",
@@ -31,14 +31,20 @@ const AUDITED: [&str; 35] = [
     "payment.v1.FinanceService/ReplayCase",
     "payment.v1.FinanceService/ResolveCase",
     "payment.v1.FinanceService/SetPartnerCreditLimit",
+    "payment.v1.PaymentAdminService/RecordDeskPayment",
+    "payment.v1.PaymentAdminService/RecordDeskRefund",
     "payment.v1.PaymentAdminService/RefundPayment",
     "payment.v1.PaymentAdminService/SetPayoutDestination",
     "rate.v1.RateAdminService/SetNightlyPrices",
     "rate.v1.RateAdminService/SetRoomRate",
     "rate.v1.RateAdminService/SetTaxes",
+    "reservation.v1.FrontDeskService/AssignRoom",
+    "reservation.v1.FrontDeskService/AutoAssignRooms",
     "reservation.v1.FrontDeskService/CheckIn",
     "reservation.v1.FrontDeskService/CheckOut",
+    "reservation.v1.FrontDeskService/CreateReservationNote",
     "reservation.v1.FrontDeskService/DepartEarly",
+    "reservation.v1.FrontDeskService/UnassignRoom",
     "reservation.v1.FrontDeskService/UndoCheckIn",
     "reservation.v1.InventoryAdminService/BulkSetInventory",
     "reservation.v1.InventoryAdminService/CreateOutOfOrder",
@@ -50,15 +56,17 @@ const AUDITED: [&str; 35] = [
 ];
 
 /// Methods for staff, administrators and services that change data of others with an audit record, and their own without.
-const AUDITED_FOR_OTHERS: [&str; 4] = [
+const AUDITED_FOR_OTHERS: [&str; 6] = [
     "reservation.v1.ReservationFlowService/RetireInventory",
     "reservation.v1.ReservationService/ApplyChange",
     "reservation.v1.ReservationService/CancelReservation",
+    "reservation.v1.ReservationService/CancelRooms",
+    "reservation.v1.ReservationService/CreateReservation",
     "reservation.v1.ReservationService/UpdateRoomGuests",
 ];
 
 /// Methods without audit records, each with its reason.
-const EXEMPT: [(&str, &str); 15] = [
+const EXEMPT: [(&str, &str); 18] = [
     ("identity.v1.AuthService/Logout", "a caller's own login"),
     ("identity.v1.AuthService/LogoutEverywhere", "a caller's own logins"),
     ("identity.v1.MailRecipientService/ResolveMailRecipient", "a key for a mail to its own guest"),
@@ -68,11 +76,14 @@ const EXEMPT: [(&str, &str); 15] = [
     ("payment.v1.PaymentFlowService/RecordPartnerSale", "an event of the flow; the ledger has it"),
     ("payment.v1.PaymentFlowService/SettleCancellation", "an event of the flow; the ledger has it"),
     ("payment.v1.PaymentFlowService/SettleChange", "an event of the flow; the ledger has it"),
+    ("payment.v1.PaymentService/CreatePayment", "a page that asks for money; the payment itself is recorded"),
     ("rate.v1.PricingService/PriceStay", "changes nothing"),
     ("reservation.v1.ReservationFlowService/ConfirmPayment", "an event of the flow; the reservation's history has it"),
     ("reservation.v1.ReservationFlowService/ConfirmRefund", "an event of the flow; the reservation's history has it"),
     ("reservation.v1.ReservationFlowService/ForgetOwner", "an account that its owner deleted"),
     ("reservation.v1.ReservationFlowService/RejectPayment", "an event of the flow; the reservation's history has it"),
+    ("reservation.v1.ReservationService/CheckOffers", "changes nothing"),
+    ("reservation.v1.ReservationService/PrepareReservation", "changes nothing"),
     ("reservation.v1.ReservationService/QuoteChange", "changes nothing"),
 ];
 

@@ -20,6 +20,7 @@
 //! ```
 
 mod cancellation;
+mod card_number;
 mod client_id;
 mod country;
 mod counts;
@@ -47,6 +48,7 @@ pub use cancellation::{
     Anchor, CancellationPolicy, CancellationTerms, Deadline, EarlyDeparture, Exceptions, FreeUntil, Grace, Penalty,
     PenaltyBase, ResolveError, Stay, Tier, Until,
 };
+pub use card_number::has_card_number;
 pub use client_id::ClientId;
 pub use country::is_country;
 pub use counts::{CountError, GuestCount, RoomCount, metric_count};

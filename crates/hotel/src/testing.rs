@@ -112,6 +112,7 @@ pub(crate) fn hotel() -> proto::Hotel {
         photo_urls: vec!["https://images.example.com/casa/1.jpg".into()],
         age_bands: vec![age_band("INFANT", 0, 2), age_band("CHILD", 3, 11)],
         min_child_age: 1,
+        room_required_at_check_in: true,
         ..Default::default()
     }
 }

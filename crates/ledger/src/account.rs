@@ -21,6 +21,8 @@ pub enum Account {
     Refunds,
     /// Asset: the chain's bank account, as far as partners have paid to it.
     Bank,
+    /// Asset: what a hotel has of the money that guests paid at its desk beyond its own share, which is the commission.
+    HotelCash(HotelId),
 }
 
 impl Account {
@@ -35,13 +37,14 @@ impl Account {
             Self::TaxPayable(_) => "TAX_PAYABLE",
             Self::Refunds => "REFUNDS",
             Self::Bank => "BANK",
+            Self::HotelCash(_) => "HOTEL_CASH",
         }
     }
 
     /// The hotel it belongs to, if it is one of a hotel.
     pub const fn hotel_id(&self) -> Option<HotelId> {
         match self {
-            Self::HotelPayable(hotel) | Self::TaxPayable(hotel) => Some(*hotel),
+            Self::HotelPayable(hotel) | Self::TaxPayable(hotel) | Self::HotelCash(hotel) => Some(*hotel),
             _ => None,
         }
     }

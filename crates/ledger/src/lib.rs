@@ -20,6 +20,6 @@ pub mod wallets;
 mod testing;
 
 pub use account::Account;
-pub use postings::{Kind, Line, Posting, Sold};
+pub use postings::{Holder, Kind, Line, Posting, Sold};
 pub use split::Split;
 pub use store::post::{post, post_all, post_at};

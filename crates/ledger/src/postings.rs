@@ -10,11 +10,11 @@ use crate::{Account, Split};
 pub enum Kind {
     /// A guest owes for a reservation. The source is the payment.
     Sale,
-    /// The provider collected the money. The source is the payment.
+    /// The money was collected, by the provider or at the hotel's desk. The source is the payment.
     Charge,
     /// A guest is owed a refund. The source is the refund.
     RefundOwed,
-    /// The provider refunded the guest. The source is the refund.
+    /// The guest was refunded, by the provider or at the hotel's desk. The source is the refund.
     RefundPaid,
     /// A partner owes for a reservation. The source is the reservation.
     PartnerSale,
@@ -69,6 +69,15 @@ pub struct Posting {
     pub lines: Vec<Line>,
 }
 
+/// Who holds the money that a guest pays.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Holder {
+    /// The chain, at the payment provider or with a partner. It owes the hotel its share.
+    Chain,
+    /// The hotel, which was paid at its desk. It keeps its own share and the taxes, and owes the commission.
+    Hotel,
+}
+
 /// A sale of a reservation, or the part of it that is reversed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Sold {
@@ -76,6 +85,8 @@ pub struct Sold {
     pub reservation_id: ReservationId,
     /// Who gets how much.
     pub split: Split,
+    /// Who holds the money.
+    pub holder: Holder,
 }
 
 impl Sold {
@@ -90,14 +101,22 @@ impl Sold {
         self.owed_by(Account::GuestReceivable, Kind::Sale, payment.as_uuid())
     }
 
-    /// The provider collected the total from the guest.
+    /// The holder collected the total from the guest.
     pub fn charge(&self, payment: PaymentId) -> Posting {
-        self.moved(Account::PspClearing, Account::GuestReceivable, Kind::Charge, payment.as_uuid())
+        let minor = self.split.total().minor();
+        let lines = [(self.money(), minor), (Account::GuestReceivable, -minor)];
+        self.posting(Kind::Charge, payment.as_uuid(), lines)
     }
 
     /// The guest is owed this refund.
     pub fn refund_owed(&self, refund_id: Uuid) -> Posting {
         self.reversed_for(Account::Refunds, Kind::RefundOwed, refund_id)
+    }
+
+    /// The holder gave `amount` of it back to the guest.
+    pub fn refund_paid(&self, refund_id: Uuid, amount: Money) -> Posting {
+        let lines = [(Account::Refunds, amount.minor()), (self.money(), -amount.minor())];
+        self.posting(Kind::RefundPaid, refund_id, lines)
     }
 
     /// The partner owes the sale, because it collects the money from the guest.
@@ -118,15 +137,24 @@ impl Sold {
         self.reversed_for(partner, Kind::PartnerCredit, self.reservation_id.as_uuid())
     }
 
-    /// The accounts that a sale credits.
+    /// The account that the money of a guest is on.
+    fn money(&self) -> Account {
+        match self.holder {
+            Holder::Chain => Account::PspClearing,
+            Holder::Hotel => Account::HotelCash(self.reservation_id.hotel_id()),
+        }
+    }
+
+    /// The accounts that a sale credits. A hotel that holds the money itself keeps its share and the taxes.
     fn payees(&self) -> [(Account, i64); 3] {
         let hotel = self.reservation_id.hotel_id();
-        let split = self.split;
-        [
-            (Account::HotelPayable(hotel), split.hotel().minor()),
-            (Account::CommissionRevenue, split.commission().minor()),
-            (Account::TaxPayable(hotel), split.tax().minor()),
-        ]
+        let (share, commission, tax) =
+            (self.split.hotel().minor(), self.split.commission().minor(), self.split.tax().minor());
+        let (hotel_gets, tax) = match self.holder {
+            Holder::Chain => ((Account::HotelPayable(hotel), share), tax),
+            Holder::Hotel => ((Account::HotelCash(hotel), share + tax), 0),
+        };
+        [hotel_gets, (Account::CommissionRevenue, commission), (Account::TaxPayable(hotel), tax)]
     }
 
     fn owed_by(&self, debtor: Account, kind: Kind, source_id: Uuid) -> Posting {
@@ -138,26 +166,9 @@ impl Sold {
         self.posting(kind, source_id, self.payees().into_iter().chain([(creditor, -self.split.total().minor())]))
     }
 
-    fn moved(&self, to: Account, from: Account, kind: Kind, source_id: Uuid) -> Posting {
-        let minor = self.split.total().minor();
-        self.posting(kind, source_id, [(to, minor), (from, -minor)])
-    }
-
     fn posting(&self, kind: Kind, source_id: Uuid, lines: impl IntoIterator<Item = (Account, i64)>) -> Posting {
         let reservation_id = Some(self.reservation_id);
         Posting { kind, source_id, reservation_id, currency: self.split.currency(), lines: lines_of(lines) }
-    }
-}
-
-/// The provider refunded `amount` to the guest.
-pub fn refund_paid(refund_id: Uuid, reservation_id: ReservationId, amount: Money) -> Posting {
-    let lines = [(Account::Refunds, amount.minor()), (Account::PspClearing, -amount.minor())];
-    Posting {
-        kind: Kind::RefundPaid,
-        source_id: refund_id,
-        reservation_id: Some(reservation_id),
-        currency: amount.currency(),
-        lines: lines_of(lines),
     }
 }
 
@@ -204,7 +215,7 @@ mod tests {
     fn sold(total: i64, tax: i64, commission: i64, currency: &str) -> Sold {
         let money = |minor| money(minor, currency);
         let split = Split::new(money(total), money(tax), money(commission)).unwrap();
-        Sold { reservation_id: reservation_id(), split }
+        Sold { reservation_id: reservation_id(), split, holder: Holder::Chain }
     }
 
     fn lines(posting: &Posting) -> Vec<(&'static str, i64)> {
@@ -225,9 +236,24 @@ mod tests {
         let owed = sold.refund(eur(0), eur(11_900)).unwrap().refund_owed(refund);
         assert_eq!(lines(&owed)[..3], parts.map(|(account, minor)| (account, -minor)));
         assert_eq!(lines(&owed)[3], ("REFUNDS", -11_900));
-        let paid = refund_paid(refund, sold.reservation_id, eur(11_900));
+        let paid = sold.refund_paid(refund, eur(11_900));
         assert_eq!(lines(&paid), [("REFUNDS", 11_900), ("PSP_CLEARING", -11_900)]);
         assert_eq!((owed.source_id, paid.source_id, sale.source_id), (refund, refund, payment.as_uuid()));
+    }
+
+    /// PARTNER-SPEC 10: money that the hotel takes at its desk is not the chain's; the commission is.
+    #[test]
+    fn sale_paid_at_the_desk_leaves_the_commission_on_the_cash_of_the_hotel_and_a_refund_takes_it_back() {
+        let sold = Sold { holder: Holder::Hotel, ..sold(11_900, 1900, 1500, "EUR") };
+        let (payment, refund) = (PaymentId::new(), Uuid::now_v7());
+        let (sale, charge) = (sold.sale(payment), sold.charge(payment));
+        let owed = [("GUEST_RECEIVABLE", 11_900), ("HOTEL_CASH", -10_400), ("COMMISSION_REVENUE", -1500)];
+        assert_eq!(lines(&sale), owed);
+        assert_eq!(lines(&charge), [("HOTEL_CASH", 11_900), ("GUEST_RECEIVABLE", -11_900)]);
+        assert_eq!(sale.lines[1].account.hotel_id().map(HotelId::get), Some(7));
+        let owed = sold.refund(eur(0), eur(11_900)).unwrap().refund_owed(refund);
+        assert_eq!(lines(&owed), [("HOTEL_CASH", 10_400), ("COMMISSION_REVENUE", 1500), ("REFUNDS", -11_900)]);
+        assert_eq!(lines(&sold.refund_paid(refund, eur(11_900))), [("REFUNDS", 11_900), ("HOTEL_CASH", -11_900)]);
     }
 
     #[test]
@@ -259,18 +285,19 @@ mod tests {
             split in any_split(),
             // No decimals, two and three.
             currency in prop::sample::select(vec!["JPY", "EUR", "KWD"]),
+            holder in prop::sample::select(vec![Holder::Chain, Holder::Hotel]),
             cut in any::<prop::sample::Index>(),
         ) {
             let in_currency = |amount: Money| money(amount.minor(), currency);
             let [total, tax, commission] = [split.total(), split.tax(), split.commission()].map(in_currency);
-            let sold = Sold { reservation_id: reservation_id(), split: Split::new(total, tax, commission).unwrap() };
+            let sold = Sold { reservation_id: reservation_id(), split: Split::new(total, tax, commission).unwrap(), holder };
             let first = i64::try_from(cut.index(usize::try_from(total.minor()).unwrap()) + 1).unwrap();
             let (none, first) = (money(0, currency), money(first, currency));
             let rest = total.checked_sub(first).unwrap();
             let (payment, refund) = (PaymentId::new(), Uuid::now_v7());
             let refunds = [sold.refund(none, first), sold.refund(first, rest)].map(Option::unwrap);
             let mut postings = vec![
-                sold.sale(payment), sold.charge(payment), refund_paid(refund, sold.reservation_id, total),
+                sold.sale(payment), sold.charge(payment), sold.refund_paid(refund, total),
                 sold.partner_sale("p"), payout(refund, sold.reservation_id.hotel_id(), total), partner_paid(refund, "p", total),
             ];
             postings.extend(refunds.iter().flat_map(|part| [part.refund_owed(refund), part.partner_credit("p")]));
@@ -281,12 +308,16 @@ mod tests {
             }
             // The sale and its refunds leave nothing on any account of the payees.
             let owed = refunds.map(|part| part.refund_owed(refund));
+            let on = |account: &Account, posting: &Posting| -> i64 {
+                posting.lines.iter().filter(|line| line.account == *account).map(|line| line.minor).sum()
+            };
             for account in sold.payees().map(|(account, _)| account) {
-                let on = |posting: &Posting| -> i64 {
-                    posting.lines.iter().filter(|line| line.account == account).map(|line| line.minor).sum()
-                };
-                prop_assert_eq!(on(&postings[0]) + on(&owed[0]) + on(&owed[1]), 0);
+                prop_assert_eq!(on(&account, &postings[0]) + on(&account, &owed[0]) + on(&account, &owed[1]), 0);
             }
+            // The hotel keeps all but the commission of what it took.
+            let cash = Account::HotelCash(sold.reservation_id.hotel_id());
+            let kept = if holder == Holder::Hotel { commission.minor() } else { 0 };
+            prop_assert_eq!(on(&cash, &postings[0]) + on(&cash, &postings[1]), kept);
         }
     }
 }

@@ -41,7 +41,7 @@ const TAX_NAME: &str = "City tax";
 /// Cancellation is free until this many hours before the day of arrival; later, the whole price is kept.
 const FREE_UNTIL_HOURS_BEFORE: i32 = 48;
 
-/// A room type and the dates to book it for. One room, two guests.
+/// A room type and the dates to book it for. Two guests a room.
 #[derive(Clone, Copy, Debug)]
 pub struct StayRequest {
     /// The hotel.
@@ -50,6 +50,8 @@ pub struct StayRequest {
     pub room_type_id: i32,
     /// Check-in and check-out.
     pub stay: StayDates,
+    /// Rooms of one booking, 1 to 50.
+    pub rooms: usize,
 }
 
 /// A booking request and the caller it was signed for.
@@ -80,7 +82,7 @@ pub fn prepare(
     let party = Party::new(GUESTS, Vec::new()).map_err(|_| anyhow!("the guests are no party"))?;
     let quote = quote(stay_request.stay)?;
     let line = RoomLine { room_type_id, stay: stay_request.stay, party, quote, status: RoomStatus::Live };
-    let offer = Offer::new(id, owner, vec![line], now);
+    let offer = Offer::new(id, owner, vec![line; stay_request.rooms], now);
     let message = CreateReservationRequest {
         reservation_id: id.to_string(),
         offer_token: signer.sign(&offer)?,

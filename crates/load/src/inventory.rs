@@ -54,7 +54,7 @@ pub async fn put_on_sale(pool: &PgPool, requests: &[StayRequest], rooms: i32) ->
 pub async fn fifty_hotels(pool: &PgPool) -> Result<Vec<StayRequest>> {
     let stay = stay_in(DAYS_AHEAD)?;
     let requests: Vec<_> =
-        (1..=HOTELS).map(|hotel| StayRequest { hotel_id: hotel, room_type_id: hotel, stay }).collect();
+        (1..=HOTELS).map(|hotel| StayRequest { hotel_id: hotel, room_type_id: hotel, stay, rooms: 1 }).collect();
     put_on_sale(pool, &requests, ROOMS).await?;
     Ok(requests)
 }

@@ -8,7 +8,7 @@ use staymesh_domain::{GuestCount, HotelId, PaymentId, ReservationId, RoomCount, 
 use staymesh_reservation::{
     Guest, NewReservation, PaymentMode, Reservation, RoomLine, Status,
     lifecycle::Command,
-    protocol,
+    protocol::{self, Message},
     quote::{Night, Quote},
 };
 
@@ -42,6 +42,7 @@ pub(crate) fn booked() -> Result<Reservation> {
         hold_expire_time: Some(clock::hold_end()),
         limits: Box::default(),
         trace_parent: None,
+        origin: None,
     };
     Ok(protocol::booked(&order, clock::booked())?)
 }
@@ -50,16 +51,20 @@ pub(crate) fn booked() -> Result<Reservation> {
 /// service believes in.
 pub(crate) fn command(state: &mut State, command: Command, rooms_left: i32) -> Result<bool> {
     let before = state.booking.0.status;
-    let step = protocol::carry_out(&state.booking.0, command, state.moment.time(), rooms_left)?;
+    let step = protocol::carry_out(&state.booking.0, command, state.moment.time(), |_| rooms_left)?;
     let after = step.reservation.status;
-    if let (Status::Paid, Status::Cancelled, Some(settlement)) = (before, after, step.settlement) {
+    let settlement = step.messages.iter().find_map(|message| match message {
+        Message::Ended(settlement) => Some(*settlement),
+        _ => None,
+    });
+    if let (Status::Paid, Status::Cancelled, Some(settlement)) = (before, after, settlement) {
         state.keeps = TOTAL - settlement.refund.minor();
     } else if after == Status::Paid {
         state.keeps = TOTAL;
     }
     state.retaken |= (before, after) == (Status::Cancelled, Status::Paid);
-    state.rooms.0 += step.rooms;
-    state.settlements.extend(step.settlement);
+    state.rooms.0 += step.rooms.values().sum::<i32>();
+    state.settlements.extend(settlement);
     state.booking = Booking(Arc::new(step.reservation));
     Ok(step.refund_required)
 }

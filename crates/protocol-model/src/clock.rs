@@ -64,6 +64,11 @@ pub(crate) const fn check_in() -> jiff::civil::Date {
     date(1970, 2, 1)
 }
 
+/// A date as days since 1970-01-01.
+pub(crate) fn day_of(date: jiff::civil::Date) -> i32 {
+    (date - jiff::civil::date(1970, 1, 1)).get_days()
+}
+
 /// An amount in euros, from cents.
 pub(crate) fn euros(minor: i64) -> Result<Money, MoneyError> {
     Money::from_minor(minor, "EUR".parse()?)

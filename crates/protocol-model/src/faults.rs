@@ -11,10 +11,14 @@ pub enum Fault {
     LateConfirmIgnoresRooms,
     /// An outbox forgets an event whose delivery failed.
     OutboxForgets,
-}
-
-impl Fault {
-    /// Every fault.
-    pub const ALL: [Self; 4] =
-        [Self::RefundsAreRepeated, Self::PagesAreRepeated, Self::LateConfirmIgnoresRooms, Self::OutboxForgets];
+    /// A change that is given up does not release the rooms that it held.
+    HeldRoomsStay,
+    /// A change that is paid releases its old rooms twice.
+    ChangeReleasesTwice,
+    /// A payment that cannot be used is kept.
+    UnusablePaymentIsKept,
+    /// The settlement of a change is not recognised when it is repeated.
+    SettlementIsRepeated,
+    /// What the end of the reservation gives back does not limit an administrator's refunds.
+    PolicyIsNoLimit,
 }

@@ -1,20 +1,25 @@
-//! A model of the protocol between the reservation and the payment service, explored exhaustively within bounds.
+//! Models of the protocol between the reservation and the payment service, explored exhaustively within bounds.
 //!
-//! One booking of one room goes through every order of events: its guest pays, pays late, or cancels; the provider
-//! charges, declines, reviews, closes the page and refunds; the hold expires; the guest does not come; another guest
-//! takes the room. Messages are lost, repeated, late and in another order, and a service stops between a commit and the
-//! acknowledgement of a delivery. In every state that can be reached the properties of [`Protocol`] hold.
+//! | model | explores |
+//! |---|---|
+//! | [`Protocol`] | one booking of one room: its guest pays, pays late, or cancels; the hold expires; the guest does not come |
+//! | [`change`] | a paid booking of two rooms: changes with a charge and with a refund, a cancelled room, refunds of an administrator |
+//!
+//! In each the provider charges, declines, reviews, closes the page and refunds, and another guest takes rooms that are free.
+//! Messages are lost, repeated, late and in another order, and a service stops between a commit and the acknowledgement of a
+//! delivery. In every state that can be reached the model's properties hold.
 //!
 //! The rules are those of production: [`staymesh_reservation::protocol`] carries out commands on the booking, and the
 //! decisions of [`staymesh_payment::model`] say what messages do to a payment. What is modelled is what surrounds them:
 //! clock, people, provider, outboxes, network. A database transaction is one step.
-//!
-//! Not part of it: changes of a booking (`SettleChange`, revisions), partners who collect, refunds by administrators.
 
 mod booking;
+pub mod change;
 mod clock;
+mod delivery;
 mod faults;
-mod payment;
+mod orders;
+mod payments;
 mod properties;
 mod protocol;
 mod provider;
@@ -24,6 +29,7 @@ mod surroundings;
 #[cfg(test)]
 mod tests;
 
+pub use delivery::{Delivery, Opening};
 pub use faults::Fault;
 pub use protocol::{Bounds, Protocol, Step};
 pub use report::{Report, explore};

@@ -13,17 +13,12 @@ use crate::{
 pub(crate) fn all<M: Model<State = State>>() -> Vec<Property<M>> {
     vec![
         Property::always("when all is quiet, the money kept is what the booking says", |_, state: &State| {
-            !state.is_quiet() || kept(state) == owed(state)
+            !state.is_quiet() || state.payments.kept() == owed(state)
         }),
         Property::always("never more is refunded than was charged", |_, state: &State| {
-            state.pages.iter().all(|page| page.refunded <= page.charged)
+            state.payments.refunds_within_charges()
         }),
-        Property::always("a payment is charged at most once", |_, state: &State| {
-            (0..state.orders.len()).all(|number| {
-                let pages = state.pages.iter().filter(|page| page.payment == number);
-                pages.map(|page| page.charged).sum::<i64>() <= TOTAL
-            })
-        }),
+        Property::always("a payment is charged at most once", |_, state: &State| state.payments.is_charged_once()),
         Property::always("rooms are held exactly while the booking is pending or paid", |_, state: &State| {
             state.rooms.0 == i32::from(state.booking.0.status.holds_rooms())
         }),
@@ -50,27 +45,18 @@ pub(crate) fn all<M: Model<State = State>>() -> Vec<Property<M>> {
             state.is_final()
                 && state.rooms.1 == 1
                 && reason == Some(CancellationReason::HoldExpired)
-                && refunded(state) == TOTAL
+                && state.payments.refunded() == TOTAL
         }),
         Property::sometimes("a cancellation keeps its penalty", |_, state: &State| {
-            state.is_final() && kept(state) == PENALTY
+            state.is_final() && state.payments.kept() == PENALTY
         }),
         Property::sometimes("a no-show keeps its penalty", |_, state: &State| {
-            state.is_final() && kept(state) == NO_SHOW
+            state.is_final() && state.payments.kept() == NO_SHOW
         }),
         Property::sometimes("a payment is rejected", |_, state: &State| {
             state.is_final() && state.booking.0.status == Status::Rejected
         }),
     ]
-}
-
-/// What the provider charged and did not refund, in cents.
-fn kept(state: &State) -> i64 {
-    state.pages.iter().map(|page| page.charged).sum::<i64>() - refunded(state)
-}
-
-fn refunded(state: &State) -> i64 {
-    state.pages.iter().map(|page| page.refunded).sum()
 }
 
 /// What the booking says that is kept, in cents.
@@ -86,7 +72,7 @@ fn owed(state: &State) -> i64 {
 fn refund_of_booking(state: &State) -> bool {
     let known = state.booking.0.payment_id;
     let mut orders =
-        state.orders.iter().map(|order| &order.payment).filter(|payment| Some(payment.payment_id) == known);
+        state.payments.orders.iter().map(|order| &order.payment).filter(|payment| Some(payment.payment_id) == known);
     orders.any(|payment| payment.refund_requested.minor() > 0)
 }
 

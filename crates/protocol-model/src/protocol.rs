@@ -2,21 +2,22 @@
 
 use std::sync::Arc;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use stateright::{Model, Property};
-use staymesh_payment::model::{Notice, Settlement, Status};
+use staymesh_payment::model::{BOOKING, Notice};
 use staymesh_psp::CheckoutStatus;
-use staymesh_reservation::{Reservation, lifecycle::Command, protocol};
+use staymesh_reservation::{Reservation, lifecycle::Command, protocol::Settlement};
 
 use crate::{
     booking::{self, ROOMS, command, rooms_left},
-    clock::Moment,
+    clock::{self, Moment, TOTAL},
+    delivery::{Delivery, Opening},
     faults::Fault,
-    payment::{self, close, give_back, settle},
+    orders::{Due, Event},
+    payments::Payments,
     properties,
-    provider::{Page, ProviderEvent},
-    state::{Booking, Call, Event, State},
-    surroundings::{ask, push, receive, sweep, take_fault, turn_page},
+    state::{Booking, Call, State},
+    surroundings::{ask, take_fault},
 };
 
 /// How much may happen.
@@ -40,19 +41,6 @@ pub struct Protocol {
     bounds: Bounds,
     fault: Option<Fault>,
     booked: Arc<Reservation>,
-}
-
-/// How the delivery of a message ends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Delivery {
-    /// The receiver handles it, and the sender learns so.
-    Done,
-    /// The receiver handles it, and the sender stops or waits in vain: it delivers again.
-    AnswerLost,
-    /// The receiver stops in the middle.
-    Interrupted,
-    /// The sender gives up; the message arrives later. It delivers again.
-    Late,
 }
 
 /// One step.
@@ -93,17 +81,6 @@ pub enum Step {
     LateCall(usize),
 }
 
-/// How the opening of a page ends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Opening {
-    /// The guest gets the page.
-    Shown,
-    /// The service stops after it saved the order.
-    OrderSaved,
-    /// The service stops after the provider opened the page.
-    PageOpened,
-}
-
 impl Protocol {
     /// A model of one booking.
     ///
@@ -132,20 +109,20 @@ impl Protocol {
             }
             Step::Ask => ask(&mut state),
             Step::Open(opening) => self.open(&mut state, opening)?,
-            Step::Page(number, status) => turn_page(&mut state, number, status)?,
+            Step::Page(number, status) => state.payments.turn_page(number, status, before.moment.time())?,
             Step::ProviderEvent { number, again } => {
-                let event = state.provider_events[number];
+                let event = state.payments.events[number];
                 let arrives = !again || take_fault(&mut state);
                 if !again {
-                    state.provider_events.remove(number);
+                    state.payments.events.remove(number);
                 }
-                arrives && receive(&mut state, event)?
+                arrives && state.payments.receive(event)?
             }
             Step::LoseProviderEvent(number) => {
-                state.provider_events.remove(number);
+                state.payments.events.remove(number);
                 take_fault(&mut state)
             }
-            Step::Sweep(number) => sweep(&mut state, number),
+            Step::Sweep(number) => state.payments.sweep(number, before.moment.time()),
             Step::Settle(delivery) => self.deliver_settlement(&mut state, delivery)?,
             Step::Deliver(number, delivery) => self.deliver(&mut state, number, delivery)?,
             Step::LateCall(number) => {
@@ -156,31 +133,14 @@ impl Protocol {
         Ok((happens && state != *before).then_some(state))
     }
 
-    /// Opens order and page of the guest who asked. Of a payment that is not pending any more there is no page.
+    /// Opens order and page of the guest who asked.
     fn open(&self, state: &mut State, opening: Opening) -> Result<bool> {
         if state.asking == 0 || (opening != Opening::Shown && !take_fault(state)) {
             return Ok(false);
         }
         state.asking -= 1;
-        let open = state.orders.iter().rposition(|order| order.payment.status != Status::Expired);
-        let number = open.unwrap_or(state.orders.len());
-        if open.is_none() {
-            state.orders.push(payment::order(number + 1, self.booked.id)?);
-        }
-        if state.orders[number].payment.status != Status::Pending || opening == Opening::OrderSaved {
-            return Ok(true);
-        }
-        let known = state.pages.iter().position(|page| page.payment == number);
-        let known = known.filter(|_| !self.has(Fault::PagesAreRepeated));
-        let page = known.unwrap_or(state.pages.len());
-        if known.is_none() {
-            state.pages.push(Page::new(number));
-        }
-        if opening == Opening::Shown {
-            state.orders[number].payment.psp_session = Some(String::new());
-            state.orders[number].apply(state.pages[page].status);
-            state.pages[page].shown = state.orders[number].payment.status == Status::Pending;
-        }
+        let due = Due { revision: BOOKING, minor: TOTAL, until: clock::hold_end() };
+        state.payments.open(self.booked.id, due, opening, self.has(Fault::PagesAreRepeated))?;
         Ok(true)
     }
 
@@ -192,13 +152,7 @@ impl Protocol {
         }
         match delivery {
             Delivery::Late => state.late_calls.push(Call::Settle(settlement)),
-            Delivery::Interrupted => {
-                for (number, order) in state.orders.iter_mut().enumerate() {
-                    if order.payment.status == Status::Pending {
-                        close(order, &mut state.pages, number);
-                    }
-                }
-            }
+            Delivery::Interrupted => state.payments.close_all(|_| true),
             Delivery::Done | Delivery::AnswerLost => {
                 self.call(state, Call::Settle(settlement))?;
             }
@@ -210,30 +164,28 @@ impl Protocol {
     }
 
     fn deliver(&self, state: &mut State, number: usize, delivery: Delivery) -> Result<bool> {
-        let Some(event) = state.orders[number].outbox.front().copied() else { return Ok(false) };
+        let Some(event) = state.payments.orders[number].outbox.front().copied() else { return Ok(false) };
         let fails = delivery != Delivery::Done;
         if fails && !take_fault(state) {
             return Ok(false);
         }
         match event {
-            Event::Refund(refund) => self.refund(state, number, refund, delivery)?,
+            Event::Refund(refund) => {
+                state.payments.refund(number, refund, delivery, self.has(Fault::RefundsAreRepeated))?;
+            }
             Event::Tell(notice) => {
-                let payment = &state.orders[number].payment;
                 let call = match notice {
                     Notice::Paid => Some(Call::Confirm { payment: number }),
                     Notice::Failed => Some(Call::Reject),
-                    // If another refund was requested meanwhile, its own event reports the new sum.
-                    Notice::Refunded => (payment.status == Status::Refunded)
-                        .then_some(Call::ConfirmRefund { payment: number, amount: payment.refunded }),
+                    Notice::Refunded => {
+                        state.payments.report(number)?.map(|(payment, amount)| Call::ConfirmRefund { payment, amount })
+                    }
                 };
                 match (call, delivery) {
                     (Some(call), Delivery::Late) => state.late_calls.push(call),
                     (Some(call), _) => {
                         if self.call(state, call)? && delivery == Delivery::Done {
-                            state.orders[number].send_back()?;
-                            if let Some(due) = state.refund_due {
-                                give_back(state, due)?;
-                            }
+                            state.payments.refuse(number)?;
                         }
                     }
                     (None, _) => {}
@@ -241,42 +193,25 @@ impl Protocol {
             }
         }
         if !fails || self.has(Fault::OutboxForgets) {
-            state.orders[number].outbox.pop_front();
+            state.payments.orders[number].outbox.pop_front();
         }
         Ok(true)
-    }
-
-    /// Has the provider make a refund. If the service stops before it saves so, the provider's event tells it.
-    fn refund(&self, state: &mut State, payment: usize, refund: usize, delivery: Delivery) -> Result<()> {
-        let made = state.orders[payment].refunds.get(refund).context("a refund")?;
-        if made.succeed_time.is_some() || delivery == Delivery::Late {
-            return Ok(());
-        }
-        let forgetful = self.has(Fault::RefundsAreRepeated);
-        let page = state.pages.iter_mut().find(|page| page.payment == payment && page.charged > 0);
-        page.context("a page that was paid")?.refund(made.refund_id, made.amount.minor(), forgetful);
-        if delivery == Delivery::Done {
-            return state.orders[payment].refund_succeeded(refund);
-        }
-        push(state, ProviderEvent::RefundSucceeded { payment, refund });
-        Ok(())
     }
 
     /// One service handles a call of the other; yields whether the confirmed payment must be refunded.
     fn call(&self, state: &mut State, call: Call) -> Result<bool> {
         match call {
             Call::Confirm { payment } => {
-                let confirm = booking::confirm(state, state.orders[payment].payment.payment_id)?;
+                let confirm = booking::confirm(state, state.payments.orders[payment].payment.payment_id)?;
                 let left = if self.has(Fault::LateConfirmIgnoresRooms) { ROOMS } else { rooms_left(state) };
                 command(state, confirm, left)
             }
             Call::Reject => command(state, Command::RejectPayment, 0),
             Call::ConfirmRefund { payment, amount } => {
-                let payment_id = state.orders[payment].payment.payment_id;
-                command(state, Command::ConfirmRefund { payment_id, amount }, 0)
+                command(state, Command::ConfirmRefund { payment_id: payment, amount }, 0)
             }
-            Call::Settle(protocol::Settlement { refund, hold_expired }) => {
-                settle(state, Settlement { refund, hold_expired }).map(|()| false)
+            Call::Settle(Settlement { refund, hold_expired, .. }) => {
+                state.payments.settle_end(refund, hold_expired).map(|()| false)
             }
         }
     }
@@ -293,12 +228,9 @@ impl Model for Protocol {
             rooms: (1, 0),
             keeps: 0,
             retaken: false,
-            refund_due: None,
             asking: 0,
             asks_left: self.bounds.asks,
-            orders: vec![],
-            pages: vec![],
-            provider_events: vec![],
+            payments: Payments::default(),
             settlements: [].into(),
             late_calls: vec![],
             faults_left: self.bounds.faults,
@@ -309,20 +241,18 @@ impl Model for Protocol {
     fn actions(&self, state: &State, steps: &mut Vec<Step>) {
         use CheckoutStatus::{Expired, Failed, InReview, Paid};
         steps.extend([Step::Tick, Step::Cancel, Step::ReportNoShow, Step::ExpireHold, Step::BookOther, Step::Ask]);
-        steps.extend([Opening::Shown, Opening::OrderSaved, Opening::PageOpened].map(Step::Open));
-        for number in 0..state.pages.len() {
+        steps.extend(Opening::ALL.map(Step::Open));
+        for number in 0..state.payments.pages.len() {
             steps.extend([Paid, Failed, InReview, Expired].map(|status| Step::Page(number, status)));
         }
-        for number in 0..state.provider_events.len() {
+        for number in 0..state.payments.events.len() {
             let event = |again| Step::ProviderEvent { number, again };
             steps.extend([event(false), event(true), Step::LoseProviderEvent(number)]);
         }
-        let deliveries = [Delivery::Done, Delivery::AnswerLost, Delivery::Interrupted, Delivery::Late];
-        steps.extend(deliveries.map(Step::Settle));
-        for number in 0..state.orders.len() {
+        steps.extend(Delivery::OF_MANY.map(Step::Settle));
+        for number in 0..state.payments.orders.len() {
             steps.push(Step::Sweep(number));
-            let deliveries = [Delivery::Done, Delivery::AnswerLost, Delivery::Late];
-            steps.extend(deliveries.map(|delivery| Step::Deliver(number, delivery)));
+            steps.extend(Delivery::OF_ONE.map(|delivery| Step::Deliver(number, delivery)));
         }
         steps.extend((0..state.late_calls.len()).map(Step::LateCall));
     }

@@ -25,6 +25,18 @@ impl Page {
         Self { payment, status: CheckoutStatus::Open, shown, charged, refunded, refunds: Vec::new() }
     }
 
+    /// The statuses that may follow.
+    pub(crate) const fn next(&self) -> &'static [CheckoutStatus] {
+        match self.status {
+            CheckoutStatus::Open if self.shown => {
+                &[CheckoutStatus::Paid, CheckoutStatus::Failed, CheckoutStatus::InReview, CheckoutStatus::Expired]
+            }
+            CheckoutStatus::Open => &[CheckoutStatus::Expired],
+            CheckoutStatus::InReview => &[CheckoutStatus::Paid, CheckoutStatus::Failed],
+            _ => &[],
+        }
+    }
+
     /// Refunds so much, once for each id unless `forgetful`.
     pub(crate) fn refund(&mut self, id: Uuid, minor: i64, forgetful: bool) {
         if forgetful || !self.refunds.contains(&id) {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use jiff::{Timestamp, civil::Date};
-use staymesh_domain::{FieldError, Money, MoneyError, ReservationId};
+use staymesh_domain::{FieldError, Money, MoneyError, ReservationId, RoomId, RoomTypeId};
 use staymesh_mesh::{Problem, Reason};
 use staymesh_store::StoreError;
 use tonic::Status as GrpcStatus;
@@ -127,6 +127,32 @@ pub enum ReservationError {
     CancelTermsChanged {
         /// What would be refunded now.
         refund: Money,
+    },
+    /// The room of the hotel has other guests in one of the nights.
+    #[error("the room has other guests in one of the nights")]
+    RoomAssigned {
+        /// The room.
+        room_id: RoomId,
+    },
+    /// The hotel checks in only guests who have a room of the hotel, and these have none for the night.
+    #[error("room {position} has no room of the hotel for the night, which this hotel requires at check-in")]
+    RoomNotAssigned {
+        /// The position of the room in the reservation, from 1.
+        position: i32,
+    },
+    /// Guests cannot use the room of the hotel in one of the nights.
+    #[error("the room is out of order or out of service in one of the nights")]
+    RoomOutOfOrder {
+        /// The room.
+        room_id: RoomId,
+    },
+    /// The room of the hotel is of another type than the booked one.
+    #[error("the room is of another type than the booked one")]
+    RoomOfOtherType {
+        /// The room.
+        room_id: RoomId,
+        /// Its type.
+        room_type_id: RoomTypeId,
     },
     /// Only a paid reservation can become a no-show.
     #[error("a reservation that is {} cannot become a no-show", status.as_str())]
@@ -263,6 +289,12 @@ impl From<ReservationError> for Problem {
                 .with("position", position)
                 .with("from", from.contract_name())
                 .with("to", to.contract_name()),
+            E::RoomNotAssigned { position } => Self::new(Reason::RoomNotAssigned, text).with("position", position),
+            E::RoomAssigned { room_id } => Self::new(Reason::RoomAssigned, text).with("room_id", room_id),
+            E::RoomOutOfOrder { room_id } => Self::new(Reason::RoomOutOfOrder, text).with("room_id", room_id),
+            E::RoomOfOtherType { room_id, room_type_id } => {
+                Self::new(Reason::RoomOfOtherType, text).with("room_id", room_id).with("room_type_id", room_type_id)
+            }
             E::CheckInOutOfTime { from, until, today } | E::EarlyDepartureOutOfTime { from, until, today } => {
                 Self::new(Reason::CheckInOutOfTime, text)
                     .with("from_date", from)

@@ -30,6 +30,8 @@ pub(crate) const CHANGE_SOLD_BY_PARTNER: &str = "change.sold_by_partner";
 pub(crate) const MAILS: &str = "mail.";
 /// Kind: mail the confirmation of a booking. Payload: [`BookingMail`].
 pub(crate) const BOOKING_CONFIRMED: &str = "mail.booking_confirmed";
+/// Kind: mail a change of a paid booking. Payload: [`BookingMail`] with its change.
+pub(crate) const BOOKING_CHANGED: &str = "mail.booking_changed";
 /// Kind: mail the cancellation of a paid booking. Payload: [`BookingMail`].
 pub(crate) const BOOKING_CANCELLED: &str = "mail.booking_cancelled";
 
@@ -235,9 +237,50 @@ pub(crate) struct BookingMail {
     /// What is paid back of a cancelled booking, as a decimal string in the currency of its price.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) refund_amount: Option<String>,
+    /// What a change did; absent in other mails.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) change: Option<ChangeMail>,
+}
+
+/// What a change of a booking did. Amounts are decimal strings in the currency of its price, dates `yyyy-mm-dd`.
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct ChangeMail {
+    /// The revision that the change made.
+    pub(crate) revision: i32,
+    /// What was paid for it; absent if nothing was due.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) paid_amount: Option<String>,
+    /// Check-in date before.
+    pub(crate) check_in_before: String,
+    /// Check-out date before.
+    pub(crate) check_out_before: String,
+    /// Price before.
+    pub(crate) price_before: String,
 }
 
 impl BookingMail {
+    /// The mail that a change with this balance made `revision` of a reservation of a guest.
+    ///
+    /// # Errors
+    /// When the balance is out of range.
+    pub(crate) fn changed(before: &Reservation, revision: i32, balance: Money) -> Result<Option<Self>, MoneyError> {
+        if before.owner.parse::<UserId>().is_err() {
+            return Ok(None);
+        }
+        let none = Money::zero(balance.currency());
+        let back = if balance.is_negative() { none.checked_sub(balance)? } else { none };
+        let paid_amount = (balance.minor() > 0).then(|| balance.amount());
+        let change = Some(ChangeMail {
+            revision,
+            paid_amount,
+            check_in_before: format_date(before.stay.check_in()),
+            check_out_before: format_date(before.stay.check_out()),
+            price_before: before.quote.total.amount(),
+        });
+        let refund_amount = (back.minor() > 0).then(|| back.amount());
+        Ok(Some(Self { reservation_id: before.id, refund_amount, change }))
+    }
+
     /// The mail that a change of a reservation causes, with its kind. A guest gets one when the booking is paid for, and when
     /// a paid one is cancelled. Partners write to their customers themselves; an unpaid hold is no booking yet.
     pub(crate) fn of(before: &Reservation, change: &Change) -> Option<(&'static str, Self)> {
@@ -246,11 +289,11 @@ impl BookingMail {
         match change.status {
             // A no-show that is taken back is no new booking.
             Status::Paid if before.cancellation_reason == Some(CancellationReason::NoShow) => None,
-            Status::Paid => Some((BOOKING_CONFIRMED, Self { reservation_id, refund_amount: None })),
+            Status::Paid => Some((BOOKING_CONFIRMED, Self { reservation_id, refund_amount: None, change: None })),
             Status::Cancelled if before.status == Status::Paid => {
                 let requested = change.cancellation_reason == Some(CancellationReason::Requested);
                 let refund_amount = Some(change.settle?.amount());
-                requested.then_some((BOOKING_CANCELLED, Self { reservation_id, refund_amount }))
+                requested.then_some((BOOKING_CANCELLED, Self { reservation_id, refund_amount, change: None }))
             }
             _ => None,
         }

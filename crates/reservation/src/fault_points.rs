@@ -67,6 +67,8 @@ pub(crate) fn written(first: Option<&Command>) -> Step {
         Some(
             Command::Cancel
             | Command::CancelExpecting(_)
+            | Command::CancelWaiving(..)
+            | Command::CancelRevision { .. }
             | Command::Release
             | Command::Extend(_)
             | Command::MarkNoShow

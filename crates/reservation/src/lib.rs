@@ -51,6 +51,7 @@ pub mod protocol;
 pub mod quote;
 mod room_guest;
 mod room_line;
+mod room_plan;
 mod room_status;
 mod room_step;
 mod rooms_change;
@@ -84,7 +85,9 @@ use staymesh_store::outbox::{Kinds, RelayOptions, Wake};
 use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
 
-pub use clients::{HotelClient, HotelInfo, PaymentClient, RateClient, RoomTypeDemand, RoomTypeInfo, RoomTypePrice};
+pub use clients::{
+    HotelClient, HotelInfo, PaymentClient, RateClient, RoomInfo, RoomTypeDemand, RoomTypeInfo, RoomTypePrice,
+};
 pub use config::{Config, LongHolds, OfferKeys};
 pub use error::{ReservationError, UnpaidLimit};
 pub use events::{Cancelled, ChangeSettled, ChangeSoldByPartner, SoldByPartner, Terms};

@@ -7,6 +7,7 @@ use std::{
 
 use jiff::Timestamp;
 use staymesh_domain::{Deadline, Money, PaymentId, ReservationId, RoomTypeId, StayDates};
+use staymesh_store::audit::Origin;
 
 use crate::{
     night::Night,
@@ -147,7 +148,7 @@ impl PaymentMode {
 pub struct Guest {
     /// Full name, 1 to 200 characters.
     pub full_name: String,
-    /// E-mail address, at most 254 characters.
+    /// E-mail address, at most 254 characters; empty if staff booked without one.
     pub email: String,
 }
 
@@ -162,7 +163,7 @@ impl std::fmt::Debug for Guest {
 pub struct NewReservation {
     /// The id, which contains the hotel id and the time at which the offer was prepared.
     pub id: ReservationId,
-    /// Subject of the account that books: `user:ID` or `client:ID`.
+    /// Subject of the account that books, `user:ID` or `client:ID`; or `hotel:ID` if staff book.
     pub owner: String,
     /// Its rooms, at least one.
     pub lines: Vec<RoomLine>,
@@ -186,6 +187,8 @@ pub struct NewReservation {
     pub limits: Box<HoldLimits>,
     /// W3C `traceparent` of the request, for events that follow from it.
     pub trace_parent: Option<String>,
+    /// The origin of the audit record if staff book; `None` for guests and partners.
+    pub origin: Option<Box<Origin>>,
 }
 
 impl NewReservation {
@@ -314,6 +317,8 @@ pub struct PendingChange {
     pub(crate) held: BTreeMap<Night, i32>,
     /// When it is dropped unless it was paid.
     pub expire_time: Timestamp,
+    /// When it was applied for.
+    pub create_time: Timestamp,
 }
 
 impl Reservation {

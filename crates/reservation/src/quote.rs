@@ -10,7 +10,7 @@ use staymesh_domain::{CancellationTerms, Currency, Money, MoneyError, RoomCount}
 
 use crate::calendar::DateOutOfRange;
 
-pub(crate) use record::QuoteRecord;
+pub(crate) use record::{ForReleaseBefore, QuoteRecord};
 use two_numbers::TwoNumbers;
 
 /// Price, taxes and cancellation terms of a stay. All amounts have one currency.

@@ -143,6 +143,7 @@ pub(crate) fn order_of(lines: Vec<RoomLine>, now: Timestamp) -> NewReservation {
         hold_expire_time: Some(now + SignedDuration::from_mins(15)),
         limits: Box::default(),
         trace_parent: None,
+        origin: None,
     }
 }
 

@@ -5,6 +5,8 @@ use std::fmt;
 use sqlx::error::DatabaseError;
 use sqlx::postgres::PgDatabaseError;
 
+use crate::stale_plan;
+
 /// A failed statement or connection.
 ///
 /// Contains no row data, not in `Display`, `Debug` or `source`. Messages of `PostgreSQL` may quote a guest's name or e-mail
@@ -18,7 +20,7 @@ pub enum StoreError {
     /// A statement or a lock exceeded its time limit; the transaction is rolled back.
     #[error("the database exceeded a time limit")]
     Timeout(#[source] Cause),
-    /// Serialization failure or deadlock; the same transaction may succeed when retried.
+    /// Serialization failure, deadlock, or a plan that a migration made stale; the same transaction may succeed when retried.
     #[error("the transaction conflicted with a concurrent one")]
     Conflict(#[source] Cause),
     /// A named constraint, or a trigger that raised in its name, refused the change.
@@ -100,6 +102,7 @@ fn from_database(error: &dyn DatabaseError) -> StoreError {
     let cause = Cause { sqlstate: Some(code.to_string()), summary: summary(error, &code) };
     match code.as_ref() {
         "40001" | "40P01" => StoreError::Conflict(cause),
+        _ if stale_plan::is_refused(error, &code) => StoreError::Conflict(cause),
         // statement_timeout; lock_timeout; idle_in_transaction_session_timeout.
         "57014" | "55P03" | "25P03" => StoreError::Timeout(cause),
         _ if is_outage(&code) => StoreError::Unavailable(cause),

@@ -19,6 +19,7 @@ pub mod idempotency;
 pub mod migrate;
 pub mod outbox;
 mod pool;
+mod stale_plan;
 
 pub use bounded::bounded;
 pub use config::StoreConfig;

@@ -4,6 +4,8 @@
 //! command, and follow expand and contract: the binaries before and after a migration both work on its result (see
 //! `migrations/README.md`). A database may therefore be ahead of a binary, never behind it.
 
+mod sessions;
+
 use std::collections::HashMap;
 use std::time::Duration;
 
@@ -77,10 +79,13 @@ pub async fn ensure_database(config: &StoreConfig) -> Result<bool, MigrateError>
 /// Applies missing migrations, one process at a time under sqlx's advisory lock. Waits for locks for about `patience` at
 /// most; statements have no time limit. Idempotent, and safe to run from every replica at once.
 ///
+/// After a migration that changed the columns of a table, closes the sessions of this role: statements that they have
+/// prepared may not fit any more.
+///
 /// # Errors
 /// See [`MigrateError`].
 pub async fn run(config: &StoreConfig, migrator: &Migrator, patience: Duration) -> Result<(), MigrateError> {
-    let options = session(config)?.options([
+    let options = session(config)?.application_name(sessions::APPLICATION_NAME).options([
         ("statement_timeout", "0".to_owned()),
         ("lock_timeout", LOCK_TIMEOUT.min(patience).as_millis().max(1).to_string()),
     ]);
@@ -92,7 +97,7 @@ pub async fn run(config: &StoreConfig, migrator: &Migrator, patience: Duration) 
     loop {
         // A separate connection: sqlx does not release its advisory lock on failure, only the end of the session does.
         let mut connection = open(&options).await.map_err(StoreError::from)?;
-        let result = migrator.run_direct(None, &mut connection, false).await;
+        let result = apply(&migrator, &mut connection).await;
         let closed = connection.close().await;
         match result {
             Ok(()) => return closed.map_err(|error| StoreError::from(error).into()),
@@ -101,6 +106,25 @@ pub async fn run(config: &StoreConfig, migrator: &Migrator, patience: Duration) 
             Err(error) => return Err(error.into()),
         }
     }
+}
+
+/// Applies the missing migrations one by one.
+async fn apply(migrator: &Migrator, connection: &mut PgConnection) -> Result<(), sqlx::migrate::MigrateError> {
+    let known = "select to_regclass('_sqlx_migrations') is not null";
+    let applied: Vec<i64> = if sqlx::query_scalar(known).fetch_one(&mut *connection).await? {
+        sqlx::query_scalar("select version from _sqlx_migrations").fetch_all(&mut *connection).await?
+    } else {
+        Vec::new()
+    };
+    for missing in migrator.iter().filter(|migration| !applied.contains(&migration.version)) {
+        let before = sessions::Columns::read(connection).await?;
+        migrator.run_direct(Some(missing.version), connection, false).await?;
+        if sessions::Columns::read(connection).await?.differ_from(&before) {
+            sessions::close_open(connection).await?;
+        }
+    }
+    // Also compares those that were applied.
+    migrator.run_direct(None, connection, false).await
 }
 
 /// Whether the database has every migration of this binary, unedited. It may have newer ones.

@@ -8,7 +8,7 @@ use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{Connection, PgConnection, PgPool};
 use tokio::time::timeout;
 
-use crate::{StoreConfig, StoreError, bounded};
+use crate::{StoreConfig, StoreError, bounded, stale_plan};
 
 /// A connection that was released less than this ago is handed out untested, because it was tested on release.
 const RECENTLY_TESTED: Duration = Duration::from_secs(1);
@@ -38,7 +38,10 @@ pub fn connect(config: &StoreConfig) -> Result<PgPool, InvalidDatabaseUrl> {
         .acquire_timeout(config.database_acquire_timeout)
         .test_before_acquire(false)
         .before_acquire(move |connection, meta| {
-            Box::pin(async move { Ok(meta.idle_for < RECENTLY_TESTED || answers(connection, before).await.is_ok()) })
+            Box::pin(async move {
+                let answers = meta.idle_for < RECENTLY_TESTED || answers(connection, before).await.is_ok();
+                Ok(answers && !stale_plan::may_have(meta.age))
+            })
         })
         // An error closes the connection without the farewell message of `false`, which could block.
         .after_release(move |connection, _| Box::pin(async move { answers(connection, after).await.map(|()| true) }))

@@ -275,8 +275,12 @@ async fn one_of_three_rooms_is_cancelled_with_its_penalty_and_the_others_stand()
     assert_eq!(provider.use_card(&payment, GOOD_CARD).await, 200);
     world.await_status(&guest, id, "PAID").await;
 
-    let path = format!("/v1/reservations/{id}:cancel");
+    let path = format!("/v1/reservations/{id}:cancelRooms");
     guest.post(&path, json!({ "rooms": [4] })).await.violating(&["rooms"]);
+    guest.post(&path, json!({})).await.violating(&["rooms"]);
+    let quoted = guest.get(&format!("/v1/reservations/{id}:cancelQuote?rooms=3")).await.ok();
+    assert_eq!((&quoted["refund"], &quoted["kept"]), (&euros("247.50"), &euros("247.50")));
+    guest.get(&format!("/v1/reservations/{id}:cancelQuote?rooms=4")).await.violating(&["rooms"]);
     let wrong = json!({ "rooms": [3], "expected_refund": euros("247.51") });
     guest.post(&path, wrong).await.refused(400, "CANCEL_TERMS_CHANGED");
     for _ in 0..2 {

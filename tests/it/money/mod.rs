@@ -15,6 +15,7 @@ mod payouts;
 mod reconcile;
 mod refunds;
 mod status_page;
+mod upgrade;
 mod webhook;
 
 use serde_json::Value;

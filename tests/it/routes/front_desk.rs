@@ -9,14 +9,14 @@ const IN_HOUSE: &str = "RESERVATION_ROOM_STATUS_IN_HOUSE";
 const COMPLETED: &str = "RESERVATION_ROOM_STATUS_COMPLETED";
 
 /// A sale whose partner collects: it is paid at once.
-async fn sold(world: &World<'_>, partner: &Rest, hotel: HotelFixture, stay: &Stay, guest: &str) -> Value {
+pub(super) async fn sold(world: &World<'_>, partner: &Rest, hotel: HotelFixture, stay: &Stay, guest: &str) -> Value {
     let mut order = world.prepare(partner, hotel, stay, 1).await;
     order["payment_mode"] = json!("PAYMENT_MODE_PARTNER_COLLECTS");
     order["primary_guest"]["full_name"] = json!(guest);
     partner.post_until_answered("/v1/reservations", order).await
 }
 
-fn path(booked: &Value, method: &str) -> String {
+pub(super) fn path(booked: &Value, method: &str) -> String {
     format!("/v1/reservations/{}:{method}", booked["reservation_id"].as_str().expect("an id"))
 }
 

@@ -13,6 +13,7 @@ fn wanted() -> Value {
         "location": { "latitude": 41.15, "longitude": -8.61 }, "time_zone": "Europe/Lisbon", "currency_code": "EUR",
         "star_rating": 4, "amenities": ["pool"], "photo_urls": ["https://images.example.com/1.jpg"],
         "age_bands": [{ "code": "CHILD", "min_age": 0, "max_age": 11 }], "min_child_age": 3,
+        "room_required_at_check_in": true,
         "check_in_time": "14:00", "day_rollover": "04:00",
     })
 }

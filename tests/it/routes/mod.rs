@@ -28,11 +28,13 @@ mod prices;
 mod request_ids;
 mod requests;
 mod reservations;
+mod room_assignments;
 mod rooms;
 mod several_rooms;
 mod stays;
 mod stop_sell;
 mod texts;
+mod walk_ins;
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;

@@ -29,6 +29,7 @@ async fn rooms_of_a_full_night_go_out_of_order_and_relocations_are_due_until_the
     let first = create(0, block(&rooms[0], 30, 32)).await;
     let expected = json!({
         "hotel_id": hotel.hotel_id, "out_of_order_id": ids[0], "room_type_id": hotel.room_type_id, "end_date": "",
+        "removed_assignments": [],
         "create_time": first["create_time"],
     });
     assert_eq!(first, with(&block(&rooms[0], 30, 32), &expected));

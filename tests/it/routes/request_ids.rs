@@ -157,6 +157,7 @@ async fn cases(world: &World<'_>) -> BTreeMap<&'static str, Case> {
             ),
         ),
         ("CreateOutOfOrder", out_of_order_case(world, hotel, other).await),
+        ("CreateReservationNote", note_case(world, hotel).await),
     ])
 }
 
@@ -175,7 +176,18 @@ async fn out_of_order_case(world: &World<'_>, hotel: HotelFixture, other: HotelF
             ("out_of_order.until_date", json!(in_days(43))),
             ("out_of_order.kind", json!("OUT_OF_ORDER_KIND_OUT_OF_SERVICE")),
             ("out_of_order.reason", json!("paint")),
+            ("force", json!(true)),
         ],
+    )
+}
+
+async fn note_case(world: &World<'_>, hotel: HotelFixture) -> Case {
+    let guest = world.guest().await;
+    let (first, second) =
+        (world.book(&guest, hotel, &Stay::ahead(30, 1)).await, world.book(&guest, hotel, &Stay::ahead(30, 1)).await);
+    Case::new(
+        json!({ "reservation_id": first["reservation_id"], "content": "Arrives late" }),
+        [("reservation_id", second["reservation_id"].clone()), ("content", json!("Arrives early"))],
     )
 }
 
@@ -185,7 +197,7 @@ fn hotel_case() -> Case {
             "display_name": "Mar Azul", "description": "By the sea", "time_zone": "Europe/Lisbon",
             "currency_code": "EUR", "star_rating": 4, "amenities": ["pool"], "photo_urls": ["https://a.example/1.jpg"],
             "address": { "street": "Rua 1", "city": "Lisboa", "postal_code": "1000", "country_code": "PT" },
-            "location": { "latitude": 38.7, "longitude": -9.1 }, "etag": "a", "min_child_age": 1,
+            "location": { "latitude": 38.7, "longitude": -9.1 }, "etag": "a", "min_child_age": 1, "room_required_at_check_in": true,
             "age_bands": [{ "code": "CHILD", "max_age": 11 }], "check_in_time": "15:00", "day_rollover": "00:00",
         } }),
         [
@@ -206,6 +218,7 @@ fn hotel_case() -> Case {
             ("hotel.location.longitude", json!(-9.2)),
             ("hotel.etag", json!("b")),
             ("hotel.min_child_age", json!(2)),
+            ("hotel.room_required_at_check_in", json!(false)),
             ("hotel.age_bands", json!([{ "code": "CHILD", "max_age": 12 }])),
         ],
     )

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use rand::RngExt;
 use sqlx::PgPool;
 use staymesh_domain::{HotelId, Money, PaymentId, ReservationId};
-use staymesh_ledger::{Posting, Sold, Split, post_all};
+use staymesh_ledger::{Holder, Posting, Sold, Split, post_all};
 use staymesh_load::{Outcome, closed};
 use staymesh_localmesh::LocalMesh;
 use staymesh_store::StoreConfig;
@@ -60,7 +60,7 @@ fn sale(hotel: u16) -> Result<[Posting; 2]> {
     let reservation_id = ReservationId::generate(HotelId::try_from(i32::from(hotel))?, Timestamp::now());
     let euros = |minor| Money::from_minor(minor, "EUR".parse()?);
     let split = Split::with_commission(euros(41_409)?, euros(2_709)?, 1_500).context("the split of a sale")?;
-    let sold = Sold { reservation_id, split };
+    let sold = Sold { reservation_id, split, holder: Holder::Chain };
     let payment = PaymentId::new();
     Ok([sold.sale(payment), sold.charge(payment)])
 }

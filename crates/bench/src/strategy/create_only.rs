@@ -120,6 +120,13 @@ impl<C: Create> ReservationService for CreateOnly<C> {
         Err(unimplemented())
     }
 
+    async fn cancel_rooms(
+        &self,
+        _: Request<proto::CancelRoomsRequest>,
+    ) -> Result<Response<proto::Reservation>, Status> {
+        Err(unimplemented())
+    }
+
     async fn cancel_reservation(
         &self,
         _: Request<proto::CancelReservationRequest>,

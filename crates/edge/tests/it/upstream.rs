@@ -328,6 +328,10 @@ impl ReservationService for Upstream {
         other()
     }
 
+    async fn cancel_rooms(&self, _: Request<CancelRoomsRequest>) -> Answer<Reservation> {
+        other()
+    }
+
     async fn quote_change(&self, _: Request<QuoteChangeRequest>) -> Answer<ChangeQuote> {
         other()
     }

@@ -196,7 +196,7 @@ impl Client {
             return sleep(IDLE_PAUSE).await;
         };
         let Ok(id) = reservation_id.parse::<Uuid>() else { return };
-        let request = CancelReservationRequest { reservation_id, expected_refund: None, rooms: vec![] };
+        let request = CancelReservationRequest { reservation_id, ..Default::default() };
         let call =
             async |mut client: ReservationServiceClient<Channel>, request| client.cancel_reservation(request).await;
         let counters = self.shared.counters.clone();

@@ -100,5 +100,5 @@ fn start_mesh(binaries: Binaries) -> Result<(LocalMesh, Replica, PathBuf)> {
 
 fn wave(number: u64) -> Result<StayRequest> {
     let stay = inventory::stay_in(DAYS_AHEAD + i32::try_from(number)? * NIGHTS)?;
-    Ok(StayRequest { hotel_id: HOTEL, room_type_id: ROOM_TYPE, stay })
+    Ok(StayRequest { hotel_id: HOTEL, room_type_id: ROOM_TYPE, stay, rooms: 1 })
 }

@@ -112,7 +112,7 @@ impl Shared {
         if !cancels {
             return Ok(End::Paid);
         }
-        let message = CancelReservationRequest { reservation_id, expected_refund: None, rooms: vec![] };
+        let message = CancelReservationRequest { reservation_id, ..Default::default() };
         let cancel =
             |request, mut client: Reservations| async move { client.cancel_reservation(request).await }.boxed();
         self.retry(guest, &message, reservations, cancel).await?.context("the cancellation was refused")?;

@@ -54,6 +54,7 @@ impl From<Hotel> for proto::Hotel {
             photo_urls: fields.photo_urls,
             age_bands: fields.age_bands.into_iter().map(age_band).collect(),
             min_child_age: fields.min_child_age,
+            room_required_at_check_in: fields.room_required_at_check_in,
             etag,
             create_time: Some(timestamp(hotel.times.create_time)),
             update_time: Some(timestamp(hotel.times.update_time)),

@@ -56,6 +56,8 @@ pub(crate) struct HotelFields {
     pub(crate) age_bands: Vec<AgeBand>,
     /// In years, 0 to 18; 0 for children of every age.
     pub(crate) min_child_age: i32,
+    /// Whether guests are checked in only after they have a room.
+    pub(crate) room_required_at_check_in: bool,
 }
 
 /// A point on earth (WGS 84), or none: both coordinates are set, or neither.
@@ -85,6 +87,7 @@ pub(crate) struct HotelPatch {
     pub(crate) photo_urls: Option<Vec<String>>,
     pub(crate) age_bands: Option<Vec<AgeBand>>,
     pub(crate) min_child_age: Option<i32>,
+    pub(crate) room_required_at_check_in: Option<bool>,
 }
 
 impl HotelFields {
@@ -93,7 +96,7 @@ impl HotelFields {
     pub(crate) fn patched(mut self, patch: HotelPatch) -> Self {
         apply_patch!(patch => self;
             display_name, description, street, city, postal_code, country_code, location, time_zone, check_in_time,
-            day_rollover, star_rating, amenities, photo_urls, age_bands, min_child_age,
+            day_rollover, star_rating, amenities, photo_urls, age_bands, min_child_age, room_required_at_check_in,
         );
         self
     }

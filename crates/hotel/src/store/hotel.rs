@@ -12,7 +12,7 @@ macro_rules! columns {
     () => {
         "hotel_id, display_name, description, street, city, postal_code, country_code, latitude, longitude, time_zone, \
          check_in_time, day_rollover, currency_code, star_rating, amenities, photo_urls, age_bands, min_child_age, \
-         version, create_time, update_time"
+         room_required_at_check_in, version, create_time, update_time"
     };
 }
 
@@ -70,8 +70,8 @@ pub(crate) async fn insert(
     let sql = concat!(
         "insert into hotel (display_name, description, street, city, postal_code, country_code, latitude, longitude,",
         " time_zone, check_in_time, day_rollover, star_rating, amenities, photo_urls, age_bands, min_child_age,",
-        " currency_code)",
-        " values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17) returning ",
+        " room_required_at_check_in, currency_code)",
+        " values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18) returning ",
         columns!(),
     );
     Ok(bind(sqlx::query_as(sql), fields).bind(currency.code()).fetch_one(connection).await?)
@@ -99,7 +99,8 @@ pub(crate) async fn update(
         "update hotel set display_name = $1, description = $2, street = $3, city = $4, postal_code = $5,",
         " country_code = $6, latitude = $7, longitude = $8, time_zone = $9, check_in_time = $10,",
         " day_rollover = $11, star_rating = $12, amenities = $13, photo_urls = $14, age_bands = $15,",
-        " min_child_age = $16, version = version + 1, update_time = now() where hotel_id = $17 returning ",
+        " min_child_age = $16, room_required_at_check_in = $17, version = version + 1, update_time = now()",
+        " where hotel_id = $18 returning ",
         columns!(),
     );
     Ok(bind(sqlx::query_as(sql), fields).bind(hotel_id.get()).fetch_one(connection).await?)
@@ -151,4 +152,5 @@ fn bind<'q>(query: Query<'q>, fields: &'q HotelFields) -> Query<'q> {
         .bind(&fields.photo_urls)
         .bind(Json(&fields.age_bands))
         .bind(fields.min_child_age)
+        .bind(fields.room_required_at_check_in)
 }

@@ -151,8 +151,10 @@ fn booking(owned: proto::OwnedReservation) -> Result<Booking, Problem> {
 fn pending_change(change: &proto::PendingChange) -> Result<PendingChange, Problem> {
     let due = money_from(change.due.as_ref(), "pending_change.due").map_err(|error| Problem::internal(&error))?;
     let end = change.expire_time.as_ref().ok_or_else(|| missing("pending_change.expire_time"))?;
+    let start = change.create_time.as_ref().ok_or_else(|| missing("pending_change.create_time"))?;
     let expire_time = Timestamp::new(end.seconds, end.nanos).map_err(|error| Problem::internal(&error))?;
-    Ok(PendingChange { revision: change.revision, due, expire_time })
+    let create_time = Timestamp::new(start.seconds, start.nanos).map_err(|error| Problem::internal(&error))?;
+    Ok(PendingChange { revision: change.revision, due, expire_time, create_time })
 }
 
 /// The rooms by type, in the order of the booking.

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use staymesh_api::payment::v1::{
     GetPayoutRequest, ListAuditRecordsRequest, ListAuditRecordsResponse, ListPartnerSalesRequest,
     ListPartnerSalesResponse, ListPaymentsRequest, ListPaymentsResponse, ListPayoutLinesRequest,
-    ListPayoutLinesResponse, ListPayoutsRequest, ListPayoutsResponse, Payment, Payout, RefundPaymentRequest,
-    SetPayoutDestinationRequest, SetPayoutDestinationResponse, payment_admin_service_server::PaymentAdminService,
+    ListPayoutLinesResponse, ListPayoutsRequest, ListPayoutsResponse, Payment, Payout, RecordDeskPaymentRequest,
+    RecordDeskRefundRequest, RefundPaymentRequest, SetPayoutDestinationRequest, SetPayoutDestinationResponse,
+    payment_admin_service_server::PaymentAdminService,
 };
 use staymesh_mesh::{Caller, audit, audit_query, proto_types::timestamp};
 use staymesh_psp::Psp;
@@ -35,6 +36,25 @@ impl<P: Psp> PaymentAdminService for PaymentAdminHandler<P> {
     async fn refund_payment(&self, request: Request<RefundPaymentRequest>) -> Result<Response<Payment>, Status> {
         let wanted = request::payments::refund(request.get_ref())?;
         let payment = self.0.refund(wanted.payment_id, wanted.amount, wanted.goodwill, wanted.request_id).await?;
+        let refunds = self.0.refunds_of(std::slice::from_ref(&payment)).await?;
+        Ok(Response::new(response::payments::payment(payment, &refunds)))
+    }
+
+    async fn record_desk_payment(
+        &self,
+        request: Request<RecordDeskPaymentRequest>,
+    ) -> Result<Response<Payment>, Status> {
+        let caller = Caller::required(&request)?;
+        let (id, desk) = request::desk::payment(request.get_ref())?;
+        let payment = self.0.record_desk_payment(&caller, id, &desk).await?;
+        let refunds = self.0.refunds_of(std::slice::from_ref(&payment)).await?;
+        Ok(Response::new(response::payments::payment(payment, &refunds)))
+    }
+
+    async fn record_desk_refund(&self, request: Request<RecordDeskRefundRequest>) -> Result<Response<Payment>, Status> {
+        let caller = Caller::required(&request)?;
+        let (id, refund_id, reference) = request::desk::refund(request.get_ref())?;
+        let payment = self.0.record_desk_refund(&caller, id, refund_id, reference.as_deref()).await?;
         let refunds = self.0.refunds_of(std::slice::from_ref(&payment)).await?;
         Ok(Response::new(response::payments::payment(payment, &refunds)))
     }

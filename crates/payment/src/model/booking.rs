@@ -71,6 +71,8 @@ pub struct PendingChange {
     pub due: Money,
     /// When the change is dropped if it is not paid.
     pub expire_time: Timestamp,
+    /// When the guest asked for the change.
+    pub create_time: Timestamp,
 }
 
 /// A reservation as payments see it.

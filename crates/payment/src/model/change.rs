@@ -34,6 +34,11 @@ impl Standing {
     pub const fn pays(&self) -> bool {
         self.payment.status.has_money() && !self.refused
     }
+
+    /// Whether it paid the difference of the change that makes this revision. If the change is given up, it goes back.
+    pub const fn paid_for(&self, revision: i32) -> bool {
+        self.payment.status.has_money() && self.payment.revision == revision
+    }
 }
 
 /// The share of `amount` that each payment gives back, where `refundable` is what is left of each, newest first: all of

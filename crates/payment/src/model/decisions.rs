@@ -1,9 +1,9 @@
 //! What the messages of the provider and of the reservation service do to a payment. Pure: the service carries each
 //! decision out in one transaction, and the model of the protocol (`crates/protocol-model`) explores them.
 
-use staymesh_domain::{Money, MoneyError};
+use staymesh_domain::{Money, MoneyError, PaymentId};
 
-use super::{Payment, RefundReason, RefundRequest, Standing, Status, kept_back, newest_first};
+use super::{BOOKING, Payment, RefundReason, RefundRequest, Standing, Status, kept_back, newest_first};
 
 /// A message to the reservation service about a payment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -43,6 +43,59 @@ pub fn shares_of_end(standings: &[Standing], due: Money) -> Result<Vec<(&Standin
     let rest = |given: Money| due.checked_sub(all.checked_sub(given)?);
     let of = paying.into_iter().zip(shares).zip(given);
     of.map(|((standing, share), given)| Ok((standing, share, rest(given)?))).collect()
+}
+
+/// What the change that made `revision` and gives back `refund` gets of each payment that pays for the reservation, newest
+/// first: together all of it, or all that is refundable. The payment of a later change is none of them: that change may have
+/// been given up, and then its payment goes back by itself.
+///
+/// # Errors
+/// If the amounts differ in currency or a sum is out of range.
+pub fn shares_of_change(
+    standings: &[Standing],
+    revision: i32,
+    refund: Money,
+) -> Result<Vec<(&Standing, Money)>, MoneyError> {
+    let pays = |standing: &&Standing| standing.pays() && standing.payment.revision <= revision;
+    let paying: Vec<&Standing> = standings.iter().filter(pays).collect();
+    let refundable = paying.iter().map(|standing| standing.payment.refundable()).collect::<Result<Vec<_>, _>>()?;
+    let shares = newest_first(refund, &refundable)?;
+    Ok(paying.into_iter().zip(shares).collect())
+}
+
+/// What a payment may give back without goodwill: what is refundable, and if its reservation ended and gives back `due` in
+/// all, at most what the payments leave of that.
+///
+/// # Errors
+/// If the amounts differ in currency or a sum is out of range.
+pub fn left_by_policy(payment: &Payment, standings: &[Standing], due: Option<Money>) -> Result<Money, MoneyError> {
+    let refundable = payment.refundable()?;
+    let left = due.map_or(Ok(refundable), |due| kept_back(due, standings))?;
+    Ok(if left.minor() > refundable.minor() { refundable } else { left })
+}
+
+/// What is reported to the reservation service when the refunds of a payment have succeeded: the sum of the refunds of all
+/// payments that pay for the reservation, under the id of the one that paid the booking itself. `None` if another refund
+/// was requested meanwhile, whose own event reports the new sum, and for a refused payment of a change, which says nothing
+/// about the reservation.
+///
+/// # Errors
+/// If the amounts differ in currency or a sum is out of range.
+pub fn refunds_to_report(standings: &[Standing], own: &Standing) -> Result<Option<(PaymentId, Money)>, MoneyError> {
+    let payment = &own.payment;
+    // A refused payment of the booking counts alone: the reservation has no other, or did not accept it beside one.
+    let reported: Vec<&Payment> = match (own.refused, payment.revision) {
+        (true, BOOKING) => vec![payment],
+        (true, _) => return Ok(None),
+        (false, _) => standings.iter().filter(|one| one.pays()).map(|one| &one.payment).collect(),
+    };
+    if reported.iter().any(|payment| payment.status == Status::Refunding) {
+        return Ok(None);
+    }
+    let amount = Money::sum(payment.amount.currency(), reported.iter().map(|payment| payment.refunded))?;
+    let booking = reported.iter().rev().find(|payment| payment.revision == BOOKING);
+    let id = booking.map_or(payment.payment_id, |booking| booking.payment_id);
+    Ok((amount.minor() > 0).then_some((id, amount)))
 }
 
 /// Why a refund is not made.

@@ -3,7 +3,7 @@
 use jiff::{Timestamp, civil::Date};
 use staymesh_domain::{Money, MoneyError, ReservationId};
 
-use staymesh_ledger::{Sold, Split};
+use staymesh_ledger::{Holder, Sold, Split};
 
 /// The terms on which a partner sold a reservation.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,7 +49,7 @@ pub struct PartnerSale {
 impl PartnerSale {
     /// The sale as the ledger posts it.
     pub fn sold(&self) -> Sold {
-        Sold { reservation_id: self.reservation_id, split: self.split }
+        Sold { reservation_id: self.reservation_id, split: self.split, holder: Holder::Chain }
     }
 
     /// The commission of the sale, before any credit.

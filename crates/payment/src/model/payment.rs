@@ -3,8 +3,10 @@
 use jiff::{Timestamp, civil::Date};
 use staymesh_domain::{HotelId, Money, MoneyError, PaymentId, ReservationId};
 
-use staymesh_ledger::{Sold, Split};
+use staymesh_ledger::{Holder, Sold, Split};
 use staymesh_psp::CheckoutStatus;
+
+use super::PaymentMethod;
 
 /// The status of a payment.
 ///
@@ -95,6 +97,10 @@ pub struct Payment {
     pub amount: Money,
     /// The shares of the amount: hotel, taxes, commission.
     pub split: Split,
+    /// How it is taken.
+    pub method: PaymentMethod,
+    /// Number of the receipt or of the terminal's slip of a payment at the desk; `None` if there is none.
+    pub desk_reference: Option<String>,
     /// Current status.
     pub status: Status,
     /// Where the checkout page sends the guest afterwards; empty for nowhere.
@@ -132,7 +138,8 @@ impl Payment {
 
     /// The sale as the ledger posts it.
     pub fn sold(&self) -> Sold {
-        Sold { reservation_id: self.reservation_id, split: self.split }
+        let holder = if self.method.at_desk() { Holder::Hotel } else { Holder::Chain };
+        Sold { reservation_id: self.reservation_id, split: self.split, holder }
     }
 
     /// Whether every requested refund has succeeded and some of the amount is left.

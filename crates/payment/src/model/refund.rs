@@ -89,9 +89,11 @@ pub struct Refund {
     pub goodwill: bool,
     /// Whether it was requested without an amount; `None` if an earlier release wrote it.
     pub requested_rest: Option<bool>,
+    /// Number of the receipt if it was given at the desk; `None` if there is none.
+    pub desk_reference: Option<String>,
     /// When it was requested.
     pub create_time: Timestamp,
-    /// When the provider confirmed it; `None` while it is pending.
+    /// When the provider confirmed it, or staff recorded it; `None` while it is pending.
     pub succeed_time: Option<Timestamp>,
 }
 
@@ -127,6 +129,7 @@ mod tests {
             amount: money(3_000),
             goodwill: false,
             requested_rest,
+            desk_reference: None,
             create_time: Timestamp::UNIX_EPOCH,
             succeed_time: None,
         };

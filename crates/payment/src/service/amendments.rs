@@ -13,7 +13,9 @@ use super::Payments;
 use crate::{
     error::PaymentError,
     fault_points,
-    model::{ChangeSettlement, PartnerSale, PartnerTerms, SaleState},
+    model::{
+        AmendmentRefusal, ChangeSettlement, PartnerSale, PartnerTerms, SaleState, amends, settled_sale, was_applied,
+    },
     store::{
         change_settlements, partner_credit,
         partner_sale_changes::{self, Stage},
@@ -43,12 +45,15 @@ impl<P: Psp> Payments<P> {
         let mut transaction = self.pool.begin().await?;
         let sale = partner_sales::lock(&mut transaction, id).await?.ok_or(PaymentError::ReservationNotFound)?;
         let after = self.sale_after(&sale, terms)?;
-        if let Some(known) = partner_sale_changes::after(&mut transaction, &sale, revision, Stage::Amended).await? {
-            return if known.terms == *terms { Ok(sale) } else { Err(PaymentError::SaleDiffers) };
-        }
+        let recorded = partner_sale_changes::after(&mut transaction, &sale, revision, Stage::Amended).await?;
         let settled = change_settlements::find(&mut *transaction, id, revision).await?.is_some();
-        if sale.cancel_time.is_some() || sale.revision >= revision || settled {
-            return Err(PaymentError::ChangeNotPending("the sale is cancelled, or this change of it is over"));
+        match amends(&sale, revision, terms, recorded.as_ref(), settled) {
+            Ok(true) => {}
+            Ok(false) => return Ok(sale),
+            Err(AmendmentRefusal::Differs) => return Err(PaymentError::SaleDiffers),
+            Err(AmendmentRefusal::Over) => {
+                return Err(PaymentError::ChangeNotPending("the sale is cancelled, or this change of it is over"));
+            }
         }
         let more = after.split.checked_minus(&sale.split).ok_or(PaymentError::SaleDiffers)?.total();
         if limited && more.minor() > 0 {
@@ -94,17 +99,12 @@ pub(super) async fn settle<P: Psp>(
         }
         (None, _) => return Ok(()),
     };
-    if sale.cancel_time.is_some() || sale.revision > settled.revision {
-        return Ok(());
-    }
-    let after = match &settled.sale {
-        _ if settled.dropped => partner_sale_changes::before(connection, &sale, Some(settled.revision)).await?,
-        Some(terms) => Some(payments.sale_after(&sale, terms)?),
-        None => None,
+    let (before, after) = match &settled.sale {
+        _ if settled.dropped => (partner_sale_changes::before(connection, &sale, Some(settled.revision)).await?, None),
+        Some(terms) => (None, Some(payments.sale_after(&sale, terms)?)),
+        None => (None, None),
     };
-    match after {
-        // As it was recorded before the change was applied.
-        Some(after) if sale.revision == settled.revision && after.terms == sale.terms => Ok(()),
+    match settled_sale(&sale, settled, before, after) {
         Some(after) => change(connection, &sale, settled.revision, Stage::Settled, &after).await,
         None => Ok(()),
     }
@@ -118,10 +118,9 @@ pub(super) async fn undo_unapplied(
     terms: Option<&PartnerTerms>,
 ) -> Result<PartnerSale, PaymentError> {
     let revision = sale.revision;
-    let applied = terms.is_none_or(|terms| *terms == sale.terms)
-        || partner_sale_changes::after(connection, &sale, revision, Stage::Amended).await?.is_none()
-        || change_settlements::find(&mut *connection, sale.reservation_id, revision).await?.is_some();
-    if applied || sale.cancel_time.is_some() {
+    let amended = partner_sale_changes::after(connection, &sale, revision, Stage::Amended).await?.is_some();
+    let settled = change_settlements::find(&mut *connection, sale.reservation_id, revision).await?.is_some();
+    if was_applied(&sale, terms, amended, settled) || sale.cancel_time.is_some() {
         return Ok(sale);
     }
     let Some(before) = partner_sale_changes::before(connection, &sale, Some(revision)).await? else { return Ok(sale) };
@@ -140,7 +139,7 @@ async fn change(
     let change_id = partner_sale_changes::record(connection, sale, revision, stage, after).await?;
     let difference = after.split.checked_minus(&sale.split).ok_or(PaymentError::SaleDiffers)?;
     if !difference.is_zero() {
-        let sold = ledger::Sold { reservation_id: sale.reservation_id, split: difference };
+        let sold = ledger::Sold { split: difference, ..sale.sold() };
         ledger::post(connection, &sold.partner_change(&sale.terms.partner, change_id)).await?;
     }
     tracing::info!(reservation_id = %sale.reservation_id, revision, "partner sale changed");

@@ -12,7 +12,7 @@ use super::{Payments, amendments, refunds};
 use crate::{
     error::PaymentError,
     fault_points,
-    model::{ChangeSettlement, PartnerSale, Payment, RefundReason, RefundRequest, Standing, Status, newest_first},
+    model::{ChangeSettlement, PartnerSale, Payment, RefundReason, RefundRequest, Standing, Status, shares_of_change},
     store::{change_settlements, partner_sales, payments},
 };
 
@@ -94,9 +94,7 @@ async fn give_back(
 ) -> Result<Money, PaymentError> {
     let none = Money::zero(change.refund.currency());
     if change.dropped {
-        let own =
-            |standing: &&Standing| standing.payment.revision == change.revision && standing.payment.status.has_money();
-        for standing in standings.iter().filter(own) {
+        for standing in standings.iter().filter(|standing| standing.paid_for(change.revision)) {
             refunds::refuse(connection, &standing.payment).await?;
         }
         return Ok(none);
@@ -105,19 +103,18 @@ async fn give_back(
         // The partner gives it back; its sale gets the new terms.
         return Ok(none);
     }
-    let paying: Vec<&Standing> = standings.iter().filter(|standing| standing.pays()).collect();
-    if let Some(other) = paying.iter().find(|standing| standing.payment.amount.currency() != none.currency()) {
+    let mut paying = standings.iter().filter(|standing| standing.pays());
+    if let Some(other) = paying.find(|standing| standing.payment.amount.currency() != none.currency()) {
         let currency = other.payment.amount.currency();
         return Err(FieldError::new("refund.currency_code", format!("must be {currency}")).into());
     }
-    let refundable = paying.iter().map(|standing| standing.payment.refundable()).collect::<Result<Vec<_>, _>>()?;
-    let shares = newest_first(change.refund, &refundable)?;
-    let given = Money::sum(none.currency(), shares.iter().copied())?;
+    let shares = shares_of_change(standings, change.revision, change.refund)?;
+    let given = Money::sum(none.currency(), shares.iter().map(|(_, share)| *share))?;
     if given != change.refund {
         tracing::warn!(revision = change.revision, "a change gives back more than is left of what was paid");
     }
     let reason = RefundReason::Change { revision: change.revision };
-    for (standing, share) in paying.into_iter().zip(shares).filter(|(_, share)| share.minor() > 0) {
+    for (standing, share) in shares.into_iter().filter(|(_, share)| share.minor() > 0) {
         // The settlement is unique, so its refunds need no key that a repeat would find.
         let request = RefundRequest { reason, request_id: Uuid::now_v7(), amount: Some(share), goodwill: false };
         refunds::request(connection, &standing.payment, &request, share).await?;

@@ -29,7 +29,8 @@ impl<P: Psp> Payments<P> {
     /// another revision is closed first, because that revision is not waiting any more.
     ///
     /// # Errors
-    /// - [`PaymentError::ReservationNotFound`]: no such reservation, or the caller did not create it.
+    /// - [`PaymentError::ReservationNotFound`]: no such reservation, or the caller neither created it nor works for its
+    ///   hotel.
     /// - [`PaymentError::NotPayable`]: the reservation does not wait for a payment, or check-in has ended at the hotel.
     /// - [`PaymentError::ChangeNotPending`]: the change of that revision does not wait for a payment, or ends too soon.
     /// - [`PaymentError::HoldExpired`]: the hold has expired, or the hold or check-in ends too soon to pay.
@@ -43,12 +44,11 @@ impl<P: Psp> Payments<P> {
         return_url: String,
     ) -> Result<Payment, PaymentError> {
         let booking = self.reservations.get(reservation_id).await?;
-        let booking = booking.filter(|b| b.owner == caller.subject).ok_or(PaymentError::ReservationNotFound)?;
-        let sale = match revision {
-            BOOKING => self.booking_to_pay(&booking, reservation_id.hotel_id()).await?,
-            _ => change_to_pay(&booking, revision, self.page_margin)?,
-        };
+        let may = |booking: &Booking| booking.owner == caller.subject || caller.works_for(reservation_id.hotel_id());
+        let booking = booking.filter(may).ok_or(PaymentError::ReservationNotFound)?;
+        let sale = self.to_pay(&booking, reservation_id.hotel_id(), revision).await?;
         let new = self.new_payment(booking, reservation_id, &sale, return_url)?;
+        let new = NewPayment { expire_time: sale.page_end(self.page_margin)?, ..new };
         fault_points::TERMS_SAVED.around(payment_events::save(&self.pool, &new)).await?;
         let payment = self.open_order(&new).await?;
         match payment.status {
@@ -73,6 +73,19 @@ impl<P: Psp> Payments<P> {
         open().await?.ok_or(PaymentError::PspUnavailable)
     }
 
+    /// What is to be paid for a revision of a reservation: the booking itself, or its pending change.
+    pub(super) async fn to_pay(
+        &self,
+        booking: &Booking,
+        hotel_id: HotelId,
+        revision: i32,
+    ) -> Result<ToPay, PaymentError> {
+        match revision {
+            BOOKING => self.booking_to_pay(booking, hotel_id).await,
+            _ => change_to_pay(booking, revision),
+        }
+    }
+
     /// What is to be paid for the booking itself.
     async fn booking_to_pay(&self, booking: &Booking, hotel_id: HotelId) -> Result<ToPay, PaymentError> {
         let now = Timestamp::now();
@@ -83,18 +96,21 @@ impl<P: Psp> Payments<P> {
             Some(end) => end.min(hold_end),
             None => hold_end,
         };
-        let expire_time = page_end(booking.create_time, end, now, self.page_margin).ok_or(PaymentError::HoldExpired)?;
-        Ok(ToPay { revision: BOOKING, amount: booking.total, taxes: booking.taxes, expire_time })
+        if end <= now {
+            return Err(PaymentError::HoldExpired);
+        }
+        Ok(ToPay { revision: BOOKING, amount: booking.total, taxes: booking.taxes, start: booking.create_time, end })
     }
 
-    fn new_payment(
+    /// A payment of what is to be paid, which expires when that does.
+    pub(super) fn new_payment(
         &self,
         booking: Booking,
         reservation_id: ReservationId,
         sale: &ToPay,
         return_url: String,
     ) -> Result<NewPayment, PaymentError> {
-        let ToPay { revision, amount, taxes, expire_time } = *sale;
+        let ToPay { revision, amount, taxes, end, .. } = *sale;
         let split = Split::with_commission(amount, taxes, self.commission_basis_points)
             .ok_or_else(|| Problem::internal(&"the taxes of the reservation exceed its price"))?;
         let check_after = SignedDuration::try_from(self.check_after).map_err(|error| Problem::internal(&error))?;
@@ -108,7 +124,7 @@ impl<P: Psp> Payments<P> {
             split,
             check_out: booking.check_out,
             return_url: if return_url.is_empty() { self.links.after_payment(reservation_id) } else { return_url },
-            expire_time,
+            expire_time: end,
             next_check_time,
         })
     }
@@ -186,17 +202,36 @@ impl<P: Psp> Payments<P> {
     }
 }
 
-/// What a payment is for, and when its page closes.
-struct ToPay {
-    revision: i32,
-    amount: Money,
+/// What a payment is for.
+pub(super) struct ToPay {
+    /// 1 for the booking itself, otherwise the pending change.
+    pub(super) revision: i32,
+    /// What is due.
+    pub(super) amount: Money,
+    /// Taxes and fees contained in it.
     taxes: Money,
-    expire_time: Timestamp,
+    /// From when on it can be paid.
+    start: Timestamp,
+    /// When it can no longer be paid.
+    end: Timestamp,
+}
+
+impl ToPay {
+    /// When a checkout page that is opened now closes.
+    ///
+    /// # Errors
+    /// If it ends too soon to pay.
+    fn page_end(&self, margin: Duration) -> Result<Timestamp, PaymentError> {
+        page_end(self.start, self.end, Timestamp::now(), margin).ok_or(match self.revision {
+            BOOKING => PaymentError::HoldExpired,
+            _ => PaymentError::ChangeNotPending("the change expires before it could be paid; ask for it again"),
+        })
+    }
 }
 
 /// What is to be paid for the pending change of a reservation. Its taxes are the share that they have of the whole price,
 /// rounded down to a minor unit.
-fn change_to_pay(booking: &Booking, revision: i32, margin: Duration) -> Result<ToPay, PaymentError> {
+fn change_to_pay(booking: &Booking, revision: i32) -> Result<ToPay, PaymentError> {
     if booking.payment_mode == PaymentMode::PartnerCollects {
         return Err(PaymentError::NotPayable("the partner collects the money for this reservation"));
     }
@@ -204,14 +239,15 @@ fn change_to_pay(booking: &Booking, revision: i32, margin: Duration) -> Result<T
         change.revision == revision && change.due.minor() > 0 && booking.status == ReservationStatus::Paid
     });
     let change = pending.ok_or(PaymentError::ChangeNotPending("this change does not wait for a payment"))?;
-    let now = Timestamp::now();
-    let expire_time = page_end(now, change.expire_time, now, margin)
-        .ok_or(PaymentError::ChangeNotPending("the change expires before it could be paid; ask for it again"))?;
+    let (start, end) = (change.create_time, change.expire_time);
+    if end <= Timestamp::now() {
+        return Err(PaymentError::ChangeNotPending("the change has expired; ask for it again"));
+    }
     let (due, taxes, total) = (change.due, booking.taxes, booking.total);
     let share = i128::from(due.minor()) * i128::from(taxes.minor()) / i128::from(total.minor().max(1));
     let share = i64::try_from(share).map_err(|error| Problem::internal(&error))?;
     let taxes = Money::from_minor(share, due.currency()).map_err(|error| Problem::internal(&error))?;
-    Ok(ToPay { revision, amount: due, taxes, expire_time })
+    Ok(ToPay { revision, amount: due, taxes, start, end })
 }
 
 /// The end of the hold, if the reservation waits for a payment.

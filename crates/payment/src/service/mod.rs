@@ -10,6 +10,7 @@ mod cancellation;
 mod changes;
 pub(crate) mod checkout;
 mod create;
+mod desk;
 mod events;
 mod outbox;
 mod partner_credit;

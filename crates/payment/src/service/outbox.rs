@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use staymesh_domain::{Money, PaymentId};
+use staymesh_domain::PaymentId;
 use staymesh_mesh::{Problem, Reason};
 use staymesh_psp::{Psp, PspError, RefundOrder};
 use staymesh_store::{
@@ -20,7 +20,7 @@ use super::{
 use crate::{
     error::PaymentError,
     fault_points,
-    model::{BOOKING, Payment, Refund, Status},
+    model::{Payment, Refund, refunds_to_report},
     payouts::TRANSFER_REQUESTED,
     store::{cancellations, payments, refunds as refund_rows},
 };
@@ -152,31 +152,15 @@ impl<P: Psp> Payments<P> {
         Ok(self.refund_succeeded(refund, &psp_refund).await?)
     }
 
-    /// Reports the sum of all refunds of the payments that pay for the reservation, under the id of the one that paid the
-    /// booking itself. If another refund was requested meanwhile, its own event reports the new sum. A refused payment of
-    /// a change says nothing about the reservation.
+    /// Reports the refunds of a payment to the reservation service, see [`refunds_to_report`].
     async fn report_refunded(&self, payment: &Payment) -> Result<(), Failure> {
         let mut transaction = self.pool.begin().await?;
         let standings = refunds::standings(&mut transaction, payment.reservation_id).await?;
         transaction.commit().await?;
         let own = standings.iter().find(|standing| standing.payment.payment_id == payment.payment_id);
         let own = own.ok_or_else(no_such_payment)?;
-        // A refused payment of the booking counts alone: the reservation has no other, or did not accept it beside one.
-        let reported: Vec<&Payment> = match (own.refused, own.payment.revision) {
-            (true, BOOKING) => vec![&own.payment],
-            (true, _) => return Ok(()),
-            (false, _) => standings.iter().filter(|one| one.pays()).map(|one| &one.payment).collect(),
-        };
-        if reported.iter().any(|payment| payment.status == Status::Refunding) {
-            return Ok(());
-        }
-        let amount = Money::sum(payment.amount.currency(), reported.iter().map(|payment| payment.refunded));
-        let amount = amount.map_err(PaymentError::from)?;
-        let booking = reported.iter().rev().find(|payment| payment.revision == BOOKING);
-        let id = booking.map_or(payment.payment_id, |booking| booking.payment_id);
-        if amount.minor() == 0 {
-            return Ok(());
-        }
+        let reported = refunds_to_report(&standings, own).map_err(PaymentError::from)?;
+        let Some((id, amount)) = reported else { return Ok(()) };
         let confirm = self.reservations.confirm_refund(payment.reservation_id, id, amount);
         fault_points::REFUND_TOLD.around(confirm).await.map_err(|status| rejected(&status))
     }

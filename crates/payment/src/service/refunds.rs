@@ -2,7 +2,7 @@
 
 use sqlx::PgConnection;
 use staymesh_domain::{FieldError, Money, PaymentId, ReservationId};
-use staymesh_ledger::{self as ledger, postings};
+use staymesh_ledger as ledger;
 use staymesh_psp::Psp;
 use staymesh_store::{ResultExt, idempotency};
 use uuid::Uuid;
@@ -14,7 +14,7 @@ use super::{
 use crate::{
     error::PaymentError,
     fault_points,
-    model::{Notice, Payment, Refund, RefundReason, RefundRefusal, RefundRequest, Standing, kept_back},
+    model::{Notice, Payment, Refund, RefundReason, RefundRefusal, RefundRequest, Standing, left_by_policy},
     store::{audit, cancellations, payment_notes, payments, refunds},
 };
 
@@ -95,7 +95,7 @@ pub(super) async fn standings(connection: &mut PgConnection, id: ReservationId) 
     payments.into_iter().map(standing).collect()
 }
 
-/// Requests a refund from a payment that is locked, or finds the refund that the same request made. At most `limit`, and
+/// Requests a refund from a payment that is locked, of the provider or of the desk that took it, or finds the refund that the same request made. At most `limit`, and
 /// all of it without an amount.
 ///
 /// Idempotent by reason and request id; a repeat with other content is refused. The constraint
@@ -126,8 +126,10 @@ pub(super) async fn request(
     let shares = payment.sold().refund(payment.refund_requested, amount);
     let shares = shares.ok_or(PaymentError::RefundExceedsPayment)?;
     ledger::post(connection, &shares.refund_owed(refund_id)).await?;
-    let payload = RefundPayload { refund_id };
-    events::enqueue(connection, payment.payment_id, events::REFUND, &payload).await?;
+    if !payment.method.at_desk() {
+        let payload = RefundPayload { refund_id };
+        events::enqueue(connection, payment.payment_id, events::REFUND, &payload).await?;
+    }
     tracing::info!(payment_id = %payment.payment_id, %refund_id, reason = reason.as_str(), goodwill = wanted.goodwill, "refund requested");
     Ok(())
 }
@@ -150,17 +152,13 @@ async fn policy_left(
     payment: &Payment,
     standings: &[Standing],
 ) -> Result<Money, PaymentError> {
-    let refundable = payment.refundable()?;
-    let left = match (cancellations::refund(connection, payment.reservation_id).await?, payment.refund_due) {
-        (Some(due), _) => kept_back(due, standings)?,
-        // An earlier release settled its end.
-        (None, Some(due)) => {
-            let given = refunds::sum_without_goodwill(connection, payment.payment_id).await?;
-            due.checked_sub(Money::from_minor(given, due.currency())?)?
-        }
-        (None, None) => refundable,
-    };
-    let left = if left.minor() > refundable.minor() { refundable } else { left };
+    let end = cancellations::refund(connection, payment.reservation_id).await?;
+    let limit = left_by_policy(payment, standings, end)?;
+    let (None, Some(due)) = (end, payment.refund_due) else { return Ok(limit) };
+    // An earlier release settled its end.
+    let given = refunds::sum_without_goodwill(connection, payment.payment_id).await?;
+    let left = due.checked_sub(Money::from_minor(given, due.currency())?)?;
+    let left = if left.minor() > limit.minor() { limit } else { left };
     Ok(if left.is_negative() { Money::zero(left.currency()) } else { left })
 }
 
@@ -180,11 +178,17 @@ pub(super) async fn succeed(
     if !refunds::succeed(connection, refund.payment_id, refund.refund_id, psp_refund).await? {
         return Ok(false);
     }
+    paid_back(connection, refund).await?;
+    Ok(true)
+}
+
+/// Posts and reports a refund that has just succeeded. The payment is locked.
+pub(super) async fn paid_back(connection: &mut PgConnection, refund: &Refund) -> Result<(), PaymentError> {
     let payment = report_if_complete(connection, refund.payment_id).await?;
-    let paid = postings::refund_paid(refund.refund_id, payment.reservation_id, refund.amount);
+    let paid = payment.sold().refund_paid(refund.refund_id, refund.amount);
     ledger::post(connection, &paid).await?;
     tracing::info!(payment_id = %refund.payment_id, refund_id = %refund.refund_id, "refund succeeded");
-    Ok(true)
+    Ok(())
 }
 
 /// Reports the refunded amount to the reservation service once all requested refunds have succeeded and the reservation

@@ -93,7 +93,8 @@ mod tests {
     /// A confirmed booking at this revision, and whether change 2 is pending.
     fn confirmed(revision: i32, pending: bool) -> Booking {
         let expire_time = NOW + SignedDuration::from_mins(15);
-        let pending_change = pending.then(|| PendingChange { revision: 2, due: eur(10_000), expire_time });
+        let pending_change =
+            pending.then(|| PendingChange { revision: 2, due: eur(10_000), expire_time, create_time: NOW });
         Booking { status: ReservationStatus::Paid, revision, pending_change, ..booking() }
     }
 

@@ -6,7 +6,7 @@ use staymesh_store::audit::ObjectType;
 /// A payment with its refunds, by its id. Without the owner and the addresses of pages.
 pub(crate) const PAYMENT: ObjectType = ObjectType {
     name: "payment",
-    snapshot: "select jsonb_build_object('status', status, 'currency', currency, 'refunds_minor', (
+    snapshot: "select jsonb_build_object('status', status, 'currency', currency, 'method', method, 'refunds_minor', (
                    select coalesce(jsonb_object_agg(refund_id, amount_minor), '{}') from refund r
                    where r.payment_id = p.payment_id
                ))

@@ -3,6 +3,7 @@
 pub(crate) mod audit;
 pub mod cancellations;
 pub mod change_settlements;
+pub mod desk;
 pub mod events;
 pub mod partner_credit;
 pub mod partner_sale_changes;

@@ -10,7 +10,7 @@ use staymesh_ledger::Split;
 use staymesh_store::StoreError;
 use uuid::Uuid;
 
-use crate::model::{NewPayment, Payment, Status, StatusFilter};
+use crate::model::{NewPayment, Payment, PaymentMethod, Status, StatusFilter};
 
 #[derive(FromRow)]
 struct Row {
@@ -22,6 +22,8 @@ struct Row {
     tax_minor: i64,
     commission_minor: i64,
     currency: String,
+    method: String,
+    desk_reference: Option<String>,
     status: String,
     return_url: String,
     psp_session: Option<String>,
@@ -39,8 +41,8 @@ struct Row {
 
 macro_rules! columns {
     () => {
-        "payment_id, reservation_id, revision, owner, amount_minor, tax_minor, commission_minor, currency, status, \
-         return_url, psp_session, checkout_url, expire_time, refund_requested_minor, refunded_minor, in_review_since, declined_at, \
+        "payment_id, reservation_id, revision, owner, amount_minor, tax_minor, commission_minor, currency, method, desk_reference, \
+         status, return_url, psp_session, checkout_url, expire_time, refund_requested_minor, refunded_minor, in_review_since, declined_at, \
          reservation_ended_at, refund_due_minor, created_at, status_changed_at"
     };
 }
@@ -60,6 +62,8 @@ impl TryFrom<Row> for Payment {
             amount: money(row.amount_minor)?,
             split: Split::new(money(row.amount_minor)?, money(row.tax_minor)?, money(row.commission_minor)?)
                 .ok_or_else(|| broken("split"))?,
+            method: PaymentMethod::from_name(&row.method).ok_or_else(|| broken("method"))?,
+            desk_reference: row.desk_reference,
             status: Status::from_name(&row.status).ok_or_else(|| broken("status"))?,
             return_url: row.return_url,
             psp_session: row.psp_session,

@@ -20,6 +20,7 @@ struct Row {
     currency: String,
     goodwill: bool,
     requested_rest: Option<bool>,
+    given_reference: Option<String>,
     created_at: jiff_sqlx::Timestamp,
     succeeded_at: Option<jiff_sqlx::Timestamp>,
 }
@@ -28,7 +29,7 @@ macro_rules! select {
     ($condition:literal) => {
         concat!(
             "select refund_id, payment_id, reason, refund.revision, refund.amount_minor, currency, goodwill, requested_rest,
-                 refund.created_at, succeeded_at
+                 given_reference, refund.created_at, succeeded_at
              from refund join payment_order using (payment_id) where ",
             $condition
         )
@@ -49,6 +50,7 @@ impl TryFrom<Row> for Refund {
             amount: Money::from_minor(row.amount_minor, currency).map_err(|_| broken("amount"))?,
             goodwill: row.goodwill,
             requested_rest: row.requested_rest,
+            desk_reference: row.given_reference,
             create_time: row.created_at.to_jiff(),
             succeed_time: row.succeeded_at.map(jiff_sqlx::Timestamp::to_jiff),
         })
@@ -122,10 +124,11 @@ pub async fn standings(
 pub async fn of_payments(pool: &PgPool, payments: &[PaymentId]) -> Result<Vec<Refund>, StoreError> {
     let rows: Vec<Row> = sqlx::query_as(
         "select refund_id, payment_id, reason, listed.revision, listed.amount_minor, currency, goodwill, requested_rest,
-             listed.created_at, succeeded_at
+             given_reference, listed.created_at, succeeded_at
          from payment_order
          cross join lateral (
-             select refund_id, reason, revision, amount_minor, goodwill, requested_rest, created_at, succeeded_at
+             select refund_id, reason, revision, amount_minor, goodwill, requested_rest, given_reference, created_at,
+                 succeeded_at
              from refund
              where refund.payment_id = payment_order.payment_id order by created_at desc, refund_id desc limit $2
          ) listed

@@ -1,5 +1,8 @@
 //! A database of the release before is carried over: nothing is lost, and the check is clean.
 
+mod release_before;
+mod upgrade;
+
 use std::collections::BTreeSet;
 
 use futures::future::join_all;

@@ -7,12 +7,16 @@
 //! - Every reservation has a legal history that ends in its status.
 //! - The lines of every reservation are what its latest revision agreed, live as long as it holds rooms, and cost what it
 //!   costs. Its revisions have no gap.
+//! - Every assignment of a room of the hotel lies within the nights of a live line, has no other for the same night, and is not
+//!   of a room that is blocked.
+//! - Rooms in the house and rooms of departed guests are what their last arrival or departure made them.
 //! - No unpaid hold outlives its expiry by more than a bound.
 //!
 //! It is read-only and may run while the service takes bookings: it checks a few hotels at a time, each time in one
 //! snapshot. The server counts, so the checker's memory does not grow with the database. Nights that are archived, or
 //! being archived, are not checked; the histories of their reservations are.
 
+mod assignments;
 mod report;
 mod rooms;
 mod store;
@@ -115,6 +119,10 @@ async fn check_hotels(pool: &PgPool, range: Range, options: &Options, report: &m
         let found = rooms::list(&mut snapshot, range, options.listed).await?;
         report.list(found, options.listed);
     }
+
+    let (wrong, found) = assignments::wrong(&mut snapshot, range, options.listed).await?;
+    report.count(Kind::AssignmentDiffers, wrong);
+    report.list(found, options.listed);
     snapshot.commit().await?;
     Ok(())
 }

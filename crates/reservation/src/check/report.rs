@@ -20,18 +20,20 @@ pub enum Kind {
     OutOfOrderDiffers,
     /// The history of a reservation has an illegal transition, or does not end in its status.
     IllegalHistory,
-    /// The lines of a reservation are not what its latest revision agreed, have another status than it, or do not add up to
-    /// its price.
+    /// The lines of a reservation are not what its latest revision agreed, have another status than it or than their last
+    /// arrival or departure, or do not add up to its price.
     RoomsDiffer,
     /// The revisions of a reservation have a gap, or the latest is not the one that it has.
     IllegalRevision,
+    /// A room of the hotel is assigned to guests who do not stay there, to guests who have another, or although it is blocked.
+    AssignmentDiffers,
     /// An unpaid hold outlived its expiry by more than the bound.
     HoldOverdue,
 }
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::NightMissing,
         Self::ReservedDiffers,
         Self::Overbooked,
@@ -39,6 +41,7 @@ impl Kind {
         Self::IllegalHistory,
         Self::RoomsDiffer,
         Self::IllegalRevision,
+        Self::AssignmentDiffers,
         Self::HoldOverdue,
     ];
 
@@ -52,6 +55,7 @@ impl Kind {
             Self::IllegalHistory => "illegal_history",
             Self::RoomsDiffer => "rooms_differ",
             Self::IllegalRevision => "illegal_revision",
+            Self::AssignmentDiffers => "assignment_differs",
             Self::HoldOverdue => "hold_overdue",
         }
     }

@@ -11,16 +11,23 @@ use super::{
 };
 
 /// Every reservation of the hotels in (`$1`, `$2`], and what is wrong with its lines and with its revisions; both are null
-/// when nothing is. Lines are compared with the latest revision if there is one.
+/// when nothing is. Lines are compared with the latest revision, or with the row of a reservation that never changed.
 macro_rules! rooms {
     ($select:literal) => {
         concat!(
-            "with line as (
+            "with last_change as (
+                 select distinct on (hotel_id, reservation_id, room_position) hotel_id, reservation_id, room_position,
+                     status as last_status
+                 from room_status_change where hotel_id > $1 and hotel_id <= $2
+                 order by hotel_id, reservation_id, room_position, change_id desc
+             ), line as (
                  select hotel_id, reservation_id, count(*) as rows, max(room_position) as last,
                      count(*) filter (where dropped_revision is null) as lines,
                      min(check_in) filter (where dropped_revision is null) as first_day,
                      max(check_out) filter (where dropped_revision is null) as last_day,
                      sum(total_minor) filter (where dropped_revision is null) as total,
+                     sum(adults + cardinality(child_ages)) filter (where dropped_revision is null) as guests,
+                     min(room_type_id) filter (where room_position = 1) as first_type,
                      bool_and(total_minor = (price ->> 'total_minor')::bigint) as priced,
                      min(price ->> 'currency') as least_currency, max(price ->> 'currency') as most_currency,
                      min(case when holds_room(status) then 'live' else status end)
@@ -28,14 +35,26 @@ macro_rules! rooms {
                      max(case when holds_room(status) then 'live' else status end)
                          filter (where dropped_revision is null) as most_status,
                      bool_or(dropped_revision is not null and status <> 'cancelled') as dropped_lives,
+                     bool_or(holds_room(status) and status <> coalesce(last_status, 'live')) as misplaced,
                      jsonb_agg(jsonb_build_object('room_type_id', room_type_id, 'rate_plan', rate_plan,
                          'check_in', check_in, 'check_out', check_out, 'adults', adults, 'child_ages', child_ages,
                          'price', price) order by room_position) filter (where dropped_revision is null) as terms
-                 from reservation_room where hotel_id > $1 and hotel_id <= $2 group by 1, 2
+                 from reservation_room left join last_change using (hotel_id, reservation_id, room_position)
+                 where hotel_id > $1 and hotel_id <= $2 group by 1, 2
+             ), agreement as (
+                 select hotel_id, reservation_id, revision, document, currency, total_minor, retained_minor
+                 from reservation_revision where hotel_id > $1 and hotel_id <= $2
+                 union all
+                 -- The first revision of one that never changed is its lines.
+                 select hotel_id, reservation_id, 1, null, currency, total_minor, null
+                 from reservation r
+                 where hotel_id > $1 and hotel_id <= $2 and revision = 1 and not exists (
+                     select from reservation_revision v where v.hotel_id = r.hotel_id and v.reservation_id = r.reservation_id
+                 )
              ), revisions as (
                  select hotel_id, reservation_id, count(*) as steps, max(revision) as latest,
                      max(total_minor) filter (where revision = 1) as first_total
-                 from reservation_revision where hotel_id > $1 and hotel_id <= $2 group by 1, 2
+                 from agreement group by 1, 2
              ), changes as (
                  select hotel_id, reservation_id, max(revision) filter (where status = 'pending') as pending,
                      count(*) filter (where status <> 'pending') as ended,
@@ -46,12 +65,15 @@ macro_rules! rooms {
                      (d.document -> 'rooms')::jsonb as rooms, d.currency, d.total_minor, coalesce(d.retained_minor, 0) as retained, c.pending,
                      coalesce(c.ended, 0) as ended, coalesce(c.penalties, 0) as penalties
                  from revisions v
-                 join reservation_revision d on d.hotel_id = v.hotel_id and d.reservation_id = v.reservation_id
+                 join agreement d on d.hotel_id = v.hotel_id and d.reservation_id = v.reservation_id
                      and d.revision = v.latest
                  left join changes c on c.hotel_id = v.hotel_id and c.reservation_id = v.reservation_id
              ), found as (
                  select hotel_id, reservation_id, r.status, r.revision, r.check_in, r.check_out, r.total_minor, r.currency,
                      r.pending_revision, coalesce(r.retained_minor, 0) as retained_minor, line.rows, line.dropped_lives,
+                     coalesce(jsonb_array_length(agreed.rooms), r.rooms) as agreed_lines,
+                     (line.guests, line.first_type) <> (r.guests, r.room_type_id) as other_rooms,
+                     line.misplaced,
                      agreed.first_total, agreed.retained, agreed.pending, agreed.ended, agreed.penalties,
                      status_of_rooms(r.status, r.cancellation_reason) as room_status,
                      line.lines, line.last, line.first_day, line.last_day, line.total, line.priced, line.least_currency,
@@ -84,8 +106,8 @@ macro_rules! rooms {
                      when lines is null then 'no rooms'
                      when last <> rows then 'its rooms have a gap'
                      when dropped_lives then 'a dropped room is not cancelled'
-                     when lines <> jsonb_array_length(rooms)
-                         then lines || ' rooms, but ' || jsonb_array_length(rooms) || ' were agreed'
+                     when misplaced then 'a room is not what its last arrival or departure made it'
+                     when lines <> agreed_lines then lines || ' rooms, but ' || agreed_lines || ' were agreed'
                      when (first_day, last_day) <> (check_in, check_out)
                          then 'rooms from ' || first_day || ' to ' || last_day || ', but the booking is from ' || check_in
                              || ' to ' || check_out
@@ -96,7 +118,7 @@ macro_rules! rooms {
                          then 'rooms cost ' || total || ' ' || least_currency || ', but the booking '
                              || price - retained || ' ' || currency
                      when not priced then 'the price of a room is not its total'
-                     when terms <> rooms then 'rooms differ from what was agreed'
+                     when terms <> rooms or rooms is null and other_rooms then 'rooms differ from what was agreed'
                  end as wrong_rooms
                  from priced_once
              )

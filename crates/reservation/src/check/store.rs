@@ -284,18 +284,22 @@ pub(super) async fn list_histories(
     Ok(rows.into_iter().map(|row| of_booking(Kind::IllegalHistory, row)).collect())
 }
 
-/// Number of holds that expired more than `bound` milliseconds ago, and the longest expired ones.
+/// Number of holds and pending changes that expired more than `bound` milliseconds ago, and the longest expired ones.
 pub(super) async fn overdue_holds(
     pool: &PgPool,
     bound: i64,
     limit: usize,
 ) -> Result<(u64, Vec<Violation>), StoreError> {
     let rows: Vec<(i32, Uuid, String, i64)> = sqlx::query_as(
-        "select hotel_id, reservation_id, 'should have ended at ' || to_json(hold_expire_time)::text,
-             count(*) over ()
-         from reservation
-         where status = 'pending_payment' and hold_expire_time < now() - $1 * interval '1 millisecond'
-         order by hold_expire_time limit $2",
+        "with overdue as (
+             select hotel_id, reservation_id, '' as what, hold_expire_time as ended from reservation
+             where status = 'pending_payment' and hold_expire_time < now() - $1 * interval '1 millisecond'
+             union all
+             select hotel_id, reservation_id, 'the change ' || revision || ' ', expire_time from reservation_change
+             where status = 'pending' and expire_time < now() - $1 * interval '1 millisecond'
+         )
+         select hotel_id, reservation_id, what || 'should have ended at ' || to_json(ended)::text, count(*) over ()
+         from overdue order by ended limit $2",
     )
     .bind(bound)
     .bind(listed(limit)?)

@@ -54,6 +54,10 @@ async fn world() -> World {
     world
 }
 
+/// Keeps the first revision of a reservation in this status, as its first change does and releases before did.
+const KEEP: &str = "insert into reservation_revision
+    select f.* from reservation r, first_revision(r.hotel_id, r.reservation_id) f where r.status =";
+
 async fn check(world: &World) -> Report {
     run(world.pool(), &Options::default(), |_| {}).await.expect("checked")
 }
@@ -223,42 +227,89 @@ async fn check_of_legal_reservations_is_clean() {
     "rooms differ from what was agreed"
 )]
 #[case(
-    "delete from reservation_revision where reservation_id = (OF 'rejected')",
-    Kind::IllegalRevision,
+    "update reservation set room_type_id = 4 where status = 'rejected'",
+    Kind::RoomsDiffer,
     1,
-    "no revision"
+    "rooms differ from what was agreed"
 )]
 #[case(
-    "update reservation_revision set revision = 2 where reservation_id = (OF 'rejected');
+    "KEEP 'rejected'; update reservation_room set price = price::jsonb || '{\"late_penalty_percent\": 99}'
+        where reservation_id = (OF 'rejected')",
+    Kind::RoomsDiffer,
+    1,
+    "rooms differ from what was agreed"
+)]
+#[case("update reservation set revision = null where status = 'rejected'", Kind::IllegalRevision, 1, "no revision")]
+#[case(
+    "KEEP 'rejected'; update reservation_revision set revision = 2 where reservation_id = (OF 'rejected');
         update reservation set revision = 2 where status = 'rejected'",
     Kind::IllegalRevision,
     1,
     "its revisions have a gap"
 )]
 #[case(
-    "update reservation set revision = null where status = 'rejected'",
+    "KEEP 'rejected'; update reservation set revision = null where status = 'rejected'",
     Kind::IllegalRevision,
     1,
     "has revision none after 1 revisions"
 )]
 #[case(
-    "update reservation_revision set total_minor = 1 where reservation_id = (OF 'rejected')",
+    "KEEP 'rejected'; update reservation_revision set total_minor = 1 where reservation_id = (OF 'rejected')",
     Kind::IllegalRevision,
     1,
     "was agreed for 1 EUR, but costs 10000 EUR"
 )]
 #[case(
-    "insert into reservation_revision select hotel_id, gen_random_uuid(), 1, document, content_hash, currency, total_minor,
+    "KEEP 'rejected'; insert into reservation_revision select hotel_id, gen_random_uuid(), 1, document, content_hash, currency, total_minor,
         actor, reason, create_time from reservation_revision where reservation_id = (OF 'rejected')",
     Kind::IllegalRevision,
     1,
     "a revision without a booking"
 )]
 #[case(
+    "insert into room_assignment (hotel_id, reservation_id, room_position, from_date, until_date, room_id, room_number,
+        room_type_id) select hotel_id, reservation_id, 1, FIRST, FIRST + 1, 1, '1', 3
+        from reservation where status = 'rejected'",
+    Kind::AssignmentDiffers,
+    1,
+    "a room for guests who are not expected"
+)]
+#[case(
+    "insert into room_assignment (hotel_id, reservation_id, room_position, from_date, until_date, room_id, room_number,
+        room_type_id) select hotel_id, reservation_id, 1, FIRST + n, FIRST + n + 2, n + 1, '1', 3
+        from (OF 'paid' limit 1) r join reservation using (reservation_id), generate_series(0, 1) n",
+    Kind::AssignmentDiffers,
+    2,
+    "two rooms in one night"
+)]
+#[case(
+    "insert into room_assignment (hotel_id, reservation_id, room_position, from_date, until_date, room_id, room_number,
+        room_type_id) select hotel_id, reservation_id, 1, FIRST, FIRST + 2, 1, '1', 3
+        from (OF 'paid' limit 1) r join reservation using (reservation_id);
+        insert into out_of_order (hotel_id, out_of_order_id, room_id, room_type_id, from_date, until_date, kind, reason)
+        values (7, gen_random_uuid(), 1, 3, FIRST + 1, FIRST + 2, 'out_of_service', 'leak')",
+    Kind::AssignmentDiffers,
+    1,
+    "a room that is blocked"
+)]
+#[case(
     "update reservation set hold_expire_time = now() - interval '61 s' where status = 'pending_payment'",
     Kind::HoldOverdue,
     1,
     "should have ended at"
+)]
+#[case(
+    "update reservation_room set status = 'in_house' where reservation_id = (OF 'paid' limit 1)",
+    Kind::RoomsDiffer,
+    1,
+    "a room is not what its last arrival or departure made it"
+)]
+#[case(
+    "insert into room_status_change (hotel_id, reservation_id, room_position, status, business_date, actor)
+        select 7, reservation_id, 1, 'completed', FIRST, 'me' from (OF 'paid' limit 1) r",
+    Kind::RoomsDiffer,
+    1,
+    "a room is not what its last arrival or departure made it"
 )]
 #[tokio::test]
 async fn check_reports_exactly_the_planted_violations(
@@ -270,7 +321,7 @@ async fn check_reports_exactly_the_planted_violations(
     let world = world().await;
     let first_night = format!("date '{}'", first());
     let booking = "select reservation_id from reservation where status =";
-    world.tamper(&sql.replace("FIRST", &first_night).replace("OF", booking)).await;
+    world.tamper(&sql.replace("KEEP", KEEP).replace("FIRST", &first_night).replace("OF", booking)).await;
     let report = check(&world).await;
     assert_eq!(report.counts, [(kind, count)].into());
     assert_eq!(report.listed.len() as u64, count);

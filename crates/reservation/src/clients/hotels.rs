@@ -1,8 +1,8 @@
 //! Client of the hotel service: which room types a hotel has, their occupancy, its rules for children and its calendar.
 
 use staymesh_api::hotel::v1::{
-    self as proto, GetHotelRequest, GetRoomRequest, GetRoomTypeRequest, Hotel, ListRoomTypesRequest, RoomType,
-    hotel_service_client::HotelServiceClient,
+    self as proto, GetHotelRequest, GetRoomRequest, GetRoomTypeRequest, Hotel, ListRoomTypesRequest, ListRoomsRequest,
+    Room, RoomType, hotel_service_client::HotelServiceClient,
 };
 use staymesh_domain::{AgeBand, AgeBands, ChildRules, HotelId, HotelTime, Occupancy, RoomId, RoomTypeId};
 use staymesh_mesh::{
@@ -12,6 +12,10 @@ use staymesh_mesh::{
 
 /// Most room types of a hotel that are read; a hotel cannot have more.
 const MAX_ROOM_TYPES: i32 = 500;
+/// Rooms of a hotel that are read at a time.
+const ROOMS_PAGE: i32 = 500;
+/// Most pages of rooms: 10,000 rooms, the most that a night can have on sale.
+const MAX_ROOM_PAGES: i32 = 20;
 
 /// The part of a room type that booking needs.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,6 +55,30 @@ fn occupancy(room_type: &RoomType) -> Occupancy {
     }
 }
 
+/// The part of a room that the front desk needs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RoomInfo {
+    /// The room.
+    pub room_id: RoomId,
+    /// Its type.
+    pub room_type_id: RoomTypeId,
+    /// Its number, unique within its hotel.
+    pub room_number: String,
+}
+
+impl TryFrom<Room> for RoomInfo {
+    type Error = Problem;
+
+    fn try_from(room: Room) -> Result<Self, Problem> {
+        let internal = |error| Problem::internal(&error);
+        Ok(Self {
+            room_id: RoomId::try_from(room.room_id).map_err(internal)?,
+            room_type_id: RoomTypeId::try_from(room.room_type_id).map_err(internal)?,
+            room_number: room.room_number,
+        })
+    }
+}
+
 /// The part of a hotel that booking needs.
 #[derive(Clone, Debug, PartialEq)]
 pub struct HotelInfo {
@@ -58,6 +86,8 @@ pub struct HotelInfo {
     pub time: HotelTime,
     /// Its rules for children.
     pub child_rules: ChildRules,
+    /// Whether guests are checked in only after they have a room with a door.
+    pub room_required_at_check_in: bool,
 }
 
 /// The rules of a hotel for children.
@@ -95,6 +125,18 @@ pub trait HotelClient: Send + Sync {
     /// # Errors
     /// `HOTEL_NOT_FOUND`, `ROOM_NOT_FOUND`, or that the hotel service is unavailable.
     async fn room_type_of(&self, hotel_id: HotelId, room_id: RoomId) -> Result<RoomTypeId, Problem>;
+
+    /// A room of a hotel.
+    ///
+    /// # Errors
+    /// `HOTEL_NOT_FOUND`, `ROOM_NOT_FOUND`, or that the hotel service is unavailable.
+    async fn room(&self, hotel_id: HotelId, room_id: RoomId) -> Result<RoomInfo, Problem>;
+
+    /// All rooms of a hotel.
+    ///
+    /// # Errors
+    /// `HOTEL_NOT_FOUND`, that the hotel service is unavailable, or that the hotel has more rooms than are read.
+    async fn rooms(&self, hotel_id: HotelId) -> Result<Vec<RoomInfo>, Problem>;
 
     /// A hotel.
     ///
@@ -168,9 +210,43 @@ impl HotelClient for GrpcHotelClient {
         RoomTypeId::try_from(response.into_inner().room_type_id).map_err(|error| Problem::internal(&error))
     }
 
+    async fn room(&self, hotel_id: HotelId, room_id: RoomId) -> Result<RoomInfo, Problem> {
+        let request = GetRoomRequest { hotel_id: hotel_id.get(), room_id: room_id.get() };
+        let response = retry(&self.budget, || {
+            let (mut client, request) = (self.client.clone(), request);
+            async move { client.get_room(request).await }
+        })
+        .await
+        .map_err(|status| Problem::from_dependency("hotel", &status))?;
+        response.into_inner().try_into()
+    }
+
+    async fn rooms(&self, hotel_id: HotelId) -> Result<Vec<RoomInfo>, Problem> {
+        let mut request = ListRoomsRequest { hotel_id: hotel_id.get(), page_size: ROOMS_PAGE, ..Default::default() };
+        let mut rooms = Vec::new();
+        for _ in 0..MAX_ROOM_PAGES {
+            let response = retry(&self.budget, || {
+                let (mut client, request) = (self.client.clone(), request.clone());
+                async move { client.list_rooms(request).await }
+            })
+            .await
+            .map_err(|status| Problem::from_dependency("hotel", &status))?
+            .into_inner();
+            for room in response.rooms {
+                rooms.push(RoomInfo::try_from(room)?);
+            }
+            if response.next_page_token.is_empty() {
+                return Ok(rooms);
+            }
+            request.page_token = response.next_page_token;
+        }
+        Err(Problem::internal(&"a hotel has more rooms than can be read"))
+    }
+
     async fn hotel(&self, hotel_id: HotelId) -> Result<HotelInfo, Problem> {
         let hotel = self.get_hotel(hotel_id).await?;
-        Ok(HotelInfo { time: hotel_time(&hotel)?, child_rules: child_rules(hotel)? })
+        let room_required_at_check_in = hotel.room_required_at_check_in;
+        Ok(HotelInfo { time: hotel_time(&hotel)?, room_required_at_check_in, child_rules: child_rules(hotel)? })
     }
 
     async fn hotel_time(&self, hotel_id: HotelId) -> Result<HotelTime, Problem> {

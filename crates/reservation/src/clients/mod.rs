@@ -19,7 +19,7 @@ pub(crate) use recipients::MockRecipientClient;
 pub(crate) use stay_names::MockStayNameClient;
 
 pub(crate) use hotels::GrpcHotelClient;
-pub use hotels::{HotelClient, HotelInfo, RoomTypeInfo};
+pub use hotels::{HotelClient, HotelInfo, RoomInfo, RoomTypeInfo};
 pub(crate) use payments::GrpcPaymentClient;
 pub use payments::PaymentClient;
 pub(crate) use rates::GrpcRateClient;

@@ -36,7 +36,7 @@ const MAX_SKIPPED: usize = 1_000;
 
 /// Releases expired holds until `stop`. Outages of the database are waited out.
 pub async fn run(store: Store, wake: Wake, stop: CancellationToken) {
-    let mut sweeper = Sweeper { store, wake, stuck: StuckHolds::new() };
+    let mut sweeper = Sweeper::new(store, wake);
     while !stop.is_cancelled() {
         if let Err(error) = sweeper.sweep(&stop).await {
             tracing::warn!(error.cause = %error, "expired holds cannot be released");
@@ -49,11 +49,32 @@ struct Sweeper {
     store: Store,
     wake: Wake,
     stuck: StuckHolds,
+    /// Changes that wait for a payment, and those of them that have expired.
+    pending: Gauge<i64>,
+    overdue: Gauge<i64>,
 }
 
 impl Sweeper {
-    /// Goes through all expired holds, a batch at a time.
+    fn new(store: Store, wake: Wake) -> Self {
+        let gauge = |name, text| global::meter("staymesh").i64_gauge(name).with_description(text).build();
+        Self {
+            store,
+            wake,
+            stuck: StuckHolds::new(),
+            pending: gauge("staymesh.changes.pending", "Changes that hold rooms until they are paid."),
+            overdue: gauge("staymesh.changes.overdue", "Changes that have expired and still hold rooms."),
+        }
+    }
+
+    /// Goes through all that has expired. Holds that cannot be released do not keep changes from being given up.
     async fn sweep(&mut self, stop: &CancellationToken) -> Result<(), ReservationError> {
+        let holds = self.release_holds(stop).await;
+        let changes = self.drop_changes().await;
+        holds.and(changes)
+    }
+
+    /// Goes through all expired holds, a batch at a time.
+    async fn release_holds(&mut self, stop: &CancellationToken) -> Result<(), ReservationError> {
         self.stuck.clear_if_old();
         let (mut cursor, mut count) = (Some(HoldCursor::START), 0_u64);
         while let Some(from) = cursor.filter(|_| !stop.is_cancelled()) {
@@ -69,12 +90,19 @@ impl Sweeper {
             }
             cursor = next;
         }
+        self.stuck.gauge.record(count, &[]);
+        Ok(())
+    }
+
+    async fn drop_changes(&self) -> Result<(), ReservationError> {
         let dropped = bounded(BATCH_DEADLINE, drop_expired(&self.store, Timestamp::now(), BATCH)).await?;
         if dropped > 0 {
             tracing::info!(changes = dropped, "changes have expired unpaid");
             self.wake.wake();
         }
-        self.stuck.gauge.record(count, &[]);
+        let (pending, overdue) = self.store.pending_changes(Timestamp::now()).await?;
+        self.pending.record(pending, &[]);
+        self.overdue.record(overdue, &[]);
         Ok(())
     }
 }

@@ -1,12 +1,17 @@
 //! Stuck holds among others: skipped, counted and retried.
 
 use jiff::{Timestamp, ToSpan};
+use staymesh_domain::PaymentId;
 
 use super::*;
 use crate::{
     calendar,
     model::{PaymentMode, Reservation},
-    testing::World,
+    quote::tests::{euros, quote_for},
+    room_line::RoomLine,
+    rooms_change::{PlacedRoom, RoomsChange},
+    testing::{World, pay},
+    writer::{RevisionCommand, RevisionOrder, revise},
 };
 
 /// A database with expired holds; the first expired first.
@@ -29,6 +34,42 @@ async fn release(world: &World, from: HoldCursor, limit: i64, aside: &BTreeSet<U
 
 const CANCELLED: &str = "select count(*) from reservation where status = 'cancelled'";
 const RESERVED: &str = "select sum(total_reserved) from room_type_inventory";
+
+/// A paid reservation with a pending change that has expired.
+async fn expired_change(world: &World) -> Reservation {
+    let from = calendar::today(Timestamp::now()).saturating_add(30.days());
+    let booking = world.book(7, from, 1, PaymentMode::GuestPays).await.expect("booked");
+    let booking = world.apply(booking.id, &pay(PaymentId::new())).await.expect("paid");
+    let dearer = quote_for(booking.stay, booking.quote.total.minor() + 1, 30);
+    let rooms = vec![PlacedRoom { position: 1, line: RoomLine { quote: dearer, ..booking.lines[0].clone() } }];
+    let now = Timestamp::now();
+    let command = RevisionCommand::Apply {
+        change: RoomsChange::new(&booking.placed(), vec![], rooms, euros(0)).expect("a change"),
+        base: 1,
+        request_id: Uuid::new_v4(),
+        content_hash: [1; 32],
+        expire_time: now,
+        limits: Box::default(),
+    };
+    let order = RevisionOrder { id: booking.id, command, now, actor: "me".into(), trace_parent: None, origin: None };
+    revise(&world.store, &order).await.expect("held").reservation
+}
+
+#[tokio::test]
+async fn expired_changes_are_dropped_although_holds_cannot_be_released() {
+    let (world, _) = expired_holds(2).await;
+    let pending = expired_change(&world).await;
+    assert_eq!(pending.pending.map(|change| change.revision), Some(2));
+    let slow = "create function slow() returns trigger language plpgsql
+            as 'begin raise query_canceled; end';
+        create trigger slow before update on reservation
+            for each row when (new.status = 'cancelled') execute function slow()";
+    world.tamper(slow).await;
+    let mut sweeper = Sweeper::new(world.store.clone(), Wake::default());
+    sweeper.sweep(&CancellationToken::new()).await.expect_err("holds stay");
+    let after = world.store.get(pending.id).await.expect("reads").expect("is there");
+    assert_eq!((after.revision, after.pending, world.count(CANCELLED).await), (2, None, 0));
+}
 
 /// Damage that makes a hold stuck, and what the error says.
 const WRONG: [(&str, &str); 5] = [
@@ -93,7 +134,7 @@ async fn sweep_skips_stuck_holds_and_retries_them_later() {
     let price = format!("update reservation_room set price = '{{}}' where reservation_id = '{}'", holds[0].id);
     world.tamper(&price).await;
     let stop = CancellationToken::new();
-    let mut sweeper = Sweeper { store: world.store.clone(), wake: Wake::default(), stuck: StuckHolds::new() };
+    let mut sweeper = Sweeper::new(world.store.clone(), Wake::default());
     sweeper.sweep(&stop).await.expect("sweeps");
     assert_eq!((world.count(CANCELLED).await, world.count(RESERVED).await), (3, 1));
     assert_eq!(sweeper.stuck.skipped, BTreeSet::from([holds[0].id.as_uuid()]));

@@ -9,12 +9,13 @@ use staymesh_mesh::{Caller, auth::Role, proto_types};
 use tonic::Status;
 
 use super::{
-    request::{refuse, reservation_id},
+    request::{expected_refund, refuse, reservation_id},
     response,
     rooms_request::{MAX_ROOMS_OF_GUESTS, MAX_ROOMS_OF_PARTNERS},
 };
 use crate::{
     error::ReservationError,
+    model::Source,
     room_line::RoomLine,
     room_status::RoomStatus,
     rooms_change::{PlacedRoom, Reprice},
@@ -40,6 +41,7 @@ pub(super) async fn quote(
 pub(super) async fn apply(
     bookings: &BookingService,
     caller: &Caller,
+    source: Option<Source>,
     message: proto::ApplyChangeRequest,
 ) -> Result<proto::Reservation, Status> {
     let mut errors = FieldErrors::default();
@@ -47,7 +49,8 @@ pub(super) async fn apply(
     let request_id = errors.value(parse_request_id(&message.request_id));
     errors.holds(!message.change_token.is_empty(), "change_token", "is required");
     let (id, request_id) = errors.complete(id.zip(request_id)).map_err(refuse)?;
-    let booking = bookings.apply_change(caller, id, &message.change_token, request_id, Timestamp::now()).await?;
+    let (token, now) = (&message.change_token, Timestamp::now());
+    let booking = bookings.apply_change(caller, id, token, request_id, source, now).await?;
     Ok(response::reservation(booking)?)
 }
 
@@ -67,6 +70,22 @@ pub(super) async fn revisions(
     let most = response::fitting(rows.iter());
     let (revisions, next_page_token) = page.cut_to(most, rows, |revision| revision.revision);
     Ok(proto::ListReservationRevisionsResponse { revisions, next_page_token })
+}
+
+/// Cancels rooms.
+pub(super) async fn cancel_rooms(
+    bookings: &BookingService,
+    caller: &Caller,
+    message: &proto::CancelRoomsRequest,
+) -> Result<proto::Reservation, Status> {
+    let mut errors = FieldErrors::default();
+    let id = errors.value(message.reservation_id.parse());
+    let rooms = errors.value(cancelled_rooms(&message.rooms));
+    // Without rooms, all would be cancelled.
+    errors.holds(!message.rooms.is_empty(), "rooms", "names no room");
+    let refund = errors.value(expected_refund(message.expected_refund.as_ref()));
+    let ((id, rooms), refund) = errors.complete(id.zip(rooms).zip(refund)).map_err(refuse)?;
+    Ok(response::reservation(bookings.cancel_rooms(caller, id, rooms, refund, Timestamp::now()).await?)?)
 }
 
 /// Parses the positions of rooms to cancel.
@@ -172,8 +191,8 @@ fn quoted(form: ChangeForm) -> Result<proto::ChangeQuote, ReservationError> {
         change_token: token,
         token_expire_time: Some(proto_types::timestamp(quoted.expires)),
         rooms: after.iter().map(room).collect(),
-        price_before: Some(response::price_together(&booking.lines, booking.quote)),
-        price: Some(response::price_together(&lines, sum.quote)),
+        price_before: Some(response::price_together(&booking.lines, &booking.quote)),
+        price: Some(response::price_together(&lines, &sum.quote)),
         penalty: Some(proto_types::money(change.penalty)),
         due: Some(proto_types::money(due)),
         refund: Some(proto_types::money(refund)),

@@ -4,14 +4,12 @@ use std::sync::Arc;
 
 use jiff::{Timestamp, civil::Date};
 use staymesh_api::reservation::v1::{self as proto, front_desk_service_server::FrontDeskService};
-use staymesh_domain::{
-    FieldError, FieldErrors, HotelId, Page, ReservationId, format_date, parse_date, parse_request_id,
-};
+use staymesh_domain::{FieldErrors, HotelId, Page, ReservationId, format_date, parse_date, parse_request_id};
 use staymesh_mesh::{Caller, proto_types::money_from};
 use tonic::{Request, Response, Status};
 
 use super::{
-    request::{expected_refund, refuse, reservation_id},
+    request::{date, expected_refund, refuse, reservation_id},
     response,
 };
 use crate::{
@@ -48,10 +46,7 @@ impl FrontDeskHandler {
         let now = Timestamp::now();
         let mut errors = FieldErrors::default();
         let hotel_id = errors.value(HotelId::try_from(request.hotel_id));
-        let date = match request.date {
-            "" => None,
-            text => errors.value(parse_date(text).map_err(|error| FieldError::new("date", error.to_string()))),
-        };
+        let date = date(&mut errors, request.date);
         let bound = [format!("{list:?}"), request.hotel_id.to_string(), request.date.to_owned()];
         let bound = bound.each_ref().map(String::as_str);
         let page = Page::<(Date, DeskPosition)>::collect(&mut errors, request.page_size, request.page_token, &bound);
@@ -77,13 +72,13 @@ impl FrontDeskHandler {
         caller: &Caller,
         step: RoomStep,
         id: &str,
-        positions: &[i32],
+        (positions, etag): (&[i32], &str),
     ) -> Result<proto::Reservation, Status> {
         let id = reservation_id(id)?;
         let mut errors = FieldErrors::default();
         errors.holds(positions.len() <= MAX_ROOMS, "positions", format!("must be at most {MAX_ROOMS}"));
         errors.into_result().map_err(refuse)?;
-        let booking = self.0.step_rooms(caller, id, step, positions, Timestamp::now()).await?;
+        let booking = self.0.step_rooms(caller, id, step, (positions, etag), Timestamp::now()).await?;
         Ok(response::reservation(booking)?)
     }
 }
@@ -137,7 +132,8 @@ macro_rules! step_of_rooms {
     ($self:ident, $request:ident, $step:expr) => {{
         let caller = Caller::required(&$request)?;
         let message = $request.into_inner();
-        Ok(Response::new($self.step(&caller, $step, &message.reservation_id, &message.positions).await?))
+        let rooms = (message.positions.as_slice(), message.etag.as_str());
+        Ok(Response::new($self.step(&caller, $step, &message.reservation_id, rooms).await?))
     }};
 }
 
@@ -190,5 +186,61 @@ impl FrontDeskService for FrontDeskHandler {
         let (id, request) = departure(&request.into_inner()).map_err(refuse)?;
         let booking = self.0.depart_early(&caller, id, request, Timestamp::now()).await?;
         Ok(Response::new(response::reservation(booking)?))
+    }
+
+    async fn find_reservations(
+        &self,
+        request: Request<proto::FindReservationsRequest>,
+    ) -> Result<Response<proto::FindReservationsResponse>, Status> {
+        let caller = Caller::required(&request)?;
+        Ok(Response::new(self.find(&caller, request.into_inner()).await?))
+    }
+
+    async fn assign_room(
+        &self,
+        request: Request<proto::AssignRoomRequest>,
+    ) -> Result<Response<proto::RoomAssignment>, Status> {
+        let caller = Caller::required(&request)?;
+        Ok(Response::new(self.assign(&caller, request.into_inner()).await?))
+    }
+
+    async fn unassign_room(
+        &self,
+        request: Request<proto::UnassignRoomRequest>,
+    ) -> Result<Response<proto::ListRoomAssignmentsResponse>, Status> {
+        let caller = Caller::required(&request)?;
+        Ok(Response::new(self.unassign(&caller, request.into_inner()).await?))
+    }
+
+    async fn list_room_assignments(
+        &self,
+        request: Request<proto::ListRoomAssignmentsRequest>,
+    ) -> Result<Response<proto::ListRoomAssignmentsResponse>, Status> {
+        let caller = Caller::required(&request)?;
+        Ok(Response::new(self.assignments(&caller, request.into_inner()).await?))
+    }
+
+    async fn auto_assign_rooms(
+        &self,
+        request: Request<proto::AutoAssignRoomsRequest>,
+    ) -> Result<Response<proto::AutoAssignRoomsResponse>, Status> {
+        let caller = Caller::required(&request)?;
+        Ok(Response::new(self.auto_assign(&caller, request.into_inner()).await?))
+    }
+
+    async fn create_reservation_note(
+        &self,
+        request: Request<proto::CreateReservationNoteRequest>,
+    ) -> Result<Response<proto::ReservationNote>, Status> {
+        let caller = Caller::required(&request)?;
+        Ok(Response::new(self.create_note(&caller, request.into_inner()).await?))
+    }
+
+    async fn list_reservation_notes(
+        &self,
+        request: Request<proto::ListReservationNotesRequest>,
+    ) -> Result<Response<proto::ListReservationNotesResponse>, Status> {
+        let caller = Caller::required(&request)?;
+        Ok(Response::new(self.notes(&caller, request.into_inner()).await?))
     }
 }

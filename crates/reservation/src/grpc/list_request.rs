@@ -125,9 +125,10 @@ pub(super) fn changed(
     errors.complete(page).map_err(refuse)
 }
 
-/// A cursor that this database has not handed out.
+/// A cursor that this database has not handed out in its present history.
 pub(super) fn unknown_cursor() -> GrpcStatus {
-    let text = "is unknown, because the database was restored; list the reservations and take its change_cursor";
+    let text = "is of before a failover or a restore of the database, and changes may be missing after it; list the \
+                reservations again and continue with the change_cursor of the first page";
     refuse(Problem::field("changed_since", text))
 }
 

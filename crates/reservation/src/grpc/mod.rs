@@ -3,11 +3,13 @@
 //! Every handler authorizes its caller before it validates the request.
 
 mod changes;
+mod find;
 mod front_desk;
 mod internal;
 mod inventory_admin;
 mod list_request;
 mod nights_request;
+mod notes;
 mod offer_check;
 mod out_of_order;
 mod relocations;
@@ -15,6 +17,7 @@ mod request;
 mod reservation_admin;
 mod reservations;
 mod response;
+mod room_assignments;
 mod room_guests;
 mod rooms_request;
 mod stop_sell;

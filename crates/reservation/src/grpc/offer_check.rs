@@ -4,10 +4,10 @@ use staymesh_api::reservation::v1 as proto;
 use staymesh_domain::format_date;
 use staymesh_mesh::{Problem, Reason, proto_types};
 
-use super::response::{price, price_together};
+use super::response::{offer, price, price_together};
 use crate::{
     error::ReservationError,
-    service::{CheckResult, OfferCheck, OrderForm, ReadOffer},
+    service::{Alternatives, CheckResult, OfferCheck, OrderForm, ReadOffer},
 };
 
 /// What became of an offer.
@@ -26,13 +26,14 @@ pub(super) fn offer_check(check: OfferCheck) -> Result<proto::OfferCheck, Reserv
     };
     let result = match result {
         CheckResult::Available(form, changed) => available(*form, changed)?,
-        CheckResult::SoldOut(error) => sold_out(error)?,
+        CheckResult::SoldOut(error, alternatives) => sold_out(error, alternatives)?,
+        CheckResult::Restricted(error) => restricted(error)?,
         CheckResult::Invalid(reason) => invalid(reason),
     };
     Ok(proto::OfferCheck {
         reservation_id: offer.reservation_id.to_string(),
         checked_expire_time: Some(proto_types::timestamp(offer.expires()?)),
-        old_price: Some(price_together(&offer.lines, sum.quote)),
+        old_price: Some(price_together(&offer.lines, &sum.quote)),
         ..result
     })
 }
@@ -43,14 +44,14 @@ fn available(form: OrderForm, changed: Vec<usize>) -> Result<proto::OfferCheck, 
         status: if changed.is_empty() { Unchanged } else { Changed }.into(),
         offer_token: form.token,
         offer_expire_time: Some(proto_types::timestamp(form.offer.expires()?)),
-        price: Some(price_together(&form.offer.lines, form.sum.quote)),
-        room_prices: form.offer.lines.into_iter().map(|line| price(line.room_type_id, line.quote)).collect(),
+        price: Some(price_together(&form.offer.lines, &form.sum.quote)),
+        room_prices: form.offer.lines.iter().map(|line| price(line.room_type_id, &line.quote)).collect(),
         changed_rooms: changed.into_iter().map(index).collect::<Result<_, _>>()?,
         ..proto::OfferCheck::default()
     })
 }
 
-fn sold_out(error: ReservationError) -> Result<proto::OfferCheck, ReservationError> {
+fn sold_out(error: ReservationError, alternatives: Alternatives) -> Result<proto::OfferCheck, ReservationError> {
     let mut check = proto::OfferCheck::default();
     if let ReservationError::SoldOut { room, stay_date, rooms_left, hold_expire_time } = &error {
         check.room = room.map(|room| index(room.index)).transpose()?;
@@ -59,7 +60,19 @@ fn sold_out(error: ReservationError) -> Result<proto::OfferCheck, ReservationErr
         check.hold_expire_time = hold_expire_time.map(proto_types::timestamp);
     }
     let reason = Problem::from(error).reason().as_str().to_owned();
-    Ok(proto::OfferCheck { status: proto::OfferCheckStatus::SoldOut.into(), reason, ..check })
+    let Alternatives { lines, children_priced_as_adults } = alternatives;
+    let alternatives = lines.into_iter().map(|line| offer(line, children_priced_as_adults)).collect();
+    Ok(proto::OfferCheck { status: proto::OfferCheckStatus::SoldOut.into(), reason, alternatives, ..check })
+}
+
+fn restricted(error: ReservationError) -> Result<proto::OfferCheck, ReservationError> {
+    let mut check = proto::OfferCheck::default();
+    if let ReservationError::StopSell { room, stay_date } = &error {
+        check.room = room.map(|room| index(room.index)).transpose()?;
+        check.stay_date = stay_date.map(format_date).unwrap_or_default();
+    }
+    let reason = Problem::from(error).reason().as_str().to_owned();
+    Ok(proto::OfferCheck { status: proto::OfferCheckStatus::Restricted.into(), reason, ..check })
 }
 
 /// An index of a room, which are at most 50.

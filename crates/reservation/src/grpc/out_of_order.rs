@@ -8,7 +8,10 @@ use staymesh_domain::{
 use staymesh_mesh::proto_types;
 use uuid::Uuid;
 
-use super::nights_request::{listed_nights, require_sellable};
+use super::{
+    nights_request::{listed_nights, require_sellable},
+    room_assignments::room_assignment,
+};
 use crate::store::{NewOutOfOrder, OutOfOrder, OutOfOrderFilter, OutOfOrderKind};
 
 /// A page of blocks, by first night and id.
@@ -39,9 +42,10 @@ pub(super) fn new_block(
     let kind = of_block.value(kind(block.kind));
     let reason = of_block.value(Text::line(&block.reason, 1..=200).map_err(|error| error.at("reason")));
     errors.extend_under(RESOURCE, of_block);
+    let force = message.force;
     let block = || {
         let reason = reason?.into_string();
-        Some(NewOutOfOrder { id: id?, room_id: room_id?, nights: nights?, kind: kind?, reason })
+        Some(NewOutOfOrder { id: id?, room_id: room_id?, nights: nights?, kind: kind?, reason, force })
     };
     errors.complete(hotel_id.zip(block()))
 }
@@ -114,6 +118,7 @@ pub(super) fn message(block: OutOfOrder) -> proto::OutOfOrder {
         reason: block.reason,
         end_date: block.end.map(format_date).unwrap_or_default(),
         create_time: Some(proto_types::timestamp(block.create_time)),
+        removed_assignments: block.removed.into_iter().map(room_assignment).collect(),
     }
 }
 
@@ -139,7 +144,12 @@ mod tests {
             until_date: "2027-02-10".into(),
             ..Default::default()
         };
-        let wrong = proto::CreateOutOfOrderRequest { hotel_id: 0, out_of_order: Some(block), request_id: "x".into() };
+        let wrong = proto::CreateOutOfOrderRequest {
+            hotel_id: 0,
+            out_of_order: Some(block),
+            request_id: "x".into(),
+            force: false,
+        };
         let expected = [
             "hotel_id",
             "request_id",
@@ -149,7 +159,8 @@ mod tests {
             "out_of_order.reason",
         ];
         assert_eq!(fields(new_block(&wrong, now())), expected);
-        let empty = proto::CreateOutOfOrderRequest { hotel_id: 7, request_id: ID.into(), out_of_order: None };
+        let empty =
+            proto::CreateOutOfOrderRequest { hotel_id: 7, request_id: ID.into(), out_of_order: None, force: false };
         assert_eq!(fields(new_block(&empty, now())), [RESOURCE]);
     }
 

@@ -1,15 +1,17 @@
 //! Parses request messages into domain values. Every invalid field is reported, not only the first.
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::{SignedDuration, Timestamp, civil::Date};
 use staymesh_api::{reservation::v1 as proto, r#type::v1::Money};
 use staymesh_domain::{
     Email, FieldError, FieldErrors, HotelId, IdError, Page, Parties, Party, ReservationId, RoomTypeId, StayDates, Text,
+    parse_date,
 };
-use staymesh_mesh::{Problem, proto_types};
+use staymesh_mesh::{Problem, auth::Role, proto_types};
 use tonic::{Request, Status as GrpcStatus};
 
 use super::room_guests::room_guests;
 use crate::{
+    lifecycle::Waiver,
     model::{Guest, PaymentMode, Source, Status},
     service::{BookingRequest, StayRequest},
 };
@@ -95,13 +97,14 @@ pub(super) fn room_type_ids(errors: &mut FieldErrors, ids: &[i32]) -> Vec<RoomTy
 /// Every invalid field.
 pub(super) fn booking(
     message: proto::CreateReservationRequest,
+    role: Role,
     source: Option<Source>,
 ) -> Result<BookingRequest, FieldErrors> {
     let mut errors = FieldErrors::default();
     errors.holds(!message.offer_token.is_empty(), "offer_token", "is required");
     let reservation_id = errors.value(message.reservation_id.parse::<ReservationId>());
     let payment_mode = errors.value(payment_mode(message.payment_mode));
-    let guest = guest(&mut errors, message.primary_guest);
+    let guest = guest(&mut errors, message.primary_guest, role);
     let client_reference = client_reference(&mut errors, message.client_reference.as_deref());
     let room_guests = room_guests(&mut errors, &message.room_guests);
     let hold = message.hold_minutes.map(|minutes| hold(&mut errors, minutes, payment_mode));
@@ -145,12 +148,25 @@ pub(super) fn expected_refund(refund: Option<&Money>) -> Result<Option<staymesh_
     refund.map(|refund| proto_types::money_from(Some(refund), "expected_refund")).transpose()
 }
 
-/// Validates the guest that a reservation is made for.
-fn guest(errors: &mut FieldErrors, guest: Option<proto::Guest>) -> Option<Guest> {
+/// Parses what staff keep instead of the policy; `None` if that is not asked for.
+pub(super) fn waiver(errors: &mut FieldErrors, message: &proto::CancelReservationRequest) -> Option<Waiver> {
+    let waiver = message.waive.as_ref()?;
+    let keep = errors.value(proto_types::money_from(waiver.keep.as_ref(), "waive.keep"));
+    let negative = keep.is_some_and(staymesh_domain::Money::is_negative);
+    errors.holds(!negative, "waive.keep.amount", "must not be negative");
+    let reason = errors.value(Text::line(&waiver.reason, 1..=200).map_err(|error| error.at("waive.reason")));
+    Some(Waiver { keep: keep?, reason: reason?.into_string() })
+}
+
+/// Validates the guest that a reservation is made for. A guest whom staff book for need not have an e-mail address.
+fn guest(errors: &mut FieldErrors, guest: Option<proto::Guest>, role: Role) -> Option<Guest> {
     let guest = errors.value(guest.ok_or_else(|| FieldError::new("primary_guest", "is required")))?;
     let name = Text::line(&guest.full_name, 1..=200).map_err(|error| error.at("primary_guest.full_name"));
-    let email = Email::parse(&guest.email).map_err(|error| error.at("primary_guest.email"));
-    let (name, email) = (errors.value(name), errors.value(email));
+    let name = errors.value(name);
+    if guest.email.is_empty() && matches!(role, Role::Staff | Role::Admin) {
+        return Some(Guest { full_name: name?.into_string(), email: String::new() });
+    }
+    let email = errors.value(Email::parse(&guest.email).map_err(|error| error.at("primary_guest.email")));
     Some(Guest { full_name: name?.into_string(), email: email?.as_written().to_owned() })
 }
 
@@ -161,6 +177,19 @@ pub(super) fn payment_mode(mode: i32) -> Result<PaymentMode, FieldError> {
         Ok(proto::PaymentMode::PartnerCollects) => Ok(PaymentMode::PartnerCollects),
         Err(_) => Err(FieldError::new("payment_mode", "is not a known value")),
     }
+}
+
+/// Parses a date that may be left out.
+pub(super) fn date(errors: &mut FieldErrors, text: &str) -> Option<Date> {
+    date_at(errors, "date", text)
+}
+
+/// As [`date`], of this field.
+pub(super) fn date_at(errors: &mut FieldErrors, field: &str, text: &str) -> Option<Date> {
+    if text.is_empty() {
+        return None;
+    }
+    errors.value(parse_date(text).map_err(|error| FieldError::new(field, error.to_string())))
 }
 
 /// Parses the status that a list is restricted to; `None` lists all.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use staymesh_api::reservation::v1::{self as proto, reservation_service_server::ReservationService};
 use staymesh_domain::{FieldErrors, ReservationId, format_date};
-use staymesh_mesh::{Caller, proto_types};
+use staymesh_mesh::{Caller, Problem, Reason, auth::Role, proto_types};
 use tonic::{Request, Response, Status};
 
 use super::{
@@ -61,8 +61,11 @@ impl ReservationHandler {
         let shown = |(position, row)| Ok::<_, ReservationError>((position, response::reservation(row)?));
         let rows = rows.into_iter().map(shown).collect::<Result<Vec<_>, _>>()?;
         let most = response::fitting(rows.iter().map(|(_, reservation)| reservation));
-        let (rows, _) = page.cut_to(most, rows, |(position, _)| *position);
-        let change_cursor = changes.cursor(rows.last().map_or(after, |(position, _)| *position));
+        let (rows, more) = page.cut_to(most, rows, |(position, _)| *position);
+        // All up to the horizon is read, also the rows of others that are none of this list.
+        let end = if more.is_empty() { Some(horizon.position().max(after)) } else { None };
+        let last = end.or_else(|| rows.last().map(|(position, _)| *position));
+        let change_cursor = changes.cursor(last.unwrap_or(after));
         let reservations = rows.into_iter().map(|(_, reservation)| reservation).collect();
         let next_page_token = String::new();
         Ok(Response::new(proto::ListReservationsResponse { reservations, next_page_token, change_cursor }))
@@ -111,17 +114,7 @@ impl ReservationService for ReservationHandler {
         let (stay, page) = errors.complete(stay.zip(page)).map_err(refuse)?;
         let Offers { lines, unsuitable, children_priced_as_adults } = self.0.offers(&stay, now).await?;
         let (lines, next_page_token) = page_of(&page, lines);
-        let offers = lines
-            .into_iter()
-            .map(|line| proto::Offer {
-                room_type_id: line.room_type.room_type_id.get(),
-                price: Some(response::price(line.room_type.room_type_id, line.quote)),
-                display_name: line.room_type.display_name,
-                max_occupancy: line.room_type.occupancy.max_occupancy,
-                rooms_left: line.rooms_left,
-                children_priced_as_adults,
-            })
-            .collect();
+        let offers = lines.into_iter().map(|line| response::offer(line, children_priced_as_adults)).collect();
         let unsuitable = unsuitable.into_iter().map(response::unsuitable).collect();
         Ok(Response::new(proto::ListOffersResponse { offers, next_page_token, unsuitable }))
     }
@@ -132,14 +125,17 @@ impl ReservationService for ReservationHandler {
     ) -> Result<Response<proto::PrepareReservationResponse>, Status> {
         let caller = Caller::required(&request)?;
         let message = request.into_inner();
+        if matches!(caller.role, Role::Staff | Role::Admin) {
+            caller.require_hotel_field(message.hotel_id)?;
+        }
         let mut errors = FieldErrors::default();
         let now = Timestamp::now();
         let rooms = rooms_request::rooms_request(&mut errors, &message, caller.role, now);
         let rooms = errors.complete(rooms).map_err(refuse)?;
-        let form = self.0.prepare(caller.subject, rooms, now).await?;
+        let form = self.0.prepare(&caller, rooms, now).await?;
         let expires = form.offer.expires().map_err(ReservationError::from)?;
-        let price = response::price_together(&form.offer.lines, form.sum.quote);
-        let prices = form.offer.lines.into_iter().map(|line| response::price(line.room_type_id, line.quote));
+        let price = response::price_together(&form.offer.lines, &form.sum.quote);
+        let prices = form.offer.lines.iter().map(|line| response::price(line.room_type_id, &line.quote));
         Ok(Response::new(proto::PrepareReservationResponse {
             reservation_id: form.offer.reservation_id.to_string(),
             offer_token: form.token,
@@ -167,7 +163,7 @@ impl ReservationService for ReservationHandler {
         let caller = Caller::required(&request)?;
         let source = request::source(&request);
         let message = request.into_inner();
-        let booking = request::booking(message, source).map_err(refuse)?;
+        let booking = request::booking(message, caller.role, source).map_err(refuse)?;
         let booking = self.0.create(&caller, booking, Timestamp::now()).await?;
         Ok(Response::new(response::reservation(booking)?))
     }
@@ -249,8 +245,12 @@ impl ReservationService for ReservationHandler {
         request: Request<proto::GetCancelQuoteRequest>,
     ) -> Result<Response<proto::CancelQuote>, Status> {
         let caller = Caller::required(&request)?;
-        let id = reservation_id(&request.into_inner().reservation_id)?;
-        let quote = self.0.cancel_quote(&caller, id, Timestamp::now()).await?;
+        let message = request.into_inner();
+        let mut errors = FieldErrors::default();
+        let id = errors.value(message.reservation_id.parse::<ReservationId>());
+        let rooms = errors.value(changes::cancelled_rooms(&message.rooms));
+        let (id, rooms) = errors.complete(id.zip(rooms)).map_err(refuse)?;
+        let quote = self.0.cancel_quote(&caller, id, &rooms, Timestamp::now()).await?;
         Ok(Response::new(response::cancel_quote(&quote)?))
     }
 
@@ -260,17 +260,26 @@ impl ReservationService for ReservationHandler {
     ) -> Result<Response<proto::Reservation>, Status> {
         let caller = Caller::required(&request)?;
         let message = request.into_inner();
+        require_may_waive(&caller, &message)?;
         let mut errors = FieldErrors::default();
         let id = errors.value(message.reservation_id.parse::<ReservationId>());
-        let rooms = errors.value(changes::cancelled_rooms(&message.rooms));
         let expected_refund = errors.value(request::expected_refund(message.expected_refund.as_ref()));
-        let ((id, expected_refund), rooms) = errors.complete(id.zip(expected_refund).zip(rooms)).map_err(refuse)?;
-        if !rooms.is_empty() {
-            let booking = self.0.cancel_rooms(&caller, id, rooms, expected_refund, Timestamp::now()).await?;
+        let waiver = request::waiver(&mut errors, &message);
+        let (id, expected_refund) = errors.complete(id.zip(expected_refund)).map_err(refuse)?;
+        if let Some(waiver) = waiver {
+            let booking = self.0.cancel_waiving(&caller, id, waiver, expected_refund, Timestamp::now()).await?;
             return Ok(Response::new(response::reservation(booking)?));
         }
         let booking = self.0.cancel(&caller, id, expected_refund, Timestamp::now()).await?;
         Ok(Response::new(response::reservation(booking)?))
+    }
+
+    async fn cancel_rooms(
+        &self,
+        request: Request<proto::CancelRoomsRequest>,
+    ) -> Result<Response<proto::Reservation>, Status> {
+        let caller = Caller::required(&request)?;
+        Ok(Response::new(changes::cancel_rooms(&self.0, &caller, &request.into_inner()).await?))
     }
 
     async fn quote_change(
@@ -286,7 +295,8 @@ impl ReservationService for ReservationHandler {
         request: Request<proto::ApplyChangeRequest>,
     ) -> Result<Response<proto::Reservation>, Status> {
         let caller = Caller::required(&request)?;
-        Ok(Response::new(changes::apply(&self.0, &caller, request.into_inner()).await?))
+        let source = request::source(&request);
+        Ok(Response::new(changes::apply(&self.0, &caller, source, request.into_inner()).await?))
     }
 
     async fn list_reservation_revisions(
@@ -296,4 +306,12 @@ impl ReservationService for ReservationHandler {
         let caller = Caller::required(&request)?;
         Ok(Response::new(changes::revisions(&self.0, &caller, &request.into_inner()).await?))
     }
+}
+
+/// Requires that the caller may keep less than the policy, if it asks for that.
+fn require_may_waive(caller: &Caller, message: &proto::CancelReservationRequest) -> Result<(), Problem> {
+    if message.waive.is_none() || matches!(caller.role, Role::Staff | Role::Admin) {
+        return Ok(());
+    }
+    Err(Problem::new(Reason::AccessDenied, "only staff of the hotel may keep less than the cancellation policy"))
 }

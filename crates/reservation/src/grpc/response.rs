@@ -19,7 +19,7 @@ use crate::{
     quote::Quote,
     room_line::{RoomLine, STANDARD_PLAN},
     room_status::RoomStatus,
-    service::{Unsuitable, etag},
+    service::{OfferLine, Unsuitable, etag},
     store::{DeskRoom, InventoryNight},
 };
 
@@ -55,6 +55,18 @@ pub(super) fn unsuitable(unsuitable: Unsuitable) -> proto::UnsuitableRoomType {
     }
 }
 
+/// A room type that can be booked.
+pub(super) fn offer(line: OfferLine, children_priced_as_adults: bool) -> proto::Offer {
+    proto::Offer {
+        room_type_id: line.room_type.room_type_id.get(),
+        price: Some(price(line.room_type.room_type_id, &line.quote)),
+        display_name: line.room_type.display_name,
+        max_occupancy: line.room_type.occupancy.max_occupancy,
+        rooms_left: line.rooms_left,
+        children_priced_as_adults,
+    }
+}
+
 /// A reservation.
 ///
 /// # Errors
@@ -75,7 +87,7 @@ pub(super) fn reservation(booking: Reservation) -> Result<proto::Reservation, Re
         payment_mode: payment_mode(booking.payment_mode).into(),
         price: Some(rate::StayPrice {
             cancellation_terms: Some(terms),
-            ..price_together(&booking.lines, booking.quote)
+            ..prices_together(&booking.lines, &booking.quote)
         }),
         primary_guest: Some(proto::Guest { full_name: booking.guest.full_name, email: booking.guest.email }),
         hold_expire_time: booking.hold_expire_time.filter(|_| pending).map(proto_types::timestamp),
@@ -133,6 +145,7 @@ pub(super) fn pending_change(pending: &PendingChange) -> proto::PendingChange {
         revision: pending.revision,
         due: Some(proto_types::money(pending.change.balance)),
         expire_time: Some(proto_types::timestamp(pending.expire_time)),
+        create_time: Some(proto_types::timestamp(pending.create_time)),
     }
 }
 
@@ -152,7 +165,7 @@ pub(super) fn room(
         child_ages: line.party.child_ages().to_vec(),
         price: Some(rate::StayPrice {
             cancellation_terms: Some(cancellation_terms_of_booking(&line.quote.terms, booked)),
-            ..price(line.room_type_id, line.quote.clone())
+            ..stay_price(line.room_type_id.get(), &line.quote)
         }),
         status: line_status(if line.status.has_arrived() { line.status } else { of_booking }).into(),
         guest: None,
@@ -173,7 +186,13 @@ pub(super) fn line_status(status: RoomStatus) -> proto::ReservationRoomStatus {
 /// The prices of rooms together: subtotals, taxes by name and totals add up. What the rooms do not have in common is left
 /// out: the room type, the nights of one room. The cancellation terms keep what those of the rooms keep together. `quote` is
 /// their sum.
-pub(super) fn price_together(lines: &[RoomLine], quote: Quote) -> rate::StayPrice {
+pub(super) fn price_together(lines: &[RoomLine], quote: &Quote) -> rate::StayPrice {
+    let terms = cancellation_terms(&quote.terms);
+    rate::StayPrice { cancellation_terms: Some(terms), ..prices_together(lines, quote) }
+}
+
+/// [`price_together`] without the terms.
+fn prices_together(lines: &[RoomLine], quote: &Quote) -> rate::StayPrice {
     let same =
         |of: fn(&RoomLine, &RoomLine) -> bool| lines.iter().all(|line| lines.first().is_some_and(|one| of(one, line)));
     let room_type_id = lines.first().map_or(0, |line| line.room_type_id.get());
@@ -188,17 +207,18 @@ pub(super) fn price_together(lines: &[RoomLine], quote: Quote) -> rate::StayPric
 }
 
 /// The price of one room.
-pub(super) fn price(room_type_id: RoomTypeId, quote: Quote) -> rate::StayPrice {
-    stay_price(room_type_id.get(), quote)
+pub(super) fn price(room_type_id: RoomTypeId, quote: &Quote) -> rate::StayPrice {
+    let terms = cancellation_terms(&quote.terms);
+    rate::StayPrice { cancellation_terms: Some(terms), ..stay_price(room_type_id.get(), quote) }
 }
 
-/// The price of a stay in a room type.
-fn stay_price(room_type_id: i32, quote: Quote) -> rate::StayPrice {
+/// The price of a stay in a room type, without the terms.
+fn stay_price(room_type_id: i32, quote: &Quote) -> rate::StayPrice {
     rate::StayPrice {
         room_type_id,
         nights: quote
             .nights
-            .into_iter()
+            .iter()
             .map(|night| rate::NightPrice {
                 stay_date: format_date(night.date),
                 price: Some(proto_types::money(night.price)),
@@ -207,11 +227,11 @@ fn stay_price(room_type_id: i32, quote: Quote) -> rate::StayPrice {
         subtotal: Some(proto_types::money(quote.subtotal)),
         taxes: quote
             .taxes
-            .into_iter()
-            .map(|tax| rate::TaxAmount { display_name: tax.name, amount: Some(proto_types::money(tax.amount)) })
+            .iter()
+            .map(|tax| rate::TaxAmount { display_name: tax.name.clone(), amount: Some(proto_types::money(tax.amount)) })
             .collect(),
         total: Some(proto_types::money(quote.total)),
-        cancellation_terms: Some(cancellation_terms(&quote.terms)),
+        cancellation_terms: None,
     }
 }
 
@@ -244,6 +264,8 @@ pub(super) fn desk_room(room: DeskRoom) -> proto::DeskRoom {
         reservation_status: status(room.reservation_status).into(),
         payment_mode: payment_mode(room.payment_mode).into(),
         balance_due: Some(proto_types::money(room.balance_due)),
+        room_number: room.room_number.unwrap_or_default(),
+        guest: room.guest.map(room_guests::shown),
     }
 }
 

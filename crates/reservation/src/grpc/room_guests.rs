@@ -1,9 +1,9 @@
 //! Guests of rooms: proto to domain, and back.
 
 use staymesh_api::reservation::v1 as proto;
-use staymesh_domain::{FieldError, FieldErrors, Text, TextError, parse_local_time};
+use staymesh_domain::{FieldError, FieldErrors, Text, TextError, has_card_number, parse_local_time};
 
-use crate::room_guest::{Beds, RoomGuest, has_card_number};
+use crate::room_guest::{Beds, RoomGuest};
 
 /// Most rooms of a reservation.
 const MAX_ROOMS: usize = 50;
@@ -31,6 +31,7 @@ fn room_guest(errors: &mut FieldErrors, at: &str, guest: &proto::RoomGuest) -> O
     let family_name = text("family_name", Text::line(&guest.family_name, 0..=100));
     let special_request = text("special_request", Text::prose(&guest.special_request, 0..=500));
     let loyalty_id = text("loyalty_id", Text::line(&guest.loyalty_id, 0..=50));
+    errors.holds(is_phone(&guest.phone), format!("{at}.phone"), "must be a telephone number of at most 15 digits");
     let time = &guest.arrival_time;
     if !time.is_empty() {
         let parsed = parse_local_time(time);
@@ -65,7 +66,16 @@ fn room_guest(errors: &mut FieldErrors, at: &str, guest: &proto::RoomGuest) -> O
         smoking,
         special_request: special_request?,
         loyalty_id: loyalty_id?,
+        phone: guest.phone.clone(),
     })
+}
+
+/// Whether a text is empty or a telephone number. Without `+` it is shorter than the number of a card.
+fn is_phone(text: &str) -> bool {
+    let digits = text.bytes().filter(u8::is_ascii_digit).count();
+    let (most, number) = text.strip_prefix('+').map_or((12, text), |number| (15, number));
+    let grouped = number.bytes().all(|byte| byte.is_ascii_digit() || b" -./()".contains(&byte));
+    text.is_empty() || (grouped && (3..=most).contains(&digits) && text.len() <= 30)
 }
 
 /// A guest of a room as it is returned.
@@ -89,6 +99,7 @@ pub(super) fn shown(guest: RoomGuest) -> proto::RoomGuest {
         smoking_preference: smoking.into(),
         special_request: guest.special_request,
         loyalty_id: guest.loyalty_id,
+        phone: guest.phone,
     }
 }
 
@@ -104,8 +115,20 @@ mod tests {
     }
 
     #[test]
+    fn phone_is_short_and_never_the_number_of_a_card() {
+        for good in ["", "+351 912 345 678", "(030) 123-456/7", "112", "+1234567890123456"[..16].as_ref()] {
+            assert!(is_phone(good), "{good}");
+        }
+        for bad in ["4242 4242 4242 4242", "378282246310005", "12", "+12", "tel 112233", "+1234567890123456", "１１２"]
+        {
+            assert!(!is_phone(bad), "{bad}");
+        }
+    }
+
+    #[test]
     fn guest_is_read_and_shown_as_it_was_written() {
         let guest = proto::RoomGuest {
+            phone: "+351 912 345 678".into(),
             given_name: "A".into(),
             family_name: "Guest".into(),
             arrival_time: "01:30".into(),
@@ -123,6 +146,7 @@ mod tests {
     fn every_wrong_field_is_named_and_card_numbers_are_refused_in_every_text() {
         let card = "4242 4242 4242 4242";
         let wrong = proto::RoomGuest {
+            phone: "4242 4242 4242 4242".into(),
             given_name: card.into(),
             family_name: "x".repeat(101),
             arrival_time: "25:00".into(),
@@ -137,6 +161,7 @@ mod tests {
             "family_name",
             "special_request",
             "loyalty_id",
+            "phone",
             "arrival_time",
             "bed_preference",
             "smoking_preference",

@@ -10,7 +10,7 @@ use crate::service::{RoomRequest, RoomsRequest};
 
 /// Most rooms of one booking by a guest; more is a group.
 pub(super) const MAX_ROOMS_OF_GUESTS: usize = 9;
-/// Most rooms of one booking by a partner.
+/// Most rooms of one booking by a partner or staff.
 pub(super) const MAX_ROOMS_OF_PARTNERS: usize = Parties::MAX;
 
 /// Parses the rooms of an order form. Each has the dates of the request unless it has its own.
@@ -22,7 +22,7 @@ pub(super) fn rooms_request(
 ) -> Option<RoomsRequest> {
     let hotel_id = errors.value(HotelId::try_from(message.hotel_id));
     let stay = stay(errors, (&message.check_in, &message.check_out), now);
-    let most = if role == Role::Partner { MAX_ROOMS_OF_PARTNERS } else { MAX_ROOMS_OF_GUESTS };
+    let most = if role == Role::Guest { MAX_ROOMS_OF_GUESTS } else { MAX_ROOMS_OF_PARTNERS };
     let count = message.rooms.len();
     errors.holds((1..=most).contains(&count), "rooms", format!("must be 1 to {most} entries, not {count}"));
     let rooms = message.rooms.iter().enumerate().take(most);

@@ -3,12 +3,14 @@
 use jiff::Timestamp;
 use staymesh_domain::PaymentId;
 
-use super::Change;
+use super::{Change, Rooms};
 use crate::model::{PaymentMode, Reservation, Status};
 
 impl Change {
     /// The reservation after this change, written at `now`.
     pub fn after(&self, before: &Reservation, now: Timestamp) -> Reservation {
+        // The change that waits for its payment is given up when the rooms are released, which uses up its number.
+        let given_up = before.pending.as_ref().filter(|_| self.rooms == Rooms::Release).map(|pending| pending.revision);
         Reservation {
             status: self.status,
             cancellation_reason: self.cancellation_reason,
@@ -18,6 +20,8 @@ impl Change {
             hold_expire_time: (self.hold_expire_time.or(before.hold_expire_time))
                 .filter(|_| self.status == Status::PendingPayment),
             hold_extended: before.hold_extended || self.hold_expire_time.is_some(),
+            pending: before.pending.clone().filter(|_| given_up.is_none()),
+            revision: given_up.unwrap_or(before.revision),
             update_time: now,
             ..before.clone()
         }

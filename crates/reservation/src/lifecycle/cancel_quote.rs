@@ -29,24 +29,28 @@ pub struct CancelQuote {
 }
 
 impl CancelQuote {
-    /// The quote at `now` of `lines`, which are rooms of `booking`.
+    /// The quote at `now` of `lines`, which are rooms of `booking`. Nothing is kept and refunded of none.
     ///
     /// # Errors
-    /// [`ReservationError::StayHasBegun`], [`ReservationError::CheckedIn`], [`ReservationError::IllegalTransition`] if it cannot be cancelled, and when an
-    /// amount is out of range.
+    /// [`ReservationError::StayHasBegun`], [`ReservationError::CheckedIn`], [`ReservationError::IllegalTransition`] if they
+    /// cannot be cancelled, and when an amount is out of range.
     pub fn of(booking: &Reservation, lines: &[RoomLine], now: Timestamp) -> Result<Self, ReservationError> {
         match booking.status {
-            Status::PendingPayment => Ok(Self::unpaid(booking, now)),
+            Status::PendingPayment => Ok(Self::of_nothing(booking, now)),
             Status::Paid if now >= booking.quote.terms.cancel_before => Err(ReservationError::StayHasBegun),
             Status::Paid => {
-                require_no_arrival(booking)?;
+                require_no_arrival(lines)?;
+                if lines.is_empty() {
+                    return Ok(Self::of_nothing(booking, now));
+                }
                 Self::paid(booking, lines, now)
             }
             from => Err(ReservationError::IllegalTransition { from, to: Status::Cancelled }),
         }
     }
 
-    fn unpaid(booking: &Reservation, now: Timestamp) -> Self {
+    /// Of what is not paid, and of no room.
+    fn of_nothing(booking: &Reservation, now: Timestamp) -> Self {
         let nothing = Money::zero(booking.quote.currency());
         let ends = booking.hold_expire_time.into_iter().chain([now + LONGEST]);
         let valid_until = ends.min().map_or(now, |end| end.max(now));

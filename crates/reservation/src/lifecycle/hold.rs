@@ -37,7 +37,9 @@ pub(super) fn collect(booking: &Reservation, now: Timestamp) -> Result<Decision,
 pub(super) fn release(booking: &Reservation, now: Timestamp) -> Result<Decision, ReservationError> {
     use CancellationReason::{HoldExpired, Requested};
     match (booking.status, booking.cancellation_reason) {
-        (Status::PendingPayment, _) | (Status::Cancelled, Some(Requested | HoldExpired)) => cancel(booking, None, now),
+        (Status::PendingPayment, _) | (Status::Cancelled, Some(Requested | HoldExpired)) => {
+            cancel(booking, None, None, now)
+        }
         // It holds nothing.
         (Status::Rejected, _) => Ok(Decision::Nothing),
         _ => Err(illegal(booking, Status::Cancelled)),

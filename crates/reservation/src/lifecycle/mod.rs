@@ -16,9 +16,10 @@ mod changeable;
 mod hold;
 mod no_show;
 mod transitions;
+mod waiver;
 
 use jiff::{SignedDuration, Timestamp};
-use staymesh_domain::{Money, PaymentId};
+use staymesh_domain::{FieldError, Money, PaymentId};
 
 use crate::{
     error::ReservationError,
@@ -32,6 +33,7 @@ pub(crate) use changeable::{
 };
 pub(crate) use hold::require_payable;
 pub use transitions::{Condition, TRANSITIONS, Transition};
+pub use waiver::Waiver;
 
 /// A command on a reservation.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,6 +42,15 @@ pub enum Command {
     Cancel,
     /// As [`Self::Cancel`], but only if exactly this is refunded.
     CancelExpecting(Money),
+    /// Staff cancel it and keep less than its policy, if exactly this is refunded, where it is given.
+    CancelWaiving(Waiver, Option<Money>),
+    /// As [`Self::Cancel`], but only if it still is this revision, and if exactly this is refunded when it is given.
+    CancelRevision {
+        /// The revision.
+        revision: i32,
+        /// The refund.
+        refund: Option<Money>,
+    },
     /// The partner who holds it unpaid collects the money.
     Collect,
     /// Who holds it unpaid gives it up.
@@ -158,8 +169,13 @@ impl Change {
 /// When the transition is illegal, outside its time window, or the amount is not the reservation's total.
 pub fn decide(booking: &Reservation, command: &Command, now: Timestamp) -> Result<Decision, ReservationError> {
     match command {
-        Command::Cancel => cancel(booking, None, now),
-        Command::CancelExpecting(refund) => cancel(booking, Some(*refund), now),
+        Command::Cancel => cancel(booking, None, None, now),
+        Command::CancelExpecting(refund) => cancel(booking, None, Some(*refund), now),
+        Command::CancelWaiving(waiver, expected) => cancel(booking, Some(waiver), *expected, now),
+        Command::CancelRevision { revision, .. } if *revision != booking.revision => {
+            Err(ReservationError::RevisionMismatch { base: *revision, current: booking.revision })
+        }
+        Command::CancelRevision { refund, .. } => cancel(booking, None, *refund, now),
         Command::Collect => hold::collect(booking, now),
         Command::Release => hold::release(booking, now),
         Command::Extend(by) => hold::extend(booking, *by, now),
@@ -175,9 +191,15 @@ pub fn decide(booking: &Reservation, command: &Command, now: Timestamp) -> Resul
     }
 }
 
-/// A cancellation, if it refunds what is `expected`, which is nothing of what is not paid. A repeat expects nothing.
-fn cancel(booking: &Reservation, expected: Option<Money>, now: Timestamp) -> Result<Decision, ReservationError> {
-    require_no_arrival(booking)?;
+/// A cancellation, by the policy or by the waiver of staff, if it refunds what is `expected`, which is nothing of what is not
+/// paid. A repeat expects nothing.
+fn cancel(
+    booking: &Reservation,
+    waiver: Option<&Waiver>,
+    expected: Option<Money>,
+    now: Timestamp,
+) -> Result<Decision, ReservationError> {
+    require_no_arrival(&booking.lines)?;
     if booking.status == Status::Paid && now >= booking.quote.terms.cancel_before {
         return Err(ReservationError::StayHasBegun);
     }
@@ -194,9 +216,13 @@ fn cancel(booking: &Reservation, expected: Option<Money>, now: Timestamp) -> Res
         // Refunded to the guest, or credited to the partner.
         Status::Paid => {
             let refund = RoomLine::refund(&booking.lines, booking.create_time, now)?;
+            let refund = waiver.map_or(Ok(refund), |waiver| waiver.refund(booking, refund))?;
             (refund, refund)
         }
     };
+    if waiver.is_some() && booking.status != Status::Paid {
+        return Err(FieldError::new("waive", "is for a paid reservation; nothing is kept of this one").into());
+    }
     if expected.is_some_and(|expected| expected != refund) {
         return Err(ReservationError::CancelTermsChanged { refund });
     }
@@ -312,9 +338,9 @@ fn confirm_refund(booking: &Reservation, payment_id: PaymentId, amount: Money) -
     }
 }
 
-/// A stay that guests have begun is neither cancelled nor a no-show.
-fn require_no_arrival(booking: &Reservation) -> Result<(), ReservationError> {
-    let arrived = booking.lines.iter().any(|line| line.status.has_arrived());
+/// Rooms whose guests have arrived are neither cancelled nor a no-show.
+fn require_no_arrival(lines: &[RoomLine]) -> Result<(), ReservationError> {
+    let arrived = lines.iter().any(|line| line.status.has_arrived());
     if arrived { Err(ReservationError::CheckedIn) } else { Ok(()) }
 }
 

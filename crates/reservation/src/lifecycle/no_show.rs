@@ -22,7 +22,7 @@ pub(super) fn mark(booking: &Reservation, now: Timestamp) -> Result<Decision, Re
             reason: booking.cancellation_reason,
         });
     }
-    require_no_arrival(booking)?;
+    require_no_arrival(&booking.lines)?;
     let terms = &booking.quote.terms;
     if !terms.accepts_no_show(now) {
         return Err(ReservationError::NoShowOutOfTime { from: terms.no_show_from, until: terms.no_show_until });

@@ -1,4 +1,4 @@
-//! Sends mails to guests: the confirmation of a booking, and its cancellation.
+//! Sends mails to guests: the confirmation of a booking, its changes, and its cancellation.
 //!
 //! The event of a mail is written in the transaction of the change that it reports. It may be delivered again, for example
 //! when the process dies after the mail server took the mail: the mail then has the same `Message-ID`, text and key, so a
@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use secrecy::ExposeSecret;
-use staymesh_domain::{Money, UserId};
+use staymesh_domain::{Money, UserId, parse_date};
 use staymesh_mail::{Mail, MailError, Mailer, Site};
 use staymesh_store::{
     StoreError,
@@ -25,11 +25,11 @@ use crate::{
     calendar::{DateOutOfRange, midnight_utc},
     clients::{Recipient, RecipientClient, StayNameClient},
     error::ReservationError,
-    events::{BOOKING_CANCELLED, BOOKING_CONFIRMED, BookingMail, MAILS},
+    events::{BOOKING_CANCELLED, BOOKING_CHANGED, BOOKING_CONFIRMED, BookingMail, MAILS},
     model::{Reservation, Status},
     store::Store,
 };
-use texts::{Booking, Text};
+use texts::{Booking, Changed, Text};
 
 /// For how long after the check-out date the key of a link is valid, that date itself included.
 const KEY_LIFE: SignedDuration = SignedDuration::from_hours(15 * 24);
@@ -61,12 +61,18 @@ impl MailSender {
         let mail: BookingMail = event.read()?;
         let booking = self.store.get(mail.reservation_id).await.map_err(|error| after_store(&error))?;
         let booking = booking.ok_or_else(|| Delivery::DeadLetter("there is no such reservation".to_owned()))?;
-        let confirmed = event.kind == BOOKING_CONFIRMED;
-        if !confirmed && event.kind != BOOKING_CANCELLED {
-            return Err(Delivery::DeadLetter(format!("unknown event kind {}", event.kind)));
+        let kind = match event.kind.as_str() {
+            BOOKING_CONFIRMED => "booking-confirmed",
+            BOOKING_CHANGED => "booking-changed",
+            BOOKING_CANCELLED => "booking-cancelled",
+            other => return Err(Delivery::DeadLetter(format!("unknown event kind {other}"))),
+        };
+        // It ended before this was sent: a cancellation has a mail of its own, a no-show has none.
+        if event.kind != BOOKING_CANCELLED && booking.status != Status::Paid {
+            return Ok(Delivery::Done);
         }
-        // It ended before the confirmation was sent: a cancellation has a mail of its own, a no-show has none.
-        if confirmed && booking.status != Status::Paid {
+        // It was changed again before this was sent, which has a mail of its own.
+        if mail.change.as_ref().is_some_and(|change| change.revision != booking.revision) {
             return Ok(Delivery::Done);
         }
         let user_id: UserId =
@@ -78,8 +84,8 @@ impl MailSender {
             return Ok(Delivery::Done);
         };
         let text = self.text(&booking, &mail, &recipient).await?;
-        let kind = if confirmed { "booking-confirmed" } else { "booking-cancelled" };
-        let id = format!("{kind}-{}", booking.id);
+        let revision = mail.change.as_ref().map(|change| format!("-{}", change.revision)).unwrap_or_default();
+        let id = format!("{kind}-{}{revision}", booking.id);
         let mail = Mail { id, to: recipient.email, subject: text.subject, text: text.body };
         Ok(self.mailer.send(&mail).await.map_or_else(MailError::delivery, |()| Delivery::Done))
     }
@@ -89,11 +95,24 @@ impl MailSender {
         let names = names.map_err(|status| after("hotel", &status))?;
         let link = self.link(booking, to);
         let booking = Booking { reservation: booking, names: &names, link: &link, keyed: to.key.is_some() };
-        let Some(amount) = &mail.refund_amount else {
+        let currency = booking.reservation.quote.currency();
+        let money = |amount: &String| {
+            Money::parse(currency.code(), amount)
+                .map_err(|_| Delivery::DeadLetter("an amount cannot be read".to_owned()))
+        };
+        let refund = mail.refund_amount.as_ref().map(money).transpose()?;
+        if let Some(change) = &mail.change {
+            let date = |text: &str| {
+                parse_date(text).map_err(|_| Delivery::DeadLetter("a date of the change cannot be read".to_owned()))
+            };
+            let before =
+                (date(&change.check_in_before)?, date(&change.check_out_before)?, money(&change.price_before)?);
+            let paid = change.paid_amount.as_ref().map(money).transpose()?;
+            return Ok(Text::changed(to.language, &booking, &Changed { before, paid, refund }));
+        }
+        let Some(refund) = refund else {
             return Text::confirmed(to.language, &booking).map_err(|error| Delivery::DeadLetter(error.to_string()));
         };
-        let refund = Money::parse(booking.reservation.quote.currency().code(), amount);
-        let refund = refund.map_err(|_| Delivery::DeadLetter("the refund cannot be read".to_owned()))?;
         Ok(Text::cancelled(to.language, &booking, refund))
     }
 

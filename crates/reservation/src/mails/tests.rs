@@ -11,13 +11,14 @@ use std::{
 use jiff::civil::date;
 use staymesh_domain::{Language, PaymentId, time_zone};
 use staymesh_mail::MailConfig;
-use staymesh_store::outbox::{Relay, Wake, stats};
+use staymesh_store::outbox::{NewEvent, Relay, Wake, stats};
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 
 use super::*;
 use crate::{
     clients::{MockRecipientClient, MockStayNameClient, StayNames},
+    events::mail_aggregate,
     lifecycle::Command,
     model::PaymentMode,
     testing::{World, pay, room_type},
@@ -173,6 +174,33 @@ async fn cancellation_of_a_paid_booking_mails_what_is_paid_back() {
     let mails = read(folder.path());
     assert_eq!(mails.len(), 1);
     assert_eq!(mails[0].0, format!("booking-cancelled-{}.eml", booking.id));
+}
+
+/// The event that a change made this revision of a booking that cost 50.00 before.
+async fn changed(world: &World, booking: &Reservation, revision: i32, balance: i64) {
+    let mut before = booking.clone();
+    before.quote.total = Money::from_minor(5_000, "EUR".parse().expect("a currency")).expect("an amount");
+    let balance = Money::from_minor(balance, before.quote.total.currency()).expect("an amount");
+    let payload = BookingMail::changed(&before, revision, balance).expect("in range").expect("of a guest");
+    let event = NewEvent { aggregate_id: mail_aggregate(booking.id), payload, trace_parent: None };
+    let mut transaction = world.store.begin().await.expect("a transaction");
+    transaction.enqueue_change(BOOKING_CHANGED, &[event]).await.expect("enqueued");
+    transaction.commit().await.expect("committed");
+}
+
+#[tokio::test]
+async fn change_is_mailed_with_its_refund_unless_it_was_overtaken() {
+    let (world, folder) = (World::new().await, TempDir::new().expect("a folder"));
+    let booking = paid_by(&world, &UserId::new().to_string()).await;
+    // As if the change had made revision 1: the mail is about the revision that the booking has.
+    changed(&world, &booking, 1, -2_000).await;
+    changed(&world, &booking, 0, 1_000).await;
+    relay(&world, sender(&world, folder.path(), recipients(|| Ok(Some(ada()))))).await;
+    let mails = read(folder.path());
+    let names: Vec<_> = mails.iter().map(|(name, _)| name.clone()).collect();
+    let expected = [format!("booking-changed-{}-1.eml", booking.id), format!("booking-confirmed-{}.eml", booking.id)];
+    assert_eq!(names, expected);
+    assert!(mails[0].1.contains("20,00 EUR") && mails[0].1.contains("50,00 EUR"), "{}", mails[0].1);
 }
 
 #[tokio::test]

@@ -1,5 +1,6 @@
 //! Texts of mails about bookings, in every language.
 
+use jiff::civil::Date;
 use staymesh_domain::{Deadline, Language, Money, RoomTypeId};
 use staymesh_mail::greeting;
 
@@ -23,10 +24,26 @@ pub(super) struct Booking<'a> {
     pub(super) keyed: bool,
 }
 
+/// What a change did.
+pub(super) struct Changed {
+    /// Check-in, check-out and price before.
+    pub(super) before: (Date, Date, Money),
+    /// What was paid for it.
+    pub(super) paid: Option<Money>,
+    /// What is paid back.
+    pub(super) refund: Option<Money>,
+}
+
 /// The words of one language. `{}` stands for what differs between bookings.
 struct Words {
     confirmed_subject: &'static str,
     confirmed: &'static str,
+    changed_subject: &'static str,
+    changed: &'static str,
+    /// Arrival, departure, price.
+    before_change: &'static str,
+    paid_for_change: &'static str,
+    change_is_free: &'static str,
     cancelled_subject: &'static str,
     cancelled: &'static str,
     /// Hotel, arrival, departure, rooms, guests, price, number.
@@ -46,6 +63,11 @@ struct Words {
 const ENGLISH: Words = Words {
     confirmed_subject: "Your booking is confirmed: {}",
     confirmed: "Your payment has arrived and your booking is confirmed.",
+    changed_subject: "Your booking was changed: {}",
+    changed: "Your booking was changed. It is now:",
+    before_change: "Before the change: {} to {}, {}.",
+    paid_for_change: "You paid {} for the change.",
+    change_is_free: "The change costs nothing, and nothing is paid back.",
     cancelled_subject: "Your booking is cancelled: {}",
     cancelled: "Your booking is cancelled.",
     labels: ["Hotel", "Arrival", "Departure", "Rooms", "Guests", "Price with taxes", "Booking number"],
@@ -63,6 +85,11 @@ const ENGLISH: Words = Words {
 const PORTUGUESE: Words = Words {
     confirmed_subject: "A sua reserva está confirmada: {}",
     confirmed: "O seu pagamento chegou e a sua reserva está confirmada.",
+    changed_subject: "A sua reserva foi alterada: {}",
+    changed: "A sua reserva foi alterada. Agora é:",
+    before_change: "Antes da alteração: de {} a {}, {}.",
+    paid_for_change: "Pagou {} pela alteração.",
+    change_is_free: "A alteração não tem custos e nada é devolvido.",
     cancelled_subject: "A sua reserva foi cancelada: {}",
     cancelled: "A sua reserva foi cancelada.",
     labels: ["Hotel", "Chegada", "Partida", "Quartos", "Hóspedes", "Preço com impostos", "Número da reserva"],
@@ -80,6 +107,11 @@ const PORTUGUESE: Words = Words {
 const GERMAN: Words = Words {
     confirmed_subject: "Ihre Buchung ist bestätigt: {}",
     confirmed: "Ihre Zahlung ist eingegangen und Ihre Buchung ist bestätigt.",
+    changed_subject: "Ihre Buchung wurde geändert: {}",
+    changed: "Ihre Buchung wurde geändert. Sie lautet jetzt:",
+    before_change: "Vor der Änderung: {} bis {}, {}.",
+    paid_for_change: "Für die Änderung haben Sie {} bezahlt.",
+    change_is_free: "Die Änderung kostet nichts, und nichts wird zurückgezahlt.",
     cancelled_subject: "Ihre Buchung ist storniert: {}",
     cancelled: "Ihre Buchung ist storniert.",
     labels: ["Hotel", "Anreise", "Abreise", "Zimmer", "Gäste", "Preis mit Steuern", "Buchungsnummer"],
@@ -97,6 +129,11 @@ const GERMAN: Words = Words {
 const SPANISH: Words = Words {
     confirmed_subject: "Su reserva está confirmada: {}",
     confirmed: "Su pago ha llegado y su reserva está confirmada.",
+    changed_subject: "Su reserva se ha modificado: {}",
+    changed: "Su reserva se ha modificado. Ahora es:",
+    before_change: "Antes del cambio: del {} al {}, {}.",
+    paid_for_change: "Ha pagado {} por el cambio.",
+    change_is_free: "El cambio no cuesta nada y no se devuelve nada.",
     cancelled_subject: "Su reserva está cancelada: {}",
     cancelled: "Su reserva está cancelada.",
     labels: ["Hotel", "Llegada", "Salida", "Habitaciones", "Huéspedes", "Precio con impuestos", "Número de reserva"],
@@ -114,6 +151,11 @@ const SPANISH: Words = Words {
 const FRENCH: Words = Words {
     confirmed_subject: "Votre réservation est confirmée : {}",
     confirmed: "Votre paiement est arrivé et votre réservation est confirmée.",
+    changed_subject: "Votre réservation a été modifiée : {}",
+    changed: "Votre réservation a été modifiée. La voici :",
+    before_change: "Avant la modification : du {} au {}, {}.",
+    paid_for_change: "Vous avez payé {} pour la modification.",
+    change_is_free: "La modification ne coûte rien, et rien n'est remboursé.",
     cancelled_subject: "Votre réservation est annulée : {}",
     cancelled: "Votre réservation est annulée.",
     labels: ["Hôtel", "Arrivée", "Départ", "Chambres", "Voyageurs", "Prix taxes comprises", "Numéro de réservation"],
@@ -150,6 +192,21 @@ impl Text {
         let parts = Parts { first: words.confirmed, terms: &terms, link: words.open };
         let subject = filled(words.confirmed_subject, &booking.names.hotel);
         Ok(Self { subject, body: body(language, booking, &parts) })
+    }
+
+    /// A paid booking that was changed: what it is now and was before, and what was paid or is paid back.
+    pub(super) fn changed(language: Language, booking: &Booking<'_>, change: &Changed) -> Self {
+        let words = words(language);
+        let (check_in, check_out, price) = change.before;
+        let before = [language.date(check_in), language.date(check_out), money(language, price)];
+        let before = before.iter().fold(words.before_change.to_owned(), |text, value| filled(&text, value));
+        let balance = match (change.paid, change.refund) {
+            (Some(paid), _) => filled(words.paid_for_change, &money(language, paid)),
+            (None, Some(refund)) => filled(words.refund, &money(language, refund)),
+            (None, None) => words.change_is_free.to_owned(),
+        };
+        let parts = Parts { first: words.changed, terms: &format!("{before} {balance}"), link: words.open };
+        Self { subject: filled(words.changed_subject, &booking.names.hotel), body: body(language, booking, &parts) }
     }
 
     /// A paid booking that was cancelled, and what is paid back.

@@ -7,16 +7,26 @@ use staymesh_domain::{GuestCount, Party, ReservationId, RoomCount, RoomTypeId, S
 use super::Offer;
 use crate::{quote::Quote, room_line::RoomLine, room_status::RoomStatus};
 
-/// Claims of either release.
+/// Claims of either release. One type, because telling two types apart would read each price twice.
 #[derive(Deserialize)]
-#[serde(untagged)]
-pub(super) enum Claims {
-    Lines(SignedClaims),
-    OneType(Box<OneTypeClaims>),
+pub(super) struct Claims {
+    aud: String,
+    exp: i64,
+    reservation_id: ReservationId,
+    owner: String,
+    rooms: Rooms,
+    #[serde(default)]
+    prices: Vec<Quote>,
+    // Of rooms of one type, as the release before signed them.
+    room_type_id: Option<RoomTypeId>,
+    check_in: Option<Date>,
+    check_out: Option<Date>,
+    guests: Option<GuestCount>,
+    quote: Option<Quote>,
 }
 
 /// Claims as this release signs them.
-#[derive(Serialize, Deserialize)]
+#[derive(Serialize)]
 pub(super) struct SignedClaims {
     aud: String,
     exp: i64,
@@ -38,19 +48,13 @@ struct RoomClaims {
     price: usize,
 }
 
-/// Claims as the release before signed them: rooms of one type, for the same dates.
+/// The rooms of claims.
 #[derive(Deserialize)]
-pub(super) struct OneTypeClaims {
-    aud: String,
-    exp: i64,
-    reservation_id: ReservationId,
-    owner: String,
-    room_type_id: RoomTypeId,
-    check_in: Date,
-    check_out: Date,
-    rooms: RoomCount,
-    guests: GuestCount,
-    quote: Quote,
+#[serde(untagged)]
+enum Rooms {
+    Lines(Vec<RoomClaims>),
+    /// As the release before signed them: rooms of one type, for the same dates.
+    OneType(RoomCount),
 }
 
 /// Claims that are signed but cannot be an offer, which this service does not sign.
@@ -62,8 +66,8 @@ impl TryFrom<Claims> for Offer {
     type Error = ClaimsError;
 
     fn try_from(claims: Claims) -> Result<Self, ClaimsError> {
-        match claims {
-            Claims::Lines(claims) => {
+        let (lines, of_release_before) = match claims.rooms {
+            Rooms::Lines(rooms) => {
                 let line = |room: RoomClaims| {
                     Ok(RoomLine {
                         room_type_id: room.room_type_id,
@@ -73,19 +77,19 @@ impl TryFrom<Claims> for Offer {
                         status: RoomStatus::Live,
                     })
                 };
-                let lines = claims.rooms.into_iter().map(line).collect::<Result<_, _>>()?;
-                let SignedClaims { aud, exp, reservation_id, owner, .. } = claims;
-                Ok(Self { aud, exp, reservation_id, owner, lines, of_release_before: false })
+                (rooms.into_iter().map(line).collect::<Result<_, _>>()?, false)
             }
-            Claims::OneType(claims) => {
-                let stay = StayDates::new(claims.check_in, claims.check_out).map_err(|_| ClaimsError)?;
-                let (room_type_id, rooms, guests) = (claims.room_type_id, claims.rooms, claims.guests);
-                let lines = RoomLine::of_one_type(room_type_id, stay, rooms, guests, &claims.quote);
-                let OneTypeClaims { aud, exp, reservation_id, owner, .. } = *claims;
-                let lines = lines.map_err(|_| ClaimsError)?;
-                Ok(Self { aud, exp, reservation_id, owner, lines, of_release_before: true })
+            Rooms::OneType(rooms) => {
+                let room_type_id = claims.room_type_id.ok_or(ClaimsError)?;
+                let (check_in, check_out) = claims.check_in.zip(claims.check_out).ok_or(ClaimsError)?;
+                let stay = StayDates::new(check_in, check_out).map_err(|_| ClaimsError)?;
+                let (guests, quote) = claims.guests.zip(claims.quote).ok_or(ClaimsError)?;
+                let lines = RoomLine::of_one_type(room_type_id, stay, rooms, guests, &quote);
+                (lines.map_err(|_| ClaimsError)?, true)
             }
-        }
+        };
+        let Claims { aud, exp, reservation_id, owner, .. } = claims;
+        Ok(Self { aud, exp, reservation_id, owner, lines, of_release_before })
     }
 }
 

@@ -1,5 +1,5 @@
-//! The persisted JSON form of a [`Quote`], in offer tokens and in `reservation.price`: one currency code (ISO 4217), amounts
-//! in its minor units, and instants. It must not change.
+//! The persisted JSON form of a [`Quote`], in offer tokens and prices of rooms: one currency code (ISO 4217), amounts in its
+//! minor units, and instants. It must not change. `reservation.price` has it without terms, see [`ForReleaseBefore`].
 
 use jiff::{Timestamp, civil::Date};
 use serde::{Deserialize, Serialize, Serializer, ser::Error};
@@ -208,6 +208,16 @@ impl EarlyDepartureRecord {
 impl Serialize for Quote {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         QuoteRecord::try_from(self).map_err(S::Error::custom)?.serialize(serializer)
+    }
+}
+
+/// The price as the release before reads it: two numbers instead of terms.
+pub(crate) struct ForReleaseBefore<'a>(pub(crate) &'a Quote);
+
+impl Serialize for ForReleaseBefore<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        QuoteRecord { cancellation: None, ..QuoteRecord::try_from(self.0).map_err(S::Error::custom)? }
+            .serialize(serializer)
     }
 }
 

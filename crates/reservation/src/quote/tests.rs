@@ -131,6 +131,13 @@ fn stored_json_of_the_release_before_keeps_its_two_numbers_and_its_refunds() {
 }
 
 #[test]
+fn price_for_the_release_before_has_two_numbers_and_no_terms() {
+    let read: Quote = serde_json::from_str(STORED).expect("reads");
+    let (price, _) = STORED.split_once(r#","cancellation""#).expect("terms");
+    assert_eq!(serde_json::to_string(&ForReleaseBefore(&read)).expect("writes"), format!("{price}}}"));
+}
+
+#[test]
 fn stored_json_reads_in_the_key_order_of_jsonb() {
     let jsonb = r#"{"taxes": [{"name": "City tax", "minor": 2709}], "nights": [{"date": "2030-01-01", "minor": 12900},
         {"date": "2030-01-02", "minor": 13950}], "currency": "EUR", "total_minor": 56409, "subtotal_minor": 53700,

@@ -64,7 +64,7 @@ impl RoomsChange {
     ///
     /// # Errors
     /// See [`RoomsChangeError`].
-    pub(crate) fn new(
+    pub fn new(
         booked: &[PlacedRoom],
         kept: Vec<i32>,
         rooms: Vec<PlacedRoom>,

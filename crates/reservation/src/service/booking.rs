@@ -1,16 +1,18 @@
 //! Creating, reading and changing reservations.
 
+use std::collections::BTreeSet;
+
 use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest, Sha256};
-use staymesh_domain::{Money, ReservationId};
+use staymesh_domain::{FieldError, Money, ReservationId};
 use staymesh_mesh::{Caller, Problem, auth::Role, telemetry};
 use staymesh_store::audit::Origin;
 
-use super::{BookingService, room_guests::one_for_each};
+use super::{BookingService, owners::booking_owner, room_guests::one_for_each};
 use crate::{
     error::ReservationError,
-    lifecycle::{CancelQuote, Command},
-    model::{Guest, NewReservation, PaymentMode, Reservation, Source},
+    lifecycle::{CancelQuote, Command, Waiver},
+    model::{Guest, NewReservation, PaymentMode, Reservation, Source, Status},
     offer_token::{Offer, OfferError},
     room_guest::{RoomGuest, hash_of},
     room_line::{RoomLine, RoomLinesSum, guest_count, room_count},
@@ -52,7 +54,8 @@ impl BookingService {
         }
         let partner_collects = request.payment_mode == PaymentMode::PartnerCollects;
         let offer = self.offers.verify(&request.offer_token)?;
-        if offer.reservation_id != request.reservation_id || offer.owner != caller.subject {
+        let owner = booking_owner(caller, offer.reservation_id.hotel_id());
+        if offer.reservation_id != request.reservation_id || owner.as_ref() != Some(&offer.owner) {
             return Err(OfferError::Tampered.into());
         }
         let unexpired = offer.require_unexpired(now);
@@ -117,6 +120,7 @@ impl BookingService {
             hold_expire_time: Some(hold_end),
             limits: Box::new(limits),
             trace_parent: telemetry::trace_parent(),
+            origin: Origin::current().map(Box::new),
         })
     }
 
@@ -191,18 +195,49 @@ impl BookingService {
         Ok(self.change(id, command, now).await?.reservation)
     }
 
-    /// What cancelling a reservation of the caller keeps and refunds at `now`.
+    /// Cancels a paid reservation of the caller's hotel and keeps less of it than its policy. Idempotent; a repeat is compared
+    /// with the whole waiver.
     ///
     /// # Errors
-    /// [`ReservationError::NotFound`], [`ReservationError::StayHasBegun`], [`ReservationError::IllegalTransition`].
+    /// As [`Self::cancel`]; a violation of `waive.keep` if the policy keeps less or the reservation is not paid; and
+    /// [`ReservationError::IllegalTransition`] if it was cancelled otherwise.
+    pub(crate) async fn cancel_waiving(
+        &self,
+        caller: &Caller,
+        id: ReservationId,
+        waiver: Waiver,
+        expected_refund: Option<Money>,
+        now: Timestamp,
+    ) -> Result<Reservation, ReservationError> {
+        self.get(caller, id).await?;
+        let command = Command::CancelWaiving(waiver.clone(), expected_refund);
+        let applied = self.change(id, command, now).await?;
+        if !applied.wake && self.store.waiver(id).await?.as_ref() != Some(&waiver) {
+            let from = applied.reservation.status;
+            return Err(ReservationError::IllegalTransition { from, to: Status::Cancelled });
+        }
+        Ok(applied.reservation)
+    }
+
+    /// What cancelling these rooms of a reservation of the caller keeps and refunds at `now`; all of them, if none is named.
+    ///
+    /// # Errors
+    /// [`ReservationError::NotFound`], a violation of `rooms`, and as [`CancelQuote::of`].
     pub(crate) async fn cancel_quote(
         &self,
         caller: &Caller,
         id: ReservationId,
+        rooms: &BTreeSet<i32>,
         now: Timestamp,
     ) -> Result<CancelQuote, ReservationError> {
         let booking = self.get(caller, id).await?;
-        CancelQuote::of(&booking, &booking.lines, now)
+        if rooms.is_empty() {
+            return CancelQuote::of(&booking, &booking.lines, now);
+        }
+        require_rooms_of(&booking, rooms)?;
+        let cancelled = booking.placed_lines().filter(|(position, _)| rooms.contains(position));
+        let cancelled: Vec<RoomLine> = cancelled.map(|(_, line)| line.clone()).collect();
+        CancelQuote::of(&booking, &cancelled, now)
     }
 
     /// Records a no-show. Only hotel staff may call this. Idempotent.
@@ -282,9 +317,12 @@ impl BookingService {
     ) -> Result<Applied, ReservationError> {
         // Payment results are in the history of the reservation and in the ledger; they need no audit record.
         let origin = match command {
-            Command::Cancel | Command::CancelExpecting(_) | Command::MarkNoShow | Command::UndoNoShow => {
-                Origin::current()
-            }
+            Command::Cancel
+            | Command::CancelExpecting(_)
+            | Command::CancelRevision { .. }
+            | Command::CancelWaiving(..)
+            | Command::MarkNoShow
+            | Command::UndoNoShow => Origin::current(),
             _ => None,
         };
         let order = ChangeOrder { id, command, now, trace_parent: telemetry::trace_parent(), origin, day_ends };
@@ -308,6 +346,19 @@ pub(crate) fn list_scope(caller: &Caller, hotel_id: Option<i32>) -> Result<(Opti
             Ok((None, Some(hotel)))
         }
         _ => Ok((Some(caller.subject.clone()), hotel_id)),
+    }
+}
+
+/// Requires that these are positions of the reservation's rooms, also of dropped ones.
+///
+/// # Errors
+/// A violation of `rooms`.
+pub(super) fn require_rooms_of(booking: &Reservation, rooms: &BTreeSet<i32>) -> Result<(), ReservationError> {
+    let dropped = booking.dropped.iter().map(|room| room.position);
+    let known: BTreeSet<i32> = booking.positions.iter().copied().chain(dropped).collect();
+    match rooms.difference(&known).next() {
+        Some(unknown) => Err(FieldError::new("rooms", format!("{unknown} is no room of the reservation")).into()),
+        None => Ok(()),
     }
 }
 

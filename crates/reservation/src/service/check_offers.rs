@@ -2,12 +2,14 @@
 
 use futures::future::try_join_all;
 use jiff::Timestamp;
-use staymesh_domain::{HotelId, ReservationId};
+use staymesh_domain::{HotelId, Parties, ReservationId};
 use staymesh_mesh::{Caller, Problem, Reason};
 use tonic::Code;
 
 use super::{
     BookingService,
+    offers::{OfferLine, Offers, StayRequest},
+    owners::booking_owner,
     prepare::{OrderForm, RoomRequest, RoomsRequest},
 };
 use crate::{
@@ -15,6 +17,9 @@ use crate::{
     offer_token::{Offer, OfferError},
     room_line::{RoomLine, RoomLinesSum},
 };
+
+/// Most room types that are offered instead of those that are sold out.
+const MAX_ALTERNATIVES: usize = 5;
 
 /// Most tokens that are checked at a time.
 const CONCURRENT_CHECKS: usize = 4;
@@ -40,10 +45,21 @@ pub(crate) enum CheckResult {
     /// Rooms are left. With a new token for today's prices, and the rooms by index whose price or terms differ from the
     /// signed ones.
     Available(Box<OrderForm>, Vec<usize>),
-    /// [`ReservationError::SoldOut`], [`ReservationError::StopSell`] or [`ReservationError::NotOnSale`].
-    SoldOut(ReservationError),
+    /// [`ReservationError::SoldOut`] or [`ReservationError::NotOnSale`]; with other room types that are left.
+    SoldOut(ReservationError, Alternatives),
+    /// A rule of the hotel refuses the rooms today: [`ReservationError::StopSell`] or [`ReservationError::Misfit`].
+    Restricted(ReservationError),
     /// The stay can no longer be booked, whatever is left: the reason of its refusal.
     Invalid(Reason),
+}
+
+/// Other room types of the hotel that have rooms for every party in all nights, cheapest first.
+#[derive(Default)]
+pub(crate) struct Alternatives {
+    /// At most [`MAX_ALTERNATIVES`].
+    pub(crate) lines: Vec<OfferLine>,
+    /// Whether a child of the parties is counted as an adult.
+    pub(crate) children_priced_as_adults: bool,
 }
 
 impl BookingService {
@@ -66,7 +82,7 @@ impl BookingService {
 
     async fn check_offer(&self, caller: &Caller, token: &str, now: Timestamp) -> Result<OfferCheck, ReservationError> {
         let offer = match self.offers.verify(token) {
-            Ok(offer) if offer.owner == caller.subject => offer,
+            Ok(offer) if booking_owner(caller, offer.reservation_id.hotel_id()).as_ref() == Some(&offer.owner) => offer,
             Ok(_) | Err(_) => return Ok(OfferCheck::Tampered),
         };
         let sum = RoomLine::sum(&offer.lines).map_err(|_| OfferError::Tampered)?;
@@ -88,18 +104,19 @@ impl BookingService {
         now: Timestamp,
     ) -> Result<CheckResult, ReservationError> {
         let request = rooms_of(lines, id.hotel_id(), sum);
-        match self.order_form(id, owner.to_owned(), request, now).await {
+        match self.order_form(id, owner.to_owned(), request.clone(), now).await {
             Ok(form) => {
                 let pairs = lines.iter().zip(&form.offer.lines).enumerate();
                 let changed = pairs.filter(|(_, (old, new))| !old.quote.offers_same(&new.quote)).map(|(at, _)| at);
                 let changed = changed.collect();
                 Ok(CheckResult::Available(Box::new(form), changed))
             }
-            Err(
-                error @ (ReservationError::SoldOut { .. }
-                | ReservationError::StopSell { .. }
-                | ReservationError::NotOnSale),
-            ) => Ok(CheckResult::SoldOut(error)),
+            Err(error @ (ReservationError::SoldOut { .. } | ReservationError::NotOnSale)) => {
+                Ok(CheckResult::SoldOut(error, self.alternatives(&request, now).await?))
+            }
+            Err(error @ (ReservationError::StopSell { .. } | ReservationError::Misfit(_))) => {
+                Ok(CheckResult::Restricted(error))
+            }
             Err(error) => {
                 let problem = Problem::from(error);
                 match problem.reason().code() {
@@ -110,6 +127,20 @@ impl BookingService {
                 }
             }
         }
+    }
+
+    /// Room types that none of the rooms has, for all of the parties and nights.
+    ///
+    /// # Errors
+    /// When another service or the database fails.
+    async fn alternatives(&self, request: &RoomsRequest, now: Timestamp) -> Result<Alternatives, ReservationError> {
+        let parties = Parties::new(request.rooms.iter().map(|room| room.party.clone()).collect());
+        let parties = parties.map_err(|_| OfferError::Tampered)?;
+        let stay = StayRequest { hotel_id: request.hotel_id, stay: request.stay, parties };
+        let Offers { mut lines, children_priced_as_adults, .. } = self.offers(&stay, now).await?;
+        lines.retain(|line| request.rooms.iter().all(|room| room.room_type_id != line.room_type.room_type_id));
+        lines.truncate(MAX_ALTERNATIVES);
+        Ok(Alternatives { lines, children_priced_as_adults })
     }
 }
 

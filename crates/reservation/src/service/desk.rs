@@ -1,4 +1,4 @@
-//! The front desk: arrivals and departures.
+//! The front desk: arrivals and departures, notes, and reservations that are found.
 
 use std::collections::BTreeSet;
 
@@ -7,13 +7,13 @@ use staymesh_domain::{HotelId, Money, ReservationId};
 use staymesh_mesh::Caller;
 use uuid::Uuid;
 
-use super::{BookingService, changes::hash};
+use super::{BookingService, changes::hash, etag};
 use crate::{
     early_departure::{EarlyDeparture, Waiver},
     error::ReservationError,
     model::Reservation,
     room_step::{RoomStep, changed_rooms},
-    store::{DeskList, DeskPosition, DeskRoom, Store},
+    store::{DeskList, DeskPosition, DeskRoom, FindFilter, ListPosition, Note, NotePosition, Store},
     writer::{RevisionCommand, RevisionOutcome},
 };
 
@@ -41,25 +41,95 @@ impl BookingService {
         self.store.desk_rooms(list, hotel_id, date, after, limit).await
     }
 
-    /// Checks rooms in or out, by their positions; all for which it is possible if there are none. Idempotent.
+    /// Checks rooms in or out, by their positions; all for which it is possible if there are none. Idempotent. If an etag is
+    /// given, a step that changes something is of the reservation that has it.
     ///
     /// # Errors
-    /// [`ReservationError::NotFound`], also for staff of other hotels, and as [`changed_rooms`].
+    /// [`ReservationError::NotFound`], also for staff of other hotels, [`ReservationError::ReservationChanged`], and as
+    /// [`changed_rooms`].
     pub(crate) async fn step_rooms(
         &self,
         caller: &Caller,
         id: ReservationId,
         step: RoomStep,
-        positions: &[i32],
+        (positions, etag): (&[i32], &str),
         now: Timestamp,
     ) -> Result<Reservation, ReservationError> {
         self.get(caller, id).await?;
-        let today = self.hotel_today(id.hotel_id(), now).await?;
-        let changed = step_rooms(&self.store, id, step, positions, today, &caller.subject).await?;
+        let hotel = self.hotels.hotel(id.hotel_id()).await?;
+        let today = hotel.time.today(now)?;
+        let needs_room = hotel.room_required_at_check_in;
+        let order = StepOrder { step, positions, etag, needs_room };
+        let changed = step_rooms(&self.store, id, order, today, &caller.subject).await?;
         if changed > 0 {
             tracing::info!(reservation_id = %id, step = ?step, rooms = changed, by = caller.subject, "rooms changed at the desk");
         }
         self.find(id).await
+    }
+}
+
+impl BookingService {
+    /// Up to `limit` reservations of a hotel that are found, after a position, the latest created first.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub(crate) async fn find_reservations(
+        &self,
+        hotel_id: HotelId,
+        filter: &FindFilter,
+        after: Option<ListPosition>,
+        limit: i64,
+    ) -> Result<Vec<Reservation>, ReservationError> {
+        self.store.find_reservations(hotel_id, filter, after, limit).await
+    }
+
+    /// Adds a note to a reservation. Idempotent by its id.
+    ///
+    /// # Errors
+    /// [`ReservationError::NotFound`], also for staff of other hotels, and [`ReservationError::RequestIdReused`].
+    pub(crate) async fn add_note(
+        &self,
+        caller: &Caller,
+        id: ReservationId,
+        note_id: Uuid,
+        content: &str,
+    ) -> Result<Note, ReservationError> {
+        self.get(caller, id).await?;
+        self.store.add_note(id, note_id, content, &caller.subject).await
+    }
+
+    /// Up to `limit` notes of a reservation after a position, the newest first.
+    ///
+    /// # Errors
+    /// [`ReservationError::NotFound`], also for staff of other hotels.
+    pub(crate) async fn notes(
+        &self,
+        caller: &Caller,
+        id: ReservationId,
+        after: Option<NotePosition>,
+        limit: i64,
+    ) -> Result<Vec<Note>, ReservationError> {
+        self.get(caller, id).await?;
+        self.store.notes(id, after, limit).await
+    }
+}
+
+/// Rooms of a reservation that are to be checked in or out.
+pub(crate) struct StepOrder<'a> {
+    pub(crate) step: RoomStep,
+    /// Positions of the rooms; all for which it is possible if there are none.
+    pub(crate) positions: &'a [i32],
+    /// The etag of the reservation that was read; empty to change whatever there is.
+    pub(crate) etag: &'a str,
+    /// Whether a check-in needs a room of the hotel for the night.
+    pub(crate) needs_room: bool,
+}
+
+#[cfg(test)]
+impl StepOrder<'_> {
+    /// A step of all rooms for which it is possible, without a condition.
+    pub(crate) fn all(step: RoomStep) -> Self {
+        Self { step, positions: &[], etag: "", needs_room: false }
     }
 }
 
@@ -114,12 +184,12 @@ impl BookingService {
 /// cancellations and no-shows. Yields the number of rooms that changed.
 ///
 /// # Errors
-/// As [`changed_rooms`], and when the database fails.
+/// As [`changed_rooms`], [`ReservationError::ReservationChanged`] unless the reservation has the etag, if one is given,
+/// [`ReservationError::RoomNotAssigned`] at check-in if each needs a room of the hotel for the night, and when the database fails.
 pub(crate) async fn step_rooms(
     store: &Store,
     id: ReservationId,
-    step: RoomStep,
-    positions: &[i32],
+    order: StepOrder<'_>,
     today: Date,
     actor: &str,
 ) -> Result<usize, ReservationError> {
@@ -127,12 +197,30 @@ pub(crate) async fn step_rooms(
     let mut locked = transaction.lock_reservations(std::iter::once(id)).await?;
     let booking = locked.remove(&id.as_uuid()).ok_or(ReservationError::NotFound)?;
     let arrivals = transaction.arrivals(id).await?;
-    let changed = changed_rooms(&booking, step, positions, today, &arrivals)?;
+    let changed = changed_rooms(&booking, order.step, order.positions, today, &arrivals)?;
     if changed.is_empty() {
         return Ok(0);
     }
-    let (_, status) = step.statuses();
+    if !order.etag.is_empty() && order.etag != etag(&booking)? {
+        return Err(ReservationError::ReservationChanged);
+    }
+    if order.step == RoomStep::CheckIn && order.needs_room {
+        let has = transaction.assignments(id).await?;
+        let has_room = |position: i32| {
+            has.iter().any(|room| room.position == position && room.from <= today && today < room.until)
+        };
+        if let Some(position) = changed.iter().copied().find(|position| !has_room(*position)) {
+            return Err(ReservationError::RoomNotAssigned { position });
+        }
+    }
+    let (_, status) = order.step.statuses();
     transaction.set_room_status(&booking, &changed, status, today, actor).await?;
+    if order.step == RoomStep::CheckOut {
+        // The nights that guests who leave early do not stay.
+        for position in &changed {
+            transaction.free_room(id, *position, today).await?;
+        }
+    }
     transaction.commit().await?;
     Ok(changed.len())
 }

@@ -138,7 +138,10 @@ fn described(problem: Problem, checked: CheckResult) -> Problem {
             }
             problem.with("offer_token", form.token)
         }
-        CheckResult::SoldOut(error) => {
+        CheckResult::Restricted(error) => {
+            problem.with("check", "RESTRICTED").with("check_reason", Problem::from(error).reason().as_str())
+        }
+        CheckResult::SoldOut(error, _) => {
             let problem = match &error {
                 ReservationError::SoldOut { stay_date: Some(date), rooms_left: Some(left), .. } => {
                     problem.with("stay_date", date).with("rooms_left", left)

@@ -1,5 +1,6 @@
 //! The rules of offering and booking, in domain terms. SQL is in `store/`, proto messages are in `grpc/` and `clients/`.
 
+mod assignments;
 mod booking;
 mod changes;
 mod check_offers;
@@ -16,17 +17,20 @@ mod partner_sales;
 mod prepare;
 mod room_guests;
 #[cfg(test)]
-mod testing;
+mod staff_tests;
+#[cfg(test)]
+pub(crate) mod testing;
 mod unpaid;
 
+pub(crate) use assignments::RoomOrder;
 pub(crate) use booking::{BookingRequest, list_scope};
 pub(crate) use changes::{ChangeForm, ChangeRequest, DatesChange, RoomChangeRequest, may_reprice};
-pub(crate) use check_offers::{CheckResult, OfferCheck, ReadOffer};
+pub(crate) use check_offers::{Alternatives, CheckResult, OfferCheck, ReadOffer};
 pub use dependencies::{BookingService, Dependencies};
 pub(crate) use desk::DepartureRequest;
 #[cfg(test)]
-pub(crate) use desk::step_rooms;
-pub(crate) use offers::{Offers, StayRequest, Unsuitable, page_of};
+pub(crate) use desk::{StepOrder, step_rooms};
+pub(crate) use offers::{OfferLine, Offers, StayRequest, Unsuitable, page_of};
 pub(crate) use prepare::{OrderForm, RoomRequest, RoomsRequest};
 pub(crate) use room_guests::{RoomGuestsUpdate, etag};
 pub use unpaid::UnpaidLimits;

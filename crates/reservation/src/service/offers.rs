@@ -147,7 +147,7 @@ impl BookingService {
             self.hotels.room_types(request.hotel_id),
             self.availability(request.hotel_id, request.stay, &[])
         );
-        let HotelInfo { time, child_rules: rules } = hotel?;
+        let HotelInfo { time, child_rules: rules, .. } = hotel?;
         require_bookable(&time, request.stay, now)?;
         let (infos, left) = (infos?, left?);
         let mut room_types: BTreeMap<RoomTypeId, RoomTypeInfo> =

@@ -5,11 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use futures::future::try_join_all;
 use jiff::Timestamp;
 use staymesh_domain::{HotelId, HotelTime, Party, ReservationId, RoomTypeId, StayDates};
-use staymesh_mesh::Problem;
+use staymesh_mesh::{Caller, Problem};
 
 use super::{
     BookingService,
     offers::{demand, require_bookable, summarize},
+    owners::booking_owner,
     parties::require_parties_fit,
 };
 use crate::{
@@ -69,10 +70,11 @@ impl BookingService {
     /// fails.
     pub(crate) async fn prepare(
         &self,
-        owner: String,
+        caller: &Caller,
         request: RoomsRequest,
         now: Timestamp,
     ) -> Result<OrderForm, ReservationError> {
+        let owner = booking_owner(caller, request.hotel_id).ok_or(ReservationError::NotFound)?;
         self.order_form(ReservationId::generate(request.hotel_id, now), owner, request, now).await
     }
 
@@ -91,7 +93,7 @@ impl BookingService {
             self.room_types(request.hotel_id, &types),
             self.store.nights_left(request.hotel_id, request.stay, &ids)
         );
-        let HotelInfo { time, child_rules } = hotel?;
+        let HotelInfo { time, child_rules, .. } = hotel?;
         for room in &request.rooms {
             require_bookable(&time, room.stay, now)?;
         }

@@ -1,6 +1,7 @@
 //! Soft changes: the guests and wishes of rooms. They cost nothing and make no revision.
 
 use jiff::Timestamp;
+use sha2::{Digest, Sha256};
 use staymesh_domain::{FieldError, ReservationId};
 use staymesh_mesh::{Caller, Problem};
 
@@ -70,23 +71,21 @@ pub(super) fn one_for_each(
     Err(FieldError::new("room_guests", format!("must be one for each of the {rooms} rooms")).into())
 }
 
-/// The etag of a reservation: new with every status, revision and change of guests.
+/// The etag of a reservation: new with every change that callers see. A status that comes back, of a room that is checked in,
+/// out of it, and in again, comes with another time.
 ///
 /// # Errors
 /// When a guest cannot be serialized, which is a defect.
 pub(crate) fn etag(booking: &Reservation) -> Result<String, ReservationError> {
-    let agreed = match booking.revision {
-        1 => booking.version.to_string(),
-        revision => format!("{}.{revision}", booking.version),
-    };
-    let hash = hash_of(&booking.room_guests).map_err(|error| Problem::internal(&error))?;
-    Ok(match hash {
-        None => agreed,
-        Some(hash) => {
-            let said: Vec<_> = hash.iter().take(6).map(|byte| format!("{byte:02x}")).collect();
-            format!("{agreed}-{}", said.concat())
-        }
-    })
+    let mut hash = Sha256::new();
+    hash.update(booking.update_time.as_microsecond().to_be_bytes());
+    hash.update(booking.hold_expire_time.map_or(0, Timestamp::as_microsecond).to_be_bytes());
+    hash.update(booking.pending.as_ref().map_or(0, |pending| pending.revision).to_be_bytes());
+    hash.update(booking.payment_mode.as_str());
+    let guests = hash_of(&booking.room_guests).map_err(|error| Problem::internal(&error))?;
+    hash.update(guests.unwrap_or_default());
+    let said: Vec<_> = hash.finalize().iter().take(6).map(|byte| format!("{byte:02x}")).collect();
+    Ok(format!("{}.{}-{}", booking.version, booking.revision, said.concat()))
 }
 
 #[cfg(test)]

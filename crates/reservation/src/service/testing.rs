@@ -3,6 +3,7 @@
 use base64::{Engine, prelude::BASE64_STANDARD};
 use jiff::{Timestamp, ToSpan};
 use staymesh_domain::{ChildRules, DateRange, HotelId, HotelTime, Occupancy, Parties, Party, RoomTypeId, StayDates};
+use staymesh_mesh::{Caller, auth::Role};
 use staymesh_store::outbox::Wake;
 use staymesh_testkit::TestDatabase;
 
@@ -16,11 +17,23 @@ use crate::{
     writer::Writer,
 };
 
+/// A guest with this subject.
+pub(super) fn guest(subject: &str) -> Caller {
+    let (subject, hotel_ids, session) = (subject.into(), vec![], "session".into());
+    Caller { subject, role: Role::Guest, hotel_ids, email_verified: true, session }
+}
+
+/// Staff of this hotel.
+pub(super) fn staff(hotel: i32) -> Caller {
+    let hotel_ids = vec![HotelId::try_from(hotel).expect("an id")];
+    Caller { role: Role::Staff, hotel_ids, ..guest("user:staff") }
+}
+
 pub(super) fn id(id: i32) -> RoomTypeId {
     RoomTypeId::try_from(id).expect("an id")
 }
 
-pub(super) fn room_type(room_type: i32, max_occupancy: i32) -> RoomTypeInfo {
+pub(crate) fn room_type(room_type: i32, max_occupancy: i32) -> RoomTypeInfo {
     RoomTypeInfo {
         room_type_id: id(room_type),
         display_name: format!("type {room_type}"),
@@ -34,8 +47,9 @@ pub(super) fn price(room_type_id: RoomTypeId, minor: i64) -> RoomTypePrice {
 }
 
 /// A hotel in this zone, with days that end at midnight.
-pub(super) fn hotel_info(zone: &str, child_rules: ChildRules) -> HotelInfo {
-    HotelInfo { time: HotelTime::parse(zone, "15:00", "00:00").expect("a calendar"), child_rules }
+pub(crate) fn hotel_info(zone: &str, child_rules: ChildRules) -> HotelInfo {
+    let time = HotelTime::parse(zone, "15:00", "00:00").expect("a calendar");
+    HotelInfo { time, child_rules, room_required_at_check_in: false }
 }
 
 /// A client of the hotel service whose hotel is in this zone and has no rules for children.
@@ -73,20 +87,7 @@ pub(super) async fn service(
         })
         .collect();
     store.set_inventory(hotel_id, &changes).await.expect("inventory");
-    let keys = format!("k:{}", BASE64_STANDARD.encode([1; 32])).parse().expect("keys");
-    let (writer, _) = Writer::new(&store, 1);
-    let service = BookingService::new(Dependencies {
-        store,
-        writer,
-        hotels: Box::new(hotels),
-        rates: Box::new(rates),
-        payments: std::sync::Arc::new(MockPaymentClient::new()),
-        offers: OfferSigner::new(&keys),
-        hold: std::time::Duration::from_mins(15),
-        unpaid: UnpaidLimits::unlimited(),
-        long_holds: LongHolds::default(),
-        wake: Wake::default(),
-    });
+    let service = desk_service(store, hotels, rates);
     let request = StayRequest { hotel_id, stay, parties: parties(&["2"]) };
     (service, request, database)
 }
@@ -99,4 +100,22 @@ pub(super) fn rooms(request: &StayRequest, rooms: &[(i32, i32)]) -> RoomsRequest
         party: Party::new(*adults, vec![]).expect("a party"),
     };
     RoomsRequest { hotel_id: request.hotel_id, stay: request.stay, rooms: rooms.iter().map(room).collect() }
+}
+
+/// A service over a store.
+pub(crate) fn desk_service(store: Store, hotels: MockHotelClient, rates: impl RateClient + 'static) -> BookingService {
+    let keys = format!("k:{}", BASE64_STANDARD.encode([1; 32])).parse().expect("keys");
+    let (writer, _) = Writer::new(&store, 1);
+    BookingService::new(Dependencies {
+        store,
+        writer,
+        hotels: Box::new(hotels),
+        rates: Box::new(rates),
+        payments: std::sync::Arc::new(MockPaymentClient::new()),
+        offers: OfferSigner::new(&keys),
+        hold: std::time::Duration::from_mins(15),
+        unpaid: UnpaidLimits::unlimited(),
+        long_holds: LongHolds::default(),
+        wake: Wake::default(),
+    })
 }

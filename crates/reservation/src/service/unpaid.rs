@@ -8,7 +8,7 @@
 
 use staymesh_mesh::{Caller, auth::Role};
 
-use crate::model::{HoldLimits, PaymentMode, Source};
+use crate::model::{HoldLimits, PaymentMode, Reservation, Source};
 
 /// The limits of unpaid holds. 0 is no limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,8 +33,11 @@ impl UnpaidLimits {
 
     /// The limits of a booking by `caller` from `source`. Partners book for many guests from few addresses, so their
     /// source has no limit of its own. A partner who collects may sell the whole of a night: its credit is the limit of
-    /// what it sells, and its holds last only until its sale is decided.
+    /// what it sells, and its holds last only until its sale is decided. Staff hold rooms of their own hotel.
     pub(super) fn of(self, caller: &Caller, source: Option<Source>, mode: PaymentMode) -> HoldLimits {
+        if matches!(caller.role, Role::Staff | Role::Admin) {
+            return HoldLimits::default();
+        }
         let positive = |limit: u32| (limit > 0).then_some(i64::from(limit));
         let unconfirmed = caller.role == Role::Guest && !caller.email_verified;
         let account = match caller.role {
@@ -49,6 +52,13 @@ impl UnpaidLimits {
             source: source.zip(by_source),
             share: (self.share > 0 && mode == PaymentMode::GuestPays).then_some(i32::from(self.share.min(100))),
         }
+    }
+
+    /// The limits of what a change of this reservation holds until it is paid. Staff who change it for its guest are not
+    /// limited by what the guest holds.
+    pub(super) fn of_change(self, caller: &Caller, source: Option<Source>, booking: &Reservation) -> HoldLimits {
+        let limits = self.of(caller, source, booking.payment_mode);
+        HoldLimits { account: limits.account.filter(|_| booking.owner == caller.subject), ..limits }
     }
 }
 

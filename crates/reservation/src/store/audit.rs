@@ -1,14 +1,52 @@
 //! What audit records show of inventory and reservations.
 
 use serde_json::json;
-use staymesh_domain::{Money, ReservationId};
-use staymesh_store::audit::{self, ObjectType, Origin};
+use staymesh_domain::{Money, ReservationId, format_date};
+use staymesh_store::{
+    StoreError,
+    audit::{self, ObjectType, Origin},
+};
 
-use super::Transaction;
+use super::{Store, Transaction};
 use crate::{
     error::ReservationError,
-    model::{CancellationReason, Reservation},
+    lifecycle::Waiver,
+    model::{CancellationReason, NewReservation, Reservation, Status},
 };
+
+/// A cancellation that keeps less than its policy.
+pub(crate) struct Waived<'a> {
+    /// The reservation before.
+    pub(crate) booking: &'a Reservation,
+    /// What is kept, and why.
+    pub(crate) waiver: &'a Waiver,
+    /// What the policy keeps.
+    pub(crate) policy: Money,
+    /// Who waived it.
+    pub(crate) origin: Option<&'a Origin>,
+}
+
+impl Store {
+    /// What was kept of a cancelled reservation instead of what its policy keeps; `None` if the policy was applied.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub(crate) async fn waiver(&self, id: ReservationId) -> Result<Option<Waiver>, ReservationError> {
+        let row: Option<(i64, String, String)> = sqlx::query_as(
+            "select kept_minor, currency, reason from cancellation_waiver where hotel_id = $1 and reservation_id = $2",
+        )
+        .bind(id.hotel_id().get())
+        .bind(id.as_uuid())
+        .fetch_optional(&self.pool)
+        .await?;
+        let broken = || StoreError::from(sqlx::Error::Decode("a waiver".into()));
+        let read = |(minor, currency, reason): (i64, String, String)| {
+            let currency = currency.parse().map_err(|_| broken())?;
+            Ok(Waiver { keep: Money::from_minor(minor, currency).map_err(|_| broken())?, reason })
+        };
+        row.map(read).transpose().map_err(|error: StoreError| error.into())
+    }
+}
 
 /// The inventory of a room type from yesterday on, by `HOTEL_ID/ROOM_TYPE_ID`: total and overbooking of each night, and
 /// `stop_sell` if it is closed, also before it has inventory; and the plan. The last of two values of a date is shown.
@@ -53,6 +91,52 @@ pub(crate) const HOTEL_INVENTORY: ObjectType = ObjectType {
 };
 
 impl Transaction {
+    /// Records a new reservation that staff booked; nothing for one that a guest or a partner booked.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub(crate) async fn record_creation(&mut self, order: &NewReservation) -> Result<(), ReservationError> {
+        let Some(origin) = order.origin.as_deref() else { return Ok(()) };
+        let shown = json!({
+            "status": Status::PendingPayment.as_str(),
+            "rooms": order.lines.len(),
+            "check_in": format_date(order.stay.check_in()),
+            "check_out": format_date(order.stay.check_out()),
+            "total_minor": order.quote.total.minor(),
+            "currency": order.quote.currency().code(),
+        });
+        let object = ("reservation", &*order.id.to_string());
+        Ok(audit::insert(&mut self.0, origin, object, None, Some(&shown)).await?)
+    }
+
+    /// Records what was kept of a cancelled reservation instead of what its policy keeps, with its audit record. The reason is
+    /// free text, which may name a guest, and stays out of that.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub(crate) async fn record_waiver(&mut self, kept: &Waived<'_>) -> Result<(), ReservationError> {
+        let Waived { booking, waiver, policy, origin } = kept;
+        let currency = policy.currency().code();
+        sqlx::query(
+            "insert into cancellation_waiver
+                 (hotel_id, reservation_id, kept_minor, policy_minor, currency, reason, waived_by)
+             values ($1, $2, $3, $4, $5, $6, $7)",
+        )
+        .bind(booking.id.hotel_id().get())
+        .bind(booking.id.as_uuid())
+        .bind(waiver.keep.minor())
+        .bind(policy.minor())
+        .bind(currency)
+        .bind(&waiver.reason)
+        .bind(origin.map(|origin| &*origin.actor))
+        .execute(&mut *self.0)
+        .await?;
+        let Some(origin) = origin else { return Ok(()) };
+        let shown = json!({ "kept_minor": waiver.keep.minor(), "policy_minor": policy.minor(), "currency": currency });
+        let object = ("cancellation_waiver", &*booking.id.to_string());
+        Ok(audit::insert(&mut self.0, origin, object, None, Some(&shown)).await?)
+    }
+
     /// Records the change of a reservation by `origin`.
     ///
     /// # Errors
@@ -75,11 +159,11 @@ impl Transaction {
         Ok(audit::insert(&mut self.0, origin, object, Some(&shown(before)), Some(&shown(after))).await?)
     }
 
-    /// Records that of a penalty of `due` only `kept` is kept, and why.
+    /// Records that of the penalty of an early departure, `due`, only `kept` is kept, and why.
     ///
     /// # Errors
     /// When the database fails.
-    pub(crate) async fn record_waiver(
+    pub(crate) async fn record_departure_waiver(
         &mut self,
         origin: &Origin,
         id: ReservationId,

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use sqlx::{FromRow, postgres::PgRow};
+use sqlx::{FromRow, Row, postgres::PgRow};
 use staymesh_domain::{Money, PaymentId, ReservationId};
 use staymesh_store::{
     ResultExt,
@@ -44,6 +44,23 @@ impl Transaction {
         }
         let rows = rows.iter().map(ReservationRow::from_row).collect::<Result<_, sqlx::Error>>()?;
         Ok(by_id(rows)?)
+    }
+
+    /// As [`Self::lock_reservations`], but one that cannot be read fails alone.
+    ///
+    /// # Errors
+    /// When the database fails, or a lock is not granted in time.
+    pub(crate) async fn lock_each(
+        &mut self,
+        ids: &[ReservationId],
+    ) -> Result<Vec<(Uuid, Result<Reservation, ReservationError>)>, ReservationError> {
+        let ids: Vec<Uuid> = ids.iter().map(|id| id.as_uuid()).collect();
+        let mut rows = self.lock_rows(&ids).await?;
+        if some_are_newer_than_lines(&rows)? {
+            rows = self.lock_rows(&ids).await?;
+        }
+        let read = |row: &PgRow| Ok(Reservation::try_from(ReservationRow::from_row(row)?)?);
+        rows.iter().map(|row| Ok((row.try_get("reservation_id")?, read(row)))).collect()
     }
 
     async fn lock_rows(&mut self, ids: &[Uuid]) -> Result<Vec<PgRow>, ReservationError> {

@@ -13,11 +13,22 @@ use uuid::Uuid;
 use super::{Store, lines::reservation_columns, rows::ReservationRow};
 use crate::{error::ReservationError, model::Reservation};
 
-/// A position in the changes: a transaction id and a reservation of it.
+/// A position in the changes: a transaction id and a reservation of it, on a timeline of a database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct ChangePosition {
     transaction: u64,
     reservation_id: Uuid,
+    history: History,
+}
+
+/// In which history of the data transaction ids have their meaning. A failover and a restore begin a new timeline, in which ids
+/// that were handed out before may be those of other transactions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+struct History {
+    /// PostgreSQL's system identifier, of the cluster.
+    system: i64,
+    /// Its timeline, from 1.
+    timeline: i64,
 }
 
 /// What can be read of the changes at a time.
@@ -27,12 +38,13 @@ pub struct ChangeHorizon {
     oldest: u64,
     /// The next transaction id.
     next: u64,
+    history: History,
 }
 
 impl ChangeHorizon {
     /// The position before which every change is visible to statements that begin from now on.
     pub fn position(self) -> ChangePosition {
-        ChangePosition { transaction: self.oldest, reservation_id: Uuid::nil() }
+        ChangePosition { transaction: self.oldest, reservation_id: Uuid::nil(), history: self.history }
     }
 
     /// Whether every transaction that had begun at the time of `earlier` has ended.
@@ -41,9 +53,9 @@ impl ChangeHorizon {
         self.oldest >= earlier.next
     }
 
-    /// Whether this database has handed out the position. It has not after it was restored to an earlier state.
+    /// Whether this database has handed out the position in its present history, and not before a failover or a restore.
     pub fn has(self, position: ChangePosition) -> bool {
-        position.transaction <= self.next
+        position.history == self.history && position.transaction <= self.next
     }
 }
 
@@ -76,11 +88,17 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub(crate) async fn change_horizon(&self) -> Result<ChangeHorizon, ReservationError> {
-        let (oldest, next): (String, String) =
-            sqlx::query_as("select pg_snapshot_xmin(s)::text, pg_snapshot_xmax(s)::text from pg_current_snapshot() s")
-                .fetch_one(&self.pool)
-                .await?;
-        Ok(ChangeHorizon { oldest: transaction(&oldest)?, next: transaction(&next)? })
+        // The timeline of what is written now: that of the control file is the one of the last checkpoint.
+        let (oldest, next, system, timeline): (String, String, i64, i64) = sqlx::query_as(
+            "select pg_snapshot_xmin(s)::text, pg_snapshot_xmax(s)::text,
+                 (select system_identifier from pg_control_system()),
+                 ('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::bigint
+             from pg_current_snapshot() s",
+        )
+        .fetch_one(&self.pool)
+        .await?;
+        let history = History { system, timeline };
+        Ok(ChangeHorizon { oldest: transaction(&oldest)?, next: transaction(&next)?, history })
     }
 
     /// Up to `limit` reservations that changed after `after`, in the order of their latest change, each with its position.
@@ -113,19 +131,35 @@ impl Store {
             .bind(limit)
             .fetch_all(&self.pool)
             .await?;
-        rows.iter().map(changed).collect()
+        rows.iter().map(|row| changed(row, horizon.history)).collect()
     }
 }
 
-fn changed(row: &PgRow) -> Result<(ChangePosition, Reservation), ReservationError> {
+fn changed(row: &PgRow, history: History) -> Result<(ChangePosition, Reservation), ReservationError> {
     let reservation = Reservation::try_from(ReservationRow::from_row(row)?)?;
     let position = ChangePosition {
         transaction: transaction(row.try_get("position")?)?,
         reservation_id: reservation.id.as_uuid(),
+        history,
     };
     Ok((position, reservation))
 }
 
 fn transaction(id: &str) -> Result<u64, ReservationError> {
     id.parse().map_err(|_| super::room_status::unexpected("a transaction id is not a number").into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn horizon_has_positions_of_its_history_up_to_the_next_transaction() {
+        let history = History { system: 7, timeline: 1 };
+        let horizon = ChangeHorizon { oldest: 5, next: 9, history };
+        let at = |transaction, history| ChangePosition { transaction, reservation_id: Uuid::nil(), history };
+        assert!(horizon.has(horizon.position()) && horizon.has(at(9, history)) && !horizon.has(at(10, history)));
+        assert!(!horizon.has(at(5, History { timeline: 2, ..history })), "after a failover");
+        assert!(!horizon.has(at(5, History { system: 8, ..history })), "of another cluster");
+    }
 }

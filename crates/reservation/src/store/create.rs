@@ -1,5 +1,5 @@
-//! Creates reservations: one statement that takes the rooms, inserts the reservations with their lines and first revisions,
-//! and enqueues the events of partner sales, all or nothing.
+//! Creates reservations: one statement that takes the rooms, inserts the reservations with their lines, and enqueues the events
+//! of partner sales, all or nothing. The lines are the first revision until the first change, see migration 0072.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +12,7 @@ use uuid::Uuid;
 use super::{
     Store, Transaction,
     hold_limits::{added, added_to_nights, is_refusal, share},
-    lines::{Document, LineColumns, reservation_columns},
+    lines::{LineColumns, reservation_columns},
     nights::{Columns, limit_of_sale},
     prices::WrittenPrices,
     rows::{ReservationRow, by_id},
@@ -152,7 +152,7 @@ async fn create(
     let prices = prices.map_err(|error| unexpected(&format!("a price cannot be serialized: {error}")))?;
     let bound = |text| -> Result<Statement<'_>, StoreError> {
         let statement = bind_nights(bind_bookings(sqlx::query_as(text), orders, &prices)?, orders)?;
-        bind_lines(bind_limits(statement, orders, limited), orders, &prices)
+        Ok(bind_lines(bind_limits(statement, orders, limited), orders, &prices))
     };
     let statement = if sales.ids.is_empty() { bound(CREATE)? } else { sales.bind(bound(CREATE_AND_ENQUEUE)?) };
     let rows: Vec<(Uuid, jiff_sqlx::Timestamp)> = statement.fetch_all(database).await?;
@@ -190,19 +190,14 @@ fn bind_bookings<'a>(
         .bind(orders.iter().map(|order| order.hold_expire_time.map(Timestamp::as_microsecond)).collect::<Vec<_>>()))
 }
 
-/// Binds the lines as one array per column, and the document of each reservation's first revision, its client reference and the
-/// guests of the lines.
+/// Binds the lines as one array per column, and the client reference of each reservation.
 fn bind_lines<'a>(
     statement: Statement<'a>,
     orders: &[&'a NewReservation],
     prices: &'a [WrittenPrices],
-) -> Result<Statement<'a>, StoreError> {
+) -> Statement<'a> {
     let lines = LineColumns::of(orders, prices);
-    let documents =
-        orders.iter().zip(prices).map(|(order, prices)| serde_json::to_string(&Document::of(order, prices)));
-    let documents = documents.collect::<Result<Vec<_>, _>>();
-    let documents = documents.map_err(|error| unexpected(&format!("terms cannot be serialized: {error}")))?;
-    Ok(statement
+    statement
         .bind(lines.reservations)
         .bind(lines.positions)
         .bind(lines.room_types)
@@ -212,10 +207,9 @@ fn bind_lines<'a>(
         .bind(lines.child_ages)
         .bind(lines.totals)
         .bind(lines.prices)
-        .bind(documents)
         .bind(STANDARD_PLAN)
         .bind(orders.iter().map(|order| order.client_reference.as_deref()).collect::<Vec<_>>())
-        .bind(lines.guests))
+        .bind(lines.guests)
 }
 
 /// Binds the rooms taken in each night, as one array per column in key order.
@@ -310,7 +304,7 @@ fn unexpected(summary: &str) -> StoreError {
 /// each sells the rooms is decided by the row as it is locked; the CHECK has the last word.
 /// Limits of unpaid holds are decided when the nights are locked and before anything is inserted.
 /// Reservations are inserted in id order: concurrent inserts of the same ids wait for each other and must not deadlock.
-/// Their lines and first revisions follow when all of them are inserted.
+/// Their lines follow when all of them are inserted.
 ///
 /// `$events` is a further CTE, which may read `booked`.
 macro_rules! create_statement {
@@ -343,7 +337,7 @@ macro_rules! create_statement {
         timestamptz 'epoch' + hold * interval '1 microsecond', case when hold is null then now() end,
         source, 1, client_reference
     from unnest($1::uuid[], $2::text[], $3::integer[], $4::integer[], $5::integer[], $6::integer[], $7::integer[],
-        $8::text[], $9::text[], $10::text[], $11::text[], $12::bigint[], $13::jsonb[], $14::bytea[], $15::bigint[], $23::text[], $43::text[])
+        $8::text[], $9::text[], $10::text[], $11::text[], $12::bigint[], $13::jsonb[], $14::bytea[], $15::bigint[], $23::text[], $42::text[])
         o (id, owner, room_type_id, check_in, check_out, rooms, guests, guest_name, guest_email, payment_mode, currency,
             total_minor, price, content_hash, hold, source, client_reference)
     where (select admit_reservations($22, (select count(*) from taken), $24, $25, $26, $27, $28, $29, $30, $31))
@@ -352,17 +346,11 @@ macro_rules! create_statement {
 ), room as (
     insert into reservation_room (hotel_id, reservation_id, room_position, room_type_id, rate_plan, check_in, check_out,
         adults, child_ages, total_minor, price, status, revision, guest)
-    select reservation_hotel_id(id), id, room_position, room_type_id, $42, date '1970-01-01' + check_in,
+    select reservation_hotel_id(id), id, room_position, room_type_id, $41, date '1970-01-01' + check_in,
         date '1970-01-01' + check_out, adults, child_ages::smallint[], total_minor, price::json, 'live', 1, guest
     from unnest($32::uuid[], $33::integer[], $34::integer[], $35::integer[], $36::integer[], $37::integer[], $38::text[],
-        $39::bigint[], $40::text[], $44::jsonb[])
+        $39::bigint[], $40::text[], $43::jsonb[])
         l (id, room_position, room_type_id, check_in, check_out, adults, child_ages, total_minor, price, guest)
-), revised as (
-    insert into reservation_revision (hotel_id, reservation_id, revision, document, content_hash, currency, total_minor,
-        actor, reason)
-    select reservation_hotel_id(id), id, 1, document::json, content_hash, currency, total_minor, owner, 'created'
-    from unnest($1::uuid[], $2::text[], $11::text[], $12::bigint[], $14::bytea[], $41::text[])
-        d (id, owner, currency, total_minor, content_hash, document)
 )",
             $events,
             "
@@ -378,8 +366,8 @@ const CREATE: &str = create_statement!("");
 const CREATE_AND_ENQUEUE: &str = create_statement!(
     ", enqueued as (
     insert into outbox (aggregate_id, kind, payload, trace_parent)
-    select reservation_id, $45, payload, trace_parent
-    from unnest($46::uuid[], $47::jsonb[], $48::text[]) s (reservation_id, payload, trace_parent)
+    select reservation_id, $44, payload, trace_parent
+    from unnest($45::uuid[], $46::jsonb[], $47::text[]) s (reservation_id, payload, trace_parent)
     join booked using (reservation_id)
     order by reservation_id
 )"

@@ -3,7 +3,7 @@
 use jiff::civil::Date;
 use jiff_sqlx::ToSqlx;
 use serde::{Deserialize, Serialize};
-use sqlx::FromRow;
+use sqlx::{FromRow, types::Json};
 use staymesh_domain::{HotelId, Money, Party, ReservationId, RoomTypeId, StayDates};
 use uuid::Uuid;
 
@@ -11,6 +11,7 @@ use super::{Store, room_status::unexpected};
 use crate::{
     error::ReservationError,
     model::{PaymentMode, Status},
+    room_guest::RoomGuest,
     room_status::RoomStatus,
 };
 
@@ -19,7 +20,7 @@ use crate::{
 pub enum DeskList {
     /// Whose guests arrive, and those that should have arrived earlier and are still expected.
     Arrivals,
-    /// Whose guests have checked in and stay for the night.
+    /// Whose guests had checked in, and not out, when the business day of the date ended; today, until now.
     InHouse,
     /// Whose guests have checked in and depart.
     Departures,
@@ -48,6 +49,10 @@ pub struct DeskRoom {
     pub payment_mode: PaymentMode,
     /// What is to be paid before check-in.
     pub balance_due: Money,
+    /// The number of the room of the hotel on the date, or in the last night before it.
+    pub room_number: Option<String>,
+    /// The lead guest of the room and its wishes; `None` if nothing was said.
+    pub guest: Option<RoomGuest>,
 }
 
 /// Position of a room in a list.
@@ -76,6 +81,8 @@ struct DeskRow {
     payment_mode: String,
     currency: String,
     due_minor: i64,
+    room_number: Option<String>,
+    guest: Option<Json<RoomGuest>>,
 }
 
 impl TryFrom<DeskRow> for DeskRoom {
@@ -95,7 +102,9 @@ impl TryFrom<DeskRow> for DeskRoom {
             status: RoomStatus::from_name(&row.status).ok_or_else(|| wrong("status"))?,
             reservation_status: Status::from_name(&row.reservation_status).ok_or_else(|| wrong("status"))?,
             payment_mode: PaymentMode::from_name(&row.payment_mode).ok_or_else(|| wrong("payment_mode"))?,
+            room_number: row.room_number,
             balance_due: Money::from_minor(row.due_minor, currency)?,
+            guest: row.guest.map(|guest| guest.0),
         })
     }
 }
@@ -116,11 +125,16 @@ macro_rules! rooms {
              )
              select r.reservation_id, l.room_position::integer, coalesce(
                  nullif(concat_ws(' ', l.guest ->> 'given_name', l.guest ->> 'family_name'), ''), l.guest_name, r.guest_name
-             ) as guest_name, l.room_type_id,
+             ) as guest_name, l.guest, l.room_type_id,
                  l.check_in, l.check_out, l.adults, l.child_ages, l.status, r.status as reservation_status,
                  r.payment_mode, r.currency,
                  case when r.status = 'pending_payment' and r.payment_mode = 'guest_pays' then l.total_minor else 0 end
-                     as due_minor
+                     as due_minor,
+                 (select a.room_number from room_assignment a
+                  where a.hotel_id = l.hotel_id and a.reservation_id = l.reservation_id
+                      and a.room_position = l.room_position and a.from_date <= $2
+                      and (a.until_date > $2 or a.until_date = l.check_out)
+                  order by a.from_date desc limit 1) as room_number
              from stay r
              join reservation_room l on l.hotel_id = r.hotel_id and l.reservation_id = r.reservation_id
              where (",
@@ -135,12 +149,14 @@ const ARRIVALS: &str = rooms!(
     "l.check_in = $2 and holds_room(l.status)
      or l.check_in < $2 and l.check_out > $2 and l.status = 'live' and r.status = 'paid'"
 );
-/// Rooms that are checked out by now were in the house until then.
+/// By the business dates of what the desk recorded: guests who arrived a day late were not there the night before, and those
+/// who have left since were.
 const IN_HOUSE: &str = rooms!(
-    "l.check_in <= $2 and l.check_out > $2 and (l.status = 'in_house' or l.status = 'completed' and exists (
-         select from room_status_change c
+    "l.check_in <= $2 and l.check_out > $2 and l.status in ('in_house', 'completed') and 'in_house' = (
+         select c.status from room_status_change c
          where c.hotel_id = l.hotel_id and c.reservation_id = l.reservation_id and c.room_position = l.room_position
-             and c.status = 'completed' and c.business_date > $2))"
+             and c.business_date <= $2
+         order by c.change_id desc limit 1)"
 );
 const DEPARTURES: &str = rooms!("l.check_out = $2 and l.status in ('in_house', 'completed')");
 

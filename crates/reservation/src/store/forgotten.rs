@@ -64,6 +64,16 @@ impl Store {
         .fetch_one(&mut *transaction)
         .await?;
         sqlx::query(
+            "update reservation_note n set content = '-'
+             from reservation r
+             where r.owner = $1 and r.guest_email = $2 and n.hotel_id = r.hotel_id
+                 and n.reservation_id = r.reservation_id and n.content <> '-'",
+        )
+        .bind(owner)
+        .bind(ERASED_EMAIL)
+        .execute(&mut *transaction)
+        .await?;
+        sqlx::query(
             "update forgotten_owner set erased_at = now()
              where owner = $1 and erased_at is null
                  and not exists (select from reservation where reservation.owner = $1 and guest_email <> $2)",

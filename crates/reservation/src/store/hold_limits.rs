@@ -10,7 +10,11 @@ use staymesh_store::StoreError;
 use uuid::Uuid;
 
 use super::{Transaction, nights::Columns};
-use crate::{error::ReservationError, model::NewReservation, night::Night};
+use crate::{
+    error::ReservationError,
+    model::{HoldLimits, NewReservation},
+    night::Night,
+};
 
 /// A holder of unpaid rooms, as functions of the database name it: `a` and the account, or `s` and the source.
 pub(crate) type Holder = String;
@@ -28,9 +32,14 @@ pub(crate) struct NightShare {
 /// The limited holders of a booking, each with its limit in room nights; none when it is not held unpaid.
 pub(crate) fn holders(order: &NewReservation) -> impl Iterator<Item = (Holder, i64)> {
     let limits = order.hold_expire_time.is_some().then_some(&order.limits);
-    let account = limits.and_then(|limits| limits.account).map(|limit| (format!("a{}", order.owner), limit));
-    let source = limits.and_then(|limits| limits.source.as_ref());
-    account.into_iter().chain(source.map(|(source, limit)| (format!("s{}", source.as_str()), *limit)))
+    limits.into_iter().flat_map(|limits| holders_of(&order.owner, limits))
+}
+
+/// The holders that `limits` limit, each with its limit in room nights.
+pub(crate) fn holders_of(owner: &str, limits: &HoldLimits) -> impl Iterator<Item = (Holder, i64)> {
+    let account = limits.account.map(|limit| (format!("a{owner}"), limit));
+    let source = limits.source.as_ref().map(|(source, limit)| (format!("s{}", source.as_str()), *limit));
+    account.into_iter().chain(source)
 }
 
 /// The share of a night that the booking is subject to, in percent; `None` when it is not held unpaid.

@@ -17,11 +17,17 @@ use crate::{
     room_status::RoomStatus,
 };
 
-/// All columns of reservation `r`, its lines in their order as `lines`, its pending change as `pending`, and what lines are
-/// made of as `before` while it is not carried over, see [`crate::carry_over`].
+/// The columns of reservation `r` by name, its lines in their order as `lines`, its pending change as `pending`, and what
+/// lines are made of as `before` while it is not carried over, see [`crate::carry_over`].
+///
+/// Not `r.*`: connections keep prepared statements, and PostgreSQL refuses one whose columns the migration of the next release
+/// changes.
 macro_rules! reservation_columns {
     () => {
-        "r.*, (select json_agg(l order by l.room_position) from reservation_room l
+        "r.reservation_id, r.owner, r.guest_name, r.guest_email, r.payment_mode, r.status, r.revision, r.version,
+         r.cancellation_reason, r.currency, r.total_minor, r.retained_minor, r.content_hash, r.client_reference,
+         r.hold_expire_time, r.hold_extended, r.payment_id, r.paid_at, r.create_time, r.update_time,
+         (select json_agg(l order by l.room_position) from reservation_room l
                where l.hotel_id = r.hotel_id and l.reservation_id = r.reservation_id) as lines,
          case when r.pending_revision is not null then (select to_json(c) from reservation_change c
                where c.hotel_id = r.hotel_id and c.reservation_id = r.reservation_id
@@ -118,7 +124,7 @@ impl TryFrom<LineRecord> for RoomLine {
 }
 
 /// The document of a revision: all that was agreed, without personal data, because revisions are never erased. It is
-/// persisted; a field may be added, never renamed.
+/// persisted; a field may be added, never renamed. The database's function `first_revision` makes it of lines.
 #[derive(Serialize)]
 pub(super) struct Document<'a> {
     payment_mode: &'static str,
@@ -137,10 +143,6 @@ struct DocumentRoom<'a> {
 }
 
 impl<'a> Document<'a> {
-    pub(super) fn of(order: &'a NewReservation, prices: &'a WrittenPrices) -> Self {
-        Self::new(order.payment_mode, order.lines.iter().zip(prices.of_rooms.iter().map(AsRef::as_ref)))
-    }
-
     /// The document of these rooms, each with its price as JSON.
     pub(super) fn new(mode: PaymentMode, rooms: impl Iterator<Item = (&'a RoomLine, &'a RawValue)>) -> Self {
         let room = |(line, price): (&'a RoomLine, &'a RawValue)| DocumentRoom {

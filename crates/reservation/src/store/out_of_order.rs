@@ -4,12 +4,12 @@ use std::collections::BTreeSet;
 
 use jiff::{Timestamp, civil::Date};
 use jiff_sqlx::ToSqlx;
-use sqlx::{FromRow, PgConnection};
+use sqlx::{FromRow, PgConnection, types::Json};
 use staymesh_domain::{DateRange, HotelId, RoomId, RoomTypeId};
 use staymesh_store::{Cause, StoreError};
 use uuid::Uuid;
 
-use super::{Store, audit::OUT_OF_ORDER, inventory_change::lock_nights, inventory_version};
+use super::{Assignment, Store, audit::OUT_OF_ORDER, inventory_change::lock_nights, inventory_version};
 use crate::error::ReservationError;
 
 /// How a blocked room counts.
@@ -54,6 +54,8 @@ pub struct NewOutOfOrder {
     pub kind: OutOfOrderKind,
     /// Why, 1 to 200 characters.
     pub reason: String,
+    /// Whether it may take the room away from guests that it is assigned to.
+    pub force: bool,
 }
 
 /// A block of a room from `from` until the day before `until`, or before `end` if it was ended earlier.
@@ -85,6 +87,11 @@ pub struct OutOfOrder {
     pub kind: OutOfOrderKind,
     /// Why.
     pub reason: String,
+    /// Whether it was allowed to take the room away from guests.
+    pub force: bool,
+    /// The assignments that it removed, with the nights that they lost.
+    #[sqlx(skip)]
+    pub removed: Vec<Assignment>,
     /// When it was created.
     #[sqlx(try_from = "jiff_sqlx::Timestamp")]
     pub create_time: Timestamp,
@@ -93,8 +100,9 @@ pub struct OutOfOrder {
 impl OutOfOrder {
     /// Whether it is what this request creates in the hotel.
     pub(crate) fn is_from(&self, hotel_id: HotelId, new: &NewOutOfOrder) -> bool {
-        let of_request = (hotel_id, new.room_id, new.nights.from(), new.nights.until(), new.kind, &new.reason);
-        (self.hotel_id, self.room_id, self.from, self.until, self.kind, &self.reason) == of_request
+        let of_request =
+            (hotel_id, new.room_id, new.nights.from(), new.nights.until(), new.kind, &new.reason, new.force);
+        (self.hotel_id, self.room_id, self.from, self.until, self.kind, &self.reason, self.force) == of_request
     }
 
     /// The first day on which the room is not blocked.
@@ -114,7 +122,8 @@ pub struct OutOfOrderFilter {
 
 macro_rules! columns {
     () => {
-        "hotel_id, out_of_order_id, room_id, room_type_id, from_date, until_date, end_date, kind, reason, create_time"
+        "hotel_id, out_of_order_id, room_id, room_type_id, from_date, until_date, end_date, kind, reason, force,
+         removed_assignments, create_time"
     };
 }
 
@@ -123,35 +132,39 @@ struct Row {
     #[sqlx(flatten)]
     block: OutOfOrder,
     end_date: Option<jiff_sqlx::Date>,
+    removed_assignments: Option<Json<Vec<Assignment>>>,
 }
 
 impl From<Row> for OutOfOrder {
-    fn from(Row { block, end_date }: Row) -> Self {
-        Self { end: end_date.map(jiff_sqlx::Date::to_jiff), ..block }
+    fn from(Row { block, end_date, removed_assignments }: Row) -> Self {
+        let removed = removed_assignments.map(|Json(removed)| removed).unwrap_or_default();
+        Self { end: end_date.map(jiff_sqlx::Date::to_jiff), removed, ..block }
     }
 }
 
 impl Store {
-    /// Creates a block of a room, which has this type, and lowers the limit of sale of its nights. If a block with its id
-    /// exists, in whatever hotel, yields that.
+    /// Creates a block of a room, which has this type, takes the room away from its guests and lowers the limit of sale of its
+    /// nights. If a block with its id exists, in whatever hotel, yields that.
     ///
     /// # Errors
-    /// When the database fails.
+    /// [`ReservationError::RoomAssigned`] if the room has guests and the block is not forced, and when the database fails.
     pub async fn create_out_of_order(
         &self,
         hotel_id: HotelId,
         new: &NewOutOfOrder,
         room_type_id: RoomTypeId,
     ) -> Result<OutOfOrder, ReservationError> {
-        let mut transaction = self.pool.begin().await?;
-        inventory_version::lock_hotel(&mut transaction, hotel_id).await?;
-        if let Some(known) = find(&mut transaction, new.id).await? {
+        let mut transaction = self.begin().await?;
+        inventory_version::lock_hotel(&mut transaction.0, hotel_id).await?;
+        if let Some(known) = find(&mut transaction.0, new.id).await? {
             return Ok(known);
         }
+        let removed = transaction.vacate(hotel_id, new).await?;
         let watched = OUT_OF_ORDER.created(&format!("{hotel_id}/{}", new.id));
         let row: Row = sqlx::query_as(concat!(
-            "insert into out_of_order (hotel_id, out_of_order_id, room_id, room_type_id, from_date, until_date, kind, reason)
-             values ($1, $2, $3, $4, $5, $6, $7, $8)
+            "insert into out_of_order (hotel_id, out_of_order_id, room_id, room_type_id, from_date, until_date, kind, reason,
+                 force, removed_assignments)
+             values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
              returning ",
             columns!()
         ))
@@ -163,11 +176,13 @@ impl Store {
         .bind(new.nights.until().to_sqlx())
         .bind(new.kind.as_str())
         .bind(&new.reason)
-        .fetch_one(&mut *transaction)
+        .bind(new.force)
+        .bind((!removed.is_empty()).then_some(Json(removed)))
+        .fetch_one(&mut *transaction.0)
         .await?;
         let block = OutOfOrder::from(row);
-        recount(&mut transaction, hotel_id, room_type_id, block.from, block.until).await?;
-        watched.record(&mut transaction).await?;
+        recount(&mut transaction.0, hotel_id, room_type_id, block.from, block.until).await?;
+        watched.record(&mut transaction.0).await?;
         transaction.commit().await?;
         Ok(block)
     }

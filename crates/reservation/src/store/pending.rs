@@ -15,6 +15,7 @@ pub(super) struct PendingRecord {
     document: ChangeRecord,
     held: Vec<HeldRecord>,
     expire_time: Timestamp,
+    create_time: Timestamp,
 }
 
 /// Rooms held in a night: room type, days since 1970-01-01, rooms.
@@ -37,6 +38,7 @@ impl PendingRecord {
             change: self.document.try_into().map_err(|error| format!("{error}"))?,
             held: self.held.into_iter().map(|(room_type, day, rooms)| ((hotel, room_type, day), rooms)).collect(),
             expire_time: self.expire_time,
+            create_time: self.create_time,
         })
     }
 }

@@ -3,12 +3,15 @@
 use serde_json::value::{RawValue, to_raw_value};
 use sqlx::types::Json;
 
-use crate::{model::NewReservation, quote::Quote, room_line::RoomLine};
+use crate::{
+    model::NewReservation,
+    quote::{ForReleaseBefore, Quote},
+    room_line::RoomLine,
+};
 
-/// The prices of a new reservation. Its row, its lines and the document of its revision have the same JSON: each distinct price
-/// is serialized once.
+/// The prices of a new reservation. Each distinct price of its lines is serialized once.
 pub(super) struct WrittenPrices {
-    of_equal_rooms: Option<Box<RawValue>>,
+    for_release_before: Option<Box<RawValue>>,
     /// The price of each room.
     pub(super) of_rooms: Vec<Box<RawValue>>,
 }
@@ -20,20 +23,21 @@ impl WrittenPrices {
         let mut written: Vec<(&Quote, Box<RawValue>)> = Vec::new();
         let of_rooms = order.lines.iter().map(|line| written_once(&mut written, &line.quote));
         let of_rooms = of_rooms.collect::<Result<_, _>>()?;
-        let of_equal_rooms = match order.lines.split_first() {
+        let for_release_before = match order.lines.split_first() {
             Some((first, others)) if others.iter().all(|line| line.room() == first.room()) => {
-                Some(written_once(&mut written, &order.quote)?)
+                Some(to_raw_value(&ForReleaseBefore(&order.quote))?)
             }
             _ => None,
         };
-        Ok(Self { of_equal_rooms, of_rooms })
+        Ok(Self { for_release_before, of_rooms })
     }
 
     /// The price in column `reservation.price`, which the release before reads. It takes all rooms for rooms of the first
     /// one's type and dates, and would give back nights that the others do not have. So there is none for such rooms: that
-    /// release cannot read their reservation, and leaves it to this one.
+    /// release cannot read their reservation, and leaves it to this one. It knows no terms, and gets none: they took the
+    /// database 4 µs for each booking.
     pub(super) fn for_release_before(&self) -> Json<Option<&RawValue>> {
-        Json(self.of_equal_rooms.as_deref())
+        Json(self.for_release_before.as_deref())
     }
 }
 
@@ -76,7 +80,8 @@ mod tests {
         let json = |quote: &Quote| serde_json::to_string(quote).expect("serializable");
         let rooms: Vec<_> = prices.of_rooms.iter().map(|price| price.get().to_owned()).collect();
         assert_eq!(rooms, order.lines.iter().map(|line| json(&line.quote)).collect::<Vec<_>>());
-        assert_eq!(prices.for_release_before().0.map(RawValue::get), Some(json(&order.quote).as_str()));
+        let for_release_before = serde_json::to_string(&ForReleaseBefore(&order.quote)).expect("serializable");
+        assert_eq!(prices.for_release_before().0.map(RawValue::get), Some(for_release_before.as_str()));
     }
 
     #[test]

@@ -54,6 +54,14 @@ impl ListPosition {
     pub fn of(reservation: &Reservation) -> Self {
         Self { create_time: reservation.create_time, reservation_id: reservation.id.as_uuid() }
     }
+
+    pub(super) const fn create_time(self) -> Timestamp {
+        self.create_time
+    }
+
+    pub(super) const fn reservation_id(self) -> Uuid {
+        self.reservation_id
+    }
 }
 
 /// A page of the reservations that fulfil a condition.

@@ -21,7 +21,7 @@ use super::{
 };
 use crate::{
     error::ReservationError,
-    model::Reservation,
+    model::{Reservation, Source},
     night::day_of,
     room_line::{RoomLine, RoomLinesSum, STANDARD_PLAN, guest_count, room_count},
     rooms_change::{ChangeRecord, PlacedRoom, RoomsChange},
@@ -31,12 +31,22 @@ use crate::{
 pub(crate) struct NewChange<'a> {
     pub(crate) revision: i32,
     pub(crate) change: &'a RoomsChange,
-    /// The rooms that it holds while it waits for its payment, and until when; `None` if it is applied at once.
-    pub(crate) pending: Option<(&'a super::Delta, Timestamp)>,
+    /// What it holds while it waits for its payment; `None` if it is applied at once.
+    pub(crate) pending: Option<Pending<'a>>,
     pub(crate) request_id: Option<Uuid>,
     pub(crate) content_hash: &'a [u8; 32],
     pub(crate) actor: &'a str,
     pub(crate) reason: &'static str,
+}
+
+/// What a change holds until it is paid.
+pub(crate) struct Pending<'a> {
+    /// Its rooms.
+    pub(crate) held: &'a super::Delta,
+    /// When it is dropped.
+    pub(crate) expires: Timestamp,
+    /// Where the request came from; `None` if that is not limited.
+    pub(crate) source: Option<&'a Source>,
 }
 
 /// The rooms of a reservation after a change.
@@ -131,16 +141,15 @@ impl Transaction {
         booking: &Reservation,
         new: &NewChange<'_>,
     ) -> Result<(), ReservationError> {
-        let (held, expire_time) = match new.pending {
-            Some((nights, expires)) => (held(nights), Some(expires)),
-            None => (Vec::new(), None),
-        };
+        let pending = new.pending.as_ref();
+        let held = pending.map_or_else(Vec::new, |pending| held(pending.held));
+        let expire_time = pending.map(|pending| pending.expires);
         sqlx::query(
             "with inserted as (
                  insert into reservation_change (hotel_id, reservation_id, revision, status, request_id, content_hash, actor,
-                     reason, currency, balance_minor, penalty_minor, document, held, expire_time)
+                     reason, currency, balance_minor, penalty_minor, document, held, expire_time, source)
                  values ($1, $2, $3, case when $13::timestamptz is null then 'applied' else 'pending' end, $4, $5, $6, $7, $8,
-                     $9, $10, $11, $12, $13)
+                     $9, $10, $11, $12, $13, $14)
              )
              update reservation set pending_revision = $3
              where hotel_id = $1 and reservation_id = $2 and $13 is not null",
@@ -158,6 +167,7 @@ impl Transaction {
         .bind(Json(ChangeRecord::from(new.change)))
         .bind(Json(held))
         .bind(expire_time.map(ToSqlx::to_sqlx))
+        .bind(pending.and_then(|pending| pending.source).map(Source::as_str))
         .execute(&mut *self.0)
         .await
         .on_constraint("reservation_change_one_pending_key", |_| ReservationError::ChangePending)?;
@@ -356,6 +366,17 @@ impl super::Store {
         let found = sqlx::query_as(CHANGE_OF_REQUEST);
         let found = found.bind(id.hotel_id().get()).bind(id.as_uuid()).bind(request_id);
         Ok(found.fetch_optional(&self.pool).await?)
+    }
+
+    /// How many changes wait for a payment, and how many of them have expired at `now`.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub(crate) async fn pending_changes(&self, now: Timestamp) -> Result<(i64, i64), ReservationError> {
+        let counts = sqlx::query_as(
+            "select count(*), count(*) filter (where expire_time <= $1) from reservation_change where status = 'pending'",
+        );
+        Ok(counts.bind(now.to_sqlx()).fetch_one(&self.pool).await?)
     }
 
     /// Up to `limit` reservations whose pending change has expired at `now`, the longest expired first.

@@ -1,4 +1,4 @@
-//! Reads the revisions of a reservation.
+//! Reads the revisions of a reservation. The first has a row since the first change began; before, it is what the lines say.
 
 use jiff::Timestamp;
 use serde::Deserialize;
@@ -60,6 +60,12 @@ impl Store {
         let rows: Vec<RevisionRow> = sqlx::query_as(
             "select revision, create_time, actor, reason, document, currency, total_minor, retained_minor
              from reservation_revision where hotel_id = $1 and reservation_id = $2 and revision > $3
+             union all
+             select revision, create_time, actor, reason, document, currency, total_minor, null from first_revision($1, $2)
+             where revision > $3 and not exists (
+                 select from reservation_revision kept
+                 where kept.hotel_id = $1 and kept.reservation_id = $2 and kept.revision = 1
+             )
              order by revision limit $4",
         )
         .bind(id.hotel_id().get())

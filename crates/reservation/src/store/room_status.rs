@@ -1,6 +1,6 @@
 //! Arrivals and departures: the status of rooms, and table `room_status_change`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::civil::Date;
 use jiff_sqlx::ToSqlx;
@@ -85,19 +85,27 @@ impl Transaction {
         Ok(())
     }
 
-    /// Reservations with a room whose guests should have departed before `today` and have not checked out; at most `limit`.
+    /// Reservations with a room whose guests should have departed before `today` and have not checked out, without those in
+    /// `skip`; at most `limit`.
     ///
     /// # Errors
     /// When the database fails.
-    pub(crate) async fn departed(&mut self, today: Date, limit: i64) -> Result<Vec<ReservationId>, ReservationError> {
+    pub(crate) async fn departed(
+        &mut self,
+        today: Date,
+        skip: &BTreeSet<Uuid>,
+        limit: i64,
+    ) -> Result<Vec<ReservationId>, ReservationError> {
         let ids: Vec<Uuid> = sqlx::query_scalar(
             "select distinct reservation_id from (
-                 select reservation_id from reservation_room where status = 'in_house' and check_out < $1
+                 select reservation_id from reservation_room
+                 where status = 'in_house' and check_out < $1 and reservation_id <> all ($3)
                  order by check_out limit $2
              ) departed",
         )
         .bind(today.to_sqlx())
         .bind(limit)
+        .bind(skip.iter().copied().collect::<Vec<_>>())
         .fetch_all(&mut *self.0)
         .await?;
         let id = |id| ReservationId::try_from(id).map_err(|_| unexpected("reservation_id does not fit").into());

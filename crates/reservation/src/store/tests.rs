@@ -1,8 +1,10 @@
 //! The store and the writer's transactions on a real database: its constraints, and concurrent transactions.
 
+mod assignments;
 mod batches;
 mod bookings;
 mod changed;
+mod find;
 mod front_desk;
 mod hold_operations;
 mod holds;
@@ -10,6 +12,8 @@ mod nights;
 mod no_shows;
 mod out_of_order;
 mod partner_sales;
+mod plans;
+mod room_moves;
 mod rooms;
 mod sale_races;
 mod states;

@@ -67,6 +67,9 @@ async fn attempt(store: &Store, orders: &[NewReservation]) -> Result<Option<Vec<
     let admitted = fresh.into_iter().zip(&verdicts).filter(|(_, verdict)| **verdict == Verdict::Admitted);
     let admitted: Vec<_> = admitted.map(|(order, _)| order).collect();
     let Some(times) = transaction.create_all(&admitted).await? else { return Ok(None) };
+    for order in &admitted {
+        transaction.record_creation(order).await?;
+    }
     transaction.commit().await?;
     let short = verdicts.iter().filter_map(|verdict| match verdict {
         Verdict::SoldOut(night, _) | Verdict::Unpaid(Refusal::Share(night, ..)) => Some(*night),

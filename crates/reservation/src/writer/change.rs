@@ -54,6 +54,9 @@ pub(crate) async fn apply_all(
             transaction.record_change(origin, before, after).await?;
         }
     }
+    for waived in plan.waived()? {
+        transaction.record_waiver(&waived).await?;
+    }
     transaction.enqueue_sales(&plan.sales(&written)?).await?;
     transaction.enqueue_cancelled(&plan.events()?).await?;
     transaction.delay_settlements(&plan.delayed()).await?;

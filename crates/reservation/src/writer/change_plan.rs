@@ -15,7 +15,7 @@ use crate::{
     night::{Night, NightSale, date_of},
     quote::QuoteError,
     room_line::{RoomLine, short_room},
-    store::Delta,
+    store::{Delta, Waived},
 };
 
 /// A command for a reservation.
@@ -214,6 +214,24 @@ impl<'a> ChangePlan<'a> {
             }
         }
         Ok(sales)
+    }
+
+    /// The cancellations that keep less than their policy.
+    ///
+    /// # Errors
+    /// When a sum is out of range.
+    pub(crate) fn waived(&self) -> Result<Vec<Waived<'_>>, QuoteError> {
+        let mut all = Vec::new();
+        for (order, judged) in self.orders.iter().zip(&self.judged) {
+            let (Command::CancelWaiving(waiver, _), Ok((booking, Decision::Change(_)))) = (&order.command, judged)
+            else {
+                continue;
+            };
+            let refund = RoomLine::refund(&booking.lines, booking.create_time, order.now)?;
+            let policy = booking.quote.total.checked_sub(refund)?;
+            all.push(Waived { booking, waiver, policy, origin: order.origin.as_ref() });
+        }
+        Ok(all)
     }
 
     /// Rooms to add to each night, after [`Self::settle_rooms`].

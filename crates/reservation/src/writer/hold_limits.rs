@@ -6,9 +6,9 @@ use jiff::Timestamp;
 
 use crate::{
     error::UnpaidLimit,
-    model::NewReservation,
+    model::{HoldLimits, NewReservation},
     night::Night,
-    store::{Held, Holder, NightShare, holders, share},
+    store::{Held, Holder, NightShare, holders, holders_of},
 };
 
 /// What is held unpaid, while the bookings of a batch are decided.
@@ -40,28 +40,40 @@ impl Holds {
     }
 
     fn refusal(&self, order: &NewReservation) -> Option<Refusal> {
-        let mut over = holders(order).filter_map(|(holder, limit)| self.over(order, &holder, limit));
-        over.next().map(Refusal::RoomNights).or_else(|| self.over_share(order))
+        order.hold_expire_time?;
+        self.refusal_of(&order.owner, &order.limits, &order.nights())
     }
 
-    fn over(&self, order: &NewReservation, holder: &str, limit: i64) -> Option<UnpaidLimit> {
-        let holds = self.holders.get(holder).map_or(&[][..], Vec::as_slice);
-        let wanted = order.room_nights();
+    /// Why an account may not hold these rooms of nights unpaid; `None` when they are within all limits.
+    pub(super) fn refusal_of(
+        &self,
+        owner: &str,
+        limits: &HoldLimits,
+        nights: &BTreeMap<Night, i32>,
+    ) -> Option<Refusal> {
+        let wanted = nights.values().copied().map(i64::from).sum();
+        let mut over = holders_of(owner, limits).filter_map(|of| self.over(limits, of, wanted));
+        over.next().map(Refusal::RoomNights).or_else(|| self.over_share(limits, nights))
+    }
+
+    fn over(&self, limits: &HoldLimits, (holder, limit): (Holder, i64), wanted: i64) -> Option<UnpaidLimit> {
+        let holds = self.holders.get(&holder).map_or(&[][..], Vec::as_slice);
         let held: i64 = holds.iter().map(|(_, room_nights)| room_nights).sum();
         if held + wanted <= limit {
             return None;
         }
         let by_source = holder.starts_with('s');
-        let unconfirmed = !by_source && order.limits.unconfirmed;
+        let unconfirmed = !by_source && limits.unconfirmed;
         let retry_time = retry_time(holds, held + wanted - limit);
         Some(UnpaidLimit { by_source, unconfirmed, limit, held, wanted, retry_time })
     }
 
-    fn over_share(&self, order: &NewReservation) -> Option<Refusal> {
-        share(order)?;
-        order.nights().into_iter().find_map(|(night, rooms)| {
-            let of_night = self.nights.get(&night)?;
-            (of_night.held + i64::from(rooms) > of_night.limit).then_some(Refusal::Share(night, *of_night, rooms))
+    fn over_share(&self, limits: &HoldLimits, nights: &BTreeMap<Night, i32>) -> Option<Refusal> {
+        limits.share?;
+        nights.iter().find_map(|(night, rooms)| {
+            let of_night = self.nights.get(night)?;
+            let is_over = of_night.held + i64::from(*rooms) > of_night.limit;
+            is_over.then_some(Refusal::Share(*night, *of_night, *rooms))
         })
     }
 

@@ -78,9 +78,8 @@ pub(super) async fn run(store: Store, mut queue: mpsc::Receiver<Job>) {
             let later = split_off_repeats(&mut change);
             write(&mut changes, std::mem::replace(&mut change, later)).await;
         }
-        // Each in a transaction of its own: they are few, and one that waits for a lock must not fail the others.
-        for order in revise {
-            write(&mut revisions, vec![order]).await;
+        for orders in by_hotel::<Revisions>(revise) {
+            write_each(&mut revisions, orders).await;
         }
         write(&mut bookings, book).await;
     }
@@ -154,7 +153,10 @@ impl Batch for Bookings {
         &mut self,
         orders: &[NewReservation],
     ) -> Result<Vec<Result<Created, ReservationError>>, ReservationError> {
+        // What staff book is audited, which is a statement of its own.
+        let audited = orders.iter().any(|order| order.origin.is_some());
         if !self.refused
+            && !audited
             && let Some(outcomes) = book_all(&self.store, orders).await?
         {
             return Ok(outcomes);
@@ -232,12 +234,33 @@ async fn write<B: Batch>(batch: &mut B, orders: Vec<QueuedOrder<B::Order, B::Out
         return;
     };
     tracing::warn!(error.cause = %error, orders = orders.len(), "a batch failed; retrying hotel by hotel");
+    for orders in by_hotel::<B>(orders) {
+        write_hotel(batch, orders).await;
+    }
+}
+
+/// Orders by their hotel, those of each in the order of arrival.
+fn by_hotel<B: Batch>(
+    orders: Vec<QueuedOrder<B::Order, B::Output>>,
+) -> impl Iterator<Item = Vec<QueuedOrder<B::Order, B::Output>>> {
     let mut hotels: BTreeMap<i32, Vec<_>> = BTreeMap::new();
     for queued in orders {
         hotels.entry(B::id(&queued.order).hotel_id().get()).or_default().push(queued);
     }
-    for orders in hotels.into_values() {
-        write_hotel(batch, orders).await;
+    hotels.into_values()
+}
+
+/// Writes the orders of one hotel, each in a transaction of its own: one that is refused must not fail the others. A lock
+/// timeout refuses those that are left, so that a hotel whose rows are locked delays the lane once.
+async fn write_each<B: Batch>(batch: &mut B, orders: Vec<QueuedOrder<B::Order, B::Output>>) {
+    let mut orders = orders.into_iter();
+    while let Some(order) = orders.next() {
+        let Err((failed, error)) = attempt(batch, vec![order]).await else { continue };
+        if let ReservationError::Store(StoreError::Timeout(cause)) = error {
+            fail_all(failed.into_iter().chain(orders).collect(), || StoreError::Timeout(cause.clone()));
+            return;
+        }
+        write_hotel(batch, failed).await;
     }
 }
 

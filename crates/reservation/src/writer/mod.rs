@@ -20,6 +20,7 @@ mod metrics;
 mod outcome;
 mod queue;
 mod revise;
+mod revision_plan;
 
 #[cfg(test)]
 pub(crate) use book::{book_all, book_each};
@@ -32,7 +33,8 @@ pub(crate) use change_plan::{ChangePlan, cancelled_event};
 pub use outcome::{Created, booked};
 pub use queue::Writer;
 pub use revise::{Revised, RevisionOrder};
-pub(crate) use revise::{RevisionCommand, RevisionOutcome, revise};
+pub(crate) use revise::{RevisionCommand, revise};
+pub(crate) use revision_plan::{RevisionOutcome, RevisionPlan};
 
 #[cfg(test)]
 mod tests;

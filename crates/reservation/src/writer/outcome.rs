@@ -67,18 +67,25 @@ pub(super) fn outcomes(orders: &[NewReservation], admitted: &Admitted) -> Vec<Ou
                 stay_date: date_of(night.2),
             }),
             Some(Verdict::ReferenceTaken(first)) => Err(ReservationError::ReferenceTaken(*first)),
-            Some(Verdict::Unpaid(Refusal::RoomNights(limit))) => Err(ReservationError::Unpaid(*limit)),
-            Some(Verdict::Unpaid(Refusal::Share(night, share, wanted))) => Err(ReservationError::UnpaidShare {
-                stay_date: date_of(night.2),
-                limit: share.limit,
-                held: share.held,
-                wanted: i64::from(*wanted),
-                hold_expire_time: admitted.holds.get(night).copied(),
-            }),
+            Some(Verdict::Unpaid(refusal)) => Err(unpaid(*refusal, &admitted.holds)),
             Some(Verdict::NotOnSale) | None => Err(ReservationError::NotOnSale),
         }
     };
     orders.iter().map(&mut outcome).collect()
+}
+
+/// The refusal of a booking, or of a change, that would hold too much unpaid. `holds`: when the earliest hold of a night expires.
+pub(super) fn unpaid(refusal: Refusal, holds: &BTreeMap<Night, Timestamp>) -> ReservationError {
+    match refusal {
+        Refusal::RoomNights(limit) => ReservationError::Unpaid(limit),
+        Refusal::Share(night, share, wanted) => ReservationError::UnpaidShare {
+            stay_date: date_of(night.2),
+            limit: share.limit,
+            held: share.held,
+            wanted: i64::from(wanted),
+            hold_expire_time: holds.get(&night).copied(),
+        },
+    }
 }
 
 /// A request whose id exists: idempotent if content and account are the same.

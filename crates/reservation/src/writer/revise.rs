@@ -18,17 +18,21 @@ use staymesh_store::{
 };
 use uuid::Uuid;
 
+use super::{
+    hold_limits::Holds,
+    outcome::unpaid,
+    revision_plan::{NextRevision, RevisionOutcome, RevisionPlan, outdated},
+};
 use crate::{
     early_departure::EarlyDeparture,
     error::ReservationError,
-    events::{CHANGE_APPLIED, CHANGE_DROPPED, CHANGE_SOLD_BY_PARTNER, ChangeSettled, ChangeSoldByPartner, Terms},
+    events::{BOOKING_CHANGED, BookingMail, CHANGE_APPLIED, CHANGE_DROPPED, CHANGE_SOLD_BY_PARTNER, mail_aggregate},
     fault_points,
-    lifecycle::{is_of_stays_in_house, require_changeable, require_possible, require_rooms_not_arrived},
-    model::{PaymentMode, PendingChange, Reservation, Status},
+    model::{HoldLimits, Reservation},
     night::{Night, date_of},
-    room_line::{RoomLine, RoomLinesSum, Shortage, short_room, shortage},
-    rooms_change::{BookedRoom, PlacedRoom, RoomsChange, delta, growth, release},
-    store::{ChangeState, KnownRequest, NewChange, RevisedRooms, Store, Transaction},
+    room_line::{Shortage, short_room, shortage},
+    rooms_change::{PlacedRoom, RoomsChange, growth},
+    store::{KnownRequest, NewChange, Pending, RevisedRooms, Store, Transaction, holders_of},
 };
 
 /// A command on what was agreed about a reservation.
@@ -60,6 +64,8 @@ pub(crate) enum RevisionCommand {
         content_hash: [u8; 32],
         /// When it is dropped unless it was paid.
         expire_time: Timestamp,
+        /// Of what it holds until then.
+        limits: Box<HoldLimits>,
     },
     /// Cancel rooms by their positions. Those that were dropped before are no error.
     CancelRooms {
@@ -91,26 +97,13 @@ pub struct Revised {
     pub(crate) outcome: RevisionOutcome,
 }
 
-/// What a [`RevisionCommand`] did.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum RevisionOutcome {
-    /// The reservation or its pending change is another; an event may be enqueued.
-    Changed,
-    /// Nothing: a repeat, or it has become irrelevant.
-    Nothing,
-    /// Nothing: the payment cannot be used and must be refunded in full.
-    RefundPayment,
-    /// Nothing: no room would be left. The whole reservation is to be cancelled.
-    CancelsAll,
-}
-
 /// Carries out a command in a transaction of its own. Idempotent.
 ///
 /// # Errors
 /// [`ReservationError::NotFound`], [`ReservationError::NotChangeable`], [`ReservationError::RevisionMismatch`],
 /// [`ReservationError::ChangePending`], [`ReservationError::SoldOut`], [`ReservationError::NotOnSale`],
-/// [`ReservationError::RequestIdReused`], [`ReservationError::AmountMismatch`]; and when the database fails: then it is
-/// unknown whether it was carried out.
+/// [`ReservationError::Unpaid`], [`ReservationError::UnpaidShare`], [`ReservationError::RequestIdReused`],
+/// [`ReservationError::AmountMismatch`]; and when the database fails: then it is unknown whether it was carried out.
 pub(crate) async fn revise(store: &Store, order: &RevisionOrder) -> Result<Revised, ReservationError> {
     let mut transaction = store.begin().await?;
     let mut found = transaction.lock_reservations(std::iter::once(order.id)).await?;
@@ -136,29 +129,29 @@ struct Revising<'a> {
     booking: Reservation,
 }
 
+/// The request that a change is written with.
+struct Request<'a> {
+    id: Option<Uuid>,
+    content_hash: &'a [u8; 32],
+    reason: &'static str,
+    /// Of what it holds until it is paid.
+    limits: Option<&'a HoldLimits>,
+}
+
 impl Revising<'_> {
     async fn apply(&mut self) -> Result<RevisionOutcome, ReservationError> {
-        let RevisionCommand::Apply { change, base, request_id, content_hash, expire_time } = &self.order.command else {
+        let RevisionCommand::Apply { change, base, request_id, content_hash, expire_time, limits } =
+            &self.order.command
+        else {
             return Ok(RevisionOutcome::Nothing);
         };
         if let Some(first) = self.repeated(*request_id, content_hash).await? {
             // A change that was given up has used up its revision: to answer with the reservation would look like success.
-            return if first.dropped { Err(self.outdated(*base)) } else { Ok(RevisionOutcome::Nothing) };
+            return if first.dropped { Err(outdated(&self.booking, *base)) } else { Ok(RevisionOutcome::Nothing) };
         }
-        if self.booking.revision != *base {
-            return Err(self.outdated(*base));
-        }
-        require_possible(&self.booking, change, self.order.now)?;
-        let new = NewChange {
-            revision: next_revision(&self.booking)?,
-            change,
-            pending: None,
-            request_id: Some(*request_id),
-            content_hash,
-            actor: &self.order.actor,
-            reason: "changed",
-        };
-        if change.balance.minor() > 0 { self.hold(new, *expire_time).await } else { self.swap(new).await }
+        let plan = RevisionPlan::apply(&self.booking, change, *base, *expire_time, self.order.now)?;
+        let request = Request { id: Some(*request_id), content_hash, reason: "changed", limits: Some(limits.as_ref()) };
+        self.carry_out(&plan, Some(&request)).await
     }
 
     /// The request with this id, if it changed the reservation before; compared with the whole request.
@@ -171,76 +164,19 @@ impl Revising<'_> {
         Ok(Some(first))
     }
 
-    /// The refusal of a change that is based on the revision `base`.
-    const fn outdated(&self, base: i32) -> ReservationError {
-        ReservationError::RevisionMismatch { base, current: self.booking.revision }
-    }
-
     async fn cancel_rooms(
         &mut self,
         positions: &BTreeSet<i32>,
         content_hash: &[u8; 32],
         expected_refund: Option<Money>,
     ) -> Result<RevisionOutcome, ReservationError> {
-        let (cancelled, kept): (Vec<_>, Vec<_>) =
-            self.booking.placed().into_iter().partition(|room| positions.contains(&room.position));
-        if cancelled.is_empty() || !self.booking.status.holds_rooms() {
-            return Ok(RevisionOutcome::Nothing);
-        }
-        if kept.is_empty() {
-            return Ok(RevisionOutcome::CancelsAll);
+        if let Some(outcome) = RevisionPlan::keeps_rooms(&self.booking, positions) {
+            return Ok(outcome);
         }
         self.end_pending().await?;
-        require_changeable(&self.booking, self.order.now)?;
-        let penalties = cancelled
-            .iter()
-            .map(|room| BookedRoom { line: &room.line, booked: self.booking.create_time }.penalty(self.order.now));
-        let penalty = Money::sum(self.booking.quote.currency(), penalties)?;
-        let kept = kept.iter().map(|room| room.position).collect();
-        let change = RoomsChange::new(&self.booking.placed(), kept, Vec::new(), penalty)?;
-        require_rooms_not_arrived(&self.booking, &change)?;
-        let refund = Money::zero(penalty.currency()).checked_sub(change.balance)?;
-        if expected_refund.is_some_and(|expected| expected != refund) {
-            return Err(ReservationError::CancelTermsChanged { refund });
-        }
-        let new = NewChange {
-            revision: next_revision(&self.booking)?,
-            change: &change,
-            pending: None,
-            request_id: None,
-            content_hash,
-            actor: &self.order.actor,
-            reason: "rooms_cancelled",
-        };
-        self.swap(new).await
-    }
-
-    /// Applies a change at once.
-    async fn swap(&mut self, new: NewChange<'_>) -> Result<RevisionOutcome, ReservationError> {
-        let after = new.change.applied_to(&self.booking.placed())?;
-        self.take(&self.delta(&after), &after).await?;
-        self.transaction.insert_change(&self.booking, &new).await?;
-        self.write(new.revision, new.change, &after).await?;
-        Ok(RevisionOutcome::Changed)
-    }
-
-    /// Holds what a change adds until it is paid.
-    async fn hold(&mut self, new: NewChange<'_>, expires: Timestamp) -> Result<RevisionOutcome, ReservationError> {
-        let after = new.change.applied_to(&self.booking.placed())?;
-        let expires = if is_of_stays_in_house(&self.booking, new.change) {
-            expires
-        } else {
-            expires.min(sum(&after)?.quote.terms.cancel_before).min(self.booking.quote.terms.cancel_before)
-        };
-        let held = growth(&self.delta(&after));
-        self.take(&held, &after).await?;
-        let new = NewChange { pending: Some((&held, expires)), ..new };
-        self.transaction.insert_change(&self.booking, &new).await?;
-        if let Some(sale) = self.sale_after(new.revision, new.change, &after)? {
-            let event = self.event(sale);
-            self.transaction.enqueue_change(CHANGE_SOLD_BY_PARTNER, &[event]).await?;
-        }
-        Ok(RevisionOutcome::Changed)
+        let plan = RevisionPlan::cancel_rooms(&self.booking, positions, expected_refund, self.order.now)?;
+        let request = Request { id: None, content_hash, reason: "rooms_cancelled", limits: None };
+        self.carry_out(&plan, Some(&request)).await
     }
 
     async fn confirm(
@@ -248,33 +184,13 @@ impl Revising<'_> {
         revision: i32,
         payment: Option<(PaymentId, Money)>,
     ) -> Result<RevisionOutcome, ReservationError> {
-        let payment_id = payment.map(|(id, _)| id);
-        let pending = self.booking.pending.clone().filter(|pending| pending.revision == revision);
-        let Some(pending) = pending.filter(|_| self.booking.status == Status::Paid) else {
-            return Ok(match self.transaction.change_state(self.order.id, revision).await? {
-                Some(ChangeState::Applied(known)) if known == payment_id => RevisionOutcome::Nothing,
-                _ => RevisionOutcome::RefundPayment,
-            });
+        let known = if RevisionPlan::waits(&self.booking, revision) {
+            None
+        } else {
+            self.transaction.change_state(self.order.id, revision).await?
         };
-        if payment.is_some_and(|(_, amount)| amount != pending.change.balance) {
-            return Err(ReservationError::AmountMismatch);
-        }
-        // A partner who collects owes the difference: no payment pays for it.
-        if payment.is_some() != (self.booking.payment_mode == PaymentMode::GuestPays) {
-            return Ok(RevisionOutcome::RefundPayment);
-        }
-        let after = pending.change.applied_to(&self.booking.placed())?;
-        // A late payment buys a stay only while it can still begin, and guests have arrived with what they had.
-        let ends = sum(&after)?.quote.terms.cancel_before.min(self.booking.quote.terms.cancel_before);
-        let arrived = require_rooms_not_arrived(&self.booking, &pending.change).is_err();
-        let in_house = is_of_stays_in_house(&self.booking, &pending.change);
-        if payment.is_some() && !in_house && (arrived || self.order.now >= ends) {
-            return Ok(RevisionOutcome::RefundPayment);
-        }
-        self.take(&release(&self.delta(&after)), &after).await?;
-        self.transaction.mark_change_applied(self.order.id, revision, payment_id).await?;
-        self.write(revision, &pending.change, &after).await?;
-        Ok(RevisionOutcome::Changed)
+        let plan = RevisionPlan::confirm(&self.booking, revision, payment, known, self.order.now)?;
+        self.carry_out(&plan, None).await
     }
 
     /// Gives up the change that waits for its payment: it is based on rooms or nights that are dropped now.
@@ -291,20 +207,105 @@ impl Revising<'_> {
     }
 
     async fn give_up(&mut self, revision: i32) -> Result<RevisionOutcome, ReservationError> {
-        let pending = self.booking.pending.as_ref().filter(|pending| pending.revision == revision);
-        let Some(PendingChange { held, .. }) = pending else { return Ok(RevisionOutcome::Nothing) };
-        let given_back: BTreeMap<Night, i32> = held.iter().map(|(night, rooms)| (*night, -rooms)).collect();
-        self.take(&given_back, &[]).await?;
-        let events = ChangeSettled::dropped(&self.booking)?.map(|payload| self.event(payload));
-        self.transaction.drop_changes(&[self.order.id.as_uuid()]).await?;
-        let events: Vec<_> = events.into_iter().collect();
-        self.transaction.enqueue_change(CHANGE_DROPPED, &events).await?;
-        Ok(RevisionOutcome::Changed)
+        let plan = RevisionPlan::give_up(&self.booking, revision);
+        self.carry_out(&plan, None).await
     }
 
-    /// The rooms to add to each night when the reservation gets the rooms `after`.
-    fn delta(&self, after: &[PlacedRoom]) -> BTreeMap<Night, i32> {
-        delta(self.order.id.hotel_id().get(), &self.booking.placed(), after)
+    /// Takes and releases the rooms of a plan, writes it, and enqueues what it publishes. `request` is that of a new change.
+    async fn carry_out(
+        &mut self,
+        plan: &RevisionPlan,
+        request: Option<&Request<'_>>,
+    ) -> Result<RevisionOutcome, ReservationError> {
+        let delta = plan.delta(&self.booking);
+        match plan {
+            RevisionPlan::Keep(_) => {}
+            RevisionPlan::Swap(next) => {
+                self.take(&delta, plan.rooms()).await?;
+                self.insert(next, None, request).await?;
+                self.write(next).await?;
+            }
+            RevisionPlan::Hold(next, expires) => {
+                self.take(&delta, plan.rooms()).await?;
+                let limits = request.and_then(|request| request.limits);
+                if let Some(limits) = limits {
+                    self.require_within(limits, &delta).await?;
+                }
+                let source = limits.and_then(|limits| limits.source.as_ref()).map(|(source, _)| source);
+                self.insert(next, Some(Pending { held: &delta, expires: *expires, source }), request).await?;
+            }
+            RevisionPlan::Confirm(next) => {
+                self.take(&delta, plan.rooms()).await?;
+                let payment = match self.order.command {
+                    RevisionCommand::Confirm { payment, .. } => payment.map(|(id, _)| id),
+                    _ => None,
+                };
+                self.transaction.mark_change_applied(self.order.id, next.revision, payment).await?;
+                self.write(next).await?;
+            }
+            RevisionPlan::GiveUp(_) => {
+                self.take(&delta, plan.rooms()).await?;
+                self.transaction.drop_changes(&[self.order.id.as_uuid()]).await?;
+            }
+        }
+        if let Some(settled) = plan.settled(&self.booking)? {
+            let kind = if settled.dropped { CHANGE_DROPPED } else { CHANGE_APPLIED };
+            let event = self.event(settled);
+            self.transaction.enqueue_change(kind, &[event]).await?;
+        }
+        self.mail(plan).await?;
+        if let Some(sale) = plan.sale(&self.booking)? {
+            let event = self.event(sale);
+            self.transaction.enqueue_change(CHANGE_SOLD_BY_PARTNER, &[event]).await?;
+        }
+        Ok(plan.outcome())
+    }
+
+    /// Enqueues the mail about the revision that a plan makes.
+    async fn mail(&mut self, plan: &RevisionPlan) -> Result<(), ReservationError> {
+        let (RevisionPlan::Swap(next) | RevisionPlan::Confirm(next)) = plan else { return Ok(()) };
+        let mail = BookingMail::changed(&self.booking, next.revision, next.change.balance)?;
+        let aggregate_id = mail_aggregate(self.order.id);
+        let mails: Vec<_> = mail.into_iter().map(|payload| NewEvent { aggregate_id, ..self.event(payload) }).collect();
+        self.transaction.enqueue_change(BOOKING_CHANGED, &mails).await
+    }
+
+    /// Locks the holders as new bookings do, after the nights, and counts what they hold.
+    async fn require_within(
+        &mut self,
+        limits: &HoldLimits,
+        nights: &BTreeMap<Night, i32>,
+    ) -> Result<(), ReservationError> {
+        let keys: Vec<_> = holders_of(&self.booking.owner, limits).map(|(holder, _)| holder).collect();
+        let holders = self.transaction.lock_holders(&keys).await?;
+        let nights_held = match limits.share {
+            Some(share) => self.transaction.night_shares(nights.keys().copied(), share).await?,
+            None => BTreeMap::new(),
+        };
+        let holds = Holds { holders, nights: nights_held };
+        holds
+            .refusal_of(&self.booking.owner, limits, nights)
+            .map_or(Ok(()), |refusal| Err(unpaid(refusal, &BTreeMap::new())))
+    }
+
+    /// Inserts a new change, with what it holds and until when if it waits for its payment.
+    async fn insert(
+        &mut self,
+        next: &NextRevision,
+        pending: Option<Pending<'_>>,
+        request: Option<&Request<'_>>,
+    ) -> Result<(), ReservationError> {
+        let Some(Request { id, content_hash, reason, .. }) = request else { return Ok(()) };
+        let new = NewChange {
+            revision: next.revision,
+            change: &next.change,
+            pending,
+            request_id: *id,
+            content_hash,
+            actor: &self.order.actor,
+            reason,
+        };
+        self.transaction.insert_change(&self.booking, &new).await
     }
 
     /// Locks the nights of a delta in key order and adds it, if every night that gets more rooms has them. Nights that are in
@@ -341,33 +342,10 @@ impl Revising<'_> {
         }
     }
 
-    /// Writes the revision that a change makes, whose row exists, and the event that it was applied.
-    async fn write(
-        &mut self,
-        revision: i32,
-        change: &RoomsChange,
-        after: &[PlacedRoom],
-    ) -> Result<(), ReservationError> {
-        let retained = self.booking.retained.checked_add(change.penalty)?;
-        let rooms = RevisedRooms { all: after, retained };
-        self.transaction.write_revision(&self.booking, revision, &rooms).await?;
-        let RoomLinesSum { stay, quote } = sum(after)?;
-        let applied = ChangeSettled::applied(&self.booking, revision, change.balance, (&quote, retained, stay))?;
-        let event = self.event(applied);
-        self.transaction.enqueue_change(CHANGE_APPLIED, &[event]).await
-    }
-
-    /// The sale that a partner who collects owes more for; `None` if the guest pays.
-    fn sale_after(
-        &self,
-        revision: i32,
-        change: &RoomsChange,
-        after: &[PlacedRoom],
-    ) -> Result<Option<ChangeSoldByPartner>, ReservationError> {
-        let RoomLinesSum { stay, quote } = sum(after)?;
-        let retained = self.booking.retained.checked_add(change.penalty)?;
-        let terms = Terms::after(&self.booking, &quote, retained, stay)?;
-        Ok(terms.map(|terms| ChangeSoldByPartner { reservation_id: self.order.id, revision, terms }))
+    /// Writes the revision that a change makes, whose row exists.
+    async fn write(&mut self, next: &NextRevision) -> Result<(), ReservationError> {
+        let rooms = RevisedRooms { all: &next.after, retained: next.retained };
+        self.transaction.write_revision(&self.booking, next.revision, &rooms).await
     }
 
     fn event<T>(&self, payload: T) -> NewEvent<T> {
@@ -406,15 +384,6 @@ const fn step(command: &RevisionCommand) -> Step {
         RevisionCommand::Confirm { .. } => fault_points::CHANGE_CONFIRMED,
         RevisionCommand::Drop { .. } => fault_points::CHANGE_DROPPED,
     }
-}
-
-fn next_revision(booking: &Reservation) -> Result<i32, ReservationError> {
-    booking.revision.checked_add(1).ok_or(ReservationError::NotFound)
-}
-
-fn sum(rooms: &[PlacedRoom]) -> Result<RoomLinesSum, ReservationError> {
-    let lines: Vec<RoomLine> = rooms.iter().map(|room| room.line.clone()).collect();
-    Ok(RoomLine::sum(&lines)?)
 }
 
 #[cfg(test)]

@@ -175,6 +175,29 @@ async fn locked_hotel_does_not_block_other_hotels_of_its_lane() {
 }
 
 #[tokio::test]
+async fn revision_that_waits_for_a_lock_delays_no_booking() {
+    let world = World::with_rooms(10).await;
+    let (writer, lanes) = Writer::new(&world.store(), 1);
+    let order = world.order();
+    book_each(&world.store(), std::slice::from_ref(&order)).await.expect("decided").remove(0).expect("booked");
+    let mut blocker = world.database.pool().begin().await.expect("a transaction");
+    sqlx::query("select from reservation for update").execute(&mut *blocker).await.expect("locks");
+    let (command, now) = (RevisionCommand::Drop { revision: 2 }, Timestamp::now());
+    let revision = RevisionOrder { id: order.id, command, now, actor: "me".into(), trace_parent: None, origin: None };
+    let mut revised = Box::pin(writer.revise(revision));
+    assert!(futures::poll!(&mut revised).is_pending());
+    for lane in lanes {
+        tokio::spawn(lane);
+    }
+    for hotel in [hotel(7), hotel(8)] {
+        writer.book(world.order_in(hotel)).await.expect("its rows are free");
+    }
+    assert!(futures::poll!(&mut revised).is_pending());
+    blocker.rollback().await.expect("ends");
+    assert_eq!(revised.await.expect("nothing to drop").outcome, RevisionOutcome::Nothing);
+}
+
+#[tokio::test]
 async fn changes_of_one_reservation_in_one_batch_apply_in_order() {
     let world = World::with_rooms(10).await;
     let (writer, lanes) = Writer::new(&world.lanes(1), 1);

@@ -146,11 +146,7 @@ impl Player<'_> {
             return Ok(());
         }
         let client = if booked.earlier { &self.admin.reservations } else { &self.partner };
-        let request = CancelReservationRequest {
-            reservation_id: booked.reservation_id.clone(),
-            expected_refund: None,
-            rooms: vec![],
-        };
+        let request = CancelReservationRequest { reservation_id: booked.reservation_id.clone(), ..Default::default() };
         let answer = patiently(async || client.clone().cancel_reservation(request.clone()).await).await;
         let status = answer.context("cancelling")?.status();
         ensure!(

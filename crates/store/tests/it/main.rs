@@ -20,6 +20,8 @@ mod outbox;
 mod outbox_faults;
 #[cfg(test)]
 mod reservation_id;
+#[cfg(test)]
+mod stale_plans;
 
 #[cfg(test)]
 mod support {

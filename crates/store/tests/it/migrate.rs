@@ -122,6 +122,52 @@ async fn lock_wait_is_bounded_and_retried() {
     patient.await.unwrap().unwrap();
 }
 
+/// A connection that has prepared `select *`, as a release before has it.
+async fn warm(database: &TestDatabase) -> PgConnection {
+    let mut connection = PgConnection::connect(database.url()).await.unwrap();
+    sqlx::query("select * from first").fetch_all(&mut connection).await.unwrap();
+    connection
+}
+
+#[tokio::test]
+async fn added_column_closes_idle_and_busy_sessions_but_no_locked_one() {
+    let database = database(&[FIRST]).await;
+    let (mut idle, mut busy, mut locked) = (warm(&database).await, warm(&database).await, warm(&database).await);
+    sqlx::query("select pg_advisory_lock(1)").execute(&mut locked).await.unwrap();
+    sqlx::query("begin").execute(&mut busy).await.unwrap();
+    let set = migrator(&[FIRST, "alter table first add column name text", SECOND]);
+    let config = config(&database);
+    // The transaction is open while the sessions are closed, and ends.
+    let work = async {
+        let added = "select count(*) from information_schema.columns where table_name = 'first'";
+        while sqlx::query_scalar::<_, i64>(added).fetch_one(database.pool()).await.unwrap_or_default() < 2 {
+            tokio::task::yield_now().await;
+        }
+        sqlx::query("commit").execute(&mut busy).await
+    };
+    let (migrated, worked) = tokio::join!(run(&config, &set, PATIENCE), work);
+    migrated.unwrap();
+    worked.expect("not interrupted");
+    for closed in [&mut idle, &mut busy] {
+        let error = StoreError::from(sqlx::query("select * from first").fetch_all(closed).await.unwrap_err());
+        assert!(matches!(error, StoreError::Unavailable(_)), "callers may retry: {error:?}");
+    }
+    // What the others are spared: the statement fails for as long as the session lasts.
+    for _ in 0..2 {
+        let error = sqlx::query("select * from first").fetch_all(&mut locked).await.unwrap_err();
+        assert_eq!(error.as_database_error().unwrap().code().as_deref(), Some("0A000"));
+    }
+}
+
+#[tokio::test]
+async fn migration_that_changes_no_column_closes_no_session() {
+    let database = database(&[FIRST]).await;
+    let mut idle = warm(&database).await;
+    let set = migrator(&[FIRST, SECOND, "create index first_id_idx on first (id)"]);
+    run(&config(&database), &set, PATIENCE).await.unwrap();
+    sqlx::query("select * from first").fetch_all(&mut idle).await.unwrap();
+}
+
 #[tokio::test]
 async fn unreachable_server_is_unavailable() {
     let mut config = StoreConfig::new("postgres://none:x@127.0.0.1:1/none");

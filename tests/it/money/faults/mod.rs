@@ -1,7 +1,8 @@
-//! The fault matrix: the process is killed immediately before and after every step of pay-in, hold expiry, refund, payout
-//! and partner sale, with each provider; or the provider's response is late, repeated, out of order or lost. Every run
+//! The fault matrix: the process is killed immediately before and after every step of pay-in, hold expiry, refund, payout,
+//! partner sale and change, with each provider; or the provider's response is late, repeated, out of order or lost. Every run
 //! ends with one charge and one final state.
 
+mod changes;
 mod hold;
 mod outcome;
 mod partner;

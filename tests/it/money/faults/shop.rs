@@ -28,10 +28,10 @@ pub(super) struct Shop<'a> {
     pub(super) world: World<'a>,
     pub(super) provider: Provider,
     pub(super) books: Books,
-    guest: Rest,
+    pub(super) guest: Rest,
     partner: Rest,
     hotel: HotelFixture,
-    stay: Stay,
+    pub(super) stay: Stay,
 }
 
 /// A booking and its payment page.
@@ -109,10 +109,15 @@ impl<'a> Shop<'a> {
 
     /// Books a room for [`PRICE`] as a partner-collected sale, with retries until it is decided. Returns the id.
     pub(super) async fn sell(&self) -> String {
-        let mut order = self.world.prepare(&self.partner, self.hotel, &self.stay, 1).await;
+        self.sell_as(&self.partner).await
+    }
+
+    /// As [`Self::sell`], by this partner.
+    pub(super) async fn sell_as(&self, partner: &Rest) -> String {
+        let mut order = self.world.prepare(partner, self.hotel, &self.stay, 1).await;
         order["payment_mode"] = json!("PAYMENT_MODE_PARTNER_COLLECTS");
         let sold = eventually("the sale is decided", async || {
-            let sold = self.partner.post_until_answered("/v1/reservations", order.clone()).await;
+            let sold = partner.post_until_answered("/v1/reservations", order.clone()).await;
             (sold["status"] != "RESERVATION_STATUS_PENDING_PAYMENT").then_some(sold)
         })
         .await;
@@ -128,12 +133,22 @@ impl<'a> Shop<'a> {
 
     /// Opens the checkout page of a booking with one attempt; `simulate` selects a fault of the provider.
     pub(super) async fn ask_for_page(&self, booked: &Value, simulate: &str) -> Answer {
-        let mut wish = json!({ "reservation_id": booked["reservation_id"] });
+        self.ask(json!({ "reservation_id": booked["reservation_id"] }), simulate).await
+    }
+
+    async fn ask(&self, mut wish: Value, simulate: &str) -> Answer {
         if !simulate.is_empty() {
             let switches = simulate.replace('=', "%3D");
             wish["return_url"] = json!(format!("https://shop.staymesh.example/?psp_simulate={switches}"));
         }
         self.guest.post("/v1/payments", wish).await
+    }
+
+    /// Opens the checkout page of the first change of a booking, with retries.
+    pub(super) async fn open_difference(&self, sale: &Sale, simulate: &str) -> Sale {
+        let wish = json!({ "reservation_id": sale.reservation_id, "revision": 2 });
+        let payment = self.until_answered("a page", async || self.ask(wish.clone(), simulate).await).await;
+        Sale { reservation_id: sale.reservation_id.clone(), payment }
     }
 
     /// Opens the checkout page of a booking, with retries.

@@ -31,6 +31,7 @@ const CHANGEABLE: &[&str] = &[
     "photo_urls",
     "age_bands",
     "min_child_age",
+    "room_required_at_check_in",
 ];
 
 /// A new hotel and its currency.
@@ -61,6 +62,7 @@ pub(in crate::grpc) fn new_hotel(hotel: Option<proto::Hotel>) -> Result<(HotelFi
         photo_urls: hotel.photo_urls,
         age_bands: age_bands(hotel.age_bands),
         min_child_age: hotel.min_child_age,
+        room_required_at_check_in: hotel.room_required_at_check_in,
     };
     Ok((fields, currency))
 }
@@ -96,6 +98,7 @@ pub(in crate::grpc) fn hotel_change(
         photo_urls: mask.pick("photo_urls", hotel.photo_urls),
         age_bands: mask.pick("age_bands", age_bands(hotel.age_bands)),
         min_child_age: mask.pick("min_child_age", hotel.min_child_age),
+        room_required_at_check_in: mask.pick("room_required_at_check_in", hotel.room_required_at_check_in),
     };
     let currency_code = (mask == Mask::ALL && !hotel.currency_code.is_empty()).then_some(hotel.currency_code);
     Ok((Change { patch, etag: hotel.etag }, currency_code))

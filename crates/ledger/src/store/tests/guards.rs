@@ -9,7 +9,7 @@ use staymesh_testkit::TestDatabase;
 use uuid::Uuid;
 
 use crate::{
-    Sold, Split, post_all, postings,
+    Holder, Sold, Split, post_all,
     testing::{MIGRATOR, database, eur, reservation_id},
 };
 
@@ -28,9 +28,9 @@ async fn world(by: As) -> TestDatabase {
     };
     let (payment, refund) = (PaymentId::new(), Uuid::now_v7());
     let split = Split::with_commission(eur(10_000), eur(700), 1500).unwrap();
-    let sold = Sold { reservation_id: reservation_id(), split };
+    let sold = Sold { reservation_id: reservation_id(), split, holder: Holder::Chain };
     let owed = sold.refund(eur(0), eur(4_000)).unwrap().refund_owed(refund);
-    let paid = postings::refund_paid(refund, sold.reservation_id, eur(4_000));
+    let paid = sold.refund_paid(refund, eur(4_000));
     let mut transaction = database.pool().begin().await.unwrap();
     let posted = post_all(&mut transaction, &[sold.sale(payment), sold.charge(payment), owed, paid]).await.unwrap();
     assert_eq!(posted, 4);

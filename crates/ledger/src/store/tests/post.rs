@@ -17,7 +17,7 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 use crate::{
-    Account, Posting, Sold, Split, post, post_all, postings,
+    Account, Holder, Posting, Sold, Split, post, post_all, postings,
     testing::{database, eur, money, reservation_id},
     wallets,
 };
@@ -27,7 +27,7 @@ fn currency(code: &str) -> Currency {
 }
 
 fn sold(reservation_id: ReservationId) -> Sold {
-    Sold { reservation_id, split: split(10_000, 700, 1395, "EUR") }
+    Sold { reservation_id, split: split(10_000, 700, 1395, "EUR"), holder: Holder::Chain }
 }
 
 fn split(total: i64, tax: i64, commission: i64, code: &str) -> Split {
@@ -130,7 +130,7 @@ async fn accounts_are_separate_by_owner_and_currency() {
     let pool = database.pool();
     for (code, total) in [("EUR", 100), ("JPY", 200), ("KWD", 300)] {
         for partner in ["client:a", "client:b"] {
-            let sold = Sold { reservation_id: reservation_id(), split: split(total, 10, 5, code) };
+            let sold = Sold { split: split(total, 10, 5, code), ..sold(reservation_id()) };
             assert!(posted(pool, &sold.partner_sale(partner)).await.unwrap());
         }
         let owed = Account::PartnerReceivable("client:a".into());

@@ -2,7 +2,7 @@
 
 /// Compares the expected postings of payments and refunds with the actual ones, line by line. The shares of a payment's
 /// refunds are compared in sum, because each refund is rounded so that the sum is exact. And of each reservation, what was
-/// paid less what was refunded is what the ledger has at the provider, and what a change gave back are its refunds.
+/// paid at the provider less what was refunded is what the ledger has at the provider, and what a change gave back are its refunds.
 pub(super) const PAYMENTS: &str = ranked!(
     "with refunded as (
          select payment_order.*, coalesce(asked, 0) as asked, coalesce(back, 0) as back,
@@ -12,31 +12,36 @@ pub(super) const PAYMENTS: &str = ranked!(
              from refund where payment_id between $1 and $2 group by payment_id) refunds using (payment_id)
          where payment_id between $1 and $2
      ), payment as (
-         select refunded.*,
+         -- What a hotel takes at its desk is on its own cash, of which it keeps its share and the taxes.
+         select refunded.*, case when method = 'PROVIDER' then 'HOTEL_PAYABLE' else 'HOTEL_CASH' end as share,
+             case when method = 'PROVIDER' then 'PSP_CLEARING' else 'HOTEL_CASH' end as money,
+             case when method = 'PROVIDER' then 0 else hotel_id end as money_hotel,
+             case when method = 'PROVIDER' then tax_minor else 0 end as tax_due,
+             case when method = 'PROVIDER' then tax_back else 0 end as tax_due_back,
              div(commission_minor::numeric * (asked - tax_back), greatest(amount_minor - tax_minor, 1)) as commission_back
          from refunded
      ), line (payment_id, reservation_id, currency, source_id, posting, account, hotel_id, minor) as (
          select payment_id, reservation_id, currency, payment_id, line.*
          from payment cross join lateral (values
              ('SALE', 'GUEST_RECEIVABLE', 0, amount_minor),
-             ('SALE', 'HOTEL_PAYABLE', hotel_id, tax_minor + commission_minor - amount_minor),
+             ('SALE', share, hotel_id, tax_due + commission_minor - amount_minor),
              ('SALE', 'COMMISSION_REVENUE', 0, -commission_minor),
-             ('SALE', 'TAX_PAYABLE', hotel_id, -tax_minor),
-             ('CHARGE', 'PSP_CLEARING', 0, amount_minor),
+             ('SALE', 'TAX_PAYABLE', hotel_id, -tax_due),
+             ('CHARGE', money, money_hotel, amount_minor),
              ('CHARGE', 'GUEST_RECEIVABLE', 0, -amount_minor)) line
          where status in ('PAID', 'REFUNDING', 'REFUNDED')
          union all
          select payment_id, reservation_id, currency, payment_id, 'REFUND_OWED', part.*
          from payment cross join lateral (values
-             ('HOTEL_PAYABLE', hotel_id, asked - tax_back - commission_back),
+             (share, hotel_id, asked - tax_due_back - commission_back),
              ('COMMISSION_REVENUE', 0, commission_back),
-             ('TAX_PAYABLE', hotel_id, tax_back)) part
+             ('TAX_PAYABLE', hotel_id, tax_due_back)) part
          union all
          select payment_id, reservation_id, currency, refund_id, line.*
          from payment join refund using (payment_id) cross join lateral (values
              ('REFUND_OWED', 'REFUNDS', 0, -refund.amount_minor),
              ('REFUND_PAID', 'REFUNDS', 0, refund.amount_minor),
-             ('REFUND_PAID', 'PSP_CLEARING', 0, -refund.amount_minor)) line
+             ('REFUND_PAID', money, money_hotel, -refund.amount_minor)) line
          where line.column1 = 'REFUND_OWED' or refund.status = 'SUCCEEDED'
      ), source (payment_id, source_id, posting) as (
          select payment_id, payment_id, posting from payment, unnest('{SALE,CHARGE}'::text[]) posting
@@ -58,8 +63,9 @@ pub(super) const PAYMENTS: &str = ranked!(
      ), reservation as (
          -- Each reservation once, with its first payment.
          select own.reservation_id, min(own.payment_id::text)::uuid as first_id, min(own.currency) as currency,
-             coalesce(sum(own.amount_minor) filter (where own.status in ('PAID', 'REFUNDING', 'REFUNDED')), 0) as paid,
-             coalesce(sum(refunds.back), 0) as back
+             coalesce(sum(own.amount_minor) filter (
+                 where own.status in ('PAID', 'REFUNDING', 'REFUNDED') and own.method = 'PROVIDER'), 0) as paid,
+             coalesce(sum(refunds.back) filter (where own.method = 'PROVIDER'), 0) as back
          from payment_order own left join lateral (
              select sum(amount_minor) as back from refund
              where refund.payment_id = own.payment_id and refund.status = 'SUCCEEDED') refunds on true

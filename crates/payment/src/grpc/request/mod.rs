@@ -2,6 +2,7 @@
 
 pub(super) mod cases;
 pub(super) mod changes;
+pub(super) mod desk;
 pub(super) mod partner_credit;
 pub(super) mod partner_sales;
 pub(super) mod payments;

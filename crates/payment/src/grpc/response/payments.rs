@@ -3,7 +3,7 @@
 use staymesh_api::payment::v1 as proto;
 use staymesh_mesh::proto_types::{money, timestamp};
 
-use crate::model::{Payment, Refund, RefundReason, Status};
+use crate::model::{Payment, PaymentMethod, Refund, RefundReason, Status};
 
 /// A payment with those of `refunds` that are its own.
 pub(in crate::grpc) fn payment(payment: Payment, refunds: &[Refund]) -> proto::Payment {
@@ -22,6 +22,8 @@ pub(in crate::grpc) fn payment(payment: Payment, refunds: &[Refund]) -> proto::P
         update_time: Some(timestamp(payment.update_time)),
         refunds: own.map(refund).collect(),
         revision: payment.revision,
+        method: method(payment.method).into(),
+        desk_reference: payment.desk_reference.unwrap_or_default(),
     }
 }
 
@@ -41,6 +43,15 @@ fn refund(refund: &Refund) -> proto::Refund {
         goodwill: refund.goodwill,
         create_time: Some(timestamp(refund.create_time)),
         succeed_time: refund.succeed_time.map(timestamp),
+        desk_reference: refund.desk_reference.clone().unwrap_or_default(),
+    }
+}
+
+const fn method(method: PaymentMethod) -> proto::PaymentMethod {
+    match method {
+        PaymentMethod::Provider => proto::PaymentMethod::Provider,
+        PaymentMethod::Cash => proto::PaymentMethod::Cash,
+        PaymentMethod::CardTerminal => proto::PaymentMethod::CardTerminal,
     }
 }
 

@@ -13,7 +13,7 @@ use staymesh_domain::PaymentId;
 use staymesh_store::{StoreError, bounded};
 use uuid::Uuid;
 
-use staymesh_ledger::{Posting, Sold, post_at, postings};
+use staymesh_ledger::{Posting, Sold, post_at};
 
 use crate::{
     model::Payment,
@@ -141,7 +141,7 @@ fn missing(payment: &Payment, unposted: &Unposted) -> Option<Vec<(Posting, Times
             reversed = reversed.checked_add(&split)?;
         }
         if let Some(at) = refund.paid {
-            missing.push((postings::refund_paid(refund.refund_id, sold.reservation_id, refund.amount), at));
+            missing.push((sold.refund_paid(refund.refund_id, refund.amount), at));
         }
     }
     Some(missing)

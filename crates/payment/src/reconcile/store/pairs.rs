@@ -133,10 +133,11 @@ pub async fn unequal(connection: &mut PgConnection, scope: Scope, limit: i64) ->
          ), ours as (
              select 'CHARGE' as kind, 'CHARGE' as posting, payment_id as posting_source, payment_id as source_id, payment_id,
                  reservation_id, status, psp_session as psp_id
-             from source join payment_order on payment_id = source_id where kind = 'CHARGE'
+             from source join payment_order on payment_id = source_id where kind = 'CHARGE' and method = 'PROVIDER'
              union all
              select 'REFUND', 'REFUND_PAID', refund_id, refund_id, payment_id, reservation_id, refund.status, psp_refund
-             from source join refund on refund_id = source_id join payment_order using (payment_id) where kind = 'REFUND'
+             from source join refund on refund_id = source_id join payment_order using (payment_id)
+             where kind = 'REFUND' and method = 'PROVIDER'
              union all
              -- The posting of a payout is that of its paid transfer.
              select 'TRANSFER', 'PAY_OUT', case when status = 'PAID' then payout_id end, transfer_id, null, null, status,

@@ -73,10 +73,17 @@ pub(crate) fn settling(pool: &PgPool) -> Payments<MockPsp> {
 
 /// A booking of 352.00 with 32.00 of taxes, with this due of a pending change 2.
 fn confirmed(due: Option<i64>) -> Booking {
-    let expire_time = Timestamp::now() + SignedDuration::from_mins(15);
-    let pending_change = due.map(|due| PendingChange { revision: 2, due: eur(due), expire_time });
+    let create_time = Timestamp::now();
+    let expire_time = create_time + SignedDuration::from_mins(15);
+    let pending_change = due.map(|due| PendingChange { revision: 2, due: eur(due), expire_time, create_time });
     let (total, taxes) = (eur(35_200), eur(3_200));
     Booking { status: ReservationStatus::Paid, total, taxes, pending_change, hold_expire_time: None, ..booking() }
+}
+
+/// A pending change of fifteen minutes that ends then.
+fn change_ending(expire_time: Timestamp) -> PendingChange {
+    let create_time = expire_time - SignedDuration::from_mins(15);
+    PendingChange { revision: 2, due: eur(1), expire_time, create_time }
 }
 
 async fn create(service: &Payments<MockPsp>, id: ReservationId, revision: i32) -> Result<Payment, PaymentError> {
@@ -116,7 +123,12 @@ async fn payment_of_pending_change_is_its_due_and_idempotent_by_revision() {
 #[case::nothing_due(confirmed(Some(0)), 2, Reason::ChangeNotPending)]
 #[case::cancelled(Booking { status: ReservationStatus::Cancelled, ..confirmed(Some(16_500)) }, 2, Reason::ChangeNotPending)]
 #[case::expired(
-    Booking { pending_change: Some(PendingChange { revision: 2, due: eur(1), expire_time: Timestamp::UNIX_EPOCH }), ..confirmed(None) },
+    Booking { pending_change: Some(change_ending(Timestamp::UNIX_EPOCH)), ..confirmed(None) },
+    2,
+    Reason::ChangeNotPending
+)]
+#[case::ends_within_the_margin_of_the_page(
+    Booking { pending_change: Some(change_ending(Timestamp::now() + SignedDuration::from_mins(1))), ..confirmed(None) },
     2,
     Reason::ChangeNotPending
 )]

@@ -36,6 +36,22 @@ async fn change_gives_back_from_what_pays_and_not_from_the_charge_of_a_dropped_c
     assert_clean(pool).await;
 }
 
+/// The message of a change may come after the charge of the next one, which is given up: its money goes back by itself.
+#[tokio::test]
+async fn change_gives_back_nothing_from_the_charge_of_a_later_change() {
+    let database = database().await;
+    let (pool, id) = (database.pool(), reservation_id());
+    let first = paid(pool, id, 1, 35_200).await;
+    let later = page(pool, id, 3, 16_500).await;
+    receive_event(pool, &later, "checkout.paid").await;
+    let service = settling(pool);
+    service.settle_change(id, &applied(2, 20_000)).await.unwrap();
+    assert_eq!(refunds_of(pool, &first).await, [(RefundReason::Change { revision: 2 }, 20_000)]);
+    service.settle_change(id, &dropped(3)).await.unwrap();
+    assert_eq!(now(pool, later.payment_id).await.refund_requested, eur(16_500), "all of the charge, once");
+    assert_clean(pool).await;
+}
+
 #[tokio::test]
 async fn hundred_orders_that_ended_without_money_do_not_hide_the_paid_ones() {
     let database = database().await;

@@ -5,6 +5,8 @@ mod cancel;
 mod change_sums;
 pub(crate) mod changes;
 mod create;
+mod desk;
+mod desk_refunds;
 mod destinations;
 mod guards;
 mod late_changes;

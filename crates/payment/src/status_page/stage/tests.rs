@@ -4,7 +4,10 @@ use staymesh_domain::PaymentId;
 use staymesh_ledger::Split;
 
 use super::*;
-use crate::testing::{booking, eur, reservation_id};
+use crate::{
+    model::PaymentMethod,
+    testing::{booking, eur, reservation_id},
+};
 
 /// States of a payment that the stage distinguishes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -96,6 +99,8 @@ pub(in crate::status_page) fn payment(state: PaymentCase) -> Payment {
         owner: "guest-1".into(),
         amount: eur(10_000),
         split: Split::new(eur(10_000), eur(700), eur(1_395)).expect("a split"),
+        method: PaymentMethod::Provider,
+        desk_reference: None,
         status,
         return_url: "https://hotel.example/".into(),
         psp_session: (state != PaymentCase::NoPage).then(|| "cs_1".into()),

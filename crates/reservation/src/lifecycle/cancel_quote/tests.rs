@@ -78,6 +78,10 @@ fn last_tier_has_no_next_deadline_and_ends_when_the_stay_begins() {
     assert_eq!((quote.refund, quote.tier, quote.next), (euros(0), Some(2), None));
     assert_eq!(quote.valid_until, at("2030-01-01T23:59:59.999999999Z"));
     assert!(settled(&booking, &Command::CancelExpecting(quote.refund), quote.valid_until).is_ok());
+    let of = |revision| Command::CancelRevision { revision, refund: Some(quote.refund) };
+    assert!(settled(&booking, &of(1), quote.valid_until).is_ok());
+    let other = decide(&booking, &of(2), quote.valid_until);
+    assert!(matches!(other, Err(ReservationError::RevisionMismatch { base: 2, current: 1 })), "{other:?}");
     let begun = CancelQuote::of(&booking, &booking.lines, at("2030-01-02T00:00:00Z"));
     assert!(matches!(begun, Err(ReservationError::StayHasBegun)));
 }
@@ -155,4 +159,16 @@ proptest! {
             prop_assert!(matches!(late, Err(ReservationError::CancelTermsChanged { .. })), "{late:?}");
         }
     }
+}
+
+/// As `CancelRooms` would: each room by its own terms. A room that was dropped before is none.
+#[test]
+fn quote_of_rooms_is_theirs_and_of_none_is_nothing() {
+    let booking = paid(&[(30_000, tiers([0, 15_000, 30_000]), None), (10_000, tiers([0, 5_000, 10_000]), None)]);
+    let late = at("2029-12-29T18:00:01Z");
+    let second = CancelQuote::of(&booking, &booking.lines[1..], late).expect("a quote");
+    assert_eq!((second.kept, second.refund), (euros(5_000), euros(5_000)));
+    let none = CancelQuote::of(&booking, &[], late).expect("a quote");
+    assert_eq!((none.kept, none.refund, none.tier, none.next), (euros(0), euros(0), None, None));
+    assert_eq!(none.valid_until, late + SignedDuration::from_mins(5));
 }

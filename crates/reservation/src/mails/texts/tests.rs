@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::{SignedDuration, Timestamp, civil::date};
 use staymesh_domain::{Deadline, Grace, time_zone};
 
 use super::*;
@@ -139,10 +139,37 @@ fn cancellation_states_what_is_paid_back() {
     assert!(nothing.contains("By the terms of this booking nothing is paid back."), "{nothing}");
 }
 
+fn changed(language: Language, paid: Option<i64>, refund: Option<i64>) -> Text {
+    let reservation = reservation("2029-06-01T12:00:00Z");
+    let booking = Booking { reservation: &reservation, names: &names(), link: LINK, keyed: true };
+    let before = (date(2030, 1, 1), date(2030, 1, 2), euros(5_000));
+    Text::changed(language, &booking, &Changed { before, paid: paid.map(euros), refund: refund.map(euros) })
+}
+
+/// PARTNER-SPEC 7: what changed, and what is due or paid back.
+#[test]
+fn change_states_the_stay_now_and_before_and_what_was_paid_or_is_paid_back() {
+    let text = changed(Language::English, Some(5_000), None);
+    assert_eq!(text.subject, "Your booking was changed: Hotel Sol, Lisboa");
+    assert!(text.body.contains("Departure: Thursday, 3 January 2030\n"), "{}", text.body);
+    let before = "Before the change: Tuesday, 1 January 2030 to Wednesday, 2 January 2030, 50.00 EUR. \
+                  You paid 50.00 EUR for the change.\n";
+    assert!(text.body.contains(before), "{}", text.body);
+    let back = changed(Language::German, None, Some(24_750)).body;
+    assert!(back.contains("Wir zahlen 247,50 EUR auf die Karte"), "{back}");
+    let free = changed(Language::English, None, None).body;
+    assert!(free.contains("The change costs nothing, and nothing is paid back."), "{free}");
+}
+
 #[test]
 fn texts_differ_between_languages_and_leave_no_gap_unfilled() {
     let reservation = reservation("2029-06-01T12:00:00Z");
-    for of in [confirmed as fn(Language, &Reservation) -> Text, |language, _: &Reservation| cancelled(language, 1)] {
+    for of in [
+        confirmed as fn(Language, &Reservation) -> Text,
+        |language, _: &Reservation| cancelled(language, 1),
+        |language, _: &Reservation| changed(language, Some(1), None),
+        |language, _: &Reservation| changed(language, None, None),
+    ] {
         let all = Language::ALL.map(|language| of(language, &reservation));
         assert_eq!(all.iter().map(|text| &text.subject).collect::<HashSet<_>>().len(), 5);
         for text in all {

@@ -14,10 +14,11 @@ use crate::{
     error::ReservationError,
     events::{ChangeSoldByPartner, Terms},
     fault_points,
-    model::{PaymentMode, Reservation},
+    lifecycle::Command,
+    model::{PaymentMode, Reservation, Source},
     offer_token::OfferError,
     room_line::{RoomLine, RoomLinesSum},
-    service::BookingService,
+    service::{BookingService, booking::require_rooms_of},
     store::Revision,
     writer::{Revised, RevisionCommand, RevisionOrder, RevisionOutcome},
 };
@@ -35,9 +36,10 @@ impl BookingService {
         id: ReservationId,
         token: &str,
         request_id: Uuid,
+        source: Option<Source>,
         now: Timestamp,
     ) -> Result<Reservation, ReservationError> {
-        self.get(caller, id).await?;
+        let booking = self.get(caller, id).await?;
         let quoted = self.offers.verify_change(token)?;
         if quoted.reservation_id != id || quoted.caller != caller.subject {
             return Err(OfferError::Tampered.into());
@@ -57,6 +59,7 @@ impl BookingService {
             request_id,
             content_hash,
             expire_time: now + self.hold,
+            limits: Box::new(self.unpaid.of_change(caller, source, &booking)),
         };
         let revised = self.revise(id, command, caller.subject.clone(), now).await?;
         self.change_decided(revised.reservation, now).await
@@ -77,19 +80,22 @@ impl BookingService {
         now: Timestamp,
     ) -> Result<Reservation, ReservationError> {
         let booking = self.get(caller, id).await?;
-        let known: BTreeSet<i32> =
-            booking.positions.iter().copied().chain(booking.dropped.iter().map(|room| room.position)).collect();
-        if let Some(unknown) = positions.iter().find(|position| !known.contains(position)) {
-            let text = format!("{unknown} is no room of the reservation");
-            return Err(staymesh_domain::FieldError::new("rooms", text).into());
-        }
+        require_rooms_of(&booking, &positions)?;
         let listed: Vec<String> = positions.iter().map(ToString::to_string).collect();
         let content_hash = hash(&[b"cancel_rooms", caller.subject.as_bytes(), listed.join(",").as_bytes()]);
         let command = RevisionCommand::CancelRooms { positions, content_hash, expected_refund };
-        let revised = self.revise(id, command, caller.subject.clone(), now).await?;
-        match revised.outcome {
-            RevisionOutcome::CancelsAll => self.cancel(caller, id, expected_refund, now).await,
-            _ => Ok(revised.reservation),
+        let mut changed = 0;
+        loop {
+            let revised = self.revise(id, command.clone(), caller.subject.clone(), now).await?;
+            if revised.outcome != RevisionOutcome::CancelsAll {
+                return Ok(revised.reservation);
+            }
+            // Its rooms are no others than those that were to be cancelled, or it is decided anew.
+            let all = Command::CancelRevision { revision: revised.reservation.revision, refund: expected_refund };
+            match self.change(id, all, now).await {
+                Err(ReservationError::RevisionMismatch { .. }) if changed < MOST_CHANGES => changed += 1,
+                cancelled => return Ok(cancelled?.reservation),
+            }
         }
     }
 
@@ -212,6 +218,9 @@ impl BookingService {
         Ok(revised)
     }
 }
+
+/// How often a cancellation of rooms is decided anew, because the reservation was changed meanwhile.
+const MOST_CHANGES: i32 = 3;
 
 /// The actor of what the payment service decides.
 const PAYMENT: &str = "service:payment";

@@ -15,7 +15,7 @@ use crate::{
     night::{Night, NightSale, date_of, day_of},
     offer_token::{MAX_TOKEN, change::QuotedChange},
     quote::Quote,
-    room_line::{RoomLine, RoomLinesSum, Shortage, short_room, shortage},
+    room_line::{self, RoomLine, RoomLinesSum, Shortage, short_room, shortage},
     room_status::RoomStatus,
     rooms_change::{BookedRoom, PlacedRoom, Reprice, RoomsChange, TodayPrices, delta, growth, kept_nights},
     service::{BookingService, offers::require_bookable, parties::require_parties_fit},
@@ -70,11 +70,14 @@ impl BookingService {
         let sum = RoomLine::sum(&lines)?;
         let begins = [sum.quote.terms.cancel_before, booking.quote.terms.cancel_before];
         let ends = begins.into_iter().filter(|_| !is_of_stays_in_house(&booking, &change));
+        // After the next deadline, what is kept of dropped rooms and nights is another amount.
+        let deadlines = room_line::deadlines(&booking.lines, &booking.quote.terms, booking.create_time)?;
+        let next = deadlines.into_iter().filter_map(|deadline| deadline.until).filter(|until| now <= *until).min();
         let quoted = QuotedChange {
             reservation_id: booking.id,
             caller: caller.subject.clone(),
             revision: booking.revision,
-            expires: QuotedChange::expiry(now, ends),
+            expires: QuotedChange::expiry(now, ends.chain(next)),
             change,
         };
         let token = self.offers.sign_change(&quoted).map_err(|error| Problem::internal(&error))?;
@@ -103,7 +106,7 @@ impl BookingService {
             self.room_types(hotel_id, &types),
             self.store.nights_left(hotel_id, stay, &ids)
         );
-        let HotelInfo { time, child_rules } = hotel?;
+        let HotelInfo { time, child_rules, .. } = hotel?;
         for room in &rooms {
             require_bookable(&time, room.stay, now)?;
         }

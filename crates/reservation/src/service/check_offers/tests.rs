@@ -14,7 +14,7 @@ use super::*;
 use crate::{
     clients::MockRateClient,
     quote::tests::quote,
-    service::testing::{hotel_in, price, room_type, service},
+    service::testing::{hotel_in, price, room_type, service, staff},
     testing::{hotel_id, lines},
 };
 
@@ -32,6 +32,8 @@ const UNAVAILABLE: i64 = -1;
 async fn shop() -> Shop {
     let mut hotels = hotel_in("Etc/UTC");
     hotels.expect_room_type().returning(|_, room_type_id| Ok(room_type(room_type_id.get(), 2)));
+    let types = [room_type(1, 2), room_type(2, 4), room_type(3, 2)];
+    hotels.expect_room_types().returning(move |_| Ok(types.to_vec()));
     let told = Arc::new(AtomicI64::new(10_000));
     let (mut rates, minor) = (MockRateClient::new(), told.clone());
     rates.expect_price().returning(move |_, _, _, demand| match minor.load(Ordering::Relaxed) {
@@ -70,10 +72,11 @@ fn shown(check: &OfferCheck) -> String {
         OfferCheck::Tampered => "tampered".into(),
         OfferCheck::Read(read) => match &read.result {
             CheckResult::Available(form, changed) => format!("{changed:?} {}", form.sum.quote.total.minor()),
-            CheckResult::SoldOut(ReservationError::SoldOut { room, rooms_left, .. }) => {
+            CheckResult::SoldOut(ReservationError::SoldOut { room, rooms_left, .. }, _) => {
                 format!("room {:?}, {rooms_left:?} left", room.map(|room| room.index))
             }
-            CheckResult::SoldOut(error) => error.to_string(),
+            CheckResult::SoldOut(error, _) => error.to_string(),
+            CheckResult::Restricted(error) => format!("restricted: {error}"),
             CheckResult::Invalid(reason) => reason.as_str().to_owned(),
         },
     }
@@ -127,4 +130,45 @@ async fn room_without_inventory_is_not_for_sale_and_an_outage_fails_the_call() {
     shop.price.store(UNAVAILABLE, Ordering::Relaxed);
     let Err(failed) = shop.check(&[&valid]).await else { panic!("no price") };
     assert_eq!(Problem::from(failed).reason(), Reason::DependencyUnavailable);
+}
+
+/// PARTNER-SPEC 7, rule 1: alternatives of a sold-out room, and the rule that refuses a closed night.
+#[tokio::test]
+async fn sold_out_room_has_alternatives_that_are_left_and_a_closed_night_is_restricted() {
+    let shop = shop().await;
+    let (_, many) = shop.token("client:acme", shop.stay, &[10_000; 6], 0);
+    sqlx::query("update room_type_inventory set total_inventory = 9 where room_type_id = 2")
+        .execute(shop.database.pool())
+        .await
+        .expect("more rooms");
+    let checks = shop.check(&[&many]).await.expect("checked");
+    let OfferCheck::Read(read) = &checks[0] else { panic!("the caller's") };
+    let CheckResult::SoldOut(_, alternatives) = &read.result else { panic!("{}", shown(&checks[0])) };
+    let left: Vec<_> =
+        alternatives.lines.iter().map(|line| (line.room_type.room_type_id.get(), line.rooms_left)).collect();
+    assert_eq!(left, [(2, 9)], "type 1 is short, and 3 is sold out");
+
+    let (_, one) = shop.token("client:acme", shop.stay, &[10_000], 0);
+    sqlx::query(
+        "update room_type_inventory set stop_sell = true where room_type_id = 1 and stay_date = $1::text::date",
+    )
+    .bind(shop.stay.check_in().to_string())
+    .execute(shop.database.pool())
+    .await
+    .expect("closed");
+    let closed = shop.check(&[&one]).await.expect("checked");
+    assert!(shown(&closed[0]).starts_with("restricted: "), "{}", shown(&closed[0]));
+}
+
+#[tokio::test]
+async fn offer_of_staff_is_checked_by_any_staff_of_the_hotel_and_by_nobody_else() {
+    let shop = shop().await;
+    let (_, token) = shop.token("hotel:7", shop.stay, &[10_000], 0);
+    let checked_by = async |caller: &Caller| {
+        let tokens = std::slice::from_ref(&token);
+        shown(&shop.service.check_offers(caller, tokens, Timestamp::now()).await.expect("checked")[0])
+    };
+    assert_eq!(checked_by(&staff(7)).await, "[] 10000");
+    assert_eq!(checked_by(&staff(8)).await, "tampered");
+    assert_eq!(checked_by(&caller()).await, "tampered");
 }

@@ -8,7 +8,7 @@ use super::*;
 use crate::{
     clients::{MockHotelClient, MockRateClient},
     quote::{QuoteError, tests::quote},
-    service::testing::{hotel_in, hotel_info, id, parties, price, room_type, rooms, service},
+    service::testing::{guest, hotel_in, hotel_info, id, parties, price, room_type, rooms, service},
 };
 
 fn night(day: i8, total: i32, reserved: i32, left: i32) -> NightLeft {
@@ -204,6 +204,6 @@ async fn stay_is_offered_until_its_first_day_ends_at_the_hotel(
     let searched = service.search(&request, &[], now).await;
     assert_eq!(searched.map_or_else(|e| !past(e), |_| true), offered);
     let prepared =
-        service.prepare("me".into(), rooms(&request, &[(1, 2)]), now).await.map(drop).expect_err("not on sale");
+        service.prepare(&guest("me"), rooms(&request, &[(1, 2)]), now).await.map(drop).expect_err("not on sale");
     assert_eq!(!past(prepared), offered);
 }

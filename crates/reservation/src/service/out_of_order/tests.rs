@@ -16,6 +16,7 @@ fn block(nights: DateRange) -> NewOutOfOrder {
         nights,
         kind: OutOfOrderKind::OutOfOrder,
         reason: "leak".into(),
+        force: false,
     }
 }
 

@@ -11,7 +11,7 @@ use crate::{
     clients::{MockHotelClient, MockRateClient, RateClient, RoomTypePrice},
     fit::RoomMisfit,
     room_line::ShortRoom,
-    service::testing::{hotel_in, hotel_info, id, price, room_type, rooms, service},
+    service::testing::{guest, hotel_in, hotel_info, id, price, room_type, rooms, service},
     store::InventoryChange,
 };
 
@@ -31,7 +31,7 @@ async fn prepare_signs_the_offer_for_its_caller_and_holds_no_rooms() {
     let mut rates = MockRateClient::new();
     rates.expect_price().returning(|_, _, _, demand| Ok(priced(&demand)));
     let (service, request, _database) = service(hotels, rates).await;
-    let form = service.prepare("me".into(), rooms(&request, &[(1, 2), (2, 1), (1, 1)]), now()).await.expect("a form");
+    let form = service.prepare(&guest("me"), rooms(&request, &[(1, 2), (2, 1), (1, 1)]), now()).await.expect("a form");
     let read = service.offers.verify(&form.token).expect("ours");
     let shown: Vec<_> = read
         .lines
@@ -42,14 +42,14 @@ async fn prepare_signs_the_offer_for_its_caller_and_holds_no_rooms() {
     let left = service.availability(request.hotel_id, request.stay, &[id(1)]).await.expect("read");
     assert_eq!(left[0].rooms_left, 5);
 
-    let sold_out = service.prepare("me".into(), rooms(&request, &[(1, 1), (3, 1)]), now()).await;
+    let sold_out = service.prepare(&guest("me"), rooms(&request, &[(1, 1), (3, 1)]), now()).await;
     let Err(ReservationError::SoldOut { room, rooms_left, .. }) = sold_out else { panic!("sold out") };
     assert_eq!((room, rooms_left), (Some(ShortRoom { index: 1, room_type_id: id(3) }), Some(0)));
-    let six = service.prepare("me".into(), rooms(&request, &[(1, 1); 6]), now()).await;
+    let six = service.prepare(&guest("me"), rooms(&request, &[(1, 1); 6]), now()).await;
     assert!(matches!(six, Err(ReservationError::SoldOut { room: Some(ShortRoom { index: 5, .. }), .. })), "of five");
-    let not_on_sale = service.prepare("me".into(), rooms(&request, &[(1, 1), (4, 1)]), now()).await;
+    let not_on_sale = service.prepare(&guest("me"), rooms(&request, &[(1, 1), (4, 1)]), now()).await;
     assert!(matches!(not_on_sale, Err(ReservationError::NotOnSale)));
-    let crowded = service.prepare("me".into(), rooms(&request, &[(1, 2), (1, 3)]), now()).await;
+    let crowded = service.prepare(&guest("me"), rooms(&request, &[(1, 2), (1, 3)]), now()).await;
     let Err(ReservationError::Misfit(misfit)) = crowded else { panic!("three fit into a room for two") };
     assert_eq!(misfit, RoomMisfit { room: 1, misfit: Misfit::TooManyAdults { adults: 3, max_adults: 2 } });
 }
@@ -63,7 +63,7 @@ async fn closed_night_is_refused_with_its_room_before_a_sold_out_one() {
         .execute(database.pool())
         .await
         .expect("closed");
-    let refused = service.prepare("me".into(), rooms(&request, &[(1, 1), (3, 1), (2, 1)]), now()).await;
+    let refused = service.prepare(&guest("me"), rooms(&request, &[(1, 1), (3, 1), (2, 1)]), now()).await;
     let Err(ReservationError::StopSell { room, stay_date }) = refused else { panic!("closed") };
     assert_eq!(room, Some(ShortRoom { index: 2, room_type_id: id(2) }));
     assert_eq!(stay_date, Some(request.stay.check_in()));
@@ -82,7 +82,7 @@ async fn each_party_of_a_booking_is_judged_by_its_own_room_type() {
     rates.expect_price().returning(|_, _, _, demand| Ok(priced(&demand)));
     let (service, request, _database) = service(hotels, rates).await;
     let prepare = async |wanted: &[(i32, i32)]| {
-        let form = service.prepare("me".into(), rooms(&request, wanted), now()).await;
+        let form = service.prepare(&guest("me"), rooms(&request, wanted), now()).await;
         form.map(|form| form.sum.quote.total.minor())
     };
     assert_eq!(prepare(&[(2, 2), (1, 1), (2, 1)]).await.expect("all fit"), 27_000);
@@ -129,7 +129,8 @@ async fn rooms_with_different_dates_are_priced_at_the_same_time_each_for_its_dat
     let mut wanted = rooms(&request, &[(1, 2), (1, 2), (2, 2)]);
     wanted.rooms[1].stay = StayDates::new(first, end).expect("a stay");
     wanted.stay = StayDates::new(request.stay.check_in(), end).expect("a stay");
-    let prepared = service.prepare("me".into(), wanted, now());
+    let me = guest("me");
+    let prepared = service.prepare(&me, wanted, now());
     let form = tokio::time::timeout(Duration::from_secs(30), prepared).await.expect("both calls open").expect("a form");
     let totals: Vec<_> = form.offer.lines.iter().map(|line| line.quote.total.minor()).collect();
     assert_eq!(totals, [9_000, 18_000, 9_000]);

@@ -5,13 +5,13 @@ use crate::{
     model::CancellationReason,
     room_status::RoomStatus,
     room_step::RoomStep,
-    service::step_rooms,
+    service::{StepOrder, etag, step_rooms},
     store::{DeskList, StayFilter},
 };
 
 impl World {
     /// A paid reservation of rooms that can be cancelled for nothing.
-    async fn sold(&self, from: i32, until: i32, rooms: i32) -> NewReservation {
+    pub(super) async fn sold(&self, from: i32, until: i32, rooms: i32) -> NewReservation {
         let order = self.order(from, until, rooms);
         self.book(&order).await.expect("booked");
         let pay = Command::ConfirmPayment { payment_id: PaymentId::new(), amount: total() };
@@ -19,12 +19,12 @@ impl World {
         order
     }
 
-    fn day(&self, day: i32) -> Date {
+    pub(super) fn day(&self, day: i32) -> Date {
         self.first.saturating_add(day.days())
     }
 
     async fn step(&self, id: ReservationId, step: RoomStep, day: i32) -> Result<usize, ReservationError> {
-        step_rooms(&self.store, id, step, &[], self.day(day), "staff").await
+        step_rooms(&self.store, id, StepOrder::all(step), self.day(day), "staff").await
     }
 
     /// The ids in a list of a date, read two rooms at a time.
@@ -69,6 +69,7 @@ async fn lists_of_a_date_have_arrivals_guests_in_house_and_departures() {
     world.step(late.id, RoomStep::CheckIn, 2).await.expect("in");
     assert_eq!(world.listed(DeskList::Arrivals, 2).await, sorted([rooms(&today), rooms(&held)].concat()));
     assert_eq!(world.listed(DeskList::InHouse, 2).await, sorted([rooms(&today), rooms(&late)].concat()));
+    assert_eq!(world.listed(DeskList::InHouse, 1).await, rooms(&over), "one came a day late");
     assert_eq!(world.listed(DeskList::Departures, 4).await, sorted([rooms(&today), rooms(&late)].concat()));
     world.step(late.id, RoomStep::CheckOut, 3).await.expect("left early");
     assert_eq!(world.listed(DeskList::InHouse, 3).await, rooms(&today));
@@ -193,4 +194,26 @@ async fn no_show_ends_rooms_as_before() {
     assert_eq!(ended.reservation.cancellation_reason, Some(CancellationReason::NoShow));
     let read = world.store.get(order.id).await.expect("read").expect("is there");
     assert_eq!(read.lines[0].status, RoomStatus::NoShow);
+}
+
+/// An answer was lost, and its request is repeated when the guests have come after all.
+#[tokio::test]
+async fn late_repeat_of_an_undo_does_not_undo_a_second_check_in() {
+    let world = World::with_rooms(10).await;
+    let order = world.sold(0, 3, 1).await;
+    let read = async || etag(&world.store.get(order.id).await.expect("read").expect("is there")).expect("an etag");
+    let step = async |step, etag: &str| {
+        step_rooms(&world.store, order.id, StepOrder { etag, ..StepOrder::all(step) }, world.day(0), "staff").await
+    };
+    let before = read().await;
+    assert_eq!(step(RoomStep::CheckIn, &before).await.expect("in"), 1);
+    assert_eq!(step(RoomStep::CheckIn, &before).await.expect("a repeat"), 0);
+    let first = read().await;
+    assert_eq!(step(RoomStep::UndoCheckIn, &first).await.expect("undone"), 1);
+    let again = step(RoomStep::CheckIn, &before).await;
+    assert!(matches!(again, Err(ReservationError::ReservationChanged)), "{again:?}");
+    assert_eq!(step(RoomStep::CheckIn, &read().await).await.expect("in after all"), 1);
+    let late = step(RoomStep::UndoCheckIn, &first).await;
+    assert!(matches!(late, Err(ReservationError::ReservationChanged)), "{late:?}");
+    assert_eq!(world.listed(DeskList::InHouse, 0).await, [(order.id, 1)]);
 }

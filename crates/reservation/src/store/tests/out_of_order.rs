@@ -16,6 +16,7 @@ impl World {
             nights: DateRange::new(stay.check_in(), stay.check_out()).expect("a range"),
             kind: OutOfOrderKind::OutOfOrder,
             reason: "leak".into(),
+            force: false,
         }
     }
 

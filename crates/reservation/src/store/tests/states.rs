@@ -63,7 +63,7 @@ async fn statements_write_what_the_decision_makes_of_a_reservation() {
     ] {
         let mut booking = world.book(&world.order(0, 2, 1)).await.expect("booked");
         for command in commands {
-            let decided = crate::protocol::carry_out(&booking, command.clone(), later, 10).expect("decided");
+            let decided = crate::protocol::carry_out(&booking, command.clone(), later, |_| 10).expect("decided");
             let applied = world.apply(booking.id, command, later).await.expect("applied");
             let rules = |booking: &Reservation| {
                 let (reason, held) = (booking.cancellation_reason, booking.hold_expire_time);
@@ -156,6 +156,8 @@ async fn reach(world: &World, steps: &[Step]) -> Reservation {
 async fn database_refuses_changed_terms_and_deletes() {
     let world = World::with_rooms(10).await;
     world.book(&world.order(0, 1, 1)).await.expect("booked");
+    let keep = "insert into reservation_revision select f.* from reservation r, first_revision(r.hotel_id, r.reservation_id) f";
+    sqlx::query(keep).execute(world.pool()).await.expect("kept");
     for sql in [
         "update reservation set rooms = 2",
         "update reservation set total_minor = 1",
@@ -169,5 +171,47 @@ async fn database_refuses_changed_terms_and_deletes() {
         "delete from reservation_revision",
     ] {
         assert!(sqlx::query(sql).execute(world.pool()).await.is_err(), "{sql}");
+    }
+}
+
+#[tokio::test]
+async fn database_refuses_a_reservation_that_begins_as_none_may_or_whose_id_is_of_another_hotel() {
+    let world = World::with_rooms(10).await;
+    world.book(&world.order(0, 1, 1)).await.expect("booked");
+    // A UUIDv8 that ends with the hotel.
+    let id = "(overlay(gen_random_uuid()::text placing '8' from 15 for 1))";
+    let id = format!("overlay(overlay({id} placing '8' from 20 for 1) placing lpad(to_hex(hotel_id), 8, '0') from 29)");
+    let insert = |id: &str, status: &str| {
+        format!(
+            "insert into reservation (hotel_id, reservation_id, owner, room_type_id, check_in, check_out, rooms, guests,
+                 guest_name, guest_email, payment_mode, status, currency, total_minor, price, content_hash,
+                 hold_expire_time, paid_at, payment_id, revision)
+             select hotel_id, ({id})::uuid, owner, room_type_id, check_in, check_out, rooms, guests, guest_name, guest_email,
+                 payment_mode, '{status}', currency, total_minor, price, content_hash, hold_expire_time, now(),
+                 gen_random_uuid(), 1
+             from reservation limit 1"
+        )
+    };
+    let refused = |sql: String| {
+        let pool = world.pool().clone();
+        async move {
+            let done = sqlx::query(sqlx::AssertSqlSafe(sql)).execute(&pool).await;
+            let error = done.err()?;
+            Some(error.as_database_error()?.constraint()?.to_owned())
+        }
+    };
+    assert_eq!(refused(insert(&id, "pending_payment")).await, None);
+    // A guest's reservation begins unpaid.
+    for status in ["paid", "cancelled", "rejected", "refunded", "none"] {
+        let constraint = refused(insert(&id, status)).await;
+        assert_eq!(constraint.as_deref(), Some("reservation_legal_transition"), "{status}");
+    }
+    for other in [
+        format!("overlay({id} placing '00000001' from 29)"),
+        format!("overlay({id} placing '7' from 15 for 1)"),
+        format!("overlay({id} placing 'c' from 20 for 1)"),
+    ] {
+        let constraint = refused(insert(&other, "pending_payment")).await;
+        assert_eq!(constraint.as_deref(), Some("reservation_id_names_its_hotel"), "{other}");
     }
 }

@@ -2,7 +2,7 @@
 
 use staymesh_domain::Money;
 
-use super::{NewChange, Revising, RevisionCommand, RevisionOutcome, next_revision};
+use super::{Request, Revising, RevisionCommand, RevisionOutcome, RevisionPlan};
 use crate::{
     early_departure::{Departed, EarlyDeparture, Waiver},
     error::ReservationError,
@@ -26,16 +26,9 @@ impl Revising<'_> {
             return Err(ReservationError::CancelTermsChanged { refund });
         }
         self.end_pending().await?;
-        let new = NewChange {
-            revision: next_revision(&self.booking)?,
-            change: &change,
-            pending: None,
-            request_id: Some(*request_id),
-            content_hash,
-            actor: &self.order.actor,
-            reason: "left_early",
-        };
-        self.swap(new).await?;
+        let plan = RevisionPlan::depart(&self.booking, &change)?;
+        let request = Request { id: Some(*request_id), content_hash, reason: "left_early", limits: None };
+        self.carry_out(&plan, Some(&request)).await?;
         self.record_waiver(departure, due).await?;
         if !completed.is_empty() {
             let (completes, today) = (RoomStatus::Completed, departure.today);
@@ -48,6 +41,6 @@ impl Revising<'_> {
         let (Some(origin), Some(Waiver { kept, reason })) = (&self.order.origin, &departure.waiver) else {
             return Ok(());
         };
-        self.transaction.record_waiver(origin, self.order.id, due, (*kept, reason)).await
+        self.transaction.record_departure_waiver(origin, self.order.id, due, (*kept, reason)).await
     }
 }

@@ -11,8 +11,9 @@ use crate::{
     error::NotChangeable,
     expiry::drop_expired,
     lifecycle::Command,
-    model::NewReservation,
+    model::{NewReservation, Status},
     quote::tests::{euros, quote_for},
+    room_line::RoomLine,
     store::Store,
     testing::{World, hotel_id, order_of, room_type},
     writer::{Created, apply, book_each},
@@ -20,6 +21,8 @@ use crate::{
 
 mod arrivals;
 mod departures;
+mod limits;
+mod plans;
 mod races;
 
 const HOTEL: i32 = 7;
@@ -86,6 +89,7 @@ fn replace(booking: &Reservation, rooms: Vec<PlacedRoom>, penalty: i64) -> Revis
         request_id: Uuid::new_v4(),
         content_hash: [1; 32],
         expire_time: Timestamp::now() + SignedDuration::from_mins(15),
+        limits: Box::default(),
     }
 }
 
@@ -281,8 +285,9 @@ async fn second_change_of_one_revision_is_refused_and_a_repeat_of_the_first_is_n
     assert!(matches!(lost, Err(ReservationError::RevisionMismatch { base: 1, current: 2 })), "{lost:?}");
     let repeat = run(&world.store, booking.id, won.clone()).await.expect("a repeat");
     assert_eq!((repeat.outcome, repeat.reservation.revision), (RevisionOutcome::Nothing, 2));
-    let RevisionCommand::Apply { change, base, request_id, expire_time, .. } = won else { panic!("a change") };
-    let other = RevisionCommand::Apply { change, base, request_id, expire_time, content_hash: [9; 32] };
+    let RevisionCommand::Apply { change, base, request_id, expire_time, limits, .. } = won else { panic!("a change") };
+    let content_hash = [9; 32];
+    let other = RevisionCommand::Apply { change, base, request_id, content_hash, expire_time, limits };
     let reused = run(&world.store, booking.id, other).await;
     assert!(matches!(reused, Err(ReservationError::RequestIdReused)), "{reused:?}");
     assert_clean(&world).await;
@@ -308,4 +313,33 @@ async fn reservation_that_is_unpaid_or_ended_or_begun_is_not_changed() {
     apply(&world.store, paid.id, &Command::Cancel, Timestamp::now()).await.expect("cancelled");
     let ended = replace(&paid, vec![placed(1, line(1, 2, 20_000, 30))], 0);
     assert_eq!(refused(run(&world.store, paid.id, ended).await), NotChangeable::Ended);
+}
+
+/// It has a row only since the first change, see migration 0072.
+#[tokio::test]
+async fn first_revision_reads_the_same_before_and_after_the_first_change() {
+    let world = hotel(5).await;
+    let booking = paid(&world, vec![line(0, 2, 20_000, 30), line(1, 2, 10_000, 30), line(2, 3, 30_000, 30)]).await;
+    let kept = "select count(*) from reservation_revision";
+    assert_eq!(world.count(kept).await, 0);
+    let before = world.store.revisions(booking.id, 0, 10).await.expect("revisions");
+    let [first] = before.as_slice() else { panic!("{before:?}") };
+    assert_eq!((&first.lines, first.total, first.retained), (&booking.lines, booking.first_total, euros(0)));
+    let created = (first.revision, first.create_time, first.actor.as_str(), first.reason.as_str());
+    assert_eq!(created, (1, booking.create_time, booking.owner.as_str(), "created"));
+
+    // The second room moves, the third is dropped, and a fourth is added.
+    let rooms = vec![placed(2, line(3, 2, 10_000, 30)), placed(4, line(0, 1, 5_000, 30))];
+    let change = RoomsChange::new(&booking.placed(), vec![1], rooms, euros(0)).expect("a change");
+    let expire_time = Timestamp::now() + SignedDuration::from_mins(15);
+    let (request_id, content_hash) = (Uuid::new_v4(), [1; 32]);
+    let limits = Box::default();
+    let change = RevisionCommand::Apply { change, base: 1, request_id, content_hash, expire_time, limits };
+    run(&world.store, booking.id, change).await.expect("changed");
+    assert_eq!(world.count(kept).await, 2);
+    let after = world.store.revisions(booking.id, 0, 10).await.expect("revisions");
+    assert_eq!(after.iter().map(|revision| revision.lines.len()).collect::<Vec<_>>(), [3, 3]);
+    assert_eq!(format!("{:?}", after[0]), format!("{first:?}"));
+    assert_eq!(world.store.revisions(booking.id, 1, 10).await.expect("revisions").len(), 1);
+    assert_clean(&world).await;
 }

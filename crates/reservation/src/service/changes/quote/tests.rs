@@ -182,21 +182,39 @@ async fn applied_change_is_held_until_it_is_paid_and_a_repeat_gets_the_same_answ
     let booking = booked(&world, PaymentMode::GuestPays, "me").await;
     let form = quote(&service, &guest, &booking, &longer()).await;
     let (request_id, now) = (Uuid::new_v4(), Timestamp::now());
-    let apply = async |token: &str, now| service.apply_change(&guest, booking.id, token, request_id, now).await;
+    let apply = async |token: &str, now| service.apply_change(&guest, booking.id, token, request_id, None, now).await;
     let held = apply(&form.token, now).await.expect("held");
     let pending = held.pending.clone().expect("a pending change");
     assert_eq!((held.revision, pending.revision, pending.change.balance), (1, 2, euros(16_500)));
     let late = form.quoted.expires;
     assert_eq!(apply(&form.token, late).await.expect("a repeat").pending, held.pending);
-    let other = service.apply_change(&guest, booking.id, &form.token, Uuid::new_v4(), late).await;
+    let other = service.apply_change(&guest, booking.id, &form.token, Uuid::new_v4(), None, late).await;
     assert!(matches!(other, Err(ReservationError::Offer(OfferError::Expired))), "{other:?}");
     let (paid, refund) =
         service.confirm_change(booking.id, 2, (PaymentId::new(), euros(16_500)), now).await.expect("confirmed");
     assert_eq!((paid.revision, paid.quote.total, refund), (2, euros(51_700), false));
-    let stale = service.apply_change(&guest, booking.id, &form.token, Uuid::new_v4(), now).await;
+    let stale = service.apply_change(&guest, booking.id, &form.token, Uuid::new_v4(), None, now).await;
     assert!(matches!(stale, Err(ReservationError::RevisionMismatch { base: 1, current: 2 })), "{stale:?}");
-    let stranger = service.apply_change(&caller(Role::Guest, "other"), booking.id, &form.token, request_id, now).await;
+    let stranger =
+        service.apply_change(&caller(Role::Guest, "other"), booking.id, &form.token, request_id, None, now).await;
     assert!(matches!(stranger, Err(ReservationError::NotFound)), "{stranger:?}");
+}
+
+/// A token must not outlive what it says is kept.
+#[tokio::test]
+async fn change_token_ends_at_the_next_deadline() {
+    let (world, service) = service(MockPaymentClient::new()).await;
+    let guest = caller(Role::Guest, "me");
+    let booking = booked(&world, PaymentMode::GuestPays, "me").await;
+    let deadlines = room_line::deadlines(&booking.lines, &booking.quote.terms, booking.create_time).expect("deadlines");
+    let next = deadlines.iter().find_map(|deadline| deadline.until).expect("a deadline");
+    let expires = async |now| {
+        service.quote_change(&guest, booking.clone(), &longer(), now).await.expect("a quote").quoted.expires
+    };
+    assert_eq!(expires(next - SignedDuration::from_mins(5)).await, next);
+    assert_eq!(expires(next - SignedDuration::from_mins(20)).await, next - SignedDuration::from_mins(5));
+    let after = next + SignedDuration::from_secs(1);
+    assert_eq!(expires(after).await, after + SignedDuration::from_mins(15));
 }
 
 #[tokio::test]
@@ -212,7 +230,7 @@ async fn night_that_is_gone_is_refused_with_its_date_and_a_shorter_stay_is_refun
         ChangeRequest { dates: DatesChange { check_in: None, check_out: Some(stay(0, 2).check_out()) }, ..longer() };
     let form = quote(&service, &guest, &booking, &shorter).await;
     assert_eq!((form.quoted.change.balance, form.quoted.change.penalty), (euros(-13_200), euros(0)));
-    let after = service.apply_change(&guest, booking.id, &form.token, Uuid::new_v4(), Timestamp::now()).await;
+    let after = service.apply_change(&guest, booking.id, &form.token, Uuid::new_v4(), None, Timestamp::now()).await;
     let after = after.expect("applied");
     assert_eq!((after.revision, after.quote.total, after.pending), (2, euros(22_000), None));
 }
@@ -263,7 +281,8 @@ async fn change_of_a_partner_is_applied_if_its_credit_allows_and_given_up_if_not
     for expected in [None, Some(3)] {
         let booking = world.store.get(booking.id).await.expect("reads").expect("a reservation");
         let form = quote(&service, &partner, &booking, &longer()).await;
-        let applied = service.apply_change(&partner, booking.id, &form.token, Uuid::new_v4(), Timestamp::now()).await;
+        let applied =
+            service.apply_change(&partner, booking.id, &form.token, Uuid::new_v4(), None, Timestamp::now()).await;
         match (applied, expected) {
             (Err(ReservationError::Other(problem)), None) => {
                 assert_eq!(problem.reason(), Reason::PartnerCreditExceeded);

@@ -81,6 +81,7 @@ async fn carry_out(world: &World, id: ReservationId, act: Act) {
                 request_id: Uuid::new_v4(),
                 content_hash: [1; 32],
                 expire_time: Timestamp::now() + SignedDuration::from_mins(15),
+                limits: Box::default(),
             };
             let Some(revised) = allowed(run(&world.store, id, apply).await) else { return };
             let Some(pending) = revised.reservation.pending else { return };
