@@ -14,6 +14,7 @@
 //! | guests who leave early | `early_departure` |
 //! | which date is today, and when a date begins | [`calendar`] |
 //! | whether parties fit their rooms | `fit` |
+//! | rooms that are set aside for a group, and their cut-off | `group_block`, `block_status`, `block_release` |
 //! | the rules of offering and booking | `service/` |
 //! | how bookings are batched into transactions | `writer/` |
 //! | the expiry of unpaid holds | [`expiry`] |
@@ -26,6 +27,8 @@
 //! | jobs and tools of an operator | [`carry_over`], [`check`], [`extend`], [`archive`], [`seed`] |
 
 pub mod archive;
+mod block_release;
+mod block_status;
 pub mod calendar;
 pub mod carry_over;
 pub mod check;
@@ -40,6 +43,7 @@ pub mod extend;
 pub mod fault_points;
 mod fit;
 mod forgotten;
+mod group_block;
 mod grpc;
 pub mod lifecycle;
 mod mails;
@@ -85,6 +89,7 @@ use staymesh_store::outbox::{Kinds, RelayOptions, Wake};
 use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
 
+pub use block_status::BlockStatus;
 pub use clients::{
     HotelClient, HotelInfo, PaymentClient, RateClient, RoomInfo, RoomTypeDemand, RoomTypeInfo, RoomTypePrice,
 };
@@ -92,6 +97,7 @@ pub use config::{Config, LongHolds, OfferKeys};
 pub use error::{ReservationError, UnpaidLimit};
 pub use events::{Cancelled, ChangeSettled, ChangeSoldByPartner, SoldByPartner, Terms};
 pub use fit::RoomMisfit;
+
 pub use model::{
     CancellationReason, Guest, HoldLimits, NewReservation, PaymentMode, PendingChange, Reservation, Source, Status,
 };
@@ -149,6 +155,7 @@ pub async fn serve(config: Config, stop: CancellationToken) -> Result<(), NodeEr
 
     node.spawn(forgotten::run(store.clone(), node.stop.clone()));
     node.spawn(departures::run(store.clone(), node.stop.clone()));
+    node.spawn(block_release::run(store.clone(), node.stop.clone()));
     node.spawn(expiry::run(store, wake.clone(), node.stop.clone()));
     let publisher = payment_events::PaymentEventPublisher::new(payments, service.clone());
     let kinds = Kinds::Without(events::MAILS);

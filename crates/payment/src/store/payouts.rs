@@ -83,8 +83,9 @@ pub async fn lock_payable(connection: &mut PgConnection, account_id: i64) -> Res
 
 /// The entries of the account $1 for stays with a check-out before $2 that no payout has settled; the latest change of the
 /// reservation says when its stay ends. Excludes entries without a reservation (such as payouts themselves), those whose
-/// check-out is unknown, and those of a payment that the reservation service has not accepted yet: it may have arrived too
-/// late for the stay, and then all of it goes back.
+/// check-out is unknown, and those of a payment that the reservation service has not accepted yet, also if its
+/// event is a dead letter: it may have arrived too late for the stay, and then all of it goes back. Two clauses for one, each
+/// with the partial index of the outbox that it needs.
 macro_rules! due {
     () => {
         "due as materialized (

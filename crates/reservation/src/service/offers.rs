@@ -234,8 +234,8 @@ pub(super) fn summarize(room_type_id: RoomTypeId, nights: &[NightLeft], stay: St
 }
 
 fn sold_percent(night: &NightLeft) -> i32 {
-    // A night with inventory 0 counts as fully sold.
-    (night.total_reserved * 100).checked_div(night.total_inventory).unwrap_or(100)
+    // A night without a room that can be used counts as fully sold.
+    (night.total_reserved * 100).checked_div(night.usable_rooms).unwrap_or(100)
 }
 
 #[cfg(test)]

@@ -15,8 +15,8 @@ pub struct NightLeft {
     pub room_type_id: RoomTypeId,
     /// The night.
     pub stay_date: Date,
-    /// Rooms on sale, before overbooking.
-    pub total_inventory: i32,
+    /// Rooms on sale that can be used, before overbooking.
+    pub usable_rooms: i32,
     /// Rooms sold or held.
     pub total_reserved: i32,
     /// Rooms up to the limit of sale; negative when more are reserved.
@@ -45,7 +45,7 @@ impl Store {
         room_types: &[RoomTypeId],
     ) -> Result<Vec<NightLeft>, ReservationError> {
         let rows: Vec<(i32, jiff_sqlx::Date, i32, i32, i32, bool)> = sqlx::query_as(concat!(
-            "select room_type_id, stay_date, total_inventory, total_reserved, ",
+            "select room_type_id, stay_date, greatest(total_inventory - out_of_order, 0), total_reserved, ",
             limit_of_sale!(),
             " - total_reserved, stop_sell
              from room_type_inventory i
@@ -60,11 +60,11 @@ impl Store {
         .fetch_all(&self.pool)
         .await?;
         rows.into_iter()
-            .map(|(room_type_id, date, total_inventory, total_reserved, rooms_left, stop_sell)| {
+            .map(|(room_type_id, date, usable_rooms, total_reserved, rooms_left, stop_sell)| {
                 Ok(NightLeft {
                     room_type_id: RoomTypeId::try_from(room_type_id).map_err(|_| invalid_room_type())?,
                     stay_date: date.to_jiff(),
-                    total_inventory,
+                    usable_rooms,
                     total_reserved,
                     rooms_left,
                     stop_sell,

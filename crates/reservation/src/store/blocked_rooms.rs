@@ -77,9 +77,10 @@ impl Transaction {
             return Err(ReservationError::RoomAssigned { room_id });
         }
         for assignment in &mut found {
-            let booking = bookings.get(&assignment.reservation_id.as_uuid());
-            let mut lines = booking.into_iter().flat_map(|booking| booking.placed_lines());
-            let arrived = lines.any(|(at, line)| at == assignment.position && line.status != RoomStatus::Live);
+            let arrived = bookings.get(&assignment.reservation_id.as_uuid()).is_some_and(|booking| {
+                let mut lines = booking.placed_lines();
+                lines.any(|(at, line)| at == assignment.position && line.status != RoomStatus::Live)
+            });
             let lost_from = if arrived { from.max(assignment.from) } else { assignment.from };
             self.remove_assignment(assignment, lost_from).await?;
             assignment.from = lost_from;

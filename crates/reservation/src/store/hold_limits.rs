@@ -131,7 +131,7 @@ impl Transaction {
         let nights: Columns = nights.into_iter().collect();
         let (first, last) = nights.span();
         let rows: Vec<(i32, i32, i32, i64, i32)> = sqlx::query_as(
-            "select u.hotel_id, u.room_type_id, u.day, u.rooms, unpaid_share(i.total_inventory, $6)
+            "select u.hotel_id, u.room_type_id, u.day, u.rooms, unpaid_share(greatest(i.total_inventory - i.out_of_order, 0), $6)
              from unpaid_rooms($1, $2, $3) u
              join room_type_inventory i on i.hotel_id = u.hotel_id and i.room_type_id = u.room_type_id
                  and i.stay_date = date '1970-01-01' + u.day

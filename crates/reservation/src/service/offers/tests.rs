@@ -15,7 +15,7 @@ fn night(day: i8, total: i32, reserved: i32, left: i32) -> NightLeft {
     NightLeft {
         room_type_id: id(3),
         stay_date: date(2030, 1, day),
-        total_inventory: total,
+        usable_rooms: total,
         total_reserved: reserved,
         rooms_left: left,
         stop_sell: false,

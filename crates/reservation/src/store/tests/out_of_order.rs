@@ -5,7 +5,10 @@ use staymesh_store::audit::{ActorRole, Gateway, Origin};
 use uuid::Uuid;
 
 use super::*;
-use crate::check::{self, Options};
+use crate::{
+    check::{self, Options},
+    model::HoldLimits,
+};
 
 impl World {
     pub(super) fn block(&self, id: u128, room: i32, from: i32, until: i32) -> NewOutOfOrder {
@@ -79,7 +82,7 @@ async fn spec_10_example_1_two_of_ten_out_of_order_leave_a_limit_of_eight() {
     assert!(world.is_sold_out(1).await, "still none left");
     assert_eq!(world.relocations().await, []);
     let left = world.store.nights_left(world.hotel, world.nights(0, 1), &[]).await.expect("read");
-    assert_eq!((left[0].rooms_left, left[0].total_inventory), (0, 10));
+    assert_eq!((left[0].rooms_left, left[0].usable_rooms), (0, 8));
     world.is_consistent().await;
 }
 
@@ -257,4 +260,37 @@ async fn relocations_due_are_listed_in_pages_by_date_and_room_type() {
     assert_eq!(all.len(), 3);
     assert_eq!(page(None, 2).await, all[..2]);
     assert_eq!(page(Some(all[1]), 9).await, all[2..]);
+}
+
+/// The release before knows neither closures nor blocks, and its daily job puts nights on sale.
+#[tokio::test]
+async fn night_that_the_release_before_inserts_is_closed_and_blocked() {
+    let world = World::with_rooms(10).await;
+    world.create(&world.block(1, 201, 0, 12)).await;
+    world.close(0, 12).await;
+    let insert =
+        "insert into room_type_inventory (hotel_id, room_type_id, stay_date, total_inventory, overbooking_percent)
+        select hotel_id, room_type_id, stay_date + 1, total_inventory, overbooking_percent from room_type_inventory
+        order by stay_date desc limit 1";
+    sqlx::query(insert).execute(world.database.pool()).await.expect("a night more");
+    let night = "select count(*) from room_type_inventory where stop_sell and out_of_order = 1";
+    assert_eq!(world.count(night).await, 11);
+    world.is_consistent().await;
+}
+
+#[tokio::test]
+async fn share_that_may_be_held_unpaid_is_of_the_rooms_that_can_be_used() {
+    let world = World::with_rooms(10).await;
+    for room in 1..=8 {
+        world.create(&world.block(room, 200 + i32::try_from(room).expect("few"), 0, 1)).await;
+    }
+    let order = || {
+        let limits = Box::new(HoldLimits { share: Some(50), ..HoldLimits::default() });
+        NewReservation { limits, ..world.order(0, 1, 1) }
+    };
+    world.book(&order()).await.expect("a half of two");
+    let second = order();
+    assert!(book_all(&world.store, std::slice::from_ref(&second)).await.expect("decided").is_none());
+    let refused = world.book(&second).await;
+    assert!(matches!(refused, Err(ReservationError::UnpaidShare { limit: 1, held: 1, wanted: 1, .. })), "{refused:?}");
 }

@@ -204,9 +204,12 @@ async fn cancellations_changes_blocks_and_assignments_that_race_leave_no_room_wi
             // Whether the room is free is decided elsewhere; here both outcomes are right.
             for room in 1..4 {
                 match assigning.assign(&order, room, None, 0).await {
-                    Ok(_) | Err(ReservationError::RoomAssigned { .. } | ReservationError::IllegalTransition { .. }) => {
-                    }
-                    Err(ReservationError::RoomOutOfOrder { .. }) => {}
+                    Ok(_)
+                    | Err(
+                        ReservationError::RoomAssigned { .. }
+                        | ReservationError::IllegalTransition { .. }
+                        | ReservationError::RoomOutOfOrder { .. },
+                    ) => {}
                     Err(other) => panic!("{other:?}"),
                 }
             }

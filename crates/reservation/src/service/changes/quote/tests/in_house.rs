@@ -40,7 +40,7 @@ async fn guests_in_the_house_stay_longer_at_the_price_of_today() {
     assert_eq!((form.quoted.change.balance, form.quoted.change.penalty), (euros(16_500), euros(0)));
     assert_eq!(form.sum.quote.total, euros(51_700));
     form.sum.quote.require_sums(staymesh_domain::RoomCount::ONE).expect("sums");
-    let held = service.apply_change(&desk, booking.id, &form.token, Uuid::new_v4(), Timestamp::now(), None).await;
+    let held = service.apply_change(&desk, booking.id, &form.token, Uuid::new_v4(), None, Timestamp::now()).await;
     let held = held.expect("held");
     assert!(held.pending.is_some());
     // Paid after the day of arrival has ended.
@@ -107,7 +107,7 @@ async fn guests_in_the_house_move_to_a_better_room_from_a_date_on() {
     assert_eq!((form.quoted.change.balance, form.quoted.change.penalty), (euros(2_200), euros(0)));
     let shown: Vec<_> = form.after.iter().map(|room| (room.position, room.line.room_type_id, room.line.stay)).collect();
     assert_eq!(shown, [(1, room_type(), stay(0, 1)), (2, suite(), stay(1, 2))]);
-    service.apply_change(&desk, booking.id, &form.token, Uuid::new_v4(), Timestamp::now(), None).await.expect("held");
+    service.apply_change(&desk, booking.id, &form.token, Uuid::new_v4(), None, Timestamp::now()).await.expect("held");
     let reserved = async |room_type| {
         let nights = world.store.nights_left(hotel_id(HOTEL), stay(0, 3), &[room_type]).await.expect("nights");
         nights.iter().map(|night| night.total_reserved).collect::<Vec<_>>()
