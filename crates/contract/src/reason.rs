@@ -181,7 +181,9 @@ reasons! {
     CancelTermsChanged = "CANCEL_TERMS_CHANGED", FailedPrecondition;
     /// Too early or too late for a no-show: before `no_show_from` or after `no_show_until` of the cancellation terms.
     NoShowOutOfTime = "NO_SHOW_OUT_OF_TIME", FailedPrecondition;
-    /// Not a day on which the room can be checked in, or its check-in can be undone.
+    /// The penalty of the no-show is settled: the business day of its report has ended.
+    NoShowSettled = "NO_SHOW_SETTLED", FailedPrecondition;
+    /// Not a day on which the room can be checked in or left early, or its check-in can be undone.
     CheckInOutOfTime = "CHECK_IN_OUT_OF_TIME", FailedPrecondition;
     /// The room of the hotel has other guests in one of the nights.
     RoomAssigned = "ROOM_ASSIGNED", FailedPrecondition;

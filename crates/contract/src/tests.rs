@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// Methods whose changes write audit records (`staymesh_store::audit`). Each is tested in its service's crate.
-const AUDITED: [&str; 43] = [
+const AUDITED: [&str; 45] = [
     "hotel.v1.HotelAdminService/CreateHotel",
     "hotel.v1.HotelAdminService/CreateRoom",
     "hotel.v1.HotelAdminService/CreateRoomType",
@@ -43,6 +43,7 @@ const AUDITED: [&str; 43] = [
     "reservation.v1.FrontDeskService/CheckIn",
     "reservation.v1.FrontDeskService/CheckOut",
     "reservation.v1.FrontDeskService/CreateReservationNote",
+    "reservation.v1.FrontDeskService/DepartEarly",
     "reservation.v1.FrontDeskService/UnassignRoom",
     "reservation.v1.FrontDeskService/UndoCheckIn",
     "reservation.v1.InventoryAdminService/BulkSetInventory",
@@ -55,6 +56,7 @@ const AUDITED: [&str; 43] = [
     "reservation.v1.InventoryAdminService/SetInventory",
     "reservation.v1.InventoryAdminService/SetStopSell",
     "reservation.v1.ReservationAdminService/MarkNoShow",
+    "reservation.v1.ReservationAdminService/UndoNoShow",
 ];
 
 /// Methods for staff, administrators and services that change data of others with an audit record, and their own without.

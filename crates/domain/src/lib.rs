@@ -45,8 +45,8 @@ mod text;
 mod written_date;
 
 pub use cancellation::{
-    Anchor, CancellationPolicy, CancellationTerms, Deadline, Exceptions, FreeUntil, Grace, Penalty, PenaltyBase,
-    ResolveError, Stay, Tier, Until,
+    Anchor, CancellationPolicy, CancellationTerms, Deadline, EarlyDeparture, Exceptions, FreeUntil, Grace, Penalty,
+    PenaltyBase, ResolveError, Stay, Tier, Until,
 };
 pub use card_number::has_card_number;
 pub use client_id::ClientId;

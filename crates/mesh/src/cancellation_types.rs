@@ -3,8 +3,11 @@
 
 use jiff::Timestamp;
 use prost_types::Timestamp as ProtoTimestamp;
-use staymesh_api::{rate::v1 as proto, r#type::v1::Money as ProtoMoney};
-use staymesh_domain::{CancellationTerms, Currency, Deadline, Grace, Money};
+use staymesh_api::{
+    rate::v1::{self as proto, penalty::Kind},
+    r#type::v1::Money as ProtoMoney,
+};
+use staymesh_domain::{CancellationTerms, Currency, Deadline, EarlyDeparture, Grace, Money, Penalty, PenaltyBase};
 
 use crate::proto_types::{money, money_from, timestamp};
 
@@ -25,7 +28,30 @@ pub fn cancellation_terms(terms: &CancellationTerms) -> proto::CancellationTerms
         no_show_penalty: Some(money(terms.no_show)),
         no_show_from: Some(timestamp(terms.no_show_from)),
         no_show_until: Some(timestamp(terms.no_show_until)),
+        early_departure: early_departure(terms.early_departure),
     }
+}
+
+/// How much of a price is kept.
+pub fn penalty(penalty: Penalty) -> proto::Penalty {
+    let kind = match penalty {
+        Penalty::None => Kind::BasisPoints(0),
+        Penalty::Percent(basis_points) => Kind::BasisPoints(basis_points),
+        Penalty::Full => Kind::BasisPoints(Penalty::ALL),
+        Penalty::Nights(nights) => Kind::Nights(nights),
+        Penalty::Fixed(amount) => Kind::Fixed(money(amount)),
+    };
+    proto::Penalty { kind: Some(kind) }
+}
+
+/// The rule for guests who leave early; `None` if all is kept.
+fn early_departure(rule: EarlyDeparture) -> Option<proto::EarlyDeparture> {
+    let base = match rule.base {
+        PenaltyBase::WithTaxes => proto::PenaltyBase::WithTaxes,
+        PenaltyBase::WithoutTaxes => proto::PenaltyBase::WithoutTaxes,
+    };
+    let message = proto::EarlyDeparture { penalty: Some(penalty(rule.penalty)), penalty_base: base.into() };
+    (rule != EarlyDeparture::default()).then_some(message)
 }
 
 /// The terms of a booking made at `booked`: its grace period is the first of the deadlines.
@@ -63,7 +89,30 @@ pub fn cancellation_terms_from(
         no_show,
         no_show_from: instant(terms.no_show_from.as_ref(), "no_show_from")?,
         no_show_until: instant(terms.no_show_until.as_ref(), "no_show_until")?,
+        early_departure: match &terms.early_departure {
+            Some(rule) => early_departure_from(rule, currency)?,
+            // From a service of the release before, too, which has no rule.
+            None => EarlyDeparture::default(),
+        },
     })
+}
+
+fn early_departure_from(rule: &proto::EarlyDeparture, currency: Currency) -> Result<EarlyDeparture, TermsError> {
+    const PART: TermsError = TermsError("early_departure");
+    let base = match rule.penalty_base() {
+        proto::PenaltyBase::WithTaxes => PenaltyBase::WithTaxes,
+        proto::PenaltyBase::WithoutTaxes => PenaltyBase::WithoutTaxes,
+        proto::PenaltyBase::Unspecified => return Err(PART),
+    };
+    let penalty = match rule.penalty.as_ref().and_then(|penalty| penalty.kind.as_ref()).ok_or(PART)? {
+        Kind::BasisPoints(0) => Penalty::None,
+        Kind::BasisPoints(Penalty::ALL) => Penalty::Full,
+        Kind::BasisPoints(share @ 1..Penalty::ALL) => Penalty::Percent(*share),
+        Kind::Nights(nights @ 1..) => Penalty::Nights(*nights),
+        Kind::Fixed(fixed) => Penalty::Fixed(amount(Some(fixed), currency, "early_departure")?),
+        _ => return Err(PART),
+    };
+    Ok(EarlyDeparture { penalty, base })
 }
 
 fn require_order(deadlines: &[Deadline], no_show: Money) -> Result<(), TermsError> {
@@ -119,6 +168,7 @@ mod tests {
             no_show: euros(10_000),
             no_show_from: at("2027-03-29T23:00:00Z"),
             no_show_until: at("2027-04-01T23:00:00Z"),
+            early_departure: EarlyDeparture { penalty: Penalty::Nights(1), base: PenaltyBase::WithoutTaxes },
         }
     }
 
@@ -127,6 +177,11 @@ mod tests {
         let sent = cancellation_terms(&terms());
         assert!(sent.refundable);
         assert_eq!(cancellation_terms_from(&sent, eur()), Ok(terms()));
+        for penalty in [Penalty::None, Penalty::Percent(5_000), Penalty::Full, Penalty::Fixed(terms().no_show)] {
+            let rule = EarlyDeparture { penalty, base: PenaltyBase::WithTaxes };
+            let terms = CancellationTerms { early_departure: rule, ..terms() };
+            assert_eq!(cancellation_terms_from(&cancellation_terms(&terms), eur()), Ok(terms));
+        }
     }
 
     #[test]
@@ -151,6 +206,9 @@ mod tests {
         assert!(broken(|terms| terms.deadlines.truncate(2)).ends_with("order of deadlines"));
         assert!(broken(|terms| terms.deadlines[1].penalty = None).ends_with("penalty"));
         assert!(broken(|terms| terms.no_show_until = None).ends_with("no_show_until"));
+        assert!(
+            broken(|terms| terms.early_departure = Some(proto::EarlyDeparture::default())).ends_with("early_departure")
+        );
         let dollars = "USD".parse().expect("a currency");
         assert!(cancellation_terms_from(&cancellation_terms(&terms()), dollars).is_err());
     }

@@ -8,7 +8,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use jiff::{SignedDuration, Timestamp, civil::date};
 use sha2::Sha256;
 use sqlx::PgPool;
-use staymesh_domain::{CancellationTerms, Deadline, HotelId, Money, PaymentId, ReservationId};
+use staymesh_domain::{CancellationTerms, Deadline, EarlyDeparture, HotelId, Money, PaymentId, ReservationId};
 use staymesh_ledger::Split;
 use staymesh_mesh::{Caller, auth::Role};
 use staymesh_psp::{
@@ -202,6 +202,7 @@ pub(crate) fn terms() -> CancellationTerms {
         no_show: eur(3_000),
         no_show_from: at("2030-05-02T00:00:00Z"),
         no_show_until: at("2030-05-06T00:00:00Z"),
+        early_departure: EarlyDeparture::default(),
     }
 }
 

@@ -1,7 +1,7 @@
 //! Time: the moments between which the rules differ.
 
 use jiff::{SignedDuration, Timestamp, civil::date};
-use staymesh_domain::{CancellationTerms, Deadline, Money, MoneyError};
+use staymesh_domain::{CancellationTerms, Deadline, EarlyDeparture, Money, MoneyError};
 
 /// What is paid for the booking, in cents.
 pub(crate) const TOTAL: i64 = 10_000;
@@ -87,5 +87,6 @@ pub(crate) fn terms() -> Result<CancellationTerms, MoneyError> {
         no_show: euros(NO_SHOW)?,
         no_show_from: days(32),
         no_show_until: days(34),
+        early_departure: EarlyDeparture::default(),
     })
 }

@@ -113,6 +113,16 @@ pub enum ReservationError {
         /// The hotel's today.
         today: Date,
     },
+    /// A room has no night that its guests could give back by leaving today.
+    #[error("no night is left: the stay is from {from} to {until}, and it is {today} at the hotel")]
+    EarlyDepartureOutOfTime {
+        /// The check-in date.
+        from: Date,
+        /// The check-out date.
+        until: Date,
+        /// The hotel's today.
+        today: Date,
+    },
     /// A cancellation would not refund what the caller expects.
     #[error("the refund is {} {} and not as expected; read the cancel quote again", refund.currency().code(), refund.amount())]
     CancelTermsChanged {
@@ -153,6 +163,9 @@ pub enum ReservationError {
         /// Why it was cancelled, if it was.
         reason: Option<CancellationReason>,
     },
+    /// The penalty of a no-show is settled, or about to be: the business day of its report has ended.
+    #[error("the penalty of the no-show is settled: the day on which it was reported has ended at the hotel")]
+    NoShowSettled,
     /// Before the day of arrival has ended, or too long after the check-out date.
     #[error("a no-show can be reported from {from} until {until}")]
     NoShowOutOfTime {
@@ -309,15 +322,18 @@ impl From<ReservationError> for Problem {
             E::RoomOfOtherType { room_id, room_type_id } => {
                 Self::new(Reason::RoomOfOtherType, text).with("room_id", room_id).with("room_type_id", room_type_id)
             }
-            E::CheckInOutOfTime { from, until, today } => Self::new(Reason::CheckInOutOfTime, text)
-                .with("from_date", from)
-                .with("until_date", until)
-                .with("today", today),
+            E::CheckInOutOfTime { from, until, today } | E::EarlyDepartureOutOfTime { from, until, today } => {
+                Self::new(Reason::CheckInOutOfTime, text)
+                    .with("from_date", from)
+                    .with("until_date", until)
+                    .with("today", today)
+            }
             E::CancelTermsChanged { refund } => {
                 let problem = Self::new(Reason::CancelTermsChanged, text).with("refund_amount", refund.amount());
                 problem.with("refund_currency", refund.currency().code())
             }
             E::NotEligibleForNoShow { status, reason } => not_eligible_for_no_show(status, reason, text),
+            E::NoShowSettled => Self::new(Reason::NoShowSettled, text),
             E::NoShowOutOfTime { from, until } => {
                 Self::new(Reason::NoShowOutOfTime, text).with("from_time", from).with("until_time", until)
             }

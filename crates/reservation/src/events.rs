@@ -287,6 +287,8 @@ impl BookingMail {
         before.owner.parse::<UserId>().ok()?;
         let reservation_id = before.id;
         match change.status {
+            // A no-show that is taken back is no new booking.
+            Status::Paid if before.cancellation_reason == Some(CancellationReason::NoShow) => None,
             Status::Paid => Some((BOOKING_CONFIRMED, Self { reservation_id, refund_amount: None, change: None })),
             Status::Cancelled if before.status == Status::Paid => {
                 let requested = change.cancellation_reason == Some(CancellationReason::Requested);

@@ -11,6 +11,7 @@
 //! | the rooms of a reservation, their nights and refunds | `room_line` |
 //! | what a change of rooms costs, and its token | `rooms_change/`, [`offer_token`] |
 //! | arrivals and departures: the status of a room, its transitions | `room_status`, `room_step`, `departures` |
+//! | guests who leave early | `early_departure` |
 //! | which date is today, and when a date begins | [`calendar`] |
 //! | whether parties fit their rooms | `fit` |
 //! | rooms that are set aside for a group, and their cut-off | `group_block`, `block_status`, `block_release` |
@@ -34,6 +35,7 @@ pub mod check;
 mod clients;
 mod config;
 mod departures;
+mod early_departure;
 mod error;
 mod events;
 pub mod expiry;

@@ -119,7 +119,7 @@ pub fn carry_out(
     rooms_left: impl Fn(Night) -> i32,
 ) -> Result<Step, ReservationError> {
     let id = booking.id;
-    let orders = [ChangeOrder { id, command, now, trace_parent: None, origin: None }];
+    let orders = [ChangeOrder { id, command, now, trace_parent: None, origin: None, day_ends: None }];
     let bookings = BTreeMap::from([(id.as_uuid(), booking.clone())]);
     let mut plan = ChangePlan::new(&orders, &bookings);
     plan.settle_rooms(plan.nights().into_iter().map(|night| (night, sale_of(rooms_left(night)))).collect());

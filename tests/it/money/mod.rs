@@ -6,6 +6,7 @@ mod check;
 mod checkout_pages;
 mod credit;
 mod dead_letters;
+mod departures;
 mod faults;
 mod late_payments;
 mod no_shows;

@@ -24,9 +24,25 @@ use crate::support::{
 const NO_SHOW: &str = "CANCELLATION_REASON_NO_SHOW";
 const REQUESTED: &str = "CANCELLATION_REASON_REQUESTED";
 
-async fn report(house: &Rest, reservation_id: &str) -> Answer {
+/// Reports a no-show, and lets the hotel's business day end.
+async fn report(world: &World<'_>, house: &Rest, reservation_id: &str) -> Answer {
+    let answer = report_today(house, reservation_id).await;
+    end_day(world, reservation_id).await;
+    answer
+}
+
+async fn report_today(house: &Rest, reservation_id: &str) -> Answer {
     let path = format!("/v1/reservations/{reservation_id}:markNoShow");
     house.call_until_answered(Method::POST, &path, Some(json!({}))).await
+}
+
+/// Makes the settlement of a no-show due, as when the hotel's business day ends.
+async fn end_day(world: &World<'_>, reservation_id: &str) {
+    sqlx::query("update outbox set next_attempt_at = now() where aggregate_id = $1::uuid and attempts = 0")
+        .bind(reservation_id)
+        .execute(&database(world.mesh, "reservation").await)
+        .await
+        .expect("the outbox");
 }
 
 /// A paid stay of three nights for 330.00 that has begun, in a hotel with this late penalty in per cent.
@@ -57,7 +73,7 @@ async fn no_show_of_paid_reservation_refunds_all_but_the_penalty(
     let sale = paid(&world, &provider, penalty).await;
     let staff = world.staff(&[sale.hotel.hotel_id]).await;
     // Ten concurrent reports, and one more afterwards, have the effect of one.
-    for answer in join_all((0..10).map(|_| report(&staff, &sale.reservation_id))).await {
+    for answer in join_all((0..10).map(|_| report(&world, &staff, &sale.reservation_id))).await {
         assert_eq!(answer.ok()["cancellation_reason"], NO_SHOW);
     }
     assert_eq!(sale.rooms_taken(&world).await, [0; 3]);
@@ -69,7 +85,7 @@ async fn no_show_of_paid_reservation_refunds_all_but_the_penalty(
         let payment = await_payment(&sale.guest, &sale.payment, status).await;
         assert_eq!((&payment["amount"], &payment["refunded_amount"]), (&euros("330.00"), &euros(back)));
     }
-    let ended = report(&staff, &sale.reservation_id).await.ok();
+    let ended = report(&world, &staff, &sale.reservation_id).await.ok();
     assert_eq!(sale.cancel().await, ended, "cancelling what is over changes nothing");
     sale.await_all_delivered(&world).await;
     assert_eq!(sale.status().await, if back.is_some() { "REFUNDED" } else { "CANCELLED" });
@@ -103,7 +119,7 @@ async fn no_show_of_partner_sale_leaves_only_the_penalty_owed(
     let name = name_of(&world, &id).await;
     let staff = world.staff(&[hotel.hotel_id]).await;
     for _ in 0..2 {
-        assert_eq!(report(&staff, &id).await.ok()["cancellation_reason"], NO_SHOW);
+        assert_eq!(report(&world, &staff, &id).await.ok()["cancellation_reason"], NO_SHOW);
     }
     let line = await_line(&world, &name, &id, |line| !line["cancel_time"].is_null()).await;
     assert_eq!((&line["credited_amount"], &line["owed_amount"]), (&euros(credited), &euros(left)));
@@ -116,10 +132,10 @@ async fn no_show_of_partner_sale_leaves_only_the_penalty_owed(
 }
 
 /// Reports and cancels concurrently. Asserts that one succeeds and the other is refused, and returns the final reason.
-async fn race(house: &Rest, owner: &Rest, reservation_id: &str) -> Value {
+async fn race(world: &World<'_>, owner: &Rest, reservation_id: &str) -> Value {
     let path = format!("/v1/reservations/{reservation_id}");
     let cancel = owner.call_until_answered(Method::DELETE, &path, None);
-    let (reported, cancelled) = join(report(house, reservation_id), cancel).await;
+    let (reported, cancelled) = join(report(world, &world.admin, reservation_id), cancel).await;
     let read = owner.call_until_answered(Method::GET, &path, None).await.ok();
     let reason = read["cancellation_reason"].clone();
     assert_eq!(cancelled.ok()["cancellation_reason"], reason);
@@ -145,8 +161,8 @@ async fn concurrent_no_show_and_cancellation_end_reservation_once() {
     // One for each room.
     let sold: Vec<String> = join_all((0..5).map(|_| sell(&world, &partner, hotel, &stay))).await;
 
-    let guests = join_all(sales.iter().map(|sale| race(&world.admin, &sale.guest, &sale.reservation_id)));
-    let partners = join_all(sold.iter().map(|id| race(&world.admin, &partner, id)));
+    let guests = join_all(sales.iter().map(|sale| race(&world, &sale.guest, &sale.reservation_id)));
+    let partners = join_all(sold.iter().map(|id| race(&world, &partner, id)));
     let (reasons, partners_reasons) = join(guests, partners).await;
     for (sale, reason) in sales.iter().zip(reasons) {
         let ended = sale.await_status(&world, "REFUNDED").await;
@@ -186,13 +202,13 @@ async fn payout_pays_kept_penalty_and_late_no_show_reduces_next_payout() {
         let path = format!("/v1/hotels/{}/payoutDestination", sale.hotel.hotel_id);
         world.admin.put(&path, json!({ "destination": "acct_hotel" })).await.ok();
     }
-    report(&world.admin, &early.reservation_id).await.ok();
+    report(&world, &world.admin, &early.reservation_id).await.ok();
     early.await_all_delivered(&world).await;
     assert!(pay_hotel(&world, early.hotel, &early.stay).contains("EUR 76.50, 2 lines"));
 
     // The job paid before the regular cut-off: the overpayment is deducted from the next payout.
     assert!(pay_hotel(&world, late.hotel, &late.stay).contains("EUR 255.00, 1 lines"));
-    report(&world.admin, &late.reservation_id).await.ok();
+    report(&world, &world.admin, &late.reservation_id).await.ok();
     late.await_status(&world, "REFUNDED").await;
     late.await_all_delivered(&world).await;
     assert!(pay_hotel(&world, late.hotel, &late.stay).contains("EUR -178.50 is carried forward"));
@@ -212,4 +228,39 @@ fn no_show_window_ends_before_payout_cut_off() {
     let half_a_day = SignedDuration::from_hours(12);
     assert!(!paid(last + half_a_day - SignedDuration::from_nanos(1)), "half a day for the refund to arrive");
     assert!(paid(last + half_a_day));
+}
+
+/// Taken back on the day of its report: nothing is refunded, the guests check in, and nothing is left to settle.
+#[tokio::test(flavor = "multi_thread")]
+async fn no_show_that_is_taken_back_costs_nothing_and_the_guests_check_in() {
+    let world = World::shared().await;
+    let provider = Provider::of(world.mesh).await;
+    let sale = paid(&world, &provider, 30).await;
+    let (id, staff) = (sale.reservation_id.as_str(), world.staff(&[sale.hotel.hotel_id]).await);
+    let path = |method: &str| format!("/v1/reservations/{id}:{method}");
+    assert_eq!(report_today(&staff, id).await.ok()["cancellation_reason"], NO_SHOW);
+    assert_eq!(sale.rooms_taken(&world).await, [0; 3]);
+    // Ten at once have the effect of one.
+    let undo = path("undoNoShow");
+    for answer in join_all((0..10).map(|_| staff.call_until_answered(Method::POST, &undo, Some(json!({}))))).await {
+        let undone = answer.ok();
+        assert_eq!(
+            (&undone["status"], &undone["cancellation_reason"]),
+            (&json!("RESERVATION_STATUS_PAID"), &Value::Null)
+        );
+    }
+    assert_eq!(sale.rooms_taken(&world).await, [1; 3]);
+    staff.post_until_answered(&path("checkIn"), json!({})).await;
+    staff.post(&path("markNoShow"), json!({})).await.refused(400, "ILLEGAL_TRANSITION");
+    sale.await_all_delivered(&world).await;
+    assert_eq!(provider.row(&sale.payment).await.refund_requested_minor, 0);
+    assert_eq!(Books::of(world.mesh).await.history(id).await, ["pending_payment", "paid", "cancelled", "paid"]);
+
+    // Once the day has ended, it is final.
+    let late = paid(&world, &provider, 30).await;
+    let staff = world.staff(&[late.hotel.hotel_id]).await;
+    report(&world, &staff, &late.reservation_id).await.ok();
+    late.await_status(&world, "REFUNDED").await;
+    let path = format!("/v1/reservations/{}:undoNoShow", late.reservation_id);
+    staff.post(&path, json!({})).await.refused(400, "NO_SHOW_SETTLED");
 }

@@ -96,7 +96,7 @@ impl<'a> World<'a> {
 
     /// Sends a request as the administrator, and retries it while the response is 503: on a busy machine a service may not
     /// know for a moment whether a token is revoked, and then refuses administrators.
-    async fn set_up(&self, method: Method, path: &str, body: Value) -> Value {
+    pub(crate) async fn set_up(&self, method: Method, path: &str, body: Value) -> Value {
         self.admin.call_until_answered(method, path, Some(body)).await.ok()
     }
 

@@ -40,6 +40,7 @@ impl CancellationTerms {
         Ok(Self {
             deadlines: self.merged(before, greater)?,
             no_show: greater(self.no_show, before.no_show)?,
+            early_departure: self.early_departure.stricter(before.early_departure),
             ..self.clone()
         })
     }
@@ -48,6 +49,7 @@ impl CancellationTerms {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::EarlyDeparture;
 
     fn euros(minor: i64) -> Money {
         Money::from_minor(minor, "EUR".parse().unwrap()).unwrap()
@@ -67,6 +69,7 @@ mod tests {
             no_show: euros(deadlines.last().unwrap().1),
             no_show_from: time("2030-01-10T00:00:00Z"),
             no_show_until: time("2030-01-14T00:00:00Z"),
+            early_departure: EarlyDeparture::default(),
         }
     }
 

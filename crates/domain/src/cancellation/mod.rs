@@ -6,11 +6,13 @@
 //! them.
 
 mod combine;
+mod early_departure;
 mod penalty;
 mod policy;
 mod resolve;
 mod terms;
 
+pub use early_departure::EarlyDeparture;
 pub use penalty::Penalty;
 pub use policy::{Anchor, CancellationPolicy, Exceptions, PenaltyBase, Tier, Until};
 pub use resolve::{ResolveError, Stay};

@@ -57,7 +57,7 @@ impl Penalty {
 }
 
 /// The lesser of two amounts of one currency.
-fn lesser(a: Money, b: Money) -> Result<Money, MoneyError> {
+pub(super) fn lesser(a: Money, b: Money) -> Result<Money, MoneyError> {
     Ok(if a.checked_sub(b)?.is_negative() { a } else { b })
 }
 

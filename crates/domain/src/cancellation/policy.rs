@@ -81,6 +81,8 @@ pub struct CancellationPolicy {
     pub exceptions: Exceptions,
     /// Nights of events: a stay that touches one of them is kept in full whenever it is cancelled.
     pub non_refundable: Vec<DateRange>,
+    /// What is kept of the nights not slept when guests leave early; `None` is all.
+    pub early_departure: Option<Penalty>,
 }
 
 /// Why a later cancellation could be cheaper than an earlier one.
@@ -115,6 +117,7 @@ impl CancellationPolicy {
             base: PenaltyBase::WithTaxes,
             exceptions: Exceptions::default(),
             non_refundable: Vec::new(),
+            early_departure: None,
         }
     }
 
@@ -122,7 +125,7 @@ impl CancellationPolicy {
     ///
     /// # Errors
     /// Violations of `tiers`, `tiers[i].days_before`, `tiers[i].hours_before`, `tiers[i].penalty`, `no_show_penalty`,
-    /// `free_hours_after_booking`, `free_weeks_before` and `non_refundable`.
+    /// `early_departure_penalty`, `free_hours_after_booking`, `free_weeks_before` and `non_refundable`.
     pub fn validate(&self) -> Result<(), FieldErrors> {
         let mut errors = FieldErrors::default();
         let max = Self::MAX_TIERS;
@@ -137,6 +140,9 @@ impl CancellationPolicy {
         }
         if let Some(no_show) = self.no_show {
             check_penalty(&mut errors, "no_show_penalty", no_show);
+        }
+        if let Some(early) = self.early_departure {
+            check_penalty(&mut errors, "early_departure_penalty", early);
         }
         let Exceptions { free_hours_after_booking: hours, free_weeks_before: weeks } = self.exceptions;
         errors.holds([0, 1, 4, 24].contains(&hours), "free_hours_after_booking", "must be 0, 1, 4 or 24");

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use jiff::civil::Time;
 
 use super::penalty::greater;
-use super::{Anchor, CancellationPolicy, CancellationTerms, Deadline, Grace, Penalty, Until};
+use super::{Anchor, CancellationPolicy, CancellationTerms, Deadline, EarlyDeparture, Grace, Penalty, Until};
 use crate::hotel_time::hours_before;
 use crate::{DateOutOfRange, HotelTime, Money, MoneyError, RoomCount, StayDates};
 
@@ -71,6 +71,7 @@ impl CancellationPolicy {
             no_show,
             no_show_from,
             no_show_until: hours_before(check_out, -NO_SHOW_HOURS)?,
+            early_departure: EarlyDeparture { penalty: self.early_departure.unwrap_or(Penalty::Full), base: self.base },
         })
     }
 

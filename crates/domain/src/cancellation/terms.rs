@@ -2,6 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::EarlyDeparture;
 use crate::{Money, MoneyError};
 
 /// What a cancellation keeps until an instant.
@@ -37,6 +38,8 @@ pub struct CancellationTerms {
     pub no_show_from: Timestamp,
     /// Until when the guest can be reported as not come (inclusive).
     pub no_show_until: Timestamp,
+    /// What is kept of the nights not slept when guests leave early.
+    pub early_departure: EarlyDeparture,
 }
 
 impl CancellationTerms {
@@ -100,7 +103,8 @@ impl CancellationTerms {
     }
 
     /// What these terms and `other` keep together: at every time the sum, a grace period only if both have one. The stay
-    /// begins with the first of the two; the window for reporting a no-show opens and closes with the last one.
+    /// begins with the first of the two; the window for reporting a no-show opens and closes with the last one. Of the rules for an early
+    /// departure it is the stricter one; each room has its own.
     ///
     /// # Errors
     /// [`MoneyError::CurrencyMismatch`] or [`MoneyError::TooLarge`].
@@ -116,6 +120,7 @@ impl CancellationTerms {
             no_show: self.no_show.checked_add(other.no_show)?,
             no_show_from: self.no_show_from.max(other.no_show_from),
             no_show_until: self.no_show_until.max(other.no_show_until),
+            early_departure: self.early_departure.stricter(other.early_departure),
         })
     }
 

@@ -1,8 +1,8 @@
 //! Compares payments with reservations. Pure functions.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
-use crate::model::{BOOKING, Booking, PaymentMode, ReservationStatus, Status};
+use crate::model::{BOOKING, Booking, CancellationReason, PaymentMode, ReservationStatus, Status};
 
 /// The state of a payment that its reservation depends on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,12 +25,21 @@ pub fn contradiction(payment: Paid, booking: Option<&Booking>, cutoff: Timestamp
     let Some(booking) = booking else {
         return Some("the reservation does not exist".to_owned());
     };
-    if booking.update_time >= cutoff || fits(payment, booking) {
+    if booking.update_time >= cutoff || fits(payment, booking) || is_unsettled_no_show(payment, booking, cutoff) {
         return None;
     }
     let ended = if payment.reservation_ended { ", its reservation ended" } else { "" };
     let status = booking.status.as_str();
     Some(format!("the payment is {}{ended}; the reservation is {status}", payment.status.as_str()))
+}
+
+/// Whether the end of the reservation may not have been reported yet: the penalty of a no-show is settled when the hotel's
+/// business day ends, which has 25 hours at most.
+fn is_unsettled_no_show(payment: Paid, booking: &Booking, cutoff: Timestamp) -> bool {
+    let missed =
+        booking.cancellation == Some(CancellationReason::NoShow) && booking.status == ReservationStatus::Cancelled;
+    let settled = cutoff.checked_sub(SignedDuration::from_hours(25)).is_ok_and(|day| booking.update_time < day);
+    missed && !payment.reservation_ended && !settled
 }
 
 fn fits(payment: Paid, booking: &Booking) -> bool {
@@ -144,6 +153,20 @@ mod tests {
         assert!(agrees(ended(Status::Paid, true), Refunded) && !agrees(ended(Status::Paid, false), Refunded));
         // Another payment is still being refunded.
         assert!(agrees(ended(Status::Refunded, true), Cancelled) && !agrees(ended(Status::Refunded, false), Cancelled));
+    }
+
+    #[test]
+    fn no_show_of_today_is_not_settled_yet() {
+        let payment = Paid { status: Status::Paid, reservation_ended: false, ..plain() };
+        let missed = |hours| Booking {
+            cancellation: Some(CancellationReason::NoShow),
+            update_time: cutoff() - jiff::SignedDuration::from_hours(hours),
+            ..old(Cancelled)
+        };
+        assert_eq!(contradiction(payment, Some(&missed(24)), cutoff()), None);
+        assert!(contradiction(payment, Some(&missed(26)), cutoff()).is_some());
+        let cancelled = Booking { cancellation: Some(CancellationReason::Requested), ..missed(24) };
+        assert!(contradiction(payment, Some(&cancelled), cutoff()).is_some());
     }
 
     #[test]

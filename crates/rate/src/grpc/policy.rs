@@ -1,10 +1,10 @@
 //! Renders cancellation policies as messages of the contract.
 
-use staymesh_api::rate::v1::{self as proto, cancellation_tier::Deadline, penalty::Kind};
+use staymesh_api::rate::v1::{self as proto, cancellation_tier::Deadline};
 use staymesh_domain::{
-    Anchor, CancellationPolicy, DateRange, Penalty, PenaltyBase, Tier, Until, format_date, format_local_time,
+    Anchor, CancellationPolicy, DateRange, PenaltyBase, Tier, Until, format_date, format_local_time,
 };
-use staymesh_mesh::proto_types::money;
+use staymesh_mesh::cancellation_types::penalty;
 
 /// The policy.
 pub(super) fn message(policy: CancellationPolicy) -> proto::CancellationPolicy {
@@ -20,6 +20,7 @@ pub(super) fn message(policy: CancellationPolicy) -> proto::CancellationPolicy {
         free_hours_after_booking: policy.exceptions.free_hours_after_booking,
         free_weeks_before: policy.exceptions.free_weeks_before,
         non_refundable: policy.non_refundable.into_iter().map(range).collect(),
+        early_departure_penalty: policy.early_departure.map(penalty),
     }
 }
 
@@ -38,17 +39,6 @@ fn tier(tier: Tier) -> proto::CancellationTier {
         Until::Always => None,
     };
     proto::CancellationTier { deadline, penalty: Some(penalty(tier.penalty)) }
-}
-
-fn penalty(penalty: Penalty) -> proto::Penalty {
-    let kind = match penalty {
-        Penalty::None => Kind::BasisPoints(0),
-        Penalty::Percent(basis_points) => Kind::BasisPoints(basis_points),
-        Penalty::Full => Kind::BasisPoints(Penalty::ALL),
-        Penalty::Nights(nights) => Kind::Nights(nights),
-        Penalty::Fixed(amount) => Kind::Fixed(money(amount)),
-    };
-    proto::Penalty { kind: Some(kind) }
 }
 
 fn range(range: DateRange) -> proto::NightRange {

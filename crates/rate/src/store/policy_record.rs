@@ -54,6 +54,9 @@ pub(super) struct PolicyRecord {
     free_weeks_before: i32,
     /// First night, and the date after the last.
     non_refundable: Vec<(Date, Date)>,
+    /// Absent for all, so that other policies keep the form that earlier releases wrote.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    early_departure: Option<PenaltyRecord>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -100,6 +103,7 @@ impl PolicyRecord {
                 free_weeks_before: self.free_weeks_before,
             },
             non_refundable: self.non_refundable.into_iter().map(range).collect::<Result<_, RateError>>()?,
+            early_departure: self.early_departure.map(|penalty| penalty.penalty(currency)).transpose()?,
         })
     }
 }
@@ -115,6 +119,7 @@ impl From<&CancellationPolicy> for PolicyRecord {
             free_hours_after_booking: policy.exceptions.free_hours_after_booking,
             free_weeks_before: policy.exceptions.free_weeks_before,
             non_refundable: policy.non_refundable.iter().map(|range| (range.from(), range.until())).collect(),
+            early_departure: policy.early_departure.map(Into::into),
         }
     }
 }
@@ -194,13 +199,14 @@ mod tests {
             base: PenaltyBase::WithoutTaxes,
             exceptions: Exceptions { free_hours_after_booking: 4, free_weeks_before: 8 },
             non_refundable: vec![DateRange::new(date(2027, 6, 10), date(2027, 6, 12)).unwrap()],
+            early_departure: Some(Penalty::Nights(1)),
         };
         let stored = concat!(
             r#"{"tiers":[{"until":{"days_before":{"days":7,"at":"18:00:00"}},"penalty":"none"},"#,
             r#"{"until":{"hours_before_arrival_time":72},"penalty":{"fixed_minor":2000}},"#,
             r#"{"until":{"hours_before_start_of_day":24},"penalty":{"nights":1}},"#,
             r#"{"until":"always","penalty":{"basis_points":8000}}],"no_show":"full","same_day_until":"20:00:00","with_taxes":false,"#,
-            r#""free_hours_after_booking":4,"free_weeks_before":8,"non_refundable":[["2027-06-10","2027-06-12"]]}"#
+            r#""free_hours_after_booking":4,"free_weeks_before":8,"non_refundable":[["2027-06-10","2027-06-12"]],"early_departure":{"nights":1}}"#
         );
         assert_eq!(serde_json::to_string(&PolicyRecord::from(&policy)).unwrap(), stored);
         let read: PolicyRecord = serde_json::from_str(stored).unwrap();

@@ -120,9 +120,9 @@ macro_rules! histories {
                      bool_and(before is null or (before, status) in (
                              ('pending_payment', 'paid'), ('pending_payment', 'rejected'),
                              ('pending_payment', 'cancelled'), ('paid', 'cancelled'), ('cancelled', 'refunded'))
-                         -- A late payment for a hold that had expired.
-                         or (before_that, before, status)
-                             is not distinct from ('pending_payment', 'cancelled', 'paid')) as legal
+                         -- A late payment for a hold that had expired, or a no-show that was taken back.
+                         or before_that is not null and (before_that, before, status) in (
+                             ('pending_payment', 'cancelled', 'paid'), ('paid', 'cancelled', 'paid'))) as legal
                  from step group by hotel_id, reservation_id
              ), judged as (
                  select hotel_id, reservation_id, r.status is not null as exists, case
@@ -356,16 +356,17 @@ mod tests {
         let (_, pairs) = sql.split_once("(before, status) in (").expect("the list of pairs");
         let (pairs, rest) = pairs.split_once("))").expect("its end");
         let unconditional: BTreeSet<_> = pairs.split("), (").map(tuple).map(|p| format!("{p:?}")).collect();
-        let (_, triple) = rest.split_once("is not distinct from (").expect("the late payment");
-        let late = tuple(triple.split_once(')').expect("its end").0);
+        let (_, triples) = rest.split_once("(before_that, before, status) in (").expect("the list of triples");
+        let triples: Vec<_> = triples.split_once("))").expect("its end").0.split("), (").map(tuple).collect();
 
         // The history has no payment ids, so a refund is checked by the trigger alone.
-        let expected = TRANSITIONS.iter().filter(|t| t.condition != Condition::HoldExpired);
+        let expected = TRANSITIONS.iter().filter(|t| t.condition != Condition::Revivable);
         let expected: BTreeSet<_> = expected.map(|t| format!("{:?}", vec![t.from, t.to])).collect();
         assert_eq!(unconditional, expected);
-        let conditional: Vec<_> = TRANSITIONS.iter().filter(|t| t.condition == Condition::HoldExpired).collect();
+        let conditional: Vec<_> = TRANSITIONS.iter().filter(|t| t.condition == Condition::Revivable).collect();
         let [transition] = conditional.as_slice() else { panic!("{conditional:?}") };
-        // A hold expires from pending_payment.
-        assert_eq!(late, [Status::PendingPayment, transition.from, transition.to]);
+        // A hold expires from pending_payment; a no-show was paid.
+        let from = |first| vec![first, transition.from, transition.to];
+        assert_eq!(triples, [from(Status::PendingPayment), from(Status::Paid)]);
     }
 }

@@ -125,6 +125,7 @@ fn change_request(
         dropped: message.dropped_rooms.iter().take(most).copied().collect(),
         reprice: reprice?,
         most_rooms: if caller.role == Role::Guest { MAX_ROOMS_OF_GUESTS } else { most },
+        by_staff: may_reprice(caller),
     })
 }
 
@@ -150,7 +151,16 @@ fn room_change(errors: &mut FieldErrors, at: usize, room: &proto::RoomChange) ->
     };
     let dates = dates(errors, &format!("{at}."), &room.check_in, &room.check_out);
     let position = (room.position > 0).then_some(room.position);
-    Some(RoomChangeRequest { position, room_type_id: room_type_id?, party: party?, dates: dates? })
+    let moves = match room.from_date.as_str() {
+        "" => Some(None),
+        text => {
+            let date = parse_date(text).map_err(|error| FieldError::new(format!("{at}.from_date"), error.to_string()));
+            errors.value(date).map(Some)
+        }
+    };
+    let booked = position.is_some() || room.from_date.is_empty();
+    errors.holds(booked, format!("{at}.from_date"), "is for a room of the reservation");
+    Some(RoomChangeRequest { position, room_type_id: room_type_id?, party: party?, dates: dates?, moves: moves? })
 }
 
 /// Parses two dates, each of which may be absent; their fields begin with `at`.
@@ -200,6 +210,7 @@ fn shown(revision: Revision, booked: Timestamp) -> proto::ReservationRevision {
             "changed" => proto::RevisionReason::Changed,
             "rooms_cancelled" => proto::RevisionReason::RoomsCancelled,
             "change_dropped" => proto::RevisionReason::ChangeDropped,
+            "left_early" => proto::RevisionReason::LeftEarly,
             _ => proto::RevisionReason::Unspecified,
         }
         .into(),

@@ -4,17 +4,18 @@ use std::sync::Arc;
 
 use jiff::{Timestamp, civil::Date};
 use staymesh_api::reservation::v1::{self as proto, front_desk_service_server::FrontDeskService};
-use staymesh_domain::{FieldErrors, HotelId, Page, format_date, parse_date};
-use staymesh_mesh::Caller;
+use staymesh_domain::{FieldErrors, HotelId, Page, ReservationId, format_date, parse_date, parse_request_id};
+use staymesh_mesh::{Caller, proto_types::money_from};
 use tonic::{Request, Response, Status};
 
 use super::{
-    request::{date, refuse, reservation_id},
+    request::{date, expected_refund, refuse, reservation_id},
     response,
 };
 use crate::{
+    early_departure::Waiver,
     room_step::RoomStep,
-    service::BookingService,
+    service::{BookingService, DepartureRequest},
     store::{DeskList, DeskPosition},
 };
 
@@ -82,6 +83,34 @@ impl FrontDeskHandler {
     }
 }
 
+/// Parses the departure of guests who leave early.
+///
+/// # Errors
+/// Every invalid field.
+fn departure(message: &proto::DepartEarlyRequest) -> Result<(ReservationId, DepartureRequest), FieldErrors> {
+    let mut errors = FieldErrors::default();
+    let id = errors.value(message.reservation_id.parse::<ReservationId>());
+    let positions = &message.positions;
+    errors.holds(positions.len() <= MAX_ROOMS, "positions", format!("must be at most {MAX_ROOMS}"));
+    let waiver = match &message.waiver {
+        None => Some(None),
+        Some(waived) => {
+            let kept = errors.value(money_from(waived.kept.as_ref(), "waiver.kept"));
+            let reason = waived.reason();
+            let known = reason != proto::WaiverReason::Unspecified;
+            errors.holds(known, "waiver.reason", "must be a known reason");
+            let reason = reason.as_str_name().trim_start_matches("WAIVER_REASON_").to_owned();
+            kept.map(|kept| Some(Waiver { kept, reason }))
+        }
+    };
+    let expected_refund = errors.value(expected_refund(message.expected_refund.as_ref()));
+    let request_id = errors.value(parse_request_id(&message.request_id));
+    let parsed = id.zip(request_id).zip(waiver.zip(expected_refund));
+    let ((id, request_id), (waiver, expected_refund)) = errors.complete(parsed)?;
+    let positions = positions.iter().copied().collect();
+    Ok((id, DepartureRequest { positions, waiver, expected_refund, request_id }))
+}
+
 /// Answers a request for a list of a date.
 macro_rules! list_of_date {
     ($self:ident, $request:ident, $list:expr, $answer:ident) => {{
@@ -147,6 +176,16 @@ impl FrontDeskService for FrontDeskHandler {
         request: Request<proto::CheckOutRequest>,
     ) -> Result<Response<proto::Reservation>, Status> {
         step_of_rooms!(self, request, RoomStep::CheckOut)
+    }
+
+    async fn depart_early(
+        &self,
+        request: Request<proto::DepartEarlyRequest>,
+    ) -> Result<Response<proto::Reservation>, Status> {
+        let caller = Caller::required(&request)?;
+        let (id, request) = departure(&request.into_inner()).map_err(refuse)?;
+        let booking = self.0.depart_early(&caller, id, request, Timestamp::now()).await?;
+        Ok(Response::new(response::reservation(booking)?))
     }
 
     async fn find_reservations(

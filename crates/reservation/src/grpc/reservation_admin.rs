@@ -25,6 +25,16 @@ impl ReservationAdminService for ReservationAdminHandler {
         Ok(Response::new(response::reservation(booking)?))
     }
 
+    async fn undo_no_show(
+        &self,
+        request: Request<proto::UndoNoShowRequest>,
+    ) -> Result<Response<proto::Reservation>, Status> {
+        let caller = Caller::required(&request)?;
+        let id = reservation_id(&request.into_inner().reservation_id)?;
+        let booking = self.0.undo_no_show(&caller, id, Timestamp::now()).await?;
+        Ok(Response::new(response::reservation(booking)?))
+    }
+
     async fn list_audit_records(
         &self,
         request: Request<proto::ListAuditRecordsRequest>,

@@ -15,7 +15,7 @@ impl Change {
             status: self.status,
             cancellation_reason: self.cancellation_reason,
             payment_id: self.payment_id.or(before.payment_id),
-            paid_time: if self.status == Status::Paid { Some(now) } else { before.paid_time },
+            paid_time: before.paid_time.or_else(|| (self.status == Status::Paid).then_some(now)),
             payment_mode: if self.collect { PaymentMode::PartnerCollects } else { before.payment_mode },
             hold_expire_time: (self.hold_expire_time.or(before.hold_expire_time))
                 .filter(|_| self.status == Status::PendingPayment),

@@ -4,7 +4,7 @@
 //! PENDING_PAYMENT -> PAID | REJECTED | CANCELLED
 //! PAID            -> CANCELLED
 //! CANCELLED       -> REFUNDED   a payment arrived and was refunded
-//! CANCELLED       -> PAID       a payment arrived after the hold expired, and the rooms were still free
+//! CANCELLED       -> PAID       a payment arrived after the hold expired, or a no-show is taken back, and the rooms were still free
 //! ```
 //!
 //! [`TRANSITIONS`] is the table of these. Commands are idempotent and may arrive twice, late, or out of order; [`decide`]
@@ -14,6 +14,7 @@ mod after;
 mod cancel_quote;
 mod changeable;
 mod hold;
+mod no_show;
 mod transitions;
 mod waiver;
 
@@ -27,7 +28,9 @@ use crate::{
 };
 
 pub use cancel_quote::CancelQuote;
-pub(crate) use changeable::{require_changeable, require_rooms_not_arrived};
+pub(crate) use changeable::{
+    is_of_stays_in_house, require_changeable, require_possible, require_rooms_not_arrived, require_standing,
+};
 pub(crate) use hold::require_payable;
 pub use transitions::{Condition, TRANSITIONS, Transition};
 pub use waiver::Waiver;
@@ -56,6 +59,8 @@ pub enum Command {
     Extend(SignedDuration),
     /// Hotel staff report that the guests never arrived.
     MarkNoShow,
+    /// Hotel staff take the report of a no-show back, before its penalty is settled.
+    UndoNoShow,
     /// The expiry job found its hold expired.
     Expire,
     /// The payment service received money for it.
@@ -96,8 +101,10 @@ pub enum Rooms {
     KeepIfLeft,
     /// They are released.
     Release,
-    /// They are reserved again, if every night still has enough.
+    /// They are reserved again, if every night still has enough; else the payment is refunded.
     Retake,
+    /// They are reserved again, if every night still has enough; else the change is refused as sold out.
+    RetakeIfLeft,
 }
 
 /// The outcome of a command.
@@ -172,7 +179,8 @@ pub fn decide(booking: &Reservation, command: &Command, now: Timestamp) -> Resul
         Command::Collect => hold::collect(booking, now),
         Command::Release => hold::release(booking, now),
         Command::Extend(by) => hold::extend(booking, *by, now),
-        Command::MarkNoShow => mark_no_show(booking, now),
+        Command::MarkNoShow => no_show::mark(booking, now),
+        Command::UndoNoShow => no_show::undo(booking),
         Command::Expire => Ok(expire(booking, now)),
         Command::ConfirmPayment { payment_id, amount } => confirm_payment(booking, *payment_id, *amount),
         Command::RefusePayment { payment_id, amount } => refuse_payment(booking, *payment_id, *amount),
@@ -224,31 +232,6 @@ fn cancel(
         cancellation_reason: Some(CancellationReason::Requested),
         settle,
         ..Change::to(Status::Cancelled, rooms)
-    }))
-}
-
-/// A no-show is charged by its own penalty. It may be reported in the window of the terms, by default from the end of the day
-/// of arrival to 48 hours after 00:00 of the check-out date, at the hotel. Hotels are paid out for a stay only after that, so the refund
-/// is never part of a payout.
-fn mark_no_show(booking: &Reservation, now: Timestamp) -> Result<Decision, ReservationError> {
-    if booking.cancellation_reason == Some(CancellationReason::NoShow) {
-        return Ok(Decision::Nothing);
-    }
-    if booking.status != Status::Paid {
-        return Err(ReservationError::NotEligibleForNoShow {
-            status: booking.status,
-            reason: booking.cancellation_reason,
-        });
-    }
-    require_no_arrival(&booking.lines)?;
-    let terms = &booking.quote.terms;
-    if !terms.accepts_no_show(now) {
-        return Err(ReservationError::NoShowOutOfTime { from: terms.no_show_from, until: terms.no_show_until });
-    }
-    Ok(Decision::Change(Change {
-        cancellation_reason: Some(CancellationReason::NoShow),
-        settle: Some(RoomLine::no_show_refund(&booking.lines)?),
-        ..Change::to(Status::Cancelled, Rooms::Release)
     }))
 }
 

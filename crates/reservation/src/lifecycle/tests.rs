@@ -53,6 +53,7 @@ fn carry_out(booking: &mut Reservation, decision: Decision, free: bool) -> Rooms
             *booking = note.map_or_else(|| booking.clone(), |note| booking.with_note(note));
             return Rooms::Keep;
         }
+        Decision::Change(change) if change.rooms == Rooms::RetakeIfLeft && !free => return Rooms::Keep,
         Decision::Change(change) if change.rooms == Rooms::Retake && !free => {
             booking.payment_id = change.payment_id;
             return Rooms::Keep;
@@ -73,6 +74,7 @@ fn commands() -> impl Strategy<Value = Command> {
         Just(Command::Release),
         Just(Command::Extend(SignedDuration::from_mins(15))),
         Just(Command::MarkNoShow),
+        Just(Command::UndoNoShow),
         Just(Command::Expire),
         Just(Command::RejectPayment),
         Just(Command::ConfirmSale),
@@ -126,7 +128,7 @@ proptest! {
                     prop_assert!(holds, "rooms released twice by {:?}", command);
                     holds = false;
                 }
-                Rooms::Retake => {
+                Rooms::Retake | Rooms::RetakeIfLeft => {
                     prop_assert!(!holds, "rooms retaken twice by {:?}", command);
                     holds = true;
                 }
@@ -136,11 +138,11 @@ proptest! {
                 let transition = Transition::between(before.status, booking.status);
                 prop_assert!(transition.is_some_and(|transition| transition.is_allowed(&before)), "{:?} -> {:?}", before.status, booking.status);
             }
-            // Only a paid reservation becomes a no-show, and that reason is final.
+            // Only a paid reservation becomes a no-show, and it stays one unless that is taken back.
             let (was, is) = (before.cancellation_reason, booking.cancellation_reason);
             let no_show = Some(CancellationReason::NoShow);
             prop_assert!(is != no_show || was == no_show || before.status == Status::Paid);
-            prop_assert!(was != no_show || is == no_show);
+            prop_assert!(was != no_show || is == no_show || command == Command::UndoNoShow && booking.status == Status::Paid);
             let partner = booking.payment_mode == PaymentMode::PartnerCollects;
             prop_assert!(partner || before.payment_mode == PaymentMode::GuestPays, "a partner collects for good");
             // A reservation without a payment is never confirmed.
@@ -162,7 +164,9 @@ proptest! {
         }
         let status = booking.status;
         if let Ok(decision) = decide(&booking, &command, moment) {
-            prop_assert!(!matches!(decision, Decision::Change(_)), "{:?} {:?}", command, decision);
+            // Without rooms it was refused.
+            let refused = matches!(&decision, Decision::Change(change) if change.rooms == Rooms::RetakeIfLeft && !free);
+            prop_assert!(refused || !matches!(decision, Decision::Change(_)), "{:?} {:?}", command, decision);
         }
         prop_assert_eq!(booking.status, status);
     }

@@ -21,8 +21,9 @@ pub enum Condition {
     None,
     /// A payment is noted: there is money that was refunded.
     PaymentNoted,
-    /// The cancellation reason is `hold_expired`: a late payment takes the rooms again (ADR 0003).
-    HoldExpired,
+    /// The cancellation reason is `hold_expired`: a late payment takes the rooms again (ADR 0003); or it is `no_show`, which
+    /// is taken back.
+    Revivable,
 }
 
 /// Every legal transition. Staying in a status is not a transition.
@@ -32,7 +33,7 @@ pub const TRANSITIONS: [Transition; 6] = [
     Transition::new(Status::PendingPayment, Status::Cancelled, Condition::None),
     Transition::new(Status::Paid, Status::Cancelled, Condition::None),
     Transition::new(Status::Cancelled, Status::Refunded, Condition::PaymentNoted),
-    Transition::new(Status::Cancelled, Status::Paid, Condition::HoldExpired),
+    Transition::new(Status::Cancelled, Status::Paid, Condition::Revivable),
 ];
 
 impl Transition {
@@ -50,7 +51,10 @@ impl Transition {
         match self.condition {
             Condition::None => true,
             Condition::PaymentNoted => reservation.payment_id.is_some(),
-            Condition::HoldExpired => reservation.cancellation_reason == Some(CancellationReason::HoldExpired),
+            Condition::Revivable => matches!(
+                reservation.cancellation_reason,
+                Some(CancellationReason::HoldExpired | CancellationReason::NoShow)
+            ),
         }
     }
 }

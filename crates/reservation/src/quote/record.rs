@@ -3,7 +3,9 @@
 
 use jiff::{Timestamp, civil::Date};
 use serde::{Deserialize, Serialize, Serializer, ser::Error};
-use staymesh_domain::{CancellationTerms, Currency, Deadline, Grace, Money, MoneyError, StayDates};
+use staymesh_domain::{
+    CancellationTerms, Currency, Deadline, EarlyDeparture, Grace, Money, MoneyError, Penalty, PenaltyBase, StayDates,
+};
 
 use super::{Night, Quote, QuoteError, TaxLine, two_numbers::TwoNumbers};
 use crate::calendar::day_after;
@@ -45,6 +47,9 @@ struct TermsRecord {
     no_show_minor: i64,
     no_show_from: Timestamp,
     no_show_until: Timestamp,
+    /// Absent for all, as in what releases before wrote.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    early_departure: Option<EarlyDepartureRecord>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -58,6 +63,22 @@ struct DeadlineRecord {
 struct GraceRecord {
     hours: i32,
     booked_before: Timestamp,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct EarlyDepartureRecord {
+    penalty: PenaltyRecord,
+    with_taxes: bool,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum PenaltyRecord {
+    None,
+    BasisPoints(i32),
+    Nights(i32),
+    FixedMinor(i64),
+    Full,
 }
 
 impl TryFrom<QuoteRecord> for Quote {
@@ -123,7 +144,10 @@ impl TryFrom<&Quote> for QuoteRecord {
 }
 
 impl TermsRecord {
-    fn new(terms: &CancellationTerms, minor: impl Fn(Money) -> Result<i64, MoneyError>) -> Result<Self, MoneyError> {
+    fn new(
+        terms: &CancellationTerms,
+        minor: impl Fn(Money) -> Result<i64, MoneyError> + Copy,
+    ) -> Result<Self, MoneyError> {
         let deadlines = terms.deadlines.iter();
         let deadlines = deadlines.map(|of| Ok(DeadlineRecord { until: of.until, minor: minor(of.penalty)? }));
         Ok(Self {
@@ -133,6 +157,7 @@ impl TermsRecord {
             no_show_minor: minor(terms.no_show)?,
             no_show_from: terms.no_show_from,
             no_show_until: terms.no_show_until,
+            early_departure: EarlyDepartureRecord::new(terms.early_departure, minor)?,
         })
     }
 
@@ -147,7 +172,36 @@ impl TermsRecord {
             no_show: money(self.no_show_minor)?,
             no_show_from: self.no_show_from,
             no_show_until: self.no_show_until,
+            early_departure: self.early_departure.map_or(Ok(EarlyDeparture::default()), |rule| rule.rule(currency))?,
         })
+    }
+}
+
+impl EarlyDepartureRecord {
+    fn new(rule: EarlyDeparture, minor: impl Fn(Money) -> Result<i64, MoneyError>) -> Result<Option<Self>, MoneyError> {
+        if rule == EarlyDeparture::default() {
+            return Ok(None);
+        }
+        let penalty = match rule.penalty {
+            Penalty::None => PenaltyRecord::None,
+            Penalty::Percent(basis_points) => PenaltyRecord::BasisPoints(basis_points),
+            Penalty::Nights(nights) => PenaltyRecord::Nights(nights),
+            Penalty::Fixed(amount) => PenaltyRecord::FixedMinor(minor(amount)?),
+            Penalty::Full => PenaltyRecord::Full,
+        };
+        Ok(Some(Self { penalty, with_taxes: rule.base == PenaltyBase::WithTaxes }))
+    }
+
+    fn rule(self, currency: Currency) -> Result<EarlyDeparture, MoneyError> {
+        let penalty = match self.penalty {
+            PenaltyRecord::None => Penalty::None,
+            PenaltyRecord::BasisPoints(basis_points) => Penalty::Percent(basis_points),
+            PenaltyRecord::Nights(nights) => Penalty::Nights(nights),
+            PenaltyRecord::FixedMinor(minor) => Penalty::Fixed(Money::from_minor(minor, currency)?),
+            PenaltyRecord::Full => Penalty::Full,
+        };
+        let base = if self.with_taxes { PenaltyBase::WithTaxes } else { PenaltyBase::WithoutTaxes };
+        Ok(EarlyDeparture { penalty, base })
     }
 }
 

@@ -1,7 +1,10 @@
 //! Refunds of a quote, and its persisted JSON form.
 
 use jiff::civil::date;
-use staymesh_domain::{Anchor, CancellationPolicy, Deadline, Grace, HotelTime, Penalty, Stay, StayDates, Tier, Until};
+use staymesh_domain::{
+    Anchor, CancellationPolicy, Deadline, EarlyDeparture, Grace, HotelTime, Penalty, PenaltyBase, Stay, StayDates,
+    Tier, Until,
+};
 
 use super::*;
 
@@ -35,6 +38,7 @@ pub(crate) fn terms(first: Money, last: Money) -> CancellationTerms {
         no_show: last,
         no_show_from: at("2030-01-02T00:00:00Z"),
         no_show_until: at("2030-01-04T00:00:00Z"),
+        early_departure: EarlyDeparture::default(),
     }
 }
 
@@ -109,6 +113,11 @@ fn stored_json_reads_and_writes_byte_for_byte() {
     let written = serde_json::to_string(&graced).expect("writes");
     assert!(written.contains(r#""grace":{"hours":4,"booked_before":"2029-12-30T15:00:00Z"}"#), "{written}");
     assert_eq!(serde_json::from_str::<Quote>(&written).expect("reads"), graced);
+    let rule = EarlyDeparture { penalty: Penalty::Nights(1), base: PenaltyBase::WithoutTaxes };
+    let early = Quote { terms: CancellationTerms { early_departure: rule, ..graced.terms.clone() }, ..graced };
+    let written = serde_json::to_string(&early).expect("writes");
+    assert!(written.contains(r#""early_departure":{"penalty":{"nights":1},"with_taxes":false}"#), "{written}");
+    assert_eq!(serde_json::from_str::<Quote>(&written).expect("reads"), early);
 }
 
 #[test]

@@ -3,7 +3,7 @@
 //! as the terms that those releases applied. It is still written, for the release before, while both serve.
 
 use jiff::{SignedDuration, Timestamp};
-use staymesh_domain::{CancellationTerms, Deadline, FreeUntil, Money, MoneyError, StayDates};
+use staymesh_domain::{CancellationTerms, Deadline, EarlyDeparture, FreeUntil, Money, MoneyError, StayDates};
 
 use super::QuoteError;
 use crate::calendar::{DateOutOfRange, day_after, midnight_last_zone, midnight_utc};
@@ -40,6 +40,7 @@ impl TwoNumbers {
             no_show: penalty,
             no_show_from: midnight_last_zone(stay.check_in())?,
             no_show_until: no_show_end.checked_sub(SignedDuration::from_micros(1)).map_err(|_| DateOutOfRange)?,
+            early_departure: EarlyDeparture::default(),
         })
     }
 

@@ -94,6 +94,55 @@ impl BookedRoom<'_> {
         Ok(PricedRoom { quote: Quote { terms, ..quote }, penalty })
     }
 
+    /// The price of the room with more nights at the end, which cost `added` as a stay of their own.
+    ///
+    /// # Errors
+    /// When a sum is out of range.
+    pub(crate) fn extended_by(&self, added: &Quote) -> Result<Quote, QuoteError> {
+        let before = &self.line.quote;
+        let of_added = added.terms.clone().with_grace_resolved(self.booked);
+        let terms = before.terms.clone().with_grace_resolved(self.booked).together(&of_added)?;
+        let mut quote = Quote::together(before, [added])?;
+        quote.nights.extend(added.nights.iter().cloned());
+        Ok(Quote { terms, two_numbers: None, ..quote })
+    }
+
+    /// The price of the room when its guests have slept in it and move to another, which costs `other`. If that is cheaper,
+    /// the difference is given up by the room's terms, unless hotel staff reprice.
+    ///
+    /// # Errors
+    /// When a sum is out of range.
+    pub(crate) fn moved_from(
+        &self,
+        slept: StayDates,
+        other: &Quote,
+        reprice: Reprice,
+        now: Timestamp,
+    ) -> Result<PricedRoom, QuoteError> {
+        let before = &self.line.quote;
+        let quote = self.left_early(slept)?.quote;
+        let cheaper = before.total.checked_sub(quote.total)?.checked_sub(other.total)?;
+        let none = Money::zero(cheaper.currency());
+        let given_up = if cheaper.is_negative() || reprice == Reprice::All { none } else { cheaper };
+        let penalty = self.penalty(now).in_proportion(given_up, before.total)?;
+        Ok(PricedRoom { quote, penalty })
+    }
+
+    /// The price of the room when its guests leave early, with only the nights of `slept`: of the others is kept what the
+    /// room's own rule for an early departure says.
+    ///
+    /// # Errors
+    /// When a sum is out of range.
+    pub(crate) fn left_early(&self, slept: StayDates) -> Result<PricedRoom, QuoteError> {
+        let before = &self.line.quote;
+        let quote = part_of(before, slept)?;
+        let left = before.nights.iter().filter(|night| night.date >= slept.check_out());
+        let left: Vec<Money> = left.map(|night| night.price).collect();
+        let penalty = before.terms.early_departure.kept(&left, before.total.checked_sub(quote.total)?)?;
+        let terms = before.terms.clone().with_grace_resolved(self.booked).in_proportion(quote.total, before.total)?;
+        Ok(PricedRoom { quote: Quote { terms, two_numbers: None, ..quote }, penalty })
+    }
+
     /// The terms of today, `of_today` for a stay that costs `today`, for one that costs `quote`. For `paid` of it, which was
     /// booked before, they keep at least what the terms of the booking keep.
     fn stricter(

@@ -256,12 +256,32 @@ impl BookingService {
         now: Timestamp,
     ) -> Result<Reservation, ReservationError> {
         self.get(caller, id).await?;
-        let applied = self.change(id, Command::MarkNoShow, now).await?;
+        let time = self.hotels.hotel_time(id.hotel_id()).await?;
+        let day_ends = time.day_ends(time.today(now)?)?;
+        let applied = self.changed(id, Command::MarkNoShow, now, Some(day_ends)).await?;
         // A repeat enqueues no event.
         if applied.wake {
             tracing::info!(reservation_id = %id, reported_by = caller.subject, "no-show recorded");
         }
         Ok(applied.reservation)
+    }
+
+    /// Takes the report of a no-show back, until the business day of the report ends at the hotel: the reservation is paid and
+    /// has its rooms again. Only hotel staff may call this. Idempotent.
+    ///
+    /// # Errors
+    /// [`ReservationError::NotFound`], [`ReservationError::NoShowSettled`], [`ReservationError::SoldOut`],
+    /// [`ReservationError::StopSell`], and [`ReservationError::IllegalTransition`] if it is no no-show.
+    pub(crate) async fn undo_no_show(
+        &self,
+        caller: &Caller,
+        id: ReservationId,
+        now: Timestamp,
+    ) -> Result<Reservation, ReservationError> {
+        self.get(caller, id).await?;
+        let booking = self.change(id, Command::UndoNoShow, now).await?.reservation;
+        tracing::info!(reservation_id = %id, by = caller.subject, "no-show taken back");
+        Ok(booking)
     }
 
     /// Applies a command of the payment service. Idempotent.
@@ -290,16 +310,27 @@ impl BookingService {
         command: Command,
         now: Timestamp,
     ) -> Result<Applied, ReservationError> {
+        self.changed(id, command, now, None).await
+    }
+
+    async fn changed(
+        &self,
+        id: ReservationId,
+        command: Command,
+        now: Timestamp,
+        day_ends: Option<Timestamp>,
+    ) -> Result<Applied, ReservationError> {
         // Payment results are in the history of the reservation and in the ledger; they need no audit record.
         let origin = match command {
             Command::Cancel
             | Command::CancelExpecting(_)
             | Command::CancelRevision { .. }
             | Command::CancelWaiving(..)
-            | Command::MarkNoShow => Origin::current(),
+            | Command::MarkNoShow
+            | Command::UndoNoShow => Origin::current(),
             _ => None,
         };
-        let order = ChangeOrder { id, command, now, trace_parent: telemetry::trace_parent(), origin };
+        let order = ChangeOrder { id, command, now, trace_parent: telemetry::trace_parent(), origin, day_ends };
         let applied = self.writer.change(order).await?;
         if applied.wake {
             self.wake.wake();

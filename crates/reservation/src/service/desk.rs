@@ -1,16 +1,20 @@
 //! The front desk: arrivals and departures, notes, and reservations that are found.
 
+use std::collections::BTreeSet;
+
 use jiff::{Timestamp, civil::Date};
-use staymesh_domain::{HotelId, ReservationId};
+use staymesh_domain::{HotelId, Money, ReservationId};
 use staymesh_mesh::Caller;
 use uuid::Uuid;
 
-use super::{BookingService, etag};
+use super::{BookingService, changes::hash, etag};
 use crate::{
+    early_departure::{EarlyDeparture, Waiver},
     error::ReservationError,
     model::Reservation,
     room_step::{RoomStep, changed_rooms},
     store::{DeskList, DeskPosition, DeskRoom, FindFilter, ListPosition, Note, NotePosition, Store},
+    writer::{RevisionCommand, RevisionOutcome},
 };
 
 impl BookingService {
@@ -126,6 +130,53 @@ impl StepOrder<'_> {
     /// A step of all rooms for which it is possible, without a condition.
     pub(crate) fn all(step: RoomStep) -> Self {
         Self { step, positions: &[], etag: "", needs_room: false }
+    }
+}
+
+/// Guests who leave early, as staff report them.
+pub(crate) struct DepartureRequest {
+    pub(crate) positions: BTreeSet<i32>,
+    pub(crate) waiver: Option<Waiver>,
+    pub(crate) expected_refund: Option<Money>,
+    pub(crate) request_id: Uuid,
+}
+
+impl DepartureRequest {
+    fn hash(&self, caller: &Caller, id: ReservationId) -> [u8; 32] {
+        let listed: Vec<String> = self.positions.iter().map(ToString::to_string).collect();
+        let money = |money: &Money| format!("{} {}", money.currency().code(), money.minor());
+        let waived = self.waiver.as_ref().map(|waiver| format!("{} {}", money(&waiver.kept), waiver.reason));
+        let expected = self.expected_refund.as_ref().map(money);
+        let texts = [listed.join(","), waived.unwrap_or_default(), expected.unwrap_or_default()];
+        let [listed, waived, expected] = texts.each_ref().map(String::as_bytes);
+        hash(&[b"left_early", caller.subject.as_bytes(), id.as_uuid().as_bytes(), listed, waived, expected])
+    }
+}
+
+impl BookingService {
+    /// Ends the stay of guests who leave early, on the hotel's today. Idempotent by request id.
+    ///
+    /// # Errors
+    /// [`ReservationError::NotFound`], also for staff of other hotels, as [`EarlyDeparture::of`],
+    /// [`ReservationError::CancelTermsChanged`], and [`ReservationError::RequestIdReused`].
+    pub(crate) async fn depart_early(
+        &self,
+        caller: &Caller,
+        id: ReservationId,
+        request: DepartureRequest,
+        now: Timestamp,
+    ) -> Result<Reservation, ReservationError> {
+        self.get(caller, id).await?;
+        let today = self.hotel_today(id.hotel_id(), now).await?;
+        let content_hash = request.hash(caller, id);
+        let DepartureRequest { positions, waiver, expected_refund, request_id } = request;
+        let departure = EarlyDeparture { positions, today, waiver };
+        let command = RevisionCommand::DepartEarly { departure, request_id, content_hash, expected_refund };
+        let revised = self.revise(id, command, caller.subject.clone(), now).await?;
+        if revised.outcome == RevisionOutcome::Changed {
+            tracing::info!(reservation_id = %id, by = caller.subject, "guests left early");
+        }
+        Ok(revised.reservation)
     }
 }
 

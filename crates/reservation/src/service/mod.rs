@@ -28,6 +28,7 @@ pub(crate) use booking::{BookingRequest, list_scope};
 pub(crate) use changes::{ChangeForm, ChangeRequest, DatesChange, RoomChangeRequest, may_reprice};
 pub(crate) use check_offers::{Alternatives, CheckResult, OfferCheck, ReadOffer};
 pub use dependencies::{BookingService, Dependencies};
+pub(crate) use desk::DepartureRequest;
 #[cfg(test)]
 pub(crate) use desk::{StepOrder, step_rooms};
 pub(crate) use offers::{OfferLine, Offers, StayRequest, Unsuitable, page_of};

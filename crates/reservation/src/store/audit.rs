@@ -172,4 +172,21 @@ impl Transaction {
         let object = ("reservation", &*before.id.to_string());
         Ok(audit::insert(&mut self.0, origin, object, Some(&shown(before)), Some(&shown(after))).await?)
     }
+
+    /// Records that of the penalty of an early departure, `due`, only `kept` is kept, and why.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub(crate) async fn record_departure_waiver(
+        &mut self,
+        origin: &Origin,
+        id: ReservationId,
+        due: Money,
+        (kept, reason): (Money, &str),
+    ) -> Result<(), ReservationError> {
+        let before = json!({ "penalty": due.amount(), "currency": due.currency().code() });
+        let after = json!({ "penalty": kept.amount(), "currency": kept.currency().code(), "waiver_reason": reason });
+        let object = ("reservation", &*id.to_string());
+        Ok(audit::insert(&mut self.0, origin, object, Some(&before), Some(&after)).await?)
+    }
 }

@@ -131,7 +131,7 @@ impl Transaction {
         let rows: Vec<ReservationRow> = sqlx::query_as(concat!(
             "update reservation r set status = c.status, cancellation_reason = c.reason,
                  payment_id = coalesce(c.payment_id, r.payment_id),
-                 paid_at = case when c.status = 'paid' then now() else r.paid_at end,
+                 paid_at = case when c.status = 'paid' then coalesce(r.paid_at, now()) else r.paid_at end,
                  refunded_minor = coalesce(c.refunded_minor, r.refunded_minor),
                  hold_expire_time = case when c.status = 'pending_payment'
                      then coalesce(timestamptz 'epoch' + c.hold * interval '1 microsecond', r.hold_expire_time) end,

@@ -18,7 +18,7 @@ pub struct Revision {
     pub create_time: Timestamp,
     /// Subject of the caller who made it.
     pub actor: String,
-    /// Why: created, changed, `rooms_cancelled` or `change_dropped`.
+    /// Why: created, changed, `rooms_cancelled`, `left_early` or `change_dropped`.
     pub reason: String,
     /// The rooms, in the order of their positions.
     pub lines: Vec<RoomLine>,

@@ -16,7 +16,7 @@ pub(crate) async fn apply(
     command: &Command,
     now: Timestamp,
 ) -> Result<Applied, ReservationError> {
-    let order = ChangeOrder { id, command: command.clone(), now, trace_parent: None, origin: None };
+    let order = ChangeOrder { id, command: command.clone(), now, trace_parent: None, origin: None, day_ends: None };
     apply_all(store, &[order]).await?.pop().unwrap_or(Err(ReservationError::NotFound))
 }
 
@@ -33,6 +33,10 @@ pub(crate) async fn apply_all(
     let mut transaction = store.begin().await?;
     let bookings = transaction.lock_reservations(orders.iter().map(|order| order.id)).await?;
     let mut plan = ChangePlan::new(orders, &bookings);
+    let undone = plan.undone();
+    if !undone.is_empty() {
+        plan.refuse_settled(&transaction.lock_settlements(&undone).await?);
+    }
     let left = transaction.lock_nights(plan.nights()).await?;
     plan.settle_rooms(left);
     let extended = plan.extended();
@@ -55,6 +59,8 @@ pub(crate) async fn apply_all(
     }
     transaction.enqueue_sales(&plan.sales(&written)?).await?;
     transaction.enqueue_cancelled(&plan.events()?).await?;
+    transaction.delay_settlements(&plan.delayed()).await?;
+    transaction.withdraw_settlements(&plan.undone()).await?;
     transaction.enqueue_mails(plan.mails()).await?;
     fault_points::written(orders.first().map(|order| &order.command)).around(transaction.commit()).await?;
     Ok(plan.outcomes(&mut written))

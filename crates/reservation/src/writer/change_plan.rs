@@ -11,7 +11,7 @@ use crate::{
     error::ReservationError,
     events::{BookingMail, Cancelled, ChangeSettled, SoldByPartner, mail_aggregate},
     lifecycle::{Change, Command, Decision, Rooms, decide},
-    model::Reservation,
+    model::{CancellationReason, Reservation},
     night::{Night, NightSale, date_of},
     quote::QuoteError,
     room_line::{RoomLine, short_room},
@@ -31,6 +31,9 @@ pub struct ChangeOrder {
     pub trace_parent: Option<String>,
     /// The origin of the audit record of the change; `None` if the reservation's history is enough.
     pub origin: Option<Origin>,
+    /// When the hotel's business day ends: until then the penalty of a no-show is not settled, and the report can be taken
+    /// back. `None` settles it at once.
+    pub day_ends: Option<Timestamp>,
 }
 
 /// The result of a command.
@@ -119,10 +122,16 @@ impl<'a> ChangePlan<'a> {
                     continue;
                 }
                 Rooms::Release => -1,
-                Rooms::Retake => 1,
+                Rooms::Retake | Rooms::RetakeIfLeft => 1,
             };
             let nights = nights_of(booking, change);
             let short = |(night, rooms): (&Night, &i32)| left.get(night).is_none_or(|sale| !sale.sells(*rooms));
+            if change.rooms == Rooms::RetakeIfLeft
+                && let Some((night, _)) = nights.iter().find(|night| short(*night))
+            {
+                *judged = Err(not_left(booking, *night, &left));
+                continue;
+            }
             if sign > 0 && nights.iter().any(short) {
                 *decision = Decision::RefundPayment { note: change.payment_id };
                 continue;
@@ -135,6 +144,38 @@ impl<'a> ChangePlan<'a> {
                 }
             }
         }
+    }
+
+    /// The reservations whose no-show is to be taken back.
+    pub(crate) fn undone(&self) -> Vec<Uuid> {
+        let undone = self.planned().filter(|(_, change)| change.rooms == Rooms::RetakeIfLeft);
+        undone.map(|(booking, _)| booking.id.as_uuid()).collect()
+    }
+
+    /// Refuses to take back no-shows that are not among those that wait for their settlement.
+    pub(crate) fn refuse_settled(&mut self, waiting: &BTreeSet<Uuid>) {
+        for judged in &mut self.judged {
+            if let Ok((booking, Decision::Change(Change { rooms: Rooms::RetakeIfLeft, .. }))) = judged
+                && !waiting.contains(&booking.id.as_uuid())
+            {
+                *judged = Err(ReservationError::NoShowSettled);
+            }
+        }
+    }
+
+    /// The no-shows whose penalty is settled later, each with the time: when the hotel's business day ends, but no later
+    /// than a no-show can be reported, because the hotel is paid for the stay soon after.
+    pub(crate) fn delayed(&self) -> Vec<(Uuid, Timestamp)> {
+        let orders = self.orders.iter().zip(&self.judged);
+        let delayed = orders.filter_map(|(order, judged)| match (judged, order.day_ends) {
+            (Ok((booking, Decision::Change(change))), Some(day_ends))
+                if change.cancellation_reason == Some(CancellationReason::NoShow) =>
+            {
+                Some((booking.id.as_uuid(), day_ends.min(booking.quote.terms.no_show_until)))
+            }
+            _ => None,
+        });
+        delayed.collect()
     }
 
     /// The holds that are extended.
@@ -261,12 +302,20 @@ impl<'a> ChangePlan<'a> {
 fn sold_out(booking: &Reservation, left: &BTreeMap<Night, NightSale>) -> Option<ReservationError> {
     let one_more = |night: &Night| left.get(night).is_none_or(|sale| !sale.sells(1));
     let night = booking.nights().into_keys().find(one_more)?;
-    let room = short_room(booking.lines.iter().map(RoomLine::room), night, 0);
+    Some(not_left(booking, night, left))
+}
+
+/// The refusal of rooms in a night that is closed, or short of them.
+fn not_left(booking: &Reservation, night: Night, left: &BTreeMap<Night, NightSale>) -> ReservationError {
+    let sale = left.get(&night);
+    let rooms_left = sale.map_or(0, |sale| sale.rooms_left.max(0));
     let stay_date = date_of(night.2);
-    if left.get(&night).is_some_and(|sale| sale.stop_sell) {
-        return Some(ReservationError::StopSell { room, stay_date });
+    if sale.is_some_and(|sale| sale.stop_sell) {
+        let room = short_room(booking.lines.iter().map(RoomLine::room), night, 0);
+        return ReservationError::StopSell { room, stay_date };
     }
-    Some(ReservationError::SoldOut { room, stay_date, rooms_left: Some(0), hold_expire_time: None })
+    let room = short_room(booking.lines.iter().map(RoomLine::room), night, rooms_left);
+    ReservationError::SoldOut { room, stay_date, rooms_left: Some(rooms_left), hold_expire_time: None }
 }
 
 fn judge(order: &ChangeOrder, bookings: &BTreeMap<Uuid, Reservation>) -> Judged {

@@ -4,6 +4,8 @@
 //! that a sold-out night that the guest already has is no obstacle. If the change is to be paid, only what it adds is taken,
 //! and what it releases is given back when the payment is confirmed: until then the reservation is what it was.
 
+mod depart_early;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
@@ -22,6 +24,7 @@ use super::{
     revision_plan::{NextRevision, RevisionOutcome, RevisionPlan, outdated},
 };
 use crate::{
+    early_departure::EarlyDeparture,
     error::ReservationError,
     events::{BOOKING_CHANGED, BookingMail, CHANGE_APPLIED, CHANGE_DROPPED, CHANGE_SOLD_BY_PARTNER, mail_aggregate},
     fault_points,
@@ -29,7 +32,7 @@ use crate::{
     night::{Night, date_of},
     room_line::{Shortage, short_room, shortage},
     rooms_change::{PlacedRoom, RoomsChange, growth},
-    store::{NewChange, Pending, RevisedRooms, Store, Transaction, holders_of},
+    store::{KnownRequest, NewChange, Pending, RevisedRooms, Store, Transaction, holders_of},
 };
 
 /// A command on what was agreed about a reservation.
@@ -71,6 +74,14 @@ pub(crate) enum RevisionCommand {
         /// The refund that the caller expects; another one refuses.
         expected_refund: Option<Money>,
     },
+    /// Guests leave early: their nights go back on sale.
+    DepartEarly {
+        departure: EarlyDeparture,
+        request_id: Uuid,
+        content_hash: [u8; 32],
+        /// The refund that the caller expects; another one refuses.
+        expected_refund: Option<Money>,
+    },
     /// The difference of a pending change is paid, or owed by the partner who collects.
     Confirm { revision: i32, payment: Option<(PaymentId, Money)> },
     /// Give up a pending change.
@@ -103,6 +114,7 @@ pub(crate) async fn revise(store: &Store, order: &RevisionOrder) -> Result<Revis
         RevisionCommand::CancelRooms { positions, content_hash, expected_refund } => {
             revision.cancel_rooms(positions, content_hash, *expected_refund).await?
         }
+        RevisionCommand::DepartEarly { .. } => revision.depart_early().await?,
         RevisionCommand::Confirm { revision: number, payment } => revision.confirm(*number, *payment).await?,
         RevisionCommand::Drop { revision: number } => revision.give_up(*number).await?,
     };
@@ -133,17 +145,23 @@ impl Revising<'_> {
         else {
             return Ok(RevisionOutcome::Nothing);
         };
-        if let Some(first) = self.transaction.change_of_request(self.order.id, *request_id).await? {
-            require_same((), first.content_hash == content_hash).map_err(|error| match error {
-                IdempotencyError::Reused => ReservationError::RequestIdReused,
-                IdempotencyError::Store(error) => error.into(),
-            })?;
+        if let Some(first) = self.repeated(*request_id, content_hash).await? {
             // A change that was given up has used up its revision: to answer with the reservation would look like success.
             return if first.dropped { Err(outdated(&self.booking, *base)) } else { Ok(RevisionOutcome::Nothing) };
         }
         let plan = RevisionPlan::apply(&self.booking, change, *base, *expire_time, self.order.now)?;
         let request = Request { id: Some(*request_id), content_hash, reason: "changed", limits: Some(limits.as_ref()) };
         self.carry_out(&plan, Some(&request)).await
+    }
+
+    /// The request with this id, if it changed the reservation before; compared with the whole request.
+    async fn repeated(&mut self, id: Uuid, content_hash: &[u8; 32]) -> Result<Option<KnownRequest>, ReservationError> {
+        let Some(first) = self.transaction.change_of_request(self.order.id, id).await? else { return Ok(None) };
+        require_same((), first.content_hash == content_hash).map_err(|error| match error {
+            IdempotencyError::Reused => ReservationError::RequestIdReused,
+            IdempotencyError::Store(error) => error.into(),
+        })?;
+        Ok(Some(first))
     }
 
     async fn cancel_rooms(
@@ -155,15 +173,7 @@ impl Revising<'_> {
         if let Some(outcome) = RevisionPlan::keeps_rooms(&self.booking, positions) {
             return Ok(outcome);
         }
-        // All nights at once, in key order: a change that is given up locks some of them, the cancellation the others.
-        let held = self.booking.pending.iter().flat_map(|pending| pending.held.keys().copied());
-        let nights: BTreeSet<Night> = self.booking.nights().into_keys().chain(held).collect();
-        self.transaction.lock_nights(nights).await?;
-        // The change that waits for its payment is based on rooms that are cancelled now.
-        if let Some(revision) = self.booking.pending.as_ref().map(|pending| pending.revision) {
-            self.give_up(revision).await?;
-            self.reread().await?;
-        }
+        self.end_pending().await?;
         let plan = RevisionPlan::cancel_rooms(&self.booking, positions, expected_refund, self.order.now)?;
         let request = Request { id: None, content_hash, reason: "rooms_cancelled", limits: None };
         self.carry_out(&plan, Some(&request)).await
@@ -181,6 +191,19 @@ impl Revising<'_> {
         };
         let plan = RevisionPlan::confirm(&self.booking, revision, payment, known, self.order.now)?;
         self.carry_out(&plan, None).await
+    }
+
+    /// Gives up the change that waits for its payment: it is based on rooms or nights that are dropped now.
+    async fn end_pending(&mut self) -> Result<(), ReservationError> {
+        // All nights at once, in key order: a change that is given up locks some of them, what follows the others.
+        let held = self.booking.pending.iter().flat_map(|pending| pending.held.keys().copied());
+        let nights: BTreeSet<Night> = self.booking.nights().into_keys().chain(held).collect();
+        self.transaction.lock_nights(nights).await?;
+        if let Some(revision) = self.booking.pending.as_ref().map(|pending| pending.revision) {
+            self.give_up(revision).await?;
+            self.reread().await?;
+        }
+        Ok(())
     }
 
     async fn give_up(&mut self, revision: i32) -> Result<RevisionOutcome, ReservationError> {
@@ -355,7 +378,9 @@ impl Revising<'_> {
 const fn step(command: &RevisionCommand) -> Step {
     match command {
         RevisionCommand::Apply { change, .. } if change.balance.minor() > 0 => fault_points::CHANGE_HELD,
-        RevisionCommand::Apply { .. } | RevisionCommand::CancelRooms { .. } => fault_points::CHANGE_APPLIED,
+        RevisionCommand::Apply { .. } | RevisionCommand::CancelRooms { .. } | RevisionCommand::DepartEarly { .. } => {
+            fault_points::CHANGE_APPLIED
+        }
         RevisionCommand::Confirm { .. } => fault_points::CHANGE_CONFIRMED,
         RevisionCommand::Drop { .. } => fault_points::CHANGE_DROPPED,
     }

@@ -10,7 +10,7 @@ use staymesh_domain::{Money, PaymentId};
 use crate::{
     error::ReservationError,
     events::{ChangeSettled, ChangeSoldByPartner, Terms},
-    lifecycle::{require_changeable, require_rooms_not_arrived},
+    lifecycle::{is_of_stays_in_house, require_changeable, require_possible, require_rooms_not_arrived},
     model::{PaymentMode, PendingChange, Reservation, Status},
     night::Night,
     room_line::{RoomLine, RoomLinesSum},
@@ -91,13 +91,13 @@ impl RevisionPlan {
         if booking.revision != base {
             return Err(outdated(booking, base));
         }
-        require_changeable(booking, now)?;
-        require_rooms_not_arrived(booking, change)?;
+        require_possible(booking, change, now)?;
         let next = NextRevision::new(booking, next_number(booking)?, change)?;
         if change.balance.minor() <= 0 {
             return Ok(Self::Swap(next));
         }
-        let expires = expire_time.min(next.ends(booking));
+        let in_house = is_of_stays_in_house(booking, change);
+        let expires = if in_house { expire_time } else { expire_time.min(next.ends(booking)) };
         Ok(Self::Hold(next, expires))
     }
 
@@ -125,6 +125,14 @@ impl RevisionPlan {
             return Err(ReservationError::CancelTermsChanged { refund });
         }
         Ok(Self::Swap(NextRevision::new(booking, next_number(booking)?, &change)?))
+    }
+
+    /// Makes the next revision by a change that gives back nights of guests who leave early.
+    ///
+    /// # Errors
+    /// When the change does not fit the rooms.
+    pub(crate) fn depart(booking: &Reservation, change: &RoomsChange) -> Result<Self, ReservationError> {
+        Ok(Self::Swap(NextRevision::new(booking, next_number(booking)?, change)?))
     }
 
     /// Why rooms are not cancelled by [`Self::cancel_rooms`]; `None` if they are.
@@ -168,7 +176,8 @@ impl RevisionPlan {
         let next = NextRevision::new(booking, revision, change)?;
         // A late payment buys a stay only while it can still begin, and guests have arrived with what they had.
         let arrived = require_rooms_not_arrived(booking, change).is_err();
-        if payment.is_some() && (arrived || now >= next.ends(booking)) {
+        let in_house = is_of_stays_in_house(booking, change);
+        if payment.is_some() && !in_house && (arrived || now >= next.ends(booking)) {
             return Ok(Self::Keep(RevisionOutcome::RefundPayment));
         }
         Ok(Self::Confirm(next))

@@ -205,7 +205,7 @@ async fn changes_of_one_reservation_in_one_batch_apply_in_order() {
     book_each(&world.store(), std::slice::from_ref(&order)).await.expect("decided").remove(0).expect("booked");
     let total = order.quote.total;
     let now = Timestamp::now();
-    let change = |command| ChangeOrder { id: order.id, command, now, trace_parent: None, origin: None };
+    let change = |command| ChangeOrder { id: order.id, command, now, trace_parent: None, origin: None, day_ends: None };
     let pay = Command::ConfirmPayment { payment_id: PaymentId::new(), amount: total };
     // Decided on the same state, these would not be refused by the database, so no retry would correct them.
     let mut waiting: Vec<_> =

@@ -38,7 +38,7 @@ pub struct DeadLetter {
     pub dead_letter_time: Timestamp,
 }
 
-/// Reads depth, lag and the number of dead letters.
+/// Reads depth, lag and the number of dead letters. Events that were never tried and are not due yet are not counted.
 ///
 /// # Errors
 /// When the database fails.
@@ -48,7 +48,8 @@ pub async fn stats(pool: &PgPool) -> Result<OutboxStats, StoreError> {
                 coalesce(extract(epoch from clock_timestamp() - min(created_at)), 0)::float8,
                 (select count(*) from outbox where parked_at is not null)
          from outbox
-         where delivered_at is null and parked_at is null",
+         where delivered_at is null and parked_at is null
+             and (attempts > 0 or last_error is not null or next_attempt_at <= now())",
     )
     .fetch_one(pool)
     .await?;

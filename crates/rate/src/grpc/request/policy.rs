@@ -39,6 +39,8 @@ fn read(errors: &mut FieldErrors, policy: &proto::CancellationPolicy) -> Cancell
     let tiers = policy.tiers.iter().enumerate().take(MAX_ENTRIES);
     let tiers = tiers.map(|(i, of)| tier(errors, &format!("tiers[{i}]"), of)).collect();
     let no_show = policy.no_show_penalty.as_ref().and_then(|of| penalty(errors, "no_show_penalty", of));
+    let early = policy.early_departure_penalty.as_ref();
+    let early_departure = early.and_then(|of| penalty(errors, "early_departure_penalty", of));
     let ranges = policy.non_refundable.iter().enumerate().take(MAX_ENTRIES);
     let non_refundable = ranges
         .filter_map(|(i, range)| {
@@ -62,6 +64,7 @@ fn read(errors: &mut FieldErrors, policy: &proto::CancellationPolicy) -> Cancell
             free_weeks_before: policy.free_weeks_before,
         },
         non_refundable,
+        early_departure,
     }
 }
 

@@ -67,6 +67,7 @@ async fn policy_with_every_form_of_tier_is_returned_as_it_was_set() {
         free_weeks_before: 8,
         same_day_until: "20:00".into(),
         non_refundable: vec![proto::NightRange { from_date: "2027-06-10".into(), until_date: "2027-06-12".into() }],
+        early_departure_penalty: Some(nights(1)),
         ..policy(vec![
             free_until_days_before(7, "18:00"),
             hours_before(72, proto::Anchor::ArrivalTime, fixed(euros("20.00"))),
@@ -105,11 +106,15 @@ async fn penalties_without_taxes_leave_the_taxes_to_the_guest() {
     let fixture = fixture().await;
     fixture.set_taxes(vec![percentage("VAT", 600)]).await.unwrap();
     let base = proto::PenaltyBase::WithoutTaxes.into();
-    let wanted = proto::CancellationPolicy { penalty_base: base, ..policy(vec![always(10_000)]) };
+    let early_departure_penalty = Some(nights(1));
+    let wanted =
+        proto::CancellationPolicy { penalty_base: base, early_departure_penalty, ..policy(vec![always(10_000)]) };
     fixture.set_rate(1, with(wanted)).await.unwrap();
     let terms = terms(&fixture).await;
     assert_eq!(kept(&terms), [(None, "200.00")]);
     assert!(!terms.refundable);
+    let rule = proto::EarlyDeparture { penalty: Some(nights(1)), penalty_base: base };
+    assert_eq!(terms.early_departure, Some(rule));
 }
 
 #[tokio::test]

@@ -196,7 +196,7 @@ impl BookingService {
         self.store.revisions(id, after, limit).await
     }
 
-    async fn revise(
+    pub(in crate::service) async fn revise(
         &self,
         id: ReservationId,
         command: RevisionCommand,
@@ -205,7 +205,9 @@ impl BookingService {
     ) -> Result<Revised, ReservationError> {
         // Payment results are in the revisions and in the ledger; they need no audit record.
         let origin = match command {
-            RevisionCommand::Apply { .. } | RevisionCommand::CancelRooms { .. } => Origin::current(),
+            RevisionCommand::Apply { .. }
+            | RevisionCommand::CancelRooms { .. }
+            | RevisionCommand::DepartEarly { .. } => Origin::current(),
             RevisionCommand::Confirm { .. } | RevisionCommand::Drop { .. } => None,
         };
         let order = RevisionOrder { id, command, now, actor, trace_parent: telemetry::trace_parent(), origin };
@@ -243,7 +245,7 @@ pub(crate) const fn may_reprice(caller: &Caller) -> bool {
 }
 
 /// SHA-256 of the parts of a request, each with its length.
-fn hash(parts: &[&[u8]]) -> [u8; 32] {
+pub(in crate::service) fn hash(parts: &[&[u8]]) -> [u8; 32] {
     let mut hash = Sha256::new();
     for part in parts {
         // The length distinguishes ("ab", "c") from ("a", "bc").

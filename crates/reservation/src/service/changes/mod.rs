@@ -4,6 +4,7 @@ mod apply;
 mod quote;
 mod targets;
 
+pub(super) use apply::hash;
 pub(crate) use apply::may_reprice;
 pub(crate) use quote::ChangeForm;
 pub(crate) use targets::{ChangeRequest, DatesChange, RoomChangeRequest};

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use jiff::Timestamp;
+use jiff::{Timestamp, civil::Date};
 use staymesh_domain::{FieldError, HotelTime, Money, RoomTypeId, StayDates};
 use staymesh_mesh::{Caller, Problem};
 
@@ -10,7 +10,7 @@ use super::{ChangeRequest, targets::Targets};
 use crate::{
     clients::HotelInfo,
     error::ReservationError,
-    lifecycle::{require_changeable, require_rooms_not_arrived},
+    lifecycle::{is_of_stays_in_house, require_changeable, require_possible, require_standing},
     model::Reservation,
     night::{Night, NightSale, date_of, day_of},
     offer_token::{MAX_TOKEN, change::QuotedChange},
@@ -51,16 +51,25 @@ impl BookingService {
         request: &ChangeRequest,
         now: Timestamp,
     ) -> Result<ChangeForm, ReservationError> {
-        require_changeable(&booking, now)?;
+        let in_house = booking.lines.iter().any(|line| line.status == RoomStatus::InHouse);
+        if request.by_staff && in_house {
+            require_standing(&booking)?;
+        } else {
+            require_changeable(&booking, now)?;
+        }
         let targets = Targets::of(&booking, request).map_err(Problem::from)?;
+        if targets.touches_arrived() {
+            return Err(ReservationError::CheckedIn);
+        }
         let prices = self.today(&booking, &targets, now).await?;
         let change = priced(&booking, targets, &prices, request.reprice, now)?;
-        require_rooms_not_arrived(&booking, &change)?;
+        require_possible(&booking, &change, now)?;
         let after = change.applied_to(&booking.placed())?;
         let lines: Vec<RoomLine> = after.iter().map(|room| room.line.clone()).collect();
         // Rooms with prices in two currencies are refused before they are signed.
         let sum = RoomLine::sum(&lines)?;
-        let ends = [sum.quote.terms.cancel_before, booking.quote.terms.cancel_before];
+        let begins = [sum.quote.terms.cancel_before, booking.quote.terms.cancel_before];
+        let ends = begins.into_iter().filter(|_| !is_of_stays_in_house(&booking, &change));
         // After the next deadline, what is kept of dropped rooms and nights is another amount.
         let deadlines = room_line::deadlines(&booking.lines, &booking.quote.terms, booking.create_time)?;
         let next = deadlines.into_iter().filter_map(|deadline| deadline.until).filter(|until| now <= *until).min();
@@ -68,8 +77,8 @@ impl BookingService {
             reservation_id: booking.id,
             caller: caller.subject.clone(),
             revision: booking.revision,
+            expires: QuotedChange::expiry(now, ends.chain(next)),
             change,
-            expires: QuotedChange::expiry(now, ends.into_iter().chain(next)),
         };
         let token = self.offers.sign_change(&quoted).map_err(|error| Problem::internal(&error))?;
         if token.len() > MAX_TOKEN {
@@ -159,7 +168,21 @@ fn priced(
             line: RoomLine { room_type_id, stay, party, quote: after.quote, status: RoomStatus::Live },
         });
     }
-    for (position, room) in targets.added {
+    for (PlacedRoom { position, line }, room) in targets.extended {
+        let quote = BookedRoom { line: &line, booked }.extended_by(&price(room.stay, room.room_type_id)?)?;
+        let stay = lasting(&line, room.stay.check_out())?;
+        rooms.push(PlacedRoom { position, line: RoomLine { stay, quote, ..line } });
+    }
+    let mut added = targets.added;
+    for (PlacedRoom { position, line }, other, room) in targets.moved {
+        let stay = lasting(&line, room.stay.check_in())?;
+        let of_other = price(room.stay, room.room_type_id)?;
+        let left = BookedRoom { line: &line, booked }.moved_from(stay, &of_other, reprice, now)?;
+        penalty = penalty.checked_add(left.penalty)?;
+        rooms.push(PlacedRoom { position, line: RoomLine { stay, quote: left.quote, ..line } });
+        added.push((other, room));
+    }
+    for (position, room) in added {
         let (room_type_id, stay, party) = (room.room_type_id, room.stay, room.party);
         let quote = price(stay, room_type_id)?;
         let terms = quote.terms.clone().with_grace_resolved(booked);
@@ -169,6 +192,12 @@ fn priced(
         });
     }
     Ok(RoomsChange::new(&booking.placed(), targets.kept, rooms, penalty)?)
+}
+
+/// The stay of a room with another check-out date.
+fn lasting(line: &RoomLine, check_out: Date) -> Result<StayDates, ReservationError> {
+    let wrong = |_| FieldError::new("rooms", "have dates that are no stay");
+    Ok(StayDates::new(line.stay.check_in(), check_out).map_err(wrong)?)
 }
 
 /// Requires that what a change adds in each night is left in it.
@@ -187,6 +216,15 @@ fn require_rooms(booking: &Reservation, targets: &Targets, left: &[NightLeft]) -
     let mut after: Vec<_> = booked.iter().filter(|room| targets.kept.contains(&room.position)).cloned().collect();
     for (before, room) in &targets.changed {
         after.push(placed(before.position, room.room_type_id, room.stay, &before.line));
+    }
+    for (before, room) in &targets.extended {
+        let stay = lasting(&before.line, room.stay.check_out())?;
+        after.push(placed(before.position, room.room_type_id, stay, &before.line));
+    }
+    for (before, other, room) in &targets.moved {
+        let stay = lasting(&before.line, room.stay.check_in())?;
+        after.push(placed(before.position, before.line.room_type_id, stay, &before.line));
+        after.push(placed(*other, room.room_type_id, room.stay, &before.line));
     }
     if let Some(any) = booked.first() {
         let added = targets.added.iter();

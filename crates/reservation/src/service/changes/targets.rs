@@ -7,6 +7,7 @@ use staymesh_domain::{FieldErrors, Party, RoomTypeId, StayDates};
 
 use crate::{
     model::Reservation,
+    room_status::RoomStatus,
     rooms_change::{PlacedRoom, Reprice},
     service::RoomRequest,
 };
@@ -26,6 +27,8 @@ pub(crate) struct ChangeRequest {
     pub(crate) reprice: Reprice,
     /// Most rooms that the caller may have in a reservation.
     pub(crate) most_rooms: usize,
+    /// Whether hotel staff ask, who may change stays whose guests are in the house.
+    pub(crate) by_staff: bool,
 }
 
 /// New dates.
@@ -43,6 +46,8 @@ pub(crate) struct RoomChangeRequest {
     pub(crate) room_type_id: Option<RoomTypeId>,
     pub(crate) party: Option<Party>,
     pub(crate) dates: DatesChange,
+    /// From when on guests who are in the house have a room of the other type.
+    pub(crate) moves: Option<Date>,
 }
 
 /// What becomes of the rooms of a reservation.
@@ -56,6 +61,10 @@ pub(super) struct Targets {
     pub(super) added: Vec<(i32, RoomRequest)>,
     /// Rooms that are dropped.
     pub(super) dropped: Vec<PlacedRoom>,
+    /// Rooms whose guests are in the house and stay longer, with the nights that are added.
+    pub(super) extended: Vec<(PlacedRoom, RoomRequest)>,
+    /// Rooms whose guests are in the house and move to another for their other nights, with its position.
+    pub(super) moved: Vec<(PlacedRoom, i32, RoomRequest)>,
 }
 
 impl DatesChange {
@@ -101,11 +110,17 @@ impl Targets {
                 targets.added.push((next, RoomRequest { room_type_id, stay, party }));
             }
         }
+        for (_, position, _) in &mut targets.moved {
+            next = next.saturating_add(1);
+            *position = next;
+        }
         let most = request.most_rooms;
-        let left = targets.kept.len() + targets.changed.len() + targets.added.len();
+        let in_house = targets.extended.len() + 2 * targets.moved.len();
+        let left = targets.kept.len() + targets.changed.len() + targets.added.len() + in_house;
         errors.holds(next <= MAX_POSITION && left <= most, "rooms", format!("must not be more than {most} in all"));
         let errors_before = !errors.is_empty();
-        let some = !targets.changed.is_empty() || !targets.added.is_empty() || !targets.dropped.is_empty();
+        let some =
+            in_house > 0 || !targets.changed.is_empty() || !targets.added.is_empty() || !targets.dropped.is_empty();
         errors.holds(errors_before || some, "rooms", "must differ from what is booked");
         errors.holds(errors_before || left > 0, "dropped_rooms", "must leave a room; cancel the reservation instead");
         errors.into_result()?;
@@ -132,6 +147,14 @@ impl Targets {
         let change = change.map(|(_, change)| change);
         let room_type_id = change.and_then(|change| change.room_type_id).unwrap_or(room.line.room_type_id);
         let party = change.and_then(|change| change.party.clone()).unwrap_or_else(|| room.line.party.clone());
+        if let Some(date) = change.and_then(|change| change.moves) {
+            self.add_moved(errors, &at, room, (date, RoomRequest { room_type_id, stay, party }, request.by_staff));
+            return;
+        }
+        if let Some(added) = added_nights(&room, request.by_staff, (room_type_id, stay, &party)) {
+            self.extended.push((room, RoomRequest { room_type_id, stay: added, party }));
+            return;
+        }
         let same = (room_type_id, stay, &party) == (room.line.room_type_id, room.line.stay, &room.line.party);
         if same && request.reprice == Reprice::Changed {
             self.kept.push(room.position);
@@ -140,10 +163,55 @@ impl Targets {
         }
     }
 
+    /// Adds a room whose guests move to one of another type on a date.
+    fn add_moved(
+        &mut self,
+        errors: &mut FieldErrors,
+        at: &str,
+        room: PlacedRoom,
+        (date, to, by_staff): (Date, RoomRequest, bool),
+    ) {
+        let PlacedRoom { line, .. } = &room;
+        let in_house = by_staff && line.status == RoomStatus::InHouse;
+        let field = |name: &str| format!("{at}.{name}");
+        errors.holds(in_house, field("from_date"), "is for hotel staff, and for rooms whose guests are in the house");
+        let other = to.room_type_id != line.room_type_id;
+        errors.holds(other, field("room_type_id"), "must be another one with from_date");
+        let alone = (to.stay, &to.party) == (line.stay, &line.party);
+        errors.holds(alone, field("from_date"), "must not come with other dates or guests");
+        let within = line.stay.check_in() < date && date < line.stay.check_out();
+        errors.holds(within, field("from_date"), "must be within the stay, and after its first night");
+        if let (true, Ok(stay)) = (in_house && other && alone && within, StayDates::new(date, line.stay.check_out())) {
+            self.moved.push((room, 0, RoomRequest { stay, ..to }));
+        }
+    }
+
+    /// Whether a room whose guests have arrived gets other terms than a stay in the house can have.
+    pub(super) fn touches_arrived(&self) -> bool {
+        let changed = self.changed.iter().map(|(room, _)| room);
+        changed.chain(&self.dropped).any(|room| room.line.status.has_arrived())
+    }
+
     /// The rooms that are priced anew.
     pub(super) fn priced(&self) -> impl Iterator<Item = &RoomRequest> {
-        self.changed.iter().map(|(_, room)| room).chain(self.added.iter().map(|(_, room)| room))
+        let anew = self.changed.iter().map(|(_, room)| room).chain(self.added.iter().map(|(_, room)| room));
+        let in_house = self.extended.iter().map(|(_, room)| room).chain(self.moved.iter().map(|(.., room)| room));
+        anew.chain(in_house)
     }
+}
+
+/// The nights that staff add to the stay of guests in the house; `None` if anything else changes.
+fn added_nights(
+    room: &PlacedRoom,
+    by_staff: bool,
+    (room_type_id, stay, party): (RoomTypeId, StayDates, &Party),
+) -> Option<StayDates> {
+    let line = &room.line;
+    let same = (room_type_id, stay.check_in(), party) == (line.room_type_id, line.stay.check_in(), &line.party);
+    let in_house = by_staff && line.status == RoomStatus::InHouse;
+    // Without more nights these are none.
+    let added = StayDates::new(line.stay.check_out(), stay.check_out()).ok();
+    added.filter(|_| same && in_house)
 }
 
 /// Requires that every named room is part of the reservation, and named once.

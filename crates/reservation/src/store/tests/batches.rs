@@ -72,7 +72,8 @@ async fn apply_all_decides_in_order_and_each_individually() {
     let pay = || Command::ConfirmPayment { payment_id: PaymentId::new(), amount: total() };
     let wrong = Command::ConfirmPayment { payment_id: PaymentId::new(), amount: Money::zero(total().currency()) };
     let unknown = world.order(0, 1, 1).id;
-    let order = |(id, command)| ChangeOrder { id, command, now: later, trace_parent: None, origin: None };
+    let order =
+        |(id, command)| ChangeOrder { id, command, now: later, trace_parent: None, origin: None, day_ends: None };
     let orders: Vec<_> = [
         (late[0], pay()),           // another reservation holds a night
         (held.id, Command::Cancel), // frees it

@@ -116,7 +116,7 @@ async fn refused_no_show_changes_nothing() {
 }
 
 #[tokio::test]
-async fn database_accepts_no_show_only_from_paid_and_keeps_it_final() {
+async fn database_accepts_no_show_only_from_paid_and_keeps_it_unless_it_is_paid_again() {
     let world = World::with_rooms(10).await;
     let (absent, cancelled, paid) = (world.paid(0, 1, 1).await, world.paid(0, 1, 1).await, world.paid(0, 1, 1).await);
     let held = world.order(0, 1, 1);
@@ -136,7 +136,8 @@ async fn database_accepts_no_show_only_from_paid_and_keeps_it_final() {
         (&paid, "cancellation_reason = 'no_show'", "reservation_no_show_is_final"),
         (&absent, "cancellation_reason = 'requested'", "reservation_no_show_is_final"),
         (&absent, "cancellation_reason = 'hold_expired'", "reservation_no_show_is_final"),
-        (&absent, "status = 'paid', cancellation_reason = null", "reservation_legal_transition"),
+        (&absent, "status = 'paid'", "reservation_cancellation_has_a_reason"),
+        (&cancelled, "status = 'paid', cancellation_reason = null", "reservation_legal_transition"),
         (&paid, "status = 'cancelled', cancellation_reason = 'late'", "reservation_cancellation_has_a_reason"),
         (&paid, "status = 'cancelled'", "reservation_cancellation_has_a_reason"),
     ] {
@@ -144,4 +145,81 @@ async fn database_accepts_no_show_only_from_paid_and_keeps_it_final() {
     }
     let refund = "update reservation set status = 'refunded', refunded_minor = 1 where reservation_id = $1";
     sqlx::query(refund).bind(absent.id.as_uuid()).execute(world.pool()).await.expect("its money goes back");
+}
+
+impl World {
+    /// Reports a no-show on a business day that ends in an hour.
+    async fn report_today(&self, order: &NewReservation) {
+        let day_ends = Some(Timestamp::now() + SignedDuration::from_hours(1));
+        let (id, command, now) = (order.id, Command::MarkNoShow, missed(order));
+        let reported = ChangeOrder { id, command, now, trace_parent: None, origin: None, day_ends };
+        apply_all(&self.store, &[reported]).await.expect("applied").pop().expect("one").expect("a no-show");
+    }
+}
+
+#[tokio::test]
+async fn no_show_that_is_taken_back_has_its_rooms_again_and_publishes_nothing() {
+    let world = World::with_rooms(10).await;
+    let order = world.paid(0, 3, 2).await;
+    let before = world.store.get(order.id).await.expect("read").expect("is there");
+    world.report_today(&order).await;
+    assert_eq!((world.reserved().await[..3].to_vec(), world.refunds().await.len()), (vec![0; 3], 1));
+    let after = world.apply(order.id, Command::UndoNoShow, missed(&order)).await.expect("undone").reservation;
+    assert_eq!((after.status, after.cancellation_reason, after.paid_time), (Status::Paid, None, before.paid_time));
+    let read = world.store.get(order.id).await.expect("read").expect("is there");
+    assert!(read.lines.iter().all(|line| line.status == crate::room_status::RoomStatus::Live));
+    assert_eq!((world.reserved().await[..3].to_vec(), world.refunds().await), (vec![2; 3], vec![]));
+    world.apply(order.id, Command::UndoNoShow, missed(&order)).await.expect("a repeat changes nothing");
+    assert_eq!(world.reserved().await[..3], [2; 3]);
+    let report = crate::check::run(world.pool(), &crate::check::Options::default(), |_| {}).await.expect("checked");
+    assert!(report.is_clean(), "{report:?}");
+    // It may be reported again, and then counts.
+    world.apply(order.id, Command::MarkNoShow, missed(&order)).await.expect("a no-show");
+    assert_eq!(world.refunds().await, ["210.00"]);
+}
+
+#[tokio::test]
+async fn no_show_is_not_taken_back_when_it_is_settled_or_its_rooms_are_sold() {
+    let world = World::with_rooms(1).await;
+    let settled = world.paid(0, 2, 1).await;
+    world.apply(settled.id, Command::MarkNoShow, missed(&settled)).await.expect("settled at once");
+    let refused = world.apply(settled.id, Command::UndoNoShow, missed(&settled)).await;
+    assert!(matches!(refused, Err(ReservationError::NoShowSettled)), "{refused:?}");
+    // A receiver that did not answer may have got it, although such an attempt does not count.
+    let tried = world.paid(5, 6, 1).await;
+    world.report_today(&tried).await;
+    sqlx::query("update outbox set last_error = 'unavailable' where aggregate_id = $1 and attempts = 0")
+        .bind(tried.id.as_uuid())
+        .execute(world.pool())
+        .await
+        .expect("the outbox");
+    let refused = world.apply(tried.id, Command::UndoNoShow, missed(&tried)).await;
+    assert!(matches!(refused, Err(ReservationError::NoShowSettled)), "{refused:?}");
+    let sold = world.paid(2, 4, 1).await;
+    world.report_today(&sold).await;
+    world.paid(3, 5, 1).await;
+    match world.apply(sold.id, Command::UndoNoShow, missed(&sold)).await {
+        Err(ReservationError::SoldOut { stay_date, rooms_left, .. }) => {
+            assert_eq!((stay_date, rooms_left), (Some(sold.stay.check_in().tomorrow().expect("a date")), Some(0)));
+        }
+        other => panic!("{other:?}"),
+    }
+    assert_eq!(world.refunds().await.len(), 3, "its settlement still waits");
+    assert_eq!(world.reserved().await[..5], [0, 0, 0, 1, 1]);
+}
+
+/// The report is taken back while relays claim its settlement: it is either published or withdrawn, never both.
+#[tokio::test(flavor = "multi_thread")]
+async fn undoing_races_the_end_of_the_day() {
+    let world = Arc::new(World::with_rooms(10).await);
+    for _ in 0..10 {
+        let order = world.paid(0, 1, 1).await;
+        world.report_today(&order).await;
+        let due = "update outbox set next_attempt_at = now(), attempts = attempts + 1
+                   where aggregate_id = $1 and kind = 'reservation.cancelled'";
+        let claim = sqlx::query(due).bind(order.id.as_uuid()).execute(world.pool());
+        let (claimed, undone) = tokio::join!(claim, world.apply(order.id, Command::UndoNoShow, missed(&order)));
+        let published = claimed.expect("claimed").rows_affected() == 1;
+        assert_eq!(published, undone.is_err(), "{undone:?}");
+    }
 }

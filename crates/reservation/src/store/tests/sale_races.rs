@@ -62,6 +62,7 @@ async fn guest(world: &World, writer: &Writer, guest: i32) -> Tally {
                 now: Timestamp::now(),
                 trace_parent: None,
                 origin: None,
+                day_ends: None,
             };
             writer.change(change).await.expect("a cancellation always works");
         }

@@ -143,7 +143,7 @@ impl Real {
     }
 
     async fn change(&self, replica: usize, slot: usize, command: Command, now: Timestamp) -> Answer {
-        let order = ChangeOrder { id: self.ids[slot], command, now, trace_parent: None, origin: None };
+        let order = ChangeOrder { id: self.ids[slot], command, now, trace_parent: None, origin: None, day_ends: None };
         match self.replicas[replica].change(order).await {
             Ok(applied) => {
                 Answer::Applied { booking: (&applied.reservation).into(), refund_required: applied.refund_required }

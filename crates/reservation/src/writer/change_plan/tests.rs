@@ -29,7 +29,14 @@ fn expired(rooms: i32) -> Reservation {
 
 fn order(booking: &Reservation, command: Command) -> ChangeOrder {
     let later = now() + SignedDuration::from_mins(16);
-    ChangeOrder { id: booking.id, command, now: later, trace_parent: Some("trace".into()), origin: None }
+    ChangeOrder {
+        id: booking.id,
+        command,
+        now: later,
+        trace_parent: Some("trace".into()),
+        origin: None,
+        day_ends: None,
+    }
 }
 
 fn confirm(booking: &Reservation) -> ChangeOrder {

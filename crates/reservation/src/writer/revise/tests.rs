@@ -20,6 +20,7 @@ use crate::{
 };
 
 mod arrivals;
+mod departures;
 mod limits;
 mod plans;
 mod races;

@@ -7,6 +7,8 @@ use staymesh_store::outbox::Wake;
 use tonic::Status;
 use uuid::Uuid;
 
+mod in_house;
+
 use super::*;
 use crate::{
     calendar::today,
@@ -140,7 +142,14 @@ async fn booked(world: &World, mode: PaymentMode, owner: &str) -> Reservation {
 
 fn longer() -> ChangeRequest {
     let dates = DatesChange { check_in: None, check_out: Some(stay(0, 4).check_out()) };
-    ChangeRequest { dates, rooms: vec![], dropped: BTreeSet::new(), reprice: Reprice::Changed, most_rooms: 9 }
+    ChangeRequest {
+        dates,
+        rooms: vec![],
+        dropped: BTreeSet::new(),
+        reprice: Reprice::Changed,
+        most_rooms: 9,
+        by_staff: false,
+    }
 }
 
 async fn quote(
@@ -236,6 +245,7 @@ async fn rooms_are_added_with_the_next_position_and_wrong_fields_are_named() {
         room_type_id: Some(room_type()),
         party: party.map(|party| party.parse().expect("a party")),
         dates: DatesChange::default(),
+        moves: None,
     };
     let none = ChangeRequest { dates: DatesChange::default(), ..longer() };
     let added = ChangeRequest { rooms: vec![room(None, Some("1"))], ..none.clone() };

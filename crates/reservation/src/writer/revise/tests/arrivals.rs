@@ -25,7 +25,8 @@ async fn room_whose_guests_have_arrived_is_neither_moved_nor_cancelled() {
 }
 
 #[tokio::test]
-async fn payment_for_a_change_is_refunded_once_the_guests_have_arrived_or_the_stay_has_begun() {
+async fn payment_for_more_nights_is_used_once_the_guests_have_arrived_and_refunded_once_the_stay_has_begun_without_them()
+ {
     for arrives in [true, false] {
         let world = hotel(1).await;
         let booking = paid(&world, vec![line(12, 1, 10_000, 30)]).await;
@@ -40,12 +41,12 @@ async fn payment_for_a_change_is_refunded_once_the_guests_have_arrived_or_the_st
         let payment = Some((PaymentId::new(), pending.change.balance));
         let confirm = RevisionCommand::Confirm { revision: pending.revision, payment };
         let outcome = revise(&world.store, &command(booking.id, confirm, now)).await.expect("answered").outcome;
-        assert_eq!(outcome, RevisionOutcome::RefundPayment);
-        assert_eq!(reserved(&world, 12, 2).await, [1, 1], "held until the change is given up");
+        assert_eq!(outcome, if arrives { RevisionOutcome::Changed } else { RevisionOutcome::RefundPayment });
+        assert_eq!(reserved(&world, 12, 2).await, [1, 1], "held until the change is applied or given up");
     }
 }
 
-async fn arrive(world: &World, booking: &Reservation, position: i16) {
+pub(super) async fn arrive(world: &World, booking: &Reservation, position: i16) {
     sqlx::query("update reservation_room set status = 'in_house' where reservation_id = $1 and room_position = $2")
         .bind(booking.id.as_uuid())
         .bind(position)

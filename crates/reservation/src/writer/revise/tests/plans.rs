@@ -29,6 +29,7 @@ async fn compare(
         RevisionCommand::CancelRooms { positions, .. } => Revise::CancelRooms(positions),
         RevisionCommand::Confirm { revision, payment } => Revise::Confirm(revision, payment),
         RevisionCommand::Drop { revision } => Revise::GiveUp(revision),
+        RevisionCommand::DepartEarly { .. } => panic!("is tested by departures"),
     };
     let (before, events_before) = (reserved(world, 0, 8).await, settled(world).await);
     let planned = protocol::revise(booking, &revise_it, applied, Timestamp::now(), |_| 9).expect("planned");

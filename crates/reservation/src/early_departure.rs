@@ -1,0 +1,133 @@
+//! Guests who leave early: which nights go back on sale, and what is kept of their price. Pure; no I/O.
+
+use std::collections::BTreeSet;
+
+use jiff::civil::Date;
+use staymesh_domain::{FieldError, Money, StayDates};
+
+use crate::{
+    calendar::day_after,
+    error::ReservationError,
+    model::{Reservation, Status},
+    room_line::RoomLine,
+    room_status::RoomStatus,
+    rooms_change::{BookedRoom, PlacedRoom, RoomsChange},
+};
+
+/// Guests of some rooms leave before their check-out date.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct EarlyDeparture {
+    /// The positions of the rooms; empty for all whose guests are in the house.
+    pub(crate) positions: BTreeSet<i32>,
+    /// The date of the hotel's business day, on which they leave.
+    pub(crate) today: Date,
+    /// What the hotel waives of what it may keep.
+    pub(crate) waiver: Option<Waiver>,
+}
+
+/// Less is kept than the terms say.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Waiver {
+    /// What is kept instead, of all rooms together.
+    pub(crate) kept: Money,
+    /// Why: a name of `WaiverReason` without its prefix.
+    pub(crate) reason: String,
+}
+
+/// What an early departure makes of a reservation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Departed {
+    /// The change of its rooms: it only drops nights.
+    pub(crate) change: RoomsChange,
+    /// The rooms that complete.
+    pub(crate) completed: Vec<i32>,
+    /// What the terms keep of the nights not slept.
+    pub(crate) due: Money,
+}
+
+impl EarlyDeparture {
+    /// What the departure makes of a reservation; `None` if no night is left.
+    ///
+    /// # Errors
+    /// [`ReservationError::IllegalTransition`] unless the reservation is paid, [`ReservationError::IllegalRoomTransition`],
+    /// [`ReservationError::CheckInOutOfTime`], a room that the reservation does not have, and a waiver that keeps more.
+    pub(crate) fn of(&self, booking: &Reservation) -> Result<Option<Departed>, ReservationError> {
+        if booking.status != Status::Paid {
+            return Err(ReservationError::IllegalTransition { from: booking.status, to: Status::Paid });
+        }
+        let mut due = Money::zero(booking.quote.currency());
+        let (mut kept, mut rooms, mut completed) = (Vec::new(), Vec::new(), Vec::new());
+        for PlacedRoom { position, line } in self.rooms(booking)? {
+            let Some(slept) = self.slept(position, &line)? else {
+                kept.push(position);
+                continue;
+            };
+            let left = BookedRoom { line: &line, booked: booking.create_time }.left_early(slept)?;
+            due = due.checked_add(left.penalty)?;
+            if line.status == RoomStatus::InHouse {
+                completed.push(position);
+            }
+            rooms.push(PlacedRoom { position, line: RoomLine { stay: slept, quote: left.quote, ..line } });
+        }
+        if rooms.is_empty() {
+            return self.nothing(booking).map_or(Ok(None), Err);
+        }
+        let change = RoomsChange::new(&booking.placed(), kept, rooms, self.kept_of(due)?)?;
+        Ok(Some(Departed { change, completed, due }))
+    }
+
+    /// The rooms of the reservation.
+    fn rooms(&self, booking: &Reservation) -> Result<Vec<PlacedRoom>, ReservationError> {
+        let rooms = booking.placed();
+        if self.positions.iter().all(|position| booking.positions.contains(position)) {
+            return Ok(rooms);
+        }
+        Err(FieldError::new("positions", "must be positions of rooms of the reservation").into())
+    }
+
+    /// The nights that were slept, if there are others. The night of the arrival always was.
+    fn slept(&self, position: i32, line: &RoomLine) -> Result<Option<StayDates>, ReservationError> {
+        let named = self.positions.contains(&position);
+        if !named && (!self.positions.is_empty() || line.status != RoomStatus::InHouse) {
+            return Ok(None);
+        }
+        if !line.status.has_arrived() {
+            let (from, to) = (line.status, RoomStatus::Completed);
+            return Err(ReservationError::IllegalRoomTransition { position, from, to });
+        }
+        let (check_in, check_out) = (line.stay.check_in(), line.stay.check_out());
+        let leaves = self.today.max(day_after(check_in)?);
+        if leaves < check_out {
+            let slept = StayDates::new(check_in, leaves);
+            return slept.map(Some).map_err(|_| self.out_of_time(line));
+        }
+        // A repeat on a later day, or a room that is not named.
+        if line.status == RoomStatus::Completed || !named { Ok(None) } else { Err(self.out_of_time(line)) }
+    }
+
+    /// Why no room of those that are not named can be left early; `None` if all have been left.
+    fn nothing(&self, booking: &Reservation) -> Option<ReservationError> {
+        let to = RoomStatus::Completed;
+        let (position, line) =
+            booking.placed_lines().find(|(_, line)| line.status != to && self.positions.is_empty())?;
+        let not_arrived = ReservationError::IllegalRoomTransition { position, from: line.status, to };
+        Some(if line.status.has_arrived() { self.out_of_time(line) } else { not_arrived })
+    }
+
+    /// The refusal of a room that has no night to give back.
+    fn out_of_time(&self, line: &RoomLine) -> ReservationError {
+        let (from, until) = (line.stay.check_in(), line.stay.check_out());
+        ReservationError::EarlyDepartureOutOfTime { from, until, today: self.today }
+    }
+
+    /// What is kept where the terms keep `due`: never more.
+    fn kept_of(&self, due: Money) -> Result<Money, ReservationError> {
+        let Some(Waiver { kept, .. }) = &self.waiver else { return Ok(due) };
+        let fits = kept.currency() == due.currency() && (0..=due.minor()).contains(&kept.minor());
+        let most = || format!("must be at most {} {}", due.amount(), due.currency().code());
+        if fits { Ok(*kept) } else { Err(FieldError::new("waiver.kept", most()).into()) }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,46 @@
+//! Guests leave early: a revision with fewer nights, whose rooms complete.
+
+use staymesh_domain::Money;
+
+use super::{Request, Revising, RevisionCommand, RevisionOutcome, RevisionPlan};
+use crate::{
+    early_departure::{Departed, EarlyDeparture, Waiver},
+    error::ReservationError,
+    room_status::RoomStatus,
+};
+
+impl Revising<'_> {
+    pub(super) async fn depart_early(&mut self) -> Result<RevisionOutcome, ReservationError> {
+        let RevisionCommand::DepartEarly { departure, request_id, content_hash, expected_refund } = &self.order.command
+        else {
+            return Ok(RevisionOutcome::Nothing);
+        };
+        if self.repeated(*request_id, content_hash).await?.is_some() {
+            return Ok(RevisionOutcome::Nothing);
+        }
+        let Some(Departed { change, completed, due }) = departure.of(&self.booking)? else {
+            return Ok(RevisionOutcome::Nothing);
+        };
+        let refund = Money::zero(due.currency()).checked_sub(change.balance)?;
+        if expected_refund.is_some_and(|expected| expected != refund) {
+            return Err(ReservationError::CancelTermsChanged { refund });
+        }
+        self.end_pending().await?;
+        let plan = RevisionPlan::depart(&self.booking, &change)?;
+        let request = Request { id: Some(*request_id), content_hash, reason: "left_early", limits: None };
+        self.carry_out(&plan, Some(&request)).await?;
+        self.record_waiver(departure, due).await?;
+        if !completed.is_empty() {
+            let (completes, today) = (RoomStatus::Completed, departure.today);
+            self.transaction.set_room_status(&self.booking, &completed, completes, today, &self.order.actor).await?;
+        }
+        Ok(RevisionOutcome::Changed)
+    }
+
+    async fn record_waiver(&mut self, departure: &EarlyDeparture, due: Money) -> Result<(), ReservationError> {
+        let (Some(origin), Some(Waiver { kept, reason })) = (&self.order.origin, &departure.waiver) else {
+            return Ok(());
+        };
+        self.transaction.record_departure_waiver(origin, self.order.id, due, (*kept, reason)).await
+    }
+}
