@@ -5,7 +5,7 @@ use std::{fs, path::PathBuf, time::Duration};
 use serde_json::{Value, json};
 use staymesh_devenv::{Process, wait::wait_until};
 
-use crate::support::{Books, World, eventually};
+use crate::support::{Books, PrivateMesh, World, eventually, operate};
 
 /// Timeout that only detects a hang.
 const LIMIT: Duration = Duration::from_mins(3);
@@ -170,4 +170,20 @@ async fn killed_replay_resumes_without_duplicate_bookings() {
     assert_eq!(report["sum"]["answered"]["cancellations"], 54);
     assert_eq!(reservations(&world, &hotel_id).await.len(), rows.len());
     Books::of(world.mesh).await.assert_balanced().await;
+}
+
+/// Timeout of a whole recording that only detects a hang.
+const WHOLE_LIMIT: Duration = Duration::from_mins(40);
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs a recording of real bookings; the command is in CONTRIBUTING.md"]
+async fn recording_of_real_bookings_matches_every_month_to_the_cent() {
+    let recording = PathBuf::from(std::env::var_os("STAYMESH_RECORDING").expect("STAYMESH_RECORDING names a file"));
+    let mesh = PrivateMesh::start(Vec::new()).await;
+    let log = mesh.local().logs().join("replay.log");
+    let mut process = operate(&mesh, |local| local.replay(&recording)?.log(&log).spawn());
+    let status =
+        tokio::task::block_in_place(|| wait_until("the recording is played", WHOLE_LIMIT, || process.exit_status()));
+    println!("{}", fs::read_to_string(&log).expect("a log"));
+    assert!(status.expect("an end").success());
 }

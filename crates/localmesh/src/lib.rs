@@ -10,6 +10,7 @@ mod replica;
 mod services;
 mod settings;
 mod start;
+mod upgrade;
 
 use std::{fs, net::SocketAddr, path::PathBuf};
 

@@ -23,7 +23,11 @@ use super::{
 pub(super) const READY_LIMIT: Duration = Duration::from_mins(1);
 
 impl LocalMesh {
-    pub(super) fn migrate(&self, progress: &dyn Progress) -> Result<()> {
+    /// Brings every database up to date; services may run.
+    ///
+    /// # Errors
+    /// When a database cannot be migrated, with the end of the log.
+    pub fn migrate(&self, progress: &dyn Progress) -> Result<()> {
         progress.begin("migrations");
         for service in self.plan.databases.keys() {
             progress.say(service);

@@ -4,6 +4,6 @@ mod mesh;
 mod midnight;
 mod postgres;
 
-pub use mesh::{Setting, TestMesh};
+pub use mesh::{Setting, TestMesh, binary};
 pub use midnight::clear_of_midnight;
 pub use postgres::TestDatabase;

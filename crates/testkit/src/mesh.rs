@@ -44,7 +44,18 @@ impl TestMesh {
     ///
     /// If it does not start.
     pub async fn start(settings: Vec<Setting>) -> Result<Self> {
-        tokio::task::spawn_blocking(|| start([relaxed_limits(), settings].concat())).await?
+        let (binary, dev_binary) = binaries()?;
+        Self::of_binaries(binary, dev_binary, settings).await
+    }
+
+    /// As [`Self::start`], with these binaries `staymesh` and `staymesh-dev`.
+    ///
+    /// # Errors
+    ///
+    /// If it does not start.
+    pub async fn of_binaries(binary: PathBuf, dev_binary: PathBuf, settings: Vec<Setting>) -> Result<Self> {
+        let settings = [relaxed_limits(), settings].concat();
+        tokio::task::spawn_blocking(|| start(binary, dev_binary, settings)).await?
     }
 
     /// Starts a private mesh with the default limits of unpaid holds, which a test of them needs.
@@ -54,7 +65,8 @@ impl TestMesh {
     /// If it does not start.
     pub async fn with_default_unpaid_limits() -> Result<Self> {
         let settings = relaxed_limits().into_iter().filter(|(service, ..)| *service != "reservation").collect();
-        tokio::task::spawn_blocking(|| start(settings)).await?
+        let (binary, dev_binary) = binaries()?;
+        tokio::task::spawn_blocking(|| start(binary, dev_binary, settings)).await?
     }
 
     /// The public gateway.
@@ -99,10 +111,9 @@ fn relaxed_limits() -> Vec<Setting> {
     .into()
 }
 
-fn start(settings: Vec<Setting>) -> Result<TestMesh> {
+fn start(binary: PathBuf, dev_binary: PathBuf, settings: Vec<Setting>) -> Result<TestMesh> {
     install::install(&dev_dir(), &[Component::Postgres, Component::Redis, Component::Envoy], &|_| {})?;
     let (dir, lock) = slot()?;
-    let (binary, dev_binary) = (binary("STAYMESH_BIN", "staymesh")?, binary("STAYMESH_DEV_BIN", "staymesh-dev")?);
     let options = Options {
         dir,
         binary,
@@ -140,9 +151,18 @@ fn slot() -> Result<(PathBuf, File)> {
     anyhow::bail!("there are more slots than processes")
 }
 
+/// The binaries `staymesh` and `staymesh-dev`.
+fn binaries() -> Result<(PathBuf, PathBuf)> {
+    Ok((binary("STAYMESH_BIN", "staymesh")?, binary("STAYMESH_DEV_BIN", "staymesh-dev")?))
+}
+
 /// The path of a binary: the value of `variable`, which `cargo xtask test` sets, or the file `name` that was built beside
 /// this test.
-fn binary(variable: &str, name: &str) -> Result<PathBuf> {
+///
+/// # Errors
+///
+/// If it is not built.
+pub fn binary(variable: &str, name: &str) -> Result<PathBuf> {
     if let Some(path) = std::env::var_os(variable) {
         return Ok(path.into());
     }

@@ -14,6 +14,7 @@ mod payouts;
 mod reconcile;
 mod refunds;
 mod status_page;
+mod upgrade;
 mod webhook;
 
 use serde_json::Value;

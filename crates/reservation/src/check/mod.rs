@@ -9,6 +9,7 @@
 //!   costs. Its revisions have no gap.
 //! - Every assignment of a room of the hotel lies within the nights of a live line, has no other for the same night, and is not
 //!   of a room that is blocked.
+//! - Rooms in the house and rooms of departed guests are what their last arrival or departure made them.
 //! - No unpaid hold outlives its expiry by more than a bound.
 //!
 //! It is read-only and may run while the service takes bookings: it checks a few hotels at a time, each time in one

@@ -20,8 +20,8 @@ pub enum Kind {
     OutOfOrderDiffers,
     /// The history of a reservation has an illegal transition, or does not end in its status.
     IllegalHistory,
-    /// The lines of a reservation are not what its latest revision agreed, have another status than it, or do not add up to
-    /// its price.
+    /// The lines of a reservation are not what its latest revision agreed, have another status than it or than their last
+    /// arrival or departure, or do not add up to its price.
     RoomsDiffer,
     /// The revisions of a reservation have a gap, or the latest is not the one that it has.
     IllegalRevision,

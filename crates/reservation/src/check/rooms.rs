@@ -15,7 +15,12 @@ use super::{
 macro_rules! rooms {
     ($select:literal) => {
         concat!(
-            "with line as (
+            "with last_change as (
+                 select distinct on (hotel_id, reservation_id, room_position) hotel_id, reservation_id, room_position,
+                     status as last_status
+                 from room_status_change where hotel_id > $1 and hotel_id <= $2
+                 order by hotel_id, reservation_id, room_position, change_id desc
+             ), line as (
                  select hotel_id, reservation_id, count(*) as rows, max(room_position) as last,
                      count(*) filter (where dropped_revision is null) as lines,
                      min(check_in) filter (where dropped_revision is null) as first_day,
@@ -30,10 +35,12 @@ macro_rules! rooms {
                      max(case when holds_room(status) then 'live' else status end)
                          filter (where dropped_revision is null) as most_status,
                      bool_or(dropped_revision is not null and status <> 'cancelled') as dropped_lives,
+                     bool_or(holds_room(status) and status <> coalesce(last_status, 'live')) as misplaced,
                      jsonb_agg(jsonb_build_object('room_type_id', room_type_id, 'rate_plan', rate_plan,
                          'check_in', check_in, 'check_out', check_out, 'adults', adults, 'child_ages', child_ages,
                          'price', price) order by room_position) filter (where dropped_revision is null) as terms
-                 from reservation_room where hotel_id > $1 and hotel_id <= $2 group by 1, 2
+                 from reservation_room left join last_change using (hotel_id, reservation_id, room_position)
+                 where hotel_id > $1 and hotel_id <= $2 group by 1, 2
              ), agreement as (
                  select hotel_id, reservation_id, revision, document, currency, total_minor, retained_minor
                  from reservation_revision where hotel_id > $1 and hotel_id <= $2
@@ -66,6 +73,7 @@ macro_rules! rooms {
                      r.pending_revision, coalesce(r.retained_minor, 0) as retained_minor, line.rows, line.dropped_lives,
                      coalesce(jsonb_array_length(agreed.rooms), r.rooms) as agreed_lines,
                      (line.guests, line.first_type) <> (r.guests, r.room_type_id) as other_rooms,
+                     line.misplaced,
                      agreed.first_total, agreed.retained, agreed.pending, agreed.ended, agreed.penalties,
                      status_of_rooms(r.status, r.cancellation_reason) as room_status,
                      line.lines, line.last, line.first_day, line.last_day, line.total, line.priced, line.least_currency,
@@ -98,6 +106,7 @@ macro_rules! rooms {
                      when lines is null then 'no rooms'
                      when last <> rows then 'its rooms have a gap'
                      when dropped_lives then 'a dropped room is not cancelled'
+                     when misplaced then 'a room is not what its last arrival or departure made it'
                      when lines <> agreed_lines then lines || ' rooms, but ' || agreed_lines || ' were agreed'
                      when (first_day, last_day) <> (check_in, check_out)
                          then 'rooms from ' || first_day || ' to ' || last_day || ', but the booking is from ' || check_in

@@ -298,6 +298,19 @@ async fn check_of_legal_reservations_is_clean() {
     1,
     "should have ended at"
 )]
+#[case(
+    "update reservation_room set status = 'in_house' where reservation_id = (OF 'paid' limit 1)",
+    Kind::RoomsDiffer,
+    1,
+    "a room is not what its last arrival or departure made it"
+)]
+#[case(
+    "insert into room_status_change (hotel_id, reservation_id, room_position, status, business_date, actor)
+        select 7, reservation_id, 1, 'completed', FIRST, 'me' from (OF 'paid' limit 1) r",
+    Kind::RoomsDiffer,
+    1,
+    "a room is not what its last arrival or departure made it"
+)]
 #[tokio::test]
 async fn check_reports_exactly_the_planted_violations(
     #[case] sql: &str,

@@ -132,10 +132,9 @@ impl ReleaseBefore {
         loop {
             let failures = match call().await {
                 Ok(answer) => return answer,
-                Err(StoreError::Unavailable(_)) => &self.unavailable,
                 Err(StoreError::Unexpected(cause)) if cause.sqlstate.as_deref() == Some("0A000") => &self.outdated,
-                // Locks of migrations.
-                Err(StoreError::Timeout(_) | StoreError::Conflict(_)) => &self.unavailable,
+                // A session that was closed, or the lock of a migration.
+                Err(StoreError::Unavailable(_) | StoreError::Timeout(_) | StoreError::Conflict(_)) => &self.unavailable,
                 Err(error) => panic!("{error:?}"),
             };
             failures.fetch_add(1, Ordering::Relaxed);

@@ -234,6 +234,7 @@ impl Real {
             nights: DateRange::new(date(room.nights().start), date(room.nights().end)).expect("a range"),
             kind: OutOfOrderKind::OutOfOrder,
             reason: "a repair".to_owned(),
+            force: false,
         };
         let blocked = self.world.store.create_out_of_order(hotel_id(HOTEL), &new, room_type(room.room_type)).await;
         blocked.map(|_| Answer::Done)

@@ -180,8 +180,13 @@ impl Guest {
             return;
         }
         let reservation_id = booking.reservation_id.clone();
-        let request = proto::CancelReservationRequest { reservation_id, rooms, ..Default::default() };
-        if allowed(self.users.guest.cancel_reservation(request).await).is_some() && whole {
+        if !whole {
+            let request = proto::CancelRoomsRequest { reservation_id, rooms, ..Default::default() };
+            allowed(self.users.guest.cancel_rooms(request).await);
+            return;
+        }
+        let request = proto::CancelReservationRequest { reservation_id, ..Default::default() };
+        if allowed(self.users.guest.cancel_reservation(request).await).is_some() {
             self.latest = None;
         }
     }
@@ -208,7 +213,7 @@ impl Guest {
             ..Default::default()
         };
         let (out_of_order, request_id) = (Some(block), Uuid::new_v4().to_string());
-        let request = proto::CreateOutOfOrderRequest { hotel_id: HOTEL, out_of_order, request_id };
+        let request = proto::CreateOutOfOrderRequest { hotel_id: HOTEL, out_of_order, request_id, force: false };
         let Some(blocked) = allowed(self.users.inventory.create_out_of_order(request).await) else { return };
         let out_of_order_id = blocked.out_of_order_id;
         let end = proto::EndOutOfOrderRequest { hotel_id: HOTEL, out_of_order_id, ..Default::default() };

@@ -199,7 +199,9 @@ fn hotels() -> MockHotelClient {
         occupancy: Occupancy::of_adults(2),
     };
     let mut hotels = MockHotelClient::new();
-    hotels.expect_hotel().returning(|_| Ok(HotelInfo { time: time(), child_rules: ChildRules::default() }));
+    hotels.expect_hotel().returning(|_| {
+        Ok(HotelInfo { time: time(), child_rules: ChildRules::default(), room_required_at_check_in: false })
+    });
     hotels.expect_hotel_time().returning(|_| Ok(time()));
     hotels.expect_room_type().returning(move |_, id| Ok(info(id)));
     hotels.expect_room_types().returning(move |_| {

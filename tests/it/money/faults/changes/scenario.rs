@@ -84,7 +84,7 @@ impl Scenario {
                 "change.told",
                 "change.settled",
             ],
-            Self::Shorter => &["change.applied", "change.told", "change.settled"],
+            Self::Shorter | Self::PartnerShorter => &["change.applied", "change.told", "change.settled"],
             Self::Declined => {
                 &["change.held", "pay_in.failure_told", "change.dropped", "change.told", "change.settled"]
             }
@@ -101,7 +101,6 @@ impl Scenario {
                 "change.told",
                 "change.settled",
             ],
-            Self::PartnerShorter => &["change.applied", "change.told", "change.settled"],
             Self::PartnerRefused => {
                 &["change.held", "change.sale_told", "change.dropped", "change.told", "change.settled"]
             }
