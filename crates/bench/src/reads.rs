@@ -156,6 +156,7 @@ fn preparer(rig: &Rig, clients: &Clients) -> impl Fn(usize) -> BoxFuture<'static
                 check_in: want.stay.check_in().to_string(),
                 check_out: want.stay.check_out().to_string(),
                 rooms: vec![RoomRequest { room_type_id: want.room_type_id, adults: 2, ..RoomRequest::default() }],
+                ..PrepareReservationRequest::default()
             });
             Outcome::of(&client.prepare_reservation(request).await)
         }

@@ -135,6 +135,16 @@ reasons! {
     StopSell = "STOP_SELL", FailedPrecondition;
     /// The hotel has no such block of a room that is out of order.
     OutOfOrderNotFound = "OUT_OF_ORDER_NOT_FOUND", NotFound;
+    /// The hotel has no such group block.
+    BlockNotFound = "BLOCK_NOT_FOUND", NotFound;
+    /// The hotel has another group block with this code.
+    BlockCodeTaken = "BLOCK_CODE_TAKEN", AlreadyExists;
+    /// The cut-off of the group block has come: its rooms are on sale again.
+    BlockReleased = "BLOCK_RELEASED", FailedPrecondition;
+    /// The group block is tentative or cancelled.
+    BlockNotDefinite = "BLOCK_NOT_DEFINITE", FailedPrecondition;
+    /// Rooms of the group block are picked up.
+    BlockHasPickUps = "BLOCK_HAS_PICK_UPS", FailedPrecondition;
     /// A child is younger than the hotel accepts.
     ChildTooYoung = "CHILD_TOO_YOUNG", FailedPrecondition;
     /// More adults than a room sleeps.

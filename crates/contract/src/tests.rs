@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// Methods whose changes write audit records (`staymesh_store::audit`). Each is tested in its service's crate.
-const AUDITED: [&str; 39] = [
+const AUDITED: [&str; 43] = [
     "hotel.v1.HotelAdminService/CreateHotel",
     "hotel.v1.HotelAdminService/CreateRoom",
     "hotel.v1.HotelAdminService/CreateRoomType",
@@ -46,8 +46,12 @@ const AUDITED: [&str; 39] = [
     "reservation.v1.FrontDeskService/UnassignRoom",
     "reservation.v1.FrontDeskService/UndoCheckIn",
     "reservation.v1.InventoryAdminService/BulkSetInventory",
+    "reservation.v1.InventoryAdminService/CancelGroupBlock",
+    "reservation.v1.InventoryAdminService/ConfirmGroupBlock",
+    "reservation.v1.InventoryAdminService/CreateGroupBlock",
     "reservation.v1.InventoryAdminService/CreateOutOfOrder",
     "reservation.v1.InventoryAdminService/EndOutOfOrder",
+    "reservation.v1.InventoryAdminService/ResizeGroupBlock",
     "reservation.v1.InventoryAdminService/SetInventory",
     "reservation.v1.InventoryAdminService/SetStopSell",
     "reservation.v1.ReservationAdminService/MarkNoShow",

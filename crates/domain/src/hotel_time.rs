@@ -199,6 +199,7 @@ mod tests {
         text.parse().unwrap()
     }
 
+    /// PARTNER-SPEC 6, examples.
     #[rstest]
     #[case("Europe/Lisbon", date(2027, 3, 29), 2, time(18, 0, 0, 0), "2027-03-27T18:00:00Z")]
     #[case::clocks_change_in_between("Europe/Berlin", date(2027, 3, 29), 1, time(18, 0, 0, 0), "2027-03-28T16:00:00Z")]
@@ -236,6 +237,16 @@ mod tests {
         let honolulu = hotel("Pacific/Honolulu");
         assert_eq!(honolulu.today(at("2027-02-12T13:59:59Z")), Ok(date(2027, 2, 11)));
         assert_eq!(honolulu.day_ends(date(2027, 2, 11)), Ok(at("2027-02-12T14:00:00Z")));
+    }
+
+    /// PARTNER-SPEC 3, rules 4 and 5 and their examples.
+    #[test]
+    fn arrival_is_possible_while_its_date_is_today_at_the_hotel() {
+        let honolulu = HotelTime::parse("Pacific/Honolulu", "15:00", "00:00").unwrap();
+        assert_eq!(honolulu.today(at("2027-02-12T08:30:00Z")), Ok(date(2027, 2, 11)), "22:30 of the day before");
+        let lisbon = hotel("Europe/Lisbon");
+        assert_eq!(lisbon.today(at("2027-02-13T01:30:00Z")), Ok(date(2027, 2, 12)));
+        assert_eq!(lisbon.today(at("2027-02-13T04:00:00Z")), Ok(date(2027, 2, 13)));
     }
 
     #[test]

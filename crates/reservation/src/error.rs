@@ -9,6 +9,7 @@ use staymesh_store::StoreError;
 use tonic::Status as GrpcStatus;
 
 use crate::{
+    block_status::BlockStatus,
     calendar::DateOutOfRange,
     fit::RoomMisfit,
     model::{CancellationReason, Status},
@@ -196,6 +197,32 @@ pub enum ReservationError {
     /// The hotel has no block of a room with this id.
     #[error("no such block of a room")]
     OutOfOrderNotFound,
+    /// The hotel has no group block with this id or code.
+    #[error("no such group block")]
+    BlockNotFound,
+    /// The hotel has another group block with this code.
+    #[error("another group block of the hotel has this code")]
+    BlockCodeTaken,
+    /// The cut-off of a group block has come.
+    #[error("the group block is released")]
+    BlockReleased {
+        /// The instant of the cut-off.
+        cutoff: Timestamp,
+    },
+    /// A group block is not in the state for the request: rooms are picked up of definite ones only, and a cancelled one
+    /// stays cancelled.
+    #[error("the group block is {}", .status.as_str())]
+    BlockNotDefinite {
+        /// Its state.
+        status: BlockStatus,
+    },
+    /// Rooms of a group block are picked up, so that it is not cancelled, nor smaller than they are.
+    #[error("rooms of the group block are picked up")]
+    BlockHasPickUps {
+        /// The first night that would have fewer rooms than are picked up, and how many these are; `None` when it is to be
+        /// cancelled.
+        night: Option<(Date, i32)>,
+    },
     /// Nights from today on are reserved, so the inventory cannot be retired.
     #[error("nights from today on are reserved")]
     HasFutureReservations,
@@ -307,6 +334,13 @@ impl From<ReservationError> for Problem {
             E::BelowReserved(night) => below_reserved(night, text),
             E::EtagMismatch | E::ReservationChanged => Self::new(Reason::EtagMismatch, text),
             E::OutOfOrderNotFound => Self::new(Reason::OutOfOrderNotFound, text),
+            E::BlockNotFound => Self::new(Reason::BlockNotFound, text),
+            E::BlockCodeTaken => Self::new(Reason::BlockCodeTaken, text),
+            E::BlockReleased { cutoff } => Self::new(Reason::BlockReleased, text).with("cutoff_time", cutoff),
+            E::BlockNotDefinite { status } => {
+                Self::new(Reason::BlockNotDefinite, text).with("status", status.contract_name())
+            }
+            E::BlockHasPickUps { night } => block_has_pick_ups(night, text),
             E::HasFutureReservations => Self::new(Reason::HasFutureReservations, text),
             E::PartnersOnly | E::LongHoldsNotAgreed => Self::new(Reason::AccessDenied, text),
             E::Field(error) => error.into(),
@@ -376,6 +410,15 @@ fn sold_out(
         problem = problem.with("rooms_left", left);
     }
     retry_at(problem, hold_expire_time)
+}
+
+/// "Picked up", with the night.
+fn block_has_pick_ups(night: Option<(Date, i32)>, text: String) -> Problem {
+    let problem = Problem::new(Reason::BlockHasPickUps, text);
+    match night {
+        Some((date, rooms)) => problem.with("stay_date", date).with("picked_up", rooms),
+        None => problem,
+    }
 }
 
 /// "Closed", with the room and the night.

@@ -13,6 +13,7 @@
 //! | arrivals and departures: the status of a room, its transitions | `room_status`, `room_step`, `departures` |
 //! | which date is today, and when a date begins | [`calendar`] |
 //! | whether parties fit their rooms | `fit` |
+//! | rooms that are set aside for a group, and their cut-off | `group_block`, `block_status`, `block_release` |
 //! | the rules of offering and booking | `service/` |
 //! | how bookings are batched into transactions | `writer/` |
 //! | the expiry of unpaid holds | [`expiry`] |
@@ -25,6 +26,8 @@
 //! | jobs and tools of an operator | [`carry_over`], [`check`], [`extend`], [`archive`], [`seed`] |
 
 pub mod archive;
+mod block_release;
+mod block_status;
 pub mod calendar;
 pub mod carry_over;
 pub mod check;
@@ -38,6 +41,7 @@ pub mod extend;
 pub mod fault_points;
 mod fit;
 mod forgotten;
+mod group_block;
 mod grpc;
 pub mod lifecycle;
 mod mails;
@@ -83,6 +87,7 @@ use staymesh_store::outbox::{Kinds, RelayOptions, Wake};
 use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
 
+pub use block_status::BlockStatus;
 pub use clients::{
     HotelClient, HotelInfo, PaymentClient, RateClient, RoomInfo, RoomTypeDemand, RoomTypeInfo, RoomTypePrice,
 };
@@ -90,6 +95,7 @@ pub use config::{Config, LongHolds, OfferKeys};
 pub use error::{ReservationError, UnpaidLimit};
 pub use events::{Cancelled, ChangeSettled, ChangeSoldByPartner, SoldByPartner, Terms};
 pub use fit::RoomMisfit;
+
 pub use model::{
     CancellationReason, Guest, HoldLimits, NewReservation, PaymentMode, PendingChange, Reservation, Source, Status,
 };
@@ -147,6 +153,7 @@ pub async fn serve(config: Config, stop: CancellationToken) -> Result<(), NodeEr
 
     node.spawn(forgotten::run(store.clone(), node.stop.clone()));
     node.spawn(departures::run(store.clone(), node.stop.clone()));
+    node.spawn(block_release::run(store.clone(), node.stop.clone()));
     node.spawn(expiry::run(store, wake.clone(), node.stop.clone()));
     let publisher = payment_events::PaymentEventPublisher::new(payments, service.clone());
     let kinds = Kinds::Without(events::MAILS);

@@ -12,6 +12,7 @@ use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, deco
 use secrecy::ExposeSecret;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use staymesh_domain::ReservationId;
+use uuid::Uuid;
 
 use crate::{config::OfferKeys, room_line::RoomLine};
 use claims::{Claims, SignedClaims};
@@ -36,6 +37,8 @@ pub struct Offer {
     pub lines: Vec<RoomLine>,
     /// Whether the release before signed it, for rooms of one type.
     pub(crate) of_release_before: bool,
+    /// The group block that it takes its rooms from.
+    pub(crate) group_block: Option<Uuid>,
 }
 
 /// Why an offer token is refused.
@@ -55,7 +58,20 @@ impl Offer {
     pub fn new(reservation_id: ReservationId, owner: String, lines: Vec<RoomLine>, now: Timestamp) -> Self {
         let ends = lines.iter().map(|line| line.quote.terms.cancel_before).chain([now + OFFER_LIFE]);
         let exp = ends.min().unwrap_or(now).as_second();
-        Self { aud: AUDIENCE.to_owned(), exp, reservation_id, owner, lines, of_release_before: false }
+        Self {
+            aud: AUDIENCE.to_owned(),
+            exp,
+            reservation_id,
+            owner,
+            lines,
+            of_release_before: false,
+            group_block: None,
+        }
+    }
+
+    /// The offer, with its rooms taken from this group block.
+    pub(crate) fn out_of(self, group_block: Option<Uuid>) -> Self {
+        Self { group_block, ..self }
     }
 
     /// When it expires.
@@ -241,6 +257,10 @@ mod tests {
         let read: Offer = serde_json::from_str(&claims).expect("reads");
         assert_eq!(read.lines.iter().map(|line| line.party.to_string()).collect::<Vec<_>>(), ["2-9", "1"]);
         assert_eq!(serde_json::to_string(&read).expect("writes"), claims);
+        let block = Uuid::from_u128(7);
+        let of_block = claims.replace("}]}", &format!(r#"}}],"group_block":"{block}"}}"#));
+        let read: Offer = serde_json::from_str(&of_block).expect("reads");
+        assert_eq!((read.group_block, serde_json::to_string(&read).expect("writes")), (Some(block), of_block));
         let beyond = claims.replace(r#""price":0}]"#, r#""price":1}]"#);
         assert!(serde_json::from_str::<Offer>(&beyond).is_err(), "a room without a price");
     }

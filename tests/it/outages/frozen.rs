@@ -53,6 +53,7 @@ async fn frozen_rate(mesh: &PrivateMesh, scene: &Scene<'_>) {
             adults: 1,
             ..RoomRequest::default()
         }],
+        ..PrepareReservationRequest::default()
     });
     request
         .metadata_mut()

@@ -4,7 +4,7 @@ use jiff::{Timestamp, Unit};
 use serde_json::{Value, json};
 
 use super::{reservations::reserved, with};
-use crate::support::{Stay, World};
+use crate::support::{Stay, World, policy};
 
 fn path_of(order: &Value) -> String {
     format!("/v1/reservations/{}", order["reservation_id"].as_str().expect("an id"))
@@ -131,6 +131,33 @@ async fn cancel_refunds_what_the_quote_said_or_does_nothing() {
     partner.delete(&format!("{late}?{query}=165.00")).await.ok();
     let stranger = world.guest().await;
     stranger.get(&format!("{free}:cancelQuote")).await.refused(404, "RESERVATION_NOT_FOUND");
+}
+
+/// Section 6, rule 4: deadlines are instants from the offer on, whatever the hotel changes later.
+#[tokio::test(flavor = "multi_thread")]
+async fn later_policy_and_hotel_time_do_not_move_the_deadlines_of_a_booking() {
+    let world = World::shared().await;
+    let hotel = world.hotel_with_penalty(50).await;
+    let partner = world.partner().await;
+    let order = world.prepare(&partner, hotel, &Stay::ahead(30, 3), 1).await;
+    let order = with(&order, &json!({ "payment_mode": "PAYMENT_MODE_PARTNER_COLLECTS" }));
+    let booked = partner.post("/v1/reservations", order.clone()).await.ok();
+    let quote = partner.get(&format!("{}:cancelQuote", path_of(&order))).await.ok();
+
+    let rate = with(&world.admin.get(&hotel.path("rate")).await.ok(), &json!({ "etag": null }));
+    let never = with(&rate, &json!({ "cancellation_policy": policy(0, 100) }));
+    world.admin.put(&hotel.path("rate"), never).await.ok();
+    let time = json!({ "time_zone": "Pacific/Auckland", "check_in_time": "11:00", "day_rollover": "05:00" });
+    let mask = "time_zone,check_in_time,day_rollover";
+    world.admin.put(&format!("/v1/hotels/{}?update_mask={mask}", hotel.hotel_id), time).await.ok();
+
+    assert_eq!(partner.get(&path_of(&order)).await.ok(), booked);
+    let after = partner.get(&format!("{}:cancelQuote", path_of(&order))).await.ok();
+    for field in ["kept", "refund", "tier", "next_deadline", "next_kept"] {
+        assert_eq!(after[field], quote[field], "{field}");
+    }
+    let expecting = json!({ "expected_refund": quote["refund"] });
+    partner.post(&format!("{}:cancel", path_of(&order)), expecting).await.ok();
 }
 
 /// Rule 4.

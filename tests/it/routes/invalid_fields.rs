@@ -68,6 +68,26 @@ async fn every_wrong_field_of_an_inventory_is_named() {
     let end = json!({ "end_date": "x" });
     let fields = ["hotel_id", "out_of_order_id", "end_date"];
     assert_named(&world.admin, Method::POST, "/v1/hotels/0/outOfOrder/x:end", end, &fields).await;
+    let group = json!({ "code": "x", "status": 9, "cutoff_date": "x", "cutoff_time_of_day": "x", "rooms": [{}] });
+    let of_group = [
+        "code",
+        "display_name",
+        "status",
+        "cutoff_date",
+        "cutoff_time_of_day",
+        "rooms[0].room_type_id",
+        "rooms[0].from_date",
+        "rooms[0].until_date",
+        "rooms[0].room_count",
+    ];
+    let of_group = of_group.map(|field| format!("group_block.{field}"));
+    let fields: Vec<_> = ["hotel_id", "request_id"].into_iter().chain(of_group.iter().map(String::as_str)).collect();
+    assert_named(&world.admin, Method::POST, "/v1/hotels/0/groupBlocks?request_id=x", group, &fields).await;
+    let fields = ["hotel_id", "group_block_id", "rooms"];
+    assert_named(&world.admin, Method::POST, "/v1/hotels/0/groupBlocks/x:resize", json!({}), &fields).await;
+    let fields = ["hotel_id", "page_size", "page_token"];
+    let list = "/v1/hotels/0/groupBlocks?page_size=-1&page_token=z";
+    assert_named(&world.admin, Method::GET, list, Value::Null, &fields).await;
     let pages = "from_date=x&until_date=y&page_size=-1&page_token=z";
     let fields = ["hotel_id", "from_date", "until_date", "page_size", "page_token"];
     for list in ["outOfOrder", "relocationsDue"] {

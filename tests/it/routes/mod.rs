@@ -11,6 +11,7 @@ mod clients;
 mod deletion;
 mod finance;
 mod front_desk;
+mod group_blocks;
 mod guests;
 mod hotels;
 mod internal;

@@ -157,8 +157,32 @@ async fn cases(world: &World<'_>) -> BTreeMap<&'static str, Case> {
             ),
         ),
         ("CreateOutOfOrder", out_of_order_case(world, hotel, other).await),
+        ("CreateGroupBlock", group_block_case(hotel, other)),
         ("CreateReservationNote", note_case(world, hotel).await),
     ])
+}
+
+fn group_block_case(hotel: HotelFixture, other: HotelFixture) -> Case {
+    let rooms = |count: i32| {
+        json!([{
+            "room_type_id": hotel.room_type_id, "from_date": in_days(40), "until_date": in_days(42), "room_count": count,
+        }])
+    };
+    Case::new(
+        json!({ "hotel_id": hotel.hotel_id, "group_block": {
+            "code": "FAIR-27", "display_name": "A fair", "status": "GROUP_BLOCK_STATUS_TENTATIVE",
+            "cutoff_date": in_days(30), "cutoff_time_of_day": "17:00", "rooms": rooms(2),
+        } }),
+        [
+            ("hotel_id", json!(other.hotel_id)),
+            ("group_block.code", json!("FAIR-28")),
+            ("group_block.display_name", json!("Another fair")),
+            ("group_block.status", json!("GROUP_BLOCK_STATUS_DEFINITE")),
+            ("group_block.cutoff_date", json!(in_days(31))),
+            ("group_block.cutoff_time_of_day", json!("18:00")),
+            ("group_block.rooms", rooms(3)),
+        ],
+    )
 }
 
 async fn out_of_order_case(world: &World<'_>, hotel: HotelFixture, other: HotelFixture) -> Case {

@@ -44,7 +44,7 @@ macro_rules! hotels {
 }
 
 /// Every night of the hotels in (`$1`, `$2`] from `$3` on that has inventory or reservations, and which rules it breaks.
-/// Reserved are the live lines of active reservations, and what pending changes hold.
+/// Reserved are the live lines of active reservations, what pending changes hold, and what definite group blocks set aside.
 macro_rules! nights {
     ($select:literal) => {
         concat!(
@@ -64,9 +64,17 @@ macro_rules! nights {
                  where c.hotel_id > $1 and c.hotel_id <= $2 and c.status = 'pending'
                      and date '1970-01-01' + (h ->> 1)::integer >= coalesce($3, '-infinity'::date)
                  group by 1, 2, 3
+             ), set_aside as (
+                 select n.hotel_id, n.room_type_id, n.stay_date, sum(n.blocked - n.picked_up) as rooms
+                 from group_block b
+                 join group_block_night n on n.hotel_id = b.hotel_id and n.group_block_id = b.group_block_id
+                 where b.hotel_id > $1 and b.hotel_id <= $2 and b.status = 'definite' and b.released_at is null
+                     and n.stay_date >= coalesce($3, '-infinity'::date)
+                 group by 1, 2, 3
              ), taken as (
                  select hotel_id, room_type_id, stay_date, sum(rooms)::bigint as rooms
-                 from (select * from booked union all select * from held) each group by 1, 2, 3
+                 from (select * from booked union all select * from held union all select * from set_aside) each
+                 group by 1, 2, 3
              ), inventory as (
                  select * from room_type_inventory
                  where hotel_id > $1 and hotel_id <= $2 and stay_date >= coalesce($3, '-infinity'::date)

@@ -9,12 +9,16 @@ use staymesh_mesh::{Caller, Problem};
 use tonic::{Request, Response, Status};
 
 use super::{
+    group_blocks,
     nights_request::{listed_nights, refuse_past, require_sellable, weekdays},
     out_of_order, relocations,
     request::refuse,
     response, stop_sell,
 };
-use crate::{service::BookingService, store::InventoryChange};
+use crate::{
+    service::BookingService,
+    store::{BlockChange, InventoryChange},
+};
 
 /// Most rooms on sale in one night.
 const MAX_INVENTORY: i32 = 10_000;
@@ -131,6 +135,73 @@ impl InventoryAdminService for InventoryAdminHandler {
         let (rows, next_page_token) = page.cut(rows, |due| (due.night.stay_date, due.room_type_id.get()));
         let nights = rows.iter().map(relocations::message).collect();
         Ok(Response::new(proto::ListRelocationsDueResponse { nights, next_page_token }))
+    }
+
+    async fn create_group_block(
+        &self,
+        request: Request<proto::CreateGroupBlockRequest>,
+    ) -> Result<Response<proto::GroupBlock>, Status> {
+        Caller::required(&request)?.require_hotel_field(request.get_ref().hotel_id)?;
+        let now = Timestamp::now();
+        let (hotel_id, new) = group_blocks::new_block(request.get_ref(), now).map_err(refuse)?;
+        let block = self.0.create_group_block(hotel_id, new, now).await?;
+        Ok(Response::new(group_blocks::message(block, &[])))
+    }
+
+    async fn get_group_block(
+        &self,
+        request: Request<proto::GetGroupBlockRequest>,
+    ) -> Result<Response<proto::GroupBlock>, Status> {
+        Caller::required(&request)?.require_hotel_field(request.get_ref().hotel_id)?;
+        let message = request.into_inner();
+        let (hotel_id, id) = group_blocks::key(message.hotel_id, &message.group_block_id).map_err(refuse)?;
+        let (block, reservations) = self.0.group_block(hotel_id, id).await?;
+        Ok(Response::new(group_blocks::message(block, &reservations)))
+    }
+
+    async fn list_group_blocks(
+        &self,
+        request: Request<proto::ListGroupBlocksRequest>,
+    ) -> Result<Response<proto::ListGroupBlocksResponse>, Status> {
+        Caller::required(&request)?.require_hotel_field(request.get_ref().hotel_id)?;
+        let (hotel_id, page) = group_blocks::list(request.get_ref()).map_err(refuse)?;
+        let rows = self.0.list_group_blocks(hotel_id, page.after, page.size.limit()).await?;
+        let (rows, next_page_token) = page.cut(rows, |block| (block.cutoff_date, block.id));
+        let group_blocks = rows.into_iter().map(|block| group_blocks::message(block, &[])).collect();
+        Ok(Response::new(proto::ListGroupBlocksResponse { group_blocks, next_page_token }))
+    }
+
+    async fn resize_group_block(
+        &self,
+        request: Request<proto::ResizeGroupBlockRequest>,
+    ) -> Result<Response<proto::GroupBlock>, Status> {
+        Caller::required(&request)?.require_hotel_field(request.get_ref().hotel_id)?;
+        let now = Timestamp::now();
+        let (hotel_id, id, rooms) = group_blocks::resize(request.get_ref(), now).map_err(refuse)?;
+        let block = self.0.resize_group_block(hotel_id, id, rooms, now).await?;
+        Ok(Response::new(group_blocks::message(block, &[])))
+    }
+
+    async fn confirm_group_block(
+        &self,
+        request: Request<proto::ConfirmGroupBlockRequest>,
+    ) -> Result<Response<proto::GroupBlock>, Status> {
+        Caller::required(&request)?.require_hotel_field(request.get_ref().hotel_id)?;
+        let message = request.into_inner();
+        let (hotel_id, id) = group_blocks::key(message.hotel_id, &message.group_block_id).map_err(refuse)?;
+        let block = self.0.change_group_block(hotel_id, id, &BlockChange::Confirm, Timestamp::now()).await?;
+        Ok(Response::new(group_blocks::message(block, &[])))
+    }
+
+    async fn cancel_group_block(
+        &self,
+        request: Request<proto::CancelGroupBlockRequest>,
+    ) -> Result<Response<proto::GroupBlock>, Status> {
+        Caller::required(&request)?.require_hotel_field(request.get_ref().hotel_id)?;
+        let message = request.into_inner();
+        let (hotel_id, id) = group_blocks::key(message.hotel_id, &message.group_block_id).map_err(refuse)?;
+        let block = self.0.change_group_block(hotel_id, id, &BlockChange::Cancel, Timestamp::now()).await?;
+        Ok(Response::new(group_blocks::message(block, &[])))
     }
 }
 

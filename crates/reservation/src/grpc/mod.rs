@@ -5,6 +5,7 @@
 mod changes;
 mod find;
 mod front_desk;
+mod group_blocks;
 mod internal;
 mod inventory_admin;
 mod list_request;

@@ -5,8 +5,11 @@ use staymesh_api::reservation::v1 as proto;
 use staymesh_domain::{FieldErrors, HotelId, Parties, Party, RoomTypeId, StayDates, StayDatesError, parse_date};
 use staymesh_mesh::auth::Role;
 
-use super::request::stay;
-use crate::service::{RoomRequest, RoomsRequest};
+use super::{group_blocks::code_of, request::stay};
+use crate::{
+    group_block::GroupBlockKey,
+    service::{RoomRequest, RoomsRequest},
+};
 
 /// Most rooms of one booking by a guest; more is a group.
 pub(super) const MAX_ROOMS_OF_GUESTS: usize = 9;
@@ -33,7 +36,11 @@ pub(super) fn rooms_request(
         let parties = Parties::new(rooms.iter().map(|room| room.party.clone()).collect());
         errors.value(parties.map_err(|error| error.at("rooms")))?;
     }
-    Some(RoomsRequest { hotel_id: hotel_id?, stay: stay?, rooms })
+    let group_block = match message.group_block_code.as_str() {
+        "" => None,
+        code => Some(GroupBlockKey::Code(code_of(errors, "group_block_code", code)?)),
+    };
+    Some(RoomsRequest { hotel_id: hotel_id?, stay: stay?, rooms, group_block })
 }
 
 /// Parses one room, whose field is `at`, of a booking for `stay`.
@@ -84,7 +91,7 @@ mod tests {
 
     fn wish(rooms: Vec<proto::RoomRequest>) -> proto::PrepareReservationRequest {
         let (check_in, check_out) = ("2030-01-01".to_owned(), "2030-01-04".to_owned());
-        proto::PrepareReservationRequest { hotel_id: 7, check_in, check_out, rooms }
+        proto::PrepareReservationRequest { hotel_id: 7, check_in, check_out, rooms, group_block_code: String::new() }
     }
 
     fn parsed(message: &proto::PrepareReservationRequest, role: Role) -> Result<RoomsRequest, Vec<String>> {

@@ -3,6 +3,7 @@
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 use staymesh_domain::{GuestCount, Party, ReservationId, RoomCount, RoomTypeId, StayDates};
+use uuid::Uuid;
 
 use super::Offer;
 use crate::{quote::Quote, room_line::RoomLine, room_status::RoomStatus};
@@ -23,6 +24,7 @@ pub(super) struct Claims {
     check_out: Option<Date>,
     guests: Option<GuestCount>,
     quote: Option<Quote>,
+    group_block: Option<Uuid>,
 }
 
 /// Claims as this release signs them.
@@ -34,6 +36,8 @@ pub(super) struct SignedClaims {
     owner: String,
     rooms: Vec<RoomClaims>,
     prices: Vec<Quote>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    group_block: Option<Uuid>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -88,8 +92,8 @@ impl TryFrom<Claims> for Offer {
                 (lines.map_err(|_| ClaimsError)?, true)
             }
         };
-        let Claims { aud, exp, reservation_id, owner, .. } = claims;
-        Ok(Self { aud, exp, reservation_id, owner, lines, of_release_before })
+        let Claims { aud, exp, reservation_id, owner, group_block, .. } = claims;
+        Ok(Self { aud, exp, reservation_id, owner, lines, of_release_before, group_block })
     }
 }
 
@@ -111,6 +115,7 @@ impl From<Offer> for SignedClaims {
             }
         });
         let rooms = rooms.collect();
-        Self { aud: offer.aud, exp: offer.exp, reservation_id: offer.reservation_id, owner: offer.owner, rooms, prices }
+        let Offer { aud, exp, reservation_id, owner, group_block, .. } = offer;
+        Self { aud, exp, reservation_id, owner, rooms, prices, group_block }
     }
 }

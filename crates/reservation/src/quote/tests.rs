@@ -169,4 +169,11 @@ fn refund_is_the_rest_of_the_penalty_at_every_deadline() {
     assert_eq!(refund("2029-12-30T00:00:00.000001Z"), 7_001);
     assert_eq!(refund("2031-01-01T00:00:00Z"), 7_001);
     assert_eq!(quote(1_661).no_show_refund().expect("a refund"), euros(1_163), "30 % of 16.61 are 4.98");
+    // PARTNER-SPEC 6, rule 14 and its example: kept 8.30, refunded 8.31.
+    let stay = StayDates::parse("2030-01-01", "2030-01-02").expect("a stay");
+    let half = quote_for(stay, 1_661, 50);
+    let late = half.terms.cancel_before - jiff::SignedDuration::from_hours(1);
+    let kept = half.terms.penalty_at(Timestamp::UNIX_EPOCH, late);
+    let refund = half.refund(Timestamp::UNIX_EPOCH, late).expect("a refund");
+    assert_eq!((kept, refund), (euros(830), euros(831)));
 }

@@ -17,7 +17,7 @@ use crate::{
     room_guest::{RoomGuest, hash_of},
     room_line::{RoomLine, RoomLinesSum, guest_count, room_count},
     store::{ChangeHorizon, ChangePosition, ChangeScope, ListFilter, ListPosition},
-    writer::{Applied, ChangeOrder, Created},
+    writer::{Applied, ChangeOrder, Created, pick_up},
 };
 
 /// A request to create a reservation.
@@ -42,7 +42,8 @@ impl BookingService {
     /// missing.
     ///
     /// # Errors
-    /// An offer that is invalid or expired, as [`crate::Writer::book`], and `PARTNER_CREDIT_EXCEEDED`.
+    /// An offer that is invalid or expired, as [`crate::Writer::book`] or, of a group block, [`pick_up`], and
+    /// `PARTNER_CREDIT_EXCEEDED`.
     pub(crate) async fn create(
         &self,
         caller: &Caller,
@@ -58,12 +59,16 @@ impl BookingService {
         if offer.reservation_id != request.reservation_id || owner.as_ref() != Some(&offer.owner) {
             return Err(OfferError::Tampered.into());
         }
-        let unexpired = offer.require_unexpired(now);
+        let (unexpired, group_block) = (offer.require_unexpired(now), offer.group_block);
         let new = self.new_reservation(caller, offer, request, now)?;
         if let Err(expired) = unexpired {
             return self.decided(self.known_or(&new, expired.into()).await?, now).await;
         }
-        let reservation = match self.writer.book(new).await? {
+        let created = match group_block {
+            Some(block) => pick_up(&self.store, block, &new, now).await?,
+            None => self.writer.book(new).await?,
+        };
+        let reservation = match created {
             Created::New(reservation) => {
                 tracing::info!(reservation_id = %reservation.id, status = reservation.status.as_str(), "reservation created");
                 reservation
@@ -375,6 +380,10 @@ fn content_hash(offer: &Offer, sum: &RoomLinesSum, request: &BookingRequest) -> 
     if let Some(reference) = &request.client_reference {
         add(b"client_reference");
         add(reference.as_bytes());
+    }
+    if let Some(block) = offer.group_block {
+        add(b"group_block");
+        add(block.as_bytes());
     }
     if let Some(hold) = request.hold {
         add(b"hold");

@@ -14,6 +14,7 @@ use super::{
 };
 use crate::{
     error::ReservationError,
+    group_block::GroupBlockKey,
     offer_token::{Offer, OfferError},
     room_line::{RoomLine, RoomLinesSum},
 };
@@ -87,7 +88,9 @@ impl BookingService {
         };
         let sum = RoomLine::sum(&offer.lines).map_err(|_| OfferError::Tampered)?;
         let of = (offer.reservation_id, &*offer.owner);
-        let result = self.check_lines(of, &offer.lines, &sum, now).await?;
+        let group_block = offer.group_block.map(GroupBlockKey::Id);
+        let request = RoomsRequest { group_block, ..rooms_of(&offer.lines, offer.reservation_id.hotel_id(), &sum) };
+        let result = self.check_rooms(of, &offer.lines, request, now).await?;
         Ok(OfferCheck::Read(Box::new(ReadOffer { offer, sum, result })))
     }
 
@@ -103,7 +106,17 @@ impl BookingService {
         sum: &RoomLinesSum,
         now: Timestamp,
     ) -> Result<CheckResult, ReservationError> {
-        let request = rooms_of(lines, id.hotel_id(), sum);
+        self.check_rooms((id, owner), lines, rooms_of(lines, id.hotel_id(), sum), now).await
+    }
+
+    /// As [`Self::check_lines`], for the rooms of a request, which are those of the lines.
+    async fn check_rooms(
+        &self,
+        (id, owner): (ReservationId, &str),
+        lines: &[RoomLine],
+        request: RoomsRequest,
+        now: Timestamp,
+    ) -> Result<CheckResult, ReservationError> {
         match self.order_form(id, owner.to_owned(), request.clone(), now).await {
             Ok(form) => {
                 let pairs = lines.iter().zip(&form.offer.lines).enumerate();
@@ -148,7 +161,7 @@ impl BookingService {
 fn rooms_of(lines: &[RoomLine], hotel_id: HotelId, sum: &RoomLinesSum) -> RoomsRequest {
     let room =
         |line: &RoomLine| RoomRequest { room_type_id: line.room_type_id, stay: line.stay, party: line.party.clone() };
-    RoomsRequest { hotel_id, stay: sum.stay, rooms: lines.iter().map(room).collect() }
+    RoomsRequest { hotel_id, stay: sum.stay, rooms: lines.iter().map(room).collect(), group_block: None }
 }
 
 #[cfg(test)]

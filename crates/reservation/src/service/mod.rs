@@ -6,6 +6,7 @@ mod changes;
 mod check_offers;
 mod dependencies;
 mod desk;
+mod group_blocks;
 mod holds;
 mod inventory;
 mod late_payments;

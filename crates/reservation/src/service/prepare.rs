@@ -16,6 +16,7 @@ use super::{
 use crate::{
     clients::{HotelInfo, RoomTypeDemand},
     error::ReservationError,
+    group_block::{GroupBlock, GroupBlockKey, refusal},
     night::{Night, NightSale, date_of, day_of},
     offer_token::{MAX_TOKEN, Offer},
     quote::Quote,
@@ -51,6 +52,8 @@ pub(crate) struct RoomsRequest {
     /// Contains the dates of every room.
     pub(crate) stay: StayDates,
     pub(crate) rooms: Vec<RoomRequest>,
+    /// The group block that the rooms are taken from; `None` takes them from what is on sale.
+    pub(crate) group_block: Option<GroupBlockKey>,
 }
 
 /// A prepared booking: the offer, what its rooms add up to, and its signed token.
@@ -88,10 +91,11 @@ impl BookingService {
     ) -> Result<OrderForm, ReservationError> {
         let types: BTreeSet<RoomTypeId> = request.rooms.iter().map(|room| room.room_type_id).collect();
         let ids: Vec<RoomTypeId> = types.iter().copied().collect();
-        let (hotel, room_types, left) = tokio::join!(
+        let (hotel, room_types, left, block) = tokio::join!(
             self.hotels.hotel(request.hotel_id),
             self.room_types(request.hotel_id, &types),
-            self.store.nights_left(request.hotel_id, request.stay, &ids)
+            self.store.nights_left(request.hotel_id, request.stay, &ids),
+            self.block_of(&request)
         );
         let HotelInfo { time, child_rules, .. } = hotel?;
         for room in &request.rooms {
@@ -99,8 +103,11 @@ impl BookingService {
         }
         let parties = request.rooms.iter().map(|room| (room.room_type_id, &room.party));
         require_parties_fit(&child_rules, &room_types?, parties)?;
-        let left = left?;
-        self.require_rooms(&request, &left).await?;
+        let (left, block) = (left?, block?);
+        match &block {
+            Some(block) => require_rooms_of_block(&request, block, now)?,
+            None => self.require_rooms(&request, &left).await?,
+        }
         let mut types: BTreeMap<StayDates, BTreeSet<RoomTypeId>> = BTreeMap::new();
         for room in &request.rooms {
             types.entry(room.stay).or_default().insert(room.room_type_id);
@@ -113,7 +120,7 @@ impl BookingService {
         let lines = request.rooms.into_iter().map(line).collect::<Result<Vec<_>, ReservationError>>()?;
         // Rooms with prices in two currencies are refused before they are signed.
         let sum = RoomLine::sum(&lines)?;
-        let offer = Offer::new(id, owner, lines, now);
+        let offer = Offer::new(id, owner, lines, now).out_of(block.map(|block| block.id));
         let token = self.offers.sign(&offer).map_err(|error| Problem::internal(&error))?;
         if token.len() > MAX_TOKEN {
             let text = "are too many different rooms and nights for one booking";
@@ -146,6 +153,14 @@ impl BookingService {
         Ok(prices)
     }
 
+    /// The group block that a request names.
+    async fn block_of(&self, request: &RoomsRequest) -> Result<Option<GroupBlock>, ReservationError> {
+        match &request.group_block {
+            Some(key) => self.store.group_block(request.hotel_id, key).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
     /// Requires that all rooms together are left in every night.
     async fn require_rooms(&self, request: &RoomsRequest, left: &[NightLeft]) -> Result<(), ReservationError> {
         let hotel_id = request.hotel_id;
@@ -166,6 +181,16 @@ impl BookingService {
         let hold_expire_time = self.store.earliest_holds(BTreeSet::from([night])).await?.remove(&night);
         Err(ReservationError::SoldOut { room, stay_date, rooms_left, hold_expire_time })
     }
+}
+
+/// Requires that a group block has all rooms together left in every night.
+///
+/// # Errors
+/// As [`crate::writer::pick_up`].
+fn require_rooms_of_block(request: &RoomsRequest, block: &GroupBlock, now: Timestamp) -> Result<(), ReservationError> {
+    block.require_open(now)?;
+    let needs = nights_of(request.hotel_id.get(), request.rooms.iter().map(RoomRequest::room));
+    shortage(&needs, &block.left()).map_or(Ok(()), |short| Err(refusal(short)))
 }
 
 /// How much of each room type is sold in the nights of a stay.

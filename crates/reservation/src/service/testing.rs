@@ -99,7 +99,12 @@ pub(super) fn rooms(request: &StayRequest, rooms: &[(i32, i32)]) -> RoomsRequest
         stay: request.stay,
         party: Party::new(*adults, vec![]).expect("a party"),
     };
-    RoomsRequest { hotel_id: request.hotel_id, stay: request.stay, rooms: rooms.iter().map(room).collect() }
+    RoomsRequest {
+        hotel_id: request.hotel_id,
+        stay: request.stay,
+        rooms: rooms.iter().map(room).collect(),
+        group_block: None,
+    }
 }
 
 /// A service over a store.

@@ -80,6 +80,20 @@ pub(crate) const OUT_OF_ORDER: ObjectType = ObjectType {
                ) block",
 };
 
+/// A group block, by `HOTEL_ID/GROUP_BLOCK_ID`: its state and its rooms, by room type and night, without those that are picked
+/// up. Its name is free text, which may name a guest, and stays out.
+pub(crate) const GROUP_BLOCK: ObjectType = ObjectType {
+    name: "group_block",
+    snapshot: "select to_jsonb(block) from (
+                   select code, status, cutoff_at, released_at, (
+                       select jsonb_object_agg(room_type_id || ' ' || stay_date, blocked) from group_block_night n
+                       where n.hotel_id = b.hotel_id and n.group_block_id = b.group_block_id
+                   ) as nights
+                   from group_block b
+                   where hotel_id = split_part($1, '/', 1)::integer and group_block_id = split_part($1, '/', 2)::uuid
+               ) block",
+};
+
 /// The inventory of a whole hotel, by its id: the nights on sale of each room type from yesterday on.
 pub(crate) const HOTEL_INVENTORY: ObjectType = ObjectType {
     name: "inventory",

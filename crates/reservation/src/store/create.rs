@@ -47,7 +47,7 @@ impl Store {
     /// # Errors
     /// When the database fails; then it is unknown whether they were created.
     pub(crate) async fn create_all(&self, orders: &[&NewReservation]) -> Result<Option<CreateTimes>, ReservationError> {
-        match create(&self.pool, orders, true).await {
+        match create(&self.pool, orders, &Taking { nights: orders, limited: orders }).await {
             Ok(times) => Ok(Some(times)),
             Err(error) if is_refusal(&error) => Ok(None),
             Err(error) => match error.constraint() {
@@ -69,7 +69,27 @@ impl Transaction {
         &mut self,
         orders: &[&NewReservation],
     ) -> Result<Option<CreateTimes>, ReservationError> {
-        match create(&mut *self.0, orders, false).await {
+        self.create(orders, &Taking { nights: orders, limited: &[] }).await
+    }
+
+    /// Creates a reservation of rooms that are reserved already, for the group block that it takes them from, which is locked.
+    /// `None` as in [`Self::create_all`].
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub(crate) async fn create_reserved(
+        &mut self,
+        order: &NewReservation,
+    ) -> Result<Option<CreateTimes>, ReservationError> {
+        self.create(&[order], &Taking { nights: &[], limited: &[] }).await
+    }
+
+    async fn create(
+        &mut self,
+        orders: &[&NewReservation],
+        taking: &Taking<'_>,
+    ) -> Result<Option<CreateTimes>, ReservationError> {
+        match create(&mut *self.0, orders, taking).await {
             Err(error) if matches!(error.constraint(), Some(ID_IS_UNIQUE | REFERENCE_IS_UNIQUE)) => Ok(None),
             created => created
                 .on_constraint(NOT_OVERBOOKED, |_| ReservationError::SoldOut {
@@ -132,8 +152,16 @@ impl Transaction {
     }
 }
 
-/// Creates all of the reservations, which must have distinct ids and client references, or none, within the limits of unpaid holds if `limited`.
-/// Yields the creation time of each.
+/// What a statement takes beside the reservations that it creates.
+struct Taking<'a> {
+    /// Those whose rooms it reserves; the rooms of the others are reserved already.
+    nights: &'a [&'a NewReservation],
+    /// Those that it counts in the limits of unpaid holds.
+    limited: &'a [&'a NewReservation],
+}
+
+/// Creates all of the reservations, which must have distinct ids and client references, or none. Yields the creation time of
+/// each.
 ///
 /// # Errors
 /// The constraint that refuses: [`NOT_OVERBOOKED`], [`ON_SALE`], [`ID_IS_UNIQUE`], [`REFERENCE_IS_UNIQUE`], or a limit of
@@ -141,18 +169,17 @@ impl Transaction {
 async fn create(
     database: impl PgExecutor<'_>,
     orders: &[&NewReservation],
-    limited: bool,
+    taking: &Taking<'_>,
 ) -> Result<CreateTimes, StoreError> {
     if orders.is_empty() {
         return Ok(CreateTimes::new());
     }
     let sales = Sales::of(orders)?;
-    let limited = if limited { orders } else { &[] };
     let prices = orders.iter().map(|order| WrittenPrices::of(order)).collect::<Result<Vec<_>, _>>();
     let prices = prices.map_err(|error| unexpected(&format!("a price cannot be serialized: {error}")))?;
     let bound = |text| -> Result<Statement<'_>, StoreError> {
-        let statement = bind_nights(bind_bookings(sqlx::query_as(text), orders, &prices)?, orders)?;
-        Ok(bind_lines(bind_limits(statement, orders, limited), orders, &prices))
+        let statement = bind_nights(bind_bookings(sqlx::query_as(text), orders, &prices)?, taking.nights)?;
+        Ok(bind_lines(bind_limits(statement, orders, taking.limited), orders, &prices))
     };
     let statement = if sales.ids.is_empty() { bound(CREATE)? } else { sales.bind(bound(CREATE_AND_ENQUEUE)?) };
     let rows: Vec<(Uuid, jiff_sqlx::Timestamp)> = statement.fetch_all(database).await?;

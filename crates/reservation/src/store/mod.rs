@@ -1,8 +1,8 @@
 //! SQL, and nothing but SQL: the reservation database.
 //!
 //! Locks are always taken in one order, so that transactions cannot deadlock: changes of a hotel's inventory, assignments of
-//! its rooms, existing reservations in the order of their keys, then nights in the order of their keys, then holders of
-//! unpaid rooms in the order of their keys, then new reservations in the order of their ids.
+//! its rooms, existing reservations in the order of their keys, then a group block, then nights in the order of their keys,
+//! then holders of unpaid rooms in the order of their keys, then new reservations in the order of their ids.
 
 mod assignments;
 mod audit;
@@ -14,6 +14,8 @@ mod create;
 mod desk;
 mod find;
 mod forgotten;
+mod group_block_changes;
+mod group_blocks;
 mod hold_limits;
 mod holds;
 mod inventory;
@@ -43,6 +45,8 @@ pub use changed::{ChangeHorizon, ChangePosition, ChangeScope};
 pub(crate) use create::{ClientReferences, CreateTimes};
 pub use desk::{DeskList, DeskPosition, DeskRoom};
 pub use find::FindFilter;
+pub(crate) use group_block_changes::BlockChange;
+pub(crate) use group_blocks::BlockPosition;
 pub(crate) use hold_limits::{Held, Holder, NightShare, holders, holders_of, share};
 pub use holds::HoldCursor;
 pub(crate) use holds::LockedHold;

@@ -6,6 +6,7 @@ mod bookings;
 mod changed;
 mod find;
 mod front_desk;
+mod group_blocks;
 mod hold_operations;
 mod holds;
 mod nights;

@@ -89,7 +89,7 @@ pub(super) fn unpaid(refusal: Refusal, holds: &BTreeMap<Night, Timestamp>) -> Re
 }
 
 /// A request whose id exists: idempotent if content and account are the same.
-fn repeat(order: &NewReservation, known: &Reservation) -> Outcome {
+pub(super) fn repeat(order: &NewReservation, known: &Reservation) -> Outcome {
     if known.content_hash == order.content_hash && known.owner == order.owner {
         return Ok(Created::Repeat(known.clone()));
     }

@@ -23,7 +23,7 @@ use super::{
 };
 use crate::{
     error::ReservationError,
-    events::{BOOKING_CHANGED, CHANGE_APPLIED, CHANGE_DROPPED, CHANGE_SOLD_BY_PARTNER, mail_aggregate},
+    events::{BOOKING_CHANGED, BookingMail, CHANGE_APPLIED, CHANGE_DROPPED, CHANGE_SOLD_BY_PARTNER, mail_aggregate},
     fault_points,
     model::{HoldLimits, Reservation},
     night::{Night, date_of},
@@ -61,7 +61,7 @@ pub(crate) enum RevisionCommand {
         content_hash: [u8; 32],
         /// When it is dropped unless it was paid.
         expire_time: Timestamp,
-        /// What the owner may hold unpaid, if a difference is to be paid.
+        /// Of what it holds until then.
         limits: Box<HoldLimits>,
     },
     /// Cancel rooms by their positions. Those that were dropped before are no error.
@@ -91,8 +91,8 @@ pub struct Revised {
 /// # Errors
 /// [`ReservationError::NotFound`], [`ReservationError::NotChangeable`], [`ReservationError::RevisionMismatch`],
 /// [`ReservationError::ChangePending`], [`ReservationError::SoldOut`], [`ReservationError::NotOnSale`],
-/// [`ReservationError::RequestIdReused`], [`ReservationError::AmountMismatch`]; and when the database fails: then it is
-/// unknown whether it was carried out.
+/// [`ReservationError::Unpaid`], [`ReservationError::UnpaidShare`], [`ReservationError::RequestIdReused`],
+/// [`ReservationError::AmountMismatch`]; and when the database fails: then it is unknown whether it was carried out.
 pub(crate) async fn revise(store: &Store, order: &RevisionOrder) -> Result<Revised, ReservationError> {
     let mut transaction = store.begin().await?;
     let mut found = transaction.lock_reservations(std::iter::once(order.id)).await?;
@@ -122,7 +122,7 @@ struct Request<'a> {
     id: Option<Uuid>,
     content_hash: &'a [u8; 32],
     reason: &'static str,
-    /// What its owner may hold unpaid.
+    /// Of what it holds until it is paid.
     limits: Option<&'a HoldLimits>,
 }
 
@@ -142,7 +142,7 @@ impl Revising<'_> {
             return if first.dropped { Err(outdated(&self.booking, *base)) } else { Ok(RevisionOutcome::Nothing) };
         }
         let plan = RevisionPlan::apply(&self.booking, change, *base, *expire_time, self.order.now)?;
-        let request = Request { id: Some(*request_id), content_hash, reason: "changed", limits: Some(limits) };
+        let request = Request { id: Some(*request_id), content_hash, reason: "changed", limits: Some(limits.as_ref()) };
         self.carry_out(&plan, Some(&request)).await
     }
 
@@ -165,7 +165,8 @@ impl Revising<'_> {
             self.reread().await?;
         }
         let plan = RevisionPlan::cancel_rooms(&self.booking, positions, expected_refund, self.order.now)?;
-        self.carry_out(&plan, Some(&Request { id: None, content_hash, reason: "rooms_cancelled", limits: None })).await
+        let request = Request { id: None, content_hash, reason: "rooms_cancelled", limits: None };
+        self.carry_out(&plan, Some(&request)).await
     }
 
     async fn confirm(
@@ -208,8 +209,7 @@ impl Revising<'_> {
                     self.require_within(limits, &delta).await?;
                 }
                 let source = limits.and_then(|limits| limits.source.as_ref()).map(|(source, _)| source);
-                let pending = Pending { held: &delta, expires: *expires, source };
-                self.insert(next, Some(pending), request).await?;
+                self.insert(next, Some(Pending { held: &delta, expires: *expires, source }), request).await?;
             }
             RevisionPlan::Confirm(next) => {
                 self.take(&delta, plan.rooms()).await?;
@@ -230,15 +230,39 @@ impl Revising<'_> {
             let event = self.event(settled);
             self.transaction.enqueue_change(kind, &[event]).await?;
         }
-        if let Some(mail) = plan.mail(&self.booking)? {
-            let event = NewEvent { aggregate_id: mail_aggregate(self.order.id), ..self.event(mail) };
-            self.transaction.enqueue_change(BOOKING_CHANGED, &[event]).await?;
-        }
+        self.mail(plan).await?;
         if let Some(sale) = plan.sale(&self.booking)? {
             let event = self.event(sale);
             self.transaction.enqueue_change(CHANGE_SOLD_BY_PARTNER, &[event]).await?;
         }
         Ok(plan.outcome())
+    }
+
+    /// Enqueues the mail about the revision that a plan makes.
+    async fn mail(&mut self, plan: &RevisionPlan) -> Result<(), ReservationError> {
+        let (RevisionPlan::Swap(next) | RevisionPlan::Confirm(next)) = plan else { return Ok(()) };
+        let mail = BookingMail::changed(&self.booking, next.revision, next.change.balance)?;
+        let aggregate_id = mail_aggregate(self.order.id);
+        let mails: Vec<_> = mail.into_iter().map(|payload| NewEvent { aggregate_id, ..self.event(payload) }).collect();
+        self.transaction.enqueue_change(BOOKING_CHANGED, &mails).await
+    }
+
+    /// Locks the holders as new bookings do, after the nights, and counts what they hold.
+    async fn require_within(
+        &mut self,
+        limits: &HoldLimits,
+        nights: &BTreeMap<Night, i32>,
+    ) -> Result<(), ReservationError> {
+        let keys: Vec<_> = holders_of(&self.booking.owner, limits).map(|(holder, _)| holder).collect();
+        let holders = self.transaction.lock_holders(&keys).await?;
+        let nights_held = match limits.share {
+            Some(share) => self.transaction.night_shares(nights.keys().copied(), share).await?,
+            None => BTreeMap::new(),
+        };
+        let holds = Holds { holders, nights: nights_held };
+        holds
+            .refusal_of(&self.booking.owner, limits, nights)
+            .map_or(Ok(()), |refusal| Err(unpaid(refusal, &BTreeMap::new())))
     }
 
     /// Inserts a new change, with what it holds and until when if it waits for its payment.
@@ -259,24 +283,6 @@ impl Revising<'_> {
             reason,
         };
         self.transaction.insert_change(&self.booking, &new).await
-    }
-
-    /// Locks the holders as new bookings do, after the nights, and counts what they hold.
-    async fn require_within(
-        &mut self,
-        limits: &HoldLimits,
-        nights: &BTreeMap<Night, i32>,
-    ) -> Result<(), ReservationError> {
-        let keys: Vec<_> = holders_of(&self.booking.owner, limits).map(|(holder, _)| holder).collect();
-        let holders = self.transaction.lock_holders(&keys).await?;
-        let nights_held = match limits.share {
-            Some(share) => self.transaction.night_shares(nights.keys().copied(), share).await?,
-            None => BTreeMap::new(),
-        };
-        let holds = Holds { holders, nights: nights_held };
-        holds
-            .refusal_of(&self.booking.owner, limits, nights)
-            .map_or(Ok(()), |refusal| Err(unpaid(refusal, &BTreeMap::new())))
     }
 
     /// Locks the nights of a delta in key order and adds it, if every night that gets more rooms has them. Nights that are in

@@ -9,7 +9,7 @@ use staymesh_domain::{Money, PaymentId};
 
 use crate::{
     error::ReservationError,
-    events::{BookingMail, ChangeSettled, ChangeSoldByPartner, Terms},
+    events::{ChangeSettled, ChangeSoldByPartner, Terms},
     lifecycle::{require_changeable, require_rooms_not_arrived},
     model::{PaymentMode, PendingChange, Reservation, Status},
     night::Night,
@@ -225,19 +225,6 @@ impl RevisionPlan {
         }
     }
 
-    /// The mail about a change that was applied; `None` if its owner gets none.
-    ///
-    /// # Errors
-    /// When a sum is out of range.
-    pub(crate) fn mail(&self, booking: &Reservation) -> Result<Option<BookingMail>, ReservationError> {
-        match self {
-            Self::Swap(next) | Self::Confirm(next) => {
-                Ok(BookingMail::changed(booking, next.revision, next.change.balance)?)
-            }
-            Self::GiveUp(_) | Self::Keep(_) | Self::Hold(..) => Ok(None),
-        }
-    }
-
     /// The event that a partner who collects is to owe the difference of a held change; `None` if the guest pays.
     ///
     /// # Errors
@@ -255,9 +242,9 @@ impl RevisionPlan {
             Self::Keep(_) => booking.clone(),
             Self::Swap(next) | Self::Confirm(next) => next.made(booking, now),
             Self::Hold(NextRevision { revision, change, .. }, expire_time) => {
-                let (held, change, create_time) = (self.delta(booking), change.clone(), now);
-                let pending =
-                    PendingChange { revision: *revision, change, held, expire_time: *expire_time, create_time };
+                let (held, change) = (self.delta(booking), change.clone());
+                let (revision, expire_time) = (*revision, *expire_time);
+                let pending = PendingChange { revision, change, held, expire_time, create_time: now };
                 Reservation { pending: Some(pending), ..booking.clone() }
             }
             Self::GiveUp(pending) => Reservation { pending: None, revision: pending.revision, ..booking.clone() },

@@ -127,6 +127,7 @@ impl Player<'_> {
             check_in: self.shift.there(row.stay.check_in()).to_string(),
             check_out: self.shift.there(row.stay.check_out()).to_string(),
             rooms: vec![RoomRequest { room_type_id: self.room_type_id, adults: row.guests, ..RoomRequest::default() }],
+            ..PrepareReservationRequest::default()
         };
         let form = patiently(async || self.partner.clone().prepare_reservation(request.clone()).await).await?;
         let offered = form.price.as_ref().and_then(|price| price.total.as_ref());

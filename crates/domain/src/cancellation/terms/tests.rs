@@ -56,6 +56,7 @@ fn six_tiers() -> CancellationPolicy {
     CancellationPolicy { no_show: Some(Penalty::Full), ..CancellationPolicy::of_tiers(tiers) }
 }
 
+/// PARTNER-SPEC 6, rule 3 and its example of six tiers.
 #[test]
 fn tier_that_counts_is_the_first_whose_deadline_has_not_passed() {
     let nights = [usd(10_000), usd(12_000), usd(12_000)];
@@ -81,6 +82,7 @@ fn later_tier_never_keeps_less_at_the_price_of_the_stay() {
     assert_eq!(kept, [usd(2_000), usd(5_000), usd(10_000), usd(10_000), usd(10_000)]);
 }
 
+/// PARTNER-SPEC 6, rule 5 and its examples.
 #[test]
 fn hours_before_are_elapsed_time_where_clocks_change() {
     let hours =
@@ -94,6 +96,7 @@ fn hours_before_are_elapsed_time_where_clocks_change() {
     assert_eq!(terms_of(days(2, 15, Penalty::None)).deadlines[0].until, Some(at("2027-03-27T14:00:00Z")));
 }
 
+/// PARTNER-SPEC 6, examples: the quirk of days in UTC, which is no more.
 #[test]
 fn free_until_24_hours_before_the_day_is_the_hotels_day() {
     let tier = Tier { until: Until::HoursBefore { hours: 24, anchor: Anchor::StartOfDay }, penalty: Penalty::None };
@@ -102,6 +105,7 @@ fn free_until_24_hours_before_the_day_is_the_hotels_day() {
     assert_eq!(terms.deadlines[0].until, Some(at("2027-02-11T08:00:00Z")), "00:00 of 11 February in Los Angeles");
 }
 
+/// PARTNER-SPEC 6, rule 6 and its example.
 #[test]
 fn grace_beats_every_tier_until_its_last_instant() {
     let grace = Exceptions { free_hours_after_booking: 4, free_weeks_before: 0 };
@@ -117,6 +121,10 @@ fn grace_beats_every_tier_until_its_last_instant() {
     assert!(!terms.is_refundable(), "the grace period does not count");
     let late = at("2027-02-11T10:00:00Z");
     assert_eq!(terms.penalty_at(late, late), usd(10_000), "arrival tomorrow: no grace");
+    // Rooms are ready at 15:00 on the 12th.
+    let (before, within) = (at("2027-02-10T14:59:59Z"), at("2027-02-10T15:00:00Z"));
+    assert_eq!(terms.penalty_at(before, before), usd(0));
+    assert_eq!(terms.penalty_at(within, within), usd(10_000), "48 hours before check-in: no grace");
 }
 
 #[test]
@@ -177,6 +185,15 @@ fn hours_before_that_exceed_the_lead_time_leave_nothing_free() {
     let terms = terms_at("2027-02-10T12:00:00Z", &policy, "Europe/Lisbon", dates, &[usd(10_000)]);
     assert!(!terms.is_refundable());
     assert_eq!(terms.free_until(at("2027-02-10T12:00:00Z")), FreeUntil::Never);
+}
+
+/// PARTNER-SPEC 6, rule 10: by default a no-show costs what the last tier keeps.
+#[test]
+fn no_show_without_a_penalty_of_its_own_keeps_that_of_the_last_tier() {
+    let policy = CancellationPolicy { no_show: None, ..six_tiers() };
+    let nights = [usd(10_000), usd(12_000), usd(12_000)];
+    let terms = terms(&policy, "America/New_York", stay("2027-10-15", "2027-10-18"), &nights);
+    assert_eq!(terms.no_show, usd(27_200));
 }
 
 #[test]

@@ -116,6 +116,7 @@ impl Guest {
             check_in: date(first).to_string(),
             check_out: date(third.map_or(until, |night| (night + 1).max(until))).to_string(),
             rooms,
+            ..Default::default()
         };
         let Some(form) = allowed(self.users.guest.prepare_reservation(prepare).await) else { return };
         let order = proto::CreateReservationRequest {

@@ -2,7 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp, ToSpan, civil::Date};
 use rstest::rstest;
-use staymesh_domain::StayDates;
+use staymesh_domain::{DateRange, StayDates};
 
 use super::*;
 use crate::{
@@ -14,7 +14,7 @@ use crate::{
     model::{NewReservation, Status},
     quote::tests::{euros, quote_for},
     room_line::RoomLine,
-    store::Store,
+    store::{StopSellChange, Store},
     testing::{World, hotel_id, order_of, room_type},
     writer::{Created, apply, book_each},
 };
@@ -144,6 +144,37 @@ async fn refused_swap_names_the_night_and_leaves_the_reservation_as_it_was() {
     let after = world.store.get(booking.id).await.expect("reads").expect("a reservation");
     assert_eq!((after.revision, after.version, after.stay), (1, booking.version, booking.stay));
     assert_eq!(reserved(&world, 11, 3).await, [1, 1, 1]);
+    assert_clean(&world).await;
+}
+
+/// PARTNER-SPEC 3, edge case: a closed night that the guest has is kept; one that a change adds refuses it.
+#[tokio::test]
+async fn stop_sell_refuses_a_change_by_the_nights_that_it_adds_and_not_by_those_that_it_keeps() {
+    let world = hotel(5).await;
+    let booking = paid(&world, vec![line(12, 2, 20_000, 30)]).await;
+    let close = async |from| {
+        let stay = stay(from, 1);
+        let change = StopSellChange {
+            room_types: BTreeSet::from([room_type()]),
+            nights: DateRange::new(stay.check_in(), stay.check_out()).expect("a range"),
+            stop_sell: true,
+            etags: BTreeMap::new(),
+        };
+        world.store.set_stop_sell(hotel_id(HOTEL), &change).await.expect("closed");
+    };
+    close(13).await;
+    let longer = run(&world.store, booking.id, replace(&booking, vec![placed(1, line(12, 3, 30_000, 30))], 0)).await;
+    longer.expect("held until it is paid");
+    let pay = RevisionCommand::Confirm { revision: 2, payment: Some((PaymentId::new(), euros(10_000))) };
+    let longer = run(&world.store, booking.id, pay).await.expect("paid").reservation;
+    assert_eq!((longer.revision, longer.stay), (2, stay(12, 3)));
+    close(15).await;
+    let refused = run(&world.store, booking.id, replace(&longer, vec![placed(1, line(12, 4, 30_000, 30))], 0)).await;
+    let Err(ReservationError::StopSell { stay_date, .. }) = refused else { panic!("{refused:?}") };
+    assert_eq!(stay_date, Some(stay(15, 1).check_in()));
+    let after = world.store.get(booking.id).await.expect("reads").expect("a reservation");
+    assert_eq!((after.revision, after.stay), (2, stay(12, 3)));
+    assert_eq!(reserved(&world, 12, 4).await, [1, 1, 1, 0]);
     assert_clean(&world).await;
 }
 

@@ -252,6 +252,9 @@ async fn rooms_are_added_with_the_next_position_and_wrong_fields_are_named() {
     let wrong = ChangeRequest { rooms: vec![room(Some(2), None), room(None, None)], ..none.clone() };
     let wrong = fields(wrong).await;
     assert!(wrong.contains("rooms[0].position") && wrong.contains("rooms[1].adults"), "{wrong}");
+    // PARTNER-SPEC 7, edge case: a stay of no night is a cancellation.
+    let no_night = DatesChange { check_in: None, check_out: Some(stay(0, 1).check_in()) };
+    assert!(fields(ChangeRequest { dates: no_night, ..none.clone() }).await.contains("check_out"));
     let nothing = ChangeRequest { dropped: BTreeSet::from([1]), ..none };
     assert!(fields(nothing).await.contains("must leave a room"));
 }

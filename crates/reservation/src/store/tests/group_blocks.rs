@@ -1,0 +1,283 @@
+//! Group blocks: PARTNER-SPEC 7, rule 20 and example 5.
+
+use rstest::rstest;
+use uuid::Uuid;
+
+use super::*;
+use crate::{
+    block_release,
+    block_status::BlockStatus,
+    check::{self, Options},
+    group_block::{GroupBlock, GroupBlockKey, NewGroupBlock, RoomNights},
+    writer::pick_up,
+};
+
+const ID: Uuid = Uuid::from_u128(1);
+
+/// The cut-off of every block here: tomorrow.
+fn cutoff() -> Timestamp {
+    Timestamp::from_second(Timestamp::now().as_second() / 86_400 * 86_400 + 2 * 86_400).expect("a time")
+}
+
+fn second() -> SignedDuration {
+    SignedDuration::from_secs(1)
+}
+
+impl World {
+    fn block_rooms(&self, from: i32, until: i32, rooms: i32) -> RoomNights<i32> {
+        self.nights(from, until).nights().map(|date| ((self.room_type, date), rooms)).collect()
+    }
+
+    /// A block of rooms in the nights `[from, until)`.
+    async fn set_aside(
+        &self,
+        status: BlockStatus,
+        (from, until): (i32, i32),
+        rooms: i32,
+    ) -> Result<GroupBlock, ReservationError> {
+        let new = NewGroupBlock {
+            id: ID,
+            code: "FAIR-27".into(),
+            display_name: "A fair".into(),
+            status,
+            cutoff_date: self.first,
+            cutoff_time: "18:00".into(),
+            rooms: self.block_rooms(from, until, rooms),
+            content_hash: [1; 32],
+        };
+        self.store.create_group_block(self.hotel, &new, cutoff()).await
+    }
+
+    async fn change_block(&self, change: BlockChange) -> Result<GroupBlock, ReservationError> {
+        self.store.change_group_block(self.hotel, ID, &change, Timestamp::now()).await
+    }
+
+    async fn pick_up(&self, order: &NewReservation, now: Timestamp) -> Result<Reservation, ReservationError> {
+        match pick_up(&self.store, ID, order, now).await? {
+            Created::New(booking) | Created::Repeat(booking) => Ok(booking),
+        }
+    }
+
+    async fn block_now(&self) -> GroupBlock {
+        self.store.group_block(self.hotel, &GroupBlockKey::Id(ID)).await.expect("a block")
+    }
+
+    async fn assert_clean(&self) {
+        let report = check::run(self.pool(), &Options::default(), |_| {}).await.expect("checked");
+        assert!(report.is_clean(), "{:?}", report.listed);
+    }
+}
+
+#[tokio::test]
+async fn spec_7_example_5_at_the_cut_off_8_of_20_rooms_go_back_on_all_three_nights() {
+    let world = World::with_rooms(20).await;
+    world.set_aside(BlockStatus::Definite, (0, 3), 20).await.expect("20 of 22");
+    let group = world.order(0, 3, 12);
+    let picked = world.pick_up(&group, cutoff() - second()).await.expect("12 of 20");
+    world.book(&world.order(0, 3, 2)).await.expect("the last two");
+    assert!(matches!(world.book(&world.order(1, 2, 1)).await, Err(ReservationError::SoldOut { .. })));
+    assert_eq!(world.reserved().await[..4], [22, 22, 22, 0], "a pick-up leaves the total as it is");
+    world.assert_clean().await;
+
+    assert_eq!(block_release::once(&world.store, cutoff() - second()).await.expect("runs"), 0);
+    assert_eq!(block_release::once(&world.store, cutoff()).await.expect("runs"), 1);
+    assert_eq!(world.reserved().await[..4], [14, 14, 14, 0]);
+    assert_eq!(block_release::once(&world.store, cutoff()).await.expect("runs"), 0, "once");
+    let late = world.pick_up(&world.order(0, 1, 1), cutoff() + second()).await;
+    assert!(matches!(late, Err(ReservationError::BlockReleased { .. })), "{late:?}");
+    let repeat = world.pick_up(&group, cutoff() + second()).await.expect("a repeat of what was picked up in time");
+    assert_eq!(repeat.id, picked.id);
+    assert_eq!(world.block_now().await.nights.into_values().map(|night| night.picked_up).max(), Some(12));
+    world.assert_clean().await;
+}
+
+/// The cut-off decides, also before the job has released the block.
+#[tokio::test]
+async fn pick_up_at_the_cut_off_is_refused_although_the_block_is_not_released_yet() {
+    let world = World::with_rooms(20).await;
+    world.set_aside(BlockStatus::Definite, (0, 3), 20).await.expect("20 of 22");
+    let late = world.pick_up(&world.order(0, 1, 1), cutoff()).await;
+    assert!(matches!(late, Err(ReservationError::BlockReleased { .. })), "{late:?}");
+    assert_eq!(world.reserved().await[..4], [20, 20, 20, 0]);
+}
+
+#[tokio::test]
+async fn rooms_of_a_block_are_picked_up_on_closed_and_full_nights_and_no_others() {
+    let world = World::with_rooms(10).await;
+    world.set_aside(BlockStatus::Definite, (0, 3), 4).await.expect("4 of 11");
+    world.book(&world.order(0, 3, 7)).await.expect("the rest");
+    world.store.set_stop_sell(world.hotel, &world.stop_sell(1, 2, true)).await.expect("closed");
+    world.pick_up(&world.order(0, 3, 3), Timestamp::now()).await.expect("3 of 4");
+    let more = world.pick_up(&world.order(0, 3, 2), Timestamp::now()).await;
+    let first = world.nights(0, 1).check_in();
+    let Err(ReservationError::SoldOut { stay_date, rooms_left, .. }) = more else { panic!("{more:?}") };
+    assert_eq!((stay_date, rooms_left), (Some(first), Some(1)));
+    let longer = world.pick_up(&world.order(0, 4, 1), Timestamp::now()).await;
+    assert!(matches!(longer, Err(ReservationError::NotOnSale)), "a night that is not in the block: {longer:?}");
+    assert_eq!(world.reserved().await[..4], [11, 11, 11, 0]);
+    world.assert_clean().await;
+}
+
+#[tokio::test]
+async fn tentative_block_takes_no_rooms_and_its_confirmation_needs_them_to_be_left() {
+    let world = World::with_rooms(10).await;
+    world.set_aside(BlockStatus::Tentative, (0, 2), 8).await.expect("a wish");
+    let sold = world.book(&world.order(1, 2, 4)).await.expect("on sale");
+    let early = world.pick_up(&world.order(0, 1, 1), Timestamp::now()).await;
+    assert!(matches!(early, Err(ReservationError::BlockNotDefinite { status: BlockStatus::Tentative })), "{early:?}");
+    let refused = world.change_block(BlockChange::Confirm).await;
+    let Err(ReservationError::SoldOut { stay_date, rooms_left, .. }) = refused else { panic!("{refused:?}") };
+    assert_eq!((stay_date, rooms_left), (Some(world.nights(1, 2).check_in()), Some(7)));
+    assert_eq!(world.reserved().await[..3], [0, 4, 0], "all or none");
+    world.apply(sold.id, Command::Cancel, Timestamp::now()).await.expect("cancelled");
+    for _ in 0..2 {
+        let block = world.change_block(BlockChange::Confirm).await.expect("confirmed");
+        assert_eq!(block.status, BlockStatus::Definite);
+    }
+    assert_eq!(world.reserved().await[..3], [8, 8, 0]);
+    world.assert_clean().await;
+}
+
+#[tokio::test]
+async fn tentative_block_is_released_at_its_cut_off_and_not_confirmed_after() {
+    let world = World::with_rooms(10).await;
+    world.set_aside(BlockStatus::Tentative, (0, 2), 8).await.expect("a wish");
+    assert_eq!(block_release::once(&world.store, cutoff()).await.expect("runs"), 1);
+    let late = world.change_block(BlockChange::Confirm).await;
+    assert!(matches!(late, Err(ReservationError::BlockReleased { .. })), "{late:?}");
+    assert_eq!(world.reserved().await[..3], [0, 0, 0]);
+}
+
+#[tokio::test]
+async fn block_is_resized_down_to_what_is_picked_up_and_up_to_what_is_left() {
+    let world = World::with_rooms(10).await;
+    world.set_aside(BlockStatus::Definite, (0, 3), 5).await.expect("5 of 11");
+    world.pick_up(&world.order(0, 2, 2), Timestamp::now()).await.expect("2 of 5");
+    let refused = world.change_block(BlockChange::Resize(world.block_rooms(0, 1, 1))).await;
+    let first = world.nights(0, 1).check_in();
+    assert!(
+        matches!(refused, Err(ReservationError::BlockHasPickUps { night: Some((date, 2)) }) if date == first),
+        "{refused:?}"
+    );
+    for _ in 0..2 {
+        world.change_block(BlockChange::Resize(world.block_rooms(0, 2, 2))).await.expect("as many as are picked up");
+    }
+    world.change_block(BlockChange::Resize(world.block_rooms(2, 4, 11))).await.expect("also a night more");
+    assert_eq!(world.reserved().await[..5], [2, 2, 11, 11, 0]);
+    let refused = world.change_block(BlockChange::Resize(world.block_rooms(2, 5, 12))).await;
+    assert!(matches!(refused, Err(ReservationError::SoldOut { rooms_left: Some(0), .. })), "{refused:?}");
+    world.assert_clean().await;
+}
+
+#[rstest]
+#[case::without_pick_ups(false)]
+#[case::with_pick_ups(true)]
+#[tokio::test]
+async fn block_is_cancelled_unless_rooms_are_picked_up(#[case] picked_up: bool) {
+    let world = World::with_rooms(10).await;
+    world.set_aside(BlockStatus::Definite, (0, 3), 5).await.expect("5 of 11");
+    if picked_up {
+        world.pick_up(&world.order(0, 2, 1), Timestamp::now()).await.expect("1 of 5");
+        let refused = world.change_block(BlockChange::Cancel).await;
+        assert!(matches!(refused, Err(ReservationError::BlockHasPickUps { night: None })), "{refused:?}");
+        assert_eq!(world.reserved().await[..4], [5, 5, 5, 0]);
+    } else {
+        for _ in 0..2 {
+            assert_eq!(world.change_block(BlockChange::Cancel).await.expect("done").status, BlockStatus::Cancelled);
+        }
+        assert_eq!(world.reserved().await[..4], [0, 0, 0, 0]);
+        let late = world.change_block(BlockChange::Confirm).await;
+        assert!(matches!(late, Err(ReservationError::BlockNotDefinite { .. })), "{late:?}");
+        assert_eq!(block_release::once(&world.store, cutoff()).await.expect("runs"), 0);
+    }
+    world.assert_clean().await;
+}
+
+#[tokio::test]
+async fn cancelled_pick_up_goes_back_to_sale_and_not_to_the_block() {
+    let world = World::with_rooms(10).await;
+    world.set_aside(BlockStatus::Definite, (0, 2), 5).await.expect("5 of 11");
+    let picked = world.pick_up(&world.order(0, 2, 2), Timestamp::now()).await.expect("2 of 5");
+    world.apply(picked.id, Command::Cancel, Timestamp::now()).await.expect("cancelled");
+    assert_eq!(world.reserved().await[..3], [3, 3, 0]);
+    let left = world.block_now().await.nights.into_values().map(|night| night.blocked - night.picked_up);
+    assert_eq!(left.collect::<Vec<_>>(), [3, 3]);
+    let by = world.store.picked_up_by(world.hotel, ID, 9).await.expect("read");
+    assert_eq!(by, [picked.id.as_uuid()]);
+    world.assert_clean().await;
+}
+
+#[tokio::test]
+async fn block_needs_nights_on_sale_and_a_code_of_its_own_and_a_repeat_creates_nothing() {
+    let world = World::with_rooms(10).await;
+    let none = world.set_aside(BlockStatus::Definite, (9, 11), 1).await;
+    assert!(matches!(none, Err(ReservationError::NotOnSale)), "{none:?}");
+    let first = world.set_aside(BlockStatus::Definite, (0, 2), 5).await.expect("5 of 11");
+    assert_eq!(world.set_aside(BlockStatus::Definite, (0, 2), 5).await.expect("a repeat"), first);
+    assert_eq!(world.reserved().await[..3], [5, 5, 0]);
+    let new = |id, code: &str| NewGroupBlock {
+        id: Uuid::from_u128(id),
+        code: code.into(),
+        display_name: "Another".into(),
+        status: BlockStatus::Tentative,
+        cutoff_date: world.first,
+        cutoff_time: "18:00".into(),
+        rooms: world.block_rooms(0, 1, 1),
+        content_hash: [2; 32],
+    };
+    let taken = world.store.create_group_block(world.hotel, &new(2, "FAIR-27"), cutoff()).await;
+    assert!(matches!(taken, Err(ReservationError::BlockCodeTaken)), "{taken:?}");
+    world.store.create_group_block(world.hotel, &new(3, "OTHER"), cutoff()).await.expect("tentative");
+    let list = async |after, limit| -> Vec<u128> {
+        let rows = world.store.list_group_blocks(world.hotel, after, limit).await.expect("read");
+        rows.iter().map(|block| block.id.as_u128()).collect()
+    };
+    assert_eq!(list(None, 9).await, [1, 3]);
+    assert_eq!(list(Some((world.first, ID)), 9).await, [3]);
+    let other = HotelId::try_from(8).expect("an id");
+    let unknown = world.store.group_block(other, &GroupBlockKey::Code("FAIR-27".into())).await;
+    assert!(matches!(unknown, Err(ReservationError::BlockNotFound)), "{unknown:?}");
+    let raw = sqlx::query("update group_block_night set picked_up = 6").execute(world.pool()).await;
+    let raw = raw.expect_err("more than are blocked");
+    let constraint = raw.as_database_error().and_then(sqlx::error::DatabaseError::constraint);
+    assert_eq!(constraint, Some("group_block_night_in_bounds"));
+}
+
+/// Pick-ups before and after the cut-off, ordinary bookings, a smaller block and the release, all at once.
+#[tokio::test]
+async fn pick_ups_against_bookings_and_the_release_are_exact() {
+    let world = Arc::new(World::with_rooms(30).await);
+    world.set_aside(BlockStatus::Definite, (0, 3), 20).await.expect("20 of 33");
+    let mut races = Vec::new();
+    for n in 0..60_i32 {
+        let world = world.clone();
+        races.push(tokio::spawn(async move {
+            let order = world.order(n % 2, 3, 1);
+            match n % 4 {
+                0 => world.book(&order).await.map(|_| false),
+                1 if n == 21 => {
+                    world.change_block(BlockChange::Resize(world.block_rooms(0, 3, 18))).await.map(|_| false)
+                }
+                2 if n == 42 => block_release::once(&world.store, cutoff()).await.map(|_| false),
+                _ => world.pick_up(&order, if n % 3 == 0 { cutoff() } else { cutoff() - second() }).await.map(|_| true),
+            }
+        }));
+    }
+    let mut picked_up = 0;
+    for race in join_all(races).await {
+        match race.expect("no panic") {
+            Ok(true) => picked_up += 1,
+            Ok(false)
+            | Err(
+                ReservationError::BlockReleased { .. }
+                | ReservationError::SoldOut { .. }
+                | ReservationError::BlockHasPickUps { .. },
+            ) => {}
+            Err(error) => panic!("{error}"),
+        }
+    }
+    let block = world.block_now().await;
+    assert!(block.released.is_some());
+    assert_eq!(block.nights.into_values().map(|night| night.picked_up).max(), Some(picked_up));
+    world.assert_clean().await;
+}
