@@ -12,7 +12,7 @@ mod guest;
 mod mesh;
 mod reader;
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::LazyLock};
 
 use futures::future::join_all;
 use jiff::{Timestamp, ToSpan, civil::Date};
@@ -38,8 +38,11 @@ fn acts() -> usize {
     given.map_or(12, |acts| acts.parse().expect("STAYMESH_RACE_ACTS is a number"))
 }
 
+/// The first night, the same for the whole run.
+static FIRST: LazyLock<Date> = LazyLock::new(|| today(Timestamp::now()).saturating_add(60.days()));
+
 fn date(night: usize) -> Date {
-    today(Timestamp::now()).saturating_add(60.days()).saturating_add(i64::try_from(night).expect("few").days())
+    FIRST.saturating_add(i64::try_from(night).expect("few").days())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
