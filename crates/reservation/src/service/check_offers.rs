@@ -90,7 +90,10 @@ impl BookingService {
         let of = (offer.reservation_id, &*offer.owner);
         let group_block = offer.group_block.map(GroupBlockKey::Id);
         let request = RoomsRequest { group_block, ..rooms_of(&offer.lines, offer.reservation_id.hotel_id(), &sum) };
-        let result = self.check_rooms(of, &offer.lines, request, now).await?;
+        let mut result = self.check_rooms(of, &offer.lines, request.clone(), now).await?;
+        if let CheckResult::SoldOut(_, alternatives) = &mut result {
+            *alternatives = self.alternatives(&request, now).await?;
+        }
         Ok(OfferCheck::Read(Box::new(ReadOffer { offer, sum, result })))
     }
 
@@ -109,7 +112,7 @@ impl BookingService {
         self.check_rooms((id, owner), lines, rooms_of(lines, id.hotel_id(), sum), now).await
     }
 
-    /// As [`Self::check_lines`], for the rooms of a request, which are those of the lines.
+    /// As [`Self::check_lines`], for the rooms of a request, which are those of the lines. Looks for no alternatives.
     async fn check_rooms(
         &self,
         (id, owner): (ReservationId, &str),
@@ -117,7 +120,7 @@ impl BookingService {
         request: RoomsRequest,
         now: Timestamp,
     ) -> Result<CheckResult, ReservationError> {
-        match self.order_form(id, owner.to_owned(), request.clone(), now).await {
+        match self.order_form(id, owner.to_owned(), request, now).await {
             Ok(form) => {
                 let pairs = lines.iter().zip(&form.offer.lines).enumerate();
                 let changed = pairs.filter(|(_, (old, new))| !old.quote.offers_same(&new.quote)).map(|(at, _)| at);
@@ -125,7 +128,7 @@ impl BookingService {
                 Ok(CheckResult::Available(Box::new(form), changed))
             }
             Err(error @ (ReservationError::SoldOut { .. } | ReservationError::NotOnSale)) => {
-                Ok(CheckResult::SoldOut(error, self.alternatives(&request, now).await?))
+                Ok(CheckResult::SoldOut(error, Alternatives::default()))
             }
             Err(error @ (ReservationError::StopSell { .. } | ReservationError::Misfit(_))) => {
                 Ok(CheckResult::Restricted(error))

@@ -110,7 +110,10 @@ pub(super) fn rooms(request: &StayRequest, rooms: &[(i32, i32)]) -> RoomsRequest
 /// A service over a store.
 pub(crate) fn desk_service(store: Store, hotels: MockHotelClient, rates: impl RateClient + 'static) -> BookingService {
     let keys = format!("k:{}", BASE64_STANDARD.encode([1; 32])).parse().expect("keys");
-    let (writer, _) = Writer::new(&store, 1);
+    let (writer, lanes) = Writer::new(&store, 1);
+    for lane in lanes {
+        tokio::spawn(lane);
+    }
     BookingService::new(Dependencies {
         store,
         writer,

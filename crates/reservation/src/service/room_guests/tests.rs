@@ -82,9 +82,10 @@ async fn concurrent_changes_with_one_etag_have_one_winner() {
     let made = book_each(&service.store, std::slice::from_ref(&order)).await.expect("decided").pop();
     made.expect("an outcome").expect("booked");
     let me = caller("me");
+    let read = etag(&service.get(&me, order.id).await.expect("read")).expect("an etag");
     let changes = (0..8).map(|n| {
         let guests = [Some(guest(&format!("Guest {n}")))];
-        service.update_room_guests(&me, order.id, update(&guests, "1"), now)
+        service.update_room_guests(&me, order.id, update(&guests, &read), now)
     });
     let outcomes = futures::future::join_all(changes).await;
     assert_eq!(outcomes.iter().filter(|outcome| outcome.is_ok()).count(), 1);

@@ -1,6 +1,10 @@
 //! Changes of rooms whose guests have arrived, and changes that are paid late.
 
 use super::*;
+use crate::{
+    room_step::RoomStep,
+    service::{StepOrder, step_rooms},
+};
 
 /// Guests in the house keep their rooms: a change of the other room is possible, one of theirs is not.
 #[tokio::test]
@@ -47,10 +51,7 @@ async fn payment_for_more_nights_is_used_once_the_guests_have_arrived_and_refund
 }
 
 pub(super) async fn arrive(world: &World, booking: &Reservation, position: i16) {
-    sqlx::query("update reservation_room set status = 'in_house' where reservation_id = $1 and room_position = $2")
-        .bind(booking.id.as_uuid())
-        .bind(position)
-        .execute(world.pool())
-        .await
-        .expect("checked in");
+    let order = StepOrder { positions: &[position.into()], ..StepOrder::all(RoomStep::CheckIn) };
+    let today = booking.lines[0].stay.check_in();
+    step_rooms(&world.store, booking.id, order, today, "staff").await.expect("checked in");
 }
