@@ -135,7 +135,10 @@ async fn archived_nights(books: &Books) -> i64 {
 #[ignore = "needs the binaries of the release before; the command is in CONTRIBUTING.md"]
 async fn release_before_serves_while_it_is_migrated_and_the_new_one_goes_on_with_nothing_lost() {
     let [old, old_dev] = BEFORE.map(|name| PathBuf::from(env::var_os(name).unwrap_or_else(|| panic!("{name}"))));
-    let mesh = Arc::new(TestMesh::of_binaries(old, old_dev, vec![]).await.expect("the release before starts"));
+    // A busy machine is slow to connect to a database.
+    let patience = |service| (service, "STAYMESH_DATABASE_ACQUIRE_TIMEOUT", "10s".to_owned());
+    let settings = ["identity", "hotel", "rate", "reservation", "payment"].map(patience).to_vec();
+    let mesh = Arc::new(TestMesh::of_binaries(old, old_dev, settings).await.expect("the release before starts"));
     let webhook = format!("{}/v1/webhooks/psp", mesh.public_url());
     operate(&mesh, |local| {
         local.service("psp-simulator")?.kill_now()?;
