@@ -17,8 +17,27 @@ use staymesh_reservation::{
 };
 use uuid::Uuid;
 
-use super::Kind;
 use crate::clock::{self, Moment, PENALTY, TOTAL, euros};
+
+/// A change that the guest asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Kind {
+    /// Room 1 moves to another night, which costs more.
+    Dearer,
+    /// Room 1 costs less.
+    Cheaper,
+    /// Room 2 is cancelled.
+    DropRoom,
+}
+
+/// A refund that an administrator requests of the payment of the booking.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Favour {
+    /// Within what the policy gives back.
+    ByPolicy,
+    /// On top of it.
+    Goodwill,
+}
 
 /// What the change with a charge costs more, in cents.
 pub(crate) const DEARER: i64 = 5_000;

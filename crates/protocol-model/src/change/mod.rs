@@ -9,8 +9,9 @@ mod properties;
 mod state;
 mod steps;
 
+pub use agreed::{Favour, Kind};
 pub use state::State;
-pub use steps::{Favour, Kind, Step};
+pub use steps::Step;
 
 use std::sync::Arc;
 

@@ -13,7 +13,7 @@ use staymesh_reservation::{
 
 use super::{
     Changes, State,
-    agreed::{self, Agreed},
+    agreed::{self, Agreed, Favour, Kind},
     state::Call,
 };
 use crate::{
@@ -22,26 +22,6 @@ use crate::{
     faults::Fault,
     orders::{Due, Event},
 };
-
-/// A change that the guest asks for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Kind {
-    /// Room 1 moves to another night, which costs more.
-    Dearer,
-    /// Room 1 costs less.
-    Cheaper,
-    /// Room 2 is cancelled.
-    DropRoom,
-}
-
-/// A refund that an administrator requests of the payment of the booking.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Favour {
-    /// Within what the policy gives back.
-    ByPolicy,
-    /// On top of it.
-    Goodwill,
-}
 
 /// What a refund of an administrator gives back, in cents.
 const FAVOUR: i64 = 9_000;
