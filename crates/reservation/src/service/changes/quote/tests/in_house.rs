@@ -1,7 +1,12 @@
 //! Changes of stays whose guests are in the house (PARTNER-SPEC 7, edge cases, and 10, example 5).
 
 use super::*;
-use crate::{check, room_status::RoomStatus};
+use crate::{
+    check,
+    room_status::RoomStatus,
+    room_step::RoomStep,
+    service::{StepOrder, step_rooms},
+};
 
 /// The type of the better room.
 fn suite() -> RoomTypeId {
@@ -11,9 +16,8 @@ fn suite() -> RoomTypeId {
 /// A paid room of three nights at 100, 100 and 120 whose guests are in the house.
 async fn in_house(world: &World) -> Reservation {
     let booking = booked(world, PaymentMode::GuestPays, "me").await;
-    sqlx::query("update reservation_room set status = 'in_house' where reservation_id = $1")
-        .bind(booking.id.as_uuid())
-        .execute(world.pool())
+    let check_in = booking.stay.check_in();
+    step_rooms(&world.store, booking.id, StepOrder::all(RoomStep::CheckIn), check_in, "desk")
         .await
         .expect("checked in");
     world.store.get(booking.id).await.expect("read").expect("is there")
