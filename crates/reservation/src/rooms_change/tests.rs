@@ -2,7 +2,7 @@
 
 use jiff::{Timestamp, ToSpan, civil::Date};
 use proptest::prelude::*;
-use staymesh_domain::{CancellationTerms, StayDates};
+use staymesh_domain::{CancellationTerms, RoomTypeId, StayDates};
 
 use super::*;
 use crate::{
@@ -131,6 +131,32 @@ fn difference_to_a_cheaper_room_is_given_up_by_the_terms_unless_staff_reprice() 
     assert_eq!(kept(&room.quote), [13_200, 13_200]);
     let room = priced(&before, cheaper, None, false, Reprice::All, early);
     assert_eq!((room.quote.total, room.penalty), (euros(13_200), euros(0)));
+}
+
+/// PARTNER-SPEC 10, example 5: of four nights at 100 the last two become nights at 180 in a better room: 160.00 are due, and in
+/// these nights one room of the type goes back and one of the better type is taken.
+#[test]
+fn paid_upgrade_from_a_date_costs_the_difference_of_the_nights_left() {
+    let untaxed = |from, nights: &[i64]| {
+        let priced = quote(from, nights, 0, 50);
+        Quote::new(priced.nights, priced.subtotal, vec![], priced.subtotal, terms(euros(0), euros(0)))
+    };
+    let double = line(9, untaxed(9, &[100; 4]));
+    let suite_id = RoomTypeId::try_from(room_type().get() + 1).expect("an id");
+    let suite = RoomLine { room_type_id: suite_id, ..line(11, untaxed(11, &[180; 2])) };
+    let booked = BookedRoom { line: &double, booked: Timestamp::UNIX_EPOCH };
+    let [early, _] = times();
+    let slept = booked.moved_from(stay(9, 2), &suite.quote, Reprice::Changed, early).expect("a price");
+    assert_eq!((slept.quote.total, slept.penalty), (euros(20_000), euros(0)));
+    let before = [PlacedRoom { position: 1, line: double.clone() }];
+    let slept = RoomLine { stay: stay(9, 2), quote: slept.quote, ..double };
+    let after = vec![PlacedRoom { position: 1, line: slept }, PlacedRoom { position: 2, line: suite }];
+    let change = RoomsChange::new(&before, vec![], after.clone(), euros(0)).expect("a change");
+    assert_eq!(change.balance, euros(16_000));
+    let moved: Vec<_> =
+        delta(7, &before, &after).into_iter().map(|((_, room_type, _), rooms)| (room_type, rooms)).collect();
+    let (double, suite) = (room_type().get(), suite_id.get());
+    assert_eq!(moved, [(double, -1), (double, -1), (suite, 1), (suite, 1)]);
 }
 
 #[test]
