@@ -148,9 +148,9 @@ pub(super) fn expected_refund(refund: Option<&Money>) -> Result<Option<staymesh_
     refund.map(|refund| proto_types::money_from(Some(refund), "expected_refund")).transpose()
 }
 
-/// Parses what staff keep instead of the policy; `None` if that is not asked for.
-pub(super) fn waiver(errors: &mut FieldErrors, message: &proto::CancelReservationRequest) -> Option<Waiver> {
-    let waiver = message.waive.as_ref()?;
+/// Parses what staff keep instead of the terms; `None` if that is not asked for.
+pub(super) fn waiver(errors: &mut FieldErrors, waiver: Option<&proto::Waiver>) -> Option<Waiver> {
+    let waiver = waiver?;
     let keep = errors.value(proto_types::money_from(waiver.keep.as_ref(), "waive.keep"));
     let negative = keep.is_some_and(staymesh_domain::Money::is_negative);
     errors.holds(!negative, "waive.keep.amount", "must not be negative");

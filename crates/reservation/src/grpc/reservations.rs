@@ -264,7 +264,7 @@ impl ReservationService for ReservationHandler {
         let mut errors = FieldErrors::default();
         let id = errors.value(message.reservation_id.parse::<ReservationId>());
         let expected_refund = errors.value(request::expected_refund(message.expected_refund.as_ref()));
-        let waiver = request::waiver(&mut errors, &message);
+        let waiver = request::waiver(&mut errors, message.waive.as_ref());
         let (id, expected_refund) = errors.complete(id.zip(expected_refund)).map_err(refuse)?;
         if let Some(waiver) = waiver {
             let booking = self.0.cancel_waiving(&caller, id, waiver, expected_refund, Timestamp::now()).await?;

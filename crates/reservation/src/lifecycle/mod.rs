@@ -215,8 +215,11 @@ fn cancel(
         Status::PendingPayment => (unpaid, booking.quote.total),
         // Refunded to the guest, or credited to the partner.
         Status::Paid => {
-            let refund = RoomLine::refund(&booking.lines, booking.create_time, now)?;
-            let refund = waiver.map_or(Ok(refund), |waiver| waiver.refund(booking, refund))?;
+            let (total, by_terms) = (booking.quote.total, RoomLine::refund(&booking.lines, booking.create_time, now)?);
+            let refund = match waiver {
+                Some(waiver) => total.checked_sub(waiver.kept_of(total.checked_sub(by_terms)?)?)?,
+                None => by_terms,
+            };
             (refund, refund)
         }
     };

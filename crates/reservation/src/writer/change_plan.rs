@@ -229,7 +229,7 @@ impl<'a> ChangePlan<'a> {
             };
             let refund = RoomLine::refund(&booking.lines, booking.create_time, order.now)?;
             let policy = booking.quote.total.checked_sub(refund)?;
-            all.push(Waived { booking, waiver, policy, origin: order.origin.as_ref() });
+            all.push(Waived { booking, waiver, policy, departure: None, origin: order.origin.as_ref() });
         }
         Ok(all)
     }
