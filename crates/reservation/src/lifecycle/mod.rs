@@ -32,6 +32,7 @@ pub(crate) use changeable::{
     is_of_stays_in_house, require_changeable, require_possible, require_rooms_not_arrived, require_standing,
 };
 pub(crate) use hold::require_payable;
+pub(crate) use no_show::require_late_arrival_over;
 pub use transitions::{Condition, TRANSITIONS, Transition};
 pub use waiver::Waiver;
 
