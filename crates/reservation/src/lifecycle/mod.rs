@@ -11,6 +11,7 @@
 //! says what they then do. The database refuses every other transition by itself.
 
 mod after;
+mod by_hotel;
 mod cancel_quote;
 mod changeable;
 mod hold;
@@ -27,6 +28,7 @@ use crate::{
     room_line::RoomLine,
 };
 
+pub use by_hotel::ByHotel;
 pub use cancel_quote::CancelQuote;
 pub(crate) use changeable::{
     is_of_stays_in_house, require_changeable, require_possible, require_rooms_not_arrived, require_standing,
@@ -45,6 +47,8 @@ pub enum Command {
     CancelExpecting(Money),
     /// Staff cancel it and keep less than its policy, if exactly this is refunded, where it is given.
     CancelWaiving(Waiver, Option<Money>),
+    /// The hotel cancels it and keeps nothing, if exactly this is refunded, where it is given.
+    CancelByHotel(ByHotel, Option<Money>),
     /// As [`Self::Cancel`], but only if it still is this revision, and if exactly this is refunded when it is given.
     CancelRevision {
         /// The revision.
@@ -173,6 +177,7 @@ pub fn decide(booking: &Reservation, command: &Command, now: Timestamp) -> Resul
         Command::Cancel => cancel(booking, None, None, now),
         Command::CancelExpecting(refund) => cancel(booking, None, Some(*refund), now),
         Command::CancelWaiving(waiver, expected) => cancel(booking, Some(waiver), *expected, now),
+        Command::CancelByHotel(_, expected) => by_hotel::cancel(booking, *expected),
         Command::CancelRevision { revision, .. } if *revision != booking.revision => {
             Err(ReservationError::RevisionMismatch { base: *revision, current: booking.revision })
         }

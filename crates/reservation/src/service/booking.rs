@@ -328,6 +328,7 @@ impl BookingService {
             | Command::CancelExpecting(_)
             | Command::CancelRevision { .. }
             | Command::CancelWaiving(..)
+            | Command::CancelByHotel(..)
             | Command::MarkNoShow
             | Command::UndoNoShow => Origin::current(),
             _ => None,
