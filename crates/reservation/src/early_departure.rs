@@ -8,6 +8,7 @@ use staymesh_domain::{FieldError, Money, StayDates};
 use crate::{
     calendar::day_after,
     error::ReservationError,
+    lifecycle::Waiver,
     model::{Reservation, Status},
     room_line::RoomLine,
     room_status::RoomStatus,
@@ -21,17 +22,8 @@ pub(crate) struct EarlyDeparture {
     pub(crate) positions: BTreeSet<i32>,
     /// The date of the hotel's business day, on which they leave.
     pub(crate) today: Date,
-    /// What the hotel waives of what it may keep.
+    /// What the hotel keeps of all rooms together, instead of what it may keep.
     pub(crate) waiver: Option<Waiver>,
-}
-
-/// Less is kept than the terms say.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Waiver {
-    /// What is kept instead, of all rooms together.
-    pub(crate) kept: Money,
-    /// Why: a name of `WaiverReason` without its prefix.
-    pub(crate) reason: String,
 }
 
 /// What an early departure makes of a reservation.
@@ -72,7 +64,8 @@ impl EarlyDeparture {
         if rooms.is_empty() {
             return self.nothing(booking).map_or(Ok(None), Err);
         }
-        let change = RoomsChange::new(&booking.placed(), kept, rooms, self.kept_of(due)?)?;
+        let penalty = self.waiver.as_ref().map_or(Ok(due), |waiver| waiver.kept_of(due))?;
+        let change = RoomsChange::new(&booking.placed(), kept, rooms, penalty)?;
         Ok(Some(Departed { change, completed, due }))
     }
 
@@ -118,14 +111,6 @@ impl EarlyDeparture {
     fn out_of_time(&self, line: &RoomLine) -> ReservationError {
         let (from, until) = (line.stay.check_in(), line.stay.check_out());
         ReservationError::EarlyDepartureOutOfTime { from, until, today: self.today }
-    }
-
-    /// What is kept where the terms keep `due`: never more.
-    fn kept_of(&self, due: Money) -> Result<Money, ReservationError> {
-        let Some(Waiver { kept, .. }) = &self.waiver else { return Ok(due) };
-        let fits = kept.currency() == due.currency() && (0..=due.minor()).contains(&kept.minor());
-        let most = || format!("must be at most {} {}", due.amount(), due.currency().code());
-        if fits { Ok(*kept) } else { Err(FieldError::new("waiver.kept", most()).into()) }
     }
 }
 

@@ -291,7 +291,10 @@ impl BookingMail {
             Status::Paid if before.cancellation_reason == Some(CancellationReason::NoShow) => None,
             Status::Paid => Some((BOOKING_CONFIRMED, Self { reservation_id, refund_amount: None, change: None })),
             Status::Cancelled if before.status == Status::Paid => {
-                let requested = change.cancellation_reason == Some(CancellationReason::Requested);
+                let requested = matches!(
+                    change.cancellation_reason,
+                    Some(CancellationReason::Requested | CancellationReason::ByHotel)
+                );
                 let refund_amount = Some(change.settle?.amount());
                 requested.then_some((BOOKING_CANCELLED, Self { reservation_id, refund_amount, change: None }))
             }

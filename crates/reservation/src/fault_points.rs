@@ -68,6 +68,7 @@ pub(crate) fn written(first: Option<&Command>) -> Step {
             Command::Cancel
             | Command::CancelExpecting(_)
             | Command::CancelWaiving(..)
+            | Command::CancelByHotel(..)
             | Command::CancelRevision { .. }
             | Command::Release
             | Command::Extend(_)

@@ -89,11 +89,13 @@ pub enum CancellationReason {
     HoldExpired,
     /// It was paid, and the guests never arrived.
     NoShow,
+    /// The hotel had no room for the guests.
+    ByHotel,
 }
 
 impl CancellationReason {
     /// Every reason.
-    pub const ALL: [Self; 3] = [Self::Requested, Self::HoldExpired, Self::NoShow];
+    pub const ALL: [Self; 4] = [Self::Requested, Self::HoldExpired, Self::NoShow, Self::ByHotel];
 
     /// The text in column `reservation.cancellation_reason`.
     pub const fn as_str(self) -> &'static str {
@@ -101,6 +103,7 @@ impl CancellationReason {
             Self::Requested => "requested",
             Self::HoldExpired => "hold_expired",
             Self::NoShow => "no_show",
+            Self::ByHotel => "cancelled_by_hotel",
         }
     }
 
@@ -110,6 +113,7 @@ impl CancellationReason {
             Self::Requested => "REQUESTED",
             Self::HoldExpired => "HOLD_EXPIRED",
             Self::NoShow => "NO_SHOW",
+            Self::ByHotel => "CANCELLED_BY_HOTEL",
         }
     }
 

@@ -1,5 +1,6 @@
 //! The lead guest of a room and the wishes for it.
 
+use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -21,6 +22,9 @@ pub struct RoomGuest {
     /// Whether that is on the date after check-in.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub arrives_after_midnight: bool,
+    /// The date until which they may arrive, as they announced.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub late_arrival_until: Option<Date>,
     /// How they like to sleep.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub beds: Option<Beds>,

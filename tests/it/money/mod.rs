@@ -8,6 +8,7 @@ mod credit;
 mod dead_letters;
 mod departures;
 mod faults;
+mod hotel_cancellations;
 mod late_payments;
 mod no_shows;
 mod partners;

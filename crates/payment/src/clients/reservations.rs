@@ -198,6 +198,7 @@ const fn cancellation(reason: proto::CancellationReason) -> Option<CancellationR
         proto::CancellationReason::Requested => Some(CancellationReason::Requested),
         proto::CancellationReason::HoldExpired => Some(CancellationReason::HoldExpired),
         proto::CancellationReason::NoShow => Some(CancellationReason::NoShow),
+        proto::CancellationReason::CancelledByHotel => Some(CancellationReason::ByHotel),
     }
 }
 

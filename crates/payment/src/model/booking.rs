@@ -40,6 +40,8 @@ pub enum CancellationReason {
     HoldExpired,
     /// The guest did not arrive.
     NoShow,
+    /// The hotel had no room for the guest.
+    ByHotel,
 }
 
 /// What the end of a reservation means for its payment.

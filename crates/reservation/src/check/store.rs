@@ -134,6 +134,10 @@ macro_rules! histories {
                      when not legal then 'has a step that is not legal'
                      when last <> r.status then 'ends as ' || last || ', but is ' || r.status
                      when cancellation_reason = 'no_show' and not was_paid then 'a no-show that was never paid'
+                     when cancellation_reason = 'cancelled_by_hotel' and not exists (
+                         select from hotel_cancellation c
+                         where c.hotel_id = r.hotel_id and c.reservation_id = r.reservation_id)
+                         then 'cancelled by the hotel without a reason'
                      when r.version <> steps then 'has version ' || r.version || ' after ' || steps || ' steps'
                  end as wrong
                  from (select * from reservation where hotel_id > $1 and hotel_id <= $2) r

@@ -162,6 +162,13 @@ async fn check_of_legal_reservations_is_clean() {
     "a no-show that was never paid"
 )]
 #[case(
+    "update reservation set cancellation_reason = 'cancelled_by_hotel'
+        where status = 'cancelled' and paid_at is null and cancellation_reason = 'requested'",
+    Kind::IllegalHistory,
+    1,
+    "cancelled by the hotel without a reason"
+)]
+#[case(
     "insert into reservation_transition values (7, gen_random_uuid(), 1, 'paid')",
     Kind::IllegalHistory,
     1,

@@ -94,7 +94,7 @@ fn rooms_that_were_left_are_no_error_and_rooms_that_wait_for_their_guests_are() 
 #[test]
 fn waiver_keeps_less_and_never_more() {
     let booking = booking(vec![line(&[100; 4], Penalty::Nights(1))]);
-    let waive = |kept| EarlyDeparture { waiver: Some(Waiver { kept, reason: "GOODWILL".into() }), ..leave(12) };
+    let waive = |keep| EarlyDeparture { waiver: Some(Waiver { keep, reason: "goodwill".into() }), ..leave(12) };
     let left = waive(euros(2_500)).of(&booking).expect("possible").expect("nights");
     assert_eq!((left.due, left.change.penalty, left.change.balance), (euros(10_000), euros(2_500), euros(-18_900)));
     for wrong in [euros(10_001), euros(-1), Money::parse("JPY", "5").expect("an amount")] {

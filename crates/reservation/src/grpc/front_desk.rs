@@ -5,15 +5,14 @@ use std::sync::Arc;
 use jiff::{Timestamp, civil::Date};
 use staymesh_api::reservation::v1::{self as proto, front_desk_service_server::FrontDeskService};
 use staymesh_domain::{FieldErrors, HotelId, Page, ReservationId, format_date, parse_date, parse_request_id};
-use staymesh_mesh::{Caller, proto_types::money_from};
+use staymesh_mesh::Caller;
 use tonic::{Request, Response, Status};
 
 use super::{
-    request::{date, expected_refund, refuse, reservation_id},
+    request::{date, expected_refund, refuse, reservation_id, waiver},
     response,
 };
 use crate::{
-    early_departure::Waiver,
     room_step::RoomStep,
     service::{BookingService, DepartureRequest},
     store::{DeskList, DeskPosition},
@@ -92,21 +91,10 @@ fn departure(message: &proto::DepartEarlyRequest) -> Result<(ReservationId, Depa
     let id = errors.value(message.reservation_id.parse::<ReservationId>());
     let positions = &message.positions;
     errors.holds(positions.len() <= MAX_ROOMS, "positions", format!("must be at most {MAX_ROOMS}"));
-    let waiver = match &message.waiver {
-        None => Some(None),
-        Some(waived) => {
-            let kept = errors.value(money_from(waived.kept.as_ref(), "waiver.kept"));
-            let reason = waived.reason();
-            let known = reason != proto::WaiverReason::Unspecified;
-            errors.holds(known, "waiver.reason", "must be a known reason");
-            let reason = reason.as_str_name().trim_start_matches("WAIVER_REASON_").to_owned();
-            kept.map(|kept| Some(Waiver { kept, reason }))
-        }
-    };
+    let waiver = waiver(&mut errors, message.waive.as_ref());
     let expected_refund = errors.value(expected_refund(message.expected_refund.as_ref()));
     let request_id = errors.value(parse_request_id(&message.request_id));
-    let parsed = id.zip(request_id).zip(waiver.zip(expected_refund));
-    let ((id, request_id), (waiver, expected_refund)) = errors.complete(parsed)?;
+    let ((id, request_id), expected_refund) = errors.complete(id.zip(request_id).zip(expected_refund))?;
     let positions = positions.iter().copied().collect();
     Ok((id, DepartureRequest { positions, waiver, expected_refund, request_id }))
 }

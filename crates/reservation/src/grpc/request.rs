@@ -11,7 +11,7 @@ use tonic::{Request, Status as GrpcStatus};
 
 use super::room_guests::room_guests;
 use crate::{
-    lifecycle::Waiver,
+    lifecycle::{ByHotel, Waiver},
     model::{Guest, PaymentMode, Source, Status},
     service::{BookingRequest, StayRequest},
 };
@@ -148,14 +148,25 @@ pub(super) fn expected_refund(refund: Option<&Money>) -> Result<Option<staymesh_
     refund.map(|refund| proto_types::money_from(Some(refund), "expected_refund")).transpose()
 }
 
-/// Parses what staff keep instead of the policy; `None` if that is not asked for.
-pub(super) fn waiver(errors: &mut FieldErrors, message: &proto::CancelReservationRequest) -> Option<Waiver> {
-    let waiver = message.waive.as_ref()?;
+/// Parses what staff keep instead of the terms; `None` if that is not asked for.
+pub(super) fn waiver(errors: &mut FieldErrors, waiver: Option<&proto::Waiver>) -> Option<Waiver> {
+    let waiver = waiver?;
     let keep = errors.value(proto_types::money_from(waiver.keep.as_ref(), "waive.keep"));
     let negative = keep.is_some_and(staymesh_domain::Money::is_negative);
     errors.holds(!negative, "waive.keep.amount", "must not be negative");
     let reason = errors.value(Text::line(&waiver.reason, 1..=200).map_err(|error| error.at("waive.reason")));
     Some(Waiver { keep: keep?, reason: reason?.into_string() })
+}
+
+/// Parses why the hotel cancels; `None` if it does not.
+pub(super) fn by_hotel(errors: &mut FieldErrors, message: &proto::CancelReservationRequest) -> Option<ByHotel> {
+    let why = message.by_hotel.as_ref()?;
+    errors.holds(message.waive.is_none(), "waive", "must not be set with by_hotel");
+    let reason = errors.value(Text::line(&why.reason, 1..=200).map_err(|error| error.at("by_hotel.reason")));
+    let other = Some(&why.relocated_to).filter(|id| !id.is_empty()).map(|id| id.parse::<ReservationId>());
+    let invalid = |_| FieldError::new("by_hotel.relocated_to", "must be the id of a reservation");
+    let relocated_to = errors.value(other.transpose().map_err(invalid));
+    Some(ByHotel { reason: reason?.into_string(), relocated_to: relocated_to? })
 }
 
 /// Validates the guest that a reservation is made for. A guest whom staff book for need not have an e-mail address.

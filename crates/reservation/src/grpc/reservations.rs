@@ -264,13 +264,15 @@ impl ReservationService for ReservationHandler {
         let mut errors = FieldErrors::default();
         let id = errors.value(message.reservation_id.parse::<ReservationId>());
         let expected_refund = errors.value(request::expected_refund(message.expected_refund.as_ref()));
-        let waiver = request::waiver(&mut errors, &message);
+        let waiver = request::waiver(&mut errors, message.waive.as_ref());
+        let by_hotel = request::by_hotel(&mut errors, &message);
         let (id, expected_refund) = errors.complete(id.zip(expected_refund)).map_err(refuse)?;
-        if let Some(waiver) = waiver {
-            let booking = self.0.cancel_waiving(&caller, id, waiver, expected_refund, Timestamp::now()).await?;
-            return Ok(Response::new(response::reservation(booking)?));
-        }
-        let booking = self.0.cancel(&caller, id, expected_refund, Timestamp::now()).await?;
+        let now = Timestamp::now();
+        let booking = match (by_hotel, waiver) {
+            (Some(why), _) => self.0.cancel_by_hotel(&caller, id, why, expected_refund, now).await?,
+            (None, Some(waiver)) => self.0.cancel_waiving(&caller, id, waiver, expected_refund, now).await?,
+            (None, None) => self.0.cancel(&caller, id, expected_refund, now).await?,
+        };
         Ok(Response::new(response::reservation(booking)?))
     }
 
@@ -308,9 +310,9 @@ impl ReservationService for ReservationHandler {
     }
 }
 
-/// Requires that the caller may keep less than the policy, if it asks for that.
+/// Requires that the caller may keep less than the policy, or cancel for the hotel, if it asks for that.
 fn require_may_waive(caller: &Caller, message: &proto::CancelReservationRequest) -> Result<(), Problem> {
-    if message.waive.is_none() || matches!(caller.role, Role::Staff | Role::Admin) {
+    if message.waive.is_none() && message.by_hotel.is_none() || matches!(caller.role, Role::Staff | Role::Admin) {
         return Ok(());
     }
     Err(Problem::new(Reason::AccessDenied, "only staff of the hotel may keep less than the cancellation policy"))

@@ -297,6 +297,7 @@ fn cancellation_reason(reason: Option<CancellationReason>) -> proto::Cancellatio
         Some(CancellationReason::Requested) => proto::CancellationReason::Requested,
         Some(CancellationReason::HoldExpired) => proto::CancellationReason::HoldExpired,
         Some(CancellationReason::NoShow) => proto::CancellationReason::NoShow,
+        Some(CancellationReason::ByHotel) => proto::CancellationReason::CancelledByHotel,
     }
 }
 

@@ -1,7 +1,9 @@
 //! Guests of rooms: proto to domain, and back.
 
 use staymesh_api::reservation::v1 as proto;
-use staymesh_domain::{FieldError, FieldErrors, Text, TextError, has_card_number, parse_local_time};
+use staymesh_domain::{
+    DateError, FieldError, FieldErrors, Text, TextError, format_date, has_card_number, parse_date, parse_local_time,
+};
 
 use crate::room_guest::{Beds, RoomGuest};
 
@@ -39,6 +41,10 @@ fn room_guest(errors: &mut FieldErrors, at: &str, guest: &proto::RoomGuest) -> O
     }
     let timed = !guest.arrives_after_midnight || !time.is_empty();
     errors.holds(timed, format!("{at}.arrives_after_midnight"), "needs arrival_time");
+    let late = Some(&guest.late_arrival_until).filter(|date| !date.is_empty());
+    let invalid = |error: DateError| FieldError::new(format!("{at}.late_arrival_until"), error.to_string());
+    let late = late.map(|date| parse_date(date).map_err(invalid));
+    let late_arrival_until = errors.value(late.transpose());
     let beds = match proto::BedPreference::try_from(guest.bed_preference) {
         Ok(proto::BedPreference::Unspecified) => None,
         Ok(proto::BedPreference::Double) => Some(Beds::Double),
@@ -62,6 +68,7 @@ fn room_guest(errors: &mut FieldErrors, at: &str, guest: &proto::RoomGuest) -> O
         family_name: family_name?,
         arrival_time: time.clone(),
         arrives_after_midnight: guest.arrives_after_midnight,
+        late_arrival_until: late_arrival_until?,
         beds,
         smoking,
         special_request: special_request?,
@@ -100,6 +107,7 @@ pub(super) fn shown(guest: RoomGuest) -> proto::RoomGuest {
         special_request: guest.special_request,
         loyalty_id: guest.loyalty_id,
         phone: guest.phone,
+        late_arrival_until: guest.late_arrival_until.map(format_date).unwrap_or_default(),
     }
 }
 
@@ -137,6 +145,7 @@ mod tests {
             smoking_preference: proto::SmokingPreference::NonSmoking.into(),
             special_request: "A quiet room,\nif there is one".into(),
             loyalty_id: "L-17".into(),
+            late_arrival_until: "2030-01-12".into(),
         };
         assert_eq!(shown(read(guest.clone()).expect("valid").expect("said")), guest);
         assert_eq!(read(proto::RoomGuest::default()), Ok(None));
@@ -155,6 +164,7 @@ mod tests {
             smoking_preference: 9,
             special_request: format!("charge {card}"),
             loyalty_id: "４２４２４２４２４２４２４２４２".into(),
+            late_arrival_until: "2030-02-30".into(),
         };
         let fields = [
             "given_name",
@@ -163,6 +173,7 @@ mod tests {
             "loyalty_id",
             "phone",
             "arrival_time",
+            "late_arrival_until",
             "bed_preference",
             "smoking_preference",
         ];

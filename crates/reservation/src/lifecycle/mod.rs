@@ -11,6 +11,7 @@
 //! says what they then do. The database refuses every other transition by itself.
 
 mod after;
+mod by_hotel;
 mod cancel_quote;
 mod changeable;
 mod hold;
@@ -27,11 +28,13 @@ use crate::{
     room_line::RoomLine,
 };
 
+pub use by_hotel::ByHotel;
 pub use cancel_quote::CancelQuote;
 pub(crate) use changeable::{
     is_of_stays_in_house, require_changeable, require_possible, require_rooms_not_arrived, require_standing,
 };
 pub(crate) use hold::require_payable;
+pub(crate) use no_show::require_late_arrival_over;
 pub use transitions::{Condition, TRANSITIONS, Transition};
 pub use waiver::Waiver;
 
@@ -44,6 +47,8 @@ pub enum Command {
     CancelExpecting(Money),
     /// Staff cancel it and keep less than its policy, if exactly this is refunded, where it is given.
     CancelWaiving(Waiver, Option<Money>),
+    /// The hotel cancels it and keeps nothing, if exactly this is refunded, where it is given.
+    CancelByHotel(ByHotel, Option<Money>),
     /// As [`Self::Cancel`], but only if it still is this revision, and if exactly this is refunded when it is given.
     CancelRevision {
         /// The revision.
@@ -172,6 +177,7 @@ pub fn decide(booking: &Reservation, command: &Command, now: Timestamp) -> Resul
         Command::Cancel => cancel(booking, None, None, now),
         Command::CancelExpecting(refund) => cancel(booking, None, Some(*refund), now),
         Command::CancelWaiving(waiver, expected) => cancel(booking, Some(waiver), *expected, now),
+        Command::CancelByHotel(_, expected) => by_hotel::cancel(booking, *expected),
         Command::CancelRevision { revision, .. } if *revision != booking.revision => {
             Err(ReservationError::RevisionMismatch { base: *revision, current: booking.revision })
         }
@@ -215,8 +221,11 @@ fn cancel(
         Status::PendingPayment => (unpaid, booking.quote.total),
         // Refunded to the guest, or credited to the partner.
         Status::Paid => {
-            let refund = RoomLine::refund(&booking.lines, booking.create_time, now)?;
-            let refund = waiver.map_or(Ok(refund), |waiver| waiver.refund(booking, refund))?;
+            let (total, by_terms) = (booking.quote.total, RoomLine::refund(&booking.lines, booking.create_time, now)?);
+            let refund = match waiver {
+                Some(waiver) => total.checked_sub(waiver.kept_of(total.checked_sub(by_terms)?)?)?,
+                None => by_terms,
+            };
             (refund, refund)
         }
     };

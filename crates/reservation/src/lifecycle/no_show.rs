@@ -1,9 +1,11 @@
 //! No-shows: the report that no guest arrived, and taking it back. Pure.
 
 use jiff::Timestamp;
+use staymesh_domain::HotelTime;
 
 use super::{Change, Decision, Rooms, illegal, require_no_arrival};
 use crate::{
+    calendar::DateOutOfRange,
     error::ReservationError,
     model::{CancellationReason, Reservation, Status},
     room_line::RoomLine,
@@ -34,6 +36,33 @@ pub(super) fn mark(booking: &Reservation, now: Timestamp) -> Result<Decision, Re
     }))
 }
 
+/// Requires that no guest of a paid reservation said to arrive later than this. What is announced counts to the last night of the
+/// room, also after a change of its dates.
+///
+/// # Errors
+/// [`ReservationError::NoShowOutOfTime`] until the business day ends at the hotel until which a guest may arrive.
+pub(crate) fn require_late_arrival_over(
+    booking: &Reservation,
+    time: &HotelTime,
+    now: Timestamp,
+) -> Result<(), ReservationError> {
+    if booking.status != Status::Paid {
+        return Ok(());
+    }
+    let mut latest = None;
+    for (line, guest) in booking.lines.iter().zip(&booking.room_guests) {
+        if let Some(announced) = guest.as_ref().and_then(|guest| guest.late_arrival_until) {
+            latest = latest.max(Some(announced.min(line.stay.check_out().yesterday().map_err(|_| DateOutOfRange)?)));
+        }
+    }
+    let Some(latest) = latest else { return Ok(()) };
+    let (ends, terms) = (time.day_ends(latest)?, &booking.quote.terms);
+    if now >= ends {
+        return Ok(());
+    }
+    Err(ReservationError::NoShowOutOfTime { from: ends.max(terms.no_show_from), until: terms.no_show_until })
+}
+
 /// A no-show is taken back: the reservation is what it was. The store refuses it once the settlement of the penalty is due.
 pub(super) fn undo(booking: &Reservation) -> Result<Decision, ReservationError> {
     let missed = booking.cancellation_reason == Some(CancellationReason::NoShow);
@@ -44,3 +73,6 @@ pub(super) fn undo(booking: &Reservation) -> Result<Decision, ReservationError> 
         _ => Err(illegal(booking, Status::Paid)),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -70,6 +70,7 @@ fn commands() -> impl Strategy<Value = Command> {
     prop_oneof![
         Just(Command::Cancel),
         prop_oneof![Just(0), Just(TOTAL), 0..=TOTAL].prop_map(|minor| Command::CancelExpecting(euros(minor))),
+        Just(Command::CancelByHotel(ByHotel { reason: "overbooked".into(), relocated_to: None }, None)),
         Just(Command::Collect),
         Just(Command::Release),
         Just(Command::Extend(SignedDuration::from_mins(15))),

@@ -5,7 +5,11 @@ use staymesh_domain::{Deadline, Language, Money, RoomTypeId};
 use staymesh_mail::greeting;
 
 use super::format::{minute, money};
-use crate::{clients::StayNames, model::Reservation, quote::QuoteError};
+use crate::{
+    clients::StayNames,
+    model::{CancellationReason, Reservation},
+    quote::QuoteError,
+};
 
 /// Subject and body of a mail.
 #[derive(Debug, PartialEq, Eq)]
@@ -46,6 +50,7 @@ struct Words {
     change_is_free: &'static str,
     cancelled_subject: &'static str,
     cancelled: &'static str,
+    cancelled_by_hotel: &'static str,
     /// Hotel, arrival, departure, rooms, guests, price, number.
     labels: [&'static str; 7],
     free_until: &'static str,
@@ -70,6 +75,7 @@ const ENGLISH: Words = Words {
     change_is_free: "The change costs nothing, and nothing is paid back.",
     cancelled_subject: "Your booking is cancelled: {}",
     cancelled: "Your booking is cancelled.",
+    cancelled_by_hotel: "The hotel had to cancel your booking. We are sorry.",
     labels: ["Hotel", "Arrival", "Departure", "Rooms", "Guests", "Price with taxes", "Booking number"],
     free_until: "You can cancel free of charge until {} (local time at the hotel).",
     free: "You can cancel free of charge.",
@@ -92,6 +98,7 @@ const PORTUGUESE: Words = Words {
     change_is_free: "A alteração não tem custos e nada é devolvido.",
     cancelled_subject: "A sua reserva foi cancelada: {}",
     cancelled: "A sua reserva foi cancelada.",
+    cancelled_by_hotel: "O hotel teve de cancelar a sua reserva. Lamentamos.",
     labels: ["Hotel", "Chegada", "Partida", "Quartos", "Hóspedes", "Preço com impostos", "Número da reserva"],
     free_until: "Pode cancelar gratuitamente até {} (hora local do hotel).",
     free: "Pode cancelar gratuitamente.",
@@ -114,6 +121,7 @@ const GERMAN: Words = Words {
     change_is_free: "Die Änderung kostet nichts, und nichts wird zurückgezahlt.",
     cancelled_subject: "Ihre Buchung ist storniert: {}",
     cancelled: "Ihre Buchung ist storniert.",
+    cancelled_by_hotel: "Das Hotel musste Ihre Buchung stornieren. Das tut uns leid.",
     labels: ["Hotel", "Anreise", "Abreise", "Zimmer", "Gäste", "Preis mit Steuern", "Buchungsnummer"],
     free_until: "Sie können bis {} (Ortszeit des Hotels) kostenlos stornieren.",
     free: "Sie können kostenlos stornieren.",
@@ -136,6 +144,7 @@ const SPANISH: Words = Words {
     change_is_free: "El cambio no cuesta nada y no se devuelve nada.",
     cancelled_subject: "Su reserva está cancelada: {}",
     cancelled: "Su reserva está cancelada.",
+    cancelled_by_hotel: "El hotel ha tenido que cancelar su reserva. Lo sentimos.",
     labels: ["Hotel", "Llegada", "Salida", "Habitaciones", "Huéspedes", "Precio con impuestos", "Número de reserva"],
     free_until: "Puede cancelar gratis hasta el {} (hora local del hotel).",
     free: "Puede cancelar gratis.",
@@ -158,6 +167,7 @@ const FRENCH: Words = Words {
     change_is_free: "La modification ne coûte rien, et rien n'est remboursé.",
     cancelled_subject: "Votre réservation est annulée : {}",
     cancelled: "Votre réservation est annulée.",
+    cancelled_by_hotel: "L'hôtel a dû annuler votre réservation. Nous en sommes désolés.",
     labels: ["Hôtel", "Arrivée", "Départ", "Chambres", "Voyageurs", "Prix taxes comprises", "Numéro de réservation"],
     free_until: "Vous pouvez annuler sans frais jusqu'au {} (heure locale de l'hôtel).",
     free: "Vous pouvez annuler sans frais.",
@@ -216,7 +226,9 @@ impl Text {
             0 => words.no_refund.to_owned(),
             _ => filled(words.refund, &money(language, refund)),
         };
-        let parts = Parts { first: words.cancelled, terms: &paid_back, link: words.see };
+        let by_hotel = booking.reservation.cancellation_reason == Some(CancellationReason::ByHotel);
+        let first = if by_hotel { words.cancelled_by_hotel } else { words.cancelled };
+        let parts = Parts { first, terms: &paid_back, link: words.see };
         Self { subject: filled(words.cancelled_subject, &booking.names.hotel), body: body(language, booking, &parts) }
     }
 }

@@ -11,7 +11,7 @@ use staymesh_store::audit::Origin;
 use super::{BookingService, owners::booking_owner, room_guests::one_for_each};
 use crate::{
     error::ReservationError,
-    lifecycle::{CancelQuote, Command, Waiver},
+    lifecycle::{CancelQuote, Command, Waiver, require_late_arrival_over},
     model::{Guest, NewReservation, PaymentMode, Reservation, Source, Status},
     offer_token::{Offer, OfferError},
     room_guest::{RoomGuest, hash_of},
@@ -105,7 +105,7 @@ impl BookingService {
         let (hold, limits) = (self.hold_of(caller, &request)?, self.limits_of(caller, &request));
         let room_guests = match request.room_guests {
             guests if guests.is_empty() => vec![None; offer.lines.len()],
-            guests => one_for_each(offer.lines.len(), guests)?,
+            guests => one_for_each(&offer.lines, guests)?,
         };
         let RoomLinesSum { stay, quote } = sum;
         // A chosen time ends at the latest when the guests can no longer check in.
@@ -248,15 +248,17 @@ impl BookingService {
     /// Records a no-show. Only hotel staff may call this. Idempotent.
     ///
     /// # Errors
-    /// [`ReservationError::NotFound`], [`ReservationError::NotEligibleForNoShow`], [`ReservationError::NoShowOutOfTime`].
+    /// [`ReservationError::NotFound`], [`ReservationError::NotEligibleForNoShow`], and [`ReservationError::NoShowOutOfTime`],
+    /// also until the day ends until which the guests said that they may arrive.
     pub(crate) async fn mark_no_show(
         &self,
         caller: &Caller,
         id: ReservationId,
         now: Timestamp,
     ) -> Result<Reservation, ReservationError> {
-        self.get(caller, id).await?;
+        let booking = self.get(caller, id).await?;
         let time = self.hotels.hotel_time(id.hotel_id()).await?;
+        require_late_arrival_over(&booking, &time, now)?;
         let day_ends = time.day_ends(time.today(now)?)?;
         let applied = self.changed(id, Command::MarkNoShow, now, Some(day_ends)).await?;
         // A repeat enqueues no event.
@@ -326,6 +328,7 @@ impl BookingService {
             | Command::CancelExpecting(_)
             | Command::CancelRevision { .. }
             | Command::CancelWaiving(..)
+            | Command::CancelByHotel(..)
             | Command::MarkNoShow
             | Command::UndoNoShow => Origin::current(),
             _ => None,

@@ -9,8 +9,9 @@ use uuid::Uuid;
 
 use super::{BookingService, changes::hash, etag};
 use crate::{
-    early_departure::{EarlyDeparture, Waiver},
+    early_departure::EarlyDeparture,
     error::ReservationError,
+    lifecycle::Waiver,
     model::Reservation,
     room_step::{RoomStep, changed_rooms},
     store::{DeskList, DeskPosition, DeskRoom, FindFilter, ListPosition, Note, NotePosition, Store},
@@ -145,7 +146,7 @@ impl DepartureRequest {
     fn hash(&self, caller: &Caller, id: ReservationId) -> [u8; 32] {
         let listed: Vec<String> = self.positions.iter().map(ToString::to_string).collect();
         let money = |money: &Money| format!("{} {}", money.currency().code(), money.minor());
-        let waived = self.waiver.as_ref().map(|waiver| format!("{} {}", money(&waiver.kept), waiver.reason));
+        let waived = self.waiver.as_ref().map(|waiver| format!("{} {}", money(&waiver.keep), waiver.reason));
         let expected = self.expected_refund.as_ref().map(money);
         let texts = [listed.join(","), waived.unwrap_or_default(), expected.unwrap_or_default()];
         let [listed, waived, expected] = texts.each_ref().map(String::as_bytes);

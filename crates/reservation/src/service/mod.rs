@@ -2,6 +2,7 @@
 
 mod assignments;
 mod booking;
+mod by_hotel;
 mod changes;
 mod check_offers;
 mod dependencies;

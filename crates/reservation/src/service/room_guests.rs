@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
-use staymesh_domain::{FieldError, ReservationId};
+use staymesh_domain::{FieldError, FieldErrors, ReservationId};
 use staymesh_mesh::{Caller, Problem};
 
 use super::BookingService;
@@ -10,6 +10,7 @@ use crate::{
     error::ReservationError,
     model::Reservation,
     room_guest::{RoomGuest, hash_of},
+    room_line::RoomLine,
 };
 
 /// Guests of rooms to be stored, and the etag of the reservation that they were read with, if any.
@@ -22,7 +23,7 @@ impl BookingService {
     /// Replaces the guests of all rooms of a reservation of the caller. Idempotent.
     ///
     /// # Errors
-    /// [`ReservationError::NotFound`], [`ReservationError::Field`] unless there is one guest for each room,
+    /// [`ReservationError::NotFound`], [`ReservationError::Field`] as [`one_for_each`],
     /// [`ReservationError::ReservationChanged`] with another etag, [`ReservationError::StayHasBegun`], and
     /// [`ReservationError::Ended`] when the rooms are released.
     pub(crate) async fn update_room_guests(
@@ -38,7 +39,7 @@ impl BookingService {
         // The rooms are not locked: a change that held the lock before is visible to a second statement only.
         let mut locked = transaction.lock_reservations([id].into_iter()).await?;
         let booking = locked.remove(&id.as_uuid()).ok_or(ReservationError::NotFound)?;
-        let guests = one_for_each(booking.lines.len(), update.guests)?;
+        let guests = one_for_each(&booking.lines, update.guests)?;
         if booking.room_guests == guests {
             return Ok(booking);
         }
@@ -57,18 +58,26 @@ impl BookingService {
     }
 }
 
-/// The guests of so many rooms; of none when nothing is said.
+/// The guests of these rooms.
 ///
 /// # Errors
-/// A violation of `room_guests` unless there is one for each room.
+/// A violation of `room_guests` unless there is one for each room, and of each late arrival in no night of its room.
 pub(super) fn one_for_each(
-    rooms: usize,
+    lines: &[RoomLine],
     guests: Vec<Option<RoomGuest>>,
 ) -> Result<Vec<Option<RoomGuest>>, ReservationError> {
-    if guests.len() == rooms {
-        return Ok(guests);
+    if guests.len() != lines.len() {
+        let text = format!("must be one for each of the {} rooms", lines.len());
+        return Err(FieldError::new("room_guests", text).into());
     }
-    Err(FieldError::new("room_guests", format!("must be one for each of the {rooms} rooms")).into())
+    let mut errors = FieldErrors::default();
+    for (at, (line, guest)) in lines.iter().zip(&guests).enumerate() {
+        let late = guest.as_ref().and_then(|guest| guest.late_arrival_until);
+        let fits = late.is_none_or(|date| line.stay.check_in() <= date && date < line.stay.check_out());
+        errors.holds(fits, format!("room_guests[{at}].late_arrival_until"), "must be a night of the room");
+    }
+    errors.into_result().map_err(Problem::from)?;
+    Ok(guests)
 }
 
 /// The etag of a reservation: new with every change that callers see. A status that comes back, of a room that is checked in,

@@ -14,8 +14,8 @@ use super::{
 use crate::{
     clients::MockRateClient,
     error::ReservationError,
-    lifecycle::{Command, Waiver},
-    model::{Guest, PaymentMode, Reservation, Status},
+    lifecycle::{ByHotel, Command, Waiver},
+    model::{CancellationReason, Guest, PaymentMode, Reservation, Status},
     offer_token::Offer,
     quote::tests::{euros, quote},
     testing::{hotel_id, lines},
@@ -147,6 +147,42 @@ async fn waiver_refunds_the_rest_is_audited_and_a_repeat_is_compared_with_the_wh
         .await
         .expect("a waiver");
     assert_eq!(stored, (2_000, 10_000, "illness".into()));
+}
+
+/// PARTNER-SPEC 6, edge cases: a full refund, and a reason of its own.
+#[tokio::test]
+async fn hotel_cancels_with_a_full_refund_until_the_check_out_date_is_over_and_a_repeat_is_compared() {
+    let desk = desk().await;
+    let booking = desk.paid().await;
+    let other = |hotel| Some(ReservationId::generate(hotel_id(hotel), Timestamp::now()));
+    let why = |reason: &str, relocated_to| ByHotel { reason: reason.into(), relocated_to };
+    let cancel = async |by: &Caller, why: ByHotel, now| {
+        Origin::scope(origin(), desk.service.cancel_by_hotel(by, booking.id, why, None, now)).await
+    };
+    let last_day = booking.stay.check_out().at(23, 59, 59, 0).to_zoned(jiff::tz::TimeZone::UTC).expect("a time");
+    let (last_moment, relocated_to) = (last_day.timestamp(), other(8));
+    let overbooked = why("overbooked by a group", relocated_to);
+    let (by, late) = (staff(7), last_moment + SignedDuration::from_secs(1));
+    assert_eq!(reason(cancel(&staff(8), overbooked.clone(), last_moment).await), Reason::ReservationNotFound);
+    assert_eq!(reason(cancel(&by, why("overbooked", other(7)), last_moment).await), Reason::InvalidField);
+    assert_eq!(reason(cancel(&by, overbooked.clone(), late).await), Reason::IllegalTransition);
+    assert!(desk.refunds().await.is_empty());
+    let cancelled = cancel(&by, overbooked.clone(), last_moment).await.expect("cancelled");
+    assert_eq!(
+        (cancelled.status, cancelled.cancellation_reason),
+        (Status::Cancelled, Some(CancellationReason::ByHotel))
+    );
+    assert_eq!(cancel(&by, overbooked, late).await.expect("a repeat").version, cancelled.version);
+    for changed in [why("closed", relocated_to), why("overbooked by a group", None)] {
+        assert_eq!(reason(cancel(&by, changed, last_moment).await), Reason::IllegalTransition);
+    }
+    assert_eq!(desk.refunds().await, ["100.00"]);
+    assert_eq!(desk.audited().await, ["reservation", "reservation", "hotel_cancellation"]);
+    let shown: String = sqlx::query_scalar("select string_agg(audit_record::text, ' ') from audit_record")
+        .fetch_one(desk.database.pool())
+        .await
+        .expect("records");
+    assert!(!shown.contains("by a group") && shown.contains("cancelled_by_hotel"), "{shown}");
 }
 
 /// Cancellations with different waivers, and without one, race: one takes effect, and the money follows that one.

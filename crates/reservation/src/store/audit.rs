@@ -6,6 +6,7 @@ use staymesh_store::{
     StoreError,
     audit::{self, ObjectType, Origin},
 };
+use uuid::Uuid;
 
 use super::{Store, Transaction};
 use crate::{
@@ -14,14 +15,16 @@ use crate::{
     model::{CancellationReason, NewReservation, Reservation, Status},
 };
 
-/// A cancellation that keeps less than its policy.
+/// A cancellation or an early departure that keeps less than its terms.
 pub(crate) struct Waived<'a> {
     /// The reservation before.
     pub(crate) booking: &'a Reservation,
     /// What is kept, and why.
     pub(crate) waiver: &'a Waiver,
-    /// What the policy keeps.
+    /// What the terms keep.
     pub(crate) policy: Money,
+    /// The request id of an early departure; `None` of a cancellation.
+    pub(crate) departure: Option<Uuid>,
     /// Who waived it.
     pub(crate) origin: Option<&'a Origin>,
 }
@@ -123,31 +126,41 @@ impl Transaction {
         Ok(audit::insert(&mut self.0, origin, object, None, Some(&shown)).await?)
     }
 
-    /// Records what was kept of a cancelled reservation instead of what its policy keeps, with its audit record. The reason is
-    /// free text, which may name a guest, and stays out of that.
+    /// Records what was kept of a cancellation or an early departure instead of what its terms keep, with its audit record. The
+    /// reason is free text, which may name a guest, and stays out of that.
     ///
     /// # Errors
     /// When the database fails.
-    pub(crate) async fn record_waiver(&mut self, kept: &Waived<'_>) -> Result<(), ReservationError> {
-        let Waived { booking, waiver, policy, origin } = kept;
+    pub(crate) async fn record_waiver(&mut self, waived: &Waived<'_>) -> Result<(), ReservationError> {
+        let Waived { booking, waiver, policy, departure, origin } = waived;
         let currency = policy.currency().code();
-        sqlx::query(
-            "insert into cancellation_waiver
-                 (hotel_id, reservation_id, kept_minor, policy_minor, currency, reason, waived_by)
-             values ($1, $2, $3, $4, $5, $6, $7)",
-        )
-        .bind(booking.id.hotel_id().get())
-        .bind(booking.id.as_uuid())
-        .bind(waiver.keep.minor())
-        .bind(policy.minor())
-        .bind(currency)
-        .bind(&waiver.reason)
-        .bind(origin.map(|origin| &*origin.actor))
-        .execute(&mut *self.0)
-        .await?;
+        let (name, insert) = match departure {
+            None => (
+                "cancellation_waiver",
+                "insert into cancellation_waiver
+                     (hotel_id, reservation_id, kept_minor, policy_minor, currency, reason, waived_by)
+                 values ($1, $2, $3, $4, $5, $6, $7)",
+            ),
+            Some(_) => (
+                "departure_waiver",
+                "insert into departure_waiver
+                     (hotel_id, reservation_id, kept_minor, policy_minor, currency, reason, waived_by, request_id)
+                 values ($1, $2, $3, $4, $5, $6, $7, $8)",
+            ),
+        };
+        let insert = sqlx::query(insert)
+            .bind(booking.id.hotel_id().get())
+            .bind(booking.id.as_uuid())
+            .bind(waiver.keep.minor())
+            .bind(policy.minor())
+            .bind(currency)
+            .bind(&waiver.reason)
+            .bind(origin.map(|origin| &*origin.actor));
+        let insert = if let Some(request_id) = departure { insert.bind(*request_id) } else { insert };
+        insert.execute(&mut *self.0).await?;
         let Some(origin) = origin else { return Ok(()) };
         let shown = json!({ "kept_minor": waiver.keep.minor(), "policy_minor": policy.minor(), "currency": currency });
-        let object = ("cancellation_waiver", &*booking.id.to_string());
+        let object = (name, &*booking.id.to_string());
         Ok(audit::insert(&mut self.0, origin, object, None, Some(&shown)).await?)
     }
 
@@ -171,22 +184,5 @@ impl Transaction {
         };
         let object = ("reservation", &*before.id.to_string());
         Ok(audit::insert(&mut self.0, origin, object, Some(&shown(before)), Some(&shown(after))).await?)
-    }
-
-    /// Records that of the penalty of an early departure, `due`, only `kept` is kept, and why.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub(crate) async fn record_departure_waiver(
-        &mut self,
-        origin: &Origin,
-        id: ReservationId,
-        due: Money,
-        (kept, reason): (Money, &str),
-    ) -> Result<(), ReservationError> {
-        let before = json!({ "penalty": due.amount(), "currency": due.currency().code() });
-        let after = json!({ "penalty": kept.amount(), "currency": kept.currency().code(), "waiver_reason": reason });
-        let object = ("reservation", &*id.to_string());
-        Ok(audit::insert(&mut self.0, origin, object, Some(&before), Some(&after)).await?)
     }
 }

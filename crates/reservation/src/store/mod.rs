@@ -8,6 +8,7 @@ mod assignments;
 mod audit;
 mod availability;
 mod blocked_rooms;
+mod by_hotel;
 mod change;
 mod changed;
 mod create;

@@ -57,6 +57,9 @@ pub(crate) async fn apply_all(
     for waived in plan.waived()? {
         transaction.record_waiver(&waived).await?;
     }
+    for (id, why, origin) in plan.by_hotel() {
+        transaction.record_hotel_cancellation(id, why, origin).await?;
+    }
     transaction.enqueue_sales(&plan.sales(&written)?).await?;
     transaction.enqueue_cancelled(&plan.events()?).await?;
     transaction.delay_settlements(&plan.delayed()).await?;

@@ -10,7 +10,7 @@ use uuid::Uuid;
 use crate::{
     error::ReservationError,
     events::{BookingMail, Cancelled, ChangeSettled, SoldByPartner, mail_aggregate},
-    lifecycle::{Change, Command, Decision, Rooms, decide},
+    lifecycle::{ByHotel, Change, Command, Decision, Rooms, decide},
     model::{CancellationReason, Reservation},
     night::{Night, NightSale, date_of},
     quote::QuoteError,
@@ -229,9 +229,19 @@ impl<'a> ChangePlan<'a> {
             };
             let refund = RoomLine::refund(&booking.lines, booking.create_time, order.now)?;
             let policy = booking.quote.total.checked_sub(refund)?;
-            all.push(Waived { booking, waiver, policy, origin: order.origin.as_ref() });
+            all.push(Waived { booking, waiver, policy, departure: None, origin: order.origin.as_ref() });
         }
         Ok(all)
+    }
+
+    /// The reservations that their hotels cancel, and why.
+    pub(crate) fn by_hotel(&self) -> impl Iterator<Item = (ReservationId, &ByHotel, Option<&Origin>)> {
+        self.orders.iter().zip(&self.judged).filter_map(|(order, judged)| match (&order.command, judged) {
+            (Command::CancelByHotel(why, _), Ok((_, Decision::Change(_)))) => {
+                Some((order.id, why, order.origin.as_ref()))
+            }
+            _ => None,
+        })
     }
 
     /// Rooms to add to each night, after [`Self::settle_rooms`].

@@ -7,8 +7,9 @@ use staymesh_domain::{Deadline, PaymentId, StayDates};
 
 use super::*;
 use crate::{
+    error::ReservationError,
     lifecycle::{Command, Decision, decide},
-    model::Status,
+    model::{Reservation, Status},
     quote::tests::{euros, quote},
     testing::{lines, order_of, reservation_of, room_type},
 };

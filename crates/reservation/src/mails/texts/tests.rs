@@ -139,6 +139,21 @@ fn cancellation_states_what_is_paid_back() {
     assert!(nothing.contains("By the terms of this booking nothing is paid back."), "{nothing}");
 }
 
+fn cancelled_by_hotel(language: Language) -> Text {
+    let cancellation_reason = Some(CancellationReason::ByHotel);
+    let reservation = Reservation { cancellation_reason, ..reservation("2029-06-01T12:00:00Z") };
+    let booking = Booking { reservation: &reservation, names: &names(), link: LINK, keyed: true };
+    Text::cancelled(language, &booking, euros(10_000))
+}
+
+#[test]
+fn cancellation_by_the_hotel_says_so() {
+    let text = cancelled_by_hotel(Language::German);
+    assert_eq!(text.subject, "Ihre Buchung ist storniert: Hotel Sol, Lisboa");
+    assert!(text.body.contains("Das Hotel musste Ihre Buchung stornieren.") && text.body.contains("100,00 EUR"));
+    assert!(!cancelled(Language::German, 10_000).body.contains("Das Hotel musste"));
+}
+
 fn changed(language: Language, paid: Option<i64>, refund: Option<i64>) -> Text {
     let reservation = reservation("2029-06-01T12:00:00Z");
     let booking = Booking { reservation: &reservation, names: &names(), link: LINK, keyed: true };
@@ -167,6 +182,7 @@ fn texts_differ_between_languages_and_leave_no_gap_unfilled() {
     for of in [
         confirmed as fn(Language, &Reservation) -> Text,
         |language, _: &Reservation| cancelled(language, 1),
+        |language, _: &Reservation| cancelled_by_hotel(language),
         |language, _: &Reservation| changed(language, Some(1), None),
         |language, _: &Reservation| changed(language, None, None),
     ] {

@@ -1,15 +1,16 @@
 //! Guests of rooms, with a real database.
 
 use jiff::SignedDuration;
+use staymesh_domain::PaymentId;
 use staymesh_mesh::{Reason, auth::Role};
 
 use super::*;
 use crate::{
     clients::MockRateClient,
     lifecycle::Command,
-    model::NewReservation,
+    model::{NewReservation, Status},
     quote::tests::quote_for,
-    service::testing::{hotel_in, id, service},
+    service::testing::{hotel_in, id, service, staff},
     testing::{hotel_id, lines, order_of},
     writer::{apply, book_each},
 };
@@ -69,6 +70,38 @@ async fn guests_change_free_until_the_day_of_arrival_ends_and_an_old_etag_is_ref
     apply(&service.store, order.id, &Command::Release, now).await.expect("released");
     assert_eq!(reason(change(&[None, None], "", now).await), Reason::IllegalTransition);
     assert_eq!(read().await.room_guests, both);
+}
+
+/// PARTNER-SPEC 10, edge case: check-in on a later day that was announced is no no-show.
+#[tokio::test]
+async fn announced_late_arrival_is_a_night_of_the_room_and_blocks_the_no_show_until_that_day_ends() {
+    let (service, request, _database) = service(hotel_in("Etc/UTC"), MockRateClient::new()).await;
+    let (now, stay) = (Timestamp::now(), request.stay);
+    let mut rooms = lines(id(1), stay, 1, &quote_for(stay, 10_000, 30));
+    let noon = stay.check_in().at(12, 0, 0, 0).to_zoned(jiff::tz::TimeZone::UTC).expect("a time").timestamp();
+    rooms[0].quote.terms.no_show_from = noon;
+    let order = NewReservation { id: ReservationId::generate(hotel_id(7), now), ..order_of(rooms, now) };
+    let made = book_each(&service.store, std::slice::from_ref(&order)).await.expect("decided").pop();
+    made.expect("an outcome").expect("booked");
+    let pay = Command::ConfirmPayment { payment_id: PaymentId::new(), amount: order.quote.total };
+    apply(&service.store, order.id, &pay, now).await.expect("paid");
+    let me = caller("me");
+    let announce = async |date| {
+        let late = RoomGuest { late_arrival_until: Some(date), ..RoomGuest::default() };
+        service.update_room_guests(&me, order.id, update(&[Some(late)], ""), now).await
+    };
+    let [before, after] = [stay.check_in().yesterday().expect("a date"), stay.check_out()];
+    assert_eq!(reason(announce(before).await), Reason::InvalidField);
+    assert_eq!(reason(announce(after).await), Reason::InvalidField);
+    announce(stay.check_in()).await.expect("announced");
+    let ends = noon + SignedDuration::from_hours(12);
+    let report = async |now| service.mark_no_show(&staff(7), order.id, now).await;
+    match report(ends - SignedDuration::from_micros(1)).await {
+        Err(ReservationError::NoShowOutOfTime { from, .. }) => assert_eq!(from, ends),
+        other => panic!("{other:?}"),
+    }
+    assert_eq!(report(ends).await.expect("reported").status, Status::Cancelled);
+    report(noon).await.expect("a repeat");
 }
 
 #[tokio::test]

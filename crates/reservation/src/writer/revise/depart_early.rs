@@ -3,11 +3,7 @@
 use staymesh_domain::Money;
 
 use super::{Request, Revising, RevisionCommand, RevisionOutcome, RevisionPlan};
-use crate::{
-    early_departure::{Departed, EarlyDeparture, Waiver},
-    error::ReservationError,
-    room_status::RoomStatus,
-};
+use crate::{early_departure::Departed, error::ReservationError, room_status::RoomStatus, store::Waived};
 
 impl Revising<'_> {
     pub(super) async fn depart_early(&mut self) -> Result<RevisionOutcome, ReservationError> {
@@ -29,18 +25,15 @@ impl Revising<'_> {
         let plan = RevisionPlan::depart(&self.booking, &change)?;
         let request = Request { id: Some(*request_id), content_hash, reason: "left_early", limits: None };
         self.carry_out(&plan, Some(&request)).await?;
-        self.record_waiver(departure, due).await?;
+        if let Some(waiver) = &departure.waiver {
+            let (booking, origin) = (&self.booking, self.order.origin.as_ref());
+            let waived = Waived { booking, waiver, policy: due, departure: Some(*request_id), origin };
+            self.transaction.record_waiver(&waived).await?;
+        }
         if !completed.is_empty() {
             let (completes, today) = (RoomStatus::Completed, departure.today);
             self.transaction.set_room_status(&self.booking, &completed, completes, today, &self.order.actor).await?;
         }
         Ok(RevisionOutcome::Changed)
-    }
-
-    async fn record_waiver(&mut self, departure: &EarlyDeparture, due: Money) -> Result<(), ReservationError> {
-        let (Some(origin), Some(Waiver { kept, reason })) = (&self.order.origin, &departure.waiver) else {
-            return Ok(());
-        };
-        self.transaction.record_departure_waiver(origin, self.order.id, due, (*kept, reason)).await
     }
 }

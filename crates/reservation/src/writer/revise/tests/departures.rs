@@ -3,7 +3,7 @@
 use staymesh_domain::{EarlyDeparture as Rule, Penalty, PenaltyBase};
 
 use super::{arrivals::arrive, *};
-use crate::{early_departure::Waiver, quote::Night as PricedNight, room_status::RoomStatus};
+use crate::{lifecycle::Waiver, quote::Night as PricedNight, room_status::RoomStatus};
 
 /// A room from night 10 to 14 at 100.00 each; of nights not slept so much is kept.
 fn four_nights(penalty: Penalty) -> RoomLine {
@@ -69,11 +69,16 @@ async fn departure_is_refused_with_another_refund_than_expected_and_before_arriv
         Err(ReservationError::CancelTermsChanged { refund }) => assert_eq!(refund, euros(10_000)),
         other => panic!("{other:?}"),
     }
-    let waived = Waiver { kept: euros(10_001), reason: "GOODWILL".into() };
+    let waived = Waiver { keep: euros(10_001), reason: "goodwill".into() };
     assert!(matches!(run(&world.store, booking.id, leave(12, Some(waived))).await, Err(ReservationError::Field(_))));
-    let waived = Waiver { kept: euros(0), reason: "GOODWILL".into() };
+    let waived = Waiver { keep: euros(0), reason: "goodwill".into() };
     let left = run(&world.store, booking.id, leave(12, Some(waived))).await.expect("left").reservation;
     assert_eq!(left.retained, euros(0));
+    let stored: (i64, i64, String) = sqlx::query_as("select kept_minor, policy_minor, reason from departure_waiver")
+        .fetch_one(world.database.pool())
+        .await
+        .expect("one waiver");
+    assert_eq!(stored, (0, 10_000, "goodwill".into()));
     let waiting = paid(&world, vec![line(12, 2, 20_000, 30)]).await;
     let refused = run(&world.store, waiting.id, leave(12, None)).await;
     assert!(matches!(refused, Err(ReservationError::IllegalRoomTransition { .. })), "{refused:?}");
