@@ -3,7 +3,10 @@
 use rstest::rstest;
 
 use super::*;
-use crate::change::{Bounds as ChangeBounds, Changes};
+use crate::{
+    change::{Bounds as ChangeBounds, Changes},
+    partner::{Bounds as PartnerBounds, Partner},
+};
 
 /// Explores a model and requires that every property holds.
 macro_rules! assert_holds {
@@ -55,4 +58,16 @@ const ROOMS: &str = "rooms are those of the revision and what its pending change
 #[case::policy(ChangeBounds::ADMINISTRATOR, Fault::PolicyIsNoLimit, MONEY)]
 fn planted_fault_of_a_change_is_found(#[case] bounds: ChangeBounds, #[case] fault: Fault, #[case] property: &str) {
     assert_finds(&explore(Changes::new(bounds, Some(fault)).expect("a model")), property);
+}
+
+#[test]
+fn every_property_of_a_partners_changes_holds_within_the_small_bounds() {
+    assert_holds!(Partner::new(PartnerBounds::SMALL, None), 1_000);
+}
+
+#[rstest]
+#[case::credit(Fault::CreditIsNoLimit, "the partner never owes more than its limit")]
+#[case::undone(Fault::AmendmentIsNotUndone, "when all is quiet, the partner owes what the revisions say")]
+fn planted_fault_of_a_partners_change_is_found(#[case] fault: Fault, #[case] property: &str) {
+    assert_finds(&explore(Partner::new(PartnerBounds::SMALL, Some(fault)).expect("a model")), property);
 }
