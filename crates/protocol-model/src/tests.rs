@@ -40,6 +40,7 @@ fn planted_fault_of_a_booking_is_found(#[case] fault: Fault, #[case] property: &
 #[rstest]
 #[case::charge(ChangeBounds::CHARGE, 1_000)]
 #[case::cancelled_room(ChangeBounds::CANCELLED_ROOM, 1_000)]
+#[case::paid_twice(ChangeBounds::PAID_TWICE, 1_000)]
 #[case::refund(ChangeBounds::REFUND, 1_000)]
 #[case::administrator(ChangeBounds::ADMINISTRATOR, 1_000)]
 fn every_property_of_changes_holds_within_the_small_bounds(#[case] bounds: ChangeBounds, #[case] states: usize) {
@@ -55,6 +56,7 @@ const ROOMS: &str = "rooms are those of the revision and what its pending change
 #[case::kept(ChangeBounds::CHARGE, Fault::UnusablePaymentIsKept, MONEY)]
 #[case::outbox(ChangeBounds::CHARGE, Fault::OutboxForgets, MONEY)]
 #[case::repeated(ChangeBounds::REFUND, Fault::SettlementIsRepeated, MONEY)]
+#[case::refused(ChangeBounds::PAID_TWICE, Fault::RefusalForgetsChanges, MONEY)]
 #[case::policy(ChangeBounds::ADMINISTRATOR, Fault::PolicyIsNoLimit, MONEY)]
 fn planted_fault_of_a_change_is_found(#[case] bounds: ChangeBounds, #[case] fault: Fault, #[case] property: &str) {
     assert_finds(&explore(Changes::new(bounds, Some(fault)).expect("a model")), property);
