@@ -94,7 +94,9 @@ async fn give_back(
     let none = Money::zero(change.refund.currency());
     if change.dropped {
         for standing in standings.iter().filter(|standing| standing.paid_for(change.revision)) {
-            refunds::refuse(connection, &standing.payment).await?;
+            // As it is now: the one before may have left it what a change gives back.
+            let payment = payments::find(&mut *connection, standing.payment.payment_id).await?;
+            refunds::refuse(connection, &payment.ok_or(PaymentError::NotFound)?).await?;
         }
         return Ok(none);
     }
