@@ -51,7 +51,8 @@ impl Moment {
 
 /// When the booking is made: 31 days before check-in.
 pub(crate) fn booked() -> Timestamp {
-    Timestamp::UNIX_EPOCH
+    // 2030-01-01: messages carry dates from 2000 on.
+    Timestamp::constant(1_893_456_000, 0)
 }
 
 /// When its hold and the checkout page end.
@@ -61,7 +62,7 @@ pub(crate) fn hold_end() -> Timestamp {
 
 /// The day of arrival. The stay is one night.
 pub(crate) const fn check_in() -> jiff::civil::Date {
-    date(1970, 2, 1)
+    date(2030, 2, 1)
 }
 
 /// A date as days since 1970-01-01.

@@ -21,4 +21,10 @@ pub enum Fault {
     SettlementIsRepeated,
     /// What the end of the reservation gives back does not limit an administrator's refunds.
     PolicyIsNoLimit,
+    /// What changes gave back of a payment that is refused later is lost with it.
+    RefusalForgetsChanges,
+    /// The credit limit is not asked for a change of a partner's sale.
+    CreditIsNoLimit,
+    /// What was recorded for a change of a partner's sale that was given up is not undone.
+    AmendmentIsNotUndone,
 }

@@ -4,8 +4,9 @@
 //! |---|---|
 //! | [`Protocol`] | one booking of one room: its guest pays, pays late, or cancels; the hold expires; the guest does not come |
 //! | [`change`] | a paid booking of two rooms: changes with a charge and with a refund, a cancelled room, refunds of an administrator |
+//! | [`partner`] | a booking of a partner who collects: its sale and its changes, which its credit refuses or records |
 //!
-//! In each the provider charges, declines, reviews, closes the page and refunds, and another guest takes rooms that are free.
+//! Where guests pay, the provider charges, declines, reviews, closes the page and refunds. Another guest takes free rooms.
 //! Messages are lost, repeated, late and in another order, and a service stops between a commit and the acknowledgement of a
 //! delivery. In every state that can be reached the model's properties hold.
 //!
@@ -19,6 +20,7 @@ mod clock;
 mod delivery;
 mod faults;
 mod orders;
+pub mod partner;
 mod payments;
 mod properties;
 mod protocol;

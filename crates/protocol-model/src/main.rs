@@ -4,7 +4,7 @@
 use std::process::ExitCode;
 
 use clap::{Parser, ValueEnum};
-use staymesh_protocol_model::{Bounds, Protocol, Report, change, explore};
+use staymesh_protocol_model::{Bounds, Protocol, Report, change, explore, partner};
 
 /// Explores every interleaving of the protocol between the reservation and the payment service.
 #[derive(Parser)]
@@ -23,6 +23,8 @@ enum Explored {
     Changes,
     /// Refunds of an administrator beside changes.
     Administrator,
+    /// A booking of a partner who collects, and its changes.
+    Partner,
 }
 
 impl Explored {
@@ -31,6 +33,7 @@ impl Explored {
             Self::Booking => explore(Protocol::new(Bounds::LARGE, None)?),
             Self::Changes => explore(change::Changes::new(change::Bounds::LARGE, None)?),
             Self::Administrator => explore(change::Changes::new(change::Bounds::LARGE_ADMINISTRATOR, None)?),
+            Self::Partner => explore(partner::Partner::new(partner::Bounds::LARGE, None)?),
         })
     }
 }

@@ -6,7 +6,8 @@ use anyhow::{Context, Result, ensure};
 use jiff::Timestamp;
 use staymesh_domain::{Money, PaymentId, ReservationId};
 use staymesh_payment::model::{
-    RefundReason, RefundRequest, Standing, Status, left_by_policy, refunds_to_report, shares_of_change, shares_of_end,
+    Payment, Refund, RefundReason, RefundRequest, Standing, Status, left_by_policy, refunds_to_report,
+    shares_of_change, shares_of_end,
 };
 use staymesh_psp::CheckoutStatus;
 use uuid::Uuid;
@@ -76,6 +77,19 @@ impl Payments {
             self.push(ProviderEvent::Checkout { payment, status });
         }
         Ok(true)
+    }
+
+    /// The guest pays a page after all that was closed.
+    pub(crate) fn pay_late(&mut self, number: usize) -> bool {
+        let page = &mut self.pages[number];
+        let pays = page.shown && page.status == CheckoutStatus::Expired;
+        if pays {
+            let payment = page.payment;
+            page.status = CheckoutStatus::Paid;
+            page.charged += self.orders[payment].payment.amount.minor();
+            self.push(ProviderEvent::Checkout { payment, status: CheckoutStatus::Paid });
+        }
+        pays
     }
 
     /// Events have no order among each other.
@@ -190,25 +204,44 @@ impl Payments {
         }
         if dropped {
             self.close_all(|order| order.payment.revision == revision);
-            let paid = |standing: &Standing| standing.paid_for(revision).then_some(standing.payment.payment_id);
-            for id in self.standings()?.iter().filter_map(paid) {
-                self.order_of(id)?.refuse()?;
+            for number in 0..self.orders.len() {
+                let Payment { status, revision: paid_for, .. } = self.orders[number].payment;
+                if status.has_money() && paid_for == revision {
+                    self.send_back(number, false)?;
+                }
             }
         } else {
-            let standings = self.standings()?;
-            for (standing, share) in shares_of_change(&standings, revision, refund)? {
-                self.give_back_share(&standing.payment.payment_id, RefundReason::Change { revision }, share)?;
-            }
+            self.give_back_of_change(revision, refund)?;
         }
         self.settled.insert(revision, (refund, dropped));
         Ok(())
     }
 
     /// Sends back a payment that the reservation service did not accept. The end of the reservation may have taken its refund
-    /// from this payment, which does not count any more.
-    pub(crate) fn refuse(&mut self, number: usize) -> Result<()> {
-        self.orders[number].refuse()?;
+    /// from this payment, which does not count any more. `forgetful`: what changes gave back of it is lost.
+    pub(crate) fn refuse(&mut self, number: usize, forgetful: bool) -> Result<()> {
+        self.send_back(number, forgetful)?;
         self.end.map_or(Ok(()), |due| self.give_back(due))
+    }
+
+    fn send_back(&mut self, number: usize, forgetful: bool) -> Result<()> {
+        let repeat = self.orders[number].refused;
+        self.orders[number].refuse()?;
+        let of_change = |refund: &Refund| refund.reason.revision().map(|revision| (revision, refund.amount));
+        let given: Vec<_> = self.orders[number].refunds.iter().filter_map(of_change).collect();
+        for (revision, refund) in given.into_iter().filter(|_| !repeat && !forgetful) {
+            self.give_back_of_change(revision, refund)?;
+        }
+        Ok(())
+    }
+
+    /// Requests the refund of a change from the payments, newest first.
+    fn give_back_of_change(&mut self, revision: i32, refund: Money) -> Result<()> {
+        let standings = self.standings()?;
+        for (standing, share) in shares_of_change(&standings, revision, refund)? {
+            self.give_back_share(&standing.payment.payment_id, RefundReason::Change { revision }, share)?;
+        }
+        Ok(())
     }
 
     /// An administrator requests a refund of so much of a payment; `false` if it is refused. `unlimited`: what the end of the

@@ -185,7 +185,7 @@ impl Protocol {
                     (Some(call), Delivery::Late) => state.late_calls.push(call),
                     (Some(call), _) => {
                         if self.call(state, call)? && delivery == Delivery::Done {
-                            state.payments.refuse(number)?;
+                            state.payments.refuse(number, false)?;
                         }
                     }
                     (None, _) => {}

@@ -3,7 +3,10 @@
 use rstest::rstest;
 
 use super::*;
-use crate::change::{Bounds as ChangeBounds, Changes};
+use crate::{
+    change::{Bounds as ChangeBounds, Changes},
+    partner::{Bounds as PartnerBounds, Partner},
+};
 
 /// Explores a model and requires that every property holds.
 macro_rules! assert_holds {
@@ -37,6 +40,7 @@ fn planted_fault_of_a_booking_is_found(#[case] fault: Fault, #[case] property: &
 #[rstest]
 #[case::charge(ChangeBounds::CHARGE, 1_000)]
 #[case::cancelled_room(ChangeBounds::CANCELLED_ROOM, 1_000)]
+#[case::paid_twice(ChangeBounds::PAID_TWICE, 1_000)]
 #[case::refund(ChangeBounds::REFUND, 1_000)]
 #[case::administrator(ChangeBounds::ADMINISTRATOR, 1_000)]
 fn every_property_of_changes_holds_within_the_small_bounds(#[case] bounds: ChangeBounds, #[case] states: usize) {
@@ -52,7 +56,20 @@ const ROOMS: &str = "rooms are those of the revision and what its pending change
 #[case::kept(ChangeBounds::CHARGE, Fault::UnusablePaymentIsKept, MONEY)]
 #[case::outbox(ChangeBounds::CHARGE, Fault::OutboxForgets, MONEY)]
 #[case::repeated(ChangeBounds::REFUND, Fault::SettlementIsRepeated, MONEY)]
+#[case::refused(ChangeBounds::PAID_TWICE, Fault::RefusalForgetsChanges, MONEY)]
 #[case::policy(ChangeBounds::ADMINISTRATOR, Fault::PolicyIsNoLimit, MONEY)]
 fn planted_fault_of_a_change_is_found(#[case] bounds: ChangeBounds, #[case] fault: Fault, #[case] property: &str) {
     assert_finds(&explore(Changes::new(bounds, Some(fault)).expect("a model")), property);
+}
+
+#[test]
+fn every_property_of_a_partners_changes_holds_within_the_small_bounds() {
+    assert_holds!(Partner::new(PartnerBounds::SMALL, None), 1_000);
+}
+
+#[rstest]
+#[case::credit(Fault::CreditIsNoLimit, "the partner never owes more than its limit")]
+#[case::undone(Fault::AmendmentIsNotUndone, "when all is quiet, the partner owes what the revisions say")]
+fn planted_fault_of_a_partners_change_is_found(#[case] fault: Fault, #[case] property: &str) {
+    assert_finds(&explore(Partner::new(PartnerBounds::SMALL, Some(fault)).expect("a model")), property);
 }

@@ -34,6 +34,7 @@ pub mod carry_over;
 pub mod check;
 mod clients;
 mod config;
+mod credit_refusal;
 mod departures;
 mod early_departure;
 mod error;

@@ -48,7 +48,7 @@ impl PaymentEventPublisher {
 impl PaymentEventPublisher {
     /// Has a partner's change decided. A refusal is a decision: the event is delivered.
     async fn publish_change_sale(&self, sale: ChangeSoldByPartner) -> Result<(), Status> {
-        self.bookings.decide_change(sale, Timestamp::now()).await.map(drop)
+        self.bookings.decide_change(sale, Timestamp::now()).await
     }
 
     async fn publish_change(&self, change: ChangeSettled) -> Result<(), Status> {

@@ -76,6 +76,16 @@ impl Problem {
         self.reason
     }
 
+    /// The message for humans.
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+
+    /// The metadata for programs, in no order.
+    pub fn metadata(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.metadata.iter().map(|(key, value)| (key.as_str(), value.as_str()))
+    }
+
     /// The reason in a status from another service; `None` if it has none of Staymesh.
     pub fn reason_of(status: &Status) -> Option<Reason> {
         let info = status.get_details_error_info()?;

@@ -6,13 +6,12 @@ use sqlx::PgConnection;
 use staymesh_domain::{FieldError, Money, ReservationId};
 use staymesh_psp::Psp;
 use staymesh_store::idempotency;
-use uuid::Uuid;
 
 use super::{Payments, amendments, refunds};
 use crate::{
     error::PaymentError,
     fault_points,
-    model::{ChangeSettlement, PartnerSale, Payment, RefundReason, RefundRequest, Standing, Status, shares_of_change},
+    model::{ChangeSettlement, PartnerSale, Payment, Standing, Status},
     store::{change_settlements, partner_sales, payments},
 };
 
@@ -95,7 +94,9 @@ async fn give_back(
     let none = Money::zero(change.refund.currency());
     if change.dropped {
         for standing in standings.iter().filter(|standing| standing.paid_for(change.revision)) {
-            refunds::refuse(connection, &standing.payment).await?;
+            // As it is now: the one before may have left it what a change gives back.
+            let payment = payments::find(&mut *connection, standing.payment.payment_id).await?;
+            refunds::refuse(connection, &payment.ok_or(PaymentError::NotFound)?).await?;
         }
         return Ok(none);
     }
@@ -108,16 +109,5 @@ async fn give_back(
         let currency = other.payment.amount.currency();
         return Err(FieldError::new("refund.currency_code", format!("must be {currency}")).into());
     }
-    let shares = shares_of_change(standings, change.revision, change.refund)?;
-    let given = Money::sum(none.currency(), shares.iter().map(|(_, share)| *share))?;
-    if given != change.refund {
-        tracing::warn!(revision = change.revision, "a change gives back more than is left of what was paid");
-    }
-    let reason = RefundReason::Change { revision: change.revision };
-    for (standing, share) in shares.into_iter().filter(|(_, share)| share.minor() > 0) {
-        // The settlement is unique, so its refunds need no key that a repeat would find.
-        let request = RefundRequest { reason, request_id: Uuid::now_v7(), amount: Some(share), goodwill: false };
-        refunds::request(connection, &standing.payment, &request, share).await?;
-    }
-    Ok(given)
+    refunds::give_back_of_change(connection, standings, change.revision, change.refund).await
 }

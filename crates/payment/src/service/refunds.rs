@@ -14,7 +14,9 @@ use super::{
 use crate::{
     error::PaymentError,
     fault_points,
-    model::{Notice, Payment, Refund, RefundReason, RefundRefusal, RefundRequest, Standing, left_by_policy},
+    model::{
+        Notice, Payment, Refund, RefundReason, RefundRefusal, RefundRequest, Standing, left_by_policy, shares_of_change,
+    },
     store::{audit, cancellations, payment_notes, payments, refunds},
 };
 
@@ -135,14 +137,45 @@ pub(super) async fn request(
 }
 
 /// Requests the refund of all that is left of a locked payment that the reservation service does not accept, and notes
-/// that it expects no more of it. Idempotent: nothing is left after an earlier call, or if an administrator refunded it.
+/// that it expects no more of it. What changes gave back of it is given back by the payments that pay for the reservation: a
+/// change may have been settled while this one was taken for one of them. Idempotent: nothing is left after an earlier call,
+/// or if an administrator refunded it.
 pub(super) async fn refuse(connection: &mut PgConnection, payment: &Payment) -> Result<(), PaymentError> {
     let id = payment.payment_id;
-    payment_notes::note_refusal(connection, id).await?;
+    let is_first = payment_notes::note_refusal(connection, id).await?;
     if let Some(wanted) = payment.send_back()? {
         request(connection, payment, &wanted, payment.refundable()?).await?;
     }
+    if is_first {
+        for (revision, minor) in refunds::of_changes(connection, id).await? {
+            let standings = standings(connection, payment.reservation_id).await?;
+            let refund = Money::from_minor(minor, payment.amount.currency())?;
+            give_back_of_change(connection, &standings, revision, refund).await?;
+        }
+    }
     reservation_ended(connection, id).await.map(drop)
+}
+
+/// Requests `refund` for the change that made `revision` of the locked payments of its reservation, newest first; returns
+/// what they give: less if less is left.
+pub(super) async fn give_back_of_change(
+    connection: &mut PgConnection,
+    standings: &[Standing],
+    revision: i32,
+    refund: Money,
+) -> Result<Money, PaymentError> {
+    let shares = shares_of_change(standings, revision, refund)?;
+    let given = Money::sum(refund.currency(), shares.iter().map(|(_, share)| *share))?;
+    if given != refund {
+        tracing::warn!(revision, "a change gives back more than is left of what was paid");
+    }
+    let reason = RefundReason::Change { revision };
+    for (standing, share) in shares.into_iter().filter(|(_, share)| share.minor() > 0) {
+        // A settlement is unique, and so is a refusal: their refunds need no key that a repeat would find.
+        let wanted = RefundRequest { reason, request_id: Uuid::now_v7(), amount: Some(share), goodwill: false };
+        request(connection, &standing.payment, &wanted, share).await?;
+    }
+    Ok(given)
 }
 
 /// What a locked payment may give back without goodwill: what is refundable, and if the reservation has ended, at most

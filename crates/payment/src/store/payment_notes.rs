@@ -31,16 +31,16 @@ pub async fn note_decline(connection: &mut PgConnection, id: PaymentId) -> Resul
     Ok(noted.rows_affected() == 1)
 }
 
-/// Notes that the reservation service does not accept a locked payment, so that all of it goes back. Idempotent.
+/// Notes that the reservation service does not accept a locked payment, so that all of it goes back; `false` if that is noted.
 ///
 /// # Errors
 /// If the database fails.
-pub async fn note_refusal(connection: &mut PgConnection, id: PaymentId) -> Result<(), StoreError> {
-    sqlx::query("update payment_order set refused_at = now() where payment_id = $1 and refused_at is null")
+pub async fn note_refusal(connection: &mut PgConnection, id: PaymentId) -> Result<bool, StoreError> {
+    let noted = sqlx::query("update payment_order set refused_at = now() where payment_id = $1 and refused_at is null")
         .bind(id.as_uuid())
         .execute(connection)
         .await?;
-    Ok(())
+    Ok(noted.rows_affected() == 1)
 }
 
 /// Notes that the reservation of a locked payment has ended. Idempotent.

@@ -95,6 +95,16 @@ pub async fn sum_without_goodwill(connection: &mut PgConnection, payment_id: Pay
     Ok(sqlx::query_scalar(sum).bind(payment_id.as_uuid()).fetch_one(connection).await?)
 }
 
+/// What changes gave back of a locked payment: their revisions, in order, with the sums in minor units.
+///
+/// # Errors
+/// If the database fails.
+pub async fn of_changes(connection: &mut PgConnection, payment_id: PaymentId) -> Result<Vec<(i32, i64)>, StoreError> {
+    let sums = "select revision, sum(amount_minor)::bigint from refund where payment_id = $1 and revision is not null \
+        group by revision order by revision";
+    Ok(sqlx::query_as(sums).bind(payment_id.as_uuid()).fetch_all(connection).await?)
+}
+
 /// Of each of these payments: the sum of the refunds that count toward what the end of the reservation gives
 /// back, in minor units, and whether all of it goes back because it was not accepted.
 ///

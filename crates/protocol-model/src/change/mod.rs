@@ -34,29 +34,46 @@ pub struct Bounds {
     pub refunds: &'static [Favour],
     /// Requests of the guest to pay for changes.
     pub asks: u8,
+    /// Pages that the guest pays after all that they were closed.
+    pub paid_late: u8,
     /// Messages that are lost, repeated or late, and crashes, together.
     pub faults: u8,
 }
 
 impl Bounds {
     /// A change with a charge.
-    pub const CHARGE: Self = Self { changes: &[Kind::Dearer], refunds: &[], asks: 1, faults: 1 };
+    pub const CHARGE: Self = Self { changes: &[Kind::Dearer], refunds: &[], asks: 1, paid_late: 0, faults: 1 };
+    /// A change with a charge that may be paid twice, and one with a refund.
+    pub const PAID_TWICE: Self =
+        Self { changes: &[Kind::Dearer, Kind::Cheaper], refunds: &[], asks: 2, paid_late: 1, faults: 0 };
     /// A change with a charge, while the other room is cancelled; only the order of events is arbitrary.
     pub const CANCELLED_ROOM: Self =
-        Self { changes: &[Kind::Dearer, Kind::DropRoom], refunds: &[], asks: 1, faults: 0 };
+        Self { changes: &[Kind::Dearer, Kind::DropRoom], refunds: &[], asks: 1, paid_late: 0, faults: 0 };
     /// A change with a refund, while the other room is cancelled.
-    pub const REFUND: Self = Self { changes: &[Kind::Cheaper, Kind::DropRoom], refunds: &[], asks: 0, faults: 1 };
+    pub const REFUND: Self =
+        Self { changes: &[Kind::Cheaper, Kind::DropRoom], refunds: &[], asks: 0, paid_late: 0, faults: 1 };
     /// Refunds of an administrator beside a change with a refund.
-    pub const ADMINISTRATOR: Self =
-        Self { changes: &[Kind::Cheaper], refunds: &[Favour::ByPolicy, Favour::Goodwill], asks: 0, faults: 0 };
+    pub const ADMINISTRATOR: Self = Self {
+        changes: &[Kind::Cheaper],
+        refunds: &[Favour::ByPolicy, Favour::Goodwill],
+        asks: 0,
+        paid_late: 0,
+        faults: 0,
+    };
     /// All changes, and two faults.
-    pub const LARGE: Self =
-        Self { changes: &[Kind::Dearer, Kind::Cheaper, Kind::DropRoom], refunds: &[], asks: 1, faults: 2 };
+    pub const LARGE: Self = Self {
+        changes: &[Kind::Dearer, Kind::Cheaper, Kind::DropRoom],
+        refunds: &[],
+        asks: 1,
+        paid_late: 0,
+        faults: 2,
+    };
     /// Changes of the price and all refunds of an administrator.
     pub const LARGE_ADMINISTRATOR: Self = Self {
         changes: &[Kind::Dearer, Kind::Cheaper],
         refunds: &[Favour::ByPolicy, Favour::Goodwill],
         asks: 1,
+        paid_late: 0,
         faults: 1,
     };
 }
@@ -107,6 +124,9 @@ impl Model for Changes {
         }
         for (number, page) in state.payments.pages.iter().enumerate() {
             steps.extend(page.next().iter().map(|status| Step::Page(number, *status)));
+            if state.paid_late_left > 0 {
+                steps.push(Step::PayLate(number));
+            }
         }
         for number in 0..state.payments.events.len() {
             steps.push(Step::ProviderEvent { number, again: false });

@@ -43,6 +43,8 @@ pub struct State {
     pub(crate) asking: BTreeSet<Due>,
     /// Requests to pay that may still come.
     pub(crate) asks_left: u8,
+    /// Closed pages that the guest may still pay.
+    pub(crate) paid_late_left: u8,
     pub(crate) payments: Payments,
     /// The outbox of the reservation service.
     pub(crate) outbox: VecDeque<Message>,
@@ -85,6 +87,7 @@ impl State {
             favours: (0, 0),
             asking: BTreeSet::new(),
             asks_left: bounds.asks,
+            paid_late_left: bounds.paid_late,
             payments,
             outbox: VecDeque::new(),
             late_calls: vec![],

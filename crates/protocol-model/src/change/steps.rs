@@ -49,6 +49,8 @@ pub enum Step {
     Open(Opening),
     /// The guest does something on a page, or the provider closes it.
     Page(usize, CheckoutStatus),
+    /// The guest pays a page that was closed: the provider took the money after all.
+    PayLate(usize),
     /// An event of the provider arrives, and arrives once more if `again`.
     ProviderEvent {
         /// Which.
@@ -90,6 +92,10 @@ impl Changes {
             Step::Ask => Self::ask(&mut state),
             Step::Open(opening) => Self::open(&mut state, opening)?,
             Step::Page(number, status) => state.payments.turn_page(number, status, now)?,
+            Step::PayLate(number) => {
+                state.paid_late_left -= 1;
+                state.payments.pay_late(number)
+            }
             Step::ProviderEvent { number, again } => {
                 let event = state.payments.events[number];
                 let arrives = !again || state.take_fault();
@@ -251,7 +257,7 @@ impl Changes {
                     (Some(call), Delivery::Late) => state.late_calls.push(call),
                     (Some(call), _) => {
                         if self.call(state, call)? && delivery == Delivery::Done {
-                            state.payments.refuse(number)?;
+                            state.payments.refuse(number, self.has(Fault::RefusalForgetsChanges))?;
                         }
                     }
                     (None, _) => {}

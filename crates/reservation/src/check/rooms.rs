@@ -53,17 +53,22 @@ macro_rules! rooms {
                  )
              ), revisions as (
                  select hotel_id, reservation_id, count(*) as steps, max(revision) as latest,
-                     max(total_minor) filter (where revision = 1) as first_total
+                     max(total_minor) filter (where revision = 1) as first_total,
+                     max(jsonb_array_length((document -> 'rooms')::jsonb)) filter (where revision = 1) as first_rooms
                  from agreement group by 1, 2
              ), changes as (
                  select hotel_id, reservation_id, max(revision) filter (where status = 'pending') as pending,
                      count(*) filter (where status <> 'pending') as ended,
-                     sum(penalty_minor) filter (where status = 'applied') as penalties
+                     sum(penalty_minor) filter (where status = 'applied') as penalties,
+                     max((select max((room ->> 'position')::integer) from jsonb_array_elements(document -> 'rooms') room))
+                         filter (where status = 'applied') as last_room
                  from reservation_change where hotel_id > $1 and hotel_id <= $2 group by 1, 2
              ), agreed as (
                  select v.hotel_id, v.reservation_id, v.steps, v.latest, v.first_total,
                      (d.document -> 'rooms')::jsonb as rooms, d.currency, d.total_minor, coalesce(d.retained_minor, 0) as retained, c.pending,
-                     coalesce(c.ended, 0) as ended, coalesce(c.penalties, 0) as penalties
+                     coalesce(c.ended, 0) as ended, coalesce(c.penalties, 0) as penalties,
+                     -- Positions are never used again; null if it never changed.
+                     greatest(v.first_rooms, c.last_room) as last_position
                  from revisions v
                  join agreement d on d.hotel_id = v.hotel_id and d.reservation_id = v.reservation_id
                      and d.revision = v.latest
@@ -75,6 +80,7 @@ macro_rules! rooms {
                      (line.guests, line.first_type) <> (r.guests, r.room_type_id) as other_rooms,
                      line.misplaced,
                      agreed.first_total, agreed.retained, agreed.pending, agreed.ended, agreed.penalties,
+                     agreed.last_position,
                      status_of_rooms(r.status, r.cancellation_reason) as room_status,
                      line.lines, line.last, line.first_day, line.last_day, line.total, line.priced, line.least_currency,
                      line.most_currency, line.least_status, line.most_status, line.terms,
@@ -105,6 +111,7 @@ macro_rules! rooms {
                      when status is null then case when lines is not null then 'rooms without a booking' end
                      when lines is null then 'no rooms'
                      when last <> rows then 'its rooms have a gap'
+                     when last < last_position then 'room ' || last_position || ' is lost'
                      when dropped_lives then 'a dropped room is not cancelled'
                      when misplaced then 'a room is not what its last arrival or departure made it'
                      when lines <> agreed_lines then lines || ' rooms, but ' || agreed_lines || ' were agreed'

@@ -20,6 +20,7 @@ use super::{
     prices::written_prices,
 };
 use crate::{
+    credit_refusal::CreditRefusal,
     error::ReservationError,
     model::{Reservation, Source},
     night::day_of,
@@ -73,9 +74,12 @@ pub(crate) struct KnownRequest {
     pub(crate) content_hash: Vec<u8>,
     /// Whether its change was given up.
     pub(crate) dropped: bool,
+    /// The refusal of the partner's credit, if that is why.
+    #[sqlx(json(nullable))]
+    pub(crate) refusal: Option<CreditRefusal>,
 }
 
-const CHANGE_OF_REQUEST: &str = "select content_hash, status = 'dropped' as dropped from reservation_change
+const CHANGE_OF_REQUEST: &str = "select content_hash, status = 'dropped' as dropped, refusal from reservation_change
      where hotel_id = $1 and reservation_id = $2 and request_id = $3";
 
 impl Transaction {
@@ -313,13 +317,17 @@ impl Transaction {
     ///
     /// # Errors
     /// When the database fails.
-    pub(crate) async fn drop_changes(&mut self, ids: &[Uuid]) -> Result<(), ReservationError> {
+    pub(crate) async fn drop_changes(
+        &mut self,
+        ids: &[Uuid],
+        refusal: Option<&CreditRefusal>,
+    ) -> Result<(), ReservationError> {
         if ids.is_empty() {
             return Ok(());
         }
         sqlx::query(
             "with dropped as (
-                 update reservation_change c set status = 'dropped' from unnest($1::uuid[]) id
+                 update reservation_change c set status = 'dropped', refusal = $2 from unnest($1::uuid[]) id
                  where c.hotel_id = reservation_hotel_id(id) and c.reservation_id = id and c.status = 'pending'
                  returning c.hotel_id, c.reservation_id, c.revision, c.actor
              ), revised as (
@@ -335,6 +343,7 @@ impl Transaction {
              where r.hotel_id = d.hotel_id and r.reservation_id = d.reservation_id",
         )
         .bind(ids)
+        .bind(refusal.map(Json))
         .execute(&mut *self.0)
         .await?;
         Ok(())

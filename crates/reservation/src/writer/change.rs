@@ -45,7 +45,7 @@ pub(crate) async fn apply_all(
     }
     transaction.add_reserved(plan.delta()).await?;
     let dropped: Vec<_> = plan.dropped().map(|booking| booking.id.as_uuid()).collect();
-    transaction.drop_changes(&dropped).await?;
+    transaction.drop_changes(&dropped, None).await?;
     transaction.enqueue_change(CHANGE_DROPPED, &plan.dropped_events()?).await?;
     let mut written = transaction.write_changes(&plan.changes()).await?;
     written.extend(transaction.note_payments(&plan.notes()).await?);

@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use staymesh_domain::{Money, PaymentId, ReservationId};
-use staymesh_mesh::fault::Step;
+use staymesh_mesh::{Problem, fault::Step};
 use staymesh_store::{
     audit::Origin,
     idempotency::{IdempotencyError, require_same},
@@ -24,6 +24,7 @@ use super::{
     revision_plan::{NextRevision, RevisionOutcome, RevisionPlan, outdated},
 };
 use crate::{
+    credit_refusal::CreditRefusal,
     early_departure::EarlyDeparture,
     error::ReservationError,
     events::{BOOKING_CHANGED, BookingMail, CHANGE_APPLIED, CHANGE_DROPPED, CHANGE_SOLD_BY_PARTNER, mail_aggregate},
@@ -86,6 +87,8 @@ pub(crate) enum RevisionCommand {
     Confirm { revision: i32, payment: Option<(PaymentId, Money)> },
     /// Give up a pending change.
     Drop { revision: i32 },
+    /// Give up a pending change that the credit of the partner who collects refused.
+    Refuse { revision: i32, refusal: CreditRefusal },
 }
 
 /// The reservation after a [`RevisionOrder`].
@@ -116,7 +119,9 @@ pub(crate) async fn revise(store: &Store, order: &RevisionOrder) -> Result<Revis
         }
         RevisionCommand::DepartEarly { .. } => revision.depart_early().await?,
         RevisionCommand::Confirm { revision: number, payment } => revision.confirm(*number, *payment).await?,
-        RevisionCommand::Drop { revision: number } => revision.give_up(*number).await?,
+        RevisionCommand::Drop { revision: number } | RevisionCommand::Refuse { revision: number, .. } => {
+            revision.give_up(*number).await?
+        }
     };
     revision.finish(outcome).await
 }
@@ -147,7 +152,11 @@ impl Revising<'_> {
         };
         if let Some(first) = self.repeated(*request_id, content_hash).await? {
             // A change that was given up has used up its revision: to answer with the reservation would look like success.
-            return if first.dropped { Err(outdated(&self.booking, *base)) } else { Ok(RevisionOutcome::Nothing) };
+            return match first {
+                KnownRequest { refusal: Some(refusal), .. } => Err(Problem::from(refusal).into()),
+                KnownRequest { dropped: true, .. } => Err(outdated(&self.booking, *base)),
+                KnownRequest { .. } => Ok(RevisionOutcome::Nothing),
+            };
         }
         let plan = RevisionPlan::apply(&self.booking, change, *base, *expire_time, self.order.now)?;
         let request = Request { id: Some(*request_id), content_hash, reason: "changed", limits: Some(limits.as_ref()) };
@@ -245,7 +254,11 @@ impl Revising<'_> {
             }
             RevisionPlan::GiveUp(_) => {
                 self.take(&delta, plan.rooms()).await?;
-                self.transaction.drop_changes(&[self.order.id.as_uuid()]).await?;
+                let refusal = match &self.order.command {
+                    RevisionCommand::Refuse { refusal, .. } => Some(refusal),
+                    _ => None,
+                };
+                self.transaction.drop_changes(&[self.order.id.as_uuid()], refusal).await?;
             }
         }
         if let Some(settled) = plan.settled(&self.booking)? {
@@ -382,7 +395,7 @@ const fn step(command: &RevisionCommand) -> Step {
             fault_points::CHANGE_APPLIED
         }
         RevisionCommand::Confirm { .. } => fault_points::CHANGE_CONFIRMED,
-        RevisionCommand::Drop { .. } => fault_points::CHANGE_DROPPED,
+        RevisionCommand::Drop { .. } | RevisionCommand::Refuse { .. } => fault_points::CHANGE_DROPPED,
     }
 }
 

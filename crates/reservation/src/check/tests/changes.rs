@@ -85,6 +85,11 @@ async fn changed() -> World {
     &[(Kind::ReservedDiffers, 2), (Kind::RoomsDiffer, 1)],
     "2 reserved, but"
 )]
+#[case::dropped_room_lost(
+    "delete from reservation_room where room_position = 3",
+    &[(Kind::RoomsDiffer, 1)],
+    "room 3 is lost"
+)]
 #[case::kept_money_altered(
     "update reservation set retained_minor = 1",
     &[(Kind::IllegalRevision, 1)],

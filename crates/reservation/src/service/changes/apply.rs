@@ -11,6 +11,7 @@ use tonic::Status;
 use uuid::Uuid;
 
 use crate::{
+    credit_refusal::CreditRefusal,
     error::ReservationError,
     events::{ChangeSoldByPartner, Terms},
     fault_points,
@@ -19,13 +20,14 @@ use crate::{
     offer_token::OfferError,
     room_line::{RoomLine, RoomLinesSum},
     service::{BookingService, booking::require_rooms_of},
-    store::Revision,
+    store::{KnownRequest, Revision},
     writer::{Revised, RevisionCommand, RevisionOrder, RevisionOutcome},
 };
 
 impl BookingService {
     /// Applies a quoted change of a reservation of the caller, or holds what it adds until it is paid. Idempotent by request
-    /// id, also after the quote has expired; a repeat after the change was given up is refused like any outdated quote.
+    /// id, also after the quote has expired; a repeat after the credit of a partner refused the change is refused alike, and
+    /// one after the change was given up otherwise like any outdated quote.
     ///
     /// # Errors
     /// [`ReservationError::NotFound`], a token that is invalid or expired, as [`crate::Writer::revise`], and
@@ -49,6 +51,7 @@ impl BookingService {
             // A repeat is answered, unless its change was given up; a change is not begun.
             return match self.store.change_of_request(id, request_id).await? {
                 Some(first) if first.content_hash != content_hash => Err(ReservationError::RequestIdReused),
+                Some(KnownRequest { refusal: Some(refusal), .. }) => Err(Problem::from(refusal).into()),
                 Some(first) if !first.dropped => self.find(id).await,
                 _ => Err(expired.into()),
             };
@@ -62,7 +65,7 @@ impl BookingService {
             limits: Box::new(self.unpaid.of_change(caller, source, &booking)),
         };
         let revised = self.revise(id, command, caller.subject.clone(), now).await?;
-        self.change_decided(revised.reservation, now).await
+        self.change_decided(revised.reservation, request_id, now).await
     }
 
     /// Cancels rooms of a reservation of the caller by their positions; the whole reservation if no room would be left.
@@ -132,55 +135,59 @@ impl BookingService {
         Ok(self.revise(id, command, PAYMENT.to_owned(), now).await?.reservation)
     }
 
-    /// The reservation after the decision on its pending change, if a partner collects. While the payment service is
-    /// unavailable the change waits, and the relay completes it.
+    /// The reservation after the decision on its pending change, if a partner collects: the answer to the request of that
+    /// change, whoever had it decided. While the payment service is unavailable the change waits, and the relay completes it.
     ///
     /// # Errors
-    /// `PARTNER_CREDIT_EXCEEDED` if the change is refused; and when the database fails.
-    async fn change_decided(&self, booking: Reservation, now: Timestamp) -> Result<Reservation, ReservationError> {
+    /// `PARTNER_CREDIT_EXCEEDED` if the change of this request is refused; [`ReservationError::RevisionMismatch`] if it was
+    /// given up meanwhile; and when the database fails.
+    async fn change_decided(
+        &self,
+        booking: Reservation,
+        request_id: Uuid,
+        now: Timestamp,
+    ) -> Result<Reservation, ReservationError> {
         let Some(sale) = undecided(&booking)? else { return Ok(booking) };
-        match self.decide_change(sale, now).await {
-            Ok(Ok(decided)) => Ok(decided),
-            Ok(Err(refused)) => Err(refused.into()),
-            Err(status) => {
-                tracing::warn!(reservation_id = %booking.id, rpc.code = ?status.code(), "change of a partner not decided yet");
-                Ok(booking)
+        if let Err(status) = self.decide_change(sale, now).await {
+            tracing::warn!(reservation_id = %booking.id, rpc.code = ?status.code(), "change of a partner not decided yet");
+            return Ok(booking);
+        }
+        let after = self.find(booking.id).await?;
+        match self.store.change_of_request(booking.id, request_id).await? {
+            Some(KnownRequest { refusal: Some(refusal), .. }) => Err(Problem::from(refusal).into()),
+            Some(KnownRequest { dropped: true, .. }) => {
+                Err(ReservationError::RevisionMismatch { base: booking.revision, current: after.revision })
             }
+            _ => Ok(after),
         }
     }
 
-    /// Has the payment service decide a change of a partner who collects, and applies its decision: the reservation
-    /// afterwards, or the refusal. Idempotent; a change that does not wait any more is not asked for.
+    /// Has the payment service decide a change of a partner who collects, and applies its decision. Idempotent; a change
+    /// that does not wait any more is not asked for.
     ///
     /// # Errors
     /// The status of the call or of the change, which says whether a retry can help.
-    pub(crate) async fn decide_change(
-        &self,
-        sale: ChangeSoldByPartner,
-        now: Timestamp,
-    ) -> Result<Result<Reservation, Problem>, Status> {
+    pub(crate) async fn decide_change(&self, sale: ChangeSoldByPartner, now: Timestamp) -> Result<(), Status> {
         let (id, revision) = (sale.reservation_id, sale.revision);
         let booking = self.find(id).await?;
         if booking.pending.as_ref().is_none_or(|pending| pending.revision != revision) {
-            return Ok(Ok(booking));
+            return Ok(());
         }
-        match fault_points::CHANGE_SALE_PUBLISHED.around(self.payments.amend_partner_sale(sale)).await {
-            Ok(()) => {
-                let command = RevisionCommand::Confirm { revision, payment: None };
-                Ok(Ok(self.revise(id, command, PAYMENT.to_owned(), now).await?.reservation))
-            }
+        let command = match fault_points::CHANGE_SALE_PUBLISHED.around(self.payments.amend_partner_sale(sale)).await {
+            Ok(()) => RevisionCommand::Confirm { revision, payment: None },
             // The end of the change was recorded already: nothing is owed for it.
             Err(status) if Problem::reason_of(&status) == Some(Reason::ChangeNotPending) => {
-                let command = RevisionCommand::Drop { revision };
-                Ok(Ok(self.revise(id, command, PAYMENT.to_owned(), now).await?.reservation))
+                RevisionCommand::Drop { revision }
             }
             Err(status) if Problem::reason_of(&status) == Some(Reason::PartnerCreditExceeded) => {
-                self.revise(id, RevisionCommand::Drop { revision }, PAYMENT.to_owned(), now).await?;
                 tracing::info!(reservation_id = %id, revision, "change of a partner refused");
-                Ok(Err(Problem::from_dependency("payment", &status)))
+                let refusal = CreditRefusal::new(&Problem::from_dependency("payment", &status));
+                RevisionCommand::Refuse { revision, refusal }
             }
-            Err(status) => Err(status),
-        }
+            Err(status) => return Err(status),
+        };
+        self.revise(id, command, PAYMENT.to_owned(), now).await?;
+        Ok(())
     }
 
     /// Up to `limit` revisions of a reservation after this one, in order. The caller may see the reservation.
@@ -208,7 +215,7 @@ impl BookingService {
             RevisionCommand::Apply { .. }
             | RevisionCommand::CancelRooms { .. }
             | RevisionCommand::DepartEarly { .. } => Origin::current(),
-            RevisionCommand::Confirm { .. } | RevisionCommand::Drop { .. } => None,
+            RevisionCommand::Confirm { .. } | RevisionCommand::Drop { .. } | RevisionCommand::Refuse { .. } => None,
         };
         let order = RevisionOrder { id, command, now, actor, trace_parent: telemetry::trace_parent(), origin };
         let revised = self.writer.revise(order).await?;
@@ -226,7 +233,7 @@ const MOST_CHANGES: i32 = 3;
 const PAYMENT: &str = "service:payment";
 
 /// The pending change of a partner who collects; `None` without one.
-fn undecided(booking: &Reservation) -> Result<Option<ChangeSoldByPartner>, ReservationError> {
+pub(super) fn undecided(booking: &Reservation) -> Result<Option<ChangeSoldByPartner>, ReservationError> {
     let Some(pending) = &booking.pending else { return Ok(None) };
     if booking.payment_mode == PaymentMode::GuestPays {
         return Ok(None);

@@ -7,6 +7,7 @@ use staymesh_store::outbox::Wake;
 use tonic::Status;
 use uuid::Uuid;
 
+mod credit;
 mod in_house;
 
 use super::*;
@@ -267,39 +268,4 @@ async fn rooms_are_added_with_the_next_position_and_wrong_fields_are_named() {
     assert!(fields(ChangeRequest { dates: no_night, ..none.clone() }).await.contains("check_out"));
     let nothing = ChangeRequest { dropped: BTreeSet::from([1]), ..none };
     assert!(fields(nothing).await.contains("must leave a room"));
-}
-
-/// A partner who collects owes the difference: its credit decides.
-#[tokio::test]
-async fn change_of_a_partner_is_applied_if_its_credit_allows_and_given_up_if_not() {
-    let mut payments = MockPaymentClient::new();
-    let mut answers = [Err(refused()), Ok(())].into_iter();
-    payments.expect_amend_partner_sale().times(2).returning(move |sale| {
-        assert_eq!(serde_json::to_value(&sale).expect("JSON")["terms"]["amount"], "517.00");
-        answers.next().expect("two calls")
-    });
-    let (world, service) = service(payments).await;
-    let partner = caller(Role::Partner, "client:agency");
-    let booking = booked(&world, PaymentMode::PartnerCollects, "client:agency").await;
-    for expected in [None, Some(3)] {
-        let booking = world.store.get(booking.id).await.expect("reads").expect("a reservation");
-        let form = quote(&service, &partner, &booking, &longer()).await;
-        let applied =
-            service.apply_change(&partner, booking.id, &form.token, Uuid::new_v4(), None, Timestamp::now()).await;
-        match (applied, expected) {
-            (Err(ReservationError::Other(problem)), None) => {
-                assert_eq!(problem.reason(), Reason::PartnerCreditExceeded);
-                let after = world.store.get(booking.id).await.expect("reads").expect("a reservation");
-                assert_eq!((after.revision, after.stay, after.pending), (2, booking.stay, None));
-            }
-            (Ok(after), Some(revision)) => {
-                assert_eq!((after.revision, after.quote.total), (revision, euros(51_700)));
-            }
-            (other, _) => panic!("{other:?}"),
-        }
-    }
-}
-
-fn refused() -> Status {
-    Problem::new(Reason::PartnerCreditExceeded, "over the limit").into()
 }

@@ -28,7 +28,7 @@ async fn compare(
         RevisionCommand::Apply { change, base, expire_time, .. } => Revise::Apply { change, base, expire_time },
         RevisionCommand::CancelRooms { positions, .. } => Revise::CancelRooms(positions),
         RevisionCommand::Confirm { revision, payment } => Revise::Confirm(revision, payment),
-        RevisionCommand::Drop { revision } => Revise::GiveUp(revision),
+        RevisionCommand::Drop { revision } | RevisionCommand::Refuse { revision, .. } => Revise::GiveUp(revision),
         RevisionCommand::DepartEarly { .. } => panic!("is tested by departures"),
     };
     let (before, events_before) = (reserved(world, 0, 8).await, settled(world).await);
