@@ -16,7 +16,7 @@ use crate::{
 
 /// Pick-ups of group blocks that are written at once: each may wait for the lock of its block with a connection of the pool
 /// that reads share.
-pub(super) const MAX_PICK_UPS: usize = 4;
+const CONCURRENT_PICK_UPS: usize = 4;
 
 /// The reservation rules.
 pub struct BookingService {
@@ -62,7 +62,7 @@ impl BookingService {
     pub fn new(dependencies: Dependencies) -> Self {
         let Dependencies { store, writer, hotels, rates, payments, offers, hold, unpaid, long_holds, wake } =
             dependencies;
-        let pick_ups = Semaphore::new(MAX_PICK_UPS);
+        let pick_ups = Semaphore::new(CONCURRENT_PICK_UPS);
         Self { store, writer, hotels, rates, payments, offers, hold, unpaid, long_holds, wake, pick_ups }
     }
 }
