@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use jiff::{Timestamp, civil::Date};
-use staymesh_domain::{HotelId, RoomTypeId};
+use staymesh_domain::{FieldError, HotelId, RoomTypeId};
 use uuid::Uuid;
 
 use crate::{
@@ -15,6 +15,9 @@ use crate::{
     night::{Night, NightSale, date_of, day_of},
     room_line::Shortage,
 };
+
+/// Most nights of a block, and of a request about one, over all room types.
+pub(crate) const MAX_NIGHTS: usize = 1_000;
 
 /// How a block is named.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,7 +33,7 @@ pub(crate) enum GroupBlockKey {
 pub(crate) struct BlockNight {
     /// Rooms set aside, those that are picked up included; at most 10,000.
     pub(crate) blocked: i32,
-    /// Rooms that reservations have picked up, 0 to `blocked`. A cancellation does not lower it.
+    /// Rooms that reservations have picked up, 0 to `blocked`. Of those that end, only one that was never paid lowers it.
     pub(crate) picked_up: i32,
 }
 
@@ -143,7 +146,8 @@ impl GroupBlock {
     /// The block with these rooms in these nights; the others stay as they are.
     ///
     /// # Errors
-    /// [`ReservationError::BlockHasPickUps`] if a night would have fewer rooms than are picked up.
+    /// [`ReservationError::BlockHasPickUps`] if a night would have fewer rooms than are picked up; a violation of `rooms`
+    /// if it would have more than [`MAX_NIGHTS`] nights.
     pub(crate) fn resized(&self, rooms: &RoomNights<i32>) -> Result<Self, ReservationError> {
         let mut resized = self.clone();
         for ((room_type, date), blocked) in rooms {
@@ -152,6 +156,10 @@ impl GroupBlock {
                 return Err(ReservationError::BlockHasPickUps { night: Some((*date, night.picked_up)) });
             }
             night.blocked = *blocked;
+        }
+        if resized.nights.len() > MAX_NIGHTS {
+            let most = format!("must leave the block with at most {MAX_NIGHTS} nights, over all room types");
+            return Err(FieldError::new("rooms", most).into());
         }
         Ok(resized)
     }
@@ -177,7 +185,7 @@ pub(crate) fn refusal(shortage: Shortage) -> ReservationError {
 
 #[cfg(test)]
 mod tests {
-    use jiff::civil::date;
+    use jiff::{ToSpan, civil::date};
 
     use super::*;
     use crate::testing::{hotel_id, room_type};
@@ -236,5 +244,18 @@ mod tests {
         let refused = block().resized(&rooms(11));
         let night = Some((date(2027, 6, 11), 12));
         assert!(matches!(refused, Err(ReservationError::BlockHasPickUps { night: found }) if found == night));
+    }
+
+    #[test]
+    fn block_does_not_grow_beyond_its_most_nights_by_many_small_requests() {
+        let first = date(2028, 1, 1);
+        let added = |nights: usize| -> RoomNights<i32> {
+            first.series(1.day()).take(nights).map(|date| ((room_type(), date), 1)).collect()
+        };
+        let full = block().resized(&added(MAX_NIGHTS - 3)).expect("with the three that it has");
+        assert_eq!(full.nights.len(), MAX_NIGHTS);
+        assert!(full.resized(&added(5)).is_ok(), "nights that it has");
+        let refused = full.resized(&added(MAX_NIGHTS - 2));
+        assert!(matches!(&refused, Err(ReservationError::Field(error)) if error.field == "rooms"), "{refused:?}");
     }
 }

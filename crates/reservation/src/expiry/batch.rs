@@ -114,8 +114,10 @@ async fn write(transaction: &mut Transaction, changes: &[(Reservation, Change)])
     if changes.is_empty() {
         return Ok(());
     }
+    let ended: Vec<_> = changes.iter().map(|(booking, _)| booking).collect();
+    let returned = transaction.return_to_blocks(&ended).await?;
     let mut released = Delta::new();
-    for (booking, _) in changes {
+    for booking in ended.into_iter().filter(|booking| !returned.contains(&booking.id.as_uuid())) {
         for (night, rooms) in booking.nights() {
             *released.entry(night).or_default() -= rooms;
         }

@@ -14,7 +14,7 @@ use uuid::Uuid;
 use super::nights_request::require_sellable;
 use crate::{
     block_status::BlockStatus,
-    group_block::{GroupBlock, NewGroupBlock, RoomNights},
+    group_block::{GroupBlock, MAX_NIGHTS, NewGroupBlock, RoomNights},
 };
 
 /// The field of the resource in a request to create it.
@@ -23,8 +23,6 @@ const RESOURCE: &str = "group_block";
 const DEFAULT_CUTOFF: &str = "18:00";
 /// Most ranges of one request.
 const MAX_RANGES: usize = 100;
-/// Most nights of one request, over all room types.
-const MAX_NIGHTS: usize = 1_000;
 /// Most rooms in a night.
 const MAX_ROOMS: i32 = 10_000;
 

@@ -65,7 +65,13 @@ impl BookingService {
             return self.decided(self.known_or(&new, expired.into()).await?, now).await;
         }
         let created = match group_block {
-            Some(block) => pick_up(&self.store, block, &new, now).await?,
+            Some(block) => {
+                // The deadline of the request bounds the wait.
+                let turn = self.pick_ups.acquire().await.map_err(|error| Problem::internal(&error))?;
+                let created = pick_up(&self.store, block, &new, now).await?;
+                drop(turn);
+                created
+            }
             None => self.writer.book(new).await?,
         };
         let reservation = match created {

@@ -3,6 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use staymesh_store::outbox::Wake;
+use tokio::sync::Semaphore;
 
 use super::unpaid::UnpaidLimits;
 use crate::{
@@ -12,6 +13,10 @@ use crate::{
     store::Store,
     writer::Writer,
 };
+
+/// Pick-ups of group blocks that are written at once: each may wait for the lock of its block with a connection of the pool
+/// that reads share.
+const CONCURRENT_PICK_UPS: usize = 4;
 
 /// The reservation rules.
 pub struct BookingService {
@@ -25,6 +30,7 @@ pub struct BookingService {
     pub(super) unpaid: UnpaidLimits,
     pub(super) long_holds: LongHolds,
     pub(super) wake: Wake,
+    pub(super) pick_ups: Semaphore,
 }
 
 /// What [`BookingService`] is made of.
@@ -56,6 +62,7 @@ impl BookingService {
     pub fn new(dependencies: Dependencies) -> Self {
         let Dependencies { store, writer, hotels, rates, payments, offers, hold, unpaid, long_holds, wake } =
             dependencies;
-        Self { store, writer, hotels, rates, payments, offers, hold, unpaid, long_holds, wake }
+        let pick_ups = Semaphore::new(CONCURRENT_PICK_UPS);
+        Self { store, writer, hotels, rates, payments, offers, hold, unpaid, long_holds, wake, pick_ups }
     }
 }

@@ -73,7 +73,7 @@ impl Transaction {
     }
 
     /// Creates a reservation of rooms that are reserved already, for the group block that it takes them from, which is locked.
-    /// `None` as in [`Self::create_all`].
+    /// It must be within the limits of unpaid holds, as read under locks that are held. `None` as in [`Self::create_all`].
     ///
     /// # Errors
     /// When the database fails.

@@ -97,19 +97,43 @@ impl Store {
         change: &BlockChange,
         now: Timestamp,
     ) -> Result<GroupBlock, ReservationError> {
+        Ok(self.applied(hotel_id, id, change, now).await?.0)
+    }
+
+    /// Releases a block whose cut-off has come. Yields whether it was not released before.
+    ///
+    /// # Errors
+    /// As [`Self::change_group_block`].
+    pub(crate) async fn release_group_block(
+        &self,
+        hotel_id: HotelId,
+        id: Uuid,
+        now: Timestamp,
+    ) -> Result<bool, ReservationError> {
+        Ok(self.applied(hotel_id, id, &BlockChange::Release, now).await?.1)
+    }
+
+    /// The block after a change, and whether that changed it.
+    async fn applied(
+        &self,
+        hotel_id: HotelId,
+        id: Uuid,
+        change: &BlockChange,
+        now: Timestamp,
+    ) -> Result<(GroupBlock, bool), ReservationError> {
         let mut transaction = self.begin().await?;
         inventory_version::lock_hotel(&mut transaction.0, hotel_id).await?;
         let before = transaction.lock_group_block(hotel_id, id).await?;
         let after = change.applied_to(&before, now)?;
         if after == before {
-            return Ok(before);
+            return Ok((before, false));
         }
         let watched = GROUP_BLOCK.before(&mut transaction.0, &format!("{hotel_id}/{id}")).await?;
         transaction.reserve(&delta(&before, &after)).await?;
         transaction.write_group_block(&after).await?;
         watched.record(&mut transaction.0).await?;
         transaction.commit().await?;
-        Ok(after)
+        Ok((after, true))
     }
 }
 

@@ -3,11 +3,11 @@
 use jiff::{Timestamp, civil::Date};
 use jiff_sqlx::ToSqlx;
 use sqlx::{FromRow, PgConnection};
-use staymesh_domain::{HotelId, ReservationId, RoomTypeId};
+use staymesh_domain::{HotelId, RoomTypeId};
 use staymesh_store::{Cause, ResultExt, StoreError};
 use uuid::Uuid;
 
-use super::{Delta, Store, Transaction, nights::Columns};
+use super::{Store, Transaction};
 use crate::{
     block_status::BlockStatus,
     error::ReservationError,
@@ -155,20 +155,24 @@ impl Store {
         .await?)
     }
 
-    /// Blocks whose cut-off has come and that are not released, the earliest first.
+    /// Up to `limit` blocks whose cut-off has come and that are not released, without those in `skip`, the earliest first.
     ///
     /// # Errors
     /// When the database fails.
     pub(crate) async fn due_group_blocks(
         &self,
         now: Timestamp,
+        skip: &[Uuid],
         limit: i64,
     ) -> Result<Vec<(HotelId, Uuid)>, ReservationError> {
         let rows: Vec<Due> = sqlx::query_as(
             "select hotel_id, group_block_id from group_block
-             where released_at is null and status <> 'cancelled' and cutoff_at <= $1 order by cutoff_at limit $2",
+             where released_at is null and status <> 'cancelled' and cutoff_at <= $1
+                 and group_block_id <> all ($2)
+             order by cutoff_at limit $3",
         )
         .bind(now.to_sqlx())
+        .bind(skip)
         .bind(limit)
         .fetch_all(&self.pool)
         .await?;
@@ -267,39 +271,6 @@ impl Transaction {
         .bind(blocked)
         .execute(&mut *self.0)
         .await?;
-        Ok(())
-    }
-
-    /// Notes that a reservation takes rooms of a block that is locked and has them.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub(crate) async fn pick_up(
-        &mut self,
-        block: &GroupBlock,
-        reservation_id: ReservationId,
-        rooms: &Delta,
-    ) -> Result<(), ReservationError> {
-        let nights: Columns = rooms.keys().copied().collect();
-        sqlx::query(
-            "update group_block_night n set picked_up = n.picked_up + t.rooms
-             from unnest($3::integer[], $4::integer[], $5::integer[]) t (room_type_id, day, rooms)
-             where n.hotel_id = $1 and n.group_block_id = $2 and n.room_type_id = t.room_type_id
-                 and n.stay_date = date '1970-01-01' + t.day",
-        )
-        .bind(block.hotel_id.get())
-        .bind(block.id)
-        .bind(nights.room_types)
-        .bind(nights.days)
-        .bind(rooms.values().copied().collect::<Vec<_>>())
-        .execute(&mut *self.0)
-        .await?;
-        sqlx::query("insert into group_block_pick_up (hotel_id, reservation_id, group_block_id) values ($1, $2, $3)")
-            .bind(block.hotel_id.get())
-            .bind(reservation_id.as_uuid())
-            .bind(block.id)
-            .execute(&mut *self.0)
-            .await?;
         Ok(())
     }
 }

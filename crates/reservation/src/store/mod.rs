@@ -16,6 +16,7 @@ mod desk;
 mod find;
 mod forgotten;
 mod group_block_changes;
+mod group_block_pick_ups;
 mod group_blocks;
 mod hold_limits;
 mod holds;

@@ -37,6 +37,8 @@ pub(crate) async fn apply_all(
     if !undone.is_empty() {
         plan.refuse_settled(&transaction.lock_settlements(&undone).await?);
     }
+    let returned = transaction.return_to_blocks(&plan.ended_unpaid()).await?;
+    plan.keep_reserved(&returned);
     let left = transaction.lock_nights(plan.nights()).await?;
     plan.settle_rooms(left);
     let extended = plan.extended();

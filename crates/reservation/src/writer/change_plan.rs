@@ -1,5 +1,7 @@
 //! Plans the changes of a batch: what each command does, who gets rooms again, and which events follow. Pure.
 
+mod unpaid_ends;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;

@@ -13,6 +13,9 @@ use crate::{
     writer::pick_up,
 };
 
+mod ends;
+mod races;
+
 const ID: Uuid = Uuid::from_u128(1);
 
 /// The cut-off of every block here: tomorrow.
@@ -61,6 +64,11 @@ impl World {
 
     async fn block_now(&self) -> GroupBlock {
         self.store.group_block(self.hotel, &GroupBlockKey::Id(ID)).await.expect("a block")
+    }
+
+    async fn pay_for(&self, picked: &Reservation) {
+        let pay = Command::ConfirmPayment { payment_id: PaymentId::new(), amount: total() };
+        self.apply(picked.id, pay, Timestamp::now()).await.expect("paid");
     }
 
     async fn assert_clean(&self) {
@@ -195,10 +203,11 @@ async fn block_is_cancelled_unless_rooms_are_picked_up(#[case] picked_up: bool) 
 }
 
 #[tokio::test]
-async fn cancelled_pick_up_goes_back_to_sale_and_not_to_the_block() {
+async fn cancelled_pick_up_that_was_paid_goes_back_to_sale_and_not_to_the_block() {
     let world = World::with_rooms(10).await;
     world.set_aside(BlockStatus::Definite, (0, 2), 5).await.expect("5 of 11");
     let picked = world.pick_up(&world.order(0, 2, 2), Timestamp::now()).await.expect("2 of 5");
+    world.pay_for(&picked).await;
     world.apply(picked.id, Command::Cancel, Timestamp::now()).await.expect("cancelled");
     assert_eq!(world.reserved().await[..3], [3, 3, 0]);
     let left = world.block_now().await.nights.into_values().map(|night| night.blocked - night.picked_up);
@@ -244,16 +253,20 @@ async fn block_needs_nights_on_sale_and_a_code_of_its_own_and_a_repeat_creates_n
     assert_eq!(constraint, Some("group_block_night_in_bounds"));
 }
 
-#[tokio::test]
-async fn creation_and_changes_of_a_block_are_audited_once_and_without_its_name() {
-    let world = World::with_rooms(10).await;
-    let origin = Origin {
+/// A request of staff.
+fn origin() -> Origin {
+    Origin {
         role: ActorRole::Staff,
         actor: "user:1".into(),
         method: "a/B".into(),
         request_id: "r".into(),
         gateway: Gateway::Internal,
-    };
+    }
+}
+
+#[tokio::test]
+async fn creation_and_changes_of_a_block_are_audited_once_and_without_its_name() {
+    let world = World::with_rooms(10).await;
     let changes = async {
         for _ in 0..2 {
             world.set_aside(BlockStatus::Definite, (0, 1), 5).await.expect("5 of 11");
@@ -262,7 +275,7 @@ async fn creation_and_changes_of_a_block_are_audited_once_and_without_its_name()
             world.change_block(BlockChange::Resize(world.block_rooms(0, 1, 4))).await.expect("4 of 11");
         }
     };
-    Origin::scope(Some(origin), changes).await;
+    Origin::scope(Some(origin()), changes).await;
     let records: Vec<(String, Option<serde_json::Value>, Option<serde_json::Value>)> =
         sqlx::query_as("select object_type, before, after from audit_record order by audit_id")
             .fetch_all(world.pool())
@@ -275,43 +288,4 @@ async fn creation_and_changes_of_a_block_are_audited_once_and_without_its_name()
         ("group_block", &5.into(), &4.into())
     );
     assert!(!created.to_string().contains("A fair"), "free text may name a guest: {created}");
-}
-
-/// Pick-ups before and after the cut-off, ordinary bookings, a smaller block and the release, all at once.
-#[tokio::test]
-async fn pick_ups_against_bookings_and_the_release_are_exact() {
-    let world = Arc::new(World::with_rooms(30).await);
-    world.set_aside(BlockStatus::Definite, (0, 3), 20).await.expect("20 of 33");
-    let mut races = Vec::new();
-    for n in 0..60_i32 {
-        let world = world.clone();
-        races.push(tokio::spawn(async move {
-            let order = world.order(n % 2, 3, 1);
-            match n % 4 {
-                0 => world.book(&order).await.map(|_| false),
-                1 if n == 21 => {
-                    world.change_block(BlockChange::Resize(world.block_rooms(0, 3, 18))).await.map(|_| false)
-                }
-                2 if n == 42 => block_release::once(&world.store, cutoff()).await.map(|_| false),
-                _ => world.pick_up(&order, if n % 3 == 0 { cutoff() } else { cutoff() - second() }).await.map(|_| true),
-            }
-        }));
-    }
-    let mut picked_up = 0;
-    for race in join_all(races).await {
-        match race.expect("no panic") {
-            Ok(true) => picked_up += 1,
-            Ok(false)
-            | Err(
-                ReservationError::BlockReleased { .. }
-                | ReservationError::SoldOut { .. }
-                | ReservationError::BlockHasPickUps { .. },
-            ) => {}
-            Err(error) => panic!("{error}"),
-        }
-    }
-    let block = world.block_now().await;
-    assert!(block.released.is_some());
-    assert_eq!(block.nights.into_values().map(|night| night.picked_up).max(), Some(picked_up));
-    world.assert_clean().await;
 }
