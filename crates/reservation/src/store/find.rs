@@ -1,11 +1,22 @@
 //! Finds reservations of a hotel by guest, e-mail address, client reference or the beginning of an id.
 
 use jiff_sqlx::ToSqlx;
-use staymesh_domain::HotelId;
+use sqlx::FromRow;
+use staymesh_domain::{FieldError, HotelId};
 use uuid::Uuid;
 
 use super::{ListPosition, Store, lines::reservation_columns, rows::ReservationRow};
 use crate::{error::ReservationError, model::Reservation};
+
+/// Most reservations, and guests of their rooms, that may fit.
+const MAX_FOUND: i64 = 5_000;
+
+#[derive(FromRow)]
+struct Found {
+    #[sqlx(flatten)]
+    reservation: ReservationRow,
+    found: i64,
+}
 
 /// What to find.
 #[derive(Clone, PartialEq, Eq)]
@@ -21,8 +32,8 @@ macro_rules! found {
         concat!(
             "with found as materialized (",
             $ids,
-            ")
-             select ",
+            " limit $6::bigint + 1)
+             select (select count(*) from found) as found, ",
             reservation_columns!(),
             // Each by its key, whatever the planner expects of the number that is found.
             " from (select distinct reservation_id from found) id
@@ -49,13 +60,13 @@ pub(super) const BY_GUEST: &str = found!(
          and room_guest_search(l.hotel_id, l.guest) @@ reservation_query($1, $2)"
 );
 pub(super) const BY_ID: &str =
-    found!("select reservation_id from reservation where hotel_id = $1 and reservation_id between $2 and $6");
+    found!("select reservation_id from reservation where hotel_id = $1 and reservation_id between $2 and $7");
 
 impl Store {
     /// Up to `limit` reservations of a hotel, the latest created first, that follow `after` in this order.
     ///
     /// # Errors
-    /// When the database fails.
+    /// A text that more than [`MAX_FOUND`] fit, and when the database fails.
     pub(crate) async fn find_reservations(
         &self,
         hotel_id: HotelId,
@@ -64,7 +75,7 @@ impl Store {
         limit: i64,
     ) -> Result<Vec<Reservation>, ReservationError> {
         let (time, id) = (after.map(|after| after.create_time().to_sqlx()), after.map(ListPosition::reservation_id));
-        let rows: Vec<ReservationRow> = match filter {
+        let rows: Vec<Found> = match filter {
             FindFilter::Guest(text) => {
                 sqlx::query_as(BY_GUEST)
                     .bind(hotel_id.get())
@@ -72,6 +83,7 @@ impl Store {
                     .bind(time)
                     .bind(id)
                     .bind(limit)
+                    .bind(MAX_FOUND)
                     .fetch_all(&self.pool)
                     .await?
             }
@@ -82,11 +94,15 @@ impl Store {
                     .bind(time)
                     .bind(id)
                     .bind(limit)
+                    .bind(MAX_FOUND)
                     .bind(last)
                     .fetch_all(&self.pool)
                     .await?
             }
         };
-        rows.into_iter().map(|row| Ok(row.try_into()?)).collect()
+        if rows.first().is_some_and(|row| row.found > MAX_FOUND) {
+            return Err(FieldError::new("text", format!("must say more: more than {MAX_FOUND} fit")).into());
+        }
+        rows.into_iter().map(|row| Ok(row.reservation.try_into()?)).collect()
     }
 }
