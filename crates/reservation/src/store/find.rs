@@ -1,7 +1,7 @@
 //! Finds reservations of a hotel by guest, e-mail address, client reference or the beginning of an id.
 
 use jiff_sqlx::ToSqlx;
-use sqlx::FromRow;
+use sqlx::{FromRow, Row, postgres::PgRow};
 use staymesh_domain::{FieldError, HotelId};
 use uuid::Uuid;
 
@@ -10,13 +10,6 @@ use crate::{error::ReservationError, model::Reservation};
 
 /// Most reservations, and guests of their rooms, that may fit.
 const MAX_FOUND: i64 = 5_000;
-
-#[derive(FromRow)]
-struct Found {
-    #[sqlx(flatten)]
-    reservation: ReservationRow,
-    found: i64,
-}
 
 /// What to find.
 #[derive(Clone, PartialEq, Eq)]
@@ -75,9 +68,9 @@ impl Store {
         limit: i64,
     ) -> Result<Vec<Reservation>, ReservationError> {
         let (time, id) = (after.map(|after| after.create_time().to_sqlx()), after.map(ListPosition::reservation_id));
-        let rows: Vec<Found> = match filter {
+        let rows: Vec<PgRow> = match filter {
             FindFilter::Guest(text) => {
-                sqlx::query_as(BY_GUEST)
+                sqlx::query(BY_GUEST)
                     .bind(hotel_id.get())
                     .bind(text)
                     .bind(time)
@@ -88,7 +81,7 @@ impl Store {
                     .await?
             }
             FindFilter::Ids(first, last) => {
-                sqlx::query_as(BY_ID)
+                sqlx::query(BY_ID)
                     .bind(hotel_id.get())
                     .bind(first)
                     .bind(time)
@@ -100,9 +93,11 @@ impl Store {
                     .await?
             }
         };
-        if rows.first().is_some_and(|row| row.found > MAX_FOUND) {
+        if let Some(row) = rows.first()
+            && row.try_get::<i64, _>("found")? > MAX_FOUND
+        {
             return Err(FieldError::new("text", format!("must say more: more than {MAX_FOUND} fit")).into());
         }
-        rows.into_iter().map(|row| Ok(row.reservation.try_into()?)).collect()
+        rows.iter().map(|row| Ok(Reservation::try_from(ReservationRow::from_row(row)?)?)).collect()
     }
 }
