@@ -5,7 +5,8 @@
 -- Reservations that have the row keep it. A release that still writes it with the booking may go on.
 
 -- The first revision of a reservation that has lines, from what no change has altered: the lines of revision 1, and columns of the
--- reservation that are fixed.
+-- reservation that are fixed. The payment mode is the exception: a partner may decide to collect while the reservation is unpaid.
+-- The document has the mode that applies when the row is written, which is the one in which the reservation is paid, if it is.
 create function first_revision(hotel integer, id uuid)
     returns table (hotel_id integer, reservation_id uuid, revision integer, document json, content_hash bytea, currency text,
         total_minor bigint, actor text, reason text, create_time timestamptz)

@@ -29,7 +29,7 @@ const BATCH: i64 = 200;
 pub(crate) struct Departures {
     /// Rooms completed.
     pub(crate) rooms: usize,
-    /// Reservations that cannot be read. They are skipped, and tried again in the next run.
+    /// Reservations that cannot be read or written. They are skipped, and tried again in the next run.
     pub(crate) stuck: BTreeSet<Uuid>,
 }
 
@@ -40,44 +40,64 @@ pub(crate) async fn run(store: Store, stop: CancellationToken) {
         .with_description("Reservations whose departed guests cannot be checked out.")
         .build();
     while stop.run_until_cancelled(tokio::time::sleep(INTERVAL)).await.is_some() {
-        match once(&store, Timestamp::now()).await {
-            Ok(Departures { rooms, stuck }) => {
-                gauge.record(stuck.len() as u64, &[]);
-                if rooms > 0 {
-                    tracing::info!(rooms, "rooms of guests who were not checked out are completed");
-                }
-            }
-            Err(error) => tracing::warn!(error.cause = %error, "rooms of departed guests cannot be completed"),
+        let mut done = Departures::default();
+        let outcome = once(&store, Timestamp::now(), &mut done).await;
+        gauge.record(done.stuck.len() as u64, &[]);
+        if done.rooms > 0 {
+            tracing::info!(rooms = done.rooms, "rooms of guests who were not checked out are completed");
+        }
+        if let Err(error) = outcome {
+            tracing::warn!(error.cause = %error, "rooms of departed guests cannot be completed");
         }
     }
 }
 
-/// Completes what is due at `now`. A reservation that cannot be read is logged and skipped.
+/// Completes what is due at `now`, and adds it to `done`. A reservation that cannot be read or written is logged and skipped.
 ///
 /// # Errors
-/// When the database fails. Committed batches stay.
-pub(crate) async fn once(store: &Store, now: Timestamp) -> Result<Departures, ReservationError> {
+/// When the database fails. Committed batches stay, and are in `done`.
+pub(crate) async fn once(store: &Store, now: Timestamp, done: &mut Departures) -> Result<(), ReservationError> {
     let today = today(now);
-    let mut done = Departures::default();
     loop {
-        let mut transaction = store.begin().await?;
-        let due = transaction.departed(today, &done.stuck, BATCH).await?;
         let before = (done.rooms, done.stuck.len());
-        for (id, booking) in transaction.lock_each(&due).await? {
-            match booking {
-                Ok(booking) => done.rooms += complete(&mut transaction, &booking, today).await?,
-                Err(error) => {
-                    let cause = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
-                    tracing::error!(reservation_id = %id, error.cause = %error, cause, "departed guests cannot be checked out");
-                    done.stuck.insert(id);
-                }
-            }
-        }
-        transaction.commit().await?;
+        batch(store, today, done).await?;
         if before == (done.rooms, done.stuck.len()) {
-            return Ok(done);
+            return Ok(());
         }
     }
+}
+
+/// Completes a batch; one with a reservation that cannot be written is rolled back, and the next one goes without it.
+async fn batch(store: &Store, today: Date, done: &mut Departures) -> Result<(), ReservationError> {
+    let mut transaction = store.begin().await?;
+    let due = transaction.departed(today, &done.stuck, BATCH).await?;
+    let mut rooms = 0;
+    for (id, booking) in transaction.lock_each(&due).await? {
+        let completed = match booking {
+            Ok(booking) => complete(&mut transaction, &booking, today).await,
+            Err(error) => {
+                skip(done, id, &error);
+                continue;
+            }
+        };
+        match completed {
+            Ok(completed) => rooms += completed,
+            Err(error) if error.may_concern_one_row() => {
+                skip(done, id, &error);
+                return transaction.rollback().await;
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    transaction.commit().await?;
+    done.rooms += rooms;
+    Ok(())
+}
+
+fn skip(done: &mut Departures, id: Uuid, error: &ReservationError) {
+    let cause = std::error::Error::source(error).map(ToString::to_string).unwrap_or_default();
+    tracing::error!(reservation_id = %id, error.cause = %error, cause, "departed guests cannot be checked out");
+    done.stuck.insert(id);
 }
 
 /// Completes the rooms of a reservation that are due. Returns their number.

@@ -274,6 +274,13 @@ pub enum ReservationError {
     Store(#[from] StoreError),
 }
 
+impl ReservationError {
+    /// Whether it may be caused by a single row, so that the others are worth trying without it.
+    pub(crate) fn may_concern_one_row(&self) -> bool {
+        !matches!(self, Self::Store(StoreError::Unavailable(_) | StoreError::Timeout(_) | StoreError::Conflict(_)))
+    }
+}
+
 impl From<MoneyError> for ReservationError {
     fn from(error: MoneyError) -> Self {
         Self::Quote(error.into())

@@ -108,6 +108,17 @@ pub async fn run(config: &StoreConfig, migrator: &Migrator, patience: Duration) 
     }
 }
 
+/// Closes the sessions of this role that are open, as a migration that changed columns does: for one that ended before it did so.
+///
+/// # Errors
+/// When the database fails.
+pub async fn close_sessions(config: &StoreConfig) -> Result<(), MigrateError> {
+    let options = session(config)?.application_name(sessions::APPLICATION_NAME);
+    let mut connection = open(&options).await.map_err(StoreError::from)?;
+    sessions::close_open(&mut connection).await.map_err(StoreError::from)?;
+    connection.close().await.map_err(|error| StoreError::from(error).into())
+}
+
 /// Applies the missing migrations one by one.
 async fn apply(migrator: &Migrator, connection: &mut PgConnection) -> Result<(), sqlx::migrate::MigrateError> {
     let known = "select to_regclass('_sqlx_migrations') is not null";
@@ -120,7 +131,10 @@ async fn apply(migrator: &Migrator, connection: &mut PgConnection) -> Result<(),
         let before = sessions::Columns::read(connection).await?;
         migrator.run_direct(Some(missing.version), connection, false).await?;
         if sessions::Columns::read(connection).await?.differ_from(&before) {
-            sessions::close_open(connection).await?;
+            // The migration is applied: a repeat would not come here again.
+            if let Err(error) = sessions::close_open(connection).await {
+                tracing::error!(error.cause = %error, "sessions left open: run `staymesh migrate --close-sessions`");
+            }
         }
     }
     // Also compares those that were applied.

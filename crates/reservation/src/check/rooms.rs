@@ -1,5 +1,9 @@
 //! The checker's SQL of lines and revisions: whether the rooms of every reservation are what its latest revision agreed, and
 //! add up to it. Counts and lists share the same text, so that they cannot disagree.
+//!
+//! A reservation that never changed keeps no second copy of its lines: of it are compared the total, the dates, the number of
+//! guests, the first room type, and that no line has a later revision. Other terms of its lines, changed by hand so that these
+//! stay as they are, are not found.
 
 use sqlx::PgConnection;
 use staymesh_store::StoreError;
@@ -35,6 +39,7 @@ macro_rules! rooms {
                      max(case when holds_room(status) then 'live' else status end)
                          filter (where dropped_revision is null) as most_status,
                      bool_or(dropped_revision is not null and status <> 'cancelled') as dropped_lives,
+                     max(revision) as line_revision,
                      bool_or(holds_room(status) and status <> coalesce(last_status, 'live')) as misplaced,
                      jsonb_agg(jsonb_build_object('room_type_id', room_type_id, 'rate_plan', rate_plan,
                          'check_in', check_in, 'check_out', check_out, 'adults', adults, 'child_ages', child_ages,
@@ -78,7 +83,7 @@ macro_rules! rooms {
                      r.pending_revision, coalesce(r.retained_minor, 0) as retained_minor, line.rows, line.dropped_lives,
                      coalesce(jsonb_array_length(agreed.rooms), r.rooms) as agreed_lines,
                      (line.guests, line.first_type) <> (r.guests, r.room_type_id) as other_rooms,
-                     line.misplaced,
+                     line.misplaced, line.line_revision,
                      agreed.first_total, agreed.retained, agreed.pending, agreed.ended, agreed.penalties,
                      agreed.last_position,
                      status_of_rooms(r.status, r.cancellation_reason) as room_status,
@@ -114,6 +119,7 @@ macro_rules! rooms {
                      when last < last_position then 'room ' || last_position || ' is lost'
                      when dropped_lives then 'a dropped room is not cancelled'
                      when misplaced then 'a room is not what its last arrival or departure made it'
+                     when line_revision > latest then 'a room has revision ' || line_revision || ' after ' || latest || ' revisions'
                      when lines <> agreed_lines then lines || ' rooms, but ' || agreed_lines || ' were agreed'
                      when (first_day, last_day) <> (check_in, check_out)
                          then 'rooms from ' || first_day || ' to ' || last_day || ', but the booking is from ' || check_in

@@ -107,7 +107,8 @@ macro_rules! histories {
     ($select:literal) => {
         concat!(
             "with step as (
-                 select hotel_id, reservation_id, version, status, row_number() over history_order as position,
+                 select hotel_id, reservation_id, version, status,
+                     lag(cancellation_reason) over history_order as cancelled_for, row_number() over history_order as position,
                      lag(status) over history_order as before, lag(status, 2) over history_order as before_that,
                      lead(status) over history_order as after
                  from reservation_transition where hotel_id > $1 and hotel_id <= $2
@@ -120,9 +121,13 @@ macro_rules! histories {
                      bool_and(before is null or (before, status) in (
                              ('pending_payment', 'paid'), ('pending_payment', 'rejected'),
                              ('pending_payment', 'cancelled'), ('paid', 'cancelled'), ('cancelled', 'refunded'))
-                         -- A late payment for a hold that had expired, or a no-show that was taken back.
-                         or before_that is not null and (before_that, before, status) in (
-                             ('pending_payment', 'cancelled', 'paid'), ('paid', 'cancelled', 'paid'))) as legal
+                         -- A late payment for a hold that had expired, or a no-show that was taken back. Not known are the
+                         -- reasons of before no-shows could be taken back.
+                         or before_that is not null
+                             and (before_that, before, status, coalesce(cancelled_for, 'unknown')) in (
+                                 ('pending_payment', 'cancelled', 'paid', 'hold_expired'),
+                                 ('pending_payment', 'cancelled', 'paid', 'unknown'),
+                                 ('paid', 'cancelled', 'paid', 'no_show'))) as legal
                  from step group by hotel_id, reservation_id
              ), judged as (
                  select hotel_id, reservation_id, r.status is not null as exists, case

@@ -135,6 +135,12 @@ async fn check_of_legal_reservations_is_clean() {
     "has a step that is not legal"
 )]
 #[case(
+    "update reservation_transition set cancellation_reason = 'requested' where version = 2 and reservation_id = (OF 'refunded')",
+    Kind::IllegalHistory,
+    1,
+    "has a step that is not legal"
+)]
+#[case(
     "update reservation_transition set status = 'paid' where version = 1 and reservation_id = (OF 'pending_payment')",
     Kind::IllegalHistory,
     1,
@@ -238,6 +244,12 @@ async fn check_of_legal_reservations_is_clean() {
     Kind::RoomsDiffer,
     1,
     "rooms differ from what was agreed"
+)]
+#[case(
+    "update reservation_room set revision = 2 where reservation_id = (OF 'rejected')",
+    Kind::RoomsDiffer,
+    1,
+    "a room has revision 2 after 1 revisions"
 )]
 #[case(
     "KEEP 'rejected'; update reservation_room set price = price::jsonb || '{\"late_penalty_percent\": 99}'

@@ -62,7 +62,7 @@ pub(crate) async fn release_expired(
             fault_points::HOLDS_ENDED.around(transaction.commit()).await?;
             changes.len()
         }
-        Err(error) if may_concern_one_row(&error) => {
+        Err(error) if error.may_concern_one_row() => {
             transaction.rollback().await?;
             release_one_by_one(store, &changes, now, &mut stuck).await?
         }
@@ -86,19 +86,11 @@ async fn release_one_by_one(
             Ok(_) => expired += 1,
             // Another transaction has its rows; the next sweep finds it again.
             Err(ReservationError::Store(StoreError::Timeout(_) | StoreError::Conflict(_))) => {}
-            Err(error) if may_concern_one_row(&error) => stuck.push((booking.id.as_uuid(), Some(error))),
+            Err(error) if error.may_concern_one_row() => stuck.push((booking.id.as_uuid(), Some(error))),
             Err(error) => return Err(error),
         }
     }
     Ok(expired)
-}
-
-/// Whether the error may be caused by a single row, so that the others are worth trying without it.
-fn may_concern_one_row(error: &ReservationError) -> bool {
-    !matches!(
-        error,
-        ReservationError::Store(StoreError::Unavailable(_) | StoreError::Timeout(_) | StoreError::Conflict(_))
-    )
 }
 
 /// The expiry of one hold; `None` when it has not expired.

@@ -61,8 +61,17 @@ async fn guests_of_rooms_and_the_client_reference_are_erased_with_the_reservatio
     world.tamper(r#"update reservation_room set guest = '{"family_name":"Guest"}'"#).await;
     world.tamper("update reservation set client_reference = reservation_id::text").await;
     world.apply_at(ended.id, &Command::Cancel, Timestamp::now()).await.expect("cancelled");
+    world
+        .tamper(
+            "insert into cancellation_waiver (hotel_id, reservation_id, kept_minor, policy_minor, currency, reason)
+             select hotel_id, reservation_id, 0, 1, 'EUR', 'illness of a guest' from reservation",
+        )
+        .await;
     world.store.insert_forgotten("me").await.expect("recorded");
     assert_eq!(once(&world.store, Timestamp::now()).await.expect("erased"), 1);
+    let reasons = "select count(*) from cancellation_waiver join reservation using (hotel_id, reservation_id)
+         where (reason = '-') = (status = 'cancelled')";
+    assert_eq!(world.count(reasons).await, 2, "that of the one that is erased");
     let said = async |booking: &Reservation| {
         let now = world.store.get(booking.id).await.expect("read").expect("is there");
         (now.room_guests[0].is_some(), now.client_reference.is_some())

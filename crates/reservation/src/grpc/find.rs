@@ -14,6 +14,8 @@ use crate::{
 
 /// Longest text to find, in characters.
 const MAX_TEXT: usize = 100;
+/// Most words, which is what a client reference of an id and a prefix has.
+const MAX_WORDS: usize = 8;
 /// Fewest characters of an id that are its beginning.
 const MIN_ID: usize = 8;
 
@@ -27,6 +29,11 @@ impl FrontDeskHandler {
         let mut errors = FieldErrors::default();
         let hotel_id = errors.value(HotelId::try_from(request.hotel_id));
         let text = errors.value(Text::line(&request.text, 2..=MAX_TEXT).map_err(|error| error.at("text")));
+        errors.holds(
+            says_enough(&request.text),
+            "text",
+            "must have a word of three characters, or words of two; at most 8 words",
+        );
         let bound = ["find".to_owned(), request.hotel_id.to_string(), request.text];
         let bound = bound.each_ref().map(String::as_str);
         let page = Page::<ListPosition>::collect(&mut errors, request.page_size, &request.page_token, &bound);
@@ -40,6 +47,15 @@ impl FrontDeskHandler {
         let reservations = rows.into_iter().map(|(_, reservation)| reservation).collect();
         Ok(proto::FindReservationsResponse { reservations, next_page_token })
     }
+}
+
+/// Whether the words of a text select few enough: each has two characters, or one has three.
+fn says_enough(text: &str) -> bool {
+    let lengths =
+        text.split(|c: char| !c.is_alphanumeric()).map(|word| word.chars().count()).filter(|length| *length > 0);
+    let lengths: Vec<_> = lengths.collect();
+    lengths.len() <= MAX_WORDS
+        && (lengths.iter().all(|length| *length >= 2) || lengths.iter().any(|length| *length >= 3))
 }
 
 /// The beginning of an id is a range of ids; every other text is of a guest.
@@ -65,6 +81,17 @@ mod tests {
         assert_eq!(last.to_string(), "01a20117-04ff-ffff-ffff-ffffffffffff");
         for name in ["Ada", "facade", "0123456", "a@b", "01a20117-0477-8fc8-b07f-612c773594000"] {
             assert!(matches!(find(name), FindFilter::Guest(_)), "{name}");
+        }
+    }
+
+    #[test]
+    fn text_says_enough_with_a_word_of_three_characters_or_words_of_two() {
+        for text in ["lu", "O'Neil", "Zoë Łukasz-Große", "a@example.com", "web-01a20117-0477-8fc8-b07f-612c77359400"]
+        {
+            assert!(says_enough(text), "{text}");
+        }
+        for text in ["a b", "li x", "aa bb cc dd ee ff gg hh ii"] {
+            assert!(!says_enough(text), "{text}");
         }
     }
 }

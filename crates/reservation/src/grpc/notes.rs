@@ -4,6 +4,7 @@ use staymesh_api::reservation::v1 as proto;
 use staymesh_domain::{FieldErrors, Page, Text, parse_request_id};
 use staymesh_mesh::{Caller, proto_types};
 use tonic::Status;
+use unicode_normalization::UnicodeNormalization;
 
 use super::{
     front_desk::FrontDeskHandler,
@@ -46,23 +47,45 @@ impl FrontDeskHandler {
     }
 }
 
-/// Whether a text has a number of a payment card: 13 to 19 digits, with spaces or hyphens between them, that pass the check of
-/// ISO/IEC 7812-1 (Luhn).
+/// Whether a text has a number of a payment card: 13 to 19 digits of any width that begin as those of card issuers and pass the
+/// check of ISO/IEC 7812-1 (Luhn). Between its groups may be anything but letters; in them it is found anywhere.
 fn has_card_number(text: &str) -> bool {
-    let mut digits = Vec::new();
-    for c in text.chars().chain(std::iter::once('.')) {
+    let (mut digits, mut group) = (Vec::new(), 0);
+    let mut after_digit = false;
+    for c in text.nfkc().chain(std::iter::once('a')) {
         match c.to_digit(10) {
-            Some(digit) => digits.push(digit),
-            None if matches!(c, ' ' | '-' | '\u{a0}') => {}
+            Some(digit) => {
+                group += usize::from(!after_digit);
+                digits.push((group, digit));
+            }
+            None if !c.is_alphanumeric() => {}
             None => {
-                if (CARD_DIGITS.0..=CARD_DIGITS.1).any(|length| digits.windows(length).any(passes_luhn)) {
+                if digits_have_card_number(&digits) {
                     return true;
                 }
                 digits.clear();
             }
         }
+        after_digit = c.is_ascii_digit();
     }
     false
+}
+
+/// Whether digits, each with the number of its group, have the number of a card: of whole groups, or within one.
+fn digits_have_card_number(digits: &[(usize, u32)]) -> bool {
+    let plain: Vec<_> = digits.iter().map(|(_, digit)| *digit).collect();
+    let group = |at: usize| digits.get(at).map(|(group, _)| *group);
+    let is_card = |first: usize, end: usize| {
+        let begins = first == 0 || group(first - 1) != group(first);
+        let ends = group(end - 1) != group(end);
+        (begins && ends || group(first) == group(end - 1)) && is_card_number(&plain[first..end])
+    };
+    (CARD_DIGITS.0..=CARD_DIGITS.1)
+        .any(|length| (0..(plain.len() + 1).saturating_sub(length)).any(|first| is_card(first, first + length)))
+}
+
+fn is_card_number(digits: &[u32]) -> bool {
+    matches!(digits, [2, 2..=7, ..] | [3..=6, ..]) && passes_luhn(digits)
 }
 
 fn passes_luhn(digits: &[u32]) -> bool {
@@ -71,7 +94,7 @@ fn passes_luhn(digits: &[u32]) -> bool {
         (_, twice @ 10..) => twice - 9,
         (_, twice) => twice,
     };
-    digits.iter().any(|digit| *digit != 0) && digits.iter().rev().enumerate().map(doubled).sum::<u32>() % 10 == 0
+    digits.iter().rev().enumerate().map(doubled).sum::<u32>() % 10 == 0
 }
 
 fn note(note: Note) -> proto::ReservationNote {
@@ -89,10 +112,27 @@ mod tests {
 
     #[test]
     fn notes_must_not_have_card_numbers_in_any_usual_spelling() {
-        for card in ["4111111111111111", "pays with 4111 1111 1111 1111.", "4111-1111-1111-1111", "3782 822463 10005"] {
+        for card in [
+            "4111111111111111",
+            "pays with 4111 1111 1111 1111.",
+            "4111-1111-1111-1111",
+            "3782 822463 10005",
+            "4111.1111.1111.1111",
+            "4111\n1111\n1111\n1111",
+            "4111/1111/1111/1111 12/27",
+            "４１１１ １１１１ １１１１ １１１１",
+            "card 41111111111111111227",
+        ] {
             assert!(has_card_number(card), "{card}");
         }
-        for text in ["", "Room 204, late arrival 23:30", "+351 912 345 678", "0000000000000000", "4111111111111113"] {
+        for text in [
+            "",
+            "Room 204, late arrival 23:30",
+            "+351 912 345 678",
+            "0000000000000000",
+            "4111111111111113",
+            "28.11.2026 19:30, +351 912 345 678",
+        ] {
             assert!(!has_card_number(text), "{text}");
         }
     }

@@ -1,6 +1,6 @@
 //! Rooms for guests: which room of the hotel each room of a reservation gets.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{Timestamp, civil::Date};
 use staymesh_domain::{FieldError, HotelId, ReservationId, RoomId};
@@ -15,11 +15,13 @@ use crate::{
     room_line::RoomLine,
     room_plan::{Nights, Plan, Wanting, gaps, plan},
     room_status::RoomStatus,
-    store::{Assignment, DeskList, Transaction},
+    store::{Assignment, DeskList, DeskRoom, Transaction},
 };
 
-/// Most rooms that one call assigns by itself: the most that a night can have on sale.
-const MAX_AUTO: i64 = 10_000;
+/// Most arrivals of a date: the most that a night can have on sale.
+const MAX_ARRIVALS: i64 = 10_000;
+/// Most assignments of one call, which others of the hotel wait for.
+const MAX_AUTO: usize = 500;
 
 /// A room of the hotel that a room of a reservation is to get.
 pub(crate) struct RoomOrder {
@@ -139,30 +141,34 @@ impl BookingService {
         self.store.assignments(id).await
     }
 
-    /// Assigns rooms to the paid arrivals of a date, at most [`MAX_AUTO`], in the nights from then on in which they have none, as
-    /// [`plan`] says. Idempotent: a repeat assigns what is still without.
+    /// Assigns rooms to the paid arrivals of a date in the nights from then on in which they have none, as [`plan`] says; at most
+    /// [`MAX_AUTO`], for which alone reservations are locked. Idempotent: a repeat assigns what is still without.
     ///
     /// # Errors
     /// That another service is unavailable, and when the database fails.
     pub(crate) async fn auto_assign(&self, hotel_id: HotelId, date: Date) -> Result<Plan, ReservationError> {
         let rooms = self.hotels.rooms(hotel_id).await?;
-        let arrivals = self.store.desk_rooms(DeskList::Arrivals, hotel_id, date, None, MAX_AUTO).await?;
         let mut transaction = self.store.begin().await?;
         transaction.lock_assignments(hotel_id).await?;
-        let ids: BTreeSet<_> = arrivals.iter().map(|room| room.reservation_id).collect();
-        let bookings = transaction.lock_reservations(ids.into_iter()).await?;
-        let wanting = arrivals.iter().filter_map(|room| {
-            let booking = bookings.get(&room.reservation_id.as_uuid()).filter(|b| b.status == Status::Paid)?;
-            let line = line_at(booking, room.position).ok().filter(|line| line.status == RoomStatus::Live)?;
-            let (reservation_id, position, stay) = (room.reservation_id, room.position, line.stay);
-            let room_type_id = line.room_type_id;
-            (date < stay.check_out()).then_some(Wanting { reservation_id, position, room_type_id, stay, from: date })
-        });
-        let wanting: Vec<_> = wanting.collect();
+        let arrivals = transaction.desk_rooms(DeskList::Arrivals, hotel_id, date, MAX_ARRIVALS).await?;
+        let wanting: Vec<_> = arrivals.iter().filter_map(|room| wanting(room, date)).collect();
         let Some(until) = wanting.iter().map(|want| want.stay.check_out()).max() else { return Ok(Plan::default()) };
         let assigned = transaction.assigned_rooms(hotel_id, None, (date, until)).await?;
         let blocked = transaction.rooms_out_of_order(hotel_id, (date, until)).await?;
-        let plan = plan(&rooms, &assigned, blocked, wanting);
+        let mut plan = plan(&rooms, &assigned, blocked, wanting);
+        plan.assigned.truncate(MAX_AUTO);
+        let ids: BTreeSet<_> = plan.assigned.iter().map(|room| room.reservation_id).collect();
+        let bookings = transaction.lock_reservations(ids.into_iter()).await?;
+        let seen: BTreeMap<_, _> = arrivals.iter().map(|room| ((room.reservation_id, room.position), room)).collect();
+        // Without what has changed meanwhile.
+        plan.assigned.retain(|room| {
+            let seen = seen.get(&(room.reservation_id, room.position));
+            let booking = bookings.get(&room.reservation_id.as_uuid()).filter(|booking| booking.status == Status::Paid);
+            let line = booking.and_then(|booking| line_at(booking, room.position).ok());
+            seen.zip(line).is_some_and(|(seen, line)| {
+                (line.status, line.room_type_id, line.stay) == (seen.status, seen.room_type_id, seen.stay)
+            })
+        });
         if !plan.assigned.is_empty() {
             let changed: Vec<_> =
                 plan.assigned.iter().map(|a| (a.reservation_id, a.position, Some(a.room_id), a.from)).collect();
@@ -172,6 +178,14 @@ impl BookingService {
         }
         Ok(plan)
     }
+}
+
+/// What a paid room whose guests are expected wants from `date` on.
+fn wanting(room: &DeskRoom, date: Date) -> Option<Wanting> {
+    let DeskRoom { reservation_id, position, room_type_id, stay, .. } = *room;
+    let expected =
+        (room.reservation_status, room.status) == (Status::Paid, RoomStatus::Live) && date < stay.check_out();
+    expected.then_some(Wanting { reservation_id, position, room_type_id, stay, from: date })
 }
 
 async fn locked(transaction: &mut Transaction, id: ReservationId) -> Result<Reservation, ReservationError> {

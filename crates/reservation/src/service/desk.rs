@@ -216,12 +216,6 @@ pub(crate) async fn step_rooms(
     }
     let (_, status) = order.step.statuses();
     transaction.set_room_status(&booking, &changed, status, today, actor).await?;
-    if order.step == RoomStep::CheckOut {
-        // The nights that guests who leave early do not stay.
-        for position in &changed {
-            transaction.free_room(id, *position, today).await?;
-        }
-    }
     transaction.commit().await?;
     Ok(changed.len())
 }

@@ -242,11 +242,11 @@ impl Transaction {
             .execute(&mut *self.0)
             .await?;
         let Some(origin) = Origin::current() else { return Ok(()) };
-        for (id, position, room_id, from) in changed {
-            let after = json!({ "position": position, "room_id": room_id.map(RoomId::get), "from_date": from });
-            let object = ("room_assignment", &*id.to_string());
-            audit::insert(&mut self.0, &origin, object, None, Some(&after)).await?;
-        }
+        let shown = |(id, position, room_id, from): &(ReservationId, i32, Option<RoomId>, Date)| {
+            (id.to_string(), json!({ "position": position, "room_id": room_id.map(RoomId::get), "from_date": from }))
+        };
+        let after: Vec<_> = changed.iter().map(shown).collect();
+        audit::insert_many(&mut self.0, &origin, "room_assignment", &after).await?;
         Ok(())
     }
 }

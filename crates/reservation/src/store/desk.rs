@@ -3,11 +3,11 @@
 use jiff::civil::Date;
 use jiff_sqlx::ToSqlx;
 use serde::{Deserialize, Serialize};
-use sqlx::{FromRow, types::Json};
+use sqlx::{FromRow, PgExecutor, types::Json};
 use staymesh_domain::{HotelId, Money, Party, ReservationId, RoomTypeId, StayDates};
 use uuid::Uuid;
 
-use super::{Store, room_status::unexpected};
+use super::{Store, Transaction, room_status::unexpected};
 use crate::{
     error::ReservationError,
     model::{PaymentMode, Status},
@@ -160,6 +160,29 @@ const IN_HOUSE: &str = rooms!(
 );
 const DEPARTURES: &str = rooms!("l.check_out = $2 and l.status in ('in_house', 'completed')");
 
+/// The rooms of a list of a hotel on a date.
+async fn rooms(
+    connection: impl PgExecutor<'_>,
+    (list, hotel_id, date): (DeskList, HotelId, Date),
+    after: Option<DeskPosition>,
+    limit: i64,
+) -> Result<Vec<DeskRoom>, ReservationError> {
+    let sql = match list {
+        DeskList::Arrivals => ARRIVALS,
+        DeskList::InHouse => IN_HOUSE,
+        DeskList::Departures => DEPARTURES,
+    };
+    let rows: Vec<DeskRow> = sqlx::query_as(sql)
+        .bind(hotel_id.get())
+        .bind(date.to_sqlx())
+        .bind(after.map(|after| after.0))
+        .bind(after.map(|after| after.1))
+        .bind(limit)
+        .fetch_all(connection)
+        .await?;
+    rows.into_iter().map(DeskRoom::try_from).collect()
+}
+
 impl Store {
     /// Up to `limit` rooms of a list after `after`, ordered by reservation and room.
     ///
@@ -173,19 +196,22 @@ impl Store {
         after: Option<DeskPosition>,
         limit: i64,
     ) -> Result<Vec<DeskRoom>, ReservationError> {
-        let sql = match list {
-            DeskList::Arrivals => ARRIVALS,
-            DeskList::InHouse => IN_HOUSE,
-            DeskList::Departures => DEPARTURES,
-        };
-        let rows: Vec<DeskRow> = sqlx::query_as(sql)
-            .bind(hotel_id.get())
-            .bind(date.to_sqlx())
-            .bind(after.map(|after| after.0))
-            .bind(after.map(|after| after.1))
-            .bind(limit)
-            .fetch_all(&self.pool)
-            .await?;
-        rows.into_iter().map(DeskRoom::try_from).collect()
+        rooms(&self.pool, (list, hotel_id, date), after, limit).await
+    }
+}
+
+impl Transaction {
+    /// The first `limit` rooms of a list, ordered by reservation and room.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub(crate) async fn desk_rooms(
+        &mut self,
+        list: DeskList,
+        hotel_id: HotelId,
+        date: Date,
+        limit: i64,
+    ) -> Result<Vec<DeskRoom>, ReservationError> {
+        rooms(&mut *self.0, (list, hotel_id, date), None, limit).await
     }
 }

@@ -1,11 +1,15 @@
 //! Finds reservations of a hotel by guest, e-mail address, client reference or the beginning of an id.
 
 use jiff_sqlx::ToSqlx;
-use staymesh_domain::HotelId;
+use sqlx::{FromRow, Row, postgres::PgRow};
+use staymesh_domain::{FieldError, HotelId};
 use uuid::Uuid;
 
 use super::{ListPosition, Store, lines::reservation_columns, rows::ReservationRow};
 use crate::{error::ReservationError, model::Reservation};
+
+/// Most reservations, and guests of their rooms, that may fit.
+const MAX_FOUND: i64 = 5_000;
 
 /// What to find.
 #[derive(Clone, PartialEq, Eq)]
@@ -21,8 +25,8 @@ macro_rules! found {
         concat!(
             "with found as materialized (",
             $ids,
-            ")
-             select ",
+            " limit $6::bigint + 1)
+             select (select count(*) from found) as found, ",
             reservation_columns!(),
             // Each by its key, whatever the planner expects of the number that is found.
             " from (select distinct reservation_id from found) id
@@ -49,13 +53,13 @@ pub(super) const BY_GUEST: &str = found!(
          and room_guest_search(l.hotel_id, l.guest) @@ reservation_query($1, $2)"
 );
 pub(super) const BY_ID: &str =
-    found!("select reservation_id from reservation where hotel_id = $1 and reservation_id between $2 and $6");
+    found!("select reservation_id from reservation where hotel_id = $1 and reservation_id between $2 and $7");
 
 impl Store {
     /// Up to `limit` reservations of a hotel, the latest created first, that follow `after` in this order.
     ///
     /// # Errors
-    /// When the database fails.
+    /// A text that more than [`MAX_FOUND`] fit, and when the database fails.
     pub(crate) async fn find_reservations(
         &self,
         hotel_id: HotelId,
@@ -64,29 +68,36 @@ impl Store {
         limit: i64,
     ) -> Result<Vec<Reservation>, ReservationError> {
         let (time, id) = (after.map(|after| after.create_time().to_sqlx()), after.map(ListPosition::reservation_id));
-        let rows: Vec<ReservationRow> = match filter {
+        let rows: Vec<PgRow> = match filter {
             FindFilter::Guest(text) => {
-                sqlx::query_as(BY_GUEST)
+                sqlx::query(BY_GUEST)
                     .bind(hotel_id.get())
                     .bind(text)
                     .bind(time)
                     .bind(id)
                     .bind(limit)
+                    .bind(MAX_FOUND)
                     .fetch_all(&self.pool)
                     .await?
             }
             FindFilter::Ids(first, last) => {
-                sqlx::query_as(BY_ID)
+                sqlx::query(BY_ID)
                     .bind(hotel_id.get())
                     .bind(first)
                     .bind(time)
                     .bind(id)
                     .bind(limit)
+                    .bind(MAX_FOUND)
                     .bind(last)
                     .fetch_all(&self.pool)
                     .await?
             }
         };
-        rows.into_iter().map(|row| Ok(row.try_into()?)).collect()
+        if let Some(row) = rows.first()
+            && row.try_get::<i64, _>("found")? > MAX_FOUND
+        {
+            return Err(FieldError::new("text", format!("must say more: more than {MAX_FOUND} fit")).into());
+        }
+        rows.iter().map(|row| Ok(Reservation::try_from(ReservationRow::from_row(row)?)?)).collect()
     }
 }

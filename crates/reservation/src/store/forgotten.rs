@@ -7,7 +7,7 @@ use super::Store;
 use crate::error::ReservationError;
 
 /// Replaces an erased e-mail address; `.invalid` is never delivered to (RFC 2606).
-const ERASED_EMAIL: &str = "erased@deleted.invalid";
+pub(super) const ERASED_EMAIL: &str = "erased@deleted.invalid";
 
 impl Store {
     /// Records that the account of an owner was deleted. Idempotent.
@@ -33,8 +33,9 @@ impl Store {
         Ok(owners.bind(limit).fetch_all(&self.pool).await?)
     }
 
-    /// Erases the personal data of an owner's reservations that are over on `today`: the e-mail address, the client reference, the guests of rooms, and the name
-    /// unless money was paid, because accounts of paid stays have to be kept. Returns the number of reservations erased.
+    /// Erases the personal data of an owner's reservations that are over on `today`: the e-mail address, the client
+    /// reference, the guests of rooms, notes, the reason of a waiver, and the name unless money was paid, because accounts of paid
+    /// stays have to be kept. Returns the number of reservations erased.
     ///
     /// An expired hold may still be paid for, so it counts as over only after its stay.
     ///
@@ -68,6 +69,16 @@ impl Store {
              from reservation r
              where r.owner = $1 and r.guest_email = $2 and n.hotel_id = r.hotel_id
                  and n.reservation_id = r.reservation_id and n.content <> '-'",
+        )
+        .bind(owner)
+        .bind(ERASED_EMAIL)
+        .execute(&mut *transaction)
+        .await?;
+        sqlx::query(
+            "update cancellation_waiver w set reason = '-'
+             from reservation r
+             where r.owner = $1 and r.guest_email = $2 and w.hotel_id = r.hotel_id
+                 and w.reservation_id = r.reservation_id and w.reason <> '-'",
         )
         .bind(owner)
         .bind(ERASED_EMAIL)

@@ -5,14 +5,14 @@ use jiff_sqlx::ToSqlx;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use sqlx::FromRow;
-use staymesh_domain::ReservationId;
+use staymesh_domain::{FieldError, ReservationId};
 use staymesh_store::{
     audit::{self, Origin},
     idempotency::{IdempotencyError, require_same},
 };
 use uuid::Uuid;
 
-use super::Store;
+use super::{Store, forgotten::ERASED_EMAIL};
 use crate::error::ReservationError;
 
 /// A note.
@@ -48,7 +48,8 @@ impl Store {
     /// Adds a note. A repeat yields the note that the first request wrote. The audit record has its length, not its text.
     ///
     /// # Errors
-    /// [`ReservationError::RequestIdReused`] for other content under this id, and when the database fails.
+    /// [`ReservationError::NotFound`], a reservation whose personal data is erased, [`ReservationError::RequestIdReused`] for other
+    /// content under this id, and when the database fails.
     pub(crate) async fn add_note(
         &self,
         id: ReservationId,
@@ -57,6 +58,19 @@ impl Store {
         actor: &str,
     ) -> Result<Note, ReservationError> {
         let mut transaction = self.pool.begin().await?;
+        // Its erasure waits for the note, or the note for its erasure.
+        let erased: Option<bool> = sqlx::query_scalar(
+            "select guest_email = $3 from reservation where hotel_id = $1 and reservation_id = $2 for share",
+        )
+        .bind(id.hotel_id().get())
+        .bind(id.as_uuid())
+        .bind(ERASED_EMAIL)
+        .fetch_optional(&mut *transaction)
+        .await?;
+        if erased.ok_or(ReservationError::NotFound)? {
+            let text = "must be a reservation whose personal data is not erased";
+            return Err(FieldError::new("reservation_id", text).into());
+        }
         let inserted = sqlx::query(
             "insert into reservation_note (hotel_id, reservation_id, note_id, content, actor) values ($1, $2, $3, $4, $5)
              on conflict on constraint reservation_note_pkey do nothing",

@@ -17,6 +17,9 @@ pub(crate) struct Migrate {
     /// How long to wait for other migrations and long transactions
     #[arg(long, env = "STAYMESH_MIGRATE_PATIENCE", default_value = "1m", value_parser = parse_duration)]
     patience: Duration,
+    /// Also close the sessions of services whose prepared statements may not fit any more: after a run that was interrupted
+    #[arg(long)]
+    close_sessions: bool,
     #[command(flatten)]
     store: StoreConfig,
 }
@@ -41,6 +44,9 @@ impl Migrate {
         };
         let created = migrate::ensure_database(&self.store).await.context("making the database")?;
         migrate::run(&self.store, migrator, self.patience).await.context("migrating")?;
+        if self.close_sessions {
+            migrate::close_sessions(&self.store).await.context("closing sessions")?;
+        }
         if matches!(self.service, Database::Reservation) {
             let pool = staymesh_store::connect(&patient(self.store.clone()))?;
             let carried = carry_over::run(&pool, |_| {}).await.context("carrying over reservations")?;

@@ -21,7 +21,7 @@ mod record;
 
 pub use list::{AuditFilter, AuditKey, AuditRecord, list};
 pub use origin::{ActorRole, Gateway, Origin};
-pub use record::{ObjectType, Watched, insert};
+pub use record::{ObjectType, Watched, insert, insert_many};
 
 /// The definition of the table `audit_record`, for migrations and tests.
 pub const SCHEMA: &str = include_str!("schema.sql");

@@ -102,6 +102,35 @@ pub async fn insert(
     .map(drop)
 }
 
+/// Records what many objects of a type have become, each by its id, in one statement.
+///
+/// # Errors
+/// When the database fails.
+pub async fn insert_many(
+    connection: &mut PgConnection,
+    origin: &Origin,
+    object_type: &str,
+    after: &[(String, Value)],
+) -> sqlx::Result<()> {
+    let (ids, values): (Vec<&str>, Vec<&Value>) = after.iter().map(|(id, value)| (&**id, value)).unzip();
+    sqlx::query(
+        "insert into audit_record (actor_role, actor, method, object_type, object_id, after, request_id, gateway)
+         select $1, $2, $3, $4, object_id, after, $7, $8
+         from unnest($5::text[], $6::jsonb[]) with ordinality t (object_id, after, at) order by at",
+    )
+    .bind(origin.role.as_str())
+    .bind(&origin.actor)
+    .bind(&origin.method)
+    .bind(object_type)
+    .bind(ids)
+    .bind(values)
+    .bind(&origin.request_id)
+    .bind(origin.gateway.as_str())
+    .execute(connection)
+    .await
+    .map(drop)
+}
+
 /// The fields of an object that differ before and after its change; all of them if it was created or deleted.
 fn changed_fields(before: Option<&Value>, after: Option<&Value>) -> (Option<Value>, Option<Value>) {
     let (Some(Value::Object(old)), Some(Value::Object(new))) = (before, after) else {

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use sqlx::{AssertSqlSafe, Connection, PgConnection, PgPool};
-use staymesh_store::migrate::{MigrateError, ensure_database, is_current, run};
+use staymesh_store::migrate::{MigrateError, close_sessions, ensure_database, is_current, run};
 use staymesh_store::{StoreConfig, StoreError, connect};
 use staymesh_testkit::TestDatabase;
 
@@ -166,6 +166,15 @@ async fn migration_that_changes_no_column_closes_no_session() {
     let set = migrator(&[FIRST, SECOND, "create index first_id_idx on first (id)"]);
     run(&config(&database), &set, PATIENCE).await.unwrap();
     sqlx::query("select * from first").fetch_all(&mut idle).await.unwrap();
+}
+
+#[tokio::test]
+async fn sessions_can_be_closed_after_a_run_that_did_not_close_them() {
+    let database = database(&[FIRST]).await;
+    let mut idle = warm(&database).await;
+    close_sessions(&config(&database)).await.unwrap();
+    let error = StoreError::from(sqlx::query("select * from first").fetch_all(&mut idle).await.unwrap_err());
+    assert!(matches!(error, StoreError::Unavailable(_)), "callers may retry: {error:?}");
 }
 
 #[tokio::test]

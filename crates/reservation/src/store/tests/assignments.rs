@@ -2,6 +2,7 @@
 
 use staymesh_domain::{ChildRules, RoomId, RoomTypeId};
 use staymesh_mesh::{Caller, auth::Role};
+use staymesh_store::audit::{ActorRole, Gateway, Origin};
 
 use super::*;
 use crate::{
@@ -156,6 +157,16 @@ async fn ended_reservation_frees_its_room_at_once_and_guests_in_house_move() {
     assign(&next, 1, 2).await.expect("the room that they left");
 }
 
+fn origin() -> Origin {
+    Origin {
+        role: ActorRole::Staff,
+        actor: "staff".into(),
+        method: "staymesh.reservation.v1.FrontDeskService/AutoAssignRooms".into(),
+        request_id: "r".into(),
+        gateway: Gateway::Internal,
+    }
+}
+
 #[tokio::test]
 async fn auto_assign_places_longest_stays_first_and_keeps_what_is_assigned() {
     let world = World::with_rooms(50).await;
@@ -164,7 +175,26 @@ async fn auto_assign_places_longest_stays_first_and_keeps_what_is_assigned() {
         (world.sold(0, 1, 1).await, world.sold(0, 5, 1).await, world.sold(0, 2, 1).await, world.sold(0, 1, 1).await);
     let elsewhere = world.sold(1, 2, 1).await;
     desk.assign_room(&staff, &whole_stay(&kept, 1), world.noon(0)).await.expect("free");
-    let done = desk.auto_assign(world.hotel, world.day(0)).await.expect("assigned");
+    let mut busy = world.pool().begin().await.expect("a transaction");
+    sqlx::query("select from reservation where reservation_id = $1 for update")
+        .bind(kept.id.as_uuid())
+        .execute(&mut *busy)
+        .await
+        .expect("locked");
+    let assign = desk.auto_assign(world.hotel, world.day(0));
+    let done = Origin::scope(Some(origin()), assign).await.expect("those with a room are not locked");
+    busy.commit().await.expect("unlocked");
+    let recorded: Vec<(String, serde_json::Value)> = sqlx::query_as(
+        "select object_id, after from audit_record where object_type = 'room_assignment' order by audit_id",
+    )
+    .fetch_all(world.pool())
+    .await
+    .expect("a list");
+    let shown = |room: &Assignment| {
+        let after = serde_json::json!({ "position": 1, "room_id": room.room_id.get(), "from_date": room.from });
+        (room.reservation_id.to_string(), after)
+    };
+    assert_eq!(recorded, done.assigned.iter().map(shown).collect::<Vec<_>>());
     let numbers: Vec<_> = done.assigned.iter().map(|room| (room.reservation_id, room.room_number.as_str())).collect();
     let first_short = short.id.min(more.id);
     assert_eq!(numbers, [(long.id, "10"), (first_short, "204")], "9 is taken, and 301 is of another type");

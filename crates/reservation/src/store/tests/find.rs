@@ -106,16 +106,20 @@ async fn find_reads_indexes_also_with_a_plan_for_any_values() {
         assert!(!plan.contains("Seq Scan on reservation ") && !plan.contains("Seq Scan on reservation_room"), "{plan}");
         plan
     };
-    let by_guest = plan("explain execute by_guest(7, 'ada', null, null, 10)").await;
+    let by_guest = plan("explain execute by_guest(7, 'ada', null, null, 10, 5000)").await;
     for index in ["on reservation_search_idx", "on reservation_room_guest_search_idx", "using reservation_pkey"] {
         assert!(by_guest.contains(index), "{index}: {by_guest}");
     }
     let by_id = plan(
-        "explain execute by_id(7, '00000000-0000-0000-0000-000000000000', null, null, 10, \
+        "explain execute by_id(7, '00000000-0000-0000-0000-000000000000', null, null, 10, 5000, \
          '00000000-0000-0000-0000-000000000001')",
     )
     .await;
     assert!(by_id.contains("reservation_pkey"), "{by_id}");
+    drop(connection);
+    // Each fits by its guest and by the guest of its room.
+    let refused = world.store.find_reservations(world.hotel, &FindFilter::Guest("guest".into()), None, 10).await;
+    assert!(matches!(refused, Err(ReservationError::Field(_))), "{refused:?}");
 }
 
 #[tokio::test]
@@ -143,5 +147,25 @@ async fn note_is_added_once_never_changed_and_erased_with_its_guest() {
     world.store.erase_guests("me", over).await.expect("erased");
     let notes = world.store.notes(guest.id, None, 10).await.expect("a list");
     assert!(notes.iter().all(|note| note.content == "-"));
+    let late = add(Uuid::new_v4(), "Was here").await.err().expect("refused");
+    assert!(matches!(late, ReservationError::Field(_)), "{late:?}");
     assert_eq!(world.find("guest@").await, [], "the address is not found any more");
+}
+
+#[tokio::test]
+async fn note_that_races_its_erasure_is_erased_or_refused() {
+    let world = World::with_rooms(50).await;
+    for _ in 0..10 {
+        let guest = world.guest("A guest", "guest@example.com", true).await;
+        world.store.insert_forgotten("me").await.expect("recorded");
+        let over = guest.stay.check_out().saturating_add(1.days());
+        let (noted, erased) = tokio::join!(
+            world.store.add_note(guest.id, Uuid::new_v4(), "Likes the sea", "staff"),
+            world.store.erase_guests("me", over)
+        );
+        erased.expect("erased");
+        assert!(matches!(noted, Ok(_) | Err(ReservationError::Field(_))));
+        let notes = world.store.notes(guest.id, None, 10).await.expect("a list");
+        assert!(notes.iter().all(|note| note.content == "-"));
+    }
 }

@@ -171,8 +171,19 @@ async fn no_show_that_is_taken_back_has_its_rooms_again_and_publishes_nothing() 
     assert_eq!((world.reserved().await[..3].to_vec(), world.refunds().await), (vec![2; 3], vec![]));
     world.apply(order.id, Command::UndoNoShow, missed(&order)).await.expect("a repeat changes nothing");
     assert_eq!(world.reserved().await[..3], [2; 3]);
-    let report = crate::check::run(world.pool(), &crate::check::Options::default(), |_| {}).await.expect("checked");
+    let check =
+        async || crate::check::run(world.pool(), &crate::check::Options::default(), |_| {}).await.expect("checked");
+    let report = check().await;
     assert!(report.is_clean(), "{report:?}");
+    // What was cancelled for another reason is never paid again.
+    for reason in [Some("requested"), None, Some("no_show")] {
+        sqlx::query("update reservation_transition set cancellation_reason = $1 where status = 'cancelled'")
+            .bind(reason)
+            .execute(world.pool())
+            .await
+            .expect("the history");
+        assert_eq!(check().await.is_clean(), reason == Some("no_show"), "{reason:?}");
+    }
     // It may be reported again, and then counts.
     world.apply(order.id, Command::MarkNoShow, missed(&order)).await.expect("a no-show");
     assert_eq!(world.refunds().await, ["210.00"]);
