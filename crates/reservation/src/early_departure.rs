@@ -18,7 +18,8 @@ use crate::{
 /// Guests of some rooms leave before their check-out date.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct EarlyDeparture {
-    /// The positions of the rooms; empty for all whose guests are in the house.
+    /// The positions of the rooms; empty for all whose guests are or were in the house. Rooms that guests in the house were to
+    /// enter later are among them only by their positions.
     pub(crate) positions: BTreeSet<i32>,
     /// The date of the hotel's business day, on which they leave.
     pub(crate) today: Date,
@@ -42,14 +43,20 @@ impl EarlyDeparture {
     ///
     /// # Errors
     /// [`ReservationError::IllegalTransition`] unless the reservation is paid, [`ReservationError::IllegalRoomTransition`],
-    /// [`ReservationError::CheckInOutOfTime`], a room that the reservation does not have, and a waiver that keeps more.
+    /// [`ReservationError::EarlyDepartureOutOfTime`], a room that the reservation does not have, and a waiver that keeps more, or
+    /// of nothing.
     pub(crate) fn of(&self, booking: &Reservation) -> Result<Option<Departed>, ReservationError> {
         if booking.status != Status::Paid {
             return Err(ReservationError::IllegalTransition { from: booking.status, to: Status::Paid });
         }
         let mut due = Money::zero(booking.quote.currency());
         let (mut kept, mut rooms, mut completed) = (Vec::new(), Vec::new(), Vec::new());
-        for PlacedRoom { position, line } in self.rooms(booking)? {
+        let all = self.rooms(booking)?;
+        for PlacedRoom { position, line } in all.clone() {
+            if self.is_never_entered(position, &line, &all) {
+                due = due.checked_add(BookedRoom { line: &line, booked: booking.create_time }.never_entered()?)?;
+                continue;
+            }
             let Some(slept) = self.slept(position, &line)? else {
                 kept.push(position);
                 continue;
@@ -61,7 +68,7 @@ impl EarlyDeparture {
             }
             rooms.push(PlacedRoom { position, line: RoomLine { stay: slept, quote: left.quote, ..line } });
         }
-        if rooms.is_empty() {
+        if rooms.is_empty() && kept.len() == all.len() {
             return self.nothing(booking).map_or(Ok(None), Err);
         }
         let penalty = self.waiver.as_ref().map_or(Ok(due), |waiver| waiver.kept_of(due))?;
@@ -78,10 +85,21 @@ impl EarlyDeparture {
         Err(FieldError::new("positions", "must be positions of rooms of the reservation").into())
     }
 
+    /// Whether a room is dropped whole: it was named, and guests who came before it begins will not enter it, for example when
+    /// they were to move to it.
+    fn is_never_entered(&self, position: i32, line: &RoomLine, all: &[PlacedRoom]) -> bool {
+        let begins = line.stay.check_in();
+        let came_before = |room: &PlacedRoom| room.line.status.has_arrived() && room.line.stay.check_in() < begins;
+        self.positions.contains(&position)
+            && line.status == RoomStatus::Live
+            && begins >= self.today
+            && all.iter().any(came_before)
+    }
+
     /// The nights that were slept, if there are others. The night of the arrival always was.
     fn slept(&self, position: i32, line: &RoomLine) -> Result<Option<StayDates>, ReservationError> {
         let named = self.positions.contains(&position);
-        if !named && (!self.positions.is_empty() || line.status != RoomStatus::InHouse) {
+        if !named && (!self.positions.is_empty() || !line.status.has_arrived()) {
             return Ok(None);
         }
         if !line.status.has_arrived() {
@@ -98,8 +116,11 @@ impl EarlyDeparture {
         if line.status == RoomStatus::Completed || !named { Ok(None) } else { Err(self.out_of_time(line)) }
     }
 
-    /// Why no room of those that are not named can be left early; `None` if all have been left.
+    /// Why no room of those that are not named can be left early, or nothing can be waived; `None` if all have been left.
     fn nothing(&self, booking: &Reservation) -> Option<ReservationError> {
+        if self.waiver.is_some() {
+            return Some(FieldError::new("waive", "is for nights that go back on sale; none is left").into());
+        }
         let to = RoomStatus::Completed;
         let (position, line) =
             booking.placed_lines().find(|(_, line)| line.status != to && self.positions.is_empty())?;

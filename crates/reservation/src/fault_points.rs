@@ -73,7 +73,7 @@ pub(crate) fn written(first: Option<&Command>) -> Step {
             | Command::Release
             | Command::Extend(_)
             | Command::MarkNoShow
-            | Command::UndoNoShow
+            | Command::UndoNoShow(_)
             | Command::Expire,
         )
         | None => CANCEL_WRITTEN,

@@ -130,7 +130,10 @@ pub fn carry_out(
     let sales = plan.sales(&written)?.into_iter().map(|event| Message::sold(&event.payload));
     let ended = plan.events()?.into_iter().map(|event| Message::ended(&event.payload));
     let messages = dropped.chain(sales).chain(ended).collect::<Result<_, _>>()?;
-    let rooms = plan.delta().clone();
+    let mut rooms = plan.delta().clone();
+    for (night, retaken) in plan.retaken() {
+        *rooms.entry(*night).or_default() += retaken;
+    }
     let applied = plan.outcomes(&mut written).pop().ok_or(ReservationError::NotFound)?;
     let Applied { reservation, refund_required, .. } = applied?;
     Ok(Step { reservation, rooms, refund_required, messages })

@@ -100,6 +100,11 @@ fn waiver_keeps_less_and_never_more() {
     for wrong in [euros(10_001), euros(-1), Money::parse("JPY", "5").expect("an amount")] {
         assert!(matches!(waive(wrong).of(&booking), Err(ReservationError::Field(_))), "{wrong:?}");
     }
+    let slept = left.change.rooms[0].line.clone();
+    let gone = Reservation { lines: vec![RoomLine { status: RoomStatus::Completed, ..slept }], ..booking };
+    assert_eq!(leave(12).of(&gone).expect("all have left"), None);
+    let refused = waive(euros(0)).of(&gone);
+    assert!(matches!(refused, Err(ReservationError::Field(_))), "no night is left: {refused:?}");
 }
 
 proptest! {

@@ -78,6 +78,18 @@ pub(crate) fn is_of_stays_in_house(booking: &Reservation, change: &RoomsChange) 
     !change.rooms.is_empty() && !dropped && left == entered
 }
 
+/// Whether the change that waits for its payment is no longer possible once the guests of these rooms have arrived.
+pub(crate) fn arrival_ends_change(booking: &Reservation, arrived: &[i32]) -> bool {
+    let Some(pending) = &booking.pending else { return false };
+    let mut after = booking.clone();
+    for (position, line) in after.positions.iter().zip(&mut after.lines) {
+        if arrived.contains(position) {
+            line.status = RoomStatus::InHouse;
+        }
+    }
+    require_rooms_not_arrived(&after, &pending.change).is_err() && !is_of_stays_in_house(&after, &pending.change)
+}
+
 /// Requires that a change touches no room whose guests have arrived.
 ///
 /// # Errors

@@ -19,7 +19,7 @@ mod no_show;
 mod transitions;
 mod waiver;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::{SignedDuration, Timestamp, civil::Date};
 use staymesh_domain::{FieldError, Money, PaymentId};
 
 use crate::{
@@ -31,7 +31,8 @@ use crate::{
 pub use by_hotel::ByHotel;
 pub use cancel_quote::CancelQuote;
 pub(crate) use changeable::{
-    is_of_stays_in_house, require_changeable, require_possible, require_rooms_not_arrived, require_standing,
+    arrival_ends_change, is_of_stays_in_house, require_changeable, require_possible, require_rooms_not_arrived,
+    require_standing,
 };
 pub(crate) use hold::require_payable;
 pub(crate) use no_show::require_late_arrival_over;
@@ -64,8 +65,8 @@ pub enum Command {
     Extend(SignedDuration),
     /// Hotel staff report that the guests never arrived.
     MarkNoShow,
-    /// Hotel staff take the report of a no-show back, before its penalty is settled.
-    UndoNoShow,
+    /// Hotel staff take the report of a no-show back on this date of the hotel, before its penalty is settled.
+    UndoNoShow(Date),
     /// The expiry job found its hold expired.
     Expire,
     /// The payment service received money for it.
@@ -108,8 +109,9 @@ pub enum Rooms {
     Release,
     /// They are reserved again, if every night still has enough; else the payment is refunded.
     Retake,
-    /// They are reserved again, if every night still has enough; else the change is refused as sold out.
-    RetakeIfLeft,
+    /// They are reserved again, if every night from this date on still has enough; else the change is refused as sold out.
+    /// Closed nights and past ones are no obstacle.
+    RetakeIfLeft(Date),
 }
 
 /// The outcome of a command.
@@ -186,7 +188,7 @@ pub fn decide(booking: &Reservation, command: &Command, now: Timestamp) -> Resul
         Command::Release => hold::release(booking, now),
         Command::Extend(by) => hold::extend(booking, *by, now),
         Command::MarkNoShow => no_show::mark(booking, now),
-        Command::UndoNoShow => no_show::undo(booking),
+        Command::UndoNoShow(today) => no_show::undo(booking, *today),
         Command::Expire => Ok(expire(booking, now)),
         Command::ConfirmPayment { payment_id, amount } => confirm_payment(booking, *payment_id, *amount),
         Command::RefusePayment { payment_id, amount } => refuse_payment(booking, *payment_id, *amount),

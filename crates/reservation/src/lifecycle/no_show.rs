@@ -64,11 +64,11 @@ pub(crate) fn require_late_arrival_over(
 }
 
 /// A no-show is taken back: the reservation is what it was. The store refuses it once the settlement of the penalty is due.
-pub(super) fn undo(booking: &Reservation) -> Result<Decision, ReservationError> {
+pub(super) fn undo(booking: &Reservation, today: jiff::civil::Date) -> Result<Decision, ReservationError> {
     let missed = booking.cancellation_reason == Some(CancellationReason::NoShow);
     match booking.status {
         Status::Paid => Ok(Decision::Nothing),
-        Status::Cancelled if missed => Ok(Decision::Change(Change::to(Status::Paid, Rooms::RetakeIfLeft))),
+        Status::Cancelled if missed => Ok(Decision::Change(Change::to(Status::Paid, Rooms::RetakeIfLeft(today)))),
         Status::Refunded if missed => Err(ReservationError::NoShowSettled),
         _ => Err(illegal(booking, Status::Paid)),
     }

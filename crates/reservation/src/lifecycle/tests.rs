@@ -53,7 +53,7 @@ fn carry_out(booking: &mut Reservation, decision: Decision, free: bool) -> Rooms
             *booking = note.map_or_else(|| booking.clone(), |note| booking.with_note(note));
             return Rooms::Keep;
         }
-        Decision::Change(change) if change.rooms == Rooms::RetakeIfLeft && !free => return Rooms::Keep,
+        Decision::Change(change) if matches!(change.rooms, Rooms::RetakeIfLeft(_)) && !free => return Rooms::Keep,
         Decision::Change(change) if change.rooms == Rooms::Retake && !free => {
             booking.payment_id = change.payment_id;
             return Rooms::Keep;
@@ -75,7 +75,7 @@ fn commands() -> impl Strategy<Value = Command> {
         Just(Command::Release),
         Just(Command::Extend(SignedDuration::from_mins(15))),
         Just(Command::MarkNoShow),
-        Just(Command::UndoNoShow),
+        Just(Command::UndoNoShow(jiff::civil::date(2030, 1, 1))),
         Just(Command::Expire),
         Just(Command::RejectPayment),
         Just(Command::ConfirmSale),
@@ -129,7 +129,7 @@ proptest! {
                     prop_assert!(holds, "rooms released twice by {:?}", command);
                     holds = false;
                 }
-                Rooms::Retake | Rooms::RetakeIfLeft => {
+                Rooms::Retake | Rooms::RetakeIfLeft(_) => {
                     prop_assert!(!holds, "rooms retaken twice by {:?}", command);
                     holds = true;
                 }
@@ -143,7 +143,7 @@ proptest! {
             let (was, is) = (before.cancellation_reason, booking.cancellation_reason);
             let no_show = Some(CancellationReason::NoShow);
             prop_assert!(is != no_show || was == no_show || before.status == Status::Paid);
-            prop_assert!(was != no_show || is == no_show || command == Command::UndoNoShow && booking.status == Status::Paid);
+            prop_assert!(was != no_show || is == no_show || matches!(command, Command::UndoNoShow(_)) && booking.status == Status::Paid);
             let partner = booking.payment_mode == PaymentMode::PartnerCollects;
             prop_assert!(partner || before.payment_mode == PaymentMode::GuestPays, "a partner collects for good");
             // A reservation without a payment is never confirmed.
@@ -166,7 +166,7 @@ proptest! {
         let status = booking.status;
         if let Ok(decision) = decide(&booking, &command, moment) {
             // Without rooms it was refused.
-            let refused = matches!(&decision, Decision::Change(change) if change.rooms == Rooms::RetakeIfLeft && !free);
+            let refused = matches!(&decision, Decision::Change(change) if matches!(change.rooms, Rooms::RetakeIfLeft(_)) && !free);
             prop_assert!(refused || !matches!(decision, Decision::Change(_)), "{:?} {:?}", command, decision);
         }
         prop_assert_eq!(booking.status, status);

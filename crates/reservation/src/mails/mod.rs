@@ -71,9 +71,12 @@ impl MailSender {
         if event.kind != BOOKING_CANCELLED && booking.status != Status::Paid {
             return Ok(Delivery::Done);
         }
-        // It was changed again before this was sent, which has a mail of its own.
-        if mail.change.as_ref().is_some_and(|change| change.revision != booking.revision) {
-            return Ok(Delivery::Done);
+        // It was changed again before this was sent, which has a mail of its own. A change that was given up has none.
+        if let Some(change) = mail.change.as_ref().filter(|change| change.revision != booking.revision) {
+            let overtaken = self.store.was_changed_after(mail.reservation_id, change.revision).await;
+            if overtaken.map_err(|error| after_store(&error))? {
+                return Ok(Delivery::Done);
+            }
         }
         let user_id: UserId =
             booking.owner.parse().map_err(|_| Delivery::DeadLetter("the owner is no user".to_owned()))?;

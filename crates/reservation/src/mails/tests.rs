@@ -188,17 +188,44 @@ async fn changed(world: &World, booking: &Reservation, revision: i32, balance: i
     transaction.commit().await.expect("committed");
 }
 
+/// Records what became of the change that was to make a revision of the only booking.
+async fn known_change(world: &World, revision: i32, status: &str) {
+    let change = format!(
+        "insert into reservation_change (hotel_id, reservation_id, revision, status, content_hash, actor, reason, currency,
+             balance_minor, penalty_minor, document, held)
+         select hotel_id, reservation_id, {revision}, '{status}', content_hash, 'me', 'changed', 'EUR', 0, 0, '{{}}', '[]'
+         from reservation;
+         update reservation set revision = {revision}"
+    );
+    world.tamper(&change).await;
+}
+
+/// A change that was given up has no mail: that about the change before is the last word.
+#[tokio::test]
+async fn change_is_mailed_although_a_later_one_was_given_up_and_not_once_one_was_applied() {
+    for (status, mailed) in [("dropped", true), ("applied", false)] {
+        let (world, folder) = (World::new().await, TempDir::new().expect("a folder"));
+        let booking = paid_by(&world, &UserId::new().to_string()).await;
+        changed(&world, &booking, 1, -2_000).await;
+        known_change(&world, 2, status).await;
+        relay(&world, sender(&world, folder.path(), recipients(|| Ok(Some(ada()))))).await;
+        let name = format!("booking-changed-{}-1.eml", booking.id);
+        assert_eq!(read(folder.path()).iter().any(|(mail, _)| *mail == name), mailed, "{status}");
+    }
+}
+
 #[tokio::test]
 async fn change_is_mailed_with_its_refund_unless_it_was_overtaken() {
     let (world, folder) = (World::new().await, TempDir::new().expect("a folder"));
     let booking = paid_by(&world, &UserId::new().to_string()).await;
-    // As if the change had made revision 1: the mail is about the revision that the booking has.
-    changed(&world, &booking, 1, -2_000).await;
-    changed(&world, &booking, 0, 1_000).await;
+    // The mail is about the revision that the booking has.
+    changed(&world, &booking, 2, -2_000).await;
+    changed(&world, &booking, 1, 1_000).await;
+    known_change(&world, 2, "applied").await;
     relay(&world, sender(&world, folder.path(), recipients(|| Ok(Some(ada()))))).await;
     let mails = read(folder.path());
     let names: Vec<_> = mails.iter().map(|(name, _)| name.clone()).collect();
-    let expected = [format!("booking-changed-{}-1.eml", booking.id), format!("booking-confirmed-{}.eml", booking.id)];
+    let expected = [format!("booking-changed-{}-2.eml", booking.id), format!("booking-confirmed-{}.eml", booking.id)];
     assert_eq!(names, expected);
     assert!(mails[0].1.contains("20,00 EUR") && mails[0].1.contains("50,00 EUR"), "{}", mails[0].1);
 }

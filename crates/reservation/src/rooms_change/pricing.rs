@@ -143,6 +143,17 @@ impl BookedRoom<'_> {
         Ok(PricedRoom { quote: Quote { terms, two_numbers: None, ..quote }, penalty })
     }
 
+    /// What is kept of the room when its guests, who are in another one, leave before they enter it: what its own rule for an
+    /// early departure says of all its nights.
+    ///
+    /// # Errors
+    /// When a sum is out of range.
+    pub(crate) fn never_entered(&self) -> Result<Money, QuoteError> {
+        let quote = &self.line.quote;
+        let nights: Vec<Money> = quote.nights.iter().map(|night| night.price).collect();
+        Ok(quote.terms.early_departure.kept(&nights, quote.total)?)
+    }
+
     /// The terms of today, `of_today` for a stay that costs `today`, for one that costs `quote`. For `paid` of it, which was
     /// booked before, they keep at least what the terms of the booking keep.
     fn stricter(

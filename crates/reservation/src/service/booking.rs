@@ -275,11 +275,11 @@ impl BookingService {
     }
 
     /// Takes the report of a no-show back, until the business day of the report ends at the hotel: the reservation is paid and
-    /// has its rooms again. Only hotel staff may call this. Idempotent.
+    /// has its rooms again. Only nights from the hotel's today on must have them left. Only hotel staff may call this. Idempotent.
     ///
     /// # Errors
-    /// [`ReservationError::NotFound`], [`ReservationError::NoShowSettled`], [`ReservationError::SoldOut`],
-    /// [`ReservationError::StopSell`], and [`ReservationError::IllegalTransition`] if it is no no-show.
+    /// [`ReservationError::NotFound`], [`ReservationError::NoShowSettled`], [`ReservationError::SoldOut`], and
+    /// [`ReservationError::IllegalTransition`] if it is no no-show.
     pub(crate) async fn undo_no_show(
         &self,
         caller: &Caller,
@@ -287,7 +287,8 @@ impl BookingService {
         now: Timestamp,
     ) -> Result<Reservation, ReservationError> {
         self.get(caller, id).await?;
-        let booking = self.change(id, Command::UndoNoShow, now).await?.reservation;
+        let today = self.hotel_today(id.hotel_id(), now).await?;
+        let booking = self.change(id, Command::UndoNoShow(today), now).await?.reservation;
         tracing::info!(reservation_id = %id, by = caller.subject, "no-show taken back");
         Ok(booking)
     }
@@ -336,7 +337,7 @@ impl BookingService {
             | Command::CancelWaiving(..)
             | Command::CancelByHotel(..)
             | Command::MarkNoShow
-            | Command::UndoNoShow => Origin::current(),
+            | Command::UndoNoShow(_) => Origin::current(),
             _ => None,
         };
         let order = ChangeOrder { id, command, now, trace_parent: telemetry::trace_parent(), origin, day_ends };

@@ -15,7 +15,7 @@ use crate::{
     model::Reservation,
     room_step::{RoomStep, changed_rooms},
     store::{DeskList, DeskPosition, DeskRoom, FindFilter, ListPosition, Note, NotePosition, Store},
-    writer::{RevisionCommand, RevisionOutcome},
+    writer::{RevisionCommand, RevisionOutcome, give_up_at_arrival},
 };
 
 impl BookingService {
@@ -63,6 +63,8 @@ impl BookingService {
         let order = StepOrder { step, positions, etag, needs_room };
         let changed = step_rooms(&self.store, id, order, today, &caller.subject).await?;
         if changed > 0 {
+            // A change that waited for its payment may have ended.
+            self.wake.wake();
             tracing::info!(reservation_id = %id, step = ?step, rooms = changed, by = caller.subject, "rooms changed at the desk");
         }
         self.find(id).await
@@ -182,7 +184,7 @@ impl BookingService {
 }
 
 /// Checks rooms in or out on date `today` of the hotel, in one transaction. The lock of the reservation orders it with
-/// cancellations and no-shows. Yields the number of rooms that changed.
+/// cancellations and no-shows. A check-in gives up a change of the rooms that waits for its payment. Yields the number of rooms that changed.
 ///
 /// # Errors
 /// As [`changed_rooms`], [`ReservationError::ReservationChanged`] unless the reservation has the etag, if one is given,
@@ -213,6 +215,9 @@ pub(crate) async fn step_rooms(
         if let Some(position) = changed.iter().copied().find(|position| !has_room(*position)) {
             return Err(ReservationError::RoomNotAssigned { position });
         }
+    }
+    if order.step == RoomStep::CheckIn && give_up_at_arrival(&mut transaction, &booking, &changed).await? {
+        tracing::info!(reservation_id = %id, "a change that waited for its payment is given up, because the guests arrived");
     }
     let (_, status) = order.step.statuses();
     transaction.set_room_status(&booking, &changed, status, today, actor).await?;

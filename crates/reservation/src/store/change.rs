@@ -13,6 +13,7 @@ use uuid::Uuid;
 
 use super::{
     Transaction,
+    create::NOT_OVERBOOKED,
     lines::{locked_columns, reservation_columns},
     nights::{Columns, limit_of_sale},
     rows::{ReservationRow, by_id, some_are_newer_than_lines},
@@ -80,6 +81,21 @@ impl Transaction {
     /// [`ReservationError::SoldOut`] when a night that gets more rooms does not sell them, which its caller should
     /// have found out, and when the CHECK refuses or the database fails.
     pub(crate) async fn add_reserved(&mut self, delta: &Delta) -> Result<(), ReservationError> {
+        self.change_reserved(delta, false).await
+    }
+
+    /// As [`Self::add_reserved`], of rooms that a reservation had before: closed nights and the limit of sale are no obstacle.
+    ///
+    /// # Errors
+    /// [`ReservationError::SoldOut`] when the CHECK refuses, and when the database fails.
+    pub(crate) async fn retake_reserved(&mut self, delta: &Delta) -> Result<(), ReservationError> {
+        match self.change_reserved(delta, true).await {
+            Err(ReservationError::Store(error)) if error.constraint() == Some(NOT_OVERBOOKED) => Err(sold_out()),
+            added => added,
+        }
+    }
+
+    async fn change_reserved(&mut self, delta: &Delta, retaken: bool) -> Result<(), ReservationError> {
         if delta.is_empty() {
             return Ok(());
         }
@@ -90,7 +106,7 @@ impl Transaction {
              from unnest($1::integer[], $2::integer[], $3::integer[], $4::integer[]) t (hotel_id, room_type_id, day, rooms)
              where i.hotel_id = t.hotel_id and i.room_type_id = t.room_type_id and i.stay_date = date '1970-01-01' + t.day
                  and i.stay_date between date '1970-01-01' + $5 and date '1970-01-01' + $6
-                 and (t.rooms <= 0 or not i.stop_sell and i.total_reserved + t.rooms <= ",
+                 and (t.rooms <= 0 or $7 or not i.stop_sell and i.total_reserved + t.rooms <= ",
             limit_of_sale!(),
             ")"
         ))
@@ -100,17 +116,13 @@ impl Transaction {
         .bind(delta.values().copied().collect::<Vec<_>>())
         .bind(first)
         .bind(last)
+        .bind(retaken)
         .execute(&mut *self.0)
         .await?;
         // A night that is released may be in the archive, where rooms are no longer counted.
         let grows = delta.values().any(|rooms| *rooms > 0);
         if grows && usize::try_from(done.rows_affected()) != Ok(delta.len()) {
-            return Err(ReservationError::SoldOut {
-                room: None,
-                stay_date: None,
-                rooms_left: None,
-                hold_expire_time: None,
-            });
+            return Err(sold_out());
         }
         Ok(())
     }
@@ -225,6 +237,11 @@ impl Transaction {
         }
         Ok(())
     }
+}
+
+/// The refusal of rooms in a night that the statement does not name.
+pub(super) const fn sold_out() -> ReservationError {
+    ReservationError::SoldOut { room: None, stay_date: None, rooms_left: None, hold_expire_time: None }
 }
 
 /// The trigger refused a transition that the rules took for legal, which is a defect. It names the transition when the

@@ -14,6 +14,7 @@ use uuid::Uuid;
 
 use super::{
     Transaction,
+    change::sold_out,
     create::NOT_OVERBOOKED,
     lines::{Document, LineColumns},
     pending::held,
@@ -129,9 +130,7 @@ impl Transaction {
     /// [`ReservationError::SoldOut`], and when the database fails.
     pub(crate) async fn swap_reserved(&mut self, delta: &super::Delta) -> Result<(), ReservationError> {
         match self.add_reserved(delta).await {
-            Err(ReservationError::Store(error)) if error.constraint() == Some(NOT_OVERBOOKED) => {
-                Err(ReservationError::SoldOut { room: None, stay_date: None, rooms_left: None, hold_expire_time: None })
-            }
+            Err(ReservationError::Store(error)) if error.constraint() == Some(NOT_OVERBOOKED) => Err(sold_out()),
             added => added,
         }
     }
@@ -363,6 +362,19 @@ impl Transaction {
 }
 
 impl super::Store {
+    /// Whether a change made a later revision than this; changes that were given up only used up a number.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub(crate) async fn was_changed_after(&self, id: ReservationId, revision: i32) -> Result<bool, ReservationError> {
+        let changed = sqlx::query_scalar(
+            "select exists (select from reservation_change
+                 where hotel_id = $1 and reservation_id = $2 and revision > $3 and status = 'applied')",
+        );
+        let changed = changed.bind(id.hotel_id().get()).bind(id.as_uuid()).bind(revision);
+        Ok(changed.fetch_one(&self.pool).await?)
+    }
+
     /// The request with this id that changed the reservation; `None` if there was none.
     ///
     /// # Errors

@@ -46,6 +46,7 @@ pub(crate) async fn apply_all(
         plan.refuse_expired(transaction.lock_holders_of(&extended).await?);
     }
     transaction.add_reserved(plan.delta()).await?;
+    transaction.retake_reserved(plan.retaken()).await?;
     let dropped: Vec<_> = plan.dropped().map(|booking| booking.id.as_uuid()).collect();
     transaction.drop_changes(&dropped, None).await?;
     transaction.enqueue_change(CHANGE_DROPPED, &plan.dropped_events()?).await?;

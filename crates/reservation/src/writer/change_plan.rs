@@ -4,7 +4,7 @@ mod unpaid_ends;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use jiff::Timestamp;
+use jiff::{Timestamp, civil::Date};
 use staymesh_domain::{MoneyError, ReservationId};
 use staymesh_store::{audit::Origin, outbox::NewEvent};
 use uuid::Uuid;
@@ -14,7 +14,7 @@ use crate::{
     events::{BookingMail, Cancelled, ChangeSettled, SoldByPartner, mail_aggregate},
     lifecycle::{ByHotel, Change, Command, Decision, Rooms, decide},
     model::{CancellationReason, Reservation},
-    night::{Night, NightSale, date_of},
+    night::{Night, NightSale, date_of, day_of},
     quote::QuoteError,
     room_line::{RoomLine, short_room},
     store::{Delta, Waived},
@@ -56,13 +56,14 @@ pub(crate) struct ChangePlan<'a> {
     orders: &'a [ChangeOrder],
     judged: Vec<Judged>,
     delta: Delta,
+    retaken: Delta,
 }
 
 impl<'a> ChangePlan<'a> {
     /// Decides each order on its reservation in `bookings`.
     pub(crate) fn new(orders: &'a [ChangeOrder], bookings: &BTreeMap<Uuid, Reservation>) -> Self {
         let judged = orders.iter().map(|order| judge(order, bookings)).collect();
-        Self { orders, judged, delta: Delta::new() }
+        Self { orders, judged, delta: Delta::new(), retaken: Delta::new() }
     }
 
     /// The changes to write, each with its reservation before.
@@ -124,17 +125,18 @@ impl<'a> ChangePlan<'a> {
                     continue;
                 }
                 Rooms::Release => -1,
-                Rooms::Retake | Rooms::RetakeIfLeft => 1,
+                Rooms::Retake | Rooms::RetakeIfLeft(_) => 1,
             };
             let nights = nights_of(booking, change);
+            let mut delta = &mut self.delta;
             let short = |(night, rooms): (&Night, &i32)| left.get(night).is_none_or(|sale| !sale.sells(*rooms));
-            if change.rooms == Rooms::RetakeIfLeft
-                && let Some((night, _)) = nights.iter().find(|night| short(*night))
-            {
-                *judged = Err(not_left(booking, *night, &left));
-                continue;
-            }
-            if sign > 0 && nights.iter().any(short) {
+            if let Rooms::RetakeIfLeft(today) = change.rooms {
+                if let Some(night) = not_had(&nights, today, &left) {
+                    *judged = Err(taken(booking, night, &left));
+                    continue;
+                }
+                delta = &mut self.retaken;
+            } else if sign > 0 && nights.iter().any(short) {
                 *decision = Decision::RefundPayment { note: change.payment_id };
                 continue;
             }
@@ -142,7 +144,7 @@ impl<'a> ChangePlan<'a> {
                 // A past night may be in the archive, where rooms are no longer counted.
                 if let Some(sale) = left.get_mut(&night) {
                     sale.rooms_left -= sign * rooms;
-                    *self.delta.entry(night).or_default() += sign * rooms;
+                    *delta.entry(night).or_default() += sign * rooms;
                 }
             }
         }
@@ -150,14 +152,14 @@ impl<'a> ChangePlan<'a> {
 
     /// The reservations whose no-show is to be taken back.
     pub(crate) fn undone(&self) -> Vec<Uuid> {
-        let undone = self.planned().filter(|(_, change)| change.rooms == Rooms::RetakeIfLeft);
+        let undone = self.planned().filter(|(_, change)| matches!(change.rooms, Rooms::RetakeIfLeft(_)));
         undone.map(|(booking, _)| booking.id.as_uuid()).collect()
     }
 
     /// Refuses to take back no-shows that are not among those that wait for their settlement.
     pub(crate) fn refuse_settled(&mut self, waiting: &BTreeSet<Uuid>) {
         for judged in &mut self.judged {
-            if let Ok((booking, Decision::Change(Change { rooms: Rooms::RetakeIfLeft, .. }))) = judged
+            if let Ok((booking, Decision::Change(Change { rooms: Rooms::RetakeIfLeft(_), .. }))) = judged
                 && !waiting.contains(&booking.id.as_uuid())
             {
                 *judged = Err(ReservationError::NoShowSettled);
@@ -251,6 +253,11 @@ impl<'a> ChangePlan<'a> {
         &self.delta
     }
 
+    /// Rooms of no-shows that are taken back to add to each night, after [`Self::settle_rooms`].
+    pub(crate) fn retaken(&self) -> &Delta {
+        &self.retaken
+    }
+
     /// Late payments to note, as pairs of reservation and payment id, so that their refunds can be recognized.
     pub(crate) fn notes(&self) -> Vec<(Uuid, Uuid)> {
         let notes = self.judged.iter().flatten().filter_map(|(booking, decision)| match decision {
@@ -319,13 +326,24 @@ fn sold_out(booking: &Reservation, left: &BTreeMap<Night, NightSale>) -> Option<
 
 /// The refusal of rooms in a night that is closed, or short of them.
 fn not_left(booking: &Reservation, night: Night, left: &BTreeMap<Night, NightSale>) -> ReservationError {
-    let sale = left.get(&night);
-    let rooms_left = sale.map_or(0, |sale| sale.rooms_left.max(0));
-    let stay_date = date_of(night.2);
-    if sale.is_some_and(|sale| sale.stop_sell) {
+    if left.get(&night).is_some_and(|sale| sale.stop_sell) {
         let room = short_room(booking.lines.iter().map(RoomLine::room), night, 0);
-        return ReservationError::StopSell { room, stay_date };
+        return ReservationError::StopSell { room, stay_date: date_of(night.2) };
     }
+    taken(booking, night, left)
+}
+
+/// The first night from `today` on that has fewer rooms left than the reservation had in it, whether or not it is closed.
+fn not_had(nights: &BTreeMap<Night, i32>, today: Date, left: &BTreeMap<Night, NightSale>) -> Option<Night> {
+    let has = |night: &Night, rooms: i32| left.get(night).is_some_and(|sale| rooms <= sale.rooms_left);
+    let mut nights = nights.iter();
+    nights.find(|(night, rooms)| night.2 >= day_of(today) && !has(night, **rooms)).map(|(night, _)| *night)
+}
+
+/// The refusal of rooms in a night that has too few.
+fn taken(booking: &Reservation, night: Night, left: &BTreeMap<Night, NightSale>) -> ReservationError {
+    let rooms_left = left.get(&night).map_or(0, |sale| sale.rooms_left.max(0));
+    let stay_date = date_of(night.2);
     let room = short_room(booking.lines.iter().map(RoomLine::room), night, rooms_left);
     ReservationError::SoldOut { room, stay_date, rooms_left: Some(rooms_left), hold_expire_time: None }
 }

@@ -35,7 +35,7 @@ pub use outcome::{Created, booked};
 pub(crate) use pick_up::pick_up;
 pub use queue::Writer;
 pub use revise::{Revised, RevisionOrder};
-pub(crate) use revise::{RevisionCommand, revise};
+pub(crate) use revise::{RevisionCommand, give_up_at_arrival, revise};
 pub(crate) use revision_plan::{RevisionOutcome, RevisionPlan};
 
 #[cfg(test)]

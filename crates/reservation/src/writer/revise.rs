@@ -4,6 +4,7 @@
 //! that a sold-out night that the guest already has is no obstacle. If the change is to be paid, only what it adds is taken,
 //! and what it releases is given back when the payment is confirmed: until then the reservation is what it was.
 
+mod arrival;
 mod depart_early;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -35,6 +36,8 @@ use crate::{
     rooms_change::{PlacedRoom, RoomsChange, growth},
     store::{KnownRequest, NewChange, Pending, RevisedRooms, Store, Transaction, holders_of},
 };
+
+pub(crate) use arrival::give_up_at_arrival;
 
 /// A command on what was agreed about a reservation.
 #[derive(Clone, Debug)]

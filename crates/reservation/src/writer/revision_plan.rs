@@ -149,8 +149,8 @@ impl RevisionPlan {
         booking.status == Status::Paid && booking.pending.as_ref().is_some_and(|pending| pending.revision == revision)
     }
 
-    /// Applies the pending change whose difference is paid, or owed by the partner who collects. `known` is what became of a
-    /// change that does not wait.
+    /// Applies the pending change whose difference is paid, or owed by the partner who collects. One that the partner owes is
+    /// given up if the guests have arrived meanwhile. `known` is what became of a change that does not wait.
     ///
     /// # Errors
     /// [`ReservationError::AmountMismatch`], and when the change does not fit the rooms.
@@ -175,10 +175,14 @@ impl RevisionPlan {
         }
         let next = NextRevision::new(booking, revision, change)?;
         // A late payment buys a stay only while it can still begin, and guests have arrived with what they had.
-        let arrived = require_rooms_not_arrived(booking, change).is_err();
         let in_house = is_of_stays_in_house(booking, change);
+        let arrived = !in_house && require_rooms_not_arrived(booking, change).is_err();
         if payment.is_some() && !in_house && (arrived || now >= next.ends(booking)) {
             return Ok(Self::Keep(RevisionOutcome::RefundPayment));
+        }
+        if arrived {
+            // The event that the change is given up takes back what the partner owes for it.
+            return Ok(Self::give_up(booking, revision));
         }
         Ok(Self::Confirm(next))
     }

@@ -28,6 +28,11 @@ impl World {
     }
 }
 
+/// The report is taken back on the day of arrival.
+fn undo(order: &NewReservation) -> Command {
+    Command::UndoNoShow(order.stay.check_in())
+}
+
 /// When the day of arrival ends, as a no-show.
 fn missed(order: &NewReservation) -> Timestamp {
     order.quote.terms.no_show_from
@@ -164,12 +169,12 @@ async fn no_show_that_is_taken_back_has_its_rooms_again_and_publishes_nothing() 
     let before = world.store.get(order.id).await.expect("read").expect("is there");
     world.report_today(&order).await;
     assert_eq!((world.reserved().await[..3].to_vec(), world.refunds().await.len()), (vec![0; 3], 1));
-    let after = world.apply(order.id, Command::UndoNoShow, missed(&order)).await.expect("undone").reservation;
+    let after = world.apply(order.id, undo(&order), missed(&order)).await.expect("undone").reservation;
     assert_eq!((after.status, after.cancellation_reason, after.paid_time), (Status::Paid, None, before.paid_time));
     let read = world.store.get(order.id).await.expect("read").expect("is there");
     assert!(read.lines.iter().all(|line| line.status == crate::room_status::RoomStatus::Live));
     assert_eq!((world.reserved().await[..3].to_vec(), world.refunds().await), (vec![2; 3], vec![]));
-    world.apply(order.id, Command::UndoNoShow, missed(&order)).await.expect("a repeat changes nothing");
+    world.apply(order.id, undo(&order), missed(&order)).await.expect("a repeat changes nothing");
     assert_eq!(world.reserved().await[..3], [2; 3]);
     let check =
         async || crate::check::run(world.pool(), &crate::check::Options::default(), |_| {}).await.expect("checked");
@@ -194,7 +199,7 @@ async fn no_show_is_not_taken_back_when_it_is_settled_or_its_rooms_are_sold() {
     let world = World::with_rooms(1).await;
     let settled = world.paid(0, 2, 1).await;
     world.apply(settled.id, Command::MarkNoShow, missed(&settled)).await.expect("settled at once");
-    let refused = world.apply(settled.id, Command::UndoNoShow, missed(&settled)).await;
+    let refused = world.apply(settled.id, undo(&settled), missed(&settled)).await;
     assert!(matches!(refused, Err(ReservationError::NoShowSettled)), "{refused:?}");
     // A receiver that did not answer may have got it, although such an attempt does not count.
     let tried = world.paid(5, 6, 1).await;
@@ -204,12 +209,12 @@ async fn no_show_is_not_taken_back_when_it_is_settled_or_its_rooms_are_sold() {
         .execute(world.pool())
         .await
         .expect("the outbox");
-    let refused = world.apply(tried.id, Command::UndoNoShow, missed(&tried)).await;
+    let refused = world.apply(tried.id, undo(&tried), missed(&tried)).await;
     assert!(matches!(refused, Err(ReservationError::NoShowSettled)), "{refused:?}");
     let sold = world.paid(2, 4, 1).await;
     world.report_today(&sold).await;
     world.paid(3, 5, 1).await;
-    match world.apply(sold.id, Command::UndoNoShow, missed(&sold)).await {
+    match world.apply(sold.id, undo(&sold), missed(&sold)).await {
         Err(ReservationError::SoldOut { stay_date, rooms_left, .. }) => {
             assert_eq!((stay_date, rooms_left), (Some(sold.stay.check_in().tomorrow().expect("a date")), Some(0)));
         }
@@ -217,6 +222,29 @@ async fn no_show_is_not_taken_back_when_it_is_settled_or_its_rooms_are_sold() {
     }
     assert_eq!(world.refunds().await.len(), 3, "its settlement still waits");
     assert_eq!(world.reserved().await[..5], [0, 0, 0, 1, 1]);
+}
+
+/// What the guests had is theirs again although it is closed, or past and out of order by now; only nights from today on must
+/// be left.
+#[tokio::test]
+async fn no_show_is_taken_back_on_closed_nights_and_when_past_nights_are_not_left() {
+    let world = World::with_rooms(1).await;
+    let order = world.paid(0, 3, 1).await;
+    world.report_today(&order).await;
+    world.close(0, 3).await;
+    let third = world.nights(2, 3).check_in();
+    let block = format!("update room_type_inventory set out_of_order = 1 where stay_date < '{third}'");
+    sqlx::query(AssertSqlSafe(block)).execute(world.pool()).await.expect("out of order");
+    let on = |night: i32| Command::UndoNoShow(world.nights(night, night + 1).check_in());
+    match world.apply(order.id, on(1), missed(&order)).await {
+        Err(ReservationError::SoldOut { stay_date, rooms_left, .. }) => {
+            assert_eq!((stay_date, rooms_left), (Some(world.nights(1, 2).check_in()), Some(0)));
+        }
+        other => panic!("{other:?}"),
+    }
+    let undone = world.apply(order.id, on(2), missed(&order)).await.expect("undone").reservation;
+    assert_eq!(undone.status, Status::Paid);
+    assert_eq!(world.reserved().await[..4], [1, 1, 1, 0]);
 }
 
 /// The report is taken back while relays claim its settlement: it is either published or withdrawn, never both.
@@ -229,7 +257,7 @@ async fn undoing_races_the_end_of_the_day() {
         let due = "update outbox set next_attempt_at = now(), attempts = attempts + 1
                    where aggregate_id = $1 and kind = 'reservation.cancelled'";
         let claim = sqlx::query(due).bind(order.id.as_uuid()).execute(world.pool());
-        let (claimed, undone) = tokio::join!(claim, world.apply(order.id, Command::UndoNoShow, missed(&order)));
+        let (claimed, undone) = tokio::join!(claim, world.apply(order.id, undo(&order), missed(&order)));
         let published = claimed.expect("claimed").rows_affected() == 1;
         assert_eq!(published, undone.is_err(), "{undone:?}");
     }

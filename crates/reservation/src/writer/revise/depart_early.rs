@@ -14,13 +14,18 @@ impl Revising<'_> {
         if self.repeated(*request_id, content_hash).await?.is_some() {
             return Ok(RevisionOutcome::Nothing);
         }
-        let Some(Departed { change, completed, due }) = departure.of(&self.booking)? else {
-            return Ok(RevisionOutcome::Nothing);
+        let departed = departure.of(&self.booking)?;
+        let nothing = Money::zero(self.booking.quote.currency());
+        let refund = match &departed {
+            Some(departed) => nothing.checked_sub(departed.change.balance)?,
+            None => nothing,
         };
-        let refund = Money::zero(due.currency()).checked_sub(change.balance)?;
         if expected_refund.is_some_and(|expected| expected != refund) {
             return Err(ReservationError::CancelTermsChanged { refund });
         }
+        let Some(Departed { change, completed, due }) = departed else {
+            return Ok(RevisionOutcome::Nothing);
+        };
         self.end_pending().await?;
         let plan = RevisionPlan::depart(&self.booking, &change)?;
         let request = Request { id: Some(*request_id), content_hash, reason: "left_early", limits: None };

@@ -118,6 +118,59 @@ async fn departures_race_each_other_and_bookings_of_their_nights() {
     assert_clean(&world).await;
 }
 
+/// Guests who were checked out before their last night leave no night sold, and what is expected counts.
+#[tokio::test]
+async fn departure_after_check_out_gives_the_nights_back_and_refuses_what_nothing_is_left_for() {
+    let world = hotel(1).await;
+    let booking = in_house(&world).await;
+    let out = crate::service::StepOrder::all(crate::room_step::RoomStep::CheckOut);
+    crate::service::step_rooms(&world.store, booking.id, out, stay(12, 1).check_in(), "staff")
+        .await
+        .expect("checked out");
+    let left = run(&world.store, booking.id, leave(12, None)).await.expect("left").reservation;
+    assert_eq!(reserved(&world, 10, 4).await, [1, 1, 0, 0]);
+    assert_eq!((left.stay, left.retained), (stay(10, 2), euros(10_000)));
+    let again = run(&world.store, booking.id, leave(12, None)).await.expect("nothing is left");
+    assert_eq!(again.outcome, RevisionOutcome::Nothing);
+    let RevisionCommand::DepartEarly { departure, request_id, content_hash, .. } = leave(12, None) else { panic!() };
+    let expected_refund = Some(euros(10_000));
+    let order = RevisionCommand::DepartEarly { departure, request_id, content_hash, expected_refund };
+    match run(&world.store, booking.id, order).await {
+        Err(ReservationError::CancelTermsChanged { refund }) => assert_eq!(refund, euros(0)),
+        other => panic!("{other:?}"),
+    }
+    assert_clean(&world).await;
+}
+
+/// Guests in room 1 until 12, who were to move to room 2 until 14, leave on 11.
+#[tokio::test]
+async fn departure_drops_a_named_room_to_which_the_guests_were_to_move() {
+    let world = hotel(1).await;
+    let nights = |from: i32| {
+        let mut line = line(from, 2, 20_000, 100);
+        line.quote.nights = line.stay.nights().map(|date| PricedNight { date, price: euros(10_000) }).collect();
+        line.quote.terms.early_departure = Rule { penalty: Penalty::Percent(5_000), base: PenaltyBase::WithTaxes };
+        line
+    };
+    let booking = paid(&world, vec![nights(10), nights(12)]).await;
+    let both = || {
+        let RevisionCommand::DepartEarly { departure, request_id, content_hash, expected_refund } = leave(11, None)
+        else {
+            panic!()
+        };
+        let departure = EarlyDeparture { positions: [1, 2].into(), ..departure };
+        RevisionCommand::DepartEarly { departure, request_id, content_hash, expected_refund }
+    };
+    let refused = run(&world.store, booking.id, both()).await;
+    assert!(matches!(refused, Err(ReservationError::IllegalRoomTransition { .. })), "no guest has come: {refused:?}");
+    arrive(&world, &booking, 1).await;
+    let left = run(&world.store, booking.id, both()).await.expect("left").reservation;
+    assert_eq!(reserved(&world, 10, 4).await, [1, 0, 0, 0]);
+    assert_eq!((left.positions, left.stay, left.retained), (vec![1], stay(10, 1), euros(15_000)));
+    assert_eq!(events(&world, CHANGE_APPLIED).await[0]["refund_amount"], "150.00");
+    assert_clean(&world).await;
+}
+
 /// A change that waits for its payment ends with the departure, and gives back what it held.
 #[tokio::test]
 async fn departure_gives_up_a_change_that_waits_for_its_payment() {
