@@ -211,6 +211,8 @@ reasons! {
     ChangeNotPending = "CHANGE_NOT_PENDING", FailedPrecondition;
     /// The refund exceeds what is left of the payment.
     RefundExceedsPayment = "REFUND_EXCEEDS_PAYMENT", FailedPrecondition;
+    /// The reservation has ended, and what its policy gives back is not settled yet; try again after `RetryInfo`.
+    SettlementPending = "SETTLEMENT_PENDING", Unavailable;
     /// The sale would make a partner who collects owe more than its credit limit.
     PartnerCreditExceeded = "PARTNER_CREDIT_EXCEEDED", FailedPrecondition;
     /// The payment of a partner is more than it owes.

@@ -40,6 +40,9 @@ pub enum PaymentError {
     /// The refund exceeds what the cancellation policy of the ended reservation gives back.
     #[error("the amount exceeds what the cancellation policy gives back; refund more with goodwill")]
     RefundExceedsPolicy,
+    /// The reservation has ended, and what its cancellation policy gives back is not settled yet.
+    #[error("what the cancellation policy gives back is not settled yet; retry later, or refund with goodwill")]
+    SettlementPending,
     /// The request id was used for another refund.
     #[error("the request id was used before with other content")]
     RequestIdReused,
@@ -145,6 +148,9 @@ impl From<PaymentError> for Problem {
             PaymentError::ChangeNotPending(_) => Self::new(Reason::ChangeNotPending, message),
             PaymentError::RefundExceedsPayment | PaymentError::RefundExceedsPolicy => {
                 Self::new(Reason::RefundExceedsPayment, message)
+            }
+            PaymentError::SettlementPending => {
+                Self::new(Reason::SettlementPending, message).retry_after(Duration::from_secs(10))
             }
             PaymentError::RequestIdReused => Self::new(Reason::RequestIdReused, message),
             PaymentError::SaleDiffers => Self::new(Reason::ReservationIdReused, message),

@@ -189,6 +189,13 @@ pub(crate) fn booking() -> Booking {
     }
 }
 
+/// A reservation service that answers with this reservation.
+pub(crate) fn reads(booking: Booking) -> MockReservationClient {
+    let mut reservations = MockReservationClient::new();
+    reservations.expect_get().returning(move |_| Ok(Some(booking.clone())));
+    reservations
+}
+
 /// Free until two days before 1 May 2030, then 30.00 are kept.
 pub(crate) fn terms() -> CancellationTerms {
     let at = |text: &str| text.parse::<Timestamp>().unwrap();
@@ -255,7 +262,7 @@ pub(crate) async fn receive_event(pool: &PgPool, payment: &Payment, kind: &str) 
 /// Requests a refund of `minor` cents as an administrator; returns its id.
 pub(crate) async fn request_refund(pool: &PgPool, payment: &Payment, minor: i64) -> Uuid {
     let request_id = Uuid::now_v7();
-    let service = service(pool, MockReservationClient::new(), MockPsp::new());
+    let service = service(pool, reads(booking()), MockPsp::new());
     service.refund(payment.payment_id, Some(eur(minor)), false, request_id).await.unwrap();
     let mut connection = pool.acquire().await.unwrap();
     let made = refunds::find_by_request(&mut connection, RefundReason::Requested, request_id).await.unwrap();

@@ -15,7 +15,8 @@ use crate::{
     error::PaymentError,
     fault_points,
     model::{
-        Notice, Payment, Refund, RefundReason, RefundRefusal, RefundRequest, Standing, left_by_policy, shares_of_change,
+        Notice, Payment, Refund, RefundReason, RefundRefusal, RefundRequest, ReservationStatus, Standing,
+        left_by_policy, shares_of_change,
     },
     store::{audit, cancellations, payment_notes, payments, refunds},
 };
@@ -26,13 +27,18 @@ impl<P: Psp> Payments<P> {
     /// Once the reservation has ended, its policy is the limit of all refunds without `goodwill`: the penalty is what
     /// stays in all. A refund with `goodwill` is on top of that, up to what was paid.
     ///
+    /// Without `goodwill` the reservation is read, unless its end is settled here: the end of a no-show is settled when its
+    /// report is final, and until then its policy is not known here.
+    ///
     /// # Errors
     /// - [`PaymentError::NotFound`]: no such payment.
     /// - [`PaymentError::Field`]: the amount is not positive, or in another currency than the payment.
     /// - [`PaymentError::RefundExceedsPayment`]: the amount exceeds what is refundable, or nothing is.
     /// - [`PaymentError::RefundExceedsPolicy`]: the same for what the policy of the ended reservation gives back.
+    /// - [`PaymentError::SettlementPending`]: the reservation has ended, and what its policy gives back is not settled yet.
     /// - [`PaymentError::RequestIdReused`]: the request id was used for another payment, amount or kind of refund.
-    /// - [`PaymentError::Store`]: the database failed.
+    /// - [`PaymentError::ReservationNotFound`]: there is no reservation to read.
+    /// - [`PaymentError::Dependency`], [`PaymentError::Store`]: the reservation service or the database failed.
     pub async fn refund(
         &self,
         id: PaymentId,
@@ -40,18 +46,21 @@ impl<P: Psp> Payments<P> {
         goodwill: bool,
         request_id: Uuid,
     ) -> Result<Payment, PaymentError> {
-        let mut transaction = self.pool.begin().await?;
-        let found = payments::find(&mut *transaction, id).await?.ok_or(PaymentError::NotFound)?;
-        // All payments of the reservation: its policy is the limit of their refunds together.
-        let standings = standings(&mut transaction, found.reservation_id).await?;
-        let payment = standings.iter().map(|standing| &standing.payment).find(|payment| payment.payment_id == id);
-        let payment = payment.ok_or(PaymentError::NotFound)?;
+        let found = payments::find(&self.pool, id).await?.ok_or(PaymentError::NotFound)?;
         if let Some(amount) = amount {
-            require_currency(amount, payment, "amount")?;
+            require_currency(amount, &found, "amount")?;
             if amount.minor() <= 0 {
                 return Err(FieldError::new("amount.amount", "must be more than zero").into());
             }
         }
+        if !goodwill {
+            self.require_known_policy(&found, request_id).await?;
+        }
+        let mut transaction = self.pool.begin().await?;
+        // All payments of the reservation: its policy is the limit of their refunds together.
+        let standings = standings(&mut transaction, found.reservation_id).await?;
+        let payment = standings.iter().map(|standing| &standing.payment).find(|payment| payment.payment_id == id);
+        let payment = payment.ok_or(PaymentError::NotFound)?;
         let wanted = RefundRequest { reason: RefundReason::Requested, request_id, amount, goodwill };
         let limit =
             if goodwill { payment.refundable()? } else { policy_left(&mut transaction, payment, &standings).await? };
@@ -62,6 +71,21 @@ impl<P: Psp> Payments<P> {
         fault_points::REFUND_ORDERED.around(transaction.commit()).await?;
         self.wake.wake();
         Ok(payment)
+    }
+
+    /// Requires that the reservation of a payment stands, or that its end is settled here. The repeat of a request that made
+    /// a refund passes.
+    async fn require_known_policy(&self, payment: &Payment, request_id: Uuid) -> Result<(), PaymentError> {
+        let id = payment.reservation_id;
+        let mut connection = self.pool.acquire().await?;
+        let settled = payment.refund_due.is_some() || cancellations::refund(&mut connection, id).await?.is_some();
+        if settled || refunds::find_by_request(&mut connection, RefundReason::Requested, request_id).await?.is_some() {
+            return Ok(());
+        }
+        drop(connection);
+        // A reservation that ends after this is settled with the refund, which counts toward what its policy gives back.
+        let booking = self.reservations.get(id).await?.ok_or(PaymentError::ReservationNotFound)?;
+        if booking.status == ReservationStatus::Cancelled { Err(PaymentError::SettlementPending) } else { Ok(()) }
     }
 
     /// Marks a refund as succeeded, as the provider's response says. Its event may have been faster.

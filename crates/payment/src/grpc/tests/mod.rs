@@ -29,14 +29,14 @@ use crate::{
     clients::reservations::MockReservationClient,
     model::{Payment, Status},
     service::Payments,
-    testing::{MockPsp, booking, caller, database, in_status, now, open, outbox, service, session_of, sign},
+    testing::{MockPsp, booking, caller, database, in_status, now, open, outbox, reads, service, session_of, sign},
 };
 
 const OLD: &str = "the old secret of the webhook";
 const NEW: &str = "the new secret of the webhook";
 
 fn payments(pool: &PgPool) -> Arc<Payments<MockPsp>> {
-    Arc::new(service(pool, MockReservationClient::new(), MockPsp::new()))
+    Arc::new(service(pool, reads(booking()), MockPsp::new()))
 }
 
 fn webhook(pool: &PgPool) -> WebhookHandler<MockPsp> {

@@ -9,8 +9,8 @@ use crate::{
     error::PaymentError,
     model::{Payment, Settlement, Status},
     testing::{
-        MockPsp, checkout, database, eur, gives_back, in_status, new_payment, now, open, opened, outbox,
-        reservation_id, service,
+        MockPsp, booking, checkout, database, eur, gives_back, in_status, new_payment, now, open, opened, outbox,
+        reads, reservation_id, service,
     },
 };
 
@@ -116,7 +116,7 @@ async fn refund_is_idempotent_by_request_id() {
     let database = database().await;
     let pool = database.pool();
     let (paid, other) = (in_status(pool, Status::Paid).await, in_status(pool, Status::Paid).await);
-    let service = service(pool, MockReservationClient::new(), MockPsp::new());
+    let service = service(pool, reads(booking()), MockPsp::new());
     let ask = async |amount: Option<i64>, request: u128| {
         service
             .refund(paid.payment_id, amount.map(eur), false, Uuid::from_u128(request))

@@ -20,7 +20,7 @@ use crate::{
     service::Payments,
     store::{payments, refunds},
     testing::{
-        MockPsp, booking, caller, complete_refund, database, eur, gives_back, new_payment, now, opened, outbox,
+        MockPsp, booking, caller, complete_refund, database, eur, gives_back, new_payment, now, opened, outbox, reads,
         receive_event, reservation_id, service, session_of, simulator,
     },
 };
@@ -51,8 +51,6 @@ pub(super) fn dropped(revision: i32) -> ChangeSettlement {
 
 /// A service whose reservation has this state, and whose provider closes pages with this status.
 fn with(pool: &PgPool, booking: Booking, closes: CheckoutStatus) -> Payments<MockPsp> {
-    let mut reservations = MockReservationClient::new();
-    reservations.expect_get().returning(move |_| Ok(Some(booking.clone())));
     let mut psp = MockPsp::new();
     psp.expect_create_checkout().returning(|order| {
         let session = session_of(order.payment_id);
@@ -64,7 +62,7 @@ fn with(pool: &PgPool, booking: Booking, closes: CheckoutStatus) -> Payments<Moc
         let ended = Checkout { session, url: String::new(), status: closes, amount: eur(16_500) };
         Box::pin(async move { Ok(ended) })
     });
-    service(pool, reservations, psp)
+    service(pool, reads(booking), psp)
 }
 
 pub(crate) fn settling(pool: &PgPool) -> Payments<MockPsp> {

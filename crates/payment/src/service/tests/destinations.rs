@@ -9,12 +9,11 @@ use uuid::Uuid;
 
 use crate::{
     clients::hotels::MockHotelClient,
-    clients::reservations::MockReservationClient,
     error::PaymentError,
     jobs::payouts::tests::sold_at,
     model::Status,
     service::Payments,
-    testing::{MockPsp, database, eur, in_status, service},
+    testing::{MockPsp, booking, database, eur, in_status, reads, service},
 };
 
 /// A service whose hotel client expects this number of calls and returns `answer`.
@@ -24,7 +23,7 @@ fn with(pool: &PgPool, times: usize, answer: Result<(), Reason>) -> Payments<Moc
         .expect_require_hotel()
         .times(times)
         .returning(move |_| answer.map_err(|reason| Problem::new(reason, "from the hotel service")));
-    Payments { hotels: std::sync::Arc::new(hotels), ..service(pool, MockReservationClient::new(), MockPsp::new()) }
+    Payments { hotels: std::sync::Arc::new(hotels), ..service(pool, reads(booking()), MockPsp::new()) }
 }
 
 async fn set(service: &Payments<MockPsp>, hotel_id: i32, to: &str) -> Result<String, Reason> {

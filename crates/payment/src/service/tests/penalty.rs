@@ -21,9 +21,9 @@ use uuid::Uuid;
 use super::relay::{quiet, start};
 use crate::{
     clients::reservations::MockReservationClient,
-    model::{Payment, Settlement, Status},
+    model::{Booking, Payment, ReservationStatus, Settlement, Status},
     service::Payments,
-    testing::{MockPsp, database, eur, gives_back, in_status, now, open, receive_event, service},
+    testing::{MockPsp, booking, database, eur, gives_back, in_status, now, open, reads, receive_event, service},
 };
 
 /// Requests a refund of the payment; what is requested of it in all afterwards, in cents.
@@ -47,7 +47,7 @@ async fn ask(
 async fn cancel_after_partial_refund_keeps_penalty(#[case] before: i64, #[case] goodwill: bool, #[case] back: i64) {
     let database = database().await;
     let paid = in_status(database.pool(), Status::Paid).await;
-    let service = service(database.pool(), MockReservationClient::new(), MockPsp::new());
+    let service = service(database.pool(), reads(booking()), MockPsp::new());
     assert_eq!(ask(&service, &paid, Some(before), goodwill).await, Ok(before));
     for _ in 0..2 {
         let settled = service.settle_cancellation(paid.reservation_id, gives_back(5_000)).await.unwrap().unwrap();
@@ -59,7 +59,7 @@ async fn cancel_after_partial_refund_keeps_penalty(#[case] before: i64, #[case] 
 async fn refund_after_cancellation_needs_goodwill_beyond_policy() {
     let database = database().await;
     let paid = in_status(database.pool(), Status::Paid).await;
-    let service = service(database.pool(), MockReservationClient::new(), MockPsp::new());
+    let service = service(database.pool(), reads(booking()), MockPsp::new());
     service.settle_cancellation(paid.reservation_id, gives_back(7_000)).await.unwrap();
     for cents in [Some(1), None] {
         assert_eq!(ask(&service, &paid, cents, false).await, Err(Reason::RefundExceedsPayment), "{cents:?}");
@@ -70,11 +70,33 @@ async fn refund_after_cancellation_needs_goodwill_beyond_policy() {
     assert_eq!(ask(&service, &paid, None, true).await, Err(Reason::RefundExceedsPayment));
 }
 
+/// A no-show is settled when its report is final; until then only goodwill is refunded, and repeats are answered.
+#[tokio::test]
+async fn refund_of_an_ended_reservation_waits_for_its_settlement() {
+    let database = database().await;
+    let paid = in_status(database.pool(), Status::Paid).await;
+    let refund = async |status, cents: i64, goodwill, request: u128| {
+        let reservations = reads(Booking { status, ..booking() });
+        let service = service(database.pool(), reservations, MockPsp::new());
+        let asked = service.refund(paid.payment_id, Some(eur(cents)), goodwill, Uuid::from_u128(request)).await;
+        asked.map(|payment| payment.refund_requested.minor()).map_err(|error| Problem::from(error).reason())
+    };
+    let (stands, ended) = (ReservationStatus::Paid, ReservationStatus::Cancelled);
+    assert_eq!(refund(stands, 1_000, false, 1).await, Ok(1_000));
+    assert_eq!(refund(ended, 1_000, false, 1).await, Ok(1_000), "a repeat");
+    assert_eq!(refund(ended, 1_000, false, 2).await, Err(Reason::SettlementPending));
+    assert_eq!(refund(ended, 500, true, 3).await, Ok(1_500));
+    let settling = service(database.pool(), MockReservationClient::new(), MockPsp::new());
+    settling.settle_cancellation(paid.reservation_id, gives_back(4_000)).await.unwrap();
+    assert_eq!(refund(ended, 1_000, false, 2).await, Err(Reason::RefundExceedsPayment), "the policy is the limit");
+    assert_eq!(now(database.pool(), paid.payment_id).await.refund_requested, eur(4_500));
+}
+
 #[tokio::test]
 async fn expired_hold_does_not_limit_refunds_of_a_payment_that_revives_it() {
     let database = database().await;
     let paid = in_status(database.pool(), Status::Paid).await;
-    let service = service(database.pool(), MockReservationClient::new(), MockPsp::new());
+    let service = service(database.pool(), reads(booking()), MockPsp::new());
     let expired = Settlement { refund: eur(0), hold_expired: true };
     let settled = service.settle_cancellation(paid.reservation_id, expired).await.unwrap().unwrap();
     assert_eq!((settled.refund_requested, settled.refund_due), (eur(0), None));
@@ -101,7 +123,7 @@ async fn refundable_is_what_was_paid_and_is_left_whatever_the_price_is() {
 async fn refund_request_id_is_compared_with_the_whole_request() {
     let database = database().await;
     let paid = in_status(database.pool(), Status::Paid).await;
-    let service = service(database.pool(), MockReservationClient::new(), MockPsp::new());
+    let service = service(database.pool(), reads(booking()), MockPsp::new());
     let ask = async |id: u128, cents: Option<i64>, goodwill: bool| {
         let asked = service.refund(paid.payment_id, cents.map(eur), goodwill, Uuid::from_u128(id)).await;
         asked.map(|payment| payment.refund_requested.minor()).map_err(|error| Problem::from(error).reason())
@@ -299,7 +321,7 @@ fn penalty_and_refunds_are_the_amount_paid_after_any_sequence_of_steps() {
     let config = Config { cases: 64, max_shrink_iters: 200, failure_persistence: None, ..Config::default() };
     let outcome = TestRunner::new(config).run(&prop::collection::vec(any_step(), 1..16), |steps| {
         runtime.block_on(async {
-            let service = service(pool, MockReservationClient::new(), provider());
+            let service = service(pool, reads(booking()), provider());
             let payment = open(pool).await;
             let mut case = Case { pool, service, payment, ended: ended.clone(), model: Model::default() };
             for step in steps {

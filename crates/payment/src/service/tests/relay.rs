@@ -14,7 +14,7 @@ use crate::{
     model::{Payment, Status},
     service::{OutboxDispatcher, REFUND_CONCURRENCY, checkout::apply},
     store::payments,
-    testing::{MockPsp, database, eur, gives_back, in_status, now, open, service},
+    testing::{MockPsp, booking, database, eur, gives_back, in_status, now, open, reads, service},
 };
 
 pub(super) fn start(pool: &PgPool, reservations: MockReservationClient, psp: impl Psp) -> DropGuard {
@@ -108,7 +108,7 @@ async fn outage_beyond_max_attempts_makes_no_dead_letter() {
 async fn hanging_refunds_do_not_delay_payment_confirmation() {
     let database = database().await;
     let pool = database.pool();
-    let asking = service(pool, MockReservationClient::new(), MockPsp::new());
+    let asking = service(pool, reads(booking()), MockPsp::new());
     for number in 1..=2 * REFUND_CONCURRENCY + 4 {
         let paid = in_status(pool, Status::Paid).await;
         asking.refund(paid.payment_id, None, false, request(number as u128)).await.unwrap();
@@ -258,7 +258,7 @@ fn request(number: u128) -> uuid::Uuid {
 async fn goodwill_refund_is_not_reported_to_reservation() {
     let database = database().await;
     let paid = in_status(database.pool(), Status::Paid).await;
-    let service = service(database.pool(), MockReservationClient::new(), MockPsp::new());
+    let service = service(database.pool(), reads(booking()), MockPsp::new());
     service.refund(paid.payment_id, Some(eur(500)), false, request(1)).await.unwrap();
     let _relay = start(database.pool(), expects_refunds(&[]), refunds());
     assert_eq!(quiet(database.pool()).await, Vec::<String>::new());
@@ -271,7 +271,7 @@ async fn cancelled_reservation_receives_only_the_total_refund() {
     let database = database().await;
     let pool = database.pool();
     let paid = in_status(pool, Status::Paid).await;
-    let service = service(pool, MockReservationClient::new(), MockPsp::new());
+    let service = service(pool, reads(booking()), MockPsp::new());
     // Both are in progress when the guest cancels; the small one completes first.
     service.refund(paid.payment_id, Some(eur(1_000)), false, request(1)).await.unwrap();
     service.settle_cancellation(paid.reservation_id, gives_back(10_000)).await.unwrap();
@@ -286,7 +286,7 @@ async fn partial_refund_before_cancellation_is_not_reported_as_total() {
     let database = database().await;
     let pool = database.pool();
     let paid = in_status(pool, Status::Paid).await;
-    let service = service(pool, MockReservationClient::new(), MockPsp::new());
+    let service = service(pool, reads(booking()), MockPsp::new());
     service.refund(paid.payment_id, Some(eur(1_000)), false, request(1)).await.unwrap();
     let _relay = start(pool, expects_refunds(&[10_000]), refunds());
     assert_eq!(quiet(pool).await, Vec::<String>::new());
@@ -303,7 +303,7 @@ async fn refund_before_cancellation_is_reported_with_it(#[case] before: i64, #[c
     let database = database().await;
     let pool = database.pool();
     let paid = in_status(pool, Status::Paid).await;
-    let service = service(pool, MockReservationClient::new(), MockPsp::new());
+    let service = service(pool, reads(booking()), MockPsp::new());
     service.refund(paid.payment_id, Some(eur(before)), false, request(1)).await.unwrap();
     let reported: &[i64] = if before == 10_000 { &[10_000; 3] } else { &[7_000; 3] };
     let _relay = start(pool, expects_refunds(reported), refunds());

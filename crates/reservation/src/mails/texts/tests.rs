@@ -171,9 +171,20 @@ fn change_states_the_stay_now_and_before_and_what_was_paid_or_is_paid_back() {
                   You paid 50.00 EUR for the change.\n";
     assert!(text.body.contains(before), "{}", text.body);
     let back = changed(Language::German, None, Some(24_750)).body;
-    assert!(back.contains("Wir zahlen 247,50 EUR auf die Karte"), "{back}");
+    assert!(back.contains("Wir zahlen 247,50 EUR auf dem Weg zurück, auf dem Sie bezahlt haben."), "{back}");
     let free = changed(Language::English, None, None).body;
     assert!(free.contains("The change costs nothing, and nothing is paid back."), "{free}");
+}
+
+/// A hotel may have been paid in cash at its desk.
+#[test]
+fn refund_is_promised_in_the_way_that_was_paid_and_not_to_a_card() {
+    let ways = ["in the way you paid", "pelo meio", "auf dem Weg", "por el mismo medio", "par le moyen"];
+    for language in Language::ALL {
+        let body = cancelled(language, 1).body;
+        assert!(ways.iter().any(|way| body.contains(way)), "{body}");
+        assert!(!["card", "cart", "Karte", "tarjeta"].iter().any(|card| body.contains(card)), "{body}");
+    }
 }
 
 #[test]

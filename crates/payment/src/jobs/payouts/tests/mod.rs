@@ -17,10 +17,9 @@ use uuid::Uuid;
 
 use super::{Found, Options, run};
 use crate::{
-    clients::reservations::MockReservationClient,
     model::{NewPayment, Payment, Status},
     store::{payments, payouts},
-    testing::{MockPsp, eur, new_payment, opened, reservation_id, service},
+    testing::{MockPsp, booking, eur, new_payment, opened, reads, reservation_id, service},
 };
 
 /// A date after all stays of these tests.
@@ -58,7 +57,7 @@ pub(crate) async fn sold(pool: &PgPool) -> Payment {
 }
 
 pub(crate) async fn refund(pool: &PgPool, payment: &Payment, amount: Money) {
-    let service = service(pool, MockReservationClient::new(), MockPsp::new());
+    let service = service(pool, reads(booking()), MockPsp::new());
     service.refund(payment.payment_id, Some(amount), false, Uuid::new_v4()).await.unwrap();
 }
 
