@@ -219,6 +219,7 @@ async fn guests_and_wishes_of_rooms_are_booked_and_changed_free() {
         "given_name": "A", "family_name": "Guest", "arrival_time": "01:30", "arrives_after_midnight": true,
         "bed_preference": "BED_PREFERENCE_TWIN", "smoking_preference": "SMOKING_PREFERENCE_NON_SMOKING",
         "special_request": "A quiet room,\nif there is one", "loyalty_id": "L-17", "late_arrival_until": stay.check_in,
+        "phone": "",
     });
     let order = world.prepare(&guest, hotel, &stay, 2).await;
     let booked = guest.post("/v1/reservations", with(&order, &json!({ "room_guests": [of_room, {}] }))).await.ok();

@@ -48,7 +48,7 @@ async fn payment_is_created_once_and_read_by_payer_and_staff() {
         "status": "PAYMENT_STATUS_PENDING", "checkout_url": payment["checkout_url"],
         "expire_time": payment["expire_time"], "refunded_amount": euros("0.00"), "refunds": [],
         "create_time": payment["create_time"], "update_time": payment["update_time"], "in_review": false,
-        "revision": 1,
+        "revision": 1, "method": "PAYMENT_METHOD_PROVIDER", "desk_reference": "",
     });
     assert_eq!(payment, expected);
     assert_just_now(&payment["create_time"]);

@@ -208,7 +208,7 @@ async fn out_of_order_case(world: &World<'_>, hotel: HotelFixture, other: HotelF
 async fn note_case(world: &World<'_>, hotel: HotelFixture) -> Case {
     let guest = world.guest().await;
     let (first, second) =
-        (world.book(&guest, hotel, &Stay::ahead(30, 1)).await, world.book(&guest, hotel, &Stay::ahead(30, 1)).await);
+        (world.book(&guest, hotel, &Stay::ahead(30, 1)).await, world.book(&guest, hotel, &Stay::ahead(31, 1)).await);
     Case::new(
         json!({ "reservation_id": first["reservation_id"], "content": "Arrives late" }),
         [("reservation_id", second["reservation_id"].clone()), ("content", json!("Arrives early"))],

@@ -16,7 +16,7 @@ fn euros(amount: &str) -> Value {
 /// A walk-in without an e-mail address, unpaid.
 async fn walk_in(world: &World<'_>, desk: &Rest, hotel: HotelFixture, stay: &Stay) -> Value {
     let order = world.prepare(desk, hotel, stay, 1).await;
-    let guest = json!({ "primary_guest": { "full_name": "Guest Walk-in", "email": "" },
+    let guest = json!({ "primary_guest": { "full_name": "A guest", "email": "" },
                         "room_guests": [{ "phone": "+351 912 345 678" }] });
     desk.post("/v1/reservations", with(&order, &guest)).await.ok()
 }
@@ -71,10 +71,12 @@ async fn waived_penalty_of_a_payment_at_the_desk_is_given_back_there() {
     let desk = world.staff(&[hotel.hotel_id]).await;
     let booked = walk_in(&world, &desk, hotel, &Stay::ahead(1, 2)).await;
     let id = &booked["reservation_id"];
-    let paid = desk.post(&path(id, "recordDeskPayment"), cash()).await.ok();
+    // With taxes.
+    let cash = with(&cash(), &json!({ "amount": euros("220.00") }));
+    let paid = desk.post(&path(id, "recordDeskPayment"), cash).await.ok();
     world.await_status(&desk, id.as_str().expect("an id"), "PAID").await;
     let kept = |amount: &str| json!({ "waive": { "keep": euros(amount), "reason": "illness" } });
-    desk.post(&path(id, "cancel"), kept("100.01")).await.violating(&["waive.keep.amount"]);
+    desk.post(&path(id, "cancel"), kept("110.01")).await.violating(&["waive.keep.amount"]);
     let guest = world.guest().await;
     guest.post(&path(id, "cancel"), kept("20.00")).await.refused(403, "ACCESS_DENIED");
     let cancelled = desk.post(&path(id, "cancel"), kept("20.00")).await.ok();
@@ -87,12 +89,12 @@ async fn waived_penalty_of_a_payment_at_the_desk_is_given_back_there() {
         (read["status"] == "PAYMENT_STATUS_REFUNDING").then_some(read)
     })
     .await;
-    assert_eq!(owed["refunds"][0]["amount"], euros("180.00"));
+    assert_eq!(owed["refunds"][0]["amount"], euros("200.00"));
     let given = json!({ "refund_id": owed["refunds"][0]["refund_id"], "reference": "R-19" });
     let refunded = desk.post(&format!("{payment}:recordDeskRefund"), given.clone()).await.ok();
     assert_eq!(
         (&refunded["status"], &refunded["refunded_amount"]),
-        (&json!("PAYMENT_STATUS_PARTIALLY_REFUNDED"), &euros("180.00"))
+        (&json!("PAYMENT_STATUS_PARTIALLY_REFUNDED"), &euros("200.00"))
     );
     assert_eq!(desk.post(&format!("{payment}:recordDeskRefund"), given).await.ok(), refunded);
     world.await_status(&desk, id.as_str().expect("an id"), "REFUNDED").await;

@@ -28,7 +28,7 @@ pub(crate) async fn give_up_at_arrival(
     let counted = transaction.lock_nights(delta.keys().copied()).await?;
     delta.retain(|night, _| counted.contains_key(night));
     transaction.add_reserved(&delta).await?;
-    transaction.drop_changes(&[booking.id.as_uuid()]).await?;
+    transaction.drop_changes(&[booking.id.as_uuid()], None).await?;
     let event =
         |payload| NewEvent { aggregate_id: booking.id.as_uuid(), payload, trace_parent: telemetry::trace_parent() };
     let dropped: Vec<_> = ChangeSettled::dropped(booking)?.into_iter().map(event).collect();
