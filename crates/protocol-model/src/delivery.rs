@@ -31,9 +31,9 @@ impl Delivery {
     pub(crate) const OF_MANY: [Self; 4] = [Self::Done, Self::AnswerLost, Self::Interrupted, Self::Late];
 
     /// Those that can happen: all if one more fault may come, or else the first, which is [`Self::Done`].
-    pub(crate) fn possible(all: &[Self], faulty: bool) -> impl Iterator<Item = Self> + use<> {
+    pub(crate) fn possible(all: &[Self], faulty: bool) -> impl Iterator<Item = Self> {
         let count = if faulty { all.len() } else { 1 };
-        all.to_vec().into_iter().take(count)
+        all.iter().copied().take(count)
     }
 }
 

@@ -10,7 +10,7 @@ use anyhow::{Context, Result};
 use jiff::ToSpan;
 use staymesh_domain::{CancellationTerms, Deadline, HotelId, PaymentId, ReservationId, RoomTypeId, StayDates};
 use staymesh_reservation::{
-    Guest, NewReservation, PaymentMode, Reservation, RoomLine, RoomStatus,
+    CancellationReason, Guest, NewReservation, PaymentMode, Reservation, RoomLine, RoomStatus,
     lifecycle::Command,
     protocol::{self, PlacedRoom, RoomsChange},
     quote::{Night, Quote},
@@ -53,7 +53,7 @@ impl Agreed {
         let booking = &*self.0;
         let rooms: Vec<_> = booking.positions.iter().zip(&booking.lines).map(room_key).collect();
         (
-            (booking.status, booking.cancellation_reason.map(|reason| reason.as_str()), booking.payment_id),
+            (booking.status, booking.cancellation_reason.map(CancellationReason::as_str), booking.payment_id),
             (booking.revision, booking.pending.as_ref().map(|pending| (pending.revision, pending.expire_time))),
             (rooms, booking.retained),
         )
@@ -86,7 +86,7 @@ fn room(night: i64, minor: i64) -> Result<RoomLine> {
     let terms = clock::terms()?;
     let terms = CancellationTerms {
         deadlines: vec![
-            Deadline { penalty: euros(0)?, ..terms.deadlines.first().cloned().context("a deadline")? },
+            Deadline { penalty: euros(0)?, ..terms.deadlines.first().copied().context("a deadline")? },
             Deadline { until: None, penalty: share(PENALTY)? },
         ],
         no_show: share(clock::NO_SHOW)?,

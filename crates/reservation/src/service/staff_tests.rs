@@ -39,14 +39,14 @@ async fn desk() -> Desk {
     Desk { service, offer: Offer::new(reservation_id, "hotel:7".into(), rooms, now), database }
 }
 
-fn origin() -> Option<Origin> {
-    Some(Origin {
+fn origin() -> Origin {
+    Origin {
         role: ActorRole::Staff,
         actor: "user:staff".into(),
         method: "staymesh.reservation.v1.ReservationService/CreateReservation".into(),
         request_id: "r".into(),
         gateway: Gateway::Internal,
-    })
+    }
 }
 
 impl Desk {
@@ -61,7 +61,7 @@ impl Desk {
             room_guests: vec![],
             source: None,
         };
-        Origin::scope(origin(), self.service.create(caller, request, Timestamp::now())).await
+        Origin::scope(Some(origin()), self.service.create(caller, request, Timestamp::now())).await
     }
 
     /// A paid booking without an e-mail address.
@@ -74,7 +74,7 @@ impl Desk {
     async fn waive(&self, caller: &Caller, keep: i64, reason: &str) -> Result<Reservation, ReservationError> {
         let waiver = Waiver { keep: euros(keep), reason: reason.into() };
         let cancel = self.service.cancel_waiving(caller, self.offer.reservation_id, waiver, None, Timestamp::now());
-        Origin::scope(origin(), cancel).await
+        Origin::scope(Some(origin()), cancel).await
     }
 
     /// Types of the audited objects, in order.
@@ -157,7 +157,7 @@ async fn hotel_cancels_with_a_full_refund_until_the_check_out_date_is_over_and_a
     let other = |hotel| Some(ReservationId::generate(hotel_id(hotel), Timestamp::now()));
     let why = |reason: &str, relocated_to| ByHotel { reason: reason.into(), relocated_to };
     let cancel = async |by: &Caller, why: ByHotel, now| {
-        Origin::scope(origin(), desk.service.cancel_by_hotel(by, booking.id, why, None, now)).await
+        Origin::scope(Some(origin()), desk.service.cancel_by_hotel(by, booking.id, why, None, now)).await
     };
     let last_day = booking.stay.check_out().at(23, 59, 59, 0).to_zoned(jiff::tz::TimeZone::UTC).expect("a time");
     let (last_moment, relocated_to) = (last_day.timestamp(), other(8));

@@ -33,7 +33,7 @@ async fn every_wrong_field_of_a_request_of_staff_is_named() {
     let refund =
         proto::RefundPaymentRequest { payment_id: "x".into(), amount, request_id: "x".into(), goodwill: false };
     assert_eq!(named!(admin.refund_payment(by(&caller, refund))), ["payment_id", "amount.amount", "request_id"]);
-    let taken = proto::RecordDeskPaymentRequest {
+    let recorded = proto::RecordDeskPaymentRequest {
         reservation_id: "x".into(),
         revision: -1,
         method: 1,
@@ -41,7 +41,7 @@ async fn every_wrong_field_of_a_request_of_staff_is_named() {
         reference: "4242 4242 4242 4242".into(),
     };
     let wrong = ["reservation_id", "revision", "method", "amount", "reference"];
-    assert_eq!(named!(admin.record_desk_payment(by(&caller, taken))), wrong);
+    assert_eq!(named!(admin.record_desk_payment(by(&caller, recorded))), wrong);
     let given =
         proto::RecordDeskRefundRequest { payment_id: "x".into(), refund_id: "x".into(), reference: "a\nb".into() };
     assert_eq!(named!(admin.record_desk_refund(by(&caller, given))), ["payment_id", "refund_id", "reference"]);

@@ -159,12 +159,12 @@ async fn note_that_races_its_erasure_is_erased_or_refused() {
         let guest = world.guest("A guest", "guest@example.com", true).await;
         world.store.insert_forgotten("me").await.expect("recorded");
         let over = guest.stay.check_out().saturating_add(1.days());
-        let (noted, erased) = tokio::join!(
+        let (added, erased) = tokio::join!(
             world.store.add_note(guest.id, Uuid::new_v4(), "Likes the sea", "staff"),
             world.store.erase_guests("me", over)
         );
         erased.expect("erased");
-        assert!(matches!(noted, Ok(_) | Err(ReservationError::Field(_))));
+        assert!(matches!(added, Ok(_) | Err(ReservationError::Field(_))));
         let notes = world.store.notes(guest.id, None, 10).await.expect("a list");
         assert!(notes.iter().all(|note| note.content == "-"));
     }

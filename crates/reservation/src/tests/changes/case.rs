@@ -36,10 +36,10 @@ pub(super) fn room_type(id: i32) -> RoomTypeId {
     RoomTypeId::try_from(id).expect("an id")
 }
 
-/// A room: its type and its nights.
+/// A room: the id of its type and its nights.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Room {
-    pub(super) room_type: i32,
+    pub(super) kind: i32,
     from: i32,
     nights: i32,
 }
@@ -53,7 +53,7 @@ impl Room {
     pub(super) fn line(self, more: i64) -> RoomLine {
         let stay = StayDates::new(date(self.nights().start), date(self.nights().end)).expect("a stay");
         RoomLine {
-            room_type_id: room_type(self.room_type),
+            room_type_id: room_type(self.kind),
             stay,
             party: "1".parse().expect("a party"),
             quote: quote_for(stay, PRICE + more, 30),
@@ -152,7 +152,7 @@ pub(super) fn room_view(room: &PlacedRoom, held: bool) -> (i32, i32, StayDates, 
 }
 
 fn room() -> impl Strategy<Value = Room> {
-    (1..=2i32, 0..NIGHTS, 1..=3i32).prop_map(|(room_type, from, nights)| Room { room_type, from, nights })
+    (1..=2i32, 0..NIGHTS, 1..=3i32).prop_map(|(kind, from, nights)| Room { kind, from, nights })
 }
 
 pub(super) fn commands() -> impl Strategy<Value = Vec<Command>> {

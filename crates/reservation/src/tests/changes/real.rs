@@ -218,7 +218,7 @@ impl Real {
 
     async fn stop_sell(&self, room: Room, closed: bool) -> Result<Answer, ReservationError> {
         let change = StopSellChange {
-            room_types: [room_type(room.room_type)].into(),
+            room_types: [room_type(room.kind)].into(),
             nights: DateRange::new(date(room.nights().start), date(room.nights().end)).expect("a range"),
             stop_sell: closed,
             etags: BTreeMap::new(),
@@ -236,7 +236,7 @@ impl Real {
             reason: "a repair".to_owned(),
             force: false,
         };
-        let blocked = self.world.store.create_out_of_order(hotel_id(HOTEL), &new, room_type(room.room_type)).await;
+        let blocked = self.world.store.create_out_of_order(hotel_id(HOTEL), &new, room_type(room.kind)).await;
         blocked.map(|_| Answer::Done)
     }
 }

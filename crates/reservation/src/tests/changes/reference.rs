@@ -148,14 +148,14 @@ impl Model {
                 self.step(*slot, *position, RoomStatus::InHouse, RoomStatus::Completed)
             }
             Command::StopSell(room, closed) => {
-                for night in room.nights().map(|night| (room.room_type, night)) {
+                for night in room.nights().map(|night| (room.kind, night)) {
                     let _ = if *closed { self.closed.insert(night) } else { self.closed.remove(&night) };
                 }
                 Ok(Answer::Done)
             }
             Command::OutOfOrder(room) => {
                 for night in room.nights() {
-                    *self.blocked.entry((room.room_type, night)).or_default() += 1;
+                    *self.blocked.entry((room.kind, night)).or_default() += 1;
                 }
                 Ok(Answer::Done)
             }

@@ -155,7 +155,8 @@ async fn deadlocks(pool: &PgPool) -> i64 {
 
 /// The caller of a request, by the account that it names.
 fn identify(mut request: Request<()>) -> Result<Request<()>, Status> {
-    let account = request.metadata().get(ACCOUNT).and_then(|account| account.to_str().ok()).unwrap_or_default();
+    let account = request.metadata().get(ACCOUNT).and_then(|account| account.to_str().ok());
+    let account = account.ok_or_else(|| Status::unauthenticated("no account"))?;
     let role = match account {
         "guest" => Role::Guest,
         "staff" => Role::Staff,
