@@ -351,12 +351,16 @@ mod tests {
 
     use crate::{
         lifecycle::{Condition, TRANSITIONS},
-        model::Status,
+        model::{CancellationReason, Status},
     };
 
-    /// The statuses quoted in a tuple of SQL.
-    fn tuple(text: &str) -> Vec<Status> {
-        text.split('\'').skip(1).step_by(2).map(|name| Status::from_name(name).expect("a status")).collect()
+    /// The names quoted in a tuple of SQL.
+    fn names(text: &str) -> Vec<&str> {
+        text.split('\'').skip(1).step_by(2).collect()
+    }
+
+    fn statuses(names: &[&str]) -> Vec<Status> {
+        names.iter().map(|name| Status::from_name(name).expect("a status")).collect()
     }
 
     #[test]
@@ -364,9 +368,10 @@ mod tests {
         let sql: String = histories!("* from judged").split_whitespace().collect::<Vec<_>>().join(" ");
         let (_, pairs) = sql.split_once("(before, status) in (").expect("the list of pairs");
         let (pairs, rest) = pairs.split_once("))").expect("its end");
-        let unconditional: BTreeSet<_> = pairs.split("), (").map(tuple).map(|p| format!("{p:?}")).collect();
-        let (_, triples) = rest.split_once("(before_that, before, status) in (").expect("the list of triples");
-        let triples: Vec<_> = triples.split_once("))").expect("its end").0.split("), (").map(tuple).collect();
+        let unconditional: BTreeSet<_> =
+            pairs.split("), (").map(|pair| format!("{:?}", statuses(&names(pair)))).collect();
+        let (_, revived) = rest.split_once("coalesce(cancelled_for, 'unknown')) in (").expect("the list of revivals");
+        let revived: Vec<_> = revived.split_once("))").expect("its end").0.split("), (").map(names).collect();
 
         // The history has no payment ids, so a refund is checked by the trigger alone.
         let expected = TRANSITIONS.iter().filter(|t| t.condition != Condition::Revivable);
@@ -375,7 +380,15 @@ mod tests {
         let conditional: Vec<_> = TRANSITIONS.iter().filter(|t| t.condition == Condition::Revivable).collect();
         let [transition] = conditional.as_slice() else { panic!("{conditional:?}") };
         // A hold expires from pending_payment; a no-show was paid.
-        let from = |first| vec![first, transition.from, transition.to];
-        assert_eq!(triples, [from(Status::PendingPayment), from(Status::Paid)]);
+        let expected = [
+            (Status::PendingPayment, "hold_expired"),
+            (Status::PendingPayment, "unknown"),
+            (Status::Paid, CancellationReason::NoShow.as_str()),
+        ];
+        assert_eq!(revived.len(), expected.len());
+        for (found, (first, reason)) in revived.iter().zip(expected) {
+            let [steps @ .., cancelled_for] = found.as_slice() else { panic!("{found:?}") };
+            assert_eq!((statuses(steps), *cancelled_for), (vec![first, transition.from, transition.to], reason));
+        }
     }
 }

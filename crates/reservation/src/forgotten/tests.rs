@@ -67,11 +67,26 @@ async fn guests_of_rooms_and_the_client_reference_are_erased_with_the_reservatio
              select hotel_id, reservation_id, 0, 1, 'EUR', 'illness of a guest' from reservation",
         )
         .await;
+    world
+        .tamper(
+            "insert into departure_waiver (hotel_id, reservation_id, request_id, kept_minor, policy_minor, currency, reason)
+             select hotel_id, reservation_id, gen_random_uuid(), 0, 1, 'EUR', 'illness of a guest' from reservation",
+        )
+        .await;
+    world
+        .tamper(
+            "insert into hotel_cancellation (hotel_id, reservation_id, reason)
+             select hotel_id, reservation_id, 'the room of a guest' from reservation",
+        )
+        .await;
     world.store.insert_forgotten("me").await.expect("recorded");
     assert_eq!(once(&world.store, Timestamp::now()).await.expect("erased"), 1);
-    let reasons = "select count(*) from cancellation_waiver join reservation using (hotel_id, reservation_id)
-         where (reason = '-') = (status = 'cancelled')";
-    assert_eq!(world.count(reasons).await, 2, "that of the one that is erased");
+    let reasons = "select count(*) from (
+             select hotel_id, reservation_id, reason from cancellation_waiver
+             union all select hotel_id, reservation_id, reason from departure_waiver
+             union all select hotel_id, reservation_id, reason from hotel_cancellation) text
+         join reservation using (hotel_id, reservation_id) where (reason = '-') = (status = 'cancelled')";
+    assert_eq!(world.count(reasons).await, 6, "those of the one that is erased");
     let said = async |booking: &Reservation| {
         let now = world.store.get(booking.id).await.expect("read").expect("is there");
         (now.room_guests[0].is_some(), now.client_reference.is_some())

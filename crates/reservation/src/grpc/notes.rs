@@ -48,7 +48,7 @@ impl FrontDeskHandler {
 }
 
 /// Whether a text has a number of a payment card: 13 to 19 digits of any width that begin as those of card issuers and pass the
-/// check of ISO/IEC 7812-1 (Luhn). Between its groups may be anything but letters; in them it is found anywhere.
+/// check of ISO/IEC 7812-1 (Luhn). Between its groups may be anything but letters and what ends a clause; in them it is found anywhere.
 fn has_card_number(text: &str) -> bool {
     let (mut digits, mut group) = (Vec::new(), 0);
     let mut after_digit = false;
@@ -58,7 +58,8 @@ fn has_card_number(text: &str) -> bool {
                 group += usize::from(!after_digit);
                 digits.push((group, digit));
             }
-            None if !c.is_alphanumeric() => {}
+            // What ends a clause ends a number.
+            None if !c.is_alphanumeric() && !matches!(c, ',' | ';' | ':' | '(') => {}
             None => {
                 if digits_have_card_number(&digits) {
                     return true;
@@ -132,6 +133,8 @@ mod tests {
             "0000000000000000",
             "4111111111111113",
             "28.11.2026 19:30, +351 912 345 678",
+            "+351 912 345 678, 23:30",
+            "+34 612 345 678 (room 204): 2 beds",
         ] {
             assert!(!has_card_number(text), "{text}");
         }

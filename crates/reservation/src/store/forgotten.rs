@@ -9,6 +9,22 @@ use crate::error::ReservationError;
 /// Replaces an erased e-mail address; `.invalid` is never delivered to (RFC 2606).
 pub(super) const ERASED_EMAIL: &str = "erased@deleted.invalid";
 
+/// Erases what staff wrote about reservations of an owner (`$1`) whose guests are erased, which is their e-mail address (`$2`).
+const ERASE_TEXTS: [&str; 4] = [
+    "update reservation_note w set content = '-' from reservation r
+     where r.owner = $1 and r.guest_email = $2 and (w.hotel_id, w.reservation_id) = (r.hotel_id, r.reservation_id)
+         and w.content <> '-'",
+    "update cancellation_waiver w set reason = '-' from reservation r
+     where r.owner = $1 and r.guest_email = $2 and (w.hotel_id, w.reservation_id) = (r.hotel_id, r.reservation_id)
+         and w.reason <> '-'",
+    "update departure_waiver w set reason = '-' from reservation r
+     where r.owner = $1 and r.guest_email = $2 and (w.hotel_id, w.reservation_id) = (r.hotel_id, r.reservation_id)
+         and w.reason <> '-'",
+    "update hotel_cancellation w set reason = '-' from reservation r
+     where r.owner = $1 and r.guest_email = $2 and (w.hotel_id, w.reservation_id) = (r.hotel_id, r.reservation_id)
+         and w.reason <> '-'",
+];
+
 impl Store {
     /// Records that the account of an owner was deleted. Idempotent.
     ///
@@ -64,26 +80,9 @@ impl Store {
         .bind(ERASED_EMAIL)
         .fetch_one(&mut *transaction)
         .await?;
-        sqlx::query(
-            "update reservation_note n set content = '-'
-             from reservation r
-             where r.owner = $1 and r.guest_email = $2 and n.hotel_id = r.hotel_id
-                 and n.reservation_id = r.reservation_id and n.content <> '-'",
-        )
-        .bind(owner)
-        .bind(ERASED_EMAIL)
-        .execute(&mut *transaction)
-        .await?;
-        sqlx::query(
-            "update cancellation_waiver w set reason = '-'
-             from reservation r
-             where r.owner = $1 and r.guest_email = $2 and w.hotel_id = r.hotel_id
-                 and w.reservation_id = r.reservation_id and w.reason <> '-'",
-        )
-        .bind(owner)
-        .bind(ERASED_EMAIL)
-        .execute(&mut *transaction)
-        .await?;
+        for erase in ERASE_TEXTS {
+            sqlx::query(erase).bind(owner).bind(ERASED_EMAIL).execute(&mut *transaction).await?;
+        }
         sqlx::query(
             "update forgotten_owner set erased_at = now()
              where owner = $1 and erased_at is null

@@ -104,6 +104,8 @@ pub(super) const PAYMENTS: &str = ranked!(
                  select refund.revision, sum(refund.amount_minor) as made
                  from payment_order own join refund using (payment_id)
                  where own.reservation_id = reservation.reservation_id and refund.revision is not null
+                     -- All of a refused payment goes back: the others give what it had given of changes.
+                     and own.refused_at is null
                  group by refund.revision) refunded using (revision)) change
          where coalesce(given, 0) <> coalesce(made, 0)
          group by first_id

@@ -133,7 +133,7 @@ fn confirmation_of_rooms_of_which_one_has_a_grace_period_states_it_for_this_one(
 fn cancellation_states_what_is_paid_back() {
     let text = cancelled(Language::French, 7_050);
     assert_eq!(text.subject, "Votre réservation est annulée : Hotel Sol, Lisboa");
-    assert!(text.body.contains("Nous remboursons 70,50 EUR sur la carte"), "{}", text.body);
+    assert!(text.body.contains("Nous remboursons 70,50 EUR par le moyen"), "{}", text.body);
     assert!(text.body.contains("Arrivée : mardi 1er janvier 2030\n"), "{}", text.body);
     let nothing = cancelled(Language::English, 0).body;
     assert!(nothing.contains("By the terms of this booking nothing is paid back."), "{nothing}");
