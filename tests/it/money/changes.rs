@@ -324,8 +324,8 @@ async fn partner_owes_difference_of_longer_stay_within_its_credit_limit_only() {
     let metadata = &refused.detail("ErrorInfo")["metadata"];
     let numbers = ["limit", "used", "asked"].map(|name| metadata[name].as_str().expect("a text"));
     assert_eq!(numbers, ["329.99", "220.00", "110.00"]);
-    // A repeat must not look like success.
-    partner.post(&apply_path, request).await.refused(409, "REVISION_MISMATCH");
+    let again = partner.post(&apply_path, request).await.refused(400, "PARTNER_CREDIT_EXCEEDED");
+    assert_eq!(again.detail("ErrorInfo")["metadata"], *metadata, "a repeat gets the same refusal");
     let stands = partner.get(&path).await.ok();
     for field in ["status", "check_in", "check_out", "price", "rooms", "retained", "pending_change"] {
         assert_eq!(stands[field], before[field], "{field}");
