@@ -13,8 +13,9 @@ use crate::support::{Answer, HotelFixture, Stay, World, in_days};
 /// Compared field by field in the crate of the payment service, which needs a payment or a debt for each:
 /// `refund_request_id_is_compared_with_the_whole_request` and
 /// `partner_payment_is_recorded_once_and_compared_with_the_whole_request`; and in that of the reservation service, which needs
-/// a token: `second_change_of_one_revision_is_refused_and_a_repeat_of_the_first_is_not`.
-const TESTED_ELSEWHERE: [&str; 3] = ["ApplyChange", "RecordPartnerPayment", "RefundPayment"];
+/// a token: `second_change_of_one_revision_is_refused_and_a_repeat_of_the_first_is_not`, or guests in the house:
+/// `nights_from_today_on_go_back_on_sale_and_one_is_kept`.
+const TESTED_ELSEWHERE: [&str; 4] = ["ApplyChange", "DepartEarly", "RecordPartnerPayment", "RefundPayment"];
 
 /// `REQUIRED` and `OUTPUT_ONLY` of `google.api.FieldBehavior`.
 const REQUIRED: i32 = 2;
