@@ -10,7 +10,6 @@ use staymesh_ledger::Split;
 use staymesh_store::StoreError;
 use uuid::Uuid;
 
-use super::desk;
 use crate::model::{NewPayment, Payment, PaymentMethod, Status, StatusFilter};
 
 #[derive(FromRow)]
@@ -84,14 +83,11 @@ impl TryFrom<Row> for Payment {
 
 /// Inserts the payment unless its revision of the reservation has one that is not expired, and returns the one it has
 /// now. Idempotent. `None`, or an expired one, if the page of another revision of the reservation is open: a reservation
-/// has one open page at a time. Waits for payments of the revision at the desk, whose terms are saved.
+/// has one open page at a time.
 ///
 /// # Errors
 /// If the database fails.
 pub async fn open(pool: &PgPool, new: &NewPayment) -> Result<Option<Payment>, StoreError> {
-    let mut transaction = pool.begin().await?;
-    // A statement of its own: the next one sees what the desk has committed meanwhile.
-    desk::lock_terms(&mut transaction, new.reservation_id, new.revision).await?;
     sqlx::query(
         "insert into payment_order
              (payment_id, reservation_id, hotel_id, owner, amount_minor, currency, return_url, expire_time, next_check_at,
@@ -114,7 +110,7 @@ pub async fn open(pool: &PgPool, new: &NewPayment) -> Result<Option<Payment>, St
     .bind(new.split.commission().minor())
     .bind(new.check_out.to_sqlx())
     .bind(new.revision)
-    .execute(&mut *transaction)
+    .execute(pool)
     .await?;
     let row: Option<Row> = sqlx::query_as(concat!(
         "select ",
@@ -124,9 +120,8 @@ pub async fn open(pool: &PgPool, new: &NewPayment) -> Result<Option<Payment>, St
     ))
     .bind(new.reservation_id.as_uuid())
     .bind(new.revision)
-    .fetch_optional(&mut *transaction)
+    .fetch_optional(pool)
     .await?;
-    transaction.commit().await?;
     row.map(Payment::try_from).transpose()
 }
 

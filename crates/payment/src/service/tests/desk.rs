@@ -1,8 +1,8 @@
 //! Payments at the desk (PARTNER-SPEC 10): the hotel has the money, the chain its commission.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
-use futures::future::{join, join_all};
+use futures::future::join_all;
 use jiff::{SignedDuration, Timestamp};
 use rstest::rstest;
 use sqlx::PgPool;
@@ -13,15 +13,15 @@ use staymesh_psp::{Checkout, CheckoutStatus};
 
 use super::changes::assert_clean;
 use crate::{
-    clients::hotels::MockHotelClient,
+    clients::{hotels::MockHotelClient, reservations::MockReservationClient},
     error::PaymentError,
     jobs::payouts,
     model::{Booking, DeskPayment, Payment, PaymentMethod, PaymentMode, ReservationStatus, Status},
     service::Payments,
-    store::{desk as desk_rows, payment_events, payments},
+    store::payments,
     testing::{
-        MockPsp, booking, caller, database, eur, new_payment, now, opened, outbox, reads, receive_event,
-        reservation_id, service, session_of,
+        MockPsp, booking, caller, database, eur, new_payment, now, opened, outbox, receive_event, reservation_id,
+        service, session_of,
     },
 };
 
@@ -36,6 +36,8 @@ pub(super) fn cash(minor: i64) -> DeskPayment {
 
 /// A service whose reservation has this state, and whose provider closes pages with this status.
 pub(super) fn desk(pool: &PgPool, booking: Booking, closes: CheckoutStatus) -> Payments<MockPsp> {
+    let mut reservations = MockReservationClient::new();
+    reservations.expect_get().returning(move |_| Ok(Some(booking.clone())));
     let mut psp = MockPsp::new();
     psp.expect_create_checkout().returning(|order| {
         let (session, url) = (session_of(order.payment_id), format!("https://psp.example/{}", order.payment_id));
@@ -46,7 +48,7 @@ pub(super) fn desk(pool: &PgPool, booking: Booking, closes: CheckoutStatus) -> P
         let ended = Checkout { session, url: String::new(), status: closes, amount: eur(10_000) };
         Box::pin(async move { Ok(ended) })
     });
-    service(pool, reads(booking), psp)
+    service(pool, reservations, psp)
 }
 
 async fn balance(pool: &PgPool, account: Account) -> i128 {
@@ -193,35 +195,7 @@ async fn desks_and_guests_that_race_leave_one_payment_with_money() {
     let taken = service.record_desk_payment(&staff, id, &cash(10_000)).await.unwrap();
     let with_money: Vec<_> = all(pool, id).await.into_iter().filter(|payment| payment.status.has_money()).collect();
     assert_eq!(with_money, [taken]);
-    assert!(all(pool, id).await.iter().all(|payment| payment.status != Status::Pending), "no page stays open");
     assert_clean(pool).await;
-}
-
-/// The guest asks for the page while the desk has recorded the money but not committed: there is nothing to pay any more.
-#[tokio::test]
-async fn page_asked_for_beside_an_uncommitted_payment_at_the_desk_finds_that_payment() {
-    let database = database().await;
-    let (pool, id) = (database.pool(), reservation_id());
-    let (taken, page) = (new_payment(id), new_payment(id));
-    payment_events::save(pool, &taken).await.unwrap();
-    let mut transaction = pool.begin().await.unwrap();
-    desk_rows::lock_terms(&mut transaction, id, 1).await.unwrap();
-    assert!(desk_rows::insert(&mut transaction, &taken, &cash(10_000), "user:staff").await.unwrap());
-    payments::set_status(&mut transaction, taken.payment_id, Status::Paid).await.unwrap();
-    let asking = payments::open(pool, &page);
-    let committing = async {
-        let waits = "select exists (select from pg_stat_activity
-                                    where datname = current_database() and wait_event_type = 'Lock')";
-        while !sqlx::query_scalar::<_, bool>(waits).fetch_one(pool).await.unwrap() {
-            tokio::task::yield_now().await;
-        }
-        transaction.commit().await.unwrap();
-    };
-    let bounded = tokio::time::timeout(Duration::from_secs(10), join(asking, committing));
-    let (found, ()) = bounded.await.expect("within ten seconds");
-    let found = found.unwrap().unwrap();
-    assert_eq!((found.payment_id, found.status), (taken.payment_id, Status::Paid));
-    assert_eq!(all(pool, id).await, [found], "no page beside the money");
 }
 
 /// The provider reports a payment on a page that it had closed: both have money, and the reservation accepts one.
