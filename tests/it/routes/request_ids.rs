@@ -342,7 +342,13 @@ async fn send(world: &World<'_>, method: &MethodDescriptor, request: &Value) -> 
     let body = match text("body").as_str() {
         "*" => rest,
         name => {
-            path = format!("{path}?request_id={}", request["request_id"].as_str().expect("an id"));
+            let in_query =
+                rest.as_object().expect("an object").iter().filter(|(key, value)| *key != name && !value.is_null());
+            let query = in_query.map(|(key, value)| match value.as_str() {
+                Some(text) => format!("{key}={text}"),
+                None => format!("{key}={value}"),
+            });
+            path = format!("{path}?{}", query.collect::<Vec<_>>().join("&"));
             rest[name].clone()
         }
     };
