@@ -193,7 +193,7 @@ async fn out_of_order_case(world: &World<'_>, hotel: HotelFixture, other: HotelF
         json!({ "hotel_id": hotel.hotel_id, "out_of_order": {
             "room_id": room["room_id"], "from_date": in_days(40), "until_date": in_days(42),
             "kind": "OUT_OF_ORDER_KIND_OUT_OF_ORDER", "reason": "leak",
-        } }),
+        }, "force": true }),
         [
             ("hotel_id", json!(other.hotel_id)),
             ("out_of_order.room_id", json!(1)),
@@ -201,7 +201,7 @@ async fn out_of_order_case(world: &World<'_>, hotel: HotelFixture, other: HotelF
             ("out_of_order.until_date", json!(in_days(43))),
             ("out_of_order.kind", json!("OUT_OF_ORDER_KIND_OUT_OF_SERVICE")),
             ("out_of_order.reason", json!("paint")),
-            ("force", json!(true)),
+            ("force", json!(false)),
         ],
     )
 }
