@@ -54,8 +54,8 @@ pub(crate) fn gaps<'a>(rooms: impl IntoIterator<Item = &'a Assignment>, (from, u
 }
 
 /// Gives every room of a reservation a free room of its type in the nights in which it has none: the longest stays first, which
-/// are the hardest to place; the room that the guests have before, if it is free, otherwise the first by number. Nobody loses a
-/// room. `assigned` are the assignments of the hotel in these nights by reservation and date, `blocked` the rooms that guests
+/// are the hardest to place; the room that the guests have before, if it is free, otherwise the first by number. Assignments that
+/// exist stay. `assigned` are the assignments of the hotel in these nights by reservation and date, `blocked` the rooms that guests
 /// cannot use.
 pub(crate) fn plan(
     rooms: &[RoomInfo],

@@ -1,4 +1,4 @@
-//! Nights are covered once, longest stays first, and nobody loses a room.
+//! Nights are covered once, longest stays first, and assignments that exist stay.
 
 use jiff::{Timestamp, ToSpan, civil::date};
 use proptest::prelude::*;

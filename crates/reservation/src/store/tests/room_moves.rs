@@ -162,7 +162,7 @@ async fn assigned_room_goes_out_of_order_only_by_force_which_lists_who_lost_it()
     let in_house = create(&NewOutOfOrder { force: true, ..block(2, 2, 2) }).await.expect("forced");
     assert_eq!(lost(&in_house), [(staying.id, world.day(2), world.day(4))]);
     assert_eq!(world.assigned(staying.id).await, rooms(&[("10", 0, 2)]), "where they have slept");
-    assert_eq!(create(&block(3, 3, 1)).await.expect("nobody has it").removed, []);
+    assert_eq!(create(&block(3, 3, 1)).await.expect("the room has no assignment").removed, []);
 
     let blocked = world.assign(&expected, 1, None, 0).await.expect_err("blocked");
     assert!(matches!(blocked, ReservationError::RoomOutOfOrder { .. }), "{blocked:?}");
